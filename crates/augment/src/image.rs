@@ -1,0 +1,56 @@
+//! The image type: 8-bit, grey or RGB, interleaved, any size.
+
+/// An image of `height` rows, `width` columns and 1 (grey) or 3 (RGB) channels, as bytes in row-major order
+/// `[height][width][channels]`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Image {
+    width: usize,
+    height: usize,
+    channels: usize,
+    pixels: Vec<u8>,
+}
+
+impl Image {
+    /// An image from its bytes. Panics unless `channels` is 1 or 3, no side is 0 and the length is the product of all three.
+    pub fn new(width: usize, height: usize, channels: usize, pixels: Vec<u8>) -> Self {
+        assert!(channels == 1 || channels == 3, "an image has 1 or 3 channels, not {channels}");
+        assert!(width > 0 && height > 0, "an image of {width}x{height} has no pixels");
+        assert_eq!(pixels.len(), width * height * channels, "{width}x{height}x{channels} image");
+        Self { width, height, channels, pixels }
+    }
+
+    /// An image of one value.
+    pub fn filled(width: usize, height: usize, channels: usize, value: u8) -> Self {
+        Self::new(width, height, channels, vec![value; width * height * channels])
+    }
+
+    /// Columns.
+    pub fn width(&self) -> usize {
+        self.width
+    }
+
+    /// Rows.
+    pub fn height(&self) -> usize {
+        self.height
+    }
+
+    /// 1 (grey) or 3 (RGB).
+    pub fn channels(&self) -> usize {
+        self.channels
+    }
+
+    /// All bytes, `[height][width][channels]`.
+    pub fn pixels(&self) -> &[u8] {
+        &self.pixels
+    }
+
+    /// All bytes, to be changed in place.
+    pub fn pixels_mut(&mut self) -> &mut [u8] {
+        &mut self.pixels
+    }
+
+    /// The bytes themselves.
+    pub fn into_pixels(self) -> Vec<u8> {
+        self.pixels
+    }
+}

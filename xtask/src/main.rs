@@ -1,0 +1,2 @@
+//! Orchestrates builds, checks and reproduction runs.
+fn main() {}
