@@ -1,0 +1,222 @@
+//! The layers that the models are made of. Each makes its tensors under PyTorch's names.
+
+use tch::Tensor;
+
+use crate::{Init, Mode, Role, Scope};
+
+/// Where a convolution's border comes from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Padding {
+    /// So many zeros on every side.
+    Symmetric(i64),
+    /// TensorFlow's SAME: the output has `ceil(input / stride)` rows; an odd row of zeros goes to the bottom and right.
+    Same,
+}
+
+/// What a convolution looks like.
+#[derive(Clone, Copy, Debug)]
+pub struct ConvConfig {
+    /// Channels in.
+    pub inputs: i64,
+    /// Channels out.
+    pub outputs: i64,
+    /// Side of the square kernel.
+    pub kernel: i64,
+    /// Step in both directions.
+    pub stride: i64,
+    /// Border.
+    pub padding: Padding,
+    /// Groups: 1 is a full convolution, `inputs` a depthwise one.
+    pub groups: i64,
+    /// Whether a bias is added.
+    pub bias: bool,
+    /// How the kernel is filled; a bias starts at 0.
+    pub init: Init,
+}
+
+impl ConvConfig {
+    /// A full convolution of odd `kernel` with stride 1, TensorFlow padding and no bias, drawn from
+    /// N(0, 2 / (kernel² · outputs)) (He et al. 2015, fan out).
+    pub fn new(inputs: i64, outputs: i64, kernel: i64) -> Self {
+        let std = (2.0 / (kernel * kernel * outputs) as f64).sqrt();
+        let init = Init::Normal { std };
+        Self {
+            inputs,
+            outputs,
+            kernel,
+            stride: 1,
+            padding: Padding::Same,
+            groups: 1,
+            bias: false,
+            init,
+        }
+    }
+
+    /// A depthwise convolution: one kernel a channel, drawn with fan out `kernel²`.
+    pub fn depthwise(channels: i64, kernel: i64) -> Self {
+        let init = Init::Normal { std: (2.0 / (kernel * kernel) as f64).sqrt() };
+        Self { groups: channels, init, ..Self::new(channels, channels, kernel) }
+    }
+
+    /// The same with another stride.
+    pub fn stride(self, stride: i64) -> Self {
+        Self { stride, ..self }
+    }
+
+    /// The same with a bias.
+    pub fn with_bias(self) -> Self {
+        Self { bias: true, ..self }
+    }
+}
+
+/// A two-dimensional convolution.
+#[derive(Debug)]
+pub struct Conv2d {
+    weight: Tensor,
+    bias: Option<Tensor>,
+    config: ConvConfig,
+}
+
+impl Conv2d {
+    /// Makes `weight` `[outputs, inputs / groups, kernel, kernel]` and, if asked for, `bias` `[outputs]`.
+    pub fn new(scope: &mut Scope<'_>, config: ConvConfig) -> Self {
+        let ConvConfig { inputs, outputs, kernel, groups, .. } = config;
+        let weight = scope.tensor(
+            "weight",
+            &[outputs, inputs / groups, kernel, kernel],
+            Role::Weight,
+            config.init,
+        );
+        let bias =
+            config.bias.then(|| scope.tensor("bias", &[outputs], Role::Bias, Init::Const(0.0)));
+        Self { weight, bias, config }
+    }
+
+    /// `[batch, inputs, h, w]` to `[batch, outputs, h', w']`.
+    pub fn forward(&self, x: &Tensor) -> Tensor {
+        let ConvConfig { kernel, stride, groups, padding, .. } = self.config;
+        let conv = |x: &Tensor, pad: [i64; 2]| {
+            x.conv2d(&self.weight, self.bias.as_ref(), [stride, stride], pad, [1, 1], groups)
+        };
+        match padding {
+            Padding::Symmetric(p) => conv(x, [p, p]),
+            Padding::Same => {
+                let size = x.size();
+                let (top, bottom) = same_padding(size[2], kernel, stride);
+                let (left, right) = same_padding(size[3], kernel, stride);
+                if top == bottom && left == right {
+                    conv(x, [top, left])
+                } else {
+                    conv(&x.constant_pad_nd([left, right, top, bottom]), [0, 0])
+                }
+            }
+        }
+    }
+}
+
+/// Zeros before and after an axis of `size` so that the output has `ceil(size / stride)` places.
+fn same_padding(size: i64, kernel: i64, stride: i64) -> (i64, i64) {
+    let total = (((size + stride - 1) / stride - 1) * stride + kernel - size).max(0);
+    (total / 2, total - total / 2)
+}
+
+/// Batch normalisation over the channels of an image batch.
+#[derive(Debug)]
+pub struct BatchNorm {
+    weight: Tensor,
+    bias: Tensor,
+    running_mean: Tensor,
+    running_var: Tensor,
+    momentum: f64,
+    eps: f64,
+}
+
+impl BatchNorm {
+    /// `momentum` is PyTorch's (1 - TensorFlow's decay): the weight of the new batch in the running statistics.
+    pub fn new(scope: &mut Scope<'_>, channels: i64, momentum: f64, eps: f64) -> Self {
+        Self {
+            weight: scope.tensor("weight", &[channels], Role::Norm, Init::Const(1.0)),
+            bias: scope.tensor("bias", &[channels], Role::Norm, Init::Const(0.0)),
+            running_mean: scope.tensor("running_mean", &[channels], Role::Buffer, Init::Const(0.0)),
+            running_var: scope.tensor("running_var", &[channels], Role::Buffer, Init::Const(1.0)),
+            momentum,
+            eps,
+        }
+    }
+
+    /// `[batch, channels, h, w]` to the same shape.
+    pub fn forward(&self, x: &Tensor, mode: Mode) -> Tensor {
+        x.batch_norm(
+            Some(&self.weight),
+            Some(&self.bias),
+            Some(&self.running_mean),
+            Some(&self.running_var),
+            mode.batch_statistics(),
+            self.momentum,
+            self.eps,
+            true,
+        )
+    }
+}
+
+/// A fully connected layer.
+#[derive(Debug)]
+pub struct Linear {
+    weight: Tensor,
+    bias: Tensor,
+}
+
+impl Linear {
+    /// Weights uniform in ±1/√outputs (as EfficientNet's classifier), bias 0.
+    pub fn new(scope: &mut Scope<'_>, inputs: i64, outputs: i64) -> Self {
+        Self::with_init(
+            scope,
+            inputs,
+            outputs,
+            Init::Uniform { bound: 1.0 / (outputs as f64).sqrt() },
+        )
+    }
+
+    /// Weights as asked for, bias 0.
+    pub fn with_init(scope: &mut Scope<'_>, inputs: i64, outputs: i64, init: Init) -> Self {
+        let weight = scope.tensor("weight", &[outputs, inputs], Role::Weight, init);
+        Self { weight, bias: scope.tensor("bias", &[outputs], Role::Bias, Init::Const(0.0)) }
+    }
+
+    /// `[batch, inputs]` to `[batch, outputs]`.
+    pub fn forward(&self, x: &Tensor) -> Tensor {
+        x.linear(&self.weight, Some(&self.bias))
+    }
+}
+
+/// Dropout with probability `rate`, when the mode has noise.
+pub fn dropout(x: &Tensor, rate: f64, mode: Mode) -> Tensor {
+    if rate > 0.0 && mode.noise() { x.dropout(rate, true) } else { x.shallow_clone() }
+}
+
+/// Stochastic depth (Huang et al. 2016): drops the residual branch `x` `[batch, ...]` of each sample with probability
+/// `rate` and scales what stays by 1 / (1 - rate), when the mode has noise.
+pub fn stochastic_depth(x: &Tensor, rate: f64, mode: Mode) -> Tensor {
+    if rate <= 0.0 || !mode.noise() {
+        return x.shallow_clone();
+    }
+    let mut shape = vec![1; x.dim()];
+    shape[0] = x.size()[0];
+    let keep = 1.0 - rate;
+    let mask = Tensor::empty(shape, (x.kind(), x.device())).bernoulli_float_(keep);
+    x * (mask / keep)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn same_padding_puts_the_odd_row_last() {
+        assert_eq!(same_padding(224, 3, 2), (0, 1));
+        assert_eq!(same_padding(225, 3, 2), (1, 1));
+        assert_eq!(same_padding(7, 5, 2), (2, 2));
+        assert_eq!(same_padding(8, 5, 2), (1, 2));
+        assert_eq!(same_padding(32, 1, 2), (0, 0));
+    }
+}

@@ -1,0 +1,152 @@
+//! Named parameters and buffers, and the scopes under which a network makes them.
+
+use std::collections::HashMap;
+
+use tch::{Device, Kind, Tensor, no_grad};
+
+/// What a tensor of a network is for: decides what is trained and what weight decay touches.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Role {
+    /// The kernel of a convolution or linear layer.
+    Weight,
+    /// The bias of a convolution or linear layer.
+    Bias,
+    /// The scale or shift of a normalisation layer.
+    Norm,
+    /// Not trained: running statistics.
+    Buffer,
+}
+
+/// One named tensor of a network.
+#[derive(Debug)]
+pub struct Param {
+    /// The name in a checkpoint, as `blocks.0.1.conv_dw.weight`.
+    pub name: String,
+    /// The tensor; shared with the layer that uses it.
+    pub tensor: Tensor,
+    /// What it is for.
+    pub role: Role,
+}
+
+/// How a new tensor is filled. Random numbers come from the CPU generator whatever the device is, so that a seed gives
+/// the same network everywhere.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Init {
+    /// One value.
+    Const(f64),
+    /// Normal with mean 0.
+    Normal {
+        /// Standard deviation.
+        std: f64,
+    },
+    /// Uniform in `[-bound, bound)`.
+    Uniform {
+        /// Half the width of the range.
+        bound: f64,
+    },
+}
+
+/// The named tensors of a network, in the order in which it made them.
+#[derive(Debug, Default)]
+pub struct Params {
+    entries: Vec<Param>,
+    index: HashMap<String, usize>,
+}
+
+impl Params {
+    /// Makes a network and collects its parameters on `device`.
+    pub fn build<N>(device: Device, make: impl FnOnce(&mut Scope<'_>) -> N) -> (N, Params) {
+        let mut params = Params::default();
+        let net = make(&mut Scope { params: &mut params, path: String::new(), device });
+        (net, params)
+    }
+
+    /// All tensors in order.
+    pub fn iter(&self) -> impl Iterator<Item = &Param> {
+        self.entries.iter()
+    }
+
+    /// The tensors that training changes, in order.
+    pub fn trainable(&self) -> impl Iterator<Item = &Param> {
+        self.entries.iter().filter(|p| p.role != Role::Buffer)
+    }
+
+    /// All names in order.
+    pub fn names(&self) -> impl Iterator<Item = &str> {
+        self.entries.iter().map(|p| p.name.as_str())
+    }
+
+    /// The tensor of this name.
+    pub fn get(&self, name: &str) -> Option<&Tensor> {
+        self.index.get(name).map(|&i| &self.entries[i].tensor)
+    }
+
+    /// Number of trainable scalars.
+    pub fn count(&self) -> usize {
+        self.trainable().map(|p| p.tensor.numel()).sum()
+    }
+
+    /// Copies every value from a network of the same shape. Panics if a name or shape differs.
+    pub fn copy_from(&self, other: &Params) {
+        assert_eq!(self.entries.len(), other.entries.len(), "number of tensors of two networks");
+        no_grad(|| {
+            for (to, from) in self.entries.iter().zip(&other.entries) {
+                assert_eq!(
+                    (&to.name, to.tensor.size()),
+                    (&from.name, from.tensor.size()),
+                    "tensors of two networks"
+                );
+                to.tensor.shallow_clone().copy_(&from.tensor);
+            }
+        });
+    }
+
+    /// Forgets all gradients.
+    pub fn zero_grad(&self) {
+        for p in self.trainable() {
+            p.tensor.shallow_clone().zero_grad();
+        }
+    }
+
+    fn push(&mut self, name: String, tensor: Tensor, role: Role) {
+        let earlier = self.index.insert(name.clone(), self.entries.len());
+        assert!(earlier.is_none(), "two tensors are named {name}");
+        self.entries.push(Param { name, tensor, role });
+    }
+}
+
+/// A place in the tree of names at which layers make their tensors.
+pub struct Scope<'a> {
+    params: &'a mut Params,
+    path: String,
+    device: Device,
+}
+
+impl Scope<'_> {
+    /// The scope one name deeper: names below are `path.name.…`.
+    pub fn sub(&mut self, name: impl std::fmt::Display) -> Scope<'_> {
+        Scope { path: self.full(&name.to_string()), params: self.params, device: self.device }
+    }
+
+    /// The device on which tensors are made.
+    pub fn device(&self) -> Device {
+        self.device
+    }
+
+    /// Makes a float32 tensor of this scope. Everything but a [`Role::Buffer`] requires a gradient.
+    pub fn tensor(&mut self, name: &str, shape: &[i64], role: Role, init: Init) -> Tensor {
+        let options = (Kind::Float, Device::Cpu);
+        let value = match init {
+            Init::Const(value) => Tensor::full(shape, value, options),
+            Init::Normal { std } => Tensor::randn(shape, options) * std,
+            Init::Uniform { bound } => Tensor::empty(shape, options).uniform_(-bound, bound),
+        };
+        let tensor = value.to_device(self.device).set_requires_grad(role != Role::Buffer);
+        self.params.push(self.full(name), tensor.shallow_clone(), role);
+        tensor
+    }
+
+    fn full(&self, name: &str) -> String {
+        if self.path.is_empty() { name.to_owned() } else { format!("{}.{name}", self.path) }
+    }
+}
