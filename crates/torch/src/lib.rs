@@ -26,6 +26,6 @@ mod net;
 pub mod nn;
 mod params;
 
-pub use net::{Mode, Model, Net};
+pub use net::{Mode, Model, Net, NoisyRows};
 pub use params::{Init, Param, Params, Role, Scope};
 pub use tch::{Device, IndexOp, Kind, Tensor, no_grad};

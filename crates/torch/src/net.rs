@@ -4,26 +4,46 @@ use tch::{Device, Tensor};
 
 use crate::{Params, Scope};
 
-/// How a network is run.
+/// How a network is run: which statistics batch norm uses, and which samples get the model's noise (dropout, stochastic
+/// depth).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Mode {
-    /// Batch norm uses and updates batch statistics; dropout and stochastic depth draw noise.
+    /// Batch statistics, which also update the running ones; noise for every sample.
     Train,
-    /// Training without the model's noise: batch norm as in `Train`, dropout and stochastic depth off.
+    /// Batch statistics; no noise.
     TrainWithoutNoise,
-    /// Batch norm uses running statistics; no noise.
+    /// Batch statistics; noise for the first so many samples of the batch only.
+    TrainNoisyRows(i64),
+    /// Running statistics; no noise.
     Eval,
+    /// Running statistics; noise for every sample.
+    EvalWithNoise,
+}
+
+/// Which samples of a batch get the model's noise.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum NoisyRows {
+    /// None of them.
+    None,
+    /// The first so many.
+    First(i64),
+    /// All of them.
+    All,
 }
 
 impl Mode {
     /// Whether batch norm uses (and updates its running statistics with) the batch's own.
     pub fn batch_statistics(self) -> bool {
-        self != Mode::Eval
+        !matches!(self, Mode::Eval | Mode::EvalWithNoise)
     }
 
-    /// Whether dropout and stochastic depth draw noise.
-    pub fn noise(self) -> bool {
-        self == Mode::Train
+    /// Which samples get dropout and stochastic depth.
+    pub fn noise(self) -> NoisyRows {
+        match self {
+            Mode::Train | Mode::EvalWithNoise => NoisyRows::All,
+            Mode::TrainNoisyRows(rows) => NoisyRows::First(rows),
+            Mode::TrainWithoutNoise | Mode::Eval => NoisyRows::None,
+        }
     }
 }
 

@@ -2,7 +2,7 @@
 
 use tch::Tensor;
 
-use crate::{Init, Mode, Role, Scope};
+use crate::{Init, Mode, NoisyRows, Role, Scope};
 
 /// Where a convolution's border comes from.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -189,22 +189,33 @@ impl Linear {
     }
 }
 
-/// Dropout with probability `rate`, when the mode has noise.
+/// Dropout with probability `rate`, on the samples (rows of `x`) that get noise in this mode.
 pub fn dropout(x: &Tensor, rate: f64, mode: Mode) -> Tensor {
-    if rate > 0.0 && mode.noise() { x.dropout(rate, true) } else { x.shallow_clone() }
+    on_noisy_rows(x, rate, mode, |x| x.dropout(rate, true))
 }
 
 /// Stochastic depth (Huang et al. 2016): drops the residual branch `x` `[batch, ...]` of each sample with probability
-/// `rate` and scales what stays by 1 / (1 - rate), when the mode has noise.
+/// `rate` and scales what stays by 1 / (1 - rate), for the samples that get noise in this mode.
 pub fn stochastic_depth(x: &Tensor, rate: f64, mode: Mode) -> Tensor {
-    if rate <= 0.0 || !mode.noise() {
-        return x.shallow_clone();
+    on_noisy_rows(x, rate, mode, |x| {
+        let mut shape = vec![1; x.dim()];
+        shape[0] = x.size()[0];
+        let keep = 1.0 - rate;
+        let mask = Tensor::empty(shape, (x.kind(), x.device())).bernoulli_float_(keep);
+        x * (mask / keep)
+    })
+}
+
+fn on_noisy_rows(x: &Tensor, rate: f64, mode: Mode, noise: impl Fn(&Tensor) -> Tensor) -> Tensor {
+    match mode.noise() {
+        _ if rate <= 0.0 => x.shallow_clone(),
+        NoisyRows::None | NoisyRows::First(0) => x.shallow_clone(),
+        NoisyRows::First(rows) if rows < x.size()[0] => {
+            let (noisy, clean) = (x.narrow(0, 0, rows), x.narrow(0, rows, x.size()[0] - rows));
+            Tensor::cat(&[noise(&noisy), clean], 0)
+        }
+        NoisyRows::First(_) | NoisyRows::All => noise(x),
     }
-    let mut shape = vec![1; x.dim()];
-    shape[0] = x.size()[0];
-    let keep = 1.0 - rate;
-    let mask = Tensor::empty(shape, (x.kind(), x.device())).bernoulli_float_(keep);
-    x * (mask / keep)
 }
 
 #[cfg(test)]
