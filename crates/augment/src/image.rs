@@ -53,4 +53,22 @@ impl Image {
     pub fn into_pixels(self) -> Vec<u8> {
         self.pixels
     }
+
+    /// The bytes of row `y`, `[width][channels]`. Panics if there is no such row.
+    pub fn row(&self, y: usize) -> &[u8] {
+        let stride = self.width * self.channels;
+        &self.pixels[y * stride..][..stride]
+    }
+
+    /// Takes `pixels` as the new content, of a new size but the same number of channels, and leaves the old bytes there.
+    pub(crate) fn replace(&mut self, width: usize, height: usize, pixels: &mut Vec<u8>) {
+        assert_eq!(
+            pixels.len(),
+            width * height * self.channels,
+            "{width}x{height}x{} image",
+            self.channels
+        );
+        (self.width, self.height) = (width, height);
+        std::mem::swap(&mut self.pixels, pixels);
+    }
 }

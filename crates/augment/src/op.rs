@@ -1,0 +1,195 @@
+//! One operation with its arguments spelled out: nothing random is left in it.
+
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
+
+use crate::color::{self, ContrastMean};
+use crate::erase;
+use crate::fill::Fill;
+use crate::filter;
+use crate::geometry::{self, Sampling};
+use crate::image::Image;
+use crate::scratch::Scratch;
+
+/// An operation, ready to be applied. Every one keeps the image's size and takes any size from 1x1 upwards.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Op {
+    /// Nothing.
+    Identity,
+    /// [`color::auto_contrast`].
+    AutoContrast,
+    /// [`color::equalize`].
+    Equalize,
+    /// [`color::invert`].
+    Invert,
+    /// [`color::posterize`].
+    Posterize {
+        /// Bits that stay, 0 to 8.
+        bits: u8,
+    },
+    /// [`color::solarize`].
+    Solarize {
+        /// The first value that is inverted.
+        threshold: u16,
+    },
+    /// [`color::solarize_add`].
+    SolarizeAdd {
+        /// What is added.
+        add: u16,
+        /// The first value that stays.
+        threshold: u8,
+    },
+    /// [`color::color`].
+    Color {
+        /// 0 grey, 1 no change.
+        factor: f64,
+    },
+    /// [`color::contrast`].
+    Contrast {
+        /// 0 one grey, 1 no change.
+        factor: f64,
+        /// Which grey.
+        mean: ContrastMean,
+    },
+    /// [`color::brightness`].
+    Brightness {
+        /// 0 black, 1 no change.
+        factor: f64,
+    },
+    /// [`filter::sharpness`].
+    Sharpness {
+        /// 0 smooth, 1 no change.
+        factor: f64,
+    },
+    /// [`geometry::rotate`].
+    Rotate {
+        /// Counter-clockwise.
+        degrees: f64,
+        /// How the source is read.
+        sampling: Sampling,
+    },
+    /// [`geometry::shear_x`].
+    ShearX {
+        /// Columns per row.
+        shear: f64,
+        /// How the source is read.
+        sampling: Sampling,
+    },
+    /// [`geometry::shear_y`].
+    ShearY {
+        /// Rows per column.
+        shear: f64,
+        /// How the source is read.
+        sampling: Sampling,
+    },
+    /// [`geometry::translate_x`].
+    TranslateX {
+        /// To the left.
+        pixels: f64,
+        /// How the source is read.
+        sampling: Sampling,
+    },
+    /// [`geometry::translate_y`].
+    TranslateY {
+        /// Upwards.
+        pixels: f64,
+        /// How the source is read.
+        sampling: Sampling,
+    },
+    /// [`erase::cutout`].
+    Cutout {
+        /// Column of the centre.
+        x: usize,
+        /// Row of the centre.
+        y: usize,
+        /// Half the side.
+        half: usize,
+        /// Its colour.
+        fill: Fill,
+    },
+    /// [`geometry::flip`].
+    Flip,
+    /// [`geometry::reflect_crop`].
+    ReflectCrop {
+        /// Pixels added on each side.
+        pad: usize,
+        /// Column of the crop, `0..=2 * pad`.
+        dx: usize,
+        /// Row of the crop, `0..=2 * pad`.
+        dy: usize,
+    },
+}
+
+impl Op {
+    /// Applies the operation in place.
+    ///
+    /// ```
+    /// use augment::{image::Image, op::Op, scratch::Scratch};
+    /// let mut image = Image::new(2, 1, 1, vec![10, 200]);
+    /// Op::Invert.apply(&mut image, &mut Scratch::new());
+    /// assert_eq!(image.pixels(), [245, 55]);
+    /// ```
+    pub fn apply(&self, image: &mut Image, scratch: &mut Scratch) {
+        match *self {
+            Self::Identity => {}
+            Self::AutoContrast => color::auto_contrast(image),
+            Self::Equalize => color::equalize(image),
+            Self::Invert => color::invert(image),
+            Self::Posterize { bits } => color::posterize(image, bits),
+            Self::Solarize { threshold } => color::solarize(image, threshold),
+            Self::SolarizeAdd { add, threshold } => color::solarize_add(image, add, threshold),
+            Self::Color { factor } => color::color(image, factor),
+            Self::Contrast { factor, mean } => color::contrast(image, factor, mean),
+            Self::Brightness { factor } => color::brightness(image, factor),
+            Self::Sharpness { factor } => filter::sharpness(image, factor, scratch),
+            Self::Rotate { degrees, sampling } => {
+                geometry::rotate(image, degrees, sampling, scratch)
+            }
+            Self::ShearX { shear, sampling } => geometry::shear_x(image, shear, sampling, scratch),
+            Self::ShearY { shear, sampling } => geometry::shear_y(image, shear, sampling, scratch),
+            Self::TranslateX { pixels, sampling } => {
+                geometry::translate_x(image, pixels, sampling, scratch)
+            }
+            Self::TranslateY { pixels, sampling } => {
+                geometry::translate_y(image, pixels, sampling, scratch)
+            }
+            Self::Cutout { x, y, half, fill } => erase::cutout(image, x, y, half, fill),
+            Self::Flip => geometry::flip(image),
+            Self::ReflectCrop { pad, dx, dy } => {
+                geometry::reflect_crop(image, pad, dx, dy, scratch)
+            }
+        }
+    }
+}
+
+/// The operations that RandAugment's variants draw from, by name.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+#[allow(missing_docs, reason = "each is explained at the operation of the same name")]
+pub enum OpName {
+    Identity,
+    AutoContrast,
+    Equalize,
+    Invert,
+    Posterize,
+    Solarize,
+    SolarizeAdd,
+    Color,
+    Contrast,
+    Brightness,
+    Sharpness,
+    Rotate,
+    ShearX,
+    ShearY,
+    TranslateX,
+    TranslateY,
+    Cutout,
+}
+
+impl fmt::Display for OpName {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        // serde's own name, so that what is printed can be written back.
+        self.serialize(f)
+    }
+}

@@ -1,0 +1,29 @@
+//! Room to work in, kept between operations so that none of them allocates.
+
+use crate::image::Image;
+
+/// Buffers that operations write to before they trade them for the image's own. Make one per thread and pass it along; its
+/// content never reaches a result.
+#[derive(Clone, Debug, Default)]
+pub struct Scratch {
+    pub(crate) bytes: Vec<u8>,
+    pub(crate) columns: Vec<u32>,
+}
+
+impl Scratch {
+    /// Empty room; it grows with the first images.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// `len` bytes of unspecified content.
+    pub(crate) fn bytes(&mut self, len: usize) -> &mut [u8] {
+        self.bytes.resize(len, 0);
+        &mut self.bytes
+    }
+
+    /// Makes the bytes written here the image, of a new size; the old bytes become scratch.
+    pub(crate) fn trade(&mut self, image: &mut Image, width: usize, height: usize) {
+        image.replace(width, height, &mut self.bytes);
+    }
+}
