@@ -1,0 +1,321 @@
+//! Fills the cache: wheels from the Python registry through pip, checked and unpacked.
+//!
+//! Everything happens under a lock in a `part-*` folder beside the final one and is renamed at the end, a marker file
+//! last of all. What was killed half-way is a `part-*` folder that the next one removes.
+
+use crate::wheels::{CUDA_LIBRARY, Wheel, Wheels};
+use anyhow::{Context, Result, bail};
+use sha2::{Digest, Sha256};
+use std::fs::{self, File, TryLockError};
+use std::io::{BufReader, Read};
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+
+/// A folder of one libtorch, shared by all clones on this machine.
+pub(crate) struct Cache {
+    /// The folder that holds it; made when missing.
+    pub(crate) folder: PathBuf,
+    /// The Python whose pip is used.
+    pub(crate) python: PathBuf,
+    pub(crate) wheels: Wheels,
+}
+
+impl Cache {
+    fn unpacked(&self) -> PathBuf {
+        self.folder.join(format!("libtorch-{}", crate::wheels::VERSION))
+    }
+
+    /// The libtorch (`lib`, `include`) in the cache, if it is there whole.
+    pub(crate) fn find(&self, cuda: bool) -> Option<PathBuf> {
+        let whole = |name, wheels| {
+            fs::read_to_string(self.unpacked().join(name)).is_ok_and(|m| m == marker(wheels))
+        };
+        let there = whole("complete-cpu", &self.wheels.cpu)
+            && (!cuda || whole("complete-cuda", &self.wheels.cuda));
+        there.then(|| self.unpacked().join("torch"))
+    }
+
+    /// The libtorch in the cache, fetched if it is not there. Waits while another process fetches.
+    pub(crate) fn find_or_fetch(&self, cuda: bool) -> Result<PathBuf> {
+        if let Some(found) = self.find(cuda) {
+            return Ok(found);
+        }
+        fs::create_dir_all(&self.folder).with_context(|| {
+            format!(
+                "cannot make the cache folder {}: set TUTOR_CACHE to one that can be written",
+                self.folder.display()
+            )
+        })?;
+        let _lock = self.lock()?;
+        if self.find(false).is_none() {
+            self.fetch(&self.wheels.cpu, |part| {
+                fs::write(part.join("complete-cpu"), marker(&self.wheels.cpu))?;
+                let place = self.unpacked();
+                if place.exists() {
+                    fs::remove_dir_all(&place)?; // Without its marker it was never whole, or it has other pins.
+                }
+                Ok(fs::rename(part, place)?)
+            })?;
+        }
+        if cuda && self.find(true).is_none() {
+            self.fetch(&self.wheels.cuda, |part| {
+                // Into a folder that may be in use: libraries first, the one that others look for last.
+                let place = self.unpacked();
+                let mut files = files_below(part, part)?;
+                files.sort_by_key(|f| f == Path::new(CUDA_LIBRARY));
+                for file in files {
+                    let to = place.join(&file);
+                    fs::create_dir_all(to.parent().expect("a file lies in a folder"))?;
+                    fs::rename(part.join(&file), to)?;
+                }
+                let temporary = part.join("complete-cuda");
+                fs::write(&temporary, marker(&self.wheels.cuda))?;
+                Ok(fs::rename(temporary, place.join("complete-cuda"))?)
+            })?;
+        }
+        self.find(cuda)
+            .with_context(|| format!("{} changed while it was filled", self.unpacked().display()))
+    }
+
+    fn lock(&self) -> Result<File> {
+        let path = self.folder.join("lock");
+        let file =
+            File::create(&path).with_context(|| format!("cannot write {}", path.display()))?;
+        match file.try_lock() {
+            Ok(()) => {}
+            Err(TryLockError::WouldBlock) => {
+                eprintln!("waiting for another setup that fills {}", self.folder.display());
+                file.lock()?;
+            }
+            Err(TryLockError::Error(e)) => {
+                return Err(e).with_context(|| format!("cannot lock {}", path.display()));
+            }
+        }
+        Ok(file)
+    }
+
+    /// Downloads, checks and unpacks wheels one after the other, then hands the folder to `place`.
+    fn fetch(&self, wheels: &[Wheel], place: impl FnOnce(&Path) -> Result<()>) -> Result<()> {
+        for entry in fs::read_dir(&self.folder)? {
+            let entry = entry?;
+            if entry.file_name().to_string_lossy().starts_with("part-") {
+                fs::remove_dir_all(entry.path())?; // Left by one that was killed: we hold the lock.
+            }
+        }
+        let need: u64 = wheels.iter().map(|w| w.unpacked_megabytes).sum::<u64>()
+            + 2 * wheels.iter().map(|w| w.megabytes).max().unwrap_or(0);
+        let free = free_megabytes(&self.folder)?;
+        if free < need {
+            bail!(
+                "not enough room in {}: {need} MB are needed, {free} MB are free. \
+                 Make room there or set TUTOR_CACHE to a folder on a bigger disk",
+                self.folder.display()
+            );
+        }
+        let part = tempfile::Builder::new().prefix("part-").tempdir_in(&self.folder)?;
+        let (download, unpacked) = (part.path().join("download"), part.path().join("unpacked"));
+        fs::create_dir_all(&unpacked)?;
+        for wheel in wheels {
+            let file = self.download(wheel, &download)?;
+            check_sum(wheel, &file)
+                .and_then(|()| unpack(wheel, &file, &unpacked))
+                .map_err(|e| self.explain_full(e))?;
+            fs::remove_dir_all(&download)?;
+        }
+        // The marker must not outlive its files if the machine loses power.
+        rustix::fs::syncfs(File::open(&unpacked)?).context("could not flush the cache to disk")?;
+        place(&unpacked).with_context(|| format!("could not fill {}", self.unpacked().display()))
+    }
+
+    /// Has pip put one wheel into a new folder.
+    fn download(&self, wheel: &Wheel, folder: &Path) -> Result<PathBuf> {
+        eprintln!("fetching {} {} ({} MB)", wheel.project, wheel.version, wheel.megabytes);
+        fs::create_dir_all(folder)?;
+        let mut pip = Command::new(&self.python);
+        pip.args([
+            "-m",
+            "pip",
+            "download",
+            "--no-deps",
+            "--only-binary=:all:",
+            "--no-cache-dir",
+            "--disable-pip-version-check",
+        ]);
+        // Named rather than taken from the Python that happens to be here, which may be of any version.
+        pip.args([
+            "--python-version",
+            "3.11",
+            "--implementation",
+            "cp",
+            "--abi",
+            "cp311",
+            "--abi",
+            "none",
+        ]);
+        for glibc in (5..=28).rev() {
+            pip.arg("--platform").arg(format!("manylinux_2_{glibc}_x86_64"));
+        }
+        pip.args(["--platform", "manylinux2014_x86_64"]);
+        // Its own temporary files are as large as the wheel: on the same disk, not in a small /tmp.
+        pip.env("TMPDIR", folder).arg("--dest").arg(folder).arg(wheel.requirement());
+        pip.stdin(Stdio::null()).stdout(Stdio::from(std::io::stderr())).stderr(Stdio::piped());
+        let run = pip.spawn().and_then(|child| child.wait_with_output());
+        let out = match run {
+            Err(e) if e.kind() == std::io::ErrorKind::NotFound => bail!(
+                "{} was not found; libtorch is fetched with Python's pip. {PYTHON_WAY_OUT}",
+                self.python.display()
+            ),
+            other => other.with_context(|| format!("could not start {}", self.python.display()))?,
+        };
+        let said = String::from_utf8_lossy(&out.stderr);
+        if !out.status.success() {
+            bail!("{}", self.explain_pip(wheel, &said, out.status));
+        }
+        let files = files_below(folder, folder)?;
+        let name = files.iter().find(|f| f.extension().is_some_and(|e| e == "whl"));
+        let name = name.with_context(|| {
+            format!("pip said it was done but left no wheel of {}", wheel.project)
+        })?;
+        Ok(folder.join(name))
+    }
+
+    fn explain_pip(&self, wheel: &Wheel, said: &str, status: std::process::ExitStatus) -> String {
+        if said.contains("No module named pip") {
+            return format!("{} has no pip. {PYTHON_WAY_OUT}", self.python.display());
+        }
+        if said.contains("No space left on device") || said.contains("Disk quota exceeded") {
+            return self.full();
+        }
+        let last =
+            said.lines().filter(|l| !l.trim().is_empty()).next_back().unwrap_or("it said nothing");
+        let error = said.lines().rfind(|l| l.starts_with("ERROR:")).unwrap_or(last);
+        let network = said.lines().find(|l| {
+            [
+                "Name or service not known",
+                "name resolution",
+                "unreachable",
+                "timed out",
+                "Connection",
+                "SSL",
+            ]
+            .iter()
+            .any(|s| l.contains(s))
+        });
+        let reason = network
+            .map(|l| format!("{error}\n  first sign of trouble: {l}"))
+            .unwrap_or(error.into());
+        format!(
+            "pip could not fetch {} ({status}): {reason}\n{NETWORK_WAY_OUT}",
+            wheel.requirement(),
+        )
+    }
+
+    fn full(&self) -> String {
+        format!(
+            "the disk of {} is full. Make room there or set TUTOR_CACHE to a folder on a bigger disk",
+            self.folder.display()
+        )
+    }
+
+    fn explain_full(&self, error: anyhow::Error) -> anyhow::Error {
+        let full = error.chain().filter_map(|e| e.downcast_ref::<std::io::Error>()).any(|e| {
+            matches!(e.kind(), std::io::ErrorKind::StorageFull | std::io::ErrorKind::QuotaExceeded)
+        });
+        if full { error.context(self.full()) } else { error }
+    }
+}
+
+const PYTHON_WAY_OUT: &str = "Install it (`apt install python3-pip`, `dnf install python3-pip`), \
+     or set LIBTORCH to an unpacked libtorch 2.11";
+
+const NETWORK_WAY_OUT: &str = "Ways out: check the network and pip's settings (`python3 -m pip config list`; a proxy or a mirror \
+     goes there) and try again; or set LIBTORCH to an unpacked libtorch 2.11; or copy the cache folder of a machine \
+     where `cargo xtask setup` worked and set TUTOR_CACHE to the copy";
+
+/// What a marker file holds: the very wheels that were unpacked.
+fn marker(wheels: &[Wheel]) -> String {
+    wheels.iter().map(|w| format!("{} {} {}\n", w.project, w.version, w.sha256)).collect()
+}
+
+fn check_sum(wheel: &Wheel, file: &Path) -> Result<()> {
+    let found = sha256(file)?;
+    if found != wheel.sha256 {
+        bail!(
+            "{} has the wrong checksum and was deleted: expected sha256 {}, found {found}. Try again; if it stays, \
+             the package index in pip's settings serves another file than the official one. \
+             Or set LIBTORCH to an unpacked libtorch 2.11",
+            file.file_name().unwrap_or_default().display(),
+            wheel.sha256
+        );
+    }
+    Ok(())
+}
+
+/// The SHA-256 of a file, lower-case hex.
+pub(crate) fn sha256(path: &Path) -> Result<String> {
+    let mut file = File::open(path).with_context(|| format!("cannot read {}", path.display()))?;
+    let mut hash = Sha256::new();
+    let mut buffer = vec![0; 1 << 20];
+    loop {
+        let n =
+            file.read(&mut buffer).with_context(|| format!("cannot read {}", path.display()))?;
+        if n == 0 {
+            return Ok(hash.finalize().iter().map(|b| format!("{b:02x}")).collect());
+        }
+        hash.update(&buffer[..n]);
+    }
+}
+
+fn unpack(wheel: &Wheel, file: &Path, folder: &Path) -> Result<()> {
+    let shown = file.file_name().unwrap_or_default().display();
+    let mut archive = zip::ZipArchive::new(BufReader::with_capacity(1 << 20, File::open(file)?))
+        .with_context(|| format!("{shown} is not a zip file"))?;
+    let mut unpacked = 0;
+    for index in 0..archive.len() {
+        let mut entry =
+            archive.by_index(index).with_context(|| format!("{shown}: entry {index}"))?;
+        let Ok(name) = entry.name().map(|n| n.into_owned()) else { continue };
+        if !wheel.takes(&name) {
+            continue;
+        }
+        if name.starts_with('/') || name.split('/').any(|part| part == "..") {
+            bail!("{shown}: {name} leads out of the archive");
+        }
+        let to = folder.join(&name);
+        fs::create_dir_all(to.parent().expect("a file lies in a folder"))?;
+        std::io::copy(&mut entry, &mut File::create(&to)?)
+            .with_context(|| format!("{shown}: could not unpack {name}"))?;
+        unpacked += 1;
+    }
+    if unpacked == 0 {
+        bail!(
+            "{shown} holds none of the files that are needed from it ({})",
+            wheel.take.join(", ")
+        );
+    }
+    Ok(())
+}
+
+/// Every file below a folder, as paths relative to `base`, sorted.
+pub(crate) fn files_below(folder: &Path, base: &Path) -> Result<Vec<PathBuf>> {
+    let mut files = Vec::new();
+    for entry in
+        fs::read_dir(folder).with_context(|| format!("cannot list {}", folder.display()))?
+    {
+        let entry = entry?;
+        if entry.file_type()?.is_dir() {
+            files.extend(files_below(&entry.path(), base)?);
+        } else {
+            files.push(entry.path().strip_prefix(base).expect("base is above").to_path_buf());
+        }
+    }
+    files.sort();
+    Ok(files)
+}
+
+/// Room left for this user on the disk that holds a folder, in megabytes.
+pub(crate) fn free_megabytes(folder: &Path) -> Result<u64> {
+    let disk = rustix::fs::statvfs(folder)
+        .with_context(|| format!("cannot ask for the room in {}", folder.display()))?;
+    Ok(disk.f_bavail * disk.f_frsize / 1_000_000)
+}
