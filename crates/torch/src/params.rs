@@ -57,8 +57,17 @@ impl Params {
     /// Makes a network and collects its parameters on `device`.
     pub fn build<N>(device: Device, make: impl FnOnce(&mut Scope<'_>) -> N) -> (N, Params) {
         let mut params = Params::default();
-        let net = make(&mut Scope { params: &mut params, path: String::new(), device });
+        let net =
+            make(&mut Scope { params: &mut params, path: String::new(), device, outline: false });
         (net, params)
+    }
+
+    /// The names, shapes and roles of a network of any size, without memory for its values: every tensor is a single
+    /// zero seen everywhere. For counting parameters and for comparing with a checkpoint, not for running.
+    pub fn outline<N>(make: impl FnOnce(&mut Scope<'_>) -> N) -> Params {
+        let (mut params, path, device) = (Params::default(), String::new(), Device::Cpu);
+        make(&mut Scope { params: &mut params, path, device, outline: true });
+        params
     }
 
     /// All tensors in order.
@@ -120,12 +129,14 @@ pub struct Scope<'a> {
     params: &'a mut Params,
     path: String,
     device: Device,
+    outline: bool,
 }
 
 impl Scope<'_> {
     /// The scope one name deeper: names below are `path.name.…`.
     pub fn sub(&mut self, name: impl std::fmt::Display) -> Scope<'_> {
-        Scope { path: self.full(&name.to_string()), params: self.params, device: self.device }
+        let path = self.full(&name.to_string());
+        Scope { path, params: self.params, device: self.device, outline: self.outline }
     }
 
     /// The device on which tensors are made.
@@ -137,6 +148,7 @@ impl Scope<'_> {
     pub fn tensor(&mut self, name: &str, shape: &[i64], role: Role, init: Init) -> Tensor {
         let options = (Kind::Float, Device::Cpu);
         let value = match init {
+            _ if self.outline => Tensor::zeros([1], options).expand(shape, false),
             Init::Const(value) => Tensor::full(shape, value, options),
             Init::Normal { std } => Tensor::randn(shape, options) * std,
             Init::Uniform { bound } => Tensor::empty(shape, options).uniform_(-bound, bound),
