@@ -189,6 +189,17 @@ impl Linear {
     }
 }
 
+/// Leaky ReLU: `x` where it is positive, `slope · x` elsewhere. Any shape.
+pub fn leaky_relu(x: &Tensor, slope: f64) -> Tensor {
+    // The binding's leaky_relu has the slope fixed at 0.01.
+    x.prelu(&Tensor::full([1], slope, (x.kind(), x.device())))
+}
+
+/// The mean over all places: `[batch, channels, h, w]` to `[batch, channels]`.
+pub fn global_average_pool(x: &Tensor) -> Tensor {
+    x.mean_dim([2, 3].as_slice(), false, None)
+}
+
 /// Dropout with probability `rate`, on the samples (rows of `x`) that get noise in this mode.
 pub fn dropout(x: &Tensor, rate: f64, mode: Mode) -> Tensor {
     on_noisy_rows(x, rate, mode, |x| x.dropout(rate, true))
