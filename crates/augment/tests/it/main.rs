@@ -1,1 +1,4 @@
-//! Integration tests.
+//! Integration tests: parity with Pillow, the papers' tables, policies as data, corruptions and metrics.
+
+mod golden;
+mod picture;

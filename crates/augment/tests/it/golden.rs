@@ -1,0 +1,112 @@
+//! Every operation equals Pillow 12 byte for byte (golden files: `tests/golden`).
+
+use std::str::FromStr;
+
+use augment::color::ContrastMean;
+use augment::fill::Fill;
+use augment::geometry::{self, Sampling};
+use augment::op::Op;
+use augment::resize::{self, Filter};
+use augment::scratch::Scratch;
+
+use crate::picture::{hash, picture};
+
+/// The words of one case, taken one after the other.
+struct Words<'a>(std::str::SplitWhitespace<'a>);
+
+impl<'a> Words<'a> {
+    fn text(&mut self) -> &'a str {
+        self.0.next().expect("a word")
+    }
+
+    fn number<T: FromStr>(&mut self) -> T {
+        let word = self.text();
+        word.parse().unwrap_or_else(|_| panic!("a number, not {word}"))
+    }
+
+    fn sides(&mut self) -> Vec<usize> {
+        self.text().split('x').map(|side| side.parse().expect("a side")).collect()
+    }
+
+    fn sampling(&mut self) -> Sampling {
+        let bilinear = self.text() == "bilinear";
+        let fill = Fill::grey(self.number());
+        if bilinear { Sampling::bilinear(fill) } else { Sampling::nearest(fill) }
+    }
+
+    fn filter(&mut self) -> Filter {
+        match self.text() {
+            "box" => Filter::Box,
+            "bilinear" => Filter::Bilinear,
+            "bicubic" => Filter::Bicubic,
+            "lanczos" => Filter::Lanczos,
+            other => panic!("no filter {other}"),
+        }
+    }
+}
+
+fn op(name: &str, w: &mut Words) -> Op {
+    match name {
+        "auto-contrast" => Op::AutoContrast,
+        "equalize" => Op::Equalize,
+        "invert" => Op::Invert,
+        "posterize" => Op::Posterize { bits: w.number() },
+        "solarize" => Op::Solarize { threshold: w.number() },
+        "solarize-add" => Op::SolarizeAdd { add: w.number(), threshold: w.number() },
+        "color" => Op::Color { factor: w.number() },
+        "contrast" => Op::Contrast { factor: w.number(), mean: ContrastMean::Grey },
+        "brightness" => Op::Brightness { factor: w.number() },
+        "sharpness" => Op::Sharpness { factor: w.number() },
+        "rotate" => Op::Rotate { degrees: w.number(), sampling: w.sampling() },
+        "shear-x" => Op::ShearX { shear: w.number(), sampling: w.sampling() },
+        "shear-y" => Op::ShearY { shear: w.number(), sampling: w.sampling() },
+        "translate-x" => Op::TranslateX { pixels: w.number(), sampling: w.sampling() },
+        "translate-y" => Op::TranslateY { pixels: w.number(), sampling: w.sampling() },
+        "flip" => Op::Flip,
+        "reflect-crop" => Op::ReflectCrop { pad: w.number(), dx: w.number(), dy: w.number() },
+        "cutout" => Op::Cutout { x: w.number(), y: w.number(), half: w.number(), fill: Fill::grey(w.number()) },
+        other => panic!("no operation {other}"),
+    }
+}
+
+/// Runs a file and returns how many cases of each name were seen.
+fn check(file: &str) {
+    let mut scratch = Scratch::new();
+    let mut wrong = Vec::new();
+    let mut counts = std::collections::BTreeMap::<&str, usize>::new();
+    for line in file.lines() {
+        let mut words = Words(line.split_whitespace());
+        let name = words.text();
+        let [width, height, channels] = words.sides()[..] else { panic!("sides in {line}") };
+        let mut image = picture(width, height, channels, words.number());
+        match name {
+            "affine" => {
+                let matrix = std::array::from_fn(|_| words.number());
+                geometry::affine(&mut image, matrix, words.sampling(), &mut scratch);
+            }
+            "resize" => {
+                let (width, height) = (words.number(), words.number());
+                resize::resize(&mut image, width, height, words.filter(), &mut scratch);
+            }
+            _ => op(name, &mut words).apply(&mut image, &mut scratch),
+        }
+        assert_eq!(words.text(), "=", "{line}");
+        let expected = (words.text().to_owned(), words.sides());
+        if (format!("{:016x}", hash(&image)), vec![image.width(), image.height()]) != expected {
+            wrong.push(line);
+        }
+        *counts.entry(name).or_default() += 1;
+    }
+    assert!(counts.values().all(|&count| count >= 200), "{counts:?}");
+    assert!(wrong.is_empty(), "{} cases differ from Pillow:\n{}", wrong.len(), wrong.join("\n"));
+}
+
+#[test]
+fn colours_equal_pillow() {
+    check(include_str!("../golden/color.txt"));
+}
+
+#[test]
+fn geometry_equals_pillow() {
+    check(include_str!("../golden/geometry.txt"));
+}

@@ -1,0 +1,167 @@
+"""Golden cases for crate `augment`: each operation by Pillow on small made-up images, one line a case.
+
+A line is `NAME WIDTHxHEIGHTxCHANNELS SEED ARGUMENTS... = HASH [WIDTHxHEIGHT]`: the input is made from the seed by `picture` (integer
+arithmetic, repeated by the test), the hash is FNV-1a (64 bit) over the output's bytes, row by row.
+
+    python xtask/peers/golden_augment.py crates/augment/tests/golden
+
+Needs Pillow 12.0.0 and numpy.
+"""
+
+import random
+import sys
+from pathlib import Path
+
+import numpy as np
+import PIL
+from PIL import Image, ImageEnhance, ImageOps
+
+assert PIL.__version__ == "12.0.0", PIL.__version__
+
+SIDES = [(1, 1), (1, 7), (6, 1), (2, 2), (3, 3), (3, 2), (5, 3), (4, 4), (8, 8), (9, 13), (16, 16), (17, 11), (12, 31), (32, 32)]
+MASK = (1 << 64) - 1
+rng = random.Random(20)
+
+
+def picture(width, height, channels, seed):
+    """Noise, a narrow band of values, a slope, or few values, by seed % 4."""
+    state, values = seed, []
+    for i in range(width * height * channels):
+        state = (state * 6364136223846793005 + 1442695040888963407) & MASK
+        byte = state >> 56
+        x, y = i // channels % width, i // channels // width
+        values.append([byte, 100 + byte % 40, (7 * x + 11 * y + byte // 8) % 256, 60 if byte < 200 else 190][seed % 4])
+    return np.array(values, np.uint8).reshape(height, width, channels)
+
+
+def fnv(data):
+    value = 0xCBF29CE484222325
+    for byte in data:
+        value = ((value ^ byte) * 0x100000001B3) & MASK
+    return f"{value:016x}"
+
+
+def to_pil(array):
+    return Image.fromarray(array[:, :, 0] if array.shape[2] == 1 else array)
+
+
+def fill_colour(channels, grey):
+    return grey if channels == 1 else (grey,) * 3
+
+
+def table(image, entry):
+    return image.point([max(0, min(255, entry(i))) for i in range(256)] * len(image.getbands()))
+
+
+def affine(image, matrix, how, grey):
+    resample = Image.Resampling.BILINEAR if how == "bilinear" else Image.Resampling.NEAREST
+    return image.transform(
+        image.size, Image.Transform.AFFINE, matrix, resample, fillcolor=fill_colour(len(image.getbands()), grey)
+    )
+
+
+def rotate(image, degrees, how, grey):
+    resample = Image.Resampling.BILINEAR if how == "bilinear" else Image.Resampling.NEAREST
+    return image.rotate(degrees, resample, fillcolor=fill_colour(len(image.getbands()), grey))
+
+
+def reflect_crop(image, pad, dx, dy):
+    array = np.asarray(image)
+    margins = [(pad, pad), (pad, pad)] + [(0, 0)] * (array.ndim - 2)
+    padded = np.pad(array, margins, "reflect")
+    return Image.fromarray(padded[dy : dy + image.height, dx : dx + image.width])
+
+
+def cutout(image, x, y, half, grey):
+    array = np.array(image)
+    array[max(0, y - half) : y + half, max(0, x - half) : x + half] = grey
+    return Image.fromarray(array)
+
+
+FILTERS = {
+    "box": Image.Resampling.BOX,
+    "bilinear": Image.Resampling.BILINEAR,
+    "bicubic": Image.Resampling.BICUBIC,
+    "lanczos": Image.Resampling.LANCZOS,
+}
+
+
+def factor(case, _w, _h):
+    return [[0.0, 1.0, 0.5, 1.9, 0.1][case] if case < 5 else rng.choice([rng.uniform(0, 1), rng.uniform(0, 2), rng.uniform(-1, 6)])]
+
+
+def warp(amount):
+    def arguments(case, w, h):
+        return [amount(case, w, h), rng.choice(["nearest", "bilinear"]), rng.choice([0, 128, rng.randrange(256)])]
+
+    return arguments
+
+
+def shift(side):
+    def amount(case, w, h):
+        reach = 1.3 * (w, h)[side]
+        return rng.choice([float(int(rng.uniform(-reach, reach))), rng.uniform(-reach, reach), 0.0 if case < 9 else 4.5])
+
+    return warp(amount)
+
+
+def any_affine(case, w, h):
+    spread = [0.3, 2.0, 3000.0][case % 3]
+    m = [rng.gauss(1, spread), rng.gauss(0, spread), rng.gauss(0, 3), rng.gauss(0, spread), rng.gauss(1, spread), rng.gauss(0, 3)]
+    if case % 5 == 0:
+        m[1] = m[3] = 0.0
+    return m + [rng.choice(["nearest", "bilinear"]), rng.randrange(256)]
+
+
+def pads(_case, w, h):
+    pad = rng.randrange(0, 9)
+    return [pad, rng.randint(0, 2 * pad), rng.randint(0, 2 * pad)]
+
+
+# name: (arguments of a case, the operation)
+COLOR = {
+    "auto-contrast": (lambda c, w, h: [], ImageOps.autocontrast),
+    "equalize": (lambda c, w, h: [], ImageOps.equalize),
+    "invert": (lambda c, w, h: [], ImageOps.invert),
+    "posterize": (lambda c, w, h: [c % 9], ImageOps.posterize),
+    "solarize": (lambda c, w, h: [rng.randrange(300)], ImageOps.solarize),
+    "solarize-add": (
+        lambda c, w, h: [rng.randrange(300), rng.choice([128, rng.randrange(256)])],
+        lambda image, add, limit: table(image, lambda i: i + add if i < limit else i),
+    ),
+    "color": (factor, lambda image, f: ImageEnhance.Color(image).enhance(f)),
+    "contrast": (factor, lambda image, f: ImageEnhance.Contrast(image).enhance(f)),
+    "brightness": (factor, lambda image, f: ImageEnhance.Brightness(image).enhance(f)),
+    "sharpness": (factor, lambda image, f: ImageEnhance.Sharpness(image).enhance(f)),
+}
+GEOMETRY = {
+    "rotate": (warp(lambda c, w, h: float(rng.randrange(-8, 9) * 45) if c % 4 == 0 else rng.uniform(-400, 400)), rotate),
+    "shear-x": (warp(lambda c, w, h: rng.uniform(-1.5, 1.5)), lambda i, v, *s: affine(i, (1, v, 0, 0, 1, 0), *s)),
+    "shear-y": (warp(lambda c, w, h: rng.uniform(-1.5, 1.5)), lambda i, v, *s: affine(i, (1, 0, 0, v, 1, 0), *s)),
+    "translate-x": (shift(0), lambda i, v, *s: affine(i, (1, 0, v, 0, 1, 0), *s)),
+    "translate-y": (shift(1), lambda i, v, *s: affine(i, (1, 0, 0, 0, 1, v), *s)),
+    "affine": (any_affine, lambda i, a, b, c, d, e, f, *s: affine(i, (a, b, c, d, e, f), *s)),
+    "flip": (lambda c, w, h: [], ImageOps.mirror),
+    "reflect-crop": (pads, reflect_crop),
+    "cutout": (lambda c, w, h: [rng.randrange(w), rng.randrange(h), rng.randrange(12), rng.randrange(256)], cutout),
+    "resize": (
+        lambda c, w, h: [rng.choice([w, rng.randint(1, 40)]), rng.choice([h, rng.randint(1, 40)]), rng.choice(list(FILTERS))],
+        lambda image, w, h, name: image.resize((w, h), FILTERS[name]),
+    ),
+}
+
+
+def cases(operations, count=220):
+    for name, (arguments, operation) in operations.items():
+        for case in range(count):
+            (w, h), channels, seed = rng.choice(SIDES), rng.choice([1, 3]), rng.randrange(1 << 32)
+            given = arguments(case, w, h)
+            out = operation(to_pil(picture(w, h, channels, seed)), *given)
+            written = "".join(f" {a!r}" if isinstance(a, float) else f" {a}" for a in given)
+            yield f"{name} {w}x{h}x{channels} {seed}{written} = {fnv(np.asarray(out).tobytes())} {out.width}x{out.height}\n"
+
+
+if __name__ == "__main__":
+    folder = Path(sys.argv[1])
+    (folder / "color.txt").write_text("".join(cases(COLOR)))
+    (folder / "geometry.txt").write_text("".join(cases(GEOMETRY)))
