@@ -1,1 +1,29 @@
-//! vision-models
+//! Image classifiers for semi-supervised learning: [EfficientNet](efficientnet), [Wide ResNet](wide_resnet) and a
+//! [small net](small_net) for a CPU. Each is one file with its configuration, which is plain data that a recipe may hold;
+//! tensors have the names of published checkpoints. Every net takes images of any size and runs without its noise
+//! (dropout, stochastic depth) when the [`torch::Mode`] says so.
+//!
+//! ```
+//! use torch::{Device, Kind, Mode, Tensor};
+//! use vision_models::{NetConfig, WideResNetConfig};
+//!
+//! let config = NetConfig::WideResNet(WideResNetConfig::wrn10_1());
+//! config.check()?;
+//! let model = config.build(Device::Cpu, 3, 10);
+//! let images = Tensor::zeros([2, 3, 32, 32], (Kind::Float, Device::Cpu));
+//! assert_eq!(model.forward(&images, Mode::Eval).size(), [2, 10]);
+//! assert!(model.params.get("block1.layer.0.conv1.weight").is_some());
+//! # Ok::<(), vision_models::InvalidConfig>(())
+//! ```
+
+pub mod efficientnet;
+mod faults;
+mod net_config;
+pub mod small_net;
+pub mod wide_resnet;
+
+pub use efficientnet::EfficientNetConfig;
+pub use faults::InvalidConfig;
+pub use net_config::NetConfig;
+pub use small_net::SmallNetConfig;
+pub use wide_resnet::WideResNetConfig;

@@ -1,0 +1,333 @@
+//! EfficientNet B0 to B8 and L2 (Tan & Le, arXiv 1905.11946; L2: Xie et al., arXiv 1911.04252).
+//!
+//! A strided 3×3 stem, seven stages of inverted residual blocks with squeeze-and-excitation and swish, a 1×1 head, average
+//! pooling, dropout and one linear layer. B0 is one table; the others multiply its widths and repeats. Padding is
+//! TensorFlow's SAME. Tensors are named as in timm's `tf_efficientnet_*`: `conv_stem`, `bn1`, `blocks.S.B.…`, `conv_head`,
+//! `bn2`, `classifier`.
+
+use serde::{Deserialize, Serialize};
+use torch::nn::{
+    BatchNorm, Conv2d, ConvConfig, Linear, dropout, global_average_pool, stochastic_depth,
+};
+use torch::{Mode, Net, Scope, Tensor};
+
+use crate::InvalidConfig;
+use crate::faults::Faults;
+
+/// Weight of a new batch in batch norm's running statistics: 1 minus TensorFlow's decay of 0.99.
+const BN_MOMENTUM: f64 = 0.01;
+const BN_EPS: f64 = 1e-3;
+
+/// The published sizes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+#[expect(missing_docs, reason = "the names say it all")]
+pub enum Variant {
+    B0,
+    B1,
+    B2,
+    B3,
+    B4,
+    B5,
+    B6,
+    B7,
+    B8,
+    L2,
+}
+
+impl Variant {
+    /// Every size, the smallest first.
+    pub const ALL: [Variant; 10] = {
+        use Variant::*;
+        [B0, B1, B2, B3, B4, B5, B6, B7, B8, L2]
+    };
+
+    /// Factor on B0's widths, factor on its repeats, side of the training images in pixels, dropout.
+    fn row(self) -> (f64, f64, i64, f64) {
+        match self {
+            Variant::B0 => (1.0, 1.0, 224, 0.2),
+            Variant::B1 => (1.0, 1.1, 240, 0.2),
+            Variant::B2 => (1.1, 1.2, 260, 0.3),
+            Variant::B3 => (1.2, 1.4, 300, 0.3),
+            Variant::B4 => (1.4, 1.8, 380, 0.4),
+            Variant::B5 => (1.6, 2.2, 456, 0.4),
+            Variant::B6 => (1.8, 2.6, 528, 0.5),
+            Variant::B7 => (2.0, 3.1, 600, 0.5),
+            Variant::B8 => (2.2, 3.6, 672, 0.5),
+            Variant::L2 => (4.3, 5.3, 800, 0.5),
+        }
+    }
+
+    /// Side in pixels of the square images this size is meant for (L2 was trained at 475 before its last epochs). The
+    /// network itself takes any size.
+    pub fn resolution(self) -> i64 {
+        self.row().2
+    }
+}
+
+/// An EfficientNet.
+///
+/// | key | default | meaning | range |
+/// |---|---|---|---|
+/// | `variant` | `b0` | the published size | `b0` to `b8`, `l2` |
+/// | `small_image` | false | stages 2 and 3 keep their resolution, for 32×32 images | |
+/// | `dropout` | the variant's, 0.2 to 0.5 | dropout before the linear layer | \[0, 1) |
+/// | `stochastic_depth` | 0.2 | block i of N drops its residual branch at the rate i/N of it | \[0, 1) |
+/// | `width` | the variant's, 1 to 4.3 | factor on B0's channels | > 0 |
+/// | `depth` | the variant's, 1 to 5.3 | factor on B0's repeats | > 0 |
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct EfficientNetConfig {
+    /// The published size.
+    pub variant: Variant,
+    /// Whether stages 2 and 3 keep their resolution.
+    pub small_image: bool,
+    /// Dropout before the linear layer; `None` is the variant's.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub dropout: Option<f64>,
+    /// Block i of N drops its residual branch at the rate i/N of this.
+    pub stochastic_depth: f64,
+    /// Factor on B0's channels; `None` is the variant's.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub width: Option<f64>,
+    /// Factor on B0's repeats; `None` is the variant's.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub depth: Option<f64>,
+}
+
+impl Default for EfficientNetConfig {
+    fn default() -> Self {
+        Self::new(Variant::B0)
+    }
+}
+
+/// One stage of B0: repeats, kernel, stride, expansion of the inner width, channels out.
+type Stage = (i64, i64, i64, i64, i64);
+
+const STAGES: [Stage; 7] = [
+    (1, 3, 1, 1, 16),
+    (2, 3, 2, 6, 24),
+    (2, 5, 2, 6, 40),
+    (3, 3, 2, 6, 80),
+    (3, 5, 1, 6, 112),
+    (4, 5, 2, 6, 192),
+    (1, 3, 1, 6, 320),
+];
+
+impl EfficientNetConfig {
+    /// A published size with its own dropout.
+    pub fn new(variant: Variant) -> Self {
+        Self {
+            variant,
+            small_image: false,
+            dropout: None,
+            stochastic_depth: 0.2,
+            width: None,
+            depth: None,
+        }
+    }
+
+    /// B0 for 32×32 images, as in Noisy Student's SVHN experiment.
+    pub fn b0_small_image() -> Self {
+        Self { small_image: true, ..Self::new(Variant::B0) }
+    }
+
+    /// Names every value that no net can have.
+    pub fn check(&self) -> Result<(), InvalidConfig> {
+        let mut faults = Faults::default();
+        faults.rate("dropout", self.dropout());
+        faults.rate("stochastic_depth", self.stochastic_depth);
+        for (key, factor) in [("width", self.width()), ("depth", self.depth())] {
+            faults.unless(factor > 0.0 && factor <= 64.0, key, factor, "above 0 and at most 64");
+        }
+        faults.done()
+    }
+
+    /// The dropout before the linear layer: the key's, else the variant's.
+    pub fn dropout(&self) -> f64 {
+        self.dropout.unwrap_or(self.variant.row().3)
+    }
+
+    fn width(&self) -> f64 {
+        self.width.unwrap_or(self.variant.row().0)
+    }
+
+    fn depth(&self) -> f64 {
+        self.depth.unwrap_or(self.variant.row().1)
+    }
+
+    /// B0's `channels` times the width, to the nearest multiple of 8 that is not more than a tenth below.
+    fn channels(&self, channels: i64) -> i64 {
+        let wide = channels as f64 * self.width();
+        let rounded = ((wide + 4.0) as i64 / 8 * 8).max(8);
+        if (rounded as f64) < 0.9 * wide { rounded + 8 } else { rounded }
+    }
+
+    fn repeats(&self, repeats: i64) -> i64 {
+        (repeats as f64 * self.depth()).ceil() as i64
+    }
+}
+
+fn batch_norm(scope: &mut Scope<'_>, name: &str, channels: i64) -> BatchNorm {
+    BatchNorm::new(&mut scope.sub(name), channels, BN_MOMENTUM, BN_EPS)
+}
+
+/// A convolution, batch norm and perhaps swish.
+struct ConvNorm {
+    conv: Conv2d,
+    bn: BatchNorm,
+    swish: bool,
+}
+
+impl ConvNorm {
+    fn new(scope: &mut Scope<'_>, [conv, bn]: [&str; 2], config: ConvConfig) -> Self {
+        Self {
+            conv: Conv2d::new(&mut scope.sub(conv), config),
+            bn: batch_norm(scope, bn, config.outputs),
+            swish: true,
+        }
+    }
+
+    fn linear(scope: &mut Scope<'_>, names: [&str; 2], config: ConvConfig) -> Self {
+        Self { swish: false, ..Self::new(scope, names, config) }
+    }
+
+    fn forward(&self, x: &Tensor, mode: Mode) -> Tensor {
+        let x = self.bn.forward(&self.conv.forward(x), mode);
+        if self.swish { x.silu() } else { x }
+    }
+}
+
+/// Squeeze-and-excitation (Hu et al., arXiv 1709.01507): each channel times a factor computed from all channels' means.
+struct SqueezeExcite {
+    reduce: Conv2d,
+    expand: Conv2d,
+}
+
+impl SqueezeExcite {
+    fn new(scope: &mut Scope<'_>, channels: i64, squeezed: i64) -> Self {
+        let reduce = ConvConfig::new(channels, squeezed, 1).with_bias();
+        let expand = ConvConfig::new(squeezed, channels, 1).with_bias();
+        Self {
+            reduce: Conv2d::new(&mut scope.sub("conv_reduce"), reduce),
+            expand: Conv2d::new(&mut scope.sub("conv_expand"), expand),
+        }
+    }
+
+    fn forward(&self, x: &Tensor) -> Tensor {
+        let mean = x.mean_dim([2, 3].as_slice(), true, None);
+        x * self.expand.forward(&self.reduce.forward(&mean).silu()).sigmoid()
+    }
+}
+
+/// An inverted residual block: expand, filter each channel, squeeze and excite, project.
+struct Block {
+    /// Missing where the inner width is the input's (stage 0).
+    expand: Option<ConvNorm>,
+    depthwise: ConvNorm,
+    se: SqueezeExcite,
+    project: ConvNorm,
+    /// The rate at which the branch is dropped, if there is an identity beside it.
+    residual: Option<f64>,
+}
+
+/// The shape of one block.
+struct BlockConfig {
+    inputs: i64,
+    outputs: i64,
+    kernel: i64,
+    stride: i64,
+    expansion: i64,
+    drop: f64,
+}
+
+impl Block {
+    fn new(scope: &mut Scope<'_>, config: BlockConfig) -> Self {
+        let BlockConfig { inputs, outputs, kernel, stride, expansion, drop } = config;
+        let inner = inputs * expansion;
+        let filter = ConvConfig::depthwise(inner, kernel).stride(stride);
+        let project = ConvConfig::new(inner, outputs, 1);
+        let (expand, dw_names, project_names) = if expansion == 1 {
+            (None, ["conv_dw", "bn1"], ["conv_pw", "bn2"])
+        } else {
+            let expand = ConvConfig::new(inputs, inner, 1);
+            let expand = ConvNorm::new(scope, ["conv_pw", "bn1"], expand);
+            (Some(expand), ["conv_dw", "bn2"], ["conv_pwl", "bn3"])
+        };
+        Self {
+            expand,
+            depthwise: ConvNorm::new(scope, dw_names, filter),
+            se: SqueezeExcite::new(&mut scope.sub("se"), inner, (inputs / 4).max(1)),
+            project: ConvNorm::linear(scope, project_names, project),
+            residual: (stride == 1 && inputs == outputs).then_some(drop),
+        }
+    }
+
+    fn forward(&self, x: &Tensor, mode: Mode) -> Tensor {
+        let h = match &self.expand {
+            Some(expand) => self.depthwise.forward(&expand.forward(x, mode), mode),
+            None => self.depthwise.forward(x, mode),
+        };
+        let h = self.project.forward(&self.se.forward(&h), mode);
+        match self.residual {
+            Some(rate) => stochastic_depth(&h, rate, mode) + x,
+            None => h,
+        }
+    }
+}
+
+/// The network: `[batch, channels, h, w]` to logits `[batch, classes]`, for images of any size.
+pub struct EfficientNet {
+    stem: ConvNorm,
+    blocks: Vec<Block>,
+    head: ConvNorm,
+    classifier: Linear,
+    dropout: f64,
+}
+
+impl EfficientNet {
+    /// Makes the network's tensors. Convolutions are drawn from N(0, 2 / (k² · outputs)), depthwise ones from N(0, 2 / k²),
+    /// the linear layer uniformly from ±1/√classes.
+    pub fn new(
+        scope: &mut Scope<'_>,
+        config: &EfficientNetConfig,
+        channels_in: i64,
+        classes: i64,
+    ) -> Self {
+        let mut inputs = config.channels(32);
+        let stem = ConvConfig::new(channels_in, inputs, 3).stride(2);
+        let stem = ConvNorm::new(scope, ["conv_stem", "bn1"], stem);
+        let all: i64 = STAGES.iter().map(|stage| config.repeats(stage.0)).sum();
+        let mut blocks = Vec::new();
+        for (s, &(repeats, kernel, stride, expansion, channels)) in STAGES.iter().enumerate() {
+            let outputs = config.channels(channels);
+            for b in 0..config.repeats(repeats) {
+                // The paper counts stages from 1: its stages 2 and 3 are the second and third row of the table.
+                let keeps_size = b > 0 || (config.small_image && (s == 1 || s == 2));
+                let stride = if keeps_size { 1 } else { stride };
+                let drop = config.stochastic_depth * blocks.len() as f64 / all as f64;
+                let block = BlockConfig { inputs, outputs, kernel, stride, expansion, drop };
+                blocks.push(Block::new(&mut scope.sub(format!("blocks.{s}.{b}")), block));
+                inputs = outputs;
+            }
+        }
+        let features = config.channels(1280);
+        let head = ConvConfig::new(inputs, features, 1);
+        Self {
+            stem,
+            blocks,
+            head: ConvNorm::new(scope, ["conv_head", "bn2"], head),
+            classifier: Linear::new(&mut scope.sub("classifier"), features, classes),
+            dropout: config.dropout(),
+        }
+    }
+}
+
+impl Net for EfficientNet {
+    fn forward(&self, x: &Tensor, mode: Mode) -> Tensor {
+        let x = self.stem.forward(x, mode);
+        let x = self.blocks.iter().fold(x, |x, block| block.forward(&x, mode));
+        let x = global_average_pool(&self.head.forward(&x, mode));
+        self.classifier.forward(&dropout(&x, self.dropout, mode))
+    }
+}

@@ -1,0 +1,77 @@
+//! The choice of a network as data: one enum over the models' own configurations.
+
+use serde::{Deserialize, Serialize};
+use torch::{Device, Model, Net, Params, Scope};
+
+use crate::InvalidConfig;
+use crate::efficientnet::{EfficientNet, EfficientNetConfig};
+use crate::small_net::{SmallNet, SmallNetConfig};
+use crate::wide_resnet::{WideResNet, WideResNetConfig};
+
+/// Any network of this crate. In a recipe the key `kind` (`wide-resnet`, `efficientnet` or `small-net`) says which, and
+/// the other keys are those of its configuration: `{ kind = "wide-resnet", depth = 28, width = 2 }`.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "kind")]
+pub enum NetConfig {
+    /// A wide residual network.
+    #[serde(rename = "wide-resnet")]
+    WideResNet(WideResNetConfig),
+    /// An EfficientNet.
+    #[serde(rename = "efficientnet")]
+    EfficientNet(EfficientNetConfig),
+    /// The compact net of the default runs.
+    #[serde(rename = "small-net")]
+    SmallNet(SmallNetConfig),
+}
+
+impl NetConfig {
+    /// Names every value that no net can have.
+    pub fn check(&self) -> Result<(), InvalidConfig> {
+        match self {
+            NetConfig::WideResNet(config) => config.check(),
+            NetConfig::EfficientNet(config) => config.check(),
+            NetConfig::SmallNet(config) => config.check(),
+        }
+    }
+
+    /// Makes the network for images `[batch, channels_in, h, w]` of any size and so many classes, with random weights from
+    /// the CPU generator. A configuration that [`NetConfig::check`] refuses is a bug here and panics with its words.
+    pub fn build(&self, device: Device, channels_in: i64, classes: i64) -> Model {
+        let (net, params) = Params::build(device, |scope| self.make(scope, channels_in, classes));
+        Model { net, params }
+    }
+
+    /// The names, shapes and roles of the network's tensors, without memory for their values.
+    pub fn outline(&self, channels_in: i64, classes: i64) -> Params {
+        Params::outline(|scope| self.make(scope, channels_in, classes))
+    }
+
+    fn make(&self, scope: &mut Scope<'_>, channels_in: i64, classes: i64) -> Box<dyn Net> {
+        self.check().unwrap_or_else(|e| panic!("{e}"));
+        match self {
+            NetConfig::WideResNet(c) => Box::new(WideResNet::new(scope, c, channels_in, classes)),
+            NetConfig::EfficientNet(c) => {
+                Box::new(EfficientNet::new(scope, c, channels_in, classes))
+            }
+            NetConfig::SmallNet(c) => Box::new(SmallNet::new(scope, c, channels_in, classes)),
+        }
+    }
+}
+
+impl From<WideResNetConfig> for NetConfig {
+    fn from(config: WideResNetConfig) -> Self {
+        NetConfig::WideResNet(config)
+    }
+}
+
+impl From<EfficientNetConfig> for NetConfig {
+    fn from(config: EfficientNetConfig) -> Self {
+        NetConfig::EfficientNet(config)
+    }
+}
+
+impl From<SmallNetConfig> for NetConfig {
+    fn from(config: SmallNetConfig) -> Self {
+        NetConfig::SmallNet(config)
+    }
+}

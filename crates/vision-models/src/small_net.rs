@@ -1,0 +1,186 @@
+//! A compact residual network for the default runs: 8×8 digits and 32×32 images on a CPU.
+//!
+//! No paper's net, but made of the parts that the papers' noise needs. Each stage is a 3×3 convolution with batch norm and
+//! ReLU (from the second stage on it halves the image and doubles the channels), then residual blocks
+//! x ← ReLU(x + SD(BN(conv(x)))), where SD is stochastic depth (Huang et al., arXiv 1603.09382); in the end average
+//! pooling, dropout and one linear layer. One convolution a block keeps the number of layers, and with it the time that a
+//! CPU loses between them, small.
+
+use serde::{Deserialize, Serialize};
+use torch::nn::{
+    BatchNorm, Conv2d, ConvConfig, Linear, dropout, global_average_pool, stochastic_depth,
+};
+use torch::{Init, Mode, Net, Scope, Tensor};
+
+use crate::InvalidConfig;
+use crate::faults::Faults;
+
+/// A small residual network.
+///
+/// | key | default | meaning | range |
+/// |---|---|---|---|
+/// | `width` | 16 | channels of the first stage | ≥ 1 |
+/// | `width_multiplier` | 1 | factor on `width`, to widen a student; channels are rounded to a multiple of 8 (at least 8) | > 0 |
+/// | `stages` | 2 | stages; each but the first halves the image and doubles the channels | 1 to 6 |
+/// | `blocks` | 1 | residual blocks a stage | ≥ 0 |
+/// | `stem_stride` | 1 | stride of the very first convolution; 2 makes 32×32 images four times cheaper | 1 or 2 |
+/// | `dropout` | 0 | dropout before the linear layer | \[0, 1) |
+/// | `stochastic_depth` | 0 | rate at which the last block's branch is dropped; block l of L has l/L of it | \[0, 1) |
+/// | `bn_momentum` | 0.1 | weight of a new batch in the running statistics | (0, 1] |
+/// | `bn_eps` | 0.00001 | added to variances | > 0 |
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct SmallNetConfig {
+    /// Channels of the first stage.
+    pub width: i64,
+    /// Factor on `width`.
+    pub width_multiplier: f64,
+    /// Number of stages.
+    pub stages: i64,
+    /// Residual blocks a stage.
+    pub blocks: i64,
+    /// Stride of the very first convolution.
+    pub stem_stride: i64,
+    /// Dropout before the linear layer.
+    pub dropout: f64,
+    /// Rate at which the last block's branch is dropped.
+    pub stochastic_depth: f64,
+    /// Weight of a new batch in the running statistics.
+    pub bn_momentum: f64,
+    /// Added to variances.
+    pub bn_eps: f64,
+}
+
+impl Default for SmallNetConfig {
+    fn default() -> Self {
+        Self {
+            width: 16,
+            width_multiplier: 1.0,
+            stages: 2,
+            blocks: 1,
+            stem_stride: 1,
+            dropout: 0.0,
+            stochastic_depth: 0.0,
+            bn_momentum: 0.1,
+            bn_eps: 1e-5,
+        }
+    }
+}
+
+impl SmallNetConfig {
+    /// For 8×8 digits.
+    pub fn digits() -> Self {
+        Self::default()
+    }
+
+    /// For 32×32 images: strided stem and three stages, so the last one sees 4×4 places of 64 channels.
+    pub fn images32() -> Self {
+        Self { stages: 3, stem_stride: 2, ..Self::default() }
+    }
+
+    /// Names every value that no net can have.
+    pub fn check(&self) -> Result<(), InvalidConfig> {
+        let mut faults = Faults::default();
+        faults.unless((1..=4096).contains(&self.width), "width", self.width, "1 to 4096");
+        let wide = self.width_multiplier > 0.0 && self.width_multiplier <= 64.0;
+        faults.unless(wide, "width_multiplier", self.width_multiplier, "above 0 and at most 64");
+        faults.unless((1..=6).contains(&self.stages), "stages", self.stages, "1 to 6");
+        faults.unless((0..=100).contains(&self.blocks), "blocks", self.blocks, "0 to 100");
+        let strided = [1, 2].contains(&self.stem_stride);
+        faults.unless(strided, "stem_stride", self.stem_stride, "1 or 2");
+        faults.rate("dropout", self.dropout);
+        faults.rate("stochastic_depth", self.stochastic_depth);
+        faults.momentum("bn_momentum", self.bn_momentum);
+        faults.positive("bn_eps", self.bn_eps);
+        faults.done()
+    }
+
+    /// Channels of the first stage, after widening.
+    pub fn channels(&self) -> i64 {
+        let wide = self.width as f64 * self.width_multiplier;
+        ((wide / 8.0).round() as i64 * 8).max(8)
+    }
+}
+
+/// A 3×3 convolution and batch norm.
+struct ConvNorm {
+    conv: Conv2d,
+    bn: BatchNorm,
+}
+
+impl ConvNorm {
+    fn new(scope: &mut Scope<'_>, config: &SmallNetConfig, conv: ConvConfig) -> Self {
+        Self {
+            conv: Conv2d::new(&mut scope.sub("conv"), conv),
+            bn: BatchNorm::new(
+                &mut scope.sub("bn"),
+                conv.outputs,
+                config.bn_momentum,
+                config.bn_eps,
+            ),
+        }
+    }
+
+    fn forward(&self, x: &Tensor, mode: Mode) -> Tensor {
+        self.bn.forward(&self.conv.forward(x), mode)
+    }
+}
+
+/// One layer of the trunk.
+enum Layer {
+    /// The first of a stage.
+    Plain(ConvNorm),
+    /// A residual branch and the rate at which it is dropped.
+    Residual(ConvNorm, f64),
+}
+
+/// The network: `[batch, channels, h, w]` to logits `[batch, classes]`, for images of any size.
+pub struct SmallNet {
+    layers: Vec<Layer>,
+    fc: Linear,
+    dropout: f64,
+}
+
+impl SmallNet {
+    /// Makes the network's tensors: `stages.S.down.{conv,bn}`, `stages.S.blocks.B.{conv,bn}`, `fc`. Convolutions are drawn
+    /// from N(0, 2 / (9 · outputs)), the linear layer from N(0, 2 / (inputs + outputs)) (Glorot normal).
+    pub fn new(
+        scope: &mut Scope<'_>,
+        config: &SmallNetConfig,
+        channels_in: i64,
+        classes: i64,
+    ) -> Self {
+        let mut layers = Vec::new();
+        let (mut inputs, mut outputs) = (channels_in, config.channels());
+        let all = (config.stages * config.blocks) as f64;
+        for stage in 0..config.stages {
+            let stride = if stage == 0 { config.stem_stride } else { 2 };
+            let mut scope = scope.sub(format!("stages.{stage}"));
+            let conv = ConvConfig::new(inputs, outputs, 3).stride(stride);
+            layers.push(Layer::Plain(ConvNorm::new(&mut scope.sub("down"), config, conv)));
+            for block in 0..config.blocks {
+                let at = stage * config.blocks + block + 1;
+                let rate = config.stochastic_depth * at as f64 / all;
+                let conv = ConvConfig::new(outputs, outputs, 3);
+                let mut scope = scope.sub(format!("blocks.{block}"));
+                layers.push(Layer::Residual(ConvNorm::new(&mut scope, config, conv), rate));
+            }
+            (inputs, outputs) = (outputs, 2 * outputs);
+        }
+        let init = Init::Normal { std: (2.0 / (inputs + classes) as f64).sqrt() };
+        let fc = Linear::with_init(&mut scope.sub("fc"), inputs, classes, init);
+        Self { layers, fc, dropout: config.dropout }
+    }
+}
+
+impl Net for SmallNet {
+    fn forward(&self, x: &Tensor, mode: Mode) -> Tensor {
+        let trunk = self.layers.iter().fold(x.shallow_clone(), |x, layer| match layer {
+            Layer::Plain(conv) => conv.forward(&x, mode).relu_(),
+            Layer::Residual(conv, rate) => {
+                (stochastic_depth(&conv.forward(&x, mode), *rate, mode) + x).relu_()
+            }
+        });
+        self.fc.forward(&dropout(&global_average_pool(&trunk), self.dropout, mode))
+    }
+}

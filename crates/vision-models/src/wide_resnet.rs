@@ -1,0 +1,252 @@
+//! Wide residual networks (Zagoruyko & Komodakis, arXiv 1605.07146) as semi-supervised papers use them.
+//!
+//! WRN-d-k has a 3×3 stem of 16 channels, three groups of n = (d - 4) / 6 pre-activation blocks with 16k, 32k and 64k
+//! channels (the second and third group halve the image), batch norm, leaky ReLU, average pooling and one linear layer.
+//!
+//! The default is FixMatch's form without convolution biases: in the very first block the shortcut, too, takes the
+//! normalised and activated input. The options cover what other code bases do differently. Tensors are named as in
+//! kekmodel/FixMatch-pytorch: `conv1`, `block1.layer.0.{bn1,conv1,bn2,conv2,convShortcut}`, `bn1`, `fc`.
+
+use serde::{Deserialize, Serialize};
+use torch::nn::{BatchNorm, Conv2d, ConvConfig, Linear, Padding, dropout, leaky_relu};
+use torch::{Init, Mode, Net, Scope, Tensor};
+
+use crate::InvalidConfig;
+use crate::faults::Faults;
+
+/// A wide residual network.
+///
+/// | key | default | meaning | range |
+/// |---|---|---|---|
+/// | `depth` | 28 | number of layers, 6n + 4 for n blocks a group | 10, 16, 22, 28, … |
+/// | `width` | 2 | channels of the first group as a multiple of 16; a fraction is rounded to whole channels | > 0 |
+/// | `dropout` | 0 | dropout between the two convolutions of a block | \[0, 1) |
+/// | `leaky` | 0.1 | slope of the activation below 0; 0 is ReLU | ≥ 0 |
+/// | `bn_momentum` | 0.001 | weight of a new batch in the running statistics | (0, 1] |
+/// | `bn_eps` | 0.001 | added to variances | > 0 |
+/// | `conv_bias` | false | biases in all convolutions, as TensorFlow's layers have (FixMatch, MixMatch) | |
+/// | `symmetric_padding` | false | stride-2 convolutions padded by 1 on every side (PyTorch) instead of TensorFlow's SAME | |
+/// | `raw_transitions` | false | the first block of groups 2 and 3 convolves its raw input, whose `bn1` is then never used (a quirk of kekmodel's FixMatch and of USB) | |
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct WideResNetConfig {
+    /// Number of layers, 6n + 4.
+    pub depth: i64,
+    /// Channels of the first group as a multiple of 16.
+    pub width: f64,
+    /// Dropout between the two convolutions of a block.
+    pub dropout: f64,
+    /// Slope of the activation below 0.
+    pub leaky: f64,
+    /// Weight of a new batch in the running statistics.
+    pub bn_momentum: f64,
+    /// Added to variances.
+    pub bn_eps: f64,
+    /// Whether all convolutions have biases.
+    pub conv_bias: bool,
+    /// Whether stride-2 convolutions are padded by 1 on every side.
+    pub symmetric_padding: bool,
+    /// Whether the first block of groups 2 and 3 convolves its raw input.
+    pub raw_transitions: bool,
+}
+
+impl Default for WideResNetConfig {
+    fn default() -> Self {
+        Self {
+            depth: 28,
+            width: 2.0,
+            dropout: 0.0,
+            leaky: 0.1,
+            bn_momentum: 0.001,
+            bn_eps: 1e-3,
+            conv_bias: false,
+            symmetric_padding: false,
+            raw_transitions: false,
+        }
+    }
+}
+
+impl WideResNetConfig {
+    /// WRN-`depth`-`width`.
+    pub fn new(depth: i64, width: f64) -> Self {
+        Self { depth, width, ..Self::default() }
+    }
+
+    /// WRN-28-2: CIFAR-10 and SVHN in most papers (1.5 million parameters).
+    pub fn wrn28_2() -> Self {
+        Self::new(28, 2.0)
+    }
+
+    /// WRN-28-8: CIFAR-100 in FixMatch (23.4 million parameters).
+    pub fn wrn28_8() -> Self {
+        Self::new(28, 8.0)
+    }
+
+    /// WRN-28-10, the size of the original paper (36.5 million parameters).
+    pub fn wrn28_10() -> Self {
+        Self::new(28, 10.0)
+    }
+
+    /// WRN-28 with 135 filters and biases: the 26-million net of MixMatch.
+    pub fn mixmatch_26m() -> Self {
+        Self { conv_bias: true, ..Self::new(28, 135.0 / 16.0) }
+    }
+
+    /// WRN-16-2: a sister of WRN-28-2 with half its blocks.
+    pub fn wrn16_2() -> Self {
+        Self::new(16, 2.0)
+    }
+
+    /// WRN-10-1: the smallest, one block a group.
+    pub fn wrn10_1() -> Self {
+        Self::new(10, 1.0)
+    }
+
+    /// Names every value that no net can have.
+    pub fn check(&self) -> Result<(), InvalidConfig> {
+        let mut faults = Faults::default();
+        let depth = self.depth >= 10 && self.depth % 6 == 4;
+        faults.unless(depth, "depth", self.depth, "6n + 4, as 10, 16, 22, 28, 40");
+        let width = self.width.is_finite() && self.channels(0) >= 1;
+        faults.unless(width, "width", self.width, "at least 1/16");
+        faults.rate("dropout", self.dropout);
+        faults.unless((0.0..=1.0).contains(&self.leaky), "leaky", self.leaky, "within [0, 1]");
+        faults.momentum("bn_momentum", self.bn_momentum);
+        faults.positive("bn_eps", self.bn_eps);
+        faults.done()
+    }
+
+    /// Channels of group 0, 1 or 2.
+    fn channels(&self, group: u32) -> i64 {
+        (16.0 * self.width).round() as i64 * 2_i64.pow(group)
+    }
+
+    fn conv(&self, inputs: i64, outputs: i64, kernel: i64, stride: i64) -> ConvConfig {
+        let conv = ConvConfig::new(inputs, outputs, kernel).stride(stride);
+        let padding =
+            if self.symmetric_padding { Padding::Symmetric(kernel / 2) } else { Padding::Same };
+        ConvConfig { padding, bias: self.conv_bias, ..conv }
+    }
+
+    fn batch_norm(&self, scope: &mut Scope<'_>, channels: i64) -> BatchNorm {
+        BatchNorm::new(scope, channels, self.bn_momentum, self.bn_eps)
+    }
+}
+
+/// Two convolutions, each after batch norm and activation, around a shortcut.
+struct Block {
+    bn1: BatchNorm,
+    conv1: Conv2d,
+    bn2: BatchNorm,
+    conv2: Conv2d,
+    shortcut: Option<Conv2d>,
+    input: Input,
+    leaky: f64,
+    dropout: f64,
+}
+
+/// What the two paths of a block start from.
+#[derive(Clone, Copy, PartialEq)]
+enum Input {
+    /// Both from the activated input: the first block of the net.
+    Activated,
+    /// The convolutions from the activated input, the shortcut from the raw one.
+    Mixed,
+    /// Both from the raw input.
+    Raw,
+}
+
+impl Block {
+    fn new(
+        scope: &mut Scope<'_>,
+        config: &WideResNetConfig,
+        [inputs, outputs]: [i64; 2],
+        stride: i64,
+        input: Input,
+    ) -> Self {
+        let shortcut = inputs != outputs;
+        let &WideResNetConfig { leaky, dropout, .. } = config;
+        Self {
+            bn1: config.batch_norm(&mut scope.sub("bn1"), inputs),
+            conv1: Conv2d::new(&mut scope.sub("conv1"), config.conv(inputs, outputs, 3, stride)),
+            bn2: config.batch_norm(&mut scope.sub("bn2"), outputs),
+            conv2: Conv2d::new(&mut scope.sub("conv2"), config.conv(outputs, outputs, 3, 1)),
+            shortcut: shortcut.then(|| {
+                let conv = config.conv(inputs, outputs, 1, stride);
+                Conv2d::new(&mut scope.sub("convShortcut"), conv)
+            }),
+            input,
+            leaky,
+            dropout,
+        }
+    }
+
+    fn forward(&self, x: &Tensor, mode: Mode) -> Tensor {
+        let activated = match self.input {
+            Input::Raw => x.shallow_clone(),
+            _ => leaky_relu(&self.bn1.forward(x, mode), self.leaky),
+        };
+        let h = self.conv1.forward(&activated);
+        let h = leaky_relu(&self.bn2.forward(&h, mode), self.leaky);
+        let h = self.conv2.forward(&dropout(&h, self.dropout, mode));
+        let x = if self.input == Input::Mixed { x } else { &activated };
+        match &self.shortcut {
+            Some(conv) => h + conv.forward(x),
+            None => h + x,
+        }
+    }
+}
+
+/// The network: `[batch, channels, h, w]` to logits `[batch, classes]`, for images of any size.
+pub struct WideResNet {
+    stem: Conv2d,
+    blocks: Vec<Block>,
+    bn: BatchNorm,
+    fc: Linear,
+    leaky: f64,
+}
+
+impl WideResNet {
+    /// Makes the network's tensors. Convolutions are drawn from N(0, 2 / (k² · outputs)), the linear layer from
+    /// N(0, 2 / (inputs + outputs)) (Glorot normal).
+    pub fn new(
+        scope: &mut Scope<'_>,
+        config: &WideResNetConfig,
+        channels_in: i64,
+        classes: i64,
+    ) -> Self {
+        let stem = Conv2d::new(&mut scope.sub("conv1"), config.conv(channels_in, 16, 3, 1));
+        let mut blocks = Vec::new();
+        let mut inputs = 16;
+        for group in 0..3 {
+            let outputs = config.channels(group);
+            for i in 0..(config.depth - 4) / 6 {
+                let (stride, input) = match (group, i) {
+                    (0, 0) => (1, Input::Activated),
+                    (_, 0) if config.raw_transitions => (2, Input::Raw),
+                    (_, 0) => (2, Input::Mixed),
+                    _ => (1, Input::Mixed),
+                };
+                let mut scope = scope.sub(format!("block{}.layer.{i}", group + 1));
+                blocks.push(Block::new(&mut scope, config, [inputs, outputs], stride, input));
+                inputs = outputs;
+            }
+        }
+        let init = Init::Normal { std: (2.0 / (inputs + classes) as f64).sqrt() };
+        Self {
+            stem,
+            blocks,
+            bn: config.batch_norm(&mut scope.sub("bn1"), inputs),
+            fc: Linear::with_init(&mut scope.sub("fc"), inputs, classes, init),
+            leaky: config.leaky,
+        }
+    }
+}
+
+impl Net for WideResNet {
+    fn forward(&self, x: &Tensor, mode: Mode) -> Tensor {
+        let x = self.blocks.iter().fold(self.stem.forward(x), |x, block| block.forward(&x, mode));
+        let x = leaky_relu(&self.bn.forward(&x, mode), self.leaky);
+        self.fc.forward(&torch::nn::global_average_pool(&x))
+    }
+}

@@ -1,0 +1,65 @@
+//! Configurations as data: round trips, defaults, unknown keys, faults.
+
+use serde_json::{from_str, to_string};
+use vision_models::{EfficientNetConfig, NetConfig, SmallNetConfig, WideResNetConfig};
+
+#[test]
+fn what_is_left_out_is_the_default() {
+    let table: [(&str, NetConfig); 6] = [
+        (r#"{"kind": "wide-resnet", "depth": 28, "width": 2}"#, WideResNetConfig::wrn28_2().into()),
+        (r#"{"kind": "wide-resnet", "depth": 10, "width": 1}"#, WideResNetConfig::wrn10_1().into()),
+        (r#"{"kind": "efficientnet"}"#, EfficientNetConfig::default().into()),
+        (
+            r#"{"kind": "efficientnet", "variant": "b0", "small_image": true}"#,
+            EfficientNetConfig::b0_small_image().into(),
+        ),
+        (r#"{"kind": "small-net"}"#, SmallNetConfig::digits().into()),
+        (
+            r#"{"kind": "small-net", "width_multiplier": 1.5, "dropout": 0.3}"#,
+            SmallNetConfig { width_multiplier: 1.5, dropout: 0.3, ..Default::default() }.into(),
+        ),
+    ];
+    for (text, config) in table {
+        assert_eq!(from_str::<NetConfig>(text).unwrap(), config, "{text}");
+        assert_eq!(from_str::<NetConfig>(&to_string(&config).unwrap()).unwrap(), config);
+        config.check().unwrap();
+    }
+}
+
+#[test]
+fn unknown_keys_and_kinds_are_refused_by_name() {
+    for (text, name) in [
+        (r#"{"kind": "wide-resnet", "widht": 2}"#, "widht"),
+        (r#"{"kind": "efficientnet", "classes": 2}"#, "classes"),
+        (r#"{"kind": "efficientnet", "variant": "b9"}"#, "b9"),
+        (r#"{"kind": "small-net", "depth": 2}"#, "depth"),
+        (r#"{"kind": "resnet"}"#, "resnet"),
+    ] {
+        let error = from_str::<NetConfig>(text).unwrap_err().to_string();
+        assert!(error.contains(name), "{error}");
+    }
+}
+
+#[test]
+fn every_fault_is_named_at_once() {
+    let wide = WideResNetConfig { depth: 27, width: 0.0, dropout: 1.0, ..Default::default() };
+    let efficient = EfficientNetConfig {
+        dropout: Some(-0.1),
+        stochastic_depth: f64::NAN,
+        width: Some(0.0),
+        ..Default::default()
+    };
+    let small = SmallNetConfig { width: 0, stages: 7, stem_stride: 3, ..Default::default() };
+    let table: [(NetConfig, [&str; 3]); 3] = [
+        (wide.into(), ["depth = 27", "width = 0", "dropout = 1"]),
+        (efficient.into(), ["dropout = -0.1", "stochastic_depth = NaN", "width = 0"]),
+        (small.into(), ["width = 0", "stages = 7", "stem_stride = 3"]),
+    ];
+    for (config, expected) in table {
+        let error = config.check().unwrap_err();
+        assert_eq!(error.faults.len(), 3, "{error}");
+        for fault in expected {
+            assert!(error.to_string().contains(fault), "{error}");
+        }
+    }
+}

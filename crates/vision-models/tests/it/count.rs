@@ -1,0 +1,67 @@
+//! Numbers of trainable parameters, against the published ones.
+
+use torch::{Device, Params};
+use vision_models::efficientnet::Variant;
+use vision_models::{EfficientNetConfig, NetConfig, SmallNetConfig, WideResNetConfig};
+
+fn count(config: impl Into<NetConfig>, classes: i64) -> usize {
+    config.into().outline(3, classes).count()
+}
+
+#[test]
+fn wide_resnets_have_the_published_counts() {
+    let table = [
+        (WideResNetConfig::wrn28_2(), 10, 1_467_610),
+        (WideResNetConfig { conv_bias: true, ..WideResNetConfig::wrn28_2() }, 10, 1_469_642),
+        (WideResNetConfig::wrn28_8(), 100, 23_401_012),
+        (WideResNetConfig::wrn28_10(), 10, 36_479_194),
+        (WideResNetConfig::wrn28_10(), 100, 36_536_884),
+        (WideResNetConfig::mixmatch_26m(), 10, 25_985_290),
+    ];
+    for (config, classes, expected) in table {
+        assert_eq!(count(config.clone(), classes), expected, "{config:?} with {classes} classes");
+    }
+}
+
+#[test]
+fn efficientnets_have_the_published_counts() {
+    let counts = [
+        5_288_548,
+        7_794_184,
+        9_109_994,
+        12_233_232,
+        19_341_616,
+        30_389_784,
+        43_040_704,
+        66_347_960,
+        87_413_142,
+        480_309_308,
+    ];
+    for (variant, expected) in Variant::ALL.into_iter().zip(counts) {
+        assert_eq!(count(EfficientNetConfig::new(variant), 1000), expected, "{variant:?}");
+    }
+    assert_eq!(count(EfficientNetConfig::b0_small_image(), 10), 4_020_358);
+}
+
+#[test]
+fn small_net_is_small() {
+    let digits = NetConfig::from(SmallNetConfig::digits()).outline(1, 10).count();
+    assert!((15_000..25_000).contains(&digits), "{digits}");
+}
+
+/// An outline is the built net without its values.
+#[test]
+fn an_outline_tells_what_is_built() {
+    for config in [
+        NetConfig::from(WideResNetConfig::wrn16_2()),
+        EfficientNetConfig::b0_small_image().into(),
+        SmallNetConfig::images32().into(),
+    ] {
+        let lines = |params: &Params| -> Vec<_> {
+            params.iter().map(|p| (p.name.clone(), p.tensor.size(), p.role)).collect()
+        };
+        let built = config.build(Device::Cpu, 3, 7).params;
+        assert_eq!(lines(&built), lines(&config.outline(3, 7)));
+        assert_eq!(built.count(), config.outline(3, 7).count());
+    }
+}
