@@ -1,1 +1,24 @@
 //! Integration tests.
+
+mod datasets;
+mod loader;
+mod sampler;
+mod splits;
+
+use augment::Image;
+use data_pipeline::dataset::ArraySet;
+use ndarray::Array4;
+
+/// `n` images of 5x4x1 whose first pixel is their number, with labels `number % 3`.
+fn toy(n: usize) -> ArraySet {
+    let images = Array4::from_shape_fn((n, 5, 4, 1), |(i, y, x, _)| (i + 10 * y + 50 * x) as u8);
+    let labels = (0..n as u32).map(|i| i % 3).collect();
+    ArraySet::new("toy", images, Some(labels), ["a", "b", "c"].map(str::to_owned).to_vec()).unwrap()
+}
+
+/// A view that draws: adds a random number to each pixel.
+fn noisy(image: Image, rng: &mut augment::rng::Rng) -> Image {
+    let mut image = image;
+    image.pixels_mut().iter_mut().for_each(|p| *p = p.wrapping_add(rng.below(256) as u8));
+    image
+}

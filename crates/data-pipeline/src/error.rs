@@ -1,0 +1,99 @@
+//! What can go wrong with data from outside: every message names the file, the place in it and the way out.
+
+use std::path::{Path, PathBuf};
+
+/// A fault in data from outside, or in how it was asked for.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum DataError {
+    /// The operating system refused to open, read, write or rename a file.
+    #[error("{}: {source} ({way_out})", path.display())]
+    Io {
+        /// The file or folder.
+        path: PathBuf,
+        /// What the system said.
+        source: std::io::Error,
+        /// What to try.
+        way_out: &'static str,
+    },
+    /// A file does not hold what its format promises.
+    #[error("{} at byte {offset}: {fault} ({way_out})", path.display())]
+    Format {
+        /// The file.
+        path: PathBuf,
+        /// Bytes from the start of the file, or of its unpacked content where it is compressed.
+        offset: u64,
+        /// What was found and what was expected.
+        fault: String,
+        /// What to try.
+        way_out: &'static str,
+    },
+    /// A text file has a faulty line.
+    #[error("{} line {line}: {fault} ({way_out})", path.display())]
+    Line {
+        /// The file.
+        path: PathBuf,
+        /// The line, counted from 1.
+        line: u64,
+        /// What was found and what was expected.
+        fault: String,
+        /// What to try.
+        way_out: &'static str,
+    },
+    /// An image file does not decode, or is larger than allowed.
+    #[error("{}: {fault} (remove the file, or let bad files be skipped)", path.display())]
+    Image {
+        /// The file.
+        path: PathBuf,
+        /// What the decoder said.
+        fault: String,
+    },
+    /// A data set lacks files or folders that it needs.
+    #[error("{}: {fault} ({way_out})", path.display())]
+    Missing {
+        /// Where it was looked for.
+        path: PathBuf,
+        /// What is missing.
+        fault: String,
+        /// What to try.
+        way_out: &'static str,
+    },
+    /// A request does not fit the data: too few samples of a class, an index out of range, an empty stream.
+    #[error("{0}")]
+    Request(String),
+    /// A loader's worker failed; the run cannot go on.
+    #[error("a loader worker stopped at step {step}: {fault}")]
+    Worker {
+        /// The step that it was preparing.
+        step: u64,
+        /// The message of its panic.
+        fault: String,
+    },
+    /// A download failed.
+    #[error("{url} -> {}: {fault} ({way_out})", path.display())]
+    Fetch {
+        /// The address.
+        url: String,
+        /// The file it was to become.
+        path: PathBuf,
+        /// What happened, with expected and found values.
+        fault: String,
+        /// What to try.
+        way_out: &'static str,
+    },
+}
+
+impl DataError {
+    /// Wraps a system error; made for `map_err`.
+    pub(crate) fn io(path: &Path, way_out: &'static str) -> impl FnOnce(std::io::Error) -> Self {
+        let path = path.to_path_buf();
+        move |source| Self::Io { path, source, way_out }
+    }
+
+    /// A fault at a byte of a binary file whose remedy is a fresh copy.
+    pub(crate) fn format(path: &Path, offset: u64, fault: impl Into<String>) -> Self {
+        let way_out =
+            "the file is damaged or of another kind: fetch it again or name another folder";
+        Self::Format { path: path.to_path_buf(), offset, fault: fault.into(), way_out }
+    }
+}
