@@ -64,7 +64,12 @@ fn op(name: &str, w: &mut Words) -> Op {
         "translate-y" => Op::TranslateY { pixels: w.number(), sampling: w.sampling() },
         "flip" => Op::Flip,
         "reflect-crop" => Op::ReflectCrop { pad: w.number(), dx: w.number(), dy: w.number() },
-        "cutout" => Op::Cutout { x: w.number(), y: w.number(), half: w.number(), fill: Fill::grey(w.number()) },
+        "cutout" => Op::Cutout {
+            x: w.number(),
+            y: w.number(),
+            half: w.number(),
+            fill: Fill::grey(w.number()),
+        },
         other => panic!("no operation {other}"),
     }
 }

@@ -21,8 +21,7 @@ pub(crate) fn picture(width: usize, height: usize, channels: usize, seed: u64) -
 
 /// FNV-1a over all bytes.
 pub(crate) fn hash(image: &Image) -> u64 {
-    image
-        .pixels()
-        .iter()
-        .fold(0xcbf2_9ce4_8422_2325, |value, &byte| (value ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3))
+    image.pixels().iter().fold(0xcbf2_9ce4_8422_2325, |value, &byte| {
+        (value ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3)
+    })
 }
