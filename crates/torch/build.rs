@@ -1,4 +1,5 @@
-//! Tells this package's tests, and by `DEP_TUTOR_TORCH_LIB` the packages above, where libtorch's libraries are.
+//! Compiles the shim, and tells this package's tests, and by `DEP_TUTOR_TORCH_LIB` the packages above, where libtorch's
+//! libraries are.
 
 use std::path::PathBuf;
 
@@ -10,4 +11,21 @@ fn main() {
         .unwrap_or_else(|e| panic!("{lib}: {e}. Run `cargo xtask setup`"));
     println!("cargo::metadata=LIB={}", lib.display());
     println!("cargo::rustc-link-arg=-Wl,-rpath,{}", lib.display());
+
+    println!("cargo::rerun-if-changed=shim/cpu.cpp");
+    let include = lib.parent().expect("libtorch's folder has lib/ in it").join("include");
+    cc::Build::new()
+        .cpp(true)
+        .std("c++17")
+        // The same machine code in every profile: results do not depend on it, and the loops are worth it.
+        .opt_level(3)
+        .debug(false)
+        .flag("-ffp-contract=off")
+        .flag("-fno-math-errno")
+        .flag_if_supported("-Wno-unused-parameter")
+        // As system headers, so that their warnings are not ours.
+        .flag(format!("-isystem{}", include.display()))
+        .flag(format!("-isystem{}", include.join("torch/csrc/api/include").display()))
+        .file("shim/cpu.cpp")
+        .compile("tutor_torch");
 }

@@ -21,10 +21,19 @@
 //! assert_eq!(params.names().collect::<Vec<_>>(), ["fc.weight", "fc.bias"]);
 //! ```
 
+pub mod device;
+mod ffi;
+pub mod foreach;
+pub mod grad;
+pub mod layout;
 pub mod loss;
 mod net;
 pub mod nn;
+pub mod optim;
 mod params;
+pub mod precision;
+pub mod rng;
+pub mod store;
 
 pub use net::{Mode, Model, Net, NoisyRows};
 pub use params::{Init, Param, Params, Role, Scope};

@@ -1,8 +1,11 @@
 //! Named parameters and buffers, and the scopes under which a network makes them.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 
 use tch::{Device, Kind, Tensor, no_grad};
+
+use crate::ffi;
+use crate::store::{self, LoadError};
 
 /// What a tensor of a network is for: decides what is trained and what weight decay touches.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -110,11 +113,29 @@ impl Params {
         });
     }
 
-    /// Forgets all gradients.
+    /// All tensors with their names, in order, shared with the network: what a checkpoint holds.
+    pub fn tensors(&self) -> Vec<(String, Tensor)> {
+        self.iter().map(|p| (p.name.clone(), p.tensor.shallow_clone())).collect()
+    }
+
+    /// Copies every value from tensors of the same names, of any kind and on any device. PyTorch's counters, whose names end
+    /// in `num_batches_tracked`, are passed over. If a tensor is missing, surplus or of another shape, the error names all
+    /// such and nothing is changed.
+    pub fn load(&self, tensors: &BTreeMap<String, Tensor>) -> Result<(), LoadError> {
+        let wanted = self.iter().map(|p| (p.name.as_str(), &p.tensor));
+        store::check(wanted, tensors, |name| name.ends_with("num_batches_tracked"))?;
+        no_grad(|| {
+            for p in self.iter() {
+                p.tensor.shallow_clone().copy_(&tensors[&p.name]);
+            }
+        });
+        Ok(())
+    }
+
+    /// Forgets all gradients: they are undefined, not 0, until the next backward pass.
     pub fn zero_grad(&self) {
-        for p in self.trainable() {
-            p.tensor.shallow_clone().zero_grad();
-        }
+        let tensors: Vec<_> = self.trainable().map(|p| p.tensor.shallow_clone()).collect();
+        ffi::zero_grad(&tensors);
     }
 
     fn push(&mut self, name: String, tensor: Tensor, role: Role) {

@@ -1,0 +1,173 @@
+//! Devices: choosing one by name, opening CUDA at run time, threads and determinism.
+//!
+//! Programs link only libtorch's CPU library. [`select`] opens `libtorch_cuda.so` when a GPU is asked for and the machine
+//! has a driver, so that one binary serves both kinds of machine. libtorch decides once whether there is CUDA: call
+//! [`select`] before anything else touches a tensor.
+
+use std::path::{Path, PathBuf};
+use std::sync::OnceLock;
+
+use tch::{Cuda, Device};
+
+use crate::ffi;
+
+/// Why a device cannot be used.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum DeviceError {
+    /// A name that means nothing.
+    #[error("device `{name}` is not known; use cpu, cuda, cuda:N or auto")]
+    Unknown {
+        /// What was asked for.
+        name: String,
+    },
+    /// The machine has no CUDA driver.
+    #[error(
+        "no CUDA device: the driver's libcuda.so.1 cannot be opened ({reason}); use --device cpu"
+    )]
+    NoDriver {
+        /// The dynamic loader's words.
+        reason: String,
+    },
+    /// libtorch is here without its CUDA part.
+    #[error(
+        "there is a CUDA driver, but {} is missing: `cargo xtask setup --cuda` fetches it",
+        path.display()
+    )]
+    NoLibrary {
+        /// Where it was looked for.
+        path: PathBuf,
+    },
+    /// libtorch's CUDA part is there and does not load.
+    #[error(
+        "{} cannot be opened ({reason}); `cargo xtask setup --cuda` fetches what belongs to it",
+        path.display()
+    )]
+    Load {
+        /// The library.
+        path: PathBuf,
+        /// The dynamic loader's words.
+        reason: String,
+    },
+    /// All is loaded, and libtorch sees no GPU.
+    #[error(
+        "libtorch {version} finds no CUDA device: the driver may be too old for it, or CUDA_VISIBLE_DEVICES hides all"
+    )]
+    NoDevice {
+        /// libtorch's version.
+        version: String,
+    },
+    /// A number beyond the devices that there are.
+    #[error("cuda:{index} is asked for, but there are {count} CUDA devices (numbered from 0)")]
+    Index {
+        /// The number asked for.
+        index: usize,
+        /// How many there are.
+        count: usize,
+    },
+}
+
+static CUDA: OnceLock<Result<(), DeviceError>> = OnceLock::new();
+
+/// Opens libtorch's CUDA library, once a process; later calls give the first one's answer. Call it before any tensor is
+/// made. An `Err` says what is missing; the CPU works regardless.
+pub fn load_cuda() -> Result<(), DeviceError> {
+    CUDA.get_or_init(|| {
+        ffi::open("libcuda.so.1").map_err(|reason| DeviceError::NoDriver { reason })?;
+        let path = libtorch_folder().join("libtorch_cuda.so");
+        open_cuda_library(&path)
+    })
+    .clone()
+}
+
+fn open_cuda_library(path: &Path) -> Result<(), DeviceError> {
+    if !path.is_file() {
+        return Err(DeviceError::NoLibrary { path: path.to_owned() });
+    }
+    ffi::open(&path.to_string_lossy())
+        .map_err(|reason| DeviceError::Load { path: path.to_owned(), reason })
+}
+
+/// Whether [`load_cuda`] succeeded before.
+pub(crate) fn cuda_is_loaded() -> bool {
+    CUDA.get().is_some_and(Result::is_ok)
+}
+
+/// The folder of the libtorch_cpu.so that this process runs with.
+fn libtorch_folder() -> PathBuf {
+    ffi::libtorch_folder().map(PathBuf::from).unwrap_or_else(|| {
+        // A static link has no such library; then the variable that setup uses may help.
+        std::env::var_os("LIBTORCH").map(|f| PathBuf::from(f).join("lib")).unwrap_or_default()
+    })
+}
+
+/// The device called `cpu`, `cuda`, `cuda:N` or `auto` (the first GPU if one works, else the CPU). Asking for CUDA where
+/// there is none is an error that says why.
+pub fn select(name: &str) -> Result<Device, DeviceError> {
+    let unknown = || DeviceError::Unknown { name: name.to_owned() };
+    match name {
+        "cpu" => Ok(Device::Cpu),
+        "cuda" => cuda(0),
+        "auto" => Ok(cuda(0).unwrap_or(Device::Cpu)),
+        _ => {
+            let index = name.strip_prefix("cuda:").ok_or_else(unknown)?;
+            cuda(index.parse().map_err(|_| unknown())?)
+        }
+    }
+}
+
+fn cuda(index: usize) -> Result<Device, DeviceError> {
+    load_cuda()?;
+    let count = usize::try_from(Cuda::device_count()).unwrap_or(0);
+    if count == 0 {
+        return Err(DeviceError::NoDevice { version: libtorch_version() });
+    }
+    if index >= count {
+        return Err(DeviceError::Index { index, count });
+    }
+    Ok(Device::Cuda(index))
+}
+
+/// What a device is, for reports: the processor's name and the threads in use, or the GPU's name and memory.
+pub fn describe(device: Device) -> String {
+    match device {
+        Device::Cuda(index) => match ffi::cuda_device(index) {
+            Ok((name, bytes)) => format!("cuda:{index} ({name}, {} GiB)", bytes >> 30),
+            Err(reason) => format!("cuda:{index} ({reason})"),
+        },
+        _ => {
+            let info = std::fs::read_to_string("/proc/cpuinfo").unwrap_or_default();
+            let name = info
+                .lines()
+                .find_map(|line| line.strip_prefix("model name"))
+                .and_then(|rest| rest.split_once(':'))
+                .map_or(std::env::consts::ARCH, |(_, name)| name.trim());
+            let threads = threads();
+            let s = if threads == 1 { "" } else { "s" };
+            format!("cpu ({name}, {threads} thread{s})")
+        }
+    }
+}
+
+/// The version of libtorch that this was built with, as `2.11.0`.
+pub fn libtorch_version() -> String {
+    ffi::version()
+}
+
+/// How many threads one CPU operation uses. Sums over many numbers are split by this: the same number, the same bits.
+/// Panics if `n` is 0.
+pub fn set_threads(n: usize) {
+    assert!(n > 0, "0 threads");
+    tch::set_num_threads(i32::try_from(n).expect("number of threads"));
+}
+
+/// How many threads one CPU operation uses.
+pub fn threads() -> usize {
+    usize::try_from(tch::get_num_threads()).unwrap_or(1)
+}
+
+/// Lets libtorch use only algorithms that give the same bits each time, on CUDA at some cost in speed; an operation that
+/// has none then panics. cuBLAS obeys only if the environment holds `CUBLAS_WORKSPACE_CONFIG=:4096:8` from the start.
+/// What this workspace runs on the CPU is deterministic anyway, for a given number of threads.
+pub fn set_deterministic(on: bool) {
+    ffi::set_deterministic(on);
+}

@@ -1,0 +1,334 @@
+//! The functions of `shim/cpu.cpp` as safe Rust: the only file with `unsafe` in it.
+//!
+//! A tensor handed over is borrowed for the call. The shim writes through handles that are shared on the Rust side too,
+//! as every in-place operation of `tch` does: what is shared is libtorch's reference-counted tensor, which allows that.
+#![allow(unsafe_code)]
+
+use std::ffi::{CStr, CString, c_char};
+
+use tch::{Device, Tensor};
+use torch_sys::C_tensor;
+
+/// libtorch's own `at::Tensor *`.
+type Handle = *mut C_tensor;
+
+/// What autocast was set to before a region was entered. Laid out as `Autocast` in the shim.
+#[repr(C)]
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Autocast {
+    dtype: i32,
+    enabled: bool,
+    cache: bool,
+}
+
+unsafe extern "C" {
+    fn tutor_free(text: *mut c_char);
+    fn tutor_version() -> *const c_char;
+    fn tutor_zero_grad(p: *const Handle, n: usize) -> *mut c_char;
+    fn tutor_clip_grad_norm(p: *const Handle, n: usize, max: f64, norm: *mut f64) -> *mut c_char;
+    fn tutor_sgd(
+        p: *const Handle,
+        buffer: *const Handle,
+        decay: *const f64,
+        n: usize,
+        lr: f64,
+        momentum: f64,
+        nesterov: bool,
+    ) -> *mut c_char;
+    fn tutor_rmsprop(
+        p: *const Handle,
+        square: *const Handle,
+        buffer: *const Handle,
+        decay: *const f64,
+        n: usize,
+        lr: f64,
+        rho: f64,
+        momentum: f64,
+        eps: f64,
+        fused: bool,
+    ) -> *mut c_char;
+    fn tutor_adamw(
+        p: *const Handle,
+        mean: *const Handle,
+        square: *const Handle,
+        step: *const Handle,
+        decay: *const f64,
+        n: usize,
+        lr: f64,
+        beta1: f64,
+        beta2: f64,
+        eps: f64,
+    ) -> *mut c_char;
+    fn tutor_lerp(
+        to: *const Handle,
+        from: *const Handle,
+        n: usize,
+        weight: f64,
+        fused: bool,
+    ) -> *mut c_char;
+    fn tutor_copy(to: *const Handle, from: *const Handle, n: usize) -> *mut c_char;
+    fn tutor_channels_last(t: *const Handle, n: usize) -> *mut c_char;
+    fn tutor_seed(seed: u64, cuda: bool) -> *mut c_char;
+    fn tutor_generator_state(device: i32, out: *mut Handle) -> *mut c_char;
+    fn tutor_set_generator_state(device: i32, state: Handle) -> *mut c_char;
+    fn tutor_autocast_enter(device: i32, before: *mut Autocast) -> *mut c_char;
+    fn tutor_autocast_leave(device: i32, before: *const Autocast) -> *mut c_char;
+    fn tutor_set_deterministic(on: bool) -> *mut c_char;
+    fn tutor_libtorch_folder() -> *mut c_char;
+    fn tutor_open(path: *const c_char) -> *mut c_char;
+    fn tutor_cuda_device(
+        index: i32,
+        name: *mut c_char,
+        room: usize,
+        bytes: *mut u64,
+    ) -> *mut c_char;
+}
+
+/// Takes a text that the shim allocated.
+fn take(text: *mut c_char) -> Option<String> {
+    if text.is_null() {
+        return None;
+    }
+    // SAFETY: not null, so it is a text that ends in 0 and was made by strdup; it is freed once, here.
+    unsafe {
+        let copy = CStr::from_ptr(text).to_string_lossy().into_owned();
+        tutor_free(text);
+        Some(copy)
+    }
+}
+
+fn checked(error: *mut c_char) -> Result<(), String> {
+    take(error).map_or(Ok(()), Err)
+}
+
+/// An error of an operation on tensors that this crate made itself is a bug.
+#[track_caller]
+fn expect(error: *mut c_char, what: &str) {
+    if let Err(message) = checked(error) {
+        panic!("{what}: {message}");
+    }
+}
+
+fn handles(tensors: &[Tensor]) -> Vec<Handle> {
+    tensors.iter().map(|t| t.as_ptr().cast_mut()).collect()
+}
+
+fn index(device: Device) -> i32 {
+    match device {
+        Device::Cuda(index) => i32::try_from(index).expect("number of a CUDA device"),
+        _ => -1,
+    }
+}
+
+/// The version in the headers that the shim was compiled with.
+pub(crate) fn version() -> String {
+    // SAFETY: the shim returns a static text that ends in 0.
+    unsafe { CStr::from_ptr(tutor_version()) }.to_string_lossy().into_owned()
+}
+
+/// Makes every gradient undefined.
+pub(crate) fn zero_grad(params: &[Tensor]) {
+    let p = handles(params);
+    // SAFETY: `p` holds `p.len()` live tensors.
+    expect(unsafe { tutor_zero_grad(p.as_ptr(), p.len()) }, "zero_grad");
+}
+
+/// Scales gradients down to a joint norm of at most `max`; gives the norm before.
+pub(crate) fn clip_grad_norm(params: &[Tensor], max: f64) -> f64 {
+    let p = handles(params);
+    let mut norm = 0.0;
+    // SAFETY: `p` holds `p.len()` live tensors; `norm` outlives the call.
+    expect(unsafe { tutor_clip_grad_norm(p.as_ptr(), p.len(), max, &mut norm) }, "clip_grad_norm");
+    norm
+}
+
+/// One step of SGD. `buffer` is `None` without momentum.
+pub(crate) fn sgd(
+    params: &[Tensor],
+    buffer: Option<&[Tensor]>,
+    decay: &[f64],
+    lr: f64,
+    momentum: f64,
+    nesterov: bool,
+) {
+    let (p, b) = (handles(params), buffer.map(handles));
+    assert_eq!((decay.len(), b.as_ref().map_or(p.len(), Vec::len)), (p.len(), p.len()));
+    let b = b.as_ref().map_or(std::ptr::null(), |b| b.as_ptr());
+    // SAFETY: all arrays hold `p.len()` entries, tensors are live; the shim takes a null `b` as "no momentum".
+    let error =
+        unsafe { tutor_sgd(p.as_ptr(), b, decay.as_ptr(), p.len(), lr, momentum, nesterov) };
+    expect(error, "step of SGD");
+}
+
+/// The constants of one step of RMSProp.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct RmsPropStep {
+    pub(crate) lr: f64,
+    pub(crate) rho: f64,
+    pub(crate) momentum: f64,
+    pub(crate) eps: f64,
+    /// Whether one loop may do all operations on a CPU tensor.
+    pub(crate) fused: bool,
+}
+
+/// One step of RMSProp with TensorFlow's formula.
+pub(crate) fn rmsprop(
+    params: &[Tensor],
+    square: &[Tensor],
+    buffer: &[Tensor],
+    decay: &[f64],
+    step: RmsPropStep,
+) {
+    let (p, s, b) = (handles(params), handles(square), handles(buffer));
+    assert_eq!((s.len(), b.len(), decay.len()), (p.len(), p.len(), p.len()));
+    let RmsPropStep { lr, rho, momentum, eps, fused } = step;
+    // SAFETY: all arrays hold `p.len()` entries and the tensors are live.
+    let error = unsafe {
+        tutor_rmsprop(
+            p.as_ptr(),
+            s.as_ptr(),
+            b.as_ptr(),
+            decay.as_ptr(),
+            p.len(),
+            lr,
+            rho,
+            momentum,
+            eps,
+            fused,
+        )
+    };
+    expect(error, "step of RMSProp");
+}
+
+/// The constants of one step of AdamW.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct AdamWStep {
+    pub(crate) lr: f64,
+    pub(crate) beta1: f64,
+    pub(crate) beta2: f64,
+    pub(crate) eps: f64,
+}
+
+/// One step of AdamW. `steps` are float32 tensors with one value each, which the call counts up.
+pub(crate) fn adamw(
+    params: &[Tensor],
+    mean: &[Tensor],
+    square: &[Tensor],
+    steps: &[Tensor],
+    decay: &[f64],
+    step: AdamWStep,
+) {
+    let (p, m, s, t) = (handles(params), handles(mean), handles(square), handles(steps));
+    assert_eq!([m.len(), s.len(), t.len(), decay.len()], [p.len(); 4]);
+    let AdamWStep { lr, beta1, beta2, eps } = step;
+    // SAFETY: all arrays hold `p.len()` entries and the tensors are live.
+    let error = unsafe {
+        tutor_adamw(
+            p.as_ptr(),
+            m.as_ptr(),
+            s.as_ptr(),
+            t.as_ptr(),
+            decay.as_ptr(),
+            p.len(),
+            lr,
+            beta1,
+            beta2,
+            eps,
+        )
+    };
+    expect(error, "step of AdamW");
+}
+
+/// `to += weight · (from − to)` for each pair; `fused` as for RMSProp.
+pub(crate) fn lerp(to: &[Tensor], from: &[Tensor], weight: f64, fused: bool) {
+    let (to, from) = (handles(to), handles(from));
+    assert_eq!(to.len(), from.len(), "tensors to average");
+    // SAFETY: both arrays hold `to.len()` live tensors.
+    expect(
+        unsafe { tutor_lerp(to.as_ptr(), from.as_ptr(), to.len(), weight, fused) },
+        "moving average",
+    );
+}
+
+/// Copies each of `from` into its partner.
+pub(crate) fn copy(to: &[Tensor], from: &[Tensor]) {
+    let (to, from) = (handles(to), handles(from));
+    assert_eq!(to.len(), from.len(), "tensors to copy");
+    // SAFETY: both arrays hold `to.len()` live tensors.
+    expect(unsafe { tutor_copy(to.as_ptr(), from.as_ptr(), to.len()) }, "copy");
+}
+
+/// Gives four-dimensional tensors the channels-last layout in place.
+pub(crate) fn channels_last(tensors: &[Tensor]) {
+    let t = handles(tensors);
+    // SAFETY: `t` holds `t.len()` live tensors.
+    expect(unsafe { tutor_channels_last(t.as_ptr(), t.len()) }, "channels last");
+}
+
+/// Seeds the CPU generator and, if `cuda`, those of all CUDA devices.
+pub(crate) fn seed(seed: u64, cuda: bool) {
+    // SAFETY: no pointers.
+    expect(unsafe { tutor_seed(seed, cuda) }, "seed");
+}
+
+/// The state of a device's default generator.
+pub(crate) fn generator_state(device: Device) -> Result<Tensor, String> {
+    let mut out = std::ptr::null_mut();
+    // SAFETY: `out` outlives the call, which on success fills it with a new tensor whose owner is the caller.
+    unsafe {
+        checked(tutor_generator_state(index(device), &mut out))?;
+        Ok(Tensor::from_ptr(out))
+    }
+}
+
+/// Restores the state of a device's default generator.
+pub(crate) fn set_generator_state(device: Device, state: &Tensor) -> Result<(), String> {
+    // SAFETY: the tensor is live; the shim only reads it.
+    checked(unsafe { tutor_set_generator_state(index(device), state.as_ptr().cast_mut()) })
+}
+
+/// Turns bfloat16 autocast on for this thread; gives what it was before.
+pub(crate) fn autocast_enter(device: Device) -> Autocast {
+    let mut before = Autocast::default();
+    // SAFETY: `before` outlives the call and is laid out as the shim's struct.
+    expect(unsafe { tutor_autocast_enter(index(device), &mut before) }, "autocast");
+    before
+}
+
+/// Puts autocast back.
+pub(crate) fn autocast_leave(device: Device, before: &Autocast) {
+    // SAFETY: `before` outlives the call and is laid out as the shim's struct.
+    expect(unsafe { tutor_autocast_leave(index(device), before) }, "autocast");
+}
+
+/// Asks libtorch for deterministic algorithms only, or not.
+pub(crate) fn set_deterministic(on: bool) {
+    // SAFETY: no pointers.
+    expect(unsafe { tutor_set_deterministic(on) }, "deterministic algorithms");
+}
+
+/// The folder of the libtorch_cpu.so in this process.
+pub(crate) fn libtorch_folder() -> Option<String> {
+    // SAFETY: no arguments; the result is a text for `take`.
+    take(unsafe { tutor_libtorch_folder() })
+}
+
+/// Opens a shared library for the rest of the process, its symbols visible to all.
+pub(crate) fn open(path: &str) -> Result<(), String> {
+    let path = CString::new(path).map_err(|e| e.to_string())?;
+    // SAFETY: a text that ends in 0. The libraries opened are the CUDA driver and libtorch's own.
+    checked(unsafe { tutor_open(path.as_ptr()) })
+}
+
+/// Name and bytes of memory of a CUDA device.
+pub(crate) fn cuda_device(device: usize) -> Result<(String, u64), String> {
+    let mut name = [0u8; 256];
+    let mut bytes = 0;
+    let device = i32::try_from(device).map_err(|e| e.to_string())?;
+    // SAFETY: `name` has the room that is stated; both outlive the call.
+    checked(unsafe {
+        tutor_cuda_device(device, name.as_mut_ptr().cast(), name.len(), &mut bytes)
+    })?;
+    let text = CStr::from_bytes_until_nul(&name).map_err(|e| e.to_string())?;
+    Ok((text.to_string_lossy().into_owned(), bytes))
+}

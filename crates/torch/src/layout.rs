@@ -1,0 +1,39 @@
+//! Memory formats: images and kernels with their channels last, which convolutions prefer on GPUs and in bfloat16.
+
+use tch::{Device, Kind, Tensor};
+
+use crate::{Params, ffi};
+
+impl Params {
+    /// Stores every four-dimensional tensor with its channels last, in place: layers that share it see the change, shapes
+    /// and values stay. Call it before an optimiser is built, so that its state gets the same layout.
+    pub fn to_channels_last(&self) {
+        let tensors: Vec<_> = self.iter().map(|p| p.tensor.shallow_clone()).collect();
+        ffi::channels_last(&tensors);
+    }
+}
+
+/// Makes a network's input of 8-bit images: `pixels` is `[n, h, w, c]` of `shape`, row by row with channels interleaved;
+/// the result is float32 `[n, c, h, w]` on `device`, channels last in memory, with values (x / 255 − mean) / std.
+/// `mean` and `std` hold one value a channel. The bytes are copied to the device and become floats there. Panics if
+/// lengths do not fit `shape`.
+pub fn image_batch(
+    pixels: &[u8],
+    shape: [usize; 4],
+    mean: &[f64],
+    std: &[f64],
+    device: Device,
+) -> Tensor {
+    let [n, h, w, c] = shape;
+    assert_eq!(pixels.len(), n * h * w * c, "bytes of {n} images of {h} x {w} x {c}");
+    assert_eq!((mean.len(), std.len()), (c, c), "mean and standard deviation of each channel");
+    let channel = |f: &dyn Fn(usize) -> f64| {
+        let values: Vec<f32> = (0..c).map(|i| f(i) as f32).collect();
+        Tensor::from_slice(&values).to_device(device)
+    };
+    let scale = channel(&|i| 1.0 / (255.0 * std[i]));
+    let shift = channel(&|i| -mean[i] / std[i]);
+    let bytes = Tensor::from_slice(pixels).view(shape.map(|x| x as i64)).to_device(device);
+    let floats = bytes.to_kind(Kind::Float).g_mul_(&scale).g_add_(&shift);
+    floats.permute([0, 3, 1, 2])
+}

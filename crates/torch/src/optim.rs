@@ -1,0 +1,197 @@
+//! Optimisers whose state can be saved, over libtorch's fused kernels.
+//!
+//! | `kind` | update of a weight w with gradient g |
+//! |---|---|
+//! | `sgd` | m ← μm + g; w ← w − η·m, or w − η·(g + μm) with Nesterov's momentum |
+//! | `rmsprop` | s ← s + (1 − ρ)(g² − s), s₀ = 1; m ← μm + η·g/√(s + ε); w ← w − m, as TensorFlow's |
+//! | `adamw` | Adam with bias correction and decoupled weight decay (Loshchilov & Hutter 2019) |
+//!
+//! ```
+//! use torch::{Device, Init, Kind, Params, Role, optim::OptimConfig};
+//!
+//! let (w, params) = Params::build(Device::Cpu, |scope| scope.tensor("w", &[2], Role::Weight, Init::Const(3.0)));
+//! let mut optimizer = OptimConfig::default().build(&params);
+//! for _ in 0..100 {
+//!     optimizer.zero_grad();
+//!     (&w * &w).sum(Kind::Float).backward();
+//!     optimizer.step(0.05);
+//! }
+//! assert!(w.abs().max().double_value(&[]) < 0.1);
+//! ```
+
+mod adamw;
+mod rmsprop;
+mod sgd;
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+use tch::Tensor;
+
+pub use adamw::AdamW;
+pub use rmsprop::RmsProp;
+pub use sgd::Sgd;
+
+use crate::store::{self, StoreError};
+use crate::{Params, Role, ffi};
+
+/// Which tensors weight decay touches.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum DecayOn {
+    /// The kernels of convolutions and linear layers: no bias, no norm.
+    Kernels,
+    /// Kernels and their biases; not the scales and shifts of normalisation.
+    AllButNorm,
+    /// Everything that is trained.
+    All,
+}
+
+impl DecayOn {
+    /// Whether tensors of this role decay.
+    pub fn touches(self, role: Role) -> bool {
+        match role {
+            Role::Weight => true,
+            Role::Bias => self != DecayOn::Kernels,
+            Role::Norm => self == DecayOn::All,
+            Role::Buffer => false,
+        }
+    }
+}
+
+/// An optimiser's kind and constants, as in a recipe: `{ kind = "sgd", momentum = 0.9 }`. Keys left out take the defaults
+/// of [`Sgd`], [`RmsProp`] and [`AdamW`]; unknown ones are errors. The learning rate comes with each step.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "kind", rename_all = "lowercase")]
+pub enum OptimConfig {
+    /// Stochastic gradient descent with momentum.
+    Sgd(Sgd),
+    /// RMSProp as in TensorFlow.
+    Rmsprop(RmsProp),
+    /// Adam with decoupled weight decay.
+    Adamw(AdamW),
+}
+
+impl Default for OptimConfig {
+    fn default() -> Self {
+        OptimConfig::Sgd(Sgd::default())
+    }
+}
+
+impl OptimConfig {
+    /// The name in a recipe and at the front of the state's names.
+    pub fn kind(&self) -> &'static str {
+        match self {
+            OptimConfig::Sgd(_) => "sgd",
+            OptimConfig::Rmsprop(_) => "rmsprop",
+            OptimConfig::Adamw(_) => "adamw",
+        }
+    }
+
+    /// Makes the optimiser of all trainable tensors of `params`, with fresh state on their device.
+    pub fn build(&self, params: &Params) -> Optimizer {
+        let (weight_decay, decay_on) = match self {
+            OptimConfig::Sgd(c) => (c.weight_decay, c.decay_on),
+            OptimConfig::Rmsprop(c) => (c.weight_decay, c.decay_on),
+            OptimConfig::Adamw(c) => (c.weight_decay, c.decay_on),
+        };
+        let decay = |role| if decay_on.touches(role) { weight_decay } else { 0.0 };
+        let tensors: Vec<_> = params.trainable().map(|p| p.tensor.shallow_clone()).collect();
+        let slots = match self {
+            OptimConfig::Sgd(c) => c.slots(&tensors),
+            OptimConfig::Rmsprop(_) => RmsProp::slots(&tensors),
+            OptimConfig::Adamw(_) => AdamW::slots(&tensors),
+        };
+        Optimizer {
+            config: *self,
+            names: params.trainable().map(|p| p.name.clone()).collect(),
+            decay: params.trainable().map(|p| decay(p.role)).collect(),
+            params: tensors,
+            slots,
+            steps: Tensor::from(0i64),
+        }
+    }
+}
+
+/// One kind of state: a tensor for each parameter.
+struct Slot {
+    name: &'static str,
+    tensors: Vec<Tensor>,
+}
+
+impl Slot {
+    /// Tensors like the parameters, in kind, device and layout, all of one value.
+    fn like(params: &[Tensor], name: &'static str, value: f64) -> Self {
+        let tensors = params.iter().map(|p| p.detach().full_like(value)).collect();
+        Self { name, tensors }
+    }
+}
+
+/// Changes parameters by their gradients. Made by [`OptimConfig::build`]; shares its tensors with the network.
+pub struct Optimizer {
+    config: OptimConfig,
+    names: Vec<String>,
+    params: Vec<Tensor>,
+    decay: Vec<f64>,
+    slots: Vec<Slot>,
+    steps: Tensor,
+}
+
+impl Optimizer {
+    /// Takes a step at learning rate `lr`. A parameter without a gradient stays as it is, and so does its state.
+    pub fn step(&mut self, lr: f64) {
+        let (params, decay) = (&self.params, &self.decay);
+        match &self.config {
+            OptimConfig::Sgd(c) => c.step(params, &self.slots, decay, lr),
+            OptimConfig::Rmsprop(c) => c.step(params, &self.slots, decay, lr, true),
+            OptimConfig::Adamw(c) => c.step(params, &self.slots, decay, lr),
+        }
+        let _ = self.steps.g_add_scalar_(1);
+    }
+
+    /// Forgets all gradients: they are undefined, not 0, until the next backward pass.
+    pub fn zero_grad(&mut self) {
+        ffi::zero_grad(&self.params);
+    }
+
+    /// Scales all gradients so that their joint Euclidean norm is at most `max`, and gives the norm before that, which may
+    /// be infinite or NaN.
+    pub fn clip_grad_norm(&mut self, max: f64) -> f64 {
+        ffi::clip_grad_norm(&self.params, max)
+    }
+
+    /// What it was made from.
+    pub fn config(&self) -> OptimConfig {
+        self.config
+    }
+
+    /// Steps taken since the state was fresh.
+    pub fn steps(&self) -> i64 {
+        self.steps.int64_value(&[])
+    }
+
+    /// All state by name, as `rmsprop.mean_square.conv_stem.weight`, with the number of steps as int64 `rmsprop.step`. The
+    /// tensors are the optimiser's own, not copies.
+    pub fn state(&self) -> Vec<(String, Tensor)> {
+        let kind = self.config.kind();
+        let mut state = vec![(format!("{kind}.step"), self.steps.shallow_clone())];
+        for slot in &self.slots {
+            for (name, tensor) in self.names.iter().zip(&slot.tensors) {
+                state.push((format!("{kind}.{}.{name}", slot.name), tensor.shallow_clone()));
+            }
+        }
+        state
+    }
+
+    /// Takes over what [`state`](Self::state) gave. If a tensor is missing, surplus or of another shape, the error
+    /// ([`StoreError::Mismatch`]) names all such and nothing is changed.
+    pub fn load_state(&mut self, state: &BTreeMap<String, Tensor>) -> Result<(), StoreError> {
+        let own = self.state();
+        let wanted = own.iter().map(|(name, tensor)| (name.as_str(), tensor));
+        store::check(wanted, state, |_| false)?;
+        for (name, mut tensor) in own {
+            tensor.copy_(&state[&name]);
+        }
+        Ok(())
+    }
+}

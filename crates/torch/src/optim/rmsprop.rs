@@ -1,0 +1,95 @@
+//! RMSProp as TensorFlow has it.
+
+use serde::{Deserialize, Serialize};
+use tch::Tensor;
+
+use super::{DecayOn, Slot};
+use crate::ffi;
+
+/// RMSProp as TensorFlow's, which differs from PyTorch's in three ways: ε is inside the root, the mean square starts at 1,
+/// and the learning rate enters the momentum. s ← s + (1 − ρ)(g² − s); m ← μm + η·g/√(s + ε); w ← w − m.
+///
+/// | key | default | purpose |
+/// |---|---|---|
+/// | `decay` | 0.9 | ρ |
+/// | `momentum` | 0.9 | μ |
+/// | `eps` | 1e-3 | ε |
+/// | `weight_decay` | 1e-5 | added to the gradient as `weight_decay · w` |
+/// | `decay_on` | `all-but-norm` | which tensors decay |
+///
+/// The defaults are EfficientNet's and Noisy Student's (arXiv 1905.11946 section 5.2, 1911.04252 appendix A.1).
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct RmsProp {
+    /// ρ: how much of the mean square stays.
+    pub decay: f64,
+    /// μ.
+    pub momentum: f64,
+    /// ε.
+    pub eps: f64,
+    /// The factor of w that is added to its gradient.
+    pub weight_decay: f64,
+    /// Which tensors decay.
+    pub decay_on: DecayOn,
+}
+
+impl Default for RmsProp {
+    fn default() -> Self {
+        let decay_on = DecayOn::AllButNorm;
+        Self { decay: 0.9, momentum: 0.9, eps: 1e-3, weight_decay: 1e-5, decay_on }
+    }
+}
+
+impl RmsProp {
+    pub(super) fn slots(params: &[Tensor]) -> Vec<Slot> {
+        vec![Slot::like(params, "mean_square", 1.0), Slot::like(params, "momentum", 0.0)]
+    }
+
+    pub(super) fn step(
+        &self,
+        params: &[Tensor],
+        slots: &[Slot],
+        decay: &[f64],
+        lr: f64,
+        fused: bool,
+    ) {
+        let constants =
+            ffi::RmsPropStep { lr, rho: self.decay, momentum: self.momentum, eps: self.eps, fused };
+        ffi::rmsprop(params, &slots[0].tensors, &slots[1].tensors, decay, constants);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use tch::{Device, Kind};
+
+    use super::*;
+
+    #[test]
+    fn one_loop_gives_the_bits_of_the_operators() {
+        let shapes: [&[i64]; 4] = [&[7, 5, 3, 3], &[129], &[1], &[64, 33]];
+        let options = (Kind::Float, Device::Cpu);
+        let start: Vec<_> = shapes.iter().map(|s| Tensor::randn(*s, options)).collect();
+        let run = |fused| {
+            let params: Vec<_> = start.iter().map(|t| t.copy().set_requires_grad(true)).collect();
+            let slots = RmsProp::slots(&params);
+            for step in 1..=5 {
+                ffi::zero_grad(&params);
+                for p in &params {
+                    (p * p * p).sum(Kind::Float).backward();
+                }
+                RmsProp::default().step(
+                    &params,
+                    &slots,
+                    &[0.1, 0.0, 0.1, 0.0],
+                    0.1 / f64::from(step),
+                    fused,
+                );
+            }
+            params
+        };
+        let (loops, operators) = (run(true), run(false));
+        assert!(loops.iter().zip(&operators).all(|(a, b)| a == b));
+        assert!(loops.iter().zip(&start).all(|(a, b)| a != b));
+    }
+}

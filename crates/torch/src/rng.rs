@@ -1,0 +1,36 @@
+//! libtorch's generators: seeding, and their state for a checkpoint.
+//!
+//! Everything random that a network does (dropout, stochastic depth, initial weights) draws from the default generator
+//! of the tensor's device. Host-side randomness does not come from here.
+
+use tch::{Device, Tensor};
+
+use crate::{device, ffi};
+
+/// Why a generator's state could not be read or restored.
+#[derive(Debug, thiserror::Error)]
+pub enum RngError {
+    /// libtorch refused.
+    #[error("generator of {device:?}: {reason}")]
+    Generator {
+        /// Whose generator it is.
+        device: Device,
+        /// libtorch's words.
+        reason: String,
+    },
+}
+
+/// Seeds the generator of the CPU and, once [`crate::device::select`] chose one, those of all CUDA devices.
+pub fn seed(seed: u64) {
+    ffi::seed(seed, device::cuda_is_loaded());
+}
+
+/// The state of the default generator of `device`: a uint8 vector on the CPU, to be given to [`set_state`].
+pub fn state(device: Device) -> Result<Tensor, RngError> {
+    ffi::generator_state(device).map_err(|reason| RngError::Generator { device, reason })
+}
+
+/// Restores what [`state`] gave. A tensor of another kind or length is an error that changes nothing.
+pub fn set_state(device: Device, state: &Tensor) -> Result<(), RngError> {
+    ffi::set_generator_state(device, state).map_err(|reason| RngError::Generator { device, reason })
+}
