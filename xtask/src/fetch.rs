@@ -186,8 +186,7 @@ impl Cache {
         if said.contains("No space left on device") || said.contains("Disk quota exceeded") {
             return self.full();
         }
-        let last =
-            said.lines().filter(|l| !l.trim().is_empty()).next_back().unwrap_or("it said nothing");
+        let last = said.lines().rfind(|l| !l.trim().is_empty()).unwrap_or("it said nothing");
         let error = said.lines().rfind(|l| l.starts_with("ERROR:")).unwrap_or(last);
         let network = said.lines().find(|l| {
             [

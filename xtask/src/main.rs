@@ -3,13 +3,22 @@
 //! It links none of the workspace's crates and no libtorch, so that it builds in seconds on a bare machine.
 #![allow(clippy::print_stdout, clippy::print_stderr)]
 
+mod ci;
+mod doctor;
 mod fetch;
+mod golden;
 mod libtorch;
+mod reproduce;
+#[cfg(test)]
+mod strangers;
+mod tidy;
 mod wheels;
 mod workspace;
 
 use anyhow::Result;
 use clap::{Parser, Subcommand};
+use std::ffi::OsString;
+use std::process::ExitCode;
 
 /// Sets the workspace up, checks it, and starts reproduction runs.
 #[derive(Parser)]
@@ -21,30 +30,65 @@ struct Args {
 
 #[derive(Subcommand)]
 enum Task {
+    /// Run a paper's recipe, or one row of it: fetches and builds what is missing, trains, writes a report
+    Reproduce(reproduce::Args),
+    /// Run all tests; arguments are handed to `cargo test`
+    #[command(disable_help_flag = true)]
+    Test {
+        #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
+        args: Vec<OsString>,
+    },
     /// Find or fetch libtorch (every other command does it first when it is missing)
     Setup {
-        /// With the libraries for NVIDIA GPUs (about 3 GB more)
+        /// With the libraries for NVIDIA GPUs (about 2.5 GB to fetch)
         #[arg(long)]
         cuda: bool,
     },
+    /// Say what this machine has and lacks
+    Doctor,
+    /// Run every check, the cheapest first
+    Ci(ci::Args),
+    /// Check the workspace's own rules
+    Tidy,
+    /// Check, or make anew, the arrays that tests compare with
+    Golden(golden::Args),
+    /// Run the benchmarks; arguments are handed to `cargo bench`
+    #[command(disable_help_flag = true)]
+    Bench {
+        #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
+        args: Vec<OsString>,
+    },
 }
 
-fn main() -> std::process::ExitCode {
+fn main() -> ExitCode {
     match run(Args::parse().command) {
-        Ok(()) => std::process::ExitCode::SUCCESS,
+        Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             eprintln!("error: {error:#}");
-            std::process::ExitCode::FAILURE
+            ExitCode::FAILURE
         }
     }
 }
 
 fn run(task: Task) -> Result<()> {
     match task {
+        Task::Reproduce(args) => reproduce::run(&args),
+        Task::Test { args } => {
+            libtorch::ensure(false)?;
+            workspace::run(workspace::cargo().args(["test", "--workspace"]).args(args))
+        }
         Task::Setup { cuda } => {
             let found = libtorch::ensure(cuda)?;
             println!("libtorch: {}", found.display());
             Ok(())
+        }
+        Task::Doctor => doctor::run(),
+        Task::Ci(args) => ci::all(&args),
+        Task::Tidy => tidy::run(),
+        Task::Golden(args) => golden::run(&args),
+        Task::Bench { args } => {
+            libtorch::ensure(false)?;
+            ci::bench(&args)
         }
     }
 }

@@ -97,13 +97,24 @@ pub(crate) fn metadata() -> Result<serde_json::Value> {
     serde_json::from_str(&text).context("cargo metadata is not JSON")
 }
 
+/// `cargo metadata` of the workspace's own packages, which needs nothing downloaded.
+fn own_metadata() -> Result<serde_json::Value> {
+    let text = output(cargo().args(["metadata", "--format-version", "1", "--no-deps"]))?;
+    serde_json::from_str(&text).context("cargo metadata is not JSON")
+}
+
 /// The folder that cargo builds into.
 pub(crate) fn target() -> Result<PathBuf> {
-    let text = output(cargo().args(["metadata", "--format-version", "1", "--no-deps"]))?;
-    let metadata: serde_json::Value =
-        serde_json::from_str(&text).context("cargo metadata is not JSON")?;
+    let metadata = own_metadata()?;
     let target = metadata["target_directory"]
         .as_str()
         .context("cargo metadata names no target_directory")?;
     Ok(target.into())
+}
+
+/// Whether the workspace has a package of this name.
+pub(crate) fn has_package(name: &str) -> Result<bool> {
+    let metadata = own_metadata()?;
+    let packages = metadata["packages"].as_array().context("cargo metadata lists no packages")?;
+    Ok(packages.iter().any(|p| p["name"] == name))
 }

@@ -1,0 +1,107 @@
+//! `cargo xtask reproduce PAPER[/ROW]`: builds the release binary and becomes it.
+
+use crate::{libtorch, workspace};
+use anyhow::{Context, Result};
+use std::ffi::OsString;
+use std::os::unix::process::CommandExt;
+use std::path::PathBuf;
+use std::process::Command;
+
+/// What is handed on to `tutor run`, which knows and checks the values.
+#[derive(clap::Args)]
+pub(crate) struct Args {
+    /// The recipe: a paper, or one row of a table of it, such as `noisy-student/cifar10-small`
+    recipe: String,
+    /// How many seeds to run
+    #[arg(long, value_name = "N")]
+    seeds: Option<u32>,
+    /// The recipe's smoke run: a few steps on small data
+    #[arg(long)]
+    quick: bool,
+    /// Where to compute: cpu, cuda, cuda:1 ...
+    #[arg(long)]
+    device: Option<String>,
+    /// Where data sets lie
+    #[arg(long, value_name = "DIR")]
+    data: Option<PathBuf>,
+    /// Where the run folder is made
+    #[arg(long, value_name = "DIR")]
+    out: Option<PathBuf>,
+    /// Changes one value of the recipe; may be given many times
+    #[arg(long, value_name = "KEY=VALUE")]
+    set: Vec<String>,
+    /// Further arguments for `tutor run`, after `--`
+    #[arg(last = true)]
+    more: Vec<OsString>,
+}
+
+impl Args {
+    fn wants_cuda(&self) -> bool {
+        self.device.as_deref().is_some_and(|d| d.starts_with("cuda"))
+    }
+
+    /// The command line of `tutor`.
+    fn tutor_args(&self) -> Vec<OsString> {
+        let mut args: Vec<OsString> = vec!["run".into(), (&self.recipe).into()];
+        let mut value = |name: &str, value: Option<OsString>| {
+            args.extend(value.into_iter().flat_map(|v| [name.into(), v]))
+        };
+        value("--seeds", self.seeds.map(|n| n.to_string().into()));
+        value("--device", self.device.as_ref().map(Into::into));
+        value("--data", self.data.as_ref().map(Into::into));
+        value("--out", self.out.as_ref().map(Into::into));
+        for set in &self.set {
+            value("--set", Some(set.into()));
+        }
+        args.extend(self.quick.then(|| "--quick".into()));
+        args.extend(self.more.iter().cloned());
+        args
+    }
+}
+
+/// Sets up, builds, and replaces this process by `tutor run`, so that signals and the exit status are its own.
+pub(crate) fn run(args: &Args) -> Result<()> {
+    libtorch::ensure(args.wants_cuda())?;
+    let tutor = build()?;
+    let error = Command::new(&tutor).args(args.tutor_args()).exec();
+    Err(error).with_context(|| format!("could not start {}", tutor.display()))
+}
+
+/// Builds the release binary; gives its path.
+pub(crate) fn build() -> Result<PathBuf> {
+    workspace::run(workspace::cargo().args(["build", "--release", "--package", "tutor"]))?;
+    Ok(workspace::target()?.join("release/tutor"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Args;
+    use clap::Parser;
+
+    #[derive(Parser)]
+    struct Line {
+        #[command(flatten)]
+        args: Args,
+    }
+
+    /// Parses a command line of ours and compares the one handed on.
+    fn check(ours: &str, tutors: &str, cuda: bool) {
+        let line = Line::try_parse_from(["reproduce"].into_iter().chain(ours.split(' ')))
+            .expect("a command line");
+        let handed_on: Vec<_> =
+            line.args.tutor_args().iter().map(|a| a.to_string_lossy().into_owned()).collect();
+        assert_eq!(handed_on.join(" "), tutors);
+        assert_eq!(line.args.wants_cuda(), cuda);
+    }
+
+    #[test]
+    fn everything_is_handed_on() {
+        check("noisy-student", "run noisy-student", false);
+        check(
+            "noisy-student/method --quick --seeds 5 --set a.b=1 --set c=x --out o --data d --device cuda:1 -- --more",
+            "run noisy-student/method --seeds 5 --device cuda:1 --data d --out o --set a.b=1 --set c=x --quick --more",
+            true,
+        );
+        check("uda --device cpu", "run uda --device cpu", false);
+    }
+}
