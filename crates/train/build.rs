@@ -1,7 +1,6 @@
-//! Lets this package's programs and tests find libtorch's libraries when started from anywhere.
+//! Lets this package's tests find libtorch.
 
 fn main() {
-    let lib = std::env::var("DEP_TUTOR_TORCH_LIB").expect("the torch crate says where libtorch is");
+    let lib = std::env::var("DEP_TUTOR_TORCH_LIB").expect("torch says where libtorch is");
     println!("cargo::rustc-link-arg=-Wl,-rpath,{lib}");
-    println!("cargo::rerun-if-changed=build.rs");
 }

@@ -1,0 +1,332 @@
+//! Checkpoints: one file holds everything that decides how training goes on.
+//!
+//! A checkpoint is a safetensors file. Tensors: `param.NAME` (weights and running statistics), `optim.NAME` (the
+//! optimiser's state), `memory.NAME` (what the objective remembers), `rng.cpu` and `rng.cuda` (generator states). Metadata:
+//! `format`, `step`, `recipe` (the resolved recipe's text), `state` (JSON: [`State`]) and `sha256`, a digest of all of that.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fs;
+use std::io;
+use std::path::{Path, PathBuf};
+
+use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
+use torch::store::{self, StoreError, Stored};
+use torch::{Tensor, no_grad};
+
+use crate::atomic;
+
+/// What the metadata entry `format` says.
+const FORMAT: &str = "tutor checkpoint 1";
+
+/// The metadata entry with the digest.
+const DIGEST: &str = "sha256";
+
+/// How the name of a checkpoint ends.
+const SUFFIX: &str = ".ckpt.safetensors";
+
+/// A checkpoint that cannot be written, read or used.
+#[derive(Debug, thiserror::Error)]
+pub enum CheckpointError {
+    /// The file system refuses.
+    #[error("{}: {source}", path.display())]
+    Io {
+        /// The file or folder.
+        path: PathBuf,
+        /// What the system says.
+        source: io::Error,
+    },
+    /// The file cannot be written.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// The file is not what was written.
+    #[error("{}: the checkpoint is damaged: {reason}. Delete it to go on from the one before", path.display())]
+    Damaged {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong with it.
+        reason: String,
+    },
+    /// The file was written by a program with another format.
+    #[error("{}: the checkpoint has the format `{found}`, this program writes `{FORMAT}`. \
+             Go on with the program that wrote it, or start in another folder", path.display())]
+    Format {
+        /// The file.
+        path: PathBuf,
+        /// What its metadata says.
+        found: String,
+    },
+    /// The file belongs to another run.
+    #[error("{}: the checkpoint was written by another recipe ({difference}). \
+             Start in another folder, or delete this one to start anew", path.display())]
+    Recipe {
+        /// The file.
+        path: PathBuf,
+        /// The first line that differs.
+        difference: String,
+    },
+    /// The file holds other tensors than the network, optimiser or objective has.
+    #[error("{}: the checkpoint does not fit: {}", path.display(), faults.join("; "))]
+    Mismatch {
+        /// The file.
+        path: PathBuf,
+        /// Every tensor that is missing, surplus or of another shape or kind.
+        faults: Vec<String>,
+    },
+}
+
+impl CheckpointError {
+    pub(crate) fn io(path: &Path) -> impl FnOnce(io::Error) -> Self {
+        let path = path.to_owned();
+        move |source| CheckpointError::Io { path, source }
+    }
+}
+
+/// An evaluation that was the best so far.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Best {
+    /// Steps that the weights had seen.
+    pub step: u64,
+    /// The metric; higher is better.
+    pub value: f64,
+}
+
+/// Where a run stands, besides its tensors.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct State {
+    /// Steps completed. The batches that follow are a pure function of it.
+    pub step: u64,
+    /// Seconds of wall clock spent so far, over all the times that the run was started.
+    pub seconds: f64,
+    /// Length of metrics.jsonl in bytes.
+    pub metrics_bytes: u64,
+    /// Length of the event file in bytes.
+    pub events_bytes: u64,
+    /// The best evaluation so far.
+    pub best: Option<Best>,
+    /// The latest evaluation; a value that is not finite is `None`.
+    pub evaluation: Vec<(String, Option<f64>)>,
+}
+
+/// A checkpoint that was read and found whole.
+#[derive(Debug)]
+pub struct Checkpoint {
+    /// The file.
+    pub path: PathBuf,
+    /// Where the run stood.
+    pub state: State,
+    /// The resolved recipe of the run.
+    pub recipe: String,
+    /// All tensors, on the CPU, under their prefixed names.
+    tensors: BTreeMap<String, Tensor>,
+}
+
+impl Checkpoint {
+    /// Reads a file and verifies its digest.
+    pub fn read(path: &Path) -> Result<Self, CheckpointError> {
+        let bytes = fs::read(path).map_err(CheckpointError::io(path))?;
+        let damaged = |reason: String| CheckpointError::Damaged { path: path.to_owned(), reason };
+        // Errors of the store begin with the place, which is said already.
+        let whole = store::from_bytes(&bytes, "contents").map_err(|e| damaged(e.to_string()))?;
+        drop(bytes);
+        let Stored { tensors, mut meta } = whole;
+        let mut entry =
+            |key: &str| meta.remove(key).ok_or_else(|| damaged(format!("it has no {key}")));
+        let wanted = entry(DIGEST)?;
+        let tensors: Vec<_> = tensors.into_iter().collect();
+        let found = digest(&tensors, &meta).map_err(CheckpointError::io(path))?;
+        if found != wanted {
+            return Err(damaged(format!("its sha256 is {found} and should be {wanted}")));
+        }
+        let mut entry =
+            |key: &str| meta.remove(key).ok_or_else(|| damaged(format!("it has no {key}")));
+        let found = entry("format")?;
+        if found != FORMAT {
+            return Err(CheckpointError::Format { path: path.to_owned(), found });
+        }
+        let state = serde_json::from_str(&entry("state")?).map_err(|e| damaged(e.to_string()))?;
+        let recipe = entry("recipe")?;
+        Ok(Self { path: path.to_owned(), state, recipe, tensors: tensors.into_iter().collect() })
+    }
+
+    /// The tensors whose names begin with `prefix`, without it.
+    pub fn part(&self, prefix: &str) -> BTreeMap<String, Tensor> {
+        self.tensors
+            .iter()
+            .filter_map(|(n, t)| Some((n.strip_prefix(prefix)?.to_owned(), t.shallow_clone())))
+            .collect()
+    }
+
+    /// Refuses a checkpoint of another recipe.
+    pub fn expect_recipe(&self, recipe: &str) -> Result<(), CheckpointError> {
+        if self.recipe == recipe {
+            return Ok(());
+        }
+        let (mut then, mut now) = (self.recipe.lines(), recipe.lines());
+        let difference = (1..)
+            .map(|n| (n, then.next(), now.next()))
+            .take_while(|(_, a, b)| a.is_some() || b.is_some())
+            .find(|(_, a, b)| a != b)
+            .map(|(n, a, b)| {
+                let text = |line: Option<&str>| line.map_or("nothing".into(), |l| format!("`{l}`"));
+                format!("line {n} was {} and is {}", text(a), text(b))
+            })
+            .unwrap_or_else(|| "in its line ends".to_owned());
+        Err(CheckpointError::Recipe { path: self.path.clone(), difference })
+    }
+
+    /// Finds everything in which the tensors below `prefix` differ from `wanted` in name, shape and kind.
+    pub(crate) fn faults(&self, prefix: &str, wanted: &[(String, Tensor)]) -> Vec<String> {
+        let part = self.part(prefix);
+        let mut faults = Vec::new();
+        for (name, to) in wanted {
+            match part.get(name) {
+                None => faults.push(format!("{prefix}{name} is missing")),
+                Some(t) if (t.size(), t.kind()) != (to.size(), to.kind()) => faults.push(format!(
+                    "{prefix}{name} is {:?} {:?} and should be {:?} {:?}",
+                    t.kind(),
+                    t.size(),
+                    to.kind(),
+                    to.size()
+                )),
+                Some(_) => {}
+            }
+        }
+        let wanted: BTreeSet<_> = wanted.iter().map(|(n, _)| n.as_str()).collect();
+        let surplus = part.keys().filter(|n| !wanted.contains(n.as_str()));
+        faults.extend(surplus.map(|n| format!("{prefix}{n} is surplus")));
+        faults
+    }
+
+    /// Copies what the checkpoint holds of an objective, its parameters and its memory, into the objective's tensors. Either
+    /// all is copied, or there is an error that names every tensor at fault.
+    pub fn restore<O: crate::Objective + ?Sized>(
+        &self,
+        objective: &O,
+    ) -> Result<(), CheckpointError> {
+        let parts = [("param.", objective.params().tensors()), ("memory.", objective.memory())];
+        let faults: Vec<_> =
+            parts.iter().flat_map(|(prefix, to)| self.faults(prefix, to)).collect();
+        if !faults.is_empty() {
+            return Err(CheckpointError::Mismatch { path: self.path.clone(), faults });
+        }
+        no_grad(|| {
+            for (prefix, wanted) in &parts {
+                for (name, to) in wanted {
+                    to.shallow_clone().copy_(&self.tensors[&format!("{prefix}{name}")]);
+                }
+            }
+        });
+        Ok(())
+    }
+}
+
+/// The sha256 of the bytes of a file with these contents and no digest, in hexadecimal digits. The store's bytes depend on
+/// contents alone, so that this takes in every tensor's name, kind, shape and numbers and all metadata.
+fn digest(tensors: &[(String, Tensor)], meta: &BTreeMap<String, String>) -> io::Result<String> {
+    let mut hash = Sha256::new();
+    store::write(&mut hash, tensors, meta)?;
+    Ok(hex(&hash.finalize()))
+}
+
+/// Lower-case hexadecimal digits.
+pub(crate) fn hex(bytes: &[u8]) -> String {
+    bytes.iter().map(|b| format!("{b:02x}")).collect()
+}
+
+/// The folder of a run's checkpoints: `step-00000400.ckpt.safetensors`, …, `best.ckpt.safetensors`.
+#[derive(Clone, Debug)]
+pub struct Checkpoints {
+    folder: PathBuf,
+}
+
+impl Checkpoints {
+    /// Makes the folder if need be, and removes what a killed process left half written.
+    pub fn open(folder: &Path) -> Result<Self, CheckpointError> {
+        fs::create_dir_all(folder).map_err(CheckpointError::io(folder))?;
+        atomic::remove_left_overs(folder).map_err(CheckpointError::io(folder))?;
+        Ok(Self { folder: folder.to_owned() })
+    }
+
+    /// Where the checkpoint of a step is, or would be.
+    pub fn path(&self, step: u64) -> PathBuf {
+        self.folder.join(format!("step-{step:08}{SUFFIX}"))
+    }
+
+    /// Where the best checkpoint is, or would be.
+    pub fn best_path(&self) -> PathBuf {
+        self.folder.join(format!("best{SUFFIX}"))
+    }
+
+    /// Writes a checkpoint, with tensors under prefixed names. Once it is durable, all but the newest `keep` (at least one)
+    /// go, and so do any of later steps: those that were passed over as damaged.
+    pub(crate) fn write(
+        &self,
+        state: &State,
+        recipe: &str,
+        tensors: &[(String, Tensor)],
+        keep: usize,
+    ) -> Result<PathBuf, CheckpointError> {
+        let path = self.path(state.step);
+        let text = serde_json::to_string(state).expect("the state is plain data");
+        let mut meta = BTreeMap::from([
+            ("format".to_owned(), FORMAT.to_owned()),
+            ("recipe".to_owned(), recipe.to_owned()),
+            ("state".to_owned(), text),
+            ("step".to_owned(), state.step.to_string()),
+        ]);
+        let digest = digest(tensors, &meta).map_err(CheckpointError::io(&path))?;
+        meta.insert(DIGEST.to_owned(), digest);
+        store::save(&path, tensors, &meta)?;
+        let steps = self.steps()?;
+        let old = steps.iter().filter(|s| **s <= state.step).rev().skip(keep.max(1));
+        for step in old.chain(steps.iter().filter(|s| **s > state.step)) {
+            let path = self.path(*step);
+            fs::remove_file(&path).map_err(CheckpointError::io(&path))?;
+        }
+        Ok(path)
+    }
+
+    /// Makes the checkpoint of this step the best one.
+    pub(crate) fn set_best(&self, step: u64) -> Result<(), CheckpointError> {
+        let best = self.best_path();
+        atomic::duplicate(&self.path(step), &best).map_err(CheckpointError::io(&best))
+    }
+
+    /// The steps of which there is a checkpoint, damaged or not, in order.
+    pub fn steps(&self) -> Result<Vec<u64>, CheckpointError> {
+        let mut steps = Vec::new();
+        let entries = fs::read_dir(&self.folder).map_err(CheckpointError::io(&self.folder))?;
+        for entry in entries {
+            let name = entry.map_err(CheckpointError::io(&self.folder))?.file_name();
+            let name = name.to_string_lossy();
+            let step = name.strip_prefix("step-").and_then(|n| n.strip_suffix(SUFFIX));
+            steps.extend(step.and_then(|s| s.parse::<u64>().ok()));
+        }
+        steps.sort_unstable();
+        Ok(steps)
+    }
+
+    /// The newest checkpoint that is whole, if there is one. Damaged ones are passed over with a warning.
+    pub fn newest(&self) -> Result<Option<Checkpoint>, CheckpointError> {
+        for step in self.steps()?.into_iter().rev() {
+            match Checkpoint::read(&self.path(step)) {
+                Ok(checkpoint) => return Ok(Some(checkpoint)),
+                Err(CheckpointError::Damaged { path, reason }) => {
+                    tracing::warn!(
+                        "{}: the checkpoint is damaged ({reason}); trying the one before",
+                        path.display()
+                    );
+                }
+                Err(other) => return Err(other),
+            }
+        }
+        Ok(None)
+    }
+
+    /// The best checkpoint, if there has been an evaluation with the plan's metric.
+    pub fn best(&self) -> Result<Option<Checkpoint>, CheckpointError> {
+        let path = self.best_path();
+        if path.exists() { Checkpoint::read(&path).map(Some) } else { Ok(None) }
+    }
+}

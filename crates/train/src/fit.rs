@@ -1,0 +1,484 @@
+//! The one training loop. Only here are backward and the optimiser's step called.
+
+use std::error::Error;
+use std::io;
+use std::path::PathBuf;
+use std::time::Instant;
+
+use torch::optim::Optimizer;
+use torch::precision::autocast;
+use torch::rng::RngError;
+use torch::store::StoreError;
+use torch::{Device, Tensor, no_grad};
+
+use crate::checkpoint::{Best, CheckpointError, State};
+use crate::finite::{self, NonFinite, Unchecked};
+use crate::metrics::Log;
+use crate::{Checkpoint, Objective, Plan, PlanError, Progress, Report, StageDir, Watch, signals};
+
+/// Why training stopped before its end.
+#[derive(Debug, thiserror::Error)]
+pub enum FitError {
+    /// The plan makes no sense.
+    #[error("the training plan: {0}")]
+    Plan(#[from] PlanError),
+    /// A checkpoint cannot be written, read or used.
+    #[error(transparent)]
+    Checkpoint(#[from] CheckpointError),
+    /// The record cannot be written.
+    #[error("{}: the record of the run: {source}", path.display())]
+    Record {
+        /// The stage's folder.
+        path: PathBuf,
+        /// What the system says.
+        source: io::Error,
+    },
+    /// The signals cannot be watched.
+    #[error("watching for SIGINT and SIGTERM: {0}")]
+    Signals(io::Error),
+    /// A generator's state cannot be read or restored.
+    #[error(transparent)]
+    Rng(#[from] RngError),
+    /// The optimiser refuses its state.
+    #[error("{}: the optimiser's state: {source}", path.display())]
+    Optimizer {
+        /// The checkpoint.
+        path: PathBuf,
+        /// What does not fit.
+        source: StoreError,
+    },
+    /// Training diverged.
+    #[error("{fault}. {}", kept(last_good))]
+    NonFinite {
+        /// Where.
+        fault: NonFinite,
+        /// The newest checkpoint, whose weights are finite.
+        last_good: Option<PathBuf>,
+    },
+    /// A batch could not be made.
+    #[error("step {step}: the next batch: {source}")]
+    Batch {
+        /// The step that needed it.
+        step: u64,
+        /// The loader's error.
+        source: Box<dyn Error + Send + Sync>,
+    },
+    /// The batches ended too early.
+    #[error(
+        "the batches ended before step {step} of {steps}: their source must be endless, or as long as the plan"
+    )]
+    OutOfBatches {
+        /// The step that needed one.
+        step: u64,
+        /// Steps of the plan.
+        steps: u64,
+    },
+    /// The evaluation failed.
+    #[error("evaluation after {step} steps: {source}")]
+    Evaluate {
+        /// Steps completed.
+        step: u64,
+        /// The evaluation's error.
+        source: Box<dyn Error + Send + Sync>,
+    },
+    /// The evaluation does not give the metric by which the best checkpoint is chosen.
+    #[error("best: the evaluation gives no `{metric}`; it gives {}", given.join(", "))]
+    NoMetric {
+        /// What the plan asks for.
+        metric: String,
+        /// What there is.
+        given: Vec<String>,
+    },
+}
+
+fn kept(last_good: &Option<PathBuf>) -> String {
+    match last_good {
+        Some(path) => format!("The last good checkpoint is kept: {}", path.display()),
+        None => "There is no checkpoint yet".to_owned(),
+    }
+}
+
+/// How training ended.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Outcome {
+    /// All steps are done.
+    Finished(Summary),
+    /// A signal, or whoever watches, asked for the end. There is a checkpoint, and the same command goes on from it.
+    Interrupted(Summary),
+}
+
+impl Outcome {
+    /// The summary, however training ended.
+    pub fn summary(&self) -> &Summary {
+        match self {
+            Outcome::Finished(summary) | Outcome::Interrupted(summary) => summary,
+        }
+    }
+}
+
+/// What a run did.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Summary {
+    /// Steps completed.
+    pub step: u64,
+    /// The step of the checkpoint from which this start went on, if there was one.
+    pub resumed_from: Option<u64>,
+    /// Seconds of wall clock spent on the run, over all the times it was started.
+    pub seconds: f64,
+    /// Samples trained on per second in this start, evaluations and checkpoints left out; 0 if no step was taken.
+    pub samples_per_s: f64,
+    /// The latest evaluation.
+    pub evaluation: Vec<(String, f64)>,
+    /// The best evaluation, if the plan names a metric. Its checkpoint is [`Checkpoints::best`](crate::Checkpoints::best).
+    pub best: Option<Best>,
+}
+
+/// Trains `objective` with `optimizer` (made over the objective's parameters) as `plan` says, and leaves all it does in
+/// `stage`.
+///
+/// If `stage` has a checkpoint, its newest whole one is restored first. `batches` is then asked for the batches from that
+/// step on; they must be a pure function of the step. `evaluate` runs without gradients. On the CPU and with the same
+/// number of threads, a run that is stopped at any moment and started again ends with the same bits as one that never was,
+/// provided that the caller seeds the generator ([`torch::rng::seed`]) and makes the network before each start.
+///
+/// Errors: see [`FitError`]. After any of them the checkpoints written so far can be gone on from.
+pub fn fit<O, I, E>(
+    objective: &mut O,
+    optimizer: &mut Optimizer,
+    plan: &Plan,
+    stage: &StageDir,
+    batches: impl FnOnce(u64) -> I,
+    mut evaluate: impl FnMut(&mut O, Progress) -> Result<Vec<(String, f64)>, E>,
+    watch: &mut dyn Watch,
+) -> Result<Outcome, FitError>
+where
+    O: Objective,
+    I: IntoIterator<Item = Result<O::Batch, E>>,
+    E: Into<Box<dyn Error + Send + Sync>>,
+{
+    plan.check()?;
+    signals::install().map_err(FitError::Signals)?;
+    let mut run = Run::start(objective, optimizer, plan, stage, watch)?;
+    if run.state.step == plan.steps {
+        return Ok(Outcome::Finished(run.summary()));
+    }
+    let mut batches = batches(run.state.step).into_iter();
+    while run.state.step < plan.steps {
+        if signals::interrupted() || run.watch.stop(run.at()) {
+            run.checkpoint()?;
+            return Ok(Outcome::Interrupted(run.summary()));
+        }
+        let clock = Instant::now();
+        let step = run.state.step;
+        let batch = match batches.next() {
+            None => return Err(FitError::OutOfBatches { step, steps: plan.steps }),
+            Some(batch) => batch.map_err(|e| FitError::Batch { step, source: e.into() })?,
+        };
+        run.step(batch)?;
+        run.training.add(plan.batch_samples, clock);
+        let step = run.state.step;
+        let due = |every: u64| step == plan.steps || (every > 0 && step % every == 0);
+        if due(plan.log_every) {
+            run.log(clock)?;
+        }
+        let mut improved = false;
+        if due(plan.eval_every) {
+            run.check_finite()?;
+            let at = run.at();
+            let values = no_grad(|| evaluate(run.objective, at))
+                .map_err(|e| FitError::Evaluate { step, source: e.into() })?;
+            improved = run.evaluated(values)?;
+        }
+        if due(plan.checkpoint_every) || improved {
+            run.checkpoint()?;
+        }
+    }
+    Ok(Outcome::Finished(run.summary()))
+}
+
+/// Seconds and samples of training proper.
+#[derive(Default)]
+struct Pace {
+    samples: u64,
+    seconds: f64,
+}
+
+impl Pace {
+    fn add(&mut self, samples: u64, since: Instant) {
+        self.samples += samples;
+        self.seconds += since.elapsed().as_secs_f64();
+    }
+
+    fn samples_per_s(&self) -> f64 {
+        if self.seconds > 0.0 { self.samples as f64 / self.seconds } else { 0.0 }
+    }
+}
+
+/// A run under way.
+struct Run<'a, O> {
+    objective: &'a mut O,
+    optimizer: &'a mut Optimizer,
+    plan: &'a Plan,
+    stage: &'a StageDir,
+    watch: &'a mut dyn Watch,
+    log: Log,
+    state: State,
+    resumed_from: Option<u64>,
+    /// When this start began, and the seconds spent before.
+    start: (Instant, f64),
+    training: Pace,
+    /// The pace up to the last report.
+    reported: (u64, f64),
+    /// Losses that have not been looked at yet.
+    unchecked: Unchecked,
+    grad_norm: Option<f64>,
+    newest: Option<PathBuf>,
+}
+
+impl<'a, O: Objective> Run<'a, O> {
+    fn start(
+        objective: &'a mut O,
+        optimizer: &'a mut Optimizer,
+        plan: &'a Plan,
+        stage: &'a StageDir,
+        watch: &'a mut dyn Watch,
+    ) -> Result<Self, FitError> {
+        let found = stage.checkpoints().newest()?;
+        if let Some(checkpoint) = &found {
+            restore(checkpoint, objective, optimizer, plan)?;
+            let step = checkpoint.state.step;
+            if checkpoint.state.best.is_some_and(|best| best.step == step) {
+                // The process may have been killed between the checkpoint and its second name.
+                stage.checkpoints().set_best(step)?;
+            }
+            tracing::info!("going on from {} (step {step})", checkpoint.path.display());
+        }
+        let lengths = found.as_ref().map(|c| (c.state.metrics_bytes, c.state.events_bytes));
+        let record = |source| FitError::Record { path: stage.path().to_owned(), source };
+        let log = Log::open(stage.path(), lengths).map_err(record)?;
+        let resumed_from = found.as_ref().map(|c| c.state.step);
+        let newest = found.as_ref().map(|c| c.path.clone());
+        let state = found.map(|c| c.state).unwrap_or_default();
+        let start = (Instant::now(), state.seconds);
+        watch.started(Progress { step: state.step, steps: plan.steps });
+        Ok(Self {
+            objective,
+            optimizer,
+            plan,
+            stage,
+            watch,
+            log,
+            state,
+            resumed_from,
+            start,
+            training: Pace::default(),
+            reported: (0, 0.0),
+            unchecked: Unchecked::default(),
+            grad_norm: None,
+            newest,
+        })
+    }
+
+    fn at(&self) -> Progress {
+        Progress { step: self.state.step, steps: self.plan.steps }
+    }
+
+    fn seconds(&self) -> f64 {
+        self.start.1 + self.start.0.elapsed().as_secs_f64()
+    }
+
+    fn step(&mut self, batch: O::Batch) -> Result<(), FitError> {
+        let (at, plan) = (self.at(), self.plan);
+        let lr = plan.lr.at(at);
+        let loss = autocast(plan.precision, plan.device, || self.objective.loss(batch, at));
+        let total = loss.total();
+        self.unchecked.push(at.step, lr, &loss);
+        if plan.device == Device::Cpu || self.unchecked.is_full() {
+            self.check_finite()?;
+        }
+        total.backward();
+        if let Some(max) = plan.clip_norm {
+            let norm = self.optimizer.clip_grad_norm(max);
+            if !norm.is_finite() {
+                self.check_finite()?;
+                let what = "the norm of the gradient".to_owned();
+                return Err(self.diverged(NonFinite { step: at.step, what, value: norm, lr }));
+            }
+            self.grad_norm = Some(norm);
+        }
+        self.optimizer.step(lr);
+        self.optimizer.zero_grad();
+        no_grad(|| self.objective.after_step(at));
+        self.state.step += 1;
+        let at = self.at();
+        self.watch.stepped(at);
+        Ok(())
+    }
+
+    fn log(&mut self, step_began: Instant) -> Result<(), FitError> {
+        let read = Instant::now();
+        self.check_finite()?;
+        let (loss, lr) = self.unchecked.latest().expect("a step was taken");
+        // Reading waits for the steps that the device still has to do, which belongs to them.
+        self.training.add(0, read.max(step_began));
+        let mut values = vec![("loss".to_owned(), loss.total), ("lr".to_owned(), lr)];
+        values.extend(self.grad_norm.map(|norm| ("grad_norm".to_owned(), norm)));
+        values.extend(loss.terms.iter().map(|(n, v)| (format!("loss/{n}"), *v)));
+        values.extend(loss.notes.iter().map(|(n, v)| (format!("note/{n}"), *v)));
+        self.record(&values)?;
+
+        let (at, seconds) = (self.at(), self.seconds());
+        let since = Pace {
+            samples: self.training.samples - self.reported.0,
+            seconds: self.training.seconds - self.reported.1,
+        };
+        self.reported = (self.training.samples, self.training.seconds);
+        let taken = at.step - self.resumed_from.unwrap_or(0);
+        let a_step = self.start.0.elapsed().as_secs_f64() / taken as f64;
+        self.watch.reported(&Report {
+            at,
+            loss,
+            lr,
+            grad_norm: self.grad_norm,
+            samples_per_s: since.samples_per_s(),
+            seconds,
+            seconds_left: a_step * (at.steps - at.step) as f64,
+        });
+        Ok(())
+    }
+
+    /// Records an evaluation; says whether it is the best so far.
+    fn evaluated(&mut self, values: Vec<(String, f64)>) -> Result<bool, FitError> {
+        let step = self.state.step;
+        let rows: Vec<_> = values.iter().map(|(n, v)| (format!("eval/{n}"), *v)).collect();
+        self.record(&rows)?;
+        let at = self.at();
+        self.watch.evaluated(at, &values);
+        let keep =
+            |(name, value): &(String, f64)| (name.clone(), value.is_finite().then_some(*value));
+        self.state.evaluation = values.iter().map(keep).collect();
+        let Some(metric) = &self.plan.best else { return Ok(false) };
+        let Some(&(_, value)) = values.iter().find(|(n, _)| n == metric) else {
+            let given = values.into_iter().map(|(n, _)| n).collect();
+            return Err(FitError::NoMetric { metric: metric.clone(), given });
+        };
+        let better = value.is_finite() && self.state.best.is_none_or(|best| value > best.value);
+        if better {
+            self.state.best = Some(Best { step, value });
+        }
+        Ok(better)
+    }
+
+    fn record(&mut self, values: &[(String, f64)]) -> Result<(), FitError> {
+        let (step, seconds) = (self.state.step, self.seconds());
+        let record = |source| FitError::Record { path: self.stage.path().to_owned(), source };
+        self.log.write(step, seconds, values).map_err(record)
+    }
+
+    /// Writes a checkpoint of the steps completed, unless there is one.
+    fn checkpoint(&mut self) -> Result<(), FitError> {
+        let checkpoints = self.stage.checkpoints();
+        let path = checkpoints.path(self.state.step);
+        if self.newest.as_ref() == Some(&path) {
+            return Ok(());
+        }
+        self.check_finite()?;
+        let lr = self.unchecked.latest().map_or(f64::NAN, |(_, lr)| lr);
+        if let Some(name) = finite::first_bad(self.objective.params()) {
+            let (step, what) = (self.state.step - 1, format!("the update of the parameter {name}"));
+            return Err(self.diverged(NonFinite { step, what, value: f64::NAN, lr }));
+        }
+        let record = |source| FitError::Record { path: self.stage.path().to_owned(), source };
+        let (metrics_bytes, events_bytes) = self.log.sync().map_err(record)?;
+        self.state.metrics_bytes = metrics_bytes;
+        self.state.events_bytes = events_bytes;
+        self.state.seconds = self.seconds();
+        let tensors = tensors(self.objective, self.optimizer, self.plan.device)?;
+        checkpoints.write(&self.state, &self.plan.recipe, &tensors, self.plan.keep)?;
+        if self.state.best.is_some_and(|best| best.step == self.state.step) {
+            checkpoints.set_best(self.state.step)?;
+        }
+        let at = self.at();
+        self.watch.checkpointed(at, &path);
+        self.newest = Some(path);
+        Ok(())
+    }
+
+    fn check_finite(&mut self) -> Result<(), FitError> {
+        match self.unchecked.check() {
+            Ok(()) => Ok(()),
+            Err(fault) => Err(self.diverged(fault)),
+        }
+    }
+
+    fn diverged(&self, fault: NonFinite) -> FitError {
+        FitError::NonFinite { fault, last_good: self.newest.clone() }
+    }
+
+    fn summary(&self) -> Summary {
+        let evaluation = self.state.evaluation.iter();
+        Summary {
+            step: self.state.step,
+            resumed_from: self.resumed_from,
+            seconds: self.seconds(),
+            samples_per_s: self.training.samples_per_s(),
+            evaluation: evaluation.map(|(n, v)| (n.clone(), v.unwrap_or(f64::NAN))).collect(),
+            best: self.state.best,
+        }
+    }
+}
+
+/// All tensors of a checkpoint under their prefixed names.
+fn tensors<O: Objective>(
+    objective: &O,
+    optimizer: &Optimizer,
+    device: Device,
+) -> Result<Vec<(String, Tensor)>, FitError> {
+    let mut rng = vec![("cpu".to_owned(), torch::rng::state(Device::Cpu)?)];
+    if device != Device::Cpu {
+        rng.push(("cuda".to_owned(), torch::rng::state(device)?));
+    }
+    let parts = [
+        ("param.", objective.params().tensors()),
+        ("optim.", optimizer.state()),
+        ("memory.", objective.memory()),
+        ("rng.", rng),
+    ];
+    let named = |(prefix, part): (&str, Vec<(String, Tensor)>)| {
+        let prefix = prefix.to_owned();
+        part.into_iter().map(move |(name, tensor)| (format!("{prefix}{name}"), tensor))
+    };
+    Ok(parts.into_iter().flat_map(named).collect())
+}
+
+/// Puts everything back as it was when the checkpoint was written.
+fn restore<O: Objective>(
+    checkpoint: &Checkpoint,
+    objective: &O,
+    optimizer: &mut Optimizer,
+    plan: &Plan,
+) -> Result<(), FitError> {
+    checkpoint.expect_recipe(&plan.recipe)?;
+    let path = || checkpoint.path.clone();
+    if checkpoint.state.step > plan.steps {
+        let (step, steps) = (checkpoint.state.step, plan.steps);
+        let faults = vec![format!("it is of step {step}, and the plan has {steps}")];
+        return Err(CheckpointError::Mismatch { path: path(), faults }.into());
+    }
+    checkpoint.restore(objective)?;
+    optimizer
+        .load_state(&checkpoint.part("optim."))
+        .map_err(|source| FitError::Optimizer { path: path(), source })?;
+    let rng = checkpoint.part("rng.");
+    let name = if plan.device == Device::Cpu { "cpu" } else { "cuda" };
+    for (name, device) in [("cpu", Device::Cpu), (name, plan.device)] {
+        match rng.get(name) {
+            Some(state) => torch::rng::set_state(device, state)?,
+            None => tracing::warn!(
+                "{}: it holds no state for the generator of {device:?}; the noise from here on is another",
+                checkpoint.path.display()
+            ),
+        }
+    }
+    Ok(())
+}

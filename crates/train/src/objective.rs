@@ -1,0 +1,188 @@
+//! What the loop needs to know of what is trained: [`Objective`], the [`Loss`] that it returns, and how far a run has come.
+
+use torch::{Kind, Params, Tensor};
+
+/// How far a phase of training has come.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Progress {
+    /// Steps completed. During a step it is the step's own number, counted from 0; in an evaluation it is how many steps
+    /// the evaluated weights have seen.
+    pub step: u64,
+    /// Steps of the whole phase.
+    pub steps: u64,
+}
+
+impl Progress {
+    /// The part that is done, from 0 to 1. A phase of no steps is done.
+    ///
+    /// ```
+    /// assert_eq!(train::Progress { step: 50, steps: 200 }.fraction(), 0.25);
+    /// ```
+    pub fn fraction(self) -> f64 {
+        if self.step >= self.steps { 1.0 } else { self.step as f64 / self.steps as f64 }
+    }
+}
+
+/// What is minimised, and how it is done. The loop ([`fit`](crate::fit())) knows nothing of data, papers or teachers; an
+/// objective knows nothing of optimisers, checkpoints or logs.
+pub trait Objective {
+    /// What one step learns from.
+    type Batch;
+
+    /// The tensors that are optimised (those that are trainable) and kept in checkpoints (all).
+    fn params(&self) -> &Params;
+
+    /// The loss of one batch, with its graph: only the loop calls backward. Runs under the plan's precision.
+    fn loss(&mut self, batch: Self::Batch, at: Progress) -> Loss;
+
+    /// Called after the optimiser's step with the same `at` as [`loss`](Objective::loss), without gradients. Here averages
+    /// are brought up to date.
+    fn after_step(&mut self, _at: Progress) {}
+
+    /// Further tensors that decide what comes next: averaged weights, running confidences. A checkpoint keeps them under
+    /// these names and restores them by copying into the very tensors returned here, so the same tensors (or shallow
+    /// clones of them) must be returned every time.
+    fn memory(&self) -> Vec<(String, Tensor)> {
+        Vec::new()
+    }
+}
+
+/// A loss: named weighted terms, whose weighted sum is minimised, and named notes, which are only logged. Nothing is read
+/// out of the device until it is logged.
+///
+/// ```
+/// use torch::Tensor;
+/// use train::Loss;
+///
+/// let loss = Loss::new()
+///     .term("sup", 1.0, Tensor::from(0.5_f32))
+///     .term("unsup", 2.0, Tensor::from(0.25_f32))
+///     .note("kept", 0.75);
+/// assert_eq!(loss.total().double_value(&[]), 1.0);
+/// ```
+#[derive(Debug, Default)]
+pub struct Loss {
+    terms: Vec<(String, f64, Tensor)>,
+    notes: Vec<(String, Tensor)>,
+}
+
+impl Loss {
+    /// A loss without terms, to which they are added.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Adds `weight · value` to what is minimised; `value`, a tensor of one element, is logged as `name` without its
+    /// weight. Panics if `value` has another number of elements or the name is taken.
+    #[must_use]
+    pub fn term(mut self, name: &str, weight: f64, value: Tensor) -> Self {
+        let value = self.scalar(name, value);
+        self.terms.push((name.to_owned(), weight, value));
+        self
+    }
+
+    /// Adds a number (a tensor of one element, or an `f64`) that is logged and not minimised. Panics as
+    /// [`term`](Loss::term) does.
+    #[must_use]
+    pub fn note(mut self, name: &str, value: impl Into<Tensor>) -> Self {
+        let value = self.scalar(name, value.into().detach());
+        self.notes.push((name.to_owned(), value));
+        self
+    }
+
+    fn scalar(&self, name: &str, value: Tensor) -> Tensor {
+        let taken = self.terms.iter().map(|t| &t.0).chain(self.notes.iter().map(|n| &n.0));
+        assert!(taken.into_iter().all(|n| n != name), "two terms or notes are named {name}");
+        assert_eq!(value.numel(), 1, "elements of {name}, whose shape is {:?}", value.size());
+        value.reshape([] as [i64; 0])
+    }
+
+    /// The weighted sum of the terms: a float32 scalar with a graph. Panics without a term.
+    pub fn total(&self) -> Tensor {
+        let mut terms = self.terms.iter().map(|(_, weight, value)| {
+            let value = value.to_kind(Kind::Float);
+            if *weight == 1.0 { value } else { value * *weight }
+        });
+        let first = terms.next().expect("a loss has at least one term");
+        terms.fold(first, |sum, term| sum + term)
+    }
+
+    /// The same numbers without their graph.
+    pub fn detach(&self) -> Loss {
+        let terms = self.terms.iter().map(|(n, w, t)| (n.clone(), *w, t.detach())).collect();
+        let notes = self.notes.iter().map(|(n, t)| (n.clone(), t.shallow_clone())).collect();
+        Loss { terms, notes }
+    }
+
+    /// Reads all numbers out, with one synchronisation with the device.
+    pub fn values(&self) -> Values {
+        let total = self.total().detach();
+        let device = total.device();
+        let all = [&total]
+            .into_iter()
+            .chain(self.terms.iter().map(|t| &t.2))
+            .chain(self.notes.iter().map(|n| &n.1))
+            .map(|t| t.detach().to_device(device).to_kind(Kind::Double))
+            .collect::<Vec<_>>();
+        let all = Vec::<f64>::try_from(Tensor::stack(&all, 0)).expect("a vector of float64");
+        let (terms, notes) = all[1..].split_at(self.terms.len());
+        let name = |names: &mut dyn Iterator<Item = &String>, values: &[f64]| {
+            names.cloned().zip(values.iter().copied()).collect()
+        };
+        Values {
+            total: all[0],
+            terms: name(&mut self.terms.iter().map(|t| &t.0), terms),
+            notes: name(&mut self.notes.iter().map(|n| &n.0), notes),
+        }
+    }
+}
+
+/// The numbers of one [`Loss`], read out.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Values {
+    /// The weighted sum that is minimised.
+    pub total: f64,
+    /// Each term by name, without its weight, in the order in which they were added.
+    pub terms: Vec<(String, f64)>,
+    /// Each note by name, in order.
+    pub notes: Vec<(String, f64)>,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn fraction_is_between_zero_and_one() {
+        let at = |step, steps| Progress { step, steps }.fraction();
+        assert_eq!((at(0, 4), at(1, 4), at(4, 4), at(9, 4), at(0, 0)), (0.0, 0.25, 1.0, 1.0, 1.0));
+    }
+
+    #[test]
+    fn values_come_in_order_and_without_weights() {
+        let loss = Loss::new()
+            .term("b", 0.5, Tensor::from_slice(&[4.0_f32]))
+            .note("z", Tensor::from(3_i64))
+            .term("a", 1.0, Tensor::from(1.0_f32))
+            .note("y", 0.1);
+        let values = loss.values();
+        assert_eq!(values.total, 3.0);
+        assert_eq!(values.terms, [("b".to_owned(), 4.0), ("a".to_owned(), 1.0)]);
+        assert_eq!(values.notes[0], ("z".to_owned(), 3.0));
+        assert!((values.notes[1].1 - 0.1).abs() < 1e-7);
+        assert_eq!(values, loss.detach().values());
+    }
+
+    #[test]
+    fn the_total_carries_the_weights_into_the_gradient() {
+        let x = Tensor::from(3.0_f32).set_requires_grad(true);
+        Loss::new().term("square", 0.5, &x * &x).note("x", x.shallow_clone()).total().backward();
+        assert_eq!(x.grad().double_value(&[]), 3.0);
+    }
+
+    #[test]
+    #[should_panic(expected = "two terms or notes are named sup")]
+    fn a_name_is_used_once() {
+        let _ = Loss::new().term("sup", 1.0, Tensor::from(1.0_f32)).note("sup", 1.0);
+    }
+}

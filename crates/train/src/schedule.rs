@@ -1,0 +1,211 @@
+//! Whatever changes in time: learning rates, loss weights. One type, evaluated at a [`Progress`].
+
+use std::f64::consts::PI;
+
+use serde::{Deserialize, Serialize};
+
+use crate::Progress;
+
+/// A number as a function of time. In a recipe it is a table: `lr = { kind = "cosine", from = 0.03 }`.
+///
+/// A warm-up of `warmup` steps (none by default) rises in a straight line from 0 at step 0 to the first value: at step `s`
+/// it is `from · s / warmup`, as in TensorFlow's reference implementations. Each kind says from where its own time is
+/// counted.
+///
+/// | kind | value |
+/// | --- | --- |
+/// | `constant` | `value` |
+/// | `linear` | `from + (to − from) · t` |
+/// | `cosine` | `from · cos(7πt/16)` (FixMatch, arXiv 2001.07685, section 2.3; ends at 0.195 · `from`) |
+/// | `half-cosine` | `to + (from − to) · (1 + cos πt) / 2` (UDA, Loshchilov and Hutter 2017) |
+/// | `exponential` | `from · rate ^ ⌊step / every⌋` (EfficientNet, Noisy Student: rate 0.97 every 2.4 epochs) |
+/// | `exponential-to` | the same, with `every` such that the last value is about `to` (Noisy Student's `final_base_lr`) |
+/// | `sigmoid-ramp-up` | `value · exp(−5 (1 − t)²)` (Laine and Aila 2017) |
+/// | `sigmoid-ramp-down` | `value · exp(−12.5 φ²)` (Mean Teacher) |
+///
+/// ```
+/// use train::{Progress, Schedule};
+/// let lr = Schedule::Linear { from: 1.0, to: 0.0, warmup: 10 };
+/// let at = |step| lr.at(Progress { step, steps: 110 });
+/// assert_eq!((at(0), at(5), at(10), at(60), at(110)), (0.0, 0.5, 1.0, 0.5, 0.0));
+/// ```
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "kind", rename_all = "kebab-case", deny_unknown_fields)]
+pub enum Schedule {
+    /// One value.
+    Constant {
+        /// The value.
+        value: f64,
+        /// Steps of warm-up.
+        #[serde(default)]
+        warmup: u64,
+    },
+    /// A straight line over the steps after the warm-up.
+    Linear {
+        /// First value.
+        from: f64,
+        /// Value after the last step.
+        to: f64,
+        /// Steps of warm-up.
+        #[serde(default)]
+        warmup: u64,
+    },
+    /// FixMatch's part of a cosine, over the steps after the warm-up.
+    Cosine {
+        /// First value.
+        from: f64,
+        /// Steps of warm-up.
+        #[serde(default)]
+        warmup: u64,
+    },
+    /// Half a period of a cosine, over the steps after the warm-up.
+    HalfCosine {
+        /// First value.
+        from: f64,
+        /// Value after the last step.
+        to: f64,
+        /// Steps of warm-up.
+        #[serde(default)]
+        warmup: u64,
+    },
+    /// A staircase of equal ratios. Stairs are counted from step 0, so the warm-up hides the first of them.
+    Exponential {
+        /// First value.
+        from: f64,
+        /// Ratio of a stair to the one before.
+        rate: f64,
+        /// Steps a stair; need not be whole.
+        every: f64,
+        /// Steps of warm-up.
+        #[serde(default)]
+        warmup: u64,
+    },
+    /// A staircase of equal ratios with as many stairs as lead from `from` to `to` in the steps after the warm-up. As in
+    /// the reference implementation the stairs themselves are counted from step 0.
+    ExponentialTo {
+        /// First value.
+        from: f64,
+        /// Last value.
+        to: f64,
+        /// Ratio of a stair to the one before.
+        rate: f64,
+        /// Steps of warm-up.
+        #[serde(default)]
+        warmup: u64,
+    },
+    /// Rises over the first part of the run, then stays.
+    SigmoidRampUp {
+        /// Last value; the first is exp(−5) of it.
+        value: f64,
+        /// The part of the run over which it rises: `t` goes from 0 to 1 in it. All of it by default.
+        #[serde(default = "whole")]
+        over: f64,
+    },
+    /// Stays, then falls over the last part of the run.
+    SigmoidRampDown {
+        /// First value; the last is exp(−12.5) of it.
+        value: f64,
+        /// The part of the run over which it falls: φ goes from 0 to 1 in it. All of it by default.
+        #[serde(default = "whole")]
+        over: f64,
+    },
+}
+
+fn whole() -> f64 {
+    1.0
+}
+
+/// A schedule with a number that makes no sense.
+#[derive(Clone, Debug, PartialEq, thiserror::Error)]
+#[error("schedule: {field} = {value} {fault}")]
+pub struct ScheduleError {
+    /// The field at fault.
+    pub field: &'static str,
+    /// What it is.
+    pub value: f64,
+    /// What it should be.
+    pub fault: &'static str,
+}
+
+impl Schedule {
+    /// One value for ever.
+    pub fn constant(value: f64) -> Self {
+        Schedule::Constant { value, warmup: 0 }
+    }
+
+    /// The value at a time.
+    pub fn at(&self, at: Progress) -> f64 {
+        use Schedule as S;
+        let step = at.step.min(at.steps) as f64;
+        let warmed = |first: f64, warmup: u64, value: &dyn Fn(f64) -> f64| {
+            if at.step < warmup {
+                first * at.step as f64 / warmup as f64
+            } else {
+                let left = at.steps.saturating_sub(warmup);
+                value(Progress { step: at.step - warmup, steps: left }.fraction())
+            }
+        };
+        match *self {
+            S::Constant { value, warmup } => warmed(value, warmup, &|_| value),
+            S::Linear { from, to, warmup } => warmed(from, warmup, &|t| from + (to - from) * t),
+            S::Cosine { from, warmup } => {
+                warmed(from, warmup, &|t| from * (7.0 * PI * t / 16.0).cos())
+            }
+            S::HalfCosine { from, to, warmup } => {
+                warmed(from, warmup, &|t| to + (from - to) * 0.5 * (1.0 + (PI * t).cos()))
+            }
+            S::Exponential { from, rate, every, warmup } => {
+                warmed(from, warmup, &|_| from * rate.powf((step / every).floor()))
+            }
+            S::ExponentialTo { from, to, rate, warmup } => warmed(from, warmup, &|_| {
+                let stairs = (to / from).ln() / rate.ln();
+                let every = at.steps.saturating_sub(warmup) as f64 / stairs;
+                if every > 0.0 { from * rate.powf((step / every).floor()) } else { to }
+            }),
+            S::SigmoidRampUp { value, over } => {
+                let t = (at.fraction() / over).min(1.0);
+                value * (-5.0 * (1.0 - t).powi(2)).exp()
+            }
+            S::SigmoidRampDown { value, over } => {
+                let phi = ((at.fraction() - (1.0 - over)) / over).max(0.0);
+                value * (-12.5 * phi * phi).exp()
+            }
+        }
+    }
+
+    /// Finds a number that makes no sense: one that is not finite, a rate outside (0, 1), a part of a run outside (0, 1],
+    /// an end that a staircase does not reach.
+    pub fn check(&self) -> Result<(), ScheduleError> {
+        use Schedule as S;
+        let finite = |field, value: f64| fault(field, value, value.is_finite(), "is not finite");
+        let rate = |value| fault("rate", value, value > 0.0 && value < 1.0, "is not in (0, 1)");
+        let over = |value| fault("over", value, value > 0.0 && value <= 1.0, "is not in (0, 1]");
+        match *self {
+            S::Constant { value, .. } => finite("value", value),
+            S::Linear { from, to, .. } | S::HalfCosine { from, to, .. } => {
+                finite("from", from).and(finite("to", to))
+            }
+            S::Cosine { from, .. } => finite("from", from),
+            S::Exponential { from, rate: r, every, .. } => finite("from", from)
+                .and(rate(r))
+                .and(finite("every", every))
+                .and(fault("every", every, every > 0.0, "is not above 0")),
+            S::ExponentialTo { from, to, rate: r, .. } => finite("from", from)
+                .and(rate(r))
+                .and(fault("from", from, from > 0.0, "is not above 0"))
+                .and(fault("to", to, to > 0.0 && to < from, "is not between 0 and `from`")),
+            S::SigmoidRampUp { value, over: o } | S::SigmoidRampDown { value, over: o } => {
+                finite("value", value).and(over(o))
+            }
+        }
+    }
+}
+
+fn fault(
+    field: &'static str,
+    value: f64,
+    ok: bool,
+    fault: &'static str,
+) -> Result<(), ScheduleError> {
+    if ok { Ok(()) } else { Err(ScheduleError { field, value, fault }) }
+}

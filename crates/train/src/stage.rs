@@ -1,0 +1,148 @@
+//! The folder of one phase of training, which starts empty and ends with final weights and a mark that they are final.
+
+use std::collections::BTreeMap;
+use std::fs::{self, File, TryLockError};
+use std::io;
+use std::path::{Path, PathBuf};
+
+use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
+use torch::Params;
+use torch::store::{self, StoreError};
+
+use crate::checkpoint::{CheckpointError, Checkpoints, hex};
+use crate::{atomic, metrics};
+
+/// A stage's folder that cannot be used.
+#[derive(Debug, thiserror::Error)]
+pub enum StageError {
+    /// The file system refuses.
+    #[error("{}: {source}", path.display())]
+    Io {
+        /// The file or folder.
+        path: PathBuf,
+        /// What the system says.
+        source: io::Error,
+    },
+    /// Somebody else is at work.
+    #[error("{}: another process is training here. Wait for it or stop it, or train in another folder", path.display())]
+    Busy {
+        /// The folder.
+        path: PathBuf,
+    },
+    /// The folder of checkpoints cannot be used.
+    #[error(transparent)]
+    Checkpoint(#[from] CheckpointError),
+    /// The final weights cannot be written or read.
+    #[error(transparent)]
+    Weights(#[from] StoreError),
+}
+
+/// What `done.json` says of a stage that is finished.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Done {
+    /// The sha256 of `final.safetensors`, in hexadecimal digits.
+    pub sha256: String,
+    /// What the caller wants to remember of the stage: its step, metrics, cost.
+    pub summary: serde_json::Value,
+}
+
+/// The folder of one phase of training:
+///
+/// - `checkpoints/`: see [`Checkpoints`];
+/// - `metrics.jsonl`: see [`metrics::Row`]; `events.out.tfevents.*`: the same for TensorBoard;
+/// - `final.safetensors`: the weights that the stage was for, under their checkpoint names;
+/// - `done.json`: written last; see [`Done`];
+/// - `lock`: held while a process has the folder open.
+#[derive(Debug)]
+pub struct StageDir {
+    path: PathBuf,
+    checkpoints: Checkpoints,
+    _lock: File,
+}
+
+impl StageDir {
+    /// Makes the folder if need be, keeps other processes out of it as long as the result lives, and removes what a killed
+    /// process left half written.
+    pub fn open(path: &Path) -> Result<Self, StageError> {
+        let io = |at: &Path| {
+            let path = at.to_owned();
+            move |source| StageError::Io { path, source }
+        };
+        fs::create_dir_all(path).map_err(io(path))?;
+        let lock_path = path.join("lock");
+        let lock = File::options().write(true).create(true).truncate(false).open(&lock_path);
+        let lock = lock.map_err(io(&lock_path))?;
+        match lock.try_lock() {
+            Ok(()) => {}
+            Err(TryLockError::WouldBlock) => {
+                return Err(StageError::Busy { path: path.to_owned() });
+            }
+            Err(TryLockError::Error(source)) => {
+                return Err(StageError::Io { path: lock_path, source });
+            }
+        }
+        atomic::remove_left_overs(path).map_err(io(path))?;
+        let checkpoints = Checkpoints::open(&path.join("checkpoints"))?;
+        Ok(Self { path: path.to_owned(), checkpoints, _lock: lock })
+    }
+
+    /// The folder.
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// The checkpoints of the stage.
+    pub fn checkpoints(&self) -> &Checkpoints {
+        &self.checkpoints
+    }
+
+    /// Where the record of the stage is.
+    pub fn metrics_path(&self) -> PathBuf {
+        self.path.join(metrics::FILE)
+    }
+
+    /// Where the final weights are.
+    pub fn final_path(&self) -> PathBuf {
+        self.path.join("final.safetensors")
+    }
+
+    /// What a finished stage left, if this one is finished: `done.json` is there and the final weights are what it says. If
+    /// they are not, there is a warning, and the stage counts as not finished.
+    pub fn done(&self) -> Result<Option<Done>, StageError> {
+        let (mark, weights) = (self.path.join("done.json"), self.final_path());
+        let text = match fs::read(&mark) {
+            Err(e) if e.kind() == io::ErrorKind::NotFound => return Ok(None),
+            text => text.map_err(self.io(&mark))?,
+        };
+        let fault = match serde_json::from_slice::<Done>(&text) {
+            Err(e) => format!("{}: {e}", mark.display()),
+            Ok(done) => match fs::read(&weights) {
+                Ok(bytes) if hex(&Sha256::digest(&bytes)) == done.sha256 => {
+                    return Ok(Some(done));
+                }
+                Ok(_) => format!("{}: other bytes than done.json says", weights.display()),
+                Err(e) => format!("{}: {e}", weights.display()),
+            },
+        };
+        tracing::warn!("{fault}; the stage counts as not finished");
+        Ok(None)
+    }
+
+    /// Writes the final weights, those that were evaluated (an average, the best ones), and then the mark.
+    pub fn finish(&self, weights: &Params, summary: &impl Serialize) -> Result<(), StageError> {
+        let summary = serde_json::to_value(summary)
+            .map_err(|e| StageError::Io { path: self.path.join("done.json"), source: e.into() })?;
+        let bytes = store::to_bytes(&weights.tensors(), &BTreeMap::new());
+        store::write_atomic(&self.final_path(), |file| file.write_all(&bytes))?;
+        let done = Done { sha256: hex(&Sha256::digest(&bytes)), summary };
+        let text = serde_json::to_vec_pretty(&done).expect("plain data");
+        store::write_atomic(&self.path.join("done.json"), |file| file.write_all(&text))?;
+        Ok(())
+    }
+
+    fn io(&self, path: &Path) -> impl FnOnce(io::Error) -> StageError + use<> {
+        let path = path.to_owned();
+        move |source| StageError::Io { path, source }
+    }
+}
