@@ -306,3 +306,39 @@ fn rgb(hex: &str) -> RGBColor {
     let part = |i: usize| u8::from_str_radix(&hex[i..i + 2], 16).unwrap_or(0);
     RGBColor(part(1), part(3), part(5))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn cut(accuracies: &[f64]) -> Vec<f64> {
+        let points = accuracies.iter().enumerate().map(|(i, a)| (i as f64, *a)).collect();
+        let mut lines = [Line { model: 0, thick: true, points }];
+        cut_climb(&mut lines);
+        lines[0].points.iter().map(|p| p.1).collect()
+    }
+
+    #[test]
+    fn the_climb_is_cut_and_a_collapse_is_not() {
+        assert_eq!(cut(&[10.0, 50.0, 89.0, 91.0, 92.0]), [89.0, 91.0, 92.0]);
+        assert_eq!(cut(&[10.0, 90.0, 12.0, 91.0, 92.0]), [90.0, 12.0, 91.0, 92.0]);
+        assert_eq!(cut(&[90.0, 50.0, 10.0]), [90.0, 50.0, 10.0]);
+    }
+
+    #[test]
+    fn a_run_without_the_quantity_has_no_plot() {
+        let point = CurvePoint { step: 1, train_loss: Some(f64::NAN), validation: None };
+        let curve = Curve { model: "teacher".into(), seed: 1, points: vec![point] };
+        let all = [curve];
+        assert!(curves(&all, "loss", false, |p| p.train_loss).unwrap().is_none());
+        assert!(curves(&all, "accuracy", true, |p| p.validation).unwrap().is_none());
+    }
+
+    #[test]
+    fn colours_of_teacher_and_last_student_do_not_depend_on_the_generations_between() {
+        for models in 2..9 {
+            assert_eq!(colour(0, models), SERIES[0].0);
+            assert_eq!(colour(models - 1, models), SERIES[1].0);
+        }
+    }
+}

@@ -31,21 +31,31 @@ impl Table {
     }
 }
 
-/// Our rows of one group: the lead metric in full, the other metrics as mean and interval.
-pub(crate) fn results(result: &RunResult, group: Group) -> Option<(Table, Vec<&Row>)> {
+/// The metric that a group's table leads with: the run's, or, when no row of the group has that, the
+/// group's first.
+fn lead(result: &RunResult, group: Group) -> Option<&str> {
+    let metrics = || result.rows.iter().filter(|r| r.group == group).map(|r| r.metric.as_str());
     let lead = result.lead_metric()?;
-    let in_group = |r: &&Row| r.group == group;
-    let rows: Vec<&Row> =
-        result.rows.iter().filter(in_group).filter(|r| r.metric == lead).collect();
-    let first = rows.first()?;
-    let mut others: Vec<&str> = Vec::new();
-    for r in result.rows.iter().filter(in_group) {
+    metrics().find(|m| *m == lead).or_else(|| metrics().next())
+}
+
+/// Our rows of one group: the lead metric in full, the other metrics as mean and interval. Beside the
+/// table, for each of its lines the row of the lead metric, if the model has it.
+pub(crate) fn results(result: &RunResult, group: Group) -> Option<(Table, Vec<Option<&Row>>)> {
+    let lead = lead(result, group)?;
+    let (mut names, mut others): (Vec<&str>, Vec<&str>) = (Vec::new(), Vec::new());
+    for r in result.rows.iter().filter(|r| r.group == group) {
+        if !names.contains(&r.name.as_str()) {
+            names.push(&r.name);
+        }
         if r.metric != lead && !others.contains(&r.metric.as_str()) {
             others.push(&r.metric);
         }
     }
+    let rows: Vec<Option<&Row>> = names.iter().map(|name| result.find(name, lead)).collect();
+    let first = rows.iter().flatten().next()?;
     let one_seed = result.seeds.len() == 1;
-    let sampling = one_seed && rows.iter().any(|r| r.examples.is_some());
+    let sampling = one_seed && rows.iter().flatten().any(|r| r.examples.is_some());
     let mut header = vec!["model".to_owned(), format!("{lead}, {}", first.unit)];
     if sampling {
         header.push("95 % from test-set size alone".into());
@@ -55,19 +65,22 @@ pub(crate) fn results(result: &RunResult, group: Group) -> Option<(Table, Vec<&R
         header.push("per seed".into());
     }
     header.extend(others.iter().map(|m| (*m).to_owned()));
-    let cells = |r: &&Row| {
-        let mut cells = vec![r.name.clone(), number(r.mean, &r.unit)];
+    let cells = |(name, row): (&&str, &Option<&Row>)| {
+        let or_none = |cell: &dyn Fn(&Row) -> String| row.map_or(NONE.into(), cell);
+        let mut cells = vec![(*name).to_owned(), or_none(&|r| number(r.mean, &r.unit))];
         if sampling {
-            cells.push(interval(words::row_wilson(r.mean, &r.unit, r.examples), &r.unit));
+            let open = |r: &Row| words::row_wilson(r.mean, &r.unit, r.examples);
+            cells.push(or_none(&|r| interval(open(r), &r.unit)));
         }
         if !one_seed {
-            cells.push(interval(r.ci95, &r.unit));
-            cells.push(list(&r.per_seed, &r.unit));
+            cells.push(or_none(&|r| interval(r.ci95, &r.unit)));
+            cells.push(or_none(&|r| list(&r.per_seed, &r.unit)));
         }
-        cells.extend(others.iter().map(|m| result.find(&r.name, m).map_or(NONE.into(), brief)));
+        cells.extend(others.iter().map(|m| result.find(name, m).map_or(NONE.into(), brief)));
         cells
     };
-    let table = Table { header, rows: rows.iter().map(cells).collect(), ..Table::default() };
+    let lines = names.iter().zip(&rows).map(cells).collect();
+    let table = Table { header, rows: lines, ..Table::default() };
     Some((table, rows))
 }
 
@@ -114,7 +127,7 @@ pub(crate) fn comparisons(result: &RunResult) -> Option<Table> {
 /// Our ablations beside the paper's numbers, each with its difference to the whole method.
 pub(crate) fn ablations(result: &RunResult) -> Option<Table> {
     let paper = &result.paper_reference;
-    let lead = result.lead_metric()?;
+    let lead = lead(result, Group::Ablation).or_else(|| result.lead_metric())?;
     let mut settings: Vec<&str> = Vec::new();
     let mut lines: Vec<(&str, Option<&str>)> = Vec::new();
     for p in paper {

@@ -270,3 +270,18 @@ fn the_terminals_table_is_aligned() {
     assert!(text.contains("No difference shown. Test accuracy:"), "{text}");
     assert!(text.ends_with("note: a | note\n"), "{text}");
 }
+
+#[test]
+fn rows_that_lack_the_lead_metric_are_shown_all_the_same() {
+    let mut result = run(&[90.0, 91.0], &[94.0, 96.0]);
+    let validation =
+        |name: &str, v: f64| Row::new(name, "validation accuracy", vec![v, v + 1.0]).unwrap();
+    result.rows.push(validation("student 2", 97.0));
+    result.rows.push(validation("no-noise", 88.0).group(Group::Ablation));
+    let text = terminal::table(&result);
+    let line = |name: &str| text.lines().find(|l| l.starts_with(name)).unwrap_or_default();
+    assert!(line("student 2").ends_with("97.50 [91.15, 103.85]"), "{text}");
+    assert!(line("no-noise").contains("88.50"), "{text}");
+    let page = super::html::page(&result, &Visuals::default(), "").unwrap();
+    assert!(page.contains("97.50 [91.15, 103.85]") && page.contains("no-noise"));
+}

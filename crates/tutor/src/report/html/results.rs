@@ -19,7 +19,7 @@ pub(super) fn rows(result: &RunResult) -> Option<Markup> {
     .into_iter()
     .filter_map(|(group, title)| Some((group, title, tables::results(result, group)?)))
     .collect();
-    let all = || groups.iter().flat_map(|(_, _, (_, rows))| rows);
+    let all = || groups.iter().flat_map(|(_, _, (_, rows))| rows).flatten();
     let span = plots::padded(span(all().map(|r| (r.per_seed.as_slice(), band(r))))?);
     let unit = all().next()?.unit.clone();
     let axis = axis(&span, &unit);
@@ -27,7 +27,10 @@ pub(super) fn rows(result: &RunResult) -> Option<Markup> {
         @for (group, title, (table, rows)) in &groups {
             @if groups.len() > 1 { h3 { (title) } }
             @let strips: Vec<Markup> = rows.iter().enumerate()
-                .map(|(i, r)| strip(r, &span, shade(*group, i, rows.len()))).collect();
+                .map(|(i, row)| html! {
+                    @if let Some(row) = row { (strip(row, &span, shade(*group, i, rows.len()))) }
+                })
+                .collect();
             (super::table(table, Some((&axis, &strips)), false))
         }
         p.caption {
