@@ -20,6 +20,7 @@
 
 pub mod affine;
 pub mod color;
+pub mod corrupt;
 pub mod crop;
 pub mod erase;
 pub mod fault;
@@ -34,7 +35,9 @@ pub mod policy;
 pub mod randaugment;
 pub mod resize;
 pub mod rng;
+pub mod robustness;
 pub mod scratch;
+pub mod sequence;
 pub mod weak;
 
 pub use image::Image;

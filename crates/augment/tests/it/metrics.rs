@@ -1,0 +1,85 @@
+//! mCE, relative mCE, flip probability and mFR against values worked out by hand.
+
+use std::collections::BTreeMap;
+
+use augment::robustness::{
+    Compare, Errors, RobustnessError, alexnet, corruption_errors, flip_probability, mce, mfr,
+    relative_mce,
+};
+
+fn table(clean: f64, rows: &[(&str, &[f64])]) -> Errors {
+    Errors {
+        clean,
+        corrupted: rows
+            .iter()
+            .map(|(name, errors)| ((*name).to_owned(), errors.to_vec()))
+            .collect(),
+    }
+}
+
+#[track_caller]
+fn close(got: f64, expected: f64) {
+    assert!((got - expected).abs() < 1e-9, "{got}, not {expected}");
+}
+
+#[test]
+fn mce_is_the_mean_of_ratios_of_sums() {
+    let model =
+        table(0.1, &[("fog", &[0.1, 0.2, 0.3, 0.4, 0.5]), ("snow", &[0.2, 0.2, 0.2, 0.2, 0.2])]);
+    let reference =
+        table(0.2, &[("snow", &[0.3, 0.4, 0.5, 0.6, 0.7]), ("fog", &[0.4, 0.5, 0.6, 0.7, 0.8])]);
+    // fog 1.5 / 3.0, snow 1.0 / 2.5, whatever the order of the tables.
+    close(mce(&model, &reference).unwrap(), 45.0);
+    // fog (1.5 - 0.5) / (3.0 - 1.0), snow (1.0 - 0.5) / (2.5 - 1.0).
+    close(relative_mce(&model, &reference).unwrap(), 100.0 * (0.5 + 1.0 / 3.0) / 2.0);
+    close(mce(&reference, &reference).unwrap(), 100.0);
+    close(relative_mce(&reference, &reference).unwrap(), 100.0);
+}
+
+#[test]
+fn alexnet_is_matched_by_name() {
+    let model = table(0.2, &[("brightness", &[0.282296; 5]), ("gaussian_noise", &[0.443214; 5])]);
+    let errors = corruption_errors(&model, &alexnet()).unwrap();
+    close(errors["brightness"], 0.5);
+    close(errors["gaussian_noise"], 0.5);
+    close(mce(&alexnet(), &alexnet()).unwrap(), 100.0);
+}
+
+#[test]
+fn what_cannot_be_compared_is_an_error_with_a_name() {
+    let model = table(0.0, &[("rain", &[0.1])]);
+    let error = mce(&model, &alexnet()).unwrap_err();
+    assert_eq!(error, RobustnessError::Missing("rain".to_owned()));
+    assert!(error.to_string().contains("rain"));
+    let perfect = table(0.0, &[("rain", &[0.0, 0.0])]);
+    assert_eq!(
+        mce(&model, &perfect).unwrap_err(),
+        RobustnessError::ZeroReference("rain".to_owned())
+    );
+    assert_eq!(mce(&table(0.0, &[]), &perfect).unwrap_err(), RobustnessError::Empty);
+    assert_eq!(mce(&table(0.0, &[("rain", &[])]), &perfect).unwrap_err(), RobustnessError::Empty);
+}
+
+#[test]
+fn flips_are_counted_against_the_frame_before_or_the_first() {
+    let sequences = [vec![1, 1, 2, 2, 1], vec![0, 0, 0, 0, 3]];
+    let previous = |step| flip_probability(&sequences, Compare::Previous { step });
+    close(previous(1), (2.0 / 4.0 + 1.0 / 4.0) / 2.0);
+    close(previous(2), (3.0 / 3.0 + 1.0 / 3.0) / 2.0);
+    close(flip_probability(&sequences, Compare::First), (2.0 / 4.0 + 1.0 / 4.0) / 2.0);
+    close(flip_probability(&[vec![1, 2, 2]], Compare::First), 1.0);
+    close(flip_probability(&[vec![1, 2, 2]], Compare::Previous { step: 1 }), 0.5);
+    close(flip_probability(&[], Compare::First), 0.0);
+    close(flip_probability(&[vec![4]], Compare::First), 0.0);
+}
+
+#[test]
+fn mfr_is_relative_to_the_reference() {
+    let table = |rows: &[(&str, f64)]| -> BTreeMap<String, f64> {
+        rows.iter().map(|(name, p)| ((*name).to_owned(), *p)).collect()
+    };
+    let reference = table(&[("rotate", 0.2), ("scale", 0.4)]);
+    close(mfr(&table(&[("scale", 0.1), ("rotate", 0.15)]), &reference).unwrap(), 50.0);
+    close(mfr(&reference, &reference).unwrap(), 100.0);
+    assert!(mfr(&table(&[("tilt", 0.1)]), &reference).is_err());
+}
