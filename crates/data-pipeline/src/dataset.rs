@@ -3,8 +3,10 @@
 
 pub mod cifar10;
 pub mod digits;
-
+pub mod folder;
 pub mod idx;
+mod mat;
+pub mod svhn;
 
 use crate::error::DataError;
 use augment::Image;

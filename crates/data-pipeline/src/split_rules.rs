@@ -304,7 +304,7 @@ impl Plan<'_> {
     }
 
     fn per_class(&self, n: usize) -> Result<usize, DataError> {
-        if self.classes == 0 || n % self.classes != 0 {
+        if self.classes == 0 || !n.is_multiple_of(self.classes) {
             return self.refuse(format!(
                 "{n} labels cannot be shared equally among {} classes",
                 self.classes

@@ -1,6 +1,8 @@
 //! Integration tests.
 
+mod damage;
 mod datasets;
+mod folders;
 mod loader;
 mod sampler;
 mod splits;
