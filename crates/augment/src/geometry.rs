@@ -61,16 +61,18 @@ pub fn reflect_crop(image: &mut Image, pad: usize, dx: usize, dy: usize, scratch
     if dx == pad && dy == pad {
         return;
     }
-    scratch.columns.clear();
-    scratch.columns.extend(
-        (0..width).map(|x| (reflect(x as i64 + dx as i64 - pad as i64, width) * channels) as u32),
-    );
     let stride = width * channels;
+    // Columns whose source lies inside are one run, copied whole; only the margins are mirrored pixel by pixel.
+    let inside = pad.saturating_sub(dx).min(width)..(width + pad).saturating_sub(dx).min(width);
+    let from = (inside.start + dx).saturating_sub(pad).min(width);
     scratch.bytes.resize(height * stride, 0);
     for (y, out) in scratch.bytes.chunks_exact_mut(stride).enumerate() {
         let row = image.row(reflect(y as i64 + dy as i64 - pad as i64, height));
-        for (target, &column) in out.chunks_exact_mut(channels).zip(&scratch.columns) {
-            target.copy_from_slice(&row[column as usize..][..channels]);
+        let run = &row[from * channels..][..inside.len() * channels];
+        out[inside.start * channels..][..run.len()].copy_from_slice(run);
+        for x in (0..inside.start).chain(inside.end..width) {
+            let source = reflect(x as i64 + dx as i64 - pad as i64, width);
+            out[x * channels..][..channels].copy_from_slice(&row[source * channels..][..channels]);
         }
     }
     scratch.trade(image, width, height);

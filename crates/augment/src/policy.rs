@@ -61,7 +61,7 @@ impl Policy {
         Self(Vec::new())
     }
 
-    /// Applies every step.
+    /// Applies every step. Panics on a setting that [`check`](Self::check) refuses.
     pub fn apply(&self, mut image: Image, rng: &mut Rng) -> Image {
         self.apply_in_place(&mut image, rng, &mut Scratch::new());
         image

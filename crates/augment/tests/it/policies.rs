@@ -59,6 +59,28 @@ fn keys_left_out_come_from_the_variant() {
 }
 
 #[test]
+fn a_recipe_holds_a_policy_as_toml() {
+    #[derive(serde::Deserialize, serde::Serialize, PartialEq, Debug)]
+    #[serde(deny_unknown_fields)]
+    struct Recipe {
+        strong: Policy,
+    }
+    let text = r#"
+        strong = [
+            { kind = "affine", degrees = 12, translate = 0.1, scale = [0.9, 1.1], fill = 0 },
+            { kind = "randaugment", variant = "noisy-student", magnitude = 5, translate_const = 4, exclude = ["invert"] },
+            { kind = "cutout", size = { fraction = 0.5 }, fill = [125, 123, 114] },
+            { kind = "center-crop", size = 24 },
+        ]"#;
+    let recipe: Recipe = toml::from_str(text).unwrap();
+    recipe.strong.check().unwrap();
+    assert_eq!(toml::from_str::<Recipe>(&toml::to_string(&recipe).unwrap()).unwrap(), recipe);
+    let error =
+        toml::from_str::<Recipe>(&text.replace("degrees", "degree")).unwrap_err().to_string();
+    assert!(error.contains("degree") && error.contains("expected one of `degrees`"), "{error}");
+}
+
+#[test]
 fn typos_are_refused_by_name() {
     for (text, word) in [
         (r#"[{"kind": "flip-crop", "padd": 4}]"#, "padd"),
