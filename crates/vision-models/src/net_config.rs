@@ -75,3 +75,28 @@ impl From<SmallNetConfig> for NetConfig {
         NetConfig::SmallNet(config)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use torch::{Kind, Mode, Tensor, rng};
+
+    use super::*;
+
+    /// The generator is one for the whole process: this test must be the only one of its binary that draws from it.
+    #[test]
+    fn a_seed_gives_the_same_net_and_the_same_noise() {
+        for config in [
+            WideResNetConfig { dropout: 0.3, ..WideResNetConfig::wrn10_1() }.into(),
+            EfficientNetConfig { width: Some(0.25), ..Default::default() }.into(),
+            NetConfig::from(SmallNetConfig { stochastic_depth: 0.5, ..Default::default() }),
+        ] {
+            let run = |seed| {
+                rng::seed(seed);
+                let x = Tensor::randn([4, 3, 32, 32], (Kind::Float, Device::Cpu));
+                config.build(Device::Cpu, 3, 5).forward(&x, Mode::Train)
+            };
+            assert_eq!(run(7), run(7), "{config:?}");
+            assert_ne!(run(7), run(8), "{config:?}");
+        }
+    }
+}

@@ -1,4 +1,7 @@
 //! Integration tests.
 
+mod checkpoint;
 mod config;
 mod count;
+mod golden;
+mod noise;

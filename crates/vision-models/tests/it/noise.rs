@@ -1,0 +1,117 @@
+//! Modes, dropout and stochastic depth of whole nets, and images of odd sizes.
+
+use torch::{Device, Kind, Mode, Model, Tensor, no_grad};
+use vision_models::{EfficientNetConfig, NetConfig, SmallNetConfig, WideResNetConfig};
+
+/// One narrow net of each kind with noise in it.
+fn noisy_nets() -> [NetConfig; 3] {
+    [
+        WideResNetConfig { dropout: 0.3, ..WideResNetConfig::new(16, 0.5) }.into(),
+        EfficientNetConfig {
+            small_image: true,
+            width: Some(0.25),
+            depth: Some(1.1),
+            ..Default::default()
+        }
+        .into(),
+        SmallNetConfig { dropout: 0.3, stochastic_depth: 0.3, ..Default::default() }.into(),
+    ]
+}
+
+fn images(shape: [i64; 4]) -> Tensor {
+    Tensor::randn(shape, (Kind::Float, Device::Cpu))
+}
+
+fn twice(model: &Model, x: &Tensor, mode: Mode) -> [Tensor; 2] {
+    no_grad(|| [model.forward(x, mode), model.forward(x, mode)])
+}
+
+#[test]
+fn only_modes_with_noise_draw_it() {
+    for config in noisy_nets() {
+        let model = config.build(Device::Cpu, 3, 5);
+        let x = images([8, 3, 16, 16]);
+        for (mode, same) in [
+            (Mode::Eval, true),
+            (Mode::TrainWithoutNoise, true),
+            (Mode::Train, false),
+            (Mode::EvalWithNoise, false),
+        ] {
+            let [a, b] = twice(&model, &x, mode);
+            assert_eq!(a == b, same, "{config:?} in {mode:?}");
+        }
+    }
+}
+
+#[test]
+fn only_modes_with_batch_statistics_update_the_running_ones() {
+    for config in noisy_nets() {
+        let model = config.build(Device::Cpu, 3, 5);
+        let x = images([8, 3, 16, 16]);
+        let statistics = || -> Vec<Tensor> {
+            model
+                .params
+                .iter()
+                .filter(|p| p.role == torch::Role::Buffer)
+                .map(|p| p.tensor.copy())
+                .collect()
+        };
+        for (mode, same) in [
+            (Mode::Eval, true),
+            (Mode::EvalWithNoise, true),
+            (Mode::TrainWithoutNoise, false),
+            (Mode::Train, false),
+        ] {
+            let before = statistics();
+            let _ = twice(&model, &x, mode);
+            assert_eq!(before == statistics(), same, "{config:?} in {mode:?}");
+        }
+    }
+}
+
+#[test]
+fn dropout_keeps_the_mean_and_the_rate() {
+    let x = Tensor::ones([200_000], (Kind::Float, Device::Cpu));
+    let y = torch::nn::dropout(&x, 0.3, Mode::Train);
+    let dropped = y.eq(0.0).to_kind(Kind::Double).mean(Kind::Double).double_value(&[]);
+    // Five standard deviations of a binomial share.
+    assert!((dropped - 0.3).abs() < 5.0 * (0.3 * 0.7 / 200_000.0_f64).sqrt(), "{dropped}");
+    assert!((y.max().double_value(&[]) - 1.0 / 0.7).abs() < 1e-6);
+}
+
+/// With its only branch dropped, the small net is another function; how many samples see that function is the rate.
+#[test]
+fn stochastic_depth_drops_the_branch_of_so_many_samples() {
+    let rate = 0.3;
+    let config = SmallNetConfig { stages: 1, stochastic_depth: rate, ..Default::default() };
+    let model = NetConfig::from(config).build(Device::Cpu, 1, 4);
+    let samples = 20_000;
+    let x = images([1, 1, 4, 4]).expand([samples, 1, 4, 4], false).contiguous();
+    let noisy = no_grad(|| model.forward(&x, Mode::EvalWithNoise));
+    no_grad(|| {
+        let bn = model.params.get("stages.0.blocks.0.bn.weight").unwrap();
+        let _ = bn.shallow_clone().zero_();
+    });
+    // Batch norm with scale and shift 0 gives a branch of zeros.
+    let without = no_grad(|| model.forward(&x, Mode::Eval));
+    let gap = (&noisy - &without).abs().amax([1].as_slice(), false);
+    let dropped = gap.lt(1e-5).to_kind(Kind::Double).mean(Kind::Double).double_value(&[]);
+    let deviation = (rate * (1.0 - rate) / samples as f64).sqrt();
+    assert!((dropped - rate).abs() < 5.0 * deviation, "{dropped}");
+    // Two kinds of samples only: the branch is dropped whole or kept whole.
+    let kept = noisy.masked_select(&gap.ge(1e-5).unsqueeze(1).expand([samples, 4], false));
+    let kept = kept.view([-1, 4]);
+    assert!((&kept - kept.narrow(0, 0, 1)).abs().max().double_value(&[]) < 1e-5);
+}
+
+#[test]
+fn any_size_and_number_of_channels_will_do() {
+    for config in noisy_nets() {
+        for (channels, h, w) in [(1, 8, 8), (3, 33, 17), (4, 5, 40)] {
+            let model = config.build(Device::Cpu, channels, 5);
+            let logits = no_grad(|| model.forward(&images([2, channels, h, w]), Mode::Eval));
+            assert_eq!(logits.size(), [2, 5], "{config:?} on {h} x {w}");
+            assert!(logits.isfinite().all().int64_value(&[]) == 1);
+        }
+    }
+}

@@ -1,0 +1,184 @@
+"""Golden arrays of `vision-models`, from timm and from a plain PyTorch wide ResNet written here.
+
+Run with torch 2.11.0, timm 1.0.9 and safetensors:  python xtask/peers/golden_vision_models.py
+Each case file holds images and labels, the logits in evaluation, and of one training step without noise the logits, a few
+gradients of the mean cross entropy, the norms of all gradients and the running statistics afterwards.
+"""
+
+import gzip
+import json
+import pathlib
+
+import timm
+import torch
+import torch.nn.functional as F
+from safetensors.torch import save_file
+from timm.models import efficientnet as timm_efficientnet
+from torch import nn
+
+OUT = pathlib.Path(__file__).resolve().parents[2] / "crates/vision-models/tests/golden"
+CLASSES = 7
+
+
+def images(shape):
+    """Pixels as bytes; the nets see pixel / 128 - 1."""
+    return torch.randint(0, 256, shape, dtype=torch.uint8)
+
+
+def record(name, model, pixels, grads, config, weights):
+    """Runs `model` and writes one case. `config` is ours, `weights` the file that holds the model's state."""
+    x = pixels.float() / 128 - 1
+    labels = torch.randint(0, CLASSES, (len(x),))
+    with torch.no_grad():
+        eval_logits = model.eval()(x)
+    train_logits = model.train()(x)
+    F.cross_entropy(train_logits, labels).backward()
+    params = dict(model.named_parameters())
+    # A parameter that the loss does not reach has no gradient; its norm is recorded as -1.
+    norms = [-1.0 if p.grad is None else p.grad.norm().item() for p in params.values()]
+    arrays = {"pixels": pixels, "labels": labels, "eval_logits": eval_logits, "train_logits": train_logits.detach()}
+    arrays |= {f"grad.{n}": params[n].grad for n in grads} | {"grad_norms": torch.tensor(norms)}
+    arrays |= {f"after.{n}": b for n, b in model.named_buffers() if b.is_floating_point()}
+    # One key only: safetensors writes several in any order.
+    meta = {"case": json.dumps({"config": config, "weights": weights, "params": list(params)})}
+    save_file({k: v.contiguous() for k, v in arrays.items()}, OUT / f"{name}.safetensors", metadata=meta)
+
+
+def shake(model):
+    """Random batch-norm parameters and statistics and biases, so that none of them is at a value that hides it."""
+    for name, tensor in model.state_dict().items():
+        if tensor.ndim == 1:
+            scale = name.endswith("running_var") or (name.endswith("weight"))
+            tensor.copy_(torch.rand_like(tensor) * 0.8 + (0.6 if scale else -0.4))
+
+
+def timm_net():
+    """TensorFlow's form of EfficientNet, as narrow as can be, deep enough that every kind of block has an identity."""
+    return timm_efficientnet._gen_efficientnet(
+        "tf_efficientnet_b0", channel_multiplier=0.04, depth_multiplier=1.1, num_classes=CLASSES,
+        bn_eps=1e-3, bn_momentum=0.01, pad_type="same", drop_rate=0.0, drop_path_rate=0.0)  # fmt: skip
+
+
+def efficientnet():
+    torch.manual_seed(1)
+    model = timm_net()
+    shake(model)
+    # Half precision, to keep the file small; the net runs in single precision on what is left of the values.
+    state = {k: v.half() if v.is_floating_point() else v.clone() for k, v in model.state_dict().items()}
+    model.load_state_dict(state)
+    save_file(state, OUT / "efficientnet_weights.safetensors")
+    grads = [
+        "conv_stem.weight", "bn1.weight", "blocks.0.0.conv_dw.weight", "blocks.0.1.conv_pw.weight",
+        "blocks.1.0.se.conv_reduce.weight", "blocks.2.1.conv_dw.weight", "blocks.4.1.conv_pwl.weight",
+        "blocks.5.0.se.conv_expand.bias", "blocks.6.0.bn3.bias", "conv_head.weight", "classifier.bias",
+    ]  # fmt: skip
+    config = {"kind": "efficientnet", "width": 0.04, "depth": 1.1, "dropout": 0, "stochastic_depth": 0}
+    record("efficientnet", model, images((4, 3, 45, 70)), grads, config, "efficientnet_weights")
+
+    small = timm_net()
+    small.load_state_dict(state)
+    for block in (small.blocks[1][0], small.blocks[2][0]):
+        kernel = block.conv_dw.kernel_size[0]
+        block.conv_dw.stride, block.conv_dw.padding = (1, 1), (kernel // 2, kernel // 2)
+        # timm decided by the old stride that there is no identity; in a net this narrow there is one.
+        block.has_skip = block.conv_pw.in_channels == block.conv_pwl.out_channels
+    record("efficientnet_small_image", small, images((4, 3, 21, 15)), grads, config | {"small_image": True},
+           "efficientnet_weights")  # fmt: skip
+
+
+class WideBlock(nn.Module):
+    def __init__(self, cin, cout, stride, first, raw, bias, leaky, symmetric):
+        super().__init__()
+        self.first, self.raw, self.leaky, self.stride, self.symmetric = first, raw, leaky, stride, symmetric
+        self.bn1 = nn.BatchNorm2d(cin, eps=1e-3, momentum=0.001)
+        self.conv1 = nn.Conv2d(cin, cout, 3, stride, bias=bias)
+        self.bn2 = nn.BatchNorm2d(cout, eps=1e-3, momentum=0.001)
+        self.conv2 = nn.Conv2d(cout, cout, 3, 1, 1, bias=bias)
+        self.convShortcut = nn.Conv2d(cin, cout, 1, stride, bias=bias) if cin != cout else nn.Identity()
+
+    def pad(self, x):
+        if self.symmetric or self.stride == 1:
+            return F.pad(x, (1, 1, 1, 1))
+        # TensorFlow's SAME for kernel 3 and stride 2: an even side gets its one zero at the end.
+        rows, columns = (side % 2 for side in x.shape[2:])
+        return F.pad(x, (columns, 1, rows, 1))
+
+    def forward(self, x):
+        a = x if self.raw else F.leaky_relu(self.bn1(x), self.leaky)
+        h = F.leaky_relu(self.bn2(self.conv1(self.pad(a))), self.leaky)
+        return self.convShortcut(a if self.first else x) + self.conv2(h)
+
+
+class WideNet(nn.Module):
+    def __init__(self, depth, filters, raw=False, bias=False, leaky=0.1, symmetric=False):
+        super().__init__()
+        self.leaky = leaky
+        self.conv1 = nn.Conv2d(3, 16, 3, 1, 1, bias=bias)
+        cin = 16
+        for group in range(3):
+            blocks, cout = [], filters * 2**group
+            for i in range((depth - 4) // 6):
+                stride = 2 if group and not i else 1
+                quirk = raw and group > 0 and i == 0
+                blocks.append(WideBlock(cin, cout, stride, group == i == 0, quirk, bias, leaky, symmetric))
+                cin = cout
+            self.add_module(f"block{group + 1}", nn.ModuleDict({"layer": nn.Sequential(*blocks)}))
+        self.bn1 = nn.BatchNorm2d(cin, eps=1e-3, momentum=0.001)
+        self.fc = nn.Linear(cin, CLASSES)
+
+    def forward(self, x):
+        x = self.conv1(x)
+        for block in (self.block1, self.block2, self.block3):
+            x = block["layer"](x)
+        return self.fc(F.leaky_relu(self.bn1(x), self.leaky).mean((2, 3)))
+
+
+def wide_resnet():
+    """Weights are multiples of 1/256, kept as bytes: w = (byte - 128) / 256, plus 1 for scales and variances."""
+    cases = {
+        "default": (dict(depth=16, filters=4), {"depth": 16, "width": 0.25}, (4, 3, 13, 18)),
+        "identity_first": (dict(depth=10, filters=16), {"depth": 10, "width": 1}, (3, 3, 16, 16)),
+        "kekmodel": (
+            dict(depth=16, filters=4, raw=True, symmetric=True),
+            {"depth": 16, "width": 0.25, "raw_transitions": True, "symmetric_padding": True},
+            (4, 3, 12, 17),
+        ),
+        "bias": (
+            dict(depth=10, filters=8, bias=True, leaky=0.2),
+            {"depth": 10, "width": 0.5, "conv_bias": True, "leaky": 0.2},
+            (4, 3, 16, 11),
+        ),
+    }
+    grads = ["conv1.weight", "block1.layer.0.bn1.weight", "block2.layer.0.conv1.weight",
+             "block3.layer.0.convShortcut.weight", "block3.layer.0.bn2.bias", "bn1.bias", "fc.weight"]  # fmt: skip
+    for seed, (name, (args, config, shape)) in enumerate(cases.items()):
+        torch.manual_seed(10 + seed)
+        model = WideNet(**args)
+        shake(model)
+        state = {}
+        for key, tensor in model.state_dict().items():
+            if tensor.is_floating_point():
+                centre = 1 if tensor.ndim == 1 and key.endswith(("weight", "running_var")) else 0
+                steps = ((tensor - centre) * 256).round().clamp(-128, 127)
+                tensor.copy_(steps / 256 + centre)
+                state[key] = (steps + 128).to(torch.uint8)
+        weights = f"wide_resnet_{name}_weights"
+        save_file(state, OUT / f"{weights}.safetensors")
+        record(f"wide_resnet_{name}", model, images(shape), grads, {"kind": "wide-resnet"} | config, weights)
+
+
+def names():
+    """Names and shapes of the Noisy Student checkpoints' tensors, without their values."""
+    lines = []
+    for size in [*(f"b{i}" for i in range(9)), "l2"]:
+        with torch.device("meta"):
+            model = timm.create_model(f"tf_efficientnet_{size}", pretrained=False)
+        lines.append(f"# {size}")
+        lines += [f"{n} {' '.join(map(str, t.shape))}".strip() for n, t in model.state_dict().items()]
+    (OUT / "timm_names.txt.gz").write_bytes(gzip.compress("\n".join(lines).encode(), 9, mtime=0))
+
+
+OUT.mkdir(exist_ok=True)
+efficientnet()
+wide_resnet()
+names()
