@@ -3,13 +3,13 @@
 //! Everything happens under a lock in a `part-*` folder beside the final one and is renamed at the end, a marker file
 //! last of all. What was killed half-way is a `part-*` folder that the next one removes.
 
+use crate::pip;
 use crate::wheels::{CUDA_LIBRARY, Wheel, Wheels};
 use anyhow::{Context, Result, bail};
 use sha2::{Digest, Sha256};
 use std::fs::{self, File, TryLockError};
-use std::io::{BufReader, Read};
+use std::io::{BufReader, ErrorKind, Read};
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
 
 /// A folder of one libtorch, shared by all clones on this machine.
 pub(crate) struct Cache {
@@ -116,9 +116,12 @@ impl Cache {
         let (download, unpacked) = (part.path().join("download"), part.path().join("unpacked"));
         fs::create_dir_all(&unpacked)?;
         for wheel in wheels {
-            let file = self.download(wheel, &download)?;
-            check_sum(wheel, &file)
-                .and_then(|()| unpack(wheel, &file, &unpacked))
+            fs::create_dir_all(&download)?;
+            pip::download(&self.python, wheel, &download)
+                .and_then(|file| {
+                    check_sum(wheel, &file)?;
+                    unpack(wheel, &file, &unpacked)
+                })
                 .map_err(|e| self.explain_full(e))?;
             fs::remove_dir_all(&download)?;
         }
@@ -127,109 +130,19 @@ impl Cache {
         place(&unpacked).with_context(|| format!("could not fill {}", self.unpacked().display()))
     }
 
-    /// Has pip put one wheel into a new folder.
-    fn download(&self, wheel: &Wheel, folder: &Path) -> Result<PathBuf> {
-        eprintln!("fetching {} {} ({} MB)", wheel.project, wheel.version, wheel.megabytes);
-        fs::create_dir_all(folder)?;
-        let mut pip = Command::new(&self.python);
-        pip.args([
-            "-m",
-            "pip",
-            "download",
-            "--no-deps",
-            "--only-binary=:all:",
-            "--no-cache-dir",
-            "--disable-pip-version-check",
-        ]);
-        // Named rather than taken from the Python that happens to be here, which may be of any version.
-        pip.args([
-            "--python-version",
-            "3.11",
-            "--implementation",
-            "cp",
-            "--abi",
-            "cp311",
-            "--abi",
-            "none",
-        ]);
-        for glibc in (5..=28).rev() {
-            pip.arg("--platform").arg(format!("manylinux_2_{glibc}_x86_64"));
+    /// Adds the way out to an error that is a full disk.
+    fn explain_full(&self, error: anyhow::Error) -> anyhow::Error {
+        let kinds = [ErrorKind::StorageFull, ErrorKind::QuotaExceeded];
+        let mut causes = error.chain().filter_map(|e| e.downcast_ref::<std::io::Error>());
+        if !causes.any(|e| kinds.contains(&e.kind())) {
+            return error;
         }
-        pip.args(["--platform", "manylinux2014_x86_64"]);
-        // Its own temporary files are as large as the wheel: on the same disk, not in a small /tmp.
-        pip.env("TMPDIR", folder).arg("--dest").arg(folder).arg(wheel.requirement());
-        pip.stdin(Stdio::null()).stdout(Stdio::from(std::io::stderr())).stderr(Stdio::piped());
-        let run = pip.spawn().and_then(|child| child.wait_with_output());
-        let out = match run {
-            Err(e) if e.kind() == std::io::ErrorKind::NotFound => bail!(
-                "{} was not found; libtorch is fetched with Python's pip. {PYTHON_WAY_OUT}",
-                self.python.display()
-            ),
-            other => other.with_context(|| format!("could not start {}", self.python.display()))?,
-        };
-        let said = String::from_utf8_lossy(&out.stderr);
-        if !out.status.success() {
-            bail!("{}", self.explain_pip(wheel, &said, out.status));
-        }
-        let files = files_below(folder, folder)?;
-        let name = files.iter().find(|f| f.extension().is_some_and(|e| e == "whl"));
-        let name = name.with_context(|| {
-            format!("pip said it was done but left no wheel of {}", wheel.project)
-        })?;
-        Ok(folder.join(name))
-    }
-
-    fn explain_pip(&self, wheel: &Wheel, said: &str, status: std::process::ExitStatus) -> String {
-        if said.contains("No module named pip") {
-            return format!("{} has no pip. {PYTHON_WAY_OUT}", self.python.display());
-        }
-        if said.contains("No space left on device") || said.contains("Disk quota exceeded") {
-            return self.full();
-        }
-        let last = said.lines().rfind(|l| !l.trim().is_empty()).unwrap_or("it said nothing");
-        let error = said.lines().rfind(|l| l.starts_with("ERROR:")).unwrap_or(last);
-        let network = said.lines().find(|l| {
-            [
-                "Name or service not known",
-                "name resolution",
-                "unreachable",
-                "timed out",
-                "Connection",
-                "SSL",
-            ]
-            .iter()
-            .any(|s| l.contains(s))
-        });
-        let reason = network
-            .map(|l| format!("{error}\n  first sign of trouble: {l}"))
-            .unwrap_or(error.into());
-        format!(
-            "pip could not fetch {} ({status}): {reason}\n{NETWORK_WAY_OUT}",
-            wheel.requirement(),
-        )
-    }
-
-    fn full(&self) -> String {
-        format!(
+        error.context(format!(
             "the disk of {} is full. Make room there or set TUTOR_CACHE to a folder on a bigger disk",
             self.folder.display()
-        )
-    }
-
-    fn explain_full(&self, error: anyhow::Error) -> anyhow::Error {
-        let full = error.chain().filter_map(|e| e.downcast_ref::<std::io::Error>()).any(|e| {
-            matches!(e.kind(), std::io::ErrorKind::StorageFull | std::io::ErrorKind::QuotaExceeded)
-        });
-        if full { error.context(self.full()) } else { error }
+        ))
     }
 }
-
-const PYTHON_WAY_OUT: &str = "Install it (`apt install python3-pip`, `dnf install python3-pip`), \
-     or set LIBTORCH to an unpacked libtorch 2.11";
-
-const NETWORK_WAY_OUT: &str = "Ways out: check the network and pip's settings (`python3 -m pip config list`; a proxy or a mirror \
-     goes there) and try again; or set LIBTORCH to an unpacked libtorch 2.11; or copy the cache folder of a machine \
-     where `cargo xtask setup` worked and set TUTOR_CACHE to the copy";
 
 /// What a marker file holds: the very wheels that were unpacked.
 fn marker(wheels: &[Wheel]) -> String {

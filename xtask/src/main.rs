@@ -8,6 +8,7 @@ mod doctor;
 mod fetch;
 mod golden;
 mod libtorch;
+mod pip;
 mod reproduce;
 #[cfg(test)]
 mod strangers;
