@@ -26,10 +26,12 @@
 #![forbid(unsafe_code)]
 
 mod atomic;
+pub mod balance;
 pub mod dataset;
 pub mod error;
 pub mod loader;
 pub mod numpy_random;
+pub mod pseudo_labels;
 pub mod sampler;
 pub mod split;
 mod split_rules;

@@ -4,6 +4,7 @@ mod damage;
 mod datasets;
 mod folders;
 mod loader;
+mod pseudo_labels;
 mod sampler;
 mod splits;
 
