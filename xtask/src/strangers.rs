@@ -25,7 +25,7 @@ const AUGMENT: Stranger = Stranger {
 /// Its build script is the one that a final package needs: it tells the binary where libtorch is.
 const SSL_CORE: Stranger = Stranger {
     name: "stranger-ssl-core",
-    crates: &["ssl-core", "torch"],
+    crates: &["ssl-core", "torch", "train"],
     build_script: Some(include_str!("../strangers/build.rs")),
     main: include_str!("../strangers/ssl_core.rs"),
 };
