@@ -12,7 +12,7 @@ fn main() {
     println!("cargo::metadata=LIB={}", lib.display());
     println!("cargo::rustc-link-arg=-Wl,-rpath,{}", lib.display());
 
-    println!("cargo::rerun-if-changed=shim/cpu.cpp");
+    println!("cargo::rerun-if-changed=shim");
     let include = lib.parent().expect("libtorch's folder has lib/ in it").join("include");
     cc::Build::new()
         .cpp(true)
@@ -26,6 +26,6 @@ fn main() {
         // As system headers, so that their warnings are not ours.
         .flag(format!("-isystem{}", include.display()))
         .flag(format!("-isystem{}", include.join("torch/csrc/api/include").display()))
-        .file("shim/cpu.cpp")
+        .files(["shim/cpu.cpp", "shim/optim.cpp"])
         .compile("tutor_torch");
 }

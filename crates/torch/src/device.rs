@@ -109,8 +109,8 @@ pub fn select(name: &str) -> Result<Device, DeviceError> {
         "cuda" => cuda(0),
         "auto" => Ok(cuda(0).unwrap_or(Device::Cpu)),
         _ => {
-            let index = name.strip_prefix("cuda:").ok_or_else(unknown)?;
-            cuda(index.parse().map_err(|_| unknown())?)
+            let index = name.strip_prefix("cuda:").and_then(|n| n.parse().ok());
+            cuda(index.ok_or_else(unknown)?)
         }
     }
 }

@@ -1,4 +1,4 @@
-//! The functions of `shim/cpu.cpp` as safe Rust: the only file with `unsafe` in it.
+//! The functions of `shim/` as safe Rust: the only file with `unsafe` in it.
 //!
 //! A tensor handed over is borrowed for the call. The shim writes through handles that are shared on the Rust side too,
 //! as every in-place operation of `tch` does: what is shared is libtorch's reference-counted tensor, which allows that.
@@ -34,6 +34,7 @@ unsafe extern "C" {
         lr: f64,
         momentum: f64,
         nesterov: bool,
+        loops: bool,
     ) -> *mut c_char;
     fn tutor_rmsprop(
         p: *const Handle,
@@ -45,7 +46,7 @@ unsafe extern "C" {
         rho: f64,
         momentum: f64,
         eps: f64,
-        fused: bool,
+        loops: bool,
     ) -> *mut c_char;
     fn tutor_adamw(
         p: *const Handle,
@@ -58,13 +59,14 @@ unsafe extern "C" {
         beta1: f64,
         beta2: f64,
         eps: f64,
+        loops: bool,
     ) -> *mut c_char;
     fn tutor_lerp(
         to: *const Handle,
         from: *const Handle,
         n: usize,
         weight: f64,
-        fused: bool,
+        loops: bool,
     ) -> *mut c_char;
     fn tutor_copy(to: *const Handle, from: *const Handle, n: usize) -> *mut c_char;
     fn tutor_channels_last(t: *const Handle, n: usize) -> *mut c_char;
@@ -142,21 +144,25 @@ pub(crate) fn clip_grad_norm(params: &[Tensor], max: f64) -> f64 {
     norm
 }
 
+/// The constants of one step of SGD. `loops`, here and below, says whether plain loops do the work on the CPU rather than
+/// libtorch's kernels: false only in tests.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct SgdStep {
+    pub(crate) lr: f64,
+    pub(crate) momentum: f64,
+    pub(crate) nesterov: bool,
+    pub(crate) loops: bool,
+}
+
 /// One step of SGD. `buffer` is `None` without momentum.
-pub(crate) fn sgd(
-    params: &[Tensor],
-    buffer: Option<&[Tensor]>,
-    decay: &[f64],
-    lr: f64,
-    momentum: f64,
-    nesterov: bool,
-) {
+pub(crate) fn sgd(params: &[Tensor], buffer: Option<&[Tensor]>, decay: &[f64], step: SgdStep) {
     let (p, b) = (handles(params), buffer.map(handles));
     assert_eq!((decay.len(), b.as_ref().map_or(p.len(), Vec::len)), (p.len(), p.len()));
     let b = b.as_ref().map_or(std::ptr::null(), |b| b.as_ptr());
+    let SgdStep { lr, momentum, nesterov, loops } = step;
     // SAFETY: all arrays hold `p.len()` entries, tensors are live; the shim takes a null `b` as "no momentum".
     let error =
-        unsafe { tutor_sgd(p.as_ptr(), b, decay.as_ptr(), p.len(), lr, momentum, nesterov) };
+        unsafe { tutor_sgd(p.as_ptr(), b, decay.as_ptr(), p.len(), lr, momentum, nesterov, loops) };
     expect(error, "step of SGD");
 }
 
@@ -167,8 +173,7 @@ pub(crate) struct RmsPropStep {
     pub(crate) rho: f64,
     pub(crate) momentum: f64,
     pub(crate) eps: f64,
-    /// Whether one loop may do all operations on a CPU tensor.
-    pub(crate) fused: bool,
+    pub(crate) loops: bool,
 }
 
 /// One step of RMSProp with TensorFlow's formula.
@@ -181,7 +186,7 @@ pub(crate) fn rmsprop(
 ) {
     let (p, s, b) = (handles(params), handles(square), handles(buffer));
     assert_eq!((s.len(), b.len(), decay.len()), (p.len(), p.len(), p.len()));
-    let RmsPropStep { lr, rho, momentum, eps, fused } = step;
+    let RmsPropStep { lr, rho, momentum, eps, loops } = step;
     // SAFETY: all arrays hold `p.len()` entries and the tensors are live.
     let error = unsafe {
         tutor_rmsprop(
@@ -194,7 +199,7 @@ pub(crate) fn rmsprop(
             rho,
             momentum,
             eps,
-            fused,
+            loops,
         )
     };
     expect(error, "step of RMSProp");
@@ -207,6 +212,7 @@ pub(crate) struct AdamWStep {
     pub(crate) beta1: f64,
     pub(crate) beta2: f64,
     pub(crate) eps: f64,
+    pub(crate) loops: bool,
 }
 
 /// One step of AdamW. `steps` are float32 tensors with one value each, which the call counts up.
@@ -220,7 +226,7 @@ pub(crate) fn adamw(
 ) {
     let (p, m, s, t) = (handles(params), handles(mean), handles(square), handles(steps));
     assert_eq!([m.len(), s.len(), t.len(), decay.len()], [p.len(); 4]);
-    let AdamWStep { lr, beta1, beta2, eps } = step;
+    let AdamWStep { lr, beta1, beta2, eps, loops } = step;
     // SAFETY: all arrays hold `p.len()` entries and the tensors are live.
     let error = unsafe {
         tutor_adamw(
@@ -234,18 +240,19 @@ pub(crate) fn adamw(
             beta1,
             beta2,
             eps,
+            loops,
         )
     };
     expect(error, "step of AdamW");
 }
 
-/// `to += weight · (from − to)` for each pair; `fused` as for RMSProp.
-pub(crate) fn lerp(to: &[Tensor], from: &[Tensor], weight: f64, fused: bool) {
+/// `to += weight · (from − to)` for each pair.
+pub(crate) fn lerp(to: &[Tensor], from: &[Tensor], weight: f64, loops: bool) {
     let (to, from) = (handles(to), handles(from));
     assert_eq!(to.len(), from.len(), "tensors to average");
     // SAFETY: both arrays hold `to.len()` live tensors.
     expect(
-        unsafe { tutor_lerp(to.as_ptr(), from.as_ptr(), to.len(), weight, fused) },
+        unsafe { tutor_lerp(to.as_ptr(), from.as_ptr(), to.len(), weight, loops) },
         "moving average",
     );
 }

@@ -30,9 +30,11 @@ mod tests {
         let from: Vec<_> = shapes.iter().map(|s| make(s)).collect();
         let loops: Vec<_> = shapes.iter().map(|s| make(s)).collect();
         let ops: Vec<_> = loops.iter().map(Tensor::copy).collect();
-        lerp(&loops, &from, 0.125);
-        ffi::lerp(&ops, &from, 0.125, false);
-        assert!(loops.iter().zip(&ops).all(|(a, b)| a == b));
+        lerp(&loops, &from, 0.1);
+        ffi::lerp(&ops, &from, 0.1, false);
+        // libtorch may fuse the product with the sum, which moves the last bit.
+        assert!(loops.iter().zip(&ops).all(|(a, b)| a.allclose(b, 1e-6, 1e-7, false)));
+        assert!(loops[0] != from[0]);
         lerp(&loops, &from, 1.0);
         assert!(loops.iter().zip(&from).all(|(a, b)| a == b));
     }

@@ -46,10 +46,17 @@ impl AdamW {
         vec![Slot::like(params, "mean", 0.0), Slot::like(params, "mean_square", 0.0), counts]
     }
 
-    pub(super) fn step(&self, params: &[Tensor], slots: &[Slot], decay: &[f64], lr: f64) {
+    pub(super) fn step(
+        &self,
+        params: &[Tensor],
+        slots: &[Slot],
+        decay: &[f64],
+        lr: f64,
+        loops: bool,
+    ) {
         let [mean, square, steps] = [0, 1, 2].map(|i| slots[i].tensors.as_slice());
         let &AdamW { beta1, beta2, eps, .. } = self;
-        let constants = ffi::AdamWStep { lr, beta1, beta2, eps };
+        let constants = ffi::AdamWStep { lr, beta1, beta2, eps, loops };
         ffi::adamw(params, mean, square, steps, decay, constants);
     }
 }

@@ -39,9 +39,17 @@ impl Sgd {
         if self.momentum == 0.0 { vec![] } else { vec![Slot::like(params, "momentum", 0.0)] }
     }
 
-    pub(super) fn step(&self, params: &[Tensor], slots: &[Slot], decay: &[f64], lr: f64) {
+    pub(super) fn step(
+        &self,
+        params: &[Tensor],
+        slots: &[Slot],
+        decay: &[f64],
+        lr: f64,
+        loops: bool,
+    ) {
         let buffer = slots.first().map(|s| s.tensors.as_slice());
         let nesterov = self.nesterov && buffer.is_some();
-        ffi::sgd(params, buffer, decay, lr, self.momentum, nesterov);
+        let step = ffi::SgdStep { lr, momentum: self.momentum, nesterov, loops };
+        ffi::sgd(params, buffer, decay, step);
     }
 }

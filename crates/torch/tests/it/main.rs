@@ -1,1 +1,40 @@
-//! Integration tests.
+//! Integration tests, most against arrays of PyTorch, timm and numpy (golden/README.md).
+
+use std::collections::BTreeMap;
+use std::path::Path;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use torch::{Kind, Tensor, store};
+
+mod autocast;
+mod determinism;
+mod device;
+mod grad;
+mod layers;
+mod layout;
+mod loss;
+mod optim;
+mod params;
+mod rng;
+mod store_files;
+
+/// The arrays of a golden file and its description of the cases.
+fn golden(name: &str) -> (BTreeMap<String, Tensor>, serde_json::Value) {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/golden");
+    let stored = store::load(&folder.join(format!("{name}.safetensors"))).unwrap();
+    let cases = serde_json::from_str(&stored.meta["cases"]).unwrap();
+    (stored.tensors, cases)
+}
+
+/// The largest difference of two tensors of one shape.
+#[track_caller]
+fn distance(a: &Tensor, b: &Tensor) -> f64 {
+    assert_eq!(a.size(), b.size());
+    (a.to_kind(Kind::Double) - b.to_kind(Kind::Double)).abs().max().double_value(&[])
+}
+
+/// libtorch's default generator belongs to the whole process: a test that seeds it or draws from it holds this.
+fn generator() -> MutexGuard<'static, ()> {
+    static GENERATOR: Mutex<()> = Mutex::new(());
+    GENERATOR.lock().unwrap_or_else(PoisonError::into_inner)
+}
