@@ -1,2 +1,79 @@
-//! The command line of the workspace.
-fn main() {}
+//! `tutor`: learning from unlabelled data on the command line. Recipes say what is run; this program turns them into
+//! networks, streams of images and reports.
+#![allow(clippy::print_stdout, clippy::print_stderr)]
+
+mod assemble;
+mod catalog;
+mod commands;
+mod evaluate;
+mod feed;
+mod finished;
+mod generations;
+mod outcome;
+mod phase;
+mod progress;
+mod recipe;
+mod report;
+mod robustness;
+mod run_folder;
+mod seed;
+mod summary;
+mod synthetic;
+
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+/// Learning from unlabelled data.
+#[derive(Parser)]
+#[command(version, about, max_term_width = 100)]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// List the recipes and their rows.
+    List(commands::list::Args),
+    /// Run a recipe: train, measure, report. Started again after a stop, it goes on where it was.
+    Run(commands::run::Args),
+    /// Label a folder of images with the result of a run.
+    Predict(commands::predict::Args),
+    /// Score the result of a run on a folder with a sub-folder for each class.
+    Eval(commands::eval::Args),
+    //DATA /// Download or verify a data set.
+    //DATA Data(commands::data::Args),
+    /// Read a recipe and say what it would run, without running it.
+    Check(commands::check::Args),
+}
+
+fn main() -> ExitCode {
+    let filter =
+        tracing_subscriber::EnvFilter::try_from_default_env().unwrap_or_else(|_| "warn".into());
+    tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_writer(std::io::stderr)
+        .without_time()
+        .init();
+    let result = match Cli::parse().command {
+        Command::List(args) => commands::list::run(&args),
+        Command::Run(args) => commands::run::run(&args),
+        Command::Predict(args) => commands::predict::run(&args),
+        Command::Eval(args) => commands::eval::run(&args),
+        //DATA Command::Data(args) => commands::data::run(&args),
+        Command::Check(args) => commands::check::run(&args),
+    };
+    match result {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) if error.is::<phase::Interrupted>() => {
+            eprintln!("{error}");
+            // As a shell counts a program ended by SIGINT.
+            ExitCode::from(130)
+        }
+        Err(error) => {
+            eprintln!("error: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}

@@ -1,0 +1,71 @@
+//! The one adapter from a method to the training loop: it owns the networks and keeps the averaged twin up to date.
+
+use torch::{Model, Params, Tensor};
+use train::{Ema, Loss, Objective, Progress};
+
+use crate::{Batch, Method, Nets};
+
+/// A method together with the networks it trains.
+pub struct Ssl<M> {
+    method: M,
+    nets: Nets,
+    average: Option<Ema>,
+}
+
+impl<M: Method> Ssl<M> {
+    /// `average` is the averaged twin, a network of the same shape, and how it follows; its values are overwritten by the
+    /// student's.
+    pub fn new(method: M, student: Model, average: Option<(Model, Ema)>) -> Self {
+        let (ema, average) = average.map_or((None, None), |(model, ema)| (Some(model), Some(ema)));
+        if let Some(ema) = &ema {
+            ema.params.copy_from(&student.params);
+        }
+        Self { method, nets: Nets { student, ema }, average }
+    }
+
+    /// The networks.
+    pub fn nets(&self) -> &Nets {
+        &self.nets
+    }
+
+    /// The network that is evaluated: the averaged twin if there is one, else the student.
+    pub fn evaluated(&self) -> &Model {
+        self.nets.ema.as_ref().unwrap_or(&self.nets.student)
+    }
+
+    /// The method.
+    pub fn method(&self) -> &M {
+        &self.method
+    }
+
+    /// The networks themselves.
+    pub fn into_nets(self) -> Nets {
+        self.nets
+    }
+}
+
+impl<M: Method> Objective for Ssl<M> {
+    type Batch = Batch;
+
+    fn params(&self) -> &Params {
+        &self.nets.student.params
+    }
+
+    fn loss(&mut self, batch: Batch, at: Progress) -> Loss {
+        self.method.loss(&self.nets, &batch, at)
+    }
+
+    fn after_step(&mut self, at: Progress) {
+        if let (Some(ema), Some(average)) = (&self.nets.ema, &self.average) {
+            average.update(&ema.params, &self.nets.student.params, at);
+        }
+    }
+
+    fn memory(&self) -> Vec<(String, Tensor)> {
+        let mut kept = self.method.memory();
+        if let Some(ema) = &self.nets.ema {
+            kept.extend(train::ema::memory_of("ema.", &ema.params));
+        }
+        kept
+    }
+}

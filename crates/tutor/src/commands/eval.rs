@@ -1,0 +1,63 @@
+//! `tutor eval`: scores a network on a folder with a sub-folder for each class.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use anyhow::{Context, Result, ensure};
+use data_pipeline::dataset::Samples;
+
+use crate::assemble::Pool;
+use crate::finished::{Finished, Which};
+use crate::report::stats;
+
+/// Which network is scored on which images.
+#[derive(clap::Args)]
+pub(crate) struct Args {
+    #[command(flatten)]
+    which: Which,
+    /// A folder with a sub-folder for each class, named as in training.
+    images: PathBuf,
+}
+
+pub(crate) fn run(args: &Args) -> Result<()> {
+    let finished = Finished::load(&args.which)?;
+    let set: Arc<dyn Samples> = Arc::new(finished.open(&args.images, true)?);
+    // A test folder may lack a class; a class that training did not know cannot be scored.
+    let position = |class: &String| {
+        let known = finished.classes.iter().position(|c| c == class);
+        known.with_context(|| {
+            format!("{class} is no class of this run; it knows {}", finished.classes.join(", "))
+        })
+    };
+    let known: Vec<usize> = set.classes().iter().map(position).collect::<Result<_>>()?;
+    let pool = Pool::all(set);
+    let predictions = finished.predict(&pool)?;
+    let truth: Vec<Option<u32>> = pool
+        .labels()
+        .into_iter()
+        .map(|label| label.map(|label| known[label as usize] as u32))
+        .collect();
+    let accuracy = predictions.accuracy(&truth).context("no image has a label")?;
+    let images = truth.iter().flatten().count();
+    ensure!(images > 0, "{}: no image has a label", args.images.display());
+    println!("{}", finished.about);
+    print!("accuracy {accuracy:.2} % of {images} images");
+    match stats::wilson(accuracy / 100.0, images as u64) {
+        Some([low, high]) => {
+            println!(" (95 % interval {:.2} to {:.2} %)", 100.0 * low, 100.0 * high)
+        }
+        None => println!(),
+    }
+    let confusion = predictions.confusion(&truth);
+    let recalls = confusion.iter().enumerate().filter_map(|(class, row)| {
+        let all: u64 = row.iter().sum();
+        (all > 0).then(|| (class, 100.0 * row[class] as f64 / all as f64, all))
+    });
+    let recalls: Vec<_> = recalls.collect();
+    let balanced = recalls.iter().map(|(_, recall, _)| recall).sum::<f64>() / recalls.len() as f64;
+    println!("balanced accuracy {balanced:.2} %");
+    for (class, recall, all) in recalls {
+        println!("  {:24} {recall:6.2} % of {all}", finished.classes[class]);
+    }
+    Ok(())
+}

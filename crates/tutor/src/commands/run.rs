@@ -1,0 +1,140 @@
+//! `tutor run`: trains what a recipe says, measures it and writes a report.
+
+use std::path::PathBuf;
+use std::time::Instant;
+
+use anyhow::{Context, Result};
+
+use crate::assemble::Source;
+use crate::catalog;
+use crate::outcome::SeedOutcome;
+use crate::progress::Progress;
+use crate::recipe::{Override, Recipe, parse_override};
+use crate::report;
+use crate::run_folder::{RunFolder, Spent, Started, now};
+use crate::seed;
+use crate::summary;
+
+/// What is run and where.
+#[derive(clap::Args)]
+pub(crate) struct Args {
+    /// `paper/row`, `paper` (its default row), or a TOML file.
+    recipe: String,
+    #[command(flatten)]
+    changes: Changes,
+    /// How many seeds: 1, 2, ... N.
+    #[arg(long, default_value_t = 1, value_parser = clap::value_parser!(u64).range(1..=1000))]
+    seeds: u64,
+    /// `cpu`, `cuda`, `cuda:N`, or `auto` for a GPU where there is one.
+    #[arg(long, default_value = "auto")]
+    device: String,
+    /// Where runs are kept.
+    #[arg(long, default_value = "runs")]
+    out: PathBuf,
+    /// Begin anew even if the same command was stopped before its end.
+    #[arg(long)]
+    fresh: bool,
+    /// Threads libtorch computes with; all cores by default. The last bits of results depend on it.
+    #[arg(long)]
+    threads: Option<usize>,
+}
+
+/// What differs from the recipe as it is written.
+#[derive(clap::Args)]
+pub(crate) struct Changes {
+    /// The recipe's smoke run: a few steps on little data.
+    #[arg(long)]
+    quick: bool,
+    /// The folder that holds the data sets.
+    #[arg(long, env = "TUTOR_DATA")]
+    data: Option<PathBuf>,
+    /// Change a setting, as `student.steps=400`. May be given several times.
+    #[arg(long = "set", value_name = "KEY=VALUE", value_parser = parse_override)]
+    set: Vec<Override>,
+}
+
+impl Changes {
+    /// The recipe with the changes applied.
+    pub(crate) fn resolve(&self, text: &str) -> Result<Recipe> {
+        Recipe::resolve(text, self.quick, self.data.is_some(), &self.set)
+    }
+}
+
+pub(crate) fn run(args: &Args) -> Result<()> {
+    let clock = Instant::now();
+    let text = catalog::find(&args.recipe)?;
+    let recipe = args.changes.resolve(&text)?;
+    let device = torch::device::select(&args.device)?;
+    if let Some(threads) = args.threads {
+        torch::device::set_threads(threads);
+    }
+    let data = args.changes.data.as_deref();
+    let source = Source::open(&recipe.data, data)?;
+    let started = Started {
+        at: now(),
+        seeds: (1..=args.seeds).collect(),
+        quick: args.changes.quick,
+        data: data
+            .map(|dir| std::path::absolute(dir).with_context(|| dir.display().to_string()))
+            .transpose()?,
+        device: device_name(device),
+    };
+    let folder = RunFolder::open(&args.out, &recipe, &started, args.fresh)?;
+    let verb = if folder.resumed { "going on in" } else { "running in" };
+    eprintln!("{}: {verb} {} on {}", recipe.name, folder.dir.display(), started.device);
+    let earlier = folder.spent();
+    let spent = || Spent {
+        wall_s: earlier.wall_s + clock.elapsed().as_secs_f64(),
+        peak_rss_bytes: earlier.peak_rss_bytes.max(peak_rss_bytes()),
+    };
+    let outcomes = seeds(args, &recipe, &source, device, &folder);
+    folder.note_spent(spent())?;
+    let outcomes = outcomes?;
+    let result = summary::result(&recipe, &folder.started, &outcomes, device, spent())?;
+    let page = report::write(
+        &folder.dir,
+        &result,
+        &summary::visuals(&recipe, &outcomes),
+        &recipe.to_toml()?,
+    )?;
+    folder.point_latest(&args.out, &recipe)?;
+    println!("{}", report::terminal::table(&result));
+    println!("report: {}", page.display());
+    Ok(())
+}
+
+fn seeds(
+    args: &Args,
+    recipe: &Recipe,
+    source: &Source,
+    device: torch::Device,
+    folder: &RunFolder,
+) -> Result<Vec<SeedOutcome>> {
+    let mut progress = Progress::new();
+    let recipe_text = recipe.to_toml()?;
+    let count = args.seeds as usize;
+    let outcomes = folder.started.seeds.iter().enumerate().map(|(i, &number)| {
+        progress.seed(i + 1, count);
+        let dir = folder.dir.join(format!("seed-{number}"));
+        seed::run(recipe, &recipe_text, source, device, number, &dir, &mut progress)
+            .with_context(|| format!("seed {number}"))
+    });
+    let outcomes = outcomes.collect();
+    progress.clear();
+    outcomes
+}
+
+fn device_name(device: torch::Device) -> String {
+    match device {
+        torch::Device::Cuda(index) => format!("cuda:{index}"),
+        _ => "cpu".to_owned(),
+    }
+}
+
+/// The largest resident set of this process so far, bytes; 0 where the system does not say.
+fn peak_rss_bytes() -> u64 {
+    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
+    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"));
+    let kilobytes = line.and_then(|line| line.trim().trim_end_matches(" kB").parse::<u64>().ok());
+    kilobytes.unwrap_or(0) * 1024
+}

@@ -1,0 +1,125 @@
+//! What a network says of images: probabilities, accuracy, confusion.
+
+use anyhow::Result;
+use augment::Image;
+use augment::policy::Policy;
+use data_pipeline::loader::{Loader, Stream, View};
+use data_pipeline::sampler::Order;
+use torch::{Kind, Mode, Model, Tensor, no_grad};
+
+use crate::assemble::{Pool, view};
+use crate::feed::Feed;
+
+/// Class probabilities of some images, row by row.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct Predictions {
+    pub(crate) classes: usize,
+    pub(crate) probabilities: Vec<f32>,
+}
+
+impl Predictions {
+    /// One row of probabilities an image.
+    pub(crate) fn rows(&self) -> impl Iterator<Item = &[f32]> {
+        self.probabilities.chunks_exact(self.classes)
+    }
+
+    /// The most probable class of each image (the first of equals) and its probability.
+    pub(crate) fn top(&self) -> impl Iterator<Item = (u32, f32)> {
+        self.rows().map(|row| {
+            let first = (0, f32::NEG_INFINITY);
+            row.iter()
+                .zip(0..)
+                .fold(first, |best, (&p, class)| if p > best.1 { (class, p) } else { best })
+        })
+    }
+
+    /// Percentage of images whose most probable class is the true one, among those whose class is known.
+    pub(crate) fn accuracy(&self, truth: &[Option<u32>]) -> Option<f64> {
+        let known: Vec<bool> = self
+            .top()
+            .zip(truth)
+            .filter_map(|((class, _), truth)| truth.map(|truth| truth == class))
+            .collect();
+        let right = known.iter().filter(|&&right| right).count();
+        (!known.is_empty()).then(|| 100.0 * right as f64 / known.len() as f64)
+    }
+
+    /// `counts[truth][prediction]` over the images whose class is known.
+    pub(crate) fn confusion(&self, truth: &[Option<u32>]) -> Vec<Vec<u64>> {
+        let mut counts = vec![vec![0; self.classes]; self.classes];
+        for ((class, _), truth) in self.top().zip(truth) {
+            if let Some(truth) = truth {
+                counts[*truth as usize][class as usize] += 1;
+            }
+        }
+        counts
+    }
+}
+
+/// How images are shown to a network.
+pub(crate) struct Look<'a> {
+    pub(crate) feed: &'a Feed,
+    pub(crate) view: View,
+    pub(crate) mode: Mode,
+    pub(crate) batch: usize,
+    pub(crate) workers: usize,
+    /// Keys the view, when it is random.
+    pub(crate) seed: u64,
+}
+
+impl<'a> Look<'a> {
+    /// Without noise, through a policy that is not random.
+    pub(crate) fn clean(feed: &'a Feed, policy: &Policy, batch: usize, workers: usize) -> Self {
+        Self { feed, view: view(policy), mode: Mode::Eval, batch, workers, seed: 0 }
+    }
+
+    /// Runs the network over a pool, in order.
+    pub(crate) fn at(&self, model: &Model, pool: &Pool) -> Result<Predictions> {
+        let stream = Stream {
+            set: pool.set.clone(),
+            entries: pool.indices.clone(),
+            views: vec![self.view.clone()],
+            batch: self.batch,
+            seed: self.seed,
+            order: Order::Sequential,
+        };
+        let mut predictions = Predictions { classes: 0, probabilities: Vec::new() };
+        for step in Loader::pass(stream, self.workers) {
+            self.add(model, &self.feed.images(&step?.batches[0].views[0]), &mut predictions)?;
+        }
+        Ok(predictions)
+    }
+
+    /// Runs the network over images of one size.
+    pub(crate) fn at_images(&self, model: &Model, images: &[Image]) -> Result<Predictions> {
+        let mut predictions = Predictions { classes: 0, probabilities: Vec::new() };
+        for images in images.chunks(self.batch) {
+            let (w, h, c) = (images[0].width(), images[0].height(), images[0].channels());
+            let pixels: Vec<u8> = images.iter().flat_map(|image| image.pixels()).copied().collect();
+            let batch = ndarray::Array4::from_shape_vec((images.len(), h, w, c), pixels)?;
+            self.add(model, &self.feed.images(&batch), &mut predictions)?;
+        }
+        Ok(predictions)
+    }
+
+    fn add(&self, model: &Model, images: &Tensor, to: &mut Predictions) -> Result<()> {
+        let probabilities = no_grad(|| model.forward(images, self.mode).softmax(-1, Kind::Float));
+        to.classes = probabilities.size()[1] as usize;
+        to.probabilities.extend(Vec::<f32>::try_from(probabilities.reshape([-1]))?);
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn accuracy_counts_known_classes_only() {
+        let p = Predictions { classes: 2, probabilities: vec![0.9, 0.1, 0.5, 0.5, 0.2, 0.8] };
+        assert_eq!(p.top().collect::<Vec<_>>(), [(0, 0.9), (0, 0.5), (1, 0.8)]);
+        assert_eq!(p.accuracy(&[Some(0), Some(1), None]), Some(50.0));
+        assert_eq!(p.accuracy(&[None, None, None]), None);
+        assert_eq!(p.confusion(&[Some(0), Some(1), None]), [[1, 0], [1, 0]]);
+    }
+}

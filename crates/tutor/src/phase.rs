@@ -1,0 +1,180 @@
+//! One training: a network, a method and streams of images, in a folder of its own.
+
+use std::path::PathBuf;
+
+use anyhow::{Context, Result, bail};
+use augment::policy::Policy;
+use augment::rng::Key;
+use data_pipeline::loader::{Loader, Stream};
+use serde::{Deserialize, Serialize};
+use ssl_core::{Method, Ssl};
+use torch::optim::OptimConfig;
+use torch::precision::Precision;
+use torch::{Device, Model, Params, store};
+use train::{Ema, Outcome, Plan, Schedule, StageDir, Watch, fit};
+use vision_models::NetConfig;
+
+use crate::assemble::{Data, Pool};
+use crate::evaluate::Look;
+use crate::feed::{Feed, Targets};
+use crate::recipe::Cadence;
+
+/// A training was told to stop and has written its checkpoint.
+#[derive(Debug)]
+pub(crate) struct Interrupted;
+
+impl std::fmt::Display for Interrupted {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "stopped; a checkpoint is written, and the same command goes on from it")
+    }
+}
+
+impl std::error::Error for Interrupted {}
+
+/// What all trainings of one seed share.
+pub(crate) struct Setting<'a> {
+    pub(crate) data: &'a Data,
+    pub(crate) device: Device,
+    pub(crate) precision: Precision,
+    pub(crate) cadence: &'a Cadence,
+    pub(crate) eval_batch: usize,
+    /// The resolved recipe, by which a checkpoint is known to belong to this run.
+    pub(crate) recipe_text: &'a str,
+    pub(crate) seed: u64,
+}
+
+/// What a training took.
+#[derive(Clone, Copy, Debug, Default, Serialize, Deserialize)]
+pub(crate) struct PhaseCost {
+    /// Labelled and unlabelled images, repetitions counted.
+    pub(crate) images: u64,
+    /// Wall clock over all the times it was started.
+    pub(crate) seconds: f64,
+}
+
+impl std::ops::AddAssign for PhaseCost {
+    fn add_assign(&mut self, other: Self) {
+        self.images += other.images;
+        self.seconds += other.seconds;
+    }
+}
+
+/// One training.
+pub(crate) struct Phase<'a> {
+    /// The folder of its checkpoints, metrics and final weights.
+    pub(crate) dir: PathBuf,
+    /// Keys its random numbers together with the run's seed; phases of one name start alike.
+    pub(crate) name: &'a str,
+    pub(crate) net: &'a NetConfig,
+    pub(crate) steps: u64,
+    pub(crate) lr: &'a Schedule,
+    pub(crate) optim: &'a OptimConfig,
+    pub(crate) ema: Option<Ema>,
+    pub(crate) eval_augment: &'a Policy,
+    pub(crate) streams: Vec<Stream>,
+    pub(crate) targets: Option<Targets>,
+    /// Weights to start from.
+    pub(crate) start: Option<&'a Params>,
+    /// Parameters whose names begin so are not trained.
+    pub(crate) frozen: &'a [String],
+}
+
+impl Setting<'_> {
+    /// Host arrays to tensors of this data.
+    pub(crate) fn feed(&self, targets: Option<Targets>) -> Feed {
+        Feed { device: self.device, normalization: self.data.normalization.clone(), targets }
+    }
+
+    /// Makes the network of a phase with its initial weights.
+    pub(crate) fn build(&self, net: &NetConfig) -> Model {
+        net.build(self.device, self.data.channels, self.data.classes.len() as i64)
+    }
+
+    /// A number for the random choices of something named `name` in this run.
+    pub(crate) fn key(&self, name: &str) -> u64 {
+        let step = |seed, byte: u8| {
+            Key { seed, epoch: 0, index: u64::from(byte), view: 1002 }.rng().next_u64()
+        };
+        name.bytes().fold(self.seed, step)
+    }
+
+    /// Accuracy in percent on a pool, without noise.
+    pub(crate) fn accuracy(
+        &self,
+        model: &Model,
+        pool: &Pool,
+        policy: &Policy,
+    ) -> Result<Option<f64>> {
+        let feed = self.feed(None);
+        let look = Look::clean(&feed, policy, self.eval_batch, self.cadence.workers);
+        Ok(look.at(model, pool)?.accuracy(&pool.labels()))
+    }
+
+    /// Trains, or takes up where an earlier process was stopped, or loads what is finished. Returns the network that is
+    /// evaluated.
+    pub(crate) fn train(
+        &self,
+        phase: Phase<'_>,
+        method: Box<dyn Method>,
+        watch: &mut dyn Watch,
+    ) -> Result<(Model, PhaseCost)> {
+        let stage = StageDir::open(&phase.dir)?;
+        torch::rng::seed(self.key(phase.name));
+        let model = self.build(phase.net);
+        if let Some(done) = stage.done()? {
+            let stored = store::load(&stage.final_path())?;
+            model.params.load(&stored.tensors)?;
+            return Ok((model, serde_json::from_value(done.summary)?));
+        }
+        if let Some(start) = phase.start {
+            model.params.copy_from(start);
+        }
+        for param in model
+            .params
+            .trainable()
+            .filter(|p| phase.frozen.iter().any(|prefix| p.name.starts_with(prefix)))
+        {
+            let _ = param.tensor.set_requires_grad(false);
+        }
+        let twin = phase.ema.map(|ema| (self.build(phase.net), ema));
+        let mut optimizer = phase.optim.build(&model.params);
+        let mut objective = Ssl::new(method, model, twin);
+        let plan = Plan {
+            steps: phase.steps,
+            lr: phase.lr.clone(),
+            log_every: self.cadence.log,
+            eval_every: self.cadence.evaluate,
+            checkpoint_every: self.cadence.checkpoint,
+            keep: self.cadence.keep,
+            best: None,
+            clip_norm: None,
+            precision: self.precision,
+            device: self.device,
+            recipe: self.recipe_text.to_owned(),
+            batch_samples: phase.streams.iter().map(|s| s.batch as u64).sum(),
+        };
+        let feed = self.feed(phase.targets);
+        let streams = phase.streams;
+        let workers = self.cadence.workers;
+        let batches = |from| {
+            Loader::start(streams, from, Some(phase.steps), workers)
+                .map(|step| step.map_err(anyhow::Error::from).and_then(|step| feed.batch(&step)))
+        };
+        let evaluate = |objective: &mut Ssl<Box<dyn Method>>, _at| -> Result<Vec<(String, f64)>> {
+            let accuracy =
+                self.accuracy(objective.evaluated(), &self.data.validation, phase.eval_augment)?;
+            Ok(accuracy.map(|a| (VALIDATION.to_owned(), a)).into_iter().collect())
+        };
+        let outcome = fit(&mut objective, &mut optimizer, &plan, &stage, batches, evaluate, watch)
+            .with_context(|| format!("training in {}", phase.dir.display()))?;
+        let Outcome::Finished(summary) = outcome else { bail!(Interrupted) };
+        let nets = objective.into_nets();
+        let evaluated = nets.ema.unwrap_or(nets.student);
+        let cost = PhaseCost { images: phase.steps * plan.batch_samples, seconds: summary.seconds };
+        stage.finish(&evaluated.params, &cost)?;
+        Ok((evaluated, cost))
+    }
+}
+
+/// The metric of the learning curves, in percent.
+pub(crate) const VALIDATION: &str = "validation_accuracy";

@@ -1,0 +1,153 @@
+//! `runs/<paper>/<row>/<time>/`: finding the folder of an unfinished run of the same command, or making a new one.
+
+use std::fs::{self, File, TryLockError};
+use std::path::{Path, PathBuf};
+use std::time::SystemTime;
+
+use anyhow::{Context, Result, bail};
+use serde::{Deserialize, Serialize};
+
+use crate::recipe::Recipe;
+use crate::report::result::{FILE as RESULT, write_atomically};
+
+/// What a run was started with, beside its recipe.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Started {
+    /// When, RFC 3339.
+    pub(crate) at: String,
+    pub(crate) seeds: Vec<u64>,
+    pub(crate) quick: bool,
+    /// The folder given by `--data`, so that `predict` and `eval` find it again.
+    pub(crate) data: Option<PathBuf>,
+    pub(crate) device: String,
+}
+
+/// The folder of one run, held by this process alone.
+pub(crate) struct RunFolder {
+    pub(crate) dir: PathBuf,
+    pub(crate) started: Started,
+    /// Whether an earlier process began it.
+    pub(crate) resumed: bool,
+    _lock: File,
+}
+
+const RECIPE: &str = "recipe.toml";
+const STARTED: &str = "started.json";
+const COST: &str = "cost.json";
+
+/// What earlier processes of a run have spent.
+#[derive(Clone, Copy, Debug, Default, Serialize, Deserialize)]
+pub(crate) struct Spent {
+    pub(crate) wall_s: f64,
+    pub(crate) peak_rss_bytes: u64,
+}
+
+impl RunFolder {
+    /// The newest unfinished folder of this very recipe, seeds, mode and device, or a new one. `fresh` never takes an old one.
+    pub(crate) fn open(out: &Path, recipe: &Recipe, wanted: &Started, fresh: bool) -> Result<Self> {
+        let parent = out.join(&recipe.name);
+        fs::create_dir_all(&parent).with_context(|| {
+            format!("cannot make {}: choose another place by --out", parent.display())
+        })?;
+        let text = recipe.to_toml()?;
+        if !fresh {
+            for dir in newest_first(&parent)? {
+                let Some(started) = read_started(&dir) else { continue };
+                let same = Started { at: wanted.at.clone(), ..started.clone() } == *wanted;
+                let same =
+                    same && fs::read_to_string(dir.join(RECIPE)).is_ok_and(|old| old == text);
+                if same && !dir.join(RESULT).exists() {
+                    let lock = lock(&dir)?;
+                    return Ok(Self { dir, started, resumed: true, _lock: lock });
+                }
+            }
+        }
+        let name = wanted.at.replace(':', "-");
+        let dir = (1..)
+            .map(|n| if n == 1 { parent.join(&name) } else { parent.join(format!("{name}-{n}")) })
+            .find(|dir| !dir.exists())
+            .expect("a free name");
+        fs::create_dir_all(&dir).with_context(|| format!("cannot make {}", dir.display()))?;
+        let lock = lock(&dir)?;
+        write_atomically(&dir.join(RECIPE), text.as_bytes())?;
+        // Written last: a folder without it is not taken up again.
+        write_atomically(&dir.join(STARTED), serde_json::to_string_pretty(wanted)?.as_bytes())?;
+        Ok(Self { dir, started: wanted.clone(), resumed: false, _lock: lock })
+    }
+
+    /// What earlier processes of this run have spent.
+    pub(crate) fn spent(&self) -> Spent {
+        let text = fs::read_to_string(self.dir.join(COST)).unwrap_or_default();
+        serde_json::from_str(&text).unwrap_or_default()
+    }
+
+    /// Notes what this run has spent so far.
+    pub(crate) fn note_spent(&self, spent: Spent) -> Result<()> {
+        write_atomically(&self.dir.join(COST), serde_json::to_string(&spent)?.as_bytes())?;
+        Ok(())
+    }
+
+    /// Points `<out>/<paper>/latest` at this folder.
+    pub(crate) fn point_latest(&self, out: &Path, recipe: &Recipe) -> Result<()> {
+        let paper = out.join(recipe.paper());
+        let latest = paper.join("latest");
+        let temporary = paper.join(format!(".latest.{}", std::process::id()));
+        let row = Path::new(recipe.name.split_once('/').map_or("", |(_, row)| row));
+        let target = row.join(self.dir.file_name().context("a run's folder has a name")?);
+        let _ = fs::remove_file(&temporary);
+        std::os::unix::fs::symlink(target, &temporary)
+            .and_then(|()| fs::rename(&temporary, &latest))
+            .with_context(|| format!("cannot point {} at the run", latest.display()))
+    }
+}
+
+/// Reads the recipe and the start of a finished or unfinished run.
+pub(crate) fn read(dir: &Path) -> Result<(Recipe, Started)> {
+    let path = dir.join(RECIPE);
+    let text = fs::read_to_string(&path).with_context(|| {
+        format!("{} is not the folder of a run (there is no {RECIPE}); runs are at runs/<paper>/<row>/<time>", dir.display())
+    })?;
+    let recipe =
+        Recipe::resolve(&text, false, true, &[]).with_context(|| path.display().to_string())?;
+    let started = read_started(dir)
+        .with_context(|| format!("{}: {STARTED} is missing or damaged", dir.display()))?;
+    Ok((recipe, started))
+}
+
+/// Now, as RFC 3339 to the second.
+pub(crate) fn now() -> String {
+    humantime::format_rfc3339_seconds(SystemTime::now()).to_string()
+}
+
+fn read_started(dir: &Path) -> Option<Started> {
+    serde_json::from_str(&fs::read_to_string(dir.join(STARTED)).ok()?).ok()
+}
+
+fn newest_first(parent: &Path) -> Result<Vec<PathBuf>> {
+    let mut dirs: Vec<PathBuf> = fs::read_dir(parent)
+        .with_context(|| format!("cannot read {}", parent.display()))?
+        .filter_map(|entry| entry.ok().map(|e| e.path()))
+        .filter(|path| path.is_dir())
+        .collect();
+    dirs.sort();
+    dirs.reverse();
+    Ok(dirs)
+}
+
+/// Keeps a second process out of the folder; the lock ends with the process, however that ends.
+fn lock(dir: &Path) -> Result<File> {
+    let path = dir.join(".lock");
+    let file = File::create(&path).with_context(|| format!("cannot make {}", path.display()))?;
+    match file.try_lock() {
+        Ok(()) => Ok(file),
+        Err(TryLockError::WouldBlock) => {
+            bail!(
+                "{} is being worked on by another process; wait for it, or start a new run with --fresh",
+                dir.display()
+            )
+        }
+        Err(TryLockError::Error(error)) => {
+            Err(error).with_context(|| format!("cannot lock {}", path.display()))
+        }
+    }
+}

@@ -1,0 +1,168 @@
+//! From the outcomes of all seeds to what a report is drawn from.
+
+use anyhow::{Context, Result};
+use torch::Device;
+
+use crate::outcome::SeedOutcome;
+use crate::recipe::{Part, Recipe, Source};
+use crate::report::paper::noisy_student_noise;
+use crate::report::result::{
+    Comparison, Cost, Group, Row, RunResult, SCHEMA, STUDENT_TEACHER, Versions,
+};
+use crate::report::visuals::{Confusion, Visuals};
+use crate::robustness;
+use crate::run_folder::{Spent, Started};
+
+/// The numbers of a run.
+pub(crate) fn result(
+    recipe: &Recipe,
+    started: &Started,
+    outcomes: &[SeedOutcome],
+    device: Device,
+    spent: Spent,
+) -> Result<RunResult> {
+    let metric = format!("{} accuracy", recipe.evaluate_on.name());
+    let first = outcomes.first().context("a run has at least one seed")?;
+    let students = 1 + recipe.generations.len();
+    let rows: Vec<Row> = (0..first.scores.len())
+        .map(|i| {
+            let name = &first.scores[i].name;
+            let per_seed = outcomes.iter().map(|o| o.scores[i].accuracy).collect();
+            let group = if i < students { Group::Generation } else { group(recipe, name)? };
+            Ok(Row::new(name, &metric, per_seed)?.group(group).examples(first.examples))
+        })
+        .collect::<Result<_>>()?;
+    let mut comparisons =
+        vec![Comparison::between(STUDENT_TEACHER, &rows[students - 1], &rows[0])?];
+    for pair in rows[..students].windows(2) {
+        comparisons.push(Comparison::between(
+            format!("{} - {}", pair[1].name, pair[0].name),
+            &pair[1],
+            &pair[0],
+        )?);
+    }
+    for row in &rows[students..] {
+        comparisons.push(Comparison::between(
+            format!("{} - {}", row.name, rows[1].name),
+            row,
+            &rows[1],
+        )?);
+    }
+    let measured: Vec<_> = outcomes.iter().filter_map(|o| o.robustness.as_ref()).collect();
+    let (images, seconds) =
+        outcomes.iter().fold((0, 0.0), |sum, o| (sum.0 + o.cost.images, sum.1 + o.cost.seconds));
+    Ok(RunResult {
+        schema: SCHEMA.to_owned(),
+        paper: recipe.paper().to_owned(),
+        row: recipe.name.split_once('/').map_or(String::new(), |(_, row)| row.to_owned()),
+        about: recipe.about.clone(),
+        data: first.data.clone(),
+        command: std::env::args().collect(),
+        commit: commit(),
+        started: started.at.clone(),
+        versions: Versions {
+            tutor: env!("CARGO_PKG_VERSION").to_owned(),
+            libtorch: torch::device::libtorch_version(),
+            rustc: env!("TUTOR_RUSTC").to_owned(),
+        },
+        device: started.device.clone(),
+        machine: Some(torch::device::describe(device)),
+        threads: torch::device::threads(),
+        quick: started.quick,
+        seeds: outcomes.iter().map(|o| o.seed).collect(),
+        rows,
+        comparisons,
+        robustness: robustness::mean(&measured, recipe.evaluate_on.name())?,
+        cost: Cost {
+            wall_s: spent.wall_s,
+            peak_rss_bytes: spent.peak_rss_bytes,
+            images_per_s: if seconds > 0.0 { images as f64 / seconds } else { 0.0 },
+        },
+        paper_reference: paper_reference(recipe),
+        notes: notes(recipe, started),
+    })
+}
+
+/// A row whose student sees no unlabelled image is a baseline; the others take something from the method.
+fn group(recipe: &Recipe, name: &str) -> Result<Group> {
+    let source = recipe.row(name)?.labeling.source;
+    Ok(if source == Source::Unlabeled { Group::Ablation } else { Group::Baseline })
+}
+
+/// The paper's noise ablation, beside those of our rows that take away the same.
+fn paper_reference(recipe: &Recipe) -> Vec<crate::report::result::PaperRow> {
+    if recipe.paper() != "noisy-student" || recipe.rows.is_empty() {
+        return Vec::new();
+    }
+    let ours = |name| recipe.rows.contains_key(name).then_some(name);
+    noisy_student_noise([
+        Some("teacher"),
+        Some("student 1"),
+        ours("no-augmentation"),
+        ours("no-noise"),
+        ours("noised-teacher"),
+    ])
+}
+
+fn notes(recipe: &Recipe, started: &Started) -> Vec<String> {
+    let mut notes = Vec::new();
+    if started.quick {
+        notes.push(
+            "A quick run: it shows that the path works; its numbers mean nothing.".to_owned(),
+        );
+    }
+    if recipe.evaluate_on == Part::Validation {
+        notes.push(
+            "Measured on the validation part, which choices are made on: not a result.".to_owned(),
+        );
+    }
+    if !recipe.rows.is_empty() {
+        notes.push("The further rows train one student of the same teacher each: compare them with student 1.".to_owned());
+    }
+    notes
+}
+
+/// The pictures of a run.
+pub(crate) fn visuals(recipe: &Recipe, outcomes: &[SeedOutcome]) -> Visuals {
+    let Some(first) = outcomes.first() else { return Visuals::default() };
+    let students = 1 + recipe.generations.len();
+    let curves = (0..students)
+        .flat_map(|i| outcomes.iter().map(move |o| o.scores[i].curve.clone()))
+        .collect();
+    let confusion = |i: usize| {
+        let mut counts = first.scores[i].confusion.clone();
+        for other in &outcomes[1..] {
+            for (row, more) in counts.iter_mut().zip(&other.scores[i].confusion) {
+                row.iter_mut().zip(more).for_each(|(count, more)| *count += more);
+            }
+        }
+        let seeds = outcomes.len();
+        let over = if seeds == 1 { String::new() } else { format!(", all {seeds} seeds") };
+        Confusion {
+            model: first.scores[i].name.clone(),
+            part: format!("{} part{over}", recipe.evaluate_on.name()),
+            counts,
+        }
+    };
+    Visuals {
+        classes: first.classes.clone(),
+        curves,
+        confusions: vec![confusion(0), confusion(students - 1)],
+        disagreements: first.disagreements.clone(),
+        pseudo_labels: outcomes.iter().flat_map(|o| o.pseudo_labels.iter().cloned()).collect(),
+    }
+}
+
+/// The commit of the working folder's repository, when the program runs inside one that holds this workspace.
+fn commit() -> Option<String> {
+    let git = |arguments: &[&str]| {
+        let output = std::process::Command::new("git").args(arguments).output().ok()?;
+        output.status.success().then(|| String::from_utf8_lossy(&output.stdout).trim().to_owned())
+    };
+    let built = option_env!("TUTOR_COMMIT").map(str::to_owned);
+    built.or_else(|| {
+        let commit = git(&["rev-parse", "HEAD"])?;
+        let clean = git(&["status", "--porcelain"])?.is_empty();
+        Some(if clean { commit } else { format!("{commit}-dirty") })
+    })
+}
