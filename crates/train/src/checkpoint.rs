@@ -258,14 +258,12 @@ impl Checkpoints {
         self.folder.join(format!("best{SUFFIX}"))
     }
 
-    /// Writes a checkpoint, with tensors under prefixed names. Once it is durable, all but the newest `keep` (at least one)
-    /// go, and so do any of later steps: those that were passed over as damaged.
+    /// Writes a checkpoint, with tensors under prefixed names. When this returns it survives a loss of power.
     pub(crate) fn write(
         &self,
         state: &State,
         recipe: &str,
         tensors: &[(String, Tensor)],
-        keep: usize,
     ) -> Result<PathBuf, CheckpointError> {
         let path = self.path(state.step);
         let text = serde_json::to_string(state).expect("the state is plain data");
@@ -278,13 +276,20 @@ impl Checkpoints {
         let digest = digest(tensors, &meta).map_err(CheckpointError::io(&path))?;
         meta.insert(DIGEST.to_owned(), digest);
         store::save(&path, tensors, &meta)?;
-        let steps = self.steps()?;
-        let old = steps.iter().filter(|s| **s <= state.step).rev().skip(keep.max(1));
-        for step in old.chain(steps.iter().filter(|s| **s > state.step)) {
-            let path = self.path(*step);
-            fs::remove_file(&path).map_err(CheckpointError::io(&path))?;
-        }
         Ok(path)
+    }
+
+    /// Removes the checkpoint of a step.
+    pub(crate) fn remove(&self, step: u64) -> Result<(), CheckpointError> {
+        let path = self.path(step);
+        fs::remove_file(&path).map_err(CheckpointError::io(&path))
+    }
+
+    /// Removes all but the newest `keep` (at least one).
+    pub(crate) fn prune(&self, keep: usize) -> Result<(), CheckpointError> {
+        let steps = self.steps()?;
+        let old = steps.len().saturating_sub(keep.max(1));
+        steps[..old].iter().try_for_each(|step| self.remove(*step))
     }
 
     /// Makes the checkpoint of this step the best one.

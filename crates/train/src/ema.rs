@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 use torch::{Params, Role, Tensor, foreach, no_grad};
 
-use crate::Progress;
+use crate::{PlanError, Progress};
 
 /// What happens to the tensors that are not trained: batch norm's running statistics.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -39,6 +39,14 @@ impl Ema {
     /// With warm-up, as in Noisy Student's code (TensorFlow's `num_updates`).
     pub fn with_warmup(decay: f64) -> Self {
         Self { warmup: true, ..Self::new(decay) }
+    }
+
+    /// Finds a decay outside [0, 1).
+    pub fn check(&self) -> Result<(), PlanError> {
+        if (0.0..1.0).contains(&self.decay) {
+            return Ok(());
+        }
+        Err(PlanError { key: "ema.decay", fault: format!("{} is not in [0, 1)", self.decay) })
     }
 
     /// The weight of the past at step `t`, counted from 0.

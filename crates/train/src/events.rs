@@ -124,6 +124,29 @@ mod tests {
     }
 
     #[test]
+    fn equals_what_tensorboardx_writes() {
+        // The rows of xtask/peers/golden_train.py.
+        let named = |values: &[(&str, f64)]| -> Vec<_> {
+            values.iter().map(|(n, v)| ((*n).to_owned(), *v)).collect()
+        };
+        let many: Vec<_> = (0..40).map(|i| (format!("value/{i}"), f64::from(i) / 7.0)).collect();
+        let rows = [
+            (1700000001.25, 1, named(&[("loss", 2.5), ("lr", 0.03)])),
+            (1700000002.5, 127, named(&[("loss/sup", 0.1), ("note/größe", -1e-30)])),
+            (1700000003.0, 128, named(&[("eval/accuracy", 1.0)])),
+            (1700000004.0, 3_000_000_000, many),
+            (1700000005.0, 3_000_000_001, named(&[("loss", f64::INFINITY), ("empty", 0.0)])),
+        ];
+        let mut ours = file_version(1700000000.0);
+        for (wall_time, step, values) in rows {
+            ours.extend(scalars(wall_time, step, &values));
+        }
+        let golden = include_bytes!("../tests/golden/events.out.tfevents.golden");
+        assert_eq!(whole_records(golden), golden.len());
+        assert_eq!(ours, golden);
+    }
+
+    #[test]
     fn records_are_cut_where_they_end() {
         let first = file_version(1.5);
         let second = scalars(2.5, 300, &[("loss".to_owned(), 0.25)]);

@@ -68,15 +68,17 @@ impl Unchecked {
     }
 }
 
-/// The first trainable tensor with a value that is not finite.
-pub(crate) fn first_bad(params: &Params) -> Option<String> {
-    let (names, finite): (Vec<_>, Vec<_>) =
-        params.trainable().map(|p| (&p.name, p.tensor.isfinite().all())).unzip();
-    if names.is_empty() {
+/// The first trainable tensor with a value that is not finite, and such a value.
+pub(crate) fn first_bad(params: &Params) -> Option<(String, f64)> {
+    let trainable: Vec<_> = params.trainable().collect();
+    if trainable.is_empty() {
         return None;
     }
+    let finite: Vec<_> = trainable.iter().map(|p| p.tensor.isfinite().all()).collect();
     let finite = Vec::<bool>::try_from(Tensor::stack(&finite, 0)).expect("a flag a tensor");
-    finite.iter().position(|ok| !ok).map(|at| names[at].clone())
+    let bad = trainable[finite.iter().position(|ok| !ok)?];
+    // The sum of a tensor with such a value is one itself.
+    Some((bad.name.clone(), bad.tensor.sum(Kind::Double).double_value(&[])))
 }
 
 #[cfg(test)]

@@ -179,7 +179,7 @@ where
         let step = run.state.step;
         let due = |every: u64| step == plan.steps || (every > 0 && step % every == 0);
         if due(plan.log_every) {
-            run.log(clock)?;
+            run.log()?;
         }
         let mut improved = false;
         if due(plan.eval_every) {
@@ -233,6 +233,8 @@ struct Run<'a, O> {
     unchecked: Unchecked,
     grad_norm: Option<f64>,
     newest: Option<PathBuf>,
+    /// Steps of checkpoints that were passed over as damaged.
+    damaged: Vec<u64>,
 }
 
 impl<'a, O: Objective> Run<'a, O> {
@@ -258,6 +260,8 @@ impl<'a, O: Objective> Run<'a, O> {
         let log = Log::open(stage.path(), lengths).map_err(record)?;
         let resumed_from = found.as_ref().map(|c| c.state.step);
         let newest = found.as_ref().map(|c| c.path.clone());
+        let mut damaged = stage.checkpoints().steps()?;
+        damaged.retain(|step| resumed_from.is_none_or(|from| *step > from));
         let state = found.map(|c| c.state).unwrap_or_default();
         let start = (Instant::now(), state.seconds);
         watch.started(Progress { step: state.step, steps: plan.steps });
@@ -276,6 +280,7 @@ impl<'a, O: Objective> Run<'a, O> {
             unchecked: Unchecked::default(),
             grad_norm: None,
             newest,
+            damaged,
         })
     }
 
@@ -315,12 +320,12 @@ impl<'a, O: Objective> Run<'a, O> {
         Ok(())
     }
 
-    fn log(&mut self, step_began: Instant) -> Result<(), FitError> {
-        let read = Instant::now();
+    fn log(&mut self) -> Result<(), FitError> {
+        let clock = Instant::now();
         self.check_finite()?;
         let (loss, lr) = self.unchecked.latest().expect("a step was taken");
-        // Reading waits for the steps that the device still has to do, which belongs to them.
-        self.training.add(0, read.max(step_began));
+        // To read is to wait for what the device still has to do, which is part of the steps.
+        self.training.add(0, clock);
         let mut values = vec![("loss".to_owned(), loss.total), ("lr".to_owned(), lr)];
         values.extend(self.grad_norm.map(|norm| ("grad_norm".to_owned(), norm)));
         values.extend(loss.terms.iter().map(|(n, v)| (format!("loss/{n}"), *v)));
@@ -383,10 +388,11 @@ impl<'a, O: Objective> Run<'a, O> {
             return Ok(());
         }
         self.check_finite()?;
-        let lr = self.unchecked.latest().map_or(f64::NAN, |(_, lr)| lr);
-        if let Some(name) = finite::first_bad(self.objective.params()) {
-            let (step, what) = (self.state.step - 1, format!("the update of the parameter {name}"));
-            return Err(self.diverged(NonFinite { step, what, value: f64::NAN, lr }));
+        if let Some((name, value)) = finite::first_bad(self.objective.params()) {
+            let step = self.state.step.saturating_sub(1);
+            let lr = self.plan.lr.at(Progress { step, steps: self.plan.steps });
+            let what = format!("the parameter {name} after the update");
+            return Err(self.diverged(NonFinite { step, what, value, lr }));
         }
         let record = |source| FitError::Record { path: self.stage.path().to_owned(), source };
         let (metrics_bytes, events_bytes) = self.log.sync().map_err(record)?;
@@ -394,10 +400,16 @@ impl<'a, O: Objective> Run<'a, O> {
         self.state.events_bytes = events_bytes;
         self.state.seconds = self.seconds();
         let tensors = tensors(self.objective, self.optimizer, self.plan.device)?;
-        checkpoints.write(&self.state, &self.plan.recipe, &tensors, self.plan.keep)?;
-        if self.state.best.is_some_and(|best| best.step == self.state.step) {
-            checkpoints.set_best(self.state.step)?;
+        let step = self.state.step;
+        checkpoints.write(&self.state, &self.plan.recipe, &tensors)?;
+        if self.state.best.is_some_and(|best| best.step == step) {
+            checkpoints.set_best(step)?;
         }
+        // Older ones go only now that the new one is durable, and damaged ones must not take their places.
+        for damaged in self.damaged.drain(..).filter(|s| *s != step) {
+            checkpoints.remove(damaged)?;
+        }
+        checkpoints.prune(self.plan.keep)?;
         let at = self.at();
         self.watch.checkpointed(at, &path);
         self.newest = Some(path);
@@ -428,16 +440,20 @@ impl<'a, O: Objective> Run<'a, O> {
     }
 }
 
+/// The generators that a run on `device` draws from, by name.
+fn generators(device: Device) -> impl Iterator<Item = (&'static str, Device)> {
+    let own = (device != Device::Cpu).then_some(("cuda", device));
+    [("cpu", Device::Cpu)].into_iter().chain(own)
+}
+
 /// All tensors of a checkpoint under their prefixed names.
 fn tensors<O: Objective>(
     objective: &O,
     optimizer: &Optimizer,
     device: Device,
 ) -> Result<Vec<(String, Tensor)>, FitError> {
-    let mut rng = vec![("cpu".to_owned(), torch::rng::state(Device::Cpu)?)];
-    if device != Device::Cpu {
-        rng.push(("cuda".to_owned(), torch::rng::state(device)?));
-    }
+    let state = |(name, device): (&str, _)| Ok((name.to_owned(), torch::rng::state(device)?));
+    let rng = generators(device).map(state).collect::<Result<_, RngError>>()?;
     let parts = [
         ("param.", objective.params().tensors()),
         ("optim.", optimizer.state()),
@@ -470,8 +486,7 @@ fn restore<O: Objective>(
         .load_state(&checkpoint.part("optim."))
         .map_err(|source| FitError::Optimizer { path: path(), source })?;
     let rng = checkpoint.part("rng.");
-    let name = if plan.device == Device::Cpu { "cpu" } else { "cuda" };
-    for (name, device) in [("cpu", Device::Cpu), (name, plan.device)] {
+    for (name, device) in generators(plan.device) {
         match rng.get(name) {
             Some(state) => torch::rng::set_state(device, state)?,
             None => tracing::warn!(

@@ -1,1 +1,11 @@
-//! Integration tests of the crate.
+//! Integration tests of the crate: one binary, since linking libtorch takes a while.
+
+mod checkpoint;
+mod ema;
+mod events;
+mod fit;
+mod lab;
+mod resume;
+mod schedule;
+mod signals;
+mod stage;

@@ -1,0 +1,197 @@
+//! Checkpoints: what is kept, and what becomes of damaged ones.
+
+use std::fs;
+use std::io::Write;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex};
+
+use proptest::prelude::*;
+use torch::store;
+use train::checkpoint::CheckpointError;
+use train::{Checkpoint, FitError, Outcome, Plan, StageDir};
+
+use crate::lab::{self, StopAt};
+
+/// The files of a stage's folder of checkpoints, in order.
+fn files(stage: &Path) -> Vec<String> {
+    let entries = fs::read_dir(stage.join("checkpoints")).unwrap();
+    let mut names: Vec<_> =
+        entries.map(|e| e.unwrap().file_name().into_string().unwrap()).collect();
+    names.sort();
+    names
+}
+
+/// The newest checkpoint file of a stage, damaged or not.
+pub(crate) fn newest(stage: &Path) -> PathBuf {
+    let name = files(stage).into_iter().rfind(|n| n.starts_with("step-")).unwrap();
+    stage.join("checkpoints").join(name)
+}
+
+/// A stage with checkpoints of the steps 4, 8 and 12 of 12.
+fn stage(keep: usize) -> tempfile::TempDir {
+    let folder = tempfile::tempdir().unwrap();
+    let plan = Plan { keep, best: None, eval_every: 0, ..lab::plan(12) };
+    lab::run(folder.path(), &plan, &mut ()).unwrap();
+    folder
+}
+
+#[test]
+fn the_newest_and_the_best_are_kept() {
+    let folder = stage(2);
+    let names = ["step-00000008.ckpt.safetensors", "step-00000012.ckpt.safetensors"];
+    assert_eq!(files(folder.path()), names);
+
+    let folder = tempfile::tempdir().unwrap();
+    let plan = Plan { keep: 1, ..lab::plan(30) };
+    let (outcome, _) = lab::run(folder.path(), &plan, &mut ()).unwrap();
+    let best = outcome.summary().best.unwrap();
+    assert_eq!(files(folder.path()), ["best.ckpt.safetensors", "step-00000030.ckpt.safetensors"]);
+    let stage = StageDir::open(folder.path()).unwrap();
+    let kept = stage.checkpoints().best().unwrap().unwrap();
+    assert_eq!((kept.state.step, kept.state.best), (best.step, Some(best)));
+    let highest = |(_, values): &(u64, std::collections::BTreeMap<_, Option<f64>>)| {
+        values.get("eval/accuracy").copied().flatten()
+    };
+    let all: Vec<_> = lab::record(folder.path()).iter().filter_map(highest).collect();
+    assert_eq!(all.len(), 6);
+    assert_eq!(best.value, all.into_iter().fold(0.0, f64::max));
+}
+
+#[test]
+fn it_holds_everything() {
+    let folder = stage(3);
+    let stored = store::load(&newest(folder.path())).unwrap();
+    let has = |prefix: &str| stored.tensors.keys().filter(|n| n.starts_with(prefix)).count();
+    assert_eq!((has("param."), has("memory.ema."), has("memory.confidence")), (7, 7, 1));
+    assert_eq!((has("optim."), has("rng.cpu")), (1 + 2 * 5, 1));
+    assert_eq!(stored.meta["recipe"], lab::plan(12).recipe);
+    assert_eq!(stored.meta["step"], "12");
+    let rows = fs::metadata(folder.path().join("metrics.jsonl")).unwrap().len();
+    let checkpoint = Checkpoint::read(&newest(folder.path())).unwrap();
+    assert_eq!(checkpoint.state.metrics_bytes, rows);
+}
+
+#[test]
+fn unfinished_files_are_removed_and_nobody_else_gets_in() {
+    let folder = stage(3);
+    let part = folder.path().join("checkpoints/.step-00000016.ckpt.safetensors.7.0.part");
+    fs::write(&part, "half a check").unwrap();
+    let stage = StageDir::open(folder.path()).unwrap();
+    assert!(!part.exists());
+    let busy = StageDir::open(folder.path()).unwrap_err().to_string();
+    assert!(busy.contains("another process is training here"), "{busy}");
+    drop(stage);
+    StageDir::open(folder.path()).unwrap();
+}
+
+#[test]
+fn another_recipe_is_refused() {
+    let folder = stage(3);
+    let plan = lab::plan(12);
+    let other = Plan { recipe: plan.recipe.replace("seed = 7", "seed = 8"), ..plan };
+    let message = lab::run(folder.path(), &other, &mut ()).unwrap_err().to_string();
+    assert!(message.contains("step-00000012"), "{message}");
+    assert!(message.contains("line 2 was `seed = 7` and is `seed = 8`"), "{message}");
+    let longer = Plan { recipe: format!("{}x = 1\n", lab::plan(12).recipe), ..other };
+    let message = lab::run(folder.path(), &longer, &mut ()).unwrap_err().to_string();
+    assert!(message.contains("line 3 was nothing and is `x = 1`"), "{message}");
+}
+
+#[test]
+fn tensors_that_do_not_fit_are_named() {
+    let folder = stage(3);
+    let path = newest(folder.path());
+    let checkpoint = Checkpoint::read(&path).unwrap();
+    let mut student = lab::Student::new();
+    checkpoint.restore(&student).unwrap();
+    student.rename_confidence("surety");
+    let error = checkpoint.restore(&student).unwrap_err();
+    let CheckpointError::Mismatch { faults, .. } = error else { panic!("{error}") };
+    assert_eq!(faults, ["memory.surety is missing", "memory.confidence is surplus"]);
+}
+
+#[test]
+fn a_checkpoint_beyond_the_plan_is_refused() {
+    let folder = stage(3);
+    let error = lab::run(folder.path(), &lab::plan(8), &mut ()).unwrap_err();
+    assert!(error.to_string().contains("it is of step 12, and the plan has 8"), "{error}");
+    assert!(matches!(error, FitError::Checkpoint(CheckpointError::Mismatch { .. })));
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 200, ..ProptestConfig::default() })]
+
+    #[test]
+    fn damage_is_found_or_changes_nothing(at in any::<prop::sample::Index>(), bit in 0..8, cut in any::<bool>()) {
+        use std::sync::OnceLock;
+        static WHOLE: OnceLock<Vec<u8>> = OnceLock::new();
+        let whole = WHOLE.get_or_init(|| fs::read(newest(stage(1).path())).unwrap());
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("step-00000012.ckpt.safetensors");
+        let mut bytes = whole.clone();
+        let at = at.index(bytes.len());
+        if cut { bytes.truncate(at) } else { bytes[at] ^= 1_u8 << bit }
+        fs::write(&path, bytes).unwrap();
+        match Checkpoint::read(&path) {
+            Err(CheckpointError::Damaged { path: named, .. }) => prop_assert_eq!(named, path),
+            Err(other) => prop_assert!(false, "{}", other),
+            Ok(read) => {
+                // A space of the header's padding may have become another white space.
+                prop_assert!(!cut && at < 8 + 16_384);
+                fs::write(&path, whole).unwrap();
+                let original = Checkpoint::read(&path).unwrap();
+                prop_assert_eq!(&read.state, &original.state);
+                prop_assert_eq!(&read.recipe, &original.recipe);
+                let (read, original) = (read.part(""), original.part(""));
+                prop_assert!(read.keys().eq(original.keys()));
+                prop_assert!(read.iter().all(|(n, t)| *t == original[n]));
+            }
+        }
+    }
+}
+
+/// Collects what is logged.
+#[derive(Clone, Default)]
+struct Lines(Arc<Mutex<Vec<u8>>>);
+
+impl Write for Lines {
+    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+        self.0.lock().unwrap().extend(bytes);
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> std::io::Result<()> {
+        Ok(())
+    }
+}
+
+#[test]
+fn a_damaged_checkpoint_is_passed_over_with_a_warning() {
+    let plan = Plan { best: None, ..lab::plan(16) };
+    let unbroken = tempfile::tempdir().unwrap();
+    let (_, expected) = lab::run(unbroken.path(), &plan, &mut ()).unwrap();
+
+    let folder = tempfile::tempdir().unwrap();
+    lab::run(folder.path(), &plan, &mut StopAt(14)).unwrap();
+    let newest = newest(folder.path());
+    assert!(newest.ends_with("step-00000014.ckpt.safetensors"));
+    let mut bytes = fs::read(&newest).unwrap();
+    let middle = bytes.len() / 2;
+    bytes[middle] ^= 1;
+    fs::write(&newest, bytes).unwrap();
+
+    let lines = Lines::default();
+    let writer = lines.clone();
+    let log = tracing_subscriber::fmt().with_writer(move || writer.clone()).with_ansi(false);
+    let resumed = tracing::subscriber::with_default(log.finish(), || {
+        lab::run(folder.path(), &plan, &mut ()).unwrap()
+    });
+    let (Outcome::Finished(summary), found) = resumed else { panic!("{resumed:?}") };
+    assert_eq!(summary.resumed_from, Some(12));
+    assert_eq!(found, expected);
+    assert_eq!(lab::record(folder.path()), lab::record(unbroken.path()));
+    let lines = String::from_utf8(lines.0.lock().unwrap().clone()).unwrap();
+    let warning = lines.lines().find(|l| l.contains("WARN")).unwrap();
+    assert!(warning.contains(&newest.display().to_string()), "{warning}");
+    assert!(!newest.exists(), "the damaged one of a later step is removed in time");
+}

@@ -1,0 +1,222 @@
+//! A small objective in which everything matters that a checkpoint keeps: dropout, batch norm, an average, the optimiser's
+//! two states, a remembered confidence.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+use std::sync::Mutex;
+
+use torch::optim::{OptimConfig, Optimizer, RmsProp};
+use torch::{Device, Kind, Mode, Net, Params, Scope, Tensor, loss, nn, no_grad};
+use train::ema::memory_of;
+use train::{Ema, FitError, Loss, Objective, Outcome, Plan, Progress, Schedule, StageDir, Watch};
+
+/// libtorch's generator is one for the whole process: only one run at a time.
+static GENERATOR: Mutex<()> = Mutex::new(());
+
+/// A convolution, batch norm, dropout and a linear layer for 6x6 images of three classes.
+struct Small {
+    conv: nn::Conv2d,
+    norm: nn::BatchNorm,
+    head: nn::Linear,
+}
+
+impl Small {
+    fn new(scope: &mut Scope<'_>) -> Self {
+        Self {
+            conv: nn::Conv2d::new(&mut scope.sub("conv"), nn::ConvConfig::new(1, 6, 3)),
+            norm: nn::BatchNorm::new(&mut scope.sub("norm"), 6, 0.1, 1e-3),
+            head: nn::Linear::new(&mut scope.sub("head"), 6, 3),
+        }
+    }
+}
+
+impl Net for Small {
+    fn forward(&self, x: &Tensor, mode: Mode) -> Tensor {
+        let x = self.norm.forward(&self.conv.forward(x), mode).relu();
+        let x = x.mean_dim([2_i64, 3].as_slice(), false, Kind::Float);
+        self.head.forward(&nn::dropout(&x, 0.3, mode))
+    }
+}
+
+/// Images `[batch, 1, 6, 6]` and class numbers `[batch]`.
+pub(crate) struct Batch {
+    images: Tensor,
+    labels: Tensor,
+}
+
+/// A classifier with an averaged twin and a memory of how sure it was.
+pub(crate) struct Student {
+    net: Small,
+    params: Params,
+    twin: Small,
+    average: Params,
+    confidence: Tensor,
+    confidence_name: &'static str,
+    seen: Tensor,
+}
+
+impl Student {
+    pub(crate) fn new() -> Self {
+        let (net, params) = Params::build(Device::Cpu, Small::new);
+        let (twin, average) = Params::build(Device::Cpu, Small::new);
+        average.copy_from(&params);
+        let confidence = Tensor::zeros([3], (Kind::Float, Device::Cpu));
+        let seen = confidence.copy();
+        Self { net, params, twin, average, confidence, confidence_name: "confidence", seen }
+    }
+
+    pub(crate) fn optimizer(&self) -> Optimizer {
+        OptimConfig::Rmsprop(RmsProp::default()).build(&self.params)
+    }
+
+    /// Gives the remembered confidence another name.
+    pub(crate) fn rename_confidence(&mut self, name: &'static str) {
+        self.confidence_name = name;
+    }
+
+    /// Parameters and memory, bit by bit.
+    pub(crate) fn bits(&self) -> BTreeMap<String, Vec<u32>> {
+        let all = self.params.tensors().into_iter().chain(self.memory());
+        let bits = |t: &Tensor| {
+            let values = Vec::<f32>::try_from(t.detach().reshape([-1])).unwrap();
+            values.into_iter().map(f32::to_bits).collect()
+        };
+        all.map(|(name, tensor)| (name, bits(&tensor))).collect()
+    }
+
+    fn accuracy(&self) -> f64 {
+        let Batch { images, labels } = batch(1_000_000);
+        let guess = self.twin.forward(&images, Mode::Eval).argmax(-1, false);
+        guess.eq_tensor(&labels).to_kind(Kind::Double).mean(Kind::Double).double_value(&[])
+    }
+}
+
+impl Objective for Student {
+    type Batch = Batch;
+
+    fn params(&self) -> &Params {
+        &self.params
+    }
+
+    fn loss(&mut self, batch: Batch, _at: Progress) -> Loss {
+        let logits = self.net.forward(&batch.images, Mode::Train);
+        // What was seen decides how classes weigh, so that a forgotten memory shows in the weights.
+        let weights: Tensor = 1.0 / (1.0 + &self.confidence);
+        let each = loss::cross_entropy(&logits, &batch.labels);
+        let each = each * weights.gather(0, &batch.labels, false);
+        let sure = logits.detach().softmax(-1, Kind::Float);
+        self.seen = sure.mean_dim([0_i64].as_slice(), false, Kind::Float);
+        Loss::new()
+            .term("sup", 1.0, each.mean(Kind::Float))
+            .term("shrink", 0.01, logits.square().mean(Kind::Float))
+            .note("sure", self.seen.max())
+    }
+
+    fn after_step(&mut self, at: Progress) {
+        Ema::with_warmup(0.9).update(&self.average, &self.params, at);
+        let _ = self.confidence.lerp_(&self.seen, 0.2);
+    }
+
+    fn memory(&self) -> Vec<(String, Tensor)> {
+        let mut memory = memory_of("ema.", &self.average);
+        memory.push((self.confidence_name.to_owned(), self.confidence.shallow_clone()));
+        memory
+    }
+}
+
+/// The batch of a step: a pure function of it, without libtorch's generator.
+pub(crate) fn batch(step: u64) -> Batch {
+    const SAMPLES: usize = 8;
+    let mut state = step.wrapping_mul(0x9e37_79b9_7f4a_7c15) | 1;
+    let mut next = || {
+        state ^= state << 13;
+        state ^= state >> 7;
+        state ^= state << 17;
+        (state >> 40) as f32 / (1 << 24) as f32
+    };
+    let labels: Vec<i64> = (0..SAMPLES).map(|_| (next() * 3.0) as i64).collect();
+    let pixels: Vec<f32> =
+        labels.iter().flat_map(|&y| [y as f32 / 2.0; 36]).map(|p| p + next() - 0.5).collect();
+    Batch {
+        images: Tensor::from_slice(&pixels).view([SAMPLES as i64, 1, 6, 6]),
+        labels: Tensor::from_slice(&labels),
+    }
+}
+
+/// A plan of so many steps that logs, evaluates, checkpoints and keeps the best.
+pub(crate) fn plan(steps: u64) -> Plan {
+    Plan {
+        log_every: 2,
+        eval_every: 5,
+        checkpoint_every: 4,
+        best: Some("accuracy".to_owned()),
+        clip_norm: Some(5.0),
+        batch_samples: 8,
+        recipe: "model = 'small'\nseed = 7\n".to_owned(),
+        ..Plan::new(steps, Schedule::HalfCosine { from: 0.02, to: 0.001, warmup: 3 })
+    }
+}
+
+/// Starts or goes on with the run in `folder`, as a program started anew would: returns how it ended and the bits of the
+/// final state.
+pub(crate) fn run(
+    folder: &Path,
+    plan: &Plan,
+    watch: &mut dyn Watch,
+) -> Result<(Outcome, BTreeMap<String, Vec<u32>>), FitError> {
+    run_with(folder, plan, batch, watch)
+}
+
+/// The same with other batches.
+pub(crate) fn run_with(
+    folder: &Path,
+    plan: &Plan,
+    batch: impl Fn(u64) -> Batch,
+    watch: &mut dyn Watch,
+) -> Result<(Outcome, BTreeMap<String, Vec<u32>>), FitError> {
+    let _alone = GENERATOR.lock().unwrap_or_else(|e| e.into_inner());
+    torch::device::set_threads(1);
+    torch::rng::seed(7);
+    let mut student = Student::new();
+    let mut optimizer = student.optimizer();
+    let stage = StageDir::open(folder).expect("the stage's folder");
+    let outcome = train::fit(
+        &mut student,
+        &mut optimizer,
+        plan,
+        &stage,
+        |from| (from..).map(|step| Ok::<_, std::io::Error>(batch(step))),
+        |student, _at| Ok(vec![("accuracy".to_owned(), student.accuracy())]),
+        watch,
+    )?;
+    let mut bits = student.bits();
+    for (name, tensor) in optimizer.state() {
+        let values = Vec::<f64>::try_from(tensor.reshape([-1]).to_kind(Kind::Double)).unwrap();
+        bits.insert(name, values.into_iter().map(|v| (v as f32).to_bits()).collect());
+    }
+    let generator = torch::rng::state(Device::Cpu)?;
+    let generator = Vec::<u8>::try_from(generator).unwrap();
+    bits.insert("generator".to_owned(), generator.into_iter().map(u32::from).collect());
+    Ok((outcome, bits))
+}
+
+/// The record of a run without its clock.
+pub(crate) fn record(folder: &Path) -> Vec<(u64, BTreeMap<String, Option<f64>>)> {
+    let rows = train::metrics::read(&folder.join(train::metrics::FILE)).expect("the record");
+    rows.into_iter().map(|row| (row.step, row.values)).collect()
+}
+
+/// Stops before some steps.
+pub(crate) struct StopAt(pub(crate) u64);
+
+impl Watch for StopAt {
+    fn stop(&mut self, at: Progress) -> bool {
+        at.step == self.0
+    }
+}
+
+/// A batch whose images are not numbers.
+pub(crate) fn spoiled(step: u64) -> Batch {
+    let Batch { images, labels } = batch(step);
+    Batch { images: no_grad(|| images * f64::NAN), labels }
+}

@@ -1,0 +1,62 @@
+//! A run that was stopped, however often, ends with the bits of one that never was.
+
+use std::fs;
+
+use proptest::prelude::*;
+use train::Outcome;
+
+use crate::lab::{self, StopAt};
+use crate::{checkpoint, events};
+
+const STEPS: u64 = 23;
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 16, ..ProptestConfig::default() })]
+
+    #[test]
+    fn stopping_changes_nothing(
+        mut stops in proptest::collection::btree_set(0..STEPS, 0..5),
+        checkpoint_every in 0_u64..6,
+        eval_every in 0_u64..6,
+        log_every in 1_u64..5,
+        keep in 1_usize..4,
+        damage in any::<bool>(),
+    ) {
+        let plan = train::Plan { checkpoint_every, eval_every, log_every, keep, ..lab::plan(STEPS) };
+        let unbroken = tempfile::tempdir().unwrap();
+        let (outcome, expected) = lab::run(unbroken.path(), &plan, &mut ()).unwrap();
+        let Outcome::Finished(summary) = outcome else { panic!("{outcome:?}") };
+
+        let broken = tempfile::tempdir().unwrap();
+        while let Some(stop) = stops.pop_first() {
+            let (outcome, _) = lab::run(broken.path(), &plan, &mut StopAt(stop)).unwrap();
+            let Outcome::Interrupted(part) = outcome else { panic!("{outcome:?}") };
+            prop_assert_eq!(part.step, stop);
+            if damage {
+                // The newest checkpoint is lost: the run goes on from the one before, or from nothing.
+                let newest = checkpoint::newest(broken.path());
+                fs::write(newest, "lost").unwrap();
+            }
+        }
+        let (outcome, found) = lab::run(broken.path(), &plan, &mut ()).unwrap();
+        prop_assert_eq!(&found, &expected);
+        prop_assert_eq!(lab::record(broken.path()), lab::record(unbroken.path()));
+        prop_assert_eq!(events::rows(broken.path()), events::record_as_events(unbroken.path()));
+        let resumed = outcome.summary();
+        prop_assert_eq!(&resumed.best, &summary.best);
+        prop_assert_eq!(&resumed.evaluation, &summary.evaluation);
+        let best = |folder: &tempfile::TempDir| {
+            let stage = train::StageDir::open(folder.path()).unwrap();
+            let best = stage.checkpoints().best().unwrap().unwrap();
+            let weights = best.part("param.");
+            (best.state.best, weights.into_iter().map(|(n, t)| (n, format!("{:?}", Vec::<f32>::try_from(t.reshape([-1])).unwrap()))).collect::<Vec<_>>())
+        };
+        prop_assert_eq!(best(&broken), best(&unbroken));
+
+        // Once more: nothing is left to do, and nothing changes.
+        let (outcome, again) = lab::run(broken.path(), &plan, &mut ()).unwrap();
+        prop_assert_eq!(outcome.summary().resumed_from, Some(STEPS));
+        prop_assert_eq!(&outcome.summary().evaluation, &summary.evaluation);
+        prop_assert_eq!(&again, &expected);
+    }
+}

@@ -1,0 +1,132 @@
+//! Schedules against values worked out by hand, and their ranges.
+
+use proptest::prelude::*;
+use train::{Progress, Schedule};
+
+fn from_toml(text: &str) -> Schedule {
+    toml::from_str(text).unwrap()
+}
+
+fn check(text: &str, steps: u64, expected: &[(u64, f64)]) {
+    let schedule = from_toml(text);
+    schedule.check().unwrap();
+    for &(step, value) in expected {
+        let found = schedule.at(Progress { step, steps });
+        let error = (found - value).abs() / value.abs().max(1e-12);
+        assert!(error < 1e-12, "{text} at {step}/{steps}: {found}, not {value}");
+    }
+    let again: Schedule = toml::from_str(&toml::to_string(&schedule).unwrap()).unwrap();
+    assert_eq!(again, schedule);
+}
+
+#[test]
+fn values_by_hand() {
+    check("kind = 'constant'\nvalue = 3", 10, &[(0, 3.0), (10, 3.0)]);
+    check("kind = 'constant'\nvalue = 3\nwarmup = 4", 10, &[(0, 0.0), (1, 0.75), (4, 3.0)]);
+    check("kind = 'linear'\nfrom = 1\nto = 0", 10, &[(0, 1.0), (3, 0.7), (10, 0.0)]);
+    // cos(7π/16) = 0.19509032201612825, cos(7π/32) = 0.773010453362737.
+    let fixmatch = "kind = 'cosine'\nfrom = 0.03";
+    let end = 0.03 * 0.195_090_322_016_128_25;
+    check(fixmatch, 1 << 20, &[(0, 0.03), (1 << 19, 0.03 * 0.773_010_453_362_737), (1 << 20, end)]);
+    // UDA: 20k steps of warm-up to 0.03, then half a cosine to 0.004 of it.
+    let uda = "kind = 'half-cosine'\nfrom = 0.03\nto = 0.00012\nwarmup = 20000";
+    let middle = (0.03 + 0.00012) / 2.0;
+    check(uda, 400_000, &[(10_000, 0.015), (20_000, 0.03), (210_000, middle), (400_000, 0.00012)]);
+}
+
+#[test]
+fn staircases() {
+    // EfficientNet at a batch of 2048: 0.128, times 0.97 every 2.4 epochs; here of 10 steps. Stairs are counted from step 0.
+    let text = "kind = 'exponential'\nfrom = 0.128\nrate = 0.97\nevery = 24\nwarmup = 50";
+    let stairs = |n: i32| 0.128 * 0.97_f64.powi(n);
+    check(text, 3500, &[(25, 0.064), (50, stairs(2)), (71, stairs(2)), (72, stairs(3))]);
+    let part = "kind = 'exponential'\nfrom = 1\nrate = 0.5\nevery = 2.5";
+    check(part, 10, &[(2, 1.0), (3, 0.5), (4, 0.5), (5, 0.25), (10, 0.0625)]);
+    // Three stairs of one half lead from 0.8 to 0.1: one every 10 of the 30 steps after the warm-up.
+    let to = "kind = 'exponential-to'\nfrom = 0.8\nto = 0.1\nrate = 0.5\nwarmup = 6";
+    check(to, 36, &[(3, 0.4), (6, 0.8), (9, 0.8), (11, 0.4), (21, 0.2), (31, 0.1), (36, 0.1)]);
+}
+
+#[test]
+fn ramps() {
+    let up = "kind = 'sigmoid-ramp-up'\nvalue = 20\nover = 0.4";
+    let values =
+        [(0, 20.0 * (-5.0_f64).exp()), (20, 20.0 * (-1.25_f64).exp()), (40, 20.0), (100, 20.0)];
+    check(up, 100, &values);
+    let down = "kind = 'sigmoid-ramp-down'\nvalue = 2\nover = 0.25";
+    let values =
+        [(0, 2.0), (750, 2.0), (875, 2.0 * (-3.125_f64).exp()), (1000, 2.0 * (-12.5_f64).exp())];
+    check(down, 1000, &values);
+}
+
+#[test]
+fn a_fault_is_named() {
+    let fault = |text: &str| from_toml(text).check().unwrap_err().to_string();
+    let message = fault("kind = 'exponential'\nfrom = 1\nrate = 1.5\nevery = 10");
+    assert_eq!(message, "schedule: rate = 1.5 is not in (0, 1)");
+    let message = fault("kind = 'exponential-to'\nfrom = 1\nto = 2\nrate = 0.5");
+    assert_eq!(message, "schedule: to = 2 is not between 0 and `from`");
+    let message = fault("kind = 'sigmoid-ramp-up'\nvalue = 1\nover = 0");
+    assert_eq!(message, "schedule: over = 0 is not in (0, 1]");
+    let message = fault("kind = 'linear'\nfrom = 1\nto = nan");
+    assert_eq!(message, "schedule: to = NaN is not finite");
+    let unknown = toml::from_str::<Schedule>("kind = 'linear'\nfrom = 1\nto = 2\nwarm = 3");
+    assert!(unknown.unwrap_err().to_string().contains("warm"));
+}
+
+fn schedules() -> impl Strategy<Value = Schedule> {
+    let (a, b) = (1e-4..10.0, 1e-4..1.0);
+    let rate = 0.01..0.99;
+    (a, b, rate, 0_u64..300, 0.01..=1.0, 0..8).prop_map(|(from, part, rate, warmup, over, kind)| {
+        let to = from * part * 0.999;
+        match kind {
+            0 => Schedule::Constant { value: from, warmup },
+            1 => Schedule::Linear { from, to, warmup },
+            2 => Schedule::Cosine { from, warmup },
+            3 => Schedule::HalfCosine { from, to, warmup },
+            4 => Schedule::Exponential { from, rate, every: 1.0 + 100.0 * part, warmup },
+            5 => Schedule::ExponentialTo { from, to, rate, warmup },
+            6 => Schedule::SigmoidRampUp { value: from, over },
+            _ => Schedule::SigmoidRampDown { value: from, over },
+        }
+    })
+}
+
+proptest! {
+    #[test]
+    fn never_outside_its_range(schedule in schedules(), steps in 0_u64..1000, step in 0_u64..1100) {
+        schedule.check().unwrap();
+        let top = match schedule {
+            Schedule::Constant { value, .. }
+            | Schedule::SigmoidRampUp { value, .. }
+            | Schedule::SigmoidRampDown { value, .. } => value,
+            Schedule::Linear { from, .. }
+            | Schedule::Cosine { from, .. }
+            | Schedule::HalfCosine { from, .. }
+            | Schedule::Exponential { from, .. }
+            | Schedule::ExponentialTo { from, .. } => from,
+        };
+        let value = schedule.at(Progress { step, steps });
+        prop_assert!(value >= 0.0 && value <= top * (1.0 + 1e-12), "{value}");
+    }
+
+    #[test]
+    fn falls_after_the_warm_up(schedule in schedules(), steps in 1_u64..1000, step in 0_u64..1000) {
+        let (warmup, falls) = match schedule {
+            Schedule::Constant { warmup, .. }
+            | Schedule::Linear { warmup, .. }
+            | Schedule::Cosine { warmup, .. }
+            | Schedule::HalfCosine { warmup, .. }
+            | Schedule::Exponential { warmup, .. }
+            | Schedule::ExponentialTo { warmup, .. } => (warmup, true),
+            Schedule::SigmoidRampDown { .. } => (0, true),
+            Schedule::SigmoidRampUp { .. } => (0, false),
+        };
+        let at = |step| schedule.at(Progress { step, steps });
+        let (now, next) = (at(step), at(step + 1));
+        let rises = step < warmup || !falls;
+        if step + 1 != warmup && step + 1 != steps {
+            prop_assert!(if rises { next >= now } else { next <= now }, "{now} then {next}");
+        }
+    }
+}

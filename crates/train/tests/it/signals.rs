@@ -1,0 +1,142 @@
+//! Processes of their own that are killed and asked to end: the test starts its own binary again as a child.
+
+use std::fs;
+use std::os::unix::process::ExitStatusExt;
+use std::path::Path;
+use std::process::{Child, Command, Stdio};
+use std::thread::sleep;
+use std::time::{Duration, Instant};
+
+use train::{Checkpoint, Outcome, Plan};
+
+use crate::{checkpoint, events, lab};
+
+/// The variables that tell a child its folder and how long it sleeps at a step.
+const FOLDER: &str = "TRAIN_TEST_FOLDER";
+const NAP: &str = "TRAIN_TEST_NAP";
+
+/// The step at which a child may sleep.
+const NAP_AT: u64 = 30;
+
+fn plan() -> Plan {
+    Plan { checkpoint_every: 7, eval_every: 20, log_every: 3, keep: 2, ..lab::plan(200) }
+}
+
+/// Starts the child below.
+fn start(folder: &Path, nap: Duration) -> Child {
+    let program = std::env::current_exe().unwrap();
+    Command::new(program)
+        .args(["--ignored", "--exact", "signals::child", "--nocapture"])
+        .env(FOLDER, folder)
+        .env(NAP, nap.as_millis().to_string())
+        .stdout(Stdio::null())
+        .stderr(Stdio::null())
+        .spawn()
+        .unwrap()
+}
+
+/// Waits until the child's newest checkpoint is of `step` or later, or the child ends.
+fn wait_for(child: &mut Child, folder: &Path, step: u64) {
+    let steps = || {
+        let entries = fs::read_dir(folder.join("checkpoints")).into_iter().flatten().flatten();
+        let names = entries.map(|e| e.file_name().to_string_lossy().into_owned());
+        names.filter_map(|n| n.strip_prefix("step-")?.get(..8)?.parse::<u64>().ok()).max()
+    };
+    let patience = Instant::now();
+    while steps().is_none_or(|s| s < step) && child.try_wait().unwrap().is_none() {
+        assert!(patience.elapsed() < Duration::from_secs(60), "the child takes no steps");
+        sleep(Duration::from_micros(200));
+    }
+}
+
+fn signal(child: &Child, name: &str) {
+    let kill = format!("kill -{name} {}", child.id());
+    assert!(Command::new("sh").args(["-c", &kill]).status().unwrap().success());
+}
+
+#[test]
+#[ignore = "a part of the tests below, which run it in a process of its own"]
+fn child() {
+    let folder = std::env::var(FOLDER).expect("the folder to train in");
+    let nap = Duration::from_millis(std::env::var(NAP).unwrap().parse().unwrap());
+    let folder = Path::new(&folder);
+    let batch = |step| {
+        if step == NAP_AT && !nap.is_zero() {
+            fs::write(folder.join("napping"), "").unwrap();
+            sleep(nap);
+        }
+        lab::batch(step)
+    };
+    let (outcome, _) = lab::run_with(folder, &plan(), batch, &mut ()).unwrap();
+    let word = if matches!(outcome, Outcome::Finished(_)) { "finished" } else { "interrupted" };
+    fs::write(folder.join("outcome"), format!("{word} {}", outcome.summary().step)).unwrap();
+}
+
+#[test]
+fn killed_at_random_moments_a_run_ends_the_same() {
+    let unbroken = tempfile::tempdir().unwrap();
+    let (_, expected) = lab::run(unbroken.path(), &plan(), &mut ()).unwrap();
+
+    let folder = tempfile::tempdir().unwrap();
+    let mut random = 0x5eed_u64;
+    let mut next = |below: u64| {
+        random =
+            random.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        (random >> 33) % below
+    };
+    for kill in 0..5 {
+        let mut child = start(folder.path(), Duration::ZERO);
+        wait_for(&mut child, folder.path(), kill * 33 + next(25));
+        sleep(Duration::from_micros(next(20_000)));
+        child.kill().unwrap();
+        let status = child.wait().unwrap();
+        assert_eq!(status.signal(), Some(9), "kill {kill} came too late: {status}");
+    }
+    let newest = Checkpoint::read(&checkpoint::newest(folder.path())).unwrap();
+    assert!(newest.state.step > 100 && newest.state.step < 200, "{}", newest.state.step);
+
+    let status = start(folder.path(), Duration::ZERO).wait().unwrap();
+    assert!(status.success(), "{status}");
+    // What the child left is what this process reads: it goes on from the last step.
+    let (outcome, found) = lab::run(folder.path(), &plan(), &mut ()).unwrap();
+    assert_eq!(outcome.summary().resumed_from, Some(200));
+    assert_eq!(found, expected);
+    assert_eq!(lab::record(folder.path()), lab::record(unbroken.path()));
+    assert_eq!(events::rows(folder.path()), events::record_as_events(unbroken.path()));
+    let left = fs::read_dir(folder.path().join("checkpoints")).unwrap().count();
+    assert_eq!(left, 3, "two checkpoints and the best");
+}
+
+#[test]
+fn a_first_signal_asks_for_a_checkpoint() {
+    for name in ["TERM", "INT"] {
+        let folder = tempfile::tempdir().unwrap();
+        let mut child = start(folder.path(), Duration::from_secs(2));
+        wait_for(&mut child, folder.path(), 28);
+        signal(&child, name);
+        let status = child.wait().unwrap();
+        assert!(status.success(), "{status}");
+        let outcome = fs::read_to_string(folder.path().join("outcome")).unwrap();
+        let step = outcome.strip_prefix("interrupted ").unwrap().parse::<u64>().unwrap();
+        let newest = Checkpoint::read(&checkpoint::newest(folder.path())).unwrap();
+        assert_eq!(newest.state.step, step);
+        assert!((28..=31).contains(&step), "{step}");
+    }
+}
+
+#[test]
+fn a_second_signal_ends_the_process_at_once() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut child = start(folder.path(), Duration::from_secs(60));
+    let patience = Instant::now();
+    while !folder.path().join("napping").exists() {
+        assert!(patience.elapsed() < Duration::from_secs(60), "the child takes no steps");
+        sleep(Duration::from_millis(1));
+    }
+    signal(&child, "TERM");
+    sleep(Duration::from_millis(100));
+    assert_eq!(child.try_wait().unwrap(), None, "the first signal waits for the step");
+    signal(&child, "TERM");
+    assert_eq!(child.wait().unwrap().code(), Some(128 + 15));
+    assert!(!folder.path().join("outcome").exists());
+}

@@ -1,0 +1,82 @@
+//! The folder of a stage: final weights, the mark that they are final, the record.
+
+use std::fs;
+use std::io::Write;
+
+use serde_json::json;
+use torch::{Device, Init, Params, Role};
+use train::{StageDir, metrics};
+
+use crate::lab;
+
+fn weights(value: f64) -> Params {
+    let make = |s: &mut torch::Scope<'_>| s.tensor("w", &[3], Role::Weight, Init::Const(value));
+    Params::build(Device::Cpu, make).1
+}
+
+#[test]
+fn a_finished_stage_is_known_as_such() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("runs/teacher");
+    let stage = StageDir::open(&path).unwrap();
+    assert_eq!(stage.done().unwrap(), None);
+    stage.finish(&weights(2.5), &json!({ "accuracy": 0.9, "steps": 400 })).unwrap();
+    let done = stage.done().unwrap().unwrap();
+    assert_eq!(done.summary["accuracy"], 0.9);
+
+    let read = torch::store::load(&stage.final_path()).unwrap();
+    let own = weights(0.0);
+    own.load(&read.tensors).unwrap();
+    assert_eq!(own.get("w").unwrap().double_value(&[1]), 2.5);
+}
+
+#[test]
+fn a_mark_without_its_weights_does_not_count() {
+    let folder = tempfile::tempdir().unwrap();
+    let stage = StageDir::open(folder.path()).unwrap();
+    let finish = || stage.finish(&weights(2.5), &()).unwrap();
+    finish();
+    let mut bytes = fs::read(stage.final_path()).unwrap();
+    *bytes.last_mut().unwrap() ^= 1;
+    fs::write(stage.final_path(), bytes).unwrap();
+    assert_eq!(stage.done().unwrap(), None);
+    finish();
+    assert!(stage.done().unwrap().is_some());
+    fs::remove_file(stage.final_path()).unwrap();
+    assert_eq!(stage.done().unwrap(), None);
+    finish();
+    fs::write(folder.path().join("done.json"), "{").unwrap();
+    assert_eq!(stage.done().unwrap(), None);
+}
+
+#[test]
+fn a_record_is_read_up_to_its_last_whole_line() {
+    let folder = tempfile::tempdir().unwrap();
+    lab::run(folder.path(), &lab::plan(5), &mut ()).unwrap();
+    let path = folder.path().join(metrics::FILE);
+    let rows = metrics::read(&path).unwrap();
+    assert!(rows.is_sorted_by(|a, b| a.step <= b.step && a.seconds <= b.seconds));
+    let mut file = fs::File::options().append(true).open(&path).unwrap();
+    file.write_all(b"{\"step\":6,\"sec").unwrap();
+    assert_eq!(metrics::read(&path).unwrap(), rows);
+    file.write_all(b"\n").unwrap();
+    let message = metrics::read(&path).unwrap_err().to_string();
+    assert!(message.contains("metrics.jsonl: line 5"), "{message}");
+    let nan = "{\"step\":1,\"seconds\":0.5,\"note/kept\":null}\n";
+    fs::write(&path, nan).unwrap();
+    assert_eq!(metrics::read(&path).unwrap()[0].values["note/kept"], None);
+}
+
+#[test]
+fn a_record_that_lost_its_end_keeps_its_whole_lines() {
+    let folder = tempfile::tempdir().unwrap();
+    let plan = lab::plan(12);
+    lab::run(folder.path(), &plan, &mut lab::StopAt(8)).unwrap();
+    let path = folder.path().join(metrics::FILE);
+    let text = fs::read_to_string(&path).unwrap();
+    fs::write(&path, &text[..text.len() - 3]).unwrap();
+    lab::run(folder.path(), &plan, &mut ()).unwrap();
+    let steps: Vec<_> = lab::record(folder.path()).iter().map(|r| r.0).collect();
+    // The row of step 8 is lost, and the rows from 9 on are there.
+    assert_eq!(steps, [2, 4, 5, 6, 10, 10, 12, 12]);
+}
