@@ -29,6 +29,7 @@ mod atomic;
 pub mod balance;
 pub mod dataset;
 pub mod error;
+pub mod fetch;
 pub mod loader;
 pub mod numpy_random;
 pub mod pseudo_labels;

@@ -113,7 +113,8 @@ pub(crate) fn assemble(
     ArraySet::new(name, images, Some(labels), (0..classes).map(|c| c.to_string()).collect())
 }
 
-/// MNIST from a folder with its four official files (`train-images-idx3-ubyte` and so on, plain or `.gz`).
+/// MNIST from a folder with its four official files (`train-images-idx3-ubyte` and so on, plain or `.gz`), or from a folder
+/// `mnist` inside it.
 pub fn mnist(dir: &Path, part: Part) -> Result<ArraySet, DataError> {
     let stem = match part {
         Part::Train => "train",
@@ -121,9 +122,10 @@ pub fn mnist(dir: &Path, part: Part) -> Result<ArraySet, DataError> {
         Part::Extra => return Err(DataError::Request("MNIST has no extra part".into())),
     };
     let find = |rest: &str| {
-        let plain = dir.join(format!("{stem}-{rest}"));
-        let packed = dir.join(format!("{stem}-{rest}.gz"));
-        let found = [plain, packed].into_iter().find(|path| path.is_file());
+        let names = [format!("{stem}-{rest}"), format!("{stem}-{rest}.gz")];
+        let places = [dir.to_path_buf(), dir.join("mnist")];
+        let mut paths = places.iter().flat_map(|place| names.iter().map(|name| place.join(name)));
+        let found = paths.find(|path| path.is_file());
         found.ok_or_else(|| DataError::Missing {
             path: dir.to_path_buf(),
             fault: format!("neither {stem}-{rest} nor {stem}-{rest}.gz is there"),

@@ -2,6 +2,7 @@
 
 mod damage;
 mod datasets;
+mod fetch;
 mod folders;
 mod loader;
 mod pseudo_labels;
