@@ -91,9 +91,14 @@ pub(crate) fn shown(command: &Command) -> String {
     std::iter::once(name).chain(args).collect::<Vec<_>>().join(" ")
 }
 
-/// `cargo metadata` of the whole workspace, dependencies included.
+/// `cargo metadata` of the whole workspace, dependencies included, as far as they matter on this machine: those of other
+/// systems may never have been downloaded.
 pub(crate) fn metadata() -> Result<serde_json::Value> {
-    let text = output(cargo().args(["metadata", "--format-version", "1"]))?;
+    let rustc = output(Command::new("rustc").arg("-vV"))?;
+    let host =
+        rustc.lines().find_map(|l| l.strip_prefix("host: ")).context("rustc -vV names no host")?;
+    let text =
+        output(cargo().args(["metadata", "--format-version", "1", "--filter-platform", host]))?;
     serde_json::from_str(&text).context("cargo metadata is not JSON")
 }
 
