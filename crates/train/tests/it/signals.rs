@@ -11,42 +11,46 @@ use train::{Checkpoint, Outcome, Plan};
 
 use crate::{checkpoint, events, lab};
 
-/// The variables that tell a child its folder and how long it sleeps at a step.
+/// The variables that tell a child its folder and before which step, if any, it naps until it is woken.
 const FOLDER: &str = "TRAIN_TEST_FOLDER";
-const NAP: &str = "TRAIN_TEST_NAP";
+const NAP_AT: &str = "TRAIN_TEST_NAP_AT";
 
-/// The step at which a child may sleep.
-const NAP_AT: u64 = 30;
+/// How long a test waits for a child, and a child for being woken.
+const PATIENCE: Duration = Duration::from_secs(60);
+
+const STEPS: u64 = 260;
 
 fn plan() -> Plan {
-    Plan { checkpoint_every: 7, eval_every: 20, log_every: 3, keep: 2, ..lab::plan(200) }
+    Plan { checkpoint_every: 7, eval_every: 20, log_every: 3, keep: 2, ..lab::plan(STEPS) }
 }
 
 /// Starts the child below.
-fn start(folder: &Path, nap: Duration) -> Child {
+fn start(folder: &Path, nap_at: u64) -> Child {
     let program = std::env::current_exe().unwrap();
     Command::new(program)
         .args(["--ignored", "--exact", "signals::child", "--nocapture"])
         .env(FOLDER, folder)
-        .env(NAP, nap.as_millis().to_string())
+        .env(NAP_AT, nap_at.to_string())
         .stdout(Stdio::null())
         .stderr(Stdio::null())
         .spawn()
         .unwrap()
 }
 
-/// Waits until the child's newest checkpoint is of `step` or later, or the child ends.
-fn wait_for(child: &mut Child, folder: &Path, step: u64) {
-    let steps = || {
-        let entries = fs::read_dir(folder.join("checkpoints")).into_iter().flatten().flatten();
-        let names = entries.map(|e| e.file_name().to_string_lossy().into_owned());
-        names.filter_map(|n| n.strip_prefix("step-")?.get(..8)?.parse::<u64>().ok()).max()
-    };
-    let patience = Instant::now();
-    while steps().is_none_or(|s| s < step) && child.try_wait().unwrap().is_none() {
-        assert!(patience.elapsed() < Duration::from_secs(60), "the child takes no steps");
+/// Waits until something is so, or the child ends.
+fn wait_until(child: &mut Child, so: impl Fn() -> bool) {
+    let began = Instant::now();
+    while !so() && child.try_wait().unwrap().is_none() {
+        assert!(began.elapsed() < PATIENCE, "the child takes no steps");
         sleep(Duration::from_micros(200));
     }
+}
+
+/// The step of the newest checkpoint in a folder that another process writes.
+fn newest_step(folder: &Path) -> Option<u64> {
+    let entries = fs::read_dir(folder.join("checkpoints")).into_iter().flatten().flatten();
+    let names = entries.map(|e| e.file_name().to_string_lossy().into_owned());
+    names.filter_map(|n| n.strip_prefix("step-")?.get(..8)?.parse().ok()).max()
 }
 
 fn signal(child: &Child, name: &str) {
@@ -58,12 +62,17 @@ fn signal(child: &Child, name: &str) {
 #[ignore = "a part of the tests below, which run it in a process of its own"]
 fn child() {
     let folder = std::env::var(FOLDER).expect("the folder to train in");
-    let nap = Duration::from_millis(std::env::var(NAP).unwrap().parse().unwrap());
+    let nap_at: u64 = std::env::var(NAP_AT).unwrap().parse().unwrap();
     let folder = Path::new(&folder);
     let batch = |step| {
-        if step == NAP_AT && !nap.is_zero() {
+        // Steps that are too quick leave a killer no time.
+        sleep(Duration::from_millis(1));
+        if step == nap_at {
             fs::write(folder.join("napping"), "").unwrap();
-            sleep(nap);
+            let began = Instant::now();
+            while !folder.join("wake").exists() && began.elapsed() < PATIENCE {
+                sleep(Duration::from_millis(1));
+            }
         }
         lab::batch(step)
     };
@@ -85,21 +94,22 @@ fn killed_at_random_moments_a_run_ends_the_same() {
         (random >> 33) % below
     };
     for kill in 0..5 {
-        let mut child = start(folder.path(), Duration::ZERO);
-        wait_for(&mut child, folder.path(), kill * 33 + next(25));
+        let mut child = start(folder.path(), STEPS);
+        let target = kill * 33 + next(25);
+        wait_until(&mut child, || newest_step(folder.path()).is_some_and(|s| s >= target));
         sleep(Duration::from_micros(next(20_000)));
         child.kill().unwrap();
         let status = child.wait().unwrap();
         assert_eq!(status.signal(), Some(9), "kill {kill} came too late: {status}");
     }
     let newest = Checkpoint::read(&checkpoint::newest(folder.path())).unwrap();
-    assert!(newest.state.step > 100 && newest.state.step < 200, "{}", newest.state.step);
+    assert!(newest.state.step > 100 && newest.state.step < STEPS, "{}", newest.state.step);
 
-    let status = start(folder.path(), Duration::ZERO).wait().unwrap();
+    let status = start(folder.path(), STEPS).wait().unwrap();
     assert!(status.success(), "{status}");
     // What the child left is what this process reads: it goes on from the last step.
     let (outcome, found) = lab::run(folder.path(), &plan(), &mut ()).unwrap();
-    assert_eq!(outcome.summary().resumed_from, Some(200));
+    assert_eq!(outcome.summary().resumed_from, Some(STEPS));
     assert_eq!(found, expected);
     assert_eq!(lab::record(folder.path()), lab::record(unbroken.path()));
     assert_eq!(events::rows(folder.path()), events::record_as_events(unbroken.path()));
@@ -111,28 +121,25 @@ fn killed_at_random_moments_a_run_ends_the_same() {
 fn a_first_signal_asks_for_a_checkpoint() {
     for name in ["TERM", "INT"] {
         let folder = tempfile::tempdir().unwrap();
-        let mut child = start(folder.path(), Duration::from_secs(2));
-        wait_for(&mut child, folder.path(), 28);
+        let mut child = start(folder.path(), 30);
+        wait_until(&mut child, || folder.path().join("napping").exists());
         signal(&child, name);
+        fs::write(folder.path().join("wake"), "").unwrap();
         let status = child.wait().unwrap();
         assert!(status.success(), "{status}");
+        // The step under way is completed; then comes the checkpoint.
         let outcome = fs::read_to_string(folder.path().join("outcome")).unwrap();
-        let step = outcome.strip_prefix("interrupted ").unwrap().parse::<u64>().unwrap();
+        assert_eq!(outcome, "interrupted 31");
         let newest = Checkpoint::read(&checkpoint::newest(folder.path())).unwrap();
-        assert_eq!(newest.state.step, step);
-        assert!((28..=31).contains(&step), "{step}");
+        assert_eq!(newest.state.step, 31);
     }
 }
 
 #[test]
 fn a_second_signal_ends_the_process_at_once() {
     let folder = tempfile::tempdir().unwrap();
-    let mut child = start(folder.path(), Duration::from_secs(60));
-    let patience = Instant::now();
-    while !folder.path().join("napping").exists() {
-        assert!(patience.elapsed() < Duration::from_secs(60), "the child takes no steps");
-        sleep(Duration::from_millis(1));
-    }
+    let mut child = start(folder.path(), 2);
+    wait_until(&mut child, || folder.path().join("napping").exists());
     signal(&child, "TERM");
     sleep(Duration::from_millis(100));
     assert_eq!(child.try_wait().unwrap(), None, "the first signal waits for the step");
