@@ -1,7 +1,7 @@
 //! `cargo xtask golden`: the arrays that tests compare with are the ones that were reviewed, and can be made anew.
 //!
-//! Their checksums are committed in `xtask/golden.sha256`. The scripts `xtask/peers/golden_*.py` make the files from
-//! the reference implementations, in a virtual environment in the cache folder.
+//! Their checksums are committed in `xtask/golden.sha256`. The scripts `xtask/peers/*.py` make the files from the
+//! reference implementations, in a virtual environment in the cache folder, each run from the root as its docstring says.
 
 use crate::fetch::{files_below, sha256};
 use crate::workspace;
@@ -99,17 +99,19 @@ fn differences(
 fn make(root: &Path) -> Result<()> {
     let before = sums(root)?;
     let python = environment(root)?;
-    let mut scripts = files_below(&root.join("xtask/peers"), root)?;
-    scripts.retain(|s| {
-        let name = s.file_name().unwrap_or_default().to_string_lossy().into_owned();
-        name.starts_with("golden_") && name.ends_with(".py")
-    });
-    if scripts.is_empty() {
-        bail!("there is no xtask/peers/golden_*.py");
-    }
-    for script in scripts {
-        println!("{}", script.display());
-        workspace::run(Command::new(&python).arg(root.join(&script)).arg(root).current_dir(root))?;
+    for script in files_below(&root.join("xtask/peers"), root)? {
+        let name = script.to_string_lossy().into_owned();
+        if !name.ends_with(".py") {
+            continue;
+        }
+        let text = fs::read_to_string(root.join(&script))?;
+        let Some(arguments) = arguments(&name, &text) else {
+            bail!(
+                "{name} says nowhere how it is run: its docstring needs `python {name} ARGUMENTS`"
+            );
+        };
+        println!("{name} {}", arguments.join(" "));
+        workspace::run(Command::new(&python).arg(&script).args(arguments).current_dir(root))?;
     }
     let differences = differences(&before, &sums(root)?);
     match differences.as_slice() {
@@ -117,6 +119,13 @@ fn make(root: &Path) -> Result<()> {
         _ => println!("came out different:\n  {}", differences.join("\n  ")),
     }
     Ok(())
+}
+
+/// The arguments in the command that a script's text gives for itself, up to a comment or the end of the line.
+fn arguments<'a>(name: &str, text: &'a str) -> Option<Vec<&'a str>> {
+    let command = format!("python {name}");
+    let rest = text.lines().find_map(|line| line.split_once(&command))?.1;
+    Some(rest.split_whitespace().take_while(|word| !word.starts_with('#')).collect())
 }
 
 /// The Python of a virtual environment with `xtask/peers/requirements.txt`, made when it is missing.
@@ -141,6 +150,18 @@ fn environment(root: &Path) -> Result<PathBuf> {
 
 #[cfg(test)]
 mod tests {
+    #[test]
+    fn a_script_says_how_it_is_run() {
+        let text =
+            "\"\"\"Makes it:\n    python xtask/peers/a.py crates/a/tests/golden   # numpy\n\"\"\"";
+        assert_eq!(
+            super::arguments("xtask/peers/a.py", text).expect("a command"),
+            ["crates/a/tests/golden"]
+        );
+        assert_eq!(super::arguments("xtask/peers/a.py", "python xtask/peers/a.py\n"), Some(vec![]));
+        assert_eq!(super::arguments("xtask/peers/b.py", text), None);
+    }
+
     #[test]
     fn differences_are_named() {
         let table = |rows: &[(&str, &str)]| {

@@ -74,9 +74,9 @@ fn main() -> ExitCode {
 fn run(task: Task) -> Result<()> {
     match task {
         Task::Reproduce(args) => reproduce::run(&args),
-        Task::Test { args } => {
+        Task::Test { .. } => {
             libtorch::ensure(false)?;
-            workspace::run(workspace::cargo().args(["test", "--workspace"]).args(args))
+            workspace::run(workspace::cargo().args(["test", "--workspace"]).args(handed_on()))
         }
         Task::Setup { cuda } => {
             let found = libtorch::ensure(cuda)?;
@@ -87,9 +87,14 @@ fn run(task: Task) -> Result<()> {
         Task::Ci(args) => ci::all(&args),
         Task::Tidy => tidy::run(),
         Task::Golden(args) => golden::run(&args),
-        Task::Bench { args } => {
+        Task::Bench { .. } => {
             libtorch::ensure(false)?;
-            ci::bench(&args)
+            ci::bench(&handed_on().collect::<Vec<_>>())
         }
     }
+}
+
+/// All that follows the command, as it was typed: the parser would swallow a `--`.
+fn handed_on() -> impl Iterator<Item = OsString> {
+    std::env::args_os().skip(2)
 }
