@@ -4,7 +4,10 @@
 //! has a driver, so that one binary serves both kinds of machine. libtorch decides once whether there is CUDA: call
 //! [`select`] before anything else touches a tensor.
 
+use std::io;
+use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
+use std::process::Command;
 use std::sync::OnceLock;
 
 use tch::{Cuda, Device};
@@ -165,9 +168,57 @@ pub fn threads() -> usize {
     usize::try_from(tch::get_num_threads()).unwrap_or(1)
 }
 
+/// To be called first in `main`: starts the program anew, in the same process and with the same arguments, so that
+/// libtorch's threads spin only microseconds for each other before they sleep.
+///
+/// By default they spin for milliseconds, which is fine on a machine of one's own; where loaders or other programs want
+/// the same cores, training becomes several times slower. The OpenMP library reads the setting before `main`, hence the
+/// new start. Nothing happens if `OMP_WAIT_POLICY` or `GOMP_SPINCOUNT` is set already, as it is after the new start.
+/// Returns an error if the program cannot be started anew; it can go on regardless.
+pub fn share_cores() -> io::Result<()> {
+    let is_set = |name| std::env::var_os(name).is_some();
+    if is_set("OMP_WAIT_POLICY") || is_set("GOMP_SPINCOUNT") {
+        return Ok(());
+    }
+    let mut arguments = std::env::args_os();
+    let mut again = Command::new(std::env::current_exe()?);
+    if let Some(name) = arguments.next() {
+        again.arg0(name);
+    }
+    Err(again.args(arguments).env("GOMP_SPINCOUNT", "1000").exec())
+}
+
 /// Lets libtorch use only algorithms that give the same bits each time, on CUDA at some cost in speed; an operation that
 /// has none then panics. cuBLAS obeys only if the environment holds `CUBLAS_WORKSPACE_CONFIG=:4096:8` from the start.
 /// What this workspace runs on the CPU is deterministic anyway, for a given number of threads.
 pub fn set_deterministic(on: bool) {
     ffi::set_deterministic(on);
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_missing_or_broken_cuda_library_is_named_with_the_way_out() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("libtorch_cuda.so");
+        let missing = open_cuda_library(&path).unwrap_err();
+        assert_eq!(missing, DeviceError::NoLibrary { path: path.clone() });
+        std::fs::write(&path, "half a library").unwrap();
+        let broken = open_cuda_library(&path).unwrap_err();
+        assert!(matches!(&broken, DeviceError::Load { path: p, .. } if *p == path), "{broken}");
+        for error in [missing, broken] {
+            let text = error.to_string();
+            assert!(
+                text.contains("libtorch_cuda.so") && text.contains("xtask setup --cuda"),
+                "{text}"
+            );
+        }
+    }
+
+    #[test]
+    fn libtorch_is_found_where_it_was_loaded_from() {
+        assert!(libtorch_folder().join("libtorch_cpu.so").is_file());
+    }
 }

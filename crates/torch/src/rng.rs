@@ -27,10 +27,20 @@ pub fn seed(seed: u64) {
 
 /// The state of the default generator of `device`: a uint8 vector on the CPU, to be given to [`set_state`].
 pub fn state(device: Device) -> Result<Tensor, RngError> {
+    check(device)?;
     ffi::generator_state(device).map_err(|reason| RngError::Generator { device, reason })
 }
 
 /// Restores what [`state`] gave. A tensor of another kind or length is an error that changes nothing.
 pub fn set_state(device: Device, state: &Tensor) -> Result<(), RngError> {
     ffi::set_generator_state(device, state).map_err(|reason| RngError::Generator { device, reason })
+}
+
+/// Asking libtorch for CUDA before its library is loaded would settle for the whole process that there is none.
+fn check(device: Device) -> Result<(), RngError> {
+    if device.is_cuda() && !device::cuda_is_loaded() {
+        let reason = "CUDA is not loaded: choose the device with torch::device::select".to_owned();
+        return Err(RngError::Generator { device, reason });
+    }
+    Ok(())
 }

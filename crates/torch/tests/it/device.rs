@@ -37,3 +37,30 @@ fn cuda_works_or_says_why_not() {
         (Err(error), Ok(device)) => panic!("{device:?} although {error}"),
     }
 }
+
+/// The program that [`a_program_starts_anew_once`] starts: says what it runs with.
+#[test]
+#[ignore = "run by another test, as a program"]
+fn program() {
+    device::share_cores().unwrap();
+    let (spin, arguments) = (std::env::var("GOMP_SPINCOUNT"), std::env::args().count());
+    let text = format!("{} {spin:?} {arguments}", std::process::id());
+    std::fs::write(std::env::var("SAYS").unwrap(), text).unwrap();
+}
+
+#[test]
+fn a_program_starts_anew_once() {
+    let folder = tempfile::tempdir().unwrap();
+    for (set, expected) in [(None, "1000"), (Some("7"), "7")] {
+        let says = folder.path().join("says");
+        let mut command = std::process::Command::new(std::env::current_exe().unwrap());
+        command.args(["--exact", "device::program", "--ignored"]).env("SAYS", &says);
+        command.env_remove("OMP_WAIT_POLICY").env_remove("GOMP_SPINCOUNT");
+        command.envs(set.map(|n| ("GOMP_SPINCOUNT", n)));
+        let mut child = command.stdout(std::process::Stdio::null()).spawn().unwrap();
+        assert!(child.wait().unwrap().success());
+        // The same process, the same arguments.
+        let expected = format!("{} Ok({expected:?}) 4", child.id());
+        assert_eq!(std::fs::read_to_string(&says).unwrap(), expected);
+    }
+}

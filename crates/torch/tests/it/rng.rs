@@ -37,3 +37,18 @@ fn a_state_that_is_none_is_an_error() {
     }
     assert_eq!(rng::state(Device::Cpu).unwrap(), before);
 }
+
+#[test]
+fn a_device_that_nobody_chose_has_no_generator() {
+    let cuda = Device::Cuda(0);
+    if torch::device::select("cuda").is_err() {
+        let text = rng::state(cuda).unwrap_err().to_string();
+        assert!(text.starts_with("generator of Cuda(0): "), "{text}");
+        assert!(rng::set_state(cuda, &Tensor::from_slice(&[1u8])).is_err());
+    } else {
+        let state = rng::state(cuda).unwrap();
+        let first = Tensor::randn([9], (Kind::Float, cuda));
+        rng::set_state(cuda, &state).unwrap();
+        assert_eq!(Tensor::randn([9], (Kind::Float, cuda)), first);
+    }
+}
