@@ -4,7 +4,7 @@
 //! ReLU (from the second stage on it halves the image and doubles the channels), then residual blocks
 //! x ← ReLU(x + SD(BN(conv(x)))), where SD is stochastic depth (Huang et al., arXiv 1603.09382); in the end average
 //! pooling, dropout and one linear layer. One convolution a block keeps the number of layers, and with it the time that a
-//! CPU loses between them, small. CPU kernels take channels 16 at a time: 24 cost nearly as much as 32.
+//! CPU loses between them, small. CPU kernels take channels 16 at a time, so 24 cost more than their share of 32.
 
 use serde::{Deserialize, Serialize};
 use torch::nn::{
