@@ -56,6 +56,8 @@ pub enum NoiseOn {
     None,
 }
 
+/// The settings of Noisy Student's loss.
+///
 /// | setting | default | what | range |
 /// |---|---|---|---|
 /// | `label_smoothing` | 0.1 | ε for labels and hard targets; soft targets are never smoothed | 0 to 1 |
@@ -94,19 +96,22 @@ impl Default for NoisyStudentConfig {
     }
 }
 
-/// The student's side of Noisy Student.
+/// The student's side of Noisy Student: loss = Σ CE(labelled, smoothed labels) + Σ CE(unlabelled, targets), divided by
+/// [`Average`]. Terms `sup` and `unsup` are means; the note `agree` is the part of the unlabelled samples on which the
+/// noised student and the teacher name the same class.
 pub struct NoisyStudent {
     config: NoisyStudentConfig,
     teacher: Option<Model>,
 }
 
 impl NoisyStudent {
-    /// A student that learns from stored targets ([`Batch::targets`]).
+    /// A student that learns from stored targets. [`Method::loss`] panics on a batch without [`Batch::targets`].
     pub fn offline(config: NoisyStudentConfig) -> Self {
         Self { config: NoisyStudentConfig { labeling: Labeling::Offline, ..config }, teacher: None }
     }
 
-    /// A student whose teacher labels the first (clean) view of each unlabelled sample in each step.
+    /// A student whose teacher labels the first (clean) view of each unlabelled sample in each step, without noise and
+    /// without a gradient. The teacher never changes and is in no checkpoint: whoever goes on with a run brings it again.
     pub fn in_loop(config: NoisyStudentConfig, teacher: Model) -> Self {
         Self {
             config: NoisyStudentConfig { labeling: Labeling::InLoop, ..config },
@@ -129,7 +134,7 @@ impl NoisyStudent {
         sharpen(&probabilities, self.config.temperature)
     }
 
-    /// What the student is to say (section 5.2 of the method's code: soft targets as they are, hard ones smoothed).
+    /// What the student is to say. As in the released code soft targets stay as they are and hard ones are smoothed.
     fn targets(&self, guess: &Tensor) -> Tensor {
         match self.config.targets {
             Targets::Soft => guess.shallow_clone(),

@@ -2,18 +2,19 @@
 
 use torch::{Kind, Tensor};
 
-/// Sharpens probabilities `[batch, classes]` to p^(1/T) / Σ p^(1/T) (MixMatch, equation 7). T = 1 changes nothing, T towards 0
-/// gives the most probable class.
+/// Sharpens probabilities `[batch, classes]` to p^(1/T) / Σ p^(1/T) (MixMatch, arXiv 1905.02249, equation 7), float32. T = 1
+/// changes nothing, T towards 0 gives the most probable class (equals share), T above 1 evens out; a class of probability 0
+/// keeps it. Rows need not sum to one, but must not be all 0.
 pub fn sharpen(probabilities: &Tensor, temperature: f64) -> Tensor {
     if temperature == 1.0 {
         return probabilities.shallow_clone();
     }
-    // In the log domain, so that no power underflows.
-    let log = probabilities.clamp_min(f64::from(f32::MIN_POSITIVE)).log();
+    // In the log domain no power underflows, and with the largest moved to 0 no quotient of it overflows.
+    let log = (probabilities / probabilities.amax([-1].as_slice(), true)).log();
     (log / temperature).softmax(-1, Kind::Float)
 }
 
-/// The most probable class of each row of `[batch, classes]`, int64 `[batch]`; the first of equals.
+/// The most probable class of each row of `[batch, classes]`, int64 `[batch]`; on the CPU the first of equals.
 pub fn hard(probabilities: &Tensor) -> Tensor {
     probabilities.argmax(-1, false)
 }

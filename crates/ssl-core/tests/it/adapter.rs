@@ -1,0 +1,131 @@
+//! The adapter: its averaged twin follows, its memory is complete, and a boxed method is the method.
+
+use ssl_core::methods::Supervised;
+use ssl_core::{Batch, Method, Nets, Ssl, View, Views};
+use torch::optim::{OptimConfig, Sgd};
+use torch::{Device, Kind, Params, Tensor};
+use train::{Ema, Loss, Objective, Progress};
+
+use crate::lab::{self, bits, generator, student};
+
+/// Supervised learning that counts what it saw.
+struct Counting {
+    method: Supervised,
+    seen: Tensor,
+}
+
+impl Counting {
+    fn new() -> Self {
+        Self { method: Supervised::default(), seen: Tensor::zeros([1], (Kind::Float, Device::Cpu)) }
+    }
+}
+
+impl Method for Counting {
+    fn views(&self) -> Views {
+        Views { labeled: View::Weak, unlabeled: vec![View::Plain] }
+    }
+
+    fn loss(&mut self, nets: &Nets, batch: &Batch, at: Progress) -> Loss {
+        let _ = self.seen.g_add_scalar_(batch.images() as i64);
+        self.method.loss(nets, batch, at)
+    }
+
+    fn memory(&self) -> Vec<(String, Tensor)> {
+        vec![("seen".to_owned(), self.seen.shallow_clone())]
+    }
+}
+
+fn all_bits(params: &Params) -> Vec<Vec<u64>> {
+    params.iter().map(|p| bits(&p.tensor)).collect()
+}
+
+/// Takes some steps as the loop does; gives what was done after each.
+fn learn<M: Method>(
+    ssl: &mut Ssl<M>,
+    views: &Views,
+    steps: u64,
+    mut after: impl FnMut(&Ssl<M>, Progress),
+) {
+    let mut optimizer = OptimConfig::Sgd(Sgd::default()).build(ssl.params());
+    for step in 0..steps {
+        let at = Progress { step, steps };
+        ssl.loss(lab::batch(views, &lab::Rule(4.0), step), at).total().backward();
+        optimizer.step(0.1);
+        optimizer.zero_grad();
+        ssl.after_step(at);
+        after(ssl, at);
+    }
+}
+
+#[test]
+fn the_twin_follows_the_student() {
+    let _alone = generator();
+    for ema in [Ema::new(0.8), Ema::with_warmup(0.999)] {
+        torch::rng::seed(1);
+        let mut ssl = Ssl::new(Supervised::default(), student(), Some((student(), ema)));
+        let twin = |ssl: &Ssl<Supervised>| all_bits(&ssl.nets().ema.as_ref().unwrap().params);
+        assert_eq!(twin(&ssl), all_bits(ssl.params()), "it starts as a copy");
+        let mut expected: Vec<Tensor> =
+            ssl.params().iter().map(|p| p.tensor.detach().to_kind(Kind::Double)).collect();
+        learn(&mut ssl, &Supervised::default().views(), 6, |ssl, at| {
+            // The running statistics of batch norm are averaged like the weights.
+            let d = ema.decay_at(at.step);
+            for (average, param) in expected.iter_mut().zip(ssl.params().iter()) {
+                *average = &*average * d + param.tensor.detach().to_kind(Kind::Double) * (1.0 - d);
+            }
+        });
+        for (average, param) in expected.iter().zip(ssl.evaluated().params.iter()) {
+            let found = param.tensor.detach().to_kind(Kind::Double);
+            assert!(found.allclose(average, 1e-5, 1e-6, false), "{}", param.name);
+        }
+        assert_ne!(twin(&ssl), all_bits(ssl.params()), "it lags behind");
+    }
+}
+
+#[test]
+fn the_twin_is_evaluated_if_there_is_one() {
+    let _alone = generator();
+    let single = Ssl::new(Supervised::default(), student(), None);
+    assert!(std::ptr::eq(single.evaluated(), &single.nets().student));
+    assert!(single.memory().is_empty());
+    let both = Ssl::new(Supervised::default(), student(), Some((student(), Ema::new(0.9))));
+    assert!(std::ptr::eq(both.evaluated(), both.nets().ema.as_ref().unwrap()));
+    assert!(std::ptr::eq(both.params(), &both.nets().student.params), "the student is trained");
+}
+
+#[test]
+fn memory_is_the_methods_and_the_twins() {
+    let _alone = generator();
+    let mut ssl = Ssl::new(Counting::new(), student(), Some((student(), Ema::new(0.9))));
+    let views = ssl.method().views();
+    learn(&mut ssl, &views, 2, |_, _| ());
+    let names: Vec<String> = ssl.memory().into_iter().map(|(name, _)| name).collect();
+    let twin = ssl.params().names().map(|name| format!("ema.{name}"));
+    let wanted: Vec<String> = ["seen".to_owned()].into_iter().chain(twin).collect();
+    assert_eq!(names, wanted);
+    assert_eq!(ssl.memory()[0].1.double_value(&[0]), 2.0 * (lab::LABELED + lab::UNLABELED) as f64);
+
+    // A checkpoint is restored by copying into these tensors.
+    for (_, mut tensor) in ssl.memory() {
+        let _ = torch::no_grad(|| tensor.fill_(7.0));
+    }
+    assert_eq!(ssl.method().seen.double_value(&[0]), 7.0);
+    assert!(ssl.evaluated().params.iter().all(|p| p.tensor.eq(7.0).all().int64_value(&[]) == 1));
+    let nets = ssl.into_nets();
+    assert!(nets.ema.is_some() && !nets.student.params.iter().any(|p| p.name == "seen"));
+}
+
+#[test]
+fn a_boxed_method_is_the_method() {
+    let _alone = generator();
+    let mut boxed: Box<dyn Method> = Box::new(Counting::new());
+    assert_eq!(boxed.views(), Counting::new().views());
+    let nets = lab::nets(student());
+    let batch = lab::batch(&boxed.views(), &lab::Rule(4.0), 0);
+    let loss = |method: &mut dyn Method| {
+        torch::rng::seed(3);
+        method.loss(&nets, &batch, lab::START).values()
+    };
+    assert_eq!(loss(&mut boxed), loss(&mut Counting::new()));
+    assert_eq!(boxed.memory()[0].1.double_value(&[0]), (lab::LABELED + lab::UNLABELED) as f64);
+}
