@@ -124,14 +124,15 @@ impl Source {
                 (train, None, Some(open(Part::Test)?))
             }
             DataConfig::Folder { labeled, unlabeled, test, size, grey, on_bad, .. } => {
-                let open = |path: &PathBuf, labelled: bool| -> Result<Arc<dyn Samples>> {
+                let open = |path: &PathBuf, labeled: bool, classes: Option<&[String]>| {
                     let path = if path.is_relative() {
                         dir.map_or(path.clone(), |d| d.join(path))
                     } else {
                         path.clone()
                     };
                     let options = FolderOptions {
-                        labeled: labelled,
+                        labeled,
+                        classes: classes.map(<[String]>::to_vec),
                         grey: *grey,
                         size: size.map(|[width, height]| (width, height)),
                         on_bad: *on_bad,
@@ -146,18 +147,16 @@ impl Source {
                         );
                     }
                     ensure!(!set.is_empty(), "{}: there is no image", path.display());
-                    Ok(Arc::new(set))
+                    Ok(Arc::new(set) as Arc<dyn Samples>)
                 };
-                let test = test.as_ref().map(|path| open(path, true)).transpose()?;
-                (open(labeled, true)?, Some(open(unlabeled, false)?), test)
+                let train = open(labeled, true, None)?;
+                // A test folder may lack a class, but not bring a new one.
+                let classes = Some(train.classes());
+                let test = test.as_ref().map(|path| open(path, true, classes)).transpose()?;
+                let unlabeled = open(unlabeled, false, None)?;
+                (train, Some(unlabeled), test)
             }
         };
-        if let Some(test) = &test {
-            ensure!(
-                test.classes() == train.classes(),
-                "test images have other classes than labelled ones"
-            );
-        }
         Ok(Self { config, train, unlabeled, test })
     }
 

@@ -1,7 +1,7 @@
 //! The commands, one file each.
 
 pub(crate) mod check;
-//DATA pub(crate) mod data;
+pub(crate) mod data;
 pub(crate) mod eval;
 pub(crate) mod list;
 pub(crate) mod predict;

@@ -101,9 +101,12 @@ impl Finished {
     }
 
     /// Opens a folder of images as the network wants them; files that are no images are skipped and counted.
+    ///
+    /// With `labeled`, sub-folders are classes, and each must be one that the network knows.
     pub(crate) fn open(&self, dir: &Path, labeled: bool) -> Result<FolderSet> {
         let options = FolderOptions {
             labeled,
+            classes: labeled.then(|| self.classes.clone()),
             grey: self.grey,
             size: self.size,
             on_bad: OnBad::Skip,

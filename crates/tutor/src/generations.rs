@@ -336,11 +336,16 @@ impl Labels {
             student: student.to_owned(),
             seed: setting.seed,
             candidates: self.all.len() as u64,
-            threshold: Some(f64::from(recipe.labeling.select.min_confidence)),
+            threshold: Some(decimal(recipe.labeling.select.min_confidence)),
             kept: per_class.iter().map(|c| c.kept).sum(),
             used: self.picked.len() as u64,
             accuracy: (known > 0).then(|| 100.0 * right as f64 / known as f64),
             per_class,
         }
     }
+}
+
+/// A 32-bit number as it was written, in decimals.
+fn decimal(value: f32) -> f64 {
+    (f64::from(value) * 1e6).round() / 1e6
 }

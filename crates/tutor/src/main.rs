@@ -42,13 +42,16 @@ enum Command {
     Predict(commands::predict::Args),
     /// Score the result of a run on a folder with a sub-folder for each class.
     Eval(commands::eval::Args),
-    //DATA /// Download or verify a data set.
-    //DATA Data(commands::data::Args),
+    /// Download or verify a data set.
+    Data(commands::data::Args),
     /// Read a recipe and say what it would run, without running it.
     Check(commands::check::Args),
 }
 
 fn main() -> ExitCode {
+    if let Err(error) = torch::device::share_cores() {
+        eprintln!("warning: threads will wait busily for one another: {error}");
+    }
     let filter =
         tracing_subscriber::EnvFilter::try_from_default_env().unwrap_or_else(|_| "warn".into());
     tracing_subscriber::fmt()
@@ -61,7 +64,7 @@ fn main() -> ExitCode {
         Command::Run(args) => commands::run::run(&args),
         Command::Predict(args) => commands::predict::run(&args),
         Command::Eval(args) => commands::eval::run(&args),
-        //DATA Command::Data(args) => commands::data::run(&args),
+        Command::Data(args) => commands::data::run(&args),
         Command::Check(args) => commands::check::run(&args),
     };
     match result {

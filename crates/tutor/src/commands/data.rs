@@ -2,8 +2,9 @@
 
 use std::path::PathBuf;
 
-use anyhow::Result;
+use anyhow::{Context, Result};
 use data_pipeline::fetch;
+use indicatif::{ProgressBar, ProgressStyle};
 
 /// What to do with which data set.
 #[derive(clap::Args)]
@@ -35,14 +36,34 @@ enum Action {
 pub(crate) fn run(args: &Args) -> Result<()> {
     match &args.action {
         Action::Fetch { name, dir } => {
-            let source = fetch::Source::by_name(name)?;
-            fetch::fetch(&source, dir)?;
+            let source = by_name(name)?;
+            println!("{}", source.about);
+            let bar = ProgressBar::no_length();
+            bar.set_style(ProgressStyle::with_template(
+                "{msg} {bar:32} {bytes}/{total_bytes} {bytes_per_sec} {eta}",
+            )?);
+            let mut show = |at: fetch::Progress<'_>| {
+                bar.set_message(at.path.to_owned());
+                bar.set_length(at.total.unwrap_or(at.here));
+                bar.set_position(at.here);
+            };
+            fetch::fetch(&source, dir, fetch::Patience::default(), &mut show)?;
+            bar.finish_and_clear();
             println!("{name} is complete in {}", dir.display());
         }
         Action::Verify { name, dir } => {
-            fetch::verify(&fetch::Source::by_name(name)?, dir)?;
+            fetch::verify(&by_name(name)?, dir)?;
             println!("{name} in {} is as published", dir.display());
         }
     }
     Ok(())
+}
+
+fn by_name(name: &str) -> Result<fetch::Source> {
+    let sources = fetch::sources();
+    let known: Vec<String> = sources.iter().map(|source| source.name.clone()).collect();
+    let source = sources.into_iter().find(|source| source.name == name);
+    source.with_context(|| {
+        format!("there is no data set {name} to fetch; there are {}", known.join(", "))
+    })
 }

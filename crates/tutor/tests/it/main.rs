@@ -1,1 +1,7 @@
-//! Integration tests.
+//! Integration tests of the program, as a user meets it: by its command line.
+
+mod folders;
+mod refusals;
+mod resume;
+mod runs;
+mod tutor;

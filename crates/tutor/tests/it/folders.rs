@@ -1,0 +1,102 @@
+//! One's own images, from training to predictions.
+
+use std::fs;
+use std::path::Path;
+
+use augment::rng::Rng;
+use image::{Rgb, RgbImage};
+
+use crate::tutor::{refused, run, run_folder};
+
+/// Writes a PNG of a class: class 0 is reddish, class 1 bluish, with noise.
+fn picture(path: &Path, class: usize, rng: &mut Rng) {
+    let mut image = RgbImage::new(20, 24);
+    for pixel in image.pixels_mut() {
+        let mut noise = |base: f64| (base + 20.0 * rng.normal()).clamp(0.0, 255.0) as u8;
+        *pixel = if class == 0 {
+            Rgb([noise(180.0), noise(60.0), noise(60.0)])
+        } else {
+            Rgb([noise(60.0), noise(60.0), noise(180.0)])
+        };
+    }
+    image.save(path).expect("written");
+}
+
+fn folders(dir: &Path) {
+    let mut rng = Rng::new(3);
+    for (class, name) in ["red", "blue"].iter().enumerate() {
+        for part in ["labeled", "scored"] {
+            let folder = dir.join(part).join(name);
+            fs::create_dir_all(&folder).expect("made");
+            for i in 0..8 {
+                picture(&folder.join(format!("{i}.png")), class, &mut rng);
+            }
+        }
+    }
+    fs::create_dir_all(dir.join("unlabeled/deeper")).expect("made");
+    for i in 0..40 {
+        let below = if i % 2 == 0 { "unlabeled" } else { "unlabeled/deeper" };
+        picture(&dir.join(below).join(format!("{i:02}.png")), i % 2, &mut rng);
+    }
+    fs::write(dir.join("unlabeled/broken.png"), b"no image").expect("written");
+}
+
+#[test]
+fn own_folders_train_predict_and_score() {
+    let dir = tempfile::tempdir().expect("a folder");
+    folders(dir.path());
+    let arguments = [
+        "run",
+        "noisy-student/folder",
+        "--set",
+        "data.labeled=labeled",
+        "--set",
+        "data.unlabeled=unlabeled",
+        "--set",
+        "teacher.steps=30",
+        "--set",
+        "student.steps=20",
+        "--set",
+        "robustness.images=4",
+        "--set",
+        "robustness.sequences=1",
+    ];
+    run_folder(dir.path(), &run(dir.path(), &arguments));
+    let latest = "runs/noisy-student/latest";
+
+    run(dir.path(), &["predict", latest, "unlabeled", "--out", "labels.csv"]);
+    let text = fs::read_to_string(dir.path().join("labels.csv")).expect("labels");
+    let lines: Vec<&str> = text.lines().collect();
+    assert_eq!(lines[0], "image,label,confidence,p_blue,p_red");
+    assert_eq!(lines.len(), 41, "40 images, the broken one is left out");
+    let right = lines[1..].iter().filter(|line| {
+        let fields: Vec<&str> = line.split(',').collect();
+        let number: usize = fields[0]
+            .trim_end_matches(".png")
+            .rsplit('/')
+            .next()
+            .and_then(|n| n.parse().ok())
+            .expect("a number");
+        fields[1] == if number % 2 == 0 { "red" } else { "blue" }
+    });
+    assert!(right.count() >= 36, "{text}");
+
+    run(
+        dir.path(),
+        &["predict", latest, "unlabeled", "--out", "labels.parquet", "--model", "teacher"],
+    );
+    let bytes = fs::read(dir.path().join("labels.parquet")).expect("labels");
+    assert!(bytes.starts_with(b"PAR1") && bytes.ends_with(b"PAR1"));
+
+    let scored = run(dir.path(), &["eval", latest, "scored"]);
+    assert!(scored.contains("of 16 images") && scored.contains("balanced accuracy"), "{scored}");
+
+    let error = refused(dir.path(), &["predict", latest, "unlabeled", "--out", "labels.xls"]);
+    assert!(error.contains(".csv or .parquet"), "{error}");
+    let error = refused(dir.path(), &["predict", latest, "nowhere"]);
+    assert!(error.contains("nowhere"), "{error}");
+    let error = refused(dir.path(), &["eval", latest, "scored", "--model", "student-9"]);
+    assert!(error.contains("student-9") && error.contains("student-1"), "{error}");
+    let error = refused(dir.path(), &["eval", "labeled", "scored"]);
+    assert!(error.contains("is not the folder of a run"), "{error}");
+}

@@ -1,0 +1,48 @@
+//! What is wrong is said, with the way out.
+
+use crate::tutor::refused;
+
+fn says(arguments: &[&str], words: &[&str]) {
+    let dir = tempfile::tempdir().expect("a folder");
+    let error = refused(dir.path(), arguments);
+    for word in words {
+        assert!(
+            error.contains(word),
+            "tutor {}: {word:?} is missing in\n{error}",
+            arguments.join(" ")
+        );
+    }
+}
+
+#[test]
+fn unknown_names_are_answered_with_the_nearest() {
+    says(&["run", "noisy-student/digit"], &["noisy-student/digits"]);
+    says(&["run", "noisy-student", "--set", "student.stepz=3"], &["stepz", "did you mean `steps`"]);
+    says(
+        &["run", "noisy-student", "--set", "teacher.net.widht=3"],
+        &["widht", "did you mean `width`"],
+    );
+    says(
+        &["run", "noisy-student", "--set", "data.kind=digitz"],
+        &["digitz", "did you mean `digits`"],
+    );
+    says(&["data", "fetch", "cifar"], &["cifar10"]);
+}
+
+#[test]
+fn values_that_cannot_work_are_all_named() {
+    says(
+        &["run", "noisy-student", "--set", "teacher.batch=0", "--set", "student.batch=0"],
+        &["teacher.batch", "student.batch", "at least 1"],
+    );
+    says(&["run", "noisy-student", "--set", "nonsense"], &["key=value"]);
+    says(&["run", "noisy-student", "--set", "student.warm_start=true"], &["warm_start"]);
+}
+
+#[test]
+fn missing_data_and_devices_are_said() {
+    says(&["run", "noisy-student/svhn"], &["--data", "TUTOR_DATA", "tutor data fetch svhn"]);
+    says(&["run", "noisy-student/cifar10", "--data", "/nowhere"], &["/nowhere"]);
+    says(&["run", "noisy-student", "--device", "tpu"], &["tpu", "cuda"]);
+    says(&["run", "no-such-file.toml"], &["no-such-file.toml"]);
+}

@@ -1,0 +1,61 @@
+//! A run that is killed at any moment and started again ends with the same bits.
+
+use std::path::Path;
+use std::process::Stdio;
+use std::time::Duration;
+
+use augment::rng::Rng;
+
+use crate::tutor::{command, result, run, run_folder};
+
+const ARGUMENTS: [&str; 9] = [
+    "run",
+    "noisy-student",
+    "--quick",
+    "--threads",
+    "1",
+    "--set",
+    "cadence.checkpoint=3",
+    "--set",
+    "rows={no-filter={about='x',set={'labeling.select.min_confidence'=0.0}}}",
+];
+
+#[test]
+fn killed_at_random_moments_it_ends_with_the_same_bits() {
+    let dir = tempfile::tempdir().expect("a folder");
+    let whole =
+        run_folder(dir.path(), &run(dir.path(), &[&ARGUMENTS[..], &["--out", "whole"]].concat()));
+    let broken = [&ARGUMENTS[..], &["--out", "broken"]].concat();
+    // In a test of a minute one cannot wait for every moment: kills come at random ones, a fixed series of them.
+    let mut rng = Rng::new(7);
+    for _ in 0..4 {
+        let mut child = command(dir.path(), &broken)
+            .stdout(Stdio::null())
+            .stderr(Stdio::null())
+            .spawn()
+            .expect("started");
+        std::thread::sleep(Duration::from_millis(150 + rng.below(1200) as u64));
+        child.kill().expect("killed");
+        child.wait().expect("ended");
+    }
+    let broken = run_folder(dir.path(), &run(dir.path(), &broken));
+    for stage in ["teacher", "student-1", "student-2", "rows/no-filter"] {
+        for file in ["final.safetensors", "pseudo-labels.csv"] {
+            let read = |run: &Path| std::fs::read(run.join("seed-1").join(stage).join(file)).ok();
+            assert_eq!(read(&whole), read(&broken), "{stage}/{file}");
+        }
+    }
+    assert_eq!(result(&whole)["rows"], result(&broken)["rows"]);
+    let runs =
+        std::fs::read_dir(dir.path().join("broken/noisy-student/digits")).expect("runs").count();
+    assert_eq!(runs, 1, "every start took up the same run");
+}
+
+#[test]
+fn a_finished_run_is_not_taken_up_and_fresh_begins_anew() {
+    let dir = tempfile::tempdir().expect("a folder");
+    let arguments = ["run", "noisy-student", "--quick", "--set", "rows={}"];
+    let first = run_folder(dir.path(), &run(dir.path(), &arguments));
+    let second = run_folder(dir.path(), &run(dir.path(), &arguments));
+    assert_ne!(first, second);
+}

@@ -1,0 +1,53 @@
+//! Calls the program.
+
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output};
+
+/// What a call of the program printed and how it ended.
+pub(crate) struct Called {
+    pub(crate) out: String,
+    pub(crate) err: String,
+    pub(crate) success: bool,
+}
+
+/// The program with arguments, in a folder of its own.
+pub(crate) fn command(dir: &Path, arguments: &[&str]) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_tutor"));
+    command.current_dir(dir).args(arguments).env_remove("TUTOR_DATA").env_remove("RUST_LOG");
+    command
+}
+
+/// Calls the program and waits.
+pub(crate) fn call(dir: &Path, arguments: &[&str]) -> Called {
+    let Output { status, stdout, stderr } =
+        command(dir, arguments).output().expect("the program starts");
+    let text = |bytes: Vec<u8>| String::from_utf8(bytes).expect("UTF-8");
+    Called { out: text(stdout), err: text(stderr), success: status.success() }
+}
+
+/// Calls the program, which must succeed.
+pub(crate) fn run(dir: &Path, arguments: &[&str]) -> String {
+    let called = call(dir, arguments);
+    assert!(called.success, "tutor {}\n{}\n{}", arguments.join(" "), called.out, called.err);
+    called.out
+}
+
+/// Calls the program, which must refuse; returns what it says.
+pub(crate) fn refused(dir: &Path, arguments: &[&str]) -> String {
+    let called = call(dir, arguments);
+    assert!(!called.success, "tutor {} was not refused", arguments.join(" "));
+    called.err
+}
+
+/// The folder of the report that a run's last line names.
+pub(crate) fn run_folder(dir: &Path, out: &str) -> PathBuf {
+    let last = out.lines().last().expect("a last line");
+    let page = last.strip_prefix("report: ").unwrap_or_else(|| panic!("the last line is {last:?}"));
+    dir.join(page).parent().expect("a folder").to_owned()
+}
+
+/// `result.json` of a run's folder.
+pub(crate) fn result(run: &Path) -> serde_json::Value {
+    let text = std::fs::read_to_string(run.join("result.json")).expect("result.json");
+    serde_json::from_str(&text).expect("JSON")
+}
