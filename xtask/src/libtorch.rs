@@ -13,6 +13,8 @@ pub(crate) struct Setup {
     /// `$LIBTORCH` as the user set it.
     pub(crate) users: Option<PathBuf>,
     pub(crate) cache: Cache,
+    /// What cargo has built.
+    pub(crate) target: PathBuf,
 }
 
 impl Setup {
@@ -25,7 +27,7 @@ impl Setup {
             python: "python3".into(),
             wheels: wheels::pinned(),
         };
-        Ok(Setup { root, users, cache })
+        Ok(Setup { root, users, cache, target: workspace::target()? })
     }
 
     /// Where libtorch is, without fetching: `$LIBTORCH`, the link from an earlier setup, the cache.
@@ -54,7 +56,9 @@ impl Setup {
             None => self.cache.find_or_fetch(cuda)?,
         };
         check(&found, cuda)?;
-        link(&workspace::libtorch_link(&self.root), &found)?;
+        if link(&workspace::libtorch_link(&self.root), &found)? {
+            forget_bindings(&self.target);
+        }
         Ok(found)
     }
 }
@@ -114,12 +118,13 @@ pub(crate) fn version(libtorch: &Path) -> Option<String> {
     read("build-version").map(|v| v.trim().to_owned())
 }
 
-/// Points a link at a folder in one step: whoever looks sees the old or the new one.
-fn link(link: &Path, to: &Path) -> Result<()> {
+/// Points a link at a folder in one step: whoever looks sees the old or the new one. Tells whether it pointed elsewhere.
+fn link(link: &Path, to: &Path) -> Result<bool> {
     let to = to.canonicalize().with_context(|| format!("cannot find {}", to.display()))?;
     if link.canonicalize().is_ok_and(|now| now == to) {
-        return Ok(());
+        return Ok(false);
     }
+    let moved = link.is_symlink();
     if link.is_dir() && !link.is_symlink() {
         bail!(
             "{} is a folder where a link belongs: move it away and set LIBTORCH to where it is then",
@@ -130,7 +135,23 @@ fn link(link: &Path, to: &Path) -> Result<()> {
     let _ = fs::remove_file(&temporary);
     std::os::unix::fs::symlink(&to, &temporary)
         .and_then(|()| fs::rename(&temporary, link))
-        .with_context(|| format!("cannot set the link {} to {}", link.display(), to.display()))
+        .with_context(|| format!("cannot set the link {} to {}", link.display(), to.display()))?;
+    Ok(moved)
+}
+
+/// Has the bindings built anew: cargo does not see that the link leads elsewhere, but which libraries there are and where
+/// programs look for them is decided when they are built.
+fn forget_bindings(target: &Path) {
+    for profile in ["debug", "release"] {
+        for folder in ["build", ".fingerprint"] {
+            let Ok(entries) = fs::read_dir(target.join(profile).join(folder)) else { continue };
+            for entry in entries.flatten() {
+                if entry.file_name().to_string_lossy().starts_with("torch-sys-") {
+                    let _ = fs::remove_dir_all(entry.path());
+                }
+            }
+        }
+    }
 }
 
 #[cfg(test)]

@@ -59,7 +59,7 @@ impl Bench {
             ),
         );
         let cache = Cache { folder: at("cache"), python, wheels };
-        let setup = Setup { root: at("root"), users: None, cache };
+        let setup = Setup { root: at("root"), users: None, cache, target: at("target") };
         Bench { folder, setup }
     }
 
@@ -270,6 +270,23 @@ fn libtorch_of_the_user_is_checked_and_used() {
         own.canonicalize().expect("a path"),
         "the link is kept"
     );
+}
+
+#[test]
+fn bindings_are_built_anew_when_the_link_moves() {
+    let mut bench = Bench::new();
+    let built = bench.at("target/release/build/torch-sys-0a1b");
+    let other = bench.at("target/release/build/cc-0a1b");
+    for folder in [&built, &other] {
+        fs::create_dir_all(folder).expect("a folder");
+    }
+    bench.setup.run(false).expect("a setup");
+    assert!(built.exists(), "a new link: nothing was built against another libtorch");
+    let own = bench.at("own");
+    users(&own, "2.11.0");
+    bench.setup.users = Some(own);
+    bench.setup.run(false).expect("a setup");
+    assert!(!built.exists() && other.exists());
 }
 
 #[test]
