@@ -76,7 +76,7 @@ pub(crate) fn teacher(
         start: start.as_ref().map(|m| &m.params),
         frozen: &[],
     };
-    let method = Supervised { label_smoothing: config.label_smoothing, noise: config.noise };
+    let method = config.method();
     let dir = phase.dir.clone();
     let (model, cost) = setting.train(phase, Box::new(method), watch)?;
     let eval_augment = recipe.eval_augment.clone();

@@ -38,6 +38,8 @@ enum Command {
     List(commands::list::Args),
     /// Run a recipe: train, measure, report. Started again after a stop, it goes on where it was.
     Run(commands::run::Args),
+    /// Print the table of a finished run.
+    Report(commands::report::Args),
     /// Label a folder of images with the result of a run.
     Predict(commands::predict::Args),
     /// Score the result of a run on a folder with a sub-folder for each class.
@@ -62,6 +64,7 @@ fn main() -> ExitCode {
     let result = match Cli::parse().command {
         Command::List(args) => commands::list::run(&args),
         Command::Run(args) => commands::run::run(&args),
+        Command::Report(args) => commands::report::run(&args),
         Command::Predict(args) => commands::predict::run(&args),
         Command::Eval(args) => commands::eval::run(&args),
         Command::Data(args) => commands::data::run(&args),

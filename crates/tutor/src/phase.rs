@@ -129,6 +129,12 @@ impl Setting<'_> {
         if let Some(start) = phase.start {
             model.params.copy_from(start);
         }
+        if phase.steps == 0 {
+            // Given weights, taken as they are.
+            let cost = PhaseCost::default();
+            stage.finish(&model.params, &cost)?;
+            return Ok((model, cost));
+        }
         for param in model
             .params
             .trainable()

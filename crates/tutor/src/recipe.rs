@@ -1,17 +1,18 @@
 //! Recipes: all that changes from run to run, as data. This file only composes the settings of the parts.
 
+mod check;
 mod edit;
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
-use anyhow::{Context, Result, bail, ensure};
+use anyhow::{Context, Result};
 use augment::policy::Policy;
 use data_pipeline::balance::Selection;
 use data_pipeline::dataset::folder::OnBad;
 use data_pipeline::split::SplitRule;
 use serde::{Deserialize, Serialize};
-use ssl_core::methods::NoisyStudentConfig;
+use ssl_core::methods::{NoisyStudentConfig, Supervised};
 use torch::optim::OptimConfig;
 use torch::precision::Precision;
 use train::{Ema, Schedule};
@@ -184,6 +185,13 @@ fn yes() -> bool {
     true
 }
 
+impl Teacher {
+    /// The method it is trained by.
+    pub(crate) fn method(&self) -> Supervised {
+        Supervised { label_smoothing: self.label_smoothing, noise: self.noise }
+    }
+}
+
 /// How the teacher's labels come about and which are used.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -333,59 +341,7 @@ impl Recipe {
     fn from_table(table: &toml::Table) -> Result<Self> {
         let text = toml::to_string_pretty(table)?;
         let recipe: Self = toml::from_str(&text).map_err(edit::explain)?;
-        recipe.check()?;
+        check::check(&recipe)?;
         Ok(recipe)
-    }
-
-    /// Reports every fault at once.
-    fn check(&self) -> Result<()> {
-        let mut faults = Vec::new();
-        let mut fault = |key: &str, result: std::result::Result<(), String>| {
-            if let Err(message) = result {
-                faults.push(format!("{key}: {message}"));
-            }
-        };
-        let name_is_path = self.name.split('/').count() == 2 && !self.name.contains("..");
-        fault("name", name_is_path.then_some(()).ok_or_else(|| "must be paper/row".to_owned()));
-        let positive = |n: usize| if n > 0 { Ok(()) } else { Err("must be at least 1".to_owned()) };
-        fault("teacher.batch", positive(self.teacher.batch));
-        fault("student.batch", positive(self.student.batch));
-        fault("eval_batch", positive(self.eval_batch));
-        fault("generations", positive(self.generations.len()));
-        fault("cadence.log", positive(self.cadence.log as usize));
-        fault("cadence.evaluate", positive(self.cadence.evaluate as usize));
-        fault("cadence.checkpoint", positive(self.cadence.checkpoint as usize));
-        fault("cadence.keep", positive(self.cadence.keep));
-        fault("teacher.net", self.teacher.net.check().map_err(|e| e.to_string()));
-        fault("teacher.lr", self.teacher.lr.check().map_err(|e| e.to_string()));
-        fault("student.lr", self.student.lr.check().map_err(|e| e.to_string()));
-        fault("eval_augment", self.eval_augment.check().map_err(|e| e.to_string()));
-        fault("teacher.augment", self.teacher.augment.check().map_err(|e| e.to_string()));
-        fault("student.augment", self.student.augment.check().map_err(|e| e.to_string()));
-        if let Some(policy) = &self.student.unlabeled_augment {
-            fault("student.unlabeled_augment", policy.check().map_err(|e| e.to_string()));
-        }
-        for (i, generation) in self.generations.iter().enumerate() {
-            fault(
-                &format!("generations.{i}.net"),
-                generation.net.check().map_err(|e| e.to_string()),
-            );
-        }
-        for name in self.rows.keys() {
-            fault(
-                &format!("rows.{name}"),
-                self.row(name).map(|_| ()).map_err(|e| format!("{e:#}")),
-            );
-        }
-        ensure!(
-            faults.is_empty(),
-            "the recipe {} cannot run:\n  {}",
-            self.name,
-            faults.join("\n  ")
-        );
-        if self.student.warm_start && self.generations.iter().any(|g| g.net != self.teacher.net) {
-            bail!("student.warm_start needs students with the teacher's net");
-        }
-        Ok(())
     }
 }

@@ -24,6 +24,25 @@ pub(crate) struct Synthetic {
 }
 
 impl Synthetic {
+    /// Whether there is something to generate.
+    pub(crate) fn check(&self) -> Result<(), String> {
+        let positive = [
+            ("side", self.side),
+            ("classes", self.classes),
+            ("labels_per_class", self.labels_per_class),
+            ("unlabeled", self.unlabeled),
+            ("validation", self.validation),
+            ("test", self.test),
+        ];
+        match positive.into_iter().find(|(_, value)| *value == 0) {
+            Some((key, _)) => Err(format!("{key} must be at least 1")),
+            None if self.channels != 1 && self.channels != 3 => {
+                Err("channels must be 1 or 3".to_owned())
+            }
+            None => Ok(()),
+        }
+    }
+
     /// How one seed divides the images.
     pub(crate) fn split(&self, seed: u64) -> Result<SplitRequest> {
         let labels = Some(self.labels_per_class * self.classes);

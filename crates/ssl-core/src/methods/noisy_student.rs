@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 use torch::{Kind, Mode, Model, Tensor, loss, no_grad};
 use train::{Loss, Progress};
 
+use crate::methods::supervised::check_smoothing;
 use crate::parts::{hard, sharpen};
 use crate::{Batch, Method, Nets, View, Views};
 
@@ -92,6 +93,17 @@ impl Default for NoisyStudentConfig {
             labeling: Labeling::default(),
             average: Average::default(),
             noise_on: NoiseOn::default(),
+        }
+    }
+}
+
+impl NoisyStudentConfig {
+    /// Whether every setting lies in its range; the error names the first that does not.
+    pub fn check(&self) -> Result<(), String> {
+        check_smoothing(self.label_smoothing)?;
+        match self.temperature {
+            t if t.is_finite() && t > 0.0 => Ok(()),
+            t => Err(format!("temperature is {t}; it must be above 0")),
         }
     }
 }

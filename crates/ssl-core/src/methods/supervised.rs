@@ -27,6 +27,21 @@ impl Default for Supervised {
     }
 }
 
+impl Supervised {
+    /// Whether every setting lies in its range.
+    pub fn check(&self) -> Result<(), String> {
+        check_smoothing(self.label_smoothing)
+    }
+}
+
+/// ε of label smoothing must leave the class its lead.
+pub(crate) fn check_smoothing(epsilon: f64) -> Result<(), String> {
+    if (0.0..1.0).contains(&epsilon) {
+        return Ok(());
+    }
+    Err(format!("label_smoothing is {epsilon}; it must be in [0, 1)"))
+}
+
 impl Method for Supervised {
     fn views(&self) -> Views {
         Views { labeled: View::Strong, unlabeled: Vec::new() }

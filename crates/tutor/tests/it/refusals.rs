@@ -35,6 +35,16 @@ fn values_that_cannot_work_are_all_named() {
         &["run", "noisy-student", "--set", "teacher.batch=0", "--set", "student.batch=0"],
         &["teacher.batch", "student.batch", "at least 1"],
     );
+    says(&["run", "noisy-student", "--set", "generations=[]"], &["generations", "at least 1"]);
+    says(
+        &["run", "noisy-student", "--set", "student.method.temperature=0.0"],
+        &["temperature", "above 0"],
+    );
+    says(
+        &["run", "noisy-student", "--set", "teacher.steps=0"],
+        &["teacher.steps", "teacher.weights"],
+    );
+    says(&["run", "noisy-student", "--set", "name='../x'"], &["name", "paper/row"]);
     says(&["run", "noisy-student", "--set", "nonsense"], &["key=value"]);
     says(&["run", "noisy-student", "--set", "student.warm_start=true"], &["warm_start"]);
 }

@@ -27,7 +27,8 @@ fn killed_at_random_moments_it_ends_with_the_same_bits() {
         run_folder(dir.path(), &run(dir.path(), &[&ARGUMENTS[..], &["--out", "whole"]].concat()));
     let broken = [&ARGUMENTS[..], &["--out", "broken"]].concat();
     // Kills come at random moments, a fixed series of them: four, or as many as $TUTOR_KILLS says.
-    let kills = std::env::var("TUTOR_KILLS").map_or(4, |n| n.parse().expect("TUTOR_KILLS is a number"));
+    let kills =
+        std::env::var("TUTOR_KILLS").map_or(4, |n| n.parse().expect("TUTOR_KILLS is a number"));
     let mut rng = Rng::new(7);
     for _ in 0..kills {
         let mut child = command(dir.path(), &broken)

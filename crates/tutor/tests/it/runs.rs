@@ -93,6 +93,23 @@ fn variants_of_the_method_run() {
 }
 
 #[test]
+fn given_weights_teach_without_training() {
+    let dir = tempfile::tempdir().expect("a folder");
+    let quick = ["run", "noisy-student", "--quick", "--set", "rows={}"];
+    let first = run_folder(dir.path(), &run(dir.path(), &quick));
+    let weights = first.join("seed-1/teacher/final.safetensors");
+    let given = format!("teacher.weights='{}'", weights.display());
+    let arguments = [&quick[..], &["--set", "teacher.steps=0", "--set", &given]].concat();
+    let second = run_folder(dir.path(), &run(dir.path(), &arguments));
+    let labels = |run: &std::path::Path| {
+        std::fs::read(run.join("seed-1/student-1/pseudo-labels.csv")).expect("labels")
+    };
+    assert_eq!(labels(&first), labels(&second));
+    let table = run(dir.path(), &["report", "runs/noisy-student/latest"]);
+    assert!(table.contains("student 2") && table.contains("report: "), "{table}");
+}
+
+#[test]
 fn list_and_check_show_recipes() {
     let dir = tempfile::tempdir().expect("a folder");
     let names = run(dir.path(), &["list", "--names"]);

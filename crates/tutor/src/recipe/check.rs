@@ -1,0 +1,157 @@
+//! What no run can do, found before it starts: every fault of a recipe at once.
+
+use anyhow::{Result, bail};
+use augment::policy::Policy;
+use train::{Ema, Schedule};
+
+use super::{DataConfig, Part, Recipe};
+
+/// Faults by key.
+#[derive(Default)]
+struct Faults(Vec<String>);
+
+impl Faults {
+    fn add(&mut self, key: &str, fault: impl std::fmt::Display) {
+        self.0.push(format!("{key}: {fault}"));
+    }
+
+    fn of<E: std::fmt::Display>(&mut self, key: &str, result: Result<(), E>) {
+        if let Err(error) = result {
+            self.add(key, error);
+        }
+    }
+
+    fn positive(&mut self, key: &str, value: u64) {
+        if value == 0 {
+            self.add(key, "must be at least 1");
+        }
+    }
+
+    fn policy(&mut self, key: &str, policy: &Policy) {
+        self.of(key, policy.check());
+    }
+
+    fn course(&mut self, key: &str, lr: &Schedule, ema: Option<&Ema>) {
+        self.of(&format!("{key}.lr"), lr.check());
+        if let Some(ema) = ema {
+            self.of(&format!("{key}.ema"), ema.check());
+        }
+    }
+}
+
+/// Names everything about a recipe that cannot work.
+pub(super) fn check(recipe: &Recipe) -> Result<()> {
+    let mut faults = Faults::default();
+    let parts: Vec<&str> = recipe.name.split('/').collect();
+    let plain = |part: &&str| {
+        !part.is_empty() && part.chars().all(|c| c.is_ascii_alphanumeric() || "-_.@".contains(c))
+    };
+    if parts.len() != 2 || !parts.iter().all(plain) || parts.contains(&"..") {
+        faults.add("name", "must be paper/row, of letters, digits, - and _");
+    }
+    faults.positive("eval_batch", recipe.eval_batch as u64);
+    faults.policy("eval_augment", &recipe.eval_augment);
+    faults.positive("cadence.log", recipe.cadence.log);
+    faults.positive("cadence.evaluate", recipe.cadence.evaluate);
+    faults.positive("cadence.checkpoint", recipe.cadence.checkpoint);
+    faults.positive("cadence.keep", recipe.cadence.keep as u64);
+    data(recipe, &mut faults);
+    teacher(recipe, &mut faults);
+    student(recipe, &mut faults);
+    for name in recipe.rows.keys() {
+        faults.of(
+            &format!("rows.{name}"),
+            recipe.row(name).map(|_| ()).map_err(|e| format!("{e:#}")),
+        );
+    }
+    if faults.0.is_empty() {
+        return Ok(());
+    }
+    bail!("the recipe {} cannot run:\n  {}", recipe.name, faults.0.join("\n  "))
+}
+
+fn data(recipe: &Recipe, faults: &mut Faults) {
+    match &recipe.data {
+        DataConfig::Digits { labels_per_class } => {
+            faults.positive("data.labels_per_class", *labels_per_class as u64)
+        }
+        DataConfig::Synthetic(spec) => faults.of("data", spec.check()),
+        DataConfig::Cifar10 { labels, .. } => faults.positive("data.labels", *labels as u64),
+        DataConfig::Svhn { labels, .. } => {
+            faults.positive("data.labels", labels.unwrap_or(1) as u64)
+        }
+        DataConfig::Folder { validation_share, test, size, .. } => {
+            if !(0.0..1.0).contains(validation_share) {
+                faults.add(
+                    "data.validation_share",
+                    format!("is {validation_share}; it must be in [0, 1)"),
+                );
+            }
+            if *validation_share == 0.0
+                && (test.is_none() || recipe.evaluate_on == Part::Validation)
+            {
+                faults.add(
+                    "data.validation_share",
+                    "is 0, and there is no other part to measure on: name data.test",
+                );
+            }
+            if size.is_some_and(|sides| sides.contains(&0)) {
+                faults.add("data.size", "must be at least 1 in both directions");
+            }
+        }
+    }
+}
+
+fn teacher(recipe: &Recipe, faults: &mut Faults) {
+    let teacher = &recipe.teacher;
+    faults.of("teacher.net", teacher.net.check());
+    faults.positive("teacher.batch", teacher.batch as u64);
+    faults.course("teacher", &teacher.lr, teacher.ema.as_ref());
+    faults.policy("teacher.augment", &teacher.augment);
+    faults.of("teacher", teacher.method().check());
+    if teacher.steps == 0 && teacher.weights.is_none() {
+        faults.add("teacher.steps", "is 0, and there are no teacher.weights to take instead");
+    }
+}
+
+fn student(recipe: &Recipe, faults: &mut Faults) {
+    let student = &recipe.student;
+    faults.positive("student.batch", student.batch as u64);
+    faults.positive("student.steps", student.steps);
+    faults.positive("student.unlabeled_ratio", student.unlabeled_ratio as u64);
+    faults.course("student", &student.lr, student.ema.as_ref());
+    faults.policy("student.augment", &student.augment);
+    if let Some(policy) = &student.unlabeled_augment {
+        faults.policy("student.unlabeled_augment", policy);
+    }
+    faults.of("student.method", student.method.check());
+    if let Some(fix) = &student.fix_resolution {
+        faults.positive("student.fix_resolution.steps", fix.steps);
+        faults.course("student.fix_resolution", &fix.lr, None);
+        faults.policy("student.fix_resolution.augment", &fix.augment);
+        faults.policy("student.fix_resolution.eval_augment", &fix.eval_augment);
+    }
+    let select = &recipe.labeling.select;
+    if !(0.0..=1.0).contains(&select.min_confidence) {
+        faults.add(
+            "labeling.select.min_confidence",
+            format!("is {}; it must be in [0, 1]", select.min_confidence),
+        );
+    }
+    faults.positive("labeling.select.per_class", select.per_class.unwrap_or(1) as u64);
+    faults.positive("generations", recipe.generations.len() as u64);
+    for (i, generation) in recipe.generations.iter().enumerate() {
+        faults.of(&format!("generations.{i}.net"), generation.net.check());
+        faults.positive(&format!("generations.{i}.steps"), generation.steps.unwrap_or(1));
+        faults.positive(
+            &format!("generations.{i}.unlabeled_ratio"),
+            generation.unlabeled_ratio.unwrap_or(1) as u64,
+        );
+        if student.warm_start && generation.net != recipe.teacher.net {
+            faults.add(
+                "student.warm_start",
+                format!("needs students with the teacher's net; generations.{i} has another"),
+            );
+        }
+    }
+}
