@@ -16,15 +16,18 @@ use data_pipeline::split::{Split, SplitRequest, digits_split};
 use crate::recipe::DataConfig;
 use crate::synthetic;
 
+/// A data set that loader threads share.
+pub(crate) type Set = Arc<dyn Samples>;
+
 /// Some samples of a set.
 #[derive(Clone)]
 pub(crate) struct Pool {
-    pub(crate) set: Arc<dyn Samples>,
+    pub(crate) set: Set,
     pub(crate) indices: Vec<u32>,
 }
 
 impl Pool {
-    pub(crate) fn all(set: Arc<dyn Samples>) -> Self {
+    pub(crate) fn all(set: Set) -> Self {
         let indices = (0..set.len() as u32).collect();
         Self { set, indices }
     }
@@ -88,33 +91,27 @@ pub(crate) struct Normalization {
 /// A data set that is open, of which each seed draws its labels.
 pub(crate) struct Source {
     config: DataConfig,
-    train: Arc<dyn Samples>,
+    train: Set,
     /// The unlabelled images, when they are a set of their own.
-    unlabeled: Option<Arc<dyn Samples>>,
-    test: Option<Arc<dyn Samples>>,
+    unlabeled: Option<Set>,
+    test: Option<Set>,
 }
 
 impl Source {
     /// Opens what the recipe names. `dir` is `--data`, for sets that are not embedded.
     pub(crate) fn open(config: &DataConfig, dir: Option<&Path>) -> Result<Self> {
         let config = config.clone();
-        let (train, unlabeled, test): (
-            Arc<dyn Samples>,
-            Option<Arc<dyn Samples>>,
-            Option<Arc<dyn Samples>>,
-        ) = match &config {
+        let (train, unlabeled, test): (Set, Option<Set>, Option<Set>) = match &config {
             DataConfig::Digits { .. } => (Arc::new(digits::load()), None, None),
             DataConfig::Synthetic(spec) => (Arc::new(synthetic::make(spec)?), None, None),
             DataConfig::Cifar10 { .. } => {
                 let dir = needed(dir, "cifar10")?;
-                let open =
-                    |part| -> Result<Arc<dyn Samples>> { Ok(Arc::new(Cifar10::open(&dir, part)?)) };
+                let open = |part| -> Result<Set> { Ok(Arc::new(Cifar10::open(&dir, part)?)) };
                 (open(Part::Train)?, None, Some(open(Part::Test)?))
             }
             DataConfig::Svhn { extra, .. } => {
                 let dir = needed(dir, "svhn")?;
-                let open =
-                    |part| -> Result<Arc<dyn Samples>> { Ok(Arc::new(Svhn::open(&dir, part)?)) };
+                let open = |part| -> Result<Set> { Ok(Arc::new(Svhn::open(&dir, part)?)) };
                 let train = open(Part::Train)?;
                 let train = if *extra {
                     Arc::new(Concat::new(vec![train, open(Part::Extra)?])?)
@@ -147,7 +144,7 @@ impl Source {
                         );
                     }
                     ensure!(!set.is_empty(), "{}: there is no image", path.display());
-                    Ok(Arc::new(set) as Arc<dyn Samples>)
+                    Ok(Arc::new(set) as Set)
                 };
                 let train = open(labeled, true, None)?;
                 // A test folder may lack a class, but not bring a new one.

@@ -4,9 +4,8 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use anyhow::{Context, Result};
-use data_pipeline::dataset::Samples;
 
-use crate::assemble::Pool;
+use crate::assemble::{Pool, Set};
 use crate::finished::{Finished, Which};
 use crate::report::stats;
 
@@ -21,7 +20,7 @@ pub(crate) struct Args {
 
 pub(crate) fn run(args: &Args) -> Result<()> {
     let finished = Finished::load(&args.which)?;
-    let set: Arc<dyn Samples> = Arc::new(finished.open(&args.images, true)?);
+    let set: Set = Arc::new(finished.open(&args.images, true)?);
     let pool = Pool::all(set);
     let predictions = finished.predict(&pool)?;
     let truth = pool.labels();

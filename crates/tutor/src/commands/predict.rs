@@ -4,9 +4,8 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use anyhow::{Result, bail};
-use data_pipeline::dataset::Samples;
 
-use crate::assemble::Pool;
+use crate::assemble::{Pool, Set};
 use crate::evaluate::Predictions;
 use crate::finished::{Finished, Which};
 use crate::report::result::write_atomically;
@@ -30,7 +29,7 @@ pub(crate) fn run(args: &Args) -> Result<()> {
         bail!("{}: the name must end in .csv or .parquet", args.out.display());
     }
     let finished = Finished::load(&args.which)?;
-    let set: Arc<dyn Samples> = Arc::new(finished.open(&args.images, false)?);
+    let set: Set = Arc::new(finished.open(&args.images, false)?);
     let pool = Pool::all(set.clone());
     let predictions = finished.predict(&pool)?;
     let ids: Vec<String> = (0..set.len()).map(|i| set.id(i)).collect();

@@ -77,7 +77,7 @@ fn own_folders_train_predict_and_score() {
             .next()
             .and_then(|n| n.parse().ok())
             .expect("a number");
-        fields[1] == if number % 2 == 0 { "red" } else { "blue" }
+        fields[1] == if number.is_multiple_of(2) { "red" } else { "blue" }
     });
     assert!(right.count() >= 36, "{text}");
 
