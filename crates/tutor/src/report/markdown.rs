@@ -27,7 +27,8 @@ pub(crate) fn document(result: &RunResult, visuals: &Visuals) -> String {
     section(&mut out, "Beside the paper", super::html::PAPER_CAVEAT, paper(result));
     section(&mut out, "Pseudo-labels", "", tables::pseudo_labels(visuals));
     if let Some(r) = &result.robustness {
-        let about = format!("{} → {}. {}", r.teacher, r.student, r.setting);
+        let left_out = r.left_out().unwrap_or_default();
+        let about = format!("{} → {}. {} {left_out}", r.teacher, r.student, r.setting);
         section(&mut out, "Accuracy under corruption", about.trim(), tables::corruptions(r));
         section(&mut out, "Flip rates", about.trim(), tables::flips(r));
     }

@@ -24,8 +24,11 @@ use anyhow::Result;
 use result::RunResult;
 use visuals::Visuals;
 
-/// Writes `result.json`, `report.md` and `report.html` into `dir` (which exists), each at once or
+/// Writes `report.md`, `report.html` and `result.json` into `dir` (which exists), each at once or
 /// not at all, and returns the path of `report.html`.
+///
+/// `result.json` comes last: its presence marks the run as finished, so a process that dies on the
+/// way leaves an unfinished run, which the same command finishes.
 ///
 /// `recipe_toml` is the resolved recipe, shown in full at the end of the page.
 ///
@@ -38,9 +41,11 @@ pub(crate) fn write(
     visuals: &Visuals,
     recipe_toml: &str,
 ) -> Result<PathBuf> {
-    result.save(dir)?;
+    result.check()?;
     let markdown = markdown::document(result, visuals);
-    result::write_atomically(&dir.join("report.md"), markdown.as_bytes())?;
     let page = html::page(result, visuals, recipe_toml)?;
-    result::write_atomically(&dir.join("report.html"), page.as_bytes())
+    result::write_atomically(&dir.join("report.md"), markdown.as_bytes())?;
+    let page = result::write_atomically(&dir.join("report.html"), page.as_bytes())?;
+    result.save(dir)?;
+    Ok(page)
 }

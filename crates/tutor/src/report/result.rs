@@ -16,7 +16,7 @@ use super::stats;
 /// meaning, a new unit or a removed field needs one.
 pub(crate) const SCHEMA: &str = "tutor-result/1";
 
-/// The file that [`RunResult::save`] writes in a run's folder.
+/// The file that [`RunResult::save`] writes in a run's folder; its presence marks the run as finished.
 pub(crate) const FILE: &str = "result.json";
 
 /// The name of the comparison that the headline of a report speaks of.
@@ -39,7 +39,8 @@ pub(crate) struct RunResult {
     pub(crate) data: String,
     /// The command line as given, program first.
     pub(crate) command: Vec<String>,
-    /// Git commit of the program, with `-dirty` appended when the tree had changes; `None` outside git.
+    /// Commit of the source tree that the program was built from, with `-dirty` appended when the
+    /// tree had changes; `None` when unknown.
     pub(crate) commit: Option<String>,
     /// Start of the run, RFC 3339.
     pub(crate) started: String,
@@ -229,11 +230,13 @@ impl Comparison {
 /// What a run took.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub(crate) struct Cost {
-    /// Seconds from start to result, all seeds and rows together.
+    /// Wall clock in seconds of all processes of the run, all seeds and rows together, as far as
+    /// they noted it: after every stage, so that a killed process loses at most the stage it was in.
     pub(crate) wall_s: f64,
-    /// Largest resident set of the process, bytes.
+    /// Largest resident set of any of these processes, bytes.
     pub(crate) peak_rss_bytes: u64,
-    /// Training images (labelled and unlabelled) per second of training; 0 when nothing was trained.
+    /// Training images (labelled and unlabelled) per second of the trainings' wall clock, their
+    /// evaluations and checkpoints included; 0 when nothing was trained.
     pub(crate) images_per_s: f64,
 }
 
@@ -343,7 +346,8 @@ impl RunResult {
 }
 
 /// Writes `bytes` to `path` through a neighbour that is synced and renamed, so that a reader finds
-/// the old file or the new one, never half of one. Returns `path`.
+/// the old file or the new one, never half of one; then syncs the folder, so that the rename outlives
+/// a crash of the machine. Returns `path`.
 ///
 /// # Errors
 /// When the folder cannot be written to.
@@ -359,6 +363,9 @@ pub(crate) fn write_atomically(path: &Path, bytes: &[u8]) -> Result<PathBuf> {
         let _ = fs::remove_file(&part);
         return Err(error).with_context(|| format!("writing {}", path.display()));
     }
+    let folder = path.parent().filter(|folder| *folder != Path::new("")).unwrap_or(Path::new("."));
+    // Some file systems cannot sync a folder; the file is whole either way.
+    let _ = fs::File::open(folder).and_then(|folder| folder.sync_all());
     Ok(path.to_owned())
 }
 

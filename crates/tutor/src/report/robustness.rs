@@ -1,7 +1,10 @@
 //! How teacher and student stand corrupted and shifted images: accuracy for each corruption and
 //! severity, flip rates along sequences of small changes, and their summaries relative to the teacher.
 
+use std::collections::{BTreeMap, BTreeSet};
+
 use anyhow::{Result, ensure};
+use augment::robustness::{Errors, mce, mfr};
 use serde::{Deserialize, Serialize};
 
 /// Robustness of two models, the student measured against the teacher.
@@ -40,8 +43,9 @@ pub(crate) struct Corruption {
 impl Corruption {
     /// CE: the student's summed error over the teacher's, in percent; `None` if the teacher never errs.
     pub(crate) fn relative_error(&self) -> Option<f64> {
-        let error = |accuracy: &[f64]| accuracy.iter().map(|a| 100.0 - a).sum::<f64>();
-        ratio(error(&self.student), error(&self.teacher))
+        // One entry that both sides have: a teacher without an error is all that can go wrong.
+        let [teacher, student] = errors(&[self]);
+        mce(&student, &teacher).ok()
     }
 }
 
@@ -59,7 +63,8 @@ pub(crate) struct Perturbation {
 impl Perturbation {
     /// FR: the student's flip rate over the teacher's, in percent; `None` if the teacher never flips.
     pub(crate) fn relative_rate(&self) -> Option<f64> {
-        ratio(self.student, self.teacher)
+        let [teacher, student] = flips(&[self]);
+        mfr(&student, &teacher).ok()
     }
 }
 
@@ -67,8 +72,8 @@ impl Robustness {
     /// Gathers the measurements and takes mCE and mFR.
     ///
     /// # Errors
-    /// When a corruption has no severities, differently many for teacher and student, or a value is
-    /// outside 0..=100.
+    /// When a corruption has no severities or differently many for teacher and student, a name comes
+    /// twice, or a value is outside 0..=100.
     pub(crate) fn new(
         teacher: impl Into<String>,
         student: impl Into<String>,
@@ -83,13 +88,23 @@ impl Robustness {
         for p in &perturbations {
             percentages(&p.name, [&p.teacher, &p.student])?;
         }
+        distinct(corruptions.iter().map(|c| c.name.as_str()))?;
+        distinct(perturbations.iter().map(|p| p.name.as_str()))?;
+        // Without a ratio there is nothing to average, so those entries are taken out before.
+        let erring: Vec<_> = corruptions.iter().filter(|c| c.relative_error().is_some()).collect();
+        let [theirs, ours] = errors(&erring);
+        let mce = (!erring.is_empty()).then(|| mce(&ours, &theirs)).transpose()?;
+        let flipping: Vec<_> =
+            perturbations.iter().filter(|p| p.relative_rate().is_some()).collect();
+        let [theirs, ours] = flips(&flipping);
+        let mfr = (!flipping.is_empty()).then(|| mfr(&ours, &theirs)).transpose()?;
         Ok(Self {
             teacher: teacher.into(),
             student: student.into(),
             setting: String::new(),
-            mce: mean_of(corruptions.iter().filter_map(Corruption::relative_error)),
+            mce,
             corruptions,
-            mfr: mean_of(perturbations.iter().filter_map(Perturbation::relative_rate)),
+            mfr,
             perturbations,
         })
     }
@@ -98,6 +113,24 @@ impl Robustness {
     pub(crate) fn setting(mut self, setting: impl Into<String>) -> Self {
         self.setting = setting.into();
         self
+    }
+
+    /// A sentence on how many entries mCE and mFR leave out because the teacher never errs or flips
+    /// there; `None` when they leave out none.
+    pub(crate) fn left_out(&self) -> Option<String> {
+        let corruptions = self.corruptions.iter().filter(|c| c.relative_error().is_none()).count();
+        let sequences = self.perturbations.iter().filter(|p| p.relative_rate().is_none()).count();
+        let of = |left: usize, all: usize, what: &str, never: &str| {
+            (left > 0).then(|| format!("{left} of {all} {what}, where the teacher never {never}"))
+        };
+        let parts: Vec<String> = [
+            of(corruptions, self.corruptions.len(), "corruptions", "errs"),
+            of(sequences, self.perturbations.len(), "sequences", "flips"),
+        ]
+        .into_iter()
+        .flatten()
+        .collect();
+        (!parts.is_empty()).then(|| format!("Left out of the means: {}.", parts.join("; ")))
     }
 
     /// The largest number of severities of any corruption.
@@ -113,13 +146,30 @@ fn percentages<'a>(name: &str, values: impl IntoIterator<Item = &'a f64>) -> Res
     Ok(())
 }
 
-fn ratio(student: f64, teacher: f64) -> Option<f64> {
-    (teacher > 0.0).then(|| 100.0 * student / teacher)
+fn distinct<'a>(names: impl Iterator<Item = &'a str>) -> Result<()> {
+    let mut seen = BTreeSet::new();
+    for name in names {
+        ensure!(seen.insert(name), "`{name}` was measured twice");
+    }
+    Ok(())
 }
 
-fn mean_of(values: impl Iterator<Item = f64>) -> Option<f64> {
-    let values: Vec<f64> = values.collect();
-    (!values.is_empty()).then(|| super::stats::mean(&values))
+/// The errors of teacher and student, as fractions by name.
+fn errors(corruptions: &[&Corruption]) -> [Errors; 2] {
+    let table = |of: fn(&Corruption) -> &[f64]| {
+        let error = |accuracy: &f64| (100.0 - accuracy) / 100.0;
+        let entry = |c: &&Corruption| (c.name.clone(), of(c).iter().map(error).collect());
+        Errors { corrupted: corruptions.iter().map(entry).collect(), ..Errors::default() }
+    };
+    [table(|c| &c.teacher), table(|c| &c.student)]
+}
+
+/// The flip rates of teacher and student, as fractions by name.
+fn flips(perturbations: &[&Perturbation]) -> [BTreeMap<String, f64>; 2] {
+    let table = |of: fn(&Perturbation) -> f64| {
+        perturbations.iter().map(|p| (p.name.clone(), of(p) / 100.0)).collect()
+    };
+    [table(|p| p.teacher), table(|p| p.student)]
 }
 
 #[cfg(test)]
@@ -138,10 +188,26 @@ mod tests {
         let shift = Perturbation { name: "shift".into(), teacher: 4.0, student: 1.0 };
         let still = Perturbation { name: "still".into(), teacher: 0.0, student: 0.0 };
         let r = Robustness::new("t", "s", vec![noise, blur, never], vec![shift, still]).unwrap();
-        assert_eq!(r.mce, Some(100.0));
-        assert_eq!(r.mfr, Some(25.0));
+        let close = |got: Option<f64>, want: f64| assert!((got.unwrap() - want).abs() < 1e-9);
+        close(r.mce, 100.0);
+        close(r.mfr, 25.0);
+        close(r.corruptions[0].relative_error(), 75.0);
         assert_eq!(r.corruptions[2].relative_error(), None);
+        assert_eq!(
+            r.left_out().unwrap(),
+            "Left out of the means: 1 of 3 corruptions, where the teacher never errs; \
+             1 of 2 sequences, where the teacher never flips."
+        );
         assert_eq!(r.severities(), 2);
+    }
+
+    #[test]
+    fn a_teacher_that_never_errs_leaves_nothing_to_average() {
+        let never = corruption("never", &[100.0], &[99.0]);
+        let r = Robustness::new("t", "s", vec![never], vec![]).unwrap();
+        assert_eq!((r.mce, r.mfr), (None, None));
+        let errs = corruption("noise", &[90.0], &[95.0]);
+        assert_eq!(Robustness::new("t", "s", vec![errs], vec![]).unwrap().left_out(), None);
     }
 
     #[test]
@@ -151,5 +217,8 @@ mod tests {
         let wild = corruption("noise", &[90.0], &[195.0]);
         let error = Robustness::new("t", "s", vec![wild], vec![]).unwrap_err().to_string();
         assert!(error.contains("noise") && error.contains("195"), "{error}");
+        let twice = || corruption("noise", &[90.0], &[95.0]);
+        let error = Robustness::new("t", "s", vec![twice(), twice()], vec![]).unwrap_err();
+        assert!(error.to_string().contains("`noise` was measured twice"), "{error}");
     }
 }

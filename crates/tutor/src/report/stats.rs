@@ -1,5 +1,5 @@
 //! The statistics behind every number of a report: mean, sample deviation, Student-t intervals over
-//! seeds, paired differences, and Wilson's interval for the accuracy of one finite test set.
+//! seeds, paired differences, and Wilson's interval for an accuracy counted on so many examples.
 
 use anyhow::{Result, ensure};
 use statrs::distribution::{ContinuousCDF, Normal, StudentsT};
@@ -23,7 +23,7 @@ pub(crate) fn sample_sd(values: &[f64]) -> Option<f64> {
 ///
 /// `None` below two values: one seed says nothing about the spread between seeds. The interval
 /// covers the randomness that differs between seeds (initialisation, order, noise, label split),
-/// not the sampling of the test set, which all seeds share.
+/// not the sampling of a test part that all seeds share.
 pub(crate) fn t_interval(values: &[f64]) -> Option<[f64; 2]> {
     let sd = sample_sd(values)?;
     let n = values.len() as f64;
@@ -47,8 +47,8 @@ pub(crate) fn paired(a: &[f64], b: &[f64]) -> Result<Vec<f64>> {
     Ok(a.iter().zip(b).map(|(x, y)| x - y).collect())
 }
 
-/// Wilson's 95 % score interval for a proportion, `[lo, hi]` within 0..=1: what the finite test set
-/// alone leaves open about the accuracy of one trained net.
+/// Wilson's 95 % score interval for a proportion, `[lo, hi]` within 0..=1: what the number of
+/// examples alone leaves open about the accuracy of one trained net.
 ///
 /// `proportion` is the observed share (0..=1) and `examples` the number of examples it was counted
 /// on. `None` without examples or outside 0..=1.

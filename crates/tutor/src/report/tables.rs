@@ -58,7 +58,8 @@ pub(crate) fn results(result: &RunResult, group: Group) -> Option<(Table, Vec<Op
     let sampling = one_seed && rows.iter().flatten().any(|r| r.examples.is_some());
     let mut header = vec!["model".to_owned(), format!("{lead}, {}", first.unit)];
     if sampling {
-        header.push("95 % from test-set size alone".into());
+        let part = words::counted_on([lead]);
+        header.push(format!("95 % from the size of the {part} alone"));
     }
     if !one_seed {
         header.push("95 % interval".into());

@@ -187,7 +187,47 @@ fn the_headline_holds_the_numbers() {
          95 % interval [−1.85, 10.85], 2 seeds."
     );
     let said = outcome(&run(&[90.0], &[95.0])).sentence;
-    assert!(said.contains("one seed") && said.contains("test set alone"), "{said}");
+    assert!(said.contains("one seed") && said.contains("size of the test part alone"), "{said}");
+}
+
+#[test]
+fn validation_numbers_are_not_said_to_be_of_a_test_part() {
+    let mut result = run(&[90.0], &[95.0]);
+    result.rows.iter_mut().for_each(|r| r.metric = "validation accuracy".into());
+    result.comparisons[0].metric = "validation accuracy".into();
+    let page = super::html::page(&result, &Visuals::default(), "").unwrap();
+    let text = markdown::document(&result, &Visuals::default());
+    for said in [&page, &text, &terminal::table(&result)] {
+        assert!(said.contains("95 % from the size of the validation part alone"), "{said}");
+        assert!(!said.contains("test part") && !said.contains("test set"), "{said}");
+    }
+}
+
+#[test]
+fn the_mark_of_a_finished_run_is_written_last() {
+    let (result, visuals) = full();
+    // A folder in the place of a file stands for a process that dies while writing it.
+    for (fails, before) in [
+        ("report.md", vec![]),
+        ("report.html", vec!["report.md"]),
+        ("result.json", vec!["report.html", "report.md"]),
+    ] {
+        let dir = tempfile::tempdir().unwrap();
+        std::fs::create_dir(dir.path().join(fails)).unwrap();
+        let error = write(dir.path(), &result, &visuals, "").unwrap_err().to_string();
+        assert!(error.contains(fails), "{error}");
+        let entries = std::fs::read_dir(dir.path()).unwrap().map(|e| e.unwrap());
+        let mut files: Vec<String> = entries
+            .filter(|e| e.file_type().unwrap().is_file())
+            .map(|e| e.file_name().into_string().unwrap())
+            .collect();
+        files.sort();
+        assert_eq!(files, before, "with {fails} failing");
+        // Once the obstacle is gone, the same call finishes the run.
+        std::fs::remove_dir(dir.path().join(fails)).unwrap();
+        write(dir.path(), &result, &visuals, "").unwrap();
+        assert_eq!(RunResult::load(dir.path()).unwrap(), result);
+    }
 }
 
 #[test]
@@ -234,6 +274,7 @@ fn a_picture_of_the_wrong_size_is_an_error_not_a_panic() {
     visuals.disagreements.as_mut().unwrap().tiles[0].pixels.pop();
     let error = write(dir.path(), &result, &visuals, "").unwrap_err().to_string();
     assert!(error.contains("2x2x1 holds 3 bytes"), "{error}");
+    assert_eq!(std::fs::read_dir(dir.path()).unwrap().count(), 0, "nothing is written");
 }
 
 #[test]

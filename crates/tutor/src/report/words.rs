@@ -156,7 +156,19 @@ fn sentence(result: &RunResult, c: &Comparison) -> String {
     out + &sampling(result, c)
 }
 
-/// For one seed: what the size of the test set alone leaves open.
+/// What values of these metrics are counted on, in words: the part of the data that all of them name.
+pub(crate) fn counted_on<'a>(metrics: impl IntoIterator<Item = &'a str>) -> &'static str {
+    let part = |metric: &str| match metric.split_once(' ') {
+        Some(("test", _)) => "test part",
+        Some(("validation", _)) => "validation part",
+        _ => "sample",
+    };
+    let mut parts = metrics.into_iter().map(part);
+    let first = parts.next().unwrap_or("sample");
+    if parts.all(|other| other == first) { first } else { "sample" }
+}
+
+/// For one seed: what the size of the measured part alone leaves open.
 fn sampling(result: &RunResult, c: &Comparison) -> String {
     let open = |name: &str| {
         let row = result.find(name, &c.metric)?;
@@ -165,7 +177,8 @@ fn sampling(result: &RunResult, c: &Comparison) -> String {
     };
     match (c.ci95, open(&c.left), open(&c.right)) {
         (None, Some(left), Some(right)) => {
-            format!(" The size of the test set alone leaves {left}, {right}.")
+            let part = counted_on([c.metric.as_str()]);
+            format!(" The size of the {part} alone leaves {left}, {right}.")
         }
         _ => String::new(),
     }
@@ -189,6 +202,14 @@ pub(crate) fn capitalised(words: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_part_is_named_only_where_all_metrics_name_it() {
+        assert_eq!(counted_on(["test accuracy", "test top-5 accuracy"]), "test part");
+        assert_eq!(counted_on(["validation accuracy"]), "validation part");
+        assert_eq!(counted_on(["validation accuracy", "test accuracy"]), "sample");
+        assert_eq!(counted_on(["accuracy"]), "sample");
+    }
 
     #[test]
     fn numbers_are_written_one_way() {

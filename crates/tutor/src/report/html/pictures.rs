@@ -225,7 +225,8 @@ pub(super) fn robustness(result: &RunResult) -> Result<Option<Markup>> {
     Ok(Some(html! {
         @if !r.setting.is_empty() { p { (r.setting) } }
         p { (summary("Mean corruption error (mCE)", r.mce)) (summary("Mean flip rate (mFR)", r.mfr))
-            "Relative to the teacher: 100 is as robust as the teacher, less is better." }
+            "Relative to the teacher: 100 is as robust as the teacher, less is better."
+            @if let Some(left_out) = r.left_out() { " " (left_out) } }
         (key(names))
         @if !panels.is_empty() {
             h3 { "Accuracy (%) over severity" }

@@ -38,8 +38,9 @@ pub(super) fn rows(result: &RunResult) -> Option<Markup> {
                 "A dot is a seed, the upright mark the mean, the band the 95 % Student-t interval of the "
                 "mean over seeds."
             } @else if all().any(|r| band(r).is_some()) {
-                "The band is what the finite test set alone leaves open about one trained net (Wilson, "
-                "95 %). It says nothing about other seeds."
+                @let part = words::counted_on(all().map(|r| r.metric.as_str()));
+                "The band is what the size of the " (part) " alone leaves open about one trained net "
+                "(Wilson, 95 %). It says nothing about other seeds."
             }
         }
     })
@@ -57,7 +58,7 @@ fn strip(row: &Row, span: &Range<f64>, colour: &str) -> Markup {
     plots::strip(&row.per_seed, row.mean, band(row), span, colour, false)
 }
 
-/// The interval over seeds or, for one seed, what the size of the test set leaves open.
+/// The interval over seeds or, for one seed, what the number of examples leaves open.
 fn band(row: &Row) -> Option<[f64; 2]> {
     row.ci95.or_else(|| words::row_wilson(row.mean, &row.unit, row.examples))
 }
