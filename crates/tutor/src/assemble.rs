@@ -1,5 +1,6 @@
 //! From a recipe to objects: the only place that matches on a recipe's `kind`.
 
+use std::cell::Cell;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -13,6 +14,7 @@ use data_pipeline::dataset::{Concat, Part, Samples, digits};
 use data_pipeline::loader::View;
 use data_pipeline::split::{Split, SplitRequest, digits_split};
 
+use crate::input::{Input, Normalization};
 use crate::recipe::DataConfig;
 use crate::synthetic;
 
@@ -61,31 +63,29 @@ pub(crate) struct Data {
     pub(crate) labeled: Pool,
     pub(crate) unlabeled: Pool,
     pub(crate) validation: Pool,
-    pub(crate) test: Pool,
-    pub(crate) classes: Vec<String>,
-    pub(crate) channels: i64,
-    pub(crate) normalization: Normalization,
+    /// None where the data have no part for it.
+    pub(crate) test: Option<Pool>,
+    pub(crate) input: Input,
+    /// Files that are no images and were left out.
+    skipped: usize,
 }
 
 impl Data {
     /// How many samples of what, in words.
     pub(crate) fn describe(&self) -> String {
+        let test = self.test.as_ref().map_or("no".to_owned(), |test| test.len().to_string());
+        let skipped = match self.skipped {
+            0 => String::new(),
+            n => format!("; {n} files are no images and were left out"),
+        };
         format!(
-            "{} labelled, {} unlabelled, {} validation and {} test images of {} classes",
+            "{} labelled, {} unlabelled, {} validation and {test} test images of {} classes{skipped}",
             self.labeled.len(),
             self.unlabeled.len(),
             self.validation.len(),
-            self.test.len(),
-            self.classes.len()
+            self.input.classes.len()
         )
     }
-}
-
-/// Channel means and standard deviations of pixels scaled to 0..1.
-#[derive(Clone, Debug, PartialEq)]
-pub(crate) struct Normalization {
-    pub(crate) mean: Vec<f64>,
-    pub(crate) std: Vec<f64>,
 }
 
 /// A data set that is open, of which each seed draws its labels.
@@ -95,12 +95,14 @@ pub(crate) struct Source {
     /// The unlabelled images, when they are a set of their own.
     unlabeled: Option<Set>,
     test: Option<Set>,
+    skipped: usize,
 }
 
 impl Source {
     /// Opens what the recipe names. `dir` is `--data`, for sets that are not embedded.
     pub(crate) fn open(config: &DataConfig, dir: Option<&Path>) -> Result<Self> {
         let config = config.clone();
+        let skipped = Cell::new(0);
         let (train, unlabeled, test): (Set, Option<Set>, Option<Set>) = match &config {
             DataConfig::Digits { .. } => (Arc::new(digits::load()), None, None),
             DataConfig::Synthetic(spec) => (Arc::new(synthetic::make(spec)?), None, None),
@@ -122,11 +124,6 @@ impl Source {
             }
             DataConfig::Folder { labeled, unlabeled, test, size, grey, on_bad, .. } => {
                 let open = |path: &PathBuf, labeled: bool, classes: Option<&[String]>| {
-                    let path = if path.is_relative() {
-                        dir.map_or(path.clone(), |d| d.join(path))
-                    } else {
-                        path.clone()
-                    };
                     let options = FolderOptions {
                         labeled,
                         classes: classes.map(<[String]>::to_vec),
@@ -135,14 +132,11 @@ impl Source {
                         on_bad: *on_bad,
                         ..FolderOptions::default()
                     };
-                    let set = FolderSet::open(&path, &options)?;
-                    if !set.skipped().is_empty() {
-                        tracing::warn!(
-                            "{}: {} files are no images and were skipped",
-                            path.display(),
-                            set.skipped().len()
-                        );
+                    let set = FolderSet::open(path, &options)?;
+                    for file in set.skipped() {
+                        tracing::warn!("skipped: {}: {}", file.path.display(), file.fault);
                     }
+                    skipped.set(skipped.get() + set.skipped().len());
                     ensure!(!set.is_empty(), "{}: there is no image", path.display());
                     Ok(Arc::new(set) as Set)
                 };
@@ -154,7 +148,7 @@ impl Source {
                 (train, Some(unlabeled), test)
             }
         };
-        Ok(Self { config, train, unlabeled, test })
+        Ok(Self { config, train, unlabeled, test, skipped: skipped.get() })
     }
 
     /// Draws the parts for one seed.
@@ -188,7 +182,7 @@ impl Source {
                 (request.split_set(&*self.train)?, *unlabeled, *test)
             }
             DataConfig::Folder { validation_share, .. } => {
-                (folder_split(&*self.train, *validation_share, seed)?, None, None)
+                (folder_split(&*self.train, *validation_share)?, None, None)
             }
         };
         let Split { labeled, unlabeled, validation, test, .. } = split.clone();
@@ -198,26 +192,23 @@ impl Source {
         let validation = pool(validation);
         let test = match &self.test {
             Some(set) => Pool::all(set.clone()).first(most_test),
-            None if test.is_empty() => validation.clone(),
             None => pool(test),
         };
         let first = labeled.indices.first().context("no image is labelled")?;
-        let channels = self.train.image(*first as usize)?.channels();
+        let image = self.train.image(*first as usize)?;
+        let channels = image.channels();
         let normalization = match published(&self.config) {
             Some((mean, std)) => Normalization { mean: mean.to_vec(), std: std.to_vec() },
             None => measured(&[&labeled, &unlabeled], channels)?,
         };
+        let size = match &self.config {
+            DataConfig::Folder { size, .. } => size.map(|[width, height]| (width, height)),
+            _ => Some((image.width() as u32, image.height() as u32)),
+        };
         let classes = self.train.classes().to_vec();
-        Ok(Data {
-            split,
-            labeled,
-            unlabeled,
-            validation,
-            test,
-            classes,
-            channels: channels as i64,
-            normalization,
-        })
+        let input = Input { classes, channels, size, normalization };
+        let test = Some(test).filter(|test| test.len() > 0);
+        Ok(Data { split, labeled, unlabeled, validation, test, input, skipped: self.skipped })
     }
 }
 
@@ -276,11 +267,11 @@ fn measured(pools: &[&Pool], channels: usize) -> Result<Normalization> {
     Ok(Normalization { mean, std })
 }
 
-/// Keeps a share of every class for validation, at least one image where a class has two.
-fn folder_split(set: &dyn Samples, share: f64, seed: u64) -> Result<Split> {
-    ensure!((0.0..1.0).contains(&share), "data.validation_share is {share}; it must be in [0, 1)");
+/// Keeps a share of every class for validation, at least one image where a class has two; the same for every seed, so that
+/// seeds differ in training alone.
+fn folder_split(set: &dyn Samples, share: f64) -> Result<Split> {
     let labels = set.labels()?;
-    let mut rng = Key { seed, epoch: 0, index: 0, view: 1000 }.rng();
+    let mut rng = Key { seed: 0, epoch: 0, index: 0, view: 1000 }.rng();
     let (mut labeled, mut validation) = (Vec::new(), Vec::new());
     for class in 0..set.classes().len() as u32 {
         let mut members: Vec<u32> =
@@ -296,13 +287,13 @@ fn folder_split(set: &dyn Samples, share: f64, seed: u64) -> Result<Split> {
     Ok(Split {
         format: 1,
         rule,
-        seed,
+        seed: 0,
         samples,
+        labeled_ids: labeled.iter().map(|&i| set.id(i as usize)).collect(),
         labeled,
         unlabeled: vec![],
         validation,
         test: vec![],
-        labeled_ids: vec![],
     })
 }
 

@@ -9,6 +9,10 @@ pub(crate) const RECIPES: &[(&str, &str)] = &[
     ("noisy-student/digits", include_str!("../recipes/noisy-student/digits.toml")),
     ("noisy-student/folder", include_str!("../recipes/noisy-student/folder.toml")),
     ("noisy-student/imagenet", include_str!("../recipes/noisy-student/imagenet.toml")),
+    (
+        "noisy-student/imagenet-students",
+        include_str!("../recipes/noisy-student/imagenet-students.toml"),
+    ),
     ("noisy-student/svhn", include_str!("../recipes/noisy-student/svhn.toml")),
 ];
 

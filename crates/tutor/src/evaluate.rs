@@ -1,6 +1,6 @@
 //! What a network says of images: probabilities, accuracy, confusion.
 
-use anyhow::Result;
+use anyhow::{Result, bail};
 use augment::Image;
 use augment::policy::Policy;
 use data_pipeline::loader::{Loader, Stream, View};
@@ -9,8 +9,9 @@ use torch::{Kind, Mode, Model, Tensor, no_grad};
 
 use crate::assemble::{Pool, view};
 use crate::feed::Feed;
+use crate::phase::Interrupted;
 
-/// Class probabilities of some images, row by row.
+/// Class probabilities of some images, row by row; of no image too.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct Predictions {
     pub(crate) classes: usize,
@@ -25,12 +26,7 @@ impl Predictions {
 
     /// The most probable class of each image (the first of equals) and its probability.
     pub(crate) fn top(&self) -> impl Iterator<Item = (u32, f32)> {
-        self.rows().map(|row| {
-            let first = (0, f32::NEG_INFINITY);
-            row.iter()
-                .zip(0..)
-                .fold(first, |best, (&p, class)| if p > best.1 { (class, p) } else { best })
-        })
+        self.rows().map(top)
     }
 
     /// Percentage of images whose most probable class is the true one, among those whose class is known.
@@ -65,16 +61,45 @@ pub(crate) struct Look<'a> {
     pub(crate) workers: usize,
     /// Keys the view, when it is random.
     pub(crate) seed: u64,
+    /// Whether Ctrl-C ends it.
+    pub(crate) interruptible: bool,
 }
 
 impl<'a> Look<'a> {
     /// Without noise, through a policy that is not random.
     pub(crate) fn clean(feed: &'a Feed, policy: &Policy, batch: usize, workers: usize) -> Self {
-        Self { feed, view: view(policy), mode: Mode::Eval, batch, workers, seed: 0 }
+        Self {
+            feed,
+            view: view(policy),
+            mode: Mode::Eval,
+            batch,
+            workers,
+            seed: 0,
+            interruptible: false,
+        }
+    }
+
+    /// The same, but Ctrl-C ends it: for work outside a training, which has no checkpoint to write first.
+    pub(crate) fn interruptible(self) -> Self {
+        Self { interruptible: true, ..self }
     }
 
     /// Runs the network over a pool, in order.
     pub(crate) fn at(&self, model: &Model, pool: &Pool) -> Result<Predictions> {
+        let mut probabilities = Vec::with_capacity(pool.len() * self.feed.classes);
+        self.each(model, pool, |row| probabilities.extend_from_slice(row))?;
+        Ok(Predictions { classes: self.feed.classes, probabilities })
+    }
+
+    /// Runs the network over a pool and keeps of each image only the most probable class and its probability.
+    pub(crate) fn tops(&self, model: &Model, pool: &Pool) -> Result<Vec<(u32, f32)>> {
+        let mut tops = Vec::with_capacity(pool.len());
+        self.each(model, pool, |row| tops.push(top(row)))?;
+        Ok(tops)
+    }
+
+    /// Hands the probabilities of each image of a pool, in order, to `take`.
+    fn each(&self, model: &Model, pool: &Pool, mut take: impl FnMut(&[f32])) -> Result<()> {
         let stream = Stream {
             set: pool.set.clone(),
             entries: pool.indices.clone(),
@@ -83,31 +108,39 @@ impl<'a> Look<'a> {
             seed: self.seed,
             order: Order::Sequential,
         };
-        let mut predictions = Predictions { classes: 0, probabilities: Vec::new() };
         for step in Loader::pass(stream, self.workers) {
-            self.add(model, &self.feed.images(&step?.batches[0].views[0]), &mut predictions)?;
+            let row = self.run(model, &self.feed.images(&step?.batches[0].views[0]))?;
+            row.chunks_exact(self.feed.classes).for_each(&mut take);
         }
-        Ok(predictions)
+        Ok(())
     }
 
-    /// Runs the network over images of one size.
-    pub(crate) fn at_images(&self, model: &Model, images: &[Image]) -> Result<Predictions> {
-        let mut predictions = Predictions { classes: 0, probabilities: Vec::new() };
+    /// The most probable class of each of some images of one size.
+    pub(crate) fn classes_of(&self, model: &Model, images: &[Image]) -> Result<Vec<u32>> {
+        let mut classes = Vec::with_capacity(images.len());
         for images in images.chunks(self.batch) {
             let (w, h, c) = (images[0].width(), images[0].height(), images[0].channels());
             let pixels: Vec<u8> = images.iter().flat_map(|image| image.pixels()).copied().collect();
             let batch = ndarray::Array4::from_shape_vec((images.len(), h, w, c), pixels)?;
-            self.add(model, &self.feed.images(&batch), &mut predictions)?;
+            let rows = self.run(model, &self.feed.images(&batch))?;
+            classes.extend(rows.chunks_exact(self.feed.classes).map(|row| top(row).0));
         }
-        Ok(predictions)
+        Ok(classes)
     }
 
-    fn add(&self, model: &Model, images: &Tensor, to: &mut Predictions) -> Result<()> {
+    fn run(&self, model: &Model, images: &Tensor) -> Result<Vec<f32>> {
+        if self.interruptible && train::signals::interrupted() {
+            bail!(Interrupted);
+        }
         let probabilities = no_grad(|| model.forward(images, self.mode).softmax(-1, Kind::Float));
-        to.classes = probabilities.size()[1] as usize;
-        to.probabilities.extend(Vec::<f32>::try_from(probabilities.reshape([-1]))?);
-        Ok(())
+        Ok(Vec::<f32>::try_from(probabilities.reshape([-1]))?)
     }
+}
+
+/// The most probable class (the first of equals) and its probability.
+fn top(row: &[f32]) -> (u32, f32) {
+    let first = (0, f32::NEG_INFINITY);
+    row.iter().zip(0..).fold(first, |best, (&p, class)| if p > best.1 { (class, p) } else { best })
 }
 
 #[cfg(test)]
@@ -120,6 +153,7 @@ mod tests {
         assert_eq!(p.top().collect::<Vec<_>>(), [(0, 0.9), (0, 0.5), (1, 0.8)]);
         assert_eq!(p.accuracy(&[Some(0), Some(1), None]), Some(50.0));
         assert_eq!(p.accuracy(&[None, None, None]), None);
+        assert_eq!(Predictions { classes: 2, probabilities: vec![] }.accuracy(&[]), None);
         assert_eq!(p.confusion(&[Some(0), Some(1), None]), [[1, 0], [1, 0]]);
     }
 }

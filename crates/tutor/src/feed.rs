@@ -1,23 +1,24 @@
 //! From host arrays to tensors: where the two wings of the house meet.
 
-use anyhow::{Result, ensure};
+use anyhow::{Result, bail, ensure};
 use data_pipeline::loader::{HostBatch, NO_LABEL, Step};
 use ndarray::Array4;
 use ssl_core::Batch;
 use torch::layout::image_batch;
 use torch::{Device, Tensor};
 
-use crate::assemble::Normalization;
+use crate::input::Normalization;
 
 /// Turns what the loader brings into what a method takes.
 pub(crate) struct Feed {
     pub(crate) device: Device,
     pub(crate) normalization: Normalization,
+    /// How many classes the network tells apart.
+    pub(crate) classes: usize,
     /// Stored targets of the unlabelled stream: a row of probabilities for each of its entries.
     pub(crate) targets: Option<Targets>,
 }
 
-#[derive(Clone)]
 /// Rows of probabilities, by position in a stream's entries.
 pub(crate) struct Targets {
     pub(crate) classes: usize,
@@ -38,6 +39,7 @@ impl Feed {
         let labeled = &step.batches[0];
         let mut batch = Batch::labeled(self.images(&labeled.views[0]), self.labels(labeled)?);
         if let Some(unlabeled) = step.batches.get(1) {
+            same_size(&labeled.views[0], &unlabeled.views)?;
             batch.u = unlabeled.views.iter().map(|view| self.images(view)).collect();
             batch.targets =
                 self.targets.as_ref().map(|targets| targets.of(&unlabeled.slots, self.device));
@@ -53,6 +55,21 @@ impl Feed {
         let labels: Vec<i64> = batch.labels.iter().map(|&l| i64::from(l)).collect();
         Ok(Tensor::from_slice(&labels).to_device(self.device))
     }
+}
+
+/// Labelled images and the student's view of unlabelled ones, the last, go through the network together.
+fn same_size(labeled: &Array4<u8>, unlabeled: &[Array4<u8>]) -> Result<()> {
+    let size = |view: &Array4<u8>| (view.dim().1, view.dim().2, view.dim().3);
+    let of = size(labeled);
+    if let Some(other) = unlabeled.last().map(size).filter(|other| *other != of) {
+        let words = |(h, w, c): (usize, usize, usize)| format!("{w}x{h} with {c} channels");
+        bail!(
+            "when the network sees them, labelled images are {}, unlabelled ones {}: give both one size, by data.size or a crop",
+            words(of),
+            words(other)
+        );
+    }
+    Ok(())
 }
 
 impl Targets {

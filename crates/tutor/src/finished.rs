@@ -7,10 +7,11 @@ use augment::policy::Policy;
 use data_pipeline::dataset::folder::{FolderOptions, FolderSet, OnBad};
 use torch::{Model, store};
 
-use crate::assemble::{Pool, Source};
+use crate::assemble::Pool;
 use crate::evaluate::{Look, Predictions};
 use crate::feed::Feed;
-use crate::recipe::{DataConfig, Recipe};
+use crate::input::Input;
+use crate::recipe::Recipe;
 use crate::run_folder;
 
 /// A trained network with all that is needed to show it an image.
@@ -19,10 +20,7 @@ pub(crate) struct Finished {
     feed: Feed,
     eval_augment: Policy,
     eval_batch: usize,
-    pub(crate) classes: Vec<String>,
-    /// Width and height to which images are brought, unless the policy does that; and whether they are grey.
-    size: Option<(u32, u32)>,
-    grey: bool,
+    pub(crate) input: Input,
     /// What is loaded, in words.
     pub(crate) about: String,
 }
@@ -32,7 +30,7 @@ pub(crate) struct Finished {
 pub(crate) struct Which {
     /// The folder of a run, as `runs/noisy-student/latest`.
     run: PathBuf,
-    /// Which of its networks: `teacher`, `student-1`, ...; the last student by default.
+    /// Which of its networks: `teacher`, `student-1`, ..., or the name of a row; the last student by default.
     #[arg(long)]
     model: Option<String>,
     /// Of which seed.
@@ -58,44 +56,42 @@ impl Finished {
             which.seed,
             started.seeds
         );
-        let net = match name {
-            "teacher" => &recipe.teacher.net,
-            student => {
-                let number = student.strip_prefix("student-").and_then(|n| n.parse::<usize>().ok());
+        let (recipe, net, dir) = match (name, name.strip_prefix("student-")) {
+            ("teacher", _) => (recipe.clone(), recipe.teacher.net.clone(), seed.join(name)),
+            (_, Some(number)) => {
+                let number = number.parse::<usize>().ok();
                 let generation = number.and_then(|n| recipe.generations.get(n.wrapping_sub(1)));
-                &generation
-                    .with_context(|| {
-                        format!("there is no {student} in this run; its last is {last}")
-                    })?
-                    .net
+                let generation = generation.with_context(|| {
+                    format!("there is no {name} in this run; its last is {last}")
+                })?;
+                (recipe.clone(), generation.net.clone(), seed.join(name))
+            }
+            (row, None) => {
+                let recipe = recipe.row(row)?;
+                let net = recipe.generations[0].net.clone();
+                (recipe, net, seed.join("rows").join(row))
             }
         };
-        let (dir, eval_augment) = weights(&recipe, &seed, name);
+        let (dir, eval_augment) = weights(&recipe, dir, name);
         let path = dir.join("final.safetensors");
         ensure!(
             path.exists(),
             "{} is not there: the run has not come to it; run the same command again",
             path.display()
         );
-        let source = Source::open(&recipe.data, started.data.as_deref())?;
-        let data = source.draw(which.seed)?;
-        let model = net.build(device, data.channels, data.classes.len() as i64);
+        let input = Input::load(&seed)?;
+        let model = net.build(device, input.channels as i64, input.classes.len() as i64);
         model
             .params
             .load(&store::load(&path)?.tensors)
             .with_context(|| path.display().to_string())?;
-        let image = data.labeled.set.image(data.labeled.indices[0] as usize)?;
+        let normalization = input.normalization.clone();
         Ok(Self {
             model,
-            feed: Feed { device, normalization: data.normalization, targets: None },
+            feed: Feed { device, normalization, classes: input.classes.len(), targets: None },
             eval_augment,
             eval_batch: recipe.eval_batch,
-            classes: data.classes,
-            size: match &recipe.data {
-                DataConfig::Folder { size, .. } => size.map(|[width, height]| (width, height)),
-                _ => Some((image.width() as u32, image.height() as u32)),
-            },
-            grey: image.channels() == 1,
+            input,
             about: format!("{name} of {} (seed {})", recipe.name, which.seed),
         })
     }
@@ -106,9 +102,9 @@ impl Finished {
     pub(crate) fn open(&self, dir: &Path, labeled: bool) -> Result<FolderSet> {
         let options = FolderOptions {
             labeled,
-            classes: labeled.then(|| self.classes.clone()),
-            grey: self.grey,
-            size: self.size,
+            classes: labeled.then(|| self.input.classes.clone()),
+            grey: self.input.channels == 1,
+            size: self.input.size,
             on_bad: OnBad::Skip,
             ..FolderOptions::default()
         };
@@ -132,10 +128,10 @@ impl Finished {
 
 /// The folder of a network's final weights and what it sees when it is evaluated: those of the resolution fix where a
 /// student had one.
-fn weights(recipe: &Recipe, seed: &Path, name: &str) -> (PathBuf, Policy) {
-    let dir = seed.join(name);
+fn weights(recipe: &Recipe, dir: PathBuf, name: &str) -> (PathBuf, Policy) {
     match &recipe.student.fix_resolution {
-        Some(fix) if name != "teacher" => (dir.join("fix-resolution"), fix.eval_augment.clone()),
-        _ => (dir, recipe.eval_augment.clone()),
+        _ if name == "teacher" => (dir, recipe.eval_augment.clone()),
+        Some(fix) => (dir.join("fix-resolution"), fix.eval_augment.clone()),
+        None => (dir, recipe.student_eval().clone()),
     }
 }

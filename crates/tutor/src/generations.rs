@@ -3,24 +3,20 @@
 
 use std::path::{Path, PathBuf};
 
-use anyhow::{Context, Result, ensure};
+use anyhow::{Context, Result};
 use augment::policy::Policy;
-use augment::rng::Rng;
-use data_pipeline::balance::{Scored, Selection, filter_and_balance};
 use data_pipeline::loader::{Stream, View};
-use data_pipeline::pseudo_labels::{self, PseudoLabel};
 use data_pipeline::sampler::Order;
 use ssl_core::Method;
 use ssl_core::methods::{Labeling, NoisyStudent, Supervised};
-use torch::{Mode, Model};
+use torch::Model;
 use train::Watch;
 
 use crate::assemble::{Pool, view};
-use crate::evaluate::Look;
-use crate::feed::Targets;
+use crate::labeling;
 use crate::phase::{Phase, PhaseCost, Setting};
-use crate::recipe::{Generation, Recipe, Source};
-use crate::report::visuals::{ClassCount, PseudoLabels};
+use crate::recipe::{Generation, Recipe};
+use crate::report::visuals::PseudoLabels;
 
 /// A network at the end of its training.
 pub(crate) struct Trained {
@@ -106,7 +102,10 @@ pub(crate) fn student(
     // Rows of one generation share their random numbers, so that they differ in what the recipe changes alone.
     let shared = format!("student-{}", number + 1);
     let in_loop = config.method.labeling == Labeling::InLoop;
-    let labels = labels(setting, recipe, &shared, dir, teacher)?;
+    let (labels, targets) = match labeling::labels(setting, recipe, &shared, dir, teacher)? {
+        Some((labels, targets)) => (Some(labels), targets),
+        None => (None, None),
+    };
     let mut streams = vec![stream(
         setting,
         &setting.data.labeled,
@@ -126,7 +125,6 @@ pub(crate) fn student(
         );
         streams.push(unlabeled);
     }
-    let targets = labels.as_ref().filter(|_| !in_loop).map(|labels| labels.targets.clone());
     let method: Box<dyn Method> = match &labels {
         None => {
             Box::new(Supervised { label_smoothing: config.method.label_smoothing, noise: true })
@@ -146,7 +144,7 @@ pub(crate) fn student(
         lr: &config.lr,
         optim: &config.optim,
         ema: config.ema,
-        eval_augment: &recipe.eval_augment,
+        eval_augment: recipe.student_eval(),
         streams,
         targets,
         start: config.warm_start.then_some(&teacher.model.params),
@@ -156,7 +154,7 @@ pub(crate) fn student(
     let student = Trained {
         name: name.to_owned(),
         model,
-        eval_augment: recipe.eval_augment.clone(),
+        eval_augment: recipe.student_eval().clone(),
         dir: dir.to_owned(),
         net: generation.net.clone(),
         cost,
@@ -218,134 +216,4 @@ fn stream(
         seed,
         order: Order::Shuffled,
     }
-}
-
-/// The teacher's labels: all of them, and those that were chosen.
-struct Labels {
-    all: Vec<PseudoLabel>,
-    picked: Vec<u32>,
-    chosen: Pool,
-    targets: Targets,
-    source: Pool,
-}
-
-/// Labels the student's images by the teacher, or reads the file an earlier process wrote, and chooses among them.
-fn labels(
-    setting: &Setting<'_>,
-    recipe: &Recipe,
-    name: &str,
-    dir: &Path,
-    teacher: &Trained,
-) -> Result<Option<Labels>> {
-    let source = match recipe.labeling.source {
-        Source::Unlabeled => setting.data.unlabeled.clone(),
-        Source::Labeled => setting.data.labeled.clone(),
-        Source::None => return Ok(None),
-    };
-    std::fs::create_dir_all(dir).with_context(|| format!("cannot make {}", dir.display()))?;
-    let path = dir.join("pseudo-labels.csv");
-    let all = match path.exists() {
-        true => pseudo_labels::load(&path)?,
-        false => {
-            let rows = ask(setting, recipe, name, teacher, &source)?;
-            pseudo_labels::save(&path, &rows)?;
-            rows
-        }
-    };
-    let per_class =
-        recipe.labeling.select.per_class.unwrap_or(all.len().div_ceil(setting.data.classes.len()));
-    let selection = Selection {
-        per_class: recipe.labeling.balance.then_some(per_class),
-        ..recipe.labeling.select
-    };
-    let scored: Vec<Scored> = all.iter().map(Scored::from).collect();
-    let mut rng = Rng::new(setting.key(&format!("balance/{name}")));
-    let picked = filter_and_balance(&scored, &selection, &mut rng);
-    ensure!(
-        !picked.is_empty(),
-        "no pseudo-label has a confidence of {} or more: train the teacher longer or lower labeling.select.min_confidence",
-        recipe.labeling.select.min_confidence
-    );
-    let chosen = Pool {
-        set: source.set.clone(),
-        indices: picked.iter().map(|&row| all[row as usize].index).collect(),
-    };
-    let rows =
-        picked.iter().flat_map(|&row| all[row as usize].probabilities.iter().copied()).collect();
-    let targets = Targets { classes: setting.data.classes.len(), rows };
-    Ok(Some(Labels { all, picked, chosen, targets, source }))
-}
-
-/// What the teacher says of each image: clean images and no noise, or (the ablation) noised ones.
-fn ask(
-    setting: &Setting<'_>,
-    recipe: &Recipe,
-    name: &str,
-    teacher: &Trained,
-    source: &Pool,
-) -> Result<Vec<PseudoLabel>> {
-    let feed = setting.feed(None);
-    let clean =
-        Look::clean(&feed, &teacher.eval_augment, setting.eval_batch, setting.cadence.workers);
-    let look = if recipe.labeling.noised_teacher {
-        let policy = recipe.student.unlabeled_augment.as_ref().unwrap_or(&recipe.student.augment);
-        let seed = setting.key(&format!("ask/{name}"));
-        torch::rng::seed(seed);
-        Look { view: view(policy), mode: Mode::EvalWithNoise, seed, ..clean }
-    } else {
-        clean
-    };
-    let predictions = look.at(&teacher.model, source)?;
-    let tops: Vec<_> = predictions.top().collect();
-    let rows = source.indices.iter().zip(&tops).zip(predictions.rows());
-    Ok(rows
-        .map(|((&index, &(label, confidence)), probabilities)| PseudoLabel {
-            id: source.set.id(index as usize),
-            index,
-            label,
-            confidence,
-            probabilities: probabilities.to_vec(),
-        })
-        .collect())
-}
-
-impl Labels {
-    /// What was kept, for the report. The truth is used for nothing else.
-    fn summary(
-        &self,
-        teacher: &str,
-        student: &str,
-        setting: &Setting<'_>,
-        recipe: &Recipe,
-    ) -> PseudoLabels {
-        let mut times = vec![0u64; self.all.len()];
-        self.picked.iter().for_each(|&row| times[row as usize] += 1);
-        let mut per_class = vec![ClassCount::default(); setting.data.classes.len()];
-        let (mut right, mut known) = (0u64, 0u64);
-        for (row, &times) in self.all.iter().zip(&times).filter(|(_, times)| **times > 0) {
-            let class = &mut per_class[row.label as usize];
-            class.kept += 1;
-            class.used += times;
-            if let Some(truth) = self.source.set.label(row.index as usize) {
-                known += 1;
-                right += u64::from(truth == row.label);
-            }
-        }
-        PseudoLabels {
-            teacher: teacher.to_owned(),
-            student: student.to_owned(),
-            seed: setting.seed,
-            candidates: self.all.len() as u64,
-            threshold: Some(decimal(recipe.labeling.select.min_confidence)),
-            kept: per_class.iter().map(|c| c.kept).sum(),
-            used: self.picked.len() as u64,
-            accuracy: (known > 0).then(|| 100.0 * right as f64 / known as f64),
-            per_class,
-        }
-    }
-}
-
-/// A 32-bit number as it was written, in decimals.
-fn decimal(value: f32) -> f64 {
-    (f64::from(value) * 1e6).round() / 1e6
 }

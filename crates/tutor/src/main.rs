@@ -9,6 +9,8 @@ mod evaluate;
 mod feed;
 mod finished;
 mod generations;
+mod input;
+mod labeling;
 mod outcome;
 mod phase;
 mod progress;
@@ -73,7 +75,7 @@ fn main() -> ExitCode {
     match result {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) if error.is::<phase::Interrupted>() => {
-            eprintln!("{error}");
+            eprintln!("{}", phase::Interrupted);
             // As a shell counts a program ended by SIGINT.
             ExitCode::from(130)
         }

@@ -7,7 +7,7 @@ use anyhow::{Context, Result};
 use serde::{Deserialize, Serialize};
 use train::metrics;
 
-use crate::assemble::Pool;
+use crate::assemble::{Data, Pool};
 use crate::evaluate::{Look, Predictions};
 use crate::generations::Trained;
 use crate::phase::{PhaseCost, Setting, VALIDATION};
@@ -23,7 +23,9 @@ pub(crate) struct SeedOutcome {
     /// In words, which data.
     pub(crate) data: String,
     pub(crate) classes: Vec<String>,
-    /// How many images the accuracies were counted on.
+    /// Which part of the data the accuracies were counted on.
+    pub(crate) part: Part,
+    /// How many images that is.
     pub(crate) examples: u64,
     /// Teacher, students, further rows, in this order.
     pub(crate) scores: Vec<Score>,
@@ -61,17 +63,17 @@ impl SeedOutcome {
     }
 }
 
-/// The part of the data that the recipe's numbers are measured on.
-pub(crate) fn evaluated_part<'a>(setting: &Setting<'a>, recipe: &Recipe) -> &'a Pool {
-    match recipe.evaluate_on {
-        Part::Test => &setting.data.test,
-        Part::Validation => &setting.data.validation,
+/// The part of the data that the recipe's numbers are measured on: the validation part where there is no test part.
+pub(crate) fn evaluated_part<'a>(data: &'a Data, recipe: &Recipe) -> (Part, &'a Pool) {
+    match (&data.test, recipe.evaluate_on) {
+        (Some(test), Part::Test) => (Part::Test, test),
+        _ => (Part::Validation, &data.validation),
     }
 }
 
 /// Measures one network.
 pub(crate) fn score(setting: &Setting<'_>, recipe: &Recipe, trained: &Trained) -> Result<Score> {
-    let pool = evaluated_part(setting, recipe);
+    let (_, pool) = evaluated_part(setting.data, recipe);
     let predictions = predict(setting, trained, pool)?;
     let truth = pool.labels();
     let accuracy =
@@ -93,6 +95,7 @@ pub(crate) fn predict(
 ) -> Result<Predictions> {
     let feed = setting.feed(None);
     Look::clean(&feed, &trained.eval_augment, setting.eval_batch, setting.cadence.workers)
+        .interruptible()
         .at(&trained.model, pool)
 }
 

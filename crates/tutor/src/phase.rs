@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result, bail, ensure};
 use augment::policy::Policy;
 use augment::rng::Key;
 use data_pipeline::loader::{Loader, Stream};
@@ -82,12 +82,22 @@ pub(crate) struct Phase<'a> {
 impl Setting<'_> {
     /// Host arrays to tensors of this data.
     pub(crate) fn feed(&self, targets: Option<Targets>) -> Feed {
-        Feed { device: self.device, normalization: self.data.normalization.clone(), targets }
+        Feed {
+            device: self.device,
+            normalization: self.data.input.normalization.clone(),
+            classes: self.classes(),
+            targets,
+        }
+    }
+
+    /// How many classes there are.
+    pub(crate) fn classes(&self) -> usize {
+        self.data.input.classes.len()
     }
 
     /// Makes the network of a phase with its initial weights.
     pub(crate) fn build(&self, net: &NetConfig) -> Model {
-        net.build(self.device, self.data.channels, self.data.classes.len() as i64)
+        net.build(self.device, self.data.input.channels as i64, self.classes() as i64)
     }
 
     /// A number for the random choices of something named `name` in this run.
@@ -135,6 +145,13 @@ impl Setting<'_> {
             stage.finish(&model.params, &cost)?;
             return Ok((model, cost));
         }
+        for prefix in phase.frozen {
+            ensure!(
+                model.params.trainable().any(|p| p.name.starts_with(prefix)),
+                "frozen: no parameter's name begins with {prefix}; the first is {}",
+                model.params.names().next().unwrap_or_default()
+            );
+        }
         for param in model
             .params
             .trainable()
@@ -152,7 +169,7 @@ impl Setting<'_> {
             eval_every: self.cadence.evaluate,
             checkpoint_every: self.cadence.checkpoint,
             keep: self.cadence.keep,
-            best: None,
+            best: (self.data.validation.len() > 0).then(|| VALIDATION.to_owned()),
             clip_norm: None,
             precision: self.precision,
             device: self.device,

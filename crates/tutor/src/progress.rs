@@ -7,26 +7,36 @@ use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use train::{Progress as At, Report, Watch};
 
 /// Shows the phases of a run one after the other.
-pub(crate) struct Progress {
+pub(crate) struct Progress<'a> {
     seed: String,
     title: String,
     bar: Option<ProgressBar>,
     accuracy: Option<f64>,
     last_line: Option<Instant>,
+    /// Called when a phase begins.
+    note: Box<dyn Fn() + 'a>,
 }
 
 /// Without a terminal, a line at most so often.
 const PAUSE: Duration = Duration::from_secs(5);
 
-impl Progress {
-    pub(crate) fn new() -> Self {
+impl<'a> Progress<'a> {
+    /// `note` is called when a phase begins: the moment to note what has been spent.
+    pub(crate) fn new(note: impl Fn() + 'a) -> Self {
         let bar = std::io::stderr().is_terminal().then(|| {
             let bar = ProgressBar::with_draw_target(Some(0), ProgressDrawTarget::stderr());
             let style = ProgressStyle::with_template("{prefix:28} {bar:24} {pos}/{len} {msg}");
             bar.set_style(style.expect("a valid template"));
             bar
         });
-        Self { seed: String::new(), title: String::new(), bar, accuracy: None, last_line: None }
+        Self {
+            seed: String::new(),
+            title: String::new(),
+            bar,
+            accuracy: None,
+            last_line: None,
+            note: Box::new(note),
+        }
     }
 
     /// Which of the run's seeds is worked on.
@@ -36,6 +46,7 @@ impl Progress {
 
     /// Begins a phase; the result is told of its course.
     pub(crate) fn phase(&mut self, title: &str) -> &mut dyn Watch {
+        (self.note)();
         self.title = format!("{}{title}", self.seed);
         self.accuracy = None;
         self.last_line = None;
@@ -66,7 +77,7 @@ impl Progress {
     }
 }
 
-impl Watch for Progress {
+impl Watch for Progress<'_> {
     fn started(&mut self, at: At) {
         if let Some(bar) = &self.bar {
             bar.set_length(at.steps);

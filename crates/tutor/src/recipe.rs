@@ -4,7 +4,7 @@ mod check;
 mod edit;
 
 use std::collections::BTreeMap;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result};
 use augment::policy::Policy;
@@ -99,7 +99,7 @@ pub(crate) enum DataConfig {
         rule: SplitRule,
         labels: usize,
         validation: usize,
-        /// At most so many unlabelled, validation and test images (the first ones), for small machines.
+        /// At most so many unlabelled and test images (the first ones), for small machines.
         unlabeled: Option<usize>,
         test: Option<usize>,
     },
@@ -132,6 +132,18 @@ pub(crate) enum DataConfig {
         #[serde(default)]
         on_bad: OnBad,
     },
+}
+
+impl DataConfig {
+    /// Makes the paths of folders absolute: below `dir` (`--data`) if there is one, else below the working folder.
+    pub(crate) fn anchor(&mut self, dir: Option<&Path>) -> Result<()> {
+        let DataConfig::Folder { labeled, unlabeled, test, .. } = self else { return Ok(()) };
+        for path in [labeled, unlabeled].into_iter().chain(test) {
+            let below = dir.map_or_else(|| path.clone(), |dir| dir.join(&*path));
+            *path = std::path::absolute(&below).with_context(|| below.display().to_string())?;
+        }
+        Ok(())
+    }
 }
 
 fn default_validation_share() -> f64 {
@@ -235,6 +247,8 @@ pub(crate) struct Student {
     pub(crate) ema: Option<Ema>,
     /// Noise on labelled images.
     pub(crate) augment: Policy,
+    /// What evaluation of the students sees; as the recipe's own when absent.
+    pub(crate) eval_augment: Option<Policy>,
     /// Noise on unlabelled images; as `augment` when absent.
     pub(crate) unlabeled_augment: Option<Policy>,
     #[serde(default)]
@@ -290,6 +304,11 @@ pub(crate) struct RowConfig {
 }
 
 impl Recipe {
+    /// What evaluation of the students sees, before a resolution fix.
+    pub(crate) fn student_eval(&self) -> &Policy {
+        self.student.eval_augment.as_ref().unwrap_or(&self.eval_augment)
+    }
+
     /// Reads a recipe, applies `--quick` and the overrides, and checks the result.
     ///
     /// A quick run is on generated images where the recipe's own data have to be brought, unless they are there.

@@ -9,7 +9,7 @@ use augment::sequence::{Perturbation, frames};
 use serde::{Deserialize, Serialize};
 
 use crate::assemble::Pool;
-use crate::evaluate::{Look, Predictions};
+use crate::evaluate::Look;
 use crate::generations::Trained;
 use crate::phase::Setting;
 use crate::recipe::RobustnessConfig;
@@ -26,7 +26,8 @@ pub(crate) struct Measured {
     perturbations: Vec<reported::Perturbation>,
 }
 
-/// Measures both networks on the same corrupted images.
+/// Measures both networks on the same changed images. Images are changed as evaluation sees them (cut and scaled), a batch
+/// at a time, and keyed by image alone, so that every network and seed sees the same.
 pub(crate) fn measure(
     setting: &Setting<'_>,
     config: &RobustnessConfig,
@@ -34,54 +35,86 @@ pub(crate) fn measure(
     teacher: &Trained,
     student: &Trained,
 ) -> Result<Measured> {
-    let pool = pool.spread(config.images);
-    let truth = pool.labels();
+    let (images, sequences) = (pool.spread(config.images), pool.spread(config.sequences));
+    let both = [teacher, student];
+    let shares = |counts: Vec<[u64; 2]>, of: usize| -> [Vec<f64>; 2] {
+        [0, 1].map(|who| counts.iter().map(|c| 100.0 * c[who] as f64 / of.max(1) as f64).collect())
+    };
     let mut corruptions = Vec::new();
     for corruption in Corruption::ALL {
-        let mut both = [Vec::new(), Vec::new()];
-        for severity in Severity::ALL {
+        let mut right = vec![[0; 2]; Severity::ALL.len()];
+        for (counts, severity) in right.iter_mut().zip(Severity::ALL) {
             let view = 2000 + 10 * corruption as u64 + severity.index() as u64;
-            let images =
-                changed(&pool, view, |image, rng| vec![corrupt(image, corruption, severity, rng)])?;
-            for (accuracies, trained) in both.iter_mut().zip([teacher, student]) {
-                accuracies.extend(predict(setting, trained, &images)?.accuracy(&truth));
-            }
+            let change =
+                |image: &Image, rng: &mut Rng| vec![corrupt(image, corruption, severity, rng)];
+            visit(setting, &images, both, view, change, |truth, answers| {
+                for (count, classes) in counts.iter_mut().zip(answers) {
+                    *count += u64::from(truth == Some(classes[0]));
+                }
+            })?;
         }
-        let [teacher, student] = both;
+        let [teacher, student] = shares(right, images.len());
         corruptions.push(reported::Corruption {
             name: corruption.name().to_owned(),
             teacher,
             student,
         });
     }
-    let few = pool.spread(config.sequences);
     let mut perturbations = Vec::new();
     for perturbation in Perturbation::ALL {
-        let images = changed(&few, 3000 + perturbation as u64, |image, rng| {
-            frames(image, perturbation, rng)
-        })?;
         let compare =
             if perturbation.is_noise() { Compare::First } else { Compare::Previous { step: 1 } };
-        let rate = |trained: &Trained| -> Result<f64> {
-            let classes: Vec<usize> = predict(setting, trained, &images)?
-                .top()
-                .map(|(class, _)| class as usize)
-                .collect();
-            let length = images.len() / few.len().max(1);
-            let sequences: Vec<Vec<usize>> =
-                classes.chunks(length.max(1)).map(<[usize]>::to_vec).collect();
-            Ok(100.0 * flip_probability(&sequences, compare))
-        };
-        let (teacher, student) = (rate(teacher)?, rate(student)?);
+        let mut runs = [Vec::new(), Vec::new()];
+        let change = |image: &Image, rng: &mut Rng| frames(image, perturbation, rng);
+        visit(setting, &sequences, both, 3000 + perturbation as u64, change, |_, answers| {
+            for (runs, classes) in runs.iter_mut().zip(answers) {
+                runs.push(classes.iter().map(|&class| class as usize).collect());
+            }
+        })?;
+        let [teacher, student] =
+            runs.map(|runs: Vec<Vec<usize>>| 100.0 * flip_probability(&runs, compare));
         perturbations.push(reported::Perturbation {
             name: perturbation.name().to_owned(),
             teacher,
             student,
         });
     }
-    let (images, sequences) = (pool.len(), few.len());
+    let (images, sequences) = (images.len(), sequences.len());
     let (teacher, student) = (teacher.name.clone(), student.name.clone());
     Ok(Measured { teacher, student, images, sequences, corruptions, perturbations })
+}
+
+/// Hands to `take`, for each image of a pool, its true class and what both networks say of what it was changed into.
+fn visit(
+    setting: &Setting<'_>,
+    pool: &Pool,
+    networks: [&Trained; 2],
+    view: u64,
+    change: impl Fn(&Image, &mut Rng) -> Vec<Image>,
+    mut take: impl FnMut(Option<u32>, [&[u32]; 2]),
+) -> Result<()> {
+    let feed = setting.feed(None);
+    for indices in pool.indices.chunks(setting.eval_batch) {
+        let mut answers = Vec::new();
+        for network in networks {
+            let policy = &network.eval_augment;
+            let mut images = Vec::with_capacity(indices.len());
+            for &index in indices {
+                let mut rng = Key { seed: 0, epoch: 0, index: u64::from(index), view }.rng();
+                // What evaluation sees is not random: any generator does.
+                let seen = policy.apply(pool.set.image(index as usize)?, &mut Rng::new(0));
+                images.extend(change(&seen, &mut rng));
+            }
+            let look = Look::clean(&feed, policy, setting.eval_batch, 0).interruptible();
+            answers.push(look.classes_of(&network.model, &images)?);
+        }
+        let each = answers[0].len() / indices.len();
+        let truths = indices.iter().map(|&index| pool.set.label(index as usize));
+        for (i, truth) in truths.enumerate() {
+            take(truth, [0, 1].map(|who: usize| &answers[who][i * each..][..each]));
+        }
+    }
+    Ok(())
 }
 
 /// The mean over seeds, for the report.
@@ -117,29 +150,4 @@ pub(crate) fn mean(measured: &[&Measured], part: &str) -> Result<Option<reported
     let robustness =
         reported::Robustness::new(&*first.teacher, &*first.student, corruptions, perturbations)?;
     Ok(Some(robustness.setting(setting)))
-}
-
-/// The images of a pool, each changed into one or more. Keyed by image alone, so that every network and seed sees the same.
-fn changed(
-    pool: &Pool,
-    view: u64,
-    change: impl Fn(&Image, &mut Rng) -> Vec<Image>,
-) -> Result<Vec<Image>> {
-    let mut images = Vec::with_capacity(pool.len());
-    for &index in &pool.indices {
-        let mut rng = Key { seed: 0, epoch: 0, index: u64::from(index), view }.rng();
-        images.extend(change(&pool.set.image(index as usize)?, &mut rng));
-    }
-    Ok(images)
-}
-
-fn predict(setting: &Setting<'_>, trained: &Trained, images: &[Image]) -> Result<Predictions> {
-    let feed = setting.feed(None);
-    let policy = &trained.eval_augment;
-    let seen: Vec<Image> = images
-        .iter()
-        // What evaluation sees is not random: any generator does.
-        .map(|image| policy.apply(image.clone(), &mut Rng::new(0)))
-        .collect();
-    Look::clean(&feed, policy, setting.eval_batch, 0).at_images(&trained.model, &seen)
 }

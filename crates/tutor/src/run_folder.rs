@@ -20,6 +20,10 @@ pub(crate) struct Started {
     /// The folder given by `--data`, so that `predict` and `eval` find it again.
     pub(crate) data: Option<PathBuf>,
     pub(crate) device: String,
+    /// Threads of libtorch: the last bits of results depend on them.
+    pub(crate) threads: usize,
+    /// The commit (or version) of the program: another one may compute other numbers.
+    pub(crate) program: String,
 }
 
 /// The folder of one run, held by this process alone.
@@ -43,7 +47,7 @@ pub(crate) struct Spent {
 }
 
 impl RunFolder {
-    /// The newest unfinished folder of this very recipe, seeds, mode and device, or a new one. `fresh` never takes an old one.
+    /// The newest unfinished folder of this very recipe and [`Started`] (but for the time), or a new one. `fresh` never takes an old one.
     pub(crate) fn open(out: &Path, recipe: &Recipe, wanted: &Started, fresh: bool) -> Result<Self> {
         let parent = out.join(&recipe.name);
         fs::create_dir_all(&parent).with_context(|| {

@@ -2,7 +2,8 @@
 
 use std::path::Path;
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, ensure};
+use data_pipeline::split::Split;
 use torch::Device;
 use train::Watch;
 
@@ -11,7 +12,7 @@ use crate::generations::{self, Trained};
 use crate::outcome::{self, SeedOutcome};
 use crate::phase::{PhaseCost, Setting};
 use crate::progress::Progress;
-use crate::recipe::Recipe;
+use crate::recipe::{self, Recipe};
 use crate::report::visuals::PseudoLabels;
 use crate::robustness;
 
@@ -23,14 +24,16 @@ pub(crate) fn run(
     device: Device,
     seed: u64,
     dir: &Path,
-    progress: &mut Progress,
+    progress: &mut Progress<'_>,
 ) -> Result<SeedOutcome> {
     if let Some(outcome) = SeedOutcome::load(dir) {
         return Ok(outcome);
     }
     let data: Data = source.draw(seed)?;
+    can_be_measured(&data, recipe)?;
     std::fs::create_dir_all(dir).with_context(|| format!("cannot make {}", dir.display()))?;
-    data.split.save(&dir.join("split.json"))?;
+    keep_split(&data, &dir.join("split.json"))?;
+    data.input.save(dir)?;
     let setting = Setting {
         data: &data,
         device,
@@ -67,6 +70,44 @@ pub(crate) fn run(
     Ok(outcome)
 }
 
+/// Finds before any training what would otherwise be missing after it.
+fn can_be_measured(data: &Data, recipe: &Recipe) -> Result<()> {
+    let (part, pool) = outcome::evaluated_part(data, recipe);
+    ensure!(
+        pool.labels().iter().any(Option::is_some),
+        "there is no labelled image in the {} part to measure on: the split rule or the sizes in [data] leave none",
+        part.name()
+    );
+    let rows = recipe.rows.keys().map(|name| recipe.row(name)).collect::<Result<Vec<_>>>()?;
+    let asked = rows.iter().chain([recipe]).any(|r| r.labeling.source == recipe::Source::Unlabeled);
+    ensure!(
+        data.unlabeled.len() > 0 || !asked,
+        "there are no unlabelled images: see [data] of the recipe"
+    );
+    Ok(())
+}
+
+/// Writes the split, or makes sure that it is the one that an earlier process of this run drew.
+fn keep_split(data: &Data, path: &Path) -> Result<()> {
+    match Split::load(path) {
+        Ok(earlier) => {
+            let same = earlier == data.split;
+            ensure!(
+                same,
+                "{} differs from what is drawn now: put the data back as they were, or begin anew with --fresh",
+                path.display()
+            );
+            Ok(())
+        }
+        Err(error) => {
+            if path.exists() {
+                tracing::warn!("{error}; it is written anew");
+            }
+            Ok(data.split.save(path)?)
+        }
+    }
+}
+
 fn measure(
     setting: &Setting<'_>,
     recipe: &Recipe,
@@ -75,7 +116,7 @@ fn measure(
     pseudo_labels: Vec<PseudoLabels>,
 ) -> Result<SeedOutcome> {
     let (teacher, student) = (&trained[0], &trained[students - 1]);
-    let pool = outcome::evaluated_part(setting, recipe);
+    let (part, pool) = outcome::evaluated_part(setting.data, recipe);
     let measured = recipe
         .robustness
         .as_ref()
@@ -85,7 +126,8 @@ fn measure(
     Ok(SeedOutcome {
         seed: setting.seed,
         data: setting.data.describe(),
-        classes: setting.data.classes.clone(),
+        classes: setting.data.input.classes.clone(),
+        part,
         examples: pool.len() as u64,
         scores: trained
             .iter()

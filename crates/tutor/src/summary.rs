@@ -21,8 +21,8 @@ pub(crate) fn result(
     device: Device,
     spent: Spent,
 ) -> Result<RunResult> {
-    let metric = format!("{} accuracy", recipe.evaluate_on.name());
     let first = outcomes.first().context("a run has at least one seed")?;
+    let metric = format!("{} accuracy", first.part.name());
     let students = 1 + recipe.generations.len();
     let rows: Vec<Row> = (0..first.scores.len())
         .map(|i| {
@@ -58,7 +58,7 @@ pub(crate) fn result(
         about: recipe.about.clone(),
         data: first.data.clone(),
         command: std::env::args().collect(),
-        commit: commit(),
+        commit: option_env!("TUTOR_COMMIT").map(str::to_owned),
         started: started.at.clone(),
         versions: Versions {
             tutor: env!("CARGO_PKG_VERSION").to_owned(),
@@ -67,19 +67,19 @@ pub(crate) fn result(
         },
         device: started.device.clone(),
         machine: Some(torch::device::describe(device)),
-        threads: torch::device::threads(),
+        threads: started.threads,
         quick: started.quick,
         seeds: outcomes.iter().map(|o| o.seed).collect(),
         rows,
         comparisons,
-        robustness: robustness::mean(&measured, recipe.evaluate_on.name())?,
+        robustness: robustness::mean(&measured, first.part.name())?,
         cost: Cost {
             wall_s: spent.wall_s,
             peak_rss_bytes: spent.peak_rss_bytes,
             images_per_s: if seconds > 0.0 { images as f64 / seconds } else { 0.0 },
         },
         paper_reference: paper_reference(recipe),
-        notes: notes(recipe, started),
+        notes: notes(recipe, started, first.part),
     })
 }
 
@@ -104,17 +104,21 @@ fn paper_reference(recipe: &Recipe) -> Vec<crate::report::result::PaperRow> {
     ])
 }
 
-fn notes(recipe: &Recipe, started: &Started) -> Vec<String> {
+fn notes(recipe: &Recipe, started: &Started, part: Part) -> Vec<String> {
     let mut notes = Vec::new();
     if started.quick {
         notes.push(
             "A quick run: it shows that the path works; its numbers mean nothing.".to_owned(),
         );
     }
-    if recipe.evaluate_on == Part::Validation {
-        notes.push(
-            "Measured on the validation part, which choices are made on: not a result.".to_owned(),
-        );
+    if part == Part::Validation {
+        let why = match recipe.evaluate_on {
+            Part::Validation => "as asked for",
+            Part::Test => "since these data have no test part",
+        };
+        notes.push(format!(
+            "Measured on the validation part, {why}. Choices made on it make it too kind a judge."
+        ));
     }
     if !recipe.rows.is_empty() {
         notes.push("The further rows train one student of the same teacher each: compare them with student 1.".to_owned());
@@ -140,7 +144,7 @@ pub(crate) fn visuals(recipe: &Recipe, outcomes: &[SeedOutcome]) -> Visuals {
         let over = if seeds == 1 { String::new() } else { format!(", all {seeds} seeds") };
         Confusion {
             model: first.scores[i].name.clone(),
-            part: format!("{} part{over}", recipe.evaluate_on.name()),
+            part: format!("{} part{over}", first.part.name()),
             counts,
         }
     };
@@ -151,18 +155,4 @@ pub(crate) fn visuals(recipe: &Recipe, outcomes: &[SeedOutcome]) -> Visuals {
         disagreements: first.disagreements.clone(),
         pseudo_labels: outcomes.iter().flat_map(|o| o.pseudo_labels.iter().cloned()).collect(),
     }
-}
-
-/// The commit of the working folder's repository, when the program runs inside one that holds this workspace.
-fn commit() -> Option<String> {
-    let git = |arguments: &[&str]| {
-        let output = std::process::Command::new("git").args(arguments).output().ok()?;
-        output.status.success().then(|| String::from_utf8_lossy(&output.stdout).trim().to_owned())
-    };
-    let built = option_env!("TUTOR_COMMIT").map(str::to_owned);
-    built.or_else(|| {
-        let commit = git(&["rev-parse", "HEAD"])?;
-        let clean = git(&["status", "--porcelain"])?.is_empty();
-        Some(if clean { commit } else { format!("{commit}-dirty") })
-    })
 }

@@ -43,7 +43,7 @@ pub(crate) fn run(args: &Args) -> Result<()> {
     let balanced = recalls.iter().map(|(_, recall, _)| recall).sum::<f64>() / recalls.len() as f64;
     println!("balanced accuracy {balanced:.2} %");
     for (class, recall, all) in recalls {
-        println!("  {:24} {recall:6.2} % of {all}", finished.classes[class]);
+        println!("  {:24} {recall:6.2} % of {all}", finished.input.classes[class]);
     }
     Ok(())
 }

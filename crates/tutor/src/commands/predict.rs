@@ -34,8 +34,8 @@ pub(crate) fn run(args: &Args) -> Result<()> {
     let predictions = finished.predict(&pool)?;
     let ids: Vec<String> = (0..set.len()).map(|i| set.id(i)).collect();
     match extension.as_str() {
-        "csv" => csv(&args.out, &ids, &finished.classes, &predictions)?,
-        _ => parquet::write(&args.out, &ids, &finished.classes, &predictions)?,
+        "csv" => csv(&args.out, &ids, &finished.input.classes, &predictions)?,
+        _ => parquet::write(&args.out, &ids, &finished.input.classes, &predictions)?,
     }
     println!("{}: {} images labelled by {}", args.out.display(), ids.len(), finished.about);
     Ok(())

@@ -36,7 +36,8 @@ pub(crate) struct Args {
     fresh: bool,
     /// Threads libtorch computes with; all cores by default. The last bits of results depend on it.
     #[arg(long)]
-    threads: Option<usize>,
+    #[arg(value_parser = clap::value_parser!(u16).range(1..))]
+    threads: Option<u16>,
 }
 
 /// What differs from the recipe as it is written.
@@ -63,13 +64,21 @@ impl Changes {
 pub(crate) fn run(args: &Args) -> Result<()> {
     let clock = Instant::now();
     let text = catalog::find(&args.recipe)?;
-    let recipe = args.changes.resolve(&text)?;
+    let mut recipe = args.changes.resolve(&text)?;
     let device = torch::device::select(&args.device)?;
     if let Some(threads) = args.threads {
-        torch::device::set_threads(threads);
+        torch::device::set_threads(usize::from(threads));
     }
     let data = args.changes.data.as_deref();
-    let source = Source::open(&recipe.data, data)?;
+    recipe.data.anchor(data)?;
+    let source = match Source::open(&recipe.data, data) {
+        Err(error) if args.changes.quick && data.is_some() => {
+            eprintln!("{error:#}: the quick run is on generated images");
+            recipe = Recipe::resolve(&text, true, false, &args.changes.set)?;
+            Source::open(&recipe.data, data)?
+        }
+        opened => opened?,
+    };
     let started = Started {
         at: now(),
         seeds: (1..=args.seeds).collect(),
@@ -78,6 +87,8 @@ pub(crate) fn run(args: &Args) -> Result<()> {
             .map(|dir| std::path::absolute(dir).with_context(|| dir.display().to_string()))
             .transpose()?,
         device: device_name(device),
+        threads: torch::device::threads(),
+        program: option_env!("TUTOR_COMMIT").unwrap_or(env!("CARGO_PKG_VERSION")).to_owned(),
     };
     let folder = RunFolder::open(&args.out, &recipe, &started, args.fresh)?;
     let verb = if folder.resumed { "going on in" } else { "running in" };
@@ -87,17 +98,23 @@ pub(crate) fn run(args: &Args) -> Result<()> {
         wall_s: earlier.wall_s + clock.elapsed().as_secs_f64(),
         peak_rss_bytes: earlier.peak_rss_bytes.max(peak_rss_bytes()),
     };
-    let outcomes = seeds(args, &recipe, &source, device, &folder);
+    let mut progress = Progress::new(|| {
+        if let Err(error) = folder.note_spent(spent()) {
+            tracing::warn!("{error:#}");
+        }
+    });
+    let outcomes = seeds(args, &recipe, &source, device, &folder, &mut progress);
     folder.note_spent(spent())?;
     let outcomes = outcomes?;
     let result = summary::result(&recipe, &folder.started, &outcomes, device, spent())?;
+    // Before the result, which marks the run as finished: a finished run that nothing points at would be lost.
+    folder.point_latest(&args.out, &recipe)?;
     let page = report::write(
         &folder.dir,
         &result,
         &summary::visuals(&recipe, &outcomes),
         &recipe.to_toml()?,
     )?;
-    folder.point_latest(&args.out, &recipe)?;
     println!("{}", report::terminal::table(&result));
     println!("report: {}", page.display());
     Ok(())
@@ -109,14 +126,14 @@ fn seeds(
     source: &Source,
     device: torch::Device,
     folder: &RunFolder,
+    progress: &mut Progress<'_>,
 ) -> Result<Vec<SeedOutcome>> {
-    let mut progress = Progress::new();
     let recipe_text = recipe.to_toml()?;
     let count = args.seeds as usize;
     let outcomes = folder.started.seeds.iter().enumerate().map(|(i, &number)| {
         progress.seed(i + 1, count);
         let dir = folder.dir.join(format!("seed-{number}"));
-        seed::run(recipe, &recipe_text, source, device, number, &dir, &mut progress)
+        seed::run(recipe, &recipe_text, source, device, number, &dir, progress)
             .with_context(|| format!("seed {number}"))
     });
     let outcomes = outcomes.collect();

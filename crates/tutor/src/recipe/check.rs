@@ -2,6 +2,7 @@
 
 use anyhow::{Result, bail};
 use augment::policy::Policy;
+use ssl_core::methods::Labeling;
 use train::{Ema, Schedule};
 
 use super::{DataConfig, Part, Recipe};
@@ -46,7 +47,11 @@ pub(super) fn check(recipe: &Recipe) -> Result<()> {
     let plain = |part: &&str| {
         !part.is_empty() && part.chars().all(|c| c.is_ascii_alphanumeric() || "-_.@".contains(c))
     };
-    if parts.len() != 2 || !parts.iter().all(plain) || parts.contains(&"..") {
+    if parts.len() != 2
+        || !parts.iter().all(plain)
+        || parts.contains(&"..")
+        || parts[1..] == ["latest"]
+    {
         faults.add("name", "must be paper/row, of letters, digits, - and _");
     }
     faults.positive("eval_batch", recipe.eval_batch as u64);
@@ -58,7 +63,28 @@ pub(super) fn check(recipe: &Recipe) -> Result<()> {
     data(recipe, &mut faults);
     teacher(recipe, &mut faults);
     student(recipe, &mut faults);
-    for name in recipe.rows.keys() {
+    if let Some(robustness) = &recipe.robustness {
+        faults.positive("robustness.images", robustness.images as u64);
+        faults.positive("robustness.sequences", robustness.sequences as u64);
+    }
+    for (name, row) in &recipe.rows {
+        let taken = name == "teacher" || name.starts_with("student");
+        if taken || !plain(&name.as_str()) || name == ".." {
+            faults.add(
+                &format!("rows.{name}"),
+                "needs a name of letters, digits, - and _, not teacher or student",
+            );
+        }
+        // The row shares its teacher and its data with the others: changing them there would change nothing.
+        let own = |key: &&String| {
+            !["labeling.", "student.", "generations.0."].iter().any(|own| key.starts_with(own))
+        };
+        for key in row.set.keys().filter(own) {
+            faults.add(
+                &format!("rows.{name}.set"),
+                format!("{key}: a row may change labeling, student and generations.0"),
+            );
+        }
         faults.of(
             &format!("rows.{name}"),
             recipe.row(name).map(|_| ()).map_err(|e| format!("{e:#}")),
@@ -121,10 +147,16 @@ fn student(recipe: &Recipe, faults: &mut Faults) {
     faults.positive("student.unlabeled_ratio", student.unlabeled_ratio as u64);
     faults.course("student", &student.lr, student.ema.as_ref());
     faults.policy("student.augment", &student.augment);
+    if let Some(policy) = &student.eval_augment {
+        faults.policy("student.eval_augment", policy);
+    }
     if let Some(policy) = &student.unlabeled_augment {
         faults.policy("student.unlabeled_augment", policy);
     }
     faults.of("student.method", student.method.check());
+    if recipe.labeling.noised_teacher && student.method.labeling == Labeling::InLoop {
+        faults.add("labeling.noised_teacher", "needs student.method.labeling = \"offline\"");
+    }
     if let Some(fix) = &student.fix_resolution {
         faults.positive("student.fix_resolution.steps", fix.steps);
         faults.course("student.fix_resolution", &fix.lr, None);

@@ -6,7 +6,7 @@ use std::path::Path;
 use augment::rng::Rng;
 use image::{Rgb, RgbImage};
 
-use crate::tutor::{refused, run, run_folder};
+use crate::tutor::{refused, result, run, run_folder};
 
 /// Writes a PNG of a class: class 0 is reddish, class 1 bluish, with noise.
 fn picture(path: &Path, class: usize, rng: &mut Rng) {
@@ -61,7 +61,15 @@ fn own_folders_train_predict_and_score() {
         "--set",
         "robustness.sequences=1",
     ];
-    run_folder(dir.path(), &run(dir.path(), &arguments));
+    let report = result(&run_folder(dir.path(), &run(dir.path(), &arguments)));
+    assert_eq!(report["rows"][0]["metric"], "validation accuracy", "there is no test folder");
+    assert!(
+        report["data"].as_str().is_some_and(|data| data.contains("1 files are no images")),
+        "{}",
+        report["data"]
+    );
+    // A trained network does without what it learned from.
+    fs::rename(dir.path().join("labeled"), dir.path().join("away")).expect("moved");
     let latest = "runs/noisy-student/latest";
 
     run(dir.path(), &["predict", latest, "unlabeled", "--out", "labels.csv"]);
@@ -97,6 +105,6 @@ fn own_folders_train_predict_and_score() {
     assert!(error.contains("nowhere"), "{error}");
     let error = refused(dir.path(), &["eval", latest, "scored", "--model", "student-9"]);
     assert!(error.contains("student-9") && error.contains("student-1"), "{error}");
-    let error = refused(dir.path(), &["eval", "labeled", "scored"]);
+    let error = refused(dir.path(), &["eval", "away", "scored"]);
     assert!(error.contains("is not the folder of a run"), "{error}");
 }

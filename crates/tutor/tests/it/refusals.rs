@@ -45,8 +45,36 @@ fn values_that_cannot_work_are_all_named() {
         &["teacher.steps", "teacher.weights"],
     );
     says(&["run", "noisy-student", "--set", "name='../x'"], &["name", "paper/row"]);
+    says(&["run", "noisy-student", "--set", "robustness.images=0"], &["robustness.images"]);
+    says(
+        &["run", "noisy-student", "--set", "rows={x={about='x',set={'teacher.steps'=1}}}"],
+        &["teacher.steps", "a row may change labeling, student and generations.0"],
+    );
+    says(&["run", "noisy-student", "--threads", "0"], &["threads"]);
     says(&["run", "noisy-student", "--set", "nonsense"], &["key=value"]);
     says(&["run", "noisy-student", "--set", "student.warm_start=true"], &["warm_start"]);
+}
+
+#[test]
+fn what_could_not_be_measured_is_found_before_training() {
+    let synthetic = "data={kind='synthetic',side=8,channels=1,classes=2,labels_per_class=2,unlabeled=4,validation=4,test=4}";
+    let empty = "data={kind='synthetic',side=8,channels=1,classes=2,labels_per_class=2,unlabeled=0,validation=4,test=4}";
+    says(
+        &["run", "noisy-student", "--set", synthetic, "--set", empty],
+        &["unlabeled must be at least 1"],
+    );
+    says(
+        &[
+            "run",
+            "noisy-student",
+            "--quick",
+            "--set",
+            "student.unlabeled_augment=[{kind='resize',size=12}]",
+            "--set",
+            "rows={}",
+        ],
+        &["8x8", "12x12", "one size"],
+    );
 }
 
 #[test]

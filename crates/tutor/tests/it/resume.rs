@@ -1,7 +1,7 @@
 //! A run that is killed at any moment and started again ends with the same bits.
 
 use std::path::Path;
-use std::process::Stdio;
+use std::process::{Command, Stdio};
 use std::time::Duration;
 
 use augment::rng::Rng;
@@ -51,6 +51,31 @@ fn killed_at_random_moments_it_ends_with_the_same_bits() {
     let runs =
         std::fs::read_dir(dir.path().join("broken/noisy-student/digits")).expect("runs").count();
     assert_eq!(runs, 1, "every start took up the same run");
+}
+
+#[test]
+fn ctrl_c_ends_with_a_checkpoint_and_says_how_to_go_on() {
+    let dir = tempfile::tempdir().expect("a folder");
+    let arguments = ["run", "noisy-student", "--set", "rows={}", "--set", "teacher.steps=100000"];
+    let mut child = command(dir.path(), &arguments);
+    let child = child.stdout(Stdio::null()).stderr(Stdio::piped()).spawn().expect("started");
+    let teacher = || {
+        let runs = std::fs::read_dir(dir.path().join("runs/noisy-student/digits")).ok()?;
+        let run = runs.flatten().next()?.path().join("seed-1/teacher");
+        run.join("metrics.jsonl").exists().then_some(run)
+    };
+    while teacher().is_none() {
+        std::thread::sleep(Duration::from_millis(50));
+    }
+    std::thread::sleep(Duration::from_millis(500));
+    let pid = child.id().to_string();
+    assert!(Command::new("kill").args(["-INT", &pid]).status().expect("kill").success());
+    let output = child.wait_with_output().expect("ended");
+    assert_eq!(output.status.code(), Some(130));
+    let said = String::from_utf8_lossy(&output.stderr);
+    assert!(said.contains("the same command goes on"), "{said}");
+    let checkpoints = teacher().expect("the stage").join("checkpoints");
+    assert!(std::fs::read_dir(checkpoints).expect("checkpoints").count() > 0);
 }
 
 #[test]

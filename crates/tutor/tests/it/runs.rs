@@ -93,6 +93,14 @@ fn variants_of_the_method_run() {
 }
 
 #[test]
+fn a_quick_run_does_without_data_that_are_not_there() {
+    let dir = tempfile::tempdir().expect("a folder");
+    let out =
+        run(dir.path(), &["run", "noisy-student/cifar10-small", "--quick", "--data", "/nowhere"]);
+    assert_eq!(result(&run_folder(dir.path(), &out))["quick"], true);
+}
+
+#[test]
 fn given_weights_teach_without_training() {
     let dir = tempfile::tempdir().expect("a folder");
     let quick = ["run", "noisy-student", "--quick", "--set", "rows={}"];
