@@ -7,8 +7,8 @@ use anyhow::{Context, Result};
 use augment::policy::Policy;
 use data_pipeline::loader::{Stream, View};
 use data_pipeline::sampler::Order;
-use ssl_core::Method;
 use ssl_core::methods::{Labeling, NoisyStudent, Supervised};
+use ssl_core::{Method, View as Kind};
 use torch::Model;
 use train::Watch;
 
@@ -106,25 +106,6 @@ pub(crate) fn student(
         Some((labels, targets)) => (Some(labels), targets),
         None => (None, None),
     };
-    let mut streams = vec![stream(
-        setting,
-        &setting.data.labeled,
-        vec![view(&config.augment)],
-        config.batch,
-        &shared,
-    )];
-    if let Some(labels) = &labels {
-        let noised = view(config.unlabeled_augment.as_ref().unwrap_or(&config.augment));
-        let views = if in_loop { vec![view(&teacher.eval_augment), noised] } else { vec![noised] };
-        let unlabeled = stream(
-            setting,
-            &labels.chosen,
-            views,
-            config.batch * ratio,
-            &format!("{shared}/unlabeled"),
-        );
-        streams.push(unlabeled);
-    }
     let method: Box<dyn Method> = match &labels {
         None => {
             Box::new(Supervised { label_smoothing: config.method.label_smoothing, noise: true })
@@ -136,6 +117,20 @@ pub(crate) fn student(
         }
         Some(_) => Box::new(NoisyStudent::offline(config.method.clone())),
     };
+    let views = method.views();
+    let noise = |kind, strong| match kind {
+        // Only the teacher looks at a view without noise, as it does when it labels into the file.
+        Kind::Plain | Kind::Weak => view(&teacher.eval_augment),
+        Kind::Strong => view(strong),
+    };
+    let labeled = vec![noise(views.labeled, &config.augment)];
+    let mut streams = vec![stream(setting, &setting.data.labeled, labeled, config.batch, &shared)];
+    if let Some(labels) = &labels {
+        let strong = config.unlabeled_augment.as_ref().unwrap_or(&config.augment);
+        let views = views.unlabeled.into_iter().map(|kind| noise(kind, strong)).collect();
+        let name = format!("{shared}/unlabeled");
+        streams.push(stream(setting, &labels.chosen, views, config.batch * ratio, &name));
+    }
     let phase = Phase {
         dir: dir.to_owned(),
         name: &shared,
