@@ -126,7 +126,7 @@ pub(crate) fn student(
     let labeled = vec![noise(views.labeled, &config.augment)];
     let mut streams = vec![stream(setting, &setting.data.labeled, labeled, config.batch, &shared)];
     if let Some(labels) = &labels {
-        let strong = config.unlabeled_augment.as_ref().unwrap_or(&config.augment);
+        let strong = recipe.unlabeled_noise();
         let views = views.unlabeled.into_iter().map(|kind| noise(kind, strong)).collect();
         let name = format!("{shared}/unlabeled");
         streams.push(stream(setting, &labels.chosen, views, config.batch * ratio, &name));

@@ -111,10 +111,9 @@ fn ask(
     let clean =
         Look::clean(&feed, &teacher.eval_augment, setting.eval_batch, setting.cadence.workers);
     let look = if recipe.labeling.noised_teacher {
-        let policy = recipe.student.unlabeled_augment.as_ref().unwrap_or(&recipe.student.augment);
         let seed = setting.key(&format!("ask/{name}"));
         torch::rng::seed(seed);
-        Look { view: view(policy), mode: Mode::EvalWithNoise, seed, ..clean }
+        Look { view: view(recipe.unlabeled_noise()), mode: Mode::EvalWithNoise, seed, ..clean }
     } else {
         clean
     };

@@ -304,6 +304,11 @@ pub(crate) struct RowConfig {
 }
 
 impl Recipe {
+    /// The noise on unlabelled images.
+    pub(crate) fn unlabeled_noise(&self) -> &Policy {
+        self.student.unlabeled_augment.as_ref().unwrap_or(&self.student.augment)
+    }
+
     /// What evaluation of the students sees, before a resolution fix.
     pub(crate) fn student_eval(&self) -> &Policy {
         self.student.eval_augment.as_ref().unwrap_or(&self.eval_augment)

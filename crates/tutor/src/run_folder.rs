@@ -17,7 +17,7 @@ pub(crate) struct Started {
     pub(crate) at: String,
     pub(crate) seeds: Vec<u64>,
     pub(crate) quick: bool,
-    /// The folder given by `--data`, so that `predict` and `eval` find it again.
+    /// The folder given by `--data`: another one holds other images.
     pub(crate) data: Option<PathBuf>,
     pub(crate) device: String,
     /// Threads of libtorch: the last bits of results depend on them.
