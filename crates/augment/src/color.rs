@@ -6,6 +6,8 @@ use serde::{Deserialize, Serialize};
 
 use crate::fill::luma;
 use crate::image::Image;
+use crate::simd::{self, dispatch};
+use crate::table::{self, map_channels};
 
 /// What `Contrast` blends with.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -18,53 +20,62 @@ pub enum ContrastMean {
     Tf,
 }
 
+/// Changes every byte by itself, with the best instructions there are.
+macro_rules! each_byte {
+    ($image:expr, $value:ident => $new:expr) => {{
+        let bytes = $image.pixels_mut();
+        dispatch!(simd::level(), simd => {
+            let _ = simd;
+            for byte in &mut *bytes {
+                let $value = *byte;
+                *byte = $new;
+            }
+        });
+    }};
+}
+
 /// `255 - x`.
 pub fn invert(image: &mut Image) {
-    for value in image.pixels_mut() {
-        *value = !*value;
-    }
+    each_byte!(image, value => !value);
 }
 
 /// Keeps the upper `bits` bits of every value; 0 makes the image black, 8 and more leave it alone.
 pub fn posterize(image: &mut Image, bits: u8) {
     let mask = (0xff00u16 >> bits.min(8)) as u8;
-    for value in image.pixels_mut() {
-        *value &= mask;
-    }
+    each_byte!(image, value => value & mask);
 }
 
 /// Inverts every value that is not below `threshold`; 256 and more leave the image alone.
 pub fn solarize(image: &mut Image, threshold: u16) {
-    for value in image.pixels_mut() {
-        *value = if u16::from(*value) < threshold { *value } else { !*value };
-    }
+    let Ok(threshold) = u8::try_from(threshold) else { return };
+    each_byte!(image, value => if value < threshold { value } else { !value });
 }
 
 /// Adds `add` to every value below `threshold`, clipped to 255.
 pub fn solarize_add(image: &mut Image, add: u16, threshold: u8) {
     let add = add.min(255) as u8;
-    for value in image.pixels_mut() {
-        *value = if *value < threshold { value.saturating_add(add) } else { *value };
-    }
+    each_byte!(image, value => if value < threshold { value.saturating_add(add) } else { value });
 }
 
 /// Stretches each channel so that its least value becomes 0 and its greatest 255; a channel of one value stays.
 pub fn auto_contrast(image: &mut Image) {
-    map_channels(image, |histogram| {
-        let low = histogram.iter().position(|&n| n > 0)?;
-        let high = histogram.iter().rposition(|&n| n > 0)?;
+    let extremes = table::extremes(image);
+    map_channels(image, |channel| {
+        let (low, high) = extremes[channel];
         if high <= low {
             return None;
         }
-        let scale = 255.0 / (high - low) as f64;
-        let offset = -(low as f64) * scale;
+        let scale = 255.0 / f64::from(high - low);
+        let offset = -f64::from(low) * scale;
         Some(std::array::from_fn(|i| (i as f64 * scale + offset) as u8))
     });
 }
 
 /// Flattens the histogram of each channel.
 pub fn equalize(image: &mut Image) {
-    map_channels(image, |histogram| {
+    let histograms = table::histograms(image);
+    map_channels(image, |channel| {
+        let histogram = &histograms[channel];
         let last = histogram.iter().rposition(|&n| n > 0)?;
         let total: u32 = histogram.iter().sum();
         let step = (total - histogram[last]) / 255;
@@ -101,13 +112,56 @@ pub fn color(image: &mut Image, factor: f64) {
         return;
     }
     let factor = factor as f32;
-    for pixel in image.pixels_mut().as_chunks_mut::<3>().0 {
+    let bytes = image.pixels_mut();
+    let level = simd::level();
+    let (blocks, rest) = bytes.as_chunks_mut::<192>();
+    if simd::permutes_bytes(level) {
+        dispatch!(level, simd => color_blocks(simd, blocks, factor));
+    } else {
+        dispatch!(level, simd => {
+            let _ = simd;
+            blocks.iter_mut().for_each(|block| color_pixels(block, factor));
+        });
+    }
+    color_pixels(rest, factor);
+}
+
+#[inline(always)]
+fn color_pixels(bytes: &mut [u8], factor: f32) {
+    for pixel in bytes.as_chunks_mut::<3>().0 {
         let grey = luma(pixel[0], pixel[1], pixel[2]);
         *pixel = pixel.map(|value| blend(grey, value, factor));
     }
 }
 
+#[inline(always)]
+fn color_blocks<S: simd::Simd>(simd: S, blocks: &mut [[u8; 192]], factor: f32) {
+    for block in blocks {
+        let planes = simd::planes(simd, block).map(simd::bytes);
+        let grey = lumas(&planes);
+        let blended = planes.map(|plane| {
+            let mut out = [0; 64];
+            for i in 0..64 {
+                out[i] = blend(grey[i], plane[i], factor);
+            }
+            simd::vector(simd, &out)
+        });
+        simd::interleave(simd, blended, block);
+    }
+}
+
+/// The grey of 64 pixels.
+#[inline(always)]
+fn lumas([red, green, blue]: &[[u8; 64]; 3]) -> [u8; 64] {
+    let mut grey = [0; 64];
+    for i in 0..64 {
+        grey[i] = luma(red[i], green[i], blue[i]);
+    }
+    grey
+}
+
 /// Pillow's blend of a degenerate value with the value itself: in single precision, clipped, the fraction dropped.
+#[inline(always)]
 pub(crate) fn blend(degenerate: u8, value: u8, factor: f32) -> u8 {
     let (from, to) = (i32::from(degenerate), i32::from(value));
     let mixed = (from as f32 + factor * (to - from) as f32).clamp(0.0, 255.0);
@@ -118,59 +172,53 @@ pub(crate) fn blend(degenerate: u8, value: u8, factor: f32) -> u8 {
     (rounded.to_bits() - u32::from(rounded - WHOLE > mixed)) as u8
 }
 
-/// Blends one degenerate value with all others: arithmetic on whole vectors beats a table here.
+/// Blends one degenerate value with all others.
 fn blend_all(image: &mut Image, degenerate: u8, factor: f64) {
     let factor = factor as f32;
-    for value in image.pixels_mut() {
-        *value = blend(degenerate, *value, factor);
+    if simd::permutes_bytes(simd::level()) {
+        let mut table = [0; 256];
+        dispatch!(simd::level(), simd => {
+            let _ = simd;
+            for (i, entry) in table.iter_mut().enumerate() {
+                *entry = blend(degenerate, i as u8, factor);
+            }
+        });
+        table::look_up(image.pixels_mut(), &table);
+    } else {
+        // Arithmetic on whole vectors beats a table that is read byte by byte.
+        each_byte!(image, value => blend(degenerate, value, factor));
     }
 }
 
-fn look_up(image: &mut Image, table: &[u8; 256]) {
-    for value in image.pixels_mut() {
-        *value = table[usize::from(*value)];
-    }
-}
-
+/// The sum of the grey image.
 fn grey_sum(image: &Image) -> u64 {
-    match image.channels() {
-        1 => image.pixels().iter().map(|&v| u64::from(v)).sum(),
-        _ => image
-            .pixels()
-            .as_chunks::<3>()
-            .0
-            .iter()
-            .map(|p| u64::from(luma(p[0], p[1], p[2])))
-            .sum(),
+    if image.channels() == 1 {
+        return image.pixels().iter().map(|&v| u64::from(v)).sum();
     }
+    let (blocks, rest) = image.pixels().as_chunks::<192>();
+    let pixels = rest.as_chunks::<3>().0;
+    let rest: u64 = pixels.iter().map(|p| u64::from(luma(p[0], p[1], p[2]))).sum();
+    let level = simd::level();
+    let blocks = if simd::permutes_bytes(level) {
+        dispatch!(level, simd => grey_sum_of_blocks(simd, blocks))
+    } else {
+        dispatch!(level, simd => {
+            let _ = simd;
+            let of_block = |block: &[u8; 192]| -> u64 {
+                let pixels = block.as_chunks::<3>().0;
+                pixels.iter().map(|p| u32::from(luma(p[0], p[1], p[2]))).sum::<u32>().into()
+            };
+            blocks.iter().map(of_block).sum()
+        })
+    };
+    blocks + rest
 }
 
-/// Counts each channel and maps it through the table made from its counts; `None` leaves the channel alone.
-fn map_channels(image: &mut Image, table_of: impl Fn(&[u32; 256]) -> Option<[u8; 256]>) {
-    let channels = image.channels();
-    let mut histograms = [[0u32; 256]; 3];
-    match channels {
-        1 => image.pixels().iter().for_each(|&value| histograms[0][usize::from(value)] += 1),
-        _ => {
-            for pixel in image.pixels().as_chunks::<3>().0 {
-                (0..3).for_each(|channel| histograms[channel][usize::from(pixel[channel])] += 1);
-            }
-        }
-    }
-    let mut changed = false;
-    let tables = std::array::from_fn::<_, 3, _>(|channel| {
-        let table = if channel < channels { table_of(&histograms[channel]) } else { None };
-        changed |= table.is_some();
-        table.unwrap_or_else(|| std::array::from_fn(|i| i as u8))
-    });
-    match channels {
-        _ if !changed => {}
-        1 => look_up(image, &tables[0]),
-        _ => {
-            for pixel in image.pixels_mut().as_chunks_mut::<3>().0 {
-                *pixel =
-                    std::array::from_fn(|channel| tables[channel][usize::from(pixel[channel])]);
-            }
-        }
-    }
+#[inline(always)]
+fn grey_sum_of_blocks<S: simd::Simd>(simd: S, blocks: &[[u8; 192]]) -> u64 {
+    let of_block = |block: &[u8; 192]| -> u64 {
+        let planes = simd::planes(simd, block).map(simd::bytes);
+        lumas(&planes).iter().map(|&v| u32::from(v)).sum::<u32>().into()
+    };
+    blocks.iter().map(of_block).sum()
 }

@@ -30,6 +30,7 @@ pub mod geometry;
 pub mod image;
 pub mod length;
 pub mod levels;
+pub mod normalize;
 pub mod op;
 pub mod policy;
 pub mod randaugment;
@@ -38,6 +39,8 @@ pub mod rng;
 pub mod robustness;
 pub mod scratch;
 pub mod sequence;
+pub mod simd;
+mod table;
 pub mod weak;
 
 pub use image::Image;
