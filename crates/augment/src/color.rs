@@ -137,22 +137,30 @@ fn color_pixels(bytes: &mut [u8], factor: f32) {
 #[inline(always)]
 fn color_blocks<S: simd::Simd>(simd: S, blocks: &mut [[u8; 192]], factor: f32) {
     for block in blocks {
-        let planes = simd::planes(simd, block).map(simd::bytes);
-        let grey = lumas(&planes);
-        let blended = planes.map(|plane| {
-            let mut out = [0; 64];
-            for i in 0..64 {
-                out[i] = blend(grey[i], plane[i], factor);
-            }
-            simd::vector(simd, &out)
-        });
-        simd::interleave(simd, blended, block);
+        // Written out: a closure handed to the standard library may be compiled apart, without the vector instructions.
+        let [red, green, blue] = simd::planes(simd, block);
+        let (mut red, mut green, mut blue) =
+            (simd::bytes(red), simd::bytes(green), simd::bytes(blue));
+        let grey = lumas(&red, &green, &blue);
+        blend_plane(&grey, &mut red, factor);
+        blend_plane(&grey, &mut green, factor);
+        blend_plane(&grey, &mut blue, factor);
+        let [red, green, blue] =
+            [simd::vector(simd, &red), simd::vector(simd, &green), simd::vector(simd, &blue)];
+        simd::interleave(simd, [red, green, blue], block);
+    }
+}
+
+#[inline(always)]
+fn blend_plane(grey: &[u8; 64], plane: &mut [u8; 64], factor: f32) {
+    for i in 0..64 {
+        plane[i] = blend(grey[i], plane[i], factor);
     }
 }
 
 /// The grey of 64 pixels.
 #[inline(always)]
-fn lumas([red, green, blue]: &[[u8; 64]; 3]) -> [u8; 64] {
+fn lumas(red: &[u8; 64], green: &[u8; 64], blue: &[u8; 64]) -> [u8; 64] {
     let mut grey = [0; 64];
     for i in 0..64 {
         grey[i] = luma(red[i], green[i], blue[i]);
@@ -216,9 +224,15 @@ fn grey_sum(image: &Image) -> u64 {
 
 #[inline(always)]
 fn grey_sum_of_blocks<S: simd::Simd>(simd: S, blocks: &[[u8; 192]]) -> u64 {
-    let of_block = |block: &[u8; 192]| -> u64 {
-        let planes = simd::planes(simd, block).map(simd::bytes);
-        lumas(&planes).iter().map(|&v| u32::from(v)).sum::<u32>().into()
-    };
-    blocks.iter().map(of_block).sum()
+    let mut total = 0;
+    for block in blocks {
+        let [red, green, blue] = simd::planes(simd, block);
+        let grey = lumas(&simd::bytes(red), &simd::bytes(green), &simd::bytes(blue));
+        let mut sum = 0;
+        for value in grey {
+            sum += u32::from(value);
+        }
+        total += u64::from(sum);
+    }
+    total
 }

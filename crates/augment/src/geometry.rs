@@ -4,12 +4,15 @@
 
 use std::io::Write;
 
+use fearless_simd::prelude::*;
 use serde::{Deserialize, Serialize};
 
 use crate::fill::Fill;
 use crate::image::Image;
 use crate::scratch::Scratch;
+use crate::simd::{self, dispatch};
 
+mod bilinear;
 mod plane;
 
 use plane::Plane;
@@ -48,13 +51,52 @@ impl Sampling {
 
 /// Mirrors left and right.
 pub fn flip(image: &mut Image) {
-    let (width, channels) = (image.width(), image.channels());
-    for row in image.pixels_mut().chunks_exact_mut(width * channels) {
+    let (stride, channels) = (image.width() * image.channels(), image.channels());
+    let level = simd::level();
+    if channels == 3 && simd::permutes_bytes(level) {
+        return dispatch!(level, simd => {
+            for row in image.pixels_mut().chunks_exact_mut(stride) {
+                flip_row(simd, row);
+            }
+        });
+    }
+    for row in image.pixels_mut().chunks_exact_mut(stride) {
         match channels {
             1 => row.reverse(),
             _ => row.as_chunks_mut::<3>().0.reverse(),
         }
     }
+}
+
+/// Swaps blocks of 16 pixels from both ends, each reversed in itself, then the pixels that are left in the middle.
+#[inline(always)]
+fn flip_row<S: simd::Simd>(simd: S, mut row: &mut [u8]) {
+    const REVERSED: [u8; 64] = {
+        let mut from = [0; 64];
+        let mut i = 0;
+        while i < 48 {
+            from[i] = (3 * (15 - i / 3) + i % 3) as u8;
+            i += 1;
+        }
+        from
+    };
+    let order = simd::vector(simd, &REVERSED);
+    let reversed = |block: &[u8; 48]| {
+        let mut padded = [0; 64];
+        padded[..48].copy_from_slice(block);
+        simd::bytes(simd::vector(simd, &padded).swizzle_dyn(order))
+    };
+    while row.len() >= 96 {
+        let (left, rest) = row.split_at_mut(48);
+        let (middle, right) = rest.split_at_mut(rest.len() - 48);
+        if let (Some(left), Some(right)) = (left.first_chunk_mut::<48>(), right.first_chunk_mut()) {
+            let (new_right, new_left) = (reversed(left), reversed(right));
+            left.copy_from_slice(&new_left[..48]);
+            right.copy_from_slice(&new_right[..48]);
+        }
+        row = middle;
+    }
+    row.as_chunks_mut::<3>().0.reverse();
 }
 
 /// Pads by mirroring at the edge pixels (which are not repeated) by `pad` on each side, then cuts the original size out at `(dx, dy)`,
@@ -69,17 +111,34 @@ pub fn reflect_crop(image: &mut Image, pad: usize, dx: usize, dy: usize, scratch
     // Columns whose source lies inside are one run, copied whole; only the margins are mirrored pixel by pixel.
     let inside = pad.saturating_sub(dx).min(width)..(width + pad).saturating_sub(dx).min(width);
     let from = (inside.start + dx).saturating_sub(pad).min(width);
-    scratch.bytes.resize(height * stride, 0);
-    for (y, out) in scratch.bytes.chunks_exact_mut(stride).enumerate() {
+    let Scratch { bytes, columns, .. } = scratch;
+    bytes.resize(height * stride, 0);
+    let margins = || (0..inside.start).chain(inside.end..width);
+    columns.clear();
+    columns.extend(margins().map(|x| reflect(x as i64 + dx as i64 - pad as i64, width) as u32));
+    for (y, out) in bytes.chunks_exact_mut(stride).enumerate() {
         let row = image.row(reflect(y as i64 + dy as i64 - pad as i64, height));
         let run = &row[from * channels..][..inside.len() * channels];
         out[inside.start * channels..][..run.len()].copy_from_slice(run);
-        for x in (0..inside.start).chain(inside.end..width) {
-            let source = reflect(x as i64 + dx as i64 - pad as i64, width);
-            out[x * channels..][..channels].copy_from_slice(&row[source * channels..][..channels]);
+        match channels {
+            1 => mirror::<1>(row, out, margins(), columns),
+            _ => mirror::<3>(row, out, margins(), columns),
         }
     }
     scratch.trade(image, width, height);
+}
+
+/// Copies the pixels at `from` to `places`.
+fn mirror<const C: usize>(
+    row: &[u8],
+    out: &mut [u8],
+    places: impl Iterator<Item = usize>,
+    from: &[u32],
+) {
+    let (row, out) = (row.as_chunks::<C>().0, out.as_chunks_mut::<C>().0);
+    for (place, &from) in places.zip(from) {
+        out[place] = row[from as usize];
+    }
 }
 
 /// The index that `i` mirrors to among `n` (edges not repeated, as often as needed).
@@ -112,8 +171,16 @@ pub fn rotate(image: &mut Image, degrees: f64, sampling: Sampling, scratch: &mut
     affine(image, [cos, sin, c, minus_sin, cos, f], sampling, scratch);
 }
 
-/// Rounds to 15 decimals, correctly, through the decimal form as the reference does.
+/// Rounds to 15 decimals, correctly, as the reference does through the decimal form.
 fn round15(value: f64) -> f64 {
+    const DECIMALS: f64 = 1e15;
+    let scaled = value * DECIMALS;
+    let whole = scaled.round();
+    // The product is off by less than 1/8, so only near halves the decimal form must decide. Both the whole number and
+    // 10^15 are doubles, so that their quotient is the double next to the decimal number.
+    if ((scaled - whole).abs() - 0.5).abs() > 0.25 {
+        return whole / DECIMALS;
+    }
     let mut text = [0u8; 32];
     let mut rest = &mut text[..];
     let written = write!(rest, "{value:.15}").ok().map(|()| 32 - rest.len());
@@ -185,11 +252,11 @@ fn affine_of<const C: usize>(
     };
     let (w, h) = (width as f64, height as f64);
     if sampling.interpolation == Interpolation::Bilinear {
-        plane.bilinear(m);
+        bilinear::bilinear(&mut plane, m);
     } else if m[1] == 0.0 && m[3] == 0.0 {
         plane.scaled(m, columns);
     } else if within(0.0, 0.0) && within(w, h) && within(0.0, h) && within(w, 0.0) {
-        plane.fixed_point(m);
+        plane.fixed_point(m, columns);
     } else {
         plane.floating_point(m);
     }

@@ -64,13 +64,17 @@ impl Normalize {
     fn blocks<S: simd::Simd>(&self, simd: S, blocks: &[[u8; 192]], out: [&mut [[f32; 64]]; 3]) {
         let [red, green, blue] = out;
         for (((block, r), g), b) in blocks.iter().zip(red).zip(green).zip(blue) {
-            let planes = simd::planes(simd, block).map(simd::bytes);
-            for (channel, out) in [r, g, b].into_iter().enumerate() {
-                for i in 0..64 {
-                    out[i] =
-                        f32::from(planes[channel][i]) * self.scale[channel] + self.shift[channel];
-                }
-            }
+            let [red, green, blue] = simd::planes(simd, block);
+            self.plane(0, &simd::bytes(red), r);
+            self.plane(1, &simd::bytes(green), g);
+            self.plane(2, &simd::bytes(blue), b);
+        }
+    }
+
+    #[inline(always)]
+    fn plane(&self, channel: usize, values: &[u8; 64], out: &mut [f32; 64]) {
+        for i in 0..64 {
+            out[i] = f32::from(values[i]) * self.scale[channel] + self.shift[channel];
         }
     }
 
