@@ -4,7 +4,7 @@
 //! reference implementations, in a virtual environment in the cache folder, each run from the root as its docstring says.
 
 use crate::fetch::{files_below, sha256};
-use crate::workspace;
+use crate::{venv, workspace};
 use anyhow::{Context, Result, bail};
 use std::collections::BTreeMap;
 use std::fs;
@@ -98,10 +98,11 @@ fn differences(
 /// Runs every script in an environment with the pinned packages.
 fn make(root: &Path) -> Result<()> {
     let before = sums(root)?;
-    let python = environment(root)?;
+    let python = venv::python(root, "requirements.txt")?;
     for script in files_below(&root.join("xtask/peers"), root)? {
         let name = script.to_string_lossy().into_owned();
-        if !name.ends_with(".py") {
+        // Those that time libraries make no files.
+        if !name.ends_with(".py") || name.contains("/bench_") {
             continue;
         }
         let text = fs::read_to_string(root.join(&script))?;
@@ -126,26 +127,6 @@ fn arguments<'a>(name: &str, text: &'a str) -> Option<Vec<&'a str>> {
     let command = format!("python {name}");
     let rest = text.lines().find_map(|line| line.split_once(&command))?.1;
     Some(rest.split_whitespace().take_while(|word| !word.starts_with('#')).collect())
-}
-
-/// The Python of a virtual environment with `xtask/peers/requirements.txt`, made when it is missing.
-fn environment(root: &Path) -> Result<PathBuf> {
-    let requirements = root.join("xtask/peers/requirements.txt");
-    let sum = sha256(&requirements)?;
-    let folder = workspace::cache()?.join(format!("golden-{}", &sum[..12]));
-    let python = folder.join("bin/python");
-    let complete = folder.join("complete");
-    if complete.exists() {
-        return Ok(python);
-    }
-    fs::create_dir_all(&folder)?;
-    workspace::run(Command::new("python3").args(["-m", "venv", "--clear"]).arg(&folder))
-        .context("a virtual environment is needed: `apt install python3-venv`")?;
-    workspace::run(
-        Command::new(&python).args(["-m", "pip", "install", "--requirement"]).arg(requirements),
-    )?;
-    fs::write(complete, sum)?;
-    Ok(python)
 }
 
 #[cfg(test)]

@@ -8,11 +8,13 @@ mod doctor;
 mod fetch;
 mod golden;
 mod libtorch;
+mod peers;
 mod pip;
 mod reproduce;
 #[cfg(test)]
 mod strangers;
 mod tidy;
+mod venv;
 mod wheels;
 mod workspace;
 
@@ -53,7 +55,7 @@ enum Task {
     Tidy,
     /// Check, or make anew, the arrays that tests compare with
     Golden(golden::Args),
-    /// Run the benchmarks; arguments are handed to `cargo bench`
+    /// Run the benchmarks; arguments are handed to `cargo bench`. `bench augment --peers` times other libraries in turn with ours
     #[command(disable_help_flag = true)]
     Bench {
         #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
@@ -88,8 +90,12 @@ fn run(task: Task) -> Result<()> {
         Task::Tidy => tidy::run(),
         Task::Golden(args) => golden::run(&args),
         Task::Bench { .. } => {
+            let args: Vec<OsString> = handed_on().collect();
+            if peers::wanted(&args) {
+                return peers::run(&args);
+            }
             libtorch::ensure(false)?;
-            ci::bench(&handed_on().collect::<Vec<_>>())
+            ci::bench(&args)
         }
     }
 }

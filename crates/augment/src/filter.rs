@@ -39,14 +39,22 @@ fn row(rows: &[u8], out: &mut [u8], channels: usize, factor: f32) {
     out[stride - channels..].copy_from_slice(&here[stride - channels..]);
     let inner = stride - 2 * channels;
 
-    let (a0, a1, a2) = (&above[..inner], &above[channels..][..inner], &above[2 * channels..][..inner]);
+    let (a0, a1, a2) =
+        (&above[..inner], &above[channels..][..inner], &above[2 * channels..][..inner]);
     let (h0, h1, h2) = (&here[..inner], &here[channels..][..inner], &here[2 * channels..][..inner]);
-    let (b0, b1, b2) = (&below[..inner], &below[channels..][..inner], &below[2 * channels..][..inner]);
+    let (b0, b1, b2) =
+        (&below[..inner], &below[channels..][..inner], &below[2 * channels..][..inner]);
     let out = &mut out[channels..][..inner];
     for i in 0..inner {
         let wide = |value: u8| u16::from(value);
-        let ring = wide(a0[i]) + wide(a1[i]) + wide(a2[i]) + wide(h0[i]) + wide(h2[i])
-            + wide(b0[i]) + wide(b1[i]) + wide(b2[i]);
+        let ring = wide(a0[i])
+            + wide(a1[i])
+            + wide(a2[i])
+            + wide(h0[i])
+            + wide(h2[i])
+            + wide(b0[i])
+            + wide(b1[i])
+            + wide(b2[i]);
         let sum = ring + 5 * wide(h1[i]);
         out[i] = blend(thirteenth(sum), h1[i], factor);
     }

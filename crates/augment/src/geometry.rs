@@ -238,7 +238,7 @@ fn affine_of<const C: usize>(
 ) {
     let (width, height) = (image.width(), image.height());
     let fill: [u8; C] = std::array::from_fn(|channel| sampling.fill.pixel(C)[channel]);
-    let Scratch { bytes, columns } = scratch;
+    let Scratch { bytes, columns, .. } = scratch;
     bytes.resize(image.pixels().len(), 0);
     let mut plane = Plane {
         source: image.pixels().as_chunks::<C>().0,

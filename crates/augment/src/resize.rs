@@ -5,6 +5,11 @@ use serde::{Deserialize, Serialize};
 use crate::image::Image;
 use crate::scratch::Scratch;
 
+mod passes;
+
+pub(crate) use passes::Blocks;
+use passes::PRECISION;
+
 /// A resampling filter; when an image shrinks it widens, so that every source pixel counts.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
@@ -49,56 +54,59 @@ fn sinc(x: f64) -> f64 {
     if x == 0.0 { 1.0 } else { angle.sin() / angle }
 }
 
-const PRECISION: u32 = 22;
-
 /// For each output position along one axis: the first source position and the weights from there on.
-struct Taps {
-    first: Vec<usize>,
-    count: Vec<usize>,
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Taps {
+    first: Vec<u32>,
+    count: Vec<u32>,
     /// `size` weights an output, the surplus 0.
     weights: Vec<i32>,
+    exact: Vec<f64>,
     size: usize,
-}
-
-fn taps(from: usize, to: usize, filter: Filter) -> Taps {
-    let scale = from as f64 / to as f64;
-    let stretch = scale.max(1.0);
-    let support = filter.support() * stretch;
-    let size = support.ceil() as usize * 2 + 1;
-    let mut taps = Taps { first: Vec::new(), count: Vec::new(), weights: vec![0; to * size], size };
-    let mut exact = vec![0.0; size];
-    for out in 0..to {
-        let center = (out as f64 + 0.5) * scale;
-        let first = (center - support + 0.5).max(0.0) as usize;
-        let last = ((center + support + 0.5) as usize).min(from);
-        let exact = &mut exact[..last - first];
-        let mut total = 0.0;
-        for (i, weight) in exact.iter_mut().enumerate() {
-            *weight = filter.weight(((i + first) as f64 - center + 0.5) * (1.0 / stretch));
-            total += *weight;
-        }
-        for (fixed, weight) in taps.weights[out * size..].iter_mut().zip(exact) {
-            let weight =
-                if total == 0.0 { *weight } else { *weight / total } * f64::from(1 << PRECISION);
-            *fixed = (weight + if weight < 0.0 { -0.5 } else { 0.5 }) as i32;
-        }
-        taps.first.push(first);
-        taps.count.push(last - first);
-    }
-    taps
+    /// What they were found for: images of one size need them once.
+    found: Option<(usize, usize, Filter)>,
 }
 
 impl Taps {
+    /// Finds the weights anew, in the memory that is there.
+    fn find(&mut self, from: usize, to: usize, filter: Filter) {
+        if self.found.replace((from, to, filter)) == Some((from, to, filter)) {
+            return;
+        }
+        let scale = from as f64 / to as f64;
+        let stretch = scale.max(1.0);
+        let support = filter.support() * stretch;
+        self.size = support.ceil() as usize * 2 + 1;
+        self.first.clear();
+        self.count.clear();
+        self.weights.clear();
+        self.weights.resize(to * self.size, 0);
+        self.exact.resize(self.size, 0.0);
+        for (out, fixed) in self.weights.chunks_exact_mut(self.size).enumerate() {
+            let center = (out as f64 + 0.5) * scale;
+            let first = (center - support + 0.5).max(0.0) as usize;
+            let last = ((center + support + 0.5) as usize).min(from);
+            let exact = &mut self.exact[..last - first];
+            let mut total = 0.0;
+            for (i, weight) in exact.iter_mut().enumerate() {
+                *weight = filter.weight(((i + first) as f64 - center + 0.5) * (1.0 / stretch));
+                total += *weight;
+            }
+            for (fixed, weight) in fixed.iter_mut().zip(exact) {
+                let share = if total == 0.0 { *weight } else { *weight / total };
+                let weight = share * f64::from(1 << PRECISION);
+                *fixed = (weight + 0.5f64.copysign(weight)) as i32;
+            }
+            self.first.push(first as u32);
+            self.count.push((last - first) as u32);
+        }
+    }
+
     fn of(&self, out: usize) -> (usize, &[i32]) {
-        (self.first[out], &self.weights[out * self.size..][..self.count[out]])
+        let weights = &self.weights[out * self.size..][..self.count[out] as usize];
+        (self.first[out] as usize, weights)
     }
 }
-
-fn settle(sum: i32) -> u8 {
-    (sum >> PRECISION).clamp(0, 255) as u8
-}
-
-const HALF: i32 = 1 << (PRECISION - 1);
 
 /// Resizes to `width` by `height` (at least 1 each), first along rows, then along columns; an axis that keeps its length is left alone.
 pub fn resize(
@@ -110,40 +118,21 @@ pub fn resize(
 ) {
     let channels = image.channels();
     if width != image.width() {
-        let taps = taps(image.width(), width, filter);
         let lines = image.height();
-        let out = scratch.bytes(width * lines * channels);
-        for (y, out) in out.chunks_exact_mut(width * channels).enumerate() {
-            let row = image.row(y);
-            for (x, pixel) in out.chunks_exact_mut(channels).enumerate() {
-                let (first, weights) = taps.of(x);
-                for (channel, value) in pixel.iter_mut().enumerate() {
-                    let values = row[first * channels + channel..].iter().step_by(channels);
-                    *value = settle(
-                        values.zip(weights).fold(HALF, |sum, (&v, &w)| sum + i32::from(v) * w),
-                    );
-                }
-            }
+        let Scratch { bytes, taps: [taps, _], blocks, .. } = scratch;
+        taps.find(image.width(), width, filter);
+        bytes.resize(width * lines * channels, 0);
+        match channels {
+            1 => passes::along_rows::<1>(image, bytes, width, taps, blocks),
+            _ => passes::along_rows::<3>(image, bytes, width, taps, blocks),
         }
         scratch.trade(image, width, lines);
     }
     if height != image.height() {
-        let taps = taps(image.height(), height, filter);
-        let stride = width * channels;
-        let mut sums = vec![0i32; stride];
-        let out = scratch.bytes(height * stride);
-        for (y, out) in out.chunks_exact_mut(stride).enumerate() {
-            let (first, weights) = taps.of(y);
-            sums.fill(HALF);
-            for (row, &weight) in weights.iter().enumerate() {
-                for (sum, &value) in sums.iter_mut().zip(image.row(first + row)) {
-                    *sum += i32::from(value) * weight;
-                }
-            }
-            for (value, &sum) in out.iter_mut().zip(&sums) {
-                *value = settle(sum);
-            }
-        }
+        let Scratch { bytes, taps: [_, taps], .. } = scratch;
+        taps.find(image.height(), height, filter);
+        bytes.resize(width * height * channels, 0);
+        passes::along_columns(image, bytes, taps);
         scratch.trade(image, width, height);
     }
 }

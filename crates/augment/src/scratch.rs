@@ -1,6 +1,7 @@
 //! Room to work in, kept between operations so that none of them allocates.
 
 use crate::image::Image;
+use crate::resize::{Blocks, Taps};
 
 /// Buffers that operations write to before they trade them for the image's own. Make one per thread and pass it along; its
 /// content never reaches a result.
@@ -8,6 +9,8 @@ use crate::image::Image;
 pub struct Scratch {
     pub(crate) bytes: Vec<u8>,
     pub(crate) columns: Vec<u32>,
+    pub(crate) taps: [Taps; 2],
+    pub(crate) blocks: Blocks,
 }
 
 impl Scratch {

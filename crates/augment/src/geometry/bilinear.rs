@@ -1,4 +1,8 @@
 //! Bilinear reading through an affine map in double precision, as Pillow does it, a block of pixels at a time.
+#![allow(
+    clippy::needless_range_loop,
+    reason = "loops over fixed blocks become vector instructions"
+)]
 
 use super::plane::Plane;
 use crate::simd::{self, dispatch};

@@ -1,5 +1,9 @@
 //! Ways of reading a source through an affine map, each with the arithmetic that Pillow uses in its case; where the map only
 //! shifts rows or columns, whole runs of pixels are copied.
+#![allow(
+    clippy::needless_range_loop,
+    reason = "loops over fixed blocks become vector instructions"
+)]
 
 use crate::simd::{self, dispatch};
 
@@ -213,7 +217,9 @@ impl<const C: usize> Plane<'_, C> {
                     places[i] = place.wrapping_mul(C as i32) as u32;
                 }
                 // Four bytes at a time, of which the last is overwritten by the next pixel.
-                if C == 3 && let Some(out) = bytes.first_chunk_mut::<{ 3 * BLOCK + 1 }>() {
+                if C == 3
+                    && let Some(out) = bytes.first_chunk_mut::<{ 3 * BLOCK + 1 }>()
+                {
                     for i in 0..BLOCK {
                         let pixel = &source[places[i] as usize..];
                         match pixel.first_chunk::<4>() {

@@ -1,6 +1,7 @@
 //! Every operation equals Pillow 12 byte for byte (golden files: `tests/golden`).
 
 use std::str::FromStr;
+use std::sync::{Mutex, PoisonError};
 
 use augment::color::ContrastMean;
 use augment::fill::Fill;
@@ -8,6 +9,7 @@ use augment::geometry::{self, Sampling};
 use augment::op::Op;
 use augment::resize::{self, Filter};
 use augment::scratch::Scratch;
+use augment::simd::{self, Instructions};
 
 use crate::picture::{hash, picture};
 
@@ -74,8 +76,20 @@ fn op(name: &str, w: &mut Words) -> Op {
     }
 }
 
-/// Runs a file and returns how many cases of each name were seen.
+/// Runs a file with each set of vector instructions that the processor has.
 fn check(file: &str) {
+    let _guard = IN_USE.lock().unwrap_or_else(PoisonError::into_inner);
+    for instructions in simd::available() {
+        simd::use_at_most(instructions);
+        assert_eq!(simd::in_use(), instructions);
+        check_all(file, instructions);
+    }
+}
+
+/// One test at a time may say which instructions are used.
+static IN_USE: Mutex<()> = Mutex::new(());
+
+fn check_all(file: &str, instructions: Instructions) {
     let mut scratch = Scratch::new();
     let mut wrong = Vec::new();
     let mut counts = std::collections::BTreeMap::<&str, usize>::new();
@@ -103,7 +117,12 @@ fn check(file: &str) {
         *counts.entry(name).or_default() += 1;
     }
     assert!(counts.values().all(|&count| count >= 200), "{counts:?}");
-    assert!(wrong.is_empty(), "{} cases differ from Pillow:\n{}", wrong.len(), wrong.join("\n"));
+    let count = wrong.len();
+    assert!(
+        count == 0,
+        "{count} cases differ from Pillow ({instructions:?}):\n{}",
+        wrong.join("\n")
+    );
 }
 
 #[test]
