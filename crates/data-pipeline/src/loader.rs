@@ -9,6 +9,7 @@ use crate::error::DataError;
 use crate::sampler::{Draw, Order, Sampler};
 use augment::Image;
 use augment::rng::{Key, Rng};
+use augment::scratch::Scratch;
 use ndarray::Array4;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
@@ -16,12 +17,12 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{Receiver, sync_channel};
 use std::thread::JoinHandle;
 
-/// How an image becomes what the network sees: an augmentation policy, or nothing at all.
-pub type View = Arc<dyn Fn(Image, &mut Rng) -> Image + Send + Sync>;
+/// How an image becomes what the network sees, in place: an augmentation policy, or nothing at all.
+pub type View = Arc<dyn Fn(&mut Image, &mut Rng, &mut Scratch) + Send + Sync>;
 
 /// The view that leaves an image as it is.
 pub fn plain() -> View {
-    Arc::new(|image, _| image)
+    Arc::new(|_, _, _| {})
 }
 
 /// The label in a [`HostBatch`] of a sample that has none.
@@ -90,7 +91,12 @@ impl Stream {
     }
 
     /// Loads and augments the samples drawn. `None` if told to stop meanwhile.
-    fn prepare(&self, draws: &[Draw], stop: &AtomicBool) -> Result<Option<HostBatch>, DataError> {
+    fn prepare(
+        &self,
+        draws: &[Draw],
+        stop: &AtomicBool,
+        room: &mut Room,
+    ) -> Result<Option<HostBatch>, DataError> {
         let slots: Vec<u32> = draws.iter().map(|draw| draw.slot).collect();
         let indices: Vec<u32> = slots.iter().map(|&slot| self.entries[slot as usize]).collect();
         let labels =
@@ -109,8 +115,9 @@ impl Stream {
                         index: u64::from(draw.slot),
                         view: number as u64,
                     };
-                    let seen = view(image.clone(), &mut key.rng());
-                    stack.push(seen, draws.len()).map_err(|sizes| {
+                    room.image.clone_from(&image);
+                    view(&mut room.image, &mut key.rng(), &mut room.scratch);
+                    stack.push(&room.image, draws.len()).map_err(|sizes| {
                         let id = self.set.id(index as usize);
                         DataError::Request(format!(
                             "{id} does not fit into its batch: {sizes} (set a common size)"
@@ -133,7 +140,7 @@ struct Stack {
 }
 
 impl Stack {
-    fn push(&mut self, image: Image, expected: usize) -> Result<(), String> {
+    fn push(&mut self, image: &Image, expected: usize) -> Result<(), String> {
         let shape = [image.height(), image.width(), image.channels()];
         if self.count == 0 {
             self.shape = shape;
@@ -162,18 +169,26 @@ enum Extent {
     Pass { entries: u64 },
 }
 
+/// What a worker augments in, kept from image to image.
+struct Room {
+    image: Image,
+    scratch: Scratch,
+}
+
 /// Prepares steps, one after the other.
 struct Preparer {
     streams: Arc<[Stream]>,
     samplers: Vec<Sampler>,
     extent: Extent,
     stop: Arc<AtomicBool>,
+    room: Room,
 }
 
 impl Preparer {
     fn new(streams: Arc<[Stream]>, extent: Extent, stop: Arc<AtomicBool>) -> Self {
         let samplers = streams.iter().map(Stream::sampler).collect();
-        Self { streams, samplers, extent, stop }
+        let room = Room { image: Image::filled(1, 1, 1, 0), scratch: Scratch::new() };
+        Self { streams, samplers, extent, stop, room }
     }
 
     /// `None` past the end, or when told to stop. A panic in a data set or a view comes back as an error.
@@ -206,7 +221,7 @@ impl Preparer {
             if draws.is_empty() {
                 return None;
             }
-            match stream.prepare(&draws, &self.stop) {
+            match stream.prepare(&draws, &self.stop, &mut self.room) {
                 Ok(batch) => batches.push(batch?),
                 Err(error) => return Some(Err(error)),
             }

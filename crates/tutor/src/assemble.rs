@@ -300,5 +300,5 @@ fn folder_split(set: &dyn Samples, share: f64) -> Result<Split> {
 /// A policy as the loader takes it.
 pub(crate) fn view(policy: &Policy) -> View {
     let policy = policy.clone();
-    Arc::new(move |image, rng| policy.apply(image, rng))
+    Arc::new(move |image, rng, scratch| policy.apply_in_place(image, rng, scratch))
 }

@@ -21,8 +21,6 @@ fn toy(n: usize) -> ArraySet {
 }
 
 /// A view that draws: adds a random number to each pixel.
-fn noisy(image: Image, rng: &mut augment::rng::Rng) -> Image {
-    let mut image = image;
+fn noisy(image: &mut Image, rng: &mut augment::rng::Rng, _: &mut augment::scratch::Scratch) {
     image.pixels_mut().iter_mut().for_each(|p| *p = p.wrapping_add(rng.below(256) as u8));
-    image
 }
