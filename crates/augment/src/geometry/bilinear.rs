@@ -69,18 +69,32 @@ fn rows<const C: usize>(plane: &mut Plane<'_, C>, m: [f64; 6]) {
                 let (x, y) = (xs[i], ys[i]);
                 let inside = (x >= 0.0) & (x < width as f64) & (y >= 0.0) & (y < height as f64);
                 let (x, y) = if inside { (x - 0.5, y - 0.5) } else { (0.0, 0.0) };
-                // By cast, as `floor` is a function call on processors without the instruction for it.
-                let (left, above) = (x as i32 - i32::from(x < 0.0), y as i32 - i32::from(y < 0.0));
-                (block.dx[i], block.dy[i]) = (x - f64::from(left), y - f64::from(above));
+                let ((left, dx), (above, dy)) = (parts(x), parts(y));
+                (block.dx[i], block.dy[i]) = (dx, dy);
                 (rights[i], lowers[i]) = (left + 1, above + 1);
                 block.outside[i] = !inside;
             }
-            for i in 0..target.len() {
-                let (right, lower) = (rights[i] as usize, lowers[i] as usize);
-                let (x0, x1) = (right.saturating_sub(1), right.min(width - 1));
-                let (y0, y1) = (lower.saturating_sub(1), lower.min(height - 1));
-                block.above[i] = pair::<C>(source, y0 * width, x0, x1);
-                block.below[i] = pair::<C>(source, y1 * width, x0, x1);
+            // Away from the edges the four pixels are two pairs, one below the other.
+            let (mut amidst, mut places) = (true, [0u32; BLOCK]);
+            for i in 0..BLOCK {
+                let (right, lower) = (rights[i], lowers[i]);
+                amidst &= (right > 0) & (right < width as i32) & (lower > 0) & (lower < height as i32);
+                places[i] = ((lower - 1) * width as i32 + right - 1).max(0) as u32;
+            }
+            if amidst {
+                for i in 0..BLOCK {
+                    let above = places[i] as usize;
+                    block.above[i] = pair::<C>(source, above, 0, 1);
+                    block.below[i] = pair::<C>(source, above + width, 0, 1);
+                }
+            } else {
+                for i in 0..target.len() {
+                    let (right, lower) = (rights[i] as usize, lowers[i] as usize);
+                    let (x0, x1) = (right.saturating_sub(1), right.min(width - 1));
+                    let (y0, y1) = (lower.saturating_sub(1), lower.min(height - 1));
+                    block.above[i] = pair::<C>(source, y0 * width, x0, x1);
+                    block.below[i] = pair::<C>(source, y1 * width, x0, x1);
+                }
             }
             mix(&block, target);
             for (target, _) in target.iter_mut().zip(block.outside).filter(|(_, out)| *out) {
@@ -102,7 +116,7 @@ fn mix<const C: usize>(block: &Block, target: &mut [[u8; C]]) {
             let lerp = |from: f64, to: f64, share: f64| from + (to - from) * share;
             let above = lerp(of(block.above[i], 0), of(block.above[i], 1), block.dx[i]);
             let below = lerp(of(block.below[i], 0), of(block.below[i], 1), block.dx[i]);
-            values[channel][i] = whole(lerp(above, below, block.dy[i]));
+            values[channel][i] = byte(lerp(above, below, block.dy[i]));
         }
     }
     for (i, target) in target.iter_mut().enumerate() {
@@ -112,11 +126,26 @@ fn mix<const C: usize>(block: &Block, target: &mut [[u8; C]]) {
     }
 }
 
-/// A value from 0 to 255 without its fraction, by adding 2^52, whose last bit is worth 1, and taking back what was rounded up:
-/// unlike a cast this compiles to vector instructions.
+/// A value without its fraction, by adding a number whose last bit is worth 1, and taking back what was rounded up: unlike `floor`
+/// and casts this compiles to vector instructions on every processor.
 #[inline(always)]
-fn whole(value: f64) -> u8 {
-    const WHOLE: f64 = 4_503_599_627_370_496.0;
-    let rounded = value + WHOLE;
-    (rounded.to_bits() - u64::from(rounded - WHOLE > value)) as u8
+fn floor(value: f64) -> f64 {
+    let rounded = (value + WHOLE) - WHOLE;
+    if rounded > value { rounded - 1.0 } else { rounded }
+}
+
+/// 3 * 2^51: between 2^52 and 2^53 doubles are whole numbers, and its lowest 32 bits are 0.
+const WHOLE: f64 = 6_755_399_441_055_744.0;
+
+/// The whole part and the fraction.
+#[inline(always)]
+fn parts(value: f64) -> (i32, f64) {
+    let whole = floor(value);
+    ((whole + WHOLE).to_bits() as i32, value - whole)
+}
+
+/// A value from 0 to 255 without its fraction.
+#[inline(always)]
+fn byte(value: f64) -> u8 {
+    (floor(value) + WHOLE).to_bits() as u8
 }
