@@ -1,9 +1,9 @@
-//! RandAugment as the papers' codes have it, on one thread without any loader.
+//! RandAugment as the papers' codes have it, then every single operation, on one thread without any loader.
 //!
 //! An iteration augments 64 images, each with a key of its own, so that many operations are met and in each iteration the
 //! same ones; divide by 64 for one image, or read the throughput. 32 pixels is CIFAR-10, 224 ImageNet. Scratch memory is
 //! reused. `copy` is the price of a fresh image, which all others contain; `fixmatch-strong` is flip, crop, RandAugment and
-//! cutout.
+//! cutout. Of `operation/...` an iteration is one image; other libraries' times are in docs/results/augment.md.
 
 use augment::levels::Variant;
 use augment::policy::{Policy, Step};
@@ -13,6 +13,9 @@ use augment::scratch::Scratch;
 use benches::{SEED, fixmatch, image};
 use criterion::{BenchmarkId, Criterion, Throughput};
 use std::hint::black_box;
+
+#[path = "../crates/augment/examples/timings/cases.rs"]
+mod cases;
 
 const IMAGES: u64 = 64;
 
@@ -44,6 +47,24 @@ fn main() {
                         policy.apply_in_place(&mut seen, &mut rng, &mut scratch);
                         black_box(seen);
                     }
+                });
+            });
+        }
+    }
+    group.finish();
+    let mut group = criterion.benchmark_group("operation");
+    group.throughput(Throughput::Elements(1));
+    for side in [32, 224] {
+        let source = image(side, 3, SEED);
+        let (mut seen, mut scratch, mut floats) = (source.clone(), Scratch::new(), Vec::new());
+        for case in cases::CASES {
+            let work = cases::work(case, side).expect("a case of the list");
+            let mut index = 0;
+            group.bench_function(BenchmarkId::new(case, format!("{side}x{side}x3")), |b| {
+                b.iter(|| {
+                    seen.clone_from(&source);
+                    work(&mut seen, index, &mut scratch, &mut floats);
+                    index += 1;
                 });
             });
         }

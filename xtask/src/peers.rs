@@ -33,30 +33,7 @@ struct Args {
     dry: bool,
 }
 
-const OPERATIONS: [&str; 22] = [
-    "auto-contrast",
-    "brightness",
-    "color",
-    "contrast",
-    "cutout",
-    "equalize",
-    "flip",
-    "invert",
-    "posterize",
-    "reflect-crop",
-    "rotate",
-    "rotate-bilinear",
-    "sharpness",
-    "shear-x",
-    "shear-y",
-    "solarize",
-    "translate-x",
-    "translate-y",
-    "normalize",
-    "resize",
-    "resize-bicubic",
-    "copy",
-];
+/// The case that is timed on two threads too.
 const PIPELINE: &str = "fixmatch-strong";
 const LIBRARIES: [&str; 3] = ["pillow", "torchvision", "albumentations"];
 const SIDES: [usize; 2] = [32, 224];
@@ -88,7 +65,8 @@ pub(crate) fn run(args: &[OsString]) -> Result<()> {
         command.arg(root.join("xtask/peers/bench_augment.py")).arg(library).arg(images.path());
         runners.push(Runner::start(&mut command, library)?);
     }
-    let table = measure(&args, &mut runners)?;
+    let cases = workspace::output(Command::new(&timings).arg("cases"))?;
+    let table = measure(&args, &cases, &mut runners)?;
     let text = report(&args, &python, &table)?;
     println!("{text}");
     if !args.dry {
@@ -155,7 +133,7 @@ impl Drop for Runner {
 
 /// One line of the table.
 struct Line {
-    case: &'static str,
+    case: String,
     side: usize,
     /// Median nanoseconds an image: ours, then each library's.
     medians: Vec<Option<f64>>,
@@ -167,17 +145,21 @@ struct Table {
     two_threads: Vec<(usize, f64)>,
 }
 
-fn measure(args: &Args, runners: &mut [Runner]) -> Result<Table> {
+fn measure(args: &Args, cases: &str, runners: &mut [Runner]) -> Result<Table> {
     let mut lines = Vec::new();
     for side in SIDES {
-        for case in [PIPELINE].into_iter().chain(OPERATIONS) {
+        for case in cases.split_whitespace() {
             let mut times = vec![Vec::new(); runners.len()];
             for _ in 0..args.rounds {
                 for (runner, times) in runners.iter_mut().zip(&mut times) {
                     times.extend(runner.ask(case, side, 1, args.seconds)?);
                 }
             }
-            lines.push(Line { case, side, medians: times.into_iter().map(median).collect() });
+            lines.push(Line {
+                case: case.to_owned(),
+                side,
+                medians: times.into_iter().map(median).collect(),
+            });
             eprint!(".");
         }
     }
@@ -319,7 +301,11 @@ mod tests {
         assert_eq!(median(vec![]), None);
         assert_eq!(median(vec![3.0, 1.0, 2.0]), Some(2.0));
         assert_eq!(median(vec![4.0, 1.0, 2.0, 3.0]), Some(2.5));
-        let line = |case, ours, theirs| Line { case, side: 32, medians: vec![Some(ours), theirs] };
+        let line = |case: &str, ours, theirs| Line {
+            case: case.to_owned(),
+            side: 32,
+            medians: vec![Some(ours), theirs],
+        };
         let table = Table {
             lines: vec![line("a", 2.0, Some(1.0)), line("b", 1.0, Some(2.0)), line("c", 1.0, None)],
             two_threads: vec![],

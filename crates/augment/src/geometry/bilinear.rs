@@ -78,7 +78,8 @@ fn rows<const C: usize>(plane: &mut Plane<'_, C>, m: [f64; 6]) {
             let (mut amidst, mut places) = (true, [0u32; BLOCK]);
             for i in 0..BLOCK {
                 let (right, lower) = (rights[i], lowers[i]);
-                amidst &= (right > 0) & (right < width as i32) & (lower > 0) & (lower < height as i32);
+                amidst &=
+                    (right > 0) & (right < width as i32) & (lower > 0) & (lower < height as i32);
                 places[i] = ((lower - 1) * width as i32 + right - 1).max(0) as u32;
             }
             if amidst {
