@@ -67,7 +67,15 @@ pub fn auto_contrast(image: &mut Image) {
         }
         let scale = 255.0 / f64::from(high - low);
         let offset = -f64::from(low) * scale;
-        Some(std::array::from_fn(|i| (i as f64 * scale + offset) as u8))
+        let mut table = [0; 256];
+        dispatch!(simd::level(), simd => {
+            let _ = simd;
+            for (i, entry) in table.iter_mut().enumerate() {
+                let value = f64::from(i as i32) * scale + offset;
+                *entry = simd::whole(value.clamp(0.0, 255.0));
+            }
+        });
+        Some(table)
     });
 }
 
@@ -82,12 +90,20 @@ pub fn equalize(image: &mut Image) {
         if step == 0 {
             return None;
         }
-        let mut n = step / 2;
-        Some(std::array::from_fn(|i| {
-            let level = (n / step).min(255) as u8;
-            n += histogram[i];
-            level
-        }))
+        let (mut n, mut sums) = (step / 2, [0u32; 256]);
+        for (sum, count) in sums.iter_mut().zip(histogram) {
+            *sum = n;
+            n += count;
+        }
+        let mut table = [0; 256];
+        dispatch!(simd::level(), simd => {
+            let _ = simd;
+            for (entry, sum) in table.iter_mut().zip(sums) {
+                // The quotient of whole numbers of 32 bits is never rounded up to a whole number.
+                *entry = simd::whole((f64::from(sum) / f64::from(step)).min(255.0));
+            }
+        });
+        Some(table)
     });
 }
 
@@ -115,7 +131,7 @@ pub fn color(image: &mut Image, factor: f64) {
     let bytes = image.pixels_mut();
     let level = simd::level();
     let (blocks, rest) = bytes.as_chunks_mut::<192>();
-    if simd::permutes_bytes(level) {
+    if simd::shuffles_bytes(level) {
         dispatch!(level, simd => color_blocks(simd, blocks, factor));
     } else {
         dispatch!(level, simd => {
@@ -207,7 +223,7 @@ fn grey_sum(image: &Image) -> u64 {
     let pixels = rest.as_chunks::<3>().0;
     let rest: u64 = pixels.iter().map(|p| u64::from(luma(p[0], p[1], p[2]))).sum();
     let level = simd::level();
-    let blocks = if simd::permutes_bytes(level) {
+    let blocks = if simd::shuffles_bytes(level) {
         dispatch!(level, simd => grey_sum_of_blocks(simd, blocks))
     } else {
         dispatch!(level, simd => {

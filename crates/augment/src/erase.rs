@@ -14,10 +14,16 @@ pub fn cutout(image: &mut Image, x: usize, y: usize, half: usize, fill: Fill) {
     let (left, right) = (x.saturating_sub(half).min(width), x.saturating_add(half).min(width));
     let (top, bottom) = (y.saturating_sub(half).min(height), y.saturating_add(half).min(height));
     let pixel = fill.pixel(channels);
-    for row in image.pixels_mut().chunks_exact_mut(width * channels).take(bottom).skip(top) {
-        for target in row[left * channels..right * channels].chunks_exact_mut(channels) {
+    let pixels = image.pixels_mut();
+    let boxes = |row: usize| (row * width + left) * channels..(row * width + right) * channels;
+    // The first row is painted pixel by pixel, the others are copies of it.
+    for target in pixels[boxes(top.min(height - 1))].chunks_exact_mut(channels) {
+        if top < bottom {
             target.copy_from_slice(&pixel[..channels]);
         }
+    }
+    for row in top + 1..bottom {
+        pixels.copy_within(boxes(top), boxes(row).start);
     }
 }
 

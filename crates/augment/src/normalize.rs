@@ -44,7 +44,7 @@ impl Normalize {
         let whole = 64 * blocks.len();
         let level = simd::level();
         let chunks = [red.as_chunks_mut::<64>().0, green.as_chunks_mut().0, blue.as_chunks_mut().0];
-        if simd::permutes_bytes(level) {
+        if simd::shuffles_bytes(level) {
             dispatch!(level, simd => self.blocks(simd, blocks, chunks));
         } else {
             dispatch!(level, simd => {

@@ -4,7 +4,7 @@
 
 use std::sync::atomic::{AtomicU8, Ordering};
 
-use fearless_simd::{Level, prelude::*, u8x64};
+use fearless_simd::{Level, prelude::*, u8x16, u8x64};
 pub(crate) use fearless_simd::{Simd, dispatch};
 
 /// A set of vector instructions.
@@ -84,6 +84,15 @@ pub(crate) fn permutes_bytes(level: Level) -> bool {
     of(level) == Instructions::Avx512
 }
 
+/// A number from 0 to 255 without its fraction, by adding 2^52, whose last bit is worth 1, and taking back what was rounded up:
+/// unlike a cast this compiles to vector instructions on every processor.
+#[inline(always)]
+pub(crate) fn whole(value: f64) -> u8 {
+    const WHOLE: f64 = 4_503_599_627_370_496.0;
+    let rounded = value + WHOLE;
+    (rounded.to_bits() - u64::from(rounded - WHOLE > value)) as u8
+}
+
 /// 64 bytes as a vector.
 #[inline(always)]
 pub(crate) fn vector<S: Simd>(simd: S, bytes: &[u8; 64]) -> u8x64<S> {
@@ -119,16 +128,59 @@ impl<S: Simd> Table<S> {
     }
 }
 
+/// Whether 16 bytes can be shuffled in one instruction, so that taking pixels apart is cheap.
+pub(crate) fn shuffles_bytes(level: Level) -> bool {
+    !cfg!(any(target_arch = "x86", target_arch = "x86_64")) || of(level) >= Instructions::Avx2
+}
+
 /// Takes 64 pixels of three channels apart.
 #[inline(always)]
 pub(crate) fn planes<S: Simd>(simd: S, pixels: &[u8; 192]) -> [u8x64<S>; 3] {
     const FROM_TWO: [[u8; 64]; 3] = two_sources();
     const FROM_THIRD: [[u8; 64]; 3] = third_source();
+    const FROM_EACH: [[[u8; 16]; 3]; 3] = channels_of_16();
+    if !permutes_bytes(simd.level()) {
+        let mut planes = [[0; 64]; 3];
+        for channel in 0..3 {
+            for group in 0..4 {
+                let mut values = u8x16::splat(simd, 0);
+                for part in 0..3 {
+                    let bytes = u8x16::from_slice(simd, &pixels[48 * group + 16 * part..][..16]);
+                    let from = u8x16::from_slice(simd, &FROM_EACH[channel][part]);
+                    values |= bytes.swizzle_dyn_precise(from);
+                }
+                values.store_slice(&mut planes[channel][16 * group..][..16]);
+            }
+        }
+        return [vector(simd, &planes[0]), vector(simd, &planes[1]), vector(simd, &planes[2])];
+    }
     let [a, b, c] = std::array::from_fn(|i| u8x64::from_slice(simd, &pixels[64 * i..][..64]));
     std::array::from_fn(|channel| {
         let first = a.concat_swizzle_dyn(b, u8x64::from_slice(simd, &FROM_TWO[channel]));
         first.concat_swizzle_dyn(c, u8x64::from_slice(simd, &FROM_THIRD[channel]))
     })
+}
+
+/// For each channel and each third of 48 bytes: which byte of it, if any, goes to each of 16 places.
+const fn channels_of_16() -> [[[u8; 16]; 3]; 3] {
+    let mut out = [[[0xff; 16]; 3]; 3];
+    let mut i = 0;
+    while i < 48 {
+        out[i % 3][i / 16][i / 3] = (i % 16) as u8;
+        i += 1;
+    }
+    out
+}
+
+/// For each third of 48 bytes and each channel: which of its 16 values, if any, goes to each place.
+const fn thirds_of_48() -> [[[u8; 16]; 3]; 3] {
+    let mut out = [[[0xff; 16]; 3]; 3];
+    let mut i = 0;
+    while i < 48 {
+        out[i / 16][i % 3][i % 16] = (i / 3) as u8;
+        i += 1;
+    }
+    out
 }
 
 /// Which bytes of the first two vectors belong to a channel, in order; the rest is unspecified.
@@ -161,6 +213,22 @@ const fn third_source() -> [[u8; 64]; 3] {
 pub(crate) fn interleave<S: Simd>(simd: S, planes: [u8x64<S>; 3], pixels: &mut [u8; 192]) {
     const FROM_TWO: [[u8; 64]; 3] = from_red_and_green();
     const FROM_BLUE: [[u8; 64]; 3] = from_blue();
+    const FROM_EACH: [[[u8; 16]; 3]; 3] = thirds_of_48();
+    if !permutes_bytes(simd.level()) {
+        let planes = [bytes(planes[0]), bytes(planes[1]), bytes(planes[2])];
+        for group in 0..4 {
+            for part in 0..3 {
+                let mut values = u8x16::splat(simd, 0);
+                for channel in 0..3 {
+                    let plane = u8x16::from_slice(simd, &planes[channel][16 * group..][..16]);
+                    let from = u8x16::from_slice(simd, &FROM_EACH[part][channel]);
+                    values |= plane.swizzle_dyn_precise(from);
+                }
+                values.store_slice(&mut pixels[48 * group + 16 * part..][..16]);
+            }
+        }
+        return;
+    }
     let [red, green, blue] = planes;
     for (i, out) in pixels.as_chunks_mut::<64>().0.iter_mut().enumerate() {
         let first = red.concat_swizzle_dyn(green, u8x64::from_slice(simd, &FROM_TWO[i]));

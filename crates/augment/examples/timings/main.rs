@@ -4,9 +4,9 @@
 //! ```text
 //! timings make DIR        writes 64 images of 32 and of 224 pixels as DIR/32.raw and DIR/224.raw, [64][side][side][3] bytes
 //! timings cases           names the cases
-//! timings serve DIR       reads `CASE SIDE THREADS SECONDS`, answers with nanoseconds an image (of one thread's work)
+//! timings serve DIR [baseline|avx2]   reads `CASE SIDE THREADS SECONDS`, answers with nanoseconds an image (of one thread's
+//!                         work), on request with no better vector instructions than named
 //! ```
-#![allow(clippy::print_stdout)]
 
 use std::hint::black_box;
 use std::io::{BufRead, Write, stdin, stdout};
@@ -16,6 +16,7 @@ use std::time::{Duration, Instant};
 use augment::image::Image;
 use augment::rng::Rng;
 use augment::scratch::Scratch;
+use augment::simd::{self, Instructions};
 
 mod cases;
 
@@ -93,14 +94,19 @@ fn main() -> std::io::Result<()> {
     match args.iter().map(String::as_str).collect::<Vec<_>>()[..] {
         ["make", folder] => make(Path::new(folder)),
         ["cases"] => {
-            println!("{}", cases::CASES.join(" "));
-            Ok(())
+            writeln!(stdout(), "{}", cases::CASES.join(" "))
         }
-        ["serve", folder] => {
+        ["serve", folder, ref level @ ..] => {
+            match level {
+                [] => {}
+                ["baseline"] => simd::use_at_most(Instructions::Baseline),
+                ["avx2"] => simd::use_at_most(Instructions::Avx2),
+                _ => return Err(std::io::Error::other("levels are `baseline` and `avx2`")),
+            }
             for line in stdin().lock().lines() {
                 match answer(Path::new(folder), &line?) {
-                    Some(nanoseconds) => println!("{nanoseconds}"),
-                    None => println!("no such case"),
+                    Some(nanoseconds) => writeln!(stdout(), "{nanoseconds}")?,
+                    None => writeln!(stdout(), "no such case")?,
                 }
                 stdout().flush()?;
             }

@@ -117,7 +117,7 @@ fn mix<const C: usize>(block: &Block, target: &mut [[u8; C]]) {
             let lerp = |from: f64, to: f64, share: f64| from + (to - from) * share;
             let above = lerp(of(block.above[i], 0), of(block.above[i], 1), block.dx[i]);
             let below = lerp(of(block.below[i], 0), of(block.below[i], 1), block.dx[i]);
-            values[channel][i] = byte(lerp(above, below, block.dy[i]));
+            values[channel][i] = simd::whole(lerp(above, below, block.dy[i]));
         }
     }
     for (i, target) in target.iter_mut().enumerate() {
@@ -127,26 +127,13 @@ fn mix<const C: usize>(block: &Block, target: &mut [[u8; C]]) {
     }
 }
 
-/// A value without its fraction, by adding a number whose last bit is worth 1, and taking back what was rounded up: unlike `floor`
-/// and casts this compiles to vector instructions on every processor.
-#[inline(always)]
-fn floor(value: f64) -> f64 {
-    let rounded = (value + WHOLE) - WHOLE;
-    if rounded > value { rounded - 1.0 } else { rounded }
-}
-
-/// 3 * 2^51: between 2^52 and 2^53 doubles are whole numbers, and its lowest 32 bits are 0.
-const WHOLE: f64 = 6_755_399_441_055_744.0;
-
-/// The whole part and the fraction.
+/// The whole part, rounded down, and the fraction; by adding a number whose last bit is worth 1 and taking back what was rounded
+/// up: unlike `floor` and casts this compiles to vector instructions on every processor.
 #[inline(always)]
 fn parts(value: f64) -> (i32, f64) {
-    let whole = floor(value);
+    // 3 * 2^51: between 2^52 and 2^53 doubles are whole numbers, and its lowest 32 bits are 0.
+    const WHOLE: f64 = 6_755_399_441_055_744.0;
+    let rounded = (value + WHOLE) - WHOLE;
+    let whole = if rounded > value { rounded - 1.0 } else { rounded };
     ((whole + WHOLE).to_bits() as i32, value - whole)
-}
-
-/// A value from 0 to 255 without its fraction.
-#[inline(always)]
-fn byte(value: f64) -> u8 {
-    (floor(value) + WHOLE).to_bits() as u8
 }
