@@ -196,6 +196,18 @@ pub(crate) fn blend(degenerate: u8, value: u8, factor: f32) -> u8 {
     (rounded.to_bits() - u32::from(rounded - WHOLE > mixed)) as u8
 }
 
+/// Blends the bytes before with the image's own, of which `share` is taken.
+pub(crate) fn blend_with(image: &mut Image, before: &[u8], share: f64) {
+    let share = share as f32;
+    let bytes = image.pixels_mut();
+    dispatch!(simd::level(), simd => {
+        let _ = simd;
+        for (byte, &before) in bytes.iter_mut().zip(before) {
+            *byte = blend(before, *byte, share);
+        }
+    });
+}
+
 /// Blends one degenerate value with all others.
 fn blend_all(image: &mut Image, degenerate: u8, factor: f64) {
     let factor = factor as f32;

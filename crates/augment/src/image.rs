@@ -73,6 +73,13 @@ impl Image {
         &self.pixels[y * stride..][..stride]
     }
 
+    /// Becomes an image of one value, in the memory that is there.
+    pub(crate) fn reset(&mut self, width: usize, height: usize, channels: usize, value: u8) {
+        (self.width, self.height, self.channels) = (width, height, channels);
+        self.pixels.clear();
+        self.pixels.resize(width * height * channels, value);
+    }
+
     /// Takes `pixels` as the new content, of a new size but the same number of channels, and leaves the old bytes there.
     pub(crate) fn replace(&mut self, width: usize, height: usize, pixels: &mut Vec<u8>) {
         assert_eq!(

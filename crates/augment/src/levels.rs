@@ -16,8 +16,15 @@ pub enum Variant {
     NoisyStudent,
     /// FixMatch (arXiv 2001.07685), released code: 14 operations with UDA's arguments.
     Fixmatch,
-    /// FixMatch's table 12: 14 operations, milder colours, posterize 4 to 8 bits.
+    /// FixMatch's table 12, and kekmodel's PyTorch code: 14 operations, milder colours, posterize 4 to 8 bits.
+    #[serde(alias = "kekmodel")]
     FixmatchPaper,
+    /// FixMatch's code for ImageNet: Noisy Student's operations and tables with Identity in place of Cutout.
+    FixmatchImagenet,
+    /// Microsoft's Semi-supervised-learning (USB): the paper's ranges, nothing cut to whole numbers.
+    Usb,
+    /// timm's `rand-m9-...`: Noisy Student's operations without Cutout; `weakening = false` is its `inc1`.
+    Timm,
     /// torchvision's `RandAugment`: 14 operations, 31 levels, enhancements to both sides.
     Torchvision,
 }
@@ -62,6 +69,24 @@ const NOISY_STUDENT: &[OpName] = &[
     SolarizeAdd,
     Cutout,
 ];
+const FIXMATCH_IMAGENET: &[OpName] = &[
+    AutoContrast,
+    Equalize,
+    Invert,
+    Rotate,
+    Posterize,
+    Solarize,
+    Color,
+    Contrast,
+    Brightness,
+    Sharpness,
+    ShearX,
+    ShearY,
+    TranslateX,
+    TranslateY,
+    SolarizeAdd,
+    Identity,
+];
 const FIXMATCH: &[OpName] = &[
     Identity,
     AutoContrast,
@@ -85,7 +110,9 @@ impl Variant {
         match self {
             Self::Uda => UDA,
             Self::NoisyStudent => NOISY_STUDENT,
-            Self::Fixmatch | Self::FixmatchPaper | Self::Torchvision => FIXMATCH,
+            Self::Timm => &NOISY_STUDENT[..15],
+            Self::FixmatchImagenet => FIXMATCH_IMAGENET,
+            Self::Fixmatch | Self::FixmatchPaper | Self::Usb | Self::Torchvision => FIXMATCH,
         }
     }
 
@@ -94,48 +121,71 @@ impl Variant {
         if self == Self::Torchvision { 30.0 } else { 10.0 }
     }
 
-    /// The greatest magnitude that the tables are meant for. Noisy Student's run past their scale (27 and 28 in the paper).
+    /// The greatest magnitude that the tables are meant for. Noisy Student's run past their scale
+    /// (27 and 28 in the paper), and timm's may.
     pub fn strongest(self) -> f64 {
-        if self == Self::NoisyStudent { 40.0 } else { self.scale() }
+        match self {
+            Self::NoisyStudent => 40.0,
+            Self::Timm => 100.0,
+            _ => self.scale(),
+        }
     }
 
     /// The share `magnitude / scale` of `full`, multiplied in the order of the reference so that whole numbers come out whole.
     pub(crate) fn level(self, magnitude: f64, full: f64) -> f64 {
         match self {
-            Self::NoisyStudent | Self::Torchvision => magnitude / self.scale() * full,
+            Self::NoisyStudent | Self::FixmatchImagenet | Self::Torchvision | Self::Timm => {
+                magnitude / self.scale() * full
+            }
             _ => magnitude * full / self.scale(),
         }
     }
 
     /// Whether translations are cut to whole pixels.
     pub(crate) fn whole_pixels(self) -> bool {
-        self != Self::NoisyStudent
+        !matches!(self, Self::NoisyStudent | Self::FixmatchImagenet | Self::Usb | Self::Timm)
     }
 
     pub(crate) fn degrees(self, magnitude: f64) -> f64 {
         let degrees = self.level(magnitude, 30.0);
         match self {
             Self::Uda | Self::Fixmatch | Self::FixmatchPaper => degrees.trunc(),
-            Self::NoisyStudent | Self::Torchvision => degrees,
+            Self::NoisyStudent
+            | Self::FixmatchImagenet
+            | Self::Usb
+            | Self::Torchvision
+            | Self::Timm => degrees,
         }
     }
 
     /// Of colour, contrast, brightness and sharpness.
-    pub(crate) fn factor(self, magnitude: f64, sign: f64) -> f64 {
+    pub(crate) fn factor(self, magnitude: f64, sign: f64, weakening: bool) -> f64 {
         match self {
-            Self::Uda | Self::NoisyStudent | Self::Fixmatch => self.level(magnitude, 1.8) + 0.1,
-            Self::FixmatchPaper => self.level(magnitude, 0.9) + 0.05,
+            Self::Timm if !weakening => (1.0 + sign * self.level(magnitude, 0.9)).max(0.1),
+            Self::Uda
+            | Self::NoisyStudent
+            | Self::Fixmatch
+            | Self::FixmatchImagenet
+            | Self::Timm => self.level(magnitude, 1.8) + 0.1,
+            Self::FixmatchPaper | Self::Usb => self.level(magnitude, 0.9) + 0.05,
             Self::Torchvision => 1.0 + sign * self.level(magnitude, 0.9),
         }
     }
 
-    /// Bits that posterize keeps. At least one, except where `weakening` reaches none by the released formula.
+    /// What SolarizeAdd adds.
+    pub(crate) fn addend(self, magnitude: f64) -> u16 {
+        let add = self.level(magnitude, 110.0) as u16;
+        if self == Self::Timm { add.min(128) } else { add }
+    }
+
+    /// Bits that posterize keeps. At least one, except where the released formulas reach none: by `weakening`, and timm's.
     pub(crate) fn bits(self, magnitude: f64, weakening: bool) -> u8 {
         let steps = self.level(magnitude, 4.0);
         match self {
             Self::Torchvision => 8 - steps.round_ties_even().min(7.0) as u8,
-            Self::FixmatchPaper => 4 + steps as u8,
+            Self::FixmatchPaper | Self::Usb => 4 + steps as u8,
             _ if weakening => steps as u8,
+            Self::Timm => 4 - steps.min(4.0) as u8,
             _ => 4 - steps.min(3.0) as u8,
         }
     }
@@ -144,7 +194,9 @@ impl Variant {
     pub(crate) fn threshold(self, magnitude: f64, weakening: bool) -> u16 {
         match self {
             Self::Torchvision => (255.0 - self.level(magnitude, 255.0)).max(0.0).ceil() as u16,
-            _ if weakening && self != Self::FixmatchPaper => self.level(magnitude, 256.0) as u16,
+            Self::FixmatchPaper | Self::Usb => 256 - self.level(magnitude, 256.0) as u16,
+            Self::Timm if weakening => self.level(magnitude, 256.0).min(256.0) as u16,
+            _ if weakening => self.level(magnitude, 256.0) as u16,
             _ => 256 - self.level(magnitude, 256.0).min(256.0) as u16,
         }
     }
@@ -157,6 +209,9 @@ impl fmt::Display for Variant {
             Self::NoisyStudent => "noisy-student",
             Self::Fixmatch => "fixmatch",
             Self::FixmatchPaper => "fixmatch-paper",
+            Self::FixmatchImagenet => "fixmatch-imagenet",
+            Self::Usb => "usb",
+            Self::Timm => "timm",
             Self::Torchvision => "torchvision",
         })
     }

@@ -19,6 +19,7 @@
 #![forbid(unsafe_code)]
 
 pub mod affine;
+mod alpha;
 pub mod color;
 pub mod corrupt;
 pub mod crop;
@@ -41,6 +42,7 @@ pub mod scratch;
 pub mod sequence;
 pub mod simd;
 mod table;
+pub mod tf;
 pub mod weak;
 
 pub use image::Image;

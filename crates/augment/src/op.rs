@@ -10,7 +10,9 @@ use crate::fill::Fill;
 use crate::filter;
 use crate::geometry::{self, Sampling};
 use crate::image::Image;
+use crate::resize::{self, Filter};
 use crate::scratch::Scratch;
+use crate::tf;
 
 /// An operation, ready to be applied. Every one keeps the image's size and takes any size from 1x1 upwards.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -61,6 +63,30 @@ pub enum Op {
     Sharpness {
         /// 0 smooth, 1 no change.
         factor: f64,
+    },
+    /// [`tf::color`].
+    ColorTf {
+        /// 0 grey, 1 no change.
+        factor: f64,
+    },
+    /// [`tf::sharpness`].
+    SharpnessTf {
+        /// 0 smooth, 1 no change.
+        factor: f64,
+    },
+    /// The image blended with what another operation makes of it.
+    Blended {
+        /// That operation.
+        with: Whole,
+        /// Its share, 0 to 1.
+        share: f64,
+    },
+    /// [`resize::rescale`].
+    Rescale {
+        /// What is cut off on each side, as a share of the width and of the height, below 1/2.
+        margin: f64,
+        /// How the rest is enlarged.
+        filter: Filter,
     },
     /// [`geometry::rotate`].
     Rotate {
@@ -121,6 +147,21 @@ pub enum Op {
     },
 }
 
+/// An operation without argument, for [`Op::Blended`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Whole {
+    /// [`color::auto_contrast`].
+    AutoContrast,
+    /// [`color::equalize`].
+    Equalize,
+    /// [`color::invert`].
+    Invert,
+    /// [`filter::blur`].
+    Blur,
+    /// [`filter::smooth`].
+    Smooth,
+}
+
 impl Op {
     /// Applies the operation in place.
     ///
@@ -143,6 +184,10 @@ impl Op {
             Self::Contrast { factor, mean } => color::contrast(image, factor, mean),
             Self::Brightness { factor } => color::brightness(image, factor),
             Self::Sharpness { factor } => filter::sharpness(image, factor, scratch),
+            Self::ColorTf { factor } => tf::color(image, factor),
+            Self::SharpnessTf { factor } => tf::sharpness(image, factor, scratch),
+            Self::Blended { with, share } => blended(image, with, share, scratch),
+            Self::Rescale { margin, filter } => resize::rescale(image, margin, filter, scratch),
             Self::Rotate { degrees, sampling } => {
                 geometry::rotate(image, degrees, sampling, scratch)
             }
@@ -161,6 +206,22 @@ impl Op {
             }
         }
     }
+}
+
+/// The image's own bytes are kept aside while the operation runs.
+fn blended(image: &mut Image, with: Whole, share: f64, scratch: &mut Scratch) {
+    let mut before = std::mem::take(&mut scratch.before);
+    before.clear();
+    before.extend_from_slice(image.pixels());
+    match with {
+        Whole::AutoContrast => color::auto_contrast(image),
+        Whole::Equalize => color::equalize(image),
+        Whole::Invert => color::invert(image),
+        Whole::Blur => filter::blur(image, scratch),
+        Whole::Smooth => filter::smooth(image, scratch),
+    }
+    color::blend_with(image, &before, share);
+    scratch.before = before;
 }
 
 /// The operations that RandAugment's variants draw from, by name.

@@ -7,6 +7,7 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
+use crate::alpha::Alpha;
 use crate::color::ContrastMean;
 use crate::fault::Fault;
 use crate::fill::Fill;
@@ -26,27 +27,58 @@ pub enum Draw {
     Fixed,
     /// A whole number, uniform from 1 to `magnitude`.
     Whole,
+    /// A whole number, uniform from 0 to `magnitude`.
+    WholeFromZero,
     /// A real number, uniform from 0 to `magnitude`.
     Uniform,
 }
 
+/// What stands where a geometric operation has nothing to show.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Outside {
+    /// The colour `fill` at once, which later operations then see.
+    Fill,
+    /// Black and transparent, as in the RGBA images of UDA's and FixMatch's code: later operations see black; in the end what is
+    /// still transparent becomes `fill`. Operations that work by tables or histograms (auto-contrast, equalize, invert,
+    /// posterize, solarize) take all transparency away, so that what they made of the black stays.
+    Alpha,
+}
+
+/// Whose arithmetic colour and sharpness follow.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Arithmetic {
+    /// Pillow's.
+    #[default]
+    Pillow,
+    /// That of the TensorFlow code: [`crate::tf`].
+    Tf,
+}
+
 /// The step `randaugment`. A key that is left out has the value of the variant's paper.
 ///
-/// | key | meaning | uda | noisy-student | fixmatch | fixmatch-paper | torchvision |
-/// |---|---|---|---|---|---|---|
-/// | `ops` | operations an image | 2 | 2 | 2 | 2 | 2 |
-/// | `magnitude` | strength, of 10 (torchvision: of 30) | 9 | 27 | 9 | 9 | 9 |
-/// | `draw` | `fixed`, `whole` or `uniform`: [`Draw`] | whole | fixed | whole | whole | fixed |
-/// | `probability` | with which a drawn operation is applied | 0.5 | 1 | 0.5 | 0.5 | 1 |
-/// | `interpolation` | of rotations, shears, translations | nearest | nearest | nearest | nearest | nearest |
-/// | `fill` | colour from outside the image, and of cutout | 125,122,113 | 128 | 127 | 0 | 0 |
-/// | `translate_const` | shift at full scale | 10 px | 100 px | 10 px | 0.3 of side | 150/331 of side |
-/// | `cutout_const` | half the box at full scale (of the operation `cutout`) | 10 px | 40 px | - | - | - |
-/// | `contrast_mean` | `grey`, or `tf`: see [`ContrastMean`] | grey | grey | grey | grey | grey |
-/// | `weakening` | posterize and solarize get weaker with the magnitude | false | true | false | - | - |
-/// | `exclude` | operations to leave out, by name | none | none | none | none | none |
+/// | key | meaning | uda | noisy-student | fixmatch | fixmatch-paper | fixmatch-imagenet | usb | torchvision | timm |
+/// |---|---|---|---|---|---|---|---|---|---|
+/// | `ops` | operations an image | 2 | 2 | 2 | 2 | 2 | 3 | 2 | 2 |
+/// | `magnitude` | strength, of 10 (torchvision: of 30) | 9 | 27 | 9 | 9 | 10 | 10 | 9 | 10 |
+/// | `draw` | `fixed`, `whole`, `whole-from-zero` or `uniform`: [`Draw`] | whole | fixed | whole | whole | whole-from-zero | uniform | fixed | fixed |
+/// | `magnitude_std` | deviation of normal noise on the magnitude | 0 | 0 | 0 | 0 | 0 | 0 | 0 | 0 |
+/// | `magnitude_max` | the magnitude is clipped to this after noise | 10 | 40 | 10 | 10 | 10 | 10 | 30 | 10 |
+/// | `probability` | with which a drawn operation is applied | 0.5 | 1 | 0.5 | 0.5 | 0.5 | 1 | 1 | 0.5 |
+/// | `interpolation` | of rotations, shears, translations | nearest | nearest | nearest | nearest | nearest | nearest | nearest | bilinear |
+/// | `outside` | `fill` or `alpha`: [`Outside`] | alpha | fill | alpha | fill | fill | fill | fill | fill |
+/// | `fill` | colour from outside the image, and of cutout | 125,122,113 | 128 | 127 | 0 | 128 | 0 | 0 | 128 |
+/// | `translate_const` | shift at full scale | 10 px | 100 px | 10 px | 0.3 of side | 100 px | 0.3 of side | 150/331 of side | 0.45 of side |
+/// | `cutout_const` | half the box at full scale (of the operation `cutout`) | 10 px | 40 px | - | - | - | - | - | - |
+/// | `contrast_mean` | `grey`, or `tf`: see [`ContrastMean`] | grey | grey | grey | grey | grey | grey | grey | grey |
+/// | `arithmetic` | `pillow`, or `tf`: see [`Arithmetic`] | pillow | pillow | pillow | pillow | pillow | pillow | pillow | pillow |
+/// | `weakening` | posterize and solarize get weaker with the magnitude | false | true | false | - | true | - | - | true |
+/// | `exclude` | operations to leave out, by name | none | none | none | none | none | none | none | none |
 ///
-/// Noisy Student's constants are those of ImageNet; its SVHN run has `translate_const = cutout_const = 4`.
+/// Noisy Student's constants are those of ImageNet; its SVHN run has `translate_const = cutout_const = 4`. In timm, `weakening = false`
+/// is `inc1`, which also takes colour, contrast, brightness and sharpness to both sides of 1; timm draws bilinear or bicubic
+/// interpolation for each image, of which we have bilinear.
 /// `weakening` and `cutout_const` mean nothing to a variant marked `-`.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(from = "Written")]
@@ -59,10 +91,16 @@ pub struct RandAugment {
     pub magnitude: f64,
     /// How each operation's magnitude comes about.
     pub draw: Draw,
+    /// Deviation of normal noise on the magnitude, which is then clipped to `0..=magnitude_max`; 0 for none.
+    pub magnitude_std: f64,
+    /// The greatest magnitude after noise.
+    pub magnitude_max: f64,
     /// With which a drawn operation is applied.
     pub probability: f64,
     /// Of rotations, shears and translations.
     pub interpolation: Interpolation,
+    /// When `fill` is painted.
+    pub outside: Outside,
     /// Colour from outside the image, and of cutout.
     pub fill: Fill,
     /// Shift at full scale.
@@ -71,6 +109,8 @@ pub struct RandAugment {
     pub cutout_const: Length,
     /// What contrast blends with.
     pub contrast_mean: ContrastMean,
+    /// Whose arithmetic colour and sharpness follow.
+    pub arithmetic: Arithmetic,
     /// Whether posterize and solarize get weaker as the magnitude grows.
     pub weakening: bool,
     /// Operations to leave out.
@@ -84,12 +124,16 @@ struct Written {
     ops: Option<usize>,
     magnitude: Option<f64>,
     draw: Option<Draw>,
+    magnitude_std: Option<f64>,
+    magnitude_max: Option<f64>,
     probability: Option<f64>,
     interpolation: Option<Interpolation>,
+    outside: Option<Outside>,
     fill: Option<Fill>,
     translate_const: Option<Length>,
     cutout_const: Option<Length>,
     contrast_mean: Option<ContrastMean>,
+    arithmetic: Option<Arithmetic>,
     weakening: Option<bool>,
     exclude: Option<Vec<OpName>>,
 }
@@ -102,7 +146,11 @@ impl From<Written> for RandAugment {
             ops: written.ops.unwrap_or(preset.ops),
             magnitude: written.magnitude.unwrap_or(preset.magnitude),
             draw: written.draw.unwrap_or(preset.draw),
+            magnitude_std: written.magnitude_std.unwrap_or(preset.magnitude_std),
+            magnitude_max: written.magnitude_max.unwrap_or(preset.magnitude_max),
             probability: written.probability.unwrap_or(preset.probability),
+            outside: written.outside.unwrap_or(preset.outside),
+            arithmetic: written.arithmetic.unwrap_or(preset.arithmetic),
             interpolation: written.interpolation.unwrap_or(preset.interpolation),
             fill: written.fill.unwrap_or(preset.fill),
             translate_const: written.translate_const.unwrap_or(preset.translate_const),
@@ -122,19 +170,50 @@ impl RandAugment {
             ops: 2,
             magnitude: 9.0,
             draw: Draw::Whole,
+            magnitude_std: 0.0,
+            magnitude_max: if variant == Variant::Timm { 10.0 } else { variant.strongest() },
             probability: 0.5,
             interpolation: Interpolation::Nearest,
+            outside: Outside::Fill,
             fill: Fill::BLACK,
             translate_const: Length::Pixels(10.0),
             cutout_const: Length::Pixels(10.0),
             contrast_mean: ContrastMean::Grey,
+            arithmetic: Arithmetic::Pillow,
             weakening: false,
             exclude: Vec::new(),
         };
         match variant {
-            Variant::Uda => Self { fill: Fill::rgb(125, 122, 113), ..base },
-            Variant::Fixmatch => Self { fill: Fill::grey(127), ..base },
+            Variant::Uda => {
+                Self { outside: Outside::Alpha, fill: Fill::rgb(125, 122, 113), ..base }
+            }
+            Variant::Fixmatch => Self { outside: Outside::Alpha, fill: Fill::grey(127), ..base },
             Variant::FixmatchPaper => Self { translate_const: Length::fraction(0.3), ..base },
+            Variant::FixmatchImagenet => Self {
+                magnitude: 10.0,
+                draw: Draw::WholeFromZero,
+                fill: Fill::GREY,
+                translate_const: Length::Pixels(100.0),
+                weakening: true,
+                ..base
+            },
+            Variant::Usb => Self {
+                ops: 3,
+                magnitude: 10.0,
+                draw: Draw::Uniform,
+                probability: 1.0,
+                translate_const: Length::fraction(0.3),
+                ..base
+            },
+            Variant::Timm => Self {
+                magnitude: 10.0,
+                draw: Draw::Fixed,
+                interpolation: Interpolation::Bilinear,
+                fill: Fill::GREY,
+                translate_const: Length::fraction(0.45),
+                weakening: true,
+                ..base
+            },
             Variant::NoisyStudent => Self {
                 magnitude: 27.0,
                 draw: Draw::Fixed,
@@ -167,7 +246,13 @@ impl RandAugment {
         let magnitude = match self.draw {
             Draw::Fixed => self.magnitude,
             Draw::Whole => 1.0 + rng.below(self.magnitude as usize) as f64,
+            Draw::WholeFromZero => rng.below(self.magnitude as usize + 1) as f64,
             Draw::Uniform => rng.range(0.0, self.magnitude),
+        };
+        let magnitude = if self.magnitude_std > 0.0 {
+            (magnitude + self.magnitude_std * rng.normal()).clamp(0.0, self.magnitude_max)
+        } else {
+            magnitude
         };
         if !rng.chance(self.probability) {
             return Op::Identity;
@@ -190,7 +275,8 @@ impl RandAugment {
     ) -> Op {
         let sampling = Sampling { interpolation: self.interpolation, fill: self.fill };
         let variant = self.variant;
-        let factor = variant.factor(magnitude, sign);
+        let factor = variant.factor(magnitude, sign, self.weakening);
+        let tf = self.arithmetic == Arithmetic::Tf;
         let shear = sign * variant.level(magnitude, 0.3);
         let shift = |side: usize| {
             let pixels = variant.level(magnitude, self.translate_const.pixels(side));
@@ -206,8 +292,10 @@ impl RandAugment {
                 Op::Solarize { threshold: variant.threshold(magnitude, self.weakening) }
             }
             OpName::SolarizeAdd => {
-                Op::SolarizeAdd { add: variant.level(magnitude, 110.0) as u16, threshold: 128 }
+                Op::SolarizeAdd { add: variant.addend(magnitude), threshold: 128 }
             }
+            OpName::Color if tf => Op::ColorTf { factor },
+            OpName::Sharpness if tf => Op::SharpnessTf { factor },
             OpName::Color => Op::Color { factor },
             OpName::Contrast => Op::Contrast { factor, mean: self.contrast_mean },
             OpName::Brightness => Op::Brightness { factor },
@@ -227,9 +315,21 @@ impl RandAugment {
 
     /// Draws and applies the operations, one after the other.
     pub fn apply(&self, image: &mut Image, rng: &mut Rng, scratch: &mut Scratch) {
+        if self.outside == Outside::Alpha {
+            return self.apply_with_alpha(image, rng, scratch);
+        }
         for _ in 0..self.ops {
             self.draw(image.width(), image.height(), rng).apply(image, scratch);
         }
+    }
+
+    fn apply_with_alpha(&self, image: &mut Image, rng: &mut Rng, scratch: &mut Scratch) {
+        let mut alpha = Alpha::opaque(scratch);
+        for _ in 0..self.ops {
+            let op = self.draw(image.width(), image.height(), rng);
+            alpha.apply(op, image, scratch);
+        }
+        alpha.paint(image, self.fill, scratch);
     }
 
     pub(crate) fn faults(&self) -> Vec<Fault> {
@@ -237,6 +337,8 @@ impl RandAugment {
         let mut faults: Vec<Fault> = [
             Fault::unless((1..=16).contains(&self.ops), "ops", self.ops, "1 to 16"),
             Fault::outside("magnitude", self.magnitude, least, self.variant.strongest()),
+            Fault::outside("magnitude_std", self.magnitude_std, 0.0, 1000.0),
+            Fault::outside("magnitude_max", self.magnitude_max, 0.0, self.variant.strongest()),
             Fault::outside("probability", self.probability, 0.0, 1.0),
             self.translate_const.fault("translate_const"),
             self.cutout_const.fault("cutout_const"),
@@ -263,6 +365,7 @@ impl fmt::Display for RandAugment {
         let draw = match self.draw {
             Draw::Fixed => "",
             Draw::Whole => "1 to ",
+            Draw::WholeFromZero => "0 to ",
             Draw::Uniform => "0 to ",
         };
         write!(
@@ -270,6 +373,12 @@ impl fmt::Display for RandAugment {
             "randaugment {}, {} ops of magnitude {draw}{}",
             self.variant, self.ops, self.magnitude
         )?;
+        if self.magnitude_std > 0.0 {
+            write!(f, " +- {} (at most {})", self.magnitude_std, self.magnitude_max)?;
+        }
+        if self.variant == Variant::Timm && !self.weakening {
+            write!(f, ", all increasing")?;
+        }
         if self.probability < 1.0 {
             write!(f, ", each with probability {}", self.probability)?;
         }

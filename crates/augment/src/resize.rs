@@ -21,6 +21,8 @@ pub enum Filter {
     /// Keys' cubic, a = -1/2, of support 2.
     #[default]
     Bicubic,
+    /// A sinc of support 1 in Hamming's window.
+    Hamming,
     /// A windowed sinc of support 3.
     Lanczos,
 }
@@ -29,7 +31,7 @@ impl Filter {
     fn support(self) -> f64 {
         match self {
             Self::Box => 0.5,
-            Self::Bilinear => 1.0,
+            Self::Bilinear | Self::Hamming => 1.0,
             Self::Bicubic => 2.0,
             Self::Lanczos => 3.0,
         }
@@ -43,6 +45,10 @@ impl Filter {
             Self::Bicubic if near < 1.0 => ((-0.5 + 2.0) * near - (-0.5 + 3.0)) * near * near + 1.0,
             Self::Bicubic if near < 2.0 => (((near - 5.0) * near + 8.0) * near - 4.0) * -0.5,
             Self::Bicubic => 0.0,
+            Self::Hamming if near < 1.0 => {
+                sinc(near) * (0.54 + 0.46 * (near * std::f64::consts::PI).cos())
+            }
+            Self::Hamming => 0.0,
             Self::Lanczos if (-3.0..3.0).contains(&x) => sinc(x) * sinc(x / 3.0),
             Self::Lanczos => 0.0,
         }
@@ -135,6 +141,20 @@ pub fn resize(
         passes::along_columns(image, bytes, taps);
         scratch.trade(image, width, height);
     }
+}
+
+/// Cuts `margin` of the width and of the height off on each side and enlarges the rest to the size there was, as CTAugment does.
+pub fn rescale(image: &mut Image, margin: f64, filter: Filter, scratch: &mut Scratch) {
+    let (width, height) = (image.width(), image.height());
+    let kept = |side: usize| {
+        let side = side as f64;
+        let (first, last) = (margin * side, side - margin * side);
+        let (first, last) = (first.round_ties_even() as usize, last.round_ties_even() as usize);
+        (first.min(side as usize - 1), last.max(first + 1).min(side as usize))
+    };
+    let ((left, right), (top, bottom)) = (kept(width), kept(height));
+    crop(image, left, top, right - left, bottom - top, scratch);
+    resize(image, width, height, filter, scratch);
 }
 
 /// Cuts the box of `width` by `height` at `(x, y)` out. Panics if it leaves the image.

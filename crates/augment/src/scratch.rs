@@ -8,7 +8,10 @@ use crate::resize::{Blocks, Taps};
 #[derive(Clone, Debug, Default)]
 pub struct Scratch {
     pub(crate) bytes: Vec<u8>,
+    /// The image before an operation that it is blended with.
+    pub(crate) before: Vec<u8>,
     pub(crate) columns: Vec<u32>,
+    pub(crate) mask: Option<Image>,
     pub(crate) taps: [Taps; 2],
     pub(crate) blocks: Blocks,
 }
