@@ -13,7 +13,7 @@ pub(crate) struct Alpha {
 
 impl Alpha {
     /// Nothing is transparent.
-    pub(crate) fn opaque(_: &mut Scratch) -> Self {
+    pub(crate) fn opaque() -> Self {
         Self { made: false }
     }
 

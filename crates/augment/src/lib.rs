@@ -20,9 +20,13 @@
 
 pub mod affine;
 mod alpha;
+pub mod augmix;
+pub mod autoaugment;
 pub mod color;
 pub mod corrupt;
 pub mod crop;
+pub mod ctaugment;
+pub mod distribution;
 pub mod erase;
 pub mod fault;
 pub mod fill;
@@ -31,6 +35,8 @@ pub mod geometry;
 pub mod image;
 pub mod length;
 pub mod levels;
+pub mod mix;
+pub mod named;
 pub mod normalize;
 pub mod op;
 pub mod policy;

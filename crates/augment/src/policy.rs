@@ -2,10 +2,15 @@
 
 use std::fmt;
 
+use serde::de::value::SeqAccessDeserializer;
+use serde::de::{self, Deserializer, SeqAccess, Visitor};
 use serde::{Deserialize, Serialize};
 
 use crate::affine::Affine;
+use crate::augmix::AugMix;
+use crate::autoaugment::AutoAugment;
 use crate::crop::{CenterCrop, RandomResizedCrop, Resize};
+use crate::ctaugment::CtAugment;
 use crate::erase::Cutout;
 use crate::fault::Fault;
 use crate::image::Image;
@@ -14,7 +19,7 @@ use crate::rng::Rng;
 use crate::scratch::Scratch;
 use crate::weak::FlipCrop;
 
-/// Steps, applied in order. In a recipe: a list of tables, each with a `kind`.
+/// Steps, applied in order. In a recipe: a list of tables, each with a `kind`, or the name of a policy ([`crate::named`]).
 ///
 /// ```
 /// use augment::{image::Image, policy::Policy, rng::Key};
@@ -25,9 +30,31 @@ use crate::weak::FlipCrop;
 /// let view = policy.apply(Image::filled(32, 32, 3, 90), &mut rng);
 /// assert_eq!((view.width(), view.height()), (32, 32));
 /// ```
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize)]
 #[serde(transparent)]
 pub struct Policy(pub Vec<Step>);
+
+impl<'de> Deserialize<'de> for Policy {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Written;
+        impl<'de> Visitor<'de> for Written {
+            type Value = Policy;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("a list of steps, or the name of a policy")
+            }
+
+            fn visit_str<E: de::Error>(self, name: &str) -> Result<Policy, E> {
+                name.parse().map_err(E::custom)
+            }
+
+            fn visit_seq<A: SeqAccess<'de>>(self, steps: A) -> Result<Policy, A::Error> {
+                Vec::deserialize(SeqAccessDeserializer::new(steps)).map(Policy)
+            }
+        }
+        deserializer.deserialize_any(Written)
+    }
+}
 
 /// One step of a policy; its settings are explained at its struct.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -38,6 +65,15 @@ pub enum Step {
     /// `randaugment`: random operations.
     #[serde(rename = "randaugment", alias = "rand-augment")]
     RandAugment(RandAugment),
+    /// `autoaugment`: a pair of operations from a table.
+    #[serde(rename = "autoaugment")]
+    AutoAugment(AutoAugment),
+    /// `ctaugment`: operations of strengths that training finds; as a step, all alike.
+    #[serde(rename = "ctaugment")]
+    CtAugment(CtAugment),
+    /// `augmix`: mixed chains of operations.
+    #[serde(rename = "augmix")]
+    AugMix(AugMix),
     /// `cutout`: a square is painted over.
     Cutout(Cutout),
     /// `affine`: a mild turn, shift, scale and shear.
@@ -98,6 +134,9 @@ impl Step {
         match self {
             Self::FlipCrop(_) => "flip-crop",
             Self::RandAugment(_) => "randaugment",
+            Self::AutoAugment(_) => "autoaugment",
+            Self::CtAugment(_) => "ctaugment",
+            Self::AugMix(_) => "augmix",
             Self::Cutout(_) => "cutout",
             Self::Affine(_) => "affine",
             Self::Resize(_) => "resize",
@@ -111,6 +150,9 @@ impl Step {
         match self {
             Self::FlipCrop(step) => step.apply(image, rng, scratch),
             Self::RandAugment(step) => step.apply(image, rng, scratch),
+            Self::AutoAugment(step) => step.apply(image, rng, scratch),
+            Self::CtAugment(step) => step.apply(image, rng, scratch),
+            Self::AugMix(step) => step.apply(image, rng, scratch),
             Self::Cutout(step) => step.apply(image, rng),
             Self::Affine(step) => step.apply(image, rng, scratch),
             Self::Resize(step) => step.apply(image, scratch),
@@ -123,6 +165,9 @@ impl Step {
         match self {
             Self::FlipCrop(step) => step.faults(),
             Self::RandAugment(step) => step.faults(),
+            Self::AutoAugment(step) => step.faults(),
+            Self::CtAugment(step) => step.faults(),
+            Self::AugMix(step) => step.faults(),
             Self::Cutout(step) => step.faults(),
             Self::Affine(step) => step.faults(),
             Self::Resize(step) => step.faults(),
@@ -154,6 +199,9 @@ impl fmt::Display for Step {
                 write!(f, "crop from a border of {pad}")
             }
             Self::RandAugment(step) => step.fmt(f),
+            Self::AutoAugment(step) => write!(f, "autoaugment {}", step.table),
+            Self::CtAugment(step) => write!(f, "ctaugment, {} ops", step.depth),
+            Self::AugMix(step) => write!(f, "augmix of severity {}", step.severity),
             Self::Cutout(step) => write!(f, "cutout {}", step.size),
             Self::Affine(Affine { degrees, translate, scale: [low, high], shear, .. }) => {
                 write!(

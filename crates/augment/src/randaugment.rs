@@ -324,11 +324,26 @@ impl RandAugment {
     }
 
     fn apply_with_alpha(&self, image: &mut Image, rng: &mut Rng, scratch: &mut Scratch) {
-        let mut alpha = Alpha::opaque(scratch);
+        let mut alpha = Alpha::opaque();
         for _ in 0..self.ops {
             let op = self.draw(image.width(), image.height(), rng);
             alpha.apply(op, image, scratch);
         }
+        alpha.paint(image, self.fill, scratch);
+    }
+
+    /// Applies operations that were drawn before, with `outside` as it is set here.
+    pub fn apply_drawn(
+        &self,
+        ops: impl IntoIterator<Item = Op>,
+        image: &mut Image,
+        scratch: &mut Scratch,
+    ) {
+        if self.outside == Outside::Fill {
+            return ops.into_iter().for_each(|op| op.apply(image, scratch));
+        }
+        let mut alpha = Alpha::opaque();
+        ops.into_iter().for_each(|op| alpha.apply(op, image, scratch));
         alpha.paint(image, self.fill, scratch);
     }
 

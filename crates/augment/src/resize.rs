@@ -14,6 +14,8 @@ use passes::PRECISION;
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Filter {
+    /// The pixel that contains the place; the only one without antialiasing.
+    Nearest,
     /// The mean of the covered pixels; enlarging repeats pixels.
     Box,
     /// A triangle of support 1.
@@ -30,7 +32,7 @@ pub enum Filter {
 impl Filter {
     fn support(self) -> f64 {
         match self {
-            Self::Box => 0.5,
+            Self::Nearest | Self::Box => 0.5,
             Self::Bilinear | Self::Hamming => 1.0,
             Self::Bicubic => 2.0,
             Self::Lanczos => 3.0,
@@ -40,7 +42,7 @@ impl Filter {
     fn weight(self, x: f64) -> f64 {
         let near = x.abs();
         match self {
-            Self::Box => f64::from(x > -0.5 && x <= 0.5),
+            Self::Nearest | Self::Box => f64::from(x > -0.5 && x <= 0.5),
             Self::Bilinear => (1.0 - near).max(0.0),
             Self::Bicubic if near < 1.0 => ((-0.5 + 2.0) * near - (-0.5 + 3.0)) * near * near + 1.0,
             Self::Bicubic if near < 2.0 => (((near - 5.0) * near + 8.0) * near - 4.0) * -0.5,
@@ -123,6 +125,9 @@ pub fn resize(
     scratch: &mut Scratch,
 ) {
     let channels = image.channels();
+    if filter == Filter::Nearest {
+        return nearest(image, width, height, scratch);
+    }
     if width != image.width() {
         let lines = image.height();
         let Scratch { bytes, taps: [taps, _], blocks, .. } = scratch;
@@ -141,6 +146,30 @@ pub fn resize(
         passes::along_columns(image, bytes, taps);
         scratch.trade(image, width, height);
     }
+}
+
+fn nearest(image: &mut Image, width: usize, height: usize, scratch: &mut Scratch) {
+    let channels = image.channels();
+    let step = [image.width() as f64 / width as f64, image.height() as f64 / height as f64];
+    let Scratch { bytes, columns, .. } = scratch;
+    columns.clear();
+    for (step, side, from) in [(step[0], width, image.width()), (step[1], height, image.height())] {
+        // Positions are summed up, as the reference does.
+        let mut place = step * 0.5;
+        for _ in 0..side {
+            columns.push((place as usize).min(from - 1) as u32);
+            place += step;
+        }
+    }
+    let (columns, lines) = columns.split_at(width);
+    bytes.resize(width * height * channels, 0);
+    for (out, &line) in bytes.chunks_exact_mut(width * channels).zip(lines) {
+        let row = image.row(line as usize);
+        for (out, &column) in out.chunks_exact_mut(channels).zip(columns) {
+            out.copy_from_slice(&row[column as usize * channels..][..channels]);
+        }
+    }
+    scratch.trade(image, width, height);
 }
 
 /// Cuts `margin` of the width and of the height off on each side and enlarges the rest to the size there was, as CTAugment does.

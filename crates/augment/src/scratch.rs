@@ -10,6 +10,9 @@ pub struct Scratch {
     pub(crate) bytes: Vec<u8>,
     /// The image before an operation that it is blended with.
     pub(crate) before: Vec<u8>,
+    /// A chain of AugMix, and the sums of all chains.
+    pub(crate) chain: Option<Image>,
+    pub(crate) sums: Vec<f32>,
     pub(crate) columns: Vec<u32>,
     pub(crate) mask: Option<Image>,
     pub(crate) taps: [Taps; 2],
