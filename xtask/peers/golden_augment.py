@@ -1,4 +1,4 @@
-"""Golden cases for crate `augment`: each operation by Pillow on small made-up images, one line a case.
+"""Golden cases for crate `augment`: each operation by Pillow (those of TensorFlow by their formulas) on small made-up images, one line a case.
 
 A line is `NAME WIDTHxHEIGHTxCHANNELS SEED ARGUMENTS... = HASH [WIDTHxHEIGHT]`: the input is made from the seed by `picture` (integer
 arithmetic, repeated by the test), the hash is FNV-1a (64 bit) over the output's bytes, row by row.
@@ -14,7 +14,7 @@ from pathlib import Path
 
 import numpy as np
 import PIL
-from PIL import Image, ImageEnhance, ImageOps
+from PIL import Image, ImageDraw, ImageEnhance, ImageFilter, ImageOps
 
 assert PIL.__version__ == "12.0.0", PIL.__version__
 
@@ -78,12 +78,71 @@ def cutout(image, x, y, half, grey):
     return Image.fromarray(array)
 
 
+def inclusive_cutout(image, x, y, size, grey):
+    """kekmodel's CutoutAbs, its centre given."""
+    image = image.copy()
+    x0, y0 = int(max(0, x - size / 2.0)), int(max(0, y - size / 2.0))
+    x1, y1 = int(min(image.width, x0 + size)), int(min(image.height, y0 + size))
+    ImageDraw.Draw(image).rectangle((x0, y0, x1, y1), fill_colour(len(image.getbands()), grey))
+    return image
+
+
+WHOLE = {
+    "auto-contrast": ImageOps.autocontrast,
+    "equalize": ImageOps.equalize,
+    "invert": ImageOps.invert,
+    "blur": lambda image: image.filter(ImageFilter.BLUR),
+    "smooth": lambda image: image.filter(ImageFilter.SMOOTH),
+}
+
+
+def blended(image, name, share):
+    return Image.blend(image, WHOLE[name](image), share)
+
+
+def rescale(image, margin, name):
+    w, h = image.size
+    return image.crop((margin * w, margin * h, w - margin * w, h - margin * h)).resize((w, h), FILTERS[name])
+
+
+def tf_blend(degenerate, array, factor):
+    """The TensorFlow code's blend: float32, clipped, the fraction dropped."""
+    a, b = degenerate.astype(np.float32), array.astype(np.float32)
+    return to_pil(np.clip(a + np.float32(factor) * (b - a), 0, 255).astype(np.uint8))
+
+
+def tf_color(image, factor):
+    array = np.asarray(image)
+    if array.ndim == 2:
+        return image
+    weights = [np.float32(w) for w in (0.2989, 0.587, 0.114)]
+    parts = [array[:, :, i].astype(np.float32) / np.float32(255) * weights[i] for i in range(3)]
+    grey = ((parts[0] + parts[1] + parts[2]) * np.float32(255.5)).astype(np.uint8)
+    return tf_blend(np.repeat(grey[:, :, None], 3, 2), array, factor)
+
+
+def tf_sharpness(image, factor):
+    array = np.asarray(image).reshape(image.height, image.width, -1)
+    h, w, _ = array.shape
+    if h < 3 or w < 3:
+        return image
+    total = sum(array[y : y + h - 2, x : x + w - 2].astype(int) for y in range(3) for x in range(3)) + 4 * array[1:-1, 1:-1].astype(int)
+    smooth = array.copy()
+    smooth[1:-1, 1:-1] = total // 13
+    return tf_blend(smooth, array, factor)
+
+
 FILTERS = {
+    "nearest": Image.Resampling.NEAREST,
+    "hamming": Image.Resampling.HAMMING,
     "box": Image.Resampling.BOX,
     "bilinear": Image.Resampling.BILINEAR,
     "bicubic": Image.Resampling.BICUBIC,
     "lanczos": Image.Resampling.LANCZOS,
 }
+
+
+FIRST_FILTERS = ["box", "bilinear", "bicubic", "lanczos"]
 
 
 def factor(case, _w, _h):
@@ -134,6 +193,20 @@ COLOR = {
     "brightness": (factor, lambda image, f: ImageEnhance.Brightness(image).enhance(f)),
     "sharpness": (factor, lambda image, f: ImageEnhance.Sharpness(image).enhance(f)),
 }
+MORE = {
+    "blended": (lambda c, w, h: [list(WHOLE)[c % 5], [0.0, 1.0][c % 2] if c < 10 else rng.random()], blended),
+    "rescale": (lambda c, w, h: [0.25 * rng.random(), list(FILTERS)[c % 6]], rescale),
+    "resize": (
+        lambda c, w, h: [rng.choice([w, rng.randint(1, 40)]), rng.choice([h, rng.randint(1, 40)]), ["nearest", "hamming"][c % 2]],
+        lambda image, w, h, name: image.resize((w, h), FILTERS[name]),
+    ),
+    "inclusive-cutout": (
+        lambda c, w, h: [rng.randrange(w), rng.randrange(h), rng.choice([16, rng.randint(1, 20)]), rng.randrange(256)],
+        inclusive_cutout,
+    ),
+    "color-tf": (factor, tf_color),
+    "sharpness-tf": (factor, tf_sharpness),
+}
 GEOMETRY = {
     "rotate": (warp(lambda c, w, h: float(rng.randrange(-8, 9) * 45) if c % 4 == 0 else rng.uniform(-400, 400)), rotate),
     "shear-x": (warp(lambda c, w, h: rng.uniform(-1.5, 1.5)), lambda i, v, *s: affine(i, (1, v, 0, 0, 1, 0), *s)),
@@ -145,7 +218,7 @@ GEOMETRY = {
     "reflect-crop": (pads, reflect_crop),
     "cutout": (lambda c, w, h: [rng.randrange(w), rng.randrange(h), rng.randrange(12), rng.randrange(256)], cutout),
     "resize": (
-        lambda c, w, h: [rng.choice([w, rng.randint(1, 40)]), rng.choice([h, rng.randint(1, 40)]), rng.choice(list(FILTERS))],
+        lambda c, w, h: [rng.choice([w, rng.randint(1, 40)]), rng.choice([h, rng.randint(1, 40)]), rng.choice(FIRST_FILTERS)],
         lambda image, w, h, name: image.resize((w, h), FILTERS[name]),
     ),
 }
@@ -165,3 +238,4 @@ if __name__ == "__main__":
     folder = Path(sys.argv[1])
     (folder / "color.txt").write_text("".join(cases(COLOR)))
     (folder / "geometry.txt").write_text("".join(cases(GEOMETRY)))
+    (folder / "more.txt").write_text("".join(cases(MORE)))

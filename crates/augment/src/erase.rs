@@ -35,8 +35,8 @@ fn paint(image: &mut Image, columns: (usize, usize), rows: (usize, usize), fill:
     }
 }
 
-/// Paints from `c - size / 2` to `c - size / 2 + size`, both included, unless the size is nothing.
-fn inclusive(image: &mut Image, x: usize, y: usize, size: f64, fill: Fill) {
+/// Paints from `c - size / 2` to `c - size / 2 + size`, both included, as Pillow draws rectangles; nothing for a size of 0.
+pub fn inclusive(image: &mut Image, x: usize, y: usize, size: f64, fill: Fill) {
     if size <= 0.0 {
         return;
     }

@@ -4,9 +4,10 @@ use std::str::FromStr;
 use std::sync::{Mutex, PoisonError};
 
 use augment::color::ContrastMean;
+use augment::erase;
 use augment::fill::Fill;
 use augment::geometry::{self, Sampling};
-use augment::op::Op;
+use augment::op::{Op, Whole};
 use augment::resize::{self, Filter};
 use augment::scratch::Scratch;
 use augment::simd::{self, Instructions};
@@ -14,19 +15,19 @@ use augment::simd::{self, Instructions};
 use crate::picture::{hash, picture};
 
 /// The words of one case, taken one after the other.
-struct Words<'a>(std::str::SplitWhitespace<'a>);
+pub(crate) struct Words<'a>(pub(crate) std::str::SplitWhitespace<'a>);
 
 impl<'a> Words<'a> {
-    fn text(&mut self) -> &'a str {
+    pub(crate) fn text(&mut self) -> &'a str {
         self.0.next().expect("a word")
     }
 
-    fn number<T: FromStr>(&mut self) -> T {
+    pub(crate) fn number<T: FromStr>(&mut self) -> T {
         let word = self.text();
         word.parse().unwrap_or_else(|_| panic!("a number, not {word}"))
     }
 
-    fn sides(&mut self) -> Vec<usize> {
+    pub(crate) fn sides(&mut self) -> Vec<usize> {
         self.text().split('x').map(|side| side.parse().expect("a side")).collect()
     }
 
@@ -36,8 +37,21 @@ impl<'a> Words<'a> {
         if bilinear { Sampling::bilinear(fill) } else { Sampling::nearest(fill) }
     }
 
+    fn whole(&mut self) -> Whole {
+        match self.text() {
+            "auto-contrast" => Whole::AutoContrast,
+            "equalize" => Whole::Equalize,
+            "invert" => Whole::Invert,
+            "blur" => Whole::Blur,
+            "smooth" => Whole::Smooth,
+            other => panic!("no operation {other} to blend with"),
+        }
+    }
+
     fn filter(&mut self) -> Filter {
         match self.text() {
+            "nearest" => Filter::Nearest,
+            "hamming" => Filter::Hamming,
             "box" => Filter::Box,
             "bilinear" => Filter::Bilinear,
             "bicubic" => Filter::Bicubic,
@@ -59,6 +73,10 @@ fn op(name: &str, w: &mut Words) -> Op {
         "contrast" => Op::Contrast { factor: w.number(), mean: ContrastMean::Grey },
         "brightness" => Op::Brightness { factor: w.number() },
         "sharpness" => Op::Sharpness { factor: w.number() },
+        "color-tf" => Op::ColorTf { factor: w.number() },
+        "sharpness-tf" => Op::SharpnessTf { factor: w.number() },
+        "blended" => Op::Blended { with: w.whole(), share: w.number() },
+        "rescale" => Op::Rescale { margin: w.number(), filter: w.filter() },
         "rotate" => Op::Rotate { degrees: w.number(), sampling: w.sampling() },
         "shear-x" => Op::ShearX { shear: w.number(), sampling: w.sampling() },
         "shear-y" => Op::ShearY { shear: w.number(), sampling: w.sampling() },
@@ -107,6 +125,10 @@ fn check_all(file: &str, instructions: Instructions) {
                 let (width, height) = (words.number(), words.number());
                 resize::resize(&mut image, width, height, words.filter(), &mut scratch);
             }
+            "inclusive-cutout" => {
+                let [x, y] = [(); 2].map(|()| words.number());
+                erase::inclusive(&mut image, x, y, words.number(), Fill::grey(words.number()));
+            }
             _ => op(name, &mut words).apply(&mut image, &mut scratch),
         }
         assert_eq!(words.text(), "=", "{line}");
@@ -128,6 +150,11 @@ fn check_all(file: &str, instructions: Instructions) {
 #[test]
 fn colours_equal_pillow() {
     check(include_str!("../golden/color.txt"));
+}
+
+#[test]
+fn ctaugments_operations_equal_pillow_and_tensorflows_their_formulas() {
+    check(include_str!("../golden/more.txt"));
 }
 
 #[test]

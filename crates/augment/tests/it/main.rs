@@ -2,7 +2,9 @@
 
 mod corruptions;
 mod golden;
+mod golden_policies;
 mod levels;
 mod metrics;
+mod named;
 mod picture;
 mod policies;

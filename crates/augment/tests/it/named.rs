@@ -1,0 +1,232 @@
+//! Policies by name, AutoAugment's tables, CTAugment's draws, mixing.
+
+use std::collections::BTreeMap;
+
+use augment::augmix::AugMix;
+use augment::autoaugment::{AutoAugment, Table};
+use augment::ctaugment::{CtAugment, CtOp, Rates, Shift};
+use augment::distribution::{beta, dirichlet, gamma};
+use augment::image::Image;
+use augment::levels::Variant;
+use augment::mix::{Share, cut_mix, mix_up};
+use augment::named::NAMED;
+use augment::op::{Op, OpName};
+use augment::policy::{Policy, Step};
+use augment::randaugment::{Draw, RandAugment};
+use augment::rng::Rng;
+use proptest::prelude::*;
+
+use crate::picture::picture;
+
+#[test]
+fn every_name_is_a_policy_that_passes_prints_and_comes_back() {
+    for named in NAMED {
+        let policy = named.policy();
+        policy.check().unwrap_or_else(|error| panic!("{}: {error}", named.name));
+        assert_eq!(named.name.parse(), Ok(policy.clone()));
+        let from_name: Policy = serde_json::from_str(&format!("\"{}\"", named.name)).unwrap();
+        let written = serde_json::to_string(&policy).unwrap();
+        assert_eq!(from_name, policy);
+        assert_eq!(serde_json::from_str::<Policy>(&written).unwrap(), policy, "{written}");
+        assert!(!policy.to_string().is_empty());
+        let out = policy.apply(picture(32, 32, 3, 5), &mut Rng::new(1));
+        assert!(named.name == "weak-imagenet" || (out.width(), out.height()) == (32, 32));
+    }
+}
+
+fn timm(name: &str) -> RandAugment {
+    match &name.parse::<Policy>().unwrap().0[..] {
+        [Step::RandAugment(step)] => step.clone(),
+        other => panic!("{name}: {other:?}"),
+    }
+}
+
+#[test]
+fn timms_names_mean_what_they_mean_there() {
+    let base = RandAugment::of(Variant::Timm);
+    let nine = RandAugment { magnitude: 9.0, ops: 3, ..base.clone() };
+    assert_eq!(timm("rand-m9-n3"), nine);
+    let noisy = RandAugment { magnitude_std: 0.5, weakening: false, ops: 2, ..nine };
+    assert_eq!(timm("rand-m9-mstd0.5-inc1"), noisy);
+    assert_eq!(
+        noisy.to_string(),
+        "randaugment timm, 2 ops of magnitude 9 +- 0.5 (at most 10), all increasing, each with probability 0.5"
+    );
+    // Clipped to 10, unless told otherwise; noise above 100 is a uniform magnitude.
+    assert_eq!(timm("rand-n2-m27-p1").magnitude, 10.0);
+    assert_eq!(timm("rand-m27-mmax40").magnitude, 27.0);
+    assert_eq!(timm("rand-m7-mstd101").draw, Draw::Uniform);
+}
+
+#[test]
+fn fixmatchs_fixed_magnitudes() {
+    let policy: Policy = "r2_9_50".parse().unwrap();
+    assert_eq!(
+        policy.to_string(),
+        "flip, crop from a border of 4 > randaugment fixmatch, 2 ops of magnitude 9 > cutout 0.5 of the side"
+    );
+}
+
+#[test]
+fn what_is_no_name_is_told_with_a_way_out() {
+    let error = |name: &str| name.parse::<Policy>().unwrap_err().to_string();
+    assert!(error("fixmach").contains("did you mean `fixmatch`"), "{}", error("fixmach"));
+    assert!(error("zzzz").contains("known are none, weak-cifar10"), "{}", error("zzzz"));
+    assert!(error("rand-m9-q7").contains("`q7`"), "{}", error("rand-m9-q7"));
+    assert!(error("rand-m9-nx").contains("`nx`"), "{}", error("rand-m9-nx"));
+    assert!(error("rand-m9-n99").contains("ops is 99"), "{}", error("rand-m9-n99"));
+    let text = serde_json::from_str::<Policy>("\"uca\"").unwrap_err().to_string();
+    assert!(text.contains("did you mean `uda`"), "{text}");
+}
+
+#[test]
+fn autoaugments_tables_are_whole() {
+    // How often each operation occurs, counted in the reference's tables.
+    let count = |table: Table| {
+        let mut counts = BTreeMap::<OpName, usize>::new();
+        table.pairs().iter().flatten().for_each(|e| *counts.entry(e.name).or_default() += 1);
+        counts
+    };
+    assert_eq!(Table::Cifar10.pairs().len(), 95);
+    assert_eq!(Table::Svhn.pairs().len(), 40);
+    let (cifar10, svhn) = (count(Table::Cifar10), count(Table::Svhn));
+    assert_eq!(cifar10.values().sum::<usize>(), 190);
+    assert_eq!((cifar10[&OpName::Equalize], cifar10[&OpName::Cutout]), (40, 3));
+    assert_eq!((svhn[&OpName::Invert], svhn[&OpName::ShearY]), (20, 15));
+    let [first, second] = Table::Cifar10.pairs()[0];
+    assert_eq!((first.name, first.probability, first.level), (OpName::Invert, 0.1, 7.0));
+    assert_eq!((second.name, second.probability, second.level), (OpName::Contrast, 0.2, 6.0));
+    let last = Table::Svhn.pairs()[39];
+    assert_eq!((last[1].name, last[1].probability, last[1].level), (OpName::Rotate, 0.7, 5.0));
+}
+
+#[test]
+fn autoaugment_draws_each_pair_alike_and_applies_by_its_probabilities() {
+    let augment = AutoAugment { table: Table::Svhn, ..AutoAugment::default() };
+    let pairs = Table::Svhn.pairs();
+    let expected: f64 = pairs.iter().flatten().map(|e| e.probability).sum::<f64>() / 80.0;
+    let mut rng = Rng::new(3);
+    let applied: usize = (0..20_000)
+        .flat_map(|_| augment.draw(32, 32, &mut rng))
+        .filter(|op| *op != Op::Identity)
+        .count();
+    let share = applied as f64 / 40_000.0;
+    assert!((share - expected).abs() < 0.01, "{share}, not {expected}");
+}
+
+#[test]
+fn strong_views_avoid_bins_that_are_not_recognised() {
+    let augment = CtAugment::default();
+    let (mut rates, mut rng) = (Rates::new(), Rng::new(4));
+    // Nothing is recognised in the upper half of the range.
+    for _ in 0..60_000 {
+        let probe = augment.probe(&mut rng);
+        for choice in &probe {
+            rates.update(&[*choice], f64::from(u8::from(choice.levels[0] < 0.5)), augment.decay);
+        }
+    }
+    for _ in 0..2_000 {
+        for choice in augment.strong(&rates, &mut rng) {
+            // The bin that holds both counts half.
+            assert!(choice.op == CtOp::Identity || choice.levels[0] < 10.0 / 17.0, "{choice:?}");
+        }
+    }
+}
+
+#[test]
+fn ctaugments_translation_is_a_setting() {
+    let moved = |shift: Shift| {
+        let augment = CtAugment { shift, ..CtAugment::default() };
+        let choice = augment::ctaugment::Choice { op: CtOp::TranslateX, levels: [1.0, 0.0] };
+        let mut image = picture(32, 32, 3, 4);
+        augment.op(choice, [0, 0], 32, 32).apply(&mut image, &mut augment::scratch::Scratch::new());
+        image != picture(32, 32, 3, 4)
+    };
+    assert!(moved(Shift::OfSide));
+    assert!(!moved(Shift::AsReleased), "as released nothing moves");
+}
+
+#[test]
+fn distributions_have_their_moments() {
+    let mut rng = Rng::new(5);
+    let mut moments = |draw: &mut dyn FnMut(&mut Rng) -> f64| {
+        let values: Vec<f64> = (0..40_000).map(|_| draw(&mut rng)).collect();
+        let mean = values.iter().sum::<f64>() / 40_000.0;
+        (mean, values.iter().map(|v| (v - mean).powi(2)).sum::<f64>() / 40_000.0)
+    };
+    for shape in [0.3, 0.75, 1.0, 4.5] {
+        let (mean, variance) = moments(&mut |rng| gamma(shape, rng));
+        assert!(
+            (mean / shape - 1.0).abs() < 0.04 && (variance / shape - 1.0).abs() < 0.1,
+            "{shape}"
+        );
+        let (mean, variance) = moments(&mut |rng| beta(shape, shape, rng));
+        let expected = 1.0 / (4.0 * (2.0 * shape + 1.0));
+        assert!((mean - 0.5).abs() < 0.01 && (variance / expected - 1.0).abs() < 0.05, "{shape}");
+    }
+    let (mean, variance) = moments(&mut |rng| dirichlet::<3>(1.0, rng)[1]);
+    assert!((mean - 1.0 / 3.0).abs() < 0.01 && (variance * 18.0 - 1.0).abs() < 0.05);
+    let share = Share { alpha: 0.75, first_prevails: true };
+    assert!((0..1000).all(|seed| (0.5..=1.0).contains(&share.draw(&mut Rng::new(seed)))));
+}
+
+fn any_name() -> impl Strategy<Value = &'static str> {
+    prop::sample::select(NAMED.iter().map(|named| named.name).collect::<Vec<_>>())
+}
+
+proptest! {
+    #[test]
+    fn any_text_is_a_policy_or_an_error(text in "\\PC{0,24}", tail in "rand(-[a-z]{1,4}[0-9.]{0,4}){0,4}") {
+        for text in [text, tail] {
+            if let Ok(policy) = text.parse::<Policy>() {
+                policy.check().unwrap();
+            }
+        }
+    }
+
+    #[test]
+    fn named_policies_keep_the_shape_and_depend_on_the_key_alone(
+        name in any_name(), width in 1usize..40, height in 1usize..40, channels in prop::sample::select(vec![1usize, 3]), seed: u64,
+    ) {
+        let policy: Policy = name.parse().unwrap();
+        let image = picture(width, height, channels, seed);
+        let out = policy.apply(image.clone(), &mut Rng::new(seed));
+        prop_assert_eq!(&out, &policy.apply(image, &mut Rng::new(seed)));
+        prop_assert_eq!(out.channels(), channels);
+        if name != "weak-imagenet" {
+            prop_assert_eq!((out.width(), out.height()), (width, height));
+        }
+    }
+
+    #[test]
+    fn mixing_stays_between_the_two(width in 1usize..20, height in 1usize..20, seed: u64, share in 0.0f64..=1.0) {
+        let (one, two) = (picture(width, height, 3, seed), picture(width, height, 3, !seed));
+        let mut mixed = one.clone();
+        mix_up(&mut mixed, &two, share);
+        for ((&m, &a), &b) in mixed.pixels().iter().zip(one.pixels()).zip(two.pixels()) {
+            prop_assert!(m >= a.min(b) && m <= a.max(b));
+            let exact = f64::from(b) + share * (f64::from(a) - f64::from(b));
+            prop_assert!((f64::from(m) - exact).abs() <= 0.501);
+        }
+        let mut cut = one.clone();
+        let left = cut_mix(&mut cut, &two, share, &mut Rng::new(seed));
+        let pairs = cut.pixels().chunks(3).zip(one.pixels().chunks(3)).zip(two.pixels().chunks(3));
+        let (mut own, mut same) = (0, 0);
+        for ((c, a), b) in pairs {
+            prop_assert!(c == a || c == b);
+            own += usize::from(c == a);
+            same += usize::from(a == b);
+        }
+        let area = (width * height) as f64;
+        prop_assert!(own as f64 >= left * area - 1e-6 && own as f64 - same as f64 <= left * area + 1e-6);
+    }
+
+    #[test]
+    fn augmix_of_one_value_changes_it_only_where_something_moves_in(seed: u64) {
+        let image = Image::filled(16, 16, 3, 128);
+        let mixed = Policy::from(Step::AugMix(AugMix { severity: 0.1, ..AugMix::default() }));
+        let out = mixed.apply(image.clone(), &mut Rng::new(seed));
+        // Solarize inverts 128 at no level below 5, posterize keeps it, and nothing moves by a whole pixel.
+        prop_assert!(out.pixels().iter().all(|&v| v.abs_diff(128) <= 1), "{:?}", out.pixels());
+    }
+}
