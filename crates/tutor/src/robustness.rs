@@ -41,7 +41,14 @@ pub(crate) fn measure(
         [0, 1].map(|who| counts.iter().map(|c| 100.0 * c[who] as f64 / of.max(1) as f64).collect())
     };
     let mut corruptions = Vec::new();
-    for corruption in Corruption::ALL {
+    let side = match images.indices.first() {
+        Some(&index) => {
+            let image = pool.set.image(index as usize)?;
+            image.width().min(image.height())
+        }
+        None => 0,
+    };
+    for &corruption in Corruption::for_side(side) {
         let mut right = vec![[0; 2]; Severity::ALL.len()];
         for (counts, severity) in right.iter_mut().zip(Severity::ALL) {
             let view = 2000 + 10 * corruption as u64 + severity.index() as u64;

@@ -1,11 +1,12 @@
 //! Blurs: a normal kernel, separable, and a soft-edged disk.
 
 use super::byte;
+use super::grid::{Edge, Grid};
 use crate::geometry::reflect;
 use crate::image::Image;
 
 /// Normalised weights of a normal density at `-radius..=radius`.
-fn normal_kernel(radius: usize, sigma: f64) -> Vec<f64> {
+pub(super) fn normal_kernel(radius: usize, sigma: f64) -> Vec<f64> {
     let offset = |i: usize| i as f64 - radius as f64;
     let weights: Vec<f64> =
         (0..=2 * radius).map(|i| (-0.5 * (offset(i) / sigma).powi(2)).exp()).collect();
@@ -15,28 +16,59 @@ fn normal_kernel(radius: usize, sigma: f64) -> Vec<f64> {
 
 /// Blurs with a normal kernel cut at four deviations; the edge pixels go on outside.
 pub(super) fn gaussian(image: &Image, sigma: f64) -> Image {
+    let blurred = |channel: Grid| channel.blurred(sigma, 4.0, Edge::Nearest);
+    Grid::image(&Grid::channels(image).into_iter().map(blurred).collect::<Vec<_>>())
+}
+
+/// As through ground glass: blurred, each pixel taken from nearby (`offset` gives columns and rows from `-reach` to `reach - 1`), and
+/// blurred again. In colour a pixel is copied rather than exchanged: the reference exchanges views of one array, which copies.
+pub fn glass(
+    image: &Image,
+    sigma: f64,
+    reach: usize,
+    passes: usize,
+    mut offset: impl FnMut() -> [i64; 2],
+) -> Image {
     let (width, height, channels) = (image.width(), image.height(), image.channels());
-    let radius = (4.0 * sigma + 0.5) as usize;
-    let kernel = normal_kernel(radius, sigma);
-    let clamp = |i: usize, tap: usize, side: usize| (i + tap).saturating_sub(radius).min(side - 1);
-    let stride = width * channels;
-    let mut columns = vec![0.0; stride * height];
-    for (y, out) in columns.chunks_exact_mut(stride).enumerate() {
-        for (tap, weight) in kernel.iter().enumerate() {
-            for (sum, &value) in out.iter_mut().zip(image.row(clamp(y, tap, height))) {
-                *sum += weight * f64::from(value) / 255.0;
+    let mut out = gaussian(image, sigma);
+    for _ in 0..passes {
+        for y in (reach + 1..=height.saturating_sub(reach)).rev() {
+            for x in (reach + 1..=width.saturating_sub(reach)).rev() {
+                let [dx, dy] = offset();
+                let place = |x: i64, y: i64| (y as usize * width + x as usize) * channels;
+                let here = place(x as i64, y as i64);
+                let there = place(x as i64 + dx, y as i64 + dy);
+                let pixels = out.pixels_mut();
+                match channels {
+                    1 => pixels.swap(here, there),
+                    _ => pixels.copy_within(there..there + channels, here),
+                }
             }
         }
     }
-    let mut out = image.clone();
-    for (i, value) in out.pixels_mut().iter_mut().enumerate() {
-        let (line, x, channel) = (i / stride, i % stride / channels, i % channels);
-        let row = &columns[line * stride..][..stride];
-        let terms = kernel.iter().enumerate();
-        *value =
-            byte(terms.map(|(tap, w)| w * row[clamp(x, tap, width) * channels + channel]).sum());
-    }
-    out
+    gaussian(&out, sigma)
+}
+
+/// The mean of the image and of its middle enlarged by each factor.
+pub fn zoom(image: &Image, factors: &[f64]) -> Image {
+    let channels: Vec<Grid> = Grid::channels(image)
+        .into_iter()
+        .map(|channel| {
+            let mut sum = channel.clone();
+            for &factor in factors {
+                let zoomed = channel.zoomed(factor);
+                sum.values.iter_mut().zip(zoomed.values).for_each(|(sum, v)| *sum += v);
+            }
+            sum.map(|value| value / (factors.len() + 1) as f64)
+        })
+        .collect();
+    Grid::image(&channels)
+}
+
+/// Smears in the direction of `degrees`, by a one-sided normal kernel of `2 radius + 1` taps; the edge pixels go on outside.
+pub fn motion(image: &Image, radius: usize, sigma: f64, degrees: f64) -> Image {
+    let smeared = |channel: Grid| channel.smeared(radius, sigma, degrees);
+    Grid::image(&Grid::channels(image).into_iter().map(smeared).collect::<Vec<_>>())
 }
 
 /// Blurs with a disk whose edge is softened by a 3x3 (5x5 for radii above 8) normal kernel; the image is mirrored outside.

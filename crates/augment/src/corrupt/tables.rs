@@ -1,11 +1,15 @@
 //! The constants of every corruption at five severities, for three sizes of image.
 //!
-//! ImageNet-C's and CIFAR-10-C's are the authors'; those for digits, and all of `rotate` and `translate`, are ours.
+//! ImageNet-C's and CIFAR-10-C's are the authors'; those for digits, and all of `rotate` and `translate`, are ours (where digits have
+//! none of their own, they share CIFAR's).
 
+use super::elastic::Elastic;
+use super::spatter::Spatter;
+use super::weather::Snow;
 use super::{Corruption, Scale, Severity};
 
 /// The one constant of a corruption: a deviation, a rate, a share, a factor, degrees, or (`translate`) a share of the side.
-/// 0 for defocus, which has two ([`defocus`]).
+/// 0 for those that have more, which follow below.
 pub(super) fn constant(corruption: Corruption, scale: Scale, severity: Severity) -> f64 {
     let [image_net, cifar, digits] = match corruption {
         Corruption::GaussianNoise => [
@@ -45,7 +49,21 @@ pub(super) fn constant(corruption: Corruption, scale: Scale, severity: Severity)
         Corruption::Rotate => [[6.0, 12.0, 18.0, 24.0, 30.0]; 3],
         // On 8 pixels: a half, three quarters, 1, 1 1/4, 1 1/2 pixels.
         Corruption::Translate => [[0.0625, 0.09375, 0.125, 0.15625, 0.1875]; 3],
-        Corruption::DefocusBlur => [[0.0; 5]; 3],
+        Corruption::JpegCompression => [
+            [25.0, 18.0, 15.0, 10.0, 7.0],
+            [80.0, 65.0, 58.0, 50.0, 40.0],
+            [60.0, 40.0, 25.0, 15.0, 10.0],
+        ],
+        Corruption::DefocusBlur
+        | Corruption::GlassBlur
+        | Corruption::MotionBlur
+        | Corruption::ZoomBlur
+        | Corruption::Snow
+        | Corruption::Frost
+        | Corruption::Fog
+        | Corruption::ElasticTransform
+        | Corruption::Saturate
+        | Corruption::Spatter => [[0.0; 5]; 3],
     };
     pick(scale, image_net, cifar, digits)[severity.index()]
 }
@@ -56,6 +74,124 @@ pub(super) fn defocus(scale: Scale, severity: Severity) -> (f64, f64) {
     let cifar = [(0.3, 0.4), (0.4, 0.5), (0.5, 0.6), (1.0, 0.2), (1.5, 0.1)];
     let digits = [(0.3, 0.4), (0.4, 0.5), (0.5, 0.6), (0.5, 0.8), (1.0, 0.2)];
     pick(scale, image_net, cifar, digits)[severity.index()]
+}
+
+/// Deviation of the kernel, reach of the shuffle, passes.
+pub(super) fn glass(scale: Scale, severity: Severity) -> (f64, usize, usize) {
+    let image_net = [(0.7, 1, 2), (0.9, 2, 1), (1.0, 2, 3), (1.1, 3, 2), (1.5, 4, 2)];
+    let cifar = [(0.05, 1, 1), (0.25, 1, 1), (0.4, 1, 1), (0.25, 1, 2), (0.4, 1, 2)];
+    pick(scale, image_net, cifar, cifar)[severity.index()]
+}
+
+/// Radius and deviation of the smear.
+pub(super) fn motion(scale: Scale, severity: Severity) -> (usize, f64) {
+    let image_net = [(10, 3.0), (15, 5.0), (15, 8.0), (15, 12.0), (20, 15.0)];
+    let cifar = [(6, 1.0), (6, 1.5), (6, 2.0), (8, 2.0), (9, 2.5)];
+    let digits = [(3, 0.5), (3, 0.7), (3, 0.9), (3, 1.2), (3, 1.5)];
+    pick(scale, image_net, cifar, digits)[severity.index()]
+}
+
+/// Factors of enlargement: from 1 to before an end, in steps.
+pub(super) fn zooms(scale: Scale, severity: Severity) -> Vec<f64> {
+    let image_net = [(1.11, 0.01), (1.16, 0.01), (1.21, 0.02), (1.26, 0.02), (1.31, 0.03)];
+    let cifar = [(1.06, 0.01), (1.11, 0.01), (1.16, 0.01), (1.21, 0.01), (1.26, 0.01)];
+    let (end, step): (f64, f64) = pick(scale, image_net, cifar, image_net)[severity.index()];
+    // As numpy's arange counts and steps: rounding may let the end itself in.
+    let count = ((end - 1.0) / step).ceil() as usize;
+    let step = (1.0 + step) - 1.0;
+    (0..count).map(|i| 1.0 + i as f64 * step).collect()
+}
+
+/// Snow's constants.
+pub(super) fn snow(scale: Scale, severity: Severity) -> Snow {
+    let image_net = [
+        (0.1, 0.3, 3.0, 0.5, 10, 4.0, 0.8),
+        (0.2, 0.3, 2.0, 0.5, 12, 4.0, 0.7),
+        (0.55, 0.3, 4.0, 0.9, 12, 8.0, 0.7),
+        (0.55, 0.3, 4.5, 0.85, 12, 8.0, 0.65),
+        (0.55, 0.3, 2.5, 0.85, 12, 12.0, 0.55),
+    ];
+    let cifar = [
+        (0.1, 0.2, 1.0, 0.6, 8, 3.0, 0.95),
+        (0.1, 0.2, 1.0, 0.5, 10, 4.0, 0.9),
+        (0.15, 0.3, 1.75, 0.55, 10, 4.0, 0.9),
+        (0.25, 0.3, 2.25, 0.6, 12, 6.0, 0.85),
+        (0.3, 0.3, 1.25, 0.65, 14, 12.0, 0.8),
+    ];
+    let digits = [
+        (0.1, 0.2, 1.0, 0.6, 2, 1.0, 0.95),
+        (0.1, 0.2, 1.0, 0.5, 2, 1.0, 0.9),
+        (0.15, 0.3, 1.25, 0.55, 2, 1.0, 0.9),
+        (0.25, 0.3, 1.25, 0.6, 2, 1.5, 0.85),
+        (0.3, 0.3, 1.25, 0.65, 3, 2.0, 0.8),
+    ];
+    let (mean, deviation, zoom, threshold, radius, sigma, mix) =
+        pick(scale, image_net, cifar, digits)[severity.index()];
+    Snow { mean, deviation, zoom, threshold, smear: (radius, sigma), mix }
+}
+
+/// Thickness of fog, and by which the wibble of its map decays.
+pub(super) fn fog(scale: Scale, severity: Severity) -> (f64, f64) {
+    let image_net = [(1.5, 2.0), (2.0, 2.0), (2.5, 1.7), (2.5, 1.5), (3.0, 1.4)];
+    let cifar = [(0.2, 3.0), (0.5, 3.0), (0.75, 2.5), (1.0, 2.0), (1.5, 1.75)];
+    pick(scale, image_net, cifar, cifar)[severity.index()]
+}
+
+/// The weights of the image and of the ice.
+pub(super) fn frost(scale: Scale, severity: Severity) -> (f64, f64) {
+    let image_net = [(1.0, 0.4), (0.8, 0.6), (0.7, 0.7), (0.65, 0.7), (0.6, 0.75)];
+    let cifar = [(1.0, 0.2), (1.0, 0.3), (0.9, 0.4), (0.85, 0.4), (0.75, 0.45)];
+    pick(scale, image_net, cifar, cifar)[severity.index()]
+}
+
+/// The elastic transform's constants. Those of ImageNet-C stand for a side of 244 in the authors' code, as here for the side itself.
+pub(super) fn elastic(scale: Scale, severity: Severity) -> Elastic {
+    let image_net = [
+        (2.0, 0.7, 0.1),
+        (2.0, 0.08, 0.2),
+        (0.05, 0.01, 0.02),
+        (0.07, 0.01, 0.02),
+        (0.12, 0.01, 0.02),
+    ];
+    let cifar = [
+        (0.0, 0.0, 0.08),
+        (0.05, 0.2, 0.07),
+        (0.08, 0.06, 0.06),
+        (0.1, 0.04, 0.05),
+        (0.1, 0.03, 0.03),
+    ];
+    let (strength, sigma, jitter) = pick(scale, image_net, cifar, cifar)[severity.index()];
+    // 244 pixels for images of 224.
+    let stretch = pick(scale, 244.0 / 224.0, 1.0, 1.0);
+    Elastic { strength: stretch * strength, sigma: stretch * sigma, jitter: stretch * jitter }
+}
+
+/// By which saturation is multiplied, and what is added.
+pub(super) fn saturate(scale: Scale, severity: Severity) -> (f64, f64) {
+    let image_net = [(0.3, 0.0), (0.1, 0.0), (2.0, 0.0), (5.0, 0.1), (20.0, 0.2)];
+    let cifar = [(0.3, 0.0), (0.1, 0.0), (1.5, 0.0), (2.0, 0.1), (2.5, 0.2)];
+    pick(scale, image_net, cifar, cifar)[severity.index()]
+}
+
+/// Spatter's constants.
+pub(super) fn spatter(scale: Scale, severity: Severity) -> Spatter {
+    let image_net = [
+        (0.65, 0.3, 4.0, 0.69, 0.6, false),
+        (0.65, 0.3, 3.0, 0.68, 0.6, false),
+        (0.65, 0.3, 2.0, 0.68, 0.5, false),
+        (0.65, 0.3, 1.0, 0.65, 1.5, true),
+        (0.67, 0.4, 1.0, 0.65, 1.5, true),
+    ];
+    let cifar = [
+        (0.62, 0.1, 0.7, 0.7, 0.5, false),
+        (0.65, 0.1, 0.8, 0.7, 0.5, false),
+        (0.65, 0.3, 1.0, 0.69, 0.5, false),
+        (0.65, 0.1, 0.7, 0.69, 0.6, true),
+        (0.65, 0.1, 0.5, 0.68, 0.6, true),
+    ];
+    let (mean, deviation, sigma, threshold, weight, mud) =
+        pick(scale, image_net, cifar, cifar)[severity.index()];
+    Spatter { mean, deviation, sigma, threshold, weight, mud }
 }
 
 fn pick<T>(scale: Scale, image_net: T, cifar: T, digits: T) -> T {
