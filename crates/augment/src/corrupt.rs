@@ -14,7 +14,7 @@ pub mod elastic;
 pub mod grid;
 pub mod jpeg;
 pub mod spatter;
-mod tables;
+pub mod tables;
 pub mod weather;
 
 use grid::Grid;
@@ -378,7 +378,7 @@ pub(crate) fn brighten(image: &Image, amount: f64) -> Image {
 }
 
 /// Multiplies S by `change.0` and adds `change.1`, keeping hue and value; a grey image stays as it is.
-fn saturate(image: &Image, change: (f64, f64)) -> Image {
+pub fn saturate(image: &Image, change: (f64, f64)) -> Image {
     let mut out = image.clone();
     let of = |saturation: f64| (saturation * change.0 + change.1).clamp(0.0, 1.0);
     if image.channels() == 1 {

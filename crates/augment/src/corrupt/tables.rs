@@ -10,7 +10,7 @@ use super::{Corruption, Scale, Severity};
 
 /// The one constant of a corruption: a deviation, a rate, a share, a factor, degrees, or (`translate`) a share of the side.
 /// 0 for those that have more, which follow below.
-pub(super) fn constant(corruption: Corruption, scale: Scale, severity: Severity) -> f64 {
+pub fn constant(corruption: Corruption, scale: Scale, severity: Severity) -> f64 {
     let [image_net, cifar, digits] = match corruption {
         Corruption::GaussianNoise => [
             [0.08, 0.12, 0.18, 0.26, 0.38],
@@ -69,7 +69,7 @@ pub(super) fn constant(corruption: Corruption, scale: Scale, severity: Severity)
 }
 
 /// Radius of the disk, and deviation of the kernel that softens its edge.
-pub(super) fn defocus(scale: Scale, severity: Severity) -> (f64, f64) {
+pub fn defocus(scale: Scale, severity: Severity) -> (f64, f64) {
     let image_net = [(3.0, 0.1), (4.0, 0.5), (6.0, 0.5), (8.0, 0.5), (10.0, 0.5)];
     let cifar = [(0.3, 0.4), (0.4, 0.5), (0.5, 0.6), (1.0, 0.2), (1.5, 0.1)];
     let digits = [(0.3, 0.4), (0.4, 0.5), (0.5, 0.6), (0.5, 0.8), (1.0, 0.2)];
@@ -77,14 +77,14 @@ pub(super) fn defocus(scale: Scale, severity: Severity) -> (f64, f64) {
 }
 
 /// Deviation of the kernel, reach of the shuffle, passes.
-pub(super) fn glass(scale: Scale, severity: Severity) -> (f64, usize, usize) {
+pub fn glass(scale: Scale, severity: Severity) -> (f64, usize, usize) {
     let image_net = [(0.7, 1, 2), (0.9, 2, 1), (1.0, 2, 3), (1.1, 3, 2), (1.5, 4, 2)];
     let cifar = [(0.05, 1, 1), (0.25, 1, 1), (0.4, 1, 1), (0.25, 1, 2), (0.4, 1, 2)];
     pick(scale, image_net, cifar, cifar)[severity.index()]
 }
 
 /// Radius and deviation of the smear.
-pub(super) fn motion(scale: Scale, severity: Severity) -> (usize, f64) {
+pub fn motion(scale: Scale, severity: Severity) -> (usize, f64) {
     let image_net = [(10, 3.0), (15, 5.0), (15, 8.0), (15, 12.0), (20, 15.0)];
     let cifar = [(6, 1.0), (6, 1.5), (6, 2.0), (8, 2.0), (9, 2.5)];
     let digits = [(3, 0.5), (3, 0.7), (3, 0.9), (3, 1.2), (3, 1.5)];
@@ -92,7 +92,7 @@ pub(super) fn motion(scale: Scale, severity: Severity) -> (usize, f64) {
 }
 
 /// Factors of enlargement: from 1 to before an end, in steps.
-pub(super) fn zooms(scale: Scale, severity: Severity) -> Vec<f64> {
+pub fn zooms(scale: Scale, severity: Severity) -> Vec<f64> {
     let image_net = [(1.11, 0.01), (1.16, 0.01), (1.21, 0.02), (1.26, 0.02), (1.31, 0.03)];
     let cifar = [(1.06, 0.01), (1.11, 0.01), (1.16, 0.01), (1.21, 0.01), (1.26, 0.01)];
     let (end, step): (f64, f64) = pick(scale, image_net, cifar, image_net)[severity.index()];
@@ -103,7 +103,7 @@ pub(super) fn zooms(scale: Scale, severity: Severity) -> Vec<f64> {
 }
 
 /// Snow's constants.
-pub(super) fn snow(scale: Scale, severity: Severity) -> Snow {
+pub fn snow(scale: Scale, severity: Severity) -> Snow {
     let image_net = [
         (0.1, 0.3, 3.0, 0.5, 10, 4.0, 0.8),
         (0.2, 0.3, 2.0, 0.5, 12, 4.0, 0.7),
@@ -131,21 +131,21 @@ pub(super) fn snow(scale: Scale, severity: Severity) -> Snow {
 }
 
 /// Thickness of fog, and by which the wibble of its map decays.
-pub(super) fn fog(scale: Scale, severity: Severity) -> (f64, f64) {
+pub fn fog(scale: Scale, severity: Severity) -> (f64, f64) {
     let image_net = [(1.5, 2.0), (2.0, 2.0), (2.5, 1.7), (2.5, 1.5), (3.0, 1.4)];
     let cifar = [(0.2, 3.0), (0.5, 3.0), (0.75, 2.5), (1.0, 2.0), (1.5, 1.75)];
     pick(scale, image_net, cifar, cifar)[severity.index()]
 }
 
 /// The weights of the image and of the ice.
-pub(super) fn frost(scale: Scale, severity: Severity) -> (f64, f64) {
+pub fn frost(scale: Scale, severity: Severity) -> (f64, f64) {
     let image_net = [(1.0, 0.4), (0.8, 0.6), (0.7, 0.7), (0.65, 0.7), (0.6, 0.75)];
     let cifar = [(1.0, 0.2), (1.0, 0.3), (0.9, 0.4), (0.85, 0.4), (0.75, 0.45)];
     pick(scale, image_net, cifar, cifar)[severity.index()]
 }
 
 /// The elastic transform's constants. Those of ImageNet-C stand for a side of 244 in the authors' code, as here for the side itself.
-pub(super) fn elastic(scale: Scale, severity: Severity) -> Elastic {
+pub fn elastic(scale: Scale, severity: Severity) -> Elastic {
     let image_net = [
         (2.0, 0.7, 0.1),
         (2.0, 0.08, 0.2),
@@ -167,14 +167,14 @@ pub(super) fn elastic(scale: Scale, severity: Severity) -> Elastic {
 }
 
 /// By which saturation is multiplied, and what is added.
-pub(super) fn saturate(scale: Scale, severity: Severity) -> (f64, f64) {
+pub fn saturate(scale: Scale, severity: Severity) -> (f64, f64) {
     let image_net = [(0.3, 0.0), (0.1, 0.0), (2.0, 0.0), (5.0, 0.1), (20.0, 0.2)];
     let cifar = [(0.3, 0.0), (0.1, 0.0), (1.5, 0.0), (2.0, 0.1), (2.5, 0.2)];
     pick(scale, image_net, cifar, cifar)[severity.index()]
 }
 
 /// Spatter's constants.
-pub(super) fn spatter(scale: Scale, severity: Severity) -> Spatter {
+pub fn spatter(scale: Scale, severity: Severity) -> Spatter {
     let image_net = [
         (0.65, 0.3, 4.0, 0.69, 0.6, false),
         (0.65, 0.3, 3.0, 0.68, 0.6, false),

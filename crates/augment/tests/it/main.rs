@@ -1,6 +1,7 @@
 //! Integration tests: parity with Pillow, the papers' tables, policies as data, corruptions and metrics.
 
 mod corruptions;
+mod fields;
 mod golden;
 mod golden_policies;
 mod levels;

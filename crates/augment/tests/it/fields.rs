@@ -1,0 +1,165 @@
+//! Corruptions that look at neighbours or draw whole layers: given the same random fields, equal to numpy, scipy and OpenCV within one
+//! grey level; given randomness, of the same mean and deviation (golden files: `tests/golden`). JPEG equals Pillow byte for byte.
+
+use augment::corrupt::elastic::elastic;
+use augment::corrupt::grid::Grid;
+use augment::corrupt::spatter::spatter;
+use augment::corrupt::weather::{fog, frost, ice, plasma, snow};
+use augment::corrupt::{Corruption, Scale, Severity, blur, corrupt_at, jpeg, saturate, tables};
+use augment::image::Image;
+use augment::rng::Rng;
+
+use crate::golden::Words;
+use crate::picture::{Lcg, hash, picture};
+
+fn named<T: serde::de::DeserializeOwned>(name: &str) -> T {
+    serde_json::from_value(name.into()).unwrap_or_else(|error| panic!("{name}: {error}"))
+}
+
+const SIDES: [usize; 2] = [96, 72];
+
+fn noise(mean: f64, deviation: f64, lcg: &mut Lcg) -> Grid {
+    let spread = deviation * 3f64.sqrt();
+    Grid::draw(SIDES[0], SIDES[1], || mean + spread * lcg.signed())
+}
+
+/// The corruption with fields drawn as `xtask/peers/golden_fields.py` draws them.
+fn given_fields(
+    image: &Image,
+    what: Corruption,
+    scale: Scale,
+    severity: Severity,
+    seed: u64,
+) -> Image {
+    let mut lcg = Lcg(seed);
+    match what {
+        Corruption::GlassBlur => {
+            let (sigma, reach, passes) = tables::glass(scale, severity);
+            let mut offset = || (lcg.unit() * 2.0 * reach as f64) as i64 - reach as i64;
+            blur::glass(image, sigma, reach, passes, || [offset(), offset()])
+        }
+        Corruption::MotionBlur => {
+            let (radius, sigma) = tables::motion(scale, severity);
+            blur::motion(image, radius, sigma, 45.0 * lcg.signed())
+        }
+        Corruption::ZoomBlur => blur::zoom(image, &tables::zooms(scale, severity)),
+        Corruption::Snow => {
+            let constants = tables::snow(scale, severity);
+            let noise = noise(constants.mean, constants.deviation, &mut lcg);
+            snow(image, &constants, &noise, -90.0 + 45.0 * lcg.signed())
+        }
+        Corruption::Fog => {
+            let (thickness, decay) = tables::fog(scale, severity);
+            fog(image, thickness, &plasma(128, decay, || lcg.signed()))
+        }
+        Corruption::Frost => {
+            let texture = (0..image.pixels().len()).map(|_| (lcg.unit() * 256.0) as u8).collect();
+            let texture = Image::new(SIDES[0], SIDES[1], 3, texture);
+            frost(image, tables::frost(scale, severity), &texture)
+        }
+        Corruption::ElasticTransform => {
+            let jitter = std::array::from_fn(|_| [lcg.signed(), lcg.signed()]);
+            let mut field = || Grid::draw(SIDES[0], SIDES[1], || lcg.signed());
+            let (dx, dy) = (field(), field());
+            elastic(image, &tables::elastic(scale, severity), jitter, &dx, &dy)
+        }
+        Corruption::Spatter => {
+            let constants = tables::spatter(scale, severity);
+            let noise = noise(constants.mean, constants.deviation, &mut lcg);
+            spatter(image, &constants, &noise)
+        }
+        Corruption::Saturate => saturate(image, tables::saturate(scale, severity)),
+        other => panic!("{other} has no case"),
+    }
+}
+
+#[test]
+fn given_their_fields_they_equal_the_reference() {
+    let (mut seen, mut wrong) = (0, Vec::new());
+    for line in include_str!("../golden/fields.txt").lines() {
+        let words: Vec<_> = line.split_whitespace().collect();
+        let [name, scale, severity, seed, hex] = words[..] else { panic!("{line}") };
+        let severity = Severity::try_from(severity.parse::<u8>().unwrap()).unwrap();
+        let seed: u64 = seed.parse().unwrap();
+        let image = picture(SIDES[0], SIDES[1], 3, 4 * seed + 2);
+        let out = given_fields(&image, named(name), named(scale), severity, seed);
+        let pixels: Vec<u8> = out.pixels().iter().copied().step_by(37).collect();
+        assert_eq!(hex.len(), 2 * pixels.len());
+        let worst = (0..pixels.len())
+            .map(|i| {
+                let expected = u8::from_str_radix(&hex[2 * i..2 * i + 2], 16).unwrap();
+                pixels[i].abs_diff(expected)
+            })
+            .max();
+        if worst > Some(1) {
+            wrong.push(format!("{name} {scale} {severity}: off by up to {}", worst.unwrap()));
+        }
+        seen += 1;
+    }
+    assert_eq!(seen, 90);
+    assert!(wrong.is_empty(), "{} cases differ:\n{}", wrong.len(), wrong.join("\n"));
+}
+
+#[test]
+fn jpeg_equals_pillow() {
+    let (mut seen, mut wrong) = (0, Vec::new());
+    for line in include_str!("../golden/jpeg.txt").lines() {
+        let mut words = Words(line.split_whitespace());
+        let [width, height, channels] = words.sides()[..] else { panic!("{line}") };
+        let image = picture(width, height, channels, words.number());
+        let out = jpeg::round_trip(&image, words.number());
+        assert_eq!(words.text(), "=");
+        if format!("{:016x}", hash(&out)) != words.text() {
+            wrong.push(line);
+        }
+        seen += 1;
+    }
+    assert_eq!(seen, 300);
+    assert!(wrong.is_empty(), "{} cases differ from Pillow:\n{}", wrong.len(), wrong.join("\n"));
+}
+
+/// Mean and deviation of an image's values, from 0 to 1.
+fn moments(image: &Image) -> [f64; 2] {
+    let values = || image.pixels().iter().map(|&v| f64::from(v) / 255.0);
+    let count = image.pixels().len() as f64;
+    let mean = values().sum::<f64>() / count;
+    [mean, (values().map(|v| (v - mean).powi(2)).sum::<f64>() / count).sqrt()]
+}
+
+#[test]
+fn random_ones_have_the_references_mean_and_deviation() {
+    const DRAWS: u64 = 60;
+    let mut wrong = Vec::new();
+    for line in include_str!("../golden/moments.txt").lines() {
+        let mut words = Words(line.split_whitespace());
+        let (what, scale): (Corruption, Scale) = (named(words.text()), named(words.text()));
+        let severity = Severity::try_from(words.number::<u8>()).unwrap();
+        let side = words.number();
+        let image = picture(side, side, 3, 2);
+        let draws: Vec<[f64; 2]> = (0..DRAWS)
+            .map(|seed| moments(&corrupt_at(&image, what, severity, scale, &mut Rng::new(seed))))
+            .collect();
+        for k in 0..2 {
+            let (expected, error): (f64, f64) = (words.number(), words.number());
+            let mean = draws.iter().map(|d| d[k]).sum::<f64>() / DRAWS as f64;
+            let variance = draws.iter().map(|d| (d[k] - mean).powi(2)).sum::<f64>();
+            let own = (variance / (DRAWS * (DRAWS - 1)) as f64).sqrt();
+            // Four standard errors of the difference, and half a grey level where there is hardly any.
+            let tolerance = 4.0 * own.hypot(error) + 0.5 / 255.0;
+            if (mean - expected).abs() > tolerance {
+                wrong.push(format!("{line}: {mean}, tolerance {tolerance}"));
+            }
+        }
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+#[test]
+fn ice_is_light_and_uneven() {
+    let mut all = [0.0; 2];
+    for seed in 0..20 {
+        let stats = moments(&ice(224, 224, &mut Rng::new(seed)));
+        (all[0], all[1]) = (all[0] + stats[0] / 20.0, all[1] + stats[1] / 20.0);
+    }
+    assert!((0.3..0.55).contains(&all[0]) && (0.1..0.3).contains(&all[1]), "{all:?}");
+}
