@@ -150,6 +150,86 @@ pub fn flip_probability(sequences: &[Vec<usize>], compare: Compare) -> f64 {
     mean(&sequences.iter().map(of_one).collect::<Vec<_>>()).unwrap_or(0.0)
 }
 
+/// How far the five best classes of a frame are from those of the frame it is compared with: the sum over the reference's five of
+/// how many ranks each has moved, where every rank from the sixth on counts as the sixth (section 4.2). `ranks[i]`: classes, the
+/// best first.
+///
+/// ```
+/// use augment::robustness::top5_distance;
+/// assert_eq!(top5_distance(&[0, 1, 2, 3, 4, 5], &[0, 1, 2, 3, 4, 5]), 0.0);
+/// assert_eq!(top5_distance(&[0, 1, 2, 3, 4, 5], &[1, 0, 2, 3, 4, 5]), 2.0);
+/// assert_eq!(top5_distance(&[0, 1, 2, 3, 4, 5], &[5, 0, 1, 2, 3, 4]), 5.0);
+/// ```
+pub fn top5_distance(reference: &[usize], ranks: &[usize]) -> f64 {
+    let moved = |(i, class): (usize, &usize)| {
+        let now = ranks.iter().position(|other| other == class).unwrap_or(ranks.len()).min(5);
+        i.abs_diff(now) as f64
+    };
+    reference.iter().take(5).enumerate().map(moved).sum()
+}
+
+/// The same over all classes with Zipf's weights: the sum of `|1/i - 1/rank(i)| / i` over ranks `i` from 1 on.
+pub fn zipf_distance(reference: &[usize], ranks: &[usize]) -> f64 {
+    let mut place = vec![0; ranks.len()];
+    for (rank, &class) in ranks.iter().enumerate() {
+        if let Some(place) = place.get_mut(class) {
+            *place = rank + 1;
+        }
+    }
+    let moved = |(i, &class): (usize, &usize)| {
+        let (i, now) = ((i + 1) as f64, place.get(class).copied().unwrap_or(0));
+        let now = if now == 0 { 0.0 } else { 1.0 / now as f64 };
+        (1.0 / i - now).abs() / i
+    };
+    reference.iter().enumerate().map(moved).sum()
+}
+
+/// A distance of rankings averaged over each sequence, then over sequences, as [`flip_probability`] does it. `sequences`: for each
+/// frame the classes, the best first.
+pub fn mean_distance(
+    sequences: &[Vec<Vec<usize>>],
+    compare: Compare,
+    distance: fn(&[usize], &[usize]) -> f64,
+) -> f64 {
+    let of_one = |frames: &Vec<Vec<usize>>| {
+        let step = if let Compare::Previous { step } = compare { step.max(1) } else { 1 };
+        let distances = (step..frames.len()).map(|j| {
+            let against = if compare == Compare::First { 0 } else { j - step };
+            distance(&frames[against], &frames[j])
+        });
+        mean(&distances.collect::<Vec<_>>()).unwrap_or(0.0)
+    };
+    mean(&sequences.iter().map(of_one).collect::<Vec<_>>()).unwrap_or(0.0)
+}
+
+/// AlexNet's flip probabilities on the ten sequences of ImageNet-P at the first difficulty. Quoted from memory of the authors' code:
+/// measure them anew before you publish a number with them.
+pub const ALEXNET_FLIPS: [(&str, f64); 10] = [
+    ("gaussian_noise", 0.2365),
+    ("shot_noise", 0.3006),
+    ("motion_blur", 0.0930),
+    ("zoom_blur", 0.0594),
+    ("snow", 0.1193),
+    ("brightness", 0.0489),
+    ("translate", 0.1101),
+    ("rotate", 0.1310),
+    ("tilt", 0.0705),
+    ("scale", 0.2353),
+];
+
+/// AlexNet as a reference for [`mfr`].
+pub fn alexnet_flips() -> BTreeMap<String, f64> {
+    ALEXNET_FLIPS.iter().map(|&(name, flips)| (name.to_owned(), flips)).collect()
+}
+
+/// mT5D in percent: 100 times the mean ratio of top-5 distances ([`mean_distance`] of [`top5_distance`]) to the reference's, by name.
+pub fn mt5d(
+    model: &BTreeMap<String, f64>,
+    reference: &BTreeMap<String, f64>,
+) -> Result<f64, RobustnessError> {
+    mfr(model, reference)
+}
+
 /// mFR in percent: 100 times the mean ratio of flip probabilities to the reference's, by name.
 pub fn mfr(
     model: &BTreeMap<String, f64>,

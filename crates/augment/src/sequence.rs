@@ -1,17 +1,19 @@
-//! Perturbation sequences in the manner of ImageNet-P (arXiv 1903.12261): 31 frames that differ a little, on which a stable model does
-//! not change its mind.
+//! Perturbation sequences (ImageNet-P, arXiv 1903.12261): frames that differ a little, on which a stable model does not change its mind.
 //!
-//! Lengths follow the side of the image (ImageNet-P's are for 224 pixels). Ours differ from ImageNet-P's in that nothing
-//! lies outside the image: what moves in is black.
+//! [`imagenet_p`] makes the ten scored sequences by the authors' rules. [`frames`] makes five of them for small images, with lengths that
+//! follow the side and, for scale, a range that leaves something of 8 pixels. In both, what moves in from outside is black.
 
 use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-use crate::corrupt::{brighten, each_value, moved};
+use crate::corrupt::grid::{Edge, Grid};
+use crate::corrupt::weather::{self, Snow};
+use crate::corrupt::{blur, brighten, each_value, moved};
 use crate::fill::Fill;
 use crate::geometry::{self, Sampling};
 use crate::image::Image;
+use crate::resize;
 use crate::rng::Rng;
 use crate::scratch::Scratch;
 
@@ -32,12 +34,36 @@ pub enum Perturbation {
     Rotate,
     /// From 0.7 to 1.3 times the size in steps of 0.02 (ImageNet-P: 0.4 to 1.15, which leaves nothing of a small image).
     Scale,
+    /// The clean image, then 30 times its fresh Poisson noise of 300 a unit.
+    ShotNoise,
+    /// Smeared in a direction that turns by 4 degrees a frame.
+    MotionBlur,
+    /// The mean of more and more enlargements.
+    ZoomBlur,
+    /// One layer of snow whose direction turns by 4 degrees a frame.
+    Snow,
+    /// Pitch and yaw from -15 to +15 degrees in steps of 1.
+    Tilt,
 }
 
 impl Perturbation {
-    /// All of them.
-    pub const ALL: [Self; 5] =
+    /// The five that [`frames`] makes of small images.
+    pub const SMALL: [Self; 5] =
         [Self::GaussianNoise, Self::Brightness, Self::Translate, Self::Rotate, Self::Scale];
+
+    /// The ten scored sequences of ImageNet-P.
+    pub const IMAGENET_P: [Self; 10] = [
+        Self::GaussianNoise,
+        Self::ShotNoise,
+        Self::MotionBlur,
+        Self::ZoomBlur,
+        Self::Snow,
+        Self::Brightness,
+        Self::Translate,
+        Self::Rotate,
+        Self::Tilt,
+        Self::Scale,
+    ];
 
     /// The name in ImageNet-P's style, `gaussian_noise`.
     pub fn name(self) -> &'static str {
@@ -47,12 +73,17 @@ impl Perturbation {
             Self::Translate => "translate",
             Self::Rotate => "rotate",
             Self::Scale => "scale",
+            Self::ShotNoise => "shot_noise",
+            Self::MotionBlur => "motion_blur",
+            Self::ZoomBlur => "zoom_blur",
+            Self::Snow => "snow",
+            Self::Tilt => "tilt",
         }
     }
 
     /// Whether frames are independent noise, so that each is compared with the first frame rather than with the one before.
     pub fn is_noise(self) -> bool {
-        self == Self::GaussianNoise
+        matches!(self, Self::GaussianNoise | Self::ShotNoise)
     }
 }
 
@@ -62,7 +93,7 @@ impl fmt::Display for Perturbation {
     }
 }
 
-/// The [`FRAMES`] frames of an image's sequence, all of its size.
+/// The [`FRAMES`] frames of a small image's sequence, all of its size; of kinds beyond [`Perturbation::SMALL`] those of [`imagenet_p`].
 ///
 /// ```
 /// use augment::{image::Image, rng::Rng, sequence::{frames, Perturbation}};
@@ -72,6 +103,9 @@ impl fmt::Display for Perturbation {
 /// assert_eq!(frames[15], image);
 /// ```
 pub fn frames(image: &Image, perturbation: Perturbation, rng: &mut Rng) -> Vec<Image> {
+    if !Perturbation::SMALL.contains(&perturbation) {
+        return imagenet_p(image, perturbation, Difficulty::One, rng);
+    }
     (0..FRAMES).map(|i| frame(image, perturbation, i, rng)).collect()
 }
 
@@ -87,10 +121,110 @@ fn frame(image: &Image, perturbation: Perturbation, i: usize, rng: &mut Rng) -> 
             moved(image, [step / 15.0 * 20.0 / 224.0 * image.width() as f64, 0.0], 1.0)
         }
         Perturbation::Scale => moved(image, [0.0, 0.0], 1.0 + 0.02 * step),
-        Perturbation::Rotate => {
-            let mut out = image.clone();
-            geometry::rotate(&mut out, step, Sampling::bilinear(Fill::BLACK), &mut Scratch::new());
-            out
+        _ => turned(image, step),
+    }
+}
+
+fn turned(image: &Image, degrees: f64) -> Image {
+    let mut out = image.clone();
+    geometry::rotate(&mut out, degrees, Sampling::bilinear(Fill::BLACK), &mut Scratch::new());
+    out
+}
+
+/// How strong the noise of [`imagenet_p`] is; the other sequences have one strength, and are made harder by comparing frames that lie
+/// further apart.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Difficulty {
+    /// Deviation 0.03; 300 photons.
+    #[default]
+    One,
+    /// 0.05; 120.
+    Two,
+    /// 0.08; 60.
+    Three,
+}
+
+/// The frames of ImageNet-P by the authors' rules: 31, or 41 of `translate`, which is cut to the middle 7/8 of each side (224 of
+/// 256 pixels) after the shift, as there; the other frames have the image's size. Angles of motion and the perspective of `tilt`
+/// follow the reference sheet; the layer of snow is one for all frames.
+pub fn imagenet_p(
+    image: &Image,
+    perturbation: Perturbation,
+    difficulty: Difficulty,
+    rng: &mut Rng,
+) -> Vec<Image> {
+    let (width, height) = (image.width(), image.height());
+    let numbers = 0..FRAMES;
+    let noisy = |change: &mut dyn FnMut(f64) -> f64| {
+        let fresh = (1..FRAMES).map(|_| each_value(image, &mut *change));
+        std::iter::once(image.clone()).chain(fresh).collect()
+    };
+    match perturbation {
+        Perturbation::GaussianNoise => {
+            let deviation = [0.03, 0.05, 0.08][difficulty as usize];
+            noisy(&mut |x| x + deviation * rng.normal())
+        }
+        Perturbation::ShotNoise => {
+            let photons = [300.0, 120.0, 60.0][difficulty as usize];
+            noisy(&mut |x| rng.poisson(x * photons) as f64 / photons)
+        }
+        Perturbation::MotionBlur => {
+            numbers.map(|i| blur::motion(image, 10, 3.0, 4.0 * (i as f64 - 30.0))).collect()
+        }
+        Perturbation::ZoomBlur => blur::zooms(image, numbers.map(|i| 1.0 + 0.004 * i as f64)),
+        Perturbation::Snow => {
+            let smear = (14, 4.0);
+            let snow =
+                Snow { mean: 0.05, deviation: 0.3, zoom: 3.0, threshold: 0.5, smear, mix: 0.85 };
+            let noise = Grid::draw(width, height, || snow.mean + snow.deviation * rng.normal());
+            numbers.map(|i| weather::snow(image, &snow, &noise, 4.0 * i as f64 - 150.0)).collect()
+        }
+        Perturbation::Brightness => {
+            numbers.map(|i| brighten(image, (i as f64 - 15.0) * 0.02)).collect()
+        }
+        Perturbation::Translate => {
+            let shifts = (0..41).map(|i| f64::from(i) - 20.0);
+            shifts.map(|shift| middle(moved(image, [shift, 0.0], 1.0))).collect()
+        }
+        Perturbation::Rotate => numbers.map(|i| turned(image, i as f64 - 15.0)).collect(),
+        Perturbation::Scale => {
+            numbers.map(|i| moved(image, [0.0, 0.0], (40.0 + 2.5 * i as f64) / 100.0)).collect()
+        }
+        Perturbation::Tilt => numbers.map(|i| tilted(image, i as f64 - 15.0)).collect(),
+    }
+}
+
+/// The middle 7/8 of each side.
+fn middle(mut image: Image) -> Image {
+    let [width, height] = [image.width(), image.height()].map(|side| (side * 7 / 8).max(1));
+    let (x, y) = ((image.width() - width) / 2, (image.height() - height) / 2);
+    resize::crop(&mut image, x, y, width, height, &mut Scratch::new());
+    image
+}
+
+/// Seen from a distance of the diagonal, with pitch and yaw of the same angle; linear between pixels, black outside.
+fn tilted(image: &Image, degrees: f64) -> Image {
+    let (width, height) = (image.width() as f64, image.height() as f64);
+    let focal = width.hypot(height);
+    let (sin, cos) = degrees.to_radians().sin_cos();
+    let channels: Vec<Grid> = Grid::channels(image);
+    let mut out = channels.clone();
+    for (channel, out) in channels.iter().zip(&mut out) {
+        for (i, value) in out.values.iter_mut().enumerate() {
+            let u = (i % image.width()) as f64 - width / 2.0;
+            let v = (i / image.width()) as f64 - height / 2.0;
+            // A point (x, y) of the plane is turned to (x cos, x sin sin + y cos, y sin - x sin cos) and seen at focal / (focal + z)
+            // of its first two; that is two equations in x and y.
+            let (a, b) = (focal * cos + u * sin * cos, -u * sin);
+            let (c, d) = (focal * sin * sin + v * sin * cos, focal * cos - v * sin);
+            let determinant = a * d - b * c;
+            let (x, y) =
+                (focal * (u * d - b * v) / determinant, focal * (a * v - c * u) / determinant);
+            let (x, y) = (x + width / 2.0, y + height / 2.0);
+            let inside = x >= 0.0 && x <= width - 1.0 && y >= 0.0 && y <= height - 1.0;
+            *value = if inside { channel.sample(x, y, Edge::Nearest) } else { 0.0 };
         }
     }
+    Grid::image(&out)
 }

@@ -18,7 +18,7 @@ pub struct Grid {
 
 /// What lies beyond an edge.
 #[derive(Clone, Copy, PartialEq, Eq)]
-pub(super) enum Edge {
+pub(crate) enum Edge {
     /// The edge goes on.
     Nearest,
     /// Mirrored with the edge repeated.
@@ -48,7 +48,7 @@ impl Grid {
     }
 
     /// The channels of an image, each value from 0 to 1.
-    pub(super) fn channels(image: &Image) -> Vec<Self> {
+    pub(crate) fn channels(image: &Image) -> Vec<Self> {
         let channel = |c: usize| {
             let values = image.pixels().iter().skip(c).step_by(image.channels());
             let values = values.map(|&v| f64::from(v) / 255.0).collect();
@@ -58,7 +58,7 @@ impl Grid {
     }
 
     /// The image of these channels, clipped and cut to bytes.
-    pub(super) fn image(channels: &[Self]) -> Image {
+    pub(crate) fn image(channels: &[Self]) -> Image {
         let (width, height) = (channels[0].width, channels[0].height);
         let pixels = (0..width * height)
             .flat_map(|i| channels.iter().map(move |grid| byte(grid.values[i])))
@@ -174,7 +174,7 @@ impl Grid {
     }
 
     /// The value at a place between the four around it.
-    pub(super) fn sample(&self, x: f64, y: f64, edge: Edge) -> f64 {
+    pub(crate) fn sample(&self, x: f64, y: f64, edge: Edge) -> f64 {
         let (left, top) = (x.floor(), y.floor());
         let column = |i: i64| edge.index(left as i64 + i, self.width);
         let along = |i: i64| {

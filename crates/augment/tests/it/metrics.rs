@@ -3,8 +3,8 @@
 use std::collections::BTreeMap;
 
 use augment::robustness::{
-    Compare, Errors, RobustnessError, alexnet, corruption_errors, flip_probability, mce, mfr,
-    relative_mce,
+    Compare, Errors, RobustnessError, alexnet, alexnet_flips, corruption_errors, flip_probability,
+    mce, mean_distance, mfr, mt5d, relative_mce, top5_distance, zipf_distance,
 };
 
 fn table(clean: f64, rows: &[(&str, &[f64])]) -> Errors {
@@ -82,4 +82,32 @@ fn mfr_is_relative_to_the_reference() {
     close(mfr(&table(&[("scale", 0.1), ("rotate", 0.15)]), &reference).unwrap(), 50.0);
     close(mfr(&reference, &reference).unwrap(), 100.0);
     assert!(mfr(&table(&[("tilt", 0.1)]), &reference).is_err());
+}
+
+#[test]
+fn rankings_move_by_hand() {
+    let still: Vec<usize> = (0..8).collect();
+    // 0 falls out of the five best: 5 for it, 1 for each of the four that move up.
+    let fallen = vec![1, 2, 3, 4, 5, 6, 7, 0];
+    close(top5_distance(&still, &fallen), 9.0);
+    // Rank 1: |1 - 1/8|; rank i > 1: |1/i - 1/(i - 1)| / i.
+    let expected = 7.0 / 8.0
+        + (2..=8).map(|i| f64::from(i)).map(|i| (1.0 / (i - 1.0) - 1.0 / i) / i).sum::<f64>();
+    close(zipf_distance(&still, &fallen), expected);
+    close(zipf_distance(&still, &still), 0.0);
+    let sequence = vec![still.clone(), fallen.clone(), still.clone()];
+    let of = |compare| mean_distance(std::slice::from_ref(&sequence), compare, top5_distance);
+    // Back again: 0 is where 5 was, 1 to 4 move down, 5 leaves its five: 4 + 4 * 1 + 1.
+    close(top5_distance(&fallen, &still), 5.0);
+    close(of(Compare::Previous { step: 1 }), (9.0 + 5.0) / 2.0);
+    close(of(Compare::First), 4.5);
+    close(of(Compare::Previous { step: 2 }), 0.0);
+}
+
+#[test]
+fn ratios_to_alexnet_on_imagenet_p() {
+    let reference = alexnet_flips();
+    close(mfr(&reference, &reference).unwrap(), 100.0);
+    let half = reference.iter().map(|(name, flips)| (name.clone(), flips / 2.0)).collect();
+    close(mt5d(&half, &reference).unwrap(), 50.0);
 }
