@@ -55,7 +55,7 @@ impl From<Fill> for Written {
 }
 
 /// Pillow's grey of a colour: ITU-R 601 weights in 16-bit fixed point, rounded.
-pub(crate) fn luma(red: u8, green: u8, blue: u8) -> u8 {
+pub fn luma(red: u8, green: u8, blue: u8) -> u8 {
     ((u32::from(red) * 19595 + u32::from(green) * 38470 + u32::from(blue) * 7471 + 0x8000) >> 16)
         as u8
 }

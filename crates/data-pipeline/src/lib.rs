@@ -32,6 +32,7 @@ pub mod error;
 pub mod fetch;
 pub mod loader;
 pub mod numpy_random;
+pub mod picture;
 pub mod pseudo_labels;
 pub mod sampler;
 pub mod split;

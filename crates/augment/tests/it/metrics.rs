@@ -91,8 +91,8 @@ fn rankings_move_by_hand() {
     let fallen = vec![1, 2, 3, 4, 5, 6, 7, 0];
     close(top5_distance(&still, &fallen), 9.0);
     // Rank 1: |1 - 1/8|; rank i > 1: |1/i - 1/(i - 1)| / i.
-    let expected = 7.0 / 8.0
-        + (2..=8).map(|i| f64::from(i)).map(|i| (1.0 / (i - 1.0) - 1.0 / i) / i).sum::<f64>();
+    let expected =
+        7.0 / 8.0 + (2..=8).map(f64::from).map(|i| (1.0 / (i - 1.0) - 1.0 / i) / i).sum::<f64>();
     close(zipf_distance(&still, &fallen), expected);
     close(zipf_distance(&still, &still), 0.0);
     let sequence = vec![still.clone(), fallen.clone(), still.clone()];

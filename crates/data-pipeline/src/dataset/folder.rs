@@ -2,10 +2,9 @@
 
 use super::Samples;
 use crate::error::DataError;
+use crate::picture::Decode;
 use augment::Image;
-use image::{DynamicImage, ImageDecoder, ImageReader, imageops};
 use serde::{Deserialize, Serialize};
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 
@@ -27,7 +26,7 @@ pub enum OnBad {
 /// | `labeled` | true | each sub-folder is a class; otherwise all images below are unlabelled |
 /// | `classes` | the sub-folders, sorted | fixed class names: another sub-folder is then an error, a missing one is not |
 /// | `grey` | false | one channel (ITU-R 601 weights, as Pillow's "L") rather than RGB |
-/// | `size` | as stored | `[width, height]` that every image is resized to |
+/// | `size` | as stored | `[width, height]` that every image is resized to, bilinear as in Pillow |
 /// | `on_bad` | error | what to do with an image that does not decode |
 /// | `max_pixels` | 100,000,000 | larger images count as bad: a small file may claim to hold a huge one |
 /// | `memory` | 1 GiB | bytes of decoded images kept; if all together are larger, each is decoded when asked for |
@@ -61,6 +60,12 @@ impl Default for FolderOptions {
             max_pixels: 100_000_000,
             memory: 1 << 30,
         }
+    }
+}
+
+impl FolderOptions {
+    fn decode(&self) -> Decode {
+        Decode { grey: self.grey, size: self.size, max_pixels: self.max_pixels }
     }
 }
 
@@ -161,7 +166,7 @@ impl FolderSet {
             loop {
                 let i = next.fetch_add(1, Ordering::Relaxed);
                 let Some(file) = files.get(i) else { return done };
-                let image = decode(&file.path, options).map(|image| {
+                let image = options.decode().file(&file.path).map(|image| {
                     let used = used.fetch_add(image.pixels().len() as u64, Ordering::Relaxed);
                     (used + image.pixels().len() as u64 <= options.memory).then_some(image)
                 });
@@ -184,10 +189,12 @@ impl FolderSet {
                     kept.push(file);
                     images.push(image);
                 }
-                Err(fault) if self.options.on_bad == OnBad::Error => {
-                    return Err(DataError::Image { path: file.path, fault });
-                }
-                Err(fault) => {
+                Err(error) if self.options.on_bad == OnBad::Error => return Err(error),
+                Err(error) => {
+                    let fault = match error {
+                        DataError::Image { fault, .. } => fault,
+                        other => other.to_string(),
+                    };
                     tracing::warn!(path = %file.path.display(), fault, "image skipped");
                     self.skipped.push(Skipped { path: file.path, fault });
                 }
@@ -214,11 +221,7 @@ impl Samples for FolderSet {
     fn image(&self, index: usize) -> Result<Image, DataError> {
         match &self.images {
             Some(images) => Ok(images[index].clone()),
-            None => {
-                let path = &self.files[index].path;
-                decode(path, &self.options)
-                    .map_err(|fault| DataError::Image { path: path.clone(), fault })
-            }
+            None => self.options.decode().file(&self.files[index].path),
         }
     }
 
@@ -282,69 +285,4 @@ fn collect(
         into.push(Found { path, id, label });
     }
     folders.iter().try_for_each(|folder| collect(folder, root, label, depth + 1, into))
-}
-
-/// Decodes a file; the error is what is wrong with it.
-fn decode(path: &Path, options: &FolderOptions) -> Result<Image, String> {
-    // Decoders promise not to panic on bad input, but one that does must not end a run.
-    let attempt = catch_unwind(AssertUnwindSafe(|| decode_unguarded(path, options)));
-    attempt.unwrap_or_else(|_| Err("the decoder panicked".into()))
-}
-
-fn decode_unguarded(path: &Path, options: &FolderOptions) -> Result<Image, String> {
-    let reader = ImageReader::open(path)
-        .and_then(ImageReader::with_guessed_format)
-        .map_err(|e| e.to_string())?;
-    let mut decoder = reader.into_decoder().map_err(|e| e.to_string())?;
-    let (width, height) = decoder.dimensions();
-    let pixels = u64::from(width) * u64::from(height);
-    if pixels == 0 || pixels > options.max_pixels {
-        return Err(format!("{width}x{height} pixels, allowed are 1 to {}", options.max_pixels));
-    }
-    // At most 4 channels of 16 bits, and as much again for the decoder's own work.
-    let mut limits = image::Limits::no_limits();
-    limits.max_alloc = Some(pixels.saturating_mul(16).saturating_add(1 << 24));
-    decoder.set_limits(limits).map_err(|e| e.to_string())?;
-    let decoded = DynamicImage::from_decoder(decoder).map_err(|e| e.to_string())?;
-    let channels = if options.grey { 1 } else { 3 };
-    let (width, height) = options.size.unwrap_or((width, height));
-    let pixels = match to_channels(decoded, options.grey) {
-        DynamicImage::ImageLuma8(image) if image.dimensions() == (width, height) => {
-            image.into_raw()
-        }
-        DynamicImage::ImageLuma8(image) => {
-            imageops::resize(&image, width, height, imageops::Triangle).into_raw()
-        }
-        DynamicImage::ImageRgb8(image) if image.dimensions() == (width, height) => image.into_raw(),
-        other => imageops::resize(&other.into_rgb8(), width, height, imageops::Triangle).into_raw(),
-    };
-    Ok(Image::new(width as usize, height as usize, channels, pixels))
-}
-
-fn to_channels(image: DynamicImage, grey: bool) -> DynamicImage {
-    match image {
-        DynamicImage::ImageLuma8(_) if grey => image,
-        DynamicImage::ImageLumaA8(_)
-        | DynamicImage::ImageLuma16(_)
-        | DynamicImage::ImageLumaA16(_)
-            if grey =>
-        {
-            DynamicImage::ImageLuma8(image.into_luma8())
-        }
-        _ if grey => {
-            // The image crate's own conversion has ITU-R 709 weights.
-            let rgb = image.into_rgb8();
-            let grey = |p: &[u8]| {
-                (u32::from(p[0]) * 19595
-                    + u32::from(p[1]) * 38470
-                    + u32::from(p[2]) * 7471
-                    + 0x8000)
-                    >> 16
-            };
-            let bytes = rgb.as_raw().chunks_exact(3).map(|p| grey(p) as u8).collect();
-            let grey = image::GrayImage::from_raw(rgb.width(), rgb.height(), bytes);
-            DynamicImage::ImageLuma8(grey.expect("one byte a pixel"))
-        }
-        _ => DynamicImage::ImageRgb8(image.into_rgb8()),
-    }
 }

@@ -5,6 +5,7 @@ mod datasets;
 mod fetch;
 mod folders;
 mod loader;
+mod pictures;
 mod pseudo_labels;
 mod sampler;
 mod splits;
