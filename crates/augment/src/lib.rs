@@ -46,6 +46,7 @@ pub mod rng;
 pub mod robustness;
 pub mod scratch;
 pub mod sequence;
+pub mod sheet;
 pub mod simd;
 mod table;
 pub mod tf;

@@ -248,6 +248,36 @@ pub enum OpName {
     Cutout,
 }
 
+impl Op {
+    /// The argument in a word or two, `27 degrees`; empty for an operation without one.
+    pub fn argument(&self) -> String {
+        let percent = |share: f64| format!("{:.0} %", 100.0 * share);
+        match *self {
+            Self::Identity | Self::AutoContrast | Self::Equalize | Self::Invert | Self::Flip => {
+                String::new()
+            }
+            Self::Posterize { bits } => format!("{bits} bits"),
+            Self::Solarize { threshold } => format!("from {threshold}"),
+            Self::SolarizeAdd { add, .. } => format!("+{add}"),
+            Self::Color { factor }
+            | Self::ColorTf { factor }
+            | Self::Contrast { factor, .. }
+            | Self::Brightness { factor }
+            | Self::Sharpness { factor }
+            | Self::SharpnessTf { factor } => format!("x {factor:.2}"),
+            Self::Blended { share, .. } => percent(share),
+            Self::Rescale { margin, filter } => format!("{} {filter:?}", percent(margin)),
+            Self::Rotate { degrees, .. } => format!("{degrees:.0} deg"),
+            Self::ShearX { shear, .. } | Self::ShearY { shear, .. } => format!("{shear:.2}"),
+            Self::TranslateX { pixels, .. } | Self::TranslateY { pixels, .. } => {
+                format!("{pixels:.1} px")
+            }
+            Self::Cutout { half, .. } => format!("{} px", 2 * half),
+            Self::ReflectCrop { pad, dx, dy } => format!("{dx},{dy} of {pad}"),
+        }
+    }
+}
+
 impl fmt::Display for OpName {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         // serde's own name, so that what is printed can be written back.

@@ -1,9 +1,11 @@
 //! The commands, one file each.
 
 pub(crate) mod check;
+pub(crate) mod corrupt;
 pub(crate) mod data;
 pub(crate) mod eval;
 pub(crate) mod list;
 pub(crate) mod predict;
 pub(crate) mod report;
 pub(crate) mod run;
+pub(crate) mod show;

@@ -48,6 +48,10 @@ enum Command {
     Eval(commands::eval::Args),
     /// Download or verify a data set.
     Data(commands::data::Args),
+    /// Write corrupted copies of a folder of images, as ImageNet-C has them.
+    Corrupt(commands::corrupt::Args),
+    /// Draw what a policy, or the corruptions, do to images: one PNG to judge by eye.
+    Show(commands::show::Args),
     /// Read a recipe and say what it would run, without running it.
     Check(commands::check::Args),
 }
@@ -70,6 +74,8 @@ fn main() -> ExitCode {
         Command::Predict(args) => commands::predict::run(&args),
         Command::Eval(args) => commands::eval::run(&args),
         Command::Data(args) => commands::data::run(&args),
+        Command::Corrupt(args) => commands::corrupt::run(&args),
+        Command::Show(args) => commands::show::run(&args),
         Command::Check(args) => commands::check::run(&args),
     };
     match result {

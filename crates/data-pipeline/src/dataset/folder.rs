@@ -263,6 +263,13 @@ fn list(dir: &Path) -> Result<(Vec<PathBuf>, Vec<PathBuf>), DataError> {
     Ok((files, folders))
 }
 
+/// All .jpg, .jpeg and .png files below a folder in the order of their paths, each with its path relative to the folder.
+pub fn files_below(dir: &Path) -> Result<Vec<(PathBuf, String)>, DataError> {
+    let mut found = Vec::new();
+    collect(dir, dir, None, 0, &mut found)?;
+    Ok(found.into_iter().map(|found| (found.path, found.id)).collect())
+}
+
 /// Adds all images below `dir`, named relative to `root`.
 fn collect(
     dir: &Path,

@@ -1,0 +1,254 @@
+//! `tutor corrupt`: corrupted copies of a folder of images, in the layout of ImageNet-C.
+
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+
+use anyhow::{Context, Result, bail, ensure};
+use augment::corrupt::{Corruption, Severity, corrupt};
+use augment::rng::Key;
+use data_pipeline::dataset::folder::{OnBad, files_below};
+use data_pipeline::picture::{Decode, write_png};
+use indicatif::{ProgressBar, ProgressStyle};
+use serde::{Deserialize, Serialize};
+
+use crate::report::result::write_atomically;
+
+/// What is corrupted and how.
+#[derive(clap::Args)]
+pub(crate) struct Args {
+    /// The folder of images; sub-folders are searched too.
+    images: PathBuf,
+    /// Where copies go: `OUT/<corruption>/<severity>/<path of the image>.png`.
+    out: PathBuf,
+    /// Severities: one, several (`1,3,5`) or a range (`1..5`, both included).
+    #[arg(long, default_value = "1..5", value_parser = severities)]
+    severity: Severities,
+    /// Corruptions by name; may be given many times. Without it, the fifteen of ImageNet-C; `all` adds the four extra ones and ours.
+    #[arg(long, value_name = "NAME")]
+    corruption: Vec<String>,
+    /// What the random ones are keyed by, with the path of each image.
+    #[arg(long, default_value_t = 0)]
+    seed: u64,
+    /// What to do with an image that does not decode: `error` or `skip`.
+    #[arg(long, default_value = "error", value_parser = on_bad)]
+    on_bad: OnBad,
+}
+
+#[derive(Clone, Debug, PartialEq)]
+struct Severities(Vec<Severity>);
+
+fn severities(text: &str) -> Result<Severities, String> {
+    let one = |text: &str| {
+        let level: u8 = text.trim().parse().map_err(|_| format!("`{text}` is no severity"))?;
+        Severity::try_from(level).map_err(|error| error.to_string())
+    };
+    let mut found = Vec::new();
+    for part in text.split(',') {
+        match part.split_once("..") {
+            Some((first, last)) => {
+                let (first, last) = (one(first)?, one(last.trim_start_matches('='))?);
+                found.extend(Severity::ALL.into_iter().filter(|s| (first..=last).contains(s)));
+            }
+            None => found.push(one(part)?),
+        }
+    }
+    found.sort();
+    found.dedup();
+    if found.is_empty() {
+        Err(format!("`{text}` holds no severity"))
+    } else {
+        Ok(Severities(found))
+    }
+}
+
+fn on_bad(text: &str) -> Result<OnBad, String> {
+    match text {
+        "error" => Ok(OnBad::Error),
+        "skip" => Ok(OnBad::Skip),
+        _ => Err("`error` or `skip`".into()),
+    }
+}
+
+fn corruptions(names: &[String]) -> Result<Vec<Corruption>> {
+    if names.is_empty() {
+        return Ok(Corruption::IMAGENET_C.to_vec());
+    }
+    let mut found = Vec::new();
+    for name in names {
+        match Corruption::ALL.iter().find(|c| c.name() == name) {
+            Some(&corruption) => found.push(corruption),
+            None if name == "all" => found.extend(Corruption::ALL),
+            None => {
+                let known: Vec<_> = Corruption::ALL.iter().map(|c| c.name()).collect();
+                bail!("there is no corruption `{name}`; known are {} and all", known.join(", "));
+            }
+        }
+    }
+    found.sort();
+    found.dedup();
+    Ok(found)
+}
+
+/// What a folder of copies was made from, kept in it: the same command goes on where it was, another one is refused.
+#[derive(Serialize, Deserialize, PartialEq)]
+struct Made {
+    images: PathBuf,
+    seed: u64,
+}
+
+const MADE: &str = "corrupted.json";
+
+/// Makes the folder, or finds it made by this very command.
+fn prepare(args: &Args) -> Result<()> {
+    let images = std::fs::canonicalize(&args.images)
+        .with_context(|| format!("{}: name a folder of images", args.images.display()))?;
+    std::fs::create_dir_all(&args.out)
+        .with_context(|| format!("cannot make {}", args.out.display()))?;
+    let out = std::fs::canonicalize(&args.out)?;
+    ensure!(!out.starts_with(&images), "{}: name a folder outside the images", args.out.display());
+    let (file, made) = (args.out.join(MADE), Made { images, seed: args.seed });
+    match std::fs::read_to_string(&file) {
+        Ok(text) => {
+            let before: Made = serde_json::from_str(&text)
+                .with_context(|| format!("{}: not written by this command", file.display()))?;
+            ensure!(
+                before == made,
+                "{} holds copies of {} with seed {}; name another folder, or remove it",
+                args.out.display(),
+                before.images.display(),
+                before.seed
+            );
+        }
+        Err(_) => {
+            let empty = std::fs::read_dir(&args.out)?.next().is_none();
+            ensure!(empty, "{} is not empty; name a new folder", args.out.display());
+            write_atomically(&file, serde_json::to_string_pretty(&made)?.as_bytes())?;
+        }
+    }
+    Ok(())
+}
+
+pub(crate) fn run(args: &Args) -> Result<()> {
+    let corruptions = corruptions(&args.corruption)?;
+    let Severities(severities) = &args.severity;
+    let files = files_below(&args.images)?;
+    ensure!(!files.is_empty(), "{}: no .jpg, .jpeg or .png images", args.images.display());
+    prepare(args)?;
+    for (corruption, severity) in
+        corruptions.iter().flat_map(|c| severities.iter().map(move |s| (c, s)))
+    {
+        for (_, id) in &files {
+            let path = copy(&args.out, *corruption, *severity, id);
+            let folder = path.parent().unwrap_or(&args.out);
+            std::fs::create_dir_all(folder)
+                .with_context(|| format!("cannot make {}", folder.display()))?;
+        }
+    }
+    let bar = ProgressBar::new(files.len() as u64);
+    bar.set_style(ProgressStyle::with_template("{bar:32} {pos}/{len} images {eta}")?);
+    let (next, stop) = (AtomicUsize::new(0), AtomicBool::new(false));
+    let work = || -> Result<(usize, usize)> {
+        let (mut written, mut skipped) = (0, 0);
+        loop {
+            let i = next.fetch_add(1, Ordering::Relaxed);
+            let Some((path, id)) = files.get(i).filter(|_| !stop.load(Ordering::Relaxed)) else {
+                return Ok((written, skipped));
+            };
+            match one(args, &corruptions, severities, path, id) {
+                Ok(count) => written += count,
+                Err(error) if args.on_bad == OnBad::Skip && is_bad_image(&error) => {
+                    bar.suspend(|| eprintln!("skipped: {error:#}"));
+                    skipped += 1;
+                }
+                Err(error) => {
+                    stop.store(true, Ordering::Relaxed);
+                    return Err(error);
+                }
+            }
+            bar.inc(1);
+        }
+    };
+    let threads = std::thread::available_parallelism().map_or(1, |n| n.get()).min(files.len());
+    let results: Vec<Result<(usize, usize)>> = std::thread::scope(|scope| {
+        let workers: Vec<_> = (0..threads).map(|_| scope.spawn(work)).collect();
+        workers.into_iter().map(|worker| worker.join().expect("a worker does not panic")).collect()
+    });
+    bar.finish_and_clear();
+    let (mut written, mut skipped) = (0, 0);
+    for result in results {
+        let (w, s) = result?;
+        (written, skipped) = (written + w, skipped + s);
+    }
+    let kept = (files.len() - skipped) * corruptions.len() * severities.len() - written;
+    println!(
+        "{}: {written} images written, {kept} were there, {skipped} of {} skipped",
+        args.out.display(),
+        files.len()
+    );
+    Ok(())
+}
+
+fn is_bad_image(error: &anyhow::Error) -> bool {
+    matches!(
+        error.downcast_ref::<data_pipeline::error::DataError>(),
+        Some(data_pipeline::error::DataError::Image { .. })
+    )
+}
+
+fn copy(out: &Path, corruption: Corruption, severity: Severity, id: &str) -> PathBuf {
+    // The old ending stays, so that a.jpg and a.png beside each other do not meet.
+    let name =
+        if id.to_lowercase().ends_with(".png") { id.to_owned() } else { format!("{id}.png") };
+    out.join(corruption.name()).join(severity.to_string()).join(name)
+}
+
+/// Writes those copies of an image that are not there; how many.
+fn one(
+    args: &Args,
+    corruptions: &[Corruption],
+    severities: &[Severity],
+    path: &Path,
+    id: &str,
+) -> Result<usize> {
+    let targets = corruptions.iter().flat_map(|&corruption| {
+        let target = move |&severity: &Severity| (corruption, severity);
+        severities.iter().map(target)
+    });
+    let missing: Vec<_> = targets
+        .map(|(corruption, severity)| {
+            (corruption, severity, copy(&args.out, corruption, severity, id))
+        })
+        .filter(|(_, _, target)| !target.exists())
+        .collect();
+    if missing.is_empty() {
+        return Ok(0);
+    }
+    let image = Decode::default().file(path)?;
+    let index = id.bytes().fold(0xcbf2_9ce4_8422_2325u64, |hash, byte| {
+        (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3)
+    });
+    for (corruption, severity, target) in &missing {
+        let view = 10 * *corruption as u64 + severity.index() as u64;
+        let mut rng = Key { seed: args.seed, epoch: 0, index, view }.rng();
+        write_png(target, &corrupt(&image, *corruption, *severity, &mut rng))?;
+    }
+    Ok(missing.len())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn severities_are_one_several_or_a_range() {
+        let levels = |text: &str| {
+            severities(text).map(|s| s.0.iter().map(|&s| u8::from(s)).collect::<Vec<_>>())
+        };
+        assert_eq!(levels("3"), Ok(vec![3]));
+        assert_eq!(levels("1..5"), Ok(vec![1, 2, 3, 4, 5]));
+        assert_eq!(levels("5,1, 2..=3"), Ok(vec![1, 2, 3, 5]));
+        assert_eq!(levels("6"), Err("severity 6: there are 1 to 5".into()));
+        assert_eq!(levels("a"), Err("`a` is no severity".into()));
+        assert_eq!(levels("4..2"), Err("`4..2` holds no severity".into()));
+    }
+}

@@ -1,0 +1,147 @@
+//! `tutor show`: what augmentation does, as one picture.
+
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, Result, bail};
+use augment::crop::CenterCrop;
+use augment::image::Image;
+use augment::policy::Policy;
+use augment::scratch::Scratch;
+use augment::sheet::{self, Row};
+use data_pipeline::dataset::{Samples, digits};
+use data_pipeline::picture::{Decode, write_png};
+
+use crate::catalog;
+
+mod canvas;
+mod scene;
+
+/// What is shown.
+#[derive(clap::Args)]
+pub(crate) struct Args {
+    #[command(subcommand)]
+    what: What,
+}
+
+#[derive(clap::Subcommand)]
+enum What {
+    /// A policy: every operation at rising strength, then draws of the whole
+    Augment {
+        /// A name (`fixmatch`, `rand-m9-n3`), steps as JSON, a .json file, a recipe (its student's policy), or a .toml file with
+        /// `policy = ...`; without it, the names are listed
+        #[arg(long)]
+        policy: Option<String>,
+        /// Columns: strengths of an operation, draws in a row
+        #[arg(long, default_value_t = 6)]
+        columns: usize,
+        /// Rows of draws of the whole policy
+        #[arg(long, default_value_t = 2)]
+        draws: usize,
+        #[command(flatten)]
+        common: Common,
+    },
+    /// The corruptions of ImageNet-C, the extra ones and ours, at five severities
+    Corruptions {
+        #[command(flatten)]
+        common: Common,
+    },
+}
+
+#[derive(clap::Args)]
+struct Common {
+    /// Images; without any, a made-up scene and a digit
+    images: Vec<PathBuf>,
+    /// Where the picture goes
+    #[arg(long, default_value = "sheet.png")]
+    out: PathBuf,
+    /// What random draws are keyed by
+    #[arg(long, default_value_t = 0)]
+    seed: u64,
+}
+
+pub(crate) fn run(args: &Args) -> Result<()> {
+    match &args.what {
+        What::Augment { policy: None, .. } => {
+            for named in augment::named::NAMED {
+                println!("{:20} {}", named.name, named.about);
+            }
+            println!("{:20} FixMatch's N operations of magnitude M, cutout of C %", "rN_M_C");
+            println!("{:20} timm's language", "rand-m9-n3-mstd0.5-inc1");
+            Ok(())
+        }
+        What::Augment { policy: Some(text), columns, draws, common } => {
+            let policy = policy(text)?;
+            policy.check()?;
+            println!("{policy}");
+            let sheet = |image: &Image| sheet::rows(&policy, image, *columns, *draws, common.seed);
+            let rows = draw(common, 32, &sheet)?;
+            // The same in words, of the first image.
+            for row in rows.iter().take(rows.len().saturating_sub(*draws)) {
+                let labels: Vec<&str> = row.cells.iter().map(|cell| cell.label.as_str()).collect();
+                println!("  {:14} {}", row.name, labels.join("   "));
+            }
+            Ok(())
+        }
+        What::Corruptions { common } => {
+            // Large enough for the constants of ImageNet-C.
+            draw(common, 128, &|image| sheet::corruptions(image, common.seed)).map(drop)
+        }
+    }
+}
+
+/// Draws the sheet of every image, by default of a scene of `side` pixels and a digit; gives the rows of the first.
+fn draw(common: &Common, side: usize, sheet: &dyn Fn(&Image) -> Vec<Row>) -> Result<Vec<Row>> {
+    let images = images(&common.images, side)?;
+    let sheets: Vec<(String, Image, Vec<Row>)> = images
+        .into_iter()
+        .map(|(name, image)| {
+            let rows = sheet(&image);
+            (name, image, rows)
+        })
+        .collect();
+    write_png(&common.out, &canvas::draw(&sheets))?;
+    println!("drawn: {}", common.out.display());
+    Ok(sheets.into_iter().next().map(|(_, _, rows)| rows).unwrap_or_default())
+}
+
+/// The images by name. Large ones are cut to their middle, as a network sees them.
+fn images(paths: &[PathBuf], side: usize) -> Result<Vec<(String, Image)>> {
+    if paths.is_empty() {
+        let (scene, digit) = (scene::scene(side), digits::load().image(3)?);
+        return Ok(vec![
+            (format!("a made-up scene, {side}x{side}"), scene),
+            ("a digit, 8x8".into(), digit),
+        ]);
+    }
+    let one = |path: &PathBuf| {
+        let mut image = Decode::default().file(path)?;
+        if image.width().min(image.height()) > 256 {
+            CenterCrop::default().apply(&mut image, &mut Scratch::new());
+        }
+        let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
+        Ok((name, image))
+    };
+    paths.iter().map(one).collect()
+}
+
+/// A policy by name, as JSON, or out of a file or recipe.
+fn policy(text: &str) -> Result<Policy> {
+    if text.trim_start().starts_with('[') {
+        return serde_json::from_str(text).context("the steps of a policy as JSON");
+    }
+    if text.ends_with(".json") {
+        let json = std::fs::read_to_string(text).with_context(|| format!("cannot read {text}"))?;
+        return serde_json::from_str(&json).with_context(|| text.to_owned());
+    }
+    let is_file = text.ends_with(".toml") && Path::new(text).exists();
+    if is_file || text.contains('/') {
+        let recipe = catalog::find(text)?;
+        let table: toml::Table = toml::from_str(&recipe).with_context(|| text.to_owned())?;
+        let student = table.get("student").and_then(|student| student.get("augment"));
+        let Some(value) = table.get("policy").or(student) else {
+            bail!("{text}: there is neither `policy` nor `student.augment` in it");
+        };
+        return value.clone().try_into().with_context(|| text.to_owned());
+    }
+    Ok(text.parse::<Policy>()?)
+}
