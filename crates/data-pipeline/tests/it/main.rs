@@ -4,6 +4,7 @@ mod damage;
 mod datasets;
 mod fetch;
 mod folders;
+mod fuzz;
 mod loader;
 mod pictures;
 mod pseudo_labels;
