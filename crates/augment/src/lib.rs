@@ -49,6 +49,7 @@ pub mod sequence;
 pub mod sheet;
 pub mod simd;
 mod table;
+pub mod text;
 pub mod tf;
 pub mod weak;
 

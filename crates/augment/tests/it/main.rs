@@ -9,3 +9,4 @@ mod metrics;
 mod named;
 mod picture;
 mod policies;
+mod text;

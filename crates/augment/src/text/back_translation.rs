@@ -1,0 +1,170 @@
+//! Back-translation: a paragraph split into sentences, translated, translated back, joined, and accepted where it is still like the
+//! original (UDA's `back_translate` and `sent_level_augment.py`).
+
+use std::ops::Range;
+use std::path::{Path, PathBuf};
+
+use super::sentences::sentences;
+use super::{TextError, io, write};
+use crate::rng::Rng;
+
+/// Turns lines into lines of another language.
+pub trait Translator {
+    /// What it is, for messages and caches: paraphrases of different translators must not be mixed.
+    fn name(&self) -> String;
+
+    /// As many lines as came in. UDA samples at this `temperature` (0.9 for IMDb; 0.7 to 0.9 for others) rather than searching for the best.
+    fn translate(
+        &mut self,
+        lines: &[String],
+        temperature: f64,
+        rng: &mut Rng,
+    ) -> Result<Vec<String>, TextError>;
+}
+
+/// There and back.
+pub struct BackTranslation<F, B> {
+    /// From the texts' language.
+    pub forward: F,
+    /// Into it again.
+    pub backward: B,
+    /// In both directions.
+    pub temperature: f64,
+    /// How paragraphs are split; [`sentences`] by default.
+    pub split: fn(&str) -> Vec<String>,
+}
+
+impl<F: Translator, B: Translator> BackTranslation<F, B> {
+    /// With sentences split by [`sentences`].
+    pub fn new(forward: F, backward: B, temperature: f64) -> Self {
+        Self { forward, backward, temperature, split: sentences }
+    }
+
+    /// A paraphrase of each paragraph, or the paragraph itself where [`accepted`] says so.
+    pub fn paraphrase(
+        &mut self,
+        paragraphs: &[String],
+        rng: &mut Rng,
+    ) -> Result<Vec<String>, TextError> {
+        let (lines, counts) = split(paragraphs, self.split);
+        let there = checked(&mut self.forward, &lines, self.temperature, rng)?;
+        let back = checked(&mut self.backward, &there, self.temperature, rng)?;
+        let joined = join(&back, &counts);
+        Ok(paragraphs.iter().zip(joined).map(|(old, new)| accepted(old, &new).to_owned()).collect())
+    }
+}
+
+fn checked(
+    translator: &mut impl Translator,
+    lines: &[String],
+    temperature: f64,
+    rng: &mut Rng,
+) -> Result<Vec<String>, TextError> {
+    if lines.is_empty() {
+        return Ok(Vec::new());
+    }
+    let out = translator.translate(lines, temperature, rng)?;
+    if out.len() != lines.len() {
+        let fault = format!("{} lines came back for {}", out.len(), lines.len());
+        return Err(TextError::Translator { translator: translator.name(), fault });
+    }
+    Ok(out)
+}
+
+/// The sentences of all paragraphs, one a line, and how many each paragraph has.
+pub fn split(paragraphs: &[String], split: fn(&str) -> Vec<String>) -> (Vec<String>, Vec<usize>) {
+    let (mut lines, mut counts) = (Vec::new(), Vec::new());
+    for paragraph in paragraphs {
+        let sentences = split(paragraph);
+        counts.push(sentences.len());
+        // A sentence is a line, so it must hold no line break of its own.
+        lines.extend(
+            sentences.into_iter().map(|s| s.split_whitespace().collect::<Vec<_>>().join(" ")),
+        );
+    }
+    (lines, counts)
+}
+
+/// Joins sentences to paragraphs again. Panics unless the counts sum up to the lines.
+pub fn join(lines: &[String], counts: &[usize]) -> Vec<String> {
+    assert_eq!(counts.iter().sum::<usize>(), lines.len(), "lines of all paragraphs");
+    let mut lines = lines.iter();
+    let mut paragraph = |&count: &usize| {
+        let sentences: Vec<&str> = lines.by_ref().take(count).map(|line| line.trim()).collect();
+        sentences.join(" ").trim().to_owned()
+    };
+    counts.iter().map(&mut paragraph).collect()
+}
+
+/// The paraphrase, or the original where either has fewer than 10 characters or their lengths differ by more than half of the original's.
+pub fn accepted<'a>(original: &'a str, paraphrase: &'a str) -> &'a str {
+    let (old, new) = (original.chars().count(), paraphrase.chars().count());
+    let alike = old >= 10 && new >= 10 && old.abs_diff(new) * 2 <= old;
+    if alike { paraphrase } else { original }
+}
+
+/// The lines of worker `worker` of `workers`: neighbours, the first ones taking one more where it does not divide.
+pub fn shard(lines: usize, worker: usize, workers: usize) -> Range<usize> {
+    assert!(worker < workers, "worker {worker} of {workers}");
+    let (each, more) = (lines / workers, lines % workers);
+    let start = worker * each + worker.min(more);
+    start..start + each + usize::from(worker < more)
+}
+
+/// A worker's files in a folder, as UDA's scripts exchange them with a translator of one's own.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ShardFiles {
+    /// One sentence a line, to be translated: `forward_src/file_W_of_R.txt`.
+    pub source: PathBuf,
+    /// Sentences of each paragraph as a JSON list: `doc_len/doc_len_W_of_R.json`.
+    pub counts: PathBuf,
+}
+
+impl ShardFiles {
+    /// The names for a worker.
+    pub fn new(folder: &Path, worker: usize, workers: usize) -> Self {
+        Self {
+            source: folder.join(format!("forward_src/file_{worker}_of_{workers}.txt")),
+            counts: folder.join(format!("doc_len/doc_len_{worker}_of_{workers}.json")),
+        }
+    }
+
+    /// Splits a worker's paragraphs and writes both files.
+    pub fn write(
+        &self,
+        paragraphs: &[String],
+        how: fn(&str) -> Vec<String>,
+    ) -> Result<(), TextError> {
+        let (lines, counts) = split(paragraphs, how);
+        let text: String = lines.iter().flat_map(|line| [line, "\n"]).collect();
+        write(&self.source, text.as_bytes())?;
+        write(&self.counts, &serde_json::to_vec(&counts).expect("numbers are JSON"))
+    }
+
+    /// Joins translated lines, read from a file, by this worker's counts.
+    pub fn join(&self, translated: &Path) -> Result<Vec<String>, TextError> {
+        let text = std::fs::read_to_string(&self.counts).map_err(io(&self.counts))?;
+        let counts: Vec<usize> =
+            serde_json::from_str(&text).map_err(|error| TextError::Format {
+                path: self.counts.clone(),
+                fault: format!("not a JSON list of counts: {error}"),
+            })?;
+        let text = std::fs::read_to_string(translated).map_err(io(translated))?;
+        let lines: Vec<String> = text.lines().map(str::to_owned).collect();
+        let wanted: usize = counts.iter().sum();
+        if lines.len() != wanted {
+            let fault = format!(
+                "{} lines, but {} counts {wanted} sentences; translate line by line",
+                lines.len(),
+                self.counts.display()
+            );
+            return Err(TextError::Format { path: translated.to_path_buf(), fault });
+        }
+        Ok(join(&lines, &counts))
+    }
+}
+
+/// Where training looks for paraphrases: line `i` belongs to unlabelled text `i`.
+pub fn paraphrase_file(folder: &Path, sub_set: &str, temperature: f64, copy: usize) -> PathBuf {
+    folder.join(sub_set).join(format!("sample_{temperature:.1}/para/para_{copy}.txt"))
+}
