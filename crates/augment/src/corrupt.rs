@@ -12,7 +12,6 @@ use serde::{Deserialize, Serialize};
 pub mod blur;
 pub mod elastic;
 pub mod grid;
-pub mod jpeg;
 pub mod spatter;
 pub mod tables;
 pub mod weather;
@@ -23,6 +22,7 @@ use crate::affine;
 use crate::fill::Fill;
 use crate::geometry::{self, Sampling};
 use crate::image::Image;
+use crate::jpeg;
 use crate::resize::{self, Filter};
 use crate::rng::Rng;
 use crate::scratch::Scratch;
@@ -67,7 +67,7 @@ pub enum Corruption {
     Fog,
     /// Bends: [`elastic::elastic`].
     ElasticTransform,
-    /// Loses what JPEG loses: [`jpeg::round_trip`].
+    /// Loses what JPEG loses: [`crate::jpeg::round_trip`].
     JpegCompression,
     /// Water or mud: [`spatter::spatter`] (extra).
     Spatter,

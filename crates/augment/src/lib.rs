@@ -33,6 +33,7 @@ pub mod fill;
 pub mod filter;
 pub mod geometry;
 pub mod image;
+pub mod jpeg;
 pub mod length;
 pub mod levels;
 pub mod mix;

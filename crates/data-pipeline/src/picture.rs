@@ -1,9 +1,9 @@
 //! Image files: JPEG and PNG to bytes in memory, and PNG back.
 //!
-//! PNG files of 8 bits decode as in Pillow, byte for byte. JPEG files do not: the decoder rounds and interpolates halved colours in its
-//! own way, which over 39 files of all subsamplings and qualities is 0.2 grey levels on average and 13 at most (`tests/it/pictures.rs`).
-//! EXIF orientation and colour profiles are ignored and transparency is dropped, as Pillow's `Image.open(...).convert("RGB")` does; of 16
-//! bits the upper 8 count.
+//! JPEG (baseline and progressive, grey and colour) and PNG files of 8 bits decode as in Pillow, byte for byte (`tests/it/pictures.rs`);
+//! JPEG files of other kinds, and damaged ones, are left to the crate `image`, which may round differently. EXIF orientation and
+//! colour profiles are ignored and transparency is dropped, as Pillow's `Image.open(...).convert("RGB")` does; of 16 bits the upper 8
+//! count.
 
 use std::io::Cursor;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -16,6 +16,10 @@ use image::{DynamicImage, ImageDecoder, ImageEncoder, ImageReader};
 
 use crate::atomic;
 use crate::error::DataError;
+
+mod huffman;
+mod jpeg;
+mod scan;
 
 /// How a file is decoded.
 ///
@@ -62,6 +66,10 @@ impl Decode {
     }
 
     fn unguarded(&self, bytes: &[u8]) -> Result<Image, String> {
+        let own = jpeg::is_jpeg(bytes).then(|| jpeg::decode(bytes, self.max_pixels));
+        if let Some(Ok(image)) = own {
+            return Ok(self.sized(self.in_channels(image)));
+        }
         let reader = ImageReader::new(Cursor::new(bytes));
         let reader = reader.with_guessed_format().map_err(|e| e.to_string())?;
         let mut decoder = reader.into_decoder().map_err(|e| e.to_string())?;
@@ -77,12 +85,26 @@ impl Decode {
         let decoded = DynamicImage::from_decoder(decoder).map_err(|e| e.to_string())?;
         let channels = if self.grey { 1 } else { 3 };
         let pixels = if self.grey { grey(decoded) } else { decoded.into_rgb8().into_raw() };
-        let mut image = Image::new(width as usize, height as usize, channels, pixels);
+        Ok(self.sized(Image::new(width as usize, height as usize, channels, pixels)))
+    }
+
+    /// A grey image as colour, or the other way round.
+    fn in_channels(&self, image: Image) -> Image {
+        let (width, height) = (image.width(), image.height());
+        let pixels = match (image.channels(), self.grey) {
+            (1, false) => image.pixels().iter().flat_map(|&v| [v; 3]).collect(),
+            (3, true) => greys(image.pixels()),
+            _ => return image,
+        };
+        Image::new(width, height, if self.grey { 1 } else { 3 }, pixels)
+    }
+
+    fn sized(&self, mut image: Image) -> Image {
         if let Some((width, height)) = self.size {
             let (width, height) = (width as usize, height as usize);
             resize::resize(&mut image, width, height, Filter::Bilinear, &mut Scratch::new());
         }
-        Ok(image)
+        image
     }
 }
 
@@ -93,16 +115,12 @@ fn grey(image: DynamicImage) -> Vec<u8> {
         | DynamicImage::ImageLuma16(_)
         | DynamicImage::ImageLumaA16(_) => image.into_luma8().into_raw(),
         // The image crate's own conversion has ITU-R 709 weights.
-        image => {
-            let rgb = image.into_rgb8();
-            rgb.as_raw()
-                .as_chunks::<3>()
-                .0
-                .iter()
-                .map(|&[r, g, b]| augment::fill::luma(r, g, b))
-                .collect()
-        }
+        image => greys(image.into_rgb8().as_raw()),
     }
+}
+
+fn greys(rgb: &[u8]) -> Vec<u8> {
+    rgb.as_chunks::<3>().0.iter().map(|&[r, g, b]| augment::fill::luma(r, g, b)).collect()
 }
 
 /// The image as a PNG file's bytes.

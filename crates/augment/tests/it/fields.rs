@@ -5,8 +5,9 @@ use augment::corrupt::elastic::elastic;
 use augment::corrupt::grid::Grid;
 use augment::corrupt::spatter::spatter;
 use augment::corrupt::weather::{fog, frost, ice, plasma, snow};
-use augment::corrupt::{Corruption, Scale, Severity, blur, corrupt_at, jpeg, saturate, tables};
+use augment::corrupt::{Corruption, Scale, Severity, blur, corrupt_at, saturate, tables};
 use augment::image::Image;
+use augment::jpeg;
 use augment::rng::Rng;
 
 use crate::golden::Words;

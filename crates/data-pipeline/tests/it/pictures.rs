@@ -12,7 +12,7 @@ fn fnv(bytes: &[u8]) -> String {
 #[test]
 fn files_decode_as_in_pillow() {
     let mut blob = &include_bytes!("../golden/pictures.bin")[..];
-    let (mut equal, mut jpegs, mut worst, mut sum, mut count) = (0, 0, 0, 0u64, 0u64);
+    let mut seen = 0;
     for line in include_str!("../golden/pictures.txt").lines() {
         let words: Vec<&str> = line.split_whitespace().collect();
         let (kind, length) = (words[0], words[1].parse::<usize>().unwrap());
@@ -22,27 +22,16 @@ fn files_decode_as_in_pillow() {
         let grey = Decode { grey: true, ..Decode::default() }.bytes(file).unwrap();
         assert_eq!(format!("{}x{}", rgb.width(), rgb.height()), words[2]);
         match kind {
-            "png" => {
+            "png" | "jpeg" => {
+                seen += 1;
                 assert_eq!(fnv(rgb.pixels()), words[3], "{line}");
                 assert_eq!(fnv(grey.pixels()), words[4], "{line}, grey");
-            }
-            "jpeg" => {
-                jpegs += 1;
-                equal += usize::from(fnv(rgb.pixels()) == words[3]);
-                for (i, &value) in rgb.pixels().iter().step_by(7).enumerate() {
-                    let expected = u8::from_str_radix(&words[5][2 * i..2 * i + 2], 16).unwrap();
-                    worst = worst.max(value.abs_diff(expected));
-                    (sum, count) = (sum + u64::from(value.abs_diff(expected)), count + 1);
-                }
             }
             // Colours of printing inks and 16 bits are only promised to be read.
             _ => {}
         }
     }
-    // Decoders are free to round, and to interpolate colours that were halved; these bounds are what was measured.
-    let mean = sum as f64 / count as f64;
-    let fine = jpegs == 39 && equal >= 8 && worst <= 13 && mean < 0.2;
-    assert!(fine, "{equal} of {jpegs} equal, off by up to {worst}, {mean} on average");
+    assert_eq!(seen, 107);
 }
 
 #[test]
