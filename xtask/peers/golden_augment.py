@@ -194,6 +194,16 @@ COLOR = {
     "sharpness": (factor, lambda image, f: ImageEnhance.Sharpness(image).enhance(f)),
 }
 MORE = {
+    "bicubic-rotate": (
+        lambda c, w, h: [rng.uniform(-400, 400), rng.randrange(256)],
+        lambda i, v, grey: i.rotate(v, Image.Resampling.BICUBIC, fillcolor=fill_colour(len(i.getbands()), grey)),
+    ),
+    "bicubic-affine": (
+        lambda c, w, h: any_affine(c, w, h)[:6] + [rng.randrange(256)],
+        lambda i, a, b, c, d, e, f, grey: i.transform(
+            i.size, Image.Transform.AFFINE, (a, b, c, d, e, f), Image.Resampling.BICUBIC, fillcolor=fill_colour(len(i.getbands()), grey)
+        ),
+    ),
     "blended": (lambda c, w, h: [list(WHOLE)[c % 5], [0.0, 1.0][c % 2] if c < 10 else rng.random()], blended),
     "rescale": (lambda c, w, h: [0.25 * rng.random(), list(FILTERS)[c % 6]], rescale),
     "resize": (

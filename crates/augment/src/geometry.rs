@@ -12,6 +12,7 @@ use crate::image::Image;
 use crate::scratch::Scratch;
 use crate::simd::{self, dispatch};
 
+mod bicubic;
 mod bilinear;
 mod plane;
 
@@ -26,6 +27,8 @@ pub enum Interpolation {
     Nearest,
     /// The four pixels around it, weighted.
     Bilinear,
+    /// The sixteen around it, by cubics.
+    Bicubic,
 }
 
 /// How a geometric operation reads its source.
@@ -251,7 +254,9 @@ fn affine_of<const C: usize>(
         (x * m[0] + y * m[1] + m[2]).abs() < 32768.0 && (x * m[3] + y * m[4] + m[5]).abs() < 32768.0
     };
     let (w, h) = (width as f64, height as f64);
-    if sampling.interpolation == Interpolation::Bilinear {
+    if sampling.interpolation == Interpolation::Bicubic {
+        bicubic::bicubic(&mut plane, m);
+    } else if sampling.interpolation == Interpolation::Bilinear {
         bilinear::bilinear(&mut plane, m);
     } else if m[1] == 0.0 && m[3] == 0.0 {
         plane.scaled(m, columns);

@@ -8,7 +8,7 @@ use crate::color::{self, ContrastMean};
 use crate::erase;
 use crate::fill::Fill;
 use crate::filter;
-use crate::geometry::{self, Sampling};
+use crate::geometry::{self, Interpolation, Sampling};
 use crate::image::Image;
 use crate::resize::{self, Filter};
 use crate::scratch::Scratch;
@@ -249,6 +249,19 @@ pub enum OpName {
 }
 
 impl Op {
+    /// The same with bicubic interpolation, if it has any.
+    pub(crate) fn bicubic(mut self) -> Self {
+        if let Self::Rotate { sampling, .. }
+        | Self::ShearX { sampling, .. }
+        | Self::ShearY { sampling, .. }
+        | Self::TranslateX { sampling, .. }
+        | Self::TranslateY { sampling, .. } = &mut self
+        {
+            sampling.interpolation = Interpolation::Bicubic;
+        }
+        self
+    }
+
     /// The argument in a word or two, `27 degrees`; empty for an operation without one.
     pub fn argument(&self) -> String {
         let percent = |share: f64| format!("{:.0} %", 100.0 * share);

@@ -67,6 +67,7 @@ pub enum Arithmetic {
 /// | `magnitude_max` | the magnitude is clipped to this after noise | 10 | 40 | 10 | 10 | 10 | 10 | 30 | 10 |
 /// | `probability` | with which a drawn operation is applied | 0.5 | 1 | 0.5 | 0.5 | 0.5 | 1 | 1 | 0.5 |
 /// | `interpolation` | of rotations, shears, translations | nearest | nearest | nearest | nearest | nearest | nearest | nearest | bilinear |
+/// | `half_bicubic` | half of the images' operations are bicubic instead | false | false | false | false | false | false | false | true |
 /// | `outside` | `fill` or `alpha`: [`Outside`] | alpha | fill | alpha | fill | fill | fill | fill | fill |
 /// | `fill` | colour from outside the image, and of cutout | 125,122,113 | 128 | 127 | 0 | 128 | 0 | 0 | 128 |
 /// | `translate_const` | shift at full scale | 10 px | 100 px | 10 px | 0.3 of side | 100 px | 0.3 of side | 150/331 of side | 0.45 of side |
@@ -77,8 +78,7 @@ pub enum Arithmetic {
 /// | `exclude` | operations to leave out, by name | none | none | none | none | none | none | none | none |
 ///
 /// Noisy Student's constants are those of ImageNet; its SVHN run has `translate_const = cutout_const = 4`. In timm, `weakening = false`
-/// is `inc1`, which also takes colour, contrast, brightness and sharpness to both sides of 1; timm draws bilinear or bicubic
-/// interpolation for each image, of which we have bilinear.
+/// is `inc1`, which also takes colour, contrast, brightness and sharpness to both sides of 1.
 /// `weakening` and `cutout_const` mean nothing to a variant marked `-`.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(from = "Written")]
@@ -99,6 +99,8 @@ pub struct RandAugment {
     pub probability: f64,
     /// Of rotations, shears and translations.
     pub interpolation: Interpolation,
+    /// Whether half of the operations, drawn at random, are bicubic instead.
+    pub half_bicubic: bool,
     /// When `fill` is painted.
     pub outside: Outside,
     /// Colour from outside the image, and of cutout.
@@ -128,6 +130,7 @@ struct Written {
     magnitude_max: Option<f64>,
     probability: Option<f64>,
     interpolation: Option<Interpolation>,
+    half_bicubic: Option<bool>,
     outside: Option<Outside>,
     fill: Option<Fill>,
     translate_const: Option<Length>,
@@ -149,6 +152,7 @@ impl From<Written> for RandAugment {
             magnitude_std: written.magnitude_std.unwrap_or(preset.magnitude_std),
             magnitude_max: written.magnitude_max.unwrap_or(preset.magnitude_max),
             probability: written.probability.unwrap_or(preset.probability),
+            half_bicubic: written.half_bicubic.unwrap_or(preset.half_bicubic),
             outside: written.outside.unwrap_or(preset.outside),
             arithmetic: written.arithmetic.unwrap_or(preset.arithmetic),
             interpolation: written.interpolation.unwrap_or(preset.interpolation),
@@ -174,6 +178,7 @@ impl RandAugment {
             magnitude_max: if variant == Variant::Timm { 10.0 } else { variant.strongest() },
             probability: 0.5,
             interpolation: Interpolation::Nearest,
+            half_bicubic: false,
             outside: Outside::Fill,
             fill: Fill::BLACK,
             translate_const: Length::Pixels(10.0),
@@ -209,6 +214,7 @@ impl RandAugment {
                 magnitude: 10.0,
                 draw: Draw::Fixed,
                 interpolation: Interpolation::Bilinear,
+                half_bicubic: true,
                 fill: Fill::GREY,
                 translate_const: Length::fraction(0.45),
                 weakening: true,
@@ -259,7 +265,8 @@ impl RandAugment {
         }
         let sign = if rng.chance(0.5) { -1.0 } else { 1.0 };
         let center = [rng.below(width), rng.below(height)];
-        self.op(name, magnitude, sign, center, width, height)
+        let op = self.op(name, magnitude, sign, center, width, height);
+        if self.half_bicubic && rng.chance(0.5) { op.bicubic() } else { op }
     }
 
     /// The operation `name` at `magnitude`, as the variant's table has it. `sign` (1 or -1) decides the side for those that have two,

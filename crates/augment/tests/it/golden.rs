@@ -6,7 +6,7 @@ use std::sync::{Mutex, PoisonError};
 use augment::color::ContrastMean;
 use augment::erase;
 use augment::fill::Fill;
-use augment::geometry::{self, Sampling};
+use augment::geometry::{self, Interpolation, Sampling};
 use augment::op::{Op, Whole};
 use augment::resize::{self, Filter};
 use augment::scratch::Scratch;
@@ -35,6 +35,11 @@ impl<'a> Words<'a> {
         let bilinear = self.text() == "bilinear";
         let fill = Fill::grey(self.number());
         if bilinear { Sampling::bilinear(fill) } else { Sampling::nearest(fill) }
+    }
+
+    fn bicubic(&mut self) -> Sampling {
+        let fill = Fill::grey(self.number());
+        Sampling { interpolation: Interpolation::Bicubic, fill }
     }
 
     fn whole(&mut self) -> Whole {
@@ -124,6 +129,14 @@ fn check_all(file: &str, instructions: Instructions) {
             "resize" => {
                 let (width, height) = (words.number(), words.number());
                 resize::resize(&mut image, width, height, words.filter(), &mut scratch);
+            }
+            "bicubic-rotate" => {
+                let degrees = words.number();
+                geometry::rotate(&mut image, degrees, words.bicubic(), &mut scratch);
+            }
+            "bicubic-affine" => {
+                let matrix = std::array::from_fn(|_| words.number());
+                geometry::affine(&mut image, matrix, words.bicubic(), &mut scratch);
             }
             "inclusive-cutout" => {
                 let [x, y] = [(); 2].map(|()| words.number());
