@@ -105,6 +105,14 @@ def rescale(image, margin, name):
     return image.crop((margin * w, margin * h, w - margin * w, h - margin * h)).resize((w, h), FILTERS[name])
 
 
+def center_crop(image, size):
+    """The evaluation view of EfficientNet's code: the middle S / (S + 32) of the shorter side, then bicubic to S."""
+    w, h = image.size
+    side = max(1, int(size / (size + 32) * min(w, h)))
+    x, y = (w - side + 1) // 2, (h - side + 1) // 2
+    return image.crop((x, y, x + side, y + side)).resize((size, size), Image.Resampling.BICUBIC)
+
+
 def tf_blend(degenerate, array, factor):
     """The TensorFlow code's blend: float32, clipped, the fraction dropped."""
     a, b = degenerate.astype(np.float32), array.astype(np.float32)
@@ -214,6 +222,7 @@ MORE = {
         lambda c, w, h: [rng.randrange(w), rng.randrange(h), rng.choice([16, rng.randint(1, 20)]), rng.randrange(256)],
         inclusive_cutout,
     ),
+    "center-crop": (lambda c, w, h: [[224, 475, 600, 800, rng.randint(1, 64)][c % 5] if c < 40 else rng.randint(1, 64)], center_crop),
     "color-tf": (factor, tf_color),
     "sharpness-tf": (factor, tf_sharpness),
 }

@@ -4,6 +4,7 @@ use std::str::FromStr;
 use std::sync::{Mutex, PoisonError};
 
 use augment::color::ContrastMean;
+use augment::crop::CenterCrop;
 use augment::erase;
 use augment::fill::Fill;
 use augment::geometry::{self, Interpolation, Sampling};
@@ -129,6 +130,10 @@ fn check_all(file: &str, instructions: Instructions) {
             "resize" => {
                 let (width, height) = (words.number(), words.number());
                 resize::resize(&mut image, width, height, words.filter(), &mut scratch);
+            }
+            "center-crop" => {
+                let size = words.number();
+                CenterCrop { size, ..CenterCrop::default() }.apply(&mut image, &mut scratch);
             }
             "bicubic-rotate" => {
                 let degrees = words.number();
