@@ -29,7 +29,7 @@ pub(super) fn bicubic<const C: usize>(plane: &mut Plane<'_, C>, m: [f64; 6]) {
                 (left as i64 - 1 + i as i64).clamp(0, width as i64 - 1) as usize
             });
             let first = (top as i64 - 1).clamp(0, height as i64 - 1) as usize;
-            for channel in 0..C {
+            for (channel, out) in target.iter_mut().enumerate() {
                 let along = |row: usize| {
                     cubic(columns.map(|x| f64::from(plane.source[row * width + x][channel])), dx)
                 };
@@ -39,7 +39,7 @@ pub(super) fn bicubic<const C: usize>(plane: &mut Plane<'_, C>, m: [f64; 6]) {
                     let inside = (0..height as i64).contains(&row);
                     rows[i] = if inside { along(row as usize) } else { rows[i - 1] };
                 }
-                target[channel] = cubic(rows, dy).clamp(0.0, 255.0) as u8;
+                *out = cubic(rows, dy).clamp(0.0, 255.0) as u8;
             }
         }
     }
