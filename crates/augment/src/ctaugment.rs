@@ -16,6 +16,8 @@
 //! assert_eq!(augment.strong(&rates, &mut rng).len(), 2);
 //! ```
 
+use std::fmt;
+
 use serde::{Deserialize, Serialize};
 
 use crate::color::ContrastMean;
@@ -86,6 +88,13 @@ impl CtOp {
             Self::Rescale => &[17, 6],
             _ => &[17],
         }
+    }
+}
+
+impl fmt::Display for CtOp {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        // serde's own name, so that what is printed can be written back.
+        self.serialize(f)
     }
 }
 

@@ -126,7 +126,7 @@ impl Sheet<'_> {
                 let choice = Choice { op, levels: [level, level] };
                 (format!("{level:.1}"), step.op(choice, center, width, height))
             });
-            self.row(format!("{op:?}"), ops, |op, image, scratch| op.apply(image, scratch))
+            self.row(op.to_string(), ops, |op, image, scratch| op.apply(image, scratch))
         };
         CtOp::ALL.iter().map(row).collect()
     }

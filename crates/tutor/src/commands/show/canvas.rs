@@ -28,9 +28,13 @@ pub(super) fn draw(sheets: &[(String, Image, Vec<Row>)]) -> Image {
     Image::new(width, height, 3, canvas.pixels)
 }
 
+/// By which an image is enlarged.
+fn factor(image: &Image) -> usize {
+    (SIDE / image.width().max(image.height())).max(1)
+}
+
 /// Where things of one sheet stand.
 struct Layout {
-    factor: usize,
     /// Of the names of rows.
     margin: usize,
     cell: [usize; 2],
@@ -43,32 +47,32 @@ const TITLE: usize = LETTER + 3 * GAP;
 
 impl Layout {
     fn new((name, image, rows): &(String, Image, Vec<Row>)) -> Self {
-        let factor = (SIDE / image.width().max(image.height())).max(1);
         let images =
             || rows.iter().flat_map(|row| &row.cells).map(|cell| &cell.image).chain([image]);
-        let widest = images().map(Image::width).max().unwrap_or(1) * factor;
-        let highest = images().map(Image::height).max().unwrap_or(1) * factor;
+        let widest = images().map(|image| image.width() * factor(image)).max().unwrap_or(1);
+        let highest = images().map(|image| image.height() * factor(image)).max().unwrap_or(1);
         let label = rows.iter().flat_map(|row| &row.cells).map(|c| c.label.chars().count()).max();
         let letters = rows.iter().map(|row| row.name.chars().count()).max().unwrap_or(0);
         let margin = GAP + letters.max(8) * LETTER + GAP;
         let cell = [widest.max(label.unwrap_or(0) * LETTER) + GAP, highest + LETTER + 4 + GAP];
         let columns = rows.iter().map(|row| row.cells.len()).max().unwrap_or(1).max(1);
         let width = (margin + columns * cell[0]).max(GAP + name.chars().count() * LETTER) + GAP;
-        Self { factor, margin, cell, width, height: TITLE + (rows.len() + 1) * cell[1] + GAP }
+        Self { margin, cell, width, height: TITLE + (rows.len() + 1) * cell[1] + GAP }
     }
 
     fn draw(&self, canvas: &mut Canvas, top: usize, name: &str, image: &Image, rows: &[Row]) {
         canvas.text(GAP, top + GAP, name, INK);
         let mut y = top + TITLE;
         canvas.text(GAP, y, "original", INK);
-        canvas.image(self.margin, y, image, self.factor);
+        canvas.image(self.margin, y, image);
         y += self.cell[1];
         for row in rows {
             canvas.text(GAP, y, &row.name, INK);
             for (column, cell) in row.cells.iter().enumerate() {
                 let x = self.margin + column * self.cell[0];
-                canvas.image(x, y, &cell.image, self.factor);
-                canvas.text(x, y + cell.image.height() * self.factor + 3, &cell.label, FAINT);
+                canvas.image(x, y, &cell.image);
+                let below = y + cell.image.height() * factor(&cell.image) + 3;
+                canvas.text(x, below, &cell.label, FAINT);
             }
             y += self.cell[1];
         }
@@ -88,9 +92,9 @@ impl Canvas {
         }
     }
 
-    /// Every pixel of the image as a square of `factor`.
-    fn image(&mut self, left: usize, top: usize, image: &Image, factor: usize) {
-        let channels = image.channels();
+    /// Every pixel of the image as a square.
+    fn image(&mut self, left: usize, top: usize, image: &Image) {
+        let (channels, factor) = (image.channels(), factor(image));
         for (i, pixel) in image.pixels().chunks_exact(channels).enumerate() {
             let colour = if channels == 1 { [pixel[0]; 3] } else { [pixel[0], pixel[1], pixel[2]] };
             let (x, y) = (left + i % image.width() * factor, top + i / image.width() * factor);
