@@ -73,8 +73,15 @@ impl Alpha {
 }
 
 fn paint_of<const C: usize>(image: &mut Image, mask: &Image, pixel: [u8; C]) {
+    const BLOCK: usize = 16;
     let pixels = image.pixels_mut().as_chunks_mut::<C>().0;
-    for (target, &alpha) in pixels.iter_mut().zip(mask.pixels()) {
-        *target = if alpha == 0 { pixel } else { *target };
+    for (targets, alphas) in pixels.chunks_mut(BLOCK).zip(mask.pixels().chunks(BLOCK)) {
+        // Most blocks are opaque throughout.
+        if alphas.first_chunk::<BLOCK>() == Some(&[u8::MAX; BLOCK]) {
+            continue;
+        }
+        for (target, &alpha) in targets.iter_mut().zip(alphas) {
+            *target = if alpha == 0 { pixel } else { *target };
+        }
     }
 }
