@@ -92,14 +92,28 @@ pub fn motion(image: &Image, radius: usize, sigma: f64, degrees: f64) -> Image {
 pub(super) fn disk(image: &Image, radius: f64, softness: f64) -> Image {
     let (width, height, channels) = (image.width(), image.height(), image.channels());
     let taps = disk_taps(radius, softness);
+    let reach = taps.iter().map(|&(dx, ..)| dx.unsigned_abs() as usize).max().unwrap_or(0);
+    let columns = width + 2 * reach;
+    // Every row with its mirrored ends, so that a tap adds one run of the source to one row of sums.
+    let mut padded = Vec::with_capacity(columns * channels * height);
+    for y in 0..height {
+        for x in 0..columns {
+            let x = reflect(x as i64 - reach as i64, width);
+            padded.extend(image.row(y)[x * channels..][..channels].iter().map(|&v| f64::from(v)));
+        }
+    }
+    let mut sums = vec![0.0; width * channels];
     let mut out = image.clone();
-    for (i, value) in out.pixels_mut().iter_mut().enumerate() {
-        let (line, x, channel) = (i / channels / width, i / channels % width, i % channels);
-        let at = |&(dx, dy, weight): &(i64, i64, f64)| {
-            let (x, y) = (reflect(x as i64 + dx, width), reflect(line as i64 + dy, height));
-            weight * f64::from(image.pixels()[(y * width + x) * channels + channel]) / 255.0
-        };
-        *value = byte(taps.iter().map(at).sum());
+    for (y, values) in out.pixels_mut().chunks_exact_mut(width * channels).enumerate() {
+        sums.fill(0.0);
+        for &(dx, dy, weight) in &taps {
+            let row = reflect(y as i64 + dy, height) * columns;
+            let first = row + (reach as i64 + dx) as usize;
+            for (sum, value) in sums.iter_mut().zip(&padded[first * channels..]) {
+                *sum += weight * value / 255.0;
+            }
+        }
+        values.iter_mut().zip(&sums).for_each(|(value, &sum)| *value = byte(sum));
     }
     out
 }
