@@ -71,8 +71,9 @@ fn water(layer: &Grid, weight: f64) -> Vec<f64> {
         |x: i64, y: i64| distances[reflect(y, height) * width + reflect(x, width)].min(20.0);
     for (i, value) in light.values.iter_mut().enumerate() {
         let (x, y) = ((i % width) as i64, (i / width) as i64);
-        let sum: f32 = neighbours().map(|(dx, dy)| capped(x + dx, y + dy)).sum();
-        *value = (sum / 9.0) as u8;
+        // As OpenCV sums and scales: where the mean is whole, rounding decides which byte it is cut to.
+        let sum: f64 = neighbours().map(|(dx, dy)| f64::from(capped(x + dx, y + dy))).sum();
+        *value = (sum * (1.0 / 9.0)) as f32 as u8;
     }
     let light = light.equalized().embossed();
     let shade = |i: usize| {
@@ -195,10 +196,12 @@ impl Bytes {
 }
 
 /// The distance from each pixel to the nearest edge, along steps of 1, 1.4 and 2.1969 (a 5x5 chamfer metric); huge without any edge.
+///
+/// Summed in single precision as the library does that OpenCV's builds for x86 call; without it OpenCV sums in 16.16 fixed point, which
+/// may move a distance over the next whole number.
 fn distances(edges: &[bool], width: usize, height: usize) -> Vec<f32> {
-    const FAR: i64 = 1 << 40;
-    let fixed = |step: f64| (step * 65536.0).round() as i64;
-    let (side, diagonal, knight) = (fixed(1.0), fixed(1.4), fixed(2.1969));
+    const FAR: f32 = 1e9;
+    let (side, diagonal, knight) = (1.0f32, 1.4, 2.1969);
     // Steps to pixels that come before in reading order; backwards they are turned round.
     let steps = [
         (-1, 0, side),
@@ -210,7 +213,7 @@ fn distances(edges: &[bool], width: usize, height: usize) -> Vec<f32> {
         (-1, -2, knight),
         (1, -2, knight),
     ];
-    let mut least: Vec<i64> = edges.iter().map(|&edge| if edge { 0 } else { FAR }).collect();
+    let mut least: Vec<f32> = edges.iter().map(|&edge| if edge { 0.0 } else { FAR }).collect();
     let (w, h) = (width as i64, height as i64);
     for backwards in [false, true] {
         let sign = if backwards { -1 } else { 1 };
@@ -225,5 +228,5 @@ fn distances(edges: &[bool], width: usize, height: usize) -> Vec<f32> {
             }
         }
     }
-    least.iter().map(|&d| (d as f64 / 65536.0) as f32).collect()
+    least
 }
