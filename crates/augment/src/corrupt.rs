@@ -14,6 +14,7 @@ pub mod elastic;
 pub mod grid;
 pub mod spatter;
 pub mod tables;
+pub mod textures;
 pub mod weather;
 
 use grid::Grid;
@@ -61,7 +62,7 @@ pub enum Corruption {
     ZoomBlur,
     /// Falls at -135 to -45 degrees: [`weather::snow`].
     Snow,
-    /// Ice on the lens: [`weather::frost`], with [`weather::ice`] in place of the authors' photographs.
+    /// Ice on the lens: [`weather::frost`], with [`weather::ice`] in place of the authors' photographs (or [`textures`] of the caller's).
     Frost,
     /// A plasma of light: [`weather::fog`].
     Fog,

@@ -4,6 +4,7 @@
 use augment::corrupt::elastic::elastic;
 use augment::corrupt::grid::Grid;
 use augment::corrupt::spatter::spatter;
+use augment::corrupt::textures::Textures;
 use augment::corrupt::weather::{fog, frost, ice, plasma, snow};
 use augment::corrupt::{Corruption, Scale, Severity, blur, corrupt_at, saturate, tables};
 use augment::image::Image;
@@ -156,11 +157,38 @@ fn random_ones_have_the_references_mean_and_deviation() {
 }
 
 #[test]
-fn ice_is_light_and_uneven() {
-    let mut all = [0.0; 2];
-    for seed in 0..20 {
-        let stats = moments(&ice(224, 224, &mut Rng::new(seed)));
-        (all[0], all[1]) = (all[0] + stats[0] / 20.0, all[1] + stats[1] / 20.0);
+fn ice_is_as_light_as_the_photographs() {
+    const DRAWS: u64 = 60;
+    let draws: Vec<[f64; 2]> =
+        (0..DRAWS).map(|seed| moments(&ice(224, 224, &mut Rng::new(seed)))).collect();
+    let mean = draws.iter().map(|d| d[0]).sum::<f64>() / DRAWS as f64;
+    // Five photographs of 0.51, 0.80 (twice), 0.62 and 0.45: mean 0.636, deviation 0.144; four standard errors.
+    assert!((mean - 0.636).abs() < 4.0 * 0.144 / (DRAWS as f64).sqrt(), "{mean}");
+    assert!(draws.iter().all(|d| (0.4..0.85).contains(&d[0]) && (0.06..0.2).contains(&d[1])));
+}
+
+#[test]
+fn textures_are_cut_at_random_and_cover_the_image() {
+    assert!(Textures::new(Vec::new()).unwrap_err().to_string().contains("textures"));
+    let textures = Textures::new(vec![picture(50, 40, 3, 2), picture(9, 300, 1, 2)]).unwrap();
+    let mut rng = Rng::new(4);
+    for scale in [Scale::ImageNet224, Scale::Cifar32, Scale::Digits8] {
+        for (width, height) in [(1, 1), (8, 8), (32, 32), (60, 20), (224, 224)] {
+            let cut = textures.draw(width, height, scale, &mut rng);
+            assert_eq!((cut.width(), cut.height()), (width, height));
+            for channels in [1, 3] {
+                let image = picture(width, height, channels, 1);
+                let out = frost(&image, tables::frost(scale, Severity::ALL[4]), &cut);
+                assert_eq!(out.channels(), channels);
+            }
+        }
     }
-    assert!((0.3..0.55).contains(&all[0]) && (0.1..0.3).contains(&all[1]), "{all:?}");
+    let one = Textures::new(vec![picture(50, 40, 3, 2)]).unwrap();
+    let mut cut = || one.draw(20, 20, Scale::ImageNet224, &mut rng);
+    let (first, second) = (cut(), cut());
+    assert_ne!(first, second);
+    // A cut is a part of the picture as it is.
+    let whole = picture(50, 40, 3, 2);
+    let row = &first.row(0);
+    assert!((0..40).any(|y| whole.row(y).windows(60).any(|part| part == *row)));
 }
