@@ -1,13 +1,14 @@
 //! Perturbation sequences (ImageNet-P, arXiv 1903.12261): frames that differ a little, on which a stable model does not change its mind.
 //!
-//! [`imagenet_p`] makes the ten scored sequences by the authors' rules. [`frames`] makes five of them for small images, with lengths that
-//! follow the side and, for scale, a range that leaves something of 8 pixels. In both, what moves in from outside is black.
+//! [`imagenet_p`] makes the ten scored sequences by the authors' rules (`make_imagenet_p.py` of hendrycks/robustness). [`frames`] makes
+//! five of them for small images, with lengths that follow the side and, for scale, a range that leaves something of 8 pixels. In
+//! both, what moves in from outside is black. The authors' frames were kept as video, which loses something; these are not.
 
 use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-use crate::corrupt::grid::{Edge, Grid};
+use crate::corrupt::grid::Grid;
 use crate::corrupt::weather::{self, Snow};
 use crate::corrupt::{blur, brighten, each_value, moved};
 use crate::fill::Fill;
@@ -16,6 +17,8 @@ use crate::image::Image;
 use crate::resize;
 use crate::rng::Rng;
 use crate::scratch::Scratch;
+
+mod perspective;
 
 /// Frames of a sequence.
 pub const FRAMES: usize = 31;
@@ -93,7 +96,8 @@ impl fmt::Display for Perturbation {
     }
 }
 
-/// The [`FRAMES`] frames of a small image's sequence, all of its size; of kinds beyond [`Perturbation::SMALL`] those of [`imagenet_p`].
+/// The [`FRAMES`] frames of a small image's sequence, all of its size; kinds beyond [`Perturbation::SMALL`] go by the rules of
+/// [`imagenet_p`], but uncut.
 ///
 /// ```
 /// use augment::{image::Image, rng::Rng, sequence::{frames, Perturbation}};
@@ -104,7 +108,7 @@ impl fmt::Display for Perturbation {
 /// ```
 pub fn frames(image: &Image, perturbation: Perturbation, rng: &mut Rng) -> Vec<Image> {
     if !Perturbation::SMALL.contains(&perturbation) {
-        return imagenet_p(image, perturbation, Difficulty::One, rng);
+        return by_the_rules(image, perturbation, Difficulty::One, &|image| image, rng);
     }
     (0..FRAMES).map(|i| frame(image, perturbation, i, rng)).collect()
 }
@@ -145,19 +149,41 @@ pub enum Difficulty {
     Three,
 }
 
-/// The frames of ImageNet-P by the authors' rules: 31, or 41 of `translate`, which is cut to the middle 7/8 of each side (224 of
-/// 256 pixels) after the shift, as there; the other frames have the image's size. Angles of motion and the perspective of `tilt`
-/// follow the reference sheet; the layer of snow is one for all frames.
+/// The frames of ImageNet-P by the authors' rules: 31, or 41 of `translate`.
+///
+/// The image is the source whose shorter side has 256 pixels; every frame is cut to the square in its middle of 7/8 of that side, 224.
+/// `zoom_blur`, `translate`, `rotate`, `scale` and `tilt` change the source before the cut, so that mostly source and not black moves
+/// in; the others change what was cut. `rotate`, `scale` and `zoom_blur` go about the place that the authors' torchvision (0.2) went
+/// about, half a pixel right of and below the middle; positive angles turn clockwise. Smears are those of [`blur::motion`], where the
+/// authors call ImageMagick. The layer of snow is one for all frames.
+///
+/// ```
+/// use augment::{image::Image, rng::Rng, sequence::{imagenet_p, Difficulty, Perturbation}};
+/// let source = Image::filled(320, 256, 3, 100);
+/// let frames = imagenet_p(&source, Perturbation::Translate, Difficulty::One, &mut Rng::new(0));
+/// assert_eq!(frames.len(), 41);
+/// assert_eq!((frames[0].width(), frames[0].height()), (224, 224));
+/// ```
 pub fn imagenet_p(
     image: &Image,
     perturbation: Perturbation,
     difficulty: Difficulty,
     rng: &mut Rng,
 ) -> Vec<Image> {
-    let (width, height) = (image.width(), image.height());
-    let numbers = 0..FRAMES;
+    by_the_rules(image, perturbation, difficulty, &middle, rng)
+}
+
+fn by_the_rules(
+    source: &Image,
+    perturbation: Perturbation,
+    difficulty: Difficulty,
+    cut: &dyn Fn(Image) -> Image,
+    rng: &mut Rng,
+) -> Vec<Image> {
+    let numbers = (0..FRAMES).map(|i| i as f64);
+    let image = cut(source.clone());
     let noisy = |change: &mut dyn FnMut(f64) -> f64| {
-        let fresh = (1..FRAMES).map(|_| each_value(image, &mut *change));
+        let fresh = (1..FRAMES).map(|_| each_value(&image, &mut *change));
         std::iter::once(image.clone()).chain(fresh).collect()
     };
     match perturbation {
@@ -170,61 +196,64 @@ pub fn imagenet_p(
             noisy(&mut |x| rng.poisson(x * photons) as f64 / photons)
         }
         Perturbation::MotionBlur => {
-            numbers.map(|i| blur::motion(image, 10, 3.0, 4.0 * (i as f64 - 30.0))).collect()
+            numbers.map(|i| blur::motion(&image, 10, 3.0, 4.0 * (i - 30.0))).collect()
         }
-        Perturbation::ZoomBlur => blur::zooms(image, numbers.map(|i| 1.0 + 0.004 * i as f64)),
+        Perturbation::ZoomBlur => {
+            running_means(numbers.map(|i| cut(about_middle(source, 0.0, 1.0 + 0.004 * i))))
+        }
         Perturbation::Snow => {
             let smear = (14, 4.0);
             let snow =
                 Snow { mean: 0.05, deviation: 0.3, zoom: 3.0, threshold: 0.5, smear, mix: 0.85 };
-            let noise = Grid::draw(width, height, || snow.mean + snow.deviation * rng.normal());
-            numbers.map(|i| weather::snow(image, &snow, &noise, 4.0 * i as f64 - 150.0)).collect()
+            let flake = || snow.mean + snow.deviation * rng.normal();
+            let noise = Grid::draw(image.width(), image.height(), flake);
+            numbers.map(|i| weather::snow(&image, &snow, &noise, 4.0 * i - 150.0)).collect()
         }
         Perturbation::Brightness => {
-            numbers.map(|i| brighten(image, (i as f64 - 15.0) * 0.02)).collect()
+            numbers.map(|i| brighten(&image, (i - 15.0) * 2.0 / 100.0)).collect()
         }
         Perturbation::Translate => {
             let shifts = (0..41).map(|i| f64::from(i) - 20.0);
-            shifts.map(|shift| middle(moved(image, [shift, 0.0], 1.0))).collect()
+            shifts.map(|shift| cut(moved(source, [shift, 0.0], 1.0))).collect()
         }
-        Perturbation::Rotate => numbers.map(|i| turned(image, i as f64 - 15.0)).collect(),
+        Perturbation::Rotate => numbers.map(|i| cut(about_middle(source, i - 15.0, 1.0))).collect(),
         Perturbation::Scale => {
-            numbers.map(|i| moved(image, [0.0, 0.0], (40.0 + 2.5 * i as f64) / 100.0)).collect()
+            numbers.map(|i| cut(about_middle(source, 0.0, (i * 2.5 + 40.0) / 100.0))).collect()
         }
-        Perturbation::Tilt => numbers.map(|i| tilted(image, i as f64 - 15.0)).collect(),
+        Perturbation::Tilt => numbers.map(|i| cut(perspective::tilted(source, i - 15.0))).collect(),
     }
 }
 
-/// The middle 7/8 of each side.
+/// The square in the middle, of 7/8 of the shorter side.
 fn middle(mut image: Image) -> Image {
-    let [width, height] = [image.width(), image.height()].map(|side| (side * 7 / 8).max(1));
-    let (x, y) = ((image.width() - width) / 2, (image.height() - height) / 2);
-    resize::crop(&mut image, x, y, width, height, &mut Scratch::new());
+    let side = (image.width().min(image.height()) * 7 / 8).max(1);
+    let [x, y] = [image.width(), image.height()]
+        .map(|whole| ((whole - side) as f64 / 2.0).round_ties_even() as usize);
+    resize::crop(&mut image, x, y, side, side, &mut Scratch::new());
     image
 }
 
-/// Seen from a distance of the diagonal, with pitch and yaw of the same angle; linear between pixels, black outside.
-fn tilted(image: &Image, degrees: f64) -> Image {
-    let (width, height) = (image.width() as f64, image.height() as f64);
-    let focal = width.hypot(height);
+/// Turned clockwise and enlarged, bilinear, black outside, about the place half a pixel right of and below the middle.
+fn about_middle(image: &Image, degrees: f64, scale: f64) -> Image {
+    let mut out = image.clone();
     let (sin, cos) = degrees.to_radians().sin_cos();
-    let channels: Vec<Grid> = Grid::channels(image);
-    let mut out = channels.clone();
-    for (channel, out) in channels.iter().zip(&mut out) {
-        for (i, value) in out.values.iter_mut().enumerate() {
-            let u = (i % image.width()) as f64 - width / 2.0;
-            let v = (i / image.width()) as f64 - height / 2.0;
-            // A point (x, y) of the plane is turned to (x cos, x sin sin + y cos, y sin - x sin cos) and seen at focal / (focal + z)
-            // of its first two; that is two equations in x and y.
-            let (a, b) = (focal * cos + u * sin * cos, -u * sin);
-            let (c, d) = (focal * sin * sin + v * sin * cos, focal * cos - v * sin);
-            let determinant = a * d - b * c;
-            let (x, y) =
-                (focal * (u * d - b * v) / determinant, focal * (a * v - c * u) / determinant);
-            let (x, y) = (x + width / 2.0, y + height / 2.0);
-            let inside = x >= 0.0 && x <= width - 1.0 && y >= 0.0 && y <= height - 1.0;
-            *value = if inside { channel.sample(x, y, Edge::Nearest) } else { 0.0 };
+    let (a, b) = (cos / scale, sin / scale);
+    let [cx, cy] = [image.width(), image.height()].map(|side| side as f64 * 0.5 + 0.5);
+    let matrix = [a, b, a * -cx + b * -cy + cx, -b, a, -b * -cx + a * -cy + cy];
+    geometry::affine(&mut out, matrix, Sampling::bilinear(Fill::BLACK), &mut Scratch::new());
+    out
+}
+
+/// For each image the mean of it and those before it, cut to bytes.
+fn running_means(images: impl Iterator<Item = Image>) -> Vec<Image> {
+    let mut sums: Vec<u32> = Vec::new();
+    let mean = |(i, mut image): (usize, Image)| {
+        sums.resize(image.pixels().len(), 0);
+        for (value, sum) in image.pixels_mut().iter_mut().zip(&mut sums) {
+            *sum += u32::from(*value);
+            *value = (*sum / (i as u32 + 1)) as u8;
         }
-    }
-    Grid::image(&out)
+        image
+    };
+    images.enumerate().map(mean).collect()
 }

@@ -51,35 +51,15 @@ pub fn glass(
 
 /// The mean of the image and of its middle enlarged by each factor.
 pub fn zoom(image: &Image, factors: &[f64]) -> Image {
-    let mut sums = Grid::channels(image);
-    add_zooms(&mut sums, &Grid::channels(image), factors);
-    mean(sums, factors.len() + 1)
-}
-
-/// For each number of factors the mean of the image's enlargements by the first so many.
-pub fn zooms(image: &Image, factors: impl IntoIterator<Item = f64>) -> Vec<Image> {
-    let channels = Grid::channels(image);
-    let mut sums: Vec<Grid> = channels.iter().map(|channel| channel.clone().map(|_| 0.0)).collect();
-    let mut means = Vec::new();
-    for factor in factors {
-        add_zooms(&mut sums, &channels, &[factor]);
-        means.push(mean(sums.clone(), means.len() + 1));
-    }
-    means
-}
-
-fn add_zooms(sums: &mut [Grid], channels: &[Grid], factors: &[f64]) {
-    for (sum, channel) in sums.iter_mut().zip(channels) {
+    let mean = |channel: Grid| {
+        let mut sum = channel.clone();
         for &factor in factors {
             let zoomed = channel.zoomed(factor);
             sum.values.iter_mut().zip(zoomed.values).for_each(|(sum, v)| *sum += v);
         }
-    }
-}
-
-fn mean(sums: Vec<Grid>, count: usize) -> Image {
-    let channels = sums.into_iter().map(|sum| sum.map(|value| value / count as f64));
-    Grid::image(&channels.collect::<Vec<_>>())
+        sum.map(|value| value / (factors.len() + 1) as f64)
+    };
+    Grid::image(&Grid::channels(image).into_iter().map(mean).collect::<Vec<_>>())
 }
 
 /// Smears in the direction of `degrees`, by a one-sided normal kernel of `2 radius + 1` taps; the edge pixels go on outside.

@@ -1,9 +1,8 @@
-//! Corruptions: the deterministic ones against numpy, scipy and Pillow, the random ones by mean and variance; sequences.
+//! Corruptions: the deterministic ones against numpy, scipy and Pillow, the random ones by mean and variance.
 
 use augment::corrupt::{Corruption, Scale, Severity, corrupt, corrupt_at};
 use augment::image::Image;
 use augment::rng::Rng;
-use augment::sequence::{Difficulty, FRAMES, Perturbation, frames, imagenet_p};
 use proptest::prelude::*;
 
 use crate::picture::picture;
@@ -147,101 +146,15 @@ fn a_severity_outside_1_to_5_is_refused() {
     assert!(serde_json::from_str::<Severity>("9").is_err());
 }
 
-#[test]
-fn sequences_start_and_end_where_they_should() {
-    let image = picture(8, 8, 1, 2);
-    for perturbation in Perturbation::SMALL {
-        let frames = frames(&image, perturbation, &mut Rng::new(0));
-        assert_eq!(frames.len(), FRAMES);
-        let clean = if perturbation.is_noise() { 0 } else { 15 };
-        assert_eq!(frames[clean], image, "{perturbation}");
-        assert_ne!(frames[0], frames[FRAMES - 1], "{perturbation}");
-        assert!(frames.iter().all(|frame| (frame.width(), frame.height()) == (8, 8)));
-    }
-    let grey = frames(&Image::filled(4, 4, 1, 100), Perturbation::Brightness, &mut Rng::new(0));
-    assert_eq!(grey[0].pixels()[0], 23);
-    assert_eq!(grey[30].pixels()[0], 176);
-}
-
-#[test]
-fn the_ten_of_imagenet_p_start_and_end_where_they_should() {
-    let image = picture(64, 48, 3, 2);
-    let of = |what, difficulty| imagenet_p(&image, what, difficulty, &mut Rng::new(3));
-    for what in Perturbation::IMAGENET_P {
-        let frames = of(what, Difficulty::One);
-        let (count, size) = match what {
-            Perturbation::Translate => (41, (56, 42)),
-            _ => (31, (64, 48)),
-        };
-        assert_eq!(frames.len(), count, "{what}");
-        assert!(frames.iter().all(|frame| (frame.width(), frame.height()) == size), "{what}");
-        assert_ne!(frames[0], frames[count - 1], "{what}");
-        let again = of(what, Difficulty::One);
-        assert_eq!(frames, again, "{what}");
-        // Neighbours are alike, frames far apart less so; noise is compared with the first.
-        let apart = |a: &Image, b: &Image| {
-            let pairs = a.pixels().iter().zip(b.pixels());
-            pairs.map(|(a, b)| f64::from(a.abs_diff(*b))).sum::<f64>()
-        };
-        if !what.is_noise() {
-            assert!(
-                apart(&frames[14], &frames[15]) < apart(&frames[0], &frames[count - 1]),
-                "{what}"
-            );
-        }
-    }
-    for what in [Perturbation::Brightness, Perturbation::Rotate, Perturbation::Tilt] {
-        // The frame in the middle is the image but for what is cut from bytes.
-        let middle = &of(what, Difficulty::One)[15];
-        let mut pairs = middle.pixels().iter().zip(image.pixels());
-        assert!(pairs.all(|(a, b)| a.abs_diff(*b) <= 1), "{what}");
-    }
-    for what in [Perturbation::GaussianNoise, Perturbation::ShotNoise] {
-        let spread = |difficulty| {
-            let frames = of(what, difficulty);
-            assert_eq!(frames[0], image);
-            let pairs = frames[7].pixels().iter().zip(image.pixels());
-            pairs.map(|(a, b)| f64::from(a.abs_diff(*b)).powi(2)).sum::<f64>()
-        };
-        let [one, two, three] = [Difficulty::One, Difficulty::Two, Difficulty::Three].map(spread);
-        assert!(one < two && two < three, "{what}: {one} {two} {three}");
-    }
-}
-
-#[test]
-fn tilt_follows_the_pinhole() {
-    // A bright dot at (48, 20) of 64x48, tilted by 10 degrees, projected by hand.
-    let mut image = Image::filled(64, 48, 1, 0);
-    image.pixels_mut()[20 * 64 + 48] = 255;
-    let frame = &imagenet_p(&image, Perturbation::Tilt, Difficulty::One, &mut Rng::new(0))[25];
-    let (x, y) = (16.0f64, -4.0f64);
-    let (sin, cos) = 10f64.to_radians().sin_cos();
-    let (px, py, pz) = (x * cos, x * sin * sin + y * cos, y * sin - x * sin * cos);
-    let focal = 80.0;
-    let (u, v) = (32.0 + px * focal / (focal + pz), 24.0 + py * focal / (focal + pz));
-    let total: f64 = frame.pixels().iter().map(|&v| f64::from(v)).sum();
-    let mean = |of: fn(usize) -> usize| {
-        let weighted = frame.pixels().iter().enumerate();
-        weighted.map(|(i, &v)| of(i) as f64 * f64::from(v)).sum::<f64>() / total
-    };
-    close(mean(|i| i % 64), u, 0.1);
-    close(mean(|i| i / 64), v, 0.1);
-}
-
 proptest! {
     #[test]
     fn corruption_keeps_the_shape_and_depends_on_the_generator_alone(
         width in 1usize..40, height in 1usize..40, channels in prop::sample::select(vec![1usize, 3]), seed: u64,
         corruption in prop::sample::select(Corruption::ALL.to_vec()), severity in prop::sample::select(Severity::ALL.to_vec()),
-        perturbation in prop::sample::select(Perturbation::SMALL.to_vec()),
     ) {
         let image = picture(width, height, channels, seed);
         let out = corrupt(&image, corruption, severity, &mut Rng::new(seed));
         prop_assert_eq!((out.width(), out.height(), out.channels()), (width, height, channels));
         prop_assert_eq!(&out, &corrupt(&image, corruption, severity, &mut Rng::new(seed)));
-        let small = picture(width.min(9), height.min(9), channels, seed);
-        prop_assert_eq!(
-            frames(&small, perturbation, &mut Rng::new(seed)), frames(&small, perturbation, &mut Rng::new(seed))
-        );
     }
 }

@@ -9,4 +9,5 @@ mod metrics;
 mod named;
 mod picture;
 mod policies;
+mod sequences;
 mod text;
