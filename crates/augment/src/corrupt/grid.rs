@@ -146,7 +146,8 @@ impl Grid {
         Self { width: self.width, height: self.height, values }
     }
 
-    /// Smeared in the direction of `degrees` by a one-sided normal kernel of `2 radius + 1` taps; edges go on.
+    /// Smeared in the direction of `degrees` by a one-sided normal kernel of `2 radius + 1` taps; edges go on. Taps further away than the
+    /// whole image are left out, as by the reference, which darkens images of a few pixels.
     pub(super) fn smeared(&self, radius: usize, sigma: f64, degrees: f64) -> Self {
         let taps = 2 * radius + 1;
         let weights: Vec<f64> =
