@@ -28,6 +28,8 @@ pub(crate) struct Blocks {
     places: Vec<[u8; 64]>,
     /// For each vector of a block and each tap.
     weights: Vec<[i32; 16]>,
+    /// Taps of the output that has most.
+    size: usize,
     /// A row with room behind it.
     row: Vec<u8>,
     /// What they were laid out for, and whether windows suffice.
@@ -52,6 +54,7 @@ impl Blocks {
         self.places.clear();
         self.weights.clear();
         let outputs = taps.first.len();
+        self.size = taps.count.iter().copied().max().unwrap_or(0) as usize;
         for start in (0..outputs).step_by(BLOCK) {
             let outputs = start..(start + BLOCK).min(outputs);
             let base = taps.first[start] as usize;
@@ -63,7 +66,7 @@ impl Blocks {
             for vector in 0..C {
                 let mut places = [0; 64];
                 let weights = self.weights.len();
-                self.weights.resize(weights + taps.size, [0; 16]);
+                self.weights.resize(weights + self.size, [0; 16]);
                 for lane in 0..16 {
                     let (output, channel) =
                         (start + (vector * 16 + lane) / C, (vector * 16 + lane) % C);
@@ -92,7 +95,7 @@ pub(super) fn along_rows<const C: usize>(
 ) {
     let level = simd::level();
     if simd::permutes_bytes(level) && blocks.suffice::<C>(taps) {
-        dispatch!(level, simd => rows_in_blocks::<C, _>(simd, image, out, width, taps.size, blocks));
+        dispatch!(level, simd => rows_in_blocks::<C, _>(simd, image, out, width, blocks));
     } else {
         dispatch!(level, simd => {
             let _ = simd;
@@ -107,10 +110,10 @@ fn rows_in_blocks<const C: usize, S: Simd>(
     image: &Image,
     out: &mut [u8],
     width: usize,
-    size: usize,
     blocks: &mut Blocks,
 ) {
-    let Blocks { base, places, weights, row, .. } = blocks;
+    let Blocks { base, places, weights, size, row, .. } = blocks;
+    let size = *size;
     let stride = image.width() * C;
     row.resize(stride + WINDOW, 0);
     let byte = i32x16::splat(simd, 0xff);
