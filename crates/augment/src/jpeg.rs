@@ -1,6 +1,6 @@
-//! JPEG's arithmetic as libjpeg-turbo has it under Pillow: the accurate integer DCT, smooth upsampling of halved colours, fixed-point
-//! colour conversion. Readers of files use the second half; [`round_trip`] is what writing and reading again leaves of an image, without
-//! the entropy coding between, which loses nothing. Equal to Pillow byte for byte (`tests/it/fields.rs`).
+//! What JPEG leaves of an image: the lossy steps of libjpeg-turbo as Pillow calls it (4:2:0, the accurate integer DCT, smooth upsampling,
+//! fixed-point colour conversion), without the entropy coding between them, which loses nothing. Equal to Pillow byte for byte
+//! (`tests/it/fields.rs`).
 #![allow(
     clippy::needless_range_loop,
     reason = "loops over fixed blocks become vector instructions"
@@ -35,7 +35,7 @@ pub fn round_trip(image: &Image, quality: u8) -> Image {
     let [cb, cr] = [cb, cr].map(|plane| {
         let mut small = plane.halved();
         small.quantize(&chrominance);
-        small.enlarged(2, 2, width, height)
+        small.doubled(width, height)
     });
     to_rgb(&y, &cb, &cr)
 }
@@ -47,14 +47,10 @@ fn scaled(table: [i32; 64], quality: u8) -> [i32; 64] {
 }
 
 /// One component of an image.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Plane {
-    /// Columns.
-    pub width: usize,
-    /// Rows.
-    pub height: usize,
-    /// Row by row.
-    pub values: Vec<u8>,
+struct Plane {
+    width: usize,
+    height: usize,
+    values: Vec<u8>,
 }
 
 impl Plane {
@@ -113,62 +109,36 @@ impl Plane {
         Self { width: padded, height, values }
     }
 
-    /// Enlarged by whole factors to `width` by `height`, as the library does it by default. Halved directions are smooth: each value
-    /// three parts of the nearest and one of the next; planes of up to two columns, and other factors, repeat values. Columns from
-    /// `width / factor` (rounded up) on are not looked at.
-    pub fn enlarged(&self, across: usize, down: usize, width: usize, height: usize) -> Self {
+    /// Twice the size, `width` by `height`: each value three parts of the nearest and one of the next, in both directions. Planes of up to
+    /// two columns are repeated instead. Columns that only fill blocks are not looked at.
+    fn doubled(&self, width: usize, height: usize) -> Self {
         let level = simd::level();
         dispatch!(level, simd => {
             let _ = simd;
-            self.enlarged_by(across, down, width, height)
+            self.doubled_rows(width, height)
         })
     }
 
     #[inline(always)]
-    fn enlarged_by(&self, across: usize, down: usize, width: usize, height: usize) -> Self {
-        let columns = width.div_ceil(across);
+    fn doubled_rows(&self, width: usize, height: usize) -> Self {
+        let columns = width.div_ceil(2);
         let mut values = vec![0; width * height];
         let mut sums = vec![0u16; columns];
         for (y, out) in values.chunks_exact_mut(width).enumerate() {
-            let near = y / down;
+            let near = y / 2;
             let far = if y % 2 == 0 { near.saturating_sub(1) } else { near + 1 };
             let (near, far) = (&self.row(near)[..columns], &self.row(far)[..columns]);
-            match (across, down) {
-                (1, 1) => out.copy_from_slice(near),
-                (2, 1) if columns > 2 => smooth_2x1(near, out),
-                (1, 2) => {
-                    let bias = 1 + (y % 2) as u16;
-                    for ((out, &near), &far) in out.iter_mut().zip(near).zip(far) {
-                        *out = ((3 * u16::from(near) + u16::from(far) + bias) >> 2) as u8;
-                    }
+            if columns > 2 {
+                for ((sum, &near), &far) in sums.iter_mut().zip(near).zip(far) {
+                    *sum = 3 * u16::from(near) + u16::from(far);
                 }
-                (2, 2) if columns > 2 => {
-                    for ((sum, &near), &far) in sums.iter_mut().zip(near).zip(far) {
-                        *sum = 3 * u16::from(near) + u16::from(far);
-                    }
-                    smooth_sums(&sums, out);
-                }
-                _ => out.iter_mut().enumerate().for_each(|(x, out)| *out = near[x / across]),
+                smooth_sums(&sums, out);
+            } else {
+                out.iter_mut().enumerate().for_each(|(x, out)| *out = near[x / 2]);
             }
         }
         Self { width, height, values }
     }
-}
-
-/// A row of twice the length (or one less), of at least three values.
-#[inline(always)]
-fn smooth_2x1(row: &[u8], out: &mut [u8]) {
-    let wide = |value: u8| u16::from(value);
-    out[0] = row[0];
-    out[1] = ((3 * wide(row[0]) + wide(row[1]) + 2) >> 2) as u8;
-    for (three, out) in row.windows(3).zip(out[2..].as_chunks_mut::<2>().0) {
-        let here = 3 * wide(three[1]);
-        out[0] = ((here + wide(three[0]) + 1) >> 2) as u8;
-        out[1] = ((here + wide(three[2]) + 2) >> 2) as u8;
-    }
-    let (last, start) = (row.len() - 1, 2 * row.len() - 2);
-    out[start] = ((3 * wide(row[last]) + wide(row[last - 1]) + 1) >> 2) as u8;
-    out[start + 1..].fill(row[last]);
 }
 
 /// A row of twice the length (or one less) from at least three sums of four parts.
@@ -207,8 +177,8 @@ fn to_ycc(image: &Image) -> [Plane; 3] {
     ]
 }
 
-/// The image of luminance and two colour differences, all of one size.
-pub fn to_rgb(y: &Plane, cb: &Plane, cr: &Plane) -> Image {
+/// The image of luminance and two colour differences.
+fn to_rgb(y: &Plane, cb: &Plane, cr: &Plane) -> Image {
     let mut pixels = vec![0; 3 * y.values.len()];
     let level = simd::level();
     dispatch!(level, simd => {
@@ -310,31 +280,12 @@ fn forward(block: &mut [i32; 64]) {
 }
 
 /// The inverse transform of coefficients (rows, already multiplied by their quantisation steps) to values from 0 to 255.
-pub fn inverse(coefficients: &[i32; 64]) -> [u8; 64] {
+fn inverse(coefficients: &[i32; 64]) -> [u8; 64] {
     let level = simd::level();
     dispatch!(level, simd => {
         let _ = simd;
         inverse_block(coefficients)
     })
-}
-
-/// [`inverse`] of many blocks: a row of blocks into a plane's eight rows of `stride` bytes. `coefficients`: one block after the
-/// other, each multiplied by `steps`.
-pub fn inverse_row(coefficients: &[[i16; 64]], steps: &[i32; 64], stride: usize, out: &mut [u8]) {
-    let level = simd::level();
-    dispatch!(level, simd => {
-        let _ = simd;
-        for (x, block) in coefficients.iter().enumerate() {
-            let mut scaled = [0; 64];
-            for i in 0..64 {
-                scaled[i] = i32::from(block[i]) * steps[i];
-            }
-            let values = inverse_block(&scaled);
-            for (y, row) in values.as_chunks::<8>().0.iter().enumerate() {
-                out[y * stride + 8 * x..][..8].copy_from_slice(row);
-            }
-        }
-    });
 }
 
 /// Eight columns at a time, so that each step is one vector operation.

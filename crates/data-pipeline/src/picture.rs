@@ -1,25 +1,21 @@
 //! Image files: JPEG and PNG to bytes in memory, and PNG back.
 //!
-//! JPEG (baseline and progressive, grey and colour) and PNG files of 8 bits decode as in Pillow, byte for byte (`tests/it/pictures.rs`);
-//! JPEG files of other kinds, and damaged ones, are left to the crate `image`, which may round differently. EXIF orientation and
-//! colour profiles are ignored and transparency is dropped, as Pillow's `Image.open(...).convert("RGB")` does; of 16 bits the upper 8
-//! count.
+//! Both decode as Pillow 12's `Image.open(file).convert("RGB")` (or `"L"`) does, byte for byte: EXIF orientation and colour profiles are
+//! ignored, transparency is dropped, of 16 bits the upper 8 count, colours of printing inks are converted. One thing differs: grey PNG
+//! files of 16 bits, whose values above 255 Pillow makes white, keep their upper 8 bits here too. A JPEG file that is cut off is refused.
 
 use std::io::Cursor;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
 
-use augment::Image;
 use augment::resize::{self, Filter};
 use augment::scratch::Scratch;
-use image::{DynamicImage, ImageDecoder, ImageEncoder, ImageReader};
+use augment::{Image, fill};
+use image::{ImageDecoder, ImageEncoder, ImageFormat, ImageReader};
+use libjpeg_turbo_rs::{DecodeLimits, Decoder, PixelFormat};
 
 use crate::atomic;
 use crate::error::DataError;
-
-mod huffman;
-mod jpeg;
-mod scan;
 
 /// How a file is decoded.
 ///
@@ -66,62 +62,88 @@ impl Decode {
     }
 
     fn unguarded(&self, bytes: &[u8]) -> Result<Image, String> {
-        let own = jpeg::is_jpeg(bytes).then(|| jpeg::decode(bytes, self.max_pixels));
-        if let Some(Ok(image)) = own {
-            return Ok(self.sized(self.in_channels(image)));
-        }
-        let reader = ImageReader::new(Cursor::new(bytes));
-        let reader = reader.with_guessed_format().map_err(|e| e.to_string())?;
-        let mut decoder = reader.into_decoder().map_err(|e| e.to_string())?;
-        let (width, height) = decoder.dimensions();
-        let pixels = u64::from(width) * u64::from(height);
-        if pixels == 0 || pixels > self.max_pixels {
-            return Err(format!("{width}x{height} pixels, allowed are 1 to {}", self.max_pixels));
-        }
-        // At most 4 channels of 16 bits, and as much again for the decoder's own work.
-        let mut limits = image::Limits::no_limits();
-        limits.max_alloc = Some(pixels.saturating_mul(16).saturating_add(1 << 24));
-        decoder.set_limits(limits).map_err(|e| e.to_string())?;
-        let decoded = DynamicImage::from_decoder(decoder).map_err(|e| e.to_string())?;
-        let channels = if self.grey { 1 } else { 3 };
-        let pixels = if self.grey { grey(decoded) } else { decoded.into_rgb8().into_raw() };
-        Ok(self.sized(Image::new(width as usize, height as usize, channels, pixels)))
-    }
-
-    /// A grey image as colour, or the other way round.
-    fn in_channels(&self, image: Image) -> Image {
-        let (width, height) = (image.width(), image.height());
-        let pixels = match (image.channels(), self.grey) {
-            (1, false) => image.pixels().iter().flat_map(|&v| [v; 3]).collect(),
-            (3, true) => greys(image.pixels()),
-            _ => return image,
-        };
-        Image::new(width, height, if self.grey { 1 } else { 3 }, pixels)
-    }
-
-    fn sized(&self, mut image: Image) -> Image {
+        let mut image = if bytes.starts_with(&JPEG) { self.jpeg(bytes)? } else { self.png(bytes)? };
         if let Some((width, height)) = self.size {
             let (width, height) = (width as usize, height as usize);
             resize::resize(&mut image, width, height, Filter::Bilinear, &mut Scratch::new());
         }
-        image
+        Ok(image)
+    }
+
+    fn jpeg(&self, bytes: &[u8]) -> Result<Image, String> {
+        // The size is judged here; of scans no honest file has so many.
+        let limits = DecodeLimits { max_pixels: u64::MAX, max_scans: 1000, ..Default::default() };
+        let decoder = Decoder::new_with_limits(bytes, limits).map_err(|e| e.to_string())?;
+        let header = decoder.header();
+        let (width, height) = (usize::from(header.width), usize::from(header.height));
+        self.allow(width as u64, height as u64)?;
+        let grey = header.components.len() == 1;
+        let format = if grey { PixelFormat::Grayscale } else { PixelFormat::Rgb };
+        let decoded = decoder.with_output_format(format).decode_image();
+        let pixels = decoded.map_err(|e| e.to_string())?.data;
+        self.image(width, height, if grey { 1 } else { 3 }, pixels)
+    }
+
+    fn png(&self, bytes: &[u8]) -> Result<Image, String> {
+        let reader = ImageReader::with_format(Cursor::new(bytes), ImageFormat::Png);
+        let mut decoder = reader.into_decoder().map_err(|e| e.to_string())?;
+        let (width, height) = decoder.dimensions();
+        self.allow(width.into(), height.into())?;
+        // At most 4 channels of 16 bits, and as much again for the decoder's own work.
+        let mut limits = image::Limits::no_limits();
+        let pixels = u64::from(width) * u64::from(height);
+        limits.max_alloc = Some(pixels.saturating_mul(16).saturating_add(1 << 24));
+        decoder.set_limits(limits).map_err(|e| e.to_string())?;
+        let color = decoder.color_type();
+        let mut values = vec![0; decoder.total_bytes() as usize];
+        decoder.read_image(&mut values).map_err(|e| e.to_string())?;
+        // Samples of 16 bits come in the machine's own order.
+        let channels = usize::from(color.channel_count());
+        if usize::from(color.bytes_per_pixel()) == 2 * channels {
+            let upper = |&[a, b]: &[u8; 2]| (u16::from_ne_bytes([a, b]) >> 8) as u8;
+            values = values.as_chunks().0.iter().map(upper).collect();
+        }
+        let opaque = channels - usize::from(color.has_alpha());
+        if color.has_alpha() {
+            let pixels = values.chunks_exact(channels).flat_map(|pixel| &pixel[..opaque]);
+            values = pixels.copied().collect();
+        }
+        self.image(width as usize, height as usize, opaque, values)
+    }
+
+    fn allow(&self, width: u64, height: u64) -> Result<(), String> {
+        let pixels = width * height;
+        if pixels == 0 || pixels > self.max_pixels {
+            return Err(format!("{width}x{height} pixels, allowed are 1 to {}", self.max_pixels));
+        }
+        Ok(())
+    }
+
+    /// The image of decoded values, in the colours that were asked for.
+    fn image(
+        &self,
+        width: usize,
+        height: usize,
+        channels: usize,
+        values: Vec<u8>,
+    ) -> Result<Image, String> {
+        if values.len() != width * height * channels {
+            return Err(format!("{} values for {width}x{height}x{channels}", values.len()));
+        }
+        let (channels, pixels) = match (channels, self.grey) {
+            (1, false) => (3, values.into_iter().flat_map(|value| [value; 3]).collect()),
+            (3, true) => {
+                let luma = |&[r, g, b]: &[u8; 3]| fill::luma(r, g, b);
+                (1, values.as_chunks().0.iter().map(luma).collect())
+            }
+            _ => (channels, values),
+        };
+        Ok(Image::new(width, height, channels, pixels))
     }
 }
 
-fn grey(image: DynamicImage) -> Vec<u8> {
-    match image {
-        DynamicImage::ImageLuma8(_)
-        | DynamicImage::ImageLumaA8(_)
-        | DynamicImage::ImageLuma16(_)
-        | DynamicImage::ImageLumaA16(_) => image.into_luma8().into_raw(),
-        // The image crate's own conversion has ITU-R 709 weights.
-        image => greys(image.into_rgb8().as_raw()),
-    }
-}
-
-fn greys(rgb: &[u8]) -> Vec<u8> {
-    rgb.as_chunks::<3>().0.iter().map(|&[r, g, b]| augment::fill::luma(r, g, b)).collect()
-}
+/// What every JPEG file begins with.
+const JPEG: [u8; 2] = [0xff, 0xd8];
 
 /// The image as a PNG file's bytes.
 pub fn png(image: &Image) -> Vec<u8> {
