@@ -2,6 +2,7 @@
 //! policies of the papers as data, weak augmentation, crops, corruptions and their robustness metrics.
 //!
 //! A [`policy::Policy`] is what a recipe writes down and a loader applies; an [`op::Op`] is a single operation with its arguments.
+//! Module [`text`] does the same for words and sentences: TF-IDF and uniform replacement, SwitchOut, back-translation.
 //! All randomness comes from a [`rng::Rng`] made from a [`rng::Key`], so that the same key gives the same bytes on any thread.
 //!
 //! ```

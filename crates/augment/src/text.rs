@@ -1,7 +1,14 @@
 //! Augmentation of text: words replaced by their TF-IDF or uniformly, SwitchOut, and back-translation (UDA, arXiv 1904.12848, section 2.2
 //! and the released code).
 //!
-//! Like the images' operations they are pure functions of a text, settings and a keyed generator.
+//! Like the images' operations they are pure functions of a text, settings and a keyed generator. Replacement and SwitchOut are quick
+//! enough to be done anew each epoch; back-translation runs once, into a cache that survives being killed ([`paraphrases`]), and training
+//! reads its files. [`aug_ops`] names all of them as UDA does: `bt-0.9`, `tf_idf-0.7`, `unif-0.3`.
+//!
+//! | for | use (UDA) |
+//! |---|---|
+//! | sentiment, where the whole text counts | [`back_translation`] at 0.7 to 0.9 |
+//! | topics, which keywords decide | [`tfidf`] |
 //!
 //! ```
 //! use augment::{rng::Rng, text::{tfidf::TfIdf, words::words}};
@@ -17,6 +24,8 @@
 
 use std::io::Write;
 use std::path::{Path, PathBuf};
+
+use crate::fault::Fault;
 
 pub mod aug_ops;
 pub mod back_translation;
@@ -55,6 +64,9 @@ pub enum TextError {
         /// What is wrong.
         fault: String,
     },
+    /// A setting out of its range.
+    #[error(transparent)]
+    Setting(#[from] Fault),
     /// A name of augmentations that is none.
     #[error(
         "`{part}`: known are bt-0.9 (back-translation at a temperature), tf_idf-0.7 and unif-0.3 (replacement with a probability), joined by +"

@@ -1,14 +1,35 @@
 //! Back-translation: a paragraph split into sentences, translated, translated back, joined, and accepted where it is still like the
 //! original (UDA's `back_translate` and `sent_level_augment.py`).
+//!
+//! Any [`Translator`] will do: a program ([`CommandTranslator`](super::command::CommandTranslator)), or a model of one's own.
+//!
+//! ```
+//! use augment::text::back_translation::{BackTranslation, Translator};
+//! use augment::{rng::Rng, text::TextError};
+//!
+//! struct Shout;
+//! impl Translator for Shout {
+//!     fn name(&self) -> String {
+//!         "shout".into()
+//!     }
+//!     fn translate(&mut self, lines: &[String], _: f64, _: &mut Rng) -> Result<Vec<String>, TextError> {
+//!         Ok(lines.iter().map(|line| line.replace('.', "!")).collect())
+//!     }
+//! }
+//! let mut pipeline = BackTranslation::new(Shout, Shout, 0.9);
+//! let made = pipeline.paraphrase(&["A good film. See it.".into()], &mut Rng::new(1)).unwrap();
+//! assert_eq!(made, ["A good film! See it!"]);
+//! ```
 
 use std::ops::Range;
 use std::path::{Path, PathBuf};
 
-use super::sentences::sentences;
+use super::sentences::{Splitter, UNICODE};
 use super::{TextError, io, write};
+use crate::fault::Fault;
 use crate::rng::Rng;
 
-/// Turns lines into lines of another language.
+/// Turns lines into lines of another language. Made with the same generator, the same lines should become the same lines.
 pub trait Translator {
     /// What it is, for messages and caches: paraphrases of different translators must not be mixed.
     fn name(&self) -> String;
@@ -30,14 +51,21 @@ pub struct BackTranslation<F, B> {
     pub backward: B,
     /// In both directions.
     pub temperature: f64,
-    /// How paragraphs are split; [`sentences`] by default.
-    pub split: fn(&str) -> Vec<String>,
+    /// How paragraphs are split; [`UNICODE`] by default.
+    pub splitter: Splitter,
 }
 
 impl<F: Translator, B: Translator> BackTranslation<F, B> {
-    /// With sentences split by [`sentences`].
+    /// With sentences split by [`UNICODE`].
     pub fn new(forward: F, backward: B, temperature: f64) -> Self {
-        Self { forward, backward, temperature, split: sentences }
+        Self { forward, backward, temperature, splitter: UNICODE }
+    }
+
+    /// What is wrong with the temperature.
+    pub fn faults(&self) -> Vec<Fault> {
+        let fine = self.temperature >= 0.0 && self.temperature.is_finite();
+        let value = self.temperature;
+        Fault::unless(fine, "temperature", value, "0 or more, and finite").into_iter().collect()
     }
 
     /// A paraphrase of each paragraph, or the paragraph itself where [`accepted`] says so.
@@ -46,7 +74,10 @@ impl<F: Translator, B: Translator> BackTranslation<F, B> {
         paragraphs: &[String],
         rng: &mut Rng,
     ) -> Result<Vec<String>, TextError> {
-        let (lines, counts) = split(paragraphs, self.split);
+        if let Some(fault) = self.faults().pop() {
+            return Err(fault.into());
+        }
+        let (lines, counts) = split(paragraphs, &self.splitter);
         let there = checked(&mut self.forward, &lines, self.temperature, rng)?;
         let back = checked(&mut self.backward, &there, self.temperature, rng)?;
         let joined = join(&back, &counts);
@@ -72,15 +103,12 @@ fn checked(
 }
 
 /// The sentences of all paragraphs, one a line, and how many each paragraph has.
-pub fn split(paragraphs: &[String], split: fn(&str) -> Vec<String>) -> (Vec<String>, Vec<usize>) {
+pub fn split(paragraphs: &[String], splitter: &Splitter) -> (Vec<String>, Vec<usize>) {
     let (mut lines, mut counts) = (Vec::new(), Vec::new());
     for paragraph in paragraphs {
-        let sentences = split(paragraph);
+        let sentences = splitter.lines(paragraph);
         counts.push(sentences.len());
-        // A sentence is a line, so it must hold no line break of its own.
-        lines.extend(
-            sentences.into_iter().map(|s| s.split_whitespace().collect::<Vec<_>>().join(" ")),
-        );
+        lines.extend(sentences);
     }
     (lines, counts)
 }
@@ -97,6 +125,7 @@ pub fn join(lines: &[String], counts: &[usize]) -> Vec<String> {
 }
 
 /// The paraphrase, or the original where either has fewer than 10 characters or their lengths differ by more than half of the original's.
+/// Lengths are in characters, not bytes.
 pub fn accepted<'a>(original: &'a str, paraphrase: &'a str) -> &'a str {
     let (old, new) = (original.chars().count(), paraphrase.chars().count());
     let alike = old >= 10 && new >= 10 && old.abs_diff(new) * 2 <= old;
@@ -104,11 +133,14 @@ pub fn accepted<'a>(original: &'a str, paraphrase: &'a str) -> &'a str {
 }
 
 /// The lines of worker `worker` of `workers`: neighbours, the first ones taking one more where it does not divide.
-pub fn shard(lines: usize, worker: usize, workers: usize) -> Range<usize> {
-    assert!(worker < workers, "worker {worker} of {workers}");
+pub fn shard(lines: usize, worker: usize, workers: usize) -> Result<Range<usize>, Fault> {
+    if worker >= workers {
+        let allowed = format!("0 to one less than the number of workers ({workers})");
+        return Err(Fault::new("worker", worker, allowed));
+    }
     let (each, more) = (lines / workers, lines % workers);
     let start = worker * each + worker.min(more);
-    start..start + each + usize::from(worker < more)
+    Ok(start..start + each + usize::from(worker < more))
 }
 
 /// A worker's files in a folder, as UDA's scripts exchange them with a translator of one's own.
@@ -130,12 +162,8 @@ impl ShardFiles {
     }
 
     /// Splits a worker's paragraphs and writes both files.
-    pub fn write(
-        &self,
-        paragraphs: &[String],
-        how: fn(&str) -> Vec<String>,
-    ) -> Result<(), TextError> {
-        let (lines, counts) = split(paragraphs, how);
+    pub fn write(&self, paragraphs: &[String], splitter: &Splitter) -> Result<(), TextError> {
+        let (lines, counts) = split(paragraphs, splitter);
         let text: String = lines.iter().flat_map(|line| [line, "\n"]).collect();
         write(&self.source, text.as_bytes())?;
         write(&self.counts, &serde_json::to_vec(&counts).expect("numbers are JSON"))
@@ -151,7 +179,7 @@ impl ShardFiles {
             })?;
         let text = std::fs::read_to_string(translated).map_err(io(translated))?;
         let lines: Vec<String> = text.lines().map(str::to_owned).collect();
-        let wanted: usize = counts.iter().sum();
+        let wanted = counts.iter().fold(0usize, |sum, &count| sum.saturating_add(count));
         if lines.len() != wanted {
             let fault = format!(
                 "{} lines, but {} counts {wanted} sentences; translate line by line",

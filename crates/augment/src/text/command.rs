@@ -7,7 +7,17 @@ use super::TextError;
 use super::back_translation::Translator;
 use crate::rng::Rng;
 
-/// A program and its arguments, in which `{temperature}` and `{seed}` are filled in. It is started for each batch of lines.
+/// A program and its arguments, in which `{temperature}` and `{seed}` (below 2^31) are filled in. It is started for each batch of lines and
+/// must write as many lines as it reads, in UTF-8. Each direction is a program of its own.
+///
+/// ```no_run
+/// use augment::text::{back_translation::BackTranslation, command::CommandTranslator};
+/// let translate = |to: &str| CommandTranslator {
+///     program: "translate".into(),
+///     arguments: ["--to", to, "--temperature", "{temperature}", "--seed", "{seed}"].map(str::to_owned).into(),
+/// };
+/// let pipeline = BackTranslation::new(translate("fr"), translate("en"), 0.9);
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct CommandTranslator {
     /// The program.
@@ -70,10 +80,19 @@ impl Translator for CommandTranslator {
                 .lines()
                 .rfind(|line| !line.trim().is_empty())
                 .unwrap_or("it said nothing");
-            return Err(self.fault(format!("failed ({status}): {last}")));
+            let came = said.map_or(0, |said| String::from_utf8_lossy(&said).lines().count());
+            let wanted = lines.len();
+            return Err(
+                self.fault(format!("failed ({status}) after {came} of {wanted} lines: {last}"))
+            );
         }
         let said = said.map_err(|error| self.fault(error.to_string()))?;
         let said = String::from_utf8(said).map_err(|_| self.fault("its output is not UTF-8"))?;
-        Ok(said.lines().map(str::to_owned).collect())
+        let out: Vec<String> = said.lines().map(str::to_owned).collect();
+        if out.len() != lines.len() {
+            let fault = format!("{} lines came back for {} ({status})", out.len(), lines.len());
+            return Err(self.fault(fault));
+        }
+        Ok(out)
     }
 }

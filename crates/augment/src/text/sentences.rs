@@ -1,38 +1,63 @@
 //! Paragraphs into sentences that a translator bears.
 //!
-//! UDA's code splits by NLTK's trained punkt model, which cannot be shipped; here sentences end where Unicode's rules (UAX 29) say so, except
-//! after common English abbreviations and initials. What is still long is cut exactly as there.
+//! UDA's code splits by NLTK's trained punkt model, which cannot be shipped. [`UNICODE`] ends sentences where Unicode's rules (UAX 29) say
+//! so, except after common English abbreviations and initials; any other [`Splitter`] may take its place. What is still long is cut exactly
+//! as there ([`cut_long`]).
 
 use unicode_segmentation::UnicodeSegmentation;
 
 /// From so many characters on a sentence is cut.
 pub const LONG: usize = 300;
 
-const ABBREVIATIONS: [&str; 28] = [
-    "mr.", "mrs.", "ms.", "dr.", "prof.", "st.", "sr.", "jr.", "vs.", "etc.", "e.g.", "i.e.",
-    "no.", "inc.", "ltd.", "co.", "corp.", "fig.", "al.", "gen.", "sgt.", "capt.", "lt.", "col.",
-    "rev.", "hon.", "mt.", "dept.",
+/// A way of splitting, with a name that caches remember: other sentences, another name.
+#[derive(Clone, Copy, Debug)]
+pub struct Splitter {
+    /// What it is.
+    pub name: &'static str,
+    /// The sentences of a paragraph, of any length.
+    pub split: fn(&str) -> Vec<String>,
+}
+
+impl Splitter {
+    /// What is translated of a paragraph: its sentences, the long ones cut, each a line without line breaks, trimmed and not empty.
+    pub fn lines(&self, paragraph: &str) -> Vec<String> {
+        let pieces = cut_long((self.split)(paragraph));
+        pieces.iter().map(|piece| one_line(piece)).filter(|line| !line.is_empty()).collect()
+    }
+}
+
+/// By [`sentences`].
+pub const UNICODE: Splitter = Splitter { name: "unicode-1", split: sentences };
+
+/// Words that end in a full stop within a sentence. Those that as often end one (`etc.`, `no.`) are left out.
+const ABBREVIATIONS: [&str; 26] = [
+    "mr.", "mrs.", "ms.", "dr.", "prof.", "st.", "sr.", "jr.", "vs.", "e.g.", "i.e.", "inc.",
+    "ltd.", "co.", "corp.", "fig.", "al.", "gen.", "sgt.", "capt.", "lt.", "col.", "rev.", "hon.",
+    "mt.", "dept.",
 ];
 
-/// The sentences of a paragraph, trimmed, none empty, none of [`LONG`] characters or more.
+/// The sentences of a paragraph, trimmed, none empty. Line breaks are spaces: they end no sentence.
 ///
 /// ```
 /// use augment::text::sentences::sentences;
-/// assert_eq!(sentences("Mr. Smith left. Why?  Nobody knows."), ["Mr. Smith left.", "Why?", "Nobody knows."]);
+/// assert_eq!(sentences("Mr. Smith left. Why?  Nobody\nknows."), ["Mr. Smith left.", "Why?", "Nobody knows."]);
 /// ```
 pub fn sentences(paragraph: &str) -> Vec<String> {
     let mut found: Vec<String> = Vec::new();
     let mut open = String::new();
-    for piece in paragraph.split_sentence_bounds() {
+    for piece in one_line(paragraph).split_sentence_bounds() {
         open.push_str(piece);
         let last = open.split_whitespace().next_back().unwrap_or_default();
-        if !open.is_empty() && !goes_on(last) {
+        if !goes_on(last) {
             found.push(std::mem::take(&mut open));
         }
     }
     found.push(open);
-    let whole = found.iter().map(|s| s.trim()).filter(|s| !s.is_empty()).map(str::to_owned);
-    cut_long(whole.collect())
+    found.iter().map(|s| s.trim()).filter(|s| !s.is_empty()).map(str::to_owned).collect()
+}
+
+fn one_line(text: &str) -> String {
+    text.split_whitespace().collect::<Vec<_>>().join(" ")
 }
 
 /// Whether a sentence does not end with this word though it ends with a full stop.
@@ -44,7 +69,8 @@ fn goes_on(word: &str) -> bool {
     (initial && word != "I.") || ABBREVIATIONS.contains(&word.to_lowercase().as_str())
 }
 
-/// Cuts pieces of [`LONG`] characters or more, pass by pass: after full stops, semicolons, commas, spaces, anywhere.
+/// Cuts pieces of [`LONG`] characters or more, pass by pass: after full stops, semicolons, commas, spaces, anywhere. A pass leaves shorter
+/// pieces alone, and the first one that finds no long piece is the last. Nothing is lost or added.
 pub fn cut_long(mut pieces: Vec<String>) -> Vec<String> {
     for delimiter in [Some('.'), Some(';'), Some(','), Some(' '), None] {
         if pieces.iter().all(|piece| piece.chars().count() < LONG) {

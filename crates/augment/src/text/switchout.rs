@@ -1,7 +1,15 @@
 //! SwitchOut (Wang et al., arXiv 1808.07512): a random number of tokens becomes any other token.
+//!
+//! ```
+//! use augment::{rng::Rng, text::switchout::SwitchOut};
+//! let mut tokens = [101, 2023, 2143, 2001, 2204, 102];
+//! SwitchOut::default().replace(&mut tokens, |id| id == 101 || id == 102, 30_522, &mut Rng::new(1));
+//! assert_eq!((tokens[0], tokens[5]), (101, 102));
+//! ```
 
 use serde::{Deserialize, Serialize};
 
+use crate::fault::Fault;
 use crate::rng::Rng;
 
 /// How the number of replaced tokens is weighted.
@@ -17,10 +25,10 @@ pub enum Decay {
 
 /// SwitchOut's settings.
 ///
-/// | key | default | meaning |
-/// |---|---|---|
-/// | `tau` | 1 | temperature, above 0 |
-/// | `decay` | `times` | `times` or `over`: [`Decay`] |
+/// | key | default | meaning | range |
+/// |---|---|---|---|
+/// | `tau` | 1 | temperature | above 0 |
+/// | `decay` | `times` | how it weighs the number `n` of replaced tokens | `times`: `exp(-tau n)`; `over`: `exp(-n / tau)` |
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct SwitchOut {
@@ -37,19 +45,27 @@ impl Default for SwitchOut {
 }
 
 impl SwitchOut {
-    /// With which probability 0, 1, ..., `length` tokens are meant to be replaced.
+    /// What is wrong with these settings.
+    pub fn faults(&self) -> Vec<Fault> {
+        let fine = self.tau > 0.0 && self.tau.is_finite();
+        Fault::unless(fine, "tau", self.tau, "above 0 and finite").into_iter().collect()
+    }
+
+    /// With which probability 0, 1, ..., `length` tokens are meant to be replaced: the weights end at the sentence's length.
     pub fn counts(&self, length: usize) -> Vec<f64> {
         let rate = match self.decay {
             Decay::Times => self.tau,
             Decay::Over => 1.0 / self.tau,
         };
-        let weights: Vec<f64> = (0..=length).map(|n| (-rate * n as f64).exp()).collect();
+        // An endless rate (a tau that vanishes) replaces nothing.
+        let weight = |n: usize| if n == 0 { 1.0 } else { (-rate * n as f64).exp() };
+        let weights: Vec<f64> = (0..=length).map(weight).collect();
         let total: f64 = weights.iter().sum();
         weights.into_iter().map(|weight| weight / total).collect()
     }
 
-    /// Replaces tokens, ids below `vocabulary`, except where `fixed` says so (the first, the last, padding). A replaced token is never
-    /// itself.
+    /// Replaces tokens, ids below `vocabulary`, except those that `fixed` names (begin, end, padding). A number `n` is drawn from
+    /// [`counts`](Self::counts), then each of the `L` others is replaced with probability `n / L`, never by itself.
     pub fn replace(
         &self,
         tokens: &mut [u32],

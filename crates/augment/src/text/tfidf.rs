@@ -20,36 +20,54 @@ pub struct TfIdf {
     /// Sums of `max T - T(w)` up to and with each word.
     cumulative: Vec<f64>,
     index: HashMap<String, usize>,
-    /// Of a word that no document has: as if one had it.
+    /// `idf` of a word that no document has: that of the rarest.
     unseen: f64,
 }
 
+/// What is counted of a word.
+struct Count {
+    /// Documents with it.
+    documents: usize,
+    /// The last of them, counted from 1.
+    last: usize,
+    /// `1 / len(d)` over its occurrences.
+    shares: f64,
+}
+
 impl TfIdf {
-    /// The statistics of a corpus. Where each sample has two texts, join them first. Empty documents count but hold nothing.
-    pub fn of<D: AsRef<[String]>>(documents: &[D]) -> Self {
-        let mut counts = HashMap::<&str, usize>::new();
+    /// The statistics of a corpus, which is read once and need not be held in memory. Where each sample has two texts, join their words
+    /// first. Empty documents count but hold nothing.
+    ///
+    /// `idf` of a word is one number, so that `T(w) = idf(w) S(w)` with `S(w)` the sum of `1 / len(d)` over the word's occurrences.
+    pub fn of<D: AsRef<[String]>>(documents: impl IntoIterator<Item = D>) -> Self {
+        let mut counts = HashMap::<String, Count>::new();
+        let mut total = 0;
         for document in documents {
-            let mut words: Vec<&str> = document.as_ref().iter().map(String::as_str).collect();
-            words.sort_unstable();
-            words.dedup();
-            words.into_iter().for_each(|word| *counts.entry(word).or_default() += 1);
-        }
-        let total = documents.len() as f64;
-        let idf: HashMap<&str, f64> =
-            counts.into_iter().map(|(word, count)| (word, (total / count as f64).ln())).collect();
-        let mut sums: BTreeMap<&str, f64> = idf.keys().map(|&word| (word, 0.0)).collect();
-        for document in documents {
+            total += 1;
             let document = document.as_ref();
+            let share = 1.0 / document.len() as f64;
             for word in document {
-                let share = idf[word.as_str()] / document.len() as f64;
-                *sums.entry(word).or_default() += share;
+                if let Some(count) = counts.get_mut(word) {
+                    count.documents += usize::from(count.last != total);
+                    count.last = total;
+                    count.shares += share;
+                } else {
+                    counts.insert(word.clone(), Count { documents: 1, last: total, shares: share });
+                }
             }
         }
-        let table = sums.into_iter().map(|(word, sum)| (word.to_owned(), idf[word], sum));
-        Self::from_table(table.collect(), total.ln().max(0.0))
+        let row = |(word, count): (String, Count)| {
+            let idf = (total as f64 / count.documents as f64).ln();
+            (word, idf, idf * count.shares)
+        };
+        let mut table: Vec<_> = counts.into_iter().map(row).collect();
+        table.sort_unstable_by(|one, two| one.0.cmp(&two.0));
+        Self::from_table(table)
     }
 
-    fn from_table(table: Vec<(String, f64, f64)>, unseen: f64) -> Self {
+    /// From rows of word, `idf` and `T` in rising order of words.
+    fn from_table(table: Vec<(String, f64, f64)>) -> Self {
+        let unseen = table.iter().map(|row| row.1).fold(0.0, f64::max);
         let most = table.iter().map(|row| row.2).fold(0.0, f64::max);
         let mut sum = 0.0;
         let cumulative = table.iter().map(|row| {
@@ -72,7 +90,12 @@ impl TfIdf {
         &self.words
     }
 
-    /// `idf` of a word.
+    /// Share of the documents that hold a word, `df(w) / N`; 0 for one that the corpus lacks.
+    pub fn share(&self, word: &str) -> f64 {
+        self.index.get(word).map_or(0.0, |&i| (-self.idf[i]).exp())
+    }
+
+    /// `idf` of a word; for one that the corpus lacks, that of the rarest word.
     pub fn idf(&self, word: &str) -> f64 {
         self.index.get(word).map_or(self.unseen, |&i| self.idf[i])
     }
@@ -82,8 +105,9 @@ impl TfIdf {
         self.index.get(word).map_or(0.0, |&i| self.tf_idf[i])
     }
 
-    /// With which chance each word of a document is replaced. Their mean is `token_prob`; single ones may exceed 1. All are 0 where every
-    /// word is alike, as the formula has no answer there.
+    /// With which chance each word of a document is replaced: `token_prob n z / sum z`, where `z` is how far the word's TF-IDF within the
+    /// document lies below the greatest there. Their mean is `token_prob`; single ones may exceed 1. All are 0 where every word is alike (so
+    /// with one word), as the formula has no answer there; an empty document has none.
     pub fn chances(&self, document: &[String], token_prob: f64) -> Vec<f64> {
         let length = document.len() as f64;
         let mut counts = HashMap::<&str, f64>::new();
@@ -99,7 +123,8 @@ impl TfIdf {
         }
     }
 
-    /// A word of the corpus, the likelier the less it says; `None` where the corpus has no such word.
+    /// A word of the corpus, the likelier the less it says: `q(w)` proportional to `max T - T(w)`, found by a binary search in its running
+    /// sums. `None` where all words have one `T`.
     pub fn draw(&self, rng: &mut Rng) -> Option<&str> {
         let total = *self.cumulative.last()?;
         if total <= 0.0 {
@@ -110,7 +135,7 @@ impl TfIdf {
         Some(&self.words[i.min(self.words.len() - 1)])
     }
 
-    /// Replaces words of a document by their chances.
+    /// Replaces words of a document by their chances. `token_prob` is from 0 to 1; a document of two texts is both, joined.
     pub fn replace(&self, document: &mut [String], token_prob: f64, rng: &mut Rng) {
         let chances = self.chances(document, token_prob);
         for (word, chance) in document.iter_mut().zip(chances) {
@@ -122,7 +147,8 @@ impl TfIdf {
         }
     }
 
-    /// Writes `tf_idf.json` and `idf.json` into a folder, each a map from word to number.
+    /// Writes `tf_idf.json` and `idf.json` into a folder (UDA's is `data_stats/SUB_SET`), each a map from word to number. Each file is
+    /// whole or not there.
     pub fn save(&self, folder: &Path) -> Result<(), TextError> {
         let [tf_idf, idf] = Self::files(folder);
         for (path, values) in [(tf_idf, &self.tf_idf), (idf, &self.idf)] {
@@ -133,7 +159,7 @@ impl TfIdf {
         Ok(())
     }
 
-    /// Reads what [`save`](Self::save) wrote, or UDA's code.
+    /// Reads what [`save`](Self::save) wrote, or UDA's code. Both files must have the same words.
     pub fn load(folder: &Path) -> Result<Self, TextError> {
         let read = |path: &PathBuf| -> Result<BTreeMap<String, f64>, TextError> {
             let text = std::fs::read(path).map_err(io(path))?;
@@ -143,8 +169,8 @@ impl TfIdf {
             };
             serde_json::from_slice(&text).map_err(fault)
         };
-        let [path, idf] = Self::files(folder);
-        let (tf_idf, mut idf) = (read(&path)?, read(&idf)?);
+        let [path, idf_path] = Self::files(folder);
+        let (tf_idf, mut idf) = (read(&path)?, read(&idf_path)?);
         let mut table = Vec::with_capacity(tf_idf.len());
         for (word, t) in tf_idf {
             let Some(i) = idf.remove(&word) else {
@@ -153,8 +179,11 @@ impl TfIdf {
             };
             table.push((word, i, t));
         }
-        let unseen = table.iter().map(|row| row.1).fold(0.0, f64::max);
-        Ok(Self::from_table(table, unseen))
+        if let Some(word) = idf.keys().next() {
+            let fault = format!("`{word}` has no entry in tf_idf.json; make both files anew");
+            return Err(TextError::Format { path: idf_path, fault });
+        }
+        Ok(Self::from_table(table))
     }
 
     fn files(folder: &Path) -> [PathBuf; 2] {

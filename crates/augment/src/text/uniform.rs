@@ -6,8 +6,17 @@ use crate::rng::Rng;
 
 /// Replaces each word with probability `token_prob` by one of `vocabulary`. Texts of fewer than three words stay.
 ///
-/// Words come without repetition until all have been used, as in the released code, whose shuffled vocabulary however goes on from text
-/// to text; here each text begins anew, so that it depends on its key alone.
+/// Words come without repetition until all have been used, as in the released code. There the shuffled vocabulary goes on from text to
+/// text; here each text begins a shuffle of its own, of which only the words used are drawn, so that a text is a pure function of its key.
+/// A single word is uniform either way.
+///
+/// ```
+/// use augment::{rng::Rng, text::{uniform::replace, words::words}};
+/// let mut text = words("a film like any other");
+/// replace(&mut text, &words("plot cast music scene end"), 1.0, &mut Rng::new(3));
+/// text.sort();
+/// assert_eq!(text, ["cast", "end", "music", "plot", "scene"]);
+/// ```
 pub fn replace(document: &mut [String], vocabulary: &[String], token_prob: f64, rng: &mut Rng) {
     if document.len() < 3 || vocabulary.is_empty() {
         return;

@@ -6,6 +6,8 @@ use unicode_properties::{GeneralCategory, GeneralCategoryGroup, UnicodeGeneralCa
 /// The words of a text: control characters removed, lower-cased, accents stripped, split at white space, before and after each
 /// punctuation mark and each CJK character.
 ///
+/// Control characters are those of BERT's code, categories Cc and Cf; transformers' tokenizer also removes unassigned and private ones.
+///
 /// ```
 /// use augment::text::words::words;
 /// assert_eq!(words("Où est-il, né?"), ["ou", "est", "-", "il", ",", "ne", "?"]);

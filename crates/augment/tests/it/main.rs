@@ -1,5 +1,6 @@
-//! Integration tests: parity with Pillow, the papers' tables, policies as data, corruptions and metrics.
+//! Integration tests: parity with Pillow, the papers' tables, policies as data, corruptions and metrics, text.
 
+mod back_translation;
 mod corruptions;
 mod fields;
 mod golden;

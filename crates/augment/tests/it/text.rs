@@ -1,17 +1,11 @@
-//! Text: words against Python's tables, the reference sheet's worked examples, distributions, and a cache that survives anything.
+//! Words against BERT's tokenizer, the reference sheet's worked examples, and the distributions of replaced words and tokens.
 
+use std::collections::HashMap;
 use std::f64::consts::LN_2;
 use std::fs;
 
 use augment::rng::{Key, Rng};
-use augment::text::TextError;
 use augment::text::aug_ops::{AugOp, AugOps, enough};
-use augment::text::back_translation::{
-    BackTranslation, ShardFiles, Translator, accepted, join, paraphrase_file, shard, split,
-};
-use augment::text::command::CommandTranslator;
-use augment::text::paraphrases::{Made, Paraphrases};
-use augment::text::sentences::{LONG, cut_long, sentences};
 use augment::text::switchout::{Decay, SwitchOut};
 use augment::text::tfidf::TfIdf;
 use augment::text::uniform;
@@ -26,7 +20,7 @@ fn words_are_berts() {
         assert_eq!(words(&text), expected, "{text:?}");
         seen += 1;
     }
-    assert_eq!(seen, 220);
+    assert_eq!(seen, 232);
 }
 
 fn corpus() -> Vec<Vec<String>> {
@@ -40,11 +34,15 @@ fn close(got: f64, expected: f64) {
 
 #[test]
 fn tf_idf_follows_the_worked_example() {
-    let statistics = TfIdf::of(&corpus());
+    let statistics = TfIdf::of(corpus());
     for (word, idf, t) in [("a", LN_2, 0.4621), ("b", 0.0, 0.0), ("c", LN_2, 0.3466)] {
         close(statistics.idf(word), idf);
         close(statistics.tf_idf(word), t);
     }
+    assert_eq!(
+        ["a", "b", "c", "d"].map(|w| (2.0 * statistics.share(w)).round()),
+        [1.0, 2.0, 1.0, 0.0]
+    );
     let chances = statistics.chances(&corpus()[0], 0.3);
     for (got, expected) in chances.iter().zip([0.0, 0.9, 0.0]) {
         close(*got, expected);
@@ -63,19 +61,107 @@ fn tf_idf_has_an_answer_where_the_formula_has_none() {
     let statistics = TfIdf::of(&same);
     assert_eq!(statistics.chances(&same[0], 0.7), [0.0, 0.0]);
     assert_eq!(statistics.draw(&mut Rng::new(0)), None);
-    assert_eq!(TfIdf::of::<Vec<String>>(&[]).chances(&[], 0.5), Vec::<f64>::new());
+    assert_eq!(TfIdf::of(Vec::<Vec<String>>::new()).chances(&[], 0.5), Vec::<f64>::new());
     let mut nothing: Vec<String> = vec![];
     statistics.replace(&mut nothing, 0.9, &mut Rng::new(0));
-    assert_eq!(TfIdf::of(&corpus()).idf("unheard"), 2f64.ln());
+    assert_eq!(TfIdf::of(corpus()).idf("unheard"), 2f64.ln());
+    // One word, and one word repeated, are alike too.
+    for text in ["a", "c c c"] {
+        assert!(TfIdf::of(corpus()).chances(&words(text), 0.9).iter().all(|&chance| chance == 0.0));
+    }
+}
+
+/// Counted and summed as the sheet has it, in two passes, without the shortcuts.
+#[test]
+fn statistics_are_those_of_the_formulas() {
+    let mut rng = Rng::new(8);
+    let mut word = || format!("w{}", rng.below(40).min(rng.below(40)));
+    let mut documents: Vec<Vec<String>> =
+        (0..60).map(|length| (0..length).map(|_| word()).collect()).collect();
+    documents.push(vec!["rare".into()]);
+    let statistics = TfIdf::of(&documents);
+    for word in statistics.words() {
+        let with = documents.iter().filter(|document| document.contains(word)).count();
+        let idf = (documents.len() as f64 / with as f64).ln();
+        let mut t = 0.0;
+        for document in &documents {
+            let times = document.iter().filter(|&other| other == word).count();
+            t += (0..times).map(|_| idf / document.len() as f64).sum::<f64>();
+        }
+        assert!((statistics.idf(word) - idf).abs() < 1e-12);
+        assert!((statistics.tf_idf(word) - t).abs() < 1e-12 * (1.0 + t));
+    }
+}
+
+/// Chi square of the drawn words against `q`, and its 99.99 % point for the degrees of freedom by Wilson and Hilferty.
+#[test]
+fn words_are_drawn_as_the_formula_weighs_them() {
+    let documents: Vec<Vec<String>> = (0..300)
+        .map(|i: usize| {
+            (0..20).map(|k| format!("w{:03}", (i * (k + 1) * 7 + k * k) % (20 + 10 * k))).collect()
+        })
+        .collect();
+    let statistics = TfIdf::of(&documents);
+    let most = statistics.words().iter().map(|w| statistics.tf_idf(w)).fold(0.0, f64::max);
+    let gaps: Vec<f64> = statistics.words().iter().map(|w| most - statistics.tf_idf(w)).collect();
+    let total: f64 = gaps.iter().sum();
+    let draws = 200_000;
+    let mut counts = HashMap::<&str, u32>::new();
+    let mut rng = Rng::new(4);
+    for _ in 0..draws {
+        *counts.entry(statistics.draw(&mut rng).unwrap()).or_default() += 1;
+    }
+    let (mut square, mut freedom) = (0.0, -1.0);
+    for (word, gap) in statistics.words().iter().zip(gaps) {
+        let (expected, got) = (gap / total * f64::from(draws), counts.get(word.as_str()).copied());
+        let got = f64::from(got.unwrap_or(0));
+        if gap == 0.0 {
+            assert_eq!(got, 0.0, "{word} has the highest T");
+        } else {
+            assert!(expected > 5.0, "{word}: too few for the test");
+            square += (got - expected).powi(2) / expected;
+            freedom += 1.0;
+        }
+    }
+    let spread = 2.0 / (9.0 * freedom);
+    let limit = freedom * (1.0 - spread + 3.719 * f64::sqrt(spread)).powi(3);
+    assert!(freedom > 100.0 && square < limit, "{square} of at most {limit}, {freedom} degrees");
+}
+
+#[test]
+fn words_are_replaced_as_often_as_their_chances_say() {
+    let statistics = TfIdf::of(["a b c d", "a a b", "c b e", "e e d a"].map(words));
+    let document = words("a b e e c d x");
+    let chances = statistics.chances(&document, 0.3);
+    let (mut rng, rounds) = (Rng::new(6), 40_000);
+    let mut changed = vec![0.0; document.len()];
+    // A word may be replaced by itself, which nobody sees.
+    let known = statistics.words();
+    let most = known.iter().map(|w| statistics.tf_idf(w)).fold(0.0, f64::max);
+    let total: f64 = known.iter().map(|w| most - statistics.tf_idf(w)).sum();
+    let itself = |word: &String| {
+        if known.contains(word) { (most - statistics.tf_idf(word)) / total } else { 0.0 }
+    };
+    for _ in 0..rounds {
+        let mut text = document.clone();
+        statistics.replace(&mut text, 0.3, &mut rng);
+        for (i, word) in text.iter().enumerate() {
+            changed[i] += f64::from(u8::from(*word != document[i])) / f64::from(rounds);
+        }
+    }
+    for ((word, chance), changed) in document.iter().zip(chances).zip(changed) {
+        let expected = chance.min(1.0) * (1.0 - itself(word));
+        assert!((changed - expected).abs() < 0.012, "{word}: {changed}, not {expected}");
+    }
 }
 
 #[test]
 fn statistics_are_written_and_read() {
     let dir = tempfile::tempdir().unwrap();
-    let statistics = TfIdf::of(&corpus());
+    let statistics = TfIdf::of(corpus());
     statistics.save(&dir.path().join("data_stats/train")).unwrap();
     let read = TfIdf::load(&dir.path().join("data_stats/train")).unwrap();
-    assert_eq!(read.words(), statistics.words());
+    assert_eq!(read, statistics);
     let draw = |statistics: &TfIdf| {
         let mut text = words("b c a b b c");
         statistics.replace(&mut text, 0.9, &mut Rng::new(5));
@@ -88,6 +174,12 @@ fn statistics_are_written_and_read() {
     fs::write(dir.path().join("idf.json"), "{}").unwrap();
     let error = TfIdf::load(dir.path()).unwrap_err().to_string();
     assert!(error.contains("`a` has no entry in idf.json"), "{error}");
+    fs::write(dir.path().join("idf.json"), "{\"a\": 1, \"b\": 0}").unwrap();
+    let error = TfIdf::load(dir.path()).unwrap_err().to_string();
+    assert!(error.contains("idf.json: `b` has no entry in tf_idf.json"), "{error}");
+    fs::write(dir.path().join("tf_idf.json"), "[1]").unwrap();
+    let error = TfIdf::load(dir.path()).unwrap_err().to_string();
+    assert!(error.contains("not a JSON map from word to number"), "{error}");
 }
 
 #[test]
@@ -131,175 +223,52 @@ fn switchout_draws_its_number_and_never_the_same_token() {
 }
 
 #[test]
+fn switchout_puts_any_other_token_equally_often() {
+    let all = SwitchOut { tau: 1e9, decay: Decay::Over };
+    let (mut rng, mut counts) = (Rng::new(5), [0.0f64; 5]);
+    let mut changed = 0.0;
+    for _ in 0..40_000 {
+        let mut tokens = [3u32];
+        all.replace(&mut tokens, |_| false, 5, &mut rng);
+        counts[tokens[0] as usize] += 1.0;
+        changed += f64::from(u8::from(tokens[0] != 3));
+    }
+    // With so high a temperature 0 and 1 tokens are alike.
+    assert!((changed / 40_000.0 - 0.5).abs() < 0.01, "{changed}");
+    for other in [0, 1, 2, 4] {
+        assert!((counts[other] / changed - 0.25).abs() < 0.015, "{counts:?}");
+    }
+    let mut alone = [0u32; 4];
+    all.replace(&mut alone, |_| false, 1, &mut rng);
+    all.replace(&mut [], |_| false, 9, &mut rng);
+    assert_eq!(alone, [0; 4], "a vocabulary of one token has no other");
+}
+
+#[test]
+fn switchouts_settings_are_checked_and_written() {
+    for tau in [0.0, -1.0, f64::NAN, f64::INFINITY] {
+        let faults = SwitchOut { tau, ..SwitchOut::default() }.faults();
+        assert!(faults.len() == 1 && faults[0].to_string().starts_with("tau is"), "{faults:?}");
+    }
+    let read: SwitchOut = toml::from_str("tau = 0.8\ndecay = \"over\"").unwrap();
+    assert_eq!(read, SwitchOut { tau: 0.8, decay: Decay::Over });
+    assert!(read.faults().is_empty());
+    assert!(toml::from_str::<SwitchOut>("temperature = 1").is_err());
+}
+
+#[test]
 fn names_of_augmentations() {
     let ops: AugOps = "bt-0.9+tf_idf-0.7+unif-0.3".parse().unwrap();
     assert_eq!(ops.0, [AugOp::BackTranslation(0.9), AugOp::TfIdf(0.7), AugOp::Uniform(0.3)]);
     assert_eq!(ops.to_string(), "bt-0.9+tf_idf-0.7+unif-0.3");
+    assert_eq!("bt-1+unif-.25".parse::<AugOps>().unwrap().to_string(), "bt-1.0+unif-0.25");
+    assert_eq!(serde_json::to_string(&ops).unwrap(), "\"bt-0.9+tf_idf-0.7+unif-0.3\"");
+    assert!(serde_json::from_str::<AugOps>("\"bt-0.9+x\"").is_err());
     for wrong in ["", "bt", "bt-x", "unif-1.5", "tfidf-0.7", "bt-0.9+", "bt--1", "bt-inf"] {
         let error = wrong.parse::<AugOps>().unwrap_err().to_string();
         assert!(error.contains("known are bt-0.9"), "{wrong}: {error}");
     }
     assert!(enough(9, 10).is_ok() && enough(8, 10).is_err() && enough(90, 100).is_ok());
-}
-
-#[test]
-fn long_sentences_are_cut_after_delimiters() {
-    let long = format!("Hm. {}; {}, end", "a".repeat(200), "b ".repeat(80));
-    let pieces = cut_long(vec![long.clone()]);
-    assert_eq!(pieces.concat(), long);
-    // No full stop lies 5 characters into it, so it is cut after the semicolon.
-    assert!(pieces[0].starts_with("Hm. a") && pieces[0].ends_with(';'), "{pieces:?}");
-    let bare = cut_long(vec!["x".repeat(350)]);
-    assert_eq!(bare.iter().map(String::len).collect::<Vec<_>>(), [101, 101, 101, 47]);
-    let kept = cut_long(vec!["y".repeat(LONG - 1)]);
-    assert_eq!(kept.len(), 1);
-}
-
-#[test]
-fn paraphrases_must_be_like_their_originals() {
-    for (old, new, kept) in [
-        ("ten chars!", "ten more..", true),
-        ("ninechars", "ten more..", false),
-        ("ten chars!", "ninechars", false),
-        ("0123456789", "012345678901234", true),
-        ("0123456789", "0123456789012345", false),
-        ("01234567890123456789", "0123456789", true),
-        ("éééééééééé", "eeeeeeeeee", true),
-    ] {
-        assert_eq!(accepted(old, new) == new, kept, "{old} / {new}");
-    }
-}
-
-#[test]
-fn shards_and_their_files() {
-    let all: Vec<usize> = (0..4).flat_map(|worker| shard(10, worker, 4)).collect();
-    assert_eq!(all, (0..10).collect::<Vec<_>>());
-    assert_eq!((0..4).map(|w| shard(10, w, 4).len()).collect::<Vec<_>>(), [3, 3, 2, 2]);
-    let dir = tempfile::tempdir().unwrap();
-    let files = ShardFiles::new(dir.path(), 1, 4);
-    assert!(files.source.ends_with("forward_src/file_1_of_4.txt"));
-    assert!(files.counts.ends_with("doc_len/doc_len_1_of_4.json"));
-    let paragraphs = vec!["One. Two!\nThree?".to_owned(), String::new(), "Four.".to_owned()];
-    files.write(&paragraphs, sentences).unwrap();
-    assert_eq!(fs::read_to_string(&files.source).unwrap(), "One.\nTwo!\nThree?\nFour.\n");
-    assert_eq!(fs::read_to_string(&files.counts).unwrap(), "[3,0,1]");
-    let translated = dir.path().join("back.txt");
-    fs::write(&translated, " Un. \nDeux!\nTrois?\nQuatre.\n").unwrap();
-    assert_eq!(files.join(&translated).unwrap(), ["Un. Deux! Trois?", "", "Quatre."]);
-    fs::write(&translated, "Un.\n").unwrap();
-    let error = files.join(&translated).unwrap_err().to_string();
-    assert!(error.contains("1 lines") && error.contains("4 sentences"), "{error}");
-    let file = paraphrase_file(dir.path(), "unsup_in", 0.9, 3);
-    assert!(file.ends_with("unsup_in/sample_0.9/para/para_3.txt"));
-}
-
-/// Doubles a letter here and there: never the same at two keys.
-struct Stutter;
-
-impl Translator for Stutter {
-    fn name(&self) -> String {
-        "stutter".into()
-    }
-
-    fn translate(
-        &mut self,
-        lines: &[String],
-        _: f64,
-        rng: &mut Rng,
-    ) -> Result<Vec<String>, TextError> {
-        let mut stutter = |c: char| c.to_string().repeat(1 + usize::from(rng.chance(0.1)));
-        Ok(lines.iter().map(|line| line.chars().map(&mut stutter).collect()).collect())
-    }
-}
-
-fn texts() -> Vec<String> {
-    [
-        "A film that one sees twice. Truly!",
-        "Dull from its first minute on.",
-        "short",
-        "Ça va? Très bien, merci à tous.",
-    ]
-    .map(str::to_owned)
-    .into()
-}
-
-fn fill(path: &std::path::Path, copies: usize) -> Result<Paraphrases, TextError> {
-    let mut pipeline = BackTranslation::new(Stutter, Stutter, 0.9);
-    let mut cache = Paraphrases::open(path, &Made::new(&pipeline, 7, &texts()))?;
-    cache.fill(&mut pipeline, &texts(), copies, 3, 7)?;
-    Ok(cache)
-}
-
-#[test]
-fn a_cache_that_was_torn_anywhere_ends_as_if_it_had_not() {
-    let dir = tempfile::tempdir().unwrap();
-    let path = dir.path().join("whole.jsonl");
-    let whole = fill(&path, 3).unwrap();
-    let bytes = fs::read(&path).unwrap();
-    let header = bytes.iter().position(|&byte| byte == b'\n').unwrap() + 1;
-    assert_eq!(whole.get(0, 2), Some("short"), "too short for a paraphrase");
-    assert_ne!(whole.get(0, 0), whole.get(1, 0));
-    for cut in header..bytes.len() {
-        let path = dir.path().join("torn.jsonl");
-        fs::write(&path, &bytes[..cut]).unwrap();
-        let resumed = fill(&path, 3).unwrap();
-        for (copy, text) in (0..3).flat_map(|copy| (0..4).map(move |text| (copy, text))) {
-            assert_eq!(resumed.get(copy, text), whole.get(copy, text), "cut at {cut}");
-        }
-        let lines = |bytes: &[u8]| {
-            let mut lines: Vec<Vec<u8>> =
-                bytes.split(|&b| b == b'\n').map(<[u8]>::to_vec).collect();
-            lines.sort();
-            lines
-        };
-        assert_eq!(lines(&fs::read(&path).unwrap()), lines(&bytes), "cut at {cut}");
-    }
-}
-
-#[test]
-fn a_cache_is_not_mixed_and_exports_whole_copies() {
-    let dir = tempfile::tempdir().unwrap();
-    let path = dir.path().join("cache.jsonl");
-    let cache = fill(&path, 2).unwrap();
-    let other = BackTranslation::new(Stutter, Stutter, 0.7);
-    let error = Paraphrases::open(&path, &Made::new(&other, 7, &texts())).unwrap_err().to_string();
-    assert!(
-        error.contains("0.9") && error.contains("0.7") && error.contains("cache.jsonl"),
-        "{error}"
-    );
-    assert_eq!(cache.export(dir.path(), "train", 0.9, 4, 2).unwrap(), 2);
-    let file = fs::read_to_string(paraphrase_file(dir.path(), "train", 0.9, 1)).unwrap();
-    assert_eq!(file.lines().count(), 4);
-    assert_eq!(file.lines().nth(2), Some("short"));
-    let error = cache.export(dir.path(), "train", 0.9, 4, 3).unwrap_err().to_string();
-    assert!(error.contains("2 of 3 copies"), "{error}");
-    fs::write(&path, "no header\n").unwrap();
-    assert!(fill(&path, 1).unwrap_err().to_string().contains("not a file of paraphrases"));
-}
-
-#[test]
-fn a_program_translates() {
-    let command = |program: &str, arguments: &[&str]| CommandTranslator {
-        program: program.into(),
-        arguments: arguments.iter().map(|&a| a.to_owned()).collect(),
-    };
-    let mut upper = command("sh", &["-c", "tr a-z A-Z; test {temperature} = 0.9"]);
-    // More than a pipe holds, both ways.
-    let lines: Vec<String> = (0..20_000).map(|i| format!("line number {i}")).collect();
-    let out = upper.translate(&lines, 0.9, &mut Rng::new(0)).unwrap();
-    assert_eq!(out.len(), lines.len());
-    assert_eq!(out[19_999], "LINE NUMBER 19999");
-    let text = |translator: &mut CommandTranslator| {
-        translator.translate(&lines[..2], 0.5, &mut Rng::new(0)).unwrap_err().to_string()
-    };
-    assert!(text(&mut upper).contains("failed (exit status: 1)"));
-    let error = text(&mut command("sh", &["-c", "echo out of memory >&2; exit 3"]));
-    assert!(error.contains("exit status: 3") && error.contains("out of memory"), "{error}");
-    assert!(text(&mut command("no-such-program", &[])).contains("could not be started"));
-    let mut pipeline =
-        BackTranslation::new(command("head", &["-n", "1"]), command("cat", &[]), 0.9);
-    let error = pipeline.paraphrase(&texts(), &mut Rng::new(0)).unwrap_err().to_string();
-    assert!(error.contains("`head -n 1`") && error.contains("1 lines came back for"), "{error}");
 }
 
 fn any_document() -> impl Strategy<Value = Vec<String>> {
@@ -326,23 +295,6 @@ proptest! {
     }
 
     #[test]
-    fn splitting_keeps_every_word(paragraphs in prop::collection::vec("[ A-Za-z.,;!?\n]{0,700}", 0..5)) {
-        let (lines, counts) = split(&paragraphs, sentences);
-        prop_assert_eq!(counts.len(), paragraphs.len());
-        prop_assert!(lines.iter().all(|line| line.chars().count() < LONG && !line.contains('\n') && !line.is_empty()));
-        for (joined, paragraph) in join(&lines, &counts).iter().zip(&paragraphs) {
-            let bare = |text: &str| text.split_whitespace().collect::<String>();
-            prop_assert_eq!(bare(joined), bare(paragraph));
-        }
-    }
-
-    #[test]
-    fn any_shards_give_every_line_once(lines in 0usize..200, workers in 1usize..20) {
-        let all: Vec<usize> = (0..workers).flat_map(|worker| shard(lines, worker, workers)).collect();
-        prop_assert_eq!(all, (0..lines).collect::<Vec<_>>());
-    }
-
-    #[test]
     fn words_never_panic_and_are_stable(text in "\\PC{0,60}") {
         let once = words(&text);
         prop_assert!(once.iter().all(|word| !word.is_empty() && !word.contains(' ')));
@@ -352,5 +304,23 @@ proptest! {
             text
         };
         prop_assert_eq!(replaced(once.clone()), replaced(once.clone()));
+        prop_assert_eq!(words(&once.join(" ")), once);
+    }
+
+    #[test]
+    fn no_probability_changes_nothing(mut text in any_document(), seed: u64) {
+        let before = text.clone();
+        uniform::replace(&mut text, &["z".to_owned()], 0.0, &mut Rng::new(seed));
+        prop_assert_eq!(&text, &before);
+        let never = SwitchOut { tau: 1e4, decay: Decay::Times };
+        let mut tokens: Vec<u32> = (0..text.len() as u32).collect();
+        never.replace(&mut tokens, |_| false, 100, &mut Rng::new(seed));
+        prop_assert_eq!(tokens, (0..text.len() as u32).collect::<Vec<_>>());
+    }
+
+    #[test]
+    fn names_are_read_as_they_are_written(value in 0.0f64..1.0, temperature in 0.0f64..3.0) {
+        let ops = AugOps(vec![AugOp::BackTranslation(temperature), AugOp::TfIdf(value), AugOp::Uniform(value)]);
+        prop_assert_eq!(ops.to_string().parse::<AugOps>().unwrap(), ops);
     }
 }
