@@ -38,6 +38,8 @@ pub(crate) struct RunFolder {
 const RECIPE: &str = "recipe.toml";
 const STARTED: &str = "started.json";
 const COST: &str = "cost.json";
+/// How the name of a folder starts that is not whole yet.
+const BEGINNING: &str = ".beginning-";
 
 /// What earlier processes of a run have spent.
 #[derive(Clone, Copy, Debug, Default, Serialize, Deserialize)]
@@ -55,7 +57,7 @@ impl RunFolder {
         })?;
         let text = recipe.to_toml()?;
         if !fresh {
-            for dir in newest_first(&parent)? {
+            for dir in newest_first(&parent)?.into_iter().filter(|dir| !is_beginning(dir)) {
                 let Some(started) = read_started(&dir) else { continue };
                 let same = Started { at: wanted.at.clone(), ..started.clone() } == *wanted;
                 let same =
@@ -66,17 +68,7 @@ impl RunFolder {
                 }
             }
         }
-        let name = wanted.at.replace(':', "-");
-        let dir = (1..)
-            .map(|n| if n == 1 { parent.join(&name) } else { parent.join(format!("{name}-{n}")) })
-            .find(|dir| !dir.exists())
-            .expect("a free name");
-        fs::create_dir_all(&dir).with_context(|| format!("cannot make {}", dir.display()))?;
-        let lock = lock(&dir)?;
-        write_atomically(&dir.join(RECIPE), text.as_bytes())?;
-        // Written last: a folder without it is not taken up again.
-        write_atomically(&dir.join(STARTED), serde_json::to_string_pretty(wanted)?.as_bytes())?;
-        Ok(Self { dir, started: wanted.clone(), resumed: false, _lock: lock })
+        begin(&parent, &text, wanted)
     }
 
     /// What earlier processes of this run have spent.
@@ -103,6 +95,33 @@ impl RunFolder {
             .and_then(|()| fs::rename(&temporary, &latest))
             .with_context(|| format!("cannot point {} at the run", latest.display()))
     }
+}
+
+/// Makes a new run's folder, which appears whole or not at all: a process stopped meanwhile leaves a folder that the next one removes.
+fn begin(parent: &Path, recipe: &str, wanted: &Started) -> Result<RunFolder> {
+    for dir in newest_first(parent)?.into_iter().filter(|dir| is_beginning(dir)) {
+        if let Ok(_held) = lock(&dir) {
+            let _ = fs::remove_dir_all(&dir);
+        }
+    }
+    let beginning = parent.join(format!("{BEGINNING}{}", std::process::id()));
+    fs::create_dir_all(&beginning)
+        .with_context(|| format!("cannot make {}", beginning.display()))?;
+    let lock = lock(&beginning)?;
+    write_atomically(&beginning.join(RECIPE), recipe.as_bytes())?;
+    write_atomically(&beginning.join(STARTED), serde_json::to_string_pretty(wanted)?.as_bytes())?;
+    let name = wanted.at.replace(':', "-");
+    let dir = (1..)
+        .map(|n| if n == 1 { parent.join(&name) } else { parent.join(format!("{name}-{n}")) })
+        .find(|dir| !dir.exists())
+        .expect("a free name");
+    fs::rename(&beginning, &dir).with_context(|| format!("cannot make {}", dir.display()))?;
+    Ok(RunFolder { dir, started: wanted.clone(), resumed: false, _lock: lock })
+}
+
+/// Whether a folder is one that [`begin`] has not finished.
+fn is_beginning(dir: &Path) -> bool {
+    dir.file_name().is_some_and(|name| name.to_string_lossy().starts_with(BEGINNING))
 }
 
 /// Reads the recipe and the start of a finished or unfinished run.
