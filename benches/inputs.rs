@@ -108,16 +108,6 @@ pub fn batch(channels: i64, side: i64, labeled: i64, unlabeled: i64) -> Batch {
     Batch { u: vec![u], targets: Some(targets), ..Batch::labeled(x, Tensor::from_slice(&y)) }
 }
 
-/// A copy of a batch that shares its memory, as a step takes its batch by value.
-pub fn share(batch: &Batch) -> Batch {
-    Batch {
-        x: batch.x.shallow_clone(),
-        y: batch.y.shallow_clone(),
-        u: batch.u.iter().map(Tensor::shallow_clone).collect(),
-        targets: batch.targets.as_ref().map(Tensor::shallow_clone),
-    }
-}
-
 /// A method with a student on the CPU and its averaged twin.
 pub fn learner<M: Method>(method: M, net: &NetConfig, channels: i64) -> Ssl<M> {
     torch::rng::seed(SEED);

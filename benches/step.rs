@@ -6,7 +6,7 @@
 //! slower than one by a multiple, and that is what is then measured. The loop in `train` adds to each step a look at the
 //! loss, and now and then a record or a checkpoint.
 
-use benches::{batch, learner, share, small_net, wrn16_2};
+use benches::{batch, learner, small_net, wrn16_2};
 use criterion::{BenchmarkId, Criterion, Throughput};
 use ssl_core::methods::{NoisyStudent, NoisyStudentConfig};
 use torch::no_grad;
@@ -34,7 +34,7 @@ fn main() {
             let id = format!("{size}/labeled={labeled}/unlabeled={unlabeled}/threads={threads}");
             group.bench_function(BenchmarkId::new(*name, id), |b| {
                 b.iter(|| {
-                    ssl.loss(share(&batch), at).total().backward();
+                    ssl.loss(batch.share(), at).total().backward();
                     optimizer.step(LR);
                     optimizer.zero_grad();
                     no_grad(|| ssl.after_step(at));

@@ -24,10 +24,15 @@
 //! ```
 #![forbid(unsafe_code)]
 
+mod check;
+mod config;
+#[cfg(test)]
+mod golden_tests;
 mod method;
 pub mod methods;
 pub mod parts;
 mod ssl;
 
-pub use method::{Batch, Method, Nets, View, Views};
+pub use config::MethodConfig;
+pub use method::{Batch, Config, Facts, Head, Method, Nets, View, Views};
 pub use ssl::Ssl;

@@ -1,10 +1,12 @@
 //! What a method of learning from unlabelled samples is.
 
-use torch::{Mode, Model, Tensor};
+use serde::{Deserialize, Serialize};
+use torch::{Device, Mode, Model, Tensor};
 use train::{Loss, Progress};
 
 /// How much a sample is changed before a network sees it. Which augmentation that means is the recipe's to say.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
 pub enum View {
     /// Not at all.
     Plain,
@@ -34,12 +36,32 @@ pub struct Batch {
     pub u: Vec<Tensor>,
     /// Stored targets of the unlabelled samples, probabilities `[unlabeled, classes]`, for methods that learn from them.
     pub targets: Option<Tensor>,
+    /// Which unlabelled samples these are, int64 `[unlabeled]`, counted from 0 up to [`Facts::unlabeled`], for methods that
+    /// remember something of each.
+    pub slots: Option<Tensor>,
 }
 
 impl Batch {
     /// A batch without unlabelled samples.
     pub fn labeled(x: Tensor, y: Tensor) -> Self {
-        Self { x, y, u: Vec::new(), targets: None }
+        Self { x, y, u: Vec::new(), targets: None, slots: None }
+    }
+
+    /// The same batch once more, sharing its tensors.
+    pub fn share(&self) -> Self {
+        let share = |t: &Option<Tensor>| t.as_ref().map(Tensor::shallow_clone);
+        Self {
+            x: self.x.shallow_clone(),
+            y: self.y.shallow_clone(),
+            u: self.u.iter().map(Tensor::shallow_clone).collect(),
+            targets: share(&self.targets),
+            slots: share(&self.slots),
+        }
+    }
+
+    /// [`Batch::slots`]. Panics if the batch does not bring them.
+    pub(crate) fn slots(&self) -> &Tensor {
+        self.slots.as_ref().expect("a batch that says which unlabelled samples it holds")
     }
 
     /// How many images a network sees in this batch.
@@ -58,12 +80,51 @@ pub struct Nets {
 }
 
 impl Nets {
+    /// The averaged twin. Panics if the run keeps none: [`Config::needs_average`] says which methods need it.
+    pub fn average(&self) -> &Model {
+        self.ema.as_ref().expect("a run that keeps an average of the weights")
+    }
+
     /// Runs the student once over all inputs together, so that they share batch-norm statistics, and splits the logits.
     pub fn forward_joint<const N: usize>(&self, inputs: [&Tensor; N], mode: Mode) -> [Tensor; N] {
         let sizes: Vec<i64> = inputs.iter().map(|t| t.size()[0]).collect();
         let logits = self.student.forward(&Tensor::cat(&inputs, 0), mode);
         let mut parts = logits.split_with_sizes(&sizes, 0).into_iter();
         std::array::from_fn(|_| parts.next().expect("one part an input"))
+    }
+}
+
+/// What a method may have to know before the first step.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Facts {
+    /// Classes to be told apart.
+    pub classes: i64,
+    /// Unlabelled samples in all.
+    pub unlabeled: i64,
+    /// Where tensors are.
+    pub device: Device,
+}
+
+/// A layer on the features that a method adds to the network and that is not part of the result.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Head {
+    /// Its name in checkpoints.
+    pub name: &'static str,
+    /// How many logits it gives.
+    pub outputs: i64,
+}
+
+/// The settings of a method, as a recipe has them.
+pub trait Config {
+    /// Whether every setting lies in its range; the error names the first that does not.
+    fn check(&self) -> Result<(), String>;
+
+    /// The method with fresh memory. Settings that [`check`](Config::check) refuses are a bug here and may panic.
+    fn build(&self, facts: &Facts) -> Box<dyn Method>;
+
+    /// Whether the method needs the averaged twin ([`Nets::ema`]).
+    fn needs_average(&self) -> bool {
+        false
     }
 }
 
@@ -74,6 +135,11 @@ pub trait Method {
 
     /// The loss of a batch.
     fn loss(&mut self, nets: &Nets, batch: &Batch, at: Progress) -> Loss;
+
+    /// Layers that [`Ssl`](crate::Ssl) adds to the networks for this method.
+    fn heads(&self) -> Vec<Head> {
+        Vec::new()
+    }
 
     /// Tensors of the method's own that a checkpoint keeps and restores in place.
     fn memory(&self) -> Vec<(String, Tensor)> {
@@ -88,6 +154,10 @@ impl<M: Method + ?Sized> Method for Box<M> {
 
     fn loss(&mut self, nets: &Nets, batch: &Batch, at: Progress) -> Loss {
         (**self).loss(nets, batch, at)
+    }
+
+    fn heads(&self) -> Vec<Head> {
+        (**self).heads()
     }
 
     fn memory(&self) -> Vec<(String, Tensor)> {

@@ -3,7 +3,7 @@
 use torch::{Model, Params, Tensor};
 use train::{Ema, Loss, Objective, Progress};
 
-use crate::{Batch, Method, Nets};
+use crate::{Batch, Head, Method, Nets};
 
 /// A method together with the networks it trains.
 pub struct Ssl<M> {
@@ -15,8 +15,16 @@ pub struct Ssl<M> {
 impl<M: Method> Ssl<M> {
     /// `average` is the averaged twin, a network of the same shape, and how it follows; its values are overwritten by the
     /// student's.
-    pub fn new(method: M, student: Model, average: Option<(Model, Ema)>) -> Self {
-        let (ema, average) = average.map_or((None, None), |(model, ema)| (Some(model), Some(ema)));
+    ///
+    /// Adds the method's heads to both networks: optimisers are made afterwards.
+    pub fn new(method: M, mut student: Model, average: Option<(Model, Ema)>) -> Self {
+        let (mut ema, average) =
+            average.map_or((None, None), |(model, ema)| (Some(model), Some(ema)));
+        for model in [&mut student].into_iter().chain(&mut ema) {
+            for Head { name, outputs } in method.heads() {
+                model.add_head(name, outputs);
+            }
+        }
         if let Some(ema) = &ema {
             ema.params.copy_from(&student.params);
         }

@@ -16,3 +16,25 @@ pub fn grad(y: &Tensor, xs: &[&Tensor]) -> Vec<Tensor> {
     assert_eq!(y.numel(), 1, "a gradient is of a scalar, not of {:?}", y.size());
     Tensor::run_backward(&[y], xs, false, false)
 }
+
+/// The same, without freeing the graph of `y`, for when it is still to be minimised.
+pub fn grad_keeping_graph(y: &Tensor, xs: &[&Tensor]) -> Vec<Tensor> {
+    assert_eq!(y.numel(), 1, "a gradient is of a scalar, not of {:?}", y.size());
+    Tensor::run_backward(&[y], xs, true, false)
+}
+
+/// The same, with a graph of their own, so that gradients of the gradients can be taken; the graph of `y` is kept.
+///
+/// ```
+/// use torch::{Tensor, grad::{grad, grad_with_graph}};
+///
+/// let x = Tensor::from_slice(&[1f32, 2.0]).set_requires_grad(true);
+/// let y = (&x * &x * &x).sum(torch::Kind::Float);
+/// let slope = grad_with_graph(&y, &[&x]).swap_remove(0);
+/// let curvature = grad(&slope.sum(torch::Kind::Float), &[&x]).swap_remove(0);
+/// assert_eq!(curvature, Tensor::from_slice(&[6f32, 12.0]));
+/// ```
+pub fn grad_with_graph(y: &Tensor, xs: &[&Tensor]) -> Vec<Tensor> {
+    assert_eq!(y.numel(), 1, "a gradient is of a scalar, not of {:?}", y.size());
+    Tensor::run_backward(&[y], xs, true, true)
+}

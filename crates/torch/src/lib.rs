@@ -35,6 +35,6 @@ pub mod precision;
 pub mod rng;
 pub mod store;
 
-pub use net::{Mode, Model, Net, NoisyRows};
+pub use net::{Cut, Mode, Model, Net, NoisyRows};
 pub use params::{Init, Param, Params, Role, Scope};
 pub use tch::{Device, IndexOp, Kind, Tensor, no_grad};

@@ -146,13 +146,16 @@ impl BatchNorm {
 
     /// `[batch, channels, h, w]` to the same shape.
     pub fn forward(&self, x: &Tensor, mode: Mode) -> Tensor {
+        // Without running statistics libtorch takes the batch's.
+        let momentum = mode.momentum(self.momentum);
+        let tracked = momentum.is_some() || !mode.batch_statistics();
         x.batch_norm(
             Some(&self.weight),
             Some(&self.bias),
-            Some(&self.running_mean),
-            Some(&self.running_var),
+            tracked.then_some(&self.running_mean),
+            tracked.then_some(&self.running_var),
             mode.batch_statistics(),
-            self.momentum,
+            momentum.unwrap_or(0.0),
             self.eps,
             true,
         )
@@ -181,6 +184,11 @@ impl Linear {
     pub fn with_init(scope: &mut Scope<'_>, inputs: i64, outputs: i64, init: Init) -> Self {
         let weight = scope.tensor("weight", &[outputs, inputs], Role::Weight, init);
         Self { weight, bias: scope.tensor("bias", &[outputs], Role::Bias, Init::Const(0.0)) }
+    }
+
+    /// How many features it takes.
+    pub fn inputs(&self) -> i64 {
+        self.weight.size()[1]
     }
 
     /// `[batch, inputs]` to `[batch, outputs]`.

@@ -60,9 +60,13 @@ impl Params {
     /// Makes a network and collects its parameters on `device`.
     pub fn build<N>(device: Device, make: impl FnOnce(&mut Scope<'_>) -> N) -> (N, Params) {
         let mut params = Params::default();
-        let net =
-            make(&mut Scope { params: &mut params, path: String::new(), device, outline: false });
+        let net = params.extend(device, make);
         (net, params)
+    }
+
+    /// Makes further layers on `device`, whose tensors come behind those that are there. Panics if a name is taken.
+    pub fn extend<N>(&mut self, device: Device, make: impl FnOnce(&mut Scope<'_>) -> N) -> N {
+        make(&mut Scope { params: self, path: String::new(), device, outline: false })
     }
 
     /// The names, shapes and roles of a network of any size, without memory for its values: every tensor is a single

@@ -63,6 +63,7 @@ pub trait Objective {
 #[derive(Debug, Default)]
 pub struct Loss {
     terms: Vec<(String, f64, Tensor)>,
+    /// Scalars, and vectors whose entries are logged as `name.0`, `name.1`, ...
     notes: Vec<(String, Tensor)>,
 }
 
@@ -87,6 +88,15 @@ impl Loss {
     pub fn note(mut self, name: &str, value: impl Into<Tensor>) -> Self {
         let value = self.scalar(name, value.into().detach());
         self.notes.push((name.to_owned(), value));
+        self
+    }
+
+    /// Adds a number for each class, `[classes]`, logged as `name.0`, `name.1`, ... and not minimised. Panics on a tensor of another
+    /// dimension.
+    #[must_use]
+    pub fn note_each(mut self, name: &str, values: Tensor) -> Self {
+        assert_eq!(values.dim(), 1, "one number of {name} a class, not {:?}", values.size());
+        self.notes.push((name.to_owned(), values.detach()));
         self
     }
 
@@ -122,18 +132,17 @@ impl Loss {
             .into_iter()
             .chain(self.terms.iter().map(|t| &t.2))
             .chain(self.notes.iter().map(|n| &n.1))
-            .map(|t| t.detach().to_device(device).to_kind(Kind::Double))
+            .map(|t| t.detach().to_device(device).to_kind(Kind::Double).reshape([-1]))
             .collect::<Vec<_>>();
-        let all = Vec::<f64>::try_from(Tensor::stack(&all, 0)).expect("a vector of float64");
+        let all = Vec::<f64>::try_from(Tensor::cat(&all, 0)).expect("a vector of float64");
         let (terms, notes) = all[1..].split_at(self.terms.len());
-        let name = |names: &mut dyn Iterator<Item = &String>, values: &[f64]| {
-            names.cloned().zip(values.iter().copied()).collect()
-        };
-        Values {
-            total: all[0],
-            terms: name(&mut self.terms.iter().map(|t| &t.0), terms),
-            notes: name(&mut self.notes.iter().map(|n| &n.0), notes),
-        }
+        let terms = self.terms.iter().map(|t| t.0.clone()).zip(terms.iter().copied());
+        let names = self.notes.iter().flat_map(|(name, values)| match values.dim() {
+            0 => vec![name.clone()],
+            _ => (0..values.numel()).map(|i| format!("{name}.{i}")).collect(),
+        });
+        let notes = names.zip(notes.iter().copied()).collect();
+        Values { total: all[0], terms: terms.collect(), notes }
     }
 }
 
@@ -164,12 +173,14 @@ mod tests {
             .term("b", 0.5, Tensor::from_slice(&[4.0_f32]))
             .note("z", Tensor::from(3_i64))
             .term("a", 1.0, Tensor::from(1.0_f32))
+            .note_each("z", Tensor::from_slice(&[5.0_f32, 6.0]))
             .note("y", 0.1);
         let values = loss.values();
         assert_eq!(values.total, 3.0);
         assert_eq!(values.terms, [("b".to_owned(), 4.0), ("a".to_owned(), 1.0)]);
         assert_eq!(values.notes[0], ("z".to_owned(), 3.0));
-        assert!((values.notes[1].1 - 0.1).abs() < 1e-7);
+        assert_eq!(values.notes[1..3], [("z.0".to_owned(), 5.0), ("z.1".to_owned(), 6.0)]);
+        assert!((values.notes[3].1 - 0.1).abs() < 1e-7);
         assert_eq!(values, loss.detach().values());
     }
 

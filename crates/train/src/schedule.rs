@@ -20,6 +20,8 @@ use crate::Progress;
 /// | `half-cosine` | `to + (from − to) · (1 + cos πt) / 2` (UDA, Loshchilov and Hutter 2017) |
 /// | `exponential` | `from · rate ^ ⌊step / every⌋` (EfficientNet, Noisy Student: rate 0.97 every 2.4 epochs) |
 /// | `exponential-to` | the same, with `every` such that the last value is about `to` (Noisy Student's `final_base_lr`) |
+/// | `ramp-up` | `value · t` (MixMatch's and FixMatch's code bases) |
+/// | `cosine-ramp-up` | `value · (1 − cos πt) / 2` (AdaMatch, arXiv 2106.04732, section 3.4) |
 /// | `sigmoid-ramp-up` | `value · exp(−5 (1 − t)²)` (Laine and Aila 2017) |
 /// | `sigmoid-ramp-down` | `value · exp(−12.5 φ²)` (Mean Teacher) |
 ///
@@ -93,6 +95,22 @@ pub enum Schedule {
         #[serde(default)]
         warmup: u64,
     },
+    /// Rises in a straight line from 0 over the first part of the run, then stays.
+    RampUp {
+        /// Last value.
+        value: f64,
+        /// The part of the run over which it rises: `t` goes from 0 to 1 in it. All of it by default.
+        #[serde(default = "whole")]
+        over: f64,
+    },
+    /// Rises along half a period of a cosine from 0 over the first part of the run, then stays.
+    CosineRampUp {
+        /// Last value.
+        value: f64,
+        /// The part of the run over which it rises: `t` goes from 0 to 1 in it. All of it by default.
+        #[serde(default = "whole")]
+        over: f64,
+    },
     /// Rises over the first part of the run, then stays.
     SigmoidRampUp {
         /// Last value; the first is exp(−5) of it.
@@ -162,6 +180,10 @@ impl Schedule {
                 let every = at.steps.saturating_sub(warmup) as f64 / stairs;
                 if every > 0.0 { from * rate.powf((step / every).floor()) } else { to }
             }),
+            S::RampUp { value, over } => value * (at.fraction() / over).min(1.0),
+            S::CosineRampUp { value, over } => {
+                value * 0.5 * (1.0 - (PI * (at.fraction() / over).min(1.0)).cos())
+            }
             S::SigmoidRampUp { value, over } => {
                 let t = (at.fraction() / over).min(1.0);
                 value * (-5.0 * (1.0 - t).powi(2)).exp()
@@ -194,9 +216,10 @@ impl Schedule {
                 .and(rate(r))
                 .and(fault("from", from, from > 0.0, "is not above 0"))
                 .and(fault("to", to, to > 0.0 && to < from, "is not between 0 and `from`")),
-            S::SigmoidRampUp { value, over: o } | S::SigmoidRampDown { value, over: o } => {
-                finite("value", value).and(over(o))
-            }
+            S::RampUp { value, over: o }
+            | S::CosineRampUp { value, over: o }
+            | S::SigmoidRampUp { value, over: o }
+            | S::SigmoidRampDown { value, over: o } => finite("value", value).and(over(o)),
         }
     }
 }

@@ -89,6 +89,7 @@ impl Data {
 }
 
 /// A data set that is open, of which each seed draws its labels.
+#[derive(Clone)]
 pub(crate) struct Source {
     config: DataConfig,
     train: Set,
@@ -149,6 +150,11 @@ impl Source {
             }
         };
         Ok(Self { config, train, unlabeled, test, skipped: skipped.get() })
+    }
+
+    /// The same images with other labels.
+    pub(crate) fn of(&self, config: &DataConfig) -> Self {
+        Self { config: config.clone(), ..self.clone() }
     }
 
     /// Draws the parts for one seed.

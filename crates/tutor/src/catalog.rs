@@ -40,16 +40,16 @@ pub(crate) fn find(name: &str) -> Result<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::recipe::Recipe;
+    use crate::recipe::AnyRecipe;
 
     #[test]
     fn every_recipe_reads_both_ways_and_bears_its_name() {
         for (name, text) in RECIPES {
             for quick in [false, true] {
-                let recipe = Recipe::resolve(text, quick, false, &[])
+                let recipe = AnyRecipe::resolve(text, quick, false, &[])
                     .unwrap_or_else(|e| panic!("{name}: {e:#}"));
-                assert_eq!(recipe.name, *name);
-                let again = Recipe::resolve(&recipe.to_toml().expect("text"), false, false, &[])
+                assert_eq!(recipe.name(), *name);
+                let again = AnyRecipe::resolve(&recipe.to_toml().expect("text"), false, false, &[])
                     .expect("the resolved text");
                 assert_eq!(
                     recipe.to_toml().expect("text"),

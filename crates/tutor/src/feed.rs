@@ -41,6 +41,8 @@ impl Feed {
         if let Some(unlabeled) = step.batches.get(1) {
             same_size(&labeled.views[0], &unlabeled.views)?;
             batch.u = unlabeled.views.iter().map(|view| self.images(view)).collect();
+            let slots: Vec<i64> = unlabeled.slots.iter().map(|&slot| i64::from(slot)).collect();
+            batch.slots = Some(Tensor::from_slice(&slots).to_device(self.device));
             batch.targets =
                 self.targets.as_ref().map(|targets| targets.of(&unlabeled.slots, self.device));
         }

@@ -6,12 +6,14 @@ use anyhow::{Context, Result, ensure};
 use augment::policy::Policy;
 use data_pipeline::dataset::folder::{FolderOptions, FolderSet, OnBad};
 use torch::{Model, store};
+use vision_models::NetConfig;
 
 use crate::assemble::Pool;
 use crate::evaluate::{Look, Predictions};
 use crate::feed::Feed;
 use crate::input::Input;
-use crate::recipe::Recipe;
+use crate::recipe::methods::MethodsRecipe;
+use crate::recipe::{AnyRecipe, Recipe};
 use crate::run_folder;
 
 /// A trained network with all that is needed to show it an image.
@@ -30,7 +32,7 @@ pub(crate) struct Finished {
 pub(crate) struct Which {
     /// The folder of a run, as `runs/noisy-student/latest`.
     run: PathBuf,
-    /// Which of its networks: `teacher`, `student-1`, ..., or the name of a row; the last student by default.
+    /// Which of its networks: `teacher`, `student-1`, ..., or the name of a row; the last of them by default.
     #[arg(long)]
     model: Option<String>,
     /// Of which seed.
@@ -46,8 +48,6 @@ impl Finished {
     pub(crate) fn load(which: &Which) -> Result<Self> {
         let (recipe, started) = run_folder::read(&which.run)?;
         let device = torch::device::select(&which.device)?;
-        let last = format!("student-{}", recipe.generations.len());
-        let name = which.model.as_deref().unwrap_or(&last);
         let seed = which.run.join(format!("seed-{}", which.seed));
         ensure!(
             seed.is_dir(),
@@ -56,30 +56,17 @@ impl Finished {
             which.seed,
             started.seeds
         );
-        let (recipe, net, dir) = match (name, name.strip_prefix("student-")) {
-            ("teacher", _) => (recipe.clone(), recipe.teacher.net.clone(), seed.join(name)),
-            (_, Some(number)) => {
-                let number = number.parse::<usize>().ok();
-                let generation = number.and_then(|n| recipe.generations.get(n.wrapping_sub(1)));
-                let generation = generation.with_context(|| {
-                    format!("there is no {name} in this run; its last is {last}")
-                })?;
-                (recipe.clone(), generation.net.clone(), seed.join(name))
-            }
-            (row, None) => {
-                let recipe = recipe.row(row)?;
-                let net = recipe.generations[0].net.clone();
-                (recipe, net, seed.join("rows").join(row))
-            }
+        let Place { name, net, dir, input, eval_augment, eval_batch } = match &recipe {
+            AnyRecipe::NoisyStudent(recipe) => Place::of_student(recipe, which, &seed)?,
+            AnyRecipe::Methods(recipe) => Place::of_row(recipe, which, &seed)?,
         };
-        let (dir, eval_augment) = weights(&recipe, dir, name);
         let path = dir.join("final.safetensors");
         ensure!(
             path.exists(),
             "{} is not there: the run has not come to it; run the same command again",
             path.display()
         );
-        let input = Input::load(&seed)?;
+        let input = Input::load(&input)?;
         let model = net.build(device, input.channels as i64, input.classes.len() as i64);
         model
             .params
@@ -90,9 +77,9 @@ impl Finished {
             model,
             feed: Feed { device, normalization, classes: input.classes.len(), targets: None },
             eval_augment,
-            eval_batch: recipe.eval_batch,
+            eval_batch,
             input,
-            about: format!("{name} of {} (seed {})", recipe.name, which.seed),
+            about: format!("{name} of {} (seed {})", recipe.name(), which.seed),
         })
     }
 
@@ -126,12 +113,69 @@ impl Finished {
     }
 }
 
-/// The folder of a network's final weights and what it sees when it is evaluated: those of the resolution fix where a
-/// student had one.
-fn weights(recipe: &Recipe, dir: PathBuf, name: &str) -> (PathBuf, Policy) {
-    match &recipe.student.fix_resolution {
-        _ if name == "teacher" => (dir, recipe.eval_augment.clone()),
-        Some(fix) => (dir.join("fix-resolution"), fix.eval_augment.clone()),
-        None => (dir, recipe.student_eval().clone()),
+/// Where a network lies and what it is shown.
+struct Place {
+    name: String,
+    net: NetConfig,
+    dir: PathBuf,
+    /// The folder that says what images it was trained on.
+    input: PathBuf,
+    eval_augment: Policy,
+    eval_batch: usize,
+}
+
+impl Place {
+    fn of_student(recipe: &Recipe, which: &Which, seed: &Path) -> Result<Self> {
+        let last = format!("student-{}", recipe.generations.len());
+        let name = which.model.as_deref().unwrap_or(&last);
+        let (recipe, net, dir) = match (name, name.strip_prefix("student-")) {
+            ("teacher", _) => (recipe.clone(), recipe.teacher.net.clone(), seed.join(name)),
+            (_, Some(number)) => {
+                let number = number.parse::<usize>().ok();
+                let generation = number.and_then(|n| recipe.generations.get(n.wrapping_sub(1)));
+                let generation = generation.with_context(|| {
+                    format!("there is no {name} in this run; its last is {last}")
+                })?;
+                (recipe.clone(), generation.net.clone(), seed.join(name))
+            }
+            (row, None) => {
+                let recipe = recipe.row(row)?;
+                let net = recipe.generations[0].net.clone();
+                (recipe, net, seed.join("rows").join(row))
+            }
+        };
+        // Those of the resolution fix where a student had one.
+        let (dir, eval_augment) = match &recipe.student.fix_resolution {
+            _ if name == "teacher" => (dir, recipe.eval_augment.clone()),
+            Some(fix) => (dir.join("fix-resolution"), fix.eval_augment.clone()),
+            None => (dir, recipe.student_eval().clone()),
+        };
+        let (input, eval_batch) = (seed.to_owned(), recipe.eval_batch);
+        Ok(Self { name: name.to_owned(), net, dir, input, eval_augment, eval_batch })
+    }
+
+    fn of_row(recipe: &MethodsRecipe, which: &Which, seed: &Path) -> Result<Self> {
+        let trainings = recipe.trainings()?;
+        let names = || trainings.iter().map(|t| t.0.as_str()).collect::<Vec<_>>().join(", ");
+        let found = match &which.model {
+            Some(name) => trainings.iter().find(|t| t.0 == *name),
+            None => trainings.last(),
+        };
+        let (name, _, train) = found.with_context(|| {
+            format!(
+                "there is no {} in this run; its rows are {}",
+                which.model.as_deref().unwrap_or("row"),
+                names()
+            )
+        })?;
+        let dir = seed.join(name);
+        Ok(Self {
+            name: name.clone(),
+            net: train.net.clone(),
+            input: dir.clone(),
+            dir,
+            eval_augment: recipe.eval_augment.clone(),
+            eval_batch: recipe.eval_batch,
+        })
     }
 }

@@ -71,6 +71,7 @@ pub(crate) fn teacher(
         targets: None,
         start: start.as_ref().map(|m| &m.params),
         frozen: &[],
+        watched: None,
     };
     let method = config.method();
     let dir = phase.dir.clone();
@@ -108,7 +109,8 @@ pub(crate) fn student(
     };
     let method: Box<dyn Method> = match &labels {
         None => {
-            Box::new(Supervised { label_smoothing: config.method.label_smoothing, noise: true })
+            let label_smoothing = config.method.label_smoothing;
+            Box::new(Supervised { label_smoothing, ..Supervised::default() })
         }
         Some(_) if in_loop => {
             let own = setting.build(&teacher.net);
@@ -144,6 +146,7 @@ pub(crate) fn student(
         targets,
         start: config.warm_start.then_some(&teacher.model.params),
         frozen: &[],
+        watched: None,
     };
     let (model, cost) = setting.train(phase, method, watch)?;
     let student = Trained {
@@ -188,14 +191,16 @@ fn fix_resolution(
         targets: None,
         start: Some(&student.model.params),
         frozen: &fix.frozen,
+        watched: None,
     };
-    let method = Supervised { label_smoothing: recipe.student.method.label_smoothing, noise: true };
+    let label_smoothing = recipe.student.method.label_smoothing;
+    let method = Supervised { label_smoothing, ..Supervised::default() };
     let (model, mut cost) = setting.train(phase, Box::new(method), watch)?;
     cost += student.cost;
     Ok(Trained { model, eval_augment: fix.eval_augment.clone(), dir, cost, ..student })
 }
 
-fn stream(
+pub(crate) fn stream(
     setting: &Setting<'_>,
     pool: &Pool,
     views: Vec<View>,

@@ -11,6 +11,7 @@ mod finished;
 mod generations;
 mod input;
 mod labeling;
+mod methods;
 mod outcome;
 mod phase;
 mod progress;

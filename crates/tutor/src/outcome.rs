@@ -65,7 +65,12 @@ impl SeedOutcome {
 
 /// The part of the data that the recipe's numbers are measured on: the validation part where there is no test part.
 pub(crate) fn evaluated_part<'a>(data: &'a Data, recipe: &Recipe) -> (Part, &'a Pool) {
-    match (&data.test, recipe.evaluate_on) {
+    part_of(data, recipe.evaluate_on)
+}
+
+/// The part that is asked for, or the validation part where there is no test part.
+pub(crate) fn part_of(data: &Data, asked: Part) -> (Part, &Pool) {
+    match (&data.test, asked) {
         (Some(test), Part::Test) => (Part::Test, test),
         _ => (Part::Validation, &data.validation),
     }
@@ -83,7 +88,7 @@ pub(crate) fn score(setting: &Setting<'_>, recipe: &Recipe, trained: &Trained) -
         name: trained.name.clone(),
         accuracy,
         confusion,
-        curve: curve(trained, setting.seed)?,
+        curve: curve(&trained.dir, &trained.name, setting.seed)?,
     })
 }
 
@@ -100,11 +105,11 @@ pub(crate) fn predict(
 }
 
 /// Reads the course of a training back from its record.
-fn curve(trained: &Trained, seed: u64) -> Result<Curve> {
-    let path = trained.dir.join(metrics::FILE);
+pub(crate) fn curve(dir: &Path, name: &str, seed: u64) -> Result<Curve> {
+    let path = dir.join(metrics::FILE);
     if !path.exists() {
         // A network that was given, not trained.
-        return Ok(Curve { model: trained.name.clone(), seed, points: Vec::new() });
+        return Ok(Curve { model: name.to_owned(), seed, points: Vec::new() });
     }
     let mut points: Vec<CurvePoint> = Vec::new();
     for row in metrics::read(&path)? {
@@ -118,7 +123,7 @@ fn curve(trained: &Trained, seed: u64) -> Result<Curve> {
             None => points.push(CurvePoint { step: row.step, train_loss, validation }),
         }
     }
-    Ok(Curve { model: trained.name.clone(), seed, points })
+    Ok(Curve { model: name.to_owned(), seed, points })
 }
 
 /// The unlabelled images on which teacher and student differ, the surest differences first.

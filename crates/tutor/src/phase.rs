@@ -11,7 +11,7 @@ use ssl_core::{Method, Ssl};
 use torch::optim::OptimConfig;
 use torch::precision::Precision;
 use torch::{Device, Model, Params, store};
-use train::{Ema, Outcome, Plan, Schedule, StageDir, Watch, fit};
+use train::{Ema, Objective, Outcome, Plan, Schedule, StageDir, Watch, fit};
 use vision_models::NetConfig;
 
 use crate::assemble::{Data, Pool};
@@ -52,6 +52,13 @@ pub(crate) struct PhaseCost {
     pub(crate) seconds: f64,
 }
 
+impl PhaseCost {
+    /// Images a second; 0 when nothing was trained.
+    pub(crate) fn images_per_s(self) -> f64 {
+        if self.seconds > 0.0 { self.images as f64 / self.seconds } else { 0.0 }
+    }
+}
+
 impl std::ops::AddAssign for PhaseCost {
     fn add_assign(&mut self, other: Self) {
         self.images += other.images;
@@ -77,6 +84,8 @@ pub(crate) struct Phase<'a> {
     pub(crate) start: Option<&'a Params>,
     /// Parameters whose names begin so are not trained.
     pub(crate) frozen: &'a [String],
+    /// Images whose accuracy is recorded beside the validation part's, and decides nothing.
+    pub(crate) watched: Option<&'a Pool>,
 }
 
 impl Setting<'_> {
@@ -160,8 +169,8 @@ impl Setting<'_> {
             let _ = param.tensor.set_requires_grad(false);
         }
         let twin = phase.ema.map(|ema| (self.build(phase.net), ema));
-        let mut optimizer = phase.optim.build(&model.params);
         let mut objective = Ssl::new(method, model, twin);
+        let mut optimizer = phase.optim.build(objective.params());
         let plan = Plan {
             steps: phase.steps,
             lr: phase.lr.clone(),
@@ -184,15 +193,26 @@ impl Setting<'_> {
                 .map(|step| step.map_err(anyhow::Error::from).and_then(|step| feed.batch(&step)))
         };
         let evaluate = |objective: &mut Ssl<Box<dyn Method>>, _at| -> Result<Vec<(String, f64)>> {
-            let accuracy =
-                self.accuracy(objective.evaluated(), &self.data.validation, phase.eval_augment)?;
-            Ok(accuracy.map(|a| (VALIDATION.to_owned(), a)).into_iter().collect())
+            let pools = [(VALIDATION, Some(&self.data.validation)), (WATCHED, phase.watched)];
+            let mut found = Vec::new();
+            for (name, pool) in pools {
+                let Some(pool) = pool else { continue };
+                let accuracy = self.accuracy(objective.evaluated(), pool, phase.eval_augment)?;
+                found.extend(accuracy.map(|a| (name.to_owned(), a)));
+            }
+            Ok(found)
         };
         let outcome = fit(&mut objective, &mut optimizer, &plan, &stage, batches, evaluate, watch)
             .with_context(|| format!("training in {}", phase.dir.display()))?;
         let Outcome::Finished(summary) = outcome else { bail!(Interrupted) };
         let nets = objective.into_nets();
-        let evaluated = nets.ema.unwrap_or(nets.student);
+        let trained = nets.ema.unwrap_or(nets.student);
+        // Heads that a method added are no part of the result.
+        let evaluated = self.build(phase.net);
+        let own = |name: &str| evaluated.params.get(name).is_some();
+        evaluated
+            .params
+            .load(&trained.params.tensors().into_iter().filter(|(name, _)| own(name)).collect())?;
         let cost = PhaseCost { images: phase.steps * plan.batch_samples, seconds: summary.seconds };
         stage.finish(&evaluated.params, &cost)?;
         Ok((evaluated, cost))
@@ -201,3 +221,6 @@ impl Setting<'_> {
 
 /// The metric of the learning curves, in percent.
 pub(crate) const VALIDATION: &str = "validation_accuracy";
+
+/// The accuracy on [`Phase::watched`], in percent.
+pub(crate) const WATCHED: &str = "watched_accuracy";

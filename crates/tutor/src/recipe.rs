@@ -1,7 +1,9 @@
 //! Recipes: all that changes from run to run, as data. This file only composes the settings of the parts.
 
+mod any;
 mod check;
 mod edit;
+pub(crate) mod methods;
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -20,6 +22,7 @@ use vision_models::NetConfig;
 
 use crate::synthetic::Synthetic;
 
+pub(crate) use any::AnyRecipe;
 pub(crate) use edit::{Override, parse_override};
 
 /// One row of one table of one paper.
@@ -200,7 +203,11 @@ fn yes() -> bool {
 impl Teacher {
     /// The method it is trained by.
     pub(crate) fn method(&self) -> Supervised {
-        Supervised { label_smoothing: self.label_smoothing, noise: self.noise }
+        Supervised {
+            label_smoothing: self.label_smoothing,
+            noise: self.noise,
+            ..Supervised::default()
+        }
     }
 }
 
@@ -314,32 +321,6 @@ impl Recipe {
         self.student.eval_augment.as_ref().unwrap_or(&self.eval_augment)
     }
 
-    /// Reads a recipe, applies `--quick` and the overrides, and checks the result.
-    ///
-    /// A quick run is on generated images where the recipe's own data have to be brought, unless they are there.
-    pub(crate) fn resolve(
-        text: &str,
-        quick: bool,
-        data_is_there: bool,
-        overrides: &[Override],
-    ) -> Result<Self> {
-        let mut table: toml::Table =
-            toml::from_str(text).context("the recipe is not valid TOML")?;
-        if quick {
-            let mut quick =
-                table.get("quick").and_then(|q| q.as_table()).cloned().unwrap_or_default();
-            if data_is_there {
-                quick.remove("data");
-            }
-            edit::apply_table(&mut table, &quick)?;
-        }
-        table.remove("quick");
-        for Override { key, value } in overrides {
-            edit::apply(&mut table, key, value.clone())?;
-        }
-        Self::from_table(&table)
-    }
-
     /// The recipe of a further row: this one with that row's changes, and no further rows.
     pub(crate) fn row(&self, name: &str) -> Result<Self> {
         let row = self.rows.get(name).with_context(|| {
@@ -362,7 +343,7 @@ impl Recipe {
         self.name.split('/').next().unwrap_or_default()
     }
 
-    fn from_table(table: &toml::Table) -> Result<Self> {
+    pub(crate) fn from_table(table: &toml::Table) -> Result<Self> {
         let text = toml::to_string_pretty(table)?;
         let recipe: Self = toml::from_str(&text).map_err(edit::explain)?;
         check::check(&recipe)?;

@@ -7,7 +7,7 @@ use std::time::SystemTime;
 use anyhow::{Context, Result, bail};
 use serde::{Deserialize, Serialize};
 
-use crate::recipe::Recipe;
+use crate::recipe::AnyRecipe;
 use crate::report::result::{FILE as RESULT, write_atomically};
 
 /// What a run was started with, beside its recipe.
@@ -50,8 +50,13 @@ pub(crate) struct Spent {
 
 impl RunFolder {
     /// The newest unfinished folder of this very recipe and [`Started`] (but for the time), or a new one. `fresh` never takes an old one.
-    pub(crate) fn open(out: &Path, recipe: &Recipe, wanted: &Started, fresh: bool) -> Result<Self> {
-        let parent = out.join(&recipe.name);
+    pub(crate) fn open(
+        out: &Path,
+        recipe: &AnyRecipe,
+        wanted: &Started,
+        fresh: bool,
+    ) -> Result<Self> {
+        let parent = out.join(recipe.name());
         fs::create_dir_all(&parent).with_context(|| {
             format!("cannot make {}: choose another place by --out", parent.display())
         })?;
@@ -84,11 +89,11 @@ impl RunFolder {
     }
 
     /// Points `<out>/<paper>/latest` at this folder.
-    pub(crate) fn point_latest(&self, out: &Path, recipe: &Recipe) -> Result<()> {
+    pub(crate) fn point_latest(&self, out: &Path, recipe: &AnyRecipe) -> Result<()> {
         let paper = out.join(recipe.paper());
         let latest = paper.join("latest");
         let temporary = paper.join(format!(".latest.{}", std::process::id()));
-        let row = Path::new(recipe.name.split_once('/').map_or("", |(_, row)| row));
+        let row = Path::new(recipe.name().split_once('/').map_or("", |(_, row)| row));
         let target = row.join(self.dir.file_name().context("a run's folder has a name")?);
         let _ = fs::remove_file(&temporary);
         std::os::unix::fs::symlink(target, &temporary)
@@ -125,13 +130,13 @@ fn is_beginning(dir: &Path) -> bool {
 }
 
 /// Reads the recipe and the start of a finished or unfinished run.
-pub(crate) fn read(dir: &Path) -> Result<(Recipe, Started)> {
+pub(crate) fn read(dir: &Path) -> Result<(AnyRecipe, Started)> {
     let path = dir.join(RECIPE);
     let text = fs::read_to_string(&path).with_context(|| {
         format!("{} is not the folder of a run (there is no {RECIPE}); runs are at runs/<paper>/<row>/<time>", dir.display())
     })?;
     let recipe =
-        Recipe::resolve(&text, false, true, &[]).with_context(|| path.display().to_string())?;
+        AnyRecipe::resolve(&text, false, true, &[]).with_context(|| path.display().to_string())?;
     let started = read_started(dir)
         .with_context(|| format!("{}: {STARTED} is missing or damaged", dir.display()))?;
     Ok((recipe, started))

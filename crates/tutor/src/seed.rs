@@ -88,7 +88,7 @@ fn can_be_measured(data: &Data, recipe: &Recipe) -> Result<()> {
 }
 
 /// Writes the split, or makes sure that it is the one that an earlier process of this run drew.
-fn keep_split(data: &Data, path: &Path) -> Result<()> {
+pub(crate) fn keep_split(data: &Data, path: &Path) -> Result<()> {
     match Split::load(path) {
         Ok(earlier) => {
             let same = earlier == data.split;

@@ -4,6 +4,7 @@ use anyhow::{Context, Result};
 use torch::Device;
 
 use crate::outcome::SeedOutcome;
+use crate::phase::PhaseCost;
 use crate::recipe::{Part, Recipe, Source};
 use crate::report::paper::noisy_student_noise;
 use crate::report::result::{
@@ -11,7 +12,7 @@ use crate::report::result::{
 };
 use crate::report::visuals::{Confusion, Visuals};
 use crate::robustness;
-use crate::run_folder::{Spent, Started};
+use crate::run_folder::Started;
 
 /// The numbers of a run.
 pub(crate) fn result(
@@ -19,7 +20,6 @@ pub(crate) fn result(
     started: &Started,
     outcomes: &[SeedOutcome],
     device: Device,
-    spent: Spent,
 ) -> Result<RunResult> {
     let first = outcomes.first().context("a run has at least one seed")?;
     let metric = format!("{} accuracy", first.part.name());
@@ -49,14 +49,34 @@ pub(crate) fn result(
         )?);
     }
     let measured: Vec<_> = outcomes.iter().filter_map(|o| o.robustness.as_ref()).collect();
-    let (images, seconds) =
-        outcomes.iter().fold((0, 0.0), |sum, o| (sum.0 + o.cost.images, sum.1 + o.cost.seconds));
+    let mut cost = PhaseCost::default();
+    outcomes.iter().for_each(|o| cost += o.cost);
     Ok(RunResult {
+        rows,
+        comparisons,
+        robustness: robustness::mean(&measured, first.part.name())?,
+        paper_reference: paper_reference(recipe),
+        notes: notes(recipe, started, first.part),
+        ..frame(&recipe.name, &recipe.about, &first.data, started, device, cost)
+    })
+}
+
+/// What every result says of its run. Wall time and memory are noted at the end.
+pub(crate) fn frame(
+    name: &str,
+    about: &str,
+    data: &str,
+    started: &Started,
+    device: Device,
+    cost: PhaseCost,
+) -> RunResult {
+    let (paper, row) = name.split_once('/').unwrap_or((name, ""));
+    RunResult {
         schema: SCHEMA.to_owned(),
-        paper: recipe.paper().to_owned(),
-        row: recipe.name.split_once('/').map_or(String::new(), |(_, row)| row.to_owned()),
-        about: recipe.about.clone(),
-        data: first.data.clone(),
+        paper: paper.to_owned(),
+        row: row.to_owned(),
+        about: about.to_owned(),
+        data: data.to_owned(),
         command: std::env::args().collect(),
         commit: option_env!("TUTOR_COMMIT").map(str::to_owned),
         started: started.at.clone(),
@@ -69,18 +89,14 @@ pub(crate) fn result(
         machine: Some(torch::device::describe(device)),
         threads: started.threads,
         quick: started.quick,
-        seeds: outcomes.iter().map(|o| o.seed).collect(),
-        rows,
-        comparisons,
-        robustness: robustness::mean(&measured, first.part.name())?,
-        cost: Cost {
-            wall_s: spent.wall_s,
-            peak_rss_bytes: spent.peak_rss_bytes,
-            images_per_s: if seconds > 0.0 { images as f64 / seconds } else { 0.0 },
-        },
-        paper_reference: paper_reference(recipe),
-        notes: notes(recipe, started, first.part),
-    })
+        seeds: started.seeds.clone(),
+        rows: Vec::new(),
+        comparisons: Vec::new(),
+        robustness: None,
+        cost: Cost { images_per_s: cost.images_per_s(), ..Cost::default() },
+        paper_reference: Vec::new(),
+        notes: Vec::new(),
+    }
 }
 
 /// A row whose student sees no unlabelled image is a baseline; the others take something from the method.
@@ -105,6 +121,15 @@ fn paper_reference(recipe: &Recipe) -> Vec<crate::report::result::PaperRow> {
 }
 
 fn notes(recipe: &Recipe, started: &Started, part: Part) -> Vec<String> {
+    let mut notes = remarks(started, part, recipe.evaluate_on);
+    if !recipe.rows.is_empty() {
+        notes.push("The further rows train one student of the same teacher each: compare them with student 1.".to_owned());
+    }
+    notes
+}
+
+/// Remarks that any run's numbers may need.
+pub(crate) fn remarks(started: &Started, part: Part, asked: Part) -> Vec<String> {
     let mut notes = Vec::new();
     if started.quick {
         notes.push(
@@ -112,16 +137,13 @@ fn notes(recipe: &Recipe, started: &Started, part: Part) -> Vec<String> {
         );
     }
     if part == Part::Validation {
-        let why = match recipe.evaluate_on {
+        let why = match asked {
             Part::Validation => "as asked for",
             Part::Test => "since these data have no test part",
         };
         notes.push(format!(
             "Measured on the validation part, {why}. Choices made on it make it too kind a judge."
         ));
-    }
-    if !recipe.rows.is_empty() {
-        notes.push("The further rows train one student of the same teacher each: compare them with student 1.".to_owned());
     }
     notes
 }
@@ -154,5 +176,6 @@ pub(crate) fn visuals(recipe: &Recipe, outcomes: &[SeedOutcome]) -> Visuals {
         confusions: vec![confusion(0), confusion(students - 1)],
         disagreements: first.disagreements.clone(),
         pseudo_labels: outcomes.iter().flat_map(|o| o.pseudo_labels.iter().cloned()).collect(),
+        growth: Vec::new(),
     }
 }

@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 use torch::nn::{
     BatchNorm, Conv2d, ConvConfig, Linear, dropout, global_average_pool, stochastic_depth,
 };
-use torch::{Mode, Net, Scope, Tensor};
+use torch::{Cut, Mode, Scope, Tensor};
 
 use crate::InvalidConfig;
 use crate::faults::Faults;
@@ -323,11 +323,15 @@ impl EfficientNet {
     }
 }
 
-impl Net for EfficientNet {
-    fn forward(&self, x: &Tensor, mode: Mode) -> Tensor {
+impl Cut for EfficientNet {
+    fn features(&self, x: &Tensor, mode: Mode) -> Tensor {
         let x = self.stem.forward(x, mode);
         let x = self.blocks.iter().fold(x, |x, block| block.forward(&x, mode));
         let x = global_average_pool(&self.head.forward(&x, mode));
-        self.classifier.forward(&dropout(&x, self.dropout, mode))
+        dropout(&x, self.dropout, mode)
+    }
+
+    fn head(&self) -> &Linear {
+        &self.classifier
     }
 }

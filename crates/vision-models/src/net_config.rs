@@ -37,8 +37,7 @@ impl NetConfig {
     /// Makes the network for images `[batch, channels_in, h, w]` of any size and so many classes, with random weights from
     /// the CPU generator. A configuration that [`NetConfig::check`] refuses is a bug here and panics with its words.
     pub fn build(&self, device: Device, channels_in: i64, classes: i64) -> Model {
-        let (net, params) = Params::build(device, |scope| self.make(scope, channels_in, classes));
-        Model { net, params }
+        Model::build(device, |scope| self.make(scope, channels_in, classes))
     }
 
     /// The names, shapes and roles of the network's tensors, without memory for their values.

@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 use torch::nn::{
     BatchNorm, Conv2d, ConvConfig, Linear, Padding, dropout, global_average_pool, stochastic_depth,
 };
-use torch::{Init, Mode, Net, Scope, Tensor};
+use torch::{Cut, Init, Mode, Scope, Tensor};
 
 use crate::InvalidConfig;
 use crate::faults::Faults;
@@ -178,14 +178,18 @@ impl SmallNet {
     }
 }
 
-impl Net for SmallNet {
-    fn forward(&self, x: &Tensor, mode: Mode) -> Tensor {
+impl Cut for SmallNet {
+    fn features(&self, x: &Tensor, mode: Mode) -> Tensor {
         let trunk = self.layers.iter().fold(x.shallow_clone(), |x, layer| match layer {
             Layer::Plain(conv) => conv.forward(&x, mode).relu_(),
             Layer::Residual(conv, rate) => {
                 (stochastic_depth(&conv.forward(&x, mode), *rate, mode) + x).relu_()
             }
         });
-        self.fc.forward(&dropout(&global_average_pool(&trunk), self.dropout, mode))
+        dropout(&global_average_pool(&trunk), self.dropout, mode)
+    }
+
+    fn head(&self) -> &Linear {
+        &self.fc
     }
 }

@@ -9,7 +9,7 @@
 
 use serde::{Deserialize, Serialize};
 use torch::nn::{BatchNorm, Conv2d, ConvConfig, Linear, Padding, dropout, leaky_relu};
-use torch::{Init, Mode, Net, Scope, Tensor};
+use torch::{Cut, Init, Mode, Scope, Tensor};
 
 use crate::InvalidConfig;
 use crate::faults::Faults;
@@ -243,10 +243,14 @@ impl WideResNet {
     }
 }
 
-impl Net for WideResNet {
-    fn forward(&self, x: &Tensor, mode: Mode) -> Tensor {
+impl Cut for WideResNet {
+    fn features(&self, x: &Tensor, mode: Mode) -> Tensor {
         let x = self.blocks.iter().fold(self.stem.forward(x), |x, block| block.forward(&x, mode));
         let x = leaky_relu(&self.bn.forward(&x, mode), self.leaky);
-        self.fc.forward(&torch::nn::global_average_pool(&x))
+        torch::nn::global_average_pool(&x)
+    }
+
+    fn head(&self) -> &Linear {
+        &self.fc
     }
 }

@@ -7,9 +7,8 @@ use serde::{Deserialize, Serialize};
 use torch::{Kind, Mode, Model, Tensor, loss, no_grad};
 use train::{Loss, Progress};
 
-use crate::methods::supervised::check_smoothing;
 use crate::parts::{hard, sharpen};
-use crate::{Batch, Method, Nets, View, Views};
+use crate::{Batch, Method, Nets, View, Views, check};
 
 /// What the student learns from a teacher's guess.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -100,11 +99,8 @@ impl Default for NoisyStudentConfig {
 impl NoisyStudentConfig {
     /// Whether every setting lies in its range; the error names the first that does not.
     pub fn check(&self) -> Result<(), String> {
-        check_smoothing(self.label_smoothing)?;
-        match self.temperature {
-            t if t.is_finite() && t > 0.0 => Ok(()),
-            t => Err(format!("temperature is {t}; it must be above 0")),
-        }
+        check::rate("label_smoothing", self.label_smoothing)?;
+        check::above("temperature", self.temperature, 0.0)
     }
 }
 

@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 use torch::{Mode, loss};
 use train::{Loss, Progress};
 
-use crate::{Batch, Method, Nets, View, Views};
+use crate::{Batch, Config, Facts, Method, Nets, View, Views, check};
 
 /// Cross entropy on labelled samples.
 ///
@@ -12,6 +12,7 @@ use crate::{Batch, Method, Nets, View, Views};
 /// |---|---|---|---|
 /// | `label_smoothing` | 0.1 | ε of Szegedy et al. 2016, as EfficientNet is trained | 0 to 1 |
 /// | `noise` | true | whether dropout and stochastic depth are on | |
+/// | `view` | `strong` | how the labelled samples are augmented: `plain`, `weak` or `strong` | |
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Supervised {
@@ -19,32 +20,29 @@ pub struct Supervised {
     pub label_smoothing: f64,
     /// Whether dropout and stochastic depth are on.
     pub noise: bool,
+    /// How the labelled samples are augmented.
+    pub view: View,
 }
 
 impl Default for Supervised {
     fn default() -> Self {
-        Self { label_smoothing: 0.1, noise: true }
+        Self { label_smoothing: 0.1, noise: true, view: View::Strong }
     }
 }
 
-impl Supervised {
-    /// Whether every setting lies in its range.
-    pub fn check(&self) -> Result<(), String> {
-        check_smoothing(self.label_smoothing)
+impl Config for Supervised {
+    fn check(&self) -> Result<(), String> {
+        check::rate("label_smoothing", self.label_smoothing)
     }
-}
 
-/// ε of label smoothing must leave the class its lead.
-pub(crate) fn check_smoothing(epsilon: f64) -> Result<(), String> {
-    if (0.0..1.0).contains(&epsilon) {
-        return Ok(());
+    fn build(&self, _facts: &Facts) -> Box<dyn Method> {
+        Box::new(self.clone())
     }
-    Err(format!("label_smoothing is {epsilon}; it must be in [0, 1)"))
 }
 
 impl Method for Supervised {
     fn views(&self) -> Views {
-        Views { labeled: View::Strong, unlabeled: Vec::new() }
+        Views { labeled: self.view, unlabeled: Vec::new() }
     }
 
     fn loss(&mut self, nets: &Nets, batch: &Batch, _at: Progress) -> Loss {

@@ -18,3 +18,8 @@ pub fn sharpen(probabilities: &Tensor, temperature: f64) -> Tensor {
 pub fn hard(probabilities: &Tensor) -> Tensor {
     probabilities.argmax(-1, false)
 }
+
+/// Probability 1 for each class of `classes` (int64 `[batch]`), 0 for the others: float32 `[batch, count]`.
+pub fn one_hot(classes: &Tensor, count: i64) -> Tensor {
+    classes.one_hot(count).to_kind(Kind::Float)
+}

@@ -4,10 +4,10 @@ use std::f64::consts::PI;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use ssl_core::{Batch, Nets, View, Views};
-use torch::{Device, Kind, Mode, Model, Net, Params, Scope, Tensor, nn, no_grad};
+use torch::{Cut, Device, Kind, Mode, Model, Net, Params, Scope, Tensor, nn, no_grad};
 use train::{Loss, Progress};
 
-pub(crate) const LABELED: usize = 16;
+pub(crate) const LABELED: usize = 8;
 pub(crate) const UNLABELED: usize = 48;
 
 /// A moment in a run of no importance.
@@ -32,7 +32,7 @@ impl Net for Echo {
 
 /// A network without parameters, which needs no generator.
 pub(crate) fn bare(net: impl Net + 'static) -> Model {
-    Model { net: Box::new(net), params: Params::default() }
+    Model::new(net, Params::default())
 }
 
 /// Networks without a twin.
@@ -40,7 +40,7 @@ pub(crate) fn nets(student: Model) -> Nets {
     Nets { student, ema: None }
 }
 
-/// A perceptron with batch norm and dropout: points `[n, 2]` to logits `[n, 2]`.
+/// A perceptron with batch norm and dropout: samples `[n, ...]` of `inputs` numbers to logits `[n, 2]`.
 struct Perceptron {
     hidden: [nn::Linear; 2],
     norm: nn::BatchNorm,
@@ -48,10 +48,10 @@ struct Perceptron {
 }
 
 impl Perceptron {
-    fn new(scope: &mut Scope<'_>) -> Self {
+    fn new(scope: &mut Scope<'_>, inputs: i64) -> Self {
         Self {
             hidden: [
-                nn::Linear::new(&mut scope.sub("hidden.0"), 2, 24),
+                nn::Linear::new(&mut scope.sub("hidden.0"), inputs, 24),
                 nn::Linear::new(&mut scope.sub("hidden.1"), 24, 24),
             ],
             norm: nn::BatchNorm::new(&mut scope.sub("norm"), 24, 0.1, 1e-5),
@@ -60,18 +60,31 @@ impl Perceptron {
     }
 }
 
-impl Net for Perceptron {
-    fn forward(&self, x: &Tensor, mode: Mode) -> Tensor {
+impl Cut for Perceptron {
+    fn features(&self, x: &Tensor, mode: Mode) -> Tensor {
         let [first, second] = &self.hidden;
-        let x = self.norm.forward(&first.forward(x), mode).relu();
-        let x = nn::dropout(&second.forward(&x).relu(), 0.1, mode);
-        self.head.forward(&x)
+        let x = x.reshape([x.size()[0], -1]);
+        let x = self.norm.forward(&first.forward(&x), mode).relu();
+        nn::dropout(&second.forward(&x).relu(), 0.1, mode)
+    }
+
+    fn head(&self) -> &nn::Linear {
+        &self.head
     }
 }
 
-/// A student with weights from the generator.
+/// A student of the moons with weights from the generator.
 pub(crate) fn student() -> Model {
-    Model::build(Device::Cpu, Perceptron::new)
+    student_of(Task::Moons)
+}
+
+/// A student with weights from the generator.
+pub(crate) fn student_of(task: Task) -> Model {
+    let inputs = match task {
+        Task::Moons => 2,
+        Task::Letters => 25,
+    };
+    Model::build(Device::Cpu, |scope| Perceptron::new(scope, inputs))
 }
 
 /// Knows the line between the moons, and is the more confident the larger the number: 0 never is.
@@ -101,31 +114,93 @@ pub(crate) fn moons(n: usize, seed: u64) -> (Tensor, Tensor) {
     (Tensor::from_slice(&points).view([n as i64, 2]), Tensor::from_slice(&labels))
 }
 
-/// The batch of a step with the views asked for: few labels, targets by `teacher`. A pure function of the step.
+/// What is to be told apart.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Task {
+    /// Points of two half circles, `[n, 2]`.
+    Moons,
+    /// Noisy images of L and T, `[n, 1, 5, 5]`: they can be turned.
+    Letters,
+}
+
+impl Task {
+    /// Samples and classes, a pure function of `seed`.
+    fn draw(self, n: usize, seed: u64) -> (Tensor, Tensor) {
+        match self {
+            Task::Moons => moons(n, seed),
+            Task::Letters => letters(n, seed),
+        }
+    }
+
+    /// How far the views are moved, weak and strong.
+    fn widths(self) -> [f64; 2] {
+        match self {
+            Task::Moons => [0.2, 0.6],
+            Task::Letters => [0.5, 1.0],
+        }
+    }
+}
+
+/// L and T in black and white under noise.
+fn letters(n: usize, seed: u64) -> (Tensor, Tensor) {
+    const SHAPES: [[u8; 5]; 2] = [
+        [0b10000, 0b10000, 0b10000, 0b10000, 0b11111],
+        [0b11111, 0b00100, 0b00100, 0b00100, 0b00100],
+    ];
+    let mut dice = Dice(seed);
+    let (mut pixels, mut labels) = (Vec::new(), Vec::new());
+    for i in 0..n {
+        for row in SHAPES[i % 2] {
+            for column in 0..5 {
+                let ink = f64::from(row >> (4 - column) & 1);
+                pixels.push((ink + 2.4 * (dice.unit() - 0.5)) as f32);
+            }
+        }
+        labels.push((i % 2) as i64);
+    }
+    (Tensor::from_slice(&pixels).view([n as i64, 1, 5, 5]), Tensor::from_slice(&labels))
+}
+
+/// How many unlabelled samples there are.
+pub(crate) const POOL: usize = 480;
+
+/// The batch of a step of the moons with the views asked for: few labels, targets by `teacher`. A pure function of the step.
 pub(crate) fn batch(views: &Views, teacher: &dyn Net, step: u64) -> Batch {
+    batch_of(Task::Moons, views, teacher, step)
+}
+
+/// The batch of a step.
+pub(crate) fn batch_of(task: Task, views: &Views, teacher: &dyn Net, step: u64) -> Batch {
     let seen = |x: &Tensor, view, salt| {
         let width = match view {
             View::Plain => return x.shallow_clone(),
-            View::Weak => 0.05,
-            View::Strong => 0.2,
+            View::Weak => task.widths()[0],
+            View::Strong => task.widths()[1],
         };
         let mut dice = Dice(step.wrapping_mul(31).wrapping_add(salt));
         let shift: Vec<f32> =
             (0..x.numel()).map(|_| (width * (dice.unit() - 0.5)) as f32).collect();
-        x + Tensor::from_slice(&shift).view([-1, 2])
+        x + Tensor::from_slice(&shift).view_as(x)
     };
-    // The same few labelled points again and again, and ever new unlabelled ones.
-    let (x, y) = moons(LABELED, 1);
-    let (u, _) = moons(UNLABELED, 1_000 + step);
+    // The same few labelled samples again and again, and the unlabelled ones in turn.
+    let (x, y) = task.draw(LABELED, 1);
+    let (all, _) = task.draw(POOL, 1_000);
+    let first = step * UNLABELED as u64;
+    let slots: Vec<_> =
+        (first..first + UNLABELED as u64).map(|i| (i % POOL as u64) as i64).collect();
+    let slots = Tensor::from_slice(&slots);
+    let u = all.index_select(0, &slots);
     let mut batch = Batch::labeled(seen(&x, views.labeled, 7), y);
     batch.u = (10..).zip(&views.unlabeled).map(|(salt, view)| seen(&u, *view, salt)).collect();
-    batch.targets = Some(no_grad(|| teacher.forward(&u, Mode::Eval).softmax(-1, Kind::Float)));
+    batch.targets = (task == Task::Moons)
+        .then(|| no_grad(|| teacher.forward(&u, Mode::Eval).softmax(-1, Kind::Float)));
+    batch.slots = Some(slots);
     batch
 }
 
-/// The part of new points that a network assigns to the right moon.
-pub(crate) fn accuracy(model: &Model) -> f64 {
-    let (x, y) = moons(500, 2);
+/// The part of new samples that a network assigns to the right class.
+pub(crate) fn accuracy(model: &Model, task: Task) -> f64 {
+    let (x, y) = task.draw(500, 2);
     let guess = no_grad(|| model.forward(&x, Mode::Eval)).argmax(-1, false);
     guess.eq_tensor(&y).to_kind(Kind::Double).mean(Kind::Double).double_value(&[])
 }

@@ -36,12 +36,7 @@ fn offline_and_in_loop_give_the_same_bits() {
         assert_eq!(in_loop.views().unlabeled, [View::Plain, View::Strong]);
 
         let online = lab::batch(&in_loop.views(), &*knowing.net, 4);
-        let stored = Batch {
-            x: online.x.shallow_clone(),
-            y: online.y.shallow_clone(),
-            u: vec![online.u[1].shallow_clone()],
-            targets: online.targets.as_ref().map(Tensor::shallow_clone),
-        };
+        let stored = Batch { u: vec![online.u[1].shallow_clone()], ..online.share() };
         // What the batch brings has to be passed over when a teacher is there.
         let online = Batch { targets: Some(online.targets.unwrap().flip([0])), ..online };
 

@@ -7,4 +7,5 @@ mod lab;
 mod labeling;
 mod methods;
 mod noise;
+mod passes;
 mod sharpen;

@@ -4,7 +4,6 @@ use anyhow::Result;
 
 use crate::catalog;
 use crate::commands::run::Changes;
-use crate::recipe::Recipe;
 
 /// Which recipe.
 #[derive(clap::Args)]
@@ -17,7 +16,7 @@ pub(crate) struct Args {
 
 pub(crate) fn run(args: &Args) -> Result<()> {
     let text = catalog::find(&args.recipe)?;
-    let recipe: Recipe = args.changes.resolve(&text)?;
+    let recipe = args.changes.resolve(&text)?;
     print!("{}", recipe.to_toml()?);
     Ok(())
 }

@@ -3,7 +3,7 @@
 use anyhow::Result;
 
 use crate::catalog::RECIPES;
-use crate::recipe::Recipe;
+use crate::recipe::AnyRecipe;
 
 /// What to list.
 #[derive(clap::Args)]
@@ -19,11 +19,11 @@ pub(crate) fn run(args: &Args) -> Result<()> {
             println!("{name}");
             continue;
         }
-        let recipe = Recipe::resolve(text, false, false, &[])?;
-        let default = if recipe.default { " (default)" } else { "" };
-        println!("{name}{default}\n    {}", recipe.about);
-        for (row, config) in &recipe.rows {
-            println!("    + {row}: {}", config.about);
+        let recipe = AnyRecipe::resolve(text, false, false, &[])?;
+        let default = if recipe.is_default() { " (default)" } else { "" };
+        println!("{name}{default}\n    {}", recipe.about());
+        for (row, about) in recipe.rows() {
+            println!("    + {row}: {about}");
         }
     }
     Ok(())

@@ -1,15 +1,15 @@
 //! `tutor run`: trains what a recipe says, measures it and writes a report.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Instant;
 
 use anyhow::{Context, Result};
 
 use crate::assemble::Source;
 use crate::catalog;
-use crate::outcome::SeedOutcome;
+use crate::methods;
 use crate::progress::Progress;
-use crate::recipe::{Override, Recipe, parse_override};
+use crate::recipe::{AnyRecipe, Override, parse_override};
 use crate::report;
 use crate::run_folder::{RunFolder, Spent, Started, now};
 use crate::seed;
@@ -56,26 +56,26 @@ pub(crate) struct Changes {
 
 impl Changes {
     /// The recipe with the changes applied.
-    pub(crate) fn resolve(&self, text: &str) -> Result<Recipe> {
-        Recipe::resolve(text, self.quick, self.data.is_some(), &self.set)
+    pub(crate) fn resolve(&self, text: &str) -> Result<AnyRecipe> {
+        AnyRecipe::resolve(text, self.quick, self.data.is_some(), &self.set)
     }
 }
 
 pub(crate) fn run(args: &Args) -> Result<()> {
     let clock = Instant::now();
-    let text = catalog::find(&args.recipe)?;
-    let mut recipe = args.changes.resolve(&text)?;
+    let written = catalog::find(&args.recipe)?;
+    let mut recipe = args.changes.resolve(&written)?;
     let device = torch::device::select(&args.device)?;
     if let Some(threads) = args.threads {
         torch::device::set_threads(usize::from(threads));
     }
     let data = args.changes.data.as_deref();
-    recipe.data.anchor(data)?;
-    let source = match Source::open(&recipe.data, data) {
+    recipe.data().anchor(data)?;
+    let source = match Source::open(recipe.data(), data) {
         Err(error) if args.changes.quick && data.is_some() => {
             eprintln!("{error:#}: the quick run is on generated images");
-            recipe = Recipe::resolve(&text, true, false, &args.changes.set)?;
-            Source::open(&recipe.data, data)?
+            recipe = AnyRecipe::resolve(&written, true, false, &args.changes.set)?;
+            Source::open(recipe.data(), data)?
         }
         opened => opened?,
     };
@@ -91,8 +91,9 @@ pub(crate) fn run(args: &Args) -> Result<()> {
         program: option_env!("TUTOR_COMMIT").unwrap_or(env!("CARGO_PKG_VERSION")).to_owned(),
     };
     let folder = RunFolder::open(&args.out, &recipe, &started, args.fresh)?;
+    let text = recipe.to_toml()?;
     let verb = if folder.resumed { "going on in" } else { "running in" };
-    eprintln!("{}: {verb} {} on {}", recipe.name, folder.dir.display(), started.device);
+    eprintln!("{}: {verb} {} on {}", recipe.name(), folder.dir.display(), started.device);
     let earlier = folder.spent();
     let spent = || Spent {
         wall_s: earlier.wall_s + clock.elapsed().as_secs_f64(),
@@ -103,38 +104,47 @@ pub(crate) fn run(args: &Args) -> Result<()> {
             tracing::warn!("{error:#}");
         }
     });
-    let outcomes = seeds(args, &recipe, &source, device, &folder, &mut progress);
+    let found = match &recipe {
+        AnyRecipe::NoisyStudent(recipe) => {
+            each_seed(&folder, &mut progress, |seed, dir, progress| {
+                seed::run(recipe, &text, &source, device, seed, dir, progress)
+            })
+            .and_then(|outcomes| {
+                let result = summary::result(recipe, &folder.started, &outcomes, device)?;
+                Ok((result, summary::visuals(recipe, &outcomes)))
+            })
+        }
+        AnyRecipe::Methods(recipe) => each_seed(&folder, &mut progress, |seed, dir, progress| {
+            methods::run(recipe, &text, &source, device, seed, dir, progress)
+        })
+        .and_then(|outcomes| {
+            let result = methods::summary::result(recipe, &folder.started, &outcomes, device)?;
+            Ok((result, methods::summary::visuals(recipe, &outcomes)))
+        }),
+    };
     folder.note_spent(spent())?;
-    let outcomes = outcomes?;
-    let result = summary::result(&recipe, &folder.started, &outcomes, device, spent())?;
+    let (mut result, visuals) = found?;
+    result.cost.wall_s = spent().wall_s;
+    result.cost.peak_rss_bytes = spent().peak_rss_bytes;
     // Before the result, which marks the run as finished: a finished run that nothing points at would be lost.
     folder.point_latest(&args.out, &recipe)?;
-    let page = report::write(
-        &folder.dir,
-        &result,
-        &summary::visuals(&recipe, &outcomes),
-        &recipe.to_toml()?,
-    )?;
+    let page = report::write(&folder.dir, &result, &visuals, &text)?;
     println!("{}", report::terminal::table(&result));
     println!("report: {}", page.display());
     Ok(())
 }
 
-fn seeds(
-    args: &Args,
-    recipe: &Recipe,
-    source: &Source,
-    device: torch::Device,
+/// What each seed of a run found.
+fn each_seed<T>(
     folder: &RunFolder,
     progress: &mut Progress<'_>,
-) -> Result<Vec<SeedOutcome>> {
-    let recipe_text = recipe.to_toml()?;
-    let count = args.seeds as usize;
-    let outcomes = folder.started.seeds.iter().enumerate().map(|(i, &number)| {
-        progress.seed(i + 1, count);
+    mut run: impl FnMut(u64, &Path, &mut Progress<'_>) -> Result<T>,
+) -> Result<Vec<T>> {
+    let seeds = &folder.started.seeds;
+    let outcomes = seeds.iter().enumerate().map(|(i, &number)| {
+        progress.seed(i + 1, seeds.len());
         let dir = folder.dir.join(format!("seed-{number}"));
-        seed::run(recipe, &recipe_text, source, device, number, &dir, progress)
-            .with_context(|| format!("seed {number}"))
+        run(number, &dir, progress).with_context(|| format!("seed {number}"))
     });
     let outcomes = outcomes.collect();
     progress.clear();

@@ -2,34 +2,43 @@
 
 use anyhow::{Result, bail};
 use augment::policy::Policy;
+use ssl_core::Config;
 use ssl_core::methods::Labeling;
 use train::{Ema, Schedule};
 
-use super::{DataConfig, Part, Recipe};
+use super::{Cadence, DataConfig, Part, Recipe};
 
 /// Faults by key.
 #[derive(Default)]
-struct Faults(Vec<String>);
+pub(super) struct Faults(Vec<String>);
 
 impl Faults {
-    fn add(&mut self, key: &str, fault: impl std::fmt::Display) {
+    pub(super) fn add(&mut self, key: &str, fault: impl std::fmt::Display) {
         self.0.push(format!("{key}: {fault}"));
     }
 
-    fn of<E: std::fmt::Display>(&mut self, key: &str, result: Result<(), E>) {
+    pub(super) fn of<E: std::fmt::Display>(&mut self, key: &str, result: Result<(), E>) {
         if let Err(error) = result {
             self.add(key, error);
         }
     }
 
-    fn positive(&mut self, key: &str, value: u64) {
+    pub(super) fn positive(&mut self, key: &str, value: u64) {
         if value == 0 {
             self.add(key, "must be at least 1");
         }
     }
 
-    fn policy(&mut self, key: &str, policy: &Policy) {
+    pub(super) fn policy(&mut self, key: &str, policy: &Policy) {
         self.of(key, policy.check());
+    }
+
+    /// Names all of them, if there are any.
+    pub(super) fn done(self, recipe: &str) -> Result<()> {
+        if self.0.is_empty() {
+            return Ok(());
+        }
+        bail!("the recipe {recipe} cannot run:\n  {}", self.0.join("\n  "))
     }
 
     fn course(&mut self, key: &str, lr: &Schedule, ema: Option<&Ema>) {
@@ -43,24 +52,11 @@ impl Faults {
 /// Names everything about a recipe that cannot work.
 pub(super) fn check(recipe: &Recipe) -> Result<()> {
     let mut faults = Faults::default();
-    let parts: Vec<&str> = recipe.name.split('/').collect();
-    let plain = |part: &&str| {
-        !part.is_empty() && part.chars().all(|c| c.is_ascii_alphanumeric() || "-_.@".contains(c))
-    };
-    if parts.len() != 2
-        || !parts.iter().all(plain)
-        || parts.contains(&"..")
-        || parts[1..] == ["latest"]
-    {
-        faults.add("name", "must be paper/row, of letters, digits, - and _");
-    }
+    name(&recipe.name, &mut faults);
     faults.positive("eval_batch", recipe.eval_batch as u64);
     faults.policy("eval_augment", &recipe.eval_augment);
-    faults.positive("cadence.log", recipe.cadence.log);
-    faults.positive("cadence.evaluate", recipe.cadence.evaluate);
-    faults.positive("cadence.checkpoint", recipe.cadence.checkpoint);
-    faults.positive("cadence.keep", recipe.cadence.keep as u64);
-    data(recipe, &mut faults);
+    cadence(&recipe.cadence, &mut faults);
+    data(&recipe.data, recipe.evaluate_on, &mut faults);
     teacher(recipe, &mut faults);
     student(recipe, &mut faults);
     if let Some(robustness) = &recipe.robustness {
@@ -69,7 +65,7 @@ pub(super) fn check(recipe: &Recipe) -> Result<()> {
     }
     for (name, row) in &recipe.rows {
         let taken = name == "teacher" || name.starts_with("student");
-        if taken || !plain(&name.as_str()) || name == ".." {
+        if taken || !is_plain(name) {
             faults.add(
                 &format!("rows.{name}"),
                 "needs a name of letters, digits, - and _, not teacher or student",
@@ -90,14 +86,31 @@ pub(super) fn check(recipe: &Recipe) -> Result<()> {
             recipe.row(name).map(|_| ()).map_err(|e| format!("{e:#}")),
         );
     }
-    if faults.0.is_empty() {
-        return Ok(());
-    }
-    bail!("the recipe {} cannot run:\n  {}", recipe.name, faults.0.join("\n  "))
+    faults.done(&recipe.name)
 }
 
-fn data(recipe: &Recipe, faults: &mut Faults) {
-    match &recipe.data {
+/// Whether a name can be that of a folder of its own.
+pub(super) fn is_plain(name: &str) -> bool {
+    let plain = |c: char| c.is_ascii_alphanumeric() || "-_.@".contains(c);
+    !name.is_empty() && name.chars().all(plain) && name != ".."
+}
+
+pub(super) fn name(name: &str, faults: &mut Faults) {
+    let parts: Vec<&str> = name.split('/').collect();
+    if parts.len() != 2 || !parts.iter().all(|part| is_plain(part)) || parts[1..] == ["latest"] {
+        faults.add("name", "must be paper/row, of letters, digits, - and _");
+    }
+}
+
+pub(super) fn cadence(cadence: &Cadence, faults: &mut Faults) {
+    faults.positive("cadence.log", cadence.log);
+    faults.positive("cadence.evaluate", cadence.evaluate);
+    faults.positive("cadence.checkpoint", cadence.checkpoint);
+    faults.positive("cadence.keep", cadence.keep as u64);
+}
+
+pub(super) fn data(data: &DataConfig, evaluate_on: Part, faults: &mut Faults) {
+    match data {
         DataConfig::Digits { labels_per_class } => {
             faults.positive("data.labels_per_class", *labels_per_class as u64)
         }
@@ -113,9 +126,7 @@ fn data(recipe: &Recipe, faults: &mut Faults) {
                     format!("is {validation_share}; it must be in [0, 1)"),
                 );
             }
-            if *validation_share == 0.0
-                && (test.is_none() || recipe.evaluate_on == Part::Validation)
-            {
+            if *validation_share == 0.0 && (test.is_none() || evaluate_on == Part::Validation) {
                 faults.add(
                     "data.validation_share",
                     "is 0, and there is no other part to measure on: name data.test",

@@ -1,6 +1,6 @@
 //! Changing recipes by dotted keys, and saying what was meant when a key is unknown.
 
-use anyhow::{Result, anyhow, bail};
+use anyhow::{Context, Result, anyhow, bail};
 use toml::{Table, Value};
 
 /// `key=value` of the command line.
@@ -24,6 +24,29 @@ pub(crate) fn parse_override(text: &str) -> Result<Override, String> {
     Ok(Override { key: key.trim().to_owned(), value })
 }
 
+/// Reads a recipe and applies `--quick` and the overrides. A quick run is on generated images where the recipe's own data have to
+/// be brought, unless they are there.
+pub(super) fn resolved(
+    text: &str,
+    quick: bool,
+    data_is_there: bool,
+    overrides: &[Override],
+) -> Result<Table> {
+    let mut table: Table = toml::from_str(text).context("the recipe is not valid TOML")?;
+    if quick {
+        let mut quick = table.get("quick").and_then(|q| q.as_table()).cloned().unwrap_or_default();
+        if data_is_there {
+            quick.remove("data");
+        }
+        apply_table(&mut table, &quick)?;
+    }
+    table.remove("quick");
+    for Override { key, value } in overrides {
+        apply(&mut table, key, value.clone())?;
+    }
+    Ok(table)
+}
+
 /// Sets every dotted key of `changes`.
 pub(super) fn apply_table(table: &mut Table, changes: &Table) -> Result<()> {
     changes.iter().try_for_each(|(key, value)| apply(table, key, value.clone()))
@@ -31,7 +54,7 @@ pub(super) fn apply_table(table: &mut Table, changes: &Table) -> Result<()> {
 
 /// Sets one dotted key. Tables on the way are made where they are missing: whether the key is known is decided when the
 /// whole is read.
-pub(super) fn apply(table: &mut Table, key: &str, value: Value) -> Result<()> {
+fn apply(table: &mut Table, key: &str, value: Value) -> Result<()> {
     let mut parts: Vec<&str> = key.split('.').collect();
     let Some(last) = parts.pop().filter(|last| !last.is_empty()) else {
         bail!("{key:?} is not a key")

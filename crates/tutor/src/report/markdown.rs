@@ -20,6 +20,7 @@ pub(crate) fn document(result: &RunResult, visuals: &Visuals) -> String {
         (Group::Generation, "Generations"),
         (Group::Ablation, "Ablations"),
         (Group::Baseline, "Baselines"),
+        (Group::Method, "Methods"),
     ] {
         section(&mut out, title, "", tables::results(result, group).map(|(table, _)| table));
     }

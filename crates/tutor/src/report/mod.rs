@@ -3,6 +3,7 @@
 //!
 //! [`result`] and [`visuals`] are what a command fills in; everything else only reads them.
 
+mod growth;
 pub(crate) mod html;
 pub(crate) mod markdown;
 pub(crate) mod paper;

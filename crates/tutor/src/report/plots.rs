@@ -178,13 +178,13 @@ pub(crate) fn severities(corruption: &Corruption, y: Range<f64>) -> Result<Marku
     Ok(inline(&svg, &format!("{}: accuracy over severity", corruption.name)))
 }
 
-type Chart<'a, 'b> = ChartContext<
+pub(super) type Chart<'a, 'b> = ChartContext<
     'a,
     SVGBackend<'b>,
     Cartesian2d<plotters::coord::types::RangedCoordf64, plotters::coord::types::RangedCoordf64>,
 >;
 
-fn draw(
+pub(super) fn draw(
     svg: &mut String,
     size: (u32, u32),
     x: Range<f64>,
@@ -204,7 +204,7 @@ fn draw(
 }
 
 /// The SVG as part of a page: no fixed size, no namespace, a name for those who cannot see it.
-fn inline(svg: &str, label: &str) -> Markup {
+pub(super) fn inline(svg: &str, label: &str) -> Markup {
     let view = svg.find("viewBox=").unwrap_or(0);
     let body = svg[view..].replace("xmlns=\"http://www.w3.org/2000/svg\"", "");
     let label = html! { (label) }.into_string();
@@ -291,7 +291,7 @@ pub(crate) fn class_bars(per_class: &[ClassCount], name: impl Fn(usize) -> Strin
     }
 }
 
-fn text(size: f64) -> TextStyle<'static> {
+pub(super) fn text(size: f64) -> TextStyle<'static> {
     ("sans-serif", size).into_font().color(&rgb(INK.0)).pos(Pos::new(HPos::Left, VPos::Top))
 }
 
@@ -302,7 +302,7 @@ fn short(value: f64) -> String {
 }
 
 /// `#RRGGBB` as plotters' colour; the constants above are all of that form.
-fn rgb(hex: &str) -> RGBColor {
+pub(super) fn rgb(hex: &str) -> RGBColor {
     let part = |i: usize| u8::from_str_radix(&hex[i..i + 2], 16).unwrap_or(0);
     RGBColor(part(1), part(3), part(5))
 }

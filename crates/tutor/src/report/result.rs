@@ -93,6 +93,8 @@ pub(crate) enum Group {
     Ablation,
     /// Another method, or plain supervised training.
     Baseline,
+    /// One of several methods side by side.
+    Method,
 }
 
 /// Which way a metric improves.

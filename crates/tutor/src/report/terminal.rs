@@ -7,7 +7,7 @@ use super::words::{self, Verdict};
 /// Rows, paired differences and the outcome, aligned, ending with a line break.
 pub(crate) fn table(result: &RunResult) -> String {
     let mut out = String::new();
-    for group in [Group::Generation, Group::Ablation, Group::Baseline] {
+    for group in [Group::Generation, Group::Ablation, Group::Baseline, Group::Method] {
         if let Some((table, _)) = tables::results(result, group) {
             out += &aligned(&table);
             out.push('\n');

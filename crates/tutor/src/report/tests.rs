@@ -100,6 +100,7 @@ fn full() -> (RunResult, Visuals) {
             accuracy: Some(93.0),
             per_class: vec![ClassCount { kept: 30, used: 50 }, ClassCount { kept: 50, used: 50 }],
         }],
+        growth: Vec::new(),
     };
     (result, visuals)
 }

@@ -16,6 +16,20 @@ pub(crate) struct Visuals {
     pub(crate) disagreements: Option<Disagreements>,
     /// Pseudo-labels that each student was trained on.
     pub(crate) pseudo_labels: Vec<PseudoLabels>,
+    /// Accuracy as the number of labels grows, points of a line in rising order.
+    #[serde(default)]
+    pub(crate) growth: Vec<Growth>,
+}
+
+/// What one number of labels gives.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub(crate) struct Growth {
+    /// The line that the point belongs to, such as a method.
+    pub(crate) line: String,
+    /// Labels in all.
+    pub(crate) labels: u64,
+    /// Accuracy of each seed, percent.
+    pub(crate) accuracies: Vec<f64>,
 }
 
 /// The course of one training.

@@ -48,7 +48,7 @@ fn close(what: &str, ours: &Tensor, theirs: &Tensor) {
 fn check(name: &str) {
     let Stored { tensors: golden, meta } = read(name);
     let case: Case = serde_json::from_str(&meta["case"]).unwrap();
-    let Model { net, params } = case.config.build(Device::Cpu, 3, 7);
+    let Model { net, params, .. } = case.config.build(Device::Cpu, 3, 7);
     params.load(&weights(&case.weights)).unwrap();
 
     let x = golden["pixels"].to_kind(Kind::Float) / 128.0 - 1.0;

@@ -35,6 +35,7 @@ pub(crate) fn page(result: &RunResult, visuals: &Visuals, recipe_toml: &str) -> 
         ("results", "Results", results::rows(result)),
         ("differences", "Paired differences", results::differences(result)),
         ("paper", "Beside the paper", results::beside_paper(result)),
+        ("labels", "As labels grow", super::growth::section(visuals)?),
         ("curves", "Learning curves", pictures::curves(visuals)?),
         ("confusion", "Confusion", pictures::confusions(visuals)),
         ("disagreement", "Where teacher and student differ", pictures::disagreements(visuals)?),
@@ -180,7 +181,7 @@ fn edges(table: &Table) -> Vec<usize> {
 }
 
 /// Swatches with names.
-fn key<'a>(names: impl IntoIterator<Item = (&'a str, &'a str)>) -> Markup {
+pub(crate) fn key<'a>(names: impl IntoIterator<Item = (&'a str, &'a str)>) -> Markup {
     html! {
         div.key { @for (name, colour) in names { span style={ "--c:" (colour) } { (name) } } }
     }

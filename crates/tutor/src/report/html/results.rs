@@ -15,6 +15,7 @@ pub(super) fn rows(result: &RunResult) -> Option<Markup> {
         (Group::Generation, "Generations"),
         (Group::Ablation, "Ablations"),
         (Group::Baseline, "Baselines"),
+        (Group::Method, "Methods"),
     ]
     .into_iter()
     .filter_map(|(group, title)| Some((group, title, tables::results(result, group)?)))
@@ -50,6 +51,7 @@ fn shade(group: Group, index: usize, rows: usize) -> &'static str {
     match group {
         Group::Generation => plots::colour(index, rows),
         Group::Ablation => plots::SERIES[3].0,
+        Group::Method => plots::SERIES[1].0,
         Group::Baseline => plots::INK.0,
     }
 }

@@ -1,0 +1,257 @@
+//! Every method's loss, terms and gradients over two steps, against float64 numpy (`xtask/peers/golden_methods.py`).
+
+use std::collections::BTreeMap;
+use std::path::Path;
+
+use serde::de::DeserializeOwned;
+use serde_json::Value;
+use torch::{Cut, Device, Kind, Mode, Model, Scope, Tensor, nn::Linear, store};
+use train::{Loss, Progress};
+
+use crate::methods::{
+    AdaMatch, AdaMatching, Aligned, Draws, FixMatch, FlexMatch, FreeMatch, Ict, Imputing, Lga,
+    MeanTeacher, MixMatch, MixMixUp, PiModel, PseudoLabel, ReMixMatch, S4l, Sntg, SoftMatch,
+    TemporalEnsembling, Uda, Vadd, Vat,
+};
+use crate::{Batch, Config, Facts, Method, Nets};
+
+const FACTS: Facts = Facts { classes: 3, unlabeled: 7, device: Device::Cpu };
+
+/// logits = B tanh(A x + a) + b.
+struct Net {
+    hidden: Linear,
+    head: Linear,
+}
+
+impl Net {
+    fn new(scope: &mut Scope<'_>) -> Self {
+        let hidden = Linear::new(&mut scope.sub("hidden"), 4, 5);
+        Self { hidden, head: Linear::new(&mut scope.sub("head"), 5, 3) }
+    }
+}
+
+impl Cut for Net {
+    fn features(&self, x: &Tensor, _mode: Mode) -> Tensor {
+        self.hidden.forward(&x.reshape([x.size()[0], -1])).tanh()
+    }
+
+    fn head(&self) -> &Linear {
+        &self.head
+    }
+}
+
+/// Our names of the script's tensors.
+const NAMES: [(&str, &str); 6] = [
+    ("hidden.weight", "A"),
+    ("hidden.bias", "a"),
+    ("head.weight", "B"),
+    ("head.bias", "b"),
+    ("rotation.weight", "R"),
+    ("rotation.bias", "r"),
+];
+
+/// The arrays of the file, and where in the two steps the test is.
+struct Golden {
+    arrays: BTreeMap<String, Tensor>,
+    cases: BTreeMap<String, Value>,
+}
+
+impl Golden {
+    fn load() -> Self {
+        let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/golden/methods.safetensors");
+        let stored = store::load(&file).unwrap();
+        let cases = serde_json::from_str(&stored.meta["cases"]).unwrap();
+        Self { arrays: stored.tensors, cases }
+    }
+
+    fn network(&self, which: &str) -> Model {
+        let mut model = Model::build(Device::Cpu, Net::new);
+        model.add_head("rotation", 4);
+        let named = |(ours, theirs): (&str, &str)| {
+            (ours.to_owned(), self.arrays[&format!("{which}.{theirs}")].shallow_clone())
+        };
+        model.params.load(&NAMES.into_iter().map(named).collect()).unwrap();
+        model
+    }
+
+    /// Runs all cases whose names begin so. `step` gives the loss of one step.
+    fn check<C: DeserializeOwned, M>(
+        &self,
+        prefix: &str,
+        make: impl Fn(C) -> M,
+        step: impl Fn(&mut M, &Nets, &Batch, &Drawn<'_>, Progress) -> Loss,
+    ) {
+        let of = |name: &&String| {
+            name.strip_prefix(prefix).is_some_and(|r| r.is_empty() || r.starts_with('-'))
+        };
+        let mut found = 0;
+        for name in self.cases.keys().filter(of) {
+            found += 1;
+            let config = serde_json::from_value(self.cases[name].clone());
+            let mut method = make(config.unwrap_or_else(|e| panic!("{name}: {e}")));
+            for number in 0..2 {
+                let nets =
+                    Nets { student: self.network("net"), ema: Some(self.network("average")) };
+                let draws = Drawn { golden: self, number };
+                let views = (0..3).map(|k| draws.get(&format!("u{k}"))).collect();
+                let batch = Batch {
+                    u: views,
+                    slots: Some(draws.get("slots")),
+                    ..Batch::labeled(draws.get("x"), draws.get("y"))
+                };
+                let at = Progress { step: 20 + number, steps: 100 };
+                let loss = step(&mut method, &nets, &batch, &draws, at);
+                loss.total().backward();
+                let values = loss.values();
+                let ours: Vec<f64> =
+                    std::iter::once(values.total).chain(values.terms.iter().map(|t| t.1)).collect();
+                let key = format!("{name}/{number}");
+                close(&key, &Tensor::from_slice(&ours), &self.arrays[&format!("{key}/losses")]);
+                for (ours, theirs) in NAMES {
+                    let grad = nets.student.params.get(ours).unwrap().grad();
+                    let theirs = &self.arrays[&format!("{key}/{theirs}.grad")];
+                    let grad = if grad.defined() { grad } else { theirs.zeros_like() };
+                    close(&format!("{key}/{ours}"), &grad, theirs);
+                }
+            }
+        }
+        assert!(found > 0, "cases of {prefix}");
+    }
+
+    /// Cases of a method that draws nothing, from its settings.
+    fn check_config<C: DeserializeOwned + Config>(&self, prefix: &str) {
+        let make = |config: C| {
+            config.check().unwrap();
+            config.build(&FACTS)
+        };
+        self.check(prefix, make, |method, nets, batch, _, at| {
+            method.loss(nets, &first(batch, method.views().unlabeled.len()), at)
+        });
+    }
+}
+
+/// What was drawn at a step.
+struct Drawn<'a> {
+    golden: &'a Golden,
+    number: u64,
+}
+
+impl Drawn<'_> {
+    fn get(&self, name: &str) -> Tensor {
+        self.golden.arrays[&format!("{}.{name}", self.number)].shallow_clone()
+    }
+
+    /// The order of the first so many rows.
+    fn order(&self, rows: i64) -> Tensor {
+        let order = self.get("order");
+        order.masked_select(&order.lt(rows))
+    }
+}
+
+#[track_caller]
+fn close(name: &str, ours: &Tensor, theirs: &Tensor) {
+    assert_eq!(ours.size(), theirs.size(), "{name}");
+    let ours = ours.to_kind(Kind::Double);
+    let off: Tensor = (ours - theirs).abs() / (theirs.abs() + 1.0);
+    let off = off.max().double_value(&[]);
+    assert!(off < 4e-6, "{name} is off by {off}");
+}
+
+/// A batch with so many views.
+fn first(batch: &Batch, views: usize) -> Batch {
+    let mut batch = batch.share();
+    batch.u.truncate(views);
+    batch
+}
+
+#[test]
+fn methods_that_draw_nothing() {
+    let golden = Golden::load();
+    golden.check_config::<Uda>("uda");
+    golden.check_config::<FixMatch>("fixmatch");
+    golden.check_config::<PseudoLabel>("pseudo-label");
+    golden.check_config::<PiModel>("pi-model");
+    golden.check_config::<MeanTeacher>("mean-teacher");
+    golden.check_config::<TemporalEnsembling>("temporal-ensembling");
+    golden.check_config::<Sntg>("sntg");
+    golden.check_config::<S4l>("s4l");
+    golden.check_config::<FlexMatch>("flexmatch");
+    golden.check_config::<FreeMatch>("freematch");
+    golden.check_config::<SoftMatch>("softmatch");
+}
+
+#[test]
+fn vat_from_a_given_start() {
+    Golden::load().check(
+        "vat",
+        |c: Vat| c,
+        |method, nets, batch, draws, at| method.along(nets, batch, &draws.get("start"), at),
+    );
+}
+
+#[test]
+fn lga_from_a_given_start() {
+    Golden::load().check(
+        "lga-vat",
+        |c: Lga| Imputing::new(c, &FACTS),
+        |method, nets, batch, draws, at| method.along(nets, batch, &draws.get("start"), at),
+    );
+}
+
+#[test]
+fn vadd_under_given_masks() {
+    Golden::load().check(
+        "vadd",
+        |c: Vadd| c,
+        |method, nets, batch, draws, at| {
+            method.under(nets, batch, &|_| ["mask0", "mask1"].map(|m| draws.get(m)), at)
+        },
+    );
+}
+
+#[test]
+fn mixtures_of_given_shares() {
+    let golden = Golden::load();
+    golden.check(
+        "ict",
+        |c: Ict| c,
+        |method, nets, batch, draws, at| {
+            let partners = ["labeled", "unlabeled"].map(|name| draws.get(name));
+            method.mixed(nets, batch, &draws.get("share"), partners.each_ref(), at)
+        },
+    );
+    golden.check(
+        "mixmatch",
+        |c: MixMatch| c,
+        |method, nets, batch, draws, at| {
+            let batch = first(batch, method.views);
+            let partners = draws.order(batch.images() as i64);
+            method.mixed(nets, &batch, &draws.get("share"), &partners, at)
+        },
+    );
+    golden.check(
+        "mixmixup",
+        |c: MixMixUp| c,
+        |method, nets, batch, draws, at| {
+            let shares = ["share0", "share1", "share2"].map(|name| draws.get(name));
+            let partners = ["partners0", "partners1", "partners2"].map(|name| draws.get(name));
+            method.mixed(nets, batch, shares.each_ref(), partners.each_ref(), at)
+        },
+    );
+    let make = |c: ReMixMatch| Aligned::new(c, &FACTS);
+    golden.check("remixmatch", make, |method, nets, batch, draws, at| {
+        let batch = first(batch, method.views().unlabeled.len());
+        let partners = draws.order(batch.images() as i64);
+        method.mixed(nets, &batch, &Draws { share: draws.get("share"), partners }, at)
+    });
+}
+
+#[test]
+fn adamatch_with_given_shares() {
+    let make = |c: AdaMatch| AdaMatching::new(c, &FACTS);
+    Golden::load().check("adamatch", make, |method, nets, batch, draws, at| {
+        // Both passes of this network give the same logits, so that any shares leave them as they are.
+        let shares = draws.get("x").reshape([3, 4]).narrow(1, 0, 3);
+        method.interpolated(nets, batch, Some(&shares), at)
+    });
+}

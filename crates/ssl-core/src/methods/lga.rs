@@ -1,0 +1,138 @@
+//! LGA+VAT (Jackson & Schulman 2019): labels of the unlabelled samples are variables, moved until the gradient they cause aligns
+//! with that of the labelled batch; and virtual adversarial training beside it.
+//!
+//! Written from memory of the paper: d = ‖∇L_u(y) − ∇L_l‖² over all weights; y ← y − η ∂d/∂y, cut off at 0 and brought back to sum
+//! 1; then the network learns from the labels, from y, and from VAT. Each sample's y is remembered from visit to visit and starts
+//! uniform. The running batch-norm statistics follow the labelled pass alone.
+
+use serde::{Deserialize, Serialize};
+use torch::{Kind, Mode, Tensor, grad, loss, no_grad};
+use train::{Loss, Progress, Schedule};
+
+use crate::parts::Adversary;
+use crate::{Batch, Config, Facts, Method, Nets, View, Views, check};
+
+/// The settings of LGA+VAT.
+///
+/// | setting | default | what | range |
+/// |---|---|---|---|
+/// | `weight` | 1, a sigmoid ramp over the first 40 % of the run | weight of the cross entropy with imputed labels | a schedule |
+/// | `step` | 0.1 | η, the largest change of a label's entry in a visit: the gradient is brought to that length | above 0 |
+/// | `vat` | 0.3 | weight of VAT's divergence; 0 leaves it out | at least 0 |
+/// | `adversary` | as VAT's | how VAT's direction is found | |
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Lga {
+    /// Weight of the cross entropy with imputed labels.
+    pub weight: Schedule,
+    /// η, the largest change of a label's entry in a visit.
+    pub step: f64,
+    /// Weight of VAT's divergence.
+    pub vat: f64,
+    /// How VAT's direction is found.
+    pub adversary: Adversary,
+}
+
+impl Default for Lga {
+    fn default() -> Self {
+        Self {
+            weight: Schedule::SigmoidRampUp { value: 1.0, over: 0.4 },
+            step: 0.1,
+            vat: 0.3,
+            adversary: Adversary::default(),
+        }
+    }
+}
+
+impl Config for Lga {
+    fn check(&self) -> Result<(), String> {
+        check::schedule("weight", &self.weight)?;
+        check::above("step", self.step, 0.0)?;
+        check::not_negative("vat", self.vat)?;
+        self.adversary.check().map_err(|e| format!("adversary.{e}"))
+    }
+
+    fn build(&self, facts: &Facts) -> Box<dyn Method> {
+        Box::new(Imputing::new(self.clone(), facts))
+    }
+}
+
+pub(crate) struct Imputing {
+    config: Lga,
+    /// A distribution for each unlabelled sample.
+    labels: Tensor,
+}
+
+impl Imputing {
+    pub(crate) fn new(config: Lga, facts: &Facts) -> Self {
+        let (shape, uniform) = ([facts.unlabeled, facts.classes], 1.0 / facts.classes as f64);
+        Self { config, labels: Tensor::full(shape, uniform, (Kind::Float, facts.device)) }
+    }
+
+    /// The labels `[batch, classes]` moved against the slope of d.
+    fn moved(&self, nets: &Nets, labels: &Tensor, x: &Tensor, u: &Tensor) -> Tensor {
+        let weights: Vec<_> =
+            nets.student.params.trainable().map(|p| p.tensor.shallow_clone()).collect();
+        let weights: Vec<_> = weights.iter().filter(|w| w.requires_grad()).collect();
+        let labels = labels.copy().set_requires_grad(true);
+        let imputed = loss::soft_cross_entropy(u, &labels).mean(Kind::Float);
+        let wanted = grad::grad_keeping_graph(x, &weights);
+        let caused = grad::grad_with_graph(&imputed, &weights);
+        // A head that these losses do not use has no gradient.
+        let pairs = caused.iter().zip(&wanted).filter(|(caused, _)| caused.defined());
+        let distance = pairs
+            .map(|(caused, wanted)| (caused - wanted.detach()).square().sum(Kind::Float))
+            .reduce(|a, b| a + b)
+            .expect("a network with weights");
+        let slope = grad::grad_keeping_graph(&distance, &[&labels]).swap_remove(0);
+        no_grad(|| {
+            let length = slope.abs().amax([-1].as_slice(), true).clamp_min(1e-12);
+            let moved = (labels - slope / length * self.config.step).clamp_min(0.0);
+            &moved / moved.sum_dim_intlist([-1].as_slice(), true, Kind::Float).clamp_min(1e-12)
+        })
+    }
+
+    /// The loss with the direction given from which VAT's search starts.
+    pub(crate) fn along(
+        &mut self,
+        nets: &Nets,
+        batch: &Batch,
+        start: &Tensor,
+        at: Progress,
+    ) -> Loss {
+        let x = nets.student.forward(&batch.x, Mode::Train);
+        let u = nets.student.forward(&batch.u[0], Mode::TrainUntracked);
+        let sup = loss::cross_entropy(&x, &batch.y).mean(Kind::Float);
+        let slots = batch.slots();
+        let labels = self.moved(nets, &self.labels.index_select(0, slots), &sup, &u);
+        no_grad(|| {
+            let _ = self.labels.index_copy_(0, slots, &labels);
+        });
+        let imputed = loss::soft_cross_entropy(&u, &labels).mean(Kind::Float);
+        let sure = labels.amax([-1].as_slice(), false).mean(Kind::Float);
+        let Lga { weight, vat, adversary, .. } = &self.config;
+        let result = Loss::new()
+            .term("sup", 1.0, sup)
+            .term("unsup", weight.at(at), imputed)
+            .note("sure", sure);
+        if *vat == 0.0 {
+            return result;
+        }
+        let far = adversary.divergence(&nets.student, &batch.u[0], &u, start);
+        result.term("vat", *vat, far.mean(Kind::Float))
+    }
+}
+
+impl Method for Imputing {
+    fn views(&self) -> Views {
+        Views { labeled: View::Weak, unlabeled: vec![View::Weak] }
+    }
+
+    fn loss(&mut self, nets: &Nets, batch: &Batch, at: Progress) -> Loss {
+        self.along(nets, batch, &batch.u[0].randn_like(), at)
+    }
+
+    fn memory(&self) -> Vec<(String, Tensor)> {
+        vec![("labels".to_owned(), self.labels.shallow_clone())]
+    }
+}

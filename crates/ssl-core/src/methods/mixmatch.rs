@@ -1,0 +1,112 @@
+//! MixMatch (Berthelot et al. 2019, arXiv 1905.02249): the sharpened mean of guesses on several weak views labels them, and all
+//! samples are mixed with all.
+//!
+//! Guesses come from passes with batch statistics that leave the running ones alone. The mixed samples go through the network in
+//! one pass (the authors interleave them in sub-batches whose first alone moves the running statistics). The unlabelled term is
+//! a mean over samples and classes.
+
+use serde::{Deserialize, Serialize};
+use torch::{Kind, Mode, Tensor, loss::soft_cross_entropy, no_grad};
+use train::{Loss, Progress, Schedule};
+
+use crate::parts::{beta, mix, one_hot, sharpen, shuffled, squared_error};
+use crate::{Batch, Config, Facts, Method, Nets, View, Views, check};
+
+/// The settings of MixMatch.
+///
+/// | setting | default | what | range |
+/// |---|---|---|---|
+/// | `weight` | 75, reached in a straight line over the first 1.6 % of the run (1 Mi of 64 Mi images) | λ of the unlabelled term: 75 on CIFAR-10, 250 on SVHN | a schedule |
+/// | `views` | 2 | K, weak views of an unlabelled sample | at least 1 |
+/// | `temperature` | 0.5 | T of sharpening | above 0 |
+/// | `alpha` | 0.75 | α of the share's Beta(α, α), of which the larger of share and complement is taken | above 0 |
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct MixMatch {
+    /// λ of the unlabelled term.
+    pub weight: Schedule,
+    /// K, weak views of an unlabelled sample.
+    pub views: usize,
+    /// T of sharpening.
+    pub temperature: f64,
+    /// α of the share's distribution.
+    pub alpha: f64,
+}
+
+impl Default for MixMatch {
+    fn default() -> Self {
+        Self {
+            weight: Schedule::RampUp { value: 75.0, over: 1.0 / 64.0 },
+            views: 2,
+            temperature: 0.5,
+            alpha: 0.75,
+        }
+    }
+}
+
+impl Config for MixMatch {
+    fn check(&self) -> Result<(), String> {
+        check::schedule("weight", &self.weight)?;
+        check::above("views", self.views as f64, 0.0)?;
+        check::above("temperature", self.temperature, 0.0)?;
+        check::above("alpha", self.alpha, 0.0)
+    }
+
+    fn build(&self, _facts: &Facts) -> Box<dyn Method> {
+        Box::new(self.clone())
+    }
+}
+
+impl MixMatch {
+    /// Sharpened mean of the guesses on all views, without a gradient.
+    fn guess(&self, nets: &Nets, batch: &Batch) -> Tensor {
+        let guesses = batch.u.iter().map(|view| {
+            no_grad(|| nets.student.forward(view, Mode::TrainUntracked)).softmax(-1, Kind::Float)
+        });
+        let sum = guesses.reduce(|a, b| a + b).expect("a view");
+        sharpen(&(sum / batch.u.len() as f64), self.temperature)
+    }
+
+    /// The loss with the share and the partners given: which of all samples, labelled and then each view, each is mixed with.
+    pub(crate) fn mixed(
+        &self,
+        nets: &Nets,
+        batch: &Batch,
+        share: &Tensor,
+        partners: &Tensor,
+        at: Progress,
+    ) -> Loss {
+        let guess = self.guess(nets, batch);
+        let labels = one_hot(&batch.y, guess.size()[1]);
+        let samples = std::iter::once(&batch.x).chain(&batch.u).collect::<Vec<_>>();
+        let targets: Vec<_> =
+            std::iter::once(&labels).chain(batch.u.iter().map(|_| &guess)).collect();
+        let (samples, targets) = (Tensor::cat(&samples, 0), Tensor::cat(&targets, 0));
+        let larger = share.maximum(&(1.0 - share));
+        let blend = |all: &Tensor| mix(all, &all.index_select(0, partners), &larger);
+        let logits = nets.student.forward(&blend(&samples), Mode::Train);
+        let targets = blend(&targets);
+        let labeled = batch.x.size()[0];
+        let unlabeled = samples.size()[0] - labeled;
+        let [x, u] = [(0, labeled), (labeled, unlabeled)]
+            .map(|(from, rows)| (logits.narrow(0, from, rows), targets.narrow(0, from, rows)));
+        Loss::new().term("sup", 1.0, soft_cross_entropy(&x.0, &x.1).mean(Kind::Float)).term(
+            "unsup",
+            self.weight.at(at),
+            squared_error(&u.0, &u.1).mean(Kind::Float),
+        )
+    }
+}
+
+impl Method for MixMatch {
+    fn views(&self) -> Views {
+        Views { labeled: View::Weak, unlabeled: vec![View::Weak; self.views] }
+    }
+
+    fn loss(&mut self, nets: &Nets, batch: &Batch, at: Progress) -> Loss {
+        let device = batch.x.device();
+        let share = beta(self.alpha, device);
+        let partners = shuffled(batch.images() as i64, device);
+        self.mixed(nets, batch, &share, &partners, at)
+    }
+}

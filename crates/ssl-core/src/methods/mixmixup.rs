@@ -1,0 +1,104 @@
+//! mixmixup (Hataya & Nakayama 2019): mixtures within the labelled samples, within the unlabelled ones, and of both.
+//!
+//! Written from memory of the paper, which published no code: guesses of the network itself label the unlabelled samples; each of
+//! the three mixtures has a share of its own, and the loss is the sum of their cross entropies with mixed targets. All mixtures
+//! go through the network together; guesses come from a pass that leaves the running batch-norm statistics alone.
+
+use serde::{Deserialize, Serialize};
+use torch::{Kind, Mode, Tensor, loss::soft_cross_entropy, no_grad};
+use train::{Loss, Progress, Schedule};
+
+use crate::parts::{beta, mix, one_hot, sharpen, shuffled};
+use crate::{Batch, Config, Facts, Method, Nets, View, Views, check};
+
+/// The settings of mixmixup.
+///
+/// | setting | default | what | range |
+/// |---|---|---|---|
+/// | `unlabeled` | 1, a sigmoid ramp over the first 40 % of the run | weight of mixtures within the unlabelled samples | a schedule |
+/// | `across` | 1, a sigmoid ramp over the first 40 % of the run | weight of mixtures of labelled and unlabelled samples | a schedule |
+/// | `temperature` | 0.5 | T of sharpening the guesses | above 0 |
+/// | `alpha` | 1 | α of the shares' Beta(α, α) | above 0 |
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct MixMixUp {
+    /// Weight of mixtures within the unlabelled samples.
+    pub unlabeled: Schedule,
+    /// Weight of mixtures of labelled and unlabelled samples.
+    pub across: Schedule,
+    /// T of sharpening.
+    pub temperature: f64,
+    /// α of the shares' distribution.
+    pub alpha: f64,
+}
+
+impl Default for MixMixUp {
+    fn default() -> Self {
+        let ramp = Schedule::SigmoidRampUp { value: 1.0, over: 0.4 };
+        Self { unlabeled: ramp.clone(), across: ramp, temperature: 0.5, alpha: 1.0 }
+    }
+}
+
+impl Config for MixMixUp {
+    fn check(&self) -> Result<(), String> {
+        check::schedule("unlabeled", &self.unlabeled)?;
+        check::schedule("across", &self.across)?;
+        check::above("temperature", self.temperature, 0.0)?;
+        check::above("alpha", self.alpha, 0.0)
+    }
+
+    fn build(&self, _facts: &Facts) -> Box<dyn Method> {
+        Box::new(self.clone())
+    }
+}
+
+impl MixMixUp {
+    /// The loss with shares and partners given, for the mixtures within labels, within guesses and across: there, `partners` says
+    /// which labelled sample each unlabelled one is mixed with.
+    pub(crate) fn mixed(
+        &self,
+        nets: &Nets,
+        batch: &Batch,
+        shares: [&Tensor; 3],
+        partners: [&Tensor; 3],
+        at: Progress,
+    ) -> Loss {
+        let (x, u) = (&batch.x, &batch.u[0]);
+        let guess = no_grad(|| {
+            let logits = nets.student.forward(u, Mode::TrainUntracked);
+            sharpen(&logits.softmax(-1, Kind::Float), self.temperature)
+        });
+        let labels = one_hot(&batch.y, guess.size()[1]);
+        let blend = |labeled: &Tensor, unlabeled: &Tensor| {
+            let pairs = [(labeled, labeled), (unlabeled, unlabeled), (unlabeled, labeled)];
+            std::array::from_fn::<_, 3, _>(|i| {
+                let (a, b) = pairs[i];
+                mix(a, &b.index_select(0, partners[i]), shares[i])
+            })
+        };
+        let (samples, targets) = (blend(x, u), blend(&labels, &guess));
+        let logits = nets.forward_joint(samples.each_ref(), Mode::Train);
+        let [sup, unsup, across] =
+            std::array::from_fn(|i| soft_cross_entropy(&logits[i], &targets[i]).mean(Kind::Float));
+        Loss::new().term("sup", 1.0, sup).term("unsup", self.unlabeled.at(at), unsup).term(
+            "across",
+            self.across.at(at),
+            across,
+        )
+    }
+}
+
+impl Method for MixMixUp {
+    fn views(&self) -> Views {
+        Views { labeled: View::Weak, unlabeled: vec![View::Weak] }
+    }
+
+    fn loss(&mut self, nets: &Nets, batch: &Batch, at: Progress) -> Loss {
+        let device = batch.x.device();
+        let [x, u] = [&batch.x, &batch.u[0]].map(|t| t.size()[0]);
+        let shares = [(); 3].map(|()| beta(self.alpha, device));
+        let across = Tensor::randint(x, [u], (Kind::Int64, device));
+        let partners = [shuffled(x, device), shuffled(u, device), across];
+        self.mixed(nets, batch, shares.each_ref(), partners.each_ref(), at)
+    }
+}

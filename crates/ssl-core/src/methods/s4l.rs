@@ -1,0 +1,71 @@
+//! S⁴L-Rotation (Zhai et al. 2019, arXiv 1905.03670): labels, and on all images their rotation to be recognised.
+//!
+//! All four rotations of every image, labelled and unlabelled, go through the network in one pass. The labels' term sees the
+//! images as they are (from memory, the paper applies it to the rotated copies as well: `rotate_labels`).
+
+use serde::{Deserialize, Serialize};
+use torch::{Kind, Mode, Tensor, loss::cross_entropy};
+use train::{Loss, Progress, Schedule};
+
+use crate::parts::rotations;
+use crate::{Batch, Config, Facts, Head, Method, Nets, View, Views, check};
+
+/// The settings of S⁴L-Rotation. For classes that a rotation turns into one another, as 6 and 9, leave `rotate_labels` off.
+///
+/// | setting | default | what | range |
+/// |---|---|---|---|
+/// | `weight` | 1 | weight of the rotation term | a schedule |
+/// | `rotate_labels` | false | whether labels are learnt from all four rotations | |
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct S4l {
+    /// Weight of the rotation term.
+    pub weight: Schedule,
+    /// Whether labels are learnt from all four rotations.
+    pub rotate_labels: bool,
+}
+
+impl Default for S4l {
+    fn default() -> Self {
+        Self { weight: Schedule::constant(1.0), rotate_labels: false }
+    }
+}
+
+impl Config for S4l {
+    fn check(&self) -> Result<(), String> {
+        check::schedule("weight", &self.weight)
+    }
+
+    fn build(&self, _facts: &Facts) -> Box<dyn Method> {
+        Box::new(self.clone())
+    }
+}
+
+const ROTATION: &str = "rotation";
+
+impl Method for S4l {
+    fn views(&self) -> Views {
+        Views { labeled: View::Weak, unlabeled: vec![View::Weak] }
+    }
+
+    fn heads(&self) -> Vec<Head> {
+        vec![Head { name: ROTATION, outputs: 4 }]
+    }
+
+    fn loss(&mut self, nets: &Nets, batch: &Batch, at: Progress) -> Loss {
+        let (x, x_turns) = rotations(&batch.x);
+        let (u, u_turns) = rotations(&batch.u[0]);
+        let features = nets.student.features(&Tensor::cat(&[&x, &u], 0), Mode::Train);
+        let turns = Tensor::cat(&[&x_turns, &u_turns], 0);
+        // The first quarter is the one that was not turned.
+        let copies = if self.rotate_labels { 4 } else { 1 };
+        let labels = batch.y.repeat([copies]);
+        let logits = nets.student.logits(&features.narrow(0, 0, labels.size()[0]));
+        let turned = nets.student.head(ROTATION, &features);
+        Loss::new().term("sup", 1.0, cross_entropy(&logits, &labels).mean(Kind::Float)).term(
+            "rotation",
+            self.weight.at(at),
+            cross_entropy(&turned, &turns).mean(Kind::Float),
+        )
+    }
+}

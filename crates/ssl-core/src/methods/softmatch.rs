@@ -1,0 +1,114 @@
+//! SoftMatch (Chen et al. 2023, arXiv 2301.10921): FixMatch with weights that fall off smoothly below the mean confidence.
+//!
+//! μ and σ² are moving averages of the mean and (unbiased) variance of the largest probabilities, brought up to date before they
+//! are used; a sample weighs exp(−min(p − μ, 0)² / (2σ²/n²)). Confidences are those of guesses aligned to uniform classes, labels
+//! those of guesses as they are, as in the authors' code. One forward pass, as FixMatch.
+
+use serde::{Deserialize, Serialize};
+use torch::{Kind, Mode, Tensor, loss::cross_entropy, no_grad};
+use train::{Loss, Progress, Schedule};
+
+use crate::parts::{Marginal, align, hard, masked_mean, sure_by_class};
+use crate::{Batch, Config, Facts, Method, Nets, View, Views, check};
+
+/// The settings of SoftMatch.
+///
+/// | setting | default | what | range |
+/// |---|---|---|---|
+/// | `weight` | 1 | λ of the unlabelled term | a schedule |
+/// | `sigmas` | 2 | n, by which the deviation is divided | above 0 |
+/// | `decay` | 0.999 | of the moving averages | \[0, 1) |
+/// | `align` | true | whether confidences are those of aligned guesses | |
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct SoftMatch {
+    /// λ of the unlabelled term.
+    pub weight: Schedule,
+    /// n, by which the deviation is divided.
+    pub sigmas: f64,
+    /// Of the moving averages.
+    pub decay: f64,
+    /// Whether confidences are those of aligned guesses.
+    pub align: bool,
+}
+
+impl Default for SoftMatch {
+    fn default() -> Self {
+        Self { weight: Schedule::constant(1.0), sigmas: 2.0, decay: 0.999, align: true }
+    }
+}
+
+impl Config for SoftMatch {
+    fn check(&self) -> Result<(), String> {
+        check::schedule("weight", &self.weight)?;
+        check::above("sigmas", self.sigmas, 0.0)?;
+        check::rate("decay", self.decay)
+    }
+
+    fn build(&self, facts: &Facts) -> Box<dyn Method> {
+        let options = (Kind::Float, facts.device);
+        let mean = Tensor::full([1], 1.0 / facts.classes as f64, options);
+        let guesses = Marginal::new(facts.classes, self.decay, facts.device);
+        let variance = Tensor::ones([1], options);
+        Box::new(Soft { config: self.clone(), mean, variance, guesses })
+    }
+}
+
+struct Soft {
+    config: SoftMatch,
+    mean: Tensor,
+    variance: Tensor,
+    /// How often classes are guessed.
+    guesses: Marginal,
+}
+
+impl Soft {
+    /// How much each sample weighs, `[batch]`.
+    fn weights(&mut self, guess: &Tensor) -> Tensor {
+        let SoftMatch { sigmas, decay, align: aligns, .. } = self.config;
+        let aligned = if aligns {
+            self.guesses.see(guess);
+            let seen = self.guesses.tensor();
+            align(guess, &seen.full_like(1.0 / seen.size()[0] as f64), seen)
+        } else {
+            guess.shallow_clone()
+        };
+        let largest = aligned.amax([-1].as_slice(), false);
+        no_grad(|| {
+            let moved = &self.mean * decay + largest.mean(Kind::Float) * (1.0 - decay);
+            self.mean.copy_(&moved);
+            let moved = &self.variance * decay + largest.var(true) * (1.0 - decay);
+            self.variance.copy_(&moved);
+            let below = (&largest - &self.mean).clamp_max(0.0);
+            (-below.square() / (&self.variance * (2.0 / (sigmas * sigmas))).clamp_min(1e-12)).exp()
+        })
+    }
+}
+
+impl Method for Soft {
+    fn views(&self) -> Views {
+        Views { labeled: View::Weak, unlabeled: vec![View::Weak, View::Strong] }
+    }
+
+    fn loss(&mut self, nets: &Nets, batch: &Batch, at: Progress) -> Loss {
+        let [x, weak, strong] =
+            nets.forward_joint([&batch.x, &batch.u[0], &batch.u[1]], Mode::Train);
+        let guess = weak.detach().softmax(-1, Kind::Float);
+        let weights = self.weights(&guess);
+        Loss::new()
+            .term("sup", 1.0, cross_entropy(&x, &batch.y).mean(Kind::Float))
+            .term(
+                "unsup",
+                self.config.weight.at(at),
+                masked_mean(&cross_entropy(&strong, &hard(&guess)), &weights),
+            )
+            .note("sure", weights.mean(Kind::Float))
+            .note_each("sure", sure_by_class(&guess, &weights))
+    }
+
+    fn memory(&self) -> Vec<(String, Tensor)> {
+        [("mean", &self.mean), ("variance", &self.variance), ("guesses", self.guesses.tensor())]
+            .map(|(name, tensor)| (name.to_owned(), tensor.shallow_clone()))
+            .into()
+    }
+}

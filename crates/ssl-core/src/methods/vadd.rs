@@ -1,0 +1,107 @@
+//! VAdD (Park et al. 2018, arXiv 1707.03631): the prediction is not to change under the worst dropout of the features.
+//!
+//! Written from memory of the paper: two random dropout masks of the last layer's input are drawn; the prediction under the
+//! first is the target, without a gradient. Of the second those entries are flipped, at most a share δ of all, that by the
+//! linear approximation raise the divergence most; the divergence under that mask is minimised. The running batch-norm statistics
+//! follow the labelled pass alone.
+
+use serde::{Deserialize, Serialize};
+use torch::{Kind, Mode, Model, Tensor, grad::grad, loss};
+use train::{Loss, Progress, Schedule};
+
+use crate::{Batch, Config, Facts, Method, Nets, View, Views, check};
+
+/// The settings of VAdD.
+///
+/// | setting | default | what | range |
+/// |---|---|---|---|
+/// | `weight` | 1, a sigmoid ramp over the first 40 % of the run | λ of the divergence | a schedule |
+/// | `dropout` | 0.2 | rate of the random masks; at 0.5 narrow networks collapse | \[0, 1) |
+/// | `flips` | 0.05 | δ, the share of a mask's entries that may be flipped | \[0, 1\] |
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Vadd {
+    /// λ of the divergence.
+    pub weight: Schedule,
+    /// Rate of the random masks.
+    pub dropout: f64,
+    /// δ, the share of a mask's entries that may be flipped.
+    pub flips: f64,
+}
+
+impl Default for Vadd {
+    fn default() -> Self {
+        let weight = Schedule::SigmoidRampUp { value: 1.0, over: 0.4 };
+        Self { weight, dropout: 0.2, flips: 0.05 }
+    }
+}
+
+impl Config for Vadd {
+    fn check(&self) -> Result<(), String> {
+        check::schedule("weight", &self.weight)?;
+        check::rate("dropout", self.dropout)?;
+        check::share("flips", self.flips)
+    }
+
+    fn build(&self, _facts: &Facts) -> Box<dyn Method> {
+        Box::new(self.clone())
+    }
+}
+
+impl Vadd {
+    /// The divergence `[batch]` of features `[batch, width]` with the two random masks (of 0 and 1) given.
+    fn divergence(&self, student: &Model, features: &Tensor, masks: [&Tensor; 2]) -> Tensor {
+        let under = |features: &Tensor, mask: &Tensor| {
+            student.logits(&(features * mask / (1.0 - self.dropout)))
+        };
+        let fixed = features.detach();
+        let target = under(&fixed, masks[0]).detach().softmax(-1, Kind::Float);
+        let from = masks[1].copy().set_requires_grad(true);
+        let far = loss::kl_divergence(&target, &under(&fixed, &from)).sum(Kind::Float);
+        let slope = grad(&far, &[&from]).swap_remove(0);
+        // What flipping an entry would add: 1 becomes 0 against the slope, 0 becomes 1 with it.
+        let signs: Tensor = 1.0 - masks[1] * 2.0;
+        let gain = slope * signs;
+        let width = features.size()[1];
+        let most = ((self.flips * width as f64) as i64).min(width);
+        let mut worst = masks[1].copy();
+        if most > 0 {
+            let (gain, places) = gain.topk(most, -1, true, true);
+            let old = worst.gather(-1, &places, false);
+            let flipped = old.where_self(&gain.le(0.0), &(-&old + 1.0));
+            worst = worst.scatter(-1, &places, &flipped);
+        }
+        loss::kl_divergence(&target, &under(features, &worst))
+    }
+
+    /// The loss with two masks made for features of a shape.
+    pub(crate) fn under(
+        &self,
+        nets: &Nets,
+        batch: &Batch,
+        masks: &dyn Fn(&Tensor) -> [Tensor; 2],
+        at: Progress,
+    ) -> Loss {
+        let x = nets.student.forward(&batch.x, Mode::Train);
+        let features = nets.student.features(&batch.u[0], Mode::TrainUntracked);
+        let masks = masks(&features.detach());
+        let far = self.divergence(&nets.student, &features, masks.each_ref());
+        Loss::new().term("sup", 1.0, loss::cross_entropy(&x, &batch.y).mean(Kind::Float)).term(
+            "unsup",
+            self.weight.at(at),
+            far.mean(Kind::Float),
+        )
+    }
+}
+
+impl Method for Vadd {
+    fn views(&self) -> Views {
+        Views { labeled: View::Weak, unlabeled: vec![View::Weak] }
+    }
+
+    fn loss(&mut self, nets: &Nets, batch: &Batch, at: Progress) -> Loss {
+        let keep = 1.0 - self.dropout;
+        let draw = |like: &Tensor| [(); 2].map(|()| like.empty_like().bernoulli_float_(keep));
+        self.under(nets, batch, &draw, at)
+    }
+}

@@ -1,0 +1,19 @@
+//! MixUp (Zhang et al. 2018, arXiv 1710.09412): convex combinations of samples and of their targets.
+
+use torch::{Device, Kind, Tensor};
+
+/// A draw from Beta(α, α) as a scalar on `device`, from libtorch's generator there.
+pub fn beta(alpha: f64, device: Device) -> Tensor {
+    let both = Tensor::full([1, 2], alpha, (Kind::Float, device)).internal_sample_dirichlet();
+    both.select(1, 0).squeeze()
+}
+
+/// `share · a + (1 − share) · b`; `share` is a scalar.
+pub fn mix(a: &Tensor, b: &Tensor, share: &Tensor) -> Tensor {
+    b + share * (a - b)
+}
+
+/// A random order of `rows` rows: int64 `[rows]` on `device`, from libtorch's generator there.
+pub fn shuffled(rows: i64, device: Device) -> Tensor {
+    Tensor::randperm(rows, (Kind::Int64, device))
+}

@@ -1,0 +1,94 @@
+//! Which samples share batch statistics, and which move the running ones: papers differ silently, so each method's passes are
+//! pinned here.
+
+use std::cell::RefCell;
+use std::rc::Rc;
+
+use ssl_core::{Batch, Config, Facts, MethodConfig, Nets};
+use torch::{Cut, Device, Kind, Mode, Model, Params, Scope, Tensor, nn::Linear};
+use train::Progress;
+
+use crate::lab::generator;
+
+type Log = Rc<RefCell<Vec<String>>>;
+
+/// A linear network that writes down who asked it for what.
+struct Spy {
+    name: &'static str,
+    head: Linear,
+    log: Log,
+}
+
+impl Cut for Spy {
+    fn features(&self, x: &Tensor, mode: Mode) -> Tensor {
+        self.log.borrow_mut().push(format!("{} {} {mode:?}", self.name, x.size()[0]));
+        x.reshape([x.size()[0], -1])
+    }
+
+    fn head(&self) -> &Linear {
+        &self.head
+    }
+}
+
+/// The passes of one step with 2 labelled and 3 unlabelled images.
+fn passes(settings: &str) -> String {
+    let config: MethodConfig = serde_json::from_str(settings).unwrap();
+    let facts = Facts { classes: 2, unlabeled: 3, device: Device::Cpu };
+    let mut method = config.build(&facts);
+    let log = Log::default();
+    let net = |name| {
+        let make = |scope: &mut Scope<'_>| Linear::new(scope, 4, 2);
+        let (head, params) = Params::build(Device::Cpu, make);
+        let mut model = Model::new(Spy { name, head, log: log.clone() }, params);
+        method.heads().iter().for_each(|head| model.add_head(head.name, head.outputs));
+        model
+    };
+    let nets = Nets { student: net("student"), ema: Some(net("average")) };
+    let images = |n: i64| Tensor::rand([n, 1, 2, 2], (Kind::Float, Device::Cpu));
+    let mut batch = Batch::labeled(images(2), Tensor::from_slice(&[0i64, 1]));
+    batch.u = method.views().unlabeled.iter().map(|_| images(3)).collect();
+    batch.slots = Some(Tensor::from_slice(&[0i64, 1, 2]));
+    method.loss(&nets, &batch, Progress { step: 5, steps: 10 }).total().backward();
+    let passes = log.borrow().join(", ");
+    passes
+}
+
+#[test]
+fn every_methods_passes() {
+    let _alone = generator();
+    // Settings, and passes as «network, samples, mode».
+    let expected = [
+        ("supervised", "student 2 Train"),
+        ("uda", "student 8 Train"),
+        ("fixmatch", "student 8 Train"),
+        ("flexmatch", "student 8 Train"),
+        ("freematch", "student 8 Train"),
+        ("softmatch", "student 8 Train"),
+        ("adamatch", "student 8 Train, student 2 TrainUntracked"),
+        ("pi-model", "student 2 Train, student 3 TrainUntracked, student 3 TrainUntracked"),
+        ("temporal-ensembling", "student 2 Train, student 3 TrainUntracked"),
+        ("mean-teacher", "student 2 Train, student 3 TrainUntracked, average 3 TrainUntracked"),
+        ("sntg", "student 2 Train, student 3 TrainUntracked, student 3 TrainUntracked"),
+        ("vadd", "student 2 Train, student 3 TrainUntracked"),
+        ("pseudo-label", "student 2 Train, student 3 TrainUntracked"),
+        ("ict", "student 2 Train, student 3 TrainUntracked, average 3 TrainUntracked"),
+        // Clean, on the way to the worst direction, and there.
+        (
+            "vat",
+            "student 2 Train, student 3 TrainUntracked, student 3 TrainUntracked, student 3 TrainUntracked",
+        ),
+        (
+            "lga-vat",
+            "student 2 Train, student 3 TrainUntracked, student 3 TrainUntracked, student 3 TrainUntracked",
+        ),
+        // Guesses on two views, then all mixed.
+        ("mixmatch", "student 3 TrainUntracked, student 3 TrainUntracked, student 8 Train"),
+        ("mixmixup", "student 3 TrainUntracked, student 8 Train"),
+        // The anchor; labelled, anchor and two strong views mixed; a strong view and its four rotations.
+        ("remixmatch", "student 3 TrainUntracked, student 11 Train, student 15 TrainUntracked"),
+        ("s4l", "student 20 Train"),
+    ];
+    for (kind, expected) in expected {
+        assert_eq!(passes(&format!(r#"{{"kind": "{kind}"}}"#)), expected, "{kind}");
+    }
+}

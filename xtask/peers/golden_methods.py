@@ -1,0 +1,507 @@
+"""Golden values of `ssl-core`: every method's loss, terms and gradients, in float64 numpy.
+
+Run with numpy 2.4.6 and safetensors 0.8.0:  python xtask/peers/golden_methods.py
+Losses are written sample by sample from the papers' equations. What a method treats as constant (targets, masks) is computed by
+a frozen copy of the network; gradients come from central differences over the other copy, so that no derivative is written down.
+The network is logits = B tanh(A x + a) + b, with a second head R for rotations, on 2x2 images of one channel.
+"""
+
+import copy
+import json
+import math
+import pathlib
+
+import numpy as np
+from safetensors.numpy import save_file
+
+OUT = pathlib.Path(__file__).resolve().parents[2] / "crates/ssl-core/tests/golden"
+LABELED, UNLABELED, CLASSES, WIDTH, STORED = 3, 5, 3, 5, 7
+STEP = 1e-4
+STEPS = 100
+
+
+def features(net, x):
+    return np.tanh(x.reshape(len(x), -1) @ net["A"].T + net["a"])
+
+
+def logits(net, x):
+    return features(net, x) @ net["B"].T + net["b"]
+
+
+def softmax(z):
+    powers = np.exp(z - z.max(-1, keepdims=True))
+    return powers / powers.sum(-1, keepdims=True)
+
+
+def probabilities(net, x):
+    return softmax(logits(net, x))
+
+
+def cross_entropy(target, z):
+    """Of each sample, in nats; `target` are distributions."""
+    return np.array([-sum(p * math.log(q) for p, q in zip(t, row)) for t, row in zip(target, softmax(z))])
+
+
+def divergence(p, q):
+    """KL(p || q) of each sample."""
+    return np.array([sum(a * (math.log(a) - math.log(b)) for a, b in zip(r, s) if a > 0) for r, s in zip(p, q)])
+
+
+def entropy(p):
+    return np.array([-sum(a * math.log(a) for a in row) for row in p])
+
+
+def squares(p, q):
+    return np.array([sum((a - b) ** 2 for a, b in zip(r, s)) / len(r) for r, s in zip(p, q)])
+
+
+def onehot(classes, count=CLASSES):
+    return np.array([[float(k == c) for k in range(count)] for c in classes])
+
+
+def sharpened(p, temperature):
+    powers = p ** (1 / temperature)
+    return powers / powers.sum(-1, keepdims=True)
+
+
+def normalised(rows):
+    return rows / rows.sum(-1, keepdims=True)
+
+
+def ramp(schedule, step):
+    """A schedule of a recipe."""
+    t = step / STEPS
+    if schedule["kind"] == "constant":
+        return schedule["value"]
+    t = min(1, t / schedule.get("over", 1))
+    value = schedule["value"]
+    return {
+        "ramp-up": value * t,
+        "cosine-ramp-up": value * (1 - math.cos(math.pi * t)) / 2,
+        "sigmoid-ramp-up": value * math.exp(-5 * (1 - t) ** 2),
+    }[schedule["kind"]]
+
+
+def total(terms):
+    return sum(weight * value for weight, value in terms)
+
+
+# Each method: (network, frozen network, average, batch, settings, draws, memory, step) to [(weight, value)].
+# `memory` is a dictionary that the method changes in place; it is copied before differences are taken.
+
+
+def supervised_term(net, batch):
+    return cross_entropy(onehot(batch["y"]), logits(net, batch["x"])).mean()
+
+
+def uda(net, frozen, average, batch, c, draws, memory, step):
+    each = cross_entropy(onehot(batch["y"]), logits(net, batch["x"]))
+    t = step / STEPS
+    alpha = {"none": 1, "linear": t, "log": 1 - math.exp(-5 * t), "exp": math.exp(5 * (t - 1))}[c["tsa"]]
+    eta = alpha * (1 - 1 / CLASSES) + 1 / CLASSES
+    right = [row[y] for row, y in zip(probabilities(frozen, batch["x"]), batch["y"])]
+    counts = [1.0 if p <= eta else 0.0 for p in right]
+    sup = sum(k * e for k, e in zip(counts, each)) / max(1, sum(counts))
+    guess = probabilities(frozen, batch["u0"])
+    target = softmax(logits(frozen, batch["u0"]) / c["temperature"])
+    sure = [1.0 if max(p) > c["threshold"] else 0.0 for p in guess]
+    unsup = sum(s * d for s, d in zip(sure, divergence(target, probabilities(net, batch["u1"])))) / UNLABELED
+    terms = [(1, sup), (ramp(c["weight"], step), unsup)]
+    if c["entropy"]:
+        terms.append((c["entropy"], entropy(probabilities(net, batch["u0"])).mean()))
+    return terms
+
+
+def fixmatch(net, frozen, average, batch, c, draws, memory, step):
+    guess = probabilities(frozen, batch["u0"])
+    sure = np.array([1.0 if max(p) >= c["threshold"] else 0.0 for p in guess])
+    each = cross_entropy(onehot(guess.argmax(-1)), logits(net, batch["u1"]))
+    return [(1, supervised_term(net, batch)), (ramp(c["weight"], step), (sure * each).sum() / UNLABELED)]
+
+
+def pseudo_label(net, frozen, average, batch, c, draws, memory, step):
+    return fixmatch(net, frozen, average, batch | {"u1": batch["u0"]}, c, draws, memory, step)
+
+
+def pi_model(net, frozen, average, batch, c, draws, memory, step):
+    unsup = squares(probabilities(net, batch["u0"]), probabilities(frozen, batch["u1"])).mean()
+    return [(1, supervised_term(net, batch)), (ramp(c["weight"], step), unsup)]
+
+
+def mean_teacher(net, frozen, average, batch, c, draws, memory, step):
+    return pi_model(net, average, None, batch, c, draws, memory, step)
+
+
+def temporal_ensembling(net, frozen, average, batch, c, draws, memory, step):
+    past = memory.setdefault("past", np.zeros((STORED, CLASSES)))
+    seen = memory.setdefault("seen", np.zeros(STORED))
+    unsup = 0.0
+    for slot, now, fixed in zip(batch["slots"], probabilities(net, batch["u0"]), probabilities(frozen, batch["u0"])):
+        if seen[slot]:
+            target = past[slot] / (1 - c["momentum"] ** seen[slot])
+            unsup += squares([now], [target])[0] / UNLABELED
+        past[slot] = c["momentum"] * past[slot] + (1 - c["momentum"]) * fixed
+        seen[slot] += 1
+    return [(1, supervised_term(net, batch)), (ramp(c["weight"], step), unsup)]
+
+
+def unit(rows):
+    """The authors' two steps: by the largest, then by the length."""
+    flat = rows.reshape(len(rows), -1)
+    flat = flat / (1e-12 + np.abs(flat).max(-1, keepdims=True))
+    return (flat / np.sqrt(1e-6 + (flat**2).sum(-1, keepdims=True))).reshape(rows.shape)
+
+
+def vat_divergence(clean, z, direction):
+    p, q = softmax(clean), softmax(z)
+    return divergence(p, q) if direction == "from-clean" else divergence(q, p)
+
+
+def once(draws, name, find):
+    """What depends on the frozen network alone need not be found for every difference."""
+    cache = draws["cache"]
+    if name not in cache:
+        cache[name] = find()
+    return cache[name]
+
+
+def worst_way(frozen, u, c, start):
+    clean, way = logits(frozen, u), start
+    for _ in range(c["iterations"]):
+        probe = unit(way) * c["xi"]
+        way = gradient(lambda d: vat_divergence(clean, logits(frozen, u + d), c["direction"]).mean(), probe)
+    return way
+
+
+def adversarial(net, frozen, u, c, draws):
+    clean = logits(frozen, u)
+    way = once(draws, "way", lambda: worst_way(frozen, u, c, draws["start"]))
+    return vat_divergence(clean, logits(net, u + unit(way) * c["epsilon"]), c["direction"]).mean()
+
+
+def vat(net, frozen, average, batch, c, draws, memory, step):
+    far = adversarial(net, frozen, batch["u0"], c["adversary"], draws)
+    terms = [(1, supervised_term(net, batch)), (ramp(c["weight"], step), far)]
+    if c["entropy"]:
+        terms.append((c["entropy"], entropy(probabilities(net, batch["u0"])).mean()))
+    return terms
+
+
+def sntg(net, frozen, average, batch, c, draws, memory, step):
+    h, classes = features(net, batch["u0"]), probabilities(frozen, batch["u1"]).argmax(-1)
+    pairs = 0.0
+    for i in range(UNLABELED):
+        for j in range(UNLABELED):
+            if i != j:
+                squared = ((h[i] - h[j]) ** 2).sum()
+                same = classes[i] == classes[j]
+                pairs += squared if same else max(0, c["margin"] - math.sqrt(squared)) ** 2
+    pairs /= UNLABELED * (UNLABELED - 1)
+    return pi_model(net, frozen, average, batch, c, draws, memory, step) + [(ramp(c["graph"], step), pairs)]
+
+
+def vadd(net, frozen, average, batch, c, draws, memory, step):
+    keep = 1 - c["dropout"]
+
+    def under(weights, h, mask):
+        return (h * mask / keep) @ weights["B"].T + weights["b"]
+
+    fixed = features(frozen, batch["u0"])
+    target = softmax(under(frozen, fixed, draws["mask0"]))
+    slope = gradient(lambda m: divergence(target, softmax(under(frozen, fixed, m))).sum(), draws["mask1"])
+    worst = draws["mask1"].copy()
+    for row, (mask, slopes) in enumerate(zip(draws["mask1"], slope)):
+        gains = [s if m == 0 else -s for m, s in zip(mask, slopes)]
+        for place in sorted(range(WIDTH), key=lambda k: -gains[k])[: int(c["flips"] * WIDTH)]:
+            if gains[place] > 0:
+                worst[row, place] = 1 - mask[place]
+    far = divergence(target, softmax(under(net, features(net, batch["u0"]), worst))).mean()
+    return [(1, supervised_term(net, batch)), (ramp(c["weight"], step), far)]
+
+
+def mixed(all, partners, share):
+    return share * all + (1 - share) * all[partners]
+
+
+def ict(net, frozen, average, batch, c, draws, memory, step):
+    share, (lab, unl) = draws["share"], (draws["labeled"], draws["unlabeled"])
+    sup = cross_entropy(mixed(onehot(batch["y"]), lab, share), logits(net, mixed(batch["x"], lab, share))).mean()
+    if c["targets"] == "logits":
+        target = softmax(mixed(logits(average, batch["u0"]), unl, share))
+    else:
+        target = mixed(probabilities(average, batch["u0"]), unl, share)
+    unsup = squares(probabilities(net, mixed(batch["u0"], unl, share)), target).mean()
+    return [(1, sup), (ramp(c["weight"], step), unsup)]
+
+
+def mixmatch(net, frozen, average, batch, c, draws, memory, step):
+    views = [batch[f"u{k}"] for k in range(c["views"])]
+    guess = sharpened(sum(probabilities(frozen, view) for view in views) / len(views), c["temperature"])
+    samples = np.concatenate([batch["x"], *views])
+    targets = np.concatenate([onehot(batch["y"]), *[guess for _ in views]])
+    share = max(draws["share"], 1 - draws["share"])
+    samples, targets = mixed(samples, draws["partners"], share), mixed(targets, draws["partners"], share)
+    sup = cross_entropy(targets[:LABELED], logits(net, samples[:LABELED])).mean()
+    unsup = squares(probabilities(net, samples[LABELED:]), targets[LABELED:]).mean()
+    return [(1, sup), (ramp(c["weight"], step), unsup)]
+
+
+def mixmixup(net, frozen, average, batch, c, draws, memory, step):
+    guess = sharpened(probabilities(frozen, batch["u0"]), c["temperature"])
+    labels = onehot(batch["y"])
+    pairs = [(batch["x"], labels, batch["x"], labels), (batch["u0"], guess, batch["u0"], guess), (batch["u0"], guess, batch["x"], labels)]
+    terms = []
+    for i, (a, ta, b, tb) in enumerate(pairs):
+        share, with_ = draws[f"share{i}"], draws[f"partners{i}"]
+        sample, target = share * a + (1 - share) * b[with_], share * ta + (1 - share) * tb[with_]
+        terms.append(cross_entropy(target, logits(net, sample)).mean())
+    return list(zip([1, ramp(c["unlabeled"], step), ramp(c["across"], step)], terms))
+
+
+def remixmatch(net, frozen, average, batch, c, draws, memory, step):
+    views = [batch[f"u{k}"] for k in range(1 + c["strong_views"])]
+    labels = onehot(batch["y"])
+    known = memory.setdefault("labels", np.full(CLASSES, 1 / CLASSES))
+    known[:] = 0.999 * known + 0.001 * labels.mean(0)
+    past = memory.setdefault("guesses", np.full((c["memory"], CLASSES), 1 / CLASSES))
+    seen = probabilities(frozen, views[0])
+    guess = sharpened(normalised(seen * known / past.mean(0)), c["temperature"])
+    past[step % c["memory"]] = seen.mean(0)
+    samples = np.concatenate([batch["x"], *views])
+    targets = np.concatenate([labels, *[guess for _ in views]])
+    share = max(draws["share"], 1 - draws["share"])
+    samples, targets = mixed(samples, draws["partners"], share), mixed(targets, draws["partners"], share)
+    z = logits(net, samples)
+    terms = [
+        (1, cross_entropy(targets[:LABELED], z[:LABELED]).mean()),
+        (ramp(c["weight"], step), cross_entropy(targets[LABELED:], z[LABELED:]).mean()),
+        (ramp(c["pure"], step), cross_entropy(guess, logits(net, views[1])).mean()),
+    ]
+    if c["rotation"]:
+        terms.append((c["rotation"], rotation(net, views[1])))
+    return terms
+
+
+def rotation(net, images):
+    losses = []
+    for turns in range(4):
+        turned = np.rot90(images, turns, axes=(2, 3))
+        z = features(net, turned) @ net["R"].T + net["r"]
+        losses.extend(cross_entropy(onehot([turns] * len(z), 4), z))
+    return sum(losses) / len(losses)
+
+
+def s4l(net, frozen, average, batch, c, draws, memory, step):
+    copies = range(4 if c["rotate_labels"] else 1)
+    sup = np.mean([supervised_term(net, batch | {"x": np.rot90(batch["x"], k, axes=(2, 3))}) for k in copies])
+    both = np.concatenate([batch["x"], batch["u0"]])
+    return [(1, sup), (ramp(c["weight"], step), rotation(net, both))]
+
+
+def imputed(frozen, batch, c, labels):
+    own = ("A", "a", "B", "b")
+    wanted = gradients(lambda n: supervised_term(n, batch), frozen, own)
+
+    def distance(labels):
+        caused = gradients(lambda n: cross_entropy(labels, logits(n, batch["u0"])).mean(), frozen, own)
+        return sum(((caused[k] - wanted[k]) ** 2).sum() for k in own)
+
+    # The distance is a square in the labels: wide differences are exact.
+    slope = np.zeros_like(labels)
+    for place in np.ndindex(labels.shape):
+        by = np.zeros_like(labels)
+        by[place] = 0.5
+        slope[place] = distance(labels + by) - distance(labels - by)
+    rows = [np.maximum(row - c["step"] * s / np.abs(s).max(), 0) for row, s in zip(labels, slope)]
+    return np.array([row / row.sum() for row in rows])
+
+
+def lga(net, frozen, average, batch, c, draws, memory, step):
+    stored = memory.setdefault("labels", np.full((STORED, CLASSES), 1 / CLASSES))
+    labels = once(draws, "labels", lambda: imputed(frozen, batch, c, stored[batch["slots"]]))
+    stored[batch["slots"]] = labels
+    terms = [(1, supervised_term(net, batch)), (ramp(c["weight"], step), cross_entropy(labels, logits(net, batch["u0"])).mean())]
+    if c["vat"]:
+        terms.append((c["vat"], adversarial(net, frozen, batch["u0"], c["adversary"], draws)))
+    return terms
+
+
+def flexmatch(net, frozen, average, batch, c, draws, memory, step):
+    last = memory.setdefault("last", [None] * STORED)
+    counts = [sum(guess == k for guess in last) for k in range(CLASSES)]
+    beta = [n / max(1, *counts, last.count(None)) for n in counts]
+    thresholds = [c["threshold"] * b / (2 - b) for b in beta]
+    guess = probabilities(frozen, batch["u0"])
+    sure = np.array([1.0 if max(p) >= thresholds[p.argmax()] else 0.0 for p in guess])
+    for slot, p in zip(batch["slots"], guess):
+        if max(p) >= c["threshold"]:
+            last[slot] = int(p.argmax())
+    each = cross_entropy(onehot(guess.argmax(-1)), logits(net, batch["u1"]))
+    return [(1, supervised_term(net, batch)), (ramp(c["weight"], step), (sure * each).sum() / UNLABELED)]
+
+
+def moved(memory, name, start, value, decay):
+    memory[name] = decay * memory.get(name, start) + (1 - decay) * value
+    return memory[name]
+
+
+def freematch(net, frozen, average, batch, c, draws, memory, step):
+    guess, flat = probabilities(frozen, batch["u0"]), np.full(CLASSES, 1 / CLASSES)
+    tau = moved(memory, "tau", 1 / CLASSES, guess.max(-1).mean(), c["decay"])
+    predicted = moved(memory, "predicted", flat, guess.mean(0), c["decay"])
+    guessed = moved(memory, "guessed", flat, onehot(guess.argmax(-1)).mean(0), c["decay"])
+    sure = np.array([1.0 if max(p) >= tau * predicted[p.argmax()] / max(predicted) else 0.0 for p in guess])
+    each = cross_entropy(onehot(guess.argmax(-1)), logits(net, batch["u1"]))
+    terms = [(1, supervised_term(net, batch)), (ramp(c["weight"], step), (sure * each).sum() / UNLABELED)]
+    if c["fairness"]:
+        value = 0.0
+        if sure.any():
+            strong = probabilities(net, batch["u1"])[sure > 0]
+            often = onehot(probabilities(frozen, batch["u1"])[sure > 0].argmax(-1)).mean(0)
+            wanted = np.array([p / h if h else 0 for p, h in zip(predicted, guessed)])
+            found = [p / h if h else 0 for p, h in zip(strong.mean(0), often)]
+            value = sum(w * math.log(f / sum(found) + 1e-12) for w, f in zip(wanted / wanted.sum(), found))
+        terms.append((c["fairness"], value))
+    return terms
+
+
+def softmatch(net, frozen, average, batch, c, draws, memory, step):
+    guess = probabilities(frozen, batch["u0"])
+    aligned = guess
+    if c["align"]:
+        seen = moved(memory, "guesses", np.full(CLASSES, 1 / CLASSES), guess.mean(0), c["decay"])
+        aligned = normalised(guess / CLASSES / seen)
+    most = aligned.max(-1)
+    mean = moved(memory, "mean", 1 / CLASSES, most.mean(), c["decay"])
+    variance = moved(memory, "variance", 1.0, ((most - most.mean()) ** 2).sum() / (UNLABELED - 1), c["decay"])
+    weights = np.array([math.exp(-(min(m - mean, 0) ** 2) / (2 * variance / c["sigmas"] ** 2)) for m in most])
+    each = cross_entropy(onehot(guess.argmax(-1)), logits(net, batch["u1"]))
+    return [(1, supervised_term(net, batch)), (ramp(c["weight"], step), (weights * each).sum() / UNLABELED)]
+
+
+def adamatch(net, frozen, average, batch, c, draws, memory, step):
+    # Without batch norm both passes give the same logits: the mixture is checked elsewhere.
+    flat, known, guess = np.full(CLASSES, 1 / CLASSES), probabilities(frozen, batch["x"]), probabilities(frozen, batch["u0"])
+    of_labeled = moved(memory, "labeled", flat, known.mean(0), c["decay"])
+    of_unlabeled = moved(memory, "unlabeled", flat, guess.mean(0), c["decay"])
+    aligned = normalised(guess * of_labeled / of_unlabeled)
+    sure = np.array([1.0 if max(p) >= c["threshold"] * known.max(-1).mean() else 0.0 for p in aligned])
+    each = cross_entropy(onehot(aligned.argmax(-1)), logits(net, batch["u1"]))
+    return [(1, supervised_term(net, batch)), (ramp(c["weight"], step), (sure * each).sum() / UNLABELED)]
+
+
+def gradient(loss, at):
+    """Central differences of the fourth order."""
+    slopes = np.zeros_like(at, dtype=np.float64)
+    for place in np.ndindex(at.shape):
+        def shifted(by):
+            other = at.copy()
+            other[place] += by * STEP
+            return loss(other)
+        slopes[place] = (8 * (shifted(1) - shifted(-1)) - (shifted(2) - shifted(-2))) / (12 * STEP)
+    return slopes
+
+
+def gradients(loss, net, names):
+    return {k: gradient(lambda w: loss(net | {k: w}), net[k]) for k in names}
+
+
+def constant(value):
+    return {"kind": "constant", "value": value}
+
+
+def cases():
+    adversary = {"epsilon": 0.7, "xi": 0.3, "iterations": 1, "direction": "from-clean"}
+    yield "uda", uda, {"weight": constant(1.0), "temperature": 0.4, "threshold": 0.5, "entropy": 0.0, "tsa": "none"}
+    for tsa in ("linear", "log", "exp"):
+        yield f"uda-october-{tsa}", uda, {"weight": constant(2.0), "temperature": 1.0, "threshold": 0.0, "entropy": 0.1, "tsa": tsa}
+    yield "fixmatch", fixmatch, {"weight": constant(1.0), "threshold": 0.5}
+    yield "fixmatch-never-sure", fixmatch, {"weight": constant(1.0), "threshold": 1.0}
+    yield "pseudo-label", pseudo_label, {"weight": {"kind": "ramp-up", "value": 1.0, "over": 0.4}, "threshold": 0.5}
+    yield "pi-model", pi_model, {"weight": {"kind": "ramp-up", "value": 10.0, "over": 0.4}}
+    yield "mean-teacher", mean_teacher, {"weight": {"kind": "ramp-up", "value": 50.0, "over": 0.4}}
+    yield "temporal-ensembling", temporal_ensembling, {"weight": {"kind": "sigmoid-ramp-up", "value": 30.0, "over": 0.27}, "momentum": 0.6}
+    yield "vat", vat, {"adversary": adversary, "weight": constant(1.0), "entropy": 1.0}
+    yield "vat-without-entropy", vat, {"adversary": adversary | {"direction": "from-perturbed", "iterations": 2}, "weight": constant(0.3), "entropy": 0.0}
+    yield "sntg", sntg, {"weight": constant(10.0), "graph": constant(0.5), "margin": 1.0}
+    yield "vadd", vadd, {"weight": constant(1.0), "dropout": 0.5, "flips": 0.5}
+    yield "vadd-still", vadd, {"weight": constant(1.0), "dropout": 0.3, "flips": 0.0}
+    yield "ict", ict, {"weight": {"kind": "sigmoid-ramp-up", "value": 100.0, "over": 0.25}, "alpha": 1.0, "targets": "logits"}
+    yield "ict-probabilities", ict, {"weight": constant(10.0), "alpha": 1.0, "targets": "probabilities"}
+    yield "mixmatch", mixmatch, {"weight": {"kind": "ramp-up", "value": 75.0, "over": 1 / 64}, "views": 2, "temperature": 0.5, "alpha": 0.75}
+    yield "mixmatch-three-views", mixmatch, {"weight": constant(3.0), "views": 3, "temperature": 1.0, "alpha": 0.75}
+    yield "mixmixup", mixmixup, {"unlabeled": constant(0.5), "across": constant(2.0), "temperature": 0.5, "alpha": 1.0}
+    remix = {"weight": constant(1.5), "pure": constant(0.5), "rotation": 0.5, "strong_views": 2, "temperature": 0.5, "alpha": 0.75, "memory": 4}
+    yield "remixmatch", remixmatch, remix
+    yield "remixmatch-without-rotation", remixmatch, remix | {"rotation": 0.0, "strong_views": 1}
+    yield "s4l", s4l, {"weight": constant(0.7), "rotate_labels": False}
+    yield "s4l-rotated-labels", s4l, {"weight": constant(1.0), "rotate_labels": True}
+    lga_case = {"weight": constant(1.0), "step": 0.1, "vat": 0.3, "adversary": adversary}
+    yield "lga-vat", lga, lga_case
+    yield "lga-vat-alone", lga, lga_case | {"vat": 0.0, "step": 0.6}
+    yield "flexmatch", flexmatch, {"weight": constant(1.0), "threshold": 0.55}
+    yield "freematch", freematch, {"weight": constant(1.0), "fairness": 0.01, "decay": 0.9}
+    yield "freematch-unfair", freematch, {"weight": constant(1.0), "fairness": 0.0, "decay": 0.5}
+    yield "softmatch", softmatch, {"weight": constant(1.0), "sigmas": 2.0, "decay": 0.9, "align": True}
+    yield "softmatch-unaligned", softmatch, {"weight": constant(1.0), "sigmas": 1.0, "decay": 0.5, "align": False}
+    yield "adamatch", adamatch, {"weight": {"kind": "cosine-ramp-up", "value": 1.0, "over": 0.5}, "threshold": 0.9, "decay": 0.9, "interpolate": False}
+
+
+def main():
+    rng = np.random.default_rng(12)
+
+    def normal(*shape, scale=1.0):
+        return (rng.standard_normal(shape) * scale).astype(np.float32)
+
+    def network():
+        shapes = {"A": (WIDTH, 4), "a": (WIDTH,), "B": (CLASSES, WIDTH), "b": (CLASSES,), "R": (4, WIDTH), "r": (4,)}
+        return {name: normal(*shape, scale=0.9) for name, shape in shapes.items()}
+
+    net, average = network(), network()
+    batches, draws = [], []
+    for slots in ([4, 0, 6, 2, 5], [6, 4, 1, 0, 3]):
+        batch = {"x": normal(LABELED, 1, 2, 2), "y": rng.permutation(CLASSES)}
+        batch |= {f"u{k}": normal(UNLABELED, 1, 2, 2) for k in range(3)}
+        batches.append(batch | {"slots": np.array(slots)})
+        everything = LABELED + 3 * UNLABELED
+        drawn = {"start": normal(UNLABELED, 1, 2, 2), "share": np.float32(rng.uniform())}
+        drawn |= {f"mask{k}": (rng.uniform(size=(UNLABELED, WIDTH)) < 0.5).astype(np.float32) for k in range(2)}
+        # Where both masks are the same nothing has a slope.
+        for first, second in zip(drawn["mask0"], drawn["mask1"]):
+            second[0] = second[0] if (first != second).any() else 1 - first[0]
+        drawn |= {"labeled": rng.permutation(LABELED), "unlabeled": rng.permutation(UNLABELED), "order": rng.permutation(everything)}
+        drawn |= {f"share{k}": np.float32(rng.uniform()) for k in range(3)}
+        drawn |= {"partners0": rng.permutation(LABELED), "partners1": rng.permutation(UNLABELED), "partners2": rng.integers(LABELED, size=UNLABELED)}
+        draws.append(drawn)
+
+    tensors = {f"net.{k}": v for k, v in net.items()} | {f"average.{k}": v for k, v in average.items()}
+    for i, (batch, drawn) in enumerate(zip(batches, draws)):
+        tensors |= {f"{i}.{k}": np.asarray(v) for k, v in (batch | drawn).items()}
+
+    def wide(values):
+        return {k: v.astype(np.float64) if np.asarray(v).dtype == np.float32 else v for k, v in values.items()}
+
+    net, average, batches, draws = wide(net), wide(average), [wide(b) for b in batches], [wide(d) for d in draws]
+    settings = {}
+    for name, method, c in cases():
+        settings[name] = c
+        memory = {}
+        for i, (batch, drawn) in enumerate(zip(batches, draws)):
+            step = 20 + i
+            views = {mixmatch: c.get("views", 0), remixmatch: 1 + c.get("strong_views", 0)}.get(method, 0)
+            rows = LABELED + views * UNLABELED
+            drawn = drawn | {"cache": {}, "partners": np.array([k for k in drawn["order"] if k < rows])}
+            before = copy.deepcopy(memory)
+
+            def again(weights):
+                return total(method(weights, net, average, batch, c, drawn, copy.deepcopy(before), step))
+
+            slopes = gradients(again, net, tuple(net))
+            terms = method(net, net, average, batch, c, drawn, memory, step)
+            tensors[f"{name}/{i}/losses"] = np.array([total(terms)] + [value for _, value in terms])
+            tensors |= {f"{name}/{i}/{k}.grad": v for k, v in slopes.items()}
+    OUT.mkdir(parents=True, exist_ok=True)
+    save_file(tensors, OUT / "methods.safetensors", metadata={"cases": json.dumps(settings, sort_keys=True)})
+
+
+main()
