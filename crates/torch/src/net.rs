@@ -80,11 +80,16 @@ pub trait Cut {
 
     /// The last linear layer, which makes logits of features.
     fn head(&self) -> &Linear;
+
+    /// The logits `[batch, classes]` of features `[batch, width]`: the last linear layer and, in some networks, what follows.
+    fn logits(&self, features: &Tensor, _mode: Mode) -> Tensor {
+        self.head().forward(features)
+    }
 }
 
 impl<N: Cut> Net for N {
     fn forward(&self, x: &Tensor, mode: Mode) -> Tensor {
-        self.head().forward(&self.features(x, mode))
+        self.logits(&self.features(x, mode), mode)
     }
 
     fn cut(&self) -> Option<&dyn Cut> {
@@ -125,8 +130,8 @@ impl Model {
     }
 
     /// The network's own logits `[batch, classes]` of features `[batch, width]`. Panics if the network cannot be cut.
-    pub fn logits(&self, features: &Tensor) -> Tensor {
-        self.cut().head().forward(features)
+    pub fn logits(&self, features: &Tensor, mode: Mode) -> Tensor {
+        self.cut().logits(features, mode)
     }
 
     /// Adds a linear layer on the features, with tensors `name.weight` and `name.bias` behind those of the network. Panics if
@@ -199,7 +204,7 @@ mod tests {
         let mut model = model();
         model.add_head("rotation", 4);
         let features = model.features(&batch(0.0), Mode::Eval);
-        assert_eq!(model.logits(&features), model.forward(&batch(0.0), Mode::Eval));
+        assert_eq!(model.logits(&features, Mode::Eval), model.forward(&batch(0.0), Mode::Eval));
         assert_eq!(model.head("rotation", &features).size(), [4, 4]);
         let last: Vec<_> = model.params.names().skip(6).collect();
         assert_eq!(last, ["rotation.weight", "rotation.bias"]);

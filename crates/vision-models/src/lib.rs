@@ -1,4 +1,5 @@
-//! Image classifiers for semi-supervised learning: [EfficientNet](efficientnet), [Wide ResNet](wide_resnet) and a
+//! Image classifiers for semi-supervised learning: [EfficientNet](efficientnet), [Wide ResNet](wide_resnet),
+//! [Conv-Large](conv_large), [Shake-Shake](shake_shake), [PyramidNet](pyramidnet), [ResNet and ResNeXt](resnet), and a
 //! [small net](small_net) for a CPU. Each is one file with its configuration, which is plain data that a recipe may hold;
 //! tensors have the names of published checkpoints. Every net takes images of any size and runs without its noise
 //! (dropout, stochastic depth) when the [`torch::Mode`] says so.
@@ -16,14 +17,29 @@
 //! # Ok::<(), vision_models::InvalidConfig>(())
 //! ```
 
+pub mod conv_large;
 pub mod efficientnet;
 mod faults;
 mod net_config;
+pub mod pyramidnet;
+pub mod resnet;
+pub mod shake_shake;
 pub mod small_net;
 pub mod wide_resnet;
 
+pub use conv_large::ConvLargeConfig;
 pub use efficientnet::EfficientNetConfig;
 pub use faults::InvalidConfig;
 pub use net_config::NetConfig;
+pub use pyramidnet::PyramidNetConfig;
+pub use resnet::ResNetConfig;
+pub use shake_shake::ShakeShakeConfig;
 pub use small_net::SmallNetConfig;
 pub use wide_resnet::WideResNetConfig;
+
+/// The generator is one for the whole process: a test that draws from it holds this.
+#[cfg(test)]
+fn generator() -> std::sync::MutexGuard<'static, ()> {
+    static GENERATOR: std::sync::Mutex<()> = std::sync::Mutex::new(());
+    GENERATOR.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
+}

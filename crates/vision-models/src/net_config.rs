@@ -4,11 +4,16 @@ use serde::{Deserialize, Serialize};
 use torch::{Device, Model, Net, Params, Scope};
 
 use crate::InvalidConfig;
+use crate::conv_large::{ConvLarge, ConvLargeConfig};
 use crate::efficientnet::{EfficientNet, EfficientNetConfig};
+use crate::pyramidnet::{PyramidNet, PyramidNetConfig};
+use crate::resnet::{ResNet, ResNetConfig};
+use crate::shake_shake::{ShakeShake, ShakeShakeConfig};
 use crate::small_net::{SmallNet, SmallNetConfig};
 use crate::wide_resnet::{WideResNet, WideResNetConfig};
 
-/// Any network of this crate. In a recipe the key `kind` (`wide-resnet`, `efficientnet` or `small-net`) says which, and
+/// Any network of this crate. In a recipe the key `kind` (`wide-resnet`, `efficientnet`, `conv-large`, `shake-shake`,
+/// `pyramidnet`, `resnet` or `small-net`) says which, and
 /// the other keys are those of its configuration: `{ kind = "wide-resnet", depth = 28, width = 2 }`.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "kind")]
@@ -19,6 +24,18 @@ pub enum NetConfig {
     /// An EfficientNet.
     #[serde(rename = "efficientnet")]
     EfficientNet(EfficientNetConfig),
+    /// Conv-Large.
+    #[serde(rename = "conv-large")]
+    ConvLarge(ConvLargeConfig),
+    /// A Shake-Shake network.
+    #[serde(rename = "shake-shake")]
+    ShakeShake(ShakeShakeConfig),
+    /// A PyramidNet with ShakeDrop.
+    #[serde(rename = "pyramidnet")]
+    PyramidNet(PyramidNetConfig),
+    /// A ResNet or ResNeXt.
+    #[serde(rename = "resnet")]
+    ResNet(ResNetConfig),
     /// The compact net of the default runs.
     #[serde(rename = "small-net")]
     SmallNet(SmallNetConfig),
@@ -30,6 +47,10 @@ impl NetConfig {
         match self {
             NetConfig::WideResNet(config) => config.check(),
             NetConfig::EfficientNet(config) => config.check(),
+            NetConfig::ConvLarge(config) => config.check(),
+            NetConfig::ShakeShake(config) => config.check(),
+            NetConfig::PyramidNet(config) => config.check(),
+            NetConfig::ResNet(config) => config.check(),
             NetConfig::SmallNet(config) => config.check(),
         }
     }
@@ -52,6 +73,10 @@ impl NetConfig {
             NetConfig::EfficientNet(c) => {
                 Box::new(EfficientNet::new(scope, c, channels_in, classes))
             }
+            NetConfig::ConvLarge(c) => Box::new(ConvLarge::new(scope, c, channels_in, classes)),
+            NetConfig::ShakeShake(c) => Box::new(ShakeShake::new(scope, c, channels_in, classes)),
+            NetConfig::PyramidNet(c) => Box::new(PyramidNet::new(scope, c, channels_in, classes)),
+            NetConfig::ResNet(c) => Box::new(ResNet::new(scope, c, channels_in, classes)),
             NetConfig::SmallNet(c) => Box::new(SmallNet::new(scope, c, channels_in, classes)),
         }
     }
@@ -69,6 +94,30 @@ impl From<EfficientNetConfig> for NetConfig {
     }
 }
 
+impl From<ConvLargeConfig> for NetConfig {
+    fn from(config: ConvLargeConfig) -> Self {
+        NetConfig::ConvLarge(config)
+    }
+}
+
+impl From<ShakeShakeConfig> for NetConfig {
+    fn from(config: ShakeShakeConfig) -> Self {
+        NetConfig::ShakeShake(config)
+    }
+}
+
+impl From<PyramidNetConfig> for NetConfig {
+    fn from(config: PyramidNetConfig) -> Self {
+        NetConfig::PyramidNet(config)
+    }
+}
+
+impl From<ResNetConfig> for NetConfig {
+    fn from(config: ResNetConfig) -> Self {
+        NetConfig::ResNet(config)
+    }
+}
+
 impl From<SmallNetConfig> for NetConfig {
     fn from(config: SmallNetConfig) -> Self {
         NetConfig::SmallNet(config)
@@ -81,9 +130,9 @@ mod tests {
 
     use super::*;
 
-    /// The generator is one for the whole process: this test must be the only one of its binary that draws from it.
     #[test]
     fn a_seed_gives_the_same_net_and_the_same_noise() {
+        let _alone = crate::generator();
         for config in [
             WideResNetConfig { dropout: 0.3, ..WideResNetConfig::wrn10_1() }.into(),
             EfficientNetConfig { width: Some(0.25), ..Default::default() }.into(),

@@ -140,7 +140,7 @@ impl Aligned {
         let inputs = Tensor::cat(&inputs.collect::<Vec<_>>(), 0);
         let features = nets.student.features(&inputs, Mode::TrainUntracked);
         let unlabeled = strong.size()[0];
-        let seen = nets.student.logits(&features.narrow(0, 0, unlabeled));
+        let seen = nets.student.logits(&features.narrow(0, 0, unlabeled), Mode::TrainUntracked);
         let loss = Loss::new()
             .term("sup", 1.0, term(0, labeled))
             .term("unsup", weight.at(at), term(labeled, all - labeled))

@@ -60,7 +60,7 @@ impl Method for S4l {
         // The first quarter is the one that was not turned.
         let copies = if self.rotate_labels { 4 } else { 1 };
         let labels = batch.y.repeat([copies]);
-        let logits = nets.student.logits(&features.narrow(0, 0, labels.size()[0]));
+        let logits = nets.student.logits(&features.narrow(0, 0, labels.size()[0]), Mode::Train);
         let turned = nets.student.head(ROTATION, &features);
         Loss::new().term("sup", 1.0, cross_entropy(&logits, &labels).mean(Kind::Float)).term(
             "rotation",

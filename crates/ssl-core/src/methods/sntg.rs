@@ -79,7 +79,7 @@ impl Method for Sntg {
     fn loss(&mut self, nets: &Nets, batch: &Batch, at: Progress) -> Loss {
         let x = nets.student.forward(&batch.x, Mode::Train);
         let features = nets.student.features(&batch.u[0], Mode::TrainUntracked);
-        let first = nets.student.logits(&features);
+        let first = nets.student.logits(&features, Mode::TrainUntracked);
         let second = no_grad(|| {
             nets.student.forward(&batch.u[1], Mode::TrainUntracked).softmax(-1, Kind::Float)
         });

@@ -52,7 +52,7 @@ impl Vadd {
     /// The divergence `[batch]` of features `[batch, width]` with the two random masks (of 0 and 1) given.
     fn divergence(&self, student: &Model, features: &Tensor, masks: [&Tensor; 2]) -> Tensor {
         let under = |features: &Tensor, mask: &Tensor| {
-            student.logits(&(features * mask / (1.0 - self.dropout)))
+            student.logits(&(features * mask / (1.0 - self.dropout)), Mode::TrainUntracked)
         };
         let fixed = features.detach();
         let target = under(&fixed, masks[0]).detach().softmax(-1, Kind::Float);

@@ -33,7 +33,7 @@ fn unknown_keys_and_kinds_are_refused_by_name() {
         (r#"{"kind": "efficientnet", "classes": 2}"#, "classes"),
         (r#"{"kind": "efficientnet", "variant": "b9"}"#, "b9"),
         (r#"{"kind": "small-net", "depth": 2}"#, "depth"),
-        (r#"{"kind": "resnet"}"#, "resnet"),
+        (r#"{"kind": "vgg"}"#, "vgg"),
     ] {
         let error = from_str::<NetConfig>(text).unwrap_err().to_string();
         assert!(error.contains(name), "{error}");

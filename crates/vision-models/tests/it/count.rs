@@ -2,7 +2,10 @@
 
 use torch::{Device, Params};
 use vision_models::efficientnet::Variant;
-use vision_models::{EfficientNetConfig, NetConfig, SmallNetConfig, WideResNetConfig};
+use vision_models::{
+    ConvLargeConfig, EfficientNetConfig, NetConfig, PyramidNetConfig, ResNetConfig,
+    ShakeShakeConfig, SmallNetConfig, WideResNetConfig,
+};
 
 fn count(config: impl Into<NetConfig>, classes: i64) -> usize {
     config.into().outline(3, classes).count()
@@ -41,6 +44,21 @@ fn efficientnets_have_the_published_counts() {
         assert_eq!(count(EfficientNetConfig::new(variant), 1000), expected, "{variant:?}");
     }
     assert_eq!(count(EfficientNetConfig::b0_small_image(), 10), 4_020_358);
+}
+
+#[test]
+fn the_nets_of_the_benchmark_have_the_published_counts() {
+    assert_eq!(count(ConvLargeConfig::default(), 10), 3_121_802);
+    let bias = ConvLargeConfig { conv_bias: true, ..ConvLargeConfig::default() };
+    assert_eq!(count(bias, 10), 3_123_850);
+    for (width, expected) in [(32, 2_923_162), (96, 26_192_922), (112, 35_640_442)] {
+        assert_eq!(count(ShakeShakeConfig { width, ..Default::default() }, 10), expected);
+    }
+    assert_eq!(count(PyramidNetConfig::default(), 10), 26_210_842);
+    assert_eq!(count(ResNetConfig::resnet50(), 1000), 25_557_032);
+    // torchvision's `resnext101_32x8d`; the other is computed from the same table.
+    assert_eq!(count(ResNetConfig::resnext101_32x8d(), 1000), 88_791_336);
+    assert_eq!(count(ResNetConfig::resnext101_32x48d(), 1000), 828_411_176);
 }
 
 #[test]

@@ -1,4 +1,4 @@
-//! The nets against timm's EfficientNet and a plain PyTorch wide ResNet: logits, gradients, running statistics. What the
+//! The nets against timm's EfficientNet, torchvision's bottlenecks and plain PyTorch nets: logits, gradients, running statistics. What the
 //! arrays are and where they come from is told in `tests/golden/README.md`.
 
 use std::collections::BTreeMap;
@@ -55,7 +55,7 @@ fn check(name: &str) {
     let logits = no_grad(|| net.forward(&x, Mode::Eval));
     close("logits of evaluation", &logits, &golden["eval_logits"]);
 
-    let logits = net.forward(&x, Mode::Train);
+    let logits = net.forward(&x, Mode::TrainWithoutNoise);
     close("logits of training", &logits, &golden["train_logits"]);
     loss::cross_entropy(&logits, &golden["labels"]).mean(Kind::Float).backward();
     for (i, name) in case.params.iter().enumerate() {
@@ -88,6 +88,36 @@ fn efficientnet_is_timms() {
 #[test]
 fn efficientnet_for_small_images_is_timms_with_other_strides() {
     check("efficientnet_small_image");
+}
+
+#[test]
+fn resnet_is_torchvisions() {
+    check("resnet");
+}
+
+#[test]
+fn resnext_is_torchvisions() {
+    check("resnext");
+}
+
+#[test]
+fn conv_large_is_vats() {
+    check("conv_large");
+}
+
+#[test]
+fn conv_large_has_biases_and_normalised_logits() {
+    check("conv_large_svhn");
+}
+
+#[test]
+fn shake_shake_is_udas() {
+    check("shake_shake");
+}
+
+#[test]
+fn pyramidnet_is_udas() {
+    check("pyramidnet");
 }
 
 #[test]

@@ -1,0 +1,155 @@
+//! Conv-Large: the 13-layer network of the semi-supervised methods before wide residual ones (Laine & Aila 2017; here as in VAT,
+//! Miyato et al. 2018, arXiv 1704.03976, table 7).
+//!
+//! Three 3×3 convolutions of 128 channels, three of 256, each three followed by 2×2 max pooling and dropout; a 3×3 convolution of 512
+//! without padding, two 1×1 ones of 256 and 128, average pooling and one linear layer. Batch norm and leaky ReLU after each convolution.
+//! Tensors are named `layers.N.{conv,bn}` and `fc`.
+
+use serde::{Deserialize, Serialize};
+use torch::nn::{
+    BatchNorm, Conv2d, ConvConfig, Linear, Padding, dropout, global_average_pool, leaky_relu,
+};
+use torch::{Cut, Init, Mode, Scope, Tensor};
+
+use crate::InvalidConfig;
+use crate::faults::Faults;
+
+/// Conv-Large.
+///
+/// | key | default | meaning | range |
+/// |---|---|---|---|
+/// | `width` | 128 | channels of the first convolutions; the others are 2 and 4 times as wide | ≥ 1 |
+/// | `dropout` | 0.5 | dropout after each pooling | \[0, 1) |
+/// | `leaky` | 0.1 | slope of the activation below 0 | \[0, 1\] |
+/// | `conv_bias` | false | biases in the convolutions | |
+/// | `logits_norm` | false | batch norm on the logits, as VAT has it for SVHN | |
+/// | `bn_momentum` | 0.001 | weight of a new batch in the running statistics | (0, 1] |
+/// | `bn_eps` | 0.00001 | added to variances | > 0 |
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct ConvLargeConfig {
+    /// Channels of the first convolutions.
+    pub width: i64,
+    /// Dropout after each pooling.
+    pub dropout: f64,
+    /// Slope of the activation below 0.
+    pub leaky: f64,
+    /// Biases in the convolutions.
+    pub conv_bias: bool,
+    /// Batch norm on the logits.
+    pub logits_norm: bool,
+    /// Weight of a new batch in the running statistics.
+    pub bn_momentum: f64,
+    /// Added to variances.
+    pub bn_eps: f64,
+}
+
+impl Default for ConvLargeConfig {
+    fn default() -> Self {
+        Self {
+            width: 128,
+            dropout: 0.5,
+            leaky: 0.1,
+            conv_bias: false,
+            logits_norm: false,
+            bn_momentum: 0.001,
+            bn_eps: 1e-5,
+        }
+    }
+}
+
+impl ConvLargeConfig {
+    /// Names every value that no net can have.
+    pub fn check(&self) -> Result<(), InvalidConfig> {
+        let mut faults = Faults::default();
+        faults.unless(self.width >= 1, "width", self.width, "at least 1");
+        faults.rate("dropout", self.dropout);
+        faults.unless((0.0..=1.0).contains(&self.leaky), "leaky", self.leaky, "within [0, 1]");
+        faults.momentum("bn_momentum", self.bn_momentum);
+        faults.positive("bn_eps", self.bn_eps);
+        faults.done()
+    }
+}
+
+/// Channels as a multiple of the width, kernel, padding.
+const LAYERS: [(i64, i64, i64); 9] = [
+    (1, 3, 1),
+    (1, 3, 1),
+    (1, 3, 1),
+    (2, 3, 1),
+    (2, 3, 1),
+    (2, 3, 1),
+    (4, 3, 0),
+    (2, 1, 0),
+    (1, 1, 0),
+];
+
+/// The layers after which images are halved.
+const POOLED: [usize; 2] = [2, 5];
+
+/// The network: `[batch, channels, h, w]` to logits `[batch, classes]`, for images of at least 12 pixels.
+pub struct ConvLarge {
+    layers: Vec<(Conv2d, BatchNorm)>,
+    fc: Linear,
+    logits_norm: Option<BatchNorm>,
+    dropout: f64,
+    leaky: f64,
+}
+
+impl ConvLarge {
+    /// Makes the network's tensors. Convolutions are drawn from N(0, 2 / (k² · outputs)), the linear layer from
+    /// N(0, 2 / (inputs + outputs)) (Glorot normal).
+    pub fn new(
+        scope: &mut Scope<'_>,
+        config: &ConvLargeConfig,
+        channels_in: i64,
+        classes: i64,
+    ) -> Self {
+        let norm = |scope: &mut Scope<'_>, channels| {
+            BatchNorm::new(scope, channels, config.bn_momentum, config.bn_eps)
+        };
+        let (mut layers, mut inputs) = (Vec::new(), channels_in);
+        for (i, (multiple, kernel, padding)) in LAYERS.into_iter().enumerate() {
+            let outputs = multiple * config.width;
+            let mut scope = scope.sub(format!("layers.{i}"));
+            let conv = ConvConfig {
+                padding: Padding::Symmetric(padding),
+                bias: config.conv_bias,
+                ..ConvConfig::new(inputs, outputs, kernel)
+            };
+            let conv = Conv2d::new(&mut scope.sub("conv"), conv);
+            layers.push((conv, norm(&mut scope.sub("bn"), outputs)));
+            inputs = outputs;
+        }
+        let init = Init::Normal { std: (2.0 / (inputs + classes) as f64).sqrt() };
+        let fc = Linear::with_init(&mut scope.sub("fc"), inputs, classes, init);
+        let logits_norm = config.logits_norm.then(|| norm(&mut scope.sub("logits_bn"), classes));
+        Self { layers, fc, logits_norm, dropout: config.dropout, leaky: config.leaky }
+    }
+}
+
+impl Cut for ConvLarge {
+    fn features(&self, x: &Tensor, mode: Mode) -> Tensor {
+        let mut x = x.shallow_clone();
+        for (i, (conv, norm)) in self.layers.iter().enumerate() {
+            x = leaky_relu(&norm.forward(&conv.forward(&x), mode), self.leaky);
+            if POOLED.contains(&i) {
+                x = x.max_pool2d([2, 2], [2, 2], [0, 0], [1, 1], false);
+                x = dropout(&x, self.dropout, mode);
+            }
+        }
+        global_average_pool(&x)
+    }
+
+    fn head(&self) -> &Linear {
+        &self.fc
+    }
+
+    fn logits(&self, features: &Tensor, mode: Mode) -> Tensor {
+        let logits = self.fc.forward(features);
+        match &self.logits_norm {
+            Some(norm) => norm.forward(&logits, mode),
+            None => logits,
+        }
+    }
+}

@@ -1,0 +1,209 @@
+//! Residual networks with bottlenecks (He et al. 2016, arXiv 1512.03385) and their wider kin, ResNeXt (Xie et al. 2017, arXiv
+//! 1611.05431), for images of 224 pixels and about.
+//!
+//! The form of torchvision and timm («V1.5»): a stride sits on the 3×3 convolution. Tensors are named as theirs: `conv1`, `bn1`,
+//! `layer1.0.{conv1,bn1,conv2,bn2,conv3,bn3,downsample.0,downsample.1}`, `fc`.
+
+use serde::{Deserialize, Serialize};
+use torch::nn::{BatchNorm, Conv2d, ConvConfig, Linear, Padding, dropout, global_average_pool};
+use torch::{Cut, Init, Mode, Scope, Tensor};
+
+use crate::InvalidConfig;
+use crate::faults::Faults;
+
+/// A residual network.
+///
+/// | key | default | meaning | range |
+/// |---|---|---|---|
+/// | `layers` | \[3, 4, 6, 3\] | bottlenecks in each of the four stages | ≥ 1 each |
+/// | `groups` | 1 | groups of the 3×3 convolutions | ≥ 1 |
+/// | `width_per_group` | 64 | channels of a group in the first stage, of 64 for ResNet | ≥ 1 |
+/// | `stem` | 64 | channels of the stem; all others scale with it | ≥ 1 |
+/// | `dropout` | 0 | dropout before the linear layer | \[0, 1) |
+/// | `bn_momentum` | 0.1 | weight of a new batch in the running statistics | (0, 1] |
+/// | `bn_eps` | 0.00001 | added to variances | > 0 |
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct ResNetConfig {
+    /// Bottlenecks in each of the four stages.
+    pub layers: [i64; 4],
+    /// Groups of the 3×3 convolutions.
+    pub groups: i64,
+    /// Channels of a group in the first stage, of 64.
+    pub width_per_group: i64,
+    /// Channels of the stem.
+    pub stem: i64,
+    /// Dropout before the linear layer.
+    pub dropout: f64,
+    /// Weight of a new batch in the running statistics.
+    pub bn_momentum: f64,
+    /// Added to variances.
+    pub bn_eps: f64,
+}
+
+impl Default for ResNetConfig {
+    fn default() -> Self {
+        Self {
+            layers: [3, 4, 6, 3],
+            groups: 1,
+            width_per_group: 64,
+            stem: 64,
+            dropout: 0.0,
+            bn_momentum: 0.1,
+            bn_eps: 1e-5,
+        }
+    }
+}
+
+impl ResNetConfig {
+    /// ResNet-50: UDA's and S⁴L's net for ImageNet (25.6 million parameters).
+    pub fn resnet50() -> Self {
+        Self::default()
+    }
+
+    /// ResNeXt-101 32x8d (88.8 million parameters), `resnext101_32x8d` of torchvision and of timm's WSL weights.
+    pub fn resnext101_32x8d() -> Self {
+        Self { layers: [3, 4, 23, 3], groups: 32, width_per_group: 8, ..Self::default() }
+    }
+
+    /// ResNeXt-101 32x48d (828 million parameters): the largest net trained on weakly labelled images (WSL), which Noisy Student
+    /// compares itself with.
+    pub fn resnext101_32x48d() -> Self {
+        Self { width_per_group: 48, ..Self::resnext101_32x8d() }
+    }
+
+    /// Names every value that no net can have.
+    pub fn check(&self) -> Result<(), InvalidConfig> {
+        let mut faults = Faults::default();
+        let layers = self.layers.iter().all(|&n| n >= 1);
+        faults.unless(layers, "layers", format!("{:?}", self.layers), "at least 1 each");
+        faults.unless(self.groups >= 1, "groups", self.groups, "at least 1");
+        faults.unless(
+            self.width_per_group >= 1,
+            "width_per_group",
+            self.width_per_group,
+            "at least 1",
+        );
+        faults.unless(self.stem >= 1, "stem", self.stem, "at least 1");
+        faults.unless(
+            self.stem < 1 || self.inner(0) >= self.groups,
+            "width_per_group",
+            self.width_per_group,
+            "a channel a group",
+        );
+        faults.rate("dropout", self.dropout);
+        faults.momentum("bn_momentum", self.bn_momentum);
+        faults.positive("bn_eps", self.bn_eps);
+        faults.done()
+    }
+
+    /// Channels inside a bottleneck of stage 0 to 3.
+    fn inner(&self, stage: u32) -> i64 {
+        self.stem * 2_i64.pow(stage) * self.width_per_group / 64 * self.groups
+    }
+
+    fn norm(&self, scope: &mut Scope<'_>, name: &str, channels: i64) -> BatchNorm {
+        BatchNorm::new(&mut scope.sub(name), channels, self.bn_momentum, self.bn_eps)
+    }
+}
+
+fn conv(scope: &mut Scope<'_>, name: &str, config: ConvConfig) -> Conv2d {
+    let padding = Padding::Symmetric(config.kernel / 2);
+    Conv2d::new(&mut scope.sub(name), ConvConfig { padding, ..config })
+}
+
+/// 1×1, 3×3 and 1×1 convolutions around a shortcut.
+struct Bottleneck {
+    convs: [Conv2d; 3],
+    norms: [BatchNorm; 3],
+    downsample: Option<(Conv2d, BatchNorm)>,
+}
+
+impl Bottleneck {
+    fn new(
+        scope: &mut Scope<'_>,
+        config: &ResNetConfig,
+        [inputs, inner, outputs]: [i64; 3],
+        stride: i64,
+    ) -> Self {
+        let middle = ConvConfig::new(inner, inner, 3);
+        // He's initialisation counts the outputs of one group.
+        let std = (2.0 / (9 * inner) as f64).sqrt();
+        let middle = ConvConfig { groups: config.groups, init: Init::Normal { std }, ..middle }
+            .stride(stride);
+        let first = conv(scope, "conv1", ConvConfig::new(inputs, inner, 1));
+        let norm1 = config.norm(scope, "bn1", inner);
+        let second = conv(scope, "conv2", middle);
+        let norm2 = config.norm(scope, "bn2", inner);
+        let third = conv(scope, "conv3", ConvConfig::new(inner, outputs, 1));
+        let norm3 = config.norm(scope, "bn3", outputs);
+        let downsample = (stride != 1 || inputs != outputs).then(|| {
+            let mut scope = scope.sub("downsample");
+            let conv = conv(&mut scope, "0", ConvConfig::new(inputs, outputs, 1).stride(stride));
+            (conv, config.norm(&mut scope, "1", outputs))
+        });
+        Self { convs: [first, second, third], norms: [norm1, norm2, norm3], downsample }
+    }
+
+    fn forward(&self, x: &Tensor, mode: Mode) -> Tensor {
+        let [first, second, third] = &self.convs;
+        let [norm1, norm2, norm3] = &self.norms;
+        let h = norm1.forward(&first.forward(x), mode).relu();
+        let h = norm2.forward(&second.forward(&h), mode).relu();
+        let h = norm3.forward(&third.forward(&h), mode);
+        match &self.downsample {
+            Some((conv, norm)) => (h + norm.forward(&conv.forward(x), mode)).relu(),
+            None => (h + x).relu(),
+        }
+    }
+}
+
+/// The network: `[batch, channels, h, w]` to logits `[batch, classes]`, for images of any size.
+pub struct ResNet {
+    stem: Conv2d,
+    norm: BatchNorm,
+    blocks: Vec<Bottleneck>,
+    fc: Linear,
+    dropout: f64,
+}
+
+impl ResNet {
+    /// Makes the network's tensors. Convolutions are drawn from N(0, 2 / (k² · outputs)), the linear layer uniformly from
+    /// ±1/√inputs.
+    pub fn new(
+        scope: &mut Scope<'_>,
+        config: &ResNetConfig,
+        channels_in: i64,
+        classes: i64,
+    ) -> Self {
+        let stem = conv(scope, "conv1", ConvConfig::new(channels_in, config.stem, 7).stride(2));
+        let norm = config.norm(scope, "bn1", config.stem);
+        let (mut blocks, mut inputs) = (Vec::new(), config.stem);
+        for (stage, &count) in (0_u32..).zip(&config.layers) {
+            let outputs = 4 * config.stem * 2_i64.pow(stage);
+            for block in 0..count {
+                let stride = if stage > 0 && block == 0 { 2 } else { 1 };
+                let mut scope = scope.sub(format!("layer{}.{block}", stage + 1));
+                let widths = [inputs, config.inner(stage), outputs];
+                blocks.push(Bottleneck::new(&mut scope, config, widths, stride));
+                inputs = outputs;
+            }
+        }
+        let init = Init::Uniform { bound: 1.0 / (inputs as f64).sqrt() };
+        let fc = Linear::with_init(&mut scope.sub("fc"), inputs, classes, init);
+        Self { stem, norm, blocks, fc, dropout: config.dropout }
+    }
+}
+
+impl Cut for ResNet {
+    fn features(&self, x: &Tensor, mode: Mode) -> Tensor {
+        let x = self.norm.forward(&self.stem.forward(x), mode).relu();
+        let x = x.max_pool2d([3, 3], [2, 2], [1, 1], [1, 1], false);
+        let x = self.blocks.iter().fold(x, |x, block| block.forward(&x, mode));
+        dropout(&global_average_pool(&x), self.dropout, mode)
+    }
+
+    fn head(&self) -> &Linear {
+        &self.fc
+    }
+}
