@@ -434,7 +434,7 @@ def cases():
     remix = {"weight": constant(1.5), "pure": constant(0.5), "rotation": 0.5, "strong_views": 2, "temperature": 0.5, "alpha": 0.75, "memory": 4}
     yield "remixmatch", remixmatch, remix
     yield "remixmatch-without-rotation", remixmatch, remix | {"rotation": 0.0, "strong_views": 1}
-    yield "s4l", s4l, {"weight": constant(0.7), "rotate_labels": False}
+    yield "s4l", s4l, {"weight": constant(0.7), "rotate_labels": False, "joint": False}
     yield "s4l-rotated-labels", s4l, {"weight": constant(1.0), "rotate_labels": True}
     lga_case = {"weight": constant(1.0), "step": 0.1, "vat": 0.3, "adversary": adversary}
     yield "lga-vat", lga, lga_case

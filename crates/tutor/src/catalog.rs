@@ -4,6 +4,8 @@ use anyhow::{Context, Result, bail};
 
 /// Name and text of every recipe, by name.
 pub(crate) const RECIPES: &[(&str, &str)] = &[
+    ("fixmatch/cifar10", include_str!("../recipes/fixmatch/cifar10.toml")),
+    ("fixmatch/folder", include_str!("../recipes/fixmatch/folder.toml")),
     ("noisy-student/cifar10", include_str!("../recipes/noisy-student/cifar10.toml")),
     ("noisy-student/cifar10-small", include_str!("../recipes/noisy-student/cifar10-small.toml")),
     ("noisy-student/digits", include_str!("../recipes/noisy-student/digits.toml")),
@@ -14,6 +16,11 @@ pub(crate) const RECIPES: &[(&str, &str)] = &[
         include_str!("../recipes/noisy-student/imagenet-students.toml"),
     ),
     ("noisy-student/svhn", include_str!("../recipes/noisy-student/svhn.toml")),
+    ("ssl-benchmark/digits", include_str!("../recipes/ssl-benchmark/digits.toml")),
+    ("uda/cifar10", include_str!("../recipes/uda/cifar10.toml")),
+    ("uda/cifar10-small", include_str!("../recipes/uda/cifar10-small.toml")),
+    ("uda/digits", include_str!("../recipes/uda/digits.toml")),
+    ("uda/svhn", include_str!("../recipes/uda/svhn.toml")),
 ];
 
 /// The text of a recipe: of a file, of `paper/row`, or of the default row of a paper.

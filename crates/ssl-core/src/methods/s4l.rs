@@ -1,7 +1,9 @@
 //! S⁴L-Rotation (Zhai et al. 2019, arXiv 1905.03670): labels, and on all images their rotation to be recognised.
 //!
-//! All four rotations of every image, labelled and unlabelled, go through the network in one pass. The labels' term sees the
-//! images as they are (from memory, the paper applies it to the rotated copies as well: `rotate_labels`).
+//! All four rotations of every image, labelled and unlabelled, go through the network in one pass, which moves the running
+//! batch-norm statistics; with `joint = false` only the labelled images as they are do, for nets that shall not be evaluated with
+//! statistics of turned images. The labels' term sees the images as they are (from memory, the paper applies it to the rotated copies as
+//! well: `rotate_labels`).
 
 use serde::{Deserialize, Serialize};
 use torch::{Kind, Mode, Tensor, loss::cross_entropy};
@@ -15,7 +17,8 @@ use crate::{Batch, Config, Facts, Head, Method, Nets, View, Views, check};
 /// | setting | default | what | range |
 /// |---|---|---|---|
 /// | `weight` | 1 | weight of the rotation term | a schedule |
-/// | `rotate_labels` | false | whether labels are learnt from all four rotations | |
+/// | `rotate_labels` | false | whether labels are learnt from all four rotations; needs `joint` | |
+/// | `joint` | true | whether turned images move the running statistics | |
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct S4l {
@@ -23,16 +26,21 @@ pub struct S4l {
     pub weight: Schedule,
     /// Whether labels are learnt from all four rotations.
     pub rotate_labels: bool,
+    /// Whether turned images move the running statistics.
+    pub joint: bool,
 }
 
 impl Default for S4l {
     fn default() -> Self {
-        Self { weight: Schedule::constant(1.0), rotate_labels: false }
+        Self { weight: Schedule::constant(1.0), rotate_labels: false, joint: true }
     }
 }
 
 impl Config for S4l {
     fn check(&self) -> Result<(), String> {
+        if self.rotate_labels && !self.joint {
+            return Err("rotate_labels needs joint = true".to_owned());
+        }
         check::schedule("weight", &self.weight)
     }
 
@@ -55,12 +63,16 @@ impl Method for S4l {
     fn loss(&mut self, nets: &Nets, batch: &Batch, at: Progress) -> Loss {
         let (x, x_turns) = rotations(&batch.x);
         let (u, u_turns) = rotations(&batch.u[0]);
-        let features = nets.student.features(&Tensor::cat(&[&x, &u], 0), Mode::Train);
+        let mode = if self.joint { Mode::Train } else { Mode::TrainUntracked };
+        let features = nets.student.features(&Tensor::cat(&[&x, &u], 0), mode);
         let turns = Tensor::cat(&[&x_turns, &u_turns], 0);
         // The first quarter is the one that was not turned.
         let copies = if self.rotate_labels { 4 } else { 1 };
         let labels = batch.y.repeat([copies]);
-        let logits = nets.student.logits(&features.narrow(0, 0, labels.size()[0]), Mode::Train);
+        let logits = match self.joint {
+            true => nets.student.logits(&features.narrow(0, 0, labels.size()[0]), mode),
+            false => nets.student.forward(&batch.x, Mode::Train),
+        };
         let turned = nets.student.head(ROTATION, &features);
         Loss::new().term("sup", 1.0, cross_entropy(&logits, &labels).mean(Kind::Float)).term(
             "rotation",

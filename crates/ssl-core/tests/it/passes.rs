@@ -88,6 +88,8 @@ fn every_methods_passes() {
         ("remixmatch", "student 3 TrainUntracked, student 11 Train, student 15 TrainUntracked"),
         ("s4l", "student 20 Train"),
     ];
+    let apart = passes(r#"{"kind": "s4l", "joint": false}"#);
+    assert_eq!(apart, "student 20 TrainUntracked, student 2 Train");
     for (kind, expected) in expected {
         assert_eq!(passes(&format!(r#"{{"kind": "{kind}"}}"#)), expected, "{kind}");
     }

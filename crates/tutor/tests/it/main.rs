@@ -1,6 +1,7 @@
 //! Integration tests of the program, as a user meets it: by its command line.
 
 mod folders;
+mod methods;
 mod pictures;
 mod refusals;
 mod resume;

@@ -1,0 +1,96 @@
+//! Tables of methods, from recipe to report and to predictions.
+
+use std::path::Path;
+
+use crate::tutor::{call, refused, result, run, run_folder};
+
+const FEW: &str = r#"only=["supervised-20","uda-20","uda-50"]"#;
+
+#[test]
+fn a_table_runs_reports_and_labels() {
+    let dir = tempfile::tempdir().expect("a folder");
+    let arguments = ["run", "uda", "--quick", "--seeds", "2", "--threads", "1", "--set", FEW];
+    let folder = run_folder(dir.path(), &run(dir.path(), &arguments));
+    let result = result(&folder);
+    let rows = result["rows"].as_array().expect("rows");
+    let lead: Vec<_> = rows.iter().filter(|row| row["metric"] == "test accuracy").collect();
+    let names: Vec<_> = lead.iter().filter_map(|row| row["name"].as_str()).collect();
+    assert_eq!(names, ["supervised-20", "uda-20", "uda-50"], "in the recipe's order");
+    for metric in
+        ["mean of the last 20 evaluations", "at the best on validation", "balanced over classes"]
+    {
+        assert_eq!(rows.iter().filter(|row| row["metric"] == metric).count(), 3, "{metric}");
+    }
+    let comparisons = result["comparisons"].as_array().expect("comparisons");
+    assert_eq!(comparisons.len(), 1, "uda-50 has nobody left to be compared with");
+    assert_eq!(comparisons[0]["left"], "uda-20");
+    let page = std::fs::read_to_string(folder.join("report.html")).expect("the page");
+    assert!(page.contains("Accuracy over labels") && page.contains("As labels grow"));
+    let metrics = std::fs::read_to_string(folder.join("seed-1/uda-20/metrics.jsonl"));
+    assert!(metrics.expect("the record").contains("note/sure.9"), "confidence class by class");
+
+    let images = dir.path().join("images");
+    std::fs::create_dir_all(&images).expect("made");
+    image::GrayImage::from_pixel(8, 8, image::Luma([9])).save(images.join("a.png")).expect("saved");
+    for model in [None, Some("supervised-20")] {
+        let mut arguments = vec!["predict", "runs/uda/latest", "images"];
+        arguments.extend(model.iter().flat_map(|model| ["--model", model]));
+        let called = call(dir.path(), &arguments);
+        assert!(called.success, "{}", called.err);
+        assert!(
+            std::fs::read_to_string(dir.path().join("labels.csv"))
+                .expect("labels")
+                .contains("a.png")
+        );
+    }
+    let said =
+        refused(dir.path(), &["predict", "runs/uda/latest", "images", "--model", "student-1"]);
+    assert!(said.contains("uda-50"), "{said}");
+}
+
+#[test]
+fn every_method_of_the_benchmark_runs_and_resumes() {
+    let dir = tempfile::tempdir().expect("a folder");
+    let quick = ["run", "ssl-benchmark", "--quick", "--threads", "1"];
+    let whole =
+        run_folder(dir.path(), &run(dir.path(), &[&quick[..], &["--out", "whole"]].concat()));
+    // A run that fails at its last row has all the others.
+    let broken = [&quick[..], &["--out", "broken"]].concat();
+    let mut child = crate::tutor::command(dir.path(), &broken)
+        .stdout(std::process::Stdio::null())
+        .stderr(std::process::Stdio::null())
+        .spawn()
+        .expect("started");
+    std::thread::sleep(std::time::Duration::from_millis(1500));
+    child.kill().expect("killed");
+    child.wait().expect("ended");
+    let broken = run_folder(dir.path(), &run(dir.path(), &broken));
+    let seed = whole.join("seed-1");
+    let mut compared = 0;
+    for row in std::fs::read_dir(&seed).expect("rows") {
+        let row = row.expect("a row").file_name();
+        let read =
+            |run: &Path| std::fs::read(run.join("seed-1").join(&row).join("final.safetensors"));
+        assert_eq!(read(&whole).expect("weights"), read(&broken).expect("weights"), "{row:?}");
+        compared += 1;
+    }
+    assert!(compared >= 20, "{compared} rows");
+    assert_eq!(result(&whole)["rows"], result(&broken)["rows"]);
+}
+
+#[test]
+fn what_a_table_cannot_do_is_said() {
+    let dir = tempfile::tempdir().expect("a folder");
+    let said = |set: &str| refused(dir.path(), &["run", "uda", "--quick", "--set", set]);
+    assert!(said(r#"only=["uda-21"]"#).contains("the rows are"));
+    assert!(said("train.method.tempratur=1.0").contains("temperature"));
+    let without =
+        refused(dir.path(), &["run", "ssl-benchmark", "--quick", "--set", "train.ema.decay=2.0"]);
+    assert!(without.contains("ema"), "{without}");
+    let error = said(r#"rows=[{name="a", about="", set={"cadence.log"=1}}]"#);
+    assert!(error.contains("cadence.log") && error.contains("may change"), "{error}");
+    let error = said(r#"rows=[{name="a", about="", against="b"}]"#);
+    assert!(error.contains("there is no row b"), "{error}");
+    let error = said("train.net.width=0");
+    assert!(error.contains("width"), "{error}");
+}
