@@ -41,8 +41,12 @@ pub(super) fn curves(visuals: &Visuals) -> Result<Option<Markup>> {
         p.caption {
             @if many { "Thin lines are seeds, thick ones their mean. " }
             @if accuracy.is_some() { "Accuracy is drawn from where a curve first comes near its end. " }
-            "Losses of teacher and students are not on one scale: students learn from noised images "
-            "and soft labels."
+            @if names.contains(&"teacher") {
+                "Losses of teacher and students are not on one scale: students learn from noised images "
+                "and soft labels."
+            } @else {
+                "Losses of different methods are not on one scale."
+            }
         }
     }))
 }
