@@ -21,6 +21,10 @@ pub(crate) struct Args {
     /// Where to compute: cpu, cuda, cuda:1 ...
     #[arg(long)]
     device: Option<String>,
+    /// On which data set, as `cifar10`: the paper's row of that name; without `--device cuda` its row for small machines, if there
+    /// is one
+    #[arg(long, value_name = "SET")]
+    dataset: Option<String>,
     /// Where data sets lie
     #[arg(long, value_name = "DIR")]
     data: Option<PathBuf>,
@@ -40,9 +44,19 @@ impl Args {
         self.device.as_deref().is_some_and(|d| d.starts_with("cuda"))
     }
 
+    /// The recipe that is meant. `is_there` says whether there is one of a name.
+    fn row(&self, is_there: impl Fn(&str) -> bool) -> String {
+        let Some(set) = &self.dataset else { return self.recipe.clone() };
+        let paper = self.recipe.split('/').next().unwrap_or_default();
+        let small = format!("{paper}/{set}-small");
+        if !self.wants_cuda() && is_there(&small) { small } else { format!("{paper}/{set}") }
+    }
+
     /// The command line of `tutor`.
     fn tutor_args(&self) -> Vec<OsString> {
-        let mut args: Vec<OsString> = vec!["run".into(), (&self.recipe).into()];
+        let recipes = workspace::root().join("crates/tutor/recipes");
+        let row = self.row(|name| recipes.join(format!("{name}.toml")).exists());
+        let mut args: Vec<OsString> = vec!["run".into(), row.into()];
         let mut value = |name: &str, value: Option<OsString>| {
             args.extend(value.into_iter().flat_map(|v| [name.into(), v]))
         };
@@ -103,5 +117,12 @@ mod tests {
             true,
         );
         check("uda --device cpu", "run uda --device cpu", false);
+    }
+
+    #[test]
+    fn a_data_set_names_the_row_that_the_machine_can_train() {
+        check("uda --dataset cifar10 --data d", "run uda/cifar10-small --data d", false);
+        check("uda --dataset cifar10 --device cuda", "run uda/cifar10 --device cuda", true);
+        check("uda --dataset svhn", "run uda/svhn", false);
     }
 }
