@@ -53,6 +53,10 @@ fn ramps() {
     let values =
         [(0, 20.0 * (-5.0_f64).exp()), (20, 20.0 * (-1.25_f64).exp()), (40, 20.0), (100, 20.0)];
     check(up, 100, &values);
+    let straight = "kind = 'ramp-up'\nvalue = 8\nover = 0.4";
+    check(straight, 100, &[(10, 2.0), (20, 4.0), (40, 8.0), (100, 8.0)]);
+    let cosine = "kind = 'cosine-ramp-up'\nvalue = 8\nover = 0.5";
+    check(cosine, 120, &[(20, 2.0), (30, 4.0), (40, 6.0), (60, 8.0), (90, 8.0)]);
     let down = "kind = 'sigmoid-ramp-down'\nvalue = 2\nover = 0.25";
     let values =
         [(0, 2.0), (750, 2.0), (875, 2.0 * (-3.125_f64).exp()), (1000, 2.0 * (-12.5_f64).exp())];
@@ -77,19 +81,23 @@ fn a_fault_is_named() {
 fn schedules() -> impl Strategy<Value = Schedule> {
     let (a, b) = (1e-4..10.0, 1e-4..1.0);
     let rate = 0.01..0.99;
-    (a, b, rate, 0_u64..300, 0.01..=1.0, 0..8).prop_map(|(from, part, rate, warmup, over, kind)| {
-        let to = from * part * 0.999;
-        match kind {
-            0 => Schedule::Constant { value: from, warmup },
-            1 => Schedule::Linear { from, to, warmup },
-            2 => Schedule::Cosine { from, warmup },
-            3 => Schedule::HalfCosine { from, to, warmup },
-            4 => Schedule::Exponential { from, rate, every: 1.0 + 100.0 * part, warmup },
-            5 => Schedule::ExponentialTo { from, to, rate, warmup },
-            6 => Schedule::SigmoidRampUp { value: from, over },
-            _ => Schedule::SigmoidRampDown { value: from, over },
-        }
-    })
+    (a, b, rate, 0_u64..300, 0.01..=1.0, 0..10).prop_map(
+        |(from, part, rate, warmup, over, kind)| {
+            let to = from * part * 0.999;
+            match kind {
+                0 => Schedule::Constant { value: from, warmup },
+                1 => Schedule::Linear { from, to, warmup },
+                2 => Schedule::Cosine { from, warmup },
+                3 => Schedule::HalfCosine { from, to, warmup },
+                4 => Schedule::Exponential { from, rate, every: 1.0 + 100.0 * part, warmup },
+                5 => Schedule::ExponentialTo { from, to, rate, warmup },
+                6 => Schedule::SigmoidRampUp { value: from, over },
+                7 => Schedule::RampUp { value: from, over },
+                8 => Schedule::CosineRampUp { value: from, over },
+                _ => Schedule::SigmoidRampDown { value: from, over },
+            }
+        },
+    )
 }
 
 proptest! {
@@ -98,6 +106,8 @@ proptest! {
         schedule.check().unwrap();
         let top = match schedule {
             Schedule::Constant { value, .. }
+            | Schedule::RampUp { value, .. }
+            | Schedule::CosineRampUp { value, .. }
             | Schedule::SigmoidRampUp { value, .. }
             | Schedule::SigmoidRampDown { value, .. } => value,
             Schedule::Linear { from, .. }
@@ -120,7 +130,9 @@ proptest! {
             | Schedule::Exponential { warmup, .. }
             | Schedule::ExponentialTo { warmup, .. } => (warmup, true),
             Schedule::SigmoidRampDown { .. } => (0, true),
-            Schedule::SigmoidRampUp { .. } => (0, false),
+            Schedule::RampUp { .. }
+            | Schedule::CosineRampUp { .. }
+            | Schedule::SigmoidRampUp { .. } => (0, false),
         };
         let at = |step| schedule.at(Progress { step, steps });
         let (now, next) = (at(step), at(step + 1));

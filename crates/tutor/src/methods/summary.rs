@@ -5,11 +5,14 @@ use torch::Device;
 
 use super::{LAST, Training};
 use crate::phase::PhaseCost;
-use crate::recipe::methods::MethodsRecipe;
+use crate::recipe::methods::{MethodRow, MethodsRecipe, PaperNumber};
 use crate::report::result::{Comparison, Group, PaperRow, Role, Row, RunResult};
 use crate::report::visuals::{Confusion, Growth, Visuals};
 use crate::run_folder::Started;
 use crate::summary::{frame, remarks};
+
+/// A number of a training.
+type Measure = fn(&Training) -> f64;
 
 /// The numbers of a run; `outcomes` holds each seed's rows.
 pub(crate) fn result(
@@ -23,7 +26,7 @@ pub(crate) fn result(
     let metric = format!("{} accuracy", part.name());
     let mut rows = Vec::new();
     for (i, training) in first.iter().enumerate() {
-        let measures: [(String, fn(&Training) -> f64); 4] = [
+        let measures: [(String, Measure); 4] = [
             (metric.clone(), |t| t.last),
             (format!("mean of the last {LAST} evaluations"), |t| t.mean_of_last),
             ("at the best on validation".to_owned(), |t| t.at_best_validation),
@@ -62,10 +65,7 @@ pub(crate) fn result(
 /// What papers print, beside the rows that it is printed for.
 fn paper(recipe: &MethodsRecipe) -> Vec<PaperRow> {
     let numbers = recipe.rows.iter().flat_map(|row| row.paper.iter().map(move |p| (row, p)));
-    let to_row = |(row, number): (
-        &crate::recipe::methods::MethodRow,
-        &crate::recipe::methods::PaperNumber,
-    )| PaperRow {
+    let to_row = |(row, number): (&MethodRow, &PaperNumber)| PaperRow {
         name: row.name.clone(),
         ours: Some(row.name.clone()),
         role: Role::Baseline,
