@@ -1,8 +1,8 @@
-// What libtorch has and tch does not bind: generator state, autocast, memory formats and loading CUDA at run time. The
-// optimisers' part is optim.cpp. src/ffi.rs declares every function of both files.
+// What libtorch has and tch does not bind: generator state, autocast, memory formats, loading CUDA at run time; and the
+// allocator. The optimisers' part is optim.cpp, batch norm's norm.cpp. src/ffi.rs declares every function of all three.
 //
 // Every function catches C++ exceptions and returns their message (to be given to tutor_free), or a null pointer. Only
-// the headers of the operators that are used are included, so that both files compile in seconds.
+// the headers of the operators that are used are included, so that they compile in seconds.
 
 #include "shim.h"
 
@@ -13,9 +13,11 @@
 
 #include <dlfcn.h>
 #include <link.h>
+#include <malloc.h>
 
 #include <cstdint>
 #include <cstdlib>
+#include <limits>
 #include <mutex>
 #include <string>
 
@@ -135,6 +137,15 @@ char *tutor_set_deterministic(bool on) {
     context.setDeterministicCuDNN(on);
     context.setBenchmarkCuDNN(!on);
   });
+}
+
+// Lets the allocator keep what is freed. Its largest threshold is 32 MiB on 64-bit machines; larger blocks still come from the system.
+void tutor_keep_memory() {
+#ifdef __GLIBC__
+  mallopt(M_MMAP_THRESHOLD, 32 << 20);
+  mallopt(M_TRIM_THRESHOLD, std::numeric_limits<int>::max());
+  mallopt(M_TOP_PAD, 64 << 20);
+#endif
 }
 
 // The folder from which this process loaded libtorch_cpu.so, as text for tutor_free, or null.

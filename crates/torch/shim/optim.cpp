@@ -24,14 +24,6 @@
 
 using at::Tensor;
 
-// One copy of a loop for each vector width, chosen when the program starts. Contraction to fused multiply-add is off
-// (build.rs), so that all copies give the same bits.
-#if defined(__x86_64__) && defined(__GNUC__) && !defined(__clang__)
-#define EACH_WIDTH __attribute__((target_clones("avx512f", "avx2", "default")))
-#else
-#define EACH_WIDTH
-#endif
-
 namespace {
 
 // Whether element i of one lies where element i of the other does. Strides of axes with one place do not matter.

@@ -69,6 +69,19 @@ unsafe extern "C" {
         loops: bool,
     ) -> *mut c_char;
     fn tutor_copy(to: *const Handle, from: *const Handle, n: usize) -> *mut c_char;
+    fn tutor_norm_relu(
+        x: Handle,
+        weight: Handle,
+        bias: Handle,
+        running_mean: Handle,
+        running_var: Handle,
+        batch: bool,
+        momentum: f64,
+        eps: f64,
+        slope: f64,
+        loops: bool,
+        out: *mut Handle,
+    ) -> *mut c_char;
     fn tutor_channels_last(t: *const Handle, n: usize) -> *mut c_char;
     fn tutor_seed(seed: u64, cuda: bool) -> *mut c_char;
     fn tutor_generator_state(device: i32, out: *mut Handle) -> *mut c_char;
@@ -76,6 +89,7 @@ unsafe extern "C" {
     fn tutor_autocast_enter(device: i32, before: *mut Autocast) -> *mut c_char;
     fn tutor_autocast_leave(device: i32, before: *const Autocast) -> *mut c_char;
     fn tutor_set_deterministic(on: bool) -> *mut c_char;
+    fn tutor_keep_memory();
     fn tutor_libtorch_folder() -> *mut c_char;
     fn tutor_open(path: *const c_char) -> *mut c_char;
     fn tutor_cuda_device(
@@ -265,6 +279,49 @@ pub(crate) fn copy(to: &[Tensor], from: &[Tensor]) {
     expect(unsafe { tutor_copy(to.as_ptr(), from.as_ptr(), to.len()) }, "copy");
 }
 
+/// What batch norm and the ReLU behind it have to know beside their tensors.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct NormRelu {
+    /// Whether the batch's own statistics are used.
+    pub(crate) batch: bool,
+    pub(crate) momentum: f64,
+    pub(crate) eps: f64,
+    pub(crate) slope: f64,
+    pub(crate) loops: bool,
+}
+
+/// Batch norm and leaky ReLU; `running` are mean and variance, if there are any to be used or brought up to date.
+pub(crate) fn norm_relu(
+    x: &Tensor,
+    [weight, bias]: [&Tensor; 2],
+    running: Option<[&Tensor; 2]>,
+    set: NormRelu,
+) -> Tensor {
+    let handle = |t: &Tensor| t.as_ptr().cast_mut();
+    let [mean, var] = running.map_or([std::ptr::null_mut(); 2], |[m, v]| [handle(m), handle(v)]);
+    let NormRelu { batch, momentum, eps, slope, loops } = set;
+    let mut out = std::ptr::null_mut();
+    // SAFETY: the tensors are live, those of `running` may be null; `out` outlives the call, which on success fills it with
+    // a new tensor whose owner is the caller.
+    unsafe {
+        let error = tutor_norm_relu(
+            handle(x),
+            handle(weight),
+            handle(bias),
+            mean,
+            var,
+            batch,
+            momentum,
+            eps,
+            slope,
+            loops,
+            &mut out,
+        );
+        expect(error, "batch norm");
+        Tensor::from_ptr(out)
+    }
+}
+
 /// Gives four-dimensional tensors the channels-last layout in place.
 pub(crate) fn channels_last(tensors: &[Tensor]) {
     let t = handles(tensors);
@@ -312,6 +369,12 @@ pub(crate) fn autocast_leave(device: Device, before: &Autocast) {
 pub(crate) fn set_deterministic(on: bool) {
     // SAFETY: no pointers.
     expect(unsafe { tutor_set_deterministic(on) }, "deterministic algorithms");
+}
+
+/// Lets the allocator keep what is freed.
+pub(crate) fn keep_memory() {
+    // SAFETY: no arguments; the allocator may be told at any time.
+    unsafe { tutor_keep_memory() }
 }
 
 /// The folder of the libtorch_cpu.so in this process.

@@ -2,7 +2,11 @@
 
 use tch::Tensor;
 
+pub use norm::BatchNorm;
+
 use crate::{Init, Mode, NoisyRows, Role, Scope};
+
+mod norm;
 
 /// Where a convolution's border comes from.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -120,48 +124,6 @@ fn same_padding(size: i64, kernel: i64, stride: i64) -> (i64, i64) {
     (total / 2, total - total / 2)
 }
 
-/// Batch normalisation over the channels of an image batch.
-#[derive(Debug)]
-pub struct BatchNorm {
-    weight: Tensor,
-    bias: Tensor,
-    running_mean: Tensor,
-    running_var: Tensor,
-    momentum: f64,
-    eps: f64,
-}
-
-impl BatchNorm {
-    /// `momentum` is PyTorch's (1 - TensorFlow's decay): the weight of the new batch in the running statistics.
-    pub fn new(scope: &mut Scope<'_>, channels: i64, momentum: f64, eps: f64) -> Self {
-        Self {
-            weight: scope.tensor("weight", &[channels], Role::Norm, Init::Const(1.0)),
-            bias: scope.tensor("bias", &[channels], Role::Norm, Init::Const(0.0)),
-            running_mean: scope.tensor("running_mean", &[channels], Role::Buffer, Init::Const(0.0)),
-            running_var: scope.tensor("running_var", &[channels], Role::Buffer, Init::Const(1.0)),
-            momentum,
-            eps,
-        }
-    }
-
-    /// `[batch, channels, h, w]` to the same shape.
-    pub fn forward(&self, x: &Tensor, mode: Mode) -> Tensor {
-        // Without running statistics libtorch takes the batch's.
-        let momentum = mode.momentum(self.momentum);
-        let tracked = momentum.is_some() || !mode.batch_statistics();
-        x.batch_norm(
-            Some(&self.weight),
-            Some(&self.bias),
-            tracked.then_some(&self.running_mean),
-            tracked.then_some(&self.running_var),
-            mode.batch_statistics(),
-            momentum.unwrap_or(0.0),
-            self.eps,
-            true,
-        )
-    }
-}
-
 /// A fully connected layer.
 #[derive(Debug)]
 pub struct Linear {
@@ -195,12 +157,6 @@ impl Linear {
     pub fn forward(&self, x: &Tensor) -> Tensor {
         x.linear(&self.weight, Some(&self.bias))
     }
-}
-
-/// Leaky ReLU: `x` where it is positive, `slope · x` elsewhere. Any shape.
-pub fn leaky_relu(x: &Tensor, slope: f64) -> Tensor {
-    // The binding's leaky_relu has the slope fixed at 0.01.
-    x.prelu(&Tensor::full([1], slope, (x.kind(), x.device())))
 }
 
 /// The mean over all places: `[batch, channels, h, w]` to `[batch, channels]`.

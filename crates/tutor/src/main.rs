@@ -61,6 +61,7 @@ fn main() -> ExitCode {
     if let Err(error) = torch::device::share_cores() {
         eprintln!("warning: threads will wait busily for one another: {error}");
     }
+    torch::device::keep_memory();
     let filter =
         tracing_subscriber::EnvFilter::try_from_default_env().unwrap_or_else(|_| "warn".into());
     tracing_subscriber::fmt()

@@ -6,9 +6,7 @@
 //! Tensors are named `layers.N.{conv,bn}` and `fc`.
 
 use serde::{Deserialize, Serialize};
-use torch::nn::{
-    BatchNorm, Conv2d, ConvConfig, Linear, Padding, dropout, global_average_pool, leaky_relu,
-};
+use torch::nn::{BatchNorm, Conv2d, ConvConfig, Linear, Padding, dropout, global_average_pool};
 use torch::{Cut, Init, Mode, Scope, Tensor};
 
 use crate::InvalidConfig;
@@ -132,7 +130,7 @@ impl Cut for ConvLarge {
     fn features(&self, x: &Tensor, mode: Mode) -> Tensor {
         let mut x = x.shallow_clone();
         for (i, (conv, norm)) in self.layers.iter().enumerate() {
-            x = leaky_relu(&norm.forward(&conv.forward(&x), mode), self.leaky);
+            x = norm.forward_relu(&conv.forward(&x), self.leaky, mode);
             if POOLED.contains(&i) {
                 x = x.max_pool2d([2, 2], [2, 2], [0, 0], [1, 1], false);
                 x = dropout(&x, self.dropout, mode);

@@ -104,8 +104,8 @@ impl Block {
         let [bn1, bn2, bn3, bn4] = &self.norms;
         let [first, second, third] = &self.convs;
         let h = first.forward(&bn1.forward(x, mode));
-        let h = second.forward(&bn2.forward(&h, mode).relu());
-        let h = bn4.forward(&third.forward(&bn3.forward(&h, mode).relu()), mode);
+        let h = second.forward(&bn2.forward_relu(&h, 0.0, mode));
+        let h = bn4.forward(&third.forward(&bn3.forward_relu(&h, 0.0, mode)), mode);
         let mut x = x.shallow_clone();
         if self.stride == 2 {
             // TensorFlow's SAME: of an odd side the last place is averaged over what is there.
@@ -188,7 +188,7 @@ impl Cut for PyramidNet {
         let (conv, norm) = &self.stem;
         let x = norm.forward(&conv.forward(x), mode);
         let x = self.blocks.iter().fold(x, |x, block| block.forward(&x, mode));
-        global_average_pool(&self.norm.forward(&x, mode).relu())
+        global_average_pool(&self.norm.forward_relu(&x, 0.0, mode))
     }
 
     fn head(&self) -> &Linear {

@@ -148,12 +148,12 @@ impl Bottleneck {
     fn forward(&self, x: &Tensor, mode: Mode) -> Tensor {
         let [first, second, third] = &self.convs;
         let [norm1, norm2, norm3] = &self.norms;
-        let h = norm1.forward(&first.forward(x), mode).relu();
-        let h = norm2.forward(&second.forward(&h), mode).relu();
+        let h = norm1.forward_relu(&first.forward(x), 0.0, mode);
+        let h = norm2.forward_relu(&second.forward(&h), 0.0, mode);
         let h = norm3.forward(&third.forward(&h), mode);
         match &self.downsample {
-            Some((conv, norm)) => (h + norm.forward(&conv.forward(x), mode)).relu(),
-            None => (h + x).relu(),
+            Some((conv, norm)) => (h + norm.forward(&conv.forward(x), mode)).relu_(),
+            None => (h + x).relu_(),
         }
     }
 }
@@ -197,7 +197,7 @@ impl ResNet {
 
 impl Cut for ResNet {
     fn features(&self, x: &Tensor, mode: Mode) -> Tensor {
-        let x = self.norm.forward(&self.stem.forward(x), mode).relu();
+        let x = self.norm.forward_relu(&self.stem.forward(x), 0.0, mode);
         let x = x.max_pool2d([3, 3], [2, 2], [1, 1], [1, 1], false);
         let x = self.blocks.iter().fold(x, |x, block| block.forward(&x, mode));
         dropout(&global_average_pool(&x), self.dropout, mode)

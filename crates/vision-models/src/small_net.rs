@@ -129,6 +129,10 @@ impl ConvNorm {
     fn forward(&self, x: &Tensor, mode: Mode) -> Tensor {
         self.bn.forward(&self.conv.forward(x), mode)
     }
+
+    fn forward_relu(&self, x: &Tensor, mode: Mode) -> Tensor {
+        self.bn.forward_relu(&self.conv.forward(x), 0.0, mode)
+    }
 }
 
 /// One layer of the trunk.
@@ -181,7 +185,7 @@ impl SmallNet {
 impl Cut for SmallNet {
     fn features(&self, x: &Tensor, mode: Mode) -> Tensor {
         let trunk = self.layers.iter().fold(x.shallow_clone(), |x, layer| match layer {
-            Layer::Plain(conv) => conv.forward(&x, mode).relu_(),
+            Layer::Plain(conv) => conv.forward_relu(&x, mode),
             Layer::Residual(conv, rate) => {
                 (stochastic_depth(&conv.forward(&x, mode), *rate, mode) + x).relu_()
             }

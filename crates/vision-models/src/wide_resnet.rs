@@ -8,7 +8,7 @@
 //! kekmodel/FixMatch-pytorch: `conv1`, `block1.layer.0.{bn1,conv1,bn2,conv2,convShortcut}`, `bn1`, `fc`.
 
 use serde::{Deserialize, Serialize};
-use torch::nn::{BatchNorm, Conv2d, ConvConfig, Linear, Padding, dropout, leaky_relu};
+use torch::nn::{BatchNorm, Conv2d, ConvConfig, Linear, Padding, dropout};
 use torch::{Cut, Init, Mode, Scope, Tensor};
 
 use crate::InvalidConfig;
@@ -184,10 +184,10 @@ impl Block {
     fn forward(&self, x: &Tensor, mode: Mode) -> Tensor {
         let activated = match self.input {
             Input::Raw => x.shallow_clone(),
-            _ => leaky_relu(&self.bn1.forward(x, mode), self.leaky),
+            _ => self.bn1.forward_relu(x, self.leaky, mode),
         };
         let h = self.conv1.forward(&activated);
-        let h = leaky_relu(&self.bn2.forward(&h, mode), self.leaky);
+        let h = self.bn2.forward_relu(&h, self.leaky, mode);
         let h = self.conv2.forward(&dropout(&h, self.dropout, mode));
         let x = if self.input == Input::Mixed { x } else { &activated };
         match &self.shortcut {
@@ -246,7 +246,7 @@ impl WideResNet {
 impl Cut for WideResNet {
     fn features(&self, x: &Tensor, mode: Mode) -> Tensor {
         let x = self.blocks.iter().fold(self.stem.forward(x), |x, block| block.forward(&x, mode));
-        let x = leaky_relu(&self.bn.forward(&x, mode), self.leaky);
+        let x = self.bn.forward_relu(&x, self.leaky, mode);
         torch::nn::global_average_pool(&x)
     }
 

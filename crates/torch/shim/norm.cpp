@@ -1,0 +1,389 @@
+// Batch norm and the (leaky) ReLU behind it as one operation. On the CPU, with channels last, both directions are two passes over memory
+// each: libtorch's two operations take four forwards and four backwards, and at these sizes memory is what they wait for.
+
+#include "shim.h"
+
+#include <ATen/Parallel.h>
+#include <ATen/core/grad_mode.h>
+#include <ATen/ops/batch_norm.h>
+#include <ATen/ops/empty.h>
+#include <ATen/ops/empty_like.h>
+#include <ATen/ops/leaky_relu.h>
+#include <torch/csrc/autograd/autograd.h>
+#include <torch/csrc/autograd/custom_function.h>
+
+#include <dlfcn.h>
+
+#include <algorithm>
+#include <atomic>
+#include <cmath>
+#include <cstdint>
+#include <optional>
+#include <vector>
+
+using at::Tensor;
+using torch::autograd::AutogradContext;
+using torch::autograd::variable_list;
+
+// The arithmetic is written once and compiled for each element kind and vector width. Channels are independent of each other and
+// contraction is off (build.rs), so that all copies give the same bits.
+#define INLINE inline __attribute__((always_inline))
+#define INLINE_LAMBDA __attribute__((always_inline))
+
+namespace {
+
+INLINE float load(float x) { return x; }
+// bfloat16 is the upper half of a float; as a plain integer, for the compiler to see through.
+using Half = uint16_t;
+INLINE float load(Half x) {
+  const uint32_t bits = static_cast<uint32_t>(x) << 16;
+  float value;
+  std::memcpy(&value, &bits, sizeof value);
+  return value;
+}
+INLINE void store(float &to, float x) { to = x; }
+// To the nearest, ties to even.
+INLINE void store(Half &to, float x) {
+  uint32_t bits;
+  std::memcpy(&bits, &x, sizeof bits);
+  const uint32_t rounded = (bits + 0x7fff + ((bits >> 16) & 1)) >> 16;
+  to = static_cast<Half>(x == x ? rounded : 0x7fc0);
+}
+
+// A tensor with channels last is a row of elements whose channel is the place modulo the channels. Few channels are repeated, so that
+// the innermost loops run over `period` elements, enough to fill vectors.
+constexpr int64_t MIN_PERIOD = 128;
+// Elements after which float sums are put into double ones, and from which a thread of its own is worth its start.
+constexpr int64_t PIECES = 32, GRAIN = 32768;
+
+// What belongs to each place of the period. Forwards `scale · x + shift` is what the ReLU sees.
+struct Places {
+  int64_t period;
+  std::vector<float> mean, scale, shift, constant, linear;
+};
+
+// Sums of two numbers an element over one thread's part.
+struct Sums {
+  std::vector<double> first, second;
+  explicit Sums(int64_t n) : first(n), second(n) {}
+};
+
+template <class Terms> INLINE void sum_pieces(int64_t n, int64_t period, Sums &sums, Terms &&terms) {
+  std::vector<float> buffer(2 * period);
+  float *__restrict__ a = buffer.data(), *__restrict__ b = a + period;
+  for (int64_t start = 0; start < n; start += PIECES * period) {
+    std::fill(buffer.begin(), buffer.end(), 0.0f);
+    const int64_t end = std::min(n, start + PIECES * period);
+    for (int64_t at = start; at < end; at += period)
+      terms(at, std::min(period, end - at), a, b);
+    for (int64_t i = 0; i < period; ++i) {
+      sums.first[i] += a[i];
+      sums.second[i] += b[i];
+    }
+  }
+}
+
+// Of x − mean, where `mean` is any value near the true one, and of its square.
+template <class T> INLINE void moments(const T *x, int64_t n, const Places &p, Sums &sums) {
+  const float *__restrict__ mean = p.mean.data();
+  sum_pieces(n, p.period, sums, [&](int64_t at, int64_t m, float *__restrict__ a, float *__restrict__ b) INLINE_LAMBDA {
+    const T *__restrict__ xs = x + at;
+    for (int64_t i = 0; i < m; ++i) {
+      const float d = load(xs[i]) - mean[i];
+      a[i] += d;
+      b[i] += d * d;
+    }
+  });
+}
+
+template <class T> INLINE void activate(const T *x, T *y, int64_t n, const Places &p, float slope) {
+  const float *__restrict__ scale = p.scale.data(), *__restrict__ shift = p.shift.data();
+  for (int64_t at = 0; at < n; at += p.period) {
+    const int64_t m = std::min(p.period, n - at);
+    const T *__restrict__ xs = x + at;
+    T *__restrict__ ys = y + at;
+    for (int64_t i = 0; i < m; ++i) {
+      const float z = load(xs[i]) * scale[i] + shift[i];
+      store(ys[i], z > 0.0f ? z : z * slope);
+    }
+  }
+}
+
+// The gradient before the ReLU.
+INLINE float through(float dy, float x, float scale, float shift, float slope) {
+  return x * scale + shift > 0.0f ? dy : dy * slope;
+}
+
+// Of that gradient and of its product with x − mean.
+template <class T> INLINE void reduce(const T *x, const T *dy, int64_t n, const Places &p, float slope, Sums &sums) {
+  const float *__restrict__ mean = p.mean.data(), *__restrict__ scale = p.scale.data(),
+                            *__restrict__ shift = p.shift.data();
+  sum_pieces(n, p.period, sums, [&](int64_t at, int64_t m, float *__restrict__ a, float *__restrict__ b) INLINE_LAMBDA {
+    const T *__restrict__ xs = x + at, *__restrict__ ds = dy + at;
+    for (int64_t i = 0; i < m; ++i) {
+      const float v = load(xs[i]), g = through(load(ds[i]), v, scale[i], shift[i], slope);
+      a[i] += g;
+      b[i] += g * (v - mean[i]);
+    }
+  });
+}
+
+// scale · gradient − constant − linear · (x − mean).
+template <class T> INLINE void spread(const T *x, const T *dy, T *dx, int64_t n, const Places &p, float slope) {
+  const float *__restrict__ mean = p.mean.data(), *__restrict__ scale = p.scale.data(),
+                            *__restrict__ shift = p.shift.data(), *__restrict__ constant = p.constant.data(),
+                            *__restrict__ linear = p.linear.data();
+  for (int64_t at = 0; at < n; at += p.period) {
+    const int64_t m = std::min(p.period, n - at);
+    const T *__restrict__ xs = x + at, *__restrict__ ds = dy + at;
+    T *__restrict__ out = dx + at;
+    for (int64_t i = 0; i < m; ++i) {
+      const float v = load(xs[i]), g = through(load(ds[i]), v, scale[i], shift[i], slope);
+      store(out[i], scale[i] * g - constant[i] - linear[i] * (v - mean[i]));
+    }
+  }
+}
+
+// One copy a vector width (shim.h), for templates cannot have them.
+#define COPIES(T)                                                                                                      \
+  EACH_WIDTH void run_moments(const T *x, int64_t n, const Places &p, Sums &sums) { moments(x, n, p, sums); }         \
+  EACH_WIDTH void run_activate(const T *x, T *y, int64_t n, const Places &p, float slope) {                           \
+    activate(x, y, n, p, slope);                                                                                       \
+  }                                                                                                                    \
+  EACH_WIDTH void run_reduce(const T *x, const T *dy, int64_t n, const Places &p, float slope, Sums &sums) {          \
+    reduce(x, dy, n, p, slope, sums);                                                                                  \
+  }                                                                                                                    \
+  EACH_WIDTH void run_spread(const T *x, const T *dy, T *dx, int64_t n, const Places &p, float slope) {               \
+    spread(x, dy, dx, n, p, slope);                                                                                    \
+  }
+COPIES(float)
+COPIES(Half)
+
+// libtorch's own OpenMP library, found where libtorch has loaded it: with one of our own there could be two in a process.
+using Parallel = void (*)(void (*)(void *), void *, unsigned, unsigned);
+Parallel parallel_region() {
+  static const auto found = reinterpret_cast<Parallel>(dlsym(RTLD_DEFAULT, "GOMP_parallel"));
+  return found;
+}
+
+// Calls body(part, first, count) for each part of n elements. The parts depend on n and the number of threads only.
+template <class Body> void in_parts(int64_t n, int64_t period, int64_t parts, Body &&body) {
+  const int64_t pieces = (n + period - 1) / period, each = (pieces + parts - 1) / parts * period;
+  struct Job {
+    Body &body;
+    int64_t n, each, parts;
+    std::atomic<int64_t> next{0};
+    void work() {
+      for (int64_t i = next++; i < parts; i = next++)
+        if (i * each < n)
+          body(i, i * each, std::min(each, n - i * each));
+    }
+  } job{body, n, each, parts};
+  const Parallel region = parallel_region();
+  if (parts == 1 || region == nullptr || at::in_parallel_region())
+    job.work();
+  else
+    region([](void *job) { static_cast<Job *>(job)->work(); }, &job, static_cast<unsigned>(parts), 0);
+}
+
+int64_t parts_of(int64_t n) {
+  return std::clamp<int64_t>((n + GRAIN - 1) / GRAIN, 1, std::max(1, at::get_num_threads()));
+}
+
+// The two sums of each channel over all of x.
+template <class Each> Sums channel_sums(int64_t n, int64_t channels, int64_t period, Each &&each) {
+  const int64_t parts = parts_of(n);
+  std::vector<Sums> all(parts, Sums(period));
+  in_parts(n, period, parts, [&](int64_t part, int64_t first, int64_t count) { each(first, count, all[part]); });
+  Sums out(channels);
+  for (const Sums &sums : all)
+    for (int64_t i = 0; i < period; ++i) {
+      out.first[i % channels] += sums.first[i];
+      out.second[i % channels] += sums.second[i];
+    }
+  return out;
+}
+
+void repeat(std::vector<float> &values, int64_t period) {
+  const size_t channels = values.size();
+  values.resize(period);
+  for (size_t i = channels; i < values.size(); ++i)
+    values[i] = values[i - channels];
+}
+
+template <class F> void by_kind(const Tensor &x, F &&body) {
+  if (x.scalar_type() == at::kBFloat16)
+    body(Half());
+  else
+    body(float());
+}
+
+template <class T> T *elements(const Tensor &x) { return static_cast<T *>(x.mutable_data_ptr()); }
+
+struct Settings {
+  // Undefined if nothing follows the batch.
+  Tensor running_mean, running_var;
+  double momentum, eps, slope;
+  bool tracked() const { return running_mean.defined(); }
+};
+
+at::MemoryFormat format_of(const Tensor &x) {
+  return x.dim() == 4 ? at::MemoryFormat::ChannelsLast : at::MemoryFormat::Contiguous;
+}
+
+// Whether the loops above can do it.
+bool loops_fit(const Tensor &x, const Tensor &weight) {
+  const bool kind = x.scalar_type() == at::kFloat || x.scalar_type() == at::kBFloat16;
+  return x.device().is_cpu() && kind && (x.dim() == 4 || x.dim() == 2) && x.is_contiguous(format_of(x)) &&
+         weight.scalar_type() == at::kFloat && x.numel() > x.size(1);
+}
+
+// Scale and shift of each channel, given its mean and 1 / standard deviation.
+void set_affine(Places &p, const float *invstd, const Tensor &weight, const Tensor &bias) {
+  const float *w = weight.const_data_ptr<float>(), *b = bias.const_data_ptr<float>();
+  for (int64_t c = 0; c < weight.numel(); ++c) {
+    p.scale.push_back(w[c] * invstd[c]);
+    p.shift.push_back(b[c] - p.mean[c] * p.scale[c]);
+  }
+}
+
+int64_t period_of(int64_t channels) { return channels * ((MIN_PERIOD + channels - 1) / channels); }
+
+// With batch statistics.
+struct NormRelu : torch::autograd::Function<NormRelu> {
+  static Tensor forward(AutogradContext *ctx, const Tensor &x, const Tensor &weight, const Tensor &bias,
+                        const Settings &set) {
+    const int64_t channels = x.size(1), n = x.numel();
+    const double rows = static_cast<double>(n / channels);
+    Places p{period_of(channels), {}, {}, {}, {}, {}};
+    Tensor stats = at::empty({2, channels}, weight.options());
+    float *mean = stats.mutable_data_ptr<float>(), *invstd = mean + channels;
+    Tensor y = at::empty_like(x);
+    by_kind(x, [&](auto kind) {
+      using T = decltype(kind);
+      const T *in = elements<T>(x);
+      // The first row is near enough to the mean for sums of squares to keep their digits.
+      for (int64_t c = 0; c < channels; ++c)
+        p.mean.push_back(load(in[c]));
+      const std::vector<float> near = p.mean;
+      repeat(p.mean, p.period);
+      const Sums sums = channel_sums(n, channels, p.period, [&](int64_t first, int64_t count, Sums &to) {
+        run_moments(in + first, count, p, to);
+      });
+      p.mean.resize(channels);
+      for (int64_t c = 0; c < channels; ++c) {
+        const double offset = sums.first[c] / rows, var = std::max(0.0, sums.second[c] / rows - offset * offset);
+        p.mean[c] = mean[c] = static_cast<float>(near[c] + offset);
+        invstd[c] = static_cast<float>(1.0 / std::sqrt(var + set.eps));
+        if (set.tracked()) {
+          float *m = set.running_mean.mutable_data_ptr<float>() + c, *v = set.running_var.mutable_data_ptr<float>() + c;
+          *m += static_cast<float>(set.momentum) * (mean[c] - *m);
+          *v += static_cast<float>(set.momentum) * (static_cast<float>(var * rows / (rows - 1.0)) - *v);
+        }
+      }
+      set_affine(p, invstd, weight, bias);
+      repeat(p.scale, p.period);
+      repeat(p.shift, p.period);
+      T *out = elements<T>(y);
+      in_parts(n, p.period, parts_of(n), [&](int64_t, int64_t first, int64_t count) {
+        run_activate(in + first, out + first, count, p, static_cast<float>(set.slope));
+      });
+    });
+    if (set.tracked())
+      for (const Tensor *t : {&set.running_mean, &set.running_var})
+        t->unsafeGetTensorImpl()->bump_version();
+    ctx->save_for_backward({x, weight, bias, stats});
+    ctx->saved_data["eps"] = set.eps;
+    ctx->saved_data["slope"] = set.slope;
+    return y;
+  }
+
+  static variable_list backward(AutogradContext *ctx, variable_list grads) {
+    const variable_list saved = ctx->get_saved_variables();
+    const Tensor &x = saved[0], &weight = saved[1], &bias = saved[2], &stats = saved[3];
+    const double eps = ctx->saved_data["eps"].toDouble(), slope = ctx->saved_data["slope"].toDouble();
+    Tensor dx, dweight, dbias;
+    if (at::GradMode::is_enabled()) {
+      // A gradient of the gradient is wanted: libtorch's operations know theirs.
+      std::tie(dx, dweight, dbias) = differentiable(x, weight, bias, grads[0], eps, slope);
+    } else {
+      std::tie(dx, dweight, dbias) = loops(x, weight, bias, stats, grads[0], slope);
+    }
+    return {dx, dweight, dbias, Tensor()};
+  }
+
+  static std::tuple<Tensor, Tensor, Tensor> differentiable(const Tensor &x, const Tensor &weight, const Tensor &bias,
+                                                           const Tensor &dy, double eps, double slope) {
+    const Tensor z = at::batch_norm(x, weight, bias, {}, {}, true, 0.0, eps, true);
+    const Tensor y = at::leaky_relu(z, slope);
+    variable_list inputs;
+    for (const Tensor *t : {&x, &weight, &bias})
+      if (t->requires_grad())
+        inputs.push_back(*t);
+    const variable_list found = torch::autograd::grad({y}, inputs, {dy}, true, true);
+    auto next = found.begin();
+    const auto of = [&](const Tensor &t) { return t.requires_grad() ? *next++ : Tensor(); };
+    const Tensor dx = of(x), dweight = of(weight), dbias = of(bias);
+    return {dx, dweight, dbias};
+  }
+
+  static std::tuple<Tensor, Tensor, Tensor> loops(const Tensor &x, const Tensor &weight, const Tensor &bias,
+                                                  const Tensor &stats, const Tensor &grad, double slope) {
+    const int64_t channels = x.size(1), n = x.numel();
+    const double rows = static_cast<double>(n / channels);
+    const float *mean = stats.const_data_ptr<float>(), *invstd = mean + channels;
+    const Tensor dy = grad.to(x.scalar_type()).contiguous(format_of(x));
+    Places p{period_of(channels), std::vector<float>(mean, mean + channels), {}, {}, {}, {}};
+    set_affine(p, invstd, weight, bias);
+    for (std::vector<float> *values : {&p.mean, &p.scale, &p.shift})
+      repeat(*values, p.period);
+    Tensor dx = at::empty_like(x), dweight = at::empty_like(weight), dbias = at::empty_like(bias);
+    float *dw = dweight.mutable_data_ptr<float>(), *db = dbias.mutable_data_ptr<float>();
+    by_kind(x, [&](auto kind) {
+      using T = decltype(kind);
+      const T *in = elements<T>(x), *up = elements<T>(dy);
+      const auto leak = static_cast<float>(slope);
+      const Sums sums = channel_sums(n, channels, p.period, [&](int64_t first, int64_t count, Sums &to) {
+        run_reduce(in + first, up + first, count, p, leak, to);
+      });
+      for (int64_t c = 0; c < channels; ++c) {
+        db[c] = static_cast<float>(sums.first[c]);
+        dw[c] = static_cast<float>(sums.second[c] * invstd[c]);
+        const double scale = p.scale[c], inv = invstd[c];
+        p.constant.push_back(static_cast<float>(scale * sums.first[c] / rows));
+        p.linear.push_back(static_cast<float>(scale * inv * inv * sums.second[c] / rows));
+      }
+      repeat(p.constant, p.period);
+      repeat(p.linear, p.period);
+      T *out = elements<T>(dx);
+      in_parts(n, p.period, parts_of(n), [&](int64_t, int64_t first, int64_t count) {
+        run_spread(in + first, up + first, out + first, count, p, leak);
+      });
+    });
+    return {dx, dweight, dbias};
+  }
+};
+
+} // namespace
+
+extern "C" {
+
+// Batch norm and leaky ReLU. `batch` says whether the batch's own statistics are used; the running ones, if there are any, then follow
+// them by `momentum`, else they are used. `loops` false takes libtorch's operations: what the loops are tested against.
+char *tutor_norm_relu(const Tensor *x, const Tensor *weight, const Tensor *bias, const Tensor *running_mean,
+                      const Tensor *running_var, bool batch, double momentum, double eps, double slope, bool loops,
+                      Tensor **out) {
+  return guarded([&] {
+    const Tensor none;
+    const Tensor &mean = running_mean ? *running_mean : none, &var = running_var ? *running_var : none;
+    if (batch && loops && loops_fit(*x, *weight)) {
+      *out = new Tensor(NormRelu::apply(*x, *weight, *bias, Settings{mean, var, momentum, eps, slope}));
+      return;
+    }
+    const auto given = [](const Tensor &t) { return t.defined() ? std::make_optional(t) : std::nullopt; };
+    Tensor z = at::batch_norm(*x, *weight, *bias, given(mean), given(var), batch, momentum, eps, true);
+    *out = new Tensor(at::leaky_relu_(z, slope));
+  });
+}
+
+} // extern "C"
