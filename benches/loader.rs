@@ -17,7 +17,7 @@ use data_pipeline::sampler::Order;
 fn stream(set: &Arc<dyn Samples>, policy: &Policy, batch: usize, seed: u64) -> Stream {
     let policy = policy.clone();
     let view: View =
-        Arc::new(move |image, rng, scratch| policy.apply_in_place(image, rng, scratch));
+        Arc::new(move |image, rng, scratch, _| policy.apply_in_place(image, rng, scratch));
     Stream {
         set: set.clone(),
         entries: (0..set.len() as u32).collect(),

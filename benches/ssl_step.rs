@@ -69,7 +69,7 @@ fn case(name: &str) -> Case {
 fn stream(set: &Arc<dyn Samples>, views: &[&Policy], batch: usize, seed: u64) -> Stream {
     let view = |policy: &&Policy| -> View {
         let policy = (*policy).clone();
-        Arc::new(move |image, rng, scratch| policy.apply_in_place(image, rng, scratch))
+        Arc::new(move |image, rng, scratch, _| policy.apply_in_place(image, rng, scratch))
     };
     Stream {
         set: set.clone(),

@@ -122,6 +122,20 @@ impl Rates {
         Self { weights: CtOp::ALL.iter().map(of_op).collect() }
     }
 
+    /// All weights in a row, as [`Rates::from_flat`] takes them back.
+    pub fn flat(&self) -> Vec<f64> {
+        self.weights.iter().flatten().flatten().copied().collect()
+    }
+
+    /// Rates of their weights in a row. Panics if there are not as many as there are bins.
+    pub fn from_flat(weights: &[f64]) -> Self {
+        let mut rates = Self::new();
+        let mut places: Vec<&mut f64> = rates.weights.iter_mut().flatten().flatten().collect();
+        assert_eq!(places.len(), weights.len(), "weights of CTAugment's bins");
+        places.iter_mut().zip(weights).for_each(|(place, weight)| **place = *weight);
+        rates
+    }
+
     /// Moves the weight of each bin that a probe met towards `proximity`: 1 minus half the sum of absolute differences between the
     /// predicted and the true class distribution, in `[0, 1]`.
     pub fn update(&mut self, probe: &[Choice], proximity: f64, decay: f64) {

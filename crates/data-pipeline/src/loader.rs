@@ -17,12 +17,13 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{Receiver, sync_channel};
 use std::thread::JoinHandle;
 
-/// How an image becomes what the network sees, in place: an augmentation policy, or nothing at all.
-pub type View = Arc<dyn Fn(&mut Image, &mut Rng, &mut Scratch) + Send + Sync>;
+/// How an image becomes what the network sees, in place: an augmentation policy, or nothing at all. It is told the number of the
+/// step, for augmentation that changes while a run goes on, and must be a pure function of what it is given.
+pub type View = Arc<dyn Fn(&mut Image, &mut Rng, &mut Scratch, u64) + Send + Sync>;
 
 /// The view that leaves an image as it is.
 pub fn plain() -> View {
-    Arc::new(|_, _, _| {})
+    Arc::new(|_, _, _, _| {})
 }
 
 /// The label in a [`HostBatch`] of a sample that has none.
@@ -56,6 +57,8 @@ pub struct HostBatch {
     pub slots: Vec<u32>,
     /// Indices in the data set, length `b`.
     pub indices: Vec<u32>,
+    /// How often the order had gone round all entries before each, length `b`.
+    pub epochs: Vec<u64>,
     /// Labels, length `b`; [`NO_LABEL`] where there is none.
     pub labels: Vec<u32>,
     /// For each view the images `[b, height, width, channels]`.
@@ -69,6 +72,11 @@ pub struct Step {
     pub step: u64,
     /// One batch a stream, in the order of the streams.
     pub batches: Vec<HostBatch>,
+}
+
+/// What the random numbers of a view of an image are drawn from; `seed` is the stream's, `view` the view's position.
+pub fn key(seed: u64, epoch: u64, slot: u32, view: usize) -> Key {
+    Key { seed, epoch, index: u64::from(slot), view: view as u64 }
 }
 
 impl Stream {
@@ -93,6 +101,7 @@ impl Stream {
     /// Loads and augments the samples drawn. `None` if told to stop meanwhile.
     fn prepare(
         &self,
+        step: u64,
         draws: &[Draw],
         stop: &AtomicBool,
         room: &mut Room,
@@ -101,6 +110,7 @@ impl Stream {
         let indices: Vec<u32> = slots.iter().map(|&slot| self.entries[slot as usize]).collect();
         let labels =
             indices.iter().map(|&i| self.set.label(i as usize).unwrap_or(NO_LABEL)).collect();
+        let epochs = draws.iter().map(|draw| draw.epoch).collect();
         let mut views: Vec<Stack> = self.views.iter().map(|_| Stack::default()).collect();
         if !self.views.is_empty() {
             for (draw, &index) in draws.iter().zip(&indices) {
@@ -109,14 +119,9 @@ impl Stream {
                 }
                 let image = self.set.image(index as usize)?;
                 for (number, (view, stack)) in self.views.iter().zip(&mut views).enumerate() {
-                    let key = Key {
-                        seed: self.seed,
-                        epoch: draw.epoch,
-                        index: u64::from(draw.slot),
-                        view: number as u64,
-                    };
+                    let key = key(self.seed, draw.epoch, draw.slot, number);
                     room.image.clone_from(&image);
-                    view(&mut room.image, &mut key.rng(), &mut room.scratch);
+                    view(&mut room.image, &mut key.rng(), &mut room.scratch, step);
                     stack.push(&room.image, draws.len()).map_err(|sizes| {
                         let id = self.set.id(index as usize);
                         DataError::Request(format!(
@@ -127,7 +132,7 @@ impl Stream {
             }
         }
         let views = views.into_iter().map(Stack::into_array).collect();
-        Ok(Some(HostBatch { slots, indices, labels, views }))
+        Ok(Some(HostBatch { slots, indices, epochs, labels, views }))
     }
 }
 
@@ -221,7 +226,7 @@ impl Preparer {
             if draws.is_empty() {
                 return None;
             }
-            match stream.prepare(&draws, &self.stop, &mut self.room) {
+            match stream.prepare(step, &draws, &self.stop, &mut self.room) {
                 Ok(batch) => batches.push(batch?),
                 Err(error) => return Some(Err(error)),
             }

@@ -60,6 +60,7 @@ mod plan;
 mod schedule;
 pub mod signals;
 mod stage;
+mod swa;
 mod watch;
 
 pub use checkpoint::{Checkpoint, Checkpoints};
@@ -71,4 +72,5 @@ pub use outcome::{FitError, Outcome, Summary};
 pub use plan::{Plan, PlanError};
 pub use schedule::{Schedule, ScheduleError};
 pub use stage::{Done, StageDir, StageError};
+pub use swa::Swa;
 pub use watch::{Report, Watch};

@@ -18,6 +18,7 @@ use crate::Progress;
 /// | `linear` | `from + (to − from) · t` |
 /// | `cosine` | `from · cos(7πt/16)` (FixMatch, arXiv 2001.07685, section 2.3; ends at 0.195 · `from`) |
 /// | `half-cosine` | `to + (from − to) · (1 + cos πt) / 2` (UDA, Loshchilov and Hutter 2017) |
+/// | `cyclic-cosine` | the half cosine from `from` to 0 over the part `length` of the run, followed up to the part `turn`; from there on its last part `cycle` again and again (fast-SWA, arXiv 1806.05594, section 5.1) |
 /// | `exponential` | `from · rate ^ ⌊step / every⌋` (EfficientNet, Noisy Student: rate 0.97 every 2.4 epochs) |
 /// | `exponential-to` | the same, with `every` such that the last value is about `to` (Noisy Student's `final_base_lr`) |
 /// | `ramp-up` | `value · t` (MixMatch's and FixMatch's code bases) |
@@ -69,6 +70,17 @@ pub enum Schedule {
         /// Steps of warm-up.
         #[serde(default)]
         warmup: u64,
+    },
+    /// Half a period of a cosine that is left before its end, and cycles of its last part. Parts are of the run.
+    CyclicCosine {
+        /// First value.
+        from: f64,
+        /// Where the half period would end; may lie beyond `turn`, and beyond the run.
+        length: f64,
+        /// Where the cycles begin.
+        turn: f64,
+        /// How long a cycle is.
+        cycle: f64,
     },
     /// A staircase of equal ratios. Stairs are counted from step 0, so the warm-up hides the first of them.
     Exponential {
@@ -172,6 +184,11 @@ impl Schedule {
             S::HalfCosine { from, to, warmup } => {
                 warmed(from, warmup, &|t| to + (from - to) * 0.5 * (1.0 + (PI * t).cos()))
             }
+            S::CyclicCosine { from, length, turn, cycle } => {
+                let t = at.fraction();
+                let t = if t < turn { t } else { turn - cycle + (t - turn) % cycle };
+                from * 0.5 * (1.0 + (PI * (t / length).min(1.0)).cos())
+            }
             S::Exponential { from, rate, every, warmup } => {
                 warmed(from, warmup, &|_| from * rate.powf((step / every).floor()))
             }
@@ -208,6 +225,10 @@ impl Schedule {
                 finite("from", from).and(finite("to", to))
             }
             S::Cosine { from, .. } => finite("from", from),
+            S::CyclicCosine { from, length, turn, cycle } => finite("from", from)
+                .and(fault("length", length, length > 0.0 && length.is_finite(), "is not above 0"))
+                .and(fault("turn", turn, turn > 0.0 && turn <= 1.0, "is not in (0, 1]"))
+                .and(fault("cycle", cycle, cycle > 0.0 && cycle <= turn, "is not in (0, `turn`]")),
             S::Exponential { from, rate: r, every, .. } => finite("from", from)
                 .and(rate(r))
                 .and(finite("every", every))

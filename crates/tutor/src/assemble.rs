@@ -306,5 +306,5 @@ fn folder_split(set: &dyn Samples, share: f64) -> Result<Split> {
 /// A policy as the loader takes it.
 pub(crate) fn view(policy: &Policy) -> View {
     let policy = policy.clone();
-    Arc::new(move |image, rng, scratch| policy.apply_in_place(image, rng, scratch))
+    Arc::new(move |image, rng, scratch, _| policy.apply_in_place(image, rng, scratch))
 }

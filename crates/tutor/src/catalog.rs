@@ -6,6 +6,7 @@ use anyhow::{Context, Result, bail};
 pub(crate) const RECIPES: &[(&str, &str)] = &[
     ("fixmatch/cifar10", include_str!("../recipes/fixmatch/cifar10.toml")),
     ("fixmatch/folder", include_str!("../recipes/fixmatch/folder.toml")),
+    ("label-propagation/points", include_str!("../recipes/label-propagation/points.toml")),
     ("noisy-student/cifar10", include_str!("../recipes/noisy-student/cifar10.toml")),
     ("noisy-student/cifar10-small", include_str!("../recipes/noisy-student/cifar10-small.toml")),
     ("noisy-student/digits", include_str!("../recipes/noisy-student/digits.toml")),

@@ -98,8 +98,18 @@ impl<'a> Look<'a> {
         Ok(tops)
     }
 
-    /// Hands the probabilities of each image of a pool, in order, to `take`.
-    fn each(&self, model: &Model, pool: &Pool, mut take: impl FnMut(&[f32])) -> Result<()> {
+    /// Takes a network's running statistics anew: the mean over the batches of a pool, but for a last one that is short.
+    pub(crate) fn calibrate(&self, model: &Model, pool: &Pool) -> Result<()> {
+        for (number, step) in (0..).zip(self.pass(pool)) {
+            let images = self.feed.images(&step?.batches[0].views[0]);
+            if number == 0 || images.size()[0] == self.batch as i64 {
+                let _ = no_grad(|| model.forward(&images, Mode::Calibrate(number)));
+            }
+        }
+        Ok(())
+    }
+
+    fn pass(&self, pool: &Pool) -> Loader {
         let stream = Stream {
             set: pool.set.clone(),
             entries: pool.indices.clone(),
@@ -108,7 +118,12 @@ impl<'a> Look<'a> {
             seed: self.seed,
             order: Order::Sequential,
         };
-        for step in Loader::pass(stream, self.workers) {
+        Loader::pass(stream, self.workers)
+    }
+
+    /// Hands the probabilities of each image of a pool, in order, to `take`.
+    fn each(&self, model: &Model, pool: &Pool, mut take: impl FnMut(&[f32])) -> Result<()> {
+        for step in self.pass(pool) {
             let row = self.run(model, &self.feed.images(&step?.batches[0].views[0]))?;
             row.chunks_exact(self.feed.classes).for_each(&mut take);
         }

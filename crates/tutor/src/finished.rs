@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use anyhow::{Context, Result, ensure};
+use anyhow::{Context, Result, bail, ensure};
 use augment::policy::Policy;
 use data_pipeline::dataset::folder::{FolderOptions, FolderSet, OnBad};
 use torch::{Model, store};
@@ -59,6 +59,9 @@ impl Finished {
         let Place { name, net, dir, input, eval_augment, eval_batch } = match &recipe {
             AnyRecipe::NoisyStudent(recipe) => Place::of_student(recipe, which, &seed)?,
             AnyRecipe::Methods(recipe) => Place::of_row(recipe, which, &seed)?,
+            AnyRecipe::Points(recipe) => {
+                bail!("{}: its networks know points of the plane, not images", recipe.name)
+            }
         };
         let path = dir.join("final.safetensors");
         ensure!(

@@ -60,6 +60,8 @@ pub(crate) fn teacher(
         lr: &config.lr,
         optim: &config.optim,
         ema: config.ema,
+        swa: None,
+        feedback: None,
         eval_augment: &recipe.eval_augment,
         streams: vec![stream(
             setting,
@@ -141,6 +143,8 @@ pub(crate) fn student(
         lr: &config.lr,
         optim: &config.optim,
         ema: config.ema,
+        swa: None,
+        feedback: None,
         eval_augment: recipe.student_eval(),
         streams,
         targets,
@@ -180,6 +184,8 @@ fn fix_resolution(
         lr: &fix.lr,
         optim: &recipe.student.optim,
         ema: recipe.student.ema,
+        swa: None,
+        feedback: None,
         eval_augment: &fix.eval_augment,
         streams: vec![stream(
             setting,

@@ -13,6 +13,7 @@ use train::metrics;
 
 use crate::assemble::{Data, Source, view};
 use crate::evaluate::Look;
+use crate::feedback::Feedback;
 use crate::generations::stream;
 use crate::outcome::{curve, part_of};
 use crate::phase::{Phase, PhaseCost, Setting, VALIDATION, WATCHED};
@@ -125,16 +126,20 @@ impl Row<'_> {
             device: self.device,
         });
         let views = method.views();
-        let seen = |kind| match kind {
-            Kind::Plain => view(&recipe.eval_augment),
-            Kind::Weak => view(&train.weak),
-            Kind::Strong => view(&train.strong),
+        let strong = views.labeled == Kind::Strong || views.unlabeled.contains(&Kind::Strong);
+        let feedback = strong.then(|| Feedback::of(&train.strong)).flatten();
+        let seen = |kind| match (kind, &feedback) {
+            (Kind::Plain, _) => view(&recipe.eval_augment),
+            (Kind::Weak, _) => view(&train.weak),
+            (Kind::Strong, None) => view(&train.strong),
+            (Kind::Strong, Some(feedback)) => feedback.strong(),
         };
+        let probe = feedback.as_ref().map(Feedback::probe);
         // Rows share their random numbers, so that they differ in what the recipe changes alone.
         let mut streams = vec![stream(
             &setting,
             &data.labeled,
-            vec![seen(views.labeled)],
+            [seen(views.labeled)].into_iter().chain(probe).collect(),
             train.batch,
             "labeled",
         )];
@@ -153,6 +158,8 @@ impl Row<'_> {
             lr: &train.lr,
             optim: &train.optim,
             ema: train.ema,
+            swa: train.swa,
+            feedback: feedback.clone(),
             eval_augment: &recipe.eval_augment,
             streams,
             targets: None,

@@ -1,22 +1,25 @@
 //! One training: a network, a method and streams of images, in a folder of its own.
 
 use std::path::PathBuf;
+use std::sync::Arc;
 
 use anyhow::{Context, Result, bail, ensure};
 use augment::policy::Policy;
 use augment::rng::Key;
-use data_pipeline::loader::{Loader, Stream};
+use data_pipeline::error::DataError;
+use data_pipeline::loader::{Loader, Step, Stream};
 use serde::{Deserialize, Serialize};
 use ssl_core::{Method, Ssl};
 use torch::optim::OptimConfig;
 use torch::precision::Precision;
 use torch::{Device, Model, Params, store};
-use train::{Ema, Objective, Outcome, Plan, Schedule, StageDir, Watch, fit};
+use train::{Ema, Objective, Outcome, Plan, Schedule, StageDir, Swa, Watch, fit};
 use vision_models::NetConfig;
 
 use crate::assemble::{Data, Pool};
 use crate::evaluate::Look;
 use crate::feed::{Feed, Targets};
+use crate::feedback::{Ended, Fed, Feedback, Learner, PROBE, Probes};
 use crate::recipe::Cadence;
 
 /// A training was told to stop and has written its checkpoint.
@@ -77,6 +80,9 @@ pub(crate) struct Phase<'a> {
     pub(crate) lr: &'a Schedule,
     pub(crate) optim: &'a OptimConfig,
     pub(crate) ema: Option<Ema>,
+    pub(crate) swa: Option<Swa>,
+    /// Of the strong views; the first stream then has a probe beside each labelled image.
+    pub(crate) feedback: Option<Arc<Feedback>>,
     pub(crate) eval_augment: &'a Policy,
     pub(crate) streams: Vec<Stream>,
     pub(crate) targets: Option<Targets>,
@@ -129,6 +135,17 @@ impl Setting<'_> {
         Ok(look.at(model, pool)?.accuracy(&pool.labels()))
     }
 
+    /// Takes batch norm's running statistics of a network anew, over training images without augmentation.
+    fn calibrate(&self, model: &Model, policy: &Policy) -> Result<()> {
+        let pool = match self.data.unlabeled.len() {
+            0 => &self.data.labeled,
+            _ => &self.data.unlabeled,
+        };
+        let pool = pool.spread(CALIBRATION.next_multiple_of(self.eval_batch));
+        let feed = self.feed(None);
+        Look::clean(&feed, policy, self.eval_batch, self.cadence.workers).calibrate(model, &pool)
+    }
+
     /// Trains, or takes up where an earlier process was stopped, or loads what is finished. Returns the network that is
     /// evaluated.
     pub(crate) fn train(
@@ -169,7 +186,11 @@ impl Setting<'_> {
             let _ = param.tensor.set_requires_grad(false);
         }
         let twin = phase.ema.map(|ema| (self.build(phase.net), ema));
-        let mut objective = Ssl::new(method, model, twin);
+        let mut ssl = Ssl::new(method, model, twin);
+        if let Some(swa) = phase.swa {
+            ssl = ssl.with_swa(self.build(phase.net), swa);
+        }
+        let mut objective = Learner::new(ssl, phase.feedback.clone());
         let mut optimizer = phase.optim.build(objective.params());
         let plan = Plan {
             steps: phase.steps,
@@ -188,16 +209,31 @@ impl Setting<'_> {
         let feed = self.feed(phase.targets);
         let streams = phase.streams;
         let workers = self.cadence.workers;
+        let beginning = objective.beginning();
+        let feedback = phase.feedback.clone();
         let batches = |from| {
-            Loader::start(streams, from, Some(phase.steps), workers)
-                .map(|step| step.map_err(anyhow::Error::from).and_then(|step| feed.batch(&step)))
+            let ended = beginning(from);
+            let labeled = streams[0].seed;
+            let steps = Loader::start(streams, from, Some(phase.steps), workers);
+            Batches { _ended: ended, steps }.map(move |step| {
+                let step = step?;
+                let probes = feedback.as_ref().map(|feedback| Probes {
+                    images: feed.images(&step.batches[0].views[PROBE]),
+                    choices: feedback.choices(labeled, &step.batches[0]),
+                });
+                Ok(Fed { batch: feed.batch(&step)?, probes })
+            })
         };
-        let evaluate = |objective: &mut Ssl<Box<dyn Method>>, _at| -> Result<Vec<(String, f64)>> {
+        let evaluate = |objective: &mut Learner, _at| -> Result<Vec<(String, f64)>> {
+            if let Some(swa) = objective.ssl.swa() {
+                self.calibrate(swa, phase.eval_augment)?;
+            }
             let pools = [(VALIDATION, Some(&self.data.validation)), (WATCHED, phase.watched)];
             let mut found = Vec::new();
             for (name, pool) in pools {
                 let Some(pool) = pool else { continue };
-                let accuracy = self.accuracy(objective.evaluated(), pool, phase.eval_augment)?;
+                let accuracy =
+                    self.accuracy(objective.ssl.evaluated(), pool, phase.eval_augment)?;
                 found.extend(accuracy.map(|a| (name.to_owned(), a)));
             }
             Ok(found)
@@ -205,8 +241,7 @@ impl Setting<'_> {
         let outcome = fit(&mut objective, &mut optimizer, &plan, &stage, batches, evaluate, watch)
             .with_context(|| format!("training in {}", phase.dir.display()))?;
         let Outcome::Finished(summary) = outcome else { bail!(Interrupted) };
-        let nets = objective.into_nets();
-        let trained = nets.ema.unwrap_or(nets.student);
+        let trained = objective.ssl.into_evaluated();
         // Heads that a method added are no part of the result.
         let evaluated = self.build(phase.net);
         let own = |name: &str| evaluated.params.get(name).is_some();
@@ -218,6 +253,23 @@ impl Setting<'_> {
         Ok((evaluated, cost))
     }
 }
+
+/// A loader and what has to end before it.
+struct Batches {
+    _ended: Option<Ended>,
+    steps: Loader,
+}
+
+impl Iterator for Batches {
+    type Item = Result<Step, DataError>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        self.steps.next()
+    }
+}
+
+/// From how many images running statistics are taken anew, at least.
+const CALIBRATION: usize = 1024;
 
 /// The metric of the learning curves, in percent.
 pub(crate) const VALIDATION: &str = "validation_accuracy";

@@ -4,6 +4,7 @@ mod any;
 mod check;
 mod edit;
 pub(crate) mod methods;
+pub(crate) mod points;
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};

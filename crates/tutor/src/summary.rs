@@ -128,13 +128,15 @@ fn notes(recipe: &Recipe, started: &Started, part: Part) -> Vec<String> {
     notes
 }
 
+/// What is said of every quick run.
+pub(crate) const QUICK: &str =
+    "A quick run: it shows that the path works; its numbers mean nothing.";
+
 /// Remarks that any run's numbers may need.
 pub(crate) fn remarks(started: &Started, part: Part, asked: Part) -> Vec<String> {
     let mut notes = Vec::new();
     if started.quick {
-        notes.push(
-            "A quick run: it shows that the path works; its numbers mean nothing.".to_owned(),
-        );
+        notes.push(QUICK.to_owned());
     }
     if part == Part::Validation {
         let why = match asked {
@@ -176,6 +178,6 @@ pub(crate) fn visuals(recipe: &Recipe, outcomes: &[SeedOutcome]) -> Visuals {
         confusions: vec![confusion(0), confusion(students - 1)],
         disagreements: first.disagreements.clone(),
         pseudo_labels: outcomes.iter().flat_map(|o| o.pseudo_labels.iter().cloned()).collect(),
-        growth: Vec::new(),
+        ..Visuals::default()
     }
 }

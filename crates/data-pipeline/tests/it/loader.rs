@@ -175,7 +175,7 @@ fn requests_are_checked() {
 fn dropping_stops_the_work() {
     let set = Arc::new(Faulty { reads: AtomicUsize::new(0), panics: false });
     let entries = vec![0; 10];
-    let slow: View = Arc::new(|_, _, _| std::thread::sleep(std::time::Duration::from_millis(5)));
+    let slow: View = Arc::new(|_, _, _, _| std::thread::sleep(std::time::Duration::from_millis(5)));
     let stream = Stream {
         set: set.clone(),
         entries,

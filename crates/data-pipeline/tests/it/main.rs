@@ -23,6 +23,11 @@ fn toy(n: usize) -> ArraySet {
 }
 
 /// A view that draws: adds a random number to each pixel.
-fn noisy(image: &mut Image, rng: &mut augment::rng::Rng, _: &mut augment::scratch::Scratch) {
+fn noisy(
+    image: &mut Image,
+    rng: &mut augment::rng::Rng,
+    _: &mut augment::scratch::Scratch,
+    _: u64,
+) {
     image.pixels_mut().iter_mut().for_each(|p| *p = p.wrapping_add(rng.below(256) as u8));
 }

@@ -111,8 +111,7 @@ fn memory_is_the_methods_and_the_twins() {
     }
     assert_eq!(ssl.method().seen.double_value(&[0]), 7.0);
     assert!(ssl.evaluated().params.iter().all(|p| p.tensor.eq(7.0).all().int64_value(&[]) == 1));
-    let nets = ssl.into_nets();
-    assert!(nets.ema.is_some() && !nets.student.params.iter().any(|p| p.name == "seen"));
+    assert!(!ssl.into_evaluated().params.iter().any(|p| p.name == "seen"));
 }
 
 #[test]

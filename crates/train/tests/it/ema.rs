@@ -1,8 +1,8 @@
 //! Averages against arithmetic by hand.
 
 use torch::{Device, Init, Params, Role};
-use train::Progress;
 use train::ema::{Buffers, Ema};
+use train::{Progress, Swa};
 
 /// A network of one weight and one running statistic.
 fn network(weight: f64, statistic: f64) -> Params {
@@ -63,4 +63,21 @@ fn networks_must_be_alike() {
     let other =
         Params::build(Device::Cpu, |s| s.tensor("w", &[2], Role::Weight, Init::Const(0.0))).1;
     Ema::new(0.9).update(&network(1.0, 1.0), &other, Progress { step: 0, steps: 1 });
+}
+
+#[test]
+fn a_mean_of_late_weights_is_their_mean() {
+    let swa = Swa { from: 0.5, every: 2 };
+    let average = network(0.0, 5.0);
+    let mut seen = Vec::new();
+    for step in 0..10 {
+        let net = network((step * step) as f64, 9.0);
+        swa.update(&average, &net, Progress { step, steps: 10 });
+        seen.push(values(&average).0);
+    }
+    // Until step 5 the weights themselves, then the mean of those of steps 5, 7 and 9.
+    let mean = (25.0 + 49.0 + 81.0) / 3.0;
+    let wanted = [0.0, 1.0, 4.0, 9.0, 16.0, 25.0, 25.0, 37.0, 37.0, mean];
+    assert!(seen.iter().zip(wanted).all(|(a, b)| (a - b).abs() < 1e-5), "{seen:?}");
+    assert_eq!(values(&average).1, 5.0, "running statistics are no weights");
 }

@@ -64,6 +64,19 @@ fn ramps() {
 }
 
 #[test]
+fn cycles_repeat_the_end_of_the_first_fall() {
+    let text = "kind = 'cyclic-cosine'\nfrom = 2\nlength = 0.5\nturn = 0.4\ncycle = 0.2";
+    let fall = |t: f64| 1.0 + (std::f64::consts::PI * t / 0.5).cos();
+    let values = [0, 100, 399, 400, 500, 599, 600, 999].map(|step| {
+        let t = step as f64 / 1000.0;
+        (step, fall(if step < 400 { t } else { 0.2 + (t - 0.4) % 0.2 }))
+    });
+    check(text, 1000, &values);
+    let fault = from_toml("kind = 'cyclic-cosine'\nfrom = 2\nlength = 1\nturn = 0.1\ncycle = 0.2");
+    assert!(fault.check().unwrap_err().to_string().contains("cycle"));
+}
+
+#[test]
 fn a_fault_is_named() {
     let fault = |text: &str| from_toml(text).check().unwrap_err().to_string();
     let message = fault("kind = 'exponential'\nfrom = 1\nrate = 1.5\nevery = 10");
@@ -81,7 +94,7 @@ fn a_fault_is_named() {
 fn schedules() -> impl Strategy<Value = Schedule> {
     let (a, b) = (1e-4..10.0, 1e-4..1.0);
     let rate = 0.01..0.99;
-    (a, b, rate, 0_u64..300, 0.01..=1.0, 0..10).prop_map(
+    (a, b, rate, 0_u64..300, 0.01..=1.0, 0..11).prop_map(
         |(from, part, rate, warmup, over, kind)| {
             let to = from * part * 0.999;
             match kind {
@@ -94,6 +107,12 @@ fn schedules() -> impl Strategy<Value = Schedule> {
                 6 => Schedule::SigmoidRampUp { value: from, over },
                 7 => Schedule::RampUp { value: from, over },
                 8 => Schedule::CosineRampUp { value: from, over },
+                9 => Schedule::CyclicCosine {
+                    from,
+                    length: 2.0 * part,
+                    turn: over,
+                    cycle: part * over,
+                },
                 _ => Schedule::SigmoidRampDown { value: from, over },
             }
         },
@@ -113,6 +132,7 @@ proptest! {
             Schedule::Linear { from, .. }
             | Schedule::Cosine { from, .. }
             | Schedule::HalfCosine { from, .. }
+            | Schedule::CyclicCosine { from, .. }
             | Schedule::Exponential { from, .. }
             | Schedule::ExponentialTo { from, .. } => from,
         };
@@ -130,6 +150,8 @@ proptest! {
             | Schedule::Exponential { warmup, .. }
             | Schedule::ExponentialTo { warmup, .. } => (warmup, true),
             Schedule::SigmoidRampDown { .. } => (0, true),
+            // Its cycles begin anew.
+            Schedule::CyclicCosine { .. } => return Ok(()),
             Schedule::RampUp { .. }
             | Schedule::CosineRampUp { .. }
             | Schedule::SigmoidRampUp { .. } => (0, false),

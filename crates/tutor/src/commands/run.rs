@@ -8,6 +8,7 @@ use anyhow::{Context, Result};
 use crate::assemble::Source;
 use crate::catalog;
 use crate::methods;
+use crate::points;
 use crate::progress::Progress;
 use crate::recipe::{AnyRecipe, Override, parse_override};
 use crate::report;
@@ -70,12 +71,11 @@ pub(crate) fn run(args: &Args) -> Result<()> {
         torch::device::set_threads(usize::from(threads));
     }
     let data = args.changes.data.as_deref();
-    recipe.data().anchor(data)?;
-    let source = match Source::open(recipe.data(), data) {
+    let source = match open(&mut recipe, data) {
         Err(error) if args.changes.quick && data.is_some() => {
             eprintln!("{error:#}: the quick run is on generated images");
             recipe = AnyRecipe::resolve(&written, true, false, &args.changes.set)?;
-            Source::open(recipe.data(), data)?
+            open(&mut recipe, data)?
         }
         opened => opened?,
     };
@@ -104,10 +104,11 @@ pub(crate) fn run(args: &Args) -> Result<()> {
             tracing::warn!("{error:#}");
         }
     });
+    let images = || source.as_ref().context("a recipe about images opens its data");
     let found = match &recipe {
         AnyRecipe::NoisyStudent(recipe) => {
             each_seed(&folder, &mut progress, |seed, dir, progress| {
-                seed::run(recipe, &text, &source, device, seed, dir, progress)
+                seed::run(recipe, &text, images()?, device, seed, dir, progress)
             })
             .and_then(|outcomes| {
                 let result = summary::result(recipe, &folder.started, &outcomes, device)?;
@@ -115,11 +116,19 @@ pub(crate) fn run(args: &Args) -> Result<()> {
             })
         }
         AnyRecipe::Methods(recipe) => each_seed(&folder, &mut progress, |seed, dir, progress| {
-            methods::run(recipe, &text, &source, device, seed, dir, progress)
+            methods::run(recipe, &text, images()?, device, seed, dir, progress)
         })
         .and_then(|outcomes| {
             let result = methods::summary::result(recipe, &folder.started, &outcomes, device)?;
             Ok((result, methods::summary::visuals(recipe, &outcomes)))
+        }),
+        AnyRecipe::Points(recipe) => each_seed(&folder, &mut progress, |seed, dir, progress| {
+            points::run(recipe, &text, device, seed, dir, progress)
+        })
+        .and_then(|outcomes| {
+            let result = points::summary::result(recipe, &folder.started, &outcomes, device)?;
+            let first = folder.dir.join(format!("seed-{}", folder.started.seeds[0]));
+            Ok((result, points::summary::visuals(recipe, &outcomes, &first)?))
         }),
     };
     folder.note_spent(spent())?;
@@ -132,6 +141,13 @@ pub(crate) fn run(args: &Args) -> Result<()> {
     println!("{}", report::terminal::table(&result));
     println!("report: {}", page.display());
     Ok(())
+}
+
+/// Opens a recipe's images, if it is about images.
+fn open(recipe: &mut AnyRecipe, dir: Option<&Path>) -> Result<Option<Source>> {
+    let Some(data) = recipe.data() else { return Ok(None) };
+    data.anchor(dir)?;
+    Source::open(data, dir).map(Some)
 }
 
 /// What each seed of a run found.

@@ -1,16 +1,18 @@
-//! The two kinds of recipes: Noisy Student's loop of trainings, and tables of methods that train step by step.
+//! The kinds of recipes: Noisy Student's loop of trainings, tables of methods that train step by step, and the same on points.
 
 use anyhow::Result;
 
 use super::edit::{self, Override};
 use super::methods::MethodsRecipe;
+use super::points::PointsRecipe;
 use super::{DataConfig, Recipe};
 
-/// Any recipe. One with a part `[train]` is a table of methods.
+/// Any recipe. One with a part `[train]` is a table of methods, one with a part `[points]` has points for images.
 #[derive(Clone, Debug)]
 pub(crate) enum AnyRecipe {
     NoisyStudent(Box<Recipe>),
     Methods(Box<MethodsRecipe>),
+    Points(Box<PointsRecipe>),
 }
 
 impl AnyRecipe {
@@ -24,9 +26,12 @@ impl AnyRecipe {
         overrides: &[Override],
     ) -> Result<Self> {
         let table = edit::resolved(text, quick, data_is_there, overrides)?;
-        Ok(match table.contains_key("train") {
-            true => Self::Methods(Box::new(MethodsRecipe::from_table(&table)?)),
-            false => Self::NoisyStudent(Box::new(Recipe::from_table(&table)?)),
+        Ok(if table.contains_key("points") {
+            Self::Points(Box::new(PointsRecipe::from_table(&table)?))
+        } else if table.contains_key("train") {
+            Self::Methods(Box::new(MethodsRecipe::from_table(&table)?))
+        } else {
+            Self::NoisyStudent(Box::new(Recipe::from_table(&table)?))
         })
     }
 
@@ -35,6 +40,7 @@ impl AnyRecipe {
         match self {
             Self::NoisyStudent(recipe) => &recipe.name,
             Self::Methods(recipe) => &recipe.name,
+            Self::Points(recipe) => &recipe.name,
         }
     }
 
@@ -47,6 +53,7 @@ impl AnyRecipe {
         match self {
             Self::NoisyStudent(recipe) => &recipe.about,
             Self::Methods(recipe) => &recipe.about,
+            Self::Points(recipe) => &recipe.about,
         }
     }
 
@@ -55,13 +62,16 @@ impl AnyRecipe {
         match self {
             Self::NoisyStudent(recipe) => recipe.default,
             Self::Methods(recipe) => recipe.default,
+            Self::Points(recipe) => recipe.default,
         }
     }
 
-    pub(crate) fn data(&mut self) -> &mut DataConfig {
+    /// Where its images come from, if it is about images.
+    pub(crate) fn data(&mut self) -> Option<&mut DataConfig> {
         match self {
-            Self::NoisyStudent(recipe) => &mut recipe.data,
-            Self::Methods(recipe) => &mut recipe.data,
+            Self::NoisyStudent(recipe) => Some(&mut recipe.data),
+            Self::Methods(recipe) => Some(&mut recipe.data),
+            Self::Points(_) => None,
         }
     }
 
@@ -74,6 +84,9 @@ impl AnyRecipe {
             Self::Methods(recipe) => {
                 recipe.rows.iter().map(|row| (row.name.as_str(), row.about.as_str())).collect()
             }
+            Self::Points(recipe) => {
+                recipe.rows.iter().map(|row| (row.name.as_str(), row.about.as_str())).collect()
+            }
         }
     }
 
@@ -82,6 +95,7 @@ impl AnyRecipe {
         Ok(match self {
             Self::NoisyStudent(recipe) => recipe.to_toml()?,
             Self::Methods(recipe) => toml::to_string_pretty(recipe)?,
+            Self::Points(recipe) => toml::to_string_pretty(recipe)?,
         })
     }
 }

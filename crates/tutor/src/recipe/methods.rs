@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 use ssl_core::{Config, MethodConfig};
 use torch::optim::OptimConfig;
 use torch::precision::Precision;
-use train::{Ema, Schedule};
+use train::{Ema, Schedule, Swa};
 use vision_models::NetConfig;
 
 use super::check::{self, Faults};
@@ -60,6 +60,8 @@ pub(crate) struct Train {
     pub(crate) lr: Schedule,
     pub(crate) optim: OptimConfig,
     pub(crate) ema: Option<Ema>,
+    /// A mean of late weights, which is then what is evaluated.
+    pub(crate) swa: Option<Swa>,
     /// The weak view.
     pub(crate) weak: Policy,
     /// The strong view.
@@ -194,6 +196,9 @@ fn train(train: &Train, key: &str, faults: &mut Faults) {
     faults.of(&key("lr"), train.lr.check());
     if let Some(ema) = &train.ema {
         faults.of(&key("ema"), ema.check());
+    }
+    if let Some(swa) = &train.swa {
+        faults.of(&key("swa"), swa.check());
     }
     faults.policy(&key("weak"), &train.weak);
     faults.policy(&key("strong"), &train.strong);

@@ -10,6 +10,7 @@ pub(crate) mod paper;
 pub(crate) mod plots;
 pub(crate) mod result;
 pub(crate) mod robustness;
+mod spread;
 pub(crate) mod stats;
 pub(crate) mod tables;
 pub(crate) mod terminal;

@@ -101,6 +101,7 @@ fn full() -> (RunResult, Visuals) {
             per_class: vec![ClassCount { kept: 30, used: 50 }, ClassCount { kept: 50, used: 50 }],
         }],
         growth: Vec::new(),
+        strips: vec![],
     };
     (result, visuals)
 }

@@ -19,6 +19,31 @@ pub(crate) struct Visuals {
     /// Accuracy as the number of labels grows, points of a line in rising order.
     #[serde(default)]
     pub(crate) growth: Vec<Growth>,
+    /// How boundaries spread through points.
+    #[serde(default)]
+    pub(crate) strips: Vec<Strip>,
+}
+
+/// Some methods on the same points.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub(crate) struct Strip {
+    /// What the points are.
+    pub(crate) title: String,
+    /// The columns of the sheet: after how many steps.
+    pub(crate) steps: Vec<u64>,
+    /// A PNG: a row a method, a column a moment.
+    pub(crate) sheet: Vec<u8>,
+    /// Each method from its first step to its last, in the order of the sheet's rows.
+    pub(crate) films: Vec<Film>,
+}
+
+/// A method while it learns.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub(crate) struct Film {
+    pub(crate) name: String,
+    pub(crate) about: String,
+    /// An animated PNG.
+    pub(crate) png: Vec<u8>,
 }
 
 /// What one number of labels gives.

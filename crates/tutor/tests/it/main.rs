@@ -3,6 +3,7 @@
 mod folders;
 mod methods;
 mod pictures;
+mod points;
 mod refusals;
 mod resume;
 mod runs;

@@ -94,3 +94,56 @@ fn what_a_table_cannot_do_is_said() {
     let error = said("train.net.width=0");
     assert!(error.contains("width"), "{error}");
 }
+
+/// Final weights of the rows of a quick run with these settings.
+fn weights(dir: &Path, out: &str, row: &str, settings: &[&str]) -> Vec<u8> {
+    let mut arguments =
+        vec!["run", "ssl-benchmark", "--quick", "--threads", "1", "--out", out, "--set"];
+    let only = format!("only=[\"{row}\"]");
+    arguments.push(&only);
+    arguments.extend(settings.iter().flat_map(|setting| ["--set", setting]));
+    let folder = run_folder(dir, &run(dir, &arguments));
+    std::fs::read(folder.join("seed-1").join(row).join("final.safetensors")).expect("weights")
+}
+
+#[test]
+fn feedback_of_augmentation_is_the_same_with_any_number_of_workers() {
+    let dir = tempfile::tempdir().expect("a folder");
+    let of = |out, workers: &str| {
+        let workers = format!("cadence.workers={workers}");
+        weights(dir.path(), out, "fixmatch-cta", &["train.steps=60", &workers])
+    };
+    let one = of("one", "1");
+    assert_eq!(one, of("none", "0"));
+    assert_eq!(one, of("four", "4"));
+}
+
+#[test]
+fn feedback_goes_on_where_it_was_stopped() {
+    let dir = tempfile::tempdir().expect("a folder");
+    let settings = ["train.steps=300", "cadence.checkpoint=7", "cadence.log=1"];
+    let whole = weights(dir.path(), "whole", "fixmatch-cta", &settings);
+    let mut arguments =
+        vec!["run", "ssl-benchmark", "--quick", "--threads", "1", "--out", "broken"];
+    arguments.extend(["--set", "only=[\"fixmatch-cta\"]"]);
+    arguments.extend(settings.iter().flat_map(|setting| ["--set", setting]));
+    let mut child = crate::tutor::command(dir.path(), &arguments)
+        .stderr(std::process::Stdio::null())
+        .spawn()
+        .expect("started");
+    let has_come_far = || {
+        let steps = dir.path().join("broken/ssl-benchmark/digits");
+        let run = std::fs::read_dir(steps).ok()?.flatten().next()?;
+        let checkpoints = run.path().join("seed-1/fixmatch-cta/checkpoints");
+        std::fs::read_dir(checkpoints).ok()?.flatten().map(|c| c.file_name()).max()
+    };
+    let began = std::time::Instant::now();
+    while has_come_far().is_none_or(|newest| newest < *"step-00000042")
+        && began.elapsed().as_secs() < 60
+    {
+        std::thread::sleep(std::time::Duration::from_millis(5));
+    }
+    child.kill().expect("killed");
+    child.wait().expect("ended");
+    assert_eq!(whole, weights(dir.path(), "broken", "fixmatch-cta", &settings));
+}

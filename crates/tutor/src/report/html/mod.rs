@@ -35,6 +35,7 @@ pub(crate) fn page(result: &RunResult, visuals: &Visuals, recipe_toml: &str) -> 
         ("results", "Results", results::rows(result)),
         ("differences", "Paired differences", results::differences(result)),
         ("paper", "Beside the paper", results::beside_paper(result)),
+        ("spread", "How the boundary spreads", super::spread::section(visuals)),
         ("labels", "As labels grow", super::growth::section(visuals)?),
         ("curves", "Learning curves", pictures::curves(visuals)?),
         ("confusion", "Confusion", pictures::confusions(visuals)),
