@@ -23,7 +23,7 @@ use data_pipeline::loader::{HostBatch, Loader, Stream, View};
 use data_pipeline::sampler::Order;
 use ndarray::Array4;
 use ssl_core::methods::FixMatch;
-use ssl_core::{Batch, Ssl};
+use ssl_core::{Batch, Config, Facts, Method, Ssl};
 use torch::layout::image_batch;
 use torch::optim::{OptimConfig, Sgd};
 use torch::precision::Precision;
@@ -44,7 +44,7 @@ struct Case {
 }
 
 fn case(name: &str) -> Case {
-    let flip_crop = |pad, flip| Step::FlipCrop(FlipCrop { pad, flip, ..FlipCrop::default() });
+    let flip_crop = |pad, flip| Step::FlipCrop(FlipCrop { pad, flip });
     match name {
         "wrn-28-2" => Case {
             set: photos(2_000, 32),
@@ -64,6 +64,11 @@ fn case(name: &str) -> Case {
         },
         _ => panic!("there is no case {name}"),
     }
+}
+
+fn method(case: &Case) -> Box<dyn Method> {
+    let unlabeled = case.set.len() as i64;
+    FixMatch::default().build(&Facts { classes: CLASSES as i64, unlabeled, device: Device::Cpu })
 }
 
 fn stream(set: &Arc<dyn Samples>, views: &[&Policy], batch: usize, seed: u64) -> Stream {
@@ -155,7 +160,7 @@ fn losses(case: &Case) -> impl FnMut(usize) -> f64 + use<> {
     let mut batch = Batch::labeled(logits(case.labeled).set_requires_grad(true), y);
     batch.u = (0..2).map(|_| logits(case.unlabeled).set_requires_grad(true)).collect();
     let echo = Model::build(Device::Cpu, |_| Echo);
-    let mut bare = Ssl::new(FixMatch::default(), echo, None);
+    let mut bare = Ssl::new(method(case), echo, None);
     let channels = case.set.image(0).expect("an image").channels() as i64;
     let twins = [(); 2].map(|()| case.net.build(Device::Cpu, channels, CLASSES as i64));
     let at = Progress { step: 0, steps: 1 };
@@ -176,7 +181,7 @@ fn losses(case: &Case) -> impl FnMut(usize) -> f64 + use<> {
 fn serve(name: &str, precision: Precision) -> Result<(), Error> {
     let case = case(name);
     let channels = case.set.image(0)?.channels() as i64;
-    let mut ssl = learner(FixMatch::default(), &case.net, channels);
+    let mut ssl = learner(method(&case), &case.net, channels);
     let mut optimizer = OptimConfig::Sgd(Sgd::default()).build(ssl.params());
     let folder = tempfile::tempdir()?;
     let stage = StageDir::open(folder.path())?;
@@ -192,7 +197,7 @@ fn serve(name: &str, precision: Precision) -> Result<(), Error> {
         });
         Questions { batches, wanted: 0, began: None, times: Vec::new(), losses }
     };
-    let evaluate = |_: &mut Ssl<FixMatch>, _| Ok::<_, Error>(Vec::new());
+    let evaluate = |_: &mut Ssl<Box<dyn Method>>, _| Ok::<_, Error>(Vec::new());
     match fit(&mut ssl, &mut optimizer, &plan, &stage, batches, evaluate, &mut ()) {
         // No more questions.
         Err(train::FitError::OutOfBatches { .. }) => Ok(()),

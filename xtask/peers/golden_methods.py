@@ -114,6 +114,12 @@ def uda(net, frozen, average, batch, c, draws, memory, step):
 
 def fixmatch(net, frozen, average, batch, c, draws, memory, step):
     guess = probabilities(frozen, batch["u0"])
+    if "alignment" in c:
+        flat, decay = np.full(CLASSES, 1 / CLASSES), c["alignment"]["decay"]
+        of_guesses = moved(memory, "guesses", flat, guess.mean(0), decay)
+        to_labels = c["alignment"]["to"] == "labels"
+        wanted = moved(memory, "wanted", flat, onehot(batch["y"]).mean(0), decay) if to_labels else flat
+        guess = normalised(guess * wanted / of_guesses)
     sure = np.array([1.0 if max(p) >= c["threshold"] else 0.0 for p in guess])
     each = cross_entropy(onehot(guess.argmax(-1)), logits(net, batch["u1"]))
     return [(1, supervised_term(net, batch)), (ramp(c["weight"], step), (sure * each).sum() / UNLABELED)]
@@ -417,6 +423,8 @@ def cases():
         yield f"uda-october-{tsa}", uda, {"weight": constant(2.0), "temperature": 1.0, "threshold": 0.0, "entropy": 0.1, "tsa": tsa}
     yield "fixmatch", fixmatch, {"weight": constant(1.0), "threshold": 0.5}
     yield "fixmatch-never-sure", fixmatch, {"weight": constant(1.0), "threshold": 1.0}
+    for to in ("labels", "uniform"):
+        yield f"fixmatch-aligned-to-{to}", fixmatch, {"weight": constant(1.0), "threshold": 0.5, "alignment": {"to": to, "decay": 0.5}}
     yield "pseudo-label", pseudo_label, {"weight": {"kind": "ramp-up", "value": 1.0, "over": 0.4}, "threshold": 0.5}
     yield "pi-model", pi_model, {"weight": {"kind": "ramp-up", "value": 10.0, "over": 0.4}}
     yield "mean-teacher", mean_teacher, {"weight": {"kind": "ramp-up", "value": 50.0, "over": 0.4}}

@@ -10,7 +10,7 @@ mod sharpen;
 mod tsa;
 
 pub use adversary::{Adversary, Direction};
-pub use align::{Marginal, align};
+pub use align::{Aligner, Alignment, Marginal, Wanted, align};
 pub use confidence::{confident, masked_mean, sure_by_class};
 pub use consistency::{entropy, squared_error};
 pub use mix::{beta, mix, shuffled};

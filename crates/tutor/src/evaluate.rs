@@ -40,6 +40,11 @@ impl Predictions {
         (!known.is_empty()).then(|| 100.0 * right as f64 / known.len() as f64)
     }
 
+    /// The mean over the classes that occur of the percentage that is recognised.
+    pub(crate) fn balanced_accuracy(&self, truth: &[Option<u32>]) -> Option<f64> {
+        balanced(&self.confusion(truth))
+    }
+
     /// `counts[truth][prediction]` over the images whose class is known.
     pub(crate) fn confusion(&self, truth: &[Option<u32>]) -> Vec<Vec<u64>> {
         let mut counts = vec![vec![0; self.classes]; self.classes];
@@ -152,6 +157,16 @@ impl<'a> Look<'a> {
     }
 }
 
+/// The mean over classes that occur of the percentage that is recognised.
+pub(crate) fn balanced(confusion: &[Vec<u64>]) -> Option<f64> {
+    let shares = confusion.iter().enumerate().filter_map(|(class, row)| {
+        let all: u64 = row.iter().sum();
+        (all > 0).then(|| 100.0 * row[class] as f64 / all as f64)
+    });
+    let shares: Vec<f64> = shares.collect();
+    (!shares.is_empty()).then(|| shares.iter().sum::<f64>() / shares.len() as f64)
+}
+
 /// The most probable class (the first of equals) and its probability.
 fn top(row: &[f32]) -> (u32, f32) {
     let first = (0, f32::NEG_INFINITY);
@@ -169,6 +184,9 @@ mod tests {
         assert_eq!(p.accuracy(&[Some(0), Some(1), None]), Some(50.0));
         assert_eq!(p.accuracy(&[None, None, None]), None);
         assert_eq!(Predictions { classes: 2, probabilities: vec![] }.accuracy(&[]), None);
+        assert_eq!(p.balanced_accuracy(&[Some(0), Some(1), Some(0)]), Some(25.0));
+        assert_eq!(balanced(&[vec![90, 10, 0], vec![5, 5, 0], vec![0, 0, 0]]), Some(70.0));
+        assert_eq!(balanced(&[]), None);
         assert_eq!(p.confusion(&[Some(0), Some(1), None]), [[1, 0], [1, 0]]);
     }
 }

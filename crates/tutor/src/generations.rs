@@ -15,6 +15,7 @@ use train::Watch;
 use crate::assemble::{Pool, view};
 use crate::labeling;
 use crate::phase::{Phase, PhaseCost, Setting};
+use crate::recipe::methods::Select;
 use crate::recipe::{Generation, Recipe};
 use crate::report::visuals::PseudoLabels;
 
@@ -74,6 +75,7 @@ pub(crate) fn teacher(
         start: start.as_ref().map(|m| &m.params),
         frozen: &[],
         watched: None,
+        select: Select::default(),
     };
     let method = config.method();
     let dir = phase.dir.clone();
@@ -151,6 +153,7 @@ pub(crate) fn student(
         start: config.warm_start.then_some(&teacher.model.params),
         frozen: &[],
         watched: None,
+        select: Select::default(),
     };
     let (model, cost) = setting.train(phase, method, watch)?;
     let student = Trained {
@@ -198,6 +201,7 @@ fn fix_resolution(
         start: Some(&student.model.params),
         frozen: &fix.frozen,
         watched: None,
+        select: Select::default(),
     };
     let label_smoothing = recipe.student.method.label_smoothing;
     let method = Supervised { label_smoothing, ..Supervised::default() };

@@ -16,7 +16,7 @@ use crate::evaluate::Look;
 use crate::feedback::Feedback;
 use crate::generations::stream;
 use crate::outcome::{curve, part_of};
-use crate::phase::{Phase, PhaseCost, Setting, VALIDATION, WATCHED};
+use crate::phase::{Phase, PhaseCost, Setting, VALIDATION, WATCHED, metric_name};
 use crate::progress::Progress;
 use crate::recipe::methods::{MethodsRecipe, Train};
 use crate::recipe::{DataConfig, Part};
@@ -35,13 +35,13 @@ pub(crate) struct Training {
     pub(crate) part: Part,
     /// How many images the accuracies were counted on.
     pub(crate) examples: u64,
-    /// Of the final weights.
+    /// Of the weights that the training results in.
     pub(crate) last: f64,
     /// Mean over the evaluations at the end, at most [`LAST`] of them.
     pub(crate) mean_of_last: f64,
     /// Of the weights that were best on the validation part, the earliest of equals.
     pub(crate) at_best_validation: f64,
-    /// Of the final weights, the mean over classes.
+    /// Of the same, the mean over classes.
     pub(crate) balanced: f64,
     pub(crate) confusion: Vec<Vec<u64>>,
     pub(crate) classes: Vec<String>,
@@ -166,6 +166,7 @@ impl Row<'_> {
             start: None,
             frozen: &[],
             watched: watched.then_some(pool),
+            select: recipe.select,
         };
         let (model, cost) = setting.train(phase, method, progress.phase(self.name))?;
         let feed = setting.feed(None);
@@ -173,7 +174,8 @@ impl Row<'_> {
             Look::clean(&feed, &recipe.eval_augment, recipe.eval_batch, recipe.cadence.workers);
         let predictions = look.interruptible().at(&model, pool)?;
         let confusion = predictions.confusion(&truth);
-        let course = Course::read(dir, if watched { WATCHED } else { VALIDATION })?;
+        let chosen_by = metric_name(recipe.select.metric);
+        let course = Course::read(dir, chosen_by, if watched { WATCHED } else { VALIDATION })?;
         Ok(Training {
             name: self.name.to_owned(),
             data: data.describe(),
@@ -183,23 +185,15 @@ impl Row<'_> {
             last: predictions.accuracy(&truth).context("an image whose class is known")?,
             mean_of_last: course.mean_of_last(),
             at_best_validation: course.at_best_validation(),
-            balanced: balanced(&confusion),
+            balanced: predictions
+                .balanced_accuracy(&truth)
+                .context("an image whose class is known")?,
             confusion,
             classes: data.input.classes.clone(),
             curve: curve(dir, self.name, self.seed)?,
             cost,
         })
     }
-}
-
-/// The mean over classes that occur of the share that is recognised, percent.
-fn balanced(confusion: &[Vec<u64>]) -> f64 {
-    let shares = confusion.iter().enumerate().filter_map(|(class, row)| {
-        let all: u64 = row.iter().sum();
-        (all > 0).then(|| 100.0 * row[class] as f64 / all as f64)
-    });
-    let shares: Vec<f64> = shares.collect();
-    shares.iter().sum::<f64>() / shares.len().max(1) as f64
 }
 
 /// The evaluations of a training.
@@ -209,11 +203,11 @@ struct Course {
 }
 
 impl Course {
-    fn read(dir: &Path, reported: &str) -> Result<Self> {
+    fn read(dir: &Path, chosen_by: &str, reported: &str) -> Result<Self> {
         let rows = metrics::read(&dir.join(metrics::FILE))?;
         let points = rows.iter().filter_map(|row| {
             let value = |name: &str| row.values.get(&format!("eval/{name}")).copied().flatten();
-            Some((value(VALIDATION), value(reported)?))
+            Some((value(chosen_by), value(reported)?))
         });
         let points: Vec<_> = points.collect();
         ensure!(!points.is_empty(), "{}: the record has no evaluation", dir.display());
@@ -252,10 +246,5 @@ mod tests {
         assert_eq!(blind.at_best_validation(), 60.0);
         let long = Course { points: (0..30).map(|i| (None, f64::from(i))).collect() };
         assert_eq!(long.mean_of_last(), 19.5);
-    }
-
-    #[test]
-    fn balanced_accuracy_weighs_classes_alike() {
-        assert_eq!(balanced(&[vec![90, 10, 0], vec![5, 5, 0], vec![0, 0, 0]]), 70.0);
     }
 }

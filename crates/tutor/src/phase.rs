@@ -17,10 +17,11 @@ use train::{Ema, Objective, Outcome, Plan, Schedule, StageDir, Swa, Watch, fit};
 use vision_models::NetConfig;
 
 use crate::assemble::{Data, Pool};
-use crate::evaluate::Look;
+use crate::evaluate::{Look, Predictions};
 use crate::feed::{Feed, Targets};
 use crate::feedback::{Ended, Fed, Feedback, Learner, PROBE, Probes};
 use crate::recipe::Cadence;
+use crate::recipe::methods::{Metric, Select, Weights};
 
 /// A training was told to stop and has written its checkpoint.
 #[derive(Debug)]
@@ -92,6 +93,7 @@ pub(crate) struct Phase<'a> {
     pub(crate) frozen: &'a [String],
     /// Images whose accuracy is recorded beside the validation part's, and decides nothing.
     pub(crate) watched: Option<&'a Pool>,
+    pub(crate) select: Select,
 }
 
 impl Setting<'_> {
@@ -123,16 +125,10 @@ impl Setting<'_> {
         name.bytes().fold(self.seed, step)
     }
 
-    /// Accuracy in percent on a pool, without noise.
-    pub(crate) fn accuracy(
-        &self,
-        model: &Model,
-        pool: &Pool,
-        policy: &Policy,
-    ) -> Result<Option<f64>> {
+    /// What a network says of a pool, without noise.
+    fn look(&self, model: &Model, pool: &Pool, policy: &Policy) -> Result<Predictions> {
         let feed = self.feed(None);
-        let look = Look::clean(&feed, policy, self.eval_batch, self.cadence.workers);
-        Ok(look.at(model, pool)?.accuracy(&pool.labels()))
+        Look::clean(&feed, policy, self.eval_batch, self.cadence.workers).at(model, pool)
     }
 
     /// Takes batch norm's running statistics of a network anew, over training images without augmentation.
@@ -199,7 +195,8 @@ impl Setting<'_> {
             eval_every: self.cadence.evaluate,
             checkpoint_every: self.cadence.checkpoint,
             keep: self.cadence.keep,
-            best: (self.data.validation.len() > 0).then(|| VALIDATION.to_owned()),
+            best: (self.data.validation.len() > 0)
+                .then(|| metric_name(phase.select.metric).to_owned()),
             clip_norm: None,
             precision: self.precision,
             device: self.device,
@@ -232,15 +229,24 @@ impl Setting<'_> {
             let mut found = Vec::new();
             for (name, pool) in pools {
                 let Some(pool) = pool else { continue };
-                let accuracy =
-                    self.accuracy(objective.ssl.evaluated(), pool, phase.eval_augment)?;
-                found.extend(accuracy.map(|a| (name.to_owned(), a)));
+                let said = self.look(objective.ssl.evaluated(), pool, phase.eval_augment)?;
+                let truth = pool.labels();
+                found.extend(said.accuracy(&truth).map(|a| (name.to_owned(), a)));
+                if name == VALIDATION && phase.select.metric == Metric::BalancedAccuracy {
+                    let balanced = said.balanced_accuracy(&truth);
+                    found.extend(balanced.map(|a| (BALANCED.to_owned(), a)));
+                }
             }
             Ok(found)
         };
         let outcome = fit(&mut objective, &mut optimizer, &plan, &stage, batches, evaluate, watch)
             .with_context(|| format!("training in {}", phase.dir.display()))?;
         let Outcome::Finished(summary) = outcome else { bail!(Interrupted) };
+        if phase.select.weights == Weights::Best
+            && let Some(best) = stage.checkpoints().best()?
+        {
+            best.restore(&objective)?;
+        }
         let trained = objective.ssl.into_evaluated();
         // Heads that a method added are no part of the result.
         let evaluated = self.build(phase.net);
@@ -273,6 +279,17 @@ const CALIBRATION: usize = 1024;
 
 /// The metric of the learning curves, in percent.
 pub(crate) const VALIDATION: &str = "validation_accuracy";
+
+/// The mean over classes, in percent, where weights are chosen by it.
+const BALANCED: &str = "validation_balanced_accuracy";
+
+/// The name of a metric in a training's record.
+pub(crate) fn metric_name(metric: Metric) -> &'static str {
+    match metric {
+        Metric::Accuracy => VALIDATION,
+        Metric::BalancedAccuracy => BALANCED,
+    }
+}
 
 /// The accuracy on [`Phase::watched`], in percent.
 pub(crate) const WATCHED: &str = "watched_accuracy";

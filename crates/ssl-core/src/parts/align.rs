@@ -1,7 +1,11 @@
 //! Distribution alignment (ReMixMatch, arXiv 1911.09785, section 3.1): guesses are corrected until classes come as often as
 //! they should.
 
+use serde::{Deserialize, Serialize};
 use torch::{Device, Kind, Tensor, no_grad};
+
+use super::one_hot;
+use crate::{Facts, check};
 
 /// `probabilities` `[batch, classes]` times `wanted / seen` (both `[classes]`), each row brought back to sum 1.
 pub fn align(probabilities: &Tensor, wanted: &Tensor, seen: &Tensor) -> Tensor {
@@ -34,5 +38,73 @@ impl Marginal {
     /// The average, `[classes]`; always the same tensor, so that a checkpoint can restore it in place.
     pub fn tensor(&self) -> &Tensor {
         &self.average
+    }
+}
+
+/// How often guesses should name each class.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Wanted {
+    /// As often as the labelled samples have it.
+    Labels,
+    /// All alike.
+    Uniform,
+}
+
+/// Distribution alignment as an option of a method.
+///
+/// | setting | default | what | range |
+/// |---|---|---|---|
+/// | `to` | | `labels`: as often as the labelled samples have each class; `uniform`: all alike | |
+/// | `decay` | 0.999 | of the running means | \[0, 1) |
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Alignment {
+    /// How often guesses should name each class.
+    pub to: Wanted,
+    /// Of the running means.
+    #[serde(default = "default_decay")]
+    pub decay: f64,
+}
+
+fn default_decay() -> f64 {
+    0.999
+}
+
+impl Alignment {
+    /// Whether the decay lies in its range.
+    pub fn check(&self) -> Result<(), String> {
+        check::rate("decay", self.decay)
+    }
+}
+
+/// Aligns guesses batch by batch.
+pub struct Aligner {
+    to: Wanted,
+    wanted: Marginal,
+    seen: Marginal,
+}
+
+impl Aligner {
+    /// Both means start uniform.
+    pub fn new(config: Alignment, facts: &Facts) -> Self {
+        let marginal = || Marginal::new(facts.classes, config.decay, facts.device);
+        Self { to: config.to, wanted: marginal(), seen: marginal() }
+    }
+
+    /// Guesses `[unlabeled, classes]` aligned, when this batch's and its labels `[labeled]` are taken into account.
+    pub fn align(&mut self, guesses: &Tensor, labels: &Tensor) -> Tensor {
+        self.seen.see(guesses);
+        if self.to == Wanted::Labels {
+            self.wanted.see(&one_hot(labels, guesses.size()[1]));
+        }
+        align(guesses, self.wanted.tensor(), self.seen.tensor())
+    }
+
+    /// What a checkpoint keeps.
+    pub fn memory(&self) -> Vec<(String, Tensor)> {
+        [("wanted", &self.wanted), ("seen", &self.seen)]
+            .map(|(name, marginal)| (name.to_owned(), marginal.tensor().shallow_clone()))
+            .into()
     }
 }

@@ -5,7 +5,7 @@ use torch::Device;
 
 use super::{LAST, Training};
 use crate::phase::PhaseCost;
-use crate::recipe::methods::{MethodRow, MethodsRecipe, PaperNumber};
+use crate::recipe::methods::{MethodRow, MethodsRecipe, PaperNumber, Weights};
 use crate::report::result::{Comparison, Group, PaperRow, Role, Row, RunResult};
 use crate::report::visuals::{Confusion, Growth, Visuals};
 use crate::run_folder::Started;
@@ -50,9 +50,11 @@ pub(crate) fn result(
     let mut cost = PhaseCost::default();
     outcomes.iter().flatten().for_each(|t| cost += t.cost);
     let mut notes = remarks(started, part, recipe.evaluate_on);
-    notes.push(
-        "`test accuracy` is that of the last weights; no choice is made on the test part.".into(),
-    );
+    let which = match recipe.select.weights {
+        Weights::Last => "the last weights",
+        Weights::Best => "the weights that were best on the validation part",
+    };
+    notes.push(format!("`{metric}` is that of {which}; no choice is made on the test part."));
     Ok(RunResult {
         rows,
         comparisons,

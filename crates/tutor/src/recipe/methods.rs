@@ -39,11 +39,44 @@ pub(crate) struct MethodsRecipe {
     pub(crate) only: Vec<String>,
     pub(crate) data: DataConfig,
     #[serde(default)]
+    pub(crate) select: Select,
+    #[serde(default)]
     pub(crate) cadence: Cadence,
     pub(crate) train: Train,
     /// The rows, each `train` with something changed. Without any, `train` itself is the one row, named after its method.
     #[serde(default)]
     pub(crate) rows: Vec<MethodRow>,
+}
+
+/// Which weights of a training count.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub(crate) struct Select {
+    /// By which the best weights are known, on the validation part.
+    pub(crate) metric: Metric,
+    /// What a training results in.
+    pub(crate) weights: Weights,
+}
+
+/// A number of the validation part.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub(crate) enum Metric {
+    #[default]
+    Accuracy,
+    /// The mean over classes of the share that is recognised: for classes of very different size.
+    BalancedAccuracy,
+}
+
+/// Which weights a training results in.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub(crate) enum Weights {
+    /// Those of the last step, as papers report them.
+    #[default]
+    Last,
+    /// Those that were best, the earliest of equals.
+    Best,
 }
 
 /// One training.

@@ -147,3 +147,33 @@ fn feedback_goes_on_where_it_was_stopped() {
     child.wait().expect("ended");
     assert_eq!(whole, weights(dir.path(), "broken", "fixmatch-cta", &settings));
 }
+
+#[test]
+fn classes_of_different_size_choose_the_weights_and_align_the_guesses() {
+    let dir = tempfile::tempdir().expect("a folder");
+    let run_with = |out, more: &[&str]| {
+        let mut arguments = vec!["run", "fixmatch", "--quick", "--threads", "1", "--out", out];
+        arguments.extend(["--set", "train.steps=12", "--set", "cadence.evaluate=1"]);
+        arguments.extend(more.iter().flat_map(|setting| ["--set", setting]));
+        run_folder(dir.path(), &run(dir.path(), &arguments))
+    };
+    let balanced = ["select.metric=balanced-accuracy", "train.method.alignment.to=labels"];
+    let best = run_with("best", &balanced);
+    let training = best.join("seed-1/fixmatch");
+    let record = std::fs::read_to_string(training.join("metrics.jsonl")).expect("the record");
+    let of = |line: &str| -> Option<f64> {
+        let row: serde_json::Value = serde_json::from_str(line).ok()?;
+        row.get("eval/validation_balanced_accuracy")?.as_f64()
+    };
+    let course: Vec<f64> = record.lines().filter_map(of).collect();
+    assert_eq!(course.len(), 12, "one evaluation a step: {record}");
+    // The result is the averaged network of the checkpoint that was best, not that of the last.
+    let last = run_with("last", &[&balanced[..], &["select.weights=last"]].concat());
+    let weights =
+        |run: &Path| std::fs::read(run.join("seed-1/fixmatch/final.safetensors")).expect("weights");
+    let at = course.iter().position(|a| *a == course.iter().copied().fold(0.0, f64::max));
+    assert_eq!(at == Some(11), weights(&best) == weights(&last), "best at {at:?}");
+    let notes = result(&best)["notes"].to_string();
+    assert!(notes.contains("were best on the validation part"), "{notes}");
+    assert!(result(&last)["notes"].to_string().contains("the last weights"));
+}
