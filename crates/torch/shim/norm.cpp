@@ -1,14 +1,16 @@
-// Batch norm and the (leaky) ReLU behind it as one operation. On the CPU, with channels last, both directions are two passes over memory
+// Batch norm and the (leaky) ReLU behind it as one operation, with a residual connection between them if there is one. On the CPU, with channels last, both directions are two passes over memory
 // each: libtorch's two operations take four forwards and four backwards, and at these sizes memory is what they wait for.
 
 #include "shim.h"
 
 #include <ATen/Parallel.h>
 #include <ATen/core/grad_mode.h>
+#include <ATen/ops/add.h>
 #include <ATen/ops/batch_norm.h>
 #include <ATen/ops/empty.h>
 #include <ATen/ops/empty_like.h>
 #include <ATen/ops/leaky_relu.h>
+#include <ATen/ops/mul.h>
 #include <torch/csrc/autograd/autograd.h>
 #include <torch/csrc/autograd/custom_function.h>
 
@@ -96,14 +98,36 @@ template <class T> INLINE void moments(const T *x, int64_t n, const Places &p, S
   });
 }
 
-template <class T> INLINE void activate(const T *x, T *y, int64_t n, const Places &p, float slope) {
+// A run of elements: in all of them the normalised value counts `keep` times (1 where no sample is dropped).
+struct Run {
+  int64_t n;
+  float keep, slope;
+};
+
+template <class T> INLINE void activate(const T *x, T *y, const Run &run, const Places &p) {
   const float *__restrict__ scale = p.scale.data(), *__restrict__ shift = p.shift.data();
-  for (int64_t at = 0; at < n; at += p.period) {
-    const int64_t m = std::min(p.period, n - at);
+  const float slope = run.slope;
+  for (int64_t at = 0; at < run.n; at += p.period) {
+    const int64_t m = std::min(p.period, run.n - at);
     const T *__restrict__ xs = x + at;
     T *__restrict__ ys = y + at;
     for (int64_t i = 0; i < m; ++i) {
       const float z = load(xs[i]) * scale[i] + shift[i];
+      store(ys[i], z > 0.0f ? z : z * slope);
+    }
+  }
+}
+
+// The same with `rest` added before the ReLU.
+template <class T> INLINE void activate_sum(const T *x, const T *rest, T *y, const Run &run, const Places &p) {
+  const float *__restrict__ scale = p.scale.data(), *__restrict__ shift = p.shift.data();
+  const float slope = run.slope, keep = run.keep;
+  for (int64_t at = 0; at < run.n; at += p.period) {
+    const int64_t m = std::min(p.period, run.n - at);
+    const T *__restrict__ xs = x + at, *__restrict__ rs = rest + at;
+    T *__restrict__ ys = y + at;
+    for (int64_t i = 0; i < m; ++i) {
+      const float z = (load(xs[i]) * scale[i] + shift[i]) * keep + load(rs[i]);
       store(ys[i], z > 0.0f ? z : z * slope);
     }
   }
@@ -114,14 +138,26 @@ INLINE float through(float dy, float x, float scale, float shift, float slope) {
   return x * scale + shift > 0.0f ? dy : dy * slope;
 }
 
+// The gradient of what was added, which is that before the ReLU; the output has the sign of the ReLU's input.
+template <class T> INLINE void behind(const T *y, const T *dy, T *drest, const Run &run) {
+  const T *__restrict__ ys = y, *__restrict__ ds = dy;
+  T *__restrict__ out = drest;
+  const float slope = run.slope;
+  for (int64_t i = 0; i < run.n; ++i) {
+    const float g = load(ds[i]);
+    store(out[i], load(ys[i]) > 0.0f ? g : g * slope);
+  }
+}
+
 // Of that gradient and of its product with x − mean.
-template <class T> INLINE void reduce(const T *x, const T *dy, int64_t n, const Places &p, float slope, Sums &sums) {
+template <class T> INLINE void reduce(const T *x, const T *dy, const Run &run, const Places &p, Sums &sums) {
   const float *__restrict__ mean = p.mean.data(), *__restrict__ scale = p.scale.data(),
                             *__restrict__ shift = p.shift.data();
-  sum_pieces(n, p.period, sums, [&](int64_t at, int64_t m, float *__restrict__ a, float *__restrict__ b) INLINE_LAMBDA {
+  const float slope = run.slope, keep = run.keep;
+  sum_pieces(run.n, p.period, sums, [&](int64_t at, int64_t m, float *__restrict__ a, float *__restrict__ b) INLINE_LAMBDA {
     const T *__restrict__ xs = x + at, *__restrict__ ds = dy + at;
     for (int64_t i = 0; i < m; ++i) {
-      const float v = load(xs[i]), g = through(load(ds[i]), v, scale[i], shift[i], slope);
+      const float v = load(xs[i]), g = keep * through(load(ds[i]), v, scale[i], shift[i], slope);
       a[i] += g;
       b[i] += g * (v - mean[i]);
     }
@@ -129,16 +165,17 @@ template <class T> INLINE void reduce(const T *x, const T *dy, int64_t n, const 
 }
 
 // scale · gradient − constant − linear · (x − mean).
-template <class T> INLINE void spread(const T *x, const T *dy, T *dx, int64_t n, const Places &p, float slope) {
+template <class T> INLINE void spread(const T *x, const T *dy, T *dx, const Run &run, const Places &p) {
   const float *__restrict__ mean = p.mean.data(), *__restrict__ scale = p.scale.data(),
                             *__restrict__ shift = p.shift.data(), *__restrict__ constant = p.constant.data(),
                             *__restrict__ linear = p.linear.data();
-  for (int64_t at = 0; at < n; at += p.period) {
-    const int64_t m = std::min(p.period, n - at);
+  const float slope = run.slope, keep = run.keep;
+  for (int64_t at = 0; at < run.n; at += p.period) {
+    const int64_t m = std::min(p.period, run.n - at);
     const T *__restrict__ xs = x + at, *__restrict__ ds = dy + at;
     T *__restrict__ out = dx + at;
     for (int64_t i = 0; i < m; ++i) {
-      const float v = load(xs[i]), g = through(load(ds[i]), v, scale[i], shift[i], slope);
+      const float v = load(xs[i]), g = keep * through(load(ds[i]), v, scale[i], shift[i], slope);
       store(out[i], scale[i] * g - constant[i] - linear[i] * (v - mean[i]));
     }
   }
@@ -146,15 +183,17 @@ template <class T> INLINE void spread(const T *x, const T *dy, T *dx, int64_t n,
 
 // One copy a vector width (shim.h), for templates cannot have them.
 #define COPIES(T)                                                                                                      \
-  EACH_WIDTH void run_moments(const T *x, int64_t n, const Places &p, Sums &sums) { moments(x, n, p, sums); }         \
-  EACH_WIDTH void run_activate(const T *x, T *y, int64_t n, const Places &p, float slope) {                           \
-    activate(x, y, n, p, slope);                                                                                       \
+  EACH_WIDTH void run_moments(const T *x, int64_t n, const Places &p, Sums &sums) { moments(x, n, p, sums); }          \
+  EACH_WIDTH void run_activate(const T *x, T *y, const Run &run, const Places &p) { activate(x, y, run, p); }          \
+  EACH_WIDTH void run_activate_sum(const T *x, const T *rest, T *y, const Run &run, const Places &p) {                 \
+    activate_sum(x, rest, y, run, p);                                                                                  \
   }                                                                                                                    \
-  EACH_WIDTH void run_reduce(const T *x, const T *dy, int64_t n, const Places &p, float slope, Sums &sums) {          \
-    reduce(x, dy, n, p, slope, sums);                                                                                  \
+  EACH_WIDTH void run_behind(const T *y, const T *dy, T *drest, const Run &run) { behind(y, dy, drest, run); }         \
+  EACH_WIDTH void run_reduce(const T *x, const T *dy, const Run &run, const Places &p, Sums &sums) {                   \
+    reduce(x, dy, run, p, sums);                                                                                       \
   }                                                                                                                    \
-  EACH_WIDTH void run_spread(const T *x, const T *dy, T *dx, int64_t n, const Places &p, float slope) {               \
-    spread(x, dy, dx, n, p, slope);                                                                                    \
+  EACH_WIDTH void run_spread(const T *x, const T *dy, T *dx, const Run &run, const Places &p) {                        \
+    spread(x, dy, dx, run, p);                                                                                         \
   }
 COPIES(float)
 COPIES(Half)
@@ -167,8 +206,9 @@ Parallel parallel_region() {
 }
 
 // Calls body(part, first, count) for each part of n elements. The parts depend on n and the number of threads only.
-template <class Body> void in_parts(int64_t n, int64_t period, int64_t parts, Body &&body) {
-  const int64_t pieces = (n + period - 1) / period, each = (pieces + parts - 1) / parts * period;
+// Each but the last is a multiple of `unit`.
+template <class Body> void in_parts(int64_t n, int64_t unit, int64_t parts, Body &&body) {
+  const int64_t units = (n + unit - 1) / unit, each = (units + parts - 1) / parts * unit;
   struct Job {
     Body &body;
     int64_t n, each, parts;
@@ -191,10 +231,10 @@ int64_t parts_of(int64_t n) {
 }
 
 // The two sums of each channel over all of x.
-template <class Each> Sums channel_sums(int64_t n, int64_t channels, int64_t period, Each &&each) {
+template <class Each> Sums channel_sums(int64_t n, int64_t unit, int64_t channels, int64_t period, Each &&each) {
   const int64_t parts = parts_of(n);
   std::vector<Sums> all(parts, Sums(period));
-  in_parts(n, period, parts, [&](int64_t part, int64_t first, int64_t count) { each(first, count, all[part]); });
+  in_parts(n, unit, parts, [&](int64_t part, int64_t first, int64_t count) { each(first, count, all[part]); });
   Sums out(channels);
   for (const Sums &sums : all)
     for (int64_t i = 0; i < period; ++i) {
@@ -227,6 +267,24 @@ struct Settings {
   bool tracked() const { return running_mean.defined(); }
 };
 
+// How often each sample's normalised value counts, `[samples]`; undefined for once.
+struct Kept {
+  int64_t sample, n;
+  const float *factor;
+  Kept(const Tensor &x, const Tensor &keep)
+      : sample(x.numel() / x.size(0)), n(x.numel()), factor(keep.defined() ? keep.const_data_ptr<float>() : nullptr) {}
+  // What parts are cut at.
+  int64_t unit(int64_t period) const { return factor ? sample : period; }
+  // Calls body(first, run) for the runs of a part.
+  template <class Body> void runs(int64_t first, int64_t count, double slope, Body &&body) const {
+    const auto leak = static_cast<float>(slope);
+    if (!factor)
+      return body(first, Run{count, 1.0f, leak});
+    for (int64_t at = first; at < first + count; at += sample)
+      body(at, Run{sample, factor[at / sample], leak});
+  }
+};
+
 at::MemoryFormat format_of(const Tensor &x) {
   return x.dim() == 4 ? at::MemoryFormat::ChannelsLast : at::MemoryFormat::Contiguous;
 }
@@ -249,12 +307,27 @@ void set_affine(Places &p, const float *invstd, const Tensor &weight, const Tens
 
 int64_t period_of(int64_t channels) { return channels * ((MIN_PERIOD + channels - 1) / channels); }
 
-// With batch statistics.
+Tensor composed(const Tensor &x, const Tensor &weight, const Tensor &bias, const Tensor &rest, const Tensor &keep,
+                const std::optional<Tensor> &mean, const std::optional<Tensor> &var, bool batch, double momentum, double eps,
+                double slope) {
+  Tensor z = at::batch_norm(x, weight, bias, mean, var, batch, momentum, eps, true);
+  if (keep.defined()) {
+    std::vector<int64_t> shape(x.dim(), 1);
+    shape[0] = x.size(0);
+    z = at::mul(z, keep.to(z.scalar_type()).view(shape));
+  }
+  if (rest.defined())
+    z = at::add(z, rest);
+  return at::leaky_relu_(z, slope);
+}
+
+// With batch statistics. `rest` and `keep` may be undefined; `keep` has no gradient.
 struct NormRelu : torch::autograd::Function<NormRelu> {
   static Tensor forward(AutogradContext *ctx, const Tensor &x, const Tensor &weight, const Tensor &bias,
-                        const Settings &set) {
+                        const std::optional<Tensor> &rest, const std::optional<Tensor> &keep, const Settings &set) {
     const int64_t channels = x.size(1), n = x.numel();
     const double rows = static_cast<double>(n / channels);
+    const Kept kept(x, keep.value_or(Tensor()));
     Places p{period_of(channels), {}, {}, {}, {}, {}};
     Tensor stats = at::empty({2, channels}, weight.options());
     float *mean = stats.mutable_data_ptr<float>(), *invstd = mean + channels;
@@ -267,7 +340,7 @@ struct NormRelu : torch::autograd::Function<NormRelu> {
         p.mean.push_back(load(in[c]));
       const std::vector<float> near = p.mean;
       repeat(p.mean, p.period);
-      const Sums sums = channel_sums(n, channels, p.period, [&](int64_t first, int64_t count, Sums &to) {
+      const Sums sums = channel_sums(n, p.period, channels, p.period, [&](int64_t first, int64_t count, Sums &to) {
         run_moments(in + first, count, p, to);
       });
       p.mean.resize(channels);
@@ -285,14 +358,22 @@ struct NormRelu : torch::autograd::Function<NormRelu> {
       repeat(p.scale, p.period);
       repeat(p.shift, p.period);
       T *out = elements<T>(y);
-      in_parts(n, p.period, parts_of(n), [&](int64_t, int64_t first, int64_t count) {
-        run_activate(in + first, out + first, count, p, static_cast<float>(set.slope));
+      const T *added = rest ? elements<T>(*rest) : nullptr;
+      in_parts(n, kept.unit(p.period), parts_of(n), [&](int64_t, int64_t first, int64_t count) {
+        kept.runs(first, count, set.slope, [&](int64_t at, const Run &run) {
+          if (added)
+            run_activate_sum(in + at, added + at, out + at, run, p);
+          else
+            run_activate(in + at, out + at, run, p);
+        });
       });
     });
     if (set.tracked())
       for (const Tensor *t : {&set.running_mean, &set.running_var})
         t->unsafeGetTensorImpl()->bump_version();
-    ctx->save_for_backward({x, weight, bias, stats});
+    const Tensor none;
+    // What was added is kept for a gradient of the gradient alone, and is a tensor that lives on anyway.
+    ctx->save_for_backward({x, weight, bias, stats, rest.value_or(none), keep.value_or(none), rest ? y : none});
     ctx->saved_data["eps"] = set.eps;
     ctx->saved_data["slope"] = set.slope;
     return y;
@@ -300,52 +381,60 @@ struct NormRelu : torch::autograd::Function<NormRelu> {
 
   static variable_list backward(AutogradContext *ctx, variable_list grads) {
     const variable_list saved = ctx->get_saved_variables();
-    const Tensor &x = saved[0], &weight = saved[1], &bias = saved[2], &stats = saved[3];
+    const Tensor &x = saved[0], &weight = saved[1], &bias = saved[2], &rest = saved[4], &keep = saved[5];
     const double eps = ctx->saved_data["eps"].toDouble(), slope = ctx->saved_data["slope"].toDouble();
-    Tensor dx, dweight, dbias;
-    if (at::GradMode::is_enabled()) {
-      // A gradient of the gradient is wanted: libtorch's operations know theirs.
-      std::tie(dx, dweight, dbias) = differentiable(x, weight, bias, grads[0], eps, slope);
-    } else {
-      std::tie(dx, dweight, dbias) = loops(x, weight, bias, stats, grads[0], slope);
-    }
-    return {dx, dweight, dbias, Tensor()};
-  }
-
-  static std::tuple<Tensor, Tensor, Tensor> differentiable(const Tensor &x, const Tensor &weight, const Tensor &bias,
-                                                           const Tensor &dy, double eps, double slope) {
-    const Tensor z = at::batch_norm(x, weight, bias, {}, {}, true, 0.0, eps, true);
-    const Tensor y = at::leaky_relu(z, slope);
+    if (!at::GradMode::is_enabled())
+      return loops(saved, grads[0], slope);
+    // A gradient of the gradient is wanted: libtorch's operations know theirs. Under new names, since x may itself come from what is added.
+    const auto renamed = [](const Tensor &t) { return t.defined() ? t.view_as(t) : t; };
+    const Tensor x1 = renamed(x), rest1 = renamed(rest);
+    const Tensor y = composed(x1, weight, bias, rest1, keep, {}, {}, true, 0.0, eps, slope);
     variable_list inputs;
-    for (const Tensor *t : {&x, &weight, &bias})
-      if (t->requires_grad())
+    for (const Tensor *t : {&x1, &weight, &bias, &rest1})
+      if (t->defined() && t->requires_grad())
         inputs.push_back(*t);
-    const variable_list found = torch::autograd::grad({y}, inputs, {dy}, true, true);
+    const variable_list found = torch::autograd::grad({y}, inputs, {grads[0]}, true, true);
     auto next = found.begin();
-    const auto of = [&](const Tensor &t) { return t.requires_grad() ? *next++ : Tensor(); };
-    const Tensor dx = of(x), dweight = of(weight), dbias = of(bias);
-    return {dx, dweight, dbias};
+    const auto of = [&](const Tensor &t) { return t.defined() && t.requires_grad() ? *next++ : Tensor(); };
+    const Tensor dx = of(x1), dweight = of(weight), dbias = of(bias), drest = of(rest1);
+    return {dx, dweight, dbias, drest, Tensor(), Tensor()};
   }
 
-  static std::tuple<Tensor, Tensor, Tensor> loops(const Tensor &x, const Tensor &weight, const Tensor &bias,
-                                                  const Tensor &stats, const Tensor &grad, double slope) {
+  static variable_list loops(const variable_list &saved, const Tensor &grad, double slope) {
+    const Tensor &x = saved[0], &weight = saved[1], &bias = saved[2], &stats = saved[3], &keep = saved[5], &y = saved[6];
     const int64_t channels = x.size(1), n = x.numel();
     const double rows = static_cast<double>(n / channels);
     const float *mean = stats.const_data_ptr<float>(), *invstd = mean + channels;
     const Tensor dy = grad.to(x.scalar_type()).contiguous(format_of(x));
+    const Kept kept(x, keep);
     Places p{period_of(channels), std::vector<float>(mean, mean + channels), {}, {}, {}, {}};
     set_affine(p, invstd, weight, bias);
     for (std::vector<float> *values : {&p.mean, &p.scale, &p.shift})
       repeat(*values, p.period);
-    Tensor dx = at::empty_like(x), dweight = at::empty_like(weight), dbias = at::empty_like(bias);
+    Tensor dx = at::empty_like(x), dweight = at::empty_like(weight), dbias = at::empty_like(bias), drest;
     float *dw = dweight.mutable_data_ptr<float>(), *db = dbias.mutable_data_ptr<float>();
     by_kind(x, [&](auto kind) {
       using T = decltype(kind);
       const T *in = elements<T>(x), *up = elements<T>(dy);
-      const auto leak = static_cast<float>(slope);
-      const Sums sums = channel_sums(n, channels, p.period, [&](int64_t first, int64_t count, Sums &to) {
-        run_reduce(in + first, up + first, count, p, leak, to);
-      });
+      double leak = slope;
+      const auto each = [&](auto body) {
+        return [&, body](int64_t first, int64_t count, auto &...to) {
+          kept.runs(first, count, leak, [&](int64_t at, const Run &run) { body(at, run, to...); });
+        };
+      };
+      if (y.defined()) {
+        drest = at::empty_like(x);
+        const T *out = elements<T>(y);
+        T *down = elements<T>(drest);
+        in_parts(n, kept.unit(p.period), parts_of(n), [&](int64_t, int64_t first, int64_t count) {
+          run_behind(out + first, up + first, down + first, Run{count, 1.0f, static_cast<float>(slope)});
+        });
+        // From here on the ReLU is dealt with.
+        up = down;
+        leak = 1.0;
+      }
+      const auto sum = each([&](int64_t at, const Run &run, Sums &to) { run_reduce(in + at, up + at, run, p, to); });
+      const Sums sums = channel_sums(n, kept.unit(p.period), channels, p.period, sum);
       for (int64_t c = 0; c < channels; ++c) {
         db[c] = static_cast<float>(sums.first[c]);
         dw[c] = static_cast<float>(sums.second[c] * invstd[c]);
@@ -356,11 +445,10 @@ struct NormRelu : torch::autograd::Function<NormRelu> {
       repeat(p.constant, p.period);
       repeat(p.linear, p.period);
       T *out = elements<T>(dx);
-      in_parts(n, p.period, parts_of(n), [&](int64_t, int64_t first, int64_t count) {
-        run_spread(in + first, up + first, out + first, count, p, leak);
-      });
+      const auto spread = each([&](int64_t at, const Run &run) { run_spread(in + at, up + at, out + at, run, p); });
+      in_parts(n, kept.unit(p.period), parts_of(n), [&](int64_t, int64_t first, int64_t count) { spread(first, count); });
     });
-    return {dx, dweight, dbias};
+    return {dx, dweight, dbias, drest, Tensor(), Tensor()};
   }
 };
 
@@ -368,21 +456,24 @@ struct NormRelu : torch::autograd::Function<NormRelu> {
 
 extern "C" {
 
-// Batch norm and leaky ReLU. `batch` says whether the batch's own statistics are used; the running ones, if there are any, then follow
-// them by `momentum`, else they are used. `loops` false takes libtorch's operations: what the loops are tested against.
+// Batch norm, `keep` times (a number a sample, or null), `rest` added (or null), leaky ReLU. `batch` says whether the batch's own
+// statistics are used; the running ones, if there are any, then follow them by `momentum`, else they are used. `loops` false takes
+// libtorch's operations: what the loops are tested against.
 char *tutor_norm_relu(const Tensor *x, const Tensor *weight, const Tensor *bias, const Tensor *running_mean,
-                      const Tensor *running_var, bool batch, double momentum, double eps, double slope, bool loops,
-                      Tensor **out) {
+                      const Tensor *running_var, const Tensor *rest, const Tensor *keep, bool batch, double momentum,
+                      double eps, double slope, bool loops, Tensor **out) {
   return guarded([&] {
+    const auto given = [](const Tensor *t) { return t ? std::make_optional(*t) : std::nullopt; };
     const Tensor none;
-    const Tensor &mean = running_mean ? *running_mean : none, &var = running_var ? *running_var : none;
-    if (batch && loops && loops_fit(*x, *weight)) {
-      *out = new Tensor(NormRelu::apply(*x, *weight, *bias, Settings{mean, var, momentum, eps, slope}));
+    const bool same = !rest || (rest->sizes() == x->sizes() && rest->scalar_type() == x->scalar_type() &&
+                                rest->is_contiguous(format_of(*x)));
+    if (batch && loops && same && loops_fit(*x, *weight)) {
+      const Settings set{running_mean ? *running_mean : none, running_var ? *running_var : none, momentum, eps, slope};
+      *out = new Tensor(NormRelu::apply(*x, *weight, *bias, given(rest), given(keep), set));
       return;
     }
-    const auto given = [](const Tensor &t) { return t.defined() ? std::make_optional(t) : std::nullopt; };
-    Tensor z = at::batch_norm(*x, *weight, *bias, given(mean), given(var), batch, momentum, eps, true);
-    *out = new Tensor(at::leaky_relu_(z, slope));
+    *out = new Tensor(composed(*x, *weight, *bias, rest ? *rest : none, keep ? *keep : none, given(running_mean),
+                               given(running_var), batch, momentum, eps, slope));
   });
 }
 

@@ -75,6 +75,8 @@ unsafe extern "C" {
         bias: Handle,
         running_mean: Handle,
         running_var: Handle,
+        rest: Handle,
+        keep: Handle,
         batch: bool,
         momentum: f64,
         eps: f64,
@@ -290,18 +292,21 @@ pub(crate) struct NormRelu {
     pub(crate) loops: bool,
 }
 
-/// Batch norm and leaky ReLU; `running` are mean and variance, if there are any to be used or brought up to date.
+/// Batch norm, `keep` times (a number a sample), `rest` added, leaky ReLU; `running` are mean and variance, if there are any
+/// to be used or brought up to date.
 pub(crate) fn norm_relu(
     x: &Tensor,
     [weight, bias]: [&Tensor; 2],
     running: Option<[&Tensor; 2]>,
+    [rest, keep]: [Option<&Tensor>; 2],
     set: NormRelu,
 ) -> Tensor {
     let handle = |t: &Tensor| t.as_ptr().cast_mut();
-    let [mean, var] = running.map_or([std::ptr::null_mut(); 2], |[m, v]| [handle(m), handle(v)]);
+    let given = |t: Option<&Tensor>| t.map_or(std::ptr::null_mut(), handle);
+    let [mean, var] = [running.map(|r| r[0]), running.map(|r| r[1])].map(given);
     let NormRelu { batch, momentum, eps, slope, loops } = set;
     let mut out = std::ptr::null_mut();
-    // SAFETY: the tensors are live, those of `running` may be null; `out` outlives the call, which on success fills it with
+    // SAFETY: the tensors are live, those that are given as options may be null; `out` outlives the call, which on success fills it with
     // a new tensor whose owner is the caller.
     unsafe {
         let error = tutor_norm_relu(
@@ -310,6 +315,8 @@ pub(crate) fn norm_relu(
             handle(bias),
             mean,
             var,
+            given(rest),
+            given(keep),
             batch,
             momentum,
             eps,

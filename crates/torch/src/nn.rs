@@ -1,6 +1,6 @@
 //! The layers that the models are made of. Each makes its tensors under PyTorch's names.
 
-use tch::Tensor;
+use tch::{Kind, Tensor};
 
 pub use norm::BatchNorm;
 
@@ -175,10 +175,31 @@ pub fn stochastic_depth(x: &Tensor, rate: f64, mode: Mode) -> Tensor {
     on_noisy_rows(x, rate, mode, |x| {
         let mut shape = vec![1; x.dim()];
         shape[0] = x.size()[0];
-        let keep = 1.0 - rate;
-        let mask = Tensor::empty(shape, (x.kind(), x.device())).bernoulli_float_(keep);
-        x * (mask / keep)
+        x * survivors(shape[0], rate, x).view(shape.as_slice())
     })
+}
+
+/// How often the branch of each sample of `x` `[batch, ...]` counts under stochastic depth with probability `rate`, float32
+/// `[batch]`: 0 where it is dropped, else 1 / (1 - rate), and 1 for samples without noise; none where no sample gets any.
+pub fn survival(x: &Tensor, rate: f64, mode: Mode) -> Option<Tensor> {
+    let batch = x.size()[0];
+    match mode.noise() {
+        NoisyRows::None | NoisyRows::First(0) => None,
+        _ if rate <= 0.0 => None,
+        NoisyRows::First(rows) if rows < batch => {
+            let calm = Tensor::ones([batch - rows], (Kind::Float, x.device()));
+            Some(Tensor::cat(&[survivors(rows, rate, &calm), calm], 0))
+        }
+        NoisyRows::First(_) | NoisyRows::All => {
+            Some(survivors(batch, rate, &Tensor::empty([0], (Kind::Float, x.device()))))
+        }
+    }
+}
+
+/// `[n]` of the kind and on the device of `like`.
+fn survivors(n: i64, rate: f64, like: &Tensor) -> Tensor {
+    let keep = 1.0 - rate;
+    Tensor::empty([n], (like.kind(), like.device())).bernoulli_float_(keep) / keep
 }
 
 fn on_noisy_rows(x: &Tensor, rate: f64, mode: Mode, noise: impl Fn(&Tensor) -> Tensor) -> Tensor {

@@ -150,11 +150,11 @@ impl Bottleneck {
         let [norm1, norm2, norm3] = &self.norms;
         let h = norm1.forward_relu(&first.forward(x), 0.0, mode);
         let h = norm2.forward_relu(&second.forward(&h), 0.0, mode);
-        let h = norm3.forward(&third.forward(&h), mode);
-        match &self.downsample {
-            Some((conv, norm)) => (h + norm.forward(&conv.forward(x), mode)).relu_(),
-            None => (h + x).relu_(),
-        }
+        let rest = match &self.downsample {
+            Some((conv, norm)) => norm.forward(&conv.forward(x), mode),
+            None => x.shallow_clone(),
+        };
+        norm3.forward_residual(&third.forward(&h), &rest, None, 0.0, mode)
     }
 }
 

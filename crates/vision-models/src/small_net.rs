@@ -8,7 +8,7 @@
 
 use serde::{Deserialize, Serialize};
 use torch::nn::{
-    BatchNorm, Conv2d, ConvConfig, Linear, Padding, dropout, global_average_pool, stochastic_depth,
+    BatchNorm, Conv2d, ConvConfig, Linear, Padding, dropout, global_average_pool, survival,
 };
 use torch::{Cut, Init, Mode, Scope, Tensor};
 
@@ -126,10 +126,6 @@ impl ConvNorm {
         }
     }
 
-    fn forward(&self, x: &Tensor, mode: Mode) -> Tensor {
-        self.bn.forward(&self.conv.forward(x), mode)
-    }
-
     fn forward_relu(&self, x: &Tensor, mode: Mode) -> Tensor {
         self.bn.forward_relu(&self.conv.forward(x), 0.0, mode)
     }
@@ -187,7 +183,8 @@ impl Cut for SmallNet {
         let trunk = self.layers.iter().fold(x.shallow_clone(), |x, layer| match layer {
             Layer::Plain(conv) => conv.forward_relu(&x, mode),
             Layer::Residual(conv, rate) => {
-                (stochastic_depth(&conv.forward(&x, mode), *rate, mode) + x).relu_()
+                let keep = survival(&x, *rate, mode);
+                conv.bn.forward_residual(&conv.conv.forward(&x), &x, keep.as_ref(), 0.0, mode)
             }
         });
         dropout(&global_average_pool(&trunk), self.dropout, mode)

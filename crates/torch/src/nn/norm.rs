@@ -49,16 +49,36 @@ impl BatchNorm {
     /// The same and leaky ReLU behind it: `x` where it is positive, `slope · x` elsewhere; a slope of 0 is ReLU. On the CPU
     /// with batch statistics and channels last both are one operation, which has half the way to go through memory.
     pub fn forward_relu(&self, x: &Tensor, slope: f64, mode: Mode) -> Tensor {
-        self.with_relu(x, slope, mode, true)
+        self.with_relu(x, [None, None], slope, mode, true)
     }
 
-    fn with_relu(&self, x: &Tensor, slope: f64, mode: Mode, loops: bool) -> Tensor {
+    /// The last part of a residual block: `rest` is added before the leaky ReLU, and the normalised branch counts as often as
+    /// `keep` says of each sample, `[batch]` ([`survival`](super::survival)). All in one operation where [`forward_relu`](Self::forward_relu) is one.
+    pub fn forward_residual(
+        &self,
+        x: &Tensor,
+        rest: &Tensor,
+        keep: Option<&Tensor>,
+        slope: f64,
+        mode: Mode,
+    ) -> Tensor {
+        self.with_relu(x, [Some(rest), keep], slope, mode, true)
+    }
+
+    fn with_relu(
+        &self,
+        x: &Tensor,
+        residual: [Option<&Tensor>; 2],
+        slope: f64,
+        mode: Mode,
+        loops: bool,
+    ) -> Tensor {
         let (momentum, batch) = (mode.momentum(self.momentum), mode.batch_statistics());
         let tracked = momentum.is_some() || !batch;
         let running = tracked.then_some([&self.running_mean, &self.running_var]);
         let momentum = momentum.unwrap_or(0.0);
         let set = NormRelu { batch, momentum, eps: self.eps, slope, loops };
-        ffi::norm_relu(x, [&self.weight, &self.bias], running, set)
+        ffi::norm_relu(x, [&self.weight, &self.bias], running, residual, set)
     }
 }
 
@@ -70,8 +90,16 @@ mod tests {
     use crate::grad::{grad, grad_with_graph};
     use crate::{Params, foreach};
 
-    /// What comes out of one of the two ways: output, gradients of input, weight and bias, running statistics.
-    fn pass(shape: &[i64], kind: Kind, slope: f64, mode: Mode, loops: bool) -> Vec<Tensor> {
+    /// What comes out of one of the two ways: output, gradients of input, weight and bias, running statistics; of a block
+    /// also the gradient of what is added.
+    fn pass(
+        shape: &[i64],
+        kind: Kind,
+        block: bool,
+        slope: f64,
+        mode: Mode,
+        loops: bool,
+    ) -> Vec<Tensor> {
         let options = (Kind::Float, Device::Cpu);
         let make = |scope: &mut Scope<'_>| BatchNorm::new(scope, shape[1], 0.3, 1e-3);
         let (norm, params) = Params::build(Device::Cpu, make);
@@ -83,18 +111,23 @@ mod tests {
                 &[wave(shape[1], 2.0) + 1.1, wave(shape[1], 3.0)],
             );
         });
-        let x = (wave(n, 1.7) + wave(n, 0.11) + 3.0).view(shape).to_kind(kind);
-        let toward = (wave(n, 0.7) + 0.1).view(shape).to_kind(kind);
         let last = |x: Tensor| match shape.len() {
             4 => x.permute([0, 2, 3, 1]).contiguous().permute([0, 3, 1, 2]),
             _ => x,
         };
-        let x = last(x).set_requires_grad(true);
-        let y = norm.with_relu(&x, slope, mode, loops);
+        let like = |t: Tensor| last(t.view(shape).to_kind(kind));
+        let x = like(wave(n, 1.7) + wave(n, 0.11) + 3.0).set_requires_grad(true);
+        let toward = like(wave(n, 0.7) + 0.1);
+        let rest = like(wave(n, 0.3)).set_requires_grad(true);
+        // Every other sample is dropped, the others count double.
+        let keep = (Tensor::arange(shape[0], options).remainder(2.0)) * 2.0;
+        let residual = if block { [Some(&rest), Some(&keep)] } else { [None, None] };
+        let y = norm.with_relu(&x, residual, slope, mode, loops);
         assert_eq!((y.size(), y.kind()), (shape.to_vec(), kind));
-        (&y * last(toward)).sum(Kind::Float).backward();
+        (&y * toward).sum(Kind::Float).backward();
         let mut found = vec![y, x.grad(), norm.weight.grad(), norm.bias.grad()];
         found.extend(["running_mean", "running_var"].map(|k| params.get(k).unwrap().copy()));
+        found.extend(block.then(|| rest.grad()));
         found
     }
 
@@ -116,17 +149,15 @@ mod tests {
             &[70, 32, 32, 32],
         ];
         for shape in shapes {
-            for slope in [0.0, 0.1] {
+            for (slope, block) in [(0.0, false), (0.1, false), (0.0, true), (0.1, true)] {
                 for mode in [Mode::Train, Mode::TrainUntracked, Mode::Calibrate(0), Mode::Eval] {
                     for (kind, bound) in [(Kind::Float, 1e-4), (Kind::BFloat16, 2e-2)] {
-                        let ours = pass(shape, kind, slope, mode, true);
-                        let theirs = pass(shape, kind, slope, mode, false);
+                        let [ours, theirs] =
+                            [true, false].map(|loops| pass(shape, kind, block, slope, mode, loops));
                         for (i, (a, b)) in ours.iter().zip(&theirs).enumerate() {
                             let far = distance(a, b);
-                            assert!(
-                                far < bound,
-                                "{shape:?} {kind:?} {slope} {mode:?}: {i} is off by {far}"
-                            );
+                            let what = format!("{shape:?} {kind:?} {slope} {block} {mode:?}: {i}");
+                            assert!(far < bound, "{what} is off by {far}");
                         }
                     }
                 }
@@ -136,7 +167,7 @@ mod tests {
 
     #[test]
     fn the_number_of_threads_moves_no_more_than_the_last_digits() {
-        let pass = || pass(&[16, 32, 16, 16], Kind::Float, 0.1, Mode::Train, true);
+        let pass = || pass(&[16, 32, 16, 16], Kind::Float, true, 0.1, Mode::Train, true);
         let before = crate::device::threads();
         crate::device::set_threads(1);
         let [one, again] = [pass(), pass()];
@@ -149,18 +180,22 @@ mod tests {
 
     #[test]
     fn gradients_of_gradients_are_those_of_two() {
-        let found = |loops| {
+        let found = |block, loops| {
             let make = |scope: &mut Scope<'_>| BatchNorm::new(scope, 2, 0.1, 1e-3);
             let (norm, _params) = Params::build(Device::Cpu, make);
             let x = (Tensor::arange(16, (Kind::Float, Device::Cpu)) * 1.3).sin();
             let x = x.view([2, 2, 2, 2]).contiguous().set_requires_grad(true);
             let last = x.permute([0, 2, 3, 1]).contiguous().permute([0, 3, 1, 2]);
-            let y = norm.with_relu(&last, 0.1, Mode::TrainUntracked, loops);
+            let keep = Tensor::from_slice(&[0.5f32, 2.0]);
+            let residual = if block { [Some(&last), Some(&keep)] } else { [None, None] };
+            let y = norm.with_relu(&last, residual, 0.1, Mode::TrainUntracked, loops);
             let slope = grad_with_graph(&(&y * &y * &y).sum(Kind::Float), &[&x]).swap_remove(0);
             grad(&(&slope * &slope).sum(Kind::Float), &[&x, &norm.weight, &norm.bias])
         };
-        for (a, b) in found(true).iter().zip(&found(false)) {
-            assert!(distance(a, b) < 1e-5, "{a} {b}");
+        for block in [false, true] {
+            for (a, b) in found(block, true).iter().zip(&found(block, false)) {
+                assert!(distance(a, b) < 1e-5, "{a} {b}");
+            }
         }
     }
 

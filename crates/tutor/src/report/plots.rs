@@ -15,12 +15,18 @@ use super::visuals::{ClassCount, Curve, CurvePoint};
 
 /// Colours of the models, `(on light, on dark)`: the teacher's first, the last student's second,
 /// then those in between.
-pub(crate) const SERIES: [(&str, &str); 5] = [
+pub(crate) const SERIES: [(&str, &str); 11] = [
     ("#C2571A", "#F0955B"),
     ("#2563B8", "#7FB2F5"),
     ("#1B8A7A", "#5CC9B8"),
     ("#7A4FB5", "#B797E6"),
     ("#7C7F2B", "#C4C76A"),
+    ("#B0327A", "#E88BBE"),
+    ("#0F86A8", "#6CC6E6"),
+    ("#A67C00", "#E3C35B"),
+    ("#8A4B2F", "#D9A184"),
+    ("#3B3FA0", "#9CA0F0"),
+    ("#5B8C2A", "#A5D66F"),
 ];
 /// Colour of writing in plots, likewise.
 pub(crate) const INK: (&str, &str) = ("#5A6270", "#A3ACBA");
@@ -46,6 +52,9 @@ pub(crate) fn models(curves: &[Curve]) -> Vec<&str> {
     }
     names
 }
+
+/// Above this many models only the means over seeds are drawn.
+pub(crate) const MANY: usize = 8;
 
 /// One series of points over steps: thin for a seed, thick for the mean over seeds.
 struct Line {
@@ -77,7 +86,10 @@ pub(crate) fn curves(
             .collect();
         let mean = mean_line(&seeds);
         let single = seeds.len() == 1;
-        lines.extend(seeds.into_iter().map(|points| Line { model, thick: single, points }));
+        // Of many models the seeds would hide the means.
+        if single || names.len() <= MANY {
+            lines.extend(seeds.into_iter().map(|points| Line { model, thick: single, points }));
+        }
         lines.extend(mean.map(|points| Line { model, thick: true, points }));
     }
     if cut_start {

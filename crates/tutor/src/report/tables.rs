@@ -153,23 +153,31 @@ pub(crate) fn ablations(result: &RunResult) -> Option<Table> {
         Some(name) => result.find(name, lead),
         None => result.rows.iter().rfind(|r| r.group == Group::Generation && r.metric == lead),
     };
-    let mut table = Table::new(["row", "our row", lead, "to the method"]);
-    table.spans = vec![(String::new(), 1), (format!("ours: {}", result.row), 3)];
+    let to = "to the method";
+    // Where rows are methods of their own there is none to be compared with.
+    let whole = method.is_some() || paper.iter().any(|p| p.role == Role::Method);
+    let mut table = Table::new(["row", "our row", lead]);
+    table.header.extend(whole.then(|| to.to_owned()));
+    let columns = 1 + usize::from(whole);
+    table.spans = vec![(String::new(), 1), (format!("ours: {}", result.row), 1 + columns)];
     for setting in &settings {
-        table.spans.push((format!("paper: {setting}"), 2));
-        table.header.extend([paper[0].metric.clone(), "to the method".into()]);
+        table.spans.push((format!("paper: {setting}"), columns));
+        table.header.push(paper[0].metric.clone());
+        table.header.extend(whole.then(|| to.to_owned()));
     }
     for (name, ours) in lines {
         let row = ours.and_then(|o| result.find(o, lead));
         let mut cells = vec![name.to_owned()];
         cells.push(row.map_or(NONE.into(), |r| r.name.clone()));
         cells.push(row.map_or(NONE.into(), |r| number(r.mean, &r.unit)));
-        cells.push(match (row, method) {
-            (Some(r), Some(m)) if r.name != m.name => to_method(r, m),
-            _ => NONE.into(),
-        });
+        if whole {
+            cells.push(match (row, method) {
+                (Some(r), Some(m)) if r.name != m.name => to_method(r, m),
+                _ => NONE.into(),
+            });
+        }
         for setting in &settings {
-            cells.extend(paper_cells(paper, name, setting));
+            cells.extend(paper_cells(paper, name, setting).into_iter().take(columns));
         }
         table.rows.push(cells);
     }

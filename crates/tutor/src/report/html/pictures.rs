@@ -39,7 +39,8 @@ pub(super) fn curves(visuals: &Visuals) -> Result<Option<Markup>> {
             @if let Some(plot) = loss { figure { b { "Training loss" } (plot) } }
         }
         p.caption {
-            @if many { "Thin lines are seeds, thick ones their mean. " }
+            @if many && names.len() > plots::MANY { "Lines are means over seeds. " }
+            @else if many { "Thin lines are seeds, thick ones their mean. " }
             @if accuracy.is_some() { "Accuracy is drawn from where a curve first comes near its end. " }
             @if names.contains(&"teacher") {
                 "Losses of teacher and students are not on one scale: students learn from noised images "
