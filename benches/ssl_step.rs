@@ -3,7 +3,7 @@
 //!
 //! ```text
 //! ssl_step make DIR                         writes the images that all sides learn from
-//! ssl_step serve DIR CASE PRECISION         trains in the background of questions
+//! ssl_step serve CASE THREADS PRECISION     trains while it is asked
 //! ```
 //!
 //! Each line of its input is a question: `steps N` is answered with the median seconds of the next N steps, `peak` with the
@@ -17,7 +17,7 @@ use std::time::Instant;
 
 use augment::policy::{Policy, Step};
 use augment::weak::FlipCrop;
-use benches::{CLASSES, SEED, affine, fixmatch, handwritten, learner, photos, small_net, wrn28_2};
+use benches::{CLASSES, SEED, affine, fixmatch, handwritten, learner, photos, small_net};
 use data_pipeline::dataset::Samples;
 use data_pipeline::loader::{HostBatch, Loader, Stream, View};
 use data_pipeline::sampler::Order;
@@ -29,7 +29,7 @@ use torch::optim::{OptimConfig, Sgd};
 use torch::precision::Precision;
 use torch::{Device, Kind, Mode, Model, Net, Tensor, no_grad};
 use train::{Ema, Objective, Plan, Progress, Schedule, StageDir, fit};
-use vision_models::NetConfig;
+use vision_models::{NetConfig, WideResNetConfig};
 
 type Error = Box<dyn std::error::Error + Send + Sync>;
 
@@ -48,7 +48,8 @@ fn case(name: &str) -> Case {
     match name {
         "wrn-28-2" => Case {
             set: photos(2_000, 32),
-            net: wrn28_2(),
+            // PyTorch's padding, for both sides to train the same net.
+            net: WideResNetConfig { symmetric_padding: true, ..WideResNetConfig::wrn28_2() }.into(),
             weak: flip_crop(4, true).into(),
             strong: fixmatch(),
             labeled: 16,

@@ -1,4 +1,5 @@
-"""FixMatch's training step in PyTorch, as `benches/ssl_step.rs` does it here: same nets, batches, views, optimiser and averaged twin.
+"""FixMatch's training step in PyTorch, as `benches/ssl_step.rs` does it here: same nets, batches, views, optimiser and averaged twin;
+only the images are drawn with replacement here, which saves starting workers anew.
 
 Started by `cargo xtask bench ssl --peers`, one process a setting, which take turns:
 
@@ -162,9 +163,12 @@ class Trainer:
         self.format = torch.channels_last if layout == "channels-last" else torch.contiguous_format
         self.net, self.twin = (make(channels).to(memory_format=self.format) for _ in range(2))
         self.twin.requires_grad_(False)
-        self.optimizer = torch.optim.SGD(
-            self.net.parameters(), 0.03, momentum=0.9, nesterov=True, weight_decay=5e-4, fused=True
-        )
+        # Convolutions and the linear layer decay, batch norm and biases do not.
+        kernels = [p for p in self.net.parameters() if p.dim() > 1]
+        others = [p for p in self.net.parameters() if p.dim() <= 1]
+        groups = [{"params": kernels, "weight_decay": 5e-4}, {"params": others, "weight_decay": 0.0}]
+        self.optimizer = torch.optim.SGD(groups, 0.03, momentum=0.9, nesterov=True, fused=True)
+        self.steps = 0
         # Integers (the number of batches) are not averaged.
         pairs = zip(self.twin.state_dict().values(), self.net.state_dict().values())
         self.pairs = [p for p in pairs if p[0].is_floating_point()]
@@ -189,7 +193,9 @@ class Trainer:
         self.optimizer.zero_grad(set_to_none=True)
         with torch.no_grad():
             to, source = zip(*self.pairs)
-            torch._foreach_lerp_(list(to), list(source), 0.001)
+            decay = min(0.99, (1 + self.steps) / (10 + self.steps))
+            torch._foreach_lerp_(list(to), list(source), 1 - decay)
+        self.steps += 1
 
     def median(self, steps):
         times = []

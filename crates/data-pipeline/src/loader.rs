@@ -266,6 +266,8 @@ pub struct Loader {
     source: Source,
     step: u64,
     stop: Arc<AtomicBool>,
+    /// What lets go of views that wait for something.
+    release: Option<Box<dyn FnOnce() + Send>>,
 }
 
 impl Loader {
@@ -287,7 +289,7 @@ impl Loader {
     pub fn pass(stream: Stream, workers: usize) -> Self {
         let entries = stream.entries.len() as u64;
         if entries == 0 {
-            return Self { source: Source::Over(None), step: 0, stop: Arc::default() };
+            return Self::over(None, 0);
         }
         let fault = stream.check().err();
         Self::new(vec![stream], Extent::Pass { entries }, 0, workers, fault)
@@ -301,9 +303,8 @@ impl Loader {
         fault: Option<DataError>,
     ) -> Self {
         let stop = Arc::new(AtomicBool::new(false));
-        let over = |fault| Self { source: Source::Over(fault), step: from, stop: Arc::default() };
         if fault.is_some() || streams.is_empty() {
-            return over(fault);
+            return Self::over(fault, from);
         }
         let expected = match extent {
             Extent::Run { end } => end,
@@ -312,7 +313,12 @@ impl Loader {
         let streams: Arc<[Stream]> = streams.into();
         if workers == 0 {
             let preparer = Preparer::new(streams, extent, stop.clone());
-            return Self { source: Source::Here(Box::new(preparer)), step: from, stop };
+            return Self {
+                source: Source::Here(Box::new(preparer)),
+                step: from,
+                stop,
+                release: None,
+            };
         }
         let (mut queues, mut threads) = (Vec::new(), Vec::new());
         for worker in 0..workers as u64 {
@@ -338,11 +344,24 @@ impl Loader {
                     let fault = DataError::Request(format!(
                         "loader worker {worker} cannot start: {error} (use fewer workers)"
                     ));
-                    return over(Some(fault));
+                    return Self::over(Some(fault), from);
                 }
             }
         }
-        Self { source: Source::Workers { queues, threads, turn: 0, expected }, step: from, stop }
+        let source = Source::Workers { queues, threads, turn: 0, expected };
+        Self { source, step: from, stop, release: None }
+    }
+
+    fn over(fault: Option<DataError>, step: u64) -> Self {
+        Self { source: Source::Over(fault), step, stop: Arc::default(), release: None }
+    }
+
+    /// The same with something to be called once when it stops, after an error too, before it waits for its workers: for views
+    /// that may be waiting for what nobody will tell them any more.
+    #[must_use]
+    pub fn when_stopped(mut self, release: impl FnOnce() + Send + 'static) -> Self {
+        self.release = Some(Box::new(release));
+        self
     }
 }
 
@@ -374,6 +393,9 @@ impl Loader {
     /// Stops the workers and waits for them; each leaves after the image in hand at the latest.
     fn finish(&mut self) {
         self.stop.store(true, Ordering::Relaxed);
+        if let Some(release) = self.release.take() {
+            release();
+        }
         if let Source::Workers { queues, threads, .. } =
             std::mem::replace(&mut self.source, Source::Over(None))
         {

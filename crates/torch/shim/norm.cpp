@@ -350,8 +350,10 @@ struct NormRelu : torch::autograd::Function<NormRelu> {
         invstd[c] = static_cast<float>(1.0 / std::sqrt(var + set.eps));
         if (set.tracked()) {
           float *m = set.running_mean.mutable_data_ptr<float>() + c, *v = set.running_var.mutable_data_ptr<float>() + c;
-          *m += static_cast<float>(set.momentum) * (mean[c] - *m);
-          *v += static_cast<float>(set.momentum) * (static_cast<float>(var * rows / (rows - 1.0)) - *v);
+          // In this form a momentum of 1 forgets everything, to the last bit.
+          const auto fresh = static_cast<float>(set.momentum), old = static_cast<float>(1.0 - set.momentum);
+          *m = fresh * mean[c] + old * *m;
+          *v = fresh * static_cast<float>(var * rows / (rows - 1.0)) + old * *v;
         }
       }
       set_affine(p, invstd, weight, bias);

@@ -228,7 +228,13 @@ impl Schedule {
             S::CyclicCosine { from, length, turn, cycle } => finite("from", from)
                 .and(fault("length", length, length > 0.0 && length.is_finite(), "is not above 0"))
                 .and(fault("turn", turn, turn > 0.0 && turn <= 1.0, "is not in (0, 1]"))
-                .and(fault("cycle", cycle, cycle > 0.0 && cycle <= turn, "is not in (0, `turn`]")),
+                .and(fault("cycle", cycle, cycle > 0.0 && cycle <= turn, "is not in (0, `turn`]"))
+                .and(fault(
+                    "length",
+                    length,
+                    length > turn - cycle,
+                    "ends before the cycles begin, at `turn` − `cycle`",
+                )),
             S::Exponential { from, rate: r, every, .. } => finite("from", from)
                 .and(rate(r))
                 .and(finite("every", every))

@@ -1,7 +1,7 @@
 //! CTAugment's feedback (ReMixMatch, arXiv 1911.09785, section 3.2): training finds out how strong the strong view may be.
 //!
 //! Beside the labelled images the loader prepares a probe of each, distorted by operations of uniformly drawn strength. After a step the
-//! evaluated network looks at them, and how well it recognises each moves the rates by which strong views are drawn. The loader works
+//! averaged network looks at them, and how well it recognises each moves the rates by which strong views are drawn. The loader works
 //! ahead, so that a step's views are drawn by the rates of [`LAG`] steps before: by a number that is the same on every machine, with
 //! any number of workers, and after a resume.
 
@@ -15,7 +15,7 @@ use ssl_core::{Batch, Method, Ssl};
 use torch::{Device, Kind, Mode, Params, Tensor, no_grad};
 use train::{Loss, Objective, Progress};
 
-/// By how many steps the loader's rates are behind. Enough that no worker waits.
+/// By how many steps the loader's rates are behind. Ten workers, each three steps ahead, never wait.
 const LAG: u64 = 32;
 
 /// The position of the probe among the views of labelled images.
@@ -128,8 +128,8 @@ impl Feedback {
         no_grad(|| to.copy_(&Tensor::from_slice(&rows).view_as(to)));
     }
 
-    /// Loader threads need not wait for training any more.
-    fn end(&self) {
+    /// Loader threads need not wait for training any more: what they prepare is thrown away.
+    pub(crate) fn end(&self) {
         self.course().over = true;
         self.moved.notify_all();
     }
@@ -164,25 +164,14 @@ impl Learner {
     }
 
     /// To be called with the step at which training begins or goes on, when a checkpoint has been restored and before the loader
-    /// starts; what it gives is dropped before the loader is.
-    pub(crate) fn beginning(&self) -> impl FnOnce(u64) -> Option<Ended> + use<> {
+    /// starts.
+    pub(crate) fn beginning(&self) -> impl FnOnce(u64) + use<> {
         let shared = self.feedback.as_ref().map(|(f, kept)| (f.clone(), kept.shallow_clone()));
         move |from| {
-            let (feedback, kept) = shared?;
-            if from > 0 {
+            if let Some((feedback, kept)) = shared.filter(|_| from > 0) {
                 feedback.resume(from, &kept);
             }
-            Some(Ended(feedback))
         }
-    }
-}
-
-/// Lets loader threads go when it is dropped.
-pub(crate) struct Ended(Arc<Feedback>);
-
-impl Drop for Ended {
-    fn drop(&mut self) {
-        self.0.end();
     }
 }
 
@@ -202,7 +191,10 @@ impl Objective for Learner {
     fn after_step(&mut self, at: Progress) {
         self.ssl.after_step(at);
         if let (Some((feedback, _)), Some((probes, y))) = (&self.feedback, self.probes.take()) {
-            let guess = self.ssl.evaluated().forward(&probes.images, Mode::Eval);
+            // Not the mean of late weights: its running statistics are taken anew at evaluations only.
+            let nets = self.ssl.nets();
+            let judge = nets.ema.as_ref().unwrap_or(&nets.student);
+            let guess = judge.forward(&probes.images, Mode::Eval);
             // 1 − ½ Σ|p − truth| is the probability of the true class.
             let right = guess.softmax(-1, Kind::Double).gather(1, &y.unsqueeze(1), false);
             let right = Vec::<f64>::try_from(right.reshape([-1])).expect("a number a probe");

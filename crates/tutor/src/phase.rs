@@ -6,8 +6,7 @@ use std::sync::Arc;
 use anyhow::{Context, Result, bail, ensure};
 use augment::policy::Policy;
 use augment::rng::Key;
-use data_pipeline::error::DataError;
-use data_pipeline::loader::{Loader, Step, Stream};
+use data_pipeline::loader::{Loader, Stream};
 use serde::{Deserialize, Serialize};
 use ssl_core::{Method, Ssl};
 use torch::optim::OptimConfig;
@@ -19,7 +18,7 @@ use vision_models::NetConfig;
 use crate::assemble::{Data, Pool};
 use crate::evaluate::{Look, Predictions};
 use crate::feed::{Feed, Targets};
-use crate::feedback::{Ended, Fed, Feedback, Learner, PROBE, Probes};
+use crate::feedback::{Fed, Feedback, Learner, PROBE, Probes};
 use crate::recipe::Cadence;
 use crate::recipe::methods::{Metric, Select, Weights};
 
@@ -167,6 +166,10 @@ impl Setting<'_> {
             stage.finish(&model.params, &cost)?;
             return Ok((model, cost));
         }
+        ensure!(
+            phase.select == Select::default() || self.data.validation.len() > 0,
+            "select: weights can be chosen on a validation part only, and there is none: give data.validation or data.validation_share, or set select.weights=last and select.metric=accuracy"
+        );
         for prefix in phase.frozen {
             ensure!(
                 model.params.trainable().any(|p| p.name.starts_with(prefix)),
@@ -209,10 +212,13 @@ impl Setting<'_> {
         let beginning = objective.beginning();
         let feedback = phase.feedback.clone();
         let batches = |from| {
-            let ended = beginning(from);
+            beginning(from);
             let labeled = streams[0].seed;
-            let steps = Loader::start(streams, from, Some(phase.steps), workers);
-            Batches { _ended: ended, steps }.map(move |step| {
+            let mut steps = Loader::start(streams, from, Some(phase.steps), workers);
+            if let Some(feedback) = feedback.clone() {
+                steps = steps.when_stopped(move || feedback.end());
+            }
+            steps.map(move |step| {
                 let step = step?;
                 let probes = feedback.as_ref().map(|feedback| Probes {
                     images: feed.images(&step.batches[0].views[PROBE]),
@@ -242,10 +248,10 @@ impl Setting<'_> {
         let outcome = fit(&mut objective, &mut optimizer, &plan, &stage, batches, evaluate, watch)
             .with_context(|| format!("training in {}", phase.dir.display()))?;
         let Outcome::Finished(summary) = outcome else { bail!(Interrupted) };
-        if phase.select.weights == Weights::Best
-            && let Some(best) = stage.checkpoints().best()?
-        {
-            best.restore(&objective)?;
+        if phase.select.weights == Weights::Best {
+            let best = stage.checkpoints().best()?;
+            let missing = || format!("{} is missing", stage.checkpoints().best_path().display());
+            best.with_context(missing)?.restore(&objective)?;
         }
         let trained = objective.ssl.into_evaluated();
         // Heads that a method added are no part of the result.
@@ -257,20 +263,6 @@ impl Setting<'_> {
         let cost = PhaseCost { images: phase.steps * plan.batch_samples, seconds: summary.seconds };
         stage.finish(&evaluated.params, &cost)?;
         Ok((evaluated, cost))
-    }
-}
-
-/// A loader and what has to end before it.
-struct Batches {
-    _ended: Option<Ended>,
-    steps: Loader,
-}
-
-impl Iterator for Batches {
-    type Item = Result<Step, DataError>;
-
-    fn next(&mut self) -> Option<Self::Item> {
-        self.steps.next()
     }
 }
 

@@ -186,7 +186,8 @@ impl Training<'_> {
             let found = accuracy(model, &self.scene.validation, self.device);
             Ok(vec![(VALIDATION.to_owned(), found)])
         };
-        let watch = progress.phase(&self.row.name);
+        let name = format!("{} {}", self.shape.name(), self.row.name);
+        let watch = progress.phase(&name);
         let outcome = fit(&mut objective, &mut optimizer, &plan, &stage, batches, evaluate, watch)
             .with_context(|| format!("training in {}", dir.display()))?;
         let Outcome::Finished(summary) = outcome else { bail!(Interrupted) };

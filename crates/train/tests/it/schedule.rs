@@ -72,8 +72,14 @@ fn cycles_repeat_the_end_of_the_first_fall() {
         (step, fall(if step < 400 { t } else { 0.2 + (t - 0.4) % 0.2 }))
     });
     check(text, 1000, &values);
-    let fault = from_toml("kind = 'cyclic-cosine'\nfrom = 2\nlength = 1\nturn = 0.1\ncycle = 0.2");
-    assert!(fault.check().unwrap_err().to_string().contains("cycle"));
+    let faulty = [
+        ("length = 1\nturn = 0.1\ncycle = 0.2", "cycle"),
+        ("length = 0.2\nturn = 0.6\ncycle = 0.1", "length"),
+    ];
+    for (fields, key) in faulty {
+        let schedule = from_toml(&format!("kind = 'cyclic-cosine'\nfrom = 2\n{fields}"));
+        assert!(schedule.check().unwrap_err().to_string().contains(key));
+    }
 }
 
 #[test]
@@ -109,7 +115,7 @@ fn schedules() -> impl Strategy<Value = Schedule> {
                 8 => Schedule::CosineRampUp { value: from, over },
                 9 => Schedule::CyclicCosine {
                     from,
-                    length: 2.0 * part,
+                    length: over + part,
                     turn: over,
                     cycle: part * over,
                 },

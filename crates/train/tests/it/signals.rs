@@ -124,6 +124,8 @@ fn a_first_signal_asks_for_a_checkpoint() {
         let mut child = start(folder.path(), 30);
         wait_until(&mut child, || folder.path().join("napping").exists());
         signal(&child, name);
+        // On a busy machine it takes a moment to arrive.
+        sleep(Duration::from_millis(200));
         fs::write(folder.path().join("wake"), "").unwrap();
         let status = child.wait().unwrap();
         assert!(status.success(), "{status}");

@@ -5,7 +5,8 @@ use torch::Device;
 
 use super::{LAST, Training};
 use crate::phase::PhaseCost;
-use crate::recipe::methods::{MethodRow, MethodsRecipe, PaperNumber, Weights};
+use crate::recipe::Part;
+use crate::recipe::methods::{MethodRow, MethodsRecipe, Metric, PaperNumber, Weights};
 use crate::report::result::{Comparison, Group, PaperRow, Role, Row, RunResult};
 use crate::report::visuals::{Confusion, Growth, Visuals};
 use crate::run_folder::Started;
@@ -24,12 +25,16 @@ pub(crate) fn result(
     let first = outcomes.first().context("a run has at least one seed")?;
     let part = first.first().context("a table has at least one row")?.part;
     let metric = format!("{} accuracy", part.name());
+    let at_best = match recipe.select.metric {
+        Metric::Accuracy => "at the best on validation",
+        Metric::BalancedAccuracy => "at the best balanced accuracy on validation",
+    };
     let mut rows = Vec::new();
     for (i, training) in first.iter().enumerate() {
         let measures: [(String, Measure); 4] = [
             (metric.clone(), |t| t.last),
             (format!("mean of the last {LAST} evaluations"), |t| t.mean_of_last),
-            ("at the best on validation".to_owned(), |t| t.at_best_validation),
+            (at_best.to_owned(), |t| t.at_best_validation),
             ("balanced over classes".to_owned(), |t| t.balanced),
         ];
         for (metric, of) in measures {
@@ -54,7 +59,12 @@ pub(crate) fn result(
         Weights::Last => "the last weights",
         Weights::Best => "the weights that were best on the validation part",
     };
-    notes.push(format!("`{metric}` is that of {which}; no choice is made on the test part."));
+    notes.push(match (part, recipe.select.weights) {
+        (Part::Validation, Weights::Best) => format!(
+            "`{metric}` is the best of all evaluations on the very part on which it is reported: new images will fare worse (data.test)."
+        ),
+        _ => format!("`{metric}` is that of {which}; no choice is made on the test part."),
+    });
     Ok(RunResult {
         rows,
         comparisons,

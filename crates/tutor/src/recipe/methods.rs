@@ -1,7 +1,7 @@
 //! Tables of methods: trainings side by side that differ in the method, its augmentation, or the number of labels.
 
 use anyhow::{Context, Result, bail, ensure};
-use augment::policy::Policy;
+use augment::policy::{Policy, Step};
 use serde::{Deserialize, Serialize};
 use ssl_core::{Config, MethodConfig};
 use torch::optim::OptimConfig;
@@ -235,4 +235,12 @@ fn train(train: &Train, key: &str, faults: &mut Faults) {
     }
     faults.policy(&key("weak"), &train.weak);
     faults.policy(&key("strong"), &train.strong);
+    let learning =
+        |policy: &Policy| policy.0.iter().filter(|step| matches!(step, Step::CtAugment(_))).count();
+    if learning(&train.strong) > 1 {
+        faults.add(&key("strong"), "holds ctaugment twice: its feedback is for one");
+    }
+    if learning(&train.weak) > 0 {
+        faults.add(&key("weak"), "holds ctaugment, which learns in the strong policy only");
+    }
 }

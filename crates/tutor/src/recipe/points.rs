@@ -92,7 +92,6 @@ impl PointsRecipe {
         let mut faults = Faults::default();
         check::name(&self.name, &mut faults);
         check::cadence(&self.cadence, &mut faults);
-        faults.positive("cadence.evaluate", self.cadence.evaluate);
         for (key, n) in [
             ("shapes", points.shapes.len()),
             ("labels_per_class", points.labels_per_class),
@@ -107,8 +106,11 @@ impl PointsRecipe {
             ("learner.strong", learner.strong),
         ] {
             if !(0.0..=10.0).contains(&width) {
-                faults.add(key, "must be between 0 and 10");
+                faults.add(key, format!("is {width} and must be between 0 and 10"));
             }
+        }
+        if points.shapes.iter().enumerate().any(|(i, s)| points.shapes[..i].contains(s)) {
+            faults.add("points.shapes", "names a shape twice");
         }
         if learner.hidden.is_empty() || learner.hidden.iter().any(|w| !(1..=4096).contains(w)) {
             faults.add("learner.hidden", "needs at least one layer, each of 1 to 4096");
@@ -126,6 +128,14 @@ impl PointsRecipe {
                 faults.add(&key, "needs a name of its own, of letters, digits, - and _");
             }
             faults.of(&key, row.method.check());
+            let turns = match &row.method {
+                MethodConfig::S4l(_) => true,
+                MethodConfig::ReMixMatch(config) => config.rotation > 0.0,
+                _ => false,
+            };
+            if turns {
+                faults.add(&key, "its method turns images, and these are points (of remixmatch: set rotation = 0)");
+            }
             if row.method.needs_average() && learner.ema.is_none() {
                 faults.add(&key, "learns from an average of the weights: set learner.ema");
             }
