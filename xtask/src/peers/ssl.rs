@@ -41,13 +41,13 @@ pub(super) fn run(args: &Args) -> Result<String> {
     writeln!(out, "    cargo xtask bench ssl --peers --rounds {rounds}\n")?;
     writeln!(
         out,
-        "Commit {}; {}, {threads} threads; {}. A step: the median of {rounds} turns, loader and augmentation included.",
+        "Commit {}; {}, {threads} threads; {}. A step: the median of {rounds} turns, loader and augmentation included.\n",
         commit()?,
         processor(),
         versions(&python, &["torch", "torchvision", "pillow"])?,
     )?;
     for (case, what, steps) in CASES {
-        writeln!(out, "\n### {what}\n")?;
+        writeln!(out, "### {what}\n")?;
         // In groups, for all to have room in memory.
         for mode in ["eager", "eager-tuned", "compile"] {
             let mut runners = Vec::new();
