@@ -17,6 +17,8 @@ use augment::randaugment::RandAugment;
 use augment::rng::Rng;
 use augment::weak::FlipCrop;
 use data_pipeline::dataset::{ArraySet, Samples, digits};
+use data_pipeline::loader::{Stream, View};
+use data_pipeline::sampler::Order;
 use ndarray::Array4;
 use ssl_core::{Batch, Method, Ssl};
 use torch::{Device, Kind, Tensor};
@@ -91,6 +93,22 @@ pub fn wrn16_2() -> NetConfig {
 /// FixMatch's net for CIFAR-10.
 pub fn wrn28_2() -> NetConfig {
     WideResNetConfig::wrn28_2().into()
+}
+
+/// All samples of a set in random order, through views by policies.
+pub fn stream(set: &Arc<dyn Samples>, views: &[&Policy], batch: usize, seed: u64) -> Stream {
+    let view = |policy: &&Policy| -> View {
+        let policy = (*policy).clone();
+        Arc::new(move |image, rng, scratch, _| policy.apply_in_place(image, rng, scratch))
+    };
+    Stream {
+        set: set.clone(),
+        entries: (0..set.len() as u32).collect(),
+        views: views.iter().map(view).collect(),
+        batch,
+        seed,
+        order: Order::Shuffled,
+    }
 }
 
 /// Labelled and unlabelled images `[channels, side, side]` of unit variance, with soft targets.

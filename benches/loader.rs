@@ -5,28 +5,9 @@
 //! others show what a worker thread costs and whether two are twice one. Workers are ahead by two steps each, which lends
 //! the first few iterations some speed. The loader is worth its threads where a step of training takes longer than a batch.
 
-use std::sync::Arc;
-
-use augment::policy::Policy;
-use benches::{SEED, affine, fixmatch, handwritten, photos};
+use benches::{SEED, affine, fixmatch, handwritten, photos, stream};
 use criterion::{BenchmarkId, Criterion, Throughput};
-use data_pipeline::dataset::Samples;
-use data_pipeline::loader::{Loader, Stream, View};
-use data_pipeline::sampler::Order;
-
-fn stream(set: &Arc<dyn Samples>, policy: &Policy, batch: usize, seed: u64) -> Stream {
-    let policy = policy.clone();
-    let view: View =
-        Arc::new(move |image, rng, scratch, _| policy.apply_in_place(image, rng, scratch));
-    Stream {
-        set: set.clone(),
-        entries: (0..set.len() as u32).collect(),
-        views: vec![view],
-        batch,
-        seed,
-        order: Order::Shuffled,
-    }
-}
+use data_pipeline::loader::Loader;
 
 fn main() {
     let mut criterion = Criterion::default().configure_from_args();
@@ -42,8 +23,8 @@ fn main() {
             let id = BenchmarkId::new(*name, format!("batch={images}/workers={workers}"));
             group.bench_function(id, |b| {
                 let streams = vec![
-                    stream(set, policy, *labeled, SEED),
-                    stream(set, policy, *unlabeled, SEED + 1),
+                    stream(set, &[policy], *labeled, SEED),
+                    stream(set, &[policy], *unlabeled, SEED + 1),
                 ];
                 let mut loader = Loader::start(streams, 0, None, workers);
                 b.iter(|| loader.next().expect("an endless loader").expect("a whole step"));

@@ -17,10 +17,9 @@ use std::time::Instant;
 
 use augment::policy::{Policy, Step};
 use augment::weak::FlipCrop;
-use benches::{CLASSES, SEED, affine, fixmatch, handwritten, learner, photos, small_net};
+use benches::{CLASSES, SEED, affine, fixmatch, handwritten, learner, photos, small_net, stream};
 use data_pipeline::dataset::Samples;
-use data_pipeline::loader::{HostBatch, Loader, Stream, View};
-use data_pipeline::sampler::Order;
+use data_pipeline::loader::{HostBatch, Loader};
 use ndarray::Array4;
 use ssl_core::methods::FixMatch;
 use ssl_core::{Batch, Config, Facts, Method, Ssl};
@@ -70,21 +69,6 @@ fn case(name: &str) -> Case {
 fn method(case: &Case) -> Box<dyn Method> {
     let unlabeled = case.set.len() as i64;
     FixMatch::default().build(&Facts { classes: CLASSES as i64, unlabeled, device: Device::Cpu })
-}
-
-fn stream(set: &Arc<dyn Samples>, views: &[&Policy], batch: usize, seed: u64) -> Stream {
-    let view = |policy: &&Policy| -> View {
-        let policy = (*policy).clone();
-        Arc::new(move |image, rng, scratch, _| policy.apply_in_place(image, rng, scratch))
-    };
-    Stream {
-        set: set.clone(),
-        entries: (0..set.len() as u32).collect(),
-        views: views.iter().map(view).collect(),
-        batch,
-        seed,
-        order: Order::Shuffled,
-    }
 }
 
 fn images(view: &Array4<u8>) -> Tensor {

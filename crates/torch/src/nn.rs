@@ -166,51 +166,39 @@ pub fn global_average_pool(x: &Tensor) -> Tensor {
 
 /// Dropout with probability `rate`, on the samples (rows of `x`) that get noise in this mode.
 pub fn dropout(x: &Tensor, rate: f64, mode: Mode) -> Tensor {
-    on_noisy_rows(x, rate, mode, |x| x.dropout(rate, true))
-}
-
-/// Stochastic depth (Huang et al. 2016): drops the residual branch `x` `[batch, ...]` of each sample with probability
-/// `rate` and scales what stays by 1 / (1 - rate), for the samples that get noise in this mode.
-pub fn stochastic_depth(x: &Tensor, rate: f64, mode: Mode) -> Tensor {
-    on_noisy_rows(x, rate, mode, |x| {
-        let mut shape = vec![1; x.dim()];
-        shape[0] = x.size()[0];
-        x * survivors(shape[0], rate, x).view(shape.as_slice())
-    })
-}
-
-/// How often the branch of each sample of `x` `[batch, ...]` counts under stochastic depth with probability `rate`, float32
-/// `[batch]`: 0 where it is dropped, else 1 / (1 - rate), and 1 for samples without noise; none where no sample gets any.
-pub fn survival(x: &Tensor, rate: f64, mode: Mode) -> Option<Tensor> {
-    let batch = x.size()[0];
-    match mode.noise() {
-        NoisyRows::None | NoisyRows::First(0) => None,
-        _ if rate <= 0.0 => None,
-        NoisyRows::First(rows) if rows < batch => {
-            let calm = Tensor::ones([batch - rows], (Kind::Float, x.device()));
-            Some(Tensor::cat(&[survivors(rows, rate, &calm), calm], 0))
-        }
-        NoisyRows::First(_) | NoisyRows::All => {
-            Some(survivors(batch, rate, &Tensor::empty([0], (Kind::Float, x.device()))))
-        }
-    }
-}
-
-/// `[n]` of the kind and on the device of `like`.
-fn survivors(n: i64, rate: f64, like: &Tensor) -> Tensor {
-    let keep = 1.0 - rate;
-    Tensor::empty([n], (like.kind(), like.device())).bernoulli_float_(keep) / keep
-}
-
-fn on_noisy_rows(x: &Tensor, rate: f64, mode: Mode, noise: impl Fn(&Tensor) -> Tensor) -> Tensor {
     match mode.noise() {
         _ if rate <= 0.0 => x.shallow_clone(),
         NoisyRows::None | NoisyRows::First(0) => x.shallow_clone(),
         NoisyRows::First(rows) if rows < x.size()[0] => {
             let (noisy, clean) = (x.narrow(0, 0, rows), x.narrow(0, rows, x.size()[0] - rows));
-            Tensor::cat(&[noise(&noisy), clean], 0)
+            Tensor::cat(&[noisy.dropout(rate, true), clean], 0)
         }
-        NoisyRows::First(_) | NoisyRows::All => noise(x),
+        NoisyRows::First(_) | NoisyRows::All => x.dropout(rate, true),
+    }
+}
+
+/// Stochastic depth (Huang et al. 2016): drops the residual branch `x` `[batch, ...]` of each sample with probability
+/// `rate` and scales what stays by 1 / (1 - rate), for the samples that get noise in this mode.
+pub fn stochastic_depth(x: &Tensor, rate: f64, mode: Mode) -> Tensor {
+    let Some(keep) = survival(x, rate, mode) else { return x.shallow_clone() };
+    let mut shape = vec![1; x.dim()];
+    shape[0] = x.size()[0];
+    x * keep.to_kind(x.kind()).view(shape.as_slice())
+}
+
+/// How often the branch of each sample of `x` `[batch, ...]` counts under stochastic depth with probability `rate`, float32
+/// `[batch]`: 0 where it is dropped, else 1 / (1 - rate), and 1 for samples without noise; none where no sample gets any.
+pub fn survival(x: &Tensor, rate: f64, mode: Mode) -> Option<Tensor> {
+    let (batch, options) = (x.size()[0], (Kind::Float, x.device()));
+    let keep = 1.0 - rate;
+    let survivors = |n: i64| Tensor::empty([n], options).bernoulli_float_(keep) / keep;
+    match mode.noise() {
+        _ if rate <= 0.0 => None,
+        NoisyRows::None | NoisyRows::First(0) => None,
+        NoisyRows::First(rows) if rows < batch => {
+            Some(Tensor::cat(&[survivors(rows), Tensor::ones([batch - rows], options)], 0))
+        }
+        NoisyRows::First(_) | NoisyRows::All => Some(survivors(batch)),
     }
 }
 

@@ -15,7 +15,7 @@ use crate::assemble::{Data, Source, view};
 use crate::evaluate::Look;
 use crate::feedback::Feedback;
 use crate::generations::stream;
-use crate::outcome::{curve, part_of};
+use crate::outcome::{curve, found_before, part_of};
 use crate::phase::{Phase, PhaseCost, Setting, VALIDATION, WATCHED, metric_name};
 use crate::progress::Progress;
 use crate::recipe::methods::{MethodsRecipe, Train};
@@ -88,9 +88,7 @@ struct Row<'a> {
 impl Row<'_> {
     fn run(&self, source: &Source, dir: &Path, progress: &mut Progress<'_>) -> Result<Training> {
         let file = dir.join(FILE);
-        if let Some(found) =
-            fs::read_to_string(&file).ok().and_then(|text| serde_json::from_str(&text).ok())
-        {
+        if let Some(found) = found_before(&file) {
             return Ok(found);
         }
         let data = source.of(&self.data).draw(self.seed)?;

@@ -4,6 +4,7 @@ use std::fs;
 use std::path::Path;
 
 use anyhow::{Context, Result};
+use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use train::metrics;
 
@@ -50,10 +51,15 @@ const FILE: &str = "outcome.json";
 /// Tiles of the grid of images on which teacher and student differ.
 const TILES: usize = 60;
 
+/// What an earlier process found and kept in a file; nothing if the file is not there or not what it should be.
+pub(crate) fn found_before<T: DeserializeOwned>(file: &Path) -> Option<T> {
+    serde_json::from_str(&fs::read_to_string(file).ok()?).ok()
+}
+
 impl SeedOutcome {
     /// What an earlier process found.
     pub(crate) fn load(dir: &Path) -> Option<Self> {
-        serde_json::from_str(&fs::read_to_string(dir.join(FILE)).ok()?).ok()
+        found_before(&dir.join(FILE))
     }
 
     /// Keeps it.

@@ -13,7 +13,7 @@ use ssl_core::{Config, Facts, Method, Ssl};
 use torch::{Device, Kind, Mode, Model, Tensor, no_grad};
 use train::{Objective, Outcome, Plan, StageDir, fit};
 
-use crate::outcome::curve;
+use crate::outcome::{curve, found_before};
 use crate::phase::{Interrupted, PhaseCost, VALIDATION};
 use crate::progress::Progress;
 use crate::recipe::points::{Learner, PointRow, PointsRecipe, Shape};
@@ -127,9 +127,7 @@ impl Training<'_> {
 
     fn run(&self, dir: &Path, progress: &mut Progress<'_>) -> Result<Spread> {
         let file = dir.join(FILE);
-        if let Some(found) =
-            fs::read_to_string(&file).ok().and_then(|text| serde_json::from_str(&text).ok())
-        {
+        if let Some(found) = found_before(&file) {
             return Ok(found);
         }
         let fields = dir.join("fields");

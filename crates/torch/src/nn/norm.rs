@@ -31,19 +31,25 @@ impl BatchNorm {
 
     /// `[batch, channels, h, w]` to the same shape.
     pub fn forward(&self, x: &Tensor, mode: Mode) -> Tensor {
-        // Without running statistics libtorch takes the batch's.
-        let momentum = mode.momentum(self.momentum);
-        let tracked = momentum.is_some() || !mode.batch_statistics();
+        let (running, momentum) = self.running(mode);
         x.batch_norm(
             Some(&self.weight),
             Some(&self.bias),
-            tracked.then_some(&self.running_mean),
-            tracked.then_some(&self.running_var),
+            running.map(|[mean, _]| mean),
+            running.map(|[_, var]| var),
             mode.batch_statistics(),
-            momentum.unwrap_or(0.0),
+            momentum,
             self.eps,
             true,
         )
+    }
+
+    /// Running mean and variance where they are used or follow the batch, and how fast they follow. Without them libtorch takes
+    /// the batch's.
+    fn running(&self, mode: Mode) -> (Option<[&Tensor; 2]>, f64) {
+        let momentum = mode.momentum(self.momentum);
+        let used = momentum.is_some() || !mode.batch_statistics();
+        (used.then_some([&self.running_mean, &self.running_var]), momentum.unwrap_or(0.0))
     }
 
     /// The same and leaky ReLU behind it: `x` where it is positive, `slope · x` elsewhere; a slope of 0 is ReLU. On the CPU
@@ -73,11 +79,9 @@ impl BatchNorm {
         mode: Mode,
         loops: bool,
     ) -> Tensor {
-        let (momentum, batch) = (mode.momentum(self.momentum), mode.batch_statistics());
-        let tracked = momentum.is_some() || !batch;
-        let running = tracked.then_some([&self.running_mean, &self.running_var]);
-        let momentum = momentum.unwrap_or(0.0);
-        let set = NormRelu { batch, momentum, eps: self.eps, slope, loops };
+        let (running, momentum) = self.running(mode);
+        let set =
+            NormRelu { batch: mode.batch_statistics(), momentum, eps: self.eps, slope, loops };
         ffi::norm_relu(x, [&self.weight, &self.bias], running, residual, set)
     }
 }

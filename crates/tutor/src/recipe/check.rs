@@ -90,9 +90,28 @@ pub(super) fn check(recipe: &Recipe) -> Result<()> {
 }
 
 /// Whether a name can be that of a folder of its own.
-pub(super) fn is_plain(name: &str) -> bool {
+fn is_plain(name: &str) -> bool {
     let plain = |c: char| c.is_ascii_alphanumeric() || "-_.@".contains(c);
     !name.is_empty() && name.chars().all(plain) && name != ".."
+}
+
+/// Rows of a table, each by its name and the row that it is compared with.
+pub(super) fn rows<'a>(
+    rows: impl Iterator<Item = (&'a str, Option<&'a str>)>,
+    faults: &mut Faults,
+) {
+    let rows: Vec<_> = rows.collect();
+    for (i, (name, against)) in rows.iter().enumerate() {
+        let key = format!("rows.{name}");
+        if !is_plain(name) || rows[..i].iter().any(|(earlier, _)| earlier == name) {
+            faults.add(&key, "needs a name of its own, of letters, digits, - and _");
+        }
+        if let Some(other) = against
+            && rows.iter().all(|(known, _)| known != other)
+        {
+            faults.add(&key, format!("against: there is no row {other}"));
+        }
+    }
 }
 
 pub(super) fn name(name: &str, faults: &mut Faults) {

@@ -194,25 +194,15 @@ impl MethodsRecipe {
         if self.rows.is_empty() {
             train(&self.train, "train", &mut faults);
         }
-        for (i, row) in self.rows.iter().enumerate() {
+        check::rows(self.rows.iter().map(|r| (r.name.as_str(), r.against.as_deref())), &mut faults);
+        for row in &self.rows {
             let key = format!("rows.{}", row.name);
-            if !check::is_plain(&row.name) || self.rows[..i].iter().any(|r| r.name == row.name) {
-                faults.add(&key, "needs a name of its own, of letters, digits, - and _");
-            }
             match self.row(row) {
                 Ok((_, changed)) => train(&changed, &key, &mut faults),
                 Err(error) => faults.add(&key, format!("{error:#}")),
             }
-            if let Some(other) = row.against.as_ref().filter(|o| self.find(o).is_none()) {
-                faults.add(&key, format!("against: there is no row {other}"));
-            }
         }
         faults.done(&self.name)
-    }
-
-    /// The row of this name.
-    pub(crate) fn find(&self, name: &str) -> Option<&MethodRow> {
-        self.rows.iter().find(|row| row.name == name)
     }
 }
 

@@ -122,11 +122,9 @@ impl PointsRecipe {
             faults.of("learner.ema", ema.check());
         }
         faults.positive("rows", self.rows.len() as u64);
-        for (i, row) in self.rows.iter().enumerate() {
+        check::rows(self.rows.iter().map(|r| (r.name.as_str(), r.against.as_deref())), &mut faults);
+        for row in &self.rows {
             let key = format!("rows.{}", row.name);
-            if !check::is_plain(&row.name) || self.rows[..i].iter().any(|r| r.name == row.name) {
-                faults.add(&key, "needs a name of its own, of letters, digits, - and _");
-            }
             faults.of(&key, row.method.check());
             let turns = match &row.method {
                 MethodConfig::S4l(_) => true,
@@ -138,11 +136,6 @@ impl PointsRecipe {
             }
             if row.method.needs_average() && learner.ema.is_none() {
                 faults.add(&key, "learns from an average of the weights: set learner.ema");
-            }
-            if let Some(other) = &row.against
-                && self.rows.iter().all(|r| r.name != *other)
-            {
-                faults.add(&key, format!("against: there is no row {other}"));
             }
         }
         faults.done(&self.name)

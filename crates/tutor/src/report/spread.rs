@@ -1,8 +1,8 @@
 //! Boundaries of methods on points of the plane, moment by moment.
 
-use base64::Engine as _;
 use maud::{Markup, html};
 
+use super::html::pictures::embedded;
 use super::visuals::Visuals;
 use super::words::count;
 
@@ -25,8 +25,4 @@ pub(super) fn section(visuals: &Visuals) -> Option<Markup> {
             "stronger the surer; the dark line is where it has no preference. Pictures are of the first seed."
         }
     })
-}
-
-fn embedded(png: &[u8]) -> String {
-    format!("data:image/png;base64,{}", base64::engine::general_purpose::STANDARD.encode(png))
 }

@@ -1,7 +1,7 @@
 //! `report.html`: one page that carries its style, plots and pictures within itself. It needs no
 //! script and no network, follows the reader's choice of light or dark, and prints.
 
-mod pictures;
+pub(super) mod pictures;
 mod results;
 
 use anyhow::Result;

@@ -192,7 +192,12 @@ fn data_uri(tile: &Tile) -> Result<String> {
     let mut png = Vec::new();
     let encoder = PngEncoder::new(&mut png);
     encoder.write_image(image.as_bytes(), image.width(), image.height(), image.color().into())?;
-    Ok(format!("data:image/png;base64,{}", base64::engine::general_purpose::STANDARD.encode(png)))
+    Ok(embedded(&png))
+}
+
+/// A PNG as the address of an image within the page.
+pub(in super::super) fn embedded(png: &[u8]) -> String {
+    format!("data:image/png;base64,{}", base64::engine::general_purpose::STANDARD.encode(png))
 }
 
 /// Filter, balance and quality of the pseudo-labels of each generation.
