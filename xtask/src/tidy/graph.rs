@@ -5,12 +5,15 @@ use std::collections::{BTreeMap, BTreeSet};
 
 /// The layers: each package of the workspace with those it may know. An arrow only ever points down.
 const ARROWS: &[(&str, &[&str])] = &[
-    ("augment", &[]),
-    ("eval-ssa", &[]),
-    ("data-pipeline", &["augment"]),
-    ("data-engine", &["augment", "data-pipeline"]),
-    ("torch", &[]),
-    ("train", &["torch"]),
+    ("atomic-file", &[]),
+    ("augment", &["atomic-file"]),
+    ("eval-ssa", &["atomic-file"]),
+    ("metrics", &[]),
+    ("report", &["atomic-file", "metrics"]),
+    ("data-pipeline", &["atomic-file", "augment"]),
+    ("data-engine", &["atomic-file", "augment", "data-pipeline"]),
+    ("torch", &["atomic-file"]),
+    ("train", &["atomic-file", "metrics", "torch"]),
     ("vision-models", &["torch"]),
     ("ssl-core", &["torch", "train"]),
     ("electra", &["torch", "train"]),
@@ -22,7 +25,16 @@ const ARROWS: &[(&str, &[&str])] = &[
 const ABOVE_ALL: [&str; 2] = ["tutor", "benches"];
 
 /// Plain Rust, usable where there is no libtorch.
-const HOST_WING: [&str; 5] = ["augment", "eval-ssa", "data-pipeline", "data-engine", "xtask"];
+const HOST_WING: [&str; 8] = [
+    "atomic-file",
+    "augment",
+    "eval-ssa",
+    "metrics",
+    "report",
+    "data-pipeline",
+    "data-engine",
+    "xtask",
+];
 
 /// The packages that bring libtorch.
 const LIBTORCH: [&str; 2] = ["tch", "torch-sys"];

@@ -1,0 +1,196 @@
+//! Files that are either whole or not there, whatever stops the process.
+//!
+//! Contents go to a temporary neighbour, are flushed to disk and renamed: a reader finds the old
+//! file or the new one, never half of one, and what was written survives a loss of power. A process
+//! that is killed in between leaves a neighbour, which [`remove_left_overs`] takes away.
+//!
+//! ```
+//! let folder = tempfile::tempdir()?;
+//! let path = folder.path().join("result.json");
+//! atomic_file::write(&path, b"{}")?;
+//! assert_eq!(std::fs::read(&path)?, b"{}");
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+#![forbid(unsafe_code)]
+
+use std::fs::{self, File};
+use std::io::{self, BufWriter, Write};
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU64, Ordering};
+
+/// A file that could not be written.
+#[derive(Debug, thiserror::Error)]
+#[error(
+    "cannot write {}: {source} (check that the folder exists, may be written to and has space left)",
+    path.display()
+)]
+pub struct Error {
+    /// The file or folder.
+    pub path: PathBuf,
+    /// What the system says.
+    pub source: io::Error,
+}
+
+/// How the names of unfinished files end; they begin with a dot.
+const SUFFIX: &str = ".part";
+
+/// Writes `bytes` to `path`, replacing what is there.
+///
+/// # Errors
+/// When the folder cannot be written to; then `path` is as it was.
+pub fn write(path: &Path, bytes: &[u8]) -> Result<(), Error> {
+    write_with(path, |out| out.write_all(bytes))
+}
+
+/// Writes to `path` what `fill` writes, replacing what is there.
+///
+/// # Errors
+/// Those of `fill`, and when the folder cannot be written to; then `path` is as it was.
+pub fn write_with(
+    path: &Path,
+    fill: impl FnOnce(&mut dyn Write) -> io::Result<()>,
+) -> Result<(), Error> {
+    let at = |source| Error { path: path.to_owned(), source };
+    let part = unfinished(path).map_err(at)?;
+    let all = || {
+        let mut out = BufWriter::with_capacity(1 << 20, File::create(&part)?);
+        fill(&mut out)?;
+        out.into_inner().map_err(io::IntoInnerError::into_error)?.sync_all()?;
+        fs::rename(&part, path)?;
+        sync_folder(path)
+    };
+    all().map_err(|source| {
+        // Best effort: the first error is the one to report.
+        let _ = fs::remove_file(&part);
+        at(source)
+    })
+}
+
+/// Gives the contents of the file `from` a second name `to` in the same folder, replacing what is
+/// there: a hard link, or a copy on file systems without them.
+///
+/// # Errors
+/// When `from` cannot be read or the folder cannot be written to.
+pub fn link(from: &Path, to: &Path) -> Result<(), Error> {
+    let at = |source| Error { path: to.to_owned(), source };
+    let part = unfinished(to).map_err(at)?;
+    let all = || {
+        if fs::hard_link(from, &part).is_err() {
+            fs::copy(from, &part)?;
+            File::open(&part)?.sync_all()?;
+        }
+        fs::rename(&part, to)?;
+        // Renaming one name of a file to another name of the same file does nothing and leaves both.
+        let _ = fs::remove_file(&part);
+        sync_folder(to)
+    };
+    all().map_err(|source| {
+        let _ = fs::remove_file(&part);
+        at(source)
+    })
+}
+
+/// Removes unfinished files that a killed process left in `folder`.
+///
+/// # Errors
+/// When the folder cannot be read, or a file in it cannot be removed.
+pub fn remove_left_overs(folder: &Path) -> Result<(), Error> {
+    let all = || {
+        for entry in fs::read_dir(folder)? {
+            let entry = entry?;
+            let name = entry.file_name();
+            let name = name.to_string_lossy();
+            if name.starts_with('.') && name.ends_with(SUFFIX) && entry.file_type()?.is_file() {
+                fs::remove_file(entry.path())?;
+            }
+        }
+        Ok(())
+    };
+    all().map_err(|source| Error { path: folder.to_owned(), source })
+}
+
+/// A temporary name beside `path` that no other writer uses.
+fn unfinished(path: &Path) -> io::Result<PathBuf> {
+    static COUNT: AtomicU64 = AtomicU64::new(0);
+    let name = path.file_name().ok_or(io::ErrorKind::InvalidFilename)?.to_string_lossy();
+    let count = COUNT.fetch_add(1, Ordering::Relaxed);
+    Ok(path.with_file_name(format!(".{name}.{}.{count}{SUFFIX}", std::process::id())))
+}
+
+/// Makes the renaming of `path` survive a loss of power. Some file systems cannot sync a folder: the
+/// file is whole either way, so that alone is no error.
+fn sync_folder(path: &Path) -> io::Result<()> {
+    let folder = path.parent().filter(|folder| *folder != Path::new("")).unwrap_or(Path::new("."));
+    match File::open(folder).and_then(|folder| folder.sync_all()) {
+        Err(error)
+            if !matches!(
+                error.kind(),
+                io::ErrorKind::InvalidInput | io::ErrorKind::Unsupported
+            ) =>
+        {
+            Err(error)
+        }
+        _ => Ok(()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn names(folder: &Path) -> Vec<String> {
+        let entries = fs::read_dir(folder).expect("the folder");
+        let name = |e: io::Result<fs::DirEntry>| e.expect("an entry").file_name();
+        let mut names: Vec<_> = entries.map(|e| name(e).to_string_lossy().into_owned()).collect();
+        names.sort();
+        names
+    }
+
+    #[test]
+    fn a_failed_write_leaves_the_old_file_and_nothing_else() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let path = folder.path().join("a");
+        write(&path, b"old").expect("written");
+        let error = write_with(&path, |out| {
+            out.write_all(b"ne")?;
+            Err(io::ErrorKind::StorageFull.into())
+        });
+        let error = error.expect_err("no space").to_string();
+        assert!(error.contains(&path.display().to_string()) && error.contains("space"), "{error}");
+        assert_eq!(fs::read(&path).expect("the old file"), b"old");
+        assert_eq!(names(folder.path()), ["a"]);
+        assert!(write(&folder.path().join("none/a"), b"x").is_err());
+        assert!(write(Path::new("/"), b"x").is_err());
+    }
+
+    #[test]
+    fn a_second_name_follows_the_newest_file() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let at = |name: &str| folder.path().join(name);
+        write(&at("a"), b"first").expect("written");
+        write(&at("b"), b"second").expect("written");
+        for (from, expected) in [("a", "first"), ("a", "first"), ("b", "second")] {
+            link(&at(from), &at("best")).expect("linked");
+            assert_eq!(fs::read_to_string(at("best")).expect("it"), expected);
+            assert_eq!(names(folder.path()), ["a", "b", "best"]);
+        }
+    }
+
+    #[test]
+    fn unfinished_files_go_and_others_stay() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let path = folder.path().join("a.safetensors");
+        write_with(&path, |_| {
+            // As if the process were killed here: the file under its temporary name stays.
+            let part = fs::read_dir(folder.path())?.next().expect("the unfinished file")?.path();
+            fs::copy(&part, part.with_file_name(".a.safetensors.1.0.part")).map(|_| ())
+        })
+        .expect("written");
+        for name in [".gitignore", "notes.part"] {
+            fs::write(folder.path().join(name), "x").expect("written");
+        }
+        assert_eq!(names(folder.path()).len(), 4);
+        remove_left_overs(folder.path()).expect("removed");
+        assert_eq!(names(folder.path()), [".gitignore", "a.safetensors", "notes.part"]);
+    }
+}
