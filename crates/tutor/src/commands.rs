@@ -8,4 +8,8 @@ pub(crate) mod list;
 pub(crate) mod predict;
 pub(crate) mod report;
 pub(crate) mod run;
+mod say;
 pub(crate) mod show;
+mod which;
+
+use say::say;

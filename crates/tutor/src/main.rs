@@ -1,33 +1,18 @@
-//! `tutor`: learning from unlabelled data on the command line. Recipes say what is run; this program turns them into
-//! networks, streams of images and reports.
-#![allow(clippy::print_stdout, clippy::print_stderr)]
+//! `tutor`: learning from unlabelled data on the command line. Recipes say what is run; this program
+//! turns them into networks, batches and reports.
+#![allow(clippy::print_stderr)]
 
-mod assemble;
-mod catalog;
 mod commands;
-mod evaluate;
-mod feed;
-mod feedback;
-mod finished;
-mod generations;
-mod input;
-mod labeling;
-mod methods;
-mod outcome;
-mod phase;
-mod points;
-mod progress;
+mod images;
+mod papers;
 mod recipe;
-mod report;
-mod robustness;
-mod run_folder;
-mod seed;
-mod summary;
-mod synthetic;
+mod run;
 
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
+
+use run::interrupt::Interrupted;
 
 /// Learning from unlabelled data.
 #[derive(Parser)]
@@ -61,7 +46,7 @@ enum Command {
 
 fn main() -> ExitCode {
     if let Err(error) = torch::device::share_cores() {
-        eprintln!("warning: threads will wait busily for one another: {error}");
+        eprintln!("warning: {error}; computing threads will spin while they wait");
     }
     torch::device::keep_memory();
     let filter =
@@ -84,8 +69,8 @@ fn main() -> ExitCode {
     };
     match result {
         Ok(()) => ExitCode::SUCCESS,
-        Err(error) if error.is::<phase::Interrupted>() => {
-            eprintln!("{}", phase::Interrupted);
+        Err(error) if error.is::<Interrupted>() => {
+            eprintln!("{}", Interrupted);
             // As a shell counts a program ended by SIGINT.
             ExitCode::from(130)
         }

@@ -2,8 +2,7 @@
 
 use anyhow::Result;
 
-use crate::catalog;
-use crate::commands::run::Changes;
+use super::run::Changes;
 
 /// Which recipe.
 #[derive(clap::Args)]
@@ -15,8 +14,5 @@ pub(crate) struct Args {
 }
 
 pub(crate) fn run(args: &Args) -> Result<()> {
-    let text = catalog::find(&args.recipe)?;
-    let recipe = args.changes.resolve(&text)?;
-    print!("{}", recipe.to_toml()?);
-    Ok(())
+    super::say(&args.changes.resolve(&args.recipe)?.to_toml()?)
 }

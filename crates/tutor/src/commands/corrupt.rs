@@ -11,7 +11,8 @@ use data_pipeline::picture::{Decode, write_png};
 use indicatif::{ProgressBar, ProgressStyle};
 use serde::{Deserialize, Serialize};
 
-use crate::report::result::write_atomically;
+use super::say;
+use crate::run::files;
 
 /// What is corrupted and how.
 #[derive(clap::Args)]
@@ -23,7 +24,8 @@ pub(crate) struct Args {
     /// Severities: one, several (`1,3,5`) or a range (`1..5`, both included).
     #[arg(long, default_value = "1..5", value_parser = severities)]
     severity: Severities,
-    /// Corruptions by name; may be given many times. Without it, the fifteen of ImageNet-C; `all` adds the four extra ones and ours.
+    /// Corruptions by name; may be given many times. Without it, the fifteen of ImageNet-C; `all` adds
+    /// the four extra ones and ours.
     #[arg(long, value_name = "NAME")]
     corruption: Vec<String>,
     /// What the random ones are keyed by, with the path of each image.
@@ -122,7 +124,7 @@ fn prepare(args: &Args) -> Result<()> {
         Err(_) => {
             let empty = std::fs::read_dir(&args.out)?.next().is_none();
             ensure!(empty, "{} is not empty; name a new folder", args.out.display());
-            write_atomically(&file, serde_json::to_string_pretty(&made)?.as_bytes())?;
+            files::keep(&file, &made)?;
         }
     }
     Ok(())
@@ -180,12 +182,11 @@ pub(crate) fn run(args: &Args) -> Result<()> {
         (written, skipped) = (written + w, skipped + s);
     }
     let kept = (files.len() - skipped) * corruptions.len() * severities.len() - written;
-    println!(
+    say(&format!(
         "{}: {written} images written, {kept} were there, {skipped} of {} skipped",
         args.out.display(),
         files.len()
-    );
-    Ok(())
+    ))
 }
 
 fn is_bad_image(error: &anyhow::Error) -> bool {

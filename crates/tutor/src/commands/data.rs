@@ -6,6 +6,8 @@ use anyhow::{Context, Result};
 use data_pipeline::fetch;
 use indicatif::{ProgressBar, ProgressStyle};
 
+use super::say;
+
 /// What to do with which data set.
 #[derive(clap::Args)]
 pub(crate) struct Args {
@@ -37,7 +39,7 @@ pub(crate) fn run(args: &Args) -> Result<()> {
     match &args.action {
         Action::Fetch { name, dir } => {
             let source = by_name(name)?;
-            println!("{}", source.about);
+            say(source.about)?;
             let bar = ProgressBar::no_length();
             bar.set_style(ProgressStyle::with_template(
                 "{msg} {bar:32} {bytes}/{total_bytes} {bytes_per_sec} {eta}",
@@ -49,11 +51,11 @@ pub(crate) fn run(args: &Args) -> Result<()> {
             };
             fetch::fetch(&source, dir, fetch::Patience::default(), &mut show)?;
             bar.finish_and_clear();
-            println!("{name} is complete in {}", dir.display());
+            say(&format!("{name} is complete in {}", dir.display()))?;
         }
         Action::Verify { name, dir } => {
             fetch::verify(&by_name(name)?, dir)?;
-            println!("{name} in {} is as published", dir.display());
+            say(&format!("{name} in {} is as published", dir.display()))?;
         }
     }
     Ok(())

@@ -1,9 +1,11 @@
 //! `tutor list`: the recipes and their rows.
 
+use std::fmt::Write;
+
 use anyhow::Result;
 
-use crate::catalog::RECIPES;
-use crate::recipe::AnyRecipe;
+use crate::papers;
+use crate::recipe::catalog::RECIPES;
 
 /// What to list.
 #[derive(clap::Args)]
@@ -14,17 +16,18 @@ pub(crate) struct Args {
 }
 
 pub(crate) fn run(args: &Args) -> Result<()> {
-    for (name, text) in RECIPES {
+    let mut text = String::new();
+    for (name, recipe) in RECIPES {
         if args.names {
-            println!("{name}");
+            writeln!(text, "{name}")?;
             continue;
         }
-        let recipe = AnyRecipe::resolve(text, false, false, &[])?;
-        let default = if recipe.is_default() { " (default)" } else { "" };
-        println!("{name}{default}\n    {}", recipe.about());
-        for (row, about) in recipe.rows() {
-            println!("    + {row}: {about}");
+        let experiment = papers::resolve(recipe, false, false, &[])?;
+        let default = if experiment.head().default { " (default)" } else { "" };
+        writeln!(text, "{name}{default}\n    {}", experiment.head().about)?;
+        for (row, about) in experiment.rows() {
+            writeln!(text, "    + {row}: {about}")?;
         }
     }
-    Ok(())
+    super::say(text.trim_end())
 }

@@ -1,22 +1,19 @@
-//! `tutor predict`: labels a folder of images.
+//! `tutor predict`: labels new samples.
 
-use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::path::PathBuf;
 
 use anyhow::{Result, bail};
 
-use crate::assemble::{Pool, Set};
-use crate::evaluate::Predictions;
-use crate::finished::{Finished, Which};
-use crate::report::result::write_atomically;
+use super::which::Which;
+use crate::run::experiment::Predicted;
 
-/// Which network labels which images.
+/// Which network labels what.
 #[derive(clap::Args)]
 pub(crate) struct Args {
     #[command(flatten)]
     which: Which,
-    /// The folder of images; sub-folders are searched too.
-    images: PathBuf,
+    /// The folder of samples; sub-folders are searched too.
+    samples: PathBuf,
     /// Where the labels go: `.csv` or `.parquet`.
     #[arg(long, default_value = "labels.csv")]
     out: PathBuf,
@@ -28,38 +25,35 @@ pub(crate) fn run(args: &Args) -> Result<()> {
     if extension != "csv" && extension != "parquet" {
         bail!("{}: the name must end in .csv or .parquet", args.out.display());
     }
-    let finished = Finished::load(&args.which)?;
-    let set: Set = Arc::new(finished.open(&args.images, false)?);
-    let pool = Pool::all(set.clone());
-    let predictions = finished.predict(&pool)?;
-    let ids: Vec<String> = (0..set.len()).map(|i| set.id(i)).collect();
-    match extension.as_str() {
-        "csv" => csv(&args.out, &ids, &finished.input.classes, &predictions)?,
-        _ => parquet::write(&args.out, &ids, &finished.input.classes, &predictions)?,
-    }
-    println!("{}: {} images labelled by {}", args.out.display(), ids.len(), finished.about);
-    Ok(())
+    let (predictor, about) = args.which.load()?;
+    let found = predictor.predict(&args.samples, false)?;
+    let bytes = match extension.as_str() {
+        "csv" => csv(&found, predictor.classes())?,
+        _ => parquet::bytes(&found, predictor.classes())?,
+    };
+    atomic_file::write(&args.out, &bytes)?;
+    let (count, unit) = (found.ids.len(), found.unit);
+    super::say(&format!("{}: {count} {unit} labelled by {about}", args.out.display()))
 }
 
-/// A line an image: its path, the class, how sure the network is, and the probability of every class.
-fn csv(path: &Path, ids: &[String], classes: &[String], predictions: &Predictions) -> Result<()> {
+/// A line a sample: its name, the class, the probability of that, and of every class.
+fn csv(found: &Predicted, classes: &[String]) -> Result<Vec<u8>> {
     let mut writer = csv::Writer::from_writer(Vec::new());
-    let heads = ["image", "label", "confidence"].map(str::to_owned);
+    let heads = [found.unit.trim_end_matches('s'), "label", "confidence"].map(str::to_owned);
     writer
         .write_record(heads.into_iter().chain(classes.iter().map(|class| format!("p_{class}"))))?;
+    let predictions = &found.predictions;
     for ((id, (class, confidence)), row) in
-        ids.iter().zip(predictions.top()).zip(predictions.rows())
+        found.ids.iter().zip(predictions.top()).zip(predictions.rows())
     {
         let first = [id.clone(), classes[class as usize].clone(), confidence.to_string()];
         writer.write_record(first.into_iter().chain(row.iter().map(f32::to_string)))?;
     }
-    write_atomically(path, &writer.into_inner()?)?;
-    Ok(())
+    Ok(writer.into_inner()?)
 }
 
 /// The same table as Parquet.
 mod parquet {
-    use std::path::Path;
     use std::sync::Arc;
 
     use anyhow::Result;
@@ -69,16 +63,12 @@ mod parquet {
     use parquet::file::writer::SerializedFileWriter;
     use parquet::schema::types::Type;
 
-    use crate::evaluate::Predictions;
-    use crate::report::result::write_atomically;
+    use crate::run::experiment::Predicted;
 
-    /// Columns `image`, `label` (strings), `confidence` and one `p_<class>` a class (32-bit floats).
-    pub(super) fn write(
-        path: &Path,
-        ids: &[String],
-        classes: &[String],
-        predictions: &Predictions,
-    ) -> Result<()> {
+    /// Columns for the sample's name and `label` (strings), `confidence` and one `p_<class>` a class
+    /// (32-bit floats).
+    pub(super) fn bytes(found: &Predicted, classes: &[String]) -> Result<Vec<u8>> {
+        let Predicted { unit, ids, predictions, .. } = found;
         let text = |name: &str| {
             let column = Type::primitive_type_builder(name, Physical::BYTE_ARRAY)
                 .with_repetition(Repetition::REQUIRED);
@@ -89,7 +79,7 @@ mod parquet {
                 .with_repetition(Repetition::REQUIRED);
             column.build().map(Arc::new)
         };
-        let mut fields = vec![text("image")?, text("label")?, float("confidence")?];
+        let mut fields = vec![text(unit.trim_end_matches('s'))?, text("label")?, float("confidence")?];
         for class in classes {
             fields.push(float(&format!("p_{class}"))?);
         }
@@ -117,7 +107,6 @@ mod parquet {
             writer.close()?;
         }
         group.close()?;
-        write_atomically(path, &writer.into_inner()?)?;
-        Ok(())
+        Ok(writer.into_inner()?)
     }
 }

@@ -3,9 +3,7 @@
 use std::path::PathBuf;
 
 use anyhow::Result;
-
-use crate::report;
-use crate::report::result::RunResult;
+use report::result::RunResult;
 
 /// Which run.
 #[derive(clap::Args)]
@@ -15,7 +13,6 @@ pub(crate) struct Args {
 }
 
 pub(crate) fn run(args: &Args) -> Result<()> {
-    println!("{}", report::terminal::table(&RunResult::load(&args.run)?));
-    println!("report: {}", args.run.join("report.html").display());
-    Ok(())
+    let table = report::terminal(&RunResult::load(&args.run)?);
+    super::say(&format!("{table}\nreport: {}", args.run.join("report.html").display()))
 }

@@ -11,7 +11,8 @@ use augment::sheet::{self, Row};
 use data_pipeline::dataset::{Samples, digits};
 use data_pipeline::picture::{Decode, write_png};
 
-use crate::catalog;
+use super::say;
+use crate::recipe::catalog;
 
 mod canvas;
 mod scene;
@@ -63,22 +64,21 @@ pub(crate) fn run(args: &Args) -> Result<()> {
     match &args.what {
         What::Augment { policy: None, .. } => {
             for named in augment::named::NAMED {
-                println!("{:20} {}", named.name, named.about);
+                say(&format!("{:20} {}", named.name, named.about))?;
             }
-            println!("{:20} FixMatch's N operations of magnitude M, cutout of C %", "rN_M_C");
-            println!("{:20} timm's language", "rand-m9-n3-mstd0.5-inc1");
-            Ok(())
+            say(&format!("{:20} FixMatch's N operations of magnitude M, cutout of C %", "rN_M_C"))?;
+            say(&format!("{:20} timm's language", "rand-m9-n3-mstd0.5-inc1"))
         }
         What::Augment { policy: Some(text), columns, draws, common } => {
             let policy = policy(text)?;
             policy.check()?;
-            println!("{policy}");
+            say(&policy.to_string())?;
             let sheet = |image: &Image| sheet::rows(&policy, image, *columns, *draws, common.seed);
             let rows = draw(common, 32, &sheet)?;
             // The same in words, of the first image.
             for row in rows.iter().take(rows.len().saturating_sub(*draws)) {
                 let labels: Vec<&str> = row.cells.iter().map(|cell| cell.label.as_str()).collect();
-                println!("  {:14} {}", row.name, labels.join("   "));
+                say(&format!("  {:14} {}", row.name, labels.join("   ")))?;
             }
             Ok(())
         }
@@ -89,7 +89,8 @@ pub(crate) fn run(args: &Args) -> Result<()> {
     }
 }
 
-/// Draws the sheet of every image, by default of a scene of `side` pixels and a digit; gives the rows of the first.
+/// Draws the sheet of every image, by default of a scene of `side` pixels and a digit; gives the rows
+/// of the first.
 fn draw(common: &Common, side: usize, sheet: &dyn Fn(&Image) -> Vec<Row>) -> Result<Vec<Row>> {
     let images = images(&common.images, side)?;
     let sheets: Vec<(String, Image, Vec<Row>)> = images
@@ -100,14 +101,14 @@ fn draw(common: &Common, side: usize, sheet: &dyn Fn(&Image) -> Vec<Row>) -> Res
         })
         .collect();
     write_png(&common.out, &canvas::draw(&sheets))?;
-    println!("drawn: {}", common.out.display());
+    say(&format!("drawn: {}", common.out.display()))?;
     Ok(sheets.into_iter().next().map(|(_, _, rows)| rows).unwrap_or_default())
 }
 
 /// The images by name. Large ones are cut to their middle, as a network sees them.
 fn images(paths: &[PathBuf], side: usize) -> Result<Vec<(String, Image)>> {
     if paths.is_empty() {
-        let (scene, digit) = (scene::scene(side), digits::load().image(3)?);
+        let (scene, digit) = (scene::scene(side), digits::load().item(3)?);
         return Ok(vec![
             (format!("a made-up scene, {side}x{side}"), scene),
             ("a digit, 8x8".into(), digit),

@@ -1,7 +1,10 @@
 //! Changing recipes by dotted keys, and saying what was meant when a key is unknown.
 
 use anyhow::{Context, Result, anyhow, bail};
+use serde::de::DeserializeOwned;
 use toml::{Table, Value};
+
+use super::head;
 
 /// `key=value` of the command line.
 #[derive(Clone, Debug, PartialEq)]
@@ -24,9 +27,11 @@ pub(crate) fn parse_override(text: &str) -> Result<Override, String> {
     Ok(Override { key: key.trim().to_owned(), value })
 }
 
-/// Reads a recipe and applies `--quick` and the overrides. A quick run is on generated images where the recipe's own data have to
-/// be brought, unless they are there.
-pub(super) fn resolved(
+/// Reads a recipe and applies `--quick` and the overrides.
+///
+/// A quick run is on generated images where the recipe's own data have to be brought, unless they
+/// are there.
+pub(crate) fn resolved(
     text: &str,
     quick: bool,
     data_is_there: bool,
@@ -47,13 +52,18 @@ pub(super) fn resolved(
     Ok(table)
 }
 
+/// Reads a table as settings; an unknown key is an error that names the nearest known one.
+pub(crate) fn read<T: DeserializeOwned>(table: &Table) -> Result<T> {
+    toml::from_str(&toml::to_string_pretty(table)?).map_err(explain)
+}
+
 /// Sets every dotted key of `changes`.
-pub(super) fn apply_table(table: &mut Table, changes: &Table) -> Result<()> {
+pub(crate) fn apply_table(table: &mut Table, changes: &Table) -> Result<()> {
     changes.iter().try_for_each(|(key, value)| apply(table, key, value.clone()))
 }
 
-/// Sets one dotted key. Tables on the way are made where they are missing: whether the key is known is decided when the
-/// whole is read.
+/// Sets one dotted key. Tables on the way are made where they are missing: whether the key is known
+/// is decided when the whole is read.
 fn apply(table: &mut Table, key: &str, value: Value) -> Result<()> {
     let mut parts: Vec<&str> = key.split('.').collect();
     let Some(last) = parts.pop().filter(|last| !last.is_empty()) else {
@@ -91,25 +101,30 @@ fn step<'v>(place: &'v mut Value, part: &str, key: &str) -> Result<&'v mut Value
 }
 
 /// A reading error, with the nearest known name where a name is unknown.
-pub(super) fn explain(error: toml::de::Error) -> anyhow::Error {
+fn explain(error: toml::de::Error) -> anyhow::Error {
     let message = error.message().to_owned();
-    match nearest(&message) {
+    match nearest_expected(&message) {
         Some(hint) => anyhow!("{error}did you mean `{hint}`?"),
         None => anyhow!("{error}"),
     }
 }
 
-/// The nearest expected name in serde's "unknown field `x`, expected one of `a`, `b`".
-fn nearest(message: &str) -> Option<String> {
+/// The nearest known name for serde's "unknown field `x`, expected one of `a`, `b`". A key of the
+/// recipe itself may also be meant for its head.
+fn nearest_expected(message: &str) -> Option<String> {
     if !message.contains("unknown field") && !message.contains("unknown variant") {
         return None;
     }
     let mut names = message.split('`').skip(1).step_by(2);
     let unknown = names.next()?;
-    names
-        .map(|name| (strsim::jaro_winkler(unknown, name), name))
-        .max_by(|a, b| a.0.total_cmp(&b.0))
-        .map(|(_, n)| n.to_owned())
+    let head = head::KEYS.into_iter().filter(|_| message.contains("unknown field"));
+    nearest(unknown, names.chain(head)).map(str::to_owned)
+}
+
+/// The name that is most like `wanted`.
+pub(crate) fn nearest<'a>(wanted: &str, names: impl Iterator<Item = &'a str>) -> Option<&'a str> {
+    let like = names.map(|name| (strsim::jaro_winkler(wanted, name), name));
+    like.max_by(|a, b| a.0.total_cmp(&b.0)).map(|(_, name)| name)
 }
 
 #[cfg(test)]
@@ -145,7 +160,7 @@ mod tests {
     #[test]
     fn the_nearest_name_is_named() {
         let message = "unknown field `stepz`, expected one of `net`, `steps`, `batch`";
-        assert_eq!(nearest(message).as_deref(), Some("steps"));
-        assert_eq!(nearest("invalid type: string"), None);
+        assert_eq!(nearest_expected(message).as_deref(), Some("steps"));
+        assert_eq!(nearest_expected("invalid type: string"), None);
     }
 }

@@ -4,12 +4,14 @@ use std::path::Path;
 
 use crate::tutor::{call, refused, result, run, run_folder};
 
-const FEW: &str = r#"only=["supervised-20","uda-20","uda-50"]"#;
+const FEW: &str = "supervised-20,uda-20,uda-50";
 
 #[test]
 fn a_table_runs_reports_and_labels() {
     let dir = tempfile::tempdir().expect("a folder");
-    let arguments = ["run", "uda", "--quick", "--seeds", "2", "--threads", "1", "--set", FEW];
+    let along = "evaluate.test_along_training=true";
+    let quick = ["run", "uda", "--quick", "--seeds", "2", "--threads", "1", "--rows", FEW];
+    let arguments = [&quick[..], &["--set", along]].concat();
     let folder = run_folder(dir.path(), &run(dir.path(), &arguments));
     let result = result(&folder);
     let rows = result["rows"].as_array().expect("rows");
@@ -21,13 +23,15 @@ fn a_table_runs_reports_and_labels() {
     {
         assert_eq!(rows.iter().filter(|row| row["metric"] == metric).count(), 3, "{metric}");
     }
+    let notes = result["notes"].to_string();
+    assert!(notes.contains("test_along_training"), "{notes}");
     let comparisons = result["comparisons"].as_array().expect("comparisons");
-    assert_eq!(comparisons.len(), 1, "uda-50 has nobody left to be compared with");
+    assert_eq!(comparisons.len(), 1, "what uda-50 is compared with is not run");
     assert_eq!(comparisons[0]["left"], "uda-20");
     let page = std::fs::read_to_string(folder.join("report.html")).expect("the page");
-    assert!(page.contains("Accuracy over labels") && page.contains("As labels grow"));
+    assert!(page.contains("As labels grow"));
     let metrics = std::fs::read_to_string(folder.join("seed-1/uda-20/metrics.jsonl"));
-    assert!(metrics.expect("the record").contains("note/sure.9"), "confidence class by class");
+    assert!(metrics.expect("the record").contains("note/mask.9"), "the mask class by class");
 
     let images = dir.path().join("images");
     std::fs::create_dir_all(&images).expect("made");
@@ -82,8 +86,8 @@ fn every_method_of_the_benchmark_runs_and_resumes() {
 fn what_a_table_cannot_do_is_said() {
     let dir = tempfile::tempdir().expect("a folder");
     let said = |set: &str| refused(dir.path(), &["run", "uda", "--quick", "--set", set]);
-    assert!(said(r#"only=["uda-21"]"#).contains("the rows are"));
-    assert!(said("train.method.tempratur=1.0").contains("temperature"));
+    assert!(said("run_rows=uda-21").contains("the rows are"));
+    assert!(said("method.tempratur=1.0").contains("temperature"));
     let without =
         refused(dir.path(), &["run", "ssl-benchmark", "--quick", "--set", "train.ema.decay=2.0"]);
     assert!(without.contains("ema"), "{without}");
@@ -91,16 +95,14 @@ fn what_a_table_cannot_do_is_said() {
     assert!(error.contains("cadence.log") && error.contains("may change"), "{error}");
     let error = said(r#"rows=[{name="a", about="", against="b"}]"#);
     assert!(error.contains("there is no row b"), "{error}");
-    let error = said("train.net.width=0");
+    let error = said("net.width=0");
     assert!(error.contains("width"), "{error}");
 }
 
 /// Final weights of the rows of a quick run with these settings.
 fn weights(dir: &Path, out: &str, row: &str, settings: &[&str]) -> Vec<u8> {
     let mut arguments =
-        vec!["run", "ssl-benchmark", "--quick", "--threads", "1", "--out", out, "--set"];
-    let only = format!("only=[\"{row}\"]");
-    arguments.push(&only);
+        vec!["run", "ssl-benchmark", "--quick", "--threads", "1", "--out", out, "--rows", row];
     arguments.extend(settings.iter().flat_map(|setting| ["--set", setting]));
     let folder = run_folder(dir, &run(dir, &arguments));
     std::fs::read(folder.join("seed-1").join(row).join("final.safetensors")).expect("weights")
@@ -110,7 +112,7 @@ fn weights(dir: &Path, out: &str, row: &str, settings: &[&str]) -> Vec<u8> {
 fn feedback_of_augmentation_is_the_same_with_any_number_of_workers() {
     let dir = tempfile::tempdir().expect("a folder");
     let of = |out, workers: &str| {
-        let workers = format!("cadence.workers={workers}");
+        let workers = format!("workers={workers}");
         weights(dir.path(), out, "fixmatch-cta", &["train.steps=60", &workers])
     };
     let one = of("one", "1");
@@ -125,7 +127,7 @@ fn feedback_goes_on_where_it_was_stopped() {
     let whole = weights(dir.path(), "whole", "fixmatch-cta", &settings);
     let mut arguments =
         vec!["run", "ssl-benchmark", "--quick", "--threads", "1", "--out", "broken"];
-    arguments.extend(["--set", "only=[\"fixmatch-cta\"]"]);
+    arguments.extend(["--rows", "fixmatch-cta"]);
     arguments.extend(settings.iter().flat_map(|setting| ["--set", setting]));
     let mut child = crate::tutor::command(dir.path(), &arguments)
         .stderr(std::process::Stdio::null())
@@ -149,7 +151,7 @@ fn feedback_goes_on_where_it_was_stopped() {
 }
 
 #[test]
-fn classes_of_different_size_choose_the_weights_and_align_the_guesses() {
+fn classes_of_different_size_choose_the_weights_and_align_pseudo_labels() {
     let dir = tempfile::tempdir().expect("a folder");
     let run_with = |out, more: &[&str]| {
         let mut arguments = vec!["run", "fixmatch", "--quick", "--threads", "1", "--out", out];
@@ -157,7 +159,7 @@ fn classes_of_different_size_choose_the_weights_and_align_the_guesses() {
         arguments.extend(more.iter().flat_map(|setting| ["--set", setting]));
         run_folder(dir.path(), &run(dir.path(), &arguments))
     };
-    let balanced = ["select.metric=balanced-accuracy", "train.method.alignment.to=labels"];
+    let balanced = ["select.metric=balanced-accuracy", "method.alignment.to=labels"];
     let best = run_with("best", &balanced);
     let training = best.join("seed-1/fixmatch");
     let record = std::fs::read_to_string(training.join("metrics.jsonl")).expect("the record");
@@ -167,7 +169,7 @@ fn classes_of_different_size_choose_the_weights_and_align_the_guesses() {
     };
     let course: Vec<f64> = record.lines().filter_map(of).collect();
     assert_eq!(course.len(), 12, "one evaluation a step: {record}");
-    // The result is the averaged network of the checkpoint that was best, not that of the last.
+    // The result is the EMA model of the checkpoint that was best, not that of the last.
     let last = run_with("last", &[&balanced[..], &["select.weights=last"]].concat());
     let weights =
         |run: &Path| std::fs::read(run.join("seed-1/fixmatch/final.safetensors")).expect("weights");
@@ -179,14 +181,15 @@ fn classes_of_different_size_choose_the_weights_and_align_the_guesses() {
 }
 
 #[test]
-fn how_often_a_training_is_looked_at_does_not_change_it() {
+fn how_often_a_training_is_evaluated_does_not_change_it() {
     let dir = tempfile::tempdir().expect("a folder");
     let of = |out, every: &str| {
         let evaluate = format!("cadence.evaluate={every}");
         let swa = "train.swa={from=0.5,every=3}";
         weights(dir.path(), out, "fixmatch-cta", &["train.steps=40", swa, &evaluate])
     };
-    // The mean of late weights is looked at with running statistics that are taken anew, and these are part of the result.
+    // The SWA model is evaluated with running statistics that are taken anew, and these are part of
+    // the result.
     assert!(of("often", "4") == of("rarely", "40"));
 }
 
@@ -210,11 +213,11 @@ fn a_bad_image_ends_a_run_whose_workers_wait_for_feedback() {
     }
     let settings = [
         "data={kind=\"folder\",labeled=\"labeled\",unlabeled=\"unlabeled\",grey=true}",
-        "train.strong=[{kind=\"ctaugment\"}]",
-        "train.weak=[]",
+        "strong=[{kind=\"ctaugment\"}]",
+        "weak=[]",
         "train.batch=2",
-        "cadence.workers=16",
-        "train.net.stages=1",
+        "workers=16",
+        "net.stages=1",
     ];
     let mut arguments = vec!["run", "fixmatch/folder", "--threads", "1"];
     arguments.extend(settings.iter().flat_map(|setting| ["--set", setting]));
@@ -232,7 +235,7 @@ fn a_bad_image_ends_a_run_whose_workers_wait_for_feedback() {
     while child.try_wait().expect("asked").is_none() {
         if began.elapsed().as_secs() > 120 {
             child.kill().expect("killed");
-            panic!("it waits for ever");
+            panic!("it does not end");
         }
         std::thread::sleep(std::time::Duration::from_millis(20));
     }
@@ -244,13 +247,13 @@ fn a_bad_image_ends_a_run_whose_workers_wait_for_feedback() {
 #[test]
 fn what_cannot_be_chosen_or_learnt_is_refused() {
     let dir = tempfile::tempdir().expect("a folder");
-    let cta = "train.strong=[{kind=\"ctaugment\"},{kind=\"ctaugment\"}]";
+    let cta = "strong=[{kind=\"ctaugment\"},{kind=\"ctaugment\"}]";
     let said = refused(dir.path(), &["run", "fixmatch", "--quick", "--set", cta]);
     assert!(said.contains("ctaugment twice"), "{said}");
-    let weak = "train.weak=[{kind=\"ctaugment\"}]";
+    let weak = "weak=[{kind=\"ctaugment\"}]";
     let said = refused(dir.path(), &["run", "fixmatch", "--quick", "--set", weak]);
     assert!(said.contains("strong policy only"), "{said}");
     let s4l = "rows=[{name=\"a\",about=\"\",method={kind=\"s4l\"}}]";
     let said = refused(dir.path(), &["run", "label-propagation", "--quick", "--set", s4l]);
-    assert!(said.contains("turns images"), "{said}");
+    assert!(said.contains("treats samples as images"), "{said}");
 }

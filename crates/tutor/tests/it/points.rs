@@ -37,7 +37,7 @@ fn settings_that_cannot_work_are_named() {
     let dir = tempfile::tempdir().expect("a folder");
     let said = refused(
         dir.path(),
-        &["run", "label-propagation", "--set", "points.noise=-1", "--set", "learner.hidden=[]"],
+        &["run", "label-propagation", "--set", "points.noise=-1", "--set", "net.hidden=[]"],
     );
-    assert!(said.contains("points.noise") && said.contains("learner.hidden"), "{said}");
+    assert!(said.contains("points.noise") && said.contains("net.hidden"), "{said}");
 }

@@ -17,7 +17,7 @@ fn says(arguments: &[&str], words: &[&str]) {
 #[test]
 fn unknown_names_are_answered_with_the_nearest() {
     says(&["run", "noisy-student/digit"], &["noisy-student/digits"]);
-    says(&["run", "noisy-student", "--set", "student.stepz=3"], &["stepz", "did you mean `steps`"]);
+    says(&["run", "noisy-student", "--set", "student.train.stepz=3"], &["stepz", "did you mean `steps`"]);
     says(
         &["run", "noisy-student", "--set", "teacher.net.widht=3"],
         &["widht", "did you mean `width`"],
@@ -32,8 +32,8 @@ fn unknown_names_are_answered_with_the_nearest() {
 #[test]
 fn values_that_cannot_work_are_all_named() {
     says(
-        &["run", "noisy-student", "--set", "teacher.batch=0", "--set", "student.batch=0"],
-        &["teacher.batch", "student.batch", "at least 1"],
+        &["run", "noisy-student", "--set", "teacher.train.batch=0", "--set", "student.train.batch=0"],
+        &["teacher.train.batch", "student.train.batch", "at least one sample"],
     );
     says(&["run", "noisy-student", "--set", "generations=[]"], &["generations", "at least 1"]);
     says(
@@ -41,8 +41,8 @@ fn values_that_cannot_work_are_all_named() {
         &["temperature", "above 0"],
     );
     says(
-        &["run", "noisy-student", "--set", "teacher.steps=0"],
-        &["teacher.steps", "teacher.weights"],
+        &["run", "noisy-student", "--set", "teacher.train.steps=0"],
+        &["teacher.train.steps", "teacher.weights"],
     );
     says(&["run", "noisy-student", "--set", "name='../x'"], &["name", "paper/row"]);
     says(&["run", "noisy-student", "--set", "robustness.images=0"], &["robustness.images"]);

@@ -12,8 +12,8 @@ const ARGUMENTS: [&str; 9] = [
     "run",
     "noisy-student",
     "--quick",
-    "--threads",
-    "1",
+    "--rows",
+    "all",
     "--set",
     "cadence.checkpoint=3",
     "--set",
@@ -22,10 +22,20 @@ const ARGUMENTS: [&str; 9] = [
 
 #[test]
 fn killed_at_random_moments_it_ends_with_the_same_bits() {
+    killed(&["--threads", "1"]);
+}
+
+#[test]
+fn killed_at_random_moments_it_ends_with_the_same_bits_on_two_threads() {
+    killed(&["--threads", "2"]);
+}
+
+fn killed(threads: &[&str]) {
     let dir = tempfile::tempdir().expect("a folder");
+    let arguments = [&ARGUMENTS[..], threads].concat();
     let whole =
-        run_folder(dir.path(), &run(dir.path(), &[&ARGUMENTS[..], &["--out", "whole"]].concat()));
-    let broken = [&ARGUMENTS[..], &["--out", "broken"]].concat();
+        run_folder(dir.path(), &run(dir.path(), &[&arguments[..], &["--out", "whole"]].concat()));
+    let broken = [&arguments[..], &["--out", "broken"]].concat();
     // Kills come at random moments, a fixed series of them: four, or as many as $TUTOR_KILLS says.
     let kills =
         std::env::var("TUTOR_KILLS").map_or(4, |n| n.parse().expect("TUTOR_KILLS is a number"));
@@ -73,7 +83,7 @@ fn whole_runs(dir: &Path) -> usize {
 #[test]
 fn ctrl_c_ends_with_a_checkpoint_and_says_how_to_go_on() {
     let dir = tempfile::tempdir().expect("a folder");
-    let arguments = ["run", "noisy-student", "--set", "rows={}", "--set", "teacher.steps=100000"];
+    let arguments = ["run", "noisy-student", "--set", "teacher.train.steps=100000"];
     let mut child = command(dir.path(), &arguments);
     let child = child.stdout(Stdio::null()).stderr(Stdio::piped()).spawn().expect("started");
     let teacher = || {
@@ -98,7 +108,7 @@ fn ctrl_c_ends_with_a_checkpoint_and_says_how_to_go_on() {
 #[test]
 fn a_finished_run_is_not_taken_up_and_fresh_begins_anew() {
     let dir = tempfile::tempdir().expect("a folder");
-    let arguments = ["run", "noisy-student", "--quick", "--set", "rows={}"];
+    let arguments = ["run", "noisy-student", "--quick"];
     let first = run_folder(dir.path(), &run(dir.path(), &arguments));
     let second = run_folder(dir.path(), &run(dir.path(), &arguments));
     assert_ne!(first, second);

@@ -1,11 +1,11 @@
 //! Quick runs from recipe to report.
 
-use crate::tutor::{result, run, run_folder};
+use crate::tutor::{command, refused, result, run, run_folder};
 
 #[test]
 fn the_default_recipe_runs_and_reports() {
     let dir = tempfile::tempdir().expect("a folder");
-    let out = run(dir.path(), &["run", "noisy-student", "--quick", "--seeds", "2"]);
+    let out = run(dir.path(), &["run", "noisy-student", "--quick", "--seeds", "2", "--rows", "all"]);
     let folder = run_folder(dir.path(), &out);
     for file in [
         "recipe.toml",
@@ -18,7 +18,7 @@ fn the_default_recipe_runs_and_reports() {
     }
     assert!(dir.path().join("runs/noisy-student/latest/result.json").exists());
     let result = result(&folder);
-    assert_eq!(result["schema"], "tutor-result/1");
+    assert_eq!(result["schema"], "tutor-result/2");
     assert_eq!(result["seeds"].as_array().map(Vec::len), Some(2));
     let rows = result["rows"].as_array().expect("rows");
     let names: Vec<&str> = rows.iter().filter_map(|row| row["name"].as_str()).collect();
@@ -30,7 +30,7 @@ fn the_default_recipe_runs_and_reports() {
     }
     let comparisons = result["comparisons"].as_array().expect("comparisons");
     let main =
-        comparisons.iter().find(|c| c["name"] == "student-teacher").expect("the main comparison");
+        comparisons.iter().find(|c| c["name"] == result["headline"]).expect("the headline");
     for (i, difference) in main["per_seed"].as_array().expect("differences").iter().enumerate() {
         let of = |name: &str| {
             rows.iter().find(|row| row["name"] == name).expect("a row")["per_seed"][i]
@@ -43,18 +43,18 @@ fn the_default_recipe_runs_and_reports() {
     }
     assert!(result["cost"]["wall_s"].as_f64() > Some(0.0));
     assert!(result["cost"]["peak_rss_bytes"].as_u64() > Some(1 << 20));
-    assert!(result["robustness"]["corruptions"].as_array().is_some_and(|c| c.len() >= 6));
+    assert!(result["details"]["robustness"]["corruptions"].as_array().is_some_and(|c| c.len() >= 6));
 }
 
 #[test]
 fn a_resolved_recipe_is_the_same_run_again_with_any_number_of_loaders() {
     let dir = tempfile::tempdir().expect("a folder");
-    let small = ["--quick", "--set", "rows={}", "--threads", "1"];
+    let small = ["--quick", "--threads", "1"];
     let first = run(dir.path(), &[&["run", "noisy-student"][..], &small].concat());
     let first = run_folder(dir.path(), &first);
     let recipe = first.join("recipe.toml");
     let recipe = recipe.to_str().expect("UTF-8");
-    let again = ["run", recipe, "--threads", "1", "--set", "cadence.workers=3", "--out", "again"];
+    let again = ["run", recipe, "--threads", "1", "--set", "workers=3", "--out", "again"];
     let again = run_folder(dir.path(), &run(dir.path(), &again));
     for stage in ["teacher", "student-1", "student-2"] {
         let weights = |run: &std::path::Path| {
@@ -82,32 +82,63 @@ fn variants_of_the_method_run() {
             "student.method.average=labeled",
         ],
         &[
-            "student.fix_resolution={steps=4,lr={kind='constant',value=0.01},augment=[{kind='resize',size=12}],eval_augment=[{kind='resize',size=12}],frozen=['stages.0']}",
+            "student.fix_resolution={train={steps=4,batch=8,lr={kind='constant',value=0.01},optim={kind='sgd'}},augment=[{kind='resize',size=12}],eval_augment=[{kind='resize',size=12}],frozen=['stages.0']}",
         ],
     ];
     for set in changes {
-        let mut arguments = vec!["run", "noisy-student", "--quick", "--set", "rows={}"];
+        let mut arguments = vec!["run", "noisy-student", "--quick"];
         arguments.extend(set.iter().flat_map(|change| ["--set", change]));
         run_folder(dir.path(), &run(dir.path(), &arguments));
     }
 }
 
 #[test]
-fn a_quick_run_does_without_data_that_are_not_there() {
+fn a_quick_run_is_on_generated_images_unless_data_are_named() {
     let dir = tempfile::tempdir().expect("a folder");
-    let out =
-        run(dir.path(), &["run", "noisy-student/cifar10-small", "--quick", "--data", "/nowhere"]);
-    assert_eq!(result(&run_folder(dir.path(), &out))["quick"], true);
+    let quick = ["run", "noisy-student/cifar10-small", "--quick"];
+    assert_eq!(result(&run_folder(dir.path(), &run(dir.path(), &quick)))["quick"], true);
+    let named = refused(dir.path(), &[&quick[..], &["--data", "/nowhere"]].concat());
+    assert!(named.contains("/nowhere"), "{named}");
+}
+
+#[test]
+fn several_numbers_of_labels_give_a_curve() {
+    let dir = tempfile::tempdir().expect("a folder");
+    let out = run(dir.path(), &["run", "noisy-student", "--quick", "--labels", "20,30"]);
+    let folder = run_folder(dir.path(), &out);
+    let rows = &result(&folder)["rows"];
+    let names: Vec<_> = rows.as_array().expect("rows").iter().map(|r| &r["name"]).collect();
+    assert_eq!(names[0], "teacher, 20 labels");
+    assert_eq!(names[5], "student 2, 30 labels");
+    let page = std::fs::read_to_string(folder.join("report.html")).expect("the page");
+    assert!(page.contains("As labels grow"));
+    let said = refused(dir.path(), &["run", "noisy-student", "--quick", "--labels", "25"]);
+    assert!(said.contains("25"), "{said}");
+    let said = refused(dir.path(), &["run", "uda", "--quick", "--labels", "20"]);
+    assert!(said.contains("labels"), "{said}");
+}
+
+#[test]
+fn a_reader_may_close_the_pipe() {
+    let dir = tempfile::tempdir().expect("a folder");
+    let mut child = command(dir.path(), &["list"])
+        .stdout(std::process::Stdio::piped())
+        .stderr(std::process::Stdio::piped())
+        .spawn()
+        .expect("started");
+    drop(child.stdout.take());
+    let ended = child.wait_with_output().expect("ended");
+    assert!(ended.status.success(), "{}", String::from_utf8_lossy(&ended.stderr));
 }
 
 #[test]
 fn given_weights_teach_without_training() {
     let dir = tempfile::tempdir().expect("a folder");
-    let quick = ["run", "noisy-student", "--quick", "--set", "rows={}"];
+    let quick = ["run", "noisy-student", "--quick"];
     let first = run_folder(dir.path(), &run(dir.path(), &quick));
     let weights = first.join("seed-1/teacher/final.safetensors");
     let given = format!("teacher.weights='{}'", weights.display());
-    let arguments = [&quick[..], &["--set", "teacher.steps=0", "--set", &given]].concat();
+    let arguments = [&quick[..], &["--set", "teacher.train.steps=0", "--set", &given]].concat();
     let second = run_folder(dir.path(), &run(dir.path(), &arguments));
     let labels = |run: &std::path::Path| {
         std::fs::read(run.join("seed-1/student-1/pseudo-labels.csv")).expect("labels")
@@ -122,6 +153,6 @@ fn list_and_check_show_recipes() {
     let dir = tempfile::tempdir().expect("a folder");
     let names = run(dir.path(), &["list", "--names"]);
     assert!(names.lines().any(|name| name == "noisy-student/svhn"), "{names}");
-    let resolved = run(dir.path(), &["check", "noisy-student", "--set", "student.steps=77"]);
+    let resolved = run(dir.path(), &["check", "noisy-student", "--set", "student.train.steps=77"]);
     assert!(resolved.contains("steps = 77"), "{resolved}");
 }

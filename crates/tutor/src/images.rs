@@ -1,0 +1,16 @@
+//! Training on images: data sets, augmentation, batches, evaluation. What all papers about images
+//! share.
+
+pub(crate) mod evaluator;
+mod feed;
+pub(crate) mod feedback;
+pub(crate) mod input;
+mod objective;
+pub(crate) mod setting;
+pub(crate) mod source;
+pub(crate) mod subset;
+mod synthetic;
+pub(crate) mod targets;
+pub(crate) mod task;
+pub(crate) mod trained_model;
+pub(crate) mod view;

@@ -1,0 +1,115 @@
+//! Shows images to a network: probabilities, the most probable classes, running statistics.
+
+use anyhow::Result;
+use augment::Image;
+use augment::policy::Policy;
+use data_pipeline::loader::{Loader, Stream, View, Views};
+use data_pipeline::sampler::Order;
+use torch::{Kind, Mode, Model, Tensor, no_grad};
+
+use super::feed::Feed;
+use super::subset::Subset;
+use super::view::view;
+use crate::run::interrupt;
+use crate::run::predictions::{Predictions, top};
+
+/// How images are shown to a network.
+pub(crate) struct Evaluator {
+    feed: Feed,
+    view: View,
+    mode: Mode,
+    batch: usize,
+    workers: usize,
+    /// Keys the view, when it is random.
+    seed: u64,
+    /// Whether Ctrl-C ends it.
+    interruptible: bool,
+}
+
+impl Evaluator {
+    /// Without noise, through a policy that is not random.
+    pub(super) fn new(feed: Feed, policy: &Policy, batch: usize, workers: usize) -> Self {
+        let (view, mode) = (view(policy), Mode::Eval);
+        Self { feed, view, mode, batch, workers, seed: 0, interruptible: false }
+    }
+
+    /// The same, but Ctrl-C ends it: for work outside a training, which has no checkpoint to write
+    /// first.
+    pub(crate) fn interruptible(self) -> Self {
+        Self { interruptible: true, ..self }
+    }
+
+    /// The same with dropout and stochastic depth on, through a random policy keyed by `seed`.
+    pub(crate) fn noised(self, policy: &Policy, seed: u64) -> Self {
+        Self { view: view(policy), mode: Mode::EvalWithNoise, seed, ..self }
+    }
+
+    /// Runs the network over a subset, in order.
+    pub(crate) fn predict(&self, model: &Model, subset: &Subset) -> Result<Predictions> {
+        let mut probabilities = Vec::with_capacity(subset.len() * self.feed.classes);
+        self.each(model, subset, |row| probabilities.extend_from_slice(row))?;
+        Ok(Predictions { classes: self.feed.classes, probabilities })
+    }
+
+    /// Runs the network over a subset and keeps of each image only the most probable class and its
+    /// probability.
+    pub(crate) fn tops(&self, model: &Model, subset: &Subset) -> Result<Vec<(u32, f32)>> {
+        let mut tops = Vec::with_capacity(subset.len());
+        self.each(model, subset, |row| tops.push(top(row)))?;
+        Ok(tops)
+    }
+
+    /// Takes a network's running statistics anew: the mean over the batches of a subset, but for a
+    /// last one that is short.
+    pub(super) fn calibrate(&self, model: &Model, subset: &Subset) -> Result<()> {
+        for (number, step) in (0..).zip(self.pass(subset)) {
+            let images = self.feed.images(&step?.batches[0].data[0]);
+            if number == 0 || images.size()[0] == self.batch as i64 {
+                let _ = no_grad(|| model.forward(&images, Mode::Calibrate(number)));
+            }
+        }
+        Ok(())
+    }
+
+    fn pass(&self, subset: &Subset) -> Loader<Views> {
+        let stream = Stream {
+            set: subset.set.clone(),
+            entries: subset.indices.clone(),
+            collate: Views(vec![self.view.clone()]),
+            batch: self.batch,
+            seed: self.seed,
+            order: Order::Sequential,
+        };
+        Loader::pass(stream, self.workers)
+    }
+
+    /// Hands the probabilities of each image of a subset, in order, to `take`.
+    fn each(&self, model: &Model, subset: &Subset, mut take: impl FnMut(&[f32])) -> Result<()> {
+        for step in self.pass(subset) {
+            let rows = self.run(model, &self.feed.images(&step?.batches[0].data[0]))?;
+            rows.chunks_exact(self.feed.classes).for_each(&mut take);
+        }
+        Ok(())
+    }
+
+    /// The most probable class of each of some images of one size.
+    pub(crate) fn classes_of(&self, model: &Model, images: &[Image]) -> Result<Vec<u32>> {
+        let mut classes = Vec::with_capacity(images.len());
+        for images in images.chunks(self.batch) {
+            let (w, h, c) = (images[0].width(), images[0].height(), images[0].channels());
+            let pixels: Vec<u8> = images.iter().flat_map(|image| image.pixels()).copied().collect();
+            let batch = ndarray::Array4::from_shape_vec((images.len(), h, w, c), pixels)?;
+            let rows = self.run(model, &self.feed.images(&batch))?;
+            classes.extend(rows.chunks_exact(self.feed.classes).map(|row| top(row).0));
+        }
+        Ok(classes)
+    }
+
+    fn run(&self, model: &Model, images: &Tensor) -> Result<Vec<f32>> {
+        if self.interruptible {
+            interrupt::check()?;
+        }
+        let probabilities = no_grad(|| model.forward(images, self.mode).softmax(-1, Kind::Float));
+        Ok(Vec::<f32>::try_from(probabilities.reshape([-1]))?)
+    }
+}

@@ -1,0 +1,45 @@
+//! What a network takes and tells apart, kept beside its weights, so that it can be used without the
+//! data it learned from.
+
+use std::fs;
+use std::path::Path;
+
+use anyhow::{Context, Result};
+use serde::{Deserialize, Serialize};
+
+use crate::run::files;
+
+/// Channel means and standard deviations of pixels scaled to 0..1.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub(crate) struct Normalization {
+    pub(crate) mean: Vec<f64>,
+    pub(crate) std: Vec<f64>,
+}
+
+/// The images that a network takes and the classes it tells apart.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Input {
+    /// The names of the classes, by index.
+    pub(crate) classes: Vec<String>,
+    /// 1 (grey) or 3 (RGB).
+    pub(crate) channels: usize,
+    /// Width and height to which images are brought before anything else; none where the policy cuts them.
+    pub(crate) size: Option<(u32, u32)>,
+    pub(crate) normalization: Normalization,
+}
+
+const FILE: &str = "input.json";
+
+impl Input {
+    pub(crate) fn save(&self, dir: &Path) -> Result<()> {
+        files::keep(&dir.join(FILE), self)
+    }
+
+    pub(crate) fn load(dir: &Path) -> Result<Self> {
+        let path = dir.join(FILE);
+        let text =
+            fs::read_to_string(&path).with_context(|| format!("cannot read {}", path.display()))?;
+        serde_json::from_str(&text).with_context(|| path.display().to_string())
+    }
+}

@@ -1,0 +1,103 @@
+//! A method's loss on images, with the feedback that its augmentation may want.
+
+use std::sync::Arc;
+
+use augment::ctaugment::Choice;
+use ssl_core::{Batch, Method, Ssl};
+use torch::{Device, Kind, Mode, Params, Tensor, no_grad};
+use train::{Loss, Objective, Progress};
+
+use super::feedback::Feedback;
+
+/// A step's samples, and its probes where there is feedback.
+pub(super) struct ImageBatch {
+    pub(super) batch: Batch,
+    pub(super) probes: Option<Probes>,
+}
+
+/// Distorted labelled images `[labeled, ...]`, and what was done to each.
+pub(super) struct Probes {
+    pub(super) images: Tensor,
+    pub(super) choices: Vec<Vec<Choice>>,
+}
+
+/// A method with its networks, and the feedback that its augmentation may want.
+pub(crate) struct ImageObjective {
+    pub(super) ssl: Ssl<Box<dyn Method>>,
+    feedback: Option<Learning>,
+    probes: Option<(Probes, Tensor)>,
+}
+
+/// CTAugment's rates, and the tensor by which checkpoints keep them.
+pub(super) struct Learning {
+    pub(super) feedback: Arc<Feedback>,
+    kept: Tensor,
+}
+
+impl Learning {
+    pub(super) fn new(feedback: Arc<Feedback>) -> Self {
+        let rows = feedback.history_rows();
+        let shape = [rows.len() as i64, rows[0].len() as i64];
+        Self { feedback, kept: Tensor::zeros(shape, (Kind::Double, Device::Cpu)) }
+    }
+
+    /// The same feedback, kept by the same tensor.
+    pub(super) fn share(&self) -> Self {
+        Self { feedback: self.feedback.clone(), kept: self.kept.shallow_clone() }
+    }
+
+    /// To be called when a checkpoint of this step was restored, before the loader starts.
+    pub(super) fn resume(&self, step: u64) {
+        if step > 0 {
+            let rows = Vec::<Vec<f64>>::try_from(&self.kept).expect("rates row by row");
+            self.feedback.resume(step, &rows);
+        }
+    }
+
+    fn state(&self) -> Tensor {
+        let rows: Vec<f64> = self.feedback.history_rows().concat();
+        let mut kept = self.kept.shallow_clone();
+        no_grad(|| kept.copy_(&Tensor::from_slice(&rows).view_as(&self.kept)));
+        kept
+    }
+}
+
+impl ImageObjective {
+    pub(super) fn new(ssl: Ssl<Box<dyn Method>>, feedback: Option<Learning>) -> Self {
+        Self { ssl, feedback, probes: None }
+    }
+}
+
+impl Objective for ImageObjective {
+    type Batch = ImageBatch;
+
+    fn params(&self) -> &Params {
+        self.ssl.params()
+    }
+
+    fn loss(&mut self, samples: ImageBatch, at: Progress) -> Loss {
+        let y = samples.batch.y.shallow_clone();
+        self.probes = samples.probes.map(|probes| (probes, y));
+        self.ssl.loss(samples.batch, at)
+    }
+
+    fn after_step(&mut self, at: Progress) {
+        self.ssl.after_step(at);
+        if let (Some(learning), Some((probes, y))) = (&self.feedback, self.probes.take()) {
+            // Not the SWA model: its running statistics are taken anew at evaluations only.
+            let nets = self.ssl.nets();
+            let judge = nets.ema.as_ref().unwrap_or(&nets.student);
+            let logits = judge.forward(&probes.images, Mode::Eval);
+            // 1 − ½ Σ|p − truth| is the probability of the true class.
+            let right = logits.softmax(-1, Kind::Double).gather(1, &y.unsqueeze(1), false);
+            let right = Vec::<f64>::try_from(right.reshape([-1])).expect("a number a probe");
+            learning.feedback.completed(&probes.choices, &right);
+        }
+    }
+
+    fn state(&self) -> Vec<(String, Tensor)> {
+        let mut state = self.ssl.state();
+        state.extend(self.feedback.as_ref().map(|l| ("ctaugment.rates".to_owned(), l.state())));
+        state
+    }
+}

@@ -1,0 +1,151 @@
+//! What all trainings of one seed on images share.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use anyhow::{Result, ensure};
+use augment::policy::Policy;
+use augment::rng::Key;
+use data_pipeline::split::Split;
+use torch::precision::Precision;
+use torch::{Device, Model};
+use train::{Cadence, Callback, TrainConfig};
+use vision_models::NetConfig;
+
+use super::evaluator::Evaluator;
+use super::feed::Feed;
+use super::source::Data;
+use super::targets::Targets;
+use super::task::ImageTask;
+use crate::recipe::evaluate::EvaluateConfig;
+use crate::recipe::select::Select;
+use crate::run::cost::StageCost;
+use crate::run::driver::SeedRun;
+use crate::run::files;
+use crate::run::stage::Stage;
+
+/// The settings of a recipe about images that do not differ between its trainings.
+#[derive(Clone, Copy)]
+pub(crate) struct Shared<'a> {
+    pub(crate) evaluate: &'a EvaluateConfig,
+    pub(crate) cadence: &'a Cadence,
+    pub(crate) precision: Precision,
+    /// Threads that load and augment.
+    pub(crate) workers: usize,
+}
+
+/// What all trainings of one seed on images share.
+pub(crate) struct Setting<'a> {
+    pub(crate) data: &'a Data,
+    pub(crate) shared: Shared<'a>,
+    pub(crate) device: Device,
+    pub(crate) recipe_text: &'a str,
+    pub(crate) seed: u64,
+}
+
+impl<'a> Setting<'a> {
+    /// For the data of one seed of a run; `dir` gets the split and what the networks take.
+    pub(crate) fn begin(
+        data: &'a Data,
+        shared: Shared<'a>,
+        run: &SeedRun<'a, '_>,
+        dir: &Path,
+    ) -> Result<Self> {
+        data.can_be_measured(shared.evaluate.on)?;
+        files::make_folder(dir)?;
+        keep_split(&data.split, &dir.join("split.json"))?;
+        data.input.save(dir)?;
+        Ok(Self { data, shared, device: run.device, recipe_text: run.recipe_text, seed: run.seed })
+    }
+
+    /// How many classes there are.
+    pub(crate) fn classes(&self) -> usize {
+        self.data.input.classes.len()
+    }
+
+    /// Makes a network with its initial weights.
+    pub(crate) fn build(&self, net: &NetConfig) -> Model {
+        net.build(self.device, self.data.input.channels as i64, self.classes() as i64)
+    }
+
+    /// A number for the random choices of something named `name` in this run.
+    pub(crate) fn key(&self, name: &str) -> u64 {
+        let step = |seed, byte: u8| {
+            Key { seed, epoch: 0, index: u64::from(byte), view: 1002 }.rng().next_u64()
+        };
+        name.bytes().fold(self.seed, step)
+    }
+
+    /// Host arrays to tensors of this data.
+    pub(super) fn feed(&self, targets: Option<Arc<Targets>>) -> Feed {
+        Feed {
+            device: self.device,
+            normalization: self.data.input.normalization.clone(),
+            classes: self.classes(),
+            targets,
+        }
+    }
+
+    /// Shows images to networks without noise, through a policy that is not random.
+    pub(crate) fn evaluator(&self, policy: &Policy) -> Evaluator {
+        let (batch, workers) = (self.shared.evaluate.batch, self.shared.workers);
+        Evaluator::new(self.feed(None), policy, batch, workers)
+    }
+
+    /// Takes batch norm's running statistics of a network anew, over training images without
+    /// augmentation.
+    pub(super) fn calibrate(&self, model: &Model, policy: &Policy) -> Result<()> {
+        let subset = match self.data.unlabeled.len() {
+            0 => &self.data.labeled,
+            _ => &self.data.unlabeled,
+        };
+        let batch = self.shared.evaluate.batch;
+        let subset = subset.spread(CALIBRATION.next_multiple_of(batch));
+        self.evaluator(policy).calibrate(model, &subset)
+    }
+
+    /// Trains in `dir`. `name` keys its random numbers: stages of one name start alike.
+    pub(crate) fn train(
+        &self,
+        (dir, name): (&Path, &str),
+        (config, select): (&TrainConfig, &Select),
+        task: ImageTask<'_>,
+        callback: &mut dyn Callback,
+    ) -> Result<(Model, StageCost)> {
+        let stage = Stage {
+            dir,
+            key: self.key(name),
+            config,
+            cadence: self.shared.cadence,
+            select,
+            precision: self.shared.precision,
+            device: self.device,
+            recipe_text: self.recipe_text,
+        };
+        stage.train(task, callback)
+    }
+}
+
+/// From how many images running statistics are taken anew, at least.
+const CALIBRATION: usize = 1024;
+
+/// Writes the split, or makes sure that it is the one that an earlier process of this run drew.
+fn keep_split(split: &Split, path: &Path) -> Result<()> {
+    match Split::load(path) {
+        Ok(earlier) => {
+            ensure!(
+                earlier == *split,
+                "{} differs from what is drawn now: put the data back as they were, or begin anew \
+                 with --fresh",
+                path.display()
+            );
+            Ok(())
+        }
+        Err(error) => {
+            if path.exists() {
+                tracing::warn!("{error}; it is written anew");
+            }
+            Ok(split.save(path)?)
+        }
+    }
+}

@@ -1,0 +1,292 @@
+//! Data sets of images: from a recipe's `[data]` to an open set, and from that to one seed's parts.
+
+use std::cell::Cell;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use anyhow::{Context, Result, bail, ensure};
+use augment::rng::Key;
+use data_pipeline::dataset::cifar10::Cifar10;
+use data_pipeline::dataset::folder::{FolderOptions, FolderSet};
+use data_pipeline::dataset::svhn::Svhn;
+use data_pipeline::dataset::{Concat, ImageSamples, Part as Official, digits, idx};
+use data_pipeline::split::{Split, SplitRequest, digits_split};
+
+use super::input::{Input, Normalization};
+use super::subset::{Set, Subset};
+use super::synthetic;
+use crate::recipe::data::DataConfig;
+use crate::recipe::evaluate::Part;
+
+/// The data of one seed.
+pub(crate) struct Data {
+    /// How it was divided.
+    pub(crate) split: Split,
+    pub(crate) labeled: Subset,
+    pub(crate) unlabeled: Subset,
+    pub(crate) validation: Subset,
+    /// None where the data have no part for it.
+    pub(crate) test: Option<Subset>,
+    pub(crate) input: Input,
+    /// Files that are no images and were left out.
+    skipped: usize,
+}
+
+impl Data {
+    /// The part that is asked for, or the validation part where there is no test part.
+    pub(crate) fn part(&self, asked: Part) -> (Part, &Subset) {
+        match (&self.test, asked) {
+            (Some(test), Part::Test) => (Part::Test, test),
+            _ => (Part::Validation, &self.validation),
+        }
+    }
+
+    /// An error if the part to measure on has no labelled image: found before any training, what
+    /// would otherwise be missing after it.
+    pub(crate) fn can_be_measured(&self, asked: Part) -> Result<()> {
+        let (part, subset) = self.part(asked);
+        ensure!(
+            subset.labels().iter().any(Option::is_some),
+            "there is no labelled image in the {} part to measure on: the split rule or the sizes in \
+             [data] leave none",
+            part.name()
+        );
+        Ok(())
+    }
+
+    /// How many samples of what, in words.
+    pub(crate) fn describe(&self) -> String {
+        let test = self.test.as_ref().map_or("no".to_owned(), |test| test.len().to_string());
+        let skipped = match self.skipped {
+            0 => String::new(),
+            n => format!("; {n} files are no images and were left out"),
+        };
+        format!(
+            "{} labelled, {} unlabelled, {} validation and {test} test images of {} classes{skipped}",
+            self.labeled.len(),
+            self.unlabeled.len(),
+            self.validation.len(),
+            self.input.classes.len()
+        )
+    }
+}
+
+/// A data set that is open, of which each seed draws its labels.
+#[derive(Clone)]
+pub(crate) struct Source {
+    config: DataConfig,
+    train: Set,
+    /// The unlabelled images, when they are a set of their own.
+    unlabeled: Option<Set>,
+    test: Option<Set>,
+    skipped: usize,
+}
+
+impl Source {
+    /// Opens what the recipe names. `dir` is `--data`, for sets that are not embedded.
+    pub(crate) fn open(config: &DataConfig, dir: Option<&Path>) -> Result<Self> {
+        let config = config.clone();
+        let skipped = Cell::new(0);
+        let (train, unlabeled, test): (Set, Option<Set>, Option<Set>) = match &config {
+            DataConfig::Digits { .. } => (Arc::new(digits::load()), None, None),
+            DataConfig::Synthetic(spec) => (Arc::new(synthetic::make(spec)?), None, None),
+            DataConfig::Cifar10(_) => {
+                let dir = needed(dir, "cifar10")?;
+                let open = |part| -> Result<Set> { Ok(Arc::new(Cifar10::open(&dir, part)?)) };
+                (open(Official::Train)?, None, Some(open(Official::Test)?))
+            }
+            DataConfig::Mnist(_) => {
+                let dir = needed(dir, "mnist")?;
+                let open = |part| -> Result<Set> { Ok(Arc::new(idx::mnist(&dir, part)?)) };
+                (open(Official::Train)?, None, Some(open(Official::Test)?))
+            }
+            DataConfig::Svhn { extra, .. } => {
+                let dir = needed(dir, "svhn")?;
+                let open = |part| -> Result<Set> { Ok(Arc::new(Svhn::open(&dir, part)?)) };
+                let train = open(Official::Train)?;
+                let train = if *extra {
+                    Arc::new(Concat::new(vec![train, open(Official::Extra)?])?)
+                } else {
+                    train
+                };
+                (train, None, Some(open(Official::Test)?))
+            }
+            DataConfig::Folder { labeled, unlabeled, test, size, grey, on_bad, .. } => {
+                let open = |path: &PathBuf, labeled: bool, classes: Option<&[String]>| {
+                    let options = FolderOptions {
+                        labeled,
+                        classes: classes.map(<[String]>::to_vec),
+                        grey: *grey,
+                        size: size.map(|[width, height]| (width, height)),
+                        on_bad: *on_bad,
+                        ..FolderOptions::default()
+                    };
+                    let set = FolderSet::open(path, &options)?;
+                    for file in set.skipped() {
+                        tracing::warn!("skipped: {}: {}", file.path.display(), file.fault);
+                    }
+                    skipped.set(skipped.get() + set.skipped().len());
+                    ensure!(!set.is_empty(), "{}: there is no image", path.display());
+                    Ok(Arc::new(set) as Set)
+                };
+                let train = open(labeled, true, None)?;
+                // A test folder may lack a class, but not bring a new one.
+                let classes = Some(train.classes());
+                let test = test.as_ref().map(|path| open(path, true, classes)).transpose()?;
+                let unlabeled = open(unlabeled, false, None)?;
+                (train, Some(unlabeled), test)
+            }
+        };
+        Ok(Self { config, train, unlabeled, test, skipped: skipped.get() })
+    }
+
+    /// The same images with other labels.
+    pub(crate) fn of(&self, config: &DataConfig) -> Self {
+        Self { config: config.clone(), ..self.clone() }
+    }
+
+    /// Draws the parts for one seed.
+    pub(crate) fn draw(&self, seed: u64) -> Result<Data> {
+        let subset = |indices: Vec<u32>| Subset { set: self.train.clone(), indices };
+        let request = |rule, labels, validation, train| SplitRequest {
+            rule,
+            labels,
+            validation,
+            test: 0,
+            seed,
+            train,
+        };
+        let (split, most_unlabeled, most_test) = match &self.config {
+            DataConfig::Digits { labels_per_class } => {
+                (digits_split(*labels_per_class, seed)?, None, None)
+            }
+            DataConfig::Synthetic(spec) => {
+                (synthetic::split(spec, seed).split_set(&*self.train)?, None, None)
+            }
+            DataConfig::Cifar10(set) | DataConfig::Mnist(set) => {
+                let request = request(set.rule, Some(set.labels), set.validation, None);
+                (request.split_set(&*self.train)?, set.unlabeled, set.test)
+            }
+            DataConfig::Svhn { rule, labels, validation, unlabeled, test, .. } => {
+                let train = Some(SVHN_TRAIN.min(self.train.len()));
+                let request = request(*rule, *labels, *validation, train);
+                (request.split_set(&*self.train)?, *unlabeled, *test)
+            }
+            DataConfig::Folder { validation_share, .. } => {
+                (folder_split(&*self.train, *validation_share)?, None, None)
+            }
+        };
+        let Split { labeled, unlabeled, validation, test, .. } = split.clone();
+        let labeled = subset(labeled);
+        let unlabeled =
+            self.unlabeled.clone().map_or_else(|| subset(unlabeled), Subset::all).first(most_unlabeled);
+        let validation = subset(validation);
+        let test = match &self.test {
+            Some(set) => Subset::all(set.clone()).first(most_test),
+            None => subset(test),
+        };
+        let first = labeled.indices.first().context("no image is labelled")?;
+        let image = self.train.item(*first as usize)?;
+        let channels = image.channels();
+        let normalization = match published(&self.config) {
+            Some((mean, std)) => Normalization { mean: mean.to_vec(), std: std.to_vec() },
+            None => measured(&[&labeled, &unlabeled], channels)?,
+        };
+        let size = match &self.config {
+            DataConfig::Folder { size, .. } => size.map(|[width, height]| (width, height)),
+            _ => Some((image.width() as u32, image.height() as u32)),
+        };
+        let classes = self.train.classes().to_vec();
+        let input = Input { classes, channels, size, normalization };
+        let test = Some(test).filter(|test| test.len() > 0);
+        Ok(Data { split, labeled, unlabeled, validation, test, input, skipped: self.skipped })
+    }
+}
+
+const SVHN_TRAIN: usize = 73_257;
+
+fn needed(dir: Option<&Path>, set: &str) -> Result<PathBuf> {
+    match dir {
+        Some(dir) => Ok(dir.to_owned()),
+        None => bail!(
+            "{set} is not embedded: name the folder that holds it with --data DIR or $TUTOR_DATA, or download it with \
+             `tutor data fetch {set} DIR`"
+        ),
+    }
+}
+
+/// The constants that the papers' codes normalise by.
+fn published(config: &DataConfig) -> Option<([f64; 3], [f64; 3])> {
+    match config {
+        DataConfig::Cifar10(_) => Some((
+            [0.491_399_68, 0.482_158_41, 0.446_530_91],
+            [0.247_032_23, 0.243_485_13, 0.261_587_84],
+        )),
+        DataConfig::Svhn { .. } => Some((
+            [0.437_682_1, 0.443_769_7, 0.472_804_42],
+            [0.198_030_12, 0.201_015_62, 0.197_036_14],
+        )),
+        DataConfig::Folder { grey: false, .. } => {
+            Some(([0.485, 0.456, 0.406], [0.229, 0.224, 0.225]))
+        }
+        DataConfig::Folder { .. }
+        | DataConfig::Digits { .. }
+        | DataConfig::Mnist(_)
+        | DataConfig::Synthetic(_) => None,
+    }
+}
+
+/// Mean and deviation of the training images themselves, as far as 10,000 of each subset tell.
+fn measured(subsets: &[&Subset], channels: usize) -> Result<Normalization> {
+    let mut sums = vec![(0.0, 0.0); channels];
+    let mut count = 0;
+    for subset in subsets {
+        for &index in subset.indices.iter().take(10_000) {
+            let image = subset.set.item(index as usize)?;
+            for pixel in image.pixels().chunks_exact(channels) {
+                for (sum, &value) in sums.iter_mut().zip(pixel) {
+                    let value = f64::from(value) / 255.0;
+                    sum.0 += value;
+                    sum.1 += value * value;
+                }
+                count += 1;
+            }
+        }
+    }
+    let n = f64::from(count.max(1));
+    let mean = sums.iter().map(|s| s.0 / n).collect();
+    // A channel that never changes has no deviation to divide by.
+    let std =
+        sums.iter().map(|s| (s.1 / n - (s.0 / n).powi(2)).max(0.0).sqrt().max(1e-3)).collect();
+    Ok(Normalization { mean, std })
+}
+
+/// Keeps a share of every class for validation, at least one image where a class has two; the same
+/// for every seed, so that seeds differ in training alone.
+fn folder_split(set: &ImageSamples, share: f64) -> Result<Split> {
+    let labels = set.labels()?;
+    let mut rng = Key { seed: 0, epoch: 0, index: 0, view: 1000 }.rng();
+    let (mut labeled, mut validation) = (Vec::new(), Vec::new());
+    for class in 0..set.classes().len() as u32 {
+        let mut members: Vec<u32> =
+            (0..labels.len() as u32).filter(|&i| labels[i as usize] == class).collect();
+        rng.shuffle(&mut members);
+        let kept = (members.len() as f64 * share).ceil() as usize;
+        let kept = kept.min(members.len().saturating_sub(1));
+        validation.extend(members.drain(..kept));
+        labeled.extend(members);
+    }
+    let rule = data_pipeline::split::SplitRule::Balanced;
+    let samples = labels.len();
+    Ok(Split {
+        format: 1,
+        rule,
+        seed: 0,
+        samples,
+        labeled_ids: labeled.iter().map(|&i| set.id(i as usize)).collect(),
+        labeled,
+        unlabeled: vec![],
+        validation,
+        test: vec![],
+    })
+}

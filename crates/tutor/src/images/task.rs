@@ -1,0 +1,233 @@
+//! One training on images: a network, a method and streams of augmented images.
+
+use std::sync::Arc;
+
+use anyhow::{Result, bail, ensure};
+use augment::policy::Policy;
+use data_pipeline::loader::{Loader, Stream, View, Views};
+use data_pipeline::sampler::Order;
+use metrics::Metric;
+use ssl_core::{Method, Ssl};
+use torch::{Model, Params};
+use train::{Progress, Throughput, TrainConfig};
+use vision_models::NetConfig;
+
+use super::feedback::{Feedback, PROBE};
+use super::objective::{ImageBatch, ImageObjective, Learning, Probes};
+use super::setting::Setting;
+use super::subset::Subset;
+use super::targets::Targets;
+use crate::run::stage::{Batches, Task};
+
+/// One training on images.
+pub(crate) struct ImageTask<'a> {
+    setting: &'a Setting<'a>,
+    net: &'a NetConfig,
+    config: &'a TrainConfig,
+    /// What evaluation sees.
+    eval_augment: &'a Policy,
+    method: Option<Box<dyn Method>>,
+    streams: Vec<Stream<Views>>,
+    targets: Option<Arc<Targets>>,
+    start: Option<&'a Params>,
+    frozen: &'a [String],
+    feedback: Option<Learning>,
+    select_metric: Option<&'a str>,
+}
+
+/// The accuracy on the validation part, in percent: the metric of the learning curves.
+pub(crate) const VALIDATION: &str = "validation_accuracy";
+
+/// The mean over classes, in percent, where weights are chosen by it.
+const BALANCED: &str = "validation_balanced_accuracy";
+
+/// The accuracy on the test part along the training, where a recipe asks for it; it decides nothing.
+pub(crate) const TEST: &str = "test_accuracy";
+
+/// The name of a metric that a recipe selects by, in a training's record.
+pub(crate) fn metric_name(asked: Option<&str>) -> Result<&'static str> {
+    match asked {
+        None | Some("accuracy") => Ok(VALIDATION),
+        Some("balanced-accuracy") => Ok(BALANCED),
+        Some(other) => bail!(
+            "select.metric: images have no metric {other}; they have accuracy and balanced-accuracy"
+        ),
+    }
+}
+
+impl<'a> ImageTask<'a> {
+    /// A network that learns by a method; its streams are added.
+    pub(crate) fn new(
+        setting: &'a Setting<'a>,
+        net: &'a NetConfig,
+        config: &'a TrainConfig,
+        method: Box<dyn Method>,
+        eval_augment: &'a Policy,
+    ) -> Self {
+        Self {
+            setting,
+            net,
+            config,
+            eval_augment,
+            method: Some(method),
+            streams: Vec::new(),
+            targets: None,
+            start: None,
+            frozen: &[],
+            feedback: None,
+            select_metric: None,
+        }
+    }
+
+    /// Adds a stream: the labelled images first, then perhaps unlabelled ones. `name` keys its order
+    /// and augmentation.
+    pub(crate) fn stream(
+        mut self,
+        subset: &Subset,
+        views: Vec<View>,
+        batch: usize,
+        name: &str,
+    ) -> Self {
+        self.streams.push(Stream {
+            set: subset.set.clone(),
+            entries: subset.indices.clone(),
+            collate: Views(views),
+            batch,
+            seed: self.setting.key(&format!("stream/{name}")),
+            order: Order::Shuffled,
+        });
+        self
+    }
+
+    /// Stored targets of the unlabelled stream.
+    pub(crate) fn targets(self, targets: Option<Targets>) -> Self {
+        Self { targets: targets.map(Arc::new), ..self }
+    }
+
+    /// Weights to start from.
+    pub(crate) fn start(self, start: Option<&'a Params>) -> Self {
+        Self { start, ..self }
+    }
+
+    /// Parameters whose names begin so are not trained.
+    pub(crate) fn frozen(self, frozen: &'a [String]) -> Self {
+        Self { frozen, ..self }
+    }
+
+    /// The feedback of the strong views; the first stream then has a probe as its second view.
+    pub(crate) fn feedback(self, feedback: Option<Arc<Feedback>>) -> Self {
+        Self { feedback: feedback.map(Learning::new), ..self }
+    }
+
+    /// The metric that a recipe selects by.
+    pub(crate) fn select_metric(self, select_metric: Option<&'a str>) -> Self {
+        Self { select_metric, ..self }
+    }
+
+    fn freeze(&self, model: &Model) -> Result<()> {
+        for prefix in self.frozen {
+            ensure!(
+                model.params.trainable().any(|p| p.name.starts_with(prefix)),
+                "frozen: no parameter's name begins with {prefix}; the first is {}",
+                model.params.names().next().unwrap_or_default()
+            );
+        }
+        let is_frozen = |name: &str| self.frozen.iter().any(|prefix| name.starts_with(prefix));
+        for param in model.params.trainable().filter(|p| is_frozen(&p.name)) {
+            let _ = param.tensor.set_requires_grad(false);
+        }
+        Ok(())
+    }
+}
+
+impl Task for ImageTask<'_> {
+    type Objective = ImageObjective;
+
+    fn throughput(&self) -> Throughput {
+        let per_step = self.streams.iter().map(|stream| stream.batch as u64).sum();
+        Throughput { unit: "images", per_step }
+    }
+
+    fn build(&self) -> Result<Model> {
+        Ok(self.setting.build(self.net))
+    }
+
+    fn objective(&mut self, model: Model) -> Result<ImageObjective> {
+        if let Some(start) = self.start {
+            model.params.copy_from(start);
+        }
+        self.freeze(&model)?;
+        let method = self.method.take().expect("a task is trained once");
+        let ema = self.config.ema.map(|ema| (self.setting.build(self.net), ema));
+        let mut ssl = Ssl::new(method, model, ema);
+        if let Some(swa) = self.config.swa {
+            ssl = ssl.with_swa(self.setting.build(self.net), swa);
+        }
+        Ok(ImageObjective::new(ssl, self.feedback.as_ref().map(Learning::share)))
+    }
+
+    fn batches(&self, from: u64) -> Batches<'_, ImageObjective> {
+        let learning = self.feedback.as_ref();
+        if let Some(learning) = learning {
+            learning.resume(from);
+        }
+        let feed = self.setting.feed(self.targets.clone());
+        let labeled = self.streams[0].seed;
+        let (end, workers) = (Some(self.config.steps), self.setting.shared.workers);
+        let mut steps = Loader::start(self.streams.clone(), from, end, workers);
+        if let Some(learning) = learning {
+            let feedback = learning.feedback.clone();
+            steps = steps.when_stopped(move || feedback.end());
+        }
+        Box::new(steps.map(move |step| {
+            let step = step?;
+            let probes = learning.map(|learning| Probes {
+                images: feed.images(&step.batches[0].data[PROBE]),
+                choices: learning.feedback.choices(labeled, &step.batches[0]),
+            });
+            Ok(ImageBatch { batch: feed.batch(&step)?, probes })
+        }))
+    }
+
+    fn evaluate(&self, objective: &mut ImageObjective, _at: Progress) -> Result<Vec<Metric>> {
+        let data = self.setting.data;
+        if let Some(swa) = objective.ssl.swa() {
+            self.setting.calibrate(swa, self.eval_augment)?;
+        }
+        let model = objective.ssl.evaluated();
+        let confusion = |subset: &Subset| {
+            let predictions = self.setting.evaluator(self.eval_augment).predict(model, subset)?;
+            anyhow::Ok(predictions.confusion(&subset.labels()))
+        };
+        let mut found = Vec::new();
+        let mut add = |name: &str, value: Option<f64>| {
+            found.extend(value.map(|value| Metric::higher(name, "%", value)));
+        };
+        let validation = confusion(&data.validation)?;
+        add(VALIDATION, validation.accuracy());
+        if metric_name(self.select_metric)? == BALANCED {
+            add(BALANCED, validation.balanced_accuracy());
+        }
+        if let Some(test) = &data.test
+            && self.setting.shared.evaluate.test_along_training
+        {
+            add(TEST, confusion(test)?.accuracy());
+        }
+        Ok(found)
+    }
+
+    fn metric(&self, asked: Option<&str>) -> Result<Option<String>> {
+        let name = metric_name(asked)?;
+        Ok((self.setting.data.validation.len() > 0).then(|| name.to_owned()))
+    }
+
+    fn finish(&self, objective: ImageObjective) -> Result<Model> {
+        let trained = objective.ssl.into_evaluated();
+        // Heads that a method added are no part of the result.
+        let model = self.build()?;
+        let own = |name: &str| model.params.get(name).is_some();
+        let tensors = trained.params.tensors().into_iter().filter(|(name, _)| own(name));
+        model.params.load(&tensors.collect())?;
+        Ok(model)
+    }
+}

@@ -1,0 +1,112 @@
+//! The talk's picture of label propagation: methods on points of the plane, and how their decision
+//! boundary spreads.
+
+mod files;
+mod picture;
+mod recipe;
+mod section;
+mod shapes;
+mod summary;
+mod training;
+
+use std::path::Path;
+
+use anyhow::{Result, bail};
+use toml::Table;
+use torch::Device;
+
+use crate::recipe::edit;
+use crate::recipe::head::{Head, RowChoice};
+use crate::run::driver::{Run, SeedRun, seed_dir};
+use crate::run::experiment::{Experiment, Findings, Paper, Predictor};
+use files::{chosen, field, film_of, moments, place, sheet_of};
+use recipe::{Recipe, Shape};
+use shapes::Scene;
+
+pub(super) const PAPER: Paper = Paper { kind: "label-propagation", read };
+
+struct LabelPropagation {
+    head: Head,
+    recipe: Recipe,
+}
+
+fn read(mut head: Head, own: &Table) -> Result<Box<dyn Experiment>> {
+    let mut recipe: Recipe = edit::read(own)?;
+    head.run_rows.check(recipe.rows.iter().map(|row| row.name.as_str()))?;
+    recipe.rows.retain(|row| head.run_rows.takes(&row.name));
+    for row in &mut recipe.rows {
+        row.against = row.against.take().filter(|name| head.run_rows.takes(name));
+    }
+    head.run_rows = RowChoice::All;
+    recipe.check(&head.name)?;
+    Ok(Box::new(LabelPropagation { head, recipe }))
+}
+
+impl Experiment for LabelPropagation {
+    fn head(&self) -> &Head {
+        &self.head
+    }
+
+    fn rows(&self) -> Vec<(String, String)> {
+        self.recipe.rows.iter().map(|row| (row.name.clone(), row.about.clone())).collect()
+    }
+
+    fn to_toml(&self) -> Result<String> {
+        self.head.to_toml(&self.recipe)
+    }
+
+    fn open(&mut self, _dir: Option<&Path>) -> Result<()> {
+        Ok(())
+    }
+
+    fn run(&self, run: &mut Run<'_>) -> Result<Findings> {
+        let outcomes = run.each_seed(
+            |seed| {
+                let mut found = Vec::new();
+                for &shape in &self.recipe.points.shapes {
+                    let scene = Scene::draw(shape, &self.recipe.points, seed.seed);
+                    for row in &self.recipe.rows {
+                        found.push(training::run(&self.recipe, row, &scene, seed)?);
+                    }
+                    self.draw(shape, &scene, seed)?;
+                }
+                Ok(found)
+            },
+            |trainings| summary::line(trainings),
+        )?;
+        let first = seed_dir(run.dir, run.started.seeds[0]);
+        Ok(Findings {
+            result: summary::result(&self.head, &self.recipe, run, &outcomes)?,
+            sections: summary::sections(&self.recipe, &outcomes, &first)?,
+        })
+    }
+
+    fn predictor(
+        &self,
+        _seed: &Path,
+        _model: Option<&str>,
+        _device: Device,
+    ) -> Result<Box<dyn Predictor>> {
+        bail!("{}: its networks know points of the plane, not images", self.head.name)
+    }
+}
+
+impl LabelPropagation {
+    /// The pictures of a shape: every row at some moments below each other, and each row's film.
+    fn draw(&self, shape: Shape, scene: &Scene, seed: &SeedRun<'_, '_>) -> Result<()> {
+        let mut sheet = Vec::new();
+        for row in &self.recipe.rows {
+            let dir = seed.dir.join(place(shape, row));
+            let picture = |step| {
+                Ok(picture::draw(&picture::load(&field(&dir, step))?, scene))
+            };
+            let pictures =
+                moments(&self.recipe).into_iter().map(picture).collect::<Result<Vec<_>>>()?;
+            let film = picture::film(&pictures)?;
+            atomic_file::write(&seed.dir.join(film_of(shape, row)), &film)?;
+            sheet.push(chosen(pictures.len()).map(|i| pictures[i].clone()).to_vec());
+        }
+        let sheet = picture::still(&picture::sheet(&sheet))?;
+        Ok(atomic_file::write(&seed.dir.join(sheet_of(shape)), &sheet)?)
+    }
+}

@@ -1,0 +1,159 @@
+//! One training on points, watched while it learns.
+
+use std::path::Path;
+
+use anyhow::{Context, Result};
+use metrics::Metric;
+use report::section::Curve;
+use serde::{Deserialize, Serialize};
+use ssl_core::{Config, Method, Ssl, TaskInfo, Views};
+use torch::precision::Precision;
+use torch::{Device, Kind, Mode, Model, Tensor, no_grad};
+use train::{Progress, Throughput};
+
+use super::files::{field, place};
+use super::picture;
+use super::recipe::{Recipe, RowConfig, Shape};
+use super::shapes::{Cloud, Perceptron, Scene, tensor};
+use crate::recipe::select::Select;
+use crate::run::cost::StageCost;
+use crate::run::driver::SeedRun;
+use crate::run::stage::{Batches, Stage, Task};
+use crate::run::{curve, files};
+
+/// What one training found.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub(super) struct Spread {
+    pub(super) shape: Shape,
+    /// The row's name.
+    pub(super) row: String,
+    /// Percent of new points that fall to their class.
+    pub(super) accuracy: f64,
+    pub(super) curve: Curve,
+    pub(super) cost: StageCost,
+}
+
+const FILE: &str = "spread.json";
+
+/// The metric of the learning curves, in percent.
+const VALIDATION: &str = "validation_accuracy";
+
+/// Trains a row on a scene, or reads what an earlier process found.
+pub(super) fn run(
+    recipe: &Recipe,
+    row: &RowConfig,
+    scene: &Scene,
+    seed: &mut SeedRun<'_, '_>,
+) -> Result<Spread> {
+    let dir = seed.dir.join(place(scene.shape, row));
+    files::make_folder(&dir.join("fields"))?;
+    let name = format!("{} {}", scene.shape.name(), row.name);
+    files::once(&dir.join(FILE), || {
+        let task = PointTask::new(recipe, row, scene, &dir, seed.device);
+        let stage = Stage {
+            dir: &dir,
+            // Rows share their first weights, so that they differ in the method alone.
+            key: seed.seed,
+            config: &recipe.train,
+            cadence: &recipe.cadence,
+            select: &Select::default(),
+            precision: Precision::default(),
+            device: seed.device,
+            recipe_text: seed.recipe_text,
+        };
+        let device = seed.device;
+        let number = seed.seed;
+        let (model, cost) = stage.train(task, seed.stage(&name))?;
+        Ok(Spread {
+            shape: scene.shape,
+            row: row.name.clone(),
+            accuracy: accuracy(&model, &scene.test, device),
+            curve: curve::read(&dir, &name, number, VALIDATION)?,
+            cost,
+        })
+    })
+    .with_context(|| format!("{} on {}", row.name, scene.shape.name()))
+}
+
+/// A perceptron that learns by a row's method.
+struct PointTask<'a> {
+    recipe: &'a Recipe,
+    scene: &'a Scene,
+    dir: &'a Path,
+    device: Device,
+    method: Option<Box<dyn Method>>,
+    views: Views,
+    /// Where each pixel of the pictures lies in the plane, `[pixels, 2]`.
+    places: Tensor,
+}
+
+impl<'a> PointTask<'a> {
+    fn new(
+        recipe: &'a Recipe,
+        row: &RowConfig,
+        scene: &'a Scene,
+        dir: &'a Path,
+        device: Device,
+    ) -> Self {
+        let unlabeled = scene.unlabeled.len() as i64;
+        let method = row.method.build(&TaskInfo { classes: 2, unlabeled, device });
+        let (views, places) = (method.views(), tensor(&picture::places(scene), device));
+        Self { recipe, scene, dir, device, method: Some(method), views, places }
+    }
+}
+
+impl Task for PointTask<'_> {
+    type Objective = Ssl<Box<dyn Method>>;
+
+    fn throughput(&self) -> Throughput {
+        let unlabeled = self.recipe.unlabeled_batch * self.views.unlabeled.len().min(1);
+        Throughput { unit: "points", per_step: (self.scene.labeled.len() + unlabeled) as u64 }
+    }
+
+    fn build(&self) -> Result<Model> {
+        let hidden = &self.recipe.net.hidden;
+        Ok(Model::build(self.device, |scope| Perceptron::new(scope, hidden)))
+    }
+
+    fn objective(&mut self, model: Model) -> Result<Self::Objective> {
+        let ema = match self.recipe.train.ema {
+            Some(ema) => Some((self.build()?, ema)),
+            None => None,
+        };
+        Ok(Ssl::new(self.method.take().expect("a task is trained once"), model, ema))
+    }
+
+    fn batches(&self, from: u64) -> Batches<'_, Self::Objective> {
+        let (shifts, count) = (self.recipe.views, self.recipe.unlabeled_batch);
+        let steps = from..self.recipe.train.steps;
+        Box::new(steps.map(move |step| {
+            Ok(self.scene.batch(step, &self.views, (shifts, count), self.device))
+        }))
+    }
+
+    fn evaluate(&self, objective: &mut Self::Objective, at: Progress) -> Result<Vec<Metric>> {
+        let model = objective.evaluated();
+        picture::save(&field(self.dir, at.step), &second(model, &self.places))?;
+        let found = accuracy(model, &self.scene.validation, self.device);
+        Ok(vec![Metric::higher(VALIDATION, "%", found)])
+    }
+
+    fn metric(&self, _asked: Option<&str>) -> Result<Option<String>> {
+        // The weights of the last step count: that is what the pictures show.
+        Ok(None)
+    }
+
+    fn finish(&self, objective: Self::Objective) -> Result<Model> {
+        Ok(objective.into_evaluated())
+    }
+}
+
+/// The probability of the second class at each of `points`, `[n, 2]`.
+fn second(model: &Model, points: &Tensor) -> Vec<f32> {
+    let probs = no_grad(|| model.forward(points, Mode::Eval).softmax(-1, Kind::Float));
+    Vec::try_from(probs.select(1, 1).contiguous()).expect("a vector of float32")
+}
+
+fn accuracy(model: &Model, cloud: &Cloud, device: Device) -> f64 {
+    cloud.accuracy(&second(model, &cloud.tensor(device)))
+}

@@ -1,0 +1,183 @@
+//! From the outcomes of all seeds to a report.
+
+use anyhow::{Context, Result};
+use report::result::{Comparison, Row, RunResult};
+use report::section::{Block, Curves, LinePlot, Matrices, Matrix, Section};
+
+use super::outcome::{Score, SeedOutcome};
+use super::recipe::{LabelSource, Recipe};
+use super::{robustness, section};
+use crate::recipe::head::Head;
+use crate::run::cost::StageCost;
+use crate::run::driver::Run;
+use crate::run::result::{frame, part_note};
+
+/// What a seed found, in a line.
+pub(super) fn line(outcome: &SeedOutcome, recipe: &Recipe) -> String {
+    let students = 1 + recipe.generations.len();
+    let scores = outcome.scores[..students].iter();
+    let scores: Vec<String> =
+        scores.map(|score| format!("{} {:.2} %", score.name, score.accuracy)).collect();
+    let labels = match recipe.labels.is_empty() {
+        true => String::new(),
+        false => format!("{} labels: ", outcome.labels),
+    };
+    format!("{labels}{}", scores.join(" -> "))
+}
+
+/// The seeds' outcomes for each number of labels that was run.
+fn cells(outcomes: &[Vec<SeedOutcome>]) -> Vec<Vec<&SeedOutcome>> {
+    let count = outcomes.first().map_or(0, Vec::len);
+    (0..count).map(|i| outcomes.iter().map(|seed| &seed[i]).collect()).collect()
+}
+
+/// The name of a row, with its number of labels where several were run.
+fn row_name(recipe: &Recipe, outcome: &SeedOutcome, score: &Score) -> String {
+    match recipe.labels.is_empty() {
+        true => score.name.clone(),
+        false => format!("{}, {} labels", score.name, outcome.labels),
+    }
+}
+
+/// The numbers of a run; `outcomes` holds each seed's, one for each number of labels.
+pub(super) fn result(
+    head: &Head,
+    recipe: &Recipe,
+    run: &Run<'_>,
+    outcomes: &[Vec<SeedOutcome>],
+) -> Result<RunResult> {
+    let first = outcomes.first().and_then(|seed| seed.first()).context("a run has a seed")?;
+    let cost = StageCost::sum(outcomes.iter().flatten().map(|outcome| outcome.cost));
+    let mut result = frame(head, run, &first.data, cost, "images");
+    for cell in cells(outcomes) {
+        add_cell(&mut result, recipe, &cell)?;
+    }
+    let measured: Vec<_> = cells(outcomes)
+        .last()
+        .map(|cell| cell.iter().filter_map(|outcome| outcome.robustness.as_ref()).collect())
+        .unwrap_or_default();
+    if let Some(robustness) = robustness::mean(&measured, first.part.name())? {
+        result.details.insert("robustness".to_owned(), serde_json::to_value(robustness)?);
+    }
+    result.notes.extend(part_note(first.part, recipe.evaluate.on));
+    let students = 1 + recipe.generations.len();
+    if first.scores.len() > students {
+        result.notes.push(
+            "The further rows train one student of the same teacher each: compare them with \
+             student 1."
+                .to_owned(),
+        );
+    }
+    Ok(result)
+}
+
+/// Adds the rows and comparisons of one number of labels.
+fn add_cell(result: &mut RunResult, recipe: &Recipe, cell: &[&SeedOutcome]) -> Result<()> {
+    let first = cell[0];
+    let metric = format!("{} accuracy", first.part.name());
+    let students = 1 + recipe.generations.len();
+    let generations = match recipe.labels.is_empty() {
+        true => "Generations".to_owned(),
+        false => format!("{} labels", first.labels),
+    };
+    let rows: Vec<Row> = (0..first.scores.len())
+        .map(|i| {
+            let score = &first.scores[i];
+            let per_seed = cell.iter().map(|outcome| outcome.scores[i].accuracy).collect();
+            let row = Row::new(row_name(recipe, first, score), &metric, per_seed)?;
+            let group = match i < students {
+                true => generations.clone(),
+                false => group(recipe, &score.name)?.to_owned(),
+            };
+            Ok(row.group(group).examples(first.examples))
+        })
+        .collect::<Result<_>>()?;
+    let last = &rows[students - 1];
+    let mut pairs = vec![(last, &rows[0])];
+    pairs.extend(rows[..students].windows(2).map(|pair| (&pair[1], &pair[0])));
+    pairs.extend(rows[students..].iter().map(|row| (row, &rows[1])));
+    for (i, &(left, right)) in pairs.iter().enumerate() {
+        // With a single student the first pair is the second.
+        if pairs[..i].iter().all(|(l, r)| (&l.name, &r.name) != (&left.name, &right.name)) {
+            let name = format!("{} - {}", left.name, right.name);
+            result.comparisons.push(Comparison::between(name, left, right)?);
+        }
+    }
+    result.headline.get_or_insert(format!("{} - {}", last.name, rows[0].name));
+    result.rows.extend(rows);
+    Ok(())
+}
+
+/// The table that a further row stands in. One whose student sees no unlabelled image is a baseline;
+/// the others take something from the method.
+fn group(recipe: &Recipe, name: &str) -> Result<&'static str> {
+    let source = recipe.row(name)?.labeling.source;
+    Ok(if source == LabelSource::Unlabeled { "Ablations" } else { "Baselines" })
+}
+
+/// The paper's own parts of the report.
+pub(super) fn sections(recipe: &Recipe, outcomes: &[Vec<SeedOutcome>]) -> Result<Vec<Section>> {
+    let cells = cells(outcomes);
+    // Pictures are of the last number of labels.
+    let Some(cell) = cells.last() else { return Ok(Vec::new()) };
+    let first = cell[0];
+    let students = 1 + recipe.generations.len();
+    let mut sections = Vec::new();
+    if cells.len() > 1 {
+        sections.push(labels_curve(students, &cells));
+    }
+    let curves = (0..students).flat_map(|i| cell.iter().map(move |o| o.scores[i].curve.clone()));
+    let curves = Curves {
+        curves: curves.collect(),
+        metric: "Validation accuracy".to_owned(),
+        unit: "%".to_owned(),
+        note: Some(
+            "Losses of teacher and students are not on one scale: students learn from noised images \
+             and soft labels."
+                .to_owned(),
+        ),
+    };
+    sections.push(Section::new("curves", "Learning curves", vec![Block::Curves(curves)]));
+    let matrices = [0, students - 1].map(|i| confusion(cell, i));
+    let matrices = Matrices { classes: first.classes.clone(), matrices: matrices.to_vec() };
+    sections.push(Section::new("confusion", "Confusion", vec![Block::Matrices(matrices)]));
+    if let Some(found) = &first.disagreements {
+        sections.push(section::disagreements(found, &first.classes));
+    }
+    let labels: Vec<_> = cell.iter().flat_map(|o| o.pseudo_labels.iter().cloned()).collect();
+    sections.extend(section::pseudo_labels(&labels, &first.classes));
+    let measured: Vec<_> = cell.iter().filter_map(|o| o.robustness.as_ref()).collect();
+    if let Some(robustness) = robustness::mean(&measured, first.part.name())? {
+        sections.push(section::robustness(&robustness));
+    }
+    Ok(sections)
+}
+
+/// The confusion of one row over all seeds.
+fn confusion(cell: &[&SeedOutcome], row: usize) -> Matrix {
+    let first = cell[0];
+    let mut counts = first.scores[row].confusion.clone();
+    cell[1..].iter().for_each(|other| counts.merge(&other.scores[row].confusion));
+    let over = match cell.len() {
+        1 => String::new(),
+        seeds => format!(", all {seeds} seeds"),
+    };
+    let part = format!("{} part{over}", first.part.name());
+    Matrix { name: first.scores[row].name.clone(), part, counts }
+}
+
+/// Accuracy as the number of labels grows.
+fn labels_curve(students: usize, cells: &[Vec<&SeedOutcome>]) -> Section {
+    let points = (0..students).flat_map(|i| {
+        cells.iter().map(move |cell| {
+            let accuracies: Vec<f64> = cell.iter().map(|o| o.scores[i].accuracy).collect();
+            (cell[0].scores[i].name.clone(), cell[0].labels, accuracies)
+        })
+    });
+    let plot = LinePlot::over_counts("Accuracy, %", "labels", points);
+    Section::new("labels", "As labels grow", vec![Block::Plot(plot), Block::Caption(
+        "A point is the mean over seeds, the bar its 95 % Student-t interval; numbers of labels stand \
+         at equal distances."
+            .to_owned(),
+    )])
+}

@@ -1,0 +1,112 @@
+//! Tables of semi-supervised methods: UDA, FixMatch, MixMatch, Mean Teacher, ... side by side, one
+//! training a row and seed.
+
+mod recipe;
+mod summary;
+mod training;
+
+use std::path::Path;
+
+use anyhow::{Context, Result};
+use toml::Table;
+use torch::Device;
+
+use crate::images::source::Source;
+use crate::images::trained_model::{Place, TrainedModel};
+use crate::recipe::edit;
+use crate::recipe::head::{Head, RowChoice};
+use crate::run::driver::Run;
+use crate::run::experiment::{Experiment, Findings, Paper, Predictor};
+use recipe::Recipe;
+
+pub(super) const PAPER: Paper = Paper { kind: "ssl-table", read };
+
+struct SslTable {
+    head: Head,
+    recipe: Recipe,
+    /// The images, once they are open.
+    source: Option<Source>,
+}
+
+fn read(mut head: Head, own: &Table) -> Result<Box<dyn Experiment>> {
+    let mut recipe: Recipe = edit::read(own)?;
+    head.run_rows.check(recipe.rows.iter().map(|row| row.name.as_str()))?;
+    if head.run_rows != RowChoice::All {
+        // What is not run is not there: the resolved recipe is the table that is run.
+        let kept = |name: &str| head.run_rows.takes(name);
+        recipe.rows.retain(|row| kept(&row.name));
+        for row in &mut recipe.rows {
+            row.against = row.against.take().filter(|name| kept(name));
+        }
+        head.run_rows = RowChoice::All;
+    }
+    recipe.check(&head.name)?;
+    Ok(Box::new(SslTable { head, recipe, source: None }))
+}
+
+impl Experiment for SslTable {
+    fn head(&self) -> &Head {
+        &self.head
+    }
+
+    fn rows(&self) -> Vec<(String, String)> {
+        self.recipe.rows.iter().map(|row| (row.name.clone(), row.about.clone())).collect()
+    }
+
+    fn to_toml(&self) -> Result<String> {
+        self.head.to_toml(&self.recipe)
+    }
+
+    fn open(&mut self, dir: Option<&Path>) -> Result<()> {
+        self.recipe.data.anchor(dir)?;
+        self.source = Some(Source::open(&self.recipe.data, dir)?);
+        Ok(())
+    }
+
+    fn run(&self, run: &mut Run<'_>) -> Result<Findings> {
+        let source = self.source.as_ref().context("the data are opened before the run")?;
+        let rows = self.recipe.trainings(self.head.paper_name())?;
+        let outcomes = run.each_seed(
+            |seed| {
+                let train = |(name, row): &(String, Recipe)| {
+                    let dir = seed.dir.join(name);
+                    training::run(row, name, source, &dir, seed)
+                };
+                rows.iter().map(train).collect::<Result<Vec<_>>>()
+            },
+            |trainings| summary::line(trainings),
+        )?;
+        Ok(Findings {
+            result: summary::result(&self.head, &self.recipe, run, &outcomes)?,
+            sections: summary::sections(&self.recipe, &outcomes),
+        })
+    }
+
+    fn predictor(
+        &self,
+        seed: &Path,
+        model: Option<&str>,
+        device: Device,
+    ) -> Result<Box<dyn Predictor>> {
+        let rows = self.recipe.trainings(self.head.paper_name())?;
+        let found = match model {
+            Some(name) => rows.iter().find(|(row, _)| row == name),
+            None => rows.last(),
+        };
+        let (name, row) = found.with_context(|| {
+            let names: Vec<&str> = rows.iter().map(|(name, _)| name.as_str()).collect();
+            let asked = model.unwrap_or("row");
+            format!("there is no {asked} in this run; its rows are {}", names.join(", "))
+        })?;
+        let dir = seed.join(name);
+        let place = Place {
+            name: name.clone(),
+            net: row.net.clone(),
+            input: dir.clone(),
+            dir,
+            eval_augment: row.evaluate.augment.clone(),
+            eval_batch: row.evaluate.batch,
+        };
+        Ok(Box::new(TrainedModel::load(place, device)?))
+    }
+}

@@ -1,0 +1,159 @@
+//! From the trainings of all seeds to a report.
+
+use anyhow::{Context, Result};
+use report::result::{Comparison, PaperRow, Role, Row, RunResult};
+use report::section::{Block, Curves, LinePlot, Matrices, Matrix, Section};
+
+use super::recipe::{PaperNumber, Recipe, RowConfig};
+use super::training::{LAST, Training};
+use crate::recipe::evaluate::Part;
+use crate::recipe::head::Head;
+use crate::recipe::select::Weights;
+use crate::run::cost::StageCost;
+use crate::run::driver::Run;
+use crate::run::result::{frame, part_note};
+
+/// A number of a training, if it has it.
+type Measure = fn(&Training) -> Option<f64>;
+
+/// What a seed found, in a line: the worst and the best row.
+pub(super) fn line(trainings: &[Training]) -> String {
+    let by = |a: &&Training, b: &&Training| a.accuracy.total_cmp(&b.accuracy);
+    let ends = [trainings.iter().min_by(by), trainings.iter().max_by(by)];
+    let words: Vec<String> = ends
+        .into_iter()
+        .flatten()
+        .take(trainings.len())
+        .map(|training| format!("{} {:.2} %", training.name, training.accuracy))
+        .collect();
+    match trainings.len() {
+        1 => words.concat(),
+        rows => format!("{rows} rows, from {}", words.join(" to ")),
+    }
+}
+
+/// The numbers of a run; `outcomes` holds each seed's rows.
+pub(super) fn result(
+    head: &Head,
+    recipe: &Recipe,
+    run: &Run<'_>,
+    outcomes: &[Vec<Training>],
+) -> Result<RunResult> {
+    let first = outcomes.first().context("a run has at least one seed")?;
+    let part = first.first().context("a table has at least one row")?.part;
+    let metric = format!("{} accuracy", part.name());
+    let mut rows = Vec::new();
+    for (i, training) in first.iter().enumerate() {
+        let measures: [(String, Measure); 4] = [
+            (metric.clone(), |t| Some(t.accuracy)),
+            ("balanced over classes".to_owned(), |t| Some(t.balanced)),
+            (format!("mean of the last {LAST} evaluations"), |t| Some(t.along?.mean_of_last)),
+            ("at the best on validation".to_owned(), |t| Some(t.along?.at_best_validation)),
+        ];
+        for (metric, of) in measures {
+            let per_seed: Option<Vec<f64>> =
+                outcomes.iter().map(|trainings| of(&trainings[i])).collect();
+            let Some(per_seed) = per_seed else { continue };
+            let row = Row::new(&training.name, metric, per_seed)?;
+            rows.push(row.group("Methods").examples(training.examples));
+        }
+    }
+    let find = |name: &str| rows.iter().find(|row| row.name == name && row.metric == metric);
+    let mut comparisons = Vec::new();
+    for row in &recipe.rows {
+        let pair = find(&row.name).zip(row.against.as_deref().and_then(find));
+        if let Some((ours, other)) = pair {
+            let name = format!("{} - {}", row.name, other.name);
+            comparisons.push(Comparison::between(name, ours, other)?);
+        }
+    }
+    let cost = StageCost::sum(outcomes.iter().flatten().map(|training| training.cost));
+    let mut result = frame(head, run, &first[0].data, cost, "images");
+    result.paper_reference.extend(paper(recipe));
+    result.rows = rows;
+    result.comparisons = comparisons;
+    result.notes.extend(part_note(part, recipe.evaluate.on));
+    let which = match recipe.select.weights {
+        Weights::Last => "the last weights",
+        Weights::Best => "the weights that were best on the validation part",
+    };
+    result.notes.push(match (part, recipe.select.weights) {
+        (Part::Validation, Weights::Best) => format!(
+            "`{metric}` is the best of all evaluations on the very part on which it is reported: new \
+             images will fare worse (data.test)."
+        ),
+        _ => format!("`{metric}` is that of {which}; no choice is made on the test part."),
+    });
+    if first.iter().any(|training| training.along.is_some()) {
+        result.notes.push(
+            "The test part was measured along the training too, as the recipe asks \
+             (evaluate.test_along_training)."
+                .to_owned(),
+        );
+    }
+    Ok(result)
+}
+
+/// What papers print, beside the rows that it is printed for.
+fn paper(recipe: &Recipe) -> Vec<PaperRow> {
+    let numbers = recipe.rows.iter().flat_map(|row| row.paper.iter().map(move |p| (row, p)));
+    let to_row = |(row, number): (&RowConfig, &PaperNumber)| PaperRow {
+        name: row.name.clone(),
+        ours: Some(row.name.clone()),
+        role: Role::Baseline,
+        setting: number.setting.clone(),
+        metric: "error".to_owned(),
+        value: number.error,
+        unit: "%".to_owned(),
+        source: number.source.clone(),
+    };
+    numbers.map(to_row).collect()
+}
+
+/// The paper's own parts of the report.
+pub(super) fn sections(recipe: &Recipe, outcomes: &[Vec<Training>]) -> Vec<Section> {
+    let Some(first) = outcomes.first().filter(|trainings| !trainings.is_empty()) else {
+        return Vec::new();
+    };
+    let mut sections = Vec::new();
+    sections.extend(labels_curve(recipe, outcomes));
+    let curves = Curves {
+        curves: outcomes.iter().flatten().map(|training| training.curve.clone()).collect(),
+        metric: "Validation accuracy".to_owned(),
+        unit: "%".to_owned(),
+        note: Some("Losses of different methods are not on one scale.".to_owned()),
+    };
+    sections.push(Section::new("curves", "Learning curves", vec![Block::Curves(curves)]));
+    let ends = [first.first(), first.last().filter(|_| first.len() > 1)];
+    let matrix = |training: &Training| Matrix {
+        name: training.name.clone(),
+        part: format!("{} part", training.part.name()),
+        counts: training.confusion.clone(),
+    };
+    let matrices = Matrices {
+        classes: first[0].classes.clone(),
+        matrices: ends.into_iter().flatten().map(matrix).collect(),
+    };
+    sections.push(Section::new("confusion", "Confusion", vec![Block::Matrices(matrices)]));
+    sections
+}
+
+/// Accuracy as the number of labels grows, where rows are points of lines.
+fn labels_curve(recipe: &Recipe, outcomes: &[Vec<Training>]) -> Option<Section> {
+    let first = outcomes.first()?;
+    let points = recipe.rows.iter().filter_map(|row| {
+        let line = row.line.clone()?;
+        let at = first.iter().position(|t| t.name == row.name)?;
+        let accuracies: Vec<f64> = outcomes.iter().map(|trainings| trainings[at].accuracy).collect();
+        Some((line, first[at].labels, accuracies))
+    });
+    let points: Vec<_> = points.collect();
+    if points.is_empty() {
+        return None;
+    }
+    let plot = LinePlot::over_counts("Accuracy, %", "labels", points);
+    let words = "A point is the mean over seeds, the bar its 95 % Student-t interval; numbers of labels \
+                 stand at equal distances.";
+    let blocks = vec![Block::Plot(plot), Block::Caption(words.to_owned())];
+    Some(Section::new("labels", "As labels grow", blocks))
+}

@@ -1,0 +1,150 @@
+//! Runs an experiment from its folder to its report.
+
+use std::path::{Path, PathBuf};
+use std::time::Instant;
+
+use anyhow::{Context, Result};
+use report::Report;
+use report::result::RunResult;
+use torch::Device;
+use train::Callback;
+
+use super::cost::{Spent, peak_rss_bytes};
+use super::experiment::{Experiment, Findings};
+use super::folder::{RunFolder, Started, now};
+use super::progress::Progress;
+
+/// How a recipe is run, beside what it says itself.
+pub(crate) struct Options<'a> {
+    pub(crate) seeds: u64,
+    pub(crate) quick: bool,
+    /// Where data sets lie.
+    pub(crate) data: Option<&'a Path>,
+    pub(crate) device: Device,
+    /// Where runs are kept.
+    pub(crate) out: &'a Path,
+    /// Never take up an earlier run.
+    pub(crate) fresh: bool,
+}
+
+/// A run under way, as an experiment sees it.
+pub(crate) struct Run<'a> {
+    pub(crate) started: &'a Started,
+    pub(crate) device: Device,
+    /// The resolved recipe.
+    pub(crate) recipe_text: &'a str,
+    /// The run's folder.
+    pub(crate) dir: &'a Path,
+    progress: Progress<'a>,
+}
+
+/// One seed of a run.
+pub(crate) struct SeedRun<'a, 'p> {
+    pub(crate) seed: u64,
+    /// The seed's folder.
+    pub(crate) dir: PathBuf,
+    pub(crate) device: Device,
+    pub(crate) recipe_text: &'a str,
+    progress: &'a mut Progress<'p>,
+}
+
+impl Run<'_> {
+    /// What each seed finds, in order. `line` is what is said of a seed as soon as it is done.
+    pub(crate) fn each_seed<T>(
+        &mut self,
+        mut find: impl FnMut(&mut SeedRun<'_, '_>) -> Result<T>,
+        line: impl Fn(&T) -> String,
+    ) -> Result<Vec<T>> {
+        let seeds = &self.started.seeds;
+        let mut found = Vec::with_capacity(seeds.len());
+        for (i, &seed) in seeds.iter().enumerate() {
+            self.progress.seed(i + 1, seeds.len());
+            let mut one = SeedRun {
+                seed,
+                dir: seed_dir(self.dir, seed),
+                device: self.device,
+                recipe_text: self.recipe_text,
+                progress: &mut self.progress,
+            };
+            let of_seed = find(&mut one).with_context(|| format!("seed {seed}"))?;
+            self.progress.say(&format!("seed {seed}: {}", line(&of_seed)));
+            found.push(of_seed);
+        }
+        self.progress.clear();
+        Ok(found)
+    }
+}
+
+impl SeedRun<'_, '_> {
+    /// Begins a stage; the result is told of its course.
+    pub(crate) fn stage(&mut self, title: &str) -> &mut dyn Callback {
+        self.progress.stage(title)
+    }
+}
+
+/// The folder of a seed below its run's.
+pub(crate) fn seed_dir(run: &Path, seed: u64) -> PathBuf {
+    run.join(format!("seed-{seed}"))
+}
+
+/// Runs an experiment or goes on with it, and writes its report. Returns what it found and the path
+/// of the page.
+pub(crate) fn run(
+    experiment: &mut dyn Experiment,
+    options: &Options<'_>,
+) -> Result<(RunResult, PathBuf)> {
+    let clock = Instant::now();
+    experiment.open(options.data)?;
+    let absolute = |dir| std::path::absolute(dir).with_context(|| format!("{}", dir.display()));
+    let wanted = Started {
+        at: now(),
+        seeds: (1..=options.seeds).collect(),
+        quick: options.quick,
+        data: options.data.map(absolute).transpose()?,
+        device: device_name(options.device),
+        threads: torch::device::threads(),
+        program: option_env!("TUTOR_COMMIT").unwrap_or(env!("CARGO_PKG_VERSION")).to_owned(),
+    };
+    let (text, head) = (experiment.to_toml()?, experiment.head());
+    let folder = RunFolder::open(options.out, head, &text, &wanted, options.fresh)?;
+    let verb = if folder.resumed { "going on in" } else { "running in" };
+    eprintln!("{}: {verb} {} on {}", head.name, folder.dir.display(), wanted.device);
+    let earlier = folder.spent();
+    let spent = || Spent {
+        wall_s: earlier.wall_s + clock.elapsed().as_secs_f64(),
+        peak_rss_bytes: earlier.peak_rss_bytes.max(peak_rss_bytes()),
+    };
+    let note = || {
+        if let Err(error) = folder.note_spent(spent()) {
+            tracing::warn!("{error:#}");
+        }
+    };
+    let mut run = Run {
+        started: &folder.started,
+        device: options.device,
+        recipe_text: &text,
+        dir: &folder.dir,
+        progress: Progress::new(note),
+    };
+    let found = experiment.run(&mut run);
+    folder.note_spent(spent())?;
+    let Findings { mut result, sections } = found?;
+    result.cost.wall_s = spent().wall_s;
+    result.cost.peak_rss_bytes = spent().peak_rss_bytes;
+    for expectation in &head.expect {
+        result.expected.push(result.check_expectation(expectation)?);
+    }
+    // Before the result, which marks the run as finished: a finished run that nothing points at
+    // would be lost.
+    folder.point_latest(options.out, &head.name)?;
+    let report = Report { result: &result, sections: &sections, recipe_toml: &text };
+    let page = report::write(&folder.dir, &report)?;
+    Ok((result, page))
+}
+
+fn device_name(device: Device) -> String {
+    match device {
+        Device::Cuda(index) => format!("cuda:{index}"),
+        _ => "cpu".to_owned(),
+    }
+}

@@ -1,0 +1,80 @@
+//! What the commands know of a paper.
+
+use std::path::Path;
+
+use anyhow::Result;
+use report::result::RunResult;
+use report::section::Section;
+use toml::Table;
+use torch::Device;
+
+use super::driver::Run;
+use super::predictions::Predictions;
+use crate::recipe::head::Head;
+
+/// A kind of recipe, and who reads it.
+pub(crate) struct Paper {
+    /// What recipes say as `kind`.
+    pub(crate) kind: &'static str,
+    /// Reads and checks a recipe of this kind; the table holds the keys beside the head's.
+    pub(crate) read: fn(Head, &Table) -> Result<Box<dyn Experiment>>,
+}
+
+/// A recipe that was read and checked by its paper, and can be run.
+pub(crate) trait Experiment {
+    /// Kind, name, what it is and what it expects.
+    fn head(&self) -> &Head;
+
+    /// Name and meaning of each row beside what the recipe runs anyway.
+    fn rows(&self) -> Vec<(String, String)>;
+
+    /// The resolved recipe: running this text again is the same run.
+    fn to_toml(&self) -> Result<String>;
+
+    /// Opens the data; `dir` is where data sets lie (`--data`). Called once, before
+    /// [`run`](Experiment::run).
+    fn open(&mut self, dir: Option<&Path>) -> Result<()>;
+
+    /// Trains and measures all seeds, or goes on where an earlier process was stopped.
+    fn run(&self, run: &mut Run<'_>) -> Result<Findings>;
+
+    /// Loads a network of a run for use on other samples. `seed` is the folder of the seed; without
+    /// a `model` it is the recipe's main one.
+    fn predictor(
+        &self,
+        seed: &Path,
+        model: Option<&str>,
+        device: Device,
+    ) -> Result<Box<dyn Predictor>>;
+}
+
+/// What a run found.
+pub(crate) struct Findings {
+    /// Its numbers.
+    pub(crate) result: RunResult,
+    /// The paper's own parts of the report.
+    pub(crate) sections: Vec<Section>,
+}
+
+/// A trained network with all that is needed to show it something new.
+pub(crate) trait Predictor {
+    /// Which network of which row it is, in words.
+    fn about(&self) -> String;
+
+    /// The names of the classes that it tells apart, by index.
+    fn classes(&self) -> &[String];
+
+    /// What it says of what lies at `path`. With `labeled`, the true classes are read too.
+    fn predict(&self, path: &Path, labeled: bool) -> Result<Predicted>;
+}
+
+/// What a network says of some samples.
+pub(crate) struct Predicted {
+    /// What the samples are: `images`, `texts`.
+    pub(crate) unit: &'static str,
+    /// A name of each sample, such as its path.
+    pub(crate) ids: Vec<String>,
+    pub(crate) predictions: Predictions,
+    /// The true class of each sample, where it is known.
+    pub(crate) truth: Vec<Option<u32>>,
+}

@@ -1,0 +1,178 @@
+//! `runs/<paper>/<row>/<time>/`: finding the folder of an unfinished run of the same command, or
+//! making a new one.
+
+use std::fs::{self, File, TryLockError};
+use std::path::{Path, PathBuf};
+use std::time::SystemTime;
+
+use anyhow::{Context, Result, bail};
+use report::result::FILE as RESULT;
+use serde::{Deserialize, Serialize};
+
+use super::cost::Spent;
+use super::files;
+use crate::recipe::head::Head;
+
+/// What a run was started with, beside its recipe.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Started {
+    /// When, RFC 3339.
+    pub(crate) at: String,
+    pub(crate) seeds: Vec<u64>,
+    pub(crate) quick: bool,
+    /// The folder given by `--data`: another one holds other images.
+    pub(crate) data: Option<PathBuf>,
+    pub(crate) device: String,
+    /// Threads of libtorch: the last bits of results depend on them.
+    pub(crate) threads: usize,
+    /// The commit (or version) of the program: another one may compute other numbers.
+    pub(crate) program: String,
+}
+
+/// The folder of one run, held by this process alone.
+pub(crate) struct RunFolder {
+    pub(crate) dir: PathBuf,
+    pub(crate) started: Started,
+    /// Whether an earlier process began it.
+    pub(crate) resumed: bool,
+    _lock: File,
+}
+
+const RECIPE: &str = "recipe.toml";
+const STARTED: &str = "started.json";
+const COST: &str = "cost.json";
+/// How the name of a folder starts that is not whole yet.
+const BEGINNING: &str = ".beginning-";
+
+impl RunFolder {
+    /// The newest unfinished folder of this very recipe (`text`) and [`Started`] (but for the time),
+    /// or a new one. `fresh` never takes an old one.
+    pub(crate) fn open(
+        out: &Path,
+        head: &Head,
+        text: &str,
+        wanted: &Started,
+        fresh: bool,
+    ) -> Result<Self> {
+        let parent = out.join(&head.name);
+        fs::create_dir_all(&parent).with_context(|| {
+            format!("cannot make {}: choose another place by --out", parent.display())
+        })?;
+        if !fresh {
+            for dir in newest_first(&parent)?.into_iter().filter(|dir| !is_beginning(dir)) {
+                let Some(started) = read_started(&dir) else { continue };
+                let same = Started { at: wanted.at.clone(), ..started.clone() } == *wanted;
+                let same =
+                    same && fs::read_to_string(dir.join(RECIPE)).is_ok_and(|old| old == text);
+                if same && !dir.join(RESULT).exists() {
+                    let lock = lock(&dir)?;
+                    return Ok(Self { dir, started, resumed: true, _lock: lock });
+                }
+            }
+        }
+        begin(&parent, text, wanted)
+    }
+
+    /// What earlier processes of this run have spent.
+    pub(crate) fn spent(&self) -> Spent {
+        files::found_before(&self.dir.join(COST)).unwrap_or_default()
+    }
+
+    /// Notes what this run has spent so far.
+    pub(crate) fn note_spent(&self, spent: Spent) -> Result<()> {
+        files::keep(&self.dir.join(COST), &spent)
+    }
+
+    /// Points `<out>/<paper>/latest` at this folder; `name` is the recipe's.
+    pub(crate) fn point_latest(&self, out: &Path, name: &str) -> Result<()> {
+        let (paper, row) = name.split_once('/').unwrap_or((name, ""));
+        let paper = out.join(paper);
+        let latest = paper.join("latest");
+        let temporary = paper.join(format!(".latest.{}", std::process::id()));
+        let target = Path::new(row).join(self.dir.file_name().context("a run's folder has a name")?);
+        let _ = fs::remove_file(&temporary);
+        std::os::unix::fs::symlink(target, &temporary)
+            .and_then(|()| fs::rename(&temporary, &latest))
+            .with_context(|| format!("cannot point {} at the run", latest.display()))
+    }
+}
+
+/// Makes a new run's folder, which appears whole or not at all: a process stopped meanwhile leaves a
+/// folder that the next one removes.
+fn begin(parent: &Path, recipe: &str, wanted: &Started) -> Result<RunFolder> {
+    for dir in newest_first(parent)?.into_iter().filter(|dir| is_beginning(dir)) {
+        if let Ok(_held) = lock(&dir) {
+            let _ = fs::remove_dir_all(&dir);
+        }
+    }
+    let beginning = parent.join(format!("{BEGINNING}{}", std::process::id()));
+    fs::create_dir_all(&beginning)
+        .with_context(|| format!("cannot make {}", beginning.display()))?;
+    let lock = lock(&beginning)?;
+    atomic_file::write(&beginning.join(RECIPE), recipe.as_bytes())?;
+    files::keep(&beginning.join(STARTED), wanted)?;
+    let name = wanted.at.replace(':', "-");
+    let dir = (1..)
+        .map(|n| if n == 1 { parent.join(&name) } else { parent.join(format!("{name}-{n}")) })
+        .find(|dir| !dir.exists())
+        .expect("a free name");
+    fs::rename(&beginning, &dir).with_context(|| format!("cannot make {}", dir.display()))?;
+    Ok(RunFolder { dir, started: wanted.clone(), resumed: false, _lock: lock })
+}
+
+/// Whether a folder is one that [`begin`] has not finished.
+fn is_beginning(dir: &Path) -> bool {
+    dir.file_name().is_some_and(|name| name.to_string_lossy().starts_with(BEGINNING))
+}
+
+/// Reads the recipe's text and the start of a finished or unfinished run.
+pub(crate) fn read(dir: &Path) -> Result<(String, Started)> {
+    let text = fs::read_to_string(dir.join(RECIPE)).with_context(|| {
+        format!(
+            "{} is not the folder of a run (there is no {RECIPE}); runs are at \
+             runs/<paper>/<row>/<time>",
+            dir.display()
+        )
+    })?;
+    let started = read_started(dir)
+        .with_context(|| format!("{}: {STARTED} is missing or damaged", dir.display()))?;
+    Ok((text, started))
+}
+
+/// Now, as RFC 3339 to the second.
+pub(crate) fn now() -> String {
+    humantime::format_rfc3339_seconds(SystemTime::now()).to_string()
+}
+
+fn read_started(dir: &Path) -> Option<Started> {
+    files::found_before(&dir.join(STARTED))
+}
+
+fn newest_first(parent: &Path) -> Result<Vec<PathBuf>> {
+    let mut dirs: Vec<PathBuf> = fs::read_dir(parent)
+        .with_context(|| format!("cannot read {}", parent.display()))?
+        .filter_map(|entry| entry.ok().map(|e| e.path()))
+        .filter(|path| path.is_dir())
+        .collect();
+    dirs.sort();
+    dirs.reverse();
+    Ok(dirs)
+}
+
+/// Keeps a second process out of the folder; the lock ends with the process, however that ends.
+fn lock(dir: &Path) -> Result<File> {
+    let path = dir.join(".lock");
+    let file = File::create(&path).with_context(|| format!("cannot make {}", path.display()))?;
+    match file.try_lock() {
+        Ok(()) => Ok(file),
+        Err(TryLockError::WouldBlock) => {
+            bail!(
+                "{} is being worked on by another process; wait for it, or start a new run with --fresh",
+                dir.display()
+            )
+        }
+        Err(TryLockError::Error(error)) => {
+            Err(error).with_context(|| format!("cannot lock {}", path.display()))
+        }
+    }
+}

@@ -1,0 +1,53 @@
+//! Class probabilities of some samples, and what follows from them.
+
+use metrics::Confusion;
+
+/// Class probabilities of some samples, row by row; of no sample too.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct Predictions {
+    pub(crate) classes: usize,
+    pub(crate) probabilities: Vec<f32>,
+}
+
+impl Predictions {
+    /// One row of probabilities a sample.
+    pub(crate) fn rows(&self) -> impl Iterator<Item = &[f32]> {
+        self.probabilities.chunks_exact(self.classes)
+    }
+
+    /// The most probable class of each sample (the first of equals) and its probability.
+    pub(crate) fn top(&self) -> impl Iterator<Item = (u32, f32)> {
+        self.rows().map(top)
+    }
+
+    /// How often each class was taken for which, over the samples whose class is known.
+    pub(crate) fn confusion(&self, truth: &[Option<u32>]) -> Confusion {
+        let mut confusion = Confusion::new(self.classes);
+        for ((class, _), truth) in self.top().zip(truth) {
+            if let Some(truth) = truth {
+                confusion.add(*truth as usize, class as usize);
+            }
+        }
+        confusion
+    }
+}
+
+/// The most probable class (the first of equals) and its probability.
+pub(crate) fn top(row: &[f32]) -> (u32, f32) {
+    let first = (0, f32::NEG_INFINITY);
+    row.iter().zip(0..).fold(first, |best, (&p, class)| if p > best.1 { (class, p) } else { best })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_samples_of_a_known_class_are_counted() {
+        let p = Predictions { classes: 2, probabilities: vec![0.9, 0.1, 0.5, 0.5, 0.2, 0.8] };
+        assert_eq!(p.top().collect::<Vec<_>>(), [(0, 0.9), (0, 0.5), (1, 0.8)]);
+        let confusion = p.confusion(&[Some(0), Some(1), None]);
+        assert_eq!(confusion.counts(), [[1, 0], [1, 0]]);
+        assert_eq!(p.confusion(&[None, None, None]).accuracy(), None);
+    }
+}

@@ -1,0 +1,127 @@
+//! One training of anything: a task in a folder of its own. The only caller of the training loop.
+
+use std::path::Path;
+
+use anyhow::{Context, Result, bail, ensure};
+use metrics::Metric;
+use torch::precision::Precision;
+use torch::{Device, Model, store};
+use train::{
+    Cadence, Callback, FitOptions, Objective, Outcome, Progress, StageDir, Throughput, TrainConfig,
+    fit,
+};
+
+use super::cost::StageCost;
+use super::interrupt::Interrupted;
+use crate::recipe::select::{Select, Weights};
+
+/// What is trained in a stage: a network, a loss, batches and a measure.
+pub(crate) trait Task {
+    /// The loss over the network's parameters.
+    type Objective: Objective;
+
+    /// Samples of a step, in the unit that a reader thinks in.
+    fn throughput(&self) -> Throughput;
+
+    /// The network with its initial weights; the generator is seeded before each call.
+    fn build(&self) -> Result<Model>;
+
+    /// What training minimises, around the network from [`build`](Task::build).
+    fn objective(&mut self, model: Model) -> Result<Self::Objective>;
+
+    /// The batches from a step on: a pure function of the step.
+    fn batches(&self, from: u64) -> Batches<'_, Self::Objective>;
+
+    /// Measures the weights of the moment. Without a part to measure on it gives nothing.
+    fn evaluate(&self, objective: &mut Self::Objective, at: Progress) -> Result<Vec<Metric>>;
+
+    /// The name of a metric of [`evaluate`](Task::evaluate) by which weights can be chosen: `asked`,
+    /// or the first; `None` if there is nothing to choose on.
+    fn metric(&self, asked: Option<&str>) -> Result<Option<String>>;
+
+    /// The network that the training results in, as [`build`](Task::build) makes it.
+    fn finish(&self, objective: Self::Objective) -> Result<Model>;
+}
+
+/// The batches of an objective, step by step.
+pub(crate) type Batches<'a, O> = Box<dyn Iterator<Item = Result<<O as Objective>::Batch>> + 'a>;
+
+/// Where and how a task is trained.
+pub(crate) struct Stage<'a> {
+    /// The folder of its checkpoints, record and final weights.
+    pub(crate) dir: &'a Path,
+    /// Seeds the generator of weights and noise.
+    pub(crate) key: u64,
+    pub(crate) config: &'a TrainConfig,
+    pub(crate) cadence: &'a Cadence,
+    pub(crate) select: &'a Select,
+    pub(crate) precision: Precision,
+    pub(crate) device: Device,
+    /// The resolved recipe, by which a checkpoint is known to belong to this run.
+    pub(crate) recipe_text: &'a str,
+}
+
+impl Stage<'_> {
+    /// Trains, or takes up where an earlier process was stopped, or loads what is finished. Returns
+    /// the network that is evaluated.
+    pub(crate) fn train<T: Task>(
+        &self,
+        mut task: T,
+        callback: &mut dyn Callback,
+    ) -> Result<(Model, StageCost)> {
+        let stage = StageDir::open(self.dir)?;
+        torch::rng::seed(self.key);
+        let model = task.build()?;
+        if let Some(done) = stage.done()? {
+            let stored = store::load(&stage.final_path())?;
+            model.params.load(&stored.tensors)?;
+            return Ok((model, serde_json::from_value(done.summary)?));
+        }
+        let mut objective = task.objective(model)?;
+        if self.config.steps == 0 {
+            // Given weights, taken as they are.
+            let model = task.finish(objective)?;
+            let cost = StageCost::default();
+            stage.finish(&model.params, &cost)?;
+            return Ok((model, cost));
+        }
+        let best = task.metric(self.select.metric.as_deref())?;
+        ensure!(
+            best.is_some() || *self.select == Select::default(),
+            "select: weights can be chosen on a validation part only, and there is none: give the \
+             data one, or leave select.metric out and set select.weights=last"
+        );
+        let throughput = task.throughput();
+        let per_step = throughput.per_step;
+        let options = FitOptions {
+            config: self.config,
+            cadence: self.cadence,
+            best: best.as_deref(),
+            precision: self.precision,
+            device: self.device,
+            throughput,
+            recipe: self.recipe_text,
+        };
+        let mut optimizer = self.config.optim.build(objective.params());
+        let outcome = fit(
+            &mut objective,
+            &mut optimizer,
+            &options,
+            &stage,
+            |from| task.batches(from),
+            |objective: &mut T::Objective, at| task.evaluate(objective, at),
+            callback,
+        )
+        .with_context(|| format!("training in {}", self.dir.display()))?;
+        let Outcome::Finished(summary) = outcome else { bail!(Interrupted) };
+        if self.select.weights == Weights::Best {
+            let missing = || format!("{} is missing", stage.checkpoints().best_path().display());
+            stage.checkpoints().best()?.with_context(missing)?.restore(&objective)?;
+        }
+        let model = task.finish(objective)?;
+        let samples = self.config.steps * per_step;
+        let cost = StageCost { samples, seconds: summary.seconds };
+        stage.finish(&model.params, &cost)?;
+        Ok((model, cost))
+    }
+}
