@@ -5,12 +5,12 @@ use anyhow::{Result, ensure};
 use statrs::distribution::{ContinuousCDF, Normal, StudentsT};
 
 /// Arithmetic mean; NaN for an empty slice.
-pub(crate) fn mean(values: &[f64]) -> f64 {
+pub fn mean(values: &[f64]) -> f64 {
     values.iter().sum::<f64>() / values.len() as f64
 }
 
 /// Sample standard deviation (divisor n - 1), or `None` below two values.
-pub(crate) fn sample_sd(values: &[f64]) -> Option<f64> {
+pub fn sample_sd(values: &[f64]) -> Option<f64> {
     if values.len() < 2 {
         return None;
     }
@@ -24,7 +24,7 @@ pub(crate) fn sample_sd(values: &[f64]) -> Option<f64> {
 /// `None` below two values: one seed says nothing about the spread between seeds. The interval
 /// covers the randomness that differs between seeds (initialisation, order, noise, label split),
 /// not the sampling of a test part that all seeds share.
-pub(crate) fn t_interval(values: &[f64]) -> Option<[f64; 2]> {
+pub fn t_interval(values: &[f64]) -> Option<[f64; 2]> {
     let sd = sample_sd(values)?;
     let n = values.len() as f64;
     let t = StudentsT::new(0.0, 1.0, n - 1.0).ok()?.inverse_cdf(0.975);
@@ -37,7 +37,7 @@ pub(crate) fn t_interval(values: &[f64]) -> Option<[f64; 2]> {
 ///
 /// # Errors
 /// When the two sides do not hold the same number of seeds.
-pub(crate) fn paired(a: &[f64], b: &[f64]) -> Result<Vec<f64>> {
+pub fn paired(a: &[f64], b: &[f64]) -> Result<Vec<f64>> {
     ensure!(
         a.len() == b.len(),
         "a paired difference needs the same seeds on both sides, got {} and {}",
@@ -52,7 +52,7 @@ pub(crate) fn paired(a: &[f64], b: &[f64]) -> Result<Vec<f64>> {
 ///
 /// `proportion` is the observed share (0..=1) and `examples` the number of examples it was counted
 /// on. `None` without examples or outside 0..=1.
-pub(crate) fn wilson(proportion: f64, examples: u64) -> Option<[f64; 2]> {
+pub fn wilson(proportion: f64, examples: u64) -> Option<[f64; 2]> {
     if examples == 0 || !(0.0..=1.0).contains(&proportion) {
         return None;
     }
