@@ -22,7 +22,7 @@ pub fn markdown(report: &Report<'_>) -> Result<String> {
     if !result.about.is_empty() {
         out += &format!("{}\n\n", text(&result.about));
     }
-    out += &format!("**{}**", text(&words::capitalised(&outcome.sentence)));
+    out += &format!("**{}**", text(&outcome.sentence));
     if !outcome.detail.is_empty() {
         out += &format!(" {}", text(&outcome.detail));
     }

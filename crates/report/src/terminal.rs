@@ -4,7 +4,7 @@ use crate::outcome::outcome;
 use crate::result::RunResult;
 use crate::section::Table;
 use crate::tables::{self, PER_SEED};
-use crate::words::{self, heading, interval, signed};
+use crate::words::{heading, interval, signed};
 
 /// Columns of text that a line may take.
 const WIDTH: usize = 100;
@@ -39,7 +39,7 @@ pub fn terminal(result: &RunResult) -> String {
         }
         out.push('\n');
     }
-    let sentence = words::capitalised(&outcome(result).sentence);
+    let sentence = outcome(result).sentence;
     let notes = result.notes().into_iter().map(|note| format!("note: {note}"));
     for words in [sentence].into_iter().chain(notes) {
         out += &format!("{}\n", wrapped(&words, WIDTH).join("\n"));

@@ -95,7 +95,7 @@ fn headline(result: &RunResult, title: &str) -> Markup {
         h1 { (title) }
         @if !result.about.is_empty() { p.soft { (result.about) } }
         div class={ "verdict " (tone) } {
-            strong { (words::capitalised(&outcome.sentence)) }
+            strong { (outcome.sentence) }
             @if !outcome.detail.is_empty() { p { (outcome.detail) } }
         }
         @for checked in &result.expected {

@@ -54,7 +54,7 @@ fn the_page_stands_alone() {
     assert!(order.iter().all(Option::is_some) && order.is_sorted(), "{order:?}");
     assert!(page.contains("data:image/png;base64,"));
     assert!(page.contains("a &lt;small&gt; run") && page.contains("# &lt;all&gt;"));
-    assert!(page.contains("Wide is 4.2 points better than plain"));
+    assert!(page.contains("wide is 4.2 points better than plain"));
     assert_eq!(page.matches("a | note").count(), 1, "a note is shown once");
 }
 
