@@ -1,0 +1,11 @@
+//! The plots of a report as inline SVG: curves and lines by plotters, strips of seeds and bars
+//! drawn by hand. Colours are plain attributes that the page's style turns into those for dark
+//! ground.
+
+pub(crate) mod colours;
+pub(crate) mod curves;
+mod frame;
+pub(crate) mod lines;
+pub(crate) mod strips;
+
+pub(crate) use frame::{padded, range};

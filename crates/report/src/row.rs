@@ -1,0 +1,160 @@
+//! One value of one model over seeds, and the paired difference of two.
+
+use anyhow::{Context, Result, bail, ensure};
+use metrics::Better;
+use serde::{Deserialize, Serialize};
+
+use crate::stats;
+
+/// One model's value of one metric, over seeds.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Row {
+    /// Which model; several rows may share a name and differ in metric.
+    pub name: String,
+    /// Which metric on which part of the data, such as `test accuracy`.
+    pub metric: String,
+    /// Unit of all values; accuracies are in `%`, from 0 to 100; empty for plain numbers.
+    pub unit: String,
+    /// Heading of the table that the row stands in; empty for none. Groups are shown in the order
+    /// in which they first come.
+    #[serde(default)]
+    pub group: String,
+    /// Which way the metric improves.
+    #[serde(default)]
+    pub better: Better,
+    /// How many examples each value was counted on, when it is a share of examples.
+    #[serde(default)]
+    pub examples: Option<u64>,
+    /// The value of each seed, in the order of [`RunResult::seeds`](crate::RunResult::seeds).
+    pub per_seed: Vec<f64>,
+    /// Their mean.
+    pub mean: f64,
+    /// 95 % Student-t interval of the mean over seeds, `[lo, hi]`; `null` for one seed.
+    pub ci95: Option<[f64; 2]>,
+}
+
+impl Row {
+    /// A row in percent (values from 0 to 100), higher being better, without a group.
+    ///
+    /// # Errors
+    /// When there is no value, or one is not finite.
+    pub fn new(
+        name: impl Into<String>,
+        metric: impl Into<String>,
+        per_seed: Vec<f64>,
+    ) -> Result<Self> {
+        let (name, metric) = (name.into(), metric.into());
+        check_values(&format!("row `{name}` ({metric})"), &per_seed)?;
+        Ok(Self {
+            name,
+            metric,
+            unit: "%".into(),
+            group: String::new(),
+            better: Better::default(),
+            examples: None,
+            mean: stats::mean(&per_seed),
+            ci95: stats::t_interval(&per_seed),
+            per_seed,
+        })
+    }
+
+    /// The same row in another unit.
+    pub fn unit(mut self, unit: impl Into<String>) -> Self {
+        self.unit = unit.into();
+        self
+    }
+
+    /// The same row with a metric that improves this way.
+    pub fn better(mut self, better: Better) -> Self {
+        self.better = better;
+        self
+    }
+
+    /// The same row under this heading.
+    pub fn group(mut self, group: impl Into<String>) -> Self {
+        self.group = group.into();
+        self
+    }
+
+    /// The same row, its values being shares of this many examples.
+    pub fn examples(mut self, examples: u64) -> Self {
+        self.examples = Some(examples);
+        self
+    }
+}
+
+/// A difference between two rows, taken seed by seed, so that what both sides share (the split, the
+/// order, the initialisation) cancels.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Comparison {
+    /// Which difference; [`RunResult::headline`](crate::RunResult::headline) may name it.
+    pub name: String,
+    /// Name of the row that is subtracted from.
+    pub left: String,
+    /// Name of the row that is subtracted.
+    pub right: String,
+    /// The metric of both rows.
+    pub metric: String,
+    /// Unit of all values; differences of percentages are in `points`.
+    pub unit: String,
+    /// Which way the metric improves.
+    #[serde(default)]
+    pub better: Better,
+    /// Left minus right for each seed, in the order of
+    /// [`RunResult::seeds`](crate::RunResult::seeds).
+    pub per_seed: Vec<f64>,
+    /// Their mean.
+    pub mean: f64,
+    /// 95 % Student-t interval of the mean difference over seeds, `[lo, hi]`; `null` for one seed.
+    pub ci95: Option<[f64; 2]>,
+}
+
+impl Comparison {
+    /// The paired difference `left - right`.
+    ///
+    /// # Errors
+    /// When the rows differ in metric, unit, direction or number of seeds.
+    pub fn between(name: impl Into<String>, left: &Row, right: &Row) -> Result<Self> {
+        let name = name.into();
+        ensure!(
+            left.metric == right.metric && left.unit == right.unit && left.better == right.better,
+            "comparison `{name}`: `{}` is {} in `{}`, {:?} being better; `{}` is {} in `{}`, {:?} \
+             being better",
+            left.name,
+            left.metric,
+            left.unit,
+            left.better,
+            right.name,
+            right.metric,
+            right.unit,
+            right.better
+        );
+        let per_seed = stats::paired(&left.per_seed, &right.per_seed)
+            .with_context(|| format!("comparison `{name}`"))?;
+        Ok(Self {
+            name,
+            left: left.name.clone(),
+            right: right.name.clone(),
+            metric: left.metric.clone(),
+            unit: if left.unit == "%" { "points".into() } else { left.unit.clone() },
+            better: left.better,
+            mean: stats::mean(&per_seed),
+            ci95: stats::t_interval(&per_seed),
+            per_seed,
+        })
+    }
+
+    /// Whether the mean difference is an improvement.
+    pub fn is_gain(&self) -> bool {
+        self.better.improves(self.mean, 0.0)
+    }
+}
+
+/// Refuses an empty list and values that are not finite.
+pub(crate) fn check_values(what: &str, per_seed: &[f64]) -> Result<()> {
+    ensure!(!per_seed.is_empty(), "{what} holds no value");
+    match per_seed.iter().position(|v| !v.is_finite()) {
+        Some(i) => bail!("{what}: seed number {} gave {}", i + 1, per_seed[i]),
+        None => Ok(()),
+    }
+}

@@ -1,0 +1,109 @@
+//! What a recipe expects, held against a run.
+
+use report::{Expectation, Report, RunResult, Verdict, markdown, page, terminal};
+
+use crate::samples::{GAIN, run};
+
+fn expect(row: Option<&str>, comparison: Option<&str>, value: f64, tolerance: f64) -> Expectation {
+    Expectation {
+        row: row.map(Into::into),
+        comparison: comparison.map(Into::into),
+        metric: "test accuracy".into(),
+        value,
+        tolerance,
+        commit: "0123456789".into(),
+        machine: "2 cores".into(),
+        seeds: 3,
+        cost: "1 min".into(),
+    }
+}
+
+fn ours() -> RunResult {
+    run(&[90.0, 91.0, 92.0], &[94.0, 95.5, 96.0])
+}
+
+#[test]
+fn a_run_is_within_or_outside_of_what_is_expected() {
+    let verdict = |e: &Expectation| ours().check_expectation(e).unwrap().verdict;
+    assert_eq!(verdict(&expect(Some("wide"), None, 96.5, 1.5)), Verdict::Within);
+    assert_eq!(verdict(&expect(Some("wide"), None, 97.0, 1.5)), Verdict::Outside);
+    assert_eq!(verdict(&expect(Some("plain"), None, 91.0, 0.0)), Verdict::Within);
+    assert_eq!(verdict(&expect(None, Some(GAIN), 4.0, 0.5)), Verdict::Within);
+    assert_eq!(verdict(&expect(None, Some(GAIN), 0.0, 0.5)), Verdict::Outside);
+}
+
+#[test]
+fn runs_of_another_kind_are_not_compared() {
+    let why =
+        |result: &RunResult, e: &Expectation| match result.check_expectation(e).unwrap().verdict {
+            Verdict::NotComparable(why) => why,
+            other => panic!("{other:?}"),
+        };
+    let expected = expect(Some("wide"), None, 10.0, 1.0);
+    let quick = RunResult { quick: true, ..ours() };
+    assert_eq!(why(&quick, &expected), "the run is quick");
+    assert_eq!(
+        why(&run(&[90.0], &[94.0]), &expected),
+        "the run has 1 seed, the expectation is over 3 seeds"
+    );
+    assert_eq!(why(&ours(), &expect(Some("deep"), None, 1.0, 1.0)), "the run does not have it");
+    let mut other = expected;
+    other.metric = "validation accuracy".into();
+    assert_eq!(why(&ours(), &other), "the run does not have it");
+}
+
+#[test]
+fn a_name_that_no_full_run_has_is_an_error() {
+    let (rows, comparisons) = (["plain", "wide"], [GAIN, "second"]);
+    let check = |e: Expectation| e.check(&rows, &comparisons);
+    assert!(check(expect(Some("wide"), None, 1.0, 1.0)).is_ok());
+    assert!(check(expect(None, Some("second"), 1.0, 1.0)).is_ok());
+    let error = check(expect(Some("wied"), None, 1.0, 1.0)).unwrap_err().to_string();
+    assert!(error.contains("`wied`") && error.contains("`plain`, `wide`"), "{error}");
+    assert!(check(expect(None, Some("wide"), 1.0, 1.0)).is_err(), "a row is no comparison");
+    for wrong in [
+        expect(None, None, 1.0, 1.0),
+        expect(Some("wide"), Some(GAIN), 1.0, 1.0),
+        expect(Some("wide"), None, f64::NAN, 1.0),
+        expect(Some("wide"), None, 1.0, -1.0),
+    ] {
+        assert!(check(wrong.clone()).is_err());
+        assert!(ours().check_expectation(&wrong).is_err());
+    }
+}
+
+#[test]
+fn an_expectation_is_read_strictly() {
+    let text = serde_json::json!({
+        "row": "wide", "metric": "test accuracy", "value": 96.5, "tolerance": 1.5,
+        "commit": "0", "machine": "2 cores", "seeds": 5, "cost": "25 min"
+    });
+    let read: Expectation = serde_json::from_value(text.clone()).unwrap();
+    assert_eq!((read.row.as_deref(), read.comparison, read.seeds), (Some("wide"), None, 5));
+    let mut misspelt = text;
+    misspelt["tolerence"] = 1.0.into();
+    assert!(serde_json::from_value::<Expectation>(misspelt).is_err());
+}
+
+#[test]
+fn the_verdict_is_never_silent() {
+    let mut result = ours();
+    let all = [
+        expect(Some("wide"), None, 96.5, 1.5),
+        expect(Some("plain"), None, 96.5, 1.5),
+        expect(Some("deep"), None, 96.5, 1.5),
+    ];
+    result.expected = all.iter().map(|e| result.check_expectation(e).unwrap()).collect();
+    let lines = [
+        "as expected: test accuracy of wide 95.17 %, expected 96.5 ± 1.5",
+        "OUTSIDE of what the recipe expects: test accuracy of plain 91.00 %, expected 96.5 ± 1.5",
+        "not held against the expected test accuracy of deep (96.5 ± 1.5): the run does not have it",
+    ];
+    let said = terminal(&result);
+    assert!(said.ends_with(&format!("{}\n", lines.join("\n"))), "{said}");
+    let report = Report { result: &result, sections: &[], recipe_toml: "" };
+    for said in [markdown(&report).unwrap(), page(&report).unwrap()] {
+        assert!(lines.iter().all(|line| said.contains(&line[1..])), "{said}");
+        assert!(said.contains("3 seeds at commit 0123456789 on 2 cores, 1 min"), "{said}");
+    }
+}
