@@ -106,7 +106,7 @@ impl SplitRequest {
     }
 
     /// As [`SplitRequest::split`], for a whole set, and notes the ids of the labelled samples.
-    pub fn split_set(&self, set: &dyn Samples) -> Result<Split, DataError> {
+    pub fn split_set<S: Samples + ?Sized>(&self, set: &S) -> Result<Split, DataError> {
         let mut split = self.split(&set.labels()?, set.classes().len())?;
         split.labeled_ids = split.labeled.iter().map(|&i| set.id(i as usize)).collect();
         Ok(split)
@@ -162,7 +162,7 @@ impl Split {
     }
 
     /// Checks that this is a split of `set`: same number of samples, same ids of the labelled ones.
-    pub fn check_against(&self, set: &dyn Samples) -> Result<(), DataError> {
+    pub fn check_against<S: Samples + ?Sized>(&self, set: &S) -> Result<(), DataError> {
         let fault = |what| {
             Err(DataError::Request(format!(
                 "the split is of another data set: {what} (draw it anew)"
