@@ -72,9 +72,9 @@
 //! ```
 #![forbid(unsafe_code)]
 
-mod atomic;
 pub mod balance;
 pub mod dataset;
+mod digest;
 pub mod error;
 pub mod fetch;
 pub mod loader;
@@ -83,4 +83,3 @@ pub mod picture;
 pub mod pseudo_labels;
 pub mod sampler;
 pub mod split;
-mod split_rules;

@@ -5,6 +5,7 @@ use data_pipeline::dataset::cifar10::Cifar10;
 use data_pipeline::dataset::svhn::Svhn;
 use data_pipeline::dataset::{Concat, Part, Samples, digits, idx};
 use data_pipeline::error::DataError;
+use data_pipeline::fetch::sources;
 use std::io::Write;
 use std::path::Path;
 use std::sync::Arc;
@@ -95,6 +96,28 @@ fn mnist_from_idx_files() {
         error.contains("train-labels-idx1-ubyte.gz at byte 9: label 10 is not below 10"),
         "{error}"
     );
+}
+
+#[test]
+fn mnist_is_found_where_a_fetch_puts_it() {
+    let dir = tempfile::tempdir().unwrap();
+    let source = sources().into_iter().find(|source| source.name == "mnist").unwrap();
+    assert_eq!(source.files.len(), 4);
+    for file in source.files {
+        let path = dir.path().join(file.path);
+        std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+        let n = if path.to_string_lossy().contains("t10k") { 1 } else { 3 };
+        let images = path.to_string_lossy().contains("images");
+        let shape: &[u32] = if images { &[n, 2, 2] } else { &[n] };
+        let data = vec![n as u8; shape.iter().product::<u32>() as usize];
+        std::fs::write(path, gzip(&idx_bytes(shape, &data))).unwrap();
+    }
+    for (part, n) in [(Part::Train, 3), (Part::Test, 1)] {
+        for place in [dir.path(), &dir.path().join("mnist")] {
+            let set = idx::mnist(place, part).unwrap();
+            assert_eq!((set.len(), set.label(0)), (n as usize, Some(n)));
+        }
+    }
 }
 
 #[test]
