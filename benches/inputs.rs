@@ -16,8 +16,8 @@ use augment::policy::{Policy, Step};
 use augment::randaugment::RandAugment;
 use augment::rng::Rng;
 use augment::weak::FlipCrop;
-use data_pipeline::dataset::{ArraySet, Samples, digits};
-use data_pipeline::loader::{Stream, View};
+use data_pipeline::dataset::{ArraySet, ImageSamples, digits};
+use data_pipeline::loader::{Stream, View, Views};
 use data_pipeline::sampler::Order;
 use ndarray::Array4;
 use ssl_core::{Batch, Method, Ssl};
@@ -51,7 +51,7 @@ pub fn image(side: usize, channels: usize, seed: u64) -> Image {
 }
 
 /// Many such images `side`×`side`×3, labelled in turn.
-pub fn photos(n: usize, side: usize) -> Arc<dyn Samples> {
+pub fn photos(n: usize, side: usize) -> Arc<ImageSamples> {
     let pixels = (0..n as u64).flat_map(|i| image(side, 3, SEED + i).into_pixels()).collect();
     let images = Array4::from_shape_vec((n, side, side, 3), pixels).expect("n images of one size");
     let labels = (0..n).map(|i| (i % CLASSES) as u32).collect();
@@ -60,7 +60,7 @@ pub fn photos(n: usize, side: usize) -> Arc<dyn Samples> {
 }
 
 /// The embedded digits, 1,797 images of 8×8×1.
-pub fn handwritten() -> Arc<dyn Samples> {
+pub fn handwritten() -> Arc<ImageSamples> {
     Arc::new(digits::load())
 }
 
@@ -96,7 +96,12 @@ pub fn wrn28_2() -> NetConfig {
 }
 
 /// All samples of a set in random order, through views by policies.
-pub fn stream(set: &Arc<dyn Samples>, views: &[&Policy], batch: usize, seed: u64) -> Stream {
+pub fn stream(
+    set: &Arc<ImageSamples>,
+    views: &[&Policy],
+    batch: usize,
+    seed: u64,
+) -> Stream<Views> {
     let view = |policy: &&Policy| -> View {
         let policy = (*policy).clone();
         Arc::new(move |image, rng, scratch, _| policy.apply_in_place(image, rng, scratch))
@@ -104,7 +109,7 @@ pub fn stream(set: &Arc<dyn Samples>, views: &[&Policy], batch: usize, seed: u64
     Stream {
         set: set.clone(),
         entries: (0..set.len() as u32).collect(),
-        views: views.iter().map(view).collect(),
+        collate: Views(views.iter().map(view).collect()),
         batch,
         seed,
         order: Order::Shuffled,

@@ -10,12 +10,14 @@ use serde::{Deserialize, Serialize};
 use crate::fault::Fault;
 use crate::image::Image;
 use crate::levels::Variant;
-use crate::op::{Op, OpName};
+use crate::op::Op;
 use crate::randaugment::RandAugment;
 use crate::rng::Rng;
 use crate::scratch::Scratch;
 
 mod tables;
+
+pub use tables::Entry;
 
 /// For which data set a table was found.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -26,17 +28,6 @@ pub enum Table {
     /// 40 pairs.
     #[serde(rename = "svhn")]
     Svhn,
-}
-
-/// One operation of a pair.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub struct Entry {
-    /// Which.
-    pub name: OpName,
-    /// With which it is applied.
-    pub probability: f64,
-    /// From 0 to 9, see [`Variant::Uda`].
-    pub level: f64,
 }
 
 impl Table {

@@ -37,7 +37,6 @@ pub mod image;
 pub mod jpeg;
 pub mod length;
 pub mod levels;
-pub mod mix;
 pub mod named;
 pub mod normalize;
 pub mod op;

@@ -1,7 +1,8 @@
 //! Room to work in, kept between operations so that none of them allocates.
 
 use crate::image::Image;
-use crate::resize::{Blocks, Taps};
+use crate::resize::passes::Blocks;
+use crate::resize::taps::Taps;
 
 /// Buffers that operations write to before they trade them for the image's own. Make one per thread and pass it along; its
 /// content never reaches a result.

@@ -8,9 +8,11 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
+use crate::corrupt::Scale;
+use crate::corrupt::blur;
 use crate::corrupt::grid::Grid;
+use crate::corrupt::pixels::{brighten, each_value, moved};
 use crate::corrupt::weather::{self, Snow};
-use crate::corrupt::{blur, brighten, each_value, moved};
 use crate::fill::Fill;
 use crate::geometry::{self, Sampling};
 use crate::image::Image;
@@ -67,6 +69,19 @@ impl Perturbation {
         Self::Tilt,
         Self::Scale,
     ];
+
+    /// Those to measure on images whose shorter side has `side` pixels: [`SMALL`](Self::SMALL) to 96,
+    /// else [`IMAGENET_P`](Self::IMAGENET_P).
+    ///
+    /// The limit is our own and that of [`Scale::for_side`]: above it the constants made for 224
+    /// pixels are the nearest. The five sequences that small images lack have only those constants,
+    /// and a smear of 21 pixels or snow of 29 would cover most of an image of 32.
+    pub fn for_side(side: usize) -> &'static [Self] {
+        match Scale::for_side(side) {
+            Scale::ImageNet224 => &Self::IMAGENET_P,
+            Scale::Cifar32 | Scale::Digits8 => &Self::SMALL,
+        }
+    }
 
     /// The name in ImageNet-P's style, `gaussian_noise`.
     pub fn name(self) -> &'static str {

@@ -22,7 +22,6 @@
 //! assert!(chances[0] > chances[1] && chances[2] > chances[3]);
 //! ```
 
-use std::io::Write;
 use std::path::{Path, PathBuf};
 
 use crate::fault::Fault;
@@ -40,7 +39,7 @@ pub mod words;
 /// What can go wrong outside the program.
 #[derive(Debug, thiserror::Error)]
 pub enum TextError {
-    /// A file that cannot be read or written.
+    /// A file or folder that cannot be read or made.
     #[error("{}: {error}; check that the folder exists, may be written to and has space left", .path.display())]
     Io {
         /// The file.
@@ -48,6 +47,9 @@ pub enum TextError {
         /// What the system says.
         error: std::io::Error,
     },
+    /// A file that cannot be written.
+    #[error(transparent)]
+    Write(#[from] atomic_file::Error),
     /// A file that does not hold what it should.
     #[error("{}: {fault}", .path.display())]
     Format {
@@ -94,9 +96,8 @@ fn io(path: &Path) -> impl FnOnce(std::io::Error) -> TextError {
 
 /// Writes a file that is whole or not there, making its folder.
 fn write(path: &Path, bytes: &[u8]) -> Result<(), TextError> {
-    let folder = path.parent().unwrap_or(Path::new("."));
-    std::fs::create_dir_all(folder).map_err(io(folder))?;
-    let mut part = tempfile::NamedTempFile::new_in(folder).map_err(io(path))?;
-    part.write_all(bytes).and_then(|()| part.as_file().sync_all()).map_err(io(path))?;
-    part.persist(path).map(drop).map_err(|error| io(path)(error.error))
+    if let Some(folder) = path.parent() {
+        std::fs::create_dir_all(folder).map_err(io(folder))?;
+    }
+    Ok(atomic_file::write(path, bytes)?)
 }

@@ -1,5 +1,6 @@
-//! What a data set is: numbered images with optional labels. [`Samples`] is the trait, [`ArraySet`] the plainest
-//! implementation, [`Concat`] two or more sets one after the other; readers of file formats are the modules below.
+//! What a data set is: numbered samples with optional labels. [`Samples`] is the trait,
+//! [`ArraySet`] the plainest set of images, [`VecSet`] one of anything else, [`Concat`] two or more
+//! sets one after the other; readers of file formats are the modules below.
 
 pub mod cifar10;
 pub mod digits;
@@ -14,21 +15,28 @@ use ndarray::Array4;
 use serde::{Deserialize, Serialize};
 use std::sync::Arc;
 
-/// Numbered images, with labels where they are known. Loader workers share a set, so reading takes `&self`.
+/// Numbered samples, with labels where they are known. Loader workers share a set, so reading takes
+/// `&self`.
 pub trait Samples: Send + Sync {
+    /// What a sample is: an [`Image`], a text, token ids, a pair.
+    type Item;
+
     /// How many samples there are.
     fn len(&self) -> usize;
 
-    /// The image of a sample. Fails if a file that is read on demand has gone bad. Panics if `index` is out of range.
-    fn image(&self, index: usize) -> Result<Image, DataError>;
+    /// A sample. Fails if a file that is read on demand cannot be read or decoded any more. Panics if
+    /// `index` is out of range.
+    fn item(&self, index: usize) -> Result<Self::Item, DataError>;
 
-    /// The label of a sample, a position in [`Samples::classes`]; `None` when unlabelled. Panics if `index` is out of range.
+    /// The label of a sample, a position in [`Samples::classes`]; `None` when unlabelled. Panics if
+    /// `index` is out of range.
     fn label(&self, index: usize) -> Option<u32>;
 
-    /// A name of the sample that does not depend on this run: a path inside the folder, or set, part and number.
+    /// A name of the sample that does not depend on this run: a path inside the folder, or set, part
+    /// and number.
     fn id(&self, index: usize) -> String;
 
-    /// The names of the classes; empty for an unlabelled folder.
+    /// The names of the classes; empty if no sample has a label.
     fn classes(&self) -> &[String];
 
     /// Whether there are no samples.
@@ -50,6 +58,9 @@ pub trait Samples: Send + Sync {
         (0..self.len()).map(label).collect()
     }
 }
+
+/// A set of images, of which only that is known.
+pub type ImageSamples = dyn Samples<Item = Image>;
 
 /// The official part of a data set.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -106,18 +117,7 @@ impl ArraySet {
                 "images of {h}x{w}x{c} (height x width x channels): channels must be 1 or 3, no side 0"
             ));
         }
-        if let Some(labels) = &labels {
-            if labels.len() != n {
-                return fault(format!("{n} images but {} labels", labels.len()));
-            }
-            if let Some(i) = labels.iter().position(|&l| l as usize >= classes.len()) {
-                return fault(format!(
-                    "sample {i} has label {} of {} classes",
-                    labels[i],
-                    classes.len()
-                ));
-            }
-        }
+        check_labels(&name, n, labels.as_deref(), classes.len())?;
         Ok(Self { name, images: images.as_standard_layout().into_owned(), labels, classes })
     }
 
@@ -127,12 +127,32 @@ impl ArraySet {
     }
 }
 
+/// Checks that each of `n` samples has a label below `classes`, where there are labels.
+fn check_labels(
+    name: &str,
+    n: usize,
+    labels: Option<&[u32]>,
+    classes: usize,
+) -> Result<(), DataError> {
+    let fault = |what: String| Err(DataError::Request(format!("set `{name}`: {what}")));
+    let Some(labels) = labels else { return Ok(()) };
+    if labels.len() != n {
+        return fault(format!("{n} samples but {} labels", labels.len()));
+    }
+    match labels.iter().position(|&label| label as usize >= classes) {
+        Some(i) => fault(format!("sample {i} has label {} of {classes} classes", labels[i])),
+        None => Ok(()),
+    }
+}
+
 impl Samples for ArraySet {
+    type Item = Image;
+
     fn len(&self) -> usize {
         self.images.dim().0
     }
 
-    fn image(&self, index: usize) -> Result<Image, DataError> {
+    fn item(&self, index: usize) -> Result<Image, DataError> {
         let (_, h, w, c) = self.images.dim();
         let pixels = self.images.index_axis(ndarray::Axis(0), index).iter().copied().collect();
         Ok(Image::new(w, h, c, pixels))
@@ -151,17 +171,77 @@ impl Samples for ArraySet {
     }
 }
 
+/// Samples of any type in memory: texts, token ids, pairs.
+///
+/// ```
+/// use data_pipeline::dataset::{Samples, VecSet};
+/// let (texts, classes) = (vec!["good", "bad"], vec!["neg".into(), "pos".into()]);
+/// let set = VecSet::new("reviews/train", texts, Some(vec![1, 0]), classes)?;
+/// assert_eq!((set.item(1)?, set.label(1), set.id(1)), ("bad", Some(0), "reviews/train/1".into()));
+/// # Ok::<(), data_pipeline::error::DataError>(())
+/// ```
+#[derive(Clone, Debug)]
+pub struct VecSet<T> {
+    name: String,
+    items: Vec<T>,
+    labels: Option<Vec<u32>>,
+    classes: Vec<String>,
+}
+
+impl<T> VecSet<T> {
+    /// A set from samples, labels and class names; ids are `name/number`. Fails if the number of
+    /// labels differs from that of samples, or a label names no class.
+    pub fn new(
+        name: impl Into<String>,
+        items: Vec<T>,
+        labels: Option<Vec<u32>>,
+        classes: Vec<String>,
+    ) -> Result<Self, DataError> {
+        let name = name.into();
+        check_labels(&name, items.len(), labels.as_deref(), classes.len())?;
+        Ok(Self { name, items, labels, classes })
+    }
+
+    /// All samples.
+    pub fn items(&self) -> &[T] {
+        &self.items
+    }
+}
+
+impl<T: Clone + Send + Sync> Samples for VecSet<T> {
+    type Item = T;
+
+    fn len(&self) -> usize {
+        self.items.len()
+    }
+
+    fn item(&self, index: usize) -> Result<T, DataError> {
+        Ok(self.items[index].clone())
+    }
+
+    fn label(&self, index: usize) -> Option<u32> {
+        self.labels.as_ref().map(|labels| labels[index])
+    }
+
+    fn id(&self, index: usize) -> String {
+        format!("{}/{index}", self.name)
+    }
+
+    fn classes(&self) -> &[String] {
+        &self.classes
+    }
+}
+
 /// Several sets, one after the other: SVHN's train and extra parts, or a labelled and an unlabelled folder.
-#[derive(Clone)]
-pub struct Concat {
-    sets: Vec<Arc<dyn Samples>>,
+pub struct Concat<T> {
+    sets: Vec<Arc<dyn Samples<Item = T>>>,
     starts: Vec<usize>,
     classes: Vec<String>,
 }
 
-impl Concat {
+impl<T> Concat<T> {
     /// Joins `sets`. Fails if there is none, or two of them have classes and these differ.
-    pub fn new(sets: Vec<Arc<dyn Samples>>) -> Result<Self, DataError> {
+    pub fn new(sets: Vec<Arc<dyn Samples<Item = T>>>) -> Result<Self, DataError> {
         let named: Vec<_> =
             sets.iter().map(|set| set.classes()).filter(|classes| !classes.is_empty()).collect();
         if sets.is_empty() {
@@ -183,21 +263,23 @@ impl Concat {
     }
 
     /// Which set, and which sample of it.
-    fn find(&self, index: usize) -> (&dyn Samples, usize) {
+    fn find(&self, index: usize) -> (&dyn Samples<Item = T>, usize) {
         assert!(index < self.len(), "sample {index} of {}", self.len());
         let set = self.starts.partition_point(|&start| start <= index) - 1;
         (&*self.sets[set], index - self.starts[set])
     }
 }
 
-impl Samples for Concat {
+impl<T> Samples for Concat<T> {
+    type Item = T;
+
     fn len(&self) -> usize {
         self.starts[self.sets.len()]
     }
 
-    fn image(&self, index: usize) -> Result<Image, DataError> {
+    fn item(&self, index: usize) -> Result<T, DataError> {
         let (set, index) = self.find(index);
-        set.image(index)
+        set.item(index)
     }
 
     fn label(&self, index: usize) -> Option<u32> {

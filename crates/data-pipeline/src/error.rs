@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum DataError {
-    /// The operating system refused to open, read, write or rename a file.
+    /// The operating system refused to open, read or rename a file.
     #[error("{}: {source} ({way_out})", path.display())]
     Io {
         /// The file or folder.
@@ -16,6 +16,9 @@ pub enum DataError {
         /// What to try.
         way_out: &'static str,
     },
+    /// A file cannot be written.
+    #[error(transparent)]
+    Write(#[from] atomic_file::Error),
     /// A file does not hold what its format promises.
     #[error("{} at byte {offset}: {fault} ({way_out})", path.display())]
     Format {

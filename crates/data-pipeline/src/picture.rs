@@ -14,7 +14,6 @@ use augment::{Image, fill};
 use image::{ImageDecoder, ImageEncoder, ImageFormat, ImageReader};
 use libjpeg_turbo_rs::{DecodeLimits, Decoder, PixelFormat};
 
-use crate::atomic;
 use crate::error::DataError;
 
 /// How a file is decoded.
@@ -161,5 +160,5 @@ pub fn png(image: &Image) -> Vec<u8> {
 
 /// Writes a PNG file; it is whole or not there.
 pub fn write_png(path: &Path, image: &Image) -> Result<(), DataError> {
-    atomic::write(path, &png(image))
+    Ok(atomic_file::write(path, &png(image))?)
 }

@@ -4,10 +4,9 @@
 //! they can be read back exactly. Its last line, `# sha256 HEX`, is the checksum of all bytes before it, so that a file cut
 //! anywhere or changed by hand is never taken for a teacher's answers (readers elsewhere: treat `#` as a comment).
 
-use crate::atomic;
+use crate::digest::hex;
 use crate::error::DataError;
 use sha2::{Digest, Sha256};
-use std::fmt::Write;
 use std::path::Path;
 
 /// The teacher's answer for one image.
@@ -81,7 +80,7 @@ pub fn save(path: &Path, rows: &[PseudoLabel]) -> Result<(), DataError> {
     let mut bytes = csv.into_inner().expect("writing to memory");
     let sum = hex(&Sha256::digest(&bytes));
     bytes.extend(format!("# sha256 {sum}\n").bytes());
-    atomic::write(path, &bytes)
+    Ok(atomic_file::write(path, &bytes)?)
 }
 
 /// Reads rows and checks everything: the checksum, the header, each number, and what [`save`] checks. Errors name the line.
@@ -183,12 +182,4 @@ fn check(path: &Path, rows: &[PseudoLabel], classes: usize, line: u64) -> Result
         }
     }
     Ok(())
-}
-
-/// Lower-case hexadecimal digits.
-pub(crate) fn hex(bytes: &[u8]) -> String {
-    bytes.iter().fold(String::new(), |mut text, byte| {
-        let _ = write!(text, "{byte:02x}");
-        text
-    })
 }

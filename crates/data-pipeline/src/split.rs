@@ -3,94 +3,15 @@
 //! Every published recipe draws its split in its own way, and the way matters as much as the seed; [`SplitRule`] has them by
 //! name. A [`Split`] is a small JSON file of indices, so that a run can be repeated and compared.
 
-use crate::atomic;
 use crate::dataset::{Samples, digits};
 use crate::error::DataError;
-use crate::split_rules;
 use serde::{Deserialize, Serialize};
 use std::path::Path;
 
-/// How a split is drawn. Classes are balanced in the labelled part unless said otherwise.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum SplitRule {
-    /// UDA, CIFAR-10: the first n samples in file order, not balanced. Unlabelled: everything.
-    Uda,
-    /// UDA, SVHN: the first n of numpy's permutation with seed 0, not balanced. Unlabelled: everything.
-    UdaSvhn,
-    /// UDA's equal split: the first n/classes of each class in file order. Unlabelled: everything.
-    UdaBalanced,
-    /// FixMatch, MixMatch, ReMixMatch (`create_split`): shuffled within each class by numpy (seeds 1 to 5; 0 does not
-    /// shuffle), then drawn so that the labelled part follows the class frequencies. Validation is the first part of the
-    /// file, labelled samples included; the rest, labelled samples included, is unlabelled.
-    Fixmatch,
-    /// kekmodel/FixMatch-pytorch: n/classes random ones of each class by numpy. Unlabelled: everything.
-    Kekmodel,
-    /// USB and TorchSSL: each class shuffled by numpy, the first n/classes labelled. Unlabelled: the labelled ones, then the rest.
-    Usb,
-    /// Noisy Student, SVHN: the training part shuffled by numpy with seed 0, the first 4,000 for validation, the others
-    /// labelled; what lies behind the training part (`extra`) is unlabelled.
-    NoisyStudentSvhn,
-    /// Oliver et al. 2018: the training part shuffled by numpy with seed 0, its first part for validation (5,000 on CIFAR-10,
-    /// 7,326 on SVHN), n/classes random ones of each class labelled (theirs are unseeded, so ours are keyed), the rest unlabelled.
-    Realistic,
-    /// Ours: test and validation parts stratified and the same for every seed; of the rest n/classes random ones of each
-    /// class are labelled, and what remains is unlabelled.
-    Balanced,
-}
+mod draw;
+mod rule;
 
-impl SplitRule {
-    /// Whether labelled samples are among the unlabelled ones too.
-    pub fn labeled_in_unlabeled(self) -> bool {
-        matches!(
-            self,
-            Self::Uda
-                | Self::UdaSvhn
-                | Self::UdaBalanced
-                | Self::Fixmatch
-                | Self::Kekmodel
-                | Self::Usb
-        )
-    }
-
-    /// Whether labelled samples may be in the validation part. True of `create_split`, which publishes no such part for its
-    /// results (it validates on 1 image).
-    pub fn labeled_in_validation(self) -> bool {
-        self == Self::Fixmatch
-    }
-}
-
-/// What to draw.
-///
-/// | field | default | meaning |
-/// |---|---|---|
-/// | `rule` | | the way of drawing |
-/// | `labels` | all that are left | labelled samples in total |
-/// | `validation` | 0 (4,000 for `noisy-student-svhn`) | size of the validation part; UDA, kekmodel and USB have none |
-/// | `test` | 0 | size of the test part; `balanced` only, for sets without an official one |
-/// | `seed` | 0 | the seed; `uda*` and `noisy-student-svhn` ignore it |
-/// | `train` | all | how many leading samples are the training part proper; those behind it (SVHN's extra) are never labelled, validation or test |
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct SplitRequest {
-    /// The way of drawing.
-    pub rule: SplitRule,
-    /// Labelled samples in total; all that are left if `None`.
-    #[serde(default)]
-    pub labels: Option<usize>,
-    /// Size of the validation part.
-    #[serde(default)]
-    pub validation: usize,
-    /// Size of the test part (`balanced` only).
-    #[serde(default)]
-    pub test: usize,
-    /// The seed.
-    #[serde(default)]
-    pub seed: u64,
-    /// How many leading samples are the training part proper; all if `None`.
-    #[serde(default)]
-    pub train: Option<usize>,
-}
+pub use rule::{SplitRequest, SplitRule};
 
 impl SplitRequest {
     /// Draws the split of a set from its labels, each below `classes`. The same request gives the same split everywhere.
@@ -99,14 +20,25 @@ impl SplitRequest {
     /// With `train` below the number of samples, what lies behind may have any label: it is not looked at, except by
     /// `fixmatch`, `kekmodel` and `usb`, whose training set is all there is (they refuse `train`).
     pub fn split(&self, labels: &[u32], classes: usize) -> Result<Split, DataError> {
-        let mut split = split_rules::draw(self, labels, classes)?;
-        split.samples = labels.len();
+        let draw::Parts { labeled, unlabeled, validation, test } =
+            draw::draw(self, labels, classes)?;
+        let split = Split {
+            format: 1,
+            rule: self.rule,
+            seed: self.seed,
+            samples: labels.len(),
+            labeled,
+            unlabeled,
+            validation,
+            test,
+            labeled_ids: vec![],
+        };
         split.check("the drawn split")?;
         Ok(split)
     }
 
     /// As [`SplitRequest::split`], for a whole set, and notes the ids of the labelled samples.
-    pub fn split_set(&self, set: &dyn Samples) -> Result<Split, DataError> {
+    pub fn split_set<S: Samples + ?Sized>(&self, set: &S) -> Result<Split, DataError> {
         let mut split = self.split(&set.labels()?, set.classes().len())?;
         split.labeled_ids = split.labeled.iter().map(|&i| set.id(i as usize)).collect();
         Ok(split)
@@ -144,7 +76,7 @@ impl Split {
         let mut bytes =
             serde_json::to_vec(self).expect("a split has no key or number that JSON lacks");
         bytes.push(b'\n');
-        atomic::write(path, &bytes)
+        Ok(atomic_file::write(path, &bytes)?)
     }
 
     /// Reads a file and checks it: indices in range, none twice in a part, no overlap that the rule does not have.
@@ -162,7 +94,7 @@ impl Split {
     }
 
     /// Checks that this is a split of `set`: same number of samples, same ids of the labelled ones.
-    pub fn check_against(&self, set: &dyn Samples) -> Result<(), DataError> {
+    pub fn check_against<S: Samples + ?Sized>(&self, set: &S) -> Result<(), DataError> {
         let fault = |what| {
             Err(DataError::Request(format!(
                 "the split is of another data set: {what} (draw it anew)"

@@ -1,7 +1,17 @@
 //! The pairs as text: `Rot7.2` is rotate with probability 0.7 at level 2, and `+` joins a pair.
 
-use super::Entry;
 use crate::op::OpName;
+
+/// One operation of a pair.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Entry {
+    /// Which.
+    pub name: OpName,
+    /// With which it is applied.
+    pub probability: f64,
+    /// From 0 to 9, see [`Variant::Uda`](crate::levels::Variant::Uda).
+    pub level: f64,
+}
 
 pub(super) const CIFAR10: &str = "\
     Inv1.7+Con2.6 Rot7.2+TrX3.9 Sha8.1+Sha9.3 ShY5.8+TrY7.9 AC5.8+Eq9.2 Sol4.5+AC9.3 TrY9.9+TrY7.9 AC9.2+Sol8.3 \

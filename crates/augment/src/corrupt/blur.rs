@@ -1,18 +1,9 @@
 //! Blurs: a normal kernel, separable, and a soft-edged disk.
 
-use super::byte;
-use super::grid::{Edge, Grid};
+use super::grid::{Edge, Grid, normal_kernel};
+use super::pixels::byte;
 use crate::geometry::reflect;
 use crate::image::Image;
-
-/// Normalised weights of a normal density at `-radius..=radius`.
-pub(super) fn normal_kernel(radius: usize, sigma: f64) -> Vec<f64> {
-    let offset = |i: usize| i as f64 - radius as f64;
-    let weights: Vec<f64> =
-        (0..=2 * radius).map(|i| (-0.5 * (offset(i) / sigma).powi(2)).exp()).collect();
-    let total: f64 = weights.iter().sum();
-    weights.into_iter().map(|weight| weight / total).collect()
-}
 
 /// Blurs with a normal kernel cut at four deviations; the edge pixels go on outside.
 pub(super) fn gaussian(image: &Image, sigma: f64) -> Image {

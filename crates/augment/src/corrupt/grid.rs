@@ -1,7 +1,6 @@
 //! A channel of an image, or a layer of weather, in double precision, and what is done to whole layers.
 
-use super::blur::normal_kernel;
-use super::byte;
+use super::pixels::byte;
 use crate::geometry::reflect;
 use crate::image::Image;
 
@@ -184,4 +183,13 @@ impl Grid {
         };
         along(0) * (1.0 - (y - top)) + along(1) * (y - top)
     }
+}
+
+/// Normalised weights of a normal density at `-radius..=radius`.
+pub(super) fn normal_kernel(radius: usize, sigma: f64) -> Vec<f64> {
+    let offset = |i: usize| i as f64 - radius as f64;
+    let weights: Vec<f64> =
+        (0..=2 * radius).map(|i| (-0.5 * (offset(i) / sigma).powi(2)).exp()).collect();
+    let total: f64 = weights.iter().sum();
+    weights.into_iter().map(|weight| weight / total).collect()
 }

@@ -4,9 +4,9 @@
 //! none of their own, they share CIFAR's).
 
 use super::elastic::Elastic;
+use super::kinds::{Corruption, Scale, Severity};
 use super::spatter::Spatter;
 use super::weather::Snow;
-use super::{Corruption, Scale, Severity};
 
 /// The one constant of a corruption: a deviation, a rate, a share, a factor, degrees, or (`translate`) a share of the side.
 /// 0 for those that have more, which follow below.

@@ -1,6 +1,7 @@
 //! Snow, fog and frost: a random layer over the image.
 
 use super::grid::Grid;
+use super::pixels::byte;
 use crate::fill::Fill;
 use crate::image::Image;
 use crate::rng::Rng;
@@ -158,6 +159,6 @@ pub fn ice(width: usize, height: usize, rng: &mut Rng) -> Image {
     let square = |value: &f64| (value - center).powi(2);
     let spread = (layer.values.iter().map(square).sum::<f64>() / count).sqrt().max(1e-9);
     let light = layer.map(|value| mean + deviation * (value - center) / spread);
-    let pixels = light.values.iter().flat_map(|light| tint.map(|share| super::byte(light * share)));
+    let pixels = light.values.iter().flat_map(|light| tint.map(|share| byte(light * share)));
     Image::new(width, height, 3, pixels.collect())
 }

@@ -2,12 +2,10 @@
 
 use fearless_simd::{i32x16, prelude::*, u8x64};
 
-use super::{Filter, Taps};
+use super::taps::{Filter, PRECISION, Taps};
 use crate::image::Image;
 use crate::simd::{self, Simd, dispatch};
 
-/// Fractional bits of a weight.
-pub(super) const PRECISION: u32 = 22;
 const HALF: i32 = 1 << (PRECISION - 1);
 
 #[inline(always)]

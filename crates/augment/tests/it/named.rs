@@ -1,4 +1,4 @@
-//! Policies by name, AutoAugment's tables, CTAugment's draws, mixing.
+//! Policies by name, AutoAugment's tables, CTAugment's draws, distributions.
 
 use std::collections::BTreeMap;
 
@@ -8,7 +8,6 @@ use augment::ctaugment::{CtAugment, CtOp, Rates, Shift};
 use augment::distribution::{beta, dirichlet, gamma};
 use augment::image::Image;
 use augment::levels::Variant;
-use augment::mix::{Share, cut_mix, mix_up};
 use augment::named::NAMED;
 use augment::op::{Op, OpName};
 use augment::policy::{Policy, Step};
@@ -166,8 +165,6 @@ fn distributions_have_their_moments() {
     }
     let (mean, variance) = moments(&mut |rng| dirichlet::<3>(1.0, rng)[1]);
     assert!((mean - 1.0 / 3.0).abs() < 0.01 && (variance * 18.0 - 1.0).abs() < 0.05);
-    let share = Share { alpha: 0.75, first_prevails: true };
-    assert!((0..1000).all(|seed| (0.5..=1.0).contains(&share.draw(&mut Rng::new(seed)))));
 }
 
 fn any_name() -> impl Strategy<Value = &'static str> {
@@ -196,29 +193,6 @@ proptest! {
         if name != "weak-imagenet" {
             prop_assert_eq!((out.width(), out.height()), (width, height));
         }
-    }
-
-    #[test]
-    fn mixing_stays_between_the_two(width in 1usize..20, height in 1usize..20, seed: u64, share in 0.0f64..=1.0) {
-        let (one, two) = (picture(width, height, 3, seed), picture(width, height, 3, !seed));
-        let mut mixed = one.clone();
-        mix_up(&mut mixed, &two, share);
-        for ((&m, &a), &b) in mixed.pixels().iter().zip(one.pixels()).zip(two.pixels()) {
-            prop_assert!(m >= a.min(b) && m <= a.max(b));
-            let exact = f64::from(b) + share * (f64::from(a) - f64::from(b));
-            prop_assert!((f64::from(m) - exact).abs() <= 0.501);
-        }
-        let mut cut = one.clone();
-        let left = cut_mix(&mut cut, &two, share, &mut Rng::new(seed));
-        let pairs = cut.pixels().chunks(3).zip(one.pixels().chunks(3)).zip(two.pixels().chunks(3));
-        let (mut own, mut same) = (0, 0);
-        for ((c, a), b) in pairs {
-            prop_assert!(c == a || c == b);
-            own += usize::from(c == a);
-            same += usize::from(a == b);
-        }
-        let area = (width * height) as f64;
-        prop_assert!(own as f64 >= left * area - 1e-6 && own as f64 - same as f64 <= left * area + 1e-6);
     }
 
     #[test]

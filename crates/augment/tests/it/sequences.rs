@@ -9,6 +9,15 @@ use proptest::prelude::*;
 use crate::golden::Words;
 use crate::picture::{hash, picture};
 
+#[test]
+fn the_side_chooses_the_sequences() {
+    for (side, expected) in [(1, 5), (8, 5), (32, 5), (96, 5), (97, 10), (224, 10), (256, 10)] {
+        assert_eq!(Perturbation::for_side(side).len(), expected, "{side} pixels");
+    }
+    assert_eq!(Perturbation::for_side(32), Perturbation::SMALL);
+    assert_eq!(Perturbation::for_side(224), Perturbation::IMAGENET_P);
+}
+
 const NOISES: [Perturbation; 2] = [Perturbation::GaussianNoise, Perturbation::ShotNoise];
 
 #[test]

@@ -89,11 +89,13 @@ fn read(path: &Path, file: impl Read, records: &mut Vec<u8>) -> Result<(), DataE
 }
 
 impl Samples for Cifar10 {
+    type Item = Image;
+
     fn len(&self) -> usize {
         self.records.len() / RECORD
     }
 
-    fn image(&self, index: usize) -> Result<Image, DataError> {
+    fn item(&self, index: usize) -> Result<Image, DataError> {
         let planes = &self.record(index)[1..];
         let pixels = (0..PLANE)
             .flat_map(|i| [planes[i], planes[PLANE + i], planes[2 * PLANE + i]])

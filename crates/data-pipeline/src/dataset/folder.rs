@@ -214,11 +214,13 @@ impl FolderSet {
 }
 
 impl Samples for FolderSet {
+    type Item = Image;
+
     fn len(&self) -> usize {
         self.files.len()
     }
 
-    fn image(&self, index: usize) -> Result<Image, DataError> {
+    fn item(&self, index: usize) -> Result<Image, DataError> {
         match &self.images {
             Some(images) => Ok(images[index].clone()),
             None => self.options.decode().file(&self.files[index].path),

@@ -129,7 +129,7 @@ pub fn mnist(dir: &Path, part: Part) -> Result<ArraySet, DataError> {
         found.ok_or_else(|| DataError::Missing {
             path: dir.to_path_buf(),
             fault: format!("neither {stem}-{rest} nor {stem}-{rest}.gz is there"),
-            way_out: "`tutor data fetch mnist` gets them",
+            way_out: "`tutor data fetch mnist` gets it, `--data DIR` or $TUTOR_DATA name a folder that has it",
         })
     };
     let (images, labels) = (find("images-idx3-ubyte")?, find("labels-idx1-ubyte")?);

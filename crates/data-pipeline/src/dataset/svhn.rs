@@ -83,11 +83,13 @@ impl Svhn {
 }
 
 impl Samples for Svhn {
+    type Item = Image;
+
     fn len(&self) -> usize {
         self.labels.len()
     }
 
-    fn image(&self, index: usize) -> Result<Image, DataError> {
+    fn item(&self, index: usize) -> Result<Image, DataError> {
         // Column-major: rows run fastest, then columns, then colours.
         let stored = &self.pixels[index * IMAGE..(index + 1) * IMAGE];
         let mut pixels = Vec::with_capacity(IMAGE);

@@ -1,6 +1,6 @@
 //! One file over HTTP: goes on from a `.part` file, tries again, and gives the file its name only when its checksum is right.
 
-use super::{Patience, Progress, RemoteFile, WAY_OUT};
+use super::sources::RemoteFile;
 use crate::error::DataError;
 use std::fs::{File, OpenOptions};
 use std::io::{Read, Seek, SeekFrom, Write};
@@ -8,6 +8,38 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 use ureq::Agent;
 use ureq::http::{Response, StatusCode, header};
+
+/// What to try when a download fails.
+const WAY_OUT: &str = "try again: it goes on where it broke off; or get the file in another way and name its folder with \
+                       --data DIR or $TUTOR_DATA";
+
+/// How patient a download is.
+#[derive(Clone, Copy, Debug)]
+pub struct Patience {
+    /// How often in a row an address may fail without giving a byte before it is given up.
+    pub attempts: u32,
+    /// The pause before the second attempt; it doubles with each further one.
+    pub pause: Duration,
+    /// How long an address may say nothing.
+    pub silence: Duration,
+}
+
+impl Default for Patience {
+    fn default() -> Self {
+        Self { attempts: 4, pause: Duration::from_secs(1), silence: Duration::from_secs(60) }
+    }
+}
+
+/// How far a download is.
+#[derive(Clone, Copy, Debug)]
+pub struct Progress<'a> {
+    /// The file's path below the data folder.
+    pub path: &'a str,
+    /// Bytes that are here, those of earlier attempts included.
+    pub here: u64,
+    /// Bytes of the whole file, if the server says so.
+    pub total: Option<u64>,
+}
 
 /// Why an attempt did not end with a whole file.
 enum Trouble {

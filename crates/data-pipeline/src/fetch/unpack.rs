@@ -1,7 +1,6 @@
 //! A .tar.gz with one folder inside becomes that folder, whole or not at all, with the checksums of its files beside them.
 
-use super::digest;
-use crate::atomic;
+use crate::digest;
 use crate::error::DataError;
 use flate2::read::MultiGzDecoder;
 use sha2::Sha256;
@@ -52,7 +51,7 @@ pub(super) fn unpack(archive: &Path, to: &Path, folder: &str) -> Result<(), Data
         std::io::copy(&mut entry, &mut out).map_err(damaged())?;
         out.sync_all().map_err(disk())?;
         let name = path.strip_prefix(folder).unwrap_or(&path).to_string_lossy().into_owned();
-        sums.push((name, digest::<Sha256>(&target)?));
+        sums.push((name, digest::of_file::<Sha256>(&target)?));
     }
     if sums.is_empty() {
         return Err(DataError::format(
@@ -64,7 +63,7 @@ pub(super) fn unpack(archive: &Path, to: &Path, folder: &str) -> Result<(), Data
     sums.sort();
     let text: String = sums.iter().map(|(name, sum)| format!("{sum}  {name}\n")).collect();
     let whole = temporary.join(folder);
-    atomic::write(&whole.join(SUMS), text.as_bytes())?;
+    atomic_file::write(&whole.join(SUMS), text.as_bytes())?;
     fs::rename(&whole, to).map_err(DataError::io(to, "move what is there away"))?;
     fs::remove_dir_all(&temporary).map_err(disk())?;
     fs::remove_file(archive).map_err(DataError::io(archive, "remove it by hand"))
@@ -85,7 +84,7 @@ pub(super) fn verify(folder: &Path) -> Result<(), DataError> {
         };
         let (expected, name) =
             line.split_once("  ").ok_or_else(|| fault("not a checksum and a name".into()))?;
-        let found = digest::<Sha256>(&folder.join(name))?;
+        let found = digest::of_file::<Sha256>(&folder.join(name))?;
         if found != expected {
             return Err(fault(format!("{name}: sha256 {expected} expected, {found} found")));
         }

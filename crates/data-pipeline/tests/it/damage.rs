@@ -6,7 +6,7 @@ use crate::datasets::{
 use crate::folders::{picture, save};
 use data_pipeline::dataset::cifar10::Cifar10;
 use data_pipeline::dataset::folder::{FolderOptions, FolderSet};
-use data_pipeline::dataset::{Part, Samples, idx};
+use data_pipeline::dataset::{ImageSamples, Part, idx};
 use proptest::prelude::*;
 
 /// What happens to a file: cut to a fraction, or bits flipped.
@@ -38,9 +38,9 @@ pub(crate) fn spoil(bytes: &[u8], damage: &Damage) -> Vec<u8> {
 }
 
 /// Reads everything that a set has to offer.
-pub(crate) fn touch(set: &dyn Samples) {
+pub(crate) fn touch(set: &ImageSamples) {
     for i in 0..set.len() {
-        let _ = (set.image(i).map(|image| image.pixels().len()), set.label(i), set.id(i));
+        let _ = (set.item(i).map(|image| image.pixels().len()), set.label(i), set.id(i));
     }
 }
 

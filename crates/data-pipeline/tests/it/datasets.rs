@@ -5,6 +5,7 @@ use data_pipeline::dataset::cifar10::Cifar10;
 use data_pipeline::dataset::svhn::Svhn;
 use data_pipeline::dataset::{Concat, Part, Samples, digits, idx};
 use data_pipeline::error::DataError;
+use data_pipeline::fetch::sources;
 use std::io::Write;
 use std::path::Path;
 use std::sync::Arc;
@@ -16,7 +17,7 @@ fn the_digits_are_those_of_uci() {
     let counts =
         (0..10).map(|c| (0..1797).filter(|&i| set.label(i) == Some(c)).count()).collect::<Vec<_>>();
     assert_eq!(counts, [178, 182, 177, 183, 181, 182, 181, 179, 174, 180]);
-    let first = set.image(0).unwrap();
+    let first = set.item(0).unwrap();
     assert_eq!((first.width(), first.height(), first.channels()), (8, 8, 1));
     let original = [0u32, 0, 5, 13, 9, 1, 0, 0, 0, 0, 13, 15, 10, 15, 5, 0];
     let scaled: Vec<u8> = original.map(|v| (f64::from(v) * 255.0 / 16.0).round() as u8).to_vec();
@@ -34,7 +35,7 @@ fn sets_can_be_joined() {
         (joined.id(2), joined.id(3), joined.label(4)),
         ("toy/2".into(), "toy/0".into(), Some(1))
     );
-    assert_eq!(joined.image(4).unwrap(), toy(2).image(1).unwrap());
+    assert_eq!(joined.item(4).unwrap(), toy(2).item(1).unwrap());
     assert!(Concat::new(vec![Arc::new(toy(3)), Arc::new(digits::load())]).is_err());
 }
 
@@ -82,7 +83,7 @@ fn mnist_from_idx_files() {
         (set.len(), set.label(0), set.label(1), set.id(1)),
         (2, Some(7), Some(2), "mnist/train/1".into())
     );
-    assert_eq!(set.image(1).unwrap(), augment::Image::new(4, 3, 1, pixels[12..].to_vec()));
+    assert_eq!(set.item(1).unwrap(), augment::Image::new(4, 3, 1, pixels[12..].to_vec()));
     let error = idx::mnist(dir.path(), Part::Test).unwrap_err().to_string();
     assert!(
         error.contains("t10k-images-idx3-ubyte") && error.contains("tutor data fetch"),
@@ -95,6 +96,28 @@ fn mnist_from_idx_files() {
         error.contains("train-labels-idx1-ubyte.gz at byte 9: label 10 is not below 10"),
         "{error}"
     );
+}
+
+#[test]
+fn mnist_is_found_where_a_fetch_puts_it() {
+    let dir = tempfile::tempdir().unwrap();
+    let source = sources().into_iter().find(|source| source.name == "mnist").unwrap();
+    assert_eq!(source.files.len(), 4);
+    for file in source.files {
+        let path = dir.path().join(file.path);
+        std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+        let n = if path.to_string_lossy().contains("t10k") { 1 } else { 3 };
+        let images = path.to_string_lossy().contains("images");
+        let shape: &[u32] = if images { &[n, 2, 2] } else { &[n] };
+        let data = vec![n as u8; shape.iter().product::<u32>() as usize];
+        std::fs::write(path, gzip(&idx_bytes(shape, &data))).unwrap();
+    }
+    for (part, n) in [(Part::Train, 3), (Part::Test, 1)] {
+        for place in [dir.path(), &dir.path().join("mnist")] {
+            let set = idx::mnist(place, part).unwrap();
+            assert_eq!((set.len(), set.label(0)), (n as usize, Some(n)));
+        }
+    }
 }
 
 #[test]
@@ -146,7 +169,7 @@ fn cifar10_from_records() {
             (set.len(), set.label(4321), set.id(9)),
             (10_000, Some(1), "cifar10/test/9".into())
         );
-        assert_eq!(set.image(77).unwrap().pixels()[..6], [77, 78, 79, 0, 0, 0]);
+        assert_eq!(set.item(77).unwrap().pixels()[..6], [77, 78, 79, 0, 0, 0]);
         assert_eq!(set.classes()[9], "truck");
     }
     let error = Cifar10::open(dir.path(), Part::Train).unwrap_err().to_string();
@@ -186,7 +209,7 @@ fn real_cifar10() {
     }
     let mut sums = [0u64; 3];
     for i in 0..train.len() {
-        let image = train.image(i).unwrap();
+        let image = train.item(i).unwrap();
         image
             .pixels()
             .chunks_exact(3)
@@ -213,7 +236,7 @@ fn check_svhn(bytes: &[u8]) {
     assert_eq!(set.labels().unwrap(), [0, 1, 9, 0]);
     assert_eq!(set.id(2), "svhn/train/2");
     for n in 0..4 {
-        let image = set.image(n).unwrap();
+        let image = set.item(n).unwrap();
         for (h, w, c) in [(0, 0, 0), (31, 0, 1), (0, 31, 2), (13, 21, 1), (31, 31, 2)] {
             let expected = (7 * h + 3 * w + 11 * c + 29 * n) % 256;
             assert_eq!(

@@ -31,18 +31,18 @@ fn folders_of_classes() {
         ["cat/a.jpeg", "cat/deep/z.PNG", "dog/b.png"]
     );
     assert_eq!(set.labels().unwrap(), [0, 0, 1]);
-    assert_eq!(set.image(2).unwrap().pixels(), picture(6, 4, 2).as_raw());
+    assert_eq!(set.item(2).unwrap().pixels(), picture(6, 4, 2).as_raw());
     // Decoding on demand gives the same.
     let lazy = FolderSet::open(root, &FolderOptions { memory: 10, ..Default::default() }).unwrap();
-    (0..3).for_each(|i| assert_eq!(lazy.image(i).unwrap(), set.image(i).unwrap()));
+    (0..3).for_each(|i| assert_eq!(lazy.item(i).unwrap(), set.item(i).unwrap()));
     std::fs::remove_file(lazy.path(2)).unwrap();
-    assert!(lazy.image(2).unwrap_err().to_string().contains("dog/b.png") && set.image(2).is_ok());
+    assert!(lazy.item(2).unwrap_err().to_string().contains("dog/b.png") && set.item(2).is_ok());
 
     let options =
         FolderOptions { labeled: false, grey: true, size: Some((3, 2)), ..Default::default() };
     let flat = FolderSet::open(root, &options).unwrap();
     assert_eq!((flat.len(), flat.label(0), flat.classes().len()), (2, None, 0));
-    let grey = flat.image(1).unwrap();
+    let grey = flat.item(1).unwrap();
     assert_eq!((grey.width(), grey.height(), grey.channels()), (3, 2, 1));
 }
 
@@ -55,7 +55,7 @@ fn grey_has_the_weights_of_pillow() {
         &RgbImage::from_raw(3, 1, vec![255, 0, 0, 0, 255, 0, 0, 0, 255]).unwrap(),
     );
     let options = FolderOptions { labeled: false, grey: true, ..Default::default() };
-    let image = FolderSet::open(dir.path(), &options).unwrap().image(0).unwrap();
+    let image = FolderSet::open(dir.path(), &options).unwrap().item(0).unwrap();
     // Image.convert("L") of pure red, green and blue in Pillow.
     assert_eq!(image.pixels(), [76, 150, 29]);
 }

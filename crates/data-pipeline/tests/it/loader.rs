@@ -2,27 +2,27 @@
 
 use crate::{noisy, toy};
 use augment::Image;
-use data_pipeline::dataset::Samples;
+use data_pipeline::dataset::{ImageSamples, Samples};
 use data_pipeline::error::DataError;
-use data_pipeline::loader::{Loader, NO_LABEL, Step, Stream, View, plain};
+use data_pipeline::loader::{Collate, Loader, NO_LABEL, Step, Stream, View, Views, plain};
 use data_pipeline::sampler::Order;
 use proptest::prelude::*;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-fn stream(n: usize, batch: usize, seed: u64, order: Order) -> Stream {
+fn stream(n: usize, batch: usize, seed: u64, order: Order) -> Stream<Views> {
     let views: Vec<View> = vec![plain(), Arc::new(noisy), Arc::new(noisy)];
     Stream {
         set: Arc::new(toy(n)),
         entries: (0..n as u32).chain([0, 0]).collect(),
-        views,
+        collate: Views(views),
         batch,
         seed,
         order,
     }
 }
 
-fn collect(loader: Loader) -> Vec<Step> {
+fn collect<C: Collate>(loader: Loader<C>) -> Vec<Step<C::Batch>> {
     loader.map(Result::unwrap).collect()
 }
 
@@ -59,17 +59,17 @@ fn batches_hold_what_they_say() {
     let steps = collect(Loader::start(vec![stream(9, 4, 3, Order::Shuffled)], 0, Some(6), 2));
     let mut copies = vec![];
     for batch in steps.iter().flat_map(|step| &step.batches) {
-        assert_eq!(batch.views.iter().map(|v| v.dim()).collect::<Vec<_>>(), [(4, 5, 4, 1); 3]);
+        assert_eq!(batch.data.iter().map(|v| v.dim()).collect::<Vec<_>>(), [(4, 5, 4, 1); 3]);
         for i in 0..4 {
             let (slot, index) = (batch.slots[i], batch.indices[i]);
             assert_eq!(index, if slot < 9 { slot } else { 0 });
             assert_eq!(batch.labels[i], index % 3);
-            assert_eq!(u32::from(batch.views[0][[i, 0, 0, 0]]), index);
+            assert_eq!(u32::from(batch.data[0][[i, 0, 0, 0]]), index);
             if index == 0 {
-                copies.push(batch.views[1].index_axis(ndarray::Axis(0), i).to_owned());
+                copies.push(batch.data[1].index_axis(ndarray::Axis(0), i).to_owned());
             }
         }
-        assert_ne!(batch.views[1], batch.views[2], "views are drawn apart");
+        assert_ne!(batch.data[1], batch.data[2], "views are drawn apart");
     }
     // Copies of one image, and one copy in different epochs, are augmented apart.
     for (i, a) in copies.iter().enumerate() {
@@ -92,10 +92,12 @@ struct Faulty {
 }
 
 impl Samples for Faulty {
+    type Item = Image;
+
     fn len(&self) -> usize {
         10
     }
-    fn image(&self, index: usize) -> Result<Image, DataError> {
+    fn item(&self, index: usize) -> Result<Image, DataError> {
         self.reads.fetch_add(1, Ordering::Relaxed);
         match index {
             5 if self.panics => panic!("sample five is cursed"),
@@ -126,7 +128,7 @@ fn faults_surface_in_their_place() {
             let stream = Stream {
                 set,
                 entries,
-                views: vec![plain()],
+                collate: Views(vec![plain()]),
                 batch: 1,
                 seed: 0,
                 order: Order::Sequential,
@@ -148,12 +150,19 @@ fn faults_surface_in_their_place() {
 
 #[test]
 fn requests_are_checked() {
-    let set: Arc<dyn Samples> = Arc::new(Faulty { reads: AtomicUsize::new(0), panics: false });
+    let set: Arc<ImageSamples> = Arc::new(Faulty { reads: AtomicUsize::new(0), panics: false });
     let stream = |entries: Vec<u32>, batch| {
         let set = set.clone();
-        Stream { set, entries, views: vec![plain()], batch, seed: 0, order: Order::Sequential }
+        Stream {
+            set,
+            entries,
+            collate: Views(vec![plain()]),
+            batch,
+            seed: 0,
+            order: Order::Sequential,
+        }
     };
-    let refuse = |stream: Stream, expected: &str| {
+    let refuse = |stream: Stream<Views>, expected: &str| {
         for workers in [0, 2] {
             let mut loader = Loader::start(vec![stream.clone()], 0, None, workers);
             let error = loader.next().unwrap().unwrap_err().to_string();
@@ -162,7 +171,7 @@ fn requests_are_checked() {
         }
     };
     refuse(stream(vec![], 4), "has 0 entries");
-    refuse(stream(vec![1], 0), "a batch of 0 images");
+    refuse(stream(vec![1], 0), "a batch of 0 samples");
     refuse(stream(vec![1, 10], 4), "sample 10 of a set of 10");
     refuse(
         stream(vec![6, 7], 2),
@@ -179,7 +188,7 @@ fn dropping_stops_the_work() {
     let stream = Stream {
         set: set.clone(),
         entries,
-        views: vec![slow],
+        collate: Views(vec![slow]),
         batch: 10_000,
         seed: 0,
         order: Order::Sequential,

@@ -10,6 +10,7 @@ mod pictures;
 mod pseudo_labels;
 mod sampler;
 mod splits;
+mod tokens;
 
 use augment::Image;
 use data_pipeline::dataset::ArraySet;

@@ -135,6 +135,10 @@ fn files_are_checked() {
     split.save(&path).unwrap();
     assert_eq!(Split::load(&path).unwrap(), split);
     assert_eq!(std::fs::read_dir(dir.path()).unwrap().count(), 1, "no temporary file stays");
+    let nowhere = dir.path().join("none/split.json");
+    let error = split.save(&nowhere).unwrap_err().to_string();
+    assert_eq!(error.matches("none/split.json").count(), 1, "{error}");
+    assert!(error.contains("check that the folder exists"), "{error}");
     let refuse = |change: &dyn Fn(&mut Split), expected: &str| {
         let mut bad = split.clone();
         change(&mut bad);

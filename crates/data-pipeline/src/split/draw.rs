@@ -1,19 +1,34 @@
 //! The drawing itself, one short function a rule.
 
+use super::rule::{SplitRequest, SplitRule};
 use crate::error::DataError;
 use crate::numpy_random::RandomState;
-use crate::split::{Split, SplitRequest, SplitRule};
 use augment::rng::{Key, Rng};
 
 /// What chooses the parts of `balanced` that no seed may move.
 const PINNED: u64 = 0x7475_746f_7231;
 
-/// Draws by the request's rule. `samples` and ids are left to the caller.
-pub(crate) fn draw(
+/// Indices of the samples in each part, in the order drawn.
+pub(super) struct Parts {
+    pub(super) labeled: Vec<u32>,
+    pub(super) unlabeled: Vec<u32>,
+    pub(super) validation: Vec<u32>,
+    pub(super) test: Vec<u32>,
+}
+
+impl Parts {
+    /// Parts without a test part.
+    fn new(labeled: Vec<u32>, unlabeled: Vec<u32>, validation: Vec<u32>) -> Self {
+        Self { labeled, unlabeled, validation, test: vec![] }
+    }
+}
+
+/// Draws by the request's rule.
+pub(super) fn draw(
     request: &SplitRequest,
     labels: &[u32],
     classes: usize,
-) -> Result<Split, DataError> {
+) -> Result<Parts, DataError> {
     let fault = |what: String| {
         Err(DataError::Request(format!("split rule `{}`: {what}", name(request.rule))))
     };
@@ -60,7 +75,7 @@ struct Plan<'a> {
     all: u32,
 }
 
-type Drawn = Result<Split, DataError>;
+type Drawn = Result<Parts, DataError>;
 
 impl Plan<'_> {
     fn uda(&self) -> Drawn {
@@ -83,7 +98,7 @@ impl Plan<'_> {
             SplitRule::UdaSvhn => RandomState::new(0).permutation(all.len() as u32)[..n].to_vec(),
             _ => all[..n].to_vec(),
         };
-        Ok(self.parts(labeled, all, vec![]))
+        Ok(Parts::new(labeled, all, vec![]))
     }
 
     fn fixmatch(&self) -> Drawn {
@@ -122,7 +137,7 @@ impl Plan<'_> {
             ));
         }
         let unlabeled = validation.split_off(self.request.validation);
-        Ok(self.parts(labeled, unlabeled, validation))
+        Ok(Parts::new(labeled, unlabeled, validation))
     }
 
     fn kekmodel(&self) -> Drawn {
@@ -132,7 +147,7 @@ impl Plan<'_> {
         for pool in self.pools_of(each)? {
             labeled.extend(numpy.choice(&pool, each));
         }
-        Ok(self.parts(labeled, self.all_labels(), vec![]))
+        Ok(Parts::new(labeled, self.all_labels(), vec![]))
     }
 
     fn usb(&self) -> Drawn {
@@ -145,7 +160,7 @@ impl Plan<'_> {
             labeled.extend(pool);
         }
         let unlabeled = labeled.iter().copied().chain(rest).collect();
-        Ok(self.parts(labeled, unlabeled, vec![]))
+        Ok(Parts::new(labeled, unlabeled, vec![]))
     }
 
     fn noisy_student_svhn(&self) -> Drawn {
@@ -165,7 +180,7 @@ impl Plan<'_> {
         let labeled = validation.split_off(held);
         let mut extra: Vec<u32> = (train as u32..self.all).collect();
         numpy.shuffle(&mut extra);
-        Ok(self.parts(labeled, extra, validation))
+        Ok(Parts::new(labeled, extra, validation))
     }
 
     fn realistic(&self) -> Drawn {
@@ -177,7 +192,7 @@ impl Plan<'_> {
         let rest = validation.split_off(held);
         let (labeled, mut unlabeled) = self.choose_labeled(rest)?;
         unlabeled.extend(self.labels.len() as u32..self.all);
-        Ok(self.parts(labeled, unlabeled, validation))
+        Ok(Parts::new(labeled, unlabeled, validation))
     }
 
     fn balanced(&self) -> Drawn {
@@ -193,7 +208,7 @@ impl Plan<'_> {
         let (validation, rest) = self.stratified(rest, validation, &mut rng);
         let (labeled, mut unlabeled) = self.choose_labeled(rest)?;
         unlabeled.extend(self.labels.len() as u32..self.all);
-        Ok(Split { test, ..self.parts(labeled, unlabeled, validation) })
+        Ok(Parts { labeled, unlabeled, validation, test })
     }
 
     /// Of `pool`, the same number of each class by the request's seed; and the others. Both in ascending order.
@@ -254,21 +269,6 @@ impl Plan<'_> {
         chosen.sort_unstable();
         rest.sort_unstable();
         (chosen, rest)
-    }
-
-    fn parts(&self, labeled: Vec<u32>, unlabeled: Vec<u32>, validation: Vec<u32>) -> Split {
-        let (rule, seed) = (self.request.rule, self.request.seed);
-        Split {
-            format: 1,
-            rule,
-            seed,
-            samples: 0,
-            labeled,
-            unlabeled,
-            validation,
-            test: vec![],
-            labeled_ids: vec![],
-        }
     }
 
     fn all_labels(&self) -> Vec<u32> {

@@ -1,0 +1,265 @@
+//! The worker threads, and the iterator that takes prepared steps from them.
+
+use super::collate::Collate;
+use super::stream::{Step, Stream};
+use crate::error::DataError;
+use crate::sampler::{Draw, Sampler};
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::mpsc::{Receiver, sync_channel};
+use std::thread::JoinHandle;
+
+/// How many steps a worker may be ahead of the consumer.
+const AHEAD: usize = 2;
+
+/// Which steps there are.
+#[derive(Clone, Copy)]
+enum Extent {
+    /// Steps `..end` of a run that goes round its entries again and again.
+    Run { end: Option<u64> },
+    /// Every entry once; the last batch is short if it must be.
+    Pass { entries: u64 },
+}
+
+type Prepared<C> = Result<Step<<C as Collate>::Batch>, DataError>;
+
+/// Prepares steps, one after the other.
+struct Preparer<C: Collate> {
+    streams: Arc<[Stream<C>]>,
+    samplers: Vec<Sampler>,
+    extent: Extent,
+    stop: Arc<AtomicBool>,
+    scratch: C::Scratch,
+}
+
+impl<C: Collate> Preparer<C> {
+    fn new(streams: Arc<[Stream<C>]>, extent: Extent, stop: Arc<AtomicBool>) -> Self {
+        let samplers = streams.iter().map(Stream::sampler).collect();
+        Self { streams, samplers, extent, stop, scratch: C::Scratch::default() }
+    }
+
+    /// `None` past the end, or when told to stop. A panic in a data set or a collate comes back as an error.
+    fn step(&mut self, step: u64) -> Option<Prepared<C>> {
+        if let Extent::Run { end: Some(end) } = self.extent
+            && step >= end
+        {
+            return None;
+        }
+        let attempt = catch_unwind(AssertUnwindSafe(|| self.prepare(step)));
+        attempt.unwrap_or_else(|panic| {
+            let text = panic.downcast_ref::<String>().map(String::as_str);
+            let fault = text
+                .or(panic.downcast_ref::<&str>().copied())
+                .unwrap_or("a panic without a message")
+                .to_owned();
+            Some(Err(DataError::Worker { step, fault }))
+        })
+    }
+
+    fn prepare(&mut self, step: u64) -> Option<Prepared<C>> {
+        let mut batches = Vec::with_capacity(self.streams.len());
+        for (stream, sampler) in self.streams.iter().zip(&mut self.samplers) {
+            let first = step.checked_mul(stream.batch as u64)?;
+            let last = match self.extent {
+                Extent::Run { .. } => first.checked_add(stream.batch as u64)?,
+                Extent::Pass { entries } => entries.min(first + stream.batch as u64),
+            };
+            let draws: Vec<Draw> = (first..last).map(|position| sampler.at(position)).collect();
+            if draws.is_empty() {
+                return None;
+            }
+            match stream.prepare(step, &draws, &self.stop, &mut self.scratch) {
+                Ok(batch) => batches.push(batch?),
+                Err(error) => return Some(Err(error)),
+            }
+        }
+        Some(Ok(Step { step, batches }))
+    }
+}
+
+/// Where steps come from.
+enum Source<C: Collate> {
+    /// Prepared when asked for.
+    Here(Box<Preparer<C>>),
+    /// Taken from the workers in turn; `turn` is the next one's number, `expected` the end of the steps.
+    Workers {
+        queues: Vec<Receiver<Prepared<C>>>,
+        threads: Vec<JoinHandle<()>>,
+        turn: usize,
+        expected: Option<u64>,
+    },
+    /// Nothing comes any more; perhaps one last error.
+    Over(Option<DataError>),
+}
+
+/// An iterator of prepared steps. Dropping it stops its workers; after an error it ends.
+///
+/// ```
+/// use data_pipeline::{dataset::digits, loader::{Loader, Stream, Views, plain}, sampler::Order};
+/// use std::sync::Arc;
+/// let stream = Stream {
+///     set: Arc::new(digits::load()),
+///     entries: (0..100).collect(),
+///     collate: Views(vec![plain()]),
+///     batch: 16,
+///     seed: 1,
+///     order: Order::Shuffled,
+/// };
+/// let step = Loader::start(vec![stream], 0, Some(10), 2).next().unwrap().unwrap();
+/// assert_eq!(step.batches[0].data[0].dim(), (16, 8, 8, 1));
+/// ```
+pub struct Loader<C: Collate> {
+    source: Source<C>,
+    step: u64,
+    stop: Arc<AtomicBool>,
+    /// Called once when it stops.
+    release: Option<Box<dyn FnOnce() + Send>>,
+}
+
+impl<C: Collate + 'static> Loader<C> {
+    /// Steps `from_step..to_step` (without end if `None`) of a training run: each step takes `batch`
+    /// draws of every stream, going round its entries as often as needed. With 0 workers the calling
+    /// thread does the work. A stream without entries, with a batch of 0 or with an entry out of
+    /// range makes the first item an error.
+    pub fn start(
+        streams: Vec<Stream<C>>,
+        from_step: u64,
+        to_step: Option<u64>,
+        workers: usize,
+    ) -> Self {
+        let fault = streams.iter().find_map(|stream| stream.check().err());
+        Self::new(streams, Extent::Run { end: to_step }, from_step, workers, fault)
+    }
+
+    /// One pass over a stream: every entry exactly once, in the stream's order (that of epoch 0 if
+    /// shuffled); the last batch may be short. A stream without entries gives no steps.
+    pub fn pass(stream: Stream<C>, workers: usize) -> Self {
+        let entries = stream.entries.len() as u64;
+        if entries == 0 {
+            return Self::over(None, 0);
+        }
+        let fault = stream.check().err();
+        Self::new(vec![stream], Extent::Pass { entries }, 0, workers, fault)
+    }
+
+    fn new(
+        streams: Vec<Stream<C>>,
+        extent: Extent,
+        from: u64,
+        workers: usize,
+        fault: Option<DataError>,
+    ) -> Self {
+        let stop = Arc::new(AtomicBool::new(false));
+        if fault.is_some() || streams.is_empty() {
+            return Self::over(fault, from);
+        }
+        let expected = match extent {
+            Extent::Run { end } => end,
+            Extent::Pass { entries } => Some(entries.div_ceil(streams[0].batch as u64)),
+        };
+        let streams: Arc<[Stream<C>]> = streams.into();
+        if workers == 0 {
+            let preparer = Preparer::new(streams, extent, stop.clone());
+            return Self {
+                source: Source::Here(Box::new(preparer)),
+                step: from,
+                stop,
+                release: None,
+            };
+        }
+        let (mut queues, mut threads) = (Vec::new(), Vec::new());
+        for worker in 0..workers as u64 {
+            let (sender, queue) = sync_channel(AHEAD);
+            let mut preparer = Preparer::new(streams.clone(), extent, stop.clone());
+            let work = move || {
+                let mut step = from + worker;
+                while let Some(prepared) = preparer.step(step) {
+                    let last = prepared.is_err();
+                    if sender.send(prepared).is_err() || last {
+                        break;
+                    }
+                    step += workers as u64;
+                }
+            };
+            queues.push(queue);
+            let named = std::thread::Builder::new().name(format!("loader-{worker}"));
+            match named.spawn(work) {
+                Ok(thread) => threads.push(thread),
+                // The workers already there leave when `queues` is dropped.
+                Err(error) => {
+                    stop.store(true, Ordering::Relaxed);
+                    let fault = DataError::Request(format!(
+                        "loader worker {worker} cannot start: {error} (use fewer workers)"
+                    ));
+                    return Self::over(Some(fault), from);
+                }
+            }
+        }
+        let source = Source::Workers { queues, threads, turn: 0, expected };
+        Self { source, step: from, stop, release: None }
+    }
+
+    fn over(fault: Option<DataError>, step: u64) -> Self {
+        Self { source: Source::Over(fault), step, stop: Arc::default(), release: None }
+    }
+
+    /// Calls `release` once when the loader stops: at its end, after an error, or when it is
+    /// dropped. It is called before the loader waits for its workers. Needed where a view waits for
+    /// something that the training loop provides: `release` must wake such views, or the loader
+    /// waits for its workers for ever.
+    #[must_use]
+    pub fn when_stopped(mut self, release: impl FnOnce() + Send + 'static) -> Self {
+        self.release = Some(Box::new(release));
+        self
+    }
+}
+
+impl<C: Collate> Iterator for Loader<C> {
+    type Item = Result<Step<C::Batch>, DataError>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        let item = match &mut self.source {
+            Source::Here(preparer) => preparer.step(self.step),
+            Source::Workers { queues, turn, expected, .. } => {
+                let item = queues[*turn].recv().ok();
+                *turn = (*turn + 1) % queues.len();
+                // A worker closes its queue after its last step; before that, something took it away.
+                let lost =
+                    || DataError::Worker { step: self.step, fault: "the worker is gone".into() };
+                item.or_else(|| expected.is_none_or(|end| self.step < end).then(|| Err(lost())))
+            }
+            Source::Over(fault) => fault.take().map(Err),
+        };
+        self.step += 1;
+        if !matches!(item, Some(Ok(_))) {
+            self.finish();
+        }
+        item
+    }
+}
+
+impl<C: Collate> Loader<C> {
+    /// Stops the workers and waits for them; each leaves after the sample in hand at the latest.
+    fn finish(&mut self) {
+        self.stop.store(true, Ordering::Relaxed);
+        if let Some(release) = self.release.take() {
+            release();
+        }
+        if let Source::Workers { queues, threads, .. } =
+            std::mem::replace(&mut self.source, Source::Over(None))
+        {
+            drop(queues);
+            for thread in threads {
+                // Panics of data sets and collates were caught and sent; there is nothing left to report.
+                let _ = thread.join();
+            }
+        }
+    }
+}
+
+impl<C: Collate> Drop for Loader<C> {
+    fn drop(&mut self) {
+        self.finish();
+    }
+}
