@@ -9,11 +9,13 @@
 //! A loader reads samples of any type; a [`Collate`] makes the data of a batch of them, [`Views`]
 //! that of images.
 
+mod as_is;
 mod collate;
 mod stream;
 mod views;
 mod workers;
 
+pub use as_is::AsIs;
 pub use collate::{Collate, Drawn, Items, key};
 pub use stream::{HostBatch, NO_LABEL, Step, Stream};
 pub use views::{View, ViewScratch, Views, plain};

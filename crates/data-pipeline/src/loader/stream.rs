@@ -54,6 +54,27 @@ pub struct Step<B> {
 }
 
 impl<C: Collate> Stream<C> {
+    /// All samples of a set, in a new random order each epoch.
+    ///
+    /// ```
+    /// use data_pipeline::dataset::VecSet;
+    /// use data_pipeline::loader::{AsIs, Loader, Stream};
+    /// let words = VecSet::new("words", vec!["a", "b", "c"], None, vec![])?;
+    /// let stream = Stream::shuffled(std::sync::Arc::new(words), AsIs::default(), 3, 1);
+    /// let step = Loader::start(vec![stream], 0, Some(1), 0).next().expect("a step")?;
+    /// assert_eq!(step.batches[0].data.len(), 3);
+    /// # Ok::<(), data_pipeline::error::DataError>(())
+    /// ```
+    pub fn shuffled(
+        set: Arc<dyn Samples<Item = C::Item>>,
+        collate: C,
+        batch: usize,
+        seed: u64,
+    ) -> Self {
+        let entries = (0..set.len() as u32).collect();
+        Self { set, entries, collate, batch, seed, order: Order::Shuffled }
+    }
+
     pub(super) fn check(&self) -> Result<(), DataError> {
         let fault = |what: String| Err(DataError::Request(format!("a loader's stream {what}")));
         if self.entries.is_empty() || self.entries.len() > u32::MAX as usize {

@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use anyhow::Result;
-use report::result::RunResult;
+use report::RunResult;
 
 /// Which run.
 #[derive(clap::Args)]

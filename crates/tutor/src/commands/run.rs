@@ -87,6 +87,7 @@ pub(crate) fn run(args: &Args) -> Result<()> {
         device,
         out: &args.out,
         fresh: args.fresh,
+        altered: !args.changes.set.is_empty(),
     };
     let (result, page) = driver::run(&mut *experiment, &options)?;
     super::say(&format!("{}\nreport: {}", report::terminal(&result), page.display()))

@@ -11,14 +11,13 @@ mod training;
 
 use std::path::Path;
 
-use anyhow::{Result, bail};
+use anyhow::Result;
 use toml::Table;
-use torch::Device;
 
 use crate::recipe::edit;
 use crate::recipe::head::{Head, RowChoice};
 use crate::run::driver::{Run, SeedRun, seed_dir};
-use crate::run::experiment::{Experiment, Findings, Paper, Predictor};
+use crate::run::experiment::{Experiment, Findings, Paper};
 use files::{chosen, field, film_of, moments, place, sheet_of};
 use recipe::{Recipe, Shape};
 use shapes::Scene;
@@ -55,10 +54,6 @@ impl Experiment for LabelPropagation {
         self.head.to_toml(&self.recipe)
     }
 
-    fn open(&mut self, _dir: Option<&Path>) -> Result<()> {
-        Ok(())
-    }
-
     fn run(&self, run: &mut Run<'_>) -> Result<Findings> {
         let outcomes = run.each_seed(
             |seed| {
@@ -79,15 +74,6 @@ impl Experiment for LabelPropagation {
             result: summary::result(&self.head, &self.recipe, run, &outcomes)?,
             sections: summary::sections(&self.recipe, &outcomes, &first)?,
         })
-    }
-
-    fn predictor(
-        &self,
-        _seed: &Path,
-        _model: Option<&str>,
-        _device: Device,
-    ) -> Result<Box<dyn Predictor>> {
-        bail!("{}: its networks know points of the plane, not images", self.head.name)
     }
 }
 

@@ -2,7 +2,7 @@
 //! what its paper prints.
 
 use anyhow::{Context, Result, bail};
-use report::result::{Expectation, PaperRow};
+use report::{Expectation, PaperRow};
 use serde::{Deserialize, Serialize};
 use toml::{Table, Value};
 

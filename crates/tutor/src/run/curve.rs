@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use anyhow::Result;
-use report::section::{Curve, CurvePoint};
+use report::{Curve, CurvePoint};
 use train::record;
 
 /// Loss and one evaluated metric over steps. `dir` is the training's folder, `name` what the report

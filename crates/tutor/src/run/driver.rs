@@ -4,15 +4,19 @@ use std::path::{Path, PathBuf};
 use std::time::Instant;
 
 use anyhow::{Context, Result};
-use report::Report;
-use report::result::RunResult;
-use torch::Device;
-use train::Callback;
+use report::{Curve, Report, RunResult, Verdict};
+use torch::precision::Precision;
+use torch::{Device, Model};
+use train::{Cadence, Callback, TrainConfig};
 
-use super::cost::{Spent, peak_rss_bytes};
+use super::cost::{Spent, StageCost, peak_rss_bytes};
+use super::curve;
 use super::experiment::{Experiment, Findings};
 use super::folder::{RunFolder, Started, now};
 use super::progress::Progress;
+use super::stage::{Stage, Task};
+use crate::recipe::head::Head;
+use crate::recipe::select::Select;
 
 /// How a recipe is run, beside what it says itself.
 pub(crate) struct Options<'a> {
@@ -25,6 +29,8 @@ pub(crate) struct Options<'a> {
     pub(crate) out: &'a Path,
     /// Never take up an earlier run.
     pub(crate) fresh: bool,
+    /// Whether settings differ from the recipe as it is written.
+    pub(crate) altered: bool,
 }
 
 /// A run under way, as an experiment sees it.
@@ -76,6 +82,30 @@ impl Run<'_> {
 }
 
 impl SeedRun<'_, '_> {
+    /// Trains a task by the seed's own random numbers, in the folder `name` below the seed's, and
+    /// reads the course of a metric of it back.
+    pub(crate) fn train<T: Task>(
+        &mut self,
+        name: &str,
+        (config, cadence): (&TrainConfig, &Cadence),
+        task: T,
+        metric: &str,
+    ) -> Result<(Model, StageCost, Curve)> {
+        let dir = self.dir.join(name);
+        let stage = Stage {
+            dir: &dir,
+            key: self.seed,
+            config,
+            cadence,
+            select: &Select::default(),
+            precision: Precision::default(),
+            device: self.device,
+            recipe_text: self.recipe_text,
+        };
+        let (model, cost) = stage.train(task, self.progress.stage(name))?;
+        Ok((model, cost, curve::read(&dir, name, self.seed, metric)?))
+    }
+
     /// Begins a stage; the result is told of its course.
     pub(crate) fn stage(&mut self, title: &str) -> &mut dyn Callback {
         self.progress.stage(title)
@@ -131,15 +161,29 @@ pub(crate) fn run(
     let Findings { mut result, sections } = found?;
     result.cost.wall_s = spent().wall_s;
     result.cost.peak_rss_bytes = spent().peak_rss_bytes;
-    for expectation in &head.expect {
-        result.expected.push(result.check_expectation(expectation)?);
-    }
+    expect(&mut result, head, options.altered)?;
     // Before the result, which marks the run as finished: a finished run that nothing points at
     // would be lost.
     folder.point_latest(options.out, &head.name)?;
     let report = Report { result: &result, sections: &sections, recipe_toml: &text };
     let page = report::write(&folder.dir, &report)?;
     Ok((result, page))
+}
+
+/// Holds the result against what the recipe expects.
+fn expect(result: &mut RunResult, head: &Head, altered: bool) -> Result<()> {
+    for expectation in &head.expect {
+        let mut checked = result.check_expectation(expectation)?;
+        if altered {
+            checked.verdict = Verdict::NotComparable("--set changed the recipe".to_owned());
+        }
+        result.expected.push(checked);
+    }
+    if head.expect.is_empty() {
+        let note = "The recipe states no expected numbers: it has not been measured yet.";
+        result.notes.push(note.to_owned());
+    }
+    Ok(())
 }
 
 fn device_name(device: Device) -> String {

@@ -2,9 +2,8 @@
 
 use std::path::Path;
 
-use anyhow::Result;
-use report::result::RunResult;
-use report::section::Section;
+use anyhow::{Result, bail};
+use report::{RunResult, Section};
 use toml::Table;
 use torch::Device;
 
@@ -26,14 +25,18 @@ pub(crate) trait Experiment {
     fn head(&self) -> &Head;
 
     /// Name and meaning of each row beside what the recipe runs anyway.
-    fn rows(&self) -> Vec<(String, String)>;
+    fn rows(&self) -> Vec<(String, String)> {
+        Vec::new()
+    }
 
     /// The resolved recipe: running this text again is the same run.
     fn to_toml(&self) -> Result<String>;
 
     /// Opens the data; `dir` is where data sets lie (`--data`). Called once, before
     /// [`run`](Experiment::run).
-    fn open(&mut self, dir: Option<&Path>) -> Result<()>;
+    fn open(&mut self, _dir: Option<&Path>) -> Result<()> {
+        Ok(())
+    }
 
     /// Trains and measures all seeds, or goes on where an earlier process was stopped.
     fn run(&self, run: &mut Run<'_>) -> Result<Findings>;
@@ -42,10 +45,12 @@ pub(crate) trait Experiment {
     /// a `model` it is the recipe's main one.
     fn predictor(
         &self,
-        seed: &Path,
-        model: Option<&str>,
-        device: Device,
-    ) -> Result<Box<dyn Predictor>>;
+        _seed: &Path,
+        _model: Option<&str>,
+        _device: Device,
+    ) -> Result<Box<dyn Predictor>> {
+        bail!("{}: its networks cannot be shown new samples", self.head().name)
+    }
 }
 
 /// What a run found.

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 
 use anyhow::{Context, Result, bail};
-use report::result::FILE as RESULT;
+use report::FILE as RESULT;
 use serde::{Deserialize, Serialize};
 
 use super::cost::Spent;

@@ -1,6 +1,6 @@
 //! What every result says of its run.
 
-use report::result::{Cost, RunResult, SCHEMA, Versions};
+use report::{Block, Cost, LinePlot, RunResult, SCHEMA, Section, Versions};
 
 use super::cost::StageCost;
 use super::driver::Run;
@@ -64,4 +64,16 @@ pub(crate) fn part_note(part: Part, asked: Part) -> Option<String> {
         "Measured on the validation part, {why}. Choices made on that part make these numbers \
          optimistic."
     ))
+}
+
+/// Accuracy as the number of labels grows: each point is a line, a number of labels and the percentage
+/// of each seed. Nothing where there is but one number of labels.
+pub(crate) fn over_labels(points: Vec<(&str, u64, Vec<f64>)>) -> Option<Section> {
+    let points = points.iter().map(|(line, labels, values)| (*line, *labels, &values[..]));
+    let title = "As labels grow";
+    let plot = LinePlot::over_categories("Accuracy, %", "labels", "accuracy, %", points)?;
+    let words = "A point is the mean over seeds, the bar its 95 % Student-t interval; numbers of \
+                 labels stand at equal distances.";
+    let section = Section::new("labels", title).with(Block::Plot(plot));
+    Some(section.with(Block::Caption(words.to_owned())))
 }

@@ -37,7 +37,9 @@ pub(crate) trait Task {
 
     /// The name of a metric of [`evaluate`](Task::evaluate) by which weights can be chosen: `asked`,
     /// or the first; `None` if there is nothing to choose on.
-    fn metric(&self, asked: Option<&str>) -> Result<Option<String>>;
+    fn metric(&self, _asked: Option<&str>) -> Result<Option<String>> {
+        Ok(None)
+    }
 
     /// The network that the training results in, as [`build`](Task::build) makes it.
     fn finish(&self, objective: Self::Objective) -> Result<Model>;

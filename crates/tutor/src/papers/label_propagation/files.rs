@@ -5,8 +5,8 @@ use std::path::{Path, PathBuf};
 use super::recipe::{Recipe, RowConfig, Shape};
 
 /// The folder of a training below its seed's.
-pub(super) fn place(shape: Shape, row: &RowConfig) -> PathBuf {
-    Path::new(shape.name()).join(&row.name)
+pub(super) fn place(shape: Shape, row: &RowConfig) -> String {
+    format!("{}/{}", shape.name(), row.name)
 }
 
 /// The file of a film below its seed's folder.

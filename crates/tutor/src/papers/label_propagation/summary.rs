@@ -3,8 +3,7 @@
 use std::path::Path;
 
 use anyhow::{Context, Result};
-use report::result::{Comparison, Row, RunResult};
-use report::section::{Block, Curves, Section};
+use report::{Block, Comparison, Curves, Row, RunResult, Section};
 
 use super::files::{chosen, film_of, moments, sheet_of};
 use super::recipe::{Recipe, Shape};
@@ -92,12 +91,11 @@ pub(super) fn sections(
         })
     });
     let strips = strips.collect::<Result<Vec<_>>>()?;
+    let curves = outcomes.iter().flatten().map(|training| training.curve.clone()).collect();
     let curves = Curves {
-        curves: outcomes.iter().flatten().map(|training| training.curve.clone()).collect(),
-        metric: "Validation accuracy".to_owned(),
-        unit: "%".to_owned(),
         note: Some("Losses of different methods are not on one scale.".to_owned()),
+        ..Curves::new("Validation accuracy", "%", curves)
     };
-    let curves = Section::new("curves", "Learning curves", vec![Block::Curves(curves)]);
+    let curves = Section::new("curves", "Learning curves").with(Block::Curves(curves));
     Ok(vec![section::spread(&strips), curves])
 }

@@ -4,10 +4,9 @@ use std::path::Path;
 
 use anyhow::{Context, Result};
 use metrics::Metric;
-use report::section::Curve;
+use report::Curve;
 use serde::{Deserialize, Serialize};
 use ssl_core::{Config, Method, Ssl, TaskInfo, Views};
-use torch::precision::Precision;
 use torch::{Device, Kind, Mode, Model, Tensor, no_grad};
 use train::{Progress, Throughput};
 
@@ -15,11 +14,10 @@ use super::files::{field, place};
 use super::picture;
 use super::recipe::{Recipe, RowConfig, Shape};
 use super::shapes::{Cloud, Perceptron, Scene, tensor};
-use crate::recipe::select::Select;
 use crate::run::cost::StageCost;
 use crate::run::driver::SeedRun;
-use crate::run::stage::{Batches, Stage, Task};
-use crate::run::{curve, files};
+use crate::run::files;
+use crate::run::stage::{Batches, Task};
 
 /// What one training found.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -45,30 +43,20 @@ pub(super) fn run(
     scene: &Scene,
     seed: &mut SeedRun<'_, '_>,
 ) -> Result<Spread> {
-    let dir = seed.dir.join(place(scene.shape, row));
+    let name = place(scene.shape, row);
+    let dir = seed.dir.join(&name);
     files::make_folder(&dir.join("fields"))?;
-    let name = format!("{} {}", scene.shape.name(), row.name);
     files::once(&dir.join(FILE), || {
-        let task = PointTask::new(recipe, row, scene, &dir, seed.device);
-        let stage = Stage {
-            dir: &dir,
-            // Rows share their first weights, so that they differ in the method alone.
-            key: seed.seed,
-            config: &recipe.train,
-            cadence: &recipe.cadence,
-            select: &Select::default(),
-            precision: Precision::default(),
-            device: seed.device,
-            recipe_text: seed.recipe_text,
-        };
+        // Rows share their first weights, so that they differ in the method alone.
         let device = seed.device;
-        let number = seed.seed;
-        let (model, cost) = stage.train(task, seed.stage(&name))?;
+        let task = PointTask::new(recipe, row, scene, &dir, device);
+        let how = (&recipe.train, &recipe.cadence);
+        let (model, cost, curve) = seed.train(&name, how, task, VALIDATION)?;
         Ok(Spread {
             shape: scene.shape,
             row: row.name.clone(),
             accuracy: accuracy(&model, &scene.test, device),
-            curve: curve::read(&dir, &name, number, VALIDATION)?,
+            curve,
             cost,
         })
     })
@@ -136,11 +124,6 @@ impl Task for PointTask<'_> {
         picture::save(&field(self.dir, at.step), &second(model, &self.places))?;
         let found = accuracy(model, &self.scene.validation, self.device);
         Ok(vec![Metric::higher(VALIDATION, "%", found)])
-    }
-
-    fn metric(&self, _asked: Option<&str>) -> Result<Option<String>> {
-        // The weights of the last step count: that is what the pictures show.
-        Ok(None)
     }
 
     fn finish(&self, objective: Self::Objective) -> Result<Model> {

@@ -4,7 +4,7 @@ use std::path::Path;
 
 use anyhow::{Context, Result};
 use metrics::Confusion;
-use report::section::{Curve, Picture};
+use report::{Curve, Picture};
 use serde::{Deserialize, Serialize};
 
 use super::recipe::Recipe;

@@ -1,8 +1,7 @@
 //! From the outcomes of all seeds to a report.
 
 use anyhow::{Context, Result};
-use report::result::{Comparison, Row, RunResult};
-use report::section::{Block, Curves, LinePlot, Matrices, Matrix, Section};
+use report::{Block, Comparison, Curves, LinePlot, Matrices, Matrix, Row, RunResult, Section};
 
 use super::outcome::{Score, SeedOutcome};
 use super::recipe::{LabelSource, Recipe};
@@ -10,7 +9,7 @@ use super::{robustness, section};
 use crate::recipe::head::Head;
 use crate::run::cost::StageCost;
 use crate::run::driver::Run;
-use crate::run::result::{frame, part_note};
+use crate::run::result::{frame, over_labels, part_note};
 
 /// What a seed found, in a line.
 pub(super) fn line(outcome: &SeedOutcome, recipe: &Recipe) -> String {
@@ -123,24 +122,18 @@ pub(super) fn sections(recipe: &Recipe, outcomes: &[Vec<SeedOutcome>]) -> Result
     let first = cell[0];
     let students = 1 + recipe.generations.len();
     let mut sections = Vec::new();
-    if cells.len() > 1 {
-        sections.push(labels_curve(students, &cells));
-    }
+    sections.extend(labels_curve(students, &cells));
     let curves = (0..students).flat_map(|i| cell.iter().map(move |o| o.scores[i].curve.clone()));
+    let note = "Losses of teacher and students are not on one scale: students learn from noised images \
+                and soft labels.";
     let curves = Curves {
-        curves: curves.collect(),
-        metric: "Validation accuracy".to_owned(),
-        unit: "%".to_owned(),
-        note: Some(
-            "Losses of teacher and students are not on one scale: students learn from noised images \
-             and soft labels."
-                .to_owned(),
-        ),
+        note: Some(note.to_owned()),
+        ..Curves::new("Validation accuracy", "%", curves.collect())
     };
-    sections.push(Section::new("curves", "Learning curves", vec![Block::Curves(curves)]));
+    sections.push(Section::new("curves", "Learning curves").with(Block::Curves(curves)));
     let matrices = [0, students - 1].map(|i| confusion(cell, i));
     let matrices = Matrices { classes: first.classes.clone(), matrices: matrices.to_vec() };
-    sections.push(Section::new("confusion", "Confusion", vec![Block::Matrices(matrices)]));
+    sections.push(Section::new("confusion", "Confusion").with(Block::Matrices(matrices)));
     if let Some(found) = &first.disagreements {
         sections.push(section::disagreements(found, &first.classes));
     }
@@ -156,28 +149,23 @@ pub(super) fn sections(recipe: &Recipe, outcomes: &[Vec<SeedOutcome>]) -> Result
 /// The confusion of one row over all seeds.
 fn confusion(cell: &[&SeedOutcome], row: usize) -> Matrix {
     let first = cell[0];
-    let mut counts = first.scores[row].confusion.clone();
-    cell[1..].iter().for_each(|other| counts.merge(&other.scores[row].confusion));
+    let mut confusion = first.scores[row].confusion.clone();
+    cell[1..].iter().for_each(|other| confusion.merge(&other.scores[row].confusion));
     let over = match cell.len() {
         1 => String::new(),
         seeds => format!(", all {seeds} seeds"),
     };
-    let part = format!("{} part{over}", first.part.name());
-    Matrix { name: first.scores[row].name.clone(), part, counts }
+    let about = format!("{} part{over}", first.part.name());
+    Matrix { title: first.scores[row].name.clone(), about, confusion }
 }
 
 /// Accuracy as the number of labels grows.
-fn labels_curve(students: usize, cells: &[Vec<&SeedOutcome>]) -> Section {
+fn labels_curve(students: usize, cells: &[Vec<&SeedOutcome>]) -> Option<Section> {
     let points = (0..students).flat_map(|i| {
         cells.iter().map(move |cell| {
-            let accuracies: Vec<f64> = cell.iter().map(|o| o.scores[i].accuracy).collect();
-            (cell[0].scores[i].name.clone(), cell[0].labels, accuracies)
+            let accuracies = cell.iter().map(|outcome| outcome.scores[i].accuracy).collect();
+            (cell[0].scores[i].name.as_str(), cell[0].labels, accuracies)
         })
     });
-    let plot = LinePlot::over_counts("Accuracy, %", "labels", points);
-    Section::new("labels", "As labels grow", vec![Block::Plot(plot), Block::Caption(
-        "A point is the mean over seeds, the bar its 95 % Student-t interval; numbers of labels stand \
-         at equal distances."
-            .to_owned(),
-    )])
+    over_labels(points.collect())
 }

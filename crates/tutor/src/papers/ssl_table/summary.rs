@@ -1,8 +1,7 @@
 //! From the trainings of all seeds to a report.
 
 use anyhow::{Context, Result};
-use report::result::{Comparison, PaperRow, Role, Row, RunResult};
-use report::section::{Block, Curves, LinePlot, Matrices, Matrix, Section};
+use report::{Block, Comparison, Curves, LinePlot, Matrices, Matrix, PaperRow, Role, Row, RunResult, Section};
 
 use super::recipe::{PaperNumber, Recipe, RowConfig};
 use super::training::{LAST, Training};
@@ -11,7 +10,7 @@ use crate::recipe::head::Head;
 use crate::recipe::select::Weights;
 use crate::run::cost::StageCost;
 use crate::run::driver::Run;
-use crate::run::result::{frame, part_note};
+use crate::run::result::{frame, over_labels, part_note};
 
 /// A number of a training, if it has it.
 type Measure = fn(&Training) -> Option<f64>;
@@ -117,24 +116,23 @@ pub(super) fn sections(recipe: &Recipe, outcomes: &[Vec<Training>]) -> Vec<Secti
     };
     let mut sections = Vec::new();
     sections.extend(labels_curve(recipe, outcomes));
+    let curves = outcomes.iter().flatten().map(|training| training.curve.clone()).collect();
     let curves = Curves {
-        curves: outcomes.iter().flatten().map(|training| training.curve.clone()).collect(),
-        metric: "Validation accuracy".to_owned(),
-        unit: "%".to_owned(),
         note: Some("Losses of different methods are not on one scale.".to_owned()),
+        ..Curves::new("Validation accuracy", "%", curves)
     };
-    sections.push(Section::new("curves", "Learning curves", vec![Block::Curves(curves)]));
+    sections.push(Section::new("curves", "Learning curves").with(Block::Curves(curves)));
     let ends = [first.first(), first.last().filter(|_| first.len() > 1)];
     let matrix = |training: &Training| Matrix {
-        name: training.name.clone(),
-        part: format!("{} part", training.part.name()),
-        counts: training.confusion.clone(),
+        title: training.name.clone(),
+        about: format!("{} part", training.part.name()),
+        confusion: training.confusion.clone(),
     };
     let matrices = Matrices {
         classes: first[0].classes.clone(),
         matrices: ends.into_iter().flatten().map(matrix).collect(),
     };
-    sections.push(Section::new("confusion", "Confusion", vec![Block::Matrices(matrices)]));
+    sections.push(Section::new("confusion", "Confusion").with(Block::Matrices(matrices)));
     sections
 }
 
@@ -142,18 +140,10 @@ pub(super) fn sections(recipe: &Recipe, outcomes: &[Vec<Training>]) -> Vec<Secti
 fn labels_curve(recipe: &Recipe, outcomes: &[Vec<Training>]) -> Option<Section> {
     let first = outcomes.first()?;
     let points = recipe.rows.iter().filter_map(|row| {
-        let line = row.line.clone()?;
+        let line = row.line.as_deref()?;
         let at = first.iter().position(|t| t.name == row.name)?;
-        let accuracies: Vec<f64> = outcomes.iter().map(|trainings| trainings[at].accuracy).collect();
+        let accuracies = outcomes.iter().map(|trainings| trainings[at].accuracy).collect();
         Some((line, first[at].labels, accuracies))
     });
-    let points: Vec<_> = points.collect();
-    if points.is_empty() {
-        return None;
-    }
-    let plot = LinePlot::over_counts("Accuracy, %", "labels", points);
-    let words = "A point is the mean over seeds, the bar its 95 % Student-t interval; numbers of labels \
-                 stand at equal distances.";
-    let blocks = vec![Block::Plot(plot), Block::Caption(words.to_owned())];
-    Some(Section::new("labels", "As labels grow", blocks))
+    over_labels(points.collect())
 }

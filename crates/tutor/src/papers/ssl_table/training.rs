@@ -4,7 +4,7 @@ use std::path::Path;
 
 use anyhow::{Context, Result, ensure};
 use metrics::Confusion;
-use report::section::Curve;
+use report::Curve;
 use serde::{Deserialize, Serialize};
 use ssl_core::{Config, TaskInfo, ViewKind};
 
