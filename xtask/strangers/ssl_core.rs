@@ -1,6 +1,7 @@
 //! A stranger's program: a linear classifier learns to tell two points apart, by a method of ssl-core in a loop of its own.
 
-use ssl_core::{Batch, Ssl, methods::Supervised};
+use ssl_core::methods::{Supervised, SupervisedConfig};
+use ssl_core::{Batch, Ssl};
 use torch::optim::{OptimConfig, Sgd};
 use torch::{Device, Kind, Mode, Model, Net, Tensor, nn::Linear};
 use train::{Objective, Progress};
@@ -17,7 +18,8 @@ impl Net for Line {
 
 fn main() {
     let model = Model::build(Device::Cpu, |scope| Line(Linear::new(&mut scope.sub("fc"), 2, 2)));
-    let mut objective = Ssl::new(Supervised::default(), model, None);
+    let method = Supervised::new(SupervisedConfig::default());
+    let mut objective = Ssl::new(method, model, None);
     let mut optimizer = OptimConfig::Sgd(Sgd::default()).build(objective.params());
     let mut losses = Vec::new();
     for step in 0..STEPS {

@@ -20,7 +20,7 @@ pub(crate) fn not_negative(key: &str, value: f64) -> Result<(), String> {
 }
 
 /// In [0, 1].
-pub(crate) fn share(key: &str, value: f64) -> Result<(), String> {
+pub(crate) fn fraction(key: &str, value: f64) -> Result<(), String> {
     if (0.0..=1.0).contains(&value) { Ok(()) } else { fault(key, value, "in [0, 1]") }
 }
 

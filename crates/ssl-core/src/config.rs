@@ -3,10 +3,12 @@
 use serde::{Deserialize, Serialize};
 
 use crate::methods::{
-    AdaMatch, FixMatch, FlexMatch, FreeMatch, Ict, Lga, MeanTeacher, MixMatch, MixMixUp, PiModel,
-    PseudoLabel, ReMixMatch, S4l, Sntg, SoftMatch, Supervised, TemporalEnsembling, Uda, Vadd, Vat,
+    AdaMatchConfig, FixMatchConfig, FlexMatchConfig, FreeMatchConfig, IctConfig, LgaConfig,
+    MeanTeacherConfig, MixMatchConfig, MixMixUpConfig, PiModelConfig, PseudoLabelConfig,
+    ReMixMatchConfig, S4lConfig, SntgConfig, SoftMatchConfig, SupervisedConfig,
+    TemporalEnsemblingConfig, UdaConfig, VaddConfig, VatConfig,
 };
-use crate::{Config, Facts, Method};
+use crate::{Config, Method, Needs, TaskInfo};
 
 /// Any method that learns step by step. In a recipe the key `kind` says which, and the other keys are those of its settings:
 /// `{ kind = "fixmatch", threshold = 0.95 }`. Noisy Student, a loop of whole trainings, is not among them.
@@ -14,37 +16,37 @@ use crate::{Config, Facts, Method};
 #[serde(tag = "kind", rename_all = "kebab-case")]
 #[allow(missing_docs, reason = "each is explained at its settings")]
 pub enum MethodConfig {
-    Supervised(Supervised),
-    Uda(Uda),
-    PiModel(PiModel),
-    TemporalEnsembling(TemporalEnsembling),
-    MeanTeacher(MeanTeacher),
-    Vat(Vat),
-    Sntg(Sntg),
+    Supervised(SupervisedConfig),
+    Uda(UdaConfig),
+    PiModel(PiModelConfig),
+    TemporalEnsembling(TemporalEnsemblingConfig),
+    MeanTeacher(MeanTeacherConfig),
+    Vat(VatConfig),
+    Sntg(SntgConfig),
     #[serde(rename = "vadd")]
-    Vadd(Vadd),
-    Ict(Ict),
-    PseudoLabel(PseudoLabel),
+    Vadd(VaddConfig),
+    Ict(IctConfig),
+    PseudoLabel(PseudoLabelConfig),
     #[serde(rename = "lga-vat")]
-    Lga(Lga),
+    Lga(LgaConfig),
     #[serde(rename = "mixmixup")]
-    MixMixUp(MixMixUp),
+    MixMixUp(MixMixUpConfig),
     #[serde(rename = "mixmatch")]
-    MixMatch(MixMatch),
+    MixMatch(MixMatchConfig),
     #[serde(rename = "remixmatch")]
-    ReMixMatch(ReMixMatch),
+    ReMixMatch(ReMixMatchConfig),
     #[serde(rename = "fixmatch")]
-    FixMatch(FixMatch),
+    FixMatch(FixMatchConfig),
     #[serde(rename = "s4l")]
-    S4l(S4l),
+    S4l(S4lConfig),
     #[serde(rename = "flexmatch")]
-    FlexMatch(FlexMatch),
+    FlexMatch(FlexMatchConfig),
     #[serde(rename = "freematch")]
-    FreeMatch(FreeMatch),
+    FreeMatch(FreeMatchConfig),
     #[serde(rename = "softmatch")]
-    SoftMatch(SoftMatch),
+    SoftMatch(SoftMatchConfig),
     #[serde(rename = "adamatch")]
-    AdaMatch(AdaMatch),
+    AdaMatch(AdaMatchConfig),
 }
 
 impl MethodConfig {
@@ -79,11 +81,11 @@ impl Config for MethodConfig {
         self.config().check()
     }
 
-    fn build(&self, facts: &Facts) -> Box<dyn Method> {
-        self.config().build(facts)
+    fn build(&self, task: &TaskInfo) -> Box<dyn Method> {
+        self.config().build(task)
     }
 
-    fn needs_average(&self) -> bool {
-        self.config().needs_average()
+    fn needs(&self) -> Needs {
+        self.config().needs()
     }
 }

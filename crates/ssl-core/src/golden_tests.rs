@@ -5,17 +5,19 @@ use std::path::Path;
 
 use serde::de::DeserializeOwned;
 use serde_json::Value;
-use torch::{Cut, Device, Kind, Mode, Model, Scope, Tensor, nn::Linear, store};
+use torch::{Device, Features, Kind, Mode, Model, Scope, Tensor, nn::Linear, store};
 use train::{Loss, Progress};
 
 use crate::methods::{
-    AdaMatch, AdaMatching, Aligned, Draws, FixMatch, FlexMatch, FreeMatch, Ict, Imputing, Lga,
-    MeanTeacher, MixMatch, MixMixUp, PiModel, PseudoLabel, ReMixMatch, S4l, Sntg, SoftMatch,
-    TemporalEnsembling, Uda, Vadd, Vat,
+    AdaMatch, AdaMatchConfig, AdaMatchDraws, FixMatchConfig, FlexMatchConfig, FreeMatchConfig, Ict,
+    IctConfig, IctDraws, Lga, LgaConfig, LgaDraws, MeanTeacherConfig, MixMatch, MixMatchConfig,
+    MixMatchDraws, MixMixUp, MixMixUpConfig, MixMixUpDraws, PiModelConfig, PseudoLabelConfig,
+    ReMixMatch, ReMixMatchConfig, ReMixMatchDraws, S4lConfig, SntgConfig, SoftMatchConfig,
+    TemporalEnsemblingConfig, UdaConfig, Vadd, VaddConfig, VaddDraws, Vat, VatConfig, VatDraws,
 };
-use crate::{Batch, Config, Facts, Method, Nets};
+use crate::{Batch, Config, Method, Nets, TaskInfo};
 
-const FACTS: Facts = Facts { classes: 3, unlabeled: 7, device: Device::Cpu };
+const TASK: TaskInfo = TaskInfo { classes: 3, unlabeled: 7, device: Device::Cpu };
 
 /// logits = B tanh(A x + a) + b.
 struct Net {
@@ -30,8 +32,8 @@ impl Net {
     }
 }
 
-impl Cut for Net {
-    fn features(&self, x: &Tensor, _mode: Mode) -> Tensor {
+impl Features for Net {
+    fn forward_features(&self, x: &Tensor, _mode: Mode) -> Tensor {
         self.hidden.forward(&x.reshape([x.size()[0], -1])).tanh()
     }
 
@@ -122,7 +124,7 @@ impl Golden {
     fn check_config<C: DeserializeOwned + Config>(&self, prefix: &str) {
         let make = |config: C| {
             config.check().unwrap();
-            config.build(&FACTS)
+            config.build(&TASK)
         };
         self.check(prefix, make, |method, nets, batch, _, at| {
             method.loss(nets, &first(batch, method.views().unlabeled.len()), at)
@@ -167,25 +169,27 @@ fn first(batch: &Batch, views: usize) -> Batch {
 #[test]
 fn methods_that_draw_nothing() {
     let golden = Golden::load();
-    golden.check_config::<Uda>("uda");
-    golden.check_config::<FixMatch>("fixmatch");
-    golden.check_config::<PseudoLabel>("pseudo-label");
-    golden.check_config::<PiModel>("pi-model");
-    golden.check_config::<MeanTeacher>("mean-teacher");
-    golden.check_config::<TemporalEnsembling>("temporal-ensembling");
-    golden.check_config::<Sntg>("sntg");
-    golden.check_config::<S4l>("s4l");
-    golden.check_config::<FlexMatch>("flexmatch");
-    golden.check_config::<FreeMatch>("freematch");
-    golden.check_config::<SoftMatch>("softmatch");
+    golden.check_config::<UdaConfig>("uda");
+    golden.check_config::<FixMatchConfig>("fixmatch");
+    golden.check_config::<PseudoLabelConfig>("pseudo-label");
+    golden.check_config::<PiModelConfig>("pi-model");
+    golden.check_config::<MeanTeacherConfig>("mean-teacher");
+    golden.check_config::<TemporalEnsemblingConfig>("temporal-ensembling");
+    golden.check_config::<SntgConfig>("sntg");
+    golden.check_config::<S4lConfig>("s4l");
+    golden.check_config::<FlexMatchConfig>("flexmatch");
+    golden.check_config::<FreeMatchConfig>("freematch");
+    golden.check_config::<SoftMatchConfig>("softmatch");
 }
 
 #[test]
 fn vat_from_a_given_start() {
     Golden::load().check(
         "vat",
-        |c: Vat| c,
-        |method, nets, batch, draws, at| method.along(nets, batch, &draws.get("start"), at),
+        |c: VatConfig| Vat::new(c),
+        |method, nets, batch, draws, at| {
+            method.loss_with(nets, batch, &VatDraws { start: draws.get("start") }, at)
+        },
     );
 }
 
@@ -193,8 +197,10 @@ fn vat_from_a_given_start() {
 fn lga_from_a_given_start() {
     Golden::load().check(
         "lga-vat",
-        |c: Lga| Imputing::new(c, &FACTS),
-        |method, nets, batch, draws, at| method.along(nets, batch, &draws.get("start"), at),
+        |c: LgaConfig| Lga::new(c, &TASK),
+        |method, nets, batch, draws, at| {
+            method.loss_with(nets, batch, &LgaDraws { start: draws.get("start") }, at)
+        },
     );
 }
 
@@ -202,56 +208,60 @@ fn lga_from_a_given_start() {
 fn vadd_under_given_masks() {
     Golden::load().check(
         "vadd",
-        |c: Vadd| c,
+        |c: VaddConfig| Vadd::new(c),
         |method, nets, batch, draws, at| {
-            method.under(nets, batch, &|_| ["mask0", "mask1"].map(|m| draws.get(m)), at)
+            let masks = |_: &Tensor| VaddDraws { masks: ["mask0", "mask1"].map(|m| draws.get(m)) };
+            method.loss_with(nets, batch, &masks, at)
         },
     );
 }
 
 #[test]
-fn mixtures_of_given_shares() {
+fn mixtures_with_given_lambdas() {
     let golden = Golden::load();
     golden.check(
         "ict",
-        |c: Ict| c,
+        |c: IctConfig| Ict::new(c),
         |method, nets, batch, draws, at| {
-            let partners = ["labeled", "unlabeled"].map(|name| draws.get(name));
-            method.mixed(nets, batch, &draws.get("share"), partners.each_ref(), at)
+            let [lambda, labeled, unlabeled] =
+                ["share", "labeled", "unlabeled"].map(|name| draws.get(name));
+            method.loss_with(nets, batch, &IctDraws { lambda, labeled, unlabeled }, at)
         },
     );
     golden.check(
         "mixmatch",
-        |c: MixMatch| c,
+        |c: MixMatchConfig| MixMatch::new(c),
         |method, nets, batch, draws, at| {
-            let batch = first(batch, method.views);
-            let partners = draws.order(batch.images() as i64);
-            method.mixed(nets, &batch, &draws.get("share"), &partners, at)
+            let batch = first(batch, method.views().unlabeled.len());
+            let permutation = draws.order(batch.images() as i64);
+            let draws = MixMatchDraws { lambda: draws.get("share"), permutation };
+            method.loss_with(nets, &batch, &draws, at)
         },
     );
     golden.check(
         "mixmixup",
-        |c: MixMixUp| c,
+        |c: MixMixUpConfig| MixMixUp::new(c),
         |method, nets, batch, draws, at| {
-            let shares = ["share0", "share1", "share2"].map(|name| draws.get(name));
-            let partners = ["partners0", "partners1", "partners2"].map(|name| draws.get(name));
-            method.mixed(nets, batch, shares.each_ref(), partners.each_ref(), at)
+            let lambdas = ["share0", "share1", "share2"].map(|name| draws.get(name));
+            let orders = ["partners0", "partners1", "partners2"].map(|name| draws.get(name));
+            method.loss_with(nets, batch, &MixMixUpDraws { lambdas, orders }, at)
         },
     );
-    let make = |c: ReMixMatch| Aligned::new(c, &FACTS);
+    let make = |c: ReMixMatchConfig| ReMixMatch::new(c, &TASK);
     golden.check("remixmatch", make, |method, nets, batch, draws, at| {
         let batch = first(batch, method.views().unlabeled.len());
-        let partners = draws.order(batch.images() as i64);
-        method.mixed(nets, &batch, &Draws { share: draws.get("share"), partners }, at)
+        let permutation = draws.order(batch.images() as i64);
+        let draws = ReMixMatchDraws { lambda: draws.get("share"), permutation };
+        method.loss_with(nets, &batch, &draws, at)
     });
 }
 
 #[test]
-fn adamatch_with_given_shares() {
-    let make = |c: AdaMatch| AdaMatching::new(c, &FACTS);
+fn adamatch_with_given_lambdas() {
+    let make = |c: AdaMatchConfig| AdaMatch::new(c, &TASK);
     Golden::load().check("adamatch", make, |method, nets, batch, draws, at| {
-        // Both passes of this network give the same logits, so that any shares leave them as they are.
-        let shares = draws.get("x").reshape([3, 4]).narrow(1, 0, 3);
-        method.interpolated(nets, batch, Some(&shares), at)
+        // Both passes of this network give the same logits, so that any λ leaves them as they are.
+        let lambda = Some(draws.get("x").reshape([3, 4]).narrow(1, 0, 3));
+        method.loss_with(nets, batch, &AdaMatchDraws { lambda }, at)
     });
 }

@@ -1,11 +1,12 @@
 //! Learning from labelled and unlabelled samples: every method one short file on one loop.
 //!
-//! A [`Method`] says which [`Views`] of a sample it wants and turns a [`Batch`] into a loss; [`Ssl`] is the one adapter from a
-//! method to the training loop of the crate `train`. No method knows a data set, a file format or a particular network:
-//! a batch is tensors, a network is any [`torch::Net`].
+//! A [`Method`] says which [`Views`] of a sample it wants and turns a [`Batch`] into a loss; [`Ssl`]
+//! is the one adapter from a method to the training loop of the crate `train`. No method knows a data
+//! set, a file format or a particular network: a batch is tensors, a network is any [`torch::Net`].
 //!
 //! ```
-//! use ssl_core::{Batch, Ssl, methods::Supervised};
+//! use ssl_core::methods::{Supervised, SupervisedConfig};
+//! use ssl_core::{Batch, Ssl};
 //! use torch::{Device, Kind, Mode, Model, Net, Tensor, nn::Linear};
 //! use train::{Objective, Progress};
 //!
@@ -17,8 +18,10 @@
 //! }
 //!
 //! let model = Model::build(Device::Cpu, |scope| Line(Linear::new(&mut scope.sub("fc"), 2, 2)));
-//! let mut objective = Ssl::new(Supervised::default(), model, None);
-//! let batch = Batch::labeled(Tensor::eye(2, (Kind::Float, Device::Cpu)), Tensor::from_slice(&[0i64, 1]));
+//! let method = Supervised::new(SupervisedConfig::default());
+//! let mut objective = Ssl::new(method, model, None);
+//! let points = Tensor::eye(2, (Kind::Float, Device::Cpu));
+//! let batch = Batch::labeled(points, Tensor::from_slice(&[0i64, 1]));
 //! let loss = objective.loss(batch, Progress { step: 0, steps: 1 });
 //! assert!(loss.total().double_value(&[]) > 0.0);
 //! ```
@@ -34,5 +37,5 @@ pub mod parts;
 mod ssl;
 
 pub use config::MethodConfig;
-pub use method::{Batch, Config, Facts, Head, Method, Nets, View, Views};
+pub use method::{Batch, Config, Head, Method, Needs, Nets, TaskInfo, ViewKind, Views};
 pub use ssl::Ssl;

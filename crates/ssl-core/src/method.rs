@@ -4,10 +4,11 @@ use serde::{Deserialize, Serialize};
 use torch::{Device, Mode, Model, Tensor};
 use train::{Loss, Progress};
 
-/// How much a sample is changed before a network sees it. Which augmentation that means is the recipe's to say.
+/// How much a sample is changed before a network sees it. The recipe says which augmentation each
+/// kind is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
-pub enum View {
+pub enum ViewKind {
     /// Not at all.
     Plain,
     /// Slightly: shifts, flips.
@@ -20,9 +21,9 @@ pub enum View {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Views {
     /// The view of each labelled sample.
-    pub labeled: View,
+    pub labeled: ViewKind,
     /// The views of each unlabelled sample, in the order of [`Batch::u`]; none for a supervised method.
-    pub unlabeled: Vec<View>,
+    pub unlabeled: Vec<ViewKind>,
 }
 
 /// One step's samples.
@@ -36,8 +37,8 @@ pub struct Batch {
     pub u: Vec<Tensor>,
     /// Stored targets of the unlabelled samples, probabilities `[unlabeled, classes]`, for methods that learn from them.
     pub targets: Option<Tensor>,
-    /// Which unlabelled samples these are, int64 `[unlabeled]`, counted from 0 up to [`Facts::unlabeled`], for methods that
-    /// remember something of each.
+    /// Which unlabelled samples these are, int64 `[unlabeled]`, counted from 0 up to
+    /// [`TaskInfo::unlabeled`], for methods that keep something of each.
     pub slots: Option<Tensor>,
 }
 
@@ -75,17 +76,18 @@ impl Batch {
 pub struct Nets {
     /// What is trained.
     pub student: Model,
-    /// Its averaged twin, if the run keeps one: what is evaluated, and Mean Teacher's teacher.
+    /// The EMA model, if the run keeps one: what is evaluated, and Mean Teacher's teacher.
     pub ema: Option<Model>,
 }
 
 impl Nets {
-    /// The averaged twin. Panics if the run keeps none: [`Config::needs_average`] says which methods need it.
-    pub fn average(&self) -> &Model {
-        self.ema.as_ref().expect("a run that keeps an average of the weights")
+    /// The EMA model. Panics if the run keeps none: [`Config::needs`] says which methods need it.
+    pub fn ema_model(&self) -> &Model {
+        self.ema.as_ref().expect("a run that keeps an EMA model")
     }
 
-    /// Runs the student once over all inputs together, so that they share batch-norm statistics, and splits the logits.
+    /// Runs the student once over all inputs together, so that they share batch-norm statistics, and
+    /// splits the logits.
     pub fn forward_joint<const N: usize>(&self, inputs: [&Tensor; N], mode: Mode) -> [Tensor; N] {
         let sizes: Vec<i64> = inputs.iter().map(|t| t.size()[0]).collect();
         let logits = self.student.forward(&Tensor::cat(&inputs, 0), mode);
@@ -94,10 +96,10 @@ impl Nets {
     }
 }
 
-/// What a method may have to know before the first step.
+/// What a method may need to know of the task before the first step.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Facts {
-    /// Classes to be told apart.
+pub struct TaskInfo {
+    /// Number of classes.
     pub classes: i64,
     /// Unlabelled samples in all.
     pub unlabeled: i64,
@@ -114,17 +116,28 @@ pub struct Head {
     pub outputs: i64,
 }
 
+/// What a method needs besides labelled and unlabelled samples.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Needs {
+    /// The EMA model ([`Nets::ema`]).
+    pub ema: bool,
+    /// Samples that are images `[n, c, h, w]`, because it turns them or treats them as images in
+    /// another way: points and texts cannot be its samples.
+    pub images: bool,
+}
+
 /// The settings of a method, as a recipe has them.
 pub trait Config {
     /// Whether every setting lies in its range; the error names the first that does not.
     fn check(&self) -> Result<(), String>;
 
-    /// The method with fresh memory. Settings that [`check`](Config::check) refuses are a bug here and may panic.
-    fn build(&self, facts: &Facts) -> Box<dyn Method>;
+    /// The method in a fresh state. Settings that [`check`](Config::check) refuses are a bug here and
+    /// may panic.
+    fn build(&self, task: &TaskInfo) -> Box<dyn Method>;
 
-    /// Whether the method needs the averaged twin ([`Nets::ema`]).
-    fn needs_average(&self) -> bool {
-        false
+    /// What the method needs.
+    fn needs(&self) -> Needs {
+        Needs::default()
     }
 }
 
@@ -142,7 +155,7 @@ pub trait Method {
     }
 
     /// Tensors of the method's own that a checkpoint keeps and restores in place.
-    fn memory(&self) -> Vec<(String, Tensor)> {
+    fn state(&self) -> Vec<(String, Tensor)> {
         Vec::new()
     }
 }
@@ -160,7 +173,7 @@ impl<M: Method + ?Sized> Method for Box<M> {
         (**self).heads()
     }
 
-    fn memory(&self) -> Vec<(String, Tensor)> {
-        (**self).memory()
+    fn state(&self) -> Vec<(String, Tensor)> {
+        (**self).state()
     }
 }

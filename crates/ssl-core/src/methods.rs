@@ -24,29 +24,28 @@ mod vat;
 
 #[cfg(test)]
 pub(crate) use {
-    adamatch::AdaMatching,
-    lga::Imputing,
-    remixmatch::{Aligned, Draws},
+    adamatch::AdaMatchDraws, ict::IctDraws, lga::LgaDraws, mixmatch::MixMatchDraws,
+    mixmixup::MixMixUpDraws, remixmatch::ReMixMatchDraws, vadd::VaddDraws, vat::VatDraws,
 };
 
-pub use adamatch::AdaMatch;
-pub use fixmatch::FixMatch;
-pub use flexmatch::FlexMatch;
-pub use freematch::FreeMatch;
-pub use ict::{Ict, MixedTargets};
-pub use lga::Lga;
-pub use mean_teacher::MeanTeacher;
-pub use mixmatch::MixMatch;
-pub use mixmixup::MixMixUp;
+pub use adamatch::{AdaMatch, AdaMatchConfig};
+pub use fixmatch::{FixMatch, FixMatchConfig};
+pub use flexmatch::{FlexMatch, FlexMatchConfig};
+pub use freematch::{FreeMatch, FreeMatchConfig};
+pub use ict::{Ict, IctConfig, MixedTargets};
+pub use lga::{Lga, LgaConfig};
+pub use mean_teacher::{MeanTeacher, MeanTeacherConfig};
+pub use mixmatch::{MixMatch, MixMatchConfig};
+pub use mixmixup::{MixMixUp, MixMixUpConfig};
 pub use noisy_student::{Average, Labeling, NoiseOn, NoisyStudent, NoisyStudentConfig, Targets};
-pub use pi_model::PiModel;
-pub use pseudo_label::PseudoLabel;
-pub use remixmatch::ReMixMatch;
-pub use s4l::S4l;
-pub use sntg::Sntg;
-pub use softmatch::SoftMatch;
-pub use supervised::Supervised;
-pub use temporal_ensembling::TemporalEnsembling;
-pub use uda::Uda;
-pub use vadd::Vadd;
-pub use vat::Vat;
+pub use pi_model::{PiModel, PiModelConfig};
+pub use pseudo_label::{PseudoLabel, PseudoLabelConfig};
+pub use remixmatch::{ReMixMatch, ReMixMatchConfig};
+pub use s4l::{S4l, S4lConfig};
+pub use sntg::{Sntg, SntgConfig};
+pub use softmatch::{SoftMatch, SoftMatchConfig};
+pub use supervised::{Supervised, SupervisedConfig};
+pub use temporal_ensembling::{TemporalEnsembling, TemporalEnsemblingConfig};
+pub use uda::{Uda, UdaConfig};
+pub use vadd::{Vadd, VaddConfig};
+pub use vat::{Vat, VatConfig};

@@ -1,4 +1,4 @@
-//! The one adapter from a method to the training loop: it owns the networks and keeps the averaged twin up to date.
+//! The one adapter from a method to the training loop: it owns the networks and updates the averages.
 
 use torch::{Model, Params, Tensor};
 use train::{Ema, Loss, Objective, Progress, Swa};
@@ -9,31 +9,31 @@ use crate::{Batch, Head, Method, Nets};
 pub struct Ssl<M> {
     method: M,
     nets: Nets,
-    average: Option<Ema>,
+    ema: Option<Ema>,
     swa: Option<(Model, Swa)>,
 }
 
 impl<M: Method> Ssl<M> {
-    /// `average` is the averaged twin, a network of the same shape, and how it follows; its values are overwritten by the
-    /// student's.
+    /// `ema` is the EMA model, a network of the same shape, and how it follows the student; its values
+    /// are overwritten by the student's.
     ///
-    /// Adds the method's heads to both networks: optimisers are made afterwards.
-    pub fn new(method: M, mut student: Model, average: Option<(Model, Ema)>) -> Self {
-        let (mut ema, average) =
-            average.map_or((None, None), |(model, ema)| (Some(model), Some(ema)));
-        for model in [&mut student].into_iter().chain(&mut ema) {
+    /// Adds the method's heads to both networks: make the optimiser afterwards.
+    pub fn new(method: M, mut student: Model, ema: Option<(Model, Ema)>) -> Self {
+        let (mut model, ema) = ema.map_or((None, None), |(model, ema)| (Some(model), Some(ema)));
+        for model in [&mut student].into_iter().chain(&mut model) {
             for Head { name, outputs } in method.heads() {
                 model.add_head(name, outputs);
             }
         }
-        if let Some(ema) = &ema {
-            ema.params.copy_from(&student.params);
+        if let Some(model) = &model {
+            model.params.copy_from(&student.params);
         }
-        Self { method, nets: Nets { student, ema }, average, swa: None }
+        Self { method, nets: Nets { student, ema: model }, ema, swa: None }
     }
 
-    /// The same with a mean of late weights, which is then what is evaluated; the averaged twin, if there is one, stays the method's own.
-    /// `model` is a network of the same shape; its values are overwritten by the student's.
+    /// The same with an SWA model, which is then what is evaluated; the EMA model, if there is one,
+    /// still serves the method. `model` is a network of the same shape; its values are overwritten by
+    /// the student's.
     #[must_use]
     pub fn with_swa(mut self, mut model: Model, swa: Swa) -> Self {
         for Head { name, outputs } in self.method.heads() {
@@ -44,7 +44,8 @@ impl<M: Method> Ssl<M> {
         self
     }
 
-    /// The mean of late weights, if there is one: before it is evaluated, its running statistics have to be taken anew.
+    /// The SWA model, if there is one. Before it is evaluated, its running statistics have to be
+    /// computed ([`Mode::Calibrate`](torch::Mode::Calibrate)).
     pub fn swa(&self) -> Option<&Model> {
         self.swa.as_ref().map(|(model, _)| model)
     }
@@ -54,7 +55,8 @@ impl<M: Method> Ssl<M> {
         &self.nets
     }
 
-    /// The network that is evaluated: the mean of late weights if there is one, else the averaged twin, else the student.
+    /// The network that is evaluated: the SWA model if there is one, else the EMA model, else the
+    /// student.
     pub fn evaluated(&self) -> &Model {
         self.swa().or(self.nets.ema.as_ref()).unwrap_or(&self.nets.student)
     }
@@ -64,7 +66,7 @@ impl<M: Method> Ssl<M> {
         &self.method
     }
 
-    /// The network that is evaluated, itself.
+    /// The network that is evaluated, by value.
     pub fn into_evaluated(self) -> Model {
         self.swa.map(|(model, _)| model).or(self.nets.ema).unwrap_or(self.nets.student)
     }
@@ -82,22 +84,22 @@ impl<M: Method> Objective for Ssl<M> {
     }
 
     fn after_step(&mut self, at: Progress) {
-        if let (Some(ema), Some(average)) = (&self.nets.ema, &self.average) {
-            average.update(&ema.params, &self.nets.student.params, at);
+        if let (Some(model), Some(ema)) = (&self.nets.ema, &self.ema) {
+            ema.update(&model.params, &self.nets.student.params, at);
         }
         if let Some((model, swa)) = &self.swa {
             swa.update(&model.params, &self.nets.student.params, at);
         }
     }
 
-    fn memory(&self) -> Vec<(String, Tensor)> {
-        let mut kept = self.method.memory();
+    fn state(&self) -> Vec<(String, Tensor)> {
+        let mut state = self.method.state();
         if let Some(ema) = &self.nets.ema {
-            kept.extend(train::ema::memory_of("ema.", &ema.params));
+            state.extend(train::ema::state_of("ema.", &ema.params));
         }
         if let Some(model) = self.swa() {
-            kept.extend(train::ema::memory_of("swa.", &model.params));
+            state.extend(train::ema::state_of("swa.", &model.params));
         }
-        kept
+        state
     }
 }

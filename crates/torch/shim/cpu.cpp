@@ -58,16 +58,6 @@ void tutor_free(char *text) { std::free(text); }
 
 const char *tutor_version() { return TORCH_VERSION; }
 
-// Gives every four-dimensional tensor the channels-last memory format, in place: all that share it see the change.
-char *tutor_channels_last(Handles t, size_t n) {
-  return guarded([&] {
-    at::NoGradGuard guard;
-    for (size_t i = 0; i < n; ++i)
-      if (t[i]->dim() == 4)
-        t[i]->set_data(t[i]->detach().contiguous(at::MemoryFormat::ChannelsLast));
-  });
-}
-
 // CUDA's generators are only asked for when its library is loaded: asking earlier would make libtorch decide for good
 // that there is no CUDA.
 char *tutor_seed(uint64_t seed, bool cuda) {
@@ -129,17 +119,8 @@ char *tutor_autocast_leave(int32_t device, const Autocast *before) {
   });
 }
 
-char *tutor_set_deterministic(bool on) {
-  return guarded([&] {
-    auto &context = at::globalContext();
-    context.setDeterministicAlgorithms(on, false);
-    context.setDeterministicFillUninitializedMemory(false);
-    context.setDeterministicCuDNN(on);
-    context.setBenchmarkCuDNN(!on);
-  });
-}
-
-// Lets the allocator keep what is freed. Its largest threshold is 32 MiB on 64-bit machines; larger blocks still come from the system.
+// Lets the allocator keep what is freed. Its largest threshold is 32 MiB on 64-bit machines;
+// larger blocks still come from the system.
 void tutor_keep_memory() {
 #ifdef __GLIBC__
   mallopt(M_MMAP_THRESHOLD, 32 << 20);

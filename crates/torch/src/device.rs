@@ -1,4 +1,4 @@
-//! Devices: choosing one by name, opening CUDA at run time, threads and determinism.
+//! Devices: choosing one by name, opening CUDA at run time, threads and memory.
 //!
 //! Programs link only libtorch's CPU library. [`select`] opens `libtorch_cuda.so` when a GPU is asked for and the machine
 //! has a driver, so that one binary serves both kinds of machine. libtorch decides once whether there is CUDA: call
@@ -193,13 +193,6 @@ pub fn share_cores() -> io::Result<()> {
 /// memory that is held at once stays about the same. Without glibc it does nothing.
 pub fn keep_memory() {
     ffi::keep_memory();
-}
-
-/// Lets libtorch use only algorithms that give the same bits each time, on CUDA at some cost in speed; an operation that
-/// has none then panics. cuBLAS obeys only if the environment holds `CUBLAS_WORKSPACE_CONFIG=:4096:8` from the start.
-/// What this workspace runs on the CPU is deterministic anyway, for a given number of threads.
-pub fn set_deterministic(on: bool) {
-    ffi::set_deterministic(on);
 }
 
 #[cfg(test)]

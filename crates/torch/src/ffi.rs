@@ -84,13 +84,11 @@ unsafe extern "C" {
         loops: bool,
         out: *mut Handle,
     ) -> *mut c_char;
-    fn tutor_channels_last(t: *const Handle, n: usize) -> *mut c_char;
     fn tutor_seed(seed: u64, cuda: bool) -> *mut c_char;
     fn tutor_generator_state(device: i32, out: *mut Handle) -> *mut c_char;
     fn tutor_set_generator_state(device: i32, state: Handle) -> *mut c_char;
     fn tutor_autocast_enter(device: i32, before: *mut Autocast) -> *mut c_char;
     fn tutor_autocast_leave(device: i32, before: *const Autocast) -> *mut c_char;
-    fn tutor_set_deterministic(on: bool) -> *mut c_char;
     fn tutor_keep_memory();
     fn tutor_libtorch_folder() -> *mut c_char;
     fn tutor_open(path: *const c_char) -> *mut c_char;
@@ -329,13 +327,6 @@ pub(crate) fn norm_relu(
     }
 }
 
-/// Gives four-dimensional tensors the channels-last layout in place.
-pub(crate) fn channels_last(tensors: &[Tensor]) {
-    let t = handles(tensors);
-    // SAFETY: `t` holds `t.len()` live tensors.
-    expect(unsafe { tutor_channels_last(t.as_ptr(), t.len()) }, "channels last");
-}
-
 /// Seeds the CPU generator and, if `cuda`, those of all CUDA devices.
 pub(crate) fn seed(seed: u64, cuda: bool) {
     // SAFETY: no pointers.
@@ -370,12 +361,6 @@ pub(crate) fn autocast_enter(device: Device) -> Autocast {
 pub(crate) fn autocast_leave(device: Device, before: &Autocast) {
     // SAFETY: `before` outlives the call and is laid out as the shim's struct.
     expect(unsafe { tutor_autocast_leave(index(device), before) }, "autocast");
-}
-
-/// Asks libtorch for deterministic algorithms only, or not.
-pub(crate) fn set_deterministic(on: bool) {
-    // SAFETY: no pointers.
-    expect(unsafe { tutor_set_deterministic(on) }, "deterministic algorithms");
 }
 
 /// Lets the allocator keep what is freed.

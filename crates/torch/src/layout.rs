@@ -1,17 +1,6 @@
-//! Memory formats: images and kernels with their channels last, which convolutions prefer on GPUs and in bfloat16.
+//! Memory formats: images with their channels last, which convolutions prefer on GPUs and in bfloat16.
 
 use tch::{Device, Kind, Tensor};
-
-use crate::{Params, ffi};
-
-impl Params {
-    /// Stores every four-dimensional tensor with its channels last, in place: layers that share it see the change, shapes
-    /// and values stay. Call it before an optimiser is built, so that its state gets the same layout.
-    pub fn to_channels_last(&self) {
-        let tensors: Vec<_> = self.iter().map(|p| p.tensor.shallow_clone()).collect();
-        ffi::channels_last(&tensors);
-    }
-}
 
 /// Makes a network's input of 8-bit images: `pixels` is `[n, h, w, c]` of `shape`, row by row with channels interleaved;
 /// the result is float32 `[n, c, h, w]` on `device`, channels last in memory, with values (x / 255 − mean) / std.

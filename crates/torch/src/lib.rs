@@ -27,6 +27,7 @@ pub mod foreach;
 pub mod grad;
 pub mod layout;
 pub mod loss;
+mod mode;
 mod net;
 pub mod nn;
 pub mod optim;
@@ -35,6 +36,7 @@ pub mod precision;
 pub mod rng;
 pub mod store;
 
-pub use net::{Cut, Mode, Model, Net, NoisyRows};
+pub use mode::{Mode, NoisyRows};
+pub use net::{Features, Model, Net};
 pub use params::{Init, Param, Params, Role, Scope};
 pub use tch::{Device, IndexOp, Kind, Tensor, no_grad};

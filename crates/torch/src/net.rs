@@ -1,98 +1,43 @@
-//! What a network is: a map from a batch to logits, in one of two modes.
+//! What a network is: a map from a batch to logits, run in a [`Mode`].
 
 use tch::{Device, Tensor};
 
 use crate::nn::Linear;
-use crate::{Params, Scope};
-
-/// How a network is run: which statistics batch norm uses, and which samples get the model's noise (dropout, stochastic
-/// depth).
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Mode {
-    /// Batch statistics, which also update the running ones; noise for every sample.
-    Train,
-    /// Batch statistics; no noise.
-    TrainWithoutNoise,
-    /// Batch statistics; noise for the first so many samples of the batch only.
-    TrainNoisyRows(i64),
-    /// Batch statistics, which leave the running ones as they are; noise for every sample.
-    TrainUntracked,
-    /// Batch statistics; no noise. The running statistics become the mean over the batches of a series, of which this is
-    /// the one of this number, counted from 0.
-    Calibrate(u32),
-    /// Running statistics; no noise.
-    Eval,
-    /// Running statistics; noise for every sample.
-    EvalWithNoise,
-}
-
-/// Which samples of a batch get the model's noise.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum NoisyRows {
-    /// None of them.
-    None,
-    /// The first so many.
-    First(i64),
-    /// All of them.
-    All,
-}
-
-impl Mode {
-    /// Whether batch norm uses the batch's own statistics.
-    pub fn batch_statistics(self) -> bool {
-        !matches!(self, Mode::Eval | Mode::EvalWithNoise)
-    }
-
-    /// The weight of the batch in the running statistics, where a training step gives it `momentum`; none: they stay.
-    pub fn momentum(self, momentum: f64) -> Option<f64> {
-        match self {
-            Mode::Train | Mode::TrainWithoutNoise | Mode::TrainNoisyRows(_) => Some(momentum),
-            Mode::Calibrate(number) => Some(1.0 / (f64::from(number) + 1.0)),
-            Mode::TrainUntracked | Mode::Eval | Mode::EvalWithNoise => None,
-        }
-    }
-
-    /// Which samples get dropout and stochastic depth.
-    pub fn noise(self) -> NoisyRows {
-        match self {
-            Mode::Train | Mode::TrainUntracked | Mode::EvalWithNoise => NoisyRows::All,
-            Mode::TrainNoisyRows(rows) => NoisyRows::First(rows),
-            Mode::TrainWithoutNoise | Mode::Calibrate(_) | Mode::Eval => NoisyRows::None,
-        }
-    }
-}
+use crate::{Mode, Params, Scope};
 
 /// A network maps a batch to logits.
 pub trait Net {
     /// `x` is `[batch, ...]`; the logits are `[batch, classes]`.
     fn forward(&self, x: &Tensor, mode: Mode) -> Tensor;
 
-    /// The same network in two parts, if it can be had so: for methods that look at features or add a head of their own.
-    fn cut(&self) -> Option<&dyn Cut> {
+    /// The network as features and a head on them, if it is made of these: for methods that read
+    /// the features or add a head of their own.
+    fn features(&self) -> Option<&dyn Features> {
         None
     }
 }
 
-/// A network that can be cut before its last linear layer. To implement it is to implement [`Net`].
-pub trait Cut {
+/// A network whose last layer is linear, run in two parts. What implements this implements [`Net`].
+pub trait Features {
     /// What the last linear layer takes: `x` is `[batch, ...]`, the features `[batch, width]`.
-    fn features(&self, x: &Tensor, mode: Mode) -> Tensor;
+    fn forward_features(&self, x: &Tensor, mode: Mode) -> Tensor;
 
     /// The last linear layer, which makes logits of features.
     fn head(&self) -> &Linear;
 
-    /// The logits `[batch, classes]` of features `[batch, width]`: the last linear layer and, in some networks, what follows.
-    fn logits(&self, features: &Tensor, _mode: Mode) -> Tensor {
+    /// The logits `[batch, classes]` of features `[batch, width]`: the last linear layer and, in
+    /// some networks, what follows it.
+    fn forward_head(&self, features: &Tensor, _mode: Mode) -> Tensor {
         self.head().forward(features)
     }
 }
 
-impl<N: Cut> Net for N {
+impl<N: Features> Net for N {
     fn forward(&self, x: &Tensor, mode: Mode) -> Tensor {
-        self.logits(&self.features(x, mode), mode)
+        self.forward_head(&self.forward_features(x, mode), mode)
     }
 
-    fn cut(&self) -> Option<&dyn Cut> {
+    fn features(&self) -> Option<&dyn Features> {
         Some(self)
     }
 }
@@ -123,21 +68,22 @@ impl Model {
         self.net.forward(x, mode)
     }
 
-    /// What the last linear layer takes: `x` is `[batch, ...]`, the features `[batch, width]`. Panics if the network cannot
-    /// be cut.
-    pub fn features(&self, x: &Tensor, mode: Mode) -> Tensor {
-        self.cut().features(x, mode)
+    /// What the last linear layer takes: `x` is `[batch, ...]`, the features `[batch, width]`.
+    /// Panics if the network has no [`Features`].
+    pub fn forward_features(&self, x: &Tensor, mode: Mode) -> Tensor {
+        self.parts().forward_features(x, mode)
     }
 
-    /// The network's own logits `[batch, classes]` of features `[batch, width]`. Panics if the network cannot be cut.
-    pub fn logits(&self, features: &Tensor, mode: Mode) -> Tensor {
-        self.cut().logits(features, mode)
+    /// The network's own logits `[batch, classes]` of features `[batch, width]`. Panics if the
+    /// network has no [`Features`].
+    pub fn forward_head(&self, features: &Tensor, mode: Mode) -> Tensor {
+        self.parts().forward_head(features, mode)
     }
 
-    /// Adds a linear layer on the features, with tensors `name.weight` and `name.bias` behind those of the network. Panics if
-    /// the network cannot be cut or the name is taken.
+    /// Adds a linear layer on the features, whose tensors `name.weight` and `name.bias` come after
+    /// those of the network. Panics if the network has no [`Features`] or the name is taken.
     pub fn add_head(&mut self, name: &str, outputs: i64) {
-        let width = self.cut().head().inputs();
+        let width = self.parts().head().inputs();
         let device = self.params.iter().next().map_or(Device::Cpu, |p| p.tensor.device());
         let make = |scope: &mut Scope<'_>| Linear::new(&mut scope.sub(name), width, outputs);
         let head = self.params.extend(device, make);
@@ -151,8 +97,8 @@ impl Model {
         head.forward(features)
     }
 
-    fn cut(&self) -> &dyn Cut {
-        self.net.cut().expect("a network that can be cut before its last layer (Net::cut)")
+    fn parts(&self) -> &dyn Features {
+        self.net.features().expect("a network with features and a head (torch::Features)")
     }
 }
 
@@ -161,8 +107,8 @@ impl Net for Box<dyn Net> {
         (**self).forward(x, mode)
     }
 
-    fn cut(&self) -> Option<&dyn Cut> {
-        (**self).cut()
+    fn features(&self) -> Option<&dyn Features> {
+        (**self).features()
     }
 }
 
@@ -173,13 +119,13 @@ mod tests {
     use super::*;
     use crate::nn::BatchNorm;
 
-    struct Cuttable {
+    struct Normed {
         norm: BatchNorm,
         fc: Linear,
     }
 
-    impl Cut for Cuttable {
-        fn features(&self, x: &Tensor, mode: Mode) -> Tensor {
+    impl Features for Normed {
+        fn forward_features(&self, x: &Tensor, mode: Mode) -> Tensor {
             self.norm.forward(x, mode)
         }
 
@@ -189,7 +135,7 @@ mod tests {
     }
 
     fn model() -> Model {
-        Model::build(Device::Cpu, |scope| Cuttable {
+        Model::build(Device::Cpu, |scope| Normed {
             norm: BatchNorm::new(&mut scope.sub("norm"), 3, 0.1, 1e-5),
             fc: Linear::new(&mut scope.sub("fc"), 3, 2),
         })
@@ -200,11 +146,14 @@ mod tests {
     }
 
     #[test]
-    fn a_cut_network_gives_the_same_logits_and_bears_further_heads() {
+    fn features_and_head_give_the_same_logits_and_further_heads_can_be_added() {
         let mut model = model();
         model.add_head("rotation", 4);
-        let features = model.features(&batch(0.0), Mode::Eval);
-        assert_eq!(model.logits(&features, Mode::Eval), model.forward(&batch(0.0), Mode::Eval));
+        let features = model.forward_features(&batch(0.0), Mode::Eval);
+        assert_eq!(
+            model.forward_head(&features, Mode::Eval),
+            model.forward(&batch(0.0), Mode::Eval)
+        );
         assert_eq!(model.head("rotation", &features).size(), [4, 4]);
         let last: Vec<_> = model.params.names().skip(6).collect();
         assert_eq!(last, ["rotation.weight", "rotation.bias"]);

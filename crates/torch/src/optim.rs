@@ -22,6 +22,7 @@
 mod adamw;
 mod rmsprop;
 mod sgd;
+mod slot;
 
 use std::collections::BTreeMap;
 
@@ -31,33 +32,11 @@ use tch::Tensor;
 pub use adamw::AdamW;
 pub use rmsprop::RmsProp;
 pub use sgd::Sgd;
+pub use slot::DecayOn;
+use slot::Slot;
 
 use crate::store::{self, StoreError};
-use crate::{Params, Role, ffi};
-
-/// Which tensors weight decay touches.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum DecayOn {
-    /// The kernels of convolutions and linear layers: no bias, no norm.
-    Kernels,
-    /// Kernels and their biases; not the scales and shifts of normalisation.
-    AllButNorm,
-    /// Everything that is trained.
-    All,
-}
-
-impl DecayOn {
-    /// Whether tensors of this role decay.
-    pub fn touches(self, role: Role) -> bool {
-        match role {
-            Role::Weight => true,
-            Role::Bias => self != DecayOn::Kernels,
-            Role::Norm => self == DecayOn::All,
-            Role::Buffer => false,
-        }
-    }
-}
+use crate::{Params, ffi};
 
 /// An optimiser's kind and constants, as in a recipe: `{ kind = "sgd", momentum = 0.9 }`. Keys left out take the defaults
 /// of [`Sgd`], [`RmsProp`] and [`AdamW`]; unknown ones are errors. The learning rate comes with each step.
@@ -88,6 +67,30 @@ impl OptimConfig {
         }
     }
 
+    /// Every constant that makes no sense: its key, and what is wrong with it.
+    pub fn faults(&self) -> Vec<(&'static str, String)> {
+        let rate = |key, x: f64| (key, x, (0.0..1.0).contains(&x), "is not in [0, 1)");
+        let above = |key, x: f64| (key, x, x > 0.0 && x.is_finite(), "is not above 0");
+        let decay = |x: f64| ("weight_decay", x, x >= 0.0 && x.is_finite(), "is not at least 0");
+        let checks = match self {
+            OptimConfig::Sgd(c) => vec![rate("momentum", c.momentum), decay(c.weight_decay)],
+            OptimConfig::Rmsprop(c) => vec![
+                rate("decay", c.decay),
+                rate("momentum", c.momentum),
+                above("eps", c.eps),
+                decay(c.weight_decay),
+            ],
+            OptimConfig::Adamw(c) => vec![
+                rate("beta1", c.beta1),
+                rate("beta2", c.beta2),
+                above("eps", c.eps),
+                decay(c.weight_decay),
+            ],
+        };
+        let faults = checks.into_iter().filter(|(_, _, ok, _)| !ok);
+        faults.map(|(key, value, _, fault)| (key, format!("{value} {fault}"))).collect()
+    }
+
     /// Makes the optimiser of all trainable tensors of `params`, with fresh state on their device.
     pub fn build(&self, params: &Params) -> Optimizer {
         let (weight_decay, decay_on) = match self {
@@ -110,20 +113,6 @@ impl OptimConfig {
             slots,
             steps: Tensor::from(0i64),
         }
-    }
-}
-
-/// One kind of state: a tensor for each parameter.
-struct Slot {
-    name: &'static str,
-    tensors: Vec<Tensor>,
-}
-
-impl Slot {
-    /// Tensors like the parameters, in kind, device and layout, all of one value.
-    fn like(params: &[Tensor], name: &'static str, value: f64) -> Self {
-        let tensors = params.iter().map(|p| p.detach().full_like(value)).collect();
-        Self { name, tensors }
     }
 }
 
@@ -205,7 +194,7 @@ mod tests {
     use tch::{Device, Kind};
 
     use super::*;
-    use crate::Init;
+    use crate::{Init, Role};
 
     #[test]
     fn loops_compute_what_the_kernels_for_cuda_do() {

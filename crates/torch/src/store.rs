@@ -1,10 +1,8 @@
 //! Named tensors in files: safetensors in and out, whole or not at all.
 
 use std::collections::BTreeMap;
-use std::fs::File;
-use std::io::{self, BufWriter, Write};
+use std::io::{self, Write};
 use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicU64, Ordering};
 
 use safetensors::{Dtype, SafeTensors};
 use serde_json::{Map, Value, json};
@@ -22,7 +20,10 @@ pub struct Stored {
 /// Why tensors could not be written or read.
 #[derive(Debug, thiserror::Error)]
 pub enum StoreError {
-    /// The file system refused.
+    /// The file cannot be written.
+    #[error(transparent)]
+    Write(#[from] atomic_file::Error),
+    /// The file cannot be read.
     #[error("{}: {source}", path.display())]
     Io {
         /// The file.
@@ -143,36 +144,7 @@ pub fn save(
     tensors: &[(String, Tensor)],
     meta: &BTreeMap<String, String>,
 ) -> Result<(), StoreError> {
-    write_atomic(path, |out| write(out, tensors, meta))
-}
-
-/// Makes a file by `fill` as [`save`] does: whole or not at all. If it fails, nothing is left behind.
-pub fn write_atomic(
-    path: &Path,
-    fill: impl FnOnce(&mut dyn Write) -> io::Result<()>,
-) -> Result<(), StoreError> {
-    static COUNT: AtomicU64 = AtomicU64::new(0);
-    let at = |source| StoreError::Io { path: path.to_owned(), source };
-    let name = path.file_name().ok_or_else(|| at(io::ErrorKind::InvalidFilename.into()))?;
-    let folder = match path.parent() {
-        Some(folder) if !folder.as_os_str().is_empty() => folder,
-        _ => Path::new("."),
-    };
-    let count = COUNT.fetch_add(1, Ordering::Relaxed);
-    let part = format!(".{}.{}.{count}.part", name.to_string_lossy(), std::process::id());
-    let part = folder.join(part);
-    let all = || {
-        let mut out = BufWriter::with_capacity(1 << 20, File::create(&part)?);
-        fill(&mut out)?;
-        out.into_inner().map_err(io::IntoInnerError::into_error)?.sync_all()?;
-        std::fs::rename(&part, path)?;
-        File::open(folder)?.sync_all()
-    };
-    all().map_err(|source| {
-        // Best effort: the first error is the one to report.
-        let _ = std::fs::remove_file(&part);
-        at(source)
-    })
+    Ok(atomic_file::write_with(path, |out| write(out, tensors, meta))?)
 }
 
 /// The bytes that [`save`] writes.

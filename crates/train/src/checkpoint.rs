@@ -1,23 +1,25 @@
 //! Checkpoints: one file holds everything that decides how training goes on.
 //!
-//! A checkpoint is a safetensors file. Tensors: `param.NAME` (weights and running statistics), `optim.NAME` (the
-//! optimiser's state), `memory.NAME` (what the objective remembers), `rng.cpu` and `rng.cuda` (generator states). Metadata:
-//! `format`, `step`, `recipe` (the resolved recipe's text), `state` (JSON: [`State`]) and `sha256`, a digest of all of that.
+//! A checkpoint is a safetensors file. Tensors: `param.NAME` (weights and running statistics),
+//! `optim.NAME` (the optimiser's state), `state.NAME` (the objective's state), `rng.cpu` and
+//! `rng.cuda` (generator states). Metadata: `format`, `step`, `recipe` (the resolved recipe's text),
+//! `run` (JSON: [`RunState`]) and `sha256`, a digest of all of that.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 
+use metrics::{Better, Metric};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 use torch::store::{self, StoreError, Stored};
 use torch::{Tensor, no_grad};
 
-use crate::atomic;
+use crate::{Objective, evaluation};
 
 /// What the metadata entry `format` says.
-const FORMAT: &str = "tutor checkpoint 1";
+const FORMAT: &str = "tutor checkpoint 2";
 
 /// The metadata entry with the digest.
 const DIGEST: &str = "sha256";
@@ -28,7 +30,7 @@ const SUFFIX: &str = ".ckpt.safetensors";
 /// A checkpoint that cannot be written, read or used.
 #[derive(Debug, thiserror::Error)]
 pub enum CheckpointError {
-    /// The file system refuses.
+    /// A file or folder cannot be made, read or removed.
     #[error("{}: {source}", path.display())]
     Io {
         /// The file or folder.
@@ -36,20 +38,39 @@ pub enum CheckpointError {
         /// What the system says.
         source: io::Error,
     },
-    /// The file cannot be written.
+    /// A file cannot be written.
+    #[error(transparent)]
+    Write(#[from] atomic_file::Error),
+    /// The tensors cannot be written.
     #[error(transparent)]
     Store(#[from] StoreError),
     /// The file is not what was written.
-    #[error("{}: the checkpoint is damaged: {reason}. Delete it to go on from the one before", path.display())]
+    #[error(
+        "{}: the checkpoint is damaged: {reason}. Delete it to resume from the one before",
+        path.display()
+    )]
     Damaged {
         /// The file.
         path: PathBuf,
         /// What is wrong with it.
         reason: String,
     },
+    /// There are checkpoints, and none of them is whole.
+    #[error(
+        "{}: every checkpoint is damaged ({}). Delete this folder, or start a new run with --fresh, to begin again at step 0",
+        folder.display(), damaged.join("; ")
+    )]
+    AllDamaged {
+        /// The folder of checkpoints.
+        folder: PathBuf,
+        /// The name of each file and what is wrong with it, newest first.
+        damaged: Vec<String>,
+    },
     /// The file was written by a program with another format.
-    #[error("{}: the checkpoint has the format `{found}`, this program writes `{FORMAT}`. \
-             Go on with the program that wrote it, or start in another folder", path.display())]
+    #[error(
+        "{}: the checkpoint has the format `{found}`, this program writes `{FORMAT}`. Go on with the program that wrote it, or start in another folder",
+        path.display()
+    )]
     Format {
         /// The file.
         path: PathBuf,
@@ -57,8 +78,10 @@ pub enum CheckpointError {
         found: String,
     },
     /// The file belongs to another run.
-    #[error("{}: the checkpoint was written by another recipe ({difference}). \
-             Start in another folder, or delete this one to start anew", path.display())]
+    #[error(
+        "{}: the checkpoint was written by another recipe ({difference}). Start in another folder, or delete this one to start anew",
+        path.display()
+    )]
     Recipe {
         /// The file.
         path: PathBuf,
@@ -87,25 +110,28 @@ impl CheckpointError {
 pub struct Best {
     /// Steps that the weights had seen.
     pub step: u64,
-    /// The metric; higher is better.
+    /// The value of the metric.
     pub value: f64,
+    /// Which way the metric improves.
+    pub better: Better,
 }
 
 /// Where a run stands, besides its tensors.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-pub struct State {
+pub struct RunState {
     /// Steps completed. The batches that follow are a pure function of it.
     pub step: u64,
     /// Seconds of wall clock spent so far, over all the times that the run was started.
     pub seconds: f64,
     /// Length of metrics.jsonl in bytes.
-    pub metrics_bytes: u64,
+    pub record_bytes: u64,
     /// Length of the event file in bytes.
     pub events_bytes: u64,
     /// The best evaluation so far.
     pub best: Option<Best>,
-    /// The latest evaluation; a value that is not finite is `None`.
-    pub evaluation: Vec<(String, Option<f64>)>,
+    /// The latest evaluation. In JSON a value that is not finite is `null`, which is read as NaN.
+    #[serde(with = "evaluation")]
+    pub evaluation: Vec<Metric>,
 }
 
 /// A checkpoint that was read and found whole.
@@ -114,7 +140,7 @@ pub struct Checkpoint {
     /// The file.
     pub path: PathBuf,
     /// Where the run stood.
-    pub state: State,
+    pub run: RunState,
     /// The resolved recipe of the run.
     pub recipe: String,
     /// All tensors, on the CPU, under their prefixed names.
@@ -144,9 +170,9 @@ impl Checkpoint {
         if found != FORMAT {
             return Err(CheckpointError::Format { path: path.to_owned(), found });
         }
-        let state = serde_json::from_str(&entry("state")?).map_err(|e| damaged(e.to_string()))?;
+        let run = serde_json::from_str(&entry("run")?).map_err(|e| damaged(e.to_string()))?;
         let recipe = entry("recipe")?;
-        Ok(Self { path: path.to_owned(), state, recipe, tensors: tensors.into_iter().collect() })
+        Ok(Self { path: path.to_owned(), run, recipe, tensors: tensors.into_iter().collect() })
     }
 
     /// The tensors whose names begin with `prefix`, without it.
@@ -198,13 +224,11 @@ impl Checkpoint {
         faults
     }
 
-    /// Copies what the checkpoint holds of an objective, its parameters and its memory, into the objective's tensors. Either
-    /// all is copied, or there is an error that names every tensor at fault.
-    pub fn restore<O: crate::Objective + ?Sized>(
-        &self,
-        objective: &O,
-    ) -> Result<(), CheckpointError> {
-        let parts = [("param.", objective.params().tensors()), ("memory.", objective.memory())];
+    /// Copies what the checkpoint holds of an objective, its parameters and its state, into the
+    /// objective's tensors. Either all is copied, or there is an error that names every tensor at
+    /// fault.
+    pub fn restore<O: Objective + ?Sized>(&self, objective: &O) -> Result<(), CheckpointError> {
+        let parts = [("param.", objective.params().tensors()), ("state.", objective.state())];
         let faults: Vec<_> =
             parts.iter().flat_map(|(prefix, to)| self.faults(prefix, to)).collect();
         if !faults.is_empty() {
@@ -244,7 +268,7 @@ impl Checkpoints {
     /// Makes the folder if need be, and removes what a killed process left half written.
     pub fn open(folder: &Path) -> Result<Self, CheckpointError> {
         fs::create_dir_all(folder).map_err(CheckpointError::io(folder))?;
-        atomic::remove_left_overs(folder).map_err(CheckpointError::io(folder))?;
+        atomic_file::remove_left_overs(folder)?;
         Ok(Self { folder: folder.to_owned() })
     }
 
@@ -261,17 +285,17 @@ impl Checkpoints {
     /// Writes a checkpoint, with tensors under prefixed names. When this returns it survives a loss of power.
     pub(crate) fn write(
         &self,
-        state: &State,
+        run: &RunState,
         recipe: &str,
         tensors: &[(String, Tensor)],
     ) -> Result<PathBuf, CheckpointError> {
-        let path = self.path(state.step);
-        let text = serde_json::to_string(state).expect("the state is plain data");
+        let path = self.path(run.step);
+        let text = serde_json::to_string(run).expect("plain data");
         let mut meta = BTreeMap::from([
             ("format".to_owned(), FORMAT.to_owned()),
             ("recipe".to_owned(), recipe.to_owned()),
-            ("state".to_owned(), text),
-            ("step".to_owned(), state.step.to_string()),
+            ("run".to_owned(), text),
+            ("step".to_owned(), run.step.to_string()),
         ]);
         let digest = digest(tensors, &meta).map_err(CheckpointError::io(&path))?;
         meta.insert(DIGEST.to_owned(), digest);
@@ -294,8 +318,7 @@ impl Checkpoints {
 
     /// Makes the checkpoint of this step the best one.
     pub(crate) fn set_best(&self, step: u64) -> Result<(), CheckpointError> {
-        let best = self.best_path();
-        atomic::duplicate(&self.path(step), &best).map_err(CheckpointError::io(&best))
+        Ok(atomic_file::link(&self.path(step), &self.best_path())?)
     }
 
     /// The steps of which there is a checkpoint, damaged or not, in order.
@@ -312,24 +335,31 @@ impl Checkpoints {
         Ok(steps)
     }
 
-    /// The newest checkpoint that is whole, if there is one. Damaged ones are passed over with a warning.
+    /// The newest checkpoint that is whole; `None` if there is no checkpoint. Damaged ones are passed
+    /// over with a warning; if all of them are damaged, that is an error which says so.
     pub fn newest(&self) -> Result<Option<Checkpoint>, CheckpointError> {
+        let mut damaged = Vec::new();
         for step in self.steps()?.into_iter().rev() {
             match Checkpoint::read(&self.path(step)) {
                 Ok(checkpoint) => return Ok(Some(checkpoint)),
                 Err(CheckpointError::Damaged { path, reason }) => {
                     tracing::warn!(
-                        "{}: the checkpoint is damaged ({reason}); trying the one before",
+                        "{}: the checkpoint is damaged ({reason}) and is passed over",
                         path.display()
                     );
+                    let name = path.file_name().unwrap_or_default().display();
+                    damaged.push(format!("{name}: {reason}"));
                 }
                 Err(other) => return Err(other),
             }
         }
-        Ok(None)
+        if damaged.is_empty() {
+            return Ok(None);
+        }
+        Err(CheckpointError::AllDamaged { folder: self.folder.clone(), damaged })
     }
 
-    /// The best checkpoint, if there has been an evaluation with the plan's metric.
+    /// The best checkpoint, if there has been an evaluation with the metric that decides.
     pub fn best(&self) -> Result<Option<Checkpoint>, CheckpointError> {
         let path = self.best_path();
         if path.exists() { Checkpoint::read(&path).map(Some) } else { Ok(None) }

@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 use torch::{Params, Role, Tensor, foreach, no_grad};
 
-use crate::{PlanError, Progress};
+use crate::{ConfigError, Progress};
 
 /// What happens to the tensors that are not trained: batch norm's running statistics.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -41,12 +41,12 @@ impl Ema {
         Self { warmup: true, ..Self::new(decay) }
     }
 
-    /// Finds a decay outside [0, 1).
-    pub fn check(&self) -> Result<(), PlanError> {
+    /// Every value that makes no sense: a decay outside [0, 1).
+    pub fn faults(&self) -> Vec<ConfigError> {
         if (0.0..1.0).contains(&self.decay) {
-            return Ok(());
+            return Vec::new();
         }
-        Err(PlanError { key: "ema.decay", fault: format!("{} is not in [0, 1)", self.decay) })
+        vec![ConfigError::new("decay", format!("{} is not in [0, 1)", self.decay))]
     }
 
     /// The weight of the past at step `t`, counted from 0.
@@ -77,7 +77,7 @@ impl Ema {
 }
 
 /// All tensors of `params` as `(prefix + name, tensor)`: how an objective lists its average in
-/// [`Objective::memory`](crate::Objective::memory).
-pub fn memory_of(prefix: &str, params: &Params) -> Vec<(String, Tensor)> {
+/// [`Objective::state`](crate::Objective::state).
+pub fn state_of(prefix: &str, params: &Params) -> Vec<(String, Tensor)> {
     params.iter().map(|p| (format!("{prefix}{}", p.name), p.tensor.shallow_clone())).collect()
 }

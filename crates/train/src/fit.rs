@@ -4,95 +4,112 @@ use std::error::Error;
 use std::path::PathBuf;
 use std::time::Instant;
 
+use metrics::Metric;
 use torch::optim::Optimizer;
 use torch::precision::autocast;
 use torch::rng::RngError;
 use torch::{Device, Tensor, no_grad};
 
-use crate::checkpoint::{Best, CheckpointError, State};
+use crate::checkpoint::{Best, CheckpointError, RunState};
 use crate::finite::{self, NonFinite, Unchecked};
-use crate::metrics::Log;
 use crate::outcome::{FitError, Outcome, Summary};
-use crate::{Checkpoint, Objective, Plan, Progress, Report, StageDir, Watch, signals};
+use crate::record::Log;
+use crate::{
+    Callback, Checkpoint, ConfigError, FitOptions, Objective, Progress, StageDir, StepLog, signals,
+};
 
-/// Trains `objective` with `optimizer` (made over the objective's parameters) as `plan` says, and leaves all it does in
-/// `stage`.
+/// Trains `objective` with `optimizer` (made over the objective's parameters) as `options` say, and
+/// leaves the record, the checkpoints and the best weights in `stage`.
 ///
-/// If `stage` has a checkpoint, its newest whole one is restored first. `batches` is then asked for the batches from that
-/// step on; they must be a pure function of the step. `evaluate` runs without gradients. On the CPU and with the same
-/// number of threads, a run that is stopped at any moment and started again ends with the same bits as one that never was,
-/// provided that the caller seeds the generator ([`torch::rng::seed`]) and makes the network before each start.
+/// If `stage` has checkpoints, the newest whole one is restored first; if all of them are damaged,
+/// that is an error. `batches` is then asked for the batches from that step on; they must be a pure
+/// function of the step. `evaluate` runs without gradients. On the CPU and with the same number of
+/// threads, a run that is stopped at any moment and started again ends with the same bits as one
+/// that never was, provided that the caller seeds the generator ([`torch::rng::seed`]) and makes the
+/// network before each start.
 ///
-/// Errors: see [`FitError`]. After any of them the checkpoints written so far can be gone on from.
+/// # Errors
+/// See [`FitError`]. After any of them the checkpoints written so far can be resumed from.
 pub fn fit<O, I, E>(
     objective: &mut O,
     optimizer: &mut Optimizer,
-    plan: &Plan,
+    options: &FitOptions<'_>,
     stage: &StageDir,
     batches: impl FnOnce(u64) -> I,
-    mut evaluate: impl FnMut(&mut O, Progress) -> Result<Vec<(String, f64)>, E>,
-    watch: &mut dyn Watch,
+    mut evaluate: impl FnMut(&mut O, Progress) -> Result<Vec<Metric>, E>,
+    callback: &mut dyn Callback,
 ) -> Result<Outcome, FitError>
 where
     O: Objective,
     I: IntoIterator<Item = Result<O::Batch, E>>,
     E: Into<Box<dyn Error + Send + Sync>>,
 {
-    plan.check()?;
+    let (steps, cadence) = (options.config.steps, options.cadence);
+    check(options)?;
     signals::install().map_err(FitError::Signals)?;
-    let mut run = Run::start(objective, optimizer, plan, stage, watch)?;
-    if run.state.step == plan.steps {
+    let mut run = Run::start(objective, optimizer, options, stage, callback)?;
+    if run.state.step == steps {
         return Ok(Outcome::Finished(run.summary()));
     }
     let mut batches = batches(run.state.step).into_iter();
-    while run.state.step < plan.steps {
-        if signals::interrupted() || run.watch.stop(run.at()) {
+    while run.state.step < steps {
+        if signals::interrupted() || run.callback.stop(run.at()) {
             run.checkpoint()?;
             return Ok(Outcome::Interrupted(run.summary()));
         }
         let clock = Instant::now();
         let step = run.state.step;
         let batch = match batches.next() {
-            None => return Err(FitError::OutOfBatches { step, steps: plan.steps }),
+            None => return Err(FitError::OutOfBatches { step, steps }),
             Some(batch) => batch.map_err(|e| FitError::Batch { step, source: e.into() })?,
         };
         run.step(batch)?;
-        run.training.add(plan.batch_samples, clock);
+        run.training.add(options.throughput.per_step, clock);
         let step = run.state.step;
-        let due = |every: u64| step == plan.steps || (every > 0 && step % every == 0);
-        if due(plan.log_every) {
+        let due = |every: u64| step == steps || (every > 0 && step % every == 0);
+        if due(cadence.log) {
             run.log()?;
         }
         let mut improved = false;
-        if due(plan.eval_every) {
+        if due(cadence.evaluate) {
             run.check_finite()?;
             let at = run.at();
-            let values = no_grad(|| evaluate(run.objective, at))
+            let metrics = no_grad(|| evaluate(run.objective, at))
                 .map_err(|e| FitError::Evaluate { step, source: e.into() })?;
-            improved = run.evaluated(values)?;
+            improved = run.evaluated(metrics)?;
         }
-        if due(plan.checkpoint_every) || improved {
+        if due(cadence.checkpoint) || improved {
             run.checkpoint()?;
         }
     }
     Ok(Outcome::Finished(run.summary()))
 }
 
-/// Seconds and samples of training proper.
+/// Refuses settings that make no sense.
+fn check(options: &FitOptions<'_>) -> Result<(), FitError> {
+    let mut faults = options.config.faults();
+    if options.config.steps == 0 {
+        faults.push(ConfigError::new("steps", "at least one step is needed"));
+    }
+    faults.extend(options.cadence.faults().into_iter().map(|e| e.within("cadence")));
+    if faults.is_empty() { Ok(()) } else { Err(FitError::Config(faults)) }
+}
+
+/// Seconds and units of training proper.
 #[derive(Default)]
 struct Pace {
-    samples: u64,
+    units: u64,
     seconds: f64,
 }
 
 impl Pace {
-    fn add(&mut self, samples: u64, since: Instant) {
-        self.samples += samples;
+    fn add(&mut self, units: u64, since: Instant) {
+        self.units += units;
         self.seconds += since.elapsed().as_secs_f64();
     }
 
-    fn samples_per_s(&self) -> f64 {
-        if self.seconds > 0.0 { self.samples as f64 / self.seconds } else { 0.0 }
+    fn per_second(&self) -> f64 {
+        if self.seconds > 0.0 { self.units as f64 / self.seconds } else { 0.0 }
     }
 }
 
@@ -100,17 +117,17 @@ impl Pace {
 struct Run<'a, O> {
     objective: &'a mut O,
     optimizer: &'a mut Optimizer,
-    plan: &'a Plan,
+    options: &'a FitOptions<'a>,
     stage: &'a StageDir,
-    watch: &'a mut dyn Watch,
+    callback: &'a mut dyn Callback,
     log: Log,
-    state: State,
+    state: RunState,
     resumed_from: Option<u64>,
     /// When this start began, and the seconds spent before.
     start: (Instant, f64),
     training: Pace,
-    /// The pace up to the last report.
-    reported: (u64, f64),
+    /// Units and seconds up to the last log.
+    logged: (u64, f64),
     /// Losses that have not been looked at yet.
     unchecked: Unchecked,
     grad_norm: Option<f64>,
@@ -123,42 +140,42 @@ impl<'a, O: Objective> Run<'a, O> {
     fn start(
         objective: &'a mut O,
         optimizer: &'a mut Optimizer,
-        plan: &'a Plan,
+        options: &'a FitOptions<'a>,
         stage: &'a StageDir,
-        watch: &'a mut dyn Watch,
+        callback: &'a mut dyn Callback,
     ) -> Result<Self, FitError> {
         let found = stage.checkpoints().newest()?;
         if let Some(checkpoint) = &found {
-            restore(checkpoint, objective, optimizer, plan)?;
-            let step = checkpoint.state.step;
-            if checkpoint.state.best.is_some_and(|best| best.step == step) {
+            restore(checkpoint, objective, optimizer, options)?;
+            let step = checkpoint.run.step;
+            if checkpoint.run.best.is_some_and(|best| best.step == step) {
                 // The process may have been killed between the checkpoint and its second name.
                 stage.checkpoints().set_best(step)?;
             }
-            tracing::info!("going on from {} (step {step})", checkpoint.path.display());
+            tracing::info!("resuming from {} (step {step})", checkpoint.path.display());
         }
-        let lengths = found.as_ref().map(|c| (c.state.metrics_bytes, c.state.events_bytes));
+        let lengths = found.as_ref().map(|c| (c.run.record_bytes, c.run.events_bytes));
         let record = |source| FitError::Record { path: stage.path().to_owned(), source };
         let log = Log::open(stage.path(), lengths).map_err(record)?;
-        let resumed_from = found.as_ref().map(|c| c.state.step);
+        let resumed_from = found.as_ref().map(|c| c.run.step);
         let newest = found.as_ref().map(|c| c.path.clone());
         let mut damaged = stage.checkpoints().steps()?;
         damaged.retain(|step| resumed_from.is_none_or(|from| *step > from));
-        let state = found.map(|c| c.state).unwrap_or_default();
+        let state = found.map(|c| c.run).unwrap_or_default();
         let start = (Instant::now(), state.seconds);
-        watch.started(Progress { step: state.step, steps: plan.steps });
+        callback.started(Progress { step: state.step, steps: options.config.steps });
         Ok(Self {
             objective,
             optimizer,
-            plan,
+            options,
             stage,
-            watch,
+            callback,
             log,
             state,
             resumed_from,
             start,
             training: Pace::default(),
-            reported: (0, 0.0),
+            logged: (0, 0.0),
             unchecked: Unchecked::default(),
             grad_norm: None,
             newest,
@@ -167,7 +184,7 @@ impl<'a, O: Objective> Run<'a, O> {
     }
 
     fn at(&self) -> Progress {
-        Progress { step: self.state.step, steps: self.plan.steps }
+        Progress { step: self.state.step, steps: self.options.config.steps }
     }
 
     fn seconds(&self) -> f64 {
@@ -175,16 +192,16 @@ impl<'a, O: Objective> Run<'a, O> {
     }
 
     fn step(&mut self, batch: O::Batch) -> Result<(), FitError> {
-        let (at, plan) = (self.at(), self.plan);
-        let lr = plan.lr.at(at);
-        let loss = autocast(plan.precision, plan.device, || self.objective.loss(batch, at));
+        let (at, &FitOptions { config, precision, device, .. }) = (self.at(), self.options);
+        let lr = config.lr.at(at);
+        let loss = autocast(precision, device, || self.objective.loss(batch, at));
         let total = loss.total();
         self.unchecked.push(at.step, lr, &loss);
-        if plan.device == Device::Cpu || self.unchecked.is_full() {
+        if device == Device::Cpu || self.unchecked.is_full() {
             self.check_finite()?;
         }
         total.backward();
-        if let Some(max) = plan.clip_norm {
+        if let Some(max) = config.clip_norm {
             let norm = self.optimizer.clip_grad_norm(max);
             if !norm.is_finite() {
                 self.check_finite()?;
@@ -198,7 +215,7 @@ impl<'a, O: Objective> Run<'a, O> {
         no_grad(|| self.objective.after_step(at));
         self.state.step += 1;
         let at = self.at();
-        self.watch.stepped(at);
+        self.callback.stepped(at);
         Ok(())
     }
 
@@ -216,18 +233,19 @@ impl<'a, O: Objective> Run<'a, O> {
 
         let (at, seconds) = (self.at(), self.seconds());
         let since = Pace {
-            samples: self.training.samples - self.reported.0,
-            seconds: self.training.seconds - self.reported.1,
+            units: self.training.units - self.logged.0,
+            seconds: self.training.seconds - self.logged.1,
         };
-        self.reported = (self.training.samples, self.training.seconds);
+        self.logged = (self.training.units, self.training.seconds);
         let taken = at.step - self.resumed_from.unwrap_or(0);
         let a_step = self.start.0.elapsed().as_secs_f64() / taken as f64;
-        self.watch.reported(&Report {
+        self.callback.logged(&StepLog {
             at,
             loss,
             lr,
             grad_norm: self.grad_norm,
-            samples_per_s: since.samples_per_s(),
+            throughput: since.per_second(),
+            unit: self.options.throughput.unit,
             seconds,
             seconds_left: a_step * (at.steps - at.step) as f64,
         });
@@ -235,25 +253,25 @@ impl<'a, O: Objective> Run<'a, O> {
     }
 
     /// Records an evaluation; says whether it is the best so far.
-    fn evaluated(&mut self, values: Vec<(String, f64)>) -> Result<bool, FitError> {
+    fn evaluated(&mut self, metrics: Vec<Metric>) -> Result<bool, FitError> {
         let step = self.state.step;
-        let rows: Vec<_> = values.iter().map(|(n, v)| (format!("eval/{n}"), *v)).collect();
+        let rows: Vec<_> = metrics.iter().map(|m| (format!("eval/{}", m.name), m.value)).collect();
         self.record(&rows)?;
         let at = self.at();
-        self.watch.evaluated(at, &values);
-        let keep =
-            |(name, value): &(String, f64)| (name.clone(), value.is_finite().then_some(*value));
-        self.state.evaluation = values.iter().map(keep).collect();
-        let Some(metric) = &self.plan.best else { return Ok(false) };
-        let Some(&(_, value)) = values.iter().find(|(n, _)| n == metric) else {
-            let given = values.into_iter().map(|(n, _)| n).collect();
-            return Err(FitError::NoMetric { metric: metric.clone(), given });
+        self.callback.evaluated(at, &metrics);
+        self.state.evaluation = metrics;
+        let metrics = &self.state.evaluation;
+        let Some(wanted) = self.options.best else { return Ok(false) };
+        let Some(metric) = metrics.iter().find(|m| m.name == wanted) else {
+            let given = metrics.iter().map(|m| m.name.clone()).collect();
+            return Err(FitError::NoMetric { metric: wanted.to_owned(), given });
         };
-        let better = value.is_finite() && self.state.best.is_none_or(|best| value > best.value);
-        if better {
-            self.state.best = Some(Best { step, value });
+        let improved = metric.is_better_than(self.state.best.map_or(f64::NAN, |best| best.value));
+        if improved {
+            let &Metric { value, better, .. } = metric;
+            self.state.best = Some(Best { step, value, better });
         }
-        Ok(better)
+        Ok(improved)
     }
 
     fn record(&mut self, values: &[(String, f64)]) -> Result<(), FitError> {
@@ -272,18 +290,19 @@ impl<'a, O: Objective> Run<'a, O> {
         self.check_finite()?;
         if let Some((name, value)) = finite::first_bad(self.objective.params()) {
             let step = self.state.step.saturating_sub(1);
-            let lr = self.plan.lr.at(Progress { step, steps: self.plan.steps });
+            let config = self.options.config;
+            let lr = config.lr.at(Progress { step, steps: config.steps });
             let what = format!("the parameter {name} after the update");
             return Err(self.diverged(NonFinite { step, what, value, lr }));
         }
         let record = |source| FitError::Record { path: self.stage.path().to_owned(), source };
-        let (metrics_bytes, events_bytes) = self.log.sync().map_err(record)?;
-        self.state.metrics_bytes = metrics_bytes;
+        let (record_bytes, events_bytes) = self.log.sync().map_err(record)?;
+        self.state.record_bytes = record_bytes;
         self.state.events_bytes = events_bytes;
         self.state.seconds = self.seconds();
-        let tensors = tensors(self.objective, self.optimizer, self.plan.device)?;
+        let tensors = tensors(self.objective, self.optimizer, self.options.device)?;
         let step = self.state.step;
-        checkpoints.write(&self.state, &self.plan.recipe, &tensors)?;
+        checkpoints.write(&self.state, self.options.recipe, &tensors)?;
         if self.state.best.is_some_and(|best| best.step == step) {
             checkpoints.set_best(step)?;
         }
@@ -291,9 +310,9 @@ impl<'a, O: Objective> Run<'a, O> {
         for damaged in self.damaged.drain(..).filter(|s| *s != step) {
             checkpoints.remove(damaged)?;
         }
-        checkpoints.prune(self.plan.keep)?;
+        checkpoints.prune(self.options.cadence.keep)?;
         let at = self.at();
-        self.watch.checkpointed(at, &path);
+        self.callback.checkpointed(at, &path);
         self.newest = Some(path);
         Ok(())
     }
@@ -310,13 +329,12 @@ impl<'a, O: Objective> Run<'a, O> {
     }
 
     fn summary(&self) -> Summary {
-        let evaluation = self.state.evaluation.iter();
         Summary {
             step: self.state.step,
             resumed_from: self.resumed_from,
             seconds: self.seconds(),
-            samples_per_s: self.training.samples_per_s(),
-            evaluation: evaluation.map(|(n, v)| (n.clone(), v.unwrap_or(f64::NAN))).collect(),
+            throughput: self.training.per_second(),
+            evaluation: self.state.evaluation.clone(),
             best: self.state.best,
         }
     }
@@ -339,7 +357,7 @@ fn tensors<O: Objective>(
     let parts = [
         ("param.", objective.params().tensors()),
         ("optim.", optimizer.state()),
-        ("memory.", objective.memory()),
+        ("state.", objective.state()),
         ("rng.", rng),
     ];
     let named = |(prefix, part): (&str, Vec<(String, Tensor)>)| {
@@ -354,13 +372,13 @@ fn restore<O: Objective>(
     checkpoint: &Checkpoint,
     objective: &O,
     optimizer: &mut Optimizer,
-    plan: &Plan,
+    options: &FitOptions<'_>,
 ) -> Result<(), FitError> {
-    checkpoint.expect_recipe(&plan.recipe)?;
+    checkpoint.expect_recipe(options.recipe)?;
     let path = || checkpoint.path.clone();
-    if checkpoint.state.step > plan.steps {
-        let (step, steps) = (checkpoint.state.step, plan.steps);
-        let faults = vec![format!("it is of step {step}, and the plan has {steps}")];
+    let (step, steps) = (checkpoint.run.step, options.config.steps);
+    if step > steps {
+        let faults = vec![format!("it is of step {step}, and the training has {steps} steps")];
         return Err(CheckpointError::Mismatch { path: path(), faults }.into());
     }
     checkpoint.restore(objective)?;
@@ -368,11 +386,11 @@ fn restore<O: Objective>(
         .load_state(&checkpoint.part("optim."))
         .map_err(|source| FitError::Optimizer { path: path(), source })?;
     let rng = checkpoint.part("rng.");
-    for (name, device) in generators(plan.device) {
+    for (name, device) in generators(options.device) {
         match rng.get(name) {
             Some(state) => torch::rng::set_state(device, state)?,
             None => tracing::warn!(
-                "{}: it holds no state for the generator of {device:?}; the noise from here on is another",
+                "{}: it holds no state for the generator of {device:?}; random numbers from here on differ",
                 checkpoint.path.display()
             ),
         }

@@ -1,13 +1,18 @@
 //! One training loop for all papers.
 //!
-//! [`fit()`] trains an [`Objective`] by a [`Plan`] and leaves a [`StageDir`]: a record of the run, checkpoints that hold
-//! everything that decides how training goes on, final weights. A run that is killed at any moment and started again ends
-//! with the same bits as one that never was. What changes in time is a [`Schedule`]; averaged weights are an [`Ema`].
+//! [`fit()`] trains an [`Objective`] as a [`TrainConfig`] and a [`Cadence`] say and leaves a
+//! [`StageDir`]: a record of the run, checkpoints that hold everything that decides how training goes
+//! on, final weights. A run that is killed at any moment and started again ends with the same bits as
+//! one that never was. What changes over the run is a [`Schedule`]; averages of the weights are an
+//! [`Ema`] and a [`Swa`]; a [`Callback`] follows a run and can stop it.
 //!
 //! ```
-//! use torch::optim::{OptimConfig, Sgd};
-//! use torch::{Device, Kind, Mode, Net, Params, Tensor, nn::Linear};
-//! use train::{Loss, Objective, Outcome, Plan, Progress, Schedule, StageDir, fit};
+//! use metrics::Metric;
+//! use torch::optim::OptimConfig;
+//! use torch::{Device, Kind, Params, Tensor, nn::Linear};
+//! use train::{
+//!     Cadence, FitOptions, Loss, Objective, Outcome, Progress, Schedule, StageDir, TrainConfig, fit,
+//! };
 //!
 //! /// Learns y = 2 x.
 //! struct Line {
@@ -29,48 +34,57 @@
 //! torch::rng::seed(0);
 //! let (net, params) = Params::build(Device::Cpu, |scope| Linear::new(scope, 1, 1));
 //! let mut line = Line { net, params };
-//! let mut optimizer = OptimConfig::Sgd(Sgd::default()).build(&line.params);
+//! let config = TrainConfig::new(100, 3, Schedule::constant(0.5), OptimConfig::default());
+//! let mut optimizer = config.optim.build(&line.params);
 //! let folder = tempfile::tempdir()?;
 //! let stage = StageDir::open(folder.path())?;
-//! let batch = |_step| Ok::<_, std::io::Error>(Tensor::from_slice(&[-1.0_f32, 0.5, 1.0]).view([3, 1]));
+//! let x = [-1.0_f32, 0.5, 1.0];
+//! let batch = |_step| Ok::<_, std::io::Error>(Tensor::from_slice(&x).view([3, 1]));
 //! let outcome = fit(
 //!     &mut line,
 //!     &mut optimizer,
-//!     &Plan::new(100, Schedule::constant(0.5)),
+//!     &FitOptions::new(&config, &Cadence::default()),
 //!     &stage,
 //!     |from| (from..).map(batch),
-//!     |line, _at| Ok(vec![("slope".to_owned(), line.params.get("weight").unwrap().double_value(&[0, 0]))]),
+//!     |line, _at| {
+//!         let slope = line.params.get("weight").expect("the weight").double_value(&[0, 0]);
+//!         Ok(vec![Metric::lower("error", "", (slope - 2.0).abs())])
+//!     },
 //!     &mut (),
 //! )?;
-//! let Outcome::Finished(summary) = outcome else { panic!("nobody interrupts") };
-//! assert!((summary.evaluation[0].1 - 2.0).abs() < 1e-3);
+//! let Outcome::Finished(summary) = outcome else { panic!("a signal came") };
+//! assert!(summary.evaluation[0].value < 1e-3);
 //! # Ok::<_, Box<dyn std::error::Error>>(())
 //! ```
 
-mod atomic;
+mod callback;
 pub mod checkpoint;
+mod config;
+mod config_error;
 pub mod ema;
+mod evaluation;
 mod events;
 mod finite;
 mod fit;
-pub mod metrics;
+mod fit_options;
 mod objective;
 mod outcome;
-mod plan;
+pub mod record;
 mod schedule;
 pub mod signals;
 mod stage;
 mod swa;
-mod watch;
 
+pub use callback::{Callback, StepLog};
 pub use checkpoint::{Checkpoint, Checkpoints};
+pub use config::{Cadence, TrainConfig};
+pub use config_error::ConfigError;
 pub use ema::Ema;
 pub use finite::NonFinite;
 pub use fit::fit;
+pub use fit_options::{FitOptions, Throughput};
 pub use objective::{Loss, Objective, Progress, Values};
 pub use outcome::{FitError, Outcome, Summary};
-pub use plan::{Plan, PlanError};
 pub use schedule::{Schedule, ScheduleError};
 pub use stage::{Done, StageDir, StageError};
 pub use swa::Swa;
-pub use watch::{Report, Watch};

@@ -32,17 +32,18 @@ pub trait Objective {
     /// The tensors that are optimised (those that are trainable) and kept in checkpoints (all).
     fn params(&self) -> &Params;
 
-    /// The loss of one batch, with its graph: only the loop calls backward. Runs under the plan's precision.
+    /// The loss of one batch, with its graph: only the loop calls backward. Runs in the precision
+    /// of [`FitOptions`](crate::FitOptions).
     fn loss(&mut self, batch: Self::Batch, at: Progress) -> Loss;
 
     /// Called after the optimiser's step with the same `at` as [`loss`](Objective::loss), without gradients. Here averages
     /// are brought up to date.
     fn after_step(&mut self, _at: Progress) {}
 
-    /// Further tensors that decide what comes next: averaged weights, running confidences. A checkpoint keeps them under
-    /// these names and restores them by copying into the very tensors returned here, so the same tensors (or shallow
-    /// clones of them) must be returned every time.
-    fn memory(&self) -> Vec<(String, Tensor)> {
+    /// Further tensors that decide how training goes on: averaged weights, running confidences. A
+    /// checkpoint keeps them under these names and restores them by copying into the very tensors
+    /// returned here, so the same tensors (or shallow clones of them) must be returned every time.
+    fn state(&self) -> Vec<(String, Tensor)> {
         Vec::new()
     }
 }

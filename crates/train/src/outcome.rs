@@ -7,16 +7,18 @@ use std::path::PathBuf;
 use torch::rng::RngError;
 use torch::store::StoreError;
 
+use metrics::Metric;
+
 use crate::checkpoint::{Best, CheckpointError};
+use crate::config_error::ConfigError;
 use crate::finite::NonFinite;
-use crate::plan::PlanError;
 
 /// Why training stopped before its end.
 #[derive(Debug, thiserror::Error)]
 pub enum FitError {
-    /// The plan makes no sense.
-    #[error("the training plan: {0}")]
-    Plan(#[from] PlanError),
+    /// Settings that make no sense, every one of them.
+    #[error("training cannot start: {}", joined(.0))]
+    Config(Vec<ConfigError>),
     /// A checkpoint cannot be written, read or used.
     #[error(transparent)]
     Checkpoint(#[from] CheckpointError),
@@ -60,12 +62,12 @@ pub enum FitError {
     },
     /// The batches ended too early.
     #[error(
-        "the batches ended before step {step} of {steps}: their source must be endless, or as long as the plan"
+        "the batches ended before step {step} of {steps}: their source must be endless, or last for all steps"
     )]
     OutOfBatches {
         /// The step that needed one.
         step: u64,
-        /// Steps of the plan.
+        /// Steps of the training.
         steps: u64,
     },
     /// The evaluation failed.
@@ -79,11 +81,15 @@ pub enum FitError {
     /// The evaluation does not give the metric by which the best checkpoint is chosen.
     #[error("best: the evaluation gives no `{metric}`; it gives {}", given.join(", "))]
     NoMetric {
-        /// What the plan asks for.
+        /// The name that was asked for.
         metric: String,
-        /// What there is.
+        /// The names that there are.
         given: Vec<String>,
     },
+}
+
+fn joined(faults: &[ConfigError]) -> String {
+    faults.iter().map(ToString::to_string).collect::<Vec<_>>().join("; ")
 }
 
 fn kept(last_good: &Option<PathBuf>) -> String {
@@ -98,7 +104,8 @@ fn kept(last_good: &Option<PathBuf>) -> String {
 pub enum Outcome {
     /// All steps are done.
     Finished(Summary),
-    /// A signal, or whoever watches, asked for the end. There is a checkpoint, and the same command goes on from it.
+    /// A signal or the [`Callback`](crate::Callback) asked for the end. There is a checkpoint, and
+    /// the same command resumes from it.
     Interrupted(Summary),
 }
 
@@ -120,10 +127,12 @@ pub struct Summary {
     pub resumed_from: Option<u64>,
     /// Seconds of wall clock spent on the run, over all the times it was started.
     pub seconds: f64,
-    /// Samples trained on per second in this start, evaluations and checkpoints left out; 0 if no step was taken.
-    pub samples_per_s: f64,
-    /// The latest evaluation.
-    pub evaluation: Vec<(String, f64)>,
-    /// The best evaluation, if the plan names a metric. Its checkpoint is [`Checkpoints::best`](crate::Checkpoints::best).
+    /// Units ([`Throughput`](crate::Throughput)) trained on per second in this start, without
+    /// evaluations and checkpoints; 0 if no step was taken.
+    pub throughput: f64,
+    /// The latest evaluation; a value that was not finite is NaN once it was read from a checkpoint.
+    pub evaluation: Vec<Metric>,
+    /// The best evaluation, if [`FitOptions::best`](crate::FitOptions::best) names a metric. Its
+    /// checkpoint is [`Checkpoints::best`](crate::Checkpoints::best).
     pub best: Option<Best>,
 }

@@ -212,42 +212,54 @@ impl Schedule {
         }
     }
 
-    /// Finds a number that makes no sense: one that is not finite, a rate outside (0, 1), a part of a run outside (0, 1],
-    /// an end that a staircase does not reach.
-    pub fn check(&self) -> Result<(), ScheduleError> {
+    /// Every number that makes no sense: one that is not finite, a rate outside (0, 1), a part of a
+    /// run outside (0, 1], an end that a staircase does not reach.
+    pub fn faults(&self) -> Vec<ScheduleError> {
         use Schedule as S;
         let finite = |field, value: f64| fault(field, value, value.is_finite(), "is not finite");
         let rate = |value| fault("rate", value, value > 0.0 && value < 1.0, "is not in (0, 1)");
         let over = |value| fault("over", value, value > 0.0 && value <= 1.0, "is not in (0, 1]");
-        match *self {
-            S::Constant { value, .. } => finite("value", value),
+        let checks = match *self {
+            S::Constant { value, .. } => vec![finite("value", value)],
             S::Linear { from, to, .. } | S::HalfCosine { from, to, .. } => {
-                finite("from", from).and(finite("to", to))
+                vec![finite("from", from), finite("to", to)]
             }
-            S::Cosine { from, .. } => finite("from", from),
-            S::CyclicCosine { from, length, turn, cycle } => finite("from", from)
-                .and(fault("length", length, length > 0.0 && length.is_finite(), "is not above 0"))
-                .and(fault("turn", turn, turn > 0.0 && turn <= 1.0, "is not in (0, 1]"))
-                .and(fault("cycle", cycle, cycle > 0.0 && cycle <= turn, "is not in (0, `turn`]"))
-                .and(fault(
-                    "length",
-                    length,
-                    length > turn - cycle,
-                    "ends before the cycles begin, at `turn` − `cycle`",
-                )),
-            S::Exponential { from, rate: r, every, .. } => finite("from", from)
-                .and(rate(r))
-                .and(finite("every", every))
-                .and(fault("every", every, every > 0.0, "is not above 0")),
-            S::ExponentialTo { from, to, rate: r, .. } => finite("from", from)
-                .and(rate(r))
-                .and(fault("from", from, from > 0.0, "is not above 0"))
-                .and(fault("to", to, to > 0.0 && to < from, "is not between 0 and `from`")),
+            S::Cosine { from, .. } => vec![finite("from", from)],
+            S::CyclicCosine { from, length, turn, cycle } => {
+                let positive = length > 0.0 && length.is_finite();
+                let beyond = "ends before the cycles begin, at `turn` − `cycle`";
+                vec![
+                    finite("from", from),
+                    fault("length", length, positive, "is not above 0").and(fault(
+                        "length",
+                        length,
+                        length > turn - cycle,
+                        beyond,
+                    )),
+                    fault("turn", turn, turn > 0.0 && turn <= 1.0, "is not in (0, 1]"),
+                    fault("cycle", cycle, cycle > 0.0 && cycle <= turn, "is not in (0, `turn`]"),
+                ]
+            }
+            S::Exponential { from, rate: r, every, .. } => {
+                let above = fault("every", every, every > 0.0, "is not above 0");
+                vec![finite("from", from), rate(r), finite("every", every).and(above)]
+            }
+            S::ExponentialTo { from, to, rate: r, .. } => {
+                let above = fault("from", from, from > 0.0, "is not above 0");
+                let below = fault("to", to, to > 0.0 && to < from, "is not between 0 and `from`");
+                vec![finite("from", from).and(above), rate(r), below]
+            }
             S::RampUp { value, over: o }
             | S::CosineRampUp { value, over: o }
             | S::SigmoidRampUp { value, over: o }
-            | S::SigmoidRampDown { value, over: o } => finite("value", value).and(over(o)),
-        }
+            | S::SigmoidRampDown { value, over: o } => vec![finite("value", value), over(o)],
+        };
+        checks.into_iter().filter_map(Result::err).collect()
+    }
+
+    /// The first of the [`faults`](Schedule::faults), if there is one.
+    pub fn check(&self) -> Result<(), ScheduleError> {
+        self.faults().into_iter().next().map_or(Ok(()), Err)
     }
 }
 

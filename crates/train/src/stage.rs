@@ -11,12 +11,12 @@ use torch::Params;
 use torch::store::{self, StoreError};
 
 use crate::checkpoint::{CheckpointError, Checkpoints, hex};
-use crate::{atomic, metrics};
+use crate::record;
 
 /// A stage's folder that cannot be used.
 #[derive(Debug, thiserror::Error)]
 pub enum StageError {
-    /// The file system refuses.
+    /// A file or folder cannot be made, read or removed.
     #[error("{}: {source}", path.display())]
     Io {
         /// The file or folder.
@@ -24,8 +24,14 @@ pub enum StageError {
         /// What the system says.
         source: io::Error,
     },
-    /// Somebody else is at work.
-    #[error("{}: another process is training here. Wait for it or stop it, or train in another folder", path.display())]
+    /// A file cannot be written.
+    #[error(transparent)]
+    Write(#[from] atomic_file::Error),
+    /// Another process holds the folder.
+    #[error(
+        "{}: another process is training here. Wait for it or stop it, or train in another folder",
+        path.display()
+    )]
     Busy {
         /// The folder.
         path: PathBuf,
@@ -50,7 +56,7 @@ pub struct Done {
 /// The folder of one phase of training:
 ///
 /// - `checkpoints/`: see [`Checkpoints`];
-/// - `metrics.jsonl`: see [`metrics::Row`]; `events.out.tfevents.*`: the same for TensorBoard;
+/// - `metrics.jsonl`: see [`record::Row`]; `events.out.tfevents.*`: the same for TensorBoard;
 /// - `final.safetensors`: the weights that the stage was for, under their checkpoint names;
 /// - `done.json`: written last; see [`Done`];
 /// - `lock`: held while a process has the folder open.
@@ -82,7 +88,7 @@ impl StageDir {
                 return Err(StageError::Io { path: lock_path, source });
             }
         }
-        atomic::remove_left_overs(path).map_err(io(path))?;
+        atomic_file::remove_left_overs(path)?;
         let checkpoints = Checkpoints::open(&path.join("checkpoints"))?;
         Ok(Self { path: path.to_owned(), checkpoints, _lock: lock })
     }
@@ -98,8 +104,8 @@ impl StageDir {
     }
 
     /// Where the record of the stage is.
-    pub fn metrics_path(&self) -> PathBuf {
-        self.path.join(metrics::FILE)
+    pub fn record_path(&self) -> PathBuf {
+        self.path.join(record::FILE)
     }
 
     /// Where the final weights are.
@@ -134,10 +140,10 @@ impl StageDir {
         let summary = serde_json::to_value(summary)
             .map_err(|e| StageError::Io { path: self.path.join("done.json"), source: e.into() })?;
         let bytes = store::to_bytes(&weights.tensors(), &BTreeMap::new());
-        store::write_atomic(&self.final_path(), |file| file.write_all(&bytes))?;
+        atomic_file::write(&self.final_path(), &bytes)?;
         let done = Done { sha256: hex(&Sha256::digest(&bytes)), summary };
         let text = serde_json::to_vec_pretty(&done).expect("plain data");
-        store::write_atomic(&self.path.join("done.json"), |file| file.write_all(&text))?;
+        atomic_file::write(&self.path.join("done.json"), &text)?;
         Ok(())
     }
 

@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 use torch::{Params, Role, Tensor, foreach, no_grad};
 
-use crate::{PlanError, Progress};
+use crate::{ConfigError, Progress};
 
 /// When weights join the mean (Izmailov et al. 2018, arXiv 1803.05407; fast-SWA, Athiwaratkun et al. 2019, arXiv 1806.05594, takes them
 /// several times a cycle of the learning rate, [`Schedule::CyclicCosine`](crate::Schedule::CyclicCosine)).
@@ -27,21 +27,16 @@ pub struct Swa {
 }
 
 impl Swa {
-    /// Finds a value that makes no sense.
-    pub fn check(&self) -> Result<(), PlanError> {
+    /// Every value that makes no sense.
+    pub fn faults(&self) -> Vec<ConfigError> {
+        let mut faults = Vec::new();
         if !(0.0..1.0).contains(&self.from) {
-            return Err(PlanError {
-                key: "swa.from",
-                fault: format!("{} is not in [0, 1)", self.from),
-            });
+            faults.push(ConfigError::new("from", format!("{} is not in [0, 1)", self.from)));
         }
         if self.every == 0 {
-            return Err(PlanError {
-                key: "swa.every",
-                fault: "0 steps between two takings".to_owned(),
-            });
+            faults.push(ConfigError::new("every", "at least one step has to lie between two"));
         }
-        Ok(())
+        faults
     }
 
     fn first(&self, steps: u64) -> u64 {

@@ -7,7 +7,7 @@
 
 use serde::{Deserialize, Serialize};
 use torch::nn::{BatchNorm, Conv2d, ConvConfig, Linear, Padding, dropout, global_average_pool};
-use torch::{Cut, Init, Mode, Scope, Tensor};
+use torch::{Features, Init, Mode, Scope, Tensor};
 
 use crate::InvalidConfig;
 use crate::faults::Faults;
@@ -126,8 +126,8 @@ impl ConvLarge {
     }
 }
 
-impl Cut for ConvLarge {
-    fn features(&self, x: &Tensor, mode: Mode) -> Tensor {
+impl Features for ConvLarge {
+    fn forward_features(&self, x: &Tensor, mode: Mode) -> Tensor {
         let mut x = x.shallow_clone();
         for (i, (conv, norm)) in self.layers.iter().enumerate() {
             x = norm.forward_relu(&conv.forward(&x), self.leaky, mode);
@@ -143,7 +143,7 @@ impl Cut for ConvLarge {
         &self.fc
     }
 
-    fn logits(&self, features: &Tensor, mode: Mode) -> Tensor {
+    fn forward_head(&self, features: &Tensor, mode: Mode) -> Tensor {
         let logits = self.fc.forward(features);
         match &self.logits_norm {
             Some(norm) => norm.forward(&logits, mode),

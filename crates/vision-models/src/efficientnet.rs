@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 use torch::nn::{
     BatchNorm, Conv2d, ConvConfig, Linear, dropout, global_average_pool, stochastic_depth,
 };
-use torch::{Cut, Mode, Scope, Tensor};
+use torch::{Features, Mode, Scope, Tensor};
 
 use crate::InvalidConfig;
 use crate::faults::Faults;
@@ -323,8 +323,8 @@ impl EfficientNet {
     }
 }
 
-impl Cut for EfficientNet {
-    fn features(&self, x: &Tensor, mode: Mode) -> Tensor {
+impl Features for EfficientNet {
+    fn forward_features(&self, x: &Tensor, mode: Mode) -> Tensor {
         let x = self.stem.forward(x, mode);
         let x = self.blocks.iter().fold(x, |x, block| block.forward(&x, mode));
         let x = global_average_pool(&self.head.forward(&x, mode));

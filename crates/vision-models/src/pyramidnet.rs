@@ -10,7 +10,7 @@
 
 use serde::{Deserialize, Serialize};
 use torch::nn::{BatchNorm, Conv2d, ConvConfig, Linear, Padding, global_average_pool};
-use torch::{Cut, Init, Mode, NoisyRows, Scope, Tensor};
+use torch::{Features, Init, Mode, NoisyRows, Scope, Tensor};
 
 use crate::InvalidConfig;
 use crate::faults::Faults;
@@ -183,8 +183,8 @@ impl PyramidNet {
     }
 }
 
-impl Cut for PyramidNet {
-    fn features(&self, x: &Tensor, mode: Mode) -> Tensor {
+impl Features for PyramidNet {
+    fn forward_features(&self, x: &Tensor, mode: Mode) -> Tensor {
         let (conv, norm) = &self.stem;
         let x = norm.forward(&conv.forward(x), mode);
         let x = self.blocks.iter().fold(x, |x, block| block.forward(&x, mode));

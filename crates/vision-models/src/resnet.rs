@@ -6,7 +6,7 @@
 
 use serde::{Deserialize, Serialize};
 use torch::nn::{BatchNorm, Conv2d, ConvConfig, Linear, Padding, dropout, global_average_pool};
-use torch::{Cut, Init, Mode, Scope, Tensor};
+use torch::{Features, Init, Mode, Scope, Tensor};
 
 use crate::InvalidConfig;
 use crate::faults::Faults;
@@ -195,8 +195,8 @@ impl ResNet {
     }
 }
 
-impl Cut for ResNet {
-    fn features(&self, x: &Tensor, mode: Mode) -> Tensor {
+impl Features for ResNet {
+    fn forward_features(&self, x: &Tensor, mode: Mode) -> Tensor {
         let x = self.norm.forward_relu(&self.stem.forward(x), 0.0, mode);
         let x = x.max_pool2d([3, 3], [2, 2], [1, 1], [1, 1], false);
         let x = self.blocks.iter().fold(x, |x, block| block.forward(&x, mode));

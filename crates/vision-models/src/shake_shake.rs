@@ -9,7 +9,7 @@
 
 use serde::{Deserialize, Serialize};
 use torch::nn::{BatchNorm, Conv2d, ConvConfig, Linear, Padding, global_average_pool};
-use torch::{Cut, Init, Mode, NoisyRows, Scope, Tensor};
+use torch::{Features, Init, Mode, NoisyRows, Scope, Tensor};
 
 use crate::InvalidConfig;
 use crate::faults::Faults;
@@ -207,8 +207,8 @@ impl ShakeShake {
     }
 }
 
-impl Cut for ShakeShake {
-    fn features(&self, x: &Tensor, mode: Mode) -> Tensor {
+impl Features for ShakeShake {
+    fn forward_features(&self, x: &Tensor, mode: Mode) -> Tensor {
         let (conv, norm) = &self.stem;
         let x = norm.forward(&conv.forward(x), mode);
         let x = self.blocks.iter().fold(x, |x, block| block.forward(&x, mode));

@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 use torch::nn::{
     BatchNorm, Conv2d, ConvConfig, Linear, Padding, dropout, global_average_pool, survival,
 };
-use torch::{Cut, Init, Mode, Scope, Tensor};
+use torch::{Features, Init, Mode, Scope, Tensor};
 
 use crate::InvalidConfig;
 use crate::faults::Faults;
@@ -178,8 +178,8 @@ impl SmallNet {
     }
 }
 
-impl Cut for SmallNet {
-    fn features(&self, x: &Tensor, mode: Mode) -> Tensor {
+impl Features for SmallNet {
+    fn forward_features(&self, x: &Tensor, mode: Mode) -> Tensor {
         let trunk = self.layers.iter().fold(x.shallow_clone(), |x, layer| match layer {
             Layer::Plain(conv) => conv.forward_relu(&x, mode),
             Layer::Residual(conv, rate) => {

@@ -9,7 +9,7 @@
 
 use serde::{Deserialize, Serialize};
 use torch::nn::{BatchNorm, Conv2d, ConvConfig, Linear, Padding, dropout};
-use torch::{Cut, Init, Mode, Scope, Tensor};
+use torch::{Features, Init, Mode, Scope, Tensor};
 
 use crate::InvalidConfig;
 use crate::faults::Faults;
@@ -243,8 +243,8 @@ impl WideResNet {
     }
 }
 
-impl Cut for WideResNet {
-    fn features(&self, x: &Tensor, mode: Mode) -> Tensor {
+impl Features for WideResNet {
+    fn forward_features(&self, x: &Tensor, mode: Mode) -> Tensor {
         let x = self.blocks.iter().fold(self.stem.forward(x), |x, block| block.forward(&x, mode));
         let x = self.bn.forward_relu(&x, self.leaky, mode);
         torch::nn::global_average_pool(&x)

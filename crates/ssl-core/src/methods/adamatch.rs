@@ -9,8 +9,8 @@ use serde::{Deserialize, Serialize};
 use torch::{Kind, Mode, Tensor, loss::cross_entropy};
 use train::{Loss, Progress, Schedule};
 
-use crate::parts::{Marginal, align, confident, hard, masked_mean, mix, sure_by_class};
-use crate::{Batch, Config, Facts, Method, Nets, View, Views, check};
+use crate::parts::{Marginal, align, confident, hard_labels, mask_by_class, masked_mean, mix};
+use crate::{Batch, Config, Method, Nets, TaskInfo, ViewKind, Views, check};
 
 /// The settings of AdaMatch.
 ///
@@ -22,7 +22,7 @@ use crate::{Batch, Config, Facts, Method, Nets, View, Views, check};
 /// | `interpolate` | true | whether logits are interpolated; without it only the joint pass is made | |
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
-pub struct AdaMatch {
+pub struct AdaMatchConfig {
     /// μ(t) of the unlabelled term.
     pub weight: Schedule,
     /// τ, as a part of the mean confidence on labelled samples.
@@ -33,89 +33,99 @@ pub struct AdaMatch {
     pub interpolate: bool,
 }
 
-impl Default for AdaMatch {
+impl Default for AdaMatchConfig {
     fn default() -> Self {
         let weight = Schedule::CosineRampUp { value: 1.0, over: 0.5 };
         Self { weight, threshold: 0.9, decay: 0.999, interpolate: true }
     }
 }
 
-impl Config for AdaMatch {
+impl Config for AdaMatchConfig {
     fn check(&self) -> Result<(), String> {
         check::schedule("weight", &self.weight)?;
-        check::share("threshold", self.threshold)?;
+        check::fraction("threshold", self.threshold)?;
         check::rate("decay", self.decay)
     }
 
-    fn build(&self, facts: &Facts) -> Box<dyn Method> {
-        Box::new(AdaMatching::new(self.clone(), facts))
+    fn build(&self, task: &TaskInfo) -> Box<dyn Method> {
+        Box::new(AdaMatch::new(self.clone(), task))
     }
 }
 
-pub(crate) struct AdaMatching {
-    config: AdaMatch,
+/// AdaMatch, with settings [`AdaMatchConfig`].
+#[derive(Debug)]
+pub struct AdaMatch {
+    config: AdaMatchConfig,
     /// What is predicted of labelled samples.
     labeled: Marginal,
     /// What is predicted of unlabelled samples.
     unlabeled: Marginal,
 }
 
-impl AdaMatching {
-    pub(crate) fn new(config: AdaMatch, facts: &Facts) -> Self {
-        let marginal = || Marginal::new(facts.classes, config.decay, facts.device);
+/// What a step draws.
+pub(crate) struct AdaMatchDraws {
+    /// λ `[labeled, classes]`: the part of the joint pass in each labelled logit; `None` takes the
+    /// joint pass alone.
+    pub(crate) lambda: Option<Tensor>,
+}
+
+impl AdaMatch {
+    /// The method with these settings, which have to pass [`Config::check`], in a fresh state.
+    pub fn new(config: AdaMatchConfig, task: &TaskInfo) -> Self {
+        let marginal = || Marginal::new(task.classes, config.decay, task.device);
         Self { labeled: marginal(), unlabeled: marginal(), config }
     }
 
-    /// The loss with the shares `[labeled, classes]` given that the joint pass has in the labelled logits.
-    pub(crate) fn interpolated(
+    /// The loss with its draws given.
+    pub(crate) fn loss_with(
         &mut self,
         nets: &Nets,
         batch: &Batch,
-        shares: Option<&Tensor>,
+        draws: &AdaMatchDraws,
         at: Progress,
     ) -> Loss {
         let [joint, weak, strong] =
             nets.forward_joint([&batch.x, &batch.u[0], &batch.u[1]], Mode::Train);
-        let x = match shares {
-            Some(shares) => {
-                mix(&joint, &nets.student.forward(&batch.x, Mode::TrainUntracked), shares)
+        let x = match &draws.lambda {
+            Some(lambda) => {
+                mix(&joint, &nets.student.forward(&batch.x, Mode::TrainUntracked), lambda)
             }
             None => joint,
         };
-        let known = x.detach().softmax(-1, Kind::Float);
-        let guess = weak.detach().softmax(-1, Kind::Float);
-        self.labeled.see(&known);
-        self.unlabeled.see(&guess);
-        let aligned = align(&guess, self.labeled.tensor(), self.unlabeled.tensor());
+        let labeled_probs = x.detach().softmax(-1, Kind::Float);
+        let probs = weak.detach().softmax(-1, Kind::Float);
+        self.labeled.update(&labeled_probs);
+        self.unlabeled.update(&probs);
+        let aligned = align(&probs, self.labeled.tensor(), self.unlabeled.tensor());
         let threshold =
-            known.amax([-1].as_slice(), false).mean(Kind::Float) * self.config.threshold;
-        let sure = confident(&aligned, threshold.shallow_clone());
+            labeled_probs.amax([-1].as_slice(), false).mean(Kind::Float) * self.config.threshold;
+        let mask = confident(&aligned, threshold.shallow_clone());
         Loss::new()
             .term("sup", 1.0, cross_entropy(&x, &batch.y).mean(Kind::Float))
             .term(
                 "unsup",
                 self.config.weight.at(at),
-                masked_mean(&cross_entropy(&strong, &hard(&aligned)), &sure),
+                masked_mean(&cross_entropy(&strong, &hard_labels(&aligned)), &mask),
             )
-            .note("sure", sure.mean(Kind::Float))
+            .note("mask", mask.mean(Kind::Float))
             .note("threshold", threshold)
-            .note_each("sure", sure_by_class(&aligned, &sure))
+            .note_each("mask", mask_by_class(&aligned, &mask))
     }
 }
 
-impl Method for AdaMatching {
+impl Method for AdaMatch {
     fn views(&self) -> Views {
-        Views { labeled: View::Weak, unlabeled: vec![View::Weak, View::Strong] }
+        Views { labeled: ViewKind::Weak, unlabeled: vec![ViewKind::Weak, ViewKind::Strong] }
     }
 
     fn loss(&mut self, nets: &Nets, batch: &Batch, at: Progress) -> Loss {
         let shape = [batch.x.size()[0], self.labeled.tensor().size()[0]];
         let options = (Kind::Float, batch.x.device());
-        let shares = self.config.interpolate.then(|| Tensor::rand(shape, options));
-        self.interpolated(nets, batch, shares.as_ref(), at)
+        let lambda = self.config.interpolate.then(|| Tensor::rand(shape, options));
+        self.loss_with(nets, batch, &AdaMatchDraws { lambda }, at)
     }
 
-    fn memory(&self) -> Vec<(String, Tensor)> {
+    fn state(&self) -> Vec<(String, Tensor)> {
         vec![
             ("labeled".to_owned(), self.labeled.tensor().shallow_clone()),
             ("unlabeled".to_owned(), self.unlabeled.tensor().shallow_clone()),

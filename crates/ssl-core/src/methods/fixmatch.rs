@@ -7,8 +7,8 @@ use serde::{Deserialize, Serialize};
 use torch::{Kind, Mode, Tensor, loss::cross_entropy};
 use train::{Loss, Progress, Schedule};
 
-use crate::parts::{Aligner, Alignment, confident, hard, masked_mean, sure_by_class};
-use crate::{Batch, Config, Facts, Method, Nets, View, Views, check};
+use crate::parts::{Aligner, Alignment, confident, hard_labels, mask_by_class, masked_mean};
+use crate::{Batch, Config, Method, Nets, TaskInfo, ViewKind, Views, check};
 
 /// The settings of FixMatch. The paper's others: 7 unlabelled samples for each of 64 labelled ones; on CIFAR-100 a weight decay of
 /// 0.001; on ImageNet threshold 0.7, weight 10, ratio 5.
@@ -20,7 +20,7 @@ use crate::{Batch, Config, Facts, Method, Nets, View, Views, check};
 /// | `alignment` | none | distribution alignment of the guesses, as in [`Alignment`]: for classes of very different size (section 2.5) | |
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
-pub struct FixMatch {
+pub struct FixMatchConfig {
     /// λ of the unlabelled term.
     pub weight: Schedule,
     /// The probability from which a guess counts.
@@ -30,56 +30,65 @@ pub struct FixMatch {
     pub alignment: Option<Alignment>,
 }
 
-impl Default for FixMatch {
+impl Default for FixMatchConfig {
     fn default() -> Self {
         Self { weight: Schedule::constant(1.0), threshold: 0.95, alignment: None }
     }
 }
 
-impl Config for FixMatch {
+impl Config for FixMatchConfig {
     fn check(&self) -> Result<(), String> {
         check::schedule("weight", &self.weight)?;
-        check::share("threshold", self.threshold)?;
+        check::fraction("threshold", self.threshold)?;
         self.alignment.map_or(Ok(()), |a| a.check().map_err(|e| format!("alignment.{e}")))
     }
 
-    fn build(&self, facts: &Facts) -> Box<dyn Method> {
-        let aligner = self.alignment.map(|alignment| Aligner::new(alignment, facts));
-        Box::new(Fixed { config: self.clone(), aligner })
+    fn build(&self, task: &TaskInfo) -> Box<dyn Method> {
+        Box::new(FixMatch::new(self.clone(), task))
     }
 }
 
-struct Fixed {
-    config: FixMatch,
+/// FixMatch, with settings [`FixMatchConfig`].
+#[derive(Debug)]
+pub struct FixMatch {
+    config: FixMatchConfig,
     aligner: Option<Aligner>,
 }
 
-impl Method for Fixed {
+impl FixMatch {
+    /// The method with these settings, which have to pass [`Config::check`], in a fresh state.
+    pub fn new(config: FixMatchConfig, task: &TaskInfo) -> Self {
+        let aligner = config.alignment.map(|alignment| Aligner::new(alignment, task));
+        Self { config, aligner }
+    }
+}
+
+impl Method for FixMatch {
     fn views(&self) -> Views {
-        Views { labeled: View::Weak, unlabeled: vec![View::Weak, View::Strong] }
+        Views { labeled: ViewKind::Weak, unlabeled: vec![ViewKind::Weak, ViewKind::Strong] }
     }
 
     fn loss(&mut self, nets: &Nets, batch: &Batch, at: Progress) -> Loss {
         let [x, weak, strong] =
             nets.forward_joint([&batch.x, &batch.u[0], &batch.u[1]], Mode::Train);
-        let guess = weak.detach().softmax(-1, Kind::Float);
-        let guess = match &mut self.aligner {
-            Some(aligner) => aligner.align(&guess, &batch.y),
-            None => guess,
+        let probs = weak.detach().softmax(-1, Kind::Float);
+        let probs = match &mut self.aligner {
+            Some(aligner) => aligner.align(&probs, &batch.y),
+            None => probs,
         };
-        let sure = confident(&guess, self.config.threshold);
+        let mask = confident(&probs, self.config.threshold);
         Loss::new()
             .term("sup", 1.0, cross_entropy(&x, &batch.y).mean(Kind::Float))
             .term(
                 "unsup",
                 self.config.weight.at(at),
-                masked_mean(&cross_entropy(&strong, &hard(&guess)), &sure),
+                masked_mean(&cross_entropy(&strong, &hard_labels(&probs)), &mask),
             )
-            .note("sure", sure.mean(Kind::Float))
-            .note_each("sure", sure_by_class(&guess, &sure))
+            .note("mask", mask.mean(Kind::Float))
+            .note_each("mask", mask_by_class(&probs, &mask))
     }
 
-    fn memory(&self) -> Vec<(String, Tensor)> {
-        self.aligner.as_ref().map_or_else(Vec::new, Aligner::memory)
+    fn state(&self) -> Vec<(String, Tensor)> {
+        self.aligner.as_ref().map_or_else(Vec::new, Aligner::state)
     }
 }

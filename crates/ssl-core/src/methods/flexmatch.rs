@@ -7,8 +7,8 @@ use serde::{Deserialize, Serialize};
 use torch::{Kind, Mode, Tensor, loss::cross_entropy, no_grad};
 use train::{Loss, Progress, Schedule};
 
-use crate::parts::{confident, hard, masked_mean, sure_by_class};
-use crate::{Batch, Config, Facts, Method, Nets, View, Views, check};
+use crate::parts::{confident, hard_labels, mask_by_class, masked_mean};
+use crate::{Batch, Config, Method, Nets, TaskInfo, ViewKind, Views, check};
 
 /// The settings of FlexMatch.
 ///
@@ -18,77 +18,85 @@ use crate::{Batch, Config, Facts, Method, Nets, View, Views, check};
 /// | `threshold` | 0.95 | τ, the threshold of a class that is fully learnt | \[0, 1\] |
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
-pub struct FlexMatch {
+pub struct FlexMatchConfig {
     /// λ of the unlabelled term.
     pub weight: Schedule,
     /// τ, the threshold of a class that is fully learnt.
     pub threshold: f64,
 }
 
-impl Default for FlexMatch {
+impl Default for FlexMatchConfig {
     fn default() -> Self {
         Self { weight: Schedule::constant(1.0), threshold: 0.95 }
     }
 }
 
-impl Config for FlexMatch {
+impl Config for FlexMatchConfig {
     fn check(&self) -> Result<(), String> {
         check::schedule("weight", &self.weight)?;
-        check::share("threshold", self.threshold)
+        check::fraction("threshold", self.threshold)
     }
 
-    fn build(&self, facts: &Facts) -> Box<dyn Method> {
-        let none = Tensor::full([facts.unlabeled], facts.classes, (Kind::Int64, facts.device));
-        Box::new(Flexible { config: self.clone(), guessed: none, classes: facts.classes })
+    fn build(&self, task: &TaskInfo) -> Box<dyn Method> {
+        Box::new(FlexMatch::new(self.clone(), task))
     }
 }
 
-struct Flexible {
-    config: FlexMatch,
-    /// The last confident guess of each unlabelled sample; the number of classes where there was none.
-    guessed: Tensor,
+/// FlexMatch, with settings [`FlexMatchConfig`].
+#[derive(Debug)]
+pub struct FlexMatch {
+    config: FlexMatchConfig,
+    /// The latest confident pseudo-label of each unlabelled sample, int64 `[unlabeled]`; the number
+    /// of classes where there was none.
+    latest: Tensor,
     classes: i64,
 }
 
-impl Flexible {
+impl FlexMatch {
+    /// The method with these settings, which have to pass [`Config::check`], in a fresh state.
+    pub fn new(config: FlexMatchConfig, task: &TaskInfo) -> Self {
+        let none = Tensor::full([task.unlabeled], task.classes, (Kind::Int64, task.device));
+        Self { config, latest: none, classes: task.classes }
+    }
+
     /// The threshold of each class, `[classes]`.
     fn thresholds(&self) -> Tensor {
-        let counts = self.guessed.bincount::<Tensor>(None, self.classes + 1).to_kind(Kind::Float);
+        let counts = self.latest.bincount::<Tensor>(None, self.classes + 1).to_kind(Kind::Float);
         let beta = counts.narrow(0, 0, self.classes) / counts.max().clamp_min(1.0);
         &beta / (2.0 - &beta) * self.config.threshold
     }
 }
 
-impl Method for Flexible {
+impl Method for FlexMatch {
     fn views(&self) -> Views {
-        Views { labeled: View::Weak, unlabeled: vec![View::Weak, View::Strong] }
+        Views { labeled: ViewKind::Weak, unlabeled: vec![ViewKind::Weak, ViewKind::Strong] }
     }
 
     fn loss(&mut self, nets: &Nets, batch: &Batch, at: Progress) -> Loss {
         let [x, weak, strong] =
             nets.forward_joint([&batch.x, &batch.u[0], &batch.u[1]], Mode::Train);
-        let guess = weak.detach().softmax(-1, Kind::Float);
-        let label = hard(&guess);
-        let sure = confident(&guess, self.thresholds().index_select(0, &label));
+        let probs = weak.detach().softmax(-1, Kind::Float);
+        let pseudo_label = hard_labels(&probs);
+        let mask = confident(&probs, self.thresholds().index_select(0, &pseudo_label));
         no_grad(|| {
             // What counts as learnt is measured by the full threshold.
-            let learnt = confident(&guess, self.config.threshold).gt(0.0);
+            let learnt = confident(&probs, self.config.threshold).gt(0.0);
             let slots = batch.slots();
-            let kept = label.where_self(&learnt, &self.guessed.index_select(0, slots));
-            let _ = self.guessed.index_copy_(0, slots, &kept);
+            let moved = pseudo_label.where_self(&learnt, &self.latest.index_select(0, slots));
+            let _ = self.latest.index_copy_(0, slots, &moved);
         });
         Loss::new()
             .term("sup", 1.0, cross_entropy(&x, &batch.y).mean(Kind::Float))
             .term(
                 "unsup",
                 self.config.weight.at(at),
-                masked_mean(&cross_entropy(&strong, &label), &sure),
+                masked_mean(&cross_entropy(&strong, &pseudo_label), &mask),
             )
-            .note("sure", sure.mean(Kind::Float))
-            .note_each("sure", sure_by_class(&guess, &sure))
+            .note("mask", mask.mean(Kind::Float))
+            .note_each("mask", mask_by_class(&probs, &mask))
     }
 
-    fn memory(&self) -> Vec<(String, Tensor)> {
-        vec![("guessed".to_owned(), self.guessed.shallow_clone())]
+    fn state(&self) -> Vec<(String, Tensor)> {
+        vec![("latest".to_owned(), self.latest.shallow_clone())]
     }
 }

@@ -9,8 +9,8 @@ use serde::{Deserialize, Serialize};
 use torch::{Kind, Mode, Tensor, loss::cross_entropy, no_grad};
 use train::{Loss, Progress, Schedule};
 
-use crate::parts::{Marginal, confident, hard, masked_mean, one_hot, sure_by_class};
-use crate::{Batch, Config, Facts, Method, Nets, View, Views, check};
+use crate::parts::{Marginal, confident, hard_labels, mask_by_class, masked_mean, one_hot};
+use crate::{Batch, Config, Method, Nets, TaskInfo, ViewKind, Views, check};
 
 /// The settings of FreeMatch.
 ///
@@ -21,7 +21,7 @@ use crate::{Batch, Config, Facts, Method, Nets, View, Views, check};
 /// | `decay` | 0.999 | of the moving averages | \[0, 1) |
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
-pub struct FreeMatch {
+pub struct FreeMatchConfig {
     /// λ of the unlabelled term.
     pub weight: Schedule,
     /// Weight of the fairness term.
@@ -30,106 +30,108 @@ pub struct FreeMatch {
     pub decay: f64,
 }
 
-impl Default for FreeMatch {
+impl Default for FreeMatchConfig {
     fn default() -> Self {
         Self { weight: Schedule::constant(1.0), fairness: 0.001, decay: 0.999 }
     }
 }
 
-impl Config for FreeMatch {
+impl Config for FreeMatchConfig {
     fn check(&self) -> Result<(), String> {
         check::schedule("weight", &self.weight)?;
         check::not_negative("fairness", self.fairness)?;
         check::rate("decay", self.decay)
     }
 
-    fn build(&self, facts: &Facts) -> Box<dyn Method> {
-        let marginal = || Marginal::new(facts.classes, self.decay, facts.device);
-        let confidence = Tensor::full([1], 1.0 / facts.classes as f64, (Kind::Float, facts.device));
-        Box::new(Free {
-            config: self.clone(),
-            confidence,
-            predicted: marginal(),
-            guessed: marginal(),
-        })
+    fn build(&self, task: &TaskInfo) -> Box<dyn Method> {
+        Box::new(FreeMatch::new(self.clone(), task))
     }
 }
 
-struct Free {
-    config: FreeMatch,
+/// FreeMatch, with settings [`FreeMatchConfig`].
+#[derive(Debug)]
+pub struct FreeMatch {
+    config: FreeMatchConfig,
     /// τ.
     confidence: Tensor,
     /// p̃.
     predicted: Marginal,
     /// h̃.
-    guessed: Marginal,
+    labels: Marginal,
 }
 
-impl Free {
-    fn see(&mut self, guess: &Tensor) {
+impl FreeMatch {
+    /// The method with these settings, which have to pass [`Config::check`], in a fresh state.
+    pub fn new(config: FreeMatchConfig, task: &TaskInfo) -> Self {
+        let marginal = || Marginal::new(task.classes, config.decay, task.device);
+        let confidence = Tensor::full([1], 1.0 / task.classes as f64, (Kind::Float, task.device));
+        Self { confidence, predicted: marginal(), labels: marginal(), config }
+    }
+
+    fn update(&mut self, probs: &Tensor) {
         no_grad(|| {
-            let mean = guess.amax([-1].as_slice(), false).mean(Kind::Float);
+            let mean = probs.amax([-1].as_slice(), false).mean(Kind::Float);
             let moved = &self.confidence * self.config.decay + mean * (1.0 - self.config.decay);
             self.confidence.copy_(&moved);
         });
-        self.predicted.see(guess);
-        self.guessed.see(&one_hot(&hard(guess), guess.size()[1]));
+        self.predicted.update(probs);
+        self.labels.update(&one_hot(&hard_labels(probs), probs.size()[1]));
     }
 
     /// The fairness term; 0 where no sample is confident.
-    fn fairness(&self, strong: &Tensor, sure: &Tensor) -> Tensor {
+    fn fairness(&self, strong: &Tensor, mask: &Tensor) -> Tensor {
         let p = strong.softmax(-1, Kind::Float);
-        let mask = sure.unsqueeze(-1);
+        let mask = mask.unsqueeze(-1);
         let sum = |t: &Tensor| (t * &mask).sum_dim_intlist([0].as_slice(), false, Kind::Float);
-        let count = sure.sum(Kind::Float).clamp_min(1.0);
-        let guessed = sum(&one_hot(&hard(&p), p.size()[1])) / &count;
+        let count = mask.sum(Kind::Float).clamp_min(1.0);
+        let labels = sum(&one_hot(&hard_labels(&p), p.size()[1])) / &count;
         // A class that is never guessed has no part in the ratio.
         let over = |p: Tensor, h: &Tensor| {
             let ratio = p * h.gt(0.0).to_kind(Kind::Float) / h.clamp_min(1e-12);
             &ratio / ratio.sum(Kind::Float).clamp_min(1e-12)
         };
-        let wanted = over(self.predicted.tensor().shallow_clone(), self.guessed.tensor());
-        let found = over(sum(&p) / &count, &guessed);
-        let any = sure.amax([0].as_slice(), false);
-        (wanted * (found + 1e-12).log()).sum(Kind::Float) * any
+        let target = over(self.predicted.tensor().shallow_clone(), self.labels.tensor());
+        let current = over(sum(&p) / &count, &labels);
+        let any = mask.amax([0].as_slice(), false);
+        (target * (current + 1e-12).log()).sum(Kind::Float) * any
     }
 }
 
-impl Method for Free {
+impl Method for FreeMatch {
     fn views(&self) -> Views {
-        Views { labeled: View::Weak, unlabeled: vec![View::Weak, View::Strong] }
+        Views { labeled: ViewKind::Weak, unlabeled: vec![ViewKind::Weak, ViewKind::Strong] }
     }
 
     fn loss(&mut self, nets: &Nets, batch: &Batch, at: Progress) -> Loss {
         let [x, weak, strong] =
             nets.forward_joint([&batch.x, &batch.u[0], &batch.u[1]], Mode::Train);
-        let guess = weak.detach().softmax(-1, Kind::Float);
-        self.see(&guess);
-        let label = hard(&guess);
+        let probs = weak.detach().softmax(-1, Kind::Float);
+        self.update(&probs);
+        let pseudo_label = hard_labels(&probs);
         let predicted = self.predicted.tensor();
         let thresholds = predicted / predicted.max() * &self.confidence;
-        let sure = confident(&guess, thresholds.index_select(0, &label));
+        let mask = confident(&probs, thresholds.index_select(0, &pseudo_label));
         let loss = Loss::new()
             .term("sup", 1.0, cross_entropy(&x, &batch.y).mean(Kind::Float))
             .term(
                 "unsup",
                 self.config.weight.at(at),
-                masked_mean(&cross_entropy(&strong, &label), &sure),
+                masked_mean(&cross_entropy(&strong, &pseudo_label), &mask),
             )
-            .note("sure", sure.mean(Kind::Float))
+            .note("mask", mask.mean(Kind::Float))
             .note("threshold", self.confidence.copy())
-            .note_each("sure", sure_by_class(&guess, &sure));
+            .note_each("mask", mask_by_class(&probs, &mask));
         match self.config.fairness {
             0.0 => loss,
-            weight => loss.term("fairness", weight, self.fairness(&strong, &sure)),
+            weight => loss.term("fairness", weight, self.fairness(&strong, &mask)),
         }
     }
 
-    fn memory(&self) -> Vec<(String, Tensor)> {
+    fn state(&self) -> Vec<(String, Tensor)> {
         [
             ("confidence", &self.confidence),
             ("predicted", self.predicted.tensor()),
-            ("guessed", self.guessed.tensor()),
+            ("labels", self.labels.tensor()),
         ]
         .map(|(name, tensor)| (name.to_owned(), tensor.shallow_clone()))
         .into()

@@ -9,8 +9,8 @@ use serde::{Deserialize, Serialize};
 use torch::{Kind, Mode, Tensor, loss::soft_cross_entropy, no_grad};
 use train::{Loss, Progress, Schedule};
 
-use crate::parts::{beta, mix, one_hot, shuffled, squared_error};
-use crate::{Batch, Config, Facts, Method, Nets, View, Views, check};
+use crate::parts::{beta, mix, one_hot, permutation, squared_error};
+use crate::{Batch, Config, Method, Needs, Nets, TaskInfo, ViewKind, Views, check};
 
 /// What of the average's predictions is mixed.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -32,7 +32,7 @@ pub enum MixedTargets {
 /// | `targets` | `logits` | what is mixed: `logits` or `probabilities` | |
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
-pub struct Ict {
+pub struct IctConfig {
     /// Weight of the consistency term.
     pub weight: Schedule,
     /// α of the share's distribution.
@@ -41,7 +41,7 @@ pub struct Ict {
     pub targets: MixedTargets,
 }
 
-impl Default for Ict {
+impl Default for IctConfig {
     fn default() -> Self {
         Self {
             weight: Schedule::SigmoidRampUp { value: 100.0, over: 0.25 },
@@ -51,46 +51,66 @@ impl Default for Ict {
     }
 }
 
-impl Config for Ict {
+impl Config for IctConfig {
     fn check(&self) -> Result<(), String> {
         check::schedule("weight", &self.weight)?;
         check::above("alpha", self.alpha, 0.0)
     }
 
-    fn build(&self, _facts: &Facts) -> Box<dyn Method> {
-        Box::new(self.clone())
+    fn build(&self, _task: &TaskInfo) -> Box<dyn Method> {
+        Box::new(Ict::new(self.clone()))
     }
 
-    fn needs_average(&self) -> bool {
-        true
+    fn needs(&self) -> Needs {
+        Needs { ema: true, ..Needs::default() }
     }
 }
 
+/// Interpolation consistency, with settings [`IctConfig`].
+#[derive(Debug)]
+pub struct Ict {
+    config: IctConfig,
+}
+
+/// What a step draws.
+pub(crate) struct IctDraws {
+    /// λ, a scalar.
+    pub(crate) lambda: Tensor,
+    /// The labelled sample that each labelled one is mixed with, int64 `[labeled]`.
+    pub(crate) labeled: Tensor,
+    /// The unlabelled sample that each unlabelled one is mixed with, int64 `[unlabeled]`.
+    pub(crate) unlabeled: Tensor,
+}
+
 impl Ict {
-    /// The loss with the share and the partners given: `partners` says which sample each is mixed with, labelled first.
-    pub(crate) fn mixed(
+    /// The method with these settings, which have to pass [`Config::check`].
+    pub fn new(config: IctConfig) -> Self {
+        Self { config }
+    }
+
+    /// The loss with its draws given.
+    pub(crate) fn loss_with(
         &self,
         nets: &Nets,
         batch: &Batch,
-        share: &Tensor,
-        partners: [&Tensor; 2],
+        draws: &IctDraws,
         at: Progress,
     ) -> Loss {
-        let blend = |all: &Tensor, with: &Tensor| mix(all, &all.index_select(0, with), share);
-        let [labeled, unlabeled] = partners;
+        let IctDraws { lambda, labeled, unlabeled } = draws;
+        let blend = |all: &Tensor, order: &Tensor| mix(all, &all.index_select(0, order), lambda);
         let x = nets.student.forward(&blend(&batch.x, labeled), Mode::Train);
         let labels = blend(&one_hot(&batch.y, x.size()[1]), labeled);
         let u = nets.student.forward(&blend(&batch.u[0], unlabeled), Mode::TrainUntracked);
         let target = no_grad(|| {
-            let logits = nets.average().forward(&batch.u[0], Mode::TrainUntracked);
-            match self.targets {
+            let logits = nets.ema_model().forward(&batch.u[0], Mode::TrainUntracked);
+            match self.config.targets {
                 MixedTargets::Logits => blend(&logits, unlabeled).softmax(-1, Kind::Float),
                 MixedTargets::Probabilities => blend(&logits.softmax(-1, Kind::Float), unlabeled),
             }
         });
         Loss::new().term("sup", 1.0, soft_cross_entropy(&x, &labels).mean(Kind::Float)).term(
             "unsup",
-            self.weight.at(at),
+            self.config.weight.at(at),
             squared_error(&u, &target).mean(Kind::Float),
         )
     }
@@ -98,13 +118,14 @@ impl Ict {
 
 impl Method for Ict {
     fn views(&self) -> Views {
-        Views { labeled: View::Weak, unlabeled: vec![View::Weak] }
+        Views { labeled: ViewKind::Weak, unlabeled: vec![ViewKind::Weak] }
     }
 
     fn loss(&mut self, nets: &Nets, batch: &Batch, at: Progress) -> Loss {
         let device = batch.x.device();
-        let share = beta(self.alpha, device);
-        let [labeled, unlabeled] = [&batch.x, &batch.u[0]].map(|t| shuffled(t.size()[0], device));
-        self.mixed(nets, batch, &share, [&labeled, &unlabeled], at)
+        let lambda = beta(self.config.alpha, device);
+        let [labeled, unlabeled] =
+            [&batch.x, &batch.u[0]].map(|t| permutation(t.size()[0], device));
+        self.loss_with(nets, batch, &IctDraws { lambda, labeled, unlabeled }, at)
     }
 }

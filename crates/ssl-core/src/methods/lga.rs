@@ -10,7 +10,7 @@ use torch::{Kind, Mode, Tensor, grad, loss, no_grad};
 use train::{Loss, Progress, Schedule};
 
 use crate::parts::Adversary;
-use crate::{Batch, Config, Facts, Method, Nets, View, Views, check};
+use crate::{Batch, Config, Method, Nets, TaskInfo, ViewKind, Views, check};
 
 /// The settings of LGA+VAT.
 ///
@@ -22,7 +22,7 @@ use crate::{Batch, Config, Facts, Method, Nets, View, Views, check};
 /// | `adversary` | as VAT's | how VAT's direction is found | |
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
-pub struct Lga {
+pub struct LgaConfig {
     /// Weight of the cross entropy with imputed labels.
     pub weight: Schedule,
     /// η, the largest change of a label's entry in a visit.
@@ -33,7 +33,7 @@ pub struct Lga {
     pub adversary: Adversary,
 }
 
-impl Default for Lga {
+impl Default for LgaConfig {
     fn default() -> Self {
         Self {
             weight: Schedule::SigmoidRampUp { value: 1.0, over: 0.4 },
@@ -44,7 +44,7 @@ impl Default for Lga {
     }
 }
 
-impl Config for Lga {
+impl Config for LgaConfig {
     fn check(&self) -> Result<(), String> {
         check::schedule("weight", &self.weight)?;
         check::above("step", self.step, 0.0)?;
@@ -52,21 +52,30 @@ impl Config for Lga {
         self.adversary.check().map_err(|e| format!("adversary.{e}"))
     }
 
-    fn build(&self, facts: &Facts) -> Box<dyn Method> {
-        Box::new(Imputing::new(self.clone(), facts))
+    fn build(&self, task: &TaskInfo) -> Box<dyn Method> {
+        Box::new(Lga::new(self.clone(), task))
     }
 }
 
-pub(crate) struct Imputing {
-    config: Lga,
+/// LGA+VAT, with settings [`LgaConfig`].
+#[derive(Debug)]
+pub struct Lga {
+    config: LgaConfig,
     /// A distribution for each unlabelled sample.
     labels: Tensor,
 }
 
-impl Imputing {
-    pub(crate) fn new(config: Lga, facts: &Facts) -> Self {
-        let (shape, uniform) = ([facts.unlabeled, facts.classes], 1.0 / facts.classes as f64);
-        Self { config, labels: Tensor::full(shape, uniform, (Kind::Float, facts.device)) }
+/// What a step draws.
+pub(crate) struct LgaDraws {
+    /// The direction in which VAT's search starts, of the shape of the unlabelled samples.
+    pub(crate) start: Tensor,
+}
+
+impl Lga {
+    /// The method with these settings, which have to pass [`Config::check`], in a fresh state.
+    pub fn new(config: LgaConfig, task: &TaskInfo) -> Self {
+        let (shape, uniform) = ([task.unlabeled, task.classes], 1.0 / task.classes as f64);
+        Self { config, labels: Tensor::full(shape, uniform, (Kind::Float, task.device)) }
     }
 
     /// The labels `[batch, classes]` moved against the slope of d.
@@ -75,29 +84,29 @@ impl Imputing {
             nets.student.params.trainable().map(|p| p.tensor.shallow_clone()).collect();
         let weights: Vec<_> = weights.iter().filter(|w| w.requires_grad()).collect();
         let labels = labels.copy().set_requires_grad(true);
-        let imputed = loss::soft_cross_entropy(u, &labels).mean(Kind::Float);
-        let wanted = grad::grad_keeping_graph(x, &weights);
-        let caused = grad::grad_with_graph(&imputed, &weights);
+        let loss = loss::soft_cross_entropy(u, &labels).mean(Kind::Float);
+        let labeled = grad::grad_keeping_graph(x, &weights);
+        let imputed = grad::grad_with_graph(&loss, &weights);
         // A head that these losses do not use has no gradient.
-        let pairs = caused.iter().zip(&wanted).filter(|(caused, _)| caused.defined());
+        let pairs = imputed.iter().zip(&labeled).filter(|(imputed, _)| imputed.defined());
         let distance = pairs
-            .map(|(caused, wanted)| (caused - wanted.detach()).square().sum(Kind::Float))
+            .map(|(imputed, labeled)| (imputed - labeled.detach()).square().sum(Kind::Float))
             .reduce(|a, b| a + b)
             .expect("a network with weights");
-        let slope = grad::grad_keeping_graph(&distance, &[&labels]).swap_remove(0);
+        let grad = grad::grad_keeping_graph(&distance, &[&labels]).swap_remove(0);
         no_grad(|| {
-            let length = slope.abs().amax([-1].as_slice(), true).clamp_min(1e-12);
-            let moved = (labels - slope / length * self.config.step).clamp_min(0.0);
+            let length = grad.abs().amax([-1].as_slice(), true).clamp_min(1e-12);
+            let moved = (labels - grad / length * self.config.step).clamp_min(0.0);
             &moved / moved.sum_dim_intlist([-1].as_slice(), true, Kind::Float).clamp_min(1e-12)
         })
     }
 
-    /// The loss with the direction given from which VAT's search starts.
-    pub(crate) fn along(
+    /// The loss with its draws given.
+    pub(crate) fn loss_with(
         &mut self,
         nets: &Nets,
         batch: &Batch,
-        start: &Tensor,
+        draws: &LgaDraws,
         at: Progress,
     ) -> Loss {
         let x = nets.student.forward(&batch.x, Mode::Train);
@@ -109,30 +118,31 @@ impl Imputing {
             let _ = self.labels.index_copy_(0, slots, &labels);
         });
         let imputed = loss::soft_cross_entropy(&u, &labels).mean(Kind::Float);
-        let sure = labels.amax([-1].as_slice(), false).mean(Kind::Float);
-        let Lga { weight, vat, adversary, .. } = &self.config;
+        let confidence = labels.amax([-1].as_slice(), false).mean(Kind::Float);
+        let LgaConfig { weight, vat, adversary, .. } = &self.config;
         let result = Loss::new()
             .term("sup", 1.0, sup)
             .term("unsup", weight.at(at), imputed)
-            .note("sure", sure);
+            .note("confidence", confidence);
         if *vat == 0.0 {
             return result;
         }
-        let far = adversary.divergence(&nets.student, &batch.u[0], &u, start);
-        result.term("vat", *vat, far.mean(Kind::Float))
+        let kl = adversary.divergence(&nets.student, &batch.u[0], &u, &draws.start);
+        result.term("vat", *vat, kl.mean(Kind::Float))
     }
 }
 
-impl Method for Imputing {
+impl Method for Lga {
     fn views(&self) -> Views {
-        Views { labeled: View::Weak, unlabeled: vec![View::Weak] }
+        Views { labeled: ViewKind::Weak, unlabeled: vec![ViewKind::Weak] }
     }
 
     fn loss(&mut self, nets: &Nets, batch: &Batch, at: Progress) -> Loss {
-        self.along(nets, batch, &batch.u[0].randn_like(), at)
+        let draws = LgaDraws { start: batch.u[0].randn_like() };
+        self.loss_with(nets, batch, &draws, at)
     }
 
-    fn memory(&self) -> Vec<(String, Tensor)> {
+    fn state(&self) -> Vec<(String, Tensor)> {
         vec![("labels".to_owned(), self.labels.shallow_clone())]
     }
 }

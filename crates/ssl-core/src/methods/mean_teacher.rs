@@ -8,7 +8,7 @@ use torch::{Kind, Mode, loss::cross_entropy, no_grad};
 use train::{Loss, Progress, Schedule};
 
 use crate::parts::squared_error;
-use crate::{Batch, Config, Facts, Method, Nets, View, Views, check};
+use crate::{Batch, Config, Method, Needs, Nets, TaskInfo, ViewKind, Views, check};
 
 /// The settings of Mean Teacher. The paper's Conv-Large on CIFAR-10 has weight 100 · labelled share with a sigmoid ramp over 27 % of
 /// the run and a decay of 0.999.
@@ -18,45 +18,58 @@ use crate::{Batch, Config, Facts, Method, Nets, View, Views, check};
 /// | `weight` | 50, reached in a straight line over the first 40 % of the run (FixMatch's code base) | weight of the squared error between probabilities, averaged over classes | a schedule |
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
-pub struct MeanTeacher {
+pub struct MeanTeacherConfig {
     /// Weight of the consistency term.
     pub weight: Schedule,
 }
 
-impl Default for MeanTeacher {
+impl Default for MeanTeacherConfig {
     fn default() -> Self {
         Self { weight: Schedule::RampUp { value: 50.0, over: 0.4 } }
     }
 }
 
-impl Config for MeanTeacher {
+impl Config for MeanTeacherConfig {
     fn check(&self) -> Result<(), String> {
         check::schedule("weight", &self.weight)
     }
 
-    fn build(&self, _facts: &Facts) -> Box<dyn Method> {
-        Box::new(self.clone())
+    fn build(&self, _task: &TaskInfo) -> Box<dyn Method> {
+        Box::new(MeanTeacher::new(self.clone()))
     }
 
-    fn needs_average(&self) -> bool {
-        true
+    fn needs(&self) -> Needs {
+        Needs { ema: true, ..Needs::default() }
+    }
+}
+
+/// Mean Teacher, with settings [`MeanTeacherConfig`].
+#[derive(Debug)]
+pub struct MeanTeacher {
+    config: MeanTeacherConfig,
+}
+
+impl MeanTeacher {
+    /// The method with these settings, which have to pass [`Config::check`].
+    pub fn new(config: MeanTeacherConfig) -> Self {
+        Self { config }
     }
 }
 
 impl Method for MeanTeacher {
     fn views(&self) -> Views {
-        Views { labeled: View::Weak, unlabeled: vec![View::Weak, View::Weak] }
+        Views { labeled: ViewKind::Weak, unlabeled: vec![ViewKind::Weak, ViewKind::Weak] }
     }
 
     fn loss(&mut self, nets: &Nets, batch: &Batch, at: Progress) -> Loss {
         let x = nets.student.forward(&batch.x, Mode::Train);
         let student = nets.student.forward(&batch.u[0], Mode::TrainUntracked);
         let teacher = no_grad(|| {
-            nets.average().forward(&batch.u[1], Mode::TrainUntracked).softmax(-1, Kind::Float)
+            nets.ema_model().forward(&batch.u[1], Mode::TrainUntracked).softmax(-1, Kind::Float)
         });
         Loss::new().term("sup", 1.0, cross_entropy(&x, &batch.y).mean(Kind::Float)).term(
             "unsup",
-            self.weight.at(at),
+            self.config.weight.at(at),
             squared_error(&student, &teacher).mean(Kind::Float),
         )
     }

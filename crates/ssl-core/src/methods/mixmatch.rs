@@ -9,8 +9,8 @@ use serde::{Deserialize, Serialize};
 use torch::{Kind, Mode, Tensor, loss::soft_cross_entropy, no_grad};
 use train::{Loss, Progress, Schedule};
 
-use crate::parts::{beta, mix, one_hot, sharpen, shuffled, squared_error};
-use crate::{Batch, Config, Facts, Method, Nets, View, Views, check};
+use crate::parts::{beta, mix, one_hot, permutation, sharpen, squared_error};
+use crate::{Batch, Config, Method, Nets, TaskInfo, ViewKind, Views, check};
 
 /// The settings of MixMatch.
 ///
@@ -22,7 +22,7 @@ use crate::{Batch, Config, Facts, Method, Nets, View, Views, check};
 /// | `alpha` | 0.75 | α of the share's Beta(α, α), of which the larger of share and complement is taken | above 0 |
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
-pub struct MixMatch {
+pub struct MixMatchConfig {
     /// λ of the unlabelled term.
     pub weight: Schedule,
     /// K, weak views of an unlabelled sample.
@@ -33,7 +33,7 @@ pub struct MixMatch {
     pub alpha: f64,
 }
 
-impl Default for MixMatch {
+impl Default for MixMatchConfig {
     fn default() -> Self {
         Self {
             weight: Schedule::RampUp { value: 75.0, over: 1.0 / 64.0 },
@@ -44,7 +44,7 @@ impl Default for MixMatch {
     }
 }
 
-impl Config for MixMatch {
+impl Config for MixMatchConfig {
     fn check(&self) -> Result<(), String> {
         check::schedule("weight", &self.weight)?;
         check::above("views", self.views as f64, 0.0)?;
@@ -52,38 +52,57 @@ impl Config for MixMatch {
         check::above("alpha", self.alpha, 0.0)
     }
 
-    fn build(&self, _facts: &Facts) -> Box<dyn Method> {
-        Box::new(self.clone())
+    fn build(&self, _task: &TaskInfo) -> Box<dyn Method> {
+        Box::new(MixMatch::new(self.clone()))
     }
 }
 
+/// MixMatch, with settings [`MixMatchConfig`].
+#[derive(Debug)]
+pub struct MixMatch {
+    config: MixMatchConfig,
+}
+
+/// What a step draws.
+pub(crate) struct MixMatchDraws {
+    /// λ, a scalar.
+    pub(crate) lambda: Tensor,
+    /// Which of all samples (labelled, then each view) each of them is mixed with, int64.
+    pub(crate) permutation: Tensor,
+}
+
 impl MixMatch {
-    /// Sharpened mean of the guesses on all views, without a gradient.
-    fn guess(&self, nets: &Nets, batch: &Batch) -> Tensor {
-        let guesses = batch.u.iter().map(|view| {
-            no_grad(|| nets.student.forward(view, Mode::TrainUntracked)).softmax(-1, Kind::Float)
-        });
-        let sum = guesses.reduce(|a, b| a + b).expect("a view");
-        sharpen(&(sum / batch.u.len() as f64), self.temperature)
+    /// The method with these settings, which have to pass [`Config::check`].
+    pub fn new(config: MixMatchConfig) -> Self {
+        Self { config }
     }
 
-    /// The loss with the share and the partners given: which of all samples, labelled and then each view, each is mixed with.
-    pub(crate) fn mixed(
+    /// The sharpened mean of the predictions on all views, without a gradient.
+    fn pseudo_label(&self, nets: &Nets, batch: &Batch) -> Tensor {
+        let probs = batch.u.iter().map(|view| {
+            no_grad(|| nets.student.forward(view, Mode::TrainUntracked)).softmax(-1, Kind::Float)
+        });
+        let sum = probs.reduce(|a, b| a + b).expect("a view");
+        sharpen(&(sum / batch.u.len() as f64), self.config.temperature)
+    }
+
+    /// The loss with its draws given.
+    pub(crate) fn loss_with(
         &self,
         nets: &Nets,
         batch: &Batch,
-        share: &Tensor,
-        partners: &Tensor,
+        draws: &MixMatchDraws,
         at: Progress,
     ) -> Loss {
-        let guess = self.guess(nets, batch);
-        let labels = one_hot(&batch.y, guess.size()[1]);
+        let pseudo_label = self.pseudo_label(nets, batch);
+        let labels = one_hot(&batch.y, pseudo_label.size()[1]);
         let samples = std::iter::once(&batch.x).chain(&batch.u).collect::<Vec<_>>();
         let targets: Vec<_> =
-            std::iter::once(&labels).chain(batch.u.iter().map(|_| &guess)).collect();
+            std::iter::once(&labels).chain(batch.u.iter().map(|_| &pseudo_label)).collect();
         let (samples, targets) = (Tensor::cat(&samples, 0), Tensor::cat(&targets, 0));
-        let larger = share.maximum(&(1.0 - share));
-        let blend = |all: &Tensor| mix(all, &all.index_select(0, partners), &larger);
+        let MixMatchDraws { lambda, permutation } = draws;
+        let larger = lambda.maximum(&(1.0 - lambda));
+        let blend = |all: &Tensor| mix(all, &all.index_select(0, permutation), &larger);
         let logits = nets.student.forward(&blend(&samples), Mode::Train);
         let targets = blend(&targets);
         let labeled = batch.x.size()[0];
@@ -92,7 +111,7 @@ impl MixMatch {
             .map(|(from, rows)| (logits.narrow(0, from, rows), targets.narrow(0, from, rows)));
         Loss::new().term("sup", 1.0, soft_cross_entropy(&x.0, &x.1).mean(Kind::Float)).term(
             "unsup",
-            self.weight.at(at),
+            self.config.weight.at(at),
             squared_error(&u.0, &u.1).mean(Kind::Float),
         )
     }
@@ -100,13 +119,13 @@ impl MixMatch {
 
 impl Method for MixMatch {
     fn views(&self) -> Views {
-        Views { labeled: View::Weak, unlabeled: vec![View::Weak; self.views] }
+        Views { labeled: ViewKind::Weak, unlabeled: vec![ViewKind::Weak; self.config.views] }
     }
 
     fn loss(&mut self, nets: &Nets, batch: &Batch, at: Progress) -> Loss {
         let device = batch.x.device();
-        let share = beta(self.alpha, device);
-        let partners = shuffled(batch.images() as i64, device);
-        self.mixed(nets, batch, &share, &partners, at)
+        let lambda = beta(self.config.alpha, device);
+        let permutation = permutation(batch.images() as i64, device);
+        self.loss_with(nets, batch, &MixMatchDraws { lambda, permutation }, at)
     }
 }

@@ -8,8 +8,8 @@ use serde::{Deserialize, Serialize};
 use torch::{Kind, Mode, Tensor, loss::soft_cross_entropy, no_grad};
 use train::{Loss, Progress, Schedule};
 
-use crate::parts::{beta, mix, one_hot, sharpen, shuffled};
-use crate::{Batch, Config, Facts, Method, Nets, View, Views, check};
+use crate::parts::{beta, mix, one_hot, permutation, sharpen};
+use crate::{Batch, Config, Method, Nets, TaskInfo, ViewKind, Views, check};
 
 /// The settings of mixmixup.
 ///
@@ -21,7 +21,7 @@ use crate::{Batch, Config, Facts, Method, Nets, View, Views, check};
 /// | `alpha` | 1 | α of the shares' Beta(α, α) | above 0 |
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
-pub struct MixMixUp {
+pub struct MixMixUpConfig {
     /// Weight of mixtures within the unlabelled samples.
     pub unlabeled: Schedule,
     /// Weight of mixtures of labelled and unlabelled samples.
@@ -32,14 +32,14 @@ pub struct MixMixUp {
     pub alpha: f64,
 }
 
-impl Default for MixMixUp {
+impl Default for MixMixUpConfig {
     fn default() -> Self {
         let ramp = Schedule::SigmoidRampUp { value: 1.0, over: 0.4 };
         Self { unlabeled: ramp.clone(), across: ramp, temperature: 0.5, alpha: 1.0 }
     }
 }
 
-impl Config for MixMixUp {
+impl Config for MixMixUpConfig {
     fn check(&self) -> Result<(), String> {
         check::schedule("unlabeled", &self.unlabeled)?;
         check::schedule("across", &self.across)?;
@@ -47,42 +47,60 @@ impl Config for MixMixUp {
         check::above("alpha", self.alpha, 0.0)
     }
 
-    fn build(&self, _facts: &Facts) -> Box<dyn Method> {
-        Box::new(self.clone())
+    fn build(&self, _task: &TaskInfo) -> Box<dyn Method> {
+        Box::new(MixMixUp::new(self.clone()))
     }
 }
 
+/// mixmixup, with settings [`MixMixUpConfig`].
+#[derive(Debug)]
+pub struct MixMixUp {
+    config: MixMixUpConfig,
+}
+
+/// What a step draws for the mixtures within the labelled samples, within the unlabelled ones and
+/// across.
+pub(crate) struct MixMixUpDraws {
+    /// λ of each mixture, scalars.
+    pub(crate) lambdas: [Tensor; 3],
+    /// The sample that each is mixed with, int64; across, the labelled one for each unlabelled one.
+    pub(crate) orders: [Tensor; 3],
+}
+
 impl MixMixUp {
-    /// The loss with shares and partners given, for the mixtures within labels, within guesses and across: there, `partners` says
-    /// which labelled sample each unlabelled one is mixed with.
-    pub(crate) fn mixed(
+    /// The method with these settings, which have to pass [`Config::check`].
+    pub fn new(config: MixMixUpConfig) -> Self {
+        Self { config }
+    }
+
+    /// The loss with its draws given.
+    pub(crate) fn loss_with(
         &self,
         nets: &Nets,
         batch: &Batch,
-        shares: [&Tensor; 3],
-        partners: [&Tensor; 3],
+        draws: &MixMixUpDraws,
         at: Progress,
     ) -> Loss {
         let (x, u) = (&batch.x, &batch.u[0]);
-        let guess = no_grad(|| {
+        let pseudo_label = no_grad(|| {
             let logits = nets.student.forward(u, Mode::TrainUntracked);
-            sharpen(&logits.softmax(-1, Kind::Float), self.temperature)
+            sharpen(&logits.softmax(-1, Kind::Float), self.config.temperature)
         });
-        let labels = one_hot(&batch.y, guess.size()[1]);
+        let labels = one_hot(&batch.y, pseudo_label.size()[1]);
         let blend = |labeled: &Tensor, unlabeled: &Tensor| {
             let pairs = [(labeled, labeled), (unlabeled, unlabeled), (unlabeled, labeled)];
             std::array::from_fn::<_, 3, _>(|i| {
                 let (a, b) = pairs[i];
-                mix(a, &b.index_select(0, partners[i]), shares[i])
+                mix(a, &b.index_select(0, &draws.orders[i]), &draws.lambdas[i])
             })
         };
-        let (samples, targets) = (blend(x, u), blend(&labels, &guess));
+        let (samples, targets) = (blend(x, u), blend(&labels, &pseudo_label));
         let logits = nets.forward_joint(samples.each_ref(), Mode::Train);
         let [sup, unsup, across] =
             std::array::from_fn(|i| soft_cross_entropy(&logits[i], &targets[i]).mean(Kind::Float));
-        Loss::new().term("sup", 1.0, sup).term("unsup", self.unlabeled.at(at), unsup).term(
+        Loss::new().term("sup", 1.0, sup).term("unsup", self.config.unlabeled.at(at), unsup).term(
             "across",
-            self.across.at(at),
+            self.config.across.at(at),
             across,
         )
     }
@@ -90,15 +108,15 @@ impl MixMixUp {
 
 impl Method for MixMixUp {
     fn views(&self) -> Views {
-        Views { labeled: View::Weak, unlabeled: vec![View::Weak] }
+        Views { labeled: ViewKind::Weak, unlabeled: vec![ViewKind::Weak] }
     }
 
     fn loss(&mut self, nets: &Nets, batch: &Batch, at: Progress) -> Loss {
         let device = batch.x.device();
         let [x, u] = [&batch.x, &batch.u[0]].map(|t| t.size()[0]);
-        let shares = [(); 3].map(|()| beta(self.alpha, device));
+        let lambdas = [(); 3].map(|()| beta(self.config.alpha, device));
         let across = Tensor::randint(x, [u], (Kind::Int64, device));
-        let partners = [shuffled(x, device), shuffled(u, device), across];
-        self.mixed(nets, batch, shares.each_ref(), partners.each_ref(), at)
+        let orders = [permutation(x, device), permutation(u, device), across];
+        self.loss_with(nets, batch, &MixMixUpDraws { lambdas, orders }, at)
     }
 }

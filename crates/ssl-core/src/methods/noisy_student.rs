@@ -7,8 +7,8 @@ use serde::{Deserialize, Serialize};
 use torch::{Kind, Mode, Model, Tensor, loss, no_grad};
 use train::{Loss, Progress};
 
-use crate::parts::{hard, sharpen};
-use crate::{Batch, Method, Nets, View, Views, check};
+use crate::parts::{hard_labels, sharpen};
+use crate::{Batch, Method, Nets, ViewKind, Views, check};
 
 /// What the student learns from a teacher's guess.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -128,7 +128,7 @@ impl NoisyStudent {
     }
 
     /// The teacher's probabilities for this batch: from its own clean view, or as stored.
-    fn guess(&self, batch: &Batch) -> Tensor {
+    fn probs(&self, batch: &Batch) -> Tensor {
         let probabilities = match &self.teacher {
             Some(teacher) => {
                 no_grad(|| teacher.forward(&batch.u[0], Mode::Eval).softmax(-1, Kind::Float))
@@ -143,11 +143,11 @@ impl NoisyStudent {
     }
 
     /// What the student is to say. As in the released code soft targets stay as they are and hard ones are smoothed.
-    fn targets(&self, guess: &Tensor) -> Tensor {
+    fn targets(&self, probs: &Tensor) -> Tensor {
         match self.config.targets {
-            Targets::Soft => guess.shallow_clone(),
+            Targets::Soft => probs.shallow_clone(),
             Targets::Hard => {
-                loss::smooth(&hard(guess), guess.size()[1], self.config.label_smoothing)
+                loss::smooth(&hard_labels(probs), probs.size()[1], self.config.label_smoothing)
             }
         }
     }
@@ -156,10 +156,10 @@ impl NoisyStudent {
 impl Method for NoisyStudent {
     fn views(&self) -> Views {
         let unlabeled = match self.teacher {
-            Some(_) => vec![View::Plain, View::Strong],
-            None => vec![View::Strong],
+            Some(_) => vec![ViewKind::Plain, ViewKind::Strong],
+            None => vec![ViewKind::Strong],
         };
-        Views { labeled: View::Strong, unlabeled }
+        Views { labeled: ViewKind::Strong, unlabeled }
     }
 
     fn loss(&mut self, nets: &Nets, batch: &Batch, _at: Progress) -> Loss {
@@ -171,13 +171,14 @@ impl Method for NoisyStudent {
             NoiseOn::None => Mode::TrainWithoutNoise,
         };
         let [x, u] = nets.forward_joint([&batch.x, noised], mode);
-        let guess = self.guess(batch);
+        let probs = self.probs(batch);
         let labels = loss::smooth(&batch.y, x.size()[1], self.config.label_smoothing);
         let divisor = match self.config.average {
             Average::Labeled => labeled,
             Average::All => labeled + unlabeled,
         } as f64;
-        let agree = hard(&u).eq_tensor(&hard(&guess)).to_kind(Kind::Float).mean(Kind::Float);
+        let agree =
+            hard_labels(&u).eq_tensor(&hard_labels(&probs)).to_kind(Kind::Float).mean(Kind::Float);
         Loss::new()
             .term(
                 "sup",
@@ -187,7 +188,7 @@ impl Method for NoisyStudent {
             .term(
                 "unsup",
                 unlabeled as f64 / divisor,
-                loss::soft_cross_entropy(&u, &self.targets(&guess)).mean(Kind::Float),
+                loss::soft_cross_entropy(&u, &self.targets(&probs)).mean(Kind::Float),
             )
             .note("agree", agree)
     }

@@ -8,7 +8,7 @@ use torch::{Kind, Mode, loss::cross_entropy, no_grad};
 use train::{Loss, Progress, Schedule};
 
 use crate::parts::squared_error;
-use crate::{Batch, Config, Facts, Method, Nets, View, Views, check};
+use crate::{Batch, Config, Method, Nets, TaskInfo, ViewKind, Views, check};
 
 /// The settings of the Π-Model.
 ///
@@ -17,30 +17,43 @@ use crate::{Batch, Config, Facts, Method, Nets, View, Views, check};
 /// | `weight` | 10, reached in a straight line over the first 40 % of the run (FixMatch's code base) | weight of the squared error between probabilities, averaged over classes | a schedule |
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
-pub struct PiModel {
+pub struct PiModelConfig {
     /// Weight of the consistency term.
     pub weight: Schedule,
 }
 
-impl Default for PiModel {
+impl Default for PiModelConfig {
     fn default() -> Self {
         Self { weight: Schedule::RampUp { value: 10.0, over: 0.4 } }
     }
 }
 
-impl Config for PiModel {
+impl Config for PiModelConfig {
     fn check(&self) -> Result<(), String> {
         check::schedule("weight", &self.weight)
     }
 
-    fn build(&self, _facts: &Facts) -> Box<dyn Method> {
-        Box::new(self.clone())
+    fn build(&self, _task: &TaskInfo) -> Box<dyn Method> {
+        Box::new(PiModel::new(self.clone()))
+    }
+}
+
+/// The Π-Model, with settings [`PiModelConfig`].
+#[derive(Debug)]
+pub struct PiModel {
+    config: PiModelConfig,
+}
+
+impl PiModel {
+    /// The method with these settings, which have to pass [`Config::check`].
+    pub fn new(config: PiModelConfig) -> Self {
+        Self { config }
     }
 }
 
 impl Method for PiModel {
     fn views(&self) -> Views {
-        Views { labeled: View::Weak, unlabeled: vec![View::Weak, View::Weak] }
+        Views { labeled: ViewKind::Weak, unlabeled: vec![ViewKind::Weak, ViewKind::Weak] }
     }
 
     fn loss(&mut self, nets: &Nets, batch: &Batch, at: Progress) -> Loss {
@@ -51,7 +64,7 @@ impl Method for PiModel {
         });
         Loss::new().term("sup", 1.0, cross_entropy(&x, &batch.y).mean(Kind::Float)).term(
             "unsup",
-            self.weight.at(at),
+            self.config.weight.at(at),
             squared_error(&first, &second).mean(Kind::Float),
         )
     }

@@ -7,8 +7,8 @@ use serde::{Deserialize, Serialize};
 use torch::{Kind, Mode, loss::cross_entropy};
 use train::{Loss, Progress, Schedule};
 
-use crate::parts::{confident, hard, masked_mean, sure_by_class};
-use crate::{Batch, Config, Facts, Method, Nets, View, Views, check};
+use crate::parts::{confident, hard_labels, mask_by_class, masked_mean};
+use crate::{Batch, Config, Method, Nets, TaskInfo, ViewKind, Views, check};
 
 /// The settings of Pseudo-Label.
 ///
@@ -18,48 +18,61 @@ use crate::{Batch, Config, Facts, Method, Nets, View, Views, check};
 /// | `threshold` | 0.95 | the probability from which a guess counts | \[0, 1\] |
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
-pub struct PseudoLabel {
+pub struct PseudoLabelConfig {
     /// Weight of the unlabelled term.
     pub weight: Schedule,
     /// The probability from which a guess counts.
     pub threshold: f64,
 }
 
-impl Default for PseudoLabel {
+impl Default for PseudoLabelConfig {
     fn default() -> Self {
         Self { weight: Schedule::RampUp { value: 1.0, over: 0.4 }, threshold: 0.95 }
     }
 }
 
-impl Config for PseudoLabel {
+impl Config for PseudoLabelConfig {
     fn check(&self) -> Result<(), String> {
         check::schedule("weight", &self.weight)?;
-        check::share("threshold", self.threshold)
+        check::fraction("threshold", self.threshold)
     }
 
-    fn build(&self, _facts: &Facts) -> Box<dyn Method> {
-        Box::new(self.clone())
+    fn build(&self, _task: &TaskInfo) -> Box<dyn Method> {
+        Box::new(PseudoLabel::new(self.clone()))
+    }
+}
+
+/// Pseudo-Label, with settings [`PseudoLabelConfig`].
+#[derive(Debug)]
+pub struct PseudoLabel {
+    config: PseudoLabelConfig,
+}
+
+impl PseudoLabel {
+    /// The method with these settings, which have to pass [`Config::check`].
+    pub fn new(config: PseudoLabelConfig) -> Self {
+        Self { config }
     }
 }
 
 impl Method for PseudoLabel {
     fn views(&self) -> Views {
-        Views { labeled: View::Weak, unlabeled: vec![View::Weak] }
+        Views { labeled: ViewKind::Weak, unlabeled: vec![ViewKind::Weak] }
     }
 
     fn loss(&mut self, nets: &Nets, batch: &Batch, at: Progress) -> Loss {
         let x = nets.student.forward(&batch.x, Mode::Train);
         let u = nets.student.forward(&batch.u[0], Mode::TrainUntracked);
-        let guess = u.detach().softmax(-1, Kind::Float);
-        let sure = confident(&guess, self.threshold);
+        let probs = u.detach().softmax(-1, Kind::Float);
+        let mask = confident(&probs, self.config.threshold);
         Loss::new()
             .term("sup", 1.0, cross_entropy(&x, &batch.y).mean(Kind::Float))
             .term(
                 "unsup",
-                self.weight.at(at),
-                masked_mean(&cross_entropy(&u, &hard(&guess)), &sure),
+                self.config.weight.at(at),
+                masked_mean(&cross_entropy(&u, &hard_labels(&probs)), &mask),
             )
-            .note("sure", sure.mean(Kind::Float))
-            .note_each("sure", sure_by_class(&guess, &sure))
+            .note("mask", mask.mean(Kind::Float))
+            .note_each("mask", mask_by_class(&probs, &mask))
     }
 }

@@ -8,8 +8,8 @@ use serde::{Deserialize, Serialize};
 use torch::{Kind, Mode, Tensor, loss, no_grad};
 use train::{Loss, Progress, Schedule};
 
-use crate::parts::{Marginal, align, beta, mix, one_hot, rotations, sharpen, shuffled};
-use crate::{Batch, Config, Facts, Head, Method, Nets, View, Views, check};
+use crate::parts::{Marginal, align, beta, mix, one_hot, permutation, rotations, sharpen};
+use crate::{Batch, Config, Head, Method, Needs, Nets, TaskInfo, ViewKind, Views, check};
 
 /// The settings of ReMixMatch. With 4 labels a class the paper takes one strong view and rotation weight 2 (CIFAR-10) or 3 (SVHN).
 ///
@@ -24,7 +24,7 @@ use crate::{Batch, Config, Facts, Head, Method, Nets, View, Views, check};
 /// | `memory` | 128 | batches over which the guesses' distribution is averaged | at least 1 |
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
-pub struct ReMixMatch {
+pub struct ReMixMatchConfig {
     /// Weight of the mixed unlabelled samples.
     pub weight: Schedule,
     /// Weight of the first strong view without mixing.
@@ -41,7 +41,7 @@ pub struct ReMixMatch {
     pub memory: usize,
 }
 
-impl Default for ReMixMatch {
+impl Default for ReMixMatchConfig {
     fn default() -> Self {
         let ramp = |value| Schedule::RampUp { value, over: 1.0 / 64.0 };
         Self {
@@ -56,7 +56,7 @@ impl Default for ReMixMatch {
     }
 }
 
-impl Config for ReMixMatch {
+impl Config for ReMixMatchConfig {
     fn check(&self) -> Result<(), String> {
         check::schedule("weight", &self.weight)?;
         check::schedule("pure", &self.pure)?;
@@ -67,68 +67,85 @@ impl Config for ReMixMatch {
         check::above("memory", self.memory as f64, 0.0)
     }
 
-    fn build(&self, facts: &Facts) -> Box<dyn Method> {
-        Box::new(Aligned::new(self.clone(), facts))
+    fn build(&self, task: &TaskInfo) -> Box<dyn Method> {
+        Box::new(ReMixMatch::new(self.clone(), task))
+    }
+
+    fn needs(&self) -> Needs {
+        Needs { images: self.rotation > 0.0, ..Needs::default() }
     }
 }
 
-/// What a share and an order are drawn for.
-pub(crate) struct Draws {
-    pub(crate) share: Tensor,
-    /// Which of all samples (labelled, then the weak and each strong view) each is mixed with.
-    pub(crate) partners: Tensor,
+/// What a step draws.
+pub(crate) struct ReMixMatchDraws {
+    /// λ, a scalar.
+    pub(crate) lambda: Tensor,
+    /// Which of all samples (labelled, then the weak and each strong view) each is mixed with, int64.
+    pub(crate) permutation: Tensor,
 }
 
-pub(crate) struct Aligned {
-    config: ReMixMatch,
-    /// How often each label comes.
+/// ReMixMatch, with settings [`ReMixMatchConfig`].
+#[derive(Debug)]
+pub struct ReMixMatch {
+    config: ReMixMatchConfig,
+    /// The mean distribution of the labels.
     labels: Marginal,
-    /// The mean guess of each of the last batches.
-    guesses: Tensor,
+    /// The mean prediction of each of the last batches, `[memory, classes]`.
+    predicted: Tensor,
 }
 
-impl Aligned {
-    pub(crate) fn new(config: ReMixMatch, facts: &Facts) -> Self {
-        let shape = [config.memory as i64, facts.classes];
-        let uniform = 1.0 / facts.classes as f64;
+impl ReMixMatch {
+    /// The method with these settings, which have to pass [`Config::check`], in a fresh state.
+    pub fn new(config: ReMixMatchConfig, task: &TaskInfo) -> Self {
+        let shape = [config.memory as i64, task.classes];
+        let uniform = 1.0 / task.classes as f64;
         Self {
-            labels: Marginal::new(facts.classes, 0.999, facts.device),
-            guesses: Tensor::full(shape, uniform, (Kind::Float, facts.device)),
+            labels: Marginal::new(task.classes, 0.999, task.device),
+            predicted: Tensor::full(shape, uniform, (Kind::Float, task.device)),
             config,
         }
     }
 
-    fn guess(&mut self, nets: &Nets, batch: &Batch, labels: &Tensor, at: Progress) -> Tensor {
-        let seen = no_grad(|| nets.student.forward(&batch.u[0], Mode::TrainUntracked))
+    /// The sharpened, aligned prediction on the weak view, without a gradient.
+    fn pseudo_label(
+        &mut self,
+        nets: &Nets,
+        batch: &Batch,
+        labels: &Tensor,
+        at: Progress,
+    ) -> Tensor {
+        let probs = no_grad(|| nets.student.forward(&batch.u[0], Mode::TrainUntracked))
             .softmax(-1, Kind::Float);
-        self.labels.see(labels);
-        let mean = self.guesses.mean_dim([0].as_slice(), false, Kind::Float);
-        let aligned = align(&seen, self.labels.tensor(), &mean);
+        self.labels.update(labels);
+        let mean = self.predicted.mean_dim([0].as_slice(), false, Kind::Float);
+        let aligned = align(&probs, self.labels.tensor(), &mean);
         let newest = (at.step % self.config.memory as u64) as i64;
         no_grad(|| {
-            let batch = seen.mean_dim([0].as_slice(), false, Kind::Float);
-            self.guesses.select(0, newest).copy_(&batch);
+            let batch = probs.mean_dim([0].as_slice(), false, Kind::Float);
+            self.predicted.select(0, newest).copy_(&batch);
         });
         sharpen(&aligned, self.config.temperature)
     }
 
-    pub(crate) fn mixed(
+    /// The loss with its draws given.
+    pub(crate) fn loss_with(
         &mut self,
         nets: &Nets,
         batch: &Batch,
-        draws: &Draws,
+        draws: &ReMixMatchDraws,
         at: Progress,
     ) -> Loss {
-        let labels = one_hot(&batch.y, self.guesses.size()[1]);
-        let guess = self.guess(nets, batch, &labels, at);
+        let labels = one_hot(&batch.y, self.predicted.size()[1]);
+        let pseudo_label = self.pseudo_label(nets, batch, &labels, at);
         let samples: Vec<_> = std::iter::once(&batch.x).chain(&batch.u).collect();
         let targets: Vec<_> =
-            std::iter::once(&labels).chain(batch.u.iter().map(|_| &guess)).collect();
+            std::iter::once(&labels).chain(batch.u.iter().map(|_| &pseudo_label)).collect();
         let (samples, targets) = (Tensor::cat(&samples, 0), Tensor::cat(&targets, 0));
-        let larger = draws.share.maximum(&(1.0 - &draws.share));
-        let blend = |all: &Tensor| mix(all, &all.index_select(0, &draws.partners), &larger);
+        let ReMixMatchDraws { lambda, permutation } = draws;
+        let larger = lambda.maximum(&(1.0 - lambda));
+        let blend = |all: &Tensor| mix(all, &all.index_select(0, permutation), &larger);
         let (mixed, targets) = (blend(&samples), blend(&targets));
-        let (ReMixMatch { weight, pure, rotation, .. }, strong) = (&self.config, &batch.u[1]);
+        let (ReMixMatchConfig { weight, pure, rotation, .. }, strong) = (&self.config, &batch.u[1]);
         let logits = nets.student.forward(&mixed, Mode::Train);
         let term = |from, rows| {
             let of = |t: &Tensor| t.narrow(0, from, rows);
@@ -138,13 +155,18 @@ impl Aligned {
         let turned = (*rotation > 0.0).then(|| rotations(strong));
         let inputs = std::iter::once(strong).chain(turned.as_ref().map(|(x, _)| x));
         let inputs = Tensor::cat(&inputs.collect::<Vec<_>>(), 0);
-        let features = nets.student.features(&inputs, Mode::TrainUntracked);
+        let features = nets.student.forward_features(&inputs, Mode::TrainUntracked);
         let unlabeled = strong.size()[0];
-        let seen = nets.student.logits(&features.narrow(0, 0, unlabeled), Mode::TrainUntracked);
+        let probs =
+            nets.student.forward_head(&features.narrow(0, 0, unlabeled), Mode::TrainUntracked);
         let loss = Loss::new()
             .term("sup", 1.0, term(0, labeled))
             .term("unsup", weight.at(at), term(labeled, all - labeled))
-            .term("pure", pure.at(at), loss::soft_cross_entropy(&seen, &guess).mean(Kind::Float));
+            .term(
+                "pure",
+                pure.at(at),
+                loss::soft_cross_entropy(&probs, &pseudo_label).mean(Kind::Float),
+            );
         let Some((_, turns)) = turned else { return loss };
         let turned = features.narrow(0, unlabeled, turns.size()[0]);
         let turned = nets.student.head(ROTATION, &turned);
@@ -155,10 +177,10 @@ impl Aligned {
 /// The name of the head that recognises rotations.
 const ROTATION: &str = "rotation";
 
-impl Method for Aligned {
+impl Method for ReMixMatch {
     fn views(&self) -> Views {
-        let strong = vec![View::Strong; self.config.strong_views];
-        Views { labeled: View::Strong, unlabeled: [vec![View::Weak], strong].concat() }
+        let strong = vec![ViewKind::Strong; self.config.strong_views];
+        Views { labeled: ViewKind::Strong, unlabeled: [vec![ViewKind::Weak], strong].concat() }
     }
 
     fn heads(&self) -> Vec<Head> {
@@ -168,15 +190,15 @@ impl Method for Aligned {
 
     fn loss(&mut self, nets: &Nets, batch: &Batch, at: Progress) -> Loss {
         let device = batch.x.device();
-        let share = beta(self.config.alpha, device);
-        let draws = Draws { share, partners: shuffled(batch.images() as i64, device) };
-        self.mixed(nets, batch, &draws, at)
+        let lambda = beta(self.config.alpha, device);
+        let permutation = permutation(batch.images() as i64, device);
+        self.loss_with(nets, batch, &ReMixMatchDraws { lambda, permutation }, at)
     }
 
-    fn memory(&self) -> Vec<(String, Tensor)> {
+    fn state(&self) -> Vec<(String, Tensor)> {
         vec![
             ("labels".to_owned(), self.labels.tensor().shallow_clone()),
-            ("guesses".to_owned(), self.guesses.shallow_clone()),
+            ("predicted".to_owned(), self.predicted.shallow_clone()),
         ]
     }
 }

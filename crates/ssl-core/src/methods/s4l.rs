@@ -10,7 +10,7 @@ use torch::{Kind, Mode, Tensor, loss::cross_entropy};
 use train::{Loss, Progress, Schedule};
 
 use crate::parts::rotations;
-use crate::{Batch, Config, Facts, Head, Method, Nets, View, Views, check};
+use crate::{Batch, Config, Head, Method, Needs, Nets, TaskInfo, ViewKind, Views, check};
 
 /// The settings of S⁴L-Rotation. For classes that a rotation turns into one another, as 6 and 9, leave `rotate_labels` off.
 ///
@@ -21,7 +21,7 @@ use crate::{Batch, Config, Facts, Head, Method, Nets, View, Views, check};
 /// | `joint` | true | whether turned images move the running statistics | |
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
-pub struct S4l {
+pub struct S4lConfig {
     /// Weight of the rotation term.
     pub weight: Schedule,
     /// Whether labels are learnt from all four rotations.
@@ -30,13 +30,13 @@ pub struct S4l {
     pub joint: bool,
 }
 
-impl Default for S4l {
+impl Default for S4lConfig {
     fn default() -> Self {
         Self { weight: Schedule::constant(1.0), rotate_labels: false, joint: true }
     }
 }
 
-impl Config for S4l {
+impl Config for S4lConfig {
     fn check(&self) -> Result<(), String> {
         if self.rotate_labels && !self.joint {
             return Err("rotate_labels needs joint = true".to_owned());
@@ -44,8 +44,25 @@ impl Config for S4l {
         check::schedule("weight", &self.weight)
     }
 
-    fn build(&self, _facts: &Facts) -> Box<dyn Method> {
-        Box::new(self.clone())
+    fn build(&self, _task: &TaskInfo) -> Box<dyn Method> {
+        Box::new(S4l::new(self.clone()))
+    }
+
+    fn needs(&self) -> Needs {
+        Needs { images: true, ..Needs::default() }
+    }
+}
+
+/// S⁴L-Rotation, with settings [`S4lConfig`].
+#[derive(Debug)]
+pub struct S4l {
+    config: S4lConfig,
+}
+
+impl S4l {
+    /// The method with these settings, which have to pass [`Config::check`].
+    pub fn new(config: S4lConfig) -> Self {
+        Self { config }
     }
 }
 
@@ -53,7 +70,7 @@ const ROTATION: &str = "rotation";
 
 impl Method for S4l {
     fn views(&self) -> Views {
-        Views { labeled: View::Weak, unlabeled: vec![View::Weak] }
+        Views { labeled: ViewKind::Weak, unlabeled: vec![ViewKind::Weak] }
     }
 
     fn heads(&self) -> Vec<Head> {
@@ -63,20 +80,20 @@ impl Method for S4l {
     fn loss(&mut self, nets: &Nets, batch: &Batch, at: Progress) -> Loss {
         let (x, x_turns) = rotations(&batch.x);
         let (u, u_turns) = rotations(&batch.u[0]);
-        let mode = if self.joint { Mode::Train } else { Mode::TrainUntracked };
-        let features = nets.student.features(&Tensor::cat(&[&x, &u], 0), mode);
+        let mode = if self.config.joint { Mode::Train } else { Mode::TrainUntracked };
+        let features = nets.student.forward_features(&Tensor::cat(&[&x, &u], 0), mode);
         let turns = Tensor::cat(&[&x_turns, &u_turns], 0);
         // The first quarter is the one that was not turned.
-        let copies = if self.rotate_labels { 4 } else { 1 };
+        let copies = if self.config.rotate_labels { 4 } else { 1 };
         let labels = batch.y.repeat([copies]);
-        let logits = match self.joint {
-            true => nets.student.logits(&features.narrow(0, 0, labels.size()[0]), mode),
+        let logits = match self.config.joint {
+            true => nets.student.forward_head(&features.narrow(0, 0, labels.size()[0]), mode),
             false => nets.student.forward(&batch.x, Mode::Train),
         };
         let turned = nets.student.head(ROTATION, &features);
         Loss::new().term("sup", 1.0, cross_entropy(&logits, &labels).mean(Kind::Float)).term(
             "rotation",
-            self.weight.at(at),
+            self.config.weight.at(at),
             cross_entropy(&turned, &turns).mean(Kind::Float),
         )
     }

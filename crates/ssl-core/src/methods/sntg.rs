@@ -9,8 +9,8 @@ use serde::{Deserialize, Serialize};
 use torch::{Kind, Mode, Tensor, loss::cross_entropy, no_grad};
 use train::{Loss, Progress, Schedule};
 
-use crate::parts::{hard, squared_error};
-use crate::{Batch, Config, Facts, Method, Nets, View, Views, check};
+use crate::parts::{hard_labels, squared_error};
+use crate::{Batch, Config, Method, Nets, TaskInfo, ViewKind, Views, check};
 
 /// The settings of SNTG on the Π-Model.
 ///
@@ -21,7 +21,7 @@ use crate::{Batch, Config, Facts, Method, Nets, View, Views, check};
 /// | `margin` | 1 | m, up to which different classes are pushed apart | above 0 |
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
-pub struct Sntg {
+pub struct SntgConfig {
     /// Weight of the Π-Model's squared error.
     pub weight: Schedule,
     /// Weight of the pairs' term.
@@ -30,7 +30,7 @@ pub struct Sntg {
     pub margin: f64,
 }
 
-impl Default for Sntg {
+impl Default for SntgConfig {
     fn default() -> Self {
         Self {
             weight: Schedule::RampUp { value: 10.0, over: 0.4 },
@@ -40,19 +40,30 @@ impl Default for Sntg {
     }
 }
 
-impl Config for Sntg {
+impl Config for SntgConfig {
     fn check(&self) -> Result<(), String> {
         check::schedule("weight", &self.weight)?;
         check::schedule("graph", &self.graph)?;
         check::above("margin", self.margin, 0.0)
     }
 
-    fn build(&self, _facts: &Facts) -> Box<dyn Method> {
-        Box::new(self.clone())
+    fn build(&self, _task: &TaskInfo) -> Box<dyn Method> {
+        Box::new(Sntg::new(self.clone()))
     }
 }
 
+/// SNTG on the Π-Model, with settings [`SntgConfig`].
+#[derive(Debug)]
+pub struct Sntg {
+    config: SntgConfig,
+}
+
 impl Sntg {
+    /// The method with these settings, which have to pass [`Config::check`].
+    pub fn new(config: SntgConfig) -> Self {
+        Self { config }
+    }
+
     /// The mean over all pairs of different samples: `features` `[batch, width]`, `classes` int64 `[batch]`.
     fn pairs(&self, features: &Tensor, classes: &Tensor) -> Tensor {
         let n = features.size()[0];
@@ -61,8 +72,8 @@ impl Sntg {
             false,
             Kind::Float,
         );
-        // The root has no slope at 0.
-        let apart = (self.margin - squared.clamp_min(1e-12).sqrt()).clamp_min(0.0).square();
+        // The root has no gradient at 0.
+        let apart = (self.config.margin - squared.clamp_min(1e-12).sqrt()).clamp_min(0.0).square();
         let same = classes.unsqueeze(0).eq_tensor(&classes.unsqueeze(1)).to_kind(Kind::Float);
         let other: Tensor = 1.0 - &same;
         let each = same * squared + other * apart;
@@ -73,20 +84,24 @@ impl Sntg {
 
 impl Method for Sntg {
     fn views(&self) -> Views {
-        Views { labeled: View::Weak, unlabeled: vec![View::Weak, View::Weak] }
+        Views { labeled: ViewKind::Weak, unlabeled: vec![ViewKind::Weak, ViewKind::Weak] }
     }
 
     fn loss(&mut self, nets: &Nets, batch: &Batch, at: Progress) -> Loss {
         let x = nets.student.forward(&batch.x, Mode::Train);
-        let features = nets.student.features(&batch.u[0], Mode::TrainUntracked);
-        let first = nets.student.logits(&features, Mode::TrainUntracked);
+        let features = nets.student.forward_features(&batch.u[0], Mode::TrainUntracked);
+        let first = nets.student.forward_head(&features, Mode::TrainUntracked);
         let second = no_grad(|| {
             nets.student.forward(&batch.u[1], Mode::TrainUntracked).softmax(-1, Kind::Float)
         });
-        let pairs = self.pairs(&features, &hard(&second));
+        let pairs = self.pairs(&features, &hard_labels(&second));
         Loss::new()
             .term("sup", 1.0, cross_entropy(&x, &batch.y).mean(Kind::Float))
-            .term("unsup", self.weight.at(at), squared_error(&first, &second).mean(Kind::Float))
-            .term("graph", self.graph.at(at), pairs)
+            .term(
+                "unsup",
+                self.config.weight.at(at),
+                squared_error(&first, &second).mean(Kind::Float),
+            )
+            .term("graph", self.config.graph.at(at), pairs)
     }
 }

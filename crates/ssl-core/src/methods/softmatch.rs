@@ -8,8 +8,8 @@ use serde::{Deserialize, Serialize};
 use torch::{Kind, Mode, Tensor, loss::cross_entropy, no_grad};
 use train::{Loss, Progress, Schedule};
 
-use crate::parts::{Marginal, align, hard, masked_mean, sure_by_class};
-use crate::{Batch, Config, Facts, Method, Nets, View, Views, check};
+use crate::parts::{Marginal, align, hard_labels, mask_by_class, masked_mean};
+use crate::{Batch, Config, Method, Nets, TaskInfo, ViewKind, Views, check};
 
 /// The settings of SoftMatch.
 ///
@@ -21,7 +21,7 @@ use crate::{Batch, Config, Facts, Method, Nets, View, Views, check};
 /// | `align` | true | whether confidences are those of aligned guesses | |
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
-pub struct SoftMatch {
+pub struct SoftMatchConfig {
     /// λ of the unlabelled term.
     pub weight: Schedule,
     /// n, by which the deviation is divided.
@@ -32,46 +32,54 @@ pub struct SoftMatch {
     pub align: bool,
 }
 
-impl Default for SoftMatch {
+impl Default for SoftMatchConfig {
     fn default() -> Self {
         Self { weight: Schedule::constant(1.0), sigmas: 2.0, decay: 0.999, align: true }
     }
 }
 
-impl Config for SoftMatch {
+impl Config for SoftMatchConfig {
     fn check(&self) -> Result<(), String> {
         check::schedule("weight", &self.weight)?;
         check::above("sigmas", self.sigmas, 0.0)?;
         check::rate("decay", self.decay)
     }
 
-    fn build(&self, facts: &Facts) -> Box<dyn Method> {
-        let options = (Kind::Float, facts.device);
-        let mean = Tensor::full([1], 1.0 / facts.classes as f64, options);
-        let guesses = Marginal::new(facts.classes, self.decay, facts.device);
-        let variance = Tensor::ones([1], options);
-        Box::new(Soft { config: self.clone(), mean, variance, guesses })
+    fn build(&self, task: &TaskInfo) -> Box<dyn Method> {
+        Box::new(SoftMatch::new(self.clone(), task))
     }
 }
 
-struct Soft {
-    config: SoftMatch,
+/// SoftMatch, with settings [`SoftMatchConfig`].
+#[derive(Debug)]
+pub struct SoftMatch {
+    config: SoftMatchConfig,
+    /// μ.
     mean: Tensor,
+    /// σ².
     variance: Tensor,
-    /// How often classes are guessed.
-    guesses: Marginal,
+    /// The mean prediction.
+    predicted: Marginal,
 }
 
-impl Soft {
+impl SoftMatch {
+    /// The method with these settings, which have to pass [`Config::check`], in a fresh state.
+    pub fn new(config: SoftMatchConfig, task: &TaskInfo) -> Self {
+        let options = (Kind::Float, task.device);
+        let mean = Tensor::full([1], 1.0 / task.classes as f64, options);
+        let predicted = Marginal::new(task.classes, config.decay, task.device);
+        Self { config, mean, variance: Tensor::ones([1], options), predicted }
+    }
+
     /// How much each sample weighs, `[batch]`.
-    fn weights(&mut self, guess: &Tensor) -> Tensor {
-        let SoftMatch { sigmas, decay, align: aligns, .. } = self.config;
+    fn weights(&mut self, probs: &Tensor) -> Tensor {
+        let SoftMatchConfig { sigmas, decay, align: aligns, .. } = self.config;
         let aligned = if aligns {
-            self.guesses.see(guess);
-            let seen = self.guesses.tensor();
-            align(guess, &seen.full_like(1.0 / seen.size()[0] as f64), seen)
+            self.predicted.update(probs);
+            let seen = self.predicted.tensor();
+            align(probs, &seen.full_like(1.0 / seen.size()[0] as f64), seen)
         } else {
-            guess.shallow_clone()
+            probs.shallow_clone()
         };
         let largest = aligned.amax([-1].as_slice(), false);
         no_grad(|| {
@@ -85,29 +93,29 @@ impl Soft {
     }
 }
 
-impl Method for Soft {
+impl Method for SoftMatch {
     fn views(&self) -> Views {
-        Views { labeled: View::Weak, unlabeled: vec![View::Weak, View::Strong] }
+        Views { labeled: ViewKind::Weak, unlabeled: vec![ViewKind::Weak, ViewKind::Strong] }
     }
 
     fn loss(&mut self, nets: &Nets, batch: &Batch, at: Progress) -> Loss {
         let [x, weak, strong] =
             nets.forward_joint([&batch.x, &batch.u[0], &batch.u[1]], Mode::Train);
-        let guess = weak.detach().softmax(-1, Kind::Float);
-        let weights = self.weights(&guess);
+        let probs = weak.detach().softmax(-1, Kind::Float);
+        let weights = self.weights(&probs);
         Loss::new()
             .term("sup", 1.0, cross_entropy(&x, &batch.y).mean(Kind::Float))
             .term(
                 "unsup",
                 self.config.weight.at(at),
-                masked_mean(&cross_entropy(&strong, &hard(&guess)), &weights),
+                masked_mean(&cross_entropy(&strong, &hard_labels(&probs)), &weights),
             )
-            .note("sure", weights.mean(Kind::Float))
-            .note_each("sure", sure_by_class(&guess, &weights))
+            .note("mask", weights.mean(Kind::Float))
+            .note_each("mask", mask_by_class(&probs, &weights))
     }
 
-    fn memory(&self) -> Vec<(String, Tensor)> {
-        [("mean", &self.mean), ("variance", &self.variance), ("guesses", self.guesses.tensor())]
+    fn state(&self) -> Vec<(String, Tensor)> {
+        [("mean", &self.mean), ("variance", &self.variance), ("predicted", self.predicted.tensor())]
             .map(|(name, tensor)| (name.to_owned(), tensor.shallow_clone()))
             .into()
     }

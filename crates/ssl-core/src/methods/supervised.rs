@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 use torch::{Mode, loss};
 use train::{Loss, Progress};
 
-use crate::{Batch, Config, Facts, Method, Nets, View, Views, check};
+use crate::{Batch, Config, Method, Nets, TaskInfo, ViewKind, Views, check};
 
 /// Cross entropy on labelled samples.
 ///
@@ -15,40 +15,53 @@ use crate::{Batch, Config, Facts, Method, Nets, View, Views, check};
 /// | `view` | `strong` | how the labelled samples are augmented: `plain`, `weak` or `strong` | |
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
-pub struct Supervised {
+pub struct SupervisedConfig {
     /// ε of label smoothing.
     pub label_smoothing: f64,
     /// Whether dropout and stochastic depth are on.
     pub noise: bool,
     /// How the labelled samples are augmented.
-    pub view: View,
+    pub view: ViewKind,
 }
 
-impl Default for Supervised {
+impl Default for SupervisedConfig {
     fn default() -> Self {
-        Self { label_smoothing: 0.1, noise: true, view: View::Strong }
+        Self { label_smoothing: 0.1, noise: true, view: ViewKind::Strong }
     }
 }
 
-impl Config for Supervised {
+impl Config for SupervisedConfig {
     fn check(&self) -> Result<(), String> {
         check::rate("label_smoothing", self.label_smoothing)
     }
 
-    fn build(&self, _facts: &Facts) -> Box<dyn Method> {
-        Box::new(self.clone())
+    fn build(&self, _task: &TaskInfo) -> Box<dyn Method> {
+        Box::new(Supervised::new(self.clone()))
+    }
+}
+
+/// Supervised learning, with settings [`SupervisedConfig`].
+#[derive(Debug)]
+pub struct Supervised {
+    config: SupervisedConfig,
+}
+
+impl Supervised {
+    /// The method with these settings, which have to pass [`Config::check`].
+    pub fn new(config: SupervisedConfig) -> Self {
+        Self { config }
     }
 }
 
 impl Method for Supervised {
     fn views(&self) -> Views {
-        Views { labeled: self.view, unlabeled: Vec::new() }
+        Views { labeled: self.config.view, unlabeled: Vec::new() }
     }
 
     fn loss(&mut self, nets: &Nets, batch: &Batch, _at: Progress) -> Loss {
-        let mode = if self.noise { Mode::Train } else { Mode::TrainWithoutNoise };
+        let mode = if self.config.noise { Mode::Train } else { Mode::TrainWithoutNoise };
         let logits = nets.student.forward(&batch.x, mode);
-        let targets = loss::smooth(&batch.y, logits.size()[1], self.label_smoothing);
+        let targets = loss::smooth(&batch.y, logits.size()[1], self.config.label_smoothing);
         Loss::new().term(
             "sup",
             1.0,

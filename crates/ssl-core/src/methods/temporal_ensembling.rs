@@ -9,7 +9,7 @@ use torch::{Kind, Mode, Tensor, loss::cross_entropy, no_grad};
 use train::{Loss, Progress, Schedule};
 
 use crate::parts::{masked_mean, squared_error};
-use crate::{Batch, Config, Facts, Method, Nets, View, Views, check};
+use crate::{Batch, Config, Method, Nets, TaskInfo, ViewKind, Views, check};
 
 /// The settings of Temporal Ensembling.
 ///
@@ -19,75 +19,82 @@ use crate::{Batch, Config, Facts, Method, Nets, View, Views, check};
 /// | `momentum` | 0.6 | α, the weight of the past | \[0, 1) |
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
-pub struct TemporalEnsembling {
+pub struct TemporalEnsemblingConfig {
     /// Weight of the consistency term.
     pub weight: Schedule,
     /// α, the weight of the past.
     pub momentum: f64,
 }
 
-impl Default for TemporalEnsembling {
+impl Default for TemporalEnsemblingConfig {
     fn default() -> Self {
         Self { weight: Schedule::SigmoidRampUp { value: 30.0, over: 0.27 }, momentum: 0.6 }
     }
 }
 
-impl Config for TemporalEnsembling {
+impl Config for TemporalEnsemblingConfig {
     fn check(&self) -> Result<(), String> {
         check::schedule("weight", &self.weight)?;
         check::rate("momentum", self.momentum)
     }
 
-    fn build(&self, facts: &Facts) -> Box<dyn Method> {
-        let zeros = |shape: &[i64]| Tensor::zeros(shape, (Kind::Float, facts.device));
-        Box::new(Ensembling {
-            config: self.clone(),
-            past: zeros(&[facts.unlabeled, facts.classes]),
-            seen: zeros(&[facts.unlabeled]),
-        })
+    fn build(&self, task: &TaskInfo) -> Box<dyn Method> {
+        Box::new(TemporalEnsembling::new(self.clone(), task))
     }
 }
 
-struct Ensembling {
-    config: TemporalEnsembling,
-    /// Z, a row a sample.
-    past: Tensor,
-    /// How often each sample was seen.
-    seen: Tensor,
+/// Temporal Ensembling, with settings [`TemporalEnsemblingConfig`].
+#[derive(Debug)]
+pub struct TemporalEnsembling {
+    config: TemporalEnsemblingConfig,
+    /// Z, a row for each unlabelled sample.
+    ensemble: Tensor,
+    /// How often each unlabelled sample was in a batch.
+    visits: Tensor,
 }
 
-impl Method for Ensembling {
+impl TemporalEnsembling {
+    /// The method with these settings, which have to pass [`Config::check`], in a fresh state.
+    pub fn new(config: TemporalEnsemblingConfig, task: &TaskInfo) -> Self {
+        let zeros = |shape: &[i64]| Tensor::zeros(shape, (Kind::Float, task.device));
+        let ensemble = zeros(&[task.unlabeled, task.classes]);
+        Self { config, ensemble, visits: zeros(&[task.unlabeled]) }
+    }
+}
+
+impl Method for TemporalEnsembling {
     fn views(&self) -> Views {
-        Views { labeled: View::Weak, unlabeled: vec![View::Weak] }
+        Views { labeled: ViewKind::Weak, unlabeled: vec![ViewKind::Weak] }
     }
 
     fn loss(&mut self, nets: &Nets, batch: &Batch, at: Progress) -> Loss {
         let x = nets.student.forward(&batch.x, Mode::Train);
         let u = nets.student.forward(&batch.u[0], Mode::TrainUntracked);
-        let TemporalEnsembling { weight, momentum } = &self.config;
+        let TemporalEnsemblingConfig { weight, momentum } = &self.config;
         let slots = batch.slots();
-        let (past, seen) = (self.past.index_select(0, slots), self.seen.index_select(0, slots));
-        let known = seen.gt(0.0).to_kind(Kind::Float);
+        let (ensemble, visits) =
+            (self.ensemble.index_select(0, slots), self.visits.index_select(0, slots));
+        let visited = visits.gt(0.0).to_kind(Kind::Float);
         // α to the power of n, and 1 in the place of the 0 that nothing has been seen for.
-        let forgotten = (&seen * momentum.max(1e-30).ln()).exp();
-        let bias = (-forgotten + 1.0).clamp_min(1e-6);
-        let target = &past / bias.unsqueeze(-1);
+        let power = (&visits * momentum.max(1e-30).ln()).exp();
+        let bias = (-power + 1.0).clamp_min(1e-6);
+        let target = &ensemble / bias.unsqueeze(-1);
         let now = u.detach().softmax(-1, Kind::Float);
         no_grad(|| {
-            let moved = past * *momentum + now * (1.0 - momentum);
-            let _ = self.past.index_copy_(0, slots, &moved);
-            let _ = self.seen.index_copy_(0, slots, &(seen + 1.0));
+            let moved = ensemble * *momentum + now * (1.0 - momentum);
+            let _ = self.ensemble.index_copy_(0, slots, &moved);
+            let _ = self.visits.index_copy_(0, slots, &(visits + 1.0));
         });
         Loss::new()
             .term("sup", 1.0, cross_entropy(&x, &batch.y).mean(Kind::Float))
-            .term("unsup", weight.at(at), masked_mean(&squared_error(&u, &target), &known))
-            .note("known", known.mean(Kind::Float))
+            .term("unsup", weight.at(at), masked_mean(&squared_error(&u, &target), &visited))
+            .note("visited", visited.mean(Kind::Float))
     }
 
-    fn memory(&self) -> Vec<(String, Tensor)> {
+    fn state(&self) -> Vec<(String, Tensor)> {
         vec![
-            ("past".to_owned(), self.past.shallow_clone()),
-            ("seen".to_owned(), self.seen.shallow_clone()),
+            ("ensemble".to_owned(), self.ensemble.shallow_clone()),
+            ("visits".to_owned(), self.visits.shallow_clone()),
         ]
     }
 }

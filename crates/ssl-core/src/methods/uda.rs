@@ -7,10 +7,10 @@ use serde::{Deserialize, Serialize};
 use torch::{Kind, Mode, loss::kl_divergence};
 use train::{Loss, Progress, Schedule};
 
-use crate::parts::{Tsa, entropy, masked_mean, sharpen, sure_by_class};
-use crate::{Batch, Config, Facts, Method, Nets, View, Views, check};
+use crate::parts::{Tsa, entropy, mask_by_class, masked_mean, sharpen};
+use crate::{Batch, Config, Method, Nets, TaskInfo, ViewKind, Views, check};
 
-/// The settings of UDA. The defaults are the authors' last recipe (February 2020); [`Uda::october_2019`] is the one behind
+/// The settings of UDA. The defaults are the authors' last recipe (February 2020); [`UdaConfig::october_2019`] is the one behind
 /// 5.29 % on CIFAR-10 and 2.55 % on SVHN.
 ///
 /// | setting | default | what | range |
@@ -22,7 +22,7 @@ use crate::{Batch, Config, Facts, Method, Nets, View, Views, check};
 /// | `tsa` | `none` | training signal annealing: `none`, `linear`, `log`, `exp` | |
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
-pub struct Uda {
+pub struct UdaConfig {
     /// λ of the consistency term.
     pub weight: Schedule,
     /// τ of the target.
@@ -35,7 +35,7 @@ pub struct Uda {
     pub tsa: Tsa,
 }
 
-impl Default for Uda {
+impl Default for UdaConfig {
     fn default() -> Self {
         Self {
             weight: Schedule::constant(1.0),
@@ -47,7 +47,7 @@ impl Default for Uda {
     }
 }
 
-impl Uda {
+impl UdaConfig {
     /// The recipe of October 2019 for CIFAR-10: no sharpening, no mask, entropy minimisation, linear annealing. SVHN's has no
     /// entropy term.
     pub fn october_2019() -> Self {
@@ -55,7 +55,7 @@ impl Uda {
     }
 }
 
-impl Config for Uda {
+impl Config for UdaConfig {
     fn check(&self) -> Result<(), String> {
         check::schedule("weight", &self.weight)?;
         check::above("temperature", self.temperature, 0.0)?;
@@ -63,31 +63,46 @@ impl Config for Uda {
         check::not_negative("entropy", self.entropy)
     }
 
-    fn build(&self, _facts: &Facts) -> Box<dyn Method> {
-        Box::new(self.clone())
+    fn build(&self, _task: &TaskInfo) -> Box<dyn Method> {
+        Box::new(Uda::new(self.clone()))
+    }
+}
+
+/// UDA, with settings [`UdaConfig`].
+#[derive(Debug)]
+pub struct Uda {
+    config: UdaConfig,
+}
+
+impl Uda {
+    /// The method with these settings, which have to pass [`Config::check`].
+    pub fn new(config: UdaConfig) -> Self {
+        Self { config }
     }
 }
 
 impl Method for Uda {
     fn views(&self) -> Views {
-        Views { labeled: View::Weak, unlabeled: vec![View::Weak, View::Strong] }
+        Views { labeled: ViewKind::Weak, unlabeled: vec![ViewKind::Weak, ViewKind::Strong] }
     }
 
     fn loss(&mut self, nets: &Nets, batch: &Batch, at: Progress) -> Loss {
         let [x, weak, strong] =
             nets.forward_joint([&batch.x, &batch.u[0], &batch.u[1]], Mode::Train);
-        let (sup, released) = self.tsa.cross_entropy(&x, &batch.y, at);
-        let guess = weak.detach().softmax(-1, Kind::Float);
-        let target = sharpen(&guess, self.temperature);
-        let sure = guess.amax([-1].as_slice(), false).gt(self.threshold).to_kind(Kind::Float);
-        let unsup = masked_mean(&kl_divergence(&target, &strong), &sure);
-        let mut loss = Loss::new().term("sup", 1.0, sup).term("unsup", self.weight.at(at), unsup);
-        if self.entropy > 0.0 {
-            loss = loss.term("entropy", self.entropy, entropy(&weak).mean(Kind::Float));
+        let (sup, released) = self.config.tsa.cross_entropy(&x, &batch.y, at);
+        let probs = weak.detach().softmax(-1, Kind::Float);
+        let target = sharpen(&probs, self.config.temperature);
+        let mask =
+            probs.amax([-1].as_slice(), false).gt(self.config.threshold).to_kind(Kind::Float);
+        let unsup = masked_mean(&kl_divergence(&target, &strong), &mask);
+        let mut loss =
+            Loss::new().term("sup", 1.0, sup).term("unsup", self.config.weight.at(at), unsup);
+        if self.config.entropy > 0.0 {
+            loss = loss.term("entropy", self.config.entropy, entropy(&weak).mean(Kind::Float));
         }
-        if self.tsa != Tsa::None {
+        if self.config.tsa != Tsa::None {
             loss = loss.note("released", released);
         }
-        loss.note("sure", sure.mean(Kind::Float)).note_each("sure", sure_by_class(&guess, &sure))
+        loss.note("mask", mask.mean(Kind::Float)).note_each("mask", mask_by_class(&probs, &mask))
     }
 }

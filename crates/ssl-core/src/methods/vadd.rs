@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 use torch::{Kind, Mode, Model, Tensor, grad::grad, loss};
 use train::{Loss, Progress, Schedule};
 
-use crate::{Batch, Config, Facts, Method, Nets, View, Views, check};
+use crate::{Batch, Config, Method, Nets, TaskInfo, ViewKind, Views, check};
 
 /// The settings of VAdD.
 ///
@@ -20,7 +20,7 @@ use crate::{Batch, Config, Facts, Method, Nets, View, Views, check};
 /// | `flips` | 0.05 | δ, the share of a mask's entries that may be flipped | \[0, 1\] |
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
-pub struct Vadd {
+pub struct VaddConfig {
     /// λ of the divergence.
     pub weight: Schedule,
     /// Rate of the random masks.
@@ -29,41 +29,61 @@ pub struct Vadd {
     pub flips: f64,
 }
 
-impl Default for Vadd {
+impl Default for VaddConfig {
     fn default() -> Self {
         let weight = Schedule::SigmoidRampUp { value: 1.0, over: 0.4 };
         Self { weight, dropout: 0.2, flips: 0.05 }
     }
 }
 
-impl Config for Vadd {
+impl Config for VaddConfig {
     fn check(&self) -> Result<(), String> {
         check::schedule("weight", &self.weight)?;
         check::rate("dropout", self.dropout)?;
-        check::share("flips", self.flips)
+        check::fraction("flips", self.flips)
     }
 
-    fn build(&self, _facts: &Facts) -> Box<dyn Method> {
-        Box::new(self.clone())
+    fn build(&self, _task: &TaskInfo) -> Box<dyn Method> {
+        Box::new(Vadd::new(self.clone()))
     }
 }
 
+/// VAdD, with settings [`VaddConfig`].
+#[derive(Debug)]
+pub struct Vadd {
+    config: VaddConfig,
+}
+
+/// What a step draws.
+pub(crate) struct VaddDraws {
+    /// Two masks of 0 and 1, `[unlabeled, width]`.
+    pub(crate) masks: [Tensor; 2],
+}
+
 impl Vadd {
+    /// The method with these settings, which have to pass [`Config::check`].
+    pub fn new(config: VaddConfig) -> Self {
+        Self { config }
+    }
+
     /// The divergence `[batch]` of features `[batch, width]` with the two random masks (of 0 and 1) given.
     fn divergence(&self, student: &Model, features: &Tensor, masks: [&Tensor; 2]) -> Tensor {
         let under = |features: &Tensor, mask: &Tensor| {
-            student.logits(&(features * mask / (1.0 - self.dropout)), Mode::TrainUntracked)
+            student.forward_head(
+                &(features * mask / (1.0 - self.config.dropout)),
+                Mode::TrainUntracked,
+            )
         };
         let fixed = features.detach();
         let target = under(&fixed, masks[0]).detach().softmax(-1, Kind::Float);
         let from = masks[1].copy().set_requires_grad(true);
-        let far = loss::kl_divergence(&target, &under(&fixed, &from)).sum(Kind::Float);
-        let slope = grad(&far, &[&from]).swap_remove(0);
+        let kl = loss::kl_divergence(&target, &under(&fixed, &from)).sum(Kind::Float);
+        let grad = grad(&kl, &[&from]).swap_remove(0);
         // What flipping an entry would add: 1 becomes 0 against the slope, 0 becomes 1 with it.
         let signs: Tensor = 1.0 - masks[1] * 2.0;
-        let gain = slope * signs;
+        let gain = grad * signs;
         let width = features.size()[1];
-        let most = ((self.flips * width as f64) as i64).min(width);
+        let most = ((self.config.flips * width as f64) as i64).min(width);
         let mut worst = masks[1].copy();
         if most > 0 {
             let (gain, places) = gain.topk(most, -1, true, true);
@@ -74,34 +94,35 @@ impl Vadd {
         loss::kl_divergence(&target, &under(features, &worst))
     }
 
-    /// The loss with two masks made for features of a shape.
-    pub(crate) fn under(
+    /// The loss with its draws given, which are made for the features of the unlabelled samples.
+    pub(crate) fn loss_with(
         &self,
         nets: &Nets,
         batch: &Batch,
-        masks: &dyn Fn(&Tensor) -> [Tensor; 2],
+        draw: &dyn Fn(&Tensor) -> VaddDraws,
         at: Progress,
     ) -> Loss {
         let x = nets.student.forward(&batch.x, Mode::Train);
-        let features = nets.student.features(&batch.u[0], Mode::TrainUntracked);
-        let masks = masks(&features.detach());
-        let far = self.divergence(&nets.student, &features, masks.each_ref());
+        let features = nets.student.forward_features(&batch.u[0], Mode::TrainUntracked);
+        let VaddDraws { masks } = draw(&features.detach());
+        let kl = self.divergence(&nets.student, &features, masks.each_ref());
         Loss::new().term("sup", 1.0, loss::cross_entropy(&x, &batch.y).mean(Kind::Float)).term(
             "unsup",
-            self.weight.at(at),
-            far.mean(Kind::Float),
+            self.config.weight.at(at),
+            kl.mean(Kind::Float),
         )
     }
 }
 
 impl Method for Vadd {
     fn views(&self) -> Views {
-        Views { labeled: View::Weak, unlabeled: vec![View::Weak] }
+        Views { labeled: ViewKind::Weak, unlabeled: vec![ViewKind::Weak] }
     }
 
     fn loss(&mut self, nets: &Nets, batch: &Batch, at: Progress) -> Loss {
-        let keep = 1.0 - self.dropout;
-        let draw = |like: &Tensor| [(); 2].map(|()| like.empty_like().bernoulli_float_(keep));
-        self.under(nets, batch, &draw, at)
+        let keep = 1.0 - self.config.dropout;
+        let mask = |like: &Tensor| like.empty_like().bernoulli_float_(keep);
+        let draw = |features: &Tensor| VaddDraws { masks: [(); 2].map(|()| mask(features)) };
+        self.loss_with(nets, batch, &draw, at)
     }
 }

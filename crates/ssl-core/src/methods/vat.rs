@@ -9,7 +9,7 @@ use torch::{Kind, Mode, Tensor, loss::cross_entropy};
 use train::{Loss, Progress, Schedule};
 
 use crate::parts::{Adversary, entropy};
-use crate::{Batch, Config, Facts, Method, Nets, View, Views, check};
+use crate::{Batch, Config, Method, Nets, TaskInfo, ViewKind, Views, check};
 
 /// The settings of VAT. Those of [`Adversary`] stand beside them in `adversary`. Oliver et al. use ε 6, direction `from-perturbed`,
 /// weight 0.3 and entropy 0.1 on CIFAR-10.
@@ -21,7 +21,7 @@ use crate::{Batch, Config, Facts, Method, Nets, View, Views, check};
 /// | `entropy` | 1 | weight of the entropy on clean samples; 0 is VAT without EntMin | at least 0 |
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
-pub struct Vat {
+pub struct VatConfig {
     /// How the direction is found.
     pub adversary: Adversary,
     /// λ of the divergence.
@@ -30,35 +30,58 @@ pub struct Vat {
     pub entropy: f64,
 }
 
-impl Default for Vat {
+impl Default for VatConfig {
     fn default() -> Self {
         Self { adversary: Adversary::default(), weight: Schedule::constant(1.0), entropy: 1.0 }
     }
 }
 
-impl Config for Vat {
+impl Config for VatConfig {
     fn check(&self) -> Result<(), String> {
         self.adversary.check().map_err(|e| format!("adversary.{e}"))?;
         check::schedule("weight", &self.weight)?;
         check::not_negative("entropy", self.entropy)
     }
 
-    fn build(&self, _facts: &Facts) -> Box<dyn Method> {
-        Box::new(self.clone())
+    fn build(&self, _task: &TaskInfo) -> Box<dyn Method> {
+        Box::new(Vat::new(self.clone()))
     }
 }
 
+/// VAT, with settings [`VatConfig`].
+#[derive(Debug)]
+pub struct Vat {
+    config: VatConfig,
+}
+
+/// What a step draws.
+pub(crate) struct VatDraws {
+    /// The direction in which the search starts, of the shape of the unlabelled samples.
+    pub(crate) start: Tensor,
+}
+
 impl Vat {
-    /// The loss with the direction given from which the search starts.
-    pub(crate) fn along(&self, nets: &Nets, batch: &Batch, start: &Tensor, at: Progress) -> Loss {
+    /// The method with these settings, which have to pass [`Config::check`].
+    pub fn new(config: VatConfig) -> Self {
+        Self { config }
+    }
+
+    /// The loss with its draws given.
+    pub(crate) fn loss_with(
+        &self,
+        nets: &Nets,
+        batch: &Batch,
+        draws: &VatDraws,
+        at: Progress,
+    ) -> Loss {
         let x = nets.student.forward(&batch.x, Mode::Train);
         let (student, u) = (&nets.student, &batch.u[0]);
         let clean = student.forward(u, Mode::TrainUntracked);
-        let far = self.adversary.divergence(student, u, &clean, start);
+        let kl = self.config.adversary.divergence(student, u, &clean, &draws.start);
         let loss = Loss::new()
             .term("sup", 1.0, cross_entropy(&x, &batch.y).mean(Kind::Float))
-            .term("unsup", self.weight.at(at), far.mean(Kind::Float));
-        match self.entropy {
+            .term("unsup", self.config.weight.at(at), kl.mean(Kind::Float));
+        match self.config.entropy {
             0.0 => loss,
             weight => loss.term("entropy", weight, entropy(&clean).mean(Kind::Float)),
         }
@@ -67,10 +90,11 @@ impl Vat {
 
 impl Method for Vat {
     fn views(&self) -> Views {
-        Views { labeled: View::Weak, unlabeled: vec![View::Weak] }
+        Views { labeled: ViewKind::Weak, unlabeled: vec![ViewKind::Weak] }
     }
 
     fn loss(&mut self, nets: &Nets, batch: &Batch, at: Progress) -> Loss {
-        self.along(nets, batch, &batch.u[0].randn_like(), at)
+        let draws = VatDraws { start: batch.u[0].randn_like() };
+        self.loss_with(nets, batch, &draws, at)
     }
 }

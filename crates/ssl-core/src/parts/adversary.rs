@@ -77,8 +77,8 @@ impl Adversary {
         let mut direction = start.shallow_clone();
         for _ in 0..self.iterations {
             let probe = (unit(&direction) * self.xi).set_requires_grad(true);
-            let far = under(&probe).mean(Kind::Float);
-            direction = grad(&far, &[&probe]).swap_remove(0).detach();
+            let kl = under(&probe).mean(Kind::Float);
+            direction = grad(&kl, &[&probe]).swap_remove(0).detach();
         }
         under(&(unit(&direction) * self.epsilon))
     }

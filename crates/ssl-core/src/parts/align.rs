@@ -1,19 +1,22 @@
-//! Distribution alignment (ReMixMatch, arXiv 1911.09785, section 3.1): guesses are corrected until classes come as often as
-//! they should.
+//! Distribution alignment (ReMixMatch, arXiv 1911.09785, section 3.1): predictions are scaled until
+//! their mean over the classes is the target distribution.
 
 use serde::{Deserialize, Serialize};
 use torch::{Device, Kind, Tensor, no_grad};
 
 use super::one_hot;
-use crate::{Facts, check};
+use crate::{TaskInfo, check};
 
-/// `probabilities` `[batch, classes]` times `wanted / seen` (both `[classes]`), each row brought back to sum 1.
-pub fn align(probabilities: &Tensor, wanted: &Tensor, seen: &Tensor) -> Tensor {
-    let raised = probabilities * (wanted / seen.clamp_min(1e-6));
-    &raised / raised.sum_dim_intlist([-1].as_slice(), true, Kind::Float)
+/// `probs` `[batch, classes]` times `target / current` (both `[classes]`), each row normalised to
+/// sum 1.
+pub fn align(probs: &Tensor, target: &Tensor, current: &Tensor) -> Tensor {
+    let scaled = probs * (target / current.clamp_min(1e-6));
+    &scaled / scaled.sum_dim_intlist([-1].as_slice(), true, Kind::Float)
 }
 
-/// How often classes come, as a moving average over batches that starts uniform: m ← d·m + (1 − d)·(mean of a batch).
+/// The mean distribution over the classes, as a moving average over batches that starts uniform:
+/// m ← d·m + (1 − d)·(mean of a batch).
+#[derive(Debug)]
 pub struct Marginal {
     average: Tensor,
     decay: f64,
@@ -27,27 +30,28 @@ impl Marginal {
     }
 
     /// Takes a batch of distributions `[batch, classes]` into account, without a gradient.
-    pub fn see(&mut self, probabilities: &Tensor) {
-        let batch = probabilities.detach().mean_dim([0].as_slice(), false, Kind::Float);
+    pub fn update(&mut self, probs: &Tensor) {
+        let batch = probs.detach().mean_dim([0].as_slice(), false, Kind::Float);
         no_grad(|| {
             let moved = &self.average * self.decay + batch * (1.0 - self.decay);
             self.average.copy_(&moved);
         });
     }
 
-    /// The average, `[classes]`; always the same tensor, so that a checkpoint can restore it in place.
+    /// The average, `[classes]`; always the same tensor, so that a checkpoint can restore it in
+    /// place.
     pub fn tensor(&self) -> &Tensor {
         &self.average
     }
 }
 
-/// How often guesses should name each class.
+/// The distribution over the classes that predictions are aligned to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
-pub enum Wanted {
-    /// As often as the labelled samples have it.
+pub enum AlignTo {
+    /// That of the labelled samples.
     Labels,
-    /// All alike.
+    /// The uniform one.
     Uniform,
 }
 
@@ -55,14 +59,14 @@ pub enum Wanted {
 ///
 /// | setting | default | what | range |
 /// |---|---|---|---|
-/// | `to` | | `labels`: as often as the labelled samples have each class; `uniform`: all alike | |
-/// | `decay` | 0.999 | of the running means | \[0, 1) |
+/// | `to` | | the target: `labels`, the distribution of the labelled samples, or `uniform` | |
+/// | `decay` | 0.999 | decay of the moving averages | \[0, 1) |
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Alignment {
-    /// How often guesses should name each class.
-    pub to: Wanted,
-    /// Of the running means.
+    /// The target distribution.
+    pub to: AlignTo,
+    /// Decay of the moving averages.
     #[serde(default = "default_decay")]
     pub decay: f64,
 }
@@ -78,32 +82,34 @@ impl Alignment {
     }
 }
 
-/// Aligns guesses batch by batch.
+/// Aligns predictions batch by batch.
+#[derive(Debug)]
 pub struct Aligner {
-    to: Wanted,
-    wanted: Marginal,
-    seen: Marginal,
+    to: AlignTo,
+    target: Marginal,
+    current: Marginal,
 }
 
 impl Aligner {
-    /// Both means start uniform.
-    pub fn new(config: Alignment, facts: &Facts) -> Self {
-        let marginal = || Marginal::new(facts.classes, config.decay, facts.device);
-        Self { to: config.to, wanted: marginal(), seen: marginal() }
+    /// Both averages start uniform.
+    pub fn new(config: Alignment, task: &TaskInfo) -> Self {
+        let marginal = || Marginal::new(task.classes, config.decay, task.device);
+        Self { to: config.to, target: marginal(), current: marginal() }
     }
 
-    /// Guesses `[unlabeled, classes]` aligned, when this batch's and its labels `[labeled]` are taken into account.
-    pub fn align(&mut self, guesses: &Tensor, labels: &Tensor) -> Tensor {
-        self.seen.see(guesses);
-        if self.to == Wanted::Labels {
-            self.wanted.see(&one_hot(labels, guesses.size()[1]));
+    /// Predictions `[unlabeled, classes]` aligned, after the averages have taken them and the labels
+    /// of the batch, int64 `[labeled]`, into account.
+    pub fn align(&mut self, probs: &Tensor, labels: &Tensor) -> Tensor {
+        self.current.update(probs);
+        if self.to == AlignTo::Labels {
+            self.target.update(&one_hot(labels, probs.size()[1]));
         }
-        align(guesses, self.wanted.tensor(), self.seen.tensor())
+        align(probs, self.target.tensor(), self.current.tensor())
     }
 
     /// What a checkpoint keeps.
-    pub fn memory(&self) -> Vec<(String, Tensor)> {
-        [("wanted", &self.wanted), ("seen", &self.seen)]
+    pub fn state(&self) -> Vec<(String, Tensor)> {
+        [("target", &self.target), ("current", &self.current)]
             .map(|(name, marginal)| (name.to_owned(), marginal.tensor().shallow_clone()))
             .into()
     }

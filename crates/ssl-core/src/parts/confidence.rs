@@ -2,7 +2,7 @@
 
 use torch::{Kind, Tensor};
 
-use crate::parts::{hard, one_hot};
+use crate::parts::{hard_labels, one_hot};
 
 /// 1 for each row of `probabilities` `[batch, classes]` whose largest is at least its threshold, else 0: float32 `[batch]`.
 /// `threshold` is one number or one a row.
@@ -20,8 +20,8 @@ pub fn masked_mean(values: &Tensor, mask: &Tensor) -> Tensor {
 
 /// For each class the share of the samples taken for it (`[batch, classes]`) that `mask` `[batch]` lets through: `[classes]`,
 /// 0 for a class that nothing is taken for.
-pub fn sure_by_class(probabilities: &Tensor, mask: &Tensor) -> Tensor {
-    let taken = one_hot(&hard(probabilities), probabilities.size()[1]);
-    let sure = (&taken * mask.unsqueeze(-1)).sum_dim_intlist([0].as_slice(), false, Kind::Float);
-    sure / taken.sum_dim_intlist([0].as_slice(), false, Kind::Float).clamp_min(1.0)
+pub fn mask_by_class(probabilities: &Tensor, mask: &Tensor) -> Tensor {
+    let taken = one_hot(&hard_labels(probabilities), probabilities.size()[1]);
+    let kept = (&taken * mask.unsqueeze(-1)).sum_dim_intlist([0].as_slice(), false, Kind::Float);
+    kept / taken.sum_dim_intlist([0].as_slice(), false, Kind::Float).clamp_min(1.0)
 }

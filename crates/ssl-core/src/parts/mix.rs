@@ -8,12 +8,12 @@ pub fn beta(alpha: f64, device: Device) -> Tensor {
     both.select(1, 0).squeeze()
 }
 
-/// `share · a + (1 − share) · b`; `share` is a scalar.
-pub fn mix(a: &Tensor, b: &Tensor, share: &Tensor) -> Tensor {
-    b + share * (a - b)
+/// `λ · a + (1 − λ) · b`; `lambda` is a scalar or of the shape of `a` and `b`.
+pub fn mix(a: &Tensor, b: &Tensor, lambda: &Tensor) -> Tensor {
+    b + lambda * (a - b)
 }
 
 /// A random order of `rows` rows: int64 `[rows]` on `device`, from libtorch's generator there.
-pub fn shuffled(rows: i64, device: Device) -> Tensor {
+pub fn permutation(rows: i64, device: Device) -> Tensor {
     Tensor::randperm(rows, (Kind::Int64, device))
 }

@@ -15,7 +15,7 @@ pub fn sharpen(probabilities: &Tensor, temperature: f64) -> Tensor {
 }
 
 /// The most probable class of each row of `[batch, classes]`, int64 `[batch]`; on the CPU the first of equals.
-pub fn hard(probabilities: &Tensor) -> Tensor {
+pub fn hard_labels(probabilities: &Tensor) -> Tensor {
     probabilities.argmax(-1, false)
 }
 

@@ -1,14 +1,18 @@
-//! The adapter: its averaged twin follows, its memory is complete, and a boxed method is the method.
+//! The adapter: the EMA model follows, the state is complete, and a boxed method is the method.
 
-use ssl_core::methods::Supervised;
-use ssl_core::{Batch, Method, Nets, Ssl, View, Views};
+use ssl_core::methods::{Supervised, SupervisedConfig};
+use ssl_core::{Batch, Method, Nets, Ssl, ViewKind, Views};
 use torch::optim::{OptimConfig, Sgd};
 use torch::{Device, Kind, Params, Tensor};
 use train::{Ema, Loss, Objective, Progress};
 
 use crate::lab::{self, bits, generator, student};
 
-/// Supervised learning that counts what it saw.
+fn supervised() -> Supervised {
+    Supervised::new(SupervisedConfig::default())
+}
+
+/// Supervised learning that counts the samples.
 struct Counting {
     method: Supervised,
     seen: Tensor,
@@ -16,13 +20,13 @@ struct Counting {
 
 impl Counting {
     fn new() -> Self {
-        Self { method: Supervised::default(), seen: Tensor::zeros([1], (Kind::Float, Device::Cpu)) }
+        Self { method: supervised(), seen: Tensor::zeros([1], (Kind::Float, Device::Cpu)) }
     }
 }
 
 impl Method for Counting {
     fn views(&self) -> Views {
-        Views { labeled: View::Weak, unlabeled: vec![View::Plain] }
+        Views { labeled: ViewKind::Weak, unlabeled: vec![ViewKind::Plain] }
     }
 
     fn loss(&mut self, nets: &Nets, batch: &Batch, at: Progress) -> Loss {
@@ -30,7 +34,7 @@ impl Method for Counting {
         self.method.loss(nets, batch, at)
     }
 
-    fn memory(&self) -> Vec<(String, Tensor)> {
+    fn state(&self) -> Vec<(String, Tensor)> {
         vec![("seen".to_owned(), self.seen.shallow_clone())]
     }
 }
@@ -58,16 +62,16 @@ fn learn<M: Method>(
 }
 
 #[test]
-fn the_twin_follows_the_student() {
+fn the_ema_model_follows_the_student() {
     let _alone = generator();
     for ema in [Ema::new(0.8), Ema::with_warmup(0.999)] {
         torch::rng::seed(1);
-        let mut ssl = Ssl::new(Supervised::default(), student(), Some((student(), ema)));
-        let twin = |ssl: &Ssl<Supervised>| all_bits(&ssl.nets().ema.as_ref().unwrap().params);
-        assert_eq!(twin(&ssl), all_bits(ssl.params()), "it starts as a copy");
+        let mut ssl = Ssl::new(supervised(), student(), Some((student(), ema)));
+        let model = |ssl: &Ssl<Supervised>| all_bits(&ssl.nets().ema.as_ref().unwrap().params);
+        assert_eq!(model(&ssl), all_bits(ssl.params()), "it starts as a copy");
         let mut expected: Vec<Tensor> =
             ssl.params().iter().map(|p| p.tensor.detach().to_kind(Kind::Double)).collect();
-        learn(&mut ssl, &Supervised::default().views(), 6, |ssl, at| {
+        learn(&mut ssl, &supervised().views(), 6, |ssl, at| {
             // The running statistics of batch norm are averaged like the weights.
             let d = ema.decay_at(at.step);
             for (average, param) in expected.iter_mut().zip(ssl.params().iter()) {
@@ -78,35 +82,35 @@ fn the_twin_follows_the_student() {
             let found = param.tensor.detach().to_kind(Kind::Double);
             assert!(found.allclose(average, 1e-5, 1e-6, false), "{}", param.name);
         }
-        assert_ne!(twin(&ssl), all_bits(ssl.params()), "it lags behind");
+        assert_ne!(model(&ssl), all_bits(ssl.params()), "it lags behind");
     }
 }
 
 #[test]
-fn the_twin_is_evaluated_if_there_is_one() {
+fn the_ema_model_is_evaluated_if_there_is_one() {
     let _alone = generator();
-    let single = Ssl::new(Supervised::default(), student(), None);
+    let single = Ssl::new(supervised(), student(), None);
     assert!(std::ptr::eq(single.evaluated(), &single.nets().student));
-    assert!(single.memory().is_empty());
-    let both = Ssl::new(Supervised::default(), student(), Some((student(), Ema::new(0.9))));
+    assert!(single.state().is_empty());
+    let both = Ssl::new(supervised(), student(), Some((student(), Ema::new(0.9))));
     assert!(std::ptr::eq(both.evaluated(), both.nets().ema.as_ref().unwrap()));
     assert!(std::ptr::eq(both.params(), &both.nets().student.params), "the student is trained");
 }
 
 #[test]
-fn memory_is_the_methods_and_the_twins() {
+fn state_is_the_methods_and_the_ema_models() {
     let _alone = generator();
     let mut ssl = Ssl::new(Counting::new(), student(), Some((student(), Ema::new(0.9))));
     let views = ssl.method().views();
     learn(&mut ssl, &views, 2, |_, _| ());
-    let names: Vec<String> = ssl.memory().into_iter().map(|(name, _)| name).collect();
-    let twin = ssl.params().names().map(|name| format!("ema.{name}"));
-    let wanted: Vec<String> = ["seen".to_owned()].into_iter().chain(twin).collect();
+    let names: Vec<String> = ssl.state().into_iter().map(|(name, _)| name).collect();
+    let ema = ssl.params().names().map(|name| format!("ema.{name}"));
+    let wanted: Vec<String> = ["seen".to_owned()].into_iter().chain(ema).collect();
     assert_eq!(names, wanted);
-    assert_eq!(ssl.memory()[0].1.double_value(&[0]), 2.0 * (lab::LABELED + lab::UNLABELED) as f64);
+    assert_eq!(ssl.state()[0].1.double_value(&[0]), 2.0 * (lab::LABELED + lab::UNLABELED) as f64);
 
     // A checkpoint is restored by copying into these tensors.
-    for (_, mut tensor) in ssl.memory() {
+    for (_, mut tensor) in ssl.state() {
         let _ = torch::no_grad(|| tensor.fill_(7.0));
     }
     assert_eq!(ssl.method().seen.double_value(&[0]), 7.0);
@@ -126,5 +130,5 @@ fn a_boxed_method_is_the_method() {
         method.loss(&nets, &batch, lab::START).values()
     };
     assert_eq!(loss(&mut boxed), loss(&mut Counting::new()));
-    assert_eq!(boxed.memory()[0].1.double_value(&[0]), (lab::LABELED + lab::UNLABELED) as f64);
+    assert_eq!(boxed.state()[0].1.double_value(&[0]), (lab::LABELED + lab::UNLABELED) as f64);
 }

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 
-use ssl_core::methods::{Labeling, NoisyStudent, NoisyStudentConfig, Supervised};
+use ssl_core::methods::{Labeling, NoisyStudent, NoisyStudentConfig, Supervised, SupervisedConfig};
 use ssl_core::{Batch, Method};
 use torch::{Kind, Mode, Net, Tensor, store};
 use train::Loss;
@@ -75,7 +75,8 @@ fn supervised_is_the_mean_over_labelled_samples() {
         let name = format!("supervised-{label_smoothing:.1}");
         let x = arrays["x"].copy().set_requires_grad(true);
         let batch = Batch::labeled(x.shallow_clone(), arrays["labels"].shallow_clone());
-        let mut method = Supervised { label_smoothing, ..Supervised::default() };
+        let config = SupervisedConfig { label_smoothing, ..SupervisedConfig::default() };
+        let mut method = Supervised::new(config);
         let loss = method.loss(&nets(bare(Echo { dropout: 0.0 })), &batch, START);
         loss.total().backward();
         close(&name, &losses(&loss, 0), &arrays[&format!("{name}/losses")]);

@@ -3,8 +3,8 @@
 use std::f64::consts::PI;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use ssl_core::{Batch, Nets, View, Views};
-use torch::{Cut, Device, Kind, Mode, Model, Net, Params, Scope, Tensor, nn, no_grad};
+use ssl_core::{Batch, Nets, ViewKind, Views};
+use torch::{Device, Features, Kind, Mode, Model, Net, Params, Scope, Tensor, nn, no_grad};
 use train::{Loss, Progress};
 
 pub(crate) const LABELED: usize = 8;
@@ -35,7 +35,7 @@ pub(crate) fn bare(net: impl Net + 'static) -> Model {
     Model::new(net, Params::default())
 }
 
-/// Networks without a twin.
+/// Networks without an EMA model.
 pub(crate) fn nets(student: Model) -> Nets {
     Nets { student, ema: None }
 }
@@ -60,8 +60,8 @@ impl Perceptron {
     }
 }
 
-impl Cut for Perceptron {
-    fn features(&self, x: &Tensor, mode: Mode) -> Tensor {
+impl Features for Perceptron {
+    fn forward_features(&self, x: &Tensor, mode: Mode) -> Tensor {
         let [first, second] = &self.hidden;
         let x = x.reshape([x.size()[0], -1]);
         let x = self.norm.forward(&first.forward(&x), mode).relu();
@@ -173,9 +173,9 @@ pub(crate) fn batch(views: &Views, teacher: &dyn Net, step: u64) -> Batch {
 pub(crate) fn batch_of(task: Task, views: &Views, teacher: &dyn Net, step: u64) -> Batch {
     let seen = |x: &Tensor, view, salt| {
         let width = match view {
-            View::Plain => return x.shallow_clone(),
-            View::Weak => task.widths()[0],
-            View::Strong => task.widths()[1],
+            ViewKind::Plain => return x.shallow_clone(),
+            ViewKind::Weak => task.widths()[0],
+            ViewKind::Strong => task.widths()[1],
         };
         let mut dice = Dice(step.wrapping_mul(31).wrapping_add(salt));
         let shift: Vec<f32> =

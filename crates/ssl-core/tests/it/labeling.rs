@@ -1,7 +1,7 @@
 //! Labelling in the loop is labelling beforehand, and leaves the teacher alone.
 
 use ssl_core::methods::{Average, NoiseOn, NoisyStudent, NoisyStudentConfig, Targets};
-use ssl_core::{Batch, Method, View};
+use ssl_core::{Batch, Method, ViewKind};
 use torch::{Kind, Mode, Model, Role, Tensor, no_grad};
 
 use crate::lab::{self, START, bits, generator, nets, student};
@@ -32,8 +32,8 @@ fn offline_and_in_loop_give_the_same_bits() {
         let knowing = teacher(5);
         let mut in_loop = NoisyStudent::in_loop(config.clone(), teacher(5));
         let mut offline = NoisyStudent::offline(config.clone());
-        assert_eq!(offline.views().unlabeled, [View::Strong]);
-        assert_eq!(in_loop.views().unlabeled, [View::Plain, View::Strong]);
+        assert_eq!(offline.views().unlabeled, [ViewKind::Strong]);
+        assert_eq!(in_loop.views().unlabeled, [ViewKind::Plain, ViewKind::Strong]);
 
         let online = lab::batch(&in_loop.views(), &*knowing.net, 4);
         let stored = Batch { u: vec![online.u[1].shallow_clone()], ..online.share() };

@@ -5,16 +5,22 @@ use std::path::Path;
 use std::sync::{Mutex, PoisonError};
 
 use ssl_core::methods::{
-    Average, NoiseOn, NoisyStudent, NoisyStudentConfig, Supervised, Targets, Uda,
+    Average, NoiseOn, NoisyStudent, NoisyStudentConfig, Supervised, SupervisedConfig, Targets,
+    UdaConfig,
 };
-use ssl_core::{Config, Facts, Method, MethodConfig, Ssl};
+use ssl_core::{Config, Method, MethodConfig, Ssl, TaskInfo};
 use torch::optim::{OptimConfig, Sgd};
 use torch::{Device, Kind};
-use train::{Ema, FitError, Objective, Outcome, Plan, Schedule, StageDir, Watch};
+use train::{
+    Cadence, Callback, Ema, FitError, FitOptions, Objective, Outcome, Schedule, StageDir, StepLog,
+    TrainConfig,
+};
 
 use crate::lab::{self, Rule, Task, bits, generator, student_of};
 
 const STEPS: u64 = 1000;
+
+const LONG: Plan = Plan { steps: STEPS, checkpoint: 0 };
 
 /// Makes a method whose teacher, if it keeps one, is this one.
 type Make = dyn Fn(Rule) -> Box<dyn Method>;
@@ -27,9 +33,9 @@ const UNSURE: f64 = 0.0;
 #[derive(Default)]
 struct Curve(Vec<f64>);
 
-impl Watch for Curve {
-    fn reported(&mut self, report: &train::Report) {
-        self.0.push(report.loss.total);
+impl Callback for Curve {
+    fn logged(&mut self, log: &StepLog) {
+        self.0.push(log.loss.total);
     }
 }
 
@@ -40,9 +46,11 @@ struct Run {
     bits: BTreeMap<String, Vec<u64>>,
 }
 
-fn plan(steps: u64, checkpoint_every: u64) -> Plan {
-    let lr = Schedule::HalfCosine { from: 0.1, to: 0.0, warmup: 10 };
-    Plan { log_every: 1, checkpoint_every, ..Plan::new(steps, lr) }
+/// A number of steps, and of steps between two checkpoints.
+#[derive(Clone, Copy)]
+struct Plan {
+    steps: u64,
+    checkpoint: u64,
 }
 
 /// Starts or goes on with a run of the two moons, as a program started anew would. It dies before the step `dies`.
@@ -51,7 +59,7 @@ fn run(
     task: Task,
     confidence: f64,
     folder: &Path,
-    plan: &Plan,
+    plan: Plan,
     dies: Option<u64>,
 ) -> Result<Run, FitError> {
     torch::device::set_threads(1);
@@ -60,7 +68,11 @@ fn run(
     let student = || student_of(task);
     let views = method.views();
     let mut ssl = Ssl::new(method, student(), Some((student(), Ema::with_warmup(0.95))));
-    let mut optimizer = OptimConfig::Sgd(Sgd::default()).build(ssl.params());
+    let lr = Schedule::HalfCosine { from: 0.1, to: 0.0, warmup: 10 };
+    let optim = OptimConfig::Sgd(Sgd::default());
+    let config = TrainConfig::new(plan.steps, lab::LABELED, lr, optim);
+    let cadence = Cadence { log: 1, evaluate: 0, checkpoint: plan.checkpoint, keep: 3 };
+    let mut optimizer = config.optim.build(ssl.params());
     let stage = StageDir::open(folder).expect("the stage's folder");
     let mut curve = Curve::default();
     let batch = |step| match dies {
@@ -71,17 +83,17 @@ fn run(
     let outcome = train::fit(
         &mut ssl,
         &mut optimizer,
-        plan,
+        &FitOptions::new(&config, &cadence),
         &stage,
         |from| (from..).map(batch),
-        |ssl, _at| Ok(vec![("accuracy".to_owned(), lab::accuracy(ssl.evaluated(), task))]),
+        |_, _| Ok(Vec::new()),
         &mut curve,
     )?;
-    let Outcome::Finished(summary) = outcome else { panic!("{outcome:?}") };
-    let tensors = ssl.params().tensors().into_iter().chain(ssl.memory()).chain(optimizer.state());
+    assert!(matches!(outcome, Outcome::Finished(_)), "{outcome:?}");
+    let tensors = ssl.params().tensors().into_iter().chain(ssl.state()).chain(optimizer.state());
     let mut all: BTreeMap<_, _> = tensors.map(|(name, tensor)| (name, bits(&tensor))).collect();
     all.insert("generator".to_owned(), bits(&torch::rng::state(Device::Cpu)?));
-    Ok(Run { curve: curve.0, accuracy: summary.evaluation[0].1, bits: all })
+    Ok(Run { curve: curve.0, accuracy: lab::accuracy(ssl.evaluated(), task), bits: all })
 }
 
 /// What every method has to pass. Gives the accuracies after a run whose teacher was confident and one whose was not.
@@ -90,25 +102,25 @@ fn check(task: Task, make: &Make) -> [f64; 2] {
     let _alone = generator();
     let folder = || tempfile::tempdir().unwrap();
 
-    let learned = run(make, task, SURE, folder().path(), &plan(STEPS, 0), None).unwrap();
+    let learned = run(make, task, SURE, folder().path(), LONG, None).unwrap();
     let mean = |losses: &[f64]| losses.iter().sum::<f64>() / losses.len() as f64;
     let (first, last) = (mean(&learned.curve[..10]), mean(&learned.curve[STEPS as usize - 10..]));
     assert!(last.is_finite() && first.is_finite(), "losses from {first} to {last}");
 
-    let short = plan(20, 6);
-    let unbroken = run(make, task, SURE, folder().path(), &short, None).unwrap();
+    let short = Plan { steps: 20, checkpoint: 6 };
+    let unbroken = run(make, task, SURE, folder().path(), short, None).unwrap();
     let broken = folder();
     for dies in [4, 13, 17] {
-        let Err(fault) = run(make, task, SURE, broken.path(), &short, Some(dies)) else {
+        let Err(fault) = run(make, task, SURE, broken.path(), short, Some(dies)) else {
             panic!("it lives")
         };
         assert!(fault.to_string().contains("killed"), "{fault}");
     }
-    let resumed = run(make, task, SURE, broken.path(), &short, None).unwrap();
+    let resumed = run(make, task, SURE, broken.path(), short, None).unwrap();
     assert!(resumed.curve.len() < unbroken.curve.len(), "it goes on from a checkpoint");
     assert_eq!(resumed.bits, unbroken.bits, "killed runs end with the same bits");
 
-    let unsure = run(make, task, UNSURE, folder().path(), &plan(STEPS, 0), None).unwrap();
+    let unsure = run(make, task, UNSURE, folder().path(), LONG, None).unwrap();
     assert!(unsure.curve.iter().all(|loss| loss.is_finite()));
     let weights = unsure.bits.iter().filter(|(name, _)| *name != "generator");
     assert!(weights.flat_map(|(_, bits)| bits).all(|bits| f64::from_bits(*bits).is_finite()));
@@ -119,8 +131,8 @@ fn check(task: Task, make: &Make) -> [f64; 2] {
 fn of(settings: &str) -> impl Fn(Rule) -> Box<dyn Method> + use<> {
     let config: MethodConfig = serde_json::from_str(settings).unwrap();
     config.check().unwrap();
-    let facts = Facts { classes: 2, unlabeled: lab::POOL as i64, device: Device::Cpu };
-    move |_| config.build(&facts)
+    let task = TaskInfo { classes: 2, unlabeled: lab::POOL as i64, device: Device::Cpu };
+    move |_| config.build(&task)
 }
 
 /// The least that a few labels have to give, alone or beside a teacher who says nothing; chance is 0.5.
@@ -147,14 +159,15 @@ fn beats_supervised(task: Task, settings: &str) {
 #[test]
 fn supervised() {
     assert!(baseline(Task::Moons) > LABELS_ALONE);
-    let [learned, _] = check(Task::Moons, &|_| Box::new(Supervised::default()));
+    let [learned, _] =
+        check(Task::Moons, &|_| Box::new(Supervised::new(SupervisedConfig::default())));
     assert!(learned > LABELS_ALONE);
 }
 
 #[test]
 fn uda() {
     beats_supervised(Task::Moons, r#"{"kind": "uda"}"#);
-    let october = serde_json::to_value(Uda::october_2019()).unwrap();
+    let october = serde_json::to_value(UdaConfig::october_2019()).unwrap();
     let mut settings = serde_json::json!({"kind": "uda"});
     settings.as_object_mut().unwrap().extend(october.as_object().unwrap().clone());
     beats_supervised(Task::Moons, &settings.to_string());

@@ -1,6 +1,6 @@
 //! Who gets the student's noise, and what shares its batch statistics.
 
-use ssl_core::methods::{NoiseOn, NoisyStudent, NoisyStudentConfig, Supervised};
+use ssl_core::methods::{NoiseOn, NoisyStudent, NoisyStudentConfig, Supervised, SupervisedConfig};
 use ssl_core::{Batch, Method};
 use torch::{Device, Kind, Mode, Model, Net, Tensor, nn};
 
@@ -52,10 +52,10 @@ fn noise_is_on_whom_the_recipe_says() {
 #[test]
 fn supervised_noise_can_be_switched_off() {
     let _alone = generator();
-    let mut calm = Supervised { noise: false, ..Supervised::default() };
-    let [first, second] = twice(&mut calm, &["sup"])[0];
+    let calm = SupervisedConfig { noise: false, ..SupervisedConfig::default() };
+    let [first, second] = twice(&mut Supervised::new(calm), &["sup"])[0];
     assert_eq!(first, second);
-    let [first, second] = twice(&mut Supervised::default(), &["sup"])[0];
+    let [first, second] = twice(&mut Supervised::new(SupervisedConfig::default()), &["sup"])[0];
     assert_ne!(first, second);
 }
 

@@ -4,8 +4,8 @@
 use std::cell::RefCell;
 use std::rc::Rc;
 
-use ssl_core::{Batch, Config, Facts, MethodConfig, Nets};
-use torch::{Cut, Device, Kind, Mode, Model, Params, Scope, Tensor, nn::Linear};
+use ssl_core::{Batch, Config, MethodConfig, Nets, TaskInfo};
+use torch::{Device, Features, Kind, Mode, Model, Params, Scope, Tensor, nn::Linear};
 use train::Progress;
 
 use crate::lab::generator;
@@ -19,8 +19,8 @@ struct Spy {
     log: Log,
 }
 
-impl Cut for Spy {
-    fn features(&self, x: &Tensor, mode: Mode) -> Tensor {
+impl Features for Spy {
+    fn forward_features(&self, x: &Tensor, mode: Mode) -> Tensor {
         self.log.borrow_mut().push(format!("{} {} {mode:?}", self.name, x.size()[0]));
         x.reshape([x.size()[0], -1])
     }
@@ -33,8 +33,8 @@ impl Cut for Spy {
 /// The passes of one step with 2 labelled and 3 unlabelled images.
 fn passes(settings: &str) -> String {
     let config: MethodConfig = serde_json::from_str(settings).unwrap();
-    let facts = Facts { classes: 2, unlabeled: 3, device: Device::Cpu };
-    let mut method = config.build(&facts);
+    let task = TaskInfo { classes: 2, unlabeled: 3, device: Device::Cpu };
+    let mut method = config.build(&task);
     let log = Log::default();
     let net = |name| {
         let make = |scope: &mut Scope<'_>| Linear::new(scope, 4, 2);

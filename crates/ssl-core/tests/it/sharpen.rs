@@ -1,7 +1,7 @@
 //! What must hold of sharpening.
 
 use proptest::prelude::*;
-use ssl_core::parts::{hard, sharpen};
+use ssl_core::parts::{hard_labels, sharpen};
 use torch::{Kind, Tensor};
 
 const CLASSES: usize = 6;
@@ -76,7 +76,7 @@ proptest! {
             prop_assume!(sorted[CLASSES - 1] > 1.01 * sorted[CLASSES - 2]);
         }
         let p = tensor(&p);
-        let wanted = values(&hard(&p).one_hot(CLASSES as i64).to_kind(Kind::Float));
+        let wanted = values(&hard_labels(&p).one_hot(CLASSES as i64).to_kind(Kind::Float));
         for temperature in [1e-5, 1e-12, 1e-30] {
             prop_assert_eq!(&values(&sharpen(&p, temperature)), &wanted);
         }
@@ -87,5 +87,5 @@ proptest! {
 fn equals_share_and_the_first_of_them_is_named() {
     let p = Tensor::from_slice(&[0.1_f32, 0.4, 0.1, 0.4]).view([1, 4]);
     assert_eq!(values(&sharpen(&p, 1e-6)), [0.0, 0.5, 0.0, 0.5]);
-    assert_eq!(hard(&p).int64_value(&[0]), 1);
+    assert_eq!(hard_labels(&p).int64_value(&[0]), 1);
 }

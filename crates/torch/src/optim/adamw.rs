@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 use tch::{Kind, Tensor};
 
-use super::{DecayOn, Slot};
+use super::slot::{DecayOn, Slot};
 use crate::ffi;
 
 /// AdamW as PyTorch's (Loshchilov & Hutter 2019, arXiv 1711.05101, algorithm 2): with bias correction, ε outside the root,

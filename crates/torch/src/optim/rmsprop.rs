@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 use tch::Tensor;
 
-use super::{DecayOn, Slot};
+use super::slot::{DecayOn, Slot};
 use crate::ffi;
 
 /// RMSProp as TensorFlow's, which differs from PyTorch's in three ways: ε is inside the root, the mean square starts at 1,

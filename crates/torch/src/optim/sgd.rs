@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 use tch::Tensor;
 
-use super::{DecayOn, Slot};
+use super::slot::{DecayOn, Slot};
 use crate::ffi;
 
 /// SGD as PyTorch's (no dampening): m ← μm + g, then w ← w − η·m, with Nesterov's momentum w ← w − η·(g + μm).

@@ -1,9 +1,9 @@
 //! Convolutions with TensorFlow's padding and batch norm against timm and PyTorch.
 
 use torch::nn::{BatchNorm, Conv2d, ConvConfig};
-use torch::{Device, Kind, Mode, Params};
+use torch::{Device, Kind, Mode, Params, Tensor};
 
-use crate::{distance, generator, golden};
+use crate::{channels_last, distance, generator, golden};
 
 #[test]
 fn convolutions_pad_as_tensorflow_does() {
@@ -20,15 +20,12 @@ fn convolutions_pad_as_tensorflow_does() {
             bias,
             ..ConvConfig::new(4, number("outputs"), number("kernel")).stride(number("stride"))
         };
-        for channels_last in [false, true] {
+        for layout in [Tensor::shallow_clone, channels_last] {
             let (conv, params) = Params::build(Device::Cpu, |scope| Conv2d::new(scope, config));
             let keys: &[&str] = if bias { &["weight", "bias"] } else { &["weight"] };
             let wanted = keys.iter().map(|k| ((*k).to_owned(), get(k).shallow_clone()));
             params.load(&wanted.collect()).unwrap();
-            if channels_last {
-                params.to_channels_last();
-            }
-            let x = get("x").copy().set_requires_grad(true);
+            let x = layout(&get("x").copy()).set_requires_grad(true);
             let y = conv.forward(&x);
             assert!(distance(&y, get("y")) < 1e-5, "{name}");
             (y * get("toward")).sum(Kind::Float).backward();
@@ -50,9 +47,9 @@ fn batch_norm_is_that_of_pytorch() {
     for key in ["weight", "bias"] {
         start.insert(key.to_owned(), get(key).shallow_clone());
     }
-    start.insert("num_batches_tracked".to_owned(), torch::Tensor::from(0i64));
+    start.insert("num_batches_tracked".to_owned(), Tensor::from(0i64));
     params.load(&start).unwrap();
-    let mut x = torch::Tensor::new();
+    let mut x = Tensor::new();
     for (step, mode) in [Mode::Train, Mode::TrainWithoutNoise].into_iter().enumerate() {
         params.zero_grad();
         x = get(&format!("x{step}")).copy().set_requires_grad(true);

@@ -1,10 +1,7 @@
-//! Channels-last parameters and inputs.
+//! Images as a channels-last batch.
 
 use torch::layout::image_batch;
-use torch::nn::{Conv2d, ConvConfig};
-use torch::{Device, IndexOp, Kind, Params};
-
-use crate::generator;
+use torch::{Device, Kind};
 
 #[test]
 fn pixels_become_a_normalised_channels_last_batch() {
@@ -26,23 +23,4 @@ fn pixels_become_a_normalised_channels_last_batch() {
 #[should_panic(expected = "bytes of 2 images of 3 x 4 x 1")]
 fn too_few_pixels_are_a_bug() {
     let _ = image_batch(&[0; 23], [2, 3, 4, 1], &[0.5], &[0.5], Device::Cpu);
-}
-
-#[test]
-fn layers_see_their_weights_change_layout() {
-    let _alone = generator();
-    let (conv, params) = Params::build(Device::Cpu, |scope| {
-        Conv2d::new(scope, ConvConfig::new(3, 8, 3).with_bias())
-    });
-    let x = image_batch(&[7; 2 * 8 * 8 * 3], [2, 8, 8, 3], &[0.5; 3], &[0.5; 3], Device::Cpu);
-    let before = conv.forward(&x);
-    params.to_channels_last();
-    let weight = params.get("weight").unwrap();
-    assert_eq!(weight.stride(), [27, 1, 9, 3]);
-    assert!(weight.requires_grad() && weight.is_leaf());
-    let after = conv.forward(&x);
-    assert!((&before - &after).abs().max().double_value(&[]) < 1e-5);
-    assert_eq!(after.stride()[1], 1, "channels last goes in and comes out");
-    after.sum(Kind::Float).backward();
-    assert_eq!(weight.grad().i(0).size(), [3, 3, 3]);
 }

@@ -8,9 +8,9 @@ use std::sync::{Arc, Mutex};
 use proptest::prelude::*;
 use torch::store;
 use train::checkpoint::CheckpointError;
-use train::{Checkpoint, FitError, Outcome, Plan, StageDir};
+use train::{Checkpoint, FitError, Outcome, StageDir};
 
-use crate::lab::{self, StopAt};
+use crate::lab::{self, Plan, StopAt};
 
 /// The files of a stage's folder of checkpoints, in order.
 fn files(stage: &Path) -> Vec<String> {
@@ -21,16 +21,22 @@ fn files(stage: &Path) -> Vec<String> {
     names
 }
 
-/// The newest checkpoint file of a stage, damaged or not.
+/// The checkpoint files of a stage, damaged or not, in order of their steps.
+pub(crate) fn steps(stage: &Path) -> Vec<PathBuf> {
+    let names = files(stage).into_iter().filter(|n| n.starts_with("step-"));
+    names.map(|name| stage.join("checkpoints").join(name)).collect()
+}
+
+/// The newest of them.
 pub(crate) fn newest(stage: &Path) -> PathBuf {
-    let name = files(stage).into_iter().rfind(|n| n.starts_with("step-")).unwrap();
-    stage.join("checkpoints").join(name)
+    steps(stage).pop().unwrap()
 }
 
 /// A stage with checkpoints of the steps 4, 8 and 12 of 12.
 fn stage(keep: usize) -> tempfile::TempDir {
     let folder = tempfile::tempdir().unwrap();
-    let plan = Plan { keep, best: None, eval_every: 0, ..lab::plan(12) };
+    let mut plan = Plan { best: None, ..lab::plan(12) };
+    (plan.cadence.keep, plan.cadence.evaluate) = (keep, 0);
     lab::run(folder.path(), &plan, &mut ()).unwrap();
     folder
 }
@@ -42,13 +48,14 @@ fn the_newest_and_the_best_are_kept() {
     assert_eq!(files(folder.path()), names);
 
     let folder = tempfile::tempdir().unwrap();
-    let plan = Plan { keep: 1, ..lab::plan(30) };
+    let mut plan = lab::plan(30);
+    plan.cadence.keep = 1;
     let (outcome, _) = lab::run(folder.path(), &plan, &mut ()).unwrap();
     let best = outcome.summary().best.unwrap();
     assert_eq!(files(folder.path()), ["best.ckpt.safetensors", "step-00000030.ckpt.safetensors"]);
     let stage = StageDir::open(folder.path()).unwrap();
     let kept = stage.checkpoints().best().unwrap().unwrap();
-    assert_eq!((kept.state.step, kept.state.best), (best.step, Some(best)));
+    assert_eq!((kept.run.step, kept.run.best), (best.step, Some(best)));
     let highest = |(_, values): &(u64, std::collections::BTreeMap<_, Option<f64>>)| {
         values.get("eval/accuracy").copied().flatten()
     };
@@ -62,17 +69,17 @@ fn it_holds_everything() {
     let folder = stage(3);
     let stored = store::load(&newest(folder.path())).unwrap();
     let has = |prefix: &str| stored.tensors.keys().filter(|n| n.starts_with(prefix)).count();
-    assert_eq!((has("param."), has("memory.ema."), has("memory.confidence")), (7, 7, 1));
+    assert_eq!((has("param."), has("state.ema."), has("state.confidence")), (7, 7, 1));
     assert_eq!((has("optim."), has("rng.cpu")), (1 + 2 * 5, 1));
     assert_eq!(stored.meta["recipe"], lab::plan(12).recipe);
     assert_eq!(stored.meta["step"], "12");
     let rows = fs::metadata(folder.path().join("metrics.jsonl")).unwrap().len();
     let checkpoint = Checkpoint::read(&newest(folder.path())).unwrap();
-    assert_eq!(checkpoint.state.metrics_bytes, rows);
+    assert_eq!(checkpoint.run.record_bytes, rows);
 }
 
 #[test]
-fn unfinished_files_are_removed_and_nobody_else_gets_in() {
+fn unfinished_files_are_removed_and_a_second_process_is_refused() {
     let folder = stage(3);
     let part = folder.path().join("checkpoints/.step-00000016.ckpt.safetensors.7.0.part");
     fs::write(&part, "half a check").unwrap();
@@ -102,19 +109,23 @@ fn tensors_that_do_not_fit_are_named() {
     let folder = stage(3);
     let path = newest(folder.path());
     let checkpoint = Checkpoint::read(&path).unwrap();
+    let _alone = lab::generator();
     let mut student = lab::Student::new();
     checkpoint.restore(&student).unwrap();
     student.rename_confidence("surety");
     let error = checkpoint.restore(&student).unwrap_err();
     let CheckpointError::Mismatch { faults, .. } = error else { panic!("{error}") };
-    assert_eq!(faults, ["memory.surety is missing", "memory.confidence is surplus"]);
+    assert_eq!(faults, ["state.surety is missing", "state.confidence is surplus"]);
 }
 
 #[test]
 fn a_checkpoint_beyond_the_plan_is_refused() {
     let folder = stage(3);
     let error = lab::run(folder.path(), &lab::plan(8), &mut ()).unwrap_err();
-    assert!(error.to_string().contains("it is of step 12, and the plan has 8"), "{error}");
+    assert!(
+        error.to_string().contains("it is of step 12, and the training has 8 steps"),
+        "{error}"
+    );
     assert!(matches!(error, FitError::Checkpoint(CheckpointError::Mismatch { .. })));
 }
 
@@ -140,7 +151,7 @@ proptest! {
                 prop_assert!(!cut && at < 8 + 16_384);
                 fs::write(&path, whole).unwrap();
                 let original = Checkpoint::read(&path).unwrap();
-                prop_assert_eq!(&read.state, &original.state);
+                prop_assert_eq!(&read.run, &original.run);
                 prop_assert_eq!(&read.recipe, &original.recipe);
                 let (read, original) = (read.part(""), original.part(""));
                 prop_assert!(read.keys().eq(original.keys()));
@@ -148,6 +159,39 @@ proptest! {
             }
         }
     }
+}
+
+/// Flips a bit in the middle of a file.
+fn damage(file: &Path) {
+    let mut bytes = fs::read(file).unwrap();
+    let middle = bytes.len() / 2;
+    bytes[middle] ^= 1;
+    fs::write(file, bytes).unwrap();
+}
+
+#[test]
+fn a_stage_whose_checkpoints_are_all_damaged_does_not_begin_again_by_itself() {
+    let folder = stage(2);
+    let files = steps(folder.path());
+    assert_eq!(files.len(), 2);
+    files.iter().for_each(|file| damage(file));
+    let record = lab::record(folder.path());
+    let plan = Plan { best: None, ..lab::plan(12) };
+    let error = lab::run(folder.path(), &plan, &mut ()).unwrap_err();
+    let text = error.to_string();
+    let FitError::Checkpoint(CheckpointError::AllDamaged { folder: named, damaged }) = error else {
+        panic!("{text}")
+    };
+    assert_eq!((&*named, damaged.len()), (&*folder.path().join("checkpoints"), 2));
+    for word in ["step-00000008", "step-00000012", "checkpoints", "Delete", "--fresh"] {
+        assert!(text.contains(word), "{word}: {text}");
+    }
+    assert_eq!(lab::record(folder.path()), record, "nothing was touched");
+
+    // What the message says helps.
+    fs::remove_dir_all(named).unwrap();
+    let (outcome, _) = lab::run(folder.path(), &plan, &mut ()).unwrap();
+    assert_eq!(outcome.summary().resumed_from, None);
 }
 
 /// Collects what is logged.
@@ -175,10 +219,7 @@ fn a_damaged_checkpoint_is_passed_over_with_a_warning() {
     lab::run(folder.path(), &plan, &mut StopAt(14)).unwrap();
     let newest = newest(folder.path());
     assert!(newest.ends_with("step-00000014.ckpt.safetensors"));
-    let mut bytes = fs::read(&newest).unwrap();
-    let middle = bytes.len() / 2;
-    bytes[middle] ^= 1;
-    fs::write(&newest, bytes).unwrap();
+    damage(&newest);
 
     let lines = Lines::default();
     let writer = lines.clone();

@@ -1,19 +1,22 @@
-//! The loop: what stops it, what it reports, what it asks of a plan.
+//! The loop: what stops it, what it tells a callback, which settings it refuses.
 
 use std::path::{Path, PathBuf};
 
+use metrics::{Better, Metric};
 use torch::optim::{OptimConfig, Sgd};
 use torch::{Device, Init, Kind, Params, Role, Tensor};
 use train::{
-    FitError, Loss, Objective, Outcome, Plan, Progress, Report, Schedule, StageDir, Watch, fit,
+    Cadence, Callback, Ema, FitError, FitOptions, Loss, Objective, Outcome, Progress, Schedule,
+    StageDir, StepLog, Swa, TrainConfig, fit,
 };
 
-use crate::lab;
+use crate::lab::{self, Plan};
 
 #[test]
 fn a_loss_that_is_not_a_number_stops_the_run() {
     let folder = tempfile::tempdir().unwrap();
-    let plan = Plan { lr: Schedule::constant(0.01), ..lab::plan(20) };
+    let mut plan = lab::plan(20);
+    plan.config.lr = Schedule::constant(0.01);
     let batch = |step| if step == 9 { lab::spoiled(step) } else { lab::batch(step) };
     let error = lab::run_with(folder.path(), &plan, batch, &mut ()).unwrap_err();
     let last_good = folder.path().join("checkpoints/step-00000008.ckpt.safetensors");
@@ -24,7 +27,7 @@ fn a_loss_that_is_not_a_number_stops_the_run() {
     );
     assert_eq!(message, expected);
     assert!(last_good.exists());
-    // With the fault mended, the run goes on from there.
+    // With the fault mended, the run resumes from there.
     let (outcome, _) = lab::run(folder.path(), &plan, &mut ()).unwrap();
     assert_eq!(outcome.summary().resumed_from, Some(8));
 }
@@ -60,30 +63,35 @@ fn fit_corner(folder: &Path, plan: &Plan) -> FitError {
     let stage = StageDir::open(folder).unwrap();
     let batches = |from| (from..).map(|_: u64| Ok::<_, std::io::Error>(()));
     let evaluate = |_: &mut Corner, _| Ok(vec![]);
-    fit(&mut corner, &mut optimizer, plan, &stage, batches, evaluate, &mut ()).unwrap_err()
+    fit(&mut corner, &mut optimizer, &plan.options(), &stage, batches, evaluate, &mut ())
+        .unwrap_err()
 }
 
 #[test]
 fn a_bad_gradient_never_reaches_a_checkpoint() {
     let folder = tempfile::tempdir().unwrap();
-    let plan = Plan { checkpoint_every: 1, ..Plan::new(5, Schedule::constant(0.1)) };
+    let mut plan = Plan::new(5, Schedule::constant(0.1));
+    plan.cadence.checkpoint = 1;
     let message = fit_corner(folder.path(), &plan).to_string();
     let start = "step 0: the parameter w after the update is NaN at learning rate 0.1. There is no";
     assert!(message.starts_with(start), "{message}");
     assert!(StageDir::open(folder.path()).unwrap().checkpoints().newest().unwrap().is_none());
 
-    let message =
-        fit_corner(folder.path(), &Plan { checkpoint_every: 0, ..plan.clone() }).to_string();
+    plan.cadence.checkpoint = 0;
+    let message = fit_corner(folder.path(), &plan).to_string();
     assert!(message.starts_with("step 1: the term `corner` of the loss is NaN"), "{message}");
-    let message = fit_corner(folder.path(), &Plan { clip_norm: Some(1.0), ..plan }).to_string();
+    plan.config.clip_norm = Some(1.0);
+    let message = fit_corner(folder.path(), &plan).to_string();
     assert!(message.starts_with("step 0: the norm of the gradient is NaN"), "{message}");
 }
 
 #[test]
 fn errors_of_data_and_evaluation_say_when() {
-    let plan = Plan { eval_every: 2, ..Plan::new(6, Schedule::constant(0.0)) };
+    let mut plan = Plan::new(6, Schedule::constant(0.0));
+    plan.cadence.evaluate = 2;
     let run = |stop: u64, plan: &Plan, metric: Result<f64, &'static str>| {
         let folder = tempfile::tempdir().unwrap();
+        let _alone = lab::generator();
         let mut student = lab::Student::new();
         let mut optimizer = student.optimizer();
         let stage = StageDir::open(folder.path()).unwrap();
@@ -93,22 +101,67 @@ fn errors_of_data_and_evaluation_say_when() {
                     if s == stop { Err("image 17 is broken") } else { Ok(lab::batch(s)) }
                 })
             };
-        let evaluate = |_: &mut lab::Student, _| Ok(vec![("accuracy".to_owned(), metric?)]);
-        fit(&mut student, &mut optimizer, plan, &stage, batches, evaluate, &mut ())
+        let evaluate = |_: &mut lab::Student, _| Ok(vec![Metric::higher("accuracy", "", metric?)]);
+        fit(&mut student, &mut optimizer, &plan.options(), &stage, batches, evaluate, &mut ())
     };
     let message = run(3, &plan, Ok(1.0)).unwrap_err().to_string();
     assert_eq!(message, "step 3: the next batch: image 17 is broken");
     let message = run(9, &plan, Err("no test images")).unwrap_err().to_string();
     assert_eq!(message, "evaluation after 2 steps: no test images");
-    let message = run(9, &Plan { steps: 9, ..plan.clone() }, Ok(1.0)).unwrap_err().to_string();
+    let mut long = plan.clone();
+    long.config.steps = 9;
+    let message = run(9, &long, Ok(1.0)).unwrap_err().to_string();
     assert!(message.starts_with("the batches ended before step 7 of 9"), "{message}");
-    let best = Plan { best: Some("f1".to_owned()), ..plan.clone() };
+    let best = Plan { best: Some("f1"), ..plan.clone() };
     let message = run(9, &best, Ok(1.0)).unwrap_err().to_string();
     assert_eq!(message, "best: the evaluation gives no `f1`; it gives accuracy");
-    let nan = Plan { best: Some("accuracy".to_owned()), ..plan };
+    let nan = Plan { best: Some("accuracy"), ..plan };
     let outcome = run(9, &nan, Ok(f64::NAN)).unwrap();
     assert_eq!(outcome.summary().best, None);
-    assert!(outcome.summary().evaluation[0].1.is_nan());
+    assert!(outcome.summary().evaluation[0].value.is_nan());
+}
+
+/// Runs six steps in a folder; the evaluations give these values. Stops before the step `stop`.
+fn judged(folder: &Path, values: [f64; 6], metric: fn(f64) -> Metric, stop: u64) -> Outcome {
+    let mut plan = Plan { best: Some("it"), ..Plan::new(6, Schedule::constant(0.0)) };
+    plan.cadence.evaluate = 1;
+    let _alone = lab::generator();
+    let mut student = lab::Student::new();
+    let mut optimizer = student.optimizer();
+    let stage = StageDir::open(folder).unwrap();
+    let batches = |from| (from..).map(|step| Ok::<_, std::io::Error>(lab::batch(step)));
+    let evaluate =
+        |_: &mut lab::Student, at: Progress| Ok(vec![metric(values[at.step as usize - 1])]);
+    let (options, mut stop) = (plan.options(), lab::StopAt(stop));
+    fit(&mut student, &mut optimizer, &options, &stage, batches, evaluate, &mut stop).unwrap()
+}
+
+#[test]
+fn the_best_is_chosen_by_the_way_the_metric_improves() {
+    const NAN: f64 = f64::NAN;
+    let lower: fn(f64) -> Metric = |v| Metric::lower("it", "", v);
+    let higher: fn(f64) -> Metric = |v| Metric::higher("it", "", v);
+    let cases = [
+        ([NAN, 9.0, 3.0, NAN, 3.0, 5.0], lower, (3, 3.0, Better::Lower)),
+        ([NAN, 9.0, 3.0, NAN, 9.0, 5.0], higher, (2, 9.0, Better::Higher)),
+        ([f64::NEG_INFINITY, 7.0, 8.0, NAN, 9.0, 9.5], lower, (2, 7.0, Better::Lower)),
+    ];
+    for (values, metric, expected) in cases {
+        let folder = tempfile::tempdir().unwrap();
+        // Stopped after an evaluation that is not a number: the latest evaluation survives that.
+        let stopped = judged(folder.path(), values, metric, 4);
+        assert!(matches!(&stopped, Outcome::Interrupted(s) if s.evaluation[0].value.is_nan()));
+        let again = judged(folder.path(), values, metric, 4);
+        let found = &again.summary().evaluation[0];
+        assert!(found.value.is_nan());
+        assert_eq!((&*found.name, found.better), ("it", expected.2));
+
+        let outcome = judged(folder.path(), values, metric, 9);
+        let best = outcome.summary().best.unwrap();
+        assert_eq!((best.step, best.value, best.better), expected);
+        let stage = StageDir::open(folder.path()).unwrap();
+        assert_eq!(stage.checkpoints().best().unwrap().unwrap().run.step, expected.0);
+    }
 }
 
 /// Writes down what it is told.
@@ -116,12 +169,12 @@ fn errors_of_data_and_evaluation_say_when() {
 struct Diary {
     started: Vec<u64>,
     stepped: Vec<u64>,
-    reports: Vec<Report>,
+    logs: Vec<StepLog>,
     evaluated: Vec<(u64, f64)>,
     checkpoints: Vec<(u64, PathBuf)>,
 }
 
-impl Watch for Diary {
+impl Callback for Diary {
     fn started(&mut self, at: Progress) {
         self.started.push(at.step);
     }
@@ -130,12 +183,12 @@ impl Watch for Diary {
         self.stepped.push(at.step);
     }
 
-    fn reported(&mut self, report: &Report) {
-        self.reports.push(report.clone());
+    fn logged(&mut self, log: &StepLog) {
+        self.logs.push(log.clone());
     }
 
-    fn evaluated(&mut self, at: Progress, values: &[(String, f64)]) {
-        self.evaluated.push((at.step, values[0].1));
+    fn evaluated(&mut self, at: Progress, metrics: &[Metric]) {
+        self.evaluated.push((at.step, metrics[0].value));
     }
 
     fn checkpointed(&mut self, at: Progress, path: &Path) {
@@ -148,9 +201,10 @@ impl Watch for Diary {
 }
 
 #[test]
-fn whoever_watches_sees_everything() {
+fn a_callback_is_told_everything() {
     let folder = tempfile::tempdir().unwrap();
-    let plan = Plan { best: None, log_every: 3, ..lab::plan(12) };
+    let mut plan = Plan { best: None, ..lab::plan(12) };
+    plan.cadence.log = 3;
     let mut diary = Diary::default();
     let (first, _) = lab::run(folder.path(), &plan, &mut diary).unwrap();
     assert!(matches!(first, Outcome::Interrupted(_)), "{first:?}");
@@ -158,31 +212,33 @@ fn whoever_watches_sees_everything() {
 
     assert_eq!(diary.started, [0, 8]);
     assert!(diary.stepped.iter().copied().eq(1..=12));
-    let steps = |list: &[Report]| list.iter().map(|r| r.at.step).collect::<Vec<_>>();
-    assert_eq!(steps(&diary.reports), [3, 6, 9, 12]);
+    let steps = |list: &[StepLog]| list.iter().map(|r| r.at.step).collect::<Vec<_>>();
+    assert_eq!(steps(&diary.logs), [3, 6, 9, 12]);
     assert_eq!(diary.evaluated.iter().map(|e| e.0).collect::<Vec<_>>(), [5, 10, 12]);
     assert_eq!(diary.checkpoints.iter().map(|c| c.0).collect::<Vec<_>>(), [4, 8, 12]);
     assert!(diary.checkpoints.iter().all(|c| c.1.exists()));
 
-    let last = diary.reports.last().unwrap();
+    let last = diary.logs.last().unwrap();
     assert_eq!((last.at.steps, last.seconds_left), (12, 0.0));
-    assert!(last.samples_per_s > 0.0 && last.seconds > diary.reports[1].seconds);
-    assert!(diary.reports.iter().all(|r| r.grad_norm.is_some_and(|n| n > 0.0)));
-    assert_eq!(last.lr, plan.lr.at(Progress { step: 11, steps: 12 }));
+    assert_eq!(last.unit, "images");
+    assert!(last.throughput > 0.0 && last.seconds > diary.logs[1].seconds);
+    assert!(diary.logs.iter().all(|r| r.grad_norm.is_some_and(|n| n > 0.0)));
+    assert_eq!(last.lr, plan.config.lr.at(Progress { step: 11, steps: 12 }));
     let rows = lab::record(folder.path());
     let row = rows.iter().rfind(|r| r.1.contains_key("loss")).unwrap();
     assert_eq!((row.0, row.1["loss"]), (12, Some(last.loss.total)));
-    assert_eq!(row.1["note/sure"], Some(last.loss.notes[0].1));
+    assert_eq!(row.1["note/largest"], Some(last.loss.notes[0].1));
     assert!(second.summary().seconds >= last.seconds);
-    assert_eq!(second.summary().evaluation, [("accuracy".to_owned(), diary.evaluated[2].1)]);
+    assert_eq!(second.summary().evaluation, [Metric::higher("accuracy", "", diary.evaluated[2].1)]);
 }
 
 #[test]
 fn it_learns() {
     let folder = tempfile::tempdir().unwrap();
-    let plan = Plan { eval_every: 0, checkpoint_every: 0, ..lab::plan(150) };
+    let mut plan = lab::plan(150);
+    (plan.cadence.evaluate, plan.cadence.checkpoint) = (0, 0);
     let (outcome, _) = lab::run(folder.path(), &plan, &mut ()).unwrap();
-    assert_eq!(outcome.summary().evaluation, [("accuracy".to_owned(), 1.0)]);
+    assert_eq!(outcome.summary().evaluation, [Metric::higher("accuracy", "", 1.0)]);
     let losses: Vec<_> = lab::record(folder.path())
         .iter()
         .filter_map(|r| r.1.get("loss").copied().flatten())
@@ -214,9 +270,11 @@ fn gradients_are_clipped_and_averages_need_none() {
     let mut optimizer = OptimConfig::Sgd(sgd).build(&steep.0);
     let folder = tempfile::tempdir().unwrap();
     let stage = StageDir::open(folder.path()).unwrap();
-    let plan = Plan { clip_norm: Some(1.0), ..Plan::new(1, Schedule::constant(0.5)) };
+    let mut plan = Plan::new(1, Schedule::constant(0.5));
+    plan.config.clip_norm = Some(1.0);
     let batches = |_| [Ok::<_, std::io::Error>(())];
-    fit(&mut steep, &mut optimizer, &plan, &stage, batches, |_, _| Ok(vec![]), &mut ()).unwrap();
+    let (options, evaluate) = (plan.options(), |_: &mut Steep, _| Ok(vec![]));
+    fit(&mut steep, &mut optimizer, &options, &stage, batches, evaluate, &mut ()).unwrap();
     let w = Vec::<f32>::try_from(steep.0.get("w").unwrap().detach()).unwrap();
     // 1 − 0.5 · (0.6, 0.8) + 1.
     assert!((w[0] - 1.7).abs() < 1e-6 && (w[1] - 1.6).abs() < 1e-6, "{w:?}");
@@ -225,24 +283,60 @@ fn gradients_are_clipped_and_averages_need_none() {
 }
 
 #[test]
-fn a_plan_is_part_of_a_recipe() {
-    let text =
-        "steps = 400\nlog_every = 10\nbest = 'accuracy'\n[lr]\nkind = 'constant'\nvalue = 0.1";
-    let plan: Plan = toml::from_str(text).unwrap();
-    let expected = Plan {
-        log_every: 10,
-        best: Some("accuracy".to_owned()),
-        ..Plan::new(400, Schedule::constant(0.1))
+fn a_training_is_a_part_of_a_recipe() {
+    let text = "steps = 400\nbatch = 20\nlr = { kind = 'constant', value = 0.1 }\n\
+                optim = { kind = 'sgd' }\n";
+    let config: TrainConfig = toml::from_str(text).unwrap();
+    let sgd = OptimConfig::Sgd(Sgd::default());
+    assert_eq!(config, TrainConfig::new(400, 20, Schedule::constant(0.1), sgd));
+    assert!(config.faults().is_empty());
+    let more = format!("{text}ema = {{ decay = 0.99 }}\nclip_norm = 5\n");
+    let more: TrainConfig = toml::from_str(&more).unwrap();
+    assert_eq!((more.ema, more.swa, more.clip_norm), (Some(Ema::new(0.99)), None, Some(5.0)));
+    for config in [&config, &more] {
+        let written = toml::to_string(config).unwrap();
+        assert_eq!(&toml::from_str::<TrainConfig>(&written).unwrap(), config);
+    }
+    let unknown = text.replace("batch", "bacth");
+    assert!(toml::from_str::<TrainConfig>(&unknown).unwrap_err().to_string().contains("bacth"));
+    let cadence: Cadence = toml::from_str("log = 10\n").unwrap();
+    assert_eq!(cadence, Cadence { log: 10, evaluate: 100, checkpoint: 200, keep: 2 });
+    assert!(toml::from_str::<Cadence>("lgo = 1").is_err());
+}
+
+#[test]
+fn every_fault_is_named() {
+    let sgd = Sgd { momentum: 1.0, ..Sgd::default() };
+    let lr = Schedule::Linear { from: f64::NAN, to: f64::INFINITY, warmup: 0 };
+    let config = TrainConfig {
+        ema: Some(Ema::new(-0.5)),
+        swa: Some(Swa { from: 1.0, every: 0 }),
+        clip_norm: Some(0.0),
+        ..TrainConfig::new(0, 0, lr, OptimConfig::Sgd(sgd))
     };
-    assert_eq!(plan, expected);
-    assert_eq!(toml::from_str::<Plan>(&toml::to_string(&plan).unwrap()).unwrap(), plan);
-    let unknown = text.replace("log_every", "log_evry");
-    assert!(toml::from_str::<Plan>(&unknown).unwrap_err().to_string().contains("log_evry"));
-    let fault = |plan: Plan| plan.check().unwrap_err().to_string();
-    assert!(fault(Plan { steps: 0, ..plan.clone() }).starts_with("steps: "));
-    assert!(fault(Plan { keep: 0, ..plan.clone() }).starts_with("keep: "));
-    assert!(fault(Plan { log_every: 0, ..plan.clone() }).starts_with("log_every: "));
-    assert!(fault(Plan { clip_norm: Some(0.0), ..plan.clone() }).starts_with("clip_norm: "));
-    let lr = Schedule::constant(f64::NAN);
-    assert_eq!(fault(Plan { lr, ..plan }), "lr: schedule: value = NaN is not finite");
+    let expected = [
+        "batch: at least one sample a step is needed",
+        "lr.from: NaN is not finite",
+        "lr.to: inf is not finite",
+        "optim.momentum: 1 is not in [0, 1)",
+        "ema.decay: -0.5 is not in [0, 1)",
+        "swa.from: 1 is not in [0, 1)",
+        "swa.every: at least one step has to lie between two",
+        "clip_norm: a norm above 0 is needed; leave the key out not to clip",
+    ];
+    let found: Vec<_> = config.faults().iter().map(ToString::to_string).collect();
+    assert_eq!(found, expected);
+
+    let cadence = Cadence { log: 0, keep: 0, ..Cadence::default() };
+    let mut corner = Corner::new();
+    let mut optimizer = OptimConfig::default().build(&corner.params);
+    let folder = tempfile::tempdir().unwrap();
+    let stage = StageDir::open(folder.path()).unwrap();
+    let options = FitOptions::new(&config, &cadence);
+    let batches = |_| [Ok::<_, std::io::Error>(())];
+    let evaluate = |_: &mut Corner, _| Ok(vec![]);
+    let refused = fit(&mut corner, &mut optimizer, &options, &stage, batches, evaluate, &mut ());
+    let Err(FitError::Config(faults)) = refused else { panic!("{refused:?}") };
+    let keys: Vec<_> = faults[expected.len()..].iter().map(|f| f.key.as_str()).collect();
+    assert_eq!(keys, ["steps", "cadence.log", "cadence.keep"]);
 }

@@ -1,17 +1,24 @@
-//! A small objective in which everything matters that a checkpoint keeps: dropout, batch norm, an average, the optimiser's
-//! two states, a remembered confidence.
+//! A small objective in which everything matters that a checkpoint keeps: dropout, batch norm, an
+//! EMA model, the optimiser's two states, a running confidence.
 
 use std::collections::BTreeMap;
 use std::path::Path;
-use std::sync::Mutex;
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
+use metrics::Metric;
 use torch::optim::{OptimConfig, Optimizer, RmsProp};
 use torch::{Device, Kind, Mode, Net, Params, Scope, Tensor, loss, nn, no_grad};
-use train::ema::memory_of;
-use train::{Ema, FitError, Loss, Objective, Outcome, Plan, Progress, Schedule, StageDir, Watch};
+use train::ema::state_of;
+use train::{
+    Cadence, Callback, Ema, FitError, FitOptions, Loss, Objective, Outcome, Progress, Schedule,
+    StageDir, Throughput, TrainConfig,
+};
 
-/// libtorch's generator is one for the whole process: only one run at a time.
-static GENERATOR: Mutex<()> = Mutex::new(());
+/// libtorch's generator is one for the whole process: what draws from it holds this.
+pub(crate) fn generator() -> MutexGuard<'static, ()> {
+    static GENERATOR: Mutex<()> = Mutex::new(());
+    GENERATOR.lock().unwrap_or_else(PoisonError::into_inner)
+}
 
 /// A convolution, batch norm, dropout and a linear layer for 6x6 images of three classes.
 struct Small {
@@ -44,39 +51,39 @@ pub(crate) struct Batch {
     labels: Tensor,
 }
 
-/// A classifier with an averaged twin and a memory of how sure it was.
+/// A classifier with an EMA model and a running mean of its probabilities.
 pub(crate) struct Student {
     net: Small,
     params: Params,
-    twin: Small,
+    ema: Small,
     average: Params,
     confidence: Tensor,
     confidence_name: &'static str,
-    seen: Tensor,
+    latest: Tensor,
 }
 
 impl Student {
     pub(crate) fn new() -> Self {
         let (net, params) = Params::build(Device::Cpu, Small::new);
-        let (twin, average) = Params::build(Device::Cpu, Small::new);
+        let (ema, average) = Params::build(Device::Cpu, Small::new);
         average.copy_from(&params);
         let confidence = Tensor::zeros([3], (Kind::Float, Device::Cpu));
-        let seen = confidence.copy();
-        Self { net, params, twin, average, confidence, confidence_name: "confidence", seen }
+        let latest = confidence.copy();
+        Self { net, params, ema, average, confidence, confidence_name: "confidence", latest }
     }
 
     pub(crate) fn optimizer(&self) -> Optimizer {
         OptimConfig::Rmsprop(RmsProp::default()).build(&self.params)
     }
 
-    /// Gives the remembered confidence another name.
+    /// Gives the running confidence another name.
     pub(crate) fn rename_confidence(&mut self, name: &'static str) {
         self.confidence_name = name;
     }
 
-    /// Parameters and memory, bit by bit.
+    /// Parameters and state, bit by bit.
     pub(crate) fn bits(&self) -> BTreeMap<String, Vec<u32>> {
-        let all = self.params.tensors().into_iter().chain(self.memory());
+        let all = self.params.tensors().into_iter().chain(self.state());
         let bits = |t: &Tensor| {
             let values = Vec::<f32>::try_from(t.detach().reshape([-1])).unwrap();
             values.into_iter().map(f32::to_bits).collect()
@@ -86,8 +93,8 @@ impl Student {
 
     fn accuracy(&self) -> f64 {
         let Batch { images, labels } = batch(1_000_000);
-        let guess = self.twin.forward(&images, Mode::Eval).argmax(-1, false);
-        guess.eq_tensor(&labels).to_kind(Kind::Double).mean(Kind::Double).double_value(&[])
+        let predicted = self.ema.forward(&images, Mode::Eval).argmax(-1, false);
+        predicted.eq_tensor(&labels).to_kind(Kind::Double).mean(Kind::Double).double_value(&[])
     }
 }
 
@@ -100,27 +107,27 @@ impl Objective for Student {
 
     fn loss(&mut self, batch: Batch, _at: Progress) -> Loss {
         let logits = self.net.forward(&batch.images, Mode::Train);
-        // What was seen decides how classes weigh, so that a forgotten memory shows in the weights.
+        // The state decides how classes weigh, so that a lost state shows in the weights.
         let weights: Tensor = 1.0 / (1.0 + &self.confidence);
         let each = loss::cross_entropy(&logits, &batch.labels);
         let each = each * weights.gather(0, &batch.labels, false);
-        let sure = logits.detach().softmax(-1, Kind::Float);
-        self.seen = sure.mean_dim([0_i64].as_slice(), false, Kind::Float);
+        let probabilities = logits.detach().softmax(-1, Kind::Float);
+        self.latest = probabilities.mean_dim([0_i64].as_slice(), false, Kind::Float);
         Loss::new()
             .term("sup", 1.0, each.mean(Kind::Float))
             .term("shrink", 0.01, logits.square().mean(Kind::Float))
-            .note("sure", self.seen.max())
+            .note("largest", self.latest.max())
     }
 
     fn after_step(&mut self, at: Progress) {
         Ema::with_warmup(0.9).update(&self.average, &self.params, at);
-        let _ = self.confidence.lerp_(&self.seen, 0.2);
+        let _ = self.confidence.lerp_(&self.latest, 0.2);
     }
 
-    fn memory(&self) -> Vec<(String, Tensor)> {
-        let mut memory = memory_of("ema.", &self.average);
-        memory.push((self.confidence_name.to_owned(), self.confidence.shallow_clone()));
-        memory
+    fn state(&self) -> Vec<(String, Tensor)> {
+        let mut state = state_of("ema.", &self.average);
+        state.push((self.confidence_name.to_owned(), self.confidence.shallow_clone()));
+        state
     }
 }
 
@@ -143,28 +150,52 @@ pub(crate) fn batch(step: u64) -> Batch {
     }
 }
 
-/// A plan of so many steps that logs, evaluates, checkpoints and keeps the best.
-pub(crate) fn plan(steps: u64) -> Plan {
-    Plan {
-        log_every: 2,
-        eval_every: 5,
-        checkpoint_every: 4,
-        best: Some("accuracy".to_owned()),
-        clip_norm: Some(5.0),
-        batch_samples: 8,
-        recipe: "model = 'small'\nseed = 7\n".to_owned(),
-        ..Plan::new(steps, Schedule::HalfCosine { from: 0.02, to: 0.001, warmup: 3 })
+/// Everything that a run is told.
+#[derive(Clone)]
+pub(crate) struct Plan {
+    pub(crate) config: TrainConfig,
+    pub(crate) cadence: Cadence,
+    pub(crate) best: Option<&'static str>,
+    pub(crate) recipe: String,
+}
+
+impl Plan {
+    /// The default cadence, no best checkpoint, no recipe.
+    pub(crate) fn new(steps: u64, lr: Schedule) -> Self {
+        let config = TrainConfig::new(steps, 8, lr, OptimConfig::default());
+        Self { config, cadence: Cadence::default(), best: None, recipe: String::new() }
+    }
+
+    pub(crate) fn options(&self) -> FitOptions<'_> {
+        FitOptions {
+            best: self.best,
+            recipe: &self.recipe,
+            throughput: Throughput { unit: "images", per_step: 8 },
+            ..FitOptions::new(&self.config, &self.cadence)
+        }
     }
 }
 
-/// Starts or goes on with the run in `folder`, as a program started anew would: returns how it ended and the bits of the
-/// final state.
+/// A plan of so many steps that logs, evaluates, checkpoints and keeps the best.
+pub(crate) fn plan(steps: u64) -> Plan {
+    let mut plan = Plan::new(steps, Schedule::HalfCosine { from: 0.02, to: 0.001, warmup: 3 });
+    plan.config.clip_norm = Some(5.0);
+    Plan {
+        cadence: Cadence { log: 2, evaluate: 5, checkpoint: 4, keep: 3 },
+        best: Some("accuracy"),
+        recipe: "model = 'small'\nseed = 7\n".to_owned(),
+        ..plan
+    }
+}
+
+/// Starts or resumes the run in `folder`, as a program started anew would: returns how it ended and
+/// the bits of the final state.
 pub(crate) fn run(
     folder: &Path,
     plan: &Plan,
-    watch: &mut dyn Watch,
+    callback: &mut dyn Callback,
 ) -> Result<(Outcome, BTreeMap<String, Vec<u32>>), FitError> {
-    run_with(folder, plan, batch, watch)
+    run_with(folder, plan, batch, callback)
 }
 
 /// The same with other batches.
@@ -172,9 +203,9 @@ pub(crate) fn run_with(
     folder: &Path,
     plan: &Plan,
     batch: impl Fn(u64) -> Batch,
-    watch: &mut dyn Watch,
+    callback: &mut dyn Callback,
 ) -> Result<(Outcome, BTreeMap<String, Vec<u32>>), FitError> {
-    let _alone = GENERATOR.lock().unwrap_or_else(|e| e.into_inner());
+    let _alone = generator();
     torch::device::set_threads(1);
     torch::rng::seed(7);
     let mut student = Student::new();
@@ -183,11 +214,11 @@ pub(crate) fn run_with(
     let outcome = train::fit(
         &mut student,
         &mut optimizer,
-        plan,
+        &plan.options(),
         &stage,
         |from| (from..).map(|step| Ok::<_, std::io::Error>(batch(step))),
-        |student, _at| Ok(vec![("accuracy".to_owned(), student.accuracy())]),
-        watch,
+        |student, _at| Ok(vec![Metric::higher("accuracy", "", student.accuracy())]),
+        callback,
     )?;
     let mut bits = student.bits();
     for (name, tensor) in optimizer.state() {
@@ -202,14 +233,14 @@ pub(crate) fn run_with(
 
 /// The record of a run without its clock.
 pub(crate) fn record(folder: &Path) -> Vec<(u64, BTreeMap<String, Option<f64>>)> {
-    let rows = train::metrics::read(&folder.join(train::metrics::FILE)).expect("the record");
+    let rows = train::record::read(&folder.join(train::record::FILE)).expect("the record");
     rows.into_iter().map(|row| (row.step, row.values)).collect()
 }
 
 /// Stops before some steps.
 pub(crate) struct StopAt(pub(crate) u64);
 
-impl Watch for StopAt {
+impl Callback for StopAt {
     fn stop(&mut self, at: Progress) -> bool {
         at.step == self.0
     }

@@ -3,7 +3,7 @@
 use std::fs;
 
 use proptest::prelude::*;
-use train::Outcome;
+use train::{Cadence, Outcome};
 
 use crate::lab::{self, StopAt};
 use crate::{checkpoint, events};
@@ -16,13 +16,14 @@ proptest! {
     #[test]
     fn stopping_changes_nothing(
         mut stops in proptest::collection::btree_set(0..STEPS, 0..5),
-        checkpoint_every in 0_u64..6,
-        eval_every in 0_u64..6,
-        log_every in 1_u64..5,
+        checkpoint in 0_u64..6,
+        evaluate in 0_u64..6,
+        log in 1_u64..5,
         keep in 1_usize..4,
         damage in any::<bool>(),
     ) {
-        let plan = train::Plan { checkpoint_every, eval_every, log_every, keep, ..lab::plan(STEPS) };
+        let cadence = Cadence { log, evaluate, checkpoint, keep };
+        let plan = lab::Plan { cadence, ..lab::plan(STEPS) };
         let unbroken = tempfile::tempdir().unwrap();
         let (outcome, expected) = lab::run(unbroken.path(), &plan, &mut ()).unwrap();
         let Outcome::Finished(summary) = outcome else { panic!("{outcome:?}") };
@@ -32,10 +33,10 @@ proptest! {
             let (outcome, _) = lab::run(broken.path(), &plan, &mut StopAt(stop)).unwrap();
             let Outcome::Interrupted(part) = outcome else { panic!("{outcome:?}") };
             prop_assert_eq!(part.step, stop);
-            if damage {
-                // The newest checkpoint is lost: the run goes on from the one before, or from nothing.
-                let newest = checkpoint::newest(broken.path());
-                fs::write(newest, "lost").unwrap();
+            let steps = checkpoint::steps(broken.path());
+            if damage && steps.len() > 1 {
+                // The newest checkpoint is lost: the run resumes from the one before.
+                fs::write(steps.last().unwrap(), "lost").unwrap();
             }
         }
         let (outcome, found) = lab::run(broken.path(), &plan, &mut ()).unwrap();
@@ -53,7 +54,7 @@ proptest! {
                 let values = Vec::<f32>::try_from(t.reshape([-1])).unwrap();
                 values.into_iter().map(f32::to_bits).collect()
             };
-            (best.state.best, weights.map(|(n, t)| (n, bits(t))).collect::<Vec<_>>())
+            (best.run.best, weights.map(|(n, t)| (n, bits(t))).collect::<Vec<_>>())
         };
         prop_assert_eq!(best(&broken), best(&unbroken));
 

@@ -7,7 +7,7 @@ use std::process::{Child, Command, Stdio};
 use std::thread::sleep;
 use std::time::{Duration, Instant};
 
-use train::{Checkpoint, Outcome, Plan};
+use train::{Cadence, Checkpoint, Outcome};
 
 use crate::{checkpoint, events, lab};
 
@@ -20,8 +20,9 @@ const PATIENCE: Duration = Duration::from_secs(60);
 
 const STEPS: u64 = 260;
 
-fn plan() -> Plan {
-    Plan { checkpoint_every: 7, eval_every: 20, log_every: 3, keep: 2, ..lab::plan(STEPS) }
+fn plan() -> lab::Plan {
+    let cadence = Cadence { log: 3, evaluate: 20, checkpoint: 7, keep: 2 };
+    lab::Plan { cadence, ..lab::plan(STEPS) }
 }
 
 /// Starts the child below.
@@ -103,7 +104,7 @@ fn killed_at_random_moments_a_run_ends_the_same() {
         assert_eq!(status.signal(), Some(9), "kill {kill} came too late: {status}");
     }
     let newest = Checkpoint::read(&checkpoint::newest(folder.path())).unwrap();
-    assert!(newest.state.step > 100 && newest.state.step < STEPS, "{}", newest.state.step);
+    assert!(newest.run.step > 100 && newest.run.step < STEPS, "{}", newest.run.step);
 
     let status = start(folder.path(), STEPS).wait().unwrap();
     assert!(status.success(), "{status}");
@@ -133,7 +134,7 @@ fn a_first_signal_asks_for_a_checkpoint() {
         let outcome = fs::read_to_string(folder.path().join("outcome")).unwrap();
         assert_eq!(outcome, "interrupted 31");
         let newest = Checkpoint::read(&checkpoint::newest(folder.path())).unwrap();
-        assert_eq!(newest.state.step, 31);
+        assert_eq!(newest.run.step, 31);
     }
 }
 

@@ -5,7 +5,7 @@ use std::io::Write;
 
 use serde_json::json;
 use torch::{Device, Init, Params, Role};
-use train::{StageDir, metrics};
+use train::{StageDir, record};
 
 use crate::lab;
 
@@ -53,18 +53,18 @@ fn a_mark_without_its_weights_does_not_count() {
 fn a_record_is_read_up_to_its_last_whole_line() {
     let folder = tempfile::tempdir().unwrap();
     lab::run(folder.path(), &lab::plan(5), &mut ()).unwrap();
-    let path = folder.path().join(metrics::FILE);
-    let rows = metrics::read(&path).unwrap();
+    let path = folder.path().join(record::FILE);
+    let rows = record::read(&path).unwrap();
     assert!(rows.is_sorted_by(|a, b| a.step <= b.step && a.seconds <= b.seconds));
     let mut file = fs::File::options().append(true).open(&path).unwrap();
     file.write_all(b"{\"step\":6,\"sec").unwrap();
-    assert_eq!(metrics::read(&path).unwrap(), rows);
+    assert_eq!(record::read(&path).unwrap(), rows);
     file.write_all(b"\n").unwrap();
-    let message = metrics::read(&path).unwrap_err().to_string();
+    let message = record::read(&path).unwrap_err().to_string();
     assert!(message.contains("metrics.jsonl: line 5"), "{message}");
     let nan = "{\"step\":1,\"seconds\":0.5,\"note/kept\":null}\n";
     fs::write(&path, nan).unwrap();
-    assert_eq!(metrics::read(&path).unwrap()[0].values["note/kept"], None);
+    assert_eq!(record::read(&path).unwrap()[0].values["note/kept"], None);
 }
 
 #[test]
@@ -72,7 +72,7 @@ fn a_record_that_lost_its_end_keeps_its_whole_lines() {
     let folder = tempfile::tempdir().unwrap();
     let plan = lab::plan(12);
     lab::run(folder.path(), &plan, &mut lab::StopAt(8)).unwrap();
-    let path = folder.path().join(metrics::FILE);
+    let path = folder.path().join(record::FILE);
     let text = fs::read_to_string(&path).unwrap();
     fs::write(&path, &text[..text.len() - 3]).unwrap();
     lab::run(folder.path(), &plan, &mut ()).unwrap();

@@ -1,0 +1,126 @@
+//! The training part of a recipe: what is trained for how long, and how often it is looked at.
+
+use serde::{Deserialize, Serialize};
+use torch::optim::OptimConfig;
+
+use crate::{ConfigError, Ema, Schedule, Swa};
+
+/// How a network is trained: a table of a recipe, wherever something is trained.
+///
+/// | key | default | what | range |
+/// |---|---|---|---|
+/// | `steps` | | optimiser steps | at least 1 for [`fit`](crate::fit()) |
+/// | `batch` | | labelled samples of a step | at least 1 |
+/// | `lr` | | learning rate over the run, a [`Schedule`] | |
+/// | `optim` | | the optimiser, an [`OptimConfig`] | |
+/// | `ema` | none | exponential moving average of the weights, an [`Ema`] | |
+/// | `swa` | none | mean of the weights near the end of the run, a [`Swa`] | |
+/// | `clip_norm` | none | joint norm to which gradients are clipped | above 0 |
+///
+/// ```
+/// use torch::optim::OptimConfig;
+/// use train::{Ema, Schedule, TrainConfig};
+/// let config = TrainConfig {
+///     ema: Some(Ema::new(0.999)),
+///     ..TrainConfig::new(400, 64, Schedule::constant(0.1), OptimConfig::default())
+/// };
+/// assert!(config.faults().is_empty());
+/// let keys = |config: &TrainConfig| config.faults().into_iter().map(|f| f.key).collect::<Vec<_>>();
+/// let faulty = TrainConfig { batch: 0, ema: Some(Ema::new(1.5)), ..config };
+/// assert_eq!(keys(&faulty), ["batch", "ema.decay"]);
+/// ```
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct TrainConfig {
+    /// Optimiser steps.
+    pub steps: u64,
+    /// Labelled samples of a step.
+    pub batch: usize,
+    /// The learning rate over the run.
+    pub lr: Schedule,
+    /// The optimiser.
+    pub optim: OptimConfig,
+    /// The exponential moving average of the weights; `None` keeps none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ema: Option<Ema>,
+    /// The mean of the weights near the end of the run; `None` keeps none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub swa: Option<Swa>,
+    /// The norm to which all gradients together are clipped; `None` does not clip.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub clip_norm: Option<f64>,
+}
+
+impl TrainConfig {
+    /// Without averages and without clipping.
+    pub fn new(steps: u64, batch: usize, lr: Schedule, optim: OptimConfig) -> Self {
+        Self { steps, batch, lr, optim, ema: None, swa: None, clip_norm: None }
+    }
+
+    /// Every value that makes no sense. A training of 0 steps is no fault here: whether it means
+    /// anything is for the caller to say, and [`fit`](crate::fit()) refuses it.
+    pub fn faults(&self) -> Vec<ConfigError> {
+        let mut faults = Vec::new();
+        if self.batch == 0 {
+            faults.push(ConfigError::new("batch", "at least one sample a step is needed"));
+        }
+        faults.extend(self.lr.faults().into_iter().map(|e| {
+            let fault = format!("{} {}", e.value, e.fault);
+            ConfigError::new(e.field, fault).within("lr")
+        }));
+        let optim = self.optim.faults().into_iter();
+        faults.extend(optim.map(|(key, fault)| ConfigError::new(key, fault).within("optim")));
+        faults.extend(self.ema.iter().flat_map(Ema::faults).map(|e| e.within("ema")));
+        faults.extend(self.swa.iter().flat_map(Swa::faults).map(|e| e.within("swa")));
+        if self.clip_norm.is_some_and(|n| !n.is_finite() || n <= 0.0) {
+            let fault = "a norm above 0 is needed; leave the key out not to clip";
+            faults.push(ConfigError::new("clip_norm", fault));
+        }
+        faults
+    }
+}
+
+/// How often a training is logged, evaluated and checkpointed: a table of a recipe.
+///
+/// | key | default | what | range |
+/// |---|---|---|---|
+/// | `log` | 20 | steps between two rows of the record | at least 1 |
+/// | `evaluate` | 100 | steps between two evaluations; 0: only after the last step | |
+/// | `checkpoint` | 200 | steps between two checkpoints; 0: only after the last step | |
+/// | `keep` | 2 | newest checkpoints that are kept | at least 1 |
+///
+/// The last step is always logged, evaluated and checkpointed, and every evaluation that is the
+/// best so far leaves a checkpoint. With `keep = 1` a damaged checkpoint has no other to go back to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Cadence {
+    /// Steps between two rows of the record.
+    pub log: u64,
+    /// Steps between two evaluations; 0: only after the last step.
+    pub evaluate: u64,
+    /// Steps between two checkpoints; 0: only after the last step.
+    pub checkpoint: u64,
+    /// Newest checkpoints that are kept.
+    pub keep: usize,
+}
+
+impl Default for Cadence {
+    fn default() -> Self {
+        Self { log: 20, evaluate: 100, checkpoint: 200, keep: 2 }
+    }
+}
+
+impl Cadence {
+    /// Every value that makes no sense.
+    pub fn faults(&self) -> Vec<ConfigError> {
+        let mut faults = Vec::new();
+        if self.log == 0 {
+            let fault = "0 steps between two rows; give the number of steps to log the last only";
+            faults.push(ConfigError::new("log", fault));
+        }
+        if self.keep == 0 {
+            faults.push(ConfigError::new("keep", "at least one checkpoint has to be kept"));
+        }
+        faults
+    }
+}

@@ -1,0 +1,65 @@
+//! What [`fit`](crate::fit()) is told besides what it trains on.
+
+use torch::Device;
+use torch::precision::Precision;
+
+use crate::{Cadence, TrainConfig};
+
+/// What a step works on, for the pace that is logged.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Throughput {
+    /// What is counted, in the plural: `images`, `tokens`, `sequences`, `points`.
+    pub unit: &'static str,
+    /// How many of them a step takes.
+    pub per_step: u64,
+}
+
+/// How to train.
+///
+/// ```
+/// use torch::optim::OptimConfig;
+/// use train::{Cadence, FitOptions, Schedule, Throughput, TrainConfig};
+/// let config = TrainConfig::new(400, 64, Schedule::constant(0.1), OptimConfig::default());
+/// let cadence = Cadence::default();
+/// let options = FitOptions {
+///     best: Some("validation_accuracy"),
+///     throughput: Throughput { unit: "images", per_step: 512 },
+///     ..FitOptions::new(&config, &cadence)
+/// };
+/// assert_eq!(options.config.steps, 400);
+/// ```
+#[derive(Clone, Copy, Debug)]
+pub struct FitOptions<'a> {
+    /// The recipe's part. The loop reads `steps`, `lr` and `clip_norm`; the optimiser and the
+    /// averages are made by the caller.
+    pub config: &'a TrainConfig,
+    /// How often to log, evaluate and checkpoint.
+    pub cadence: &'a Cadence,
+    /// The name of the metric by which the best checkpoint is kept; `None` keeps no best.
+    pub best: Option<&'a str>,
+    /// The precision in which the loss is computed.
+    pub precision: Precision,
+    /// Where the objective's tensors are.
+    pub device: Device,
+    /// What a step works on.
+    pub throughput: Throughput,
+    /// The text of the resolved recipe. Every checkpoint holds it, and a checkpoint with another
+    /// text is refused.
+    pub recipe: &'a str,
+}
+
+impl<'a> FitOptions<'a> {
+    /// On the CPU in float32, without a best checkpoint and without a recipe's text; the pace
+    /// counts the labelled samples.
+    pub fn new(config: &'a TrainConfig, cadence: &'a Cadence) -> Self {
+        Self {
+            config,
+            cadence,
+            best: None,
+            precision: Precision::default(),
+            device: Device::Cpu,
+            throughput: Throughput { unit: "samples", per_step: config.batch as u64 },
+            recipe: "",
+        }
+    }
+}
