@@ -5,4 +5,5 @@ mod expectations;
 mod pages;
 mod results;
 mod samples;
+mod schema;
 mod terminal;
