@@ -38,9 +38,11 @@ fn commit() -> Option<String> {
 fn recipes(folder: &Path) -> String {
     let mut names = Vec::new();
     for paper in entries(folder) {
-        for row in entries(&paper).into_iter().filter(|row| row.extension() == Some("toml".as_ref()))
+        for row in
+            entries(&paper).into_iter().filter(|row| row.extension() == Some("toml".as_ref()))
         {
-            let part = |path: &Path| path.file_stem().expect("a name").to_string_lossy().into_owned();
+            let part =
+                |path: &Path| path.file_stem().expect("a name").to_string_lossy().into_owned();
             names.push((format!("{}/{}", part(&paper), part(&row)), row));
         }
     }

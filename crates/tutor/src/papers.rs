@@ -7,7 +7,6 @@ mod ssl_table;
 mod toy;
 
 use anyhow::{Context, Result, anyhow};
-use toml::Table;
 
 use crate::recipe::edit::{self, Override, nearest};
 use crate::recipe::head::Head;

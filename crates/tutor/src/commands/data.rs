@@ -39,7 +39,7 @@ pub(crate) fn run(args: &Args) -> Result<()> {
     match &args.action {
         Action::Fetch { name, dir } => {
             let source = by_name(name)?;
-            say(source.about)?;
+            say(&source.about)?;
             let bar = ProgressBar::no_length();
             bar.set_style(ProgressStyle::with_template(
                 "{msg} {bar:32} {bytes}/{total_bytes} {bytes_per_sec} {eta}",

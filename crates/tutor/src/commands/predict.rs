@@ -79,7 +79,8 @@ mod parquet {
                 .with_repetition(Repetition::REQUIRED);
             column.build().map(Arc::new)
         };
-        let mut fields = vec![text(unit.trim_end_matches('s'))?, text("label")?, float("confidence")?];
+        let mut fields =
+            vec![text(unit.trim_end_matches('s'))?, text("label")?, float("confidence")?];
         for class in classes {
             fields.push(float(&format!("p_{class}"))?);
         }

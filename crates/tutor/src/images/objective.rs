@@ -10,13 +10,13 @@ use train::{Loss, Objective, Progress};
 use super::feedback::Feedback;
 
 /// A step's samples, and its probes where there is feedback.
-pub(super) struct ImageBatch {
+pub(crate) struct ImageBatch {
     pub(super) batch: Batch,
     pub(super) probes: Option<Probes>,
 }
 
 /// Distorted labelled images `[labeled, ...]`, and what was done to each.
-pub(super) struct Probes {
+pub(crate) struct Probes {
     pub(super) images: Tensor,
     pub(super) choices: Vec<Vec<Choice>>,
 }

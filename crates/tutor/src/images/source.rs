@@ -9,7 +9,7 @@ use augment::rng::Key;
 use data_pipeline::dataset::cifar10::Cifar10;
 use data_pipeline::dataset::folder::{FolderOptions, FolderSet};
 use data_pipeline::dataset::svhn::Svhn;
-use data_pipeline::dataset::{Concat, ImageSamples, Part as Official, digits, idx};
+use data_pipeline::dataset::{Concat, ImageSamples, Part as Official, Samples, digits, idx};
 use data_pipeline::split::{Split, SplitRequest, digits_split};
 
 use super::input::{Input, Normalization};
@@ -178,8 +178,11 @@ impl Source {
         };
         let Split { labeled, unlabeled, validation, test, .. } = split.clone();
         let labeled = subset(labeled);
-        let unlabeled =
-            self.unlabeled.clone().map_or_else(|| subset(unlabeled), Subset::all).first(most_unlabeled);
+        let unlabeled = self
+            .unlabeled
+            .clone()
+            .map_or_else(|| subset(unlabeled), Subset::all)
+            .first(most_unlabeled);
         let validation = subset(validation);
         let test = match &self.test {
             Some(set) => Subset::all(set.clone()).first(most_test),

@@ -23,7 +23,8 @@ pub(super) fn split(spec: &Synthetic, seed: u64) -> SplitRequest {
 
 /// How many images there are: as many of each class.
 fn count(spec: &Synthetic) -> usize {
-    let images = spec.labels_per_class * spec.classes + spec.unlabeled + spec.validation + spec.test;
+    let images =
+        spec.labels_per_class * spec.classes + spec.unlabeled + spec.validation + spec.test;
     images.div_ceil(spec.classes) * spec.classes
 }
 

@@ -9,8 +9,6 @@ mod shapes;
 mod summary;
 mod training;
 
-use std::path::Path;
-
 use anyhow::Result;
 use toml::Table;
 
@@ -83,9 +81,7 @@ impl LabelPropagation {
         let mut sheet = Vec::new();
         for row in &self.recipe.rows {
             let dir = seed.dir.join(place(shape, row));
-            let picture = |step| {
-                Ok(picture::draw(&picture::load(&field(&dir, step))?, scene))
-            };
+            let picture = |step| Ok(picture::draw(&picture::load(&field(&dir, step))?, scene));
             let pictures =
                 moments(&self.recipe).into_iter().map(picture).collect::<Result<Vec<_>>>()?;
             let film = picture::film(&pictures)?;

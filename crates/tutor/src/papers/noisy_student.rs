@@ -7,6 +7,7 @@ mod labeling;
 mod outcome;
 mod recipe;
 mod robustness;
+mod robustness_tables;
 mod section;
 mod seed;
 mod summary;
@@ -99,7 +100,13 @@ impl Experiment for NoisyStudent {
                 };
                 cells.iter().map(run).collect::<Result<Vec<SeedOutcome>>>()
             },
-            |cells| cells.iter().map(|cell| summary::line(cell, &self.recipe)).collect::<Vec<_>>().join("; "),
+            |cells| {
+                cells
+                    .iter()
+                    .map(|cell| summary::line(cell, &self.recipe))
+                    .collect::<Vec<_>>()
+                    .join("; ")
+            },
         )?;
         Ok(Findings {
             result: summary::result(&self.head, &self.recipe, run, &outcomes)?,
@@ -125,9 +132,11 @@ impl Experiment for NoisyStudent {
             }
             (_, Some(number)) => {
                 let number = number.parse::<usize>().ok();
-                let generation = number.and_then(|n| self.recipe.generations.get(n.wrapping_sub(1)));
-                let generation = generation
-                    .with_context(|| format!("there is no {name} in this run; its last is {last}"))?;
+                let generation =
+                    number.and_then(|n| self.recipe.generations.get(n.wrapping_sub(1)));
+                let generation = generation.with_context(|| {
+                    format!("there is no {name} in this run; its last is {last}")
+                })?;
                 (self.recipe.clone(), generation.net.clone(), seed.join(name))
             }
             (row, None) => {

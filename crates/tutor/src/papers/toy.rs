@@ -17,10 +17,8 @@ use crate::run::experiment::{Experiment, Findings, Paper};
 use crate::run::stage::{Batches, Task};
 use crate::run::{cost::StageCost, driver::Run, result::frame};
 
-pub(super) const PAPER: Paper = Paper {
-    kind: "toy-bigram",
-    read: |head, own| Ok(Box::new(Bigram(head, edit::read(own)?))),
-};
+pub(super) const PAPER: Paper =
+    Paper { kind: "toy-bigram", read: |head, own| Ok(Box::new(Bigram(head, edit::read(own)?))) };
 
 struct Bigram(Head, Recipe);
 

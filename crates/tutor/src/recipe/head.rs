@@ -62,9 +62,7 @@ impl From<RowChoice> for Value {
         match choice {
             RowChoice::All => Value::String("all".to_owned()),
             RowChoice::None => Value::String("none".to_owned()),
-            RowChoice::Only(names) => {
-                Value::Array(names.into_iter().map(Value::String).collect())
-            }
+            RowChoice::Only(names) => Value::Array(names.into_iter().map(Value::String).collect()),
         }
     }
 }

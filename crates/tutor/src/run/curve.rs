@@ -33,8 +33,8 @@ pub(crate) fn evaluations<const N: usize>(
     metrics: [&str; N],
 ) -> Result<Vec<[Option<f64>; N]>> {
     let rows = record::read(&dir.join(record::FILE))?;
-    let values = rows.iter().map(|row| {
-        metrics.map(|name| row.values.get(&format!("eval/{name}")).copied().flatten())
-    });
+    let values = rows
+        .iter()
+        .map(|row| metrics.map(|name| row.values.get(&format!("eval/{name}")).copied().flatten()));
     Ok(values.filter(|values| values.iter().any(Option::is_some)).collect())
 }

@@ -125,7 +125,7 @@ pub(crate) fn run(
 ) -> Result<(RunResult, PathBuf)> {
     let clock = Instant::now();
     experiment.open(options.data)?;
-    let absolute = |dir| std::path::absolute(dir).with_context(|| format!("{}", dir.display()));
+    let absolute = |dir: &Path| std::path::absolute(dir).with_context(|| dir.display().to_string());
     let wanted = Started {
         at: now(),
         seeds: (1..=options.seeds).collect(),

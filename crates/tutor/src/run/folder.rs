@@ -89,7 +89,8 @@ impl RunFolder {
         let paper = out.join(paper);
         let latest = paper.join("latest");
         let temporary = paper.join(format!(".latest.{}", std::process::id()));
-        let target = Path::new(row).join(self.dir.file_name().context("a run's folder has a name")?);
+        let target =
+            Path::new(row).join(self.dir.file_name().context("a run's folder has a name")?);
         let _ = fs::remove_file(&temporary);
         std::os::unix::fs::symlink(target, &temporary)
             .and_then(|()| fs::rename(&temporary, &latest))

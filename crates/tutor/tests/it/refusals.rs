@@ -17,7 +17,10 @@ fn says(arguments: &[&str], words: &[&str]) {
 #[test]
 fn unknown_names_are_answered_with_the_nearest() {
     says(&["run", "noisy-student/digit"], &["noisy-student/digits"]);
-    says(&["run", "noisy-student", "--set", "student.train.stepz=3"], &["stepz", "did you mean `steps`"]);
+    says(
+        &["run", "noisy-student", "--set", "student.train.stepz=3"],
+        &["stepz", "did you mean `steps`"],
+    );
     says(
         &["run", "noisy-student", "--set", "teacher.net.widht=3"],
         &["widht", "did you mean `width`"],
@@ -32,7 +35,14 @@ fn unknown_names_are_answered_with_the_nearest() {
 #[test]
 fn values_that_cannot_work_are_all_named() {
     says(
-        &["run", "noisy-student", "--set", "teacher.train.batch=0", "--set", "student.train.batch=0"],
+        &[
+            "run",
+            "noisy-student",
+            "--set",
+            "teacher.train.batch=0",
+            "--set",
+            "student.train.batch=0",
+        ],
         &["teacher.train.batch", "student.train.batch", "at least one sample"],
     );
     says(&["run", "noisy-student", "--set", "generations=[]"], &["generations", "at least 1"]);

@@ -5,7 +5,8 @@ use crate::tutor::{command, refused, result, run, run_folder};
 #[test]
 fn the_default_recipe_runs_and_reports() {
     let dir = tempfile::tempdir().expect("a folder");
-    let out = run(dir.path(), &["run", "noisy-student", "--quick", "--seeds", "2", "--rows", "all"]);
+    let out =
+        run(dir.path(), &["run", "noisy-student", "--quick", "--seeds", "2", "--rows", "all"]);
     let folder = run_folder(dir.path(), &out);
     for file in [
         "recipe.toml",
@@ -29,8 +30,7 @@ fn the_default_recipe_runs_and_reports() {
         assert!(row["ci95"][0].as_f64() <= row["mean"].as_f64(), "{row}");
     }
     let comparisons = result["comparisons"].as_array().expect("comparisons");
-    let main =
-        comparisons.iter().find(|c| c["name"] == result["headline"]).expect("the headline");
+    let main = comparisons.iter().find(|c| c["name"] == result["headline"]).expect("the headline");
     for (i, difference) in main["per_seed"].as_array().expect("differences").iter().enumerate() {
         let of = |name: &str| {
             rows.iter().find(|row| row["name"] == name).expect("a row")["per_seed"][i]
@@ -43,7 +43,9 @@ fn the_default_recipe_runs_and_reports() {
     }
     assert!(result["cost"]["wall_s"].as_f64() > Some(0.0));
     assert!(result["cost"]["peak_rss_bytes"].as_u64() > Some(1 << 20));
-    assert!(result["details"]["robustness"]["corruptions"].as_array().is_some_and(|c| c.len() >= 6));
+    assert!(
+        result["details"]["robustness"]["corruptions"].as_array().is_some_and(|c| c.len() >= 6)
+    );
 }
 
 #[test]

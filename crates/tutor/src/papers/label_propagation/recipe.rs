@@ -109,7 +109,8 @@ impl Recipe {
         faults.train("train", &self.train, false);
         if self.train.batch != 2 * points.labels_per_class {
             let labeled = 2 * points.labels_per_class;
-            faults.add("train.batch", format!("must be the {labeled} labelled points, all of them"));
+            faults
+                .add("train.batch", format!("must be the {labeled} labelled points, all of them"));
         }
         faults.rows(self.rows.iter().map(|row| (row.name.as_str(), row.against.as_deref())));
         for row in &self.rows {

@@ -114,9 +114,11 @@ impl Task for PointTask<'_> {
     fn batches(&self, from: u64) -> Batches<'_, Self::Objective> {
         let (shifts, count) = (self.recipe.views, self.recipe.unlabeled_batch);
         let steps = from..self.recipe.train.steps;
-        Box::new(steps.map(move |step| {
-            Ok(self.scene.batch(step, &self.views, (shifts, count), self.device))
-        }))
+        Box::new(
+            steps.map(move |step| {
+                Ok(self.scene.batch(step, &self.views, (shifts, count), self.device))
+            }),
+        )
     }
 
     fn evaluate(&self, objective: &mut Self::Objective, at: Progress) -> Result<Vec<Metric>> {

@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 
 use super::recipe::Recipe;
 use super::robustness::{self, Measured};
-use super::section::{DifferingImage, Disagreements, Opinion, PseudoLabels};
+use super::section::{Disagreements, Opinion, PseudoLabels, Tile};
 use super::trained::Trained;
 use crate::images::setting::Setting;
 use crate::images::subset::Subset;
@@ -127,11 +127,11 @@ pub(super) fn disagreements(
         (b.1.confidence * b.2.confidence).total_cmp(&(a.1.confidence * a.2.confidence))
     });
     differing.truncate(TILES);
-    let tile = |&(index, teacher, student): &(u32, Opinion, Opinion)| -> Result<DifferingImage> {
+    let tile = |&(index, teacher, student): &(u32, Opinion, Opinion)| -> Result<Tile> {
         let image = subset.set.item(index as usize)?;
         let (height, width, channels) = (image.height(), image.width(), image.channels());
         let picture = Picture { pixels: image.into_pixels(), height, width, channels };
-        Ok(DifferingImage { picture, teacher, student, truth: truth(index) })
+        Ok(Tile { picture, teacher, student, truth: truth(index) })
     };
     Ok(Disagreements {
         teacher: teacher.name.clone(),

@@ -11,7 +11,7 @@ use report::stats;
 use serde::{Deserialize, Serialize};
 
 use super::recipe::RobustnessConfig;
-use super::section as reported;
+use super::robustness_tables as reported;
 use super::trained::Trained;
 use crate::images::setting::Setting;
 use crate::images::subset::Subset;

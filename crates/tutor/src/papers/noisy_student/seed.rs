@@ -39,8 +39,7 @@ fn train_and_measure(
         rows.iter().map(|&name| Ok((name, recipe.row(name)?))).collect::<Result<_>>()?;
     let recipes = || rows.iter().map(|(_, row)| row).chain([recipe]);
     ensure!(
-        data.unlabeled.len() > 0
-            || recipes().all(|r| r.labeling.source != LabelSource::Unlabeled),
+        data.unlabeled.len() > 0 || recipes().all(|r| r.labeling.source != LabelSource::Unlabeled),
         "there are no unlabelled images: see [data] of the recipe"
     );
     let mut trained = vec![generations::teacher(&setting, recipe, dir, run.stage("teacher"))?];
@@ -50,8 +49,7 @@ fn train_and_measure(
         let folder = dir.join(format!("student-{}", generation + 1));
         let teacher = trained.last().expect("a teacher");
         let place = Place { name: &name, dir: &folder, generation };
-        let taught =
-            generations::student(&setting, recipe, &place, teacher, run.stage(&name))?;
+        let taught = generations::student(&setting, recipe, &place, teacher, run.stage(&name))?;
         labels.extend(taught.labels);
         trained.push(taught.student);
     }
@@ -59,8 +57,7 @@ fn train_and_measure(
     for (name, row) in &rows {
         let folder = dir.join("rows").join(name);
         let place = Place { name, dir: &folder, generation: 0 };
-        let taught =
-            generations::student(&setting, row, &place, &trained[0], run.stage(name))?;
+        let taught = generations::student(&setting, row, &place, &trained[0], run.stage(name))?;
         labels.extend(taught.labels);
         trained.push(taught.student);
     }

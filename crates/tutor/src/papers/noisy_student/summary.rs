@@ -1,11 +1,11 @@
 //! From the outcomes of all seeds to a report.
 
 use anyhow::{Context, Result};
-use report::{Block, Comparison, Curves, LinePlot, Matrices, Matrix, Row, RunResult, Section};
+use report::{Block, Comparison, Curves, Matrices, Matrix, Row, RunResult, Section};
 
 use super::outcome::{Score, SeedOutcome};
 use super::recipe::{LabelSource, Recipe};
-use super::{robustness, section};
+use super::{robustness, robustness_tables, section};
 use crate::recipe::head::Head;
 use crate::run::cost::StageCost;
 use crate::run::driver::Run;
@@ -138,10 +138,12 @@ pub(super) fn sections(recipe: &Recipe, outcomes: &[Vec<SeedOutcome>]) -> Result
         sections.push(section::disagreements(found, &first.classes));
     }
     let labels: Vec<_> = cell.iter().flat_map(|o| o.pseudo_labels.iter().cloned()).collect();
-    sections.extend(section::pseudo_labels(&labels, &first.classes));
+    if !labels.is_empty() {
+        sections.push(section::pseudo_labels(&labels, &first.classes));
+    }
     let measured: Vec<_> = cell.iter().filter_map(|o| o.robustness.as_ref()).collect();
     if let Some(robustness) = robustness::mean(&measured, first.part.name())? {
-        sections.push(section::robustness(&robustness));
+        sections.push(robustness_tables::robustness(&robustness));
     }
     Ok(sections)
 }

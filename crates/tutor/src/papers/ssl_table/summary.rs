@@ -1,7 +1,9 @@
 //! From the trainings of all seeds to a report.
 
 use anyhow::{Context, Result};
-use report::{Block, Comparison, Curves, LinePlot, Matrices, Matrix, PaperRow, Role, Row, RunResult, Section};
+use report::{
+    Block, Comparison, Curves, Matrices, Matrix, PaperRow, Role, Row, RunResult, Section,
+};
 
 use super::recipe::{PaperNumber, Recipe, RowConfig};
 use super::training::{LAST, Training};
