@@ -115,7 +115,7 @@ pub(crate) fn pseudo_labels(labels: &[PseudoLabels], classes: &[String]) -> Sect
     let bars = |p: &PseudoLabels| BarChart {
         title: format!("{} → {}", p.teacher, p.student),
         about: format!("seed {}", p.seed),
-        parts: ["different images kept".into(), "with the duplicates that balance classes".into()],
+        parts: ["different images kept".into(), "all entries, duplicates that balance the classes counted".into()],
         bars: p
             .per_class
             .iter()
