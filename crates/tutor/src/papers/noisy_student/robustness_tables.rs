@@ -160,7 +160,7 @@ pub(crate) fn robustness(measured: &Robustness) -> Section {
     if !measured.corruptions.is_empty() {
         let plots = measured.corruptions.iter().map(|c| severities(measured, c)).collect();
         section = section
-            .with(Block::Heading("Accuracy under corruption".into()))
+            .with(Block::Heading("Accuracy under corruption, %".into()))
             .with(Block::Panels(plots))
             .with(Block::Table(corruptions(measured)));
     }
@@ -199,8 +199,8 @@ fn severities(measured: &Robustness, corruption: &Corruption) -> LinePlot {
 fn corruptions(measured: &Robustness) -> Table {
     let severities = measured.corruptions.iter().map(|c| c.teacher.len()).max().unwrap_or(0);
     let mut table = Table::new(["corruption"]);
-    table.header.extend((1..=severities).map(|s| format!("severity {s}, %")));
-    table.header.extend(["mean, %".into(), "error relative to teacher, %".into()]);
+    table.header.extend((1..=severities).map(|s| format!("severity {s}")));
+    table.header.extend(["mean".into(), "error relative to teacher, %".into()]);
     let pair = |t: f64, s: f64| format!("{t:.1} → {s:.1}");
     for c in &measured.corruptions {
         let mut cells = vec![c.name.replace('_', " ")];
