@@ -52,9 +52,9 @@ impl RunResult {
             found,
             verdict,
             measured: format!(
-                "{} at commit {} on {}, {}",
-                plural(expectation.seeds),
+                "commit {}, {} on {}, {}",
                 expectation.commit,
+                plural(expectation.seeds),
                 expectation.machine,
                 expectation.cost
             ),

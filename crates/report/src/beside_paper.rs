@@ -3,7 +3,7 @@
 use crate::result::{PaperRow, Role, RunResult};
 use crate::row::{Comparison, Row};
 use crate::section::Table;
-use crate::words::{NONE, interval, number, signed};
+use crate::words::{NONE, heading, interval, number, signed};
 
 /// What is said wherever the paper's numbers stand beside ours.
 pub(crate) const CAVEAT: &str = "The paper's columns come from other data and other models: the \
@@ -28,14 +28,15 @@ pub(crate) fn table(result: &RunResult) -> Option<Table> {
     let whole = paper.iter().find(|p| p.role == Role::Method);
     let method = whole.and_then(|p| result.find(p.ours.as_deref()?, lead));
     let columns = 1 + usize::from(whole.is_some());
-    let to = || whole.map(|_| "to the method".to_owned());
-    let mut table = Table::new(["row", "our row", lead]);
-    table.header.extend(to());
+    let unit = result.rows.iter().find(|r| r.metric == lead).map_or("", |r| r.unit.as_str());
+    let mut table = Table::new(["row".into(), "our row".into(), heading(lead, unit)]);
+    let level = if result.seeds.len() > 1 { " [95 % interval]" } else { "" };
+    table.header.extend(whole.map(|_| format!("to the method{level}")));
     table.spans = vec![(String::new(), 1), (format!("ours: {}", result.row), 1 + columns)];
     for setting in &settings {
         table.spans.push((format!("paper: {}", setting.setting), columns));
-        table.header.push(setting.metric.clone());
-        table.header.extend(to());
+        table.header.push(heading(&setting.metric, &setting.unit));
+        table.header.extend(whole.map(|_| "to the method".to_owned()));
     }
     for (name, ours) in lines {
         let row = ours.and_then(|o| result.find(o, lead));

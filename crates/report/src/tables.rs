@@ -1,6 +1,8 @@
 //! The tables of a report, independent of how they are drawn: page, Markdown and terminal print the
 //! same cells.
 
+use metrics::Better;
+
 use crate::expectation::Verdict;
 use crate::result::RunResult;
 use crate::row::{Comparison, Row};
@@ -16,6 +18,15 @@ fn lead<'a>(result: &'a RunResult, group: &str) -> Option<&'a str> {
     let metrics = || result.rows.iter().filter(|r| r.group == group).map(|r| r.metric.as_str());
     let lead = result.lead_metric()?;
     metrics().find(|m| *m == lead).or_else(|| metrics().next())
+}
+
+/// A metric with its unit and, where less is better, the words for that.
+fn directed(metric: &str, unit: &str, better: Better) -> String {
+    let words = heading(metric, unit);
+    match better {
+        Better::Higher => words,
+        Better::Lower => format!("{words} (less is better)"),
+    }
 }
 
 /// `95 % interval over 5 seeds`.
@@ -53,7 +64,7 @@ pub fn results<'a>(result: &'a RunResult, group: &str) -> Option<Results<'a>> {
     let first = rows.iter().flatten().next()?;
     let one_seed = result.seeds.len() == 1;
     let sampling = one_seed && rows.iter().flatten().any(|r| wilson(r).is_some());
-    let mut header = vec!["model".to_owned(), heading(lead, &first.unit)];
+    let mut header = vec!["model".to_owned(), directed(lead, &first.unit, first.better)];
     if sampling {
         let part = words::counted_on([lead]);
         header.push(format!("95 % interval from the size of the {part} alone"));
@@ -62,7 +73,7 @@ pub fn results<'a>(result: &'a RunResult, group: &str) -> Option<Results<'a>> {
         header.extend([over_seeds(result), PER_SEED.into()]);
     }
     let lead_columns = header.len();
-    header.extend(others.iter().map(|r| heading(&r.metric, &r.unit)));
+    header.extend(others.iter().map(|r| directed(&r.metric, &r.unit, r.better)));
     let cells = |(name, row): (&&str, &Option<&Row>)| {
         let or_none = |cell: &dyn Fn(&Row) -> String| row.map_or(NONE.into(), cell);
         let mut cells = vec![(*name).to_owned(), or_none(&|r| number(r.mean, &r.unit))];
@@ -99,10 +110,10 @@ pub fn comparisons(result: &RunResult) -> Option<Table> {
     let first = result.comparisons.first()?;
     let mixed = !alike(&result.comparisons);
     let one_seed = result.seeds.len() == 1;
-    let mut table = Table::new(["difference", "of"]);
+    let mut table = Table::new(["difference"]);
     table.header.push(match mixed {
         true => "mean".into(),
-        false => heading(&first.metric, &first.unit),
+        false => directed(&first.metric, &first.unit, first.better),
     });
     if !one_seed {
         table.header.extend([over_seeds(result), PER_SEED.into()]);
@@ -111,14 +122,14 @@ pub fn comparisons(result: &RunResult) -> Option<Table> {
         table.header.push("metric".into());
     }
     for c in &result.comparisons {
-        let mut cells = vec![c.name.clone(), format!("{} − {}", c.left, c.right)];
+        let mut cells = vec![format!("{} − {}", c.left, c.right)];
         cells.push(signed(c.mean, &c.unit));
         if !one_seed {
             let each: Vec<String> = c.per_seed.iter().map(|v| signed(*v, &c.unit)).collect();
             cells.extend([interval(c.ci95, &c.unit), each.join("  ")]);
         }
         if mixed {
-            cells.push(heading(&c.metric, &c.unit));
+            cells.push(directed(&c.metric, &c.unit, c.better));
         }
         table.rows.push(cells);
     }

@@ -9,13 +9,17 @@ pub const NONE: &str = "–";
 /// A value without its unit: percentages with two decimals, other values with two from 10 on, three
 /// from 1 on and four below.
 pub fn number(value: f64, unit: &str) -> String {
-    let decimals = match value.abs() {
+    with_decimals(value, decimals(&[value], unit))
+}
+
+/// The decimals that the largest of these values is written with.
+fn decimals(values: &[f64], unit: &str) -> usize {
+    match values.iter().fold(0.0_f64, |most, v| most.max(v.abs())) {
         _ if matches!(unit, "%" | "points") => 2,
-        size if size >= 10.0 => 2,
-        size if size >= 1.0 => 3,
+        most if most >= 10.0 => 2,
+        most if most >= 1.0 => 3,
         _ => 4,
-    };
-    with_decimals(value, decimals)
+    }
 }
 
 /// A value with its unit, if it has one.
@@ -28,7 +32,7 @@ pub fn with_unit(value: f64, unit: &str) -> String {
 /// takes to tell all of them from 0; others as [`number`] writes them.
 pub fn rounded<const N: usize>(values: [f64; N], unit: &str) -> [String; N] {
     if !matches!(unit, "%" | "points") {
-        return values.map(|v| number(v, unit));
+        return values.map(|v| with_decimals(v, decimals(&values, unit)));
     }
     let told = |decimals: &usize| {
         let half = 0.5 * 0.1_f64.powi(*decimals as i32);
@@ -56,14 +60,17 @@ pub fn signed(value: f64, unit: &str) -> String {
     }
 }
 
-/// `[lo, hi]`, or [`NONE`].
+/// `[lo, hi]`, or [`NONE`]; both ends with the same decimals.
 pub fn interval(ci95: Option<[f64; 2]>, unit: &str) -> String {
-    ci95.map_or(NONE.into(), |[lo, hi]| format!("[{}, {}]", number(lo, unit), number(hi, unit)))
+    let Some(ends) = ci95 else { return NONE.into() };
+    let [lo, hi] = ends.map(|v| with_decimals(v, decimals(&ends, unit)));
+    format!("[{lo}, {hi}]")
 }
 
-/// All values, separated by two spaces.
+/// All values with the same decimals, separated by two spaces.
 pub fn list(values: &[f64], unit: &str) -> String {
-    values.iter().map(|v| number(*v, unit)).collect::<Vec<_>>().join("  ")
+    let decimals = decimals(values, unit);
+    values.iter().map(|v| with_decimals(*v, decimals)).collect::<Vec<_>>().join("  ")
 }
 
 /// A whole number with thin groups of three: `53 113`.
@@ -162,9 +169,11 @@ mod tests {
         assert_eq!(rounded([3.84, -1.5], "points"), ["3.8", "−1.5"]);
         assert_eq!(rounded([3.84, 0.004], "points"), ["3.840", "0.004"]);
         assert_eq!(rounded([3.84, 0.0], "points"), ["3.8", "0.0"]);
-        assert_eq!(rounded([3.84, 0.0], ""), ["3.840", "0.0000"]);
+        assert_eq!(rounded([3.84, 0.0], ""), ["3.840", "0.000"]);
         assert_eq!(interval(None, "%"), "–");
         assert_eq!(interval(Some([-1.0, 2.0]), "points"), "[−1.00, 2.00]");
+        assert_eq!(interval(Some([9.3921, 11.394]), ""), "[9.39, 11.39]");
+        assert_eq!(list(&[0.51234, 1.0], ""), "0.512  1.000");
         assert_eq!(count(53113), "53\u{202f}113");
         assert_eq!(count(999), "999");
         assert_eq!(duration(9.44), "9.4 s");

@@ -42,7 +42,7 @@ pub fn page(report: &Report<'_>) -> Result<String> {
     add("paper", "Beside the paper", results::beside_paper(result));
     for section in report.sections {
         let body = blocks::section(section).with_context(|| format!("section `{}`", section.id))?;
-        add(&section.id, &section.title, Some(body));
+        add(&section.id, &section.title, Some(body).filter(|_| !section.blocks.is_empty()));
     }
     let expected = tables::expected(result);
     add("expected", "Expected", expected.map(|expected| parts::table(&expected, None)));

@@ -50,11 +50,13 @@ pub(crate) fn bars(chart: &BarChart) -> Markup {
     const HEIGHT: f64 = 84.0;
     let bars = &chart.bars;
     let most = bars.iter().map(|b| b.whole.max(b.solid)).max().unwrap_or(0).max(1) as f64;
+    // Room beyond the outer bars for names wider than a bar.
+    const MARGIN: f64 = 10.0;
     let step = (360.0 / bars.len().max(1) as f64).clamp(2.0, 36.0);
-    let width = step * bars.len() as f64;
+    let width = step * bars.len() as f64 + 2.0 * MARGIN;
     let tall = |n: u64| format!("{:.1}", n as f64 / most * HEIGHT);
     let top = |n: u64| format!("{:.1}", 2.0 + HEIGHT - n as f64 / most * HEIGHT);
-    let left = |i: usize| format!("{:.1}", i as f64 * step + 0.1 * step);
+    let left = |i: usize| format!("{:.1}", MARGIN + (i as f64 + 0.1) * step);
     let thick = format!("{:.1}", 0.8 * step);
     let [solid, whole] = &chart.parts;
     html! {
@@ -68,7 +70,7 @@ pub(crate) fn bars(chart: &BarChart) -> Markup {
                     title { (b.name) ": " (b.solid) " " (solid) ", " (b.whole) " " (whole) }
                 }
                 @if bars.len() <= NAMED {
-                    text x=(format!("{:.1}", (i as f64 + 0.5) * step)) y="101" text-anchor="middle"
+                    text x=(format!("{:.1}", MARGIN + (i as f64 + 0.5) * step)) y="101" text-anchor="middle"
                         font-size="11" fill=(INK.0) { (b.name) }
                 }
             }

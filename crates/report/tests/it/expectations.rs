@@ -104,6 +104,6 @@ fn the_verdict_is_never_silent() {
     let report = Report { result: &result, sections: &[], recipe_toml: "" };
     for said in [markdown(&report).unwrap(), page(&report).unwrap()] {
         assert!(lines.iter().all(|line| said.contains(&line[1..])), "{said}");
-        assert!(said.contains("3 seeds at commit 0123456789 on 2 cores, 1 min"), "{said}");
+        assert!(said.contains("commit 0123456789, 3 seeds on 2 cores, 1 min"), "{said}");
     }
 }

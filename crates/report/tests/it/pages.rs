@@ -171,6 +171,7 @@ fn a_lower_perplexity_is_drawn_and_coloured_as_a_gain() {
     let (blue, orange) = ("fill=\"#2563B8\"", "fill=\"#C2571A\"");
     let gain = strip(&perplexities(&[17.0, 17.5, 17.2], &[10.2, 10.4, 10.5]));
     assert!(gain.contains(blue) && !gain.contains(orange) && gain.contains("−6.867"), "{gain}");
+    assert!(gain.contains("test perplexity (less is better)"), "{gain}");
     let loss = strip(&perplexities(&[10.2, 10.4, 10.5], &[17.0, 17.5, 17.2]));
     assert!(loss.contains(orange) && !loss.contains(blue) && loss.contains("+6.867"), "{loss}");
 }
