@@ -44,13 +44,8 @@ pub(crate) fn frame(
         paper_reference: head.paper.clone(),
         expected: Vec::new(),
         details: Default::default(),
-        notes: quick_note(started.quick),
+        notes: Vec::new(),
     }
-}
-
-fn quick_note(quick: bool) -> Vec<String> {
-    let note = "A quick run: it shows that the path works; its numbers mean nothing.";
-    quick.then(|| note.to_owned()).into_iter().collect()
 }
 
 /// What a reader has to know of numbers that were measured on `part` where `asked` was wanted.

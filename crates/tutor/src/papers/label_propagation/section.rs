@@ -6,30 +6,30 @@ use report::{Block, Figure, Section};
 
 /// Some methods on the same points.
 #[derive(Clone, Debug, PartialEq)]
-pub(crate) struct Strip {
+pub(super) struct Strip {
     /// What the points are.
-    pub(crate) title: String,
+    pub(super) title: String,
     /// The columns of the sheet: after how many steps.
-    pub(crate) steps: Vec<u64>,
+    pub(super) steps: Vec<u64>,
     /// A PNG: a row for each method, a column for each moment.
-    pub(crate) sheet: Vec<u8>,
+    pub(super) sheet: Vec<u8>,
     /// Each method from its first step to its last, in the order of the sheet's rows.
-    pub(crate) films: Vec<Film>,
+    pub(super) films: Vec<Film>,
 }
 
 /// A method while it learns.
 #[derive(Clone, Debug, PartialEq)]
-pub(crate) struct Film {
+pub(super) struct Film {
     /// The method.
-    pub(crate) name: String,
+    pub(super) name: String,
     /// What it does, in a few words.
-    pub(crate) about: String,
+    pub(super) about: String,
     /// An animated PNG.
-    pub(crate) png: Vec<u8>,
+    pub(super) png: Vec<u8>,
 }
 
 /// Films side by side, and below them all methods at the same moments.
-pub(crate) fn spread(strips: &[Strip]) -> Section {
+pub(super) fn spread(strips: &[Strip]) -> Section {
     let mut section = Section::new("spread", "How the boundary spreads");
     for strip in strips {
         let film = |film: &Film| Figure {

@@ -12,42 +12,42 @@ use serde::{Deserialize, Serialize};
 
 /// Robustness of two models, the student measured against the teacher.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub(crate) struct Robustness {
+pub(super) struct Robustness {
     /// Name of the row of the teacher.
-    pub(crate) teacher: String,
+    pub(super) teacher: String,
     /// Name of the row of the student.
-    pub(crate) student: String,
+    pub(super) student: String,
     /// What was measured on and how, in words (which images, how many, mean over which seeds).
     #[serde(default)]
-    pub(crate) setting: String,
+    pub(super) setting: String,
     /// Accuracy under each corruption.
-    pub(crate) corruptions: Vec<Corruption>,
+    pub(super) corruptions: Vec<Corruption>,
     /// Mean corruption error of the student relative to the teacher, in percent: 100 is as good as
     /// the teacher, less is better (Hendrycks & Dietterich 2019, with the teacher in the place of
     /// AlexNet). Taken over corruptions under which the teacher errs at all; `null` if there is
     /// none.
-    pub(crate) mce: Option<f64>,
+    pub(super) mce: Option<f64>,
     /// Flip rates along each kind of sequence.
-    pub(crate) perturbations: Vec<Perturbation>,
+    pub(super) perturbations: Vec<Perturbation>,
     /// Mean flip rate of the student relative to the teacher, in percent, likewise.
-    pub(crate) mfr: Option<f64>,
+    pub(super) mfr: Option<f64>,
 }
 
 /// Accuracy (percent) under one corruption, from the mildest severity to the strongest.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub(crate) struct Corruption {
+pub(super) struct Corruption {
     /// Its name, such as `gaussian_noise`.
-    pub(crate) name: String,
+    pub(super) name: String,
     /// The teacher's accuracy at each severity.
-    pub(crate) teacher: Vec<f64>,
+    pub(super) teacher: Vec<f64>,
     /// The student's accuracy at each severity.
-    pub(crate) student: Vec<f64>,
+    pub(super) student: Vec<f64>,
 }
 
 impl Corruption {
     /// CE: the student's summed error over the teacher's, in percent; `None` if the teacher never
     /// errs.
-    pub(crate) fn relative_error(&self) -> Option<f64> {
+    pub(super) fn relative_error(&self) -> Option<f64> {
         // One entry that both sides have: a teacher without an error is all that can go wrong.
         let [teacher, student] = errors(&[self]);
         mce(&student, &teacher).ok()
@@ -57,19 +57,19 @@ impl Corruption {
 /// Flip rates (percent of neighbouring frames that get different labels) along one kind of
 /// sequence.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub(crate) struct Perturbation {
+pub(super) struct Perturbation {
     /// Its name, such as `translate`.
-    pub(crate) name: String,
+    pub(super) name: String,
     /// The teacher's flip rate.
-    pub(crate) teacher: f64,
+    pub(super) teacher: f64,
     /// The student's flip rate.
-    pub(crate) student: f64,
+    pub(super) student: f64,
 }
 
 impl Perturbation {
     /// FR: the student's flip rate over the teacher's, in percent; `None` if the teacher never
     /// flips.
-    pub(crate) fn relative_rate(&self) -> Option<f64> {
+    pub(super) fn relative_rate(&self) -> Option<f64> {
         let [teacher, student] = flips(&[self]);
         mfr(&student, &teacher).ok()
     }
@@ -81,7 +81,7 @@ impl Robustness {
     /// # Errors
     /// When a corruption has no severities or differently many for teacher and student, a name
     /// comes twice, or a value is outside 0..=100.
-    pub(crate) fn new(
+    pub(super) fn new(
         teacher: impl Into<String>,
         student: impl Into<String>,
         corruptions: Vec<Corruption>,
@@ -117,14 +117,14 @@ impl Robustness {
     }
 
     /// The same measurements with a sentence on how they were made.
-    pub(crate) fn setting(mut self, setting: impl Into<String>) -> Self {
+    pub(super) fn setting(mut self, setting: impl Into<String>) -> Self {
         self.setting = setting.into();
         self
     }
 
     /// A sentence on how many entries mCE and mFR leave out because the teacher never errs or flips
     /// there; `None` when they leave out none.
-    pub(crate) fn left_out(&self) -> Option<String> {
+    pub(super) fn left_out(&self) -> Option<String> {
         let corruptions = self.corruptions.iter().filter(|c| c.relative_error().is_none()).count();
         let sequences = self.perturbations.iter().filter(|p| p.relative_rate().is_none()).count();
         let of = |left: usize, all: usize, what: &str, never: &str| {
@@ -142,7 +142,7 @@ impl Robustness {
 }
 
 /// Accuracy under corruption and flip rates, teacher against student.
-pub(crate) fn robustness(measured: &Robustness) -> Section {
+pub(super) fn robustness(measured: &Robustness) -> Section {
     let summary = |name: &str, value: Option<f64>| {
         value.map(|v| format!("{name} {v:.1}. ")).unwrap_or_default()
     };

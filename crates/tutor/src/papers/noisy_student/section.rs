@@ -10,83 +10,83 @@ const TILES: usize = 48;
 
 /// The pseudo-labels that one student was trained on, after filtering and balancing.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub(crate) struct PseudoLabels {
+pub(super) struct PseudoLabels {
     /// Name of the row of the model that gave the labels.
-    pub(crate) teacher: String,
+    pub(super) teacher: String,
     /// Name of the row of the model that was trained on them.
-    pub(crate) student: String,
+    pub(super) student: String,
     /// Seed of both.
-    pub(crate) seed: u64,
+    pub(super) seed: u64,
     /// Unlabelled images before the filter.
-    pub(crate) candidates: u64,
+    pub(super) candidates: u64,
     /// Confidence below which an image is left out, if there is a filter.
-    pub(crate) threshold: Option<f64>,
+    pub(super) threshold: Option<f64>,
     /// Different images kept.
-    pub(crate) kept: u64,
+    pub(super) kept: u64,
     /// Entries in the student's training set, duplicates counted.
-    pub(crate) used: u64,
+    pub(super) used: u64,
     /// Share of the kept images whose most probable class is the true one, percent, where the truth
     /// is known (it is not used in training).
-    pub(crate) accuracy: Option<f64>,
+    pub(super) accuracy: Option<f64>,
     /// Counts for each class, by index.
-    pub(crate) per_class: Vec<ClassCount>,
+    pub(super) per_class: Vec<ClassCount>,
 }
 
 /// Pseudo-labels of one class.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub(crate) struct ClassCount {
+pub(super) struct ClassCount {
     /// Different images kept.
-    pub(crate) kept: u64,
+    pub(super) kept: u64,
     /// Entries with duplicates.
-    pub(crate) used: u64,
+    pub(super) used: u64,
 }
 
 /// Unlabelled images on which teacher and student disagree.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub(crate) struct Disagreements {
+pub(super) struct Disagreements {
     /// Name of the row of the teacher.
-    pub(crate) teacher: String,
+    pub(super) teacher: String,
     /// Name of the row of the student.
-    pub(crate) student: String,
+    pub(super) student: String,
     /// Seed of both.
-    pub(crate) seed: u64,
+    pub(super) seed: u64,
     /// How many images both labelled.
-    pub(crate) compared: u64,
+    pub(super) compared: u64,
     /// On how many of them they disagree; the tiles may be a part of those.
-    pub(crate) differing: u64,
+    pub(super) differing: u64,
     /// Among the differing with known truth: how often the student is right.
-    pub(crate) student_right: Option<u64>,
+    pub(super) student_right: Option<u64>,
     /// Among the differing with known truth: how often the teacher is right.
-    pub(crate) teacher_right: Option<u64>,
+    pub(super) teacher_right: Option<u64>,
     /// The images to show, in the order of showing.
-    pub(crate) tiles: Vec<Tile>,
+    pub(super) tiles: Vec<Tile>,
 }
 
 /// One image with two opinions about it.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub(crate) struct Tile {
+pub(super) struct Tile {
     /// The image.
-    pub(crate) picture: Picture,
+    pub(super) picture: Picture,
     /// The teacher's opinion.
-    pub(crate) teacher: Opinion,
+    pub(super) teacher: Opinion,
     /// The student's opinion.
-    pub(crate) student: Opinion,
+    pub(super) student: Opinion,
     /// The true class, if known; it was not used in training.
-    pub(crate) truth: Option<usize>,
+    pub(super) truth: Option<usize>,
 }
 
 /// A predicted class and its probability.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
-pub(crate) struct Opinion {
+pub(super) struct Opinion {
     /// Index of the class.
-    pub(crate) class: usize,
+    pub(super) class: usize,
     /// Its probability, 0..=1.
-    pub(crate) confidence: f32,
+    pub(super) confidence: f32,
 }
 
 /// Filter, balance and quality of the pseudo-labels before each student's training; `classes` names
 /// them by index.
-pub(crate) fn pseudo_labels(labels: &[PseudoLabels], classes: &[String]) -> Section {
+pub(super) fn pseudo_labels(labels: &[PseudoLabels], classes: &[String]) -> Section {
     let section = Section::new("pseudo-labels", "Pseudo-labels");
     if labels.is_empty() {
         return section;
@@ -115,7 +115,10 @@ pub(crate) fn pseudo_labels(labels: &[PseudoLabels], classes: &[String]) -> Sect
     let bars = |p: &PseudoLabels| BarChart {
         title: format!("{} → {}", p.teacher, p.student),
         about: format!("seed {}", p.seed),
-        parts: ["different images kept".into(), "all entries, duplicates that balance the classes counted".into()],
+        parts: [
+            "different images kept".into(),
+            "all entries, duplicates that balance the classes counted".into(),
+        ],
         bars: p
             .per_class
             .iter()
@@ -132,7 +135,7 @@ pub(crate) fn pseudo_labels(labels: &[PseudoLabels], classes: &[String]) -> Sect
 }
 
 /// Images that teacher and student name differently; `classes` names them by index.
-pub(crate) fn disagreements(found: &Disagreements, classes: &[String]) -> Section {
+pub(super) fn disagreements(found: &Disagreements, classes: &[String]) -> Section {
     let share = 100.0 * found.differing as f64 / found.compared.max(1) as f64;
     let text = format!(
         "{} and {} (seed {}) name {} of {} unlabelled images differently ({share:.1} %). {}",
