@@ -1,6 +1,6 @@
 //! `cargo xtask doctor`: what this machine has and lacks for building and running, one line each.
 
-use crate::{fetch, libtorch, workspace};
+use crate::{files, libtorch, workspace};
 use anyhow::{Result, bail};
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -147,7 +147,7 @@ fn data() -> Finding {
 /// Room on the disk that holds, or will hold, a folder.
 fn room(folder: &Path) -> Finding {
     let there = folder.ancestors().find(|f| f.exists()).unwrap_or(Path::new("/"));
-    match fetch::free_megabytes(there) {
+    match files::free_megabytes(there) {
         Ok(free) if free < 5_000 => {
             Missing(format!("{free} MB free in {}: 5 GB are wanted", folder.display()))
         }

@@ -3,7 +3,7 @@
 //! Their checksums are committed in `xtask/golden.sha256`. The scripts `xtask/peers/*.py` make the files from the
 //! reference implementations, in a virtual environment in the cache folder, each run from the root as its docstring says.
 
-use crate::fetch::{files_below, sha256};
+use crate::files::{files_below, sha256};
 use crate::{venv, workspace};
 use anyhow::{Context, Result, bail};
 use std::collections::BTreeMap;

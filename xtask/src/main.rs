@@ -6,6 +6,7 @@
 mod ci;
 mod doctor;
 mod fetch;
+mod files;
 mod golden;
 mod libtorch;
 mod peers;

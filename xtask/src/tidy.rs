@@ -56,7 +56,7 @@ fn sources(root: &Path) -> Result<Vec<Source>> {
                 } else if entry.file_type()?.is_dir()
                     && !made.iter().any(|m| entry.file_name() == *m)
                 {
-                    paths.extend(crate::fetch::files_below(&entry.path(), root)?);
+                    paths.extend(crate::files::files_below(&entry.path(), root)?);
                 }
             }
             paths

@@ -1,6 +1,6 @@
 //! Virtual environments in the cache folder, one for each list of pinned packages.
 
-use crate::fetch::sha256;
+use crate::files::sha256;
 use crate::workspace;
 use anyhow::{Context, Result};
 use std::fs;

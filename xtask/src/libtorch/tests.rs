@@ -1,7 +1,8 @@
 //! Setup from end to end, with small made-up wheels and a stand-in for pip: nothing here needs a network.
 
 use super::{Setup, check, has_cuda};
-use crate::fetch::{Cache, sha256};
+use crate::fetch::Cache;
+use crate::files::sha256;
 use crate::wheels::{Wheel, Wheels};
 use std::fs;
 use std::io::Write;
