@@ -43,7 +43,7 @@ pub(crate) fn all(args: &Args) -> Result<()> {
 fn every_step(args: &Args, steps: &mut Steps) -> Result<()> {
     steps.step("setup", || libtorch::ensure(false).map(drop))?;
     steps.step("fmt", || run(cargo().args(["fmt", "--all", "--check"])))?;
-    steps.step("tidy", tidy::run)?;
+    steps.step("tidy", || tidy::run(&tidy::Args::default()))?;
     steps.step("golden", || golden::check(&workspace::root()))?;
     steps.step("clippy", || {
         run(cargo().args([

@@ -53,7 +53,7 @@ enum Task {
     /// Run every check, the cheapest first
     Ci(ci::Args),
     /// Check the workspace's own rules
-    Tidy,
+    Tidy(tidy::Args),
     /// Check, or make anew, the arrays that tests compare with
     Golden(golden::Args),
     /// Run the benchmarks; arguments are handed to `cargo bench`. `bench augment --peers` times other libraries in turn with ours
@@ -88,7 +88,7 @@ fn run(task: Task) -> Result<()> {
         }
         Task::Doctor => doctor::run(),
         Task::Ci(args) => ci::all(&args),
-        Task::Tidy => tidy::run(),
+        Task::Tidy(args) => tidy::run(&args),
         Task::Golden(args) => golden::run(&args),
         Task::Bench { .. } => {
             let args: Vec<OsString> = handed_on().collect();

@@ -1,6 +1,6 @@
 //! What every file keeps to.
 
-use super::Source;
+use super::source::Source;
 use std::collections::BTreeSet;
 
 /// A file is better split beyond this many lines, and must be beyond that many.
