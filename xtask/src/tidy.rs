@@ -8,6 +8,8 @@ mod rooms;
 mod source;
 mod text;
 mod uses;
+mod width;
+mod words;
 
 use crate::workspace;
 use anyhow::{Result, bail};
@@ -19,7 +21,7 @@ use uses::Arrow;
 
 /// The rules that refuse nothing yet, because the tree does not keep them yet: their faults are counted.
 /// A rule is switched on by taking its name out.
-const PENDING: &[&str] = &["rooms", "circles"];
+const PENDING: &[&str] = &["rooms", "circles", "width", "words"];
 
 #[derive(Default, clap::Args)]
 pub(crate) struct Args {
@@ -66,6 +68,8 @@ fn rules(files: &[Source], metadata: &Value) -> Vec<Rule> {
         ("parser", unreadable),
         ("rooms", rooms::faults(rust, &arrows)),
         ("circles", circles::faults(&arrows)),
+        ("width", width::faults(files)),
+        ("words", words::faults(files)),
     ]
 }
 
