@@ -1,13 +1,16 @@
-"""Golden cases for the corruptions of crate `augment` that look at neighbours or draw whole layers, by numpy, scipy, OpenCV and Pillow.
+"""Golden cases for the corruptions of crate `augment` that look at neighbours or draw whole layers,
+by numpy, scipy, OpenCV and Pillow.
 
-`fields.txt`: each corruption given its random fields (`field` below), every 37th byte of the result in hexadecimal.
-`jpeg.txt`: hashes of what Pillow makes of an image that it writes as JPEG and reads again.
-`moments.txt`: mean and deviation of corrupted images over many draws, with their standard errors.
+`fields.txt`: each corruption given its random fields (`field` below), every 37th byte of the result
+in hexadecimal. `jpeg.txt`: hashes of what Pillow makes of an image that it writes as JPEG and reads
+again. `moments.txt`: mean and deviation of corrupted images over many draws, with their standard
+errors.
 
     python xtask/peers/golden_fields.py crates/augment/tests/golden
 
-Needs Pillow 12.0.0, numpy, scipy and opencv-python-headless. Spatter, snow, fog, elastic transform and zoom follow the authors' formulas,
-motion the package imagecorruptions; ice is not here, as its texture is our own.
+Needs Pillow 12.0.0, numpy, scipy and opencv-python-headless. Spatter, snow, fog, elastic transform
+and zoom follow the authors' formulas, motion the package imagecorruptions; ice is not here, as its
+texture is our own.
 """
 
 import io
