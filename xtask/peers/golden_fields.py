@@ -178,7 +178,8 @@ def elastic_transform(x, c, rng):
     centre, reach = np.array([h // 2, w // 2], float), min(h, w) // 3
     source = np.array([centre + reach, [centre[0] + reach, centre[1] - reach], centre - reach])
     target = source + jitter * rng.signed((3, 2))
-    back = np.linalg.solve(np.c_[target, np.ones(3)], source)  # (x, y, 1) @ back is the place in the source.
+    # (x, y, 1) @ back is the place in the source.
+    back = np.linalg.solve(np.c_[target, np.ones(3)], source)
     columns, rows = np.meshgrid(np.arange(w, dtype=float), np.arange(h, dtype=float))
     places = np.stack([columns, rows, np.ones_like(rows)], 2) @ back
     turned = [ndimage.map_coordinates(x[:, :, k], [places[:, :, 1], places[:, :, 0]], order=1, mode="mirror") for k in range(3)]

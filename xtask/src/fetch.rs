@@ -1,7 +1,8 @@
 //! Fills the cache: wheels from the Python registry through pip, checked and unpacked.
 //!
-//! Everything happens under a lock in a `part-*` folder beside the final one and is renamed at the end, a marker file
-//! last of all. What was killed half-way is a `part-*` folder that the next one removes.
+//! Everything happens under a lock in a `part-*` folder beside the final one and is renamed at the
+//! end, a marker file last of all. What was killed half-way is a `part-*` folder that the next one
+//! removes.
 
 use crate::files::{files_below, free_megabytes, sha256};
 use crate::pip;
@@ -52,14 +53,16 @@ impl Cache {
                 fs::write(part.join("complete-cpu"), marker(&self.wheels.cpu))?;
                 let place = self.unpacked();
                 if place.exists() {
-                    fs::remove_dir_all(&place)?; // Without its marker it was never whole, or it has other pins.
+                    // Without its marker it was never whole, or it has other pins.
+                    fs::remove_dir_all(&place)?;
                 }
                 Ok(fs::rename(part, place)?)
             })?;
         }
         if cuda && self.find(true).is_none() {
             self.fetch(&self.wheels.cuda, |part| {
-                // Into a folder that may be in use: libraries first, the one that others look for last.
+                // Into a folder that may be in use: libraries first, the one that others look for
+                // last.
                 let place = self.unpacked();
                 let mut files = files_below(part, part)?;
                 files.sort_by_key(|f| f == Path::new(CUDA_LIBRARY));

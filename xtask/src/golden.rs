@@ -1,7 +1,9 @@
-//! `cargo xtask golden`: the arrays that tests compare with are the ones that were reviewed, and can be made anew.
+//! `cargo xtask golden`: the arrays that tests compare with are the ones that were reviewed, and
+//! can be made anew.
 //!
-//! Their checksums are committed in `xtask/golden.sha256`. The scripts `xtask/peers/*.py` make the files from the
-//! reference implementations, in a virtual environment in the cache folder, each run from the root as its docstring says.
+//! Their checksums are committed in `xtask/golden.sha256`. The scripts `xtask/peers/*.py` make the
+//! files from the reference implementations, in a virtual environment in the cache folder, each run
+//! from the root as its docstring says.
 
 use crate::files::{files_below, sha256};
 use crate::{venv, workspace};
@@ -122,7 +124,8 @@ fn make(root: &Path) -> Result<()> {
     Ok(())
 }
 
-/// The arguments in the command that a script's text gives for itself, up to a comment or the end of the line.
+/// The arguments in the command that a script's text gives for itself, up to a comment or the end
+/// of the line.
 fn arguments<'a>(name: &str, text: &'a str) -> Option<Vec<&'a str>> {
     let command = format!("python {name}");
     let rest = text.lines().find_map(|line| line.split_once(&command))?.1;

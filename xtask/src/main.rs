@@ -1,8 +1,11 @@
-//! Sets the workspace up, checks it, and starts reproduction runs: `cargo xtask help` lists the commands.
+//! Sets the workspace up, checks it, and starts reproduction runs: `cargo xtask help` lists the
+//! commands.
 //!
-//! It links none of the workspace's crates and no libtorch, so that it builds in seconds on a bare machine.
+//! It links none of the workspace's crates and no libtorch, so that it builds in seconds on a bare
+//! machine.
 #![allow(clippy::print_stdout, clippy::print_stderr)]
 
+mod bench;
 mod ci;
 mod doctor;
 mod fetch;
@@ -34,7 +37,8 @@ struct Args {
 
 #[derive(Subcommand)]
 enum Task {
-    /// Run a paper's recipe, or one row of it: fetches and builds what is missing, trains, writes a report
+    /// Run a paper's recipe, or one row of it: fetches and builds what is missing, trains, writes a
+    /// report
     Reproduce(reproduce::Args),
     /// Run all tests; arguments are handed to `cargo test`
     #[command(disable_help_flag = true)]
@@ -56,7 +60,7 @@ enum Task {
     Tidy(tidy::Args),
     /// Check, or make anew, the arrays that tests compare with
     Golden(golden::Args),
-    /// Run the benchmarks; arguments are handed to `cargo bench`. `bench augment --peers` times other libraries in turn with ours
+    /// Run the benchmarks, or `bench augment --peers`: time other libraries in turn with ours
     #[command(disable_help_flag = true)]
     Bench {
         #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
@@ -90,14 +94,7 @@ fn run(task: Task) -> Result<()> {
         Task::Ci(args) => ci::all(&args),
         Task::Tidy(args) => tidy::run(&args),
         Task::Golden(args) => golden::run(&args),
-        Task::Bench { .. } => {
-            let args: Vec<OsString> = handed_on().collect();
-            if peers::wanted(&args) {
-                return peers::run(&args);
-            }
-            libtorch::ensure(false)?;
-            ci::bench(&args)
-        }
+        Task::Bench { .. } => bench::run(&handed_on().collect::<Vec<_>>()),
     }
 }
 

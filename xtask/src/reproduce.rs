@@ -21,8 +21,8 @@ pub(crate) struct Args {
     /// Where to compute: cpu, cuda, cuda:1 ...
     #[arg(long)]
     device: Option<String>,
-    /// On which data set, as `cifar10`: the paper's row of that name; without `--device cuda` its row for small machines, if there
-    /// is one
+    /// On which data set, as `cifar10`: the paper's row of that name; without `--device cuda` its
+    /// row for small machines, if there is one
     #[arg(long, value_name = "SET")]
     dataset: Option<String>,
     /// Where data sets lie
@@ -73,7 +73,8 @@ impl Args {
     }
 }
 
-/// Sets up, builds, and replaces this process by `tutor run`, so that signals and the exit status are its own.
+/// Sets up, builds, and replaces this process by `tutor run`, so that signals and the exit status
+/// are its own.
 pub(crate) fn run(args: &Args) -> Result<()> {
     libtorch::ensure(args.wants_cuda())?;
     let tutor = build()?;

@@ -1,4 +1,5 @@
-//! `cargo xtask tidy`, also a test: the invariants of docs/architecture.md that can be read off the sources.
+//! `cargo xtask tidy`, also a test: the invariants of docs/architecture.md that can be read off the
+//! sources.
 
 mod circles;
 mod graph;
@@ -19,8 +20,8 @@ use source::{Source, sources};
 use std::collections::BTreeSet;
 use uses::Arrow;
 
-/// The rules that refuse nothing yet, because the tree does not keep them yet: their faults are counted.
-/// A rule is switched on by taking its name out.
+/// The rules that refuse nothing yet, because the tree does not keep them yet: their faults are
+/// counted. A rule is switched on by taking its name out.
 const PENDING: &[&str] = &["rooms", "circles", "width", "words"];
 
 #[derive(Default, clap::Args)]

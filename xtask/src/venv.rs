@@ -7,7 +7,8 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-/// The Python of an environment with the packages of a file in `xtask/peers`, made when it is missing.
+/// The Python of an environment with the packages of a file in `xtask/peers`, made when it is
+/// missing.
 pub(crate) fn python(root: &Path, requirements: &str) -> Result<PathBuf> {
     let requirements = root.join("xtask/peers").join(requirements);
     let sum = sha256(&requirements)?;

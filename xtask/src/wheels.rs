@@ -1,7 +1,9 @@
-//! The pinned wheels that libtorch is unpacked from: version, checksum, and the few files of each that are needed.
+//! The pinned wheels that libtorch is unpacked from: version, checksum, and the few files of each
+//! that are needed.
 //!
-//! The pins follow torch 2.11.0's own metadata (built for CUDA 13.0). Two sets: what every machine needs, and what
-//! a GPU machine needs on top. `libtorch_cpu.so` itself asks for `libcudart.so.13` and `libcupti.so.13`, GPU or not.
+//! The pins follow torch 2.11.0's own metadata (built for CUDA 13.0). Two sets: what every machine
+//! needs, and what a GPU machine needs on top. `libtorch_cpu.so` itself asks for `libcudart.so.13`
+//! and `libcupti.so.13`, GPU or not.
 
 /// libtorch's version, which `tch` dictates: it is written against exactly one.
 pub(crate) const VERSION: &str = "2.11.0";
@@ -14,7 +16,8 @@ pub(crate) struct Wheel {
     pub(crate) version: String,
     /// Checksum of the whole file, lower-case hex.
     pub(crate) sha256: String,
-    /// Size of the file to download, and of what `take` selects from it, in megabytes (for the check of the disk).
+    /// Size of the file to download, and of what `take` selects from it, in megabytes (for the
+    /// check of the disk).
     pub(crate) megabytes: u64,
     pub(crate) unpacked_megabytes: u64,
     /// What to unpack: a folder (ending in `/`, static libraries left out) or one file.
@@ -22,7 +25,8 @@ pub(crate) struct Wheel {
 }
 
 impl Wheel {
-    /// What pip is asked for. `===` compares as text, so that `2.11.0+cpu` from another index is not taken for it.
+    /// What pip is asked for. `===` compares as text, so that `2.11.0+cpu` from another index is
+    /// not taken for it.
     pub(crate) fn requirement(&self) -> String {
         format!("{}==={}", self.project, self.version)
     }
@@ -42,7 +46,8 @@ impl Wheel {
 #[derive(Clone, Debug)]
 pub(crate) struct Wheels {
     pub(crate) cpu: Vec<Wheel>,
-    /// On top of `cpu`. The wheel with `libtorch_cuda.so` comes first here too, for its other files.
+    /// On top of `cpu`. The wheel with `libtorch_cuda.so` comes first here too, for its other
+    /// files.
     pub(crate) cuda: Vec<Wheel>,
 }
 

@@ -1,5 +1,5 @@
-//! No circle between the files of a crate: files that name each other's items, directly or by way of
-//! others, are one thing in several pieces, and none of them can be read or changed alone.
+//! No circle between the files of a crate: files that name each other's items, directly or by way
+//! of others, are one thing in several pieces, and none of them can be read or changed alone.
 
 use super::uses::Arrow;
 use std::collections::{BTreeMap, BTreeSet};

@@ -1,5 +1,5 @@
-//! What single items say about themselves: the names they bring in or define, and whether they are for
-//! tests alone.
+//! What single items say about themselves: the names they bring in or define, and whether they are
+//! for tests alone.
 
 use syn::{Attribute, Item, Meta, UseTree, Visibility};
 

@@ -1,5 +1,5 @@
-//! The modules of one target (a library, a program, a bench): which file each stands in, which names
-//! it has, and where the item that a path names is defined.
+//! The modules of one target (a library, a program, a bench): which file each stands in, which
+//! names it has, and where the item that a path names is defined.
 
 use super::items::{attributes, is_test, leaves, names};
 use std::collections::{BTreeMap, BTreeSet};
@@ -146,6 +146,10 @@ impl<'a> Modules<'a> {
                 Found::Module(m) => self.named(m, name, busy).unwrap_or(vec![Found::Item(m)]),
                 other => vec![other],
             };
+            // Nothing is inside a function that shares its name with a module.
+            if found.iter().any(|from| matches!(from, Found::Module(_))) {
+                found.retain(|from| matches!(from, Found::Module(_)));
+            }
             found = found.into_iter().flat_map(step).collect();
         }
         found

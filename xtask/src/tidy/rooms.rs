@@ -3,8 +3,8 @@
 use super::uses::Arrow;
 use std::collections::BTreeSet;
 
-/// The rooms with their floors. An arrow leads to a lower floor or stays within its room, so rooms of
-/// one floor do not know each other. A room is a folder or a file right below `src`.
+/// The rooms with their floors. An arrow leads to a lower floor or stays within its room, so rooms
+/// of one floor do not know each other. A room is a folder or a file right below `src`.
 const ROOMS: [(&str, u8); 7] = [
     ("main", 5),
     ("commands", 4),

@@ -13,7 +13,8 @@ pub(super) struct Source {
     pub(super) text: Option<String>,
 }
 
-/// All files that git knows, or, outside a git checkout, all files that are not made by builds and runs.
+/// All files that git knows, or, outside a git checkout, all files that are not made by builds and
+/// runs.
 pub(super) fn sources(root: &Path) -> Result<Vec<Source>> {
     let mut git = std::process::Command::new("git");
     let listed = git.args(["ls-files", "-z"]).current_dir(root).output();

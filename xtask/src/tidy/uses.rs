@@ -96,11 +96,13 @@ impl Uses<'_> {
     /// Takes note of a name that a `use` brings in.
     fn leaf(&mut self, leaf: &Leaf, hands_on: bool) {
         let file = self.modules.all[self.module].file;
-        let found = self.modules.resolve(self.module, &leaf.path).into_iter();
-        let found = found.filter_map(|found| match found {
-            Found::Item(module) => Some(module),
-            // All that a module has, of which its own items are part.
-            Found::Module(module) if leaf.glob => Some(module),
+        let found = self.modules.resolve(self.module, &leaf.path);
+        // All that a module has, of which its own items are part.
+        let is_module = found.iter().any(|found| matches!(found, Found::Module(_)));
+        let whole = leaf.glob && is_module;
+        let found = found.into_iter().filter_map(|found| match found {
+            Found::Module(module) if whole => Some(module),
+            Found::Item(module) if !whole => Some(module),
             _ => None,
         });
         let found: Vec<_> = found

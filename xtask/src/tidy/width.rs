@@ -28,7 +28,8 @@ pub(super) fn faults(files: &[Source]) -> Vec<String> {
     faults
 }
 
-/// The lines that are or end in a comment, with their widths; addresses and tables cannot be wrapped.
+/// The lines that are or end in a comment, with their widths; addresses and tables cannot be
+/// wrapped.
 fn comments(text: &str, mark: &str, docstrings: bool) -> Vec<(usize, usize)> {
     let mut in_docstring = false;
     let mut found = Vec::new();
@@ -54,7 +55,7 @@ fn comment<'a>(line: &'a str, mark: &str) -> Option<&'a str> {
     let (spaced, mut from) = (format!(" {mark} "), 0);
     while let Some(at) = line[from..].find(&spaced).map(|at| from + at) {
         let quotes = line[..at].matches('"').count() - line[..at].matches("\\\"").count();
-        if quotes % 2 == 0 {
+        if quotes.is_multiple_of(2) {
             return Some(&line[at + 1..]);
         }
         from = at + 1;
@@ -62,8 +63,8 @@ fn comment<'a>(line: &'a str, mark: &str) -> Option<&'a str> {
     None
 }
 
-/// The lines of prose of a Markdown text with their widths, addresses left out: not code, tables, or
-/// what a command has written.
+/// The lines of prose of a Markdown text with their widths, addresses left out: not code, tables,
+/// or what a command has written.
 fn prose(text: &str) -> Vec<(usize, usize)> {
     let (mut fenced, mut generated, mut in_list) = (false, false, false);
     let (mut code, mut after_blank) = (false, true);

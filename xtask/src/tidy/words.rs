@@ -1,11 +1,11 @@
-//! Words that were given up for the field's own terms, and turns of phrase that said too little: one
-//! name for one thing, in code, documentation and recipes.
+//! Words that were given up for the field's own terms, and turns of phrase that said too little:
+//! one name for one thing, in code, documentation and recipes.
 
 use super::source::Source;
 use proc_macro2::{Delimiter, Spacing, TokenStream, TokenTree};
 
-/// Names in Rust code, and what to say instead. With `::` or `(` behind it, a name counts only where
-/// that follows.
+/// Names in Rust code, and what to say instead. With `::` or `(` behind it, a name counts only
+/// where that follows.
 const NAMES: [Name; 9] = [
     name("Facts", "say TaskInfo"),
     name("Watch", "say Callback"),

@@ -13,8 +13,8 @@ pub(in crate::tidy) fn arrows(files: &[(&str, &str)]) -> BTreeSet<Arrow> {
     super::arrows(&Modules::of(&parsed, files[0].0).expect("the root is there"))
 }
 
-/// The arrows from `src/a.rs`. Beside it are `src/b.rs` with `B`, `b` and a macro, and `src/a/c.rs` with
-/// `C`, `Kind` and what it hands on from `src/a/c/d.rs`.
+/// The arrows from `src/a.rs`. Beside it are `src/b.rs` with `B`, `b` and a macro, and `src/a/c.rs`
+/// with `C`, `Kind` and what it hands on from `src/a/c/d.rs`.
 #[track_caller]
 fn check(text: &str, expected: &[&str]) {
     let arrows = arrows(&[
@@ -87,6 +87,17 @@ fn tests_do_not_count() {
     check("#[test] fn f() { crate::b::b() }", &[]);
     check("struct A; impl A { #[cfg(test)] fn f() { crate::b::b() } }", &[]);
     check("#[cfg(not(test))] use crate::b::B;", &["1 crate::b::B src/b.rs"]);
+}
+
+#[test]
+fn a_function_may_be_called_as_a_module() {
+    let arrows = arrows(&[
+        ("src/lib.rs", "mod a; mod b; pub fn b() {}"),
+        ("src/a.rs", "use crate::b::B; use crate::b::*;"),
+        ("src/b.rs", "pub struct B;"),
+    ]);
+    let found: Vec<_> = arrows.iter().map(|a| format!("{} {}", a.path, a.to)).collect();
+    assert_eq!(found, ["crate::b src/b.rs", "crate::b::B src/b.rs"]);
 }
 
 #[test]
