@@ -15,6 +15,7 @@ mod libtorch;
 mod peers;
 mod pip;
 mod reproduce;
+mod results;
 #[cfg(test)]
 mod strangers;
 mod tidy;
@@ -66,6 +67,8 @@ enum Task {
         #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
         args: Vec<OsString>,
     },
+    /// Measure what the pages in docs/results report, and write the generated part of each anew
+    Results(results::Args),
 }
 
 fn main() -> ExitCode {
@@ -94,6 +97,7 @@ fn run(task: Task) -> Result<()> {
         Task::Ci(args) => ci::all(&args),
         Task::Tidy(args) => tidy::run(&args),
         Task::Golden(args) => golden::run(&args),
+        Task::Results(args) => results::run(&args),
         Task::Bench { .. } => bench::run(&handed_on().collect::<Vec<_>>()),
     }
 }

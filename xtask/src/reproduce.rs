@@ -12,9 +12,15 @@ use std::process::Command;
 pub(crate) struct Args {
     /// The recipe: a paper, or one row of a table of it, such as `noisy-student/cifar10-small`
     recipe: String,
-    /// How many seeds to run
+    /// How many seeds to run; the recipe says how many by default
     #[arg(long, value_name = "N")]
     seeds: Option<u32>,
+    /// Which rows besides the main ones: `all`, `none`, or names with commas between them
+    #[arg(long, value_name = "WHICH")]
+    rows: Option<String>,
+    /// Numbers of labels to train with, with commas between them
+    #[arg(long, value_name = "N,N,...")]
+    labels: Option<String>,
     /// The recipe's smoke run: a few steps on small data
     #[arg(long)]
     quick: bool,
@@ -61,6 +67,8 @@ impl Args {
             args.extend(value.into_iter().flat_map(|v| [name.into(), v]))
         };
         value("--seeds", self.seeds.map(|n| n.to_string().into()));
+        value("--rows", self.rows.as_ref().map(Into::into));
+        value("--labels", self.labels.as_ref().map(Into::into));
         value("--device", self.device.as_ref().map(Into::into));
         value("--data", self.data.as_ref().map(Into::into));
         value("--out", self.out.as_ref().map(Into::into));
@@ -118,6 +126,12 @@ mod tests {
             true,
         );
         check("uda --device cpu", "run uda --device cpu", false);
+        check("uda --rows none", "run uda --rows none", false);
+        check(
+            "uda --labels 20,50 --rows hard-labels,no-filter --quick",
+            "run uda --rows hard-labels,no-filter --labels 20,50 --quick",
+            false,
+        );
     }
 
     #[test]
