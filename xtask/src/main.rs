@@ -59,7 +59,7 @@ enum Task {
     Ci(ci::Args),
     /// Check the workspace's own rules
     Tidy(tidy::Args),
-    /// Check, or make anew, the arrays that tests compare with
+    /// Check, prove or make anew the golden files that tests compare with
     Golden(golden::Args),
     /// Run the benchmarks, or `bench augment --peers`: time other libraries in turn with ours
     #[command(disable_help_flag = true)]
