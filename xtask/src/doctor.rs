@@ -106,7 +106,10 @@ fn gpu(setup: &libtorch::Setup) -> Finding {
     let there = format!("{driver} {names}");
     match setup.find(true) {
         Ok(Some(_)) => Good(there),
-        _ => Note(format!("{there}; `cargo xtask setup --cuda` gets the libraries to use it")),
+        _ => Note(format!(
+            "{there}; `cargo xtask setup --cuda` gets the libraries to use it ({})",
+            setup.cache.wheels.cuda_size()
+        )),
     }
 }
 
@@ -149,7 +152,7 @@ fn room(folder: &Path) -> Finding {
     let there = folder.ancestors().find(|f| f.exists()).unwrap_or(Path::new("/"));
     match files::free_megabytes(there) {
         Ok(free) if free < 5_000 => {
-            Missing(format!("{free} MB free in {}: 5 GB are wanted", folder.display()))
+            Missing(format!("{free} MB free in {}: 5 GB are needed", folder.display()))
         }
         Ok(free) => Good(format!("{} GB free in {}", free / 1000, folder.display())),
         Err(error) => Missing(format!("{error:#}")),

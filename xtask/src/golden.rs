@@ -1,9 +1,10 @@
-//! `cargo xtask golden`: the golden files, made by reference implementations, that tests compare with.
+//! `cargo xtask golden`: the golden files, made by reference implementations, that tests compare
+//! with.
 //!
 //! Their checksums are committed in `xtask/golden.sha256`, so that a file that differs from the one
 //! that was reviewed is noticed; `cargo test` shows that our code agrees with them. The scripts
-//! `xtask/peers/*.py` make the files, in a virtual environment in the cache folder, each run from the
-//! root as its docstring says.
+//! `xtask/peers/*.py` make the files, in a virtual environment in the cache folder, each run from
+//! the root as its docstring says.
 
 mod readers;
 
@@ -18,11 +19,11 @@ use std::process::Command;
 
 #[derive(clap::Args)]
 pub(crate) struct Args {
-    /// Check that the files are those that were reviewed, and list which test reads each (what is done
-    /// without a flag). That our code agrees with them is what these tests show
+    /// Check that the files are those that were reviewed, and list the tests that compare our code
+    /// with them (the default)
     #[arg(long)]
     check: bool,
-    /// Run the tests that read the files
+    /// Run the tests that compare our code with the files
     #[arg(long)]
     prove: bool,
     /// Make the files anew from the reference implementations, and say which came out different

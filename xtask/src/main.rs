@@ -38,8 +38,7 @@ struct Args {
 
 #[derive(Subcommand)]
 enum Task {
-    /// Run a paper's recipe, or one row of it: fetches and builds what is missing, trains, writes a
-    /// report
+    /// Run a recipe: fetches and builds what is missing, trains, writes a report
     Reproduce(reproduce::Args),
     /// Run all tests; arguments are handed to `cargo test`
     #[command(disable_help_flag = true)]
@@ -49,8 +48,7 @@ enum Task {
     },
     /// Find or fetch libtorch (every other command does it first when it is missing)
     Setup {
-        /// With the libraries for NVIDIA GPUs (about 2.5 GB to fetch)
-        #[arg(long)]
+        #[arg(long, help = cuda_help())]
         cuda: bool,
     },
     /// Say what this machine has and lacks
@@ -102,7 +100,11 @@ fn run(task: Task) -> Result<()> {
     }
 }
 
-/// All that follows the command, as it was typed: the parser would swallow a `--`.
+fn cuda_help() -> String {
+    format!("With the libraries for NVIDIA GPUs ({})", wheels::pinned().cuda_size())
+}
+
+/// All that follows the command, as it was typed: the parser would drop a `--`.
 fn handed_on() -> impl Iterator<Item = OsString> {
     std::env::args_os().skip(2)
 }

@@ -1,5 +1,5 @@
-//! `cargo xtask results`: measures what the pages in `docs/results` report, and writes the generated
-//! part of each anew. The prose around it is written by hand.
+//! `cargo xtask results`: measures what the pages in `docs/results` report, and writes the
+//! generated part of each anew. The prose around it is written by hand.
 
 mod page;
 mod table;
@@ -136,7 +136,8 @@ fn check_clean() -> Result<()> {
     Ok(())
 }
 
-/// Runs a recipe to its end, taking up a run that was interrupted, and gives its result as Markdown.
+/// Runs a recipe to its end, taking up a run that was interrupted, and gives its result as
+/// Markdown.
 fn result(tutor: &Path, recipe: &str, out: &Path) -> Result<String> {
     workspace::run(Command::new(tutor).args(["run", recipe, "--out"]).arg(out))?;
     let file = out.join(recipe).join("latest/result.json");

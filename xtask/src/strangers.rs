@@ -1,5 +1,4 @@
-//! Packages of strangers: that each crate is of use outside this workspace, with what its
-//! documentation promises.
+//! Packages outside this workspace: tests that our crates can be used there as they promise.
 
 use crate::workspace;
 use anyhow::{Context, Result};

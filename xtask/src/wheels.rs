@@ -51,6 +51,16 @@ pub(crate) struct Wheels {
     pub(crate) cuda: Vec<Wheel>,
 }
 
+impl Wheels {
+    /// What the libraries for GPUs take: to fetch, and on the disk.
+    pub(crate) fn cuda_size(&self) -> String {
+        let gigabytes =
+            |size: fn(&Wheel) -> u64| self.cuda.iter().map(size).sum::<u64>() as f64 / 1000.0;
+        let (fetched, unpacked) = (gigabytes(|w| w.megabytes), gigabytes(|w| w.unpacked_megabytes));
+        format!("{fetched:.1} GB to fetch, {unpacked:.1} GB on the disk")
+    }
+}
+
 /// The file whose presence says that the GPU set is there; it is put in place last.
 pub(crate) const CUDA_LIBRARY: &str = "torch/lib/libtorch_cuda.so";
 
@@ -197,5 +207,14 @@ fn wheel(
         megabytes: megabytes.0,
         unpacked_megabytes: megabytes.1,
         take: take.iter().map(|t| (*t).into()).collect(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    /// The figures that README tells.
+    #[test]
+    fn the_gpu_libraries_take_what_is_written_about_them() {
+        assert_eq!(super::pinned().cuda_size(), "2.5 GB to fetch, 3.3 GB on the disk");
     }
 }

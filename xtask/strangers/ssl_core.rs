@@ -1,5 +1,4 @@
-//! A stranger's program: a linear classifier learns to tell two points apart, by a method of
-//! ssl-core in a loop of its own.
+//! A stranger's program: a linear classifier learns to tell two points apart, by a method of ssl-core in a loop of its own.
 
 use ssl_core::{Batch, Ssl, methods::Supervised};
 use torch::optim::{OptimConfig, Sgd};

@@ -1,8 +1,8 @@
 //! Which test reads which golden file, read off the tests' sources.
 //!
-//! A test reads a file if its source has a string that ends in the file's name, if it calls a function
-//! with the name without its ending, as in `golden("optim")`, or if a golden file that it reads names
-//! the other one.
+//! A test reads a file if its source has a string that ends in the file's name, if it calls a
+//! function with the name without its ending, as in `golden("optim")`, or if a golden file that it
+//! reads names the other one.
 
 use anyhow::{Context, Result};
 use std::collections::{BTreeMap, BTreeSet};
@@ -26,8 +26,8 @@ impl Reader {
     }
 }
 
-/// The readers of each golden file; nobody for those that no test names. `sources` are Rust files with
-/// their texts, `golden` golden files with their bytes, both by their paths from the root.
+/// The readers of each golden file, none for a file that no test names. `sources` are Rust files
+/// with their texts, `golden` golden files with their bytes, both by their paths from the root.
 pub(super) fn readers<'a>(
     sources: &BTreeMap<String, String>,
     golden: &'a BTreeMap<String, Vec<u8>>,

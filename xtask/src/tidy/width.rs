@@ -1,4 +1,4 @@
-//! How wide comments and prose may be: `rustfmt` wraps code, and nobody wraps the rest.
+//! How wide comments and prose may be: `rustfmt` wraps code, but not these.
 
 use super::source::Source;
 

@@ -1,12 +1,12 @@
-//! Words that were given up for the field's own terms, and turns of phrase that said too little:
-//! one name for one thing, in code, documentation and recipes.
+//! Old words for what the field has a term for, and phrases that do not say what they mean: they
+//! must not come back into code, documentation and recipes.
 
 use super::source::Source;
 use proc_macro2::{Delimiter, Spacing, TokenStream, TokenTree};
 
-/// Names in Rust code, and what to say instead. With `::` or `(` behind it, a name counts only
-/// where that follows.
-const NAMES: [Name; 9] = [
+/// Names in Rust code and, in backticks, in any text, and what to say instead. With `::` or `(`
+/// behind it, a name counts only where that follows.
+const NAMES: [Name; 8] = [
     name("Facts", "say TaskInfo"),
     name("Watch", "say Callback"),
     Name { kept: "crates/data-pipeline/", ..name("Plan", "say TrainConfig") },
@@ -14,16 +14,16 @@ const NAMES: [Name; 9] = [
     name("Finished::", "say TrainedModel"),
     name("Pool", "say Subset"),
     Name { kept: "crates/augment/", ..name("Cut", "say forward_features and forward_head") },
-    name("needs_average", "say that it needs an EMA model"),
     name("memory(", "say state"),
 ];
 
 /// Words in any text, code included, in upper or lower case, and what to say instead.
-const PHRASES: [(&str, &str); 7] = [
+const PHRASES: [(&str, &str); 8] = [
     ("twin", "say EMA model"),
     ("twins", "say EMA models"),
     ("mean of late weights", "say SWA"),
     ("partners", "say permutation"),
+    ("needs_average", "say that it needs an EMA model"),
     ("nobody watches", "say what it does"),
     ("nobody will tell", "say what it does"),
     ("too kind a judge", "say what it does"),
@@ -50,6 +50,7 @@ pub(super) fn faults(files: &[Source]) -> Vec<String> {
     for Source { path, text } in files.iter().filter(|file| file.path != HERE) {
         let Some(text) = text else { continue };
         let mut places = phrases(text);
+        quoted(text, path, &mut places);
         if path.ends_with(".rs") {
             names(text.parse().unwrap_or_default(), path, &mut places);
         }
@@ -77,6 +78,19 @@ fn phrases(text: &str) -> Vec<Place> {
         }
     }
     found
+}
+
+/// Names in backticks.
+fn quoted(text: &str, path: &str, found: &mut Vec<Place>) {
+    for name in NAMES.iter().filter(|name| !path.starts_with(name.kept)) {
+        let begin = format!("`{}", name.old);
+        let ends: &[&str] = if name.old.ends_with([':', '(']) { &[""] } else { &["`", "::"] };
+        for (index, line) in text.lines().enumerate() {
+            let begins = line.match_indices(&begin).map(|(at, _)| &line[at + begin.len()..]);
+            let whole = begins.filter(|rest| ends.iter().any(|end| rest.starts_with(end)));
+            found.extend(whole.map(|_| (index + 1, name.old, name.new)));
+        }
+    }
 }
 
 fn names(tokens: TokenStream, path: &str, found: &mut Vec<Place>) {
@@ -131,7 +145,13 @@ mod tests {
         check("a.rs", "struct A { memory: u8, last: Finished }", &[]);
         check("crates/augment/src/filter.rs", "enum Filter { Cut }", &[]);
         check("crates/data-pipeline/src/split_rules.rs", "struct Plan;", &[]);
-        check("a.md", "Plan, Watch and Facts", &[]);
+        check("a.md", "Plan, Watch and Facts; `Planner`, `memory`", &[]);
+    }
+
+    #[test]
+    fn names_are_refused_in_backticks() {
+        check("a.md", "a `Plan` and [`Watch`]", &["Plan", "Watch"]);
+        check("a.rs", "/// See [`Facts::classes`], `memory()`.\nfn f() {}", &["Facts", "memory("]);
     }
 
     #[test]
