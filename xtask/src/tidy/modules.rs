@@ -157,11 +157,16 @@ impl<'a> Modules<'a> {
 
     /// What a module means by a name; nothing where it does not know it.
     fn named(&self, module: usize, name: &str, busy: &mut Busy) -> Option<Vec<Found>> {
+        let Module { names, globs, .. } = &self.all[module];
         let key = (module, name.to_owned());
         if !busy.insert(key.clone()) {
-            return None;
+            // `use align::align` names the module, if there is one, and not itself.
+            let module = |means: &Name| match means {
+                Name::Module(id) => Some(Found::Module(*id)),
+                _ => None,
+            };
+            return names.get(name)?.iter().find_map(module).map(|found| vec![found]);
         }
-        let Module { names, globs, .. } = &self.all[module];
         let found = match names.get(name) {
             Some(means) => {
                 let one = |means: &Name| match means {

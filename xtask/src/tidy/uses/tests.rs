@@ -101,6 +101,20 @@ fn a_function_may_be_called_as_a_module() {
 }
 
 #[test]
+fn a_function_may_be_handed_on_under_the_name_of_its_module() {
+    let arrows = arrows(&[
+        ("src/lib.rs", "mod a; mod parts;"),
+        ("src/a.rs", "use crate::parts::{mix, shuffled}; use rand::rand;"),
+        ("src/parts.rs", "mod mix; pub use mix::{mix, shuffled};"),
+        ("src/parts/mix.rs", "pub fn mix() {} pub fn shuffled() {}"),
+    ]);
+    let found: Vec<_> = arrows.iter().map(|a| format!("{} {}", a.path, a.to)).collect();
+    let expected =
+        ["crate::parts::mix src/parts/mix.rs", "crate::parts::shuffled src/parts/mix.rs"];
+    assert_eq!(found, expected);
+}
+
+#[test]
 fn macros_are_seen_from_below() {
     let arrows = arrows(&[
         ("src/lib.rs", "macro_rules! twice { () => { $crate::b::b() } }\nmod b; mod c;"),
