@@ -22,7 +22,7 @@ use uses::Arrow;
 
 /// The rules that refuse nothing yet, because the tree does not keep them yet: their faults are
 /// counted. A rule is switched on by taking its name out.
-const PENDING: &[&str] = &["rooms", "circles", "width", "words"];
+const PENDING: &[&str] = &["rooms", "circles", "circles-with-parents", "width", "words"];
 
 #[derive(Default, clap::Args)]
 pub(crate) struct Args {
@@ -69,6 +69,7 @@ fn rules(files: &[Source], metadata: &Value) -> Vec<Rule> {
         ("parser", unreadable),
         ("rooms", rooms::faults(rust, &arrows)),
         ("circles", circles::faults(&arrows)),
+        ("circles-with-parents", circles::faults_with_parents(&arrows)),
         ("width", width::faults(files)),
         ("words", words::faults(files)),
     ]

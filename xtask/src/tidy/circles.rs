@@ -4,23 +4,52 @@
 use super::uses::Arrow;
 use std::collections::{BTreeMap, BTreeSet};
 
-/// A fault for each circle: its files, and one line of code for each arrow that makes it.
+/// A fault for each circle: its files, and one line of code for each arrow that makes it. Arrows from
+/// a module to those below it do not count here.
 pub(super) fn faults(arrows: &BTreeSet<Arrow>) -> Vec<String> {
-    let mut first: BTreeMap<(&str, &str), &Arrow> = BTreeMap::new();
+    let arrows = first(arrows);
+    circles(&beside(&arrows)).iter().map(|circle| fault(circle, &arrows)).collect()
+}
+
+/// The same for the circles that arrows from a module to those below it close.
+pub(super) fn faults_with_parents(arrows: &BTreeSet<Arrow>) -> Vec<String> {
+    let arrows = first(arrows);
+    let without = circles(&beside(&arrows));
+    let all = circles(&arrows.keys().copied().collect());
+    let closed = all.iter().filter(|circle| !without.contains(circle));
+    closed.map(|circle| fault(circle, &arrows)).collect()
+}
+
+/// One arrow for each pair of files.
+type Pairs<'a> = BTreeMap<(&'a str, &'a str), &'a Arrow>;
+
+fn first(arrows: &BTreeSet<Arrow>) -> Pairs<'_> {
+    let mut pairs = Pairs::new();
     for arrow in arrows {
-        first.entry((&arrow.from, &arrow.to)).or_insert(arrow);
+        pairs.entry((&arrow.from, &arrow.to)).or_insert(arrow);
     }
-    let fault = |circle: &BTreeSet<&str>| {
-        let files: Vec<_> = circle.iter().copied().collect();
-        let mut text = format!("a circle of {} files: {}", files.len(), files.join(", "));
-        for ((from, to), arrow) in &first {
-            if circle.contains(from) && circle.contains(to) {
-                text += &format!("\n      {from}:{} names {} of {to}", arrow.line, arrow.path);
-            }
-        }
-        text
+    pairs
+}
+
+/// The pairs that are no module and one below it.
+fn beside<'a>(arrows: &Pairs<'a>) -> BTreeSet<(&'a str, &'a str)> {
+    let is_below = |(from, to): &(&str, &str)| {
+        let own = ["/mod.rs", "/lib.rs", "/main.rs", ".rs"];
+        let folder = own.iter().find_map(|end| from.strip_suffix(end)).unwrap_or(from);
+        to.strip_prefix(folder).is_some_and(|rest| rest.starts_with('/'))
     };
-    circles(&first.keys().copied().collect()).iter().map(fault).collect()
+    arrows.keys().copied().filter(|pair| !is_below(pair)).collect()
+}
+
+fn fault(circle: &BTreeSet<&str>, arrows: &Pairs<'_>) -> String {
+    let files: Vec<_> = circle.iter().copied().collect();
+    let mut text = format!("a circle of {} files: {}", files.len(), files.join(", "));
+    for ((from, to), arrow) in arrows {
+        if circle.contains(from) && circle.contains(to) {
+            text += &format!("\n      {from}:{} names {} of {to}", arrow.line, arrow.path);
+        }
+    }
+    text
 }
 
 /// The largest sets of more than one file in which each can be reached from each.
@@ -52,7 +81,7 @@ fn reachable<'a>(from: &'a str, arrows: &BTreeSet<(&'a str, &'a str)>) -> BTreeS
 #[cfg(test)]
 mod tests {
     use super::super::uses::tests::arrows;
-    use super::faults;
+    use super::{faults, faults_with_parents};
 
     #[test]
     fn a_circle_is_refused_with_the_lines_that_make_it() {
@@ -87,6 +116,34 @@ mod tests {
     }
 
     #[test]
+    fn a_parent_that_is_named_by_the_child_it_uses_is_a_rule_of_its_own() {
+        let child = "src/a/b.rs";
+        for parent in ["src/a.rs", "src/a/mod.rs"] {
+            let files = [
+                ("src/lib.rs", "mod a; mod a_b;"),
+                (parent, "mod b; pub struct A; fn f() { b::b() }"),
+                (child, "pub fn b() -> super::A { crate::a_b::c() }"),
+                ("src/a_b.rs", "pub fn c() {}"),
+            ];
+            let arrows = arrows(&files);
+            assert_eq!(faults(&arrows), Vec::<String>::new());
+            let faults = faults_with_parents(&arrows);
+            assert_eq!(faults.len(), 1, "{faults:?}");
+            let mut both = [parent, child];
+            both.sort_unstable();
+            assert!(faults[0].contains(&both.join(", ")), "{faults:?}");
+        }
+        // A circle that is refused without the parent is not refused twice.
+        let files = [
+            ("src/lib.rs", "mod a; mod b;"),
+            ("src/a.rs", "pub struct A(crate::b::B);"),
+            ("src/b.rs", "pub struct B(crate::a::A);"),
+        ];
+        let arrows = arrows(&files);
+        assert_eq!((faults(&arrows).len(), faults_with_parents(&arrows).len()), (1, 0));
+    }
+
+    #[test]
     fn arrows_in_one_direction_are_accepted() {
         let files = [
             ("src/lib.rs", "mod a; mod b; mod c;\npub use c::C;\npub fn run() -> C { b::b() }"),
@@ -94,6 +151,8 @@ mod tests {
             ("src/b.rs", "use crate::{C, a::A};\npub fn b() -> C { C(A) }"),
             ("src/c.rs", "pub struct C(pub super::a::A);"),
         ];
-        assert_eq!(faults(&arrows(&files)), Vec::<String>::new());
+        let arrows = arrows(&files);
+        assert_eq!(faults(&arrows), Vec::<String>::new());
+        assert_eq!(faults_with_parents(&arrows), Vec::<String>::new());
     }
 }
