@@ -136,13 +136,55 @@ fn check_clean() -> Result<()> {
     Ok(())
 }
 
-/// Runs a recipe to its end, taking up a run that was interrupted, and gives its result as
-/// Markdown.
+/// Runs a recipe to its end, taking up a run that was interrupted, and gives its result as Markdown.
 fn result(tutor: &Path, recipe: &str, out: &Path) -> Result<String> {
     workspace::run(Command::new(tutor).args(["run", recipe, "--out"]).arg(out))?;
-    let file = out.join(recipe).join("latest/result.json");
+    read(&out.join(recipe).join("latest/result.json"))
+}
+
+/// A run's `result.json` as Markdown.
+fn read(file: &Path) -> Result<String> {
     let shown = file.display();
-    let text = fs::read_to_string(&file).with_context(|| format!("{recipe} left no {shown}"))?;
+    let text = fs::read_to_string(file).with_context(|| format!("the run left no {shown}"))?;
     let result = serde_json::from_str(&text).with_context(|| shown.to_string())?;
     table::markdown(&result).with_context(|| shown.to_string())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{PAGES, page, read};
+    use crate::workspace;
+    use std::fs;
+
+    #[test]
+    fn every_page_is_about_something_that_exists() {
+        let root = workspace::root();
+        for page in &PAGES {
+            if let super::Content::Recipe = page.content {
+                let recipes = root.join("crates/tutor/recipes").join(page.name);
+                assert!(recipes.is_dir(), "no recipe {}", page.name);
+            }
+        }
+    }
+
+    #[test]
+    fn a_page_that_is_not_there_yet_is_begun() {
+        let root = tempfile::tempdir().expect("a folder");
+        let page = &PAGES[0];
+        let text = page.text(root.path()).expect("a new page");
+        let text = page::replaced(&text, &page.command(), "| 1 |").expect("it has a place");
+        assert!(text.starts_with("# Noisy student") && text.contains("| 1 |"), "{text}");
+    }
+
+    #[test]
+    fn a_result_that_cannot_be_read_is_named() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let file = folder.path().join("result.json");
+        let error = || format!("{:#}", read(&file).expect_err("it is no result"));
+        assert!(error().contains("the run left no"), "{}", error());
+        for text in ["{", "{}"] {
+            fs::write(&file, text).expect("it is written");
+            assert!(error().contains("result.json"), "{}", error());
+        }
+    }
 }
