@@ -1,12 +1,14 @@
-"""Times Pillow, torchvision (v2, on tensors) or albumentations on the cases of `crates/augment/examples/timings.rs`.
+"""Times Pillow, torchvision (v2, on tensors) or albumentations on the cases of
+`crates/augment/examples/timings.rs`.
 
 Started by `cargo xtask bench augment --peers`, one process a library, which take turns:
 
     python xtask/peers/bench_augment.py LIBRARY DIR
 
-DIR holds 32.raw and 224.raw, [64][side][side][3] bytes. Reads `CASE SIDE THREADS SECONDS` lines, answers with nanoseconds an image, or `-`
-where the library lacks the operation. Each case makes a new image and leaves its source alone, by the library's fastest public function.
-Needs the packages of bench-requirements.txt.
+DIR holds 32.raw and 224.raw, [64][side][side][3] bytes. Reads `CASE SIDE THREADS SECONDS` lines,
+answers with nanoseconds an image, or `-` where the library lacks the operation. Each case makes a
+new image and leaves its source alone, by the library's fastest public function. Needs the packages
+of bench-requirements.txt.
 """
 
 import random
@@ -21,7 +23,8 @@ STD = (0.2470322, 0.2434849, 0.2615878)
 
 
 def fixmatch(ops, flip, crop, cutout, normalize):
-    """The strong view: flip, mirrored crop, two operations at levels 1 to 9 with probability 1/2, cutout, normalise."""
+    """The strong view: flip, mirrored crop, two operations at levels 1 to 9 with probability 1/2,
+    cutout, normalise."""
 
     def apply(image, side):
         if random.random() < 0.5:
@@ -256,7 +259,8 @@ def albumentations():
         "cutout": lambda i, n: cutout(i, n // 2, n // 2, n // 4),
         "flip": lambda i, n: hflip(i),
         "reflect-crop": lambda i, n: crop(i, n // 8, n // 16, n // 5),
-        # INTER_AREA is the library's antialiased way down; there is none for the bicubic way up, which needs none.
+        # INTER_AREA is the library's antialiased way down; there is none for the bicubic way up,
+        # which needs none.
         "resize": lambda i, n: G.resize(i, (n * 3 // 4, n * 3 // 4), cv2.INTER_AREA),
         "resize-bicubic": lambda i, n: G.resize(i[n // 4 : n // 4 + n // 2, n // 4 : n // 4 + n // 2], (n, n), cv2.INTER_CUBIC),
         "normalize": lambda i, n: normalize(i),

@@ -1,14 +1,19 @@
-"""FixMatch's training step in PyTorch, as `benches/ssl_step.rs` does it here: same nets, batches, views, optimiser and averaged twin;
-only the images are drawn with replacement here, which saves starting workers anew.
+"""FixMatch's training step in PyTorch, as `benches/ssl_step.rs` does it here: same nets, batches,
+views, optimiser and EMA model; only the images are drawn with replacement here, which saves
+starting workers anew.
 
 Started by `cargo xtask bench ssl --peers`, one process a setting, which take turns:
 
-    python xtask/peers/bench_ssl.py DIR CASE THREADS float32|bfloat16 eager|compile contiguous|channels-last
+    python xtask/peers/bench_ssl.py DIR CASE THREADS PRECISION MODE LAYOUT
 
-DIR holds wrn-28-2.raw [2000][32][32][3] and digits.raw [1797][8][8]. Answers `steps N` with the median seconds of the next N steps and
-`peak` with the most memory so far in MiB (of this process; a loader's workers are not counted). The step is written as a careful user of
-PyTorch writes it: in-place activations, fused SGD, one foreach operation for the twin, Pillow for the views, and the number of the
-loader's workers (none, one, two) that is fastest here. Needs the packages of bench-requirements.txt.
+with float32 or bfloat16, eager or compile, contiguous or channels-last.
+
+DIR holds wrn-28-2.raw [2000][32][32][3] and digits.raw [1797][8][8]. Answers `steps N` with the
+median seconds of the next N steps and `peak` with the most memory so far in MiB (of this process; a
+loader's workers are not counted). The step is written as a careful user of PyTorch writes it:
+in-place activations, fused SGD, one foreach operation for the EMA model, Pillow for the views, and
+the number of the loader's workers (none, one, two) that is fastest here. Needs the packages of
+bench-requirements.txt.
 """
 
 import math
@@ -47,7 +52,8 @@ class Block(nn.Module):
 
 
 class WideResNet(nn.Module):
-    """WRN-28-2 with FixMatch's block: in the very first one the shortcut, too, starts from the activated input."""
+    """WRN-28-2 with FixMatch's block: in the very first one the shortcut, too, starts from the
+    activated input."""
 
     def __init__(self, channels):
         super().__init__()
@@ -161,8 +167,8 @@ class Trainer:
         make = WideResNet if case == "wrn-28-2" else SmallNet
         channels = self.images.shape[3] if self.images.ndim == 4 else 1
         self.format = torch.channels_last if layout == "channels-last" else torch.contiguous_format
-        self.net, self.twin = (make(channels).to(memory_format=self.format) for _ in range(2))
-        self.twin.requires_grad_(False)
+        self.net, self.ema = (make(channels).to(memory_format=self.format) for _ in range(2))
+        self.ema.requires_grad_(False)
         # Convolutions and the linear layer decay, batch norm and biases do not.
         kernels = [p for p in self.net.parameters() if p.dim() > 1]
         others = [p for p in self.net.parameters() if p.dim() <= 1]
@@ -170,7 +176,7 @@ class Trainer:
         self.optimizer = torch.optim.SGD(groups, 0.03, momentum=0.9, nesterov=True, fused=True)
         self.steps = 0
         # Integers (the number of batches) are not averaged.
-        pairs = zip(self.twin.state_dict().values(), self.net.state_dict().values())
+        pairs = zip(self.ema.state_dict().values(), self.net.state_dict().values())
         self.pairs = [p for p in pairs if p[0].is_floating_point()]
         self.forward = torch.compile(self.net) if mode == "compile" else self.net
         self.bf16 = precision == "bfloat16"

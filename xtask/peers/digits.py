@@ -1,7 +1,9 @@
-"""Writes the embedded digits of `data-pipeline`: the 1,797 images that scikit-learn ships, as two gzipped idx files.
+"""Writes the embedded digits of `data-pipeline`: the 1,797 images that scikit-learn ships, as two
+gzipped idx files.
 
 Run with scikit-learn 1.9.1 and numpy 2.4.6:  python xtask/peers/digits.py
-Pixels keep their original values 0..16. The gzip headers hold no time and no name, so the output never changes.
+Pixels keep their original values 0..16. The gzip headers hold no time and no name, so the output
+never changes.
 """
 
 import gzip

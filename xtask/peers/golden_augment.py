@@ -1,7 +1,9 @@
-"""Golden cases for crate `augment`: each operation by Pillow (those of TensorFlow by their formulas) on small made-up images, one line a case.
+"""Golden cases for crate `augment`: each operation by Pillow (those of TensorFlow by their
+formulas) on small made-up images, one line a case.
 
-A line is `NAME WIDTHxHEIGHTxCHANNELS SEED ARGUMENTS... = HASH [WIDTHxHEIGHT]`: the input is made from the seed by `picture` (integer
-arithmetic, repeated by the test), the hash is FNV-1a (64 bit) over the output's bytes, row by row.
+A line is `NAME WIDTHxHEIGHTxCHANNELS SEED ARGUMENTS... = HASH [WIDTHxHEIGHT]`: the input is made
+from the seed by `picture` (integer arithmetic, repeated by the test), the hash is FNV-1a (64 bit)
+over the output's bytes, row by row.
 
     python xtask/peers/golden_augment.py crates/augment/tests/golden
 
@@ -106,7 +108,8 @@ def rescale(image, margin, name):
 
 
 def center_crop(image, size):
-    """The evaluation view of EfficientNet's code: the middle S / (S + 32) of the shorter side, then bicubic to S."""
+    """The evaluation view of EfficientNet's code: the middle S / (S + 32) of the shorter side, then
+    bicubic to S."""
     w, h = image.size
     side = max(1, int(size / (size + 32) * min(w, h)))
     x, y = (w - side + 1) // 2, (h - side + 1) // 2

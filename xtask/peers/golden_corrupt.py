@@ -1,6 +1,8 @@
-"""Golden cases for the deterministic corruptions of crate `augment`: numpy and scipy formulas of ImageNet-C, Pillow for pixelate.
+"""Golden cases for the deterministic corruptions of crate `augment`: numpy and scipy formulas of
+ImageNet-C, Pillow for pixelate.
 
-A line is `CORRUPTION SCALE SEVERITY WIDTHxHEIGHTxCHANNELS SEED HEX`: the input is `picture` of golden_augment.py, HEX the output's bytes.
+A line is `CORRUPTION SCALE SEVERITY WIDTHxHEIGHTxCHANNELS SEED HEX`: the input is `picture` of
+golden_augment.py, HEX the output's bytes.
 
     python xtask/peers/golden_corrupt.py crates/augment/tests/golden
 

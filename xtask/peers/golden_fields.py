@@ -1,13 +1,16 @@
-"""Golden cases for the corruptions of crate `augment` that look at neighbours or draw whole layers, by numpy, scipy, OpenCV and Pillow.
+"""Golden cases for the corruptions of crate `augment` that look at neighbours or draw whole layers,
+by numpy, scipy, OpenCV and Pillow.
 
-`fields.txt`: each corruption given its random fields (`field` below), every 37th byte of the result in hexadecimal.
-`jpeg.txt`: hashes of what Pillow makes of an image that it writes as JPEG and reads again.
-`moments.txt`: mean and deviation of corrupted images over many draws, with their standard errors.
+`fields.txt`: each corruption given its random fields (`field` below), every 37th byte of the result
+in hexadecimal. `jpeg.txt`: hashes of what Pillow makes of an image that it writes as JPEG and reads
+again. `moments.txt`: mean and deviation of corrupted images over many draws, with their standard
+errors.
 
     python xtask/peers/golden_fields.py crates/augment/tests/golden
 
-Needs Pillow 12.0.0, numpy, scipy and opencv-python-headless. Spatter, snow, fog, elastic transform and zoom follow the authors' formulas,
-motion the package imagecorruptions; ice is not here, as its texture is our own.
+Needs Pillow 12.0.0, numpy, scipy and opencv-python-headless. Spatter, snow, fog, elastic transform
+and zoom follow the authors' formulas, motion the package imagecorruptions; ice is not here, as its
+texture is our own.
 """
 
 import io
@@ -175,7 +178,8 @@ def elastic_transform(x, c, rng):
     centre, reach = np.array([h // 2, w // 2], float), min(h, w) // 3
     source = np.array([centre + reach, [centre[0] + reach, centre[1] - reach], centre - reach])
     target = source + jitter * rng.signed((3, 2))
-    back = np.linalg.solve(np.c_[target, np.ones(3)], source)  # (x, y, 1) @ back is the place in the source.
+    # (x, y, 1) @ back is the place in the source.
+    back = np.linalg.solve(np.c_[target, np.ones(3)], source)
     columns, rows = np.meshgrid(np.arange(w, dtype=float), np.arange(h, dtype=float))
     places = np.stack([columns, rows, np.ones_like(rows)], 2) @ back
     turned = [ndimage.map_coordinates(x[:, :, k], [places[:, :, 1], places[:, :, 0]], order=1, mode="mirror") for k in range(3)]

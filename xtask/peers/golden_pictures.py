@@ -1,7 +1,8 @@
-"""Golden files for the decoding of crate `data-pipeline`: small JPEG and PNG files by Pillow, and what Pillow reads out of them.
+"""Golden files for the decoding of crate `data-pipeline`: small JPEG and PNG files by Pillow, and
+what Pillow reads out of them.
 
-`pictures.bin` holds one file after the other; a line of `pictures.txt` is `KIND LENGTH WIDTHxHEIGHT RGB-HASH L-HASH`: hashes of all bytes
-after `convert("RGB")` and `convert("L")`.
+`pictures.bin` holds one file after the other; a line of `pictures.txt` is `KIND LENGTH WIDTHxHEIGHT
+RGB-HASH L-HASH`: hashes of all bytes after `convert("RGB")` and `convert("L")`.
 
     python xtask/peers/golden_pictures.py crates/data-pipeline/tests/golden
 

@@ -1,7 +1,8 @@
 """Golden cases for the policies of crate `augment`.
 
-`alpha.txt`: pairs of operations on RGBA images by Pillow, as UDA's and FixMatch's code apply them; in the end what is transparent gets
-the fill. `levels.txt`: what timm and torchvision make of each magnitude. `rates.txt`: CTAugment's bins after a series of updates.
+`alpha.txt`: pairs of operations on RGBA images by Pillow, as UDA's and FixMatch's code apply them;
+in the end what is transparent gets the fill. `levels.txt`: what timm and torchvision make of each
+magnitude. `rates.txt`: CTAugment's bins after a series of updates.
 
     python xtask/peers/golden_policies.py crates/augment/tests/golden
 
@@ -104,7 +105,8 @@ def levels():
 
 
 def rates():
-    """One parameter of 17 bins and one of 8, moved by made-up probes; then the probabilities for two thresholds."""
+    """One parameter of 17 bins and one of 8, moved by made-up probes; then the probabilities for
+    two thresholds."""
     decay = 0.99
     weights = {"rotate": np.ones(17), "posterize": np.ones(8)}
     for step in range(400):

@@ -1,9 +1,11 @@
-"""Golden arrays of `vision-models`: ResNet and ResNeXt of torchvision's bottlenecks; Conv-Large, Shake-Shake and PyramidNet in
-plain PyTorch, written here from the papers.
+"""Golden arrays of `vision-models`: ResNet and ResNeXt of torchvision's bottlenecks; Conv-Large,
+Shake-Shake and PyramidNet in plain PyTorch, written here from the papers.
 
-Run with torch 2.11.0, torchvision 0.26.0 and safetensors 0.8.0:  python xtask/peers/golden_residual_nets.py
-As golden_vision_models.py, whose functions `record` and `shake` are the same here: a case file holds images and labels, the logits in
-evaluation, and of one training step without noise the logits, a few gradients, the norms of all and the running statistics.
+    python xtask/peers/golden_residual_nets.py # torch 2.11.0, torchvision 0.26.0, safetensors 0.8.0
+
+As golden_vision_models.py, whose functions `record` and `shake` are the same here: a case file
+holds images and labels, the logits in evaluation, and of one training step without noise the
+logits, a few gradients, the norms of all and the running statistics.
 """
 
 import json
@@ -169,7 +171,8 @@ class PyramidNet(nn.Module):
 
 
 def case(name, model, shape, config):
-    """Weights are multiples of 1/256, kept as bytes: w = (byte - 128) / 256, plus 1 for scales and variances."""
+    """Weights are multiples of 1/256, kept as bytes: w = (byte - 128) / 256, plus 1 for scales and
+    variances."""
     state = {}
     for key, tensor in model.state_dict().items():
         if not tensor.is_floating_point():

@@ -1,12 +1,15 @@
-"""Golden cases for the sequences of ImageNet-P of crate `augment`: those that are not random, by Pillow, numpy and OpenCV.
+"""Golden cases for the sequences of ImageNet-P of crate `augment`: those that are not random, by
+Pillow, numpy and OpenCV.
 
-A line is `PERTURBATION FRAME WIDTHxHEIGHTxCHANNELS SEED = HASH` where every byte must match, or `... ~ HEX` with every 37th byte where one
-grey level is allowed (a mean or a perspective in floating point). The source is `picture` of golden_augment.py; its shorter side stands
-for the 256 pixels of ImageNet-P, of which 7/8 are kept.
+A line is `PERTURBATION FRAME WIDTHxHEIGHTxCHANNELS SEED = HASH` where every byte must match, or
+`... ~ HEX` with every 37th byte where one grey level is allowed (a mean or a perspective in
+floating point). The source is `picture` of golden_augment.py; its shorter side stands for the 256
+pixels of ImageNet-P, of which 7/8 are kept.
 
     python xtask/peers/golden_sequences.py crates/augment/tests/golden
 
-Needs Pillow 12.0.0, numpy, scipy and opencv-python-headless 5.0.0. Angles and centres are those of `affine` in torchvision 0.2.
+Needs Pillow 12.0.0, numpy, scipy and opencv-python-headless 5.0.0. Angles and centres are those of
+`affine` in torchvision 0.2.
 """
 
 import math

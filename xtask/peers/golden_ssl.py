@@ -1,8 +1,9 @@
-"""Golden values of `ssl-core`: losses of Supervised and Noisy Student with their gradients, in float64 numpy.
+"""Golden values of `ssl-core`: losses of Supervised and Noisy Student with their gradients, in
+float64 numpy.
 
 Run with numpy 2.4.6 and safetensors 0.8.0:  python xtask/peers/golden_ssl.py
-Every loss is written as a sum over single samples, straight from the papers. Gradients come from central differences of
-that loss, so that no derivative is written down twice.
+Every loss is written as a sum over single samples, straight from the papers. Gradients come from
+central differences of that loss, so that no derivative is written down twice.
 """
 
 import json

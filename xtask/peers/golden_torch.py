@@ -1,8 +1,11 @@
-"""Golden arrays of `torch`: optimisers, layers, losses and bfloat16 autocast, from PyTorch, timm and numpy.
+"""Golden arrays of `torch`: optimisers, layers, losses and bfloat16 autocast, from PyTorch, timm
+and numpy.
 
-Run with torch 2.11.0, timm 1.0.9, numpy 2.4.6 and safetensors 0.8.0:  python xtask/peers/golden_torch.py
-Optimisers take ten steps in float32 with gradients and learning rates that are given; RMSProp comes twice, from timm's
-RMSpropTF in float32 and from TensorFlow's formula in float64. Losses are float64 numpy.
+    python xtask/peers/golden_torch.py   # torch 2.11.0, timm 1.0.9, numpy 2.4.6, safetensors 0.8.0
+
+Optimisers take ten steps in float32 with gradients and learning rates
+that are given; RMSProp comes twice, from timm's RMSpropTF in float32 and from TensorFlow's formula
+in float64. Losses are float64 numpy.
 """
 
 import json
@@ -35,7 +38,8 @@ def decays(config, name):
 
 
 def tensorflow_rmsprop(config, start, grads):
-    """w after all steps, and its state, in float64: epsilon in the root, mean square from 1, rate in the momentum."""
+    """w after all steps, and its state, in float64: epsilon in the root, mean square from 1, rate
+    in the momentum."""
     w = {name: value.double().numpy().copy() for name, value in start.items()}
     square = {name: np.ones(shape) for name, shape in SHAPES.items()}
     momentum = {name: np.zeros(shape) for name, shape in SHAPES.items()}
@@ -103,7 +107,8 @@ def optim():
 
 
 def layers():
-    """Convolutions with TensorFlow's padding, and batch norm in both modes: outputs, gradients, statistics."""
+    """Convolutions with TensorFlow's padding, and batch norm in both modes: outputs, gradients,
+    statistics."""
     torch.manual_seed(2)
     tensors, cases = {}, {}
     for name, kernel, stride, groups, size, bias in [

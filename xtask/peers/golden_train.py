@@ -1,4 +1,5 @@
-"""Golden event file for crate `train`: the records of a short run as tensorboardX writes them, with fixed times.
+"""Golden event file for crate `train`: the records of a short run as tensorboardX writes them, with
+fixed times.
 
     python xtask/peers/golden_train.py crates/train/tests/golden
 

@@ -1,8 +1,9 @@
 """Golden arrays of `vision-models`, from timm and from a plain PyTorch wide ResNet written here.
 
 Run with torch 2.11.0, timm 1.0.9 and safetensors:  python xtask/peers/golden_vision_models.py
-Each case file holds images and labels, the logits in evaluation, and of one training step without noise the logits, a few
-gradients of the mean cross entropy, the norms of all gradients and the running statistics afterwards.
+Each case file holds images and labels, the logits in evaluation, and of one training step without
+noise the logits, a few gradients of the mean cross entropy, the norms of all gradients and the
+running statistics afterwards.
 """
 
 import gzip
@@ -26,7 +27,8 @@ def images(shape):
 
 
 def record(name, model, pixels, grads, config, weights):
-    """Runs `model` and writes one case. `config` is ours, `weights` the file that holds the model's state."""
+    """Runs `model` and writes one case. `config` is ours, `weights` the file that holds the model's
+    state."""
     x = pixels.float() / 128 - 1
     labels = torch.randint(0, CLASSES, (len(x),))
     with torch.no_grad():
@@ -45,7 +47,8 @@ def record(name, model, pixels, grads, config, weights):
 
 
 def shake(model):
-    """Random batch-norm parameters and statistics and biases, so that none of them is at a value that hides it."""
+    """Random batch-norm parameters and statistics and biases, so that none of them is at a value
+    that hides it."""
     for name, tensor in model.state_dict().items():
         if tensor.ndim == 1:
             scale = name.endswith("running_var") or (name.endswith("weight"))
@@ -53,7 +56,8 @@ def shake(model):
 
 
 def timm_net():
-    """TensorFlow's form of EfficientNet, as narrow as can be, deep enough that every kind of block has an identity."""
+    """TensorFlow's form of EfficientNet, as narrow as can be, deep enough that every kind of block
+    has an identity."""
     return timm_efficientnet._gen_efficientnet(
         "tf_efficientnet_b0", channel_multiplier=0.04, depth_multiplier=1.1, num_classes=CLASSES,
         bn_eps=1e-3, bn_momentum=0.01, pad_type="same", drop_rate=0.0, drop_path_rate=0.0)  # fmt: skip
@@ -63,7 +67,8 @@ def efficientnet():
     torch.manual_seed(1)
     model = timm_net()
     shake(model)
-    # Half precision, to keep the file small; the net runs in single precision on what is left of the values.
+    # Half precision, to keep the file small; the net runs in single precision on what is left of
+    # the values.
     state = {k: v.half() if v.is_floating_point() else v.clone() for k, v in model.state_dict().items()}
     model.load_state_dict(state)
     save_file(state, OUT / "efficientnet_weights.safetensors")
@@ -80,7 +85,8 @@ def efficientnet():
     for block in (small.blocks[1][0], small.blocks[2][0]):
         kernel = block.conv_dw.kernel_size[0]
         block.conv_dw.stride, block.conv_dw.padding = (1, 1), (kernel // 2, kernel // 2)
-        # timm decided by the old stride that there is no identity; in a net this narrow there is one.
+        # timm decided by the old stride that there is no identity; in a net this narrow there is
+        # one.
         block.has_skip = block.conv_pw.in_channels == block.conv_pwl.out_channels
     record("efficientnet_small_image", small, images((4, 3, 21, 15)), grads, config | {"small_image": True},
            "efficientnet_weights")  # fmt: skip
@@ -134,7 +140,8 @@ class WideNet(nn.Module):
 
 
 def wide_resnet():
-    """Weights are multiples of 1/256, kept as bytes: w = (byte - 128) / 256, plus 1 for scales and variances."""
+    """Weights are multiples of 1/256, kept as bytes: w = (byte - 128) / 256, plus 1 for scales and
+    variances."""
     cases = {
         "default": (dict(depth=16, filters=4), {"depth": 16, "width": 0.25}, (4, 3, 13, 18)),
         "identity_first": (dict(depth=10, filters=16), {"depth": 10, "width": 1}, (3, 3, 16, 16)),

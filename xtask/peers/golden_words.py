@@ -1,8 +1,10 @@
-"""Golden cases for `augment::text::words`: BERT's basic tokenizer as transformers has it, on Python's own tables of characters.
+"""Golden cases for `augment::text::words`: BERT's basic tokenizer as transformers has it, on
+Python's own tables of characters.
 
     python xtask/peers/golden_words.py crates/augment/tests/golden
 
-A line is the text and its words as JSON. Characters are assigned, and of Unicode 13 or older, which all tables know alike.
+A line is the text and its words as JSON. Characters are assigned, and of Unicode 13 or older, which
+all tables know alike.
 """
 
 import json

@@ -1,7 +1,8 @@
 """Writes golden values of numpy's legacy generator and of the published split rules that use it.
 
 Run with numpy 2.4.6:  python xtask/peers/numpy_splits.py
-The rules are re-stated here from their descriptions, with numpy's own shuffle, permutation and choice.
+The rules are re-stated here from their descriptions, with numpy's own shuffle, permutation and
+choice.
 """
 
 import json

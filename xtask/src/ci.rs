@@ -1,7 +1,7 @@
 //! `cargo xtask ci`: every check, the cheapest first, with a table of what each cost.
 
 use crate::workspace::{cargo, run};
-use crate::{golden, libtorch, reproduce, tidy, workspace};
+use crate::{bench, golden, libtorch, reproduce, tidy, workspace};
 use anyhow::{Context, Result, bail};
 use std::path::Path;
 use std::process::Command;
@@ -43,7 +43,7 @@ pub(crate) fn all(args: &Args) -> Result<()> {
 fn every_step(args: &Args, steps: &mut Steps) -> Result<()> {
     steps.step("setup", || libtorch::ensure(false).map(drop))?;
     steps.step("fmt", || run(cargo().args(["fmt", "--all", "--check"])))?;
-    steps.step("tidy", tidy::run)?;
+    steps.step("tidy", || tidy::run(&tidy::Args::default()))?;
     steps.step("golden", || golden::check(&workspace::root()))?;
     steps.step("clippy", || {
         run(cargo().args([
@@ -78,7 +78,7 @@ fn every_step(args: &Args, steps: &mut Steps) -> Result<()> {
         steps.step(&format!("{recipe} --quick"), || quick(&tutor, recipe, out.path()))?;
     }
     if workspace::has_package("benches")? {
-        steps.step("benches compile", || bench(&["--no-run".into()]))?;
+        steps.step("benches compile", || bench::criterion(&["--no-run".into()]))?;
     }
     Ok(())
 }
@@ -97,12 +97,4 @@ fn quick(tutor: &Path, recipe: &str, out: &Path) -> Result<()> {
         bail!("{} failed ({})", workspace::shown(&command), done.status);
     }
     Ok(())
-}
-
-/// `cargo bench` of the package `benches`.
-pub(crate) fn bench(args: &[std::ffi::OsString]) -> Result<()> {
-    if !workspace::has_package("benches")? {
-        bail!("there is no package `benches` in this workspace");
-    }
-    run(cargo().args(["bench", "--package", "benches"]).args(args))
 }

@@ -1,6 +1,6 @@
 //! `cargo xtask doctor`: what this machine has and lacks for building and running, one line each.
 
-use crate::{fetch, libtorch, workspace};
+use crate::{files, libtorch, workspace};
 use anyhow::{Result, bail};
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -106,7 +106,10 @@ fn gpu(setup: &libtorch::Setup) -> Finding {
     let there = format!("{driver} {names}");
     match setup.find(true) {
         Ok(Some(_)) => Good(there),
-        _ => Note(format!("{there}; `cargo xtask setup --cuda` gets the libraries to use it")),
+        _ => Note(format!(
+            "{there}; `cargo xtask setup --cuda` gets the libraries to use it ({})",
+            setup.cache.wheels.cuda_size()
+        )),
     }
 }
 
@@ -147,9 +150,9 @@ fn data() -> Finding {
 /// Room on the disk that holds, or will hold, a folder.
 fn room(folder: &Path) -> Finding {
     let there = folder.ancestors().find(|f| f.exists()).unwrap_or(Path::new("/"));
-    match fetch::free_megabytes(there) {
+    match files::free_megabytes(there) {
         Ok(free) if free < 5_000 => {
-            Missing(format!("{free} MB free in {}: 5 GB are wanted", folder.display()))
+            Missing(format!("{free} MB free in {}: 5 GB are needed", folder.display()))
         }
         Ok(free) => Good(format!("{} GB free in {}", free / 1000, folder.display())),
         Err(error) => Missing(format!("{error:#}")),

@@ -1,14 +1,15 @@
 //! Fills the cache: wheels from the Python registry through pip, checked and unpacked.
 //!
-//! Everything happens under a lock in a `part-*` folder beside the final one and is renamed at the end, a marker file
-//! last of all. What was killed half-way is a `part-*` folder that the next one removes.
+//! Everything happens under a lock in a `part-*` folder beside the final one and is renamed at the
+//! end, a marker file last of all. What was killed half-way is a `part-*` folder that the next one
+//! removes.
 
+use crate::files::{files_below, free_megabytes, sha256};
 use crate::pip;
 use crate::wheels::{CUDA_LIBRARY, Wheel, Wheels};
 use anyhow::{Context, Result, bail};
-use sha2::{Digest, Sha256};
 use std::fs::{self, File, TryLockError};
-use std::io::{BufReader, ErrorKind, Read};
+use std::io::{BufReader, ErrorKind};
 use std::path::{Path, PathBuf};
 
 /// A folder of one libtorch, shared by all clones on this machine.
@@ -52,14 +53,16 @@ impl Cache {
                 fs::write(part.join("complete-cpu"), marker(&self.wheels.cpu))?;
                 let place = self.unpacked();
                 if place.exists() {
-                    fs::remove_dir_all(&place)?; // Without its marker it was never whole, or it has other pins.
+                    // Without its marker it was never whole, or it has other pins.
+                    fs::remove_dir_all(&place)?;
                 }
                 Ok(fs::rename(part, place)?)
             })?;
         }
         if cuda && self.find(true).is_none() {
             self.fetch(&self.wheels.cuda, |part| {
-                // Into a folder that may be in use: libraries first, the one that others look for last.
+                // Into a folder that may be in use: libraries first, the one that others look for
+                // last.
                 let place = self.unpacked();
                 let mut files = files_below(part, part)?;
                 files.sort_by_key(|f| f == Path::new(CUDA_LIBRARY));
@@ -163,21 +166,6 @@ fn check_sum(wheel: &Wheel, file: &Path) -> Result<()> {
     Ok(())
 }
 
-/// The SHA-256 of a file, lower-case hex.
-pub(crate) fn sha256(path: &Path) -> Result<String> {
-    let mut file = File::open(path).with_context(|| format!("cannot read {}", path.display()))?;
-    let mut hash = Sha256::new();
-    let mut buffer = vec![0; 1 << 20];
-    loop {
-        let n =
-            file.read(&mut buffer).with_context(|| format!("cannot read {}", path.display()))?;
-        if n == 0 {
-            return Ok(hash.finalize().iter().map(|b| format!("{b:02x}")).collect());
-        }
-        hash.update(&buffer[..n]);
-    }
-}
-
 fn unpack(wheel: &Wheel, file: &Path, folder: &Path) -> Result<()> {
     let shown = file.file_name().unwrap_or_default().display();
     let mut archive = zip::ZipArchive::new(BufReader::with_capacity(1 << 20, File::open(file)?))
@@ -206,28 +194,4 @@ fn unpack(wheel: &Wheel, file: &Path, folder: &Path) -> Result<()> {
         );
     }
     Ok(())
-}
-
-/// Every file below a folder, as paths relative to `base`, sorted.
-pub(crate) fn files_below(folder: &Path, base: &Path) -> Result<Vec<PathBuf>> {
-    let mut files = Vec::new();
-    for entry in
-        fs::read_dir(folder).with_context(|| format!("cannot list {}", folder.display()))?
-    {
-        let entry = entry?;
-        if entry.file_type()?.is_dir() {
-            files.extend(files_below(&entry.path(), base)?);
-        } else {
-            files.push(entry.path().strip_prefix(base).expect("base is above").to_path_buf());
-        }
-    }
-    files.sort();
-    Ok(files)
-}
-
-/// Room left for this user on the disk that holds a folder, in megabytes.
-pub(crate) fn free_megabytes(folder: &Path) -> Result<u64> {
-    let disk = rustix::fs::statvfs(folder)
-        .with_context(|| format!("cannot ask for the room in {}", folder.display()))?;
-    Ok(disk.f_bavail * disk.f_frsize / 1_000_000)
 }

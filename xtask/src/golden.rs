@@ -1,30 +1,40 @@
-//! `cargo xtask golden`: the arrays that tests compare with are the ones that were reviewed, and can be made anew.
+//! `cargo xtask golden`: the golden files, made by reference implementations, that tests compare
+//! with.
 //!
-//! Their checksums are committed in `xtask/golden.sha256`. The scripts `xtask/peers/*.py` make the files from the
-//! reference implementations, in a virtual environment in the cache folder, each run from the root as its docstring says.
+//! Their checksums are committed in `xtask/golden.sha256`, so that a file that differs from the one
+//! that was reviewed is noticed; `cargo test` shows that our code agrees with them. The scripts
+//! `xtask/peers/*.py` make the files, in a virtual environment in the cache folder, each run from
+//! the root as its docstring says.
 
-use crate::fetch::{files_below, sha256};
-use crate::{venv, workspace};
-use anyhow::{Context, Result, bail};
-use std::collections::BTreeMap;
+mod readers;
+
+use crate::files::{files_below, sha256};
+use crate::{libtorch, venv, workspace};
+use anyhow::{Context, Result, bail, ensure};
+use readers::Reader;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
 #[derive(clap::Args)]
 pub(crate) struct Args {
-    /// Compare the files with the committed checksums (what is done without a flag)
+    /// Check that the files are those that were reviewed, and list the tests that compare our code
+    /// with them (the default)
     #[arg(long)]
     check: bool,
+    /// Run the tests that compare our code with the files
+    #[arg(long)]
+    prove: bool,
     /// Make the files anew from the reference implementations, and say which came out different
     #[arg(long)]
     make: bool,
-    /// Write the checksums of the files as they are now
+    /// Write the checksums of the files as they are now, once they have been reviewed
     #[arg(long)]
     update: bool,
 }
 
-/// Makes, writes and checks, as asked.
+/// Makes, writes, checks and proves, as asked.
 pub(crate) fn run(args: &Args) -> Result<()> {
     let root = workspace::root();
     if args.make {
@@ -36,29 +46,114 @@ pub(crate) fn run(args: &Args) -> Result<()> {
         fs::write(list(&root), text)?;
         println!("{} checksums written to xtask/golden.sha256", sums.len());
     }
-    if args.check || !args.update {
-        check(&root)?;
+    if args.check || !(args.update || args.prove) {
+        for (reader, files) in checked(&root)? {
+            println!("{}\n    {}", reader.command(), files.join(" "));
+        }
+    }
+    if args.prove {
+        prove(&root)?;
     }
     Ok(())
 }
 
-/// Compares the golden files with the committed checksums.
+/// The tests that read golden files, each with the names of its files.
+type Readers = BTreeMap<Reader, Vec<String>>;
+
+/// Checks that the golden files have the committed checksums and that a test reads each.
 pub(crate) fn check(root: &Path) -> Result<()> {
+    checked(root).map(drop)
+}
+
+/// The tests that read the golden files.
+///
+/// # Errors
+/// When a file differs from its checksum, or no test of its crate names it.
+fn checked(root: &Path) -> Result<Readers> {
     let text = fs::read_to_string(list(root)).context("cannot read xtask/golden.sha256")?;
     let expected: BTreeMap<String, String> = text
         .lines()
         .filter_map(|l| l.split_once("  "))
         .map(|(sum, path)| (path.into(), sum.into()))
         .collect();
-    let differences = differences(&expected, &sums(root)?);
+    let sums = sums(root)?;
+    let differences = differences(&expected, &sums);
     if !differences.is_empty() {
         bail!(
-            "golden files differ from xtask/golden.sha256:\n  {}\nIf that is meant: `cargo xtask golden --update`",
+            "golden files differ from xtask/golden.sha256:\n  {}\n\
+             If that is meant: `cargo xtask golden --update`",
             differences.join("\n  ")
         );
     }
-    println!("{} golden files are as committed", expected.len());
+    let readers = readers_of(root, sums.keys())?;
+    println!("{} golden files are as committed, and tests read them all", expected.len());
+    Ok(readers)
+}
+
+/// The tests that read these files. An error names those that no test reads.
+fn readers_of<'a>(root: &Path, files: impl Iterator<Item = &'a String>) -> Result<Readers> {
+    let read = |file: &String| Ok((file.clone(), fs::read(root.join(file))?));
+    let golden: BTreeMap<String, Vec<u8>> = files.map(read).collect::<Result<_>>()?;
+    let mut sources = BTreeMap::new();
+    for package in fs::read_dir(root.join("crates"))? {
+        for folder in ["src", "tests"].map(|name| package.as_ref().map(|p| p.path().join(name))) {
+            let Some(folder) = folder.ok().filter(|folder| folder.exists()) else { continue };
+            for file in files_below(&folder, root)? {
+                if file.extension().is_some_and(|ending| ending == "rs") {
+                    let text = fs::read_to_string(root.join(&file))?;
+                    sources.insert(file.to_string_lossy().into_owned(), text);
+                }
+            }
+        }
+    }
+    let (mut found, mut unread) = (Readers::new(), Vec::new());
+    for (file, readers) in readers::readers(&sources, &golden)? {
+        if readers.is_empty() {
+            unread.push(file);
+        }
+        let name = file.rsplit('/').next().unwrap_or(file);
+        for reader in readers {
+            found.entry(reader).or_default().push(name.to_owned());
+        }
+    }
+    ensure!(
+        unread.is_empty(),
+        "no test of its crate names this golden file:\n  {}",
+        unread.join("\n  ")
+    );
+    Ok(found)
+}
+
+/// Runs the tests that read golden files, the target of each once.
+fn prove(root: &Path) -> Result<()> {
+    let mut filters: BTreeMap<(String, Vec<String>), BTreeSet<Option<String>>> = BTreeMap::new();
+    for reader in checked(root)?.into_keys() {
+        filters.entry((reader.package, reader.target)).or_default().insert(reader.filter);
+    }
+    libtorch::ensure(false)?;
+    let mut passed = 0;
+    for ((package, target), filters) in filters {
+        let mut cargo = workspace::cargo();
+        cargo.args(["test", "--package", &package]).args(&target).arg("--");
+        if !filters.contains(&None) {
+            cargo.args(filters.iter().flatten());
+        }
+        eprintln!("== {}", workspace::shown(&cargo));
+        let said = workspace::output(&mut cargo)?;
+        let count = tests_passed(&said);
+        ensure!(count > 0, "{} ran no test", workspace::shown(&cargo));
+        passed += count;
+    }
+    println!("{passed} tests read golden files, and all pass");
     Ok(())
+}
+
+/// How many tests passed by what `cargo test` says.
+fn tests_passed(said: &str) -> usize {
+    let count = |line: &str| {
+        line.strip_prefix("test result: ok. ")?.split(' ').next()?.parse::<usize>().ok()
+    };
+    said.lines().filter_map(count).sum()
 }
 
 fn list(root: &Path) -> PathBuf {
@@ -122,7 +217,8 @@ fn make(root: &Path) -> Result<()> {
     Ok(())
 }
 
-/// The arguments in the command that a script's text gives for itself, up to a comment or the end of the line.
+/// The arguments in the command that a script's text gives for itself, up to a comment or the end
+/// of the line.
 fn arguments<'a>(name: &str, text: &'a str) -> Option<Vec<&'a str>> {
     let command = format!("python {name}");
     let rest = text.lines().find_map(|line| line.split_once(&command))?.1;
@@ -131,6 +227,23 @@ fn arguments<'a>(name: &str, text: &'a str) -> Option<Vec<&'a str>> {
 
 #[cfg(test)]
 mod tests {
+    #[test]
+    fn passed_tests_are_counted() {
+        let line = "test result: ok. 3 passed; 0 failed; 0 ignored; 0 measured; 9 filtered out";
+        assert_eq!(super::tests_passed(&format!("running 3 tests\n{line}\n\n{line}")), 6);
+        assert_eq!(super::tests_passed("running 0 tests"), 0);
+    }
+
+    /// Every golden file of this workspace is read by a test.
+    #[test]
+    fn golden_files_have_readers() {
+        let root = crate::workspace::root();
+        let sums = super::sums(&root).expect("the golden files");
+        let readers = super::readers_of(&root, sums.keys()).expect("all are read");
+        let commands: Vec<_> = readers.keys().map(|reader| reader.command()).collect();
+        assert!(commands.contains(&"cargo test -p augment --test it golden::".to_owned()));
+    }
+
     #[test]
     fn a_script_says_how_it_is_run() {
         let text =

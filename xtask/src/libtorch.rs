@@ -118,7 +118,8 @@ pub(crate) fn version(libtorch: &Path) -> Option<String> {
     read("build-version").map(|v| v.trim().to_owned())
 }
 
-/// Points a link at a folder in one step: whoever looks sees the old or the new one. Tells whether it pointed elsewhere.
+/// Points a link at a folder in one step: whoever looks sees the old or the new one. Tells whether
+/// it pointed elsewhere.
 fn link(link: &Path, to: &Path) -> Result<bool> {
     let to = to.canonicalize().with_context(|| format!("cannot find {}", to.display()))?;
     if link.canonicalize().is_ok_and(|now| now == to) {
@@ -139,8 +140,8 @@ fn link(link: &Path, to: &Path) -> Result<bool> {
     Ok(moved)
 }
 
-/// Has the bindings built anew: cargo does not see that the link leads elsewhere, but which libraries there are and where
-/// programs look for them is decided when they are built.
+/// Has the bindings built anew: cargo does not see that the link leads elsewhere, but which
+/// libraries there are and where programs look for them is decided when they are built.
 fn forget_bindings(target: &Path) {
     for profile in ["debug", "release"] {
         for folder in ["build", ".fingerprint"] {

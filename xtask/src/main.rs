@@ -1,16 +1,21 @@
-//! Sets the workspace up, checks it, and starts reproduction runs: `cargo xtask help` lists the commands.
+//! Sets the workspace up, checks it, and starts reproduction runs: `cargo xtask help` lists the
+//! commands.
 //!
-//! It links none of the workspace's crates and no libtorch, so that it builds in seconds on a bare machine.
+//! It links none of the workspace's crates and no libtorch, so that it builds in seconds on a bare
+//! machine.
 #![allow(clippy::print_stdout, clippy::print_stderr)]
 
+mod bench;
 mod ci;
 mod doctor;
 mod fetch;
+mod files;
 mod golden;
 mod libtorch;
 mod peers;
 mod pip;
 mod reproduce;
+mod results;
 #[cfg(test)]
 mod strangers;
 mod tidy;
@@ -33,7 +38,7 @@ struct Args {
 
 #[derive(Subcommand)]
 enum Task {
-    /// Run a paper's recipe, or one row of it: fetches and builds what is missing, trains, writes a report
+    /// Run a recipe: fetches and builds what is missing, trains, writes a report
     Reproduce(reproduce::Args),
     /// Run all tests; arguments are handed to `cargo test`
     #[command(disable_help_flag = true)]
@@ -43,8 +48,7 @@ enum Task {
     },
     /// Find or fetch libtorch (every other command does it first when it is missing)
     Setup {
-        /// With the libraries for NVIDIA GPUs (about 2.5 GB to fetch)
-        #[arg(long)]
+        #[arg(long, help = cuda_help())]
         cuda: bool,
     },
     /// Say what this machine has and lacks
@@ -52,15 +56,17 @@ enum Task {
     /// Run every check, the cheapest first
     Ci(ci::Args),
     /// Check the workspace's own rules
-    Tidy,
-    /// Check, or make anew, the arrays that tests compare with
+    Tidy(tidy::Args),
+    /// Check, prove or make anew the golden files that tests compare with
     Golden(golden::Args),
-    /// Run the benchmarks; arguments are handed to `cargo bench`. `bench augment --peers` times other libraries in turn with ours
+    /// Run the benchmarks, or `bench augment --peers`: time other libraries in turn with ours
     #[command(disable_help_flag = true)]
     Bench {
         #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
         args: Vec<OsString>,
     },
+    /// Measure what the pages in docs/results report, and write the generated part of each anew
+    Results(results::Args),
 }
 
 fn main() -> ExitCode {
@@ -87,20 +93,18 @@ fn run(task: Task) -> Result<()> {
         }
         Task::Doctor => doctor::run(),
         Task::Ci(args) => ci::all(&args),
-        Task::Tidy => tidy::run(),
+        Task::Tidy(args) => tidy::run(&args),
         Task::Golden(args) => golden::run(&args),
-        Task::Bench { .. } => {
-            let args: Vec<OsString> = handed_on().collect();
-            if peers::wanted(&args) {
-                return peers::run(&args);
-            }
-            libtorch::ensure(false)?;
-            ci::bench(&args)
-        }
+        Task::Results(args) => results::run(&args),
+        Task::Bench { .. } => bench::run(&handed_on().collect::<Vec<_>>()),
     }
 }
 
-/// All that follows the command, as it was typed: the parser would swallow a `--`.
+fn cuda_help() -> String {
+    format!("With the libraries for NVIDIA GPUs ({})", wheels::pinned().cuda_size())
+}
+
+/// All that follows the command, as it was typed: the parser would drop a `--`.
 fn handed_on() -> impl Iterator<Item = OsString> {
     std::env::args_os().skip(2)
 }

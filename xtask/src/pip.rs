@@ -1,6 +1,6 @@
 //! Downloads one wheel with Python's pip, and explains what went wrong.
 
-use crate::fetch::files_below;
+use crate::files::files_below;
 use crate::wheels::Wheel;
 use anyhow::{Context, Result, anyhow, bail};
 use std::io::{self, BufRead, BufReader, ErrorKind};

@@ -1,4 +1,4 @@
-//! `cargo xtask reproduce PAPER[/ROW]`: builds the release binary and becomes it.
+//! `cargo xtask reproduce PAPER[/ROW]`: builds `tutor` and runs it in this process.
 
 use crate::{libtorch, workspace};
 use anyhow::{Context, Result};
@@ -10,19 +10,25 @@ use std::process::Command;
 /// What is handed on to `tutor run`, which knows and checks the values.
 #[derive(clap::Args)]
 pub(crate) struct Args {
-    /// The recipe: a paper, or one row of a table of it, such as `noisy-student/cifar10-small`
+    /// The recipe: a paper, for its default one, or one by name, as `noisy-student/cifar10-small`
     recipe: String,
-    /// How many seeds to run
+    /// How many seeds to run; the recipe says how many by default
     #[arg(long, value_name = "N")]
     seeds: Option<u32>,
+    /// Which of the recipe's rows to run: `all`, `none`, or names with commas between them
+    #[arg(long, value_name = "WHICH")]
+    rows: Option<String>,
+    /// The numbers of labels to train with, with commas between them
+    #[arg(long, value_name = "N,N,...")]
+    labels: Option<String>,
     /// The recipe's smoke run: a few steps on small data
     #[arg(long)]
     quick: bool,
     /// Where to compute: cpu, cuda, cuda:1 ...
     #[arg(long)]
     device: Option<String>,
-    /// On which data set, as `cifar10`: the paper's row of that name; without `--device cuda` its row for small machines, if there
-    /// is one
+    /// The data set, as `cifar10`: picks the paper's recipe of that name; without `--device cuda`
+    /// its `-small` one, if there is one
     #[arg(long, value_name = "SET")]
     dataset: Option<String>,
     /// Where data sets lie
@@ -31,7 +37,7 @@ pub(crate) struct Args {
     /// Where the run folder is made
     #[arg(long, value_name = "DIR")]
     out: Option<PathBuf>,
-    /// Changes one value of the recipe; may be given many times
+    /// Change one value of the recipe; may be given many times
     #[arg(long, value_name = "KEY=VALUE")]
     set: Vec<String>,
     /// Further arguments for `tutor run`, after `--`
@@ -61,6 +67,8 @@ impl Args {
             args.extend(value.into_iter().flat_map(|v| [name.into(), v]))
         };
         value("--seeds", self.seeds.map(|n| n.to_string().into()));
+        value("--rows", self.rows.as_ref().map(Into::into));
+        value("--labels", self.labels.as_ref().map(Into::into));
         value("--device", self.device.as_ref().map(Into::into));
         value("--data", self.data.as_ref().map(Into::into));
         value("--out", self.out.as_ref().map(Into::into));
@@ -73,7 +81,8 @@ impl Args {
     }
 }
 
-/// Sets up, builds, and replaces this process by `tutor run`, so that signals and the exit status are its own.
+/// Sets up, builds, and replaces this process by `tutor run`, so that signals and the exit status
+/// are its own.
 pub(crate) fn run(args: &Args) -> Result<()> {
     libtorch::ensure(args.wants_cuda())?;
     let tutor = build()?;
@@ -117,6 +126,12 @@ mod tests {
             true,
         );
         check("uda --device cpu", "run uda --device cpu", false);
+        check("uda --rows none", "run uda --rows none", false);
+        check(
+            "uda --labels 20,50 --rows hard-labels,no-filter --quick",
+            "run uda --rows hard-labels,no-filter --labels 20,50 --quick",
+            false,
+        );
     }
 
     #[test]

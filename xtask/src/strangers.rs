@@ -1,4 +1,4 @@
-//! Packages of strangers: that each crate is of use outside this workspace, with what its documentation promises.
+//! Packages outside this workspace: tests that our crates can be used there as they promise.
 
 use crate::workspace;
 use anyhow::{Context, Result};
@@ -31,8 +31,8 @@ const SSL_CORE: Stranger = Stranger {
 };
 
 impl Stranger {
-    /// Writes the package into an empty folder, with this workspace's profiles and locked versions, so that it
-    /// builds offline and shares what is built already.
+    /// Writes the package into an empty folder, with this workspace's profiles and locked versions,
+    /// so that it builds offline and shares what is built already.
     fn write(&self, root: &Path, folder: &Path) -> Result<()> {
         let ours = fs::read_to_string(root.join("Cargo.toml"))?;
         let dependencies = self

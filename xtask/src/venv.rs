@@ -1,13 +1,14 @@
 //! Virtual environments in the cache folder, one for each list of pinned packages.
 
-use crate::fetch::sha256;
+use crate::files::sha256;
 use crate::workspace;
 use anyhow::{Context, Result};
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-/// The Python of an environment with the packages of a file in `xtask/peers`, made when it is missing.
+/// The Python of an environment with the packages of a file in `xtask/peers`, made when it is
+/// missing.
 pub(crate) fn python(root: &Path, requirements: &str) -> Result<PathBuf> {
     let requirements = root.join("xtask/peers").join(requirements);
     let sum = sha256(&requirements)?;

@@ -1,7 +1,9 @@
-//! The pinned wheels that libtorch is unpacked from: version, checksum, and the few files of each that are needed.
+//! The pinned wheels that libtorch is unpacked from: version, checksum, and the few files of each
+//! that are needed.
 //!
-//! The pins follow torch 2.11.0's own metadata (built for CUDA 13.0). Two sets: what every machine needs, and what
-//! a GPU machine needs on top. `libtorch_cpu.so` itself asks for `libcudart.so.13` and `libcupti.so.13`, GPU or not.
+//! The pins follow torch 2.11.0's own metadata (built for CUDA 13.0). Two sets: what every machine
+//! needs, and what a GPU machine needs on top. `libtorch_cpu.so` itself asks for `libcudart.so.13`
+//! and `libcupti.so.13`, GPU or not.
 
 /// libtorch's version, which `tch` dictates: it is written against exactly one.
 pub(crate) const VERSION: &str = "2.11.0";
@@ -14,7 +16,8 @@ pub(crate) struct Wheel {
     pub(crate) version: String,
     /// Checksum of the whole file, lower-case hex.
     pub(crate) sha256: String,
-    /// Size of the file to download, and of what `take` selects from it, in megabytes (for the check of the disk).
+    /// Size of the file to download, and of what `take` selects from it, in megabytes (for the
+    /// check of the disk).
     pub(crate) megabytes: u64,
     pub(crate) unpacked_megabytes: u64,
     /// What to unpack: a folder (ending in `/`, static libraries left out) or one file.
@@ -22,7 +25,8 @@ pub(crate) struct Wheel {
 }
 
 impl Wheel {
-    /// What pip is asked for. `===` compares as text, so that `2.11.0+cpu` from another index is not taken for it.
+    /// What pip is asked for. `===` compares as text, so that `2.11.0+cpu` from another index is
+    /// not taken for it.
     pub(crate) fn requirement(&self) -> String {
         format!("{}==={}", self.project, self.version)
     }
@@ -42,8 +46,19 @@ impl Wheel {
 #[derive(Clone, Debug)]
 pub(crate) struct Wheels {
     pub(crate) cpu: Vec<Wheel>,
-    /// On top of `cpu`. The wheel with `libtorch_cuda.so` comes first here too, for its other files.
+    /// On top of `cpu`. The wheel with `libtorch_cuda.so` comes first here too, for its other
+    /// files.
     pub(crate) cuda: Vec<Wheel>,
+}
+
+impl Wheels {
+    /// What the libraries for GPUs take: to fetch, and on the disk.
+    pub(crate) fn cuda_size(&self) -> String {
+        let gigabytes =
+            |size: fn(&Wheel) -> u64| self.cuda.iter().map(size).sum::<u64>() as f64 / 1000.0;
+        let (fetched, unpacked) = (gigabytes(|w| w.megabytes), gigabytes(|w| w.unpacked_megabytes));
+        format!("{fetched:.1} GB to fetch, {unpacked:.1} GB on the disk")
+    }
 }
 
 /// The file whose presence says that the GPU set is there; it is put in place last.
@@ -192,5 +207,14 @@ fn wheel(
         megabytes: megabytes.0,
         unpacked_megabytes: megabytes.1,
         take: take.iter().map(|t| (*t).into()).collect(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    /// The figures that README tells.
+    #[test]
+    fn the_gpu_libraries_take_what_is_written_about_them() {
+        assert_eq!(super::pinned().cuda_size(), "2.5 GB to fetch, 3.3 GB on the disk");
     }
 }

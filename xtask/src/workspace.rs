@@ -4,8 +4,8 @@ use anyhow::{Context, Result, bail};
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-/// The workspace's root folder: the one cargo runs us in, which may be another clone than the one we were built in
-/// when the two share a target folder.
+/// The workspace's root folder: the one cargo runs us in, which may be another clone than the one
+/// we were built in when the two share a target folder.
 pub(crate) fn root() -> PathBuf {
     let xtask = std::env::var_os("CARGO_MANIFEST_DIR").map(PathBuf::from);
     let xtask = xtask
@@ -19,7 +19,8 @@ pub(crate) fn libtorch_link(root: &Path) -> PathBuf {
     root.join(".libtorch")
 }
 
-/// `$LIBTORCH` if the user set it. Cargo sets it too, to the workspace's own link, for all that it starts.
+/// `$LIBTORCH` if the user set it. Cargo sets it too, to the workspace's own link, for all that it
+/// starts.
 pub(crate) fn users_libtorch(root: &Path) -> Option<PathBuf> {
     let value = std::env::var_os("LIBTORCH").filter(|v| !v.is_empty())?;
     let path = std::path::absolute(value).ok()?;
@@ -40,8 +41,8 @@ pub(crate) fn cache() -> Result<PathBuf> {
 
 /// A cargo command for this workspace, as if typed in its root.
 ///
-/// What `cargo run` tells us about this package is taken out again, so that the inner cargo sees what an outer one
-/// would and nothing is rebuilt for it.
+/// What `cargo run` tells us about this package is taken out again, so that the inner cargo sees
+/// what an outer one would and nothing is rebuilt for it.
 pub(crate) fn cargo() -> Command {
     let root = root();
     let mut command = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
@@ -80,6 +81,18 @@ pub(crate) fn output(command: &mut Command) -> Result<String> {
     Ok(String::from_utf8_lossy(&out.stdout).into_owned())
 }
 
+/// What git answers in this workspace.
+pub(crate) fn git(args: &[&str]) -> Result<String> {
+    output(Command::new("git").args(args).current_dir(root()))
+}
+
+/// The committed files that differ from what was committed, a line each; the arguments select
+/// files.
+pub(crate) fn changes(select: &[&str]) -> Result<String> {
+    let status = ["status", "--porcelain", "--untracked-files=no"];
+    git(&[&status, select].concat())
+}
+
 /// A command as a person would type it.
 pub(crate) fn shown(command: &Command) -> String {
     let name = Path::new(command.get_program())
@@ -91,8 +104,8 @@ pub(crate) fn shown(command: &Command) -> String {
     std::iter::once(name).chain(args).collect::<Vec<_>>().join(" ")
 }
 
-/// `cargo metadata` of the whole workspace, dependencies included, as far as they matter on this machine: those of other
-/// systems may never have been downloaded.
+/// `cargo metadata` of the whole workspace, dependencies included, as far as they matter on this
+/// machine: those of other systems may never have been downloaded.
 pub(crate) fn metadata() -> Result<serde_json::Value> {
     let rustc = output(Command::new("rustc").arg("-vV"))?;
     let host =

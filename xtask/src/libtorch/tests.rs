@@ -1,7 +1,9 @@
-//! Setup from end to end, with small made-up wheels and a stand-in for pip: nothing here needs a network.
+//! Setup from end to end, with small made-up wheels and a stand-in for pip: nothing here needs a
+//! network.
 
 use super::{Setup, check, has_cuda};
-use crate::fetch::{Cache, sha256};
+use crate::fetch::Cache;
+use crate::files::sha256;
 use crate::wheels::{Wheel, Wheels};
 use std::fs;
 use std::io::Write;
@@ -112,7 +114,8 @@ fn wheel(index: &Path, project: &str, entries: &[(&str, String)]) -> (String, St
 }
 
 fn script(path: &Path, body: &str) -> PathBuf {
-    // Written by another process: a file that this one has open for writing while another test forks cannot be run.
+    // Written by another process: a file that this one has open for writing while another test
+    // forks cannot be run.
     let text = format!("#!/bin/sh\n{body}\n");
     let mut writer = std::process::Command::new("sh")
         .args(["-c", "cat > \"$0\" && chmod 755 \"$0\""])

@@ -1,7 +1,8 @@
-//! Augmentation beside Pillow, torchvision and albumentations, each on one thread: `CASE SIDE THREADS SECONDS` is answered with
-//! nanoseconds an image.
+//! Augmentation in turn with Pillow, torchvision and albumentations, each on one thread:
+//! `CASE SIDE THREADS SECONDS` is answered with nanoseconds an image.
 
-use super::{Args, Runner, commit, example, median, processor, versions};
+use super::measure::{commit, example, median, processor, versions};
+use super::runner::Runner;
 use crate::{venv, workspace};
 use anyhow::Result;
 use std::fmt::Write as _;
@@ -13,7 +14,8 @@ const PIPELINE: &str = "fixmatch-strong";
 const LIBRARIES: [&str; 3] = ["pillow", "torchvision", "albumentations"];
 const SIDES: [usize; 2] = [32, 224];
 
-pub(super) fn run(args: &Args) -> Result<String> {
+/// `rounds` turns of each library, in each of which a case runs for some `seconds`.
+pub(super) fn run(rounds: usize, seconds: f64) -> Result<String> {
     let root = workspace::root();
     let timings = example("augment", "timings")?;
     let python = venv::python(&root, "bench-requirements.txt")?;
@@ -27,8 +29,8 @@ pub(super) fn run(args: &Args) -> Result<String> {
         runners.push(Runner::start(&mut command, library, 1)?);
     }
     let cases = workspace::output(Command::new(&timings).arg("cases"))?;
-    let table = measure(args, &cases, &mut runners)?;
-    report(args, &python, &table)
+    let table = measure(rounds, seconds, &cases, &mut runners)?;
+    report(rounds, seconds, &python, &table)
 }
 
 /// One line of the table.
@@ -45,14 +47,14 @@ struct Table {
     two_threads: Vec<(usize, f64)>,
 }
 
-fn measure(args: &Args, cases: &str, runners: &mut [Runner]) -> Result<Table> {
+fn measure(rounds: usize, seconds: f64, cases: &str, runners: &mut [Runner]) -> Result<Table> {
     let mut lines = Vec::new();
     for side in SIDES {
         for case in cases.split_whitespace() {
             let mut times = vec![Vec::new(); runners.len()];
-            for _ in 0..args.rounds {
+            for _ in 0..rounds {
                 for (runner, times) in runners.iter_mut().zip(&mut times) {
-                    times.extend(runner.ask(&format!("{case} {side} 1 {}", args.seconds))?);
+                    times.extend(runner.ask(&format!("{case} {side} 1 {seconds}"))?);
                 }
             }
             lines.push(Line {
@@ -67,9 +69,9 @@ fn measure(args: &Args, cases: &str, runners: &mut [Runner]) -> Result<Table> {
     let mut two_threads = Vec::new();
     for side in SIDES {
         let mut ratios = Vec::new();
-        for _ in 0..args.rounds {
+        for _ in 0..rounds {
             let mut on = |threads| {
-                let seconds = 4.0 * args.seconds;
+                let seconds = 4.0 * seconds;
                 runners[0].ask(&format!("{PIPELINE} {side} {threads} {seconds}"))
             };
             let (one, two) = (on(1)?, on(2)?);
@@ -80,9 +82,8 @@ fn measure(args: &Args, cases: &str, runners: &mut [Runner]) -> Result<Table> {
     Ok(Table { lines, two_threads })
 }
 
-fn report(args: &Args, python: &Path, table: &Table) -> Result<String> {
+fn report(rounds: usize, seconds: f64, python: &Path, table: &Table) -> Result<String> {
     let mut out = String::new();
-    let Args { rounds, seconds, .. } = args;
     writeln!(out, "    cargo xtask bench augment --peers --rounds {rounds} --seconds {seconds}\n")?;
     let packages = ["pillow", "torch", "torchvision", "albumentations", "opencv-python-headless"];
     writeln!(

@@ -1,10 +1,13 @@
-//! FixMatch's training step beside PyTorch's, eager and compiled, in each precision and memory layout, on all cores:
-//! `steps N` is answered with the median seconds of a step, `peak` with the most memory in MiB.
+//! FixMatch's training step in turn with PyTorch's, eager and compiled, in each precision and
+//! memory layout, on all cores: `steps N` is answered with the median seconds of a step, `peak`
+//! with the most memory in MiB.
 //!
-//! Ours tells the allocator to keep memory, and the threads to sleep soon (`torch::device`), as `tutor` always does. Eager PyTorch is
-//! measured as it comes and with the same told by environment variables.
+//! Ours tells the allocator to keep memory, and the threads to sleep soon (`torch::device`), as
+//! `tutor` always does. Eager PyTorch is measured as it comes and with the same told by environment
+//! variables.
 
-use super::{Args, Runner, commit, example, median, processor, versions};
+use super::measure::{commit, example, median, processor, versions};
+use super::runner::Runner;
 use crate::{venv, workspace};
 use anyhow::{Context, Result};
 use std::fmt::Write as _;
@@ -29,7 +32,8 @@ struct Side {
     mib: f64,
 }
 
-pub(super) fn run(args: &Args) -> Result<String> {
+/// `rounds` turns of each side.
+pub(super) fn run(rounds: usize) -> Result<String> {
     let root = workspace::root();
     let program = example("benches", "ssl_step")?;
     let python = venv::python(&root, "bench-requirements.txt")?;
@@ -37,7 +41,6 @@ pub(super) fn run(args: &Args) -> Result<String> {
     workspace::run(Command::new(&program).arg("make").arg(images.path()))?;
     let threads = std::thread::available_parallelism().map_or(1, usize::from);
     let mut out = String::new();
-    let rounds = args.rounds;
     writeln!(out, "    cargo xtask bench ssl --peers --rounds {rounds}\n")?;
     writeln!(
         out,
@@ -98,7 +101,7 @@ fn peer(
     Ok(runner)
 }
 
-/// Medians of all sides, and the seconds that the first one's losses and averaged twin take.
+/// Medians of all sides, and the seconds that the first one's losses and its EMA model take.
 fn measure(runners: &mut [Runner], steps: usize, rounds: usize) -> Result<(Vec<Side>, f64)> {
     let mut times = vec![Vec::new(); runners.len()];
     for runner in runners.iter_mut() {
@@ -139,7 +142,7 @@ fn write_group(
     }
     writeln!(
         out,
-        "\nOurs at its best takes {:.2} of the best setting of {mode}. The losses, their gradients and the averaged twin take {:.2} ms, \
+        "\nOurs at its best takes {:.2} of the best setting of {mode}. The losses, their gradients and the EMA model take {:.2} ms, \
          {:.2} % of our fastest step.\n",
         own / theirs,
         1e3 * losses,

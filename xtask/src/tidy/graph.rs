@@ -3,7 +3,8 @@
 use serde_json::Value;
 use std::collections::{BTreeMap, BTreeSet};
 
-/// The layers: each package of the workspace with those it may know. An arrow only ever points down.
+/// The layers: each package of the workspace with those it may know. An arrow only ever points
+/// down.
 const ARROWS: &[(&str, &[&str])] = &[
     ("atomic-file", &[]),
     ("augment", &["atomic-file"]),

@@ -1,9 +1,9 @@
 //! What every file keeps to.
 
-use super::Source;
+use super::source::Source;
 use std::collections::BTreeSet;
 
-/// A file is better split beyond this many lines, and must be beyond that many.
+/// Beyond the first number of lines a file is better split; beyond the second it must be.
 pub(super) const SOFT_LIMIT: usize = 300;
 const HARD_LIMIT: usize = 500;
 
