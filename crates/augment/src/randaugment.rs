@@ -1,7 +1,9 @@
-//! RandAugment (Cubuk et al., arXiv 1909.13719): a few operations, drawn uniformly, all at one strength.
+//! RandAugment (Cubuk et al., arXiv 1909.13719): a few operations, drawn uniformly, all at one
+//! strength.
 //!
-//! Each paper's code has its own set of operations and its own table from magnitude to argument; a [`Variant`] is one such table.
-//! What the codes do differently without saying so is a named setting here.
+//! Each paper's code has its own set of operations and its own table from magnitude to argument; a
+//! [`Variant`] is one such table. Differences between the codes that the papers do not mention are
+//! named settings here.
 
 use std::fmt;
 
@@ -19,7 +21,7 @@ use crate::op::{Op, OpName};
 use crate::rng::Rng;
 use crate::scratch::Scratch;
 
-/// How the magnitude of one operation comes about.
+/// How the magnitude of one operation is drawn.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Draw {
@@ -33,15 +35,16 @@ pub enum Draw {
     Uniform,
 }
 
-/// What stands where a geometric operation has nothing to show.
+/// What a geometric operation puts where the image has no pixels.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Outside {
     /// The colour `fill` at once, which later operations then see.
     Fill,
-    /// Black and transparent, as in the RGBA images of UDA's and FixMatch's code: later operations see black; in the end what is
-    /// still transparent becomes `fill`. Operations that work by tables or histograms (auto-contrast, equalize, invert,
-    /// posterize, solarize) take all transparency away, so that what they made of the black stays.
+    /// Black and transparent, as in the RGBA images of UDA's and FixMatch's code: later operations
+    /// see black; in the end what is still transparent becomes `fill`. Operations that work by
+    /// tables or histograms (auto-contrast, equalize, invert, posterize, solarize) remove all
+    /// transparency, so that what they made of the black stays.
     Alpha,
 }
 
@@ -58,44 +61,57 @@ pub enum Arithmetic {
 
 /// The step `randaugment`. A key that is left out has the value of the variant's paper.
 ///
-/// | key | meaning | uda | noisy-student | fixmatch | fixmatch-paper | fixmatch-imagenet | usb | torchvision | timm |
-/// |---|---|---|---|---|---|---|---|---|---|
-/// | `ops` | operations an image | 2 | 2 | 2 | 2 | 2 | 3 | 2 | 2 |
-/// | `magnitude` | strength, of 10 (torchvision: of 30) | 9 | 27 | 9 | 9 | 10 | 10 | 9 | 10 |
-/// | `draw` | `fixed`, `whole`, `whole-from-zero` or `uniform`: [`Draw`] | whole | fixed | whole | whole | whole-from-zero | uniform | fixed | fixed |
-/// | `magnitude_std` | deviation of normal noise on the magnitude | 0 | 0 | 0 | 0 | 0 | 0 | 0 | 0 |
-/// | `magnitude_max` | the magnitude is clipped to this after noise | 10 | 40 | 10 | 10 | 10 | 10 | 30 | 10 |
-/// | `probability` | with which a drawn operation is applied | 0.5 | 1 | 0.5 | 0.5 | 0.5 | 1 | 1 | 0.5 |
-/// | `interpolation` | of rotations, shears, translations | nearest | nearest | nearest | nearest | nearest | nearest | nearest | bilinear |
-/// | `half_bicubic` | half of the images' operations are bicubic instead | false | false | false | false | false | false | false | true |
-/// | `outside` | `fill` or `alpha`: [`Outside`] | alpha | fill | alpha | fill | fill | fill | fill | fill |
-/// | `fill` | colour from outside the image, and of cutout | 125,122,113 | 128 | 127 | 0 | 128 | 0 | 0 | 128 |
-/// | `translate_const` | shift at full scale | 10 px | 100 px | 10 px | 0.3 of side | 100 px | 0.3 of side | 150/331 of side | 0.45 of side |
-/// | `cutout_const` | half the box at full scale (of the operation `cutout`) | 10 px | 40 px | - | - | - | - | - | - |
-/// | `contrast_mean` | `grey`, or `tf`: see [`ContrastMean`] | grey | grey | grey | grey | grey | grey | grey | grey |
-/// | `arithmetic` | `pillow`, or `tf`: see [`Arithmetic`] | pillow | pillow | pillow | pillow | pillow | pillow | pillow | pillow |
-/// | `weakening` | posterize and solarize get weaker with the magnitude | false | true | false | - | true | - | - | true |
-/// | `exclude` | operations to leave out, by name | none | none | none | none | none | none | none | none |
+/// | key | default | meaning |
+/// |---|---|---|
+/// | `ops` | 2 (usb 3) | operations per image |
+/// | `magnitude` | below | strength, of 10 (torchvision: of 30) |
+/// | `draw` | below | `fixed`, `whole`, `whole-from-zero` or `uniform`: [`Draw`] |
+/// | `magnitude_std` | 0 | deviation of normal noise on the magnitude |
+/// | `magnitude_max` | 10 (noisy-student 40, torchvision 30) | greatest magnitude after noise |
+/// | `probability` | below | with which a drawn operation is applied |
+/// | `interpolation` | nearest (timm bilinear) | of rotations, shears, translations |
+/// | `half_bicubic` | false (timm true) | half of the images' operations are bicubic instead |
+/// | `outside` | fill (uda, fixmatch alpha) | `fill` or `alpha`: [`Outside`] |
+/// | `fill` | below | colour from outside the image, and of cutout |
+/// | `translate_const` | below | shift at full scale |
+/// | `cutout_const` | 10 px (noisy-student 40) | half the box of operation `cutout` at full scale |
+/// | `contrast_mean` | grey | `grey` or `tf`: [`ContrastMean`] |
+/// | `arithmetic` | pillow | `pillow` or `tf`: [`Arithmetic`] |
+/// | `weakening` | below | posterize and solarize get weaker with the magnitude |
+/// | `exclude` | none | operations to leave out, by name |
 ///
-/// Noisy Student's constants are those of ImageNet; its SVHN run has `translate_const = cutout_const = 4`. In timm, `weakening = false`
-/// is `inc1`, which also takes colour, contrast, brightness and sharpness to both sides of 1.
-/// `weakening` and `cutout_const` mean nothing to a variant marked `-`.
+/// | variant | `magnitude` | `draw` | `probability` | `fill` | `translate_const` | `weakening` |
+/// |---|---|---|---|---|---|---|
+/// | uda | 9 | whole | 0.5 | 125,122,113 | 10 px | false |
+/// | noisy-student | 27 | fixed | 1 | 128 | 100 px | true |
+/// | fixmatch | 9 | whole | 0.5 | 127 | 10 px | false |
+/// | fixmatch-paper | 9 | whole | 0.5 | 0 | 0.3 of side | - |
+/// | fixmatch-imagenet | 10 | whole-from-zero | 0.5 | 128 | 100 px | true |
+/// | usb | 10 | uniform | 1 | 0 | 0.3 of side | - |
+/// | torchvision | 9 | fixed | 1 | 0 | 150/331 of side | - |
+/// | timm | 10 | fixed | 0.5 | 128 | 0.45 of side | true |
+///
+/// Noisy Student's constants are those of ImageNet; its SVHN run has `translate_const =
+/// cutout_const = 4`. In timm, `weakening = false` is `inc1`, which also takes colour, contrast,
+/// brightness and sharpness to both sides of 1. `weakening` means nothing to a variant marked
+/// `-`, `cutout_const` only something to the two that draw the operation `cutout`.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(from = "Written")]
 pub struct RandAugment {
-    /// Whose operations and tables.
+    /// The variant: its operations and tables.
     pub variant: Variant,
-    /// Operations an image.
+    /// Operations per image.
     pub ops: usize,
     /// Strength; see [`Variant::scale`].
     pub magnitude: f64,
-    /// How each operation's magnitude comes about.
+    /// How each operation's magnitude is drawn.
     pub draw: Draw,
-    /// Deviation of normal noise on the magnitude, which is then clipped to `0..=magnitude_max`; 0 for none.
+    /// Deviation of normal noise on the magnitude, which is then clipped to `0..=magnitude_max`; 0
+    /// for none.
     pub magnitude_std: f64,
     /// The greatest magnitude after noise.
     pub magnitude_max: f64,
-    /// With which a drawn operation is applied.
+    /// The probability with which a drawn operation is applied.
     pub probability: f64,
     /// Of rotations, shears and translations.
     pub interpolation: Interpolation,
@@ -244,8 +260,9 @@ impl RandAugment {
         self.variant.ops().iter().copied().filter(|name| !self.exclude.contains(name))
     }
 
-    /// Draws one operation for an image of this size; it is [`Op::Identity`] where `probability` says so.
-    /// Panics if everything is excluded, which [`Policy::check`](crate::policy::Policy::check) finds before.
+    /// Draws one operation for an image of this size; it is [`Op::Identity`] where `probability`
+    /// says so. Panics if everything is excluded, which
+    /// [`Policy::check`](crate::policy::Policy::check) finds before.
     pub fn draw(&self, width: usize, height: usize, rng: &mut Rng) -> Op {
         let choice = rng.below(self.menu().count());
         let name = self.menu().nth(choice).expect("below the count");
@@ -269,8 +286,8 @@ impl RandAugment {
         if self.half_bicubic && rng.chance(0.5) { op.bicubic() } else { op }
     }
 
-    /// The operation `name` at `magnitude`, as the variant's table has it. `sign` (1 or -1) decides the side for those that have two,
-    /// `center` (column, row) is where cutout goes.
+    /// The operation `name` at `magnitude`, as the variant's table has it. `sign` (1 or -1) decides
+    /// the side for those that have two, `center` (column, row) is where cutout goes.
     pub fn op(
         &self,
         name: OpName,

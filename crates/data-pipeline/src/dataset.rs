@@ -1,6 +1,6 @@
 //! What a data set is: numbered samples with optional labels. [`Samples`] is the trait,
-//! [`ArraySet`] the plainest set of images, [`VecSet`] one of anything else, [`Concat`] two or more
-//! sets one after the other; readers of file formats are the modules below.
+//! [`ArraySet`] holds images of one size, [`VecSet`] samples of any type, [`Concat`] joins sets;
+//! the modules below read file formats.
 
 pub mod cifar10;
 pub mod digits;
@@ -24,16 +24,16 @@ pub trait Samples: Send + Sync {
     /// How many samples there are.
     fn len(&self) -> usize;
 
-    /// A sample. Fails if a file that is read on demand cannot be read or decoded any more. Panics if
-    /// `index` is out of range.
+    /// A sample. Fails if a file that is read on demand cannot be read or decoded any more. Panics
+    /// if `index` is out of range.
     fn item(&self, index: usize) -> Result<Self::Item, DataError>;
 
     /// The label of a sample, a position in [`Samples::classes`]; `None` when unlabelled. Panics if
     /// `index` is out of range.
     fn label(&self, index: usize) -> Option<u32>;
 
-    /// A name of the sample that does not depend on this run: a path inside the folder, or set, part
-    /// and number.
+    /// A name of the sample that does not depend on this run: a path inside the folder, or set,
+    /// part and number.
     fn id(&self, index: usize) -> String;
 
     /// The names of the classes; empty if no sample has a label.
@@ -59,7 +59,7 @@ pub trait Samples: Send + Sync {
     }
 }
 
-/// A set of images, of which only that is known.
+/// Any set of images.
 pub type ImageSamples = dyn Samples<Item = Image>;
 
 /// The official part of a data set.
@@ -90,7 +90,8 @@ impl Part {
 /// ```
 /// use data_pipeline::dataset::{ArraySet, Samples};
 /// let images = ndarray::Array4::zeros((2, 4, 4, 1));
-/// let set = ArraySet::new("toy", images, Some(vec![0, 1]), vec!["cat".into(), "dog".into()]).unwrap();
+/// let classes = vec!["cat".into(), "dog".into()];
+/// let set = ArraySet::new("toy", images, Some(vec![0, 1]), classes).unwrap();
 /// assert_eq!((set.len(), set.label(1), set.id(1)), (2, Some(1), "toy/1".into()));
 /// ```
 #[derive(Clone, Debug)]
@@ -102,8 +103,9 @@ pub struct ArraySet {
 }
 
 impl ArraySet {
-    /// A set from `images` `[n, h, w, c]` with `c` 1 or 3, labels and class names; ids are `name/number`.
-    /// Fails if the number of labels differs from `n`, a label names no class, or the images have no pixels.
+    /// A set from `images` `[n, h, w, c]` with `c` 1 or 3, labels and class names; ids are
+    /// `name/number`. Fails if the number of labels differs from `n`, a label names no class, or
+    /// the images have no pixels.
     pub fn new(
         name: impl Into<String>,
         images: Array4<u8>,
@@ -232,7 +234,8 @@ impl<T: Clone + Send + Sync> Samples for VecSet<T> {
     }
 }
 
-/// Several sets, one after the other: SVHN's train and extra parts, or a labelled and an unlabelled folder.
+/// Several sets, one after the other: SVHN's train and extra parts, or a labelled and an unlabelled
+/// folder.
 pub struct Concat<T> {
     sets: Vec<Arc<dyn Samples<Item = T>>>,
     starts: Vec<usize>,

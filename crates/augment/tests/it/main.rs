@@ -1,4 +1,5 @@
-//! Integration tests: parity with Pillow, the papers' tables, policies as data, corruptions and metrics, text.
+//! Integration tests: parity with Pillow, the papers' tables, policies as data, corruptions and
+//! metrics, text.
 
 mod back_translation;
 mod corruptions;

@@ -1,11 +1,11 @@
-//! The drawing itself, one short function a rule.
+//! Draws splits, with one short function per rule.
 
 use super::rule::{SplitRequest, SplitRule};
 use crate::error::DataError;
 use crate::numpy_random::RandomState;
 use augment::rng::{Key, Rng};
 
-/// What chooses the parts of `balanced` that no seed may move.
+/// The seed of the parts of `balanced` that do not depend on the request's seed.
 const PINNED: u64 = 0x7475_746f_7231;
 
 /// Indices of the samples in each part, in the order drawn.
@@ -71,7 +71,7 @@ struct Plan<'a> {
     /// The labels of the training part.
     labels: &'a [u32],
     classes: usize,
-    /// How many samples there are, those behind the training part included.
+    /// How many samples there are, including those after the training part.
     all: u32,
 }
 
@@ -211,7 +211,8 @@ impl Plan<'_> {
         Ok(Parts { labeled, unlabeled, validation, test })
     }
 
-    /// Of `pool`, the same number of each class by the request's seed; and the others. Both in ascending order.
+    /// Of `pool`, the same number of each class by the request's seed; and the others. Both in
+    /// ascending order.
     fn choose_labeled(&self, pool: Vec<u32>) -> Result<(Vec<u32>, Vec<u32>), DataError> {
         let n = self.request.labels.unwrap_or(pool.len());
         if n == pool.len() {
@@ -243,8 +244,9 @@ impl Plan<'_> {
         Ok((labeled, rest))
     }
 
-    /// `count` of `pool` with the class frequencies of `pool`, as near as whole numbers allow (largest remainders, the lower
-    /// class first among equals); and the others. Both in ascending order. `count` must not exceed the pool.
+    /// `count` of `pool` with the class frequencies of `pool`, as near as whole numbers allow
+    /// (largest remainders, the lower class first among equals); and the others. Both in ascending
+    /// order. `count` must not exceed the pool.
     fn stratified(&self, pool: Vec<u32>, count: usize, rng: &mut Rng) -> (Vec<u32>, Vec<u32>) {
         let total = pool.len().max(1) as u128;
         let mut classes = vec![Vec::new(); self.classes];
