@@ -3,6 +3,7 @@
 
 mod back_translation;
 mod corruptions;
+mod exact;
 mod fields;
 mod golden;
 mod golden_policies;
