@@ -10,6 +10,7 @@ use crate::error::DataError;
 use serde::{Deserialize, Serialize};
 use std::path::Path;
 
+mod candidates;
 mod draw;
 mod rule;
 
