@@ -1,9 +1,11 @@
-//! RandAugment as the papers' codes have it, then every single operation, on one thread without any loader.
+//! RandAugment as the papers' codes have it, then every single operation, on one thread without any
+//! loader.
 //!
-//! An iteration augments 64 images, each with a key of its own, so that many operations are met and in each iteration the
-//! same ones; divide by 64 for one image, or read the throughput. 32 pixels is CIFAR-10, 224 ImageNet. Scratch memory is
-//! reused. `copy` is the price of a fresh image, which all others contain; `fixmatch-strong` is flip, crop, RandAugment and
-//! cutout. Of `operation/...` an iteration is one image; other libraries' times are in docs/results/augment.md.
+//! An iteration augments 64 images, each with its own key, so that every iteration applies the same
+//! wide choice of operations; throughput is in images. Images of 32 pixels are CIFAR-10's size, of
+//! 224 ImageNet's. Scratch memory is reused. `copy` only copies the image, which all others do too;
+//! `fixmatch-strong` is flip, crop, RandAugment and cutout. An iteration of `operation/...` is one
+//! image; docs/results/augment.md has the times of other libraries.
 
 use augment::levels::Variant;
 use augment::policy::{Policy, Step};

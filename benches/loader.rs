@@ -1,9 +1,10 @@
-//! How many augmented images a second the loader prepares.
+//! How many augmented images per second the loader prepares.
 //!
-//! An iteration takes one step (one labelled and one unlabelled stream, a quarter labelled) from a loader that has been
-//! running: what a training loop waits for when it does nothing itself. With 0 workers the loop's own thread prepares; the
-//! others show what a worker thread costs and whether two are twice one. Workers are ahead by two steps each, which lends
-//! the first few iterations some speed. The loader is worth its threads where a step of training takes longer than a batch.
+//! An iteration takes one step (one labelled and one unlabelled stream, a quarter labelled) from a
+//! loader that has been running: the time a training loop waits for a batch if it does nothing
+//! else. With 0 workers the calling thread prepares; the other cases show what a worker thread
+//! costs and how the loader scales. Workers prepare up to two steps each in advance, so the first
+//! iterations are faster.
 
 use benches::{SEED, affine, fixmatch, handwritten, photos, stream};
 use criterion::{BenchmarkId, Criterion, Throughput};

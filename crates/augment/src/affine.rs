@@ -1,4 +1,5 @@
-//! A random mild affine map: noise that suits small images of shapes, such as digits, which bear neither flips nor colours.
+//! A random mild affine map, for small images of shapes such as digits, where a flip or a change of
+//! colour may change the class.
 
 use serde::{Deserialize, Serialize};
 
@@ -9,14 +10,15 @@ use crate::image::Image;
 use crate::rng::Rng;
 use crate::scratch::Scratch;
 
-/// The step `affine`: turn, shift, scale and shear at once, each drawn uniformly, about the image's centre.
+/// The step `affine`: turn, shift, scale and shear at once, each drawn uniformly, about the image's
+/// centre.
 ///
 /// | key | default | meaning | range |
 /// |---|---|---|---|
 /// | `degrees` | 10 | turns by up to this much to either side | 0 to 180 |
 /// | `translate` | 0.1 | shifts by up to this share of each side | 0 to 1 |
 /// | `scale` | [0.9, 1.1] | enlarges by a factor from this range | 0.1 to 10 |
-/// | `shear` | 0.1 | columns that a row moves against the next, up to | 0 to 1 |
+/// | `shear` | 0.1 | greatest shift of a row against the next, in columns | 0 to 1 |
 /// | `interpolation` | bilinear | how the source is read | |
 /// | `fill` | 0 | what lies outside | |
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
@@ -49,8 +51,9 @@ impl Default for Affine {
     }
 }
 
-/// The map that reads an output of `width` by `height` so that its content appears turned counter-clockwise by `degrees`,
-/// enlarged by `scale`, sheared and moved by `shift` (right, down), all about the centre; for [`geometry::affine`].
+/// The map that reads an output of `width` by `height` so that its content appears turned
+/// counter-clockwise by `degrees`, enlarged by `scale`, sheared and moved by `shift` (right, down),
+/// all about the centre; for [`geometry::affine`].
 pub fn matrix(
     width: usize,
     height: usize,

@@ -6,7 +6,8 @@ use crate::image::Image;
 use crate::op::Op;
 use crate::scratch::Scratch;
 
-/// Which pixels are transparent. The mask itself lies in the scratch memory and is made when something first becomes transparent.
+/// Which pixels are transparent. The mask itself lies in the scratch memory and is made when
+/// something first becomes transparent.
 pub(crate) struct Alpha {
     made: bool,
 }
@@ -17,7 +18,8 @@ impl Alpha {
         Self { made: false }
     }
 
-    /// Applies an operation to the image and, where it moves pixels, to the mask. From outside comes transparent black.
+    /// Applies an operation to the image and, where it moves pixels, to the mask. From outside
+    /// comes transparent black.
     pub(crate) fn apply(&mut self, op: Op, image: &mut Image, scratch: &mut Scratch) {
         let black = |sampling: Sampling| Sampling { fill: Fill::BLACK, ..sampling };
         let op = match op {

@@ -1,6 +1,8 @@
-//! AugMix (Hendrycks et al., arXiv 1912.02781): chains of mild operations, mixed with one another and with the image.
+//! AugMix (Hendrycks et al., arXiv 1912.02781): chains of mild operations, mixed with one another
+//! and with the image.
 //!
-//! The nine operations share nothing with the corruptions of ImageNet-C. Their arguments follow the released code (from memory).
+//! None of the nine operations is a corruption of ImageNet-C. Their arguments follow the released
+//! code (from memory).
 
 use serde::{Deserialize, Serialize};
 
@@ -21,14 +23,14 @@ pub const WIDTH: usize = 3;
 /// | key | default | meaning | range |
 /// |---|---|---|---|
 /// | `severity` | 3 | an operation's level is uniform from 0.1 to this, of 10 | 0.1 to 10 |
-/// | `depth` | random, 1 to 3 | operations a chain | 1 to 16 |
+/// | `depth` | random, 1 to 3 | operations per chain | 1 to 16 |
 /// | `alpha` | 1 | shape of the Dirichlet and Beta distributions of the shares | 0.01 to 100 |
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct AugMix {
     /// The greatest level of an operation.
     pub severity: f64,
-    /// Operations a chain; `None` is 1, 2 or 3.
+    /// Operations per chain; `None` is 1, 2 or 3.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub depth: Option<usize>,
     /// Shape of the distributions of the shares.

@@ -1,6 +1,8 @@
-//! AutoAugment (Cubuk et al., arXiv 1805.09501): one pair of operations a time, from a table that was searched for a data set.
+//! AutoAugment (Cubuk et al., arXiv 1805.09501): one pair of operations per image, from a table
+//! that was searched for a data set.
 //!
-//! The tables are those of FixMatch's code (flags `aa` and `aac`); levels become arguments as in UDA's RandAugment.
+//! The tables are those of FixMatch's code (flags `aa` and `aac`); levels become arguments as in
+//! UDA's RandAugment.
 
 use std::fmt;
 use std::sync::LazyLock;
@@ -56,11 +58,13 @@ impl fmt::Display for Table {
 /// | key | default | meaning |
 /// |---|---|---|
 /// | `table` | `cifar10` | `cifar10` or `svhn` |
-/// | `ops` | UDA's RandAugment | a `randaugment` table whose arguments, fill and interpolation are taken; its own draws are not used |
+/// | `ops` | UDA's RandAugment | a `randaugment` table |
+///
+/// Of `ops` only the arguments, the fill and the interpolation are used, not its draws.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct AutoAugment {
-    /// Whose pairs.
+    /// The table of pairs.
     pub table: Table,
     /// How levels become arguments.
     pub ops: RandAugment,
@@ -73,7 +77,8 @@ impl Default for AutoAugment {
 }
 
 impl AutoAugment {
-    /// Draws a pair for an image of this size; an operation is [`Op::Identity`] where its probability says so.
+    /// Draws a pair for an image of this size; an operation is [`Op::Identity`] where its
+    /// probability says so.
     pub fn draw(&self, width: usize, height: usize, rng: &mut Rng) -> [Op; 2] {
         let pairs = self.table.pairs();
         pairs[rng.below(pairs.len())].map(|Entry { name, probability, level }| {

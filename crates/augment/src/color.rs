@@ -1,4 +1,5 @@
-//! Operations on values alone, as Pillow computes them: a table of 256 entries or a few vector instructions.
+//! Operations on values alone, as Pillow computes them: a table of 256 entries or a few vector
+//! instructions.
 //!
 //! Source: Pillow's `ImageOps` and `ImageEnhance`, matched byte for byte (`tests/it/golden.rs`).
 
@@ -16,11 +17,12 @@ pub enum ContrastMean {
     /// The rounded mean of the grey image, as in Pillow.
     #[default]
     Grey,
-    /// The number of pixels divided by 256, clipped: what the TensorFlow code of Noisy Student computes in place of a mean.
+    /// The number of pixels divided by 256, clipped: what the TensorFlow code of Noisy Student
+    /// computes in place of a mean.
     Tf,
 }
 
-/// Changes every byte by itself, with the best instructions there are.
+/// Changes each byte independently of the others, with the widest vector instructions available.
 macro_rules! each_byte {
     ($image:expr, $value:ident => $new:expr) => {{
         let bytes = $image.pixels_mut();
@@ -57,7 +59,8 @@ pub fn solarize_add(image: &mut Image, add: u16, threshold: u8) {
     each_byte!(image, value => if value < threshold { value.saturating_add(add) } else { value });
 }
 
-/// Stretches each channel so that its least value becomes 0 and its greatest 255; a channel of one value stays.
+/// Stretches each channel so that its least value becomes 0 and its greatest 255; a channel of one
+/// value stays.
 pub fn auto_contrast(image: &mut Image) {
     let extremes = table::extremes(image);
     map_channels(image, |channel| {
@@ -153,7 +156,8 @@ fn color_pixels(bytes: &mut [u8], factor: f32) {
 #[inline(always)]
 fn color_blocks<S: simd::Simd>(simd: S, blocks: &mut [[u8; 192]], factor: f32) {
     for block in blocks {
-        // Written out: a closure handed to the standard library may be compiled apart, without the vector instructions.
+        // No closure handed to the standard library: it may be compiled separately, without the
+        // vector instructions.
         let [red, green, blue] = simd::planes(simd, block);
         let (mut red, mut green, mut blue) =
             (simd::bytes(red), simd::bytes(green), simd::bytes(blue));
@@ -184,19 +188,20 @@ fn lumas(red: &[u8; 64], green: &[u8; 64], blue: &[u8; 64]) -> [u8; 64] {
     grey
 }
 
-/// Pillow's blend of a degenerate value with the value itself: in single precision, clipped, the fraction dropped.
+/// Pillow's blend of a degenerate value with the value itself: in single precision, clipped, the
+/// fraction dropped.
 #[inline(always)]
 pub(crate) fn blend(degenerate: u8, value: u8, factor: f32) -> u8 {
     let (from, to) = (i32::from(degenerate), i32::from(value));
     let mixed = (from as f32 + factor * (to - from) as f32).clamp(0.0, 255.0);
-    // Cut to a whole number by adding 2^23, whose last bit is worth 1, and taking back what was rounded up: unlike a cast this
-    // compiles to vector instructions.
+    // Cut to a whole number by adding 2^23, whose last bit is worth 1, and taking back what was
+    // rounded up: unlike a cast this compiles to vector instructions.
     const WHOLE: f32 = 8_388_608.0;
     let rounded = mixed + WHOLE;
     (rounded.to_bits() - u32::from(rounded - WHOLE > mixed)) as u8
 }
 
-/// Blends the bytes before with the image's own, of which `share` is taken.
+/// Blends the bytes from `before` an operation with the image's own, of which `share` is taken.
 pub(crate) fn blend_with(image: &mut Image, before: &[u8], share: f64) {
     let share = share as f32;
     let bytes = image.pixels_mut();

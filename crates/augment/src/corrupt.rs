@@ -1,9 +1,11 @@
-//! Corruptions in the manner of ImageNet-C (Hendrycks and Dietterich, arXiv 1903.12261): what a model meets outside its training set.
+//! Image corruptions as in ImageNet-C (Hendrycks and Dietterich, arXiv 1903.12261), for measuring
+//! robustness.
 //!
-//! Values are taken to `[0, 1]`, corrupted in double precision, clipped, and cut (not rounded) back to bytes, as the authors do. Every
-//! corruption whose randomness is more than noise has a function that takes its random fields, angle or offsets, with which it is
-//! tested against the reference. Directions of motion follow the package `imagecorruptions`, whose kernel is written out, where the
-//! authors' code calls ImageMagick; the rest follows the authors.
+//! Values are scaled to `[0, 1]`, corrupted in double precision, clipped, and truncated (not
+//! rounded) to bytes, as the authors do. Every corruption that draws more than noise has a function
+//! that takes its random fields, angle or offsets, so that tests can compare it with the reference.
+//! Motion blur follows the package `imagecorruptions`, because the authors' code calls ImageMagick
+//! for it; everything else follows the authors' code.
 
 pub mod blur;
 pub mod elastic;

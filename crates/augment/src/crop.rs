@@ -1,4 +1,5 @@
-//! The crops that ImageNet training and evaluation need: random-resized, central, and a plain resize.
+//! The crops that ImageNet training and evaluation need: random-resized, central, and a plain
+//! resize.
 
 use serde::{Deserialize, Serialize};
 
@@ -51,16 +52,18 @@ impl Resize {
     }
 }
 
-/// The step `random-resized-crop`: a box of random area and shape, resized to a square (Szegedy et al., arXiv 1409.4842).
+/// The step `random-resized-crop`: a box of random area and shape, resized to a square (Szegedy et
+/// al., arXiv 1409.4842).
 ///
 /// | key | default | meaning | range |
 /// |---|---|---|---|
 /// | `size` | 224 | side of the result | 1 to 4096 |
 /// | `area` | [0.08, 1] | share of the image's area, uniform | 0.0001 to 1 |
-/// | `aspect` | [0.75, 1.3333333333333333] | width / height, uniform in its logarithm | 0.01 to 100 |
+/// | `aspect` | [0.75, 1.333...] | width / height, uniform in its logarithm | 0.01 to 100 |
 /// | `filter` | bicubic | see `resize` | |
 ///
-/// A box that does not fit is drawn anew, ten times in all; then the central crop of [`CenterCrop`] is taken.
+/// A box that does not fit is drawn again, up to ten times in all; after that the central crop of
+/// [`CenterCrop`] is taken.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct RandomResizedCrop {
@@ -112,7 +115,8 @@ impl RandomResizedCrop {
     }
 }
 
-/// The step `center-crop`: the central square, resized; how ImageNet models are evaluated, and their 'resolution fix'.
+/// The step `center-crop`: the central square, resized; how ImageNet models are evaluated, also
+/// after Noisy Student's fix of the train-test resolution.
 ///
 /// | key | default | meaning | range |
 /// |---|---|---|---|

@@ -1,8 +1,10 @@
-//! CTAugment (ReMixMatch, Berthelot et al., arXiv 1911.09785, section 3.2): strengths that training itself finds.
+//! CTAugment (ReMixMatch, Berthelot et al., arXiv 1911.09785, section 3.2): operations whose
+//! strengths are learned during training.
 //!
-//! Each parameter of each operation has a range of bins with a weight each. A probe view draws strengths uniformly; how well the model
-//! still recognises it moves the weights of its bins; strong views draw among the bins that are recognised. [`Rates`] is that
-//! memory: plain data, to be kept in checkpoints. The loader draws from it, training calls [`Rates::update`].
+//! Each parameter of each operation has a range of bins with a weight each. A probe view draws
+//! strengths uniformly; how well the model still recognises it moves the weights of its bins;
+//! strong views draw among the bins that are recognised. [`Rates`] holds the weights: plain data
+//! that checkpoints save. The loader draws from it, training calls [`Rates::update`].
 //!
 //! ```
 //! use augment::{ctaugment::{CtAugment, Rates}, image::Image, rng::Rng, scratch::Scratch};
@@ -93,7 +95,7 @@ impl CtOp {
 
 impl fmt::Display for CtOp {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        // serde's own name, so that what is printed can be written back.
+        // serde's own name, so that what is printed can be parsed.
         self.serialize(f)
     }
 }
@@ -101,13 +103,13 @@ impl fmt::Display for CtOp {
 /// A drawn operation with a level in `[0, 1)` for each of its parameters; those it lacks are 0.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Choice {
-    /// Which.
+    /// The operation.
     pub op: CtOp,
     /// Levels.
     pub levels: [f64; 2],
 }
 
-/// The weights of all bins: what training has found out so far.
+/// The weights of all bins, as learned so far.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Rates {
@@ -136,8 +138,8 @@ impl Rates {
         rates
     }
 
-    /// Moves the weight of each bin that a probe met towards `proximity`: 1 minus half the sum of absolute differences between the
-    /// predicted and the true class distribution, in `[0, 1]`.
+    /// Moves the weight of each bin that a probe met towards `proximity`: 1 minus half the sum of
+    /// absolute differences between the predicted and the true class distribution, in `[0, 1]`.
     pub fn update(&mut self, probe: &[Choice], proximity: f64, decay: f64) {
         for choice in probe {
             let weights = &mut self.weights[choice.op as usize];
@@ -148,7 +150,8 @@ impl Rates {
         }
     }
 
-    /// With which probability each bin of a parameter is drawn: in proportion to its weight, none below `threshold` of the best.
+    /// With which probability each bin of a parameter is drawn: in proportion to its weight, none
+    /// below `threshold` of the best.
     pub fn probabilities(
         &self,
         op: CtOp,
@@ -173,35 +176,36 @@ impl Default for Rates {
     }
 }
 
-/// Whether translations are what was meant.
+/// How far translations move the image at most.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Shift {
-    /// Up to 0.3 of the side.
+    /// Up to 0.3 of the side, as in the paper.
     #[default]
     OfSide,
-    /// Up to 0.3 pixels, as the released code has it: nothing moves.
+    /// Up to 0.3 pixels, as in the released code, so that nothing moves.
     AsReleased,
 }
 
-/// The step `ctaugment`. As a plain step it draws all bins alike; training that feeds back calls [`CtAugment::strong`] with its rates.
+/// The step `ctaugment`. As a plain step it draws all bins alike; training with feedback calls
+/// [`CtAugment::strong`] with its rates.
 ///
 /// | key | default | ImageNet | meaning | range |
 /// |---|---|---|---|---|
-/// | `depth` | 2 | 2 | operations an image | 1 to 16 |
+/// | `depth` | 2 | 2 | operations per image | 1 to 16 |
 /// | `threshold` | 0.8 | 0.85 | bins below this share of the best are not drawn | 0 to 1 |
-/// | `decay` | 0.99 | 0.99 | of the weights' running means | 0 to 1 |
+/// | `decay` | 0.99 | 0.99 | of the weights' exponential running means | 0 to 1 |
 /// | `shift` | of-side | | see [`Shift`] | |
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct CtAugment {
-    /// Operations an image.
+    /// Operations per image.
     pub depth: usize,
     /// Bins below this share of the best are not drawn.
     pub threshold: f64,
-    /// Of the weights' running means.
+    /// Decay of the weights' exponential running means.
     pub decay: f64,
-    /// Whether translations are what was meant.
+    /// How far translations move the image at most.
     pub shift: Shift,
 }
 

@@ -2,7 +2,8 @@
 
 use crate::rng::Rng;
 
-/// A gamma number of this shape, above 0, and scale 1 (Marsaglia and Tsang 2000; below shape 1 by their boost).
+/// A gamma number of this shape, above 0, and scale 1 (Marsaglia and Tsang 2000; below shape 1 by
+/// their boost).
 pub fn gamma(shape: f64, rng: &mut Rng) -> f64 {
     assert!(shape > 0.0 && shape.is_finite(), "a gamma shape of {shape}");
     if shape < 1.0 {
@@ -24,7 +25,7 @@ pub fn gamma(shape: f64, rng: &mut Rng) -> f64 {
 /// A beta number in `[0, 1]` of these shapes.
 pub fn beta(a: f64, b: f64, rng: &mut Rng) -> f64 {
     let (x, y) = (gamma(a, rng), gamma(b, rng));
-    // Both may vanish at tiny shapes, where the distribution is a coin.
+    // At tiny shapes both may be 0; the distribution then has the values 0 and 1 only.
     if x + y > 0.0 { x / (x + y) } else { f64::from(u8::from(rng.chance(a / (a + b)))) }
 }
 

@@ -17,7 +17,8 @@ pub fn cutout(image: &mut Image, x: usize, y: usize, half: usize, fill: Fill) {
     paint(image, columns, rows, fill);
 }
 
-/// Paints columns and rows from the first to before the last of each. The first row is painted pixel by pixel, the others are copies.
+/// Paints columns and rows from the first to before the last of each. The first row is painted
+/// pixel by pixel, the others are copies.
 fn paint(image: &mut Image, columns: (usize, usize), rows: (usize, usize), fill: Fill) {
     let (width, channels) = (image.width(), image.channels());
     if columns.0 >= columns.1 || rows.0 >= rows.1 {
@@ -35,7 +36,8 @@ fn paint(image: &mut Image, columns: (usize, usize), rows: (usize, usize), fill:
     }
 }
 
-/// Paints from `c - size / 2` to `c - size / 2 + size`, both included, as Pillow draws rectangles; nothing for a size of 0.
+/// Paints from `c - size / 2` to `c - size / 2 + size`, both included, as Pillow draws rectangles;
+/// nothing for a size of 0.
 pub fn inclusive(image: &mut Image, x: usize, y: usize, size: f64, fill: Fill) {
     if size <= 0.0 {
         return;
@@ -48,13 +50,16 @@ pub fn inclusive(image: &mut Image, x: usize, y: usize, size: f64, fill: Fill) {
     paint(image, columns, rows, fill);
 }
 
-/// The step `cutout`: one square at a uniform place, as UDA and FixMatch end their strong view with.
+/// The step `cutout`: one square at a uniform place, as UDA and FixMatch end their strong view
+/// with.
 ///
 /// | key | default | meaning | range |
 /// |---|---|---|---|
-/// | `size` | 16 | side of the square before clipping, pixels or a fraction of the shorter side; rounded down to even | >= 0 |
-/// | `extent` | exact | `exact`, `inclusive` (one pixel more each way, kekmodel's 17 for 16) or `up-to` (uniform from 0 to `size`, USB) | |
+/// | `size` | 16 | side of the square before clipping, rounded down to even | >= 0 |
+/// | `extent` | exact | `exact`, `inclusive` or `up-to`: see [`Extent`] | |
 /// | `fill` | 128 | its colour | |
+///
+/// `size` is in pixels or a fraction of the shorter side.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Cutout {
@@ -73,7 +78,8 @@ pub enum Extent {
     /// `[c - size / 2, c + size / 2)`: UDA, FixMatch, Noisy Student.
     #[default]
     Exact,
-    /// `[c - size / 2, c + size / 2]`, as Pillow draws rectangles: 17 pixels for 16 in kekmodel's FixMatch.
+    /// `[c - size / 2, c + size / 2]`, as Pillow draws rectangles: 17 pixels for 16 in kekmodel's
+    /// FixMatch.
     Inclusive,
     /// A size uniform from 0 to `size`, then as Pillow draws: USB, with `size` half of the side.
     UpTo,

@@ -28,12 +28,12 @@ impl Fault {
         (!ok).then(|| Self::new(key, value, allowed))
     }
 
-    /// Complains unless `low <= value <= high`.
+    /// A fault unless `low <= value <= high`.
     pub(crate) fn outside(key: &str, value: f64, low: f64, high: f64) -> Option<Self> {
         Self::unless(value >= low && value <= high, key, value, format_args!("{low} to {high}"))
     }
 
-    /// Complains unless `low <= pair[0] <= pair[1] <= high`.
+    /// A fault unless `low <= pair[0] <= pair[1] <= high`.
     pub(crate) fn bad_range(key: &str, pair: [f64; 2], low: f64, high: f64) -> Option<Self> {
         let ok = low <= pair[0] && pair[0] <= pair[1] && pair[1] <= high;
         let value = format_args!("[{}, {}]", pair[0], pair[1]).to_string();

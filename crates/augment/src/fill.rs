@@ -1,9 +1,9 @@
-//! The colour that stands where an operation has nothing to show.
+//! The colour of pixels that an operation cannot take from the image.
 
 use serde::{Deserialize, Serialize};
 
-/// A colour for pixels from outside an image, or for a box that is cut out. Written as one number (grey) or as three (RGB).
-/// A grey image takes the luma of an RGB colour.
+/// A colour for pixels from outside an image, or for a box that is cut out. Written as one number
+/// (grey) or as three (RGB). A grey image takes the luma of an RGB colour.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(from = "Written", into = "Written")]
 pub struct Fill([u8; 3]);

@@ -7,13 +7,14 @@ use crate::image::Image;
 use crate::scratch::Scratch;
 use crate::simd::{self, dispatch};
 
-/// Blends with the smoothed image: factor 0 is smooth, 1 the image itself, above 1 sharper. The outermost pixels stay, and so
-/// does an image with a side below 3.
+/// Blends with the smoothed image: factor 0 is smooth, 1 the image itself, above 1 sharper. The
+/// outermost pixels stay, and so does an image with a side below 3.
 pub fn sharpness(image: &mut Image, factor: f64, scratch: &mut Scratch) {
     sharpness_by(image, factor, Thirteenth::Rounded, scratch);
 }
 
-/// Smooths: each pixel becomes the mean of its 3x3 neighbourhood, itself counted five times. The outermost pixels stay.
+/// Smooths: each pixel becomes the mean of its 3x3 neighbourhood, itself counted five times. The
+/// outermost pixels stay.
 pub fn smooth(image: &mut Image, scratch: &mut Scratch) {
     sharpness_by(image, 0.0, Thirteenth::Rounded, scratch);
 }
@@ -38,7 +39,7 @@ pub(crate) fn sharpness_by(
     let stride = width * channels;
     let out = scratch.bytes(height * stride);
     let source = image.pixels();
-    // The border is copied, the rest written anew.
+    // The border is copied, the rest is computed.
     out[..stride].copy_from_slice(&source[..stride]);
     out[(height - 1) * stride..].copy_from_slice(&source[(height - 1) * stride..]);
     let (factor, half) = (factor as f32, if mean == Thirteenth::Rounded { 6 } else { 0 });
@@ -52,8 +53,8 @@ pub(crate) fn sharpness_by(
     scratch.trade(image, width, height);
 }
 
-/// Blurs: each pixel becomes the mean of the ring two pixels away from it, the outermost two of 5x5. The two outermost rows and
-/// columns stay, and so does an image with a side below 5.
+/// Blurs: each pixel becomes the mean of the ring two pixels away from it, the outermost two of
+/// 5x5. The two outermost rows and columns stay, and so does an image with a side below 5.
 pub fn blur(image: &mut Image, scratch: &mut Scratch) {
     let (width, height, channels) = (image.width(), image.height(), image.channels());
     if width < 5 || height < 5 {
@@ -109,8 +110,9 @@ fn row(rows: &[u8], out: &mut [u8], channels: usize, factor: f32, half: u16) {
     }
 }
 
-/// `sum / 13` without its fraction, for sums of 13 bytes plus 6, with which it is rounded to nearest; an odd divisor leaves no
-/// ties, so that this equals the reference's float arithmetic. The multiplication by 5042 / 65536 is exact there (the test tries all).
+/// `sum / 13` without its fraction, for sums of 13 bytes plus 6, with which it is rounded to
+/// nearest; an odd divisor leaves no ties, so that this equals the reference's float arithmetic.
+/// The multiplication by 5042 / 65536 is exact there (the test tries all).
 #[inline(always)]
 fn thirteenth(sum: u16) -> u8 {
     ((u32::from(sum) * 5042) >> 16) as u8

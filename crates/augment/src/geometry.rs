@@ -1,6 +1,8 @@
-//! Operations that move pixels, with Pillow's arithmetic: each output pixel asks an affine map where it comes from.
+//! Operations that move pixels, with Pillow's arithmetic: an affine map says where in the source
+//! each output pixel comes from.
 //!
-//! Source: `Image.rotate`, `Image.transform(AFFINE)` of Pillow, matched byte for byte (`tests/it/golden.rs`).
+//! Source: `Image.rotate`, `Image.transform(AFFINE)` of Pillow, matched byte for byte
+//! (`tests/it/golden.rs`).
 
 use std::io::Write;
 
@@ -71,7 +73,8 @@ pub fn flip(image: &mut Image) {
     }
 }
 
-/// Swaps blocks of 16 pixels from both ends, each reversed in itself, then the pixels that are left in the middle.
+/// Swaps blocks of 16 pixels from both ends, each reversed in itself, then the pixels that are left
+/// in the middle.
 #[inline(always)]
 fn flip_row<S: simd::Simd>(simd: S, mut row: &mut [u8]) {
     const REVERSED: [u8; 64] = {
@@ -102,8 +105,8 @@ fn flip_row<S: simd::Simd>(simd: S, mut row: &mut [u8]) {
     row.as_chunks_mut::<3>().0.reverse();
 }
 
-/// Pads by mirroring at the edge pixels (which are not repeated) by `pad` on each side, then cuts the original size out at `(dx, dy)`,
-/// each in `0..=2 * pad`; `(pad, pad)` is the image itself.
+/// Pads by mirroring at the edge pixels (which are not repeated) by `pad` on each side, then cuts
+/// the original size out at `(dx, dy)`, each in `0..=2 * pad`; `(pad, pad)` is the image itself.
 pub fn reflect_crop(image: &mut Image, pad: usize, dx: usize, dy: usize, scratch: &mut Scratch) {
     let (width, height, channels) = (image.width(), image.height(), image.channels());
     assert!(dx <= 2 * pad && dy <= 2 * pad, "crop offset ({dx}, {dy}) with a padding of {pad}");
@@ -111,7 +114,8 @@ pub fn reflect_crop(image: &mut Image, pad: usize, dx: usize, dy: usize, scratch
         return;
     }
     let stride = width * channels;
-    // Columns whose source lies inside are one run, copied whole; only the margins are mirrored pixel by pixel.
+    // Columns whose source lies inside are one run, copied whole; only the margins are mirrored
+    // pixel by pixel.
     let inside = pad.saturating_sub(dx).min(width)..(width + pad).saturating_sub(dx).min(width);
     let from = (inside.start + dx).saturating_sub(pad).min(width);
     let Scratch { bytes, columns, .. } = scratch;
@@ -154,7 +158,8 @@ pub(crate) fn reflect(i: i64, n: usize) -> usize {
     i.min(period - i) as usize
 }
 
-/// Turns counter-clockwise about the centre by `degrees`, keeping the size. Right angles move pixels exactly where the shape allows.
+/// Turns counter-clockwise about the centre by `degrees`, keeping the size. Right angles move
+/// pixels exactly where the shape allows.
 pub fn rotate(image: &mut Image, degrees: f64, sampling: Sampling, scratch: &mut Scratch) {
     let (width, height) = (image.width(), image.height());
     let degrees = degrees.rem_euclid(360.0);
@@ -179,8 +184,9 @@ fn round15(value: f64) -> f64 {
     const DECIMALS: f64 = 1e15;
     let scaled = value * DECIMALS;
     let whole = scaled.round();
-    // The product is off by less than 1/8, so only near halves the decimal form must decide. Both the whole number and
-    // 10^15 are doubles, so that their quotient is the double next to the decimal number.
+    // The product is off by less than 1/8, so the decimal form is needed only near halves. Both the
+    // whole number and 10^15 are doubles, so that their quotient is the double next to the decimal
+    // number.
     if ((scaled - whole).abs() - 0.5).abs() > 0.25 {
         return whole / DECIMALS;
     }
@@ -224,8 +230,8 @@ pub fn translate_y(image: &mut Image, pixels: f64, sampling: Sampling, scratch: 
     affine(image, [1.0, 0.0, 0.0, 0.0, 1.0, pixels], sampling, scratch);
 }
 
-/// Reads every output pixel `(x, y)` from the source at `(a x + b y + c, d x + e y + f)`, `matrix = [a, b, c, d, e, f]`, where pixel
-/// centres lie at halves. The size stays.
+/// Reads every output pixel `(x, y)` from the source at `(a x + b y + c, d x + e y + f)`, `matrix =
+/// [a, b, c, d, e, f]`, where pixel centres lie at halves. The size stays.
 pub fn affine(image: &mut Image, matrix: [f64; 6], sampling: Sampling, scratch: &mut Scratch) {
     match image.channels() {
         1 => affine_of::<1>(image, matrix, sampling, scratch),

@@ -1,7 +1,7 @@
 //! The image type: 8-bit, grey or RGB, interleaved, any size.
 
-/// An image of `height` rows, `width` columns and 1 (grey) or 3 (RGB) channels, as bytes in row-major order
-/// `[height][width][channels]`.
+/// An image of `height` rows, `width` columns and 1 (grey) or 3 (RGB) channels, as bytes in
+/// row-major order `[height][width][channels]`.
 #[derive(Debug, PartialEq, Eq)]
 pub struct Image {
     width: usize,
@@ -24,7 +24,8 @@ impl Clone for Image {
 }
 
 impl Image {
-    /// An image from its bytes. Panics unless `channels` is 1 or 3, no side is 0 and the length is the product of all three.
+    /// An image from its bytes. Panics unless `channels` is 1 or 3, no side is 0 and the length is
+    /// the product of all three.
     pub fn new(width: usize, height: usize, channels: usize, pixels: Vec<u8>) -> Self {
         assert!(channels == 1 || channels == 3, "an image has 1 or 3 channels, not {channels}");
         assert!(width > 0 && height > 0, "an image of {width}x{height} has no pixels");
@@ -80,7 +81,8 @@ impl Image {
         self.pixels.resize(width * height * channels, value);
     }
 
-    /// Takes `pixels` as the new content, of a new size but the same number of channels, and leaves the old bytes there.
+    /// Takes `pixels` as the new content, of a new size but the same number of channels, and leaves
+    /// the old bytes there.
     pub(crate) fn replace(&mut self, width: usize, height: usize, pixels: &mut Vec<u8>) {
         assert_eq!(
             pixels.len(),

@@ -1,6 +1,6 @@
-//! What JPEG leaves of an image: the lossy steps of libjpeg-turbo as Pillow calls it (4:2:0, the accurate integer DCT, smooth upsampling,
-//! fixed-point colour conversion), without the entropy coding between them, which loses nothing. Equal to Pillow byte for byte
-//! (`tests/it/fields.rs`).
+//! What JPEG leaves of an image: the lossy steps of libjpeg-turbo as Pillow calls it (4:2:0, the
+//! accurate integer DCT, smooth upsampling, fixed-point colour conversion), without the entropy
+//! coding between them, which loses nothing. Equal to Pillow byte for byte (`tests/it/fields.rs`).
 #![allow(
     clippy::needless_range_loop,
     reason = "loops over fixed blocks become vector instructions"
@@ -74,7 +74,8 @@ impl Plane {
                 }
                 forward(&mut block);
                 for (value, &step) in block.iter_mut().zip(table) {
-                    // The transform comes out eight times too large; half steps are rounded away from 0.
+                    // The transform comes out eight times too large; half steps are rounded away
+                    // from 0.
                     let divisor = 8 * step;
                     let level = (value.abs() + divisor / 2) / divisor * value.signum();
                     *value = level * step;
@@ -91,7 +92,8 @@ impl Plane {
         self.values = out;
     }
 
-    /// Means of 2x2, rounded down and up in turn. The right edge is repeated before, the lower one as far as the last pair.
+    /// Means of 2x2, rounded down and up in turn. The right edge is repeated before, the lower one
+    /// as far as the last pair.
     fn halved(&self) -> Self {
         let (width, height) = (self.width.div_ceil(2), self.height.div_ceil(2));
         // Blocks are filled with means of the repeated edge, which differ from the last mean.
@@ -109,8 +111,9 @@ impl Plane {
         Self { width: padded, height, values }
     }
 
-    /// Twice the size, `width` by `height`: each value three parts of the nearest and one of the next, in both directions. Planes of up to
-    /// two columns are repeated instead. Columns that only fill blocks are not looked at.
+    /// Twice the size, `width` by `height`: each value three parts of the nearest and one of the
+    /// next, in both directions. Planes of up to two columns are repeated instead. Columns that
+    /// only fill blocks are not looked at.
     fn doubled(&self, width: usize, height: usize) -> Self {
         let level = simd::level();
         dispatch!(level, simd => {
@@ -279,7 +282,8 @@ fn forward(block: &mut [i32; 64]) {
     }
 }
 
-/// The inverse transform of coefficients (rows, already multiplied by their quantisation steps) to values from 0 to 255.
+/// The inverse transform of coefficients (rows, already multiplied by their quantisation steps) to
+/// values from 0 to 255.
 fn inverse(coefficients: &[i32; 64]) -> [u8; 64] {
     let level = simd::level();
     dispatch!(level, simd => {
@@ -317,7 +321,8 @@ fn transposed(lines: &[[i32; 8]; 8]) -> [[i32; 8]; 8] {
     out
 }
 
-/// The one-dimensional transform across lines, for eight columns. Sums wrap: coefficients of a damaged file may be anything.
+/// The one-dimensional transform across lines, for eight columns. Sums wrap: coefficients of a
+/// damaged file may be anything.
 #[inline(always)]
 fn inverse_lines(v: &[[i32; 8]; 8], bits: i32) -> [[i32; 8]; 8] {
     let mut out = [[0; 8]; 8];

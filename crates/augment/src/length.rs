@@ -6,7 +6,8 @@ use serde::{Deserialize, Serialize};
 
 use crate::fault::Fault;
 
-/// A length, written as a number of pixels (`100`) or as a fraction of a side (`{ fraction = 0.3 }`).
+/// A length, written as a number of pixels (`100`) or as a fraction of a side (`{ fraction = 0.3
+/// }`).
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(untagged)]
 pub enum Length {

@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::op::OpName;
 
-/// Whose RandAugment: the set of operations and the strength tables.
+/// A published RandAugment: its set of operations and its strength tables.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Variant {
@@ -16,14 +16,18 @@ pub enum Variant {
     NoisyStudent,
     /// FixMatch (arXiv 2001.07685), released code: 14 operations with UDA's arguments.
     Fixmatch,
-    /// FixMatch's table 12, and kekmodel's PyTorch code: 14 operations, milder colours, posterize 4 to 8 bits.
+    /// FixMatch's table 12, and kekmodel's PyTorch code: 14 operations, milder colours, posterize 4
+    /// to 8 bits.
     #[serde(alias = "kekmodel")]
     FixmatchPaper,
-    /// FixMatch's code for ImageNet: Noisy Student's operations and tables with Identity in place of Cutout.
+    /// FixMatch's code for ImageNet: Noisy Student's operations and tables with Identity in place
+    /// of Cutout.
     FixmatchImagenet,
-    /// Microsoft's Semi-supervised-learning (USB): the paper's ranges, nothing cut to whole numbers.
+    /// Microsoft's Semi-supervised-learning (USB): the paper's ranges, nothing cut to whole
+    /// numbers.
     Usb,
-    /// timm's `rand-m9-...`: Noisy Student's operations without Cutout; `weakening = false` is its `inc1`.
+    /// timm's `rand-m9-...`: Noisy Student's operations without Cutout; `weakening = false` is its
+    /// `inc1`.
     Timm,
     /// torchvision's `RandAugment`: 14 operations, 31 levels, enhancements to both sides.
     Torchvision,
@@ -121,8 +125,8 @@ impl Variant {
         if self == Self::Torchvision { 30.0 } else { 10.0 }
     }
 
-    /// The greatest magnitude that the tables are meant for. Noisy Student's run past their scale
-    /// (27 and 28 in the paper), and timm's may.
+    /// The greatest magnitude that the tables are meant for. Noisy Student's exceed their scale (27
+    /// and 28 in the paper), and timm's may do so too.
     pub fn strongest(self) -> f64 {
         match self {
             Self::NoisyStudent => 40.0,
@@ -131,7 +135,8 @@ impl Variant {
         }
     }
 
-    /// The share `magnitude / scale` of `full`, multiplied in the order of the reference so that whole numbers come out whole.
+    /// The share `magnitude / scale` of `full`, multiplied in the order of the reference so that
+    /// whole numbers come out whole.
     pub(crate) fn level(self, magnitude: f64, full: f64) -> f64 {
         match self {
             Self::NoisyStudent | Self::FixmatchImagenet | Self::Torchvision | Self::Timm => {
@@ -178,7 +183,8 @@ impl Variant {
         if self == Self::Timm { add.min(128) } else { add }
     }
 
-    /// Bits that posterize keeps. At least one, except where the released formulas reach none: by `weakening`, and timm's.
+    /// Bits that posterize keeps. At least one, except where the released formulas reach none: by
+    /// `weakening`, and timm's.
     pub(crate) fn bits(self, magnitude: f64, weakening: bool) -> u8 {
         let steps = self.level(magnitude, 4.0);
         match self {

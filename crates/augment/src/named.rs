@@ -1,4 +1,4 @@
-//! Policies by name: those of the papers, and timm's little language `rand-m9-n3-mstd0.5-inc1`.
+//! Policies by name: those of the papers, and timm's notation `rand-m9-n3-mstd0.5-inc1`.
 
 use std::str::FromStr;
 
@@ -43,7 +43,7 @@ fn cutout(fill: Fill) -> Step {
     Step::Cutout(Cutout { fill, ..Cutout::default() })
 }
 
-/// All of them. Views of UDA are augmented first and flipped and cropped then, those of FixMatch the other way round.
+/// All of them. Views of UDA are augmented before flip and crop, those of FixMatch after.
 pub const NAMED: &[Named] = &[
     Named { name: "none", about: "images as they are", steps: Vec::new },
     Named {
@@ -164,7 +164,7 @@ pub const NAMED: &[Named] = &[
     },
 ];
 
-/// A name that is none.
+/// A name that stands for no policy.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum NameError {
     /// Not in the catalogue.
@@ -176,10 +176,10 @@ pub enum NameError {
     Unknown {
         /// What was asked for.
         name: String,
-        /// The name most like it, if one is.
+        /// The most similar name, if any is similar.
         nearest: Option<&'static str>,
     },
-    /// A part of timm's language that is not understood.
+    /// A part of timm's notation that is not understood.
     #[error(
         "`{part}` in `{name}`: parts are m9 (magnitude), n3 (operations), p0.5 (probability), mstd0.5 (noise; above 100 uniform), mmax20, inc1"
     )]
@@ -189,7 +189,7 @@ pub enum NameError {
         /// The part.
         part: String,
     },
-    /// A policy that parses and then has a setting out of its range.
+    /// A policy that parses but has a setting out of its range.
     #[error("`{name}`: {fault}")]
     Fault {
         /// The whole name.
@@ -202,7 +202,8 @@ pub enum NameError {
 impl FromStr for Policy {
     type Err = NameError;
 
-    /// A name of [`NAMED`], timm's `rand-...`, or FixMatch's `rN_M_C` (N operations of magnitude M, cutout of C % of the side).
+    /// A name of [`NAMED`], timm's `rand-...`, or FixMatch's `rN_M_C` (N operations of magnitude M,
+    /// cutout of C % of the side).
     fn from_str(name: &str) -> Result<Self, NameError> {
         if let Some(named) = NAMED.iter().find(|named| named.name == name) {
             return Ok(named.policy());
@@ -241,7 +242,7 @@ fn timm(name: &str, parts: &str) -> Result<Policy, NameError> {
             "mstd" if number > 100.0 => policy.draw = Draw::Uniform,
             "mstd" => policy.magnitude_std = number,
             "mmax" => policy.magnitude_max = number,
-            // As in timm, where anything after `inc` counts as yes, but 0.
+            // As in timm: any number after `inc` but 0 means true.
             "inc" => policy.weakening = number == 0.0,
             _ => return Err(wrong()),
         }

@@ -1,9 +1,11 @@
-//! From bytes to the floats that a network takes, for whoever has no tensor library to do it on the device.
+//! From bytes to the floats that a network takes, for callers without a tensor library that does it
+//! on the device.
 
 use crate::image::Image;
 use crate::simd::{self, dispatch};
 
-/// `(value / 255 - mean) / std` for each channel, as one multiplication and one addition in single precision.
+/// `(value / 255 - mean) / std` for each channel, as one multiplication and one addition in single
+/// precision.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Normalize {
     scale: [f32; 3],
@@ -11,7 +13,8 @@ pub struct Normalize {
 }
 
 impl Normalize {
-    /// Means and standard deviations of each channel, of values in `[0, 1]`. For grey images only the first of each counts.
+    /// Means and standard deviations of each channel, of values in `[0, 1]`. For grey images only
+    /// the first of each counts.
     ///
     /// ```
     /// use augment::{image::Image, normalize::Normalize};
@@ -25,7 +28,8 @@ impl Normalize {
         Self { scale, shift: std::array::from_fn(|i| -mean[i] / std[i]) }
     }
 
-    /// Writes the image as planes, `[channels][height][width]`. Panics unless `out` has that length.
+    /// Writes the image as planes, `[channels][height][width]`. Panics unless `out` has that
+    /// length.
     pub fn planes(&self, image: &Image, out: &mut [f32]) {
         let area = image.width() * image.height();
         assert_eq!(out.len(), area * image.channels(), "floats for {image:?}");

@@ -1,4 +1,4 @@
-//! One operation with its arguments spelled out: nothing random is left in it.
+//! One operation with all its arguments: applying it draws no random numbers.
 
 use std::fmt;
 
@@ -14,10 +14,11 @@ use crate::resize::{self, Filter};
 use crate::scratch::Scratch;
 use crate::tf;
 
-/// An operation, ready to be applied. Every one keeps the image's size and takes any size from 1x1 upwards.
+/// An operation, ready to be applied. Every one keeps the image's size and takes any size from 1x1
+/// upwards.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum Op {
-    /// Nothing.
+    /// Leaves the image as it is.
     Identity,
     /// [`color::auto_contrast`].
     AutoContrast,
@@ -208,7 +209,7 @@ impl Op {
     }
 }
 
-/// The image's own bytes are kept aside while the operation runs.
+/// The bytes from before the operation are kept while it runs.
 fn blended(image: &mut Image, with: Whole, share: f64, scratch: &mut Scratch) {
     let mut before = std::mem::take(&mut scratch.before);
     before.clear();
@@ -293,7 +294,7 @@ impl Op {
 
 impl fmt::Display for OpName {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        // serde's own name, so that what is printed can be written back.
+        // serde's own name, so that what is printed can be parsed.
         self.serialize(f)
     }
 }

@@ -19,11 +19,16 @@ use crate::rng::Rng;
 use crate::scratch::Scratch;
 use crate::weak::FlipCrop;
 
-/// Steps, applied in order. In a recipe: a list of tables, each with a `kind`, or the name of a policy ([`crate::named`]).
+/// Steps, applied in order. In a recipe: a list of tables, each with a `kind`, or the name of a
+/// policy ([`crate::named`]).
 ///
 /// ```
 /// use augment::{image::Image, policy::Policy, rng::Key};
-/// let text = r#"[{ "kind": "flip-crop", "pad": 4 }, { "kind": "randaugment", "variant": "uda" }, { "kind": "cutout" }]"#;
+/// let text = r#"[
+///     { "kind": "flip-crop", "pad": 4 },
+///     { "kind": "randaugment", "variant": "uda" },
+///     { "kind": "cutout" }
+/// ]"#;
 /// let policy: Policy = serde_json::from_str(text).unwrap();
 /// policy.check().unwrap();
 /// let mut rng = Key { seed: 0, epoch: 0, index: 0, view: 0 }.rng();
@@ -68,7 +73,7 @@ pub enum Step {
     /// `autoaugment`: a pair of operations from a table.
     #[serde(rename = "autoaugment")]
     AutoAugment(AutoAugment),
-    /// `ctaugment`: operations of strengths that training finds; as a step, all alike.
+    /// `ctaugment`: operations whose strengths training learns; as a step, all strengths alike.
     #[serde(rename = "ctaugment")]
     CtAugment(CtAugment),
     /// `augmix`: mixed chains of operations.
@@ -86,7 +91,7 @@ pub enum Step {
     CenterCrop(CenterCrop),
 }
 
-/// What is wrong with a policy, all faults at once.
+/// All faults of a policy.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("augmentation policy: {}", .0.iter().map(Fault::to_string).collect::<Vec<_>>().join("; "))]
 pub struct PolicyError(pub Vec<Fault>);
@@ -110,7 +115,8 @@ impl Policy {
         }
     }
 
-    /// Whether every setting lies in its range. The error names each fault as `step.key`, steps counted from 0.
+    /// Whether every setting lies in its range. The error names each fault as `step.key`, steps
+    /// counted from 0.
     pub fn check(&self) -> Result<(), PolicyError> {
         let faults: Vec<Fault> = (self.0.iter().enumerate())
             .flat_map(|(i, step)| {

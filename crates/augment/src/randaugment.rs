@@ -1,251 +1,34 @@
-//! RandAugment (Cubuk et al., arXiv 1909.13719): a few operations, drawn uniformly, all at one strength.
+//! RandAugment (Cubuk et al., arXiv 1909.13719): a few operations, drawn uniformly, all at one
+//! strength.
 //!
-//! Each paper's code has its own set of operations and its own table from magnitude to argument; a [`Variant`] is one such table.
-//! What the codes do differently without saying so is a named setting here.
+//! Each paper's code has its own set of operations and its own table from magnitude to argument; a
+//! [`Variant`] is one such table. Differences between the codes that the papers do not mention are
+//! named settings here.
 
 use std::fmt;
 
-use serde::{Deserialize, Serialize};
-
 use crate::alpha::Alpha;
-use crate::color::ContrastMean;
 use crate::fault::Fault;
-use crate::fill::Fill;
-use crate::geometry::{Interpolation, Sampling};
+use crate::geometry::Sampling;
 use crate::image::Image;
-use crate::length::Length;
 use crate::levels::Variant;
 use crate::op::{Op, OpName};
 use crate::rng::Rng;
 use crate::scratch::Scratch;
 
-/// How the magnitude of one operation comes about.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum Draw {
-    /// Always `magnitude`.
-    Fixed,
-    /// A whole number, uniform from 1 to `magnitude`.
-    Whole,
-    /// A whole number, uniform from 0 to `magnitude`.
-    WholeFromZero,
-    /// A real number, uniform from 0 to `magnitude`.
-    Uniform,
-}
+mod settings;
 
-/// What stands where a geometric operation has nothing to show.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum Outside {
-    /// The colour `fill` at once, which later operations then see.
-    Fill,
-    /// Black and transparent, as in the RGBA images of UDA's and FixMatch's code: later operations see black; in the end what is
-    /// still transparent becomes `fill`. Operations that work by tables or histograms (auto-contrast, equalize, invert,
-    /// posterize, solarize) take all transparency away, so that what they made of the black stays.
-    Alpha,
-}
-
-/// Whose arithmetic colour and sharpness follow.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum Arithmetic {
-    /// Pillow's.
-    #[default]
-    Pillow,
-    /// That of the TensorFlow code: [`crate::tf`].
-    Tf,
-}
-
-/// The step `randaugment`. A key that is left out has the value of the variant's paper.
-///
-/// | key | meaning | uda | noisy-student | fixmatch | fixmatch-paper | fixmatch-imagenet | usb | torchvision | timm |
-/// |---|---|---|---|---|---|---|---|---|---|
-/// | `ops` | operations an image | 2 | 2 | 2 | 2 | 2 | 3 | 2 | 2 |
-/// | `magnitude` | strength, of 10 (torchvision: of 30) | 9 | 27 | 9 | 9 | 10 | 10 | 9 | 10 |
-/// | `draw` | `fixed`, `whole`, `whole-from-zero` or `uniform`: [`Draw`] | whole | fixed | whole | whole | whole-from-zero | uniform | fixed | fixed |
-/// | `magnitude_std` | deviation of normal noise on the magnitude | 0 | 0 | 0 | 0 | 0 | 0 | 0 | 0 |
-/// | `magnitude_max` | the magnitude is clipped to this after noise | 10 | 40 | 10 | 10 | 10 | 10 | 30 | 10 |
-/// | `probability` | with which a drawn operation is applied | 0.5 | 1 | 0.5 | 0.5 | 0.5 | 1 | 1 | 0.5 |
-/// | `interpolation` | of rotations, shears, translations | nearest | nearest | nearest | nearest | nearest | nearest | nearest | bilinear |
-/// | `half_bicubic` | half of the images' operations are bicubic instead | false | false | false | false | false | false | false | true |
-/// | `outside` | `fill` or `alpha`: [`Outside`] | alpha | fill | alpha | fill | fill | fill | fill | fill |
-/// | `fill` | colour from outside the image, and of cutout | 125,122,113 | 128 | 127 | 0 | 128 | 0 | 0 | 128 |
-/// | `translate_const` | shift at full scale | 10 px | 100 px | 10 px | 0.3 of side | 100 px | 0.3 of side | 150/331 of side | 0.45 of side |
-/// | `cutout_const` | half the box at full scale (of the operation `cutout`) | 10 px | 40 px | - | - | - | - | - | - |
-/// | `contrast_mean` | `grey`, or `tf`: see [`ContrastMean`] | grey | grey | grey | grey | grey | grey | grey | grey |
-/// | `arithmetic` | `pillow`, or `tf`: see [`Arithmetic`] | pillow | pillow | pillow | pillow | pillow | pillow | pillow | pillow |
-/// | `weakening` | posterize and solarize get weaker with the magnitude | false | true | false | - | true | - | - | true |
-/// | `exclude` | operations to leave out, by name | none | none | none | none | none | none | none | none |
-///
-/// Noisy Student's constants are those of ImageNet; its SVHN run has `translate_const = cutout_const = 4`. In timm, `weakening = false`
-/// is `inc1`, which also takes colour, contrast, brightness and sharpness to both sides of 1.
-/// `weakening` and `cutout_const` mean nothing to a variant marked `-`.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(from = "Written")]
-pub struct RandAugment {
-    /// Whose operations and tables.
-    pub variant: Variant,
-    /// Operations an image.
-    pub ops: usize,
-    /// Strength; see [`Variant::scale`].
-    pub magnitude: f64,
-    /// How each operation's magnitude comes about.
-    pub draw: Draw,
-    /// Deviation of normal noise on the magnitude, which is then clipped to `0..=magnitude_max`; 0 for none.
-    pub magnitude_std: f64,
-    /// The greatest magnitude after noise.
-    pub magnitude_max: f64,
-    /// With which a drawn operation is applied.
-    pub probability: f64,
-    /// Of rotations, shears and translations.
-    pub interpolation: Interpolation,
-    /// Whether half of the operations, drawn at random, are bicubic instead.
-    pub half_bicubic: bool,
-    /// When `fill` is painted.
-    pub outside: Outside,
-    /// Colour from outside the image, and of cutout.
-    pub fill: Fill,
-    /// Shift at full scale.
-    pub translate_const: Length,
-    /// Half the side of the operation `cutout` at full scale.
-    pub cutout_const: Length,
-    /// What contrast blends with.
-    pub contrast_mean: ContrastMean,
-    /// Whose arithmetic colour and sharpness follow.
-    pub arithmetic: Arithmetic,
-    /// Whether posterize and solarize get weaker as the magnitude grows.
-    pub weakening: bool,
-    /// Operations to leave out.
-    pub exclude: Vec<OpName>,
-}
-
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct Written {
-    variant: Variant,
-    ops: Option<usize>,
-    magnitude: Option<f64>,
-    draw: Option<Draw>,
-    magnitude_std: Option<f64>,
-    magnitude_max: Option<f64>,
-    probability: Option<f64>,
-    interpolation: Option<Interpolation>,
-    half_bicubic: Option<bool>,
-    outside: Option<Outside>,
-    fill: Option<Fill>,
-    translate_const: Option<Length>,
-    cutout_const: Option<Length>,
-    contrast_mean: Option<ContrastMean>,
-    arithmetic: Option<Arithmetic>,
-    weakening: Option<bool>,
-    exclude: Option<Vec<OpName>>,
-}
-
-impl From<Written> for RandAugment {
-    fn from(written: Written) -> Self {
-        let preset = Self::of(written.variant);
-        Self {
-            variant: written.variant,
-            ops: written.ops.unwrap_or(preset.ops),
-            magnitude: written.magnitude.unwrap_or(preset.magnitude),
-            draw: written.draw.unwrap_or(preset.draw),
-            magnitude_std: written.magnitude_std.unwrap_or(preset.magnitude_std),
-            magnitude_max: written.magnitude_max.unwrap_or(preset.magnitude_max),
-            probability: written.probability.unwrap_or(preset.probability),
-            half_bicubic: written.half_bicubic.unwrap_or(preset.half_bicubic),
-            outside: written.outside.unwrap_or(preset.outside),
-            arithmetic: written.arithmetic.unwrap_or(preset.arithmetic),
-            interpolation: written.interpolation.unwrap_or(preset.interpolation),
-            fill: written.fill.unwrap_or(preset.fill),
-            translate_const: written.translate_const.unwrap_or(preset.translate_const),
-            cutout_const: written.cutout_const.unwrap_or(preset.cutout_const),
-            contrast_mean: written.contrast_mean.unwrap_or(preset.contrast_mean),
-            weakening: written.weakening.unwrap_or(preset.weakening),
-            exclude: written.exclude.unwrap_or(preset.exclude),
-        }
-    }
-}
+pub use settings::{Arithmetic, Draw, Outside, RandAugment};
 
 impl RandAugment {
-    /// A variant with the settings of its paper (the table above).
-    pub fn of(variant: Variant) -> Self {
-        let base = Self {
-            variant,
-            ops: 2,
-            magnitude: 9.0,
-            draw: Draw::Whole,
-            magnitude_std: 0.0,
-            magnitude_max: if variant == Variant::Timm { 10.0 } else { variant.strongest() },
-            probability: 0.5,
-            interpolation: Interpolation::Nearest,
-            half_bicubic: false,
-            outside: Outside::Fill,
-            fill: Fill::BLACK,
-            translate_const: Length::Pixels(10.0),
-            cutout_const: Length::Pixels(10.0),
-            contrast_mean: ContrastMean::Grey,
-            arithmetic: Arithmetic::Pillow,
-            weakening: false,
-            exclude: Vec::new(),
-        };
-        match variant {
-            Variant::Uda => {
-                Self { outside: Outside::Alpha, fill: Fill::rgb(125, 122, 113), ..base }
-            }
-            Variant::Fixmatch => Self { outside: Outside::Alpha, fill: Fill::grey(127), ..base },
-            Variant::FixmatchPaper => Self { translate_const: Length::fraction(0.3), ..base },
-            Variant::FixmatchImagenet => Self {
-                magnitude: 10.0,
-                draw: Draw::WholeFromZero,
-                fill: Fill::GREY,
-                translate_const: Length::Pixels(100.0),
-                weakening: true,
-                ..base
-            },
-            Variant::Usb => Self {
-                ops: 3,
-                magnitude: 10.0,
-                draw: Draw::Uniform,
-                probability: 1.0,
-                translate_const: Length::fraction(0.3),
-                ..base
-            },
-            Variant::Timm => Self {
-                magnitude: 10.0,
-                draw: Draw::Fixed,
-                interpolation: Interpolation::Bilinear,
-                half_bicubic: true,
-                fill: Fill::GREY,
-                translate_const: Length::fraction(0.45),
-                weakening: true,
-                ..base
-            },
-            Variant::NoisyStudent => Self {
-                magnitude: 27.0,
-                draw: Draw::Fixed,
-                probability: 1.0,
-                fill: Fill::GREY,
-                translate_const: Length::Pixels(100.0),
-                cutout_const: Length::Pixels(40.0),
-                weakening: true,
-                ..base
-            },
-            Variant::Torchvision => Self {
-                draw: Draw::Fixed,
-                probability: 1.0,
-                translate_const: Length::fraction(150.0 / 331.0),
-                ..base
-            },
-        }
-    }
-
     /// The operations that may be drawn.
     pub fn menu(&self) -> impl Iterator<Item = OpName> {
         self.variant.ops().iter().copied().filter(|name| !self.exclude.contains(name))
     }
 
-    /// Draws one operation for an image of this size; it is [`Op::Identity`] where `probability` says so.
-    /// Panics if everything is excluded, which [`Policy::check`](crate::policy::Policy::check) finds before.
+    /// Draws one operation for an image of this size; it is [`Op::Identity`] where `probability`
+    /// says so. Panics if everything is excluded, which
+    /// [`Policy::check`](crate::policy::Policy::check) finds before.
     pub fn draw(&self, width: usize, height: usize, rng: &mut Rng) -> Op {
         let choice = rng.below(self.menu().count());
         let name = self.menu().nth(choice).expect("below the count");
@@ -269,8 +52,8 @@ impl RandAugment {
         if self.half_bicubic && rng.chance(0.5) { op.bicubic() } else { op }
     }
 
-    /// The operation `name` at `magnitude`, as the variant's table has it. `sign` (1 or -1) decides the side for those that have two,
-    /// `center` (column, row) is where cutout goes.
+    /// The operation `name` at `magnitude`, as the variant's table has it. `sign` (1 or -1) decides
+    /// the side for those that have two, `center` (column, row) is where cutout goes.
     pub fn op(
         &self,
         name: OpName,

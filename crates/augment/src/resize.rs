@@ -1,4 +1,5 @@
-//! Resizing with Pillow's antialiased filters: two passes in 22-bit fixed point, matched byte for byte.
+//! Resizing with Pillow's antialiased filters: two passes in 22-bit fixed point, matched byte for
+//! byte.
 
 use crate::image::Image;
 use crate::scratch::Scratch;
@@ -8,7 +9,8 @@ pub(crate) mod taps;
 
 pub use taps::Filter;
 
-/// Resizes to `width` by `height` (at least 1 each), first along rows, then along columns; an axis that keeps its length is left alone.
+/// Resizes to `width` by `height` (at least 1 each), first along rows, then along columns; an axis
+/// that keeps its length is left alone.
 pub fn resize(
     image: &mut Image,
     width: usize,
@@ -64,7 +66,8 @@ fn nearest(image: &mut Image, width: usize, height: usize, scratch: &mut Scratch
     scratch.trade(image, width, height);
 }
 
-/// Cuts `margin` of the width and of the height off on each side and enlarges the rest to the size there was, as CTAugment does.
+/// Cuts `margin` of the width and of the height off on each side and enlarges the rest to the size
+/// there was, as CTAugment does.
 pub fn rescale(image: &mut Image, margin: f64, filter: Filter, scratch: &mut Scratch) {
     let (width, height) = (image.width(), image.height());
     let kept = |side: usize| {

@@ -1,7 +1,8 @@
 //! A small keyed random generator whose numbers never change between versions.
 //!
-//! Every random choice of the host wing is a pure function of a [`Key`]: (seed, epoch, index, view). Hence any number of
-//! worker threads draws the same numbers, and a run can be resumed without saving a generator.
+//! Every random choice on the host is a pure function of a [`Key`]: (seed, epoch, index, view). So
+//! any number of worker threads draws the same numbers, and a run resumes without a saved
+//! generator.
 
 /// What a random choice is keyed by.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -12,7 +13,8 @@ pub struct Key {
     pub epoch: u64,
     /// The index of the sample in its data set.
     pub index: u64,
-    /// Which view of the sample is made (0 for the first); other uses of a key take numbers from 1000 upwards.
+    /// Which view of the sample is made (0 for the first); other uses of a key take numbers from
+    /// 1000 upwards.
     pub view: u64,
 }
 
@@ -112,7 +114,8 @@ impl Rng {
 
     /// A Poisson number of this mean. Panics on a negative or infinite mean.
     ///
-    /// Small means by multiplying uniforms (Knuth), from 10 on by transformed rejection (Hoermann 1993, algorithm PTRS).
+    /// Small means by multiplying uniforms (Knuth), from 10 on by transformed rejection (Hoermann
+    /// 1993, algorithm PTRS).
     pub fn poisson(&mut self, mean: f64) -> u64 {
         assert!(mean >= 0.0 && mean.is_finite(), "a Poisson mean of {mean}");
         if mean < 10.0 {
@@ -155,7 +158,7 @@ impl Rng {
     }
 }
 
-/// ln k! by Stirling's series, exact enough (1e-10) from 10 on and summed below.
+/// ln k! by Stirling's series, exact to 1e-10 from 10 on; below 10 the logarithms are summed.
 fn log_factorial(k: f64) -> f64 {
     if k < 10.0 {
         return (2..=k as u32).map(|i| f64::from(i).ln()).sum();

@@ -1,6 +1,8 @@
-//! How robust a model is, as ratios to a reference model: mCE, relative mCE and mFR (Hendrycks and Dietterich, arXiv 1903.12261, section 4).
+//! How robust a model is, as ratios to a reference model: mCE, relative mCE and mFR (Hendrycks and
+//! Dietterich, arXiv 1903.12261, section 4).
 //!
-//! Tables are matched by name. For ImageNet the reference is AlexNet ([`alexnet`]); on other data take a model of your own.
+//! Tables are matched by name. For ImageNet the reference is AlexNet ([`alexnet`]); on other data
+//! take a model of your own.
 
 use std::collections::BTreeMap;
 
@@ -29,7 +31,8 @@ pub enum RobustnessError {
     Empty,
 }
 
-/// AlexNet's mean error over the five severities of each corruption of ImageNet-C; the last four are the extra ones, which mCE leaves out.
+/// AlexNet's mean error over the five severities of each corruption of ImageNet-C; the last four
+/// are the extra ones, which mCE leaves out.
 ///
 /// The extra four and the clean error are quoted from memory of the authors' code.
 pub const ALEXNET_ERRORS: [(&str, f64); 19] = [
@@ -77,7 +80,8 @@ fn ratio(name: &str, value: f64, reference: f64) -> Result<f64, RobustnessError>
     }
 }
 
-/// The ratio of each entry's mean (less `less`) to the reference's (less `reference_less`), by name.
+/// The ratio of each entry's mean (less `less`) to the reference's (less `reference_less`), by
+/// name.
 fn ratios(
     model: &BTreeMap<String, Vec<f64>>,
     less: f64,
@@ -99,7 +103,8 @@ fn hundredfold_mean(ratios: BTreeMap<String, f64>) -> Result<f64, RobustnessErro
         .ok_or(RobustnessError::Empty)
 }
 
-/// The corruption error CE of each corruption the model was measured on: its summed error over the reference's.
+/// The corruption error CE of each corruption the model was measured on: its summed error over the
+/// reference's.
 pub fn corruption_errors(
     model: &Errors,
     reference: &Errors,
@@ -111,7 +116,10 @@ pub fn corruption_errors(
 ///
 /// ```
 /// use augment::robustness::{mce, Errors};
-/// let table = |errors: [f64; 2]| Errors { clean: 0.1, corrupted: [("fog".to_string(), errors.to_vec())].into() };
+/// let table = |errors: [f64; 2]| {
+///     let corrupted = [("fog".to_string(), errors.to_vec())].into();
+///     Errors { clean: 0.1, corrupted }
+/// };
 /// let mce = mce(&table([0.1, 0.2]), &table([0.25, 0.35])).unwrap();
 /// assert!((mce - 50.0).abs() < 1e-9);
 /// ```
@@ -119,7 +127,8 @@ pub fn mce(model: &Errors, reference: &Errors) -> Result<f64, RobustnessError> {
     hundredfold_mean(corruption_errors(model, reference)?)
 }
 
-/// Relative mCE in percent: as [`mce`], of the errors that corruption adds to each model's clean error.
+/// Relative mCE in percent: as [`mce`], of the errors that corruption adds to each model's clean
+/// error.
 pub fn relative_mce(model: &Errors, reference: &Errors) -> Result<f64, RobustnessError> {
     hundredfold_mean(ratios(&model.corrupted, model.clean, &reference.corrupted, reference.clean)?)
 }
@@ -136,8 +145,9 @@ pub enum Compare {
     First,
 }
 
-/// The flip probability: how often the predicted class differs from that of the frame it is compared with; the mean over each sequence,
-/// then over sequences. `sequences`: one list of predicted classes a sequence. 0 where nothing can be compared.
+/// The flip probability: how often the predicted class differs from that of the frame it is
+/// compared with; the mean over each sequence, then over sequences. `sequences`: one list of
+/// predicted classes a sequence. 0 where nothing can be compared.
 pub fn flip_probability(sequences: &[Vec<usize>], compare: Compare) -> f64 {
     let of_one = |classes: &Vec<usize>| {
         let step = if let Compare::Previous { step } = compare { step.max(1) } else { 1 };
@@ -150,9 +160,9 @@ pub fn flip_probability(sequences: &[Vec<usize>], compare: Compare) -> f64 {
     mean(&sequences.iter().map(of_one).collect::<Vec<_>>()).unwrap_or(0.0)
 }
 
-/// How far the five best classes of a frame are from those of the frame it is compared with: the sum over the reference's five of
-/// how many ranks each has moved, where every rank from the sixth on counts as the sixth (section 4.2). `ranks[i]`: classes, the
-/// best first.
+/// How far the five best classes of a frame are from those of the frame it is compared with: the
+/// sum over the reference's five of how many ranks each has moved, where every rank from the sixth
+/// on counts as the sixth (section 4.2). `ranks[i]`: classes, the best first.
 ///
 /// ```
 /// use augment::robustness::top5_distance;
@@ -168,7 +178,8 @@ pub fn top5_distance(reference: &[usize], ranks: &[usize]) -> f64 {
     reference.iter().take(5).enumerate().map(moved).sum()
 }
 
-/// The same over all classes with Zipf's weights: the sum of `|1/i - 1/rank(i)| / i` over ranks `i` from 1 on.
+/// The same over all classes with Zipf's weights: the sum of `|1/i - 1/rank(i)| / i` over ranks `i`
+/// from 1 on.
 pub fn zipf_distance(reference: &[usize], ranks: &[usize]) -> f64 {
     let mut place = vec![0; ranks.len()];
     for (rank, &class) in ranks.iter().enumerate() {
@@ -184,8 +195,8 @@ pub fn zipf_distance(reference: &[usize], ranks: &[usize]) -> f64 {
     reference.iter().enumerate().map(moved).sum()
 }
 
-/// A distance of rankings averaged over each sequence, then over sequences, as [`flip_probability`] does it. `sequences`: for each
-/// frame the classes, the best first.
+/// A distance of rankings averaged over each sequence, then over sequences, as [`flip_probability`]
+/// does it. `sequences`: for each frame the classes, the best first.
 pub fn mean_distance(
     sequences: &[Vec<Vec<usize>>],
     compare: Compare,
@@ -202,8 +213,8 @@ pub fn mean_distance(
     mean(&sequences.iter().map(of_one).collect::<Vec<_>>()).unwrap_or(0.0)
 }
 
-/// AlexNet's flip probabilities on the ten sequences of ImageNet-P at the first difficulty. Quoted from memory of the authors' code:
-/// measure them anew before you publish a number with them.
+/// AlexNet's flip probabilities on the ten sequences of ImageNet-P at the first difficulty. Quoted
+/// from memory of the authors' code: check them before publishing numbers that depend on them.
 pub const ALEXNET_FLIPS: [(&str, f64); 10] = [
     ("gaussian_noise", 0.2365),
     ("shot_noise", 0.3006),
@@ -222,7 +233,8 @@ pub fn alexnet_flips() -> BTreeMap<String, f64> {
     ALEXNET_FLIPS.iter().map(|&(name, flips)| (name.to_owned(), flips)).collect()
 }
 
-/// mT5D in percent: 100 times the mean ratio of top-5 distances ([`mean_distance`] of [`top5_distance`]) to the reference's, by name.
+/// mT5D in percent: 100 times the mean ratio of top-5 distances ([`mean_distance`] of
+/// [`top5_distance`]) to the reference's, by name.
 pub fn mt5d(
     model: &BTreeMap<String, f64>,
     reference: &BTreeMap<String, f64>,

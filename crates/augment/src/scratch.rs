@@ -1,11 +1,11 @@
-//! Room to work in, kept between operations so that none of them allocates.
+//! Scratch memory, kept between operations so that they do not allocate.
 
 use crate::image::Image;
 use crate::resize::passes::Blocks;
 use crate::resize::taps::Taps;
 
-/// Buffers that operations write to before they trade them for the image's own. Make one per thread and pass it along; its
-/// content never reaches a result.
+/// Buffers that operations write to and then swap with the image's own. Make one per thread and
+/// pass it to every call; results do not depend on its content.
 #[derive(Clone, Debug, Default)]
 pub struct Scratch {
     pub(crate) bytes: Vec<u8>,
@@ -21,7 +21,7 @@ pub struct Scratch {
 }
 
 impl Scratch {
-    /// Empty room; it grows with the first images.
+    /// Empty buffers, which grow with the first images.
     pub fn new() -> Self {
         Self::default()
     }

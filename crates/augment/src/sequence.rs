@@ -1,8 +1,10 @@
-//! Perturbation sequences (ImageNet-P, arXiv 1903.12261): frames that differ a little, on which a stable model does not change its mind.
+//! Perturbation sequences (ImageNet-P, arXiv 1903.12261): frames that differ so little that a
+//! robust model's prediction should not change.
 //!
-//! [`imagenet_p`] makes the ten scored sequences by the authors' rules (`make_imagenet_p.py` of hendrycks/robustness). [`frames`] makes
-//! five of them for small images, with lengths that follow the side and, for scale, a range that leaves something of 8 pixels. In
-//! both, what moves in from outside is black. The authors' frames were kept as video, which loses something; these are not.
+//! [`imagenet_p`] makes the ten scored sequences by the authors' rules (`make_imagenet_p.py` of
+//! hendrycks/robustness). [`frames`] makes five of them for small images, with distances in
+//! proportion to the side and a range of scales that suits 8 pixels. In both, what moves in from
+//! outside is black. The authors stored their frames as lossy video; these are exact.
 
 use std::fmt;
 
@@ -37,7 +39,8 @@ pub enum Perturbation {
     Translate,
     /// From -15 to +15 degrees in steps of 1.
     Rotate,
-    /// From 0.7 to 1.3 times the size in steps of 0.02 (ImageNet-P: 0.4 to 1.15, which leaves nothing of a small image).
+    /// From 0.7 to 1.3 times the size in steps of 0.02 (ImageNet-P: 0.4 to 1.15, which leaves
+    /// nothing of a small image).
     Scale,
     /// The clean image, then 30 times its fresh Poisson noise of 300 a unit.
     ShotNoise,
@@ -70,8 +73,8 @@ impl Perturbation {
         Self::Scale,
     ];
 
-    /// Those to measure on images whose shorter side has `side` pixels: [`SMALL`](Self::SMALL) to 96,
-    /// else [`IMAGENET_P`](Self::IMAGENET_P).
+    /// Those to measure on images whose shorter side has `side` pixels: [`SMALL`](Self::SMALL) to
+    /// 96, else [`IMAGENET_P`](Self::IMAGENET_P).
     ///
     /// The limit is our own and that of [`Scale::for_side`]: above it the constants made for 224
     /// pixels are the nearest. The five sequences that small images lack have only those constants,
@@ -99,7 +102,8 @@ impl Perturbation {
         }
     }
 
-    /// Whether frames are independent noise, so that each is compared with the first frame rather than with the one before.
+    /// Whether frames are independent noise, so that each is compared with the first frame rather
+    /// than with the one before.
     pub fn is_noise(self) -> bool {
         matches!(self, Self::GaussianNoise | Self::ShotNoise)
     }
@@ -111,8 +115,8 @@ impl fmt::Display for Perturbation {
     }
 }
 
-/// The [`FRAMES`] frames of a small image's sequence, all of its size; kinds beyond [`Perturbation::SMALL`] go by the rules of
-/// [`imagenet_p`], but uncut.
+/// The [`FRAMES`] frames of a small image's sequence, all of its size; kinds beyond
+/// [`Perturbation::SMALL`] go by the rules of [`imagenet_p`], but uncut.
 ///
 /// ```
 /// use augment::{image::Image, rng::Rng, sequence::{frames, Perturbation}};
@@ -150,8 +154,8 @@ fn turned(image: &Image, degrees: f64) -> Image {
     out
 }
 
-/// How strong the noise of [`imagenet_p`] is; the other sequences have one strength, and are made harder by comparing frames that lie
-/// further apart.
+/// How strong the noise of [`imagenet_p`] is; the other sequences have one strength, and are made
+/// harder by comparing frames that lie further apart.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Difficulty {
@@ -166,11 +170,13 @@ pub enum Difficulty {
 
 /// The frames of ImageNet-P by the authors' rules: 31, or 41 of `translate`.
 ///
-/// The image is the source whose shorter side has 256 pixels; every frame is cut to the square in its middle of 7/8 of that side, 224.
-/// `zoom_blur`, `translate`, `rotate`, `scale` and `tilt` change the source before the cut, so that mostly source and not black moves
-/// in; the others change what was cut. `rotate`, `scale` and `zoom_blur` go about the place that the authors' torchvision (0.2) went
-/// about, half a pixel right of and below the middle; positive angles turn clockwise. Smears are those of [`blur::motion`], where the
-/// authors call ImageMagick. The layer of snow is one for all frames.
+/// The image is the source whose shorter side has 256 pixels; every frame is cut to the square in
+/// its middle of 7/8 of that side, 224. `zoom_blur`, `translate`, `rotate`, `scale` and `tilt`
+/// change the source before the cut, so that mostly source and not black moves in; the others
+/// change what was cut. `rotate`, `scale` and `zoom_blur` go about the place that the authors'
+/// torchvision (0.2) went about, half a pixel right of and below the middle; positive angles turn
+/// clockwise. Smears are those of [`blur::motion`], where the authors call ImageMagick. All frames
+/// share one layer of snow.
 ///
 /// ```
 /// use augment::{image::Image, rng::Rng, sequence::{imagenet_p, Difficulty, Perturbation}};
@@ -248,7 +254,8 @@ fn middle(mut image: Image) -> Image {
     image
 }
 
-/// Turned clockwise and enlarged, bilinear, black outside, about the place half a pixel right of and below the middle.
+/// Turned clockwise and enlarged, bilinear, black outside, about the place half a pixel right of
+/// and below the middle.
 fn about_middle(image: &Image, degrees: f64, scale: f64) -> Image {
     let mut out = image.clone();
     let (sin, cos) = degrees.to_radians().sin_cos();

@@ -1,4 +1,5 @@
-//! What a policy does, step by step, for a person to judge: every operation at rising strength, then draws of the whole.
+//! Contact sheets that show what a policy does: every operation at rising strength, then draws of
+//! the whole policy.
 
 use crate::autoaugment::AutoAugment;
 use crate::corrupt::{Corruption, Severity, corrupt};
@@ -11,26 +12,27 @@ use crate::randaugment::RandAugment;
 use crate::rng::Key;
 use crate::scratch::Scratch;
 
-/// An image with a few words about it.
+/// An image and its caption.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Cell {
     /// The argument or the level.
     pub label: String,
-    /// What came out.
+    /// The image.
     pub image: Image,
 }
 
 /// One operation at rising strength, or a few draws.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Row {
-    /// What was done.
+    /// The operation or the policy.
     pub name: String,
     /// From weak to strong, or draw by draw.
     pub cells: Vec<Cell>,
 }
 
-/// A row for each operation of each step at `columns` strengths, then as many rows of draws of the whole policy as `draws` says. What is
-/// random is keyed by `seed`. Cutouts are shown in the middle, and shifts and turns to the positive side.
+/// A row for each operation of each step at `columns` strengths, then as many rows of draws of the
+/// whole policy as `draws` says. What is random is keyed by `seed`. Cutouts are shown in the
+/// middle, and shifts and turns to the positive side.
 ///
 /// ```
 /// use augment::{image::Image, policy::Policy, sheet};

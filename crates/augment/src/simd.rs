@@ -1,6 +1,8 @@
-//! Which vector instructions operations use: the best that the processor has, found at run time, or fewer on demand.
+//! Which vector instructions operations use: the best that the processor has, found at run time, or
+//! fewer on demand.
 //!
-//! Every level gives the same bytes (`tests/it/golden.rs` runs all of Pillow's cases on each), so this is for measuring and testing.
+//! Every level gives the same bytes (`tests/it/golden.rs` runs all of Pillow's cases on each), so
+//! this is for measuring and testing.
 
 use std::sync::atomic::{AtomicU8, Ordering};
 
@@ -10,7 +12,8 @@ pub(crate) use fearless_simd::{Simd, dispatch};
 /// A set of vector instructions.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Instructions {
-    /// What every processor of this kind has, by which the program was compiled: SSE2 on x86-64, NEON on AArch64.
+    /// What every processor of this kind has, by which the program was compiled: SSE2 on x86-64,
+    /// NEON on AArch64.
     Baseline,
     /// AVX2 and its companions (x86-64-v3).
     Avx2,
@@ -21,7 +24,8 @@ pub enum Instructions {
 /// The most that may be used, as a number.
 static LIMIT: AtomicU8 = AtomicU8::new(Instructions::Avx512 as u8);
 
-/// Sets which instructions all threads use at most; what the processor lacks is never used. Changes no result.
+/// Sets which instructions all threads use at most; what the processor lacks is never used. Changes
+/// no result.
 ///
 /// ```
 /// use augment::simd::{available, use_at_most, Instructions};
@@ -79,13 +83,15 @@ pub(crate) fn level() -> Level {
     Level::new()
 }
 
-/// Whether 64 bytes can be permuted in a few instructions, which makes looking up in tables and moving pixels within a vector cheap.
+/// Whether 64 bytes can be permuted in a few instructions, which makes looking up in tables and
+/// moving pixels within a vector cheap.
 pub(crate) fn permutes_bytes(level: Level) -> bool {
     of(level) == Instructions::Avx512
 }
 
-/// A number from 0 to 255 without its fraction, by adding 2^52, whose last bit is worth 1, and taking back what was rounded up:
-/// unlike a cast this compiles to vector instructions on every processor.
+/// A number from 0 to 255 without its fraction, by adding 2^52, whose last bit is worth 1, and
+/// taking back what was rounded up: unlike a cast this compiles to vector instructions on every
+/// processor.
 #[inline(always)]
 pub(crate) fn whole(value: f64) -> u8 {
     const WHOLE: f64 = 4_503_599_627_370_496.0;
@@ -161,7 +167,8 @@ pub(crate) fn planes<S: Simd>(simd: S, pixels: &[u8; 192]) -> [u8x64<S>; 3] {
     })
 }
 
-/// For each channel and each third of 48 bytes: which byte of it, if any, goes to each of 16 places.
+/// For each channel and each third of 48 bytes: which byte of it, if any, goes to each of 16
+/// places.
 const fn channels_of_16() -> [[[u8; 16]; 3]; 3] {
     let mut out = [[[0xff; 16]; 3]; 3];
     let mut i = 0;

@@ -1,4 +1,5 @@
-//! Tables from value to value, one for all channels or one for each, and what they are made from: counts and extremes.
+//! Tables from value to value, one for all channels or one for each, and what they are made from:
+//! counts and extremes.
 
 use fearless_simd::{prelude::*, u8x64};
 
@@ -72,7 +73,8 @@ fn look_up_pixels(bytes: &mut [u8], tables: &[[u8; 256]; 3]) {
 
 /// How often each value occurs in each channel.
 pub(crate) fn histograms(image: &Image) -> [[u32; 256]; 3] {
-    // Two counts a channel, as equal neighbours would wait for each other's.
+    // Two counts per channel: with one, equal neighbouring values would wait for each other's
+    // update.
     let mut counts = [[[0u32; 256]; 3]; 2];
     match image.channels() {
         1 => {

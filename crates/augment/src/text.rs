@@ -1,9 +1,10 @@
-//! Augmentation of text: words replaced by their TF-IDF or uniformly, SwitchOut, and back-translation (UDA, arXiv 1904.12848, section 2.2
-//! and the released code).
+//! Augmentation of text: words replaced by their TF-IDF or uniformly, SwitchOut, and
+//! back-translation (UDA, arXiv 1904.12848, section 2.2 and the released code).
 //!
-//! Like the images' operations they are pure functions of a text, settings and a keyed generator. Replacement and SwitchOut are quick
-//! enough to be done anew each epoch; back-translation runs once, into a cache that survives being killed ([`paraphrases`]), and training
-//! reads its files. [`aug_ops`] names all of them as UDA does: `bt-0.9`, `tf_idf-0.7`, `unif-0.3`.
+//! Like the images' operations they are pure functions of a text, settings and a keyed generator.
+//! Replacement and SwitchOut are fast enough to run in each epoch; back-translation runs
+//! once, into a cache that a later run continues ([`paraphrases`]), and training reads its files.
+//! [`aug_ops`] names all of them as UDA does: `bt-0.9`, `tf_idf-0.7`, `unif-0.3`.
 //!
 //! | for | use (UDA) |
 //! |---|---|
@@ -36,7 +37,7 @@ pub mod tfidf;
 pub mod uniform;
 pub mod words;
 
-/// What can go wrong outside the program.
+/// What can go wrong with files, translators and settings.
 #[derive(Debug, thiserror::Error)]
 pub enum TextError {
     /// A file or folder that cannot be read or made.
@@ -69,7 +70,7 @@ pub enum TextError {
     /// A setting out of its range.
     #[error(transparent)]
     Setting(#[from] Fault),
-    /// A name of augmentations that is none.
+    /// A name that stands for no augmentation.
     #[error(
         "`{part}`: known are bt-0.9 (back-translation at a temperature), tf_idf-0.7 and unif-0.3 (replacement with a probability), joined by +"
     )]

@@ -1,7 +1,9 @@
-//! Colour and sharpness as Noisy Student's TensorFlow code computes them, where that differs from Pillow.
+//! Colour and sharpness as Noisy Student's TensorFlow code computes them, where that differs from
+//! Pillow.
 //!
-//! The greys of a colour have the weights 0.2989, 0.587 and 0.114 in single precision, and are scaled by 255.5 and cut, as TensorFlow
-//! turns floats into bytes (from memory of `convert_image_dtype`). The smooth image of sharpness is cut where Pillow rounds.
+//! The greys of a colour have the weights 0.2989, 0.587 and 0.114 in single precision, and are
+//! scaled by 255.5 and cut, as TensorFlow turns floats into bytes (from memory of
+//! `convert_image_dtype`). The smooth image of sharpness is cut where Pillow rounds.
 
 use crate::color::blend;
 use crate::filter::{Thirteenth, sharpness_by};

@@ -1,6 +1,7 @@
 //! Weak augmentation: a flip and a crop out of a mirrored border.
 //!
-//! CIFAR-10 in UDA, FixMatch and Noisy Student: flip with probability 1/2, then pad 4; SVHN: no flip; STL-10: pad 12.
+//! CIFAR-10 in UDA, FixMatch and Noisy Student: flip with probability 1/2, then pad 4; SVHN: no
+//! flip; STL-10: pad 12.
 
 use serde::{Deserialize, Serialize};
 
@@ -14,7 +15,7 @@ use crate::scratch::Scratch;
 ///
 /// | key | default | meaning | range |
 /// |---|---|---|---|
-/// | `pad` | 4 | pixels of mirrored border on each side; the crop's offset is uniform in `0..=2 pad` | 0 to 1024 |
+/// | `pad` | 4 | mirrored border on each side; the crop is uniform in `0..=2 pad` | 0 to 1024 |
 /// | `flip` | true | mirror left and right with probability 1/2 | |
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]

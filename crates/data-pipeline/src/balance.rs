@@ -1,7 +1,7 @@
-//! Which pseudo-labelled images a student sees, and how often: Noisy Student's filter and balance (arXiv 1911.04252, 2.2 and
-//! the released `filter_unlabel.py`).
+//! Which pseudo-labelled images a student sees, and how often: Noisy Student's filter and balance
+//! (arXiv 1911.04252, 2.2 and the released `filter_unlabel.py`).
 //!
-//! Everything is a pure function of labels and confidences, so that the rules exist once, whoever reads the rows.
+//! Everything is a pure function of labels and confidences, wherever the rows come from.
 
 use augment::rng::Rng;
 use serde::{Deserialize, Serialize};
@@ -10,13 +10,13 @@ use serde::{Deserialize, Serialize};
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Rule {
-    /// As the released code does it: a class's threshold is the highest multiple of .01 at which it has enough images, or
-    /// `min_confidence`; every image from there on is taken `per_class / kept` times, the fraction by chance. The number of a
-    /// class is met on average only.
+    /// As the released code does it: a class's threshold is the highest multiple of .01 at which it
+    /// has enough images, or `min_confidence`; every image from there on is taken `per_class /
+    /// kept` times, the fraction by chance. The number of a class is met on average only.
     #[default]
     ReleasedCode,
-    /// As the paper says it: the `per_class` most confident images; a class that is short is filled up with random copies.
-    /// The number of a class is met exactly.
+    /// As the paper says it: the `per_class` most confident images; a class that is short is filled
+    /// up with random copies. The number of a class is met exactly.
     Paper,
 }
 
@@ -26,8 +26,8 @@ pub enum Rule {
 /// |---|---|---|---|
 /// | `rule` | released-code | how a class is brought to its number | released-code, paper |
 /// | `min_confidence` | 0.3 | images below it are dropped; 0 keeps all | 0 to 1 |
-/// | `per_class` | none | images a class after balancing (130,000 on ImageNet, 53,113 on SVHN); none: no balancing | > 0 |
-/// | `duplicate` | true | whether a class that is short is filled with copies; otherwise it stays short | |
+/// | `per_class` | none | images per class after balancing; none: no balancing | > 0 |
+/// | `duplicate` | true | whether classes that are short are filled with copies | |
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Selection {
@@ -35,7 +35,8 @@ pub struct Selection {
     pub rule: Rule,
     /// The least confidence kept.
     pub min_confidence: f32,
-    /// Images a class after balancing; `None` does not balance.
+    /// Images per class after balancing (Noisy Student: 130,000 on ImageNet, 53,113 on SVHN);
+    /// `None` does not balance.
     pub per_class: Option<usize>,
     /// Whether classes that are short are filled with copies.
     pub duplicate: bool,
@@ -47,7 +48,7 @@ impl Default for Selection {
     }
 }
 
-/// A row as far as the selection looks at it.
+/// The part of a row that the selection needs.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Scored {
     /// The pseudo-label.
@@ -62,14 +63,17 @@ impl From<&crate::pseudo_labels::PseudoLabel> for Scored {
     }
 }
 
-/// Positions in `rows` that are selected, ascending, each as often as its image is to be shown an epoch.
+/// Positions in `rows` that are selected, ascending, each as often as its image is to be shown in
+/// an epoch.
 ///
-/// Classes are treated one after the other, each in the order of falling confidence (equal ones in the order of `rows`), and
-/// chance is drawn from `rng` in that order. A class without an image above the threshold gives none.
+/// Classes are treated one after the other, each in the order of falling confidence (equal ones in
+/// the order of `rows`), and random numbers are drawn from `rng` in that order. A class without an
+/// image above the threshold gives none.
 ///
 /// ```
 /// use data_pipeline::balance::{Scored, Selection, filter_and_balance};
-/// let rows = [(0, 0.9), (0, 0.8), (0, 0.2), (1, 0.7)].map(|(label, confidence)| Scored { label, confidence });
+/// let rows = [(0, 0.9), (0, 0.8), (0, 0.2), (1, 0.7)];
+/// let rows = rows.map(|(label, confidence)| Scored { label, confidence });
 /// let selection = Selection { per_class: Some(2), ..Selection::default() };
 /// let chosen = filter_and_balance(&rows, &selection, &mut augment::rng::Rng::new(1));
 /// assert_eq!(chosen, [0, 1, 3, 3]);
@@ -105,8 +109,9 @@ pub fn filter_and_balance(rows: &[Scored], selection: &Selection, rng: &mut Rng)
     chosen
 }
 
-/// How many of a class's images, given by falling confidence, are at or above the class's threshold: the highest of 1.00,
-/// .99, ... that at least `wanted` images reach, or all if there is none.
+/// How many of a class's images, given by falling confidence, are at or above the class's
+/// threshold: the highest of 1.00, .99, ... that at least `wanted` images reach, or all if there is
+/// none.
 pub fn enough(confidences: &[f32], wanted: usize) -> usize {
     let reach = |percent: u32| {
         let threshold = percent as f32 / 100.0;
@@ -115,8 +120,9 @@ pub fn enough(confidences: &[f32], wanted: usize) -> usize {
     (0..=100).rev().map(reach).find(|&kept| kept >= wanted).unwrap_or(confidences.len())
 }
 
-/// How often each of `kept` images is taken so that there are `wanted` on average: the whole part of `wanted / kept`, and
-/// once more with the probability of its fraction. Without `duplicate` at most once.
+/// How often each of `kept` images is taken so that there are `wanted` on average: the whole part
+/// of `wanted / kept`, and once more with the probability of its fraction. Without `duplicate` at
+/// most once.
 pub fn copies_by_chance(kept: usize, wanted: usize, duplicate: bool, rng: &mut Rng) -> Vec<usize> {
     let mut copies = wanted as f64 / kept as f64;
     if !duplicate {
@@ -125,8 +131,9 @@ pub fn copies_by_chance(kept: usize, wanted: usize, duplicate: bool, rng: &mut R
     (0..kept).map(|_| copies as usize + usize::from(rng.chance(copies.fract()))).collect()
 }
 
-/// How often each of `there` images, best first, is taken: the best `wanted` once; if there are fewer, random ones, each
-/// draw independent of the others, again until there are `wanted`, unless `duplicate` is off.
+/// How often each of `there` images, best first, is taken: the best `wanted` once; if there are
+/// fewer, random ones, each draw independent of the others, again until there are `wanted`, unless
+/// `duplicate` is off.
 pub fn exact_copies(there: usize, wanted: usize, duplicate: bool, rng: &mut Rng) -> Vec<usize> {
     let mut copies = vec![1; there.min(wanted)];
     if duplicate && there > 0 {

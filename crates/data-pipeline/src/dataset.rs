@@ -1,19 +1,23 @@
 //! What a data set is: numbered samples with optional labels. [`Samples`] is the trait,
-//! [`ArraySet`] the plainest set of images, [`VecSet`] one of anything else, [`Concat`] two or more
-//! sets one after the other; readers of file formats are the modules below.
+//! [`ArraySet`] holds images of one size, [`VecSet`] samples of any type, [`Concat`] joins sets;
+//! the modules below read file formats.
 
 pub mod cifar10;
+mod concat;
 pub mod digits;
 pub mod folder;
 pub mod idx;
 mod mat;
 pub mod svhn;
+mod vec_set;
+
+pub use concat::Concat;
+pub use vec_set::VecSet;
 
 use crate::error::DataError;
 use augment::Image;
 use ndarray::Array4;
 use serde::{Deserialize, Serialize};
-use std::sync::Arc;
 
 /// Numbered samples, with labels where they are known. Loader workers share a set, so reading takes
 /// `&self`.
@@ -24,16 +28,16 @@ pub trait Samples: Send + Sync {
     /// How many samples there are.
     fn len(&self) -> usize;
 
-    /// A sample. Fails if a file that is read on demand cannot be read or decoded any more. Panics if
-    /// `index` is out of range.
+    /// A sample. Fails if a file that is read on demand cannot be read or decoded any more. Panics
+    /// if `index` is out of range.
     fn item(&self, index: usize) -> Result<Self::Item, DataError>;
 
     /// The label of a sample, a position in [`Samples::classes`]; `None` when unlabelled. Panics if
     /// `index` is out of range.
     fn label(&self, index: usize) -> Option<u32>;
 
-    /// A name of the sample that does not depend on this run: a path inside the folder, or set, part
-    /// and number.
+    /// A name of the sample that does not depend on this run: a path inside the folder, or set,
+    /// part and number.
     fn id(&self, index: usize) -> String;
 
     /// The names of the classes; empty if no sample has a label.
@@ -59,7 +63,7 @@ pub trait Samples: Send + Sync {
     }
 }
 
-/// A set of images, of which only that is known.
+/// Any set of images.
 pub type ImageSamples = dyn Samples<Item = Image>;
 
 /// The official part of a data set.
@@ -90,7 +94,8 @@ impl Part {
 /// ```
 /// use data_pipeline::dataset::{ArraySet, Samples};
 /// let images = ndarray::Array4::zeros((2, 4, 4, 1));
-/// let set = ArraySet::new("toy", images, Some(vec![0, 1]), vec!["cat".into(), "dog".into()]).unwrap();
+/// let classes = vec!["cat".into(), "dog".into()];
+/// let set = ArraySet::new("toy", images, Some(vec![0, 1]), classes).unwrap();
 /// assert_eq!((set.len(), set.label(1), set.id(1)), (2, Some(1), "toy/1".into()));
 /// ```
 #[derive(Clone, Debug)]
@@ -102,8 +107,9 @@ pub struct ArraySet {
 }
 
 impl ArraySet {
-    /// A set from `images` `[n, h, w, c]` with `c` 1 or 3, labels and class names; ids are `name/number`.
-    /// Fails if the number of labels differs from `n`, a label names no class, or the images have no pixels.
+    /// A set from `images` `[n, h, w, c]` with `c` 1 or 3, labels and class names; ids are
+    /// `name/number`. Fails if the number of labels differs from `n`, a label names no class, or
+    /// the images have no pixels.
     pub fn new(
         name: impl Into<String>,
         images: Array4<u8>,
@@ -164,132 +170,6 @@ impl Samples for ArraySet {
 
     fn id(&self, index: usize) -> String {
         format!("{}/{index}", self.name)
-    }
-
-    fn classes(&self) -> &[String] {
-        &self.classes
-    }
-}
-
-/// Samples of any type in memory: texts, token ids, pairs.
-///
-/// ```
-/// use data_pipeline::dataset::{Samples, VecSet};
-/// let (texts, classes) = (vec!["good", "bad"], vec!["neg".into(), "pos".into()]);
-/// let set = VecSet::new("reviews/train", texts, Some(vec![1, 0]), classes)?;
-/// assert_eq!((set.item(1)?, set.label(1), set.id(1)), ("bad", Some(0), "reviews/train/1".into()));
-/// # Ok::<(), data_pipeline::error::DataError>(())
-/// ```
-#[derive(Clone, Debug)]
-pub struct VecSet<T> {
-    name: String,
-    items: Vec<T>,
-    labels: Option<Vec<u32>>,
-    classes: Vec<String>,
-}
-
-impl<T> VecSet<T> {
-    /// A set from samples, labels and class names; ids are `name/number`. Fails if the number of
-    /// labels differs from that of samples, or a label names no class.
-    pub fn new(
-        name: impl Into<String>,
-        items: Vec<T>,
-        labels: Option<Vec<u32>>,
-        classes: Vec<String>,
-    ) -> Result<Self, DataError> {
-        let name = name.into();
-        check_labels(&name, items.len(), labels.as_deref(), classes.len())?;
-        Ok(Self { name, items, labels, classes })
-    }
-
-    /// All samples.
-    pub fn items(&self) -> &[T] {
-        &self.items
-    }
-}
-
-impl<T: Clone + Send + Sync> Samples for VecSet<T> {
-    type Item = T;
-
-    fn len(&self) -> usize {
-        self.items.len()
-    }
-
-    fn item(&self, index: usize) -> Result<T, DataError> {
-        Ok(self.items[index].clone())
-    }
-
-    fn label(&self, index: usize) -> Option<u32> {
-        self.labels.as_ref().map(|labels| labels[index])
-    }
-
-    fn id(&self, index: usize) -> String {
-        format!("{}/{index}", self.name)
-    }
-
-    fn classes(&self) -> &[String] {
-        &self.classes
-    }
-}
-
-/// Several sets, one after the other: SVHN's train and extra parts, or a labelled and an unlabelled folder.
-pub struct Concat<T> {
-    sets: Vec<Arc<dyn Samples<Item = T>>>,
-    starts: Vec<usize>,
-    classes: Vec<String>,
-}
-
-impl<T> Concat<T> {
-    /// Joins `sets`. Fails if there is none, or two of them have classes and these differ.
-    pub fn new(sets: Vec<Arc<dyn Samples<Item = T>>>) -> Result<Self, DataError> {
-        let named: Vec<_> =
-            sets.iter().map(|set| set.classes()).filter(|classes| !classes.is_empty()).collect();
-        if sets.is_empty() {
-            return Err(DataError::Request("no data set to read from".into()));
-        }
-        if let Some(other) = named.iter().find(|classes| **classes != named[0]) {
-            let fault = format!(
-                "data sets with different classes cannot be joined: {:?} and {other:?}",
-                named[0]
-            );
-            return Err(DataError::Request(fault));
-        }
-        let classes = named.first().map(|classes| classes.to_vec()).unwrap_or_default();
-        let mut starts = vec![0];
-        for set in &sets {
-            starts.push(starts[starts.len() - 1] + set.len());
-        }
-        Ok(Self { sets, starts, classes })
-    }
-
-    /// Which set, and which sample of it.
-    fn find(&self, index: usize) -> (&dyn Samples<Item = T>, usize) {
-        assert!(index < self.len(), "sample {index} of {}", self.len());
-        let set = self.starts.partition_point(|&start| start <= index) - 1;
-        (&*self.sets[set], index - self.starts[set])
-    }
-}
-
-impl<T> Samples for Concat<T> {
-    type Item = T;
-
-    fn len(&self) -> usize {
-        self.starts[self.sets.len()]
-    }
-
-    fn item(&self, index: usize) -> Result<T, DataError> {
-        let (set, index) = self.find(index);
-        set.item(index)
-    }
-
-    fn label(&self, index: usize) -> Option<u32> {
-        let (set, index) = self.find(index);
-        set.label(index)
-    }
-
-    fn id(&self, index: usize) -> String {
-        let (set, index) = self.find(index);
-        set.id(index)
     }
 
     fn classes(&self) -> &[String] {

@@ -1,4 +1,5 @@
-//! What can go wrong with data from outside: every message names the file, the place in it and the way out.
+//! What can go wrong with data from outside: every message names the file, the place in it and what
+//! to do about it.
 
 use std::path::{Path, PathBuf};
 
@@ -61,7 +62,8 @@ pub enum DataError {
         /// What to try.
         way_out: &'static str,
     },
-    /// A request does not fit the data: too few samples of a class, an index out of range, an empty stream.
+    /// A request does not fit the data: too few samples of a class, an index out of range, an empty
+    /// stream.
     #[error("{0}")]
     Request(String),
     /// A loader's worker failed; the run cannot go on.
@@ -87,7 +89,7 @@ pub enum DataError {
 }
 
 impl DataError {
-    /// Wraps a system error; made for `map_err`.
+    /// Wraps a system error, for use with `map_err`.
     pub(crate) fn io(path: &Path, way_out: &'static str) -> impl FnOnce(std::io::Error) -> Self {
         let path = path.to_path_buf();
         move |source| Self::Io { path, source, way_out }

@@ -1,7 +1,8 @@
-//! Data sets from their official addresses: resumed where a download broke off, checked, unpacked.
+//! Downloads data sets from their official addresses: continues interrupted downloads, checks and
+//! unpacks the files.
 //!
-//! The checksums are those that the publishers, or torchvision where a publisher has none, give for the files of the
-//! download; files that a person brings along are never held against them.
+//! The checksums are those that the publishers, or torchvision where a publisher has none, give for
+//! the files of the download; files that were not fetched are never checked against them.
 
 mod download;
 mod sources;
@@ -14,9 +15,10 @@ use std::path::Path;
 pub use download::{Patience, Progress};
 pub use sources::{Checksum, RemoteFile, Source, sources};
 
-/// Brings a data set into `dir`. What is there already and right is left as it is; what is there and wrong is an error, since
-/// it may be somebody's own file. A half-finished file has the ending `.part` and is gone on with. Fails, naming address,
-/// file and the way out, if no address gives a file with the right checksum, or if another process fetches into `dir`.
+/// Brings a data set into `dir`. Files that are already there are kept if they are right; a file
+/// that is there but wrong is an error, since it may be the user's own. An unfinished file ends in
+/// `.part`, and the next fetch continues it. Fails, naming address, file and the way out, if no
+/// address gives a file with the right checksum, or if another process fetches into `dir`.
 pub fn fetch(
     source: &Source,
     dir: &Path,
@@ -36,7 +38,7 @@ pub fn fetch(
                 way_out: "wait for it to end",
             });
         }
-        // Some network file systems have no locks; a single fetch works without.
+        // Some network file systems have no locks; a single fetch works without them.
         Err(TryLockError::Error(error)) => {
             tracing::warn!(%error, "the data folder cannot be locked")
         }
@@ -59,7 +61,8 @@ pub fn fetch(
     Ok(())
 }
 
-/// Checks everything that [`fetch`] brought into `dir`; the error names the first file that is missing or differs.
+/// Checks everything that [`fetch`] brought into `dir`; the error names the first file that is
+/// missing or differs.
 pub fn verify(source: &Source, dir: &Path) -> Result<(), DataError> {
     for file in &source.files {
         if !present(file, dir)? {
@@ -90,7 +93,7 @@ fn present(file: &RemoteFile, dir: &Path) -> Result<bool, DataError> {
             url: file.urls.first().cloned().unwrap_or_default(),
             path,
             fault: format!("the file that is there is not the official one: {fault}"),
-            way_out: "move it away to fetch it anew; a file of your own can be used where it is",
+            way_out: "move it away to fetch it again; a file of your own can be used where it is",
         }),
     }
 }

@@ -27,8 +27,8 @@
 //! # Ok::<(), data_pipeline::error::DataError>(())
 //! ```
 //!
-//! Samples need not be images. Here they are token ids, which a [`Collate`](loader::Collate) of
-//! one's own pads to the longest of a batch:
+//! Samples need not be images. Here they are token ids, and a [`Collate`](loader::Collate) pads
+//! them to the longest of a batch:
 //!
 //! ```
 //! use data_pipeline::dataset::VecSet;
@@ -46,7 +46,11 @@
 //!     type Batch = Array2<u32>;
 //!     type Scratch = ();
 //!
-//!     fn collate(&self, items: Items<'_, Vec<u32>>, _: &mut ()) -> Result<Array2<u32>, DataError> {
+//!     fn collate(
+//!         &self,
+//!         items: Items<'_, Vec<u32>>,
+//!         _: &mut (),
+//!     ) -> Result<Array2<u32>, DataError> {
 //!         let rows = items.map(|drawn| Ok(drawn?.item));
 //!         let rows = rows.collect::<Result<Vec<_>, DataError>>()?;
 //!         let longest = rows.iter().map(Vec::len).max().unwrap_or(0);

@@ -3,11 +3,11 @@
 //! What a step holds is a pure function of the streams and the step's number: the
 //! [`Sampler`](crate::sampler::Sampler) says which entries come, and each view of a sample is drawn
 //! with a [`Key`](augment::rng::Key) {seed, epoch, index: slot, view}. Worker `w` of `W` prepares
-//! steps `w`, `w + W`, ... and the consumer takes from the workers in turn, so timing decides
-//! nothing.
+//! steps `w`, `w + W`, ... and the consumer takes from the workers in turn, so timing does not
+//! affect the result.
 //!
-//! A loader reads samples of any type; a [`Collate`] makes the data of a batch of them, [`Views`]
-//! that of images.
+//! Samples may be of any type. A [`Collate`] makes the data of a batch from them; [`Views`] is the
+//! one for images.
 
 mod as_is;
 mod collate;

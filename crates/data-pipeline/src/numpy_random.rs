@@ -1,7 +1,9 @@
-//! numpy's legacy generator `RandomState`, bit for bit, because published label splits were drawn with it.
+//! numpy's legacy generator `RandomState`, bit for bit, because published label splits were drawn
+//! with it.
 //!
-//! Mersenne Twister MT19937 (Matsumoto and Nishimura, 1998) seeded by one 32-bit number, and the masked rejection by which
-//! numpy draws bounded integers. numpy promises that this stream never changes (NEP 19).
+//! Mersenne Twister MT19937 (Matsumoto and Nishimura, 1998) seeded by one 32-bit number, and the
+//! masked rejection by which numpy draws bounded integers. numpy promises that this stream never
+//! changes (NEP 19).
 
 const N: usize = 624;
 const M: usize = 397;
@@ -80,7 +82,8 @@ impl RandomState {
         items
     }
 
-    /// `numpy.random.choice(items, count, replace=False)`. Panics if there are fewer items than `count`.
+    /// `numpy.random.choice(items, count, replace=False)`. Panics if there are fewer items than
+    /// `count`.
     pub fn choice<T: Copy>(&mut self, items: &[T], count: usize) -> Vec<T> {
         assert!(count <= items.len(), "{count} out of {} items", items.len());
         let order = self.permutation(items.len() as u32);

@@ -1,8 +1,10 @@
 //! Image files: JPEG and PNG to bytes in memory, and PNG back.
 //!
-//! Both decode as Pillow 12's `Image.open(file).convert("RGB")` (or `"L"`) does, byte for byte: EXIF orientation and colour profiles are
-//! ignored, transparency is dropped, of 16 bits the upper 8 count, colours of printing inks are converted. One thing differs: grey PNG
-//! files of 16 bits, whose values above 255 Pillow makes white, keep their upper 8 bits here too. A JPEG file that is cut off is refused.
+//! Both decode as Pillow 12's `Image.open(file).convert("RGB")` (or `"L"`) does, byte for byte:
+//! EXIF orientation and colour profiles are ignored, transparency is dropped, 16-bit values keep
+//! their upper 8 bits, CMYK is converted. One thing differs: grey PNG files of 16 bits, in which
+//! Pillow makes values above 255 white, keep their upper 8 bits here too. A truncated JPEG file is
+//! refused.
 
 use std::io::Cursor;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -21,15 +23,15 @@ use crate::error::DataError;
 /// | field | default | meaning |
 /// |---|---|---|
 /// | `grey` | false | one channel (ITU-R 601 weights, as Pillow's "L") rather than RGB |
-/// | `size` | as stored | width and height that it is resized to, bilinear and antialiased as in Pillow |
-/// | `max_pixels` | 100,000,000 | larger ones are refused: a small file may claim to hold a huge image |
+/// | `size` | as stored | width and height to resize to, bilinear and antialiased as in Pillow |
+/// | `max_pixels` | 100,000,000 | larger images are refused |
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Decode {
     /// Whether the image is turned to grey.
     pub grey: bool,
     /// Its size.
     pub size: Option<(u32, u32)>,
-    /// The most pixels.
+    /// The most pixels: a small file may claim to hold a huge image.
     pub max_pixels: u64,
 }
 
@@ -48,7 +50,7 @@ impl Decode {
             .map_err(|fault| DataError::Image { path: path.to_path_buf(), fault })
     }
 
-    /// Decodes what a file holds; the error is what is wrong with it.
+    /// Decodes the content of a file; the error says what is wrong with it.
     ///
     /// ```
     /// use data_pipeline::picture::Decode;
@@ -70,7 +72,7 @@ impl Decode {
     }
 
     fn jpeg(&self, bytes: &[u8]) -> Result<Image, String> {
-        // The size is judged here; of scans no honest file has so many.
+        // The size is checked below; valid files have far fewer scans.
         let limits = DecodeLimits { max_pixels: u64::MAX, max_scans: 1000, ..Default::default() };
         let decoder = Decoder::new_with_limits(bytes, limits).map_err(|e| e.to_string())?;
         let header = decoder.header();
@@ -88,7 +90,7 @@ impl Decode {
         let mut decoder = reader.into_decoder().map_err(|e| e.to_string())?;
         let (width, height) = decoder.dimensions();
         self.allow(width.into(), height.into())?;
-        // At most 4 channels of 16 bits, and as much again for the decoder's own work.
+        // At most 4 channels of 16 bits, and as much again for the decoder itself.
         let mut limits = image::Limits::no_limits();
         let pixels = u64::from(width) * u64::from(height);
         limits.max_alloc = Some(pixels.saturating_mul(16).saturating_add(1 << 24));
@@ -118,7 +120,7 @@ impl Decode {
         Ok(())
     }
 
-    /// The image of decoded values, in the colours that were asked for.
+    /// The image of decoded values, in the requested colours.
     fn image(
         &self,
         width: usize,

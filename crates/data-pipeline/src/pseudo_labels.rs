@@ -1,15 +1,16 @@
-//! Pseudo-labels: the file in which a teacher's answers wait for the student.
+//! Pseudo-labels: the file in which a teacher's predictions are stored for the student.
 //!
-//! A CSV file with the header `id,index,label,confidence` and, for soft labels, `p0,p1,...`; numbers are written as short as
-//! they can be read back exactly. Its last line, `# sha256 HEX`, is the checksum of all bytes before it, so that a file cut
-//! anywhere or changed by hand is never taken for a teacher's answers (readers elsewhere: treat `#` as a comment).
+//! A CSV file with the header `id,index,label,confidence` and, for soft labels, `p0,p1,...`;
+//! numbers are written as briefly as they can be read back exactly. Its last line, `# sha256 HEX`,
+//! is the checksum of all bytes before it, so that a truncated or edited file is refused (other
+//! readers: treat `#` as a comment).
 
 use crate::digest::hex;
 use crate::error::DataError;
 use sha2::{Digest, Sha256};
 use std::path::Path;
 
-/// The teacher's answer for one image.
+/// The teacher's prediction for one image.
 #[derive(Clone, Debug, PartialEq)]
 pub struct PseudoLabel {
     /// The id of the sample ([`Samples::id`](crate::dataset::Samples::id)).
@@ -57,8 +58,9 @@ impl PseudoLabel {
     }
 }
 
-/// Writes rows, whole or not at all. Fails if a row could not be read back: a confidence or probability that is none, rows
-/// with different numbers of probabilities, a label that is not the one `confidence` belongs to, an index twice.
+/// Writes rows, whole or not at all. Fails if a row could not be read back: a confidence or
+/// probability outside `[0, 1]`, rows with different numbers of probabilities, a label that is not
+/// the one `confidence` belongs to, an index twice.
 pub fn save(path: &Path, rows: &[PseudoLabel]) -> Result<(), DataError> {
     let classes = rows.first().map_or(0, |row| row.probabilities.len());
     check(path, rows, classes, 0)?;
@@ -83,9 +85,10 @@ pub fn save(path: &Path, rows: &[PseudoLabel]) -> Result<(), DataError> {
     Ok(atomic_file::write(path, &bytes)?)
 }
 
-/// Reads rows and checks everything: the checksum, the header, each number, and what [`save`] checks. Errors name the line.
+/// Reads rows and checks everything: the checksum, the header, each number, and what [`save`]
+/// checks. Errors name the line.
 pub fn load(path: &Path) -> Result<Vec<PseudoLabel>, DataError> {
-    let bytes = std::fs::read(path).map_err(DataError::io(path, "label the images anew"))?;
+    let bytes = std::fs::read(path).map_err(DataError::io(path, "label the images again"))?;
     let body = checked(path, &bytes)?;
     let mut csv = csv::ReaderBuilder::new().from_reader(body);
     let classes = classes(path, csv.headers().map_err(|e| fault(path, 1, e.to_string()))?)?;
@@ -106,7 +109,7 @@ fn fault(path: &Path, line: u64, fault: impl Into<String>) -> DataError {
         path: path.to_path_buf(),
         line,
         fault: fault.into(),
-        way_out: "label the images anew",
+        way_out: "label the images again",
     }
 }
 

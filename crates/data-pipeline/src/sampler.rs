@@ -1,6 +1,8 @@
-//! In which order samples come: a pure function of a seed and a position, so that a run resumes without saved state.
+//! The order of samples: a pure function of a seed and a position, so that a run resumes without
+//! saved state.
 //!
-//! Position `p` is draw `p mod n` of epoch `p / n`; an epoch is one permutation of all `n` slots, keyed by (seed, epoch).
+//! Position `p` is draw `p mod n` of epoch `p / n`; an epoch is one permutation of all `n` slots,
+//! keyed by (seed, epoch).
 
 use augment::rng::Key;
 use serde::{Deserialize, Serialize};
@@ -25,7 +27,7 @@ pub struct Draw {
     pub epoch: u64,
 }
 
-/// Draws slots `0..n`, each once an epoch.
+/// Draws slots `0..n`, each once per epoch.
 ///
 /// ```
 /// use data_pipeline::sampler::{Order, Sampler};

@@ -1,24 +1,28 @@
-//! Label splits: which samples of a training set are labelled, unlabelled, held out for validation or for the test.
+//! Label splits: which samples of a training set are labelled, unlabelled, held out for validation
+//! or for the test.
 //!
-//! Every published recipe draws its split in its own way, and the way matters as much as the seed; [`SplitRule`] has them by
-//! name. A [`Split`] is a small JSON file of indices, so that a run can be repeated and compared.
+//! Every published recipe draws its split in its own way, and that matters as much as the seed;
+//! [`SplitRule`] names them. A [`Split`] is a small JSON file of indices, so that a run can be
+//! repeated and compared.
 
 use crate::dataset::{Samples, digits};
 use crate::error::DataError;
 use serde::{Deserialize, Serialize};
 use std::path::Path;
 
+mod candidates;
 mod draw;
 mod rule;
 
 pub use rule::{SplitRequest, SplitRule};
 
 impl SplitRequest {
-    /// Draws the split of a set from its labels, each below `classes`. The same request gives the same split everywhere.
-    /// Fails if the rule cannot be followed: too few samples, `labels` not divisible by the number of classes, and so on.
+    /// Draws the split of a set from its labels, each below `classes`. The same request gives the
+    /// same split everywhere. Fails if the rule cannot be followed: too few samples, `labels` not
+    /// divisible by the number of classes, and so on.
     ///
-    /// With `train` below the number of samples, what lies behind may have any label: it is not looked at, except by
-    /// `fixmatch`, `kekmodel` and `usb`, whose training set is all there is (they refuse `train`).
+    /// With `train` below the number of samples, the samples after it may have any label, which is
+    /// ignored; `fixmatch`, `kekmodel` and `usb` draw from all samples and refuse `train`.
     pub fn split(&self, labels: &[u32], classes: usize) -> Result<Split, DataError> {
         let draw::Parts { labeled, unlabeled, validation, test } =
             draw::draw(self, labels, classes)?;
@@ -63,7 +67,7 @@ pub struct Split {
     pub unlabeled: Vec<u32>,
     /// Samples for choosing among models.
     pub validation: Vec<u32>,
-    /// Samples for the final figure, where the set has no official test part.
+    /// Samples for the final result, where the set has no official test part.
     pub test: Vec<u32>,
     /// The ids of the labelled samples, in the same order; empty if not noted.
     #[serde(default)]
@@ -79,7 +83,8 @@ impl Split {
         Ok(atomic_file::write(path, &bytes)?)
     }
 
-    /// Reads a file and checks it: indices in range, none twice in a part, no overlap that the rule does not have.
+    /// Reads a file and checks it: indices in range, none twice in a part, no overlap that the rule
+    /// does not have.
     pub fn load(path: &Path) -> Result<Self, DataError> {
         let bytes =
             std::fs::read(path).map_err(DataError::io(path, "check the path of the split file"))?;
@@ -87,7 +92,7 @@ impl Split {
             path: path.to_path_buf(),
             line: e.line() as u64,
             fault: e.to_string(),
-            way_out: "draw the split anew",
+            way_out: "draw the split again",
         })?;
         split.check(&path.display().to_string())?;
         Ok(split)
@@ -97,7 +102,7 @@ impl Split {
     pub fn check_against<S: Samples + ?Sized>(&self, set: &S) -> Result<(), DataError> {
         let fault = |what| {
             Err(DataError::Request(format!(
-                "the split is of another data set: {what} (draw it anew)"
+                "the split is of another data set: {what} (draw it again)"
             )))
         };
         if self.samples != set.len() {
@@ -113,7 +118,8 @@ impl Split {
     }
 
     fn check(&self, name: &str) -> Result<(), DataError> {
-        let fault = |what| Err(DataError::Request(format!("{name}: {what} (draw the split anew)")));
+        let fault =
+            |what| Err(DataError::Request(format!("{name}: {what} (draw the split again)")));
         if self.format != 1 {
             return fault(format!("format {} is unknown, 1 expected", self.format));
         }
@@ -130,7 +136,8 @@ impl Split {
         if let Some(index) = largest.filter(|&&index| index as usize >= self.samples) {
             return fault(format!("sample {index} of a set of {}", self.samples));
         }
-        // Which parts a sample is in, as bits. No larger than the largest index, whatever the file claims to be a split of.
+        // Which parts a sample is in, as bits. No larger than the largest index, whatever the file
+        // claims to be a split of.
         let mut seen = vec![0u8; largest.map_or(0, |&index| index as usize + 1)];
         for (number, part) in parts.into_iter().enumerate() {
             for &index in part {
@@ -156,13 +163,14 @@ impl Split {
     }
 }
 
-/// The default split of [`digits`]: the same 447 test and 250 validation images for every seed, both stratified; of the
-/// other 1,100 the seed chooses `labels_per_class` of each class, and the rest is unlabelled. Fails if a class has too few.
+/// The default split of [`digits`]: the same 447 test and 250 validation images for every seed,
+/// both stratified; of the other 1,100 the seed chooses `labels_per_class` of each class, and the
+/// rest is unlabelled. Fails if a class has too few.
 ///
 /// ```
 /// let split = data_pipeline::split::digits_split(10, 1).unwrap();
-/// let sizes = [&split.labeled, &split.unlabeled, &split.validation, &split.test].map(|part| part.len());
-/// assert_eq!(sizes, [100, 1000, 250, 447]);
+/// assert_eq!((split.labeled.len(), split.unlabeled.len()), (100, 1000));
+/// assert_eq!((split.validation.len(), split.test.len()), (250, 447));
 /// ```
 pub fn digits_split(labels_per_class: usize, seed: u64) -> Result<Split, DataError> {
     let request = SplitRequest {

@@ -1,4 +1,5 @@
-//! The cases that are timed: each operation at a strength in the middle of its range, and FixMatch's strong view with normalisation.
+//! The cases that are timed: each operation at a strength in the middle of its range, and
+//! FixMatch's strong view with normalisation.
 
 use augment::color::ContrastMean;
 use augment::erase::Cutout;
@@ -53,7 +54,8 @@ fn fixmatch(side: usize) -> Policy {
     ])
 }
 
-/// What is done to a fresh copy of an image: it, its number, room to work in, and floats for what is normalised.
+/// What is done to a fresh copy of an image: it, its number, room to work in, and floats for what
+/// is normalised.
 pub(crate) type Work = Box<dyn Fn(&mut Image, u64, &mut Scratch, &mut Vec<f32>)>;
 
 fn of(op: Op) -> Work {

@@ -1,11 +1,13 @@
-//! Times single operations and whole pipelines, one answer a line, so that a driver can take turns with other libraries:
-//! `cargo xtask bench augment --peers`.
+//! Times single operations and whole pipelines, one answer a line, so that a driver can take turns
+//! with other libraries: `cargo xtask bench augment --peers`.
 //!
 //! ```text
-//! timings make DIR        writes 64 images of 32 and of 224 pixels as DIR/32.raw and DIR/224.raw, [64][side][side][3] bytes
+//! timings make DIR        writes 64 images of 32 and of 224 pixels as DIR/32.raw and DIR/224.raw,
+//!                         [64][side][side][3] bytes
 //! timings cases           names the cases
-//! timings serve DIR [baseline|avx2]   reads `CASE SIDE THREADS SECONDS`, answers with nanoseconds an image (of one thread's
-//!                         work), on request with no better vector instructions than named
+//! timings serve DIR [baseline|avx2]
+//!                         reads `CASE SIDE THREADS SECONDS` and answers with nanoseconds per image
+//!                         (of one thread's work); with at most the vector instructions named
 //! ```
 
 use std::hint::black_box;

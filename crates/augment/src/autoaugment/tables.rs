@@ -5,11 +5,11 @@ use crate::op::OpName;
 /// One operation of a pair.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Entry {
-    /// Which.
+    /// The operation.
     pub name: OpName,
-    /// With which it is applied.
+    /// The probability with which it is applied.
     pub probability: f64,
-    /// From 0 to 9, see [`Variant::Uda`](crate::levels::Variant::Uda).
+    /// Its level, 0 to 9; see [`Variant::Uda`](crate::levels::Variant::Uda).
     pub level: f64,
 }
 
@@ -34,7 +34,7 @@ pub(super) const SVHN: &str = "\
     ShX1.6+Inv6.5 Sol7.2+TrY6.7 ShY8.4+Inv8.8 ShX7.9+TrY8.3 ShY8.5+AC7.3 ShX7.2+Inv1.5 ShY8.9+ShX7.7 ShY7.4+Sol9.7 \
     ShY9.5+Inv0.4 TrX8.3+ShY7.7 Inv1.7+Sol3.9 Inv6.2+Inv9.4 Eq5.2+Sol9.7 ShY6.7+Sol8.3 ShY6.3+Inv6.1 ShX4.2+Rot7.5";
 
-/// Reads a table; panics on anything else, which a test of both tables would show.
+/// Reads a table; panics on anything else; a test reads both tables.
 pub(super) fn read(text: &str) -> Vec<[Entry; 2]> {
     let pair = |text: &str| {
         let (first, second) = text.split_once('+').unwrap_or_else(|| panic!("a pair, not {text}"));

@@ -11,8 +11,9 @@ pub(super) fn gaussian(image: &Image, sigma: f64) -> Image {
     Grid::image(&Grid::channels(image).into_iter().map(blurred).collect::<Vec<_>>())
 }
 
-/// As through ground glass: blurred, each pixel taken from nearby (`offset` gives columns and rows from `-reach` to `reach - 1`), and
-/// blurred again. In colour a pixel is copied rather than exchanged: the reference exchanges views of one array, which copies.
+/// As through ground glass: blurred, each pixel taken from nearby (`offset` gives columns and rows
+/// from `-reach` to `reach - 1`), and blurred again. In colour a pixel is copied rather than
+/// exchanged: the reference exchanges views of one array, which copies.
 pub fn glass(
     image: &Image,
     sigma: f64,
@@ -53,19 +54,22 @@ pub fn zoom(image: &Image, factors: &[f64]) -> Image {
     Grid::image(&Grid::channels(image).into_iter().map(mean).collect::<Vec<_>>())
 }
 
-/// Smears in the direction of `degrees`, by a one-sided normal kernel of `2 radius + 1` taps; the edge pixels go on outside.
+/// Smears in the direction of `degrees`, by a one-sided normal kernel of `2 radius + 1` taps; the
+/// edge pixels go on outside.
 pub fn motion(image: &Image, radius: usize, sigma: f64, degrees: f64) -> Image {
     let smeared = |channel: Grid| channel.smeared(radius, sigma, degrees);
     Grid::image(&Grid::channels(image).into_iter().map(smeared).collect::<Vec<_>>())
 }
 
-/// Blurs with a disk whose edge is softened by a 3x3 (5x5 for radii above 8) normal kernel; the image is mirrored outside.
+/// Blurs with a disk whose edge is softened by a 3x3 (5x5 for radii above 8) normal kernel; the
+/// image is mirrored outside.
 pub(super) fn disk(image: &Image, radius: f64, softness: f64) -> Image {
     let (width, height, channels) = (image.width(), image.height(), image.channels());
     let taps = disk_taps(radius, softness);
     let reach = taps.iter().map(|&(dx, ..)| dx.unsigned_abs() as usize).max().unwrap_or(0);
     let columns = width + 2 * reach;
-    // Every row with its mirrored ends, so that a tap adds one run of the source to one row of sums.
+    // Every row with its mirrored ends, so that a tap adds one run of the source to one row of
+    // sums.
     let mut padded = Vec::with_capacity(columns * channels * height);
     for y in 0..height {
         for x in 0..columns {

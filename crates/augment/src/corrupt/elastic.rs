@@ -1,7 +1,9 @@
-//! Elastic transform: a jittered affine map, then smooth random displacements (after Simard et al. 2003).
+//! Elastic transform: a jittered affine map, then smooth random displacements (after Simard et al.
+//! 2003).
 //!
-//! The authors' transform (the package `imagecorruptions` leaves the affine map out and has constants of its own). Places are read exactly,
-//! as by OpenCV from 5 on; before, it rounded the affine map's to 32nds of a pixel, which moves values of a photograph by up to 3.
+//! The authors' transform (the package `imagecorruptions` leaves the affine map out and has
+//! constants of its own). Places are read exactly, as by OpenCV from 5 on; before, it rounded the
+//! affine map's to 32nds of a pixel, which moves values of a photograph by up to 3.
 
 use super::grid::{Edge, Grid};
 use crate::image::Image;
@@ -17,8 +19,8 @@ pub struct Elastic {
     pub jitter: f64,
 }
 
-/// Bends an image. `jitter`: shifts (x, y) of the three points, each from -1 to 1; `dx`, `dy`: displacements from -1 to 1 of the image's
-/// size. Places beyond the edge are mirrored.
+/// Bends an image. `jitter`: shifts (x, y) of the three points, each from -1 to 1; `dx`, `dy`:
+/// displacements from -1 to 1 of the image's size. Places beyond the edge are mirrored.
 pub fn elastic(
     image: &Image,
     constants: &Elastic,
@@ -55,7 +57,8 @@ pub fn elastic(
     Grid::image(&channels)
 }
 
-/// The map from target to source of the affine map that moves three points around the centre by `jitter`.
+/// The map from target to source of the affine map that moves three points around the centre by
+/// `jitter`.
 fn source_of(width: usize, height: usize, jitter: [[f64; 2]; 3]) -> [f64; 6] {
     let (cx, cy) = ((width / 2) as f64, (height / 2) as f64);
     let reach = (width.min(height) / 3) as f64;

@@ -1,4 +1,5 @@
-//! A channel of an image, or a layer of weather, in double precision, and what is done to whole layers.
+//! A channel of an image, or a layer of weather, in double precision, and what is done to whole
+//! layers.
 
 use super::pixels::byte;
 use crate::geometry::reflect;
@@ -107,7 +108,8 @@ impl Grid {
         Self { width: self.width, height: self.height, values }
     }
 
-    /// The middle, enlarged linearly by `factor` to this grid's size (at least; a remainder is cut off on all sides).
+    /// The middle, enlarged linearly by `factor` to this grid's size (at least; a remainder is cut
+    /// off on all sides).
     pub(super) fn zoomed(&self, factor: f64) -> Self {
         let axis = |side: usize| {
             let kept = (side as f64 / factor).ceil() as usize;
@@ -118,7 +120,8 @@ impl Grid {
                 if enlarged > 1 { (kept as f64 - 1.0) / (enlarged as f64 - 1.0) } else { 1.0 };
             let place = move |i: usize| {
                 let at = (i + trim) as f64 * step;
-                // As in scipy, rounding may carry the last place over the edge, where there is nothing.
+                // As in scipy, rounding may carry the last place over the edge, where there is
+                // nothing.
                 (at <= kept as f64 - 1.0).then(|| {
                     let whole = at.floor();
                     let next = (whole as usize + 1).min(kept - 1);
@@ -145,8 +148,9 @@ impl Grid {
         Self { width: self.width, height: self.height, values }
     }
 
-    /// Smeared in the direction of `degrees` by a one-sided normal kernel of `2 radius + 1` taps; edges go on. Taps further away than the
-    /// whole image are left out, as by the reference, which darkens images of a few pixels.
+    /// Smeared in the direction of `degrees` by a one-sided normal kernel of `2 radius + 1` taps;
+    /// edges go on. Taps further away than the whole image are left out, as by the reference, which
+    /// darkens images of a few pixels.
     pub(super) fn smeared(&self, radius: usize, sigma: f64, degrees: f64) -> Self {
         let taps = 2 * radius + 1;
         let weights: Vec<f64> =

@@ -4,7 +4,8 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-/// A corruption, under its name in ImageNet-C (`rotate` and `translate` are ours). New ones come last: random draws are keyed by the number.
+/// A corruption, under its name in ImageNet-C (`rotate` and `translate` are ours). Add new ones at
+/// the end: random draws are keyed by the number.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Corruption {
@@ -34,17 +35,19 @@ pub enum Corruption {
     GlassBlur,
     /// Smears in a random direction of -45 to 45 degrees: [`blur::motion`](super::blur::motion).
     MotionBlur,
-    /// Averages enlargements: [`blur::zoom`](super::blur::zoom).
+    /// Averages the image with enlargements of it: [`blur::zoom`](super::blur::zoom).
     ZoomBlur,
     /// Falls at -135 to -45 degrees: [`weather::snow`](super::weather::snow).
     Snow,
-    /// Ice on the lens: [`weather::frost`](super::weather::frost), with [`weather::ice`](super::weather::ice) in place of the authors' photographs (or [`textures`](super::textures) of the caller's).
+    /// Ice on the lens: [`weather::frost`](super::weather::frost), with
+    /// [`weather::ice`](super::weather::ice) in place of the authors' photographs (or
+    /// [`textures`](super::textures) of the caller's).
     Frost,
-    /// A plasma of light: [`weather::fog`](super::weather::fog).
+    /// Adds a random bright haze: [`weather::fog`](super::weather::fog).
     Fog,
-    /// Bends: [`elastic::elastic`](super::elastic::elastic).
+    /// Distorts smoothly: [`elastic::elastic`](super::elastic::elastic).
     ElasticTransform,
-    /// Loses what JPEG loses: [`crate::jpeg::round_trip`].
+    /// Writes the image as JPEG and reads it again: [`crate::jpeg::round_trip`].
     JpegCompression,
     /// Water or mud: [`spatter::spatter`](super::spatter::spatter) (extra).
     Spatter,
@@ -53,7 +56,7 @@ pub enum Corruption {
 }
 
 impl Corruption {
-    /// The fifteen of ImageNet-C, which mCE is the mean of.
+    /// The fifteen of ImageNet-C, over which mCE is the mean.
     pub const IMAGENET_C: [Self; 15] = [
         Self::GaussianNoise,
         Self::ShotNoise,
@@ -76,7 +79,7 @@ impl Corruption {
     pub const EXTRA: [Self; 4] =
         [Self::SpeckleNoise, Self::GaussianBlur, Self::Spatter, Self::Saturate];
 
-    /// Eleven that leave something of images of a few pixels, such as 8x8 digits.
+    /// Eleven after which images of a few pixels, such as 8x8 digits, can still be recognised.
     pub const SMALL: [Self; 11] = [
         Self::GaussianNoise,
         Self::ShotNoise,
@@ -116,8 +119,8 @@ impl Corruption {
         Self::Translate,
     ];
 
-    /// Those that one measures on images whose shorter side has `side` pixels: [`SMALL`](Self::SMALL) to 16, else
-    /// [`IMAGENET_C`](Self::IMAGENET_C).
+    /// Those to measure on images whose shorter side has `side` pixels: [`SMALL`](Self::SMALL) to
+    /// 16, else [`IMAGENET_C`](Self::IMAGENET_C).
     pub fn for_side(side: usize) -> &'static [Self] {
         if side <= 16 { &Self::SMALL } else { &Self::IMAGENET_C }
     }
@@ -161,7 +164,7 @@ impl fmt::Display for Corruption {
 #[serde(try_from = "u8", into = "u8")]
 pub struct Severity(u8);
 
-/// A severity that is not one.
+/// A number that is no severity.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("severity {0}: there are 1 to 5")]
 pub struct NoSuchSeverity(u8);
@@ -206,13 +209,15 @@ pub enum Scale {
     /// CIFAR-10-C: 32 pixels.
     #[serde(rename = "cifar-32")]
     Cifar32,
-    /// 8x8 digits: our own constants, chosen so that severity 5 still leaves a digit that a person can read now and then.
+    /// 8x8 digits: our own constants, chosen so that a person can still read some digits at
+    /// severity 5.
     #[serde(rename = "digits-8")]
     Digits8,
 }
 
 impl Scale {
-    /// The nearest table for images whose shorter side has `side` pixels: digits to 16, CIFAR to 96, ImageNet above.
+    /// The nearest table for images whose shorter side has `side` pixels: digits to 16, CIFAR to
+    /// 96, ImageNet above.
     pub fn for_side(side: usize) -> Self {
         match side {
             0..=16 => Self::Digits8,

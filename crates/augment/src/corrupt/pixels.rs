@@ -1,4 +1,4 @@
-//! Corruptions of values and whole pixels, wherever they are.
+//! Corruptions that treat all pixels alike, wherever they are.
 
 use crate::affine;
 use crate::fill::Fill;
@@ -32,7 +32,8 @@ pub(crate) fn brighten(image: &Image, amount: f64) -> Image {
     out
 }
 
-/// Multiplies S by `change.0` and adds `change.1`, keeping hue and value; a grey image stays as it is.
+/// Multiplies S by `change.0` and adds `change.1`, keeping hue and value; a grey image stays as it
+/// is.
 pub fn saturate(image: &Image, change: (f64, f64)) -> Image {
     let mut out = image.clone();
     let of = |saturation: f64| (saturation * change.0 + change.1).clamp(0.0, 1.0);

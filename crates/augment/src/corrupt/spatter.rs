@@ -1,7 +1,8 @@
 //! Spatter: drops of water or splashes of mud on the lens.
 //!
-//! The water's shading goes through steps of OpenCV on bytes (edges by Canny, distances to them in a 5x5 chamfer metric, equalisation,
-//! an embossing kernel); they are written out here for one channel.
+//! The water's shading goes through steps of OpenCV on bytes (edges by Canny, distances to them in
+//! a 5x5 chamfer metric, equalisation, an embossing kernel); they are written out here for one
+//! channel.
 
 use super::grid::{Edge, Grid};
 use crate::geometry::reflect;
@@ -16,7 +17,7 @@ pub struct Spatter {
     pub deviation: f64,
     /// Deviation of the kernel that smooths it.
     pub sigma: f64,
-    /// Below which there is nothing.
+    /// The value below which the layer is empty.
     pub threshold: f64,
     /// How strong water is, or the deviation that softens mud.
     pub weight: f64,
@@ -71,7 +72,8 @@ fn water(layer: &Grid, weight: f64) -> Vec<f64> {
         |x: i64, y: i64| distances[reflect(y, height) * width + reflect(x, width)].min(20.0);
     for (i, value) in light.values.iter_mut().enumerate() {
         let (x, y) = ((i % width) as i64, (i / width) as i64);
-        // As OpenCV sums and scales: where the mean is whole, rounding decides which byte it is cut to.
+        // As OpenCV sums and scales: where the mean is whole, rounding decides which byte it is cut
+        // to.
         let sum: f64 = neighbours().map(|(dx, dy)| f64::from(capped(x + dx, y + dy))).sum();
         *value = (sum * (1.0 / 9.0)) as f32 as u8;
     }
@@ -103,7 +105,8 @@ impl Bytes {
         self.values[reflect(y, self.height) * self.width + reflect(x, self.width)]
     }
 
-    /// Canny's edges (1986): Sobel gradients, thinned across the edge, kept above `high` and, where they touch such, above `low`.
+    /// Canny's edges (1986): Sobel gradients, thinned across the edge, kept above `high` and, where
+    /// they touch such, above `low`.
     fn canny(&self, low: i32, high: i32) -> Vec<bool> {
         let (width, height) = (self.width as i64, self.height as i64);
         let clamped = |x: i64, y: i64| {
@@ -195,10 +198,11 @@ impl Bytes {
     }
 }
 
-/// The distance from each pixel to the nearest edge, along steps of 1, 1.4 and 2.1969 (a 5x5 chamfer metric); huge without any edge.
+/// The distance from each pixel to the nearest edge, along steps of 1, 1.4 and 2.1969 (a 5x5
+/// chamfer metric); huge without any edge.
 ///
-/// Summed in single precision as the library does that OpenCV's builds for x86 call; without it OpenCV sums in 16.16 fixed point, which
-/// may move a distance over the next whole number.
+/// Summed in single precision as the library does that OpenCV's builds for x86 call; without it
+/// OpenCV sums in 16.16 fixed point, which may move a distance over the next whole number.
 fn distances(edges: &[bool], width: usize, height: usize) -> Vec<f32> {
     const FAR: f32 = 1e9;
     let (side, diagonal, knight) = (1.0f32, 1.4, 2.1969);

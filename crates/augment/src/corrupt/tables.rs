@@ -1,15 +1,16 @@
 //! The constants of every corruption at five severities, for three sizes of image.
 //!
-//! ImageNet-C's and CIFAR-10-C's are the authors'; those for digits, and all of `rotate` and `translate`, are ours (where digits have
-//! none of their own, they share CIFAR's).
+//! ImageNet-C's and CIFAR-10-C's are the authors'; those for digits, and all of `rotate` and
+//! `translate`, are ours (where digits have none of their own, they share CIFAR's).
 
 use super::elastic::Elastic;
 use super::kinds::{Corruption, Scale, Severity};
 use super::spatter::Spatter;
 use super::weather::Snow;
 
-/// The one constant of a corruption: a deviation, a rate, a share, a factor, degrees, or (`translate`) a share of the side.
-/// 0 for those that have more, which follow below.
+/// The one constant of a corruption: a deviation, a rate, a share, a factor, degrees, or
+/// (`translate`) a share of the side. 0 for those with several constants, which have functions of
+/// their own below.
 pub fn constant(corruption: Corruption, scale: Scale, severity: Severity) -> f64 {
     let [image_net, cifar, digits] = match corruption {
         Corruption::GaussianNoise => [
@@ -130,7 +131,8 @@ pub fn snow(scale: Scale, severity: Severity) -> Snow {
     Snow { mean, deviation, zoom, threshold, smear: (radius, sigma), mix }
 }
 
-/// Thickness of fog, and by which the wibble of its map decays.
+/// Thickness of fog, and the factor by which the noise of its map decays per level (the authors'
+/// `wibbledecay`).
 pub fn fog(scale: Scale, severity: Severity) -> (f64, f64) {
     let image_net = [(1.5, 2.0), (2.0, 2.0), (2.5, 1.7), (2.5, 1.5), (3.0, 1.4)];
     let cifar = [(0.2, 3.0), (0.5, 3.0), (0.75, 2.5), (1.0, 2.0), (1.5, 1.75)];
@@ -144,7 +146,8 @@ pub fn frost(scale: Scale, severity: Severity) -> (f64, f64) {
     pick(scale, image_net, cifar, cifar)[severity.index()]
 }
 
-/// The elastic transform's constants. Those of ImageNet-C stand for a side of 244 in the authors' code, as here for the side itself.
+/// The elastic transform's constants. Those of ImageNet-C stand for a side of 244 in the authors'
+/// code, as here for the side itself.
 pub fn elastic(scale: Scale, severity: Severity) -> Elastic {
     let image_net = [
         (2.0, 0.7, 0.1),
@@ -166,7 +169,7 @@ pub fn elastic(scale: Scale, severity: Severity) -> Elastic {
     Elastic { strength: stretch * strength, sigma: stretch * sigma, jitter: stretch * jitter }
 }
 
-/// By which saturation is multiplied, and what is added.
+/// The factor of the saturation, and what is added to it.
 pub fn saturate(scale: Scale, severity: Severity) -> (f64, f64) {
     let image_net = [(0.3, 0.0), (0.1, 0.0), (2.0, 0.0), (5.0, 0.1), (20.0, 0.2)];
     let cifar = [(0.3, 0.0), (0.1, 0.0), (1.5, 0.0), (2.0, 0.1), (2.5, 0.2)];

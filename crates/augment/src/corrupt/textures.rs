@@ -1,4 +1,4 @@
-//! Textures for frost that a caller brings along, such as the authors' photographs of ice.
+//! Textures for frost that the caller provides, such as the authors' photographs of ice.
 
 use super::Scale;
 use crate::fault::Fault;
@@ -23,7 +23,7 @@ use crate::scratch::Scratch;
 pub struct Textures(Vec<Image>);
 
 impl Textures {
-    /// These pictures; none at all is a fault.
+    /// These pictures. Fails if there are none.
     pub fn new(images: Vec<Image>) -> Result<Self, Fault> {
         if images.is_empty() {
             return Err(Fault::new("textures", "an empty list", "one image or more"));
@@ -31,8 +31,9 @@ impl Textures {
         Ok(Self(images))
     }
 
-    /// A random cut of `width` by `height` from a random picture, which is shrunk to a fifth first where the scale is that of small
-    /// images (the authors' factor for CIFAR; with antialiasing, which they lack), and enlarged where it would not cover the cut.
+    /// A random cut of `width` by `height` from a random picture, which is shrunk to a fifth first
+    /// where the scale is that of small images (the authors' factor for CIFAR; with antialiasing,
+    /// which they lack), and enlarged where it would not cover the cut.
     pub fn draw(&self, width: usize, height: usize, scale: Scale, rng: &mut Rng) -> Image {
         let mut texture = self.0[rng.below(self.0.len())].clone();
         let mut scratch = Scratch::new();

@@ -65,8 +65,8 @@ pub fn fog(image: &Image, thickness: f64, map: &Grid) -> Image {
     Grid::image(&channels)
 }
 
-/// A map of `side` (a power of two) by the diamond-square algorithm, from 0 to 1; `uniform` gives numbers from -1 to 1. The wibble
-/// of each level is that of the one before divided by `decay`.
+/// A map of `side` (a power of two) by the diamond-square algorithm, from 0 to 1; `uniform` gives
+/// numbers from -1 to 1. The noise of each level is that of the level before divided by `decay`.
 pub fn plasma(side: usize, decay: f64, mut uniform: impl FnMut() -> f64) -> Grid {
     assert!(side.is_power_of_two(), "a plasma map of side {side}");
     let mut map = vec![0.0; side * side];
@@ -125,7 +125,8 @@ pub fn frost(image: &Image, weights: (f64, f64), texture: &Image) -> Image {
     out
 }
 
-/// Mean and deviation of the grey of cuts of 224x224 from each of the authors' five photographs, and the share of each colour in it.
+/// Mean and deviation of the grey of cuts of 224x224 from each of the authors' five photographs,
+/// and the share of each colour in it.
 const PHOTOGRAPHS: [(f64, f64, [f64; 3]); 5] = [
     (0.51, 0.06, [0.59, 1.14, 1.27]),
     (0.80, 0.08, [0.97, 0.99, 1.04]),
@@ -134,8 +135,9 @@ const PHOTOGRAPHS: [(f64, f64, [f64; 3]); 5] = [
     (0.45, 0.14, [0.91, 1.0, 1.09]),
 ];
 
-/// A texture of ice, which is ours: the authors' photographs cannot be shipped. Bright needles grow along random directions out of a
-/// plasma, with the mean, the deviation and the tint of one of the photographs, drawn evenly as they are (mean 0.64 of white over all).
+/// A texture of ice of our own, since the authors' photographs cannot be shipped: bright needles
+/// along random directions on a plasma, with the mean, the deviation and the tint of one of the
+/// photographs, each equally likely (mean 0.64 of white over all).
 pub fn ice(width: usize, height: usize, rng: &mut Rng) -> Image {
     let (mean, deviation, tint) = PHOTOGRAPHS[rng.below(PHOTOGRAPHS.len())];
     let side = width.max(height).next_power_of_two().max(2);

@@ -1,4 +1,5 @@
-//! Bicubic reading through an affine map in double precision, as Pillow does it (Keys' cubic with a = -1).
+//! Bicubic reading through an affine map in double precision, as Pillow does it (Keys' cubic with a
+//! = -1).
 
 use super::plane::Plane;
 
@@ -8,8 +9,8 @@ fn cubic([a, b, c, d]: [f64; 4], place: f64) -> f64 {
     b + place * (p2 + place * (p3 + place * p4))
 }
 
-/// Columns beyond the edge are the edge's; rows beyond it are the last row that was read, wherever that lay. Beyond the image's own
-/// edge lies the fill. Fractions are dropped.
+/// Columns beyond the edge are the edge's; rows beyond it are the last row that was read, wherever
+/// that was. Beyond the image's own edge lies the fill. Fractions are dropped.
 pub(super) fn bicubic<const C: usize>(plane: &mut Plane<'_, C>, m: [f64; 6]) {
     let (width, height) = (plane.width, plane.height);
     for (line, target) in plane.target.chunks_exact_mut(width).enumerate() {

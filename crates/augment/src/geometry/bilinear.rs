@@ -1,4 +1,5 @@
-//! Bilinear reading through an affine map in double precision, as Pillow does it, a block of pixels at a time.
+//! Bilinear reading through an affine map in double precision, as Pillow does it, a block of pixels
+//! at a time.
 #![allow(
     clippy::needless_range_loop,
     reason = "loops over fixed blocks become vector instructions"
@@ -36,7 +37,8 @@ struct Block {
     outside: [bool; BLOCK],
 }
 
-/// Beyond the outermost pixel centres the edge pixel is repeated, beyond the edge lies the fill. Fractions are dropped.
+/// Beyond the outermost pixel centres the edge pixel is repeated, beyond the edge lies the fill.
+/// Fractions are dropped.
 pub(super) fn bilinear<const C: usize>(plane: &mut Plane<'_, C>, m: [f64; 6]) {
     dispatch!(simd::level(), simd => {
         let _ = simd;
@@ -127,8 +129,9 @@ fn mix<const C: usize>(block: &Block, target: &mut [[u8; C]]) {
     }
 }
 
-/// The whole part, rounded down, and the fraction; by adding a number whose last bit is worth 1 and taking back what was rounded
-/// up: unlike `floor` and casts this compiles to vector instructions on every processor.
+/// The whole part, rounded down, and the fraction; by adding a number whose last bit is worth 1 and
+/// taking back what was rounded up: unlike `floor` and casts this compiles to vector instructions
+/// on every processor.
 #[inline(always)]
 fn parts(value: f64) -> (i32, f64) {
     // 3 * 2^51: between 2^52 and 2^53 doubles are whole numbers, and its lowest 32 bits are 0.

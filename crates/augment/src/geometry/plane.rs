@@ -1,5 +1,5 @@
-//! Ways of reading a source through an affine map, each with the arithmetic that Pillow uses in its case; where the map only
-//! shifts rows or columns, whole runs of pixels are copied.
+//! Ways of reading a source through an affine map, each with the arithmetic that Pillow uses in its
+//! case; where the map only shifts rows or columns, whole runs of pixels are copied.
 #![allow(
     clippy::needless_range_loop,
     reason = "loops over fixed blocks become vector instructions"
@@ -46,8 +46,9 @@ impl Fixed {
     }
 }
 
-/// For which columns `i` of a row the fixed-point place `start + i * step` lies in `0..side`: from `first` on, up to `end`. Places
-/// only rise or only fall, along a row and from row to row, so that both are moved on from where they were.
+/// For which columns `i` of a row the fixed-point place `start + i * step` lies in `0..side`: from
+/// `first` on, up to `end`. Places only rise or only fall, along a row and from row to row, so that
+/// both are moved on from where they were.
 #[derive(Default)]
 struct Inside {
     first: usize,
@@ -78,7 +79,8 @@ impl Inside {
 }
 
 impl<const C: usize> Plane<'_, C> {
-    /// Nearest, no mixing of axes: the columns are found once. Positions are summed up, as the reference does.
+    /// Nearest, no mixing of axes: the columns are found once. Positions are summed up, as the
+    /// reference does.
     pub(super) fn scaled(&mut self, m: [f64; 6], columns: &mut Vec<u32>) {
         let mut x = m[2] + m[0] * 0.5;
         columns.clear();
@@ -143,7 +145,8 @@ impl<const C: usize> Plane<'_, C> {
         }
     }
 
-    /// Each column is a column of the source, shifted by what it shares with its neighbours: runs of columns are copied row by row.
+    /// Each column is a column of the source, shifted by what it shares with its neighbours: runs
+    /// of columns are copied row by row.
     fn shifted_columns(&mut self, fixed: Fixed, runs: &mut Vec<u32>) {
         let shift = |x: usize| ((fixed.f + x as i64 * fixed.d) >> 16) as i32;
         runs.clear();
@@ -260,8 +263,8 @@ impl<const C: usize> Plane<'_, C> {
     }
 }
 
-/// Copies a run of `len` bytes. A short one is copied with what follows it, in one or two instructions: the caller goes from
-/// left to right and so overwrites the surplus.
+/// Copies a run of `len` bytes. A short one is copied with what follows it, in one or two
+/// instructions: the caller goes from left to right and so overwrites the surplus.
 #[inline(always)]
 fn copy(source: &[u8], from: usize, target: &mut [u8], to: usize, len: usize) {
     if len <= 16

@@ -22,7 +22,8 @@ const WINDOW: usize = 128;
 pub(crate) struct Blocks {
     /// The first byte of each block's window.
     base: Vec<u32>,
-    /// For each vector of a block: where in the window the first tap's values are, one in four bytes.
+    /// For each vector of a block: where in the window the first tap's values are, one in four
+    /// bytes.
     places: Vec<[u8; 64]>,
     /// For each vector of a block and each tap.
     weights: Vec<[i32; 16]>,
@@ -35,7 +36,8 @@ pub(crate) struct Blocks {
 }
 
 impl Blocks {
-    /// Lays the taps out for `C` channels, unless they are; `false` if some block needs more than a window.
+    /// Lays the taps out for `C` channels, unless they are; `false` if some block needs more than a
+    /// window.
     fn suffice<const C: usize>(&mut self, taps: &Taps) -> bool {
         match (taps.found, self.laid_out) {
             (Some(found), Some((known, channels, fits))) if found == known && channels == C => fits,

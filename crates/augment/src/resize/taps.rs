@@ -57,7 +57,8 @@ fn sinc(x: f64) -> f64 {
     if x == 0.0 { 1.0 } else { angle.sin() / angle }
 }
 
-/// For each output position along one axis: the first source position and the weights from there on.
+/// For each output position along one axis: the first source position and the weights from there
+/// on.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Taps {
     pub(super) first: Vec<u32>,
@@ -71,7 +72,7 @@ pub(crate) struct Taps {
 }
 
 impl Taps {
-    /// Finds the weights anew, in the memory that is there.
+    /// Computes the weights, in the memory that is there.
     pub(super) fn find(&mut self, from: usize, to: usize, filter: Filter) {
         if self.found.replace((from, to, filter)) == Some((from, to, filter)) {
             return;

@@ -4,10 +4,12 @@ use crate::image::Image;
 
 type Matrix = [[f64; 3]; 3];
 
-/// Pitch and yaw of the same angle at a distance of the diagonal; linear between pixels, rounded, black outside.
+/// Pitch and yaw of the same angle at a distance of the diagonal; linear between pixels, rounded,
+/// black outside.
 ///
-/// As in the authors' code the plane lies one unit behind the centre about which it turns, so that it shrinks by 1 in the diagonal even
-/// at 0 degrees. Places are read exactly, as by OpenCV's `warpPerspective` from 5 on; before, it rounded them to 32nds of a pixel.
+/// As in the authors' code the plane lies one unit behind the centre about which it turns, so that
+/// it shrinks by 1 in the diagonal even at 0 degrees. Places are read exactly, as by OpenCV's
+/// `warpPerspective` from 5 on; before, it rounded them to 32nds of a pixel.
 pub(super) fn tilted(image: &Image, degrees: f64) -> Image {
     let (width, height, channels) = (image.width(), image.height(), image.channels());
     let (cx, cy) = (width as f64 / 2.0, height as f64 / 2.0);

@@ -1,4 +1,5 @@
-//! UDA's names of text augmentations: `bt-0.9`, `tf_idf-0.7`, `unif-0.3`, joined by `+` where several are used.
+//! UDA's names of text augmentations: `bt-0.9`, `tf_idf-0.7`, `unif-0.3`, joined by `+` where
+//! several are used.
 
 use std::fmt;
 use std::str::FromStr;

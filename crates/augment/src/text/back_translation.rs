@@ -1,7 +1,9 @@
-//! Back-translation: a paragraph split into sentences, translated, translated back, joined, and accepted where it is still like the
-//! original (UDA's `back_translate` and `sent_level_augment.py`).
+//! Back-translation: a paragraph split into sentences, translated, translated back, joined, and
+//! accepted where its length is similar to the original's (UDA's `back_translate` and
+//! `sent_level_augment.py`).
 //!
-//! Any [`Translator`] will do: a program ([`CommandTranslator`](super::command::CommandTranslator)), or a model of one's own.
+//! Any [`Translator`] will do: a program
+//! ([`CommandTranslator`](super::command::CommandTranslator)), or your own model.
 //!
 //! ```
 //! use augment::text::back_translation::{BackTranslation, Translator};
@@ -12,7 +14,12 @@
 //!     fn name(&self) -> String {
 //!         "shout".into()
 //!     }
-//!     fn translate(&mut self, lines: &[String], _: f64, _: &mut Rng) -> Result<Vec<String>, TextError> {
+//!     fn translate(
+//!         &mut self,
+//!         lines: &[String],
+//!         _: f64,
+//!         _: &mut Rng,
+//!     ) -> Result<Vec<String>, TextError> {
 //!         Ok(lines.iter().map(|line| line.replace('.', "!")).collect())
 //!     }
 //! }
@@ -29,12 +36,14 @@ use super::{TextError, io, write};
 use crate::fault::Fault;
 use crate::rng::Rng;
 
-/// Turns lines into lines of another language. Made with the same generator, the same lines should become the same lines.
+/// Turns lines into lines of another language. Made with the same generator, the same lines should
+/// become the same lines.
 pub trait Translator {
     /// What it is, for messages and caches: paraphrases of different translators must not be mixed.
     fn name(&self) -> String;
 
-    /// As many lines as came in. UDA samples at this `temperature` (0.9 for IMDb; 0.7 to 0.9 for others) rather than searching for the best.
+    /// As many lines as came in. UDA samples at this `temperature` (0.9 for IMDb; 0.7 to 0.9 for
+    /// others) rather than searching for the best.
     fn translate(
         &mut self,
         lines: &[String],
@@ -43,7 +52,7 @@ pub trait Translator {
     ) -> Result<Vec<String>, TextError>;
 }
 
-/// There and back.
+/// Translation into another language and back.
 pub struct BackTranslation<F, B> {
     /// From the texts' language.
     pub forward: F,
@@ -124,15 +133,16 @@ pub fn join(lines: &[String], counts: &[usize]) -> Vec<String> {
     counts.iter().map(&mut paragraph).collect()
 }
 
-/// The paraphrase, or the original where either has fewer than 10 characters or their lengths differ by more than half of the original's.
-/// Lengths are in characters, not bytes.
+/// The paraphrase, or the original where either has fewer than 10 characters or their lengths
+/// differ by more than half of the original's. Lengths are in characters, not bytes.
 pub fn accepted<'a>(original: &'a str, paraphrase: &'a str) -> &'a str {
     let (old, new) = (original.chars().count(), paraphrase.chars().count());
     let alike = old >= 10 && new >= 10 && old.abs_diff(new) * 2 <= old;
     if alike { paraphrase } else { original }
 }
 
-/// The lines of worker `worker` of `workers`: neighbours, the first ones taking one more where it does not divide.
+/// The lines of worker `worker` of `workers`: consecutive ones; if they do not divide evenly, the
+/// first workers take one more.
 pub fn shard(lines: usize, worker: usize, workers: usize) -> Result<Range<usize>, Fault> {
     if worker >= workers {
         let allowed = format!("0 to one less than the number of workers ({workers})");
@@ -143,7 +153,8 @@ pub fn shard(lines: usize, worker: usize, workers: usize) -> Result<Range<usize>
     Ok(start..start + each + usize::from(worker < more))
 }
 
-/// A worker's files in a folder, as UDA's scripts exchange them with a translator of one's own.
+/// A worker's files in a folder, in the layout by which UDA's scripts exchange them with a separate
+/// translator.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ShardFiles {
     /// One sentence a line, to be translated: `forward_src/file_W_of_R.txt`.

@@ -1,4 +1,5 @@
-//! A translator that is a program: lines go to its standard input, translated lines come from its standard output.
+//! A translator that is a program: lines go to its standard input, translated lines come from its
+//! standard output.
 
 use std::io::{Read, Write};
 use std::process::{Command, Stdio};
@@ -7,14 +8,17 @@ use super::TextError;
 use super::back_translation::Translator;
 use crate::rng::Rng;
 
-/// A program and its arguments, in which `{temperature}` and `{seed}` (below 2^31) are filled in. It is started for each batch of lines and
-/// must write as many lines as it reads, in UTF-8. Each direction is a program of its own.
+/// A program and its arguments, in which `{temperature}` and `{seed}` (below 2^31) are filled in.
+/// It is started for each batch of lines and must write as many lines as it reads, in UTF-8. Each
+/// direction is a program of its own.
 ///
 /// ```no_run
 /// use augment::text::{back_translation::BackTranslation, command::CommandTranslator};
 /// let translate = |to: &str| CommandTranslator {
 ///     program: "translate".into(),
-///     arguments: ["--to", to, "--temperature", "{temperature}", "--seed", "{seed}"].map(str::to_owned).into(),
+///     arguments: ["--to", to, "--temperature", "{temperature}", "--seed", "{seed}"]
+///         .map(str::to_owned)
+///         .into(),
 /// };
 /// let pipeline = BackTranslation::new(translate("fr"), translate("en"), 0.9);
 /// ```
@@ -59,7 +63,8 @@ impl Translator for CommandTranslator {
             child.map_err(|error| self.fault(format!("could not be started: {error}")))?;
         let text: String = lines.iter().flat_map(|line| [line.as_str(), "\n"]).collect();
         let (stdin, stderr) = (child.stdin.take(), child.stderr.take());
-        // Written and read at once: a program that answers line by line must not wait for us, nor we for it.
+        // Written and read at the same time, so that a program that answers line by line cannot
+        // block.
         let (said, complaint) = std::thread::scope(|scope| {
             let writer =
                 scope.spawn(move || stdin.map(|mut stdin| stdin.write_all(text.as_bytes())));
@@ -70,7 +75,8 @@ impl Translator for CommandTranslator {
             });
             let mut said = Vec::new();
             let read = child.stdout.take().map(|mut stdout| stdout.read_to_end(&mut said));
-            // A program that stops reading early is told by its status and its lines.
+            // A program that stops reading early shows in its exit status and in its number of
+            // lines.
             drop(writer.join());
             (read.unwrap_or(Ok(0)).map(|_| said), errors.join().unwrap_or_default())
         });

@@ -1,9 +1,10 @@
-//! A file of paraphrases that grows as they are made: killed at any moment it loses the batch under way, never more, and goes on where
-//! it was.
+//! A file of paraphrases that grows as they are made. A process that is killed loses only the batch
+//! in progress, and the next one continues from there.
 //!
-//! The file is JSON, a line each: what it was made with, then the batches in order, the first copy of all texts before the second. A last
-//! line that was not finished is cut off on opening, so that a file resumed any number of times has the bytes of one made at a stretch
-//! (given translators that depend on their generator alone).
+//! The file is JSON, a line each: what it was made with, then the batches in order, the first copy
+//! of all texts before the second. A last line that was not finished is cut off on opening, so that
+//! a file resumed any number of times has the same bytes as one made without interruption (given
+//! translators that depend on their generator alone).
 
 use std::fs::{File, OpenOptions, TryLockError};
 use std::io::{ErrorKind, Read, Seek, SeekFrom, Write};
@@ -22,7 +23,7 @@ use crate::rng::Key;
 /// | key | default | meaning | range |
 /// |---|---|---|---|
 /// | `copies` | 1 | paraphrases of each text | |
-/// | `batch` | 256 | texts a batch: what is lost at most when killed | 1 or more |
+/// | `batch` | 256 | texts per batch, the most that a killed process loses | 1 or more |
 /// | `seed` | 0 | of the sampling | |
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
@@ -136,8 +137,8 @@ struct Record {
     paraphrases: Vec<String>,
 }
 
-/// A file that is given free when done with. Closing it is not enough: a program that is just being started by another thread holds it
-/// open, too, and with it the lock.
+/// A file that is unlocked when dropped. Closing it is not enough: a child process that another
+/// thread is starting at the same time inherits the file, and with it the lock.
 #[derive(Debug)]
 struct Locked(File);
 
@@ -175,7 +176,7 @@ impl Paraphrases {
                 let fault = "in use by another process; wait for it, or name another file";
                 return Err(wrong(fault.into()));
             }
-            // Some network file systems cannot lock; there it is up to the caller.
+            // Some network file systems cannot lock; there the caller must see to it.
             Err(TryLockError::Error(error)) if error.kind() != ErrorKind::Unsupported => {
                 return Err(io(path)(error));
             }
@@ -204,7 +205,7 @@ impl Paraphrases {
             match serde_json::from_slice(line) {
                 Ok(record) if line.ends_with(b"\n") => cache.take(record, line.len())?,
                 Err(error) if lines.peek().is_some() => return Err(cache.wrong(error.to_string())),
-                // The batch under way when it was stopped.
+                // The batch in progress when the process was stopped.
                 Ok(_) | Err(_) => {}
             }
         }
@@ -249,8 +250,8 @@ impl Paraphrases {
         (self.batches, self.made.batches())
     }
 
-    /// Makes what is missing; each batch is on disk before the next begins. Its sampling is keyed by seed, copy and first text. Pipeline and
-    /// texts must be those that the file was opened for.
+    /// Makes what is missing; each batch is on disk before the next begins. Its sampling is keyed
+    /// by seed, copy and first text. Pipeline and texts must be those that the file was opened for.
     pub fn fill<F: Translator, B: Translator>(
         &mut self,
         pipeline: &mut BackTranslation<F, B>,
@@ -274,15 +275,15 @@ impl Paraphrases {
         let mut line = serde_json::to_vec(&record).expect("a batch is JSON");
         line.push(b'\n');
         if let Err(error) = self.file.0.write_all(&line).and_then(|()| self.file.0.sync_data()) {
-            // What was written of it is taken back, so that another attempt begins on a line of its own.
+            // The part already written is removed, so that another attempt begins on a new line.
             let _ = self.cut();
             return Err(io(&self.path)(error));
         }
         self.take(record, line.len())
     }
 
-    /// Writes the files that training reads ([`paraphrase_file`]), one for each whole copy, line `i` for text `i`, and says how many. At
-    /// least nine in ten of the copies must be whole.
+    /// Writes the files that training reads ([`paraphrase_file`]), one for each whole copy, line
+    /// `i` for text `i`, and says how many. At least nine in ten of the copies must be whole.
     pub fn export(&self, folder: &Path, sub_set: &str) -> Result<usize, TextError> {
         let texts = self.made.texts;
         let whole: Vec<_> = self.found.iter().filter(|copy| copy.len() == texts).collect();

@@ -1,15 +1,17 @@
-//! Paragraphs into sentences that a translator bears.
+//! Paragraphs into sentences short enough for a translator.
 //!
-//! UDA's code splits by NLTK's trained punkt model, which cannot be shipped. [`UNICODE`] ends sentences where Unicode's rules (UAX 29) say
-//! so, except after common English abbreviations and initials; any other [`Splitter`] may take its place. What is still long is cut exactly
-//! as there ([`cut_long`]).
+//! UDA's code splits by NLTK's trained punkt model, which cannot be shipped. [`UNICODE`] ends
+//! sentences where Unicode's rules (UAX 29) say so, except after common English abbreviations and
+//! initials; any other [`Splitter`] may be used instead. Sentences that are still long are cut
+//! exactly as in UDA's code ([`cut_long`]).
 
 use unicode_segmentation::UnicodeSegmentation;
 
 /// From so many characters on a sentence is cut.
 pub const LONG: usize = 300;
 
-/// A way of splitting, with a name that caches remember: other sentences, another name.
+/// A way of splitting. Caches store its name, so a splitter that gives other sentences needs
+/// another name.
 #[derive(Clone, Copy, Debug)]
 pub struct Splitter {
     /// What it is.
@@ -19,7 +21,8 @@ pub struct Splitter {
 }
 
 impl Splitter {
-    /// What is translated of a paragraph: its sentences, the long ones cut, each a line without line breaks, trimmed and not empty.
+    /// What is translated of a paragraph: its sentences, the long ones cut, each a line without
+    /// line breaks, trimmed and not empty.
     pub fn lines(&self, paragraph: &str) -> Vec<String> {
         let pieces = cut_long((self.split)(paragraph));
         pieces.iter().map(|piece| one_line(piece)).filter(|line| !line.is_empty()).collect()
@@ -29,7 +32,8 @@ impl Splitter {
 /// By [`sentences`].
 pub const UNICODE: Splitter = Splitter { name: "unicode-1", split: sentences };
 
-/// Words that end in a full stop within a sentence. Those that as often end one (`etc.`, `no.`) are left out.
+/// Words that end in a full stop within a sentence. Those that as often end one (`etc.`, `no.`) are
+/// left out.
 const ABBREVIATIONS: [&str; 26] = [
     "mr.", "mrs.", "ms.", "dr.", "prof.", "st.", "sr.", "jr.", "vs.", "e.g.", "i.e.", "inc.",
     "ltd.", "co.", "corp.", "fig.", "al.", "gen.", "sgt.", "capt.", "lt.", "col.", "rev.", "hon.",
@@ -40,7 +44,10 @@ const ABBREVIATIONS: [&str; 26] = [
 ///
 /// ```
 /// use augment::text::sentences::sentences;
-/// assert_eq!(sentences("Mr. Smith left. Why?  Nobody\nknows."), ["Mr. Smith left.", "Why?", "Nobody knows."]);
+/// assert_eq!(
+///     sentences("Mr. Smith left. Why?  It\nrained."),
+///     ["Mr. Smith left.", "Why?", "It rained."]
+/// );
 /// ```
 pub fn sentences(paragraph: &str) -> Vec<String> {
     let mut found: Vec<String> = Vec::new();
@@ -69,8 +76,9 @@ fn goes_on(word: &str) -> bool {
     (initial && word != "I.") || ABBREVIATIONS.contains(&word.to_lowercase().as_str())
 }
 
-/// Cuts pieces of [`LONG`] characters or more, pass by pass: after full stops, semicolons, commas, spaces, anywhere. A pass leaves shorter
-/// pieces alone, and the first one that finds no long piece is the last. Nothing is lost or added.
+/// Cuts pieces of [`LONG`] characters or more, pass by pass: after full stops, semicolons, commas,
+/// spaces, anywhere. A pass leaves shorter pieces alone, and the first one that finds no long piece
+/// is the last. Nothing is lost or added.
 pub fn cut_long(mut pieces: Vec<String>) -> Vec<String> {
     for delimiter in [Some('.'), Some(';'), Some(','), Some(' '), None] {
         if pieces.iter().all(|piece| piece.chars().count() < LONG) {

@@ -3,7 +3,8 @@
 //! ```
 //! use augment::{rng::Rng, text::switchout::SwitchOut};
 //! let mut tokens = [101, 2023, 2143, 2001, 2204, 102];
-//! SwitchOut::default().replace(&mut tokens, |id| id == 101 || id == 102, 30_522, &mut Rng::new(1));
+//! let fixed = |id| id == 101 || id == 102;
+//! SwitchOut::default().replace(&mut tokens, fixed, 30_522, &mut Rng::new(1));
 //! assert_eq!((tokens[0], tokens[5]), (101, 102));
 //! ```
 
@@ -16,7 +17,7 @@ use crate::rng::Rng;
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Decay {
-    /// `exp(-tau n)`, as in the code that goes round.
+    /// `exp(-tau n)`, as in the code in circulation.
     #[default]
     Times,
     /// `exp(-n / tau)`, as the paper writes it (from memory).
@@ -28,7 +29,7 @@ pub enum Decay {
 /// | key | default | meaning | range |
 /// |---|---|---|---|
 /// | `tau` | 1 | temperature | above 0 |
-/// | `decay` | `times` | how it weighs the number `n` of replaced tokens | `times`: `exp(-tau n)`; `over`: `exp(-n / tau)` |
+/// | `decay` | `times` | how it weighs the number of replacements | `times`, `over` |
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct SwitchOut {
@@ -51,21 +52,23 @@ impl SwitchOut {
         Fault::unless(fine, "tau", self.tau, "above 0 and finite").into_iter().collect()
     }
 
-    /// With which probability 0, 1, ..., `length` tokens are meant to be replaced: the weights end at the sentence's length.
+    /// With which probability 0, 1, ..., `length` tokens are meant to be replaced: the weights end
+    /// at the sentence's length.
     pub fn counts(&self, length: usize) -> Vec<f64> {
         let rate = match self.decay {
             Decay::Times => self.tau,
             Decay::Over => 1.0 / self.tau,
         };
-        // An endless rate (a tau that vanishes) replaces nothing.
+        // An infinite rate (a tau of almost 0) replaces nothing.
         let weight = |n: usize| if n == 0 { 1.0 } else { (-rate * n as f64).exp() };
         let weights: Vec<f64> = (0..=length).map(weight).collect();
         let total: f64 = weights.iter().sum();
         weights.into_iter().map(|weight| weight / total).collect()
     }
 
-    /// Replaces tokens, ids below `vocabulary`, except those that `fixed` names (begin, end, padding). A number `n` is drawn from
-    /// [`counts`](Self::counts), then each of the `L` others is replaced with probability `n / L`, never by itself.
+    /// Replaces tokens, ids below `vocabulary`, except those that `fixed` names (begin, end,
+    /// padding). A number `n` is drawn from [`counts`](Self::counts), then each of the `L` others
+    /// is replaced with probability `n / L`, never by itself.
     pub fn replace(
         &self,
         tokens: &mut [u32],

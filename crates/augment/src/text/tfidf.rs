@@ -1,5 +1,5 @@
-//! TF-IDF word replacement: words that say little are replaced by words that say little (UDA, section 2.2, and
-//! `word_level_augment.py` of the released code).
+//! TF-IDF word replacement: uninformative words are replaced by other uninformative words (UDA,
+//! section 2.2, and `word_level_augment.py` of the released code).
 
 use std::collections::{BTreeMap, HashMap};
 use std::path::{Path, PathBuf};
@@ -9,8 +9,9 @@ use crate::rng::Rng;
 
 /// Statistics of a corpus of N documents, each a list of words.
 ///
-/// `idf(w) = ln(N / df(w))`, where `df` counts the documents with the word; `T(w)` sums `idf(w) / len(d)` over all its occurrences. Words
-/// that replace others are drawn with probability proportional to `max T - T(w)`.
+/// `idf(w) = ln(N / df(w))`, where `df` counts the documents with the word; `T(w)` sums `idf(w) /
+/// len(d)` over all its occurrences. Words that replace others are drawn with probability
+/// proportional to `max T - T(w)`.
 #[derive(Clone, Debug, PartialEq)]
 pub struct TfIdf {
     /// In rising order.
@@ -35,10 +36,11 @@ struct Count {
 }
 
 impl TfIdf {
-    /// The statistics of a corpus, which is read once and need not be held in memory. Where each sample has two texts, join their words
-    /// first. Empty documents count but hold nothing.
+    /// The statistics of a corpus, which is read once and need not be held in memory. Where each
+    /// sample has two texts, join their words first. Empty documents count but hold nothing.
     ///
-    /// `idf` of a word is one number, so that `T(w) = idf(w) S(w)` with `S(w)` the sum of `1 / len(d)` over the word's occurrences.
+    /// `idf` of a word is one number, so that `T(w) = idf(w) S(w)` with `S(w)` the sum of `1 /
+    /// len(d)` over the word's occurrences.
     pub fn of<D: AsRef<[String]>>(documents: impl IntoIterator<Item = D>) -> Self {
         let mut counts = HashMap::<String, Count>::new();
         let mut total = 0;
@@ -105,9 +107,10 @@ impl TfIdf {
         self.index.get(word).map_or(0.0, |&i| self.tf_idf[i])
     }
 
-    /// With which chance each word of a document is replaced: `token_prob n z / sum z`, where `z` is how far the word's TF-IDF within the
-    /// document lies below the greatest there. Their mean is `token_prob`; single ones may exceed 1. All are 0 where every word is alike (so
-    /// with one word), as the formula has no answer there; an empty document has none.
+    /// With which chance each word of a document is replaced: `token_prob n z / sum z`, where `z`
+    /// is how far the word's TF-IDF within the document lies below the greatest there. Their mean
+    /// is `token_prob`; single ones may exceed 1. All are 0 where every word is alike (so with one
+    /// word), as the formula has no answer there; an empty document has none.
     pub fn chances(&self, document: &[String], token_prob: f64) -> Vec<f64> {
         let length = document.len() as f64;
         let mut counts = HashMap::<&str, f64>::new();
@@ -123,8 +126,8 @@ impl TfIdf {
         }
     }
 
-    /// A word of the corpus, the likelier the less it says: `q(w)` proportional to `max T - T(w)`, found by a binary search in its running
-    /// sums. `None` where all words have one `T`.
+    /// A word of the corpus, the likelier the less informative it is: `q(w)` proportional to `max T
+    /// - T(w)`, found by a binary search in its running sums. `None` where all words have one `T`.
     pub fn draw(&self, rng: &mut Rng) -> Option<&str> {
         let total = *self.cumulative.last()?;
         if total <= 0.0 {
@@ -135,7 +138,8 @@ impl TfIdf {
         Some(&self.words[i.min(self.words.len() - 1)])
     }
 
-    /// Replaces words of a document by their chances. `token_prob` is from 0 to 1; a document of two texts is both, joined.
+    /// Replaces words of a document by their chances. `token_prob` is from 0 to 1; a document of
+    /// two texts is both, joined.
     pub fn replace(&self, document: &mut [String], token_prob: f64, rng: &mut Rng) {
         let chances = self.chances(document, token_prob);
         for (word, chance) in document.iter_mut().zip(chances) {
@@ -147,8 +151,8 @@ impl TfIdf {
         }
     }
 
-    /// Writes `tf_idf.json` and `idf.json` into a folder (UDA's is `data_stats/SUB_SET`), each a map from word to number. Each file is
-    /// whole or not there.
+    /// Writes `tf_idf.json` and `idf.json` into a folder (UDA's is `data_stats/SUB_SET`), each a
+    /// map from word to number. Each file is whole or not there.
     pub fn save(&self, folder: &Path) -> Result<(), TextError> {
         let [tf_idf, idf] = Self::files(folder);
         for (path, values) in [(tf_idf, &self.tf_idf), (idf, &self.idf)] {
@@ -174,13 +178,13 @@ impl TfIdf {
         let mut table = Vec::with_capacity(tf_idf.len());
         for (word, t) in tf_idf {
             let Some(i) = idf.remove(&word) else {
-                let fault = format!("`{word}` has no entry in idf.json; make both files anew");
+                let fault = format!("`{word}` has no entry in idf.json; make both files again");
                 return Err(TextError::Format { path, fault });
             };
             table.push((word, i, t));
         }
         if let Some(word) = idf.keys().next() {
-            let fault = format!("`{word}` has no entry in tf_idf.json; make both files anew");
+            let fault = format!("`{word}` has no entry in tf_idf.json; make both files again");
             return Err(TextError::Format { path: idf_path, fault });
         }
         Ok(Self::from_table(table))

@@ -4,11 +4,13 @@ use std::collections::HashSet;
 
 use crate::rng::Rng;
 
-/// Replaces each word with probability `token_prob` by one of `vocabulary`. Texts of fewer than three words stay.
+/// Replaces each word with probability `token_prob` by one of `vocabulary`. Texts of fewer than
+/// three words stay.
 ///
-/// Words come without repetition until all have been used, as in the released code. There the shuffled vocabulary goes on from text to
-/// text; here each text begins a shuffle of its own, of which only the words used are drawn, so that a text is a pure function of its key.
-/// A single word is uniform either way.
+/// Words come without repetition until all have been used, as in the released code. There the
+/// shuffled vocabulary goes on from text to text; here each text begins a shuffle of its own, of
+/// which only the words used are drawn, so that a text is a pure function of its key. A single word
+/// is uniform either way.
 ///
 /// ```
 /// use augment::{rng::Rng, text::{uniform::replace, words::words}};

@@ -1,12 +1,14 @@
-//! Words as BERT's basic tokenizer finds them, before any word pieces: what word replacement works on.
+//! Words as BERT's basic tokenizer finds them, before any word pieces: what word replacement works
+//! on.
 
 use unicode_normalization::UnicodeNormalization;
 use unicode_properties::{GeneralCategory, GeneralCategoryGroup, UnicodeGeneralCategory};
 
-/// The words of a text: control characters removed, lower-cased, accents stripped, split at white space, before and after each
-/// punctuation mark and each CJK character.
+/// The words of a text: control characters removed, lower-cased, accents stripped, split at white
+/// space, before and after each punctuation mark and each CJK character.
 ///
-/// Control characters are those of BERT's code, categories Cc and Cf; transformers' tokenizer also removes unassigned and private ones.
+/// Control characters are those of BERT's code, categories Cc and Cf; transformers' tokenizer also
+/// removes unassigned and private ones.
 ///
 /// ```
 /// use augment::text::words::words;

@@ -1,4 +1,5 @@
-//! Back-translation: sentences, shards and their files, acceptance, programs that translate, and a cache that survives anything.
+//! Back-translation: sentences, shards and their files, acceptance, programs that translate, and a
+//! cache that is continued after interruptions.
 
 use std::fs;
 use std::path::Path;
@@ -161,7 +162,7 @@ fn a_cache_that_was_torn_anywhere_ends_as_if_it_had_not() {
     let path = dir.path().join("torn.jsonl");
     for cut in 0..=bytes.len() {
         fs::write(&path, &bytes[..cut]).unwrap();
-        // All batches that were whole are kept: nothing but the one under way is lost.
+        // All complete batches are kept: only the one in progress is lost.
         let lines = bytes[..cut].iter().filter(|&&byte| byte == b'\n').count();
         let left = open(&path).unwrap();
         assert_eq!(left.progress().0, lines.saturating_sub(1), "cut at {cut}");
@@ -180,7 +181,7 @@ fn a_cache_that_was_torn_anywhere_ends_as_if_it_had_not() {
     assert_eq!(fs::read(&path).unwrap(), bytes);
 }
 
-/// Gives up after some batches, as a program that is stopped.
+/// Fails after some batches, like a program that is stopped.
 struct Tired(usize);
 
 impl Translator for Tired {
@@ -331,7 +332,7 @@ fn a_program_translates() {
     let error = pipeline.paraphrase(&texts(), &mut Rng::new(0)).unwrap_err().to_string();
     assert!(error.contains("`head -n 1`"), "{error}");
     assert!(error.contains("1 lines came back for 6 (exit status: 0)"), "{error}");
-    // It may say all before it reads, or end without reading.
+    // It may write everything before it reads, or end without reading.
     let early = "i=0; while [ $i -lt 20000 ]; do echo a long line of output, number $i; i=$((i+1)); done; cat > /dev/null";
     assert_eq!(
         command("sh", &["-c", early]).translate(&lines, 0.9, &mut Rng::new(0)).unwrap().len(),

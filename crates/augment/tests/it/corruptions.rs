@@ -1,4 +1,5 @@
-//! Corruptions: the deterministic ones against numpy, scipy and Pillow, the random ones by mean and variance.
+//! Corruptions: the deterministic ones against numpy, scipy and Pillow, the random ones by mean and
+//! variance.
 
 use augment::corrupt::{Corruption, Scale, Severity, corrupt, corrupt_at};
 use augment::image::Image;

@@ -1,5 +1,6 @@
-//! Corruptions that look at neighbours or draw whole layers: given the same random fields, equal to numpy, scipy and OpenCV within one
-//! grey level; given randomness, of the same mean and deviation (golden files: `tests/golden`). JPEG equals Pillow byte for byte.
+//! Corruptions that look at neighbours or draw whole layers: given the same random fields, equal to
+//! numpy, scipy and OpenCV within one grey level; given randomness, of the same mean and deviation
+//! (golden files: `tests/golden`). JPEG equals Pillow byte for byte.
 
 use augment::corrupt::elastic::elastic;
 use augment::corrupt::grid::Grid;
@@ -146,7 +147,8 @@ fn random_ones_have_the_references_mean_and_deviation() {
             let mean = draws.iter().map(|d| d[k]).sum::<f64>() / DRAWS as f64;
             let variance = draws.iter().map(|d| (d[k] - mean).powi(2)).sum::<f64>();
             let own = (variance / (DRAWS * (DRAWS - 1)) as f64).sqrt();
-            // Four standard errors of the difference, and half a grey level where there is hardly any.
+            // Four standard errors of the difference, and half a grey level where there is hardly
+            // any.
             let tolerance = 4.0 * own.hypot(error) + 0.5 / 255.0;
             if (mean - expected).abs() > tolerance {
                 wrong.push(format!("{line}: {mean}, tolerance {tolerance}"));
@@ -162,7 +164,8 @@ fn ice_is_as_light_as_the_photographs() {
     let draws: Vec<[f64; 2]> =
         (0..DRAWS).map(|seed| moments(&ice(224, 224, &mut Rng::new(seed)))).collect();
     let mean = draws.iter().map(|d| d[0]).sum::<f64>() / DRAWS as f64;
-    // Five photographs of 0.51, 0.80 (twice), 0.62 and 0.45: mean 0.636, deviation 0.144; four standard errors.
+    // Five photographs of 0.51, 0.80 (twice), 0.62 and 0.45: mean 0.636, deviation 0.144; four
+    // standard errors.
     assert!((mean - 0.636).abs() < 4.0 * 0.144 / (DRAWS as f64).sqrt(), "{mean}");
     assert!(draws.iter().all(|d| (0.4..0.85).contains(&d[0]) && (0.06..0.2).contains(&d[1])));
 }

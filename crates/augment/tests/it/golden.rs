@@ -102,11 +102,16 @@ fn op(name: &str, w: &mut Words) -> Op {
 
 /// Runs a file with each set of vector instructions that the processor has.
 fn check(file: &str) {
+    with_all_instructions(|instructions| check_all(file, instructions));
+}
+
+/// Runs a test with each set of vector instructions that the processor has.
+pub(crate) fn with_all_instructions(test: impl Fn(Instructions)) {
     let _guard = IN_USE.lock().unwrap_or_else(PoisonError::into_inner);
     for instructions in simd::available() {
         simd::use_at_most(instructions);
         assert_eq!(simd::in_use(), instructions);
-        check_all(file, instructions);
+        test(instructions);
     }
 }
 

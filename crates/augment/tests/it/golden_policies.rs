@@ -82,7 +82,8 @@ fn magnitudes_become_the_arguments_of_timm_and_torchvision() {
             other => panic!("{other:?}"),
         };
         let expected: f64 = words.number();
-        // torchvision computes in single precision, and compares bytes with a threshold that need not be whole.
+        // torchvision computes in single precision, and compares bytes with a threshold that need
+        // not be whole.
         let tolerance = if variant == Variant::Torchvision { 3e-6 } else { 1e-12 };
         let expected = match name {
             OpName::Solarize => (expected - 1e-4).ceil(),

@@ -1,4 +1,4 @@
-//! Each paper's strength table, and the traps among them, pinned.
+//! Each paper's strength table with its special cases.
 
 use augment::color::ContrastMean;
 use augment::fill::Fill;

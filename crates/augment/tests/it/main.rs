@@ -1,7 +1,9 @@
-//! Integration tests: parity with Pillow, the papers' tables, policies as data, corruptions and metrics, text.
+//! Integration tests: parity with Pillow, the papers' tables, policies as data, corruptions and
+//! metrics, text.
 
 mod back_translation;
 mod corruptions;
+mod exact;
 mod fields;
 mod golden;
 mod golden_policies;

@@ -200,7 +200,8 @@ proptest! {
         let image = Image::filled(16, 16, 3, 128);
         let mixed = Policy::from(Step::AugMix(AugMix { severity: 0.1, ..AugMix::default() }));
         let out = mixed.apply(image.clone(), &mut Rng::new(seed));
-        // Solarize inverts 128 at no level below 5, posterize keeps it, and nothing moves by a whole pixel.
+        // Solarize inverts 128 at no level below 5, posterize keeps it, and nothing moves by a
+        // whole pixel.
         prop_assert!(out.pixels().iter().all(|&v| v.abs_diff(128) <= 1), "{:?}", out.pixels());
     }
 }

@@ -1,4 +1,5 @@
-//! The made-up images of the golden files, and the hash that stands for an output (see `xtask/peers/golden_augment.py`).
+//! The generated images of the golden files, and the hash by which outputs are compared (see
+//! `xtask/peers/golden_augment.py`).
 
 use augment::Image;
 

@@ -1,5 +1,5 @@
-//! Sequences: ImageNet-P's against Pillow, numpy and OpenCV (golden file: `tests/golden/sequences.txt`), their noise by its moments, and
-//! those for small images.
+//! Sequences: ImageNet-P's against Pillow, numpy and OpenCV (golden file:
+//! `tests/golden/sequences.txt`), their noise by its moments, and those for small images.
 
 use augment::image::Image;
 use augment::rng::Rng;
@@ -66,7 +66,8 @@ fn noise_has_the_deviation_of_its_difficulty() {
             let squares = noisy.map(|&v| ((f64::from(v) + 0.5) / 255.0 - grey).powi(2));
             let count = (30 * 56 * 56 * 3) as f64;
             let measured = (squares.sum::<f64>() / count).sqrt();
-            // Over 282,240 values a standard error of 0.13 %; the cut to bytes adds up to 0.1 % of 0.03.
+            // Over 282,240 values a standard error of 0.13 %; the cut to bytes adds up to 0.1 % of
+            // 0.03.
             assert!(
                 (measured / deviation - 1.0).abs() < 0.01,
                 "{what}: {measured}, not {deviation}"

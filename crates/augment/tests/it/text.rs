@@ -1,4 +1,5 @@
-//! Words against BERT's tokenizer, the reference sheet's worked examples, and the distributions of replaced words and tokens.
+//! Words against BERT's tokenizer, the reference sheet's worked examples, and the distributions of
+//! replaced words and tokens.
 
 use std::collections::HashMap;
 use std::f64::consts::LN_2;
@@ -93,7 +94,8 @@ fn statistics_are_those_of_the_formulas() {
     }
 }
 
-/// Chi square of the drawn words against `q`, and its 99.99 % point for the degrees of freedom by Wilson and Hilferty.
+/// Chi square of the drawn words against `q`, and its 99.99 % point for the degrees of freedom by
+/// Wilson and Hilferty.
 #[test]
 fn words_are_drawn_as_the_formula_weighs_them() {
     let documents: Vec<Vec<String>> = (0..300)
@@ -135,7 +137,7 @@ fn words_are_replaced_as_often_as_their_chances_say() {
     let chances = statistics.chances(&document, 0.3);
     let (mut rng, rounds) = (Rng::new(6), 40_000);
     let mut changed = vec![0.0; document.len()];
-    // A word may be replaced by itself, which nobody sees.
+    // A word may be replaced by itself, which does not show.
     let known = statistics.words();
     let most = known.iter().map(|w| statistics.tf_idf(w)).fold(0.0, f64::max);
     let total: f64 = known.iter().map(|w| most - statistics.tf_idf(w)).sum();

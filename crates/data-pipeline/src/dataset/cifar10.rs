@@ -1,8 +1,8 @@
 //! CIFAR-10, binary version: 50,000 training and 10,000 test images of 32x32 RGB.
 //!
-//! Format: records of 3,073 bytes, a label (0 to 9) and 1,024 bytes each of red, green and blue in row-major order; five
-//! training files and one test file of 10,000 records each (A. Krizhevsky, "Learning multiple layers of features from tiny
-//! images", 2009).
+//! Format: records of 3,073 bytes, a label (0 to 9) and 1,024 bytes each of red, green and blue in
+//! row-major order; five training files and one test file of 10,000 records each (A. Krizhevsky,
+//! "Learning multiple layers of features from tiny images", 2009).
 
 use super::{Part, Samples};
 use crate::error::DataError;
@@ -18,7 +18,7 @@ const RECORDS_A_FILE: usize = 10_000;
 const CLASSES: [&str; 10] =
     ["airplane", "automobile", "bird", "cat", "deer", "dog", "frog", "horse", "ship", "truck"];
 
-/// One part of CIFAR-10 in memory, as it stands in the files.
+/// One part of CIFAR-10 in memory, in the layout of the files.
 #[derive(Clone, Debug)]
 pub struct Cifar10 {
     part: Part,
@@ -27,8 +27,8 @@ pub struct Cifar10 {
 }
 
 impl Cifar10 {
-    /// Reads a part from `dir`, or from `dir/cifar-10-batches-bin`. Fails, naming file and offset, if a file is missing,
-    /// does not hold exactly 10,000 records, or has a label above 9.
+    /// Reads a part from `dir`, or from `dir/cifar-10-batches-bin`. Fails, naming file and offset,
+    /// if a file is missing, does not hold exactly 10,000 records, or has a label above 9.
     pub fn open(dir: &Path, part: Part) -> Result<Self, DataError> {
         let dir = find(dir)?;
         let files: Vec<PathBuf> = match part {

@@ -1,7 +1,9 @@
-//! The 1,797 handwritten digits of 8x8 pixels that the crate carries inside: a real data set that needs no download.
+//! The 1,797 handwritten digits of 8x8 pixels that the crate contains: a real data set that needs
+//! no download.
 //!
-//! Source: "Optical Recognition of Handwritten Digits", test part, E. Alpaydin and C. Kaynak (1998), UCI Machine Learning
-//! Repository, doi 10.24432/C50P49, licence CC BY 4.0. Only the file format was changed (`data/README.md`).
+//! Source: "Optical Recognition of Handwritten Digits", test part, E. Alpaydin and C. Kaynak
+//! (1998), UCI Machine Learning Repository, doi 10.24432/C50P49, licence CC BY 4.0. Only the file
+//! format was changed (`data/README.md`).
 
 use super::{ArraySet, idx};
 use std::path::Path;
@@ -9,7 +11,8 @@ use std::path::Path;
 const IMAGES: &[u8] = include_bytes!("../../data/digits-images-idx3-ubyte.gz");
 const LABELS: &[u8] = include_bytes!("../../data/digits-labels-idx1-ubyte.gz");
 
-/// All 1,797 images, 8x8x1, in their original order. The original values 0 to 16 become `round(v * 255 / 16)`.
+/// All 1,797 images, 8x8x1, in their original order. The original values 0 to 16 become `round(v *
+/// 255 / 16)`.
 ///
 /// ```
 /// use data_pipeline::dataset::{Samples, digits};

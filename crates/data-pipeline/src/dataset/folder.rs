@@ -1,4 +1,5 @@
-//! One's own images: a folder of jpeg and png files, one sub-folder a class, or without labels.
+//! Your own images: a folder of JPEG and PNG files, with one sub-folder per class or without
+//! labels.
 
 use super::Samples;
 use crate::error::DataError;
@@ -24,12 +25,12 @@ pub enum OnBad {
 /// | field | default | meaning |
 /// |---|---|---|
 /// | `labeled` | true | each sub-folder is a class; otherwise all images below are unlabelled |
-/// | `classes` | the sub-folders, sorted | fixed class names: another sub-folder is then an error, a missing one is not |
+/// | `classes` | the sub-folders, sorted | fixed class names: other sub-folders are an error |
 /// | `grey` | false | one channel (ITU-R 601 weights, as Pillow's "L") rather than RGB |
 /// | `size` | as stored | `[width, height]` that every image is resized to, bilinear as in Pillow |
 /// | `on_bad` | error | what to do with an image that does not decode |
-/// | `max_pixels` | 100,000,000 | larger images count as bad: a small file may claim to hold a huge one |
-/// | `memory` | 1 GiB | bytes of decoded images kept; if all together are larger, each is decoded when asked for |
+/// | `max_pixels` | 100,000,000 | larger images count as bad |
+/// | `memory` | 1 GiB | most bytes of decoded images kept |
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct FolderOptions {
@@ -43,9 +44,10 @@ pub struct FolderOptions {
     pub size: Option<(u32, u32)>,
     /// What to do with bad images.
     pub on_bad: OnBad,
-    /// The most pixels of an image.
+    /// The most pixels of an image: a small file may claim to hold a huge one.
     pub max_pixels: u64,
-    /// The most bytes of decoded images kept.
+    /// The most bytes of decoded images kept. If all together are larger, each image is decoded
+    /// whenever it is read.
     pub memory: u64,
 }
 
@@ -78,8 +80,9 @@ pub struct Skipped {
     pub fault: String,
 }
 
-/// The images of a folder in the order of their paths, sub-folders of sub-folders included; hidden files and folders, and
-/// files not named .jpg, .jpeg or .png, do not count. EXIF orientation and colour profiles are ignored, transparency is dropped.
+/// The images of a folder in the order of their paths, sub-folders of sub-folders included; hidden
+/// files and folders, and files not named .jpg, .jpeg or .png, do not count. EXIF orientation and
+/// colour profiles are ignored, transparency is dropped.
 #[derive(Debug)]
 pub struct FolderSet {
     files: Vec<Found>,
@@ -98,8 +101,9 @@ struct Found {
 }
 
 impl FolderSet {
-    /// Lists a folder and decodes every image once, on all processors. Fails if there is no image, if a labelled folder has
-    /// images outside its class folders, or if an image is bad and `on_bad` says so; the message names the first such file.
+    /// Lists a folder and decodes every image once, on all processors. Fails if there is no image,
+    /// if a labelled folder has images outside its class folders, or if an image is bad and
+    /// `on_bad` says so; the message names the first such file.
     pub fn open(dir: &Path, options: &FolderOptions) -> Result<Self, DataError> {
         if options.size.is_some_and(|(width, height)| width == 0 || height == 0) {
             return Err(DataError::Request(format!(
@@ -265,7 +269,8 @@ fn list(dir: &Path) -> Result<(Vec<PathBuf>, Vec<PathBuf>), DataError> {
     Ok((files, folders))
 }
 
-/// All .jpg, .jpeg and .png files below a folder in the order of their paths, each with its path relative to the folder.
+/// All .jpg, .jpeg and .png files below a folder in the order of their paths, each with its path
+/// relative to the folder.
 pub fn files_below(dir: &Path) -> Result<Vec<(PathBuf, String)>, DataError> {
     let mut found = Vec::new();
     collect(dir, dir, None, 0, &mut found)?;

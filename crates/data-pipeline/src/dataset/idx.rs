@@ -1,6 +1,7 @@
 //! MNIST-style idx files (unsigned bytes, any number of sides), plain or gzipped.
 //!
-//! Format: two zero bytes, a type byte (8 for unsigned bytes), the number of sides, each side as a big-endian u32, the data.
+//! Format: two zero bytes, a type byte (8 for unsigned bytes), the number of sides, each side as a
+//! big-endian u32, the data.
 
 use super::{ArraySet, Part};
 use crate::error::DataError;
@@ -73,7 +74,8 @@ pub(crate) fn parse(path: &Path, mut from: impl Read) -> Result<Idx, DataError> 
     Ok(Idx { shape, data })
 }
 
-/// Images (3 sides: n, height, width) and labels (1 side) as a set whose classes are "0", "1", ... up to `classes`.
+/// Images (3 sides: n, height, width) and labels (1 side) as a set whose classes are "0", "1", ...
+/// up to `classes`.
 pub fn open(
     name: &str,
     images: &Path,
@@ -113,8 +115,8 @@ pub(crate) fn assemble(
     ArraySet::new(name, images, Some(labels), (0..classes).map(|c| c.to_string()).collect())
 }
 
-/// MNIST from a folder with its four official files (`train-images-idx3-ubyte` and so on, plain or `.gz`), or from a folder
-/// `mnist` inside it.
+/// MNIST from a folder with its four official files (`train-images-idx3-ubyte` and so on, plain or
+/// `.gz`), or from a folder `mnist` inside it.
 pub fn mnist(dir: &Path, part: Part) -> Result<ArraySet, DataError> {
     let stem = match part {
         Part::Train => "train",

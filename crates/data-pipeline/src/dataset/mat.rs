@@ -1,8 +1,10 @@
-//! Numeric arrays of MATLAB 5 files, as far as data sets need them: real, dense, either byte order, compressed or not.
+//! Numeric arrays of MATLAB 5 files, as far as data sets need them: real, dense, either byte order,
+//! compressed or not.
 //!
-//! Format: a header of 128 bytes, then elements: a tag (type and length, 4 bytes each; or a small element, with type and
-//! length in 2 bytes each and up to 4 bytes of data) and data padded to 8 bytes. A matrix is an element of elements: flags,
-//! dimensions, name, values. A compressed element holds a zlib stream of one matrix. Values are in column-major order.
+//! Format: a header of 128 bytes, then elements: a tag (type and length, 4 bytes each; or a small
+//! element, with type and length in 2 bytes each and up to 4 bytes of data) and data padded to 8
+//! bytes. A matrix is an element of elements: flags, dimensions, name, values. A compressed element
+//! holds a zlib stream of one matrix. Values are in column-major order.
 
 use crate::error::DataError;
 use flate2::read::ZlibDecoder;
@@ -44,7 +46,7 @@ impl Values {
     }
 }
 
-/// Reads the variables with the given names; others are skipped unread.
+/// Reads the variables with the given names; others are skipped.
 pub(super) fn read(path: &Path, wanted: &[&str]) -> Result<Vec<Variable>, DataError> {
     let file = File::open(path).map_err(DataError::io(path, "check the data folder"))?;
     let length = file.metadata().map_err(DataError::io(path, "check the disk"))?.len();
@@ -114,7 +116,8 @@ fn parse(
     Ok(variables)
 }
 
-/// The matrix whose tag was just read, if its name is wanted. `most` bounds the bytes that may follow.
+/// The matrix whose tag was just read, if its name is wanted. `most` bounds the bytes that may
+/// follow.
 fn matrix(
     mut from: Cursor<impl Read>,
     most: u64,
@@ -240,7 +243,8 @@ impl<R: Read> Cursor<'_, R> {
         }
     }
 
-    /// The next element with its padding. At most `most` bytes: what a damaged length promises is never allocated.
+    /// The next element with its padding. At most `most` bytes: what a damaged length promises is
+    /// never allocated.
     fn element(&mut self, most: u64) -> Result<Element, DataError> {
         let tag = self.tag()?;
         let wanted = u64::from(tag.bytes);
@@ -262,7 +266,8 @@ impl<R: Read> Cursor<'_, R> {
             return Err(self.fault(format!("{wanted} bytes expected, {} found", bytes.len())));
         }
         let pad = wanted.wrapping_neg() % 8;
-        // The padding of the last element may be missing; a missing element shows when its tag is read.
+        // The padding of the last element may be missing; a missing element shows when its tag is
+        // read.
         let skipped = std::io::copy(&mut self.from.by_ref().take(pad), &mut std::io::sink());
         self.at += skipped.map_err(|e| self.fault(format!("the element cannot be read: {e}")))?;
         Ok(Element { kind: tag.kind, bytes })

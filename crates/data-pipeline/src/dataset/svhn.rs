@@ -1,8 +1,9 @@
 //! SVHN, cropped digits: 73,257 training, 26,032 test and 531,131 extra images of 32x32 RGB.
 //!
-//! Format: MATLAB 5 files `train_32x32.mat`, `test_32x32.mat`, `extra_32x32.mat` with `X` (unsigned bytes, 32 x 32 x 3 x N in
-//! column-major order) and `y` (N labels, 1 to 10, where 10 stands for the digit 0); Y. Netzer et al., "Reading digits in
-//! natural images with unsupervised feature learning", 2011.
+//! Format: MATLAB 5 files `train_32x32.mat`, `test_32x32.mat`, `extra_32x32.mat` with `X` (unsigned
+//! bytes, 32 x 32 x 3 x N in column-major order) and `y` (N labels, 1 to 10, where 10 stands for
+//! the digit 0); Y. Netzer et al., "Reading digits in natural images with unsupervised feature
+//! learning", 2011.
 
 use super::{Part, Samples, mat};
 use crate::error::DataError;
@@ -22,7 +23,8 @@ pub struct Svhn {
 }
 
 impl Svhn {
-    /// Reads a part from `dir`, or from `dir/svhn`. Fails as [`Svhn::read`] does, or if the file is in neither.
+    /// Reads a part from `dir`, or from `dir/svhn`. Fails as [`Svhn::read`] does, or if the file is
+    /// in neither.
     pub fn open(dir: &Path, part: Part) -> Result<Self, DataError> {
         let file = format!("{}_32x32.mat", part.name());
         let found =
@@ -35,8 +37,8 @@ impl Svhn {
         Self::read(&path, part)
     }
 
-    /// Reads one file. Fails, naming file and offset, if it is not MATLAB 5, is truncated or damaged, lacks `X` or `y`, if
-    /// `X` is not 32 x 32 x 3 x N bytes, or a label is not 1 to 10.
+    /// Reads one file. Fails, naming file and offset, if it is not MATLAB 5, is truncated or
+    /// damaged, lacks `X` or `y`, if `X` is not 32 x 32 x 3 x N bytes, or a label is not 1 to 10.
     pub fn read(path: &Path, part: Part) -> Result<Self, DataError> {
         let (mut images, mut labels) = (None, None);
         for variable in mat::read(path, &["X", "y"])? {

@@ -1,4 +1,5 @@
-//! One file over HTTP: goes on from a `.part` file, tries again, and gives the file its name only when its checksum is right.
+//! Downloads one file over HTTP: continues a `.part` file, retries, and gives the file its name
+//! only when its checksum is right.
 
 use super::sources::RemoteFile;
 use crate::error::DataError;
@@ -10,17 +11,17 @@ use ureq::Agent;
 use ureq::http::{Response, StatusCode, header};
 
 /// What to try when a download fails.
-const WAY_OUT: &str = "try again: it goes on where it broke off; or get the file in another way and name its folder with \
-                       --data DIR or $TUTOR_DATA";
+const WAY_OUT: &str = "try again to continue the download, or get the file in another way and name its \
+                       folder with --data DIR or $TUTOR_DATA";
 
-/// How patient a download is.
+/// How often and how long a download tries.
 #[derive(Clone, Copy, Debug)]
 pub struct Patience {
-    /// How often in a row an address may fail without giving a byte before it is given up.
+    /// How often in a row an address may fail without sending a byte before it is given up.
     pub attempts: u32,
     /// The pause before the second attempt; it doubles with each further one.
     pub pause: Duration,
-    /// How long an address may say nothing.
+    /// How long an address may send nothing.
     pub silence: Duration,
 }
 
@@ -35,7 +36,7 @@ impl Default for Patience {
 pub struct Progress<'a> {
     /// The file's path below the data folder.
     pub path: &'a str,
-    /// Bytes that are here, those of earlier attempts included.
+    /// Bytes downloaded so far, including those of earlier attempts.
     pub here: u64,
     /// Bytes of the whole file, if the server says so.
     pub total: Option<u64>,
@@ -80,7 +81,8 @@ pub(super) fn download(
     Err(last.unwrap_or_else(|| DataError::Request(format!("{} has no address", file.path))))
 }
 
-/// Fills `part` from one address. The outer error is the disk's, the inner one says why the address failed.
+/// Fills `part` from one address. The outer error is the disk's, the inner one says why the address
+/// failed.
 fn from_address(
     url: &str,
     file: &RemoteFile,
@@ -108,7 +110,7 @@ fn from_address(
                         return Ok(Err(format!("the download is not the official file: {fault}")));
                     }
                     // The file may have changed between the pieces.
-                    tracing::warn!(url, fault, "the pieces do not fit together, beginning anew");
+                    tracing::warn!(url, fault, "the pieces do not fit together, starting again");
                     restarted = true;
                 }
             },
@@ -142,7 +144,7 @@ fn agent(url: &str, silence: Duration) -> Agent {
     if local { config.proxy(None).build().new_agent() } else { config.build().new_agent() }
 }
 
-/// One request for what is missing behind the first `here` bytes. The outer error is the disk's.
+/// One request for what is missing after the first `here` bytes. The outer error is the disk's.
 fn attempt(
     agent: &Agent,
     url: &str,
@@ -151,7 +153,7 @@ fn attempt(
     here: u64,
     progress: &mut dyn FnMut(Progress),
 ) -> std::io::Result<Result<(), Trouble>> {
-    // Compression on the way would make nonsense of ranges.
+    // With compression, ranges would not be ranges of the file.
     let mut request = agent.get(url).header(header::ACCEPT_ENCODING, "identity");
     if here > 0 {
         request = request.header(header::RANGE, format!("bytes={here}-"));

@@ -1,4 +1,5 @@
-//! A .tar.gz with one folder inside becomes that folder, whole or not at all, with the checksums of its files beside them.
+//! Unpacks a .tar.gz with one folder inside to that folder, completely or not at all, and stores
+//! the checksums of its files in it.
 
 use crate::digest;
 use crate::error::DataError;
@@ -18,7 +19,7 @@ pub(super) fn unpack(archive: &Path, to: &Path, folder: &str) -> Result<(), Data
         DataError::io(&temporary, "check that the data folder may be written to and has space left")
     };
     if temporary.exists() {
-        // Left by an attempt that was broken off.
+        // Left by an interrupted attempt.
         fs::remove_dir_all(&temporary).map_err(disk())?;
     }
     fs::create_dir_all(&temporary).map_err(disk())?;
@@ -72,8 +73,7 @@ pub(super) fn unpack(archive: &Path, to: &Path, folder: &str) -> Result<(), Data
 /// Checks an unpacked folder against its checksums.
 pub(super) fn verify(folder: &Path) -> Result<(), DataError> {
     let list = folder.join(SUMS);
-    let foreign =
-        "this folder was not made by a fetch: use it where it is, or move it away to fetch it anew";
+    let foreign = "this folder was not made by a fetch: use it where it is, or move it away to fetch it again";
     let text = fs::read_to_string(&list).map_err(DataError::io(&list, foreign))?;
     for (number, line) in text.lines().enumerate() {
         let fault = |fault: String| DataError::Line {

@@ -18,8 +18,8 @@ pub fn key(seed: u64, epoch: u64, slot: u32, view: usize) -> Key {
 /// stacks them ([`Views`](super::Views)), pads token ids to the longest, and so on.
 ///
 /// The loader gives the same bytes for any number of workers only if a batch is a pure function of
-/// `self` and the draws: take random numbers from [`Drawn::key`], and nothing from the scratch
-/// memory but its allocations.
+/// `self` and the draws: take random numbers from [`Drawn::key`], and let results not depend on
+/// what the scratch memory holds.
 ///
 /// ```
 /// use data_pipeline::error::DataError;
@@ -88,14 +88,15 @@ impl<T> Drawn<'_, T> {
     }
 }
 
-/// The samples of one batch in their order. [`ExactSizeIterator::len`] is how many are to come.
+/// The samples of one batch in their order. [`ExactSizeIterator::len`] is the number of samples
+/// left.
 pub struct Items<'a, T> {
     pub(super) set: &'a dyn Samples<Item = T>,
     /// Draws with their indices in `set`.
     pub(super) draws: Zip<Iter<'a, Draw>, Iter<'a, u32>>,
     pub(super) seed: u64,
     pub(super) step: u64,
-    /// Set when nobody wants the batch any more; what `collate` then returns is thrown away.
+    /// Set when the loader stops; what `collate` then returns is dropped.
     pub(super) stop: &'a AtomicBool,
 }
 

@@ -1,4 +1,4 @@
-//! What a step is made of: streams of samples, and the batches that come of them.
+//! Streams of samples, and the batches of a step that are drawn from them.
 
 use super::collate::{Collate, Items};
 use crate::dataset::Samples;
@@ -21,7 +21,7 @@ pub struct Stream<C: Collate> {
     pub entries: Vec<u32>,
     /// How the samples of a batch become its data.
     pub collate: C,
-    /// Samples a step.
+    /// Samples per step.
     pub batch: usize,
     /// The seed of order and augmentation.
     pub seed: u64,
@@ -49,7 +49,7 @@ pub struct HostBatch<B> {
 pub struct Step<B> {
     /// The number of the step, counted from the start of the run.
     pub step: u64,
-    /// One batch a stream, in the order of the streams.
+    /// One batch per stream, in the order of the streams.
     pub batches: Vec<HostBatch<B>>,
 }
 

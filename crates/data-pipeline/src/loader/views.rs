@@ -25,7 +25,7 @@ pub fn plain() -> View {
 #[derive(Clone)]
 pub struct Views(pub Vec<View>);
 
-/// What a worker augments in.
+/// The memory in which a worker augments images.
 pub struct ViewScratch {
     image: Image,
     scratch: Scratch,

@@ -18,7 +18,7 @@ const AHEAD: usize = 2;
 enum Extent {
     /// Steps `..end` of a run that goes round its entries again and again.
     Run { end: Option<u64> },
-    /// Every entry once; the last batch is short if it must be.
+    /// Every entry once; the last batch may be short.
     Pass { entries: u64 },
 }
 
@@ -39,7 +39,8 @@ impl<C: Collate> Preparer<C> {
         Self { streams, samplers, extent, stop, scratch: C::Scratch::default() }
     }
 
-    /// `None` past the end, or when told to stop. A panic in a data set or a collate comes back as an error.
+    /// `None` past the end, or when told to stop. A panic in a data set or a collate comes back as
+    /// an error.
     fn step(&mut self, step: u64) -> Option<Prepared<C>> {
         if let Extent::Run { end: Some(end) } = self.extent
             && step >= end
@@ -82,14 +83,15 @@ impl<C: Collate> Preparer<C> {
 enum Source<C: Collate> {
     /// Prepared when asked for.
     Here(Box<Preparer<C>>),
-    /// Taken from the workers in turn; `turn` is the next one's number, `expected` the end of the steps.
+    /// Taken from the workers in turn; `turn` is the next one's number, `expected` the end of the
+    /// steps.
     Workers {
         queues: Vec<Receiver<Prepared<C>>>,
         threads: Vec<JoinHandle<()>>,
         turn: usize,
         expected: Option<u64>,
     },
-    /// Nothing comes any more; perhaps one last error.
+    /// No more steps; perhaps one last error.
     Over(Option<DataError>),
 }
 
@@ -118,10 +120,10 @@ pub struct Loader<C: Collate> {
 }
 
 impl<C: Collate + 'static> Loader<C> {
-    /// Steps `from_step..to_step` (without end if `None`) of a training run: each step takes `batch`
-    /// draws of every stream, going round its entries as often as needed. With 0 workers the calling
-    /// thread does the work. A stream without entries, with a batch of 0 or with an entry out of
-    /// range makes the first item an error.
+    /// Steps `from_step..to_step` (without end if `None`) of a training run: each step takes
+    /// `batch` draws of every stream, going round its entries as often as needed. With 0 workers
+    /// the calling thread does the work. A stream without entries, with a batch of 0 or with an
+    /// entry out of range makes the first item an error.
     pub fn start(
         streams: Vec<Stream<C>>,
         from_step: u64,
@@ -186,7 +188,7 @@ impl<C: Collate + 'static> Loader<C> {
             let named = std::thread::Builder::new().name(format!("loader-{worker}"));
             match named.spawn(work) {
                 Ok(thread) => threads.push(thread),
-                // The workers already there leave when `queues` is dropped.
+                // The workers already started end when `queues` is dropped.
                 Err(error) => {
                     stop.store(true, Ordering::Relaxed);
                     let fault = DataError::Request(format!(
@@ -207,7 +209,7 @@ impl<C: Collate + 'static> Loader<C> {
     /// Calls `release` once when the loader stops: at its end, after an error, or when it is
     /// dropped. It is called before the loader waits for its workers. Needed where a view waits for
     /// something that the training loop provides: `release` must wake such views, or the loader
-    /// waits for its workers for ever.
+    /// would wait for its workers forever.
     #[must_use]
     pub fn when_stopped(mut self, release: impl FnOnce() + Send + 'static) -> Self {
         self.release = Some(Box::new(release));
@@ -224,7 +226,8 @@ impl<C: Collate> Iterator for Loader<C> {
             Source::Workers { queues, turn, expected, .. } => {
                 let item = queues[*turn].recv().ok();
                 *turn = (*turn + 1) % queues.len();
-                // A worker closes its queue after its last step; before that, something took it away.
+                // A worker closes its queue after its last step; if that comes earlier, the worker
+                // is lost.
                 let lost =
                     || DataError::Worker { step: self.step, fault: "the worker is gone".into() };
                 item.or_else(|| expected.is_none_or(|end| self.step < end).then(|| Err(lost())))
@@ -240,7 +243,7 @@ impl<C: Collate> Iterator for Loader<C> {
 }
 
 impl<C: Collate> Loader<C> {
-    /// Stops the workers and waits for them; each leaves after the sample in hand at the latest.
+    /// Stops the workers and waits for them; each ends after its current sample at the latest.
     fn finish(&mut self) {
         self.stop.store(true, Ordering::Relaxed);
         if let Some(release) = self.release.take() {
@@ -251,7 +254,8 @@ impl<C: Collate> Loader<C> {
         {
             drop(queues);
             for thread in threads {
-                // Panics of data sets and collates were caught and sent; there is nothing left to report.
+                // Panics of data sets and collates were caught and sent; there is nothing left to
+                // report.
                 let _ = thread.join();
             }
         }

@@ -1,11 +1,12 @@
-//! The drawing itself, one short function a rule.
+//! Draws splits, with one short function per rule.
 
+use super::candidates::{Candidates, name};
 use super::rule::{SplitRequest, SplitRule};
 use crate::error::DataError;
 use crate::numpy_random::RandomState;
-use augment::rng::{Key, Rng};
+use augment::rng::Key;
 
-/// What chooses the parts of `balanced` that no seed may move.
+/// The seed of the parts of `balanced` that do not depend on the request's seed.
 const PINNED: u64 = 0x7475_746f_7231;
 
 /// Indices of the samples in each part, in the order drawn.
@@ -39,7 +40,8 @@ pub(super) fn draw(
     if let Some(i) = labels[..train].iter().position(|&label| label as usize >= classes) {
         return fault(format!("sample {i} has label {} of {classes} classes", labels[i]));
     }
-    let plan = Plan { request, labels: &labels[..train], classes, all: labels.len() as u32 };
+    let candidates =
+        Candidates { request, labels: &labels[..train], classes, all: labels.len() as u32 };
     use SplitRule::*;
     let may_validate = matches!(request.rule, Fixmatch | NoisyStudentSvhn | Realistic | Balanced);
     if request.validation > 0 && !may_validate {
@@ -52,32 +54,19 @@ pub(super) fn draw(
         return fault(format!("it draws from all samples (train = {train})"));
     }
     match request.rule {
-        Uda | UdaSvhn | UdaBalanced => plan.uda(),
-        Fixmatch => plan.fixmatch(),
-        Kekmodel => plan.kekmodel(),
-        Usb => plan.usb(),
-        NoisyStudentSvhn => plan.noisy_student_svhn(),
-        Realistic => plan.realistic(),
-        Balanced => plan.balanced(),
+        Uda | UdaSvhn | UdaBalanced => candidates.uda(),
+        Fixmatch => candidates.fixmatch(),
+        Kekmodel => candidates.kekmodel(),
+        Usb => candidates.usb(),
+        NoisyStudentSvhn => candidates.noisy_student_svhn(),
+        Realistic => candidates.realistic(),
+        Balanced => candidates.balanced(),
     }
-}
-
-fn name(rule: SplitRule) -> String {
-    serde_json::to_value(rule).ok().and_then(|v| v.as_str().map(str::to_owned)).unwrap_or_default()
-}
-
-struct Plan<'a> {
-    request: &'a SplitRequest,
-    /// The labels of the training part.
-    labels: &'a [u32],
-    classes: usize,
-    /// How many samples there are, those behind the training part included.
-    all: u32,
 }
 
 type Drawn = Result<Parts, DataError>;
 
-impl Plan<'_> {
+impl Candidates<'_> {
     fn uda(&self) -> Drawn {
         let (n, all) = (self.total()?, self.all_labels());
         let labeled = match self.request.rule {
@@ -209,124 +198,5 @@ impl Plan<'_> {
         let (labeled, mut unlabeled) = self.choose_labeled(rest)?;
         unlabeled.extend(self.labels.len() as u32..self.all);
         Ok(Parts { labeled, unlabeled, validation, test })
-    }
-
-    /// Of `pool`, the same number of each class by the request's seed; and the others. Both in ascending order.
-    fn choose_labeled(&self, pool: Vec<u32>) -> Result<(Vec<u32>, Vec<u32>), DataError> {
-        let n = self.request.labels.unwrap_or(pool.len());
-        if n == pool.len() {
-            let mut pool = pool;
-            pool.sort_unstable();
-            return Ok((pool, vec![]));
-        }
-        let each = self.per_class(n)?;
-        let mut rng = Key { seed: self.request.seed, epoch: 0, index: 0, view: 1001 }.rng();
-        let mut classes = vec![Vec::new(); self.classes];
-        for index in pool {
-            classes[self.labels[index as usize] as usize].push(index);
-        }
-        let (mut labeled, mut rest) = (Vec::new(), Vec::new());
-        for (class, mut pool) in classes.into_iter().enumerate() {
-            if pool.len() < each {
-                return self.refuse(format!(
-                    "class {class} has {} samples left, {each} are needed",
-                    pool.len()
-                ));
-            }
-            pool.sort_unstable();
-            rng.shuffle(&mut pool);
-            rest.extend(pool.split_off(each));
-            labeled.extend(pool);
-        }
-        labeled.sort_unstable();
-        rest.sort_unstable();
-        Ok((labeled, rest))
-    }
-
-    /// `count` of `pool` with the class frequencies of `pool`, as near as whole numbers allow (largest remainders, the lower
-    /// class first among equals); and the others. Both in ascending order. `count` must not exceed the pool.
-    fn stratified(&self, pool: Vec<u32>, count: usize, rng: &mut Rng) -> (Vec<u32>, Vec<u32>) {
-        let total = pool.len().max(1) as u128;
-        let mut classes = vec![Vec::new(); self.classes];
-        for index in pool {
-            classes[self.labels[index as usize] as usize].push(index);
-        }
-        let exact: Vec<u128> =
-            classes.iter().map(|pool| pool.len() as u128 * count as u128).collect();
-        let mut quota: Vec<usize> = exact.iter().map(|e| (e / total) as usize).collect();
-        let mut order: Vec<usize> = (0..self.classes).collect();
-        order.sort_by_key(|&c| std::cmp::Reverse(exact[c] % total));
-        let missing = count - quota.iter().sum::<usize>();
-        for &class in &order[..missing] {
-            quota[class] += 1;
-        }
-        let (mut chosen, mut rest) = (Vec::new(), Vec::new());
-        for (mut pool, quota) in classes.into_iter().zip(quota) {
-            rng.shuffle(&mut pool);
-            rest.extend(pool.split_off(quota));
-            chosen.extend(pool);
-        }
-        chosen.sort_unstable();
-        rest.sort_unstable();
-        (chosen, rest)
-    }
-
-    fn all_labels(&self) -> Vec<u32> {
-        (0..self.labels.len() as u32).collect()
-    }
-
-    fn by_class(&self) -> Vec<Vec<u32>> {
-        let mut pools = vec![Vec::new(); self.classes];
-        for (i, &label) in self.labels.iter().enumerate() {
-            pools[label as usize].push(i as u32);
-        }
-        pools
-    }
-
-    /// The classes' samples, each class having at least `each`.
-    fn pools_of(&self, each: usize) -> Result<Vec<Vec<u32>>, DataError> {
-        let pools = self.by_class();
-        match pools.iter().position(|pool| pool.len() < each) {
-            Some(c) => {
-                self.refuse(format!("class {c} has {} samples, {each} are needed", pools[c].len()))
-            }
-            None => Ok(pools),
-        }
-    }
-
-    fn total(&self) -> Result<usize, DataError> {
-        let n = self.request.labels.unwrap_or(self.labels.len());
-        if n > self.labels.len() {
-            return self
-                .refuse(format!("{n} labels asked for, {} samples there", self.labels.len()));
-        }
-        Ok(n)
-    }
-
-    fn per_class(&self, n: usize) -> Result<usize, DataError> {
-        if self.classes == 0 || !n.is_multiple_of(self.classes) {
-            return self.refuse(format!(
-                "{n} labels cannot be shared equally among {} classes",
-                self.classes
-            ));
-        }
-        Ok(n / self.classes)
-    }
-
-    fn enough(&self, labeled: Vec<u32>, n: usize) -> Result<Vec<u32>, DataError> {
-        if labeled.len() < n {
-            return self.refuse(format!("a class has too few samples for {n} balanced labels"));
-        }
-        Ok(labeled)
-    }
-
-    fn numpy_seed(&self) -> Result<u32, DataError> {
-        let seed = self.request.seed;
-        u32::try_from(seed)
-            .or_else(|_| self.refuse(format!("seed {seed} is not a numpy seed (below 2^32)")))
-    }
-
-    fn refuse<T>(&self, what: String) -> Result<T, DataError> {
-        Err(DataError::Request(format!("split rule `{}`: {what}", name(self.request.rule))))
     }
 }

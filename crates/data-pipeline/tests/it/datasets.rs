@@ -1,4 +1,5 @@
-//! Readers: right content from good files, an error that names file and offset from bad ones, never a panic.
+//! Readers: right content from good files, an error that names file and offset from bad ones, never
+//! a panic.
 
 use crate::toy;
 use data_pipeline::dataset::cifar10::Cifar10;
@@ -39,7 +40,8 @@ fn sets_can_be_joined() {
     assert!(Concat::new(vec![Arc::new(toy(3)), Arc::new(digits::load())]).is_err());
 }
 
-/// Writes `bytes`, reads them with `read`, and returns the error's text, which must name the file; "" if there is none.
+/// Writes `bytes`, reads them with `read`, and returns the error's text, which must name the file;
+/// "" if there is none.
 pub(crate) fn try_bytes<T>(
     name: &str,
     bytes: &[u8],
@@ -144,7 +146,8 @@ fn idx_faults_name_the_place() {
 
 const RECORD: usize = 3073;
 
-/// A test batch whose record i has label i % 10 and begins with i's low byte in each colour, plus 1 and 2.
+/// A test batch whose record i has label i % 10 and begins with i's low byte in each colour, plus 1
+/// and 2.
 pub(crate) fn cifar_bytes() -> Vec<u8> {
     let mut bytes = vec![0; 10_000 * RECORD];
     for (i, record) in bytes.chunks_exact_mut(RECORD).enumerate() {
@@ -192,7 +195,8 @@ fn cifar10_from_records() {
     assert!(error.contains("/nowhere") && error.contains("TUTOR_DATA"), "{error}");
 }
 
-/// Real data, where $TUTOR_DATA names a folder with CIFAR-10. Says on stderr that it was left out otherwise.
+/// Real data, where $TUTOR_DATA names a folder with CIFAR-10. Says on stderr that it was left out
+/// otherwise.
 #[test]
 #[expect(clippy::print_stderr, reason = "a test that was left out must be seen")]
 fn real_cifar10() {
@@ -215,7 +219,7 @@ fn real_cifar10() {
             .chunks_exact(3)
             .for_each(|p| (0..3).for_each(|c| sums[c] += u64::from(p[c])));
     }
-    // The channel means that everybody normalises by.
+    // The published channel means, which most code normalises by.
     for (sum, mean) in sums.into_iter().zip([0.491_399_68, 0.482_158_41, 0.446_530_91]) {
         let found = sum as f64 / (255.0 * 1024.0 * 50_000.0);
         assert!((found - mean).abs() < 1e-4, "channel mean {found}, published {mean}");

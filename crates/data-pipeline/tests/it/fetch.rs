@@ -1,4 +1,4 @@
-//! Downloads from a server on loopback that behaves badly in every way that servers do.
+//! Downloads from a local server that fails in the ways that servers fail.
 
 use data_pipeline::dataset::cifar10::Cifar10;
 use data_pipeline::dataset::{Part, Samples};
@@ -158,7 +158,8 @@ fn servers_behave_badly() {
     check(&[Nothing], Err("(3 times)"), &[0, 0, 0]);
     let wrong = "the download is not the official file: sha256 ";
     check(&[Wrong], Err(wrong), &[0]);
-    // A file that changed between two pieces is fetched again in one; if that is wrong too, it is given up.
+    // A file that changed between two pieces is fetched again in one; if that is wrong too, it is
+    // given up.
     check(&[Cut(100), Wrong, Right], Ok(()), &[0, 100, 0]);
     check(&[Cut(100), Wrong, Wrong], Err(wrong), &[0, 100, 0]);
     // Every attempt brings something, so there may be many.
@@ -196,7 +197,7 @@ fn mirrors_and_own_files() {
     std::fs::write(&path, "my own").unwrap();
     let error = get(&source, dir.path()).unwrap_err();
     assert!(error.contains("not the official one") && error.contains("move it away"), "{error}");
-    assert_eq!(std::fs::read(&path).unwrap(), b"my own", "nobody's file is overwritten");
+    assert_eq!(std::fs::read(&path).unwrap(), b"my own", "the user's file is not overwritten");
     let lock = std::fs::File::open(dir.path()).unwrap();
     lock.lock().unwrap();
     assert!(get(&source, dir.path()).unwrap_err().contains("another process"));
@@ -209,7 +210,7 @@ fn archive(files: &[(&str, &[u8])]) -> Vec<u8> {
         let mut header = tar::Header::new_gnu();
         header.set_size(bytes.len() as u64);
         header.set_mode(0o644);
-        // Straight into the header: the builder itself refuses wicked names.
+        // Written into the header directly, since the builder refuses such names.
         header.as_old_mut().name[..name.len()].copy_from_slice(name.as_bytes());
         header.set_cksum();
         tar.append(&header, *bytes).unwrap();
@@ -248,7 +249,7 @@ fn archives_are_unpacked_whole() {
 }
 
 #[test]
-fn wicked_archives_are_refused() {
+fn archives_that_leave_their_folder_are_refused() {
     for name in ["../evil", "/tmp/evil", "cifar-10-batches-bin/../../evil", "elsewhere/evil"] {
         let packed = archive(&[("cifar-10-batches-bin/a", b"a"), (name, b"evil")]);
         let server = serve(packed.clone(), &[Answer::Right]);

@@ -1,4 +1,5 @@
-//! The same bytes for any number of workers; every entry once in a pass; faults surface and nothing hangs.
+//! The same bytes for any number of workers; every entry once in a pass; errors are reported and
+//! nothing hangs.
 
 use crate::{noisy, toy};
 use augment::Image;
@@ -100,7 +101,7 @@ impl Samples for Faulty {
     fn item(&self, index: usize) -> Result<Image, DataError> {
         self.reads.fetch_add(1, Ordering::Relaxed);
         match index {
-            5 if self.panics => panic!("sample five is cursed"),
+            5 if self.panics => panic!("sample five panics"),
             5 => Err(DataError::Request("sample five is bad".into())),
             7 => Ok(Image::filled(3, 2, 1, 7)),
             _ => Ok(Image::filled(2, 2, 1, 1)),
@@ -120,7 +121,7 @@ impl Samples for Faulty {
 #[test]
 fn faults_surface_in_their_place() {
     for (panics, expected) in
-        [(false, "sample five is bad"), (true, "stopped at step 5: sample five is cursed")]
+        [(false, "sample five is bad"), (true, "stopped at step 5: sample five panics")]
     {
         for workers in [0, 1, 3] {
             let set = Arc::new(Faulty { reads: AtomicUsize::new(0), panics });

@@ -32,7 +32,9 @@ fn rows() -> Vec<PseudoLabel> {
 fn refuse(path: &Path, expected: &str) {
     let error = load(path).unwrap_err().to_string();
     assert!(
-        error.contains(expected) && error.contains("labels.csv") && error.contains("anew"),
+        error.contains(expected)
+            && error.contains("labels.csv")
+            && error.contains("label the images again"),
         "{error}"
     );
 }
@@ -160,7 +162,7 @@ proptest! {
         let whole = std::fs::read(&path).unwrap();
         let spoilt = spoil(&whole, &damage);
         std::fs::write(&path, &spoilt).unwrap();
-        // The missing newline at the very end is no loss; every other change is seen.
+        // A missing newline at the very end is accepted; every other change is refused.
         let same = spoilt == whole || spoilt == whole[..whole.len() - 1];
         prop_assert_eq!(load(&path).is_ok(), same);
     }
@@ -184,7 +186,7 @@ proptest! {
                 Rule::Paper => {
                     let expected = if duplicate && !all.is_empty() { per_class } else { all.len().min(per_class) };
                     prop_assert_eq!(taken.len(), expected);
-                    // Nobody who was left out is better than somebody taken.
+                    // No image left out is more confident than one taken.
                     let worst = taken.iter().map(|&i| rows[i as usize].confidence).fold(1.0, f32::min);
                     prop_assert_eq!(all.iter().filter(|&&c| c > worst).count() < per_class || all.is_empty(), true);
                 }

@@ -40,7 +40,8 @@ fn epochs_and_seeds_differ_and_positions_are_uniform() {
     };
     assert_ne!(epoch(1, 0), epoch(1, 1));
     assert_ne!(epoch(1, 0), epoch(2, 0));
-    // Slot 0 falls on each of 5 places equally often: 2,000 epochs, expected 400 each, standard deviation 17.9.
+    // Slot 0 falls on each of 5 places equally often: 2,000 epochs, expected 400 each, standard
+    // deviation 17.9.
     let mut places = [0u32; 5];
     let mut sampler = Sampler::new(5, 3, Order::Shuffled);
     for position in 0..10_000u64 {

@@ -172,7 +172,8 @@ fn any_rule() -> impl Strategy<Value = SplitRule> {
 }
 
 proptest! {
-    /// Whatever is asked for: an error, or parts within range, without doubles, of the sizes asked for.
+    /// Whatever is asked for: an error, or parts within range, without doubles, of the sizes asked
+    /// for.
     #[test]
     fn every_rule_holds(
         rule in any_rule(),

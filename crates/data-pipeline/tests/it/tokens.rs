@@ -99,7 +99,7 @@ fn token_ids_are_padded_in_the_order_drawn() {
     for (slot, label) in unlabeled.clone().flat_map(|batch| batch.slots.iter().zip(&batch.labels)) {
         assert_eq!(*label, if *slot < 8 { slot % 2 } else { NO_LABEL });
     }
-    // One epoch of the shuffled stream has every entry once, and its tokens are replaced anew in
+    // One epoch of the shuffled stream has every entry once, and its tokens are replaced again in
     // the next one.
     let mut slots: Vec<u32> = unlabeled.clone().flat_map(|batch| batch.slots.clone()).collect();
     slots[..13].sort();
