@@ -42,6 +42,13 @@ impl<N: Features> Net for N {
     }
 }
 
+/// A single linear layer is a network too.
+impl Net for Linear {
+    fn forward(&self, x: &Tensor, _mode: Mode) -> Tensor {
+        Linear::forward(self, x)
+    }
+}
+
 /// A network together with its parameters.
 pub struct Model {
     /// The map from a batch to logits. Its layers share their tensors with `params`.

@@ -44,6 +44,7 @@ pub(crate) fn resolve(
 mod tests {
     use super::*;
     use crate::recipe::catalog::{self, RECIPES};
+    use crate::run::driver::{self, Options};
 
     #[test]
     fn every_recipe_reads_both_ways_and_bears_its_name() {
@@ -81,5 +82,39 @@ mod tests {
         assert!(error.contains("did you mean `train`?"), "{error}");
         let error = refused(&text.replace("kind = \"ssl-table\"", ""));
         assert!(error.contains("missing field `kind`"), "{error}");
+    }
+
+    #[test]
+    fn the_toy_paper_of_the_guide_runs_and_reports() {
+        let (code, recipe) = (include_str!("papers/toy.rs"), include_str!("papers/toy.toml"));
+        let guide = include_str!("../../../docs/adding-a-paper.md");
+        assert!(guide.contains(code) && guide.contains(recipe), "the guide shows what runs here");
+        let lines = code.lines().count() + recipe.lines().count();
+        assert!(lines < 120, "{lines} lines");
+        let out = tempfile::tempdir().expect("a folder");
+        let options = Options {
+            seeds: 2,
+            quick: false,
+            data: None,
+            device: torch::Device::Cpu,
+            out: out.path(),
+            fresh: false,
+            altered: false,
+        };
+        let mut toy = resolve(recipe, false, false, &[]).expect("a recipe");
+        let (result, page) = driver::run(&mut *toy, &options).expect("a run");
+        let row = result.find("bigram", "perplexity").expect("its row");
+        assert_eq!((row.per_seed.len(), row.better), (2, metrics::Better::Lower));
+        // Of 27 letters any might come next; a model that has learned expects few of them.
+        assert!(row.per_seed.iter().all(|perplexity| (1.0..9.0).contains(perplexity)), "{row:?}");
+        let page = std::fs::read_to_string(page).expect("the page");
+        assert!(page.contains("Perplexity") && page.contains("<svg"));
+        let best = out.path().join("toy/latest/seed-1/bigram/checkpoints/best.ckpt.safetensors");
+        let best = train::Checkpoint::read(&best).expect("the best checkpoint").run.best;
+        let least = best.expect("the best evaluation").value;
+        let record = out.path().join("toy/latest/seed-1/bigram").join(train::record::FILE);
+        let rows = train::record::read(&record).expect("the record");
+        let values = rows.iter().filter_map(|row| *row.values.get("eval/perplexity")?);
+        assert_eq!(values.fold(f64::INFINITY, f64::min), least, "lower is better");
     }
 }

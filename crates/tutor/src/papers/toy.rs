@@ -14,8 +14,7 @@ use train::{Cadence, Progress, Throughput, TrainConfig};
 
 use crate::recipe::{edit, head::Head};
 use crate::run::experiment::{Experiment, Findings, Paper};
-use crate::run::stage::{Batches, Task};
-use crate::run::{cost::StageCost, driver::Run, result::frame};
+use crate::run::{cost::StageCost, driver::Run, result::frame, stage::Batches, stage::Task};
 
 pub(super) const PAPER: Paper =
     Paper { kind: "toy-bigram", read: |head, own| Ok(Box::new(Bigram(head, edit::read(own)?))) };
@@ -41,7 +40,7 @@ fn bigrams(words: &[String]) -> Batch {
     Batch::labeled(before, text.narrow(0, 1, pairs))
 }
 
-/// What one seed trains: its number keys the order of the words.
+/// What a seed trains; its number keys the order of the words.
 struct NextLetter<'a>(&'a Recipe, u64);
 
 impl Task for NextLetter<'_> {
@@ -73,6 +72,10 @@ impl Task for NextLetter<'_> {
         let logits = objective.evaluated().forward(&x, Mode::Eval);
         let nats = cross_entropy(&logits, &y).mean(Kind::Float).double_value(&[]);
         Ok(vec![Metric::lower("perplexity", "", nats.exp())])
+    }
+
+    fn metric(&self, _: Option<&str>) -> Result<Option<String>> {
+        Ok(Some("perplexity".to_owned()))
     }
 
     fn finish(&self, objective: Self::Objective) -> Result<Model> {
