@@ -171,6 +171,29 @@ fn ice_is_as_light_as_the_photographs() {
 }
 
 #[test]
+fn ice_has_the_colours_of_the_photographs() {
+    // The mean of each channel, which is that of the grey times the colour's share; the second of
+    // them stands for two photographs.
+    let photographs =
+        [[0.301, 0.581, 0.648], [0.776, 0.792, 0.832], [0.564, 0.62, 0.676], [0.41, 0.45, 0.49]];
+    let mut counts = [0; 4];
+    for seed in 0..200 {
+        let ice = ice(32, 32, &mut Rng::new(seed));
+        let mean = |channel: usize| {
+            let values = ice.pixels().iter().skip(channel).step_by(3);
+            values.map(|&v| (f64::from(v) + 0.5) / 255.0).sum::<f64>() / 1024.0
+        };
+        let colour = [mean(0), mean(1), mean(2)];
+        // Clipping takes a little from the brightest photographs.
+        let near = |of: &[f64; 3]| of.iter().zip(colour).all(|(of, got)| (of - got).abs() < 0.01);
+        let photograph = photographs.iter().position(near);
+        counts[photograph.unwrap_or_else(|| panic!("no photograph has {colour:?}"))] += 1;
+    }
+    // 40, 80, 40 and 40 expected, with standard deviations below 7.
+    assert!(counts[1] > 55 && counts.iter().all(|&count| count > 18), "{counts:?}");
+}
+
+#[test]
 fn textures_are_cut_at_random_and_cover_the_image() {
     assert!(Textures::new(Vec::new()).unwrap_err().to_string().contains("textures"));
     let textures = Textures::new(vec![picture(50, 40, 3, 2), picture(9, 300, 1, 2)]).unwrap();
