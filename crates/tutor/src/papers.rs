@@ -93,7 +93,6 @@ mod tests {
         assert!(lines < 120, "{lines} lines");
         let out = tempfile::tempdir().expect("a folder");
         let options = Options {
-            seeds: 2,
             quick: false,
             data: None,
             device: torch::Device::Cpu,

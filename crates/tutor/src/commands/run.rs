@@ -18,9 +18,6 @@ pub(crate) struct Args {
     recipe: String,
     #[command(flatten)]
     changes: Changes,
-    /// How many seeds: 1, 2, ... N; as many as the recipe says by default.
-    #[arg(long, value_parser = clap::value_parser!(u64).range(1..=1000))]
-    seeds: Option<u64>,
     /// `cpu`, `cuda`, `cuda:N`, or `auto` for a GPU where there is one.
     #[arg(long, default_value = "auto")]
     device: String,
@@ -42,6 +39,9 @@ pub(crate) struct Changes {
     /// The recipe's smoke run: a few steps on little data, one seed.
     #[arg(long)]
     quick: bool,
+    /// How many seeds: 1, 2, ... N; as many as the recipe says by default.
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=1000))]
+    seeds: Option<u32>,
     /// The folder that holds the data sets.
     #[arg(long, env = "TUTOR_DATA")]
     data: Option<PathBuf>,
@@ -58,9 +58,14 @@ pub(crate) struct Changes {
 
 impl Changes {
     /// The recipe of this name with the changes applied.
+    ///
+    /// The number of seeds becomes part of it, so that the resolved recipe is the same run again.
     pub(crate) fn resolve(&self, recipe: &str) -> Result<Box<dyn Experiment>> {
         let mut set = self.set.clone();
         let mut add = |key: &str, value| set.push(Override { key: key.to_owned(), value });
+        if let Some(seeds) = self.seeds.or(self.quick.then_some(1)) {
+            add("seeds", Value::Integer(i64::from(seeds)));
+        }
         if let Some(rows) = &self.rows {
             add("run_rows", Value::String(rows.clone()));
         }
@@ -78,11 +83,8 @@ pub(crate) fn run(args: &Args) -> Result<()> {
     if let Some(threads) = args.threads {
         torch::device::set_threads(usize::from(threads));
     }
-    let quick = args.changes.quick;
-    let by_default = if quick { 1 } else { experiment.head().seeds };
     let options = Options {
-        seeds: args.seeds.unwrap_or(by_default),
-        quick,
+        quick: args.changes.quick,
         data: args.changes.data.as_deref(),
         device,
         out: &args.out,

@@ -39,8 +39,8 @@ struct NoisyStudent {
 
 fn read(head: Head, own: &Table) -> Result<Box<dyn Experiment>> {
     let recipe: Recipe = edit::read(own)?;
-    check::check(&recipe, &head.name)?;
     head.run_rows.check(recipe.rows.keys().map(String::as_str))?;
+    check::check(&recipe, &head.name, &head.run_rows)?;
     Ok(Box::new(NoisyStudent { head, recipe, source: None }))
 }
 

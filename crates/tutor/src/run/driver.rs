@@ -20,7 +20,6 @@ use crate::recipe::select::Select;
 
 /// How a recipe is run, beside what it says itself.
 pub(crate) struct Options<'a> {
-    pub(crate) seeds: u64,
     pub(crate) quick: bool,
     /// Where data sets lie.
     pub(crate) data: Option<&'a Path>,
@@ -128,7 +127,7 @@ pub(crate) fn run(
     let absolute = |dir: &Path| std::path::absolute(dir).with_context(|| dir.display().to_string());
     let wanted = Started {
         at: now(),
-        seeds: (1..=options.seeds).collect(),
+        seeds: (1..=experiment.head().seeds).collect(),
         quick: options.quick,
         data: options.data.map(absolute).transpose()?,
         device: device_name(options.device),

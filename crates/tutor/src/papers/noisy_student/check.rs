@@ -6,9 +6,11 @@ use ssl_core::methods::Labeling;
 
 use super::recipe::Recipe;
 use crate::recipe::faults::{Faults, is_plain};
+use crate::recipe::head::RowChoice;
 
-/// Names everything about a recipe that cannot work; `name` is the recipe's.
-pub(super) fn check(recipe: &Recipe, name: &str) -> Result<()> {
+/// Names everything about a recipe that cannot work; `name` is the recipe's. Of its rows, those that
+/// are run count.
+pub(super) fn check(recipe: &Recipe, name: &str, run_rows: &RowChoice) -> Result<()> {
     let mut faults = Faults::default();
     recipe.evaluate.check(&mut faults);
     faults.cadence(&recipe.cadence);
@@ -28,6 +30,9 @@ pub(super) fn check(recipe: &Recipe, name: &str) -> Result<()> {
         if row == "teacher" || row.starts_with("student") || !is_plain(row) {
             let fault = "needs a name of letters, digits, - and _, not teacher or student";
             faults.add(&key, fault);
+        }
+        if !run_rows.takes(row) {
+            continue;
         }
         match recipe.row(row) {
             Ok(changed) => {
