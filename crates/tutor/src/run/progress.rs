@@ -20,7 +20,7 @@ pub(crate) struct Progress<'a> {
 }
 
 /// Without a terminal, a line at most so often.
-const PAUSE: Duration = Duration::from_secs(5);
+const PAUSE: Duration = Duration::from_secs(30);
 
 impl<'a> Progress<'a> {
     /// `note` is called when a stage begins: the moment to note what has been spent.
