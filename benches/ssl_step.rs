@@ -1,13 +1,15 @@
-//! FixMatch's training step, loader and augmentation included, for `cargo xtask bench ssl --peers`: `xtask/peers/bench_ssl.py` does
-//! the same in PyTorch.
+//! FixMatch's training step, loader and augmentation included, for `cargo xtask bench ssl --peers`:
+//! `xtask/peers/bench_ssl.py` does the same in PyTorch. The nets are those of the recipes
+//! `fixmatch/cifar10` and `noisy-student/digits`.
 //!
 //! ```text
 //! ssl_step make DIR                         writes the images that all sides learn from
 //! ssl_step serve CASE THREADS PRECISION     trains while it is asked
 //! ```
 //!
-//! Each line of its input is a question: `steps N` is answered with the median seconds of the next N steps, `peak` with the
-//! most memory so far in MiB, `losses N` with the seconds that the losses, their gradients and the averaged twin take alone.
+//! Each line of its input is a question: `steps N` is answered with the median seconds of the next
+//! N steps, `peak` with the most memory so far in MiB, `losses N` with the seconds that the losses,
+//! their gradients and the EMA model take alone.
 #![allow(clippy::print_stdout, reason = "it answers on its output")]
 
 use std::io::{BufRead, stdin};
@@ -17,18 +19,22 @@ use std::time::Instant;
 
 use augment::policy::{Policy, Step};
 use augment::weak::FlipCrop;
-use benches::{CLASSES, SEED, affine, fixmatch, handwritten, learner, photos, small_net, stream};
+use benches::{
+    CLASSES, SEED, affine, fixmatch, handwritten, learner, photos, small_net, stream, wrn28_2,
+};
 use data_pipeline::dataset::Samples;
 use data_pipeline::loader::{HostBatch, Loader};
 use ndarray::Array4;
-use ssl_core::methods::FixMatch;
-use ssl_core::{Batch, Config, Facts, Method, Ssl};
+use ssl_core::methods::FixMatchConfig;
+use ssl_core::{Batch, Config, Method, Ssl, TaskInfo};
 use torch::layout::image_batch;
 use torch::optim::{OptimConfig, Sgd};
 use torch::precision::Precision;
 use torch::{Device, Kind, Mode, Model, Net, Tensor, no_grad};
-use train::{Ema, Objective, Plan, Progress, Schedule, StageDir, fit};
-use vision_models::{NetConfig, WideResNetConfig};
+use train::{
+    Cadence, Ema, FitOptions, Objective, Progress, Schedule, StageDir, Throughput, TrainConfig, fit,
+};
+use vision_models::NetConfig;
 
 type Error = Box<dyn std::error::Error + Send + Sync>;
 
@@ -47,8 +53,7 @@ fn case(name: &str) -> Case {
     match name {
         "wrn-28-2" => Case {
             set: photos(2_000, 32),
-            // PyTorch's padding, for both sides to train the same net.
-            net: WideResNetConfig { symmetric_padding: true, ..WideResNetConfig::wrn28_2() }.into(),
+            net: wrn28_2(),
             weak: flip_crop(4, true).into(),
             strong: fixmatch(),
             labeled: 16,
@@ -68,7 +73,8 @@ fn case(name: &str) -> Case {
 
 fn method(case: &Case) -> Box<dyn Method> {
     let unlabeled = case.set.len() as i64;
-    FixMatch::default().build(&Facts { classes: CLASSES as i64, unlabeled, device: Device::Cpu })
+    let task = TaskInfo { classes: CLASSES as i64, unlabeled, device: Device::Cpu };
+    FixMatchConfig::default().build(&task)
 }
 
 fn images(view: &Array4<u8>) -> Tensor {
@@ -120,7 +126,7 @@ fn median(times: &mut [f64]) -> f64 {
     times[times.len() / 2]
 }
 
-/// The most memory that this process has had, in MiB.
+/// The peak memory of this process, in MiB.
 fn peak() -> u64 {
     let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
     let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"));
@@ -137,7 +143,8 @@ impl Net for Echo {
     }
 }
 
-/// Seconds of a step in which the network costs nothing: losses, their gradients, and the averaged twin of the real network.
+/// Seconds of a step in which the network costs nothing: losses, their gradients, and the update of
+/// the real EMA model.
 fn losses(case: &Case) -> impl FnMut(usize) -> f64 + use<> {
     let logits =
         |rows: usize| Tensor::randn([rows as i64, CLASSES as i64], (Kind::Float, Device::Cpu));
@@ -147,7 +154,7 @@ fn losses(case: &Case) -> impl FnMut(usize) -> f64 + use<> {
     let echo = Model::build(Device::Cpu, |_| Echo);
     let mut bare = Ssl::new(method(case), echo, None);
     let channels = case.set.image(0).expect("an image").channels() as i64;
-    let twins = [(); 2].map(|()| case.net.build(Device::Cpu, channels, CLASSES as i64));
+    let nets = [(); 2].map(|()| case.net.build(Device::Cpu, channels, CLASSES as i64));
     let at = Progress { step: 0, steps: 1 };
     move |n| {
         let mut times: Vec<f64> = (0..n)
@@ -155,7 +162,7 @@ fn losses(case: &Case) -> impl FnMut(usize) -> f64 + use<> {
                 let began = Instant::now();
                 let loss = bare.loss(batch.share(), at);
                 loss.total().backward();
-                no_grad(|| Ema::new(0.999).update(&twins[0].params, &twins[1].params, at));
+                no_grad(|| Ema::new(0.999).update(&nets[0].params, &nets[1].params, at));
                 began.elapsed().as_secs_f64()
             })
             .collect();
@@ -167,10 +174,14 @@ fn serve(name: &str, precision: Precision) -> Result<(), Error> {
     let case = case(name);
     let channels = case.set.image(0)?.channels() as i64;
     let mut ssl = learner(method(&case), &case.net, channels);
-    let mut optimizer = OptimConfig::Sgd(Sgd::default()).build(ssl.params());
+    let (lr, optim) = (Schedule::constant(0.03), OptimConfig::Sgd(Sgd::default()));
+    let config = TrainConfig::new(u64::MAX, case.labeled, lr, optim);
+    let mut optimizer = config.optim.build(ssl.params());
     let folder = tempfile::tempdir()?;
     let stage = StageDir::open(folder.path())?;
-    let plan = Plan { precision, ..Plan::new(u64::MAX, Schedule::constant(0.03)) };
+    let per_step = (case.labeled + 2 * case.unlabeled) as u64;
+    let (cadence, throughput) = (Cadence::default(), Throughput { unit: "images", per_step });
+    let options = FitOptions { precision, throughput, ..FitOptions::new(&config, &cadence) };
     let streams = vec![
         stream(&case.set, &[&case.weak], case.labeled, SEED),
         stream(&case.set, &[&case.weak, &case.strong], case.unlabeled, SEED + 1),
@@ -183,7 +194,7 @@ fn serve(name: &str, precision: Precision) -> Result<(), Error> {
         Questions { batches, wanted: 0, began: None, times: Vec::new(), losses }
     };
     let evaluate = |_: &mut Ssl<Box<dyn Method>>, _| Ok::<_, Error>(Vec::new());
-    match fit(&mut ssl, &mut optimizer, &plan, &stage, batches, evaluate, &mut ()) {
+    match fit(&mut ssl, &mut optimizer, &options, &stage, batches, evaluate, &mut ()) {
         // No more questions.
         Err(train::FitError::OutOfBatches { .. }) => Ok(()),
         other => other.map(drop).map_err(Error::from),

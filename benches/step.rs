@@ -1,10 +1,11 @@
-//! One training step of Noisy Student: loss, backward, SGD with Nesterov's momentum, the averaged twin.
+//! One training step of Noisy Student: loss, backward, SGD with Nesterov's momentum, the EMA model.
 //!
-//! Tensors are ready in memory, so that neither loader nor augmentation count; throughput is images through the student.
-//! The small net is the default run's, so small that the fixed costs of its many operations weigh; WRN-16-2 is bound by its
-//! convolutions. Two threads wait for each other after every operation: where anything else runs on the machine, they are
-//! slower than one by a multiple, and that is what is then measured. The loop in `train` adds to each step a look at the
-//! loss, and now and then a record or a checkpoint.
+//! Tensors are ready in memory, so that neither loader nor augmentation count; throughput is images
+//! through the student. The small net is the student of the default run: so small that the fixed
+//! costs of its many operations matter. WRN-16-2 spends its time in convolutions. Two threads wait
+//! for each other after every operation: where other programs run on the machine, they take several
+//! times as long as one, and that is what is measured then. The loop in `train` adds to each step a
+//! check of the loss, and now and then a row of the record or a checkpoint.
 
 use benches::{batch, learner, small_net, wrn16_2};
 use criterion::{BenchmarkId, Criterion, Throughput};
@@ -18,7 +19,7 @@ const LR: f64 = 0.01;
 fn main() {
     let mut criterion = Criterion::default().configure_from_args();
     let cases =
-        [("small-net-w24", small_net(), 1, 8, [50, 150]), ("wrn-16-2", wrn16_2(), 3, 32, [16, 48])];
+        [("small-net-w32", small_net(), 1, 8, [50, 150]), ("wrn-16-2", wrn16_2(), 3, 32, [16, 48])];
     let mut group = criterion.benchmark_group("step");
     group.sample_size(20);
     for (name, net, channels, side, [labeled, unlabeled]) in &cases {

@@ -1,11 +1,12 @@
-//! Compiles the shim, and tells this package's tests, and by `DEP_TUTOR_TORCH_LIB` the packages above, where libtorch's
-//! libraries are.
+//! Compiles the shim, and tells this package's tests, and by `DEP_TUTOR_TORCH_LIB` the packages
+//! above, where libtorch's libraries are.
 
 use std::path::PathBuf;
 
 fn main() {
     let lib = std::env::var("DEP_TCH_LIBTORCH_LIB").expect("torch-sys says where libtorch is");
-    // The link in the workspace may be moved; what it points at now is what this build was made against.
+    // The link in the workspace may be moved; what it points at now is what this build was made
+    // against.
     let lib = PathBuf::from(&lib)
         .canonicalize()
         .unwrap_or_else(|e| panic!("{lib}: {e}. Run `cargo xtask setup`"));
@@ -17,7 +18,8 @@ fn main() {
     cc::Build::new()
         .cpp(true)
         .std("c++17")
-        // The same machine code in every profile: results do not depend on it, and the loops are worth it.
+        // The same machine code in every profile: results do not depend on it, and the loops are
+        // worth it.
         .opt_level(3)
         .debug(false)
         .flag("-ffp-contract=off")

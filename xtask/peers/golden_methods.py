@@ -1,9 +1,12 @@
-"""Golden values of `ssl-core`: every method's loss, terms and gradients, in float64 numpy.
+"""Golden values of `ssl-core`: every method's loss, terms, gradients and state, in float64 numpy.
 
 Run with numpy 2.4.6 and safetensors 0.8.0:  python xtask/peers/golden_methods.py
-Losses are written sample by sample from the papers' equations. What a method treats as constant (targets, masks) is computed by
-a frozen copy of the network; gradients come from central differences over the other copy, so that no derivative is written down.
-The network is logits = B tanh(A x + a) + b, with a second head R for rotations, on 2x2 images of one channel.
+Losses are written sample by sample from the papers' equations. What a method treats as constant
+(targets, masks) is computed with a frozen copy of the network; gradients are central differences
+over the other copy, so that no derivative is written down. The network is
+logits = B tanh(A x + a) + b, with a second head R for rotations, on 2x2 images of one channel.
+AdaMatch, whose two passes differ by their batch statistics alone, has a network that normalises
+A x + a over the batch.
 """
 
 import copy
@@ -21,7 +24,10 @@ STEPS = 100
 
 
 def features(net, x):
-    return np.tanh(x.reshape(len(x), -1) @ net["A"].T + net["a"])
+    z = x.reshape(len(x), -1) @ net["A"].T + net["a"]
+    if net.get("normalises"):
+        z = (z - z.mean(0)) / np.sqrt(z.var(0) + 1e-5)
+    return np.tanh(z)
 
 
 def logits(net, x):
@@ -86,15 +92,25 @@ def total(terms):
     return sum(weight * value for weight, value in terms)
 
 
-# Each method: (network, frozen network, average, batch, settings, draws, memory, step) to [(weight, value)].
-# `memory` is a dictionary that the method changes in place; it is copied before differences are taken.
+def note_mask(draws, mask, labels):
+    """What a method logs of its mask: the mean over all samples, and over those of each pseudo-label."""
+    draws["notes"] |= {"mask": np.mean(mask)}
+    for k in range(CLASSES):
+        own = [m for m, label in zip(mask, labels) if label == k]
+        draws["notes"] |= {f"mask.{k}": np.mean(own) if own else 0.0}
+
+
+# Each method: (network, frozen network, ema, batch, settings, draws, state, step) to a list of
+# (weight, value). `state` is a dictionary that the method changes in place; it is copied before
+# differences are taken. Its entries have the names of `Method::state`; what `draws["notes"]` holds
+# has the names of the loss's notes.
 
 
 def supervised_term(net, batch):
     return cross_entropy(onehot(batch["y"]), logits(net, batch["x"])).mean()
 
 
-def uda(net, frozen, average, batch, c, draws, memory, step):
+def uda(net, frozen, ema, batch, c, draws, state, step):
     each = cross_entropy(onehot(batch["y"]), logits(net, batch["x"]))
     t = step / STEPS
     alpha = {"none": 1, "linear": t, "log": 1 - math.exp(-5 * t), "exp": math.exp(5 * (t - 1))}[c["tsa"]]
@@ -102,45 +118,49 @@ def uda(net, frozen, average, batch, c, draws, memory, step):
     right = [row[y] for row, y in zip(probabilities(frozen, batch["x"]), batch["y"])]
     counts = [1.0 if p <= eta else 0.0 for p in right]
     sup = sum(k * e for k, e in zip(counts, each)) / max(1, sum(counts))
-    guess = probabilities(frozen, batch["u0"])
+    probs = probabilities(frozen, batch["u0"])
     target = softmax(logits(frozen, batch["u0"]) / c["temperature"])
-    sure = [1.0 if max(p) > c["threshold"] else 0.0 for p in guess]
-    unsup = sum(s * d for s, d in zip(sure, divergence(target, probabilities(net, batch["u1"])))) / UNLABELED
+    mask = [1.0 if max(p) > c["threshold"] else 0.0 for p in probs]
+    note_mask(draws, mask, probs.argmax(-1))
+    unsup = sum(s * d for s, d in zip(mask, divergence(target, probabilities(net, batch["u1"])))) / UNLABELED
     terms = [(1, sup), (ramp(c["weight"], step), unsup)]
     if c["entropy"]:
         terms.append((c["entropy"], entropy(probabilities(net, batch["u0"])).mean()))
     return terms
 
 
-def fixmatch(net, frozen, average, batch, c, draws, memory, step):
-    guess = probabilities(frozen, batch["u0"])
+def fixmatch(net, frozen, ema, batch, c, draws, state, step):
+    probs = probabilities(frozen, batch["u0"])
     if "alignment" in c:
         flat, decay = np.full(CLASSES, 1 / CLASSES), c["alignment"]["decay"]
-        of_guesses = moved(memory, "guesses", flat, guess.mean(0), decay)
-        to_labels = c["alignment"]["to"] == "labels"
-        wanted = moved(memory, "wanted", flat, onehot(batch["y"]).mean(0), decay) if to_labels else flat
-        guess = normalised(guess * wanted / of_guesses)
-    sure = np.array([1.0 if max(p) >= c["threshold"] else 0.0 for p in guess])
-    each = cross_entropy(onehot(guess.argmax(-1)), logits(net, batch["u1"]))
-    return [(1, supervised_term(net, batch)), (ramp(c["weight"], step), (sure * each).sum() / UNLABELED)]
+        current = moved(state, "current", flat, probs.mean(0), decay)
+        target = state.setdefault("target", flat)
+        if c["alignment"]["to"] == "labels":
+            target = moved(state, "target", flat, onehot(batch["y"]).mean(0), decay)
+        probs = normalised(probs * target / current)
+    mask = np.array([1.0 if max(p) >= c["threshold"] else 0.0 for p in probs])
+    note_mask(draws, mask, probs.argmax(-1))
+    each = cross_entropy(onehot(probs.argmax(-1)), logits(net, batch["u1"]))
+    return [(1, supervised_term(net, batch)), (ramp(c["weight"], step), (mask * each).sum() / UNLABELED)]
 
 
-def pseudo_label(net, frozen, average, batch, c, draws, memory, step):
-    return fixmatch(net, frozen, average, batch | {"u1": batch["u0"]}, c, draws, memory, step)
+def pseudo_label(net, frozen, ema, batch, c, draws, state, step):
+    return fixmatch(net, frozen, ema, batch | {"u1": batch["u0"]}, c, draws, state, step)
 
 
-def pi_model(net, frozen, average, batch, c, draws, memory, step):
+def pi_model(net, frozen, ema, batch, c, draws, state, step):
     unsup = squares(probabilities(net, batch["u0"]), probabilities(frozen, batch["u1"])).mean()
     return [(1, supervised_term(net, batch)), (ramp(c["weight"], step), unsup)]
 
 
-def mean_teacher(net, frozen, average, batch, c, draws, memory, step):
-    return pi_model(net, average, None, batch, c, draws, memory, step)
+def mean_teacher(net, frozen, ema, batch, c, draws, state, step):
+    return pi_model(net, ema, None, batch, c, draws, state, step)
 
 
-def temporal_ensembling(net, frozen, average, batch, c, draws, memory, step):
-    past = memory.setdefault("past", np.zeros((STORED, CLASSES)))
-    seen = memory.setdefault("seen", np.zeros(STORED))
+def temporal_ensembling(net, frozen, ema, batch, c, draws, state, step):
+    past = state.setdefault("ensemble", np.zeros((STORED, CLASSES)))
+    seen = state.setdefault("visits", np.zeros(STORED))
+    draws["notes"] |= {"visited": np.mean([seen[slot] > 0 for slot in batch["slots"]])}
     unsup = 0.0
     for slot, now, fixed in zip(batch["slots"], probabilities(net, batch["u0"]), probabilities(frozen, batch["u0"])):
         if seen[slot]:
@@ -185,15 +205,15 @@ def adversarial(net, frozen, u, c, draws):
     return vat_divergence(clean, logits(net, u + unit(way) * c["epsilon"]), c["direction"]).mean()
 
 
-def vat(net, frozen, average, batch, c, draws, memory, step):
-    far = adversarial(net, frozen, batch["u0"], c["adversary"], draws)
-    terms = [(1, supervised_term(net, batch)), (ramp(c["weight"], step), far)]
+def vat(net, frozen, ema, batch, c, draws, state, step):
+    kl = adversarial(net, frozen, batch["u0"], c["adversary"], draws)
+    terms = [(1, supervised_term(net, batch)), (ramp(c["weight"], step), kl)]
     if c["entropy"]:
         terms.append((c["entropy"], entropy(probabilities(net, batch["u0"])).mean()))
     return terms
 
 
-def sntg(net, frozen, average, batch, c, draws, memory, step):
+def sntg(net, frozen, ema, batch, c, draws, state, step):
     h, classes = features(net, batch["u0"]), probabilities(frozen, batch["u1"]).argmax(-1)
     pairs = 0.0
     for i in range(UNLABELED):
@@ -203,10 +223,10 @@ def sntg(net, frozen, average, batch, c, draws, memory, step):
                 same = classes[i] == classes[j]
                 pairs += squared if same else max(0, c["margin"] - math.sqrt(squared)) ** 2
     pairs /= UNLABELED * (UNLABELED - 1)
-    return pi_model(net, frozen, average, batch, c, draws, memory, step) + [(ramp(c["graph"], step), pairs)]
+    return pi_model(net, frozen, ema, batch, c, draws, state, step) + [(ramp(c["graph"], step), pairs)]
 
 
-def vadd(net, frozen, average, batch, c, draws, memory, step):
+def vadd(net, frozen, ema, batch, c, draws, state, step):
     keep = 1 - c["dropout"]
 
     def under(weights, h, mask):
@@ -214,74 +234,74 @@ def vadd(net, frozen, average, batch, c, draws, memory, step):
 
     fixed = features(frozen, batch["u0"])
     target = softmax(under(frozen, fixed, draws["mask0"]))
-    slope = gradient(lambda m: divergence(target, softmax(under(frozen, fixed, m))).sum(), draws["mask1"])
+    grad = gradient(lambda m: divergence(target, softmax(under(frozen, fixed, m))).sum(), draws["mask1"])
     worst = draws["mask1"].copy()
-    for row, (mask, slopes) in enumerate(zip(draws["mask1"], slope)):
-        gains = [s if m == 0 else -s for m, s in zip(mask, slopes)]
+    for row, (mask, grads) in enumerate(zip(draws["mask1"], grad)):
+        gains = [s if m == 0 else -s for m, s in zip(mask, grads)]
         for place in sorted(range(WIDTH), key=lambda k: -gains[k])[: int(c["flips"] * WIDTH)]:
             if gains[place] > 0:
                 worst[row, place] = 1 - mask[place]
-    far = divergence(target, softmax(under(net, features(net, batch["u0"]), worst))).mean()
-    return [(1, supervised_term(net, batch)), (ramp(c["weight"], step), far)]
+    kl = divergence(target, softmax(under(net, features(net, batch["u0"]), worst))).mean()
+    return [(1, supervised_term(net, batch)), (ramp(c["weight"], step), kl)]
 
 
-def mixed(all, partners, share):
-    return share * all + (1 - share) * all[partners]
+def mixed(all, order, lam):
+    return lam * all + (1 - lam) * all[order]
 
 
-def ict(net, frozen, average, batch, c, draws, memory, step):
-    share, (lab, unl) = draws["share"], (draws["labeled"], draws["unlabeled"])
-    sup = cross_entropy(mixed(onehot(batch["y"]), lab, share), logits(net, mixed(batch["x"], lab, share))).mean()
+def ict(net, frozen, ema, batch, c, draws, state, step):
+    lam, (lab, unl) = draws["lambda"], (draws["labeled"], draws["unlabeled"])
+    sup = cross_entropy(mixed(onehot(batch["y"]), lab, lam), logits(net, mixed(batch["x"], lab, lam))).mean()
     if c["targets"] == "logits":
-        target = softmax(mixed(logits(average, batch["u0"]), unl, share))
+        target = softmax(mixed(logits(ema, batch["u0"]), unl, lam))
     else:
-        target = mixed(probabilities(average, batch["u0"]), unl, share)
-    unsup = squares(probabilities(net, mixed(batch["u0"], unl, share)), target).mean()
+        target = mixed(probabilities(ema, batch["u0"]), unl, lam)
+    unsup = squares(probabilities(net, mixed(batch["u0"], unl, lam)), target).mean()
     return [(1, sup), (ramp(c["weight"], step), unsup)]
 
 
-def mixmatch(net, frozen, average, batch, c, draws, memory, step):
+def mixmatch(net, frozen, ema, batch, c, draws, state, step):
     views = [batch[f"u{k}"] for k in range(c["views"])]
-    guess = sharpened(sum(probabilities(frozen, view) for view in views) / len(views), c["temperature"])
+    pseudo_label = sharpened(sum(probabilities(frozen, view) for view in views) / len(views), c["temperature"])
     samples = np.concatenate([batch["x"], *views])
-    targets = np.concatenate([onehot(batch["y"]), *[guess for _ in views]])
-    share = max(draws["share"], 1 - draws["share"])
-    samples, targets = mixed(samples, draws["partners"], share), mixed(targets, draws["partners"], share)
+    targets = np.concatenate([onehot(batch["y"]), *[pseudo_label for _ in views]])
+    lam = max(draws["lambda"], 1 - draws["lambda"])
+    samples, targets = mixed(samples, draws["order"], lam), mixed(targets, draws["order"], lam)
     sup = cross_entropy(targets[:LABELED], logits(net, samples[:LABELED])).mean()
     unsup = squares(probabilities(net, samples[LABELED:]), targets[LABELED:]).mean()
     return [(1, sup), (ramp(c["weight"], step), unsup)]
 
 
-def mixmixup(net, frozen, average, batch, c, draws, memory, step):
-    guess = sharpened(probabilities(frozen, batch["u0"]), c["temperature"])
+def mixmixup(net, frozen, ema, batch, c, draws, state, step):
+    pseudo_label = sharpened(probabilities(frozen, batch["u0"]), c["temperature"])
     labels = onehot(batch["y"])
-    pairs = [(batch["x"], labels, batch["x"], labels), (batch["u0"], guess, batch["u0"], guess), (batch["u0"], guess, batch["x"], labels)]
+    pairs = [(batch["x"], labels, batch["x"], labels), (batch["u0"], pseudo_label, batch["u0"], pseudo_label), (batch["u0"], pseudo_label, batch["x"], labels)]
     terms = []
     for i, (a, ta, b, tb) in enumerate(pairs):
-        share, with_ = draws[f"share{i}"], draws[f"partners{i}"]
-        sample, target = share * a + (1 - share) * b[with_], share * ta + (1 - share) * tb[with_]
+        lam, with_ = draws[f"lambda{i}"], draws[f"order{i}"]
+        sample, target = lam * a + (1 - lam) * b[with_], lam * ta + (1 - lam) * tb[with_]
         terms.append(cross_entropy(target, logits(net, sample)).mean())
     return list(zip([1, ramp(c["unlabeled"], step), ramp(c["across"], step)], terms))
 
 
-def remixmatch(net, frozen, average, batch, c, draws, memory, step):
+def remixmatch(net, frozen, ema, batch, c, draws, state, step):
     views = [batch[f"u{k}"] for k in range(1 + c["strong_views"])]
     labels = onehot(batch["y"])
-    known = memory.setdefault("labels", np.full(CLASSES, 1 / CLASSES))
+    known = state.setdefault("labels", np.full(CLASSES, 1 / CLASSES))
     known[:] = 0.999 * known + 0.001 * labels.mean(0)
-    past = memory.setdefault("guesses", np.full((c["memory"], CLASSES), 1 / CLASSES))
+    past = state.setdefault("predicted", np.full((c["memory"], CLASSES), 1 / CLASSES))
     seen = probabilities(frozen, views[0])
-    guess = sharpened(normalised(seen * known / past.mean(0)), c["temperature"])
+    pseudo_label = sharpened(normalised(seen * known / past.mean(0)), c["temperature"])
     past[step % c["memory"]] = seen.mean(0)
     samples = np.concatenate([batch["x"], *views])
-    targets = np.concatenate([labels, *[guess for _ in views]])
-    share = max(draws["share"], 1 - draws["share"])
-    samples, targets = mixed(samples, draws["partners"], share), mixed(targets, draws["partners"], share)
+    targets = np.concatenate([labels, *[pseudo_label for _ in views]])
+    lam = max(draws["lambda"], 1 - draws["lambda"])
+    samples, targets = mixed(samples, draws["order"], lam), mixed(targets, draws["order"], lam)
     z = logits(net, samples)
     terms = [
         (1, cross_entropy(targets[:LABELED], z[:LABELED]).mean()),
         (ramp(c["weight"], step), cross_entropy(targets[LABELED:], z[LABELED:]).mean()),
-        (ramp(c["pure"], step), cross_entropy(guess, logits(net, views[1])).mean()),
+        (ramp(c["pure"], step), cross_entropy(pseudo_label, logits(net, views[1])).mean()),
     ]
     if c["rotation"]:
         terms.append((c["rotation"], rotation(net, views[1])))
@@ -297,7 +317,7 @@ def rotation(net, images):
     return sum(losses) / len(losses)
 
 
-def s4l(net, frozen, average, batch, c, draws, memory, step):
+def s4l(net, frozen, ema, batch, c, draws, state, step):
     copies = range(4 if c["rotate_labels"] else 1)
     sup = np.mean([supervised_term(net, batch | {"x": np.rot90(batch["x"], k, axes=(2, 3))}) for k in copies])
     both = np.concatenate([batch["x"], batch["u0"]])
@@ -313,17 +333,17 @@ def imputed(frozen, batch, c, labels):
         return sum(((caused[k] - wanted[k]) ** 2).sum() for k in own)
 
     # The distance is a square in the labels: wide differences are exact.
-    slope = np.zeros_like(labels)
+    grad = np.zeros_like(labels)
     for place in np.ndindex(labels.shape):
         by = np.zeros_like(labels)
         by[place] = 0.5
-        slope[place] = distance(labels + by) - distance(labels - by)
-    rows = [np.maximum(row - c["step"] * s / np.abs(s).max(), 0) for row, s in zip(labels, slope)]
+        grad[place] = distance(labels + by) - distance(labels - by)
+    rows = [np.maximum(row - c["step"] * s / np.abs(s).max(), 0) for row, s in zip(labels, grad)]
     return np.array([row / row.sum() for row in rows])
 
 
-def lga(net, frozen, average, batch, c, draws, memory, step):
-    stored = memory.setdefault("labels", np.full((STORED, CLASSES), 1 / CLASSES))
+def lga(net, frozen, ema, batch, c, draws, state, step):
+    stored = state.setdefault("labels", np.full((STORED, CLASSES), 1 / CLASSES))
     labels = once(draws, "labels", lambda: imputed(frozen, batch, c, stored[batch["slots"]]))
     stored[batch["slots"]] = labels
     terms = [(1, supervised_term(net, batch)), (ramp(c["weight"], step), cross_entropy(labels, logits(net, batch["u0"])).mean())]
@@ -332,80 +352,98 @@ def lga(net, frozen, average, batch, c, draws, memory, step):
     return terms
 
 
-def flexmatch(net, frozen, average, batch, c, draws, memory, step):
-    last = memory.setdefault("last", [None] * STORED)
-    counts = [sum(guess == k for guess in last) for k in range(CLASSES)]
-    beta = [n / max(1, *counts, last.count(None)) for n in counts]
+def flexmatch(net, frozen, ema, batch, c, draws, state, step):
+    # The last count is that of samples without a confident label so far.
+    latest = state.setdefault("latest", np.full(STORED, CLASSES))
+    counts = [sum(label == k for label in latest) for k in range(CLASSES + 1)]
+    beta = [n / max(1, *counts) for n in counts[:CLASSES]]
     thresholds = [c["threshold"] * b / (2 - b) for b in beta]
-    guess = probabilities(frozen, batch["u0"])
-    sure = np.array([1.0 if max(p) >= thresholds[p.argmax()] else 0.0 for p in guess])
-    for slot, p in zip(batch["slots"], guess):
+    probs = probabilities(frozen, batch["u0"])
+    mask = np.array([1.0 if max(p) >= thresholds[p.argmax()] else 0.0 for p in probs])
+    for slot, p in zip(batch["slots"], probs):
         if max(p) >= c["threshold"]:
-            last[slot] = int(p.argmax())
-    each = cross_entropy(onehot(guess.argmax(-1)), logits(net, batch["u1"]))
-    return [(1, supervised_term(net, batch)), (ramp(c["weight"], step), (sure * each).sum() / UNLABELED)]
+            latest[slot] = p.argmax()
+    note_mask(draws, mask, probs.argmax(-1))
+    each = cross_entropy(onehot(probs.argmax(-1)), logits(net, batch["u1"]))
+    return [(1, supervised_term(net, batch)), (ramp(c["weight"], step), (mask * each).sum() / UNLABELED)]
 
 
-def moved(memory, name, start, value, decay):
-    memory[name] = decay * memory.get(name, start) + (1 - decay) * value
-    return memory[name]
+def moved(state, name, start, value, decay):
+    state[name] = decay * state.get(name, start) + (1 - decay) * value
+    return state[name]
 
 
-def freematch(net, frozen, average, batch, c, draws, memory, step):
-    guess, flat = probabilities(frozen, batch["u0"]), np.full(CLASSES, 1 / CLASSES)
-    tau = moved(memory, "tau", 1 / CLASSES, guess.max(-1).mean(), c["decay"])
-    predicted = moved(memory, "predicted", flat, guess.mean(0), c["decay"])
-    guessed = moved(memory, "guessed", flat, onehot(guess.argmax(-1)).mean(0), c["decay"])
-    sure = np.array([1.0 if max(p) >= tau * predicted[p.argmax()] / max(predicted) else 0.0 for p in guess])
-    each = cross_entropy(onehot(guess.argmax(-1)), logits(net, batch["u1"]))
-    terms = [(1, supervised_term(net, batch)), (ramp(c["weight"], step), (sure * each).sum() / UNLABELED)]
+def freematch(net, frozen, ema, batch, c, draws, state, step):
+    probs, flat = probabilities(frozen, batch["u0"]), np.full(CLASSES, 1 / CLASSES)
+    tau = moved(state, "confidence", 1 / CLASSES, probs.max(-1).mean(), c["decay"])
+    predicted = moved(state, "predicted", flat, probs.mean(0), c["decay"])
+    often_labels = moved(state, "labels", flat, onehot(probs.argmax(-1)).mean(0), c["decay"])
+    mask = np.array([1.0 if max(p) >= tau * predicted[p.argmax()] / max(predicted) else 0.0 for p in probs])
+    note_mask(draws, mask, probs.argmax(-1))
+    draws["notes"] |= {"threshold": tau}
+    each = cross_entropy(onehot(probs.argmax(-1)), logits(net, batch["u1"]))
+    terms = [(1, supervised_term(net, batch)), (ramp(c["weight"], step), (mask * each).sum() / UNLABELED)]
     if c["fairness"]:
         value = 0.0
-        if sure.any():
-            strong = probabilities(net, batch["u1"])[sure > 0]
-            often = onehot(probabilities(frozen, batch["u1"])[sure > 0].argmax(-1)).mean(0)
-            wanted = np.array([p / h if h else 0 for p, h in zip(predicted, guessed)])
+        if mask.any():
+            strong = probabilities(net, batch["u1"])[mask > 0]
+            often = onehot(probabilities(frozen, batch["u1"])[mask > 0].argmax(-1)).mean(0)
+            wanted = np.array([p / h if h else 0 for p, h in zip(predicted, often_labels)])
             found = [p / h if h else 0 for p, h in zip(strong.mean(0), often)]
             value = sum(w * math.log(f / sum(found) + 1e-12) for w, f in zip(wanted / wanted.sum(), found))
         terms.append((c["fairness"], value))
     return terms
 
 
-def softmatch(net, frozen, average, batch, c, draws, memory, step):
-    guess = probabilities(frozen, batch["u0"])
-    aligned = guess
+def softmatch(net, frozen, ema, batch, c, draws, state, step):
+    probs = probabilities(frozen, batch["u0"])
+    aligned = probs
+    seen = state.setdefault("predicted", np.full(CLASSES, 1 / CLASSES))
     if c["align"]:
-        seen = moved(memory, "guesses", np.full(CLASSES, 1 / CLASSES), guess.mean(0), c["decay"])
-        aligned = normalised(guess / CLASSES / seen)
+        seen = moved(state, "predicted", seen, probs.mean(0), c["decay"])
+        aligned = normalised(probs / CLASSES / seen)
     most = aligned.max(-1)
-    mean = moved(memory, "mean", 1 / CLASSES, most.mean(), c["decay"])
-    variance = moved(memory, "variance", 1.0, ((most - most.mean()) ** 2).sum() / (UNLABELED - 1), c["decay"])
+    mean = moved(state, "mean", 1 / CLASSES, most.mean(), c["decay"])
+    variance = moved(state, "variance", 1.0, ((most - most.mean()) ** 2).sum() / (UNLABELED - 1), c["decay"])
     weights = np.array([math.exp(-(min(m - mean, 0) ** 2) / (2 * variance / c["sigmas"] ** 2)) for m in most])
-    each = cross_entropy(onehot(guess.argmax(-1)), logits(net, batch["u1"]))
+    note_mask(draws, weights, probs.argmax(-1))
+    each = cross_entropy(onehot(probs.argmax(-1)), logits(net, batch["u1"]))
     return [(1, supervised_term(net, batch)), (ramp(c["weight"], step), (weights * each).sum() / UNLABELED)]
 
 
-def adamatch(net, frozen, average, batch, c, draws, memory, step):
-    # Without batch norm both passes give the same logits: the mixture is checked elsewhere.
-    flat, known, guess = np.full(CLASSES, 1 / CLASSES), probabilities(frozen, batch["x"]), probabilities(frozen, batch["u0"])
-    of_labeled = moved(memory, "labeled", flat, known.mean(0), c["decay"])
-    of_unlabeled = moved(memory, "unlabeled", flat, guess.mean(0), c["decay"])
-    aligned = normalised(guess * of_labeled / of_unlabeled)
-    sure = np.array([1.0 if max(p) >= c["threshold"] * known.max(-1).mean() else 0.0 for p in aligned])
-    each = cross_entropy(onehot(aligned.argmax(-1)), logits(net, batch["u1"]))
-    return [(1, supervised_term(net, batch)), (ramp(c["weight"], step), (sure * each).sum() / UNLABELED)]
+def adamatch(net, frozen, ema, batch, c, draws, state, step):
+    def passes(net):
+        """Logits of labelled, weak and strong samples; the labelled ones are mixed from two passes."""
+        joint = logits(net, np.concatenate([batch["x"], batch["u0"], batch["u1"]]))
+        x, weak, strong = np.split(joint, [LABELED, LABELED + UNLABELED])
+        if c["interpolate"]:
+            x = draws["mixing"] * x + (1 - draws["mixing"]) * logits(net, batch["x"])
+        return x, weak, strong
+
+    (x, _, strong), fixed, flat = passes(net), passes(frozen), np.full(CLASSES, 1 / CLASSES)
+    known, probs = softmax(fixed[0]), softmax(fixed[1])
+    of_labeled = moved(state, "labeled", flat, known.mean(0), c["decay"])
+    of_unlabeled = moved(state, "unlabeled", flat, probs.mean(0), c["decay"])
+    aligned = normalised(probs * of_labeled / of_unlabeled)
+    threshold = c["threshold"] * known.max(-1).mean()
+    mask = np.array([1.0 if max(p) >= threshold else 0.0 for p in aligned])
+    note_mask(draws, mask, aligned.argmax(-1))
+    draws["notes"] |= {"threshold": threshold}
+    sup = cross_entropy(onehot(batch["y"]), x).mean()
+    each = cross_entropy(onehot(aligned.argmax(-1)), strong)
+    return [(1, sup), (ramp(c["weight"], step), (mask * each).sum() / UNLABELED)]
 
 
 def gradient(loss, at):
     """Central differences of the fourth order."""
-    slopes = np.zeros_like(at, dtype=np.float64)
+    grads = np.zeros_like(at, dtype=np.float64)
     for place in np.ndindex(at.shape):
         def shifted(by):
             other = at.copy()
             other[place] += by * STEP
             return loss(other)
-        slopes[place] = (8 * (shifted(1) - shifted(-1)) - (shifted(2) - shifted(-2))) / (12 * STEP)
-    return slopes
+        grads[place] = (8 * (shifted(1) - shifted(-1)) - (shifted(2) - shifted(-2))) / (12 * STEP)
+    return grads
 
 
 def gradients(loss, net, names):
@@ -418,14 +456,14 @@ def constant(value):
 
 def cases():
     adversary = {"epsilon": 0.7, "xi": 0.3, "iterations": 1, "direction": "from-clean"}
-    yield "uda", uda, {"weight": constant(1.0), "temperature": 0.4, "threshold": 0.5, "entropy": 0.0, "tsa": "none"}
+    yield "uda", uda, {"weight": constant(1.0), "temperature": 0.4, "threshold": 0.7, "entropy": 0.0, "tsa": "none"}
     for tsa in ("linear", "log", "exp"):
         yield f"uda-october-{tsa}", uda, {"weight": constant(2.0), "temperature": 1.0, "threshold": 0.0, "entropy": 0.1, "tsa": tsa}
-    yield "fixmatch", fixmatch, {"weight": constant(1.0), "threshold": 0.5}
-    yield "fixmatch-never-sure", fixmatch, {"weight": constant(1.0), "threshold": 1.0}
+    yield "fixmatch", fixmatch, {"weight": constant(1.0), "threshold": 0.75}
+    yield "fixmatch-nothing-passes", fixmatch, {"weight": constant(1.0), "threshold": 1.0}
     for to in ("labels", "uniform"):
-        yield f"fixmatch-aligned-to-{to}", fixmatch, {"weight": constant(1.0), "threshold": 0.5, "alignment": {"to": to, "decay": 0.5}}
-    yield "pseudo-label", pseudo_label, {"weight": {"kind": "ramp-up", "value": 1.0, "over": 0.4}, "threshold": 0.5}
+        yield f"fixmatch-aligned-to-{to}", fixmatch, {"weight": constant(1.0), "threshold": 0.7, "alignment": {"to": to, "decay": 0.5}}
+    yield "pseudo-label", pseudo_label, {"weight": {"kind": "ramp-up", "value": 1.0, "over": 0.4}, "threshold": 0.72}
     yield "pi-model", pi_model, {"weight": {"kind": "ramp-up", "value": 10.0, "over": 0.4}}
     yield "mean-teacher", mean_teacher, {"weight": {"kind": "ramp-up", "value": 50.0, "over": 0.4}}
     yield "temporal-ensembling", temporal_ensembling, {"weight": {"kind": "sigmoid-ramp-up", "value": 30.0, "over": 0.27}, "momentum": 0.6}
@@ -447,12 +485,18 @@ def cases():
     lga_case = {"weight": constant(1.0), "step": 0.1, "vat": 0.3, "adversary": adversary}
     yield "lga-vat", lga, lga_case
     yield "lga-vat-alone", lga, lga_case | {"vat": 0.0, "step": 0.6}
-    yield "flexmatch", flexmatch, {"weight": constant(1.0), "threshold": 0.55}
-    yield "freematch", freematch, {"weight": constant(1.0), "fairness": 0.01, "decay": 0.9}
+    # A class that is fully learnt, one in between, one that is not; then more samples without a
+    # label than of any class.
+    yield "flexmatch", flexmatch, {"weight": constant(1.0), "threshold": 0.9}, {"latest": [2, 2, 2, 2, 1, 1, 1]}
+    yield "flexmatch-warm-up", flexmatch, {"weight": constant(1.0), "threshold": 0.9}, {"latest": [3, 3, 3, 0, 1, 2, 2]}
+    yield "flexmatch-fresh", flexmatch, {"weight": constant(1.0), "threshold": 0.72}
+    yield "freematch", freematch, {"weight": constant(1.0), "fairness": 0.5, "decay": 0.1}
     yield "freematch-unfair", freematch, {"weight": constant(1.0), "fairness": 0.0, "decay": 0.5}
-    yield "softmatch", softmatch, {"weight": constant(1.0), "sigmas": 2.0, "decay": 0.9, "align": True}
-    yield "softmatch-unaligned", softmatch, {"weight": constant(1.0), "sigmas": 1.0, "decay": 0.5, "align": False}
-    yield "adamatch", adamatch, {"weight": {"kind": "cosine-ramp-up", "value": 1.0, "over": 0.5}, "threshold": 0.9, "decay": 0.9, "interpolate": False}
+    yield "softmatch", softmatch, {"weight": constant(1.0), "sigmas": 3.0, "decay": 0.1, "align": True}
+    yield "softmatch-unaligned", softmatch, {"weight": constant(1.0), "sigmas": 4.0, "decay": 0.3, "align": False}
+    ada = {"weight": {"kind": "cosine-ramp-up", "value": 1.0, "over": 0.5}, "threshold": 0.6, "decay": 0.1}
+    yield "adamatch-joint", adamatch, ada | {"interpolate": False}
+    yield "adamatch-interpolated", adamatch, ada | {"interpolate": True}
 
 
 def main():
@@ -465,49 +509,57 @@ def main():
         shapes = {"A": (WIDTH, 4), "a": (WIDTH,), "B": (CLASSES, WIDTH), "b": (CLASSES,), "R": (4, WIDTH), "r": (4,)}
         return {name: normal(*shape, scale=0.9) for name, shape in shapes.items()}
 
-    net, average = network(), network()
+    net, ema = network(), network()
     batches, draws = [], []
     for slots in ([4, 0, 6, 2, 5], [6, 4, 1, 0, 3]):
         batch = {"x": normal(LABELED, 1, 2, 2), "y": rng.permutation(CLASSES)}
         batch |= {f"u{k}": normal(UNLABELED, 1, 2, 2) for k in range(3)}
         batches.append(batch | {"slots": np.array(slots)})
         everything = LABELED + 3 * UNLABELED
-        drawn = {"start": normal(UNLABELED, 1, 2, 2), "share": np.float32(rng.uniform())}
+        drawn = {"start": normal(UNLABELED, 1, 2, 2), "lambda": np.float32(rng.uniform())}
         drawn |= {f"mask{k}": (rng.uniform(size=(UNLABELED, WIDTH)) < 0.5).astype(np.float32) for k in range(2)}
-        # Where both masks are the same nothing has a slope.
+        # Where both masks are equal, every gradient is 0.
         for first, second in zip(drawn["mask0"], drawn["mask1"]):
             second[0] = second[0] if (first != second).any() else 1 - first[0]
         drawn |= {"labeled": rng.permutation(LABELED), "unlabeled": rng.permutation(UNLABELED), "order": rng.permutation(everything)}
-        drawn |= {f"share{k}": np.float32(rng.uniform()) for k in range(3)}
-        drawn |= {"partners0": rng.permutation(LABELED), "partners1": rng.permutation(UNLABELED), "partners2": rng.integers(LABELED, size=UNLABELED)}
+        drawn |= {f"lambda{k}": np.float32(rng.uniform()) for k in range(3)}
+        drawn |= {"order0": rng.permutation(LABELED), "order1": rng.permutation(UNLABELED), "order2": rng.integers(LABELED, size=UNLABELED)}
         draws.append(drawn)
+    # Drawn last, so that the numbers above stay what they are.
+    for drawn in draws:
+        drawn["mixing"] = rng.uniform(size=(LABELED, CLASSES)).astype(np.float32)
 
-    tensors = {f"net.{k}": v for k, v in net.items()} | {f"average.{k}": v for k, v in average.items()}
+    tensors = {f"net.{k}": v for k, v in net.items()} | {f"ema.{k}": v for k, v in ema.items()}
     for i, (batch, drawn) in enumerate(zip(batches, draws)):
         tensors |= {f"{i}.{k}": np.asarray(v) for k, v in (batch | drawn).items()}
 
     def wide(values):
         return {k: v.astype(np.float64) if np.asarray(v).dtype == np.float32 else v for k, v in values.items()}
 
-    net, average, batches, draws = wide(net), wide(average), [wide(b) for b in batches], [wide(d) for d in draws]
+    net, ema, batches, draws = wide(net), wide(ema), [wide(b) for b in batches], [wide(d) for d in draws]
     settings = {}
-    for name, method, c in cases():
+    for name, method, c, *start in cases():
         settings[name] = c
-        memory = {}
+        state = {k: np.array(v) for k, v in start[0].items()} if start else {}
+        tensors |= {f"{name}/start.{k}": v.copy() for k, v in state.items()}
         for i, (batch, drawn) in enumerate(zip(batches, draws)):
             step = 20 + i
             views = {mixmatch: c.get("views", 0), remixmatch: 1 + c.get("strong_views", 0)}.get(method, 0)
             rows = LABELED + views * UNLABELED
-            drawn = drawn | {"cache": {}, "partners": np.array([k for k in drawn["order"] if k < rows])}
-            before = copy.deepcopy(memory)
+            drawn = drawn | {"cache": {}, "notes": {}, "order": np.array([k for k in drawn["order"] if k < rows])}
+            before = copy.deepcopy(state)
+            extra = {"normalises": True} if method is adamatch else {}
+            ours, theirs = net | extra, ema | extra
 
             def again(weights):
-                return total(method(weights, net, average, batch, c, drawn, copy.deepcopy(before), step))
+                return total(method(weights, ours, theirs, batch, c, drawn, copy.deepcopy(before), step))
 
-            slopes = gradients(again, net, tuple(net))
-            terms = method(net, net, average, batch, c, drawn, memory, step)
+            grads = gradients(again, ours, tuple(net))
+            terms = method(ours, ours, theirs, batch, c, drawn, state, step)
             tensors[f"{name}/{i}/losses"] = np.array([total(terms)] + [value for _, value in terms])
-            tensors |= {f"{name}/{i}/{k}.grad": v for k, v in slopes.items()}
+            tensors |= {f"{name}/{i}/{k}.grad": v for k, v in grads.items()}
+            kept = {f"state.{k}": v for k, v in state.items()} | {f"note.{k}": v for k, v in drawn["notes"].items()}
+            tensors |= {f"{name}/{i}/{k}": np.atleast_1d(np.array(v, dtype=np.float64)) for k, v in kept.items()}
     OUT.mkdir(parents=True, exist_ok=True)
     save_file(tensors, OUT / "methods.safetensors", metadata={"cases": json.dumps(settings, sort_keys=True)})
 

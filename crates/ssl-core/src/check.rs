@@ -1,4 +1,4 @@
-//! Whether settings lie in their ranges: the first that does not is named.
+//! Checks that settings lie in their ranges; the error names the first that does not.
 
 use train::Schedule;
 

@@ -10,8 +10,9 @@ use crate::methods::{
 };
 use crate::{Config, Method, Needs, TaskInfo};
 
-/// Any method that learns step by step. In a recipe the key `kind` says which, and the other keys are those of its settings:
-/// `{ kind = "fixmatch", threshold = 0.95 }`. Noisy Student, a loop of whole trainings, is not among them.
+/// Any method that learns step by step. In a recipe the key `kind` says which, and the other keys
+/// are those of its settings: `{ kind = "fixmatch", threshold = 0.95 }`. Noisy Student, which is a
+/// sequence of whole trainings, is not among them.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "kind", rename_all = "kebab-case")]
 #[allow(missing_docs, reason = "each is explained at its settings")]

@@ -1,4 +1,5 @@
-//! Every method's loss, terms and gradients over two steps, against float64 numpy (`xtask/peers/golden_methods.py`).
+//! Every method's loss, terms, notes, gradients and state over two steps, against float64 numpy
+//! (`xtask/peers/golden_methods.py`).
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -19,22 +20,29 @@ use crate::{Batch, Config, Method, Nets, TaskInfo};
 
 const TASK: TaskInfo = TaskInfo { classes: 3, unlabeled: 7, device: Device::Cpu };
 
-/// logits = B tanh(A x + a) + b.
+/// logits = B tanh(A x + a) + b; where it normalises, A x + a is normalised over the batch.
 struct Net {
     hidden: Linear,
     head: Linear,
+    normalises: bool,
 }
 
 impl Net {
-    fn new(scope: &mut Scope<'_>) -> Self {
+    fn new(scope: &mut Scope<'_>, normalises: bool) -> Self {
         let hidden = Linear::new(&mut scope.sub("hidden"), 4, 5);
-        Self { hidden, head: Linear::new(&mut scope.sub("head"), 5, 3) }
+        Self { hidden, head: Linear::new(&mut scope.sub("head"), 5, 3), normalises }
     }
 }
 
 impl Features for Net {
     fn forward_features(&self, x: &Tensor, _mode: Mode) -> Tensor {
-        self.hidden.forward(&x.reshape([x.size()[0], -1])).tanh()
+        let z = self.hidden.forward(&x.reshape([x.size()[0], -1]));
+        if !self.normalises {
+            return z.tanh();
+        }
+        let off = &z - z.mean_dim([0].as_slice(), true, Kind::Float);
+        let variance = off.square().mean_dim([0].as_slice(), true, Kind::Float);
+        (off / (variance + 1e-5).sqrt()).tanh()
     }
 
     fn head(&self) -> &Linear {
@@ -42,7 +50,7 @@ impl Features for Net {
     }
 }
 
-/// Our names of the script's tensors.
+/// The names of the tensors here and in the script.
 const NAMES: [(&str, &str); 6] = [
     ("hidden.weight", "A"),
     ("hidden.bias", "a"),
@@ -66,8 +74,8 @@ impl Golden {
         Self { arrays: stored.tensors, cases }
     }
 
-    fn network(&self, which: &str) -> Model {
-        let mut model = Model::build(Device::Cpu, Net::new);
+    fn network(&self, which: &str, normalises: bool) -> Model {
+        let mut model = Model::build(Device::Cpu, |scope| Net::new(scope, normalises));
         model.add_head("rotation", 4);
         let named = |(ours, theirs): (&str, &str)| {
             (ours.to_owned(), self.arrays[&format!("{which}.{theirs}")].shallow_clone())
@@ -77,7 +85,7 @@ impl Golden {
     }
 
     /// Runs all cases whose names begin so. `step` gives the loss of one step.
-    fn check<C: DeserializeOwned, M>(
+    fn check<C: DeserializeOwned, M: Method>(
         &self,
         prefix: &str,
         make: impl Fn(C) -> M,
@@ -91,9 +99,15 @@ impl Golden {
             found += 1;
             let config = serde_json::from_value(self.cases[name].clone());
             let mut method = make(config.unwrap_or_else(|e| panic!("{name}: {e}")));
+            for (state, mut tensor) in method.state() {
+                if let Some(start) = self.arrays.get(&format!("{name}/start.{state}")) {
+                    tensor.copy_(start);
+                }
+            }
+            let normalises = prefix.starts_with("adamatch");
             for number in 0..2 {
-                let nets =
-                    Nets { student: self.network("net"), ema: Some(self.network("average")) };
+                let [student, ema] = ["net", "ema"].map(|which| self.network(which, normalises));
+                let nets = Nets { student, ema: Some(ema) };
                 let draws = Drawn { golden: self, number };
                 let views = (0..3).map(|k| draws.get(&format!("u{k}"))).collect();
                 let batch = Batch {
@@ -109,6 +123,11 @@ impl Golden {
                     std::iter::once(values.total).chain(values.terms.iter().map(|t| t.1)).collect();
                 let key = format!("{name}/{number}");
                 close(&key, &Tensor::from_slice(&ours), &self.arrays[&format!("{key}/losses")]);
+                self.check_notes(&key, &values.notes);
+                for (state, tensor) in method.state() {
+                    let key = format!("{key}/state.{state}");
+                    close(&key, &tensor, &self.arrays[&key]);
+                }
                 for (ours, theirs) in NAMES {
                     let grad = nets.student.params.get(ours).unwrap().grad();
                     let theirs = &self.arrays[&format!("{key}/{theirs}.grad")];
@@ -120,7 +139,18 @@ impl Golden {
         assert!(found > 0, "cases of {prefix}");
     }
 
-    /// Cases of a method that draws nothing, from its settings.
+    /// Compares the notes that the file has of a step.
+    fn check_notes(&self, key: &str, notes: &[(String, f64)]) {
+        let start = format!("{key}/note.");
+        for (name, theirs) in self.arrays.range(start.clone()..) {
+            let Some(note) = name.strip_prefix(&start) else { break };
+            let ours = notes.iter().find(|(own, _)| own == note);
+            let (_, ours) = ours.unwrap_or_else(|| panic!("{name}: no such note"));
+            close(name, &Tensor::from_slice(&[*ours]), theirs);
+        }
+    }
+
+    /// Runs the cases of a method that draws nothing.
     fn check_config<C: DeserializeOwned + Config>(&self, prefix: &str) {
         let make = |config: C| {
             config.check().unwrap();
@@ -143,7 +173,7 @@ impl Drawn<'_> {
         self.golden.arrays[&format!("{}.{name}", self.number)].shallow_clone()
     }
 
-    /// The order of the first so many rows.
+    /// The permutation of the first `rows` samples.
     fn order(&self, rows: i64) -> Tensor {
         let order = self.get("order");
         order.masked_select(&order.lt(rows))
@@ -159,7 +189,7 @@ fn close(name: &str, ours: &Tensor, theirs: &Tensor) {
     assert!(off < 4e-6, "{name} is off by {off}");
 }
 
-/// A batch with so many views.
+/// The same batch with its first `views` views only.
 fn first(batch: &Batch, views: usize) -> Batch {
     let mut batch = batch.share();
     batch.u.truncate(views);
@@ -224,7 +254,7 @@ fn mixtures_with_given_lambdas() {
         |c: IctConfig| Ict::new(c),
         |method, nets, batch, draws, at| {
             let [lambda, labeled, unlabeled] =
-                ["share", "labeled", "unlabeled"].map(|name| draws.get(name));
+                ["lambda", "labeled", "unlabeled"].map(|name| draws.get(name));
             method.loss_with(nets, batch, &IctDraws { lambda, labeled, unlabeled }, at)
         },
     );
@@ -234,7 +264,7 @@ fn mixtures_with_given_lambdas() {
         |method, nets, batch, draws, at| {
             let batch = first(batch, method.views().unlabeled.len());
             let permutation = draws.order(batch.images() as i64);
-            let draws = MixMatchDraws { lambda: draws.get("share"), permutation };
+            let draws = MixMatchDraws { lambda: draws.get("lambda"), permutation };
             method.loss_with(nets, &batch, &draws, at)
         },
     );
@@ -242,8 +272,8 @@ fn mixtures_with_given_lambdas() {
         "mixmixup",
         |c: MixMixUpConfig| MixMixUp::new(c),
         |method, nets, batch, draws, at| {
-            let lambdas = ["share0", "share1", "share2"].map(|name| draws.get(name));
-            let orders = ["partners0", "partners1", "partners2"].map(|name| draws.get(name));
+            let lambdas = ["lambda0", "lambda1", "lambda2"].map(|name| draws.get(name));
+            let orders = ["order0", "order1", "order2"].map(|name| draws.get(name));
             method.loss_with(nets, batch, &MixMixUpDraws { lambdas, orders }, at)
         },
     );
@@ -251,17 +281,19 @@ fn mixtures_with_given_lambdas() {
     golden.check("remixmatch", make, |method, nets, batch, draws, at| {
         let batch = first(batch, method.views().unlabeled.len());
         let permutation = draws.order(batch.images() as i64);
-        let draws = ReMixMatchDraws { lambda: draws.get("share"), permutation };
+        let draws = ReMixMatchDraws { lambda: draws.get("lambda"), permutation };
         method.loss_with(nets, &batch, &draws, at)
     });
 }
 
 #[test]
 fn adamatch_with_given_lambdas() {
-    let make = |c: AdaMatchConfig| AdaMatch::new(c, &TASK);
-    Golden::load().check("adamatch", make, |method, nets, batch, draws, at| {
-        // Both passes of this network give the same logits, so that any λ leaves them as they are.
-        let lambda = Some(draws.get("x").reshape([3, 4]).narrow(1, 0, 3));
-        method.loss_with(nets, batch, &AdaMatchDraws { lambda }, at)
-    });
+    let golden = Golden::load();
+    for (case, interpolates) in [("adamatch-joint", false), ("adamatch-interpolated", true)] {
+        let make = |c: AdaMatchConfig| AdaMatch::new(c, &TASK);
+        golden.check(case, make, |method, nets, batch, draws, at| {
+            let lambda = interpolates.then(|| draws.get("mixing"));
+            method.loss_with(nets, batch, &AdaMatchDraws { lambda }, at)
+        });
+    }
 }

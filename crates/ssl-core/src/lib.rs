@@ -1,8 +1,10 @@
-//! Learning from labelled and unlabelled samples: every method one short file on one loop.
+//! Methods of learning from labelled and unlabelled samples, one short file each, all on the same
+//! training loop.
 //!
-//! A [`Method`] says which [`Views`] of a sample it wants and turns a [`Batch`] into a loss; [`Ssl`]
-//! is the one adapter from a method to the training loop of the crate `train`. No method knows a data
-//! set, a file format or a particular network: a batch is tensors, a network is any [`torch::Net`].
+//! A [`Method`] says which [`Views`] of a sample it wants and turns a [`Batch`] into a loss;
+//! [`Ssl`] is the one adapter from a method to the training loop of the crate `train`. No method
+//! knows a data set, a file format or a particular network: a batch is tensors, a network is any
+//! [`torch::Net`].
 //!
 //! ```
 //! use ssl_core::methods::{Supervised, SupervisedConfig};

@@ -1,4 +1,4 @@
-//! What a method of learning from unlabelled samples is.
+//! The interface of a method of learning from unlabelled samples.
 
 use serde::{Deserialize, Serialize};
 use torch::{Device, Mode, Model, Tensor};
@@ -9,7 +9,7 @@ use train::{Loss, Progress};
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum ViewKind {
-    /// Not at all.
+    /// Not changed.
     Plain,
     /// Slightly: shifts, flips.
     Weak,
@@ -22,11 +22,12 @@ pub enum ViewKind {
 pub struct Views {
     /// The view of each labelled sample.
     pub labeled: ViewKind,
-    /// The views of each unlabelled sample, in the order of [`Batch::u`]; none for a supervised method.
+    /// The views of each unlabelled sample, in the order of [`Batch::u`]; none for a supervised
+    /// method.
     pub unlabeled: Vec<ViewKind>,
 }
 
-/// One step's samples.
+/// The samples of one step.
 #[derive(Debug)]
 pub struct Batch {
     /// Labelled samples `[labeled, ...]`.
@@ -35,7 +36,8 @@ pub struct Batch {
     pub y: Tensor,
     /// A tensor `[unlabeled, ...]` for each view of the unlabelled samples.
     pub u: Vec<Tensor>,
-    /// Stored targets of the unlabelled samples, probabilities `[unlabeled, classes]`, for methods that learn from them.
+    /// Stored targets of the unlabelled samples, probabilities `[unlabeled, classes]`, for methods
+    /// that learn from them.
     pub targets: Option<Tensor>,
     /// Which unlabelled samples these are, int64 `[unlabeled]`, counted from 0 up to
     /// [`TaskInfo::unlabeled`], for methods that keep something of each.
@@ -48,7 +50,7 @@ impl Batch {
         Self { x, y, u: Vec::new(), targets: None, slots: None }
     }
 
-    /// The same batch once more, sharing its tensors.
+    /// The same batch, sharing its tensors.
     pub fn share(&self) -> Self {
         let share = |t: &Option<Tensor>| t.as_ref().map(Tensor::shallow_clone);
         Self {
@@ -60,12 +62,12 @@ impl Batch {
         }
     }
 
-    /// [`Batch::slots`]. Panics if the batch does not bring them.
+    /// [`Batch::slots`]. Panics if the batch has none.
     pub(crate) fn slots(&self) -> &Tensor {
         self.slots.as_ref().expect("a batch that says which unlabelled samples it holds")
     }
 
-    /// How many images a network sees in this batch.
+    /// Number of samples that a network takes in this batch, all views counted.
     pub fn images(&self) -> usize {
         let rows = |t: &Tensor| t.size()[0] as usize;
         rows(&self.x) + self.u.iter().map(rows).sum::<usize>()
@@ -86,8 +88,8 @@ impl Nets {
         self.ema.as_ref().expect("a run that keeps an EMA model")
     }
 
-    /// Runs the student once over all inputs together, so that they share batch-norm statistics, and
-    /// splits the logits.
+    /// Runs the student once over all inputs together, so that they share batch-norm statistics,
+    /// and splits the logits.
     pub fn forward_joint<const N: usize>(&self, inputs: [&Tensor; N], mode: Mode) -> [Tensor; N] {
         let sizes: Vec<i64> = inputs.iter().map(|t| t.size()[0]).collect();
         let logits = self.student.forward(&Tensor::cat(&inputs, 0), mode);
@@ -101,7 +103,7 @@ impl Nets {
 pub struct TaskInfo {
     /// Number of classes.
     pub classes: i64,
-    /// Unlabelled samples in all.
+    /// Number of unlabelled samples of the task.
     pub unlabeled: i64,
     /// Where tensors are.
     pub device: Device,
@@ -131,8 +133,8 @@ pub trait Config {
     /// Whether every setting lies in its range; the error names the first that does not.
     fn check(&self) -> Result<(), String>;
 
-    /// The method in a fresh state. Settings that [`check`](Config::check) refuses are a bug here and
-    /// may panic.
+    /// The method in a fresh state. Settings that [`check`](Config::check) refuses are a bug here
+    /// and may panic.
     fn build(&self, task: &TaskInfo) -> Box<dyn Method>;
 
     /// What the method needs.
@@ -143,7 +145,7 @@ pub trait Config {
 
 /// One way of learning from labelled and unlabelled samples.
 pub trait Method {
-    /// What the loader prepares.
+    /// The views that the loader has to prepare.
     fn views(&self) -> Views;
 
     /// The loss of a batch.
@@ -154,7 +156,7 @@ pub trait Method {
         Vec::new()
     }
 
-    /// Tensors of the method's own that a checkpoint keeps and restores in place.
+    /// The method's own tensors, which a checkpoint keeps and restores in place.
     fn state(&self) -> Vec<(String, Tensor)> {
         Vec::new()
     }

@@ -1,4 +1,4 @@
-//! What several methods are made of.
+//! The parts that several methods share.
 
 mod adversary;
 mod align;

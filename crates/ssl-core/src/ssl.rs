@@ -1,4 +1,5 @@
-//! The one adapter from a method to the training loop: it owns the networks and updates the averages.
+//! The one adapter from a method to the training loop: it owns the networks and updates the
+//! averages.
 
 use torch::{Model, Params, Tensor};
 use train::{Ema, Loss, Objective, Progress, Swa};
@@ -14,8 +15,8 @@ pub struct Ssl<M> {
 }
 
 impl<M: Method> Ssl<M> {
-    /// `ema` is the EMA model, a network of the same shape, and how it follows the student; its values
-    /// are overwritten by the student's.
+    /// `ema` is the EMA model, a network of the same shape, and how it follows the student; its
+    /// values are overwritten by the student's.
     ///
     /// Adds the method's heads to both networks: make the optimiser afterwards.
     pub fn new(method: M, mut student: Model, ema: Option<(Model, Ema)>) -> Self {
@@ -32,8 +33,8 @@ impl<M: Method> Ssl<M> {
     }
 
     /// The same with an SWA model, which is then what is evaluated; the EMA model, if there is one,
-    /// still serves the method. `model` is a network of the same shape; its values are overwritten by
-    /// the student's.
+    /// still serves the method. `model` is a network of the same shape; its values are overwritten
+    /// by the student's.
     #[must_use]
     pub fn with_swa(mut self, mut model: Model, swa: Swa) -> Self {
         for Head { name, outputs } in self.method.heads() {

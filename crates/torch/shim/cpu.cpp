@@ -1,8 +1,10 @@
-// What libtorch has and tch does not bind: generator state, autocast, memory formats, loading CUDA at run time; and the
-// allocator. The optimisers' part is optim.cpp, batch norm's norm.cpp. src/ffi.rs declares every function of all three.
+// What libtorch has and tch does not bind: generator state, autocast, memory formats, loading CUDA
+// at run time; and the allocator. The optimisers' part is optim.cpp, batch norm's norm.cpp.
+// src/ffi.rs declares every function of all three.
 //
-// Every function catches C++ exceptions and returns their message (to be given to tutor_free), or a null pointer. Only
-// the headers of the operators that are used are included, so that they compile in seconds.
+// Every function catches C++ exceptions and returns their message (to be given to tutor_free), or a
+// null pointer. Only the headers of the operators that are used are included, so that they compile
+// in seconds.
 
 #include "shim.h"
 
@@ -58,8 +60,8 @@ void tutor_free(char *text) { std::free(text); }
 
 const char *tutor_version() { return TORCH_VERSION; }
 
-// CUDA's generators are only asked for when its library is loaded: asking earlier would make libtorch decide for good
-// that there is no CUDA.
+// CUDA's generators are only asked for when its library is loaded: asking earlier would make
+// libtorch decide for good that there is no CUDA.
 char *tutor_seed(uint64_t seed, bool cuda) {
   return guarded([&] {
     auto &context = at::globalContext();
@@ -93,8 +95,8 @@ struct Autocast {
   bool enabled, cache;
 };
 
-// The cache of cast weights stays off: a weight cast inside no_grad would be taken again by a later forward pass of the
-// same region, which then has no gradient.
+// The cache of cast weights stays off: a weight cast inside no_grad would be taken again by a later
+// forward pass of the same region, which then has no gradient.
 char *tutor_autocast_enter(int32_t device, Autocast *before) {
   return guarded([&] {
     const at::DeviceType type = device_of(device).type();

@@ -1,5 +1,7 @@
-// Batch norm and the (leaky) ReLU behind it as one operation, with a residual connection between them if there is one. On the CPU, with channels last, both directions are two passes over memory
-// each: libtorch's two operations take four forwards and four backwards, and at these sizes memory is what they wait for.
+// Batch norm and the (leaky) ReLU after it as one operation, with a residual connection between
+// them if there is one. On the CPU, with channels last, both directions are two passes over memory
+// each: libtorch's two operations take four forwards and four backwards, and at these sizes memory
+// is what they wait for.
 
 #include "shim.h"
 
@@ -27,8 +29,9 @@ using at::Tensor;
 using torch::autograd::AutogradContext;
 using torch::autograd::variable_list;
 
-// The arithmetic is written once and compiled for each element kind and vector width. Channels are independent of each other and
-// contraction is off (build.rs), so that all copies give the same bits.
+// The arithmetic is written once and compiled for each element kind and vector width. Channels are
+// independent of each other and contraction is off (build.rs), so that all copies give the same
+// bits.
 #define INLINE inline __attribute__((always_inline))
 #define INLINE_LAMBDA __attribute__((always_inline))
 
@@ -52,10 +55,12 @@ INLINE void store(Half &to, float x) {
   to = static_cast<Half>(x == x ? rounded : 0x7fc0);
 }
 
-// A tensor with channels last is a row of elements whose channel is the place modulo the channels. Few channels are repeated, so that
-// the innermost loops run over `period` elements, enough to fill vectors.
+// A tensor with channels last is a row of elements whose channel is the place modulo the channels.
+// Few channels are repeated, so that the innermost loops run over `period` elements, enough to fill
+// vectors.
 constexpr int64_t MIN_PERIOD = 128;
-// Elements after which float sums are put into double ones, and from which a thread of its own is worth its start.
+// Elements after which float sums are put into double ones, and from which a thread of its own is
+// worth its start.
 constexpr int64_t PIECES = 32, GRAIN = 32768;
 
 // What belongs to each place of the period. Forwards `scale · x + shift` is what the ReLU sees.
@@ -98,7 +103,8 @@ template <class T> INLINE void moments(const T *x, int64_t n, const Places &p, S
   });
 }
 
-// A run of elements: in all of them the normalised value counts `keep` times (1 where no sample is dropped).
+// A run of elements: in all of them the normalised value counts `keep` times (1 where no sample is
+// dropped).
 struct Run {
   int64_t n;
   float keep, slope;
@@ -138,7 +144,8 @@ INLINE float through(float dy, float x, float scale, float shift, float slope) {
   return x * scale + shift > 0.0f ? dy : dy * slope;
 }
 
-// The gradient of what was added, which is that before the ReLU; the output has the sign of the ReLU's input.
+// The gradient of what was added, which is that before the ReLU; the output has the sign of the
+// ReLU's input.
 template <class T> INLINE void behind(const T *y, const T *dy, T *drest, const Run &run) {
   const T *__restrict__ ys = y, *__restrict__ ds = dy;
   T *__restrict__ out = drest;
@@ -198,15 +205,16 @@ template <class T> INLINE void spread(const T *x, const T *dy, T *dx, const Run 
 COPIES(float)
 COPIES(Half)
 
-// libtorch's own OpenMP library, found where libtorch has loaded it: with one of our own there could be two in a process.
+// libtorch's own OpenMP library, found where libtorch has loaded it: with one of our own there
+// could be two in a process.
 using Parallel = void (*)(void (*)(void *), void *, unsigned, unsigned);
 Parallel parallel_region() {
   static const auto found = reinterpret_cast<Parallel>(dlsym(RTLD_DEFAULT, "GOMP_parallel"));
   return found;
 }
 
-// Calls body(part, first, count) for each part of n elements. The parts depend on n and the number of threads only.
-// Each but the last is a multiple of `unit`.
+// Calls body(part, first, count) for each part of n elements. The parts depend on n and the number
+// of threads only. Each but the last is a multiple of `unit`.
 template <class Body> void in_parts(int64_t n, int64_t unit, int64_t parts, Body &&body) {
   const int64_t units = (n + unit - 1) / unit, each = (units + parts - 1) / parts * unit;
   struct Job {
@@ -374,7 +382,8 @@ struct NormRelu : torch::autograd::Function<NormRelu> {
       for (const Tensor *t : {&set.running_mean, &set.running_var})
         t->unsafeGetTensorImpl()->bump_version();
     const Tensor none;
-    // What was added is kept for a gradient of the gradient alone, and is a tensor that lives on anyway.
+    // What was added is kept for a gradient of the gradient alone, and is a tensor that lives on
+    // anyway.
     ctx->save_for_backward({x, weight, bias, stats, rest.value_or(none), keep.value_or(none), rest ? y : none});
     ctx->saved_data["eps"] = set.eps;
     ctx->saved_data["slope"] = set.slope;
@@ -387,7 +396,8 @@ struct NormRelu : torch::autograd::Function<NormRelu> {
     const double eps = ctx->saved_data["eps"].toDouble(), slope = ctx->saved_data["slope"].toDouble();
     if (!at::GradMode::is_enabled())
       return loops(saved, grads[0], slope);
-    // A gradient of the gradient is wanted: libtorch's operations know theirs. Under new names, since x may itself come from what is added.
+    // A gradient of the gradient is wanted: libtorch's operations know theirs. Under new names,
+    // since x may itself come from what is added.
     const auto renamed = [](const Tensor &t) { return t.defined() ? t.view_as(t) : t; };
     const Tensor x1 = renamed(x), rest1 = renamed(rest);
     const Tensor y = composed(x1, weight, bias, rest1, keep, {}, {}, true, 0.0, eps, slope);
@@ -458,9 +468,10 @@ struct NormRelu : torch::autograd::Function<NormRelu> {
 
 extern "C" {
 
-// Batch norm, `keep` times (a number a sample, or null), `rest` added (or null), leaky ReLU. `batch` says whether the batch's own
-// statistics are used; the running ones, if there are any, then follow them by `momentum`, else they are used. `loops` false takes
-// libtorch's operations: what the loops are tested against.
+// Batch norm, times `keep` (a factor a sample, or null), plus `rest` (or null), leaky ReLU.
+// `batch` says whether the batch's own statistics are used; the running ones, if there are any,
+// then follow them by `momentum`, else they are used. `loops` false takes libtorch's operations:
+// what the loops are tested against.
 char *tutor_norm_relu(const Tensor *x, const Tensor *weight, const Tensor *bias, const Tensor *running_mean,
                       const Tensor *running_var, const Tensor *rest, const Tensor *keep, bool batch, double momentum,
                       double eps, double slope, bool loops, Tensor **out) {

@@ -1,5 +1,5 @@
-// Optimisers, clipping and moving averages over lists of tensors: plain loops for float32 on the CPU, libtorch's fused and
-// foreach kernels for everything else.
+// Optimisers, clipping and moving averages over lists of tensors: plain loops for float32 on the
+// CPU, libtorch's fused and foreach kernels for everything else.
 
 #include "shim.h"
 
@@ -26,7 +26,8 @@ using at::Tensor;
 
 namespace {
 
-// Whether element i of one lies where element i of the other does. Strides of axes with one place do not matter.
+// Whether element i of one lies where element i of the other does. Strides of axes with one place
+// do not matter.
 bool same_layout(const Tensor &a, const Tensor &b) {
   if (a.sizes() != b.sizes() || a.scalar_type() != b.scalar_type() || a.device() != b.device())
     return false;
@@ -85,9 +86,10 @@ std::vector<Group> groups(Handles p, Handles a, Handles b, Handles step, const d
   return out;
 }
 
-// Runs `loop(parameter, gradient, a, b, places, index)` on each float32 tensor of the CPU and gives the group of the
-// others. One pass over memory on one thread: libtorch's fused CPU kernels open a parallel region for every tensor, which
-// costs more than the work itself on the small tensors that most of a network's are.
+// Runs `loop(parameter, gradient, a, b, places, index)` on each float32 tensor of the CPU and gives
+// the group of the others. One pass over memory on one thread: libtorch's fused CPU kernels open a
+// parallel region for every tensor, which costs more than the work itself on the small tensors that
+// most of a network's are.
 template <class Loop> Group after_loops(Group &all, bool loops, Loop &&loop) {
   Group rest{all.decay, {}, {}, {}, {}, {}};
   const auto keep = [](std::vector<Tensor> &to, const std::vector<Tensor> &from, size_t i) {
@@ -149,7 +151,8 @@ EACH_WIDTH void rmsprop_loop(float *__restrict__ p, const float *__restrict__ g,
   }
 }
 
-// `size` is the rate over the first bias correction, `root` the root of the second, `keep` what decay leaves.
+// `size` is the rate over the first bias correction, `root` the root of the second, `keep` what
+// decay leaves.
 EACH_WIDTH void adamw_loop(float *__restrict__ p, const float *__restrict__ g, float *__restrict__ m,
                            float *__restrict__ s, int64_t n, float size, float root, float keep, float fresh_mean,
                            float beta2, float fresh_square, float eps) {

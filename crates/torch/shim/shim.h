@@ -1,4 +1,5 @@
-// What the files of the shim share: how an exception becomes an error text, and how loops are compiled.
+// What the files of the shim share: how an exception becomes an error text, and how loops are
+// compiled.
 #pragma once
 
 #include <ATen/core/Tensor.h>
@@ -8,8 +9,8 @@
 
 using Handles = at::Tensor *const *;
 
-// One copy of a loop for each vector width, chosen when the program starts. Contraction to fused multiply-add is off
-// (build.rs), so that all copies give the same bits.
+// One copy of a loop for each vector width, chosen when the program starts. Contraction to fused
+// multiply-add is off (build.rs), so that all copies give the same bits.
 #if defined(__x86_64__) && defined(__GNUC__) && !defined(__clang__) && __GNUC__ >= 12
 // The fourth level has AVX-512 for 16-bit integers, which bfloat16 is made of.
 #define EACH_WIDTH __attribute__((target_clones("arch=x86-64-v4", "avx2", "default")))

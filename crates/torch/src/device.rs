@@ -1,8 +1,9 @@
 //! Devices: choosing one by name, opening CUDA at run time, threads and memory.
 //!
-//! Programs link only libtorch's CPU library. [`select`] opens `libtorch_cuda.so` when a GPU is asked for and the machine
-//! has a driver, so that one binary serves both kinds of machine. libtorch decides once whether there is CUDA: call
-//! [`select`] before anything else touches a tensor.
+//! Programs link only libtorch's CPU library. [`select`] opens `libtorch_cuda.so` when a GPU is
+//! asked for and the machine has a driver, so that one binary serves both kinds of machine.
+//! libtorch decides once whether there is CUDA: call [`select`] before anything else touches a
+//! tensor.
 
 use std::io;
 use std::os::unix::process::CommandExt;
@@ -17,10 +18,10 @@ use crate::ffi;
 /// Why a device cannot be used.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum DeviceError {
-    /// A name that means nothing.
+    /// A name that is not known.
     #[error("device `{name}` is not known; use cpu, cuda, cuda:N or auto")]
     Unknown {
-        /// What was asked for.
+        /// The name that was given.
         name: String,
     },
     /// The machine has no CUDA driver.
@@ -28,10 +29,10 @@ pub enum DeviceError {
         "no CUDA device: the driver's libcuda.so.1 cannot be opened ({reason}); use --device cpu"
     )]
     NoDriver {
-        /// The dynamic loader's words.
+        /// The dynamic loader's message.
         reason: String,
     },
-    /// libtorch is here without its CUDA part.
+    /// libtorch is installed without its CUDA part.
     #[error(
         "there is a CUDA driver, but {} is missing: `cargo xtask setup --cuda` fetches it",
         path.display()
@@ -40,7 +41,7 @@ pub enum DeviceError {
         /// Where it was looked for.
         path: PathBuf,
     },
-    /// libtorch's CUDA part is there and does not load.
+    /// libtorch's CUDA part is there and cannot be loaded.
     #[error(
         "{} cannot be opened ({reason}); `cargo xtask setup --cuda` fetches what belongs to it",
         path.display()
@@ -48,10 +49,10 @@ pub enum DeviceError {
     Load {
         /// The library.
         path: PathBuf,
-        /// The dynamic loader's words.
+        /// The dynamic loader's message.
         reason: String,
     },
-    /// All is loaded, and libtorch sees no GPU.
+    /// Everything is loaded, and libtorch finds no GPU.
     #[error(
         "libtorch {version} finds no CUDA device: the driver may be too old for it, or CUDA_VISIBLE_DEVICES hides all"
     )]
@@ -59,10 +60,10 @@ pub enum DeviceError {
         /// libtorch's version.
         version: String,
     },
-    /// A number beyond the devices that there are.
+    /// A device number that is too large.
     #[error("cuda:{index} is asked for, but there are {count} CUDA devices (numbered from 0)")]
     Index {
-        /// The number asked for.
+        /// The number that was given.
         index: usize,
         /// How many there are.
         count: usize,
@@ -71,8 +72,9 @@ pub enum DeviceError {
 
 static CUDA: OnceLock<Result<(), DeviceError>> = OnceLock::new();
 
-/// Opens libtorch's CUDA library, once a process; later calls give the first one's answer. Call it before any tensor is
-/// made. An `Err` says what is missing; the CPU works regardless.
+/// Opens libtorch's CUDA library, once in a process; later calls return the result of the first.
+/// Call it before any tensor is made. An `Err` says what is missing; the CPU can be used all the
+/// same.
 pub fn load_cuda() -> Result<(), DeviceError> {
     CUDA.get_or_init(|| {
         ffi::open("libcuda.so.1").map_err(|reason| DeviceError::NoDriver { reason })?;
@@ -98,13 +100,13 @@ pub(crate) fn cuda_is_loaded() -> bool {
 /// The folder of the libtorch_cpu.so that this process runs with.
 fn libtorch_folder() -> PathBuf {
     ffi::libtorch_folder().map(PathBuf::from).unwrap_or_else(|| {
-        // A static link has no such library; then the variable that setup uses may help.
+        // A statically linked program has no such library; then the variable of the build may say.
         std::env::var_os("LIBTORCH").map(|f| PathBuf::from(f).join("lib")).unwrap_or_default()
     })
 }
 
-/// The device called `cpu`, `cuda`, `cuda:N` or `auto` (the first GPU if one works, else the CPU). Asking for CUDA where
-/// there is none is an error that says why.
+/// The device called `cpu`, `cuda`, `cuda:N` or `auto` (the first GPU if one works, else the CPU).
+/// Asking for CUDA on a machine without it is an error that says what is missing.
 pub fn select(name: &str) -> Result<Device, DeviceError> {
     let unknown = || DeviceError::Unknown { name: name.to_owned() };
     match name {
@@ -130,7 +132,8 @@ fn cuda(index: usize) -> Result<Device, DeviceError> {
     Ok(Device::Cuda(index))
 }
 
-/// What a device is, for reports: the processor's name and the threads in use, or the GPU's name and memory.
+/// What a device is, for reports: the processor's name and the threads in use, or the GPU's name
+/// and memory.
 pub fn describe(device: Device) -> String {
     match device {
         Device::Cuda(index) => match ffi::cuda_device(index) {
@@ -156,8 +159,8 @@ pub fn libtorch_version() -> String {
     ffi::version()
 }
 
-/// How many threads one CPU operation uses. Sums over many numbers are split by this: the same number, the same bits.
-/// Panics if `n` is 0.
+/// Sets how many threads one CPU operation uses. Sums are split among them, so that results are bit
+/// for bit the same only for the same number of threads. Panics if `n` is 0.
 pub fn set_threads(n: usize) {
     assert!(n > 0, "0 threads");
     tch::set_num_threads(i32::try_from(n).expect("number of threads"));
@@ -168,13 +171,15 @@ pub fn threads() -> usize {
     usize::try_from(tch::get_num_threads()).unwrap_or(1)
 }
 
-/// To be called first in `main`: starts the program anew, in the same process and with the same arguments, so that
-/// libtorch's threads spin only microseconds for each other before they sleep.
+/// Call this first in `main`. It restarts the program, in the same process and with the same
+/// arguments, with a setting that lets libtorch's threads wait only microseconds for each other
+/// before they sleep.
 ///
-/// By default they spin for milliseconds, which is fine on a machine of one's own; where loaders or other programs want
-/// the same cores, training becomes several times slower. The OpenMP library reads the setting before `main`, hence the
-/// new start. Nothing happens if `OMP_WAIT_POLICY` or `GOMP_SPINCOUNT` is set already, as it is after the new start.
-/// Returns an error if the program cannot be started anew; it can go on regardless.
+/// By default they keep their cores busy for milliseconds while they wait; where loaders or other
+/// programs need these cores, training becomes several times slower. The OpenMP library reads the
+/// setting before `main`, hence the restart. Nothing happens if `OMP_WAIT_POLICY` or
+/// `GOMP_SPINCOUNT` is set already, as it is after the restart. An error means that the program
+/// could not be restarted; it can go on.
 pub fn share_cores() -> io::Result<()> {
     let is_set = |name| std::env::var_os(name).is_some();
     if is_set("OMP_WAIT_POLICY") || is_set("GOMP_SPINCOUNT") {
@@ -188,9 +193,9 @@ pub fn share_cores() -> io::Result<()> {
     Err(again.args(arguments).env("GOMP_SPINCOUNT", "1000").exec())
 }
 
-/// To be called early in `main`: memory that tensors free stays with the process until its end instead of going back to the
-/// system, which would clear each page anew in every step. On the CPU small networks train half as fast again by this; the most
-/// memory that is held at once stays about the same. Without glibc it does nothing.
+/// Call this early in `main`. Memory that tensors free then stays with the process instead of going
+/// back to the system, which would clear every page again in each step. On the CPU small networks
+/// train about 1.5 times as fast; peak memory stays about the same. Without glibc it does nothing.
 pub fn keep_memory() {
     ffi::keep_memory();
 }

@@ -1,7 +1,8 @@
 //! The functions of `shim/` as safe Rust: the only file with `unsafe` in it.
 //!
-//! A tensor handed over is borrowed for the call. The shim writes through handles that are shared on the Rust side too,
-//! as every in-place operation of `tch` does: what is shared is libtorch's reference-counted tensor, which allows that.
+//! A tensor handed over is borrowed for the call. The shim writes through handles that are shared
+//! on the Rust side too, as every in-place operation of `tch` does: what is shared is libtorch's
+//! reference-counted tensor, which allows that.
 #![allow(unsafe_code)]
 
 use std::ffi::{CStr, CString, c_char};
@@ -105,7 +106,8 @@ fn take(text: *mut c_char) -> Option<String> {
     if text.is_null() {
         return None;
     }
-    // SAFETY: not null, so it is a text that ends in 0 and was made by strdup; it is freed once, here.
+    // SAFETY: not null, so it is a text that ends in 0 and was made by strdup; it is freed once,
+    // here.
     unsafe {
         let copy = CStr::from_ptr(text).to_string_lossy().into_owned();
         tutor_free(text);
@@ -158,8 +160,8 @@ pub(crate) fn clip_grad_norm(params: &[Tensor], max: f64) -> f64 {
     norm
 }
 
-/// The constants of one step of SGD. `loops`, here and below, says whether plain loops do the work on the CPU rather than
-/// libtorch's kernels: false only in tests.
+/// The constants of one step of SGD. `loops`, here and below, says whether plain loops do the work
+/// on the CPU rather than libtorch's kernels: false only in tests.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct SgdStep {
     pub(crate) lr: f64,
@@ -174,7 +176,8 @@ pub(crate) fn sgd(params: &[Tensor], buffer: Option<&[Tensor]>, decay: &[f64], s
     assert_eq!((decay.len(), b.as_ref().map_or(p.len(), Vec::len)), (p.len(), p.len()));
     let b = b.as_ref().map_or(std::ptr::null(), |b| b.as_ptr());
     let SgdStep { lr, momentum, nesterov, loops } = step;
-    // SAFETY: all arrays hold `p.len()` entries, tensors are live; the shim takes a null `b` as "no momentum".
+    // SAFETY: all arrays hold `p.len()` entries, tensors are live; the shim takes a null `b` as "no
+    // momentum".
     let error =
         unsafe { tutor_sgd(p.as_ptr(), b, decay.as_ptr(), p.len(), lr, momentum, nesterov, loops) };
     expect(error, "step of SGD");
@@ -271,7 +274,7 @@ pub(crate) fn lerp(to: &[Tensor], from: &[Tensor], weight: f64, loops: bool) {
     );
 }
 
-/// Copies each of `from` into its partner.
+/// Copies each of `from` into its counterpart.
 pub(crate) fn copy(to: &[Tensor], from: &[Tensor]) {
     let (to, from) = (handles(to), handles(from));
     assert_eq!(to.len(), from.len(), "tensors to copy");
@@ -279,7 +282,7 @@ pub(crate) fn copy(to: &[Tensor], from: &[Tensor]) {
     expect(unsafe { tutor_copy(to.as_ptr(), from.as_ptr(), to.len()) }, "copy");
 }
 
-/// What batch norm and the ReLU behind it have to know beside their tensors.
+/// The settings of batch norm and the ReLU after it.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct NormRelu {
     /// Whether the batch's own statistics are used.
@@ -290,8 +293,8 @@ pub(crate) struct NormRelu {
     pub(crate) loops: bool,
 }
 
-/// Batch norm, `keep` times (a number a sample), `rest` added, leaky ReLU; `running` are mean and variance, if there are any
-/// to be used or brought up to date.
+/// Batch norm, times `keep` (one factor a sample), plus `rest`, leaky ReLU; `running` are mean and
+/// variance, if there are any to be used or updated.
 pub(crate) fn norm_relu(
     x: &Tensor,
     [weight, bias]: [&Tensor; 2],
@@ -304,8 +307,8 @@ pub(crate) fn norm_relu(
     let [mean, var] = [running.map(|r| r[0]), running.map(|r| r[1])].map(given);
     let NormRelu { batch, momentum, eps, slope, loops } = set;
     let mut out = std::ptr::null_mut();
-    // SAFETY: the tensors are live, those that are given as options may be null; `out` outlives the call, which on success fills it with
-    // a new tensor whose owner is the caller.
+    // SAFETY: the tensors are live, those that are given as options may be null; `out` outlives the
+    // call, which on success fills it with a new tensor whose owner is the caller.
     unsafe {
         let error = tutor_norm_relu(
             handle(x),
@@ -336,7 +339,8 @@ pub(crate) fn seed(seed: u64, cuda: bool) {
 /// The state of a device's default generator.
 pub(crate) fn generator_state(device: Device) -> Result<Tensor, String> {
     let mut out = std::ptr::null_mut();
-    // SAFETY: `out` outlives the call, which on success fills it with a new tensor whose owner is the caller.
+    // SAFETY: `out` outlives the call, which on success fills it with a new tensor whose owner is
+    // the caller.
     unsafe {
         checked(tutor_generator_state(index(device), &mut out))?;
         Ok(Tensor::from_ptr(out))

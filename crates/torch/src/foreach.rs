@@ -4,14 +4,15 @@ use tch::Tensor;
 
 use crate::ffi;
 
-/// Moves each of `to` towards its partner in `from`: `to ← to + weight · (from − to)`, in place and without a gradient.
-/// An exponential moving average with decay d is a `weight` of 1 − d. Panics if lengths, shapes or kinds differ.
+/// Moves each of `to` towards its counterpart in `from`: `to ← to + weight · (from − to)`, in place
+/// and without a gradient. An exponential moving average with decay d is a `weight` of 1 − d.
+/// Panics if lengths, shapes or kinds differ.
 pub fn lerp(to: &[Tensor], from: &[Tensor], weight: f64) {
     ffi::lerp(to, from, weight, true);
 }
 
-/// Copies each of `from` into its partner in `to`, in place and without a gradient. Kinds and devices may differ; panics
-/// if lengths or shapes do.
+/// Copies each of `from` into its counterpart in `to`, in place and without a gradient. Kinds and
+/// devices may differ; panics if lengths or shapes do.
 pub fn copy(to: &[Tensor], from: &[Tensor]) {
     ffi::copy(to, from);
 }

@@ -2,8 +2,9 @@
 
 use tch::Tensor;
 
-/// The gradients of the scalar `y` with respect to each of `xs`, in their order and shapes. Parameters' own `.grad` stay
-/// as they are. The graph of `y` is freed. Panics if `y` is not a scalar or does not depend on one of `xs`.
+/// The gradients of the scalar `y` with respect to each of `xs`, in their order and shapes.
+/// Parameters' own `.grad` stay as they are. The graph of `y` is freed. Panics if `y` is not a
+/// scalar or does not depend on one of `xs`.
 ///
 /// ```
 /// use torch::{Tensor, grad::grad};
@@ -17,13 +18,14 @@ pub fn grad(y: &Tensor, xs: &[&Tensor]) -> Vec<Tensor> {
     Tensor::run_backward(&[y], xs, false, false)
 }
 
-/// The same, without freeing the graph of `y`, for when it is still to be minimised.
+/// The same, keeping the graph of `y`, for when `y` is minimised afterwards.
 pub fn grad_keeping_graph(y: &Tensor, xs: &[&Tensor]) -> Vec<Tensor> {
     assert_eq!(y.numel(), 1, "a gradient is of a scalar, not of {:?}", y.size());
     Tensor::run_backward(&[y], xs, true, false)
 }
 
-/// The same, with a graph of their own, so that gradients of the gradients can be taken; the graph of `y` is kept.
+/// The same; the gradients have a graph, so that gradients of them can be taken. The graph of `y`
+/// is kept.
 ///
 /// ```
 /// use torch::{Tensor, grad::{grad, grad_with_graph}};

@@ -1,11 +1,12 @@
-//! Memory formats: images with their channels last, which convolutions prefer on GPUs and in bfloat16.
+//! Memory formats: images with their channels last, which convolutions prefer on GPUs and in
+//! bfloat16.
 
 use tch::{Device, Kind, Tensor};
 
-/// Makes a network's input of 8-bit images: `pixels` is `[n, h, w, c]` of `shape`, row by row with channels interleaved;
-/// the result is float32 `[n, c, h, w]` on `device`, channels last in memory, with values (x / 255 − mean) / std.
-/// `mean` and `std` hold one value a channel. The bytes are copied to the device and become floats there. Panics if
-/// lengths do not fit `shape`.
+/// Makes a network's input of 8-bit images: `pixels` is `[n, h, w, c]` of `shape`, row by row with
+/// channels interleaved; the result is float32 `[n, c, h, w]` on `device`, channels last in memory,
+/// with values (x / 255 − mean) / std. `mean` and `std` hold one value a channel. The bytes are
+/// copied to the device and become floats there. Panics if lengths do not fit `shape`.
 pub fn image_batch(
     pixels: &[u8],
     shape: [usize; 4],

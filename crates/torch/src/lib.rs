@@ -1,9 +1,10 @@
 //! A thin binding layer over libtorch.
 //!
-//! It gives the crates above what training needs and no more: a [`Net`] trait with an explicit [`Mode`], parameters under
-//! the names of published checkpoints ([`Params`]), layers with TensorFlow's padding where a paper needs it ([`nn`]),
-//! per-sample losses ([`loss`]), optimisers whose state can be saved, a generator whose state can be restored, and one
-//! binary that runs with and without a GPU.
+//! It gives the crates above what training needs and no more: a [`Net`] trait with an explicit
+//! [`Mode`], parameters under the names of published checkpoints ([`Params`]), layers with
+//! TensorFlow's padding where a paper needs it ([`nn`]), per-sample losses ([`loss`]), optimisers
+//! whose state can be saved, a generator whose state can be restored, and one binary that runs with
+//! and without a GPU.
 //!
 //! ```
 //! use torch::{Device, Kind, Mode, Net, Params, Tensor, nn::Linear};
@@ -15,7 +16,9 @@
 //!     }
 //! }
 //!
-//! let (net, params) = Params::build(Device::Cpu, |scope| Classifier(Linear::new(&mut scope.sub("fc"), 4, 3)));
+//! let (net, params) = Params::build(Device::Cpu, |scope| {
+//!     Classifier(Linear::new(&mut scope.sub("fc"), 4, 3))
+//! });
 //! let logits = net.forward(&Tensor::zeros([2, 4], (Kind::Float, Device::Cpu)), Mode::Eval);
 //! assert_eq!(logits.size(), [2, 3]);
 //! assert_eq!(params.names().collect::<Vec<_>>(), ["fc.weight", "fc.bias"]);

@@ -8,7 +8,7 @@ pub enum Mode {
     Train,
     /// Batch statistics; no noise.
     TrainWithoutNoise,
-    /// Batch statistics; noise for the first so many samples of the batch only.
+    /// Batch statistics; noise only for the first samples of the batch, as many as given here.
     TrainNoisyRows(i64),
     /// Batch statistics, which leave the running ones as they are; noise for every sample.
     TrainUntracked,
@@ -26,7 +26,7 @@ pub enum Mode {
 pub enum NoisyRows {
     /// None of them.
     None,
-    /// The first so many.
+    /// The first ones, as many as given here.
     First(i64),
     /// All of them.
     All,

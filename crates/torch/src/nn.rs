@@ -8,16 +8,17 @@ use crate::{Init, Mode, NoisyRows, Role, Scope};
 
 mod norm;
 
-/// Where a convolution's border comes from.
+/// How a convolution pads its input.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Padding {
-    /// So many zeros on every side.
+    /// This many zeros on every side.
     Symmetric(i64),
-    /// TensorFlow's SAME: the output has `ceil(input / stride)` rows; an odd row of zeros goes to the bottom and right.
+    /// TensorFlow's SAME: the output has `ceil(input / stride)` rows; an odd row of zeros goes to
+    /// the bottom and right.
     Same,
 }
 
-/// What a convolution looks like.
+/// The settings of a convolution.
 #[derive(Clone, Copy, Debug)]
 pub struct ConvConfig {
     /// Channels in.
@@ -26,9 +27,9 @@ pub struct ConvConfig {
     pub outputs: i64,
     /// Side of the square kernel.
     pub kernel: i64,
-    /// Step in both directions.
+    /// Stride in both directions.
     pub stride: i64,
-    /// Border.
+    /// Padding.
     pub padding: Padding,
     /// Groups: 1 is a full convolution, `inputs` a depthwise one.
     pub groups: i64,
@@ -82,7 +83,8 @@ pub struct Conv2d {
 }
 
 impl Conv2d {
-    /// Makes `weight` `[outputs, inputs / groups, kernel, kernel]` and, if asked for, `bias` `[outputs]`.
+    /// Makes `weight` `[outputs, inputs / groups, kernel, kernel]` and, if asked for, `bias`
+    /// `[outputs]`.
     pub fn new(scope: &mut Scope<'_>, config: ConvConfig) -> Self {
         let ConvConfig { inputs, outputs, kernel, groups, .. } = config;
         let weight = scope.tensor(
@@ -177,8 +179,9 @@ pub fn dropout(x: &Tensor, rate: f64, mode: Mode) -> Tensor {
     }
 }
 
-/// Stochastic depth (Huang et al. 2016): drops the residual branch `x` `[batch, ...]` of each sample with probability
-/// `rate` and scales what stays by 1 / (1 - rate), for the samples that get noise in this mode.
+/// Stochastic depth (Huang et al. 2016): drops the residual branch `x` `[batch, ...]` of each
+/// sample with probability `rate` and scales what stays by 1 / (1 - rate), for the samples that get
+/// noise in this mode.
 pub fn stochastic_depth(x: &Tensor, rate: f64, mode: Mode) -> Tensor {
     let Some(keep) = survival(x, rate, mode) else { return x.shallow_clone() };
     let mut shape = vec![1; x.dim()];
@@ -186,8 +189,9 @@ pub fn stochastic_depth(x: &Tensor, rate: f64, mode: Mode) -> Tensor {
     x * keep.to_kind(x.kind()).view(shape.as_slice())
 }
 
-/// How often the branch of each sample of `x` `[batch, ...]` counts under stochastic depth with probability `rate`, float32
-/// `[batch]`: 0 where it is dropped, else 1 / (1 - rate), and 1 for samples without noise; none where no sample gets any.
+/// The factor of each sample of the branch `x` `[batch, ...]` under stochastic depth with
+/// probability `rate`, float32 `[batch]`: 0 where it is dropped, else 1 / (1 - rate), and 1 for
+/// samples without noise; `None` where no sample gets noise.
 pub fn survival(x: &Tensor, rate: f64, mode: Mode) -> Option<Tensor> {
     let (batch, options) = (x.size()[0], (Kind::Float, x.device()));
     let keep = 1.0 - rate;

@@ -1,4 +1,5 @@
-//! Optimisers whose state can be saved: one pass over memory on the CPU, libtorch's fused kernels on CUDA.
+//! Optimisers whose state can be saved: one pass over memory on the CPU, libtorch's fused kernels
+//! on CUDA.
 //!
 //! | `kind` | update of a weight w with gradient g |
 //! |---|---|
@@ -9,7 +10,9 @@
 //! ```
 //! use torch::{Device, Init, Kind, Params, Role, optim::OptimConfig};
 //!
-//! let (w, params) = Params::build(Device::Cpu, |scope| scope.tensor("w", &[2], Role::Weight, Init::Const(3.0)));
+//! let (w, params) = Params::build(Device::Cpu, |scope| {
+//!     scope.tensor("w", &[2], Role::Weight, Init::Const(3.0))
+//! });
 //! let mut optimizer = OptimConfig::default().build(&params);
 //! for _ in 0..100 {
 //!     optimizer.zero_grad();
@@ -38,8 +41,9 @@ use slot::Slot;
 use crate::store::{self, StoreError};
 use crate::{Params, ffi};
 
-/// An optimiser's kind and constants, as in a recipe: `{ kind = "sgd", momentum = 0.9 }`. Keys left out take the defaults
-/// of [`Sgd`], [`RmsProp`] and [`AdamW`]; unknown ones are errors. The learning rate comes with each step.
+/// An optimiser's kind and constants, as in a recipe: `{ kind = "sgd", momentum = 0.9 }`. Keys left
+/// out take the defaults of [`Sgd`], [`RmsProp`] and [`AdamW`]; unknown ones are errors. The
+/// learning rate comes with each step.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "kind", rename_all = "lowercase")]
 pub enum OptimConfig {
@@ -116,7 +120,8 @@ impl OptimConfig {
     }
 }
 
-/// Changes parameters by their gradients. Made by [`OptimConfig::build`]; shares its tensors with the network.
+/// Changes parameters by their gradients. Made by [`OptimConfig::build`]; shares its tensors with
+/// the network.
 pub struct Optimizer {
     config: OptimConfig,
     names: Vec<String>,
@@ -127,7 +132,8 @@ pub struct Optimizer {
 }
 
 impl Optimizer {
-    /// Takes a step at learning rate `lr`. A parameter without a gradient stays as it is, and so does its state.
+    /// Takes a step at learning rate `lr`. A parameter without a gradient stays as it is, and so
+    /// does its state.
     pub fn step(&mut self, lr: f64) {
         self.step_by(lr, true);
     }
@@ -142,18 +148,18 @@ impl Optimizer {
         let _ = self.steps.g_add_scalar_(1);
     }
 
-    /// Forgets all gradients: they are undefined, not 0, until the next backward pass.
+    /// Clears all gradients: they are undefined, not 0, until the next backward pass.
     pub fn zero_grad(&mut self) {
         ffi::zero_grad(&self.params);
     }
 
-    /// Scales all gradients so that their joint Euclidean norm is at most `max`, and gives the norm before that, which may
-    /// be infinite or NaN.
+    /// Scales all gradients so that their joint Euclidean norm is at most `max`, and gives the norm
+    /// before that, which may be infinite or NaN.
     pub fn clip_grad_norm(&mut self, max: f64) -> f64 {
         ffi::clip_grad_norm(&self.params, max)
     }
 
-    /// What it was made from.
+    /// The settings that it was made from.
     pub fn config(&self) -> OptimConfig {
         self.config
     }
@@ -163,8 +169,8 @@ impl Optimizer {
         self.steps.int64_value(&[])
     }
 
-    /// All state by name, as `rmsprop.mean_square.conv_stem.weight`, with the number of steps as int64 `rmsprop.step`. The
-    /// tensors are the optimiser's own, not copies.
+    /// All state by name, as `rmsprop.mean_square.conv_stem.weight`, with the number of steps as
+    /// int64 `rmsprop.step`. The tensors are the optimiser's own, not copies.
     pub fn state(&self) -> Vec<(String, Tensor)> {
         let kind = self.config.kind();
         let mut state = vec![(format!("{kind}.step"), self.steps.shallow_clone())];
@@ -176,8 +182,8 @@ impl Optimizer {
         state
     }
 
-    /// Takes over what [`state`](Self::state) gave. If a tensor is missing, surplus or of another shape, the error
-    /// ([`StoreError::Mismatch`]) names all such and nothing is changed.
+    /// Takes over what [`state`](Self::state) gave. If a tensor is missing, surplus or of another
+    /// shape, the error ([`StoreError::Mismatch`]) names all such and nothing is changed.
     pub fn load_state(&mut self, state: &BTreeMap<String, Tensor>) -> Result<(), StoreError> {
         let own = self.state();
         let wanted = own.iter().map(|(name, tensor)| (name.as_str(), tensor));

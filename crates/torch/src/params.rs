@@ -31,8 +31,8 @@ pub struct Param {
     pub role: Role,
 }
 
-/// How a new tensor is filled. Random numbers come from the CPU generator whatever the device is, so that a seed gives
-/// the same network everywhere.
+/// How a new tensor is filled. Random numbers come from the CPU generator whatever the device is,
+/// so that a seed gives the same network everywhere.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum Init {
     /// One value.
@@ -64,13 +64,15 @@ impl Params {
         (net, params)
     }
 
-    /// Makes further layers on `device`, whose tensors come behind those that are there. Panics if a name is taken.
+    /// Makes further layers on `device`, whose tensors come after those that are there. Panics if
+    /// a name is taken.
     pub fn extend<N>(&mut self, device: Device, make: impl FnOnce(&mut Scope<'_>) -> N) -> N {
         make(&mut Scope { params: self, path: String::new(), device, outline: false })
     }
 
-    /// The names, shapes and roles of a network of any size, without memory for its values: every tensor is a single
-    /// zero seen everywhere. For counting parameters and for comparing with a checkpoint, not for running.
+    /// The names, shapes and roles of a network of any size, without memory for its values: every
+    /// tensor is a single zero, expanded to its shape. For counting parameters and for comparing
+    /// with a checkpoint, not for running.
     pub fn outline<N>(make: impl FnOnce(&mut Scope<'_>) -> N) -> Params {
         let (mut params, path, device) = (Params::default(), String::new(), Device::Cpu);
         make(&mut Scope { params: &mut params, path, device, outline: true });
@@ -122,9 +124,9 @@ impl Params {
         self.iter().map(|p| (p.name.clone(), p.tensor.shallow_clone())).collect()
     }
 
-    /// Copies every value from tensors of the same names, of any kind and on any device. PyTorch's counters, whose names end
-    /// in `num_batches_tracked`, are passed over. If a tensor is missing, surplus or of another shape, the error names all
-    /// such and nothing is changed.
+    /// Copies every value from tensors of the same names, of any kind and on any device. PyTorch's
+    /// counters, whose names end in `num_batches_tracked`, are passed over. If a tensor is missing,
+    /// surplus or of another shape, the error names all such and nothing is changed.
     pub fn load(&self, tensors: &BTreeMap<String, Tensor>) -> Result<(), LoadError> {
         let wanted = self.iter().map(|p| (p.name.as_str(), &p.tensor));
         store::check(wanted, tensors, |name| name.ends_with("num_batches_tracked"))?;
@@ -136,7 +138,7 @@ impl Params {
         Ok(())
     }
 
-    /// Forgets all gradients: they are undefined, not 0, until the next backward pass.
+    /// Clears all gradients: they are undefined, not 0, until the next backward pass.
     pub fn zero_grad(&self) {
         let tensors: Vec<_> = self.trainable().map(|p| p.tensor.shallow_clone()).collect();
         ffi::zero_grad(&tensors);

@@ -1,23 +1,27 @@
-//! bfloat16 autocast: matrix products and convolutions in 8 bits of mantissa, weights and sums in float32.
+//! bfloat16 autocast: matrix products and convolutions in 8 bits of mantissa, weights and sums in
+//! float32.
 
 use serde::{Deserialize, Serialize};
 use tch::Device;
 
 use crate::ffi;
 
-/// In which numbers a network computes. Parameters, gradients and optimiser state are float32 either way.
+/// The number format in which a network computes. Parameters, gradients and optimiser state are
+/// float32 either way.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Precision {
-    /// All in float32.
+    /// Everything in float32.
     #[default]
     Float32,
-    /// Matrix products and convolutions in bfloat16, whose range is float32's: no scaling of the loss is needed.
+    /// Matrix products and convolutions in bfloat16, whose range is float32's: no scaling of the
+    /// loss is needed.
     Bfloat16,
 }
 
-/// Runs a forward pass with `precision` on `device`, on this thread. The backward pass belongs outside; it follows the
-/// kinds of the forward pass by itself. What was set before is restored when `body` returns or panics.
+/// Runs a forward pass with `precision` on `device`, on this thread. The backward pass belongs
+/// outside; it follows the kinds of the forward pass by itself. What was set before is restored
+/// when `body` returns or panics.
 pub fn autocast<T>(precision: Precision, device: Device, body: impl FnOnce() -> T) -> T {
     let _region = match precision {
         Precision::Float32 => None,

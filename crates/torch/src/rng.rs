@@ -1,7 +1,7 @@
 //! libtorch's generators: seeding, and their state for a checkpoint.
 //!
-//! Everything random that a network does (dropout, stochastic depth, initial weights) draws from the default generator
-//! of the tensor's device. Host-side randomness does not come from here.
+//! Everything random that a network does (dropout, stochastic depth, initial weights) draws from
+//! the default generator of the tensor's device. Host-side randomness does not come from here.
 
 use tch::{Device, Tensor};
 
@@ -15,28 +15,32 @@ pub enum RngError {
     Generator {
         /// Whose generator it is.
         device: Device,
-        /// libtorch's words.
+        /// libtorch's message.
         reason: String,
     },
 }
 
-/// Seeds the generator of the CPU and, once [`crate::device::select`] chose one, those of all CUDA devices.
+/// Seeds the generator of the CPU and, once [`crate::device::select`] chose one, those of all CUDA
+/// devices.
 pub fn seed(seed: u64) {
     ffi::seed(seed, device::cuda_is_loaded());
 }
 
-/// The state of the default generator of `device`: a uint8 vector on the CPU, to be given to [`set_state`].
+/// The state of the default generator of `device`: a uint8 vector on the CPU, to be given to
+/// [`set_state`].
 pub fn state(device: Device) -> Result<Tensor, RngError> {
     check(device)?;
     ffi::generator_state(device).map_err(|reason| RngError::Generator { device, reason })
 }
 
-/// Restores what [`state`] gave. A tensor of another kind or length is an error that changes nothing.
+/// Restores what [`state`] gave. A tensor of another kind or length is an error that changes
+/// nothing.
 pub fn set_state(device: Device, state: &Tensor) -> Result<(), RngError> {
     ffi::set_generator_state(device, state).map_err(|reason| RngError::Generator { device, reason })
 }
 
-/// Asking libtorch for CUDA before its library is loaded would settle for the whole process that there is none.
+/// Refuses CUDA before its library is loaded: libtorch, once asked, would decide for the whole
+/// process that there is no CUDA.
 fn check(device: Device) -> Result<(), RngError> {
     if device.is_cuda() && !device::cuda_is_loaded() {
         let reason = "CUDA is not loaded: choose the device with torch::device::select".to_owned();

@@ -1,4 +1,4 @@
-//! Named tensors in files: safetensors in and out, whole or not at all.
+//! Named tensors in files: safetensors are written and read, whole or not at all.
 
 use std::collections::BTreeMap;
 use std::io::{self, Write};
@@ -46,7 +46,7 @@ pub enum StoreError {
         place: String,
         /// The tensor.
         name: String,
-        /// Its kind in the words of the format.
+        /// Its kind as the format names it.
         dtype: String,
     },
     /// Tensors that are whole, but not those that were wanted.
@@ -97,8 +97,9 @@ impl LoadError {
     }
 }
 
-/// Compares the names and shapes of what is `wanted` with what is `given`; surplus names that `ignored` knows are fine.
-/// The error holds every difference, in the order of `wanted`, surplus ones sorted.
+/// Compares the names and shapes of what is `wanted` with what is `given`; surplus names that
+/// `ignored` knows are fine. The error holds every difference, in the order of `wanted`, surplus
+/// ones sorted.
 pub(crate) fn check<'a>(
     wanted: impl Iterator<Item = (&'a str, &'a Tensor)>,
     given: &BTreeMap<String, Tensor>,
@@ -123,7 +124,7 @@ pub(crate) fn check<'a>(
     if error == LoadError::default() { Ok(()) } else { Err(error) }
 }
 
-/// The kinds that are written and read, with the format's name and number of bytes.
+/// The kinds of tensors that are written and read, with the format's name and number of bytes.
 const KINDS: [(Kind, Dtype, &str, usize); 8] = [
     (Kind::Double, Dtype::F64, "F64", 8),
     (Kind::Int64, Dtype::I64, "I64", 8),
@@ -135,10 +136,11 @@ const KINDS: [(Kind, Dtype, &str, usize); 8] = [
     (Kind::Bool, Dtype::BOOL, "BOOL", 1),
 ];
 
-/// Writes `tensors` and `meta` to `path` so that the file is either the old one or the whole new one, also if the machine
-/// stops: a temporary file in the same folder, synced, renamed, the folder synced. Tensors may be on any device, of kinds
-/// float64, float32, float16, bfloat16, int64, int32, uint8 or bool, in any order; the bytes depend on content alone.
-/// Panics if two names are equal or a tensor is of another kind.
+/// Writes `tensors` and `meta` to `path` so that the file is either the old one or the whole new
+/// one, also if the machine stops: a temporary file in the same folder, synced, renamed, the folder
+/// synced. Tensors may be on any device, of kinds float64, float32, float16, bfloat16, int64,
+/// int32, uint8 or bool, in any order; the bytes depend on content alone. Panics if two names are
+/// equal or a tensor is of another kind.
 pub fn save(
     path: &Path,
     tensors: &[(String, Tensor)],
@@ -196,8 +198,8 @@ pub fn write(
     Ok(())
 }
 
-/// Reads a file that [`save`] or any other safetensors writer made. A file that is cut short or damaged is an error, never
-/// a panic; damage to the numbers themselves cannot be seen here.
+/// Reads a file that [`save`] or any other safetensors writer made. A file that is cut short or
+/// damaged is an error, never a panic; damage to the numbers themselves cannot be seen here.
 pub fn load(path: &Path) -> Result<Stored, StoreError> {
     let bytes =
         std::fs::read(path).map_err(|source| StoreError::Io { path: path.to_owned(), source })?;
@@ -231,7 +233,7 @@ pub fn from_bytes(bytes: &[u8], place: &str) -> Result<Stored, StoreError> {
             return Err(malformed(format!("{name}: shape {shape:?} and number of bytes differ")));
         }
         let tensor = if kind == Kind::Bool {
-            // Another byte than 0 or 1 is no bool in C++.
+            // In C++ a bool is 0 or 1, and nothing else.
             Tensor::f_from_data_size(view.data(), &shape, Kind::Uint8).map(|t| t.not_equal(0))
         } else {
             Tensor::f_from_data_size(view.data(), &shape, kind)

@@ -1,9 +1,9 @@
-//! Checkpoints: one file holds everything that decides how training goes on.
+//! Checkpoints: one file holds everything that a training resumes from.
 //!
 //! A checkpoint is a safetensors file. Tensors: `param.NAME` (weights and running statistics),
 //! `optim.NAME` (the optimiser's state), `state.NAME` (the objective's state), `rng.cpu` and
-//! `rng.cuda` (generator states). Metadata: `format`, `step`, `recipe` (the resolved recipe's text),
-//! `run` (JSON: [`RunState`]) and `sha256`, a digest of all of that.
+//! `rng.cuda` (generator states). Metadata: `format`, `step`, `recipe` (the resolved recipe's
+//! text), `run` (JSON: [`RunState`]) and `sha256`, a digest of all of that.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
@@ -18,10 +18,10 @@ use torch::{Tensor, no_grad};
 
 use crate::{Objective, evaluation};
 
-/// What the metadata entry `format` says.
+/// The value of the metadata entry `format`.
 const FORMAT: &str = "tutor checkpoint 2";
 
-/// The metadata entry with the digest.
+/// The name of the metadata entry with the digest.
 const DIGEST: &str = "sha256";
 
 /// How the name of a checkpoint ends.
@@ -35,7 +35,7 @@ pub enum CheckpointError {
     Io {
         /// The file or folder.
         path: PathBuf,
-        /// What the system says.
+        /// The error of the operating system.
         source: io::Error,
     },
     /// A file cannot be written.
@@ -74,7 +74,7 @@ pub enum CheckpointError {
     Format {
         /// The file.
         path: PathBuf,
-        /// What its metadata says.
+        /// The format in its metadata.
         found: String,
     },
     /// The file belongs to another run.
@@ -105,10 +105,10 @@ impl CheckpointError {
     }
 }
 
-/// An evaluation that was the best so far.
+/// The best evaluation so far.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Best {
-    /// Steps that the weights had seen.
+    /// Steps that the weights were trained for.
     pub step: u64,
     /// The value of the metric.
     pub value: f64,
@@ -116,7 +116,7 @@ pub struct Best {
     pub better: Better,
 }
 
-/// Where a run stands, besides its tensors.
+/// How far a run has come; everything in a checkpoint that is no tensor.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct RunState {
     /// Steps completed. The batches that follow are a pure function of it.
@@ -134,12 +134,12 @@ pub struct RunState {
     pub evaluation: Vec<Metric>,
 }
 
-/// A checkpoint that was read and found whole.
+/// A checkpoint that was read, with a digest that is right.
 #[derive(Debug)]
 pub struct Checkpoint {
     /// The file.
     pub path: PathBuf,
-    /// Where the run stood.
+    /// How far the run had come.
     pub run: RunState,
     /// The resolved recipe of the run.
     pub recipe: String,
@@ -152,7 +152,7 @@ impl Checkpoint {
     pub fn read(path: &Path) -> Result<Self, CheckpointError> {
         let bytes = fs::read(path).map_err(CheckpointError::io(path))?;
         let damaged = |reason: String| CheckpointError::Damaged { path: path.to_owned(), reason };
-        // Errors of the store begin with the place, which is said already.
+        // Errors of the store begin with the file, which this error names already.
         let whole = store::from_bytes(&bytes, "contents").map_err(|e| damaged(e.to_string()))?;
         drop(bytes);
         let Stored { tensors, mut meta } = whole;
@@ -201,7 +201,7 @@ impl Checkpoint {
         Err(CheckpointError::Recipe { path: self.path.clone(), difference })
     }
 
-    /// Finds everything in which the tensors below `prefix` differ from `wanted` in name, shape and kind.
+    /// Every difference in name, shape or kind between the tensors below `prefix` and `wanted`.
     pub(crate) fn faults(&self, prefix: &str, wanted: &[(String, Tensor)]) -> Vec<String> {
         let part = self.part(prefix);
         let mut faults = Vec::new();
@@ -245,8 +245,9 @@ impl Checkpoint {
     }
 }
 
-/// The sha256 of the bytes of a file with these contents and no digest, in hexadecimal digits. The store's bytes depend on
-/// contents alone, so that this takes in every tensor's name, kind, shape and numbers and all metadata.
+/// The sha256, in hexadecimal digits, of the bytes of a file with these contents and no digest.
+/// These bytes depend on the contents alone, so that the digest covers every tensor's name, kind,
+/// shape and values and all metadata.
 fn digest(tensors: &[(String, Tensor)], meta: &BTreeMap<String, String>) -> io::Result<String> {
     let mut hash = Sha256::new();
     store::write(&mut hash, tensors, meta)?;
@@ -265,7 +266,8 @@ pub struct Checkpoints {
 }
 
 impl Checkpoints {
-    /// Makes the folder if need be, and removes what a killed process left half written.
+    /// Makes the folder if it does not exist, and removes files that a killed process left
+    /// unfinished.
     pub fn open(folder: &Path) -> Result<Self, CheckpointError> {
         fs::create_dir_all(folder).map_err(CheckpointError::io(folder))?;
         atomic_file::remove_left_overs(folder)?;
@@ -282,7 +284,8 @@ impl Checkpoints {
         self.folder.join(format!("best{SUFFIX}"))
     }
 
-    /// Writes a checkpoint, with tensors under prefixed names. When this returns it survives a loss of power.
+    /// Writes a checkpoint, with tensors under prefixed names. Once this has returned, the
+    /// checkpoint survives a loss of power.
     pub(crate) fn write(
         &self,
         run: &RunState,
@@ -335,8 +338,8 @@ impl Checkpoints {
         Ok(steps)
     }
 
-    /// The newest checkpoint that is whole; `None` if there is no checkpoint. Damaged ones are passed
-    /// over with a warning; if all of them are damaged, that is an error which says so.
+    /// The newest checkpoint that is whole; `None` if there is no checkpoint. Damaged ones are
+    /// passed over with a warning; if all of them are damaged, that is an error.
     pub fn newest(&self) -> Result<Option<Checkpoint>, CheckpointError> {
         let mut damaged = Vec::new();
         for step in self.steps()?.into_iter().rev() {
@@ -359,7 +362,7 @@ impl Checkpoints {
         Err(CheckpointError::AllDamaged { folder: self.folder.clone(), damaged })
     }
 
-    /// The best checkpoint, if there has been an evaluation with the metric that decides.
+    /// The best checkpoint, if an evaluation gave the metric that decides.
     pub fn best(&self) -> Result<Option<Checkpoint>, CheckpointError> {
         let path = self.best_path();
         if path.exists() { Checkpoint::read(&path).map(Some) } else { Ok(None) }

@@ -1,4 +1,5 @@
-//! The training part of a recipe: what is trained for how long, and how often it is looked at.
+//! The training part of a recipe: how long and how a network is trained, and how often it is
+//! logged, evaluated and saved.
 
 use serde::{Deserialize, Serialize};
 use torch::optim::OptimConfig;
@@ -25,9 +26,9 @@ use crate::{ConfigError, Ema, Schedule, Swa};
 ///     ..TrainConfig::new(400, 64, Schedule::constant(0.1), OptimConfig::default())
 /// };
 /// assert!(config.faults().is_empty());
-/// let keys = |config: &TrainConfig| config.faults().into_iter().map(|f| f.key).collect::<Vec<_>>();
 /// let faulty = TrainConfig { batch: 0, ema: Some(Ema::new(1.5)), ..config };
-/// assert_eq!(keys(&faulty), ["batch", "ema.decay"]);
+/// let keys: Vec<_> = faulty.faults().into_iter().map(|fault| fault.key).collect();
+/// assert_eq!(keys, ["batch", "ema.decay"]);
 /// ```
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -57,8 +58,8 @@ impl TrainConfig {
         Self { steps, batch, lr, optim, ema: None, swa: None, clip_norm: None }
     }
 
-    /// Every value that makes no sense. A training of 0 steps is no fault here: whether it means
-    /// anything is for the caller to say, and [`fit`](crate::fit()) refuses it.
+    /// Every value that makes no sense. A training of 0 steps is no fault here: the caller decides,
+    /// and [`fit`](crate::fit()) refuses it.
     pub fn faults(&self) -> Vec<ConfigError> {
         let mut faults = Vec::new();
         if self.batch == 0 {
@@ -90,7 +91,8 @@ impl TrainConfig {
 /// | `keep` | 2 | newest checkpoints that are kept | at least 1 |
 ///
 /// The last step is always logged, evaluated and checkpointed, and every evaluation that is the
-/// best so far leaves a checkpoint. With `keep = 1` a damaged checkpoint has no other to go back to.
+/// best so far leaves a checkpoint. With `keep = 1` there is no older checkpoint to resume from
+/// when the newest is damaged.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Cadence {

@@ -1,4 +1,5 @@
-//! The exponential moving average of a network's weights, kept in a second network of the same shape.
+//! The exponential moving average of a network's weights, kept in a second network of the same
+//! shape.
 
 use serde::{Deserialize, Serialize};
 use torch::{Params, Role, Tensor, foreach, no_grad};
@@ -22,7 +23,8 @@ pub enum Buffers {
 pub struct Ema {
     /// The weight `d` of the past, in [0, 1).
     pub decay: f64,
-    /// Whether young averages forget faster: at step `t`, `d = min(decay, (1 + t) / (10 + t))`.
+    /// Whether the average follows faster at first: at step `t`, `d = min(decay, (1 + t) / (10 +
+    /// t))`.
     #[serde(default)]
     pub warmup: bool,
     /// What happens to running statistics.
@@ -55,7 +57,7 @@ impl Ema {
         if self.warmup { self.decay.min((1.0 + t) / (10.0 + t)) } else { self.decay }
     }
 
-    /// Moves `average` towards `weights`, two networks of the same shape; to be called in
+    /// Moves `average` towards `weights`, two networks of the same shape; call it in
     /// [`Objective::after_step`](crate::Objective::after_step). A new average starts as a copy
     /// ([`Params::copy_from`]), not at zero. Panics if the networks have different tensors.
     pub fn update(&self, average: &Params, weights: &Params, at: Progress) {

@@ -1,4 +1,4 @@
-//! How the metrics of an evaluation stand in JSON, which has no number for NaN and the infinities.
+//! The metrics of an evaluation in JSON, where NaN and the infinities become `null`.
 
 use metrics::{Better, Metric};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};

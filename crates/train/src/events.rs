@@ -1,8 +1,9 @@
 //! TensorBoard's event files: scalars in protocol buffers in TFRecord frames.
 //!
-//! A frame is the length of its data (u64, little-endian), a masked CRC-32C of those eight bytes, the data and a masked
-//! CRC-32C of the data. The data is one `tensorflow.Event`, of which only `wall_time` (field 1, double), `step` (2, varint),
-//! `file_version` (3, string) and `summary` (5) with its `value`s (1: `tag` 1, `simple_value` 2, float) are written.
+//! A frame is the length of its data (u64, little-endian), a masked CRC-32C of those eight bytes,
+//! the data and a masked CRC-32C of the data. The data is one `tensorflow.Event`, of which only
+//! `wall_time` (field 1, double), `step` (2, varint), `file_version` (3, string) and `summary` (5)
+//! with its `value`s (1: `tag` 1, `simple_value` 2, float) are written.
 
 /// The first record of a file, without which TensorBoard does not read it.
 pub(crate) fn file_version(wall_time: f64) -> Vec<u8> {

@@ -1,4 +1,4 @@
-//! Noticing a loss that is not finite, without making the device wait in every step.
+//! Finds a loss that is not finite, without waiting for the device in every step.
 
 use torch::{Kind, Params, Tensor};
 
@@ -36,12 +36,13 @@ impl Unchecked {
         self.losses.push(Step { step, lr, loss: loss.detach() });
     }
 
-    /// Whether so many losses wait that they should be looked at.
+    /// Whether it is time to check, because many losses are waiting.
     pub(crate) fn is_full(&self) -> bool {
         self.losses.len() >= 256
     }
 
-    /// Looks at all totals with one synchronisation. An error names the first step and the first of its terms.
+    /// Checks all totals with one synchronisation. An error names the first step and the first of
+    /// its terms.
     pub(crate) fn check(&mut self) -> Result<(), NonFinite> {
         let mut losses = std::mem::take(&mut self.losses);
         if losses.is_empty() {
@@ -62,13 +63,13 @@ impl Unchecked {
         Ok(())
     }
 
-    /// Numbers and learning rate of the latest step that was looked at.
+    /// Values and learning rate of the latest step that was checked.
     pub(crate) fn latest(&self) -> Option<(Values, f64)> {
         self.latest.as_ref().map(|s| (s.loss.values(), s.lr))
     }
 }
 
-/// The first trainable tensor with a value that is not finite, and such a value.
+/// The first trainable tensor with a value that is not finite, and that value.
 pub(crate) fn first_bad(params: &Params) -> Option<(String, f64)> {
     let trainable: Vec<_> = params.trainable().collect();
     if trainable.is_empty() {
@@ -77,7 +78,7 @@ pub(crate) fn first_bad(params: &Params) -> Option<(String, f64)> {
     let finite: Vec<_> = trainable.iter().map(|p| p.tensor.isfinite().all()).collect();
     let finite = Vec::<bool>::try_from(Tensor::stack(&finite, 0)).expect("a flag a tensor");
     let bad = trainable[finite.iter().position(|ok| !ok)?];
-    // The sum of a tensor with such a value is one itself.
+    // The sum of a tensor with such a value is not finite either.
     Some((bad.name.clone(), bad.tensor.sum(Kind::Double).double_value(&[])))
 }
 

@@ -1,4 +1,4 @@
-//! The one training loop. Only here are backward and the optimiser's step called.
+//! The training loop: the only place that calls backward and the optimiser.
 
 use std::error::Error;
 use std::path::PathBuf;
@@ -25,8 +25,8 @@ use crate::{
 /// that is an error. `batches` is then asked for the batches from that step on; they must be a pure
 /// function of the step. `evaluate` runs without gradients. On the CPU and with the same number of
 /// threads, a run that is stopped at any moment and started again ends with the same bits as one
-/// that never was, provided that the caller seeds the generator ([`torch::rng::seed`]) and makes the
-/// network before each start.
+/// that never was, provided that the caller seeds the generator ([`torch::rng::seed`]) and makes
+/// the network before each start.
 ///
 /// # Errors
 /// See [`FitError`]. After any of them the checkpoints written so far can be resumed from.
@@ -95,7 +95,7 @@ fn check(options: &FitOptions<'_>) -> Result<(), FitError> {
     if faults.is_empty() { Ok(()) } else { Err(FitError::Config(faults)) }
 }
 
-/// Seconds and units of training proper.
+/// Seconds and units of the steps themselves, without evaluations and checkpoints.
 #[derive(Default)]
 struct Pace {
     units: u64,
@@ -113,7 +113,7 @@ impl Pace {
     }
 }
 
-/// A run under way.
+/// A run while it runs.
 struct Run<'a, O> {
     objective: &'a mut O,
     optimizer: &'a mut Optimizer,
@@ -128,7 +128,7 @@ struct Run<'a, O> {
     training: Pace,
     /// Units and seconds up to the last log.
     logged: (u64, f64),
-    /// Losses that have not been looked at yet.
+    /// Losses that have not been checked yet.
     unchecked: Unchecked,
     grad_norm: Option<f64>,
     newest: Option<PathBuf>,
@@ -149,7 +149,8 @@ impl<'a, O: Objective> Run<'a, O> {
             restore(checkpoint, objective, optimizer, options)?;
             let step = checkpoint.run.step;
             if checkpoint.run.best.is_some_and(|best| best.step == step) {
-                // The process may have been killed between the checkpoint and its second name.
+                // The process may have been killed after the checkpoint and before it got its
+                // second name.
                 stage.checkpoints().set_best(step)?;
             }
             tracing::info!("resuming from {} (step {step})", checkpoint.path.display());
@@ -223,7 +224,7 @@ impl<'a, O: Objective> Run<'a, O> {
         let clock = Instant::now();
         self.check_finite()?;
         let (loss, lr) = self.unchecked.latest().expect("a step was taken");
-        // To read is to wait for what the device still has to do, which is part of the steps.
+        // Reading waits for the work that the device still has to do, which belongs to the steps.
         self.training.add(0, clock);
         let mut values = vec![("loss".to_owned(), loss.total), ("lr".to_owned(), lr)];
         values.extend(self.grad_norm.map(|norm| ("grad_norm".to_owned(), norm)));
@@ -306,7 +307,8 @@ impl<'a, O: Objective> Run<'a, O> {
         if self.state.best.is_some_and(|best| best.step == step) {
             checkpoints.set_best(step)?;
         }
-        // Older ones go only now that the new one is durable, and damaged ones must not take their places.
+        // Older ones are removed only now that the new one is durable. Damaged ones are removed
+        // first, so that they do not count among those that are kept.
         for damaged in self.damaged.drain(..).filter(|s| *s != step) {
             checkpoints.remove(damaged)?;
         }
@@ -367,7 +369,7 @@ fn tensors<O: Objective>(
     Ok(parts.into_iter().flat_map(named).collect())
 }
 
-/// Puts everything back as it was when the checkpoint was written.
+/// Restores everything as it was when the checkpoint was written.
 fn restore<O: Objective>(
     checkpoint: &Checkpoint,
     objective: &O,

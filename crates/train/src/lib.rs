@@ -1,17 +1,18 @@
 //! One training loop for all papers.
 //!
 //! [`fit()`] trains an [`Objective`] as a [`TrainConfig`] and a [`Cadence`] say and leaves a
-//! [`StageDir`]: a record of the run, checkpoints that hold everything that decides how training goes
-//! on, final weights. A run that is killed at any moment and started again ends with the same bits as
-//! one that never was. What changes over the run is a [`Schedule`]; averages of the weights are an
-//! [`Ema`] and a [`Swa`]; a [`Callback`] follows a run and can stop it.
+//! [`StageDir`]: a record of the run, checkpoints to resume from, final weights. A run that is
+//! killed at any moment and started again ends with the same bits as one that never was. What
+//! changes over the run is a [`Schedule`]; averages of the weights are an [`Ema`] and a [`Swa`]; a
+//! [`Callback`] follows a run and can stop it.
 //!
 //! ```
 //! use metrics::Metric;
 //! use torch::optim::OptimConfig;
 //! use torch::{Device, Kind, Params, Tensor, nn::Linear};
 //! use train::{
-//!     Cadence, FitOptions, Loss, Objective, Outcome, Progress, Schedule, StageDir, TrainConfig, fit,
+//!     Cadence, FitOptions, Loss, Objective, Outcome, Progress, Schedule, StageDir, TrainConfig,
+//!     fit,
 //! };
 //!
 //! /// Learns y = 2 x.

@@ -1,12 +1,13 @@
-//! What the loop needs to know of what is trained: [`Objective`], the [`Loss`] that it returns, and how far a run has come.
+//! The interface between the loop and what is trained: [`Objective`], the [`Loss`] that it returns,
+//! and [`Progress`].
 
 use torch::{Kind, Params, Tensor};
 
 /// How far a phase of training has come.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Progress {
-    /// Steps completed. During a step it is the step's own number, counted from 0; in an evaluation it is how many steps
-    /// the evaluated weights have seen.
+    /// Steps completed. During a step it is the step's own number, counted from 0; in an evaluation
+    /// it is the number of steps that the weights were trained for.
     pub step: u64,
     /// Steps of the whole phase.
     pub steps: u64,
@@ -23,8 +24,8 @@ impl Progress {
     }
 }
 
-/// What is minimised, and how it is done. The loop ([`fit`](crate::fit())) knows nothing of data, papers or teachers; an
-/// objective knows nothing of optimisers, checkpoints or logs.
+/// What is trained, and by which loss. The loop ([`fit`](crate::fit())) knows nothing of data,
+/// papers or teachers; an objective knows nothing of optimisers, checkpoints or logs.
 pub trait Objective {
     /// What one step learns from.
     type Batch;
@@ -36,8 +37,8 @@ pub trait Objective {
     /// of [`FitOptions`](crate::FitOptions).
     fn loss(&mut self, batch: Self::Batch, at: Progress) -> Loss;
 
-    /// Called after the optimiser's step with the same `at` as [`loss`](Objective::loss), without gradients. Here averages
-    /// are brought up to date.
+    /// Called after the optimiser's step with the same `at` as [`loss`](Objective::loss), without
+    /// gradients. Update averages here.
     fn after_step(&mut self, _at: Progress) {}
 
     /// Further tensors that decide how training goes on: averaged weights, running confidences. A
@@ -48,8 +49,8 @@ pub trait Objective {
     }
 }
 
-/// A loss: named weighted terms, whose weighted sum is minimised, and named notes, which are only logged. Nothing is read
-/// out of the device until it is logged.
+/// A loss: named weighted terms, whose weighted sum is minimised, and named notes, which are only
+/// logged. Values stay on the device until they are logged.
 ///
 /// ```
 /// use torch::Tensor;
@@ -74,8 +75,9 @@ impl Loss {
         Self::default()
     }
 
-    /// Adds `weight · value` to what is minimised; `value`, a tensor of one element, is logged as `name` without its
-    /// weight. Panics if `value` has another number of elements or the name is taken.
+    /// Adds `weight · value` to what is minimised; `value`, a tensor of one element, is logged as
+    /// `name` without its weight. Panics if `value` has another number of elements or the name is
+    /// taken.
     #[must_use]
     pub fn term(mut self, name: &str, weight: f64, value: Tensor) -> Self {
         let value = self.scalar(name, value);
@@ -83,8 +85,8 @@ impl Loss {
         self
     }
 
-    /// Adds a number (a tensor of one element, or an `f64`) that is logged and not minimised. Panics as
-    /// [`term`](Loss::term) does.
+    /// Adds a number (a tensor of one element, or an `f64`) that is logged and not minimised.
+    /// Panics as [`term`](Loss::term) does.
     #[must_use]
     pub fn note(mut self, name: &str, value: impl Into<Tensor>) -> Self {
         let value = self.scalar(name, value.into().detach());
@@ -92,8 +94,8 @@ impl Loss {
         self
     }
 
-    /// Adds a number for each class, `[classes]`, logged as `name.0`, `name.1`, ... and not minimised. Panics on a tensor of another
-    /// dimension.
+    /// Adds a number for each class, `[classes]`, logged as `name.0`, `name.1`, ... and not
+    /// minimised. Panics on a tensor of another dimension.
     #[must_use]
     pub fn note_each(mut self, name: &str, values: Tensor) -> Self {
         assert_eq!(values.dim(), 1, "one number of {name} a class, not {:?}", values.size());
@@ -125,7 +127,7 @@ impl Loss {
         Loss { terms, notes }
     }
 
-    /// Reads all numbers out, with one synchronisation with the device.
+    /// Reads all values, with one synchronisation with the device.
     pub fn values(&self) -> Values {
         let total = self.total().detach();
         let device = total.device();
@@ -147,7 +149,7 @@ impl Loss {
     }
 }
 
-/// The numbers of one [`Loss`], read out.
+/// The values of one [`Loss`].
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Values {
     /// The weighted sum that is minimised.

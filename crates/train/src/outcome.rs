@@ -27,10 +27,10 @@ pub enum FitError {
     Record {
         /// The stage's folder.
         path: PathBuf,
-        /// What the system says.
+        /// The error of the operating system.
         source: io::Error,
     },
-    /// The signals cannot be watched.
+    /// The handlers of the signals cannot be installed.
     #[error("watching for SIGINT and SIGTERM: {0}")]
     Signals(io::Error),
     /// A generator's state cannot be read or restored.
@@ -47,7 +47,7 @@ pub enum FitError {
     /// Training diverged.
     #[error("{fault}. {}", kept(last_good))]
     NonFinite {
-        /// Where.
+        /// The step, the value and the learning rate.
         fault: NonFinite,
         /// The newest checkpoint, whose weights are finite.
         last_good: Option<PathBuf>,
@@ -130,7 +130,8 @@ pub struct Summary {
     /// Units ([`Throughput`](crate::Throughput)) trained on per second in this start, without
     /// evaluations and checkpoints; 0 if no step was taken.
     pub throughput: f64,
-    /// The latest evaluation; a value that was not finite is NaN once it was read from a checkpoint.
+    /// The latest evaluation; a value that was not finite is NaN once it was read from a
+    /// checkpoint.
     pub evaluation: Vec<Metric>,
     /// The best evaluation, if [`FitOptions::best`](crate::FitOptions::best) names a metric. Its
     /// checkpoint is [`Checkpoints::best`](crate::Checkpoints::best).

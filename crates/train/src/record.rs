@@ -1,4 +1,5 @@
-//! The record of a run: one JSON object a line in `metrics.jsonl`, and the same numbers for TensorBoard.
+//! The record of a run: one JSON object a line in `metrics.jsonl`, and the same numbers for
+//! TensorBoard.
 
 use std::collections::BTreeMap;
 use std::fs::{self, File};
@@ -10,16 +11,17 @@ use serde::{Deserialize, Serialize};
 
 use crate::events;
 
-/// The name of the record.
+/// The name of the file.
 pub const FILE: &str = "metrics.jsonl";
 
 /// How the names of event files begin: TensorBoard looks for it.
 const EVENTS: &str = "events.out.tfevents.";
 
-/// One line of the record: `{"step":400,"seconds":12.5,"lr":0.03,"loss":0.7,"loss/sup":0.5,"note/kept":0.9}`, or, after an
-/// evaluation, `{"step":400,"seconds":13.1,"eval/accuracy":0.91}`. Rows are in the order of their steps, and no step is told
-/// twice however often the run was stopped and resumed. Everything but `seconds` is the same in every run of a recipe on
-/// one machine.
+/// One line of the record:
+/// `{"step":400,"seconds":12.5,"lr":0.03,"loss":0.7,"loss/sup":0.5,"note/kept":0.9}`, or, after an
+/// evaluation, `{"step":400,"seconds":13.1,"eval/accuracy":0.91}`. Rows are in the order of their
+/// steps, and no row appears twice, however often the run was stopped and resumed. Everything but
+/// `seconds` is the same in every run of a recipe on one machine.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Row {
     /// Steps completed.
@@ -33,15 +35,15 @@ pub struct Row {
 
 impl Row {
     pub(crate) fn new(step: u64, seconds: f64, values: &[(String, f64)]) -> Self {
-        // Milliseconds are enough, and short.
+        // Milliseconds are enough.
         let seconds = (seconds * 1000.0).round() / 1000.0;
         let values = values.iter().map(|(n, v)| (n.clone(), v.is_finite().then_some(*v)));
         Self { step, seconds, values: values.collect() }
     }
 }
 
-/// Reads a record. A last line without an end, which a killed process leaves, is passed over; any other line that cannot be
-/// read is an error that names the file and the line.
+/// Reads a record. A last line without an end, which a killed process leaves, is passed over; any
+/// other line that cannot be read is an error that names the file and the line.
 pub fn read(path: &Path) -> io::Result<Vec<Row>> {
     let text = fs::read_to_string(path)
         .map_err(|e| io::Error::new(e.kind(), format!("{}: {e}", path.display())))?;
@@ -62,8 +64,8 @@ pub(crate) struct Log {
 }
 
 impl Log {
-    /// Opens the record of `folder`: anew, or cut back to the lengths (of the rows and of the events, in bytes) that a
-    /// checkpoint remembers, so that nothing is told twice and nothing lost.
+    /// Opens the record of `folder`: a new one, or the old one cut to the lengths (of the rows and
+    /// of the events, in bytes) that a checkpoint holds, so that no row is repeated or lost.
     pub(crate) fn open(folder: &Path, lengths: Option<(u64, u64)>) -> io::Result<Self> {
         let rows = folder.join(FILE);
         let known = event_files(folder)?;
@@ -105,7 +107,7 @@ impl Log {
         self.events.write_all(&events::scalars(now(), step, values))
     }
 
-    /// Makes both files durable and says how long they are, in bytes.
+    /// Makes both files durable and returns their lengths in bytes.
     pub(crate) fn sync(&mut self) -> io::Result<(u64, u64)> {
         self.rows.sync_data()?;
         self.events.sync_data()?;
@@ -132,8 +134,8 @@ fn append(path: &Path) -> io::Result<File> {
     Ok(file)
 }
 
-/// Cuts a file to `length` bytes. One that is shorter than that has been tampered with: it keeps its `whole` entries, and
-/// there is a warning. Returns the bytes that are left.
+/// Cuts a file to `length` bytes. A shorter file has lost entries: its `whole` ones are kept, and
+/// there is a warning. Returns the new length.
 fn cut(path: &Path, length: u64, whole: impl Fn(&[u8]) -> usize) -> io::Result<u64> {
     let file = File::options().read(true).write(true).create(true).truncate(false).open(path)?;
     let found = file.metadata()?.len();

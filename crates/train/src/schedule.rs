@@ -1,4 +1,4 @@
-//! Whatever changes in time: learning rates, loss weights. One type, evaluated at a [`Progress`].
+//! Numbers that change over a run: learning rates, loss weights.
 
 use std::f64::consts::PI;
 
@@ -6,11 +6,12 @@ use serde::{Deserialize, Serialize};
 
 use crate::Progress;
 
-/// A number as a function of time. In a recipe it is a table: `lr = { kind = "cosine", from = 0.03 }`.
+/// A number as a function of [`Progress`]. In a recipe it is a table:
+/// `lr = { kind = "cosine", from = 0.03 }`.
 ///
-/// A warm-up of `warmup` steps (none by default) rises in a straight line from 0 at step 0 to the first value: at step `s`
-/// it is `from · s / warmup`, as in TensorFlow's reference implementations. Each kind says from where its own time is
-/// counted.
+/// A warm-up of `warmup` steps (none by default) rises in a straight line from 0 at step 0 to the
+/// first value: at step `s` it is `from · s / warmup`, as in TensorFlow's reference
+/// implementations. The other times are explained at each kind.
 ///
 /// | kind | value |
 /// | --- | --- |
@@ -71,18 +72,21 @@ pub enum Schedule {
         #[serde(default)]
         warmup: u64,
     },
-    /// Half a period of a cosine that is left before its end, and cycles of its last part. Parts are of the run.
+    /// The first part of half a period of a cosine, then the last piece of it again and again. All
+    /// lengths are parts of the run.
     CyclicCosine {
         /// First value.
         from: f64,
-        /// Where the half period would end; may lie beyond `turn`, and beyond the run.
+        /// Where the half period would end; may be later than `turn`, and later than the end of the
+        /// run.
         length: f64,
         /// Where the cycles begin.
         turn: f64,
         /// How long a cycle is.
         cycle: f64,
     },
-    /// A staircase of equal ratios. Stairs are counted from step 0, so the warm-up hides the first of them.
+    /// A staircase of equal ratios. Stairs are counted from step 0, so the warm-up hides the first
+    /// of them.
     Exponential {
         /// First value.
         from: f64,
@@ -94,8 +98,9 @@ pub enum Schedule {
         #[serde(default)]
         warmup: u64,
     },
-    /// A staircase of equal ratios with as many stairs as lead from `from` to `to` in the steps after the warm-up. As in
-    /// the reference implementation the stairs themselves are counted from step 0.
+    /// A staircase of equal ratios with as many stairs as lead from `from` to `to` in the steps
+    /// after the warm-up. As in the reference implementation the stairs themselves are counted from
+    /// step 0.
     ExponentialTo {
         /// First value.
         from: f64,
@@ -111,7 +116,8 @@ pub enum Schedule {
     RampUp {
         /// Last value.
         value: f64,
-        /// The part of the run over which it rises: `t` goes from 0 to 1 in it. All of it by default.
+        /// The part of the run over which it rises: `t` goes from 0 to 1 in it. All of it by
+        /// default.
         #[serde(default = "whole")]
         over: f64,
     },
@@ -119,7 +125,8 @@ pub enum Schedule {
     CosineRampUp {
         /// Last value.
         value: f64,
-        /// The part of the run over which it rises: `t` goes from 0 to 1 in it. All of it by default.
+        /// The part of the run over which it rises: `t` goes from 0 to 1 in it. All of it by
+        /// default.
         #[serde(default = "whole")]
         over: f64,
     },
@@ -127,7 +134,8 @@ pub enum Schedule {
     SigmoidRampUp {
         /// Last value; the first is exp(−5) of it.
         value: f64,
-        /// The part of the run over which it rises: `t` goes from 0 to 1 in it. All of it by default.
+        /// The part of the run over which it rises: `t` goes from 0 to 1 in it. All of it by
+        /// default.
         #[serde(default = "whole")]
         over: f64,
     },
@@ -151,19 +159,19 @@ fn whole() -> f64 {
 pub struct ScheduleError {
     /// The field at fault.
     pub field: &'static str,
-    /// What it is.
+    /// Its value.
     pub value: f64,
-    /// What it should be.
+    /// What is wrong with it.
     pub fault: &'static str,
 }
 
 impl Schedule {
-    /// One value for ever.
+    /// One value throughout.
     pub fn constant(value: f64) -> Self {
         Schedule::Constant { value, warmup: 0 }
     }
 
-    /// The value at a time.
+    /// The value at a moment of the run.
     pub fn at(&self, at: Progress) -> f64 {
         use Schedule as S;
         let step = at.step.min(at.steps) as f64;

@@ -1,4 +1,5 @@
-//! SIGINT and SIGTERM: the first asks for a checkpoint and an orderly end, the second ends the process at once.
+//! SIGINT and SIGTERM: the first asks for a checkpoint and an orderly end, the second ends the
+//! process at once.
 
 use std::io;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -9,8 +10,8 @@ use signal_hook::flag;
 
 static ASKED: OnceLock<Result<Arc<AtomicBool>, String>> = OnceLock::new();
 
-/// Begins to watch for the signals; further calls do nothing. [`fit`](crate::fit()) calls it, and so should any other long
-/// piece of work that can stop in good order.
+/// Installs the handlers of both signals; further calls do nothing. [`fit`](crate::fit()) calls it,
+/// and so should any other long piece of work that can stop in an orderly way.
 pub fn install() -> io::Result<()> {
     asked().map(|_| ())
 }
@@ -24,8 +25,9 @@ fn asked() -> io::Result<&'static Arc<AtomicBool>> {
     let installed = ASKED.get_or_init(|| {
         let asked = Arc::new(AtomicBool::new(false));
         for signal in [SIGINT, SIGTERM] {
-            // In this order: the flag that makes the second signal fatal is set after the first was looked at. A shell
-            // reports a process that a signal ended as 128 + its number.
+            // The order matters: at the first signal the shutdown handler runs before the flag is
+            // set, so that only a second one ends the process. 128 + its number is how a shell
+            // reports a process that a signal ended.
             flag::register_conditional_shutdown(signal, 128 + signal, Arc::clone(&asked))
                 .and_then(|_| flag::register(signal, Arc::clone(&asked)))
                 .map_err(|e| e.to_string())?;

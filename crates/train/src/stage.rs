@@ -1,4 +1,5 @@
-//! The folder of one phase of training, which starts empty and ends with final weights and a mark that they are final.
+//! The folder of one phase of training, which starts empty and ends with final weights and a mark
+//! that they are final.
 
 use std::collections::BTreeMap;
 use std::fs::{self, File, TryLockError};
@@ -21,7 +22,7 @@ pub enum StageError {
     Io {
         /// The file or folder.
         path: PathBuf,
-        /// What the system says.
+        /// The error of the operating system.
         source: io::Error,
     },
     /// A file cannot be written.
@@ -49,7 +50,7 @@ pub enum StageError {
 pub struct Done {
     /// The sha256 of `final.safetensors`, in hexadecimal digits.
     pub sha256: String,
-    /// What the caller wants to remember of the stage: its step, metrics, cost.
+    /// What the caller keeps of the stage: its step, metrics, cost.
     pub summary: serde_json::Value,
 }
 
@@ -68,8 +69,8 @@ pub struct StageDir {
 }
 
 impl StageDir {
-    /// Makes the folder if need be, keeps other processes out of it as long as the result lives, and removes what a killed
-    /// process left half written.
+    /// Makes the folder if it does not exist, locks it against other processes as long as the
+    /// result lives, and removes files that a killed process left unfinished.
     pub fn open(path: &Path) -> Result<Self, StageError> {
         let io = |at: &Path| {
             let path = at.to_owned();
@@ -113,8 +114,9 @@ impl StageDir {
         self.path.join("final.safetensors")
     }
 
-    /// What a finished stage left, if this one is finished: `done.json` is there and the final weights are what it says. If
-    /// they are not, there is a warning, and the stage counts as not finished.
+    /// The contents of `done.json`, if the stage is finished: the file is there and the final
+    /// weights have the digest that it names. If they have not, there is a warning, and the stage
+    /// counts as not finished.
     pub fn done(&self) -> Result<Option<Done>, StageError> {
         let (mark, weights) = (self.path.join("done.json"), self.final_path());
         let text = match fs::read(&mark) {
@@ -135,7 +137,8 @@ impl StageDir {
         Ok(None)
     }
 
-    /// Writes the final weights, those that were evaluated (an average, the best ones), and then the mark.
+    /// Writes the final weights, those that were evaluated (an average, the best ones), and then
+    /// `done.json`.
     pub fn finish(&self, weights: &Params, summary: &impl Serialize) -> Result<(), StageError> {
         let summary = serde_json::to_value(summary)
             .map_err(|e| StageError::Io { path: self.path.join("done.json"), source: e.into() })?;

@@ -1,14 +1,16 @@
-//! Stochastic weight averaging: the plain mean of the weights that a run passes through near its end.
+//! Stochastic weight averaging (SWA): the mean of the weights at several steps near the end of a
+//! run.
 
 use serde::{Deserialize, Serialize};
 use torch::{Params, Role, Tensor, foreach, no_grad};
 
 use crate::{ConfigError, Progress};
 
-/// When weights join the mean (Izmailov et al. 2018, arXiv 1803.05407; fast-SWA, Athiwaratkun et al. 2019, arXiv 1806.05594, takes them
-/// several times a cycle of the learning rate, [`Schedule::CyclicCosine`](crate::Schedule::CyclicCosine)).
+/// At which steps the weights enter the mean (Izmailov et al. 2018, arXiv 1803.05407; fast-SWA,
+/// Athiwaratkun et al. 2019, arXiv 1806.05594, takes them several times in a cycle of the learning
+/// rate, [`Schedule::CyclicCosine`](crate::Schedule::CyclicCosine)).
 ///
-/// Running statistics of batch norm are no weights: they have to be taken anew for the mean
+/// Running statistics of batch norm are no weights: compute them again for the mean
 /// ([`Mode::Calibrate`](torch::Mode::Calibrate)).
 ///
 /// ```
@@ -20,9 +22,10 @@ use crate::{ConfigError, Progress};
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Swa {
-    /// The part of the run after which the first weights are taken, in [0, 1). Until then the mean is the weights themselves.
+    /// The part of the run after which the first weights enter, in [0, 1). Until then the mean is a
+    /// copy of the weights.
     pub from: f64,
-    /// Steps from one taking to the next.
+    /// Steps from one entry to the next.
     pub every: u64,
 }
 
@@ -43,14 +46,15 @@ impl Swa {
         (self.from * steps as f64).ceil() as u64
     }
 
-    /// How many weights have joined before those of this step, if they join.
+    /// How many weights entered before those of this step, if those enter.
     pub fn joined(&self, at: Progress) -> Option<u64> {
         let since = at.step.checked_sub(self.first(at.steps))?;
         (since % self.every == 0).then_some(since / self.every)
     }
 
-    /// Brings `average` up to date with the `weights` of a step, two networks of the same shape; to be called in
-    /// [`Objective::after_step`](crate::Objective::after_step). Panics if the networks have different tensors.
+    /// Updates `average` with the `weights` of a step, two networks of the same shape; call it in
+    /// [`Objective::after_step`](crate::Objective::after_step). Panics if the networks have
+    /// different tensors.
     pub fn update(&self, average: &Params, weights: &Params, at: Progress) {
         let weight = match self.joined(at) {
             Some(before) => 1.0 / (before + 1) as f64,

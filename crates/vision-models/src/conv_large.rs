@@ -1,9 +1,10 @@
-//! Conv-Large: the 13-layer network of the semi-supervised methods before wide residual ones (Laine & Aila 2017; here as in VAT,
-//! Miyato et al. 2018, arXiv 1704.03976, table 7).
+//! Conv-Large: the 13-layer network of the semi-supervised methods before wide residual ones (Laine
+//! & Aila 2017; here as in VAT, Miyato et al. 2018, arXiv 1704.03976, table 7).
 //!
-//! Three 3×3 convolutions of 128 channels, three of 256, each three followed by 2×2 max pooling and dropout; a 3×3 convolution of 512
-//! without padding, two 1×1 ones of 256 and 128, average pooling and one linear layer. Batch norm and leaky ReLU after each convolution.
-//! Tensors are named `layers.N.{conv,bn}` and `fc`.
+//! Three 3×3 convolutions of 128 channels, three of 256, each three followed by 2×2 max pooling and
+//! dropout; a 3×3 convolution of 512 without padding, two 1×1 ones of 256 and 128, average pooling
+//! and one linear layer. Batch norm and leaky ReLU after each convolution. Tensors are named
+//! `layers.N.{conv,bn}` and `fc`.
 
 use serde::{Deserialize, Serialize};
 use torch::nn::{BatchNorm, Conv2d, ConvConfig, Linear, Padding, dropout, global_average_pool};
@@ -57,7 +58,7 @@ impl Default for ConvLargeConfig {
 }
 
 impl ConvLargeConfig {
-    /// Names every value that no net can have.
+    /// Refuses values that no net can have; the error names every one of them.
     pub fn check(&self) -> Result<(), InvalidConfig> {
         let mut faults = Faults::default();
         faults.unless(self.width >= 1, "width", self.width, "at least 1");
@@ -85,7 +86,8 @@ const LAYERS: [(i64, i64, i64); 9] = [
 /// The layers after which images are halved.
 const POOLED: [usize; 2] = [2, 5];
 
-/// The network: `[batch, channels, h, w]` to logits `[batch, classes]`, for images of at least 12 pixels.
+/// The network: `[batch, channels, h, w]` to logits `[batch, classes]`, for images of at least 12
+/// pixels.
 pub struct ConvLarge {
     layers: Vec<(Conv2d, BatchNorm)>,
     fc: Linear,
@@ -95,8 +97,8 @@ pub struct ConvLarge {
 }
 
 impl ConvLarge {
-    /// Makes the network's tensors. Convolutions are drawn from N(0, 2 / (k² · outputs)), the linear layer from
-    /// N(0, 2 / (inputs + outputs)) (Glorot normal).
+    /// Makes the network's tensors. Convolutions are drawn from N(0, 2 / (k² · outputs)), the
+    /// linear layer from N(0, 2 / (inputs + outputs)) (Glorot normal).
     pub fn new(
         scope: &mut Scope<'_>,
         config: &ConvLargeConfig,

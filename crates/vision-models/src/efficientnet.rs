@@ -1,9 +1,9 @@
 //! EfficientNet B0 to B8 and L2 (Tan & Le, arXiv 1905.11946; L2: Xie et al., arXiv 1911.04252).
 //!
-//! A strided 3×3 stem, seven stages of inverted residual blocks with squeeze-and-excitation and swish, a 1×1 head, average
-//! pooling, dropout and one linear layer. B0 is one table; the others multiply its widths and repeats. Padding is
-//! TensorFlow's SAME. Tensors are named as in timm's `tf_efficientnet_*`: `conv_stem`, `bn1`, `blocks.S.B.…`, `conv_head`,
-//! `bn2`, `classifier`.
+//! A strided 3×3 stem, seven stages of inverted residual blocks with squeeze-and-excitation and
+//! swish, a 1×1 head, average pooling, dropout and one linear layer. B0 is one table; the others
+//! multiply its widths and repeats. Padding is TensorFlow's SAME. Tensors are named as in timm's
+//! `tf_efficientnet_*`: `conv_stem`, `bn1`, `blocks.S.B.…`, `conv_head`, `bn2`, `classifier`.
 
 use serde::{Deserialize, Serialize};
 use torch::nn::{
@@ -42,7 +42,8 @@ impl Variant {
         [B0, B1, B2, B3, B4, B5, B6, B7, B8, L2]
     };
 
-    /// Factor on B0's widths, factor on its repeats, side of the training images in pixels, dropout.
+    /// Factor on B0's widths, factor on its repeats, side of the training images in pixels,
+    /// dropout.
     fn row(self) -> (f64, f64, i64, f64) {
         match self {
             Variant::B0 => (1.0, 1.0, 224, 0.2),
@@ -58,8 +59,8 @@ impl Variant {
         }
     }
 
-    /// Side in pixels of the square images this size is meant for (L2 was trained at 475 before its last epochs). The
-    /// network itself takes any size.
+    /// Side in pixels of the square images this size is meant for (L2 was trained at 475 before its
+    /// last epochs). The network itself takes any size.
     pub fn resolution(self) -> i64 {
         self.row().2
     }
@@ -132,7 +133,7 @@ impl EfficientNetConfig {
         Self { small_image: true, ..Self::new(Variant::B0) }
     }
 
-    /// Names every value that no net can have.
+    /// Refuses values that no net can have; the error names every one of them.
     pub fn check(&self) -> Result<(), InvalidConfig> {
         let mut faults = Faults::default();
         faults.rate("dropout", self.dropout());
@@ -156,7 +157,8 @@ impl EfficientNetConfig {
         self.depth.unwrap_or(self.variant.row().1)
     }
 
-    /// B0's `channels` times the width, to the nearest multiple of 8 that is not more than a tenth below.
+    /// B0's `channels` times the width, to the nearest multiple of 8 that is not more than a tenth
+    /// below.
     fn channels(&self, channels: i64) -> i64 {
         let wide = channels as f64 * self.width();
         let rounded = ((wide + 4.0) as i64 / 8 * 8).max(8);
@@ -198,7 +200,8 @@ impl ConvNorm {
     }
 }
 
-/// Squeeze-and-excitation (Hu et al., arXiv 1709.01507): each channel times a factor computed from all channels' means.
+/// Squeeze-and-excitation (Hu et al., arXiv 1709.01507): each channel times a factor computed from
+/// all channels' means.
 struct SqueezeExcite {
     reduce: Conv2d,
     expand: Conv2d,
@@ -286,8 +289,8 @@ pub struct EfficientNet {
 }
 
 impl EfficientNet {
-    /// Makes the network's tensors. Convolutions are drawn from N(0, 2 / (k² · outputs)), depthwise ones from N(0, 2 / k²),
-    /// the linear layer uniformly from ±1/√classes.
+    /// Makes the network's tensors. Convolutions are drawn from N(0, 2 / (k² · outputs)), depthwise
+    /// ones from N(0, 2 / k²), the linear layer uniformly from ±1/√classes.
     pub fn new(
         scope: &mut Scope<'_>,
         config: &EfficientNetConfig,
@@ -302,7 +305,8 @@ impl EfficientNet {
         for (s, &(repeats, kernel, stride, expansion, channels)) in STAGES.iter().enumerate() {
             let outputs = config.channels(channels);
             for b in 0..config.repeats(repeats) {
-                // The paper counts stages from 1: its stages 2 and 3 are the second and third row of the table.
+                // The paper counts stages from 1: its stages 2 and 3 are the second and third row
+                // of the table.
                 let keeps_size = b > 0 || (config.small_image && (s == 1 || s == 2));
                 let stride = if keeps_size { 1 } else { stride };
                 let drop = config.stochastic_depth * blocks.len() as f64 / all as f64;

@@ -1,4 +1,4 @@
-//! What is wrong with a configuration: every fault at once, each with its key and what is allowed.
+//! The faults of a configuration: all of them, each with its key and what is allowed.
 
 use std::fmt::Display;
 
@@ -15,7 +15,7 @@ pub struct InvalidConfig {
 pub(crate) struct Faults(Vec<String>);
 
 impl Faults {
-    /// Notes a fault unless `fine`.
+    /// Adds a fault unless `fine`.
     pub(crate) fn unless(&mut self, fine: bool, key: &str, value: impl Display, rule: &str) {
         if !fine {
             self.0.push(format!("{key} = {value}: must be {rule}"));

@@ -1,8 +1,9 @@
-//! Image classifiers for semi-supervised learning: [EfficientNet](efficientnet), [Wide ResNet](wide_resnet),
-//! [Conv-Large](conv_large), [Shake-Shake](shake_shake), [PyramidNet](pyramidnet), [ResNet and ResNeXt](resnet), and a
-//! [small net](small_net) for a CPU. Each is one file with its configuration, which is plain data that a recipe may hold;
-//! tensors have the names of published checkpoints. Every net takes images of any size and runs without its noise
-//! (dropout, stochastic depth) when the [`torch::Mode`] says so.
+//! Image classifiers for semi-supervised learning: [EfficientNet](efficientnet), [Wide
+//! ResNet](wide_resnet), [Conv-Large](conv_large), [Shake-Shake](shake_shake),
+//! [PyramidNet](pyramidnet), [ResNet and ResNeXt](resnet), and a [small net](small_net) for a CPU.
+//! Each is one file with its configuration, which is plain data that a recipe may hold; tensors
+//! have the names of published checkpoints. Every net takes images of any size and runs without its
+//! noise (dropout, stochastic depth) when the [`torch::Mode`] says so.
 //!
 //! ```
 //! use torch::{Device, Kind, Mode, Tensor};
@@ -37,7 +38,7 @@ pub use shake_shake::ShakeShakeConfig;
 pub use small_net::SmallNetConfig;
 pub use wide_resnet::WideResNetConfig;
 
-/// The generator is one for the whole process: a test that draws from it holds this.
+/// libtorch's generator is one for the whole process: a test that draws from it holds this.
 #[cfg(test)]
 fn generator() -> std::sync::MutexGuard<'static, ()> {
     static GENERATOR: std::sync::Mutex<()> = std::sync::Mutex::new(());

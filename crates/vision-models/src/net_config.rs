@@ -12,9 +12,9 @@ use crate::shake_shake::{ShakeShake, ShakeShakeConfig};
 use crate::small_net::{SmallNet, SmallNetConfig};
 use crate::wide_resnet::{WideResNet, WideResNetConfig};
 
-/// Any network of this crate. In a recipe the key `kind` (`wide-resnet`, `efficientnet`, `conv-large`, `shake-shake`,
-/// `pyramidnet`, `resnet` or `small-net`) says which, and
-/// the other keys are those of its configuration: `{ kind = "wide-resnet", depth = 28, width = 2 }`.
+/// Any network of this crate. In a recipe the key `kind` (`wide-resnet`, `efficientnet`,
+/// `conv-large`, `shake-shake`, `pyramidnet`, `resnet` or `small-net`) says which, and the other
+/// keys are those of its configuration: `{ kind = "wide-resnet", depth = 28, width = 2 }`.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "kind")]
 pub enum NetConfig {
@@ -42,7 +42,7 @@ pub enum NetConfig {
 }
 
 impl NetConfig {
-    /// Names every value that no net can have.
+    /// Refuses values that no net can have; the error names every one of them.
     pub fn check(&self) -> Result<(), InvalidConfig> {
         match self {
             NetConfig::WideResNet(config) => config.check(),
@@ -55,8 +55,9 @@ impl NetConfig {
         }
     }
 
-    /// Makes the network for images `[batch, channels_in, h, w]` of any size and so many classes, with random weights from
-    /// the CPU generator. A configuration that [`NetConfig::check`] refuses is a bug here and panics with its words.
+    /// Makes the network for images `[batch, channels_in, h, w]` of any size and for `classes`
+    /// classes, with random weights from the CPU generator. A configuration that
+    /// [`NetConfig::check`] refuses is a bug here and panics with its message.
     pub fn build(&self, device: Device, channels_in: i64, classes: i64) -> Model {
         Model::build(device, |scope| self.make(scope, channels_in, classes))
     }

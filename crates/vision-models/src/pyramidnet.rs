@@ -1,11 +1,13 @@
-//! PyramidNet (Han et al. 2017, arXiv 1610.02915) with ShakeDrop (Yamada et al. 2018, arXiv 1802.02375): the largest net of UDA's
-//! and AutoAugment's tables.
+//! PyramidNet (Han et al. 2017, arXiv 1610.02915) with ShakeDrop (Yamada et al. 2018, arXiv
+//! 1802.02375): the largest net of UDA's and AutoAugment's tables.
 //!
-//! PyramidNet-272 with α 200 has a 3×3 stem of 16 channels and three stages of 30 bottlenecks whose widths rise evenly from 16 to 216 (times
-//! 4 on the outside); the second and third stage halve the image. A block is BN, 1×1, BN, ReLU, 3×3, BN, ReLU, 1×1, BN; its shortcut is
-//! averaged down and padded with empty channels. ShakeDrop multiplies the branch of each image in training by b + α − bα, and
-//! its gradient by b + β − bβ, with b drawn from Bernoulli(1 − l/(2L)), α from U(−1, 1) and β from U(0, 1) for block l of L;
-//! without the model's noise by the expectation, 1 − l/(2L). Tensors are named `conv1`, `bn1`, `layer{1,2,3}.B.{bn1,conv1,bn2,conv2,bn3,conv3,bn4}`,
+//! PyramidNet-272 with α 200 has a 3×3 stem of 16 channels and three stages of 30 bottlenecks whose
+//! widths rise evenly from 16 to 216 (times 4 on the outside); the second and third stage halve the
+//! image. A block is BN, 1×1, BN, ReLU, 3×3, BN, ReLU, 1×1, BN; its shortcut is averaged down and
+//! padded with empty channels. ShakeDrop multiplies the branch of each image in training by b + α −
+//! bα, and its gradient by b + β − bβ, with b drawn from Bernoulli(1 − l/(2L)), α from U(−1, 1) and
+//! β from U(0, 1) for block l of L; without the model's noise by the expectation, 1 − l/(2L).
+//! Tensors are named `conv1`, `bn1`, `layer{1,2,3}.B.{bn1,conv1,bn2,conv2,bn3,conv3,bn4}`,
 //! `bn_final`, `fc`.
 
 use serde::{Deserialize, Serialize};
@@ -46,7 +48,7 @@ impl Default for PyramidNetConfig {
 }
 
 impl PyramidNetConfig {
-    /// Names every value that no net can have.
+    /// Refuses values that no net can have; the error names every one of them.
     pub fn check(&self) -> Result<(), InvalidConfig> {
         let mut faults = Faults::default();
         let depth = self.depth >= 11 && self.depth % 9 == 2;
@@ -76,7 +78,7 @@ struct Block {
     convs: [Conv2d; 3],
     outputs: i64,
     stride: i64,
-    /// Probability with which the branch is left as it is.
+    /// Probability that the branch is kept as it is.
     keep: f64,
 }
 
@@ -108,7 +110,7 @@ impl Block {
         let h = bn4.forward(&third.forward(&bn3.forward_relu(&h, 0.0, mode)), mode);
         let mut x = x.shallow_clone();
         if self.stride == 2 {
-            // TensorFlow's SAME: of an odd side the last place is averaged over what is there.
+            // TensorFlow's SAME: at an odd side the last average is over the pixels that exist.
             x = x.avg_pool2d([2, 2], [2, 2], [0, 0], true, false, None::<i64>);
         }
         let missing = self.outputs - x.size()[1];
@@ -154,8 +156,8 @@ pub struct PyramidNet {
 }
 
 impl PyramidNet {
-    /// Makes the network's tensors. Convolutions are drawn from N(0, 2 / (k² · outputs)), the linear layer uniformly from
-    /// ±1/√outputs.
+    /// Makes the network's tensors. Convolutions are drawn from N(0, 2 / (k² · outputs)), the
+    /// linear layer uniformly from ±1/√outputs.
     pub fn new(
         scope: &mut Scope<'_>,
         config: &PyramidNetConfig,

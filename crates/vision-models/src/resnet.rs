@@ -1,7 +1,8 @@
-//! Residual networks with bottlenecks (He et al. 2016, arXiv 1512.03385) and their wider kin, ResNeXt (Xie et al. 2017, arXiv
-//! 1611.05431), for images of 224 pixels and about.
+//! Residual networks with bottlenecks (He et al. 2016, arXiv 1512.03385) and their wider variants,
+//! ResNeXt (Xie et al. 2017, arXiv 1611.05431), for images of about 224 pixels.
 //!
-//! The form of torchvision and timm («V1.5»): a stride sits on the 3×3 convolution. Tensors are named as theirs: `conv1`, `bn1`,
+//! The form of torchvision and timm («V1.5»): a stride sits on the 3×3 convolution. Tensors are
+//! named as theirs: `conv1`, `bn1`,
 //! `layer1.0.{conv1,bn1,conv2,bn2,conv3,bn3,downsample.0,downsample.1}`, `fc`.
 
 use serde::{Deserialize, Serialize};
@@ -61,18 +62,19 @@ impl ResNetConfig {
         Self::default()
     }
 
-    /// ResNeXt-101 32x8d (88.8 million parameters), `resnext101_32x8d` of torchvision and of timm's WSL weights.
+    /// ResNeXt-101 32x8d (88.8 million parameters), `resnext101_32x8d` of torchvision and of timm's
+    /// WSL weights.
     pub fn resnext101_32x8d() -> Self {
         Self { layers: [3, 4, 23, 3], groups: 32, width_per_group: 8, ..Self::default() }
     }
 
-    /// ResNeXt-101 32x48d (828 million parameters): the largest net trained on weakly labelled images (WSL), which Noisy Student
-    /// compares itself with.
+    /// ResNeXt-101 32x48d (828 million parameters): the largest net trained on weakly labelled
+    /// images (WSL), to which Noisy Student is compared.
     pub fn resnext101_32x48d() -> Self {
         Self { width_per_group: 48, ..Self::resnext101_32x8d() }
     }
 
-    /// Names every value that no net can have.
+    /// Refuses values that no net can have; the error names every one of them.
     pub fn check(&self) -> Result<(), InvalidConfig> {
         let mut faults = Faults::default();
         let layers = self.layers.iter().all(|&n| n >= 1);
@@ -168,8 +170,8 @@ pub struct ResNet {
 }
 
 impl ResNet {
-    /// Makes the network's tensors. Convolutions are drawn from N(0, 2 / (k² · outputs)), the linear layer uniformly from
-    /// ±1/√inputs.
+    /// Makes the network's tensors. Convolutions are drawn from N(0, 2 / (k² · outputs)), the
+    /// linear layer uniformly from ±1/√inputs.
     pub fn new(
         scope: &mut Scope<'_>,
         config: &ResNetConfig,

@@ -1,10 +1,11 @@
-//! Shake-Shake (Gastaldi 2017, arXiv 1705.07485): residual networks of two branches, randomly mixed, and mixed anew for the
-//! gradient.
+//! Shake-Shake (Gastaldi 2017, arXiv 1705.07485): residual networks of two branches that are mixed
+//! at random, and mixed differently for the gradient.
 //!
-//! Shake-Shake 26 2×kd has a 3×3 stem of 16 channels with batch norm, three stages of four blocks with k, 2k and 4k channels, ReLU,
-//! average pooling and one linear layer. In training each image mixes its branches by two random numbers of sum 1, and the
-//! gradient flows by two others, drawn independently (UDA's form: each pair is two uniform numbers divided by their sum);
-//! without the model's noise each branch has one half. Tensors are named `stem.{conv,bn}`,
+//! Shake-Shake 26 2×kd has a 3×3 stem of 16 channels with batch norm, three stages of four blocks
+//! with k, 2k and 4k channels, ReLU, average pooling and one linear layer. In training each image
+//! mixes its branches by two random numbers of sum 1, and the gradient flows by two others, drawn
+//! independently (UDA's form: each pair is two uniform numbers divided by their sum); without the
+//! model's noise each branch has one half. Tensors are named `stem.{conv,bn}`,
 //! `stages.S.B.{0,1}.{conv1,bn1,conv2,bn2}`, `stages.S.0.shortcut.{conv1,conv2,bn}`, `fc`.
 
 use serde::{Deserialize, Serialize};
@@ -42,7 +43,7 @@ impl Default for ShakeShakeConfig {
 }
 
 impl ShakeShakeConfig {
-    /// Names every value that no net can have.
+    /// Refuses values that no net can have; the error names every one of them.
     pub fn check(&self) -> Result<(), InvalidConfig> {
         let mut faults = Faults::default();
         let even = self.width >= 2 && self.width % 2 == 0;
@@ -99,7 +100,7 @@ impl Branch {
     }
 }
 
-/// Two paths that see every second pixel, one of them a pixel further, side by side.
+/// Two paths side by side that take every second pixel, one of them shifted by a pixel.
 struct Shortcut {
     convs: [Conv2d; 2],
     norm: BatchNorm,
@@ -151,7 +152,8 @@ impl Block {
     }
 }
 
-/// Mixes two branches `[batch, ...]`: by other shares for the value than for the gradient, where the mode has noise.
+/// Mixes two branches `[batch, ...]`; where the mode has noise, with other weights for the value
+/// than for the gradient.
 fn shake(first: &Tensor, second: &Tensor, mode: Mode) -> Tensor {
     let rows = first.size()[0];
     let noisy = match mode.noise() {
@@ -159,7 +161,7 @@ fn shake(first: &Tensor, second: &Tensor, mode: Mode) -> Tensor {
         NoisyRows::First(n) => n.min(rows),
         NoisyRows::All => rows,
     };
-    let share = || {
+    let alpha = || {
         let draw = |_| Tensor::rand([noisy, 1, 1, 1], (first.kind(), first.device()));
         let [a, b] = [0, 1].map(draw);
         let half = Tensor::full([rows - noisy, 1, 1, 1], 0.5, (first.kind(), first.device()));
@@ -168,8 +170,8 @@ fn shake(first: &Tensor, second: &Tensor, mode: Mode) -> Tensor {
     if noisy == 0 {
         return (first + second) * 0.5;
     }
-    let mix = |share: &Tensor| second + share * (first - second);
-    let (value, gradient) = (mix(&share()), mix(&share()));
+    let mix = |alpha: &Tensor| second + alpha * (first - second);
+    let (value, gradient) = (mix(&alpha()), mix(&alpha()));
     (value - &gradient).detach() + gradient
 }
 
@@ -181,8 +183,8 @@ pub struct ShakeShake {
 }
 
 impl ShakeShake {
-    /// Makes the network's tensors. Convolutions are drawn from N(0, 2 / (k² · outputs)), the linear layer uniformly from
-    /// ±1/√outputs.
+    /// Makes the network's tensors. Convolutions are drawn from N(0, 2 / (k² · outputs)), the
+    /// linear layer uniformly from ±1/√outputs.
     pub fn new(
         scope: &mut Scope<'_>,
         config: &ShakeShakeConfig,
@@ -232,15 +234,15 @@ mod tests {
         let leaf = |value: f64| {
             Tensor::full([6, 2, 1, 1], value, (Kind::Float, Device::Cpu)).set_requires_grad(true)
         };
-        let shares = |t: &Tensor| {
+        let alphas = |t: &Tensor| {
             let rows = t.detach().reshape([6, 2]);
-            assert_eq!(rows.select(1, 0), rows.select(1, 1), "one share an image");
+            assert_eq!(rows.select(1, 0), rows.select(1, 1), "one α for each image");
             Vec::<f64>::try_from(rows.select(1, 0).to_kind(Kind::Double)).expect("a vector")
         };
         let (first, second) = (leaf(1.0), leaf(0.0));
         let value = shake(&first, &second, Mode::TrainNoisyRows(5));
         value.sum(Kind::Float).backward();
-        let (forward, backward) = (shares(&value), shares(&first.grad()));
+        let (forward, backward) = (alphas(&value), alphas(&first.grad()));
         for (i, (f, b)) in forward.iter().zip(&backward).enumerate() {
             assert!((0.0..=1.0).contains(f) && (0.0..=1.0).contains(b));
             assert_eq!((f - b).abs() > 1e-4, i < 5, "{f} and {b} of image {i}");
@@ -248,6 +250,6 @@ mod tests {
         assert_eq!((forward[5], backward[5]), (0.5, 0.5), "without noise");
         let sum = first.grad() + second.grad();
         assert!(sum.allclose(&sum.ones_like(), 1e-6, 1e-6, false));
-        assert_eq!(shares(&shake(&first, &second, Mode::Eval)), [0.5; 6]);
+        assert_eq!(alphas(&shake(&first, &second, Mode::Eval)), [0.5; 6]);
     }
 }

@@ -1,10 +1,12 @@
 //! A compact residual network for the default runs: 8×8 digits and 32×32 images on a CPU.
 //!
-//! No paper's net, but made of the parts that the papers' noise needs. Each stage is a 3×3 convolution with batch norm and
-//! ReLU (from the second stage on it halves the image and doubles the channels), then residual blocks
-//! x ← ReLU(x + SD(BN(conv(x)))), where SD is stochastic depth (Huang et al., arXiv 1603.09382); in the end average
-//! pooling, dropout and one linear layer. One convolution a block keeps the number of layers, and with it the time that a
-//! CPU loses between them, small. CPU kernels take channels 16 at a time, so 24 cost more than their share of 32.
+//! It is in no paper, and has the parts that the papers' noise needs. Each stage is a 3×3
+//! convolution with batch norm and ReLU (from the second stage on it halves the image and doubles
+//! the channels), then residual blocks x ← ReLU(x + SD(BN(conv(x)))), where SD is stochastic depth
+//! (Huang et al., arXiv 1603.09382); in the end average pooling, dropout and one linear layer. One
+//! convolution a block keeps the number of layers, and with it the time that a CPU loses between
+//! them, small. CPU kernels take channels 16 at a time, so 24 take more than three quarters of the
+//! time of 32.
 
 use serde::{Deserialize, Serialize};
 use torch::nn::{
@@ -73,12 +75,13 @@ impl SmallNetConfig {
         Self::default()
     }
 
-    /// For 32×32 images: strided stem and three stages, so the last one sees 4×4 places of 64 channels.
+    /// For 32×32 images: strided stem and three stages, so the last one sees 4×4 places of 64
+    /// channels.
     pub fn images32() -> Self {
         Self { stages: 3, stem_stride: 2, ..Self::default() }
     }
 
-    /// Names every value that no net can have.
+    /// Refuses values that no net can have; the error names every one of them.
     pub fn check(&self) -> Result<(), InvalidConfig> {
         let mut faults = Faults::default();
         faults.unless((1..=4096).contains(&self.width), "width", self.width, "1 to 4096");
@@ -147,8 +150,9 @@ pub struct SmallNet {
 }
 
 impl SmallNet {
-    /// Makes the network's tensors: `stages.S.down.{conv,bn}`, `stages.S.blocks.B.{conv,bn}`, `fc`. Convolutions are drawn
-    /// from N(0, 2 / (9 · outputs)), the linear layer from N(0, 2 / (inputs + outputs)) (Glorot normal).
+    /// Makes the network's tensors: `stages.S.down.{conv,bn}`, `stages.S.blocks.B.{conv,bn}`, `fc`.
+    /// Convolutions are drawn from N(0, 2 / (9 · outputs)), the linear layer from N(0, 2 / (inputs
+    /// + outputs)) (Glorot normal).
     pub fn new(
         scope: &mut Scope<'_>,
         config: &SmallNetConfig,

@@ -1,11 +1,14 @@
-//! Wide residual networks (Zagoruyko & Komodakis, arXiv 1605.07146) as semi-supervised papers use them.
+//! Wide residual networks (Zagoruyko & Komodakis, arXiv 1605.07146) as semi-supervised papers use
+//! them.
 //!
-//! WRN-d-k has a 3×3 stem of 16 channels, three groups of n = (d - 4) / 6 pre-activation blocks with 16k, 32k and 64k
-//! channels (the second and third group halve the image), batch norm, leaky ReLU, average pooling and one linear layer.
+//! WRN-d-k has a 3×3 stem of 16 channels, three groups of n = (d - 4) / 6 pre-activation blocks
+//! with 16k, 32k and 64k channels (the second and third group halve the image), batch norm, leaky
+//! ReLU, average pooling and one linear layer.
 //!
-//! The default is FixMatch's form without convolution biases: in the very first block the shortcut, too, takes the
-//! normalised and activated input. The options cover what other code bases do differently. Tensors are named as in
-//! kekmodel/FixMatch-pytorch: `conv1`, `block1.layer.0.{bn1,conv1,bn2,conv2,convShortcut}`, `bn1`, `fc`.
+//! The default is FixMatch's form without convolution biases: in the very first block the shortcut,
+//! too, takes the normalised and activated input. The options are what other code bases do
+//! differently. Tensors are named as in kekmodel/FixMatch-pytorch: `conv1`,
+//! `block1.layer.0.{bn1,conv1,bn2,conv2,convShortcut}`, `bn1`, `fc`.
 
 use serde::{Deserialize, Serialize};
 use torch::nn::{BatchNorm, Conv2d, ConvConfig, Linear, Padding, dropout};
@@ -92,7 +95,7 @@ impl WideResNetConfig {
         Self { conv_bias: true, ..Self::new(28, 135.0 / 16.0) }
     }
 
-    /// WRN-16-2: a sister of WRN-28-2 with half its blocks.
+    /// WRN-16-2, with half the blocks of WRN-28-2.
     pub fn wrn16_2() -> Self {
         Self::new(16, 2.0)
     }
@@ -102,7 +105,7 @@ impl WideResNetConfig {
         Self::new(10, 1.0)
     }
 
-    /// Names every value that no net can have.
+    /// Refuses values that no net can have; the error names every one of them.
     pub fn check(&self) -> Result<(), InvalidConfig> {
         let mut faults = Faults::default();
         let depth = self.depth >= 10 && self.depth % 6 == 4;
@@ -207,8 +210,8 @@ pub struct WideResNet {
 }
 
 impl WideResNet {
-    /// Makes the network's tensors. Convolutions are drawn from N(0, 2 / (k² · outputs)), the linear layer from
-    /// N(0, 2 / (inputs + outputs)) (Glorot normal).
+    /// Makes the network's tensors. Convolutions are drawn from N(0, 2 / (k² · outputs)), the
+    /// linear layer from N(0, 2 / (inputs + outputs)) (Glorot normal).
     pub fn new(
         scope: &mut Scope<'_>,
         config: &WideResNetConfig,

@@ -1,9 +1,11 @@
-//! AdaMatch (Berthelot et al. 2021, arXiv 2106.04732): FixMatch with guesses aligned to the labelled samples' predictions, a
-//! threshold relative to the confidence on them, and logits interpolated between two kinds of batch statistics.
+//! AdaMatch (Berthelot et al. 2021, arXiv 2106.04732): FixMatch with pseudo-labels aligned to the
+//! predictions on labelled samples, a threshold relative to the confidence on them, and logits
+//! interpolated between two kinds of batch statistics.
 //!
-//! The labelled samples go through the network with the unlabelled ones and, leaving the running statistics alone, without them;
-//! each of their logits is a random mixture of the two. Distributions are moving averages (decay 0.999, as in USB) instead of
-//! the paper's of one batch, which has thousands of samples. Labelled samples come in one view.
+//! The labelled samples go through the network together with the unlabelled ones and a second time
+//! alone, which leaves the running statistics as they are; each of their logits is a random mixture
+//! of the two. Distributions are moving averages (decay 0.999, as in USB), where the paper takes
+//! those of one batch of thousands of samples. Labelled samples have one view.
 
 use serde::{Deserialize, Serialize};
 use torch::{Kind, Mode, Tensor, loss::cross_entropy};
@@ -17,17 +19,17 @@ use crate::{Batch, Config, Method, Nets, TaskInfo, ViewKind, Views, check};
 /// | setting | default | what | range |
 /// |---|---|---|---|
 /// | `weight` | 1, half a period of a cosine over the first half of the run | μ(t) of the unlabelled term | a schedule |
-/// | `threshold` | 0.9 | τ, as a part of the mean confidence on labelled samples | \[0, 1\] |
-/// | `decay` | 0.999 | of the moving averages | \[0, 1) |
+/// | `threshold` | 0.9 | τ, a factor on the mean confidence on labelled samples | \[0, 1\] |
+/// | `decay` | 0.999 | decay of the moving averages | \[0, 1) |
 /// | `interpolate` | true | whether logits are interpolated; without it only the joint pass is made | |
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct AdaMatchConfig {
     /// μ(t) of the unlabelled term.
     pub weight: Schedule,
-    /// τ, as a part of the mean confidence on labelled samples.
+    /// τ, a factor on the mean confidence on labelled samples.
     pub threshold: f64,
-    /// Of the moving averages.
+    /// Decay of the moving averages.
     pub decay: f64,
     /// Whether logits are interpolated.
     pub interpolate: bool,
@@ -56,9 +58,9 @@ impl Config for AdaMatchConfig {
 #[derive(Debug)]
 pub struct AdaMatch {
     config: AdaMatchConfig,
-    /// What is predicted of labelled samples.
+    /// The mean prediction on labelled samples.
     labeled: Marginal,
-    /// What is predicted of unlabelled samples.
+    /// The mean prediction on unlabelled samples.
     unlabeled: Marginal,
 }
 

@@ -1,7 +1,9 @@
-//! FixMatch (Sohn et al. 2020, arXiv 2001.07685): the confident guess on a weak view is the strong view's label.
+//! FixMatch (Sohn et al. 2020, arXiv 2001.07685): the confident prediction on a weak view is the
+//! label of the strong view.
 //!
-//! One forward pass over labelled, weak and strong samples together (the authors interleave them in sub-batches of one size,
-//! to the same end). The unlabelled mean divides by all samples, also those under the threshold (equation 4).
+//! One forward pass over labelled, weak and strong samples together (the authors interleave them in
+//! sub-batches of one size, for the same purpose). The unlabelled mean divides by all samples, also
+//! those under the threshold (equation 4).
 
 use serde::{Deserialize, Serialize};
 use torch::{Kind, Mode, Tensor, loss::cross_entropy};
@@ -10,22 +12,22 @@ use train::{Loss, Progress, Schedule};
 use crate::parts::{Aligner, Alignment, confident, hard_labels, mask_by_class, masked_mean};
 use crate::{Batch, Config, Method, Nets, TaskInfo, ViewKind, Views, check};
 
-/// The settings of FixMatch. The paper's others: 7 unlabelled samples for each of 64 labelled ones; on CIFAR-100 a weight decay of
-/// 0.001; on ImageNet threshold 0.7, weight 10, ratio 5.
+/// The settings of FixMatch. The paper also has: 7 unlabelled samples for each of 64 labelled ones;
+/// on CIFAR-100 a weight decay of 0.001; on ImageNet threshold 0.7, weight 10, ratio 5.
 ///
 /// | setting | default | what | range |
 /// |---|---|---|---|
 /// | `weight` | 1 | λ of the unlabelled term | a schedule |
-/// | `threshold` | 0.95 | the probability from which a guess counts | \[0, 1\] |
-/// | `alignment` | none | distribution alignment of the guesses, as in [`Alignment`]: for classes of very different size (section 2.5) | |
+/// | `threshold` | 0.95 | the probability from which a prediction is a label | \[0, 1\] |
+/// | `alignment` | none | distribution alignment of the pseudo-labels, as in [`Alignment`]: for classes of very different size (section 2.5) | |
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct FixMatchConfig {
     /// λ of the unlabelled term.
     pub weight: Schedule,
-    /// The probability from which a guess counts.
+    /// The probability from which a prediction is a label.
     pub threshold: f64,
-    /// Distribution alignment of the guesses.
+    /// Distribution alignment of the pseudo-labels.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub alignment: Option<Alignment>,
 }

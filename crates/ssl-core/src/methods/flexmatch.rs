@@ -1,7 +1,9 @@
-//! FlexMatch (Zhang et al. 2021, arXiv 2110.08263): FixMatch with a threshold for each class, the lower the less is learnt of it.
+//! FlexMatch (Zhang et al. 2021, arXiv 2110.08263): FixMatch with a threshold for each class, which
+//! is the lower the less of the class is learnt.
 //!
-//! σ(c) counts the unlabelled samples whose last confident guess was c; β(c) = σ(c) / max(max σ, samples without one), the warm-up
-//! of equation 9; the threshold of class c is τ · β / (2 − β), the convex map of equation 10. One forward pass, as FixMatch.
+//! σ(c) counts the unlabelled samples whose latest confident pseudo-label is c; β(c) = σ(c) /
+//! max(max σ, samples without one), the warm-up of equation 9; the threshold of class c is τ · β /
+//! (2 − β), the convex map of equation 10. One forward pass, as FixMatch.
 
 use serde::{Deserialize, Serialize};
 use torch::{Kind, Mode, Tensor, loss::cross_entropy, no_grad};
@@ -79,7 +81,7 @@ impl Method for FlexMatch {
         let pseudo_label = hard_labels(&probs);
         let mask = confident(&probs, self.thresholds().index_select(0, &pseudo_label));
         no_grad(|| {
-            // What counts as learnt is measured by the full threshold.
+            // A sample counts as learnt from the full threshold on.
             let learnt = confident(&probs, self.config.threshold).gt(0.0);
             let slots = batch.slots();
             let moved = pseudo_label.where_self(&learnt, &self.latest.index_select(0, slots));

@@ -1,9 +1,10 @@
-//! FreeMatch (Wang et al. 2023, arXiv 2205.07246): FixMatch with thresholds that follow the network's own confidence, and a term
-//! that keeps its guesses spread over the classes.
+//! FreeMatch (Wang et al. 2023, arXiv 2205.07246): FixMatch with thresholds that follow the
+//! network's own confidence, and a term that spreads its predictions over the classes.
 //!
-//! τ is a moving average of the mean largest probability, p̃ of the mean prediction, h̃ of how often each class is guessed; class
-//! c's threshold is τ · p̃(c) / max p̃. The fairness term is Σ p log q with p ∝ p̃/h̃ and q ∝ p̄/h̄ of the confident strong views
-//! (equation 11). One forward pass, as FixMatch.
+//! τ is a moving average of the mean largest probability, p̃ of the mean prediction, h̃ of how
+//! often each class is the pseudo-label; class c's threshold is τ · p̃(c) / max p̃. The fairness
+//! term is Σ p log q with p ∝ p̃/h̃ and q ∝ p̄/h̄ of the confident strong views (equation 11). One
+//! forward pass, as FixMatch.
 
 use serde::{Deserialize, Serialize};
 use torch::{Kind, Mode, Tensor, loss::cross_entropy, no_grad};
@@ -18,7 +19,7 @@ use crate::{Batch, Config, Method, Nets, TaskInfo, ViewKind, Views, check};
 /// |---|---|---|---|
 /// | `weight` | 1 | λ of the unlabelled term | a schedule |
 /// | `fairness` | 0.001 | weight of the fairness term: 0.01 with 10 labels on CIFAR-10 | at least 0 |
-/// | `decay` | 0.999 | of the moving averages | \[0, 1) |
+/// | `decay` | 0.999 | decay of the moving averages | \[0, 1) |
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct FreeMatchConfig {
@@ -26,7 +27,7 @@ pub struct FreeMatchConfig {
     pub weight: Schedule,
     /// Weight of the fairness term.
     pub fairness: f64,
-    /// Of the moving averages.
+    /// Decay of the moving averages.
     pub decay: f64,
 }
 
@@ -85,7 +86,7 @@ impl FreeMatch {
         let sum = |t: &Tensor| (t * &mask).sum_dim_intlist([0].as_slice(), false, Kind::Float);
         let count = mask.sum(Kind::Float).clamp_min(1.0);
         let labels = sum(&one_hot(&hard_labels(&p), p.size()[1])) / &count;
-        // A class that is never guessed has no part in the ratio.
+        // A class that is never a pseudo-label has ratio 0.
         let over = |p: Tensor, h: &Tensor| {
             let ratio = p * h.gt(0.0).to_kind(Kind::Float) / h.clamp_min(1e-12);
             &ratio / ratio.sum(Kind::Float).clamp_min(1e-12)

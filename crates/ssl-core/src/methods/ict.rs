@@ -1,9 +1,9 @@
-//! Interpolation consistency (ICT; Verma et al. 2019, arXiv 1903.03825): the prediction on a mixture of two samples is to be the
-//! mixture of the average's predictions on each.
+//! Interpolation consistency (ICT; Verma et al. 2019, arXiv 1903.03825): the prediction on a
+//! mixture of two samples should be the mixture of the EMA model's predictions on each.
 //!
-//! Labelled samples are mixed among themselves with the same share. The average runs with batch statistics; the student's running
-//! statistics follow the labelled pass alone. The share is used as drawn (FixMatch's code base takes the larger of it and its
-//! complement).
+//! Labelled samples are mixed among themselves with the same λ. The EMA model runs with batch
+//! statistics; the student's running statistics follow the labelled pass alone. λ is used as drawn
+//! (FixMatch's code base takes max(λ, 1 − λ)).
 
 use serde::{Deserialize, Serialize};
 use torch::{Kind, Mode, Tensor, loss::soft_cross_entropy, no_grad};
@@ -12,11 +12,11 @@ use train::{Loss, Progress, Schedule};
 use crate::parts::{beta, mix, one_hot, permutation, squared_error};
 use crate::{Batch, Config, Method, Needs, Nets, TaskInfo, ViewKind, Views, check};
 
-/// What of the average's predictions is mixed.
+/// Which form of the EMA model's predictions is mixed.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum MixedTargets {
-    /// Logits, of whose mixture probabilities are made: the authors' code.
+    /// Logits; the probabilities are those of the mixed logits: the authors' code.
     #[default]
     Logits,
     /// Probabilities: the paper's equation 2, and FixMatch's code base.
@@ -28,14 +28,14 @@ pub enum MixedTargets {
 /// | setting | default | what | range |
 /// |---|---|---|---|
 /// | `weight` | 100, a sigmoid ramp over the first quarter of the run | weight of the squared error | a schedule |
-/// | `alpha` | 1 | α of the share's Beta(α, α): 1 on CIFAR-10, 0.1 on SVHN | above 0 |
+/// | `alpha` | 1 | α of λ's distribution Beta(α, α): 1 on CIFAR-10, 0.1 on SVHN | above 0 |
 /// | `targets` | `logits` | what is mixed: `logits` or `probabilities` | |
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct IctConfig {
     /// Weight of the consistency term.
     pub weight: Schedule,
-    /// α of the share's distribution.
+    /// α of λ's distribution.
     pub alpha: f64,
     /// What is mixed.
     pub targets: MixedTargets,

@@ -1,9 +1,11 @@
-//! LGA+VAT (Jackson & Schulman 2019): labels of the unlabelled samples are variables, moved until the gradient they cause aligns
-//! with that of the labelled batch; and virtual adversarial training beside it.
+//! LGA+VAT (Jackson & Schulman 2019): labels of the unlabelled samples are variables, moved until
+//! the gradient that they cause aligns with that of the labelled batch; together with virtual
+//! adversarial training.
 //!
-//! Written from memory of the paper: d = ‖∇L_u(y) − ∇L_l‖² over all weights; y ← y − η ∂d/∂y, cut off at 0 and brought back to sum
-//! 1; then the network learns from the labels, from y, and from VAT. Each sample's y is remembered from visit to visit and starts
-//! uniform. The running batch-norm statistics follow the labelled pass alone.
+//! Written from memory of the paper: d = ‖∇L_u(y) − ∇L_l‖² over all weights; y ← y − η ∂d/∂y,
+//! clipped at 0 and normalised to sum 1; then the network learns from the labels, from y, and from
+//! VAT. Each sample's y is kept from batch to batch and starts uniform. The running batch-norm
+//! statistics follow the labelled pass alone.
 
 use serde::{Deserialize, Serialize};
 use torch::{Kind, Mode, Tensor, grad, loss, no_grad};
@@ -17,7 +19,7 @@ use crate::{Batch, Config, Method, Nets, TaskInfo, ViewKind, Views, check};
 /// | setting | default | what | range |
 /// |---|---|---|---|
 /// | `weight` | 1, a sigmoid ramp over the first 40 % of the run | weight of the cross entropy with imputed labels | a schedule |
-/// | `step` | 0.1 | η, the largest change of a label's entry in a visit: the gradient is brought to that length | above 0 |
+/// | `step` | 0.1 | η, the largest change of an entry of a label in a step: the gradient is scaled to it | above 0 |
 /// | `vat` | 0.3 | weight of VAT's divergence; 0 leaves it out | at least 0 |
 /// | `adversary` | as VAT's | how VAT's direction is found | |
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -25,7 +27,7 @@ use crate::{Batch, Config, Method, Nets, TaskInfo, ViewKind, Views, check};
 pub struct LgaConfig {
     /// Weight of the cross entropy with imputed labels.
     pub weight: Schedule,
-    /// η, the largest change of a label's entry in a visit.
+    /// η, the largest change of an entry of a label in a step.
     pub step: f64,
     /// Weight of VAT's divergence.
     pub vat: f64,
@@ -61,7 +63,7 @@ impl Config for LgaConfig {
 #[derive(Debug)]
 pub struct Lga {
     config: LgaConfig,
-    /// A distribution for each unlabelled sample.
+    /// The imputed labels, a distribution for each unlabelled sample.
     labels: Tensor,
 }
 
@@ -78,7 +80,7 @@ impl Lga {
         Self { config, labels: Tensor::full(shape, uniform, (Kind::Float, task.device)) }
     }
 
-    /// The labels `[batch, classes]` moved against the slope of d.
+    /// The labels `[batch, classes]` moved against the gradient of d.
     fn moved(&self, nets: &Nets, labels: &Tensor, x: &Tensor, u: &Tensor) -> Tensor {
         let weights: Vec<_> =
             nets.student.params.trainable().map(|p| p.tensor.shallow_clone()).collect();

@@ -1,7 +1,9 @@
-//! Mean Teacher (Tarvainen & Valpola 2017, arXiv 1703.01780): the average of the student's weights teaches it.
+//! Mean Teacher (Tarvainen & Valpola 2017, arXiv 1703.01780): the EMA model of the student is its
+//! teacher.
 //!
-//! The teacher runs with the statistics of its batch and with the model's noise, as in the authors' code; the student's running
-//! statistics follow the labelled pass alone, as FixMatch's code base. The recipe's average sets the teacher's decay.
+//! The teacher runs with the statistics of its batch and with the model's noise, as in the authors'
+//! code; the student's running statistics follow the labelled pass alone, as in FixMatch's code
+//! base. The recipe's `ema` sets the decay.
 
 use serde::{Deserialize, Serialize};
 use torch::{Kind, Mode, loss::cross_entropy, no_grad};
@@ -10,8 +12,8 @@ use train::{Loss, Progress, Schedule};
 use crate::parts::squared_error;
 use crate::{Batch, Config, Method, Needs, Nets, TaskInfo, ViewKind, Views, check};
 
-/// The settings of Mean Teacher. The paper's Conv-Large on CIFAR-10 has weight 100 · labelled share with a sigmoid ramp over 27 % of
-/// the run and a decay of 0.999.
+/// The settings of Mean Teacher. The paper's Conv-Large on CIFAR-10 has weight 100 · (labelled
+/// fraction) with a sigmoid ramp over 27 % of the run and a decay of 0.999.
 ///
 /// | setting | default | what | range |
 /// |---|---|---|---|

@@ -1,9 +1,10 @@
-//! MixMatch (Berthelot et al. 2019, arXiv 1905.02249): the sharpened mean of guesses on several weak views labels them, and all
-//! samples are mixed with all.
+//! MixMatch (Berthelot et al. 2019, arXiv 1905.02249): the sharpened mean of the predictions on
+//! several weak views is their pseudo-label, and samples of all kinds are mixed.
 //!
-//! Guesses come from passes with batch statistics that leave the running ones alone. The mixed samples go through the network in
-//! one pass (the authors interleave them in sub-batches whose first alone moves the running statistics). The unlabelled term is
-//! a mean over samples and classes.
+//! Pseudo-labels come from passes with batch statistics that leave the running ones as they are.
+//! The mixed samples go through the network in one pass (the authors interleave them in
+//! sub-batches, and only the first moves the running statistics). The unlabelled term is a mean
+//! over samples and classes.
 
 use serde::{Deserialize, Serialize};
 use torch::{Kind, Mode, Tensor, loss::soft_cross_entropy, no_grad};
@@ -19,7 +20,7 @@ use crate::{Batch, Config, Method, Nets, TaskInfo, ViewKind, Views, check};
 /// | `weight` | 75, reached in a straight line over the first 1.6 % of the run (1 Mi of 64 Mi images) | λ of the unlabelled term: 75 on CIFAR-10, 250 on SVHN | a schedule |
 /// | `views` | 2 | K, weak views of an unlabelled sample | at least 1 |
 /// | `temperature` | 0.5 | T of sharpening | above 0 |
-/// | `alpha` | 0.75 | α of the share's Beta(α, α), of which the larger of share and complement is taken | above 0 |
+/// | `alpha` | 0.75 | α of λ's distribution Beta(α, α); max(λ, 1 − λ) is used | above 0 |
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct MixMatchConfig {
@@ -29,7 +30,7 @@ pub struct MixMatchConfig {
     pub views: usize,
     /// T of sharpening.
     pub temperature: f64,
-    /// α of the share's distribution.
+    /// α of λ's distribution.
     pub alpha: f64,
 }
 

@@ -1,8 +1,11 @@
-//! mixmixup (Hataya & Nakayama 2019): mixtures within the labelled samples, within the unlabelled ones, and of both.
+//! mixmixup (Hataya & Nakayama 2019): mixtures within the labelled samples, within the unlabelled
+//! ones, and of both.
 //!
-//! Written from memory of the paper, which published no code: guesses of the network itself label the unlabelled samples; each of
-//! the three mixtures has a share of its own, and the loss is the sum of their cross entropies with mixed targets. All mixtures
-//! go through the network together; guesses come from a pass that leaves the running batch-norm statistics alone.
+//! Written from memory of the paper, which published no code: the sharpened predictions of the
+//! network are the pseudo-labels of the unlabelled samples; each of the three mixtures has a λ of
+//! its own, and the loss is the sum of their cross entropies with mixed targets. All mixtures go
+//! through the network together; pseudo-labels come from a pass that leaves the running batch-norm
+//! statistics as they are.
 
 use serde::{Deserialize, Serialize};
 use torch::{Kind, Mode, Tensor, loss::soft_cross_entropy, no_grad};
@@ -17,8 +20,8 @@ use crate::{Batch, Config, Method, Nets, TaskInfo, ViewKind, Views, check};
 /// |---|---|---|---|
 /// | `unlabeled` | 1, a sigmoid ramp over the first 40 % of the run | weight of mixtures within the unlabelled samples | a schedule |
 /// | `across` | 1, a sigmoid ramp over the first 40 % of the run | weight of mixtures of labelled and unlabelled samples | a schedule |
-/// | `temperature` | 0.5 | T of sharpening the guesses | above 0 |
-/// | `alpha` | 1 | α of the shares' Beta(α, α) | above 0 |
+/// | `temperature` | 0.5 | T of sharpening the pseudo-labels | above 0 |
+/// | `alpha` | 1 | α of λ's distribution Beta(α, α) | above 0 |
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct MixMixUpConfig {
@@ -28,7 +31,7 @@ pub struct MixMixUpConfig {
     pub across: Schedule,
     /// T of sharpening.
     pub temperature: f64,
-    /// α of the shares' distribution.
+    /// α of λ's distribution.
     pub alpha: f64,
 }
 

@@ -1,7 +1,9 @@
-//! Noisy Student (Xie et al. 2020, arXiv 1911.04252): a noised student learns from labelled samples and from a teacher's
-//! labels of unlabelled ones. One step of it; the loop over generations belongs to whoever owns files and networks.
+//! Noisy Student (Xie et al. 2020, arXiv 1911.04252): a noised student learns from labelled samples
+//! and from a teacher's labels of unlabelled ones. This is one step; the loop over generations is
+//! up to the caller, who has the files and networks.
 //!
-//! Batch norm sees labelled and unlabelled samples together (one forward over both, as the released code).
+//! Labelled and unlabelled samples share batch statistics (one forward pass over both, as in the
+//! released code).
 
 use serde::{Deserialize, Serialize};
 use torch::{Kind, Mode, Model, Tensor, loss, no_grad};
@@ -10,7 +12,7 @@ use train::{Loss, Progress};
 use crate::parts::{hard_labels, sharpen};
 use crate::{Batch, Method, Nets, ViewKind, Views, check};
 
-/// What the student learns from a teacher's guess.
+/// What the student learns from the teacher's probabilities.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Targets {
@@ -36,10 +38,12 @@ pub enum Labeling {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Average {
-    /// The number of labelled samples, as the released code: the loss grows with the unlabelled ratio.
+    /// The number of labelled samples, as in the released code: the loss grows with the unlabelled
+    /// ratio.
     #[default]
     Labeled,
-    /// The number of all samples, as the paper writes it (section 2, equations 1 and 2 averaged together).
+    /// The number of all samples, as the paper writes it (section 2, equations 1 and 2 averaged
+    /// together).
     All,
 }
 
@@ -65,7 +69,7 @@ pub enum NoiseOn {
 /// | `targets` | `soft` | `soft` or `hard` | |
 /// | `labeling` | `offline` | `offline` (stored targets) or `in-loop` | |
 /// | `average` | `labeled` | by what the sum of losses is divided: `labeled` or `all` | |
-/// | `noise_on` | `all` | who gets dropout and stochastic depth: `all`, `labeled`, `none` | |
+/// | `noise_on` | `all` | which samples get dropout and stochastic depth: `all`, `labeled`, `none` | |
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct NoisyStudentConfig {
@@ -104,22 +108,25 @@ impl NoisyStudentConfig {
     }
 }
 
-/// The student's side of Noisy Student: loss = Σ CE(labelled, smoothed labels) + Σ CE(unlabelled, targets), divided by
-/// [`Average`]. Terms `sup` and `unsup` are means; the note `agree` is the part of the unlabelled samples on which the
-/// noised student and the teacher name the same class.
+/// The student's side of Noisy Student: loss = Σ CE(labelled, smoothed labels) + Σ CE(unlabelled,
+/// targets), divided by [`Average`]. Terms `sup` and `unsup` are means; the note `agree` is the
+/// fraction of unlabelled samples on which the noised student and the teacher predict the same
+/// class.
 pub struct NoisyStudent {
     config: NoisyStudentConfig,
     teacher: Option<Model>,
 }
 
 impl NoisyStudent {
-    /// A student that learns from stored targets. [`Method::loss`] panics on a batch without [`Batch::targets`].
+    /// A student that learns from stored targets. [`Method::loss`] panics on a batch without
+    /// [`Batch::targets`].
     pub fn offline(config: NoisyStudentConfig) -> Self {
         Self { config: NoisyStudentConfig { labeling: Labeling::Offline, ..config }, teacher: None }
     }
 
-    /// A student whose teacher labels the first (clean) view of each unlabelled sample in each step, without noise and
-    /// without a gradient. The teacher never changes and is in no checkpoint: whoever goes on with a run brings it again.
+    /// A student whose teacher labels the first (clean) view of each unlabelled sample in each
+    /// step, without noise and without a gradient. The teacher never changes and is in no
+    /// checkpoint: whoever resumes a run has to pass it again.
     pub fn in_loop(config: NoisyStudentConfig, teacher: Model) -> Self {
         Self {
             config: NoisyStudentConfig { labeling: Labeling::InLoop, ..config },
@@ -142,7 +149,8 @@ impl NoisyStudent {
         sharpen(&probabilities, self.config.temperature)
     }
 
-    /// What the student is to say. As in the released code soft targets stay as they are and hard ones are smoothed.
+    /// The targets of the student. As in the released code, soft targets stay as they are and hard
+    /// ones are smoothed.
     fn targets(&self, probs: &Tensor) -> Tensor {
         match self.config.targets {
             Targets::Soft => probs.shallow_clone(),

@@ -1,7 +1,9 @@
-//! Π-Model (Laine & Aila 2017, arXiv 1610.02242; Sajjadi et al. 2016): two random views of a sample are to look alike.
+//! Π-Model (Laine & Aila 2017, arXiv 1610.02242; Sajjadi et al. 2016): the predictions on two
+//! random views of a sample should agree.
 //!
-//! Three passes, each with its own batch-norm statistics; the running ones follow the labelled pass alone, as FixMatch's code
-//! base. The gradient flows through the first view, not through the second.
+//! Three passes, each with its own batch-norm statistics; the running ones follow the labelled pass
+//! alone, as in FixMatch's code base. The gradient flows through the first view, not through the
+//! second.
 
 use serde::{Deserialize, Serialize};
 use torch::{Kind, Mode, loss::cross_entropy, no_grad};

@@ -1,7 +1,8 @@
-//! Pseudo-Label (Lee 2013): the network's own confident guesses are labels.
+//! Pseudo-Label (Lee 2013): the network's own confident predictions are labels.
 //!
-//! As FixMatch's code base, but for its mask, which broadcasts to a square there by mistake; the mean goes over all unlabelled
-//! samples. The running batch-norm statistics follow the labelled pass alone.
+//! As in FixMatch's code base, except that the mask there broadcasts to a square matrix by mistake;
+//! the mean is over all unlabelled samples. The running batch-norm statistics follow the labelled
+//! pass alone.
 
 use serde::{Deserialize, Serialize};
 use torch::{Kind, Mode, loss::cross_entropy};
@@ -15,13 +16,13 @@ use crate::{Batch, Config, Method, Nets, TaskInfo, ViewKind, Views, check};
 /// | setting | default | what | range |
 /// |---|---|---|---|
 /// | `weight` | 1, reached in a straight line over the first 40 % of the run | weight of the unlabelled term | a schedule |
-/// | `threshold` | 0.95 | the probability from which a guess counts | \[0, 1\] |
+/// | `threshold` | 0.95 | the probability from which a prediction is a label | \[0, 1\] |
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct PseudoLabelConfig {
     /// Weight of the unlabelled term.
     pub weight: Schedule,
-    /// The probability from which a guess counts.
+    /// The probability from which a prediction is a label.
     pub threshold: f64,
 }
 

@@ -1,8 +1,10 @@
-//! ReMixMatch (Berthelot et al. 2020, arXiv 1911.09785): MixMatch with guesses aligned to the labels' distribution, strong views
-//! that follow a weak anchor, and a rotation to be recognised.
+//! ReMixMatch (Berthelot et al. 2020, arXiv 1911.09785): MixMatch with pseudo-labels aligned to the
+//! distribution of the labels, strong views that learn the pseudo-label of a weak one, and a
+//! rotation to be recognised.
 //!
-//! Three passes: guesses, with batch statistics that leave the running ones alone; the mixed samples, which move them; the first
-//! strong view as it is together with its rotations, which leave them alone: a network is never evaluated on turned images.
+//! Three passes: pseudo-labels, with batch statistics that leave the running ones as they are; the
+//! mixed samples, which move them; the first strong view together with its rotations, which leave
+//! them as they are, since a network is never evaluated on rotated images.
 
 use serde::{Deserialize, Serialize};
 use torch::{Kind, Mode, Tensor, loss, no_grad};
@@ -11,7 +13,8 @@ use train::{Loss, Progress, Schedule};
 use crate::parts::{Marginal, align, beta, mix, one_hot, permutation, rotations, sharpen};
 use crate::{Batch, Config, Head, Method, Needs, Nets, TaskInfo, ViewKind, Views, check};
 
-/// The settings of ReMixMatch. With 4 labels a class the paper takes one strong view and rotation weight 2 (CIFAR-10) or 3 (SVHN).
+/// The settings of ReMixMatch. With 4 labels a class the paper takes one strong view and rotation
+/// weight 2 (CIFAR-10) or 3 (SVHN).
 ///
 /// | setting | default | what | range |
 /// |---|---|---|---|
@@ -20,8 +23,8 @@ use crate::{Batch, Config, Head, Method, Needs, Nets, TaskInfo, ViewKind, Views,
 /// | `rotation` | 0.5 | weight of the rotation term; 0 leaves it out | at least 0 |
 /// | `strong_views` | 2 | K, strong views of an unlabelled sample; the paper's is 8 | at least 1 |
 /// | `temperature` | 0.5 | T of sharpening | above 0 |
-/// | `alpha` | 0.75 | α of the share's Beta(α, α), of which the larger of share and complement is taken | above 0 |
-/// | `memory` | 128 | batches over which the guesses' distribution is averaged | at least 1 |
+/// | `alpha` | 0.75 | α of λ's distribution Beta(α, α); max(λ, 1 − λ) is used | above 0 |
+/// | `memory` | 128 | batches over which the mean prediction is taken | at least 1 |
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct ReMixMatchConfig {
@@ -35,9 +38,9 @@ pub struct ReMixMatchConfig {
     pub strong_views: usize,
     /// T of sharpening.
     pub temperature: f64,
-    /// α of the share's distribution.
+    /// α of λ's distribution.
     pub alpha: f64,
-    /// Batches over which the guesses' distribution is averaged.
+    /// Batches over which the mean prediction is taken.
     pub memory: usize,
 }
 
@@ -80,7 +83,8 @@ impl Config for ReMixMatchConfig {
 pub(crate) struct ReMixMatchDraws {
     /// λ, a scalar.
     pub(crate) lambda: Tensor,
-    /// Which of all samples (labelled, then the weak and each strong view) each is mixed with, int64.
+    /// Which of all samples (labelled, then the weak and each strong view) each is mixed with,
+    /// int64.
     pub(crate) permutation: Tensor,
 }
 

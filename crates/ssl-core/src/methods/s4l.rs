@@ -1,9 +1,11 @@
-//! S⁴L-Rotation (Zhai et al. 2019, arXiv 1905.03670): labels, and on all images their rotation to be recognised.
+//! S⁴L-Rotation (Zhai et al. 2019, arXiv 1905.03670): learns the labels, and on all images to
+//! recognise their rotation.
 //!
-//! All four rotations of every image, labelled and unlabelled, go through the network in one pass, which moves the running
-//! batch-norm statistics; with `joint = false` only the labelled images as they are do, for nets that shall not be evaluated with
-//! statistics of turned images. The labels' term sees the images as they are (from memory, the paper applies it to the rotated copies as
-//! well: `rotate_labels`).
+//! All four rotations of every image, labelled and unlabelled, go through the network in one pass,
+//! which moves the running batch-norm statistics; with `joint = false` only the labelled images
+//! without rotation do, for nets that should not be evaluated with statistics of rotated images.
+//! The labels' term sees the images without rotation (from memory, the paper applies it to the
+//! rotated copies as well: `rotate_labels`).
 
 use serde::{Deserialize, Serialize};
 use torch::{Kind, Mode, Tensor, loss::cross_entropy};
@@ -12,13 +14,14 @@ use train::{Loss, Progress, Schedule};
 use crate::parts::rotations;
 use crate::{Batch, Config, Head, Method, Needs, Nets, TaskInfo, ViewKind, Views, check};
 
-/// The settings of S⁴L-Rotation. For classes that a rotation turns into one another, as 6 and 9, leave `rotate_labels` off.
+/// The settings of S⁴L-Rotation. Leave `rotate_labels` off for classes that a rotation turns into
+/// one another, such as 6 and 9.
 ///
 /// | setting | default | what | range |
 /// |---|---|---|---|
 /// | `weight` | 1 | weight of the rotation term | a schedule |
 /// | `rotate_labels` | false | whether labels are learnt from all four rotations; needs `joint` | |
-/// | `joint` | true | whether turned images move the running statistics | |
+/// | `joint` | true | whether rotated images move the running statistics | |
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct S4lConfig {
@@ -26,7 +29,7 @@ pub struct S4lConfig {
     pub weight: Schedule,
     /// Whether labels are learnt from all four rotations.
     pub rotate_labels: bool,
-    /// Whether turned images move the running statistics.
+    /// Whether rotated images move the running statistics.
     pub joint: bool,
 }
 
@@ -83,7 +86,7 @@ impl Method for S4l {
         let mode = if self.config.joint { Mode::Train } else { Mode::TrainUntracked };
         let features = nets.student.forward_features(&Tensor::cat(&[&x, &u], 0), mode);
         let turns = Tensor::cat(&[&x_turns, &u_turns], 0);
-        // The first quarter is the one that was not turned.
+        // The first quarter is not rotated.
         let copies = if self.config.rotate_labels { 4 } else { 1 };
         let labels = batch.y.repeat([copies]);
         let logits = match self.config.joint {

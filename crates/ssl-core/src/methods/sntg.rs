@@ -1,9 +1,10 @@
-//! SNTG (Luo et al. 2018, arXiv 1711.00258): a Π-Model whose features are drawn together where the teacher's classes agree, and
-//! pushed apart where they do not.
+//! SNTG (Luo et al. 2018, arXiv 1711.00258): a Π-Model whose features are drawn together where the
+//! teacher's classes agree, and pushed apart where they do not.
 //!
-//! Written from the paper's equations: a contrastive loss over all pairs of a batch's unlabelled samples, ‖hᵢ − hⱼ‖² for
-//! pairs of one class and max(0, m − ‖hᵢ − hⱼ‖)² for others, on the input of the last layer. Classes are those of the second view,
-//! the Π-Model's target. Passes and statistics are the Π-Model's.
+//! Written from the paper's equations: a contrastive loss over all pairs of a batch's unlabelled
+//! samples, ‖hᵢ − hⱼ‖² for pairs of one class and max(0, m − ‖hᵢ − hⱼ‖)² for others, on the input
+//! of the last layer. Classes are those of the second view, the Π-Model's target. Passes and
+//! statistics are the Π-Model's.
 
 use serde::{Deserialize, Serialize};
 use torch::{Kind, Mode, Tensor, loss::cross_entropy, no_grad};
@@ -64,7 +65,8 @@ impl Sntg {
         Self { config }
     }
 
-    /// The mean over all pairs of different samples: `features` `[batch, width]`, `classes` int64 `[batch]`.
+    /// The mean over all pairs of different samples: `features` `[batch, width]`, `classes` int64
+    /// `[batch]`.
     fn pairs(&self, features: &Tensor, classes: &Tensor) -> Tensor {
         let n = features.size()[0];
         let squared = (features.unsqueeze(0) - features.unsqueeze(1)).square().sum_dim_intlist(
@@ -72,7 +74,7 @@ impl Sntg {
             false,
             Kind::Float,
         );
-        // The root has no gradient at 0.
+        // The square root has no gradient at 0.
         let apart = (self.config.margin - squared.clamp_min(1e-12).sqrt()).clamp_min(0.0).square();
         let same = classes.unsqueeze(0).eq_tensor(&classes.unsqueeze(1)).to_kind(Kind::Float);
         let other: Tensor = 1.0 - &same;

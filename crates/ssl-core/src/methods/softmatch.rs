@@ -1,8 +1,10 @@
-//! SoftMatch (Chen et al. 2023, arXiv 2301.10921): FixMatch with weights that fall off smoothly below the mean confidence.
+//! SoftMatch (Chen et al. 2023, arXiv 2301.10921): FixMatch with weights that fall smoothly below
+//! the mean confidence.
 //!
-//! μ and σ² are moving averages of the mean and (unbiased) variance of the largest probabilities, brought up to date before they
-//! are used; a sample weighs exp(−min(p − μ, 0)² / (2σ²/n²)). Confidences are those of guesses aligned to uniform classes, labels
-//! those of guesses as they are, as in the authors' code. One forward pass, as FixMatch.
+//! μ and σ² are moving averages of the mean and (unbiased) variance of the largest probabilities,
+//! updated before they are used; the weight of a sample is exp(−min(p − μ, 0)² / (2σ²/n²)).
+//! Confidences are those of predictions aligned to uniform classes, pseudo-labels those of the
+//! predictions themselves, as in the authors' code. One forward pass, as FixMatch.
 
 use serde::{Deserialize, Serialize};
 use torch::{Kind, Mode, Tensor, loss::cross_entropy, no_grad};
@@ -17,8 +19,8 @@ use crate::{Batch, Config, Method, Nets, TaskInfo, ViewKind, Views, check};
 /// |---|---|---|---|
 /// | `weight` | 1 | λ of the unlabelled term | a schedule |
 /// | `sigmas` | 2 | n, by which the deviation is divided | above 0 |
-/// | `decay` | 0.999 | of the moving averages | \[0, 1) |
-/// | `align` | true | whether confidences are those of aligned guesses | |
+/// | `decay` | 0.999 | decay of the moving averages | \[0, 1) |
+/// | `align` | true | whether confidences are those of aligned predictions | |
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct SoftMatchConfig {
@@ -26,9 +28,9 @@ pub struct SoftMatchConfig {
     pub weight: Schedule,
     /// n, by which the deviation is divided.
     pub sigmas: f64,
-    /// Of the moving averages.
+    /// Decay of the moving averages.
     pub decay: f64,
-    /// Whether confidences are those of aligned guesses.
+    /// Whether confidences are those of aligned predictions.
     pub align: bool,
 }
 
@@ -71,7 +73,7 @@ impl SoftMatch {
         Self { config, mean, variance: Tensor::ones([1], options), predicted }
     }
 
-    /// How much each sample weighs, `[batch]`.
+    /// The weight of each sample, `[batch]`.
     fn weights(&mut self, probs: &Tensor) -> Tensor {
         let SoftMatchConfig { sigmas, decay, align: aligns, .. } = self.config;
         let aligned = if aligns {

@@ -1,4 +1,5 @@
-//! Supervised learning: the labelled samples alone. The teacher of Noisy Student, and the baseline of every table.
+//! Supervised learning: the labelled samples alone. It trains the teacher of Noisy Student and is
+//! the baseline of every comparison.
 
 use serde::{Deserialize, Serialize};
 use torch::{Mode, loss};

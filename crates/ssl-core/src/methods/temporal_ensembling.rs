@@ -1,8 +1,9 @@
-//! Temporal Ensembling (Laine & Aila 2017, arXiv 1610.02242, section 2.2): a sample is to look as it did on average over the
-//! epochs before.
+//! Temporal Ensembling (Laine & Aila 2017, arXiv 1610.02242, section 2.2): the prediction on a
+//! sample should be its average over the epochs before.
 //!
-//! Z ← αZ + (1 − α)z each time that a sample is seen, and the target is Z / (1 − αⁿ) after n sightings. A sample seen for the
-//! first time has no target yet (the paper's weight is 0 in its first epoch). Separate passes, as the Π-Model's.
+//! Z ← αZ + (1 − α)z each time that a sample is in a batch, and the target is Z / (1 − αⁿ) after n
+//! times. The first time there is no target yet (the paper's weight is 0 in its first epoch).
+//! Passes as in the Π-Model.
 
 use serde::{Deserialize, Serialize};
 use torch::{Kind, Mode, Tensor, loss::cross_entropy, no_grad};
@@ -15,7 +16,7 @@ use crate::{Batch, Config, Method, Nets, TaskInfo, ViewKind, Views, check};
 ///
 /// | setting | default | what | range |
 /// |---|---|---|---|
-/// | `weight` | 30, a sigmoid ramp over the first 27 % of the run (80 of the paper's 300 epochs) | weight of the squared error; the paper's is 30 · labelled share | a schedule |
+/// | `weight` | 30, a sigmoid ramp over the first 27 % of the run (80 of the paper's 300 epochs) | weight of the squared error; the paper's is 30 · (labelled fraction) | a schedule |
 /// | `momentum` | 0.6 | α, the weight of the past | \[0, 1) |
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
@@ -75,7 +76,7 @@ impl Method for TemporalEnsembling {
         let (ensemble, visits) =
             (self.ensemble.index_select(0, slots), self.visits.index_select(0, slots));
         let visited = visits.gt(0.0).to_kind(Kind::Float);
-        // α to the power of n, and 1 in the place of the 0 that nothing has been seen for.
+        // α to the power of n.
         let power = (&visits * momentum.max(1e-30).ln()).exp();
         let bias = (-power + 1.0).clamp_min(1e-6);
         let target = &ensemble / bias.unsqueeze(-1);

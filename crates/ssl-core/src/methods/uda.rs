@@ -1,7 +1,9 @@
-//! UDA (Xie et al. 2019, arXiv 1904.12848): the prediction on a weak view teaches a strongly augmented one.
+//! UDA (Xie et al. 2019, arXiv 1904.12848): the prediction on a weak view teaches a strongly
+//! augmented one.
 //!
-//! One forward pass over labelled, weak and strong samples together, so that they share batch-norm statistics, as the authors'
-//! image code. The mask compares the probability before sharpening, strictly; the mean goes over all unlabelled samples.
+//! One forward pass over labelled, weak and strong samples together, so that they share batch-norm
+//! statistics, as in the authors' image code. The mask compares the probability before sharpening,
+//! and strictly; the mean is over all unlabelled samples.
 
 use serde::{Deserialize, Serialize};
 use torch::{Kind, Mode, loss::kl_divergence};
@@ -10,8 +12,8 @@ use train::{Loss, Progress, Schedule};
 use crate::parts::{Tsa, entropy, mask_by_class, masked_mean, sharpen};
 use crate::{Batch, Config, Method, Nets, TaskInfo, ViewKind, Views, check};
 
-/// The settings of UDA. The defaults are the authors' last recipe (February 2020); [`UdaConfig::october_2019`] is the one behind
-/// 5.29 % on CIFAR-10 and 2.55 % on SVHN.
+/// The settings of UDA. The defaults are the authors' last recipe (February 2020);
+/// [`UdaConfig::october_2019`] is the one behind 5.29 % on CIFAR-10 and 2.55 % on SVHN.
 ///
 /// | setting | default | what | range |
 /// |---|---|---|---|
@@ -48,8 +50,8 @@ impl Default for UdaConfig {
 }
 
 impl UdaConfig {
-    /// The recipe of October 2019 for CIFAR-10: no sharpening, no mask, entropy minimisation, linear annealing. SVHN's has no
-    /// entropy term.
+    /// The recipe of October 2019 for CIFAR-10: no sharpening, no mask, entropy minimisation,
+    /// linear annealing. SVHN's has no entropy term.
     pub fn october_2019() -> Self {
         Self { temperature: 1.0, threshold: 0.0, entropy: 0.1, tsa: Tsa::Linear, ..Self::default() }
     }

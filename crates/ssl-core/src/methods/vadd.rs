@@ -1,8 +1,10 @@
-//! VAdD (Park et al. 2018, arXiv 1707.03631): the prediction is not to change under the worst dropout of the features.
+//! VAdD (Park et al. 2018, arXiv 1707.03631): the prediction should not change under the worst
+//! dropout of the features.
 //!
-//! Written from memory of the paper: two random dropout masks of the last layer's input are drawn; the prediction under the
-//! first is the target, without a gradient. Of the second those entries are flipped, at most a share δ of all, that by the
-//! linear approximation raise the divergence most; the divergence under that mask is minimised. The running batch-norm statistics
+//! Written from memory of the paper: two random dropout masks of the last layer's input are drawn;
+//! the prediction under the first is the target, without a gradient. In the second mask those
+//! entries are flipped, at most a fraction δ of all, that raise the divergence most by its linear
+//! approximation; the divergence under that mask is minimised. The running batch-norm statistics
 //! follow the labelled pass alone.
 
 use serde::{Deserialize, Serialize};
@@ -17,7 +19,7 @@ use crate::{Batch, Config, Method, Nets, TaskInfo, ViewKind, Views, check};
 /// |---|---|---|---|
 /// | `weight` | 1, a sigmoid ramp over the first 40 % of the run | λ of the divergence | a schedule |
 /// | `dropout` | 0.2 | rate of the random masks; at 0.5 narrow networks collapse | \[0, 1) |
-/// | `flips` | 0.05 | δ, the share of a mask's entries that may be flipped | \[0, 1\] |
+/// | `flips` | 0.05 | δ, the fraction of a mask's entries that may be flipped | \[0, 1\] |
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct VaddConfig {
@@ -25,7 +27,7 @@ pub struct VaddConfig {
     pub weight: Schedule,
     /// Rate of the random masks.
     pub dropout: f64,
-    /// δ, the share of a mask's entries that may be flipped.
+    /// δ, the fraction of a mask's entries that may be flipped.
     pub flips: f64,
 }
 
@@ -66,7 +68,8 @@ impl Vadd {
         Self { config }
     }
 
-    /// The divergence `[batch]` of features `[batch, width]` with the two random masks (of 0 and 1) given.
+    /// The divergence `[batch]` of features `[batch, width]` with the two random masks (of 0 and 1)
+    /// given.
     fn divergence(&self, student: &Model, features: &Tensor, masks: [&Tensor; 2]) -> Tensor {
         let under = |features: &Tensor, mask: &Tensor| {
             student.forward_head(
@@ -79,7 +82,8 @@ impl Vadd {
         let from = masks[1].copy().set_requires_grad(true);
         let kl = loss::kl_divergence(&target, &under(&fixed, &from)).sum(Kind::Float);
         let grad = grad(&kl, &[&from]).swap_remove(0);
-        // What flipping an entry would add: 1 becomes 0 against the slope, 0 becomes 1 with it.
+        // What flipping an entry would add: from 1 to 0 minus the gradient, from 0 to 1 the
+        // gradient.
         let signs: Tensor = 1.0 - masks[1] * 2.0;
         let gain = grad * signs;
         let width = features.size()[1];

@@ -1,8 +1,9 @@
-//! VAT (Miyato et al. 2018, arXiv 1704.03976): the prediction is not to change in the direction in which it changes most; with
-//! entropy minimisation, VAT+EntMin.
+//! VAT (Miyato et al. 2018, arXiv 1704.03976): the prediction should not change in the direction in
+//! which it changes most; with entropy minimisation, VAT+EntMin.
 //!
-//! The running batch-norm statistics follow the labelled pass alone (the authors' `update_batch_stats = False`). Which divergence,
-//! KL(clean ‖ perturbed) as the authors or the other way round as later code bases, is [`Direction`](crate::parts::Direction).
+//! The running batch-norm statistics follow the labelled pass alone (the authors'
+//! `update_batch_stats = False`). [`Direction`](crate::parts::Direction) chooses the divergence:
+//! KL(clean ‖ perturbed) as the authors, or the other way round as later code bases.
 
 use serde::{Deserialize, Serialize};
 use torch::{Kind, Mode, Tensor, loss::cross_entropy};
@@ -11,8 +12,8 @@ use train::{Loss, Progress, Schedule};
 use crate::parts::{Adversary, entropy};
 use crate::{Batch, Config, Method, Nets, TaskInfo, ViewKind, Views, check};
 
-/// The settings of VAT. Those of [`Adversary`] stand beside them in `adversary`. Oliver et al. use ε 6, direction `from-perturbed`,
-/// weight 0.3 and entropy 0.1 on CIFAR-10.
+/// The settings of VAT. Those of [`Adversary`] are in the table `adversary`. Oliver et al. use
+/// ε 6, direction `from-perturbed`, weight 0.3 and entropy 0.1 on CIFAR-10.
 ///
 /// | setting | default | what | range |
 /// |---|---|---|---|

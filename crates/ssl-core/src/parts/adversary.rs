@@ -1,11 +1,13 @@
-//! The direction in which a prediction changes most (virtual adversarial training, arXiv 1704.03976, section 3.3).
+//! The direction in which a prediction changes most (virtual adversarial training, arXiv
+//! 1704.03976, section 3.3).
 
 use serde::{Deserialize, Serialize};
 use torch::{Kind, Mode, Model, Tensor, grad::grad, loss};
 
 use crate::check;
 
-/// Which of the two predictions is the reference p of KL(p ‖ q). Either way the gradient reaches the perturbed one alone.
+/// Which of the two predictions is the reference p of KL(p ‖ q). Either way the gradient reaches
+/// the perturbed one alone.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Direction {
@@ -17,7 +19,8 @@ pub enum Direction {
 }
 
 impl Direction {
-    /// The divergence of each sample, `[batch]` in nats. `clean` (no gradient) and `perturbed` are logits `[batch, classes]`.
+    /// The divergence of each sample, `[batch]` in nats. `clean` (no gradient) and `perturbed` are
+    /// logits `[batch, classes]`.
     pub fn divergence(self, clean: &Tensor, perturbed: &Tensor) -> Tensor {
         match self {
             Direction::FromClean => loss::kl_divergence(&clean.softmax(-1, Kind::Float), perturbed),
@@ -65,9 +68,10 @@ impl Adversary {
         check::above("iterations", self.iterations as f64, 0.0)
     }
 
-    /// The divergence of each sample of `x` `[batch, ...]` under the worst small change, `[batch]`, with a gradient. `clean` are
-    /// its logits `[batch, classes]`, which get none; the search starts in the direction `start` (random normal numbers of the
-    /// shape of `x`). Batch norm takes each pass's own statistics and keeps the running ones.
+    /// The divergence of each sample of `x` `[batch, ...]` under the worst perturbation, `[batch]`,
+    /// with a gradient. `clean` are its logits `[batch, classes]`, which get no gradient; the
+    /// search starts in the direction `start` (random normal numbers of the shape of `x`). Batch
+    /// norm uses the statistics of each pass and leaves the running ones as they are.
     pub fn divergence(&self, model: &Model, x: &Tensor, clean: &Tensor, start: &Tensor) -> Tensor {
         let clean = clean.detach();
         let under = |change: &Tensor| {
@@ -84,7 +88,8 @@ impl Adversary {
     }
 }
 
-/// Each sample brought to length 1 over all its values; twice, as the authors do it, so that tiny gradients survive.
+/// Scales each sample to length 1 over all its values, in two steps as the authors do, so that tiny
+/// gradients do not vanish.
 fn unit(samples: &Tensor) -> Tensor {
     let flat = samples.reshape([samples.size()[0], -1]);
     let flat = &flat / (flat.abs().amax([1].as_slice(), true) + 1e-12);

@@ -23,7 +23,7 @@ pub struct Marginal {
 }
 
 impl Marginal {
-    /// Uniform over so many classes.
+    /// Uniform over `classes` classes.
     pub fn new(classes: i64, decay: f64, device: Device) -> Self {
         let average = Tensor::full([classes], 1.0 / classes as f64, (Kind::Float, device));
         Self { average, decay }
@@ -97,8 +97,8 @@ impl Aligner {
         Self { to: config.to, target: marginal(), current: marginal() }
     }
 
-    /// Predictions `[unlabeled, classes]` aligned, after the averages have taken them and the labels
-    /// of the batch, int64 `[labeled]`, into account.
+    /// Predictions `[unlabeled, classes]` aligned, after the averages have taken them and the
+    /// labels of the batch, int64 `[labeled]`, into account.
     pub fn align(&mut self, probs: &Tensor, labels: &Tensor) -> Tensor {
         self.current.update(probs);
         if self.to == AlignTo::Labels {

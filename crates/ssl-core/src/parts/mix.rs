@@ -1,4 +1,5 @@
-//! MixUp (Zhang et al. 2018, arXiv 1710.09412): convex combinations of samples and of their targets.
+//! MixUp (Zhang et al. 2018, arXiv 1710.09412): convex combinations of samples and of their
+//! targets.
 
 use torch::{Device, Kind, Tensor};
 

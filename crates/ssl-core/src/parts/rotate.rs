@@ -1,9 +1,11 @@
-//! Rotations by quarter turns, whose recognition is a task without labels (Gidaris et al. 2018, arXiv 1803.07728).
+//! Rotations by quarter turns, to be recognised as a task without labels (Gidaris et al. 2018,
+//! arXiv 1803.07728).
 
 use torch::{Kind, Tensor};
 
-/// Images `[n, c, h, w]`, square, turned by 0, 90, 180 and 270 degrees, one turn behind the other `[4n, c, h, w]`, with the
-/// number of the turn, int64 `[4n]`. Panics on images that are not square.
+/// Images `[n, c, h, w]`, square, rotated by 0, 90, 180 and 270 degrees, one rotation after the
+/// other `[4n, c, h, w]`, with the number of the turn, int64 `[4n]`. Panics on images that are not
+/// square.
 pub fn rotations(images: &Tensor) -> (Tensor, Tensor) {
     let size = images.size();
     assert!(size.len() == 4 && size[2] == size[3], "square images to be turned, not {size:?}");

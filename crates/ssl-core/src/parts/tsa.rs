@@ -1,10 +1,12 @@
-//! Training signal annealing (UDA, arXiv 1904.12848, section 2.3): labels are released as training goes on.
+//! Training signal annealing (UDA, arXiv 1904.12848, section 2.3): labels are released as training
+//! goes on.
 
 use serde::{Deserialize, Serialize};
 use torch::{Kind, Tensor, loss::cross_entropy, no_grad};
 use train::Progress;
 
-/// How the threshold η(t) rises from 1/K to 1 over the run, K being the number of classes: η = α(t) (1 − 1/K) + 1/K.
+/// How the threshold η(t) rises from 1/K to 1 over the run, K being the number of classes: η = α(t)
+/// (1 − 1/K) + 1/K.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Tsa {
@@ -13,14 +15,15 @@ pub enum Tsa {
     None,
     /// α = t.
     Linear,
-    /// α = 1 − exp(−5t): most labels early, for when there is little danger of overfitting.
+    /// α = 1 − exp(−5t): most labels early, where overfitting is unlikely.
     Log,
-    /// α = exp(5(t − 1)): most labels late, for when they are few.
+    /// α = exp(5(t − 1)): most labels late, where they are few.
     Exp,
 }
 
 impl Tsa {
-    /// The threshold on the probability of the right class, from 1/K to 1; [`Tsa::None`] has 1 throughout.
+    /// The threshold on the probability of the right class, from 1/K to 1; [`Tsa::None`] has 1
+    /// throughout.
     ///
     /// ```
     /// use ssl_core::parts::Tsa;
@@ -40,8 +43,9 @@ impl Tsa {
         alpha * (1.0 - least) + least
     }
 
-    /// Cross entropy of `logits` `[batch, classes]` with `labels` (int64 `[batch]`) over the samples whose right class has at
-    /// most the threshold's probability, divided by their number (at least 1); and the share of samples that count.
+    /// Cross entropy of `logits` `[batch, classes]` with `labels` (int64 `[batch]`) over the
+    /// samples whose right class has at most the threshold's probability, divided by their number
+    /// (at least 1); and the fraction of samples that count.
     pub fn cross_entropy(self, logits: &Tensor, labels: &Tensor, at: Progress) -> (Tensor, Tensor) {
         let each = cross_entropy(logits, labels);
         if self == Tsa::None {

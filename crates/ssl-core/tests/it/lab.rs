@@ -10,16 +10,17 @@ use train::{Loss, Progress};
 pub(crate) const LABELED: usize = 8;
 pub(crate) const UNLABELED: usize = 48;
 
-/// A moment in a run of no importance.
+/// The first step of a run of one.
 pub(crate) const START: Progress = Progress { step: 0, steps: 1 };
 
-/// libtorch's default generator belongs to the whole process: a test that seeds it or draws from it holds this.
+/// libtorch's default generator belongs to the whole process: a test that seeds it or draws from it
+/// holds this.
 pub(crate) fn generator() -> MutexGuard<'static, ()> {
     static GENERATOR: Mutex<()> = Mutex::new(());
     GENERATOR.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// What the method says to its own inputs: logits are the samples, through dropout.
+/// A network whose logits are its inputs, through dropout.
 pub(crate) struct Echo {
     pub(crate) dropout: f64,
 }
@@ -40,7 +41,8 @@ pub(crate) fn nets(student: Model) -> Nets {
     Nets { student, ema: None }
 }
 
-/// A perceptron with batch norm and dropout: samples `[n, ...]` of `inputs` numbers to logits `[n, 2]`.
+/// A perceptron with batch norm and dropout: samples `[n, ...]` of `inputs` numbers to logits `[n,
+/// 2]`.
 struct Perceptron {
     hidden: [nn::Linear; 2],
     norm: nn::BatchNorm,
@@ -87,7 +89,8 @@ pub(crate) fn student_of(task: Task) -> Model {
     Model::build(Device::Cpu, |scope| Perceptron::new(scope, inputs))
 }
 
-/// Knows the line between the moons, and is the more confident the larger the number: 0 never is.
+/// Knows the line between the moons; the larger the number, the more confident. At 0 all
+/// predictions are uniform.
 pub(crate) struct Rule(pub(crate) f64);
 
 impl Net for Rule {
@@ -98,8 +101,8 @@ impl Net for Rule {
     }
 }
 
-/// Points of two interleaved half circles, a little off them, and which of the two each belongs to. A pure function of
-/// `seed`.
+/// Points of two interleaved half circles, a little off them, and which of the two each belongs to.
+/// A pure function of `seed`.
 pub(crate) fn moons(n: usize, seed: u64) -> (Tensor, Tensor) {
     let mut dice = Dice(seed);
     let (mut points, mut labels) = (Vec::new(), Vec::new());
@@ -114,10 +117,10 @@ pub(crate) fn moons(n: usize, seed: u64) -> (Tensor, Tensor) {
     (Tensor::from_slice(&points).view([n as i64, 2]), Tensor::from_slice(&labels))
 }
 
-/// What is to be told apart.
+/// The samples of a test.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Task {
-    /// Points of two half circles, `[n, 2]`.
+    /// Points of two interleaved half circles, `[n, 2]`.
     Moons,
     /// Noisy images of L and T, `[n, 1, 5, 5]`: they can be turned.
     Letters,
@@ -164,7 +167,8 @@ fn letters(n: usize, seed: u64) -> (Tensor, Tensor) {
 /// How many unlabelled samples there are.
 pub(crate) const POOL: usize = 480;
 
-/// The batch of a step of the moons with the views asked for: few labels, targets by `teacher`. A pure function of the step.
+/// The batch of a step of the moons with the views asked for: few labels, targets by `teacher`. A
+/// pure function of the step.
 pub(crate) fn batch(views: &Views, teacher: &dyn Net, step: u64) -> Batch {
     batch_of(Task::Moons, views, teacher, step)
 }
@@ -201,8 +205,8 @@ pub(crate) fn batch_of(task: Task, views: &Views, teacher: &dyn Net, step: u64) 
 /// The part of new samples that a network assigns to the right class.
 pub(crate) fn accuracy(model: &Model, task: Task) -> f64 {
     let (x, y) = task.draw(500, 2);
-    let guess = no_grad(|| model.forward(&x, Mode::Eval)).argmax(-1, false);
-    guess.eq_tensor(&y).to_kind(Kind::Double).mean(Kind::Double).double_value(&[])
+    let predicted = no_grad(|| model.forward(&x, Mode::Eval)).argmax(-1, false);
+    predicted.eq_tensor(&y).to_kind(Kind::Double).mean(Kind::Double).double_value(&[])
 }
 
 /// A term's value.
@@ -218,7 +222,7 @@ pub(crate) fn bits(tensor: &Tensor) -> Vec<u64> {
     values.into_iter().map(f64::to_bits).collect()
 }
 
-/// SplitMix64, which every seed serves.
+/// SplitMix64, which takes any seed.
 struct Dice(u64);
 
 impl Dice {

@@ -1,4 +1,4 @@
-//! Labelling in the loop is labelling beforehand, and leaves the teacher alone.
+//! Labelling in the loop gives what labelling beforehand gives, and does not change the teacher.
 
 use ssl_core::methods::{Average, NoiseOn, NoisyStudent, NoisyStudentConfig, Targets};
 use ssl_core::{Batch, Method, ViewKind};
@@ -17,7 +17,7 @@ fn configs() -> Vec<NoisyStudentConfig> {
     ]
 }
 
-/// Another perceptron with weights of `seed`, running statistics that are not those of its birth, and dropout.
+/// A perceptron with weights of `seed`, running statistics that have moved, and dropout.
 fn teacher(seed: u64) -> Model {
     torch::rng::seed(seed);
     let teacher = student();
@@ -37,7 +37,7 @@ fn offline_and_in_loop_give_the_same_bits() {
 
         let online = lab::batch(&in_loop.views(), &*knowing.net, 4);
         let stored = Batch { u: vec![online.u[1].shallow_clone()], ..online.share() };
-        // What the batch brings has to be passed over when a teacher is there.
+        // The targets of the batch must be ignored when there is a teacher.
         let online = Batch { targets: Some(online.targets.unwrap().flip([0])), ..online };
 
         let learn = |method: &mut NoisyStudent, batch: &Batch| {

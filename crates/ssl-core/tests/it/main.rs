@@ -1,5 +1,5 @@
-//! Integration tests: losses against numpy (golden/README.md), what a teacher may and may not do, and one check that every
-//! method passes.
+//! Integration tests: losses against numpy (golden/README.md), the rules for teachers, and one
+//! check that every method passes.
 
 mod adapter;
 mod golden;
@@ -9,3 +9,5 @@ mod methods;
 mod noise;
 mod passes;
 mod sharpen;
+mod tsa;
+mod uninformed;

@@ -1,4 +1,4 @@
-//! Who gets the student's noise, and what shares its batch statistics.
+//! Which samples get the student's noise, and which share batch statistics.
 
 use ssl_core::methods::{NoiseOn, NoisyStudent, NoisyStudentConfig, Supervised, SupervisedConfig};
 use ssl_core::{Batch, Method};
@@ -59,7 +59,7 @@ fn supervised_noise_can_be_switched_off() {
     assert_ne!(first, second);
 }
 
-/// Batch norm alone: its running statistics show what it saw.
+/// Batch norm alone: its running statistics show its input.
 struct Norm(nn::BatchNorm);
 
 impl Net for Norm {

@@ -1,5 +1,5 @@
-//! Which samples share batch statistics, and which move the running ones: papers differ silently, so each method's passes are
-//! pinned here.
+//! Which samples share batch statistics, and which move the running ones: papers differ without
+//! saying so, so that these tests state the passes of each method.
 
 use std::cell::RefCell;
 use std::rc::Rc;
@@ -12,7 +12,7 @@ use crate::lab::generator;
 
 type Log = Rc<RefCell<Vec<String>>>;
 
-/// A linear network that writes down who asked it for what.
+/// A linear network that records its passes.
 struct Spy {
     name: &'static str,
     head: Linear,
@@ -43,7 +43,7 @@ fn passes(settings: &str) -> String {
         method.heads().iter().for_each(|head| model.add_head(head.name, head.outputs));
         model
     };
-    let nets = Nets { student: net("student"), ema: Some(net("average")) };
+    let nets = Nets { student: net("student"), ema: Some(net("ema")) };
     let images = |n: i64| Tensor::rand([n, 1, 2, 2], (Kind::Float, Device::Cpu));
     let mut batch = Batch::labeled(images(2), Tensor::from_slice(&[0i64, 1]));
     batch.u = method.views().unlabeled.iter().map(|_| images(3)).collect();
@@ -55,7 +55,7 @@ fn passes(settings: &str) -> String {
 #[test]
 fn every_methods_passes() {
     let _alone = generator();
-    // Settings, and passes as «network, samples, mode».
+    // Settings, and passes as: network, samples, mode.
     let expected = [
         ("supervised", "student 2 Train"),
         ("uda", "student 8 Train"),
@@ -66,12 +66,12 @@ fn every_methods_passes() {
         ("adamatch", "student 8 Train, student 2 TrainUntracked"),
         ("pi-model", "student 2 Train, student 3 TrainUntracked, student 3 TrainUntracked"),
         ("temporal-ensembling", "student 2 Train, student 3 TrainUntracked"),
-        ("mean-teacher", "student 2 Train, student 3 TrainUntracked, average 3 TrainUntracked"),
+        ("mean-teacher", "student 2 Train, student 3 TrainUntracked, ema 3 TrainUntracked"),
         ("sntg", "student 2 Train, student 3 TrainUntracked, student 3 TrainUntracked"),
         ("vadd", "student 2 Train, student 3 TrainUntracked"),
         ("pseudo-label", "student 2 Train, student 3 TrainUntracked"),
-        ("ict", "student 2 Train, student 3 TrainUntracked, average 3 TrainUntracked"),
-        // Clean, on the way to the worst direction, and there.
+        ("ict", "student 2 Train, student 3 TrainUntracked, ema 3 TrainUntracked"),
+        // The clean samples, the step that finds the worst direction, and the perturbed samples.
         (
             "vat",
             "student 2 Train, student 3 TrainUntracked, student 3 TrainUntracked, student 3 TrainUntracked",
@@ -80,10 +80,11 @@ fn every_methods_passes() {
             "lga-vat",
             "student 2 Train, student 3 TrainUntracked, student 3 TrainUntracked, student 3 TrainUntracked",
         ),
-        // Guesses on two views, then all mixed.
+        // Pseudo-labels on two views, then all samples mixed.
         ("mixmatch", "student 3 TrainUntracked, student 3 TrainUntracked, student 8 Train"),
         ("mixmixup", "student 3 TrainUntracked, student 8 Train"),
-        // The anchor; labelled, anchor and two strong views mixed; a strong view and its four rotations.
+        // The weak view; labelled, weak and two strong views mixed; a strong view and its four
+        // rotations.
         ("remixmatch", "student 3 TrainUntracked, student 11 Train, student 15 TrainUntracked"),
         ("s4l", "student 20 Train"),
     ];

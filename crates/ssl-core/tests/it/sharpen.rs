@@ -1,4 +1,4 @@
-//! What must hold of sharpening.
+//! Properties of sharpening.
 
 use proptest::prelude::*;
 use ssl_core::parts::{hard_labels, sharpen};
@@ -6,7 +6,7 @@ use torch::{Kind, Tensor};
 
 const CLASSES: usize = 6;
 
-/// Rows of probabilities from the all but certain to the nearly even, some classes at 0.
+/// Rows of probabilities from almost certain to almost uniform, some classes at 0.
 fn rows() -> impl Strategy<Value = Vec<f32>> {
     let row = (
         proptest::collection::vec(-30f32..0.0, CLASSES),

@@ -1,4 +1,4 @@
-//! Batch norm, and the activation behind it.
+//! Batch norm, and the activation after it.
 
 use tch::Tensor;
 
@@ -17,7 +17,8 @@ pub struct BatchNorm {
 }
 
 impl BatchNorm {
-    /// `momentum` is PyTorch's (1 - TensorFlow's decay): the weight of the new batch in the running statistics.
+    /// `momentum` is PyTorch's (1 - TensorFlow's decay): the weight of the new batch in the running
+    /// statistics.
     pub fn new(scope: &mut Scope<'_>, channels: i64, momentum: f64, eps: f64) -> Self {
         Self {
             weight: scope.tensor("weight", &[channels], Role::Norm, Init::Const(1.0)),
@@ -44,22 +45,24 @@ impl BatchNorm {
         )
     }
 
-    /// Running mean and variance where they are used or follow the batch, and how fast they follow. Without them libtorch takes
-    /// the batch's.
+    /// Running mean and variance, where they are used or updated, and the weight of the batch in
+    /// them. Without them libtorch takes those of the batch.
     fn running(&self, mode: Mode) -> (Option<[&Tensor; 2]>, f64) {
         let momentum = mode.momentum(self.momentum);
         let used = momentum.is_some() || !mode.batch_statistics();
         (used.then_some([&self.running_mean, &self.running_var]), momentum.unwrap_or(0.0))
     }
 
-    /// The same and leaky ReLU behind it: `x` where it is positive, `slope · x` elsewhere; a slope of 0 is ReLU. On the CPU
-    /// with batch statistics and channels last both are one operation, which has half the way to go through memory.
+    /// The same, followed by leaky ReLU: `x` where it is positive, `slope · x` elsewhere; a slope
+    /// of 0 is ReLU. On the CPU with batch statistics and channels last both are one operation,
+    /// which passes over memory half as often.
     pub fn forward_relu(&self, x: &Tensor, slope: f64, mode: Mode) -> Tensor {
         self.with_relu(x, [None, None], slope, mode, true)
     }
 
-    /// The last part of a residual block: `rest` is added before the leaky ReLU, and the normalised branch counts as often as
-    /// `keep` says of each sample, `[batch]` ([`survival`](super::survival)). All in one operation where [`forward_relu`](Self::forward_relu) is one.
+    /// The last part of a residual block: the normalised branch is multiplied by `keep`, one factor
+    /// for each sample `[batch]` ([`survival`](super::survival)), and `rest` is added before the
+    /// leaky ReLU. All in one operation where [`forward_relu`](Self::forward_relu) is one.
     pub fn forward_residual(
         &self,
         x: &Tensor,
@@ -94,8 +97,8 @@ mod tests {
     use crate::grad::{grad, grad_with_graph};
     use crate::{Params, foreach};
 
-    /// What comes out of one of the two ways: output, gradients of input, weight and bias, running statistics; of a block
-    /// also the gradient of what is added.
+    /// What comes out of one of the two ways: output, gradients of input, weight and bias, running
+    /// statistics; of a block also the gradient of what is added.
     fn pass(
         shape: &[i64],
         kind: Kind,
@@ -135,7 +138,8 @@ mod tests {
         found
     }
 
-    /// Mean over all elements: where the ReLU bends, the last digit of its input decides over a gradient.
+    /// Mean over all elements: where the ReLU bends, the last digit of its input decides over a
+    /// gradient.
     fn distance(a: &Tensor, b: &Tensor) -> f64 {
         let [a, b] = [a, b].map(|t| t.detach().to_kind(Kind::Double));
         let mean = |t: Tensor| t.abs().mean(Kind::Double).double_value(&[]);

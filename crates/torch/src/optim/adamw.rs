@@ -6,8 +6,8 @@ use tch::{Kind, Tensor};
 use super::slot::{DecayOn, Slot};
 use crate::ffi;
 
-/// AdamW as PyTorch's (Loshchilov & Hutter 2019, arXiv 1711.05101, algorithm 2): with bias correction, ε outside the root,
-/// and w ← (1 − η·`weight_decay`)·w before the step.
+/// AdamW as PyTorch's (Loshchilov & Hutter 2019, arXiv 1711.05101, algorithm 2): with bias
+/// correction, ε outside the root, and w ← (1 − η·`weight_decay`)·w before the step.
 ///
 /// | key | default | purpose |
 /// |---|---|---|

@@ -6,8 +6,9 @@ use tch::Tensor;
 use super::slot::{DecayOn, Slot};
 use crate::ffi;
 
-/// RMSProp as TensorFlow's, which differs from PyTorch's in three ways: ε is inside the root, the mean square starts at 1,
-/// and the learning rate enters the momentum. s ← s + (1 − ρ)(g² − s); m ← μm + η·g/√(s + ε); w ← w − m.
+/// RMSProp as TensorFlow's, which differs from PyTorch's in three ways: ε is inside the root, the
+/// mean square starts at 1, and the learning rate enters the momentum. s ← s + (1 − ρ)(g² − s); m ←
+/// μm + η·g/√(s + ε); w ← w − m.
 ///
 /// | key | default | purpose |
 /// |---|---|---|
@@ -17,7 +18,8 @@ use crate::ffi;
 /// | `weight_decay` | 1e-5 | added to the gradient as `weight_decay · w` |
 /// | `decay_on` | `all-but-norm` | which tensors decay |
 ///
-/// The defaults are EfficientNet's and Noisy Student's (arXiv 1905.11946 section 5.2, 1911.04252 appendix A.1).
+/// The defaults are EfficientNet's and Noisy Student's (arXiv 1905.11946 section 5.2, 1911.04252
+/// appendix A.1).
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct RmsProp {

@@ -6,7 +6,8 @@ use tch::Tensor;
 use super::slot::{DecayOn, Slot};
 use crate::ffi;
 
-/// SGD as PyTorch's (no dampening): m ← μm + g, then w ← w − η·m, with Nesterov's momentum w ← w − η·(g + μm).
+/// SGD as PyTorch's (no dampening): m ← μm + g, then w ← w − η·m, with Nesterov's momentum w ← w −
+/// η·(g + μm).
 ///
 /// | key | default | purpose |
 /// |---|---|---|
@@ -19,7 +20,7 @@ use crate::ffi;
 pub struct Sgd {
     /// μ.
     pub momentum: f64,
-    /// Whether the step looks ahead by the momentum.
+    /// Whether the momentum is Nesterov's.
     pub nesterov: bool,
     /// The factor of w that is added to its gradient.
     pub weight_decay: f64,

@@ -1,4 +1,4 @@
-//! Devices by name. What CUDA answers depends on the machine; that it never falls back silently does not.
+//! Devices by name. Whether CUDA works depends on the machine; it never falls back silently.
 
 use torch::Device;
 use torch::device::{self, DeviceError};
@@ -15,7 +15,7 @@ fn the_cpu_is_always_there() {
 fn names_that_mean_nothing_are_errors() {
     for name in ["", "gpu", "CUDA", "cuda:", "cuda:-1", "cuda:x", "cpu:0"] {
         let error = device::select(name);
-        // A name is judged before the machine is asked.
+        // The name is checked before the machine is.
         assert_eq!(error, Err(DeviceError::Unknown { name: name.to_owned() }));
     }
 }

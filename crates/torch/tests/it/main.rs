@@ -38,7 +38,8 @@ fn channels_last(images: &Tensor) -> Tensor {
     images.permute([0, 2, 3, 1]).contiguous().permute([0, 3, 1, 2])
 }
 
-/// libtorch's default generator belongs to the whole process: a test that seeds it or draws from it holds this.
+/// libtorch's default generator belongs to the whole process: a test that seeds it or draws from it
+/// holds this.
 fn generator() -> MutexGuard<'static, ()> {
     static GENERATOR: Mutex<()> = Mutex::new(());
     GENERATOR.lock().unwrap_or_else(PoisonError::into_inner)

@@ -1,4 +1,5 @@
-//! Optimisers: ten steps against the reference implementations, and state that continues bit by bit.
+//! Optimisers: ten steps against the reference implementations, and state that continues bit by
+//! bit.
 
 use std::collections::BTreeMap;
 

@@ -1,4 +1,5 @@
-//! Files of tensors: round trips, the same bytes each time, and damage that is an error, never a panic.
+//! Files of tensors: round trips, the same bytes each time, and damage that is an error, never a
+//! panic.
 
 use std::collections::BTreeMap;
 

@@ -1,4 +1,4 @@
-//! Checkpoints: what is kept, and what becomes of damaged ones.
+//! Checkpoints: which are kept, and what happens to damaged ones.
 
 use std::fs;
 use std::io::Write;
@@ -10,7 +10,7 @@ use torch::store;
 use train::checkpoint::CheckpointError;
 use train::{Checkpoint, FitError, Outcome, StageDir};
 
-use crate::lab::{self, Plan, StopAt};
+use crate::lab::{self, Setup, StopAt};
 
 /// The files of a stage's folder of checkpoints, in order.
 fn files(stage: &Path) -> Vec<String> {
@@ -35,9 +35,9 @@ pub(crate) fn newest(stage: &Path) -> PathBuf {
 /// A stage with checkpoints of the steps 4, 8 and 12 of 12.
 fn stage(keep: usize) -> tempfile::TempDir {
     let folder = tempfile::tempdir().unwrap();
-    let mut plan = Plan { best: None, ..lab::plan(12) };
-    (plan.cadence.keep, plan.cadence.evaluate) = (keep, 0);
-    lab::run(folder.path(), &plan, &mut ()).unwrap();
+    let mut setup = Setup { best: None, ..lab::setup(12) };
+    (setup.cadence.keep, setup.cadence.evaluate) = (keep, 0);
+    lab::run(folder.path(), &setup, &mut ()).unwrap();
     folder
 }
 
@@ -48,9 +48,9 @@ fn the_newest_and_the_best_are_kept() {
     assert_eq!(files(folder.path()), names);
 
     let folder = tempfile::tempdir().unwrap();
-    let mut plan = lab::plan(30);
-    plan.cadence.keep = 1;
-    let (outcome, _) = lab::run(folder.path(), &plan, &mut ()).unwrap();
+    let mut setup = lab::setup(30);
+    setup.cadence.keep = 1;
+    let (outcome, _) = lab::run(folder.path(), &setup, &mut ()).unwrap();
     let best = outcome.summary().best.unwrap();
     assert_eq!(files(folder.path()), ["best.ckpt.safetensors", "step-00000030.ckpt.safetensors"]);
     let stage = StageDir::open(folder.path()).unwrap();
@@ -71,7 +71,7 @@ fn it_holds_everything() {
     let has = |prefix: &str| stored.tensors.keys().filter(|n| n.starts_with(prefix)).count();
     assert_eq!((has("param."), has("state.ema."), has("state.confidence")), (7, 7, 1));
     assert_eq!((has("optim."), has("rng.cpu")), (1 + 2 * 5, 1));
-    assert_eq!(stored.meta["recipe"], lab::plan(12).recipe);
+    assert_eq!(stored.meta["recipe"], lab::setup(12).recipe);
     assert_eq!(stored.meta["step"], "12");
     let rows = fs::metadata(folder.path().join("metrics.jsonl")).unwrap().len();
     let checkpoint = Checkpoint::read(&newest(folder.path())).unwrap();
@@ -94,12 +94,12 @@ fn unfinished_files_are_removed_and_a_second_process_is_refused() {
 #[test]
 fn another_recipe_is_refused() {
     let folder = stage(3);
-    let plan = lab::plan(12);
-    let other = Plan { recipe: plan.recipe.replace("seed = 7", "seed = 8"), ..plan };
+    let setup = lab::setup(12);
+    let other = Setup { recipe: setup.recipe.replace("seed = 7", "seed = 8"), ..setup };
     let message = lab::run(folder.path(), &other, &mut ()).unwrap_err().to_string();
     assert!(message.contains("step-00000012"), "{message}");
     assert!(message.contains("line 2 was `seed = 7` and is `seed = 8`"), "{message}");
-    let longer = Plan { recipe: format!("{}x = 1\n", lab::plan(12).recipe), ..other };
+    let longer = Setup { recipe: format!("{}x = 1\n", lab::setup(12).recipe), ..other };
     let message = lab::run(folder.path(), &longer, &mut ()).unwrap_err().to_string();
     assert!(message.contains("line 3 was nothing and is `x = 1`"), "{message}");
 }
@@ -121,7 +121,7 @@ fn tensors_that_do_not_fit_are_named() {
 #[test]
 fn a_checkpoint_beyond_the_plan_is_refused() {
     let folder = stage(3);
-    let error = lab::run(folder.path(), &lab::plan(8), &mut ()).unwrap_err();
+    let error = lab::run(folder.path(), &lab::setup(8), &mut ()).unwrap_err();
     assert!(
         error.to_string().contains("it is of step 12, and the training has 8 steps"),
         "{error}"
@@ -176,8 +176,8 @@ fn a_stage_whose_checkpoints_are_all_damaged_does_not_begin_again_by_itself() {
     assert_eq!(files.len(), 2);
     files.iter().for_each(|file| damage(file));
     let record = lab::record(folder.path());
-    let plan = Plan { best: None, ..lab::plan(12) };
-    let error = lab::run(folder.path(), &plan, &mut ()).unwrap_err();
+    let setup = Setup { best: None, ..lab::setup(12) };
+    let error = lab::run(folder.path(), &setup, &mut ()).unwrap_err();
     let text = error.to_string();
     let FitError::Checkpoint(CheckpointError::AllDamaged { folder: named, damaged }) = error else {
         panic!("{text}")
@@ -190,7 +190,7 @@ fn a_stage_whose_checkpoints_are_all_damaged_does_not_begin_again_by_itself() {
 
     // What the message says helps.
     fs::remove_dir_all(named).unwrap();
-    let (outcome, _) = lab::run(folder.path(), &plan, &mut ()).unwrap();
+    let (outcome, _) = lab::run(folder.path(), &setup, &mut ()).unwrap();
     assert_eq!(outcome.summary().resumed_from, None);
 }
 
@@ -211,12 +211,12 @@ impl Write for Lines {
 
 #[test]
 fn a_damaged_checkpoint_is_passed_over_with_a_warning() {
-    let plan = Plan { best: None, ..lab::plan(16) };
+    let setup = Setup { best: None, ..lab::setup(16) };
     let unbroken = tempfile::tempdir().unwrap();
-    let (_, expected) = lab::run(unbroken.path(), &plan, &mut ()).unwrap();
+    let (_, expected) = lab::run(unbroken.path(), &setup, &mut ()).unwrap();
 
     let folder = tempfile::tempdir().unwrap();
-    lab::run(folder.path(), &plan, &mut StopAt(14)).unwrap();
+    lab::run(folder.path(), &setup, &mut StopAt(14)).unwrap();
     let newest = newest(folder.path());
     assert!(newest.ends_with("step-00000014.ckpt.safetensors"));
     damage(&newest);
@@ -225,7 +225,7 @@ fn a_damaged_checkpoint_is_passed_over_with_a_warning() {
     let writer = lines.clone();
     let log = tracing_subscriber::fmt().with_writer(move || writer.clone()).with_ansi(false);
     let resumed = tracing::subscriber::with_default(log.finish(), || {
-        lab::run(folder.path(), &plan, &mut ()).unwrap()
+        lab::run(folder.path(), &setup, &mut ()).unwrap()
     });
     let (Outcome::Finished(summary), found) = resumed else { panic!("{resumed:?}") };
     assert_eq!(summary.resumed_from, Some(12));

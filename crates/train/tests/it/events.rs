@@ -111,7 +111,7 @@ pub(crate) fn record_as_events(folder: &Path) -> Vec<(u64, BTreeMap<String, f32>
 #[test]
 fn events_and_record_agree() {
     let folder = tempfile::tempdir().unwrap();
-    lab::run(folder.path(), &lab::plan(11), &mut ()).unwrap();
+    lab::run(folder.path(), &lab::setup(11), &mut ()).unwrap();
     let rows = rows(folder.path());
     assert_eq!(rows, record_as_events(folder.path()));
     let steps: Vec<_> = rows.iter().map(|r| r.0).collect();

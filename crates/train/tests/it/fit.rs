@@ -10,15 +10,15 @@ use train::{
     StageDir, StepLog, Swa, TrainConfig, fit,
 };
 
-use crate::lab::{self, Plan};
+use crate::lab::{self, Setup};
 
 #[test]
 fn a_loss_that_is_not_a_number_stops_the_run() {
     let folder = tempfile::tempdir().unwrap();
-    let mut plan = lab::plan(20);
-    plan.config.lr = Schedule::constant(0.01);
+    let mut setup = lab::setup(20);
+    setup.config.lr = Schedule::constant(0.01);
     let batch = |step| if step == 9 { lab::spoiled(step) } else { lab::batch(step) };
-    let error = lab::run_with(folder.path(), &plan, batch, &mut ()).unwrap_err();
+    let error = lab::run_with(folder.path(), &setup, batch, &mut ()).unwrap_err();
     let last_good = folder.path().join("checkpoints/step-00000008.ckpt.safetensors");
     let message = error.to_string();
     let expected = format!(
@@ -28,7 +28,7 @@ fn a_loss_that_is_not_a_number_stops_the_run() {
     assert_eq!(message, expected);
     assert!(last_good.exists());
     // With the fault mended, the run resumes from there.
-    let (outcome, _) = lab::run(folder.path(), &plan, &mut ()).unwrap();
+    let (outcome, _) = lab::run(folder.path(), &setup, &mut ()).unwrap();
     assert_eq!(outcome.summary().resumed_from, Some(8));
 }
 
@@ -57,39 +57,39 @@ impl Objective for Corner {
     }
 }
 
-fn fit_corner(folder: &Path, plan: &Plan) -> FitError {
+fn fit_corner(folder: &Path, setup: &Setup) -> FitError {
     let mut corner = Corner::new();
     let mut optimizer = OptimConfig::Sgd(Sgd::default()).build(&corner.params);
     let stage = StageDir::open(folder).unwrap();
     let batches = |from| (from..).map(|_: u64| Ok::<_, std::io::Error>(()));
     let evaluate = |_: &mut Corner, _| Ok(vec![]);
-    fit(&mut corner, &mut optimizer, &plan.options(), &stage, batches, evaluate, &mut ())
+    fit(&mut corner, &mut optimizer, &setup.options(), &stage, batches, evaluate, &mut ())
         .unwrap_err()
 }
 
 #[test]
 fn a_bad_gradient_never_reaches_a_checkpoint() {
     let folder = tempfile::tempdir().unwrap();
-    let mut plan = Plan::new(5, Schedule::constant(0.1));
-    plan.cadence.checkpoint = 1;
-    let message = fit_corner(folder.path(), &plan).to_string();
+    let mut setup = Setup::new(5, Schedule::constant(0.1));
+    setup.cadence.checkpoint = 1;
+    let message = fit_corner(folder.path(), &setup).to_string();
     let start = "step 0: the parameter w after the update is NaN at learning rate 0.1. There is no";
     assert!(message.starts_with(start), "{message}");
     assert!(StageDir::open(folder.path()).unwrap().checkpoints().newest().unwrap().is_none());
 
-    plan.cadence.checkpoint = 0;
-    let message = fit_corner(folder.path(), &plan).to_string();
+    setup.cadence.checkpoint = 0;
+    let message = fit_corner(folder.path(), &setup).to_string();
     assert!(message.starts_with("step 1: the term `corner` of the loss is NaN"), "{message}");
-    plan.config.clip_norm = Some(1.0);
-    let message = fit_corner(folder.path(), &plan).to_string();
+    setup.config.clip_norm = Some(1.0);
+    let message = fit_corner(folder.path(), &setup).to_string();
     assert!(message.starts_with("step 0: the norm of the gradient is NaN"), "{message}");
 }
 
 #[test]
 fn errors_of_data_and_evaluation_say_when() {
-    let mut plan = Plan::new(6, Schedule::constant(0.0));
-    plan.cadence.evaluate = 2;
-    let run = |stop: u64, plan: &Plan, metric: Result<f64, &'static str>| {
+    let mut setup = Setup::new(6, Schedule::constant(0.0));
+    setup.cadence.evaluate = 2;
+    let run = |stop: u64, setup: &Setup, metric: Result<f64, &'static str>| {
         let folder = tempfile::tempdir().unwrap();
         let _alone = lab::generator();
         let mut student = lab::Student::new();
@@ -102,20 +102,20 @@ fn errors_of_data_and_evaluation_say_when() {
                 })
             };
         let evaluate = |_: &mut lab::Student, _| Ok(vec![Metric::higher("accuracy", "", metric?)]);
-        fit(&mut student, &mut optimizer, &plan.options(), &stage, batches, evaluate, &mut ())
+        fit(&mut student, &mut optimizer, &setup.options(), &stage, batches, evaluate, &mut ())
     };
-    let message = run(3, &plan, Ok(1.0)).unwrap_err().to_string();
+    let message = run(3, &setup, Ok(1.0)).unwrap_err().to_string();
     assert_eq!(message, "step 3: the next batch: image 17 is broken");
-    let message = run(9, &plan, Err("no test images")).unwrap_err().to_string();
+    let message = run(9, &setup, Err("no test images")).unwrap_err().to_string();
     assert_eq!(message, "evaluation after 2 steps: no test images");
-    let mut long = plan.clone();
+    let mut long = setup.clone();
     long.config.steps = 9;
     let message = run(9, &long, Ok(1.0)).unwrap_err().to_string();
     assert!(message.starts_with("the batches ended before step 7 of 9"), "{message}");
-    let best = Plan { best: Some("f1"), ..plan.clone() };
+    let best = Setup { best: Some("f1"), ..setup.clone() };
     let message = run(9, &best, Ok(1.0)).unwrap_err().to_string();
     assert_eq!(message, "best: the evaluation gives no `f1`; it gives accuracy");
-    let nan = Plan { best: Some("accuracy"), ..plan };
+    let nan = Setup { best: Some("accuracy"), ..setup };
     let outcome = run(9, &nan, Ok(f64::NAN)).unwrap();
     assert_eq!(outcome.summary().best, None);
     assert!(outcome.summary().evaluation[0].value.is_nan());
@@ -123,8 +123,8 @@ fn errors_of_data_and_evaluation_say_when() {
 
 /// Runs six steps in a folder; the evaluations give these values. Stops before the step `stop`.
 fn judged(folder: &Path, values: [f64; 6], metric: fn(f64) -> Metric, stop: u64) -> Outcome {
-    let mut plan = Plan { best: Some("it"), ..Plan::new(6, Schedule::constant(0.0)) };
-    plan.cadence.evaluate = 1;
+    let mut setup = Setup { best: Some("it"), ..Setup::new(6, Schedule::constant(0.0)) };
+    setup.cadence.evaluate = 1;
     let _alone = lab::generator();
     let mut student = lab::Student::new();
     let mut optimizer = student.optimizer();
@@ -132,7 +132,7 @@ fn judged(folder: &Path, values: [f64; 6], metric: fn(f64) -> Metric, stop: u64)
     let batches = |from| (from..).map(|step| Ok::<_, std::io::Error>(lab::batch(step)));
     let evaluate =
         |_: &mut lab::Student, at: Progress| Ok(vec![metric(values[at.step as usize - 1])]);
-    let (options, mut stop) = (plan.options(), lab::StopAt(stop));
+    let (options, mut stop) = (setup.options(), lab::StopAt(stop));
     fit(&mut student, &mut optimizer, &options, &stage, batches, evaluate, &mut stop).unwrap()
 }
 
@@ -203,12 +203,12 @@ impl Callback for Diary {
 #[test]
 fn a_callback_is_told_everything() {
     let folder = tempfile::tempdir().unwrap();
-    let mut plan = Plan { best: None, ..lab::plan(12) };
-    plan.cadence.log = 3;
+    let mut setup = Setup { best: None, ..lab::setup(12) };
+    setup.cadence.log = 3;
     let mut diary = Diary::default();
-    let (first, _) = lab::run(folder.path(), &plan, &mut diary).unwrap();
+    let (first, _) = lab::run(folder.path(), &setup, &mut diary).unwrap();
     assert!(matches!(first, Outcome::Interrupted(_)), "{first:?}");
-    let (second, _) = lab::run(folder.path(), &plan, &mut diary).unwrap();
+    let (second, _) = lab::run(folder.path(), &setup, &mut diary).unwrap();
 
     assert_eq!(diary.started, [0, 8]);
     assert!(diary.stepped.iter().copied().eq(1..=12));
@@ -223,7 +223,7 @@ fn a_callback_is_told_everything() {
     assert_eq!(last.unit, "images");
     assert!(last.throughput > 0.0 && last.seconds > diary.logs[1].seconds);
     assert!(diary.logs.iter().all(|r| r.grad_norm.is_some_and(|n| n > 0.0)));
-    assert_eq!(last.lr, plan.config.lr.at(Progress { step: 11, steps: 12 }));
+    assert_eq!(last.lr, setup.config.lr.at(Progress { step: 11, steps: 12 }));
     let rows = lab::record(folder.path());
     let row = rows.iter().rfind(|r| r.1.contains_key("loss")).unwrap();
     assert_eq!((row.0, row.1["loss"]), (12, Some(last.loss.total)));
@@ -235,9 +235,9 @@ fn a_callback_is_told_everything() {
 #[test]
 fn it_learns() {
     let folder = tempfile::tempdir().unwrap();
-    let mut plan = lab::plan(150);
-    (plan.cadence.evaluate, plan.cadence.checkpoint) = (0, 0);
-    let (outcome, _) = lab::run(folder.path(), &plan, &mut ()).unwrap();
+    let mut setup = lab::setup(150);
+    (setup.cadence.evaluate, setup.cadence.checkpoint) = (0, 0);
+    let (outcome, _) = lab::run(folder.path(), &setup, &mut ()).unwrap();
     assert_eq!(outcome.summary().evaluation, [Metric::higher("accuracy", "", 1.0)]);
     let losses: Vec<_> = lab::record(folder.path())
         .iter()
@@ -270,10 +270,10 @@ fn gradients_are_clipped_and_averages_need_none() {
     let mut optimizer = OptimConfig::Sgd(sgd).build(&steep.0);
     let folder = tempfile::tempdir().unwrap();
     let stage = StageDir::open(folder.path()).unwrap();
-    let mut plan = Plan::new(1, Schedule::constant(0.5));
-    plan.config.clip_norm = Some(1.0);
+    let mut setup = Setup::new(1, Schedule::constant(0.5));
+    setup.config.clip_norm = Some(1.0);
     let batches = |_| [Ok::<_, std::io::Error>(())];
-    let (options, evaluate) = (plan.options(), |_: &mut Steep, _| Ok(vec![]));
+    let (options, evaluate) = (setup.options(), |_: &mut Steep, _| Ok(vec![]));
     fit(&mut steep, &mut optimizer, &options, &stage, batches, evaluate, &mut ()).unwrap();
     let w = Vec::<f32>::try_from(steep.0.get("w").unwrap().detach()).unwrap();
     // 1 − 0.5 · (0.6, 0.8) + 1.

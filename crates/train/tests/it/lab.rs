@@ -152,14 +152,14 @@ pub(crate) fn batch(step: u64) -> Batch {
 
 /// Everything that a run is told.
 #[derive(Clone)]
-pub(crate) struct Plan {
+pub(crate) struct Setup {
     pub(crate) config: TrainConfig,
     pub(crate) cadence: Cadence,
     pub(crate) best: Option<&'static str>,
     pub(crate) recipe: String,
 }
 
-impl Plan {
+impl Setup {
     /// The default cadence, no best checkpoint, no recipe.
     pub(crate) fn new(steps: u64, lr: Schedule) -> Self {
         let config = TrainConfig::new(steps, 8, lr, OptimConfig::default());
@@ -176,15 +176,15 @@ impl Plan {
     }
 }
 
-/// A plan of so many steps that logs, evaluates, checkpoints and keeps the best.
-pub(crate) fn plan(steps: u64) -> Plan {
-    let mut plan = Plan::new(steps, Schedule::HalfCosine { from: 0.02, to: 0.001, warmup: 3 });
-    plan.config.clip_norm = Some(5.0);
-    Plan {
+/// A setup of `steps` steps that logs, evaluates, checkpoints and keeps the best.
+pub(crate) fn setup(steps: u64) -> Setup {
+    let mut setup = Setup::new(steps, Schedule::HalfCosine { from: 0.02, to: 0.001, warmup: 3 });
+    setup.config.clip_norm = Some(5.0);
+    Setup {
         cadence: Cadence { log: 2, evaluate: 5, checkpoint: 4, keep: 3 },
         best: Some("accuracy"),
         recipe: "model = 'small'\nseed = 7\n".to_owned(),
-        ..plan
+        ..setup
     }
 }
 
@@ -192,16 +192,16 @@ pub(crate) fn plan(steps: u64) -> Plan {
 /// the bits of the final state.
 pub(crate) fn run(
     folder: &Path,
-    plan: &Plan,
+    setup: &Setup,
     callback: &mut dyn Callback,
 ) -> Result<(Outcome, BTreeMap<String, Vec<u32>>), FitError> {
-    run_with(folder, plan, batch, callback)
+    run_with(folder, setup, batch, callback)
 }
 
 /// The same with other batches.
 pub(crate) fn run_with(
     folder: &Path,
-    plan: &Plan,
+    setup: &Setup,
     batch: impl Fn(u64) -> Batch,
     callback: &mut dyn Callback,
 ) -> Result<(Outcome, BTreeMap<String, Vec<u32>>), FitError> {
@@ -214,7 +214,7 @@ pub(crate) fn run_with(
     let outcome = train::fit(
         &mut student,
         &mut optimizer,
-        &plan.options(),
+        &setup.options(),
         &stage,
         |from| (from..).map(|step| Ok::<_, std::io::Error>(batch(step))),
         |student, _at| Ok(vec![Metric::higher("accuracy", "", student.accuracy())]),

@@ -23,14 +23,14 @@ proptest! {
         damage in any::<bool>(),
     ) {
         let cadence = Cadence { log, evaluate, checkpoint, keep };
-        let plan = lab::Plan { cadence, ..lab::plan(STEPS) };
+        let setup = lab::Setup { cadence, ..lab::setup(STEPS) };
         let unbroken = tempfile::tempdir().unwrap();
-        let (outcome, expected) = lab::run(unbroken.path(), &plan, &mut ()).unwrap();
+        let (outcome, expected) = lab::run(unbroken.path(), &setup, &mut ()).unwrap();
         let Outcome::Finished(summary) = outcome else { panic!("{outcome:?}") };
 
         let broken = tempfile::tempdir().unwrap();
         while let Some(stop) = stops.pop_first() {
-            let (outcome, _) = lab::run(broken.path(), &plan, &mut StopAt(stop)).unwrap();
+            let (outcome, _) = lab::run(broken.path(), &setup, &mut StopAt(stop)).unwrap();
             let Outcome::Interrupted(part) = outcome else { panic!("{outcome:?}") };
             prop_assert_eq!(part.step, stop);
             let steps = checkpoint::steps(broken.path());
@@ -39,7 +39,7 @@ proptest! {
                 fs::write(steps.last().unwrap(), "lost").unwrap();
             }
         }
-        let (outcome, found) = lab::run(broken.path(), &plan, &mut ()).unwrap();
+        let (outcome, found) = lab::run(broken.path(), &setup, &mut ()).unwrap();
         prop_assert_eq!(&found, &expected);
         prop_assert_eq!(lab::record(broken.path()), lab::record(unbroken.path()));
         prop_assert_eq!(events::rows(broken.path()), events::record_as_events(unbroken.path()));
@@ -59,7 +59,7 @@ proptest! {
         prop_assert_eq!(best(&broken), best(&unbroken));
 
         // Once more: nothing is left to do, and nothing changes.
-        let (outcome, again) = lab::run(broken.path(), &plan, &mut ()).unwrap();
+        let (outcome, again) = lab::run(broken.path(), &setup, &mut ()).unwrap();
         prop_assert_eq!(outcome.summary().resumed_from, Some(STEPS));
         prop_assert_eq!(&outcome.summary().evaluation, &summary.evaluation);
         prop_assert_eq!(&again, &expected);

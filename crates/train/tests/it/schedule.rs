@@ -36,13 +36,15 @@ fn values_by_hand() {
 
 #[test]
 fn staircases() {
-    // EfficientNet at a batch of 2048: 0.128, times 0.97 every 2.4 epochs; here of 10 steps. Stairs are counted from step 0.
+    // EfficientNet at a batch of 2048: 0.128, times 0.97 every 2.4 epochs; here of 10 steps. Stairs
+    // are counted from step 0.
     let text = "kind = 'exponential'\nfrom = 0.128\nrate = 0.97\nevery = 24\nwarmup = 50";
     let stairs = |n: i32| 0.128 * 0.97_f64.powi(n);
     check(text, 3500, &[(25, 0.064), (50, stairs(2)), (71, stairs(2)), (72, stairs(3))]);
     let part = "kind = 'exponential'\nfrom = 1\nrate = 0.5\nevery = 2.5";
     check(part, 10, &[(2, 1.0), (3, 0.5), (4, 0.5), (5, 0.25), (10, 0.0625)]);
-    // Three stairs of one half lead from 0.8 to 0.1: one every 10 of the 30 steps after the warm-up.
+    // Three stairs of one half lead from 0.8 to 0.1: one every 10 of the 30 steps after the
+    // warm-up.
     let to = "kind = 'exponential-to'\nfrom = 0.8\nto = 0.1\nrate = 0.5\nwarmup = 6";
     check(to, 36, &[(3, 0.4), (6, 0.8), (9, 0.8), (11, 0.4), (21, 0.2), (31, 0.1), (36, 0.1)]);
 }

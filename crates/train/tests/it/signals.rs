@@ -1,4 +1,5 @@
-//! Processes of their own that are killed and asked to end: the test starts its own binary again as a child.
+//! Processes of their own that are killed and asked to end: the test starts its own binary again as
+//! a child.
 
 use std::fs;
 use std::os::unix::process::ExitStatusExt;
@@ -11,7 +12,8 @@ use train::{Cadence, Checkpoint, Outcome};
 
 use crate::{checkpoint, events, lab};
 
-/// The variables that tell a child its folder and before which step, if any, it naps until it is woken.
+/// The variables that tell a child its folder and before which step, if any, it naps until it is
+/// woken.
 const FOLDER: &str = "TRAIN_TEST_FOLDER";
 const NAP_AT: &str = "TRAIN_TEST_NAP_AT";
 
@@ -20,9 +22,9 @@ const PATIENCE: Duration = Duration::from_secs(60);
 
 const STEPS: u64 = 260;
 
-fn plan() -> lab::Plan {
+fn setup() -> lab::Setup {
     let cadence = Cadence { log: 3, evaluate: 20, checkpoint: 7, keep: 2 };
-    lab::Plan { cadence, ..lab::plan(STEPS) }
+    lab::Setup { cadence, ..lab::setup(STEPS) }
 }
 
 /// Starts the child below.
@@ -66,18 +68,21 @@ fn child() {
     let nap_at: u64 = std::env::var(NAP_AT).unwrap().parse().unwrap();
     let folder = Path::new(&folder);
     let batch = |step| {
-        // Steps that are too quick leave a killer no time.
+        // Steps that take a moment, so that kills come at all of them.
         sleep(Duration::from_millis(1));
         if step == nap_at {
             fs::write(folder.join("napping"), "").unwrap();
             let began = Instant::now();
             while !folder.join("wake").exists() && began.elapsed() < PATIENCE {
+                if train::signals::interrupted() {
+                    fs::write(folder.join("asked"), "").unwrap();
+                }
                 sleep(Duration::from_millis(1));
             }
         }
         lab::batch(step)
     };
-    let (outcome, _) = lab::run_with(folder, &plan(), batch, &mut ()).unwrap();
+    let (outcome, _) = lab::run_with(folder, &setup(), batch, &mut ()).unwrap();
     let word = if matches!(outcome, Outcome::Finished(_)) { "finished" } else { "interrupted" };
     fs::write(folder.join("outcome"), format!("{word} {}", outcome.summary().step)).unwrap();
 }
@@ -85,7 +90,7 @@ fn child() {
 #[test]
 fn killed_at_random_moments_a_run_ends_the_same() {
     let unbroken = tempfile::tempdir().unwrap();
-    let (_, expected) = lab::run(unbroken.path(), &plan(), &mut ()).unwrap();
+    let (_, expected) = lab::run(unbroken.path(), &setup(), &mut ()).unwrap();
 
     let folder = tempfile::tempdir().unwrap();
     let mut random = 0x5eed_u64;
@@ -95,8 +100,9 @@ fn killed_at_random_moments_a_run_ends_the_same() {
         (random >> 33) % below
     };
     for kill in 0..5 {
-        let mut child = start(folder.path(), STEPS);
         let target = kill * 33 + next(25);
+        // A step at which it waits to be killed, should that take long.
+        let mut child = start(folder.path(), target + 30);
         wait_until(&mut child, || newest_step(folder.path()).is_some_and(|s| s >= target));
         sleep(Duration::from_micros(next(20_000)));
         child.kill().unwrap();
@@ -108,8 +114,8 @@ fn killed_at_random_moments_a_run_ends_the_same() {
 
     let status = start(folder.path(), STEPS).wait().unwrap();
     assert!(status.success(), "{status}");
-    // What the child left is what this process reads: it goes on from the last step.
-    let (outcome, found) = lab::run(folder.path(), &plan(), &mut ()).unwrap();
+    // This process reads what the child left: it resumes from the last step.
+    let (outcome, found) = lab::run(folder.path(), &setup(), &mut ()).unwrap();
     assert_eq!(outcome.summary().resumed_from, Some(STEPS));
     assert_eq!(found, expected);
     assert_eq!(lab::record(folder.path()), lab::record(unbroken.path()));
@@ -125,8 +131,7 @@ fn a_first_signal_asks_for_a_checkpoint() {
         let mut child = start(folder.path(), 30);
         wait_until(&mut child, || folder.path().join("napping").exists());
         signal(&child, name);
-        // On a busy machine it takes a moment to arrive.
-        sleep(Duration::from_millis(200));
+        wait_until(&mut child, || folder.path().join("asked").exists());
         fs::write(folder.path().join("wake"), "").unwrap();
         let status = child.wait().unwrap();
         assert!(status.success(), "{status}");
@@ -144,7 +149,7 @@ fn a_second_signal_ends_the_process_at_once() {
     let mut child = start(folder.path(), 2);
     wait_until(&mut child, || folder.path().join("napping").exists());
     signal(&child, "TERM");
-    sleep(Duration::from_millis(100));
+    wait_until(&mut child, || folder.path().join("asked").exists());
     assert_eq!(child.try_wait().unwrap(), None, "the first signal waits for the step");
     signal(&child, "TERM");
     assert_eq!(child.wait().unwrap().code(), Some(128 + 15));

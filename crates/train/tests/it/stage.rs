@@ -52,7 +52,7 @@ fn a_mark_without_its_weights_does_not_count() {
 #[test]
 fn a_record_is_read_up_to_its_last_whole_line() {
     let folder = tempfile::tempdir().unwrap();
-    lab::run(folder.path(), &lab::plan(5), &mut ()).unwrap();
+    lab::run(folder.path(), &lab::setup(5), &mut ()).unwrap();
     let path = folder.path().join(record::FILE);
     let rows = record::read(&path).unwrap();
     assert!(rows.is_sorted_by(|a, b| a.step <= b.step && a.seconds <= b.seconds));
@@ -70,12 +70,12 @@ fn a_record_is_read_up_to_its_last_whole_line() {
 #[test]
 fn a_record_that_lost_its_end_keeps_its_whole_lines() {
     let folder = tempfile::tempdir().unwrap();
-    let plan = lab::plan(12);
-    lab::run(folder.path(), &plan, &mut lab::StopAt(8)).unwrap();
+    let setup = lab::setup(12);
+    lab::run(folder.path(), &setup, &mut lab::StopAt(8)).unwrap();
     let path = folder.path().join(record::FILE);
     let text = fs::read_to_string(&path).unwrap();
     fs::write(&path, &text[..text.len() - 3]).unwrap();
-    lab::run(folder.path(), &plan, &mut ()).unwrap();
+    lab::run(folder.path(), &setup, &mut ()).unwrap();
     let steps: Vec<_> = lab::record(folder.path()).iter().map(|r| r.0).collect();
     // The row of step 8 is lost, and the rows from 9 on are there.
     assert_eq!(steps, [2, 4, 5, 6, 10, 10, 12, 12]);

@@ -1,4 +1,4 @@
-//! Checkpoints of timm's EfficientNets: names, shapes, and what is said about a file that does not fit.
+//! Checkpoints of timm's EfficientNets: names, shapes, and the errors of a file that does not fit.
 
 use std::collections::BTreeMap;
 use std::io::Read;

@@ -1,5 +1,6 @@
-//! The nets against timm's EfficientNet, torchvision's bottlenecks and plain PyTorch nets: logits, gradients, running statistics. What the
-//! arrays are and where they come from is told in `tests/golden/README.md`.
+//! The nets against timm's EfficientNet, torchvision's bottlenecks and plain PyTorch nets: logits,
+//! gradients, running statistics. `tests/golden/README.md` says what the arrays are and where they
+//! come from.
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -9,7 +10,8 @@ use torch::store::{self, Stored};
 use torch::{Device, Kind, Mode, Model, Tensor, loss, no_grad};
 use vision_models::NetConfig;
 
-/// Largest absolute difference allowed, in float32; relative to the largest value of a gradient above 1.
+/// Largest absolute difference allowed, in float32; relative to the largest value of a gradient
+/// above 1.
 const TOLERANCE: f64 = 1e-4;
 
 #[derive(Deserialize)]
@@ -125,7 +127,8 @@ fn wide_resnet_is_fixmatchs() {
     check("wide_resnet_default");
 }
 
-/// With width 1 the first block has no convolution on its shortcut, which is activated nevertheless.
+/// With width 1 the first block has no convolution on its shortcut, which is activated
+/// nevertheless.
 #[test]
 fn wide_resnet_activates_the_first_shortcut() {
     check("wide_resnet_identity_first");

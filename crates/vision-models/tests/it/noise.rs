@@ -79,7 +79,8 @@ fn dropout_keeps_the_mean_and_the_rate() {
     assert!((y.max().double_value(&[]) - 1.0 / 0.7).abs() < 1e-6);
 }
 
-/// With its only branch dropped, the small net is another function; how many samples see that function is the rate.
+/// With its only branch dropped, the small net is another function; how many samples see that
+/// function is the rate.
 #[test]
 fn stochastic_depth_drops_the_branch_of_so_many_samples() {
     let rate = 0.3;
