@@ -3,6 +3,7 @@
 pub(crate) mod check;
 pub(crate) mod corrupt;
 pub(crate) mod data;
+mod device;
 pub(crate) mod eval;
 pub(crate) mod list;
 pub(crate) mod predict;

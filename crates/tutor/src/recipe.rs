@@ -7,5 +7,6 @@ pub(crate) mod edit;
 pub(crate) mod evaluate;
 pub(crate) mod faults;
 pub(crate) mod head;
+mod keys;
 pub(crate) mod row;
 pub(crate) mod select;

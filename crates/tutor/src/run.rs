@@ -11,4 +11,5 @@ pub(crate) mod interrupt;
 pub(crate) mod predictions;
 pub(crate) mod progress;
 pub(crate) mod result;
+pub(crate) mod seeds;
 pub(crate) mod stage;

@@ -6,14 +6,19 @@ use proc_macro2::{Delimiter, Spacing, TokenStream, TokenTree};
 
 /// Names in Rust code and, in backticks, in any text, and what to say instead. With `::` or `(`
 /// behind it, a name counts only where that follows.
-const NAMES: [Name; 8] = [
+const NAMES: [Name; 10] = [
     name("Facts", "say TaskInfo"),
     name("Watch", "say Callback"),
-    Name { kept: "crates/data-pipeline/", ..name("Plan", "say TrainConfig") },
+    Name { kept: &["crates/data-pipeline/"], ..name("Plan", "say TrainConfig") },
     name("Look", "say Evaluator"),
     name("Finished::", "say TrainedModel"),
     name("Pool", "say Subset"),
-    Name { kept: "crates/augment/", ..name("Cut", "say forward_features and forward_head") },
+    Name {
+        kept: &["crates/augment/", "crates/data-pipeline/"],
+        ..name("Cut", "say forward_features and forward_head")
+    },
+    name("guess", "say probs or pseudo_label"),
+    name("sure", "say mask"),
     name("memory(", "say state"),
 ];
 
@@ -34,11 +39,17 @@ struct Name {
     old: &'static str,
     new: &'static str,
     /// Where the name means another thing and stays.
-    kept: &'static str,
+    kept: &'static [&'static str],
+}
+
+impl Name {
+    fn is_kept_in(&self, path: &str) -> bool {
+        self.kept.iter().any(|folder| path.starts_with(folder))
+    }
 }
 
 const fn name(old: &'static str, new: &'static str) -> Name {
-    Name { old, new, kept: "no such folder" }
+    Name { old, new, kept: &[] }
 }
 
 /// This file, which has to name them.
@@ -82,7 +93,7 @@ fn phrases(text: &str) -> Vec<Place> {
 
 /// Names in backticks.
 fn quoted(text: &str, path: &str, found: &mut Vec<Place>) {
-    for name in NAMES.iter().filter(|name| !path.starts_with(name.kept)) {
+    for name in NAMES.iter().filter(|name| !name.is_kept_in(path)) {
         let begin = format!("`{}", name.old);
         let ends: &[&str] = if name.old.ends_with([':', '(']) { &[""] } else { &["`", "::"] };
         for (index, line) in text.lines().enumerate() {
@@ -109,7 +120,7 @@ fn names(tokens: TokenStream, path: &str, found: &mut Vec<Place>) {
                 };
                 let here = word.to_string();
                 let is = |name: &&Name| name.old == here || name.old == format!("{here}{next}");
-                let names = NAMES.iter().filter(|name| !path.starts_with(name.kept)).filter(is);
+                let names = NAMES.iter().filter(|name| !name.is_kept_in(path)).filter(is);
                 found.extend(names.map(|n| (word.span().start().line, n.old, n.new)));
             }
             _ => {}

@@ -79,7 +79,7 @@ impl Changes {
 
 pub(crate) fn run(args: &Args) -> Result<()> {
     let mut experiment = args.changes.resolve(&args.recipe)?;
-    let device = torch::device::select(&args.device)?;
+    let device = super::device::chosen(&args.device)?;
     if let Some(threads) = args.threads {
         torch::device::set_threads(usize::from(threads));
     }

@@ -5,9 +5,9 @@ use std::path::PathBuf;
 use anyhow::{Result, ensure};
 
 use crate::papers;
-use crate::run::driver::seed_dir;
 use crate::run::experiment::Predictor;
 use crate::run::folder;
+use crate::run::seeds::seed_dir;
 
 /// Which network of which run.
 #[derive(clap::Args)]
@@ -39,7 +39,7 @@ impl Which {
             self.seed,
             started.seeds
         );
-        let device = torch::device::select(&self.device)?;
+        let device = super::device::chosen(&self.device)?;
         let predictor = experiment.predictor(&seed, self.model.as_deref(), device)?;
         let (name, of) = (predictor.about(), &experiment.head().name);
         let about = format!("{name} of {of} (seed {})", self.seed);

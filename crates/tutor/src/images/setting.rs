@@ -9,20 +9,16 @@ use augment::rng::Key;
 use data_pipeline::split::Split;
 use torch::precision::Precision;
 use torch::{Device, Model};
-use train::{Cadence, Callback, TrainConfig};
+use train::Cadence;
 use vision_models::NetConfig;
 
 use super::evaluator::Evaluator;
 use super::feed::Feed;
 use super::source::Data;
 use super::targets::Targets;
-use super::task::ImageTask;
 use crate::recipe::evaluate::EvaluateConfig;
-use crate::recipe::select::Select;
-use crate::run::cost::StageCost;
-use crate::run::driver::SeedRun;
 use crate::run::files;
-use crate::run::stage::Stage;
+use crate::run::seeds::SeedRun;
 
 /// The settings of a recipe about images that do not differ between its trainings.
 #[derive(Clone, Copy)]
@@ -102,27 +98,6 @@ impl<'a> Setting<'a> {
         let batch = self.shared.evaluate.batch;
         let subset = subset.spread(CALIBRATION.next_multiple_of(batch));
         self.evaluator(policy).calibrate(model, &subset)
-    }
-
-    /// Trains in `dir`. `name` keys its random numbers: stages of one name start alike.
-    pub(crate) fn train(
-        &self,
-        (dir, name): (&Path, &str),
-        (config, select): (&TrainConfig, &Select),
-        task: ImageTask<'_>,
-        callback: &mut dyn Callback,
-    ) -> Result<(Model, StageCost)> {
-        let stage = Stage {
-            dir,
-            key: self.key(name),
-            config,
-            cadence: self.shared.cadence,
-            select,
-            precision: self.shared.precision,
-            device: self.device,
-            recipe_text: self.recipe_text,
-        };
-        stage.train(task, callback)
     }
 }
 

@@ -1,5 +1,6 @@
 //! One training on images: a network, a method and streams of augmented images.
 
+use std::path::Path;
 use std::sync::Arc;
 
 use anyhow::{Result, bail, ensure};
@@ -9,7 +10,7 @@ use data_pipeline::sampler::Order;
 use metrics::Metric;
 use ssl_core::{Method, Ssl};
 use torch::{Model, Params};
-use train::{Progress, Throughput, TrainConfig};
+use train::{Callback, Progress, Throughput, TrainConfig};
 use vision_models::NetConfig;
 
 use super::feedback::{Feedback, PROBE};
@@ -17,7 +18,9 @@ use super::objective::{ImageBatch, ImageObjective, Learning, Probes};
 use super::setting::Setting;
 use super::subset::Subset;
 use super::targets::Targets;
-use crate::run::stage::{Batches, Task};
+use crate::recipe::select::Select;
+use crate::run::cost::StageCost;
+use crate::run::stage::{Batches, Stage, Task};
 
 /// One training on images.
 pub(crate) struct ImageTask<'a> {
@@ -122,6 +125,28 @@ impl<'a> ImageTask<'a> {
     /// The metric that a recipe selects by.
     pub(crate) fn select_metric(self, select_metric: Option<&'a str>) -> Self {
         Self { select_metric, ..self }
+    }
+
+    /// Trains in `dir`. `name` keys its random numbers: stages of one name start alike.
+    pub(crate) fn train(
+        self,
+        dir: &Path,
+        name: &str,
+        select: &Select,
+        callback: &mut dyn Callback,
+    ) -> Result<(Model, StageCost)> {
+        let setting = self.setting;
+        let stage = Stage {
+            dir,
+            key: setting.key(name),
+            config: self.config,
+            cadence: setting.shared.cadence,
+            select,
+            precision: setting.shared.precision,
+            device: setting.device,
+            recipe_text: setting.recipe_text,
+        };
+        stage.train(self, callback)
     }
 
     fn freeze(&self, model: &Model) -> Result<()> {

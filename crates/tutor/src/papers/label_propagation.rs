@@ -12,10 +12,10 @@ mod training;
 use anyhow::Result;
 use toml::Table;
 
-use crate::recipe::edit;
-use crate::recipe::head::{Head, RowChoice};
-use crate::run::driver::{Run, SeedRun, seed_dir};
+use crate::recipe::head::Head;
+use crate::recipe::{edit, row};
 use crate::run::experiment::{Experiment, Findings, Paper};
+use crate::run::seeds::{Run, SeedRun, seed_dir};
 use files::{chosen, field, film_of, moments, place, sheet_of};
 use recipe::{Recipe, Shape};
 use shapes::Scene;
@@ -29,12 +29,7 @@ struct LabelPropagation {
 
 fn read(mut head: Head, own: &Table) -> Result<Box<dyn Experiment>> {
     let mut recipe: Recipe = edit::read(own)?;
-    head.run_rows.check(recipe.rows.iter().map(|row| row.name.as_str()))?;
-    recipe.rows.retain(|row| head.run_rows.takes(&row.name));
-    for row in &mut recipe.rows {
-        row.against = row.against.take().filter(|name| head.run_rows.takes(name));
-    }
-    head.run_rows = RowChoice::All;
+    row::choose(&mut head, &mut recipe.rows)?;
     recipe.check(&head.name)?;
     Ok(Box::new(LabelPropagation { head, recipe }))
 }

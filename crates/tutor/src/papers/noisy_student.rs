@@ -23,8 +23,8 @@ use crate::images::source::Source;
 use crate::images::trained_model::{Place, TrainedModel};
 use crate::recipe::edit;
 use crate::recipe::head::Head;
-use crate::run::driver::Run;
 use crate::run::experiment::{Experiment, Findings, Paper, Predictor};
+use crate::run::seeds::Run;
 use outcome::SeedOutcome;
 use recipe::Recipe;
 

@@ -13,10 +13,10 @@ use torch::Device;
 
 use crate::images::source::Source;
 use crate::images::trained_model::{Place, TrainedModel};
-use crate::recipe::edit;
-use crate::recipe::head::{Head, RowChoice};
-use crate::run::driver::Run;
+use crate::recipe::head::Head;
+use crate::recipe::{edit, row};
 use crate::run::experiment::{Experiment, Findings, Paper, Predictor};
+use crate::run::seeds::Run;
 use recipe::Recipe;
 
 pub(super) const PAPER: Paper = Paper { kind: "ssl-table", read };
@@ -30,16 +30,7 @@ struct SslTable {
 
 fn read(mut head: Head, own: &Table) -> Result<Box<dyn Experiment>> {
     let mut recipe: Recipe = edit::read(own)?;
-    head.run_rows.check(recipe.rows.iter().map(|row| row.name.as_str()))?;
-    if head.run_rows != RowChoice::All {
-        // What is not run is not there: the resolved recipe is the table that is run.
-        let kept = |name: &str| head.run_rows.takes(name);
-        recipe.rows.retain(|row| kept(&row.name));
-        for row in &mut recipe.rows {
-            row.against = row.against.take().filter(|name| kept(name));
-        }
-        head.run_rows = RowChoice::All;
-    }
+    row::choose(&mut head, &mut recipe.rows)?;
     recipe.check(&head.name)?;
     Ok(Box::new(SslTable { head, recipe, source: None }))
 }

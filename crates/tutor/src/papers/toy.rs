@@ -14,7 +14,7 @@ use train::{Cadence, Progress, Throughput, TrainConfig};
 
 use crate::recipe::{edit, head::Head};
 use crate::run::experiment::{Experiment, Findings, Paper};
-use crate::run::{cost::StageCost, driver::Run, result::frame, stage::Batches, stage::Task};
+use crate::run::{cost::StageCost, result::frame, seeds::Run, stage::Batches, stage::Task};
 
 pub(super) const PAPER: Paper =
     Paper { kind: "toy-bigram", read: |head, own| Ok(Box::new(Bigram(head, edit::read(own)?))) };

@@ -4,7 +4,7 @@ use anyhow::{Context, Result, anyhow, bail};
 use serde::de::DeserializeOwned;
 use toml::{Table, Value};
 
-use super::head;
+use super::keys;
 
 /// `key=value` of the command line.
 #[derive(Clone, Debug, PartialEq)]
@@ -117,7 +117,7 @@ fn nearest_expected(message: &str) -> Option<String> {
     }
     let mut names = message.split('`').skip(1).step_by(2);
     let unknown = names.next()?;
-    let head = head::KEYS.into_iter().filter(|_| message.contains("unknown field"));
+    let head = keys::HEAD.into_iter().filter(|_| message.contains("unknown field"));
     nearest(unknown, names.chain(head)).map(str::to_owned)
 }
 

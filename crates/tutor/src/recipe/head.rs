@@ -6,8 +6,8 @@ use report::{Expectation, PaperRow};
 use serde::{Deserialize, Serialize};
 use toml::{Table, Value};
 
-use super::edit;
 use super::faults::is_plain;
+use super::{edit, keys};
 
 /// The keys of a recipe that do not belong to a paper.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -35,10 +35,6 @@ pub(crate) struct Head {
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub(crate) expect: Vec<Expectation>,
 }
-
-/// The keys of [`Head`].
-pub(super) const KEYS: [&str; 8] =
-    ["kind", "name", "about", "default", "seeds", "run_rows", "paper", "expect"];
 
 fn one() -> u64 {
     1
@@ -114,7 +110,7 @@ impl Head {
     /// Takes the head out of a recipe, so that the paper's own keys are left.
     pub(crate) fn take(table: &mut Table) -> Result<Self> {
         let mut own = Table::new();
-        for key in KEYS {
+        for key in keys::HEAD {
             own.extend(table.remove(key).map(|value| (key.to_owned(), value)));
         }
         let head: Self = edit::read(&own)?;

@@ -1,4 +1,4 @@
-//! Rows of a table: the recipe's own keys with something changed.
+//! Rows of a table: which are run, and the recipe's own keys with something changed.
 
 use anyhow::{Context, Result, ensure};
 use serde::Serialize;
@@ -6,6 +6,28 @@ use serde::de::DeserializeOwned;
 use toml::Table;
 
 use super::edit;
+use super::head::Head;
+
+/// A row that may be compared with another of its table.
+pub(crate) trait TableRow {
+    fn name(&self) -> &str;
+
+    /// The row that it is compared with.
+    fn against(&mut self) -> &mut Option<String>;
+}
+
+/// Leaves the rows that are to be run, so that the resolved recipe is the table that is run. A
+/// comparison with a row that is not run goes.
+pub(crate) fn choose<R: TableRow>(head: &mut Head, rows: &mut Vec<R>) -> Result<()> {
+    let choice = std::mem::take(&mut head.run_rows);
+    choice.check(rows.iter().map(TableRow::name))?;
+    rows.retain(|row| choice.takes(row.name()));
+    for row in rows {
+        let kept = row.against().take().filter(|name| choice.takes(name));
+        *row.against() = kept;
+    }
+    Ok(())
+}
 
 /// `base` with the dotted keys of `changes` set, and no rows of its own. `allowed` says which keys a
 /// row may change, in words and as a test.

@@ -4,19 +4,15 @@ use std::path::{Path, PathBuf};
 use std::time::Instant;
 
 use anyhow::{Context, Result};
-use report::{Curve, Report, RunResult, Verdict};
-use torch::precision::Precision;
-use torch::{Device, Model};
-use train::{Cadence, Callback, TrainConfig};
+use report::{Report, RunResult, Verdict};
+use torch::Device;
 
-use super::cost::{Spent, StageCost, peak_rss_bytes};
-use super::curve;
+use super::cost::{Spent, peak_rss_bytes};
 use super::experiment::{Experiment, Findings};
 use super::folder::{RunFolder, Started, now};
 use super::progress::Progress;
-use super::stage::{Stage, Task};
+use super::seeds::Run;
 use crate::recipe::head::Head;
-use crate::recipe::select::Select;
 
 /// How a recipe is run, beside what it says itself.
 pub(crate) struct Options<'a> {
@@ -30,90 +26,6 @@ pub(crate) struct Options<'a> {
     pub(crate) fresh: bool,
     /// Whether settings differ from the recipe as it is written.
     pub(crate) altered: bool,
-}
-
-/// A run under way, as an experiment sees it.
-pub(crate) struct Run<'a> {
-    pub(crate) started: &'a Started,
-    pub(crate) device: Device,
-    /// The resolved recipe.
-    pub(crate) recipe_text: &'a str,
-    /// The run's folder.
-    pub(crate) dir: &'a Path,
-    progress: Progress<'a>,
-}
-
-/// One seed of a run.
-pub(crate) struct SeedRun<'a, 'p> {
-    pub(crate) seed: u64,
-    /// The seed's folder.
-    pub(crate) dir: PathBuf,
-    pub(crate) device: Device,
-    pub(crate) recipe_text: &'a str,
-    progress: &'a mut Progress<'p>,
-}
-
-impl Run<'_> {
-    /// What each seed finds, in order. `line` is what is said of a seed as soon as it is done.
-    pub(crate) fn each_seed<T>(
-        &mut self,
-        mut find: impl FnMut(&mut SeedRun<'_, '_>) -> Result<T>,
-        line: impl Fn(&T) -> String,
-    ) -> Result<Vec<T>> {
-        let seeds = &self.started.seeds;
-        let mut found = Vec::with_capacity(seeds.len());
-        for (i, &seed) in seeds.iter().enumerate() {
-            self.progress.seed(i + 1, seeds.len());
-            let mut one = SeedRun {
-                seed,
-                dir: seed_dir(self.dir, seed),
-                device: self.device,
-                recipe_text: self.recipe_text,
-                progress: &mut self.progress,
-            };
-            let of_seed = find(&mut one).with_context(|| format!("seed {seed}"))?;
-            self.progress.say(&format!("seed {seed}: {}", line(&of_seed)));
-            found.push(of_seed);
-        }
-        self.progress.clear();
-        Ok(found)
-    }
-}
-
-impl SeedRun<'_, '_> {
-    /// Trains a task by the seed's own random numbers, in the folder `name` below the seed's, and
-    /// reads the course of a metric of it back.
-    pub(crate) fn train<T: Task>(
-        &mut self,
-        name: &str,
-        (config, cadence): (&TrainConfig, &Cadence),
-        task: T,
-        metric: &str,
-    ) -> Result<(Model, StageCost, Curve)> {
-        let dir = self.dir.join(name);
-        let stage = Stage {
-            dir: &dir,
-            key: self.seed,
-            config,
-            cadence,
-            select: &Select::default(),
-            precision: Precision::default(),
-            device: self.device,
-            recipe_text: self.recipe_text,
-        };
-        let (model, cost) = stage.train(task, self.progress.stage(name))?;
-        Ok((model, cost, curve::read(&dir, name, self.seed, metric)?))
-    }
-
-    /// Begins a stage; the result is told of its course.
-    pub(crate) fn stage(&mut self, title: &str) -> &mut dyn Callback {
-        self.progress.stage(title)
-    }
-}
-
-/// The folder of a seed below its run's.
-pub(crate) fn seed_dir(run: &Path, seed: u64) -> PathBuf {
-    run.join(format!("seed-{seed}"))
 }
 
 /// Runs an experiment or goes on with it, and writes its report. Returns what it found and the path

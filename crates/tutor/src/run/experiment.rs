@@ -7,8 +7,8 @@ use report::{RunResult, Section};
 use toml::Table;
 use torch::Device;
 
-use super::driver::Run;
 use super::predictions::Predictions;
+use super::seeds::Run;
 use crate::recipe::head::Head;
 
 /// A kind of recipe, and who reads it.

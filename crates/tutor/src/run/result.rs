@@ -3,7 +3,7 @@
 use report::{Block, Cost, LinePlot, RunResult, SCHEMA, Section, Versions};
 
 use super::cost::StageCost;
-use super::driver::Run;
+use super::seeds::Run;
 use crate::recipe::evaluate::Part;
 use crate::recipe::head::Head;
 

@@ -7,6 +7,7 @@ use ssl_core::{Config, MethodConfig};
 use train::{Cadence, TrainConfig};
 
 use crate::recipe::faults::Faults;
+use crate::recipe::row::TableRow;
 
 /// The keys of a recipe of kind `label-propagation`, beside its head: methods side by side on points,
 /// one training a shape, row and seed.
@@ -73,6 +74,16 @@ pub(super) struct RowConfig {
     pub(super) method: MethodConfig,
     /// The row that this one is compared with, seed by seed.
     pub(super) against: Option<String>,
+}
+
+impl TableRow for RowConfig {
+    fn name(&self) -> &str {
+        &self.name
+    }
+
+    fn against(&mut self) -> &mut Option<String> {
+        &mut self.against
+    }
 }
 
 impl Recipe {

@@ -11,8 +11,8 @@ use super::section::{self, Film, Strip};
 use super::training::Spread;
 use crate::recipe::head::Head;
 use crate::run::cost::StageCost;
-use crate::run::driver::Run;
 use crate::run::result::frame;
+use crate::run::seeds::Run;
 
 /// What a seed found, in a line.
 pub(super) fn line(trainings: &[Spread]) -> String {

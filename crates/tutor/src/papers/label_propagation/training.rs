@@ -15,8 +15,8 @@ use super::picture;
 use super::recipe::{Recipe, RowConfig, Shape};
 use super::shapes::{Cloud, Perceptron, Scene, tensor};
 use crate::run::cost::StageCost;
-use crate::run::driver::SeedRun;
 use crate::run::files;
+use crate::run::seeds::SeedRun;
 use crate::run::stage::{Batches, Task};
 
 /// What one training found.

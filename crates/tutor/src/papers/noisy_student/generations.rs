@@ -53,8 +53,7 @@ pub(super) fn teacher(
         .stream(&setting.data.labeled, vec![view(&config.augment)], config.train.batch, "labeled")
         .start(start.as_ref().map(|model| &model.params));
     let dir = dir.join("teacher");
-    let stage = (&config.train, &Select::default());
-    let (model, cost) = setting.train((&dir, "teacher"), stage, task, callback)?;
+    let (model, cost) = task.train(&dir, "teacher", &Select::default(), callback)?;
     Ok(Trained {
         name: "teacher".to_owned(),
         model,
@@ -114,8 +113,7 @@ pub(super) fn student(
         let name = format!("{shared}/unlabeled");
         task = task.stream(&labels.chosen, views, train.batch * ratio, &name);
     }
-    let stage = (&train, &Select::default());
-    let (model, cost) = setting.train((place.dir, &shared), stage, task, callback)?;
+    let (model, cost) = task.train(place.dir, &shared, &Select::default(), callback)?;
     let student = Trained {
         name: place.name.to_owned(),
         model,
@@ -145,8 +143,7 @@ fn fix_resolution(
         .start(Some(&student.model.params))
         .frozen(&fix.frozen);
     let dir = student.dir.join(name);
-    let stage = (&fix.train, &Select::default());
-    let (model, cost) = setting.train((&dir, name), stage, task, callback)?;
+    let (model, cost) = task.train(&dir, name, &Select::default(), callback)?;
     let cost = StageCost::sum([student.cost, cost]);
     let (eval_augment, name, net) = (fix.eval_augment.clone(), student.name, student.net);
     Ok(Trained { name, model, eval_augment, dir, net, cost })

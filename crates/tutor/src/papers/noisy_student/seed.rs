@@ -9,8 +9,8 @@ use super::outcome::{self, FILE, SeedOutcome};
 use super::recipe::{LabelSource, Recipe};
 use crate::images::setting::Setting;
 use crate::images::source::{Data, Source};
-use crate::run::driver::SeedRun;
 use crate::run::files;
+use crate::run::seeds::SeedRun;
 
 /// Runs one seed in `dir`, or reads what an earlier process found there. `rows` are the further rows
 /// that are run.

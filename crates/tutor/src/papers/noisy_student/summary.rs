@@ -8,8 +8,8 @@ use super::recipe::{LabelSource, Recipe};
 use super::{robustness, robustness_tables, section};
 use crate::recipe::head::Head;
 use crate::run::cost::StageCost;
-use crate::run::driver::Run;
 use crate::run::result::{frame, over_labels, part_note};
+use crate::run::seeds::Run;
 
 /// What a seed found, in a line.
 pub(super) fn line(outcome: &SeedOutcome, recipe: &Recipe) -> String {

@@ -14,7 +14,7 @@ use crate::images::task::metric_name;
 use crate::recipe::data::DataConfig;
 use crate::recipe::evaluate::EvaluateConfig;
 use crate::recipe::faults::Faults;
-use crate::recipe::row;
+use crate::recipe::row::{self, TableRow};
 use crate::recipe::select::Select;
 
 /// The keys of a recipe of kind `ssl-table`, beside its head: one training, and rows that change
@@ -86,6 +86,16 @@ pub(super) struct PaperNumber {
 /// What a row may change. Data may differ in the labels alone, so that the images are the same.
 const CHANGEABLE: [&str; 6] = ["net", "method", "unlabeled_ratio", "weak", "strong", "train"];
 const LABELS: [&str; 2] = ["data.labels_per_class", "data.labels"];
+
+impl TableRow for RowConfig {
+    fn name(&self) -> &str {
+        &self.name
+    }
+
+    fn against(&mut self) -> &mut Option<String> {
+        &mut self.against
+    }
+}
 
 impl Recipe {
     /// The rows that are run, by name, each as the recipe of its one training. `paper` names the one

@@ -11,8 +11,8 @@ use crate::recipe::evaluate::Part;
 use crate::recipe::head::Head;
 use crate::recipe::select::Weights;
 use crate::run::cost::StageCost;
-use crate::run::driver::Run;
 use crate::run::result::{frame, over_labels, part_note};
+use crate::run::seeds::Run;
 
 /// A number of a training, if it has it.
 type Measure = fn(&Training) -> Option<f64>;

@@ -16,7 +16,7 @@ use crate::images::task::{ImageTask, TEST, VALIDATION, metric_name};
 use crate::images::view::view;
 use crate::recipe::evaluate::Part;
 use crate::run::cost::StageCost;
-use crate::run::driver::SeedRun;
+use crate::run::seeds::SeedRun;
 use crate::run::{curve, files};
 
 /// What one training found; all accuracies in percent of one part of the data.
@@ -107,8 +107,7 @@ fn train(
         let views = views.unlabeled.into_iter().map(seen).collect();
         task = task.stream(&data.unlabeled, views, batch, "unlabeled");
     }
-    let stage = (&recipe.train, &recipe.select);
-    let (model, cost) = setting.train((dir, "train"), stage, task, run.stage(name))?;
+    let (model, cost) = task.train(dir, "train", &recipe.select, run.stage(name))?;
     let predictions = setting.evaluator(eval).interruptible().predict(&model, subset)?;
     let confusion = predictions.confusion(&subset.labels());
     let known = "an image whose class is known";

@@ -1,0 +1,18 @@
+//! The device that a command computes on.
+
+use anyhow::Result;
+use torch::Device;
+use torch::device::{load_cuda, select};
+
+/// The device of this name; of `auto`, it says in a line what was chosen and why not CUDA.
+pub(super) fn chosen(name: &str) -> Result<Device> {
+    let device = select(name)?;
+    if let ("auto", Err(error)) = (name, load_cuda()) {
+        let error = error.to_string();
+        let why = error.split(';').next().unwrap_or_default();
+        eprintln!("device: cpu ({why})");
+    } else if name == "auto" {
+        eprintln!("device: {device:?}");
+    }
+    Ok(device)
+}
