@@ -32,6 +32,8 @@
 mod check;
 mod config;
 #[cfg(test)]
+mod draw_tests;
+#[cfg(test)]
 mod golden_tests;
 mod method;
 pub mod methods;

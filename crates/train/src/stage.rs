@@ -12,7 +12,6 @@ use torch::Params;
 use torch::store::{self, StoreError};
 
 use crate::checkpoint::{CheckpointError, Checkpoints, hex};
-use crate::record;
 
 /// A stage's folder that cannot be used.
 #[derive(Debug, thiserror::Error)]
@@ -57,7 +56,8 @@ pub struct Done {
 /// The folder of one phase of training:
 ///
 /// - `checkpoints/`: see [`Checkpoints`];
-/// - `metrics.jsonl`: see [`record::Row`]; `events.out.tfevents.*`: the same for TensorBoard;
+/// - `metrics.jsonl`: see [`Row`](crate::record::Row); `events.out.tfevents.*`: the same for
+///   TensorBoard;
 /// - `final.safetensors`: the weights that the stage was for, under their checkpoint names;
 /// - `done.json`: written last; see [`Done`];
 /// - `lock`: held while a process has the folder open.
@@ -102,11 +102,6 @@ impl StageDir {
     /// The checkpoints of the stage.
     pub fn checkpoints(&self) -> &Checkpoints {
         &self.checkpoints
-    }
-
-    /// Where the record of the stage is.
-    pub fn record_path(&self) -> PathBuf {
-        self.path.join(record::FILE)
     }
 
     /// Where the final weights are.

@@ -75,12 +75,6 @@ impl SmallNetConfig {
         Self::default()
     }
 
-    /// For 32×32 images: strided stem and three stages, so the last one sees 4×4 places of 64
-    /// channels.
-    pub fn images32() -> Self {
-        Self { stages: 3, stem_stride: 2, ..Self::default() }
-    }
-
     /// Refuses values that no net can have; the error names every one of them.
     pub fn check(&self) -> Result<(), InvalidConfig> {
         let mut faults = Faults::default();

@@ -78,6 +78,13 @@ impl AdaMatch {
         Self { labeled: marginal(), unlabeled: marginal(), config }
     }
 
+    /// Draws from libtorch's generator.
+    pub(crate) fn draw(&self, batch: &Batch) -> AdaMatchDraws {
+        let shape = [batch.x.size()[0], self.labeled.tensor().size()[0]];
+        let options = (Kind::Float, batch.x.device());
+        AdaMatchDraws { lambda: self.config.interpolate.then(|| Tensor::rand(shape, options)) }
+    }
+
     /// The loss with its draws given.
     pub(crate) fn loss_with(
         &mut self,
@@ -121,10 +128,8 @@ impl Method for AdaMatch {
     }
 
     fn loss(&mut self, nets: &Nets, batch: &Batch, at: Progress) -> Loss {
-        let shape = [batch.x.size()[0], self.labeled.tensor().size()[0]];
-        let options = (Kind::Float, batch.x.device());
-        let lambda = self.config.interpolate.then(|| Tensor::rand(shape, options));
-        self.loss_with(nets, batch, &AdaMatchDraws { lambda }, at)
+        let draws = self.draw(batch);
+        self.loss_with(nets, batch, &draws, at)
     }
 
     fn state(&self) -> Vec<(String, Tensor)> {

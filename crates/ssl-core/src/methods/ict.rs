@@ -88,6 +88,15 @@ impl Ict {
         Self { config }
     }
 
+    /// Draws from libtorch's generator.
+    pub(crate) fn draw(&self, batch: &Batch) -> IctDraws {
+        let device = batch.x.device();
+        let lambda = beta(self.config.alpha, device);
+        let [labeled, unlabeled] =
+            [&batch.x, &batch.u[0]].map(|t| permutation(t.size()[0], device));
+        IctDraws { lambda, labeled, unlabeled }
+    }
+
     /// The loss with its draws given.
     pub(crate) fn loss_with(
         &self,
@@ -122,10 +131,6 @@ impl Method for Ict {
     }
 
     fn loss(&mut self, nets: &Nets, batch: &Batch, at: Progress) -> Loss {
-        let device = batch.x.device();
-        let lambda = beta(self.config.alpha, device);
-        let [labeled, unlabeled] =
-            [&batch.x, &batch.u[0]].map(|t| permutation(t.size()[0], device));
-        self.loss_with(nets, batch, &IctDraws { lambda, labeled, unlabeled }, at)
+        self.loss_with(nets, batch, &self.draw(batch), at)
     }
 }

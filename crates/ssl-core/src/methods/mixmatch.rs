@@ -87,6 +87,13 @@ impl MixMatch {
         sharpen(&(sum / batch.u.len() as f64), self.config.temperature)
     }
 
+    /// Draws from libtorch's generator.
+    pub(crate) fn draw(&self, batch: &Batch) -> MixMatchDraws {
+        let device = batch.x.device();
+        let lambda = beta(self.config.alpha, device);
+        MixMatchDraws { lambda, permutation: permutation(batch.images() as i64, device) }
+    }
+
     /// The loss with its draws given.
     pub(crate) fn loss_with(
         &self,
@@ -124,9 +131,7 @@ impl Method for MixMatch {
     }
 
     fn loss(&mut self, nets: &Nets, batch: &Batch, at: Progress) -> Loss {
-        let device = batch.x.device();
-        let lambda = beta(self.config.alpha, device);
-        let permutation = permutation(batch.images() as i64, device);
-        self.loss_with(nets, batch, &MixMatchDraws { lambda, permutation }, at)
+        let draws = self.draw(batch);
+        self.loss_with(nets, batch, &draws, at)
     }
 }

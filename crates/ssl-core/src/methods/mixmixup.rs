@@ -76,6 +76,15 @@ impl MixMixUp {
         Self { config }
     }
 
+    /// Draws from libtorch's generator.
+    pub(crate) fn draw(&self, batch: &Batch) -> MixMixUpDraws {
+        let device = batch.x.device();
+        let [x, u] = [&batch.x, &batch.u[0]].map(|t| t.size()[0]);
+        let lambdas = [(); 3].map(|()| beta(self.config.alpha, device));
+        let across = Tensor::randint(x, [u], (Kind::Int64, device));
+        MixMixUpDraws { lambdas, orders: [permutation(x, device), permutation(u, device), across] }
+    }
+
     /// The loss with its draws given.
     pub(crate) fn loss_with(
         &self,
@@ -115,11 +124,6 @@ impl Method for MixMixUp {
     }
 
     fn loss(&mut self, nets: &Nets, batch: &Batch, at: Progress) -> Loss {
-        let device = batch.x.device();
-        let [x, u] = [&batch.x, &batch.u[0]].map(|t| t.size()[0]);
-        let lambdas = [(); 3].map(|()| beta(self.config.alpha, device));
-        let across = Tensor::randint(x, [u], (Kind::Int64, device));
-        let orders = [permutation(x, device), permutation(u, device), across];
-        self.loss_with(nets, batch, &MixMixUpDraws { lambdas, orders }, at)
+        self.loss_with(nets, batch, &self.draw(batch), at)
     }
 }

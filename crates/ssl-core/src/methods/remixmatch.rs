@@ -131,6 +131,13 @@ impl ReMixMatch {
         sharpen(&aligned, self.config.temperature)
     }
 
+    /// Draws from libtorch's generator.
+    pub(crate) fn draw(&self, batch: &Batch) -> ReMixMatchDraws {
+        let device = batch.x.device();
+        let lambda = beta(self.config.alpha, device);
+        ReMixMatchDraws { lambda, permutation: permutation(batch.images() as i64, device) }
+    }
+
     /// The loss with its draws given.
     pub(crate) fn loss_with(
         &mut self,
@@ -193,10 +200,8 @@ impl Method for ReMixMatch {
     }
 
     fn loss(&mut self, nets: &Nets, batch: &Batch, at: Progress) -> Loss {
-        let device = batch.x.device();
-        let lambda = beta(self.config.alpha, device);
-        let permutation = permutation(batch.images() as i64, device);
-        self.loss_with(nets, batch, &ReMixMatchDraws { lambda, permutation }, at)
+        let draws = self.draw(batch);
+        self.loss_with(nets, batch, &draws, at)
     }
 
     fn state(&self) -> Vec<(String, Tensor)> {

@@ -98,6 +98,12 @@ impl Vadd {
         loss::kl_divergence(&target, &under(features, &worst))
     }
 
+    /// Draws two masks for features `[batch, width]` from libtorch's generator.
+    pub(crate) fn draw(&self, features: &Tensor) -> VaddDraws {
+        let keep = 1.0 - self.config.dropout;
+        VaddDraws { masks: [(); 2].map(|()| features.empty_like().bernoulli_float_(keep)) }
+    }
+
     /// The loss with its draws given, which are made for the features of the unlabelled samples.
     pub(crate) fn loss_with(
         &self,
@@ -124,9 +130,6 @@ impl Method for Vadd {
     }
 
     fn loss(&mut self, nets: &Nets, batch: &Batch, at: Progress) -> Loss {
-        let keep = 1.0 - self.config.dropout;
-        let mask = |like: &Tensor| like.empty_like().bernoulli_float_(keep);
-        let draw = |features: &Tensor| VaddDraws { masks: [(); 2].map(|()| mask(features)) };
-        self.loss_with(nets, batch, &draw, at)
+        self.loss_with(nets, batch, &|features| self.draw(features), at)
     }
 }

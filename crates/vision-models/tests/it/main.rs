@@ -5,3 +5,4 @@ mod config;
 mod count;
 mod golden;
 mod noise;
+mod small_net;
