@@ -44,6 +44,11 @@ impl Default for AugMix {
 }
 
 impl AugMix {
+    /// How many operations a chain has.
+    fn draw_depth(&self, rng: &mut Rng) -> usize {
+        self.depth.unwrap_or_else(|| 1 + rng.below(3))
+    }
+
     /// One operation of a chain.
     fn draw(&self, width: usize, height: usize, rng: &mut Rng) -> Op {
         let choice = rng.below(9);
@@ -75,8 +80,7 @@ impl AugMix {
         let mut link = scratch.chain.take().unwrap_or_else(|| image.clone());
         for share in shares {
             link.clone_from(image);
-            let depth = self.depth.unwrap_or_else(|| 1 + rng.below(3));
-            for _ in 0..depth {
+            for _ in 0..self.draw_depth(rng) {
                 self.draw(width, height, rng).apply(&mut link, scratch);
             }
             add(&mut sums, (mixed * share) as f32, &link);
@@ -105,5 +109,73 @@ fn add(sums: &mut [f32], share: f32, image: &Image) {
 fn settle(sums: &[f32], image: &mut Image) {
     for (value, sum) in image.pixels_mut().iter_mut().zip(sums) {
         *value = (sum + 0.5) as u8;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::collections::BTreeMap;
+
+    /// The least and the greatest argument of each operation, and the share of negative ones.
+    fn arguments(severity: f64) -> BTreeMap<&'static str, (f64, f64, f64)> {
+        let augmix = AugMix { severity, ..AugMix::default() };
+        let mut seen: BTreeMap<&str, Vec<f64>> = BTreeMap::new();
+        let mut rng = Rng::new(1);
+        for _ in 0..90_000 {
+            let (name, argument) = match augmix.draw(96, 48, &mut rng) {
+                Op::AutoContrast => ("auto-contrast", 0.0),
+                Op::Equalize => ("equalize", 0.0),
+                Op::Posterize { bits } => ("posterize", f64::from(bits)),
+                Op::Rotate { degrees, .. } => ("rotate", degrees),
+                Op::Solarize { threshold } => ("solarize", f64::from(threshold)),
+                Op::ShearX { shear, .. } => ("shear-x", shear),
+                Op::ShearY { shear, .. } => ("shear-y", shear),
+                Op::TranslateX { pixels, .. } => ("translate-x", pixels),
+                Op::TranslateY { pixels, .. } => ("translate-y", pixels),
+                other => panic!("{other:?} is not an operation of AugMix"),
+            };
+            seen.entry(name).or_default().push(argument);
+        }
+        assert!(seen.values().all(|arguments| arguments.len().abs_diff(10_000) < 500));
+        let of = |arguments: Vec<f64>| {
+            let sizes = || arguments.iter().map(|argument| argument.abs());
+            let negative = arguments.iter().filter(|&&argument| argument < 0.0).count();
+            let share = negative as f64 / arguments.len() as f64;
+            (sizes().fold(f64::MAX, f64::min), sizes().fold(0.0, f64::max), share)
+        };
+        seen.into_iter().map(|(name, arguments)| (name, of(arguments))).collect()
+    }
+
+    #[test]
+    fn arguments_have_their_ranges_and_both_signs() {
+        // Levels from 0.1 to 10 of 10, that is 0.01 to 1.
+        let of = arguments(10.0);
+        let exact = [("posterize", 1.0, 4.0), ("rotate", 0.0, 29.0), ("solarize", 1.0, 254.0)];
+        for (name, least, greatest) in exact {
+            assert_eq!((of[name].0, of[name].1), (least, greatest), "{name}");
+        }
+        assert_eq!((of["translate-x"].1, of["translate-y"].1), (31.0, 15.0));
+        for name in ["shear-x", "shear-y"] {
+            let (least, greatest, _) = of[name];
+            assert!(
+                (0.003..0.0033).contains(&least) && (0.2997..0.3).contains(&greatest),
+                "{name}"
+            );
+        }
+        for name in ["rotate", "shear-x", "shear-y", "translate-x", "translate-y"] {
+            assert!((0.44..0.54).contains(&of[name].2), "{name} is negative in {}", of[name].2);
+        }
+        // Severity 3 ends at three tenths.
+        assert_eq!(arguments(3.0)["rotate"].1, 8.0);
+    }
+
+    #[test]
+    fn a_chain_has_one_to_three_operations() {
+        let mut counts = [0; 5];
+        let mut rng = Rng::new(2);
+        (0..3000).for_each(|_| counts[AugMix::default().draw_depth(&mut rng)] += 1);
+        assert!(counts[1..4].iter().all(|&count| (900..1100).contains(&count)), "{counts:?}");
+        assert_eq!(AugMix { depth: Some(7), ..AugMix::default() }.draw_depth(&mut rng), 7);
     }
 }

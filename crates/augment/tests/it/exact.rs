@@ -3,7 +3,9 @@
 
 use std::f64::consts::TAU;
 
-use augment::corrupt::{Corruption, Scale, Severity, corrupt, corrupt_at};
+use augment::affine;
+use augment::corrupt::{Corruption, Scale, Severity, corrupt, corrupt_at, tables};
+use augment::erase;
 use augment::fill::Fill;
 use augment::geometry::{self, Interpolation, Sampling};
 use augment::image::Image;
@@ -12,7 +14,7 @@ use augment::rng::Rng;
 use augment::scratch::Scratch;
 
 use crate::golden::with_all_instructions;
-use crate::picture::picture;
+use crate::picture::{hash, picture};
 
 #[test]
 fn normalisation_follows_its_formula() {
@@ -151,4 +153,67 @@ fn translations_go_by_their_distance_in_every_direction() {
     }
     // 25 expected in each, with a standard deviation of 4.9.
     assert!(directions.iter().all(|count| (5..=45).contains(count)), "{directions:?}");
+}
+
+#[test]
+fn the_constants_of_corruptions_never_change() {
+    let mut text = String::new();
+    for scale in [Scale::ImageNet224, Scale::Cifar32, Scale::Digits8] {
+        for severity in Severity::ALL {
+            for corruption in Corruption::ALL {
+                text += &format!("{} ", tables::constant(corruption, scale, severity));
+            }
+            text += &format!(
+                "{:?} {:?} {:?} {:?} {:?} {:?} {:?} {:?} {:?} {:?}\n",
+                tables::defocus(scale, severity),
+                tables::glass(scale, severity),
+                tables::motion(scale, severity),
+                tables::zooms(scale, severity),
+                tables::snow(scale, severity),
+                tables::fog(scale, severity),
+                tables::frost(scale, severity),
+                tables::elastic(scale, severity),
+                tables::saturate(scale, severity),
+                tables::spatter(scale, severity),
+            );
+        }
+    }
+    let pixels = text.into_bytes();
+    let found = hash(&Image::new(pixels.len(), 1, 1, pixels.clone()));
+    let text = String::from_utf8_lossy(&pixels);
+    assert_eq!(
+        format!("{found:016x}"),
+        "04644c9896f9b3b5",
+        "results would not be comparable:\n{text}"
+    );
+}
+
+#[test]
+fn content_moves_right_and_down_by_the_shift_of_a_map() {
+    for shift in [[3.0, 0.0], [0.0, 2.0], [-2.0, 1.0], [0.0, 0.0]] {
+        let mut image = Image::filled(9, 7, 1, 0);
+        image.pixels_mut()[3 * 9 + 4] = 255;
+        let map = affine::matrix(9, 7, 0.0, 1.0, 0.0, shift);
+        geometry::affine(&mut image, map, Sampling::nearest(Fill::BLACK), &mut Scratch::new());
+        let lit = image.pixels().iter().position(|&value| value == 255).unwrap();
+        let [x, y] = shift.map(|shift| shift as isize);
+        assert_eq!((lit % 9, lit / 9), ((4 + x) as usize, (3 + y) as usize), "{shift:?}");
+    }
+}
+
+#[test]
+fn a_fill_has_its_colour_or_its_grey() {
+    let fill = Fill::rgb(200, 100, 50);
+    let painted = |channels, fill| {
+        let mut image = Image::filled(3, 3, channels, 0);
+        erase::cutout(&mut image, 1, 1, 1, fill);
+        image.into_pixels()
+    };
+    let row = |pixel: &[u8]| [pixel, pixel, &vec![0; pixel.len()]].concat();
+    let image = |pixel: &[u8]| [row(pixel), row(pixel), vec![0; 3 * pixel.len()]].concat();
+    assert_eq!(painted(3, fill), image(&[200, 100, 50]));
+    // 0.299 of red, 0.587 of green and 0.114 of blue.
+    assert_eq!(painted(1, fill), image(&[124]));
+    assert_eq!(painted(3, Fill::GREY), image(&[128; 3]));
+    assert_eq!(painted(1, Fill::BLACK), image(&[0]));
 }

@@ -10,7 +10,9 @@ use augment::corrupt::weather::{fog, frost, ice, plasma, snow};
 use augment::corrupt::{Corruption, Scale, Severity, blur, corrupt_at, saturate, tables};
 use augment::image::Image;
 use augment::jpeg;
+use augment::resize::{self, Filter};
 use augment::rng::Rng;
+use augment::scratch::Scratch;
 
 use crate::golden::Words;
 use crate::picture::{Lcg, hash, picture};
@@ -209,7 +211,12 @@ fn textures_are_cut_at_random_and_cover_the_image() {
             }
         }
     }
+    // Enlarged as little as covers the cut, with its shape.
     let one = Textures::new(vec![picture(50, 40, 3, 2)]).unwrap();
+    let mut enlarged = picture(50, 40, 3, 2);
+    resize::resize(&mut enlarged, 100, 80, Filter::Bilinear, &mut Scratch::new());
+    let wide = one.draw(100, 60, Scale::ImageNet224, &mut rng);
+    assert!((0..=20).any(|y| enlarged.pixels()[y * 300..][..60 * 300] == *wide.pixels()));
     let mut cut = || one.draw(20, 20, Scale::ImageNet224, &mut rng);
     let (first, second) = (cut(), cut());
     assert_ne!(first, second);

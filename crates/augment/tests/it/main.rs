@@ -3,6 +3,7 @@
 
 mod back_translation;
 mod corruptions;
+mod draws;
 mod exact;
 mod fields;
 mod golden;

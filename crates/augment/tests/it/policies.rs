@@ -9,6 +9,7 @@ use augment::randaugment::RandAugment;
 use augment::rng::{Key, Rng};
 use augment::scratch::Scratch;
 use proptest::prelude::*;
+use serde_json::json;
 
 use crate::picture::picture;
 
@@ -36,6 +37,28 @@ fn defaults_of_every_step_pass_and_survive_a_round_trip() {
         policy.check().unwrap();
         assert_eq!(parse(&serde_json::to_string(&policy).unwrap()).unwrap(), policy);
         assert!(policy.to_string().contains(variant), "{policy}");
+    }
+}
+
+#[test]
+fn defaults_are_those_of_the_documentation() {
+    let third = 4.0 / 3.0;
+    for expected in [
+        json!({"kind": "flip-crop", "pad": 4, "flip": true}),
+        json!({"kind": "cutout", "size": 16.0, "extent": "exact", "fill": 128}),
+        json!({"kind": "affine", "degrees": 10.0, "translate": 0.1, "scale": [0.9, 1.1],
+            "shear": 0.1, "interpolation": "bilinear", "fill": 0}),
+        json!({"kind": "resize", "size": 256, "square": false, "filter": "bicubic"}),
+        json!({"kind": "random-resized-crop", "size": 224, "area": [0.08, 1.0],
+            "aspect": [0.75, third], "filter": "bicubic"}),
+        json!({"kind": "center-crop", "size": 224, "filter": "bicubic"}),
+        json!({"kind": "augmix", "severity": 3.0, "alpha": 1.0}),
+        json!({"kind": "ctaugment", "depth": 2, "threshold": 0.8, "decay": 0.99,
+            "shift": "of-side"}),
+    ] {
+        let kind = &expected["kind"];
+        let policy = parse(&json!([{ "kind": kind }]).to_string()).unwrap();
+        assert_eq!(serde_json::to_value(&policy.0[0]).unwrap(), expected);
     }
 }
 

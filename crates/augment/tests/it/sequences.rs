@@ -1,6 +1,8 @@
 //! Sequences: ImageNet-P's against Pillow, numpy and OpenCV (golden file:
 //! `tests/golden/sequences.txt`), their noise by its moments, and those for small images.
 
+use augment::corrupt::grid::Grid;
+use augment::corrupt::weather::{self, Snow};
 use augment::image::Image;
 use augment::rng::Rng;
 use augment::sequence::{Difficulty, FRAMES, Perturbation, frames, imagenet_p};
@@ -8,6 +10,35 @@ use proptest::prelude::*;
 
 use crate::golden::Words;
 use crate::picture::{hash, picture};
+
+#[test]
+fn a_layer_of_snow_has_the_authors_constants() {
+    let image = picture(40, 36, 3, 2);
+    let got = frames(&image, Perturbation::Snow, &mut Rng::new(3));
+    let mut rng = Rng::new(3);
+    let noise = Grid::draw(40, 36, || 0.05 + 0.3 * rng.normal());
+    let smear = (14, 4.0);
+    let snow = Snow { mean: 0.0, deviation: 0.0, zoom: 3.0, threshold: 0.5, smear, mix: 0.85 };
+    for (i, frame) in got.iter().enumerate() {
+        let degrees = 4.0 * i as f64 - 150.0;
+        assert_eq!(*frame, weather::snow(&image, &snow, &noise, degrees), "frame {i}");
+    }
+    assert_ne!(got[0], got[30]);
+}
+
+#[test]
+fn small_images_move_by_20_224ths_of_the_width_to_either_side() {
+    let image = picture(224, 3, 1, 0);
+    let frames = frames(&image, Perturbation::Translate, &mut Rng::new(0));
+    for (frame, shift) in [(0, -20i64), (3, -16), (15, 0), (30, 20)] {
+        for (i, &value) in frames[frame].pixels().iter().enumerate() {
+            let from = (i % 224) as i64 - shift;
+            let inside = (0..224).contains(&from);
+            let expected = if inside { image.pixels()[i / 224 * 224 + from as usize] } else { 0 };
+            assert_eq!(value, expected, "frame {frame}, byte {i}");
+        }
+    }
+}
 
 #[test]
 fn the_side_chooses_the_sequences() {
