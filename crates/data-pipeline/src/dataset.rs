@@ -8,6 +8,7 @@ pub mod digits;
 pub mod folder;
 pub mod idx;
 mod mat;
+pub mod points;
 pub mod svhn;
 mod vec_set;
 

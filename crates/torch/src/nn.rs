@@ -3,10 +3,12 @@
 use tch::{Kind, Tensor};
 
 pub use norm::BatchNorm;
+pub use perceptron::Perceptron;
 
 use crate::{Init, Mode, NoisyRows, Role, Scope};
 
 mod norm;
+mod perceptron;
 
 /// How a convolution pads its input.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -3,6 +3,8 @@
 //! Everything random that a network does (dropout, stochastic depth, initial weights) draws from
 //! the default generator of the tensor's device. Host-side randomness does not come from here.
 
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
 use tch::{Device, Tensor};
 
 use crate::{device, ffi};
@@ -18,6 +20,21 @@ pub enum RngError {
         /// libtorch's message.
         reason: String,
     },
+}
+
+/// The default generator of the CPU belongs to the whole process: whoever seeds it, or whose result
+/// depends on what is drawn from it, holds this where other threads might draw too, as tests do.
+///
+/// ```
+/// let _alone = torch::rng::exclusive();
+/// torch::rng::seed(1);
+/// let first = torch::Tensor::rand([2], (torch::Kind::Float, torch::Device::Cpu));
+/// torch::rng::seed(1);
+/// assert_eq!(first, torch::Tensor::rand([2], (torch::Kind::Float, torch::Device::Cpu)));
+/// ```
+pub fn exclusive() -> MutexGuard<'static, ()> {
+    static GENERATOR: Mutex<()> = Mutex::new(());
+    GENERATOR.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 /// Seeds the generator of the CPU and, once [`crate::device::select`] chose one, those of all CUDA

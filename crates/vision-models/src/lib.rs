@@ -37,10 +37,3 @@ pub use resnet::ResNetConfig;
 pub use shake_shake::ShakeShakeConfig;
 pub use small_net::SmallNetConfig;
 pub use wide_resnet::WideResNetConfig;
-
-/// libtorch's generator is one for the whole process: a test that draws from it holds this.
-#[cfg(test)]
-fn generator() -> std::sync::MutexGuard<'static, ()> {
-    static GENERATOR: std::sync::Mutex<()> = std::sync::Mutex::new(());
-    GENERATOR.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
-}

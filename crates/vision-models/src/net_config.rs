@@ -133,7 +133,7 @@ mod tests {
 
     #[test]
     fn a_seed_gives_the_same_net_and_the_same_noise() {
-        let _alone = crate::generator();
+        let _alone = torch::rng::exclusive();
         for config in [
             WideResNetConfig { dropout: 0.3, ..WideResNetConfig::wrn10_1() }.into(),
             EfficientNetConfig { width: Some(0.25), ..Default::default() }.into(),

@@ -206,7 +206,7 @@ mod tests {
 
     #[test]
     fn branches_are_kept_or_shaken_for_value_and_gradient() {
-        let _alone = crate::generator();
+        let _alone = torch::rng::exclusive();
         const ROWS: i64 = 4000;
         let x = Tensor::ones([ROWS, 1, 1, 1], (Kind::Float, Device::Cpu)).set_requires_grad(true);
         let value = shake_drop(&x, 0.6, Mode::Train);

@@ -230,7 +230,7 @@ mod tests {
 
     #[test]
     fn value_and_gradient_are_mixed_independently_image_by_image() {
-        let _alone = crate::generator();
+        let _alone = torch::rng::exclusive();
         let leaf = |value: f64| {
             Tensor::full([6, 2, 1, 1], value, (Kind::Float, Device::Cpu)).set_requires_grad(true)
         };

@@ -6,7 +6,7 @@ use torch::optim::{OptimConfig, Sgd};
 use torch::{Device, Kind, Params, Tensor};
 use train::{Ema, Loss, Objective, Progress};
 
-use crate::lab::{self, bits, generator, student};
+use crate::lab::{self, bits, student};
 
 fn supervised() -> Supervised {
     Supervised::new(SupervisedConfig::default())
@@ -63,7 +63,7 @@ fn learn<M: Method>(
 
 #[test]
 fn the_ema_model_follows_the_student() {
-    let _alone = generator();
+    let _alone = torch::rng::exclusive();
     for ema in [Ema::new(0.8), Ema::with_warmup(0.999)] {
         torch::rng::seed(1);
         let mut ssl = Ssl::new(supervised(), student(), Some((student(), ema)));
@@ -88,7 +88,7 @@ fn the_ema_model_follows_the_student() {
 
 #[test]
 fn the_ema_model_is_evaluated_if_there_is_one() {
-    let _alone = generator();
+    let _alone = torch::rng::exclusive();
     let single = Ssl::new(supervised(), student(), None);
     assert!(std::ptr::eq(single.evaluated(), &single.nets().student));
     assert!(single.state().is_empty());
@@ -99,7 +99,7 @@ fn the_ema_model_is_evaluated_if_there_is_one() {
 
 #[test]
 fn state_is_the_methods_and_the_ema_models() {
-    let _alone = generator();
+    let _alone = torch::rng::exclusive();
     let mut ssl = Ssl::new(Counting::new(), student(), Some((student(), Ema::new(0.9))));
     let views = ssl.method().views();
     learn(&mut ssl, &views, 2, |_, _| ());
@@ -120,7 +120,7 @@ fn state_is_the_methods_and_the_ema_models() {
 
 #[test]
 fn a_boxed_method_is_the_method() {
-    let _alone = generator();
+    let _alone = torch::rng::exclusive();
     let mut boxed: Box<dyn Method> = Box::new(Counting::new());
     assert_eq!(boxed.views(), Counting::new().views());
     let nets = lab::nets(student());

@@ -1,8 +1,9 @@
-//! What the tests share: two moons and a teacher that knows them, small networks, one generator.
+//! What the tests share: two moons and a teacher that knows them, small networks.
 
 use std::f64::consts::PI;
-use std::sync::{Mutex, MutexGuard, PoisonError};
 
+use augment::rng::Rng;
+use data_pipeline::dataset::points::Shape;
 use ssl_core::{Batch, Nets, ViewKind, Views};
 use torch::{Device, Features, Kind, Mode, Model, Net, Params, Scope, Tensor, nn, no_grad};
 use train::{Loss, Progress};
@@ -12,13 +13,6 @@ pub(crate) const UNLABELED: usize = 48;
 
 /// The first step of a run of one.
 pub(crate) const START: Progress = Progress { step: 0, steps: 1 };
-
-/// libtorch's default generator belongs to the whole process: a test that seeds it or draws from it
-/// holds this.
-pub(crate) fn generator() -> MutexGuard<'static, ()> {
-    static GENERATOR: Mutex<()> = Mutex::new(());
-    GENERATOR.lock().unwrap_or_else(PoisonError::into_inner)
-}
 
 /// A network whose logits are its inputs, through dropout.
 pub(crate) struct Echo {
@@ -41,15 +35,15 @@ pub(crate) fn nets(student: Model) -> Nets {
     Nets { student, ema: None }
 }
 
-/// A perceptron with batch norm and dropout: samples `[n, ...]` of `inputs` numbers to logits `[n,
+/// A network with batch norm and dropout: samples `[n, ...]` of `inputs` numbers to logits `[n,
 /// 2]`.
-struct Perceptron {
+struct Student {
     hidden: [nn::Linear; 2],
     norm: nn::BatchNorm,
     head: nn::Linear,
 }
 
-impl Perceptron {
+impl Student {
     fn new(scope: &mut Scope<'_>, inputs: i64) -> Self {
         Self {
             hidden: [
@@ -62,7 +56,7 @@ impl Perceptron {
     }
 }
 
-impl Features for Perceptron {
+impl Features for Student {
     fn forward_features(&self, x: &Tensor, mode: Mode) -> Tensor {
         let [first, second] = &self.hidden;
         let x = x.reshape([x.size()[0], -1]);
@@ -86,7 +80,7 @@ pub(crate) fn student_of(task: Task) -> Model {
         Task::Moons => 2,
         Task::Letters => 25,
     };
-    Model::build(Device::Cpu, |scope| Perceptron::new(scope, inputs))
+    Model::build(Device::Cpu, |scope| Student::new(scope, inputs))
 }
 
 /// Knows the line between the moons; the larger the number, the more confident. At 0 all
@@ -101,19 +95,12 @@ impl Net for Rule {
     }
 }
 
-/// Points of two interleaved half circles, a little off them, and which of the two each belongs to.
-/// A pure function of `seed`.
+/// Points of two moons, and which of the two each belongs to. A pure function of `seed`.
 pub(crate) fn moons(n: usize, seed: u64) -> (Tensor, Tensor) {
-    let mut dice = Dice(seed);
-    let (mut points, mut labels) = (Vec::new(), Vec::new());
-    for i in 0..n {
-        let angle = PI * dice.unit();
-        let (right, up) = (angle.cos(), angle.sin());
-        let lower = i % 2 == 1;
-        let (right, up) = if lower { (1.0 - right, 0.5 - up) } else { (right, up) };
-        points.extend([right, up].map(|at| (at + 0.2 * (dice.unit() - 0.5)) as f32));
-        labels.push(i64::from(lower));
-    }
+    let mut rng = Rng::new(seed);
+    let points = Shape::TwoMoons.points(n, 0.06, &mut rng).flatten();
+    let points: Vec<f32> = points.map(|v| v as f32).collect();
+    let labels: Vec<i64> = (0..n as i64).map(|i| i % 2).collect();
     (Tensor::from_slice(&points).view([n as i64, 2]), Tensor::from_slice(&labels))
 }
 

@@ -4,7 +4,7 @@ use ssl_core::methods::{Average, NoiseOn, NoisyStudent, NoisyStudentConfig, Targ
 use ssl_core::{Batch, Method, ViewKind};
 use torch::{Kind, Mode, Model, Role, Tensor, no_grad};
 
-use crate::lab::{self, START, bits, generator, nets, student};
+use crate::lab::{self, START, bits, nets, student};
 
 /// Settings in all of which the two have to agree.
 fn configs() -> Vec<NoisyStudentConfig> {
@@ -27,7 +27,7 @@ fn teacher(seed: u64) -> Model {
 
 #[test]
 fn offline_and_in_loop_give_the_same_bits() {
-    let _alone = generator();
+    let _alone = torch::rng::exclusive();
     for config in configs() {
         let knowing = teacher(5);
         let mut in_loop = NoisyStudent::in_loop(config.clone(), teacher(5));
@@ -56,7 +56,7 @@ fn offline_and_in_loop_give_the_same_bits() {
 
 #[test]
 fn nothing_flows_into_the_teacher() {
-    let _alone = generator();
+    let _alone = torch::rng::exclusive();
     for config in configs() {
         let knowing = teacher(8);
         // The method owns its teacher; these are the same tensors.

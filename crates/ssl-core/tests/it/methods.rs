@@ -17,7 +17,7 @@ use train::{
     TrainConfig,
 };
 
-use crate::lab::{self, Rule, Task, bits, generator, student_of};
+use crate::lab::{self, Rule, Task, bits, student_of};
 
 const STEPS: u64 = 1000;
 
@@ -100,7 +100,7 @@ fn run(
 /// What every method has to pass. Gives the accuracy at the end.
 #[track_caller]
 fn check(task: Task, make: &Make) -> f64 {
-    let _alone = generator();
+    let _alone = torch::rng::exclusive();
     let folder = || tempfile::tempdir().unwrap();
 
     let learned = run(make, task, CONFIDENT, folder().path(), LONG, None).unwrap();
@@ -221,7 +221,7 @@ fn confident_guesses() {
 fn check_student(make: &Make) -> f64 {
     let learned = check(Task::Moons, make);
     assert!(learned > 0.95, "it tells the moons apart: {learned}");
-    let _alone = generator();
+    let _alone = torch::rng::exclusive();
     let folder = tempfile::tempdir().unwrap();
     let length = Length { steps: 300, checkpoint: 0 };
     run(make, Task::Moons, UNIFORM, folder.path(), length, None).unwrap().accuracy

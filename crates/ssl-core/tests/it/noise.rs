@@ -4,7 +4,7 @@ use ssl_core::methods::{NoiseOn, NoisyStudent, NoisyStudentConfig, Supervised, S
 use ssl_core::{Batch, Method};
 use torch::{Device, Kind, Mode, Model, Net, Tensor, nn};
 
-use crate::lab::{Echo, START, bare, generator, nets, term};
+use crate::lab::{Echo, START, bare, nets, term};
 
 const CLASSES: i64 = 32;
 
@@ -29,7 +29,7 @@ fn twice(method: &mut dyn Method, names: &[&str]) -> Vec<[f64; 2]> {
 
 #[test]
 fn noise_is_on_whom_the_recipe_says() {
-    let _alone = generator();
+    let _alone = torch::rng::exclusive();
     let terms = |noise_on| {
         let config = NoisyStudentConfig { noise_on, ..NoisyStudentConfig::default() };
         let terms = twice(&mut NoisyStudent::offline(config), &["sup", "unsup"]);
@@ -51,7 +51,7 @@ fn noise_is_on_whom_the_recipe_says() {
 
 #[test]
 fn supervised_noise_can_be_switched_off() {
-    let _alone = generator();
+    let _alone = torch::rng::exclusive();
     let calm = SupervisedConfig { noise: false, ..SupervisedConfig::default() };
     let [first, second] = twice(&mut Supervised::new(calm), &["sup"])[0];
     assert_eq!(first, second);

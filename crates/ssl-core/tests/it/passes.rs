@@ -8,8 +8,6 @@ use ssl_core::{Batch, Config, MethodConfig, Nets, TaskInfo};
 use torch::{Device, Features, Kind, Mode, Model, Params, Scope, Tensor, nn::Linear};
 use train::Progress;
 
-use crate::lab::generator;
-
 type Log = Rc<RefCell<Vec<String>>>;
 
 /// A linear network that records its passes.
@@ -54,7 +52,7 @@ fn passes(settings: &str) -> String {
 
 #[test]
 fn every_methods_passes() {
-    let _alone = generator();
+    let _alone = torch::rng::exclusive();
     // Settings, and passes as: network, samples, mode.
     let expected = [
         ("supervised", "student 2 Train"),

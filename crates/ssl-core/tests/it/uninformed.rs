@@ -8,7 +8,7 @@ use torch::{
 };
 use train::{Ema, Objective, Progress};
 
-use crate::lab::{self, Rule, Task, generator};
+use crate::lab::{self, Rule, Task};
 
 /// Without batch norm and with biases that start at 0: logits of samples of zeros are zeros.
 struct Plain {
@@ -95,7 +95,7 @@ fn goes_on(name: &str, method: Box<dyn Method>, task: Task) {
 
 #[test]
 fn training_goes_on() {
-    let _alone = generator();
+    let _alone = torch::rng::exclusive();
     torch::device::set_threads(1);
     let kinds = [
         "uda",
@@ -171,7 +171,7 @@ fn nothing_passes(settings: &str, state: &[(&str, f64)]) {
 
 #[test]
 fn a_mask_of_zeros_leaves_the_labels_alone() {
-    let _alone = generator();
+    let _alone = torch::rng::exclusive();
     torch::device::set_threads(1);
     nothing_passes(r#"{"kind": "uda"}"#, &[]);
     // UDA's probability has to exceed the threshold; that of the others below may equal it.
@@ -189,7 +189,7 @@ fn a_mask_of_zeros_leaves_the_labels_alone() {
 
 #[test]
 fn a_probability_at_the_threshold_passes() {
-    let _alone = generator();
+    let _alone = torch::rng::exclusive();
     torch::device::set_threads(1);
     for kind in ["pseudo-label", "fixmatch"] {
         let (mut method, task) = of(&format!(r#"{{"kind": "{kind}", "threshold": 0.5}}"#));

@@ -4,7 +4,7 @@ use torch::nn::{BatchNorm, Conv2d, ConvConfig, Linear};
 use torch::precision::{Precision, autocast};
 use torch::{Device, Kind, Mode, Net, Params, Tensor, loss, no_grad};
 
-use crate::{distance, generator, golden};
+use crate::{distance, golden};
 
 struct Small {
     conv: Conv2d,
@@ -31,7 +31,7 @@ const GRADS: [&str; 3] = ["conv.weight", "fc.weight", "fc.bias"];
 
 #[test]
 fn a_step_is_that_of_pytorch() {
-    let _alone = generator();
+    let _alone = torch::rng::exclusive();
     let (arrays, _) = golden("autocast");
     let (net, params) = small();
     let mut start: std::collections::BTreeMap<_, _> = params.tensors().into_iter().collect();
@@ -55,7 +55,7 @@ fn a_step_is_that_of_pytorch() {
 
 #[test]
 fn a_region_ends_also_by_panic_and_nests() {
-    let _alone = generator();
+    let _alone = torch::rng::exclusive();
     let (net, _) = small();
     let x = Tensor::ones([2, 3, 8, 8], (Kind::Float, Device::Cpu));
     let kind = || net.forward(&x, Mode::Eval).kind();
@@ -75,7 +75,7 @@ fn a_region_ends_also_by_panic_and_nests() {
 
 #[test]
 fn looking_without_a_gradient_first_does_not_lose_it() {
-    let _alone = generator();
+    let _alone = torch::rng::exclusive();
     let (net, params) = small();
     let x = Tensor::ones([2, 3, 8, 8], (Kind::Float, Device::Cpu));
     let logits = autocast(Precision::Bfloat16, Device::Cpu, || {

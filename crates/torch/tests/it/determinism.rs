@@ -5,7 +5,7 @@ use torch::optim::{OptimConfig, RmsProp};
 use torch::precision::{Precision, autocast};
 use torch::{Device, Kind, Mode, Net, Params, Tensor, device, loss, rng};
 
-use crate::{channels_last, generator};
+use crate::channels_last;
 
 struct Residual {
     stem: Conv2d,
@@ -52,7 +52,7 @@ fn train(precision: Precision, last: bool) -> Vec<Tensor> {
 
 #[test]
 fn the_same_seed_trains_to_the_same_bits() {
-    let _alone = generator();
+    let _alone = torch::rng::exclusive();
     device::set_threads(2);
     assert_eq!(device::threads(), 2);
     for (precision, last) in

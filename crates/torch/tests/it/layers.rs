@@ -3,11 +3,11 @@
 use torch::nn::{BatchNorm, Conv2d, ConvConfig};
 use torch::{Device, Kind, Mode, Params, Tensor};
 
-use crate::{channels_last, distance, generator, golden};
+use crate::{channels_last, distance, golden};
 
 #[test]
 fn convolutions_pad_as_tensorflow_does() {
-    let _alone = generator();
+    let _alone = torch::rng::exclusive();
     let (arrays, cases) = golden("layers");
     let cases = cases.as_object().unwrap();
     assert_eq!(cases.len(), 7);

@@ -2,7 +2,6 @@
 
 use std::collections::BTreeMap;
 use std::path::Path;
-use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use torch::{Kind, Tensor, store};
 
@@ -36,11 +35,4 @@ fn distance(a: &Tensor, b: &Tensor) -> f64 {
 /// The same images `[n, c, h, w]` with their channels last in memory, as loaders deliver them.
 fn channels_last(images: &Tensor) -> Tensor {
     images.permute([0, 2, 3, 1]).contiguous().permute([0, 3, 1, 2])
-}
-
-/// libtorch's default generator belongs to the whole process: a test that seeds it or draws from it
-/// holds this.
-fn generator() -> MutexGuard<'static, ()> {
-    static GENERATOR: Mutex<()> = Mutex::new(());
-    GENERATOR.lock().unwrap_or_else(PoisonError::into_inner)
 }

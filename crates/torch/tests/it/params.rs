@@ -6,8 +6,6 @@ use torch::nn::{BatchNorm, Linear};
 use torch::store::ShapeError;
 use torch::{Device, Kind, Params, Tensor};
 
-use crate::generator;
-
 fn params() -> Params {
     let make = |scope: &mut torch::Scope<'_>| {
         (
@@ -20,7 +18,7 @@ fn params() -> Params {
 
 #[test]
 fn every_difference_is_reported_and_nothing_changes() {
-    let _alone = generator();
+    let _alone = torch::rng::exclusive();
     let params = params();
     let options = (Kind::Float, Device::Cpu);
     let mut given: BTreeMap<String, Tensor> =
@@ -41,7 +39,7 @@ fn every_difference_is_reported_and_nothing_changes() {
 
 #[test]
 fn loading_keeps_the_tensors_of_the_layers() {
-    let _alone = generator();
+    let _alone = torch::rng::exclusive();
     let (layer, params) = Params::build(Device::Cpu, |scope| Linear::new(scope, 2, 1));
     let given = [("weight", vec![2f64, 3.0]), ("bias", vec![10.0])];
     let given = given.map(|(name, v)| {

@@ -109,7 +109,7 @@ fn tensors_that_do_not_fit_are_named() {
     let folder = stage(3);
     let path = newest(folder.path());
     let checkpoint = Checkpoint::read(&path).unwrap();
-    let _alone = lab::generator();
+    let _alone = torch::rng::exclusive();
     let mut student = lab::Student::new();
     checkpoint.restore(&student).unwrap();
     student.rename_confidence("surety");

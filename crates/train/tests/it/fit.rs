@@ -91,7 +91,7 @@ fn errors_of_data_and_evaluation_say_when() {
     setup.cadence.evaluate = 2;
     let run = |stop: u64, setup: &Setup, metric: Result<f64, &'static str>| {
         let folder = tempfile::tempdir().unwrap();
-        let _alone = lab::generator();
+        let _alone = torch::rng::exclusive();
         let mut student = lab::Student::new();
         let mut optimizer = student.optimizer();
         let stage = StageDir::open(folder.path()).unwrap();
@@ -125,7 +125,7 @@ fn errors_of_data_and_evaluation_say_when() {
 fn judged(folder: &Path, values: [f64; 6], metric: fn(f64) -> Metric, stop: u64) -> Outcome {
     let mut setup = Setup { best: Some("it"), ..Setup::new(6, Schedule::constant(0.0)) };
     setup.cadence.evaluate = 1;
-    let _alone = lab::generator();
+    let _alone = torch::rng::exclusive();
     let mut student = lab::Student::new();
     let mut optimizer = student.optimizer();
     let stage = StageDir::open(folder).unwrap();

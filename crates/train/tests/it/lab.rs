@@ -3,7 +3,6 @@
 
 use std::collections::BTreeMap;
 use std::path::Path;
-use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use metrics::Metric;
 use torch::optim::{OptimConfig, Optimizer, RmsProp};
@@ -13,12 +12,6 @@ use train::{
     Cadence, Callback, Ema, FitError, FitOptions, Loss, Objective, Outcome, Progress, Schedule,
     StageDir, Throughput, TrainConfig,
 };
-
-/// libtorch's generator is one for the whole process: what draws from it holds this.
-pub(crate) fn generator() -> MutexGuard<'static, ()> {
-    static GENERATOR: Mutex<()> = Mutex::new(());
-    GENERATOR.lock().unwrap_or_else(PoisonError::into_inner)
-}
 
 /// A convolution, batch norm, dropout and a linear layer for 6x6 images of three classes.
 struct Small {
@@ -205,7 +198,7 @@ pub(crate) fn run_with(
     batch: impl Fn(u64) -> Batch,
     callback: &mut dyn Callback,
 ) -> Result<(Outcome, BTreeMap<String, Vec<u32>>), FitError> {
-    let _alone = generator();
+    let _alone = torch::rng::exclusive();
     torch::device::set_threads(1);
     torch::rng::seed(7);
     let mut student = Student::new();

@@ -10,6 +10,7 @@ mod summary;
 mod training;
 
 use anyhow::Result;
+use data_pipeline::dataset::points::Shape;
 use toml::Table;
 
 use crate::recipe::head::Head;
@@ -17,7 +18,7 @@ use crate::recipe::{edit, row};
 use crate::run::experiment::{Experiment, Findings, Paper};
 use crate::run::seeds::{Run, SeedRun, seed_dir};
 use files::{chosen, field, film_of, moments, place, sheet_of};
-use recipe::{Recipe, Shape};
+use recipe::Recipe;
 use shapes::Scene;
 
 pub(super) const PAPER: Paper = Paper { kind: "label-propagation", read };

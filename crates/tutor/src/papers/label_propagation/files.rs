@@ -2,7 +2,9 @@
 
 use std::path::{Path, PathBuf};
 
-use super::recipe::{Recipe, RowConfig, Shape};
+use data_pipeline::dataset::points::Shape;
+
+use super::recipe::{Recipe, RowConfig};
 
 /// The folder of a training below its seed's.
 pub(super) fn place(shape: Shape, row: &RowConfig) -> String {

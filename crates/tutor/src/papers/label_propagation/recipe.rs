@@ -2,6 +2,7 @@
 //! spread.
 
 use anyhow::Result;
+use data_pipeline::dataset::points::Shape;
 use serde::{Deserialize, Serialize};
 use ssl_core::{Config, MethodConfig};
 use train::{Cadence, TrainConfig};
@@ -37,16 +38,6 @@ pub(super) struct Points {
     pub(super) test: usize,
     /// Standard deviation of the noise that moves points off their curve.
     pub(super) noise: f64,
-}
-
-/// What two classes lie on, at the scale of scikit-learn's functions of these names.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub(super) enum Shape {
-    /// Two interleaved half circles of radius 1.
-    TwoMoons,
-    /// A circle of radius 1 and one of half of it around the same centre.
-    Circles,
 }
 
 /// The perceptron that all rows train.
@@ -136,15 +127,5 @@ impl Recipe {
             }
         }
         faults.done(name)
-    }
-}
-
-impl Shape {
-    /// Its name in recipes, files and tables.
-    pub(super) fn name(self) -> &'static str {
-        match self {
-            Shape::TwoMoons => "two-moons",
-            Shape::Circles => "circles",
-        }
     }
 }

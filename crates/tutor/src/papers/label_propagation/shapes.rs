@@ -1,13 +1,11 @@
-//! The points themselves, their views, and the network that tells them apart.
-
-use std::f64::consts::PI;
+//! The points themselves and their views.
 
 use augment::rng::{Key, Rng};
+use data_pipeline::dataset::points::Shape;
 use ssl_core::{Batch, ViewKind, Views};
-use torch::nn::Linear;
-use torch::{Device, Features, Init, Mode, Scope, Tensor};
+use torch::{Device, Tensor};
 
-use super::recipe::{self, Points, Shape};
+use super::recipe::{self, Points};
 
 /// Points and the class of each.
 #[derive(Clone, Debug, PartialEq)]
@@ -19,22 +17,8 @@ pub(super) struct Cloud {
 impl Cloud {
     /// `n` points, classes in turn.
     fn draw(shape: Shape, n: usize, noise: f64, rng: &mut Rng) -> Self {
-        let mut cloud = Self { points: Vec::new(), classes: Vec::new() };
-        for i in 0..n {
-            let class = (i % 2) as u8;
-            let (x, y) = match (shape, class) {
-                (Shape::TwoMoons, 0) => on_circle(PI * rng.unit(), 1.0),
-                (Shape::TwoMoons, _) => {
-                    let (x, y) = on_circle(PI * rng.unit(), 1.0);
-                    (1.0 - x, 0.5 - y)
-                }
-                (Shape::Circles, 0) => on_circle(2.0 * PI * rng.unit(), 1.0),
-                (Shape::Circles, _) => on_circle(2.0 * PI * rng.unit(), 0.5),
-            };
-            cloud.points.push([x + noise * rng.normal(), y + noise * rng.normal()]);
-            cloud.classes.push(class);
-        }
-        cloud
+        let points = shape.points(n, noise, rng).collect();
+        Self { points, classes: (0..n).map(|i| (i % 2) as u8).collect() }
     }
 
     pub(super) fn len(&self) -> usize {
@@ -52,10 +36,6 @@ impl Cloud {
         let right = self.classes.iter().zip(second).filter(|(c, p)| (**p > 0.5) == (**c == 1));
         100.0 * right.count() as f64 / self.len() as f64
     }
-}
-
-fn on_circle(angle: f64, radius: f64) -> (f64, f64) {
-    (radius * angle.cos(), radius * angle.sin())
 }
 
 /// `[n, 2]`, float32.
@@ -148,60 +128,5 @@ impl Scene {
         let ((x, across), (y, down)) = (ends(0), ends(1));
         let (across, down) = (across.max(down * aspect), down.max(across / aspect));
         [x - across, x + across, y - down, y + down]
-    }
-}
-
-/// A perceptron: points `[n, 2]` to logits `[n, 2]`.
-pub(super) struct Perceptron {
-    hidden: Vec<Linear>,
-    head: Linear,
-}
-
-impl Perceptron {
-    pub(super) fn new(scope: &mut Scope<'_>, widths: &[i64]) -> Self {
-        let mut inputs = 2;
-        let mut hidden = Vec::new();
-        for (i, &width) in widths.iter().enumerate() {
-            // He et al. 2015.
-            let init = Init::Normal { std: (2.0 / inputs as f64).sqrt() };
-            hidden.push(Linear::with_init(
-                &mut scope.sub(format!("hidden.{i}")),
-                inputs,
-                width,
-                init,
-            ));
-            inputs = width;
-        }
-        let init = Init::Normal { std: (1.0 / inputs as f64).sqrt() };
-        Self { hidden, head: Linear::with_init(&mut scope.sub("head"), inputs, 2, init) }
-    }
-}
-
-impl Features for Perceptron {
-    fn forward_features(&self, x: &Tensor, _mode: Mode) -> Tensor {
-        self.hidden.iter().fold(x.shallow_clone(), |x, layer| layer.forward(&x).relu())
-    }
-
-    fn head(&self) -> &Linear {
-        &self.head
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn shapes_are_those_of_scikit_learn() {
-        let cloud = |shape| Cloud::draw(shape, 200, 0.0, &mut Rng::new(3));
-        for (i, [x, y]) in cloud(Shape::TwoMoons).points.into_iter().enumerate() {
-            let (centre, upper) = if i % 2 == 0 { ([0.0, 0.0], true) } else { ([1.0, 0.5], false) };
-            let (dx, dy) = (x - centre[0], y - centre[1]);
-            assert!((dx.hypot(dy) - 1.0).abs() < 1e-12 && (dy >= -1e-12) == upper, "{x} {y}");
-        }
-        for (i, [x, y]) in cloud(Shape::Circles).points.into_iter().enumerate() {
-            let radius = if i % 2 == 0 { 1.0 } else { 0.5 };
-            assert!((x.hypot(y) - radius).abs() < 1e-12, "{x} {y}");
-        }
     }
 }

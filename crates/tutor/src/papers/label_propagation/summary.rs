@@ -3,10 +3,11 @@
 use std::path::Path;
 
 use anyhow::{Context, Result};
+use data_pipeline::dataset::points::Shape;
 use report::{Block, Comparison, Curves, Row, RunResult, Section};
 
 use super::files::{chosen, film_of, moments, sheet_of};
-use super::recipe::{Recipe, Shape};
+use super::recipe::Recipe;
 use super::section::{self, Film, Strip};
 use super::training::Spread;
 use crate::recipe::head::Head;

@@ -3,17 +3,19 @@
 use std::path::Path;
 
 use anyhow::{Context, Result};
+use data_pipeline::dataset::points::Shape;
 use metrics::Metric;
 use report::Curve;
 use serde::{Deserialize, Serialize};
 use ssl_core::{Config, Method, Ssl, TaskInfo, Views};
+use torch::nn::Perceptron;
 use torch::{Device, Kind, Mode, Model, Tensor, no_grad};
 use train::{Progress, Throughput};
 
 use super::files::{field, place};
 use super::picture;
-use super::recipe::{Recipe, RowConfig, Shape};
-use super::shapes::{Cloud, Perceptron, Scene, tensor};
+use super::recipe::{Recipe, RowConfig};
+use super::shapes::{Cloud, Scene, tensor};
 use crate::run::cost::StageCost;
 use crate::run::files;
 use crate::run::seeds::SeedRun;
@@ -100,7 +102,7 @@ impl Task for PointTask<'_> {
 
     fn build(&self) -> Result<Model> {
         let hidden = &self.recipe.net.hidden;
-        Ok(Model::build(self.device, |scope| Perceptron::new(scope, hidden)))
+        Ok(Model::build(self.device, |scope| Perceptron::new(scope, 2, hidden, 2)))
     }
 
     fn objective(&mut self, model: Model) -> Result<Self::Objective> {
