@@ -1,5 +1,5 @@
-//! Tells the linker where libtorch is found at run time, and the program which compiler built it and
-//! which recipes it carries.
+//! Tells the linker where libtorch is found at run time, and the program which compiler built it
+//! and which recipes it carries.
 
 use std::fmt::Write;
 use std::fs;
@@ -17,7 +17,8 @@ fn main() {
     }
     let out = PathBuf::from(std::env::var("OUT_DIR").expect("cargo sets OUT_DIR"));
     fs::write(out.join("recipes.rs"), recipes(Path::new("recipes"))).expect("OUT_DIR is writable");
-    // Every commit appends to this log; every change of a source file may make the tree differ from the commit.
+    // Every commit appends to this log; every change of a source file may make the tree differ from
+    // the commit.
     println!("cargo::rerun-if-changed=build.rs");
     println!("cargo::rerun-if-changed=../../.git/logs/HEAD");
     println!("cargo::rerun-if-changed=..");

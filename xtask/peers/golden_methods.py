@@ -93,7 +93,7 @@ def total(terms):
 
 
 def note_mask(draws, mask, labels):
-    """What a method logs of its mask: the mean over all samples, and over those of each pseudo-label."""
+    """What a method logs of its mask: its mean over all samples, and over each pseudo-label."""
     draws["notes"] |= {"mask": np.mean(mask)}
     for k in range(CLASSES):
         own = [m for m, label in zip(mask, labels) if label == k]
@@ -413,7 +413,7 @@ def softmatch(net, frozen, ema, batch, c, draws, state, step):
 
 def adamatch(net, frozen, ema, batch, c, draws, state, step):
     def passes(net):
-        """Logits of labelled, weak and strong samples; the labelled ones are mixed from two passes."""
+        """Logits of labelled (mixed from two passes), weak and strong samples."""
         joint = logits(net, np.concatenate([batch["x"], batch["u0"], batch["u1"]]))
         x, weak, strong = np.split(joint, [LABELED, LABELED + UNLABELED])
         if c["interpolate"]:

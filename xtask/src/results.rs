@@ -136,7 +136,8 @@ fn check_clean() -> Result<()> {
     Ok(())
 }
 
-/// Runs a recipe to its end, taking up a run that was interrupted, and gives its result as Markdown.
+/// Runs a recipe to its end, taking up a run that was interrupted, and gives its result as
+/// Markdown.
 fn result(tutor: &Path, recipe: &str, out: &Path) -> Result<String> {
     workspace::run(Command::new(tutor).args(["run", recipe, "--out"]).arg(out))?;
     read(&out.join(recipe).join("latest/result.json"))

@@ -1,4 +1,5 @@
-//! A stranger's program: a linear classifier learns to tell two points apart, by a method of ssl-core in a loop of its own.
+//! A stranger's program: a linear classifier learns to tell two points apart, by a method of
+//! ssl-core in a loop of its own.
 
 use ssl_core::methods::{Supervised, SupervisedConfig};
 use ssl_core::{Batch, Ssl};

@@ -80,7 +80,8 @@ pub fn link(from: &Path, to: &Path) -> Result<(), Error> {
             File::open(&part)?.sync_all()?;
         }
         fs::rename(&part, to)?;
-        // Renaming one name of a file to another name of the same file does nothing and leaves both.
+        // Renaming one name of a file to another name of the same file does nothing and leaves
+        // both.
         let _ = fs::remove_file(&part);
         sync_folder(to)
     };
@@ -117,8 +118,8 @@ fn unfinished(path: &Path) -> io::Result<PathBuf> {
     Ok(path.with_file_name(format!(".{name}.{}.{count}{SUFFIX}", std::process::id())))
 }
 
-/// Makes the renaming of `path` survive a loss of power. Some file systems cannot sync a folder: the
-/// file is whole either way, so that alone is no error.
+/// Makes the renaming of `path` survive a loss of power. Some file systems cannot sync a folder:
+/// the file is whole either way, so that alone is no error.
 fn sync_folder(path: &Path) -> io::Result<()> {
     let folder = path.parent().filter(|folder| *folder != Path::new("")).unwrap_or(Path::new("."));
     match File::open(folder).and_then(|folder| folder.sync_all()) {

@@ -1,5 +1,5 @@
-//! `tutor`: learning from unlabelled data on the command line. Recipes say what is run; this program
-//! turns them into networks, batches and reports.
+//! `tutor`: learning from unlabelled data on the command line. Recipes say what is run; this
+//! program turns them into networks, batches and reports.
 #![allow(clippy::print_stderr)]
 
 mod commands;

@@ -4,8 +4,8 @@
 use super::uses::Arrow;
 use std::collections::{BTreeMap, BTreeSet};
 
-/// A fault for each circle: its files, and one line of code for each arrow that makes it. Arrows from
-/// a module to those below it do not count here.
+/// A fault for each circle: its files, and one line of code for each arrow that makes it. Arrows
+/// from a module to those below it do not count here.
 pub(super) fn faults(arrows: &BTreeSet<Arrow>) -> Vec<String> {
     let arrows = first(arrows);
     circles(&beside(&arrows)).iter().map(|circle| fault(circle, &arrows)).collect()

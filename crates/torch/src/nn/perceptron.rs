@@ -7,8 +7,9 @@ use crate::{Features, Init, Mode, Scope};
 
 /// A multi-layer perceptron with ReLUs: `[batch, inputs]` to logits `[batch, outputs]`.
 ///
-/// Tensors are `hidden.0.weight`, `hidden.0.bias`, ..., `head.weight`, `head.bias`; weights of hidden
-/// layers are drawn from N(0, 2 / inputs) (He et al. 2015), those of the head from N(0, 1 / inputs).
+/// Tensors are `hidden.0.weight`, `hidden.0.bias`, ..., `head.weight`, `head.bias`; weights of
+/// hidden layers are drawn from N(0, 2 / inputs) (He et al. 2015), those of the head from N(0, 1 /
+/// inputs).
 pub struct Perceptron {
     hidden: Vec<Linear>,
     head: Linear,

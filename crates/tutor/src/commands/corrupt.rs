@@ -24,8 +24,8 @@ pub(crate) struct Args {
     /// Severities: one, several (`1,3,5`) or a range (`1..5`, both included).
     #[arg(long, default_value = "1..5", value_parser = severities)]
     severity: Severities,
-    /// Corruptions by name; may be given many times. Without it, the fifteen of ImageNet-C; `all` adds
-    /// the four extra ones and ours.
+    /// Corruptions by name; may be given many times. Without it, the fifteen of ImageNet-C; `all`
+    /// adds the four extra ones and ours.
     #[arg(long, value_name = "NAME")]
     corruption: Vec<String>,
     /// What the random ones are keyed by, with the path of each image.
@@ -91,7 +91,8 @@ fn corruptions(names: &[String]) -> Result<Vec<Corruption>> {
     Ok(found)
 }
 
-/// What a folder of copies was made from, kept in it: the same command goes on where it was, another one is refused.
+/// What a folder of copies was made from, kept in it: the same command goes on where it was,
+/// another one is refused.
 #[derive(Serialize, Deserialize, PartialEq)]
 struct Made {
     images: PathBuf,

@@ -65,8 +65,8 @@ mod parquet {
 
     use crate::run::experiment::Predicted;
 
-    /// Columns for the sample's name and `label` (strings), `confidence` and one `p_<class>` a class
-    /// (32-bit floats).
+    /// Columns for the sample's name and `label` (strings), `confidence` and one `p_<class>` a
+    /// class (32-bit floats).
     pub(super) fn bytes(found: &Predicted, classes: &[String]) -> Result<Vec<u8>> {
         let Predicted { unit, ids, predictions, .. } = found;
         let text = |name: &str| {

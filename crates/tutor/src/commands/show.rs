@@ -28,8 +28,8 @@ pub(crate) struct Args {
 enum What {
     /// A policy: every operation at rising strength, then draws of the whole
     Augment {
-        /// A name (`fixmatch`, `rand-m9-n3`), steps as JSON, a .json file, a recipe (its student's policy), or a .toml file with
-        /// `policy = ...`; without it, the names are listed
+        /// A name (`fixmatch`, `rand-m9-n3`), steps as JSON, a .json file, a recipe (its student's
+        /// policy), or a .toml file with `policy = ...`; without it, the names are listed
         #[arg(long)]
         policy: Option<String>,
         /// Columns: strengths of an operation, draws in a row
@@ -89,8 +89,8 @@ pub(crate) fn run(args: &Args) -> Result<()> {
     }
 }
 
-/// Draws the sheet of every image, by default of a scene of `side` pixels and a digit; gives the rows
-/// of the first.
+/// Draws the sheet of every image, by default of a scene of `side` pixels and a digit; gives the
+/// rows of the first.
 fn draw(common: &Common, side: usize, sheet: &dyn Fn(&Image) -> Vec<Row>) -> Result<Vec<Row>> {
     let images = images(&common.images, side)?;
     let sheets: Vec<(String, Image, Vec<Row>)> = images

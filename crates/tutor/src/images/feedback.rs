@@ -1,5 +1,5 @@
-//! CTAugment's feedback (ReMixMatch, arXiv 1911.09785, section 3.2): training finds out how strong the
-//! strong view may be.
+//! CTAugment's feedback (ReMixMatch, arXiv 1911.09785, section 3.2): training finds out how strong
+//! the strong view may be.
 //!
 //! Beside the labelled images the loader prepares a probe of each, distorted by operations of
 //! uniformly drawn strength. After a step the EMA model classifies them, and the probability of the
@@ -16,13 +16,15 @@ use data_pipeline::loader::{HostBatch, View, key};
 
 use super::feed::Images;
 
-/// By how many steps the loader's rates are behind. Ten workers, each three steps ahead, never wait.
+/// By how many steps the loader's rates are behind. Ten workers, each three steps ahead, never
+/// wait.
 const LAG: u64 = 32;
 
 /// The position of the probe among the views of labelled images.
 pub(super) const PROBE: usize = 1;
 
-/// The rates of a run, shared by training, which moves them, and loader threads, which draw by them.
+/// The rates of a run, shared by training, which moves them, and loader threads, which draw by
+/// them.
 pub(crate) struct Feedback {
     augment: CtAugment,
     before: Policy,
@@ -35,7 +37,8 @@ pub(crate) struct Feedback {
 struct History {
     /// Steps that are completed.
     steps: u64,
-    /// After `steps - LAG`, ..., `steps` steps; before the first they were what they are at the start.
+    /// After `steps - LAG`, ..., `steps` steps; before the first they were what they are at the
+    /// start.
     rates: VecDeque<Arc<Rates>>,
     /// Whether training has ended.
     over: bool,

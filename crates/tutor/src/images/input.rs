@@ -1,5 +1,5 @@
-//! What a network takes and tells apart, kept beside its weights, so that it can be used without the
-//! data it learned from.
+//! What a network takes and tells apart, kept beside its weights, so that it can be used without
+//! the data it learned from.
 
 use std::fs;
 use std::path::Path;
@@ -24,7 +24,8 @@ pub(crate) struct Input {
     pub(crate) classes: Vec<String>,
     /// 1 (grey) or 3 (RGB).
     pub(crate) channels: usize,
-    /// Width and height to which images are brought before anything else; none where the policy cuts them.
+    /// Width and height to which images are brought before anything else; none where the policy
+    /// cuts them.
     pub(crate) size: Option<(u32, u32)>,
     pub(crate) normalization: Normalization,
 }

@@ -44,7 +44,8 @@ pub(crate) const VALIDATION: &str = "validation_accuracy";
 /// The mean over classes, in percent, where weights are chosen by it.
 const BALANCED: &str = "validation_balanced_accuracy";
 
-/// The accuracy on the test part along the training, where a recipe asks for it; it decides nothing.
+/// The accuracy on the test part along the training, where a recipe asks for it; it decides
+/// nothing.
 pub(crate) const TEST: &str = "test_accuracy";
 
 /// The name of a metric that a recipe selects by, in a training's record.
@@ -82,8 +83,8 @@ impl<'a> ImageTask<'a> {
         }
     }
 
-    /// Adds a stream: the labelled images first, then perhaps unlabelled ones. `name` keys its order
-    /// and augmentation.
+    /// Adds a stream: the labelled images first, then perhaps unlabelled ones. `name` keys its
+    /// order and augmentation.
     pub(crate) fn stream(
         mut self,
         subset: &Subset,

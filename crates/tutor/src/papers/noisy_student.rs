@@ -1,5 +1,5 @@
-//! Noisy Student (Xie et al. 2020, arXiv 1911.04252): a teacher labels, a noised student learns from
-//! labels and pseudo-labels, again and again; with its ablations and robustness.
+//! Noisy Student (Xie et al. 2020, arXiv 1911.04252): a teacher labels, a noised student learns
+//! from labels and pseudo-labels, again and again; with its ablations and robustness.
 
 mod check;
 mod generations;

@@ -29,8 +29,8 @@ pub(crate) fn choose<R: TableRow>(head: &mut Head, rows: &mut Vec<R>) -> Result<
     Ok(())
 }
 
-/// `base` with the dotted keys of `changes` set, and no rows of its own. `allowed` says which keys a
-/// row may change, in words and as a test.
+/// `base` with the dotted keys of `changes` set, and no rows of its own. `allowed` says which keys
+/// a row may change, in words and as a test.
 pub(crate) fn changed<T: Serialize + DeserializeOwned>(
     base: &T,
     name: &str,

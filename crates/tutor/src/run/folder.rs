@@ -45,8 +45,8 @@ const COST: &str = "cost.json";
 const BEGINNING: &str = ".beginning-";
 
 impl RunFolder {
-    /// The newest unfinished folder of this very recipe (`text`) and [`Started`] (but for the time),
-    /// or a new one. `fresh` never takes an old one.
+    /// The newest unfinished folder of this very recipe (`text`) and [`Started`] (but for the
+    /// time), or a new one. `fresh` never takes an old one.
     pub(crate) fn open(
         out: &Path,
         head: &Head,
@@ -98,8 +98,8 @@ impl RunFolder {
     }
 }
 
-/// Makes a new run's folder, which appears whole or not at all: a process stopped meanwhile leaves a
-/// folder that the next one removes.
+/// Makes a new run's folder, which appears whole or not at all: a process stopped meanwhile leaves
+/// a folder that the next one removes.
 fn begin(parent: &Path, recipe: &str, wanted: &Started) -> Result<RunFolder> {
     for dir in newest_first(parent)?.into_iter().filter(|dir| is_beginning(dir)) {
         if let Ok(_held) = lock(&dir) {

@@ -61,8 +61,8 @@ pub(crate) fn part_note(part: Part, asked: Part) -> Option<String> {
     ))
 }
 
-/// Accuracy as the number of labels grows: each point is a line, a number of labels and the percentage
-/// of each seed. Nothing where there is but one number of labels.
+/// Accuracy as the number of labels grows: each point is a line, a number of labels and the
+/// percentage of each seed. Nothing where there is but one number of labels.
 pub(crate) fn over_labels(points: Vec<(&str, u64, Vec<f64>)>) -> Option<Section> {
     let points = points.iter().map(|(line, labels, values)| (*line, *labels, &values[..]));
     let title = "As labels grow";

@@ -35,8 +35,8 @@ pub(crate) trait Task {
     /// Measures the weights of the moment. Without a part to measure on it gives nothing.
     fn evaluate(&self, objective: &mut Self::Objective, at: Progress) -> Result<Vec<Metric>>;
 
-    /// The name of a metric of [`evaluate`](Task::evaluate) by which weights can be chosen: `asked`,
-    /// or the first; `None` if there is nothing to choose on.
+    /// The name of a metric of [`evaluate`](Task::evaluate) by which weights can be chosen:
+    /// `asked`, or the first; `None` if there is nothing to choose on.
     fn metric(&self, _asked: Option<&str>) -> Result<Option<String>> {
         Ok(None)
     }

@@ -1,4 +1,5 @@
-//! A made-up scene with what augmentation shows itself on: smooth light, saturated colours, edges and fine texture.
+//! A made-up scene with what augmentation shows itself on: smooth light, saturated colours, edges
+//! and fine texture.
 
 use augment::image::Image;
 use augment::rng::Rng;

@@ -45,8 +45,8 @@ pub(super) fn load(path: &Path) -> Result<GrayImage> {
     Ok(image::open(path).with_context(|| path.display().to_string())?.into_luma8())
 }
 
-/// The field in the classes' colours with its border, and the points: unlabelled ones small, labelled
-/// ones large.
+/// The field in the classes' colours with its border, and the points: unlabelled ones small,
+/// labelled ones large.
 pub(super) fn draw(field: &GrayImage, scene: &Scene) -> RgbImage {
     let (width, height) = (WIDTH * FINE, HEIGHT * FINE);
     let fine = imageops::resize(field, width, height, imageops::FilterType::Triangle);
@@ -129,9 +129,9 @@ pub(super) fn still(picture: &RgbImage) -> Result<Vec<u8>> {
     Ok(png.into_inner())
 }
 
-/// An animated PNG: each picture for an eighth of a second, the last for two seconds, again and again.
-/// Programs that know no animation show the first picture, so the last comes first of all, outside
-/// the animation.
+/// An animated PNG: each picture for an eighth of a second, the last for two seconds, again and
+/// again. Programs that know no animation show the first picture, so the last comes first of all,
+/// outside the animation.
 pub(super) fn film(pictures: &[RgbImage]) -> Result<Vec<u8>> {
     let (Some(last), count) = (pictures.last(), pictures.len() as u32) else {
         anyhow::bail!("a film of no pictures");

@@ -10,8 +10,8 @@ use train::{Cadence, TrainConfig};
 use crate::recipe::faults::Faults;
 use crate::recipe::row::TableRow;
 
-/// The keys of a recipe of kind `label-propagation`, beside its head: methods side by side on points,
-/// one training a shape, row and seed.
+/// The keys of a recipe of kind `label-propagation`, beside its head: methods side by side on
+/// points, one training a shape, row and seed.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct Recipe {

@@ -8,8 +8,8 @@ use super::recipe::Recipe;
 use crate::recipe::faults::{Faults, is_plain};
 use crate::recipe::head::RowChoice;
 
-/// Names everything about a recipe that cannot work; `name` is the recipe's. Of its rows, those that
-/// are run count.
+/// Names everything about a recipe that cannot work; `name` is the recipe's. Of its rows, those
+/// that are run count.
 pub(super) fn check(recipe: &Recipe, name: &str, run_rows: &RowChoice) -> Result<()> {
     let mut faults = Faults::default();
     recipe.evaluate.check(&mut faults);

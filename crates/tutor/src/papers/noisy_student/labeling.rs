@@ -27,8 +27,8 @@ pub(super) struct Labels {
 }
 
 /// Labels the student's images by the teacher, or reads the file an earlier process wrote, and
-/// chooses among them. The second part is what the student learns from each chosen image, unless the
-/// teacher answers in the loop.
+/// chooses among them. The second part is what the student learns from each chosen image, unless
+/// the teacher answers in the loop.
 pub(super) fn labels(
     setting: &Setting<'_>,
     recipe: &Recipe,
@@ -76,8 +76,8 @@ pub(super) fn labels(
     Ok(Some((Labels { all, picked, chosen, source }, targets)))
 }
 
-/// The file of an earlier process, if there is one. A damaged one is written anew; one of other images
-/// is an error, for then the data are not those that the run began with.
+/// The file of an earlier process, if there is one. A damaged one is written anew; one of other
+/// images is an error, for then the data are not those that the run began with.
 fn read(path: &Path, source: &Subset) -> Result<Option<Vec<PseudoLabel>>> {
     if !path.exists() {
         return Ok(None);

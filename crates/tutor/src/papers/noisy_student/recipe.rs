@@ -23,8 +23,8 @@ use crate::recipe::row;
 pub(super) struct Recipe {
     #[serde(default)]
     pub(super) precision: Precision,
-    /// Threads that load and augment; 0 for none beside the training thread. Has no influence on the
-    /// numbers.
+    /// Threads that load and augment; 0 for none beside the training thread. Has no influence on
+    /// the numbers.
     #[serde(default = "one")]
     pub(super) workers: usize,
     /// Numbers of labels, each of which is run; the data's own when empty.
@@ -56,8 +56,8 @@ fn one() -> usize {
 #[serde(deny_unknown_fields)]
 pub(super) struct Teacher {
     pub(super) net: NetConfig,
-    /// A safetensors file with the weights of a published or earlier net; it is then not trained when
-    /// `train.steps` is 0.
+    /// A safetensors file with the weights of a published or earlier net; it is then not trained
+    /// when `train.steps` is 0.
     pub(super) weights: Option<PathBuf>,
     pub(super) augment: Policy,
     #[serde(default = "default_smoothing")]
@@ -140,8 +140,8 @@ pub(super) struct Student {
     pub(super) fix_resolution: Option<FixResolution>,
 }
 
-/// Touvron et al. 2019, as the paper uses it: a short training at the larger resolution, on labelled
-/// images without augmentation, with the shallow layers frozen.
+/// Touvron et al. 2019, as the paper uses it: a short training at the larger resolution, on
+/// labelled images without augmentation, with the shallow layers frozen.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct FixResolution {

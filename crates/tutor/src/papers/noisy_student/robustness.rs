@@ -1,5 +1,5 @@
-//! Robustness: accuracy under corruptions and flip rates along sequences of small changes, of teacher
-//! and student.
+//! Robustness: accuracy under corruptions and flip rates along sequences of small changes, of
+//! teacher and student.
 
 use anyhow::Result;
 use augment::Image;
@@ -27,9 +27,9 @@ pub(super) struct Measured {
     perturbations: Vec<reported::Perturbation>,
 }
 
-/// Measures both networks on the same changed images. Images are changed as evaluation sees them (cut
-/// and scaled), a batch at a time, and keyed by image alone, so that every network and seed sees the
-/// same.
+/// Measures both networks on the same changed images. Images are changed as evaluation sees them
+/// (cut and scaled), a batch at a time, and keyed by image alone, so that every network and seed
+/// sees the same.
 pub(super) fn measure(
     setting: &Setting<'_>,
     config: &RobustnessConfig,
@@ -93,8 +93,8 @@ pub(super) fn measure(
     Ok(Measured { teacher, student, images, sequences, corruptions, perturbations })
 }
 
-/// Hands to `take`, for each image of a subset, its true class and what both networks say of what it
-/// was changed into.
+/// Hands to `take`, for each image of a subset, its true class and what both networks say of what
+/// it was changed into.
 fn visit(
     setting: &Setting<'_>,
     subset: &Subset,

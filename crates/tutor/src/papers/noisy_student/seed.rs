@@ -12,8 +12,8 @@ use crate::images::source::{Data, Source};
 use crate::run::files;
 use crate::run::seeds::SeedRun;
 
-/// Runs one seed in `dir`, or reads what an earlier process found there. `rows` are the further rows
-/// that are run.
+/// Runs one seed in `dir`, or reads what an earlier process found there. `rows` are the further
+/// rows that are run.
 pub(super) fn run(
     recipe: &Recipe,
     rows: &[&str],

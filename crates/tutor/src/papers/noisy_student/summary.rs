@@ -107,8 +107,8 @@ fn add_cell(result: &mut RunResult, recipe: &Recipe, cell: &[&SeedOutcome]) -> R
     Ok(())
 }
 
-/// The table that a further row stands in. One whose student sees no unlabelled image is a baseline;
-/// the others take something from the method.
+/// The table that a further row stands in. One whose student sees no unlabelled image is a
+/// baseline; the others take something from the method.
 fn group(recipe: &Recipe, name: &str) -> Result<&'static str> {
     let source = recipe.row(name)?.labeling.source;
     Ok(if source == LabelSource::Unlabeled { "Ablations" } else { "Baselines" })

@@ -24,8 +24,8 @@ use crate::recipe::select::Select;
 pub(super) struct Recipe {
     #[serde(default)]
     pub(super) precision: Precision,
-    /// Threads that load and augment; 0 for none beside the training thread. Has no influence on the
-    /// numbers.
+    /// Threads that load and augment; 0 for none beside the training thread. Has no influence on
+    /// the numbers.
     #[serde(default = "one")]
     pub(super) workers: usize,
     #[serde(default)]
@@ -44,8 +44,8 @@ pub(super) struct Recipe {
     /// The strong view.
     pub(super) strong: Policy,
     pub(super) train: TrainConfig,
-    /// The rows, each the training above with something changed. Without any, that itself is the one
-    /// row, named after the paper.
+    /// The rows, each the training above with something changed. Without any, that itself is the
+    /// one row, named after the paper.
     #[serde(default)]
     pub(super) rows: Vec<RowConfig>,
 }
@@ -98,8 +98,8 @@ impl TableRow for RowConfig {
 }
 
 impl Recipe {
-    /// The rows that are run, by name, each as the recipe of its one training. `paper` names the one
-    /// row of a recipe without rows.
+    /// The rows that are run, by name, each as the recipe of its one training. `paper` names the
+    /// one row of a recipe without rows.
     pub(super) fn trainings(&self, paper: &str) -> Result<Vec<(String, Self)>> {
         if self.rows.is_empty() {
             return Ok(vec![(paper.to_owned(), self.clone())]);
