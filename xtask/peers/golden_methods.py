@@ -476,6 +476,7 @@ def cases():
     yield "ict-probabilities", ict, {"weight": constant(10.0), "alpha": 1.0, "targets": "probabilities"}
     yield "mixmatch", mixmatch, {"weight": {"kind": "ramp-up", "value": 75.0, "over": 1 / 64}, "views": 2, "temperature": 0.5, "alpha": 0.75}
     yield "mixmatch-three-views", mixmatch, {"weight": constant(3.0), "views": 3, "temperature": 1.0, "alpha": 0.75}
+    yield "mixmatch-unsharpened", mixmatch, {"weight": constant(3.0), "views": 2, "temperature": 1.0, "alpha": 0.75}
     yield "mixmixup", mixmixup, {"unlabeled": constant(0.5), "across": constant(2.0), "temperature": 0.5, "alpha": 1.0}
     remix = {"weight": constant(1.5), "pure": constant(0.5), "rotation": 0.5, "strong_views": 2, "temperature": 0.5, "alpha": 0.75, "memory": 4}
     yield "remixmatch", remixmatch, remix

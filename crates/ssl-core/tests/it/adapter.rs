@@ -4,7 +4,7 @@ use ssl_core::methods::{Supervised, SupervisedConfig};
 use ssl_core::{Batch, Method, Nets, Ssl, ViewKind, Views};
 use torch::optim::{OptimConfig, Sgd};
 use torch::{Device, Kind, Params, Tensor};
-use train::{Ema, Loss, Objective, Progress};
+use train::{Ema, Loss, Objective, Progress, Swa};
 
 use crate::lab::{self, bits, student};
 
@@ -116,6 +116,34 @@ fn state_is_the_methods_and_the_ema_models() {
     assert_eq!(ssl.method().seen.double_value(&[0]), 7.0);
     assert!(ssl.evaluated().params.iter().all(|p| p.tensor.eq(7.0).all().int64_value(&[]) == 1));
     assert!(!ssl.into_evaluated().params.iter().any(|p| p.name == "seen"));
+}
+
+#[test]
+fn the_swa_model_is_the_mean_of_the_late_weights() {
+    let _alone = generator();
+    torch::rng::seed(2);
+    let ema = Some((student(), Ema::new(0.9)));
+    let swa = Swa { from: 0.5, every: 1 };
+    let mut ssl = Ssl::new(supervised(), student(), ema).with_swa(student(), swa);
+    assert_eq!(all_bits(&ssl.swa().unwrap().params), all_bits(ssl.params()), "it starts as a copy");
+    assert!(std::ptr::eq(ssl.evaluated(), ssl.swa().unwrap()));
+    let mut late = Vec::new();
+    learn(&mut ssl, &supervised().views(), 6, |ssl, at| {
+        if at.step >= 3 {
+            let weight = ssl.params().get("head.weight").unwrap();
+            late.push(weight.detach().to_kind(Kind::Double).copy());
+        }
+    });
+    let mean = Tensor::stack(&late, 0).mean_dim([0].as_slice(), false, Kind::Double);
+    let found = ssl.swa().unwrap().params.get("head.weight").unwrap().to_kind(Kind::Double);
+    assert!(late.len() == 3 && found.allclose(&mean, 1e-5, 1e-6, false), "{found} {mean}");
+
+    let names: Vec<String> = ssl.state().into_iter().map(|(name, _)| name).collect();
+    let prefixed = |prefix: &str| names.iter().filter(|n| n.starts_with(prefix)).count();
+    let all = ssl.params().iter().count();
+    assert_eq!((prefixed("ema."), prefixed("swa."), names.len()), (all, all, 2 * all));
+    let expected = all_bits(&ssl.swa().unwrap().params);
+    assert_eq!(all_bits(&ssl.into_evaluated().params), expected);
 }
 
 #[test]
