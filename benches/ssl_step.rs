@@ -22,7 +22,7 @@ use augment::weak::FlipCrop;
 use benches::{
     CLASSES, SEED, affine, fixmatch, handwritten, learner, photos, small_net, stream, wrn28_2,
 };
-use data_pipeline::dataset::Samples;
+use data_pipeline::dataset::ImageSamples;
 use data_pipeline::loader::{HostBatch, Loader};
 use ndarray::Array4;
 use ssl_core::methods::FixMatchConfig;
@@ -40,7 +40,7 @@ type Error = Box<dyn std::error::Error + Send + Sync>;
 
 /// What is trained on what.
 struct Case {
-    set: Arc<dyn Samples>,
+    set: Arc<ImageSamples>,
     net: NetConfig,
     weak: Policy,
     strong: Policy,
@@ -83,10 +83,10 @@ fn images(view: &Array4<u8>) -> Tensor {
     image_batch(pixels, [n, h, w, c], &vec![0.5; c], &vec![0.25; c], Device::Cpu)
 }
 
-fn batch([labeled, unlabeled]: [&HostBatch; 2]) -> Batch {
+fn batch([labeled, unlabeled]: [&HostBatch<Vec<Array4<u8>>>; 2]) -> Batch {
     let labels: Vec<i64> = labeled.labels.iter().map(|&l| i64::from(l)).collect();
-    let x = Batch::labeled(images(&labeled.views[0]), Tensor::from_slice(&labels));
-    Batch { u: unlabeled.views.iter().map(images).collect(), ..x }
+    let x = Batch::labeled(images(&labeled.data[0]), Tensor::from_slice(&labels));
+    Batch { u: unlabeled.data.iter().map(images).collect(), ..x }
 }
 
 /// Answers questions between the steps that it hands out.
@@ -153,7 +153,7 @@ fn losses(case: &Case) -> impl FnMut(usize) -> f64 + use<> {
     batch.u = (0..2).map(|_| logits(case.unlabeled).set_requires_grad(true)).collect();
     let echo = Model::build(Device::Cpu, |_| Echo);
     let mut bare = Ssl::new(method(case), echo, None);
-    let channels = case.set.image(0).expect("an image").channels() as i64;
+    let channels = case.set.item(0).expect("an image").channels() as i64;
     let nets = [(); 2].map(|()| case.net.build(Device::Cpu, channels, CLASSES as i64));
     let at = Progress { step: 0, steps: 1 };
     move |n| {
@@ -172,7 +172,7 @@ fn losses(case: &Case) -> impl FnMut(usize) -> f64 + use<> {
 
 fn serve(name: &str, precision: Precision) -> Result<(), Error> {
     let case = case(name);
-    let channels = case.set.image(0)?.channels() as i64;
+    let channels = case.set.item(0)?.channels() as i64;
     let mut ssl = learner(method(&case), &case.net, channels);
     let (lr, optim) = (Schedule::constant(0.03), OptimConfig::Sgd(Sgd::default()));
     let config = TrainConfig::new(u64::MAX, case.labeled, lr, optim);
@@ -206,7 +206,7 @@ fn make(folder: &Path) -> Result<(), Error> {
         let set = case(name).set;
         let mut bytes = Vec::new();
         for i in 0..set.len() {
-            bytes.extend_from_slice(set.image(i)?.pixels());
+            bytes.extend_from_slice(set.item(i)?.pixels());
         }
         std::fs::write(folder.join(format!("{name}.raw")), bytes)?;
     }
