@@ -29,7 +29,7 @@ pub(super) fn field(dir: &Path, step: u64) -> PathBuf {
 /// After how many steps the boundary is drawn.
 pub(super) fn moments(recipe: &Recipe) -> Vec<u64> {
     let (every, steps) = (recipe.cadence.evaluate, recipe.train.steps);
-    let drawn = |step: &u64| *step == steps || (every > 0 && step % every == 0);
+    let drawn = |step: &u64| *step == steps || step.is_multiple_of(every);
     (1..=steps).filter(drawn).collect()
 }
 
