@@ -339,3 +339,27 @@ impl Features for EfficientNet {
         &self.classifier
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use torch::Params;
+
+    use super::*;
+
+    #[test]
+    fn branches_are_dropped_at_rates_that_rise_with_the_block() {
+        let config = EfficientNetConfig::default();
+        let mut rates = Vec::new();
+        let _ = Params::outline(|scope| {
+            let net = EfficientNet::new(scope, &config, 3, 10);
+            rates.extend(net.blocks.iter().map(|block| block.residual));
+        });
+        // B0's blocks with an identity beside the branch, of 16.
+        let with_identity = [2, 4, 6, 7, 9, 10, 12, 13, 14];
+        assert_eq!(rates.len(), 16);
+        for (i, rate) in rates.into_iter().enumerate() {
+            let expected = with_identity.contains(&i).then_some(0.2 * i as f64 / 16.0);
+            assert_eq!(rate, expected, "block {i}");
+        }
+    }
+}

@@ -1,7 +1,10 @@
 //! Modes, dropout and stochastic depth of whole nets, and images of odd sizes.
 
 use torch::{Device, Kind, Mode, Model, Tensor, no_grad};
-use vision_models::{EfficientNetConfig, NetConfig, SmallNetConfig, WideResNetConfig};
+use vision_models::{
+    ConvLargeConfig, EfficientNetConfig, NetConfig, PyramidNetConfig, ResNetConfig,
+    ShakeShakeConfig, SmallNetConfig, WideResNetConfig,
+};
 
 /// One narrow net of each kind with noise in it.
 fn noisy_nets() -> [NetConfig; 3] {
@@ -40,6 +43,96 @@ fn only_modes_with_noise_draw_it() {
             let [a, b] = twice(&model, &x, mode);
             assert_eq!(a == b, same, "{config:?} in {mode:?}");
         }
+    }
+}
+
+/// Each net with one kind of noise alone, and without any.
+fn single_noises() -> [[NetConfig; 2]; 9] {
+    let wide = |dropout| WideResNetConfig { dropout, ..WideResNetConfig::new(10, 0.5) }.into();
+    let conv_large = |dropout| ConvLargeConfig { width: 4, dropout, ..Default::default() }.into();
+    let layers = [1, 1, 1, 1];
+    let resnet = |dropout| ResNetConfig { layers, stem: 8, dropout, ..Default::default() }.into();
+    let pyramid = |shake_drop| {
+        PyramidNetConfig { depth: 11, alpha: 8.0, shake_drop, ..Default::default() }.into()
+    };
+    let efficient = |dropout, stochastic_depth| {
+        let (dropout, width) = (Some(dropout), Some(0.25));
+        EfficientNetConfig {
+            small_image: true,
+            dropout,
+            stochastic_depth,
+            width,
+            ..Default::default()
+        }
+        .into()
+    };
+    let small = |dropout, stochastic_depth| {
+        SmallNetConfig { dropout, stochastic_depth, ..Default::default() }.into()
+    };
+    [
+        [wide(0.3), wide(0.0)],
+        [conv_large(0.3), conv_large(0.0)],
+        [resnet(0.3), resnet(0.0)],
+        [pyramid(0.5), pyramid(0.0)],
+        [efficient(0.3, 0.0), efficient(0.0, 0.0)],
+        [efficient(0.0, 0.5), efficient(0.0, 0.0)],
+        [small(0.3, 0.0), small(0.0, 0.0)],
+        [small(0.0, 0.5), small(0.0, 0.0)],
+        // Shake-Shake has no setting for its noise.
+        [ShakeShakeConfig { width: 4, blocks: 1, ..Default::default() }.into(), small(0.0, 0.0)],
+    ]
+}
+
+#[test]
+fn every_setting_of_noise_makes_some() {
+    for [noisy, calm] in single_noises() {
+        let x = images([32, 3, 24, 24]);
+        for (config, same) in [(&noisy, false), (&calm, true)] {
+            let [a, b] = twice(&config.build(Device::Cpu, 3, 5), &x, Mode::EvalWithNoise);
+            assert_eq!(a == b, same, "{config:?}");
+        }
+    }
+}
+
+#[test]
+fn initial_weights_are_spread_as_documented() {
+    let glorot = |inputs: f64| (2.0 / (inputs + 500.0)).sqrt();
+    let uniform = |bound: f64| bound / 3.0_f64.sqrt();
+    let he = |outputs: f64| (2.0 / (9.0 * outputs)).sqrt();
+    let cases: [(NetConfig, &str, f64); 9] = [
+        (WideResNetConfig::new(10, 2.0).into(), "fc.weight", glorot(128.0)),
+        (WideResNetConfig::new(10, 2.0).into(), "block3.layer.0.conv2.weight", he(128.0)),
+        (ConvLargeConfig::default().into(), "fc.weight", glorot(128.0)),
+        (SmallNetConfig::default().into(), "fc.weight", glorot(32.0)),
+        (SmallNetConfig::default().into(), "stages.1.blocks.0.conv.weight", he(32.0)),
+        (
+            ResNetConfig { layers: [1; 4], stem: 16, ..Default::default() }.into(),
+            "fc.weight",
+            uniform(1.0 / 512.0_f64.sqrt()),
+        ),
+        (
+            PyramidNetConfig { depth: 11, alpha: 8.0, ..Default::default() }.into(),
+            "fc.weight",
+            uniform(1.0 / 500.0_f64.sqrt()),
+        ),
+        (
+            ShakeShakeConfig { width: 32, blocks: 1, ..Default::default() }.into(),
+            "fc.weight",
+            uniform(1.0 / 500.0_f64.sqrt()),
+        ),
+        (
+            EfficientNetConfig { width: Some(0.25), ..Default::default() }.into(),
+            "classifier.weight",
+            uniform(1.0 / 500.0_f64.sqrt()),
+        ),
+    ];
+    for (config, name, expected) in cases {
+        let model = config.build(Device::Cpu, 3, 500);
+        let weights = model.params.get(name).unwrap();
+        let spread = weights.std(true).double_value(&[]);
+        // With so many values, chance moves a standard deviation by 1 % or so.
+        assert!(weights.numel() > 9_000, "{name} has {} values", weights.numel());
+        assert!((spread / expected - 1.0).abs() < 0.05, "{name}: {spread}, not {expected}");
     }
 }
 
