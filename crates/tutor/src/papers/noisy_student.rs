@@ -39,6 +39,12 @@ struct NoisyStudent {
 
 fn read(head: Head, own: &Table) -> Result<Box<dyn Experiment>> {
     let recipe: Recipe = edit::read(own)?;
+    let mut rows = vec![("teacher".to_owned(), None)];
+    for number in 1..=recipe.generations.len() {
+        rows.push((format!("student {number}"), Some("teacher".to_owned())));
+    }
+    rows.extend(recipe.rows.keys().map(|row| (row.clone(), Some("student 1".to_owned()))));
+    head.check_expectations(&rows)?;
     head.run_rows.check(recipe.rows.keys().map(String::as_str))?;
     check::check(&recipe, &head.name, &head.run_rows)?;
     Ok(Box::new(NoisyStudent { head, recipe, source: None }))

@@ -17,7 +17,7 @@ use crate::recipe::head::Head;
 use crate::recipe::{edit, row};
 use crate::run::experiment::{Experiment, Findings, Paper, Predictor};
 use crate::run::seeds::Run;
-use recipe::Recipe;
+use recipe::{Recipe, RowConfig};
 
 pub(super) const PAPER: Paper = Paper { kind: "ssl-table", read };
 
@@ -30,6 +30,8 @@ struct SslTable {
 
 fn read(mut head: Head, own: &Table) -> Result<Box<dyn Experiment>> {
     let mut recipe: Recipe = edit::read(own)?;
+    let row = |row: &RowConfig| (row.name.clone(), row.against.clone());
+    head.check_expectations(&recipe.rows.iter().map(row).collect::<Vec<_>>())?;
     row::choose(&mut head, &mut recipe.rows)?;
     recipe.check(&head.name)?;
     Ok(Box::new(SslTable { head, recipe, source: None }))

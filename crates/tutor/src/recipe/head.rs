@@ -128,6 +128,16 @@ impl Head {
         Ok(head)
     }
 
+    /// Refuses an expectation of a row or comparison that no run of the recipe has. `rows` are the
+    /// names of all rows, each with that of the row it is compared with.
+    pub(crate) fn check_expectations(&self, rows: &[(String, Option<String>)]) -> Result<()> {
+        let names: Vec<String> = rows.iter().map(|(name, _)| name.clone()).collect();
+        let pairs = rows.iter().filter_map(|(name, other)| Some((name, other.as_ref()?)));
+        let comparisons: Vec<String> =
+            pairs.map(|(name, other)| format!("{name} - {other}")).collect();
+        self.expect.iter().try_for_each(|expected| expected.check(&names, &comparisons))
+    }
+
     /// The whole recipe as text, `own` being the paper's keys: running it again is the same run.
     pub(crate) fn to_toml(&self, own: &impl Serialize) -> Result<String> {
         let mut table = Table::try_from(self).context("the head of a recipe")?;
