@@ -6,6 +6,7 @@ use augment::fill::Fill;
 use augment::geometry::Sampling;
 use augment::levels::Variant;
 use augment::op::{Op, OpName, Whole};
+use augment::policy::{Policy, Step};
 use augment::randaugment::{Draw, RandAugment};
 use augment::resize::Filter;
 use augment::rng::Rng;
@@ -53,6 +54,23 @@ fn variants_have_the_settings_of_their_papers() {
             "exclude": [],
         });
         assert_eq!(serde_json::to_value(RandAugment::of(variant)).unwrap(), expected);
+    }
+}
+
+#[test]
+fn magnitudes_end_where_the_tables_do() {
+    for (variant, greatest) in [
+        (Variant::Uda, 10.0),
+        (Variant::NoisyStudent, 40.0),
+        (Variant::Usb, 10.0),
+        (Variant::Torchvision, 30.0),
+        (Variant::Timm, 100.0),
+    ] {
+        for (magnitude, allowed) in [(greatest, true), (greatest + 1.0, false)] {
+            let settings = RandAugment { magnitude, ..RandAugment::of(variant) };
+            let checked = Policy::from(Step::RandAugment(settings)).check();
+            assert_eq!(checked.is_ok(), allowed, "{variant} {magnitude}");
+        }
     }
 }
 

@@ -202,6 +202,26 @@ fn content_moves_right_and_down_by_the_shift_of_a_map() {
 }
 
 #[test]
+fn a_map_turns_shears_and_scales_about_the_centre() {
+    for (degrees, scale, shear) in
+        [(0.0, 1.0, 0.0), (30.0, 1.0, 0.0), (0.0, 2.0, 0.0), (0.0, 1.0, 0.4), (-50.0, 0.7, 0.3)]
+    {
+        let [a, b, c, d, e, f] = affine::matrix(20, 10, degrees, scale, shear, [3.0, -1.0]);
+        // What appears in the middle, shifted, is the middle of the source.
+        let (x, y): (f64, f64) = (13.0, 4.0);
+        let (x, y) = (a * x + b * y + c, d * x + e * y + f);
+        assert!((x - 10.0).abs() < 1e-9 && (y - 5.0).abs() < 1e-9, "{x} {y}");
+        // Back by the shear, then by the turn; rows count downwards.
+        let (sin, cos) = degrees.to_radians().sin_cos();
+        let turn = [[cos, -sin], [sin, cos]];
+        let back = turn.map(|[p, q]| [p / scale, (p * shear + q) / scale]);
+        for (got, expected) in [a, b, d, e].iter().zip(back.iter().flatten()) {
+            assert!((got - expected).abs() < 1e-12, "{got}, not {expected}");
+        }
+    }
+}
+
+#[test]
 fn a_fill_has_its_colour_or_its_grey() {
     let fill = Fill::rgb(200, 100, 50);
     let painted = |channels, fill| {

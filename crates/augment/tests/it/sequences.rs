@@ -41,6 +41,21 @@ fn small_images_move_by_20_224ths_of_the_width_to_either_side() {
 }
 
 #[test]
+fn small_images_grow_and_shrink_about_their_middle() {
+    let mut image = picture(9, 9, 1, 0);
+    // The same upside down and left to right.
+    for i in 0..41 {
+        let pixels = image.pixels_mut();
+        pixels[80 - i] = pixels[i];
+    }
+    for (i, frame) in frames(&image, Perturbation::Scale, &mut Rng::new(0)).iter().enumerate() {
+        for (one, other) in frame.pixels().iter().zip(frame.pixels().iter().rev()) {
+            assert!(one.abs_diff(*other) <= 1, "frame {i}: {one} and {other}");
+        }
+    }
+}
+
+#[test]
 fn the_side_chooses_the_sequences() {
     for (side, expected) in [(1, 5), (8, 5), (32, 5), (96, 5), (97, 10), (224, 10), (256, 10)] {
         assert_eq!(Perturbation::for_side(side).len(), expected, "{side} pixels");
