@@ -128,14 +128,10 @@ impl Bottleneck {
         [inputs, inner, outputs]: [i64; 3],
         stride: i64,
     ) -> Self {
-        let middle = ConvConfig::new(inner, inner, 3);
-        // He's initialisation counts the outputs of one group.
-        let std = (2.0 / (9 * inner) as f64).sqrt();
-        let middle = ConvConfig { groups: config.groups, init: Init::Normal { std }, ..middle }
-            .stride(stride);
+        let middle = ConvConfig { groups: config.groups, ..ConvConfig::new(inner, inner, 3) };
         let first = conv(scope, "conv1", ConvConfig::new(inputs, inner, 1));
         let norm1 = config.norm(scope, "bn1", inner);
-        let second = conv(scope, "conv2", middle);
+        let second = conv(scope, "conv2", middle.stride(stride));
         let norm2 = config.norm(scope, "bn2", inner);
         let third = conv(scope, "conv3", ConvConfig::new(inner, outputs, 1));
         let norm3 = config.norm(scope, "bn3", outputs);

@@ -252,4 +252,17 @@ mod tests {
         assert!(sum.allclose(&sum.ones_like(), 1e-6, 1e-6, false));
         assert_eq!(alphas(&shake(&first, &second, Mode::Eval)), [0.5; 6]);
     }
+
+    #[test]
+    fn branches_are_weighted_by_two_uniform_numbers_divided_by_their_sum() {
+        let _alone = crate::generator();
+        const ROWS: i64 = 20_000;
+        let branch = |value: f64| Tensor::full([ROWS, 1, 1, 1], value, (Kind::Float, Device::Cpu));
+        let alpha = shake(&branch(1.0), &branch(0.0), Mode::Train);
+        // a / (a + b) has the mean 1/2 and the variance 3/4 − ln 2; a single number's is 1/12.
+        let mean = alpha.mean(Kind::Double).double_value(&[]);
+        let variance = alpha.var(true).double_value(&[]);
+        assert!((mean - 0.5).abs() < 0.012, "{mean}");
+        assert!((variance - (0.75 - 2f64.ln())).abs() < 0.004, "{variance}");
+    }
 }

@@ -80,4 +80,7 @@ fn a_mean_of_late_weights_is_their_mean() {
     let wanted = [0.0, 1.0, 4.0, 9.0, 16.0, 25.0, 25.0, 37.0, 37.0, mean];
     assert!(seen.iter().zip(wanted).all(|(a, b)| (a - b).abs() < 1e-5), "{seen:?}");
     assert_eq!(values(&average).1, 5.0, "running statistics are no weights");
+    // Half of five steps are over after the third.
+    let joined = |step| Swa { from: 0.5, every: 1 }.joined(Progress { step, steps: 5 });
+    assert_eq!((joined(2), joined(3), joined(4)), (None, Some(0), Some(1)));
 }

@@ -99,7 +99,7 @@ fn initial_weights_are_spread_as_documented() {
     let glorot = |inputs: f64| (2.0 / (inputs + 500.0)).sqrt();
     let uniform = |bound: f64| bound / 3.0_f64.sqrt();
     let he = |outputs: f64| (2.0 / (9.0 * outputs)).sqrt();
-    let cases: [(NetConfig, &str, f64); 9] = [
+    let cases: [(NetConfig, &str, f64); 10] = [
         (WideResNetConfig::new(10, 2.0).into(), "fc.weight", glorot(128.0)),
         (WideResNetConfig::new(10, 2.0).into(), "block3.layer.0.conv2.weight", he(128.0)),
         (ConvLargeConfig::default().into(), "fc.weight", glorot(128.0)),
@@ -109,6 +109,11 @@ fn initial_weights_are_spread_as_documented() {
             ResNetConfig { layers: [1; 4], stem: 16, ..Default::default() }.into(),
             "fc.weight",
             uniform(1.0 / 512.0_f64.sqrt()),
+        ),
+        (
+            ResNetConfig { layers: [1; 4], groups: 2, stem: 16, ..Default::default() }.into(),
+            "layer4.0.conv2.weight",
+            he(256.0),
         ),
         (
             PyramidNetConfig { depth: 11, alpha: 8.0, ..Default::default() }.into(),
