@@ -191,8 +191,8 @@ class Trainer:
         with torch.autocast("cpu", torch.bfloat16, enabled=self.bf16):
             logits = self.forward(images)
             x, weak, strong = logits.float().split([len(x), len(weak), len(strong)])
-            sure, guess = weak.detach().softmax(-1).max(-1)
-            unsup = F.cross_entropy(strong, guess, reduction="none") * (sure >= 0.95)
+            confidence, pseudo_label = weak.detach().softmax(-1).max(-1)
+            unsup = F.cross_entropy(strong, pseudo_label, reduction="none") * (confidence >= 0.95)
             loss = F.cross_entropy(x, y) + unsup.mean()
         loss.backward()
         self.optimizer.step()

@@ -46,10 +46,10 @@ def supervised(config, x, labels):
     return sum(parts) / len(parts)
 
 
-def noisy_student(config, x, u, labels, guesses):
+def noisy_student(config, x, u, labels, probabilities):
     """The sum of all samples' losses, by which it is divided, and the two means."""
     sup = [cross_entropy(smoothed(y, config["label_smoothing"]), z) for z, y in zip(x, labels, strict=True)]
-    unsup = [cross_entropy(target(config, p), z) for z, p in zip(u, guesses, strict=True)]
+    unsup = [cross_entropy(target(config, p), z) for z, p in zip(u, probabilities, strict=True)]
     over = {"labeled": len(sup), "all": len(sup) + len(unsup)}[config["average"]]
     return (sum(sup) + sum(unsup)) / over, sum(sup) / len(sup), sum(unsup) / len(unsup)
 
@@ -74,8 +74,8 @@ def main():
     teacher = (rng.standard_normal((UNLABELED, CLASSES)) * 2).astype(np.float32)
     teacher[1] = 0.5  # Nowhere confident.
     teacher[2] = [14, -3, -2, 0]  # All but certain.
-    guesses = np.array([distribution(z) for z in teacher.astype(np.float64)])
-    stored = guesses.astype(np.float32)
+    probabilities = np.array([distribution(z) for z in teacher.astype(np.float64)])
+    stored = probabilities.astype(np.float32)
     stored[3] = [0, 1, 0, 0]  # A stored target may be hard already.
 
     plain = {"label_smoothing": 0.1, "temperature": 1.0, "targets": "soft", "average": "labeled", "labeling": "offline"}
@@ -94,7 +94,7 @@ def main():
     tensors = {"x": x, "u": u, "labels": labels, "teacher": teacher, "stored": stored}
     x, u = x.astype(np.float64), u.astype(np.float64)
     for name, config in cases.items():
-        known = guesses if config["labeling"] == "in-loop" else stored.astype(np.float64)
+        known = probabilities if config["labeling"] == "in-loop" else stored.astype(np.float64)
         tensors[f"{name}/losses"] = np.array(noisy_student(config, x, u, labels, known))
         tensors[f"{name}/x.grad"] = gradient(lambda x: noisy_student(config, x, u, labels, known)[0], x)
         tensors[f"{name}/u.grad"] = gradient(lambda u: noisy_student(config, x, u, labels, known)[0], u)

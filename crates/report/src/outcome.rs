@@ -29,7 +29,7 @@ pub enum Claim {
 pub struct Outcome {
     /// The claim.
     pub claim: Claim,
-    /// One sentence: what was gained, and how sure that is.
+    /// One sentence: what was gained, and with which interval.
     pub sentence: String,
     /// The two values that were compared, and for one seed what the number of examples leaves open;
     /// may be empty.

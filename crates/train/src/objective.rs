@@ -3,18 +3,18 @@
 
 use torch::{Kind, Params, Tensor};
 
-/// How far a phase of training has come.
+/// How far a training has come.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Progress {
     /// Steps completed. During a step it is the step's own number, counted from 0; in an evaluation
     /// it is the number of steps that the weights were trained for.
     pub step: u64,
-    /// Steps of the whole phase.
+    /// Steps of the whole training.
     pub steps: u64,
 }
 
 impl Progress {
-    /// The part that is done, from 0 to 1. A phase of no steps is done.
+    /// The part that is done, from 0 to 1. A training of no steps is done.
     ///
     /// ```
     /// assert_eq!(train::Progress { step: 50, steps: 200 }.fraction(), 0.25);

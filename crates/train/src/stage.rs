@@ -1,4 +1,4 @@
-//! The folder of one phase of training, which starts empty and ends with final weights and a mark
+//! The folder of one stage of training, which starts empty and ends with final weights and a mark
 //! that they are final.
 
 use std::collections::BTreeMap;
@@ -53,7 +53,7 @@ pub struct Done {
     pub summary: serde_json::Value,
 }
 
-/// The folder of one phase of training:
+/// The folder of one stage of training:
 ///
 /// - `checkpoints/`: see [`Checkpoints`];
 /// - `metrics.jsonl`: see [`Row`](crate::record::Row); `events.out.tfevents.*`: the same for

@@ -206,7 +206,7 @@ fn rotations_recognised() {
 }
 
 #[test]
-fn confident_guesses() {
+fn confident_pseudo_labels() {
     for kind in ["pseudo-label", "fixmatch", "softmatch"] {
         beats_supervised(Task::Letters, &format!(r#"{{"kind": "{kind}"}}"#));
     }

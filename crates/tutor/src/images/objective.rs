@@ -86,8 +86,8 @@ impl Objective for ImageObjective {
         if let (Some(learning), Some((probes, y))) = (&self.feedback, self.probes.take()) {
             // Not the SWA model: its running statistics are taken anew at evaluations only.
             let nets = self.ssl.nets();
-            let judge = nets.ema.as_ref().unwrap_or(&nets.student);
-            let logits = judge.forward(&probes.images, Mode::Eval);
+            let model = nets.ema.as_ref().unwrap_or(&nets.student);
+            let logits = model.forward(&probes.images, Mode::Eval);
             // 1 − ½ Σ|p − truth| is the probability of the true class.
             let right = logits.softmax(-1, Kind::Double).gather(1, &y.unsqueeze(1), false);
             let right = Vec::<f64>::try_from(right.reshape([-1])).expect("a number a probe");
