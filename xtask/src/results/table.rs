@@ -66,7 +66,7 @@ fn about(result: &Value, seeds: &[String]) -> Result<String> {
     let plural = |count: usize| if count == 1 { "" } else { "s" };
     let cost = &result["cost"];
     Ok(format!(
-        "`{}`; commit {short}{with}; {}, {threads} thread{}; seed{} {}; {}, {} {}.",
+        "`{}`; commit {short}{with}; {}, {threads} thread{}; seed{} {}; {}, {} {}/s.",
         shown(command),
         result["machine"].as_str().unwrap_or("unknown machine"),
         plural(threads as usize),
@@ -185,7 +185,7 @@ mod tests {
                 { "name": "s-t", "left": "student", "right": "teacher", "metric": "test accuracy",
                   "unit": "points", "mean": 4.5, "ci95": [-1.85, 10.85], "per_seed": [4.0, 5.0] },
             ],
-            "cost": { "wall_s": 648.4, "throughput": 8863.2, "unit": "images/s" },
+            "cost": { "wall_s": 648.4, "throughput": 8863.2, "unit": "images" },
         })
     }
 

@@ -9,7 +9,8 @@ pub(super) fn chosen(name: &str) -> Result<Device> {
     let device = select(name)?;
     if let ("auto", Err(error)) = (name, load_cuda()) {
         let error = error.to_string();
-        let why = error.split(';').next().unwrap_or_default();
+        // What the loader says in detail, and the way out, are for those who asked for CUDA.
+        let why = error.split([';', '(']).next().unwrap_or_default().trim_end();
         eprintln!("device: cpu ({why})");
     } else if name == "auto" {
         eprintln!("device: {device:?}");
