@@ -23,7 +23,7 @@ pub struct Cell {
 
 /// One operation at rising strength, or a few draws.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Row {
+pub struct SheetRow {
     /// The operation or the policy.
     pub name: String,
     /// From weak to strong, or draw by draw.
@@ -41,15 +41,21 @@ pub struct Row {
 /// assert_eq!(rows.len(), 1 + 14 + 1 + 2);
 /// assert!(rows.iter().all(|row| row.cells.len() <= 5));
 /// ```
-pub fn rows(policy: &Policy, image: &Image, columns: usize, draws: usize, seed: u64) -> Vec<Row> {
+pub fn rows(
+    policy: &Policy,
+    image: &Image,
+    columns: usize,
+    draws: usize,
+    seed: u64,
+) -> Vec<SheetRow> {
     let sheet = Sheet { image, columns: columns.max(1), seed };
-    let mut rows: Vec<Row> = policy.0.iter().flat_map(|step| sheet.of_step(step)).collect();
+    let mut rows: Vec<SheetRow> = policy.0.iter().flat_map(|step| sheet.of_step(step)).collect();
     rows.extend((0..draws).map(|row| sheet.draws("whole policy", policy, row)));
     rows
 }
 
 /// A row for each corruption, a cell for each severity.
-pub fn corruptions(image: &Image, seed: u64) -> Vec<Row> {
+pub fn corruptions(image: &Image, seed: u64) -> Vec<SheetRow> {
     let row = |&corruption: &Corruption| {
         let cell = |severity: Severity| {
             let mut rng = Key { seed, epoch: 0, index: 0, view: corruption as u64 }.rng();
@@ -58,7 +64,7 @@ pub fn corruptions(image: &Image, seed: u64) -> Vec<Row> {
                 image: corrupt(image, corruption, severity, &mut rng),
             }
         };
-        Row { name: corruption.to_string(), cells: Severity::ALL.map(cell).into() }
+        SheetRow { name: corruption.to_string(), cells: Severity::ALL.map(cell).into() }
     };
     Corruption::ALL.iter().map(row).collect()
 }
@@ -70,7 +76,7 @@ struct Sheet<'a> {
 }
 
 impl Sheet<'_> {
-    fn of_step(&self, step: &Step) -> Vec<Row> {
+    fn of_step(&self, step: &Step) -> Vec<SheetRow> {
         match step {
             Step::RandAugment(step) => self.randaugment(step),
             Step::AutoAugment(step) => self.autoaugment(step),
@@ -85,7 +91,7 @@ impl Sheet<'_> {
         (0..self.columns).map(|i| least + (most - least) * i as f64 / last).collect()
     }
 
-    fn randaugment(&self, step: &RandAugment) -> Vec<Row> {
+    fn randaugment(&self, step: &RandAugment) -> Vec<SheetRow> {
         let magnitudes: Vec<f64> = match step.variant {
             // Whole levels where the paper has them.
             Variant::Uda | Variant::Fixmatch | Variant::FixmatchPaper => {
@@ -97,14 +103,14 @@ impl Sheet<'_> {
         self.levels(step, &names, &magnitudes)
     }
 
-    fn autoaugment(&self, step: &AutoAugment) -> Vec<Row> {
+    fn autoaugment(&self, step: &AutoAugment) -> Vec<SheetRow> {
         let mut names: Vec<OpName> = step.table.pairs().iter().flatten().map(|e| e.name).collect();
         names.sort();
         names.dedup();
         self.levels(&step.ops, &names, &self.magnitudes(0.0, 9.0))
     }
 
-    fn levels(&self, step: &RandAugment, names: &[OpName], magnitudes: &[f64]) -> Vec<Row> {
+    fn levels(&self, step: &RandAugment, names: &[OpName], magnitudes: &[f64]) -> Vec<SheetRow> {
         let (width, height) = (self.image.width(), self.image.height());
         let center = [width / 2, height / 2];
         let row = |&name: &OpName| {
@@ -119,7 +125,7 @@ impl Sheet<'_> {
         names.iter().map(row).collect()
     }
 
-    fn ctaugment(&self, step: &CtAugment) -> Vec<Row> {
+    fn ctaugment(&self, step: &CtAugment) -> Vec<SheetRow> {
         let (width, height) = (self.image.width(), self.image.height());
         let center = [width / 2, height / 2];
         let row = |&op: &CtOp| {
@@ -139,7 +145,7 @@ impl Sheet<'_> {
         name: String,
         ops: impl Iterator<Item = (String, Op)>,
         apply: impl Fn(Op, &mut Image, &mut Scratch),
-    ) -> Row {
+    ) -> SheetRow {
         let mut scratch = Scratch::new();
         let mut cells: Vec<Cell> = Vec::new();
         for (level, op) in ops {
@@ -153,16 +159,16 @@ impl Sheet<'_> {
                 if argument.is_empty() { String::new() } else { format!("{level}: {argument}") };
             cells.push(Cell { label, image });
         }
-        Row { name, cells }
+        SheetRow { name, cells }
     }
 
-    fn draws(&self, name: &str, policy: &Policy, row: usize) -> Row {
+    fn draws(&self, name: &str, policy: &Policy, row: usize) -> SheetRow {
         let cell = |column: usize| {
             let index = (row * self.columns + column) as u64;
             let mut rng = Key { seed: self.seed, epoch: 0, index, view: 0 }.rng();
             let image = policy.apply(self.image.clone(), &mut rng);
             Cell { label: format!("draw {}", index + 1), image }
         };
-        Row { name: name.to_owned(), cells: (0..self.columns).map(cell).collect() }
+        SheetRow { name: name.to_owned(), cells: (0..self.columns).map(cell).collect() }
     }
 }

@@ -13,14 +13,14 @@ use std::fs::{File, TryLockError};
 use std::path::Path;
 
 pub use download::{Patience, Progress};
-pub use sources::{Checksum, RemoteFile, Source, sources};
+pub use sources::{Checksum, PublishedSet, RemoteFile, sources};
 
 /// Brings a data set into `dir`. Files that are already there are kept if they are right; a file
 /// that is there but wrong is an error, since it may be the user's own. An unfinished file ends in
 /// `.part`, and the next fetch continues it. Fails, naming address, file and the way out, if no
 /// address gives a file with the right checksum, or if another process fetches into `dir`.
 pub fn fetch(
-    source: &Source,
+    source: &PublishedSet,
     dir: &Path,
     patience: Patience,
     progress: &mut dyn FnMut(Progress),
@@ -63,7 +63,7 @@ pub fn fetch(
 
 /// Checks everything that [`fetch`] brought into `dir`; the error names the first file that is
 /// missing or differs.
-pub fn verify(source: &Source, dir: &Path) -> Result<(), DataError> {
+pub fn verify(source: &PublishedSet, dir: &Path) -> Result<(), DataError> {
     for file in &source.files {
         if !present(file, dir)? {
             let fault = "not there".into();

@@ -23,7 +23,7 @@ const EVENTS: &str = "events.out.tfevents.";
 /// steps, and no row appears twice, however often the run was stopped and resumed. Everything but
 /// `seconds` is the same in every run of a recipe on one machine.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct Row {
+pub struct Entry {
     /// Steps completed.
     pub step: u64,
     /// Seconds of wall clock spent on the run up to here, over all the times it was started.
@@ -33,7 +33,7 @@ pub struct Row {
     pub values: BTreeMap<String, Option<f64>>,
 }
 
-impl Row {
+impl Entry {
     pub(crate) fn new(step: u64, seconds: f64, values: &[(String, f64)]) -> Self {
         // Milliseconds are enough.
         let seconds = (seconds * 1000.0).round() / 1000.0;
@@ -44,7 +44,7 @@ impl Row {
 
 /// Reads a record. A last line without an end, which a killed process leaves, is passed over; any
 /// other line that cannot be read is an error that names the file and the line.
-pub fn read(path: &Path) -> io::Result<Vec<Row>> {
+pub fn read(path: &Path) -> io::Result<Vec<Entry>> {
     let text = fs::read_to_string(path)
         .map_err(|e| io::Error::new(e.kind(), format!("{}: {e}", path.display())))?;
     let whole = text.rfind('\n').map_or("", |end| &text[..end]);
@@ -101,7 +101,7 @@ impl Log {
         seconds: f64,
         values: &[(String, f64)],
     ) -> io::Result<()> {
-        let mut line = serde_json::to_vec(&Row::new(step, seconds, values))?;
+        let mut line = serde_json::to_vec(&Entry::new(step, seconds, values))?;
         line.push(b'\n');
         self.rows.write_all(&line)?;
         self.events.write_all(&events::scalars(now(), step, values))

@@ -56,7 +56,7 @@ pub struct Done {
 /// The folder of one stage of training:
 ///
 /// - `checkpoints/`: see [`Checkpoints`];
-/// - `metrics.jsonl`: see [`Row`](crate::record::Row); `events.out.tfevents.*`: the same for
+/// - `metrics.jsonl`: see [`Entry`](crate::record::Entry); `events.out.tfevents.*`: the same for
 ///   TensorBoard;
 /// - `final.safetensors`: the weights that the stage was for, under their checkpoint names;
 /// - `done.json`: written last; see [`Done`];

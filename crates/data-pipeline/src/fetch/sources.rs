@@ -45,7 +45,7 @@ pub struct RemoteFile {
 
 /// A data set that can be fetched.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Source {
+pub struct PublishedSet {
     /// The name to ask for.
     pub name: String,
     /// What it is, how large, and on which terms.
@@ -55,9 +55,12 @@ pub struct Source {
 }
 
 /// All data sets that can be fetched.
-pub fn sources() -> Vec<Source> {
-    let source =
-        |name: &str, about: &str, files| Source { name: name.into(), about: about.into(), files };
+pub fn sources() -> Vec<PublishedSet> {
+    let source = |name: &str, about: &str, files| PublishedSet {
+        name: name.into(),
+        about: about.into(),
+        files,
+    };
     let svhn = |part: &str, md5: &str| RemoteFile {
         urls: vec![format!("http://ufldl.stanford.edu/housenumbers/{part}_32x32.mat")],
         path: format!("svhn/{part}_32x32.mat"),

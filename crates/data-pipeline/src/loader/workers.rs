@@ -80,7 +80,7 @@ impl<C: Collate> Preparer<C> {
 }
 
 /// Where steps come from.
-enum Source<C: Collate> {
+enum Steps<C: Collate> {
     /// Prepared when asked for.
     Here(Box<Preparer<C>>),
     /// Taken from the workers in turn; `turn` is the next one's number, `expected` the end of the
@@ -112,7 +112,7 @@ enum Source<C: Collate> {
 /// assert_eq!(step.batches[0].data[0].dim(), (16, 8, 8, 1));
 /// ```
 pub struct Loader<C: Collate> {
-    source: Source<C>,
+    source: Steps<C>,
     step: u64,
     stop: Arc<AtomicBool>,
     /// Called once when it stops.
@@ -164,7 +164,7 @@ impl<C: Collate + 'static> Loader<C> {
         if workers == 0 {
             let preparer = Preparer::new(streams, extent, stop.clone());
             return Self {
-                source: Source::Here(Box::new(preparer)),
+                source: Steps::Here(Box::new(preparer)),
                 step: from,
                 stop,
                 release: None,
@@ -198,12 +198,12 @@ impl<C: Collate + 'static> Loader<C> {
                 }
             }
         }
-        let source = Source::Workers { queues, threads, turn: 0, expected };
+        let source = Steps::Workers { queues, threads, turn: 0, expected };
         Self { source, step: from, stop, release: None }
     }
 
     fn over(fault: Option<DataError>, step: u64) -> Self {
-        Self { source: Source::Over(fault), step, stop: Arc::default(), release: None }
+        Self { source: Steps::Over(fault), step, stop: Arc::default(), release: None }
     }
 
     /// Calls `release` once when the loader stops: at its end, after an error, or when it is
@@ -222,8 +222,8 @@ impl<C: Collate> Iterator for Loader<C> {
 
     fn next(&mut self) -> Option<Self::Item> {
         let item = match &mut self.source {
-            Source::Here(preparer) => preparer.step(self.step),
-            Source::Workers { queues, turn, expected, .. } => {
+            Steps::Here(preparer) => preparer.step(self.step),
+            Steps::Workers { queues, turn, expected, .. } => {
                 let item = queues[*turn].recv().ok();
                 *turn = (*turn + 1) % queues.len();
                 // A worker closes its queue after its last step; if that comes earlier, the worker
@@ -232,7 +232,7 @@ impl<C: Collate> Iterator for Loader<C> {
                     || DataError::Worker { step: self.step, fault: "the worker is gone".into() };
                 item.or_else(|| expected.is_none_or(|end| self.step < end).then(|| Err(lost())))
             }
-            Source::Over(fault) => fault.take().map(Err),
+            Steps::Over(fault) => fault.take().map(Err),
         };
         self.step += 1;
         if !matches!(item, Some(Ok(_))) {
@@ -249,8 +249,8 @@ impl<C: Collate> Loader<C> {
         if let Some(release) = self.release.take() {
             release();
         }
-        if let Source::Workers { queues, threads, .. } =
-            std::mem::replace(&mut self.source, Source::Over(None))
+        if let Steps::Workers { queues, threads, .. } =
+            std::mem::replace(&mut self.source, Steps::Over(None))
         {
             drop(queues);
             for thread in threads {

@@ -2,7 +2,7 @@
 
 use data_pipeline::dataset::cifar10::Cifar10;
 use data_pipeline::dataset::{Part, Samples};
-use data_pipeline::fetch::{Checksum, Patience, RemoteFile, Source, fetch, sources, verify};
+use data_pipeline::fetch::{Checksum, Patience, PublishedSet, RemoteFile, fetch, sources, verify};
 use sha2::{Digest, Sha256};
 use std::io::{BufRead, BufReader, Write};
 use std::net::TcpListener;
@@ -103,7 +103,7 @@ fn sha256(bytes: &[u8]) -> Checksum {
     Checksum::Sha256(Sha256::digest(bytes).iter().map(|b| format!("{b:02x}")).collect())
 }
 
-fn source(urls: &[&str], checksum: Checksum, unpack: Option<&str>) -> Source {
+fn source(urls: &[&str], checksum: Checksum, unpack: Option<&str>) -> PublishedSet {
     let urls = urls.iter().map(|&url| url.to_owned()).collect();
     let file = RemoteFile {
         urls,
@@ -111,13 +111,13 @@ fn source(urls: &[&str], checksum: Checksum, unpack: Option<&str>) -> Source {
         checksum,
         unpack: unpack.map(str::to_owned),
     };
-    Source { name: "toy".into(), about: "made up".into(), files: vec![file] }
+    PublishedSet { name: "toy".into(), about: "made up".into(), files: vec![file] }
 }
 
 const HASTY: Patience =
     Patience { attempts: 3, pause: Duration::from_millis(1), silence: Duration::from_secs(10) };
 
-fn get(source: &Source, dir: &Path) -> Result<(), String> {
+fn get(source: &PublishedSet, dir: &Path) -> Result<(), String> {
     fetch(source, dir, HASTY, &mut |_| ()).map_err(|error| error.to_string())
 }
 

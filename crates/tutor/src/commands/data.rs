@@ -61,7 +61,7 @@ pub(crate) fn run(args: &Args) -> Result<()> {
     Ok(())
 }
 
-fn by_name(name: &str) -> Result<fetch::Source> {
+fn by_name(name: &str) -> Result<fetch::PublishedSet> {
     let sources = fetch::sources();
     let known: Vec<String> = sources.iter().map(|source| source.name.clone()).collect();
     let source = sources.into_iter().find(|source| source.name == name);

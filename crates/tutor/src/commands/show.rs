@@ -7,7 +7,7 @@ use augment::crop::CenterCrop;
 use augment::image::Image;
 use augment::policy::Policy;
 use augment::scratch::Scratch;
-use augment::sheet::{self, Row};
+use augment::sheet::{self, SheetRow};
 use data_pipeline::dataset::{Samples, digits};
 use data_pipeline::picture::{Decode, write_png};
 
@@ -91,9 +91,13 @@ pub(crate) fn run(args: &Args) -> Result<()> {
 
 /// Draws the sheet of every image, by default of a scene of `side` pixels and a digit; gives the
 /// rows of the first.
-fn draw(common: &Common, side: usize, sheet: &dyn Fn(&Image) -> Vec<Row>) -> Result<Vec<Row>> {
+fn draw(
+    common: &Common,
+    side: usize,
+    sheet: &dyn Fn(&Image) -> Vec<SheetRow>,
+) -> Result<Vec<SheetRow>> {
     let images = images(&common.images, side)?;
-    let sheets: Vec<(String, Image, Vec<Row>)> = images
+    let sheets: Vec<(String, Image, Vec<SheetRow>)> = images
         .into_iter()
         .map(|(name, image)| {
             let rows = sheet(&image);

@@ -73,7 +73,7 @@ impl Data {
 
 /// A data set that is open, of which each seed draws its labels.
 #[derive(Clone)]
-pub(crate) struct Source {
+pub(crate) struct ImageSource {
     config: DataConfig,
     train: Set,
     /// The unlabelled images, when they are a set of their own.
@@ -82,7 +82,7 @@ pub(crate) struct Source {
     skipped: usize,
 }
 
-impl Source {
+impl ImageSource {
     /// Opens what the recipe names. `dir` is `--data`, for sets that are not embedded.
     pub(crate) fn open(config: &DataConfig, dir: Option<&Path>) -> Result<Self> {
         let config = config.clone();

@@ -19,7 +19,7 @@ use anyhow::{Context, Result};
 use toml::Table;
 use torch::Device;
 
-use crate::images::source::Source;
+use crate::images::source::ImageSource;
 use crate::images::trained_model::{Place, TrainedModel};
 use crate::recipe::edit;
 use crate::recipe::head::Head;
@@ -34,7 +34,7 @@ struct NoisyStudent {
     head: Head,
     recipe: Recipe,
     /// The images, once they are open.
-    source: Option<Source>,
+    source: Option<ImageSource>,
 }
 
 fn read(head: Head, own: &Table) -> Result<Box<dyn Experiment>> {
@@ -58,7 +58,7 @@ impl NoisyStudent {
     }
 
     /// The runs of one seed: one for each number of labels, with its images and folder.
-    fn cells(&self, seed: &Path) -> Result<Vec<(PathBuf, Source)>> {
+    fn cells(&self, seed: &Path) -> Result<Vec<(PathBuf, ImageSource)>> {
         let source = self.source.as_ref().context("the data are opened before the run")?;
         if self.recipe.labels.is_empty() {
             return Ok(vec![(seed.to_owned(), source.clone())]);
@@ -92,7 +92,7 @@ impl Experiment for NoisyStudent {
 
     fn open(&mut self, dir: Option<&Path>) -> Result<()> {
         self.recipe.data.anchor(dir)?;
-        self.source = Some(Source::open(&self.recipe.data, dir)?);
+        self.source = Some(ImageSource::open(&self.recipe.data, dir)?);
         Ok(())
     }
 
@@ -101,7 +101,7 @@ impl Experiment for NoisyStudent {
         let outcomes = run.each_seed(
             |seed| {
                 let cells = self.cells(&seed.dir)?;
-                let run = |(dir, source): &(PathBuf, Source)| {
+                let run = |(dir, source): &(PathBuf, ImageSource)| {
                     seed::run(&self.recipe, &rows, source, dir, seed)
                 };
                 cells.iter().map(run).collect::<Result<Vec<SeedOutcome>>>()

@@ -11,7 +11,7 @@ use anyhow::{Context, Result};
 use toml::Table;
 use torch::Device;
 
-use crate::images::source::Source;
+use crate::images::source::ImageSource;
 use crate::images::trained_model::{Place, TrainedModel};
 use crate::recipe::head::Head;
 use crate::recipe::{edit, row};
@@ -25,7 +25,7 @@ struct SslTable {
     head: Head,
     recipe: Recipe,
     /// The images, once they are open.
-    source: Option<Source>,
+    source: Option<ImageSource>,
 }
 
 fn read(mut head: Head, own: &Table) -> Result<Box<dyn Experiment>> {
@@ -52,7 +52,7 @@ impl Experiment for SslTable {
 
     fn open(&mut self, dir: Option<&Path>) -> Result<()> {
         self.recipe.data.anchor(dir)?;
-        self.source = Some(Source::open(&self.recipe.data, dir)?);
+        self.source = Some(ImageSource::open(&self.recipe.data, dir)?);
         Ok(())
     }
 

@@ -1,7 +1,7 @@
 //! One picture out of rows of images with labels.
 
 use augment::image::Image;
-use augment::sheet::Row;
+use augment::sheet::SheetRow;
 use font8x8::UnicodeFonts;
 
 /// A letter is 8 by 8 pixels.
@@ -15,7 +15,7 @@ const INK: [u8; 3] = [40, 40, 44];
 const FAINT: [u8; 3] = [110, 110, 116];
 
 /// The sheets of several images, one below the other: the name, the image itself, then the rows.
-pub(super) fn draw(sheets: &[(String, Image, Vec<Row>)]) -> Image {
+pub(super) fn draw(sheets: &[(String, Image, Vec<SheetRow>)]) -> Image {
     let layouts: Vec<Layout> = sheets.iter().map(Layout::new).collect();
     let width = layouts.iter().map(|layout| layout.width).max().unwrap_or(1);
     let height = layouts.iter().map(|layout| layout.height).sum::<usize>().max(1);
@@ -46,7 +46,7 @@ struct Layout {
 const TITLE: usize = LETTER + 3 * GAP;
 
 impl Layout {
-    fn new((name, image, rows): &(String, Image, Vec<Row>)) -> Self {
+    fn new((name, image, rows): &(String, Image, Vec<SheetRow>)) -> Self {
         let images =
             || rows.iter().flat_map(|row| &row.cells).map(|cell| &cell.image).chain([image]);
         let widest = images().map(|image| image.width() * factor(image)).max().unwrap_or(1);
@@ -60,7 +60,7 @@ impl Layout {
         Self { margin, cell, width, height: TITLE + (rows.len() + 1) * cell[1] + GAP }
     }
 
-    fn draw(&self, canvas: &mut Canvas, top: usize, name: &str, image: &Image, rows: &[Row]) {
+    fn draw(&self, canvas: &mut Canvas, top: usize, name: &str, image: &Image, rows: &[SheetRow]) {
         canvas.text(GAP, top + GAP, name, INK);
         let mut y = top + TITLE;
         canvas.text(GAP, y, "original", INK);

@@ -8,7 +8,7 @@ use super::generations::{self, Place};
 use super::outcome::{self, FILE, SeedOutcome};
 use super::recipe::{LabelSource, Recipe};
 use crate::images::setting::Setting;
-use crate::images::source::{Data, Source};
+use crate::images::source::{Data, ImageSource};
 use crate::run::files;
 use crate::run::seeds::SeedRun;
 
@@ -17,7 +17,7 @@ use crate::run::seeds::SeedRun;
 pub(super) fn run(
     recipe: &Recipe,
     rows: &[&str],
-    source: &Source,
+    source: &ImageSource,
     dir: &Path,
     run: &mut SeedRun<'_, '_>,
 ) -> Result<SeedOutcome> {

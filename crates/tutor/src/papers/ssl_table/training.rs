@@ -11,7 +11,7 @@ use ssl_core::{Config, TaskInfo, ViewKind};
 use super::recipe::Recipe;
 use crate::images::feedback::Feedback;
 use crate::images::setting::Setting;
-use crate::images::source::{Data, Source};
+use crate::images::source::{Data, ImageSource};
 use crate::images::task::{ImageTask, TEST, VALIDATION, metric_name};
 use crate::images::view::view;
 use crate::recipe::evaluate::Part;
@@ -60,7 +60,7 @@ const FILE: &str = "training.json";
 pub(super) fn run(
     recipe: &Recipe,
     name: &str,
-    source: &Source,
+    source: &ImageSource,
     dir: &Path,
     run: &mut SeedRun<'_, '_>,
 ) -> Result<Training> {
