@@ -65,6 +65,21 @@ fn the_newest_and_the_best_are_kept() {
 }
 
 #[test]
+fn the_best_gets_its_name_back_when_a_kill_came_before_it() {
+    let folder = tempfile::tempdir().unwrap();
+    let setup = lab::setup(30);
+    let (outcome, _) = lab::run(folder.path(), &setup, &mut ()).unwrap();
+    let best = outcome.summary().best.unwrap().step;
+
+    let folder = tempfile::tempdir().unwrap();
+    lab::run(folder.path(), &setup, &mut StopAt(best)).unwrap();
+    let path = StageDir::open(folder.path()).unwrap().checkpoints().best_path();
+    fs::remove_file(&path).unwrap();
+    lab::run(folder.path(), &setup, &mut StopAt(best)).unwrap();
+    assert_eq!(Checkpoint::read(&path).unwrap().run.step, best);
+}
+
+#[test]
 fn it_holds_everything() {
     let folder = stage(3);
     let stored = store::load(&newest(folder.path())).unwrap();
