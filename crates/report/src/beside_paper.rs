@@ -7,7 +7,8 @@ use crate::words::{NONE, heading, interval, number, signed};
 
 /// What is said wherever the paper's numbers stand beside ours.
 pub(crate) const CAVEAT: &str = "The paper's columns come from other data and other models: the \
-    direction of a difference can be compared with ours, its level cannot.";
+    direction of a difference can be compared with ours, its level cannot. Where a paper prints \
+    errors, less is better.";
 
 /// The paper's rows and ours beside them; `None` when the run names no numbers of a paper.
 pub(crate) fn table(result: &RunResult) -> Option<Table> {

@@ -38,7 +38,7 @@ pub fn markdown(report: &Report<'_>) -> Result<String> {
         let table = tables::results(result, group).map(|results| results.table);
         numbers(&mut out, title, &[], table);
     }
-    let paired = "Taken seed by seed. A difference is shown only where its interval lies wholly on \
+    let paired = "Taken seed by seed. A difference counts as shown only where its interval lies wholly on \
                   one side of 0.";
     numbers(&mut out, "Paired differences", &[paired], tables::comparisons(result));
     let source = format!("Source: {}.", beside_paper::sources(result));

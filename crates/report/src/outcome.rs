@@ -90,7 +90,7 @@ fn sentence(claim: Claim, c: &Comparison) -> String {
             let [mean, near, far] = rounded([c.mean.abs(), near, far], &c.unit);
             format!(
                 "{left} is {mean}{unit} {word} than {right} in {metric} (95 % interval over {over}: \
-                 {near} to {far}): the {noun} is real at this level."
+                 {near} to {far}): the {noun} is shown at this level."
             )
         }
         _ => format!(

@@ -1,6 +1,5 @@
 //! `tutor`: learning from unlabelled data on the command line. Recipes say what is run; this
 //! program turns them into networks, batches and reports.
-#![allow(clippy::print_stderr)]
 
 mod commands;
 mod images;
@@ -13,6 +12,7 @@ use std::process::ExitCode;
 use clap::{Parser, Subcommand};
 
 use run::interrupt::Interrupted;
+use run::note::note;
 
 /// Learning from unlabelled data.
 #[derive(Parser)]
@@ -46,7 +46,7 @@ enum Command {
 
 fn main() -> ExitCode {
     if let Err(error) = torch::device::share_cores() {
-        eprintln!("warning: {error}; computing threads will spin while they wait");
+        note(&format!("warning: {error}; computing threads will spin while they wait"));
     }
     torch::device::keep_memory();
     let filter =
@@ -70,12 +70,12 @@ fn main() -> ExitCode {
     match result {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) if error.is::<Interrupted>() => {
-            eprintln!("{}", Interrupted);
+            note(&Interrupted.to_string());
             // As a shell counts a program ended by SIGINT.
             ExitCode::from(130)
         }
         Err(error) => {
-            eprintln!("error: {error:#}");
+            note(&format!("error: {error:#}"));
             ExitCode::FAILURE
         }
     }

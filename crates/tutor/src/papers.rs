@@ -31,13 +31,21 @@ pub(crate) fn resolve(
     overrides: &[Override],
 ) -> Result<Box<dyn Experiment>> {
     let mut table = edit::resolved(text, quick, data_is_there, overrides)?;
-    let head = Head::take(&mut table)?;
+    let mut head = Head::take(&mut table)?;
+    let kept = |key: &str| ["seeds", "run_rows", "labels"].contains(&key);
+    if quick || overrides.iter().any(|change| !kept(&change.key)) {
+        // What the recipe expects is not what a changed one gives.
+        head.expect.clear();
+    }
     let kinds = || PAPERS.iter().map(|paper| paper.kind);
     let paper = PAPERS.iter().find(|paper| paper.kind == head.kind).with_context(|| {
         let hint = nearest(&head.kind, kinds()).unwrap_or_default();
         anyhow!("kind: there is no kind of recipe {:?}; did you mean {hint}?", head.kind)
     })?;
-    (paper.read)(head, &table)
+    let experiment = (paper.read)(head, &table)?;
+    let rows = experiment.rows();
+    experiment.head().run_rows.check(rows.iter().map(|(name, _)| name.as_str()))?;
+    Ok(experiment)
 }
 
 #[cfg(test)]
@@ -85,6 +93,40 @@ mod tests {
     }
 
     #[test]
+    fn what_is_expected_of_rows_that_are_not_run_goes_with_them() {
+        let expect = |row: &str| {
+            format!(
+                "[[expect]]\n{row}\nmetric = 'test accuracy'\nvalue = 1.0\ntolerance = 1.0\n\
+                 commit = 'c'\nmachine = 'm'\nseeds = 1\ncost = 'c'\n"
+            )
+        };
+        let text = catalog::find("label-propagation").expect("a recipe")
+            + &expect("row = 'two-moons, vat'")
+            + &expect("comparison = 'circles, vat - circles, supervised'");
+        let rows = edit::parse_override("run_rows=vat").expect("an override");
+        let few = resolve(&text, false, false, &[rows]).expect("a recipe");
+        assert_eq!(few.head().expect.len(), 1);
+        let again = few.to_toml().expect("text");
+        assert_eq!(resolve(&again, false, false, &[]).expect("it again").head(), few.head());
+        let all = resolve(&text, false, false, &[]).expect("a recipe");
+        assert_eq!(all.head().expect.len(), 2);
+        let steps = edit::parse_override("train.steps=5").expect("an override");
+        assert!(resolve(&text, false, false, &[steps]).expect("it").head().expect.is_empty());
+        assert!(resolve(&text, true, false, &[]).expect("it").head().expect.is_empty());
+    }
+
+    #[test]
+    fn an_expectation_of_a_row_that_no_run_has_is_refused() {
+        let text = catalog::find("noisy-student").expect("a recipe");
+        for (known, unknown) in [("\"student 2\"", "\"student 3\""), ("- teacher\"", "- pupil\"")] {
+            assert!(text.contains(known), "{known}");
+            let changed = text.replace(known, unknown);
+            let error = resolve(&changed, false, false, &[]).err().expect("refused").to_string();
+            assert!(error.contains("which no full run of this recipe has"), "{error}");
+        }
+    }
+
+    #[test]
     fn the_toy_paper_of_the_guide_runs_and_reports() {
         let (code, recipe) = (include_str!("papers/toy.rs"), include_str!("papers/toy.toml"));
         let guide = include_str!("../../../docs/adding-a-paper.md");
@@ -98,7 +140,6 @@ mod tests {
             device: torch::Device::Cpu,
             out: out.path(),
             fresh: false,
-            altered: false,
         };
         let mut toy = resolve(recipe, false, false, &[]).expect("a recipe");
         let (result, page) = driver::run(&mut *toy, &options).expect("a run");

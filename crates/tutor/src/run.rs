@@ -8,6 +8,7 @@ pub(crate) mod experiment;
 pub(crate) mod files;
 pub(crate) mod folder;
 pub(crate) mod interrupt;
+pub(crate) mod note;
 pub(crate) mod predictions;
 pub(crate) mod progress;
 pub(crate) mod result;

@@ -95,7 +95,7 @@ pub(super) fn differences(result: &RunResult) -> Option<Markup> {
     let extra = tables::alike(comparisons).then_some((&axis, strips.as_slice()));
     Some(html! {
         p { "Taken seed by seed, so that what both sides share cancels. "
-            "A difference is shown only where its interval lies wholly on one side of 0 (the dashed line)." }
+            "A difference counts as shown only where its interval lies wholly on one side of 0 (the dashed line)." }
         (table(&drawn, extra))
         p.caption { "Blue: an improvement. Orange: a change for the worse." }
     })

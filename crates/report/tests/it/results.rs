@@ -92,12 +92,12 @@ fn the_sentence_says_what_was_gained_and_how_sure_it_is() {
     assert_eq!(
         said(&[90.0, 91.0, 92.0], &[94.0, 95.5, 96.0]),
         "wide is 4.2 points better than plain in test accuracy (95 % interval over 3 seeds: 3.4 to \
-         4.9): the gain is real at this level."
+         4.9): the gain is shown at this level."
     );
     assert_eq!(
         said(&[94.0, 95.5, 96.0], &[90.0, 91.0, 92.0]),
         "wide is 4.2 points worse than plain in test accuracy (95 % interval over 3 seeds: 3.4 to \
-         4.9): the loss is real at this level."
+         4.9): the loss is shown at this level."
     );
     assert_eq!(
         said(&[90.0, 91.0], &[94.0, 96.0]),
@@ -118,7 +118,7 @@ fn less_is_better_where_the_metric_says_so() {
     assert_eq!(
         found.sentence,
         "wide is 6.867 better than plain in test perplexity (95 % interval over 3 seeds: 6.350 to \
-         7.384): the gain is real at this level."
+         7.384): the gain is shown at this level."
     );
     assert_eq!(found.detail, "Test perplexity: wide 10.37, plain 17.23.");
     let back = perplexities(&[10.2, 10.4, 10.5], &[17.0, 17.5, 17.2]);

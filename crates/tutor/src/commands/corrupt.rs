@@ -13,6 +13,7 @@ use serde::{Deserialize, Serialize};
 
 use super::say;
 use crate::run::files;
+use crate::run::note::note;
 
 /// What is corrupted and how.
 #[derive(clap::Args)]
@@ -160,7 +161,7 @@ pub(crate) fn run(args: &Args) -> Result<()> {
             match one(args, &corruptions, severities, path, id) {
                 Ok(count) => written += count,
                 Err(error) if args.on_bad == OnBad::Skip && is_bad_image(&error) => {
-                    bar.suspend(|| eprintln!("skipped: {error:#}"));
+                    bar.suspend(|| note(&format!("skipped: {error:#}")));
                     skipped += 1;
                 }
                 Err(error) => {

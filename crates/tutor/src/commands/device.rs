@@ -1,5 +1,6 @@
 //! The device that a command computes on.
 
+use crate::run::note::note;
 use anyhow::Result;
 use torch::Device;
 use torch::device::{load_cuda, select};
@@ -11,9 +12,9 @@ pub(super) fn chosen(name: &str) -> Result<Device> {
         let error = error.to_string();
         // What the loader says in detail, and the way out, are for those who asked for CUDA.
         let why = error.split([';', '(']).next().unwrap_or_default().trim_end();
-        eprintln!("device: cpu ({why})");
+        note(&format!("device: cpu ({why})"));
     } else if name == "auto" {
-        eprintln!("device: {device:?}");
+        note(&format!("device: {device:?}"));
     }
     Ok(device)
 }

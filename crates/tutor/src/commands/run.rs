@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use anyhow::Result;
+use anyhow::{Result, anyhow};
 use toml::Value;
 
 use crate::papers;
@@ -73,7 +73,16 @@ impl Changes {
             let counts = self.labels.iter().map(|&count| Value::Integer(count.into()));
             add("labels", Value::Array(counts.collect()));
         }
-        papers::resolve(&catalog::find(recipe)?, self.quick, self.data.is_some(), &set)
+        // An override within the data is of the recipe's own, not of the generated ones of `--quick`.
+        let own = set.iter().any(|change| change.key.starts_with("data."));
+        let resolved =
+            papers::resolve(&catalog::find(recipe)?, self.quick, own || self.data.is_some(), &set);
+        resolved.map_err(|error| match error.to_string() {
+            text if !self.labels.is_empty() && text.contains("unknown field `labels`") => {
+                anyhow!("--labels: the recipe {recipe} has no number of labels of its own")
+            }
+            _ => error,
+        })
     }
 }
 
@@ -89,7 +98,6 @@ pub(crate) fn run(args: &Args) -> Result<()> {
         device,
         out: &args.out,
         fresh: args.fresh,
-        altered: !args.changes.set.is_empty(),
     };
     let (result, page) = driver::run(&mut *experiment, &options)?;
     super::say(&format!("{}\nreport: {}", report::terminal(&result), page.display()))

@@ -1,5 +1,6 @@
 //! What all trainings of one seed on images share.
 
+use std::hash::{DefaultHasher, Hash, Hasher};
 use std::path::Path;
 use std::sync::Arc;
 
@@ -15,6 +16,7 @@ use vision_models::NetConfig;
 use super::evaluator::Evaluator;
 use super::feed::Feed;
 use super::source::Data;
+use super::subset::Subset;
 use super::targets::Targets;
 use crate::recipe::evaluate::EvaluateConfig;
 use crate::run::files;
@@ -50,6 +52,7 @@ impl<'a> Setting<'a> {
         data.can_be_measured(shared.evaluate.on)?;
         files::make_folder(dir)?;
         keep_split(&data.split, &dir.join("split.json"))?;
+        keep_ids(data, &dir.join("ids.json"))?;
         data.input.save(dir)?;
         Ok(Self { data, shared, device: run.device, recipe_text: run.recipe_text, seed: run.seed })
     }
@@ -104,6 +107,25 @@ impl<'a> Setting<'a> {
 /// From how many images running statistics are taken anew, at least.
 const CALIBRATION: usize = 1024;
 
+/// Writes a digest of the names of the unlabelled and test images, or makes sure that they are those
+/// that an earlier process of this run had.
+fn keep_ids(data: &Data, path: &Path) -> Result<()> {
+    let digest = |subset: &Subset| {
+        let mut hasher = DefaultHasher::new();
+        subset.ids().hash(&mut hasher);
+        format!("{} images, {:016x}", subset.len(), hasher.finish())
+    };
+    let now = [Some(&data.unlabeled), data.test.as_ref()].map(|subset| subset.map(digest));
+    let earlier = files::once(path, || Ok(now.clone()))?;
+    ensure!(
+        earlier == now,
+        "the unlabelled or test images are others than this run began with ({}): put the data back \
+         as they were, or begin anew with --fresh",
+        path.display()
+    );
+    Ok(())
+}
+
 /// Writes the split, or makes sure that it is the one that an earlier process of this run drew.
 fn keep_split(split: &Split, path: &Path) -> Result<()> {
     match Split::load(path) {
@@ -122,5 +144,27 @@ fn keep_split(split: &Split, path: &Path) -> Result<()> {
             }
             Ok(split.save(path)?)
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::images::source::ImageSource;
+    use crate::recipe::data::DataConfig;
+
+    #[test]
+    fn a_run_keeps_to_the_images_that_it_began_with() {
+        let dir = tempfile::tempdir().expect("a folder");
+        let path = dir.path().join("ids.json");
+        let digits = DataConfig::Digits { labels_per_class: 2 };
+        let source = ImageSource::open(&digits, None).expect("embedded images");
+        let mut data = source.draw(1).expect("parts");
+        for _ in 0..2 {
+            keep_ids(&data, &path).expect("the same images");
+        }
+        data.unlabeled.indices.pop();
+        let error = keep_ids(&data, &path).expect_err("an image less").to_string();
+        assert!(error.contains("--fresh"), "{error}");
     }
 }

@@ -15,6 +15,7 @@ use super::feed::Feed;
 use super::input::Input;
 use super::subset::Subset;
 use crate::run::experiment::{Predicted, Predictor};
+use crate::run::note::note;
 
 /// Where a network of a run lies and what it is shown.
 pub(crate) struct Place {
@@ -75,7 +76,7 @@ impl TrainedModel {
         let set = FolderSet::open(dir, &options)?;
         ensure!(!set.is_empty(), "{}: there is no image", dir.display());
         for skipped in set.skipped() {
-            eprintln!("skipped: {}: {}", skipped.path.display(), skipped.fault);
+            note(&format!("skipped: {}: {}", skipped.path.display(), skipped.fault));
         }
         Ok(set)
     }

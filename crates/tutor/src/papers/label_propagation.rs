@@ -30,14 +30,14 @@ struct LabelPropagation {
 
 fn read(mut head: Head, own: &Table) -> Result<Box<dyn Experiment>> {
     let mut recipe: Recipe = edit::read(own)?;
+    row::choose(&mut head, &mut recipe.rows)?;
+    recipe.check(&head.name)?;
     let of_shape = |shape: Shape| {
         let name = move |row: &str| format!("{}, {row}", shape.name());
         recipe.rows.iter().map(move |row| (name(&row.name), row.against.as_deref().map(name)))
     };
     let rows: Vec<_> = recipe.points.shapes.iter().flat_map(|&shape| of_shape(shape)).collect();
     head.check_expectations(&rows)?;
-    row::choose(&mut head, &mut recipe.rows)?;
-    recipe.check(&head.name)?;
     Ok(Box::new(LabelPropagation { head, recipe }))
 }
 

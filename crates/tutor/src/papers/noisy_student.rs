@@ -15,7 +15,7 @@ mod trained;
 
 use std::path::{Path, PathBuf};
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, ensure};
 use toml::Table;
 use torch::Device;
 
@@ -39,14 +39,13 @@ struct NoisyStudent {
 
 fn read(head: Head, own: &Table) -> Result<Box<dyn Experiment>> {
     let recipe: Recipe = edit::read(own)?;
+    check::check(&recipe, &head.name, &head.run_rows)?;
     let mut rows = vec![("teacher".to_owned(), None)];
     for number in 1..=recipe.generations.len() {
         rows.push((format!("student {number}"), Some("teacher".to_owned())));
     }
     rows.extend(recipe.rows.keys().map(|row| (row.clone(), Some("student 1".to_owned()))));
     head.check_expectations(&rows)?;
-    head.run_rows.check(recipe.rows.keys().map(String::as_str))?;
-    check::check(&recipe, &head.name, &head.run_rows)?;
     Ok(Box::new(NoisyStudent { head, recipe, source: None }))
 }
 
@@ -147,6 +146,10 @@ impl Experiment for NoisyStudent {
             }
             (row, None) => {
                 let recipe = self.recipe.row(row)?;
+                ensure!(
+                    self.head.run_rows.takes(row),
+                    "the row {row} was not run: run the recipe with --rows {row}"
+                );
                 let net = recipe.generations[0].net.clone();
                 (recipe, net, seed.join("rows").join(row))
             }

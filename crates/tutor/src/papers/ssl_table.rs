@@ -30,10 +30,10 @@ struct SslTable {
 
 fn read(mut head: Head, own: &Table) -> Result<Box<dyn Experiment>> {
     let mut recipe: Recipe = edit::read(own)?;
-    let row = |row: &RowConfig| (row.name.clone(), row.against.clone());
-    head.check_expectations(&recipe.rows.iter().map(row).collect::<Vec<_>>())?;
     row::choose(&mut head, &mut recipe.rows)?;
     recipe.check(&head.name)?;
+    let row = |row: &RowConfig| (row.name.clone(), row.against.clone());
+    head.check_expectations(&recipe.rows.iter().map(row).collect::<Vec<_>>())?;
     Ok(Box::new(SslTable { head, recipe, source: None }))
 }
 

@@ -96,7 +96,7 @@ impl Experiment for Bigram {
         let how = (&self.1.train, &self.1.cadence);
         let found = run.each_seed(
             |seed| seed.train("bigram", how, NextLetter(&self.1, seed.seed), "perplexity"),
-            |(_, _, curve)| format!("{:?}", curve.points.last()),
+            |found| format!("{} evaluations", found.2.points.len()),
         )?;
         let last = found.iter().filter_map(|f| f.2.points.last()?.value).collect();
         let row = Row::new("bigram", "perplexity", last)?.unit("").better(Better::Lower);

@@ -54,7 +54,8 @@ pub(crate) fn resolved(
 
 /// Reads a table as settings; an unknown key is an error that names the nearest known one.
 pub(crate) fn read<T: DeserializeOwned>(table: &Table) -> Result<T> {
-    toml::from_str(&toml::to_string_pretty(table)?).map_err(explain)
+    let text = toml::to_string_pretty(table)?;
+    toml::from_str(&text).map_err(|error| explain(&error, &text))
 }
 
 /// Sets every dotted key of `changes`.
@@ -100,12 +101,26 @@ fn step<'v>(place: &'v mut Value, part: &str, key: &str) -> Result<&'v mut Value
     }
 }
 
-/// A reading error, with the nearest known name where a name is unknown.
-fn explain(error: toml::de::Error) -> anyhow::Error {
-    let message = error.message().to_owned();
-    match nearest_expected(&message) {
-        Some(hint) => anyhow!("{error}did you mean `{hint}`?"),
-        None => anyhow!("{error}"),
+/// A reading error: the table and line at fault, and the nearest known name where a name is unknown.
+/// Line numbers would be of `text`, which nobody has written.
+fn explain(error: &toml::de::Error, text: &str) -> anyhow::Error {
+    let message = error.message();
+    let place = error.span().map_or(String::new(), |span| place(text, span.start));
+    match nearest_expected(message) {
+        Some(hint) => anyhow!("{place}{message}; did you mean `{hint}`?"),
+        None => anyhow!("{place}{message}"),
+    }
+}
+
+/// `[table] key = value: ` at a byte of a TOML text.
+fn place(text: &str, at: usize) -> String {
+    let (before, after) = text.split_at(at.min(text.len()));
+    let begin = before.rfind('\n').map_or(0, |end| end + 1);
+    let line = &text[begin..at + after.find('\n').unwrap_or(after.len())];
+    let table = before[..begin].lines().rev().find(|line| line.starts_with('['));
+    match table {
+        Some(table) if !line.starts_with('[') => format!("{table} {line}: "),
+        _ => format!("{line}: "),
     }
 }
 

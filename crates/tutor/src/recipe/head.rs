@@ -28,6 +28,9 @@ pub(crate) struct Head {
     /// Which of its rows are run.
     #[serde(default)]
     pub(crate) run_rows: RowChoice,
+    /// The comparison that the headline of the report speaks of; the paper's choice when absent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) headline: Option<String>,
     /// What the paper prints, each number with its source.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub(crate) paper: Vec<PaperRow>,

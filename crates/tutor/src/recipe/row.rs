@@ -22,11 +22,21 @@ pub(crate) fn choose<R: TableRow>(head: &mut Head, rows: &mut Vec<R>) -> Result<
     let choice = std::mem::take(&mut head.run_rows);
     choice.check(rows.iter().map(TableRow::name))?;
     rows.retain(|row| choice.takes(row.name()));
-    for row in rows {
+    for row in rows.iter_mut() {
         let kept = row.against().take().filter(|name| choice.takes(name));
         *row.against() = kept;
     }
+    let left: Vec<&str> = rows.iter().map(TableRow::name).collect();
+    head.expect.retain(|expected| {
+        let about = expected.row.iter().chain(&expected.comparison);
+        about.flat_map(|name| name.split(" - ")).all(|name| left.contains(&last_word(name)))
+    });
     Ok(())
+}
+
+/// `uda` of `two-moons, uda`: a row's name may stand behind that of its data.
+fn last_word(name: &str) -> &str {
+    name.rsplit(", ").next().unwrap_or(name)
 }
 
 /// `base` with the dotted keys of `changes` set, and no rows of its own. `allowed` says which keys

@@ -4,12 +4,13 @@ use std::path::{Path, PathBuf};
 use std::time::Instant;
 
 use anyhow::{Context, Result};
-use report::{Report, RunResult, Verdict};
+use report::{Report, RunResult};
 use torch::Device;
 
 use super::cost::{Spent, peak_rss_bytes};
 use super::experiment::{Experiment, Findings};
 use super::folder::{RunFolder, Started, now};
+use super::note::note;
 use super::progress::Progress;
 use super::seeds::Run;
 use crate::recipe::head::Head;
@@ -24,8 +25,6 @@ pub(crate) struct Options<'a> {
     pub(crate) out: &'a Path,
     /// Never take up an earlier run.
     pub(crate) fresh: bool,
-    /// Whether settings differ from the recipe as it is written.
-    pub(crate) altered: bool,
 }
 
 /// Runs an experiment or goes on with it, and writes its report. Returns what it found and the path
@@ -49,7 +48,7 @@ pub(crate) fn run(
     let (text, head) = (experiment.to_toml()?, experiment.head());
     let folder = RunFolder::open(options.out, head, &text, &wanted, options.fresh)?;
     let verb = if folder.resumed { "going on in" } else { "running in" };
-    eprintln!("{}: {verb} {} on {}", head.name, folder.dir.display(), wanted.device);
+    note(&format!("{}: {verb} {} on {}", head.name, folder.dir.display(), wanted.device));
     let earlier = folder.spent();
     let spent = || Spent {
         wall_s: earlier.wall_s + clock.elapsed().as_secs_f64(),
@@ -72,10 +71,15 @@ pub(crate) fn run(
     let Findings { mut result, sections } = found?;
     result.cost.wall_s = spent().wall_s;
     result.cost.peak_rss_bytes = spent().peak_rss_bytes;
+    if let Some(headline) = &head.headline
+        && result.comparisons.iter().any(|comparison| comparison.name == *headline)
+    {
+        result.headline = Some(headline.clone());
+    }
     // What the paper prints for a row that is not run has nothing to stand beside.
     let names: Vec<String> = result.rows.iter().map(|row| row.name.clone()).collect();
     result.paper_reference.retain(|row| row.ours.as_ref().is_none_or(|ours| names.contains(ours)));
-    expect(&mut result, head, options.altered)?;
+    expect(&mut result, head)?;
     // Before the result, which marks the run as finished: a finished run that nothing points at
     // would be lost.
     folder.point_latest(options.out, &head.name)?;
@@ -85,16 +89,12 @@ pub(crate) fn run(
 }
 
 /// Holds the result against what the recipe expects.
-fn expect(result: &mut RunResult, head: &Head, altered: bool) -> Result<()> {
+fn expect(result: &mut RunResult, head: &Head) -> Result<()> {
     for expectation in &head.expect {
-        let mut checked = result.check_expectation(expectation)?;
-        if altered {
-            checked.verdict = Verdict::NotComparable("--set changed the recipe".to_owned());
-        }
-        result.expected.push(checked);
+        result.expected.push(result.check_expectation(expectation)?);
     }
     if head.expect.is_empty() {
-        let note = "The recipe states no expected numbers: it has not been measured yet.";
+        let note = "The recipe, as it was run, states no expected numbers.";
         result.notes.push(note.to_owned());
     }
     Ok(())

@@ -1,5 +1,6 @@
 //! Findings kept as JSON files, so that they are made once however often a run is started.
 
+use std::io::ErrorKind;
 use std::path::Path;
 
 use anyhow::{Context, Result};
@@ -11,7 +12,7 @@ pub(crate) fn once<T: Serialize + DeserializeOwned>(
     file: &Path,
     find: impl FnOnce() -> Result<T>,
 ) -> Result<T> {
-    match found_before(file) {
+    match found_before(file)? {
         Some(found) => Ok(found),
         None => {
             let found = find()?;
@@ -21,14 +22,18 @@ pub(crate) fn once<T: Serialize + DeserializeOwned>(
     }
 }
 
-/// What an earlier process kept in a file; nothing if the file is missing or damaged.
-pub(crate) fn found_before<T: DeserializeOwned>(file: &Path) -> Option<T> {
-    let text = std::fs::read_to_string(file).ok()?;
-    match serde_json::from_str(&text) {
-        Ok(found) => Some(found),
+/// What an earlier process kept in a file; nothing if the file is missing or, with a warning,
+/// damaged.
+pub(crate) fn found_before<T: DeserializeOwned>(file: &Path) -> Result<Option<T>> {
+    let bytes = match std::fs::read(file) {
+        Err(error) if error.kind() == ErrorKind::NotFound => return Ok(None),
+        read => read.with_context(|| format!("cannot read {}", file.display()))?,
+    };
+    match serde_json::from_slice(&bytes) {
+        Ok(found) => Ok(Some(found)),
         Err(error) => {
-            tracing::warn!("{}: {error}; it is made again", file.display());
-            None
+            tracing::warn!("{} is damaged ({error}) and counts as missing", file.display());
+            Ok(None)
         }
     }
 }

@@ -60,7 +60,7 @@ impl RunFolder {
         })?;
         if !fresh {
             for dir in newest_first(&parent)?.into_iter().filter(|dir| !is_beginning(dir)) {
-                let Some(started) = read_started(&dir) else { continue };
+                let Some(started) = read_started(&dir)? else { continue };
                 let same = Started { at: wanted.at.clone(), ..started.clone() } == *wanted;
                 let same =
                     same && fs::read_to_string(dir.join(RECIPE)).is_ok_and(|old| old == text);
@@ -75,7 +75,7 @@ impl RunFolder {
 
     /// What earlier processes of this run have spent.
     pub(crate) fn spent(&self) -> Spent {
-        files::found_before(&self.dir.join(COST)).unwrap_or_default()
+        files::found_before(&self.dir.join(COST)).ok().flatten().unwrap_or_default()
     }
 
     /// Notes what this run has spent so far.
@@ -135,7 +135,7 @@ pub(crate) fn read(dir: &Path) -> Result<(String, Started)> {
             dir.display()
         )
     })?;
-    let started = read_started(dir)
+    let started = read_started(dir)?
         .with_context(|| format!("{}: {STARTED} is missing or damaged", dir.display()))?;
     Ok((text, started))
 }
@@ -145,7 +145,7 @@ pub(crate) fn now() -> String {
     humantime::format_rfc3339_seconds(SystemTime::now()).to_string()
 }
 
-fn read_started(dir: &Path) -> Option<Started> {
+fn read_started(dir: &Path) -> Result<Option<Started>> {
     files::found_before(&dir.join(STARTED))
 }
 

@@ -4,7 +4,7 @@ use report::{Block, Cost, LinePlot, RunResult, SCHEMA, Section, Versions};
 
 use super::cost::StageCost;
 use super::seeds::Run;
-use crate::recipe::evaluate::Part;
+use crate::recipe::evaluate::{EvaluateConfig, Part};
 use crate::recipe::head::Head;
 
 /// A result without rows. Wall time and memory are noted at the end. `data` says which data and how
@@ -48,17 +48,25 @@ pub(crate) fn frame(
     }
 }
 
-/// What a reader has to know of numbers that were measured on `part` where `asked` was wanted.
-pub(crate) fn part_note(part: Part, asked: Part) -> Option<String> {
-    let why = match (part, asked) {
-        (Part::Test, _) => return None,
-        (Part::Validation, Part::Validation) => "as the recipe asks",
-        (Part::Validation, Part::Test) => "since these data have no test part",
+/// What a reader has to know of numbers that were measured on `part` as `config` asks.
+pub(crate) fn part_notes(part: Part, config: &EvaluateConfig) -> Vec<String> {
+    let mut notes = Vec::new();
+    let why = match config.on {
+        Part::Validation => "as the recipe asks",
+        Part::Test => "since these data have no test part",
     };
-    Some(format!(
-        "Measured on the validation part, {why}. Choices made on that part make these numbers \
-         optimistic."
-    ))
+    if part == Part::Validation {
+        notes.push(format!(
+            "Measured on the validation part, {why}. Choices made on that part make these numbers \
+             optimistic: new samples will fare worse."
+        ));
+    }
+    if config.test_along_training {
+        let note = "The test part was measured along the training too, as the recipe asks \
+                    (evaluate.test_along_training).";
+        notes.push(note.to_owned());
+    }
+    notes
 }
 
 /// Accuracy as the number of labels grows: each point is a line, a number of labels and the

@@ -117,8 +117,12 @@ impl Stage<'_> {
         .with_context(|| format!("training in {}", self.dir.display()))?;
         let Outcome::Finished(summary) = outcome else { bail!(Interrupted) };
         if self.select.weights == Weights::Best {
-            let missing = || format!("{} is missing", stage.checkpoints().best_path().display());
-            stage.checkpoints().best()?.with_context(missing)?.restore(&objective)?;
+            let way_out = || {
+                let (best, dir) = (stage.checkpoints().best_path(), self.dir.display());
+                format!("{} cannot be used: delete {dir} to train this stage again", best.display())
+            };
+            let best = stage.checkpoints().best().with_context(way_out)?;
+            best.context("it is missing").with_context(way_out)?.restore(&objective)?;
         }
         let model = task.finish(objective)?;
         let samples = self.config.steps * per_step;

@@ -27,7 +27,9 @@ fn the_default_recipe_runs_and_reports() {
     assert!(names.contains(&"noised-teacher") && names.contains(&"distillation"), "{names:?}");
     for row in rows {
         assert_eq!(row["per_seed"].as_array().map(Vec::len), Some(2), "{row}");
-        assert!(row["ci95"][0].as_f64() <= row["mean"].as_f64(), "{row}");
+        let end = |i: usize| row["ci95"][i].as_f64().expect("an end of the interval");
+        let mean = row["mean"].as_f64().expect("a mean");
+        assert!(end(0) <= mean && mean <= end(1), "{row}");
     }
     let comparisons = result["comparisons"].as_array().expect("comparisons");
     let main = comparisons.iter().find(|c| c["name"] == result["headline"]).expect("the headline");
@@ -118,6 +120,47 @@ fn several_numbers_of_labels_give_a_curve() {
     assert!(said.contains("25"), "{said}");
     let said = refused(dir.path(), &["run", "uda", "--quick", "--labels", "20"]);
     assert!(said.contains("labels"), "{said}");
+}
+
+#[test]
+fn a_run_goes_on_when_nobody_reads_its_progress() {
+    let dir = tempfile::tempdir().expect("a folder");
+    let mut child = command(dir.path(), &["run", "noisy-student", "--quick"])
+        .stdout(std::process::Stdio::null())
+        .stderr(std::process::Stdio::piped())
+        .spawn()
+        .expect("started");
+    drop(child.stderr.take());
+    assert!(child.wait().expect("ended").success());
+    assert!(dir.path().join("runs/noisy-student/latest/result.json").exists());
+}
+
+#[test]
+fn the_test_part_is_measured_along_the_training_only_where_that_is_said() {
+    let dir = tempfile::tempdir().expect("a folder");
+    for (set, along) in [("false", false), ("true", true)] {
+        let set = format!("evaluate.test_along_training={set}");
+        let run = run(dir.path(), &["run", "noisy-student", "--quick", "--set", &set]);
+        let folder = run_folder(dir.path(), &run);
+        let record = std::fs::read_to_string(folder.join("seed-1/teacher/metrics.jsonl"));
+        assert_eq!(record.expect("the record").contains("eval/test_accuracy"), along);
+        assert_eq!(result(&folder)["notes"].to_string().contains("along the training"), along);
+    }
+}
+
+#[test]
+fn what_a_recipe_expects_is_of_the_recipe_as_it_is_written() {
+    let dir = tempfile::tempdir().expect("a folder");
+    let steps = ["teacher.train.steps=5", "student.train.steps=5", "robustness.images=5"];
+    let mut arguments = vec!["run", "noisy-student", "--seeds", "1"];
+    arguments.extend(steps.iter().flat_map(|step| ["--set", step]));
+    arguments.extend(["--set", "labeling.select.min_confidence=0.0"]);
+    let changed = run(dir.path(), &arguments);
+    assert!(changed.contains("states no expected numbers"), "{changed}");
+    // The resolved recipe is the changed one: running it again expects nothing either.
+    let recipe = run_folder(dir.path(), &changed).join("recipe.toml");
+    let again = run(dir.path(), &["run", recipe.to_str().expect("UTF-8"), "--out", "again"]);
+    assert!(again.contains("states no expected numbers"), "{again}");
 }
 
 #[test]

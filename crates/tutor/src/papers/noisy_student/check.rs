@@ -15,7 +15,10 @@ pub(super) fn check(recipe: &Recipe, name: &str, run_rows: &RowChoice) -> Result
     recipe.evaluate.check(&mut faults);
     faults.cadence(&recipe.cadence);
     recipe.data.check(recipe.evaluate.on, &mut faults);
-    for &count in &recipe.labels {
+    for (i, &count) in recipe.labels.iter().enumerate() {
+        if recipe.labels[..i].contains(&count) {
+            faults.add("labels", format!("names {count} twice"));
+        }
         faults.of("labels", recipe.data.with_labels(count).map(|_| ()));
     }
     teacher(recipe, &mut faults);

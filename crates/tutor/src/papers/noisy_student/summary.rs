@@ -8,7 +8,7 @@ use super::recipe::{LabelSource, Recipe};
 use super::{robustness, robustness_tables, section};
 use crate::recipe::head::Head;
 use crate::run::cost::StageCost;
-use crate::run::result::{frame, over_labels, part_note};
+use crate::run::result::{frame, over_labels, part_notes};
 use crate::run::seeds::Run;
 
 /// What a seed found, in a line.
@@ -45,7 +45,7 @@ pub(super) fn result(
     run: &Run<'_>,
     outcomes: &[Vec<SeedOutcome>],
 ) -> Result<RunResult> {
-    let first = outcomes.first().and_then(|seed| seed.first()).context("a run has a seed")?;
+    let first = outcomes.first().and_then(|seed| seed.last()).context("a run has a seed")?;
     let cost = StageCost::sum(outcomes.iter().flatten().map(|outcome| outcome.cost));
     let mut result = frame(head, run, &first.data, cost, "images");
     for cell in cells(outcomes) {
@@ -58,7 +58,7 @@ pub(super) fn result(
     if let Some(robustness) = robustness::mean(&measured, first.part.name())? {
         result.details.insert("robustness".to_owned(), serde_json::to_value(robustness)?);
     }
-    result.notes.extend(part_note(first.part, recipe.evaluate.on));
+    result.notes.extend(part_notes(first.part, &recipe.evaluate));
     let students = 1 + recipe.generations.len();
     if first.scores.len() > students {
         result.notes.push(
@@ -102,7 +102,8 @@ fn add_cell(result: &mut RunResult, recipe: &Recipe, cell: &[&SeedOutcome]) -> R
             result.comparisons.push(Comparison::between(name, left, right)?);
         }
     }
-    result.headline.get_or_insert(format!("{} - {}", last.name, rows[0].name));
+    // Of several numbers of labels, the last, of which the pictures are too.
+    result.headline = Some(format!("{} - {}", last.name, rows[0].name));
     result.rows.extend(rows);
     Ok(())
 }

@@ -11,7 +11,7 @@ use crate::recipe::evaluate::Part;
 use crate::recipe::head::Head;
 use crate::recipe::select::Weights;
 use crate::run::cost::StageCost;
-use crate::run::result::{frame, over_labels, part_note};
+use crate::run::result::{frame, over_labels, part_notes};
 use crate::run::seeds::Run;
 
 /// A number of a training, if it has it.
@@ -73,24 +73,16 @@ pub(super) fn result(
     result.paper_reference.extend(paper(recipe));
     result.rows = rows;
     result.comparisons = comparisons;
-    result.notes.extend(part_note(part, recipe.evaluate.on));
+    result.notes.extend(part_notes(part, &recipe.evaluate));
     let which = match recipe.select.weights {
         Weights::Last => "the last weights",
         Weights::Best => "the weights that were best on the validation part",
     };
-    result.notes.push(match (part, recipe.select.weights) {
-        (Part::Validation, Weights::Best) => format!(
-            "`{metric}` is the best of all evaluations on the very part on which it is reported: new \
-             images will fare worse (data.test)."
-        ),
-        _ => format!("`{metric}` is that of {which}; no choice is made on the test part."),
-    });
-    if first.iter().any(|training| training.along.is_some()) {
-        result.notes.push(
-            "The test part was measured along the training too, as the recipe asks \
-             (evaluate.test_along_training)."
-                .to_owned(),
-        );
+    if part == Part::Test {
+        let note = format!("`{metric}` is that of {which}; no choice is made on the test part.");
+        result.notes.push(note);
+    } else {
+        result.notes.push(format!("`{metric}` is that of {which}."));
     }
     Ok(result)
 }
