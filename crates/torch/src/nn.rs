@@ -210,7 +210,10 @@ pub fn survival(x: &Tensor, rate: f64, mode: Mode) -> Option<Tensor> {
 
 #[cfg(test)]
 mod tests {
+    use tch::Device;
+
     use super::*;
+    use crate::Params;
 
     #[test]
     fn same_padding_puts_the_odd_row_last() {
@@ -219,5 +222,65 @@ mod tests {
         assert_eq!(same_padding(7, 5, 2), (2, 2));
         assert_eq!(same_padding(8, 5, 2), (1, 2));
         assert_eq!(same_padding(32, 1, 2), (0, 0));
+    }
+
+    fn ones(rows: i64) -> Tensor {
+        Tensor::ones([rows, 10], (Kind::Float, Device::Cpu))
+    }
+
+    fn list(t: &Tensor) -> Vec<f64> {
+        Vec::try_from(t.to_kind(Kind::Double).reshape([-1])).expect("a vector")
+    }
+
+    #[test]
+    fn branches_survive_whole_at_their_rate_and_keep_the_mean() {
+        let x = ones(4000);
+        let keep = survival(&x, 0.2, Mode::TrainNoisyRows(3900)).expect("noise");
+        assert_eq!(list(&keep.narrow(0, 3900, 100)), [1.0; 100], "samples without noise");
+        let noisy = list(&keep.narrow(0, 0, 3900));
+        assert!(noisy.iter().all(|k| *k == 0.0 || (k - 1.25).abs() < 1e-6));
+        let dropped = noisy.iter().filter(|k| **k == 0.0).count() as f64 / 3900.0;
+        assert!((dropped - 0.2).abs() < 0.04, "{dropped}");
+        for (rate, mode) in [(0.0, Mode::Train), (0.2, Mode::Eval), (0.2, Mode::TrainNoisyRows(0))]
+        {
+            assert!(survival(&x, rate, mode).is_none());
+            assert_eq!(stochastic_depth(&x, rate, mode), x);
+        }
+        let branch = stochastic_depth(&x, 0.2, Mode::Train);
+        assert_eq!(branch.amin([1].as_slice(), false), branch.amax([1].as_slice(), false));
+    }
+
+    #[test]
+    fn dropout_leaves_rows_without_noise_alone() {
+        let x = ones(1000);
+        let y = dropout(&x, 0.5, Mode::TrainNoisyRows(600));
+        assert_eq!(y.narrow(0, 600, 400), x.narrow(0, 600, 400));
+        let noisy = list(&y.narrow(0, 0, 600));
+        assert!(noisy.iter().all(|v| *v == 0.0 || *v == 2.0));
+        let dropped = noisy.iter().filter(|v| **v == 0.0).count() as f64 / 6000.0;
+        assert!((dropped - 0.5).abs() < 0.04, "{dropped}");
+        assert_eq!(dropout(&x, 0.5, Mode::Eval), x);
+        assert_ne!(dropout(&x, 0.5, Mode::EvalWithNoise), x);
+    }
+
+    #[test]
+    fn new_weights_are_spread_as_documented() {
+        let spread = |make: &dyn Fn(&mut Scope<'_>)| {
+            let (_, params) = Params::build(Device::Cpu, |scope| make(scope));
+            let weight = params.get("weight").expect("a weight");
+            assert!(weight.numel() > 9_000);
+            weight.std(true).double_value(&[])
+        };
+        let conv = |config: ConvConfig| spread(&|scope| drop(Conv2d::new(scope, config)));
+        let linear = spread(&|scope| drop(Linear::new(scope, 400, 25)));
+        let cases = [
+            (conv(ConvConfig::new(64, 32, 3)), (2.0_f64 / 288.0).sqrt()),
+            (conv(ConvConfig::depthwise(400, 5)), (2.0_f64 / 25.0).sqrt()),
+            (linear, 0.2 / 3.0_f64.sqrt()),
+        ];
+        for (found, expected) in cases {
+            // With so many values, chance moves a standard deviation by 1 % or so.
+            assert!((found / expected - 1.0).abs() < 0.05, "{found}, not {expected}");
+        }
     }
 }
