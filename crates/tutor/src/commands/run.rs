@@ -73,7 +73,8 @@ impl Changes {
             let counts = self.labels.iter().map(|&count| Value::Integer(count.into()));
             add("labels", Value::Array(counts.collect()));
         }
-        // An override within the data is of the recipe's own, not of the generated ones of `--quick`.
+        // An override within the data is of the recipe's own, not of the generated ones of
+        // `--quick`.
         let own = set.iter().any(|change| change.key.starts_with("data."));
         let resolved =
             papers::resolve(&catalog::find(recipe)?, self.quick, own || self.data.is_some(), &set);

@@ -107,8 +107,8 @@ impl<'a> Setting<'a> {
 /// From how many images running statistics are taken anew, at least.
 const CALIBRATION: usize = 1024;
 
-/// Writes a digest of the names of the unlabelled and test images, or makes sure that they are those
-/// that an earlier process of this run had.
+/// Writes a digest of the names of the unlabelled and test images, or makes sure that they are
+/// those that an earlier process of this run had.
 fn keep_ids(data: &Data, path: &Path) -> Result<()> {
     let digest = |subset: &Subset| {
         let mut hasher = DefaultHasher::new();

@@ -101,8 +101,8 @@ fn step<'v>(place: &'v mut Value, part: &str, key: &str) -> Result<&'v mut Value
     }
 }
 
-/// A reading error: the table and line at fault, and the nearest known name where a name is unknown.
-/// Line numbers would be of `text`, which nobody has written.
+/// A reading error: the table and line at fault, and the nearest known name where a name is
+/// unknown. Line numbers would be of `text`, which nobody has written.
 fn explain(error: &toml::de::Error, text: &str) -> anyhow::Error {
     let message = error.message();
     let place = error.span().map_or(String::new(), |span| place(text, span.start));
