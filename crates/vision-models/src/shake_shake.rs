@@ -255,7 +255,7 @@ mod tests {
 
     #[test]
     fn branches_are_weighted_by_two_uniform_numbers_divided_by_their_sum() {
-        let _alone = crate::generator();
+        let _alone = torch::rng::exclusive();
         const ROWS: i64 = 20_000;
         let branch = |value: f64| Tensor::full([ROWS, 1, 1, 1], value, (Kind::Float, Device::Cpu));
         let alpha = shake(&branch(1.0), &branch(0.0), Mode::Train);

@@ -120,7 +120,7 @@ fn state_is_the_methods_and_the_ema_models() {
 
 #[test]
 fn the_swa_model_is_the_mean_of_the_late_weights() {
-    let _alone = generator();
+    let _alone = torch::rng::exclusive();
     torch::rng::seed(2);
     let ema = Some((student(), Ema::new(0.9)));
     let swa = Swa { from: 0.5, every: 1 };
