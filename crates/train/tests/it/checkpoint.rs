@@ -3,7 +3,7 @@
 use std::fs;
 use std::io::Write;
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, OnceLock};
 
 use proptest::prelude::*;
 use torch::store;
@@ -224,8 +224,22 @@ impl Write for Lines {
     }
 }
 
+/// What all tests log, from the first call on: one subscriber for the whole process, since a scoped
+/// one can miss what another thread logged first.
+fn log() -> &'static Lines {
+    static LOG: OnceLock<Lines> = OnceLock::new();
+    LOG.get_or_init(|| {
+        let lines = Lines::default();
+        let writer = lines.clone();
+        let log = tracing_subscriber::fmt().with_writer(move || writer.clone()).with_ansi(false);
+        tracing::subscriber::set_global_default(log.finish()).unwrap();
+        lines
+    })
+}
+
 #[test]
 fn a_damaged_checkpoint_is_passed_over_with_a_warning() {
+    let lines = log();
     let setup = Setup { best: None, ..lab::setup(16) };
     let unbroken = tempfile::tempdir().unwrap();
     let (_, expected) = lab::run(unbroken.path(), &setup, &mut ()).unwrap();
@@ -236,18 +250,14 @@ fn a_damaged_checkpoint_is_passed_over_with_a_warning() {
     assert!(newest.ends_with("step-00000014.ckpt.safetensors"));
     damage(&newest);
 
-    let lines = Lines::default();
-    let writer = lines.clone();
-    let log = tracing_subscriber::fmt().with_writer(move || writer.clone()).with_ansi(false);
-    let resumed = tracing::subscriber::with_default(log.finish(), || {
-        lab::run(folder.path(), &setup, &mut ()).unwrap()
-    });
+    let resumed = lab::run(folder.path(), &setup, &mut ()).unwrap();
     let (Outcome::Finished(summary), found) = resumed else { panic!("{resumed:?}") };
     assert_eq!(summary.resumed_from, Some(12));
     assert_eq!(found, expected);
     assert_eq!(lab::record(folder.path()), lab::record(unbroken.path()));
     let lines = String::from_utf8(lines.0.lock().unwrap().clone()).unwrap();
-    let warning = lines.lines().find(|l| l.contains("WARN")).unwrap();
-    assert!(warning.contains(&newest.display().to_string()), "{warning}");
+    let newest_name = newest.display().to_string();
+    let warning = lines.lines().find(|l| l.contains(&newest_name) && l.contains("WARN"));
+    assert!(warning.is_some_and(|line| line.contains("damaged")), "{lines}");
     assert!(!newest.exists(), "the damaged one of a later step is removed in time");
 }
