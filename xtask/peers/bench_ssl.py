@@ -38,7 +38,8 @@ class Block(nn.Module):
     def __init__(self, inputs, outputs, stride, activated):
         super().__init__()
         self.bn1 = nn.BatchNorm2d(inputs, eps=1e-3, momentum=1e-3)
-        self.conv1 = nn.Conv2d(inputs, outputs, 3, stride, 1, bias=False)
+        # TensorFlow's SAME, as the recipe's net has it: of an odd row, bottom and right get it.
+        self.conv1 = nn.Conv2d(inputs, outputs, 3, stride, stride % 2, bias=False)
         self.bn2 = nn.BatchNorm2d(outputs, eps=1e-3, momentum=1e-3)
         self.conv2 = nn.Conv2d(outputs, outputs, 3, 1, 1, bias=False)
         self.shortcut = nn.Conv2d(inputs, outputs, 1, stride, bias=False) if inputs != outputs else None
@@ -46,7 +47,8 @@ class Block(nn.Module):
 
     def forward(self, x):
         act = F.leaky_relu(self.bn1(x), SLOPE, inplace=True)
-        h = F.leaky_relu(self.bn2(self.conv1(act)), SLOPE, inplace=True)
+        padded = F.pad(act, (0, 1, 0, 1)) if self.conv1.stride[0] == 2 else act
+        h = F.leaky_relu(self.bn2(self.conv1(padded)), SLOPE, inplace=True)
         x = act if self.activated else x
         return self.conv2(h) + (x if self.shortcut is None else self.shortcut(x))
 
@@ -74,12 +76,12 @@ class WideResNet(nn.Module):
 
 
 class SmallNet(nn.Module):
-    """The default run's student on digits: width 24, dropout 0.1, stochastic depth up to 0.2."""
+    """The default run's student on digits: width 32, dropout 0.1, stochastic depth up to 0.2."""
 
     def __init__(self, channels):
         super().__init__()
         self.layers, inputs = nn.ModuleList(), channels
-        for stage, outputs in enumerate((24, 48)):
+        for stage, outputs in enumerate((32, 64)):
             for i, stride in enumerate((1 + (stage > 0), 1)):
                 conv = nn.Conv2d(inputs if i == 0 else outputs, outputs, 3, stride, 1, bias=False)
                 self.layers.append(nn.Sequential(conv, nn.BatchNorm2d(outputs)))
