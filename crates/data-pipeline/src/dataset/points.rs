@@ -29,7 +29,8 @@ impl Shape {
     /// ```
     /// use augment::rng::Rng;
     /// use data_pipeline::dataset::points::Shape;
-    /// let points = Shape::Circles.points(4, 0.0, &mut Rng::new(1));
+    /// let mut rng = Rng::new(1);
+    /// let points = Shape::Circles.points(4, 0.0, &mut rng);
     /// let radii = points.map(|[x, y]| (x.hypot(y) * 100.0).round() / 100.0).collect::<Vec<_>>();
     /// assert_eq!(radii, [1.0, 0.5, 1.0, 0.5]);
     /// ```
