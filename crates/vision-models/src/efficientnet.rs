@@ -10,6 +10,8 @@
 //! squeeze-and-excitation, and stem, head and the repeats of the first and last stage are B0's in
 //! all sizes (`efficientnet_lite_builder.py` of tensorflow/tpu).
 
+use std::ops::Range;
+
 use serde::{Deserialize, Serialize};
 use torch::nn::{
     BatchNorm, Conv2d, ConvConfig, Linear, dropout, global_average_pool, stochastic_depth,
@@ -343,7 +345,7 @@ impl Block {
 /// The network: `[batch, channels, h, w]` to logits `[batch, classes]`, for images of any size.
 pub struct EfficientNet {
     stem: ConvNorm,
-    blocks: Vec<Block>,
+    blocks: [Vec<Block>; 7],
     head: ConvNorm,
     classifier: Linear,
     dropout: f64,
@@ -362,8 +364,9 @@ impl EfficientNet {
         let activation = config.activation();
         let stem = ConvConfig::new(channels_in, inputs, 3).stride(2);
         let stem = ConvNorm::new(scope, ["conv_stem", "bn1"], stem, activation);
+        scope.end_stage();
         let all: i64 = (0..STAGES.len()).map(|s| config.repeats(s)).sum();
-        let mut blocks = Vec::new();
+        let (mut blocks, mut before) = (STAGES.map(|_| Vec::new()), 0);
         for (s, &(_, kernel, stride, expansion, channels)) in STAGES.iter().enumerate() {
             let outputs = config.channels(channels);
             for b in 0..config.repeats(s) {
@@ -371,19 +374,23 @@ impl EfficientNet {
                 // of the table.
                 let keeps_size = b > 0 || (config.small_image && (s == 1 || s == 2));
                 let stride = if keeps_size { 1 } else { stride };
-                let drop = config.stochastic_depth * blocks.len() as f64 / all as f64;
+                let drop = config.stochastic_depth * f64::from(before) / all as f64;
                 let block =
                     BlockConfig { inputs, outputs, kernel, stride, expansion, drop, activation };
-                blocks.push(Block::new(&mut scope.sub(format!("blocks.{s}.{b}")), block));
+                blocks[s].push(Block::new(&mut scope.sub(format!("blocks.{s}.{b}")), block));
                 inputs = outputs;
+                before += 1;
             }
+            scope.end_stage();
         }
         let features = config.ends(1280);
         let head = ConvConfig::new(inputs, features, 1);
+        let head = ConvNorm::new(scope, ["conv_head", "bn2"], head, activation);
+        scope.end_stage();
         Self {
             stem,
             blocks,
-            head: ConvNorm::new(scope, ["conv_head", "bn2"], head, activation),
+            head,
             classifier: Linear::new(&mut scope.sub("classifier"), features, classes),
             dropout: config.dropout(),
         }
@@ -392,10 +399,25 @@ impl EfficientNet {
 
 impl Features for EfficientNet {
     fn forward_features(&self, x: &Tensor, mode: Mode) -> Tensor {
-        let x = self.stem.forward(x, mode);
-        let x = self.blocks.iter().fold(x, |x, block| block.forward(&x, mode));
-        let x = global_average_pool(&self.head.forward(&x, mode));
-        dropout(&x, self.dropout, mode)
+        self.forward_from(0, x, mode)
+    }
+
+    /// The paper's: the stem, seven stages of blocks, the head's convolution.
+    fn stages(&self) -> usize {
+        9
+    }
+
+    fn forward_stages(&self, x: &Tensor, stages: Range<usize>, mode: Mode) -> Tensor {
+        stages.fold(x.shallow_clone(), |x, stage| match stage {
+            0 => self.stem.forward(&x, mode),
+            8 => self.head.forward(&x, mode),
+            _ => self.blocks[stage - 1].iter().fold(x, |x, block| block.forward(&x, mode)),
+        })
+    }
+
+    fn forward_from(&self, stage: usize, x: &Tensor, mode: Mode) -> Tensor {
+        let x = self.forward_stages(x, stage..self.stages(), mode);
+        dropout(&global_average_pool(&x), self.dropout, mode)
     }
 
     fn head(&self) -> &Linear {
@@ -415,7 +437,7 @@ mod tests {
         let mut rates = Vec::new();
         let _ = Params::outline(|scope| {
             let net = EfficientNet::new(scope, &config, 3, 10);
-            rates.extend(net.blocks.iter().map(|block| block.residual));
+            rates.extend(net.blocks.iter().flatten().map(|block| block.residual));
         });
         // B0's blocks with an identity beside the branch, of 16.
         let with_identity = [2, 4, 6, 7, 9, 10, 12, 13, 14];

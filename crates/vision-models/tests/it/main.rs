@@ -6,3 +6,4 @@ mod count;
 mod golden;
 mod noise;
 mod small_net;
+mod stages;
