@@ -48,7 +48,7 @@ where
     check(options)?;
     signals::install().map_err(FitError::Signals)?;
     let mut run = Run::start(objective, optimizer, options, stage, callback)?;
-    if run.state.step == steps {
+    if run.state.step == steps || (run.state.step > 0 && run.is_over()) {
         return Ok(Outcome::Finished(run.summary()));
     }
     let mut batches = batches(run.state.step).into_iter();
@@ -66,7 +66,8 @@ where
         run.step(batch)?;
         run.training.add(options.throughput.per_step, clock);
         let step = run.state.step;
-        let due = |every: u64| step == steps || (every > 0 && step % every == 0);
+        let last = step == steps || run.is_over();
+        let due = |every: u64| last || (every > 0 && step % every == 0);
         if due(cadence.log) {
             run.log()?;
         }
@@ -80,6 +81,9 @@ where
         }
         if due(cadence.checkpoint) || improved {
             run.checkpoint()?;
+        }
+        if last {
+            break;
         }
     }
     Ok(Outcome::Finished(run.summary()))
@@ -190,6 +194,11 @@ impl<'a, O: Objective> Run<'a, O> {
 
     fn seconds(&self) -> f64 {
         self.start.1 + self.start.0.elapsed().as_secs_f64()
+    }
+
+    /// Whether the time that the run may take is spent.
+    fn is_over(&self) -> bool {
+        self.options.seconds.is_some_and(|seconds| self.seconds() >= seconds)
     }
 
     fn step(&mut self, batch: O::Batch) -> Result<(), FitError> {

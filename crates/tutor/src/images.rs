@@ -5,6 +5,7 @@ pub(crate) mod evaluator;
 mod feed;
 pub(crate) mod feedback;
 pub(crate) mod input;
+pub(crate) mod learner;
 mod objective;
 pub(crate) mod setting;
 pub(crate) mod source;

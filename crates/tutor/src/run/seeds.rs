@@ -82,6 +82,7 @@ impl SeedRun<'_, '_> {
             select: &Select::default(),
             precision: Precision::default(),
             device: self.device,
+            seconds: None,
             recipe_text: self.recipe_text,
         };
         let (model, cost) = stage.train(task, self.progress.stage(name))?;
