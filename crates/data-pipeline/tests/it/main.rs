@@ -10,6 +10,7 @@ mod pictures;
 mod pseudo_labels;
 mod sampler;
 mod splits;
+mod tables;
 mod tokens;
 
 use augment::Image;
