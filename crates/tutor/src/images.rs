@@ -4,6 +4,7 @@
 pub(crate) mod evaluator;
 mod feed;
 pub(crate) mod feedback;
+mod folder;
 pub(crate) mod input;
 pub(crate) mod learner;
 mod objective;
