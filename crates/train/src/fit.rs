@@ -73,7 +73,7 @@ where
         }
         let mut improved = false;
         if due(cadence.evaluate) {
-            run.check_finite()?;
+            run.check_tensors()?;
             let at = run.at();
             let metrics = no_grad(|| evaluate(run.objective, at))
                 .map_err(|e| FitError::Evaluate { step, source: e.into() })?;
@@ -206,7 +206,7 @@ impl<'a, O: Objective> Run<'a, O> {
         let lr = config.lr.at(at);
         let loss = autocast(precision, device, || self.objective.loss(batch, at));
         let total = loss.total();
-        self.unchecked.push(at.step, lr, &loss);
+        self.unchecked.push(at.step, lr, &loss, self.objective.params());
         if device == Device::Cpu || self.unchecked.is_full() {
             self.check_finite()?;
         }
@@ -216,7 +216,13 @@ impl<'a, O: Objective> Run<'a, O> {
             if !norm.is_finite() {
                 self.check_finite()?;
                 let what = "the norm of the gradient".to_owned();
-                return Err(self.diverged(NonFinite { step: at.step, what, value: norm, lr }));
+                return Err(self.diverged(NonFinite {
+                    step: at.step,
+                    what,
+                    value: norm,
+                    lr,
+                    parameter: None,
+                }));
             }
             self.grad_norm = Some(norm);
         }
@@ -297,14 +303,7 @@ impl<'a, O: Objective> Run<'a, O> {
         if self.newest.as_ref() == Some(&path) {
             return Ok(());
         }
-        self.check_finite()?;
-        if let Some((name, value)) = finite::first_bad(self.objective.params()) {
-            let step = self.state.step.saturating_sub(1);
-            let config = self.options.config;
-            let lr = config.lr.at(Progress { step, steps: config.steps });
-            let what = format!("the parameter {name} after the update");
-            return Err(self.diverged(NonFinite { step, what, value, lr }));
-        }
+        self.check_tensors()?;
         let record = |source| FitError::Record { path: self.stage.path().to_owned(), source };
         let (record_bytes, events_bytes) = self.log.sync().map_err(record)?;
         self.state.record_bytes = record_bytes;
@@ -328,11 +327,23 @@ impl<'a, O: Objective> Run<'a, O> {
         Ok(())
     }
 
+    /// The losses and running statistics of the steps since the last check.
     fn check_finite(&mut self) -> Result<(), FitError> {
-        match self.unchecked.check() {
+        match self.unchecked.check(self.objective.params()) {
             Ok(()) => Ok(()),
             Err(fault) => Err(self.diverged(fault)),
         }
+    }
+
+    /// The same, and everything that is evaluated and saved, as the last step left it.
+    fn check_tensors(&mut self) -> Result<(), FitError> {
+        self.check_finite()?;
+        let Some((what, value)) = finite::first_bad(self.objective) else { return Ok(()) };
+        let step = self.state.step.saturating_sub(1);
+        let config = self.options.config;
+        let lr = config.lr.at(Progress { step, steps: config.steps });
+        let what = format!("{what} after the update");
+        Err(self.diverged(NonFinite { step, what, value, lr, parameter: None }))
     }
 
     fn diverged(&self, fault: NonFinite) -> FitError {
