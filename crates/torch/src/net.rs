@@ -104,6 +104,11 @@ impl Model {
         self.parts().forward_features(x, mode)
     }
 
+    /// The last linear layer. Panics if the network has no [`Features`].
+    pub fn head(&self) -> &Linear {
+        self.parts().head()
+    }
+
     /// The network's own logits `[batch, classes]` of features `[batch, width]`. Panics if the
     /// network has no [`Features`].
     pub fn forward_head(&self, features: &Tensor, mode: Mode) -> Tensor {

@@ -51,6 +51,19 @@ impl Evaluator {
         Predictions::new(self.feed.classes, probabilities)
     }
 
+    /// The features `[n, width]` of a subset's images, in order: what the last linear layer takes.
+    pub(crate) fn features(&self, model: &Model, subset: &Subset) -> Result<Tensor> {
+        let mut batches = Vec::new();
+        for step in self.pass(subset) {
+            if self.interruptible {
+                interrupt::check()?;
+            }
+            let images = self.feed.images(&step?.batches[0].data[0]);
+            batches.push(no_grad(|| model.forward_features(&images, self.mode)));
+        }
+        Ok(Tensor::cat(&batches, 0))
+    }
+
     /// Runs the network over a subset and keeps of each image only the most probable class and its
     /// probability.
     pub(crate) fn tops(&self, model: &Model, subset: &Subset) -> Result<Vec<(u32, f32)>> {

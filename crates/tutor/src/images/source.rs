@@ -18,6 +18,7 @@ use crate::recipe::data::DataConfig;
 use crate::recipe::evaluate::Part;
 
 /// The data of one seed.
+#[derive(Clone)]
 pub(crate) struct Data {
     /// How it was divided.
     pub(crate) split: Split,
@@ -38,6 +39,20 @@ impl Data {
             (Some(test), Part::Test) => (Part::Test, test),
             _ => (Part::Validation, &self.validation),
         }
+    }
+
+    /// The same with other labelled images: those at `trained` to train on, those at `held_out` to
+    /// measure on instead of the validation part, which stays where nothing is held out.
+    pub(crate) fn holding_out(&self, trained: &[usize], held_out: &[usize]) -> Self {
+        let at = |positions: &[usize]| Subset {
+            set: self.labeled.set.clone(),
+            indices: positions.iter().map(|&i| self.labeled.indices[i]).collect(),
+        };
+        let (labeled, validation) = match held_out {
+            [] => (at(trained), self.validation.clone()),
+            held_out => (at(trained), at(held_out)),
+        };
+        Self { labeled, validation, test: None, ..self.clone() }
     }
 
     /// An error if the part to measure on has no labelled image: found before any training, what

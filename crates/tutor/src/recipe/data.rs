@@ -126,10 +126,11 @@ impl Folder {
     }
 
     fn check(&self, evaluated: Part, faults: &mut Faults) {
+        self.check_parts(faults);
         let share = self.validation_share;
         if !(0.0..1.0).contains(&share) {
-            let fault = format!("is {share}; it must be in [0, 1)");
-            faults.add("data.validation_share", fault);
+            // Said by check_parts.
+            return;
         }
         let measured = match evaluated {
             Part::Validation => &None,
@@ -137,6 +138,15 @@ impl Folder {
         };
         if share == 0.0 && self.validation.is_none() && measured.is_none() {
             let fault = "is 0, and there is no other part to measure on: name data.test";
+            faults.add("data.validation_share", fault);
+        }
+    }
+
+    /// The same, where what is measured on is found out later.
+    fn check_parts(&self, faults: &mut Faults) {
+        let share = self.validation_share;
+        if !(0.0..1.0).contains(&share) {
+            let fault = format!("is {share}; it must be in [0, 1)");
             faults.add("data.validation_share", fault);
         }
         if self.size.is_some_and(|sides| sides.contains(&0)) {
@@ -190,6 +200,14 @@ impl DataConfig {
                 faults.positive("data.labels", labels.unwrap_or(1) as u64)
             }
             DataConfig::Folder(folder) => folder.check(evaluated, faults),
+        }
+    }
+
+    /// The same for a paper that finds a part to measure on itself.
+    pub(crate) fn check_parts(&self, faults: &mut Faults) {
+        match self {
+            DataConfig::Folder(folder) => folder.check_parts(faults),
+            other => other.check(Part::Validation, faults),
         }
     }
 }

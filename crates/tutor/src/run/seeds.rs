@@ -93,6 +93,11 @@ impl SeedRun<'_, '_> {
     pub(crate) fn stage(&mut self, title: &str) -> &mut dyn Callback {
         self.progress.stage(title)
     }
+
+    /// Says one thing.
+    pub(crate) fn say(&self, what: &str) {
+        self.progress.say(what);
+    }
 }
 
 /// The folder of a seed below its run's.
