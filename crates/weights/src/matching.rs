@@ -79,6 +79,8 @@ pub struct Matched {
     pub prefix: String,
     /// The tensors that have a place, under our names.
     pub tensors: BTreeMap<String, TensorData>,
+    /// Published names behind the prefix that have a place.
+    pub used: Vec<String>,
     /// Published names behind the prefix that have no place.
     pub surplus: Vec<String>,
     /// Names that do not begin with the prefix.
@@ -128,7 +130,9 @@ pub fn best(
         };
         let places = parts.entry(target.name).or_default();
         let earlier = places.entry(target.part).or_insert((short, &given.tensors[name]));
-        if earlier.0 != short {
+        if earlier.0 == short {
+            matched.used.push(short.to_owned());
+        } else {
             matched.surplus.push(short.to_owned());
         }
     }

@@ -5,4 +5,5 @@ mod config;
 mod count;
 mod golden;
 mod noise;
+mod published;
 mod small_net;
