@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use safetensors::{Dtype, SafeTensors};
 use serde_json::{Map, Value, json};
 use tch::{Device, Kind, Tensor};
+use weights::TensorData;
 
 /// What a file of tensors holds.
 #[derive(Debug, Default)]
@@ -241,4 +242,24 @@ pub fn from_bytes(bytes: &[u8], place: &str) -> Result<Stored, StoreError> {
         tensors.insert(name, tensor.map_err(|e| malformed(e.to_string()))?);
     }
     Ok(Stored { tensors, meta })
+}
+
+/// A tensor of the host on the CPU, or `None` if it is of a kind that is not computed with here:
+/// unsigned integers of more than 8 bits.
+pub fn tensor(data: &TensorData) -> Option<Tensor> {
+    let kind = match data.dtype() {
+        weights::Dtype::F64 => Kind::Double,
+        weights::Dtype::F32 => Kind::Float,
+        weights::Dtype::F16 => Kind::Half,
+        weights::Dtype::BF16 => Kind::BFloat16,
+        weights::Dtype::I64 => Kind::Int64,
+        weights::Dtype::I32 => Kind::Int,
+        weights::Dtype::I16 => Kind::Int16,
+        weights::Dtype::I8 => Kind::Int8,
+        weights::Dtype::U8 | weights::Dtype::Bool => Kind::Uint8,
+        weights::Dtype::U64 | weights::Dtype::U32 | weights::Dtype::U16 => return None,
+    };
+    let shape: Vec<i64> = data.shape().iter().map(|&n| n as i64).collect();
+    let tensor = Tensor::from_data_size(data.bytes(), &shape, kind);
+    Some(if data.dtype() == weights::Dtype::Bool { tensor.not_equal(0) } else { tensor })
 }

@@ -2,7 +2,8 @@
 //! ResNet](wide_resnet), [Conv-Large](conv_large), [Shake-Shake](shake_shake),
 //! [PyramidNet](pyramidnet), [ResNet and ResNeXt](resnet), and a [small net](small_net) for a CPU.
 //! Each is one file with its configuration, which is plain data that a recipe may hold; tensors
-//! have the names of published checkpoints. Every net takes images of any size and runs without its
+//! have the names of published checkpoints, and [published] weights of other code bases are
+//! loaded into them. Every net takes images of any size and runs without its
 //! noise (dropout, stochastic depth) when the [`torch::Mode`] says so.
 //!
 //! ```
@@ -22,6 +23,7 @@ pub mod conv_large;
 pub mod efficientnet;
 mod faults;
 mod net_config;
+pub mod published;
 pub mod pyramidnet;
 pub mod resnet;
 pub mod shake_shake;

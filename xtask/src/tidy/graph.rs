@@ -13,9 +13,10 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("report", &["atomic-file", "metrics"]),
     ("data-pipeline", &["atomic-file", "augment"]),
     ("data-engine", &["atomic-file", "augment", "data-pipeline"]),
-    ("torch", &["atomic-file"]),
+    ("weights", &["atomic-file"]),
+    ("torch", &["atomic-file", "weights"]),
     ("train", &["atomic-file", "metrics", "torch"]),
-    ("vision-models", &["torch"]),
+    ("vision-models", &["torch", "weights"]),
     ("ssl-core", &["torch", "train"]),
     ("electra", &["torch", "train"]),
     ("dialog-models", &["torch", "train"]),
@@ -29,7 +30,7 @@ const TEST_ARROWS: &[(&str, &[&str])] = &[("ssl-core", &["augment", "data-pipeli
 const ABOVE_ALL: [&str; 2] = ["tutor", "benches"];
 
 /// Plain Rust, usable where there is no libtorch.
-const HOST_WING: [&str; 8] = [
+const HOST_WING: [&str; 9] = [
     "atomic-file",
     "augment",
     "eval-ssa",
@@ -37,6 +38,7 @@ const HOST_WING: [&str; 8] = [
     "report",
     "data-pipeline",
     "data-engine",
+    "weights",
     "xtask",
 ];
 

@@ -5,5 +5,6 @@ mod config;
 mod count;
 mod golden;
 mod noise;
+mod published;
 mod small_net;
 mod stages;

@@ -1,0 +1,8 @@
+//! Integration tests.
+
+mod checkpoints;
+mod formats;
+mod golden;
+mod hostile;
+mod pickles;
+mod sidecars;
