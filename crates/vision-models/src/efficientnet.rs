@@ -82,6 +82,27 @@ impl Variant {
         matches!(self, Lite0 | Lite1 | Lite2 | Lite3 | Lite4)
     }
 
+    /// The name that recipes and, behind `efficientnet_`, timm have: `b0`, `lite0`.
+    pub fn name(self) -> &'static str {
+        match self {
+            Variant::B0 => "b0",
+            Variant::B1 => "b1",
+            Variant::B2 => "b2",
+            Variant::B3 => "b3",
+            Variant::B4 => "b4",
+            Variant::B5 => "b5",
+            Variant::B6 => "b6",
+            Variant::B7 => "b7",
+            Variant::B8 => "b8",
+            Variant::L2 => "l2",
+            Variant::Lite0 => "lite0",
+            Variant::Lite1 => "lite1",
+            Variant::Lite2 => "lite2",
+            Variant::Lite3 => "lite3",
+            Variant::Lite4 => "lite4",
+        }
+    }
+
     /// Side in pixels of the square images this size is meant for (L2 was trained at 475 before its
     /// last epochs; timm's copies of Lite3 and Lite4 are set to 300 and 380). The network itself
     /// takes any size.

@@ -71,8 +71,7 @@ impl Trial {
             }
             for (name, _) in recipe.methods() {
                 let dir = run.dir.join("trial").join(format!("{name}-{}", number + 1));
-                let training =
-                    Training { recipe, data: &of_fold, name, start: model, dir: &dir };
+                let training = Training { recipe, data: &of_fold, name, start: model, dir: &dir };
                 let file = dir.join("scores.json");
                 let (scores, cost) = files::once(&file, || {
                     let trained = training.train(found.seconds, pace[name], run)?;
