@@ -4,6 +4,7 @@
 
 mod cached;
 pub mod cifar10;
+pub mod cifar100;
 mod concat;
 pub mod digits;
 pub mod fingerprint;
@@ -11,6 +12,7 @@ pub mod folder;
 pub mod idx;
 mod mat;
 pub mod points;
+pub mod stl10;
 pub mod svhn;
 mod vec_set;
 
@@ -85,7 +87,7 @@ pub enum Part {
     Train,
     /// The test part.
     Test,
-    /// SVHN's further training images.
+    /// SVHN's further training images, STL-10's unlabelled ones.
     Extra,
 }
 

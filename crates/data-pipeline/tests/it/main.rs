@@ -9,6 +9,7 @@ mod loader;
 mod parquet;
 mod pictures;
 mod pseudo_labels;
+mod same;
 mod sampler;
 mod splits;
 mod tables;

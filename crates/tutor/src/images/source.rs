@@ -6,6 +6,8 @@ use std::sync::Arc;
 use anyhow::{Context, Result, bail, ensure};
 use augment::rng::Key;
 use data_pipeline::dataset::cifar10::Cifar10;
+use data_pipeline::dataset::cifar100::Cifar100;
+use data_pipeline::dataset::stl10::Stl10;
 use data_pipeline::dataset::svhn::Svhn;
 use data_pipeline::dataset::{Concat, ImageSamples, Part as Official, digits, idx};
 use data_pipeline::split::{Split, SplitRequest, digits_split};
@@ -92,6 +94,19 @@ impl ImageSource {
                 let open = |part| -> Result<Set> { Ok(Arc::new(Cifar10::open(&dir, part)?)) };
                 (open(Official::Train)?, Some(open(Official::Test)?))
             }
+            DataConfig::Cifar100(_) => {
+                let dir = needed_here(dir, "cifar100")?;
+                let open = |part| -> Result<Set> { Ok(Arc::new(Cifar100::open(&dir, part)?)) };
+                (open(Official::Train)?, Some(open(Official::Test)?))
+            }
+            DataConfig::Stl10(_) => {
+                let dir = needed_here(dir, "stl10")?;
+                let open = |part| -> Result<Set> { Ok(Arc::new(Stl10::open(&dir, part)?)) };
+                let (train, test) = (open(Official::Train)?, Some(open(Official::Test)?));
+                let unlabeled = Some(open(Official::Extra)?);
+                let (validation, notes) = (None, vec![]);
+                return Ok(Self { config, train, unlabeled, validation, test, notes });
+            }
             DataConfig::Mnist(_) => {
                 let dir = needed(dir, "mnist")?;
                 let open = |part| -> Result<Set> { Ok(Arc::new(idx::mnist(&dir, part)?)) };
@@ -154,7 +169,10 @@ impl ImageSource {
             DataConfig::Synthetic(spec) => {
                 (synthetic::split(spec, seed).split_set(&*self.train)?, None, None)
             }
-            DataConfig::Cifar10(set) | DataConfig::Mnist(set) => {
+            DataConfig::Cifar10(set)
+            | DataConfig::Cifar100(set)
+            | DataConfig::Stl10(set)
+            | DataConfig::Mnist(set) => {
                 let request = request(set.rule, Some(set.labels), set.validation, None);
                 (request.split_set(&*self.train)?, set.unlabeled, set.test)
             }
@@ -212,6 +230,15 @@ fn needed(dir: Option<&Path>, set: &str) -> Result<PathBuf> {
     }
 }
 
+/// The same for a set that `tutor data` does not download.
+fn needed_here(dir: Option<&Path>, set: &str) -> Result<PathBuf> {
+    dir.map(Path::to_owned).with_context(|| {
+        format!(
+            "{set} is not embedded: name the folder that holds it with --data DIR or $TUTOR_DATA"
+        )
+    })
+}
+
 /// The constants that the papers' codes normalise by.
 fn published(config: &DataConfig) -> Option<([f64; 3], [f64; 3])> {
     match config {
@@ -228,6 +255,8 @@ fn published(config: &DataConfig) -> Option<([f64; 3], [f64; 3])> {
         }
         DataConfig::Folder(_)
         | DataConfig::Digits { .. }
+        | DataConfig::Cifar100(_)
+        | DataConfig::Stl10(_)
         | DataConfig::Mnist(_)
         | DataConfig::Synthetic(_) => None,
     }

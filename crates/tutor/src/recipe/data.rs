@@ -22,6 +22,10 @@ pub(crate) enum DataConfig {
     },
     /// CIFAR-10, binary version.
     Cifar10(Official),
+    /// CIFAR-100, binary version.
+    Cifar100(Official),
+    /// STL-10, binary version: labels from the training part; the unlabelled part is unlabelled.
+    Stl10(Official),
     /// MNIST, the four files of its authors.
     Mnist(Official),
     /// Street View House Numbers.
@@ -168,7 +172,10 @@ impl DataConfig {
         match &mut data {
             DataConfig::Digits { labels_per_class } => *labels_per_class = per_class(10)?,
             DataConfig::Synthetic(spec) => spec.labels_per_class = per_class(spec.classes)?,
-            DataConfig::Cifar10(official) | DataConfig::Mnist(official) => official.labels = count,
+            DataConfig::Cifar10(official)
+            | DataConfig::Cifar100(official)
+            | DataConfig::Stl10(official)
+            | DataConfig::Mnist(official) => official.labels = count,
             DataConfig::Svhn { labels, .. } => *labels = Some(count),
             DataConfig::Folder(_) => {
                 bail!("labels: a folder has the labels that it has; leave images out of it instead")
@@ -183,9 +190,10 @@ impl DataConfig {
                 faults.positive("data.labels_per_class", *labels_per_class as u64)
             }
             DataConfig::Synthetic(spec) => faults.of("data", spec.check()),
-            DataConfig::Cifar10(official) | DataConfig::Mnist(official) => {
-                faults.positive("data.labels", official.labels as u64)
-            }
+            DataConfig::Cifar10(official)
+            | DataConfig::Cifar100(official)
+            | DataConfig::Stl10(official)
+            | DataConfig::Mnist(official) => faults.positive("data.labels", official.labels as u64),
             DataConfig::Svhn { labels, .. } => {
                 faults.positive("data.labels", labels.unwrap_or(1) as u64)
             }

@@ -2,6 +2,7 @@
 
 mod folders;
 mod methods;
+mod own_images;
 mod pictures;
 mod points;
 mod refusals;
