@@ -30,7 +30,8 @@ def png(i: int) -> bytes:
 
 # A struct of bytes and path, class labels with names in the file's notes, row groups of three, and a
 # sample without a label.
-features = Features({"image": Image(), "id": ClassLabel(names=["x"]), "label": ClassLabel(names=["fox", "cat", "dog"])})
+classes = ClassLabel(names=["fox", "cat", "dog"])
+features = Features({"image": Image(), "id": ClassLabel(names=["x"]), "label": classes})
 labels = [2, 0, 1, 1, None, 0, 2, -1]
 rows = {"image": [picture(i) for i in range(8)], "id": [0] * 8, "label": labels}
 Dataset.from_dict(rows, features=features).to_parquet(out / "hf_images.parquet", batch_size=3)

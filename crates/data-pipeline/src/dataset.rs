@@ -20,9 +20,9 @@ pub use cached::Cached;
 pub use concat::Concat;
 pub use vec_set::VecSet;
 
+use crate::digest::Digest;
 use crate::error::DataError;
 use augment::Image;
-use fingerprint::Digest;
 use ndarray::Array4;
 use serde::{Deserialize, Serialize};
 

@@ -2,8 +2,8 @@
 
 use super::content::{self, Fault, Header};
 use super::rows::Rows;
-use crate::dataset::fingerprint::Digest;
 use crate::dataset::{Cached, Samples};
+use crate::digest::Digest;
 use crate::error::DataError;
 use crate::parallel;
 use crate::picture::Decode;
