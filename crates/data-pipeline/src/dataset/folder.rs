@@ -67,7 +67,12 @@ impl Default for FolderOptions {
 
 impl FolderOptions {
     fn decode(&self) -> Decode {
-        Decode { grey: self.grey, size: self.size, max_pixels: self.max_pixels }
+        Decode {
+            grey: self.grey,
+            size: self.size,
+            max_pixels: self.max_pixels,
+            ..Decode::default()
+        }
     }
 }
 

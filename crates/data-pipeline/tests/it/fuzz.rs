@@ -75,7 +75,8 @@ fn one(seed: u64, files: &[Vec<u8>], texts: &[String], seen: &mut Seen) {
     if rng.chance(0.8) {
         damage(&mut file, &mut rng);
     }
-    let decode = Decode { grey: rng.chance(0.3), size: None, max_pixels: 1 << 16 };
+    let decode =
+        Decode { grey: rng.chance(0.3), size: None, max_pixels: 1 << 16, ..Decode::default() };
     let image = decode.bytes(&file);
     let mut text = texts[rng.below(texts.len())].clone().into_bytes();
     if rng.chance(0.8) {
