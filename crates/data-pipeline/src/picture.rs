@@ -1,7 +1,7 @@
 //! Image files of the formats that people have, to bytes in memory, and PNG back.
 //!
-//! What a file is, its content says, not its name ([`kind`]). JPEG, PNG, WebP, BMP, TIFF, GIF, PNM,
-//! QOI and ICO are read, of animations and several pages the first. They decode as Pillow 12's
+//! What a file is, its content says, not its name ([`kind`]). JPEG, PNG, WebP, BMP, TIFF, GIF, PNM
+//! and QOI are read, of animations and several pages the first. They decode as Pillow 12's
 //! `Image.open(file).convert("RGB")` (or `"L"`) does, byte for byte:
 //!
 //! - Colour profiles are ignored, transparency is dropped, CMYK is converted without a profile.

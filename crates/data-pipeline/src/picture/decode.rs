@@ -84,10 +84,10 @@ impl Decode {
 
     /// As [`file`](Self::file), and says what was noticed.
     pub fn describe_file(&self, path: &Path) -> Result<Decoded, DataError> {
-        let way_out = "name a file that may be read";
-        let bytes = std::fs::read(path).map_err(DataError::io(path, way_out))?;
-        let fault = |fault| DataError::Image { path: path.to_path_buf(), fault };
-        self.describe(&bytes).map_err(fault)
+        let bytes = std::fs::read(path).map_err(|error| error.to_string());
+        bytes
+            .and_then(|bytes| self.describe(&bytes))
+            .map_err(|fault| DataError::Image { path: path.to_path_buf(), fault })
     }
 
     /// As [`bytes`](Self::bytes), and says what was noticed.
@@ -98,7 +98,9 @@ impl Decode {
         }
         // Decoders promise not to panic on bad input, but one that does must not end a run.
         let attempt = catch_unwind(AssertUnwindSafe(|| self.unguarded(bytes, kind)));
-        attempt.unwrap_or_else(|_| Err(format!("{kind} whose decoder panicked")))
+        attempt
+            .unwrap_or_else(|_| Err("the decoder panicked".into()))
+            .map_err(|fault| format!("{} image: {fault}", kind.name()))
     }
 
     fn unguarded(&self, bytes: &[u8], kind: Kind) -> Result<Decoded, String> {

@@ -1,7 +1,7 @@
 //! Pictures of more than 8 bits a sample, brought to 8.
 
 use super::notice::Notice;
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize};
 
 /// How samples of more than 8 bits become bytes. Pictures of 8 bits or fewer are not touched.
 ///
@@ -21,7 +21,7 @@ pub enum Depth {
     #[default]
     UpperByte,
     /// The upper 8 of this many bits, 8 to 16; larger values become 255.
-    Bits(u8),
+    Bits(#[serde(deserialize_with = "bits")] u8),
     /// The upper 8 of the bits that the picture's largest value needs, at least 8.
     UsedBits,
     /// The picture's smallest value becomes 0, its largest 255, rounded down.
@@ -68,5 +68,13 @@ impl Depth {
         let span = if most > least { most - least } else { 1.0 };
         // A cast brings what is out of range to the nearest byte, and what is no number to 0.
         Ok(reals.iter().map(|&value| ((value - least) / span * 255.0) as u8).collect())
+    }
+}
+
+fn bits<'de, D: Deserializer<'de>>(from: D) -> Result<u8, D::Error> {
+    let bits = u8::deserialize(from)?;
+    match (8..=16).contains(&bits) {
+        true => Ok(bits),
+        false => Err(serde::de::Error::custom(format!("bits = {bits}: allowed are 8 to 16"))),
     }
 }

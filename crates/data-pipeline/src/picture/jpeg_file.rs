@@ -4,7 +4,7 @@ use super::notice::Notice;
 use super::orientation;
 use super::raw::{Colour, Header, Raw, Values, allow, say};
 use libjpeg_turbo_rs::{DecodeLimits, Decoder, PixelFormat, ScalingFactor};
-use std::io::{Read, Seek, SeekFrom};
+use std::io::{Cursor, Read, Seek, SeekFrom};
 
 /// Decodes; `at_least` lets it come out at 1/2, 1/4 or 1/8 of its size, yet no smaller than that.
 pub(super) fn read(
@@ -30,6 +30,9 @@ pub(super) fn read(
         let most = (width / wide.max(1)).min(height / tall.max(1));
         [8, 4, 2].into_iter().find(|&by| by <= most).unwrap_or(1)
     });
+    if !has_end(bytes) {
+        return Err("the end of the file is missing".into());
+    }
     if by > 1 {
         decoder.set_scale(ScalingFactor::try_new(1, by).map_err(say)?);
     }
@@ -95,6 +98,18 @@ pub(super) fn header(file: &mut (impl Read + Seek)) -> Result<Header, String> {
     }
     let frame = frame.ok_or("no frame before the first scan")?;
     Ok(Header { orientation: turn, ..frame })
+}
+
+/// Whether the end of the image is marked, without which Pillow takes the file for truncated.
+fn has_end(bytes: &[u8]) -> bool {
+    const END: &[u8] = b"\xff\xd9";
+    if bytes.ends_with(END) {
+        return true;
+    }
+    // A thumbnail within the header has an end of its own.
+    let mut file = Cursor::new(bytes);
+    let rest = header(&mut file).map(|_| &bytes[file.position() as usize..]);
+    rest.is_ok_and(|rest| rest.windows(2).any(|pair| pair == END))
 }
 
 const ENDS: &str = "the file ends in its header";

@@ -23,8 +23,6 @@ pub enum Kind {
     Pnm,
     /// A QOI image.
     Qoi,
-    /// A Windows icon.
-    Ico,
     /// An image of a format that is not read, by its name.
     Unread(&'static str),
     /// No image, but this, with its article: "an HTML page".
@@ -53,7 +51,6 @@ impl Kind {
             Self::Gif => "GIF",
             Self::Pnm => "PNM",
             Self::Qoi => "QOI",
-            Self::Ico => "ICO",
             Self::Unread(name) | Self::Other(name) => name,
         }
     }
@@ -226,7 +223,7 @@ fn elsewhere(bytes: &[u8]) -> Option<Kind> {
     }
     // Reserved 0, type 1 or 2 (a pointer's shape), how many, and the first one's reserved 0.
     if bytes.starts_with(b"\0\0\x01\0") && word(4).is_some_and(|n| (1..256).contains(&n)) {
-        return (bytes.get(9) == Some(&0)).then_some(Kind::Ico);
+        return (bytes.get(9) == Some(&0)).then_some(Kind::Unread("Windows icon"));
     }
     if bytes.get(128..132) == Some(b"DICM") {
         return Some(Kind::Unread("DICOM"));

@@ -1,18 +1,28 @@
-//! WebP, BMP, PNM, QOI and ICO files, by crate `image`.
+//! WebP, BMP, PNM and QOI files, by crate `image`.
 
 use super::kind::Kind;
 use super::notice::Notice;
 use super::orientation;
 use super::raw::{Colour, Extra, Header, Raw, Values, allow, say};
-use image::codecs::{bmp, ico, pnm, qoi, webp};
+use image::codecs::{bmp, pnm, qoi, webp};
 use image::{ColorType, ImageDecoder};
 use std::io::{BufRead, Cursor, Seek};
 
 /// Decodes.
 pub(super) fn read(bytes: &[u8], kind: Kind, max_pixels: u64) -> Result<Raw, String> {
+    if kind == Kind::WebP {
+        let claimed = bytes.get(4..).and_then(|rest| rest.first_chunk()).copied();
+        let claimed = u64::from(u32::from_le_bytes(claimed.unwrap_or_default()));
+        if (bytes.len() as u64) < claimed + 8 {
+            return Err(format!("{} of {} bytes are there", bytes.len(), claimed + 8));
+        }
+    }
     let (mut decoder, several) = open(Cursor::new(bytes), kind)?;
     let (width, height) = decoder.dimensions();
     allow(width, height, max_pixels)?;
+    if kind == Kind::WebP {
+        frames_fit(bytes, width, height)?;
+    }
     let exif = decoder.exif_metadata().ok().flatten();
     let packet = decoder.xmp_metadata().ok().flatten();
     // At most 4 channels of 16 bits, and as much again for the decoder itself.
@@ -46,6 +56,21 @@ pub(super) fn read(bytes: &[u8], kind: Kind, max_pixels: u64) -> Result<Raw, Str
     Ok(raw)
 }
 
+/// Refuses lossy frames larger than the image: the decoder would make room for them first.
+fn frames_fit(bytes: &[u8], width: u32, height: u32) -> Result<(), String> {
+    // The chunk's name and length, three bytes, a start code, and two sizes of 14 bits.
+    for chunk in bytes.windows(18).filter(|chunk| chunk.starts_with(b"VP8 ")) {
+        if chunk[11..14] == *b"\x9d\x01\x2a" {
+            let size = |at| u32::from(u16::from_le_bytes([chunk[at], chunk[at + 1]]) & 0x3fff);
+            let (wide, tall) = (size(14), size(16));
+            if wide > width || tall > height {
+                return Err(format!("a frame of {wide}x{tall} in an image of {width}x{height}"));
+            }
+        }
+    }
+    Ok(())
+}
+
 /// Reads what stands before the pixels.
 pub(super) fn header<'a>(file: impl BufRead + Seek + 'a, kind: Kind) -> Result<Header, String> {
     let (mut decoder, several) = open(file, kind)?;
@@ -72,7 +97,6 @@ fn open<'a, R: BufRead + Seek + 'a>(
         }
         Kind::Bmp => (Box::new(bmp::BmpDecoder::new(file).map_err(say)?), false),
         Kind::Pnm => (Box::new(pnm::PnmDecoder::new(file).map_err(say)?), false),
-        Kind::Qoi => (Box::new(qoi::QoiDecoder::new(file).map_err(say)?), false),
-        _ => (Box::new(ico::IcoDecoder::new(file).map_err(say)?), false),
+        _ => (Box::new(qoi::QoiDecoder::new(file).map_err(say)?), false),
     })
 }

@@ -9,9 +9,10 @@ use std::io::{BufRead, Cursor, Seek};
 
 /// Decodes. Like Pillow it does not look at the data's checksums and needs no end.
 pub(super) fn read(bytes: &[u8], max_pixels: u64) -> Result<Raw, String> {
-    check_header(bytes)?;
+    let mended = check(bytes)?;
+    let (bytes, whole) = (mended.as_deref().unwrap_or(bytes), mended.is_none());
     // All that stands before the pixels is held in memory, none of it longer than the file.
-    let mut decoder = open(Cursor::new(bytes), bytes.len());
+    let mut decoder = open(Cursor::new(bytes), bytes.len(), whole);
     let info = decoder.read_header_info().map_err(say)?;
     let (width, height) = info.size();
     allow(width, height, max_pixels)?;
@@ -50,7 +51,7 @@ pub(super) fn read(bytes: &[u8], max_pixels: u64) -> Result<Raw, String> {
 
 /// Reads up to the pixels; EXIF after them is not seen.
 pub(super) fn header(file: impl BufRead + Seek) -> Result<Header, String> {
-    let reader = open(file, 1 << 26).read_info().map_err(say)?;
+    let reader = open(file, 1 << 26, true).read_info().map_err(say)?;
     let info = reader.info();
     Ok(Header {
         width: info.width,
@@ -62,41 +63,90 @@ pub(super) fn header(file: impl BufRead + Seek) -> Result<Header, String> {
     })
 }
 
-fn open<R: BufRead + Seek>(file: R, bytes: usize) -> Decoder<R> {
+fn open<R: BufRead + Seek>(file: R, bytes: usize, whole: bool) -> Decoder<R> {
     let mut options = DecodeOptions::default();
-    options.set_ignore_checksums(true);
+    options.set_ignore_crc(true);
+    options.set_ignore_adler32(!whole);
     options.set_ignore_iccp_chunk(true);
     let mut decoder = Decoder::new_with_options(file, options);
     decoder.set_limits(Limits { bytes: bytes.saturating_add(1 << 16) });
     decoder
 }
 
-/// Refuses a header or a palette whose checksum is wrong, as Pillow does.
-fn check_header(bytes: &[u8]) -> Result<(), String> {
-    let mut rest = &bytes[8..];
-    while let Some((length, after)) = rest.split_first_chunk::<4>() {
-        let length = u32::from_be_bytes(*length) as usize;
-        let Some((chunk, after)) = length.checked_add(4).and_then(|n| after.split_at_checked(n))
-        else {
-            break;
-        };
-        let Some((sum, after)) = after.split_first_chunk::<4>() else { break };
-        let name = &chunk[..4];
-        if name == b"IDAT" {
-            break;
+/// Refuses a header or a palette whose checksum is wrong, as Pillow does. If the file lacks its end,
+/// but all pixels are there, it is returned with an end.
+fn check(bytes: &[u8]) -> Result<Option<Vec<u8>>, String> {
+    let (mut at, mut pixels, mut last) = (8, Vec::new(), None);
+    while let Some((head, rest)) = bytes.get(at..).and_then(|rest| rest.split_first_chunk::<8>()) {
+        let (length, name) = head.split_at(4);
+        let length = u32::from_be_bytes(length.try_into().expect("4 bytes")) as usize;
+        let data = &rest[..length.min(rest.len())];
+        match name {
+            b"IDAT" => {
+                pixels.push(data);
+                last = Some(at);
+            }
+            // Whatever follows the pixels does not matter.
+            _ if last.is_some() => break,
+            b"IHDR" | b"PLTE" => {
+                let mut sum = flate2::Crc::new();
+                sum.update(name);
+                sum.update(data);
+                let found = rest.get(length..).and_then(|rest| rest.first_chunk());
+                if found.is_none_or(|&found| u32::from_be_bytes(found) != sum.sum()) {
+                    return Err(format!("the checksum of {} is wrong", name.escape_ascii()));
+                }
+            }
+            _ => {}
         }
-        let mut hasher = flate2::Crc::new();
-        hasher.update(chunk);
-        if matches!(name, b"IHDR" | b"PLTE") && hasher.sum() != u32::from_be_bytes(*sum) {
-            return Err(format!("the checksum of {} is wrong", String::from_utf8_lossy(name)));
-        }
-        rest = after;
+        at = at.saturating_add(length).saturating_add(12);
     }
-    Ok(())
+    let (Some(last), true) = (last, bytes.len() < at.saturating_add(8)) else { return Ok(None) };
+    if !is_whole(&pixels) {
+        return Ok(None);
+    }
+    let data = pixels.last().expect("the last one");
+    let mut mended = bytes[..last].to_vec();
+    // Zeros for checksums that are missing.
+    mended.extend((data.len() as u32 + 4).to_be_bytes());
+    mended.extend(b"IDAT");
+    mended.extend(*data);
+    mended.extend([0; 8]);
+    mended.extend(b"\0\0\0\0IEND\xae\x42\x60\x82");
+    Ok(Some(mended))
+}
+
+/// Whether a compressed stream in several parts comes to its end; its checksum may be missing.
+fn is_whole(parts: &[&[u8]]) -> bool {
+    let mut inflate = flate2::Decompress::new(false);
+    let mut out = vec![0; 1 << 15];
+    let mut skip = 2;
+    for part in parts {
+        let skipped = skip.min(part.len());
+        skip -= skipped;
+        let mut rest = &part[skipped..];
+        loop {
+            let before = (inflate.total_in(), inflate.total_out());
+            match inflate.decompress(rest, &mut out, flate2::FlushDecompress::None) {
+                Ok(flate2::Status::StreamEnd) => return true,
+                Ok(_) => {}
+                Err(_) => return false,
+            }
+            rest = &rest[(inflate.total_in() - before.0) as usize..];
+            if before == (inflate.total_in(), inflate.total_out()) {
+                break;
+            }
+        }
+    }
+    false
 }
 
 fn turn(info: &Info<'_>) -> Option<Orientation> {
     let packet = info.utf8_text.iter().find(|chunk| chunk.keyword == "XML:com.adobe.xmp");
-    let packet = packet.and_then(|chunk| chunk.get_text().ok());
+    let packet = packet.and_then(|chunk| {
+        let mut chunk = chunk.clone();
+        chunk.decompress_text_with_limit(1 << 20).ok()?;
+        chunk.get_text().ok()
+    });
     orientation::find(info.exif_metadata.as_deref(), packet.as_deref().map(str::as_bytes))
 }

@@ -49,14 +49,16 @@ pub fn probe(bytes: &[u8]) -> Result<Probe, String> {
 
 /// Reads the header of a file, and no more of the file than that; the error names the file.
 pub fn probe_file(path: &Path) -> Result<Probe, DataError> {
-    let way_out = "name a file that may be read";
-    let io = || DataError::io(path, way_out);
-    let mut file = BufReader::new(File::open(path).map_err(io())?);
-    let mut start = Vec::new();
-    file.by_ref().take(4096).read_to_end(&mut start).map_err(io())?;
-    file.rewind().map_err(io())?;
-    let fault = |fault| DataError::Image { path: path.to_path_buf(), fault };
-    look(file, kind(&start)).map_err(fault)
+    let open = || -> std::io::Result<_> {
+        let mut file = BufReader::new(File::open(path)?);
+        let mut start = Vec::new();
+        file.by_ref().take(4096).read_to_end(&mut start)?;
+        file.rewind()?;
+        Ok((file, kind(&start)))
+    };
+    let probed =
+        open().map_err(|error| error.to_string()).and_then(|(file, kind)| look(file, kind));
+    probed.map_err(|fault| DataError::Image { path: path.to_path_buf(), fault })
 }
 
 fn look(file: impl BufRead + Seek, kind: Kind) -> Result<Probe, String> {
@@ -64,8 +66,9 @@ fn look(file: impl BufRead + Seek, kind: Kind) -> Result<Probe, String> {
         return Err(refusal);
     }
     let attempt = catch_unwind(AssertUnwindSafe(|| header(file, kind)));
-    let header = attempt.unwrap_or_else(|_| Err(format!("{kind} whose decoder panicked")))?;
-    let Header { width, height, channels, bits, orientation, several } = header;
+    let header = attempt.unwrap_or_else(|_| Err("the decoder panicked".into()));
+    let Header { width, height, channels, bits, orientation, several } =
+        header.map_err(|fault| format!("{} image: {fault}", kind.name()))?;
     let orientation = orientation.map_or(1, Orientation::to_exif);
     Ok(Probe { kind, width, height, channels, bits, orientation, several })
 }

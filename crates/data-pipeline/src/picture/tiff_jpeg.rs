@@ -35,13 +35,16 @@ pub(super) fn read<R: Read + Seek>(
     let (wide, tall) = (wide as usize, tall as usize);
     let samples = colour.samples();
     let mut values = vec![0; width * height * samples];
+    // A part is no larger than its place, up to whole blocks.
+    let most = (wide as u64 + 64) * (tall.min(height) as u64 + 64);
     let across = width.div_ceil(wide.max(1));
     for (index, (&start, &length)) in starts.iter().zip(&lengths).enumerate() {
         let (left, top) = (index % across * wide, index / across * tall.min(height));
         let end = start.checked_add(length).filter(|&end| end <= bytes.len() as u64);
         let end = end.ok_or("the file ends within its pixels")?;
         let part = &bytes[start as usize..end as usize];
-        let (pixels, found) = decode(part, tables.as_deref(), colour, max_pixels)?;
+        let (pixels, found) =
+            decode(part, tables.as_deref(), colour, most.min(max_pixels.saturating_add(1 << 16)))?;
         let (columns, rows) =
             (wide.min(width.saturating_sub(left)), tall.min(height - top.min(height)));
         if found.0 < columns || found.1 < rows {

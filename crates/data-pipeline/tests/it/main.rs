@@ -6,6 +6,7 @@ mod fetch;
 mod folders;
 mod fuzz;
 mod loader;
+mod picture_files;
 mod pictures;
 mod pseudo_labels;
 mod sampler;
