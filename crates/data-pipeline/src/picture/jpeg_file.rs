@@ -3,7 +3,7 @@
 use super::notice::Notice;
 use super::orientation;
 use super::raw::{Colour, Header, Raw, Values, allow, say};
-use libjpeg_turbo_rs::{DecodeLimits, Decoder, PixelFormat, ScalingFactor};
+use libjpeg_turbo_rs::{ComponentInfo, DecodeLimits, Decoder, PixelFormat, ScalingFactor};
 use std::io::{Cursor, Read, Seek, SeekFrom};
 
 /// Decodes; `at_least` lets it come out at 1/2, 1/4 or 1/8 of its size, yet no smaller than that.
@@ -30,6 +30,7 @@ pub(super) fn read(
         let most = (width / wide.max(1)).min(height / tall.max(1));
         [8, 4, 2].into_iter().find(|&by| by <= most).unwrap_or(1)
     });
+    check_inks(&decoder.header().components)?;
     if !has_end(bytes) {
         return Err("the end of the file is missing".into());
     }
@@ -98,6 +99,19 @@ pub(super) fn header(file: &mut (impl Read + Seek)) -> Result<Header, String> {
     }
     let frame = frame.ok_or("no frame before the first scan")?;
     Ok(Header { orientation: turn, ..frame })
+}
+
+/// Refuses four samples a pixel that are stored at resolutions which the decoder does not expect:
+/// the first and the last have the full one, the other two share one that divides it.
+pub(super) fn check_inks(components: &[ComponentInfo]) -> Result<(), String> {
+    let &[first, second, third, last] = components else { return Ok(()) };
+    let resolution = |ink: ComponentInfo| (ink.horizontal_sampling, ink.vertical_sampling);
+    let (full, part) = (resolution(first), resolution(second));
+    let divides = part.0 > 0 && part.1 > 0 && full.0 % part.0 == 0 && full.1 % part.1 == 0;
+    if full == resolution(last) && part == resolution(third) && divides {
+        return Ok(());
+    }
+    Err("inks of odd resolutions are not read: convert it to RGB".into())
 }
 
 /// Whether the end of the image is marked, without which Pillow takes the file for truncated.

@@ -148,6 +148,9 @@ impl Tags {
         }
         let whole = self.format == SampleFormat::Uint;
         let spread = [1, 2, 4, 8, 16].contains(&self.bits);
+        if self.jpeg && (self.bits != 8 || !whole) {
+            return Err(format!("JPEG of {} bits is not read", self.bits));
+        }
         if whole && !spread {
             return Err(format!(
                 "samples of {} bits are not read: convert it to 8 or 16 bits",

@@ -1,5 +1,6 @@
 //! TIFF files whose strips or tiles are JPEG images without tables of their own.
 
+use super::jpeg_file::check_inks;
 use super::raw::{Colour, say};
 use libjpeg_turbo_rs::{DecodeLimits, Decoder as Jpeg, PixelFormat};
 use std::io::{Read, Seek};
@@ -88,6 +89,7 @@ fn decode(
     if jpeg.header().components.len() != colour.samples() {
         return Err("JPEG of another number of samples than the page".into());
     }
+    check_inks(&jpeg.header().components)?;
     let found = jpeg.header().dimensions();
     jpeg.set_output_format(match colour {
         Colour::Grey => PixelFormat::Grayscale,
