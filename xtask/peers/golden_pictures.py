@@ -1,18 +1,18 @@
-"""Golden files for the decoding of crate `data-pipeline`: small image files, most of them written by
-Pillow, and what Pillow reads out of them.
+"""Golden files for the decoding of crate `data-pipeline`: small image files, most of them written
+by Pillow, and what Pillow reads out of them.
 
-`pictures.bin`, `formats.bin` and `turned.bin` hold one file after the other, the `.txt` beside them
-a line for each. Hashes are of all bytes.
+`pictures.bin`, `formats.bin` and `turned.bin` hold one file after the other, the `.txt` beside
+them a line for each. Hashes are of all bytes.
 
-- `pictures.txt`, JPEG and PNG: `KIND LENGTH WIDTHxHEIGHT RGB-HASH L-HASH` after `convert("RGB")` and
-  `convert("L")`.
-- `formats.txt`, every format and kind of pixel: `NAME LENGTH WIDTHxHEIGHT RGB-HASH L-HASH`, or `NAME
-  LENGTH refused`. Of names that begin with `cut-` the lengths follow at which the file, cut off
-  there, is still read, as ranges `FROM-TO`. Of those that begin with `near-` the bytes are there
-  instead of hashes: ours differ by 1 at most.
+- `pictures.txt`, JPEG and PNG: `KIND LENGTH WIDTHxHEIGHT RGB-HASH L-HASH` after `convert("RGB")`
+  and `convert("L")`.
+- `formats.txt`, every format and kind of pixel: `NAME LENGTH WIDTHxHEIGHT RGB-HASH L-HASH`, or
+  `NAME LENGTH refused`. After names that begin with `cut-` follow the lengths at which the file,
+  cut off there, is still read, as ranges `FROM-TO`. After those that begin with `near-` stand the
+  bytes instead of hashes: ours differ by 1 at most.
 - `turned.txt`, EXIF orientations: `NAME LENGTH WIDTHxHEIGHT RGB-HASH` after `exif_transpose`.
-- `drafts.txt`: the JPEG files of `pictures.bin`, decoded for a smaller size: `INDEX ASKED-WIDTHxHEIGHT
-  WIDTHxHEIGHT HASH` after `draft`, in the colours of the file.
+- `drafts.txt`: the JPEG files of `pictures.bin`, decoded for a smaller size: `INDEX
+  ASKED-WIDTHxHEIGHT WIDTHxHEIGHT HASH` after `draft`, in the colours of the file.
 
     python xtask/peers/golden_pictures.py crates/data-pipeline/tests/golden
 

@@ -8,15 +8,18 @@
 //! - EXIF orientation is ignored unless [`Decode::orient`] is set; then files decode as after
 //!   Pillow's `ImageOps.exif_transpose`. The orientation of TIFF is always obeyed, as in Pillow.
 //! - Colours of 16 bits keep their upper 8 bits, unless [`Decode::depth`] says otherwise.
-//! - A PNG file without an end, or with a wrong checksum of its pixels, is read; a truncated file is
-//!   refused.
+//! - A PNG file without an end, or with a wrong checksum over its pixels, is read. A truncated file
+//!   is refused.
 //!
-//! It differs from Pillow in this:
+//! Some files decode otherwise than in Pillow:
 //!
 //! - Grey of 16 bits, in which Pillow makes all values above 255 white, follows [`Decode::depth`].
 //! - Floating-point and signed samples, which Pillow clips to 0 to 255, need [`Depth::Range`].
-//! - Of a multi-pass or oddly packed TIFF file less is read (the error says what): no CCITT group 3,
-//!   no subsampled colours but in JPEG, no Lab, no samples of 12 packed bits.
+//! - BMP of 16 bits a pixel, PNM with a maximum other than 255, and YCbCr in TIFF without JPEG may
+//!   differ by 1 of 255, for they are rounded otherwise.
+//! - Not read are TIFF files with fax compression of group 3, subsampled colours outside of JPEG,
+//!   Lab colours or samples of 12 packed bits; PNG files that lack their palette; BMP and QOI files
+//!   that lack their last bytes, even if all pixels are there; the previews in cameras' raw files.
 
 mod decode;
 mod depth;

@@ -30,7 +30,7 @@ pub enum Depth {
 
 impl Depth {
     /// Bytes from samples of 16 bits.
-    pub(super) fn from_words(self, words: &[u16], noticed: &mut Vec<Notice>) -> Vec<u8> {
+    pub(super) fn bytes_of_words(self, words: &[u16], noticed: &mut Vec<Notice>) -> Vec<u8> {
         let (least, most) = words.iter().fold((u16::MAX, 0), |(a, b), &v| (a.min(v), b.max(v)));
         let used = (16 - most.leading_zeros()) as u8;
         noticed.push(Notice::Deep { stored: 16, used });
@@ -51,7 +51,7 @@ impl Depth {
     }
 
     /// Bytes from floating-point numbers; those that are not finite count as the smallest.
-    pub(super) fn from_reals(
+    pub(super) fn bytes_of_reals(
         self,
         reals: &[f64],
         noticed: &mut Vec<Notice>,

@@ -76,8 +76,8 @@ impl fmt::Display for Kind {
         let name = self.name();
         match self {
             Self::Other(_) => to.write_str(name),
-            // An HEIC, an SVG; a JPEG, a PNG.
-            _ if name.starts_with(['A', 'E', 'F', 'H', 'I', 'O', 'S', 'X']) => {
+            // An AVIF, an HEIC, an SVG; a JPEG.
+            _ if name.starts_with(['A', 'H', 'O', 'S']) => {
                 write!(to, "an {name} image")
             }
             _ => write!(to, "a {name} image"),
@@ -108,6 +108,7 @@ const STARTS: &[(&[u8], Kind)] = &[
     (b"\x89PNG\r\n\x1a\n", Kind::Png),
     (b"GIF87a", Kind::Gif),
     (b"GIF89a", Kind::Gif),
+    (b"II*\0\x10\0\0\0CR", Kind::Unread("Canon raw")),
     (b"II*\0", Kind::Tiff),
     (b"MM\0*", Kind::Tiff),
     (b"II+\0", Kind::Tiff),
@@ -257,7 +258,7 @@ fn text(bytes: &[u8]) -> Option<Kind> {
         Ok(_) => true,
         Err(error) => error.error_len().is_none(),
     };
-    if !utf8 || bytes.iter().any(|byte| control(byte)) {
+    if !utf8 || bytes.iter().any(control) {
         return None;
     }
     let small = bytes.trim_ascii_start().to_ascii_lowercase();

@@ -73,8 +73,8 @@ fn open<R: BufRead + Seek>(file: R, bytes: usize, whole: bool) -> Decoder<R> {
     decoder
 }
 
-/// Refuses a header or a palette whose checksum is wrong, as Pillow does. If the file lacks its end,
-/// but all pixels are there, it is returned with an end.
+/// Refuses a header or a palette whose checksum is wrong, as Pillow does. A file that lacks its end,
+/// although all pixels are there, is returned with an end.
 fn check(bytes: &[u8]) -> Result<Option<Vec<u8>>, String> {
     let (mut at, mut pixels, mut last) = (8, Vec::new(), None);
     while let Some((head, rest)) = bytes.get(at..).and_then(|rest| rest.split_first_chunk::<8>()) {

@@ -24,8 +24,8 @@ pub struct Probe {
     pub channels: u8,
     /// Bits a sample as stored; 1, 2, 4 and 8 for a palette.
     pub bits: u8,
-    /// EXIF orientation, 1 to 8; 1 where nothing is said. EXIF after the pixels of a PNG file is not
-    /// seen.
+    /// EXIF orientation, 1 to 8; 1 where nothing is said. EXIF after the pixels of a PNG file is
+    /// not seen.
     pub orientation: u8,
     /// Whether the header tells of more frames or pages; GIF's does not.
     pub several: bool,

@@ -97,8 +97,8 @@ impl Raw {
         let Self { width, height, colour, extra, values, mut noticed, .. } = self;
         let mut bytes = match values {
             Values::Bytes(bytes) => bytes,
-            Values::Words(words) => depth.from_words(&words, &mut noticed),
-            Values::Reals(reals) => depth.from_reals(&reals, &mut noticed)?,
+            Values::Words(words) => depth.bytes_of_words(&words, &mut noticed),
+            Values::Reals(reals) => depth.bytes_of_reals(&reals, &mut noticed)?,
         };
         let (width, height) = (width as usize, height as usize);
         let (samples, more) = (colour.samples(), extra.samples());

@@ -17,6 +17,10 @@ pub(super) fn read(bytes: &[u8], max_pixels: u64) -> Result<Raw, String> {
     allow(width, height, max_pixels)?;
     let tags = Tags::read(&mut decoder)?;
     tags.check()?;
+    let reduced = decoder.find_tag_unsigned::<u32>(Tag::NewSubfileType).map_err(say)?;
+    if reduced.is_some_and(|kind| kind & 1 == 1) && has(&mut decoder, SUB_IFDS)? {
+        return Err("a camera's raw file, whose first page is a preview: convert it to PNG".into());
+    }
     if matches!(tags.photometric, Photometric::WhiteIsZero | Photometric::RGBPalette) {
         // These are read as plain grey, and finished here.
         decoder = as_grey(bytes, decoder)?;
@@ -61,6 +65,13 @@ pub(super) fn read(bytes: &[u8], max_pixels: u64) -> Result<Raw, String> {
         raw.noticed.push(Notice::FirstOfSeveral);
     }
     Ok(raw)
+}
+
+/// Where a camera keeps the picture itself.
+const SUB_IFDS: Tag = Tag::Unknown(330);
+
+fn has<R: BufRead + Seek>(decoder: &mut Decoder<R>, tag: Tag) -> Result<bool, String> {
+    Ok(decoder.find_tag(tag).map_err(say)?.is_some())
 }
 
 /// Reads the first page's tags.

@@ -32,6 +32,8 @@ fn the_content_decides() {
         (b"RIFF\0\0\0\0AVI LIST", "this is a video, not an image"),
         (b"\xff\x0a\xfa", "this is a JPEG XL image, which is not read"),
         (b"\0\0\0\x0cjP  \r\n\x87\n", "this is a JPEG 2000 image, which is not read"),
+        (b"FUJIFILMCCD-RAW 0201", "this is a Fujifilm raw image, which is not read"),
+        (b"II*\0\x10\0\0\0CR\x02\0", "this is a Canon raw image, which is not read"),
         (b"8BPS\0\x01", "this is a Photoshop image, which is not read"),
         (b"\x93NUMPY\x01", "this is a NumPy array, not an image"),
         (b"\0\0\0\x01Bud1", "this is a .DS_Store file of macOS, not an image"),
@@ -201,10 +203,22 @@ fn a_depth_is_read_from_a_recipe() {
 
 /// A TIFF file of one row of samples: format 1 is unsigned, 2 signed, 3 floating point.
 fn tiff(bits: u16, format: u16, white_is_zero: bool, data: &[u8]) -> Vec<u8> {
+    tiff_with(bits, format, white_is_zero, data, &[])
+}
+
+/// The same with more tags.
+fn tiff_with(
+    bits: u16,
+    format: u16,
+    white_is_zero: bool,
+    data: &[u8],
+    more: &[(u16, u16)],
+) -> Vec<u8> {
     let width = data.len() as u16 * 8 / bits;
     let photometric = u16::from(!white_is_zero);
-    let place = 8 + 2 + 12 * 10 + 4;
-    let tags = [
+    let count = 10 + more.len() as u16;
+    let place = 8 + 2 + 12 * count + 4;
+    let mut tags = vec![
         (256, width),
         (257, 1),
         (258, bits),
@@ -216,7 +230,10 @@ fn tiff(bits: u16, format: u16, white_is_zero: bool, data: &[u8]) -> Vec<u8> {
         (279, data.len() as u16),
         (339, format),
     ];
-    let mut file = b"II*\0\x08\0\0\0\x0a\0".to_vec();
+    tags.extend(more);
+    tags.sort();
+    let mut file = b"II*\0\x08\0\0\0".to_vec();
+    file.extend(count.to_le_bytes());
     for (tag, value) in tags {
         file.extend([tag, 3u16, 1, 0, value, 0].iter().flat_map(|word| word.to_le_bytes()));
     }
@@ -243,4 +260,14 @@ fn tiffs_of_numbers_need_a_rule() {
     assert_eq!(read(true).pixels(), [255, 254, 0]);
     let fault = decode(Depth::Range).bytes(&tiff(12, 1, false, &[0; 6])).unwrap_err();
     assert!(fault.contains("12 bits are not read"), "{fault}");
+}
+
+/// Its first page is a preview; the picture is in a page below.
+#[test]
+fn a_cameras_raw_file_is_not_taken_for_its_preview() {
+    let of =
+        |more: &[(u16, u16)]| Decode::default().bytes(&tiff_with(8, 1, false, &[1, 2, 3], more));
+    assert!(of(&[]).is_ok() && of(&[(254, 1)]).is_ok() && of(&[(254, 0), (330, 8)]).is_ok());
+    let fault = of(&[(254, 1), (330, 8)]).unwrap_err();
+    assert!(fault.contains("raw file, whose first page is a preview"), "{fault}");
 }
