@@ -118,7 +118,7 @@ def png_kinds():
     # Damage that Pillow does not mind, and damage that it does.
     yield "png-no-end", png(rgb, 2, 8, end=False)
     whole = png(rgb, 2, 8)
-    at = whole.index(b"IEND") - 8
+    at = whole.index(b"IEND") - 8  # The checksum of the data.
     yield "png-data-checksum", whole[:at] + b"\0\1\2\3" + whole[at + 4 :]
     yield "png-stream-checksum", whole[: at - 2] + b"\0\1" + whole[at:]
     yield "png-end-checksum", whole[:-4] + b"\0\1\2\3"
@@ -129,6 +129,20 @@ def png_kinds():
     yield "png-palette-checksum", png(grey >> 4, 3, 4, False, [palette[:-4] + b"\0\1\2\3"])
     yield "png-palette-too-short", png(grey >> 4, 3, 4, False, [short])
     yield "png-no-palette", png(grey >> 4, 3, 4)
+    yield "png-palette-odd-length", png(grey >> 4, 3, 4, False, [png_chunk(b"PLTE", bytes(range(46)))])
+    yield "png-two-palettes", png(grey >> 4, 3, 4, False, [png_chunk(b"PLTE", bytes(48)), palette])
+    yield "png-faulty-palette-unused", png(rgb, 2, 8, False, [png_chunk(b"PLTE", b"ab")])
+    yield "png-unknown-chunk", png(rgb, 2, 8, False, [png_chunk(b"ABCD", b"x")])
+    yield "png-text-first", whole[:8] + png_chunk(b"tEXt", b"a\0b") + whole[8:]
+    yield "png-two-headers", whole[:33] + whole[8:]
+    method = whole[12:26] + b"\1" + whole[27:29]
+    yield "png-compression-1", whole[:8] + png_chunk(method[:4], method[4:]) + whole[33:]
+    data = whole[41:at]
+    yield "png-data-after-text", whole[:33] + png_chunk(b"IDAT", data[:90]) + png_chunk(b"tEXt", b"a\0b") + png_chunk(b"IDAT", data[90:]) + whole[-12:]
+    yield "png-data-in-parts", whole[:33] + b"".join(png_chunk(b"IDAT", data[i : i + 9]) for i in range(0, len(data), 9)) + whole[-12:]
+    yield "png-data-and-more", whole[:33] + png_chunk(b"IDAT", data + b"more") + whole[-12:]
+    taller = struct.pack(">IIBBBBB", 17, 16, 8, 2, 0, 0, 0)
+    yield "png-row-missing", whole[:8] + png_chunk(b"IHDR", taller) + whole[33:]
     yield "cut-png", whole
     yield "cut-png-palette", png(grey >> 4, 3, 4, False, [palette])
 
@@ -219,6 +233,8 @@ def other_kinds():
     yield "gif-transparent", saved(picture("P", 451), "GIF", transparency=seen, optimize=False)
     yield "gif-moving", saved(picture("P", 452), "GIF", **{"save_all": True, "append_images": [picture("P", 453)]})
     still = saved(picture("P", 454), "GIF")
+    few = saved(picture("P", 455), "GIF")
+    yield "gif-palette-too-short", few[:10] + b"\x80" + few[11:19] + few[13 + 3 * 2 ** (few[10] % 8 + 1) :]
     larger = still[:6] + struct.pack("<HH", 25, 22) + still[10:]
     at = larger.index(b",\0\0\0\0")
     yield "gif-smaller-frame", larger[: at + 1] + struct.pack("<HH", 3, 4) + larger[at + 5 :]

@@ -18,7 +18,7 @@
 //! - BMP of 16 bits a pixel, PNM with a maximum other than 255, and YCbCr in TIFF without JPEG may
 //!   differ by 1 of 255, for they are rounded otherwise.
 //! - Not read are TIFF files with fax compression of group 3, subsampled colours outside of JPEG,
-//!   Lab colours or samples of 12 packed bits; PNG files that lack their palette; BMP and QOI files
+//!   Lab colours or samples of 12 packed bits; BMP and QOI files
 //!   that lack their last bytes, even if all pixels are there; the previews in cameras' raw files.
 
 mod decode;
@@ -29,6 +29,7 @@ mod kind;
 mod notice;
 mod orientation;
 mod other_files;
+mod png_chunks;
 mod png_file;
 mod probe;
 mod raw;

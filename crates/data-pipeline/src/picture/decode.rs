@@ -33,9 +33,9 @@ pub struct Decode {
     pub orient: bool,
     /// How samples of more than 8 bits become bytes.
     pub depth: Depth,
-    /// A width and height that suffice, as in Pillow's `draft`: a JPEG image at least twice as large
-    /// in both directions is decoded at a fraction of its size, which is faster. The pixels are not
-    /// those of decoding all and resizing.
+    /// A width and height that suffice, as in Pillow's `draft`: a JPEG image at least twice as
+    /// large in both directions is decoded at a fraction of its size, which is faster. The pixels
+    /// are not those of decoding all and resizing.
     pub at_least: Option<(u32, u32)>,
     /// The most pixels: a small file may claim to hold a huge image.
     pub max_pixels: u64,

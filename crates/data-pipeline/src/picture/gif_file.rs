@@ -28,9 +28,9 @@ pub(super) fn read(bytes: &[u8], max_pixels: u64) -> Result<Raw, String> {
                 true => indices[(y - top) * wide + x - left],
                 false => key.unwrap_or(0),
             };
-            // Colours that the palette lacks are greys, as in Pillow.
+            // Colours that the palette lacks are black, as in Pillow.
             let colour = palette.get(usize::from(index) * 3..).and_then(|rest| rest.first_chunk());
-            values.extend(colour.unwrap_or(&[index; 3]));
+            values.extend(colour.unwrap_or(&[0; 3]));
             values.push(if Some(index) == key { 0 } else { 255 });
         }
     }

@@ -76,7 +76,7 @@ fn look(file: impl BufRead + Seek, kind: Kind) -> Result<Probe, String> {
 fn header(mut file: impl BufRead + Seek, kind: Kind) -> Result<Header, String> {
     match kind {
         Kind::Jpeg => jpeg_file::header(&mut file),
-        Kind::Png => png_file::header(file),
+        Kind::Png => png_file::header(&mut file),
         Kind::Tiff => tiff_file::header(file),
         Kind::Gif => gif_file::header(file),
         kind => other_files::header(file, kind),

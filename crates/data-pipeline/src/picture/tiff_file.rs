@@ -249,10 +249,10 @@ fn woven(values: Values, planes: usize, samples: usize, pixels: usize) -> Result
     })
 }
 
-/// The colours that indices stand for; those that the palette lacks are greys.
+/// The colours that indices stand for; those that the palette lacks are black.
 fn colours(values: Values, palette: &[[u8; 3]]) -> Result<Values, String> {
     let Values::Bytes(indices) = values else { return Err("a palette of other samples".into()) };
-    let colour = |&index: &u8| palette.get(usize::from(index)).copied().unwrap_or([index; 3]);
+    let colour = |&index: &u8| palette.get(usize::from(index)).copied().unwrap_or_default();
     Ok(Values::Bytes(indices.iter().flat_map(colour).collect()))
 }
 

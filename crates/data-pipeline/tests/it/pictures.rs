@@ -65,8 +65,11 @@ fn files_decode_as_in_pillow() {
 }
 
 /// What Pillow reads and we do not.
-const REFUSED: [(&str, &str); 2] =
-    [("png-no-palette", "palette"), ("tiff-1-group3", "compression method Fax3")];
+const REFUSED: [(&str, &str); 2] = [
+    ("tiff-1-group3", "compression method Fax3"),
+    // Pillow makes a row black that is not in the file.
+    ("png-row-missing", "does not have enough data"),
+];
 
 /// Where Pillow reads a file that is cut off, or refuses one that is whole, and we do otherwise.
 const OTHERWISE: [(&str, &str); 5] = [
@@ -122,7 +125,7 @@ fn every_format_decodes_as_in_pillow() {
             cut += 1;
         }
     }
-    assert_eq!((exact, near, cut), (177, 7, 13));
+    assert_eq!((exact, near, cut), (188, 7, 13));
 }
 
 #[test]
