@@ -7,6 +7,7 @@ mod folders;
 mod fuzz;
 mod loader;
 mod parquet;
+mod picture_files;
 mod pictures;
 mod pseudo_labels;
 mod same;

@@ -37,6 +37,7 @@ impl Folder {
                 grey: config.grey,
                 size: config.size.map(|[width, height]| (width, height)),
                 max_pixels: config.max_pixels,
+                ..Decode::default()
             },
             ..FolderOptions::default()
         };
