@@ -10,6 +10,7 @@ use data_pipeline::dataset::cifar100::Cifar100;
 use data_pipeline::dataset::stl10::Stl10;
 use data_pipeline::dataset::svhn::Svhn;
 use data_pipeline::dataset::{Concat, ImageSamples, Part as Official, digits, idx};
+use data_pipeline::picture::Decode;
 use data_pipeline::split::{Split, SplitRequest, digits_split};
 
 use super::folder::{self, Folder};
@@ -206,12 +207,13 @@ impl ImageSource {
             Some((mean, std)) => Normalization { mean: mean.to_vec(), std: std.to_vec() },
             None => measured(&[&labeled, &unlabeled], channels)?,
         };
-        let size = match &self.config {
-            DataConfig::Folder(folder) => folder.size.map(|[width, height]| (width, height)),
-            _ => Some((image.width() as u32, image.height() as u32)),
+        let (size, decode) = match &self.config {
+            DataConfig::Folder(folder) => (folder.decode().size, folder.decode()),
+            _ => (Some((image.width() as u32, image.height() as u32)), Decode::default()),
         };
+        let Decode { orient, depth, max_pixels, .. } = decode;
         let classes = self.train.classes().to_vec();
-        let input = Input { classes, channels, size, normalization };
+        let input = Input { classes, channels, size, normalization, orient, depth, max_pixels };
         let test = Some(test).filter(|test| test.len() > 0);
         let notes = self.notes.clone();
         Ok(Data { split, labeled, unlabeled, validation, test, input, notes })

@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, bail};
 use data_pipeline::dataset::folder::OnBad;
-use data_pipeline::picture::Decode;
+use data_pipeline::picture::{Decode, Depth};
 use data_pipeline::split::SplitRule;
 use serde::{Deserialize, Serialize};
 
@@ -71,6 +71,12 @@ pub(crate) struct Folder {
     pub(crate) grey: bool,
     #[serde(default)]
     pub(crate) on_bad: OnBad,
+    /// Whether images are turned upright by their EXIF orientation, as photographs need it.
+    #[serde(default = "default_orient")]
+    pub(crate) orient: bool,
+    /// How samples of more than 8 bits become bytes.
+    #[serde(default)]
+    pub(crate) depth: Depth,
     /// The most pixels of an image.
     #[serde(default = "default_max_pixels")]
     pub(crate) max_pixels: u64,
@@ -117,11 +123,27 @@ fn default_max_pixels() -> u64 {
     Decode::default().max_pixels
 }
 
+fn default_orient() -> bool {
+    true
+}
+
 fn default_memory() -> u64 {
     512
 }
 
 impl Folder {
+    /// How its images are decoded.
+    pub(crate) fn decode(&self) -> Decode {
+        Decode {
+            grey: self.grey,
+            size: self.size.map(|[width, height]| (width, height)),
+            orient: self.orient,
+            depth: self.depth,
+            max_pixels: self.max_pixels,
+            ..Decode::default()
+        }
+    }
+
     /// The paths that are named.
     fn paths(&mut self) -> impl Iterator<Item = &mut PathBuf> {
         let Self { labeled, labels, unlabeled, validation, test, .. } = self;
