@@ -92,6 +92,26 @@ def efficientnet():
            "efficientnet_weights")  # fmt: skip
 
 
+def efficientnet_lite():
+    """The form of the Lite nets, in which the factor on widths leaves stem and head, and the one on
+    repeats the first and last stage."""
+    torch.manual_seed(2)
+    model = timm_efficientnet._gen_efficientnet_lite(
+        "tf_efficientnet_lite0", channel_multiplier=0.04, depth_multiplier=1.1, num_classes=CLASSES,
+        bn_eps=1e-3, bn_momentum=0.01, pad_type="same", drop_rate=0.0, drop_path_rate=0.0)  # fmt: skip
+    shake(model)
+    state = {k: v.half() if v.is_floating_point() else v.clone() for k, v in model.state_dict().items()}
+    model.load_state_dict(state)
+    save_file(state, OUT / "efficientnet_lite_weights.safetensors")
+    grads = [
+        "conv_stem.weight", "bn1.weight", "blocks.0.0.conv_dw.weight", "blocks.1.1.conv_pw.weight",
+        "blocks.2.1.conv_dw.weight", "blocks.4.1.conv_pwl.weight", "blocks.6.0.bn3.bias", "classifier.bias",
+    ]  # fmt: skip
+    config = {"kind": "efficientnet", "variant": "lite0", "width": 0.04, "depth": 1.1, "dropout": 0,
+              "stochastic_depth": 0}  # fmt: skip
+    record("efficientnet_lite", model, images((4, 3, 45, 70)), grads, config, "efficientnet_lite_weights")
+
+
 class WideBlock(nn.Module):
     def __init__(self, cin, cout, stride, first, raw, bias, leaky, symmetric):
         super().__init__()
@@ -175,9 +195,9 @@ def wide_resnet():
 
 
 def names():
-    """Names and shapes of the Noisy Student checkpoints' tensors, without their values."""
+    """Names and shapes of the tensors of published checkpoints, without their values."""
     lines = []
-    for size in [*(f"b{i}" for i in range(9)), "l2"]:
+    for size in [*(f"b{i}" for i in range(9)), "l2", *(f"lite{i}" for i in range(5))]:
         with torch.device("meta"):
             model = timm.create_model(f"tf_efficientnet_{size}", pretrained=False)
         lines.append(f"# {size}")
@@ -187,5 +207,6 @@ def names():
 
 OUT.mkdir(exist_ok=True)
 efficientnet()
+efficientnet_lite()
 wide_resnet()
 names()

@@ -1,10 +1,12 @@
 //! What a data set is: numbered samples with optional labels. [`Samples`] is the trait,
-//! [`ArraySet`] holds images of one size, [`VecSet`] samples of any type, [`Concat`] joins sets;
-//! the modules below read file formats.
+//! [`ArraySet`] holds images of one size, [`VecSet`] samples of any type, [`Concat`] joins sets,
+//! [`Cached`] keeps decoded images; the modules below read file formats.
 
+mod cached;
 pub mod cifar10;
 mod concat;
 pub mod digits;
+pub mod fingerprint;
 pub mod folder;
 pub mod idx;
 mod mat;
@@ -12,11 +14,13 @@ pub mod points;
 pub mod svhn;
 mod vec_set;
 
+pub use cached::Cached;
 pub use concat::Concat;
 pub use vec_set::VecSet;
 
 use crate::error::DataError;
 use augment::Image;
+use fingerprint::Digest;
 use ndarray::Array4;
 use serde::{Deserialize, Serialize};
 
@@ -43,6 +47,12 @@ pub trait Samples: Send + Sync {
 
     /// The names of the classes; empty if no sample has a label.
     fn classes(&self) -> &[String];
+
+    /// Digests of the samples' stored contents, which tell whether two are the same; `None` where
+    /// the set has none. Reads all files on the first call, and fails if one cannot be read.
+    fn digests(&self) -> Result<Option<Vec<Digest>>, DataError> {
+        Ok(None)
+    }
 
     /// Whether there are no samples.
     fn is_empty(&self) -> bool {

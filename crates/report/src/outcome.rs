@@ -71,7 +71,7 @@ fn sentence(claim: Claim, c: &Comparison) -> String {
     let (left, right, metric) = (&c.left, &c.right, &c.metric);
     let space = if c.unit.is_empty() { "" } else { " " };
     let unit = format!("{space}{}", c.unit);
-    let over = seeds(c.per_seed.len());
+    let over = c.over();
     match (claim, c.ci95) {
         (Claim::NotShown, Some([lo, hi])) => {
             let [mean, lo, hi] = rounded([c.mean, lo, hi], &c.unit);

@@ -4,7 +4,7 @@ use anyhow::{Context, Result, bail, ensure};
 use metrics::Better;
 use serde::{Deserialize, Serialize};
 
-use crate::stats;
+use crate::{stats, words};
 
 /// One model's value of one metric, over seeds.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -105,8 +105,13 @@ pub struct Comparison {
     pub per_seed: Vec<f64>,
     /// Their mean.
     pub mean: f64,
-    /// 95 % Student-t interval of the mean difference over seeds, `[lo, hi]`; `null` for one seed.
+    /// 95 % interval of the mean difference, `[lo, hi]`: Student's t over seeds, `null` for one
+    /// seed, unless `examples` says that it is over examples.
     pub ci95: Option<[f64; 2]>,
+    /// Over how many examples the interval is, where it is not over seeds: it then says what other
+    /// examples would give, not what another training would.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub examples: Option<u64>,
 }
 
 impl Comparison {
@@ -141,7 +146,21 @@ impl Comparison {
             mean: stats::mean(&per_seed),
             ci95: stats::t_interval(&per_seed),
             per_seed,
+            examples: None,
         })
+    }
+
+    /// The same with an interval over this many examples, for a single seed.
+    pub fn over_examples(self, ci95: [f64; 2], examples: u64) -> Self {
+        Self { ci95: Some(ci95), examples: Some(examples), ..self }
+    }
+
+    /// What the interval is over, in words: `5 seeds` or `450 examples`.
+    pub(crate) fn over(&self) -> String {
+        match self.examples {
+            Some(examples) => format!("{examples} examples"),
+            None => words::seeds(self.per_seed.len()),
+        }
     }
 
     /// Whether the mean difference is an improvement.

@@ -26,6 +26,7 @@
 
 pub mod device;
 mod ffi;
+pub mod finite;
 pub mod foreach;
 pub mod grad;
 pub mod layout;

@@ -1,6 +1,8 @@
 //! What a network is: a map from a batch to logits, run in a [`Mode`].
 
-use tch::{Device, Tensor};
+use std::ops::Range;
+
+use tch::{Device, Tensor, no_grad};
 
 use crate::nn::Linear;
 use crate::{Mode, Params, Scope};
@@ -24,6 +26,27 @@ pub trait Features {
 
     /// The last linear layer, which makes logits of features.
     fn head(&self) -> &Linear;
+
+    /// Of how many stages, one after another, the layers before the features are made; 0 where the
+    /// network is in one piece. As many are announced by [`Scope::end_stage`].
+    fn stages(&self) -> usize {
+        0
+    }
+
+    /// Runs some of the stages: `x` is what the stage before `stages` gives (the network's input
+    /// before stage 0), the result is what the last of them gives. Panics if there are fewer.
+    fn forward_stages(&self, x: &Tensor, stages: Range<usize>, _mode: Mode) -> Tensor {
+        assert!(stages.is_empty(), "a network without stages has no stages {stages:?}");
+        x.shallow_clone()
+    }
+
+    /// The features `[batch, width]` of what the stage before `stage` gives: this stage and all
+    /// that follow, and what makes features of the last one's result. From stage 0 on it is
+    /// [`forward_features`](Features::forward_features). Panics if there are fewer stages.
+    fn forward_from(&self, stage: usize, x: &Tensor, mode: Mode) -> Tensor {
+        assert_eq!(stage, 0, "a network without stages has no stage {stage}");
+        self.forward_features(x, mode)
+    }
 
     /// The logits `[batch, classes]` of features `[batch, width]`: the last linear layer and, in
     /// some networks, what follows it.
@@ -81,10 +104,41 @@ impl Model {
         self.parts().forward_features(x, mode)
     }
 
+    /// The last linear layer. Panics if the network has no [`Features`].
+    pub fn head(&self) -> &Linear {
+        self.parts().head()
+    }
+
     /// The network's own logits `[batch, classes]` of features `[batch, width]`. Panics if the
     /// network has no [`Features`].
     pub fn forward_head(&self, features: &Tensor, mode: Mode) -> Tensor {
         self.parts().forward_head(features, mode)
+    }
+
+    /// The same network for partial training: its first `stages` stages stay as they are. Their
+    /// tensors are no longer [trainable](Params::trainable), and they run in [`Mode::Eval`]
+    /// whatever the mode is (so running statistics stay too), without a graph where the input needs
+    /// none. Of an EMA or SWA model of the network freeze the same stages. Panics if there are
+    /// fewer ([`Params::stages`]).
+    #[must_use]
+    pub fn freeze(self, stages: usize) -> Self {
+        self.partial(stages, true)
+    }
+
+    /// The same, for an input on which the first `stages` stages have been run already
+    /// ([`Features::forward_stages`]): only what follows them is run.
+    #[must_use]
+    pub fn behind(self, stages: usize) -> Self {
+        self.partial(stages, false)
+    }
+
+    fn partial(mut self, stages: usize, run: bool) -> Self {
+        let known = self.parts().stages();
+        assert!(stages <= known, "{stages} stages of a network that has {known}");
+        assert_eq!(known, self.params.stages(), "stages that the network announced");
+        self.params.freeze(stages);
+        let (first, net) = (if run { 0 } else { stages }, self.net);
+        Self { net: Box::new(Partial { net, first, stages }), ..self }
     }
 
     /// Adds a linear layer on the features, whose tensors `name.weight` and `name.bias` come after
@@ -116,6 +170,60 @@ impl Net for Box<dyn Net> {
 
     fn features(&self) -> Option<&dyn Features> {
         (**self).features()
+    }
+}
+
+/// A network whose first stages stay as they are.
+struct Partial {
+    net: Box<dyn Net>,
+    /// The stage from which it is run.
+    first: usize,
+    /// How many stages stay as they are.
+    stages: usize,
+}
+
+impl Partial {
+    fn parts(&self) -> &dyn Features {
+        self.net.features().expect("a network with stages")
+    }
+}
+
+impl Features for Partial {
+    fn forward_features(&self, x: &Tensor, mode: Mode) -> Tensor {
+        self.forward_from(self.first, x, mode)
+    }
+
+    fn head(&self) -> &Linear {
+        self.parts().head()
+    }
+
+    fn forward_head(&self, features: &Tensor, mode: Mode) -> Tensor {
+        self.parts().forward_head(features, mode)
+    }
+
+    fn stages(&self) -> usize {
+        self.parts().stages()
+    }
+
+    fn forward_stages(&self, x: &Tensor, stages: Range<usize>, mode: Mode) -> Tensor {
+        let Range { start, end } = stages;
+        let frozen = start..end.min(self.stages);
+        let run = || self.parts().forward_stages(x, frozen.clone(), Mode::Eval);
+        let x = match frozen.is_empty() {
+            true => x.shallow_clone(),
+            // The gradient of the input itself may be asked for.
+            false if x.requires_grad() => run(),
+            false => no_grad(run),
+        };
+        match start.max(self.stages)..end {
+            rest if rest.is_empty() => x,
+            rest => self.parts().forward_stages(&x, rest, mode),
+        }
+    }
+
+    fn forward_from(&self, stage: usize, x: &Tensor, mode: Mode) -> Tensor {
+        let x = self.forward_stages(x, stage..stage.max(self.stages), mode);
+        self.parts().forward_from(stage.max(self.stages), &x, mode)
     }
 }
 

@@ -157,6 +157,15 @@ impl Linear {
         self.weight.size()[1]
     }
 
+    /// Takes over a kernel `[outputs, inputs]` and a bias `[outputs]` of any kind and device. Panics
+    /// if they are of another shape.
+    pub fn set(&self, weight: &Tensor, bias: &Tensor) {
+        for (own, given) in [(&self.weight, weight), (&self.bias, bias)] {
+            assert_eq!(own.size(), given.size(), "a linear layer's tensor");
+            no_grad(|| own.shallow_clone().copy_(given));
+        }
+    }
+
     /// `[batch, inputs]` to `[batch, outputs]`.
     pub fn forward(&self, x: &Tensor) -> Tensor {
         x.linear(&self.weight, Some(&self.bias))

@@ -54,6 +54,10 @@ pub enum Init {
 pub struct Params {
     entries: Vec<Param>,
     index: HashMap<String, usize>,
+    /// For each stage the number of tensors that there were at its end.
+    stage_ends: Vec<usize>,
+    /// How many of the first tensors training leaves as they are.
+    frozen: usize,
 }
 
 impl Params {
@@ -84,9 +88,24 @@ impl Params {
         self.entries.iter()
     }
 
-    /// The tensors that training changes, in order.
+    /// The tensors that training changes, in order: no buffers, and nothing of a frozen stage.
     pub fn trainable(&self) -> impl Iterator<Item = &Param> {
-        self.entries.iter().filter(|p| p.role != Role::Buffer)
+        self.entries[self.frozen..].iter().filter(|p| p.role != Role::Buffer)
+    }
+
+    /// How many stages the network said it has ([`Scope::end_stage`]).
+    pub fn stages(&self) -> usize {
+        self.stage_ends.len()
+    }
+
+    /// Takes the tensors of the first `stages` stages, and of no others, out of training. Panics if
+    /// there are fewer.
+    pub(crate) fn freeze(&mut self, stages: usize) {
+        assert!(stages <= self.stages(), "freezing {stages} of {} stages", self.stages());
+        self.frozen = if stages == 0 { 0 } else { self.stage_ends[stages - 1] };
+        for (i, p) in self.entries.iter().enumerate().filter(|(_, p)| p.role != Role::Buffer) {
+            let _ = p.tensor.set_requires_grad(i >= self.frozen);
+        }
     }
 
     /// All names in order.
@@ -99,7 +118,7 @@ impl Params {
         self.index.get(name).map(|&i| &self.entries[i].tensor)
     }
 
-    /// Number of trainable scalars.
+    /// Number of scalars that training changes.
     pub fn count(&self) -> usize {
         self.trainable().map(|p| p.tensor.numel()).sum()
     }
@@ -164,6 +183,12 @@ impl Scope<'_> {
     pub fn sub(&mut self, name: impl std::fmt::Display) -> Scope<'_> {
         let path = self.full(&name.to_string());
         Scope { path, params: self.params, device: self.device, outline: self.outline }
+    }
+
+    /// Says that the tensors made so far, since the stage before, are one stage of the network: the
+    /// unit in which a network is frozen ([`Model::freeze`](crate::Model::freeze)).
+    pub fn end_stage(&mut self) {
+        self.params.stage_ends.push(self.params.entries.len());
     }
 
     /// The device on which tensors are made.

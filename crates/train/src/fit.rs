@@ -48,7 +48,7 @@ where
     check(options)?;
     signals::install().map_err(FitError::Signals)?;
     let mut run = Run::start(objective, optimizer, options, stage, callback)?;
-    if run.state.step == steps {
+    if run.state.step == steps || (run.state.step > 0 && run.is_over()) {
         return Ok(Outcome::Finished(run.summary()));
     }
     let mut batches = batches(run.state.step).into_iter();
@@ -66,13 +66,14 @@ where
         run.step(batch)?;
         run.training.add(options.throughput.per_step, clock);
         let step = run.state.step;
-        let due = |every: u64| step == steps || (every > 0 && step % every == 0);
+        let last = step == steps || run.is_over();
+        let due = |every: u64| last || (every > 0 && step % every == 0);
         if due(cadence.log) {
             run.log()?;
         }
         let mut improved = false;
         if due(cadence.evaluate) {
-            run.check_finite()?;
+            run.check_tensors()?;
             let at = run.at();
             let metrics = no_grad(|| evaluate(run.objective, at))
                 .map_err(|e| FitError::Evaluate { step, source: e.into() })?;
@@ -80,6 +81,9 @@ where
         }
         if due(cadence.checkpoint) || improved {
             run.checkpoint()?;
+        }
+        if last {
+            break;
         }
     }
     Ok(Outcome::Finished(run.summary()))
@@ -192,12 +196,17 @@ impl<'a, O: Objective> Run<'a, O> {
         self.start.1 + self.start.0.elapsed().as_secs_f64()
     }
 
+    /// Whether the time that the run may take is spent.
+    fn is_over(&self) -> bool {
+        self.options.seconds.is_some_and(|seconds| self.seconds() >= seconds)
+    }
+
     fn step(&mut self, batch: O::Batch) -> Result<(), FitError> {
         let (at, &FitOptions { config, precision, device, .. }) = (self.at(), self.options);
         let lr = config.lr.at(at);
         let loss = autocast(precision, device, || self.objective.loss(batch, at));
         let total = loss.total();
-        self.unchecked.push(at.step, lr, &loss);
+        self.unchecked.push(at.step, lr, &loss, self.objective.params());
         if device == Device::Cpu || self.unchecked.is_full() {
             self.check_finite()?;
         }
@@ -207,7 +216,13 @@ impl<'a, O: Objective> Run<'a, O> {
             if !norm.is_finite() {
                 self.check_finite()?;
                 let what = "the norm of the gradient".to_owned();
-                return Err(self.diverged(NonFinite { step: at.step, what, value: norm, lr }));
+                return Err(self.diverged(NonFinite {
+                    step: at.step,
+                    what,
+                    value: norm,
+                    lr,
+                    parameter: None,
+                }));
             }
             self.grad_norm = Some(norm);
         }
@@ -288,14 +303,7 @@ impl<'a, O: Objective> Run<'a, O> {
         if self.newest.as_ref() == Some(&path) {
             return Ok(());
         }
-        self.check_finite()?;
-        if let Some((name, value)) = finite::first_bad(self.objective.params()) {
-            let step = self.state.step.saturating_sub(1);
-            let config = self.options.config;
-            let lr = config.lr.at(Progress { step, steps: config.steps });
-            let what = format!("the parameter {name} after the update");
-            return Err(self.diverged(NonFinite { step, what, value, lr }));
-        }
+        self.check_tensors()?;
         let record = |source| FitError::Record { path: self.stage.path().to_owned(), source };
         let (record_bytes, events_bytes) = self.log.sync().map_err(record)?;
         self.state.record_bytes = record_bytes;
@@ -319,11 +327,23 @@ impl<'a, O: Objective> Run<'a, O> {
         Ok(())
     }
 
+    /// The losses and running statistics of the steps since the last check.
     fn check_finite(&mut self) -> Result<(), FitError> {
-        match self.unchecked.check() {
+        match self.unchecked.check(self.objective.params()) {
             Ok(()) => Ok(()),
             Err(fault) => Err(self.diverged(fault)),
         }
+    }
+
+    /// The same, and everything that is evaluated and saved, as the last step left it.
+    fn check_tensors(&mut self) -> Result<(), FitError> {
+        self.check_finite()?;
+        let Some((what, value)) = finite::first_bad(self.objective) else { return Ok(()) };
+        let step = self.state.step.saturating_sub(1);
+        let config = self.options.config;
+        let lr = config.lr.at(Progress { step, steps: config.steps });
+        let what = format!("{what} after the update");
+        Err(self.diverged(NonFinite { step, what, value, lr, parameter: None }))
     }
 
     fn diverged(&self, fault: NonFinite) -> FitError {

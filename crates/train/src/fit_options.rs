@@ -43,6 +43,10 @@ pub struct FitOptions<'a> {
     pub device: Device,
     /// What a step works on.
     pub throughput: Throughput,
+    /// Seconds of wall clock, over all the times the run was started, after which the step at hand
+    /// is the last one: it is logged, evaluated and checkpointed as such. `None` takes every step.
+    /// A run that is ended so does not repeat bit by bit.
+    pub seconds: Option<f64>,
     /// The text of the resolved recipe. Every checkpoint holds it, and a checkpoint with another
     /// text is refused.
     pub recipe: &'a str,
@@ -59,6 +63,7 @@ impl<'a> FitOptions<'a> {
             precision: Precision::default(),
             device: Device::Cpu,
             throughput: Throughput { unit: "samples", per_step: config.batch as u64 },
+            seconds: None,
             recipe: "",
         }
     }

@@ -104,7 +104,8 @@ impl Log {
         let mut line = serde_json::to_vec(&Entry::new(step, seconds, values))?;
         line.push(b'\n');
         self.rows.write_all(&line)?;
-        self.events.write_all(&events::scalars(now(), step, values))
+        let numbers: Vec<_> = values.iter().filter(|(_, v)| v.is_finite()).cloned().collect();
+        self.events.write_all(&events::scalars(now(), step, &numbers))
     }
 
     /// Makes both files durable and returns their lengths in bytes.

@@ -8,8 +8,8 @@ use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
-use torch::Params;
 use torch::store::{self, StoreError};
+use torch::{Params, finite};
 
 use crate::checkpoint::{CheckpointError, Checkpoints, hex};
 
@@ -42,6 +42,19 @@ pub enum StageError {
     /// The final weights cannot be written or read.
     #[error(transparent)]
     Weights(#[from] StoreError),
+    /// The weights that the stage is to end with are no numbers.
+    #[error(
+        "{}: the tensor {name} of the final weights is {value}, so they are not kept",
+        path.display()
+    )]
+    NonFinite {
+        /// The stage's folder.
+        path: PathBuf,
+        /// The tensor.
+        name: String,
+        /// Not a number, or an infinity.
+        value: f64,
+    },
 }
 
 /// What `done.json` says of a stage that is finished.
@@ -133,11 +146,17 @@ impl StageDir {
     }
 
     /// Writes the final weights, those that were evaluated (an average, the best ones), and then
-    /// `done.json`.
+    /// `done.json`. Weights of which one is not finite are an error.
     pub fn finish(&self, weights: &Params, summary: &impl Serialize) -> Result<(), StageError> {
         let summary = serde_json::to_value(summary)
             .map_err(|e| StageError::Io { path: self.path.join("done.json"), source: e.into() })?;
-        let bytes = store::to_bytes(&weights.tensors(), &BTreeMap::new());
+        let tensors = weights.tensors();
+        let values: Vec<_> = tensors.iter().map(|(_, tensor)| tensor).collect();
+        if let Some((at, value)) = finite::first_bad(&values) {
+            let (path, name) = (self.path.clone(), tensors[at].0.clone());
+            return Err(StageError::NonFinite { path, name, value });
+        }
+        let bytes = store::to_bytes(&tensors, &BTreeMap::new());
         atomic_file::write(&self.final_path(), &bytes)?;
         let done = Done { sha256: hex(&Sha256::digest(&bytes)), summary };
         let text = serde_json::to_vec_pretty(&done).expect("plain data");

@@ -4,7 +4,9 @@
 pub(crate) mod evaluator;
 mod feed;
 pub(crate) mod feedback;
+mod folder;
 pub(crate) mod input;
+pub(crate) mod learner;
 mod objective;
 pub(crate) mod setting;
 pub(crate) mod source;

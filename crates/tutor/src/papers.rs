@@ -8,6 +8,7 @@ mod toy;
 
 use anyhow::{Context, Result, anyhow};
 
+use crate::recipe::by_type::by_type;
 use crate::recipe::edit::{self, Override, nearest};
 use crate::recipe::head::Head;
 use crate::run::experiment::{Experiment, Paper};
@@ -25,6 +26,16 @@ const PAPERS: &[Paper] = &[
 /// A quick run is on generated images where the recipe's own data have to be brought, unless they
 /// are there.
 pub(crate) fn resolve(
+    text: &str,
+    quick: bool,
+    data_is_there: bool,
+    overrides: &[Override],
+) -> Result<Box<dyn Experiment>> {
+    by_type(overrides, |overrides| resolve_exactly(text, quick, data_is_there, overrides))
+}
+
+/// The same with the values of the overrides as they are.
+fn resolve_exactly(
     text: &str,
     quick: bool,
     data_is_there: bool,

@@ -1,6 +1,7 @@
 //! Recipes: all that changes from run to run, as data. The parts that papers share; each paper
 //! composes them in its own folder.
 
+pub(crate) mod by_type;
 pub(crate) mod catalog;
 pub(crate) mod data;
 pub(crate) mod edit;

@@ -6,6 +6,8 @@
 //! and one linear layer. Batch norm and leaky ReLU after each convolution. Tensors are named
 //! `layers.N.{conv,bn}` and `fc`.
 
+use std::ops::Range;
+
 use serde::{Deserialize, Serialize};
 use torch::nn::{BatchNorm, Conv2d, ConvConfig, Linear, Padding, dropout, global_average_pool};
 use torch::{Features, Init, Mode, Scope, Tensor};
@@ -111,15 +113,18 @@ impl ConvLarge {
         let (mut layers, mut inputs) = (Vec::new(), channels_in);
         for (i, (multiple, kernel, padding)) in LAYERS.into_iter().enumerate() {
             let outputs = multiple * config.width;
-            let mut scope = scope.sub(format!("layers.{i}"));
+            let mut sub = scope.sub(format!("layers.{i}"));
             let conv = ConvConfig {
                 padding: Padding::Symmetric(padding),
                 bias: config.conv_bias,
                 ..ConvConfig::new(inputs, outputs, kernel)
             };
-            let conv = Conv2d::new(&mut scope.sub("conv"), conv);
-            layers.push((conv, norm(&mut scope.sub("bn"), outputs)));
+            let conv = Conv2d::new(&mut sub.sub("conv"), conv);
+            layers.push((conv, norm(&mut sub.sub("bn"), outputs)));
             inputs = outputs;
+            if i % 3 == 2 {
+                scope.end_stage();
+            }
         }
         let init = Init::Normal { std: (2.0 / (inputs + classes) as f64).sqrt() };
         let fc = Linear::with_init(&mut scope.sub("fc"), inputs, classes, init);
@@ -130,15 +135,29 @@ impl ConvLarge {
 
 impl Features for ConvLarge {
     fn forward_features(&self, x: &Tensor, mode: Mode) -> Tensor {
-        let mut x = x.shallow_clone();
-        for (i, (conv, norm)) in self.layers.iter().enumerate() {
+        self.forward_from(0, x, mode)
+    }
+
+    /// Three times three layers, the first two with pooling and dropout behind them.
+    fn stages(&self) -> usize {
+        3
+    }
+
+    fn forward_stages(&self, x: &Tensor, stages: Range<usize>, mode: Mode) -> Tensor {
+        let (mut x, layers) = (x.shallow_clone(), 3 * stages.start..3 * stages.end);
+        for (i, (conv, norm)) in self.layers.iter().enumerate().take(layers.end).skip(layers.start)
+        {
             x = norm.forward_relu(&conv.forward(&x), self.leaky, mode);
             if POOLED.contains(&i) {
                 x = x.max_pool2d([2, 2], [2, 2], [0, 0], [1, 1], false);
                 x = dropout(&x, self.dropout, mode);
             }
         }
-        global_average_pool(&x)
+        x
+    }
+
+    fn forward_from(&self, stage: usize, x: &Tensor, mode: Mode) -> Tensor {
+        global_average_pool(&self.forward_stages(x, stage..self.stages(), mode))
     }
 
     fn head(&self) -> &Linear {

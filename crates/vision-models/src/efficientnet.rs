@@ -1,9 +1,16 @@
-//! EfficientNet B0 to B8 and L2 (Tan & Le, arXiv 1905.11946; L2: Xie et al., arXiv 1911.04252).
+//! EfficientNet B0 to B8 and L2 (Tan & Le, arXiv 1905.11946; L2: Xie et al., arXiv 1911.04252), and
+//! EfficientNet-Lite0 to Lite4.
 //!
 //! A strided 3×3 stem, seven stages of inverted residual blocks with squeeze-and-excitation and
 //! swish, a 1×1 head, average pooling, dropout and one linear layer. B0 is one table; the others
 //! multiply its widths and repeats. Padding is TensorFlow's SAME. Tensors are named as in timm's
 //! `tf_efficientnet_*`: `conv_stem`, `bn1`, `blocks.S.B.…`, `conv_head`, `bn2`, `classifier`.
+//!
+//! The Lite nets are made for inference on small machines: ReLU6 in place of swish, no
+//! squeeze-and-excitation, and stem, head and the repeats of the first and last stage are B0's in
+//! all sizes (`efficientnet_lite_builder.py` of tensorflow/tpu).
+
+use std::ops::Range;
 
 use serde::{Deserialize, Serialize};
 use torch::nn::{
@@ -33,13 +40,18 @@ pub enum Variant {
     B7,
     B8,
     L2,
+    Lite0,
+    Lite1,
+    Lite2,
+    Lite3,
+    Lite4,
 }
 
 impl Variant {
-    /// Every size, the smallest first.
-    pub const ALL: [Variant; 10] = {
+    /// Every size, the smallest first; then the Lite nets, again the smallest first.
+    pub const ALL: [Variant; 15] = {
         use Variant::*;
-        [B0, B1, B2, B3, B4, B5, B6, B7, B8, L2]
+        [B0, B1, B2, B3, B4, B5, B6, B7, B8, L2, Lite0, Lite1, Lite2, Lite3, Lite4]
     };
 
     /// Factor on B0's widths, factor on its repeats, side of the training images in pixels,
@@ -56,11 +68,23 @@ impl Variant {
             Variant::B7 => (2.0, 3.1, 600, 0.5),
             Variant::B8 => (2.2, 3.6, 672, 0.5),
             Variant::L2 => (4.3, 5.3, 800, 0.5),
+            Variant::Lite0 => (1.0, 1.0, 224, 0.2),
+            Variant::Lite1 => (1.0, 1.1, 240, 0.2),
+            Variant::Lite2 => (1.1, 1.2, 260, 0.3),
+            Variant::Lite3 => (1.2, 1.4, 280, 0.3),
+            Variant::Lite4 => (1.4, 1.8, 300, 0.3),
         }
     }
 
+    /// Whether it is one of the Lite nets.
+    pub fn is_lite(self) -> bool {
+        use Variant::*;
+        matches!(self, Lite0 | Lite1 | Lite2 | Lite3 | Lite4)
+    }
+
     /// Side in pixels of the square images this size is meant for (L2 was trained at 475 before its
-    /// last epochs). The network itself takes any size.
+    /// last epochs; timm's copies of Lite3 and Lite4 are set to 300 and 380). The network itself
+    /// takes any size.
     pub fn resolution(self) -> i64 {
         self.row().2
     }
@@ -70,12 +94,12 @@ impl Variant {
 ///
 /// | key | default | meaning | range |
 /// |---|---|---|---|
-/// | `variant` | `b0` | the published size | `b0` to `b8`, `l2` |
+/// | `variant` | `b0` | the published size | `b0` to `b8`, `l2`, `lite0` to `lite4` |
 /// | `small_image` | false | stages 2 and 3 keep their resolution, for 32×32 images | |
 /// | `dropout` | the variant's, 0.2 to 0.5 | dropout before the linear layer | \[0, 1) |
 /// | `stochastic_depth` | 0.2 | block i of N drops its residual branch at the rate i/N of it | \[0, 1) |
-/// | `width` | the variant's, 1 to 4.3 | factor on B0's channels | > 0 |
-/// | `depth` | the variant's, 1 to 5.3 | factor on B0's repeats | > 0 |
+/// | `width` | the variant's, 1 to 4.3 | factor on B0's channels (Lite: but for stem and head) | > 0 |
+/// | `depth` | the variant's, 1 to 5.3 | factor on B0's repeats (Lite: but for the first and last stage) | > 0 |
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct EfficientNetConfig {
@@ -165,8 +189,40 @@ impl EfficientNetConfig {
         if (rounded as f64) < 0.9 * wide { rounded + 8 } else { rounded }
     }
 
-    fn repeats(&self, repeats: i64) -> i64 {
-        (repeats as f64 * self.depth()).ceil() as i64
+    /// Channels of stem and head, where B0 has this many.
+    fn ends(&self, channels: i64) -> i64 {
+        if self.variant.is_lite() { channels } else { self.channels(channels) }
+    }
+
+    /// Blocks of a stage, the first of which is 0.
+    fn repeats(&self, stage: usize) -> i64 {
+        let repeats = STAGES[stage].0;
+        let fixed = self.variant.is_lite() && (stage == 0 || stage == STAGES.len() - 1);
+        if fixed { repeats } else { (repeats as f64 * self.depth()).ceil() as i64 }
+    }
+
+    fn activation(&self) -> Activation {
+        if self.variant.is_lite() { Activation::Relu6 } else { Activation::Swish }
+    }
+}
+
+/// What follows batch norm.
+#[derive(Clone, Copy, Debug, PartialEq)]
+enum Activation {
+    None,
+    /// x · sigmoid(x).
+    Swish,
+    /// x, but at least 0 and at most 6.
+    Relu6,
+}
+
+impl Activation {
+    fn of(self, mut x: Tensor) -> Tensor {
+        match self {
+            Activation::None => x,
+            Activation::Swish => x.silu(),
+            Activation::Relu6 => x.relu6_(),
+        }
     }
 }
 
@@ -174,29 +230,29 @@ fn batch_norm(scope: &mut Scope<'_>, name: &str, channels: i64) -> BatchNorm {
     BatchNorm::new(&mut scope.sub(name), channels, BN_MOMENTUM, BN_EPS)
 }
 
-/// A convolution, batch norm and perhaps swish.
+/// A convolution, batch norm and an activation.
 struct ConvNorm {
     conv: Conv2d,
     bn: BatchNorm,
-    swish: bool,
+    activation: Activation,
 }
 
 impl ConvNorm {
-    fn new(scope: &mut Scope<'_>, [conv, bn]: [&str; 2], config: ConvConfig) -> Self {
+    fn new(
+        scope: &mut Scope<'_>,
+        [conv, bn]: [&str; 2],
+        config: ConvConfig,
+        activation: Activation,
+    ) -> Self {
         Self {
             conv: Conv2d::new(&mut scope.sub(conv), config),
             bn: batch_norm(scope, bn, config.outputs),
-            swish: true,
+            activation,
         }
     }
 
-    fn linear(scope: &mut Scope<'_>, names: [&str; 2], config: ConvConfig) -> Self {
-        Self { swish: false, ..Self::new(scope, names, config) }
-    }
-
     fn forward(&self, x: &Tensor, mode: Mode) -> Tensor {
-        let x = self.bn.forward(&self.conv.forward(x), mode);
-        if self.swish { x.silu() } else { x }
+        self.activation.of(self.bn.forward(&self.conv.forward(x), mode))
     }
 }
 
@@ -228,7 +284,8 @@ struct Block {
     /// Missing where the inner width is the input's (stage 0).
     expand: Option<ConvNorm>,
     depthwise: ConvNorm,
-    se: SqueezeExcite,
+    /// Missing in Lite nets.
+    se: Option<SqueezeExcite>,
     project: ConvNorm,
     /// The rate at which the branch is dropped, if there is an identity beside it.
     residual: Option<f64>,
@@ -242,11 +299,12 @@ struct BlockConfig {
     stride: i64,
     expansion: i64,
     drop: f64,
+    activation: Activation,
 }
 
 impl Block {
     fn new(scope: &mut Scope<'_>, config: BlockConfig) -> Self {
-        let BlockConfig { inputs, outputs, kernel, stride, expansion, drop } = config;
+        let BlockConfig { inputs, outputs, kernel, stride, expansion, drop, activation } = config;
         let inner = inputs * expansion;
         let filter = ConvConfig::depthwise(inner, kernel).stride(stride);
         let project = ConvConfig::new(inner, outputs, 1);
@@ -254,14 +312,15 @@ impl Block {
             (None, ["conv_dw", "bn1"], ["conv_pw", "bn2"])
         } else {
             let expand = ConvConfig::new(inputs, inner, 1);
-            let expand = ConvNorm::new(scope, ["conv_pw", "bn1"], expand);
+            let expand = ConvNorm::new(scope, ["conv_pw", "bn1"], expand, activation);
             (Some(expand), ["conv_dw", "bn2"], ["conv_pwl", "bn3"])
         };
         Self {
             expand,
-            depthwise: ConvNorm::new(scope, dw_names, filter),
-            se: SqueezeExcite::new(&mut scope.sub("se"), inner, (inputs / 4).max(1)),
-            project: ConvNorm::linear(scope, project_names, project),
+            depthwise: ConvNorm::new(scope, dw_names, filter, activation),
+            se: (activation == Activation::Swish)
+                .then(|| SqueezeExcite::new(&mut scope.sub("se"), inner, (inputs / 4).max(1))),
+            project: ConvNorm::new(scope, project_names, project, Activation::None),
             residual: (stride == 1 && inputs == outputs).then_some(drop),
         }
     }
@@ -271,7 +330,11 @@ impl Block {
             Some(expand) => self.depthwise.forward(&expand.forward(x, mode), mode),
             None => self.depthwise.forward(x, mode),
         };
-        let h = self.project.forward(&self.se.forward(&h), mode);
+        let h = match &self.se {
+            Some(se) => se.forward(&h),
+            None => h,
+        };
+        let h = self.project.forward(&h, mode);
         match self.residual {
             Some(rate) => stochastic_depth(&h, rate, mode) + x,
             None => h,
@@ -282,7 +345,7 @@ impl Block {
 /// The network: `[batch, channels, h, w]` to logits `[batch, classes]`, for images of any size.
 pub struct EfficientNet {
     stem: ConvNorm,
-    blocks: Vec<Block>,
+    blocks: [Vec<Block>; 7],
     head: ConvNorm,
     classifier: Linear,
     dropout: f64,
@@ -297,30 +360,37 @@ impl EfficientNet {
         channels_in: i64,
         classes: i64,
     ) -> Self {
-        let mut inputs = config.channels(32);
+        let mut inputs = config.ends(32);
+        let activation = config.activation();
         let stem = ConvConfig::new(channels_in, inputs, 3).stride(2);
-        let stem = ConvNorm::new(scope, ["conv_stem", "bn1"], stem);
-        let all: i64 = STAGES.iter().map(|stage| config.repeats(stage.0)).sum();
-        let mut blocks = Vec::new();
-        for (s, &(repeats, kernel, stride, expansion, channels)) in STAGES.iter().enumerate() {
+        let stem = ConvNorm::new(scope, ["conv_stem", "bn1"], stem, activation);
+        scope.end_stage();
+        let all: i64 = (0..STAGES.len()).map(|s| config.repeats(s)).sum();
+        let (mut blocks, mut before) = (STAGES.map(|_| Vec::new()), 0);
+        for (s, &(_, kernel, stride, expansion, channels)) in STAGES.iter().enumerate() {
             let outputs = config.channels(channels);
-            for b in 0..config.repeats(repeats) {
+            for b in 0..config.repeats(s) {
                 // The paper counts stages from 1: its stages 2 and 3 are the second and third row
                 // of the table.
                 let keeps_size = b > 0 || (config.small_image && (s == 1 || s == 2));
                 let stride = if keeps_size { 1 } else { stride };
-                let drop = config.stochastic_depth * blocks.len() as f64 / all as f64;
-                let block = BlockConfig { inputs, outputs, kernel, stride, expansion, drop };
-                blocks.push(Block::new(&mut scope.sub(format!("blocks.{s}.{b}")), block));
+                let drop = config.stochastic_depth * f64::from(before) / all as f64;
+                let block =
+                    BlockConfig { inputs, outputs, kernel, stride, expansion, drop, activation };
+                blocks[s].push(Block::new(&mut scope.sub(format!("blocks.{s}.{b}")), block));
                 inputs = outputs;
+                before += 1;
             }
+            scope.end_stage();
         }
-        let features = config.channels(1280);
+        let features = config.ends(1280);
         let head = ConvConfig::new(inputs, features, 1);
+        let head = ConvNorm::new(scope, ["conv_head", "bn2"], head, activation);
+        scope.end_stage();
         Self {
             stem,
             blocks,
-            head: ConvNorm::new(scope, ["conv_head", "bn2"], head),
+            head,
             classifier: Linear::new(&mut scope.sub("classifier"), features, classes),
             dropout: config.dropout(),
         }
@@ -329,10 +399,25 @@ impl EfficientNet {
 
 impl Features for EfficientNet {
     fn forward_features(&self, x: &Tensor, mode: Mode) -> Tensor {
-        let x = self.stem.forward(x, mode);
-        let x = self.blocks.iter().fold(x, |x, block| block.forward(&x, mode));
-        let x = global_average_pool(&self.head.forward(&x, mode));
-        dropout(&x, self.dropout, mode)
+        self.forward_from(0, x, mode)
+    }
+
+    /// The paper's: the stem, seven stages of blocks, the head's convolution.
+    fn stages(&self) -> usize {
+        9
+    }
+
+    fn forward_stages(&self, x: &Tensor, stages: Range<usize>, mode: Mode) -> Tensor {
+        stages.fold(x.shallow_clone(), |x, stage| match stage {
+            0 => self.stem.forward(&x, mode),
+            8 => self.head.forward(&x, mode),
+            _ => self.blocks[stage - 1].iter().fold(x, |x, block| block.forward(&x, mode)),
+        })
+    }
+
+    fn forward_from(&self, stage: usize, x: &Tensor, mode: Mode) -> Tensor {
+        let x = self.forward_stages(x, stage..self.stages(), mode);
+        dropout(&global_average_pool(&x), self.dropout, mode)
     }
 
     fn head(&self) -> &Linear {
@@ -352,7 +437,7 @@ mod tests {
         let mut rates = Vec::new();
         let _ = Params::outline(|scope| {
             let net = EfficientNet::new(scope, &config, 3, 10);
-            rates.extend(net.blocks.iter().map(|block| block.residual));
+            rates.extend(net.blocks.iter().flatten().map(|block| block.residual));
         });
         // B0's blocks with an identity beside the branch, of 16.
         let with_identity = [2, 4, 6, 7, 9, 10, 12, 13, 14];

@@ -10,6 +10,8 @@
 //! Tensors are named `conv1`, `bn1`, `layer{1,2,3}.B.{bn1,conv1,bn2,conv2,bn3,conv3,bn4}`,
 //! `bn_final`, `fc`.
 
+use std::ops::Range;
+
 use serde::{Deserialize, Serialize};
 use torch::nn::{BatchNorm, Conv2d, ConvConfig, Linear, Padding, global_average_pool};
 use torch::{Features, Init, Mode, NoisyRows, Scope, Tensor};
@@ -150,7 +152,7 @@ fn shake_drop(x: &Tensor, keep: f64, mode: Mode) -> Tensor {
 /// The network: `[batch, channels, h, w]` to logits `[batch, classes]`, for images of any size.
 pub struct PyramidNet {
     stem: (Conv2d, BatchNorm),
-    blocks: Vec<Block>,
+    blocks: [Vec<Block>; 3],
     norm: BatchNorm,
     fc: Linear,
 }
@@ -168,17 +170,23 @@ impl PyramidNet {
         let stem = (stem, config.norm(scope, "bn1", 16));
         let a_stage = (config.depth - 2) / 9;
         let all = 3 * a_stage;
-        let (mut blocks, mut inputs) = (Vec::new(), 16);
+        scope.end_stage();
+        let (mut blocks, mut inputs) = ([0; 3].map(|_| Vec::new()), 16);
         for number in 1..=all {
             let (stage, block) = ((number - 1) / a_stage, (number - 1) % a_stage);
             let inner = (16.0 + number as f64 * config.alpha / all as f64 + 0.5).floor() as i64;
             let stride = if stage > 0 && block == 0 { 2 } else { 1 };
             let keep = 1.0 - config.shake_drop * number as f64 / all as f64;
-            let mut scope = scope.sub(format!("layer{}.{block}", stage + 1));
-            blocks.push(Block::new(&mut scope, config, [inputs, inner], stride, keep));
+            let mut sub = scope.sub(format!("layer{}.{block}", stage + 1));
+            let made = Block::new(&mut sub, config, [inputs, inner], stride, keep);
+            blocks[stage as usize].push(made);
             inputs = 4 * inner;
+            if stage < 2 && block == a_stage - 1 {
+                scope.end_stage();
+            }
         }
         let norm = config.norm(scope, "bn_final", inputs);
+        scope.end_stage();
         let init = Init::Uniform { bound: 1.0 / (classes as f64).sqrt() };
         let fc = Linear::with_init(&mut scope.sub("fc"), inputs, classes, init);
         Self { stem, blocks, norm, fc }
@@ -187,10 +195,26 @@ impl PyramidNet {
 
 impl Features for PyramidNet {
     fn forward_features(&self, x: &Tensor, mode: Mode) -> Tensor {
-        let (conv, norm) = &self.stem;
-        let x = norm.forward(&conv.forward(x), mode);
-        let x = self.blocks.iter().fold(x, |x, block| block.forward(&x, mode));
-        global_average_pool(&self.norm.forward_relu(&x, 0.0, mode))
+        self.forward_from(0, x, mode)
+    }
+
+    /// The stem and three stages of blocks, the last one with batch norm and ReLU behind it.
+    fn stages(&self) -> usize {
+        4
+    }
+
+    fn forward_stages(&self, x: &Tensor, stages: Range<usize>, mode: Mode) -> Tensor {
+        stages.fold(x.shallow_clone(), |x, stage| {
+            if stage == 0 {
+                return self.stem.1.forward(&self.stem.0.forward(&x), mode);
+            }
+            let x = self.blocks[stage - 1].iter().fold(x, |x, block| block.forward(&x, mode));
+            if stage == 3 { self.norm.forward_relu(&x, 0.0, mode) } else { x }
+        })
+    }
+
+    fn forward_from(&self, stage: usize, x: &Tensor, mode: Mode) -> Tensor {
+        global_average_pool(&self.forward_stages(x, stage..self.stages(), mode))
     }
 
     fn head(&self) -> &Linear {

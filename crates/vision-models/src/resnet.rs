@@ -5,6 +5,8 @@
 //! named as theirs: `conv1`, `bn1`,
 //! `layer1.0.{conv1,bn1,conv2,bn2,conv3,bn3,downsample.0,downsample.1}`, `fc`.
 
+use std::ops::Range;
+
 use serde::{Deserialize, Serialize};
 use torch::nn::{BatchNorm, Conv2d, ConvConfig, Linear, Padding, dropout, global_average_pool};
 use torch::{Features, Init, Mode, Scope, Tensor};
@@ -160,7 +162,7 @@ impl Bottleneck {
 pub struct ResNet {
     stem: Conv2d,
     norm: BatchNorm,
-    blocks: Vec<Bottleneck>,
+    blocks: [Vec<Bottleneck>; 4],
     fc: Linear,
     dropout: f64,
 }
@@ -176,8 +178,9 @@ impl ResNet {
     ) -> Self {
         let stem = conv(scope, "conv1", ConvConfig::new(channels_in, config.stem, 7).stride(2));
         let norm = config.norm(scope, "bn1", config.stem);
-        let (mut blocks, mut inputs) = (Vec::new(), config.stem);
-        for (stage, &count) in (0_u32..).zip(&config.layers) {
+        scope.end_stage();
+        let (mut blocks, mut inputs) = ([0; 4].map(|_| Vec::new()), config.stem);
+        for ((stage, &count), blocks) in (0_u32..).zip(&config.layers).zip(&mut blocks) {
             let outputs = 4 * config.stem * 2_i64.pow(stage);
             for block in 0..count {
                 let stride = if stage > 0 && block == 0 { 2 } else { 1 };
@@ -186,6 +189,7 @@ impl ResNet {
                 blocks.push(Bottleneck::new(&mut scope, config, widths, stride));
                 inputs = outputs;
             }
+            scope.end_stage();
         }
         let init = Init::Uniform { bound: 1.0 / (inputs as f64).sqrt() };
         let fc = Linear::with_init(&mut scope.sub("fc"), inputs, classes, init);
@@ -195,9 +199,26 @@ impl ResNet {
 
 impl Features for ResNet {
     fn forward_features(&self, x: &Tensor, mode: Mode) -> Tensor {
-        let x = self.norm.forward_relu(&self.stem.forward(x), 0.0, mode);
-        let x = x.max_pool2d([3, 3], [2, 2], [1, 1], [1, 1], false);
-        let x = self.blocks.iter().fold(x, |x, block| block.forward(&x, mode));
+        self.forward_from(0, x, mode)
+    }
+
+    /// The stem with its pooling, and `layer1` to `layer4`.
+    fn stages(&self) -> usize {
+        5
+    }
+
+    fn forward_stages(&self, x: &Tensor, stages: Range<usize>, mode: Mode) -> Tensor {
+        stages.fold(x.shallow_clone(), |x, stage| match stage {
+            0 => {
+                let x = self.norm.forward_relu(&self.stem.forward(&x), 0.0, mode);
+                x.max_pool2d([3, 3], [2, 2], [1, 1], [1, 1], false)
+            }
+            _ => self.blocks[stage - 1].iter().fold(x, |x, block| block.forward(&x, mode)),
+        })
+    }
+
+    fn forward_from(&self, stage: usize, x: &Tensor, mode: Mode) -> Tensor {
+        let x = self.forward_stages(x, stage..self.stages(), mode);
         dropout(&global_average_pool(&x), self.dropout, mode)
     }
 

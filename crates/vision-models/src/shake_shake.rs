@@ -8,6 +8,8 @@
 //! model's noise each branch has one half. Tensors are named `stem.{conv,bn}`,
 //! `stages.S.B.{0,1}.{conv1,bn1,conv2,bn2}`, `stages.S.0.shortcut.{conv1,conv2,bn}`, `fc`.
 
+use std::ops::Range;
+
 use serde::{Deserialize, Serialize};
 use torch::nn::{BatchNorm, Conv2d, ConvConfig, Linear, Padding, global_average_pool};
 use torch::{Features, Init, Mode, NoisyRows, Scope, Tensor};
@@ -178,7 +180,7 @@ fn shake(first: &Tensor, second: &Tensor, mode: Mode) -> Tensor {
 /// The network: `[batch, channels, h, w]` to logits `[batch, classes]`, for images of any size.
 pub struct ShakeShake {
     stem: (Conv2d, BatchNorm),
-    blocks: Vec<Block>,
+    blocks: [Vec<Block>; 3],
     fc: Linear,
 }
 
@@ -194,8 +196,9 @@ impl ShakeShake {
         let mut sub = scope.sub("stem");
         let stem = ShakeShakeConfig::conv(&mut sub, "conv", [channels_in, 16], 3, 1);
         let stem = (stem, config.norm(&mut sub, "bn", 16));
-        let (mut blocks, mut inputs) = (Vec::new(), 16);
-        for stage in 0..3 {
+        scope.end_stage();
+        let (mut blocks, mut inputs) = ([0; 3].map(|_| Vec::new()), 16);
+        for (stage, blocks) in (0_u32..).zip(&mut blocks) {
             let outputs = config.width * 2_i64.pow(stage);
             for block in 0..config.blocks {
                 let stride = if stage > 0 && block == 0 { 2 } else { 1 };
@@ -203,6 +206,7 @@ impl ShakeShake {
                 blocks.push(Block::new(&mut scope, config, [inputs, outputs], stride));
                 inputs = outputs;
             }
+            scope.end_stage();
         }
         let init = Init::Uniform { bound: 1.0 / (classes as f64).sqrt() };
         Self { stem, blocks, fc: Linear::with_init(&mut scope.sub("fc"), inputs, classes, init) }
@@ -211,10 +215,23 @@ impl ShakeShake {
 
 impl Features for ShakeShake {
     fn forward_features(&self, x: &Tensor, mode: Mode) -> Tensor {
-        let (conv, norm) = &self.stem;
-        let x = norm.forward(&conv.forward(x), mode);
-        let x = self.blocks.iter().fold(x, |x, block| block.forward(&x, mode));
-        global_average_pool(&x.relu())
+        self.forward_from(0, x, mode)
+    }
+
+    /// The stem and three stages of blocks.
+    fn stages(&self) -> usize {
+        4
+    }
+
+    fn forward_stages(&self, x: &Tensor, stages: Range<usize>, mode: Mode) -> Tensor {
+        stages.fold(x.shallow_clone(), |x, stage| match stage {
+            0 => self.stem.1.forward(&self.stem.0.forward(&x), mode),
+            _ => self.blocks[stage - 1].iter().fold(x, |x, block| block.forward(&x, mode)),
+        })
+    }
+
+    fn forward_from(&self, stage: usize, x: &Tensor, mode: Mode) -> Tensor {
+        global_average_pool(&self.forward_stages(x, stage..self.stages(), mode).relu())
     }
 
     fn head(&self) -> &Linear {

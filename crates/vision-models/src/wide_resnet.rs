@@ -10,6 +10,8 @@
 //! differently. Tensors are named as in kekmodel/FixMatch-pytorch: `conv1`,
 //! `block1.layer.0.{bn1,conv1,bn2,conv2,convShortcut}`, `bn1`, `fc`.
 
+use std::ops::Range;
+
 use serde::{Deserialize, Serialize};
 use torch::nn::{BatchNorm, Conv2d, ConvConfig, Linear, Padding, dropout};
 use torch::{Features, Init, Mode, Scope, Tensor};
@@ -203,7 +205,7 @@ impl Block {
 /// The network: `[batch, channels, h, w]` to logits `[batch, classes]`, for images of any size.
 pub struct WideResNet {
     stem: Conv2d,
-    blocks: Vec<Block>,
+    blocks: [Vec<Block>; 3],
     bn: BatchNorm,
     fc: Linear,
     leaky: f64,
@@ -219,9 +221,10 @@ impl WideResNet {
         classes: i64,
     ) -> Self {
         let stem = Conv2d::new(&mut scope.sub("conv1"), config.conv(channels_in, 16, 3, 1));
-        let mut blocks = Vec::new();
+        scope.end_stage();
+        let mut blocks = [0; 3].map(|_| Vec::new());
         let mut inputs = 16;
-        for group in 0..3 {
+        for (group, blocks) in (0..3).zip(&mut blocks) {
             let outputs = config.channels(group);
             for i in 0..(config.depth - 4) / 6 {
                 let (stride, input) = match (group, i) {
@@ -234,12 +237,17 @@ impl WideResNet {
                 blocks.push(Block::new(&mut scope, config, [inputs, outputs], stride, input));
                 inputs = outputs;
             }
+            if group < 2 {
+                scope.end_stage();
+            }
         }
+        let bn = config.batch_norm(&mut scope.sub("bn1"), inputs);
+        scope.end_stage();
         let init = Init::Normal { std: (2.0 / (inputs + classes) as f64).sqrt() };
         Self {
             stem,
             blocks,
-            bn: config.batch_norm(&mut scope.sub("bn1"), inputs),
+            bn,
             fc: Linear::with_init(&mut scope.sub("fc"), inputs, classes, init),
             leaky: config.leaky,
         }
@@ -248,9 +256,26 @@ impl WideResNet {
 
 impl Features for WideResNet {
     fn forward_features(&self, x: &Tensor, mode: Mode) -> Tensor {
-        let x = self.blocks.iter().fold(self.stem.forward(x), |x, block| block.forward(&x, mode));
-        let x = self.bn.forward_relu(&x, self.leaky, mode);
-        torch::nn::global_average_pool(&x)
+        self.forward_from(0, x, mode)
+    }
+
+    /// The stem and the three groups, the last one with batch norm and activation behind it.
+    fn stages(&self) -> usize {
+        4
+    }
+
+    fn forward_stages(&self, x: &Tensor, stages: Range<usize>, mode: Mode) -> Tensor {
+        stages.fold(x.shallow_clone(), |x, stage| {
+            if stage == 0 {
+                return self.stem.forward(&x);
+            }
+            let x = self.blocks[stage - 1].iter().fold(x, |x, block| block.forward(&x, mode));
+            if stage == 3 { self.bn.forward_relu(&x, self.leaky, mode) } else { x }
+        })
+    }
+
+    fn forward_from(&self, stage: usize, x: &Tensor, mode: Mode) -> Tensor {
+        torch::nn::global_average_pool(&self.forward_stages(x, stage..self.stages(), mode))
     }
 
     fn head(&self) -> &Linear {

@@ -1,6 +1,7 @@
 //! Several sets, one after the other.
 
 use super::Samples;
+use super::fingerprint::Digest;
 use crate::error::DataError;
 use std::sync::Arc;
 
@@ -67,5 +68,11 @@ impl<T> Samples for Concat<T> {
 
     fn classes(&self) -> &[String] {
         &self.classes
+    }
+
+    fn digests(&self) -> Result<Option<Vec<Digest>>, DataError> {
+        let each = self.sets.iter().map(|set| set.digests());
+        let each: Option<Vec<_>> = each.collect::<Result<_, _>>()?;
+        Ok(each.map(|each| each.concat()))
     }
 }

@@ -1,246 +1,139 @@
-//! Your own images: a folder of JPEG and PNG files, with one sub-folder per class or without
-//! labels.
+//! Your own images: folders of files, tables of files and labels, Parquet files.
+//!
+//! What is read is told by what it is:
+//!
+//! | named | images | labels |
+//! |---|---|---|
+//! | a folder | all images below it | the sub-folder at the first level, whatever lies deeper |
+//! | a folder and a table (`labels`) | all images below it | of the files that the table names |
+//! | a folder of images without sub-folders that holds `labels.csv`, `.tsv`, `.jsonl` or `metadata.csv`, `.jsonl` | as above | as above |
+//! | a table: `.csv`, `.tsv`, `.jsonl` | the files that it names | its second column |
+//! | a Parquet file, a folder of them, or `DIR/train-*.parquet` | a column `image`: a struct with `bytes`, or binary | a column `label`, whole numbers or text |
+//! | one image file | that image | none: an error if labels are needed |
+//!
+//! **Files.** The content decides, not the name:
+//!
+//! | file | what becomes of it |
+//! |---|---|
+//! | an image, whatever its name | is read |
+//! | named as an image (`.jpg`, `.PNG`, ...) and none, or damaged | [`OnBad`]: an error, or left out, counted and named by reason |
+//! | an image with more pixels than allowed | the same |
+//! | any other file | passed over |
+//! | hidden files and folders, `Thumbs.db`, `desktop.ini`, `__MACOSX`, `@eaDir`, `$RECYCLE.BIN` | passed over |
+//! | a link | followed; folders more than 32 deep are an error |
+//!
+//! **Class folders.**
+//!
+//! | found | what becomes of it |
+//! |---|---|
+//! | a class folder without an image that can be read | left out and noted ([`FolderSet::notes`]) |
+//! | one class only | an error, with what was probably meant |
+//! | `train`, `val`, `test` and the like instead of classes | an error that names `DIR/train` |
+//! | images beside the class folders | an error |
+//! | fixed classes (those of the training images, for a test folder) | may be absent; any other is an error |
+//!
+//! **Tables.** A header names the columns (`file`, `file_name`, `path`, `image`, ... and `label`,
+//! `class`, ...) in any order; without one, the first column is the file and the second the label.
+//! Commas, semicolons or tabs; lines of JSON have `file_name` and `label`. Paths start from the
+//! folder that is named beside the table, else from the table's own; the ending may be missing.
+//!
+//! | found | what becomes of it |
+//! |---|---|
+//! | a line without a label | an unlabelled image |
+//! | a file that the table does not name | an unlabelled image with [`FolderOptions::unlisted`], else passed over |
+//! | a file that is not there | as a bad image; an error if they are more than one in ten |
+//! | a file twice with two labels | an error that names both lines |
+//! | a file twice with one label | counted once, noted |
+//!
+//! Classes of tables and Parquet are sorted, by number if all are whole numbers; those of Hugging
+//! Face's class labels keep their order, and the label -1 is none.
+//!
+//! Opening reads headers and decodes nothing; [`FolderSet::decode_all`] does. The id of an image is
+//! its path below the folder, as the table has it, or file and row.
 
-use super::Samples;
+mod content;
+mod listed;
+mod listing;
+mod parquet;
+mod rows;
+mod set;
+mod summary;
+mod table;
+
+pub use content::Header;
+pub use set::{FolderOptions, FolderSet, LeftOut, OnBad, Skipped};
+pub use summary::{Side, Summary};
+
 use crate::error::DataError;
-use crate::picture::Decode;
-use augment::Image;
-use serde::{Deserialize, Serialize};
+use crate::parallel;
+use content::{Content, Fault};
+use listing::Listed;
+use set::{Entry, Place};
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
-
-/// What to do with an image that does not decode.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum OnBad {
-    /// Refuse the folder.
-    #[default]
-    Error,
-    /// Leave the image out; [`FolderSet::skipped`] lists it.
-    Skip,
-}
-
-/// How a folder is read.
-///
-/// | field | default | meaning |
-/// |---|---|---|
-/// | `labeled` | true | each sub-folder is a class; otherwise all images below are unlabelled |
-/// | `classes` | the sub-folders, sorted | fixed class names: other sub-folders are an error |
-/// | `grey` | false | one channel (ITU-R 601 weights, as Pillow's "L") rather than RGB |
-/// | `size` | as stored | `[width, height]` that every image is resized to, bilinear as in Pillow |
-/// | `on_bad` | error | what to do with an image that does not decode |
-/// | `max_pixels` | 100,000,000 | larger images count as bad |
-/// | `memory` | 1 GiB | most bytes of decoded images kept |
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(default, deny_unknown_fields)]
-pub struct FolderOptions {
-    /// Whether sub-folders are classes.
-    pub labeled: bool,
-    /// Fixed class names.
-    pub classes: Option<Vec<String>>,
-    /// Whether images are turned to grey.
-    pub grey: bool,
-    /// The size of every image, width and height.
-    pub size: Option<(u32, u32)>,
-    /// What to do with bad images.
-    pub on_bad: OnBad,
-    /// The most pixels of an image: a small file may claim to hold a huge one.
-    pub max_pixels: u64,
-    /// The most bytes of decoded images kept. If all together are larger, each image is decoded
-    /// whenever it is read.
-    pub memory: u64,
-}
-
-impl Default for FolderOptions {
-    fn default() -> Self {
-        Self {
-            labeled: true,
-            classes: None,
-            grey: false,
-            size: None,
-            on_bad: OnBad::Error,
-            max_pixels: 100_000_000,
-            memory: 1 << 30,
-        }
-    }
-}
-
-impl FolderOptions {
-    fn decode(&self) -> Decode {
-        Decode { grey: self.grey, size: self.size, max_pixels: self.max_pixels }
-    }
-}
-
-/// An image that was left out.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Skipped {
-    /// The file.
-    pub path: PathBuf,
-    /// Why.
-    pub fault: String,
-}
-
-/// The images of a folder in the order of their paths, sub-folders of sub-folders included; hidden
-/// files and folders, and files not named .jpg, .jpeg or .png, do not count. EXIF orientation and
-/// colour profiles are ignored, transparency is dropped.
-#[derive(Debug)]
-pub struct FolderSet {
-    files: Vec<Found>,
-    /// Every image, if all fit into memory.
-    images: Option<Vec<Image>>,
-    classes: Vec<String>,
-    skipped: Vec<Skipped>,
-    options: FolderOptions,
-}
-
-#[derive(Debug)]
-struct Found {
-    path: PathBuf,
-    id: String,
-    label: Option<u32>,
-}
+use std::sync::OnceLock;
 
 impl FolderSet {
-    /// Lists a folder and decodes every image once, on all processors. Fails if there is no image,
-    /// if a labelled folder has images outside its class folders, or if an image is bad and
-    /// `on_bad` says so; the message names the first such file.
-    pub fn open(dir: &Path, options: &FolderOptions) -> Result<Self, DataError> {
-        if options.size.is_some_and(|(width, height)| width == 0 || height == 0) {
-            return Err(DataError::Request(format!(
-                "{}: images of size 0 were asked for",
-                dir.display()
-            )));
+    /// Opens images without decoding them; see the [module](self) for what `path` may be. Fails if
+    /// it is something else, if there is no image, if there are not two classes where labels are
+    /// wanted and `classes` does not fix them, or if an image is bad and `on_bad` says so.
+    pub fn open(path: &Path, options: &FolderOptions) -> Result<Self, DataError> {
+        if options.decode.size.is_some_and(|(width, height)| width == 0 || height == 0) {
+            let fault = format!("{}: images of size 0 were asked for", path.display());
+            return Err(DataError::Request(fault));
         }
-        let (mut files, mut classes) = (Vec::new(), Vec::new());
+        if let Some(files) = parquet::files(path)? {
+            return parquet::open(path, &files, options);
+        }
+        if !path.exists() {
+            return Err(missing(path, "is not there", "check the path"));
+        }
+        if let Some(table) = options.labels.as_ref().filter(|_| options.labeled) {
+            if table.is_dir() {
+                let way_out = "name a table of files and labels: .csv, .tsv or .jsonl";
+                return Err(missing(table, "is a folder", way_out));
+            }
+            if !path.is_dir() {
+                let way_out = "name the folder that the paths in the table start from";
+                return Err(missing(path, "is a file", way_out));
+            }
+            return listed::open(table, Some(path), options.unlisted, options);
+        }
+        if !path.is_dir() {
+            return Self::file(path, options);
+        }
         if options.labeled {
-            let (loose, folders) = list(dir)?;
-            if let Some(path) = loose.first() {
-                return Err(missing(
-                    path,
-                    "an image outside the class folders",
-                    "move it, or set labeled = false",
-                ));
-            }
-            let name =
-                |path: &Path| path.file_name().unwrap_or_default().to_string_lossy().into_owned();
-            classes = options
-                .classes
-                .clone()
-                .unwrap_or_else(|| folders.iter().map(|f| name(f)).collect());
-            for folder in &folders {
-                let Some(label) = classes.iter().position(|class| *class == name(folder)) else {
-                    let fault = format!("no class of this name among {classes:?}");
-                    return Err(missing(folder, fault, "rename or remove the folder"));
-                };
-                collect(folder, dir, Some(label as u32), 0, &mut files)?;
-            }
-        } else {
-            collect(dir, dir, None, 0, &mut files)?;
+            return class_folders(path, options);
         }
-        if files.is_empty() {
-            let fault = if options.labeled {
-                "no images in class folders"
-            } else {
-                "no .jpg, .jpeg or .png images"
-            };
-            return Err(missing(dir, fault, "name a folder of images"));
+        let mut files = Vec::new();
+        listing::below(path, path, &mut files)?;
+        let found = look(files, options);
+        let set = set(path, options, vec![], found, vec![], |_| None);
+        set.checked(None)
+    }
+
+    /// Opens what is a single file.
+    fn file(path: &Path, options: &FolderOptions) -> Result<Self, DataError> {
+        if table::is_table(path) {
+            return listed::open(path, None, options.unlisted && options.labeled, options);
         }
-        let mut set =
-            Self { files, images: None, classes, skipped: vec![], options: options.clone() };
-        set.decode_all()?;
-        Ok(set)
-    }
-
-    /// The images left out because they do not decode, in the order of their paths.
-    pub fn skipped(&self) -> &[Skipped] {
-        &self.skipped
-    }
-
-    /// The file of a sample.
-    pub fn path(&self, index: usize) -> &Path {
-        &self.files[index].path
-    }
-
-    /// Decodes every file; keeps the images if all fit.
-    fn decode_all(&mut self) -> Result<(), DataError> {
-        let (next, used) = (AtomicUsize::new(0), AtomicU64::new(0));
-        let (files, options) = (&self.files, &self.options);
-        let work = || {
-            let mut done = Vec::new();
-            loop {
-                let i = next.fetch_add(1, Ordering::Relaxed);
-                let Some(file) = files.get(i) else { return done };
-                let image = options.decode().file(&file.path).map(|image| {
-                    let used = used.fetch_add(image.pixels().len() as u64, Ordering::Relaxed);
-                    (used + image.pixels().len() as u64 <= options.memory).then_some(image)
-                });
-                done.push((i, image));
+        if content::starts_with(path, parquet::MAGIC) {
+            return parquet::open(path, &[path.to_path_buf()], options);
+        }
+        let way_out = "name a folder, a table (.csv, .tsv, .jsonl) or Parquet files";
+        match content::look(path, options.decode.max_pixels) {
+            Content::Other => Err(missing(path, "is a file that holds no image", way_out)),
+            Content::Bad(fault) => Err(missing(path, fault.fault, way_out)),
+            Content::Image(_) if options.labeled => {
+                let fault = "is a single image, and has no label";
+                Err(missing(path, fault, "name the folder that holds the class folders"))
             }
-        };
-        let threads = std::thread::available_parallelism().map_or(1, |n| n.get()).min(files.len());
-        let mut done: Vec<_> = std::thread::scope(|scope| {
-            let threads: Vec<_> = (0..threads).map(|_| scope.spawn(work)).collect();
-            threads
-                .into_iter()
-                .flat_map(|thread| thread.join().expect("decoding catches panics"))
-                .collect()
-        });
-        done.sort_by_key(|(i, _)| *i);
-        let (mut kept, mut images) = (Vec::new(), Vec::new());
-        for (file, (_, image)) in std::mem::take(&mut self.files).into_iter().zip(done) {
-            match image {
-                Ok(image) => {
-                    kept.push(file);
-                    images.push(image);
-                }
-                Err(error) if self.options.on_bad == OnBad::Error => return Err(error),
-                Err(error) => {
-                    let fault = match error {
-                        DataError::Image { fault, .. } => fault,
-                        other => other.to_string(),
-                    };
-                    tracing::warn!(path = %file.path.display(), fault, "image skipped");
-                    self.skipped.push(Skipped { path: file.path, fault });
-                }
+            content => {
+                let id = listing::text(path.file_name().unwrap_or_default());
+                let found = vec![(Listed { path: path.to_path_buf(), id }, content)];
+                set(path, options, vec![], found, vec![], |_| None).checked(None)
             }
         }
-        if kept.is_empty() {
-            let Skipped { path, fault } = self.skipped.swap_remove(0);
-            return Err(DataError::Image {
-                path,
-                fault: format!("{fault}; no other image is good either"),
-            });
-        }
-        self.files = kept;
-        self.images = images.into_iter().collect();
-        Ok(())
-    }
-}
-
-impl Samples for FolderSet {
-    type Item = Image;
-
-    fn len(&self) -> usize {
-        self.files.len()
-    }
-
-    fn item(&self, index: usize) -> Result<Image, DataError> {
-        match &self.images {
-            Some(images) => Ok(images[index].clone()),
-            None => self.options.decode().file(&self.files[index].path),
-        }
-    }
-
-    fn label(&self, index: usize) -> Option<u32> {
-        self.files[index].label
-    }
-
-    fn id(&self, index: usize) -> String {
-        self.files[index].id.clone()
-    }
-
-    fn classes(&self) -> &[String] {
-        &self.classes
     }
 }
 
@@ -248,55 +141,176 @@ fn missing(path: &Path, fault: impl Into<String>, way_out: &'static str) -> Data
     DataError::Missing { path: path.to_path_buf(), fault: fault.into(), way_out }
 }
 
-/// The image files and the folders directly inside `dir`, each sorted.
-fn list(dir: &Path) -> Result<(Vec<PathBuf>, Vec<PathBuf>), DataError> {
-    let way_out = "name a folder of images that may be read";
-    let (mut files, mut folders) = (Vec::new(), Vec::new());
-    for entry in std::fs::read_dir(dir).map_err(DataError::io(dir, way_out))? {
-        let path = entry.map_err(DataError::io(dir, way_out))?.path();
-        if path.file_name().is_some_and(|name| name.as_encoded_bytes().starts_with(b".")) {
-            continue;
-        }
-        let extension = path.extension().unwrap_or_default().to_ascii_lowercase();
-        if path.is_dir() {
-            folders.push(path);
-        } else if ["jpg", "jpeg", "png"].iter().any(|known| extension == *known) {
-            files.push(path);
-        }
-    }
-    files.sort();
-    folders.sort();
-    Ok((files, folders))
-}
-
-/// All .jpg, .jpeg and .png files below a folder in the order of their paths, each with its path
-/// relative to the folder.
+/// All image files below a folder in the order of their paths, each with its path relative to the
+/// folder; those that are named as images and are none count too, so that they can be told.
 pub fn files_below(dir: &Path) -> Result<Vec<(PathBuf, String)>, DataError> {
-    let mut found = Vec::new();
-    collect(dir, dir, None, 0, &mut found)?;
-    Ok(found.into_iter().map(|found| (found.path, found.id)).collect())
+    let mut files = Vec::new();
+    listing::below(dir, dir, &mut files)?;
+    let found = look(files, &FolderOptions::default()).into_iter();
+    let images = found.filter(|(_, content)| !matches!(content, Content::Other));
+    Ok(images.map(|(file, _)| (file.path, file.id)).collect())
 }
 
-/// Adds all images below `dir`, named relative to `root`.
-fn collect(
-    dir: &Path,
-    root: &Path,
-    label: Option<u32>,
-    depth: u32,
-    into: &mut Vec<Found>,
-) -> Result<(), DataError> {
-    if depth > 32 {
-        return Err(missing(
-            dir,
-            "folders are nested more than 32 deep",
-            "look for a link that leads back up",
-        ));
+/// Looks at files on all processors.
+fn look(files: Vec<Listed>, options: &FolderOptions) -> Vec<(Listed, Content)> {
+    let most = options.decode.max_pixels;
+    let seen = parallel::map(files.len(), |i| content::look(&files[i].path, most));
+    files.into_iter().zip(seen).collect()
+}
+
+/// The set of what was found. `label` gives the label of an image by its id.
+fn set(
+    path: &Path,
+    options: &FolderOptions,
+    classes: Vec<String>,
+    found: Vec<(Listed, Content)>,
+    notes: Vec<String>,
+    label: impl Fn(&str) -> Option<u32>,
+) -> FolderSet {
+    let (mut entries, mut skipped) = (Vec::new(), Vec::new());
+    for (Listed { path, id }, content) in found {
+        match content {
+            Content::Image(header) => {
+                let label = label(&id);
+                entries.push(Entry { place: Place::File(path), id, label, header: Some(header) });
+            }
+            Content::Bad(Fault { reason, fault }) => skipped.push(Skipped { path, reason, fault }),
+            Content::Other => {}
+        }
     }
-    let (files, folders) = list(dir)?;
-    for path in files {
-        let parts = path.strip_prefix(root).unwrap_or(&path).components();
-        let id = parts.map(|part| part.as_os_str().to_string_lossy()).collect::<Vec<_>>().join("/");
-        into.push(Found { path, id, label });
+    let (path, options, digests) = (path.to_path_buf(), options.clone(), OnceLock::new());
+    FolderSet { path, entries, classes, skipped, notes, options, digests }
+}
+
+/// Opens a folder whose sub-folders are classes.
+fn class_folders(dir: &Path, options: &FolderOptions) -> Result<FolderSet, DataError> {
+    let (loose, folders) = listing::children(dir)?;
+    let tables = ["labels.csv", "labels.tsv", "labels.jsonl", "metadata.csv", "metadata.jsonl"];
+    let table = tables.iter().map(|name| dir.join(name)).find(|table| table.is_file());
+    let mut files: Vec<Listed> = Vec::new();
+    for folder in &folders {
+        listing::below(folder, dir, &mut files)?;
     }
-    folders.iter().try_for_each(|folder| collect(folder, root, label, depth + 1, into))
+    let found = look(files, options);
+    let loose = loose.into_iter().map(|path| Listed { id: listing::id(&path, dir), path });
+    let loose = look(loose.collect(), options);
+    let loose: Vec<&Path> = loose
+        .iter()
+        .filter(|(_, content)| !matches!(content, Content::Other))
+        .map(|(file, _)| file.path.as_path())
+        .collect();
+    let images = Layout::of(&found);
+    if let Some(first) = loose.first() {
+        if let (true, Some(table)) = (images.classes.is_empty(), table) {
+            return listed::open(&table, Some(dir), options.unlisted, options);
+        }
+        if images.classes.is_empty() {
+            let fault = format!("holds {} images and no folder of a class", loose.len());
+            let way_out = "put the images of each class into a folder, or name a table of labels";
+            return Err(missing(dir, fault, way_out));
+        }
+        let others = match loose.len() {
+            1 => String::new(),
+            n => format!(", and {} more", n - 1),
+        };
+        let fault = format!("an image outside the class folders{others}");
+        return Err(missing(first, fault, "move it, or set labeled = false"));
+    }
+    images.refuse_parts(dir, options.classes.as_deref())?;
+    let names: Vec<String> =
+        folders.iter().map(|f| listing::text(f.file_name().unwrap_or_default())).collect();
+    let classes = options.classes.clone().unwrap_or_else(|| names.clone());
+    let strange = images.classes.keys().find(|name| !classes.contains(name));
+    if let Some(name) = strange {
+        let fault = format!("no class of this name among {classes:?}");
+        return Err(missing(&dir.join(name), fault, "rename or remove the folder"));
+    }
+    let number: BTreeMap<&str, u32> = classes.iter().map(String::as_str).zip(0..).collect();
+    let label = |id: &str| number.get(first_part(id)).copied();
+    let set = set(dir, options, classes.clone(), found, images.notes(), label);
+    if set.entries.is_empty() && set.skipped.is_empty() {
+        return Err(missing(dir, "no images in class folders", "name a folder of images"));
+    }
+    set.checked(images.meant(dir).as_deref())
+}
+
+/// The first part of an id: the class folder.
+fn first_part(id: &str) -> &str {
+    id.split_once('/').map_or(id, |(first, _)| first)
+}
+
+/// Where the images of class folders lie.
+struct Layout {
+    /// Of each folder that has images, how many lie directly in it, and how many in each of its
+    /// sub-folders.
+    classes: BTreeMap<String, (usize, BTreeMap<String, usize>)>,
+}
+
+impl Layout {
+    fn of(found: &[(Listed, Content)]) -> Self {
+        let mut classes: BTreeMap<String, (usize, BTreeMap<String, usize>)> = BTreeMap::new();
+        for (file, content) in found {
+            let (Content::Image(_), Some((class, rest))) = (content, file.id.split_once('/'))
+            else {
+                continue;
+            };
+            let (direct, deeper) = classes.entry(class.to_owned()).or_default();
+            match rest.split_once('/') {
+                Some((folder, _)) => *deeper.entry(folder.to_owned()).or_default() += 1,
+                None => *direct += 1,
+            }
+        }
+        Self { classes }
+    }
+
+    /// Fails if the folders are parts of a data set rather than classes.
+    fn refuse_parts(&self, dir: &Path, fixed: Option<&[String]>) -> Result<(), DataError> {
+        let is_class = |name: &str| fixed.is_some_and(|classes| classes.iter().any(|c| c == name));
+        let mut names = self.classes.keys();
+        if names.len() == 0 || !names.all(|name| listing::is_part(name) && !is_class(name)) {
+            return Ok(());
+        }
+        let names: Vec<String> = self.classes.keys().map(|name| format!("`{name}`")).collect();
+        let first = self
+            .classes
+            .keys()
+            .find(|name| ["train", "training", "labeled"].contains(&&*name.to_lowercase()))
+            .or(self.classes.keys().next())
+            .map_or_else(|| dir.to_path_buf(), |name| dir.join(name));
+        let fault = format!(
+            "its folders {} are parts of a data set rather than classes: name {}",
+            names.join(", "),
+            first.display()
+        );
+        Err(missing(dir, fault, "a folder of labelled images has a sub-folder for each class"))
+    }
+
+    /// What was probably meant by a folder with one class.
+    fn meant(&self, dir: &Path) -> Option<String> {
+        let (class, (0, deeper)) = self.classes.first_key_value()? else { return None };
+        if self.classes.len() > 1 || deeper.len() < 2 {
+            return None;
+        }
+        let names: Vec<String> = deeper.keys().take(5).map(|name| format!("`{name}`")).collect();
+        let (names, meant) = (names.join(", "), dir.join(class));
+        Some(format!("if {names} in it are the classes, name {}", meant.display()))
+    }
+
+    fn notes(&self) -> Vec<String> {
+        let mut notes = Vec::new();
+        let deeper: usize = self.classes.values().flat_map(|(_, deeper)| deeper.values()).sum();
+        if deeper > 0 {
+            notes.push(format!(
+                "{deeper} images lie deeper than their class folder; the folder at the first level \
+                 is the class"
+            ));
+        }
+        let mut lower = BTreeSet::new();
+        for name in self.classes.keys() {
+            if !lower.insert(name.trim().to_lowercase()) {
+                notes.push(format!("the class `{name}` differs from another in upper case alone"));
+            }
+        }
+        notes
+    }
 }

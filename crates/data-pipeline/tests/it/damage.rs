@@ -7,6 +7,7 @@ use crate::folders::{picture, save};
 use data_pipeline::dataset::cifar10::Cifar10;
 use data_pipeline::dataset::folder::{FolderOptions, FolderSet};
 use data_pipeline::dataset::{ImageSamples, Part, idx};
+use data_pipeline::picture::Decode;
 use proptest::prelude::*;
 
 /// What happens to a file: cut to a fraction, or bits flipped.
@@ -76,8 +77,10 @@ proptest! {
         save(dir.path(), name, &picture(19, 13, 4));
         let path = dir.path().join(name);
         std::fs::write(&path, spoil(&std::fs::read(&path).unwrap(), &damage)).unwrap();
-        let options = FolderOptions { labeled: false, max_pixels: 1_000_000, ..Default::default() };
-        match FolderSet::open(dir.path(), &options) {
+        let decode = Decode { max_pixels: 1_000_000, ..Default::default() };
+        let options = FolderOptions { labeled: false, decode, ..Default::default() };
+        let set = FolderSet::open(dir.path(), &options);
+        match set.and_then(|set| set.decode_all(u64::MAX)) {
             Ok(set) => touch(&set),
             Err(error) => {
                 let error = error.to_string();

@@ -6,10 +6,12 @@ mod fetch;
 mod folders;
 mod fuzz;
 mod loader;
+mod parquet;
 mod pictures;
 mod pseudo_labels;
 mod sampler;
 mod splits;
+mod tables;
 mod tokens;
 
 use augment::Image;

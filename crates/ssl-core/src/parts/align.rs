@@ -29,6 +29,13 @@ impl Marginal {
         Self { average, decay }
     }
 
+    /// The same, starting from a distribution. Panics if it is not over as many classes.
+    fn from(shares: &[f64], classes: i64, decay: f64, device: Device) -> Self {
+        assert_eq!(shares.len() as i64, classes, "shares of the classes to start from");
+        let average = Tensor::from_slice(shares).to_kind(Kind::Float).to_device(device);
+        Self { average, decay }
+    }
+
     /// Takes a batch of distributions `[batch, classes]` into account, without a gradient.
     pub fn update(&mut self, probs: &Tensor) {
         let batch = probs.detach().mean_dim([0].as_slice(), false, Kind::Float);
@@ -61,7 +68,8 @@ pub enum AlignTo {
 /// |---|---|---|---|
 /// | `to` | | the target: `labels`, the distribution of the labelled samples, or `uniform` | |
 /// | `decay` | 0.999 | decay of the moving averages | \[0, 1) |
-#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+/// | `start` | uniform | the shares of the classes that both averages start from | sum 1 |
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Alignment {
     /// The target distribution.
@@ -69,6 +77,11 @@ pub struct Alignment {
     /// Decay of the moving averages.
     #[serde(default = "default_decay")]
     pub decay: f64,
+    /// The shares of the classes, by index, that both averages start from; empty for equal ones. In
+    /// a short training of classes of very different size, averages that start uniform would still
+    /// be so at its end.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub start: Vec<f64>,
 }
 
 fn default_decay() -> f64 {
@@ -78,7 +91,13 @@ fn default_decay() -> f64 {
 impl Alignment {
     /// Whether the decay lies in its range.
     pub fn check(&self) -> Result<(), String> {
-        check::rate("decay", self.decay)
+        check::rate("decay", self.decay)?;
+        let shares = &self.start;
+        let whole = (shares.iter().sum::<f64>() - 1.0).abs() < 1e-6;
+        if shares.is_empty() || (whole && shares.iter().all(|share| *share > 0.0)) {
+            return Ok(());
+        }
+        Err(format!("start is {shares:?}; it must be a share above 0 for each class, with sum 1"))
     }
 }
 
@@ -91,9 +110,13 @@ pub struct Aligner {
 }
 
 impl Aligner {
-    /// Both averages start uniform.
+    /// Both averages start as the settings say. Panics if these have shares of other classes than
+    /// the task's.
     pub fn new(config: Alignment, task: &TaskInfo) -> Self {
-        let marginal = || Marginal::new(task.classes, config.decay, task.device);
+        let marginal = || match config.start.is_empty() {
+            true => Marginal::new(task.classes, config.decay, task.device),
+            false => Marginal::from(&config.start, task.classes, config.decay, task.device),
+        };
         Self { to: config.to, target: marginal(), current: marginal() }
     }
 

@@ -80,9 +80,33 @@ fn a_bad_gradient_never_reaches_a_checkpoint() {
     setup.cadence.checkpoint = 0;
     let message = fit_corner(folder.path(), &setup).to_string();
     assert!(message.starts_with("step 1: the term `corner` of the loss is NaN"), "{message}");
+    assert!(message.contains("as the parameter w is not finite"), "{message}");
     setup.config.clip_norm = Some(1.0);
     let message = fit_corner(folder.path(), &setup).to_string();
     assert!(message.starts_with("step 0: the norm of the gradient is NaN"), "{message}");
+}
+
+#[test]
+fn statistics_of_a_single_value_end_the_training() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut setup = Setup::new(9, Schedule::constant(0.1));
+    setup.cadence.evaluate = 3;
+    let _alone = torch::rng::exclusive();
+    let mut student = lab::Student::new();
+    let mut optimizer = student.optimizer();
+    let stage = StageDir::open(folder.path()).unwrap();
+    // The variance of the third step's one value a channel.
+    let batch = |step| if step == 2 { lab::single() } else { lab::batch(step) };
+    let batches = |from| (from..).map(move |step| Ok::<_, std::io::Error>(batch(step)));
+    let evaluate = |_: &mut lab::Student, _| panic!("it was scored");
+    let options = setup.options();
+    let fault = fit(&mut student, &mut optimizer, &options, &stage, batches, evaluate, &mut ())
+        .unwrap_err();
+    let start = "step 2: the buffer norm.running_var is NaN at learning rate 0.1: a batch norm";
+    assert!(fault.to_string().starts_with(start), "{fault}");
+    let fault = stage.finish(student.params(), &"done").unwrap_err().to_string();
+    assert!(fault.contains("norm.running_var of the final weights is NaN"), "{fault}");
+    assert!(!stage.final_path().exists());
 }
 
 #[test]

@@ -51,9 +51,14 @@ pub(crate) struct Changes {
     /// Run with each of these numbers of labels, as `30,50,100`, where the recipe can.
     #[arg(long, value_name = "N,N,...", value_delimiter = ',')]
     labels: Vec<u32>,
-    /// Change a setting, as `student.train.steps=400`. May be given several times.
+    /// Change a setting, as `student.train.steps=400`. May be given several times. Lists and tables
+    /// are TOML, as `data.size=[64,64]`; strings need no quotes: the key decides what VALUE is.
     #[arg(long = "set", value_name = "KEY=VALUE", value_parser = parse_override)]
     set: Vec<Override>,
+    /// Take a setting out of the recipe, as `train.ema`: what is optional is then off, what has a
+    /// default takes it. May be given several times, and is done before `--set`.
+    #[arg(long, value_name = "KEY")]
+    unset: Vec<String>,
 }
 
 impl Changes {
@@ -61,8 +66,9 @@ impl Changes {
     ///
     /// The number of seeds becomes part of it, so that the resolved recipe is the same run again.
     pub(crate) fn resolve(&self, recipe: &str) -> Result<Box<dyn Experiment>> {
-        let mut set = self.set.clone();
-        let mut add = |key: &str, value| set.push(Override { key: key.to_owned(), value });
+        let mut set: Vec<Override> = self.unset.iter().map(|key| Override::unset(key)).collect();
+        set.extend(self.set.iter().cloned());
+        let mut add = |key: &str, value| set.push(Override::set(key, value));
         if let Some(seeds) = self.seeds.or(self.quick.then_some(1)) {
             add("seeds", Value::Integer(i64::from(seeds)));
         }
@@ -75,7 +81,7 @@ impl Changes {
         }
         // An override within the data is of the recipe's own, not of the generated ones of
         // `--quick`.
-        let own = set.iter().any(|change| change.key.starts_with("data."));
+        let own = set.iter().any(|change| change.key.split('.').next() == Some("data"));
         let resolved =
             papers::resolve(&catalog::find(recipe)?, self.quick, own || self.data.is_some(), &set);
         resolved.map_err(|error| match error.to_string() {

@@ -1,6 +1,6 @@
 //! Shows images to a network: probabilities, the most probable classes, running statistics.
 
-use anyhow::Result;
+use anyhow::{Context, Result};
 use augment::Image;
 use augment::policy::Policy;
 use data_pipeline::loader::{Loader, Stream, View, Views};
@@ -11,7 +11,7 @@ use super::feed::Feed;
 use super::subset::Subset;
 use super::view::view;
 use crate::run::interrupt;
-use crate::run::predictions::{Predictions, top};
+use crate::run::predictions::{Predictions, all_numbers, top};
 
 /// How images are shown to a network.
 pub(crate) struct Evaluator {
@@ -48,7 +48,20 @@ impl Evaluator {
     pub(crate) fn predict(&self, model: &Model, subset: &Subset) -> Result<Predictions> {
         let mut probabilities = Vec::with_capacity(subset.len() * self.feed.classes);
         self.each(model, subset, |row| probabilities.extend_from_slice(row))?;
-        Ok(Predictions { classes: self.feed.classes, probabilities })
+        Predictions::new(self.feed.classes, probabilities)
+    }
+
+    /// The features `[n, width]` of a subset's images, in order: what the last linear layer takes.
+    pub(crate) fn features(&self, model: &Model, subset: &Subset) -> Result<Tensor> {
+        let mut batches = Vec::new();
+        for step in self.pass(subset) {
+            if self.interruptible {
+                interrupt::check()?;
+            }
+            let images = self.feed.images(&step?.batches[0].data[0]);
+            batches.push(no_grad(|| model.forward_features(&images, self.mode)));
+        }
+        Ok(Tensor::cat(&batches, 0))
     }
 
     /// Runs the network over a subset and keeps of each image only the most probable class and its
@@ -86,7 +99,14 @@ impl Evaluator {
     /// Hands the probabilities of each image of a subset, in order, to `take`.
     fn each(&self, model: &Model, subset: &Subset, mut take: impl FnMut(&[f32])) -> Result<()> {
         for step in self.pass(subset) {
-            let rows = self.run(model, &self.feed.images(&step?.batches[0].data[0]))?;
+            let step = step?;
+            let batch = &step.batches[0];
+            let rows = self.run(model, &self.feed.images(&batch.data[0])).with_context(|| {
+                let first = batch.slots.first().map(|&slot| subset.indices[slot as usize]);
+                first.map_or(String::new(), |i| {
+                    format!("images from {} on", subset.set.id(i as usize))
+                })
+            })?;
             rows.chunks_exact(self.feed.classes).for_each(&mut take);
         }
         Ok(())
@@ -110,6 +130,8 @@ impl Evaluator {
             interrupt::check()?;
         }
         let probabilities = no_grad(|| model.forward(images, self.mode).softmax(-1, Kind::Float));
-        Ok(Vec::<f32>::try_from(probabilities.reshape([-1]))?)
+        let probabilities = Vec::<f32>::try_from(probabilities.reshape([-1]))?;
+        all_numbers(&probabilities)?;
+        Ok(probabilities)
     }
 }

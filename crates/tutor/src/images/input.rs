@@ -6,6 +6,7 @@ use std::path::Path;
 
 use anyhow::{Context, Result};
 use serde::{Deserialize, Serialize};
+use weights::Preprocess;
 
 use crate::run::files;
 
@@ -33,6 +34,16 @@ pub(crate) struct Input {
 const FILE: &str = "input.json";
 
 impl Input {
+    /// Takes over the normalisation that published weights were trained with. Grey images keep one
+    /// channel's numbers.
+    pub(crate) fn adopt(&mut self, preprocess: Option<Preprocess>) {
+        if let Some(Preprocess { mean, std, .. }) = preprocess
+            && mean.len() == self.channels
+        {
+            self.normalization = Normalization { mean, std };
+        }
+    }
+
     pub(crate) fn save(&self, dir: &Path) -> Result<()> {
         files::keep(&dir.join(FILE), self)
     }

@@ -50,6 +50,16 @@ impl<'a> Setting<'a> {
         dir: &Path,
     ) -> Result<Self> {
         data.can_be_measured(shared.evaluate.on)?;
+        Self::unmeasured(data, shared, run, dir)
+    }
+
+    /// The same, for a training whose network need not be measured.
+    pub(crate) fn unmeasured(
+        data: &'a Data,
+        shared: Shared<'a>,
+        run: &SeedRun<'a, '_>,
+        dir: &Path,
+    ) -> Result<Self> {
         files::make_folder(dir)?;
         keep_split(&data.split, &dir.join("split.json"))?;
         keep_ids(data, &dir.join("ids.json"))?;

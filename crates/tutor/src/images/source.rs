@@ -1,17 +1,16 @@
 //! Data sets of images: from a recipe's `[data]` to an open set, and from that to one seed's parts.
 
-use std::cell::Cell;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use anyhow::{Context, Result, bail, ensure};
 use augment::rng::Key;
 use data_pipeline::dataset::cifar10::Cifar10;
-use data_pipeline::dataset::folder::{FolderOptions, FolderSet};
 use data_pipeline::dataset::svhn::Svhn;
-use data_pipeline::dataset::{Concat, ImageSamples, Part as Official, Samples, digits, idx};
+use data_pipeline::dataset::{Concat, ImageSamples, Part as Official, digits, idx};
 use data_pipeline::split::{Split, SplitRequest, digits_split};
 
+use super::folder::{self, Folder};
 use super::input::{Input, Normalization};
 use super::subset::{Set, Subset};
 use super::synthetic;
@@ -19,6 +18,7 @@ use crate::recipe::data::DataConfig;
 use crate::recipe::evaluate::Part;
 
 /// The data of one seed.
+#[derive(Clone)]
 pub(crate) struct Data {
     /// How it was divided.
     pub(crate) split: Split,
@@ -28,8 +28,8 @@ pub(crate) struct Data {
     /// None where the data have no part for it.
     pub(crate) test: Option<Subset>,
     pub(crate) input: Input,
-    /// Files that are no images and were left out.
-    skipped: usize,
+    /// What else should be known of the images, in words.
+    notes: Vec<String>,
 }
 
 impl Data {
@@ -39,6 +39,20 @@ impl Data {
             (Some(test), Part::Test) => (Part::Test, test),
             _ => (Part::Validation, &self.validation),
         }
+    }
+
+    /// The same with other labelled images: those at `trained` to train on, those at `held_out` to
+    /// measure on instead of the validation part, which stays where nothing is held out.
+    pub(crate) fn holding_out(&self, trained: &[usize], held_out: &[usize]) -> Self {
+        let at = |positions: &[usize]| Subset {
+            set: self.labeled.set.clone(),
+            indices: positions.iter().map(|&i| self.labeled.indices[i]).collect(),
+        };
+        let (labeled, validation) = match held_out {
+            [] => (at(trained), self.validation.clone()),
+            held_out => (at(trained), at(held_out)),
+        };
+        Self { labeled, validation, test: None, ..self.clone() }
     }
 
     /// An error if the part to measure on has no labelled image: found before any training, what
@@ -57,12 +71,9 @@ impl Data {
     /// How many samples of what, in words.
     pub(crate) fn describe(&self) -> String {
         let test = self.test.as_ref().map_or("no".to_owned(), |test| test.len().to_string());
-        let skipped = match self.skipped {
-            0 => String::new(),
-            n => format!("; {n} files are no images and were left out"),
-        };
+        let notes: String = self.notes.iter().map(|note| format!("; {note}")).collect();
         format!(
-            "{} labelled, {} unlabelled, {} validation and {test} test images of {} classes{skipped}",
+            "{} labelled, {} unlabelled, {} validation and {test} test images of {} classes{notes}",
             self.labeled.len(),
             self.unlabeled.len(),
             self.validation.len(),
@@ -78,27 +89,28 @@ pub(crate) struct ImageSource {
     train: Set,
     /// The unlabelled images, when they are a set of their own.
     unlabeled: Option<Set>,
+    /// The same of images to choose weights by.
+    validation: Option<Set>,
     test: Option<Set>,
-    skipped: usize,
+    notes: Vec<String>,
 }
 
 impl ImageSource {
     /// Opens what the recipe names. `dir` is `--data`, for sets that are not embedded.
     pub(crate) fn open(config: &DataConfig, dir: Option<&Path>) -> Result<Self> {
         let config = config.clone();
-        let skipped = Cell::new(0);
-        let (train, unlabeled, test): (Set, Option<Set>, Option<Set>) = match &config {
-            DataConfig::Digits { .. } => (Arc::new(digits::load()), None, None),
-            DataConfig::Synthetic(spec) => (Arc::new(synthetic::make(spec)?), None, None),
+        let (train, test): (Set, Option<Set>) = match &config {
+            DataConfig::Digits { .. } => (Arc::new(digits::load()), None),
+            DataConfig::Synthetic(spec) => (Arc::new(synthetic::make(spec)?), None),
             DataConfig::Cifar10(_) => {
                 let dir = needed(dir, "cifar10")?;
                 let open = |part| -> Result<Set> { Ok(Arc::new(Cifar10::open(&dir, part)?)) };
-                (open(Official::Train)?, None, Some(open(Official::Test)?))
+                (open(Official::Train)?, Some(open(Official::Test)?))
             }
             DataConfig::Mnist(_) => {
                 let dir = needed(dir, "mnist")?;
                 let open = |part| -> Result<Set> { Ok(Arc::new(idx::mnist(&dir, part)?)) };
-                (open(Official::Train)?, None, Some(open(Official::Test)?))
+                (open(Official::Train)?, Some(open(Official::Test)?))
             }
             DataConfig::Svhn { extra, .. } => {
                 let dir = needed(dir, "svhn")?;
@@ -109,35 +121,29 @@ impl ImageSource {
                 } else {
                     train
                 };
-                (train, None, Some(open(Official::Test)?))
+                (train, Some(open(Official::Test)?))
             }
-            DataConfig::Folder { labeled, unlabeled, test, size, grey, on_bad, .. } => {
-                let open = |path: &PathBuf, labeled: bool, classes: Option<&[String]>| {
-                    let options = FolderOptions {
-                        labeled,
-                        classes: classes.map(<[String]>::to_vec),
-                        grey: *grey,
-                        size: size.map(|[width, height]| (width, height)),
-                        on_bad: *on_bad,
-                        ..FolderOptions::default()
-                    };
-                    let set = FolderSet::open(path, &options)?;
-                    for file in set.skipped() {
-                        tracing::warn!("skipped: {}: {}", file.path.display(), file.fault);
-                    }
-                    skipped.set(skipped.get() + set.skipped().len());
-                    ensure!(!set.is_empty(), "{}: there is no image", path.display());
-                    Ok(Arc::new(set) as Set)
-                };
-                let train = open(labeled, true, None)?;
-                // A test folder may lack a class, but not bring a new one.
-                let classes = Some(train.classes());
-                let test = test.as_ref().map(|path| open(path, true, classes)).transpose()?;
-                let unlabeled = open(unlabeled, false, None)?;
-                (train, Some(unlabeled), test)
+            DataConfig::Folder(folder) => {
+                let Folder { labeled, unlabeled, validation, test, notes } = Folder::open(folder)?;
+                return Ok(Self { train: labeled, unlabeled, validation, test, notes, config });
             }
         };
-        Ok(Self { config, train, unlabeled, test, skipped: skipped.get() })
+        Ok(Self { config, train, unlabeled: None, validation: None, test, notes: vec![] })
+    }
+
+    /// Keeps in a run's folder which images of one's own it is about, or makes sure that they are
+    /// those that it began with. The other sets never change.
+    pub(crate) fn keep(&self, dir: &Path) -> Result<()> {
+        let DataConfig::Folder(_) = self.config else { return Ok(()) };
+        let parts = [
+            ("labelled", Some(&self.train)),
+            ("unlabelled", self.unlabeled.as_ref()),
+            ("validation", self.validation.as_ref()),
+            ("test", self.test.as_ref()),
+        ];
+        let parts: Vec<(&str, &ImageSamples)> =
+            parts.into_iter().filter_map(|(name, set)| Some((name, &**set?))).collect();
+        folder::keep(&parts, &dir.join("images.json"))
     }
 
     /// The same images with other labels.
@@ -172,8 +178,10 @@ impl ImageSource {
                 let request = request(*rule, *labels, *validation, train);
                 (request.split_set(&*self.train)?, *unlabeled, *test)
             }
-            DataConfig::Folder { validation_share, .. } => {
-                (folder_split(&*self.train, *validation_share)?, None, None)
+            DataConfig::Folder(folder) => {
+                let own = self.validation.is_some();
+                let share = if own { 0.0 } else { folder.validation_share };
+                (folder_split(&*self.train, share)?, None, None)
             }
         };
         let Split { labeled, unlabeled, validation, test, .. } = split.clone();
@@ -183,7 +191,7 @@ impl ImageSource {
             .clone()
             .map_or_else(|| subset(unlabeled), Subset::all)
             .first(most_unlabeled);
-        let validation = subset(validation);
+        let validation = self.validation.clone().map_or_else(|| subset(validation), Subset::all);
         let test = match &self.test {
             Some(set) => Subset::all(set.clone()).first(most_test),
             None => subset(test),
@@ -196,13 +204,14 @@ impl ImageSource {
             None => measured(&[&labeled, &unlabeled], channels)?,
         };
         let size = match &self.config {
-            DataConfig::Folder { size, .. } => size.map(|[width, height]| (width, height)),
+            DataConfig::Folder(folder) => folder.size.map(|[width, height]| (width, height)),
             _ => Some((image.width() as u32, image.height() as u32)),
         };
         let classes = self.train.classes().to_vec();
         let input = Input { classes, channels, size, normalization };
         let test = Some(test).filter(|test| test.len() > 0);
-        Ok(Data { split, labeled, unlabeled, validation, test, input, skipped: self.skipped })
+        let notes = self.notes.clone();
+        Ok(Data { split, labeled, unlabeled, validation, test, input, notes })
     }
 }
 
@@ -229,10 +238,10 @@ fn published(config: &DataConfig) -> Option<([f64; 3], [f64; 3])> {
             [0.437_682_1, 0.443_769_7, 0.472_804_42],
             [0.198_030_12, 0.201_015_62, 0.197_036_14],
         )),
-        DataConfig::Folder { grey: false, .. } => {
+        DataConfig::Folder(folder) if !folder.grey => {
             Some(([0.485, 0.456, 0.406], [0.229, 0.224, 0.225]))
         }
-        DataConfig::Folder { .. }
+        DataConfig::Folder(_)
         | DataConfig::Digits { .. }
         | DataConfig::Mnist(_)
         | DataConfig::Synthetic(_) => None,

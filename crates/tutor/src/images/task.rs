@@ -36,6 +36,7 @@ pub(crate) struct ImageTask<'a> {
     frozen: &'a [String],
     feedback: Option<Learning>,
     select_metric: Option<&'a str>,
+    seconds: Option<f64>,
 }
 
 /// The accuracy on the validation part, in percent: the metric of the learning curves.
@@ -80,6 +81,7 @@ impl<'a> ImageTask<'a> {
             frozen: &[],
             feedback: None,
             select_metric: None,
+            seconds: None,
         }
     }
 
@@ -123,6 +125,11 @@ impl<'a> ImageTask<'a> {
         Self { feedback: feedback.map(Learning::new), ..self }
     }
 
+    /// Ends the training after so many seconds, whatever step it is at.
+    pub(crate) fn seconds(self, seconds: Option<f64>) -> Self {
+        Self { seconds, ..self }
+    }
+
     /// The metric that a recipe selects by.
     pub(crate) fn select_metric(self, select_metric: Option<&'a str>) -> Self {
         Self { select_metric, ..self }
@@ -145,6 +152,7 @@ impl<'a> ImageTask<'a> {
             select,
             precision: setting.shared.precision,
             device: setting.device,
+            seconds: self.seconds,
             recipe_text: setting.recipe_text,
         };
         stage.train(self, callback)

@@ -5,8 +5,9 @@ use std::sync::Arc;
 
 use anyhow::{Context, Result, ensure};
 use augment::policy::Policy;
-use data_pipeline::dataset::Samples;
+use data_pipeline::dataset::Cached;
 use data_pipeline::dataset::folder::{FolderOptions, FolderSet, OnBad};
+use data_pipeline::picture::Decode;
 use torch::{Device, Model, store};
 use vision_models::NetConfig;
 
@@ -38,6 +39,9 @@ pub(crate) struct TrainedModel {
     input: Input,
 }
 
+/// So many bytes of decoded images are kept, so that most are decoded once.
+const KEPT: u64 = 512 << 20;
+
 impl TrainedModel {
     /// Loads a network of a run.
     pub(crate) fn load(place: Place, device: Device) -> Result<Self> {
@@ -60,24 +64,25 @@ impl TrainedModel {
         Ok(Self { name: place.name, model, evaluator: evaluator.interruptible(), input })
     }
 
-    /// Opens a folder of images as the network wants them; files that are no images are skipped and
-    /// counted.
+    /// Opens a folder, a table or Parquet files of images as the network wants them; what is no
+    /// image is left out and told.
     ///
-    /// With `labeled`, sub-folders are classes, and each must be one that the network knows.
-    fn open(&self, dir: &Path, labeled: bool) -> Result<FolderSet> {
+    /// With `labeled`, each class must be one that the network knows.
+    fn open(&self, dir: &Path, labeled: bool) -> Result<Cached<FolderSet>> {
         let options = FolderOptions {
             labeled,
             classes: labeled.then(|| self.input.classes.clone()),
-            grey: self.input.channels == 1,
-            size: self.input.size,
             on_bad: OnBad::Skip,
+            decode: Decode {
+                grey: self.input.channels == 1,
+                size: self.input.size,
+                ..Decode::default()
+            },
             ..FolderOptions::default()
         };
-        let set = FolderSet::open(dir, &options)?;
-        ensure!(!set.is_empty(), "{}: there is no image", dir.display());
-        for skipped in set.skipped() {
-            note(&format!("skipped: {}: {}", skipped.path.display(), skipped.fault));
-        }
+        let set = FolderSet::open(dir, &options)?.decode_all(KEPT)?;
+        set.inner().left_out().iter().for_each(|left_out| note(&left_out.to_string()));
+        set.inner().notes().iter().for_each(|text| note(text));
         Ok(set)
     }
 }

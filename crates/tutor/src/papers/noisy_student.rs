@@ -97,6 +97,8 @@ impl Experiment for NoisyStudent {
 
     fn run(&self, run: &mut Run<'_>) -> Result<Findings> {
         let rows = self.chosen_rows();
+        let source = self.source.as_ref().context("the data are opened before the run")?;
+        source.keep(run.dir)?;
         let outcomes = run.each_seed(
             |seed| {
                 let cells = self.cells(&seed.dir)?;

@@ -58,6 +58,7 @@ impl Experiment for SslTable {
 
     fn run(&self, run: &mut Run<'_>) -> Result<Findings> {
         let source = self.source.as_ref().context("the data are opened before the run")?;
+        source.keep(run.dir)?;
         let rows = self.recipe.trainings(self.head.paper_name())?;
         let outcomes = run.each_seed(
             |seed| {

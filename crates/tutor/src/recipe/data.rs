@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, bail};
 use data_pipeline::dataset::folder::OnBad;
+use data_pipeline::picture::Decode;
 use data_pipeline::split::SplitRule;
 use serde::{Deserialize, Serialize};
 
@@ -36,23 +37,45 @@ pub(crate) enum DataConfig {
     },
     /// Generated images, for trying a recipe without its data.
     Synthetic(Synthetic),
-    /// One's own images: a folder with a sub-folder a class, and a folder of unlabelled images.
-    Folder {
-        labeled: PathBuf,
-        unlabeled: PathBuf,
-        /// A folder like `labeled`; without it, the validation part is also what is reported on.
-        test: Option<PathBuf>,
-        /// Share of the labelled images kept for validation.
-        #[serde(default = "default_validation_share")]
-        validation_share: f64,
-        /// Width and height to which images are resized on loading; without it they keep their own,
-        /// and the policies crop.
-        size: Option<[u32; 2]>,
-        #[serde(default)]
-        grey: bool,
-        #[serde(default)]
-        on_bad: OnBad,
-    },
+    /// One's own images.
+    Folder(Folder),
+}
+
+/// One's own images. Each part is a folder, a table of files (CSV, TSV, lines of JSON) or Parquet;
+/// `data_pipeline::dataset::folder` says what is read from which.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Folder {
+    /// Images with labels: a folder with a sub-folder for each class, a table or Parquet.
+    pub(crate) labeled: PathBuf,
+    /// A table of files and labels; its paths start from the folder `labeled`.
+    pub(crate) labels: Option<PathBuf>,
+    /// Images without labels. Without it they are those that a table in `labeled` or `labels` does
+    /// not name; those that it names without a label always count too.
+    pub(crate) unlabeled: Option<PathBuf>,
+    /// Labelled images for choosing weights; without it, a share of `labeled`.
+    pub(crate) validation: Option<PathBuf>,
+    /// Labelled images for the result; without it, the validation part is also reported on.
+    pub(crate) test: Option<PathBuf>,
+    /// Share of the labelled images kept for validation, where there is no `validation`.
+    #[serde(default = "default_validation_share")]
+    pub(crate) validation_share: f64,
+    /// Width and height to which images are resized on loading; without it they keep their own,
+    /// and the policies crop.
+    pub(crate) size: Option<[u32; 2]>,
+    #[serde(default)]
+    pub(crate) grey: bool,
+    #[serde(default)]
+    pub(crate) on_bad: OnBad,
+    /// The most pixels of an image.
+    #[serde(default = "default_max_pixels")]
+    pub(crate) max_pixels: u64,
+    /// How many MiB of decoded images are kept in memory, all parts together.
+    #[serde(default = "default_memory")]
+    pub(crate) memory: u64,
+    /// Whether an image of the validation or test part may be in another part too.
+    #[serde(default)]
+    pub(crate) allow_duplicates: bool,
 }
 
 /// A set with an official training and test part, of which labels are drawn.
@@ -86,12 +109,59 @@ fn default_validation_share() -> f64 {
     0.2
 }
 
+fn default_max_pixels() -> u64 {
+    Decode::default().max_pixels
+}
+
+fn default_memory() -> u64 {
+    512
+}
+
+impl Folder {
+    /// The paths that are named.
+    fn paths(&mut self) -> impl Iterator<Item = &mut PathBuf> {
+        let Self { labeled, labels, unlabeled, validation, test, .. } = self;
+        let others = [labels, unlabeled, validation, test].into_iter().flatten();
+        std::iter::once(labeled).chain(others)
+    }
+
+    fn check(&self, evaluated: Part, faults: &mut Faults) {
+        self.check_parts(faults);
+        let share = self.validation_share;
+        if !(0.0..1.0).contains(&share) {
+            // Said by check_parts.
+            return;
+        }
+        let measured = match evaluated {
+            Part::Validation => &None,
+            Part::Test => &self.test,
+        };
+        if share == 0.0 && self.validation.is_none() && measured.is_none() {
+            let fault = "is 0, and there is no other part to measure on: name data.test";
+            faults.add("data.validation_share", fault);
+        }
+    }
+
+    /// The same, where what is measured on is found out later.
+    fn check_parts(&self, faults: &mut Faults) {
+        let share = self.validation_share;
+        if !(0.0..1.0).contains(&share) {
+            let fault = format!("is {share}; it must be in [0, 1)");
+            faults.add("data.validation_share", fault);
+        }
+        if self.size.is_some_and(|sides| sides.contains(&0)) {
+            faults.add("data.size", "must be at least 1 in both directions");
+        }
+        faults.positive("data.max_pixels", self.max_pixels);
+    }
+}
+
 impl DataConfig {
     /// Makes the paths of folders absolute: below `dir` (`--data`) if there is one, else below the
     /// working folder.
     pub(crate) fn anchor(&mut self, dir: Option<&Path>) -> Result<()> {
-        let DataConfig::Folder { labeled, unlabeled, test, .. } = self else { return Ok(()) };
-        for path in [labeled, unlabeled].into_iter().chain(test) {
+        let DataConfig::Folder(folder) = self else { return Ok(()) };
+        for path in folder.paths() {
             let below = dir.map_or_else(|| path.clone(), |dir| dir.join(&*path));
             *path = std::path::absolute(&below).with_context(|| below.display().to_string())?;
         }
@@ -110,7 +180,7 @@ impl DataConfig {
             DataConfig::Synthetic(spec) => spec.labels_per_class = per_class(spec.classes)?,
             DataConfig::Cifar10(official) | DataConfig::Mnist(official) => official.labels = count,
             DataConfig::Svhn { labels, .. } => *labels = Some(count),
-            DataConfig::Folder { .. } => {
+            DataConfig::Folder(_) => {
                 bail!("labels: a folder has the labels that it has; leave images out of it instead")
             }
         }
@@ -129,19 +199,15 @@ impl DataConfig {
             DataConfig::Svhn { labels, .. } => {
                 faults.positive("data.labels", labels.unwrap_or(1) as u64)
             }
-            DataConfig::Folder { validation_share: share, test, size, .. } => {
-                if !(0.0..1.0).contains(share) {
-                    let fault = format!("is {share}; it must be in [0, 1)");
-                    faults.add("data.validation_share", fault);
-                }
-                if *share == 0.0 && (test.is_none() || evaluated == Part::Validation) {
-                    let fault = "is 0, and there is no other part to measure on: name data.test";
-                    faults.add("data.validation_share", fault);
-                }
-                if size.is_some_and(|sides| sides.contains(&0)) {
-                    faults.add("data.size", "must be at least 1 in both directions");
-                }
-            }
+            DataConfig::Folder(folder) => folder.check(evaluated, faults),
+        }
+    }
+
+    /// The same for a paper that finds a part to measure on itself.
+    pub(crate) fn check_parts(&self, faults: &mut Faults) {
+        match self {
+            DataConfig::Folder(folder) => folder.check_parts(faults),
+            other => other.check(Part::Validation, faults),
         }
     }
 }

@@ -1,31 +1,68 @@
 //! Changing recipes by dotted keys, and saying what was meant when a key is unknown.
 
+use std::fmt;
+
 use anyhow::{Context, Result, anyhow, bail};
 use serde::de::DeserializeOwned;
 use toml::{Table, Value};
 
 use super::keys;
 
-/// `key=value` of the command line.
+/// A change of one key, as `--set` and `--unset` ask for it.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct Override {
     /// Dotted key; whole numbers index lists.
     pub(crate) key: String,
-    /// What it becomes.
-    pub(crate) value: Value,
+    /// What it becomes; nothing takes the key out of the recipe.
+    pub(crate) value: Option<Value>,
+    /// The value as it was written, where it may be read in another way than `value`.
+    pub(super) written: Option<String>,
 }
 
-/// Parses `key=value`: a TOML value, or else a string without quotes.
+impl Override {
+    /// The key becomes this very value.
+    pub(crate) fn set(key: &str, value: Value) -> Self {
+        Self { key: key.to_owned(), value: Some(value), written: None }
+    }
+
+    /// The key is taken out of the recipe.
+    pub(crate) fn unset(key: &str) -> Self {
+        Self { key: key.trim().to_owned(), value: None, written: None }
+    }
+}
+
+/// Parses `key=value`: a TOML value, or else a string without quotes. What `value` is in the end,
+/// the type of its key decides ([`by_type`](super::by_type::by_type)).
 pub(crate) fn parse_override(text: &str) -> Result<Override, String> {
-    let (key, value) =
+    let (key, written) =
         text.split_once('=').ok_or_else(|| format!("{text:?} is not of the form key=value"))?;
-    let value = format!("value = {value}")
+    let key = key.trim();
+    if written.trim().is_empty() {
+        return Err(format!(
+            "{key} is set to nothing; to take the key out of the recipe write --unset {key}, for a \
+             string of no letters --set '{key}=\"\"'"
+        ));
+    }
+    let value = format!("value = {written}")
         .parse::<Table>()
         .ok()
+        .filter(|table| table.len() == 1)
         .and_then(|mut table| table.remove("value"))
-        .unwrap_or_else(|| Value::String(value.to_owned()));
-    Ok(Override { key: key.trim().to_owned(), value })
+        .unwrap_or_else(|| Value::String(written.to_owned()));
+    Ok(Override { key: key.to_owned(), value: Some(value), written: Some(written.to_owned()) })
 }
+
+/// A recipe that cannot be read: a key that is unknown or missing, a value of another type.
+#[derive(Debug)]
+pub(crate) struct ReadError(String);
+
+impl fmt::Display for ReadError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl std::error::Error for ReadError {}
 
 /// Reads a recipe and applies `--quick` and the overrides.
 ///
@@ -46,8 +83,14 @@ pub(crate) fn resolved(
         apply_table(&mut table, &quick)?;
     }
     table.remove("quick");
-    for Override { key, value } in overrides {
-        apply(&mut table, key, value.clone())?;
+    // What is taken out goes first, so that a table can be begun anew.
+    for Override { key, .. } in overrides.iter().filter(|change| change.value.is_none()) {
+        remove(&mut table, key).with_context(|| format!("--unset {key}"))?;
+    }
+    for Override { key, value, .. } in overrides {
+        if let Some(value) = value {
+            apply(&mut table, key, value.clone())?;
+        }
     }
     Ok(table)
 }
@@ -55,7 +98,7 @@ pub(crate) fn resolved(
 /// Reads a table as settings; an unknown key is an error that names the nearest known one.
 pub(crate) fn read<T: DeserializeOwned>(table: &Table) -> Result<T> {
     let text = toml::to_string_pretty(table)?;
-    toml::from_str(&text).map_err(|error| explain(&error, &text))
+    toml::from_str(&text).map_err(|error| ReadError(explain(&error, &text)).into())
 }
 
 /// Sets every dotted key of `changes`.
@@ -101,14 +144,52 @@ fn step<'v>(place: &'v mut Value, part: &str, key: &str) -> Result<&'v mut Value
     }
 }
 
+/// Takes one dotted key out. One that is not there is an error: it may be misspelt.
+fn remove(table: &mut Table, key: &str) -> Result<()> {
+    let (first, rest) =
+        key.split_once('.').map_or((key, None), |(first, rest)| (first, Some(rest)));
+    if !table.contains_key(first) {
+        let known: Vec<&str> = table.keys().map(String::as_str).collect();
+        bail!("there is no {first} among {}", known.join(", "))
+    }
+    match rest {
+        Some(rest) => remove_below(&mut table[first], rest),
+        None => {
+            table.remove(first);
+            Ok(())
+        }
+    }
+}
+
+fn remove_below(place: &mut Value, key: &str) -> Result<()> {
+    match place {
+        Value::Table(table) => remove(table, key),
+        Value::Array(items) => {
+            let (index, rest) =
+                key.split_once('.').map_or((key, None), |(i, rest)| (i, Some(rest)));
+            let Some(i) = index.parse().ok().filter(|i: &usize| *i < items.len()) else {
+                bail!("{index} is not an index of this list of {}", items.len())
+            };
+            match rest {
+                Some(rest) => remove_below(&mut items[i], rest),
+                None => {
+                    items.remove(i);
+                    Ok(())
+                }
+            }
+        }
+        other => bail!("there is no {key} in a {}", other.type_str()),
+    }
+}
+
 /// A reading error: the table and line at fault, and the nearest known name where a name is
 /// unknown. Line numbers would be of `text`, which nobody has written.
-fn explain(error: &toml::de::Error, text: &str) -> anyhow::Error {
+fn explain(error: &toml::de::Error, text: &str) -> String {
     let message = error.message();
     let place = error.span().map_or(String::new(), |span| place(text, span.start));
     match nearest_expected(message) {
-        Some(hint) => anyhow!("{place}{message}; did you mean `{hint}`?"),
-        None => anyhow!("{place}{message}"),
+        Some(hint) => format!("{place}{message}; did you mean `{hint}`?"),
+        None => format!("{place}{message}"),
     }
 }
 
@@ -152,13 +233,40 @@ mod tests {
 
     #[test]
     fn overrides_are_toml_values_or_strings() {
-        assert_eq!(parse_override("a.b=3").expect("parsed").value, Value::Integer(3));
-        assert_eq!(parse_override("a=[]").expect("parsed").value, Value::Array(vec![]));
-        assert_eq!(
-            parse_override("a=x=/tmp/b c").expect("parsed").value,
-            Value::String("x=/tmp/b c".to_owned())
-        );
+        let value = |text: &str| parse_override(text).expect("parsed").value.expect("a value");
+        assert_eq!(value("a.b=3"), Value::Integer(3));
+        assert_eq!(value("a=[]"), Value::Array(vec![]));
+        assert_eq!(value("a=x=/tmp/b c"), Value::String("x=/tmp/b c".to_owned()));
+        assert_eq!(value("a=1\nb = 2"), Value::String("1\nb = 2".to_owned()));
         assert!(parse_override("a").is_err());
+        let said = parse_override("a.b= ").expect_err("no value");
+        assert!(said.contains("--unset a.b"), "{said}");
+    }
+
+    #[test]
+    fn keys_are_taken_out_of_tables_and_lists() {
+        let mut t = table("a = [{ b = 1, c = 2 }, { b = 3 }]\n[d.e]\nf = true\ng = 1");
+        for key in ["a.0.c", "a.1", "d.e.f"] {
+            remove(&mut t, key).expect(key);
+        }
+        assert_eq!(t, table("a = [{ b = 1 }]\n[d.e]\ng = 1"));
+        for (key, said) in [("a.1", "index"), ("d.e.x", "among g"), ("x.y", "no x"), ("", "among")]
+        {
+            let error = remove(&mut t, key).expect_err(key).to_string();
+            assert!(error.contains(said), "{error}");
+        }
+    }
+
+    #[test]
+    fn a_table_can_be_begun_anew() {
+        let changes = [
+            parse_override("lr.kind=constant").expect("parsed"),
+            parse_override("lr.value=0.1").expect("parsed"),
+            Override::unset("lr"),
+        ];
+        let text = "[lr]\nkind = 'cosine'\nfrom = 1";
+        let found = resolved(text, false, false, &changes).expect("a recipe");
+        assert_eq!(found, table("[lr]\nkind = 'constant'\nvalue = 0.1"));
     }
 
     #[test]

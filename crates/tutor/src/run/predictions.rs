@@ -1,15 +1,22 @@
 //! Class probabilities of some samples, and what follows from them.
 
+use anyhow::{Result, bail};
 use metrics::Confusion;
 
-/// Class probabilities of some samples, row by row; of no sample too.
+/// Class probabilities of some samples, row by row; of no sample too. All of them are numbers.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct Predictions {
-    pub(crate) classes: usize,
-    pub(crate) probabilities: Vec<f32>,
+    classes: usize,
+    probabilities: Vec<f32>,
 }
 
 impl Predictions {
+    /// Takes `classes` probabilities a sample. An error if one is not a number.
+    pub(crate) fn new(classes: usize, probabilities: Vec<f32>) -> Result<Self> {
+        all_numbers(&probabilities)?;
+        Ok(Self { classes, probabilities })
+    }
+
     /// One row of probabilities a sample.
     pub(crate) fn rows(&self) -> impl Iterator<Item = &[f32]> {
         self.probabilities.chunks_exact(self.classes)
@@ -32,6 +39,19 @@ impl Predictions {
     }
 }
 
+/// An error if a network's probabilities are not numbers: nothing may be scored or labelled by
+/// them.
+pub(crate) fn all_numbers(probabilities: &[f32]) -> Result<()> {
+    match probabilities.iter().find(|p| !p.is_finite()) {
+        None => Ok(()),
+        Some(bad) => bail!(
+            "the network gives {bad} for a probability: its weights or running statistics are not \
+             numbers, or became too large; train it again, at a lower learning rate or with larger \
+             batches"
+        ),
+    }
+}
+
 /// The most probable class (the first of equals) and its probability.
 pub(crate) fn top(row: &[f32]) -> (u32, f32) {
     let first = (0, f32::NEG_INFINITY);
@@ -44,10 +64,18 @@ mod tests {
 
     #[test]
     fn only_samples_of_a_known_class_are_counted() {
-        let p = Predictions { classes: 2, probabilities: vec![0.9, 0.1, 0.5, 0.5, 0.2, 0.8] };
+        let p = Predictions::new(2, vec![0.9, 0.1, 0.5, 0.5, 0.2, 0.8]).expect("numbers");
         assert_eq!(p.top().collect::<Vec<_>>(), [(0, 0.9), (0, 0.5), (1, 0.8)]);
         let confusion = p.confusion(&[Some(0), Some(1), None]);
         assert_eq!(confusion.counts(), [[1, 0], [1, 0]]);
         assert_eq!(p.confusion(&[None, None, None]).accuracy(), None);
+    }
+
+    #[test]
+    fn what_is_no_number_is_never_scored() {
+        for bad in [f32::NAN, f32::INFINITY] {
+            let error = Predictions::new(2, vec![0.5, 0.5, bad, 0.5]).expect_err("no number");
+            assert!(error.to_string().contains(&bad.to_string()), "{error}");
+        }
     }
 }

@@ -82,6 +82,7 @@ impl SeedRun<'_, '_> {
             select: &Select::default(),
             precision: Precision::default(),
             device: self.device,
+            seconds: None,
             recipe_text: self.recipe_text,
         };
         let (model, cost) = stage.train(task, self.progress.stage(name))?;
@@ -91,6 +92,11 @@ impl SeedRun<'_, '_> {
     /// Begins a stage; the result is told of its course.
     pub(crate) fn stage(&mut self, title: &str) -> &mut dyn Callback {
         self.progress.stage(title)
+    }
+
+    /// Says one thing.
+    pub(crate) fn say(&self, what: &str) {
+        self.progress.say(what);
     }
 }
 

@@ -59,6 +59,8 @@ pub(crate) struct Stage<'a> {
     pub(crate) select: &'a Select,
     pub(crate) precision: Precision,
     pub(crate) device: Device,
+    /// Seconds after which the training ends whatever step it is at.
+    pub(crate) seconds: Option<f64>,
     /// The resolved recipe, by which a checkpoint is known to belong to this run.
     pub(crate) recipe_text: &'a str,
 }
@@ -102,6 +104,7 @@ impl Stage<'_> {
             precision: self.precision,
             device: self.device,
             throughput,
+            seconds: self.seconds,
             recipe: self.recipe_text,
         };
         let mut optimizer = self.config.optim.build(objective.params());
@@ -125,7 +128,7 @@ impl Stage<'_> {
             best.context("it is missing").with_context(way_out)?.restore(&objective)?;
         }
         let model = task.finish(objective)?;
-        let samples = self.config.steps * per_step;
+        let samples = summary.step * per_step;
         let cost = StageCost { samples, seconds: summary.seconds };
         stage.finish(&model.params, &cost)?;
         Ok((model, cost))

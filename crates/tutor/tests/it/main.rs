@@ -2,9 +2,11 @@
 
 mod folders;
 mod methods;
+mod numbers;
 mod pictures;
 mod points;
 mod refusals;
 mod resume;
 mod runs;
+mod settings;
 mod tutor;

@@ -39,6 +39,12 @@ fn efficientnets_have_the_published_counts() {
         66_347_960,
         87_413_142,
         480_309_308,
+        // timm's `tf_efficientnet_lite0` to `lite4`.
+        4_652_008,
+        5_416_680,
+        6_092_072,
+        8_197_096,
+        13_006_568,
     ];
     for (variant, expected) in Variant::ALL.into_iter().zip(counts) {
         assert_eq!(count(EfficientNetConfig::new(variant), 1000), expected, "{variant:?}");

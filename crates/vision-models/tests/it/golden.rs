@@ -93,6 +93,11 @@ fn efficientnet_for_small_images_is_timms_with_other_strides() {
 }
 
 #[test]
+fn efficientnet_lite_is_timms() {
+    check("efficientnet_lite");
+}
+
+#[test]
 fn resnet_is_torchvisions() {
     check("resnet");
 }

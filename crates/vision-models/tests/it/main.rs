@@ -7,3 +7,4 @@ mod golden;
 mod noise;
 mod published;
 mod small_net;
+mod stages;

@@ -18,6 +18,7 @@ use super::recipe::{Recipe, RowConfig};
 use super::shapes::{Cloud, Scene, tensor};
 use crate::run::cost::StageCost;
 use crate::run::files;
+use crate::run::predictions::all_numbers;
 use crate::run::seeds::SeedRun;
 use crate::run::stage::{Batches, Task};
 
@@ -57,7 +58,7 @@ pub(super) fn run(
         Ok(Spread {
             shape: scene.shape,
             row: row.name.clone(),
-            accuracy: accuracy(&model, &scene.test, device),
+            accuracy: accuracy(&model, &scene.test, device)?,
             curve,
             cost,
         })
@@ -125,8 +126,8 @@ impl Task for PointTask<'_> {
 
     fn evaluate(&self, objective: &mut Self::Objective, at: Progress) -> Result<Vec<Metric>> {
         let model = objective.evaluated();
-        picture::save(&field(self.dir, at.step), &second(model, &self.places))?;
-        let found = accuracy(model, &self.scene.validation, self.device);
+        picture::save(&field(self.dir, at.step), &second(model, &self.places)?)?;
+        let found = accuracy(model, &self.scene.validation, self.device)?;
         Ok(vec![Metric::higher(VALIDATION, "%", found)])
     }
 
@@ -136,11 +137,13 @@ impl Task for PointTask<'_> {
 }
 
 /// The probability of the second class at each of `points`, `[n, 2]`.
-fn second(model: &Model, points: &Tensor) -> Vec<f32> {
+fn second(model: &Model, points: &Tensor) -> Result<Vec<f32>> {
     let probs = no_grad(|| model.forward(points, Mode::Eval).softmax(-1, Kind::Float));
-    Vec::try_from(probs.select(1, 1).contiguous()).expect("a vector of float32")
+    let second = Vec::try_from(probs.select(1, 1).contiguous())?;
+    all_numbers(&second)?;
+    Ok(second)
 }
 
-fn accuracy(model: &Model, cloud: &Cloud, device: Device) -> f64 {
-    cloud.accuracy(&second(model, &cloud.tensor(device)))
+fn accuracy(model: &Model, cloud: &Cloud, device: Device) -> Result<f64> {
+    Ok(cloud.accuracy(&second(model, &cloud.tensor(device))?))
 }

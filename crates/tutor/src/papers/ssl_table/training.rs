@@ -6,14 +6,12 @@ use anyhow::{Context, Result, ensure};
 use metrics::Confusion;
 use report::Curve;
 use serde::{Deserialize, Serialize};
-use ssl_core::{Config, TaskInfo, ViewKind};
 
 use super::recipe::Recipe;
-use crate::images::feedback::Feedback;
+use crate::images::learner::Learner;
 use crate::images::setting::Setting;
 use crate::images::source::{Data, ImageSource};
-use crate::images::task::{ImageTask, TEST, VALIDATION, metric_name};
-use crate::images::view::view;
+use crate::images::task::{TEST, VALIDATION, metric_name};
 use crate::recipe::evaluate::Part;
 use crate::run::cost::StageCost;
 use crate::run::seeds::SeedRun;
@@ -79,35 +77,18 @@ fn train(
 ) -> Result<Training> {
     let setting = Setting::begin(data, recipe.shared(), run, dir)?;
     let (part, subset) = data.part(recipe.evaluate.on);
-    let method = recipe.method.build(&TaskInfo {
-        classes: setting.classes() as i64,
-        unlabeled: data.unlabeled.len() as i64,
-        device: run.device,
-    });
-    let views = method.views();
-    let strong = views.labeled == ViewKind::Strong || views.unlabeled.contains(&ViewKind::Strong);
-    let feedback = strong.then(|| Feedback::of(&recipe.strong)).flatten();
-    let eval = &recipe.evaluate.augment;
-    let seen = |kind| match (kind, &feedback) {
-        (ViewKind::Plain, _) => view(eval),
-        (ViewKind::Weak, _) => view(&recipe.weak),
-        (ViewKind::Strong, None) => view(&recipe.strong),
-        (ViewKind::Strong, Some(feedback)) => feedback.strong(),
+    let learner = Learner {
+        net: &recipe.net,
+        method: &recipe.method,
+        train: &recipe.train,
+        unlabeled_ratio: recipe.unlabeled_ratio,
+        weak: &recipe.weak,
+        strong: &recipe.strong,
+        select: &recipe.select,
     };
-    let probe = feedback.as_ref().map(Feedback::probe);
-    let labeled = [seen(views.labeled)].into_iter().chain(probe).collect();
-    // Rows share their random numbers, so that they differ in what the recipe changes alone.
-    let mut task = ImageTask::new(&setting, &recipe.net, &recipe.train, method, eval)
-        .stream(&data.labeled, labeled, recipe.train.batch, "labeled")
-        .select_metric(recipe.select.metric.as_deref())
-        .feedback(feedback.clone());
-    if !views.unlabeled.is_empty() {
-        ensure!(data.unlabeled.len() > 0, "there are no unlabelled images: see [data]");
-        let batch = recipe.train.batch * recipe.unlabeled_ratio;
-        let views = views.unlabeled.into_iter().map(seen).collect();
-        task = task.stream(&data.unlabeled, views, batch, "unlabeled");
-    }
+    let task = learner.task(&setting)?;
     let (model, cost) = task.train(dir, "train", &recipe.select, run.stage(name))?;
+    let eval = &recipe.evaluate.augment;
     let predictions = setting.evaluator(eval).interruptible().predict(&model, subset)?;
     let confusion = predictions.confusion(&subset.labels());
     let known = "an image whose class is known";

@@ -1,0 +1,256 @@
+//! Images with labels by a table: a file and a label a line.
+
+use super::content::{self, Content, Fault};
+use super::listing::{self, Listed};
+use super::set::{Entry, FolderOptions, FolderSet, OnBad, Place, Skipped};
+use super::table::{self, Row};
+use crate::error::DataError;
+use crate::parallel;
+use std::collections::{BTreeSet, HashMap};
+use std::path::{Path, PathBuf};
+use std::sync::OnceLock;
+
+/// The images that a table names; with `all`, also those of the folder `root` that it does not
+/// name, without labels.
+pub(super) fn open(
+    table: &Path,
+    root: Option<&Path>,
+    all: bool,
+    options: &FolderOptions,
+) -> Result<FolderSet, DataError> {
+    let own = table.parent().filter(|dir| !dir.as_os_str().is_empty());
+    let own = own.unwrap_or(Path::new("."));
+    let roots: Vec<&Path> = root.into_iter().chain([own]).chain(options.root.as_deref()).collect();
+    let rows = table::read(table, |name| find(name, &roots).is_some())?;
+    let rows = once_each(table, rows, options.labeled)?;
+    let (mut found, mut absent) = (Vec::new(), Vec::new());
+    let mut stems = None;
+    for row in &rows.kept {
+        let by_stem = || {
+            let stems = stems.get_or_insert_with(|| by_stem(&roots));
+            stems.get(&row.file).cloned().flatten()
+        };
+        match find(&row.file, &roots).or_else(by_stem) {
+            Some(path) => found.push((row, path)),
+            None => absent.push(row),
+        }
+    }
+    refuse_many(table, &rows.kept, &absent, &roots, options.on_bad)?;
+    let (classes, labels) = classes(table, &found, options)?;
+    let mut skipped: Vec<Skipped> = absent
+        .iter()
+        .map(|row| {
+            let Fault { reason, fault } = Fault::new(
+                format!("not there although {} names it", table.display()),
+                format!("is not there although {} line {} names it", table.display(), row.line),
+            );
+            Skipped { path: PathBuf::from(&row.file), reason, fault }
+        })
+        .collect();
+    let mut files: Vec<(Listed, Option<u32>, bool)> = found
+        .into_iter()
+        .zip(labels)
+        .map(|((row, path), label)| (Listed { path, id: tidy(&row.file) }, label, true))
+        .collect();
+    if all {
+        let dir = root.unwrap_or(own);
+        let rest = unlisted(dir, &files, options)?;
+        files.extend(rest.into_iter().map(|file| (file, None, false)));
+    }
+    let seen =
+        parallel::map(files.len(), |i| content::look(&files[i].0.path, options.decode.max_pixels));
+    let mut entries = Vec::with_capacity(files.len());
+    for ((Listed { path, id }, label, listed), content) in files.into_iter().zip(seen) {
+        match content {
+            Content::Image(header) => {
+                entries.push(Entry { place: Place::File(path), id, label, header: Some(header) });
+            }
+            Content::Bad(Fault { reason, fault }) => skipped.push(Skipped { path, reason, fault }),
+            Content::Other if listed => {
+                let (reason, fault) = ("no image".to_owned(), "no image".to_owned());
+                skipped.push(Skipped { path, reason, fault });
+            }
+            Content::Other => {}
+        }
+    }
+    let set = FolderSet {
+        path: table.to_path_buf(),
+        entries,
+        classes,
+        skipped,
+        notes: rows.notes,
+        options: options.clone(),
+        digests: OnceLock::new(),
+    };
+    set.checked(None)
+}
+
+struct Rows {
+    kept: Vec<Row>,
+    notes: Vec<String>,
+}
+
+/// Each file once. Fails if a file has two labels.
+fn once_each(table: &Path, rows: Vec<Row>, labeled: bool) -> Result<Rows, DataError> {
+    let mut first: HashMap<String, usize> = HashMap::new();
+    let mut kept: Vec<Row> = Vec::with_capacity(rows.len());
+    let mut twice = 0;
+    for row in rows {
+        match first.get(&tidy(&row.file)) {
+            None => {
+                first.insert(tidy(&row.file), kept.len());
+                kept.push(row);
+            }
+            Some(&before) => {
+                twice += 1;
+                let before = &mut kept[before];
+                match (&before.label, &row.label) {
+                    (Some(a), Some(b)) if a != b && labeled => {
+                        return Err(DataError::Line {
+                            path: table.to_path_buf(),
+                            line: row.line,
+                            fault: format!(
+                                "{} is `{b}` here and `{a}` in line {}",
+                                row.file, before.line
+                            ),
+                            way_out: "a file has one label: remove one of the lines",
+                        });
+                    }
+                    (None, Some(_)) => before.label = row.label,
+                    _ => {}
+                }
+            }
+        }
+    }
+    let notes = match twice {
+        0 => vec![],
+        n => vec![format!("{n} lines of {} name a file again", table.display())],
+    };
+    Ok(Rows { kept, notes })
+}
+
+/// Fails if files are not there and that is not to be passed over, or if they are many.
+fn refuse_many(
+    table: &Path,
+    rows: &[Row],
+    absent: &[&Row],
+    roots: &[&Path],
+    on_bad: OnBad,
+) -> Result<(), DataError> {
+    let Some(first) = absent.first() else { return Ok(()) };
+    if on_bad == OnBad::Skip && absent.len() * 10 <= rows.len() {
+        return Ok(());
+    }
+    let names: Vec<&str> = absent.iter().take(3).map(|row| row.file.as_str()).collect();
+    let places: Vec<String> = roots.iter().map(|root| root.display().to_string()).collect();
+    let fault = format!(
+        "{} of {} files are not there, {} the first; looked for in {}",
+        absent.len(),
+        rows.len(),
+        names.join(", "),
+        places.join(" and ")
+    );
+    let way_out = "name the folder that the paths start from, or mend the table";
+    Err(DataError::Line { path: table.to_path_buf(), line: first.line, fault, way_out })
+}
+
+/// The class names and the label of each row. Names are sorted, by number if all are whole numbers.
+fn classes(
+    table: &Path,
+    rows: &[(&Row, PathBuf)],
+    options: &FolderOptions,
+) -> Result<(Vec<String>, Vec<Option<u32>>), DataError> {
+    if !options.labeled {
+        return Ok((vec![], vec![None; rows.len()]));
+    }
+    let names: BTreeSet<&str> = rows.iter().flat_map(|(row, _)| row.label.as_deref()).collect();
+    let classes = match &options.classes {
+        Some(fixed) => fixed.clone(),
+        None => super::set::sorted(names.into_iter().map(str::to_owned).collect()),
+    };
+    let number: HashMap<&str, u32> = classes.iter().map(String::as_str).zip(0..).collect();
+    let label = |(row, _): &(&Row, PathBuf)| match &row.label {
+        None => Ok(None),
+        Some(label) => match number.get(label.as_str()) {
+            Some(&number) => Ok(Some(number)),
+            None => Err(DataError::Line {
+                path: table.to_path_buf(),
+                line: row.line,
+                fault: format!("no class `{label}` among {}", classes.join(", ")),
+                way_out: "classes are those of the labelled images",
+            }),
+        },
+    };
+    let labels = rows.iter().map(label).collect::<Result<_, _>>()?;
+    Ok((classes, labels))
+}
+
+/// The files below `dir` that are not in `listed`, nor in what is excluded.
+fn unlisted(
+    dir: &Path,
+    listed: &[(Listed, Option<u32>, bool)],
+    options: &FolderOptions,
+) -> Result<Vec<Listed>, DataError> {
+    let real = |path: &Path| std::fs::canonicalize(path).unwrap_or_else(|_| path.to_path_buf());
+    let mut known: BTreeSet<PathBuf> = listed.iter().map(|(file, ..)| real(&file.path)).collect();
+    let mut folders = Vec::new();
+    for path in &options.exclude {
+        if table::is_table(path) {
+            let own = path.parent().unwrap_or(Path::new("."));
+            let roots = [dir, own];
+            let rows = table::read(path, |name| find(name, &roots).is_some())?;
+            let stems = by_stem(&roots);
+            let place = |row: &Row| {
+                find(&row.file, &roots).or_else(|| stems.get(&row.file).cloned().flatten())
+            };
+            known.extend(rows.iter().filter_map(place).map(|path| real(&path)));
+        } else {
+            folders.push(real(path));
+        }
+    }
+    let mut files = Vec::new();
+    listing::below(dir, dir, &mut files)?;
+    files.retain(|file| {
+        let path = real(&file.path);
+        !known.contains(&path) && !folders.iter().any(|folder| path.starts_with(folder))
+    });
+    Ok(files)
+}
+
+/// A name as it is written in a table, without what does not change it.
+fn tidy(name: &str) -> String {
+    let parts = name.split(['/', '\\']).filter(|part| !part.is_empty() && *part != ".");
+    let joined = parts.collect::<Vec<_>>().join("/");
+    if name.starts_with('/') { format!("/{joined}") } else { joined }
+}
+
+/// The file of a name, below the first folder that has it.
+fn find(name: &str, roots: &[&Path]) -> Option<PathBuf> {
+    // As written first: a backslash may be part of a name here.
+    let names = [name.to_owned(), tidy(name)];
+    let paths = names.iter().flat_map(|name| roots.iter().map(move |root| root.join(name)));
+    paths.into_iter().find(|path| path.is_file())
+}
+
+/// Image files by their path without the ending; none where two files have it.
+fn by_stem(roots: &[&Path]) -> HashMap<String, Option<PathBuf>> {
+    let mut stems: HashMap<String, Option<PathBuf>> = HashMap::new();
+    for root in roots {
+        let mut files = Vec::new();
+        if listing::below(root, root, &mut files).is_err() {
+            continue;
+        }
+        let mut here: HashMap<String, Option<PathBuf>> = HashMap::new();
+        for Listed { path, id } in files {
+            if !content::is_named_as_image(&path) {
+                continue;
+            }
+            let stem = id.rsplit_once('.').map_or(id.clone(), |(stem, _)| stem.to_owned());
+            here.entry(stem).and_modify(|known| *known = None).or_insert(Some(path));
+        }
+        for (stem, path) in here {
+            stems.entry(stem).or_insert(path);
+        }
+    }
+    stems
+}

@@ -1,0 +1,92 @@
+//! Which files lie below a folder.
+
+use crate::error::DataError;
+use std::ffi::OsStr;
+use std::os::unix::ffi::OsStrExt;
+use std::path::{Component, Path, PathBuf};
+
+/// A file and its path relative to the folder that is read, with `/` between the parts.
+#[derive(Clone, Debug)]
+pub(super) struct Listed {
+    pub(super) path: PathBuf,
+    pub(super) id: String,
+}
+
+/// The files and the folders directly inside `dir`, each sorted by name; what file managers and
+/// archives leave behind does not count.
+pub(super) fn children(dir: &Path) -> Result<(Vec<PathBuf>, Vec<PathBuf>), DataError> {
+    let way_out = "name a folder of images that may be read";
+    let (mut files, mut folders) = (Vec::new(), Vec::new());
+    for entry in std::fs::read_dir(dir).map_err(DataError::io(dir, way_out))? {
+        let path = entry.map_err(DataError::io(dir, way_out))?.path();
+        if path.file_name().is_some_and(is_litter) {
+            continue;
+        }
+        if path.is_dir() { folders.push(path) } else { files.push(path) }
+    }
+    files.sort();
+    folders.sort();
+    Ok((files, folders))
+}
+
+/// Adds all files below `dir`, a folder's own files before those of its sub-folders.
+pub(super) fn below(dir: &Path, root: &Path, into: &mut Vec<Listed>) -> Result<(), DataError> {
+    collect(dir, root, 0, into)
+}
+
+fn collect(dir: &Path, root: &Path, depth: u32, into: &mut Vec<Listed>) -> Result<(), DataError> {
+    if depth > 32 {
+        return Err(DataError::Missing {
+            path: dir.to_path_buf(),
+            fault: "folders are nested more than 32 deep".into(),
+            way_out: "look for a link that leads back up",
+        });
+    }
+    let (files, folders) = children(dir)?;
+    into.extend(files.into_iter().map(|path| Listed { id: id(&path, root), path }));
+    folders.iter().try_for_each(|folder| collect(folder, root, depth + 1, into))
+}
+
+/// The path of a file relative to a folder.
+pub(super) fn id(path: &Path, root: &Path) -> String {
+    let parts = path.strip_prefix(root).unwrap_or(path).components();
+    let parts = parts.filter(|part| !matches!(part, Component::CurDir));
+    parts.map(|part| text(part.as_os_str())).collect::<Vec<_>>().join("/")
+}
+
+/// A name as text; bytes that are no UTF-8 become `\xNN`, so that two names never become one.
+pub(super) fn text(name: &OsStr) -> String {
+    let chunk = |chunk: std::str::Utf8Chunk<'_>| {
+        let wrong: String = chunk.invalid().iter().map(|byte| format!("\\x{byte:02x}")).collect();
+        format!("{}{wrong}", chunk.valid())
+    };
+    name.as_bytes().utf8_chunks().map(chunk).collect()
+}
+
+/// Hidden files and folders, thumbnails and settings of file managers, resource forks in archives.
+fn is_litter(name: &OsStr) -> bool {
+    const NAMES: [&str; 5] = ["Thumbs.db", "desktop.ini", "__MACOSX", "@eaDir", "$RECYCLE.BIN"];
+    name.as_bytes().starts_with(b".") || NAMES.iter().any(|known| name.eq_ignore_ascii_case(known))
+}
+
+/// Whether a folder or file is called as parts of data sets are: `train`, `val`, `test`.
+pub(super) fn is_part(name: &str) -> bool {
+    const NAMES: [&str; 15] = [
+        "train",
+        "training",
+        "trainset",
+        "val",
+        "valid",
+        "validation",
+        "dev",
+        "test",
+        "testing",
+        "testset",
+        "eval",
+        "labeled",
+        "labelled",
+        "unlabeled",
+        "unlabelled",
+    ];
+    NAMES.contains(&&*name.to_lowercase())
+}

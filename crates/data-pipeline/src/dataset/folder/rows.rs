@@ -1,0 +1,300 @@
+//! Rows of a Parquet file of images as Hugging Face's `datasets` writes it, read one by one.
+
+use crate::error::DataError;
+use parquet::basic::{ConvertedType, LogicalType, Type as Physical};
+use parquet::column::reader::{ColumnReader, get_column_reader};
+use parquet::data_type::ByteArray;
+use parquet::errors::ParquetError;
+use parquet::file::metadata::{ParquetMetaData, ParquetMetaDataReader};
+use parquet::file::serialized_reader::SerializedPageReader;
+use parquet::schema::types::ColumnDescriptor;
+use serde_json::Value;
+use std::fs::File;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+/// A Parquet file that is known by its footer; images are read when they are asked for.
+#[derive(Debug)]
+pub(super) struct Rows {
+    path: PathBuf,
+    footer: ParquetMetaData,
+    /// The leaf column of encoded images.
+    image: usize,
+    /// The leaf column of labels.
+    label: Option<usize>,
+    /// The names of classes 0, 1, ..., where the file says so.
+    names: Option<Vec<String>>,
+    /// The first row of each row group, and the number of rows.
+    starts: Vec<usize>,
+}
+
+/// The labels of a file.
+#[derive(Debug)]
+pub(super) enum Labels {
+    None,
+    Numbers(Vec<Option<i64>>),
+    Names(Vec<Option<String>>),
+}
+
+/// Columns that hold labels, the likeliest first.
+const LABELS: [&str; 9] =
+    ["label", "labels", "class", "fine_label", "category", "target", "class_name", "digit", "y"];
+
+impl Rows {
+    /// Reads the footer. Fails if the file is no Parquet or has no column of encoded images.
+    pub(super) fn open(path: &Path) -> Result<Self, DataError> {
+        let file = File::open(path).map_err(DataError::io(path, "check the path"))?;
+        let footer = guarded(|| ParquetMetaDataReader::new().parse_and_finish(&file));
+        let footer = footer.map_err(|fault| DataError::format(path, 0, fault))?;
+        let schema = footer.file_metadata().schema_descr();
+        let leaves: Vec<&ColumnDescriptor> = schema.columns().iter().map(|c| &**c).collect();
+        let features = features(&footer);
+        let of_type = |wanted: &str| -> Vec<&str> {
+            let typed = |(name, feature): (&'_ String, &Value)| {
+                (feature["_type"] == wanted).then_some(name.clone())
+            };
+            let names: Vec<String> =
+                features.as_object().into_iter().flatten().filter_map(typed).collect();
+            leaves.iter().map(|c| root(c)).filter(|n| names.iter().any(|m| m == n)).collect()
+        };
+        let is_bytes = |column: &&ColumnDescriptor| {
+            column.physical_type() == Physical::BYTE_ARRAY
+                && column.max_rep_level() == 0
+                && column.converted_type() != ConvertedType::UTF8
+                && column.logical_type_ref() != Some(&LogicalType::String)
+        };
+        let typed = of_type("Image");
+        let image = leaves
+            .iter()
+            .position(|c| is_bytes(c) && typed.contains(&root(c)) && c.name() == "bytes")
+            .or_else(|| leaves.iter().position(|c| is_bytes(c) && c.name() == "bytes"))
+            .or_else(|| {
+                let named = |c: &&ColumnDescriptor| ["image", "img", "picture"].contains(&c.name());
+                leaves.iter().position(|c| is_bytes(c) && named(c))
+            });
+        let Some(image) = image else {
+            let names: Vec<String> = leaves.iter().map(|c| c.path().string()).collect();
+            let fault = format!(
+                "no column `image` of encoded images (a struct with `bytes`, or binary) among {}",
+                names.join(", ")
+            );
+            return Err(DataError::format(path, 0, fault));
+        };
+        let flat = |name: &str| {
+            let is = |c: &&ColumnDescriptor| c.path().string() == name && c.max_rep_level() == 0;
+            leaves.iter().position(is)
+        };
+        let class_labels = of_type("ClassLabel");
+        let label = match class_labels[..] {
+            [only] => flat(only),
+            _ => LABELS.iter().find_map(|name| flat(name)),
+        };
+        let names = label.and_then(|label| {
+            let names = features[leaves[label].name()]["names"].as_array()?;
+            names.iter().map(|name| name.as_str().map(str::to_owned)).collect()
+        });
+        let mut starts = vec![0];
+        for group in footer.row_groups() {
+            let rows = usize::try_from(group.num_rows()).unwrap_or_default();
+            starts.push(starts[starts.len() - 1] + rows);
+        }
+        Ok(Self { path: path.to_path_buf(), image, label, names, starts, footer })
+    }
+
+    pub(super) fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// How many rows there are.
+    pub(super) fn len(&self) -> usize {
+        self.starts[self.starts.len() - 1]
+    }
+
+    /// The names of classes by number.
+    pub(super) fn names(&self) -> Option<&[String]> {
+        self.names.as_deref()
+    }
+
+    /// The columns, for messages.
+    pub(super) fn columns(&self) -> String {
+        let columns = self.footer.file_metadata().schema_descr().columns();
+        columns.iter().map(|c| c.path().string()).collect::<Vec<_>>().join(", ")
+    }
+
+    /// The row group of a row.
+    pub(super) fn group(&self, row: usize) -> usize {
+        self.starts.partition_point(|&start| start <= row) - 1
+    }
+
+    /// The encoded image of a row; the error says what is wrong with it.
+    pub(super) fn image(&self, row: usize) -> Result<Vec<u8>, String> {
+        let mut found = Err("there is no such row".to_owned());
+        self.images(row, 1, |_, bytes| found = bytes.map(<[u8]>::to_vec));
+        found
+    }
+
+    /// Hands out `count` images, the first in row `first` and all in its row group, each with its
+    /// number from 0.
+    pub(super) fn images(
+        &self,
+        first: usize,
+        count: usize,
+        mut each: impl FnMut(usize, Result<&[u8], String>),
+    ) {
+        let (group, mut done) = (self.group(first), 0);
+        let opened = guarded(|| {
+            let ColumnReader::ByteArrayColumnReader(mut reader) = self.column(group, self.image)?
+            else {
+                return Err(ParquetError::General("images are no byte arrays".into()));
+            };
+            let before = first - self.starts[group];
+            if reader.skip_records(before)? != before {
+                return Err(ParquetError::EOF("fewer rows than the footer says".into()));
+            }
+            Ok(reader)
+        });
+        let mut reader = match opened {
+            Ok(reader) => reader,
+            Err(fault) => return (0..count).for_each(|n| each(n, Err(fault.clone()))),
+        };
+        while done < count {
+            let (mut levels, mut values) = (Vec::new(), Vec::<ByteArray>::new());
+            let read = guarded(|| {
+                let want = (count - done).min(16);
+                reader.read_records(want, Some(&mut levels), None, &mut values)
+            });
+            let rows = match read {
+                Ok((0, ..)) => {
+                    let fault = "fewer rows than the footer says".to_owned();
+                    return (done..count).for_each(|n| each(n, Err(fault.clone())));
+                }
+                Ok((rows, ..)) => rows,
+                Err(fault) => return (done..count).for_each(|n| each(n, Err(fault.clone()))),
+            };
+            let most = self.descriptor(self.image).max_def_level();
+            let mut values = values.iter();
+            for n in 0..rows {
+                let is_there = levels.get(n).is_none_or(|&level| level == most);
+                let value = if is_there { values.next() } else { None };
+                let missing = || "the row holds no encoded image".to_owned();
+                each(done + n, value.map(ByteArray::data).ok_or_else(missing));
+            }
+            done += rows;
+        }
+    }
+
+    /// All labels, in the order of the rows.
+    pub(super) fn labels(&self) -> Result<Labels, DataError> {
+        let Some(column) = self.label else { return Ok(Labels::None) };
+        let (mut numbers, mut names) = (Vec::new(), Vec::new());
+        let read = guarded(|| {
+            for group in 0..self.footer.num_row_groups() {
+                self.labels_of(group, column, &mut numbers, &mut names)?;
+            }
+            Ok(())
+        });
+        read.map_err(|fault| DataError::format(&self.path, 0, format!("labels: {fault}")))?;
+        if numbers.len().max(names.len()) != self.len() {
+            let fault = format!("{} labels for {} rows", numbers.len() + names.len(), self.len());
+            return Err(DataError::format(&self.path, 0, fault));
+        }
+        Ok(if names.is_empty() { Labels::Numbers(numbers) } else { Labels::Names(names) })
+    }
+
+    fn labels_of(
+        &self,
+        group: usize,
+        column: usize,
+        numbers: &mut Vec<Option<i64>>,
+        names: &mut Vec<Option<String>>,
+    ) -> Result<(), ParquetError> {
+        let rows = self.starts[group + 1] - self.starts[group];
+        let most = self.descriptor(column).max_def_level();
+        let mut levels = Vec::new();
+        /// Puts values to the rows that have one.
+        fn spread<T>(values: Vec<T>, levels: &[i16], most: i16, into: &mut Vec<Option<T>>) {
+            if most == 0 {
+                return into.extend(values.into_iter().map(Some));
+            }
+            let mut values = values.into_iter();
+            into.extend(
+                levels.iter().map(|&level| if level == most { values.next() } else { None }),
+            );
+        }
+        macro_rules! read {
+            ($reader:ident) => {{
+                let mut values = Vec::new();
+                while levels.len().max(values.len()) < rows {
+                    let done = levels.len().max(values.len());
+                    let (read, ..) =
+                        $reader.read_records(rows - done, Some(&mut levels), None, &mut values)?;
+                    if read == 0 {
+                        break;
+                    }
+                }
+                values
+            }};
+        }
+        match self.column(group, column)? {
+            ColumnReader::Int64ColumnReader(mut reader) => {
+                spread(read!(reader), &levels, most, numbers)
+            }
+            ColumnReader::Int32ColumnReader(mut reader) => {
+                let values: Vec<i32> = read!(reader);
+                spread(values.into_iter().map(i64::from).collect(), &levels, most, numbers)
+            }
+            ColumnReader::BoolColumnReader(mut reader) => {
+                let values: Vec<bool> = read!(reader);
+                spread(values.into_iter().map(i64::from).collect(), &levels, most, numbers)
+            }
+            ColumnReader::ByteArrayColumnReader(mut reader) => {
+                let values: Vec<ByteArray> = read!(reader);
+                let text = |v: ByteArray| v.as_utf8().map(str::to_owned);
+                let values = values.into_iter().map(text).collect::<Result<_, _>>()?;
+                spread(values, &levels, most, names)
+            }
+            _ => {
+                let fault = "the column of labels holds neither whole numbers nor text";
+                return Err(ParquetError::General(fault.into()));
+            }
+        }
+        Ok(())
+    }
+
+    fn descriptor(&self, column: usize) -> Arc<ColumnDescriptor> {
+        self.footer.file_metadata().schema_descr().column(column)
+    }
+
+    /// Reads a column of a row group from a file of its own: clones of an open file would share
+    /// their position between threads.
+    fn column(&self, group: usize, column: usize) -> Result<ColumnReader, ParquetError> {
+        let file = Arc::new(File::open(&self.path)?);
+        let group = self.footer.row_group(group);
+        let rows = usize::try_from(group.num_rows()).unwrap_or_default();
+        let pages = SerializedPageReader::new(file, group.column(column), rows, None)?;
+        Ok(get_column_reader(self.descriptor(column), Box::new(pages)))
+    }
+}
+
+/// The name of the column that a leaf belongs to.
+fn root(column: &ColumnDescriptor) -> &str {
+    column.path().parts().first().map_or("", String::as_str)
+}
+
+/// What Hugging Face's `datasets` notes of the columns, or null.
+fn features(footer: &ParquetMetaData) -> Value {
+    let notes = footer.file_metadata().key_value_metadata();
+    let note = notes.into_iter().flatten().find(|note| note.key == "huggingface");
+    let text = note.and_then(|note| note.value.as_deref()).unwrap_or("null");
+    let mut value: Value = serde_json::from_str(text).unwrap_or_default();
+    value["info"]["features"].take()
+}
+
+/// Runs a reader, whose faults become text; a damaged file may make it panic.
+fn guarded<T>(read: impl FnOnce() -> Result<T, ParquetError>) -> Result<T, String> {
+    match catch_unwind(AssertUnwindSafe(read)) {
+        Ok(read) => read.map_err(|error| error.to_string()),
+        Err(_) => Err("the reader of Parquet gave up".into()),
+    }
+}

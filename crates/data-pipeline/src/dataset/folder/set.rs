@@ -1,0 +1,432 @@
+//! Images in encoded files: what each of them is called, what it shows, how it is read.
+
+use super::content::{self, Fault, Header};
+use super::rows::Rows;
+use crate::dataset::fingerprint::Digest;
+use crate::dataset::{Cached, Samples};
+use crate::error::DataError;
+use crate::parallel;
+use crate::picture::Decode;
+use augment::Image;
+use serde::{Deserialize, Serialize};
+use std::fmt;
+use std::ops::Range;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, OnceLock};
+
+/// What to do with an image that cannot be read.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum OnBad {
+    /// Refuse the data.
+    #[default]
+    Error,
+    /// Leave the image out; [`FolderSet::skipped`] lists it.
+    Skip,
+}
+
+/// How one's own images are read.
+///
+/// | field | default | meaning |
+/// |---|---|---|
+/// | `labeled` | true | whether labels are read; without, every image is unlabelled |
+/// | `labels` | none | a table of files and labels, for the images of a folder |
+/// | `root` | none | where else the files of a table are looked for than in its own folder |
+/// | `unlisted` | false | whether images of the folder that the table does not name are unlabelled ones |
+/// | `exclude` | none | files and folders whose images do not count as those that a table leaves out |
+/// | `classes` | as found, sorted | fixed class names: any other is an error |
+/// | `on_bad` | error | what to do with an image that cannot be read |
+/// | `decode` | | colours, size, the most pixels of an image |
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct FolderOptions {
+    /// Whether labels are read.
+    pub labeled: bool,
+    /// A table of labels.
+    pub labels: Option<PathBuf>,
+    /// Where else the files of a table may be.
+    pub root: Option<PathBuf>,
+    /// Whether images that a table leaves out count as unlabelled.
+    pub unlisted: bool,
+    /// What is no part of this set although it lies in its folder.
+    pub exclude: Vec<PathBuf>,
+    /// Fixed class names.
+    pub classes: Option<Vec<String>>,
+    /// What to do with bad images.
+    pub on_bad: OnBad,
+    /// How images are decoded.
+    pub decode: Decode,
+}
+
+impl Default for FolderOptions {
+    fn default() -> Self {
+        Self {
+            labeled: true,
+            labels: None,
+            root: None,
+            unlisted: false,
+            exclude: vec![],
+            classes: None,
+            on_bad: OnBad::Error,
+            decode: Decode::default(),
+        }
+    }
+}
+
+/// An image that was left out.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Skipped {
+    /// The file.
+    pub path: PathBuf,
+    /// The kind of fault, the same words for all of its kind.
+    pub reason: String,
+    /// What is wrong with this file.
+    pub fault: String,
+}
+
+/// The images that were left out for one reason.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct LeftOut {
+    /// Why.
+    pub reason: String,
+    /// How many.
+    pub count: usize,
+    /// The first of them, at most five.
+    pub examples: Vec<PathBuf>,
+}
+
+impl fmt::Display for LeftOut {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let names: Vec<_> = self.examples.iter().map(|path| path.display().to_string()).collect();
+        let rest = if self.count > names.len() { ", ..." } else { "" };
+        let files = if self.count == 1 { "file" } else { "files" };
+        write!(f, "{} {files} left out, {}: {}{rest}", self.count, self.reason, names.join(", "))
+    }
+}
+
+/// One's own images, from a folder, a table or Parquet files; opened without decoding.
+#[derive(Debug)]
+pub struct FolderSet {
+    /// The folder or file that was named.
+    pub(super) path: PathBuf,
+    pub(super) entries: Vec<Entry>,
+    pub(super) classes: Vec<String>,
+    pub(super) skipped: Vec<Skipped>,
+    pub(super) notes: Vec<String>,
+    pub(super) options: FolderOptions,
+    pub(super) digests: OnceLock<Vec<Digest>>,
+}
+
+#[derive(Clone, Debug)]
+pub(super) struct Entry {
+    pub(super) place: Place,
+    pub(super) id: String,
+    pub(super) label: Option<u32>,
+    /// Known where it has been read.
+    pub(super) header: Option<Header>,
+}
+
+/// Where an encoded image lies.
+#[derive(Clone, Debug)]
+pub(super) enum Place {
+    File(PathBuf),
+    /// A row of a Parquet file.
+    Row(Arc<Rows>, usize),
+}
+
+impl Place {
+    pub(super) fn path(&self) -> &Path {
+        match self {
+            Self::File(path) => path,
+            Self::Row(rows, _) => rows.path(),
+        }
+    }
+}
+
+impl FolderSet {
+    /// The images that were left out, in the order of their paths.
+    pub fn skipped(&self) -> &[Skipped] {
+        &self.skipped
+    }
+
+    /// The images that were left out, by reason, the most frequent first.
+    pub fn left_out(&self) -> Vec<LeftOut> {
+        let mut reasons: Vec<LeftOut> = Vec::new();
+        for Skipped { path, reason, .. } in &self.skipped {
+            let place = reasons.iter().position(|known| known.reason == *reason);
+            let place = place.unwrap_or_else(|| {
+                let examples = vec![];
+                reasons.push(LeftOut { reason: reason.clone(), count: 0, examples });
+                reasons.len() - 1
+            });
+            reasons[place].count += 1;
+            if reasons[place].examples.len() < 5 {
+                reasons[place].examples.push(path.clone());
+            }
+        }
+        reasons.sort_by_key(|left_out| std::cmp::Reverse(left_out.count));
+        reasons
+    }
+
+    /// What should be known of the data beside what was left out: classes without an image, files
+    /// that a table names twice, and the like. A sentence each.
+    pub fn notes(&self) -> &[String] {
+        &self.notes
+    }
+
+    /// The file that an image is read from.
+    pub fn path(&self, index: usize) -> &Path {
+        self.entries[index].place.path()
+    }
+
+    /// The encoded image, as it is stored.
+    pub fn encoded(&self, index: usize) -> Result<Vec<u8>, DataError> {
+        let bytes = match &self.entries[index].place {
+            Place::File(path) => std::fs::read(path).map_err(|error| error.to_string()),
+            Place::Row(rows, row) => rows.image(*row),
+        };
+        bytes.map_err(|fault| self.bad(index, fault))
+    }
+
+    /// `work` of every image and its encoded bytes, in their order, made on all processors. Rows of
+    /// a Parquet file are read one after the other.
+    pub(super) fn map<T: Send>(
+        &self,
+        work: impl Fn(usize, Result<&[u8], DataError>) -> T + Sync,
+    ) -> Vec<T> {
+        let blocks = self.blocks();
+        let of_block = |number: usize| {
+            let block: Range<usize> = blocks[number].clone();
+            let mut done = Vec::with_capacity(block.len());
+            match &self.entries[block.start].place {
+                Place::File(_) => done.extend(block.map(|i| match self.encoded(i) {
+                    Ok(bytes) => work(i, Ok(&bytes)),
+                    Err(error) => work(i, Err(error)),
+                })),
+                Place::Row(rows, first) => rows.images(*first, block.len(), |n, bytes| {
+                    let i = block.start + n;
+                    done.push(work(i, bytes.map_err(|fault| self.bad(i, fault))));
+                }),
+            }
+            done
+        };
+        parallel::map(blocks.len(), of_block).into_iter().flatten().collect()
+    }
+
+    /// Ranges of images that are best read together: a file, or consecutive rows of a row group.
+    fn blocks(&self) -> Vec<Range<usize>> {
+        let mut blocks: Vec<Range<usize>> = Vec::new();
+        for (i, entry) in self.entries.iter().enumerate() {
+            let follows = |last: &Range<usize>| match (&self.entries[i - 1].place, &entry.place) {
+                (Place::Row(before, row), Place::Row(rows, next)) => {
+                    Arc::ptr_eq(before, rows)
+                        && row + 1 == *next
+                        && rows.group(*row) == rows.group(*next)
+                        && last.len() < 1024
+                }
+                _ => false,
+            };
+            match blocks.last_mut() {
+                Some(last) if follows(last) => last.end = i + 1,
+                _ => blocks.push(i..i + 1),
+            }
+        }
+        blocks
+    }
+
+    fn bad(&self, index: usize, fault: String) -> DataError {
+        let path = match &self.entries[index].place {
+            Place::File(path) => path.clone(),
+            Place::Row(rows, row) => PathBuf::from(format!("{} row {row}", rows.path().display())),
+        };
+        DataError::Image { path, fault }
+    }
+
+    /// What the header of each image says; none where it is damaged.
+    pub(super) fn headers(&self) -> Vec<Option<Header>> {
+        if self.entries.iter().all(|entry| entry.header.is_some()) {
+            return self.entries.iter().map(|entry| entry.header).collect();
+        }
+        self.map(|_, bytes| content::header(bytes.ok()?, u64::MAX).ok())
+    }
+
+    /// Decodes every image once, on all processors. Those that do not decode are left out, or the
+    /// first of them is an error, as the options say; what is decoded is kept in memory, up to
+    /// `limit` bytes.
+    pub fn decode_all(mut self, limit: u64) -> Result<Cached<Self>, DataError> {
+        let used = std::sync::atomic::AtomicU64::new(0);
+        let decode = self.options.decode;
+        let decoded = self.map(|_, bytes| {
+            let image = match bytes {
+                Ok(bytes) => decode.bytes(bytes)?,
+                Err(DataError::Image { fault, .. }) => return Err(fault),
+                Err(error) => return Err(error.to_string()),
+            };
+            let size = image.pixels().len() as u64;
+            let used = used.fetch_add(size, std::sync::atomic::Ordering::Relaxed);
+            Ok((used + size <= limit).then_some(image))
+        });
+        let mut images = Vec::with_capacity(decoded.len());
+        let mut entries = Vec::with_capacity(decoded.len());
+        for (i, decoded) in decoded.into_iter().enumerate() {
+            match decoded {
+                Ok(image) => {
+                    entries.push(i);
+                    images.push(image);
+                }
+                Err(fault) => {
+                    let DataError::Image { path, fault } = self.bad(i, fault) else { continue };
+                    let Fault { reason, fault } = Fault::damaged(fault);
+                    self.skipped.push(Skipped { path, reason, fault });
+                }
+            }
+        }
+        if entries.len() < self.entries.len() {
+            self = self.only(&entries);
+        }
+        let set = Cached::new(self.checked(None)?, limit);
+        for (i, image) in images.into_iter().enumerate() {
+            if let Some(image) = image {
+                set.keep(i, image);
+            }
+        }
+        Ok(set)
+    }
+
+    /// The images with these numbers; their digests are kept.
+    fn only(self, numbers: &[usize]) -> Self {
+        let digests = OnceLock::new();
+        if let Some(known) = self.digests.get() {
+            digests.get_or_init(|| numbers.iter().map(|&i| known[i]).collect());
+        }
+        let entries = numbers.iter().map(|&i| self.entries[i].clone()).collect();
+        Self { entries, digests, ..self }
+    }
+
+    /// The images with a label, and those without, if there are any.
+    pub fn by_label(self) -> (Self, Option<Self>) {
+        let (with, without): (Vec<usize>, Vec<usize>) =
+            (0..self.entries.len()).partition(|&i| self.entries[i].label.is_some());
+        if without.is_empty() {
+            return (self, None);
+        }
+        let rest = Self {
+            path: self.path.clone(),
+            entries: without.iter().map(|&i| self.entries[i].clone()).collect(),
+            classes: vec![],
+            skipped: vec![],
+            notes: vec![],
+            options: FolderOptions { labeled: false, ..self.options.clone() },
+            digests: OnceLock::new(),
+        };
+        (self.only(&with), Some(rest))
+    }
+
+    /// Refuses what cannot be learned from, and leaves out classes that have no image. `meant` says
+    /// what was probably meant where there is one class only.
+    pub(super) fn checked(mut self, meant: Option<&str>) -> Result<Self, DataError> {
+        if let (OnBad::Error, Some(first)) = (self.options.on_bad, self.skipped.first()) {
+            let others = self.skipped.len() - 1;
+            let others = match others {
+                0 => String::new(),
+                n => format!("; {n} more cannot be read either"),
+            };
+            let fault = format!("{}{others}", first.fault);
+            return Err(DataError::Image { path: first.path.clone(), fault });
+        }
+        if self.entries.is_empty() {
+            if let Some(Skipped { path, fault, .. }) = self.skipped.first() {
+                let fault = format!("{fault}; no other image is good either");
+                return Err(DataError::Image { path: path.clone(), fault });
+            }
+            return Err(self.missing("there is no image", "name a folder of images"));
+        }
+        if self.options.labeled {
+            self.check_classes(meant)?;
+        }
+        Ok(self)
+    }
+
+    fn check_classes(&mut self, meant: Option<&str>) -> Result<(), DataError> {
+        let mut sizes = vec![0; self.classes.len()];
+        self.entries.iter().flat_map(|entry| entry.label).for_each(|l| sizes[l as usize] += 1);
+        if sizes.iter().all(|&size| size == 0) {
+            return Err(self.missing("no image has a label", "name what holds the labels"));
+        }
+        if self.options.classes.is_some() {
+            return Ok(());
+        }
+        let mut place = Vec::with_capacity(sizes.len());
+        let mut kept = Vec::new();
+        for (name, &size) in std::mem::take(&mut self.classes).into_iter().zip(&sizes) {
+            place.push(kept.len() as u32);
+            if size > 0 {
+                kept.push(name);
+            } else {
+                let note = format!("the class `{name}` has no image that can be read: left out");
+                self.notes.push(note);
+            }
+        }
+        self.classes = kept;
+        for entry in &mut self.entries {
+            entry.label = entry.label.map(|label| place[label as usize]);
+        }
+        if let [class] = &self.classes[..] {
+            let fault = format!("`{class}` is the only class that has images");
+            let fault = match meant {
+                Some(meant) => format!("{fault}; {meant}"),
+                None => fault,
+            };
+            return Err(self.missing(fault, "at least two classes are needed"));
+        }
+        Ok(())
+    }
+
+    fn missing(&self, fault: impl Into<String>, way_out: &'static str) -> DataError {
+        DataError::Missing { path: self.path.clone(), fault: fault.into(), way_out }
+    }
+}
+
+impl Samples for FolderSet {
+    type Item = Image;
+
+    fn len(&self) -> usize {
+        self.entries.len()
+    }
+
+    fn item(&self, index: usize) -> Result<Image, DataError> {
+        let bytes = self.encoded(index)?;
+        self.options.decode.bytes(&bytes).map_err(|fault| self.bad(index, fault))
+    }
+
+    fn label(&self, index: usize) -> Option<u32> {
+        self.entries[index].label
+    }
+
+    fn id(&self, index: usize) -> String {
+        self.entries[index].id.clone()
+    }
+
+    fn classes(&self) -> &[String] {
+        &self.classes
+    }
+
+    /// Of the encoded images, read once.
+    fn digests(&self) -> Result<Option<Vec<Digest>>, DataError> {
+        if let Some(known) = self.digests.get() {
+            return Ok(Some(known.clone()));
+        }
+        let digests = self.map(|_, bytes| bytes.map(Digest::of));
+        let digests = digests.into_iter().collect::<Result<Vec<_>, _>>()?;
+        Ok(Some(self.digests.get_or_init(|| digests).clone()))
+    }
+}
+
+/// Class names in order: by number if all are whole numbers, else by their bytes.
+pub(super) fn sorted(mut names: Vec<String>) -> Vec<String> {
+    let numbers: Option<Vec<i64>> = names.iter().map(|name| name.parse().ok()).collect();
+    match numbers {
+        Some(_) => names.sort_by_key(|name| name.parse::<i64>().unwrap_or_default()),
+        None => names.sort(),
+    }
+    names
+}

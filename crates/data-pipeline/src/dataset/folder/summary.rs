@@ -1,0 +1,91 @@
+//! What there is to know of images before anything is learned from them.
+
+use super::set::{FolderSet, LeftOut};
+use crate::dataset::Samples;
+use std::collections::BTreeMap;
+use std::fmt;
+
+/// The smallest, the middle and the largest of a side of all images, in pixels.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Side {
+    /// The smallest.
+    pub smallest: u32,
+    /// As many are smaller as are larger; of two in the middle, the larger.
+    pub median: u32,
+    /// The largest.
+    pub largest: u32,
+}
+
+impl Side {
+    fn of(mut sides: Vec<u32>) -> Self {
+        sides.sort_unstable();
+        let [smallest, .., largest] = sides[..] else {
+            let only = sides.first().copied().unwrap_or_default();
+            return Self { smallest: only, median: only, largest: only };
+        };
+        Self { smallest, median: sides[sides.len() / 2], largest }
+    }
+}
+
+impl fmt::Display for Side {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { smallest, median, largest } = self;
+        if smallest == largest {
+            write!(f, "{median}")
+        } else {
+            write!(f, "{smallest} to {largest} (median {median})")
+        }
+    }
+}
+
+/// A look at a set of one's own images, from the headers of the files. Nothing is decoded.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Summary {
+    /// How many images there are.
+    pub count: usize,
+    /// How many of them have no label.
+    pub unlabeled: usize,
+    /// The classes in their order, each with its number of images.
+    pub classes: Vec<(String, usize)>,
+    /// Columns, as stored.
+    pub width: Side,
+    /// Rows, as stored.
+    pub height: Side,
+    /// The share of images with one channel of colour, 0 to 1.
+    pub grey: f64,
+    /// How many images of each format.
+    pub kinds: BTreeMap<&'static str, usize>,
+    /// Images whose header cannot be read: rows of Parquet files, which are first looked at here.
+    pub damaged: usize,
+    /// What was left out, by reason.
+    pub left_out: Vec<LeftOut>,
+    /// What else should be known, a sentence each.
+    pub notes: Vec<String>,
+}
+
+impl Summary {
+    /// Looks at a set. Of Parquet files, this reads the images once.
+    pub fn of(set: &FolderSet) -> Self {
+        let mut classes: Vec<(String, usize)> =
+            set.classes().iter().map(|name| (name.clone(), 0)).collect();
+        let labels = (0..set.len()).filter_map(|i| set.label(i));
+        labels.for_each(|label| classes[label as usize].1 += 1);
+        let labeled: usize = classes.iter().map(|(_, count)| count).sum();
+        let headers: Vec<_> = set.headers().into_iter().flatten().collect();
+        let mut kinds = BTreeMap::new();
+        headers.iter().for_each(|header| *kinds.entry(header.kind).or_default() += 1);
+        let grey = headers.iter().filter(|header| header.grey).count();
+        Self {
+            count: set.len(),
+            unlabeled: set.len() - labeled,
+            classes,
+            width: Side::of(headers.iter().map(|header| header.width).collect()),
+            height: Side::of(headers.iter().map(|header| header.height).collect()),
+            grey: grey as f64 / headers.len().max(1) as f64,
+            kinds,
+            damaged: set.len() - headers.len(),
+            left_out: set.left_out(),
+            notes: set.notes().to_vec(),
+        }
+    }
+}

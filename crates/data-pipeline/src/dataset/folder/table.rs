@@ -1,0 +1,187 @@
+//! Tables of files and labels: CSV, TSV and lines of JSON.
+
+use crate::error::DataError;
+use serde_json::Value;
+use std::path::Path;
+
+/// A line of a table.
+#[derive(Debug)]
+pub(super) struct Row {
+    /// Counted from 1.
+    pub(super) line: u64,
+    /// As it is written.
+    pub(super) file: String,
+    /// None where it is empty.
+    pub(super) label: Option<String>,
+}
+
+/// Names of the column of files, in lower case.
+const FILES: [&str; 14] = [
+    "file",
+    "file_name",
+    "filename",
+    "file name",
+    "path",
+    "file_path",
+    "filepath",
+    "image",
+    "image_path",
+    "image_name",
+    "img",
+    "image_id",
+    "id_code",
+    "id",
+];
+
+/// Names of the column of labels, in lower case.
+const LABELS: [&str; 8] =
+    ["label", "labels", "class", "class_name", "category", "target", "diagnosis", "y"];
+
+const WAY_OUT: &str = "columns are `file` and `label`";
+
+/// Whether a file is a table, by its name.
+pub(super) fn is_table(path: &Path) -> bool {
+    let ending = path.extension().unwrap_or_default().to_ascii_lowercase();
+    ["csv", "tsv", "jsonl", "ndjson"].iter().any(|known| ending == *known)
+}
+
+/// Reads a table. `is_there` says whether a file of a name exists, which tells a line of data from
+/// a header.
+pub(super) fn read(path: &Path, is_there: impl Fn(&str) -> bool) -> Result<Vec<Row>, DataError> {
+    let bytes = std::fs::read(path).map_err(DataError::io(path, "check the path of the table"))?;
+    let text = String::from_utf8(bytes).map_err(|error| {
+        let offset = error.utf8_error().valid_up_to() as u64;
+        let fault = "no UTF-8 text".to_owned();
+        DataError::Format { path: path.to_path_buf(), offset, fault, way_out: "save it as UTF-8" }
+    })?;
+    let text = text.trim_start_matches('\u{feff}');
+    let ending = path.extension().unwrap_or_default().to_ascii_lowercase();
+    let rows = if ending == "jsonl" || ending == "ndjson" {
+        json(path, text)?
+    } else {
+        csv(path, text, is_there)?
+    };
+    if rows.is_empty() {
+        return Err(fault(path, 1, "no file is listed"));
+    }
+    Ok(rows)
+}
+
+fn fault(path: &Path, line: u64, fault: impl Into<String>) -> DataError {
+    DataError::Line { path: path.to_path_buf(), line, fault: fault.into(), way_out: WAY_OUT }
+}
+
+fn csv(path: &Path, text: &str, is_there: impl Fn(&str) -> bool) -> Result<Vec<Row>, DataError> {
+    let first = text.lines().next().unwrap_or_default();
+    // The most frequent one; of equals, a comma.
+    let delimiter = [b'\t', b';', b',']
+        .into_iter()
+        .max_by_key(|&delimiter| first.bytes().filter(|&byte| byte == delimiter).count())
+        .unwrap_or(b',');
+    let mut reader = csv::ReaderBuilder::new()
+        .delimiter(delimiter)
+        .has_headers(false)
+        .flexible(true)
+        .trim(csv::Trim::All)
+        .from_reader(text.as_bytes());
+    let mut rows = Vec::new();
+    // The columns of files and labels.
+    let mut columns = None;
+    for record in reader.records() {
+        let record = record.map_err(|error| {
+            let line = error.position().map_or(0, csv::Position::line);
+            fault(path, line, error.to_string())
+        })?;
+        let line = record.position().map_or(0, csv::Position::line);
+        if record.iter().all(str::is_empty) {
+            continue;
+        }
+        let (file, label, width) = match columns {
+            Some(columns) => columns,
+            None => {
+                let (found, is_header) = header(path, line, &record, &is_there)?;
+                columns = Some(found);
+                if is_header {
+                    continue;
+                }
+                found
+            }
+        };
+        if record.len() > width {
+            let what = format!("{} cells, the first line has {width}", record.len());
+            return Err(fault(path, line, format!("{what}: put a name with commas in quotes")));
+        }
+        let name = record.get(file).unwrap_or_default().to_owned();
+        if name.is_empty() {
+            return Err(fault(path, line, "the cell of the file is empty"));
+        }
+        let label = label.and_then(|label| record.get(label)).filter(|label| !label.is_empty());
+        rows.push(Row { line, file: name, label: label.map(str::to_owned) });
+    }
+    Ok(rows)
+}
+
+/// The columns of files and labels and the number of columns.
+type Columns = (usize, Option<usize>, usize);
+
+/// The columns, and whether the first line names them.
+fn header(
+    path: &Path,
+    line: u64,
+    first: &csv::StringRecord,
+    is_there: impl Fn(&str) -> bool,
+) -> Result<(Columns, bool), DataError> {
+    let cells: Vec<String> = first.iter().map(str::to_lowercase).collect();
+    let place =
+        |names: &[&str]| names.iter().find_map(|name| cells.iter().position(|cell| cell == name));
+    let start = first.get(0).unwrap_or_default();
+    if is_there(start) || super::content::is_named_as_image(Path::new(start)) {
+        if first.len() > 2 {
+            let what = format!("{} columns without names", first.len());
+            return Err(fault(path, line, what));
+        }
+        return Ok(((0, (first.len() == 2).then_some(1), first.len()), false));
+    }
+    match place(&FILES) {
+        Some(file) => {
+            let label = place(&LABELS);
+            if label.is_none() && first.len() > 1 {
+                let what = format!("no column of labels among {}", cells.join(", "));
+                return Err(fault(path, line, what));
+            }
+            Ok(((file, label, first.len()), true))
+        }
+        None => {
+            let what = format!("neither a file nor a header with one: {}", cells.join(", "));
+            Err(fault(path, line, what))
+        }
+    }
+}
+
+fn json(path: &Path, text: &str) -> Result<Vec<Row>, DataError> {
+    let mut rows = Vec::new();
+    for (number, text) in text.lines().enumerate() {
+        let line = number as u64 + 1;
+        if text.trim().is_empty() {
+            continue;
+        }
+        let value: serde_json::Map<String, Value> =
+            serde_json::from_str(text).map_err(|error| fault(path, line, error.to_string()))?;
+        let find = |names: &[&str]| names.iter().find_map(|name| value.get(*name));
+        let Some(Value::String(file)) = find(&FILES) else {
+            return Err(fault(path, line, "no `file_name` that is text"));
+        };
+        let label = match find(&LABELS) {
+            None | Some(Value::Null) => None,
+            Some(Value::String(label)) if label.trim().is_empty() => None,
+            Some(Value::String(label)) => Some(label.trim().to_owned()),
+            Some(label @ (Value::Number(_) | Value::Bool(_))) => Some(label.to_string()),
+            Some(other) => {
+                let what = format!("the label is {other}, neither text nor a number");
+                return Err(fault(path, line, what));
+            }
+        };
+        rows.push(Row { line, file: file.trim().to_owned(), label });
+    }
+    Ok(rows)
+}

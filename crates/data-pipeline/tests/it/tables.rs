@@ -1,0 +1,152 @@
+//! Tables of files and labels over a folder of images.
+
+use crate::folders::{picture, save, skipping};
+use data_pipeline::dataset::Samples;
+use data_pipeline::dataset::folder::{FolderOptions, FolderSet};
+use std::path::Path;
+
+/// A folder `images` with five images, and a table beside it.
+fn folder(name: &str, table: &str) -> tempfile::TempDir {
+    let dir = tempfile::tempdir().unwrap();
+    for i in 1..=4 {
+        save(dir.path(), &format!("images/{i}.png"), &picture(4, 4, i));
+    }
+    save(dir.path(), "images/more, deep/5.jpg", &picture(4, 4, 5));
+    std::fs::write(dir.path().join(name), table).unwrap();
+    dir
+}
+
+/// Each image with its class.
+fn pairs(set: &FolderSet) -> Vec<(String, String)> {
+    let class = |i| set.label(i).map_or("-", |label| &set.classes()[label as usize]);
+    (0..set.len()).map(|i| (set.id(i), class(i).to_owned())).collect()
+}
+
+fn over(dir: &Path, name: &str, options: &FolderOptions) -> Result<FolderSet, String> {
+    let options = FolderOptions { labels: Some(dir.join(name)), ..options.clone() };
+    FolderSet::open(&dir.join("images"), &options).map_err(|error| error.to_string())
+}
+
+#[test]
+fn every_form_of_a_table_says_the_same() {
+    let expected =
+        [("1.png", "cat"), ("2.png", "dog"), ("more, deep/5.jpg", "cat"), ("3.png", "-")];
+    let forms = [
+        ("a.csv", "file,label\n1.png,cat\n./2.png,dog\n\"more, deep/5.jpg\",cat\n3.png,\n"),
+        ("a.csv", "1.png,cat\n2.png,dog\n\"more, deep/5.jpg\",cat\n3.png,\n"),
+        (
+            "a.csv",
+            "\u{feff}Label; split ;File_Name\r\ncat;x;1.png\r\ndog;x;2.png\r\ncat;y;more, deep\\5.jpg\r\n;;3.png\r\n",
+        ),
+        ("a.tsv", "image\tclass\n1.png\tcat\n2.png\tdog\nmore, deep/5.jpg\tcat\n3.png\n\n"),
+        // Without endings.
+        ("a.csv", "id,label\n1,cat\n2,dog\n\"more, deep/5\",cat\n3,\n"),
+        (
+            "a.jsonl",
+            "{\"file_name\": \"1.png\", \"label\": \"cat\"}\n{\"file_name\": \"2.png\", \"label\": \"dog\"}\n\
+             {\"label\": \"cat\", \"file_name\": \"more, deep/5.jpg\"}\n\n{\"file_name\": \"3.png\", \"label\": null}\n",
+        ),
+    ];
+    for (name, table) in forms {
+        let dir = folder(name, table);
+        let set = over(dir.path(), name, &FolderOptions::default()).expect(table);
+        let pairs: Vec<_> = pairs(&set);
+        for ((id, class), (file, label)) in pairs.iter().zip(expected) {
+            let stem = file.rsplit_once('.').unwrap().0;
+            assert!(
+                (id == file || id.trim_start_matches("./") == stem) && class == label,
+                "{table}: {pairs:?}"
+            );
+        }
+        assert_eq!(pairs.len(), 4, "{table}");
+        let (labeled, unlabeled) = set.by_label();
+        assert_eq!((labeled.len(), unlabeled.map(|set| set.len())), (3, Some(1)));
+        assert_eq!(labeled.item(1).unwrap().pixels(), picture(4, 4, 2).as_raw());
+    }
+}
+
+#[test]
+fn what_a_table_does_not_name_is_unlabelled_on_demand() {
+    let dir = folder("images/labels.csv", "file,label\n1.png,7\n2.png,10\n4.png,7\n");
+    let root = dir.path().join("images");
+    let options = FolderOptions { unlisted: true, ..Default::default() };
+    // By the table, by the folder that holds it, and by both.
+    let both = FolderOptions { labels: Some(root.join("labels.csv")), ..options.clone() };
+    std::fs::rename(root.join("more, deep"), root.join("deep")).unwrap();
+    let by_table = FolderSet::open(&root.join("labels.csv"), &options).unwrap();
+    let by_both = FolderSet::open(&root, &both).unwrap();
+    let expected =
+        [("1.png", "7"), ("2.png", "10"), ("4.png", "7"), ("3.png", "-"), ("deep/5.jpg", "-")];
+    let expected = expected.map(|(a, b)| (a.to_owned(), b.to_owned()));
+    assert_eq!((pairs(&by_table), pairs(&by_both)), (expected.to_vec(), expected.to_vec()));
+    assert_eq!(by_table.classes(), ["7", "10"], "sorted by number");
+    std::fs::rename(root.join("deep/5.jpg"), root.join("5.jpg")).unwrap();
+    std::fs::remove_dir(root.join("deep")).unwrap();
+    let by_folder = FolderSet::open(&root, &options).unwrap();
+    assert_eq!(by_folder.len(), 5);
+    assert_eq!(FolderSet::open(&root, &FolderOptions::default()).unwrap().len(), 3);
+    // What another table or folder of the experiment has is not taken.
+    std::fs::write(root.join("test.csv"), "3.png,7\n").unwrap();
+    let exclude = vec![root.join("test.csv"), root.join("5.jpg")];
+    let without = FolderSet::open(&root.join("labels.csv"), &FolderOptions { exclude, ..options });
+    assert_eq!(without.unwrap().len(), 3);
+    // As unlabelled images, a table stands for the files that it names.
+    let options = FolderOptions { labeled: false, ..Default::default() };
+    let named = FolderSet::open(&root.join("labels.csv"), &options).unwrap();
+    assert_eq!((named.len(), named.label(0), named.classes().len()), (3, None, 0));
+}
+
+#[test]
+fn faults_of_a_table_are_named_by_line() {
+    let rows: String = (0..20).map(|i| format!("{}.png,{}\n", i % 4 + 1, i % 2)).collect();
+    let cases = [
+        (
+            "1.png,cat\n2.png,dog\n1.png,dog\n",
+            "a.csv line 3: 1.png is `dog` here and `cat` in line 1",
+        ),
+        ("file,label\n1.png,cat\n9.png,dog\n", "a.csv line 3: 1 of 2 files are not there, 9.png"),
+        ("file,label\n1.png,cat\n2.png,cat\n", "`cat` is the only class"),
+        ("file,label\n1.png,\n2.png,\n", "no image has a label"),
+        ("what,label\nx,cat\n", "a.csv line 1: neither a file nor a header with one: what, label"),
+        ("file,what\n1.png,cat\n", "a.csv line 1: no column of labels among file, what"),
+        ("1.png,cat,x\n", "a.csv line 1: 3 columns without names"),
+        ("file,label\n1.png,cat,x\n", "a.csv line 2: 3 cells, the first line has 2"),
+        ("file,label\n", "no file is listed"),
+        ("", "no file is listed"),
+        ("file,label\n,cat\n", "a.csv line 2: the cell of the file is empty"),
+    ];
+    for (table, expected) in cases {
+        let dir = folder("a.csv", table);
+        let error = over(dir.path(), "a.csv", &FolderOptions::default()).expect_err(table);
+        assert!(error.contains(expected), "{table}: {error}");
+    }
+    let cases = [
+        ("{\"file_name\": \"1.png\"\n", "a.jsonl line 1: "),
+        ("{\"file_name\": \"1.png\", \"label\": [1]}\n", "a.jsonl line 1: the label is [1]"),
+        ("{\"label\": 1}\n", "a.jsonl line 1: no `file_name`"),
+    ];
+    for (table, expected) in cases {
+        let dir = folder("a.jsonl", table);
+        let error = over(dir.path(), "a.jsonl", &FolderOptions::default()).expect_err(table);
+        assert!(error.contains(expected), "{table}: {error}");
+    }
+    // A few that are not there are left out on demand; a line again is noted.
+    let dir = folder("a.csv", &format!("{rows}gone.png,1\n"));
+    assert!(over(dir.path(), "a.csv", &FolderOptions::default()).is_err());
+    assert!(over(dir.path(), "a.csv", &skipping()).is_err(), "1 of 5 is too many");
+    for i in 10..20 {
+        save(dir.path(), &format!("images/{i}.png"), &picture(4, 4, i));
+    }
+    let more: String = (10..20).map(|i| format!("{i}.png,{}\n", i % 2)).collect();
+    std::fs::write(dir.path().join("a.csv"), format!("{rows}gone.png,1\n{more}")).unwrap();
+    let set = over(dir.path(), "a.csv", &skipping()).unwrap();
+    assert_eq!((set.len(), set.skipped().len()), (14, 1));
+    assert!(set.skipped()[0].fault.contains("line 21"), "{:?}", set.skipped());
+    assert!(set.notes()[0].contains("16 lines"), "{:?}", set.notes());
+    // A class that the training images do not have.
+    let classes = Some(vec!["0".to_owned(), "2".to_owned()]);
+    let error = over(dir.path(), "a.csv", &FolderOptions { classes, ..skipping() }).unwrap_err();
+    assert!(error.contains("line 2: no class `1` among 0, 2"), "{error}");
+    let error = over(dir.path(), "images", &FolderOptions::default()).unwrap_err();
+    assert!(error.contains("images: is a folder"), "{error}");
+}

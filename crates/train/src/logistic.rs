@@ -1,0 +1,119 @@
+//! Multinomial logistic regression on features that stay as they are: the linear probe.
+
+use torch::{Kind, Tensor, no_grad};
+
+/// A linear classifier of features.
+#[derive(Debug)]
+pub struct Logistic {
+    /// `[classes, width]`, float32.
+    pub weight: Tensor,
+    /// `[classes]`, float32.
+    pub bias: Tensor,
+}
+
+impl Logistic {
+    /// The minimum of `c` · Σ cross-entropy + ½ ‖weight‖², the bias without penalty: what
+    /// scikit-learn's `LogisticRegression(C=c)` fits. `x` are features `[n, width]`, `y` classes
+    /// `[n]` (int64) below `classes`; the result does not depend on the generator. Found by L-BFGS
+    /// in float64 (Nocedal & Wright, Numerical Optimization, algorithm 7.5). Panics if there is no
+    /// sample or `c` is not above 0.
+    ///
+    /// ```
+    /// use torch::Tensor;
+    /// use train::Logistic;
+    /// let x = Tensor::from_slice(&[-2.0f32, -1.0, 1.0, 2.0]).view([4, 1]);
+    /// let y = Tensor::from_slice(&[0i64, 0, 1, 1]);
+    /// let probe = Logistic::fit(&x, &y, 2, 1.0);
+    /// assert_eq!(probe.logits(&x).argmax(1, false), y);
+    /// ```
+    pub fn fit(x: &Tensor, y: &Tensor, classes: i64, c: f64) -> Self {
+        let (n, width) = x.size2().expect("features [n, width]");
+        assert!(n > 0 && c > 0.0, "logistic regression of {n} samples with C = {c}");
+        no_grad(|| {
+            // With a column of ones for the bias.
+            let x = Tensor::cat(
+                &[x.to_kind(Kind::Double), x.new_ones([n, 1], (Kind::Double, x.device()))],
+                1,
+            );
+            let truth = y.one_hot(classes).to_kind(Kind::Double);
+            let penalised = x.new_ones([1, width + 1], (Kind::Double, x.device()));
+            let _ = penalised.narrow(1, width, 1).zero_();
+            let problem = |w: &Tensor| {
+                let log_p = x.matmul(&w.tr()).log_softmax(1, Kind::Double);
+                let decayed = w * &penalised;
+                let value = -(&truth * &log_p).sum(Kind::Double) * c
+                    + decayed.square().sum(Kind::Double) * 0.5;
+                let gradient = (log_p.exp() - &truth).tr().matmul(&x) * c + decayed;
+                (value.double_value(&[]), gradient)
+            };
+            let start = Tensor::zeros([classes, width + 1], (Kind::Double, x.device()));
+            let w = minimise(problem, start).to_kind(Kind::Float);
+            Self {
+                weight: w.narrow(1, 0, width).contiguous(),
+                bias: w.narrow(1, width, 1).reshape([classes]),
+            }
+        })
+    }
+
+    /// The logits `[n, classes]` of features `[n, width]`.
+    pub fn logits(&self, x: &Tensor) -> Tensor {
+        x.to_kind(Kind::Float).matmul(&self.weight.tr()) + &self.bias
+    }
+}
+
+/// Pairs of steps that L-BFGS remembers.
+const MEMORY: usize = 10;
+const MOST_ITERATIONS: usize = 2000;
+
+/// Minimises a smooth convex function that gives its value and gradient.
+fn minimise(problem: impl Fn(&Tensor) -> (f64, Tensor), start: Tensor) -> Tensor {
+    let dot = |a: &Tensor, b: &Tensor| (a * b).sum(Kind::Double).double_value(&[]);
+    let mut at = start;
+    let (mut value, mut gradient) = problem(&at);
+    let enough = 1e-7 * gradient.abs().max().double_value(&[]).max(1.0);
+    let mut pairs: Vec<(Tensor, Tensor, f64)> = Vec::new();
+    for _ in 0..MOST_ITERATIONS {
+        if gradient.abs().max().double_value(&[]) <= enough {
+            break;
+        }
+        let mut direction = -&gradient;
+        let mut factors = Vec::with_capacity(pairs.len());
+        for (s, y, sy) in pairs.iter().rev() {
+            let a = dot(s, &direction) / sy;
+            direction -= y * a;
+            factors.push(a);
+        }
+        direction = match pairs.last() {
+            Some((_, y, sy)) => direction * (sy / dot(y, y)),
+            None => direction / gradient.norm().double_value(&[]).max(1.0),
+        };
+        for ((s, y, sy), a) in pairs.iter().zip(factors.into_iter().rev()) {
+            let b = dot(y, &direction) / sy;
+            direction += s * (a - b);
+        }
+        let slope = dot(&gradient, &direction);
+        let mut step = 1.0;
+        let (next, next_value, next_gradient) = loop {
+            let next = &at + &direction * step;
+            let (next_value, next_gradient) = problem(&next);
+            if next_value <= value + 1e-4 * step * slope {
+                break (next, next_value, next_gradient);
+            }
+            step *= 0.5;
+            if step < 1e-12 {
+                // Float64 cannot tell a lower value any more.
+                return at;
+            }
+        };
+        let (s, y) = (&next - &at, &next_gradient - &gradient);
+        let sy = dot(&s, &y);
+        if sy > 0.0 {
+            pairs.push((s, y, sy));
+            if pairs.len() > MEMORY {
+                drop(pairs.remove(0));
+            }
+        }
+        (at, value, gradient) = (next, next_value, next_gradient);
+    }
+    at
+}

@@ -1,0 +1,224 @@
+//! One's own images: opens the parts that a recipe names, and looks for images that are in two of
+//! them.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use anyhow::{Result, bail, ensure};
+use data_pipeline::dataset::fingerprint::{self, Duplicates, Fingerprint};
+use data_pipeline::dataset::folder::{FolderOptions, FolderSet};
+use data_pipeline::dataset::{Concat, ImageSamples, Samples};
+use data_pipeline::picture::Decode;
+
+use super::subset::Set;
+use crate::recipe::data;
+use crate::run::files;
+use crate::run::note::note;
+
+/// The parts of one's own images, open.
+pub(super) struct Folder {
+    pub(super) labeled: Set,
+    pub(super) unlabeled: Option<Set>,
+    pub(super) validation: Option<Set>,
+    pub(super) test: Option<Set>,
+    /// What should be known of them, in words.
+    pub(super) notes: Vec<String>,
+}
+
+impl Folder {
+    /// Opens all parts. Fails if one cannot be read, or if the validation or test part shares an
+    /// image with another and the recipe does not allow it.
+    pub(super) fn open(config: &data::Folder) -> Result<Self> {
+        refuse_same_path(config)?;
+        let options = FolderOptions {
+            on_bad: config.on_bad,
+            decode: Decode {
+                grey: config.grey,
+                size: config.size.map(|[width, height]| (width, height)),
+                max_pixels: config.max_pixels,
+            },
+            ..FolderOptions::default()
+        };
+        let labeled = FolderSet::open(
+            &config.labeled,
+            &FolderOptions {
+                labels: config.labels.clone(),
+                unlisted: config.unlabeled.is_none(),
+                exclude: config.validation.iter().chain(&config.test).cloned().collect(),
+                ..options.clone()
+            },
+        )?;
+        let (labeled, rest) = labeled.by_label();
+        // The other labelled parts may lack a class, but not bring a new one.
+        let like_labeled = FolderOptions {
+            classes: Some(labeled.classes().to_vec()),
+            root: config.labels.is_some().then(|| config.labeled.clone()),
+            ..options.clone()
+        };
+        let open = |path: &Option<PathBuf>, options: &FolderOptions| {
+            path.as_ref().map(|path| FolderSet::open(path, options)).transpose()
+        };
+        let validation = open(&config.validation, &like_labeled)?;
+        let test = open(&config.test, &like_labeled)?;
+        let unlabeled =
+            open(&config.unlabeled, &FolderOptions { labeled: false, ..options.clone() })?;
+        // Names as they stand in messages, and where each set goes.
+        let parts = [
+            ("labelled", Some(labeled)),
+            ("unlabelled", rest),
+            ("unlabelled", unlabeled),
+            ("validation", validation),
+            ("test", test),
+        ];
+        let mut notes = shared(&parts, config.allow_duplicates)?;
+        let mut left = config.memory << 20;
+        let mut sets: BTreeMap<&str, Vec<Set>> = BTreeMap::new();
+        for (name, set) in parts {
+            let Some(set) = set else { continue };
+            let set = set.decode_all(left)?;
+            left -= set.bytes();
+            notes.extend(set.inner().notes().iter().map(|text| format!("{name} images: {text}")));
+            let left_out = set.inner().left_out();
+            notes.extend(left_out.iter().map(|left_out| format!("{name} images: {left_out}")));
+            sets.entry(name).or_default().push(Arc::new(set));
+        }
+        let mut take = |name: &str| match sets.remove(name).unwrap_or_default() {
+            sets if sets.len() > 1 => anyhow::Ok(Some(Arc::new(Concat::new(sets)?) as Set)),
+            mut sets => Ok(sets.pop()),
+        };
+        let Some(labeled) = take("labelled")? else { bail!("there is no labelled image") };
+        let (unlabeled, validation, test) =
+            (take("unlabelled")?, take("validation")?, take("test")?);
+        let measured = [("validation", &validation), ("test", &test)];
+        for (name, set) in
+            measured.into_iter().filter_map(|(name, set)| Some((name, set.as_ref()?)))
+        {
+            notes.extend(unmeasured(&**set).map(|class| {
+                format!("no {name} image is of the class `{class}`, which is not measured there")
+            }));
+        }
+        if validation.is_none() && config.validation_share > 0.0 {
+            notes.extend(single(&*labeled).map(|class| {
+                format!(
+                    "the class `{class}` has one labelled image, which is trained on: no \
+                         validation image measures it"
+                )
+            }));
+        }
+        notes.iter().for_each(|text| note(text));
+        Ok(Self { labeled, unlabeled, validation, test, notes })
+    }
+}
+
+/// How many images each class has.
+fn sizes(set: &ImageSamples) -> Vec<usize> {
+    let mut sizes = vec![0; set.classes().len()];
+    (0..set.len()).filter_map(|i| set.label(i)).for_each(|label| sizes[label as usize] += 1);
+    sizes
+}
+
+/// The classes without an image.
+fn unmeasured(set: &ImageSamples) -> impl Iterator<Item = &String> {
+    set.classes().iter().zip(sizes(set)).filter(|(_, size)| *size == 0).map(|(class, _)| class)
+}
+
+/// The classes with one image.
+fn single(set: &ImageSamples) -> impl Iterator<Item = &String> {
+    set.classes().iter().zip(sizes(set)).filter(|(_, size)| *size == 1).map(|(class, _)| class)
+}
+
+/// Fails if the validation or test part is the folder or file of another part.
+fn refuse_same_path(config: &data::Folder) -> Result<()> {
+    let parts = [
+        // The table tells which images of its folder are labelled.
+        ("labeled", config.labels.as_ref().or(Some(&config.labeled))),
+        ("unlabeled", config.unlabeled.as_ref()),
+        ("validation", config.validation.as_ref()),
+        ("test", config.test.as_ref()),
+    ];
+    let real = |path: &Path| path.canonicalize().unwrap_or_else(|_| path.to_owned());
+    for (i, (name, path)) in parts.iter().enumerate().skip(2) {
+        let Some(path) = path else { continue };
+        let same =
+            parts[..i].iter().find(|(_, other)| other.is_some_and(|o| real(o) == real(path)));
+        if let Some((other, _)) = same {
+            bail!(
+                "data.{name} is data.{other}, {}: what is measured on must not be trained on; name \
+                 other images, or leave data.{name} out",
+                path.display()
+            );
+        }
+    }
+    Ok(())
+}
+
+/// What is told of images that are in more than one part. Fails if they are in the validation or
+/// test part and that is not allowed.
+fn shared(parts: &[(&str, Option<FolderSet>)], allowed: bool) -> Result<Vec<String>> {
+    let mut contents: Vec<(&str, fingerprint::Contents)> = Vec::new();
+    for (name, set) in parts {
+        let Some(set) = set else { continue };
+        let found = fingerprint::contents(set, 0..set.len())?;
+        match contents.last_mut() {
+            Some((last, known)) if last == name => known.extend(found),
+            _ => contents.push((name, found)),
+        }
+    }
+    let Duplicates { between, within } = fingerprint::duplicates(&contents);
+    let mut notes = Vec::new();
+    for pair in between {
+        let (first, second) = &pair.parts;
+        let example = pair.examples.first().map_or(String::new(), |(a, b)| {
+            if a == b { format!(" ({a})") } else { format!(" ({b} is {a})") }
+        });
+        let text = format!("{} of the {second} images are among the {first} ones", pair.count);
+        ensure!(
+            second == "unlabelled" || allowed,
+            "{text}{example}, by their content: what is measured on must not be seen before. Remove \
+             them from one of the parts, or set data.allow_duplicates = true"
+        );
+        notes.push(format!("{text}{example}"));
+    }
+    for part in within {
+        let (name, count) = (&part.part, part.count);
+        let example =
+            part.examples.first().map_or(String::new(), |(a, b)| format!(" ({b} is {a})"));
+        let labels = match part.conflicting {
+            0 => String::new(),
+            n => format!(", {n} of them with another label"),
+        };
+        notes.push(format!("{count} of the {name} images are there twice{labels}{example}"));
+    }
+    Ok(notes)
+}
+
+/// Keeps in a file which images each part has, or makes sure that they are those of an earlier
+/// process.
+pub(super) fn keep(parts: &[(&str, &ImageSamples)], path: &Path) -> Result<()> {
+    let now: BTreeMap<String, Fingerprint> = parts
+        .iter()
+        .map(|(name, set)| Ok(((*name).to_owned(), Fingerprint::of(*set)?)))
+        .collect::<Result<_>>()?;
+    let earlier = files::once(path, || Ok(now.clone()))?;
+    let mut changes = Vec::new();
+    for (name, part) in &now {
+        match earlier.get(name) {
+            Some(before) => {
+                let change = part.change_since(before);
+                changes.extend(change.map(|change| format!("{name} images: {change}")));
+            }
+            None => changes.push(format!("the {name} images are new")),
+        }
+    }
+    let gone = earlier.keys().filter(|name| !now.contains_key(*name));
+    changes.extend(gone.map(|name| format!("the {name} images are gone")));
+    ensure!(
+        changes.is_empty(),
+        "the images are others than this run began with ({}): {}; put them back as they were, or \
+         begin anew with --fresh",
+        path.display(),
+        changes.join("; ")
+    );
+    Ok(())
+}

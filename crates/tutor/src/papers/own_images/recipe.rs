@@ -1,0 +1,163 @@
+//! The recipe of one's own images: what `tutor fit` writes.
+
+use anyhow::Result;
+use augment::policy::Policy;
+use serde::{Deserialize, Serialize};
+use ssl_core::methods::SupervisedConfig;
+use ssl_core::{Config, MethodConfig};
+use torch::precision::Precision;
+use train::{Cadence, TrainConfig};
+use vision_models::NetConfig;
+
+use crate::images::setting::Shared;
+use crate::recipe::data::DataConfig;
+use crate::recipe::evaluate::EvaluateConfig;
+use crate::recipe::faults::Faults;
+
+/// The keys of a recipe of kind `own-images`, beside its head.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Recipe {
+    /// Wall clock of a seed in minutes, from the open data to the last measurement. Trainings take
+    /// as many steps as fit, `train.steps` at most.
+    pub(super) minutes: f64,
+    #[serde(default)]
+    pub(super) precision: Precision,
+    /// Threads that load and augment. Has no influence on the numbers.
+    #[serde(default = "one")]
+    pub(super) workers: usize,
+    #[serde(default)]
+    pub(super) evaluate: EvaluateConfig,
+    #[serde(default = "rarely")]
+    pub(super) cadence: Cadence,
+    pub(super) data: DataConfig,
+    pub(super) net: NetConfig,
+    /// Published weights to start from: a file, a folder of the Hugging Face hub, a name of the
+    /// catalog. Without it the net starts at random.
+    pub(super) weights: Option<String>,
+    /// Unlabelled images of a step for each labelled one.
+    pub(super) unlabeled_ratio: usize,
+    /// The weak view.
+    pub(super) weak: Policy,
+    /// The strong view.
+    pub(super) strong: Policy,
+    pub(super) train: TrainConfig,
+    #[serde(default)]
+    pub(super) trial: Trial,
+    /// What the labels alone give: the row that all others are compared with.
+    #[serde(default = "supervised")]
+    pub(super) labels_alone: MethodConfig,
+    /// Methods that learn from the unlabelled images too. The best of them in the trial, or the
+    /// first where the trial cannot tell, is trained beside the labels alone.
+    #[serde(default)]
+    pub(super) candidates: Vec<Candidate>,
+}
+
+/// A method that might be used.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Candidate {
+    pub(super) name: String,
+    pub(super) method: MethodConfig,
+}
+
+/// Short trainings on some of the labels, measured on the others.
+///
+/// | key | default | what | range |
+/// |---|---|---|---|
+/// | `share` | 0.25 | share of the time | \[0, 1) |
+/// | `folds` | 2 | how often; each time another part of the labels is held out | 1 to 20 |
+/// | `held_out` | 0.2 | share of the labels that is held out where `folds` is 1 | (0, 1) |
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub(super) struct Trial {
+    pub(super) share: f64,
+    pub(super) folds: usize,
+    pub(super) held_out: f64,
+}
+
+impl Default for Trial {
+    fn default() -> Self {
+        Self { share: 0.25, folds: 2, held_out: 0.2 }
+    }
+}
+
+/// The row of the labels alone.
+pub(super) const LABELS_ALONE: &str = "labels-alone";
+
+/// The row of a linear classifier on what the published net says.
+pub(super) const FROZEN: &str = "frozen-features";
+
+fn one() -> usize {
+    1
+}
+
+fn rarely() -> Cadence {
+    Cadence { log: 10, evaluate: 0, checkpoint: 50, keep: 2 }
+}
+
+fn supervised() -> MethodConfig {
+    MethodConfig::Supervised(SupervisedConfig::default())
+}
+
+impl Recipe {
+    pub(super) fn shared(&self) -> Shared<'_> {
+        Shared {
+            evaluate: &self.evaluate,
+            cadence: &self.cadence,
+            precision: self.precision,
+            workers: self.workers,
+        }
+    }
+
+    /// Every method by the name of its row, the labels alone first.
+    pub(super) fn methods(&self) -> impl Iterator<Item = (&str, &MethodConfig)> {
+        let candidates = self.candidates.iter().map(|c| (c.name.as_str(), &c.method));
+        std::iter::once((LABELS_ALONE, &self.labels_alone)).chain(candidates)
+    }
+
+    /// The method of a row.
+    pub(super) fn method(&self, name: &str) -> &MethodConfig {
+        let found = self.methods().find(|(row, _)| *row == name);
+        found.expect("a row of the recipe").1
+    }
+
+    /// Names everything that cannot work; `name` is the recipe's.
+    pub(super) fn check(&self, name: &str) -> Result<()> {
+        let mut faults = Faults::default();
+        if !(self.minutes.is_finite() && self.minutes > 0.0) {
+            faults.add("minutes", format!("are {}; they must be above 0", self.minutes));
+        }
+        self.evaluate.check(&mut faults);
+        faults.cadence(&self.cadence);
+        self.data.check_parts(&mut faults);
+        faults.of("net", self.net.check());
+        faults.train("train", &self.train, false);
+        faults.positive("unlabeled_ratio", self.unlabeled_ratio as u64);
+        faults.policy("weak", &self.weak);
+        faults.policy("strong", &self.strong);
+        let Trial { share, folds, held_out } = self.trial;
+        if !(0.0..1.0).contains(&share) {
+            faults.add("trial.share", format!("is {share}; it must be in [0, 1)"));
+        }
+        if !(1..=20).contains(&folds) {
+            faults.add("trial.folds", format!("is {folds}; it must be 1 to 20"));
+        }
+        if !(held_out > 0.0 && held_out < 1.0) {
+            faults.add("trial.held_out", format!("is {held_out}; it must be in (0, 1)"));
+        }
+        for (row, method) in self.methods() {
+            let key = if row == LABELS_ALONE { row } else { &format!("candidates.{row}") };
+            faults.of(key, method.check());
+            if method.needs().ema && self.train.ema.is_none() {
+                faults.add("train.ema", format!("is missing: {row} learns from an EMA model"));
+            }
+        }
+        faults.rows(self.candidates.iter().map(|c| (c.name.as_str(), None)));
+        if self.candidates.iter().any(|c| [LABELS_ALONE, FROZEN].contains(&c.name.as_str())) {
+            let fault = format!("{LABELS_ALONE} and {FROZEN} are rows of every run");
+            faults.add("candidates", fault);
+        }
+        faults.done(name)
+    }
+}

@@ -1,0 +1,207 @@
+//! One seed: start, pace, trial, the two trainings, measurements.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+
+use anyhow::{Context, Result};
+use report::Curve;
+use serde::{Deserialize, Serialize};
+use weights::StateDict;
+
+use super::clock::Clock;
+use super::lists::{self, Sure};
+use super::recipe::{FROZEN, LABELS_ALONE, Recipe};
+use super::scores::Scores;
+use super::start::Start;
+use super::training::Training;
+use super::trial::{Choice, Trial};
+use crate::images::setting::Setting;
+use crate::images::source::Data;
+use crate::run::cost::StageCost;
+use crate::run::files;
+use crate::run::seeds::SeedRun;
+
+/// What a seed found.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub(super) struct Outcome {
+    /// Which data, in words.
+    pub(super) data: String,
+    pub(super) classes: Vec<String>,
+    /// How many labels each class has.
+    pub(super) labels: Vec<u64>,
+    /// What was loaded to start from, in words.
+    pub(super) applied: Vec<String>,
+    /// The penalty of the linear classifier on frozen features.
+    pub(super) penalty: Option<f64>,
+    pub(super) trial: Trial,
+    pub(super) choice: Choice,
+    /// The rows in the order of the table.
+    pub(super) rows: Vec<Measured>,
+    /// What was measured on.
+    pub(super) part: MeasuredOn,
+    /// What the chosen network says of the unlabelled images.
+    pub(super) unlabeled: Vec<Sure>,
+    pub(super) curves: Vec<Curve>,
+    pub(super) cost: StageCost,
+}
+
+/// Which images the numbers are counted on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub(super) enum MeasuredOn {
+    /// The test part; networks were trained on all labels.
+    Test,
+    /// One's own validation part, on which the choice was made too.
+    Validation,
+    /// Labelled images held out by the trial; networks were trained on the others, for a shorter
+    /// time than the one that is kept.
+    HeldOut,
+    /// Nothing.
+    Nothing,
+}
+
+/// A row of the table.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub(super) struct Measured {
+    pub(super) name: String,
+    pub(super) scores: Scores,
+    /// Steps of its training; 0 for the linear classifier.
+    pub(super) steps: u64,
+}
+
+const FILE: &str = "outcome.json";
+
+/// Trains and measures, or reads what an earlier process found.
+pub(super) fn run(
+    recipe: &Recipe,
+    data: &Data,
+    given: Option<&StateDict>,
+    run: &mut SeedRun<'_, '_>,
+) -> Result<Outcome> {
+    let dir = run.dir.clone();
+    files::make_folder(&dir)?;
+    files::once(&dir.join(FILE), || find(recipe, data, given, run))
+}
+
+fn find(
+    recipe: &Recipe,
+    data: &Data,
+    given: Option<&StateDict>,
+    run: &mut SeedRun<'_, '_>,
+) -> Result<Outcome> {
+    let dir = run.dir.clone();
+    let spent = dir.join("spent.json");
+    let clock = Clock::start(recipe.minutes, &spent)?;
+    let setting = Setting::unmeasured(data, recipe.shared(), run, &dir)?;
+    let everyone: Vec<usize> = (0..data.labeled.len()).collect();
+
+    let start = Start::new(recipe, &setting, given)?;
+    let mut pace = BTreeMap::new();
+    for (name, _) in recipe.methods() {
+        let (model, dir) = (start.on(&everyone), dir.join("pace").join(name));
+        let training = Training { recipe, data, name, start: model, dir: &dir };
+        pace.insert(name.to_owned(), training.pace(run)?);
+    }
+    clock.note()?;
+
+    let evaluator = setting.evaluator(&recipe.evaluate.augment).interruptible();
+    let (part, measured_on) = match &data.test {
+        Some(test) => (MeasuredOn::Test, Some(test)),
+        None if data.validation.len() > 0 => (MeasuredOn::Validation, Some(&data.validation)),
+        None => (MeasuredOn::HeldOut, None),
+    };
+    let mut rows = Vec::new();
+    let looking = std::time::Instant::now();
+    if let (Some(subset), Some(_)) = (measured_on, start.penalty()) {
+        let said = evaluator.predict(start.on(&everyone), subset)?;
+        let scores = Scores::of(subset, &said);
+        rows.push(Measured { name: FROZEN.to_owned(), scores, steps: 0 });
+    }
+    // What the last measurements will take: both networks on the measured part, the chosen one on
+    // the unlabelled images.
+    let seen = measured_on.map_or(0, |subset| subset.len());
+    let an_image = match rows.len() {
+        0 => pace[LABELS_ALONE] / recipe.train.batch as f64,
+        _ => looking.elapsed().as_secs_f64() / seen as f64,
+    };
+    let reserve = an_image * (2 * seen + data.unlabeled.len()) as f64 + 2.0;
+    clock.note()?;
+
+    let share = recipe.trial.share * (clock.left() - reserve).max(0.0);
+    let trial = files::once(&dir.join("trial.json"), || {
+        Trial::run(recipe, &setting, &start, (share, &pace), run)
+    })?;
+    clock.note()?;
+    let choice = trial.choose(recipe)?;
+    run.say(&format!("{}: {}", choice.row, choice.why));
+
+    let best_candidate = match choice.row.as_str() {
+        LABELS_ALONE => recipe.candidates.first().map(|candidate| candidate.name.as_str()),
+        row => Some(row),
+    };
+    let names: Vec<&str> = std::iter::once(LABELS_ALONE).chain(best_candidate).collect();
+    let mut cost = trial.cost;
+    let (mut curves, mut unlabeled) = (Vec::new(), Vec::new());
+    for (i, name) in names.iter().copied().enumerate() {
+        let left = names.len() - i;
+        let seconds = ((clock.left() - reserve) / left as f64).max(0.0);
+        let (model, dir) = (start.on(&everyone), dir.join(name));
+        let training = Training { recipe, data, name, start: model, dir: &dir };
+        let trained = training.train(seconds, pace[name], run)?;
+        cost = StageCost::sum([cost, trained.cost]);
+        if let Some(subset) = measured_on {
+            let scores = Scores::of(subset, &evaluator.predict(&trained.model, subset)?);
+            rows.push(Measured { name: name.to_owned(), scores, steps: trained.steps });
+        }
+        if name == choice.row {
+            let said = evaluator.predict(&trained.model, &data.unlabeled)?;
+            unlabeled = lists::of(&data.unlabeled, &said);
+        }
+        curves.push(trained.curve);
+        clock.note()?;
+    }
+    let part = match part {
+        MeasuredOn::HeldOut if trial.scores.is_empty() => MeasuredOn::Nothing,
+        part => part,
+    };
+    if part == MeasuredOn::HeldOut {
+        let order = std::iter::once(FROZEN).chain(names);
+        let row = |name: &str| Some((name, trial.scores.get(name)?.clone()));
+        let measured = order.filter_map(row);
+        rows.extend(measured.map(|(name, scores)| Measured {
+            name: name.to_owned(),
+            scores,
+            steps: 0,
+        }));
+    }
+    lists::write_to_label(&dir, &data.input.classes, &unlabeled)
+        .context("the list of pictures to label")?;
+    let labels = data.labeled.labels();
+    let count = |class: usize| {
+        labels.iter().filter(|label| **label == Some(class as u32)).count() as u64
+    };
+    Ok(Outcome {
+        data: data.describe(),
+        labels: (0..data.input.classes.len()).map(count).collect(),
+        classes: data.input.classes.clone(),
+        applied: start.applied.clone(),
+        penalty: start.penalty(),
+        trial,
+        choice,
+        rows,
+        part,
+        unlabeled,
+        curves,
+        cost,
+    })
+}
+
+/// The row whose network is kept, of a seed that is finished.
+pub(super) fn chosen(dir: &Path) -> Result<String> {
+    let outcome: Option<Outcome> = files::found_before(&dir.join(FILE))?;
+    let outcome = outcome.with_context(|| {
+        let dir = dir.display();
+        format!("{dir}: the run is not finished; run the same command again")
+    })?;
+    Ok(outcome.choice.row)
+}
