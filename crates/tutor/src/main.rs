@@ -42,6 +42,8 @@ enum Command {
     Corrupt(commands::corrupt::Args),
     /// Draw what a policy, or the corruptions, do to images: one PNG to judge by eye.
     Show(commands::show::Args),
+    /// List, fetch or show published weights to start from.
+    Weights(commands::weights::Args),
     /// Read a recipe and say what it would run, without running it.
     Check(commands::check::Args),
 }
@@ -68,6 +70,7 @@ fn main() -> ExitCode {
         Command::Data(args) => commands::data::run(&args),
         Command::Corrupt(args) => commands::corrupt::run(&args),
         Command::Show(args) => commands::show::run(&args),
+        Command::Weights(args) => commands::weights::run(&args),
         Command::Check(args) => commands::check::run(&args),
     };
     match result {

