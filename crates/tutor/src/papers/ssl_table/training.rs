@@ -99,7 +99,6 @@ fn train(
     // Rows share their random numbers, so that they differ in what the recipe changes alone.
     let mut task = ImageTask::new(&setting, &recipe.net, &recipe.train, method, eval)
         .stream(&data.labeled, labeled, recipe.train.batch, "labeled")
-        .select_metric(recipe.select.metric.as_deref())
         .feedback(feedback.clone());
     if !views.unlabeled.is_empty() {
         ensure!(data.unlabeled.len() > 0, "there are no unlabelled images: see [data]");
