@@ -1,8 +1,9 @@
 //! AutoAugment (Cubuk et al., arXiv 1805.09501): one pair of operations per image, from a table
 //! that was searched for a data set.
 //!
-//! The tables for CIFAR-10 and SVHN are those of FixMatch's code (flags `aa` and `aac`), whose levels
-//! become arguments as in UDA's RandAugment. Those for ImageNet are timm's, with its arguments.
+//! The tables for CIFAR-10 and SVHN are those of FixMatch's code (flags `aa` and `aac`); their
+//! levels become arguments as in UDA's RandAugment. Those for ImageNet are timm's, with its
+//! arguments.
 
 use std::fmt;
 use std::sync::LazyLock;

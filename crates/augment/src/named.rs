@@ -206,19 +206,24 @@ impl FromStr for Policy {
     type Err = NameError;
 
     /// A name of [`NAMED`], one of timm's (`rand-...`, `augmix-...`, `v0`, `v0r`, `original`,
-    /// `originalr`, as its version 1.0.9 reads them), or FixMatch's `rN_M_C` (N operations of magnitude M,
-    /// cutout of C % of the side).
+    /// `originalr`, as its version 1.0.9 reads them), or FixMatch's `rN_M_C` (N operations of
+    /// magnitude M, cutout of C % of the side).
     fn from_str(name: &str) -> Result<Self, NameError> {
         if let Some(named) = NAMED.iter().find(|named| named.name == name) {
             return Ok(named.policy());
         }
+        let stranger = |timm::Stranger { part, known }: timm::Stranger| NameError::Part {
+            name: name.to_owned(),
+            part,
+            known,
+        };
         let (first, parts) = name.split_once('-').unwrap_or((name, ""));
         let policy = if first == "rand" {
-            timm::randaugment(name, parts)?
+            timm::randaugment(parts).map_err(stranger)?
         } else if first == "augmix" {
-            timm::augmix(name, parts)?
+            timm::augmix(parts).map_err(stranger)?
         } else if let Some(table) = timm::table(first) {
-            timm::autoaugment(name, table, parts)?
+            timm::autoaugment(table, parts).map_err(stranger)?
         } else if let Some(policy) = fixed_magnitude(name) {
             policy
         } else {

@@ -220,8 +220,8 @@ impl Schedule {
         }
     }
 
-    /// Every number that makes no sense: one that is not finite or below 0 (neither a learning rate
-    /// nor a loss's weight is), a rate outside (0, 1), a part of a run outside (0, 1], an end that a
+    /// Every number that makes no sense: one that is not finite or below 0 (no learning rate or
+    /// loss's weight is), a rate outside (0, 1), a part of a run outside (0, 1], an end that a
     /// staircase does not reach.
     pub fn faults(&self) -> Vec<ScheduleError> {
         use Schedule as S;

@@ -200,8 +200,8 @@ fn is_bad_image(error: &anyhow::Error) -> bool {
     )
 }
 
-/// The name of an image's copies. The old ending stays, so that a.jpg and a.png beside each other do
-/// not meet.
+/// The name of an image's copies. The old ending stays, so that a.jpg and a.png beside each other
+/// do not meet.
 fn copy_name(id: &str) -> String {
     if id.to_lowercase().ends_with(".png") { id.to_owned() } else { format!("{id}.png") }
 }
