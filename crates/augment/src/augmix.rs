@@ -2,30 +2,37 @@
 //! and with the image.
 //!
 //! None of the nine operations is a corruption of ImageNet-C. Their arguments follow the released
-//! code (from memory).
+//! code (from memory). timm's AugMix has operations of its own, and its own rounding
+//! ([`AugMix::ops`]).
 
 use serde::{Deserialize, Serialize};
 
-use crate::distribution::{beta, dirichlet};
+use crate::color;
+use crate::distribution::{beta, dirichlet_into};
 use crate::fault::Fault;
 use crate::fill::Fill;
 use crate::geometry::Sampling;
 use crate::image::Image;
 use crate::op::Op;
+use crate::randaugment::RandAugment;
 use crate::rng::Rng;
 use crate::scratch::Scratch;
 
-/// Chains of the paper.
-pub const WIDTH: usize = 3;
+/// The most chains.
+const MOST: usize = 16;
 
-/// The step `augmix`: three chains.
+/// The step `augmix`.
 ///
 /// | key | default | meaning | range |
 /// |---|---|---|---|
 /// | `severity` | 3 | an operation's level is uniform from 0.1 to this, of 10 | 0.1 to 10 |
 /// | `depth` | random, 1 to 3 | operations per chain | 1 to 16 |
+/// | `width` | 3 | chains | 1 to 16 |
+/// | `ops` | the paper's nine | a `randaugment` table: operations in their place, by timm's arithmetic | |
 /// | `alpha` | 1 | shape of the Dirichlet and Beta distributions of the shares | 0.01 to 100 |
-#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+///
+/// With `ops`, `severity` has no meaning; of that table its number of operations has none.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct AugMix {
     /// The greatest level of an operation.
@@ -35,11 +42,17 @@ pub struct AugMix {
     pub depth: Option<usize>,
     /// Shape of the distributions of the shares.
     pub alpha: f64,
+    /// Chains.
+    pub width: usize,
+    /// Operations in place of the paper's, mixed as timm does: the chains' sum is cut to bytes, and
+    /// blended with the image as Pillow blends.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub ops: Option<RandAugment>,
 }
 
 impl Default for AugMix {
     fn default() -> Self {
-        Self { severity: 3.0, depth: None, alpha: 1.0 }
+        Self { severity: 3.0, depth: None, alpha: 1.0, width: 3, ops: None }
     }
 }
 
@@ -51,6 +64,9 @@ impl AugMix {
 
     /// One operation of a chain.
     fn draw(&self, width: usize, height: usize, rng: &mut Rng) -> Op {
+        if let Some(ops) = &self.ops {
+            return ops.draw(width, height, rng);
+        }
         let choice = rng.below(9);
         let level = rng.range(0.1, self.severity) / 10.0;
         let sign = if rng.chance(0.5) { -1.0 } else { 1.0 };
@@ -71,21 +87,34 @@ impl AugMix {
 
     /// Draws the chains and their shares, and mixes.
     pub fn apply(&self, image: &mut Image, rng: &mut Rng, scratch: &mut Scratch) {
-        let shares = dirichlet::<WIDTH>(self.alpha, rng);
+        let mut shares = [0.0; MOST];
+        let shares = &mut shares[..self.width];
+        dirichlet_into(self.alpha, rng, shares);
         let mixed = beta(self.alpha, self.alpha, rng);
+        // timm mixes the chains first.
+        let (own, of_chains) = if self.ops.is_some() { (0.0, 1.0) } else { (1.0 - mixed, mixed) };
         let (width, height) = (image.width(), image.height());
         let mut sums = std::mem::take(&mut scratch.sums);
         sums.clear();
-        sums.extend(image.pixels().iter().map(|&v| (1.0 - mixed) as f32 * f32::from(v)));
+        sums.extend(image.pixels().iter().map(|&v| own as f32 * f32::from(v)));
         let mut link = scratch.chain.take().unwrap_or_else(|| image.clone());
-        for share in shares {
+        for &mut share in shares {
             link.clone_from(image);
             for _ in 0..self.draw_depth(rng) {
                 self.draw(width, height, rng).apply(&mut link, scratch);
             }
-            add(&mut sums, (mixed * share) as f32, &link);
+            add(&mut sums, (of_chains * share) as f32, &link);
         }
-        settle(&sums, image);
+        if self.ops.is_some() {
+            let mut before = std::mem::take(&mut scratch.before);
+            before.clear();
+            before.extend_from_slice(image.pixels());
+            image.pixels_mut().iter_mut().zip(&sums).for_each(|(value, sum)| *value = *sum as u8);
+            color::blend_with(image, &before, mixed);
+            scratch.before = before;
+        } else {
+            settle(&sums, image);
+        }
         (scratch.chain, scratch.sums) = (Some(link), sums);
     }
 
@@ -95,8 +124,10 @@ impl AugMix {
             Fault::outside("severity", self.severity, 0.1, 10.0),
             Fault::unless((1..=16).contains(&depth), "depth", depth, "1 to 16"),
             Fault::outside("alpha", self.alpha, 0.01, 100.0),
+            Fault::unless((1..=MOST).contains(&self.width), "width", self.width, "1 to 16"),
         ];
-        faults.into_iter().flatten().collect()
+        let of_ops = self.ops.iter().flat_map(RandAugment::faults);
+        faults.into_iter().flatten().chain(of_ops).collect()
     }
 }
 

@@ -1,8 +1,9 @@
 //! AutoAugment (Cubuk et al., arXiv 1805.09501): one pair of operations per image, from a table
 //! that was searched for a data set.
 //!
-//! The tables are those of FixMatch's code (flags `aa` and `aac`); levels become arguments as in
-//! UDA's RandAugment.
+//! The tables for CIFAR-10 and SVHN are those of FixMatch's code (flags `aa` and `aac`); their
+//! levels become arguments as in UDA's RandAugment. Those for ImageNet are timm's, with its
+//! arguments.
 
 use std::fmt;
 use std::sync::LazyLock;
@@ -12,7 +13,7 @@ use serde::{Deserialize, Serialize};
 use crate::fault::Fault;
 use crate::image::Image;
 use crate::levels::Variant;
-use crate::op::Op;
+use crate::op::{Op, OpName};
 use crate::randaugment::RandAugment;
 use crate::rng::Rng;
 use crate::scratch::Scratch;
@@ -30,6 +31,19 @@ pub enum Table {
     /// 40 pairs.
     #[serde(rename = "svhn")]
     Svhn,
+    /// ImageNet, 25 pairs of EfficientNet's code for TPUs (timm's `v0`); posterize keeps as many
+    /// bits as the level says.
+    #[serde(rename = "v0")]
+    V0,
+    /// The same, posterize taking bits away as the level grows (timm's `v0r`).
+    #[serde(rename = "v0r")]
+    V0r,
+    /// ImageNet, 25 pairs of the paper (timm's `original`); posterize keeps 4 to 8 bits.
+    #[serde(rename = "original")]
+    Original,
+    /// The same, posterize taking bits away as the level grows (timm's `originalr`).
+    #[serde(rename = "originalr")]
+    Originalr,
 }
 
 impl Table {
@@ -37,9 +51,32 @@ impl Table {
     pub fn pairs(self) -> &'static [[Entry; 2]] {
         static CIFAR10: LazyLock<Vec<[Entry; 2]>> = LazyLock::new(|| tables::read(tables::CIFAR10));
         static SVHN: LazyLock<Vec<[Entry; 2]>> = LazyLock::new(|| tables::read(tables::SVHN));
+        static V0: LazyLock<Vec<[Entry; 2]>> = LazyLock::new(|| tables::read(tables::V0));
+        static ORIGINAL: LazyLock<Vec<[Entry; 2]>> =
+            LazyLock::new(|| tables::read(tables::ORIGINAL));
         match self {
             Self::Cifar10 => &CIFAR10,
             Self::Svhn => &SVHN,
+            Self::V0 | Self::V0r => &V0,
+            Self::Original | Self::Originalr => &ORIGINAL,
+        }
+    }
+
+    /// How its source turns levels into arguments.
+    pub fn ops(self) -> RandAugment {
+        RandAugment::of(match self {
+            Self::Cifar10 | Self::Svhn => Variant::Uda,
+            Self::V0 | Self::V0r | Self::Original | Self::Originalr => Variant::Timm,
+        })
+    }
+
+    /// The bits that posterize keeps at a level, where the table has a rule of its own.
+    fn bits(self, level: f64) -> Option<u8> {
+        let steps = (level / 10.0 * 4.0) as u8;
+        match self {
+            Self::Cifar10 | Self::Svhn | Self::V0 => None,
+            Self::V0r | Self::Originalr => Some(4 - steps.min(4)),
+            Self::Original => Some(4 + steps.min(4)),
         }
     }
 }
@@ -49,6 +86,10 @@ impl fmt::Display for Table {
         f.write_str(match self {
             Self::Cifar10 => "cifar10",
             Self::Svhn => "svhn",
+            Self::V0 => "v0",
+            Self::V0r => "v0r",
+            Self::Original => "original",
+            Self::Originalr => "originalr",
         })
     }
 }
@@ -57,12 +98,13 @@ impl fmt::Display for Table {
 ///
 /// | key | default | meaning |
 /// |---|---|---|
-/// | `table` | `cifar10` | `cifar10` or `svhn` |
-/// | `ops` | UDA's RandAugment | a `randaugment` table |
+/// | `table` | `cifar10` | `cifar10`, `svhn`, `v0`, `v0r`, `original` or `originalr`: [`Table`] |
+/// | `ops` | of the table's source | a `randaugment` table |
 ///
-/// Of `ops` only the arguments, the fill and the interpolation are used, not its draws.
+/// Of `ops` only the arguments, the fill, the interpolation and the noise on the magnitude
+/// (`magnitude_std`, `magnitude_max`) are used, not its other draws.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields, default)]
+#[serde(from = "Written")]
 pub struct AutoAugment {
     /// The table of pairs.
     pub table: Table,
@@ -70,13 +112,32 @@ pub struct AutoAugment {
     pub ops: RandAugment,
 }
 
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Written {
+    table: Option<Table>,
+    ops: Option<RandAugment>,
+}
+
+impl From<Written> for AutoAugment {
+    fn from(written: Written) -> Self {
+        let preset = Self::of(written.table.unwrap_or(Table::Cifar10));
+        Self { ops: written.ops.unwrap_or(preset.ops), ..preset }
+    }
+}
+
 impl Default for AutoAugment {
     fn default() -> Self {
-        Self { table: Table::Cifar10, ops: RandAugment::of(Variant::Uda) }
+        Self::of(Table::Cifar10)
     }
 }
 
 impl AutoAugment {
+    /// A table with the arguments of its source.
+    pub fn of(table: Table) -> Self {
+        Self { table, ops: table.ops() }
+    }
+
     /// Draws a pair for an image of this size; an operation is [`Op::Identity`] where its
     /// probability says so.
     pub fn draw(&self, width: usize, height: usize, rng: &mut Rng) -> [Op; 2] {
@@ -85,7 +146,13 @@ impl AutoAugment {
             let apply = rng.chance(probability);
             let sign = if rng.chance(0.5) { -1.0 } else { 1.0 };
             let center = [rng.below(width), rng.below(height)];
-            if apply { self.ops.op(name, level, sign, center, width, height) } else { Op::Identity }
+            let level = self.ops.noised(level, rng);
+            let op = match self.table.bits(level) {
+                Some(bits) if name == OpName::Posterize => Op::Posterize { bits },
+                _ => self.ops.op(name, level, sign, center, width, height),
+            };
+            let op = self.ops.at_random_bicubic(op, rng);
+            if apply { op } else { Op::Identity }
         })
     }
 

@@ -32,9 +32,17 @@ pub fn beta(a: f64, b: f64, rng: &mut Rng) -> f64 {
 /// `N` shares that sum to 1, symmetric Dirichlet of this shape.
 pub fn dirichlet<const N: usize>(shape: f64, rng: &mut Rng) -> [f64; N] {
     let mut shares = [0.0; N];
-    for share in &mut shares {
+    dirichlet_into(shape, rng, &mut shares);
+    shares
+}
+
+/// The same for a number of shares that is not known before.
+pub(crate) fn dirichlet_into(shape: f64, rng: &mut Rng, shares: &mut [f64]) {
+    for share in shares.iter_mut() {
         *share = gamma(shape, rng);
     }
-    let total: f64 = shares.iter().sum();
-    if total > 0.0 { shares.map(|share| share / total) } else { [1.0 / N as f64; N] }
+    let (total, equal) = (shares.iter().sum::<f64>(), 1.0 / shares.len() as f64);
+    for share in shares {
+        *share = if total > 0.0 { *share / total } else { equal };
+    }
 }

@@ -1,4 +1,5 @@
-//! Policies by name: those of the papers, and timm's notation `rand-m9-n3-mstd0.5-inc1`.
+//! Policies by name: those of the papers, and timm's notation `rand-m9-n3-mstd0.5-inc1`,
+//! `augmix-m5-w4-d2`, `original-mstd0.5`.
 
 use std::str::FromStr;
 
@@ -13,6 +14,8 @@ use crate::levels::Variant;
 use crate::policy::{Policy, Step};
 use crate::randaugment::{Draw, RandAugment};
 use crate::weak::FlipCrop;
+
+mod timm;
 
 /// A policy with a name.
 #[derive(Clone, Copy, Debug)]
@@ -169,7 +172,7 @@ pub const NAMED: &[Named] = &[
 pub enum NameError {
     /// Not in the catalogue.
     #[error(
-        "there is no policy named `{name}`{}; known are {}, FixMatch's `r2_9_50` and timm's `rand-m9-n3-mstd0.5-inc1`",
+        "there is no policy named `{name}`{}; known are {}, FixMatch's `r2_9_50` and timm's `rand-m9-n3-mstd0.5-inc1`, `augmix-m5-w4-d2`, `v0`, `v0r`, `original-mstd0.5`, `originalr`",
         .nearest.map(|nearest| format!(" (did you mean `{nearest}`?)")).unwrap_or_default(),
         NAMED.iter().map(|named| named.name).collect::<Vec<_>>().join(", ")
     )]
@@ -180,14 +183,14 @@ pub enum NameError {
         nearest: Option<&'static str>,
     },
     /// A part of timm's notation that is not understood.
-    #[error(
-        "`{part}` in `{name}`: parts are m9 (magnitude), n3 (operations), p0.5 (probability), mstd0.5 (noise; above 100 uniform), mmax20, inc1"
-    )]
+    #[error("`{part}` in `{name}`: {known}")]
     Part {
         /// The whole name.
         name: String,
         /// The part.
         part: String,
+        /// The parts that there are.
+        known: &'static str,
     },
     /// A policy that parses but has a setting out of its range.
     #[error("`{name}`: {fault}")]
@@ -202,14 +205,25 @@ pub enum NameError {
 impl FromStr for Policy {
     type Err = NameError;
 
-    /// A name of [`NAMED`], timm's `rand-...`, or FixMatch's `rN_M_C` (N operations of magnitude M,
-    /// cutout of C % of the side).
+    /// A name of [`NAMED`], one of timm's (`rand-...`, `augmix-...`, `v0`, `v0r`, `original`,
+    /// `originalr`, as its version 1.0.9 reads them), or FixMatch's `rN_M_C` (N operations of
+    /// magnitude M, cutout of C % of the side).
     fn from_str(name: &str) -> Result<Self, NameError> {
         if let Some(named) = NAMED.iter().find(|named| named.name == name) {
             return Ok(named.policy());
         }
-        let policy = if let Some(parts) = name.strip_prefix("rand-") {
-            timm(name, parts)?
+        let stranger = |timm::Stranger { part, known }: timm::Stranger| NameError::Part {
+            name: name.to_owned(),
+            part,
+            known,
+        };
+        let (first, parts) = name.split_once('-').unwrap_or((name, ""));
+        let policy = if first == "rand" {
+            timm::randaugment(parts).map_err(stranger)?
+        } else if first == "augmix" {
+            timm::augmix(parts).map_err(stranger)?
+        } else if let Some(table) = timm::table(first) {
+            timm::autoaugment(table, parts).map_err(stranger)?
         } else if let Some(policy) = fixed_magnitude(name) {
             policy
         } else {
@@ -226,30 +240,6 @@ impl FromStr for Policy {
             Err(error) => Err(NameError::Fault { name: name.to_owned(), fault: error.to_string() }),
         }
     }
-}
-
-fn timm(name: &str, parts: &str) -> Result<Policy, NameError> {
-    let mut policy = RandAugment::of(Variant::Timm);
-    for part in parts.split('-') {
-        let wrong = || NameError::Part { name: name.to_owned(), part: part.to_owned() };
-        let split = part.find(|c: char| c.is_ascii_digit()).ok_or_else(wrong)?;
-        let (key, text) = part.split_at(split);
-        let number: f64 = text.parse().map_err(|_| wrong())?;
-        match key {
-            "m" => policy.magnitude = number,
-            "n" if number.fract() == 0.0 => policy.ops = number as usize,
-            "p" => policy.probability = number,
-            "mstd" if number > 100.0 => policy.draw = Draw::Uniform,
-            "mstd" => policy.magnitude_std = number,
-            "mmax" => policy.magnitude_max = number,
-            // As in timm: any number after `inc` but 0 means true.
-            "inc" => policy.weakening = number == 0.0,
-            _ => return Err(wrong()),
-        }
-    }
-    // Without noise timm clips the magnitude too.
-    policy.magnitude = policy.magnitude.min(policy.magnitude_max);
-    Ok(Step::RandAugment(policy).into())
 }
 
 fn fixed_magnitude(name: &str) -> Option<Policy> {

@@ -205,8 +205,14 @@ impl fmt::Display for Step {
                 write!(f, "crop from a border of {pad}")
             }
             Self::RandAugment(step) => step.fmt(f),
+            Self::AutoAugment(AutoAugment { table, ops }) if ops.magnitude_std > 0.0 => {
+                write!(f, "autoaugment {table}, levels +- {}", ops.magnitude_std)
+            }
             Self::AutoAugment(step) => write!(f, "autoaugment {}", step.table),
             Self::CtAugment(step) => write!(f, "ctaugment, {} ops", step.depth),
+            Self::AugMix(AugMix { width, ops: Some(ops), .. }) => {
+                write!(f, "augmix of {width} chains of {ops}")
+            }
             Self::AugMix(step) => write!(f, "augmix of severity {}", step.severity),
             Self::Cutout(step) => write!(f, "cutout {}", step.size),
             Self::Affine(Affine { degrees, translate, scale: [low, high], shear, .. }) => {

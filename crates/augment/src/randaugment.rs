@@ -18,7 +18,7 @@ use crate::scratch::Scratch;
 
 mod settings;
 
-pub use settings::{Arithmetic, Draw, Outside, RandAugment};
+pub use settings::{Arithmetic, Draw, Outside, RandAugment, Weights};
 
 impl RandAugment {
     /// The operations that may be drawn.
@@ -30,25 +30,60 @@ impl RandAugment {
     /// says so. Panics if everything is excluded, which
     /// [`Policy::check`](crate::policy::Policy::check) finds before.
     pub fn draw(&self, width: usize, height: usize, rng: &mut Rng) -> Op {
-        let choice = rng.below(self.menu().count());
-        let name = self.menu().nth(choice).expect("below the count");
+        self.draw_other(&mut Vec::new(), width, height, rng)
+    }
+
+    /// The same, without those of `drawn` where operations are weighted, for then none comes twice
+    /// in an image.
+    fn draw_other(
+        &self,
+        drawn: &mut Vec<OpName>,
+        width: usize,
+        height: usize,
+        rng: &mut Rng,
+    ) -> Op {
+        let name = match self.weights {
+            Weights::Equal => {
+                let choice = rng.below(self.menu().count());
+                self.menu().nth(choice).expect("below the count")
+            }
+            Weights::Timm => {
+                let left = || self.menu().filter(|name| !drawn.contains(name));
+                let total: f64 = left().map(Weights::timm).sum();
+                let mut place = rng.unit() * total;
+                let chosen = left().find(|&name| {
+                    place -= Weights::timm(name);
+                    place < 0.0
+                });
+                let name = chosen.or_else(|| left().last()).expect("more operations than draws");
+                drawn.push(name);
+                name
+            }
+        };
         let magnitude = match self.draw {
             Draw::Fixed => self.magnitude,
             Draw::Whole => 1.0 + rng.below(self.magnitude as usize) as f64,
             Draw::WholeFromZero => rng.below(self.magnitude as usize + 1) as f64,
             Draw::Uniform => rng.range(0.0, self.magnitude),
         };
-        let magnitude = if self.magnitude_std > 0.0 {
-            (magnitude + self.magnitude_std * rng.normal()).clamp(0.0, self.magnitude_max)
-        } else {
-            magnitude
-        };
+        let magnitude = self.noised(magnitude, rng);
         if !rng.chance(self.probability) {
             return Op::Identity;
         }
         let sign = if rng.chance(0.5) { -1.0 } else { 1.0 };
         let center = [rng.below(width), rng.below(height)];
         let op = self.op(name, magnitude, sign, center, width, height);
+        self.at_random_bicubic(op, rng)
+    }
+
+    /// A magnitude with its noise, at most the greatest.
+    pub(crate) fn noised(&self, magnitude: f64, rng: &mut Rng) -> f64 {
+        let noise = if self.magnitude_std > 0.0 { self.magnitude_std * rng.normal() } else { 0.0 };
+        (magnitude + noise).clamp(0.0, self.magnitude_max)
+    }
+
+    /// The same operation, or its bicubic form where half of them are to be bicubic.
+    pub(crate) fn at_random_bicubic(&self, op: Op, rng: &mut Rng) -> Op {
         if self.half_bicubic && rng.chance(0.5) { op.bicubic() } else { op }
     }
 
@@ -108,15 +143,17 @@ impl RandAugment {
         if self.outside == Outside::Alpha {
             return self.apply_with_alpha(image, rng, scratch);
         }
+        let mut drawn = Vec::new();
         for _ in 0..self.ops {
-            self.draw(image.width(), image.height(), rng).apply(image, scratch);
+            let op = self.draw_other(&mut drawn, image.width(), image.height(), rng);
+            op.apply(image, scratch);
         }
     }
 
     fn apply_with_alpha(&self, image: &mut Image, rng: &mut Rng, scratch: &mut Scratch) {
-        let mut alpha = Alpha::opaque();
+        let (mut alpha, mut drawn) = (Alpha::opaque(), Vec::new());
         for _ in 0..self.ops {
-            let op = self.draw(image.width(), image.height(), rng);
+            let op = self.draw_other(&mut drawn, image.width(), image.height(), rng);
             alpha.apply(op, image, scratch);
         }
         alpha.paint(image, self.fill, scratch);
@@ -157,6 +194,9 @@ impl RandAugment {
         .into_iter()
         .flatten()
         .collect();
+        let menu = self.menu().filter(|&name| Weights::timm(name) > 0.0).count();
+        let few = self.weights == Weights::Timm && self.ops > menu;
+        faults.extend(Fault::unless(!few, "ops", self.ops, format_args!("1 to {menu} by weights")));
         let strangers = self.exclude.iter().filter(|name| !self.variant.ops().contains(name));
         let known =
             || self.variant.ops().iter().map(OpName::to_string).collect::<Vec<_>>().join(", ");
@@ -180,6 +220,9 @@ impl fmt::Display for RandAugment {
         )?;
         if self.magnitude_std > 0.0 {
             write!(f, " +- {} (at most {})", self.magnitude_std, self.magnitude_max)?;
+        }
+        if self.weights == Weights::Timm {
+            write!(f, ", by timm's weights")?;
         }
         if self.variant == Variant::Timm && !self.weakening {
             write!(f, ", all increasing")?;

@@ -92,12 +92,13 @@ impl Sheet<'_> {
     }
 
     fn randaugment(&self, step: &RandAugment) -> Vec<SheetRow> {
+        let most = step.magnitude.min(step.magnitude_max);
         let magnitudes: Vec<f64> = match step.variant {
             // Whole levels where the paper has them.
             Variant::Uda | Variant::Fixmatch | Variant::FixmatchPaper => {
                 self.magnitudes(1.0, step.magnitude).iter().map(|m| m.round()).collect()
             }
-            _ => self.magnitudes(0.0, step.magnitude),
+            _ => self.magnitudes(0.0, most),
         };
         let names: Vec<OpName> = step.menu().collect();
         self.levels(step, &names, &magnitudes)

@@ -53,6 +53,12 @@ impl Confusion {
         })
     }
 
+    /// The classes of which no example was counted: no accuracy says anything of them.
+    pub fn unmeasured(&self) -> impl Iterator<Item = usize> {
+        let classes = self.counts.iter().enumerate();
+        classes.filter(|(_, row)| row.iter().all(|&count| count == 0)).map(|(class, _)| class)
+    }
+
     /// The mean recall in percent over the classes that occur; `None` without an example.
     pub fn balanced_accuracy(&self) -> Option<f64> {
         let recalls: Vec<f64> = self.recalls().map(|(_, recall, _)| recall).collect();
@@ -83,6 +89,7 @@ mod tests {
     fn balanced_accuracy_is_the_mean_over_classes_that_occur() {
         let confusion = of(&[&[90, 10, 0], &[5, 5, 0], &[0, 0, 0]]);
         assert_eq!(confusion.balanced_accuracy(), Some(70.0));
+        assert_eq!(confusion.unmeasured().collect::<Vec<_>>(), [2]);
         assert_eq!(confusion.accuracy(), Some(100.0 * 95.0 / 110.0));
         assert_eq!((of(&[]).accuracy(), of(&[]).balanced_accuracy()), (None, None));
         assert_eq!(Confusion::new(3).balanced_accuracy(), None);

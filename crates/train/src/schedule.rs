@@ -220,24 +220,28 @@ impl Schedule {
         }
     }
 
-    /// Every number that makes no sense: one that is not finite, a rate outside (0, 1), a part of a
-    /// run outside (0, 1], an end that a staircase does not reach.
+    /// Every number that makes no sense: one that is not finite or below 0 (no learning rate or
+    /// loss's weight is), a rate outside (0, 1), a part of a run outside (0, 1], an end that a
+    /// staircase does not reach.
     pub fn faults(&self) -> Vec<ScheduleError> {
         use Schedule as S;
-        let finite = |field, value: f64| fault(field, value, value.is_finite(), "is not finite");
+        let at_least_0 = |field, value: f64| {
+            let finite = fault(field, value, value.is_finite(), "is not finite");
+            finite.and(fault(field, value, value >= 0.0, "is below 0"))
+        };
         let rate = |value| fault("rate", value, value > 0.0 && value < 1.0, "is not in (0, 1)");
         let over = |value| fault("over", value, value > 0.0 && value <= 1.0, "is not in (0, 1]");
         let checks = match *self {
-            S::Constant { value, .. } => vec![finite("value", value)],
+            S::Constant { value, .. } => vec![at_least_0("value", value)],
             S::Linear { from, to, .. } | S::HalfCosine { from, to, .. } => {
-                vec![finite("from", from), finite("to", to)]
+                vec![at_least_0("from", from), at_least_0("to", to)]
             }
-            S::Cosine { from, .. } => vec![finite("from", from)],
+            S::Cosine { from, .. } => vec![at_least_0("from", from)],
             S::CyclicCosine { from, length, turn, cycle } => {
                 let positive = length > 0.0 && length.is_finite();
                 let beyond = "ends before the cycles begin, at `turn` − `cycle`";
                 vec![
-                    finite("from", from),
+                    at_least_0("from", from),
                     fault("length", length, positive, "is not above 0").and(fault(
                         "length",
                         length,
@@ -250,17 +254,17 @@ impl Schedule {
             }
             S::Exponential { from, rate: r, every, .. } => {
                 let above = fault("every", every, every > 0.0, "is not above 0");
-                vec![finite("from", from), rate(r), finite("every", every).and(above)]
+                vec![at_least_0("from", from), rate(r), at_least_0("every", every).and(above)]
             }
             S::ExponentialTo { from, to, rate: r, .. } => {
                 let above = fault("from", from, from > 0.0, "is not above 0");
                 let below = fault("to", to, to > 0.0 && to < from, "is not between 0 and `from`");
-                vec![finite("from", from).and(above), rate(r), below]
+                vec![at_least_0("from", from).and(above), rate(r), below]
             }
             S::RampUp { value, over: o }
             | S::CosineRampUp { value, over: o }
             | S::SigmoidRampUp { value, over: o }
-            | S::SigmoidRampDown { value, over: o } => vec![finite("value", value), over(o)],
+            | S::SigmoidRampDown { value, over: o } => vec![at_least_0("value", value), over(o)],
         };
         checks.into_iter().filter_map(Result::err).collect()
     }

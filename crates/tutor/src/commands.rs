@@ -15,4 +15,18 @@ pub(crate) mod show;
 pub(crate) mod weights;
 mod which;
 
+use std::path::{Path, PathBuf};
+
+use anyhow::{Result, bail};
 use say::say;
+
+/// The file that a command writes: the one that is named, or `default`, which replaces nothing.
+fn out_file(named: Option<&Path>, default: &str) -> Result<PathBuf> {
+    match named {
+        Some(path) => Ok(path.to_owned()),
+        None if Path::new(default).exists() => {
+            bail!("{default} is there already: name a file by --out, or this one to replace it")
+        }
+        None => Ok(PathBuf::from(default)),
+    }
+}

@@ -48,6 +48,19 @@ enum Command {
     Check(commands::check::Args),
 }
 
+/// An error and its causes, from the outermost on, but for those that the words before them hold.
+fn told_once(error: &anyhow::Error) -> String {
+    let mut told = String::new();
+    for cause in error.chain().map(ToString::to_string) {
+        if told.is_empty() {
+            told = cause;
+        } else if !told.contains(cause.trim()) {
+            told = format!("{told}: {cause}");
+        }
+    }
+    told
+}
+
 fn main() -> ExitCode {
     if let Err(error) = torch::device::share_cores() {
         note(&format!("warning: {error}; computing threads will spin while they wait"));
@@ -81,8 +94,24 @@ fn main() -> ExitCode {
             ExitCode::from(130)
         }
         Err(error) => {
-            note(&format!("error: {error:#}"));
+            note(&format!("error: {}", told_once(&error)));
             ExitCode::FAILURE
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use anyhow::{Context, anyhow};
+
+    use super::*;
+
+    #[test]
+    fn a_cause_is_told_once() {
+        let error = Err::<(), _>(anyhow!("no such file"));
+        let error = error.context("a.png: no such file (name another)").context("seed 1");
+        let error = error.expect_err("an error");
+        assert_eq!(told_once(&error), "seed 1: a.png: no such file (name another)");
+        assert_eq!(told_once(&anyhow!("b").context("a")), "a: b");
     }
 }

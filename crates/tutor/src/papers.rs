@@ -12,6 +12,7 @@ use anyhow::{Context, Result, anyhow};
 use crate::recipe::by_type::by_type;
 use crate::recipe::edit::{self, Override, nearest};
 use crate::recipe::head::Head;
+use crate::recipe::naming;
 use crate::run::experiment::{Experiment, Paper};
 
 const PAPERS: &[Paper] = &[
@@ -43,10 +44,14 @@ fn resolve_exactly(
     data_is_there: bool,
     overrides: &[Override],
 ) -> Result<Box<dyn Experiment>> {
-    let mut table = edit::resolved(text, quick, data_is_there, overrides)?;
+    let resolved = |overrides| edit::resolved(text, quick, data_is_there, overrides);
+    let mut table = resolved(overrides)?;
+    naming::follow(&mut table, &resolved(&[])?, overrides);
+    let changed = quick || overrides.iter().any(naming::changes_what_is_run);
+    let expect = table.remove("expect").filter(|_| !changed);
+    table.extend(expect.map(|expect| ("expect".to_owned(), expect)));
     let mut head = Head::take(&mut table)?;
-    let kept = |key: &str| ["seeds", "run_rows", "labels"].contains(&key);
-    if quick || overrides.iter().any(|change| !kept(&change.key)) {
+    if changed {
         // What the recipe expects is not what a changed one gives.
         head.expect.clear();
     }
@@ -63,6 +68,8 @@ fn resolve_exactly(
 
 #[cfg(test)]
 mod tests {
+    use toml::Value;
+
     use super::*;
     use crate::recipe::catalog::{self, RECIPES};
     use crate::run::driver::{self, Options};
@@ -80,6 +87,128 @@ mod tests {
                 assert_eq!(recipe, again.to_toml().expect("text"), "{name}");
             }
         }
+    }
+
+    /// Where every number of `value` lies, that of lists included; `kinds` are those of the tables
+    /// around it.
+    fn numbers(
+        value: &Value,
+        path: &[String],
+        kinds: &str,
+        found: &mut Vec<(Vec<String>, String)>,
+    ) {
+        let below = |name: &str| [path, &[name.to_owned()]].concat();
+        match value {
+            Value::Table(table) => {
+                let kind = table.get("kind").or(table.get("variant")).map(Value::to_string);
+                let kinds = format!("{kinds} {}", kind.unwrap_or_default());
+                table.iter().for_each(|(key, value)| numbers(value, &below(key), &kinds, found));
+            }
+            Value::Array(items) => {
+                let items = items.iter().enumerate();
+                items.for_each(|(i, value)| numbers(value, &below(&i.to_string()), kinds, found));
+            }
+            Value::Integer(_) | Value::Float(_) => found.push((path.to_vec(), kinds.to_owned())),
+            _ => {}
+        }
+    }
+
+    /// What lies at a path.
+    fn at<'v>(value: &'v mut Value, path: &[String]) -> &'v mut Value {
+        path.iter().fold(value, |value, part| match value {
+            Value::Array(items) => &mut items[part.parse::<usize>().expect("an index")],
+            other => &mut other[part.as_str()],
+        })
+    }
+
+    #[test]
+    fn every_number_has_a_range() {
+        let change = |text: &str| edit::parse_override(text).expect("an override");
+        let mut texts: Vec<String> = RECIPES
+            .iter()
+            .map(|(_, text)| {
+                let all = change("run_rows=all");
+                resolve(text, false, false, &[all]).expect("it").to_toml().expect("text")
+            })
+            .collect();
+        let base = catalog::find("fixmatch/cifar10").expect("a recipe");
+        let kinds = [
+            (
+                "method",
+                "supervised uda pi-model temporal-ensembling mean-teacher vat sntg vadd ict \
+              pseudo-label lga-vat mixmixup mixmatch remixmatch fixmatch s4l flexmatch freematch \
+              softmatch adamatch",
+            ),
+            ("train.optim", "sgd rmsprop adamw"),
+            ("net", "wide-resnet efficientnet conv-large shake-shake pyramidnet resnet small-net"),
+        ];
+        for (key, kinds) in kinds {
+            for kind in kinds.split_whitespace() {
+                let set =
+                    [change(&format!("{key}={{kind='{kind}'}}")), change("train.ema={decay=0.9}")];
+                let found =
+                    resolve(&base, false, false, &set).unwrap_or_else(|e| panic!("{kind}: {e:#}"));
+                texts.push(found.to_toml().expect("text"));
+            }
+        }
+        for schedule in [
+            "constant',value=1",
+            "linear',from=1,to=0",
+            "cosine',from=1",
+            "half-cosine',from=1,to=0",
+            "cyclic-cosine',from=1,length=0.7,turn=0.6,cycle=0.1",
+            "exponential',from=1,rate=0.9,every=2",
+            "exponential-to',from=1,to=0.5,rate=0.9",
+            "ramp-up',value=1",
+            "cosine-ramp-up',value=1",
+            "sigmoid-ramp-up',value=1",
+            "sigmoid-ramp-down',value=1",
+        ] {
+            let set = [change(&format!("train.lr={{kind='{schedule}}}"))];
+            let found =
+                resolve(&base, false, false, &set).unwrap_or_else(|e| panic!("{schedule}: {e:#}"));
+            texts.push(found.to_toml().expect("text"));
+        }
+        for policy in augment::named::NAMED {
+            let set = [change(&format!("weak={}", policy.name))];
+            let found = resolve(&base, false, false, &set);
+            texts.extend(found.ok().map(|found| found.to_toml().expect("text")));
+        }
+        let mut seen = std::collections::BTreeSet::new();
+        let mut accepted = std::collections::BTreeSet::new();
+        for text in &texts {
+            let table: Value = toml::from_str::<toml::Table>(text).expect("TOML").into();
+            let mut found = Vec::new();
+            numbers(&table, &[], "", &mut found);
+            for (path, kinds) in found {
+                // One position of a list, and one row, stand for the others.
+                let names = path.iter().filter(|part| part.parse::<u32>().is_err());
+                let key = names.map(String::as_str).collect::<Vec<_>>().join(".");
+                if !seen.insert((key.clone(), kinds)) {
+                    continue;
+                }
+                let mut changed = table.clone();
+                let bad = match at(&mut changed, &path) {
+                    Value::Integer(_) => vec![Value::Integer(-1)],
+                    _ => [f64::NAN, f64::INFINITY, f64::NEG_INFINITY, -1.0]
+                        .map(Value::Float)
+                        .to_vec(),
+                };
+                for bad in bad {
+                    *at(&mut changed, &path) = bad.clone();
+                    let text = toml::to_string(&changed).expect("text");
+                    // Differences, which may be expected or printed, may be below 0.
+                    let signed = ["expect.value", "paper.value"].contains(&key.as_str());
+                    if signed && bad == Value::Float(-1.0) {
+                        continue;
+                    }
+                    if resolve(&text, false, false, &[]).is_ok() {
+                        accepted.insert(format!("{key} = {bad}"));
+                    }
+                }
+            }
+        }
+        assert!(accepted.is_empty(), "{accepted:#?}");
     }
 
     #[test]

@@ -9,5 +9,6 @@ pub(crate) mod evaluate;
 pub(crate) mod faults;
 pub(crate) mod head;
 mod keys;
+pub(crate) mod naming;
 pub(crate) mod row;
 pub(crate) mod select;

@@ -1,4 +1,5 @@
-//! The pairs as text: `Rot7.2` is rotate with probability 0.7 at level 2, and `+` joins a pair.
+//! The pairs as text: `Rot7.2` is rotate with probability 0.7 at level 2, and `+` joins a pair;
+//! `Eq10.9` has probability 1.
 
 use crate::op::OpName;
 
@@ -9,7 +10,7 @@ pub struct Entry {
     pub name: OpName,
     /// The probability with which it is applied.
     pub probability: f64,
-    /// Its level, 0 to 9; see [`Variant::Uda`](crate::levels::Variant::Uda).
+    /// Its level, 0 to 10; see [`Variant::Uda`](crate::levels::Variant::Uda).
     pub level: f64,
 }
 
@@ -33,6 +34,20 @@ pub(super) const SVHN: &str = "\
     ShY9.8+Inv4.5 Eq6.3+Sol2.3 Inv9.4+Eq5.6 Eq6.1+Rot9.3 Inv8.5+TrY0.2 ShY7.6+Sol4.8 Inv6.4+Rot8.4 ShY3.7+TrX9.3 \
     ShX1.6+Inv6.5 Sol7.2+TrY6.7 ShY8.4+Inv8.8 ShX7.9+TrY8.3 ShY8.5+AC7.3 ShX7.2+Inv1.5 ShY8.9+ShX7.7 ShY7.4+Sol9.7 \
     ShY9.5+Inv0.4 TrX8.3+ShY7.7 Inv1.7+Sol3.9 Inv6.2+Inv9.4 Eq5.2+Sol9.7 ShY6.7+Sol8.3 ShY6.3+Inv6.1 ShX4.2+Rot7.5";
+
+/// timm's `v0` and `v0r`.
+pub(super) const V0: &str = "\
+    Eq8.1+ShY8.4 Col4.9+Eq6.3 Col4.1+Rot6.8 Sol8.3+Eq4.7 Sol4.2+Sol6.2 Col2.0+Eq8.8 Eq4.8+SoA8.3 \
+    ShX2.9+Rot6.8 Col6.1+Eq10.2 Inv4.9+Rot6.0 Eq10.9+ShY6.3 Col4.7+Eq6.0 Pos4.6+AC4.7 \
+    Sol6.8+Col6.9 Sol2.4+Rot8.9 Rot10.7+TrY8.9 ShX0.0+Sol8.4 ShY8.0+Col6.4 Col10.0+Rot6.2 \
+    Eq8.4+Eq0.8 Eq10.4+AC6.2 ShY4.7+SoA6.7 Pos8.2+Sol6.10 Sol6.8+Eq6.1 Col8.6+Rot4.5";
+
+/// timm's `original` and `originalr`.
+pub(super) const ORIGINAL: &str = "\
+    Pos4.8+Rot6.9 Sol6.5+AC6.5 Eq8.8+Eq6.3 Pos6.7+Pos6.6 Eq4.7+Sol2.4 Eq4.4+Rot8.8 Sol6.3+Eq6.7 \
+    Pos8.5+Eq10.2 Rot2.3+Sol6.8 Eq6.8+Pos4.6 Rot8.8+Col4.0 Rot4.9+Eq6.2 Eq0.7+Eq8.8 \
+    Inv6.4+Eq10.8 Col6.4+Con10.8 Rot8.8+Col10.2 Col8.8+Sol8.7 Sha4.7+Inv6.8 ShX6.5+Eq10.9 \
+    Col4.0+Eq6.3 Eq4.7+Sol2.4 Sol6.5+AC6.5 Inv6.4+Eq10.8 Col6.4+Con10.8 Eq8.8+Eq6.3";
 
 /// Reads a table; panics on anything else; a test reads both tables.
 pub(super) fn read(text: &str) -> Vec<[Entry; 2]> {
@@ -58,18 +73,17 @@ fn entry(text: &str) -> Entry {
         "AC" => OpName::AutoContrast,
         "Eq" => OpName::Equalize,
         "Sol" => OpName::Solarize,
+        "SoA" => OpName::SolarizeAdd,
         "Col" => OpName::Color,
         "Pos" => OpName::Posterize,
         "Bri" => OpName::Brightness,
         "Cut" => OpName::Cutout,
         other => panic!("no operation {other}"),
     };
-    match numbers.as_bytes() {
-        [tenths @ b'0'..=b'9', b'.', level @ b'0'..=b'9'] => Entry {
-            name,
-            probability: f64::from(tenths - b'0') / 10.0,
-            level: f64::from(level - b'0'),
-        },
-        _ => panic!("tenths and a level, not {numbers}"),
-    }
+    let parsed = numbers.split_once('.').and_then(|(tenths, level)| {
+        let both = (tenths.parse::<u8>().ok()?, level.parse::<u8>().ok()?);
+        Some(both).filter(|(tenths, level)| *tenths <= 10 && *level <= 10)
+    });
+    let (tenths, level) = parsed.unwrap_or_else(|| panic!("tenths and a level, not {numbers}"));
+    Entry { name, probability: f64::from(tenths) / 10.0, level: f64::from(level) }
 }

@@ -47,6 +47,37 @@ pub enum Arithmetic {
     Tf,
 }
 
+/// How often each operation is drawn.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Weights {
+    /// All alike, and one may come again in an image.
+    #[default]
+    Equal,
+    /// By timm's `tweights`: mostly rotations and shears, none twice in an image.
+    Timm,
+}
+
+impl Weights {
+    /// The weight of an operation in timm's `_RAND_WEIGHTED_0` (1.0.9).
+    pub(crate) fn timm(name: OpName) -> f64 {
+        match name {
+            OpName::Rotate => 3.0,
+            OpName::ShearX | OpName::ShearY => 2.0,
+            OpName::TranslateX | OpName::TranslateY => 1.0,
+            OpName::Color | OpName::Sharpness | OpName::AutoContrast => 0.25,
+            OpName::Solarize
+            | OpName::SolarizeAdd
+            | OpName::Contrast
+            | OpName::Brightness
+            | OpName::Equalize
+            | OpName::Posterize
+            | OpName::Invert => 0.05,
+            OpName::Identity | OpName::Cutout => 0.0,
+        }
+    }
+}
+
 /// The step `randaugment`. A key that is left out has the value of the variant's paper.
 ///
 /// | key | default | meaning |
@@ -67,6 +98,7 @@ pub enum Arithmetic {
 /// | `arithmetic` | pillow | `pillow` or `tf`: [`Arithmetic`] |
 /// | `weakening` | below | posterize and solarize get weaker with the magnitude |
 /// | `exclude` | none | operations to leave out, by name |
+/// | `weights` | equal | `equal` or `timm`: [`Weights`] |
 ///
 /// | variant | `magnitude` | `draw` | `probability` | `fill` | `translate_const` | `weakening` |
 /// |---|---|---|---|---|---|---|
@@ -121,6 +153,13 @@ pub struct RandAugment {
     pub weakening: bool,
     /// Operations to leave out.
     pub exclude: Vec<OpName>,
+    /// How often each operation is drawn.
+    #[serde(skip_serializing_if = "is_equal")]
+    pub weights: Weights,
+}
+
+fn is_equal(weights: &Weights) -> bool {
+    *weights == Weights::Equal
 }
 
 #[derive(Deserialize)]
@@ -143,6 +182,8 @@ struct Written {
     arithmetic: Option<Arithmetic>,
     weakening: Option<bool>,
     exclude: Option<Vec<OpName>>,
+    #[serde(default)]
+    weights: Weights,
 }
 
 impl From<Written> for RandAugment {
@@ -166,6 +207,7 @@ impl From<Written> for RandAugment {
             contrast_mean: written.contrast_mean.unwrap_or(preset.contrast_mean),
             weakening: written.weakening.unwrap_or(preset.weakening),
             exclude: written.exclude.unwrap_or(preset.exclude),
+            weights: written.weights,
         }
     }
 }
@@ -191,6 +233,7 @@ impl RandAugment {
             arithmetic: Arithmetic::Pillow,
             weakening: false,
             exclude: Vec::new(),
+            weights: Weights::Equal,
         };
         match variant {
             Variant::Uda => {

@@ -51,10 +51,95 @@ fn timms_names_mean_what_they_mean_there() {
         noisy.to_string(),
         "randaugment timm, 2 ops of magnitude 9 +- 0.5 (at most 10), all increasing, each with probability 0.5"
     );
-    // Clipped to 10, unless told otherwise; noise above 100 is a uniform magnitude.
-    assert_eq!(timm("rand-n2-m27-p1").magnitude, 10.0);
-    assert_eq!(timm("rand-m27-mmax40").magnitude, 27.0);
+    // Clipped to 10 when drawn, unless told otherwise; noise above 100 is a uniform magnitude.
+    let rotations = |name: &str| {
+        let step = RandAugment { probability: 1.0, ..timm(name) };
+        let mut rng = Rng::new(1);
+        let drawn = (0..2000).filter_map(move |_| match step.draw(32, 32, &mut rng) {
+            Op::Rotate { degrees, .. } => Some(degrees.abs()),
+            _ => None,
+        });
+        drawn.collect::<Vec<f64>>()
+    };
+    assert!(rotations("rand-n2-m27-p1").iter().all(|&degrees| degrees == 30.0));
+    assert!(rotations("rand-m27-mmax40").iter().all(|&degrees| degrees == 81.0));
     assert_eq!(timm("rand-m7-mstd101").draw, Draw::Uniform);
+    // A third of the uniform magnitudes up to 15 are beyond 10.
+    let uniform = rotations("rand-m15-mstd101");
+    let clipped = uniform.iter().filter(|&&degrees| degrees == 30.0).count();
+    assert!((clipped as f64 / uniform.len() as f64 - 1.0 / 3.0).abs() < 0.12, "{clipped}");
+    // In Python the string "0" is true.
+    assert_eq!(timm("rand-m9-inc0"), timm("rand-m9-inc1"));
+    assert_eq!(timm("rand-m9-tdefault"), timm("rand-m9"));
+}
+
+#[test]
+fn timms_weights_prefer_geometry_and_repeat_nothing() {
+    let step = RandAugment { probability: 1.0, ops: 15, ..timm("rand-m9-tweights") };
+    assert!(!step.weakening, "its operations are the increasing ones");
+    let policy = Policy::from(Step::RandAugment(step.clone()));
+    policy.check().unwrap();
+    let text = serde_json::to_string(&policy).unwrap();
+    assert_eq!(serde_json::from_str::<Policy>(&text).unwrap(), policy);
+    assert!(
+        Policy::from(Step::RandAugment(RandAugment { ops: 16, ..step.clone() })).check().is_err()
+    );
+    let mut rng = Rng::new(2);
+    let turned = (0..11_000).filter(|_| matches!(step.draw(32, 32, &mut rng), Op::Rotate { .. }));
+    // Its weight is 3 of 10.1.
+    let share = turned.count() as f64 / 11_000.0;
+    assert!((share - 3.0 / 10.1).abs() < 0.02, "{share}");
+}
+
+#[test]
+fn timms_autoaugment_has_its_tables_and_posterizes() {
+    let auto = |name: &str| match &name.parse::<Policy>().unwrap().0[..] {
+        [Step::AutoAugment(step)] => step.clone(),
+        other => panic!("{name}: {other:?}"),
+    };
+    let noisy = auto("original-mstd0.5");
+    assert_eq!((noisy.table, noisy.ops.magnitude_std), (Table::Original, 0.5));
+    assert_eq!(noisy.ops.variant, Variant::Timm);
+    // The bits that posterize keeps at the levels of each table, as timm has them.
+    for (name, bits) in [
+        ("v0", vec![0, 2]),
+        ("v0r", vec![2, 4]),
+        ("original", vec![6, 7]),
+        ("originalr", vec![1, 2]),
+    ] {
+        let step = auto(name);
+        assert_eq!(step.table.pairs().len(), 25, "{name}");
+        let mut rng = Rng::new(3);
+        let drawn = (0..20_000).flat_map(|_| step.draw(32, 32, &mut rng));
+        let mut kept: Vec<u8> = drawn
+            .filter_map(|op| if let Op::Posterize { bits } = op { Some(bits) } else { None })
+            .collect();
+        kept.sort_unstable();
+        kept.dedup();
+        assert_eq!(kept, bits, "{name}");
+    }
+    let written: AutoAugment = serde_json::from_str(r#"{"table": "v0"}"#).unwrap();
+    assert_eq!(written, AutoAugment::of(Table::V0));
+}
+
+#[test]
+fn timms_augmix_has_its_operations() {
+    let mix = |name: &str| match &name.parse::<Policy>().unwrap().0[..] {
+        [Step::AugMix(step)] => step.clone(),
+        other => panic!("{name}: {other:?}"),
+    };
+    let step = mix("augmix-m5-w4-d2");
+    assert_eq!((step.width, step.depth, step.alpha), (4, Some(2), 1.0));
+    let ops = step.ops.as_ref().unwrap();
+    assert_eq!((ops.magnitude, ops.draw, ops.menu().count()), (5.0, Draw::Uniform, 13));
+    assert_eq!(mix("augmix-m3-d0").depth, None);
+    let noisy = mix("augmix-mstd0.5").ops.unwrap();
+    assert_eq!((noisy.magnitude, noisy.draw, noisy.magnitude_std), (3.0, Draw::Fixed, 0.5));
+    let policy = Policy::from(Step::AugMix(step));
+    let image = picture(24, 20, 3, 6);
+    let outs: Vec<_> =
+        (0..4).map(|seed| policy.apply(image.clone(), &mut Rng::new(seed))).collect();
+    assert!(outs.iter().any(|out| *out != image) && outs[0] != outs[1]);
 }
 
 #[test]
@@ -73,6 +158,11 @@ fn what_is_no_name_is_told_with_a_way_out() {
     assert!(error("zzzz").contains("known are none, weak-cifar10"), "{}", error("zzzz"));
     assert!(error("rand-m9-q7").contains("`q7`"), "{}", error("rand-m9-q7"));
     assert!(error("rand-m9-nx").contains("`nx`"), "{}", error("rand-m9-nx"));
+    assert!(error("rand-m9-w0").contains("tweights"), "{}", error("rand-m9-w0"));
+    assert!(error("rand-m9-t3a").contains("t3a"), "{}", error("rand-m9-t3a"));
+    assert!(error("augmix-b1").contains("blend"), "{}", error("augmix-b1"));
+    assert!(error("v0-m9").contains("mstd0.5"), "{}", error("v0-m9"));
+    assert!(error("augmix-w17").contains("width is 17"), "{}", error("augmix-w17"));
     assert!(error("rand-m9-n99").contains("ops is 99"), "{}", error("rand-m9-n99"));
     let text = serde_json::from_str::<Policy>("\"uca\"").unwrap_err().to_string();
     assert!(text.contains("did you mean `uda`"), "{text}");

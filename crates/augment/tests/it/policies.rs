@@ -52,7 +52,7 @@ fn defaults_are_those_of_the_documentation() {
         json!({"kind": "random-resized-crop", "size": 224, "area": [0.08, 1.0],
             "aspect": [0.75, third], "filter": "bicubic"}),
         json!({"kind": "center-crop", "size": 224, "filter": "bicubic"}),
-        json!({"kind": "augmix", "severity": 3.0, "alpha": 1.0}),
+        json!({"kind": "augmix", "severity": 3.0, "alpha": 1.0, "width": 3}),
         json!({"kind": "ctaugment", "depth": 2, "threshold": 0.8, "decay": 0.99,
             "shift": "of-side"}),
     ] {

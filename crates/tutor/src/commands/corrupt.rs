@@ -1,5 +1,6 @@
 //! `tutor corrupt`: corrupted copies of a folder of images, in the layout of ImageNet-C.
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
@@ -137,6 +138,7 @@ pub(crate) fn run(args: &Args) -> Result<()> {
     let Severities(severities) = &args.severity;
     let files = files_below(&args.images)?;
     ensure!(!files.is_empty(), "{}: no .jpg, .jpeg or .png images", args.images.display());
+    one_name_each(&files)?;
     prepare(args)?;
     for (corruption, severity) in
         corruptions.iter().flat_map(|c| severities.iter().map(move |s| (c, s)))
@@ -198,11 +200,29 @@ fn is_bad_image(error: &anyhow::Error) -> bool {
     )
 }
 
+/// The name of an image's copies. The old ending stays, so that a.jpg and a.png beside each other
+/// do not meet.
+fn copy_name(id: &str) -> String {
+    if id.to_lowercase().ends_with(".png") { id.to_owned() } else { format!("{id}.png") }
+}
+
 fn copy(out: &Path, corruption: Corruption, severity: Severity, id: &str) -> PathBuf {
-    // The old ending stays, so that a.jpg and a.png beside each other do not meet.
-    let name =
-        if id.to_lowercase().ends_with(".png") { id.to_owned() } else { format!("{id}.png") };
-    out.join(corruption.name()).join(severity.to_string()).join(name)
+    out.join(corruption.name()).join(severity.to_string()).join(copy_name(id))
+}
+
+/// Refuses images whose copies would have one name, also where letters' case does not count.
+fn one_name_each(files: &[(PathBuf, String)]) -> Result<()> {
+    let mut names = BTreeMap::new();
+    for (_, id) in files {
+        if let Some(other) = names.insert(copy_name(id).to_lowercase(), id) {
+            bail!(
+                "the copies of {other} and {id} would both be named {}: rename one of the two; \
+                 nothing was written",
+                copy_name(id)
+            );
+        }
+    }
+    Ok(())
 }
 
 /// Writes those copies of an image that are not there; how many.

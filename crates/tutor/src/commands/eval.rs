@@ -7,6 +7,7 @@ use anyhow::{Context, Result};
 use report::stats;
 
 use super::which::Which;
+use crate::run::result::listed;
 
 /// Which network is scored on what.
 #[derive(clap::Args)]
@@ -30,6 +31,13 @@ pub(crate) fn run(args: &Args) -> Result<()> {
     }
     let balanced = confusion.balanced_accuracy().context("no sample has a label")?;
     write!(text, "\nbalanced accuracy {balanced:.2} %")?;
+    let missing: Vec<&str> =
+        confusion.unmeasured().map(|class| predictor.classes()[class].as_str()).collect();
+    if !missing.is_empty() {
+        let all = predictor.classes().len();
+        let measured = all - missing.len();
+        write!(text, " over {measured} of {all} classes; none of {}", listed(&missing))?;
+    }
     for (class, recall, all) in confusion.recalls() {
         write!(text, "\n  {:24} {recall:6.2} % of {all}", predictor.classes()[class])?;
     }

@@ -14,16 +14,17 @@ pub(crate) struct Args {
     which: Which,
     /// The folder of samples; sub-folders are searched too.
     samples: PathBuf,
-    /// Where the labels go: `.csv` or `.parquet`.
-    #[arg(long, default_value = "labels.csv")]
-    out: PathBuf,
+    /// Where the labels go: `.csv` or `.parquet`. A file that is there is replaced if it is named
+    /// here; without this option it is `labels.csv`, which must not be there.
+    #[arg(long)]
+    out: Option<PathBuf>,
 }
 
 pub(crate) fn run(args: &Args) -> Result<()> {
-    let extension =
-        args.out.extension().and_then(|e| e.to_str()).unwrap_or_default().to_lowercase();
+    let out = super::out_file(args.out.as_deref(), "labels.csv")?;
+    let extension = out.extension().and_then(|e| e.to_str()).unwrap_or_default().to_lowercase();
     if extension != "csv" && extension != "parquet" {
-        bail!("{}: the name must end in .csv or .parquet", args.out.display());
+        bail!("{}: the name must end in .csv or .parquet", out.display());
     }
     let (predictor, about) = args.which.load()?;
     let found = predictor.predict(&args.samples, false)?;
@@ -31,9 +32,9 @@ pub(crate) fn run(args: &Args) -> Result<()> {
         "csv" => csv(&found, predictor.classes())?,
         _ => parquet::bytes(&found, predictor.classes())?,
     };
-    atomic_file::write(&args.out, &bytes)?;
+    atomic_file::write(&out, &bytes)?;
     let (count, unit) = (found.ids.len(), found.unit);
-    super::say(&format!("{}: {count} {unit} labelled by {about}", args.out.display()))
+    super::say(&format!("{}: {count} {unit} labelled by {about}", out.display()))
 }
 
 /// A line a sample: its name, the class, the probability of that, and of every class.

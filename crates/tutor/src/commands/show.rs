@@ -52,9 +52,9 @@ enum What {
 struct Common {
     /// Images; without any, a made-up scene and a digit
     images: Vec<PathBuf>,
-    /// Where the picture goes
-    #[arg(long, default_value = "sheet.png")]
-    out: PathBuf,
+    /// Where the picture goes; without it `sheet.png`, which must not be there
+    #[arg(long)]
+    out: Option<PathBuf>,
     /// What random draws are keyed by
     #[arg(long, default_value_t = 0)]
     seed: u64,
@@ -67,7 +67,10 @@ pub(crate) fn run(args: &Args) -> Result<()> {
                 say(&format!("{:20} {}", named.name, named.about))?;
             }
             say(&format!("{:20} FixMatch's N operations of magnitude M, cutout of C %", "rN_M_C"))?;
-            say(&format!("{:20} timm's language", "rand-m9-n3-mstd0.5-inc1"))
+            for name in ["rand-m9-n3-mstd0.5-inc1", "augmix-m5-w4-d2", "original-mstd0.5", "v0"] {
+                say(&format!("{name:24} timm's language"))?;
+            }
+            Ok(())
         }
         What::Augment { policy: Some(text), columns, draws, common } => {
             let policy = policy(text)?;
@@ -96,6 +99,7 @@ fn draw(
     side: usize,
     sheet: &dyn Fn(&Image) -> Vec<SheetRow>,
 ) -> Result<Vec<SheetRow>> {
+    let out = super::out_file(common.out.as_deref(), "sheet.png")?;
     let images = images(&common.images, side)?;
     let sheets: Vec<(String, Image, Vec<SheetRow>)> = images
         .into_iter()
@@ -104,8 +108,8 @@ fn draw(
             (name, image, rows)
         })
         .collect();
-    write_png(&common.out, &canvas::draw(&sheets))?;
-    say(&format!("drawn: {}", common.out.display()))?;
+    write_png(&out, &canvas::draw(&sheets))?;
+    say(&format!("drawn: {}", out.display()))?;
     Ok(sheets.into_iter().next().map(|(_, _, rows)| rows).unwrap_or_default())
 }
 

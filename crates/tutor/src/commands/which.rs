@@ -21,9 +21,21 @@ pub(crate) struct Which {
     /// Of which seed.
     #[arg(long, default_value_t = 1)]
     seed: u64,
+    /// Width and height to which images are brought, as `64x48`; those of the run by default.
+    #[arg(long, value_name = "WxH", value_parser = size)]
+    size: Option<(u32, u32)>,
     /// `cpu`, `cuda`, `cuda:N`, or `auto`.
     #[arg(long, default_value = "auto")]
     device: String,
+}
+
+/// `64x48`, or `64` for a square.
+fn size(text: &str) -> Result<(u32, u32), String> {
+    let (width, height) = text.split_once('x').unwrap_or((text, text));
+    match (width.trim().parse(), height.trim().parse()) {
+        (Ok(width @ 1..=16_384), Ok(height @ 1..=16_384)) => Ok((width, height)),
+        _ => Err(format!("{text:?} is no size: write WIDTHxHEIGHT, each from 1 to 16384")),
+    }
 }
 
 impl Which {
@@ -40,7 +52,10 @@ impl Which {
             started.seeds
         );
         let device = super::device::chosen(&self.device)?;
-        let predictor = experiment.predictor(&seed, self.model.as_deref(), device)?;
+        let mut predictor = experiment.predictor(&seed, self.model.as_deref(), device)?;
+        if let Some(size) = self.size {
+            predictor.resize(size)?;
+        }
         let (name, of) = (predictor.about(), &experiment.head().name);
         let about = format!("{name} of {of} (seed {})", self.seed);
         Ok((predictor, about))

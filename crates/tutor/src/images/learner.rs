@@ -10,7 +10,6 @@ use super::feedback::Feedback;
 use super::setting::Setting;
 use super::task::ImageTask;
 use super::view::view;
-use crate::recipe::select::Select;
 
 /// A network that learns by a method from labelled and, if the method wants them, unlabelled
 /// images.
@@ -22,7 +21,6 @@ pub(crate) struct Learner<'a> {
     pub(crate) unlabeled_ratio: usize,
     pub(crate) weak: &'a Policy,
     pub(crate) strong: &'a Policy,
-    pub(crate) select: &'a Select,
 }
 
 impl<'a> Learner<'a> {
@@ -50,7 +48,6 @@ impl<'a> Learner<'a> {
         let labeled = [seen(views.labeled)].into_iter().chain(probe).collect();
         let mut task = ImageTask::new(setting, self.net, self.train, method, eval)
             .stream(&data.labeled, labeled, self.train.batch, "labeled")
-            .select_metric(self.select.metric.as_deref())
             .feedback(feedback.clone());
         if !views.unlabeled.is_empty() {
             ensure!(data.unlabeled.len() > 0, "there are no unlabelled images: see [data]");

@@ -18,8 +18,9 @@ use super::feed::Feed;
 use super::source::Data;
 use super::subset::Subset;
 use super::targets::Targets;
-use crate::recipe::evaluate::EvaluateConfig;
+use crate::recipe::evaluate::{EvaluateConfig, Part};
 use crate::run::files;
+use crate::run::result::listed;
 use crate::run::seeds::SeedRun;
 
 /// The settings of a recipe about images that do not differ between its trainings.
@@ -50,6 +51,9 @@ impl<'a> Setting<'a> {
         dir: &Path,
     ) -> Result<Self> {
         data.can_be_measured(shared.evaluate.on)?;
+        for what in rare_classes(data, shared.evaluate.on) {
+            run.say_once(&format!("warning: {what}"));
+        }
         Self::unmeasured(data, shared, run, dir)
     }
 
@@ -112,6 +116,40 @@ impl<'a> Setting<'a> {
         let subset = subset.spread(CALIBRATION.next_multiple_of(batch));
         self.evaluator(policy).calibrate(model, &subset)
     }
+}
+
+/// What has to be said of classes with hardly an image, before anything is trained.
+fn rare_classes(data: &Data, on: Part) -> Vec<String> {
+    let classes = &data.input.classes;
+    let counts = |subset: &Subset| {
+        let mut counts = vec![0usize; classes.len()];
+        subset.labels().into_iter().flatten().for_each(|class| counts[class as usize] += 1);
+        counts
+    };
+    let named = |counts: &[usize], count: usize| {
+        let those = classes.iter().zip(counts).filter(|(_, n)| **n == count);
+        those.map(|(class, _)| class.as_str()).collect::<Vec<_>>()
+    };
+    let (part, measured) = data.part(on);
+    let labeled = counts(&data.labeled);
+    let mut said = Vec::new();
+    let mut say = |names: Vec<&str>, what: &str| {
+        if !names.is_empty() {
+            said.push(format!("{what}: {}", listed(&names)));
+        }
+    };
+    say(named(&labeled, 0), "no labelled image to learn from in the classes");
+    if labeled.iter().any(|&n| n > 1) {
+        say(named(&labeled, 1), "a single labelled image to learn from in the classes");
+    }
+    let what =
+        format!("no image in the {} part, so nothing is measured of the classes", part.name());
+    say(named(&counts(measured), 0), &what);
+    if part == Part::Test && data.validation.len() > 0 {
+        let what = "no image in the validation part, so no choice regards the classes";
+        say(named(&counts(&data.validation), 0), what);
+    }
+    said
 }
 
 /// From how many images running statistics are taken anew, at least.

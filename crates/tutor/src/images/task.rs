@@ -130,20 +130,16 @@ impl<'a> ImageTask<'a> {
         Self { seconds, ..self }
     }
 
-    /// The metric that a recipe selects by.
-    pub(crate) fn select_metric(self, select_metric: Option<&'a str>) -> Self {
-        Self { select_metric, ..self }
-    }
-
     /// Trains in `dir`. `name` keys its random numbers: stages of one name start alike.
     pub(crate) fn train(
-        self,
+        mut self,
         dir: &Path,
         name: &str,
-        select: &Select,
+        select: &'a Select,
         callback: &mut dyn Callback,
     ) -> Result<(Model, StageCost)> {
         let setting = self.setting;
+        self.select_metric = select.metric.as_deref();
         let stage = Stage {
             dir,
             key: setting.key(name),

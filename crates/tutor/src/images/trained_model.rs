@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use anyhow::{Context, Result, ensure};
+use anyhow::{Context, Result, anyhow, ensure};
 use augment::policy::Policy;
 use data_pipeline::dataset::Cached;
 use data_pipeline::dataset::folder::{FolderOptions, FolderSet, OnBad};
@@ -99,9 +99,23 @@ impl Predictor for TrainedModel {
         &self.input.classes
     }
 
+    fn resize(&mut self, size: (u32, u32)) -> Result<()> {
+        self.input.size = Some(size);
+        Ok(())
+    }
+
     fn predict(&self, path: &Path, labeled: bool) -> Result<Predicted> {
         let images = Subset::all(Arc::new(self.open(path, labeled)?));
-        let predictions = self.evaluator.predict(&self.model, &images)?;
+        let predictions = self.evaluator.predict(&self.model, &images).map_err(
+            |error| match error.to_string().contains("does not fit into its batch") {
+                true if self.input.size.is_none() => anyhow!(
+                    "{}: the images are of different sizes, and the run brought its own to none: \
+                     name the size that it was trained at, as --size 64x48",
+                    path.display()
+                ),
+                _ => error,
+            },
+        )?;
         let truth = images.labels();
         Ok(Predicted { unit: "images", ids: images.ids(), predictions, truth })
     }

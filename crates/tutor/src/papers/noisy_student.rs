@@ -25,7 +25,6 @@ use crate::recipe::edit;
 use crate::recipe::head::Head;
 use crate::run::experiment::{Experiment, Findings, Paper, Predictor};
 use crate::run::seeds::Run;
-use outcome::SeedOutcome;
 use recipe::Recipe;
 
 pub(super) const PAPER: Paper = Paper { kind: "noisy-student", read };
@@ -102,10 +101,13 @@ impl Experiment for NoisyStudent {
         let outcomes = run.each_seed(
             |seed| {
                 let cells = self.cells(&seed.dir)?;
-                let run = |(dir, source): &(PathBuf, ImageSource)| {
-                    seed::run(&self.recipe, &rows, source, dir, seed)
-                };
-                cells.iter().map(run).collect::<Result<Vec<SeedOutcome>>>()
+                let mut found = Vec::with_capacity(cells.len());
+                for (i, (dir, source)) in cells.iter().enumerate() {
+                    let labels = self.recipe.labels.get(i);
+                    seed.part(&labels.map_or(String::new(), |count| format!("{count} labels")));
+                    found.push(seed::run(&self.recipe, &rows, source, dir, seed)?);
+                }
+                Ok(found)
             },
             |cells| {
                 cells

@@ -59,7 +59,7 @@ impl Experiment for SslTable {
     fn run(&self, run: &mut Run<'_>) -> Result<Findings> {
         let source = self.source.as_ref().context("the data are opened before the run")?;
         source.keep(run.dir)?;
-        let rows = self.recipe.trainings(self.head.paper_name())?;
+        let rows = self.recipe.trainings()?;
         let outcomes = run.each_seed(
             |seed| {
                 let train = |(name, row): &(String, Recipe)| {
@@ -82,7 +82,7 @@ impl Experiment for SslTable {
         model: Option<&str>,
         device: Device,
     ) -> Result<Box<dyn Predictor>> {
-        let rows = self.recipe.trainings(self.head.paper_name())?;
+        let rows = self.recipe.trainings()?;
         let found = match model {
             Some(name) => rows.iter().find(|(row, _)| row == name),
             None => rows.last(),

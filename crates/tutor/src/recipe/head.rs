@@ -125,6 +125,9 @@ impl Head {
                 head.name
             );
         }
+        if let Some(row) = head.paper.iter().find(|row| !row.value.is_finite()) {
+            bail!("paper: the value {} of {} is not a number", row.value, row.name);
+        }
         if !(1..=1000).contains(&head.seeds) {
             bail!("seeds: {} is not between 1 and 1000", head.seeds);
         }
@@ -147,11 +150,6 @@ impl Head {
         table.extend(Table::try_from(own).context("a recipe's own keys")?);
         Ok(toml::to_string_pretty(&table)?)
     }
-
-    /// `paper` of `paper/row`.
-    pub(crate) fn paper_name(&self) -> &str {
-        self.name.split('/').next().unwrap_or_default()
-    }
 }
 
 #[cfg(test)]
@@ -169,7 +167,7 @@ mod tests {
         let mut whole = table(TEXT);
         let head = Head::take(&mut whole).expect("a head");
         assert_eq!(whole, table("own = 3"));
-        assert_eq!((head.paper_name(), head.seeds, &head.run_rows), ("a", 1, &RowChoice::All));
+        assert_eq!((head.seeds, &head.run_rows), (1, &RowChoice::All));
         let mut again = table(&head.to_toml(&whole).expect("text"));
         assert_eq!(Head::take(&mut again).expect("a head"), head);
         for bad in ["name = 'a'", "name = 'a/latest'", "name = '../x'", "seeds = 0"] {

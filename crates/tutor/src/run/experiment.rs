@@ -69,6 +69,11 @@ pub(crate) trait Predictor {
     /// The names of the classes that it tells apart, by index.
     fn classes(&self) -> &[String];
 
+    /// Brings samples to this width and height before they are shown to it.
+    fn resize(&mut self, _size: (u32, u32)) -> Result<()> {
+        bail!("--size: {} is not shown images", self.about())
+    }
+
     /// What it says of what lies at `path`. With `labeled`, the true classes are read too.
     fn predict(&self, path: &Path, labeled: bool) -> Result<Predicted>;
 }

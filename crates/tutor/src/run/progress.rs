@@ -1,5 +1,7 @@
 //! What a person sees while a run runs: a bar on a terminal, plain lines elsewhere.
 
+use std::cell::RefCell;
+use std::collections::BTreeSet;
 use std::io::IsTerminal;
 use std::time::{Duration, Instant};
 
@@ -11,6 +13,8 @@ use train::{Callback, Progress as At, StepLog};
 /// Shows the stages of a run one after the other.
 pub(crate) struct Progress<'a> {
     seed: String,
+    /// Which part of a seed's trainings this is.
+    part: String,
     title: String,
     bar: Option<ProgressBar>,
     /// The metric of the latest evaluation, in words.
@@ -18,6 +22,8 @@ pub(crate) struct Progress<'a> {
     last_line: Option<Instant>,
     /// Called when a stage begins.
     note: Box<dyn Fn() + 'a>,
+    /// What is not said twice.
+    said: RefCell<BTreeSet<String>>,
 }
 
 /// Without a terminal, a line at most so often.
@@ -34,11 +40,13 @@ impl<'a> Progress<'a> {
         });
         Self {
             seed: String::new(),
+            part: String::new(),
             title: String::new(),
             bar,
             measured: None,
             last_line: None,
             note: Box::new(note),
+            said: RefCell::default(),
         }
     }
 
@@ -47,10 +55,15 @@ impl<'a> Progress<'a> {
         self.seed = if of == 1 { String::new() } else { format!("seed {number}/{of} · ") };
     }
 
+    /// Which part of a seed's trainings is worked on, in words; nothing where it has no parts.
+    pub(crate) fn part(&mut self, what: &str) {
+        self.part = if what.is_empty() { String::new() } else { format!("{what} · ") };
+    }
+
     /// Begins a stage; the result is told of its course.
     pub(crate) fn stage(&mut self, title: &str) -> &mut dyn Callback {
         (self.note)();
-        self.title = format!("{}{title}", self.seed);
+        self.title = format!("{}{}{title}", self.seed, self.part);
         self.measured = None;
         self.last_line = None;
         if let Some(bar) = &self.bar {
@@ -63,6 +76,13 @@ impl<'a> Progress<'a> {
     /// Says one thing.
     pub(crate) fn say(&self, what: &str) {
         self.line(what);
+    }
+
+    /// Says one thing once, however many seeds and trainings come upon it.
+    pub(crate) fn say_once(&self, what: &str) {
+        if self.said.borrow_mut().insert(what.to_owned()) {
+            self.line(what);
+        }
     }
 
     /// Takes the bar away.

@@ -1,5 +1,6 @@
 //! What every result says of its run.
 
+use metrics::Confusion;
 use report::{Block, Cost, LinePlot, RunResult, SCHEMA, Section, Versions};
 
 use super::cost::StageCost;
@@ -67,6 +68,43 @@ pub(crate) fn part_notes(part: Part, config: &EvaluateConfig) -> Vec<String> {
         notes.push(note.to_owned());
     }
     notes
+}
+
+/// The name of the mean over classes, which says of how many where some were not measured.
+pub(crate) fn balanced_name(confusion: &Confusion) -> String {
+    let (all, missing) = (confusion.counts().len(), confusion.unmeasured().count());
+    match missing {
+        0 => "balanced over classes".to_owned(),
+        _ => format!("balanced over {} of {all} classes", all - missing),
+    }
+}
+
+/// The classes of which `part` had no sample, in a sentence.
+pub(crate) fn unmeasured_note(
+    part: Part,
+    classes: &[String],
+    confusion: &Confusion,
+) -> Option<String> {
+    let missing: Vec<&str> = confusion.unmeasured().map(|class| classes[class].as_str()).collect();
+    (!missing.is_empty()).then(|| {
+        format!(
+            "The {} part has no sample of {} of the {} classes, of which these numbers therefore say \
+             nothing: {}.",
+            part.name(),
+            missing.len(),
+            classes.len(),
+            listed(&missing)
+        )
+    })
+}
+
+/// Names with commas, the first ones of many.
+pub(crate) fn listed(names: &[&str]) -> String {
+    const MOST: usize = 10;
+    match names.len().saturating_sub(MOST) {
+        0 => names.join(", "),
+        more => format!("{} and {more} more", names[..MOST].join(", ")),
+    }
 }
 
 /// Accuracy as the number of labels grows: each point is a line, a number of labels and the

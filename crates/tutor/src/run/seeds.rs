@@ -89,6 +89,16 @@ impl SeedRun<'_, '_> {
         Ok((model, cost, curve::read(&dir, name, self.seed, metric)?))
     }
 
+    /// Which part of the seed's trainings comes now, in words, for those who follow the run.
+    pub(crate) fn part(&mut self, what: &str) {
+        self.progress.part(what);
+    }
+
+    /// Says one thing once in a run.
+    pub(crate) fn say_once(&self, what: &str) {
+        self.progress.say_once(what);
+    }
+
     /// Begins a stage; the result is told of its course.
     pub(crate) fn stage(&mut self, title: &str) -> &mut dyn Callback {
         self.progress.stage(title)

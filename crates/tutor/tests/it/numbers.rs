@@ -2,7 +2,7 @@
 
 use std::fs;
 
-use crate::tutor::{refused, run, run_folder};
+use crate::tutor::{call, refused, result, run, run_folder};
 
 /// Images of 4x4 in batches of one leave batch norm a single value of a channel.
 #[test]
@@ -48,4 +48,80 @@ fn a_network_of_no_numbers_labels_nothing() {
     let said = refused(dir.path(), &["predict", "runs/fixmatch/latest", "images"]);
     assert!(said.contains("NaN") && said.contains("a/0.png"), "{said}");
     assert!(!dir.path().join("labels.csv").exists());
+}
+
+/// Pictures of one colour a class, of these sizes.
+fn pictures(folder: &std::path::Path, sizes: &[(u32, u32)]) {
+    fs::create_dir_all(folder).expect("made");
+    for (i, &(width, height)) in sizes.iter().enumerate() {
+        image::RgbImage::new(width, height).save(folder.join(format!("{i}.png"))).expect("written");
+    }
+}
+
+/// A class of one image is learned from and not measured, which is said before and after.
+#[test]
+fn classes_that_nothing_measures_are_named() {
+    let dir = tempfile::tempdir().expect("a folder");
+    for (class, count) in
+        [("labeled/many", 8), ("labeled/two", 2), ("labeled/one", 1), ("unlabeled", 8)]
+    {
+        pictures(&dir.path().join(class), &vec![(16, 16); count]);
+    }
+    let mut arguments = vec!["run", "fixmatch/folder"];
+    let set = [
+        "data.labeled=labeled",
+        "data.unlabeled=unlabeled",
+        "train.steps=2",
+        "train.batch=4",
+        "net.width=8",
+        "data.size=[16,16]",
+    ];
+    arguments.extend(set.iter().flat_map(|set| ["--set", set]));
+    let called = call(dir.path(), &arguments);
+    assert!(called.success, "{}", called.err);
+    assert!(
+        called.err.contains("a single labelled image to learn from in the classes: one, two"),
+        "{}",
+        called.err
+    );
+    assert!(
+        called.err.contains(
+            "no image in the validation part, so nothing is measured of the classes: one"
+        ),
+        "{}",
+        called.err
+    );
+    assert!(
+        called.out.contains("balanced over 2 of 3") || called.out.contains("2 of 3"),
+        "{}",
+        called.out
+    );
+    assert!(called.out.contains("no sample of 1 of the 3 classes"), "{}", called.out);
+    let found = result(&run_folder(dir.path(), &called.out));
+    assert_eq!(found["rows"][1]["metric"], "balanced over 2 of 3 classes");
+
+    // Predictions: images of several sizes, a file that is there.
+    pictures(&dir.path().join("new"), &[(16, 16), (20, 10), (9, 9)]);
+    let latest = "runs/fixmatch/latest";
+    run(dir.path(), &["predict", latest, "new"]);
+    let said = refused(dir.path(), &["predict", latest, "new"]);
+    assert!(said.contains("labels.csv is there already"), "{said}");
+    run(dir.path(), &["predict", latest, "new", "--out", "labels.csv"]);
+    let said = refused(dir.path(), &["predict", latest, "nowhere", "--out", "x.csv"]);
+    assert_eq!(said.matches("No such file").count(), 1, "{said}");
+    let scored = run(dir.path(), &["eval", latest, "labeled"]);
+    assert!(!scored.contains("none of"), "{scored}");
+    fs::remove_dir_all(dir.path().join("labeled/one")).expect("removed");
+    let scored = run(dir.path(), &["eval", latest, "labeled"]);
+    assert!(scored.contains("over 2 of 3 classes; none of one"), "{scored}");
+
+    arguments.retain(|argument| *argument != "data.size=[16,16]");
+    arguments.pop();
+    arguments.extend(["--unset", "data.size", "--set", "strong=none", "--out", "unsized"]);
+    run(dir.path(), &arguments);
+    let unsized_run = "unsized/fixmatch/latest";
+    let said = refused(dir.path(), &["predict", unsized_run, "new", "--out", "x.csv"]);
+    assert!(said.contains("--size") && !said.contains("common size"), "{said}");
+    let sized = ["predict", unsized_run, "new", "--out", "x.csv", "--size", "16x16"];
+    assert!(run(dir.path(), &sized).contains("3 images"));
 }

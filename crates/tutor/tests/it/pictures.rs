@@ -62,6 +62,34 @@ fn a_folder_is_corrupted_once_and_taken_up_again() {
 }
 
 #[test]
+fn two_images_whose_copies_would_have_one_name_are_refused() {
+    let dir = tempfile::tempdir().expect("a folder");
+    images(dir.path());
+    for (other, clashes) in [("1.png.png", false), ("1.jpg", false), ("1.jpg.png", true)] {
+        fs::copy(dir.path().join("images/a/1.png"), dir.path().join("images/a").join(other))
+            .expect("copied");
+        let fog = [
+            "corrupt",
+            "images",
+            other,
+            "--corruption",
+            "fog",
+            "--severity",
+            "1",
+            "--on-bad",
+            "skip",
+        ];
+        if clashes {
+            let said = refused(dir.path(), &fog);
+            assert!(said.contains("a/1.jpg and") && said.contains("a/1.jpg.png"), "{said}");
+            assert!(!dir.path().join(other).exists());
+        } else {
+            run(dir.path(), &fog);
+        }
+    }
+}
+
+#[test]
 fn what_cannot_be_corrupted_is_said() {
     let dir = tempfile::tempdir().expect("a folder");
     images(dir.path());
@@ -92,6 +120,9 @@ fn policies_and_corruptions_are_drawn() {
         (image.width(), image.height())
     };
     let said = run(dir.path(), &["show", "augment", "--policy", "fixmatch", "images/a/1.png"]);
+    let again = ["show", "augment", "--policy", "fixmatch"];
+    let refusal = refused(dir.path(), &again);
+    assert!(refusal.contains("sheet.png is there already"), "{refusal}");
     assert!(said.contains("randaugment fixmatch") && said.contains("1: 3 deg"), "{said}");
     // Flip-crop, 14 operations, cutout, two rows of draws and the image itself.
     let (_, height) = size("sheet.png");
@@ -104,7 +135,8 @@ fn policies_and_corruptions_are_drawn() {
     assert!(size("steps.png").1 < height);
     fs::write(dir.path().join("mine.toml"), "policy = \"rand-m9-n3\"\n").expect("written");
     run(dir.path(), &["show", "augment", "--policy", "mine.toml", "--out", "mine.png"]);
-    let said = run(dir.path(), &["show", "augment", "--policy", "noisy-student/digits"]);
+    let named = ["show", "augment", "--policy", "noisy-student/digits", "--out", "sheet.png"];
+    let said = run(dir.path(), &named);
     assert!(said.starts_with("randaugment noisy-student"), "{said}");
     run(dir.path(), &["show", "corruptions", "images/b/1.png", "--out", "corruptions.png"]);
     assert!(size("corruptions.png").1 > 22 * 80);

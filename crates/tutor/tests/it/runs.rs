@@ -1,6 +1,6 @@
 //! Quick runs from recipe to report.
 
-use crate::tutor::{command, refused, result, run, run_folder};
+use crate::tutor::{call, command, refused, result, run, run_folder};
 
 #[test]
 fn the_default_recipe_runs_and_reports() {
@@ -108,7 +108,9 @@ fn a_quick_run_is_on_generated_images_unless_data_are_named() {
 #[test]
 fn several_numbers_of_labels_give_a_curve() {
     let dir = tempfile::tempdir().expect("a folder");
-    let out = run(dir.path(), &["run", "noisy-student", "--quick", "--labels", "20,30"]);
+    let called = call(dir.path(), &["run", "noisy-student", "--quick", "--labels", "20,30"]);
+    assert!(called.success && called.err.contains("30 labels · teacher: "), "{}", called.err);
+    let out = called.out;
     let folder = run_folder(dir.path(), &out);
     let rows = &result(&folder)["rows"];
     let names: Vec<_> = rows.as_array().expect("rows").iter().map(|r| &r["name"]).collect();

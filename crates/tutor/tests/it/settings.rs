@@ -1,6 +1,6 @@
 //! Settings on the command line: how they are read, taken out, and refused.
 
-use crate::tutor::{refused, run};
+use crate::tutor::{refused, result, run, run_folder};
 
 /// The resolved recipe.
 fn check(set: &[&str]) -> String {
@@ -42,4 +42,41 @@ fn a_setting_can_be_taken_out() {
     }
     let said = refuse(&["--unset", "train.emma"]);
     assert!(said.contains("no emma among batch, ema"), "{said}");
+}
+
+#[test]
+fn what_is_run_is_what_is_named() {
+    let text = check(&["--set", "method.kind=flexmatch", "--set", "net.width=8"]);
+    assert!(text.contains("name = \"flexmatch/folder\""), "{text}");
+    assert!(text.contains("about = 'flexmatch, by the recipe fixmatch/folder with"), "{text}");
+    assert!(text.contains("net.width = 8"), "{text}");
+    let dir = tempfile::tempdir().expect("a folder");
+    let out =
+        run(dir.path(), &["run", "fixmatch/folder", "--quick", "--set", "method.kind=flexmatch"]);
+    let folder = run_folder(dir.path(), &out);
+    assert!(folder.starts_with(dir.path().join("runs/flexmatch/folder")), "{}", folder.display());
+    assert!(folder.join("seed-1/flexmatch/final.safetensors").exists());
+    let found = result(&folder);
+    assert_eq!(
+        (&found["rows"][0]["name"], &found["paper"]),
+        (&"flexmatch".into(), &"flexmatch".into())
+    );
+    let page = std::fs::read_to_string(folder.join("report.html")).expect("the page");
+    assert!(page.contains("flexmatch/folder") && page.contains("by the recipe fixmatch/folder"));
+}
+
+#[test]
+fn a_rate_below_zero_and_what_is_no_number_are_refused() {
+    for set in [
+        "train.lr.from=-0.1",
+        "train.lr.to=nan",
+        "train.optim.weight_decay=-0.1",
+        "method.threshold=inf",
+        "train.ema.decay=1.5",
+        "net.dropout=-0.5",
+    ] {
+        let key = set.split_once('=').expect("a key").0.rsplit('.').next().expect("a name");
+        let said = refuse(&["--set", set]);
+        assert!(said.contains(key), "{set}: {said}");
+    }
 }

@@ -8,7 +8,7 @@ use super::recipe::{LabelSource, Recipe};
 use super::{robustness, robustness_tables, section};
 use crate::recipe::head::Head;
 use crate::run::cost::StageCost;
-use crate::run::result::{frame, over_labels, part_notes};
+use crate::run::result::{frame, over_labels, part_notes, unmeasured_note};
 use crate::run::seeds::Run;
 
 /// What a seed found, in a line.
@@ -59,6 +59,9 @@ pub(super) fn result(
         result.details.insert("robustness".to_owned(), serde_json::to_value(robustness)?);
     }
     result.notes.extend(part_notes(first.part, &recipe.evaluate));
+    let confusion = first.scores.first().map(|score| &score.confusion);
+    let unmeasured = |confusion| unmeasured_note(first.part, &first.classes, confusion);
+    result.notes.extend(confusion.and_then(unmeasured));
     let students = 1 + recipe.generations.len();
     if first.scores.len() > students {
         result.notes.push(

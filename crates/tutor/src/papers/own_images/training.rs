@@ -114,7 +114,6 @@ impl Training<'_> {
             unlabeled_ratio: recipe.unlabeled_ratio,
             weak: &recipe.weak,
             strong: &recipe.strong,
-            select: &select,
         };
         let task = learner.task(setting)?.start(Some(&self.start.params)).seconds(seconds);
         task.train(self.dir, "train", &select, callback)

@@ -45,7 +45,7 @@ pub(super) struct Recipe {
     pub(super) strong: Policy,
     pub(super) train: TrainConfig,
     /// The rows, each the training above with something changed. Without any, that itself is the
-    /// one row, named after the paper.
+    /// one row, named after its method.
     #[serde(default)]
     pub(super) rows: Vec<RowConfig>,
 }
@@ -98,11 +98,13 @@ impl TableRow for RowConfig {
 }
 
 impl Recipe {
-    /// The rows that are run, by name, each as the recipe of its one training. `paper` names the
-    /// one row of a recipe without rows.
-    pub(super) fn trainings(&self, paper: &str) -> Result<Vec<(String, Self)>> {
+    /// The rows that are run, by name, each as the recipe of its one training. The one row of a
+    /// recipe without rows is named after its method.
+    pub(super) fn trainings(&self) -> Result<Vec<(String, Self)>> {
         if self.rows.is_empty() {
-            return Ok(vec![(paper.to_owned(), self.clone())]);
+            let method = toml::Table::try_from(&self.method)?;
+            let kind = method.get("kind").and_then(toml::Value::as_str);
+            return Ok(vec![(kind.unwrap_or("method").to_owned(), self.clone())]);
         }
         self.rows.iter().map(|row| Ok((row.name.clone(), self.row(row)?))).collect()
     }
@@ -139,6 +141,9 @@ impl Recipe {
         for row in &self.rows {
             let key = format!("rows.{}", row.name);
             let mut of_row = Faults::default();
+            for number in row.paper.iter().filter(|n| !(0.0..=100.0).contains(&n.error)) {
+                of_row.add("paper.error", format!("{} is not in [0, 100]", number.error));
+            }
             match self.row(row) {
                 Ok(changed) => changed.training(&mut of_row),
                 Err(error) => of_row.add(&key, format!("{error:#}")),

@@ -11,7 +11,7 @@ use crate::recipe::evaluate::Part;
 use crate::recipe::head::Head;
 use crate::recipe::select::Weights;
 use crate::run::cost::StageCost;
-use crate::run::result::{frame, over_labels, part_notes};
+use crate::run::result::{balanced_name, frame, over_labels, part_notes, unmeasured_note};
 use crate::run::seeds::Run;
 
 /// A number of a training, if it has it.
@@ -47,7 +47,7 @@ pub(super) fn result(
     for (i, training) in first.iter().enumerate() {
         let measures: [(String, Measure); 4] = [
             (metric.clone(), |t| Some(t.accuracy)),
-            ("balanced over classes".to_owned(), |t| Some(t.balanced)),
+            (balanced_name(&training.confusion), |t| Some(t.balanced)),
             (format!("mean of the last {LAST} evaluations"), |t| Some(t.along?.mean_of_last)),
             ("at the best on validation".to_owned(), |t| Some(t.along?.at_best_validation)),
         ];
@@ -74,6 +74,8 @@ pub(super) fn result(
     result.rows = rows;
     result.comparisons = comparisons;
     result.notes.extend(part_notes(part, &recipe.evaluate));
+    let (classes, confusion) = (&first[0].classes, &first[0].confusion);
+    result.notes.extend(unmeasured_note(part, classes, confusion));
     let which = match recipe.select.weights {
         Weights::Last => "the last weights",
         Weights::Best => "the weights that were best on the validation part",

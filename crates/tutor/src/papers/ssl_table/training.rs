@@ -84,7 +84,6 @@ fn train(
         unlabeled_ratio: recipe.unlabeled_ratio,
         weak: &recipe.weak,
         strong: &recipe.strong,
-        select: &recipe.select,
     };
     let task = learner.task(&setting)?;
     let (model, cost) = task.train(dir, "train", &recipe.select, run.stage(name))?;
