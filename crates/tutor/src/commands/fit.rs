@@ -97,8 +97,8 @@ pub(crate) fn run(args: &Args) -> Result<()> {
     let (result, page) = driver::run(&mut *experiment, &options)?;
     let dir = page.parent().unwrap_or(&args.out).display();
     super::say(&format!(
-        "{}\nreport: {}\nrecipe: {dir}/recipe.toml (change it and `tutor run` it)\n\
-         use it: tutor predict {dir} FOLDER",
+        "{}\nlabel others: tutor predict {dir} FOLDER\n\
+         change and run again: tutor run {dir}/recipe.toml\nreport: {}",
         report::terminal(&result),
         page.display()
     ))

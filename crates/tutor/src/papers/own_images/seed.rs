@@ -158,6 +158,7 @@ fn find(
             unlabeled = lists::of(&data.unlabeled, &said);
         }
         curves.push(trained.curve);
+        Training::remove_checkpoints(&dir)?;
         clock.note()?;
     }
     let part = match part {
