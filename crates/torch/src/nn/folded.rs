@@ -5,8 +5,8 @@ use std::cell::RefCell;
 
 use tch::{Device, Kind, Tensor};
 
-use super::conv_norm::Activation;
-use super::{ConvConfig, Padding, same_padding};
+use super::activation::Activation;
+use super::conv_config::{ConvConfig, Padding, same_padding};
 use crate::{ffi, layout};
 
 /// Whole vectors of channels, to which the weights of depthwise convolutions are filled up.
