@@ -1,12 +1,13 @@
-"""Frozen features of EfficientNet-Lite0 at 224 pixels in PyTorch, as `benches/features.rs` times them
-here: images a second through timm's network with random weights, decoding left out.
+"""Frozen features of EfficientNet-Lite0 at 224 pixels in PyTorch, as `benches/features.rs` times
+them here: images a second through timm's network with random weights, decoding left out.
 
     python xtask/peers/bench_features.py [BATCH] [THREADS] # torch 2.11.0, timm 1.0.9
 
-`plain` is what a short script does: float32, channels first. The others are PyTorch's best: channels
-last, batch norm fused into the convolutions, bfloat16 weights or autocast, and `torch.compile` with
-freezing (which fuses and lays weights out by itself). Prints the median and the best of ten rounds;
-all settings take turns in each, so that what else the machine does meets all of them.
+`plain` is what a short script does: float32, channels first. The others are PyTorch's best:
+channels last, batch norm fused into the convolutions, bfloat16 weights or autocast, and
+`torch.compile` with freezing (which fuses and lays weights out by itself). Prints the median and
+the best of ten rounds; all settings take turns in each, so that what else the machine does meets
+all of them.
 """
 
 import copy

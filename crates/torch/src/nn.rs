@@ -6,6 +6,7 @@ pub use activation::Activation;
 pub use conv::Conv2d;
 pub use conv_config::{ConvConfig, Padding};
 pub use conv_norm::{ConvNorm, ConvNormConfig};
+pub use layer_norm::LayerNorm;
 pub use norm::BatchNorm;
 pub use perceptron::Perceptron;
 
@@ -16,6 +17,7 @@ mod conv;
 mod conv_config;
 mod conv_norm;
 mod folded;
+mod layer_norm;
 mod norm;
 mod perceptron;
 
@@ -24,6 +26,8 @@ mod perceptron;
 pub struct Linear {
     weight: Tensor,
     bias: Tensor,
+    /// The kind in which it computes, if not in that of its input.
+    kind: Option<Kind>,
 }
 
 impl Linear {
@@ -40,7 +44,18 @@ impl Linear {
     /// Weights as asked for, bias 0.
     pub fn with_init(scope: &mut Scope<'_>, inputs: i64, outputs: i64, init: Init) -> Self {
         let weight = scope.tensor("weight", &[outputs, inputs], Role::Weight, init);
-        Self { weight, bias: scope.tensor("bias", &[outputs], Role::Bias, Init::Const(0.0)) }
+        let bias = scope.tensor("bias", &[outputs], Role::Bias, Init::Const(0.0));
+        Self { weight, bias, kind: None }
+    }
+
+    /// The same for a layer that is not the last: in a network for
+    /// [inference](crate::Inference) it computes in that network's kind.
+    pub fn inner(scope: &mut Scope<'_>, inputs: i64, outputs: i64, init: Init) -> Self {
+        let Self { weight, bias, .. } = Self::with_init(scope, inputs, outputs, init);
+        match scope.inference() {
+            kind @ Some(of) => Self { weight: weight.to_kind(of), bias: bias.to_kind(of), kind },
+            None => Self { weight, bias, kind: None },
+        }
     }
 
     /// How many features it takes.
@@ -50,7 +65,10 @@ impl Linear {
 
     /// `[batch, inputs]` to `[batch, outputs]`.
     pub fn forward(&self, x: &Tensor) -> Tensor {
-        x.linear(&self.weight, Some(&self.bias))
+        match self.kind {
+            Some(kind) => x.to_kind(kind).linear(&self.weight, Some(&self.bias)),
+            None => x.linear(&self.weight, Some(&self.bias)),
+        }
     }
 }
 

@@ -72,7 +72,7 @@ fn bfloat16_keeps_the_first_digits() {
 /// A large batch is run in parts.
 #[test]
 fn a_batch_of_any_size_is_run_whole() {
-    let (config, _) = nets().swap_remove(7);
+    let (config, _) = nets().pop().expect("a net");
     let model = config.build(Device::Cpu, 3, 5);
     let fast = config.for_inference(&model.params, 3, 5, Precision::Float32);
     let x = Tensor::randn([7, 3, 256, 260], (Kind::Float, Device::Cpu));
