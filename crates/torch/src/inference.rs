@@ -8,6 +8,10 @@ use crate::nn::Linear;
 use crate::precision::Precision;
 use crate::{Features, Mode, Net, Params, Scope, ffi, layout};
 
+/// Pixels that are run at once on a CPU, four images of 224×224: more, and what one layer leaves is
+/// no longer in the processor's memory when the next one needs it.
+const PART: i64 = 4 * 224 * 224;
+
 /// A network for inference: batch norm is folded into the convolutions, weights are laid out for
 /// the processor, activations are computed in place. It has copies of all tensors, so that what
 /// becomes of the network that it was made of does not show. It runs in [`Mode::Eval`] and
@@ -63,11 +67,18 @@ impl Inference {
         Self { net: Box::new(net), kind }
     }
 
-    fn run(&self, x: &Tensor, mode: Mode, body: impl FnOnce(&Tensor) -> Tensor) -> Tensor {
+    fn run(&self, x: &Tensor, mode: Mode, body: impl Fn(&Tensor) -> Tensor) -> Tensor {
         assert!(!mode.batch_statistics(), "a network for inference runs in no mode {mode:?}");
-        no_grad(|| {
+        let part = |x: &Tensor| {
             let x = x.to_kind(self.kind);
-            body(&if x.dim() == 4 { layout::channels_last(&x) } else { x })
+            body(&if x.dim() == 4 { layout::channels_last(&x) } else { x }).to_kind(Kind::Float)
+        };
+        no_grad(|| match x.size4() {
+            Ok((n, _, h, w)) if x.device() == Device::Cpu && n * h * w > PART => {
+                let rows = (PART / (h * w)).max(1);
+                Tensor::cat(&x.split(rows, 0).iter().map(part).collect::<Vec<_>>(), 0)
+            }
+            _ => part(x),
         })
     }
 
@@ -94,11 +105,10 @@ impl Features for Inference {
     }
 
     fn forward_stages(&self, x: &Tensor, stages: Range<usize>, mode: Mode) -> Tensor {
-        let run = |x: &Tensor| self.parts().forward_stages(x, stages, mode);
-        self.run(x, mode, run).to_kind(Kind::Float)
+        self.run(x, mode, |x| self.parts().forward_stages(x, stages.clone(), mode))
     }
 
     fn forward_from(&self, stage: usize, x: &Tensor, mode: Mode) -> Tensor {
-        self.run(x, mode, |x| self.parts().forward_from(stage, x, mode)).to_kind(Kind::Float)
+        self.run(x, mode, |x| self.parts().forward_from(stage, x, mode))
     }
 }

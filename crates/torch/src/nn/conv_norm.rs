@@ -3,37 +3,12 @@
 
 use tch::Tensor;
 
+use super::activation::Activation;
+use super::conv::Conv2d;
+use super::conv_config::ConvConfig;
 use super::folded::Folded;
-use super::{BatchNorm, Conv2d, ConvConfig};
+use super::norm::BatchNorm;
 use crate::{Mode, Scope};
-
-/// What follows batch norm.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub enum Activation {
-    /// Nothing.
-    None,
-    /// x where it is positive, this times x elsewhere; with 0 it is ReLU.
-    LeakyRelu(f64),
-    /// x, but at least 0 and at most 6.
-    Relu6,
-    /// x · sigmoid(x).
-    Swish,
-}
-
-impl Activation {
-    /// Changes `x` in place where it can.
-    pub(super) fn of(self, mut x: Tensor) -> Tensor {
-        match self {
-            Activation::None => x,
-            Activation::LeakyRelu(0.0) => x.relu_(),
-            Activation::LeakyRelu(slope) => x.maximum(&(&x * slope)),
-            Activation::Relu6 => x.relu6_(),
-            // Its gradient needs what it is of.
-            Activation::Swish if x.requires_grad() => x.silu(),
-            Activation::Swish => x.silu_(),
-        }
-    }
-}
 
 /// The settings of a [`ConvNorm`].
 #[derive(Clone, Copy, Debug)]
