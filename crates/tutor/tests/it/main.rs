@@ -10,3 +10,4 @@ mod resume;
 mod runs;
 mod settings;
 mod tutor;
+mod weights;

@@ -58,6 +58,7 @@ pub(super) fn result(
     if let Some(robustness) = robustness::mean(&measured, first.part.name())? {
         result.details.insert("robustness".to_owned(), serde_json::to_value(robustness)?);
     }
+    result.notes.extend(first.start.clone());
     result.notes.extend(part_notes(first.part, &recipe.evaluate));
     let students = 1 + recipe.generations.len();
     if first.scores.len() > students {
