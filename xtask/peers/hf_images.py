@@ -28,16 +28,21 @@ def png(i: int) -> bytes:
     return to.getvalue()
 
 
-# A struct of bytes and path, class labels with names in the file's notes, row groups of three, and a
-# sample without a label.
-features = Features({"image": Image(), "id": ClassLabel(names=["x"]), "label": ClassLabel(names=["fox", "cat", "dog"])})
+# A struct of bytes and path, class labels with names in the file's notes, row groups of three, and
+# a sample without a label.
+classes = ClassLabel(names=["fox", "cat", "dog"])
+features = Features({"image": Image(), "id": ClassLabel(names=["x"]), "label": classes})
 labels = [2, 0, 1, 1, None, 0, 2, -1]
 rows = {"image": [picture(i) for i in range(8)], "id": [0] * 8, "label": labels}
 Dataset.from_dict(rows, features=features).to_parquet(out / "hf_images.parquet", batch_size=3)
 
 # Binary, text as labels, without notes; pages so small that each row group has several.
-table = pa.table({"file": [f"{i}.png" for i in range(20)], "label": ["b" if i % 3 else "a" for i in range(20)],
-                  "image": pa.array([png(i) for i in range(20)], pa.binary())})
+numbers = range(20)
+table = pa.table({
+    "file": [f"{i}.png" for i in numbers],
+    "label": ["b" if i % 3 else "a" for i in numbers],
+    "image": pa.array([png(i) for i in numbers], pa.binary()),
+})
 pq.write_table(table, out / "binary_images.parquet", compression="zstd", row_group_size=12,
                data_page_size=150, write_batch_size=1, use_dictionary=["label"])
 
@@ -46,5 +51,6 @@ found = {}
 for name in ["hf_images", "binary_images"]:
     set_ = load_dataset("parquet", data_files=str(out / f"{name}.parquet"), split="train")
     set_ = set_.cast_column("image", Image())
-    found[name] = [{"pixels": np.asarray(row["image"]).ravel().tolist(), "label": row["label"]} for row in set_]
+    pixels = [np.asarray(row["image"]).ravel().tolist() for row in set_]
+    found[name] = [{"pixels": p, "label": label} for p, label in zip(pixels, set_["label"])]
 (out / "hf_images.json").write_text(json.dumps(found, separators=(",", ":")) + "\n")

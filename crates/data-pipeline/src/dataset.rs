@@ -4,6 +4,7 @@
 
 mod cached;
 pub mod cifar10;
+pub mod cifar100;
 mod concat;
 pub mod digits;
 pub mod fingerprint;
@@ -11,6 +12,7 @@ pub mod folder;
 pub mod idx;
 mod mat;
 pub mod points;
+pub mod stl10;
 pub mod svhn;
 mod vec_set;
 
@@ -18,9 +20,9 @@ pub use cached::Cached;
 pub use concat::Concat;
 pub use vec_set::VecSet;
 
+use crate::digest::Digest;
 use crate::error::DataError;
 use augment::Image;
-use fingerprint::Digest;
 use ndarray::Array4;
 use serde::{Deserialize, Serialize};
 
@@ -85,7 +87,7 @@ pub enum Part {
     Train,
     /// The test part.
     Test,
-    /// SVHN's further training images.
+    /// SVHN's further training images, STL-10's unlabelled ones.
     Extra,
 }
 

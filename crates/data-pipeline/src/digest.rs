@@ -1,11 +1,58 @@
-//! Digests as hexadecimal digits.
+//! Digests of contents, as hexadecimal digits.
 
 use crate::error::DataError;
-use sha2::Digest;
-use std::fmt::Write;
+use serde::{Deserialize, Serialize};
+use sha2::Sha256;
+use std::fmt::{self, Write};
 use std::fs::File;
 use std::io::Read;
 use std::path::Path;
+use std::str::FromStr;
+
+/// A digest of a sample's content as it is stored: the first 16 bytes of its SHA-256.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
+pub struct Digest(u128);
+
+impl Digest {
+    /// Of these bytes.
+    pub fn of(bytes: &[u8]) -> Self {
+        let whole: [u8; 32] = <Sha256 as sha2::Digest>::digest(bytes).into();
+        let (first, _) = whole.split_at(16);
+        Self(first.iter().fold(0, |number, &byte| number << 8 | u128::from(byte)))
+    }
+}
+
+impl fmt::Display for Digest {
+    /// 32 hexadecimal digits.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{:032x}", self.0)
+    }
+}
+
+impl FromStr for Digest {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let digits = text.len() == 32 && text.bytes().all(|byte| byte.is_ascii_hexdigit());
+        let number = u128::from_str_radix(text, 16).ok().filter(|_| digits);
+        number.map(Self).ok_or_else(|| format!("`{text}` is no digest of 32 hexadecimal digits"))
+    }
+}
+
+impl TryFrom<String> for Digest {
+    type Error = String;
+
+    fn try_from(text: String) -> Result<Self, String> {
+        text.parse()
+    }
+}
+
+impl From<Digest> for String {
+    fn from(digest: Digest) -> Self {
+        digest.to_string()
+    }
+}
 
 /// Lower-case hexadecimal digits.
 pub(crate) fn hex(bytes: &[u8]) -> String {
@@ -16,7 +63,7 @@ pub(crate) fn hex(bytes: &[u8]) -> String {
 }
 
 /// The digest of a file in hexadecimal digits.
-pub(crate) fn of_file<D: Digest>(path: &Path) -> Result<String, DataError> {
+pub(crate) fn of_file<D: sha2::Digest>(path: &Path) -> Result<String, DataError> {
     let mut file = File::open(path).map_err(DataError::io(path, "fetch it again"))?;
     let (mut digest, mut buffer) = (D::new(), vec![0; 1 << 16]);
     loop {

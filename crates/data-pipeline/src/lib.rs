@@ -78,7 +78,7 @@
 
 pub mod balance;
 pub mod dataset;
-mod digest;
+pub mod digest;
 pub mod error;
 pub mod fetch;
 pub mod loader;

@@ -42,4 +42,5 @@ mod ssl;
 
 pub use config::MethodConfig;
 pub use method::{Batch, Config, Head, Method, Needs, Nets, TaskInfo, ViewKind, Views};
+pub use parts::{AlignTo, Alignment};
 pub use ssl::Ssl;

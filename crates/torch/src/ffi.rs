@@ -85,6 +85,33 @@ unsafe extern "C" {
         loops: bool,
         out: *mut Handle,
     ) -> *mut c_char;
+    fn tutor_onednn(bfloat16: bool) -> bool;
+    fn tutor_conv_pack(
+        weight: Handle,
+        size: *const i64,
+        shape: *const i64,
+        out: *mut Handle,
+    ) -> *mut c_char;
+    fn tutor_conv(
+        x: Handle,
+        weight: Handle,
+        bias: Handle,
+        rest: Handle,
+        shape: *const i64,
+        activation: *const c_char,
+        numbers: *const f64,
+        count: usize,
+        out: *mut Handle,
+    ) -> *mut c_char;
+    fn tutor_depthwise(
+        x: Handle,
+        weight: Handle,
+        bias: Handle,
+        shape: *const i64,
+        low: f64,
+        high: f64,
+        out: *mut Handle,
+    ) -> *mut c_char;
     fn tutor_seed(seed: u64, cuda: bool) -> *mut c_char;
     fn tutor_generator_state(device: i32, out: *mut Handle) -> *mut c_char;
     fn tutor_set_generator_state(device: i32, state: Handle) -> *mut c_char;
@@ -129,6 +156,20 @@ fn expect(error: *mut c_char, what: &str) {
 
 fn handles(tensors: &[Tensor]) -> Vec<Handle> {
     tensors.iter().map(|t| t.as_ptr().cast_mut()).collect()
+}
+
+fn handle(t: &Tensor) -> Handle {
+    t.as_ptr().cast_mut()
+}
+
+/// The tensor that a function of the shim makes where it is told to.
+#[track_caller]
+fn made(what: &str, make: impl FnOnce(*mut Handle) -> *mut c_char) -> Tensor {
+    let mut out = std::ptr::null_mut();
+    expect(make(&mut out), what);
+    // SAFETY: without an error the shim has filled `out` with a new tensor, whose owner is the
+    // caller.
+    unsafe { Tensor::from_ptr(out) }
 }
 
 fn index(device: Device) -> i32 {
@@ -302,32 +343,79 @@ pub(crate) fn norm_relu(
     [rest, keep]: [Option<&Tensor>; 2],
     set: NormRelu,
 ) -> Tensor {
-    let handle = |t: &Tensor| t.as_ptr().cast_mut();
     let given = |t: Option<&Tensor>| t.map_or(std::ptr::null_mut(), handle);
     let [mean, var] = [running.map(|r| r[0]), running.map(|r| r[1])].map(given);
     let NormRelu { batch, momentum, eps, slope, loops } = set;
-    let mut out = std::ptr::null_mut();
-    // SAFETY: the tensors are live, those that are given as options may be null; `out` outlives the
-    // call, which on success fills it with a new tensor whose owner is the caller.
-    unsafe {
-        let error = tutor_norm_relu(
-            handle(x),
-            handle(weight),
-            handle(bias),
-            mean,
-            var,
-            given(rest),
-            given(keep),
-            batch,
-            momentum,
-            eps,
-            slope,
-            loops,
-            &mut out,
-        );
-        expect(error, "batch norm");
-        Tensor::from_ptr(out)
-    }
+    made("batch norm", |out| {
+        // SAFETY: the tensors are live, those that are given as options may be null.
+        unsafe {
+            tutor_norm_relu(
+                handle(x),
+                handle(weight),
+                handle(bias),
+                mean,
+                var,
+                given(rest),
+                given(keep),
+                batch,
+                momentum,
+                eps,
+                slope,
+                loops,
+                out,
+            )
+        }
+    })
+}
+
+/// Whether oneDNN computes in float32, or in bfloat16 with instructions for it.
+pub(crate) fn onednn(bfloat16: bool) -> bool {
+    // SAFETY: no pointers.
+    unsafe { tutor_onednn(bfloat16) }
+}
+
+/// A convolution's weights, laid out for [`conv`] of images `[n, c, h, w]` of this size. `shape`,
+/// here and there, are stride, groups, and rows and columns of zeros on each side.
+pub(crate) fn conv_pack(weight: &Tensor, size: [i64; 4], shape: [i64; 4]) -> Tensor {
+    made("weights of a convolution", |out| {
+        // SAFETY: the tensor is live; the shim reads four numbers each of `size` and `shape`.
+        unsafe { tutor_conv_pack(handle(weight), size.as_ptr(), shape.as_ptr(), out) }
+    })
+}
+
+/// A convolution of oneDNN with weights of [`conv_pack`], plus `rest`, followed by one of oneDNN's
+/// activations with its numbers; "none" is none.
+pub(crate) fn conv(
+    x: &Tensor,
+    [weight, bias]: [&Tensor; 2],
+    rest: Option<&Tensor>,
+    shape: [i64; 4],
+    (activation, numbers): (&CStr, &[f64]),
+) -> Tensor {
+    let [x, weight, bias] = [x, weight, bias].map(handle);
+    let (rest, shape) = (rest.map_or(std::ptr::null_mut(), handle), shape.as_ptr());
+    let (name, count, numbers) = (activation.as_ptr(), numbers.len(), numbers.as_ptr());
+    made("convolution", |out| {
+        // SAFETY: the tensors are live, `rest` may be null; `shape` has the four numbers that the
+        // shim reads, `numbers` as many as stated, and the name ends in 0.
+        unsafe { tutor_conv(x, weight, bias, rest, shape, name, numbers, count, out) }
+    })
+}
+
+/// A depthwise convolution (the shim says of what and with which weights), held between bounds.
+/// `shape` are kernel, stride, rows of zeros above and columns of zeros to the left, rows and
+/// columns of the result.
+pub(crate) fn depthwise(
+    x: &Tensor,
+    [weight, bias]: [&Tensor; 2],
+    shape: [i64; 6],
+    [low, high]: [f64; 2],
+) -> Tensor {
+    let [x, weight, bias] = [x, weight, bias].map(handle);
+    made("depthwise convolution", |out| {
+        // SAFETY: the tensors are live; `shape` has the six numbers that the shim reads.
+        unsafe { tutor_depthwise(x, weight, bias, shape.as_ptr(), low, high, out) }
+    })
 }
 
 /// Seeds the CPU generator and, if `cuda`, those of all CUDA devices.

@@ -3,6 +3,11 @@
 
 use tch::{Device, Kind, Tensor};
 
+/// The same images `[n, c, h, w]` with their channels last in memory; no copy where they are.
+pub fn channels_last(x: &Tensor) -> Tensor {
+    x.permute([0, 2, 3, 1]).contiguous().permute([0, 3, 1, 2])
+}
+
 /// Makes a network's input of 8-bit images: `pixels` is `[n, h, w, c]` of `shape`, row by row with
 /// channels interleaved; the result is float32 `[n, c, h, w]` on `device`, channels last in memory,
 /// with values (x / 255 − mean) / std. `mean` and `std` hold one value a channel. The bytes are

@@ -29,6 +29,7 @@ mod ffi;
 pub mod finite;
 pub mod foreach;
 pub mod grad;
+mod inference;
 pub mod layout;
 pub mod loss;
 mod mode;
@@ -40,6 +41,7 @@ pub mod precision;
 pub mod rng;
 pub mod store;
 
+pub use inference::Inference;
 pub use mode::{Mode, NoisyRows};
 pub use net::{Features, Model, Net};
 pub use params::{Init, Param, Params, Role, Scope};

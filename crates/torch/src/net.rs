@@ -105,7 +105,7 @@ impl Model {
     }
 
     /// The last linear layer. Panics if the network has no [`Features`].
-    pub fn head(&self) -> &Linear {
+    pub fn last_layer(&self) -> &Linear {
         self.parts().head()
     }
 

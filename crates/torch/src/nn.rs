@@ -2,11 +2,15 @@
 
 use tch::{Kind, Tensor};
 
+pub use conv_norm::{Activation, ConvNorm, ConvNormConfig};
 pub use norm::BatchNorm;
 pub use perceptron::Perceptron;
 
 use crate::{Init, Mode, NoisyRows, Role, Scope};
+use folded::Folded;
 
+mod conv_norm;
+mod folded;
 mod norm;
 mod perceptron;
 
@@ -82,12 +86,33 @@ pub struct Conv2d {
     weight: Tensor,
     bias: Option<Tensor>,
     config: ConvConfig,
+    /// What runs in a network for inference.
+    folded: Option<Folded>,
 }
 
 impl Conv2d {
     /// Makes `weight` `[outputs, inputs / groups, kernel, kernel]` and, if asked for, `bias`
     /// `[outputs]`.
     pub fn new(scope: &mut Scope<'_>, config: ConvConfig) -> Self {
+        let mut conv = Self::bare(scope, config);
+        conv.folded = scope.inference().map(|kind| {
+            let one = Tensor::ones([config.outputs], (Kind::Float, scope.device()));
+            conv.folded([&one, &one.zeros_like()], Activation::None, kind)
+        });
+        conv
+    }
+
+    /// What runs in a network for inference: scale and shift of each output channel follow the
+    /// convolution.
+    fn folded(&self, [scale, shift]: [&Tensor; 2], activation: Activation, kind: Kind) -> Folded {
+        let shift = match &self.bias {
+            Some(bias) => bias * scale + shift,
+            None => shift.shallow_clone(),
+        };
+        Folded::new(&self.weight, [scale, &shift], self.config, activation, kind)
+    }
+
+    fn bare(scope: &mut Scope<'_>, config: ConvConfig) -> Self {
         let ConvConfig { inputs, outputs, kernel, groups, .. } = config;
         let weight = scope.tensor(
             "weight",
@@ -97,11 +122,14 @@ impl Conv2d {
         );
         let bias =
             config.bias.then(|| scope.tensor("bias", &[outputs], Role::Bias, Init::Const(0.0)));
-        Self { weight, bias, config }
+        Self { weight, bias, config, folded: None }
     }
 
     /// `[batch, inputs, h, w]` to `[batch, outputs, h', w']`.
     pub fn forward(&self, x: &Tensor) -> Tensor {
+        if let Some(folded) = &self.folded {
+            return folded.forward(x, None);
+        }
         let ConvConfig { kernel, stride, groups, padding, .. } = self.config;
         let conv = |x: &Tensor, pad: [i64; 2]| {
             x.conv2d(&self.weight, self.bias.as_ref(), [stride, stride], pad, [1, 1], groups)
@@ -162,7 +190,7 @@ impl Linear {
     pub fn set(&self, weight: &Tensor, bias: &Tensor) {
         for (own, given) in [(&self.weight, weight), (&self.bias, bias)] {
             assert_eq!(own.size(), given.size(), "a linear layer's tensor");
-            no_grad(|| own.shallow_clone().copy_(given));
+            tch::no_grad(|| own.shallow_clone().copy_(given));
         }
     }
 

@@ -71,7 +71,7 @@ impl Params {
     /// Makes further layers on `device`, whose tensors come after those that are there. Panics if
     /// a name is taken.
     pub fn extend<N>(&mut self, device: Device, make: impl FnOnce(&mut Scope<'_>) -> N) -> N {
-        make(&mut Scope { params: self, path: String::new(), device, outline: false })
+        make(&mut Scope { params: self, path: String::new(), device, values: Values::New })
     }
 
     /// The names, shapes and roles of a network of any size, without memory for its values: every
@@ -79,8 +79,15 @@ impl Params {
     /// with a checkpoint, not for running.
     pub fn outline<N>(make: impl FnOnce(&mut Scope<'_>) -> N) -> Params {
         let (mut params, path, device) = (Params::default(), String::new(), Device::Cpu);
-        make(&mut Scope { params: &mut params, path, device, outline: true });
+        make(&mut Scope { params: &mut params, path, device, values: Values::Outline });
         params
+    }
+
+    /// Makes the network of copies of these tensors, to compute in `kind`.
+    pub(crate) fn for_inference<N>(&self, kind: Kind, make: impl FnOnce(&mut Scope<'_>) -> N) -> N {
+        let (mut params, path) = (Params::default(), String::new());
+        let device = self.iter().next().map_or(Device::Cpu, |p| p.tensor.device());
+        make(&mut Scope { params: &mut params, path, device, values: Values::Of(self, kind) })
     }
 
     /// All tensors in order.
@@ -175,14 +182,25 @@ pub struct Scope<'a> {
     params: &'a mut Params,
     path: String,
     device: Device,
-    outline: bool,
+    values: Values<'a>,
+}
+
+/// Where the values of a scope's tensors come from.
+#[derive(Clone, Copy)]
+enum Values<'a> {
+    /// They are drawn.
+    New,
+    /// There are none.
+    Outline,
+    /// From a network that is made anew to compute in this kind.
+    Of(&'a Params, Kind),
 }
 
 impl Scope<'_> {
     /// The scope one name deeper: names below are `path.name.…`.
     pub fn sub(&mut self, name: impl std::fmt::Display) -> Scope<'_> {
         let path = self.full(&name.to_string());
-        Scope { path, params: self.params, device: self.device, outline: self.outline }
+        Scope { path, params: self.params, device: self.device, values: self.values }
     }
 
     /// Says that the tensors made so far, since the stage before, are one stage of the network: the
@@ -196,11 +214,27 @@ impl Scope<'_> {
         self.device
     }
 
+    /// The kind in which the network is to compute, if it is made for
+    /// [inference](crate::Inference).
+    pub fn inference(&self) -> Option<Kind> {
+        match self.values {
+            Values::Of(_, kind) => Some(kind),
+            Values::New | Values::Outline => None,
+        }
+    }
+
     /// Makes a float32 tensor of this scope. Everything but a [`Role::Buffer`] requires a gradient.
     pub fn tensor(&mut self, name: &str, shape: &[i64], role: Role, init: Init) -> Tensor {
         let options = (Kind::Float, Device::Cpu);
+        let known = |params: &Params, name: String| match params.get(&name) {
+            Some(t) if t.size() == shape => t.detach().copy(),
+            found => panic!("{name} of shape {shape:?}, not {:?}", found.map(Tensor::size)),
+        };
         let value = match init {
-            _ if self.outline => Tensor::zeros([1], options).expand(shape, false),
+            _ if let Values::Of(params, _) = self.values => return known(params, self.full(name)),
+            _ if let Values::Outline = self.values => {
+                Tensor::zeros([1], options).expand(shape, false)
+            }
             Init::Const(value) => Tensor::full(shape, value, options),
             Init::Normal { std } => Tensor::randn(shape, options) * std,
             Init::Uniform { bound } => Tensor::empty(shape, options).uniform_(-bound, bound),

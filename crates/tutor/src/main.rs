@@ -26,6 +26,8 @@ struct Cli {
 enum Command {
     /// List the recipes and their rows.
     List(commands::list::Args),
+    /// Make a classifier from labelled and unlabelled pictures, without a recipe to write.
+    Fit(commands::fit::Args),
     /// Run a recipe: train, measure, report. Started again after a stop, it goes on where it was.
     Run(commands::run::Args),
     /// Print the table of a finished run.
@@ -60,6 +62,7 @@ fn main() -> ExitCode {
         .init();
     let result = match Cli::parse().command {
         Command::List(args) => commands::list::run(&args),
+        Command::Fit(args) => commands::fit::run(&args),
         Command::Run(args) => commands::run::run(&args),
         Command::Report(args) => commands::report::run(&args),
         Command::Predict(args) => commands::predict::run(&args),

@@ -2,6 +2,7 @@
 
 mod label_propagation;
 mod noisy_student;
+pub(crate) mod own_images;
 mod ssl_table;
 #[cfg(test)]
 mod toy;
@@ -17,6 +18,7 @@ const PAPERS: &[Paper] = &[
     noisy_student::PAPER,
     ssl_table::PAPER,
     label_propagation::PAPER,
+    own_images::PAPER,
     #[cfg(test)]
     toy::PAPER,
 ];

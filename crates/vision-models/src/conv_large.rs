@@ -9,7 +9,10 @@
 use std::ops::Range;
 
 use serde::{Deserialize, Serialize};
-use torch::nn::{BatchNorm, Conv2d, ConvConfig, Linear, Padding, dropout, global_average_pool};
+use torch::nn::{
+    Activation, BatchNorm, ConvConfig, ConvNorm, ConvNormConfig, Linear, Padding, dropout,
+    global_average_pool,
+};
 use torch::{Features, Init, Mode, Scope, Tensor};
 
 use crate::InvalidConfig;
@@ -91,11 +94,10 @@ const POOLED: [usize; 2] = [2, 5];
 /// The network: `[batch, channels, h, w]` to logits `[batch, classes]`, for images of at least 12
 /// pixels.
 pub struct ConvLarge {
-    layers: Vec<(Conv2d, BatchNorm)>,
+    layers: Vec<ConvNorm>,
     fc: Linear,
     logits_norm: Option<BatchNorm>,
     dropout: f64,
-    leaky: f64,
 }
 
 impl ConvLarge {
@@ -119,8 +121,10 @@ impl ConvLarge {
                 bias: config.conv_bias,
                 ..ConvConfig::new(inputs, outputs, kernel)
             };
-            let conv = Conv2d::new(&mut sub.sub("conv"), conv);
-            layers.push((conv, norm(&mut sub.sub("bn"), outputs)));
+            let (momentum, eps) = (config.bn_momentum, config.bn_eps);
+            let activation = Activation::LeakyRelu(config.leaky);
+            let config = ConvNormConfig { conv, momentum, eps, activation };
+            layers.push(ConvNorm::new(&mut sub, ["conv", "bn"], config));
             inputs = outputs;
             if i % 3 == 2 {
                 scope.end_stage();
@@ -129,7 +133,7 @@ impl ConvLarge {
         let init = Init::Normal { std: (2.0 / (inputs + classes) as f64).sqrt() };
         let fc = Linear::with_init(&mut scope.sub("fc"), inputs, classes, init);
         let logits_norm = config.logits_norm.then(|| norm(&mut scope.sub("logits_bn"), classes));
-        Self { layers, fc, logits_norm, dropout: config.dropout, leaky: config.leaky }
+        Self { layers, fc, logits_norm, dropout: config.dropout }
     }
 }
 
@@ -145,9 +149,8 @@ impl Features for ConvLarge {
 
     fn forward_stages(&self, x: &Tensor, stages: Range<usize>, mode: Mode) -> Tensor {
         let (mut x, layers) = (x.shallow_clone(), 3 * stages.start..3 * stages.end);
-        for (i, (conv, norm)) in self.layers.iter().enumerate().take(layers.end).skip(layers.start)
-        {
-            x = norm.forward_relu(&conv.forward(&x), self.leaky, mode);
+        for (i, conv) in self.layers.iter().enumerate().take(layers.end).skip(layers.start) {
+            x = conv.forward(&x, mode);
             if POOLED.contains(&i) {
                 x = x.max_pool2d([2, 2], [2, 2], [0, 0], [1, 1], false);
                 x = dropout(&x, self.dropout, mode);

@@ -14,7 +14,8 @@ use std::ops::Range;
 
 use serde::{Deserialize, Serialize};
 use torch::nn::{
-    BatchNorm, Conv2d, ConvConfig, Linear, dropout, global_average_pool, stochastic_depth,
+    Activation, Conv2d, ConvConfig, ConvNorm, ConvNormConfig, Linear, dropout, global_average_pool,
+    survival,
 };
 use torch::{Features, Mode, Scope, Tensor};
 
@@ -80,6 +81,27 @@ impl Variant {
     pub fn is_lite(self) -> bool {
         use Variant::*;
         matches!(self, Lite0 | Lite1 | Lite2 | Lite3 | Lite4)
+    }
+
+    /// The name that recipes and, behind `efficientnet_`, timm have: `b0`, `lite0`.
+    pub fn name(self) -> &'static str {
+        match self {
+            Variant::B0 => "b0",
+            Variant::B1 => "b1",
+            Variant::B2 => "b2",
+            Variant::B3 => "b3",
+            Variant::B4 => "b4",
+            Variant::B5 => "b5",
+            Variant::B6 => "b6",
+            Variant::B7 => "b7",
+            Variant::B8 => "b8",
+            Variant::L2 => "l2",
+            Variant::Lite0 => "lite0",
+            Variant::Lite1 => "lite1",
+            Variant::Lite2 => "lite2",
+            Variant::Lite3 => "lite3",
+            Variant::Lite4 => "lite4",
+        }
     }
 
     /// Side in pixels of the square images this size is meant for (L2 was trained at 475 before its
@@ -206,54 +228,15 @@ impl EfficientNetConfig {
     }
 }
 
-/// What follows batch norm.
-#[derive(Clone, Copy, Debug, PartialEq)]
-enum Activation {
-    None,
-    /// x · sigmoid(x).
-    Swish,
-    /// x, but at least 0 and at most 6.
-    Relu6,
-}
-
-impl Activation {
-    fn of(self, mut x: Tensor) -> Tensor {
-        match self {
-            Activation::None => x,
-            Activation::Swish => x.silu(),
-            Activation::Relu6 => x.relu6_(),
-        }
-    }
-}
-
-fn batch_norm(scope: &mut Scope<'_>, name: &str, channels: i64) -> BatchNorm {
-    BatchNorm::new(&mut scope.sub(name), channels, BN_MOMENTUM, BN_EPS)
-}
-
 /// A convolution, batch norm and an activation.
-struct ConvNorm {
-    conv: Conv2d,
-    bn: BatchNorm,
+fn conv_norm(
+    scope: &mut Scope<'_>,
+    names: [&str; 2],
+    conv: ConvConfig,
     activation: Activation,
-}
-
-impl ConvNorm {
-    fn new(
-        scope: &mut Scope<'_>,
-        [conv, bn]: [&str; 2],
-        config: ConvConfig,
-        activation: Activation,
-    ) -> Self {
-        Self {
-            conv: Conv2d::new(&mut scope.sub(conv), config),
-            bn: batch_norm(scope, bn, config.outputs),
-            activation,
-        }
-    }
-
-    fn forward(&self, x: &Tensor, mode: Mode) -> Tensor {
-        self.activation.of(self.bn.forward(&self.conv.forward(x), mode))
-    }
+) -> ConvNorm {
+    let config = ConvNormConfig { conv, momentum: BN_MOMENTUM, eps: BN_EPS, activation };
+    ConvNorm::new(scope, names, config)
 }
 
 /// Squeeze-and-excitation (Hu et al., arXiv 1709.01507): each channel times a factor computed from
@@ -312,15 +295,15 @@ impl Block {
             (None, ["conv_dw", "bn1"], ["conv_pw", "bn2"])
         } else {
             let expand = ConvConfig::new(inputs, inner, 1);
-            let expand = ConvNorm::new(scope, ["conv_pw", "bn1"], expand, activation);
+            let expand = conv_norm(scope, ["conv_pw", "bn1"], expand, activation);
             (Some(expand), ["conv_dw", "bn2"], ["conv_pwl", "bn3"])
         };
         Self {
             expand,
-            depthwise: ConvNorm::new(scope, dw_names, filter, activation),
+            depthwise: conv_norm(scope, dw_names, filter, activation),
             se: (activation == Activation::Swish)
                 .then(|| SqueezeExcite::new(&mut scope.sub("se"), inner, (inputs / 4).max(1))),
-            project: ConvNorm::new(scope, project_names, project, Activation::None),
+            project: conv_norm(scope, project_names, project, Activation::None),
             residual: (stride == 1 && inputs == outputs).then_some(drop),
         }
     }
@@ -334,10 +317,11 @@ impl Block {
             Some(se) => se.forward(&h),
             None => h,
         };
-        let h = self.project.forward(&h, mode);
         match self.residual {
-            Some(rate) => stochastic_depth(&h, rate, mode) + x,
-            None => h,
+            Some(rate) => {
+                self.project.forward_residual(&h, x, survival(x, rate, mode).as_ref(), mode)
+            }
+            None => self.project.forward(&h, mode),
         }
     }
 }
@@ -363,7 +347,7 @@ impl EfficientNet {
         let mut inputs = config.ends(32);
         let activation = config.activation();
         let stem = ConvConfig::new(channels_in, inputs, 3).stride(2);
-        let stem = ConvNorm::new(scope, ["conv_stem", "bn1"], stem, activation);
+        let stem = conv_norm(scope, ["conv_stem", "bn1"], stem, activation);
         scope.end_stage();
         let all: i64 = (0..STAGES.len()).map(|s| config.repeats(s)).sum();
         let (mut blocks, mut before) = (STAGES.map(|_| Vec::new()), 0);
@@ -385,7 +369,7 @@ impl EfficientNet {
         }
         let features = config.ends(1280);
         let head = ConvConfig::new(inputs, features, 1);
-        let head = ConvNorm::new(scope, ["conv_head", "bn2"], head, activation);
+        let head = conv_norm(scope, ["conv_head", "bn2"], head, activation);
         scope.end_stage();
         Self {
             stem,

@@ -23,6 +23,7 @@ pub mod conv_large;
 pub mod efficientnet;
 mod faults;
 mod net_config;
+mod net_names;
 pub mod published;
 pub mod pyramidnet;
 pub mod resnet;

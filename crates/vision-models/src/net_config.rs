@@ -1,7 +1,8 @@
 //! The choice of a network as data: one enum over the models' own configurations.
 
 use serde::{Deserialize, Serialize};
-use torch::{Device, Model, Net, Params, Scope};
+use torch::precision::Precision;
+use torch::{Device, Inference, Model, Net, Params, Scope};
 
 use crate::InvalidConfig;
 use crate::conv_large::{ConvLarge, ConvLargeConfig};
@@ -65,6 +66,19 @@ impl NetConfig {
     /// The names, shapes and roles of the network's tensors, without memory for their values.
     pub fn outline(&self, channels_in: i64, classes: i64) -> Params {
         Params::outline(|scope| self.make(scope, channels_in, classes))
+    }
+
+    /// The network whose tensors are `params`, made for running only: batch norm folded into the
+    /// convolutions, weights laid out for the processor ([`Inference`]). The numbers of channels
+    /// and classes are those that it was built with.
+    pub fn for_inference(
+        &self,
+        params: &Params,
+        channels_in: i64,
+        classes: i64,
+        precision: Precision,
+    ) -> Inference {
+        Inference::new(params, precision, |scope| self.make(scope, channels_in, classes))
     }
 
     fn make(&self, scope: &mut Scope<'_>, channels_in: i64, classes: i64) -> Box<dyn Net> {

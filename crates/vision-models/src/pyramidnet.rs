@@ -13,7 +13,10 @@
 use std::ops::Range;
 
 use serde::{Deserialize, Serialize};
-use torch::nn::{BatchNorm, Conv2d, ConvConfig, Linear, Padding, global_average_pool};
+use torch::nn::{
+    Activation, BatchNorm, ConvConfig, ConvNorm, ConvNormConfig, Linear, Padding,
+    global_average_pool,
+};
 use torch::{Features, Init, Mode, NoisyRows, Scope, Tensor};
 
 use crate::InvalidConfig;
@@ -66,18 +69,23 @@ impl PyramidNetConfig {
     fn norm(&self, scope: &mut Scope<'_>, name: &str, channels: i64) -> BatchNorm {
         BatchNorm::new(&mut scope.sub(name), channels, self.bn_momentum, self.bn_eps)
     }
-}
 
-fn conv(scope: &mut Scope<'_>, name: &str, channels: [i64; 2], kernel: i64, stride: i64) -> Conv2d {
-    let [inputs, outputs] = channels;
-    let config = ConvConfig::new(inputs, outputs, kernel).stride(stride);
-    let padding = Padding::Symmetric(kernel / 2);
-    Conv2d::new(&mut scope.sub(name), ConvConfig { padding, ..config })
+    fn conv(
+        &self,
+        scope: &mut Scope<'_>,
+        names: [&str; 2],
+        conv: ConvConfig,
+        activation: Activation,
+    ) -> ConvNorm {
+        let conv = ConvConfig { padding: Padding::Symmetric(conv.kernel / 2), ..conv };
+        let (momentum, eps) = (self.bn_momentum, self.bn_eps);
+        ConvNorm::new(scope, names, ConvNormConfig { conv, momentum, eps, activation })
+    }
 }
 
 struct Block {
-    norms: [BatchNorm; 4],
-    convs: [Conv2d; 3],
+    norm: BatchNorm,
+    convs: [ConvNorm; 3],
     outputs: i64,
     stride: i64,
     /// Probability that the branch is kept as it is.
@@ -93,23 +101,20 @@ impl Block {
         keep: f64,
     ) -> Self {
         let outputs = 4 * inner;
-        let bn1 = config.norm(scope, "bn1", inputs);
-        let first = conv(scope, "conv1", [inputs, inner], 1, 1);
-        let bn2 = config.norm(scope, "bn2", inner);
-        let second = conv(scope, "conv2", [inner, inner], 3, stride);
-        let bn3 = config.norm(scope, "bn3", inner);
-        let third = conv(scope, "conv3", [inner, outputs], 1, 1);
-        let bn4 = config.norm(scope, "bn4", outputs);
-        let (norms, convs) = ([bn1, bn2, bn3, bn4], [first, second, third]);
-        Self { norms, convs, outputs, stride, keep }
+        let relu = Activation::LeakyRelu(0.0);
+        let norm = config.norm(scope, "bn1", inputs);
+        let first = ConvConfig::new(inputs, inner, 1);
+        let first = config.conv(scope, ["conv1", "bn2"], first, relu);
+        let second = ConvConfig::new(inner, inner, 3).stride(stride);
+        let second = config.conv(scope, ["conv2", "bn3"], second, relu);
+        let third = ConvConfig::new(inner, outputs, 1);
+        let third = config.conv(scope, ["conv3", "bn4"], third, Activation::None);
+        Self { norm, convs: [first, second, third], outputs, stride, keep }
     }
 
     fn forward(&self, x: &Tensor, mode: Mode) -> Tensor {
-        let [bn1, bn2, bn3, bn4] = &self.norms;
-        let [first, second, third] = &self.convs;
-        let h = first.forward(&bn1.forward(x, mode));
-        let h = second.forward(&bn2.forward_relu(&h, 0.0, mode));
-        let h = bn4.forward(&third.forward(&bn3.forward_relu(&h, 0.0, mode)), mode);
+        let h = self.norm.forward(x, mode);
+        let h = self.convs.iter().fold(h, |h, conv| conv.forward(&h, mode));
         let mut x = x.shallow_clone();
         if self.stride == 2 {
             // TensorFlow's SAME: at an odd side the last average is over the pixels that exist.
@@ -151,7 +156,7 @@ fn shake_drop(x: &Tensor, keep: f64, mode: Mode) -> Tensor {
 
 /// The network: `[batch, channels, h, w]` to logits `[batch, classes]`, for images of any size.
 pub struct PyramidNet {
-    stem: (Conv2d, BatchNorm),
+    stem: ConvNorm,
     blocks: [Vec<Block>; 3],
     norm: BatchNorm,
     fc: Linear,
@@ -166,8 +171,8 @@ impl PyramidNet {
         channels_in: i64,
         classes: i64,
     ) -> Self {
-        let stem = conv(scope, "conv1", [channels_in, 16], 3, 1);
-        let stem = (stem, config.norm(scope, "bn1", 16));
+        let stem = ConvConfig::new(channels_in, 16, 3);
+        let stem = config.conv(scope, ["conv1", "bn1"], stem, Activation::None);
         let a_stage = (config.depth - 2) / 9;
         let all = 3 * a_stage;
         scope.end_stage();
@@ -206,7 +211,7 @@ impl Features for PyramidNet {
     fn forward_stages(&self, x: &Tensor, stages: Range<usize>, mode: Mode) -> Tensor {
         stages.fold(x.shallow_clone(), |x, stage| {
             if stage == 0 {
-                return self.stem.1.forward(&self.stem.0.forward(&x), mode);
+                return self.stem.forward(&x, mode);
             }
             let x = self.blocks[stage - 1].iter().fold(x, |x, block| block.forward(&x, mode));
             if stage == 3 { self.norm.forward_relu(&x, 0.0, mode) } else { x }

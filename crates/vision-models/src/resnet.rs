@@ -8,7 +8,9 @@
 use std::ops::Range;
 
 use serde::{Deserialize, Serialize};
-use torch::nn::{BatchNorm, Conv2d, ConvConfig, Linear, Padding, dropout, global_average_pool};
+use torch::nn::{
+    Activation, ConvConfig, ConvNorm, ConvNormConfig, Linear, Padding, dropout, global_average_pool,
+};
 use torch::{Features, Init, Mode, Scope, Tensor};
 
 use crate::InvalidConfig;
@@ -106,21 +108,25 @@ impl ResNetConfig {
         self.stem * 2_i64.pow(stage) * self.width_per_group / 64 * self.groups
     }
 
-    fn norm(&self, scope: &mut Scope<'_>, name: &str, channels: i64) -> BatchNorm {
-        BatchNorm::new(&mut scope.sub(name), channels, self.bn_momentum, self.bn_eps)
+    /// A convolution and batch norm, with a ReLU if asked for.
+    fn conv(
+        &self,
+        scope: &mut Scope<'_>,
+        names: [&str; 2],
+        conv: ConvConfig,
+        relu: bool,
+    ) -> ConvNorm {
+        let conv = ConvConfig { padding: Padding::Symmetric(conv.kernel / 2), ..conv };
+        let activation = if relu { Activation::LeakyRelu(0.0) } else { Activation::None };
+        let (momentum, eps) = (self.bn_momentum, self.bn_eps);
+        ConvNorm::new(scope, names, ConvNormConfig { conv, momentum, eps, activation })
     }
-}
-
-fn conv(scope: &mut Scope<'_>, name: &str, config: ConvConfig) -> Conv2d {
-    let padding = Padding::Symmetric(config.kernel / 2);
-    Conv2d::new(&mut scope.sub(name), ConvConfig { padding, ..config })
 }
 
 /// 1×1, 3×3 and 1×1 convolutions around a shortcut.
 struct Bottleneck {
-    convs: [Conv2d; 3],
-    norms: [BatchNorm; 3],
-    downsample: Option<(Conv2d, BatchNorm)>,
+    convs: [ConvNorm; 3],
+    downsample: Option<ConvNorm>,
 }
 
 impl Bottleneck {
@@ -131,37 +137,32 @@ impl Bottleneck {
         stride: i64,
     ) -> Self {
         let middle = ConvConfig { groups: config.groups, ..ConvConfig::new(inner, inner, 3) };
-        let first = conv(scope, "conv1", ConvConfig::new(inputs, inner, 1));
-        let norm1 = config.norm(scope, "bn1", inner);
-        let second = conv(scope, "conv2", middle.stride(stride));
-        let norm2 = config.norm(scope, "bn2", inner);
-        let third = conv(scope, "conv3", ConvConfig::new(inner, outputs, 1));
-        let norm3 = config.norm(scope, "bn3", outputs);
+        let first = ConvConfig::new(inputs, inner, 1);
+        let first = config.conv(scope, ["conv1", "bn1"], first, true);
+        let second = config.conv(scope, ["conv2", "bn2"], middle.stride(stride), true);
+        let third = ConvConfig::new(inner, outputs, 1);
+        let third = config.conv(scope, ["conv3", "bn3"], third, true);
         let downsample = (stride != 1 || inputs != outputs).then(|| {
-            let mut scope = scope.sub("downsample");
-            let conv = conv(&mut scope, "0", ConvConfig::new(inputs, outputs, 1).stride(stride));
-            (conv, config.norm(&mut scope, "1", outputs))
+            let conv = ConvConfig::new(inputs, outputs, 1).stride(stride);
+            config.conv(&mut scope.sub("downsample"), ["0", "1"], conv, false)
         });
-        Self { convs: [first, second, third], norms: [norm1, norm2, norm3], downsample }
+        Self { convs: [first, second, third], downsample }
     }
 
     fn forward(&self, x: &Tensor, mode: Mode) -> Tensor {
         let [first, second, third] = &self.convs;
-        let [norm1, norm2, norm3] = &self.norms;
-        let h = norm1.forward_relu(&first.forward(x), 0.0, mode);
-        let h = norm2.forward_relu(&second.forward(&h), 0.0, mode);
+        let h = second.forward(&first.forward(x, mode), mode);
         let rest = match &self.downsample {
-            Some((conv, norm)) => norm.forward(&conv.forward(x), mode),
+            Some(conv) => conv.forward(x, mode),
             None => x.shallow_clone(),
         };
-        norm3.forward_residual(&third.forward(&h), &rest, None, 0.0, mode)
+        third.forward_residual(&h, &rest, None, mode)
     }
 }
 
 /// The network: `[batch, channels, h, w]` to logits `[batch, classes]`, for images of any size.
 pub struct ResNet {
-    stem: Conv2d,
-    norm: BatchNorm,
+    stem: ConvNorm,
     blocks: [Vec<Bottleneck>; 4],
     fc: Linear,
     dropout: f64,
@@ -176,8 +177,8 @@ impl ResNet {
         channels_in: i64,
         classes: i64,
     ) -> Self {
-        let stem = conv(scope, "conv1", ConvConfig::new(channels_in, config.stem, 7).stride(2));
-        let norm = config.norm(scope, "bn1", config.stem);
+        let stem = ConvConfig::new(channels_in, config.stem, 7).stride(2);
+        let stem = config.conv(scope, ["conv1", "bn1"], stem, true);
         scope.end_stage();
         let (mut blocks, mut inputs) = ([0; 4].map(|_| Vec::new()), config.stem);
         for ((stage, &count), blocks) in (0_u32..).zip(&config.layers).zip(&mut blocks) {
@@ -193,7 +194,7 @@ impl ResNet {
         }
         let init = Init::Uniform { bound: 1.0 / (inputs as f64).sqrt() };
         let fc = Linear::with_init(&mut scope.sub("fc"), inputs, classes, init);
-        Self { stem, norm, blocks, fc, dropout: config.dropout }
+        Self { stem, blocks, fc, dropout: config.dropout }
     }
 }
 
@@ -210,7 +211,7 @@ impl Features for ResNet {
     fn forward_stages(&self, x: &Tensor, stages: Range<usize>, mode: Mode) -> Tensor {
         stages.fold(x.shallow_clone(), |x, stage| match stage {
             0 => {
-                let x = self.norm.forward_relu(&self.stem.forward(&x), 0.0, mode);
+                let x = self.stem.forward(&x, mode);
                 x.max_pool2d([3, 3], [2, 2], [1, 1], [1, 1], false)
             }
             _ => self.blocks[stage - 1].iter().fold(x, |x, block| block.forward(&x, mode)),

@@ -11,7 +11,10 @@
 use std::ops::Range;
 
 use serde::{Deserialize, Serialize};
-use torch::nn::{BatchNorm, Conv2d, ConvConfig, Linear, Padding, global_average_pool};
+use torch::nn::{
+    Activation, BatchNorm, Conv2d, ConvConfig, ConvNorm, ConvNormConfig, Linear, Padding,
+    global_average_pool,
+};
 use torch::{Features, Init, Mode, NoisyRows, Scope, Tensor};
 
 use crate::InvalidConfig;
@@ -69,6 +72,21 @@ impl ShakeShakeConfig {
         Conv2d::new(&mut scope.sub(name), ConvConfig { padding, ..config })
     }
 
+    /// A 3×3 convolution and batch norm.
+    fn conv_norm(
+        &self,
+        scope: &mut Scope<'_>,
+        names: [&str; 2],
+        [inputs, outputs]: [i64; 2],
+        stride: i64,
+    ) -> ConvNorm {
+        let padding = Padding::Symmetric(1);
+        let conv = ConvConfig { padding, ..ConvConfig::new(inputs, outputs, 3).stride(stride) };
+        let (momentum, eps) = (self.bn_momentum, self.bn_eps);
+        let activation = Activation::None;
+        ConvNorm::new(scope, names, ConvNormConfig { conv, momentum, eps, activation })
+    }
+
     fn norm(&self, scope: &mut Scope<'_>, name: &str, channels: i64) -> BatchNorm {
         BatchNorm::new(&mut scope.sub(name), channels, self.bn_momentum, self.bn_eps)
     }
@@ -76,8 +94,7 @@ impl ShakeShakeConfig {
 
 /// ReLU, convolution, batch norm, twice.
 struct Branch {
-    convs: [Conv2d; 2],
-    norms: [BatchNorm; 2],
+    convs: [ConvNorm; 2],
 }
 
 impl Branch {
@@ -87,18 +104,13 @@ impl Branch {
         [inputs, outputs]: [i64; 2],
         stride: i64,
     ) -> Self {
-        let first = ShakeShakeConfig::conv(scope, "conv1", [inputs, outputs], 3, stride);
-        let norm1 = config.norm(scope, "bn1", outputs);
-        let second = ShakeShakeConfig::conv(scope, "conv2", [outputs, outputs], 3, 1);
-        let norm2 = config.norm(scope, "bn2", outputs);
-        Self { convs: [first, second], norms: [norm1, norm2] }
+        let first = config.conv_norm(scope, ["conv1", "bn1"], [inputs, outputs], stride);
+        let second = config.conv_norm(scope, ["conv2", "bn2"], [outputs, outputs], 1);
+        Self { convs: [first, second] }
     }
 
     fn forward(&self, x: &Tensor, mode: Mode) -> Tensor {
-        self.convs
-            .iter()
-            .zip(&self.norms)
-            .fold(x.shallow_clone(), |x, (conv, norm)| norm.forward(&conv.forward(&x.relu()), mode))
+        self.convs.iter().fold(x.shallow_clone(), |x, conv| conv.forward(&x.relu(), mode))
     }
 }
 
@@ -179,7 +191,7 @@ fn shake(first: &Tensor, second: &Tensor, mode: Mode) -> Tensor {
 
 /// The network: `[batch, channels, h, w]` to logits `[batch, classes]`, for images of any size.
 pub struct ShakeShake {
-    stem: (Conv2d, BatchNorm),
+    stem: ConvNorm,
     blocks: [Vec<Block>; 3],
     fc: Linear,
 }
@@ -193,9 +205,7 @@ impl ShakeShake {
         channels_in: i64,
         classes: i64,
     ) -> Self {
-        let mut sub = scope.sub("stem");
-        let stem = ShakeShakeConfig::conv(&mut sub, "conv", [channels_in, 16], 3, 1);
-        let stem = (stem, config.norm(&mut sub, "bn", 16));
+        let stem = config.conv_norm(&mut scope.sub("stem"), ["conv", "bn"], [channels_in, 16], 1);
         scope.end_stage();
         let (mut blocks, mut inputs) = ([0; 3].map(|_| Vec::new()), 16);
         for (stage, blocks) in (0_u32..).zip(&mut blocks) {
@@ -225,7 +235,7 @@ impl Features for ShakeShake {
 
     fn forward_stages(&self, x: &Tensor, stages: Range<usize>, mode: Mode) -> Tensor {
         stages.fold(x.shallow_clone(), |x, stage| match stage {
-            0 => self.stem.1.forward(&self.stem.0.forward(&x), mode),
+            0 => self.stem.forward(&x, mode),
             _ => self.blocks[stage - 1].iter().fold(x, |x, block| block.forward(&x, mode)),
         })
     }

@@ -12,7 +12,8 @@ use std::ops::Range;
 
 use serde::{Deserialize, Serialize};
 use torch::nn::{
-    BatchNorm, Conv2d, ConvConfig, Linear, Padding, dropout, global_average_pool, survival,
+    Activation, ConvConfig, ConvNorm, ConvNormConfig, Linear, Padding, dropout,
+    global_average_pool, survival,
 };
 use torch::{Features, Init, Mode, Scope, Tensor};
 
@@ -101,33 +102,19 @@ impl SmallNetConfig {
     }
 }
 
-/// A 3×3 convolution and batch norm.
-struct ConvNorm {
-    conv: Conv2d,
-    bn: BatchNorm,
-}
-
-impl ConvNorm {
-    fn new(
-        scope: &mut Scope<'_>,
-        config: &SmallNetConfig,
-        channels: [i64; 2],
-        stride: i64,
-    ) -> Self {
-        let [inputs, outputs] = channels;
-        // TensorFlow's padding would copy the image before each strided convolution.
-        let padding = Padding::Symmetric(1);
-        let conv = ConvConfig { padding, ..ConvConfig::new(inputs, outputs, 3).stride(stride) };
-        let &SmallNetConfig { bn_momentum, bn_eps, .. } = config;
-        Self {
-            conv: Conv2d::new(&mut scope.sub("conv"), conv),
-            bn: BatchNorm::new(&mut scope.sub("bn"), outputs, bn_momentum, bn_eps),
-        }
-    }
-
-    fn forward_relu(&self, x: &Tensor, mode: Mode) -> Tensor {
-        self.bn.forward_relu(&self.conv.forward(x), 0.0, mode)
-    }
+/// A 3×3 convolution, batch norm and ReLU.
+fn conv_norm(
+    scope: &mut Scope<'_>,
+    config: &SmallNetConfig,
+    [inputs, outputs]: [i64; 2],
+    stride: i64,
+) -> ConvNorm {
+    // TensorFlow's padding would copy the image before each strided convolution.
+    let padding = Padding::Symmetric(1);
+    let conv = ConvConfig { padding, ..ConvConfig::new(inputs, outputs, 3).stride(stride) };
+    let (momentum, eps) = (config.bn_momentum, config.bn_eps);
+    let activation = Activation::LeakyRelu(0.0);
+    ConvNorm::new(scope, ["conv", "bn"], ConvNormConfig { conv, momentum, eps, activation })
 }
 
 /// One layer of the trunk.
@@ -161,13 +148,13 @@ impl SmallNet {
         for stage in 0..config.stages {
             let (mut layers, mut scope) = (Vec::new(), scope.sub(format!("stages.{stage}")));
             let stride = if stage == 0 { config.stem_stride } else { 2 };
-            let down = ConvNorm::new(&mut scope.sub("down"), config, [inputs, outputs], stride);
+            let down = conv_norm(&mut scope.sub("down"), config, [inputs, outputs], stride);
             layers.push(Layer::Plain(down));
             for block in 0..config.blocks {
                 let at = stage * config.blocks + block + 1;
                 let rate = config.stochastic_depth * at as f64 / all;
                 let mut scope = scope.sub(format!("blocks.{block}"));
-                let branch = ConvNorm::new(&mut scope, config, [outputs, outputs], 1);
+                let branch = conv_norm(&mut scope, config, [outputs, outputs], 1);
                 layers.push(Layer::Residual(branch, rate));
             }
             scope.end_stage();
@@ -192,10 +179,10 @@ impl Features for SmallNet {
     fn forward_stages(&self, x: &Tensor, stages: Range<usize>, mode: Mode) -> Tensor {
         let layers = self.stages[stages].iter().flatten();
         layers.fold(x.shallow_clone(), |x, layer| match layer {
-            Layer::Plain(conv) => conv.forward_relu(&x, mode),
+            Layer::Plain(conv) => conv.forward(&x, mode),
             Layer::Residual(conv, rate) => {
                 let keep = survival(&x, *rate, mode);
-                conv.bn.forward_residual(&conv.conv.forward(&x), &x, keep.as_ref(), 0.0, mode)
+                conv.forward_residual(&x, &x, keep.as_ref(), mode)
             }
         })
     }

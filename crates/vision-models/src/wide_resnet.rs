@@ -13,7 +13,9 @@
 use std::ops::Range;
 
 use serde::{Deserialize, Serialize};
-use torch::nn::{BatchNorm, Conv2d, ConvConfig, Linear, Padding, dropout};
+use torch::nn::{
+    Activation, BatchNorm, Conv2d, ConvConfig, ConvNorm, ConvNormConfig, Linear, Padding, dropout,
+};
 use torch::{Features, Init, Mode, Scope, Tensor};
 
 use crate::InvalidConfig;
@@ -141,8 +143,7 @@ impl WideResNetConfig {
 /// Two convolutions, each after batch norm and activation, around a shortcut.
 struct Block {
     bn1: BatchNorm,
-    conv1: Conv2d,
-    bn2: BatchNorm,
+    conv1: ConvNorm,
     conv2: Conv2d,
     shortcut: Option<Conv2d>,
     input: Input,
@@ -170,11 +171,13 @@ impl Block {
         input: Input,
     ) -> Self {
         let shortcut = inputs != outputs;
-        let &WideResNetConfig { leaky, dropout, .. } = config;
+        let &WideResNetConfig { leaky, dropout, bn_momentum: momentum, bn_eps: eps, .. } = config;
+        let (conv, activation) =
+            (config.conv(inputs, outputs, 3, stride), Activation::LeakyRelu(leaky));
+        let conv1 = ConvNormConfig { conv, momentum, eps, activation };
         Self {
             bn1: config.batch_norm(&mut scope.sub("bn1"), inputs),
-            conv1: Conv2d::new(&mut scope.sub("conv1"), config.conv(inputs, outputs, 3, stride)),
-            bn2: config.batch_norm(&mut scope.sub("bn2"), outputs),
+            conv1: ConvNorm::new(scope, ["conv1", "bn2"], conv1),
             conv2: Conv2d::new(&mut scope.sub("conv2"), config.conv(outputs, outputs, 3, 1)),
             shortcut: shortcut.then(|| {
                 let conv = config.conv(inputs, outputs, 1, stride);
@@ -191,8 +194,7 @@ impl Block {
             Input::Raw => x.shallow_clone(),
             _ => self.bn1.forward_relu(x, self.leaky, mode),
         };
-        let h = self.conv1.forward(&activated);
-        let h = self.bn2.forward_relu(&h, self.leaky, mode);
+        let h = self.conv1.forward(&activated, mode);
         let h = self.conv2.forward(&dropout(&h, self.dropout, mode));
         let x = if self.input == Input::Mixed { x } else { &activated };
         match &self.shortcut {

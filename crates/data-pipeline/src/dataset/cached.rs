@@ -1,7 +1,7 @@
 //! Decoded images kept in memory.
 
 use super::Samples;
-use super::fingerprint::Digest;
+use crate::digest::Digest;
 use crate::error::DataError;
 use augment::Image;
 use std::sync::Mutex;

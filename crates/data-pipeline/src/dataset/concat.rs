@@ -1,7 +1,7 @@
 //! Several sets, one after the other.
 
 use super::Samples;
-use super::fingerprint::Digest;
+use crate::digest::Digest;
 use crate::error::DataError;
 use std::sync::Arc;
 

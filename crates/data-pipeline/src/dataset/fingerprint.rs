@@ -2,57 +2,11 @@
 //! moments of one part.
 
 use super::Samples;
+use crate::digest::Digest;
 use crate::error::DataError;
 use serde::{Deserialize, Serialize};
-use sha2::{Digest as _, Sha256};
 use std::collections::{BTreeMap, HashMap};
 use std::fmt;
-use std::str::FromStr;
-
-/// A digest of a sample's content as it is stored: the first 16 bytes of its SHA-256.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-#[serde(try_from = "String", into = "String")]
-pub struct Digest(u128);
-
-impl Digest {
-    /// Of these bytes.
-    pub fn of(bytes: &[u8]) -> Self {
-        let whole: [u8; 32] = Sha256::digest(bytes).into();
-        let (first, _) = whole.split_at(16);
-        Self(first.iter().fold(0, |number, &byte| number << 8 | u128::from(byte)))
-    }
-}
-
-impl fmt::Display for Digest {
-    /// 32 hexadecimal digits.
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{:032x}", self.0)
-    }
-}
-
-impl FromStr for Digest {
-    type Err = String;
-
-    fn from_str(text: &str) -> Result<Self, String> {
-        let digits = text.len() == 32 && text.bytes().all(|byte| byte.is_ascii_hexdigit());
-        let number = u128::from_str_radix(text, 16).ok().filter(|_| digits);
-        number.map(Self).ok_or_else(|| format!("`{text}` is no digest of 32 hexadecimal digits"))
-    }
-}
-
-impl TryFrom<String> for Digest {
-    type Error = String;
-
-    fn try_from(text: String) -> Result<Self, String> {
-        text.parse()
-    }
-}
-
-impl From<Digest> for String {
-    fn from(digest: Digest) -> Self {
-        digest.to_string()
-    }
-}
 
 /// What a part of an experiment consists of: ids, labels and contents.
 ///
@@ -192,7 +146,8 @@ pub fn contents<S: Samples + ?Sized>(
 /// Counts what is there more than once, by content. The order of the parts is that of the pairs.
 ///
 /// ```
-/// use data_pipeline::dataset::fingerprint::{Digest, duplicates};
+/// use data_pipeline::dataset::fingerprint::duplicates;
+/// use data_pipeline::digest::Digest;
 /// let part = |ids: &[&str]| {
 ///     ids.iter().map(|id| (id.to_string(), None, Digest::of(id.as_bytes()))).collect()
 /// };

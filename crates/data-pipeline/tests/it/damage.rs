@@ -4,10 +4,11 @@ use crate::datasets::{
     COMPRESSED, PLAIN, cifar_bytes, gzip, idx_bytes, mat_bytes, svhn, svhn_pixels, try_bytes,
 };
 use crate::folders::{picture, save};
+use crate::pictures::formats;
 use data_pipeline::dataset::cifar10::Cifar10;
 use data_pipeline::dataset::folder::{FolderOptions, FolderSet};
 use data_pipeline::dataset::{ImageSamples, Part, idx};
-use data_pipeline::picture::Decode;
+use data_pipeline::picture::{Decode, Depth, probe};
 use proptest::prelude::*;
 
 /// What happens to a file: cut to a fraction, or bits flipped.
@@ -86,6 +87,28 @@ proptest! {
                 let error = error.to_string();
                 prop_assert!(error.contains(name) && !error.contains("panicked"), "{}", error);
             }
+        }
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 4000, ..ProptestConfig::default() })]
+
+    /// Whatever the format, a damaged file is read or refused, and so is its header.
+    #[test]
+    fn damaged_files_of_every_format_never_panic(
+        which: prop::sample::Index,
+        damage in damage(),
+        orient: bool,
+        range: bool,
+    ) {
+        let files = formats();
+        let (words, file) = which.get(&files);
+        let file = spoil(file, &damage);
+        let depth = if range { Depth::Range } else { Depth::UpperByte };
+        let decode = Decode { orient, depth, max_pixels: 1 << 16, ..Decode::default() };
+        for fault in [decode.bytes(&file).err(), probe(&file).err()].into_iter().flatten() {
+            prop_assert!(!fault.contains("panicked"), "{}: {}", words[0], fault);
         }
     }
 }

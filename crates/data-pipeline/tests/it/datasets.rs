@@ -3,6 +3,8 @@
 
 use crate::toy;
 use data_pipeline::dataset::cifar10::Cifar10;
+use data_pipeline::dataset::cifar100::Cifar100;
+use data_pipeline::dataset::stl10::Stl10;
 use data_pipeline::dataset::svhn::Svhn;
 use data_pipeline::dataset::{Concat, Part, Samples, digits, idx};
 use data_pipeline::error::DataError;
@@ -193,6 +195,76 @@ fn cifar10_from_records() {
     refuse(&bytes, "at byte 377979: record 123 has label 10, not 0 to 9");
     let error = Cifar10::open(Path::new("/nowhere"), Part::Test).unwrap_err().to_string();
     assert!(error.contains("/nowhere") && error.contains("TUTOR_DATA"), "{error}");
+}
+
+#[test]
+fn cifar100_from_records() {
+    let dir = tempfile::tempdir().unwrap();
+    let inner = dir.path().join("cifar-100-binary");
+    std::fs::create_dir(&inner).unwrap();
+    let names: String = (0..100).map(|i| format!("class{i}\n")).collect();
+    std::fs::write(inner.join("fine_label_names.txt"), &names).unwrap();
+    const RECORD: usize = 3074;
+    let mut bytes = vec![0; 10_000 * RECORD];
+    for (i, record) in bytes.chunks_exact_mut(RECORD).enumerate() {
+        record[..2].copy_from_slice(&[19, (i % 100) as u8]);
+        (0..3).for_each(|colour| record[2 + 1024 * colour] = (i + colour) as u8);
+    }
+    std::fs::write(inner.join("test.bin"), &bytes).unwrap();
+    for place in [dir.path(), &inner] {
+        let set = Cifar100::open(place, Part::Test).unwrap();
+        assert_eq!(
+            (set.len(), set.label(4321), set.id(9)),
+            (10_000, Some(21), "cifar100/test/9".into())
+        );
+        assert_eq!(set.item(77).unwrap().pixels()[..6], [77, 78, 79, 0, 0, 0]);
+        assert_eq!(set.classes()[99], "class99");
+    }
+    let refuse = |expected: &str| {
+        let error = Cifar100::open(dir.path(), Part::Test).unwrap_err().to_string();
+        assert!(error.contains(expected), "{error}");
+    };
+    bytes[1 + 7 * RECORD] = 100;
+    std::fs::write(inner.join("test.bin"), &bytes).unwrap();
+    refuse("test.bin at byte 21519: record 7 has label 100");
+    std::fs::write(inner.join("test.bin"), &bytes[1..]).unwrap();
+    refuse("test.bin at byte 30739999: 30740000 bytes");
+    std::fs::write(inner.join("fine_label_names.txt"), "one\n").unwrap();
+    refuse("fine_label_names.txt at byte 0: 1 class names, 100 expected");
+    assert!(Cifar100::open(Path::new("/nowhere"), Part::Test).is_err());
+}
+
+#[test]
+fn stl10_is_stored_by_columns() {
+    let dir = tempfile::tempdir().unwrap();
+    let inner = dir.path().join("stl10_binary");
+    std::fs::create_dir(&inner).unwrap();
+    let mut bytes = vec![0; 3 * 27_648];
+    // Of the second image: row 1 of column 0 in red, row 0 of column 1 in blue.
+    bytes[27_648 + 1] = 200;
+    bytes[27_648 + 2 * 9216 + 96] = 100;
+    for name in ["train_X.bin", "unlabeled_X.bin"] {
+        std::fs::write(inner.join(name), &bytes).unwrap();
+    }
+    std::fs::write(inner.join("train_y.bin"), [10, 1, 2]).unwrap();
+    let set = Stl10::open(dir.path(), Part::Train).unwrap();
+    assert_eq!((set.labels().unwrap(), set.id(1)), (vec![9, 0, 1], "stl10/train/1".into()));
+    let image = set.item(1).unwrap();
+    assert_eq!((image.pixels()[96 * 3], image.pixels()[3 + 2]), (200, 100));
+    assert_eq!(image.pixels().iter().filter(|&&value| value > 0).count(), 2);
+    let unlabeled = Stl10::open(&inner, Part::Extra).unwrap();
+    assert_eq!((unlabeled.len(), unlabeled.label(0), unlabeled.classes().len()), (3, None, 0));
+    assert_eq!(unlabeled.item(1).unwrap(), image);
+    let refuse = |expected: &str| {
+        let error = Stl10::open(dir.path(), Part::Train).unwrap_err().to_string();
+        assert!(error.contains(expected), "{error}");
+    };
+    std::fs::write(inner.join("train_y.bin"), [10, 11, 2]).unwrap();
+    refuse("train_y.bin at byte 1: label 1 is 11");
+    std::fs::write(inner.join("train_y.bin"), [1]).unwrap();
+    refuse("train_y.bin at byte 1: 1 labels for 3 images");
+    std::fs::write(inner.join("train_X.bin"), &bytes[1..]).unwrap();
+    refuse("train_X.bin at byte 82943: 82943 bytes are no whole number");
 }
 
 /// Real data, where $TUTOR_DATA names a folder with CIFAR-10. Says on stderr that it was left out

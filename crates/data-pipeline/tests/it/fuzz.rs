@@ -11,18 +11,14 @@ use augment::image::Image;
 use augment::named::NAMED;
 use augment::policy::Policy;
 use augment::rng::Rng;
-use data_pipeline::picture::{Decode, png};
+use data_pipeline::picture::{Decode, Depth, png, probe};
 
-/// Files to damage: those of the golden test, and PNG files of our own.
+use crate::pictures::{formats, plain};
+
+/// Files to damage: those of the golden tests, and PNG files of our own.
 fn files() -> Vec<Vec<u8>> {
-    let mut blob = &include_bytes!("../golden/pictures.bin")[..];
     let mut files = vec![png(&Image::filled(9, 5, 3, 77)), png(&Image::filled(1, 1, 1, 0))];
-    for line in include_str!("../golden/pictures.txt").lines() {
-        let length = line.split_whitespace().nth(1).and_then(|n| n.parse().ok()).expect("a length");
-        let (file, rest) = blob.split_at(length);
-        files.push(file.to_vec());
-        blob = rest;
-    }
+    files.extend(plain().into_iter().chain(formats()).map(|(_, file)| file.to_vec()));
     files
 }
 
@@ -75,8 +71,18 @@ fn one(seed: u64, files: &[Vec<u8>], texts: &[String], seen: &mut Seen) {
     if rng.chance(0.8) {
         damage(&mut file, &mut rng);
     }
-    let decode = Decode { grey: rng.chance(0.3), size: None, max_pixels: 1 << 16 };
+    let decode = Decode {
+        grey: rng.chance(0.3),
+        orient: rng.chance(0.5),
+        depth: [Depth::UpperByte, Depth::UsedBits, Depth::Range][rng.below(3)],
+        at_least: rng.chance(0.3).then_some((5, 7)),
+        max_pixels: 1 << 16,
+        ..Decode::default()
+    };
     let image = decode.bytes(&file);
+    for fault in [image.as_ref().err(), probe(&file).err().as_ref()].into_iter().flatten() {
+        assert!(!fault.contains("panicked"), "{fault}");
+    }
     let mut text = texts[rng.below(texts.len())].clone().into_bytes();
     if rng.chance(0.8) {
         damage(&mut text, &mut rng);

@@ -62,7 +62,7 @@ fn parquet_reads_as_datasets_does() {
     // Digests are those of the encoded images.
     let digests = set.digests().unwrap().unwrap();
     let encoded = set.encoded(13).unwrap();
-    assert_eq!(digests[13], data_pipeline::dataset::fingerprint::Digest::of(&encoded));
+    assert_eq!(digests[13], data_pipeline::digest::Digest::of(&encoded));
 }
 
 #[test]

@@ -30,6 +30,13 @@ impl BatchNorm {
         }
     }
 
+    /// Scale and shift of each channel, `[channels]`, by the running statistics.
+    pub(super) fn affine(&self) -> [Tensor; 2] {
+        let scale = &self.weight / (&self.running_var + self.eps).sqrt();
+        let shift = &self.bias - &self.running_mean * &scale;
+        [scale, shift]
+    }
+
     /// `[batch, channels, h, w]` to the same shape.
     pub fn forward(&self, x: &Tensor, mode: Mode) -> Tensor {
         let (running, momentum) = self.running(mode);

@@ -1,18 +1,35 @@
-//! `tutor check`: what a recipe would run, without running it.
+//! `tutor check`: what a recipe, or `tutor fit`, would run, without running it.
 
-use anyhow::Result;
+use anyhow::{Context, Result};
 
+use super::fit::Pictures;
 use super::run::Changes;
 
-/// Which recipe.
+/// Which recipe, or which pictures.
 #[derive(clap::Args)]
+#[command(args_conflicts_with_subcommands = true)]
 pub(crate) struct Args {
     /// `paper/row`, `paper`, or a TOML file.
-    recipe: String,
+    recipe: Option<String>,
     #[command(flatten)]
     changes: Changes,
+    #[command(subcommand)]
+    fit: Option<Fit>,
+}
+
+#[derive(clap::Subcommand)]
+enum Fit {
+    /// What `tutor fit` would do with these pictures, and the recipe that it would run.
+    Fit(Pictures),
 }
 
 pub(crate) fn run(args: &Args) -> Result<()> {
-    super::say(&args.changes.resolve(&args.recipe)?.to_toml()?)
+    if let Some(Fit::Fit(pictures)) = &args.fit {
+        let device = super::device::chosen("auto")?;
+        return super::say(&pictures.plan(device)?);
+    }
+    let recipe = args.recipe.as_ref();
+    let recipe =
+        recipe.context("name a recipe (`tutor list`), or say `check fit --labeled DIR`")?;
+    super::say(&args.changes.resolve(recipe)?.to_toml()?)
 }

@@ -9,7 +9,6 @@ use anyhow::{Result, bail, ensure};
 use data_pipeline::dataset::fingerprint::{self, Duplicates, Fingerprint};
 use data_pipeline::dataset::folder::{FolderOptions, FolderSet};
 use data_pipeline::dataset::{Concat, ImageSamples, Samples};
-use data_pipeline::picture::Decode;
 
 use super::subset::Set;
 use crate::recipe::data;
@@ -33,11 +32,7 @@ impl Folder {
         refuse_same_path(config)?;
         let options = FolderOptions {
             on_bad: config.on_bad,
-            decode: Decode {
-                grey: config.grey,
-                size: config.size.map(|[width, height]| (width, height)),
-                max_pixels: config.max_pixels,
-            },
+            decode: config.decode(),
             ..FolderOptions::default()
         };
         let labeled = FolderSet::open(

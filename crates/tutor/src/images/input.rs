@@ -5,6 +5,7 @@ use std::fs;
 use std::path::Path;
 
 use anyhow::{Context, Result};
+use data_pipeline::picture::{Decode, Depth};
 use serde::{Deserialize, Serialize};
 use weights::Preprocess;
 
@@ -29,6 +30,19 @@ pub(crate) struct Input {
     /// cuts them.
     pub(crate) size: Option<(u32, u32)>,
     pub(crate) normalization: Normalization,
+    /// Whether images are turned upright by their EXIF orientation.
+    #[serde(default)]
+    pub(crate) orient: bool,
+    /// How samples of more than 8 bits become bytes.
+    #[serde(default)]
+    pub(crate) depth: Depth,
+    /// The most pixels of an image.
+    #[serde(default = "max_pixels")]
+    pub(crate) max_pixels: u64,
+}
+
+fn max_pixels() -> u64 {
+    Decode::default().max_pixels
 }
 
 const FILE: &str = "input.json";

@@ -6,8 +6,11 @@ use std::sync::Arc;
 use anyhow::{Context, Result, bail, ensure};
 use augment::rng::Key;
 use data_pipeline::dataset::cifar10::Cifar10;
+use data_pipeline::dataset::cifar100::Cifar100;
+use data_pipeline::dataset::stl10::Stl10;
 use data_pipeline::dataset::svhn::Svhn;
 use data_pipeline::dataset::{Concat, ImageSamples, Part as Official, digits, idx};
+use data_pipeline::picture::Decode;
 use data_pipeline::split::{Split, SplitRequest, digits_split};
 
 use super::folder::{self, Folder};
@@ -107,6 +110,19 @@ impl ImageSource {
                 let open = |part| -> Result<Set> { Ok(Arc::new(Cifar10::open(&dir, part)?)) };
                 (open(Official::Train)?, Some(open(Official::Test)?))
             }
+            DataConfig::Cifar100(_) => {
+                let dir = needed_here(dir, "cifar100")?;
+                let open = |part| -> Result<Set> { Ok(Arc::new(Cifar100::open(&dir, part)?)) };
+                (open(Official::Train)?, Some(open(Official::Test)?))
+            }
+            DataConfig::Stl10(_) => {
+                let dir = needed_here(dir, "stl10")?;
+                let open = |part| -> Result<Set> { Ok(Arc::new(Stl10::open(&dir, part)?)) };
+                let (train, test) = (open(Official::Train)?, Some(open(Official::Test)?));
+                let unlabeled = Some(open(Official::Extra)?);
+                let (validation, notes) = (None, vec![]);
+                return Ok(Self { config, train, unlabeled, validation, test, notes });
+            }
             DataConfig::Mnist(_) => {
                 let dir = needed(dir, "mnist")?;
                 let open = |part| -> Result<Set> { Ok(Arc::new(idx::mnist(&dir, part)?)) };
@@ -169,7 +185,10 @@ impl ImageSource {
             DataConfig::Synthetic(spec) => {
                 (synthetic::split(spec, seed).split_set(&*self.train)?, None, None)
             }
-            DataConfig::Cifar10(set) | DataConfig::Mnist(set) => {
+            DataConfig::Cifar10(set)
+            | DataConfig::Cifar100(set)
+            | DataConfig::Stl10(set)
+            | DataConfig::Mnist(set) => {
                 let request = request(set.rule, Some(set.labels), set.validation, None);
                 (request.split_set(&*self.train)?, set.unlabeled, set.test)
             }
@@ -203,12 +222,13 @@ impl ImageSource {
             Some((mean, std)) => Normalization { mean: mean.to_vec(), std: std.to_vec() },
             None => measured(&[&labeled, &unlabeled], channels)?,
         };
-        let size = match &self.config {
-            DataConfig::Folder(folder) => folder.size.map(|[width, height]| (width, height)),
-            _ => Some((image.width() as u32, image.height() as u32)),
+        let (size, decode) = match &self.config {
+            DataConfig::Folder(folder) => (folder.decode().size, folder.decode()),
+            _ => (Some((image.width() as u32, image.height() as u32)), Decode::default()),
         };
+        let Decode { orient, depth, max_pixels, .. } = decode;
         let classes = self.train.classes().to_vec();
-        let input = Input { classes, channels, size, normalization };
+        let input = Input { classes, channels, size, normalization, orient, depth, max_pixels };
         let test = Some(test).filter(|test| test.len() > 0);
         let notes = self.notes.clone();
         Ok(Data { split, labeled, unlabeled, validation, test, input, notes })
@@ -227,6 +247,15 @@ fn needed(dir: Option<&Path>, set: &str) -> Result<PathBuf> {
     }
 }
 
+/// The same for a set that `tutor data` does not download.
+fn needed_here(dir: Option<&Path>, set: &str) -> Result<PathBuf> {
+    dir.map(Path::to_owned).with_context(|| {
+        format!(
+            "{set} is not embedded: name the folder that holds it with --data DIR or $TUTOR_DATA"
+        )
+    })
+}
+
 /// The constants that the papers' codes normalise by.
 fn published(config: &DataConfig) -> Option<([f64; 3], [f64; 3])> {
     match config {
@@ -243,6 +272,8 @@ fn published(config: &DataConfig) -> Option<([f64; 3], [f64; 3])> {
         }
         DataConfig::Folder(_)
         | DataConfig::Digits { .. }
+        | DataConfig::Cifar100(_)
+        | DataConfig::Stl10(_)
         | DataConfig::Mnist(_)
         | DataConfig::Synthetic(_) => None,
     }

@@ -76,6 +76,9 @@ impl TrainedModel {
             decode: Decode {
                 grey: self.input.channels == 1,
                 size: self.input.size,
+                orient: self.input.orient,
+                depth: self.input.depth,
+                max_pixels: self.input.max_pixels,
                 ..Decode::default()
             },
             ..FolderOptions::default()

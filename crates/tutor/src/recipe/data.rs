@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, bail};
 use data_pipeline::dataset::folder::OnBad;
-use data_pipeline::picture::Decode;
+use data_pipeline::picture::{Decode, Depth};
 use data_pipeline::split::SplitRule;
 use serde::{Deserialize, Serialize};
 
@@ -22,6 +22,10 @@ pub(crate) enum DataConfig {
     },
     /// CIFAR-10, binary version.
     Cifar10(Official),
+    /// CIFAR-100, binary version.
+    Cifar100(Official),
+    /// STL-10, binary version: labels from the training part; the unlabelled part is unlabelled.
+    Stl10(Official),
     /// MNIST, the four files of its authors.
     Mnist(Official),
     /// Street View House Numbers.
@@ -67,6 +71,12 @@ pub(crate) struct Folder {
     pub(crate) grey: bool,
     #[serde(default)]
     pub(crate) on_bad: OnBad,
+    /// Whether images are turned upright by their EXIF orientation, as photographs need it.
+    #[serde(default = "default_orient")]
+    pub(crate) orient: bool,
+    /// How samples of more than 8 bits become bytes.
+    #[serde(default)]
+    pub(crate) depth: Depth,
     /// The most pixels of an image.
     #[serde(default = "default_max_pixels")]
     pub(crate) max_pixels: u64,
@@ -113,11 +123,27 @@ fn default_max_pixels() -> u64 {
     Decode::default().max_pixels
 }
 
+fn default_orient() -> bool {
+    true
+}
+
 fn default_memory() -> u64 {
     512
 }
 
 impl Folder {
+    /// How its images are decoded.
+    pub(crate) fn decode(&self) -> Decode {
+        Decode {
+            grey: self.grey,
+            size: self.size.map(|[width, height]| (width, height)),
+            orient: self.orient,
+            depth: self.depth,
+            max_pixels: self.max_pixels,
+            ..Decode::default()
+        }
+    }
+
     /// The paths that are named.
     fn paths(&mut self) -> impl Iterator<Item = &mut PathBuf> {
         let Self { labeled, labels, unlabeled, validation, test, .. } = self;
@@ -178,7 +204,10 @@ impl DataConfig {
         match &mut data {
             DataConfig::Digits { labels_per_class } => *labels_per_class = per_class(10)?,
             DataConfig::Synthetic(spec) => spec.labels_per_class = per_class(spec.classes)?,
-            DataConfig::Cifar10(official) | DataConfig::Mnist(official) => official.labels = count,
+            DataConfig::Cifar10(official)
+            | DataConfig::Cifar100(official)
+            | DataConfig::Stl10(official)
+            | DataConfig::Mnist(official) => official.labels = count,
             DataConfig::Svhn { labels, .. } => *labels = Some(count),
             DataConfig::Folder(_) => {
                 bail!("labels: a folder has the labels that it has; leave images out of it instead")
@@ -193,9 +222,10 @@ impl DataConfig {
                 faults.positive("data.labels_per_class", *labels_per_class as u64)
             }
             DataConfig::Synthetic(spec) => faults.of("data", spec.check()),
-            DataConfig::Cifar10(official) | DataConfig::Mnist(official) => {
-                faults.positive("data.labels", official.labels as u64)
-            }
+            DataConfig::Cifar10(official)
+            | DataConfig::Cifar100(official)
+            | DataConfig::Stl10(official)
+            | DataConfig::Mnist(official) => faults.positive("data.labels", official.labels as u64),
             DataConfig::Svhn { labels, .. } => {
                 faults.positive("data.labels", labels.unwrap_or(1) as u64)
             }

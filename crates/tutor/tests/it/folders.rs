@@ -9,7 +9,7 @@ use image::{Rgb, RgbImage};
 use crate::tutor::{refused, result, run, run_folder};
 
 /// Writes a PNG of a class: class 0 is reddish, class 1 bluish, with noise.
-fn picture(path: &Path, class: usize, rng: &mut Rng) {
+pub(crate) fn picture(path: &Path, class: usize, rng: &mut Rng) {
     let mut image = RgbImage::new(20, 24);
     for pixel in image.pixels_mut() {
         let mut noise = |base: f64| (base + 20.0 * rng.normal()).clamp(0.0, 255.0) as u8;
@@ -22,7 +22,7 @@ fn picture(path: &Path, class: usize, rng: &mut Rng) {
     image.save(path).expect("written");
 }
 
-fn folders(dir: &Path) {
+pub(crate) fn folders(dir: &Path) {
     let mut rng = Rng::new(3);
     for (class, name) in ["red", "blue"].iter().enumerate() {
         for part in ["labeled", "scored"] {
@@ -64,7 +64,9 @@ fn own_folders_train_predict_and_score() {
     let report = result(&run_folder(dir.path(), &run(dir.path(), &arguments)));
     assert_eq!(report["rows"][0]["metric"], "validation accuracy", "there is no test folder");
     assert!(
-        report["data"].as_str().is_some_and(|data| data.contains("1 files are no images")),
+        report["data"]
+            .as_str()
+            .is_some_and(|data| data.contains("1 file left out, no image but ")),
         "{}",
         report["data"]
     );
@@ -101,6 +103,14 @@ fn own_folders_train_predict_and_score() {
 
     let error = refused(dir.path(), &["predict", latest, "unlabeled", "--out", "labels.xls"]);
     assert!(error.contains(".csv or .parquet"), "{error}");
+    // A table and a single image are as good as a folder.
+    fs::write(dir.path().join("list.csv"), "scored/red/1.png,red\nscored/blue/2.png,blue\n")
+        .expect("written");
+    let scored = run(dir.path(), &["eval", latest, "list.csv"]);
+    assert!(scored.contains("of 2 images"), "{scored}");
+    run(dir.path(), &["predict", latest, "unlabeled/00.png", "--out", "one.csv"]);
+    let text = fs::read_to_string(dir.path().join("one.csv")).expect("labels");
+    assert!(text.lines().count() == 2 && text.contains("\n00.png,red,"), "{text}");
     let error = refused(dir.path(), &["predict", latest, "nowhere"]);
     assert!(error.contains("nowhere"), "{error}");
     let error = refused(dir.path(), &["eval", latest, "scored", "--model", "student-9"]);

@@ -3,6 +3,7 @@
 mod folders;
 mod methods;
 mod numbers;
+mod own_images;
 mod pictures;
 mod points;
 mod refusals;

@@ -4,6 +4,7 @@ mod checkpoint;
 mod config;
 mod count;
 mod golden;
+mod inference;
 mod noise;
 mod published;
 mod small_net;

@@ -9,7 +9,7 @@ use vision_models::{
 };
 
 /// Each net and its number of stages.
-fn nets() -> Vec<(NetConfig, usize)> {
+pub(crate) fn nets() -> Vec<(NetConfig, usize)> {
     let narrow = |variant| EfficientNetConfig {
         width: Some(0.1),
         stochastic_depth: 0.5,

@@ -104,12 +104,15 @@ pub(super) fn open(
     set.checked(None)
 }
 
+/// The labels of the rows of a file.
+type FileLabels = Vec<Option<u32>>;
+
 /// The class names, and the labels of each file.
 fn labels(
     path: &Path,
     files: &[Arc<Rows>],
     options: &FolderOptions,
-) -> Result<(Vec<String>, Vec<Vec<Option<u32>>>), DataError> {
+) -> Result<(Vec<String>, Vec<FileLabels>), DataError> {
     let names = files.iter().find_map(|rows| rows.names());
     let mut texts: Vec<Vec<Option<String>>> = Vec::new();
     for rows in files {

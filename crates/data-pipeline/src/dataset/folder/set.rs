@@ -2,11 +2,11 @@
 
 use super::content::{self, Fault, Header};
 use super::rows::Rows;
-use crate::dataset::fingerprint::Digest;
 use crate::dataset::{Cached, Samples};
+use crate::digest::Digest;
 use crate::error::DataError;
 use crate::parallel;
-use crate::picture::Decode;
+use crate::picture::{Decode, Decoded, Notices};
 use augment::Image;
 use serde::{Deserialize, Serialize};
 use std::fmt;
@@ -251,25 +251,27 @@ impl FolderSet {
 
     /// Decodes every image once, on all processors. Those that do not decode are left out, or the
     /// first of them is an error, as the options say; what is decoded is kept in memory, up to
-    /// `limit` bytes.
+    /// `limit` bytes. What the decoder noticed is added to the notes.
     pub fn decode_all(mut self, limit: u64) -> Result<Cached<Self>, DataError> {
         let used = std::sync::atomic::AtomicU64::new(0);
         let decode = self.options.decode;
         let decoded = self.map(|_, bytes| {
-            let image = match bytes {
-                Ok(bytes) => decode.bytes(bytes)?,
+            let Decoded { image, noticed, .. } = match bytes {
+                Ok(bytes) => decode.describe(bytes)?,
                 Err(DataError::Image { fault, .. }) => return Err(fault),
                 Err(error) => return Err(error.to_string()),
             };
             let size = image.pixels().len() as u64;
             let used = used.fetch_add(size, std::sync::atomic::Ordering::Relaxed);
-            Ok((used + size <= limit).then_some(image))
+            Ok(((used + size <= limit).then_some(image), noticed))
         });
+        let mut notices = Notices::default();
         let mut images = Vec::with_capacity(decoded.len());
         let mut entries = Vec::with_capacity(decoded.len());
         for (i, decoded) in decoded.into_iter().enumerate() {
             match decoded {
-                Ok(image) => {
+                Ok((image, noticed)) => {
+                    notices.add(&noticed);
                     entries.push(i);
                     images.push(image);
                 }
@@ -283,6 +285,7 @@ impl FolderSet {
         if entries.len() < self.entries.len() {
             self = self.only(&entries);
         }
+        self.notes.extend(notices.lines());
         let set = Cached::new(self.checked(None)?, limit);
         for (i, image) in images.into_iter().enumerate() {
             if let Some(image) = image {

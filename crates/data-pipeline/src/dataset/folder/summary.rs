@@ -47,11 +47,11 @@ pub struct Summary {
     pub unlabeled: usize,
     /// The classes in their order, each with its number of images.
     pub classes: Vec<(String, usize)>,
-    /// Columns, as stored.
+    /// Columns, upright.
     pub width: Side,
-    /// Rows, as stored.
+    /// Rows, upright.
     pub height: Side,
-    /// The share of images with one channel of colour, 0 to 1.
+    /// The share of images that are stored as grey, 0 to 1.
     pub grey: f64,
     /// How many images of each format.
     pub kinds: BTreeMap<&'static str, usize>,
@@ -73,7 +73,7 @@ impl Summary {
         let labeled: usize = classes.iter().map(|(_, count)| count).sum();
         let headers: Vec<_> = set.headers().into_iter().flatten().collect();
         let mut kinds = BTreeMap::new();
-        headers.iter().for_each(|header| *kinds.entry(header.kind).or_default() += 1);
+        headers.iter().for_each(|header| *kinds.entry(header.kind.name()).or_default() += 1);
         let grey = headers.iter().filter(|header| header.grey).count();
         Self {
             count: set.len(),

@@ -89,8 +89,12 @@ mod tests {
             probability: 0.5,
             margin,
         };
-        let said =
-            [sure("a", 0, 1, 0.1), sure("b", 1, 0, 0.2), sure("c", 2, 1, 0.9), sure("d", 0, 1, 0.0)];
+        let said = [
+            sure("a", 0, 1, 0.1),
+            sure("b", 1, 0, 0.2),
+            sure("c", 2, 1, 0.9),
+            sure("d", 0, 1, 0.0),
+        ];
         let order: Vec<&str> = to_label(&said).iter().map(|sure| sure.id.as_str()).collect();
         assert_eq!(order, ["d", "c", "a", "b"]);
     }

@@ -169,8 +169,7 @@ mod tests {
 
     #[test]
     fn calibration_and_thresholds_of_a_small_case() {
-        let scores =
-            scores(&[([0.9, 0.1], 0), ([0.2, 0.8], 1), ([0.3, 0.7], 0), ([0.6, 0.4], 0)]);
+        let scores = scores(&[([0.9, 0.1], 0), ([0.2, 0.8], 1), ([0.3, 0.7], 0), ([0.6, 0.4], 0)]);
         // Each image has a bin of its own: |.9-1| + |.8-1| + |.7-0| + |.6-1| over 4.
         assert!((scores.calibration_error() - 35.0).abs() < 1e-4);
         let found = scores.thresholds(&[100.0, 75.0, 80.0]);

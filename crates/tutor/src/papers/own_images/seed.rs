@@ -166,20 +166,17 @@ fn find(
     };
     if part == MeasuredOn::HeldOut {
         let order = std::iter::once(FROZEN).chain(names);
-        let row = |name: &str| Some((name, trial.scores.get(name)?.clone()));
-        let measured = order.filter_map(row);
-        rows.extend(measured.map(|(name, scores)| Measured {
-            name: name.to_owned(),
-            scores,
-            steps: 0,
-        }));
+        let row = |name: &str| {
+            let scores = trial.scores.get(name)?.clone();
+            Some(Measured { name: name.to_owned(), scores, steps: 0 })
+        };
+        rows.extend(order.filter_map(row));
     }
     lists::write_to_label(&dir, &data.input.classes, &unlabeled)
         .context("the list of pictures to label")?;
     let labels = data.labeled.labels();
-    let count = |class: usize| {
-        labels.iter().filter(|label| **label == Some(class as u32)).count() as u64
-    };
+    let count =
+        |class: usize| labels.iter().filter(|label| **label == Some(class as u32)).count() as u64;
     Ok(Outcome {
         data: data.describe(),
         labels: (0..data.input.classes.len()).map(count).collect(),

@@ -1,7 +1,6 @@
 //! Where all trainings of a seed start: the published net, and a linear classifier on its features.
 
 use anyhow::{Context, Result};
-use augment::rng::Key;
 use torch::{Kind, Model, Tensor};
 use train::Logistic;
 use vision_models::published::{self, Head};
@@ -51,7 +50,8 @@ impl Start {
         if let Some(head) = loaded.replaced_head {
             let found = head.found.map_or("none".to_owned(), |shape| format!("{shape:?}"));
             let wanted = head.wanted;
-            applied.push(format!("head {} replaced: {found} in the file, {wanted:?} here", head.name));
+            applied
+                .push(format!("head {} replaced: {found} in the file, {wanted:?} here", head.name));
         }
         let labeled = &setting.data.labeled;
         let labels: Option<Vec<u32>> = labeled.labels().into_iter().collect();
@@ -73,7 +73,7 @@ impl Start {
     pub(super) fn on(&self, positions: &[usize]) -> &Model {
         if let Some(probe) = &self.probe {
             let fitted = probe.fit(positions, probe.c);
-            self.model.head().set(&fitted.weight, &fitted.bias);
+            self.model.last_layer().set(&fitted.weight, &fitted.bias);
         }
         &self.model
     }
@@ -104,7 +104,8 @@ impl Probe {
             folds.iter().map(of_fold).sum()
         };
         let scores = PENALTIES.map(|c| (right(c), c));
-        let better = |best: (i64, f64), next: (i64, f64)| if next.0 >= best.0 { next } else { best };
+        let better =
+            |best: (i64, f64), next: (i64, f64)| if next.0 >= best.0 { next } else { best };
         scores.into_iter().reduce(better).expect("some penalties").1
     }
 }

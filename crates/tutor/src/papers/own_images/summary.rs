@@ -73,7 +73,8 @@ pub(super) fn result(
         let (Some(ours), Some(other)) = (find(left), find(right)) else { continue };
         let mut comparison = Comparison::between(format!("{left} - {right}"), ours, other)?;
         if let [outcome] = outcomes {
-            comparison = comparison.over_examples(paired(outcome, left, right)?.ci95, other.examples.unwrap_or(0));
+            comparison = comparison
+                .over_examples(paired(outcome, left, right)?.ci95, other.examples.unwrap_or(0));
         }
         comparisons.push(comparison);
     }
@@ -93,12 +94,16 @@ pub(super) fn paired(outcome: &Outcome, left: &str, right: &str) -> Result<Paire
 fn notes(recipe: &Recipe, first: &Outcome, run: &Run<'_>) -> Vec<String> {
     let mut notes = Vec::new();
     let measured = match first.part {
-        MeasuredOn::Test => "Measured on the test part; all labels were trained on, and nothing was \
+        MeasuredOn::Test => {
+            "Measured on the test part; all labels were trained on, and nothing was \
                              chosen on the test part."
-            .to_owned(),
-        MeasuredOn::Validation => "Measured on the validation part, on which the method was chosen \
+                .to_owned()
+        }
+        MeasuredOn::Validation => {
+            "Measured on the validation part, on which the method was chosen \
                                    too: new images will fare a little worse."
-            .to_owned(),
+                .to_owned()
+        }
         MeasuredOn::HeldOut => format!(
             "There is no test part. Measured on labelled images that were held out, by networks \
              that learned from the other labels for {:.0} s in each of {} splits: the network that \

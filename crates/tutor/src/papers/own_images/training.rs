@@ -49,6 +49,11 @@ const PLANNED: f64 = 0.92;
 /// No training is shorter.
 const FEWEST_STEPS: u64 = 10;
 
+/// The steps that fit into some seconds.
+pub(super) fn fitting(seconds: f64, pace: f64) -> u64 {
+    (seconds * PLANNED / pace) as u64
+}
+
 impl Training<'_> {
     /// Seconds that a step takes on this machine; measured once a run.
     pub(super) fn pace(&self, run: &SeedRun<'_, '_>) -> Result<f64> {
@@ -78,7 +83,7 @@ impl Training<'_> {
         // Resumed, it takes the steps and the time that were planned at first.
         let (steps, seconds): (u64, f64) = files::once(&self.dir.join("plan.json"), || {
             let most = self.recipe.train.steps.max(FEWEST_STEPS);
-            Ok((((seconds * PLANNED / pace) as u64).clamp(FEWEST_STEPS, most), seconds))
+            Ok((fitting(seconds, pace).clamp(FEWEST_STEPS, most), seconds))
         })?;
         let config = TrainConfig { steps, ..self.recipe.train.clone() };
         let setting = self.setting(run)?;

@@ -10,7 +10,7 @@ use super::folds::folds;
 use super::recipe::{FROZEN, LABELS_ALONE, Recipe};
 use super::scores::{Paired, Scores};
 use super::start::Start;
-use super::training::Training;
+use super::training::{Training, fitting};
 use crate::images::setting::Setting;
 use crate::run::cost::StageCost;
 use crate::run::files;
@@ -25,6 +25,8 @@ pub(super) struct Trial {
     pub(super) folds: usize,
     /// Seconds of each of its trainings.
     pub(super) seconds: f64,
+    /// Whether they were long enough to choose by.
+    pub(super) decides: bool,
     pub(super) cost: StageCost,
 }
 
@@ -61,6 +63,11 @@ impl Trial {
             return Ok(Self::default());
         }
         found.seconds = seconds / trainings as f64;
+        found.decides =
+            pace.values().all(|pace| fitting(found.seconds, *pace) >= recipe.trial.steps);
+        if !found.decides && data.test.is_some() {
+            return Ok(Self::default());
+        }
         for (number, fold) in folds.iter().enumerate() {
             let of_fold = data.holding_out(&fold.trained, &fold.held_out);
             let model = start.on(&fold.trained);
@@ -71,8 +78,7 @@ impl Trial {
             }
             for (name, _) in recipe.methods() {
                 let dir = run.dir.join("trial").join(format!("{name}-{}", number + 1));
-                let training =
-                    Training { recipe, data: &of_fold, name, start: model, dir: &dir };
+                let training = Training { recipe, data: &of_fold, name, start: model, dir: &dir };
                 let file = dir.join("scores.json");
                 let (scores, cost) = files::once(&file, || {
                     let trained = training.train(found.seconds, pace[name], run)?;
@@ -103,9 +109,13 @@ impl Trial {
             let right = scores.right().filter(|right| *right).count();
             Some(100.0 * right as f64 / scores.len() as f64)
         };
-        let Some(alone) = accuracy(LABELS_ALONE) else {
-            let why = "without a trial, since no label could be held out".to_owned();
-            return Ok(Choice { row: first.name.clone(), why });
+        let alone = match accuracy(LABELS_ALONE) {
+            Some(alone) if self.decides => alone,
+            _ => {
+                let why = "the default: a trial on held-out labels would be too short to choose by, \
+                           or no label could be held out";
+                return Ok(Choice { row: first.name.clone(), why: why.to_owned() });
+            }
         };
         let mut best = (first.name.as_str(), accuracy(&first.name).unwrap_or(0.0));
         for candidate in &recipe.candidates[1..] {

@@ -1,0 +1,144 @@
+//! A convolution of a network that only runs: batch norm is folded into its weights, bias,
+//! activation and residual connection belong to it.
+
+use std::cell::RefCell;
+
+use tch::{Device, Kind, Tensor};
+
+use super::conv_norm::Activation;
+use super::{ConvConfig, Padding, same_padding};
+use crate::{ffi, layout};
+
+/// Whole vectors of channels, to which the weights of depthwise convolutions are filled up.
+const LANES: i64 = 16;
+
+#[derive(Debug)]
+pub(super) struct Folded {
+    /// In the kind in which it computes, channels last.
+    weight: Tensor,
+    bias: Tensor,
+    config: ConvConfig,
+    activation: Activation,
+    way: Way,
+}
+
+/// Who computes it.
+#[derive(Debug)]
+enum Way {
+    /// The shim's loops, with float32 weights `[kernel², channels]` and bias `[channels]`.
+    Depthwise(Tensor, Tensor),
+    /// oneDNN, with weights laid out for images of this height and width.
+    OneDnn(RefCell<Option<([i64; 2], Tensor)>>),
+    /// libtorch.
+    Plain,
+}
+
+impl Folded {
+    /// `weight` (float32 `[outputs, inputs / groups, kernel, kernel]`) times `scale`, plus `shift`,
+    /// one number an output channel each.
+    pub(super) fn new(
+        weight: &Tensor,
+        [scale, shift]: [&Tensor; 2],
+        config: ConvConfig,
+        activation: Activation,
+        kind: Kind,
+    ) -> Self {
+        let folded = weight.detach() * scale.view([-1, 1, 1, 1]);
+        let ConvConfig { inputs, outputs, kernel, stride, groups, .. } = config;
+        let small = [3, 5].contains(&kernel) && [1, 2].contains(&stride);
+        let way = if folded.device() != Device::Cpu {
+            Way::Plain
+        } else if groups == inputs && groups == outputs && small {
+            let missing = (outputs + LANES - 1) / LANES * LANES - outputs;
+            let fill = |t: Tensor| t.constant_pad_nd([0, missing]).contiguous();
+            Way::Depthwise(
+                fill(folded.view([outputs, kernel * kernel]).tr()),
+                fill(shift.shallow_clone()),
+            )
+        } else if ffi::onednn(kind == Kind::BFloat16) {
+            Way::OneDnn(RefCell::new(None))
+        } else {
+            Way::Plain
+        };
+        let weight = layout::channels_last(&folded.to_kind(kind));
+        Self { weight, bias: shift.to_kind(kind), config, activation, way }
+    }
+
+    /// `[batch, inputs, h, w]` to `[batch, outputs, h', w']`; `rest`, of that shape, is added
+    /// before the activation.
+    pub(super) fn forward(&self, x: &Tensor, rest: Option<&Tensor>) -> Tensor {
+        self.run(x, rest, self.activation)
+    }
+
+    /// The same before the activation.
+    pub(super) fn without_activation(&self, x: &Tensor) -> Tensor {
+        self.run(x, None, Activation::None)
+    }
+
+    fn run(&self, x: &Tensor, rest: Option<&Tensor>, activation: Activation) -> Tensor {
+        let ConvConfig { kernel, stride, groups, padding, .. } = self.config;
+        let x = layout::channels_last(&x.to_kind(self.weight.kind()));
+        let size = x.size();
+        let [rows, columns] = [size[2], size[3]].map(|side| match padding {
+            Padding::Symmetric(p) => (p, p),
+            Padding::Same => same_padding(side, kernel, stride),
+        });
+        let add = |y: Tensor| match rest {
+            Some(rest) => y + rest,
+            None => y,
+        };
+        if let Way::Depthwise(weight, bias) = &self.way {
+            let bounds = match (rest, activation) {
+                (None, Activation::LeakyRelu(0.0)) => Some([0.0, f64::INFINITY]),
+                (None, Activation::Relu6) => Some([0.0, 6.0]),
+                _ => None,
+            };
+            let outputs = [(size[2], rows), (size[3], columns)]
+                .map(|(side, (before, after))| (side + before + after - kernel) / stride + 1);
+            let y = ffi::depthwise(
+                &x,
+                [weight, bias],
+                [kernel, stride, rows.0, columns.0, outputs[0], outputs[1]],
+                bounds.unwrap_or([f64::NEG_INFINITY, f64::INFINITY]),
+            );
+            return if bounds.is_some() { y } else { activation.of(add(y)) };
+        }
+        let even = rows.0 == rows.1 && columns.0 == columns.1;
+        let (x, pad) = if even {
+            (x, [rows.0, columns.0])
+        } else {
+            (x.constant_pad_nd([columns.0, columns.1, rows.0, rows.1]), [0, 0])
+        };
+        let Way::OneDnn(packed) = &self.way else {
+            let strides = [stride, stride];
+            let y = x.conv2d(&self.weight, Some(&self.bias), strides, pad, [1, 1], groups);
+            return activation.of(add(y));
+        };
+        let x = layout::channels_last(&x);
+        let (size, shape) = (x.size4().expect("images"), [stride, groups, pad[0], pad[1]]);
+        let mut packed = packed.borrow_mut();
+        let (n, c, h, w) = size;
+        if packed.as_ref().is_none_or(|(sides, _)| *sides != [h, w]) {
+            *packed = Some(([h, w], ffi::conv_pack(&self.weight, [n, c, h, w], shape)));
+        }
+        let weight = &packed.as_ref().expect("packed above").1;
+        let (name, numbers): (_, &[f64]) = match activation {
+            Activation::None => (c"none", &[]),
+            Activation::LeakyRelu(0.0) => (c"relu", &[]),
+            Activation::LeakyRelu(slope) => (c"leaky_relu", &[slope]),
+            Activation::Relu6 => (c"hardtanh", &[0.0, 6.0]),
+            Activation::Swish => (c"swish", &[]),
+        };
+        let conv = |rest, then| ffi::conv(&x, [weight, &self.bias], rest, shape, then);
+        // oneDNN adds nothing to a single row or column, whose strides could be those of many
+        // layouts.
+        let single = rest.is_some_and(|rest| rest.size()[2..].contains(&1));
+        match (rest, activation) {
+            (Some(_), _) if single => activation.of(add(conv(None, (c"none", &[])))),
+            (None, _) | (_, Activation::None | Activation::LeakyRelu(0.0)) => {
+                conv(rest, (name, numbers))
+            }
+            (Some(_), _) => activation.of(conv(rest, (c"none", &[]))),
+        }
+    }
+}

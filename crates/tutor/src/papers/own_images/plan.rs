@@ -1,0 +1,351 @@
+//! What `tutor fit` chooses: a recipe from a look at the data and the machine, with its reasons.
+
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, Result, ensure};
+use data_pipeline::dataset::folder::{FolderOptions, FolderSet, OnBad, Summary};
+use torch::Device;
+use vision_models::NetConfig;
+use weights::find::{Places, find};
+use weights::meta;
+
+/// What a user gives.
+pub(crate) struct Given {
+    pub(crate) labeled: PathBuf,
+    pub(crate) labels: Option<PathBuf>,
+    pub(crate) unlabeled: Option<PathBuf>,
+    pub(crate) validation: Option<PathBuf>,
+    pub(crate) test: Option<PathBuf>,
+    /// Published weights; the catalog's where none are named and these are there.
+    pub(crate) weights: Option<String>,
+    /// The net of the weights, where these do not say it.
+    pub(crate) net: Option<String>,
+    /// Side of the pictures as the net sees them.
+    pub(crate) size: Option<u32>,
+    pub(crate) minutes: f64,
+    /// MiB of decoded pictures that are kept.
+    pub(crate) memory: u64,
+    pub(crate) allow_duplicates: bool,
+    pub(crate) device: Device,
+}
+
+/// A recipe and why it is so.
+pub(crate) struct Plan {
+    /// The recipe, with comments.
+    pub(crate) recipe: String,
+    /// What will be done, and why.
+    pub(crate) lines: Vec<String>,
+    /// Weights that would help and are not there.
+    pub(crate) offer: Option<String>,
+}
+
+/// The weights that are used where none are named.
+const DEFAULT_WEIGHTS: &str = "efficientnet-lite0";
+
+/// Where a net starts.
+struct Start {
+    weights: Option<String>,
+    net: NetConfig,
+    words: String,
+}
+
+/// Looks at the data and chooses.
+pub(crate) fn plan(given: &Given) -> Result<Plan> {
+    ensure!(
+        given.minutes.is_finite() && given.minutes > 0.0,
+        "--minutes {}: must be above 0",
+        given.minutes
+    );
+    let options = FolderOptions {
+        on_bad: OnBad::Skip,
+        labels: given.labels.clone(),
+        unlisted: given.unlabeled.is_none(),
+        exclude: given.validation.iter().chain(&given.test).cloned().collect(),
+        ..FolderOptions::default()
+    };
+    let labeled = Summary::of(&FolderSet::open(&given.labeled, &options)?);
+    let part = |path: &Option<PathBuf>, labeled: bool| {
+        let root = given.labels.is_some().then(|| given.labeled.clone());
+        let options = FolderOptions { labeled, root, on_bad: OnBad::Skip, ..Default::default() };
+        let look = |path: &PathBuf| anyhow::Ok(Summary::of(&FolderSet::open(path, &options)?));
+        path.as_ref().map(look).transpose()
+    };
+    let unlabeled = part(&given.unlabeled, false)?;
+    let (validation, test) = (part(&given.validation, true)?, part(&given.test, true)?);
+    let labels = labeled.count - labeled.unlabeled;
+    let unlabeled_count = labeled.unlabeled + unlabeled.as_ref().map_or(0, |look| look.count);
+
+    let start = start(given)?;
+    let largest = labeled.width.median.min(labeled.height.median);
+    let size = given.size.unwrap_or_else(|| size(largest, start.weights.is_some(), given.device));
+    let method = match unlabeled_count {
+        0 => None,
+        _ => Some("fixmatch"),
+    };
+    let lines = vec![
+        data_line(
+            &labeled,
+            labels,
+            unlabeled_count,
+            &[("validation", &validation), ("test", &test)],
+        ),
+        format!("start: {}, pictures shown at {size}x{size}", start.words),
+        match method {
+            Some(method) => format!(
+                "methods: the labels alone and {method}, which learns from the unlabelled pictures \
+                 too, from the same start and for the same time; tried on held-out labels first"
+            ),
+            None => "methods: the labels alone, since there are no unlabelled pictures".to_owned(),
+        },
+        match (&test, &validation) {
+            (Some(test), _) => {
+                format!("measured on the {} test pictures, once, at the end", test.count)
+            }
+            (None, Some(_)) => {
+                "measured on the validation pictures; name --test for a measure that no \
+                                choice was made on"
+                    .to_owned()
+            }
+            (None, None) => {
+                "measured on labelled pictures that are held out in turn, since there is \
+                             no --test"
+                    .to_owned()
+            }
+        },
+        format!("time: {} minutes on {}", given.minutes, torch::device::describe(given.device)),
+    ];
+    let offer = (start.weights.is_none() && given.weights.is_none()).then(|| {
+        format!(
+            "published weights would help: `tutor weights fetch {DEFAULT_WEIGHTS}` gets them once"
+        )
+    });
+    let recipe =
+        recipe(given, &start, size, labels, labeled.classes.len(), method, test.is_some())?;
+    Ok(Plan { recipe, lines, offer })
+}
+
+fn data_line(
+    labeled: &Summary,
+    labels: usize,
+    unlabeled: usize,
+    others: &[(&str, &Option<Summary>)],
+) -> String {
+    let sizes: Vec<usize> = labeled.classes.iter().map(|class| class.1).collect();
+    let (least, most) = (sizes.iter().min().unwrap_or(&0), sizes.iter().max().unwrap_or(&0));
+    let each =
+        if least == most { format!("{least} each") } else { format!("{least} to {most} each") };
+    let others: String = others
+        .iter()
+        .filter_map(|(name, look)| Some(format!(", {} {name}", look.as_ref()?.count)))
+        .collect();
+    let colour = match labeled.grey {
+        grey if grey > 0.99 => "grey",
+        grey if grey < 0.01 => "colour",
+        _ => "grey and colour",
+    };
+    let kinds: Vec<&str> = labeled.kinds.keys().copied().collect();
+    format!(
+        "data: {labels} labelled pictures of {} classes ({each}), {unlabeled} unlabelled{others}; \
+         width {}, height {}, {colour}, {}",
+        labeled.classes.len(),
+        labeled.width,
+        labeled.height,
+        kinds.join(" and ")
+    )
+}
+
+/// The weights that are asked for, or those of the catalog if they are there.
+fn start(given: &Given) -> Result<Start> {
+    let places = Places::of_user();
+    let asked = match &given.weights {
+        Some(asked) => Some(asked.clone()),
+        None => find(DEFAULT_WEIGHTS, &places).is_ok().then(|| DEFAULT_WEIGHTS.to_owned()),
+    };
+    let Some(asked) = asked else {
+        let net = match &given.net {
+            Some(name) => named(name)?,
+            None => toml::from_str("kind = 'wide-resnet'\ndepth = 16\nwidth = 2")?,
+        };
+        return Ok(Start { weights: None, net, words: "a net that starts at random".to_owned() });
+    };
+    let opened = find(&asked, &places)?.open()?;
+    let name = match (&given.net, opened.meta.get(meta::ARCHITECTURE)) {
+        (Some(name), _) => name.clone(),
+        (None, Some(name)) => name.clone(),
+        (None, None) => {
+            let stem = Path::new(&asked).file_stem().and_then(|stem| stem.to_str());
+            stem.unwrap_or(&asked).to_owned()
+        }
+    };
+    let net = named(&name).with_context(|| {
+        format!("{asked} does not say which net it is of: name it, as --net resnet50")
+    })?;
+    let dataset = opened.meta.get(meta::DATASET).map_or(String::new(), |set| format!(" of {set}"));
+    // A path is kept as an absolute one, so that the recipe can be run from anywhere.
+    let weights = match Path::new(&asked).exists() {
+        true => std::path::absolute(&asked)?.display().to_string(),
+        false => asked.clone(),
+    };
+    let words = format!("{name} with the published weights {asked}{dataset}");
+    Ok(Start { weights: Some(weights), net, words })
+}
+
+fn named(name: &str) -> Result<NetConfig> {
+    let mut net = NetConfig::by_name(name).with_context(|| format!("there is no net {name}"))?;
+    if let NetConfig::EfficientNet(config) = &mut net {
+        // A short training has no use for it.
+        config.stochastic_depth = 0.0;
+    }
+    Ok(net)
+}
+
+/// The side of the square that the net sees: on a CPU what the pictures have, between 96 and 128
+/// pixels for published weights, between 32 and 64 for a net from nothing, whose every step must be
+/// cheap.
+fn size(median: u32, published: bool, device: Device) -> u32 {
+    let rounded = ((median + 16) / 32 * 32).max(32);
+    match (published, device) {
+        (true, Device::Cpu) if median <= 48 => 128,
+        (true, Device::Cpu) => rounded.clamp(96, 128),
+        (true, _) => rounded.clamp(128, 224),
+        (false, Device::Cpu) => rounded.clamp(32, 64),
+        (false, _) => rounded.clamp(32, 128),
+    }
+}
+
+/// The recipe as text.
+fn recipe(
+    given: &Given,
+    start: &Start,
+    size: u32,
+    labels: usize,
+    classes: usize,
+    method: Option<&str>,
+    has_test: bool,
+) -> Result<String> {
+    let quoted = |text: String| toml::Value::String(text).to_string();
+    let path = |path: &Path| {
+        let path = std::path::absolute(path)?;
+        let text = path.to_str().with_context(|| {
+            format!("{}: a recipe can only name paths in UTF-8", path.display())
+        })?;
+        anyhow::Ok(quoted(text.to_owned()))
+    };
+    let mut parts = format!("labeled = {}\n", path(&given.labeled)?);
+    for (key, value) in [
+        ("labels", &given.labels),
+        ("unlabeled", &given.unlabeled),
+        ("validation", &given.validation),
+        ("test", &given.test),
+    ] {
+        if let Some(value) = value {
+            parts += &format!("{key} = {}\n", path(value)?);
+        }
+    }
+    if given.allow_duplicates {
+        parts += "allow_duplicates = true\n";
+    }
+    let weights = start
+        .weights
+        .clone()
+        .map_or(String::new(), |weights| format!("weights = {}\n", quoted(weights)));
+    let name = name(&given.labeled);
+    let minutes = given.minutes;
+    let memory = given.memory;
+    let net = toml::Value::try_from(&start.net)?;
+    let published = start.weights.is_some();
+    // Fine-tuning takes small steps; a net from nothing large ones.
+    let (lr, batch, ratio) = if published { (0.001, 16, 2) } else { (0.002, 32, 3) };
+    let folds = if labels >= 40 * classes { 1 } else { 2 };
+    let share = if has_test { 0.2 } else { 0.5 };
+    let pad = size / 8;
+    let cut = size / 2;
+    let about = "A classifier of one's own pictures, by tutor fit";
+    let candidates = match method {
+        None => String::new(),
+        Some(method) => format!(
+            "\n[[candidates]]\nname = {}\n# Pseudo-labels from the weak view, by the running statistics; \
+             aligned with the labels' shares of the classes.\nmethod = {{ kind = \"fixmatch\", threshold = 0.8, \
+             weak_pass = \"{}\", alignment = {{ to = \"labels\", decay = 0.95 }} }}\n",
+            quoted(method.to_owned()),
+            if published { "apart" } else { "joint" },
+        ),
+    };
+    Ok(format!(
+        "# Written by tutor fit. Change what you like and run it again: tutor run THIS-FILE
+kind = \"own-images\"
+name = \"own-images/{name}\"
+about = {about:?}
+# Wall clock; trainings take as many steps as fit.
+minutes = {minutes:?}
+{weights}net = {net}
+unlabeled_ratio = {ratio}
+weak = [{{ kind = \"flip-crop\", pad = {pad} }}]
+strong = [{{ kind = \"flip-crop\", pad = {pad} }}, {{ kind = \"randaugment\", variant = \"fixmatch\" }}, {{ kind = \"cutout\", size = {cut} }}]
+trial = {{ share = {share}, folds = {folds} }}
+evaluate = {{ batch = 64 }}
+
+[data]
+kind = \"folder\"
+{parts}# Width and height at which pictures are shown to the net.
+size = [{size}, {size}]
+# A validation part would take labels away from training; the trial holds some out instead.
+validation_share = 0.0
+on_bad = \"skip\"
+# MiB of decoded pictures that are kept.
+memory = {memory}
+
+[train]
+# At most; fewer where the minutes are short.
+steps = 2000
+batch = {batch}
+lr = {{ kind = \"half-cosine\", from = {lr}, to = 0.0, warmup = 10 }}
+optim = {{ kind = \"adamw\", weight_decay = 0.01 }}
+ema = {{ decay = 0.99, warmup = true }}
+{candidates}"
+    ))
+}
+
+/// A recipe's name after a folder.
+fn name(path: &Path) -> String {
+    let absolute = std::path::absolute(path).unwrap_or_else(|_| path.to_owned());
+    let components: Vec<String> = absolute
+        .components()
+        .rev()
+        .take(2)
+        .map(|part| part.as_os_str().to_string_lossy().into_owned())
+        .collect();
+    // A folder that is called after its part says nothing; the one above it does.
+    let plain = ["labeled", "labelled", "train", "images", "data"];
+    let chosen = match &components[..] {
+        [last, above] if plain.contains(&last.to_lowercase().as_str()) => above,
+        [last, ..] => last,
+        [] => "images",
+    };
+    let allowed = |c: char| if c.is_ascii_alphanumeric() || "-_".contains(c) { c } else { '-' };
+    let name: String = chosen.chars().map(allowed).collect();
+    let name = name.trim_matches('-');
+    if name.is_empty() || name == "latest" { "images".to_owned() } else { name.to_owned() }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_run_is_named_after_the_folder_that_says_most() {
+        assert_eq!(name(Path::new("/data/leaves")), "leaves");
+        assert_eq!(name(Path::new("/data/leaves/labeled")), "leaves");
+        assert_eq!(name(Path::new("/data/my leaves/Train")), "my-leaves");
+        assert_eq!(name(Path::new("/")), "images");
+    }
+
+    #[test]
+    fn pictures_are_shown_near_their_own_size() {
+        assert_eq!(size(100, true, Device::Cpu), 96);
+        assert_eq!(size(300, true, Device::Cpu), 128);
+        assert_eq!(size(28, false, Device::Cpu), 32);
+        assert_eq!(size(300, false, Device::Cpu), 64);
+        assert_eq!(size(300, true, Device::Cuda(0)), 224);
+    }
+}

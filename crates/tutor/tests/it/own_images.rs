@@ -1,0 +1,110 @@
+//! The parts of one's own images: what is refused between them, and what a run keeps to.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use crate::folders::folders;
+use crate::tutor::{call, refused, result, run, run_folder};
+
+/// A short run on folders, with further keys.
+fn arguments<'a>(keys: &[&'a str]) -> Vec<&'a str> {
+    let mut arguments = vec!["run", "fixmatch/folder"];
+    let short = [
+        "data.labeled=labeled",
+        "train.steps=2",
+        "train.batch=4",
+        "cadence.evaluate=1",
+        "evaluate.batch=32",
+    ];
+    for key in short.iter().chain(keys) {
+        arguments.extend(["--set", *key]);
+    }
+    arguments
+}
+
+fn finished(dir: &Path, keys: &[&str]) -> (PathBuf, String) {
+    let folder = run_folder(dir, &run(dir, &arguments(keys)));
+    let data = result(&folder)["data"].as_str().expect("in words").to_owned();
+    (folder, data)
+}
+
+#[test]
+fn images_that_are_measured_on_are_not_trained_on() {
+    let dir = tempfile::tempdir().expect("a folder");
+    let dir = dir.path();
+    folders(dir);
+    let keys = ["data.unlabeled=unlabeled", "data.test=labeled"];
+    let error = refused(dir, &arguments(&keys));
+    assert!(error.contains("data.test is data.labeled"), "{error}");
+    // The same images elsewhere, among labelled and among unlabelled ones.
+    let keys = ["data.unlabeled=unlabeled", "data.test=scored"];
+    for copy in ["scored/red/again.png", "unlabeled/again.png"] {
+        let from =
+            if copy.starts_with("scored") { "labeled/red/3.png" } else { "scored/red/3.png" };
+        fs::copy(dir.join(from), dir.join(copy)).expect("copied");
+        let error = refused(dir, &arguments(&keys));
+        assert!(error.contains("1 of the test images are among the"), "{error}");
+        assert!(error.contains("data.allow_duplicates = true"), "{error}");
+        let (_, data) = finished(dir, &[&keys[..], &["data.allow_duplicates=true"]].concat());
+        assert!(data.contains("1 of the test images are among the"), "{data}");
+        fs::remove_file(dir.join(copy)).expect("removed");
+    }
+    // Labelled images may be among the unlabelled ones: said, not refused.
+    fs::copy(dir.join("labeled/red/3.png"), dir.join("unlabeled/x.png")).expect("copied");
+    let (_, data) = finished(dir, &keys);
+    assert!(data.contains("1 of the unlabelled images are among the labelled ones"), "{data}");
+}
+
+#[test]
+fn a_table_tells_labels_and_a_folder_validates() {
+    let dir = tempfile::tempdir().expect("a folder");
+    let dir = dir.path();
+    folders(dir);
+    // All in one folder: the images of `labeled` and of `unlabeled`, six of them with a label.
+    fs::rename(dir.join("unlabeled"), dir.join("labeled/rest")).expect("moved");
+    fs::rename(dir.join("scored"), dir.join("labeled/scored")).expect("moved");
+    let mut table = String::from("file,label\n");
+    for i in 0..3 {
+        table += &format!("red/{i}.png,warm\nblue/{i}.png,cold\n");
+    }
+    fs::write(dir.join("labels.csv"), table).expect("written");
+    let classes = [("red", "warm"), ("blue", "cold")];
+    for (from, to) in classes {
+        fs::rename(dir.join("labeled/scored").join(from), dir.join("labeled/scored").join(to))
+            .expect("moved");
+    }
+    fs::write(dir.join("test.csv"), "red/7.png,warm\n").expect("written");
+    let keys = ["data.labels=labels.csv", "data.validation=labeled/scored", "data.test=test.csv"];
+    // The recipe names a folder of unlabelled images; here there is none.
+    let recipe = run(dir, &["check", "fixmatch/folder"]).replace("unlabeled = \"unlabeled\"\n", "");
+    fs::write(dir.join("own.toml"), recipe).expect("written");
+    let mut arguments = arguments(&keys);
+    arguments[1] = "own.toml";
+    let folder = run_folder(dir, &run(dir, &arguments));
+    let data = result(&folder)["data"].as_str().expect("in words").to_owned();
+    // 16 - 6 - 1 in `red` and `blue`, and 40; neither those of `scored`, nor the broken one.
+    assert!(
+        data.starts_with("6 labelled, 49 unlabelled, 16 validation and 1 test images of 2 classes"),
+        "{data}"
+    );
+    assert!(data.contains("no test image is of the class `cold`"), "{data}");
+}
+
+#[test]
+fn a_run_that_goes_on_refuses_other_images() {
+    let dir = tempfile::tempdir().expect("a folder");
+    let dir = dir.path();
+    folders(dir);
+    let keys = ["data.unlabeled=unlabeled"];
+    let (folder, _) = finished(dir, &keys);
+    // As if it had been interrupted before the report.
+    fs::remove_file(folder.join("result.json")).expect("removed");
+    fs::copy(dir.join("scored/red/1.png"), dir.join("unlabeled/00.png")).expect("copied");
+    fs::copy(dir.join("scored/red/2.png"), dir.join("unlabeled/new.png")).expect("copied");
+    let error = refused(dir, &arguments(&keys));
+    let expected =
+        "unlabelled images: 1 sample added (new.png), 1 sample with another content (00.png)";
+    assert!(error.contains(expected) && error.contains("--fresh"), "{error}");
+    let anew = call(dir, &[&arguments(&keys)[..], &["--fresh"]].concat());
+    assert!(anew.success, "{}", anew.err);
+}

@@ -1,0 +1,39 @@
+//! Networks by the names that timm and torchvision give them.
+
+use crate::NetConfig;
+use crate::efficientnet::{EfficientNetConfig, Variant};
+use crate::resnet::ResNetConfig;
+
+impl NetConfig {
+    /// The network that timm or torchvision call so: `efficientnet_b0` to `b8` and `l2`,
+    /// `efficientnet_lite0` to `lite4` (with `tf_` before them too), `resnet50`, `resnet101`,
+    /// `resnet152`, `resnext101_32x8d`, `resnext101_32x48d`. What stands behind a dot or begins with
+    /// `_ns` names the training and is passed over: `tf_efficientnet_b5.ns_jft_in1k`. `None` for any
+    /// other name.
+    ///
+    /// ```
+    /// use vision_models::NetConfig;
+    /// let net = NetConfig::by_name("tf_efficientnet_lite0.in1k").expect("a known net");
+    /// assert_eq!(net.outline(3, 1000).count(), 4_652_008);
+    /// assert!(NetConfig::by_name("efficientnet_b9").is_none());
+    /// ```
+    pub fn by_name(name: &str) -> Option<Self> {
+        let name = name.rsplit('/').next().unwrap_or(name).to_lowercase().replace('-', "_");
+        let name = name.split('.').next().unwrap_or_default();
+        let name = name.strip_prefix("tf_").unwrap_or(name);
+        if let Some(variant) = name.strip_prefix("efficientnet_") {
+            let variant = variant.split("_ns").next().unwrap_or(variant);
+            let found = Variant::ALL.into_iter().find(|known| known.name() == variant)?;
+            return Some(EfficientNetConfig::new(found).into());
+        }
+        let bottlenecks = |layers| ResNetConfig { layers, ..ResNetConfig::default() };
+        Some(NetConfig::ResNet(match name {
+            "resnet50" => ResNetConfig::resnet50(),
+            "resnet101" => bottlenecks([3, 4, 23, 3]),
+            "resnet152" => bottlenecks([3, 8, 36, 3]),
+            "resnext101_32x8d" => ResNetConfig::resnext101_32x8d(),
+            "resnext101_32x48d" => ResNetConfig::resnext101_32x48d(),
+            _ => return None,
+        }))
+    }
+}
