@@ -101,7 +101,7 @@ fn own_folders_train_predict_and_score() {
 
     let error = refused(dir.path(), &["predict", latest, "unlabeled", "--out", "labels.xls"]);
     assert!(error.contains(".csv or .parquet"), "{error}");
-    let error = refused(dir.path(), &["predict", latest, "nowhere"]);
+    let error = refused(dir.path(), &["predict", latest, "nowhere", "--out", "x.csv"]);
     assert!(error.contains("nowhere"), "{error}");
     let error = refused(dir.path(), &["eval", latest, "scored", "--model", "student-9"]);
     assert!(error.contains("student-9") && error.contains("student-1"), "{error}");
