@@ -109,7 +109,7 @@ fn own_folders_train_predict_and_score() {
     run(dir.path(), &["predict", latest, "unlabeled/00.png", "--out", "one.csv"]);
     let text = fs::read_to_string(dir.path().join("one.csv")).expect("labels");
     assert!(text.lines().count() == 2 && text.contains("\n00.png,red,"), "{text}");
-    let error = refused(dir.path(), &["predict", latest, "nowhere"]);
+    let error = refused(dir.path(), &["predict", latest, "nowhere", "--out", "x.csv"]);
     assert!(error.contains("nowhere"), "{error}");
     let error = refused(dir.path(), &["eval", latest, "scored", "--model", "student-9"]);
     assert!(error.contains("student-9") && error.contains("student-1"), "{error}");
