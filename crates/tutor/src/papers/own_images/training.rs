@@ -123,7 +123,8 @@ impl Training<'_> {
             weak: &recipe.weak,
             strong: &recipe.strong,
         };
-        let task = learner.task(setting)?.start(Some(&self.start.params)).seconds(seconds);
+        let task = learner.task(setting)?.start(Some(&self.start.params));
+        let task = task.freeze(recipe.freeze).seconds(seconds);
         task.train(self.dir, "train", &select, callback)
     }
 }
