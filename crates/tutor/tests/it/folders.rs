@@ -64,9 +64,7 @@ fn own_folders_train_predict_and_score() {
     let report = result(&run_folder(dir.path(), &run(dir.path(), &arguments)));
     assert_eq!(report["rows"][0]["metric"], "validation accuracy", "there is no test folder");
     assert!(
-        report["data"]
-            .as_str()
-            .is_some_and(|data| data.contains("1 file left out, no image but ")),
+        report["data"].as_str().is_some_and(|data| data.contains("1 file left out, no image but ")),
         "{}",
         report["data"]
     );
