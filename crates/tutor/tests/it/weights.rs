@@ -26,7 +26,7 @@ fn rewritten(from: &Path, to: &Path, prefix: &str, outputs: Option<usize>) {
 #[test]
 fn a_teacher_starts_from_weights_behind_a_prefix_and_with_another_head() {
     let dir = tempfile::tempdir().expect("a folder");
-    let first = ["run", "noisy-student", "--quick", "--set", "generations=[]"];
+    let first = ["run", "noisy-student", "--quick"];
     let first = run_folder(dir.path(), &run(dir.path(), &first));
     let given = first.join("seed-1/teacher/final.safetensors");
     let at = |name: &str| dir.path().join(name);
@@ -34,7 +34,7 @@ fn a_teacher_starts_from_weights_behind_a_prefix_and_with_another_head() {
     rewritten(&given, &at("larger.safetensors"), "module.", Some(1000));
     let started = |file: &str, set: &[&str]| -> Vec<String> {
         let weights = format!("teacher.weights={file}");
-        let sets = [weights.as_str(), "generations=[]"];
+        let sets = [weights.as_str()];
         let sets = sets.iter().chain(set).flat_map(|set| ["--set", set]);
         ["run", "noisy-student", "--quick"].into_iter().chain(sets).map(str::to_owned).collect()
     };
