@@ -63,8 +63,8 @@ impl Linear {
         self.weight.size()[1]
     }
 
-    /// Takes over a kernel `[outputs, inputs]` and a bias `[outputs]` of any kind and device. Panics
-    /// if they are of another shape.
+    /// Takes over a kernel `[outputs, inputs]` and a bias `[outputs]` of any kind and device.
+    /// Panics if they are of another shape.
     pub fn set(&self, weight: &Tensor, bias: &Tensor) {
         for (own, given) in [(&self.weight, weight), (&self.bias, bias)] {
             assert_eq!(own.size(), given.size(), "a linear layer's tensor");

@@ -16,7 +16,8 @@ impl Logistic {
     /// scikit-learn's `LogisticRegression(C=c)` fits. `x` are features `[n, width]`, `y` classes
     /// `[n]` (int64) below `classes`; the result does not depend on the generator. Found by L-BFGS
     /// in float64 (Nocedal & Wright, Numerical Optimization, algorithm 7.5), to scikit-learn's
-    /// tolerance of 1e-4 ([`Logistic::fit_to`]). Panics if there is no sample or `c` is not above 0.
+    /// tolerance of 1e-4 ([`Logistic::fit_to`]). Panics if there is no sample or `c` is not above
+    /// 0.
     ///
     /// ```
     /// use torch::Tensor;

@@ -7,9 +7,9 @@ use crate::resnet::ResNetConfig;
 impl NetConfig {
     /// The network that timm or torchvision call so: `efficientnet_b0` to `b8` and `l2`,
     /// `efficientnet_lite0` to `lite4` (with `tf_` before them too), `resnet50`, `resnet101`,
-    /// `resnet152`, `resnext101_32x8d`, `resnext101_32x48d`. What stands behind a dot or begins with
-    /// `_ns` names the training and is passed over: `tf_efficientnet_b5.ns_jft_in1k`. `None` for any
-    /// other name.
+    /// `resnet152`, `resnext101_32x8d`, `resnext101_32x48d`. What stands behind a dot or begins
+    /// with `_ns` names the training and is passed over: `tf_efficientnet_b5.ns_jft_in1k`. `None`
+    /// for any other name.
     ///
     /// ```
     /// use vision_models::NetConfig;

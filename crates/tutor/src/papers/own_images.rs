@@ -1,8 +1,8 @@
 //! One's own images: a classifier from a folder of labelled and a folder of unlabelled pictures, in
 //! the minutes that there are.
 //!
-//! A run starts from published weights where there are some, tries the methods on some of the labels
-//! for a short time, and trains two networks with all of them: one on the labels alone, one on the
+//! A run starts from published weights where there are some, tries the methods on some of the
+//! labels for a short time, and trains two networks with all of them: one on the labels alone, one on the
 //! unlabelled images too. `tutor fit` looks at the data and writes the recipe ([`plan`]).
 
 mod clock;

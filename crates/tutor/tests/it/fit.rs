@@ -55,9 +55,9 @@ fn folders_become_a_classifier_in_time() {
         assert!(report.contains(part), "{part} is missing");
     }
     let list = fs::read_to_string(folder.join("seed-1/label-next.csv")).expect("a list");
-    assert!(list.starts_with("file,guess,or,probability,margin\n"), "{list}");
+    assert!(list.starts_with("file,label,or,probability,margin\n"), "{list}");
     assert_eq!(list.lines().count(), 41, "a line for each unlabelled picture");
-    // Steps are planned by the time that is left; a machine on which much else runs takes the fewest.
+    // Steps are planned by the time that is left; a busy machine takes the fewest.
     for row in ["labels-alone", "fixmatch"] {
         let plan = fs::read(folder.join("seed-1").join(row).join("plan.json")).expect("a plan");
         let (steps, seconds): (u64, f64) = serde_json::from_slice(&plan).expect("two numbers");

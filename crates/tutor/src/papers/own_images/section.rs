@@ -131,11 +131,11 @@ fn mistakes(outcome: &Outcome, kept: &Measured) -> Section {
 /// Which pictures to label next.
 fn label_next(outcome: &Outcome) -> Section {
     let class = |class: u32| outcome.classes[class as usize].clone();
-    let tiles = to_label(&outcome.unlabeled).into_iter().take(SHOWN).filter_map(|sure| {
+    let tiles = to_label(&outcome.unlabeled).into_iter().take(SHOWN).filter_map(|found| {
         let percent = |p: f32| format!("{:.0} %", 100.0 * p);
-        let first = (class(sure.class), percent(sure.probability));
-        let second = (class(sure.second), percent(sure.probability - sure.margin));
-        tile(outcome, &sure.id, [first, second])
+        let first = (class(found.class), percent(found.probability));
+        let second = (class(found.second), percent(found.probability - found.margin));
+        tile(outcome, &found.id, [first, second])
     });
     Section::new("label-next", "Pictures to label next")
         .with(Block::Text(format!(

@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 use weights::StateDict;
 
 use super::clock::Clock;
-use super::lists::{self, Sure};
+use super::lists::{self, Unlabeled};
 use super::pictures;
 use super::recipe::{FROZEN, LABELS_ALONE, Recipe};
 use super::scores::Scores;
@@ -42,7 +42,7 @@ pub(super) struct Outcome {
     /// What was measured on.
     pub(super) part: MeasuredOn,
     /// What the chosen network says of the unlabelled images.
-    pub(super) unlabeled: Vec<Sure>,
+    pub(super) unlabeled: Vec<Unlabeled>,
     /// Small copies of the pictures that the report shows, by id.
     pub(super) pictures: BTreeMap<String, Picture>,
     pub(super) curves: Vec<Curve>,
@@ -186,7 +186,7 @@ fn find(
     let wrong = wrong.iter().take(SHOWN).map(|mistake| mistake.id);
     let mut pictures = pictures::copies(measured_on.unwrap_or(&data.labeled), wrong)?;
     let next = lists::to_label(&unlabeled);
-    let next = next.iter().take(SHOWN).map(|sure| sure.id.as_str());
+    let next = next.iter().take(SHOWN).map(|found| found.id.as_str());
     pictures.extend(pictures::copies(&data.unlabeled, next)?);
     lists::write_to_label(&dir, &data.input.classes, &unlabeled)
         .context("the list of pictures to label")?;

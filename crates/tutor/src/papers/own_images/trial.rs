@@ -1,5 +1,5 @@
-//! The trial: every method for a short time on some of the labels, measured on the others, to choose
-//! by and, where there is no test part, to report.
+//! The trial: every method for a short time on some of the labels, measured on the others, to
+//! choose by and, where there is no test part, to report.
 
 use std::collections::BTreeMap;
 
