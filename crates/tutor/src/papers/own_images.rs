@@ -2,8 +2,8 @@
 //! the minutes that there are.
 //!
 //! A run starts from published weights where there are some, tries the methods on some of the
-//! labels for a short time, and trains two networks with all of them: one on the labels alone, one on the
-//! unlabelled images too. `tutor fit` looks at the data and writes the recipe ([`plan`]).
+//! labels for a short time, and trains two networks with all of them: one on the labels alone, one
+//! on the unlabelled images too. `tutor fit` looks at the data and writes the recipe ([`plan`]).
 
 mod clock;
 mod folds;
