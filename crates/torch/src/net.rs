@@ -163,6 +163,17 @@ impl Model {
     }
 }
 
+/// A model runs as its network does.
+impl Net for Model {
+    fn forward(&self, x: &Tensor, mode: Mode) -> Tensor {
+        self.net.forward(x, mode)
+    }
+
+    fn features(&self) -> Option<&dyn Features> {
+        self.net.features()
+    }
+}
+
 impl Net for Box<dyn Net> {
     fn forward(&self, x: &Tensor, mode: Mode) -> Tensor {
         (**self).forward(x, mode)

@@ -12,6 +12,7 @@ pub(crate) mod report;
 pub(crate) mod run;
 mod say;
 pub(crate) mod show;
+mod tally;
 pub(crate) mod weights;
 mod which;
 

@@ -9,6 +9,7 @@ pub(crate) mod input;
 pub(crate) mod learner;
 mod objective;
 pub(crate) mod setting;
+pub(crate) mod shown;
 pub(crate) mod source;
 pub(crate) mod subset;
 mod synthetic;
