@@ -4,6 +4,7 @@ use std::ops::Range;
 
 use tch::{Device, Kind, Tensor, no_grad};
 
+use crate::graph::Graph;
 use crate::nn::Linear;
 use crate::precision::Precision;
 use crate::{Features, Mode, Net, Params, Scope, ffi, layout};
@@ -61,6 +62,16 @@ impl Inference {
         };
         let net = no_grad(|| params.for_inference(kind, make));
         Self { net: Box::new(net), kind }
+    }
+
+    /// The network as a list of operations from normalised images to logits; `None` for networks
+    /// that have none.
+    pub fn graph(&self) -> Option<Graph> {
+        let mut graph = Graph::default();
+        let images = graph.input();
+        let features = self.parts().graph(&mut graph, images)?;
+        self.parts().head().graph(&mut graph, features);
+        Some(graph)
     }
 
     fn run(&self, x: &Tensor, mode: Mode, body: impl FnOnce(&Tensor) -> Tensor) -> Tensor {

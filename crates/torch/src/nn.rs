@@ -6,6 +6,7 @@ pub use conv_norm::{Activation, ConvNorm, ConvNormConfig};
 pub use norm::BatchNorm;
 pub use perceptron::Perceptron;
 
+use crate::graph::{Array, Graph, Operation, Value};
 use crate::{Init, Mode, NoisyRows, Role, Scope};
 use folded::Folded;
 
@@ -150,6 +151,13 @@ impl Conv2d {
     }
 }
 
+impl Conv2d {
+    /// As an operation of a graph, in a network for inference; panics in others.
+    pub fn graph(&self, graph: &mut Graph, x: Value) -> Value {
+        self.folded.as_ref().expect("a network for inference").graph(graph, x, None)
+    }
+}
+
 /// Zeros before and after an axis of `size` so that the output has `ceil(size / stride)` places.
 fn same_padding(size: i64, kernel: i64, stride: i64) -> (i64, i64) {
     let total = (((size + stride - 1) / stride - 1) * stride + kernel - size).max(0);
@@ -194,6 +202,12 @@ impl Linear {
         }
     }
 
+    /// As an operation of a graph.
+    pub fn graph(&self, graph: &mut Graph, x: Value) -> Value {
+        let (weight, bias) = (Array::of(&self.weight), Array::of(&self.bias));
+        graph.push(Operation::Linear { weight, bias }, &[x])
+    }
+
     /// `[batch, inputs]` to `[batch, outputs]`.
     pub fn forward(&self, x: &Tensor) -> Tensor {
         x.linear(&self.weight, Some(&self.bias))
@@ -203,6 +217,12 @@ impl Linear {
 /// The mean over all places: `[batch, channels, h, w]` to `[batch, channels]`.
 pub fn global_average_pool(x: &Tensor) -> Tensor {
     x.mean_dim([2, 3].as_slice(), false, None)
+}
+
+/// The mean over all places, `[batch, channels]`, as operations of a graph.
+pub fn global_average_graph(graph: &mut Graph, x: Value) -> Value {
+    let mean = graph.push(Operation::Mean, &[x]);
+    graph.push(Operation::Flatten, &[mean])
 }
 
 /// Dropout with probability `rate`, on the samples (rows of `x`) that get noise in this mode.

@@ -5,6 +5,7 @@ use tch::Tensor;
 
 use super::folded::Folded;
 use super::{BatchNorm, Conv2d, ConvConfig};
+use crate::graph::{Graph, Operation, Value};
 use crate::{Mode, Scope};
 
 /// What follows batch norm.
@@ -21,6 +22,19 @@ pub enum Activation {
 }
 
 impl Activation {
+    /// As operations of a graph.
+    pub fn graph(self, graph: &mut Graph, x: Value) -> Value {
+        match self {
+            Activation::None => x,
+            Activation::LeakyRelu(slope) => graph.push(Operation::LeakyRelu(slope), &[x]),
+            Activation::Relu6 => graph.push(Operation::Relu6, &[x]),
+            Activation::Swish => {
+                let gate = graph.push(Operation::Sigmoid, &[x]);
+                graph.push(Operation::Mul, &[x, gate])
+            }
+        }
+    }
+
     /// Changes `x` in place where it can.
     pub(super) fn of(self, mut x: Tensor) -> Tensor {
         match self {
@@ -92,6 +106,15 @@ impl ConvNorm {
             (Layers::Apart(conv, norm), activation) => {
                 activation.of(norm.forward(&conv.forward(x), mode))
             }
+        }
+    }
+
+    /// As operations of a graph, in a network for inference; panics in others. `rest` is added
+    /// before the activation.
+    pub fn graph(&self, graph: &mut Graph, x: Value, rest: Option<Value>) -> Value {
+        match &self.layers {
+            Layers::Folded(folded) => folded.graph(graph, x, rest),
+            Layers::Apart(..) => panic!("the graph of a network that is trained"),
         }
     }
 

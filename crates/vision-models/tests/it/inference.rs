@@ -7,7 +7,7 @@ use vision_models::NetConfig;
 use crate::stages::nets;
 
 /// Values under which batch norm's scales, shifts and statistics all matter.
-fn fill(params: &Params) {
+pub(crate) fn fill(params: &Params) {
     for (p, i) in params.iter().zip(0..) {
         let ramp = Tensor::arange(p.tensor.numel() as i64, (Kind::Float, Device::Cpu));
         let wave = (ramp * 1.7 + f64::from(i)).sin().view_as(&p.tensor);
@@ -22,13 +22,13 @@ fn fill(params: &Params) {
     }
 }
 
-fn relative(ours: &Tensor, theirs: &Tensor) -> f64 {
+pub(crate) fn relative(ours: &Tensor, theirs: &Tensor) -> f64 {
     assert_eq!((ours.size(), ours.kind()), (theirs.size(), Kind::Float));
     let largest = |t: &Tensor| t.abs().max().double_value(&[]);
     largest(&(ours - theirs)) / largest(theirs)
 }
 
-fn images(sides: [i64; 2]) -> Tensor {
+pub(crate) fn images(sides: [i64; 2]) -> Tensor {
     Tensor::randn([3, 3, sides[0], sides[1]], (Kind::Float, Device::Cpu))
 }
 
