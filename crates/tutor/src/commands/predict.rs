@@ -49,14 +49,15 @@ pub(crate) fn run(args: &Args) -> Result<()> {
     let shown = predictor.open(&args.samples, false)?;
     shown.notes().iter().for_each(|text| note(text));
 
-    let samples = args.samples.canonicalize().with_context(|| args.samples.display().to_string())?;
+    let samples =
+        args.samples.canonicalize().with_context(|| args.samples.display().to_string())?;
     let ids = (0..shown.len()).map(|i| shown.id(i));
-    let key = Key::new(predictor.identity(), samples, ids);
+    let key = Key::new(predictor.identity()?, samples, ids);
     let mut part = Part::open(&out, &key)?;
     let from = part.len();
     if from > 0 {
         note(&format!(
-            "{from} of {} {} were labelled before; going on from {}",
+            "{from} of {} {} were done before; going on from {}",
             shown.len(),
             shown.unit(),
             part.path().display()

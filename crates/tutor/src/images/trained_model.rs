@@ -11,7 +11,7 @@ use data_pipeline::dataset::folder::{FolderOptions, FolderSet, OnBad};
 use data_pipeline::digest::Digest;
 use data_pipeline::picture::Decode;
 use torch::precision::Precision;
-use torch::{Device, Inference, store};
+use torch::{Device, Inference, Model, Params, store};
 use vision_models::NetConfig;
 
 use super::evaluator::Evaluator;
@@ -42,8 +42,22 @@ pub(crate) struct TrainedModel {
     input: Input,
     look: Look,
     batch: usize,
-    /// Of the file of its weights.
-    digest: Digest,
+    net: NetConfig,
+    params: Params,
+    /// The file of its weights.
+    file: PathBuf,
+}
+
+/// What a trained network is made of.
+pub(crate) struct Parts {
+    /// What it is, in words.
+    pub(crate) name: String,
+    pub(crate) net: NetConfig,
+    pub(crate) model: Model,
+    pub(crate) input: Input,
+    pub(crate) look: Look,
+    /// The file of its weights.
+    pub(crate) file: PathBuf,
 }
 
 /// The most images that a network is shown at once: more take more memory and are no faster.
@@ -65,28 +79,51 @@ impl TrainedModel {
             .params
             .load(&store::load(&path)?.tensors)
             .with_context(|| path.display().to_string())?;
-        let digest = Digest::of(&fs::read(&path)?);
+        let Place { name, net, eval_augment, eval_batch, .. } = place;
+        let look = Look::Policy(eval_augment);
+        let parts = Parts { name, net, model, input, look, file: path };
+        Ok(Self::new(parts, device, eval_batch))
+    }
+
+    /// Makes it ready to run on the device where its model is, at most `batch` images at once.
+    pub(crate) fn new(parts: Parts, device: Device, batch: usize) -> Self {
+        let Parts { name, net, model, input, look, file } = parts;
+        let (channels, classes) = (input.channels as i64, input.classes.len() as i64);
+        let params = model.params;
         let feed = Feed {
             device,
             normalization: input.normalization.clone(),
             classes: input.classes.len(),
             targets: None,
         };
-        let batch = place.eval_batch.min(BATCH);
+        let batch = batch.min(BATCH);
         let evaluator = Evaluator::new(feed, &Policy::none(), batch, 0).interruptible();
-        Ok(Self {
-            name: place.name,
-            fast: place.net.for_inference(&model.params, channels, classes, Precision::Float32),
-            evaluator,
-            input,
-            look: Look::Policy(place.eval_augment),
-            batch,
-            digest,
-        })
+        let fast = net.for_inference(&params, channels, classes, Precision::Float32);
+        Self { name, fast, evaluator, input, look, batch, net, params, file }
+    }
+
+    /// What it takes and tells apart.
+    pub(crate) fn input(&self) -> &Input {
+        &self.input
+    }
+
+    /// What is done to an image before it sees it.
+    pub(crate) fn look(&self) -> &Look {
+        &self.look
+    }
+
+    /// Its configuration and tensors.
+    pub(crate) fn parts(&self) -> (&NetConfig, &Params) {
+        (&self.net, &self.params)
+    }
+
+    /// The network that runs, and what shows it images of one size.
+    pub(crate) fn runner(&self) -> (&Inference, &Evaluator) {
+        (&self.fast, &self.evaluator)
     }
 
     /// How files become the images of which it is shown a view.
-    fn decode(&self) -> Decode {
+    pub(crate) fn decode(&self) -> Decode {
         Decode {
             grey: self.input.channels == 1,
             size: self.input.size,
@@ -108,13 +145,21 @@ impl Predictor for TrainedModel {
     }
 
     fn resize(&mut self, size: (u32, u32)) -> Result<()> {
-        self.input.size = Some(size);
+        match &mut self.look {
+            Look::Policy(_) => self.input.size = Some(size),
+            Look::Published(preprocess) => {
+                ensure!(size.0 == size.1, "--size: {} is shown squares", self.name);
+                preprocess.size = size.0;
+            }
+        }
         Ok(())
     }
 
-    fn identity(&self) -> String {
-        let Self { input, look, digest, .. } = self;
-        Digest::of(format!("{digest} {input:?} {look:?}").as_bytes()).to_string()
+    fn identity(&self) -> Result<String> {
+        let Self { input, look, file, .. } = self;
+        let weights = fs::read(file).with_context(|| format!("cannot read {}", file.display()))?;
+        let told = format!("{} {input:?} {look:?}", Digest::of(&weights));
+        Ok(Digest::of(told.as_bytes()).to_string())
     }
 
     /// With `labeled`, each class must be one that the network knows.
@@ -127,9 +172,11 @@ impl Predictor for TrainedModel {
             ..FolderOptions::default()
         };
         let way_out = match self.input.size {
-            None => ", and the run brought its own to no common size: name the size that it was \
-                     trained at, as --size 64x48",
-            Some(_) => "",
+            None if matches!(self.look, Look::Policy(_)) => {
+                ", and the run brought its own to no common size: name the size that it was \
+                     trained at, as --size 64x48"
+            }
+            _ => "",
         };
         Ok(Box::new(Open {
             pictures: Arc::new(Pictures(FolderSet::open(path, &options)?)),

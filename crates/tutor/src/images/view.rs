@@ -52,6 +52,37 @@ pub(crate) fn square(image: &mut Image, preprocess: &Preprocess, scratch: &mut S
     let shorter = image.width().min(image.height());
     let [width, height] = [image.width(), image.height()].map(|side| short * side / shorter);
     resize(image, width, height, filter, scratch);
-    let [x, y] = [width, height].map(|side| ((side - size) as f64 / 2.0).round_ties_even() as usize);
+    let [x, y] =
+        [width, height].map(|side| ((side - size) as f64 / 2.0).round_ties_even() as usize);
     crop(image, x, y, size, size, scratch);
+}
+
+#[cfg(test)]
+mod tests {
+    use data_pipeline::digest::Digest;
+
+    use super::*;
+
+    #[test]
+    fn squares_are_those_of_timm_byte_for_byte() {
+        let golden = include_str!("../../tests/golden/eval_transform.txt");
+        assert_eq!(golden.lines().count(), 30);
+        for line in golden.lines() {
+            let fields: Vec<&str> = line.split(' ').collect();
+            let number = |i: usize| fields[i].parse::<usize>().expect("a number");
+            let (width, height) = (number(0), number(1));
+            let pixel = |i: u64| ((i * i + 7 * i) % 251) as u8;
+            let pixels = (0..(width * height * 3) as u64).map(pixel).collect();
+            let mut image = Image::new(width, height, 3, pixels);
+            let preprocess = Preprocess {
+                size: number(2) as u32,
+                crop: fields[3].parse().expect("a share"),
+                interpolation: serde_json::from_value(fields[4].into()).expect("a filter"),
+                mean: vec![0.5; 3],
+                std: vec![0.5; 3],
+            };
+            square(&mut image, &preprocess, &mut Scratch::new());
+            assert_eq!(Digest::of(image.pixels()).to_string(), fields[5], "{line}");
+        }
+    }
 }

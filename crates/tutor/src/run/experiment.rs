@@ -79,7 +79,7 @@ pub(crate) trait Predictor {
 
     /// What tells it, and how samples are shown to it, from any other: what was said by one may not
     /// be mixed with what another says.
-    fn identity(&self) -> String;
+    fn identity(&self) -> Result<String>;
 
     /// Opens the samples at `path`. With `labeled`, the true classes are read too.
     fn open(&self, path: &Path, labeled: bool) -> Result<Box<dyn Shown + '_>>;

@@ -57,8 +57,13 @@ impl Part {
         let path = out.with_file_name(format!("{name}.part"));
         let at = || format!("cannot write {}", path.display());
         let mut options = OpenOptions::new();
-        let mut file =
-            options.read(true).write(true).create(true).truncate(false).open(&path).with_context(at)?;
+        let mut file = options
+            .read(true)
+            .write(true)
+            .create(true)
+            .truncate(false)
+            .open(&path)
+            .with_context(at)?;
         if let Err(TryLockError::WouldBlock) = file.try_lock() {
             // Some network file systems have no locks; a single process works without them.
             bail!("{} is being written by another process", path.display());
@@ -126,7 +131,8 @@ impl Part {
     }
 
     pub(super) fn remove(self) -> Result<()> {
-        fs::remove_file(&self.path).with_context(|| format!("cannot remove {}", self.path.display()))
+        fs::remove_file(&self.path)
+            .with_context(|| format!("cannot remove {}", self.path.display()))
     }
 }
 
