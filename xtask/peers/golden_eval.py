@@ -3,8 +3,8 @@
     python xtask/peers/golden_eval.py    # timm 1.0.9, torchvision 0.26.0, pillow 12.0.0
 
 Writes `eval_transform.txt`: lines `WIDTH HEIGHT SIZE CROP INTERPOLATION DIGEST` with the first 32
-hexadecimal digits of the SHA-256 of the pixels (rows, then RGB) that timm's transform for evaluation
-makes of the picture of `picture`.
+hexadecimal digits of the SHA-256 of the pixels (rows, then RGB) that timm's transform for
+evaluation makes of the picture of `picture`.
 """
 
 import hashlib

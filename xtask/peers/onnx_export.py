@@ -1,11 +1,11 @@
-"""Whether other programs read what `tutor export` writes: timm the safetensors, onnxruntime the ONNX.
+"""Whether other programs read what `tutor export` writes.
 
-    python xtask/peers/onnx_export.py target/debug/tutor    # timm 1.0.9, torch 2.11.0, onnxruntime, onnx
+    python xtask/peers/onnx_export.py target/debug/tutor    # timm, torch, onnx, onnxruntime
 
 Random nets of timm go through `tutor export`; what comes back gives timm's logits to 1e-4 of the
-largest, in timm itself and in onnxruntime, at two sizes. A small net and a Wide ResNet, which timm has
-not, are trained for a few steps by `tutor run`; onnxruntime gives the probabilities that `tutor predict`
-gives. Ends with an error where one does not.
+largest, in timm itself and in onnxruntime, at two sizes. A small net and a Wide ResNet, which timm
+has not, are trained for a few steps by `tutor run`; onnxruntime gives the probabilities that `tutor
+predict` gives. Ends with an error where one does not.
 """
 
 import csv

@@ -34,8 +34,8 @@ pub enum Operation {
         bias: Array,
         /// In both directions.
         stride: i64,
-        /// Zeros on every side; `None` is TensorFlow's SAME, under which the output has `ceil(side /
-        /// stride)` places and an odd zero goes to the bottom and right.
+        /// Zeros on every side; `None` is TensorFlow's SAME, under which the output has
+        /// `ceil(side / stride)` places and an odd zero goes to the bottom and right.
         padding: Option<i64>,
         /// Groups of channels.
         groups: i64,

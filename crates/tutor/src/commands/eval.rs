@@ -19,9 +19,9 @@ use crate::run::result::listed;
 /// Which network is scored on what.
 #[derive(clap::Args)]
 pub(crate) struct Args {
-    /// The folder of a run, as `runs/noisy-student/latest` (not with --weights), and what the network
-    /// is scored on: a folder with a sub-folder for each class, named as in training, or with
-    /// `labels.csv`; a table of files and labels; Parquet files of images.
+    /// The folder of a run, as `runs/noisy-student/latest` (not with --weights), and what the
+    /// network is scored on: a folder with a sub-folder for each class, named as in training, or
+    /// with `labels.csv`; a table of files and labels; Parquet files of images.
     #[arg(required = true, num_args = 1..=2, value_names = ["RUN", "SAMPLES"])]
     paths: Vec<PathBuf>,
     /// Scores published weights, or what `tutor export` wrote, instead of a run: a file, a
@@ -69,9 +69,12 @@ pub(crate) fn run(args: &Args) -> Result<()> {
     Ok(())
 }
 
+/// A network, and what it is in words.
+type Named = (Box<dyn Predictor>, String);
+
 impl Args {
     /// What the networks are scored on, and the networks with what they are in words.
-    fn load(&self) -> Result<(&Path, Vec<(Box<dyn Predictor>, String)>)> {
+    fn load(&self) -> Result<(&Path, Vec<Named>)> {
         if self.weights.is_empty() {
             let [run, samples] = &self.paths[..] else {
                 bail!("name what the network is scored on: tutor eval RUN SAMPLES");
@@ -88,7 +91,7 @@ impl Args {
             self.weights.len()
         );
         let device = self.choice.device()?;
-        let mut networks: Vec<(Box<dyn Predictor>, String)> = Vec::new();
+        let mut networks: Vec<Named> = Vec::new();
         for (i, asked) in self.weights.iter().enumerate() {
             let net = self.net.get(i).or(self.net.first()).map(String::as_str);
             let mut network = checkpoint::open(net, asked, Some(samples), device)?;

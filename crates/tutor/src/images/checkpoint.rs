@@ -15,7 +15,7 @@ use weights::{Interpolation, Preprocess, StateDict, meta};
 
 use super::input::{Input, Normalization};
 use super::trained_model::{Parts, TrainedModel};
-use super::view::Look;
+use super::view::Transform;
 use crate::run::note::note;
 
 /// What our own exports have beside what all readers know: a net that no other code base has, and
@@ -24,14 +24,14 @@ use crate::run::note::note;
 pub(crate) struct Own {
     pub(crate) net: NetConfig,
     pub(crate) input: Input,
-    pub(crate) look: Look,
+    pub(crate) transform: Transform,
 }
 
 /// The key of [`Own`] in the header of a file of weights, as JSON.
 pub(crate) const OWN: &str = "tutor";
 
 /// Opens weights: a file, or a name that `tutor weights` knows. `net` is the net's name in timm,
-/// where the file does not say it. The classes are those that the file names, else the class folders
+/// where the file does not say it. The classes are those that the file names, else the folders
 /// of `samples` in their order, which then must be as many as the net tells apart, else numbers.
 pub(crate) fn open(
     net: Option<&str>,
@@ -46,11 +46,15 @@ pub(crate) fn open(
         })?),
         _ => None,
     };
-    if let Some(Own { net, input, look }) = own {
+    if let Some(Own { net, input, transform }) = own {
         let model = net.build(device, input.channels as i64, input.classes.len() as i64);
         published::load(&model.params, &given, Head::Keep)?;
         let (name, file) = (asked.to_owned(), given.source);
-        return Ok(TrainedModel::new(Parts { name, net, model, input, look, file }, device, BATCH));
+        return Ok(TrainedModel::new(
+            Parts { name, net, model, input, transform, file },
+            device,
+            BATCH,
+        ));
     }
     let net = named(net, &given)?;
     let told_apart = head(&net, &given)?;
@@ -96,8 +100,9 @@ pub(crate) fn open(
         depth: Depth::default(),
         max_pixels: Decode::default().max_pixels,
     };
-    let (name, look, file) = (asked.to_owned(), Look::Published(preprocess), given.source);
-    Ok(TrainedModel::new(Parts { name, net, model, input, look, file }, device, BATCH))
+    let (name, transform, file) =
+        (asked.to_owned(), Transform::Published(preprocess), given.source);
+    Ok(TrainedModel::new(Parts { name, net, model, input, transform, file }, device, BATCH))
 }
 
 const CHANNELS: i64 = 3;

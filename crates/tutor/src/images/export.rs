@@ -14,7 +14,7 @@ use weights::{Interpolation, Preprocess, TensorData};
 use super::checkpoint::{OWN, Own};
 use super::onnx;
 use super::trained_model::TrainedModel;
-use super::view::Look;
+use super::view::Transform;
 use crate::run::experiment::Predictor;
 
 impl TrainedModel {
@@ -43,8 +43,8 @@ impl TrainedModel {
 
     /// What a reader must know.
     fn meta(&self, own: bool) -> Meta {
-        let (net, input, look) =
-            (self.parts().0.clone(), self.input().clone(), self.look().clone());
+        let (net, input, transform) =
+            (self.parts().0.clone(), self.input().clone(), self.transform().clone());
         let mut meta = Meta::new();
         if let Some(name) = net.timm_name() {
             meta.insert(meta::ARCHITECTURE.to_owned(), name);
@@ -56,7 +56,7 @@ impl TrainedModel {
         let source = format!("tutor {}: {}", env!("CARGO_PKG_VERSION"), self.about());
         meta.insert(meta::SOURCE.to_owned(), source);
         if own {
-            let text = serde_json::to_string(&Own { net, input, look }).expect("plain data");
+            let text = serde_json::to_string(&Own { net, input, transform }).expect("plain data");
             meta.insert(OWN.to_owned(), text);
         }
         meta
@@ -73,9 +73,9 @@ impl TrainedModel {
             mean: input.normalization.mean.clone(),
             std: input.normalization.std.clone(),
         };
-        match (self.look(), input.size) {
-            (Look::Published(preprocess), _) => Some(preprocess.clone()),
-            (Look::Policy(policy), size) => match (&policy.0[..], size) {
+        match (self.transform(), input.size) {
+            (Transform::Published(preprocess), _) => Some(preprocess.clone()),
+            (Transform::Policy(policy), size) => match (&policy.0[..], size) {
                 ([], Some((width, height))) if width == height => {
                     Some(made(width as usize, 1.0, Interpolation::Bilinear))
                 }

@@ -1,5 +1,6 @@
 //! Robustness: accuracy under corruptions (as ImageNet-C) and how often the predicted class flips
-//! along sequences of small changes (as ImageNet-P), of several networks on the same changed images.
+//! along sequences of small changes (as ImageNet-P), of several networks on the same changed
+//! images.
 
 use anyhow::Result;
 use augment::Image;
@@ -14,17 +15,18 @@ use torch::Net;
 
 use super::evaluator::Evaluator;
 use super::subset::Subset;
-use super::view::Look;
+use super::view::Transform;
 
 /// A network that is measured.
 pub(crate) struct Measured<'a> {
     pub(crate) net: &'a dyn Net,
     /// Shows it images that are ready but for their normalisation.
     pub(crate) evaluator: &'a Evaluator,
-    /// What is done to a stored image before it is changed. Networks with the same look are shown
-    /// the same changed images.
-    pub(crate) look: &'a Look,
-    /// Width and height to which changed images are brought, where they are not those of the look.
+    /// What is done to a stored image before it is changed. Networks with the same transform are
+    /// shown the same changed images.
+    pub(crate) transform: &'a Transform,
+    /// Width and height to which changed images are brought, where they are not those of the
+    /// transform.
     pub(crate) size: Option<(usize, usize)>,
 }
 
@@ -51,7 +53,7 @@ pub(crate) fn measure(
         return Ok(found);
     };
     let side = {
-        let seen = seen(images, first, networks[0].look)?;
+        let seen = seen(images, first, networks[0].transform)?;
         seen.width().min(seen.height())
     };
     for &corruption in Corruption::for_side(side) {
@@ -90,15 +92,15 @@ pub(crate) fn measure(
 }
 
 /// An image as evaluation sees it.
-fn seen(subset: &Subset, index: u32, look: &Look) -> Result<Image> {
+fn seen(subset: &Subset, index: u32, transform: &Transform) -> Result<Image> {
     let mut image = subset.set.item(index as usize)?;
     // What evaluation sees is not random: any generator does.
-    look.view()(&mut image, &mut Rng::new(0), &mut Scratch::new(), 0);
+    transform.view()(&mut image, &mut Rng::new(0), &mut Scratch::new(), 0);
     Ok(image)
 }
 
-/// Hands to `take`, for each image of a subset, its true class and what each network says of what it
-/// was changed into.
+/// Hands to `take`, for each image of a subset, its true class and what each network says of what
+/// it was changed into.
 fn visit(
     subset: &Subset,
     networks: &[Measured<'_>],
@@ -108,17 +110,17 @@ fn visit(
 ) -> Result<()> {
     for indices in subset.indices.chunks(batch) {
         let mut answers: Vec<Vec<u32>> = Vec::new();
-        let mut made: Option<(&Look, Vec<Image>)> = None;
+        let mut made: Option<(&Transform, Vec<Image>)> = None;
         for network in networks {
             let images = match made.take() {
-                Some((look, images)) if look == network.look => images,
-                _ => changed(subset, indices, network.look, view, &change)?,
+                Some((transform, images)) if transform == network.transform => images,
+                _ => changed(subset, indices, network.transform, view, &change)?,
             };
             answers.push(match network.size {
                 None => network.evaluator.classes_of(network.net, &images)?,
                 Some(size) => network.evaluator.classes_of(network.net, &at(&images, size))?,
             });
-            made = Some((network.look, images));
+            made = Some((network.transform, images));
         }
         let each = answers[0].len() / indices.len();
         let truths = indices.iter().map(|&index| subset.set.label(index as usize));
@@ -134,13 +136,13 @@ fn visit(
 fn changed(
     subset: &Subset,
     indices: &[u32],
-    look: &Look,
+    transform: &Transform,
     view: u64,
     change: &(impl Fn(&Image, &mut Rng) -> Vec<Image> + Sync),
 ) -> Result<Vec<Image>> {
     let of_one = |i: usize| {
         let mut rng = Key { seed: 0, epoch: 0, index: u64::from(indices[i]), view }.rng();
-        anyhow::Ok(change(&seen(subset, indices[i], look)?, &mut rng))
+        anyhow::Ok(change(&seen(subset, indices[i], transform)?, &mut rng))
     };
     let all: Vec<Vec<Image>> =
         parallel::map(indices.len(), of_one).into_iter().collect::<Result<_>>()?;

@@ -18,7 +18,7 @@ use super::evaluator::Evaluator;
 use super::feed::Feed;
 use super::input::Input;
 use super::shown::{Open, Pictures};
-use super::view::Look;
+use super::view::Transform;
 use crate::run::experiment::{Predictor, Shown};
 
 /// Where a network of a run lies and what it is shown.
@@ -40,7 +40,7 @@ pub(crate) struct TrainedModel {
     fast: Inference,
     evaluator: Evaluator,
     input: Input,
-    look: Look,
+    transform: Transform,
     batch: usize,
     net: NetConfig,
     params: Params,
@@ -55,7 +55,7 @@ pub(crate) struct Parts {
     pub(crate) net: NetConfig,
     pub(crate) model: Model,
     pub(crate) input: Input,
-    pub(crate) look: Look,
+    pub(crate) transform: Transform,
     /// The file of its weights.
     pub(crate) file: PathBuf,
 }
@@ -80,14 +80,14 @@ impl TrainedModel {
             .load(&store::load(&path)?.tensors)
             .with_context(|| path.display().to_string())?;
         let Place { name, net, eval_augment, eval_batch, .. } = place;
-        let look = Look::Policy(eval_augment);
-        let parts = Parts { name, net, model, input, look, file: path };
+        let transform = Transform::Policy(eval_augment);
+        let parts = Parts { name, net, model, input, transform, file: path };
         Ok(Self::new(parts, device, eval_batch))
     }
 
     /// Makes it ready to run on the device where its model is, at most `batch` images at once.
     pub(crate) fn new(parts: Parts, device: Device, batch: usize) -> Self {
-        let Parts { name, net, model, input, look, file } = parts;
+        let Parts { name, net, model, input, transform, file } = parts;
         let (channels, classes) = (input.channels as i64, input.classes.len() as i64);
         let params = model.params;
         let feed = Feed {
@@ -99,7 +99,7 @@ impl TrainedModel {
         let batch = batch.min(BATCH);
         let evaluator = Evaluator::new(feed, &Policy::none(), batch, 0).interruptible();
         let fast = net.for_inference(&params, channels, classes, Precision::Float32);
-        Self { name, fast, evaluator, input, look, batch, net, params, file }
+        Self { name, fast, evaluator, input, transform, batch, net, params, file }
     }
 
     /// What it takes and tells apart.
@@ -108,8 +108,8 @@ impl TrainedModel {
     }
 
     /// What is done to an image before it sees it.
-    pub(crate) fn look(&self) -> &Look {
-        &self.look
+    pub(crate) fn transform(&self) -> &Transform {
+        &self.transform
     }
 
     /// Its configuration and tensors.
@@ -145,9 +145,9 @@ impl Predictor for TrainedModel {
     }
 
     fn resize(&mut self, size: (u32, u32)) -> Result<()> {
-        match &mut self.look {
-            Look::Policy(_) => self.input.size = Some(size),
-            Look::Published(preprocess) => {
+        match &mut self.transform {
+            Transform::Policy(_) => self.input.size = Some(size),
+            Transform::Published(preprocess) => {
                 ensure!(size.0 == size.1, "--size: {} is shown squares", self.name);
                 preprocess.size = size.0;
             }
@@ -156,9 +156,9 @@ impl Predictor for TrainedModel {
     }
 
     fn identity(&self) -> Result<String> {
-        let Self { input, look, file, .. } = self;
+        let Self { input, transform, file, .. } = self;
         let weights = fs::read(file).with_context(|| format!("cannot read {}", file.display()))?;
-        let told = format!("{} {input:?} {look:?}", Digest::of(&weights));
+        let told = format!("{} {input:?} {transform:?}", Digest::of(&weights));
         Ok(Digest::of(told.as_bytes()).to_string())
     }
 
@@ -172,7 +172,7 @@ impl Predictor for TrainedModel {
             ..FolderOptions::default()
         };
         let way_out = match self.input.size {
-            None if matches!(self.look, Look::Policy(_)) => {
+            None if matches!(self.transform, Transform::Policy(_)) => {
                 ", and the run brought its own to no common size: name the size that it was \
                      trained at, as --size 64x48"
             }
@@ -182,7 +182,7 @@ impl Predictor for TrainedModel {
             pictures: Arc::new(Pictures(FolderSet::open(path, &options)?)),
             net: &self.fast,
             evaluator: &self.evaluator,
-            view: self.look.view(),
+            view: self.transform.view(),
             classes: self.input.classes.len(),
             batch: self.batch,
             way_out: way_out.to_owned(),

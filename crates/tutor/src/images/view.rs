@@ -19,18 +19,18 @@ pub(crate) fn view(policy: &Policy) -> View {
 /// What is done to an image, its normalisation aside, before a trained network sees it.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
-pub(crate) enum Look {
+pub(crate) enum Transform {
     /// A policy that is not random.
     Policy(Policy),
     /// What belongs to published weights.
     Published(Preprocess),
 }
 
-impl Look {
+impl Transform {
     pub(crate) fn view(&self) -> View {
         match self {
-            Look::Policy(policy) => view(policy),
-            Look::Published(preprocess) => {
+            Transform::Policy(policy) => view(policy),
+            Transform::Published(preprocess) => {
                 let preprocess = preprocess.clone();
                 Arc::new(move |image, _, scratch, _| square(image, &preprocess, scratch))
             }

@@ -105,9 +105,9 @@ fn labelling_goes_on_where_it_was_stopped_and_tells_what_it_saw() {
     assert_eq!(rows.len(), 40);
     let mut empty = 0;
     for row in &rows {
-        let sure = row["confidence"].as_f64().expect("a number") >= 0.9;
-        assert_eq!(row["label"].is_null(), !sure, "{row}");
-        empty += usize::from(!sure);
+        let certain = row["confidence"].as_f64().expect("a number") >= 0.9;
+        assert_eq!(row["label"].is_null(), !certain, "{row}");
+        empty += usize::from(!certain);
         let p = |class: &str| row["probabilities"][class].as_f64().expect("a number");
         assert!((p("red") + p("blue") - 1.0).abs() < 1e-5, "{row}");
     }

@@ -21,10 +21,10 @@ use crate::run::experiment::Predictor;
 /// Images at once; sequences have 31 frames each.
 const BATCH: usize = 64;
 
-/// Measures networks on the same changed images, made of those of the `readable` samples whose class
-/// is known, and says it as a table. `clean`: the accuracy of each on all images, in percent. Images
-/// are changed as the first network sees them; one that takes another size gets them brought to
-/// that.
+/// Measures networks on the same changed images, made of those of the `readable` samples whose
+/// class is known, and says it as a table. `clean`: the accuracy of each on all images, in percent.
+/// Images are changed as the first network sees them; one that takes another size gets them brought
+/// to that.
 pub(super) fn measure(
     networks: &[(&dyn Predictor, &str)],
     clean: &[f64],
@@ -57,7 +57,7 @@ pub(super) fn measure(
         let (_, own) = open(model, samples, readable)?;
         let (net, evaluator) = model.runner();
         let size = (own != size).then_some(own);
-        measured.push(Measured { net, evaluator, look: first.look(), size });
+        measured.push(Measured { net, evaluator, transform: first.transform(), size });
     }
     let found = robustness::measure(&images, &sequences, &measured, BATCH)?;
     let names: Vec<&str> = models.iter().map(|(_, name)| *name).collect();
@@ -86,7 +86,7 @@ fn open(
     let set = FolderSet::open(samples, &options)?;
     let first = *readable.first().context("no image can be read")?;
     let mut image = set.item(first as usize)?;
-    model.look().view()(&mut image, &mut Rng::new(0), &mut Scratch::new(), 0);
+    model.transform().view()(&mut image, &mut Rng::new(0), &mut Scratch::new(), 0);
     let size = (image.width(), image.height());
     Ok((Subset { set: Arc::new(set), indices: readable.to_vec() }, size))
 }

@@ -76,8 +76,8 @@ impl Table<'_> {
     /// The label, if the network is sure enough, and its probability.
     fn label(&self, probabilities: &[f32]) -> (Option<&str>, f32) {
         let (class, confidence) = top(probabilities);
-        let sure = !self.threshold.is_some_and(|least| is_unsure(probabilities, least));
-        (sure.then(|| self.classes[class as usize].as_str()), confidence)
+        let certain = !self.threshold.is_some_and(|least| is_unsure(probabilities, least));
+        (certain.then(|| self.classes[class as usize].as_str()), confidence)
     }
 
     fn csv(&self, out: &mut dyn Write) -> Result<()> {

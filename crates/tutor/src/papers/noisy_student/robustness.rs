@@ -12,7 +12,7 @@ use super::trained::Trained;
 use crate::images::robustness;
 use crate::images::setting::Setting;
 use crate::images::subset::Subset;
-use crate::images::view::Look;
+use crate::images::view::Transform;
 
 /// Percentages of one seed.
 #[derive(Debug, Serialize, Deserialize)]
@@ -35,14 +35,14 @@ pub(super) fn measure(
 ) -> Result<Measured> {
     let (images, sequences) = (subset.spread(config.images), subset.spread(config.sequences));
     let both = [teacher, student].map(|network| {
-        let look = Look::Policy(network.eval_augment.clone());
-        (setting.fast(&network.net, &network.model), look)
+        let transform = Transform::Policy(network.eval_augment.clone());
+        (setting.fast(&network.net, &network.model), transform)
     });
     let evaluator = setting.evaluator(&Policy::none()).interruptible();
-    let networks = both.each_ref().map(|(net, look)| robustness::Measured {
+    let networks = both.each_ref().map(|(net, transform)| robustness::Measured {
         net,
         evaluator: &evaluator,
-        look,
+        transform,
         size: None,
     });
     let batch = setting.shared.evaluate.batch;
