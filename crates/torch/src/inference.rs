@@ -7,12 +7,14 @@ use tch::{Device, Kind, Tensor, no_grad};
 use crate::graph::Graph;
 use crate::nn::Linear;
 use crate::precision::Precision;
-use crate::{Features, Mode, Net, Params, Scope, ffi, layout};
+use crate::{Features, Mode, Net, Params, Scope, ffi, finite, layout};
 
 /// A network for inference: batch norm is folded into the convolutions, weights are laid out for
 /// the processor, activations are computed in place. It has copies of all tensors, so that what
 /// becomes of the network that it was made of does not show. It runs in [`Mode::Eval`] and
-/// [`Mode::EvalWithNoise`] (others panic) and has no gradients.
+/// [`Mode::EvalWithNoise`] (others panic) and has no gradients. If one of the tensors holds
+/// something else than numbers, all that it gives is NaN: activations computed in place may turn
+/// such values into 0, and hide them.
 ///
 /// ```
 /// use torch::nn::{Activation, ConvConfig, ConvNorm, ConvNormConfig, Linear, global_average_pool};
@@ -42,6 +44,8 @@ use crate::{Features, Mode, Net, Params, Scope, ffi, layout};
 pub struct Inference {
     net: Box<dyn Net>,
     kind: Kind,
+    /// Whether all its tensors hold numbers.
+    finite: bool,
 }
 
 impl Inference {
@@ -61,7 +65,9 @@ impl Inference {
             _ => Kind::Float,
         };
         let net = no_grad(|| params.for_inference(kind, make));
-        Self { net: Box::new(net), kind }
+        let tensors: Vec<&Tensor> = params.iter().map(|p| &p.tensor).collect();
+        let finite = no_grad(|| finite::first_bad(&tensors).is_none());
+        Self { net: Box::new(net), kind, finite }
     }
 
     /// The network as a list of operations from normalised images to logits; `None` for networks
@@ -78,7 +84,8 @@ impl Inference {
         assert!(!mode.batch_statistics(), "a network for inference runs in no mode {mode:?}");
         no_grad(|| {
             let x = x.to_kind(self.kind);
-            body(&if x.dim() == 4 { layout::channels_last(&x) } else { x })
+            let y = body(&if x.dim() == 4 { layout::channels_last(&x) } else { x });
+            if self.finite { y } else { y * f64::NAN }
         })
     }
 
