@@ -83,7 +83,7 @@ pub mod error;
 pub mod fetch;
 pub mod loader;
 pub mod numpy_random;
-mod parallel;
+pub mod parallel;
 pub mod picture;
 pub mod pseudo_labels;
 pub mod sampler;

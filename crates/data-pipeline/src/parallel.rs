@@ -3,7 +3,11 @@
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 /// `work` of 0 to `n - 1`, in this order, made on all processors. A panic of `work` is handed on.
-pub(crate) fn map<T: Send>(n: usize, work: impl Fn(usize) -> T + Sync) -> Vec<T> {
+///
+/// ```
+/// assert_eq!(data_pipeline::parallel::map(4, |i| i * i), [0, 1, 4, 9]);
+/// ```
+pub fn map<T: Send>(n: usize, work: impl Fn(usize) -> T + Sync) -> Vec<T> {
     let next = AtomicUsize::new(0);
     let share = || {
         let mut done = Vec::new();

@@ -4,9 +4,10 @@ use std::ops::Range;
 
 use tch::{Device, Kind, Tensor, no_grad};
 
+use crate::graph::Graph;
 use crate::nn::Linear;
 use crate::precision::Precision;
-use crate::{Features, Mode, Net, Params, Scope, ffi, layout};
+use crate::{Features, Mode, Net, Params, Scope, ffi, finite, layout};
 
 /// Pixels that are run at once on a CPU, four images of 224×224: more, and what one layer leaves is
 /// no longer in the processor's memory when the next one needs it.
@@ -15,7 +16,9 @@ const PART: i64 = 4 * 224 * 224;
 /// A network for inference: batch norm is folded into the convolutions, weights are laid out for
 /// the processor, activations are computed in place. It has copies of all tensors, so that what
 /// becomes of the network that it was made of does not show. It runs in [`Mode::Eval`] and
-/// [`Mode::EvalWithNoise`] (others panic) and has no gradients.
+/// [`Mode::EvalWithNoise`] (others panic) and has no gradients. If one of the tensors holds
+/// something else than numbers, all that it gives is NaN: activations computed in place may turn
+/// such values into 0, and hide them.
 ///
 /// ```
 /// use torch::nn::{Activation, ConvConfig, ConvNorm, ConvNormConfig, Linear, global_average_pool};
@@ -45,6 +48,8 @@ const PART: i64 = 4 * 224 * 224;
 pub struct Inference {
     net: Box<dyn Net>,
     kind: Kind,
+    /// Whether all its tensors hold numbers.
+    finite: bool,
 }
 
 impl Inference {
@@ -64,14 +69,28 @@ impl Inference {
             _ => Kind::Float,
         };
         let net = no_grad(|| params.for_inference(kind, make));
-        Self { net: Box::new(net), kind }
+        let tensors: Vec<&Tensor> = params.iter().map(|p| &p.tensor).collect();
+        let finite = no_grad(|| finite::first_bad(&tensors).is_none());
+        Self { net: Box::new(net), kind, finite }
+    }
+
+    /// The network as a list of operations from normalised images to logits; `None` for networks
+    /// that have none.
+    pub fn graph(&self) -> Option<Graph> {
+        let mut graph = Graph::default();
+        let images = graph.input();
+        let features = self.parts().graph(&mut graph, images)?;
+        self.parts().head().graph(&mut graph, features);
+        Some(graph)
     }
 
     fn run(&self, x: &Tensor, mode: Mode, body: impl Fn(&Tensor) -> Tensor) -> Tensor {
         assert!(!mode.batch_statistics(), "a network for inference runs in no mode {mode:?}");
         let part = |x: &Tensor| {
             let x = x.to_kind(self.kind);
-            body(&if x.dim() == 4 { layout::channels_last(&x) } else { x }).to_kind(Kind::Float)
+            let y = body(&if x.dim() == 4 { layout::channels_last(&x) } else { x });
+            let y = y.to_kind(Kind::Float);
+            if self.finite { y } else { y * f64::NAN }
         };
         no_grad(|| match x.size4() {
             Ok((n, _, h, w)) if x.device() == Device::Cpu && n * h * w > PART => {

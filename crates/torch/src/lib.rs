@@ -29,6 +29,7 @@ mod ffi;
 pub mod finite;
 pub mod foreach;
 pub mod grad;
+pub mod graph;
 mod inference;
 pub mod layout;
 pub mod loss;

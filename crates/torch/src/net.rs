@@ -4,6 +4,7 @@ use std::ops::Range;
 
 use tch::{Device, Tensor, no_grad};
 
+use crate::graph::{Graph, Value};
 use crate::nn::Linear;
 use crate::{Mode, Params, Scope};
 
@@ -46,6 +47,13 @@ pub trait Features {
     fn forward_from(&self, stage: usize, x: &Tensor, mode: Mode) -> Tensor {
         assert_eq!(stage, 0, "a network without stages has no stage {stage}");
         self.forward_features(x, mode)
+    }
+
+    /// Adds to `graph` what makes the features of the images `x`, and gives these; `None` where the
+    /// network cannot be told as a [graph](crate::graph) whose last operation is the head. Called on
+    /// networks for [inference](crate::Inference) alone.
+    fn graph(&self, _graph: &mut Graph, _x: Value) -> Option<Value> {
+        None
     }
 
     /// The logits `[batch, classes]` of features `[batch, width]`: the last linear layer and, in
@@ -160,6 +168,17 @@ impl Model {
 
     fn parts(&self) -> &dyn Features {
         self.net.features().expect("a network with features and a head (torch::Features)")
+    }
+}
+
+/// A model runs as its network does.
+impl Net for Model {
+    fn forward(&self, x: &Tensor, mode: Mode) -> Tensor {
+        self.net.forward(x, mode)
+    }
+
+    fn features(&self) -> Option<&dyn Features> {
+        self.net.features()
     }
 }
 

@@ -10,6 +10,7 @@ pub use layer_norm::LayerNorm;
 pub use norm::BatchNorm;
 pub use perceptron::Perceptron;
 
+use crate::graph::{Array, Graph, Operation, Value};
 use crate::{Init, Mode, NoisyRows, Role, Scope};
 
 mod activation;
@@ -72,6 +73,12 @@ impl Linear {
         }
     }
 
+    /// As an operation of a graph.
+    pub fn graph(&self, graph: &mut Graph, x: Value) -> Value {
+        let (weight, bias) = (Array::of(&self.weight), Array::of(&self.bias));
+        graph.push(Operation::Linear { weight, bias }, &[x])
+    }
+
     /// `[batch, inputs]` to `[batch, outputs]`.
     pub fn forward(&self, x: &Tensor) -> Tensor {
         match self.kind {
@@ -84,6 +91,12 @@ impl Linear {
 /// The mean over all places: `[batch, channels, h, w]` to `[batch, channels]`.
 pub fn global_average_pool(x: &Tensor) -> Tensor {
     x.mean_dim([2, 3].as_slice(), false, None)
+}
+
+/// The mean over all places, `[batch, channels]`, as operations of a graph.
+pub fn global_average_graph(graph: &mut Graph, x: Value) -> Value {
+    let mean = graph.push(Operation::Mean, &[x]);
+    graph.push(Operation::Flatten, &[mean])
 }
 
 /// Dropout with probability `rate`, on the samples (rows of `x`) that get noise in this mode.

@@ -5,6 +5,7 @@ pub(crate) mod corrupt;
 pub(crate) mod data;
 mod device;
 pub(crate) mod eval;
+pub(crate) mod export;
 pub(crate) mod fit;
 pub(crate) mod list;
 pub(crate) mod predict;
@@ -12,6 +13,7 @@ pub(crate) mod report;
 pub(crate) mod run;
 mod say;
 pub(crate) mod show;
+mod tally;
 pub(crate) mod weights;
 mod which;
 

@@ -1,14 +1,19 @@
 //! Training on images: data sets, augmentation, batches, evaluation. What all papers about images
 //! share.
 
+pub(crate) mod checkpoint;
 pub(crate) mod evaluator;
+mod export;
 mod feed;
 pub(crate) mod feedback;
 mod folder;
 pub(crate) mod input;
 pub(crate) mod learner;
 mod objective;
+mod onnx;
+pub(crate) mod robustness;
 pub(crate) mod setting;
+pub(crate) mod shown;
 pub(crate) mod source;
 pub(crate) mod subset;
 mod synthetic;

@@ -34,8 +34,10 @@ enum Command {
     Report(commands::report::Args),
     /// Label a folder of images with the result of a run.
     Predict(commands::predict::Args),
-    /// Score the result of a run on a folder with a sub-folder for each class.
+    /// Score the result of a run, or published weights, on images whose class is known.
     Eval(commands::eval::Args),
+    /// Write a trained network as a file for other programs: safetensors, ONNX.
+    Export(commands::export::Args),
     /// Download or verify a data set.
     Data(commands::data::Args),
     /// Write corrupted copies of a folder of images, as ImageNet-C has them.
@@ -80,6 +82,7 @@ fn main() -> ExitCode {
         Command::Report(args) => commands::report::run(&args),
         Command::Predict(args) => commands::predict::run(&args),
         Command::Eval(args) => commands::eval::run(&args),
+        Command::Export(args) => commands::export::run(&args),
         Command::Data(args) => commands::data::run(&args),
         Command::Corrupt(args) => commands::corrupt::run(&args),
         Command::Show(args) => commands::show::run(&args),

@@ -13,9 +13,10 @@
 use std::ops::Range;
 
 use serde::{Deserialize, Serialize};
+use torch::graph::{Graph, Operation, Value};
 use torch::nn::{
-    Activation, Conv2d, ConvConfig, ConvNorm, ConvNormConfig, Linear, dropout, global_average_pool,
-    survival,
+    Activation, Conv2d, ConvConfig, ConvNorm, ConvNormConfig, Linear, dropout,
+    global_average_graph, global_average_pool, survival,
 };
 use torch::{Features, Mode, Scope, Tensor};
 
@@ -260,6 +261,15 @@ impl SqueezeExcite {
         let mean = x.mean_dim([2, 3].as_slice(), true, None);
         x * self.expand.forward(&self.reduce.forward(&mean).silu()).sigmoid()
     }
+
+    fn graph(&self, graph: &mut Graph, x: Value) -> Value {
+        let mean = graph.push(Operation::Mean, &[x]);
+        let reduced = self.reduce.graph(graph, mean);
+        let reduced = Activation::Swish.graph(graph, reduced);
+        let expanded = self.expand.graph(graph, reduced);
+        let gate = graph.push(Operation::Sigmoid, &[expanded]);
+        graph.push(Operation::Mul, &[x, gate])
+    }
 }
 
 /// An inverted residual block: expand, filter each channel, squeeze and excite, project.
@@ -323,6 +333,13 @@ impl Block {
             }
             None => self.project.forward(&h, mode),
         }
+    }
+
+    fn graph(&self, graph: &mut Graph, x: Value) -> Value {
+        let h = self.expand.as_ref().map_or(x, |expand| expand.graph(graph, x, None));
+        let h = self.depthwise.graph(graph, h, None);
+        let h = self.se.as_ref().map_or(h, |se| se.graph(graph, h));
+        self.project.graph(graph, h, self.residual.map(|_| x))
     }
 }
 
@@ -402,6 +419,13 @@ impl Features for EfficientNet {
     fn forward_from(&self, stage: usize, x: &Tensor, mode: Mode) -> Tensor {
         let x = self.forward_stages(x, stage..self.stages(), mode);
         dropout(&global_average_pool(&x), self.dropout, mode)
+    }
+
+    fn graph(&self, graph: &mut Graph, x: Value) -> Option<Value> {
+        let x = self.stem.graph(graph, x, None);
+        let x = self.blocks.iter().flatten().fold(x, |x, block| block.graph(graph, x));
+        let x = self.head.graph(graph, x, None);
+        Some(global_average_graph(graph, x))
     }
 
     fn head(&self) -> &Linear {

@@ -52,4 +52,37 @@ impl NetConfig {
             _ => return None,
         }))
     }
+
+    /// The network's name in timm, if timm has it.
+    ///
+    /// ```
+    /// use vision_models::NetConfig;
+    /// for name in ["tf_efficientnet_lite0", "tf_efficientnet_b7", "resnet101"] {
+    ///     let net = NetConfig::by_name(name).expect("a known net");
+    ///     assert_eq!(net.timm_name().as_deref(), Some(name));
+    /// }
+    /// ```
+    pub fn timm_name(&self) -> Option<String> {
+        match self {
+            NetConfig::EfficientNet(config) => {
+                let EfficientNetConfig { small_image, width, depth, .. } = config;
+                let same = !small_image && width.is_none() && depth.is_none();
+                same.then(|| format!("tf_efficientnet_{}", config.variant.name()))
+            }
+            NetConfig::ResNet(ResNetConfig {
+                layers, groups, width_per_group, stem: 64, ..
+            }) => {
+                let name = match (layers, groups, width_per_group) {
+                    ([3, 4, 6, 3], 1, 64) => "resnet50",
+                    ([3, 4, 23, 3], 1, 64) => "resnet101",
+                    ([3, 8, 36, 3], 1, 64) => "resnet152",
+                    ([3, 4, 23, 3], 32, 8) => "resnext101_32x8d",
+                    ([3, 4, 23, 3], 32, 48) => "resnext101_32x48d",
+                    _ => return None,
+                };
+                Some(name.to_owned())
+            }
+            _ => None,
+        }
+    }
 }

@@ -8,8 +8,10 @@
 use std::ops::Range;
 
 use serde::{Deserialize, Serialize};
+use torch::graph::{Graph, Operation, Value};
 use torch::nn::{
-    Activation, ConvConfig, ConvNorm, ConvNormConfig, Linear, Padding, dropout, global_average_pool,
+    Activation, ConvConfig, ConvNorm, ConvNormConfig, Linear, Padding, dropout,
+    global_average_graph, global_average_pool,
 };
 use torch::{Features, Init, Mode, Scope, Tensor};
 
@@ -158,6 +160,14 @@ impl Bottleneck {
         };
         third.forward_residual(&h, &rest, None, mode)
     }
+
+    fn graph(&self, graph: &mut Graph, x: Value) -> Value {
+        let [first, second, third] = &self.convs;
+        let h = first.graph(graph, x, None);
+        let h = second.graph(graph, h, None);
+        let rest = self.downsample.as_ref().map_or(x, |conv| conv.graph(graph, x, None));
+        third.graph(graph, h, Some(rest))
+    }
 }
 
 /// The network: `[batch, channels, h, w]` to logits `[batch, classes]`, for images of any size.
@@ -221,6 +231,13 @@ impl Features for ResNet {
     fn forward_from(&self, stage: usize, x: &Tensor, mode: Mode) -> Tensor {
         let x = self.forward_stages(x, stage..self.stages(), mode);
         dropout(&global_average_pool(&x), self.dropout, mode)
+    }
+
+    fn graph(&self, graph: &mut Graph, x: Value) -> Option<Value> {
+        let x = self.stem.graph(graph, x, None);
+        let x = graph.push(Operation::MaxPool { kernel: 3, stride: 2, padding: 1 }, &[x]);
+        let x = self.blocks.iter().flatten().fold(x, |x, block| block.graph(graph, x));
+        Some(global_average_graph(graph, x))
     }
 
     fn head(&self) -> &Linear {

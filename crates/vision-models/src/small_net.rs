@@ -11,9 +11,10 @@
 use std::ops::Range;
 
 use serde::{Deserialize, Serialize};
+use torch::graph::{Graph, Value};
 use torch::nn::{
     Activation, ConvConfig, ConvNorm, ConvNormConfig, Linear, Padding, dropout,
-    global_average_pool, survival,
+    global_average_graph, global_average_pool, survival,
 };
 use torch::{Features, Init, Mode, Scope, Tensor};
 
@@ -190,6 +191,14 @@ impl Features for SmallNet {
     fn forward_from(&self, stage: usize, x: &Tensor, mode: Mode) -> Tensor {
         let x = self.forward_stages(x, stage..self.stages(), mode);
         dropout(&global_average_pool(&x), self.dropout, mode)
+    }
+
+    fn graph(&self, graph: &mut Graph, x: Value) -> Option<Value> {
+        let x = self.stages.iter().flatten().fold(x, |x, layer| match layer {
+            Layer::Plain(conv) => conv.graph(graph, x, None),
+            Layer::Residual(conv, _) => conv.graph(graph, x, Some(x)),
+        });
+        Some(global_average_graph(graph, x))
     }
 
     fn head(&self) -> &Linear {

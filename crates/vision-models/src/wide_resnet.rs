@@ -13,6 +13,7 @@
 use std::ops::Range;
 
 use serde::{Deserialize, Serialize};
+use torch::graph::{Graph, Operation, Value};
 use torch::nn::{
     Activation, BatchNorm, Conv2d, ConvConfig, ConvNorm, ConvNormConfig, Linear, Padding, dropout,
 };
@@ -202,6 +203,18 @@ impl Block {
             None => h + x,
         }
     }
+
+    fn graph(&self, graph: &mut Graph, x: Value) -> Value {
+        let activated = match self.input {
+            Input::Raw => x,
+            _ => self.bn1.graph_relu(graph, x, self.leaky),
+        };
+        let h = self.conv1.graph(graph, activated, None);
+        let h = self.conv2.graph(graph, h);
+        let x = if self.input == Input::Mixed { x } else { activated };
+        let x = self.shortcut.as_ref().map_or(x, |conv| conv.graph(graph, x));
+        graph.push(Operation::Add, &[h, x])
+    }
 }
 
 /// The network: `[batch, channels, h, w]` to logits `[batch, classes]`, for images of any size.
@@ -278,6 +291,13 @@ impl Features for WideResNet {
 
     fn forward_from(&self, stage: usize, x: &Tensor, mode: Mode) -> Tensor {
         torch::nn::global_average_pool(&self.forward_stages(x, stage..self.stages(), mode))
+    }
+
+    fn graph(&self, graph: &mut Graph, x: Value) -> Option<Value> {
+        let x = self.stem.graph(graph, x);
+        let x = self.blocks.iter().flatten().fold(x, |x, block| block.graph(graph, x));
+        let x = self.bn.graph_relu(graph, x, self.leaky);
+        Some(torch::nn::global_average_graph(graph, x))
     }
 
     fn head(&self) -> &Linear {

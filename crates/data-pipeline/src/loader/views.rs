@@ -31,6 +31,13 @@ pub struct ViewScratch {
     scratch: Scratch,
 }
 
+impl ViewScratch {
+    /// What augmentation works in.
+    pub fn scratch(&mut self) -> &mut Scratch {
+        &mut self.scratch
+    }
+}
+
 impl Default for ViewScratch {
     fn default() -> Self {
         Self { image: Image::filled(1, 1, 1, 0), scratch: Scratch::new() }

@@ -1,11 +1,13 @@
 //! What a decoder noticed in a picture that its owner should know, so that a command can count it.
 
+use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::fmt;
 
 /// Something about a picture that is not seen in its pixels any more. As text it continues "37
 /// pictures were ...".
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
 #[non_exhaustive]
 pub enum Notice {
     /// Turned or mirrored as its orientation says.

@@ -2,6 +2,8 @@
 
 use tch::Tensor;
 
+use crate::graph::{Graph, Operation, Value};
+
 /// What follows a convolution and batch norm.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum Activation {
@@ -16,6 +18,19 @@ pub enum Activation {
 }
 
 impl Activation {
+    /// As operations of a graph.
+    pub fn graph(self, graph: &mut Graph, x: Value) -> Value {
+        match self {
+            Activation::None => x,
+            Activation::LeakyRelu(slope) => graph.push(Operation::LeakyRelu(slope), &[x]),
+            Activation::Relu6 => graph.push(Operation::Relu6, &[x]),
+            Activation::Swish => {
+                let gate = graph.push(Operation::Sigmoid, &[x]);
+                graph.push(Operation::Mul, &[x, gate])
+            }
+        }
+    }
+
     /// Changes `x` in place where it can.
     pub(super) fn of(self, mut x: Tensor) -> Tensor {
         match self {

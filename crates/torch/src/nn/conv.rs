@@ -5,6 +5,7 @@ use tch::{Kind, Tensor};
 use super::activation::Activation;
 use super::conv_config::{ConvConfig, Padding, same_padding};
 use super::folded::Folded;
+use crate::graph::{Graph, Value};
 use crate::{Init, Role, Scope};
 
 /// A two-dimensional convolution.
@@ -79,5 +80,12 @@ impl Conv2d {
                 }
             }
         }
+    }
+}
+
+impl Conv2d {
+    /// As an operation of a graph, in a network for inference; panics in others.
+    pub fn graph(&self, graph: &mut Graph, x: Value) -> Value {
+        self.folded.as_ref().expect("a network for inference").graph(graph, x, None)
     }
 }

@@ -8,6 +8,7 @@ use super::conv::Conv2d;
 use super::conv_config::ConvConfig;
 use super::folded::Folded;
 use super::norm::BatchNorm;
+use crate::graph::{Graph, Value};
 use crate::{Mode, Scope};
 
 /// The settings of a [`ConvNorm`].
@@ -67,6 +68,15 @@ impl ConvNorm {
             (Layers::Apart(conv, norm), activation) => {
                 activation.of(norm.forward(&conv.forward(x), mode))
             }
+        }
+    }
+
+    /// As operations of a graph, in a network for inference; panics in others. `rest` is added
+    /// before the activation.
+    pub fn graph(&self, graph: &mut Graph, x: Value, rest: Option<Value>) -> Value {
+        match &self.layers {
+            Layers::Folded(folded) => folded.graph(graph, x, rest),
+            Layers::Apart(..) => panic!("the graph of a network that is trained"),
         }
     }
 

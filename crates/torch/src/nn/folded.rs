@@ -7,6 +7,7 @@ use tch::{Device, Kind, Tensor};
 
 use super::activation::Activation;
 use super::conv_config::{ConvConfig, Padding, same_padding};
+use crate::graph::{Array, Graph, Operation, Value};
 use crate::{ffi, layout};
 
 /// Whole vectors of channels, to which the weights of depthwise convolutions are filled up.
@@ -62,6 +63,19 @@ impl Folded {
         };
         let weight = layout::channels_last(&folded.to_kind(kind));
         Self { weight, bias: shift.to_kind(kind), config, activation, way }
+    }
+
+    /// The same as operations of a graph.
+    pub(super) fn graph(&self, graph: &mut Graph, x: Value, rest: Option<Value>) -> Value {
+        let ConvConfig { stride, groups, padding, .. } = self.config;
+        let padding = match padding {
+            Padding::Symmetric(p) => Some(p),
+            Padding::Same => None,
+        };
+        let (weight, bias) = (Array::of(&self.weight), Array::of(&self.bias));
+        let y = graph.push(Operation::Conv { weight, bias, stride, padding, groups }, &[x]);
+        let y = rest.map_or(y, |rest| graph.push(Operation::Add, &[y, rest]));
+        self.activation.graph(graph, y)
     }
 
     /// `[batch, inputs, h, w]` to `[batch, outputs, h', w']`; `rest`, of that shape, is added

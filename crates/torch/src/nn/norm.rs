@@ -3,6 +3,7 @@
 use tch::Tensor;
 
 use crate::ffi::{self, NormRelu};
+use crate::graph::{Array, Graph, Operation, Value};
 use crate::{Init, Mode, Role, Scope};
 
 /// Batch normalisation over the channels of an image batch.
@@ -35,6 +36,13 @@ impl BatchNorm {
         let scale = &self.weight / (&self.running_var + self.eps).sqrt();
         let shift = &self.bias - &self.running_mean * &scale;
         [scale, shift]
+    }
+
+    /// By the running statistics, with leaky ReLU behind it, as operations of a graph.
+    pub fn graph_relu(&self, graph: &mut Graph, x: Value, slope: f64) -> Value {
+        let [scale, shift] = self.affine().each_ref().map(Array::of);
+        let x = graph.push(Operation::Affine { scale, shift }, &[x]);
+        graph.push(Operation::LeakyRelu(slope), &[x])
     }
 
     /// `[batch, channels, h, w]` to the same shape.

@@ -1,8 +1,9 @@
 //! Which network of which run a command uses.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use anyhow::{Result, ensure};
+use torch::Device;
 
 use crate::papers;
 use crate::run::experiment::Predictor;
@@ -14,6 +15,13 @@ use crate::run::seeds::seed_dir;
 pub(crate) struct Which {
     /// The folder of a run, as `runs/noisy-student/latest`.
     run: PathBuf,
+    #[command(flatten)]
+    choice: Choice,
+}
+
+/// Which network of a run, and how it is run.
+#[derive(clap::Args)]
+pub(crate) struct Choice {
     /// Which of its networks: `teacher`, `student-1`, ..., or the name of a row; the recipe's main
     /// one by default.
     #[arg(long)]
@@ -41,17 +49,34 @@ fn size(text: &str) -> Result<(u32, u32), String> {
 impl Which {
     /// Loads it; with it, what it is in words.
     pub(crate) fn load(&self) -> Result<(Box<dyn Predictor>, String)> {
-        let (text, started) = folder::read(&self.run)?;
+        self.choice.load(&self.run)
+    }
+}
+
+impl Choice {
+    /// The device that it runs on.
+    pub(crate) fn device(&self) -> Result<Device> {
+        super::device::chosen(&self.device)
+    }
+
+    /// The size that images are brought to, if it is not the network's own.
+    pub(crate) fn size(&self) -> Option<(u32, u32)> {
+        self.size
+    }
+
+    /// Loads a network of a run; with it, what it is in words.
+    pub(crate) fn load(&self, run: &Path) -> Result<(Box<dyn Predictor>, String)> {
+        let (text, started) = folder::read(run)?;
         let experiment = papers::resolve(&text, false, true, &[])?;
-        let seed = seed_dir(&self.run, self.seed);
+        let seed = seed_dir(run, self.seed);
         ensure!(
             seed.is_dir(),
             "{} has no seed {}; its seeds are {:?}",
-            self.run.display(),
+            run.display(),
             self.seed,
             started.seeds
         );
-        let device = super::device::chosen(&self.device)?;
+        let device = self.device()?;
         let mut predictor = experiment.predictor(&seed, self.model.as_deref(), device)?;
         if let Some(size) = self.size {
             predictor.resize(size)?;

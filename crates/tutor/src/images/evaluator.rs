@@ -5,7 +5,8 @@ use augment::Image;
 use augment::policy::Policy;
 use data_pipeline::loader::{Loader, Stream, View, Views};
 use data_pipeline::sampler::Order;
-use torch::{Kind, Mode, Model, Tensor, no_grad};
+use ndarray::Array4;
+use torch::{Kind, Mode, Model, Net, Tensor, no_grad};
 
 use super::feed::Feed;
 use super::subset::Subset;
@@ -45,30 +46,31 @@ impl Evaluator {
     }
 
     /// Runs the network over a subset, in order.
-    pub(crate) fn predict(&self, model: &Model, subset: &Subset) -> Result<Predictions> {
+    pub(crate) fn predict(&self, net: &dyn Net, subset: &Subset) -> Result<Predictions> {
         let mut probabilities = Vec::with_capacity(subset.len() * self.feed.classes);
-        self.each(model, subset, |row| probabilities.extend_from_slice(row))?;
+        self.each(net, subset, |row| probabilities.extend_from_slice(row))?;
         Predictions::new(self.feed.classes, probabilities)
     }
 
     /// The features `[n, width]` of a subset's images, in order: what the last linear layer takes.
-    pub(crate) fn features(&self, model: &Model, subset: &Subset) -> Result<Tensor> {
+    pub(crate) fn features(&self, net: &dyn Net, subset: &Subset) -> Result<Tensor> {
+        let parts = net.features().expect("a network with features and a head (torch::Features)");
         let mut batches = Vec::new();
         for step in self.pass(subset) {
             if self.interruptible {
                 interrupt::check()?;
             }
             let images = self.feed.images(&step?.batches[0].data[0]);
-            batches.push(no_grad(|| model.forward_features(&images, self.mode)));
+            batches.push(no_grad(|| parts.forward_features(&images, self.mode)));
         }
         Ok(Tensor::cat(&batches, 0))
     }
 
     /// Runs the network over a subset and keeps of each image only the most probable class and its
     /// probability.
-    pub(crate) fn tops(&self, model: &Model, subset: &Subset) -> Result<Vec<(u32, f32)>> {
+    pub(crate) fn tops(&self, net: &dyn Net, subset: &Subset) -> Result<Vec<(u32, f32)>> {
         let mut tops = Vec::with_capacity(subset.len());
-        self.each(model, subset, |row| tops.push(top(row)))?;
+        self.each(net, subset, |row| tops.push(top(row)))?;
         Ok(tops)
     }
 
@@ -97,11 +99,11 @@ impl Evaluator {
     }
 
     /// Hands the probabilities of each image of a subset, in order, to `take`.
-    fn each(&self, model: &Model, subset: &Subset, mut take: impl FnMut(&[f32])) -> Result<()> {
+    fn each(&self, net: &dyn Net, subset: &Subset, mut take: impl FnMut(&[f32])) -> Result<()> {
         for step in self.pass(subset) {
             let step = step?;
             let batch = &step.batches[0];
-            let rows = self.run(model, &self.feed.images(&batch.data[0])).with_context(|| {
+            let rows = self.run(net, &self.feed.images(&batch.data[0])).with_context(|| {
                 let first = batch.slots.first().map(|&slot| subset.indices[slot as usize]);
                 first.map_or(String::new(), |i| {
                     format!("images from {} on", subset.set.id(i as usize))
@@ -113,23 +115,28 @@ impl Evaluator {
     }
 
     /// The most probable class of each of some images of one size.
-    pub(crate) fn classes_of(&self, model: &Model, images: &[Image]) -> Result<Vec<u32>> {
+    pub(crate) fn classes_of(&self, net: &dyn Net, images: &[Image]) -> Result<Vec<u32>> {
         let mut classes = Vec::with_capacity(images.len());
         for images in images.chunks(self.batch) {
             let (w, h, c) = (images[0].width(), images[0].height(), images[0].channels());
             let pixels: Vec<u8> = images.iter().flat_map(|image| image.pixels()).copied().collect();
-            let batch = ndarray::Array4::from_shape_vec((images.len(), h, w, c), pixels)?;
-            let rows = self.run(model, &self.feed.images(&batch))?;
+            let batch = Array4::from_shape_vec((images.len(), h, w, c), pixels)?;
+            let rows = self.answers(net, &batch)?;
             classes.extend(rows.chunks_exact(self.feed.classes).map(|row| top(row).0));
         }
         Ok(classes)
     }
 
-    fn run(&self, model: &Model, images: &Tensor) -> Result<Vec<f32>> {
+    /// The probabilities of images `[n, h, w, c]` as the network sees them, row by row.
+    pub(super) fn answers(&self, net: &dyn Net, images: &Array4<u8>) -> Result<Vec<f32>> {
+        self.run(net, &self.feed.images(images))
+    }
+
+    fn run(&self, net: &dyn Net, images: &Tensor) -> Result<Vec<f32>> {
         if self.interruptible {
             interrupt::check()?;
         }
-        let probabilities = no_grad(|| model.forward(images, self.mode).softmax(-1, Kind::Float));
+        let probabilities = no_grad(|| net.forward(images, self.mode).softmax(-1, Kind::Float));
         let probabilities = Vec::<f32>::try_from(probabilities.reshape([-1]))?;
         all_numbers(&probabilities)?;
         Ok(probabilities)

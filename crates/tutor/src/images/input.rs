@@ -69,3 +69,24 @@ impl Input {
         serde_json::from_str(&text).with_context(|| path.display().to_string())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn files_of_before_orientation_and_depth_are_read() {
+        let dir = tempfile::tempdir().expect("a folder");
+        let old = r#"{"classes": ["a", "b"], "channels": 3, "size": [32, 24],
+            "normalization": {"mean": [0.5, 0.5, 0.5], "std": [0.25, 0.25, 0.25]}}"#;
+        fs::write(dir.path().join(FILE), old).expect("written");
+        let input = Input::load(dir.path()).expect("an old file");
+        // As runs were then: as stored, the upper 8 bits.
+        assert_eq!((input.size, input.orient), (Some((32, 24)), false));
+        assert_eq!(input.depth, Depth::default());
+        assert_eq!(input.max_pixels, Decode::default().max_pixels);
+        let new = Input { orient: true, max_pixels: 1000, ..input };
+        new.save(dir.path()).expect("written");
+        assert_eq!(Input::load(dir.path()).expect("a new file"), new);
+    }
+}

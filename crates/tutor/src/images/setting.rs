@@ -9,7 +9,7 @@ use augment::policy::Policy;
 use augment::rng::Key;
 use data_pipeline::split::Split;
 use torch::precision::Precision;
-use torch::{Device, Model};
+use torch::{Device, Inference, Model};
 use train::Cadence;
 use vision_models::NetConfig;
 
@@ -103,6 +103,12 @@ impl<'a> Setting<'a> {
     pub(crate) fn evaluator(&self, policy: &Policy) -> Evaluator {
         let (batch, workers) = (self.shared.evaluate.batch, self.shared.workers);
         Evaluator::new(self.feed(None), policy, batch, workers)
+    }
+
+    /// A trained network made for evaluation alone: batch norm is folded into its convolutions.
+    pub(crate) fn fast(&self, net: &NetConfig, model: &Model) -> Inference {
+        let (channels, classes) = (self.data.input.channels as i64, self.classes() as i64);
+        net.for_inference(&model.params, channels, classes, Precision::Float32)
     }
 
     /// Takes batch norm's running statistics of a network anew, over training images without

@@ -1,22 +1,25 @@
 //! A trained network on images, loaded for use on other images.
 
+use std::any::Any;
+use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use anyhow::{Context, Result, anyhow, ensure};
+use anyhow::{Context, Result, ensure};
 use augment::policy::Policy;
-use data_pipeline::dataset::Cached;
 use data_pipeline::dataset::folder::{FolderOptions, FolderSet, OnBad};
+use data_pipeline::digest::Digest;
 use data_pipeline::picture::Decode;
-use torch::{Device, Model, store};
+use torch::precision::Precision;
+use torch::{Device, Inference, Model, Params, store};
 use vision_models::NetConfig;
 
 use super::evaluator::Evaluator;
 use super::feed::Feed;
 use super::input::Input;
-use super::subset::Subset;
-use crate::run::experiment::{Predicted, Predictor};
-use crate::run::note::note;
+use super::shown::{Open, Pictures};
+use super::view::Transform;
+use crate::run::experiment::{Predictor, Shown};
 
 /// Where a network of a run lies and what it is shown.
 pub(crate) struct Place {
@@ -34,13 +37,31 @@ pub(crate) struct Place {
 /// A trained network with all that is needed to show it an image.
 pub(crate) struct TrainedModel {
     name: String,
-    model: Model,
+    fast: Inference,
     evaluator: Evaluator,
     input: Input,
+    transform: Transform,
+    batch: usize,
+    net: NetConfig,
+    params: Params,
+    /// The file of its weights.
+    file: PathBuf,
 }
 
-/// So many bytes of decoded images are kept, so that most are decoded once.
-const KEPT: u64 = 512 << 20;
+/// What a trained network is made of.
+pub(crate) struct Parts {
+    /// What it is, in words.
+    pub(crate) name: String,
+    pub(crate) net: NetConfig,
+    pub(crate) model: Model,
+    pub(crate) input: Input,
+    pub(crate) transform: Transform,
+    /// The file of its weights.
+    pub(crate) file: PathBuf,
+}
+
+/// The most images that a network is shown at once: more take more memory and are no faster.
+const BATCH: usize = 64;
 
 impl TrainedModel {
     /// Loads a network of a run.
@@ -52,41 +73,65 @@ impl TrainedModel {
             path.display()
         );
         let input = Input::load(&place.input)?;
-        let classes = input.classes.len();
-        let model = place.net.build(device, input.channels as i64, classes as i64);
+        let (channels, classes) = (input.channels as i64, input.classes.len() as i64);
+        let model = place.net.build(device, channels, classes);
         model
             .params
             .load(&store::load(&path)?.tensors)
             .with_context(|| path.display().to_string())?;
-        let normalization = input.normalization.clone();
-        let feed = Feed { device, normalization, classes, targets: None };
-        let evaluator = Evaluator::new(feed, &place.eval_augment, place.eval_batch, 1);
-        Ok(Self { name: place.name, model, evaluator: evaluator.interruptible(), input })
+        let Place { name, net, eval_augment, eval_batch, .. } = place;
+        let transform = Transform::Policy(eval_augment);
+        let parts = Parts { name, net, model, input, transform, file: path };
+        Ok(Self::new(parts, device, eval_batch))
     }
 
-    /// Opens a folder, a table or Parquet files of images as the network wants them; what is no
-    /// image is left out and told.
-    ///
-    /// With `labeled`, each class must be one that the network knows.
-    fn open(&self, dir: &Path, labeled: bool) -> Result<Cached<FolderSet>> {
-        let options = FolderOptions {
-            labeled,
-            classes: labeled.then(|| self.input.classes.clone()),
-            on_bad: OnBad::Skip,
-            decode: Decode {
-                grey: self.input.channels == 1,
-                size: self.input.size,
-                orient: self.input.orient,
-                depth: self.input.depth,
-                max_pixels: self.input.max_pixels,
-                ..Decode::default()
-            },
-            ..FolderOptions::default()
+    /// Makes it ready to run on the device where its model is, at most `batch` images at once.
+    pub(crate) fn new(parts: Parts, device: Device, batch: usize) -> Self {
+        let Parts { name, net, model, input, transform, file } = parts;
+        let (channels, classes) = (input.channels as i64, input.classes.len() as i64);
+        let params = model.params;
+        let feed = Feed {
+            device,
+            normalization: input.normalization.clone(),
+            classes: input.classes.len(),
+            targets: None,
         };
-        let set = FolderSet::open(dir, &options)?.decode_all(KEPT)?;
-        set.inner().left_out().iter().for_each(|left_out| note(&left_out.to_string()));
-        set.inner().notes().iter().for_each(|text| note(text));
-        Ok(set)
+        let batch = batch.min(BATCH);
+        let evaluator = Evaluator::new(feed, &Policy::none(), batch, 0).interruptible();
+        let fast = net.for_inference(&params, channels, classes, Precision::Float32);
+        Self { name, fast, evaluator, input, transform, batch, net, params, file }
+    }
+
+    /// What it takes and tells apart.
+    pub(crate) fn input(&self) -> &Input {
+        &self.input
+    }
+
+    /// What is done to an image before it sees it.
+    pub(crate) fn transform(&self) -> &Transform {
+        &self.transform
+    }
+
+    /// Its configuration and tensors.
+    pub(crate) fn parts(&self) -> (&NetConfig, &Params) {
+        (&self.net, &self.params)
+    }
+
+    /// The network that runs, and what shows it images of one size.
+    pub(crate) fn runner(&self) -> (&Inference, &Evaluator) {
+        (&self.fast, &self.evaluator)
+    }
+
+    /// How files become the images of which it is shown a view.
+    pub(crate) fn decode(&self) -> Decode {
+        Decode {
+            grey: self.input.channels == 1,
+            size: self.input.size,
+            orient: self.input.orient,
+            depth: self.input.depth,
+            max_pixels: self.input.max_pixels,
+            ..Decode::default()
+        }
     }
 }
 
@@ -100,23 +145,51 @@ impl Predictor for TrainedModel {
     }
 
     fn resize(&mut self, size: (u32, u32)) -> Result<()> {
-        self.input.size = Some(size);
+        match &mut self.transform {
+            Transform::Policy(_) => self.input.size = Some(size),
+            Transform::Published(preprocess) => {
+                ensure!(size.0 == size.1, "--size: {} is shown squares", self.name);
+                preprocess.size = size.0;
+            }
+        }
         Ok(())
     }
 
-    fn predict(&self, path: &Path, labeled: bool) -> Result<Predicted> {
-        let images = Subset::all(Arc::new(self.open(path, labeled)?));
-        let predictions = self.evaluator.predict(&self.model, &images).map_err(
-            |error| match error.to_string().contains("does not fit into its batch") {
-                true if self.input.size.is_none() => anyhow!(
-                    "{}: the images are of different sizes, and the run brought its own to none: \
-                     name the size that it was trained at, as --size 64x48",
-                    path.display()
-                ),
-                _ => error,
-            },
-        )?;
-        let truth = images.labels();
-        Ok(Predicted { unit: "images", ids: images.ids(), predictions, truth })
+    fn identity(&self) -> Result<String> {
+        let Self { input, transform, file, .. } = self;
+        let weights = fs::read(file).with_context(|| format!("cannot read {}", file.display()))?;
+        let told = format!("{} {input:?} {transform:?}", Digest::of(&weights));
+        Ok(Digest::of(told.as_bytes()).to_string())
+    }
+
+    /// With `labeled`, each class must be one that the network knows.
+    fn open(&self, path: &Path, labeled: bool) -> Result<Box<dyn Shown + '_>> {
+        let options = FolderOptions {
+            labeled,
+            classes: labeled.then(|| self.input.classes.clone()),
+            on_bad: OnBad::Skip,
+            decode: self.decode(),
+            ..FolderOptions::default()
+        };
+        let way_out = match self.input.size {
+            None if matches!(self.transform, Transform::Policy(_)) => {
+                ", and the run brought its own to no common size: name the size that it was \
+                     trained at, as --size 64x48"
+            }
+            _ => "",
+        };
+        Ok(Box::new(Open {
+            pictures: Arc::new(Pictures(FolderSet::open(path, &options)?)),
+            net: &self.fast,
+            evaluator: &self.evaluator,
+            view: self.transform.view(),
+            classes: self.input.classes.len(),
+            batch: self.batch,
+            way_out: way_out.to_owned(),
+        }))
+    }
+
+    fn as_any(&self) -> &dyn Any {
+        self
     }
 }

@@ -1,13 +1,16 @@
 //! What the commands know of a paper.
 
+use std::any::Any;
 use std::path::Path;
 
 use anyhow::{Result, bail};
+use data_pipeline::dataset::folder::Skipped;
+use data_pipeline::picture::Notice;
 use report::{RunResult, Section};
+use serde::{Deserialize, Serialize};
 use toml::Table;
 use torch::Device;
 
-use super::predictions::Predictions;
 use super::seeds::Run;
 use crate::recipe::head::Head;
 
@@ -74,17 +77,51 @@ pub(crate) trait Predictor {
         bail!("--size: {} is not shown images", self.about())
     }
 
-    /// What it says of what lies at `path`. With `labeled`, the true classes are read too.
-    fn predict(&self, path: &Path, labeled: bool) -> Result<Predicted>;
+    /// What tells it, and how samples are shown to it, from any other: what was said by one may not
+    /// be mixed with what another says.
+    fn identity(&self) -> Result<String>;
+
+    /// Opens the samples at `path`. With `labeled`, the true classes are read too.
+    fn open(&self, path: &Path, labeled: bool) -> Result<Box<dyn Shown + '_>>;
+
+    /// The network itself, for commands that know its kind.
+    fn as_any(&self) -> &dyn Any;
 }
 
-/// What a network says of some samples.
-pub(crate) struct Predicted {
+/// Samples that are open to be shown to a network, in a fixed order.
+pub(crate) trait Shown {
     /// What the samples are: `images`, `texts`.
-    pub(crate) unit: &'static str,
-    /// A name of each sample, such as its path.
-    pub(crate) ids: Vec<String>,
-    pub(crate) predictions: Predictions,
-    /// The true class of each sample, where it is known.
-    pub(crate) truth: Vec<Option<u32>>,
+    fn unit(&self) -> &'static str;
+
+    fn len(&self) -> usize;
+
+    /// A name of the sample, such as its path.
+    fn id(&self, index: usize) -> String;
+
+    /// The true class of the sample, where it is known.
+    fn truth(&self, index: usize) -> Option<u32>;
+
+    /// What should be known of them, a sentence each.
+    fn notes(&self) -> &[String];
+
+    /// What was found to be no sample when they were opened; not among those that are counted.
+    fn left_out(&self) -> &[Skipped];
+
+    /// Shows them from number `from` on; hands the answers to `take`, some at a time, in order.
+    fn show(&self, from: usize, take: &mut dyn FnMut(Vec<Answer>) -> Result<()>) -> Result<()>;
+}
+
+/// What a network says of a sample.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub(crate) enum Answer {
+    /// The probability of each class.
+    Said {
+        probabilities: Vec<f32>,
+        /// What should be known of this sample.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        noticed: Vec<Notice>,
+    },
+    /// Nothing: it cannot be read.
+    LeftOut(Skipped),
 }

@@ -37,6 +37,31 @@ impl Predictions {
         }
         confusion
     }
+
+    /// Expected calibration error in percent, over the samples whose class is known
+    /// ([`calibration_error`]).
+    pub(crate) fn calibration_error(&self, truth: &[Option<u32>]) -> f64 {
+        let known = self.top().zip(truth);
+        calibration_error(known.filter_map(|((class, p), truth)| Some((p, class == (*truth)?))))
+    }
+}
+
+/// Expected calibration error in percent: samples in 15 bins of equal width by the probability of
+/// what the network says, and over them the mean distance of that from the share that is right (Guo
+/// et al., arXiv 1706.04599, equation 3). Takes each sample's probability, and whether it is right.
+pub(crate) fn calibration_error(samples: impl Iterator<Item = (f32, bool)>) -> f64 {
+    const BINS: usize = 15;
+    let mut bins = [(0.0, 0u64); BINS];
+    let mut count = 0u64;
+    for (p, right) in samples {
+        // Bins are open below and closed above.
+        let bin = ((f64::from(p) * BINS as f64).ceil() as usize).clamp(1, BINS) - 1;
+        bins[bin].0 += f64::from(p);
+        bins[bin].1 += u64::from(right);
+        count += 1;
+    }
+    let gap = |&(sum, right): &(f64, u64)| (sum - right as f64).abs();
+    100.0 * bins.iter().map(gap).sum::<f64>() / count.max(1) as f64
 }
 
 /// An error if a network's probabilities are not numbers: nothing may be scored or labelled by
@@ -69,6 +94,15 @@ mod tests {
         let confusion = p.confusion(&[Some(0), Some(1), None]);
         assert_eq!(confusion.counts(), [[1, 0], [1, 0]]);
         assert_eq!(p.confusion(&[None, None, None]).accuracy(), None);
+    }
+
+    #[test]
+    fn calibration_is_the_gap_between_probability_and_share_that_is_right() {
+        let p = vec![0.9, 0.1, 0.2, 0.8, 0.3, 0.7, 0.6, 0.4, 0.5, 0.5];
+        let p = Predictions::new(2, p).expect("numbers");
+        // Each sample has a bin of its own: |.9-1| + |.8-1| + |.7-0| + |.6-1| over 4.
+        let error = p.calibration_error(&[Some(0), Some(1), Some(0), Some(0), None]);
+        assert!((error - 35.0).abs() < 1e-4, "{error}");
     }
 
     #[test]

@@ -100,7 +100,7 @@ fn own_folders_train_predict_and_score() {
     assert!(scored.contains("of 16 images") && scored.contains("balanced accuracy"), "{scored}");
 
     let error = refused(dir.path(), &["predict", latest, "unlabeled", "--out", "labels.xls"]);
-    assert!(error.contains(".csv or .parquet"), "{error}");
+    assert!(error.contains(".csv, .parquet or .jsonl"), "{error}");
     // A table and a single image are as good as a folder.
     fs::write(dir.path().join("list.csv"), "scored/red/1.png,red\nscored/blue/2.png,blue\n")
         .expect("written");
@@ -109,7 +109,8 @@ fn own_folders_train_predict_and_score() {
     run(dir.path(), &["predict", latest, "unlabeled/00.png", "--out", "one.csv"]);
     let text = fs::read_to_string(dir.path().join("one.csv")).expect("labels");
     assert!(text.lines().count() == 2 && text.contains("\n00.png,red,"), "{text}");
-    let error = refused(dir.path(), &["predict", latest, "nowhere", "--out", "x.csv"]);
+    let error = refused(dir.path(), &["predict", latest, "nowhere", "--out", "no.csv"]);
+    assert!(!dir.path().join("no.csv.part").exists(), "nothing is begun");
     assert!(error.contains("nowhere"), "{error}");
     let error = refused(dir.path(), &["eval", latest, "scored", "--model", "student-9"]);
     assert!(error.contains("student-9") && error.contains("student-1"), "{error}");

@@ -1,5 +1,6 @@
 //! Integration tests of the program, as a user meets it: by its command line.
 
+mod afterwards;
 mod fit;
 mod folders;
 mod methods;

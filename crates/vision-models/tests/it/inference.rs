@@ -7,7 +7,7 @@ use vision_models::NetConfig;
 use crate::stages::nets;
 
 /// Values under which batch norm's scales, shifts and statistics all matter.
-fn fill(params: &Params) {
+pub(crate) fn fill(params: &Params) {
     for (p, i) in params.iter().zip(0..) {
         let ramp = Tensor::arange(p.tensor.numel() as i64, (Kind::Float, Device::Cpu));
         let wave = (ramp * 1.7 + f64::from(i)).sin().view_as(&p.tensor);
@@ -22,13 +22,13 @@ fn fill(params: &Params) {
     }
 }
 
-fn relative(ours: &Tensor, theirs: &Tensor) -> f64 {
+pub(crate) fn relative(ours: &Tensor, theirs: &Tensor) -> f64 {
     assert_eq!((ours.size(), ours.kind()), (theirs.size(), Kind::Float));
     let largest = |t: &Tensor| t.abs().max().double_value(&[]);
     largest(&(ours - theirs)) / largest(theirs)
 }
 
-fn images(sides: [i64; 2]) -> Tensor {
+pub(crate) fn images(sides: [i64; 2]) -> Tensor {
     Tensor::randn([3, 3, sides[0], sides[1]], (Kind::Float, Device::Cpu))
 }
 
@@ -51,6 +51,19 @@ fn every_net_for_inference_gives_the_same_at_every_size() {
             let first = parts.forward_stages(&x, 0..cut, Mode::Eval);
             assert!(relative(&parts.forward_from(cut, &first, Mode::Eval), &expected) < 1e-5);
         }
+    }
+}
+
+#[test]
+fn what_is_no_number_is_not_hidden_by_an_activation() {
+    for (config, _) in nets() {
+        let model = config.build(Device::Cpu, 3, 5);
+        let statistics = model.params.iter().find(|p| p.name.ends_with("running_var"));
+        let statistics = &statistics.expect("batch norm").tensor;
+        let _ = no_grad(|| statistics.shallow_clone().narrow(0, 0, 1).fill_(f64::NAN));
+        let fast = config.for_inference(&model.params, 3, 5, Precision::Float32);
+        let logits = fast.forward(&images([32, 32]), Mode::Eval);
+        assert!(bool::try_from(logits.isnan().all()).expect("a flag"), "{config:?}");
     }
 }
 

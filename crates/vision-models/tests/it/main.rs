@@ -4,6 +4,7 @@ mod checkpoint;
 mod config;
 mod count;
 mod golden;
+mod graph;
 mod inference;
 mod noise;
 mod published;

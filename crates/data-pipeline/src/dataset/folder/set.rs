@@ -73,7 +73,7 @@ impl Default for FolderOptions {
 }
 
 /// An image that was left out.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Skipped {
     /// The file.
     pub path: PathBuf,
@@ -92,6 +92,27 @@ pub struct LeftOut {
     pub count: usize,
     /// The first of them, at most five.
     pub examples: Vec<PathBuf>,
+}
+
+impl LeftOut {
+    /// Images that were left out, by reason, the most frequent first.
+    pub fn by_reason<'a>(skipped: impl IntoIterator<Item = &'a Skipped>) -> Vec<Self> {
+        let mut reasons: Vec<Self> = Vec::new();
+        for Skipped { path, reason, .. } in skipped {
+            let place = reasons.iter().position(|known| known.reason == *reason);
+            let place = place.unwrap_or_else(|| {
+                let examples = vec![];
+                reasons.push(Self { reason: reason.clone(), count: 0, examples });
+                reasons.len() - 1
+            });
+            reasons[place].count += 1;
+            if reasons[place].examples.len() < 5 {
+                reasons[place].examples.push(path.clone());
+            }
+        }
+        reasons.sort_by_key(|left_out| std::cmp::Reverse(left_out.count));
+        reasons
+    }
 }
 
 impl fmt::Display for LeftOut {
@@ -150,21 +171,7 @@ impl FolderSet {
 
     /// The images that were left out, by reason, the most frequent first.
     pub fn left_out(&self) -> Vec<LeftOut> {
-        let mut reasons: Vec<LeftOut> = Vec::new();
-        for Skipped { path, reason, .. } in &self.skipped {
-            let place = reasons.iter().position(|known| known.reason == *reason);
-            let place = place.unwrap_or_else(|| {
-                let examples = vec![];
-                reasons.push(LeftOut { reason: reason.clone(), count: 0, examples });
-                reasons.len() - 1
-            });
-            reasons[place].count += 1;
-            if reasons[place].examples.len() < 5 {
-                reasons[place].examples.push(path.clone());
-            }
-        }
-        reasons.sort_by_key(|left_out| std::cmp::Reverse(left_out.count));
-        reasons
+        LeftOut::by_reason(&self.skipped)
     }
 
     /// What should be known of the data beside what was left out: classes without an image, files
@@ -185,6 +192,22 @@ impl FolderSet {
             Place::Row(rows, row) => rows.image(*row),
         };
         bytes.map_err(|fault| self.bad(index, fault))
+    }
+
+    /// Decodes an image as the options say, or says why it cannot be, in the words of
+    /// [`skipped`](Self::skipped).
+    pub fn decode(&self, index: usize) -> Result<Decoded, Skipped> {
+        let decoded = match self.encoded(index) {
+            Ok(bytes) => self.options.decode.describe(&bytes),
+            Err(DataError::Image { fault, .. }) => Err(fault),
+            Err(error) => Err(error.to_string()),
+        };
+        decoded.map_err(|fault| self.left_out_for(index, fault))
+    }
+
+    fn left_out_for(&self, index: usize, fault: String) -> Skipped {
+        let Fault { reason, fault } = Fault::damaged(fault);
+        Skipped { path: self.place(index), reason, fault }
     }
 
     /// `work` of every image and its encoded bytes, in their order, made on all processors. Rows of
@@ -234,11 +257,15 @@ impl FolderSet {
     }
 
     fn bad(&self, index: usize, fault: String) -> DataError {
-        let path = match &self.entries[index].place {
+        DataError::Image { path: self.place(index), fault }
+    }
+
+    /// Where an image lies, for messages.
+    fn place(&self, index: usize) -> PathBuf {
+        match &self.entries[index].place {
             Place::File(path) => path.clone(),
             Place::Row(rows, row) => PathBuf::from(format!("{} row {row}", rows.path().display())),
-        };
-        DataError::Image { path, fault }
+        }
     }
 
     /// What the header of each image says; none where it is damaged.
@@ -276,9 +303,8 @@ impl FolderSet {
                     images.push(image);
                 }
                 Err(fault) => {
-                    let DataError::Image { path, fault } = self.bad(i, fault) else { continue };
-                    let Fault { reason, fault } = Fault::damaged(fault);
-                    self.skipped.push(Skipped { path, reason, fault });
+                    let left_out = self.left_out_for(i, fault);
+                    self.skipped.push(left_out);
                 }
             }
         }

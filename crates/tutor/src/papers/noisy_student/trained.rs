@@ -30,6 +30,7 @@ pub(super) struct Trained {
 impl Trained {
     /// What it says of a subset, without noise.
     pub(super) fn predict(&self, setting: &Setting<'_>, subset: &Subset) -> Result<Predictions> {
-        setting.evaluator(&self.eval_augment).interruptible().predict(&self.model, subset)
+        let net = setting.fast(&self.net, &self.model);
+        setting.evaluator(&self.eval_augment).interruptible().predict(&net, subset)
     }
 }

@@ -88,7 +88,8 @@ fn train(
     let task = learner.task(&setting)?;
     let (model, cost) = task.train(dir, "train", &recipe.select, run.stage(name))?;
     let eval = &recipe.evaluate.augment;
-    let predictions = setting.evaluator(eval).interruptible().predict(&model, subset)?;
+    let net = setting.fast(&recipe.net, &model);
+    let predictions = setting.evaluator(eval).interruptible().predict(&net, subset)?;
     let confusion = predictions.confusion(&subset.labels());
     let known = "an image whose class is known";
     let along = match part == Part::Test && recipe.evaluate.test_along_training {

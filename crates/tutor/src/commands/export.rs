@@ -1,0 +1,60 @@
+//! `tutor export`: a trained network as a file for other programs.
+
+use std::path::PathBuf;
+
+use anyhow::{Context, Result, bail};
+
+use super::which::Choice;
+use crate::images::checkpoint;
+use crate::images::trained_model::TrainedModel;
+
+/// Which network goes where.
+#[derive(clap::Args)]
+#[command(group(clap::ArgGroup::new("file").required(true).multiple(true)))]
+pub(crate) struct Args {
+    /// The folder of a run, as `runs/noisy-student/latest` (not with --weights).
+    run: Option<PathBuf>,
+    /// Exports published weights instead of a run: a file, a repository in the Hugging Face cache,
+    /// or a name of `tutor weights list`.
+    #[arg(long, value_name = "FILE|NAME", conflicts_with = "run")]
+    weights: Option<String>,
+    /// The net of the weights by its name in timm, where they do not say it.
+    #[arg(long, value_name = "NAME", requires = "weights")]
+    net: Option<String>,
+    #[command(flatten)]
+    choice: Choice,
+    /// Writes its tensors under timm's names, with classes, normalisation and size in the header.
+    #[arg(long, value_name = "FILE", group = "file")]
+    safetensors: Option<PathBuf>,
+    /// Writes an ONNX file (opset 17) that takes pixels from 0 to 1 as float32 [batch, channels,
+    /// height, width] and has normalisation and classes inside.
+    #[arg(long, value_name = "FILE", group = "file")]
+    onnx: Option<PathBuf>,
+}
+
+pub(crate) fn run(args: &Args) -> Result<()> {
+    match (&args.run, &args.weights) {
+        (Some(run), _) => {
+            let (network, about) = args.choice.load(run)?;
+            let network = network.as_any().downcast_ref::<TrainedModel>();
+            write(args, network.context("this run has no network on images")?, &about)
+        }
+        (None, Some(asked)) => {
+            let device = args.choice.device()?;
+            write(args, &checkpoint::open(args.net.as_deref(), asked, None, device)?, asked)
+        }
+        (None, None) => bail!("name the folder of a run, or --weights"),
+    }
+}
+
+fn write(args: &Args, network: &TrainedModel, about: &str) -> Result<()> {
+    if let Some(path) = &args.safetensors {
+        network.save_safetensors(path)?;
+        super::say(&format!("{}: {about}", path.display()))?;
+    }
+    if let Some(path) = &args.onnx {
+        network.save_onnx(path)?;
+        super::say(&format!("{}: {about}", path.display()))?;
+    }
+    Ok(())
+}

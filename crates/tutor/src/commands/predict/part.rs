@@ -1,0 +1,170 @@
+//! What a network has said so far, in a file beside the one that is asked for: a command that was
+//! stopped goes on from it.
+//!
+//! The first line says by which network which samples are labelled; then each sample has a line, in
+//! order. A last line that is not whole is dropped.
+
+use std::fs::{self, File, OpenOptions, TryLockError};
+use std::io::{BufRead, BufReader, Seek, SeekFrom, Write};
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, Result, bail};
+use data_pipeline::digest::Digest;
+use serde::{Deserialize, Serialize};
+
+use crate::run::experiment::Answer;
+
+/// What the lines of a file are about.
+#[derive(Debug, PartialEq, Serialize, Deserialize)]
+pub(super) struct Key {
+    format: u32,
+    network: String,
+    samples: PathBuf,
+    count: usize,
+    /// Of the names of the samples.
+    names: Digest,
+}
+
+impl Key {
+    pub(super) fn new(
+        network: String,
+        samples: PathBuf,
+        ids: impl Iterator<Item = String>,
+    ) -> Self {
+        let (mut count, mut names) = (0, String::new());
+        for id in ids {
+            count += 1;
+            names += &id;
+            names.push('\n');
+        }
+        let names = Digest::of(names.as_bytes());
+        Self { format: 1, network, samples, count, names }
+    }
+}
+
+/// The file of what was said so far.
+pub(super) struct Part {
+    path: PathBuf,
+    file: File,
+    len: usize,
+}
+
+impl Part {
+    /// Takes up the file beside `out` if it is about the same samples and network, else begins
+    /// anew. Fails if another process writes it.
+    pub(super) fn open(out: &Path, key: &Key) -> Result<Self> {
+        let name = out.file_name().context("--out names no file")?.to_string_lossy();
+        let path = out.with_file_name(format!("{name}.part"));
+        let at = || format!("cannot write {}", path.display());
+        let mut options = OpenOptions::new();
+        let mut file = options
+            .read(true)
+            .write(true)
+            .create(true)
+            .truncate(false)
+            .open(&path)
+            .with_context(at)?;
+        if let Err(TryLockError::WouldBlock) = file.try_lock() {
+            // Some network file systems have no locks; a single process works without them.
+            bail!("{} is being written by another process", path.display());
+        }
+        let (mut whole, mut len) = (0, 0);
+        let mut reader = BufReader::new(&file);
+        let mut line = Vec::new();
+        while reader.read_until(b'\n', &mut line).with_context(at)? > 0 {
+            let good = match whole {
+                0 => serde_json::from_slice::<Key>(&line).is_ok_and(|known| known == *key),
+                _ => serde_json::from_slice::<Answer>(&line).is_ok(),
+            };
+            if !good || line.last() != Some(&b'\n') {
+                break;
+            }
+            len += usize::from(whole > 0);
+            whole += line.len() as u64;
+            line.clear();
+        }
+        drop(reader);
+        file.set_len(whole).with_context(at)?;
+        file.seek(SeekFrom::End(0)).with_context(at)?;
+        let mut part = Self { path, file, len };
+        if whole == 0 {
+            part.write(&[key])?;
+        }
+        Ok(part)
+    }
+
+    /// How many samples it has.
+    pub(super) fn len(&self) -> usize {
+        self.len
+    }
+
+    pub(super) fn path(&self) -> &Path {
+        &self.path
+    }
+
+    fn write(&mut self, lines: &[impl Serialize]) -> Result<()> {
+        let mut bytes = Vec::new();
+        for line in lines {
+            serde_json::to_writer(&mut bytes, line)?;
+            bytes.push(b'\n');
+        }
+        self.file.write_all(&bytes).with_context(|| format!("cannot write {}", self.path.display()))
+    }
+
+    /// Adds what was said of the next samples.
+    pub(super) fn append(&mut self, answers: &[Answer]) -> Result<()> {
+        self.write(answers)?;
+        self.len += answers.len();
+        Ok(())
+    }
+
+    /// All that was said, in order.
+    pub(super) fn answers(&self) -> Result<impl Iterator<Item = Result<Answer>> + use<>> {
+        let path = self.path.clone();
+        let file = File::open(&path).with_context(|| format!("cannot read {}", path.display()))?;
+        let lines = BufReader::new(file).lines().skip(1);
+        Ok(lines.map(move |line| {
+            let read = line.map_err(anyhow::Error::from);
+            let read = read.and_then(|line| Ok(serde_json::from_str(&line)?));
+            read.with_context(|| format!("{} was changed meanwhile", path.display()))
+        }))
+    }
+
+    pub(super) fn remove(self) -> Result<()> {
+        fs::remove_file(&self.path)
+            .with_context(|| format!("cannot remove {}", self.path.display()))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn said(p: f32) -> Answer {
+        Answer::Said { probabilities: vec![p, 1.0 - p], noticed: vec![] }
+    }
+
+    fn key(network: &str) -> Key {
+        let ids = ["a.png", "b.png", "c.png"].map(str::to_owned);
+        Key::new(network.to_owned(), PathBuf::from("folder"), ids.into_iter())
+    }
+
+    #[test]
+    fn whole_lines_of_the_same_work_are_taken_up_and_no_others() {
+        let dir = tempfile::tempdir().expect("a folder");
+        let out = dir.path().join("labels.csv");
+        let mut part = Part::open(&out, &key("a")).expect("begun");
+        part.append(&[said(0.1), said(1.0 / 3.0)]).expect("written");
+        assert!(Part::open(&out, &key("a")).is_err(), "a second process");
+        part.file.write_all(br#"{"said":{"probabil"#).expect("written");
+        drop(part);
+        let mut part = Part::open(&out, &key("a")).expect("taken up");
+        assert_eq!(part.len(), 2);
+        part.append(&[said(0.7)]).expect("written");
+        let all: Vec<Answer> = part.answers().expect("open").map(|a| a.expect("whole")).collect();
+        assert_eq!(all, [said(0.1), said(1.0 / 3.0), said(0.7)]);
+        drop(part);
+        assert_eq!(Part::open(&out, &key("b")).expect("anew").len(), 0);
+        assert_eq!(Part::open(&out, &key("a")).expect("anew").len(), 0);
+    }
+}

@@ -1,0 +1,174 @@
+//! A checkpoint without a run: published weights, or a file that `tutor export` wrote.
+
+use std::path::Path;
+
+use anyhow::{Context, Result, bail, ensure};
+use data_pipeline::dataset::Samples;
+use data_pipeline::dataset::folder::{FolderOptions, FolderSet, OnBad};
+use data_pipeline::picture::{Decode, Depth};
+use serde::{Deserialize, Serialize};
+use torch::{Device, Model};
+use vision_models::NetConfig;
+use vision_models::published::{self, Head};
+use weights::find::{Places, find};
+use weights::{Interpolation, Preprocess, StateDict, meta};
+
+use super::input::{Input, Normalization};
+use super::trained_model::{Parts, TrainedModel};
+use super::view::Transform;
+use crate::run::note::note;
+
+/// What our own exports have beside what all readers know: a net that no other code base has, and
+/// what is done to images in full.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub(crate) struct Own {
+    pub(crate) net: NetConfig,
+    pub(crate) input: Input,
+    pub(crate) transform: Transform,
+}
+
+/// The key of [`Own`] in the header of a file of weights, as JSON.
+pub(crate) const OWN: &str = "tutor";
+
+/// Opens weights: a file, or a name that `tutor weights` knows. `net` is the net's name in timm,
+/// where the file does not say it. The classes are those that the file names, else the folders
+/// of `samples` in their order, which then must be as many as the net tells apart, else numbers.
+pub(crate) fn open(
+    net: Option<&str>,
+    asked: &str,
+    samples: Option<&Path>,
+    device: Device,
+) -> Result<TrainedModel> {
+    let given = find(asked, &Places::of_user())?.open()?;
+    let own: Option<Own> = match given.meta.get(OWN) {
+        Some(text) if net.is_none() => Some(serde_json::from_str(text).with_context(|| {
+            format!("{}: its `{OWN}` is of another version", given.source.display())
+        })?),
+        _ => None,
+    };
+    if let Some(Own { net, input, transform }) = own {
+        let model = net.build(device, input.channels as i64, input.classes.len() as i64);
+        published::load(&model.params, &given, Head::Keep)?;
+        let (name, file) = (asked.to_owned(), given.source);
+        return Ok(TrainedModel::new(
+            Parts { name, net, model, input, transform, file },
+            device,
+            BATCH,
+        ));
+    }
+    let net = named(net, &given)?;
+    let told_apart = head(&net, &given)?;
+    let model = net.build(device, CHANNELS, told_apart as i64);
+    let loaded = published::load(&model.params, &given, Head::Keep)?;
+    let classes = match loaded.classes {
+        Some(classes) => {
+            ensure!(
+                classes.len() == told_apart,
+                "{} names {} classes and tells {told_apart} apart",
+                given.source.display(),
+                classes.len()
+            );
+            classes
+        }
+        None => match samples {
+            Some(samples) => folders(samples, told_apart, &given)?,
+            None => (0..told_apart).map(|class| class.to_string()).collect(),
+        },
+    };
+    let preprocess = loaded.preprocess.unwrap_or_else(|| {
+        let usual = usual(&net);
+        let Preprocess { size, crop, .. } = &usual;
+        note(&format!(
+            "{} does not say what its net is shown: squares of {size} pixels, {crop} of the shorter \
+             side, normalised as ImageNet",
+            given.source.display()
+        ));
+        usual
+    });
+    ensure!(
+        preprocess.mean.len() == CHANNELS as usize,
+        "{}: its net takes {} channels, and images have 3",
+        given.source.display(),
+        preprocess.mean.len()
+    );
+    let input = Input {
+        classes,
+        channels: CHANNELS as usize,
+        size: None,
+        normalization: Normalization { mean: preprocess.mean.clone(), std: preprocess.std.clone() },
+        orient: true,
+        depth: Depth::default(),
+        max_pixels: Decode::default().max_pixels,
+    };
+    let (name, transform, file) =
+        (asked.to_owned(), Transform::Published(preprocess), given.source);
+    Ok(TrainedModel::new(Parts { name, net, model, input, transform, file }, device, BATCH))
+}
+
+const CHANNELS: i64 = 3;
+
+/// Images at once.
+const BATCH: usize = 64;
+
+fn named(net: Option<&str>, given: &StateDict) -> Result<NetConfig> {
+    let said = given.meta.get(meta::ARCHITECTURE).map(String::as_str);
+    let Some(name) = net.or(said) else {
+        bail!(
+            "{} does not say which net it is of: name that by --net, as in timm \
+             (tf_efficientnet_lite0, resnet50)",
+            given.source.display()
+        );
+    };
+    NetConfig::by_name(name).with_context(|| {
+        format!(
+            "there is no net {name} here; by name there are efficientnet_b0 to b8, l2 and lite0 to \
+             lite4 (with tf_ before them too), resnet50, 101 and 152, resnext101_32x8d and 32x48d"
+        )
+    })
+}
+
+/// How many classes the head of a file tells apart.
+fn head(net: &NetConfig, given: &StateDict) -> Result<usize> {
+    let probe: Model = net.build(Device::Cpu, CHANNELS, 1);
+    let Some(replaced) = published::load(&probe.params, given, Head::Replace)?.replaced_head else {
+        return Ok(1);
+    };
+    match replaced.found.as_deref() {
+        Some([classes, _]) => Ok(*classes as usize),
+        _ => bail!(
+            "{} has no head that tells classes apart: `tutor fit --weights` trains one",
+            given.source.display()
+        ),
+    }
+}
+
+/// The class folders (or the classes of a table), as many as there must be.
+fn folders(samples: &Path, told_apart: usize, given: &StateDict) -> Result<Vec<String>> {
+    let options = FolderOptions { on_bad: OnBad::Skip, ..FolderOptions::default() };
+    let classes = FolderSet::open(samples, &options)?.classes().to_vec();
+    ensure!(
+        classes.len() == told_apart,
+        "{} tells {told_apart} classes apart and does not name them; {} has {} classes with images. \
+         Without names they must be the same ones in the same order: give a folder with images for \
+         each class, or weights that name their classes, as `tutor export --safetensors` writes them",
+        given.source.display(),
+        samples.display(),
+        classes.len()
+    );
+    Ok(classes)
+}
+
+/// What nets for ImageNet are shown where nothing else is known: timm's defaults.
+fn usual(net: &NetConfig) -> Preprocess {
+    let size = match net {
+        NetConfig::EfficientNet(config) => config.variant.resolution() as u32,
+        _ => 224,
+    };
+    Preprocess {
+        size,
+        crop: 0.875,
+        interpolation: Interpolation::Bicubic,
+        mean: vec![0.485, 0.456, 0.406],
+        std: vec![0.229, 0.224, 0.225],
+    }
+}
