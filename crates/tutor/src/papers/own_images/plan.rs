@@ -78,6 +78,13 @@ pub(crate) fn plan(given: &Given) -> Result<Proposal> {
     let start = start(given)?;
     let largest = labeled.width.median.min(labeled.height.median);
     let size = given.size.unwrap_or_else(|| size(largest, start.weights.is_some(), given.device));
+    let freeze = freeze(largest, &start);
+    let kept = match freeze {
+        0 => String::new(),
+        stages => {
+            format!("; its first {stages} stages stay as published, since the pictures are small")
+        }
+    };
     let method = match unlabeled_count {
         0 => None,
         _ => Some("fixmatch"),
@@ -89,7 +96,7 @@ pub(crate) fn plan(given: &Given) -> Result<Proposal> {
             unlabeled_count,
             &[("validation", &validation), ("test", &test)],
         ),
-        format!("start: {}, pictures shown at {size}x{size}", start.words),
+        format!("start: {}, pictures shown at {size}x{size}{kept}", start.words),
         match method {
             Some(method) => format!(
                 "methods: the labels alone and {method}, which learns from the unlabelled pictures \
@@ -119,8 +126,15 @@ pub(crate) fn plan(given: &Given) -> Result<Proposal> {
             "published weights would help: `tutor weights fetch {DEFAULT_WEIGHTS}` gets them once"
         )
     });
-    let recipe =
-        recipe(given, &start, size, labels, labeled.classes.len(), method, test.is_some())?;
+    let recipe = recipe(
+        given,
+        &start,
+        (size, freeze),
+        labels,
+        labeled.classes.len(),
+        method,
+        test.is_some(),
+    )?;
     Ok(Proposal { recipe, lines, offer })
 }
 
@@ -199,13 +213,30 @@ fn named(name: &str) -> Result<NetConfig> {
     Ok(net)
 }
 
+/// Pictures of at most so many pixels are enlarged for published weights, and the net's first
+/// stages stay as they are, so that steps are cheap (docs/results/own-images.md).
+const SMALL: u32 = 48;
+
+/// The share of the stages that then stay.
+const FROZEN_SHARE: f64 = 0.56;
+
+/// How many stages of the net keep the published weights.
+fn freeze(median: u32, start: &Start) -> usize {
+    match start.weights {
+        Some(_) if median <= SMALL => {
+            (FROZEN_SHARE * start.net.outline(3, 2).stages() as f64) as usize
+        }
+        _ => 0,
+    }
+}
+
 /// The side of the square that the net sees: on a CPU what the pictures have, between 96 and 128
 /// pixels for published weights, between 32 and 64 for a net from nothing, whose every step must be
 /// cheap.
 fn size(median: u32, published: bool, device: Device) -> u32 {
     let rounded = ((median + 16) / 32 * 32).max(32);
     match (published, device) {
-        (true, Device::Cpu) if median <= 48 => 128,
+        (true, Device::Cpu) if median <= SMALL => 160,
         (true, Device::Cpu) => rounded.clamp(96, 128),
         (true, _) => rounded.clamp(128, 224),
         (false, Device::Cpu) => rounded.clamp(32, 64),
@@ -217,7 +248,7 @@ fn size(median: u32, published: bool, device: Device) -> u32 {
 fn recipe(
     given: &Given,
     start: &Start,
-    size: u32,
+    (size, freeze): (u32, usize),
     labels: usize,
     classes: usize,
     method: Option<&str>,
@@ -279,6 +310,8 @@ about = {about:?}
 # Wall clock; trainings take as many steps as fit.
 minutes = {minutes:?}
 {weights}net = {net}
+# So many of its first stages stay as they are.
+freeze = {freeze}
 unlabeled_ratio = {ratio}
 weak = [{{ kind = \"flip-crop\", pad = {pad} }}]
 strong = [{{ kind = \"flip-crop\", pad = {pad} }}, {{ kind = \"randaugment\", variant = \"fixmatch\" }}, {{ kind = \"cutout\", size = {cut} }}]
@@ -342,6 +375,7 @@ mod tests {
 
     #[test]
     fn pictures_are_shown_near_their_own_size() {
+        assert_eq!(size(32, true, Device::Cpu), 160);
         assert_eq!(size(100, true, Device::Cpu), 96);
         assert_eq!(size(300, true, Device::Cpu), 128);
         assert_eq!(size(28, false, Device::Cpu), 32);

@@ -121,7 +121,8 @@ fn find(
     let mut rows = Vec::new();
     let looking = Instant::now();
     if let (Some(subset), Some(_)) = (measured_on, start.penalty()) {
-        let said = evaluator.predict(start.on(&everyone), subset)?;
+        let fast = setting.fast(&recipe.net, start.on(&everyone));
+        let said = evaluator.predict(&fast, subset)?;
         let scores = Scores::of(subset, &said);
         rows.push(Measured { name: FROZEN.to_owned(), scores, steps: 0 });
     }
@@ -157,12 +158,13 @@ fn find(
         let training = Training { recipe, data, name, start: model, dir: &dir };
         let trained = training.train(seconds, pace[name], run)?;
         cost = StageCost::sum([cost, trained.cost]);
+        let fast = setting.fast(&recipe.net, &trained.model);
         if let Some(subset) = measured_on {
-            let scores = Scores::of(subset, &evaluator.predict(&trained.model, subset)?);
+            let scores = Scores::of(subset, &evaluator.predict(&fast, subset)?);
             rows.push(Measured { name: name.to_owned(), scores, steps: trained.steps });
         }
         if name == choice.row {
-            let said = evaluator.predict(&trained.model, &data.unlabeled)?;
+            let said = evaluator.predict(&fast, &data.unlabeled)?;
             unlabeled = lists::of(&data.unlabeled, &said);
         }
         curves.push(trained.curve);

@@ -51,7 +51,7 @@ impl Start {
         let labels: Option<Vec<u32>> = labeled.labels().into_iter().collect();
         let labels = labels.context("a labelled image has no label")?;
         let evaluator = setting.evaluator(&recipe.evaluate.augment).interruptible();
-        let features = evaluator.features(&model, labeled)?;
+        let features = evaluator.features(&setting.fast(&recipe.net, &model), labeled)?;
         let mut probe = Probe { features, labels, classes: setting.classes(), c: 1.0 };
         probe.c = probe.best_penalty(&folds(&probe.labels, 5, 0.2, setting.key("probe")));
         Ok(Self { model, probe: Some(probe), applied })

@@ -73,7 +73,8 @@ impl Trial {
             let model = start.on(&fold.trained);
             let evaluator = setting.evaluator(&recipe.evaluate.augment).interruptible();
             if start.penalty().is_some() {
-                let said = evaluator.predict(model, &of_fold.validation)?;
+                let fast = setting.fast(&recipe.net, model);
+                let said = evaluator.predict(&fast, &of_fold.validation)?;
                 found.add(FROZEN, Scores::of(&of_fold.validation, &said));
             }
             for (name, _) in recipe.methods() {
@@ -82,7 +83,8 @@ impl Trial {
                 let file = dir.join("scores.json");
                 let (scores, cost) = files::once(&file, || {
                     let trained = training.train(found.seconds, pace[name], run)?;
-                    let said = evaluator.predict(&trained.model, &of_fold.validation)?;
+                    let fast = setting.fast(&recipe.net, &trained.model);
+                    let said = evaluator.predict(&fast, &of_fold.validation)?;
                     Training::remove_checkpoints(&dir)?;
                     Ok((Scores::of(&of_fold.validation, &said), trained.cost))
                 })?;
