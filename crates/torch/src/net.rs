@@ -50,8 +50,8 @@ pub trait Features {
     }
 
     /// Adds to `graph` what makes the features of the images `x`, and gives these; `None` where the
-    /// network cannot be told as a [graph](crate::graph) whose last operation is the head. Called on
-    /// networks for [inference](crate::Inference) alone.
+    /// network cannot be told as a [graph](crate::graph) whose last operation is the head. Called
+    /// on networks for [inference](crate::Inference) alone.
     fn graph(&self, _graph: &mut Graph, _x: Value) -> Option<Value> {
         None
     }
