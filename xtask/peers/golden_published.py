@@ -2,9 +2,9 @@
 
     python xtask/peers/golden_published.py    # timm 1.0.9, torchvision 0.26.0, transformers 4.57.1
 
-Writes `published_names.txt.gz`: for each code base lines `THEIRS OURS [PART OF OURS]`. That the pairs
-are right is shown here: a random net of timm (torchvision for ResNet), whose names are ours, and one
-of the other code base with the same tensors give the same outputs.
+Writes `published_names.txt.gz`: for each code base lines `THEIRS OURS [PART OF OURS]`. That the
+pairs are right is shown here: a random net of timm (torchvision for ResNet), whose names are ours,
+and one of the other code base with the same tensors give the same outputs.
 """
 
 import gzip

@@ -6,9 +6,12 @@ noise the logits, a few gradients of the mean cross entropy, the norms of all gr
 running statistics afterwards.
 """
 
+import functools
 import gzip
+import itertools
 import json
 import pathlib
+from unittest import mock
 
 import timm
 import torch
@@ -194,6 +197,53 @@ def wide_resnet():
         record(f"wide_resnet_{name}", model, images(shape), grads, {"kind": "wide-resnet"} | config, weights)
 
 
+class Transformer(nn.Module):
+    """DINOv2's net in timm's form, small; with the features of its linear evaluation if asked for.
+    """
+
+    def __init__(self, mean=False, **args):
+        super().__init__()
+        self.net = timm.models.vision_transformer.VisionTransformer(
+            img_size=16, patch_size=4, embed_dim=48, depth=2, num_heads=3, init_values=0.5,
+            num_classes=CLASSES, dynamic_img_size=True, **args)  # fmt: skip
+        self.mean, self.prefix = mean, self.net.num_prefix_tokens
+        if mean:
+            self.net.head = nn.Linear(96, CLASSES)
+
+    def forward(self, x):
+        tokens = self.net.forward_features(x)
+        features = tokens[:, 0]
+        if self.mean:
+            features = torch.cat([features, tokens[:, self.prefix :].mean(1)], 1)
+        return self.net.head(features)
+
+    def named_parameters(self, *args, **kwargs):
+        return self.net.named_parameters(*args, **kwargs)
+
+
+def vit():
+    """Weights as those of the wide ResNets; positions and tokens are large enough to matter."""
+    grads = ["cls_token", "pos_embed", "patch_embed.proj.weight", "blocks.0.attn.qkv.weight", "blocks.0.ls1.gamma",
+             "blocks.1.norm2.weight", "blocks.1.mlp.fc1.bias", "norm.bias", "head.weight"]  # fmt: skip
+    config = {"kind": "vit", "width": 48, "depth": 2, "heads": 3, "patch": 4, "side": 16}
+    registers = {"registers": 4, "mean_patches": True}
+    for seed, (name, args, more, shapes) in enumerate([
+        ("vit", {}, {}, {"": (4, 3, 16, 16), "_wide": (2, 3, 12, 28), "_tall": (2, 3, 32, 8)}),
+        ("vit_registers", dict(mean=True, reg_tokens=4, no_embed_class=True), registers, {"": (3, 3, 20, 24)}),
+    ]):  # fmt: skip
+        torch.manual_seed(20 + seed)
+        model, state = Transformer(**args), {}
+        for key, tensor in model.net.state_dict().items():
+            centre = 1 if tensor.ndim == 1 and key.endswith("weight") else 0
+            steps = (torch.randn_like(tensor) * 40).round().clamp(-128, 127)
+            tensor.copy_(steps / 256 + centre)
+            state[key] = (steps + 128).to(torch.uint8)
+        save_file(state, OUT / f"{name}_weights.safetensors")
+        for suffix, shape in shapes.items():
+            model.zero_grad()
+            record(f"{name}{suffix}", model, images(shape), grads, config | more, f"{name}_weights")
+
+
 def names():
     """Names and shapes of the tensors of published checkpoints, without their values."""
     lines = []
@@ -202,6 +252,13 @@ def names():
             model = timm.create_model(f"tf_efficientnet_{size}", pretrained=False)
         lines.append(f"# {size}")
         lines += [f"{n} {' '.join(map(str, t.shape))}".strip() for n, t in model.state_dict().items()]
+    for size, kind in itertools.product(["small", "base", "large"], ["", "reg4_"]):
+        name = f"vit_{size}_patch14_{kind}dinov2"
+        # timm reads the rates of stochastic depth, which therefore need values.
+        with torch.device("meta"), mock.patch("torch.linspace", functools.partial(torch.linspace, device="cpu")):
+            model = timm.create_model(name, pretrained=False, num_classes=1000)
+        lines.append(f"# {name}")
+        lines += [f"{n} {' '.join(map(str, t.shape))}".strip() for n, t in model.state_dict().items()]
     (OUT / "timm_names.txt.gz").write_bytes(gzip.compress("\n".join(lines).encode(), 9, mtime=0))
 
 
@@ -209,4 +266,5 @@ OUT.mkdir(exist_ok=True)
 efficientnet()
 efficientnet_lite()
 wide_resnet()
+vit()
 names()

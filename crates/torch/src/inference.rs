@@ -9,6 +9,10 @@ use crate::nn::Linear;
 use crate::precision::Precision;
 use crate::{Features, Mode, Net, Params, Scope, ffi, finite, layout};
 
+/// Pixels that are run at once on a CPU, four images of 224×224: more, and what one layer leaves is
+/// no longer in the processor's memory when the next one needs it.
+const PART: i64 = 4 * 224 * 224;
+
 /// A network for inference: batch norm is folded into the convolutions, weights are laid out for
 /// the processor, activations are computed in place. It has copies of all tensors, so that what
 /// becomes of the network that it was made of does not show. It runs in [`Mode::Eval`] and
@@ -80,12 +84,20 @@ impl Inference {
         Some(graph)
     }
 
-    fn run(&self, x: &Tensor, mode: Mode, body: impl FnOnce(&Tensor) -> Tensor) -> Tensor {
+    fn run(&self, x: &Tensor, mode: Mode, body: impl Fn(&Tensor) -> Tensor) -> Tensor {
         assert!(!mode.batch_statistics(), "a network for inference runs in no mode {mode:?}");
-        no_grad(|| {
+        let part = |x: &Tensor| {
             let x = x.to_kind(self.kind);
-            let y = body(&if x.dim() == 4 { layout::channels_last(&x) } else { x });
+            let x = if x.dim() == 4 { layout::channels_last(&x) } else { x };
+            let y = body(&x).to_kind(Kind::Float);
             if self.finite { y } else { y * f64::NAN }
+        };
+        no_grad(|| match x.size4() {
+            Ok((n, _, h, w)) if x.device() == Device::Cpu && n * h * w > PART => {
+                let rows = (PART / (h * w)).max(1);
+                Tensor::cat(&x.split(rows, 0).iter().map(part).collect::<Vec<_>>(), 0)
+            }
+            _ => part(x),
         })
     }
 
@@ -112,11 +124,10 @@ impl Features for Inference {
     }
 
     fn forward_stages(&self, x: &Tensor, stages: Range<usize>, mode: Mode) -> Tensor {
-        let run = |x: &Tensor| self.parts().forward_stages(x, stages, mode);
-        self.run(x, mode, run).to_kind(Kind::Float)
+        self.run(x, mode, |x| self.parts().forward_stages(x, stages.clone(), mode))
     }
 
     fn forward_from(&self, stage: usize, x: &Tensor, mode: Mode) -> Tensor {
-        self.run(x, mode, |x| self.parts().forward_from(stage, x, mode)).to_kind(Kind::Float)
+        self.run(x, mode, |x| self.parts().forward_from(stage, x, mode))
     }
 }

@@ -2,173 +2,33 @@
 
 use tch::{Kind, Tensor};
 
-pub use conv_norm::{Activation, ConvNorm, ConvNormConfig};
+pub use activation::Activation;
+pub use conv::Conv2d;
+pub use conv_config::{ConvConfig, Padding};
+pub use conv_norm::{ConvNorm, ConvNormConfig};
+pub use layer_norm::LayerNorm;
 pub use norm::BatchNorm;
 pub use perceptron::Perceptron;
 
 use crate::graph::{Array, Graph, Operation, Value};
 use crate::{Init, Mode, NoisyRows, Role, Scope};
-use folded::Folded;
 
+mod activation;
+mod conv;
+mod conv_config;
 mod conv_norm;
 mod folded;
+mod layer_norm;
 mod norm;
 mod perceptron;
-
-/// How a convolution pads its input.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Padding {
-    /// This many zeros on every side.
-    Symmetric(i64),
-    /// TensorFlow's SAME: the output has `ceil(input / stride)` rows; an odd row of zeros goes to
-    /// the bottom and right.
-    Same,
-}
-
-/// The settings of a convolution.
-#[derive(Clone, Copy, Debug)]
-pub struct ConvConfig {
-    /// Channels in.
-    pub inputs: i64,
-    /// Channels out.
-    pub outputs: i64,
-    /// Side of the square kernel.
-    pub kernel: i64,
-    /// Stride in both directions.
-    pub stride: i64,
-    /// Padding.
-    pub padding: Padding,
-    /// Groups: 1 is a full convolution, `inputs` a depthwise one.
-    pub groups: i64,
-    /// Whether a bias is added.
-    pub bias: bool,
-    /// How the kernel is filled; a bias starts at 0.
-    pub init: Init,
-}
-
-impl ConvConfig {
-    /// A full convolution of odd `kernel` with stride 1, TensorFlow padding and no bias, drawn from
-    /// N(0, 2 / (kernel² · outputs)) (He et al. 2015, fan out).
-    pub fn new(inputs: i64, outputs: i64, kernel: i64) -> Self {
-        let std = (2.0 / (kernel * kernel * outputs) as f64).sqrt();
-        let init = Init::Normal { std };
-        Self {
-            inputs,
-            outputs,
-            kernel,
-            stride: 1,
-            padding: Padding::Same,
-            groups: 1,
-            bias: false,
-            init,
-        }
-    }
-
-    /// A depthwise convolution: one kernel a channel, drawn with fan out `kernel²`.
-    pub fn depthwise(channels: i64, kernel: i64) -> Self {
-        let init = Init::Normal { std: (2.0 / (kernel * kernel) as f64).sqrt() };
-        Self { groups: channels, init, ..Self::new(channels, channels, kernel) }
-    }
-
-    /// The same with another stride.
-    pub fn stride(self, stride: i64) -> Self {
-        Self { stride, ..self }
-    }
-
-    /// The same with a bias.
-    pub fn with_bias(self) -> Self {
-        Self { bias: true, ..self }
-    }
-}
-
-/// A two-dimensional convolution.
-#[derive(Debug)]
-pub struct Conv2d {
-    weight: Tensor,
-    bias: Option<Tensor>,
-    config: ConvConfig,
-    /// What runs in a network for inference.
-    folded: Option<Folded>,
-}
-
-impl Conv2d {
-    /// Makes `weight` `[outputs, inputs / groups, kernel, kernel]` and, if asked for, `bias`
-    /// `[outputs]`.
-    pub fn new(scope: &mut Scope<'_>, config: ConvConfig) -> Self {
-        let mut conv = Self::bare(scope, config);
-        conv.folded = scope.inference().map(|kind| {
-            let one = Tensor::ones([config.outputs], (Kind::Float, scope.device()));
-            conv.folded([&one, &one.zeros_like()], Activation::None, kind)
-        });
-        conv
-    }
-
-    /// What runs in a network for inference: scale and shift of each output channel follow the
-    /// convolution.
-    fn folded(&self, [scale, shift]: [&Tensor; 2], activation: Activation, kind: Kind) -> Folded {
-        let shift = match &self.bias {
-            Some(bias) => bias * scale + shift,
-            None => shift.shallow_clone(),
-        };
-        Folded::new(&self.weight, [scale, &shift], self.config, activation, kind)
-    }
-
-    fn bare(scope: &mut Scope<'_>, config: ConvConfig) -> Self {
-        let ConvConfig { inputs, outputs, kernel, groups, .. } = config;
-        let weight = scope.tensor(
-            "weight",
-            &[outputs, inputs / groups, kernel, kernel],
-            Role::Weight,
-            config.init,
-        );
-        let bias =
-            config.bias.then(|| scope.tensor("bias", &[outputs], Role::Bias, Init::Const(0.0)));
-        Self { weight, bias, config, folded: None }
-    }
-
-    /// `[batch, inputs, h, w]` to `[batch, outputs, h', w']`.
-    pub fn forward(&self, x: &Tensor) -> Tensor {
-        if let Some(folded) = &self.folded {
-            return folded.forward(x, None);
-        }
-        let ConvConfig { kernel, stride, groups, padding, .. } = self.config;
-        let conv = |x: &Tensor, pad: [i64; 2]| {
-            x.conv2d(&self.weight, self.bias.as_ref(), [stride, stride], pad, [1, 1], groups)
-        };
-        match padding {
-            Padding::Symmetric(p) => conv(x, [p, p]),
-            Padding::Same => {
-                let size = x.size();
-                let (top, bottom) = same_padding(size[2], kernel, stride);
-                let (left, right) = same_padding(size[3], kernel, stride);
-                if top == bottom && left == right {
-                    conv(x, [top, left])
-                } else {
-                    conv(&x.constant_pad_nd([left, right, top, bottom]), [0, 0])
-                }
-            }
-        }
-    }
-}
-
-impl Conv2d {
-    /// As an operation of a graph, in a network for inference; panics in others.
-    pub fn graph(&self, graph: &mut Graph, x: Value) -> Value {
-        self.folded.as_ref().expect("a network for inference").graph(graph, x, None)
-    }
-}
-
-/// Zeros before and after an axis of `size` so that the output has `ceil(size / stride)` places.
-fn same_padding(size: i64, kernel: i64, stride: i64) -> (i64, i64) {
-    let total = (((size + stride - 1) / stride - 1) * stride + kernel - size).max(0);
-    (total / 2, total - total / 2)
-}
 
 /// A fully connected layer.
 #[derive(Debug)]
 pub struct Linear {
     weight: Tensor,
     bias: Tensor,
+    /// The kind in which it computes, if not in that of its input.
+    kind: Option<Kind>,
 }
 
 impl Linear {
@@ -185,7 +45,18 @@ impl Linear {
     /// Weights as asked for, bias 0.
     pub fn with_init(scope: &mut Scope<'_>, inputs: i64, outputs: i64, init: Init) -> Self {
         let weight = scope.tensor("weight", &[outputs, inputs], Role::Weight, init);
-        Self { weight, bias: scope.tensor("bias", &[outputs], Role::Bias, Init::Const(0.0)) }
+        let bias = scope.tensor("bias", &[outputs], Role::Bias, Init::Const(0.0));
+        Self { weight, bias, kind: None }
+    }
+
+    /// The same for a layer that is not the last: in a network for
+    /// [inference](crate::Inference) it computes in that network's kind.
+    pub fn inner(scope: &mut Scope<'_>, inputs: i64, outputs: i64, init: Init) -> Self {
+        let Self { weight, bias, .. } = Self::with_init(scope, inputs, outputs, init);
+        match scope.inference() {
+            kind @ Some(of) => Self { weight: weight.to_kind(of), bias: bias.to_kind(of), kind },
+            None => Self { weight, bias, kind: None },
+        }
     }
 
     /// How many features it takes.
@@ -193,8 +64,8 @@ impl Linear {
         self.weight.size()[1]
     }
 
-    /// Takes over a kernel `[outputs, inputs]` and a bias `[outputs]` of any kind and device. Panics
-    /// if they are of another shape.
+    /// Takes over a kernel `[outputs, inputs]` and a bias `[outputs]` of any kind and device.
+    /// Panics if they are of another shape.
     pub fn set(&self, weight: &Tensor, bias: &Tensor) {
         for (own, given) in [(&self.weight, weight), (&self.bias, bias)] {
             assert_eq!(own.size(), given.size(), "a linear layer's tensor");
@@ -210,7 +81,10 @@ impl Linear {
 
     /// `[batch, inputs]` to `[batch, outputs]`.
     pub fn forward(&self, x: &Tensor) -> Tensor {
-        x.linear(&self.weight, Some(&self.bias))
+        match self.kind {
+            Some(kind) => x.to_kind(kind).linear(&self.weight, Some(&self.bias)),
+            None => x.linear(&self.weight, Some(&self.bias)),
+        }
     }
 }
 
@@ -271,15 +145,6 @@ mod tests {
 
     use super::*;
     use crate::Params;
-
-    #[test]
-    fn same_padding_puts_the_odd_row_last() {
-        assert_eq!(same_padding(224, 3, 2), (0, 1));
-        assert_eq!(same_padding(225, 3, 2), (1, 1));
-        assert_eq!(same_padding(7, 5, 2), (2, 2));
-        assert_eq!(same_padding(8, 5, 2), (1, 2));
-        assert_eq!(same_padding(32, 1, 2), (0, 0));
-    }
 
     fn ones(rows: i64) -> Tensor {
         Tensor::ones([rows, 10], (Kind::Float, Device::Cpu))

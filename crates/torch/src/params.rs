@@ -12,9 +12,9 @@ use crate::store::{self, LoadError};
 pub enum Role {
     /// The kernel of a convolution or linear layer.
     Weight,
-    /// The bias of a convolution or linear layer.
+    /// The bias of a convolution or linear layer; a token or a position of a transformer.
     Bias,
-    /// The scale or shift of a normalisation layer.
+    /// The scale or shift of a normalisation layer, the scale of a branch.
     Norm,
     /// Not trained: running statistics.
     Buffer,

@@ -167,8 +167,8 @@ mod tests {
     #[test]
     fn the_step_after_which_a_buffer_was_bad_is_named() {
         let (variance, params) = Params::build(Device::Cpu, |scope| {
-            scope.tensor("w", &[1], Role::Weight, Init::Const(1.0));
-            scope.tensor("running_mean", &[2], Role::Buffer, Init::Const(0.0));
+            let _ = scope.tensor("w", &[1], Role::Weight, Init::Const(1.0));
+            let _ = scope.tensor("running_mean", &[2], Role::Buffer, Init::Const(0.0));
             scope.tensor("running_var", &[2], Role::Buffer, Init::Const(1.0))
         });
         let mut unchecked = Unchecked::default();

@@ -15,8 +15,9 @@ impl Logistic {
     /// The minimum of `c` · Σ cross-entropy + ½ ‖weight‖², the bias without penalty: what
     /// scikit-learn's `LogisticRegression(C=c)` fits. `x` are features `[n, width]`, `y` classes
     /// `[n]` (int64) below `classes`; the result does not depend on the generator. Found by L-BFGS
-    /// in float64 (Nocedal & Wright, Numerical Optimization, algorithm 7.5). Panics if there is no
-    /// sample or `c` is not above 0.
+    /// in float64 (Nocedal & Wright, Numerical Optimization, algorithm 7.5), to scikit-learn's
+    /// tolerance of 1e-4 ([`Logistic::fit_to`]). Panics if there is no sample or `c` is not above
+    /// 0.
     ///
     /// ```
     /// use torch::Tensor;
@@ -27,6 +28,11 @@ impl Logistic {
     /// assert_eq!(probe.logits(&x).argmax(1, false), y);
     /// ```
     pub fn fit(x: &Tensor, y: &Tensor, classes: i64, c: f64) -> Self {
+        Self::fit_to(1e-4, x, y, classes, c)
+    }
+
+    /// The same until no element of the gradient, divided by `c` · n, is larger than `tolerance`.
+    pub fn fit_to(tolerance: f64, x: &Tensor, y: &Tensor, classes: i64, c: f64) -> Self {
         let (n, width) = x.size2().expect("features [n, width]");
         assert!(n > 0 && c > 0.0, "logistic regression of {n} samples with C = {c}");
         no_grad(|| {
@@ -47,7 +53,7 @@ impl Logistic {
                 (value.double_value(&[]), gradient)
             };
             let start = Tensor::zeros([classes, width + 1], (Kind::Double, x.device()));
-            let w = minimise(problem, start).to_kind(Kind::Float);
+            let w = minimise(problem, start, tolerance * c * n as f64).to_kind(Kind::Float);
             Self {
                 weight: w.narrow(1, 0, width).contiguous(),
                 bias: w.narrow(1, width, 1).reshape([classes]),
@@ -65,12 +71,12 @@ impl Logistic {
 const MEMORY: usize = 10;
 const MOST_ITERATIONS: usize = 2000;
 
-/// Minimises a smooth convex function that gives its value and gradient.
-fn minimise(problem: impl Fn(&Tensor) -> (f64, Tensor), start: Tensor) -> Tensor {
+/// Minimises a smooth convex function that gives its value and gradient, until no element of the
+/// gradient is larger than `enough`.
+fn minimise(problem: impl Fn(&Tensor) -> (f64, Tensor), start: Tensor, enough: f64) -> Tensor {
     let dot = |a: &Tensor, b: &Tensor| (a * b).sum(Kind::Double).double_value(&[]);
     let mut at = start;
     let (mut value, mut gradient) = problem(&at);
-    let enough = 1e-7 * gradient.abs().max().double_value(&[]).max(1.0);
     let mut pairs: Vec<(Tensor, Tensor, f64)> = Vec::new();
     for _ in 0..MOST_ITERATIONS {
         if gradient.abs().max().double_value(&[]) <= enough {

@@ -1,6 +1,7 @@
 //! Image classifiers for semi-supervised learning: [EfficientNet](efficientnet), [Wide
 //! ResNet](wide_resnet), [Conv-Large](conv_large), [Shake-Shake](shake_shake),
-//! [PyramidNet](pyramidnet), [ResNet and ResNeXt](resnet), and a [small net](small_net) for a CPU.
+//! [PyramidNet](pyramidnet), [ResNet and ResNeXt](resnet), [vision transformers](vit), and a [small
+//! net](small_net) for a CPU.
 //! Each is one file with its configuration, which is plain data that a recipe may hold; tensors
 //! have the names of published checkpoints, and [published] weights of other code bases are
 //! loaded into them. Every net takes images of any size and runs without its
@@ -29,6 +30,7 @@ pub mod pyramidnet;
 pub mod resnet;
 pub mod shake_shake;
 pub mod small_net;
+pub mod vit;
 pub mod wide_resnet;
 
 pub use conv_large::ConvLargeConfig;
@@ -39,4 +41,5 @@ pub use pyramidnet::PyramidNetConfig;
 pub use resnet::ResNetConfig;
 pub use shake_shake::ShakeShakeConfig;
 pub use small_net::SmallNetConfig;
+pub use vit::VitConfig;
 pub use wide_resnet::WideResNetConfig;

@@ -11,11 +11,12 @@ use crate::pyramidnet::{PyramidNet, PyramidNetConfig};
 use crate::resnet::{ResNet, ResNetConfig};
 use crate::shake_shake::{ShakeShake, ShakeShakeConfig};
 use crate::small_net::{SmallNet, SmallNetConfig};
+use crate::vit::{Vit, VitConfig};
 use crate::wide_resnet::{WideResNet, WideResNetConfig};
 
 /// Any network of this crate. In a recipe the key `kind` (`wide-resnet`, `efficientnet`,
-/// `conv-large`, `shake-shake`, `pyramidnet`, `resnet` or `small-net`) says which, and the other
-/// keys are those of its configuration: `{ kind = "wide-resnet", depth = 28, width = 2 }`.
+/// `conv-large`, `shake-shake`, `pyramidnet`, `resnet`, `vit` or `small-net`) says which, and the
+/// other keys are those of its configuration: `{ kind = "wide-resnet", depth = 28, width = 2 }`.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "kind")]
 pub enum NetConfig {
@@ -37,6 +38,9 @@ pub enum NetConfig {
     /// A ResNet or ResNeXt.
     #[serde(rename = "resnet")]
     ResNet(ResNetConfig),
+    /// A vision transformer.
+    #[serde(rename = "vit")]
+    Vit(VitConfig),
     /// The compact net of the default runs.
     #[serde(rename = "small-net")]
     SmallNet(SmallNetConfig),
@@ -52,6 +56,7 @@ impl NetConfig {
             NetConfig::ShakeShake(config) => config.check(),
             NetConfig::PyramidNet(config) => config.check(),
             NetConfig::ResNet(config) => config.check(),
+            NetConfig::Vit(config) => config.check(),
             NetConfig::SmallNet(config) => config.check(),
         }
     }
@@ -92,6 +97,7 @@ impl NetConfig {
             NetConfig::ShakeShake(c) => Box::new(ShakeShake::new(scope, c, channels_in, classes)),
             NetConfig::PyramidNet(c) => Box::new(PyramidNet::new(scope, c, channels_in, classes)),
             NetConfig::ResNet(c) => Box::new(ResNet::new(scope, c, channels_in, classes)),
+            NetConfig::Vit(c) => Box::new(Vit::new(scope, c, channels_in, classes)),
             NetConfig::SmallNet(c) => Box::new(SmallNet::new(scope, c, channels_in, classes)),
         }
     }
@@ -130,6 +136,12 @@ impl From<PyramidNetConfig> for NetConfig {
 impl From<ResNetConfig> for NetConfig {
     fn from(config: ResNetConfig) -> Self {
         NetConfig::ResNet(config)
+    }
+}
+
+impl From<VitConfig> for NetConfig {
+    fn from(config: VitConfig) -> Self {
+        NetConfig::Vit(config)
     }
 }
 

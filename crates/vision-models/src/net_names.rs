@@ -3,13 +3,15 @@
 use crate::NetConfig;
 use crate::efficientnet::{EfficientNetConfig, Variant};
 use crate::resnet::ResNetConfig;
+use crate::vit::{Size, VitConfig};
 
 impl NetConfig {
     /// The network that timm or torchvision call so: `efficientnet_b0` to `b8` and `l2`,
     /// `efficientnet_lite0` to `lite4` (with `tf_` before them too), `resnet50`, `resnet101`,
-    /// `resnet152`, `resnext101_32x8d`, `resnext101_32x48d`. What stands behind a dot or begins with
-    /// `_ns` names the training and is passed over: `tf_efficientnet_b5.ns_jft_in1k`. `None` for any
-    /// other name.
+    /// `resnet152`, `resnext101_32x8d`, `resnext101_32x48d`, `vit_small_patch14_dinov2`, `base` and
+    /// `large`, with `_reg4` behind the patch too. What stands behind a dot or begins
+    /// with `_ns` names the training and is passed over: `tf_efficientnet_b5.ns_jft_in1k`. `None`
+    /// for any other name.
     ///
     /// ```
     /// use vision_models::NetConfig;
@@ -25,6 +27,20 @@ impl NetConfig {
             let variant = variant.split("_ns").next().unwrap_or(variant);
             let found = Variant::ALL.into_iter().find(|known| known.name() == variant)?;
             return Some(EfficientNetConfig::new(found).into());
+        }
+        if let Some(form) = name.strip_prefix("vit_") {
+            let (size, form) = form.split_once('_')?;
+            let size = match size {
+                "small" => Size::Small,
+                "base" => Size::Base,
+                "large" => Size::Large,
+                _ => return None,
+            };
+            return match form {
+                "patch14_dinov2" => Some(VitConfig::dinov2(size).into()),
+                "patch14_reg4_dinov2" => Some(VitConfig::dinov2_registers(size).into()),
+                _ => None,
+            };
         }
         let bottlenecks = |layers| ResNetConfig { layers, ..ResNetConfig::default() };
         Some(NetConfig::ResNet(match name {

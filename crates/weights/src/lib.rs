@@ -14,8 +14,8 @@
 //!
 //! let folder = tempfile::tempdir()?;
 //! let path = folder.path().join("two.safetensors");
-//! let tensors = BTreeMap::from([("fc.bias".to_owned(), TensorData::from_f32(vec![2], &[0.5, 1.0]))]);
-//! weights::save(&path, &tensors, &BTreeMap::new())?;
+//! let bias = TensorData::from_f32(vec![2], &[0.5, 1.0]);
+//! weights::save(&path, &BTreeMap::from([("fc.bias".to_owned(), bias)]), &BTreeMap::new())?;
 //! let read: StateDict = weights::open(&path)?;
 //! assert_eq!(read.tensors["fc.bias"].to_f32(), [0.5, 1.0]);
 //! # Ok::<(), Box<dyn std::error::Error>>(())

@@ -1,7 +1,7 @@
 //! Brings the names of one code base's tensors to those of another.
 //!
-//! A [`Scheme`] says how published names become ours. [`best`] tries every scheme, below every prefix
-//! that wrappers put before names, and takes what fits most tensors.
+//! A [`Scheme`] says how published names become ours. [`best`] tries every scheme, below every
+//! prefix that wrappers put before names, and takes what fits most tensors.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -39,7 +39,8 @@ impl std::fmt::Debug for Scheme<'_> {
 }
 
 /// What wrappers and self-supervised methods put before the names of a net's tensors. Of two that
-/// fit equally well the one that stands first counts: a trained net before the copy that follows it.
+/// fit equally well the one that stands first counts: a trained net before the copy that follows
+/// it.
 const WRAPPERS: [&str; 24] = [
     "module",
     "_orig_mod",

@@ -19,8 +19,8 @@ const IN_FOLDER: [&str; 4] = [
     "pytorch_model.bin.index.json",
 ];
 
-/// Opens weights: safetensors, a file of PyTorch of any age, a pickle of NumPy's arrays, an index of
-/// shards (`*.index.json`), or a folder that has one of these under its name on the Hugging Face
+/// Opens weights: safetensors, a file of PyTorch of any age, a pickle of NumPy's arrays, an index
+/// of shards (`*.index.json`), or a folder that has one of these under its name on the Hugging Face
 /// hub. Nothing in a file is executed. In a training checkpoint the averaged weights are taken
 /// before others: [`open_part`] takes others.
 ///

@@ -19,22 +19,14 @@
 
 mod arena;
 mod budget;
+mod error;
 mod machine;
 mod numpy;
 mod understand;
 mod value;
 
+pub use error::PickleError;
 pub use value::{Dict, Object, Value};
-
-/// Why bytes are not a pickle that is read here.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("not a whole pickle: at byte {at}: {fault}")]
-pub struct PickleError {
-    /// Where reading ended.
-    pub at: usize,
-    /// What is wrong there.
-    pub fault: String,
-}
 
 /// Reads a pickle, which begins and ends with `bytes`. Memory and time grow with their number
 /// alone.

@@ -18,8 +18,8 @@ pub enum Interpolation {
 }
 
 /// What is done to an image before a net sees it: the shorter side is brought to `size / crop`
-/// pixels, a square of `size` is cut from the middle, and each channel of pixels in \[0, 1\] becomes
-/// (pixel − mean) / std.
+/// pixels, a square of `size` is cut from the middle, and each channel of pixels in \[0, 1\]
+/// becomes (pixel − mean) / std.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Preprocess {

@@ -9,9 +9,9 @@ use std::path::Path;
 
 use bytes::Bytes;
 
+use crate::WeightsError;
 use crate::pickle::Value;
 use crate::tensor::{TensorData, swap_bytes};
-use crate::{Dtype, WeightsError};
 
 pub(crate) use archive::is_one as is_archive;
 pub(crate) use legacy::is_one as is_legacy;
@@ -131,21 +131,4 @@ impl TorchFile {
         })?;
         Ok(whole.slice(start..start + size))
     }
-}
-
-/// The numbers of a storage by the last part of its class's name, as `FloatStorage`.
-fn storage_dtype(class: &str) -> Option<Dtype> {
-    Some(match class.rsplit('.').next()? {
-        "DoubleStorage" => Dtype::F64,
-        "FloatStorage" => Dtype::F32,
-        "HalfStorage" => Dtype::F16,
-        "BFloat16Storage" => Dtype::BF16,
-        "LongStorage" => Dtype::I64,
-        "IntStorage" => Dtype::I32,
-        "ShortStorage" => Dtype::I16,
-        "CharStorage" => Dtype::I8,
-        "ByteStorage" | "UntypedStorage" | "_UntypedStorage" => Dtype::U8,
-        "BoolStorage" => Dtype::Bool,
-        _ => return None,
-    })
 }

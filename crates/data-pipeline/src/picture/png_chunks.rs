@@ -100,8 +100,8 @@ impl Chunks {
         self.header[9]
     }
 
-    /// A file of these pixels without a fault, and whether they are whole: if not, their checksum is
-    /// missing.
+    /// A file of these pixels without a fault, and whether they are whole: if not, their checksum
+    /// is missing.
     ///
     /// # Errors
     /// When pixels are missing.

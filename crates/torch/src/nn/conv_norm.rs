@@ -3,51 +3,13 @@
 
 use tch::Tensor;
 
+use super::activation::Activation;
+use super::conv::Conv2d;
+use super::conv_config::ConvConfig;
 use super::folded::Folded;
-use super::{BatchNorm, Conv2d, ConvConfig};
-use crate::graph::{Graph, Operation, Value};
+use super::norm::BatchNorm;
+use crate::graph::{Graph, Value};
 use crate::{Mode, Scope};
-
-/// What follows batch norm.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub enum Activation {
-    /// Nothing.
-    None,
-    /// x where it is positive, this times x elsewhere; with 0 it is ReLU.
-    LeakyRelu(f64),
-    /// x, but at least 0 and at most 6.
-    Relu6,
-    /// x · sigmoid(x).
-    Swish,
-}
-
-impl Activation {
-    /// As operations of a graph.
-    pub fn graph(self, graph: &mut Graph, x: Value) -> Value {
-        match self {
-            Activation::None => x,
-            Activation::LeakyRelu(slope) => graph.push(Operation::LeakyRelu(slope), &[x]),
-            Activation::Relu6 => graph.push(Operation::Relu6, &[x]),
-            Activation::Swish => {
-                let gate = graph.push(Operation::Sigmoid, &[x]);
-                graph.push(Operation::Mul, &[x, gate])
-            }
-        }
-    }
-
-    /// Changes `x` in place where it can.
-    pub(super) fn of(self, mut x: Tensor) -> Tensor {
-        match self {
-            Activation::None => x,
-            Activation::LeakyRelu(0.0) => x.relu_(),
-            Activation::LeakyRelu(slope) => x.maximum(&(&x * slope)),
-            Activation::Relu6 => x.relu6_(),
-            // Its gradient needs what it is of.
-            Activation::Swish if x.requires_grad() => x.silu(),
-            Activation::Swish => x.silu_(),
-        }
-    }
-}
 
 /// The settings of a [`ConvNorm`].
 #[derive(Clone, Copy, Debug)]

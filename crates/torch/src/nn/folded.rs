@@ -5,8 +5,8 @@ use std::cell::RefCell;
 
 use tch::{Device, Kind, Tensor};
 
-use super::conv_norm::Activation;
-use super::{ConvConfig, Padding, same_padding};
+use super::activation::Activation;
+use super::conv_config::{ConvConfig, Padding, same_padding};
 use crate::graph::{Array, Graph, Operation, Value};
 use crate::{ffi, layout};
 
@@ -154,5 +154,76 @@ impl Folded {
             }
             (Some(_), _) => activation.of(conv(rest, (c"none", &[]))),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::device::{set_threads, threads};
+
+    /// A convolution with the given settings, by libtorch and in one pass.
+    fn both(config: ConvConfig, activation: Activation, add: bool, kind: Kind) -> [Tensor; 2] {
+        let options = (Kind::Float, Device::Cpu);
+        let wave = |shape: &[i64], step: f64| {
+            let n = shape.iter().product::<i64>();
+            (Tensor::arange(n, options) * step).sin().view(shape)
+        };
+        let ConvConfig { inputs, outputs, kernel, stride, groups, padding, .. } = config;
+        let weight = wave(&[outputs, inputs / groups, kernel, kernel], 1.7);
+        let (scale, shift) = (wave(&[outputs], 2.3) + 1.5, wave(&[outputs], 0.9));
+        let x = wave(&[2, inputs, 37, 40], 0.37) * 3.0;
+        let [rows, columns] = [37, 40].map(|side| match padding {
+            Padding::Symmetric(p) => (p, p),
+            Padding::Same => same_padding(side, kernel, stride),
+        });
+        let padded = x.constant_pad_nd([columns.0, columns.1, rows.0, rows.1]);
+        let strides = [stride, stride];
+        let y = padded.conv2d(&weight, None::<&Tensor>, strides, [0, 0], [1, 1], groups);
+        let y = y * scale.view([1, -1, 1, 1]) + shift.view([1, -1, 1, 1]);
+        let rest = add.then(|| wave(&y.size(), 0.53));
+        let expected = activation.of(rest.as_ref().map_or(y.shallow_clone(), |rest| y + rest));
+        let folded = Folded::new(&weight, [&scale, &shift], config, activation, kind);
+        let rest = rest.map(|rest| layout::channels_last(&rest.to_kind(kind)));
+        [folded.forward(&x, rest.as_ref()).to_kind(Kind::Float), expected]
+    }
+
+    #[test]
+    fn one_pass_gives_what_single_operations_give() {
+        let before = threads();
+        set_threads(3);
+        let activations = [
+            Activation::None,
+            Activation::LeakyRelu(0.0),
+            Activation::LeakyRelu(0.1),
+            Activation::Relu6,
+            Activation::Swish,
+        ];
+        let mut configs = vec![
+            ConvConfig::new(5, 24, 3).stride(2),
+            ConvConfig::new(24, 16, 1),
+            ConvConfig { groups: 4, ..ConvConfig::new(16, 32, 3) },
+            ConvConfig { padding: Padding::Symmetric(3), ..ConvConfig::new(3, 8, 7).stride(2) },
+        ];
+        // Whole vectors of channels and remainders, one and many threads.
+        for channels in [3, 16, 40, 64, 90] {
+            for (kernel, stride) in [(3, 1), (3, 2), (5, 1), (5, 2), (7, 1), (3, 3)] {
+                configs.push(ConvConfig::depthwise(channels, kernel).stride(stride));
+            }
+        }
+        let padding = Padding::Symmetric(1);
+        configs.push(ConvConfig { padding, ..ConvConfig::depthwise(32, 5).stride(2) });
+        for config in configs {
+            for (i, activation) in activations.into_iter().enumerate() {
+                for (kind, bound) in [(Kind::Float, 1e-5), (Kind::BFloat16, 3e-2)] {
+                    let [ours, theirs] = both(config, activation, i % 2 == 0, kind);
+                    assert_eq!(ours.size(), theirs.size(), "{config:?}");
+                    let norm = |t: &Tensor| t.norm().double_value(&[]);
+                    let off = norm(&(ours - &theirs)) / norm(&theirs);
+                    assert!(off < bound, "{config:?} {activation:?} {kind:?} is off by {off}");
+                }
+            }
+        }
+        set_threads(before);
     }
 }

@@ -364,3 +364,19 @@ fn every_fault_is_named() {
     let keys: Vec<_> = faults[expected.len()..].iter().map(|f| f.key.as_str()).collect();
     assert_eq!(keys, ["steps", "cadence.log", "cadence.keep"]);
 }
+
+#[test]
+fn a_run_ends_when_its_time_is_spent_as_after_its_last_step() {
+    let folder = tempfile::tempdir().unwrap();
+    let setup = Setup { seconds: Some(0.3), ..lab::setup(1_000_000) };
+    let (outcome, _) = lab::run(folder.path(), &setup, &mut ()).unwrap();
+    let Outcome::Finished(summary) = outcome else { panic!("a signal came") };
+    assert!(summary.step > 0 && summary.step < 1_000_000);
+    assert!(!summary.evaluation.is_empty(), "the last step is evaluated");
+    let stage = StageDir::open(folder.path()).unwrap();
+    assert_eq!(stage.checkpoints().newest().unwrap().unwrap().run.step, summary.step);
+    drop(stage);
+    // Started again, it is at its end.
+    let (outcome, _) = lab::run(folder.path(), &setup, &mut ()).unwrap();
+    assert_eq!(outcome.summary().step, summary.step);
+}

@@ -150,19 +150,27 @@ pub(crate) struct Setup {
     pub(crate) cadence: Cadence,
     pub(crate) best: Option<&'static str>,
     pub(crate) recipe: String,
+    pub(crate) seconds: Option<f64>,
 }
 
 impl Setup {
     /// The default cadence, no best checkpoint, no recipe.
     pub(crate) fn new(steps: u64, lr: Schedule) -> Self {
         let config = TrainConfig::new(steps, 8, lr, OptimConfig::default());
-        Self { config, cadence: Cadence::default(), best: None, recipe: String::new() }
+        Self {
+            config,
+            cadence: Cadence::default(),
+            best: None,
+            recipe: String::new(),
+            seconds: None,
+        }
     }
 
     pub(crate) fn options(&self) -> FitOptions<'_> {
         FitOptions {
             best: self.best,
             recipe: &self.recipe,
+            seconds: self.seconds,
             throughput: Throughput { unit: "images", per_step: 8 },
             ..FitOptions::new(&self.config, &self.cadence)
         }

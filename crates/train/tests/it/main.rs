@@ -5,6 +5,7 @@ mod ema;
 mod events;
 mod fit;
 mod lab;
+mod logistic;
 mod resume;
 mod schedule;
 mod signals;

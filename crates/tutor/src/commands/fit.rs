@@ -11,8 +11,8 @@ use crate::run::note::note;
 /// One's own pictures, and how long it may take.
 #[derive(clap::Args)]
 pub(crate) struct Pictures {
-    /// Labelled pictures: a folder with a sub-folder for each class, a table of files and labels, or
-    /// Hugging Face Parquet.
+    /// Labelled pictures: a folder with a sub-folder for each class, a table of files and labels,
+    /// or Hugging Face Parquet.
     #[arg(long, value_name = "PATH")]
     labeled: PathBuf,
     /// A table of files and labels (`.csv`, `.tsv`, `.jsonl`) for the folder of --labeled; pictures
@@ -28,8 +28,8 @@ pub(crate) struct Pictures {
     /// Labelled pictures to choose by; labels are held out in turn without it.
     #[arg(long, value_name = "PATH")]
     validation: Option<PathBuf>,
-    /// Published weights to start from: a file, a repository in the Hugging Face cache, or a name of
-    /// `tutor weights list`.
+    /// Published weights to start from: a file, a repository in the Hugging Face cache, or a name
+    /// of `tutor weights list`.
     #[arg(long, value_name = "FILE|NAME")]
     weights: Option<String>,
     /// The net of the weights by its name in timm, where they do not say it.
@@ -97,8 +97,8 @@ pub(crate) fn run(args: &Args) -> Result<()> {
     let (result, page) = driver::run(&mut *experiment, &options)?;
     let dir = page.parent().unwrap_or(&args.out).display();
     super::say(&format!(
-        "{}\nreport: {}\nrecipe: {dir}/recipe.toml (change it and `tutor run` it)\n\
-         use it: tutor predict {dir} FOLDER",
+        "{}\nlabel others: tutor predict {dir} FOLDER\n\
+         change and run again: tutor run {dir}/recipe.toml\nreport: {}",
         report::terminal(&result),
         page.display()
     ))

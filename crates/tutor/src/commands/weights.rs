@@ -5,7 +5,8 @@ use std::path::{Path, PathBuf};
 
 use ::weights::catalog::{self, Entry};
 use ::weights::find::{Places, find};
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, anyhow};
+use data_pipeline::error::DataError;
 use data_pipeline::fetch::{Checksum, Patience, PublishedSet, RemoteFile};
 use indicatif::{ProgressBar, ProgressStyle};
 use vision_models::published;
@@ -138,12 +139,17 @@ fn download(entry: &Entry, folder: &Path, python: &Path) -> Result<PathBuf> {
         bar.set_length(at.total.unwrap_or(at.here));
         bar.set_position(at.here);
     })
-    .with_context(|| {
-        format!(
-            "{} cannot be fetched. Ways out: check the network and pip's settings (`python3 -m pip \
-             config list`), or copy {} from a machine where this worked",
-            entry.name,
-            entry.path(Path::new("weights")).display()
+    .map_err(|error| {
+        // Its own way out is that of data sets.
+        let fault = match error {
+            DataError::Fetch { url, fault, .. } => format!("{url}: {fault}"),
+            other => other.to_string(),
+        };
+        let name = &entry.name;
+        anyhow!(
+            "{name} cannot be fetched: {fault}. Ways out: check the network and pip's settings \
+             (`python3 -m pip config list`; a proxy or a mirror goes there), or copy \
+             weights/{name}.safetensors from the cache of a machine where this worked"
         )
     })?;
     bar.finish_and_clear();

@@ -34,6 +34,7 @@ pub(crate) struct ImageTask<'a> {
     targets: Option<Arc<Targets>>,
     start: Option<&'a Params>,
     frozen: &'a [String],
+    freeze: usize,
     feedback: Option<Learning>,
     select_metric: Option<&'a str>,
     seconds: Option<f64>,
@@ -79,6 +80,7 @@ impl<'a> ImageTask<'a> {
             targets: None,
             start: None,
             frozen: &[],
+            freeze: 0,
             feedback: None,
             select_metric: None,
             seconds: None,
@@ -120,6 +122,11 @@ impl<'a> ImageTask<'a> {
         Self { frozen, ..self }
     }
 
+    /// The first so many stages of the network stay as they are, running statistics included.
+    pub(crate) fn freeze(self, stages: usize) -> Self {
+        Self { freeze: stages, ..self }
+    }
+
     /// The feedback of the strong views; the first stream then has a probe as its second view.
     pub(crate) fn feedback(self, feedback: Option<Arc<Feedback>>) -> Self {
         Self { feedback: feedback.map(Learning::new), ..self }
@@ -154,7 +161,7 @@ impl<'a> ImageTask<'a> {
         stage.train(self, callback)
     }
 
-    fn freeze(&self, model: &Model) -> Result<()> {
+    fn stop_gradients(&self, model: &Model) -> Result<()> {
         for prefix in self.frozen {
             ensure!(
                 model.params.trainable().any(|p| p.name.starts_with(prefix)),
@@ -186,12 +193,15 @@ impl Task for ImageTask<'_> {
         if let Some(start) = self.start {
             model.params.copy_from(start);
         }
-        self.freeze(&model)?;
+        self.stop_gradients(&model)?;
+        let stages = self.freeze;
+        let partly = |model: Model| if stages > 0 { model.freeze(stages) } else { model };
+        let model = partly(model);
         let method = self.method.take().expect("a task is trained once");
-        let ema = self.config.ema.map(|ema| (self.setting.build(self.net), ema));
+        let ema = self.config.ema.map(|ema| (partly(self.setting.build(self.net)), ema));
         let mut ssl = Ssl::new(method, model, ema);
         if let Some(swa) = self.config.swa {
-            ssl = ssl.with_swa(self.setting.build(self.net), swa);
+            ssl = ssl.with_swa(partly(self.setting.build(self.net)), swa);
         }
         Ok(ImageObjective::new(ssl, self.feedback.as_ref().map(Learning::share)))
     }

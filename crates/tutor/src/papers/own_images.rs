@@ -1,13 +1,14 @@
 //! One's own images: a classifier from a folder of labelled and a folder of unlabelled pictures, in
 //! the minutes that there are.
 //!
-//! A run starts from published weights where there are some, tries the methods on some of the labels
-//! for a short time, and trains two networks with all of them: one on the labels alone, one on the
-//! unlabelled images too. `tutor fit` looks at the data and writes the recipe ([`plan`]).
+//! A run starts from published weights where there are some, tries the methods on some of the
+//! labels for a short time, and trains two networks with all of them: one on the labels alone, one
+//! on the unlabelled images too. `tutor fit` looks at the data and writes the recipe ([`plan`]).
 
 mod clock;
 mod folds;
 mod lists;
+mod pictures;
 pub(crate) mod plan;
 mod recipe;
 mod scores;
@@ -19,6 +20,7 @@ mod training;
 mod trial;
 
 use std::path::Path;
+use std::time::Instant;
 
 use anyhow::{Context, Result, ensure};
 use toml::Table;
@@ -44,6 +46,8 @@ struct OwnImages {
     source: Option<ImageSource>,
     /// The published weights, once they are read.
     given: Option<StateDict>,
+    /// When the data began to be read.
+    began: Option<Instant>,
 }
 
 fn read(head: Head, own: &Table) -> Result<Box<dyn Experiment>> {
@@ -51,7 +55,7 @@ fn read(head: Head, own: &Table) -> Result<Box<dyn Experiment>> {
     recipe.check(&head.name)?;
     let rows: Vec<_> = recipe.methods().map(|(name, _)| (name.to_owned(), None)).collect();
     head.check_expectations(&rows)?;
-    Ok(Box::new(OwnImages { head, recipe, source: None, given: None }))
+    Ok(Box::new(OwnImages { head, recipe, source: None, given: None, began: None }))
 }
 
 impl Experiment for OwnImages {
@@ -64,6 +68,7 @@ impl Experiment for OwnImages {
     }
 
     fn open(&mut self, dir: Option<&Path>) -> Result<()> {
+        self.began = Some(Instant::now());
         self.recipe.data.anchor(dir)?;
         if let Some(asked) = &self.recipe.weights {
             self.given = Some(find(asked, &Places::of_user())?.open()?);
@@ -74,13 +79,17 @@ impl Experiment for OwnImages {
 
     fn run(&self, run: &mut Run<'_>) -> Result<Findings> {
         let source = self.source.as_ref().context("the data are opened before the run")?;
+        source.keep(run.dir)?;
+        // Reading the data is part of the first seed's time.
+        let mut began = self.began;
         let outcomes = run.each_seed(
             |seed| {
                 let mut data = source.draw(seed.seed)?;
                 if let Some(given) = &self.given {
                     data.input.adopt(weights::meta::preprocess(&given.meta).unwrap_or_default());
                 }
-                seed::run(&self.recipe, &data, self.given.as_ref(), seed)
+                let clock = began.take().unwrap_or_else(Instant::now);
+                seed::run(&self.recipe, &data, (self.given.as_ref(), clock), seed)
             },
             summary::line,
         )?;

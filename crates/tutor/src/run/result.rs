@@ -1,7 +1,8 @@
 //! What every result says of its run.
 
+use anyhow::Result;
 use metrics::Confusion;
-use report::{Block, Cost, LinePlot, RunResult, SCHEMA, Section, Versions};
+use report::{Block, Comparison, Cost, LinePlot, Row, RunResult, SCHEMA, Section, Versions};
 
 use super::cost::StageCost;
 use super::seeds::Run;
@@ -68,6 +69,17 @@ pub(crate) fn part_notes(part: Part, config: &EvaluateConfig) -> Vec<String> {
         notes.push(note.to_owned());
     }
     notes
+}
+
+/// The paired differences of rows, each with the row that it is compared with, where both were run.
+pub(crate) fn compared<'r>(
+    pairs: impl Iterator<Item = (Option<&'r Row>, Option<&'r Row>)>,
+) -> Result<Vec<Comparison>> {
+    let both = pairs.filter_map(|(ours, other)| ours.zip(other));
+    both.map(|(ours, other)| {
+        Comparison::between(format!("{} - {}", ours.name, other.name), ours, other)
+    })
+    .collect()
 }
 
 /// The name of the mean over classes, which says of how many where some were not measured.

@@ -1,6 +1,7 @@
 //! Integration tests of the program, as a user meets it: by its command line.
 
 mod afterwards;
+mod fit;
 mod folders;
 mod methods;
 mod numbers;
@@ -12,3 +13,4 @@ mod resume;
 mod runs;
 mod settings;
 mod tutor;
+mod weights;

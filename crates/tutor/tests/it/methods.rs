@@ -37,7 +37,7 @@ fn a_table_runs_reports_and_labels() {
     std::fs::create_dir_all(&images).expect("made");
     image::GrayImage::from_pixel(8, 8, image::Luma([9])).save(images.join("a.png")).expect("saved");
     for model in [None, Some("supervised-20")] {
-        let mut arguments = vec!["predict", "runs/uda/latest", "images"];
+        let mut arguments = vec!["predict", "runs/uda/latest", "images", "--out", "labels.csv"];
         arguments.extend(model.iter().flat_map(|model| ["--model", model]));
         let called = call(dir.path(), &arguments);
         assert!(called.success, "{}", called.err);
@@ -47,8 +47,10 @@ fn a_table_runs_reports_and_labels() {
                 .contains("a.png")
         );
     }
-    let said =
-        refused(dir.path(), &["predict", "runs/uda/latest", "images", "--model", "student-1"]);
+    let said = refused(
+        dir.path(),
+        &["predict", "runs/uda/latest", "images", "--model", "student-1", "--out", "x.csv"],
+    );
     assert!(said.contains("uda-50"), "{said}");
 }
 

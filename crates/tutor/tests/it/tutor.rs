@@ -14,6 +14,8 @@ pub(crate) struct Called {
 pub(crate) fn command(dir: &Path, arguments: &[&str]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_tutor"));
     command.current_dir(dir).args(arguments).env_remove("TUTOR_DATA").env_remove("RUST_LOG");
+    // Weights that somebody has fetched must not change what a test sees.
+    command.env("TUTOR_CACHE", dir.join("cache")).env("HF_HOME", dir.join("hub"));
     command
 }
 

@@ -47,8 +47,8 @@ fn transformers(name: &str) -> Option<String> {
     Some(format!("{outer}.{last}"))
 }
 
-/// `4.0.conv1.weight`: the children of a net, in their order, as methods of self-supervised training
-/// keep them, also below `features.` or `f.`.
+/// `4.0.conv1.weight`: the children of a net, in their order, as methods of self-supervised
+/// training keep them, also below `features.` or `f.`.
 fn children(name: &str) -> Option<String> {
     let name = name.strip_prefix("features.").or_else(|| name.strip_prefix("f.")).unwrap_or(name);
     let (number, rest) = name.split_once('.')?;

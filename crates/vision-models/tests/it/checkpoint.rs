@@ -7,7 +7,8 @@ use std::path::Path;
 use flate2::read::GzDecoder;
 use torch::{Device, Kind, Params, Tensor};
 use vision_models::efficientnet::Variant;
-use vision_models::{EfficientNetConfig, NetConfig};
+use vision_models::vit::Size;
+use vision_models::{EfficientNetConfig, NetConfig, VitConfig};
 
 use crate::golden::weights;
 
@@ -34,7 +35,7 @@ fn timm_names() -> BTreeMap<String, BTreeMap<String, Vec<i64>>> {
 #[test]
 fn names_and_shapes_are_timms() {
     let timm = timm_names();
-    assert_eq!(timm.len(), Variant::ALL.len());
+    assert_eq!(timm.len(), Variant::ALL.len() + 6);
     for variant in Variant::ALL {
         let size = format!("{variant:?}").to_lowercase();
         let ours = NetConfig::from(EfficientNetConfig::new(variant)).outline(3, 1000);
@@ -42,6 +43,21 @@ fn names_and_shapes_are_timms() {
         let mut theirs = timm[&size].clone();
         theirs.retain(|name, _| !name.ends_with("num_batches_tracked"));
         assert_eq!(ours, theirs, "{size}");
+    }
+}
+
+#[test]
+fn names_and_shapes_of_vision_transformers_are_timms() {
+    let timm = timm_names();
+    for (size, name) in [(Size::Small, "small"), (Size::Base, "base"), (Size::Large, "large")] {
+        for (config, kind) in
+            [(VitConfig::dinov2(size), ""), (VitConfig::dinov2_registers(size), "reg4_")]
+        {
+            let ours = NetConfig::from(config).outline(3, 1000);
+            let ours: BTreeMap<_, _> =
+                ours.iter().map(|p| (p.name.clone(), p.tensor.size())).collect();
+            assert_eq!(ours, timm[&format!("vit_{name}_patch14_{kind}dinov2")]);
+        }
     }
 }
 

@@ -2,9 +2,10 @@
 
 use torch::{Device, Params};
 use vision_models::efficientnet::Variant;
+use vision_models::vit::Size;
 use vision_models::{
     ConvLargeConfig, EfficientNetConfig, NetConfig, PyramidNetConfig, ResNetConfig,
-    ShakeShakeConfig, SmallNetConfig, WideResNetConfig,
+    ShakeShakeConfig, SmallNetConfig, VitConfig, WideResNetConfig,
 };
 
 fn count(config: impl Into<NetConfig>, classes: i64) -> usize {
@@ -65,6 +66,20 @@ fn the_nets_of_the_benchmark_have_the_published_counts() {
     // torchvision's `resnext101_32x8d`; the other is computed from the same table.
     assert_eq!(count(ResNetConfig::resnext101_32x8d(), 1000), 88_791_336);
     assert_eq!(count(ResNetConfig::resnext101_32x48d(), 1000), 828_411_176);
+}
+
+#[test]
+fn vision_transformers_have_the_published_counts() {
+    // timm's `vit_*_patch14_dinov2` and `vit_*_patch14_reg4_dinov2` without a head.
+    for (size, width, plain, registers) in [
+        (Size::Small, 384, 22_056_192, 22_057_344),
+        (Size::Base, 768, 86_579_712, 86_582_016),
+        (Size::Large, 1024, 304_367_616, 304_370_688),
+    ] {
+        assert_eq!(count(VitConfig::dinov2(size), 1) - width - 1, plain, "{size:?}");
+        let with = VitConfig::dinov2_registers(size);
+        assert_eq!(count(with, 1) - width - 1, registers, "{size:?} with registers");
+    }
 }
 
 #[test]

@@ -98,6 +98,23 @@ fn efficientnet_lite_is_timms() {
 }
 
 #[test]
+fn vit_is_timms() {
+    check("vit");
+}
+
+/// The same weights, positions resized.
+#[test]
+fn vit_takes_images_of_other_sizes() {
+    check("vit_wide");
+    check("vit_tall");
+}
+
+#[test]
+fn vit_has_registers_and_the_patches_mean() {
+    check("vit_registers");
+}
+
+#[test]
 fn resnet_is_torchvisions() {
     check("resnet");
 }

@@ -301,3 +301,13 @@ fn lite_weights_become_timms() {
     assert!(error.contains("1 missing: classifier.bias"), "{error}");
     assert!(error.contains("1 surplus: _blocks.21._bn0.bias"), "{error}");
 }
+
+#[test]
+fn the_catalogs_nets_are_those_of_this_crate() {
+    for entry in weights::catalog::entries() {
+        let net = NetConfig::by_name(&entry.architecture).unwrap();
+        let own = own(&net.outline(3, 1000));
+        let timm = to_timm(&own, &entry.blocks).unwrap_or_else(|e| panic!("{}: {e}", entry.name));
+        assert_eq!(timm.tensors, own.tensors, "{}", entry.name);
+    }
+}

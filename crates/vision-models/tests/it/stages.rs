@@ -5,7 +5,7 @@ use torch::{Device, Kind, Mode, Model, Tensor, loss, no_grad};
 use vision_models::efficientnet::Variant;
 use vision_models::{
     ConvLargeConfig, EfficientNetConfig, NetConfig, PyramidNetConfig, ResNetConfig,
-    ShakeShakeConfig, SmallNetConfig, WideResNetConfig,
+    ShakeShakeConfig, SmallNetConfig, VitConfig, WideResNetConfig,
 };
 
 /// Each net and its number of stages.
@@ -24,6 +24,22 @@ pub(crate) fn nets() -> Vec<(NetConfig, usize)> {
         (ConvLargeConfig { width: 4, ..Default::default() }.into(), 3),
         (ShakeShakeConfig { width: 4, blocks: 2, ..shake }.into(), 4),
         (PyramidNetConfig { depth: 20, alpha: 12.0, ..Default::default() }.into(), 4),
+        (
+            VitConfig {
+                width: Some(32),
+                depth: Some(3),
+                heads: Some(2),
+                patch: 4,
+                side: 24,
+                layer_scale: 0.5,
+                registers: 2,
+                mean_patches: true,
+                stochastic_depth: 0.3,
+                ..Default::default()
+            }
+            .into(),
+            4,
+        ),
         (SmallNetConfig { stages: 3, stochastic_depth: 0.3, ..Default::default() }.into(), 3),
     ]
 }

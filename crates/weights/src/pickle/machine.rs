@@ -8,8 +8,8 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 
-use super::PickleError;
 use super::arena::{Arena, Call, Id, Node};
+use super::error::PickleError;
 
 /// Runs to the first STOP; gives the objects, which of them is the pickle's, and where it ends.
 pub(super) fn run(bytes: &[u8]) -> Result<(Arena, Id, usize), PickleError> {

@@ -14,8 +14,8 @@ use super::value::{Dict, Object, Value};
 /// network lie a few dozen deep.
 const DEEPEST: usize = 250;
 
-/// The value of `root` in a pickle of `size` bytes with each reference to data outside in it, or why
-/// there is none.
+/// The value of `root` in a pickle of `size` bytes with each reference to data outside in it, or
+/// why there is none.
 pub(super) fn value(arena: &Arena, root: Id, size: usize) -> Result<(Value, Vec<Value>), String> {
     let done = vec![Progress::New; arena.len()];
     let budget = Budget::of_pickle(size);

@@ -4,8 +4,6 @@ use crate::Dtype;
 use crate::pickle::Value;
 use crate::tensor::Layout;
 
-use super::storage_dtype;
-
 /// The numbers of a storage.
 #[derive(Clone, Debug, PartialEq)]
 pub(super) struct Storage {
@@ -142,6 +140,23 @@ fn tensor_dtype(name: &str) -> Option<Dtype> {
         "torch.uint16" => Dtype::U16,
         "torch.uint8" => Dtype::U8,
         "torch.bool" => Dtype::Bool,
+        _ => return None,
+    })
+}
+
+/// The numbers of a storage by the last part of its class's name, as `FloatStorage`.
+fn storage_dtype(class: &str) -> Option<Dtype> {
+    Some(match class.rsplit('.').next()? {
+        "DoubleStorage" => Dtype::F64,
+        "FloatStorage" => Dtype::F32,
+        "HalfStorage" => Dtype::F16,
+        "BFloat16Storage" => Dtype::BF16,
+        "LongStorage" => Dtype::I64,
+        "IntStorage" => Dtype::I32,
+        "ShortStorage" => Dtype::I16,
+        "CharStorage" => Dtype::I8,
+        "ByteStorage" | "UntypedStorage" | "_UntypedStorage" => Dtype::U8,
+        "BoolStorage" => Dtype::Bool,
         _ => return None,
     })
 }

@@ -1,6 +1,7 @@
 //! Integration tests.
 
 mod checkpoints;
+mod fetch;
 mod formats;
 mod golden;
 mod hostile;

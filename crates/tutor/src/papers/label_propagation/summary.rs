@@ -4,15 +4,15 @@ use std::path::Path;
 
 use anyhow::{Context, Result};
 use data_pipeline::dataset::points::Shape;
-use report::{Block, Comparison, Curves, Row, RunResult, Section};
+use report::{Block, Curves, Row, RunResult, Section};
 
 use super::files::{chosen, film_of, moments, sheet_of};
-use super::recipe::Recipe;
+use super::recipe::{Recipe, RowConfig};
 use super::section::{self, Film, Strip};
 use super::training::Spread;
 use crate::recipe::head::Head;
 use crate::run::cost::StageCost;
-use crate::run::result::frame;
+use crate::run::result::{compared, frame};
 use crate::run::seeds::Run;
 
 /// What a seed found, in a line.
@@ -40,17 +40,12 @@ pub(super) fn result(
         let row = Row::new(name(training.shape, &training.row), metric, per_seed)?;
         rows.push(row.group("Methods").examples(recipe.points.test as u64));
     }
-    let mut comparisons = Vec::new();
-    for &shape in &recipe.points.shapes {
-        for row in &recipe.rows {
-            let find = |row: &str| rows.iter().find(|r| r.name == name(shape, row));
-            let pair = find(&row.name).zip(row.against.as_deref().and_then(find));
-            if let Some((ours, other)) = pair {
-                let title = format!("{} - {}", ours.name, other.name);
-                comparisons.push(Comparison::between(title, ours, other)?);
-            }
-        }
-    }
+    let pairs = recipe.points.shapes.iter().flat_map(|&shape| {
+        let find = |row: &str| rows.iter().find(|r| r.name == name(shape, row));
+        let pair = |row: &RowConfig| (find(&row.name), row.against.as_deref().and_then(find));
+        recipe.rows.iter().map(pair).collect::<Vec<_>>()
+    });
+    let comparisons = compared(pairs)?;
     let points = &recipe.points;
     let shapes: Vec<_> = points.shapes.iter().map(|shape| shape.name()).collect();
     let data = format!(

@@ -3,14 +3,17 @@
 
 use std::path::Path;
 
-use anyhow::{Context, Result};
+use anyhow::Result;
 use augment::policy::Policy;
 use ssl_core::methods::{Labeling, NoisyStudent, SupervisedConfig};
 use ssl_core::{Config, Method, TaskInfo, ViewKind};
+use torch::Model;
 use train::Callback;
+use vision_models::published::{self, Head};
+use weights::find::{Places, find};
 
 use super::labeling;
-use super::recipe::Recipe;
+use super::recipe::{Recipe, Teacher};
 use super::section::PseudoLabels;
 use super::trained::Trained;
 use crate::images::setting::Setting;
@@ -18,6 +21,7 @@ use crate::images::task::ImageTask;
 use crate::images::view::view;
 use crate::recipe::select::Select;
 use crate::run::cost::StageCost;
+use crate::run::note::note;
 
 /// A student and what it learned from.
 pub(super) struct Taught {
@@ -40,13 +44,8 @@ pub(super) fn teacher(
     callback: &mut dyn Callback,
 ) -> Result<Trained> {
     let config = &recipe.teacher;
-    let stored = config.weights.as_ref().map(|path| {
-        let model = setting.build(&config.net);
-        let stored = torch::store::load(path)?;
-        model.params.load(&stored.tensors).with_context(|| path.display().to_string())?;
-        anyhow::Ok(model)
-    });
-    let start = stored.transpose()?;
+    let start = config.weights.as_ref().map(|asked| published_start(setting, config, asked));
+    let (start, said) = start.transpose()?.unzip();
     let eval = &recipe.evaluate.augment;
     let method = supervised(setting, &config.method());
     let task = ImageTask::new(setting, &config.net, &config.train, method, eval)
@@ -61,7 +60,28 @@ pub(super) fn teacher(
         dir,
         net: config.net.clone(),
         cost,
+        start: said,
     })
+}
+
+/// The teacher's net with weights that were asked for, and what was done to load them. A net that
+/// is not trained needs them all; otherwise a head of another size stays as it is started.
+fn published_start(
+    setting: &Setting<'_>,
+    config: &Teacher,
+    asked: &str,
+) -> Result<(Model, String)> {
+    let given = find(asked, &Places::of_user())?.open()?;
+    let head = if config.train.steps == 0 { Head::Keep } else { Head::Replace };
+    let model = setting.build(&config.net);
+    let loaded = published::load(&model.params, &given, head)?;
+    let done = match loaded.applied.as_slice() {
+        [] => String::new(),
+        done => format!(" ({})", done.join("; ")),
+    };
+    let said = format!("The teacher started from {}{done}.", given.source.display());
+    note(&said);
+    Ok((model, said))
 }
 
 /// Trains one student of a teacher.
@@ -121,6 +141,7 @@ pub(super) fn student(
         dir: place.dir.to_owned(),
         net: generation.net.clone(),
         cost,
+        start: None,
     };
     let student = fix_resolution(setting, recipe, student, callback)?;
     let summary = labels.map(|labels| labels.summary(&teacher.name, place.name, setting, recipe));
@@ -146,7 +167,7 @@ fn fix_resolution(
     let (model, cost) = task.train(&dir, name, &Select::default(), callback)?;
     let cost = StageCost::sum([student.cost, cost]);
     let (eval_augment, name, net) = (fix.eval_augment.clone(), student.name, student.net);
-    Ok(Trained { name, model, eval_augment, dir, net, cost })
+    Ok(Trained { name, model, eval_augment, dir, net, cost, start: None })
 }
 
 fn supervised(setting: &Setting<'_>, config: &SupervisedConfig) -> Box<dyn Method> {

@@ -36,6 +36,9 @@ pub(super) struct SeedOutcome {
     pub(super) pseudo_labels: Vec<PseudoLabels>,
     pub(super) disagreements: Option<Disagreements>,
     pub(super) robustness: Option<Measured>,
+    /// Which published weights the teacher started from, in words.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) start: Option<String>,
     pub(super) cost: StageCost,
 }
 
@@ -78,6 +81,7 @@ pub(super) fn measure(
         examples: subset.len() as u64,
         scores: trained.iter().map(|t| score(setting, subset, t)).collect::<Result<_>>()?,
         pseudo_labels,
+        start: teacher.start.clone(),
         disagreements: Some(disagreements(setting, teacher, student)?),
         robustness: measured.transpose()?,
         cost: StageCost::sum(trained.iter().map(|t| t.cost)),

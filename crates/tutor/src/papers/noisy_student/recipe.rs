@@ -1,7 +1,6 @@
 //! Noisy Student's recipe: a teacher, how it labels, its students, further rows.
 
 use std::collections::BTreeMap;
-use std::path::PathBuf;
 
 use anyhow::{Context, Result};
 use augment::policy::Policy;
@@ -56,9 +55,9 @@ fn one() -> usize {
 #[serde(deny_unknown_fields)]
 pub(super) struct Teacher {
     pub(super) net: NetConfig,
-    /// A safetensors file with the weights of a published or earlier net; it is then not trained
-    /// when `train.steps` is 0.
-    pub(super) weights: Option<PathBuf>,
+    /// Weights of a published or earlier net: a file, or a name that is found in the user's caches;
+    /// it is not trained when `train.steps` is 0. Otherwise a head of another size is replaced.
+    pub(super) weights: Option<String>,
     pub(super) augment: Policy,
     #[serde(default = "default_smoothing")]
     pub(super) label_smoothing: f64,

@@ -58,6 +58,7 @@ pub(super) fn result(
     if let Some(robustness) = robustness::mean(&measured, first.part.name())? {
         result.details.insert("robustness".to_owned(), serde_json::to_value(robustness)?);
     }
+    result.notes.extend(first.start.clone());
     result.notes.extend(part_notes(first.part, &recipe.evaluate));
     let confusion = first.scores.first().map(|score| &score.confusion);
     let unmeasured = |confusion| unmeasured_note(first.part, &first.classes, confusion);

@@ -23,6 +23,8 @@ pub(super) struct Trained {
     pub(super) dir: PathBuf,
     pub(super) net: NetConfig,
     pub(super) cost: StageCost,
+    /// Which published weights it started from, in words.
+    pub(super) start: Option<String>,
 }
 
 impl Trained {

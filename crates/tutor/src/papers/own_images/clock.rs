@@ -22,10 +22,10 @@ struct Spent {
 }
 
 impl<'a> Clock<'a> {
-    /// Goes on from what `file` says that earlier processes spent.
-    pub(super) fn start(minutes: f64, file: &'a Path) -> Result<Self> {
+    /// Counts from `began`, and goes on from what `file` says that earlier processes spent.
+    pub(super) fn start(minutes: f64, began: Instant, file: &'a Path) -> Result<Self> {
         let spent: Spent = files::found_before(file)?.unwrap_or_default();
-        Ok(Self { total: 60.0 * minutes, began: Instant::now(), earlier: spent.seconds, file })
+        Ok(Self { total: 60.0 * minutes, began, earlier: spent.seconds, file })
     }
 
     /// Seconds that are left; 0 when there are none.

@@ -11,7 +11,7 @@ use crate::run::predictions::{Predictions, top};
 
 /// What a network says of an image without a label.
 #[derive(Clone, Debug, Serialize, Deserialize)]
-pub(super) struct Sure {
+pub(super) struct Unlabeled {
     pub(super) id: String,
     pub(super) class: u32,
     pub(super) probability: f32,
@@ -28,49 +28,49 @@ pub(super) const TO_LABEL: &str = "label-next.csv";
 const LISTED: usize = 200;
 
 /// What a network says of each image of a subset.
-pub(super) fn of(subset: &Subset, predictions: &Predictions) -> Vec<Sure> {
+pub(super) fn of(subset: &Subset, predictions: &Predictions) -> Vec<Unlabeled> {
     let said = |(id, row): (String, &[f32])| {
         let (class, probability) = top(row);
         let mut others = row.to_vec();
         others[class as usize] = f32::NEG_INFINITY;
         let (second, next) = top(&others);
-        Sure { id, class, probability, second, margin: probability - next }
+        Unlabeled { id, class, probability, second, margin: probability - next }
     };
     subset.ids().into_iter().zip(predictions.rows()).map(said).collect()
 }
 
 /// The images whose label would tell most: the smallest margins first (Scheffer et al. 2001), the
 /// pairs of classes that are mixed up taking turns, so that the list is not all of one kind.
-pub(super) fn to_label(said: &[Sure]) -> Vec<&Sure> {
-    let mut order: Vec<&Sure> = said.iter().collect();
+pub(super) fn to_label(said: &[Unlabeled]) -> Vec<&Unlabeled> {
+    let mut order: Vec<&Unlabeled> = said.iter().collect();
     order.sort_by(|a, b| a.margin.total_cmp(&b.margin).then_with(|| a.id.cmp(&b.id)));
-    let pair = |sure: &Sure| (sure.class.min(sure.second), sure.class.max(sure.second));
+    let pair = |found: &Unlabeled| (found.class.min(found.second), found.class.max(found.second));
     let mut turns = std::collections::HashMap::new();
-    let mut in_turns: Vec<(usize, &Sure)> = order
+    let mut in_turns: Vec<(usize, &Unlabeled)> = order
         .into_iter()
-        .map(|sure| {
-            let turn = turns.entry(pair(sure)).or_insert(0_usize);
+        .map(|found| {
+            let turn = turns.entry(pair(found)).or_insert(0_usize);
             *turn += 1;
-            (*turn, sure)
+            (*turn, found)
         })
         .collect();
     // Stable: within a turn the smallest margin is first.
     in_turns.sort_by_key(|(turn, _)| *turn);
-    in_turns.into_iter().map(|(_, sure)| sure).take(LISTED).collect()
+    in_turns.into_iter().map(|(_, found)| found).take(LISTED).collect()
 }
 
 /// Writes the list of pictures to label next: file, the two most probable classes, the probability
 /// of the first and the margin.
-pub(super) fn write_to_label(dir: &Path, classes: &[String], said: &[Sure]) -> Result<()> {
+pub(super) fn write_to_label(dir: &Path, classes: &[String], said: &[Unlabeled]) -> Result<()> {
     let mut writer = csv::Writer::from_writer(Vec::new());
-    writer.write_record(["file", "guess", "or", "probability", "margin"])?;
-    for sure in to_label(said) {
+    writer.write_record(["file", "label", "or", "probability", "margin"])?;
+    for found in to_label(said) {
         writer.write_record([
-            sure.id.as_str(),
-            &classes[sure.class as usize],
-            &classes[sure.second as usize],
-            &sure.probability.to_string(),
-            &sure.margin.to_string(),
+            found.id.as_str(),
+            &classes[found.class as usize],
+            &classes[found.second as usize],
+            &found.probability.to_string(),
+            &found.margin.to_string(),
         ])?;
     }
     Ok(atomic_file::write(&dir.join(TO_LABEL), &writer.into_inner()?)?)
@@ -82,7 +82,7 @@ mod tests {
 
     #[test]
     fn pairs_of_classes_take_turns_by_margin() {
-        let sure = |id: &str, class, second, margin| Sure {
+        let found = |id: &str, class, second, margin| Unlabeled {
             id: id.to_owned(),
             class,
             second,
@@ -90,12 +90,12 @@ mod tests {
             margin,
         };
         let said = [
-            sure("a", 0, 1, 0.1),
-            sure("b", 1, 0, 0.2),
-            sure("c", 2, 1, 0.9),
-            sure("d", 0, 1, 0.0),
+            found("a", 0, 1, 0.1),
+            found("b", 1, 0, 0.2),
+            found("c", 2, 1, 0.9),
+            found("d", 0, 1, 0.0),
         ];
-        let order: Vec<&str> = to_label(&said).iter().map(|sure| sure.id.as_str()).collect();
+        let order: Vec<&str> = to_label(&said).iter().map(|found| found.id.as_str()).collect();
         assert_eq!(order, ["d", "c", "a", "b"]);
     }
 }

@@ -30,7 +30,7 @@ pub(crate) struct Given {
 }
 
 /// A recipe and why it is so.
-pub(crate) struct Plan {
+pub(crate) struct Proposal {
     /// The recipe, with comments.
     pub(crate) recipe: String,
     /// What will be done, and why.
@@ -50,7 +50,7 @@ struct Start {
 }
 
 /// Looks at the data and chooses.
-pub(crate) fn plan(given: &Given) -> Result<Plan> {
+pub(crate) fn plan(given: &Given) -> Result<Proposal> {
     ensure!(
         given.minutes.is_finite() && given.minutes > 0.0,
         "--minutes {}: must be above 0",
@@ -121,7 +121,7 @@ pub(crate) fn plan(given: &Given) -> Result<Plan> {
     });
     let recipe =
         recipe(given, &start, size, labels, labeled.classes.len(), method, test.is_some())?;
-    Ok(Plan { recipe, lines, offer })
+    Ok(Proposal { recipe, lines, offer })
 }
 
 fn data_line(

@@ -35,6 +35,9 @@ pub(super) struct Recipe {
     /// Published weights to start from: a file, a folder of the Hugging Face hub, a name of the
     /// catalog. Without it the net starts at random.
     pub(super) weights: Option<String>,
+    /// How many of the net's first stages keep the published weights.
+    #[serde(default)]
+    pub(super) freeze: usize,
     /// Unlabelled images of a step for each labelled one.
     pub(super) unlabeled_ratio: usize,
     /// The weak view.
@@ -137,6 +140,13 @@ impl Recipe {
         faults.cadence(&self.cadence);
         self.data.check_parts(&mut faults);
         faults.of("net", self.net.check());
+        if self.net.check().is_ok() && self.freeze > 0 {
+            let stages = self.net.outline(3, 2).stages();
+            if self.freeze > stages {
+                let fault = format!("is {}; the net has {stages} stages", self.freeze);
+                faults.add("freeze", fault);
+            }
+        }
         faults.train("train", &self.train, false);
         faults.positive("unlabeled_ratio", self.unlabeled_ratio as u64);
         faults.policy("weak", &self.weak);

@@ -60,6 +60,18 @@ impl Scores {
         confusion
     }
 
+    /// The images that were not recognised, those first whose wrong class was most probable.
+    pub(super) fn surest_mistakes(&self) -> Vec<Mistake<'_>> {
+        let each = self.ids.iter().zip(&self.truth).zip(self.tops());
+        let mut mistakes: Vec<Mistake<'_>> = each
+            .filter(|((_, truth), (class, _))| class != *truth)
+            .map(|((id, &truth), (class, probability))| Mistake { id, truth, class, probability })
+            .collect();
+        let surest = |a: &Mistake<'_>, b: &Mistake<'_>| b.probability.total_cmp(&a.probability);
+        mistakes.sort_by(|a, b| surest(a, b).then_with(|| a.id.cmp(b.id)));
+        mistakes
+    }
+
     /// Expected calibration error in points: the images in 15 bins of equal width by their
     /// probability, and over them the mean distance of that from the share that is right (Guo et
     /// al., arXiv 1706.04599, equation 3).
@@ -100,6 +112,16 @@ impl Scores {
         }
         best
     }
+}
+
+/// An image that was not recognised.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(super) struct Mistake<'a> {
+    pub(super) id: &'a str,
+    pub(super) truth: u32,
+    /// The class that it was taken for.
+    pub(super) class: u32,
+    pub(super) probability: f32,
 }
 
 /// A share of the images that a network labels at a precision.

@@ -1,10 +1,10 @@
 //! The report's own parts: classes, calibration, thresholds, mistakes, pictures to label next.
 
 use anyhow::Result;
-use report::{Block, Curves, Matrices, Matrix, Section, Table};
+use report::{Block, Curves, Matrices, Matrix, Section, Table, Tile, TileLine};
 
 use super::lists::{TO_LABEL, to_label};
-use super::seed::{Measured, Outcome};
+use super::seed::{Measured, Outcome, SHOWN};
 
 /// The parts of the page. Those about single pictures speak of the first seed.
 pub(super) fn sections(outcomes: &[Outcome]) -> Result<Vec<Section>> {
@@ -112,51 +112,46 @@ fn per_class(outcome: &Outcome) -> Section {
 
 /// The mistakes that the kept network is surest of.
 fn mistakes(outcome: &Outcome, kept: &Measured) -> Section {
-    const SHOWN: usize = 20;
-    let scores = &kept.scores;
-    let mut wrong: Vec<(f32, usize, u32)> = scores
-        .tops()
-        .enumerate()
-        .filter(|(i, (class, _))| *class != scores.truth[*i])
-        .map(|(i, (class, p))| (p, i, class))
-        .collect();
-    wrong.sort_by(|a, b| b.0.total_cmp(&a.0).then(a.1.cmp(&b.1)));
     let section = Section::new("mistakes", "The surest mistakes");
-    if wrong.is_empty() {
+    let mistakes = kept.scores.surest_mistakes();
+    if mistakes.is_empty() {
         return section.with(Block::Text("There are none.".to_owned()));
     }
-    let mut table = Table::new(["file", "label", "taken for", "probability"]);
-    for (p, i, class) in wrong.iter().take(SHOWN) {
-        let class_name = |class: u32| outcome.classes[class as usize].clone();
-        table.rows.push(vec![
-            scores.ids[*i].clone(),
-            class_name(scores.truth[*i]),
-            class_name(*class),
-            format!("{p:.3}"),
-        ]);
-    }
+    let class = |class: u32| outcome.classes[class as usize].clone();
+    let tiles = mistakes.iter().take(SHOWN).filter_map(|mistake| {
+        let wrong = format!("taken for {}", class(mistake.class));
+        let right = format!("label {}", class(mistake.truth));
+        let percent = format!("{:.0} %", 100.0 * mistake.probability);
+        tile(outcome, mistake.id, [(right, String::new()), (wrong, percent)])
+    });
     let words = "Look at these first: some are hard, and some are labelled wrongly.";
-    section.with(Block::Text(words.to_owned())).with(Block::Table(table))
+    section.with(Block::Text(words.to_owned())).with(Block::Tiles(tiles.collect()))
 }
 
 /// Which pictures to label next.
 fn label_next(outcome: &Outcome) -> Section {
-    const SHOWN: usize = 20;
-    let mut table = Table::new(["file", "guess", "or", "probability", "margin"]);
-    for sure in to_label(&outcome.unlabeled).into_iter().take(SHOWN) {
-        table.rows.push(vec![
-            sure.id.clone(),
-            outcome.classes[sure.class as usize].clone(),
-            outcome.classes[sure.second as usize].clone(),
-            format!("{:.3}", sure.probability),
-            format!("{:.3}", sure.margin),
-        ]);
-    }
+    let class = |class: u32| outcome.classes[class as usize].clone();
+    let tiles = to_label(&outcome.unlabeled).into_iter().take(SHOWN).filter_map(|found| {
+        let percent = |p: f32| format!("{:.0} %", 100.0 * p);
+        let first = (class(found.class), percent(found.probability));
+        let second = (class(found.second), percent(found.probability - found.margin));
+        tile(outcome, &found.id, [first, second])
+    });
     Section::new("label-next", "Pictures to label next")
         .with(Block::Text(format!(
             "A label of these unlabelled pictures would tell most: the network wavers between two \
              classes, and all pairs of classes take turns. The whole list is in {TO_LABEL} of the \
              seed's folder."
         )))
-        .with(Block::Table(table))
+        .with(Block::Tiles(tiles.collect()))
+}
+
+/// A picture with its name and two lines; nothing where there is no copy of it.
+fn tile(outcome: &Outcome, id: &str, lines: [(String, String); 2]) -> Option<Tile> {
+    let picture = outcome.pictures.get(id)?.clone();
+    let name = id.rsplit('/').next().unwrap_or(id).to_owned();
+    let named = TileLine { text: name, ..TileLine::default() };
+    let line = |(text, value)| TileLine { text, value, ..TileLine::default() };
+    let lines = std::iter::once(named).chain(lines.map(line)).collect();
+    Some(Tile { picture, alt: id.to_owned(), lines })
 }

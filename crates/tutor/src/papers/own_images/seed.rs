@@ -2,14 +2,16 @@
 
 use std::collections::BTreeMap;
 use std::path::Path;
+use std::time::Instant;
 
 use anyhow::{Context, Result};
-use report::Curve;
+use report::{Curve, Picture};
 use serde::{Deserialize, Serialize};
 use weights::StateDict;
 
 use super::clock::Clock;
-use super::lists::{self, Sure};
+use super::lists::{self, Unlabeled};
+use super::pictures;
 use super::recipe::{FROZEN, LABELS_ALONE, Recipe};
 use super::scores::Scores;
 use super::start::Start;
@@ -40,7 +42,9 @@ pub(super) struct Outcome {
     /// What was measured on.
     pub(super) part: MeasuredOn,
     /// What the chosen network says of the unlabelled images.
-    pub(super) unlabeled: Vec<Sure>,
+    pub(super) unlabeled: Vec<Unlabeled>,
+    /// Small copies of the pictures that the report shows, by id.
+    pub(super) pictures: BTreeMap<String, Picture>,
     pub(super) curves: Vec<Curve>,
     pub(super) cost: StageCost,
 }
@@ -71,27 +75,31 @@ pub(super) struct Measured {
 
 const FILE: &str = "outcome.json";
 
-/// Trains and measures, or reads what an earlier process found.
+/// How many single pictures of a kind the report shows.
+pub(super) const SHOWN: usize = 18;
+
+/// Trains and measures, or reads what an earlier process found. `began` is the moment from which
+/// the minutes count.
 pub(super) fn run(
     recipe: &Recipe,
     data: &Data,
-    given: Option<&StateDict>,
+    (given, began): (Option<&StateDict>, Instant),
     run: &mut SeedRun<'_, '_>,
 ) -> Result<Outcome> {
     let dir = run.dir.clone();
     files::make_folder(&dir)?;
-    files::once(&dir.join(FILE), || find(recipe, data, given, run))
+    files::once(&dir.join(FILE), || find(recipe, data, (given, began), run))
 }
 
 fn find(
     recipe: &Recipe,
     data: &Data,
-    given: Option<&StateDict>,
+    (given, began): (Option<&StateDict>, Instant),
     run: &mut SeedRun<'_, '_>,
 ) -> Result<Outcome> {
     let dir = run.dir.clone();
     let spent = dir.join("spent.json");
-    let clock = Clock::start(recipe.minutes, &spent)?;
+    let clock = Clock::start(recipe.minutes, began, &spent)?;
     let setting = Setting::unmeasured(data, recipe.shared(), run, &dir)?;
     let everyone: Vec<usize> = (0..data.labeled.len()).collect();
 
@@ -111,7 +119,7 @@ fn find(
         None => (MeasuredOn::HeldOut, None),
     };
     let mut rows = Vec::new();
-    let looking = std::time::Instant::now();
+    let looking = Instant::now();
     if let (Some(subset), Some(_)) = (measured_on, start.penalty()) {
         let said = evaluator.predict(start.on(&everyone), subset)?;
         let scores = Scores::of(subset, &said);
@@ -158,6 +166,7 @@ fn find(
             unlabeled = lists::of(&data.unlabeled, &said);
         }
         curves.push(trained.curve);
+        Training::remove_checkpoints(&dir)?;
         clock.note()?;
     }
     let part = match part {
@@ -172,6 +181,13 @@ fn find(
         };
         rows.extend(order.filter_map(row));
     }
+    let kept = rows.iter().find(|row| row.name == choice.row);
+    let wrong = kept.map(|row| row.scores.surest_mistakes()).unwrap_or_default();
+    let wrong = wrong.iter().take(SHOWN).map(|mistake| mistake.id);
+    let mut pictures = pictures::copies(measured_on.unwrap_or(&data.labeled), wrong)?;
+    let next = lists::to_label(&unlabeled);
+    let next = next.iter().take(SHOWN).map(|found| found.id.as_str());
+    pictures.extend(pictures::copies(&data.unlabeled, next)?);
     lists::write_to_label(&dir, &data.input.classes, &unlabeled)
         .context("the list of pictures to label")?;
     let labels = data.labeled.labels();
@@ -188,6 +204,7 @@ fn find(
         rows,
         part,
         unlabeled,
+        pictures,
         curves,
         cost,
     })

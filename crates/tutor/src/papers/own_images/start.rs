@@ -46,13 +46,7 @@ impl Start {
             return Ok(Self { model, probe: None, applied: Vec::new() });
         };
         let loaded = published::load(&model.params, given, Head::Replace)?;
-        let mut applied = loaded.applied;
-        if let Some(head) = loaded.replaced_head {
-            let found = head.found.map_or("none".to_owned(), |shape| format!("{shape:?}"));
-            let wanted = head.wanted;
-            applied
-                .push(format!("head {} replaced: {found} in the file, {wanted:?} here", head.name));
-        }
+        let applied = loaded.applied;
         let labeled = &setting.data.labeled;
         let labels: Option<Vec<u32>> = labeled.labels().into_iter().collect();
         let labels = labels.context("a labelled image has no label")?;

@@ -3,7 +3,7 @@
 use std::path::Path;
 use std::time::Instant;
 
-use anyhow::Result;
+use anyhow::{Context, Result};
 use report::Curve;
 use ssl_core::MethodConfig;
 use torch::Model;
@@ -63,6 +63,8 @@ impl Training<'_> {
             let config = TrainConfig { steps: PACE_STEPS, ..self.recipe.train.clone() };
             let mut stopwatch = Stopwatch(Vec::new());
             self.fit(&setting, &config, None, &mut stopwatch)?;
+            // What was learned is of no use.
+            remove(&self.dir.join("checkpoints"))?;
             let times = &stopwatch.0[NOT_COUNTED.min(stopwatch.0.len())..];
             let mut steps: Vec<f64> =
                 times.windows(2).map(|pair| (pair[1] - pair[0]).as_secs_f64()).collect();
@@ -83,6 +85,7 @@ impl Training<'_> {
         // Resumed, it takes the steps and the time that were planned at first.
         let (steps, seconds): (u64, f64) = files::once(&self.dir.join("plan.json"), || {
             let most = self.recipe.train.steps.max(FEWEST_STEPS);
+            let seconds = seconds.max(2.0 * pace * FEWEST_STEPS as f64);
             Ok((fitting(seconds, pace).clamp(FEWEST_STEPS, most), seconds))
         })?;
         let config = TrainConfig { steps, ..self.recipe.train.clone() };
@@ -91,6 +94,11 @@ impl Training<'_> {
         let curve = curve::read(self.dir, self.name, run.seed, VALIDATION)?;
         let steps = curve.points.last().map_or(steps, |point| point.step);
         Ok(Trained { model, cost, curve, steps })
+    }
+
+    /// Removes what only an unfinished training needs.
+    pub(super) fn remove_checkpoints(dir: &Path) -> Result<()> {
+        remove(&dir.join("checkpoints"))
     }
 
     fn setting<'s>(&'s self, run: &SeedRun<'s, '_>) -> Result<Setting<'s>> {
@@ -115,8 +123,18 @@ impl Training<'_> {
             weak: &recipe.weak,
             strong: &recipe.strong,
         };
-        let task = learner.task(setting)?.start(Some(&self.start.params)).seconds(seconds);
+        let task = learner.task(setting)?.start(Some(&self.start.params));
+        let task = task.freeze(recipe.freeze).seconds(seconds);
         task.train(self.dir, "train", &select, callback)
+    }
+}
+
+fn remove(dir: &Path) -> Result<()> {
+    match std::fs::remove_dir_all(dir) {
+        Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
+            Err(error).with_context(|| format!("cannot remove {}", dir.display()))
+        }
+        _ => Ok(()),
     }
 }
 

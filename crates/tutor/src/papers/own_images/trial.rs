@@ -1,5 +1,5 @@
-//! The trial: every method for a short time on some of the labels, measured on the others, to choose
-//! by and, where there is no test part, to report.
+//! The trial: every method for a short time on some of the labels, measured on the others, to
+//! choose by and, where there is no test part, to report.
 
 use std::collections::BTreeMap;
 
@@ -59,7 +59,7 @@ impl Trial {
         };
         let trainings = folds.len() * recipe.methods().count();
         let mut found = Self { folds: folds.len(), ..Self::default() };
-        if trainings == 0 || seconds <= 0.0 {
+        if trainings == 0 || (seconds <= 0.0 && data.test.is_some()) {
             return Ok(Self::default());
         }
         found.seconds = seconds / trainings as f64;
@@ -83,6 +83,7 @@ impl Trial {
                 let (scores, cost) = files::once(&file, || {
                     let trained = training.train(found.seconds, pace[name], run)?;
                     let said = evaluator.predict(&trained.model, &of_fold.validation)?;
+                    Training::remove_checkpoints(&dir)?;
                     Ok((Scores::of(&of_fold.validation, &said), trained.cost))
                 })?;
                 found.add(name, scores);

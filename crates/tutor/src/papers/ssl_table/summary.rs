@@ -1,9 +1,7 @@
 //! From the trainings of all seeds to a report.
 
 use anyhow::{Context, Result};
-use report::{
-    Block, Comparison, Curves, Matrices, Matrix, PaperRow, Role, Row, RunResult, Section,
-};
+use report::{Block, Curves, Matrices, Matrix, PaperRow, Role, Row, RunResult, Section};
 
 use super::recipe::{PaperNumber, Recipe, RowConfig};
 use super::training::{LAST, Training};
@@ -11,7 +9,9 @@ use crate::recipe::evaluate::Part;
 use crate::recipe::head::Head;
 use crate::recipe::select::Weights;
 use crate::run::cost::StageCost;
-use crate::run::result::{balanced_name, frame, over_labels, part_notes, unmeasured_note};
+use crate::run::result::{
+    balanced_name, compared, frame, over_labels, part_notes, unmeasured_note,
+};
 use crate::run::seeds::Run;
 
 /// A number of a training, if it has it.
@@ -60,14 +60,8 @@ pub(super) fn result(
         }
     }
     let find = |name: &str| rows.iter().find(|row| row.name == name && row.metric == metric);
-    let mut comparisons = Vec::new();
-    for row in &recipe.rows {
-        let pair = find(&row.name).zip(row.against.as_deref().and_then(find));
-        if let Some((ours, other)) = pair {
-            let name = format!("{} - {}", row.name, other.name);
-            comparisons.push(Comparison::between(name, ours, other)?);
-        }
-    }
+    let pair = |row: &RowConfig| (find(&row.name), row.against.as_deref().and_then(find));
+    let comparisons = compared(recipe.rows.iter().map(pair))?;
     let cost = StageCost::sum(outcomes.iter().flatten().map(|training| training.cost));
     let mut result = frame(head, run, &first[0].data, cost, "images");
     result.paper_reference.extend(paper(recipe));

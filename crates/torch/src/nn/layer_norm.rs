@@ -1,0 +1,29 @@
+//! Layer norm.
+
+use tch::Tensor;
+
+use crate::{Init, Role, Scope};
+
+/// Layer normalisation over the last dimension (Ba et al. 2016).
+#[derive(Debug)]
+pub struct LayerNorm {
+    weight: Tensor,
+    bias: Tensor,
+    eps: f64,
+}
+
+impl LayerNorm {
+    /// Makes `weight` and `bias` `[width]`; `eps` is added to variances.
+    pub fn new(scope: &mut Scope<'_>, width: i64, eps: f64) -> Self {
+        Self {
+            weight: scope.tensor("weight", &[width], Role::Norm, Init::Const(1.0)),
+            bias: scope.tensor("bias", &[width], Role::Norm, Init::Const(0.0)),
+            eps,
+        }
+    }
+
+    /// `[..., width]` to the same shape.
+    pub fn forward(&self, x: &Tensor) -> Tensor {
+        x.layer_norm(self.weight.size(), Some(&self.weight), Some(&self.bias), self.eps, true)
+    }
+}

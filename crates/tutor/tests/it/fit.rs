@@ -1,0 +1,143 @@
+//! `tutor fit`: from folders to a classifier, within its time.
+
+use std::fs;
+use std::path::Path;
+use std::process::Stdio;
+use std::time::{Duration, Instant};
+
+use crate::folders::folders;
+use crate::tutor::{call, command, refused, result, run, run_folder};
+
+/// Seconds that the runs may take.
+const SECONDS: f64 = 12.0;
+
+fn fit<'a>(more: &[&'a str]) -> Vec<&'a str> {
+    let minutes = "0.2";
+    assert_eq!(60.0 * minutes.parse::<f64>().expect("a number"), SECONDS);
+    let first = ["fit", "--labeled", "labeled", "--unlabeled", "unlabeled", "--minutes", minutes];
+    [&first[..], more].concat()
+}
+
+fn names(result: &serde_json::Value) -> Vec<String> {
+    let rows = result["rows"].as_array().expect("rows");
+    let of = |key: &str, row: &serde_json::Value| row[key].as_str().expect("text").to_owned();
+    rows.iter().map(|row| format!("{}: {}", of("name", row), of("metric", row))).collect()
+}
+
+#[test]
+fn folders_become_a_classifier_in_time() {
+    let dir = tempfile::tempdir().expect("a folder");
+    let dir = dir.path();
+    folders(dir);
+    let arguments = fit(&["--test", "scored"]);
+
+    let plan = call(dir, &[&["check"], &arguments[..]].concat());
+    assert!(plan.success, "{}", plan.err);
+    assert!(plan.err.contains("data: 16 labelled pictures of 2 classes (8 each)"), "{}", plan.err);
+    assert!(plan.err.contains("tutor weights fetch"), "no offer of weights: {}", plan.err);
+    assert!(!dir.join("runs").exists(), "check ran something");
+
+    let done = call(dir, &arguments);
+    assert!(done.success, "{}", done.err);
+    let folder = run_folder(dir, &done.out);
+    let found = result(&folder);
+    let names = names(&found);
+    for row in ["labels-alone", "fixmatch"] {
+        assert!(names.contains(&format!("{row}: test accuracy")), "{names:?}");
+        assert!(names.contains(&format!("{row}: calibration error (ECE)")), "{names:?}");
+    }
+    let compared = &found["comparisons"][0];
+    assert_eq!(compared["name"], "fixmatch - labels-alone");
+    assert_eq!(compared["examples"], 16);
+    assert!(compared["ci95"][0].as_f64() < compared["ci95"][1].as_f64());
+    let report = fs::read_to_string(folder.join("report.md")).expect("a report");
+    for part in ["Labelling only the sure ones", "Class by class", "Pictures to label next"] {
+        assert!(report.contains(part), "{part} is missing");
+    }
+    let list = fs::read_to_string(folder.join("seed-1/label-next.csv")).expect("a list");
+    assert!(list.starts_with("file,label,or,probability,margin\n"), "{list}");
+    assert_eq!(list.lines().count(), 41, "a line for each unlabelled picture");
+    // Steps are planned by the time that is left; a busy machine takes the fewest.
+    for row in ["labels-alone", "fixmatch"] {
+        let plan = fs::read(folder.join("seed-1").join(row).join("plan.json")).expect("a plan");
+        let (steps, seconds): (u64, f64) = serde_json::from_slice(&plan).expect("two numbers");
+        assert!(steps == 10 || seconds < SECONDS, "{row}: {steps} steps in {seconds} s");
+    }
+    // Only what is needed later is kept.
+    let kept = |path: &str| folder.join("seed-1").join(path).exists();
+    assert!(kept("fixmatch/final.safetensors") && !kept("fixmatch/checkpoints"));
+
+    // The network that was kept labels other pictures, and the recipe is the same run again.
+    let run_folder = folder.to_str().expect("UTF-8");
+    run(dir, &["predict", run_folder, "unlabeled", "--out", "labels.csv"]);
+    let labels = fs::read_to_string(dir.join("labels.csv")).expect("labels");
+    assert_eq!(labels.lines().count(), 41);
+    let recipe = folder.join("recipe.toml");
+    let again = run(dir, &["check", recipe.to_str().expect("UTF-8")]);
+    assert_eq!(again.trim(), fs::read_to_string(recipe).expect("it").trim());
+}
+
+#[test]
+fn without_a_test_folder_held_out_labels_are_measured() {
+    let dir = tempfile::tempdir().expect("a folder");
+    folders(dir.path());
+    let folder = run_folder(dir.path(), &run(dir.path(), &fit(&[])));
+    let found = result(&folder);
+    let names = names(&found);
+    assert!(names.contains(&"labels-alone: held-out accuracy".to_owned()), "{names:?}");
+    assert!(names.contains(&"fixmatch: held-out accuracy".to_owned()), "{names:?}");
+    // Every labelled picture is held out once.
+    assert_eq!(found["rows"][0]["examples"], 16);
+    let notes = found["notes"].to_string();
+    assert!(notes.contains("There is no test part"), "{notes}");
+}
+
+#[test]
+fn a_fit_that_is_stopped_goes_on() {
+    let dir = tempfile::tempdir().expect("a folder");
+    let dir = dir.path();
+    folders(dir);
+    let arguments = fit(&["--test", "scored"]);
+    let mut child = command(dir, &arguments)
+        .stdout(Stdio::null())
+        .stderr(Stdio::null())
+        .spawn()
+        .expect("the program starts");
+    let until = Instant::now() + Duration::from_secs(60);
+    let begun = |dir: &Path| {
+        let runs = fs::read_dir(dir.join("runs/own-images")).ok()?;
+        let named = runs.flatten().find(|entry| entry.file_name() != "latest")?.path();
+        let one = fs::read_dir(named).ok()?.flatten().next()?.path();
+        one.join("seed-1/pace/fixmatch/pace.json").exists().then_some(one)
+    };
+    let first = loop {
+        if let Some(run) = begun(dir) {
+            break run;
+        }
+        assert!(Instant::now() < until, "it does not begin");
+        std::thread::sleep(Duration::from_millis(20));
+    };
+    child.kill().expect("killed");
+    child.wait().expect("ended");
+    let pace = fs::read(first.join("seed-1/pace/fixmatch/pace.json")).expect("the pace");
+    let folder = run_folder(dir, &run(dir, &arguments));
+    assert_eq!(folder.canonicalize().expect("it"), first.canonicalize().expect("it"));
+    assert_eq!(fs::read(folder.join("seed-1/pace/fixmatch/pace.json")).expect("it"), pace);
+}
+
+#[test]
+fn what_cannot_be_fitted_is_refused_with_a_way_out() {
+    let dir = tempfile::tempdir().expect("a folder");
+    let dir = dir.path();
+    folders(dir);
+    let error = refused(dir, &fit(&["--test", "labeled"]));
+    assert!(error.contains("labeled"), "{error}");
+    let error = refused(dir, &fit(&["--weights", "efficientnet-lite0"]));
+    assert!(error.contains("tutor weights fetch efficientnet-lite0"), "{error}");
+    let error = refused(dir, &["fit", "--labeled", "labeled/red"]);
+    assert!(error.contains("class"), "{error}");
+    let error = refused(dir, &["fit", "--labeled", "nowhere"]);
+    assert!(error.contains("nowhere"), "{error}");
+    let error = refused(dir, &["fit", "--labeled", "labeled", "--minutes", "0"]);
+    assert!(error.contains("--minutes"), "{error}");
+}
