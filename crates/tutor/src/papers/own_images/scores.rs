@@ -5,7 +5,7 @@ use metrics::Confusion;
 use serde::{Deserialize, Serialize};
 
 use crate::images::subset::Subset;
-use crate::run::predictions::{Predictions, top};
+use crate::run::predictions::{self, Predictions, top};
 
 /// Predictions of images whose class is known.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
@@ -72,21 +72,9 @@ impl Scores {
         mistakes
     }
 
-    /// Expected calibration error in points: the images in 15 bins of equal width by their
-    /// probability, and over them the mean distance of that from the share that is right (Guo et
-    /// al., arXiv 1706.04599, equation 3).
+    /// Expected calibration error in points.
     pub(super) fn calibration_error(&self) -> f64 {
-        const BINS: usize = 15;
-        let mut bins = [(0u64, 0.0, 0u64); BINS];
-        for ((_, p), right) in self.tops().zip(self.right()) {
-            // Bins are open below and closed above.
-            let bin = ((f64::from(p) * BINS as f64).ceil() as usize).clamp(1, BINS) - 1;
-            bins[bin].0 += 1;
-            bins[bin].1 += f64::from(p);
-            bins[bin].2 += u64::from(right);
-        }
-        let gap = |&(_, sum, right): &(u64, f64, u64)| (sum - right as f64).abs();
-        100.0 * bins.iter().map(gap).sum::<f64>() / self.len().max(1) as f64
+        predictions::calibration_error(self.tops().map(|(_, p)| p).zip(self.right()))
     }
 
     /// For each precision in percent, the largest share of the images, the surest first, that is
@@ -190,10 +178,8 @@ mod tests {
     }
 
     #[test]
-    fn calibration_and_thresholds_of_a_small_case() {
+    fn thresholds_of_a_small_case() {
         let scores = scores(&[([0.9, 0.1], 0), ([0.2, 0.8], 1), ([0.3, 0.7], 0), ([0.6, 0.4], 0)]);
-        // Each image has a bin of its own: |.9-1| + |.8-1| + |.7-0| + |.6-1| over 4.
-        assert!((scores.calibration_error() - 35.0).abs() < 1e-4);
         let found = scores.thresholds(&[100.0, 75.0, 80.0]);
         assert_eq!(found[0].found, Some((50.0, 0.8, 100.0)));
         assert_eq!(found[1].found, Some((100.0, 0.6, 75.0)));

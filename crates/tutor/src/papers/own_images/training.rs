@@ -85,8 +85,8 @@ impl Training<'_> {
         // Resumed, it takes the steps and the time that were planned at first.
         let (steps, seconds): (u64, f64) = files::once(&self.dir.join("plan.json"), || {
             let most = self.recipe.train.steps.max(FEWEST_STEPS);
-            let seconds = seconds.max(2.0 * pace * FEWEST_STEPS as f64);
-            Ok((fitting(seconds, pace).clamp(FEWEST_STEPS, most), seconds))
+            let steps = fitting(seconds, pace).clamp(FEWEST_STEPS, most);
+            Ok((steps, seconds.max(2.0 * pace * FEWEST_STEPS as f64)))
         })?;
         let config = TrainConfig { steps, ..self.recipe.train.clone() };
         let setting = self.setting(run)?;
