@@ -190,14 +190,17 @@ fn differences(
     gone.chain(other).collect()
 }
 
+/// Scripts that read what `tutor export` wrote, or make and score folders of pictures.
+const MAKE_NONE: [&str; 3] = ["/onnx_export.py", "/folder_splits.py", "/frozen_features.py"];
+
 /// Runs every script in an environment with the pinned packages.
 fn make(root: &Path) -> Result<()> {
     let before = sums(root)?;
     let python = venv::python(root, "requirements.txt")?;
     for script in files_below(&root.join("xtask/peers"), root)? {
         let name = script.to_string_lossy().into_owned();
-        // Those that time libraries make no files, nor does the one that reads `tutor export`'s.
-        let makes_none = name.contains("/bench_") || name.ends_with("/onnx_export.py");
+        // Those that time libraries make no files, nor do those that stand beside `tutor`.
+        let makes_none = name.contains("/bench_") || MAKE_NONE.iter().any(|n| name.ends_with(n));
         if !name.ends_with(".py") || makes_none {
             continue;
         }

@@ -198,11 +198,13 @@ fn how_often_a_training_is_evaluated_does_not_change_it() {
 #[test]
 fn a_bad_image_ends_a_run_whose_workers_wait_for_feedback() {
     let dir = tempfile::tempdir().expect("a folder");
-    for class in ["a", "b"] {
-        let folder = dir.path().join("labeled").join(class);
+    for (part, class, grey) in
+        [("labeled", "a", 0), ("labeled", "b", 5), ("scored", "a", 2), ("scored", "b", 7)]
+    {
+        let folder = dir.path().join(part).join(class);
         std::fs::create_dir_all(&folder).expect("made");
         for i in 0..6 {
-            let image = image::GrayImage::from_pixel(16, 16, image::Luma([20 * i]));
+            let image = image::GrayImage::from_pixel(16, 16, image::Luma([20 * i + grey]));
             image.save(folder.join(format!("{i}.png"))).expect("saved");
         }
     }
@@ -224,7 +226,14 @@ fn a_bad_image_ends_a_run_whose_workers_wait_for_feedback() {
     let mut arguments = vec!["run", "fixmatch/folder", "--threads", "1"];
     arguments.extend(settings.iter().flat_map(|setting| ["--set", setting]));
     // The best weights cannot be chosen without a part to choose on.
-    let none = ["--set", "data.validation_share=0", "--set", "data.test=labeled"];
+    let none = [
+        "--set",
+        "data.validation_share=0",
+        "--set",
+        "data.test=scored",
+        "--set",
+        "data.allow_duplicates=true",
+    ];
     let none = [&arguments[..], &none[..]].concat();
     let said = refused(dir.path(), &none);
     assert!(said.contains("select.weights=last"), "{said}");

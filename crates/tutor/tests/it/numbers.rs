@@ -105,7 +105,7 @@ fn classes_that_nothing_measures_are_named() {
     assert!(said.contains("labels.csv is there already"), "{said}");
     run(dir.path(), &["predict", latest, "new", "--out", "labels.csv"]);
     let said = refused(dir.path(), &["predict", latest, "nowhere", "--out", "x.csv"]);
-    assert_eq!(said.matches("No such file").count(), 1, "{said}");
+    assert_eq!(said.matches("is not there").count(), 1, "{said}");
     let scored = run(dir.path(), &["eval", latest, "labeled"]);
     assert!(!scored.contains("none of"), "{scored}");
     fs::remove_dir_all(dir.path().join("labeled/one")).expect("removed");
@@ -118,7 +118,7 @@ fn classes_that_nothing_measures_are_named() {
     run(dir.path(), &arguments);
     let unsized_run = "unsized/fixmatch/latest";
     let said = refused(dir.path(), &["predict", unsized_run, "new", "--out", "x.csv"]);
-    assert!(said.contains("--size") && !said.contains("common size"), "{said}");
+    assert!(said.contains("--size") && !said.contains("set a common size"), "{said}");
     let sized = ["predict", unsized_run, "new", "--out", "x.csv", "--size", "16x16"];
     assert!(run(dir.path(), &sized).contains("3 images"));
 }
