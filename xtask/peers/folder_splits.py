@@ -1,12 +1,13 @@
-"""Folders for docs/results/own-images.md: labelled, unlabelled and test pictures of the sign digits or
-of CIFAR-10.
+"""Folders for docs/results/own-images.md: labelled, unlabelled and test pictures of the sign digits
+or of CIFAR-10.
 
     python xtask/peers/folder_splits.py sign-digits DATA OUT LABELS_PER_CLASS SEED
     python xtask/peers/folder_splits.py cifar-10 DATA OUT LABELS_PER_CLASS SEED
 
 DATA is a folder with a sub-folder for each class, or the one that holds CIFAR-10's binary files. Of
 the sign digits 50 pictures a class are the test part and the others are unlabelled, by links; of
-CIFAR-10 4,000 of the first training file are unlabelled and 1,000 of the test file are the test part.
+CIFAR-10 4,000 of the first training file are unlabelled, and 1,000 of the test file are the test
+part.
 """
 
 import os
