@@ -93,7 +93,7 @@ pub(crate) fn balanced_name(confusion: &Confusion) -> String {
 
 /// The classes of which `part` had no sample, in a sentence.
 pub(crate) fn unmeasured_note(
-    part: Part,
+    part: &str,
     classes: &[String],
     confusion: &Confusion,
 ) -> Option<String> {
@@ -102,7 +102,7 @@ pub(crate) fn unmeasured_note(
         format!(
             "The {} part has no sample of {} of the {} classes, of which these numbers therefore say \
              nothing: {}.",
-            part.name(),
+            part,
             missing.len(),
             classes.len(),
             listed(&missing)

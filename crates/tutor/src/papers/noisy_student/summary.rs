@@ -61,7 +61,7 @@ pub(super) fn result(
     result.notes.extend(first.start.clone());
     result.notes.extend(part_notes(first.part, &recipe.evaluate));
     let confusion = first.scores.first().map(|score| &score.confusion);
-    let unmeasured = |confusion| unmeasured_note(first.part, &first.classes, confusion);
+    let unmeasured = |confusion| unmeasured_note(first.part.name(), &first.classes, confusion);
     result.notes.extend(confusion.and_then(unmeasured));
     let students = 1 + recipe.generations.len();
     if first.scores.len() > students {

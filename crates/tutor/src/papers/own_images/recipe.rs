@@ -46,7 +46,7 @@ pub(super) struct Recipe {
     pub(super) strong: Policy,
     pub(super) train: TrainConfig,
     #[serde(default)]
-    pub(super) trial: Trial,
+    pub(super) trial: TrialConfig,
     /// What the labels alone give: the row that all others are compared with.
     #[serde(default = "supervised")]
     pub(super) labels_alone: MethodConfig,
@@ -77,14 +77,14 @@ pub(super) struct Candidate {
 /// alone are ahead of it on data where it is far ahead in the end.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
-pub(super) struct Trial {
+pub(super) struct TrialConfig {
     pub(super) share: f64,
     pub(super) folds: usize,
     pub(super) held_out: f64,
     pub(super) steps: u64,
 }
 
-impl Default for Trial {
+impl Default for TrialConfig {
     fn default() -> Self {
         Self { share: 0.25, folds: 2, held_out: 0.2, steps: 100 }
     }
@@ -151,7 +151,7 @@ impl Recipe {
         faults.positive("unlabeled_ratio", self.unlabeled_ratio as u64);
         faults.policy("weak", &self.weak);
         faults.policy("strong", &self.strong);
-        let Trial { share, folds, held_out, .. } = self.trial;
+        let TrialConfig { share, folds, held_out, .. } = self.trial;
         if !(0.0..1.0).contains(&share) {
             faults.add("trial.share", format!("is {share}; it must be in [0, 1)"));
         }

@@ -52,6 +52,12 @@ impl Scores {
         self.tops().zip(&self.truth).map(|((class, _), truth)| class == *truth)
     }
 
+    /// The share that was recognised, in percent; none without images.
+    pub(super) fn accuracy(&self) -> Option<f64> {
+        let right = self.right().filter(|right| *right).count();
+        (self.len() > 0).then(|| 100.0 * right as f64 / self.len() as f64)
+    }
+
     pub(super) fn confusion(&self, classes: usize) -> Confusion {
         let mut confusion = Confusion::new(classes);
         for ((class, _), truth) in self.tops().zip(&self.truth) {

@@ -48,9 +48,8 @@ fn choice(outcome: &Outcome) -> Section {
     let trial = &outcome.trial;
     let mut table = Table::new(["row", "held-out accuracy, %", "images"]);
     for (name, scores) in &trial.scores {
-        let right = scores.right().filter(|right| *right).count();
-        let n = scores.len();
-        table.rows.push(vec![name.clone(), percent(right as f64, n as f64), n.to_string()]);
+        let accuracy = scores.accuracy().map_or(String::new(), |percent| format!("{percent:.1}"));
+        table.rows.push(vec![name.clone(), accuracy, scores.len().to_string()]);
     }
     let words = format!("{}: {}.", outcome.choice.row, outcome.choice.why);
     let section = Section::new("choice", "What was tried and chosen").with(Block::Text(words));

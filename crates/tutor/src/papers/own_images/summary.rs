@@ -7,7 +7,8 @@ use super::recipe::{FROZEN, LABELS_ALONE, Recipe};
 use super::scores::Paired;
 use super::seed::{Measured, MeasuredOn, Outcome};
 use crate::recipe::head::Head;
-use crate::run::result::frame;
+use crate::run::cost::StageCost;
+use crate::run::result::{balanced_name, frame, unmeasured_note};
 use crate::run::seeds::Run;
 
 /// What a seed found, in a line.
@@ -41,7 +42,7 @@ pub(super) fn result(
     outcomes: &[Outcome],
 ) -> Result<RunResult> {
     let first = outcomes.first().context("a run has at least one seed")?;
-    let cost = crate::run::cost::StageCost::sum(outcomes.iter().map(|outcome| outcome.cost));
+    let cost = StageCost::sum(outcomes.iter().map(|outcome| outcome.cost));
     let mut result = frame(head, run, &first.data, cost, "images");
     let part = first.part.part();
     for (i, measured) in first.rows.iter().enumerate() {
@@ -61,7 +62,7 @@ pub(super) fn result(
         };
         let accuracy = row(&format!("{part} accuracy"), accuracy.context(known)?)?;
         result.rows.push(accuracy.examples(examples));
-        result.rows.push(row("balanced over classes", balanced.context(known)?)?);
+        result.rows.push(row(&balanced_name(&confusions[0]), balanced.context(known)?)?);
         let calibration = row("calibration error (ECE)", calibration)?.unit("points");
         result.rows.push(calibration.better(metrics::Better::Lower));
     }
@@ -80,6 +81,9 @@ pub(super) fn result(
     }
     result.comparisons = comparisons;
     result.notes = notes(recipe, first, run);
+    let confusion = first.rows.first().map(|row| row.scores.confusion(first.classes.len()));
+    let unmeasured = |confusion| unmeasured_note(part, &first.classes, &confusion);
+    result.notes.extend(confusion.and_then(unmeasured));
     Ok(result)
 }
 
@@ -99,10 +103,13 @@ fn notes(recipe: &Recipe, first: &Outcome, run: &Run<'_>) -> Vec<String> {
                              chosen on the test part."
                 .to_owned()
         }
-        MeasuredOn::Validation => {
-            "Measured on the validation part, on which the method was chosen \
-                                   too: new images will fare a little worse."
+        MeasuredOn::Validation if first.trial.decides => {
+            "Measured on the validation part, on which the method was chosen too: new images will \
+             fare a little worse."
                 .to_owned()
+        }
+        MeasuredOn::Validation => {
+            "Measured on the validation part; nothing was chosen on it.".to_owned()
         }
         MeasuredOn::HeldOut => format!(
             "There is no test part. Measured on labelled images that were held out, by networks \

@@ -57,20 +57,20 @@ pub(super) fn fitting(seconds: f64, pace: f64) -> u64 {
 impl Training<'_> {
     /// Seconds that a step takes on this machine; measured once a run.
     pub(super) fn pace(&self, run: &SeedRun<'_, '_>) -> Result<f64> {
-        files::make_folder(self.dir)?;
         files::once(&self.dir.join("pace.json"), || {
+            // What a process that was stopped here left behind is not measured again.
+            remove(self.dir)?;
             let setting = self.setting(run)?;
             let config = TrainConfig { steps: PACE_STEPS, ..self.recipe.train.clone() };
             let mut stopwatch = Stopwatch(Vec::new());
             self.fit(&setting, &config, None, &mut stopwatch)?;
             // What was learned is of no use.
-            remove(&self.dir.join("checkpoints"))?;
-            let times = &stopwatch.0[NOT_COUNTED.min(stopwatch.0.len())..];
+            Self::remove_checkpoints(self.dir)?;
+            let times = &stopwatch.0[NOT_COUNTED..];
             let mut steps: Vec<f64> =
                 times.windows(2).map(|pair| (pair[1] - pair[0]).as_secs_f64()).collect();
             steps.sort_by(f64::total_cmp);
-            // A process that was stopped here goes on with fewer steps than are needed.
-            Ok(steps.get(steps.len() / 2).copied().unwrap_or(1.0))
+            Ok(steps[steps.len() / 2])
         })
     }
 

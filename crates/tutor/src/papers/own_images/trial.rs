@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use anyhow::Result;
 use serde::{Deserialize, Serialize};
 
-use super::folds::folds;
+use super::folds::{Fold, folds};
 use super::recipe::{FROZEN, LABELS_ALONE, Recipe};
 use super::scores::{Paired, Scores};
 use super::start::Start;
@@ -52,10 +52,7 @@ impl Trial {
         let folds = match data.validation.len() {
             0 => folds(&labels, recipe.trial.folds, recipe.trial.held_out, setting.key("trial")),
             // One's own validation part is measured on; all labels are trained on.
-            _ => vec![super::folds::Fold {
-                trained: (0..labels.len()).collect(),
-                held_out: Vec::new(),
-            }],
+            _ => vec![Fold { trained: (0..labels.len()).collect(), held_out: Vec::new() }],
         };
         let trainings = folds.len() * recipe.methods().count();
         let mut found = Self { folds: folds.len(), ..Self::default() };
@@ -107,11 +104,7 @@ impl Trial {
             let why = "there is no method for unlabelled images".to_owned();
             return Ok(Choice { row: LABELS_ALONE.to_owned(), why });
         };
-        let accuracy = |row: &str| {
-            let scores = self.scores.get(row).filter(|scores| scores.len() > 0)?;
-            let right = scores.right().filter(|right| *right).count();
-            Some(100.0 * right as f64 / scores.len() as f64)
-        };
+        let accuracy = |row: &str| self.scores.get(row)?.accuracy();
         let alone = match accuracy(LABELS_ALONE) {
             Some(alone) if self.decides => alone,
             _ => {
@@ -129,9 +122,9 @@ impl Trial {
         }
         let paired = Paired::between(&self.scores[LABELS_ALONE], &self.scores[best.0])?;
         let (row, verdict) = match paired.mean > 2.0 * paired.error {
-            true => (LABELS_ALONE, "more than two standard errors better"),
-            false if paired.mean > 0.0 => (best.0, "a difference that may be chance"),
-            false => (best.0, "the better one"),
+            true => (LABELS_ALONE, "better by more than two standard errors"),
+            false if paired.mean > 0.0 => (best.0, "kept, as the difference may be chance"),
+            false => (best.0, "not behind"),
         };
         let why = format!(
             "in the trial {} got {:.1} % of {} held-out images, {LABELS_ALONE} {alone:.1} %: {row} is {verdict}",

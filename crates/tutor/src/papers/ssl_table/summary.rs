@@ -69,7 +69,7 @@ pub(super) fn result(
     result.comparisons = comparisons;
     result.notes.extend(part_notes(part, &recipe.evaluate));
     let (classes, confusion) = (&first[0].classes, &first[0].confusion);
-    result.notes.extend(unmeasured_note(part, classes, confusion));
+    result.notes.extend(unmeasured_note(part.name(), classes, confusion));
     let which = match recipe.select.weights {
         Weights::Last => "the last weights",
         Weights::Best => "the weights that were best on the validation part",
