@@ -1,5 +1,6 @@
-//! What models are measured by: named values that know their unit and which way they improve, and
-//! the arithmetic of accuracy. Plain Rust, no tensor library.
+//! What models are measured by: named values that know their unit and which way they improve, the
+//! arithmetic of accuracy, and the [`stats`] behind means and intervals. Plain Rust, no tensor
+//! library.
 //!
 //! ```
 //! use metrics::{Confusion, Metric};
@@ -14,6 +15,7 @@
 #![forbid(unsafe_code)]
 
 mod confusion;
+pub mod stats;
 
 pub use confusion::Confusion;
 

@@ -1,1 +1,56 @@
-//! x
+//! People rate the answers of chatbots in the browser: one database file, one program, no other
+//! service.
+//!
+//! A [`Project`] is a study in an SQLite file. It has items (responses of systems in their context),
+//! a guideline, and raters, who are let in by secret links. Each item gets a fixed number of votes,
+//! each rater an order of their own, and nobody sees the names of systems or the answers of others.
+//!
+//! ```
+//! use eval_ssa::{Item, Turn};
+//! use rating_server::{NewRater, Project, Settings};
+//!
+//! let folder = tempfile::tempdir()?;
+//! let settings = Settings { name: "Swimming".into(), votes: 3, ..Settings::default() };
+//! let project = Project::create(&folder.path().join("study.db"), &settings, None)?;
+//! let added = project.add_items(&[Item {
+//!     id: "swim-1".into(),
+//!     system: "mine".into(),
+//!     conversation: "swim".into(),
+//!     turn: 1,
+//!     context: vec![Turn::new("A", "What's your favorite stroke?")],
+//!     response: "Butterfly stroke".into(),
+//!     ..Item::default()
+//! }])?;
+//! assert_eq!(added.added, 1);
+//! let invitation = project.add_rater(&NewRater::new("first volunteer"))?;
+//! assert_eq!(invitation.token.len(), 26);
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+#![forbid(unsafe_code)]
+
+mod answers;
+mod audit;
+mod backup;
+#[cfg(test)]
+mod cases;
+mod chat;
+mod error;
+mod guideline;
+mod items;
+mod password;
+mod project;
+mod raters;
+mod seats;
+mod secret;
+mod settings;
+mod store;
+mod texts;
+mod view;
+
+pub use audit::Entry;
+pub use chat::{Chat, Endpoint};
+pub use error::{Error, Result};
+pub use items::Imported;
+pub use project::Project;
+pub use raters::{Deletion, Invitation, NewRater, RaterInfo};
+pub use settings::Settings;

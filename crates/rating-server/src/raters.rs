@@ -79,9 +79,10 @@ pub(crate) struct Rater {
     pub(crate) guideline: i64,
     pub(crate) places: i64,
     pub(crate) since_gold: i64,
+    pub(crate) answered: i64,
 }
 
-const COLUMNS: &str = "id, key, state = 'active', rates, chats, guideline, places, since_gold";
+const COLUMNS: &str = "id, key, state = 'active', rates, chats, guideline, places, since_gold, answered";
 
 fn rater(row: &Row<'_>) -> rusqlite::Result<Rater> {
     Ok(Rater {
@@ -93,6 +94,7 @@ fn rater(row: &Row<'_>) -> rusqlite::Result<Rater> {
         guideline: row.get(5)?,
         places: row.get(6)?,
         since_gold: row.get(7)?,
+        answered: row.get(8)?,
     })
 }
 

@@ -50,7 +50,7 @@ pub(crate) fn next(db: &Connection, settings: &Settings, rater: &Rater, now: i64
     if rater.chats > 0 && crate::chat::wanted(db, rater, now)? {
         return Ok(Next::Chat);
     }
-    if !rater.rates || quota_reached(db, settings, rater)? {
+    if !rater.rates || quota_reached(settings, rater) {
         return Ok(Next::Nothing);
     }
     if let Some(item) = gold(db, settings, rater)? {
@@ -141,19 +141,8 @@ fn practice(db: &Connection, rater: &Rater) -> Result<Option<i64>> {
         .optional()?)
 }
 
-fn quota_reached(db: &Connection, settings: &Settings, rater: &Rater) -> Result<bool> {
-    let Some(most) = settings.items_per_rater else { return Ok(false) };
-    Ok(answered(db, rater)? >= i64::from(most))
-}
-
-/// How many items, practice left out, the rater has answered or skipped.
-pub(crate) fn answered(db: &Connection, rater: &Rater) -> Result<i64> {
-    Ok(db
-        .prepare_cached(
-            "SELECT COUNT(*) FROM seat JOIN item ON item.id = seat.item
-             WHERE rater = ?1 AND state IN ('voted', 'skipped', 'late') AND kind <> 'practice'",
-        )?
-        .query_row([rater.id], |row| row.get(0))?)
+fn quota_reached(settings: &Settings, rater: &Rater) -> bool {
+    settings.items_per_rater.is_some_and(|most| rater.answered >= i64::from(most))
 }
 
 /// A gold item, if one is due: about one in `gold_every`, at places that cannot be foreseen.
@@ -162,12 +151,14 @@ fn gold(db: &Connection, settings: &Settings, rater: &Rater) -> Result<Option<i6
     if every == 0 {
         return Ok(None);
     }
-    let places = [rater.key.as_bytes(), &rater.places.to_le_bytes()];
-    let jitter = keyed(settings.seed, &[b"gold", places[0], places[1]]) % (every / 2 + 1);
-    if rater.since_gold < every - every / 4 - 1 + jitter - every / 4 {
+    // The same at all places between two gold items.
+    let since = (rater.places - rater.since_gold).to_le_bytes();
+    let key = rater.key.as_bytes();
+    let jitter = keyed(settings.seed, &[b"gold", key, &since]) % (every / 2 + 1);
+    if rater.since_gold < every - every / 4 - 1 + jitter {
         return Ok(None);
     }
-    let from = keyed(settings.seed, &[b"which gold", places[0], places[1]]);
+    let from = keyed(settings.seed, &[b"which gold", key, &since]);
     from_point(from, |at, least| {
         Ok(db
             .prepare_cached(&format!(
@@ -263,8 +254,7 @@ pub(crate) fn accept_guideline(db: &Connection, rater: &Rater) -> Result<()> {
 pub(crate) fn progress(db: &Connection, settings: &Settings, rater: &Rater) -> Result<(i64, i64)> {
     let items: i64 = settings::get(db, "work_items")?.unwrap_or(0);
     let most = settings.items_per_rater.map_or(items, |most| items.min(i64::from(most)));
-    let answered = answered(db, rater)?;
-    Ok((answered, most.max(answered)))
+    Ok((rater.answered, most.max(rater.answered)))
 }
 
 /// Looks for seats that were given twice or counted wrongly. Tests and `tutor rate status` ask.

@@ -104,6 +104,19 @@ impl Store {
         result
     }
 
+    /// Empties the write-ahead log, so that nothing deleted stays in it. While others read, part of
+    /// it may have to wait for the next time.
+    ///
+    /// # Errors
+    /// When the database cannot be opened.
+    pub(crate) fn truncate_log(&self) -> Result<()> {
+        let connection = Connection::open(&self.path)?;
+        connection.busy_timeout(BUSY)?;
+        let _: i64 =
+            connection.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |row| row.get(0))?;
+        Ok(())
+    }
+
     fn reader(&self) -> Result<Connection> {
         let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
         let connection = Connection::open_with_flags(&self.path, flags)?;

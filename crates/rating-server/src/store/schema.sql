@@ -42,7 +42,9 @@ CREATE TABLE rater (
     -- Places given so far.
     places INTEGER NOT NULL DEFAULT 0,
     -- Items answered since the last gold item.
-    since_gold INTEGER NOT NULL DEFAULT 0
+    since_gold INTEGER NOT NULL DEFAULT 0,
+    -- Items answered or skipped, practice left out.
+    answered INTEGER NOT NULL DEFAULT 0
 ) STRICT;
 
 CREATE TABLE item (
@@ -102,7 +104,7 @@ CREATE INDEX seat_by_lease ON seat (lease_until) WHERE state = 'open' AND lease_
 CREATE INDEX seat_by_item ON seat (item);
 CREATE INDEX seat_open ON seat (rater) WHERE state IN ('open', 'returned');
 
-Answers that were replaced by the rater who gave them.
+-- Answers that were replaced by the rater who gave them.
 CREATE TABLE replaced (
     rater INTEGER NOT NULL REFERENCES rater,
     place INTEGER NOT NULL,
