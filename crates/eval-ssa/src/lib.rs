@@ -24,15 +24,26 @@
 //! ```
 #![forbid(unsafe_code)]
 
+pub mod agreement;
+pub mod bootstrap;
 mod guideline;
 mod item;
 mod judge;
 mod preference;
+mod protocol;
 pub mod proxies;
+pub mod quality;
 mod rating;
+pub mod regression;
+pub mod score;
+mod study;
+mod votes;
 
 pub use guideline::{Guideline, Practice, Questions, Section};
 pub use item::{Check, CheckKind, Item, Label, Likelihood, Mode, System, Turn};
 pub use judge::Judgment;
 pub use preference::{Choice, Pair, Preference};
+pub use protocol::{Ballot, Required, Tally};
 pub use rating::{Answer, Rating};
+pub use study::{Mismatch, Outcome, Study};
+pub use votes::{Category, Counts, Ragged, Votes};

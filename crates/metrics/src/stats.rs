@@ -46,7 +46,7 @@ pub fn wilson(proportion: f64, examples: u64) -> Option<[f64; 2]> {
 
 /// The score interval for a proportion: all values that `observations` independent observations
 /// with this `proportion` do not reject when `quantile` standard errors are allowed (Wilson 1927;
-/// his quantile is the normal distribution's). It lies within 0..=1.
+/// his quantile is the normal distribution's). It lies within 0..=1, as the proportion has to.
 ///
 /// `observations` need not be whole: fewer than were made stand for clustered ones.
 pub fn score_interval(proportion: f64, observations: f64, quantile: f64) -> [f64; 2] {
@@ -54,7 +54,8 @@ pub fn score_interval(proportion: f64, observations: f64, quantile: f64) -> [f64
     let centre = (proportion + z2 / (2.0 * n)) / (1.0 + z2 / n);
     let spread = proportion * (1.0 - proportion) / n + z2 / (4.0 * n * n);
     let half = quantile * spread.sqrt() / (1.0 + z2 / n);
-    [(centre - half).max(0.0), (centre + half).min(1.0)]
+    // Rounding must not leave out the proportion itself where it is 0 or 1.
+    [(centre - half).clamp(0.0, proportion), (centre + half).clamp(proportion, 1.0)]
 }
 
 /// The quantile of Student's t distribution at `probability` (between 0 and 1), with `freedom`
