@@ -149,11 +149,7 @@ pub(crate) fn answer(
         )?
         .execute((gold, rater.id))?;
     }
-    let seat = Seat {
-        sensible: given.sensible,
-        specific: given.specific,
-        ..seat
-    };
+    let seat = Seat { sensible: given.sensible, specific: given.specific, ..seat };
     outcome(&seat, state)
 }
 
@@ -186,7 +182,9 @@ fn check(seat: &Seat, settings: &Settings, given: &Given) -> Result<Option<&'sta
             Some("both-bad") => "both-bad",
             _ => return Err(Error::invalid("choose left, right, tie or both-bad")),
         };
-        return if votes == (None, None, None) { Ok(Some(side)) } else {
+        return if votes == (None, None, None) {
+            Ok(Some(side))
+        } else {
             Err(Error::invalid("a pair is answered by a choice alone"))
         };
     }

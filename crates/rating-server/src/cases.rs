@@ -2,10 +2,11 @@
 
 use crate::answers::{self, Given, Taken};
 use crate::error::{Error, Result};
+use crate::project::Project;
 use crate::raters::{self, Deletion, NewRater};
 use crate::seats::{self, Next};
+use crate::secret;
 use crate::settings::Settings;
-use crate::{Project, secret};
 use eval_ssa::{Guideline, Item, Pair, Turn};
 use rusqlite::{Connection, TransactionBehavior};
 use std::path::Path;
@@ -31,9 +32,13 @@ fn item(id: &str) -> Item {
 }
 
 /// A project with items and raters who have read the guideline.
-fn project(path: &Path, settings: &Settings, items: usize, raters: usize) -> (Project, Vec<String>) {
-    let project =
-        Project::create(path, settings, Some(&short_guideline())).expect("a new project");
+fn project(
+    path: &Path,
+    settings: &Settings,
+    items: usize,
+    raters: usize,
+) -> (Project, Vec<String>) {
+    let project = Project::create(path, settings, Some(&short_guideline())).expect("a new project");
     let items: Vec<Item> = (0..items).map(|index| item(&format!("i{index}"))).collect();
     project.add_items(&items).expect("new items");
     let tokens = (0..raters)
@@ -49,9 +54,7 @@ fn project(path: &Path, settings: &Settings, items: usize, raters: usize) -> (Pr
 
 fn next_at(project: &Project, token: &str, now: i64) -> Result<Next> {
     let (token, settings) = (token.to_owned(), project.settings().clone());
-    project.store().write(move |db| {
-        seats::next(db, &settings, &raters::by_token(db, &token)?, now)
-    })
+    project.store().write(move |db| seats::next(db, &settings, &raters::by_token(db, &token)?, now))
 }
 
 fn give_at(project: &Project, token: &str, given: &Given, now: i64) -> Result<Taken> {
@@ -179,7 +182,13 @@ fn the_same_answer_twice_is_one_and_another_window_conflicts() {
     assert_eq!(number(&project, "SELECT sensible FROM replaced"), 1);
     assert_eq!(number(&project, "SELECT sensible FROM seat"), 0);
     // A skip gives the seat back; what another rater has cannot be named.
-    let skip = Given { place: 1, revision: 2, nonce: "n".into(), skip: Some("?".into()), ..Given::default() };
+    let skip = Given {
+        place: 1,
+        revision: 2,
+        nonce: "n".into(),
+        skip: Some("?".into()),
+        ..Given::default()
+    };
     give_at(&project, &tokens[0], &skip, now).expect("skipped");
     project.check().expect("right counts");
     assert_eq!(number(&project, "SELECT SUM(taken) FROM item"), 0);
@@ -225,12 +234,8 @@ fn sides_of_pairs_are_drawn_and_choices_kept_by_system() {
     project.add_pairs(&[pair]).expect("a pair");
     for token in &tokens {
         assert_eq!(next_at(&project, token, 1).expect("ok"), Next::Place(1));
-        let left = Given {
-            place: 1,
-            nonce: "n".into(),
-            choice: Some("left".into()),
-            ..Given::default()
-        };
+        let left =
+            Given { place: 1, nonce: "n".into(), choice: Some("left".into()), ..Given::default() };
         give_at(&project, token, &left, 2).expect("an answer");
     }
     let flipped = number(&project, "SELECT SUM(flipped) FROM seat");
@@ -299,7 +304,8 @@ fn o_34_a_backup_has_every_row_while_the_project_is_in_use() {
     }
     let rows = |path: &Path| {
         let copy = Connection::open(path).expect("a database");
-        copy.query_row("SELECT COUNT(*) FROM item", [], |row| row.get::<_, i64>(0)).expect("a count")
+        copy.query_row("SELECT COUNT(*) FROM item", [], |row| row.get::<_, i64>(0))
+            .expect("a count")
     };
     let plain = folder.path().join("plain.db");
     std::fs::copy(&path, &plain).expect("a copy");
@@ -340,10 +346,7 @@ fn files_that_are_no_projects_are_refused() {
     assert!(matches!(Project::open(&path), Err(Error::Missing(_))));
     std::fs::write(&path, "some notes, longer than a header").expect("a file");
     assert!(matches!(Project::open(&path), Err(Error::NotAProject { .. })));
-    assert!(matches!(
-        Project::create(&path, &Settings::default(), None),
-        Err(Error::Exists(_))
-    ));
+    assert!(matches!(Project::create(&path, &Settings::default(), None), Err(Error::Exists(_))));
     let other = folder.path().join("other.db");
     Connection::open(&other).and_then(|db| db.execute_batch("CREATE TABLE x (y)")).expect("a file");
     assert!(matches!(Project::open(&other), Err(Error::NotAProject { .. })));

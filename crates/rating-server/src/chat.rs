@@ -264,13 +264,7 @@ pub(crate) fn end(db: &Connection, settings: &Settings, rater: &Rater, now: i64)
 }
 
 /// Makes items of the system's turns.
-fn finish(
-    db: &Connection,
-    settings: &Settings,
-    rater: &Rater,
-    chat: i64,
-    now: i64,
-) -> Result<()> {
+fn finish(db: &Connection, settings: &Settings, rater: &Rater, chat: i64, now: i64) -> Result<()> {
     db.execute("UPDATE chat SET state = 'done', ended_at = ?1 WHERE id = ?2", [now, chat])?;
     let (key, system): (String, String) = db.query_row(
         "SELECT chat.key, system.name FROM chat JOIN system ON system.id = chat.system

@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 /// The result of this crate's functions.
-pub type Result<T> = std::result::Result<T, Error>;
+pub type Result<T, E = Error> = std::result::Result<T, E>;
 
 /// An error that names the thing and the way out.
 #[derive(Debug, thiserror::Error)]

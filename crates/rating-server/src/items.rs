@@ -53,10 +53,7 @@ impl New {
 
     /// A practice item of a guideline.
     pub(crate) fn practice(item: &Item, guideline: i64) -> Result<Self> {
-        Ok(Self {
-            guideline: Some(guideline),
-            ..Self::new(&item.id, "practice", vec![], item)?
-        })
+        Ok(Self { guideline: Some(guideline), ..Self::new(&item.id, "practice", vec![], item)? })
     }
 
     /// Two responses side by side.
@@ -142,11 +139,10 @@ pub(crate) fn insert(db: &Connection, seed: u64, new: &New) -> Result<Imported> 
 
 /// Counts the items that raters work on, for their progress.
 pub(crate) fn recount(db: &Connection) -> Result<()> {
-    let count: i64 = db.query_row(
-        "SELECT COUNT(*) FROM item WHERE kind IN ('rate', 'pair')",
-        [],
-        |row| row.get(0),
-    )?;
+    let count: i64 =
+        db.query_row("SELECT COUNT(*) FROM item WHERE kind IN ('rate', 'pair')", [], |row| {
+            row.get(0)
+        })?;
     settings::put(db, "work_items", &count)
 }
 

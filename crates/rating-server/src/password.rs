@@ -1,8 +1,8 @@
 //! The researcher's password, kept as an Argon2id hash.
 
 use crate::error::{Error, Result};
-use argon2::password_hash::{PasswordHash, PasswordHasher, PasswordVerifier, SaltString};
 use argon2::Argon2;
+use argon2::password_hash::{PasswordHash, PasswordHasher, PasswordVerifier, SaltString};
 
 /// The fewest characters of a password.
 pub(crate) const SHORTEST: usize = 10;
@@ -25,9 +25,8 @@ pub(crate) fn hash(password: &str) -> Result<String> {
 /// Whether the password belongs to the hash. Takes tens of milliseconds, as it should.
 pub(crate) fn verify(password: &str, hash: &str) -> bool {
     password.len() <= LONGEST
-        && PasswordHash::new(hash).is_ok_and(|hash| {
-            Argon2::default().verify_password(password.as_bytes(), &hash).is_ok()
-        })
+        && PasswordHash::new(hash)
+            .is_ok_and(|hash| Argon2::default().verify_password(password.as_bytes(), &hash).is_ok())
 }
 
 #[cfg(test)]

@@ -82,7 +82,8 @@ pub(crate) struct Rater {
     pub(crate) answered: i64,
 }
 
-const COLUMNS: &str = "id, key, state = 'active', rates, chats, guideline, places, since_gold, answered";
+const COLUMNS: &str =
+    "id, key, state = 'active', rates, chats, guideline, places, since_gold, answered";
 
 fn rater(row: &Row<'_>) -> rusqlite::Result<Rater> {
     Ok(Rater {

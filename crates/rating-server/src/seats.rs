@@ -213,10 +213,7 @@ fn draw(db: &Connection, settings: &Settings, rater: &Rater) -> Result<Option<i6
 }
 
 /// The first item from a point on, around the end.
-fn from_point(
-    from: i64,
-    find: impl Fn(i64, &str) -> Result<Option<i64>>,
-) -> Result<Option<i64>> {
+fn from_point(from: i64, find: impl Fn(i64, &str) -> Result<Option<i64>>) -> Result<Option<i64>> {
     match find(from, ">=")? {
         Some(item) => Ok(Some(item)),
         None => find(from, "<"),

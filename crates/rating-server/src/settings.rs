@@ -2,8 +2,8 @@
 
 use crate::error::{Error, Result};
 use rusqlite::{Connection, OptionalExtension};
-use serde::{Deserialize, Serialize};
 use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
 
 /// The choices of a study. Those that say how votes are counted cannot be changed later.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]

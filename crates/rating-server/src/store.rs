@@ -132,8 +132,9 @@ impl Store {
             let now: i64 = connection.query_row("PRAGMA page_count", [], |row| row.get(0))?;
             let wanted = now + pages;
             let _: i64 =
-                connection
-                    .query_row(&format!("PRAGMA max_page_count = {wanted}"), [], |row| row.get(0))?;
+                connection.query_row(&format!("PRAGMA max_page_count = {wanted}"), [], |row| {
+                    row.get(0)
+                })?;
             Ok(())
         })
     }

@@ -106,8 +106,11 @@ mod tests {
     #[test]
     fn the_page_names_only_texts_that_there_are() {
         let texts = Texts::default();
-        for script in [include_str!("../assets/rater.js"), include_str!("../assets/items.js"),
-            include_str!("../assets/chat.js")] {
+        for script in [
+            include_str!("../assets/rater.js"),
+            include_str!("../assets/items.js"),
+            include_str!("../assets/chat.js"),
+        ] {
             for part in script.split("text(\"").skip(1) {
                 let name = part.split('"').next().unwrap_or_default();
                 assert!(texts.all.contains_key(name), "{name}");

@@ -115,9 +115,7 @@ pub(crate) fn state(
                 title: text.map(|text| text.title).unwrap_or_default(),
             }
         }
-        Next::Place(place) => {
-            State::Item(Box::new(shown(db, settings, rater, place)?))
-        }
+        Next::Place(place) => State::Item(Box::new(shown(db, settings, rater, place)?)),
         Next::Chat => State::Chat(chat::shown(db, settings, rater, now)?),
         Next::Nothing => State::Nothing { done: rater.answered },
         Next::Paused => State::Paused,

@@ -109,9 +109,11 @@ mod tests {
     #[test]
     fn the_generic_bot_tells_questions_from_statements() {
         let bot = connect(&Endpoint::GenericBot).expect("it needs nothing");
-        for (said, answer) in
-            [("Do you swim? ", "I don't know."), ("I swim.", "ok"), ("你会游泳吗？", "I don't know.")]
-        {
+        for (said, answer) in [
+            ("Do you swim? ", "I don't know."),
+            ("I swim.", "ok"),
+            ("你会游泳吗？", "I don't know."),
+        ] {
             assert_eq!(bot.reply(&[said.to_owned()]).expect("an answer"), answer);
         }
     }

@@ -1,6 +1,6 @@
 //! Scripts and styles, which are part of the program.
 
-use super::App;
+use super::app::App;
 use axum::Router;
 use axum::http::{HeaderValue, header};
 use axum::response::{IntoResponse, Response};

@@ -1,7 +1,8 @@
 //! What stands around all pages: headers, the names under which the server is reached, limits of
 //! size and time.
 
-use super::{App, reply};
+use super::app::App;
+use super::reply;
 use axum::Router;
 use axum::extract::{DefaultBodyLimit, Request, State};
 use axum::http::{HeaderMap, HeaderValue, Method, StatusCode, header};
@@ -60,7 +61,9 @@ fn refusal(app: &App, method: &Method, headers: &HeaderMap) -> Option<Response> 
         let foreign = site.is_some_and(|site| !matches!(site, "same-origin" | "none"));
         let origin = text(header::ORIGIN);
         let elsewhere = origin.is_some_and(|origin| {
-            origin.split_once("://").is_none_or(|(_, place)| place != host && !is_public(app, origin))
+            origin
+                .split_once("://")
+                .is_none_or(|(_, place)| place != host && !is_public(app, origin))
         });
         if foreign || elsewhere {
             return Some(reply::text(StatusCode::FORBIDDEN, "sent by a page of another site"));

@@ -1,6 +1,6 @@
 //! The socket: connections with time limits, and an orderly end.
 
-use super::{App, ServeOptions, Shared, router};
+use super::app::App;
 use crate::error::{Error, Result};
 use crate::project::Project;
 use axum::Router;
@@ -36,22 +36,40 @@ pub struct Server {
     accepting: Option<JoinHandle<()>>,
 }
 
-impl Server {
-    pub(super) fn start(project: Project, options: &ServeOptions) -> Result<Self> {
-        let failed = |source| Error::Listen { address: options.address.to_string(), source };
+/// An address that is listened on, before there is anything to answer.
+pub(super) struct Socket {
+    runtime: Runtime,
+    listener: TcpListener,
+    address: SocketAddr,
+}
+
+impl Socket {
+    pub(super) fn bind(wanted: SocketAddr) -> Result<Self> {
+        let failed = |source| Error::Listen { address: wanted.to_string(), source };
         let runtime = tokio::runtime::Builder::new_multi_thread()
             .enable_all()
             .thread_name("rating-web")
             .build()
             .map_err(failed)?;
-        let listener = runtime.block_on(TcpListener::bind(options.address)).map_err(failed)?;
+        let listener = runtime.block_on(TcpListener::bind(wanted)).map_err(failed)?;
         let address = listener.local_addr().map_err(failed)?;
-        let app = Arc::new(Shared::new(project, options, address));
-        let (stop, stopped) = watch::channel(false);
-        let accepting = runtime.spawn(accept(listener, router(&app), Arc::clone(&app), stopped));
-        Ok(Self { runtime, address, app, stop, accepting: Some(accepting) })
+        Ok(Self { runtime, listener, address })
     }
 
+    pub(super) fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// Begins to answer.
+    pub(super) fn serve(self, router: Router, app: App) -> Server {
+        let Self { runtime, listener, address } = self;
+        let (stop, stopped) = watch::channel(false);
+        let accepting = runtime.spawn(accept(listener, router, Arc::clone(&app), stopped));
+        Server { runtime, address, app, stop, accepting: Some(accepting) }
+    }
+}
+
+impl Server {
     /// Where it listens.
     pub fn address(&self) -> SocketAddr {
         self.address

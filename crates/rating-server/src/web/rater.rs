@@ -1,20 +1,21 @@
 //! What raters ask for. The secret of the link is the only key: it comes with each request, and
 //! nothing but this rater's own places can be named.
 
-use super::{App, rater_page, reply};
+use super::app::App;
+use super::{rater_page, reply};
 use crate::answers::{self, Given};
 use crate::error::{Error, Result};
 use crate::raters::{self, Rater};
 use crate::settings::Settings;
 use crate::view::{self, Saved, State as Seen};
 use crate::{chat, seats, secret};
+use axum::Router;
 use axum::body::Bytes;
 use axum::extract::{FromRequestParts, Path, State};
 use axum::http::request::Parts;
 use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
-use axum::Router;
 use rusqlite::Connection;
 use serde::{Deserialize, Serialize};
 use serde_json::json;

@@ -1,1 +1,8 @@
-//! x
+//! The server as browsers see it.
+
+mod client;
+mod contrast;
+mod durability;
+mod rating;
+mod roles;
+mod talking;
