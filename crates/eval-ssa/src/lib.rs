@@ -26,6 +26,8 @@
 
 pub mod agreement;
 pub mod bootstrap;
+mod chatbot;
+mod contexts;
 mod guideline;
 mod item;
 mod judge;
@@ -37,8 +39,11 @@ mod rating;
 pub mod regression;
 pub mod score;
 mod study;
+pub mod transcripts;
 mod votes;
 
+pub use chatbot::{Chatbot, GenericBot, respond};
+pub use contexts::{Context, ContextError};
 pub use guideline::{Guideline, Practice, Questions, Section};
 pub use item::{Check, CheckKind, Item, Label, Likelihood, Mode, System, Turn};
 pub use judge::Judgment;

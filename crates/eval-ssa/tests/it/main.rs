@@ -1,3 +1,6 @@
 //! Tests of the crate from outside.
 
 mod cases;
+mod contexts;
+mod golden;
+mod transcripts;
