@@ -2,5 +2,7 @@
 
 mod cases;
 mod contexts;
+mod exchange;
 mod golden;
+mod simulated;
 mod transcripts;
