@@ -56,6 +56,9 @@ pub struct Estimate {
     pub value: f64,
     /// Standard deviation of the resampled means (divisor n - 1).
     pub standard_error: f64,
+    /// Standard error from the variance between units, to first order (cluster-robust); `None` for
+    /// a single unit.
+    pub linear_error: Option<f64>,
     /// The percentile interval.
     pub percentile: [f64; 2],
     /// The interval for small studies; `None` for a single unit.
@@ -168,6 +171,7 @@ impl Bootstrap {
             standard_error,
             degenerate: values[values.len() - 1] - values[0] < 1e-12,
             percentile,
+            linear_error: variance_of_mean(&units, value).map(f64::sqrt),
             small_sample: self.small_sample(&units, value, all.count),
             units: units.len(),
             responses: all.count as u64,

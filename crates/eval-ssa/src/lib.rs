@@ -25,23 +25,37 @@
 #![forbid(unsafe_code)]
 
 pub mod agreement;
+mod blind;
 pub mod bootstrap;
+mod chatbot;
+mod contexts;
+pub mod export;
+pub mod files;
 mod guideline;
+pub mod import;
 mod item;
-mod judge;
+pub mod judge;
+mod judgment;
 mod preference;
+pub mod preferences;
 mod protocol;
 pub mod proxies;
+pub mod published;
 pub mod quality;
 mod rating;
 pub mod regression;
 pub mod score;
+pub mod simulate;
 mod study;
+pub mod transcripts;
 mod votes;
 
+pub use chatbot::{Chatbot, GenericBot, respond};
+pub use contexts::{Context, ContextError};
+pub use files::FileError;
 pub use guideline::{Guideline, Practice, Questions, Section};
 pub use item::{Check, CheckKind, Item, Label, Likelihood, Mode, System, Turn};
-pub use judge::Judgment;
+pub use judgment::Judgment;
 pub use preference::{Choice, Pair, Preference};
 pub use protocol::{Ballot, Required, Tally};
 pub use rating::{Answer, Rating};

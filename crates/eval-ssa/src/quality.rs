@@ -19,7 +19,7 @@ pub struct Share {
 }
 
 impl Share {
-    fn count(&mut self, hit: bool) {
+    pub(crate) fn count(&mut self, hit: bool) {
         self.hits += u64::from(hit);
         self.of += 1;
     }

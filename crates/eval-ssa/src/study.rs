@@ -1,7 +1,7 @@
 //! A study: all records, checked, and the label of each response.
 
 use crate::item::{Item, Label, Mode, System};
-use crate::judge::Judgment;
+use crate::judgment::Judgment;
 use crate::preference::{Pair, Preference};
 use crate::protocol::{Ballot, Required};
 use crate::rating::Rating;

@@ -1,3 +1,8 @@
 //! Tests of the crate from outside.
 
 mod cases;
+mod contexts;
+mod exchange;
+mod golden;
+mod simulated;
+mod transcripts;
