@@ -76,9 +76,9 @@ async function say(message, turn = chat.turns.length) {
     onState(data.state);
     if (data.state.stage === "chat") byId("chat-message").focus();
   } else {
-    warn(status === 409 ? text("conflict") : text("refused", { why: data.error ?? status }));
     byId("chat-log").replaceChildren();
     onState((await persist("GET", "/api/state")).data);
+    warn(status === 409 ? text("conflict") : text("refused", { why: data.error ?? status }));
   }
 }
 

@@ -65,6 +65,7 @@ export async function persist(method, path, body) {
       warn("");
       return answer;
     }
+    tell("");
     if (answer.status === 0) warn(text("offline"));
     else if (answer.status === 429) warn(text("too_fast"));
     else warn(text("not_saved"));

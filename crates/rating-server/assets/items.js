@@ -128,7 +128,6 @@ async function vote(question, value) {
   const now = current();
   if (now && question !== "choice") {
     const group = document.querySelector(`fieldset[data-question="${now}"]`);
-    tell(group.querySelector("legend").textContent);
     group.querySelector("button").focus();
     return;
   }
@@ -163,13 +162,15 @@ export async function submit(answer) {
     if (data.result.saved === "practice") feedback(data);
     else onState(data.state);
   } else if (status === 409) {
-    warn(text("conflict"));
+    tell("");
     await reload();
+    warn(text("conflict"));
   } else {
     tell("");
-    warn(text("refused", { why: data.error ?? status }));
+    votes = {};
     if (shown) questions();
     else await reload();
+    warn(text("refused", { why: data.error ?? status }));
   }
 }
 

@@ -133,7 +133,7 @@ fn chat(texts: &Texts) -> Markup {
         section #chat hidden {
             h2 #chat-title tabindex="-1" {}
             p.quiet #chat-hint {}
-            ol.turns #chat-log role="log" aria-live="polite" tabindex="0" aria-label=(t("context")) {}
+            div #chat-box role="log" tabindex="0" aria-label=(t("context")) { ol.turns #chat-log {} }
             div.tools {
                 button.main type="button" #chat-open {}
                 button type="button" #chat-retry hidden { (t("chat_retry")) }

@@ -1,5 +1,6 @@
 //! The server as browsers see it.
 
+mod browser;
 mod client;
 mod contrast;
 mod durability;
