@@ -25,11 +25,24 @@ fn percent(estimate: Option<&Estimate>) -> Markup {
                     @let [low, high] = estimate.percentile.map(|bound| 100.0 * bound);
                     (format!("[{low:.1}, {high:.1}]"))
                     @if estimate.degenerate { " no variation" }
+                    @if let Some([low, high]) = few(estimate) {
+                        (format!(" few, rather [{low:.1}, {high:.1}]"))
+                    }
                 }
             }
             None => "–",
         }
     }
+}
+
+/// So few contexts or conversations make percentile intervals too narrow.
+const FEW: usize = 20;
+
+/// The interval for small samples, in percent, where it is the one to read.
+fn few(estimate: &Estimate) -> Option<[f64; 2]> {
+    let interval =
+        estimate.small_sample.filter(|_| estimate.units <= FEW && !estimate.degenerate)?;
+    Some(interval.map(|bound| 100.0 * bound))
 }
 
 fn statistic(statistic: &Statistic) -> String {
@@ -63,8 +76,9 @@ fn scores(scores: &[Score]) -> Markup {
             @else {
                 p.quiet {
                     "By the majority of the required votes, with 95 % intervals: percentile \
-                     bootstrap over contexts or conversations. Undecided responses do not count; "
-                    "the last column says between which values the SSA can still end."
+                     bootstrap over contexts or conversations. With 20 of those or fewer it is too narrow, and \
+                     an interval for small samples stands beside it. Undecided responses do not \
+                     count; the last column says between which values the SSA can still end."
                 }
                 div.wide tabindex="0" role="region" aria-label="Scores" { table {
                     thead { tr {
