@@ -2,7 +2,7 @@
 
 use crate::error::{Error, Result};
 use crate::items;
-use eval_ssa::Guideline;
+use eval_ssa::{Guideline, Questions};
 use rusqlite::{Connection, OptionalExtension};
 
 /// The guideline in force, with its number in the database; 0 if there is none.
@@ -21,6 +21,14 @@ pub(crate) fn current_id(db: &Connection) -> Result<i64> {
         .query_row([], |row| row.get(0))?)
 }
 
+/// The questions of the guideline in force.
+pub(crate) fn questions(db: &Connection) -> Result<Questions> {
+    let text: String = db
+        .prepare_cached("SELECT questions FROM guideline ORDER BY id DESC LIMIT 1")?
+        .query_row([], |row| row.get(0))?;
+    serde_json::from_str(&text).map_err(|error| Error::Invalid(format!("questions: {error}")))
+}
+
 /// Puts a guideline in force. Raters read it before they go on, and do its practice items.
 pub(crate) fn set(db: &Connection, text: &str, seed: u64, now: i64) -> Result<String> {
     let guideline = parse(text)?;
@@ -36,9 +44,11 @@ pub(crate) fn set(db: &Connection, text: &str, seed: u64, now: i64) -> Result<St
             guideline.version
         )));
     }
+    let questions = serde_json::to_string(&guideline.questions)
+        .map_err(|error| Error::Invalid(error.to_string()))?;
     db.execute(
-        "INSERT INTO guideline (version, text, made_at) VALUES (?1, ?2, ?3)",
-        (&guideline.version, text, now),
+        "INSERT INTO guideline (version, text, questions, made_at) VALUES (?1, ?2, ?3, ?4)",
+        (&guideline.version, text, questions, now),
     )?;
     let id = db.last_insert_rowid();
     for mut item in guideline.practice_items() {

@@ -137,16 +137,13 @@ pub(crate) fn shown(
         "practice" => "practice",
         _ => "rate",
     };
-    let asked = guideline::current(db)?.map(|(_, text)| text.questions);
+    let asked = guideline::questions(db)?;
     let human_like = settings.ask_human_like && kind == "rate";
-    let questions = asked.map_or_else(
-        || Questions { sensible: String::new(), specific: String::new(), human_like: None },
-        |asked| Questions {
-            sensible: asked.sensible,
-            specific: asked.specific,
-            human_like: human_like.then_some(asked.human_like),
-        },
-    );
+    let questions = Questions {
+        sensible: asked.sensible,
+        specific: asked.specific,
+        human_like: human_like.then_some(asked.human_like),
+    };
     Ok(Shown {
         place,
         revision: seat.revision,

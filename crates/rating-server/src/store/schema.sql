@@ -10,6 +10,8 @@ CREATE TABLE guideline (
     version TEXT NOT NULL UNIQUE,
     -- An eval_ssa::Guideline: TOML.
     text TEXT NOT NULL,
+    -- Its questions alone, which every item shows: JSON.
+    questions TEXT NOT NULL,
     made_at INTEGER NOT NULL
 ) STRICT;
 
@@ -69,7 +71,8 @@ CREATE TABLE item (
 ) STRICT;
 
 CREATE INDEX item_by_taken ON item (taken, point) WHERE kind IN ('rate', 'pair');
-CREATE INDEX item_by_kind ON item (kind, id) WHERE kind IN ('gold', 'practice');
+CREATE INDEX item_practice ON item (guideline, id) WHERE kind = 'practice';
+CREATE INDEX item_gold ON item (point) WHERE kind = 'gold';
 CREATE INDEX item_by_author ON item (author) WHERE author IS NOT NULL;
 
 -- A rater's place in front of an item, and the answer given there.
@@ -102,7 +105,8 @@ CREATE TABLE seat (
 
 CREATE INDEX seat_by_lease ON seat (lease_until) WHERE state = 'open' AND lease_until IS NOT NULL;
 CREATE INDEX seat_by_item ON seat (item);
-CREATE INDEX seat_open ON seat (rater) WHERE state IN ('open', 'returned');
+CREATE INDEX seat_open ON seat (rater, place) WHERE state = 'open';
+CREATE INDEX seat_returned ON seat (rater, place) WHERE state = 'returned';
 
 -- Answers that were replaced by the rater who gave them.
 CREATE TABLE replaced (
