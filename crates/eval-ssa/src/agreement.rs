@@ -147,8 +147,8 @@ pub fn alpha(counts: &Counts) -> Statistic {
 }
 
 /// The interval of alpha when whole conversations are drawn anew, each given by its votes.
-/// Resamples without variation have no alpha and are left out and counted. `None` without conversations or
-/// values.
+/// Resamples without variation have no alpha and are left out and counted. `None` without
+/// conversations or values.
 pub fn alpha_interval(conversations: &[Counts], bootstrap: &Bootstrap) -> Option<Resampled> {
     let parts: Vec<Coincidences> = conversations.iter().map(Coincidences::of).collect();
     bootstrap.resample(parts.len(), |drawn| {

@@ -2,8 +2,8 @@
 //! ratings of a study say.
 //!
 //! Raters see a response in its context and answer whether it makes sense, and, if so, whether it
-//! is specific to that context (Adiwardana et al. 2020, arXiv 2001.09977). The records are [`Item`]s
-//! and [`Rating`]s, lines of JSON in a folder ([`files`]); they also come from other tools
+//! is specific to that context (Adiwardana et al. 2020, arXiv 2001.09977). The records are
+//! [`Item`]s and [`Rating`]s, lines of JSON in a folder ([`files`]); they also come from other tools
 //! ([`import`]). A [`Summary`] holds all numbers of a [`Study`]: SSA with intervals, differences
 //! between systems, the raters' agreement and quality, automatic measures under their own names.
 //! Any chatbot in any language can be rated; nothing here knows a model.
