@@ -1,6 +1,8 @@
 """Golden values of `eval-ssa`: agreement, lines, intervals and percentiles.
 
-    python xtask/peers/golden_ssa.py    # krippendorff 0.9.0, statsmodels 0.15.0, scikit-learn 1.9.1, scipy 1.17.1, numpy 2.4.6
+    python xtask/peers/golden_ssa.py
+
+Needs krippendorff 0.9.0, statsmodels 0.15.0, scikit-learn 1.9.1, scipy 1.17.1 and numpy 2.4.6.
 
 Writes `statistics.json`. Tables of votes are lists of strings, one for each item, with a digit for
 each rater's vote and `-` where there is none. A value that the reference calls undefined is null.

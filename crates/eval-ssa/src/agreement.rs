@@ -12,6 +12,7 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 
+use crate::bootstrap::{Bootstrap, Resampled};
 use crate::votes::{Counts, Votes};
 use serde::{Deserialize, Serialize};
 use std::fmt;
@@ -91,32 +92,70 @@ pub fn pairwise(counts: &Counts) -> Statistic {
     }
 }
 
+/// What alpha needs of some items; that of more items is the sum.
+#[derive(Clone, Debug, Default)]
+struct Coincidences {
+    /// Votes of each category on items with at least two.
+    totals: Vec<u64>,
+    /// Σ_u Σ_{c≠k} n_uc n_uk / (m_u - 1).
+    observed: f64,
+}
+
+impl Coincidences {
+    fn of(counts: &Counts) -> Self {
+        let mut found = Self { totals: vec![0; counts.categories()], observed: 0.0 };
+        for (votes, row) in counts.pairable() {
+            let mut equal = 0;
+            for (total, n) in found.totals.iter_mut().zip(row) {
+                *total += u64::from(*n);
+                equal += u64::from(*n) * u64::from(*n);
+            }
+            found.observed += (votes * votes - equal) as f64 / (votes - 1) as f64;
+        }
+        found
+    }
+
+    fn add(&mut self, other: &Self) {
+        self.totals.resize(self.totals.len().max(other.totals.len()), 0);
+        for (total, more) in self.totals.iter_mut().zip(&other.totals) {
+            *total += more;
+        }
+        self.observed += other.observed;
+    }
+
+    fn alpha(&self) -> Statistic {
+        let all: u64 = self.totals.iter().sum();
+        if all == 0 {
+            return Statistic::undefined(Undefined::NoPairs);
+        }
+        let squares: u128 = self.totals.iter().map(|n| u128::from(*n) * u128::from(*n)).sum();
+        let expected = u128::from(all) * u128::from(all) - squares;
+        if expected == 0 {
+            return Statistic::undefined(Undefined::NoVariation);
+        }
+        Statistic::of(1.0 - (all - 1) as f64 * self.observed / expected as f64)
+    }
+}
+
 /// Krippendorff's alpha for nominal categories: 1 - observed / expected disagreement. Items with
 /// fewer than two votes are left out, also from the expected disagreement.
 ///
 /// With n_uc votes for category c on item u, m_u votes on it and n in all: D_o = (1/n) Σ_u Σ_{c≠k}
 /// n_uc n_uk / (m_u - 1), D_e = Σ_{c≠k} n_c n_k / (n (n - 1)) (Krippendorff 2011).
 pub fn alpha(counts: &Counts) -> Statistic {
-    let mut totals = vec![0u64; counts.categories()];
-    let (mut all, mut observed) = (0u64, 0.0);
-    for (votes, row) in counts.pairable() {
-        all += votes;
-        let mut equal = 0;
-        for (total, n) in totals.iter_mut().zip(row) {
-            *total += u64::from(*n);
-            equal += u64::from(*n) * u64::from(*n);
-        }
-        observed += (votes * votes - equal) as f64 / (votes - 1) as f64;
-    }
-    if all == 0 {
-        return Statistic::undefined(Undefined::NoPairs);
-    }
-    let squares: u128 = totals.iter().map(|n| u128::from(*n) * u128::from(*n)).sum();
-    let expected = u128::from(all) * u128::from(all) - squares;
-    if expected == 0 {
-        return Statistic::undefined(Undefined::NoVariation);
-    }
-    Statistic::of(1.0 - (all - 1) as f64 * observed / expected as f64)
+    Coincidences::of(counts).alpha()
+}
+
+/// The interval of alpha when whole conversations are drawn anew, each given by its votes.
+/// Resamples without variation have no alpha and are left out and counted. `None` without
+/// conversations or values.
+pub fn alpha_interval(conversations: &[Counts], bootstrap: &Bootstrap) -> Option<Resampled> {
+    let parts: Vec<Coincidences> = conversations.iter().map(Coincidences::of).collect();
+    bootstrap.resample(parts.len(), |drawn| {
+        let mut all = Coincidences::default();
+        drawn.iter().for_each(|index| all.add(&parts[*index]));
+        all.alpha().value
+    })
 }
 
 /// Fleiss' kappa, for items that all have the same number of votes, by whomever.

@@ -7,7 +7,8 @@
 //! ```
 //! use eval_ssa::bootstrap::{Bootstrap, Unit};
 //! // Ten conversations of ten turns: five are all right, five all wrong.
-//! let half: Vec<Unit> = (0..10).map(|i| Unit { sum: f64::from(i % 2) * 10.0, count: 10.0 }).collect();
+//! let unit = |i| Unit { sum: f64::from(i % 2) * 10.0, count: 10.0 };
+//! let half: Vec<Unit> = (0..10).map(unit).collect();
 //! let estimate = Bootstrap::default().mean(&half).unwrap();
 //! let [low, high] = estimate.percentile;
 //! assert!((low - 0.2).abs() < 0.02 && (high - 0.8).abs() < 0.02);

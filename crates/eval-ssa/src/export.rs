@@ -1,5 +1,5 @@
-//! All ratings as a table: CSV that is safe to open in a spreadsheet, and Parquet. Lines of JSON are
-//! written by [`files`](crate::files).
+//! All ratings as a table: CSV that is safe to open in a spreadsheet, and Parquet. Lines of JSON
+//! are written by [`files`](crate::files).
 
 use crate::item::{CheckKind, Item, Mode};
 use crate::rating::{Answer, Rating};
@@ -94,8 +94,8 @@ impl Column<'_> {
 /// What a spreadsheet takes for the start of a formula, also in its full-width form.
 const FORMULA: [char; 8] = ['=', '+', '-', '@', '＝', '＋', '－', '＠'];
 
-/// Whether a spreadsheet might run the text. Apostrophes before it change nothing, so that marks can
-/// be told from the text's own.
+/// Whether a spreadsheet might run the text. Apostrophes before it change nothing, so that marks
+/// can be told from the text's own.
 fn is_dangerous(text: &str) -> bool {
     let start = text.trim_start_matches(|c: char| c.is_whitespace() || c.is_control() || c == '\'');
     start.starts_with(FORMULA) || text.trim_start_matches('\'').starts_with(['\t', '\r'])

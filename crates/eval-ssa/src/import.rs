@@ -1,8 +1,8 @@
 //! Items and ratings from files of other tools: Label Studio, Potato, doccano, and plain tables of
 //! responses.
 //!
-//! Tools name questions and choices as their users like. A [`Mapping`] says which question is which;
-//! choices are understood as yes and no, or by what they say (`sensible`, `not sensible`,
+//! Tools name questions and choices as their users like. A [`Mapping`] says which question is
+//! which; choices are understood as yes and no, or by what they say (`sensible`, `not sensible`,
 //! `specific`, `not specific`, `skip`), in any case, with spaces, `-` or `_` between the words.
 
 mod doccano;

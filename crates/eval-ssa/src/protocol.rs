@@ -103,8 +103,8 @@ impl Ballot {
     /// let specific = Answer::Sensible { specific: Some(true) };
     /// let vague = Answer::Sensible { specific: Some(false) };
     /// let answers = [&specific, &specific, &vague, &Answer::NotSensible, &Answer::NotSensible];
-    /// let ratings: Vec<Rating> =
-    ///     answers.iter().zip(1..).map(|(a, i)| Rating::new("x", format!("r{i}"), (*a).clone())).collect();
+    /// let rating = |(i, a): (usize, &&Answer)| Rating::new("x", format!("r{i}"), (*a).clone());
+    /// let ratings: Vec<Rating> = answers.iter().enumerate().map(rating).collect();
     /// // Three of five find sense; only two of five find it specific.
     /// assert_eq!(Ballot::count(&ratings).label(Required::default()), Some(Label::Sensible));
     /// ```

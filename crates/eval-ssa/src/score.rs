@@ -3,7 +3,8 @@
 
 use crate::bootstrap::{Bootstrap, Difference, Estimate, Unit};
 use crate::item::{Label, Mode};
-use crate::study::Outcome;
+use crate::protocol::Required;
+use crate::study::{Outcome, Study};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
@@ -96,6 +97,9 @@ pub struct Score {
     pub specificity: Option<Estimate>,
     /// Their mean.
     pub ssa: Option<Estimate>,
+    /// Share of responses that a person could have given, by most raters; `None` if that was not
+    /// asked.
+    pub human_likeness: Option<Estimate>,
     /// Between which values the SSA would lie whatever the votes that are missing will be.
     pub ssa_bounds: Option<[f64; 2]>,
     /// The measures by the number of turns before the response.
@@ -174,6 +178,22 @@ fn bounds(outcomes: &[&Outcome<'_>]) -> Option<[f64; 2]> {
     (!outcomes.is_empty()).then(|| [sum(true) / n, sum(false) / n])
 }
 
+fn human_likeness(
+    outcomes: &[&Outcome<'_>],
+    required: Required,
+    bootstrap: &Bootstrap,
+) -> Option<Estimate> {
+    let mut units: BTreeMap<&str, Unit> = BTreeMap::new();
+    for outcome in outcomes {
+        if let Some(yes) = outcome.ballot.human_like.decide(required) {
+            let unit = units.entry(&outcome.item.conversation).or_default();
+            unit.sum += f64::from(yes);
+            unit.count += 1.0;
+        }
+    }
+    bootstrap.mean(&units.into_values().collect::<Vec<Unit>>())
+}
+
 /// Outcomes of one mode by system.
 fn by_system<'o, 'i>(
     outcomes: &'o [Outcome<'i>],
@@ -187,10 +207,11 @@ fn by_system<'o, 'i>(
 }
 
 /// The scores of all systems in both modes, those in static mode first, in order of their names.
-pub fn scores(outcomes: &[Outcome<'_>], bootstrap: &Bootstrap) -> Vec<Score> {
+pub fn scores(study: &Study, bootstrap: &Bootstrap) -> Vec<Score> {
+    let (outcomes, required) = (study.outcomes(), study.required);
     let mut scores = Vec::new();
     for mode in [Mode::Static, Mode::Interactive] {
-        for (system, outcomes) in by_system(outcomes, mode) {
+        for (system, outcomes) in by_system(&outcomes, mode) {
             let estimate = |measure| {
                 let units: Vec<Unit> = units(&outcomes, measure).into_values().collect();
                 bootstrap.mean(&units)
@@ -202,6 +223,7 @@ pub fn scores(outcomes: &[Outcome<'_>], bootstrap: &Bootstrap) -> Vec<Score> {
                 sensibleness: estimate(Measure::Sensibleness),
                 specificity: estimate(Measure::Specificity),
                 ssa: estimate(Measure::Ssa),
+                human_likeness: human_likeness(&outcomes, required, bootstrap),
                 ssa_bounds: bounds(&outcomes),
                 by_turn: slices(&outcomes, |outcome| outcome.item.turn),
                 by_context_length: slices(&outcomes, |o| o.item.context.len() as u32),
@@ -213,10 +235,11 @@ pub fn scores(outcomes: &[Outcome<'_>], bootstrap: &Bootstrap) -> Vec<Score> {
 
 /// The differences between all pairs of systems: paired by context in static mode, unpaired in
 /// interactive mode.
-pub fn comparisons(outcomes: &[Outcome<'_>], bootstrap: &Bootstrap) -> Vec<Comparison> {
+pub fn comparisons(study: &Study, bootstrap: &Bootstrap) -> Vec<Comparison> {
+    let outcomes = study.outcomes();
     let mut comparisons = Vec::new();
     for mode in [Mode::Static, Mode::Interactive] {
-        let systems: Vec<_> = by_system(outcomes, mode).into_iter().collect();
+        let systems: Vec<_> = by_system(&outcomes, mode).into_iter().collect();
         for (index, (first, first_outcomes)) in systems.iter().enumerate() {
             for (second, second_outcomes) in &systems[index + 1..] {
                 for measure in Measure::ALL {

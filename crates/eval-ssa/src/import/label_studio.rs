@@ -9,8 +9,8 @@ use std::collections::BTreeMap;
 /// Reads the JSON export of Label Studio (not JSON-MIN, which leaves out who answered what).
 ///
 /// A task's `data` has the response and its context, by the names of the mapping; its id is the
-/// field `item` there, or else the task's own. Answers come from `choices`, remarks from text areas;
-/// a cancelled annotation is a skip. Raters who are given by e-mail get numbers instead.
+/// field `item` there, or else the task's own. Answers come from `choices`, remarks from text
+/// areas; a cancelled annotation is a skip. Raters who are given by e-mail get numbers instead.
 ///
 /// # Errors
 /// When the text is not that export, a task has no response, or a choice is not understood.

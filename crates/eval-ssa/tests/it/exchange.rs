@@ -283,8 +283,8 @@ fn a_blinded_study_names_no_system_and_gives_the_same_scores() {
     }
     assert_eq!(legend.len(), 3);
     let bootstrap = Bootstrap { resamples: 10, ..Bootstrap::default() };
-    let after = scores(&blind.outcomes(), &bootstrap);
-    for before in scores(&study.outcomes(), &bootstrap) {
+    let after = scores(&blind, &bootstrap);
+    for before in scores(&study, &bootstrap) {
         let same = after.iter().find(|score| legend[&score.system] == before.system).unwrap();
         assert_eq!(same.progress, before.progress);
         let (a, b) = (same.ssa.as_ref().unwrap(), before.ssa.as_ref().unwrap());

@@ -5,4 +5,5 @@ mod contexts;
 mod exchange;
 mod golden;
 mod simulated;
+mod summary;
 mod transcripts;

@@ -25,7 +25,7 @@ fn the_sensibleness_that_was_put_in_comes_out() {
     study.check().unwrap();
     assert_eq!((study.items.len(), study.ratings.len()), (2100, 10_500));
     let outcomes = study.outcomes();
-    for (score, system) in scores(&outcomes, &quick()).iter().zip(&simulation.systems) {
+    for (score, system) in scores(&study, &quick()).iter().zip(&simulation.systems) {
         assert_eq!((score.system.as_str(), score.mode), (system.name.as_str(), Mode::Interactive));
         // What raters of this quality make of it on average.
         let right = majority_is_right(0.9, Required::default());
@@ -40,7 +40,7 @@ fn the_sensibleness_that_was_put_in_comes_out() {
     }
     let agree = outcomes.iter().zip(&truth).filter(|(o, truth)| o.label == Some(**truth)).count();
     assert!(agree > 2000, "{agree} of 2100 labels are true");
-    let differences = comparisons(&outcomes, &quick());
+    let differences = comparisons(&study, &quick());
     assert_eq!(differences.len(), 9);
     for found in differences.iter().filter(|found| found.measure == Measure::Ssa) {
         let difference = found.difference.as_ref().unwrap();
@@ -60,7 +60,7 @@ fn systems_that_are_alike_are_not_told_apart_and_contexts_pair_them() {
     let (mut study, _) = simulation.run();
     study.items.retain(|item| item.id != "b/context 3/0");
     study.ratings.retain(|rating| rating.item != "b/context 3/0");
-    let found = comparisons(&study.outcomes(), &quick());
+    let found = comparisons(&study, &quick());
     let difference = found[2].difference.as_ref().unwrap();
     assert!(difference.paired && !difference.excludes_zero(), "{difference:?}");
     assert!(difference.units[0] <= 99 && found[2].unpaired_units >= 1);
@@ -148,7 +148,7 @@ fn a_judge_stands_beside_people() {
     }
     study.judgments[0].label = None;
     study.check().unwrap();
-    let before = scores(&study.outcomes(), &quick());
+    let before = scores(&study, &quick());
     let found = judges(&study);
     let [yes, knows] = &found[..] else { panic!("two judges") };
     assert_eq!((yes.judge.as_str(), yes.unread, yes.items), ("always yes", 1, 420));
@@ -159,7 +159,7 @@ fn a_judge_stands_beside_people() {
     assert_eq!(yes.systems["system A"], [1.0, 1.0]);
     // Its votes are not among people's.
     study.judgments.clear();
-    assert_eq!(scores(&study.outcomes(), &quick()), before);
+    assert_eq!(scores(&study, &quick()), before);
 }
 
 #[test]
@@ -219,9 +219,9 @@ proptest! {
         };
         let (mut study, _) = simulation.run();
         let bootstrap = Bootstrap { resamples: 50, ..Bootstrap::default() };
-        let before = scores(&study.outcomes(), &bootstrap);
+        let before = scores(&study, &bootstrap);
         study.ratings.reverse();
-        prop_assert_eq!(&scores(&study.outcomes(), &bootstrap), &before);
+        prop_assert_eq!(&scores(&study, &bootstrap), &before);
         for score in before {
             let parts = (score.ssa, score.sensibleness, score.specificity);
             let (Some(ssa), Some(sensible), Some(specific)) = parts else { continue };
