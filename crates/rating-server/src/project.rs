@@ -3,6 +3,7 @@
 use crate::audit::{self, Entry};
 use crate::chat::{self, Endpoint};
 use crate::error::{Error, Result};
+use crate::import::Records;
 use crate::items::{self, Imported, New};
 use crate::raters::{self, Deletion, Invitation, NewRater, RaterInfo};
 use crate::settings::{self, Settings};
@@ -15,6 +16,11 @@ use std::path::Path;
 
 /// Who the log names when the program is used and not the page.
 const TOOL: &str = "tool";
+
+/// A password that nobody guesses, for whoever gives none.
+pub fn new_password() -> String {
+    secret::random_name(16)
+}
 
 /// A study that is open. Several programs may have the same one open.
 pub struct Project {
@@ -152,6 +158,18 @@ impl Project {
             audit::log(db, now, TOOL, "items added", &all.added.to_string())?;
             Ok(all)
         })
+    }
+
+    /// Adds what a file held: systems, items and pairs.
+    ///
+    /// # Errors
+    /// [`Error::Invalid`] names what cannot be added.
+    pub fn add_records(&self, records: &Records) -> Result<Imported> {
+        for system in &records.systems {
+            self.describe(system)?;
+        }
+        let (items, pairs) = (self.add_items(&records.items)?, self.add_pairs(&records.pairs)?);
+        Ok(Imported { added: items.added + pairs.added, known: items.known + pairs.known })
     }
 
     /// Keeps what the study's owner says about a system: its description and perplexity.

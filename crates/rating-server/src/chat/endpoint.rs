@@ -2,6 +2,7 @@
 
 use super::{Chat, Endpoint};
 use crate::error::{Error, Result};
+use eval_ssa::{Chatbot, Turn};
 use serde::Deserialize;
 use serde_json::json;
 use std::time::Duration;
@@ -40,15 +41,13 @@ pub(crate) fn connect(endpoint: &Endpoint) -> Result<Box<dyn Chat>> {
     }
 }
 
-/// "I don't know" to questions, "ok" to statements.
+/// The control of `eval-ssa`.
 struct GenericBot;
 
 impl Chat for GenericBot {
     fn reply(&self, turns: &[String]) -> Result<String> {
-        let last = turns.last().map_or("", |turn| turn.trim_end());
-        // The marks of Latin, Greek, Arabic and full-width script.
-        let question = last.ends_with(['?', '\u{37e}', '\u{61f}', '\u{ff1f}']);
-        Ok(if question { "I don't know." } else { "ok" }.to_owned())
+        let last: Vec<Turn> = turns.last().map(|text| Turn::new("A", text)).into_iter().collect();
+        eval_ssa::GenericBot.reply(&last, 0).map_err(|error| Error::Chat(error.to_string()))
     }
 }
 
@@ -109,11 +108,9 @@ mod tests {
     #[test]
     fn the_generic_bot_tells_questions_from_statements() {
         let bot = connect(&Endpoint::GenericBot).expect("it needs nothing");
-        for (said, answer) in [
-            ("Do you swim? ", "I don't know."),
-            ("I swim.", "ok"),
-            ("你会游泳吗？", "I don't know."),
-        ] {
+        for (said, answer) in
+            [("Do you swim? ", "I don't know"), ("I swim.", "ok"), ("你会游泳吗？", "I don't know")]
+        {
             assert_eq!(bot.reply(&[said.to_owned()]).expect("an answer"), answer);
         }
     }

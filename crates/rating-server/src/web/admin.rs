@@ -54,10 +54,10 @@ async fn export(State(app): State<App>, _: Session, Path(file): Path<String>) ->
     });
     match bytes.await {
         Ok(bytes) => {
-            let kind = if file.ends_with(".csv") {
-                "text/csv; charset=utf-8"
-            } else {
-                "application/jsonl"
+            let kind = match file.rsplit_once('.').map(|(_, end)| end) {
+                Some("csv") => "text/csv; charset=utf-8",
+                Some("parquet") => "application/vnd.apache.parquet",
+                _ => "application/jsonl",
             };
             reply::file(export.file_name(), kind, bytes)
         }

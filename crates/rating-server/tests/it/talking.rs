@@ -34,7 +34,7 @@ fn a_conversation_becomes_items_that_others_rate() {
     let text = "<img src=x onerror=alert(1)> &lt;b&gt; hi<|endoftext|>bye?";
     let second = say(&study, &talker, 2, text);
     assert_eq!(second["state"]["turns"][2], text, "text is text");
-    assert_eq!(second["state"]["turns"][3], "I don't know.");
+    assert_eq!(second["state"]["turns"][3], "I don't know");
     let wrong =
         study.rater(&talker, "POST", "/api/chat/say", &json!({ "turn": 2, "text": "other" }));
     assert_eq!(wrong.status, 409);
