@@ -1,7 +1,7 @@
 //! All ratings as a table: CSV that is safe to open in a spreadsheet, and Parquet. Lines of JSON
 //! are written by [`files`](crate::files).
 
-use crate::item::{CheckKind, Item, Mode};
+use crate::item::{CheckKind, Item};
 use crate::rating::{Answer, Rating};
 use crate::study::Study;
 use parquet::basic::{ConvertedType, Repetition, Type};
@@ -33,10 +33,7 @@ fn columns(study: &Study) -> Vec<Column<'_>> {
     }
     vec![
         column!(Text, "item", |r, _i| Some(r.item.as_str())),
-        column!(Text, "mode", |_r, i| i.map(|item| match item.mode {
-            Mode::Static => "static",
-            Mode::Interactive => "interactive",
-        })),
+        column!(Text, "mode", |_r, i| i.map(|item| item.mode.name())),
         column!(Text, "system", |_r, i| i.map(|item| item.system.as_str())),
         column!(Text, "conversation", |_r, i| i.map(|item| item.conversation.as_str())),
         column!(Small, "turn", |_r, i| i.and_then(|item| i32::try_from(item.turn).ok())),
@@ -133,7 +130,7 @@ pub fn csv(study: &Study) -> Vec<u8> {
     writer.into_inner().expect("memory takes it all")
 }
 
-/// The same table as Parquet. Its texts are as they were given, without the marks of [`csv`].
+/// The same table as Parquet. Its texts are as they were given, without the marks of [`csv()`].
 ///
 /// # Errors
 /// When the library cannot write it.

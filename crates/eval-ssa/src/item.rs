@@ -15,6 +15,16 @@ pub enum Mode {
     Interactive,
 }
 
+impl Mode {
+    /// Its name, as files and reports have it.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Static => "static",
+            Self::Interactive => "interactive",
+        }
+    }
+}
+
 /// One utterance of a conversation.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]

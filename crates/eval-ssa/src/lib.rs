@@ -3,10 +3,10 @@
 //!
 //! Raters see a response in its context and answer whether it makes sense, and, if so, whether it
 //! is specific to that context (Adiwardana et al. 2020, arXiv 2001.09977). The records are
-//! [`Item`]s and [`Rating`]s, lines of JSON in a folder ([`files`]); they also come from other tools
-//! ([`import`]). A [`Summary`] holds all numbers of a [`Study`]: SSA with intervals, differences
-//! between systems, the raters' agreement and quality, automatic measures under their own names.
-//! Any chatbot in any language can be rated; nothing here knows a model.
+//! [`Item`]s and [`Rating`]s, lines of JSON in a folder ([`files`]); they also come from other
+//! tools ([`import`]). A [`Summary`] holds all numbers of a [`Study`]: SSA with intervals,
+//! differences between systems, the raters' agreement and quality, automatic measures under their
+//! own names. Any chatbot in any language can be rated; nothing here knows a model.
 //!
 //! ```
 //! use eval_ssa::bootstrap::Bootstrap;
@@ -65,6 +65,7 @@ pub mod score;
 pub mod simulate;
 mod study;
 pub mod summary;
+mod table;
 pub mod transcripts;
 mod votes;
 

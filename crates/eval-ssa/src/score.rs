@@ -24,6 +24,15 @@ impl Measure {
     /// All of them.
     pub const ALL: [Self; 3] = [Self::Sensibleness, Self::Specificity, Self::Ssa];
 
+    /// Its name, as reports print it.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Sensibleness => "sensibleness",
+            Self::Specificity => "specificity",
+            Self::Ssa => "SSA",
+        }
+    }
+
     /// 0, 1/2 or 1.
     pub fn of(self, label: Label) -> f64 {
         match self {

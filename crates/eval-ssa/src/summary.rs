@@ -32,6 +32,16 @@ pub enum Question {
 impl Question {
     const ALL: [Self; 4] = [Self::Sensible, Self::Specific, Self::SpecificIfAsked, Self::HumanLike];
 
+    /// Its name, as tables print it.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Sensible => "sensible",
+            Self::Specific => "specific",
+            Self::SpecificIfAsked => "specific, if asked",
+            Self::HumanLike => "human-like",
+        }
+    }
+
     fn vote(self, rating: &Rating) -> Option<bool> {
         match self {
             Self::Sensible => rating.answer.sensible(),
@@ -81,6 +91,9 @@ pub struct Summary {
     pub ratings: usize,
     /// Answers that a later one of the same rater replaced.
     pub replaced: usize,
+    /// Interactive conversations with fewer responses than the 7 of the shortest that the protocol
+    /// allows.
+    pub short_conversations: usize,
     /// How many answers were given under each version of the guideline.
     pub guidelines: BTreeMap<String, usize>,
     /// The measures of each system and mode.
@@ -107,6 +120,17 @@ pub struct Summary {
 
 /// Fewer conversations than this, and percentile intervals are said to be too narrow.
 const FEW_UNITS: usize = 50;
+
+/// Responses of the shortest conversation of the protocol, 14 turns.
+const SHORT: usize = 7;
+
+fn short_conversations(study: &Study) -> usize {
+    let mut counts: BTreeMap<(&str, &str), usize> = BTreeMap::new();
+    for item in study.rated().filter(|item| item.mode == Mode::Interactive) {
+        *counts.entry((&item.system, &item.conversation)).or_default() += 1;
+    }
+    counts.values().filter(|count| **count < SHORT).count()
+}
 
 impl Summary {
     /// All numbers of a study.
@@ -135,6 +159,7 @@ impl Summary {
             bootstrap: *bootstrap,
             ratings: by_item.values().map(Vec::len).sum(),
             replaced: study.replaced(),
+            short_conversations: short_conversations(study),
             guidelines,
             comparisons: comparisons(study, bootstrap),
             agreement: agreement(study, bootstrap),
@@ -187,10 +212,17 @@ impl Summary {
                     warnings.push(format!(
                         "{name}: {} is the same in all conversations, so that its percentile \
                          interval has no width; that is no certainty",
-                        word(measure)
+                        measure.name()
                     ));
                 }
             }
+        }
+        if self.short_conversations > 0 {
+            warnings.push(format!(
+                "{} interactive conversations have fewer than {SHORT} rated responses, where the \
+                 protocol asks for 14 to 28 turns",
+                self.short_conversations
+            ));
         }
         if self.guidelines.len() > 1 {
             let versions: Vec<String> =
@@ -274,11 +306,7 @@ fn percent(share: f64) -> String {
 }
 
 fn named(score: &Score) -> String {
-    let mode = match score.mode {
-        Mode::Static => "static",
-        Mode::Interactive => "interactive",
-    };
-    format!("{} ({mode})", score.system)
+    format!("{} ({})", score.system, score.mode.name())
 }
 
 fn units(mode: Mode, count: usize) -> String {
@@ -287,14 +315,6 @@ fn units(mode: Mode, count: usize) -> String {
         (Mode::Static, _) => format!("{count} contexts"),
         (Mode::Interactive, 1) => "1 conversation".into(),
         (Mode::Interactive, _) => format!("{count} conversations"),
-    }
-}
-
-fn word(measure: Measure) -> &'static str {
-    match measure {
-        Measure::Sensibleness => "sensibleness",
-        Measure::Specificity => "specificity",
-        Measure::Ssa => "SSA",
     }
 }
 
@@ -345,7 +365,7 @@ fn correlations(study: &Study, scores: &[Score]) -> Vec<Correlation> {
             }
         };
         for measure in Measure::ALL {
-            add("perplexity", word(measure), &|score| {
+            add("perplexity", measure.name(), &|score| {
                 Some((*perplexities.get(&score.system)?, score.estimate(measure)?.value))
             });
         }

@@ -83,8 +83,10 @@ fn warnings_and_methods_say_what_a_reader_needs() {
         ..Simulation::default()
     };
     let (mut study, _) = simulation.run();
-    study.ratings[0].guideline = "en-2".into();
+    study.ratings[50].guideline = "en-2".into();
     study.ratings.retain(|rating| rating.item != study.items[41].id);
+    study.items.remove(0);
+    study.ratings.retain(|rating| study.items.iter().any(|item| item.id == rating.item));
     study.items.push(Item {
         id: "static".into(),
         system: "often".into(),
@@ -96,13 +98,14 @@ fn warnings_and_methods_say_what_a_reader_needs() {
     for part in [
         "always (interactive): 6 conversations",
         "always (interactive): SSA is the same in all conversations",
+        "1 interactive conversations have fewer than 7 rated responses",
         "different guidelines: \"\", \"en-2\"",
         "often (static): 1 of 1 responses have no label yet",
     ] {
         assert!(warnings.contains(part), "{part:?} is missing in {warnings}");
     }
     for part in [
-        "84 responses of 2 systems, from 6 conversations with each, were rated.",
+        "83 responses of 2 systems, from 6 conversations with each, were rated.",
         "rated by 5 raters (5 took part",
         "Krippendorff's alpha was 1.00",
     ] {
@@ -111,6 +114,37 @@ fn warnings_and_methods_say_what_a_reader_needs() {
     let json = serde_json::to_string(&summary).unwrap();
     assert!(!json.contains("NaN") && !json.contains("inf"));
     assert_eq!(serde_json::from_str::<Summary>(&json).unwrap(), summary);
+}
+
+/// One row a number; what is undefined is an empty cell with its reason beside it.
+#[test]
+fn the_table_of_a_summary_has_no_nan() {
+    let system = SimulatedSystem::new("=always", 1.0, 1.0);
+    let simulation = Simulation {
+        systems: vec![system.clone(), SimulatedSystem { name: "b".into(), ..system }],
+        raters: vec![1.0; 5],
+        skips: 0.0,
+        conversations: 4,
+        ..Simulation::default()
+    };
+    let summary = Summary::of(&simulation.run().0, &quick());
+    let table = String::from_utf8(summary.csv()).unwrap();
+    assert!(!table.contains("NaN"), "{table}");
+    let mut lines = table.lines();
+    assert_eq!(
+        lines.next(),
+        Some(
+            "what,mode,system,other_system,measure,value,undefined,standard_error,percentile_low,\
+             percentile_high,small_sample_low,small_sample_high,units,responses"
+        )
+    );
+    let row = |start: &str| {
+        table.lines().find(|line| line.starts_with(start)).unwrap_or_else(|| panic!("{table}"))
+    };
+    assert!(row("score,interactive,'=always,,SSA,").contains(",1,,0,1,1,0."));
+    assert!(row("difference,interactive,'=always,b,SSA,").contains(",0,,0,0,0,0,0,4,"));
+    assert_eq!(row("alpha,,,,sensible,"), "alpha,,,,sensible,,undefined (no variation),,,,,,,");
+    assert!(row("pairwise agreement,,,,sensible,").contains("sensible,1,,"));
 }
 
 /// A study in which nothing has been rated yet, and one with nothing in it.
