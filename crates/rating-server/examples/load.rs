@@ -8,8 +8,6 @@
 //! A closed loop without time to think: each rater sends the next answer when the last one was
 //! acknowledged, over one connection. Afterwards the answers in the database are counted.
 
-#![allow(clippy::print_stdout, reason = "what it finds is for the terminal")]
-
 use eval_ssa::{Guideline, Item, Turn};
 use rating_server::{NewRater, Project, ServeOptions, Settings, serve};
 use serde_json::{Value, json};
@@ -35,6 +33,7 @@ fn main() -> Result<(), Anything> {
     if arguments.get(1).is_some_and(|word| word == "serve") {
         return run_server(Path::new(&arguments[2]));
     }
+    let mut out = std::io::stdout();
     let raters = arguments.get(1).map_or(Ok(200), |n| n.parse())?.min(MOST_RATERS);
     let seconds = arguments.get(2).map_or(Ok(20), |n| n.parse())?.min(MOST_SECONDS);
     let folder = tempfile::tempdir()?;
@@ -60,19 +59,20 @@ fn main() -> Result<(), Anything> {
     project.check()?;
     times.sort_unstable();
     let at = |share: f64| times[((times.len() - 1) as f64 * share) as usize].as_secs_f64() * 1000.0;
-    println!("raters {raters}, seconds {seconds}, answers acknowledged {}", times.len());
-    println!("a second: {:.0}", times.len() as f64 / seconds as f64);
-    println!(
+    writeln!(out, "raters {raters}, seconds {seconds}, answers acknowledged {}", times.len())?;
+    writeln!(out, "a second: {:.0}", times.len() as f64 / seconds as f64)?;
+    writeln!(
+        out,
         "milliseconds: median {:.1}, p90 {:.1}, p99 {:.1}, largest {:.1}",
         at(0.5),
         at(0.9),
         at(0.99),
         at(1.0)
-    );
-    println!("in the database {kept}, lost or doubled {}", kept.abs_diff(times.len()));
+    )?;
+    writeln!(out, "in the database {kept}, lost or doubled {}", kept.abs_diff(times.len()))?;
     for line in memory.lines().filter(|line| line.starts_with("VmHWM") || line.starts_with("VmRSS"))
     {
-        println!("{line}");
+        writeln!(out, "{line}")?;
     }
     Ok(())
 }
@@ -84,7 +84,7 @@ fn run_server(path: &Path) -> Result<(), Anything> {
     options.limits.rater_burst = 1e9;
     options.limits.connections = 2 * MOST_RATERS;
     let server = serve(Project::open(path)?, &options)?;
-    println!("{}", server.address());
+    writeln!(std::io::stdout(), "{}", server.address())?;
     std::io::stdin().read_to_end(&mut Vec::new())?;
     server.stop();
     Ok(())

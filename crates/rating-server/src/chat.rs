@@ -288,7 +288,7 @@ fn finish(db: &Connection, settings: &Settings, rater: &Rater, chat: i64, now: i
             response: turns[place].text.clone(),
             ..Item::default()
         };
-        let mut new = items::New::item(&item)?;
+        let mut new = items::Row::item(&item)?;
         new.author = Some(rater.id);
         items::insert(db, settings.seed, &new)?;
     }

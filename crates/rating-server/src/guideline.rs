@@ -54,7 +54,7 @@ pub(crate) fn set(db: &Connection, text: &str, seed: u64, now: i64) -> Result<St
     for mut item in guideline.practice_items() {
         item.id = format!("{}/{}", guideline.version, item.id);
         item.conversation.clone_from(&item.id);
-        items::insert(db, seed, &items::New::practice(&item, id)?)?;
+        items::insert(db, seed, &items::Row::practice(&item, id)?)?;
     }
     Ok(guideline.version)
 }

@@ -20,7 +20,7 @@ pub struct Imported {
 }
 
 /// A row for the table of items.
-pub(crate) struct New {
+pub(crate) struct Row {
     source: String,
     kind: &'static str,
     systems: Vec<String>,
@@ -29,7 +29,7 @@ pub(crate) struct New {
     guideline: Option<i64>,
 }
 
-impl New {
+impl Row {
     /// An item as the researcher's file gives it.
     pub(crate) fn item(item: &Item) -> Result<Self> {
         let kind = match item.check.as_ref().map(|check| check.kind) {
@@ -96,7 +96,7 @@ fn check_texts<'a>(id: &str, texts: impl Iterator<Item = &'a String>) -> Result<
 ///
 /// # Errors
 /// When another item has its id.
-pub(crate) fn insert(db: &Connection, seed: u64, new: &New) -> Result<Imported> {
+pub(crate) fn insert(db: &Connection, seed: u64, new: &Row) -> Result<Imported> {
     let there: Option<(String, String)> = db
         .prepare_cached("SELECT kind, record FROM item WHERE source = ?1")?
         .query_row([&new.source], |row| Ok((row.get(0)?, row.get(1)?)))

@@ -1,9 +1,10 @@
 //! People rate the answers of chatbots in the browser: one database file, one program, no other
 //! service.
 //!
-//! A [`Project`] is a study in an SQLite file. It has items (responses of systems in their context),
-//! a guideline, and raters, who are let in by secret links. Each item gets a fixed number of votes,
-//! each rater an order of their own, and nobody sees the names of systems or the answers of others.
+//! A [`Project`] is a study in an SQLite file. It has items (responses of systems in their
+//! context), a guideline, and raters, who are let in by secret links. Each item gets a fixed number
+//! of votes, each rater an order of their own, and nobody sees the names of systems or the answers
+//! of others. [`serve`] answers the browsers; [`Project::report`] writes what came out.
 //!
 //! ```
 //! use eval_ssa::{Item, Turn};

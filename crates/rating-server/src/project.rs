@@ -4,7 +4,7 @@ use crate::audit::{self, Entry};
 use crate::chat::{self, Endpoint};
 use crate::error::{Error, Result};
 use crate::import::Records;
-use crate::items::{self, Imported, New};
+use crate::items::{self, Imported, Row};
 use crate::raters::{self, Deletion, Invitation, NewRater, RaterInfo};
 use crate::settings::{self, Settings};
 use crate::store::Store;
@@ -134,7 +134,7 @@ impl Project {
     /// # Errors
     /// [`Error::Invalid`] names the item that cannot be added.
     pub fn add_items(&self, items: &[Item]) -> Result<Imported> {
-        self.add(items.iter().map(New::item).collect::<Result<_>>()?)
+        self.add(items.iter().map(Row::item).collect::<Result<_>>()?)
     }
 
     /// Adds pairs for comparison side by side, all of them or none.
@@ -142,10 +142,10 @@ impl Project {
     /// # Errors
     /// [`Error::Invalid`] names the pair that cannot be added.
     pub fn add_pairs(&self, pairs: &[Pair]) -> Result<Imported> {
-        self.add(pairs.iter().map(New::pair).collect::<Result<_>>()?)
+        self.add(pairs.iter().map(Row::pair).collect::<Result<_>>()?)
     }
 
-    fn add(&self, new: Vec<New>) -> Result<Imported> {
+    fn add(&self, new: Vec<Row>) -> Result<Imported> {
         let (seed, now) = (self.settings.seed, secret::now());
         self.store.write(move |db| {
             let mut all = Imported::default();

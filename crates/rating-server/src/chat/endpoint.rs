@@ -1,4 +1,4 @@
-//! The chat partners themselves.
+//! The systems that raters talk to.
 
 use super::{Chat, Endpoint};
 use crate::error::{Error, Result};

@@ -48,9 +48,9 @@ pub(crate) struct Shared {
     pub(crate) hashing: Semaphore,
     /// Conversations in which an answer is being waited for.
     pub(crate) talking: Mutex<HashSet<i64>>,
-    /// Chat partners that are being talked to at once.
-    pub(crate) partners: Semaphore,
-    /// Connected partners by their system's number.
+    /// How many systems are asked for a turn at once.
+    pub(crate) asking: Semaphore,
+    /// Connected systems by their system's number.
     pub(crate) known: Mutex<HashMap<i64, Arc<dyn Chat>>>,
     pub(crate) statistics: Statistics,
 }
@@ -73,7 +73,7 @@ impl Shared {
             limits: options.limits.clone(),
             hashing: Semaphore::new(2),
             talking: Mutex::default(),
-            partners: Semaphore::new(16),
+            asking: Semaphore::new(16),
             known: Mutex::default(),
             statistics: Statistics::default(),
         }

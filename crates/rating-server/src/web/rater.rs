@@ -217,7 +217,7 @@ async fn ask(
 }
 
 async fn reply_of(app: &App, open: chat::Open, endpoint: &chat::Endpoint) -> Result<String> {
-    let _place = app.partners.acquire().await.map_err(|_| Error::Closed)?;
+    let _place = app.asking.acquire().await.map_err(|_| Error::Closed)?;
     let known = |app: &App| {
         let mut known = app.known.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(partner) = known.get(&open.system) {

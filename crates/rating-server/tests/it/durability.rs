@@ -89,15 +89,25 @@ fn a_server_to_be_killed() {
     std::thread::sleep(Duration::from_secs(120));
 }
 
-fn start(path: &Path) -> (Child, SocketAddr) {
+/// A process that is killed, at the latest when its test is over.
+struct Victim(Child);
+
+impl Drop for Victim {
+    fn drop(&mut self) {
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
+
+fn start(path: &Path) -> (Victim, SocketAddr) {
     let file = path.with_extension("address");
     let _ = std::fs::remove_file(&file);
-    let child = Command::new(std::env::current_exe().expect("this program"))
+    let mut command = Command::new(std::env::current_exe().expect("this program"));
+    command
         .args(["--exact", "durability::a_server_to_be_killed"])
         .env(DATABASE, path)
-        .stdout(std::process::Stdio::null())
-        .spawn()
-        .expect("a process");
+        .stdout(std::process::Stdio::null());
+    let child = Victim(command.spawn().expect("a process"));
     let begun = Instant::now();
     loop {
         if let Ok(address) = std::fs::read_to_string(&file) {
@@ -144,7 +154,7 @@ fn killed_under_load_it_loses_no_acknowledged_answer() {
     drop(project);
     let mut acknowledged = HashSet::new();
     for round in 0..3 {
-        let (mut child, address) = start(&path);
+        let (child, address) = start(&path);
         std::thread::scope(|scope| {
             let threads: Vec<_> = raters
                 .iter()
@@ -153,8 +163,7 @@ fn killed_under_load_it_loses_no_acknowledged_answer() {
                 })
                 .collect();
             std::thread::sleep(Duration::from_millis(1200));
-            child.kill().expect("SIGKILL");
-            child.wait().expect("it has ended");
+            drop(child); // SIGKILL
             for (rater, thread) in threads {
                 let places = thread.join().expect("no panic");
                 acknowledged.extend(places.into_iter().map(|place| (rater.rater.clone(), place)));
