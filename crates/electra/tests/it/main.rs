@@ -1,0 +1,9 @@
+//! Integration tests.
+
+mod golden;
+mod hub;
+mod minilm;
+mod packing;
+mod pretraining;
+mod rates;
+mod shapes;
