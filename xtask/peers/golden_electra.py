@@ -295,6 +295,57 @@ def pretrain(name, task, generator_hidden=8, sharing="embeddings", **switches):
     save_file(tensors, OUT / f"pretrain_{name}.safetensors", {"case": json.dumps(meta)})
 
 
+def joint_answers():
+    """ELECTRA's head for questions, from its description: the end given the start."""
+    rng = torch.Generator().manual_seed(77)
+    want = shapes(HIDDEN, EMBEDDING, "electra", True, 32, LAYERS)
+    want |= {"answer.start.weight": (1, HIDDEN), "answer.start.bias": (1,)}
+    for part in ("end", "impossible"):
+        want |= {f"answer.{part}.dense.weight": (512, 2 * HIDDEN), f"answer.{part}.dense.bias": (512,),
+                 f"answer.{part}.out.weight": (1, 512), f"answer.{part}.out.bias": (1,)}
+    raw = {k: torch.randint(104, 153, shape, generator=rng).to(torch.uint8) for k, shape in want.items()}
+    p = {k: ((v.double() - 128) / 64 + k.endswith("LayerNorm.weight")).requires_grad_(True) for k, v in raw.items()}
+    lengths, spans, impossible = [9, 5, 7], [(4, 6), (0, 0), (3, 3)], [0.0, 1.0, 0.0]
+    losses, answers, ids, segments, seen = [], [], [], [], []
+
+    def pair(part, x):
+        x = F.gelu(x @ p[f"answer.{part}.dense.weight"].T + p[f"answer.{part}.dense.bias"])
+        return (x @ p[f"answer.{part}.out.weight"].T + p[f"answer.{part}.out.bias"])[..., 0]
+
+    for length, (first, last), no in zip(lengths, spans, impossible):
+        row = torch.randint(4, VOCABULARY, (1, length), generator=rng)
+        kinds = torch.tensor([[int(i >= 3) for i in range(length)]])
+        visible = torch.tensor([i == 0 or 3 <= i < length - 1 for i in range(length)])
+        x = encoder(p, "electra", "electra.embeddings", row, kinds, torch.ones_like(row), 2, LAYERS)[0]
+        shut = torch.where(visible, 0.0, -1000.0)
+        start = (x @ p["answer.start.weight"].T + p["answer.start.bias"])[:, 0] + shut
+
+        def ends(at):
+            return pair("end", torch.cat([x, x[at].expand_as(x)], 1)) + shut
+
+        span = (-start.log_softmax(0)[first] - ends(first).log_softmax(0)[last]) / 2
+        mean = (start.softmax(0)[:, None] * x).sum(0)
+        logit = pair("impossible", torch.cat([x[0], mean]))
+        losses.append((span, F.binary_cross_entropy_with_logits(logit, torch.tensor(no, dtype=torch.double))))
+        found = []
+        for at in start.topk(3).indices.tolist():
+            chances = ends(at).log_softmax(0)
+            for end in chances.topk(3).indices.tolist():
+                if at <= end < at + 4:
+                    found.append((at, end, (start.log_softmax(0)[at] + chances[end]).item()))
+        found.sort(key=lambda f: -f[2])
+        answers.append({"spans": found[:5], "impossible": logit.item()})
+        ids.append(row[0]), segments.append(kinds[0]), seen.append(visible)
+    span, answerable = (torch.stack(each).mean() for each in zip(*losses))
+    (span + 0.5 * answerable).backward()
+    tensors = {f"weight.{k}": v for k, v in raw.items()}
+    tensors |= {"ids": torch.cat(ids), "segments": torch.cat(segments), "lengths": torch.tensor(lengths)}
+    tensors |= {"visible": torch.cat(seen), "span": span.detach().float(), "answerable": answerable.detach().float()}
+    tensors |= {f"norm.{k}": v.grad.norm().float() for k, v in p.items()}
+    meta = {"spans": spans, "impossible": impossible, "answers": answers}
+    save_file(tensors, OUT / "joint_answers.safetensors", {"case": json.dumps(meta)})
+
+
 def folders():
     """Folders as the hub has them: of PyTorch's file, and of shards."""
     small = ELECTRA | {"vocab_size": 20, "num_hidden_layers": 1}
@@ -307,6 +358,7 @@ def folders():
 OUT.mkdir(parents=True, exist_ok=True)
 networks()
 folders()
+joint_answers()
 pretrain("electra", "electra")
 pretrain("electra15", "electra15")
 pretrain("untied", "electra", sharing="nothing")

@@ -1,5 +1,6 @@
 //! Integration tests.
 
+mod answers;
 mod golden;
 mod hub;
 mod minilm;
