@@ -53,7 +53,7 @@
 
 mod content;
 mod listed;
-mod listing;
+pub(crate) mod listing;
 mod parquet;
 mod rows;
 mod set;
