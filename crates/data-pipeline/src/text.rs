@@ -2,7 +2,8 @@
 //!
 //! Text files become [documents](read::Corpus), documents become [sequences](pretrain::build) in
 //! files of tokens, and the loader gives [packed](Packed) batches of them without padding;
-//! [`Masking`] draws what is masked.
+//! [`Masking`] draws what is masked. Labelled texts are a [`TextSet`], from [`Glue`], [`Reviews`] or
+//! [`OwnTexts`]; questions are in [`Squad`], tagged words in [`TaggedSet`].
 //!
 //! ```
 //! use data_pipeline::loader::{Loader, Stream};
@@ -32,16 +33,35 @@
 //! ```
 
 mod basic;
+mod class_names;
+mod glue;
+mod layout;
 mod masking;
+mod own_texts;
 pub mod pretrain;
 pub mod read;
+mod reviews;
 mod sequence;
+mod squad;
+mod table;
+mod tagging;
+mod task;
 mod tokenizer;
 mod tokenizer_files;
+mod windows;
 mod wordpiece_training;
 
+pub use class_names::match_classes;
+pub use glue::{Glue, GluePart};
+pub use layout::{Keep, Layout};
 pub use masking::{MaskPlan, Masking, Replacement};
+pub use own_texts::{LabelKind, OwnTexts};
+pub use reviews::{Reviews, clean};
 pub use sequence::{Pack, Packed, Sequence};
+pub use squad::{Answer, Question, Squad};
+pub use tagging::{TaggedColumns, TaggedSentence, TaggedSequence, TaggedSet};
+pub use task::{EncodedSet, Example, Target, TextSet, Texts};
 pub use tokenizer::{Encoder, Piece, Specials, Tokenizer};
 pub use tokenizer_files::Casing;
+pub use windows::{SquadWindows, Window, Windows, spans};
 pub use wordpiece_training::{VocabularySize, VocabularyTrainer};

@@ -56,7 +56,7 @@ mod listed;
 pub(crate) mod listing;
 mod parquet;
 mod rows;
-mod set;
+pub(crate) mod set;
 mod summary;
 mod table;
 

@@ -21,6 +21,10 @@ mod lines;
 mod parquet;
 mod source;
 
+pub(crate) use lines::Lines;
+pub(crate) use parquet::{Columns, columns};
+pub(crate) use source::{ends_with, open};
+
 pub use documents::{Corpus, Document, Documents};
 pub use lines::Tally;
 pub use source::files;

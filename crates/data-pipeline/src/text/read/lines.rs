@@ -47,10 +47,6 @@ impl Lines {
         Ok(Self { path, reader, line: vec![], number: 0, on_bad, longest, over: false })
     }
 
-    pub(crate) fn path(&self) -> &Path {
-        &self.path
-    }
-
     /// An error at the line that was read last.
     pub(crate) fn fault(&self, fault: impl Into<String>, way_out: &'static str) -> DataError {
         DataError::Line { path: self.path.clone(), line: self.number, fault: fault.into(), way_out }
