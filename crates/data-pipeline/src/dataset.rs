@@ -57,6 +57,13 @@ pub trait Samples: Send + Sync {
         Ok(None)
     }
 
+    /// How large a sample is beside others of the set, such as its number of tokens: what
+    /// [`Order::Bucketed`](crate::sampler::Order::Bucketed) goes by. Panics if `index` is out of
+    /// range.
+    fn size(&self, _index: usize) -> u32 {
+        0
+    }
+
     /// Whether there are no samples.
     fn is_empty(&self) -> bool {
         self.len() == 0
