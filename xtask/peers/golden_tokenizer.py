@@ -3,8 +3,8 @@ slow one, Google's code), ids of a tokenizer that our trainer wrote, and texts i
 
     python xtask/peers/golden_tokenizer.py crates/data-pipeline/tests/golden
 
-`wordpieces.jsonl`: a vocabulary, then lines of [casing, text, ids]. `trained_ids.jsonl`: [text, ids]
-by what AutoTokenizer makes of the folder `trained-tokenizer`, which the test
+`wordpieces.jsonl`: a vocabulary, then lines of [casing, text, ids]. `trained_ids.jsonl`: [text,
+ids] by what AutoTokenizer makes of the folder `trained-tokenizer`, which the test
 `text::vocabulary::write_the_trained_tokenizer` writes. Characters are assigned, and of Unicode 13
 or older, which all tables know alike. Where accents stay, texts are in normal form C: Python's
 tokenizer puts them into it first, Google's code and the library do not.

@@ -10,7 +10,8 @@
 use super::own_texts::notes;
 use super::read::{OnBadInput, Tally};
 use super::table::{self, Row, bad};
-use super::task::{Example, Target, TextSet, Texts};
+use super::task::{Example, Target, TextSet};
+use super::texts::Texts;
 use crate::dataset::Part;
 use crate::error::DataError;
 use serde::{Deserialize, Serialize};
