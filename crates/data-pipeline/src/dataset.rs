@@ -2,6 +2,7 @@
 //! [`ArraySet`] holds images of one size, [`VecSet`] samples of any type, [`Concat`] joins sets,
 //! [`Cached`] keeps decoded images; the modules below read file formats.
 
+pub mod addresses;
 mod cached;
 pub mod cifar10;
 pub mod cifar100;

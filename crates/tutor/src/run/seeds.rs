@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, Result};
 use report::Curve;
 use torch::precision::Precision;
-use torch::{Device, Model};
+use torch::Device;
 use train::{Cadence, Callback, TrainConfig};
 
 use super::cost::StageCost;
@@ -72,7 +72,7 @@ impl SeedRun<'_, '_> {
         (config, cadence): (&TrainConfig, &Cadence),
         task: T,
         metric: &str,
-    ) -> Result<(Model, StageCost, Curve)> {
+    ) -> Result<(T::Net, StageCost, Curve)> {
         let dir = self.dir.join(name);
         let stage = Stage {
             dir: &dir,
