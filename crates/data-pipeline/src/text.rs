@@ -49,6 +49,7 @@ mod task;
 mod texts;
 mod tokenizer;
 mod tokenizer_files;
+mod views;
 mod windows;
 mod wordpiece_training;
 
@@ -63,7 +64,8 @@ pub use squad::{Answer, Question, Squad};
 pub use tagging::{TaggedColumns, TaggedSentence, TaggedSequence, TaggedSet};
 pub use task::{EncodedSet, Example, Target, TextSet};
 pub use texts::Texts;
-pub use tokenizer::{Encoder, Piece, Specials, Tokenizer};
+pub use tokenizer::{Encoder, Memory, Piece, Specials, Tokenizer};
 pub use tokenizer_files::Casing;
+pub use views::{TextView, TextViews, plain_text};
 pub use windows::{SquadWindows, Window, Windows, spans};
 pub use wordpiece_training::{VocabularySize, VocabularyTrainer};

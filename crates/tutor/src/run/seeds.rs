@@ -4,8 +4,8 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result};
 use report::Curve;
-use torch::precision::Precision;
 use torch::Device;
+use torch::precision::Precision;
 use train::{Cadence, Callback, TrainConfig};
 
 use super::cost::StageCost;

@@ -53,6 +53,10 @@ fn every_form_of_a_table_says_the_same() {
     let set = columns.read(&[parquet]).unwrap();
     assert_eq!(rows(&set)[2], ("naïve", Some("3")));
     assert_eq!((set.len(), set.notes().len()), (3, 1));
+    // Classes as `datasets` writes them: numbers, whose names stand in the file.
+    let parquet = write(folder.path(), "b.parquet", include_bytes!("../../golden/classes.parquet"));
+    let set = OwnTexts::default().with_usual_columns(&parquet).unwrap().read(&[parquet]).unwrap();
+    assert_eq!(rows(&set), [("good", Some("pos")), ("bad", Some("neg")), ("what", None)]);
 }
 
 #[test]

@@ -53,6 +53,38 @@ fn unlabelled_reviews_are_long_before_they_are_cleaned() {
     assert!(extra.notes()[0].contains("fewer than 500 characters (1 times)"));
 }
 
+/// The archive as it is published: a review a file.
+#[test]
+fn folders_of_reviews() {
+    let folder = tempfile::tempdir().unwrap();
+    for (name, text) in [
+        ("train/neg/10_2.txt", "bad".to_owned()),
+        ("train/neg/9_1.txt", "worse<br />".to_owned()),
+        ("train/pos/0_9.txt", "good\u{85}".to_owned()),
+        ("train/unsup/0_0.txt", "short".to_owned()),
+        ("train/unsup/1_0.txt", "z".repeat(500)),
+        ("train/labeledBow.feat", "no review".to_owned()),
+        ("test/pos/0_10.txt", "fine".to_owned()),
+    ] {
+        let path = folder.path().join(name);
+        fs::create_dir_all(path.parent().unwrap()).unwrap();
+        fs::write(path, text).unwrap();
+    }
+    let read = |part| Reviews::Imdb.read(folder.path(), part, OnBadInput::Error).unwrap();
+    let train = read(Part::Train);
+    let rows: Vec<_> =
+        train.examples().iter().map(|e| (e.texts.a.as_str(), e.id.as_str())).collect();
+    let ids = ["imdb/neg_9_1.txt", "imdb/neg_10_2.txt", "imdb/pos_0_9.txt"];
+    assert_eq!(rows, [("worse ", ids[0]), ("bad", ids[1]), ("good\u{85}", ids[2])]);
+    assert_eq!((train.label(0), train.label(2)), (Some(0), Some(1)));
+    assert_eq!((read(Part::Test).len(), read(Part::Extra).len()), (1, 4));
+    fs::write(folder.path().join("train/pos/1_9.txt"), b"\xff").unwrap();
+    let error = Reviews::Imdb.read(folder.path(), Part::Train, OnBadInput::Error).unwrap_err();
+    assert!(error.to_string().contains("pos/1_9.txt"), "{error}");
+    let skipped = Reviews::Imdb.read(folder.path(), Part::Train, OnBadInput::Skip).unwrap();
+    assert_eq!((skipped.len(), skipped.notes().len()), (3, 1));
+}
+
 #[test]
 fn other_sets_have_classes_from_1_and_titles() {
     let folder = tempfile::tempdir().unwrap();

@@ -5,7 +5,8 @@ use data_pipeline::dataset::Samples;
 use data_pipeline::loader::{Loader, Stream};
 use data_pipeline::sampler::Order;
 use data_pipeline::text::{
-    Casing, Encoder, Example, Keep, Layout, Pack, Target, TextSet, Texts, match_classes,
+    Casing, Encoder, Example, Keep, Layout, Pack, Packed, Target, TextSet, TextView, TextViews,
+    Texts, match_classes, plain_text,
 };
 use proptest::prelude::*;
 use std::sync::Arc;
@@ -146,6 +147,56 @@ fn encoded_sets_make_batches() {
         assert_eq!((&batch.labels, batch.data.sequences()), (&labels, 7));
         assert_eq!(batch.data.keys[0].epoch, batch.epochs[0]);
     }
+}
+
+/// Views change texts by their own random numbers, whoever makes the batch.
+#[test]
+fn views_of_texts() {
+    let set = Arc::new(set(&[0, 1, 2, 0, 1]));
+    let tokenizer = Arc::new(small(&["word", "second"]));
+    let layout = Layout { longest: 16, keep: Keep::End };
+    let draw: TextView = Arc::new(|texts, rng| texts.a = format!("{}", rng.below(10)));
+    let views = vec![plain_text(), draw.clone(), draw];
+    let collate = TextViews { tokenizer: tokenizer.clone(), layout, views };
+    let steps = |workers| -> Vec<_> {
+        let stream = Stream::shuffled(set.clone(), collate.clone(), 4, 3);
+        Loader::start(vec![stream], 0, Some(9), workers).map(Result::unwrap).collect()
+    };
+    let made = steps(0);
+    assert!(made == steps(1) && made == steps(3));
+    let mut encoder = Encoder::new(&tokenizer);
+    let (mut same, mut all) = (0, 0);
+    for step in &made {
+        let batch = &step.batches[0];
+        let [plain, one, two] = &batch.data[..] else { panic!("three views") };
+        let mut start = 0;
+        for (row, &index) in batch.indices.iter().enumerate() {
+            let expected =
+                layout.sequence(&set.item(index as usize).unwrap(), &mut encoder).unwrap();
+            let end = start + plain.lengths[row] as usize;
+            assert_eq!(plain.ids[start..end], expected.ids);
+            start = end;
+            assert_eq!([plain, one, two].map(|packed| packed.keys[row].view), [0, 1, 2]);
+        }
+        let drawn = |packed: &Packed| -> Vec<u32> {
+            packed.starts()[..4].iter().map(|&start| packed.ids[start as usize + 1]).collect()
+        };
+        same += drawn(one).iter().zip(drawn(two)).filter(|(a, b)| *a == b).count();
+        all += 4;
+    }
+    assert!(same * 3 < all, "views draw for themselves: {same} of {all} are the same");
+}
+
+/// The memory of one tokenizer is of no use to another.
+#[test]
+fn memory_belongs_to_a_tokenizer() {
+    let (one, two) = (small(&["word"]), small(&[]));
+    let mut ids = vec![];
+    let mut encoder = Encoder::new(&one);
+    encoder.push("word", &mut ids).unwrap();
+    let mut encoder = Encoder::with(&two, encoder.into_memory());
+    ids.clear();
+    assert_eq!(encoder.push("word", &mut ids).unwrap(), 4);
 }
 
 #[test]
