@@ -1,10 +1,11 @@
 """Golden cases for `data_pipeline::text`: WordPiece ids by transformers' tokenizer in Python (the
-slow one, Google's code), ids of a tokenizer that our trainer wrote, and texts in Parquet.
+slow one, Google's code), ids of a tokenizer that our trainer wrote, and texts in Parquet, with
+classes as `datasets` notes them.
 
     python xtask/peers/golden_tokenizer.py crates/data-pipeline/tests/golden
 
-`wordpieces.jsonl`: a vocabulary, then lines of [casing, text, ids]. `trained_ids.jsonl`: [text, ids]
-by what AutoTokenizer makes of the folder `trained-tokenizer`, which the test
+`wordpieces.jsonl`: a vocabulary, then lines of [casing, text, ids]. `trained_ids.jsonl`: [text,
+ids] by what AutoTokenizer makes of the folder `trained-tokenizer`, which the test
 `text::vocabulary::write_the_trained_tokenizer` writes. Characters are assigned, and of Unicode 13
 or older, which all tables know alike. Where accents stay, texts are in normal form C: Python's
 tokenizer puts them into it first, Google's code and the library do not.
@@ -63,3 +64,8 @@ if __name__ == "__main__":
 
     table = pyarrow.table({"id": pyarrow.array([1, 2, 3, 4]), "text": pyarrow.array(TEXTS)})
     pyarrow.parquet.write_table(table, folder / "texts.parquet", compression="zstd", row_group_size=2)
+    labels = pyarrow.array([1, 0, -1])
+    features = {"text": {"dtype": "string", "_type": "Value"}, "label": {"names": ["neg", "pos"], "_type": "ClassLabel"}}
+    table = pyarrow.table({"text": pyarrow.array(["good", "bad", "what"]), "label": labels})
+    table = table.replace_schema_metadata({"huggingface": json.dumps({"info": {"features": features}})})
+    pyarrow.parquet.write_table(table, folder / "classes.parquet")

@@ -2,8 +2,8 @@
 //!
 //! Text files become [documents](read::Corpus), documents become [sequences](pretrain::build) in
 //! files of tokens, and the loader gives [packed](Packed) batches of them without padding;
-//! [`Masking`] draws what is masked. Labelled texts are a [`TextSet`], from [`Glue`], [`Reviews`] or
-//! [`OwnTexts`]; questions are in [`Squad`], tagged words in [`TaggedSet`].
+//! [`Masking`] draws what is masked. Labelled texts are a [`TextSet`], from [`Glue`],
+//! [`Reviews`] or [`OwnTexts`]; questions are in [`Squad`], tagged words in [`TaggedSet`].
 //!
 //! ```
 //! use data_pipeline::loader::{Loader, Stream};
@@ -46,8 +46,10 @@ mod squad;
 mod table;
 mod tagging;
 mod task;
+mod texts;
 mod tokenizer;
 mod tokenizer_files;
+mod views;
 mod windows;
 mod wordpiece_training;
 
@@ -60,8 +62,10 @@ pub use reviews::{Reviews, clean};
 pub use sequence::{Pack, Packed, Sequence};
 pub use squad::{Answer, Question, Squad};
 pub use tagging::{TaggedColumns, TaggedSentence, TaggedSequence, TaggedSet};
-pub use task::{EncodedSet, Example, Target, TextSet, Texts};
-pub use tokenizer::{Encoder, Piece, Specials, Tokenizer};
+pub use task::{EncodedSet, Example, Target, TextSet};
+pub use texts::Texts;
+pub use tokenizer::{Encoder, Memory, Piece, Specials, Tokenizer};
 pub use tokenizer_files::Casing;
+pub use views::{TextView, TextViews, plain_text};
 pub use windows::{SquadWindows, Window, Windows, spans};
 pub use wordpiece_training::{VocabularySize, VocabularyTrainer};

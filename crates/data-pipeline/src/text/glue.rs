@@ -9,7 +9,8 @@
 use super::own_texts::notes;
 use super::read::{Lines, OnBadInput, Tally};
 use super::table::{bad, tsv};
-use super::task::{Example, Target, TextSet, Texts};
+use super::task::{Example, Target, TextSet};
+use super::texts::Texts;
 use crate::error::DataError;
 use serde::{Deserialize, Serialize};
 use std::path::{Path, PathBuf};

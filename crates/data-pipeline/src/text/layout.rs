@@ -1,7 +1,7 @@
 //! From texts to a sequence that fits: `[CLS] A [SEP]` or `[CLS] A [SEP] B [SEP]`.
 
 use super::sequence::Sequence;
-use super::task::Texts;
+use super::texts::Texts;
 use super::tokenizer::Encoder;
 use crate::error::DataError;
 use serde::{Deserialize, Serialize};

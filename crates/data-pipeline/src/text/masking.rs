@@ -90,7 +90,7 @@ impl Masking {
             candidates.extend((start..end).filter(is_text).map(|at| at as u32));
             let before = plan.positions.len();
             self.draw(&mut candidates, self.count(length as usize, longest), &mut rng, &mut plan);
-            for at in plan.positions[before..].to_vec() {
+            for &at in &plan.positions[before..] {
                 let original = packed.ids[at as usize];
                 plan.originals.push(original);
                 let shown = self.shown(original, specials, vocabulary, &mut rng);

@@ -2,7 +2,8 @@
 
 use super::read::{Boundary, Corpus, OnBadInput, ReadOptions, Tally, ends_with, files};
 use super::table::{self, bad};
-use super::task::{Example, Target, TextSet, Texts};
+use super::task::{Example, Target, TextSet};
+use super::texts::Texts;
 use crate::dataset::folder::set::sorted;
 use crate::error::DataError;
 use serde::{Deserialize, Serialize};
@@ -68,7 +69,7 @@ impl OwnTexts {
     ///
     /// # Errors
     /// When the table cannot be read or has no such column, with the columns that it has.
-    pub fn guess(mut self, path: &Path) -> Result<Self, DataError> {
+    pub fn with_usual_columns(mut self, path: &Path) -> Result<Self, DataError> {
         let columns = table::names(path)?;
         let missing = |what: &str, way_out| {
             let fault = format!("no column of {what} among {}", columns.join(", "));

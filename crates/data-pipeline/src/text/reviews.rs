@@ -2,18 +2,21 @@
 //!
 //! | set | files | columns |
 //! |---|---|---|
-//! | IMDb | `train.tsv`, `test.tsv`, `unsup.tsv` (quotes are characters), or UDA's `train.csv`, `test.csv` (cells between tabs, quoted) | named `content`, `label` (`neg`, `pos`, `unsup`), `id` |
+//! | IMDb | the folders as published: `train/pos/0_9.txt` and so on, in the order of names | |
+//! | | `train.tsv`, `test.tsv`, `unsup.tsv` (quotes are characters), or UDA's `train.csv`, `test.csv` (cells between tabs, quoted) | named `content`, `label` (`neg`, `pos`, `unsup`), `id` |
 //! | the others | `train.csv`, `test.csv` | not named: class from 1, title where there is one, text |
 //!
 //! Only IMDb is tested on published files, the others on files in their format.
 
 use super::own_texts::notes;
-use super::read::{OnBadInput, Tally};
+use super::read::{OnBadInput, Tally, files, open};
 use super::table::{self, Row, bad};
-use super::task::{Example, Target, TextSet, Texts};
+use super::task::{Example, Target, TextSet};
+use super::texts::Texts;
 use crate::dataset::Part;
 use crate::error::DataError;
 use serde::{Deserialize, Serialize};
+use std::io::Read;
 use std::path::{Path, PathBuf};
 
 /// A set of labelled texts.
@@ -109,6 +112,10 @@ impl Reviews {
         let mut tally = Tally::default();
         let stem = if part == Part::Test { "test" } else { "train" };
         let examples = match self {
+            Self::Imdb if folder.join(stem).is_dir() => {
+                let rows = imdb_folders(&folder.join(stem), on_bad, &mut tally)?;
+                self.reviews_of_imdb(rows, part, on_bad, &mut tally)?
+            }
             Self::Imdb => {
                 let mut rows = imdb(&self.file(folder, stem)?, on_bad, &mut tally)?;
                 if let (Part::Extra, Ok(more)) = (part, self.file(folder, "unsup")) {
@@ -215,6 +222,46 @@ fn imdb(
 ) -> Result<Vec<(PathBuf, Row)>, DataError> {
     let rows = table::read(path, &["content", "label", "id"], on_bad, tally)?;
     Ok(rows.into_iter().map(|row| (path.to_path_buf(), row)).collect())
+}
+
+/// The same of the folders `neg`, `pos` and `unsup`, a review a file. Names are in the order of
+/// their numbers.
+fn imdb_folders(
+    folder: &Path,
+    on_bad: OnBadInput,
+    tally: &mut Tally,
+) -> Result<Vec<(PathBuf, Row)>, DataError> {
+    let mut rows = Vec::new();
+    for label in ["neg", "pos", "unsup"] {
+        let folder = folder.join(label);
+        if !folder.is_dir() {
+            continue;
+        }
+        let mut found = files(std::slice::from_ref(&folder))?;
+        let name =
+            |path: &PathBuf| path.file_name().unwrap_or_default().to_string_lossy().into_owned();
+        found.retain(|path| name(path).ends_with(".txt"));
+        found.sort_by_key(|path| {
+            let name = name(path);
+            let number = name.split('_').next().and_then(|number| number.parse::<u64>().ok());
+            (number.unwrap_or(u64::MAX), name)
+        });
+        for path in found {
+            let mut text = String::new();
+            let read = open(&path)?.read_to_string(&mut text);
+            tally.files += 1;
+            if let Err(error) = read {
+                let fault = format!("the review cannot be read: {error}");
+                let way_out = "mend it, or let bad input be skipped";
+                let error = DataError::Line { path, line: 1, fault, way_out };
+                bad(error, on_bad, tally, "a review that cannot be read")?;
+                continue;
+            }
+            let cells = [text, label.to_owned(), format!("{label}_{}", name(&path))];
+            rows.push((path, Row { line: 1, cells: cells.map(Some).to_vec() }));
+        }
+    }
+    Ok(rows)
 }
 
 /// Cleans a text as UDA does (`clean_web_text`): line breaks and paragraphs of HTML become spaces,

@@ -5,7 +5,7 @@
 //! | `.tsv` | a row a line, cells between tabs, quotes are characters |
 //! | `.csv` | quoted cells may hold line ends; tab, semicolon or comma, whichever is most frequent in the first line |
 //! | `.jsonl`, `.ndjson` | an object a line |
-//! | `.parquet` | rows; numbers are written out |
+//! | `.parquet` | rows; numbers are written out, those of Hugging Face's classes as their names, -1 is none |
 
 use super::read::{Columns, Lines, OnBadInput, Tally, columns, ends_with, open};
 use crate::error::DataError;
@@ -223,10 +223,17 @@ fn object(line: &str, wanted: &[&str]) -> Result<Vec<Option<String>>, String> {
 
 fn parquet(path: &Path, wanted: &[&str], tally: &mut Tally) -> Result<Vec<Row>, DataError> {
     let mut columns = Columns::open(path, wanted)?;
+    let names: Vec<_> = wanted.iter().map(|name| columns.class_names(name)).collect();
     let mut rows: Vec<Row> = Vec::new();
     while let Some(group) = columns.next_group()? {
-        for cells in group {
+        for mut cells in group {
             tally.lines += 1;
+            for (cell, names) in cells.iter_mut().zip(&names) {
+                if let (Some(number), Some(names)) = (&cell, names) {
+                    let number = number.parse::<usize>().ok();
+                    *cell = number.and_then(|number| names.get(number).cloned());
+                }
+            }
             rows.push(Row { line: rows.len() as u64 + 1, cells });
         }
     }

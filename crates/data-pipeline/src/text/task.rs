@@ -2,21 +2,13 @@
 
 use super::layout::Layout;
 use super::sequence::Sequence;
+use super::texts::Texts;
 use super::tokenizer::{Encoder, Tokenizer};
 use crate::dataset::Samples;
 use crate::digest::Digest;
 use crate::error::DataError;
 use crate::parallel;
 use std::sync::Arc;
-
-/// A text, or two that are judged together.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Texts {
-    /// The text, or the first of the two.
-    pub a: String,
-    /// The second text.
-    pub b: Option<String>,
-}
 
 /// What is to be predicted of an example.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
@@ -161,7 +153,7 @@ impl TextSet {
     pub fn first_by_class(&self, n: usize) -> Result<Vec<u32>, DataError> {
         let fault = |fault: String| DataError::Request(format!("set `{}`: {fault}", self.name));
         let classes = self.classes.len();
-        if classes == 0 || n % classes != 0 {
+        if classes == 0 || !n.is_multiple_of(classes) {
             return Err(fault(format!("{n} labels cannot be shared evenly by {classes} classes")));
         }
         let mut of_class = vec![Vec::new(); classes];

@@ -242,6 +242,14 @@ impl Tokenizer {
 #[derive(Debug)]
 pub struct Encoder<'a> {
     tokenizer: &'a Tokenizer,
+    memory: Memory,
+}
+
+/// What an [`Encoder`] remembers, without the tokenizer.
+#[derive(Debug, Default)]
+pub struct Memory {
+    /// Whose words they are.
+    of: Option<Digest>,
     /// Of each word, where its pieces lie in `pieces`.
     known: HashMap<Box<str>, (u32, u32)>,
     pieces: Vec<u32>,
@@ -256,7 +264,21 @@ const LONGEST_WORD: usize = 48;
 impl<'a> Encoder<'a> {
     /// An encoder that remembers nothing yet.
     pub fn new(tokenizer: &'a Tokenizer) -> Self {
-        Self { tokenizer, known: HashMap::new(), pieces: Vec::new(), word: String::new() }
+        Self::with(tokenizer, Memory::default())
+    }
+
+    /// An encoder with the memory of an earlier one ([`Encoder::into_memory`]). That of another
+    /// tokenizer is forgotten.
+    pub fn with(tokenizer: &'a Tokenizer, mut memory: Memory) -> Self {
+        if memory.of != Some(tokenizer.digest) {
+            memory = Memory { of: Some(tokenizer.digest), ..Memory::default() };
+        }
+        Self { tokenizer, memory }
+    }
+
+    /// What it remembers, for a later one.
+    pub fn into_memory(self) -> Memory {
+        self.memory
     }
 
     /// The tokenizer.
@@ -276,8 +298,9 @@ impl<'a> Encoder<'a> {
             return Ok(ids.len() - before);
         };
         let model = self.tokenizer.inner.get_model();
-        let (known, pieces, mut failed) = (&mut self.known, &mut self.pieces, None);
-        basic.words(text, &mut self.word, |word| {
+        let Memory { known, pieces, word, .. } = &mut self.memory;
+        let mut failed = None;
+        basic.words(text, word, |word| {
             if let Some(&(start, end)) = known.get(word) {
                 return ids.extend_from_slice(&pieces[start as usize..end as usize]);
             }

@@ -1,9 +1,15 @@
 //! Text: tokenizers, readers, pre-training data, tasks. Tests on published data run where
 //! `TUTOR_DATA` names a folder that has it; the rest needs nothing.
 
+mod glue;
 mod masking;
+mod own_texts;
 mod pretrain;
 mod read;
+mod reviews;
+mod squad;
+mod tagging;
+mod tasks;
 mod tokenizer;
 mod vocabulary;
 

@@ -64,6 +64,16 @@ impl Columns {
         &self.path
     }
 
+    /// The names of classes 0, 1, ... in a column of numbers, where Hugging Face's `datasets` noted
+    /// them.
+    pub(crate) fn class_names(&self, column: &str) -> Option<Vec<String>> {
+        let notes = self.footer.file_metadata().key_value_metadata();
+        let note = notes.into_iter().flatten().find(|note| note.key == "huggingface")?;
+        let note: serde_json::Value = serde_json::from_str(note.value.as_deref()?).ok()?;
+        let names = note["info"]["features"][column]["names"].as_array()?;
+        names.iter().map(|name| name.as_str().map(str::to_owned)).collect()
+    }
+
     /// The rows of the next row group.
     pub(crate) fn next_group(&mut self) -> Result<Option<Vec<Row>>, DataError> {
         if self.group >= self.footer.num_row_groups() {

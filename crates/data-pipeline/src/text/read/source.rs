@@ -3,6 +3,7 @@
 use crate::dataset::folder::listing;
 use crate::error::DataError;
 use flate2::bufread::MultiGzDecoder;
+use std::collections::HashSet;
 use std::fs::File;
 use std::io::{BufRead, BufReader};
 use std::path::{Path, PathBuf};
@@ -12,7 +13,7 @@ use std::path::{Path, PathBuf};
 /// # Errors
 /// When a path stands for nothing.
 pub fn files(paths: &[PathBuf]) -> Result<Vec<PathBuf>, DataError> {
-    let mut files: Vec<PathBuf> = Vec::new();
+    let (mut files, mut known) = (Vec::new(), HashSet::new());
     for path in paths {
         let found = of_path(path)?;
         if found.is_empty() {
@@ -23,7 +24,7 @@ pub fn files(paths: &[PathBuf]) -> Result<Vec<PathBuf>, DataError> {
             });
         }
         for file in found {
-            if !files.contains(&file) {
+            if known.insert(file.clone()) {
                 files.push(file);
             }
         }
