@@ -28,6 +28,12 @@ fn main() {
         // As system headers, so that their warnings are not ours.
         .flag(format!("-isystem{}", include.display()))
         .flag(format!("-isystem{}", include.join("torch/csrc/api/include").display()))
-        .files(["shim/conv.cpp", "shim/cpu.cpp", "shim/norm.cpp", "shim/optim.cpp"])
+        .files([
+            "shim/conv.cpp",
+            "shim/cpu.cpp",
+            "shim/norm.cpp",
+            "shim/optim.cpp",
+            "shim/rows.cpp",
+        ])
         .compile("tutor_torch");
 }

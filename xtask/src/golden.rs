@@ -190,8 +190,14 @@ fn differences(
     gone.chain(other).collect()
 }
 
-/// Scripts that read what `tutor export` wrote, or make and score folders of pictures.
-const MAKE_NONE: [&str; 3] = ["/onnx_export.py", "/folder_splits.py", "/frozen_features.py"];
+/// Scripts that read what our programs wrote, make and score folders of pictures, or want data.
+const MAKE_NONE: [&str; 5] = [
+    "/onnx_export.py",
+    "/folder_splits.py",
+    "/frozen_features.py",
+    "/electra_folders.py",
+    "/minilm.py",
+];
 
 /// Runs every script in an environment with the pinned packages.
 fn make(root: &Path) -> Result<()> {

@@ -6,6 +6,7 @@
 #include <ATen/core/grad_mode.h>
 #include <ATen/ops/_foreach_add.h>
 #include <ATen/ops/_foreach_addcdiv.h>
+#include <ATen/ops/_foreach_addcmul.h>
 #include <ATen/ops/_foreach_copy.h>
 #include <ATen/ops/_foreach_lerp.h>
 #include <ATen/ops/_foreach_mul.h>
@@ -52,23 +53,25 @@ bool plain_float(const Tensor &t) {
   return t.device().is_cpu() && t.scalar_type() == at::kFloat && t.is_non_overlapping_and_dense();
 }
 
-// Parameters with a gradient, and what belongs to them, that share a weight decay.
+// Parameters with a gradient, and what belongs to them, that share a weight decay and a factor of
+// the learning rate.
 struct Group {
-  double decay;
+  double decay, rate;
   std::vector<Tensor> param, grad, a, b, step;
 };
 
-std::vector<Group> groups(Handles p, Handles a, Handles b, Handles step, const double *decay, size_t n) {
+std::vector<Group> groups(Handles p, Handles a, Handles b, Handles step, const double *decay, const double *rate,
+                          size_t n) {
   std::vector<Group> out;
   for (size_t i = 0; i < n; ++i) {
     const Tensor &grad = p[i]->grad();
     if (!grad.defined())
       continue;
     size_t k = 0;
-    while (k < out.size() && out[k].decay != decay[i])
+    while (k < out.size() && (out[k].decay != decay[i] || out[k].rate != rate[i]))
       ++k;
     if (k == out.size())
-      out.push_back(Group{decay[i], {}, {}, {}, {}, {}});
+      out.push_back(Group{decay[i], rate[i], {}, {}, {}, {}, {}});
     Group &group = out[k];
     group.param.push_back(*p[i]);
     group.grad.push_back(laid_out_as(grad, *p[i]));
@@ -91,7 +94,7 @@ std::vector<Group> groups(Handles p, Handles a, Handles b, Handles step, const d
 // parallel region for every tensor, which costs more than the work itself on the small tensors that
 // most of a network's are.
 template <class Loop> Group after_loops(Group &all, bool loops, Loop &&loop) {
-  Group rest{all.decay, {}, {}, {}, {}, {}};
+  Group rest{all.decay, all.rate, {}, {}, {}, {}, {}};
   const auto keep = [](std::vector<Tensor> &to, const std::vector<Tensor> &from, size_t i) {
     if (!from.empty())
       to.push_back(from[i]);
@@ -182,6 +185,18 @@ void rmsprop_group(Group &g, double lr, double rho, double momentum, double eps)
   at::_foreach_sub_(g.param, g.b);
 }
 
+// libtorch's fused Adam always corrects its means.
+void adam_group(Group &g, double lr, double beta1, double beta2, double eps) {
+  at::_foreach_lerp_(g.a, g.grad, 1.0 - beta1);
+  at::_foreach_mul_(g.b, beta2);
+  at::_foreach_addcmul_(g.b, g.grad, g.grad, 1.0 - beta2);
+  auto root = at::_foreach_sqrt(g.b);
+  at::_foreach_add_(root, eps);
+  if (g.decay != 0.0)
+    at::_foreach_mul_(g.param, 1.0 - lr * g.decay);
+  at::_foreach_addcdiv_(g.param, g.a, root, -lr);
+}
+
 } // namespace
 
 extern "C" {
@@ -212,57 +227,64 @@ char *tutor_clip_grad_norm(Handles p, size_t n, double max, double *norm) {
 }
 
 // `loops` false takes libtorch's kernels on the CPU too: what the loops are tested against.
-char *tutor_sgd(Handles p, Handles buffer, const double *decay, size_t n, double lr, double momentum, bool nesterov,
+char *tutor_sgd(Handles p, Handles buffer, const double *decay, const double *rate, size_t n, double lr, double momentum, bool nesterov,
                 bool loops) {
   return guarded([&] {
     at::NoGradGuard guard;
-    for (Group &all : groups(p, buffer, nullptr, nullptr, decay, n)) {
-      const auto rate = static_cast<float>(lr), mu = static_cast<float>(momentum), wd = static_cast<float>(all.decay);
+    for (Group &all : groups(p, buffer, nullptr, nullptr, decay, rate, n)) {
+      const double scaled = lr * all.rate;
+      const auto eta = static_cast<float>(scaled), mu = static_cast<float>(momentum), wd = static_cast<float>(all.decay);
       Group g = after_loops(all, loops, [&](float *w, const float *grad, float *m, float *, int64_t places, size_t) {
         if (m == nullptr)
-          sgd_loop(w, grad, places, rate, wd);
+          sgd_loop(w, grad, places, eta, wd);
         else if (nesterov)
-          nesterov_loop(w, grad, m, places, rate, mu, wd);
+          nesterov_loop(w, grad, m, places, eta, mu, wd);
         else
-          momentum_loop(w, grad, m, places, rate, mu, wd);
+          momentum_loop(w, grad, m, places, eta, mu, wd);
       });
       if (!g.param.empty())
-        at::_fused_sgd_(g.param, g.grad, g.a, g.decay, momentum, lr, 0.0, nesterov, false, false);
+        at::_fused_sgd_(g.param, g.grad, g.a, g.decay, momentum, scaled, 0.0, nesterov, false, false);
     }
   });
 }
 
-char *tutor_rmsprop(Handles p, Handles square, Handles buffer, const double *decay, size_t n, double lr, double rho,
+char *tutor_rmsprop(Handles p, Handles square, Handles buffer, const double *decay, const double *rate, size_t n, double lr, double rho,
                     double momentum, double eps, bool loops) {
   return guarded([&] {
     at::NoGradGuard guard;
-    for (Group &all : groups(p, square, buffer, nullptr, decay, n)) {
+    for (Group &all : groups(p, square, buffer, nullptr, decay, rate, n)) {
+      const double scaled = lr * all.rate;
       Group g = after_loops(all, loops, [&](float *w, const float *grad, float *s, float *m, int64_t places, size_t) {
-        rmsprop_loop(w, grad, s, m, places, static_cast<float>(lr), static_cast<float>(1.0 - rho),
+        rmsprop_loop(w, grad, s, m, places, static_cast<float>(scaled), static_cast<float>(1.0 - rho),
                      static_cast<float>(momentum), static_cast<float>(eps), static_cast<float>(all.decay));
       });
       if (!g.param.empty())
-        rmsprop_group(g, lr, rho, momentum, eps);
+        rmsprop_group(g, scaled, rho, momentum, eps);
     }
   });
 }
 
-char *tutor_adamw(Handles p, Handles mean, Handles square, Handles step, const double *decay, size_t n, double lr,
-                  double beta1, double beta2, double eps, bool loops) {
+char *tutor_adamw(Handles p, Handles mean, Handles square, Handles step, const double *decay, const double *rate, size_t n,
+                  double lr, double beta1, double beta2, double eps, bool corrected, bool loops) {
   return guarded([&] {
     at::NoGradGuard guard;
-    for (Group &all : groups(p, mean, square, step, decay, n)) {
+    for (Group &all : groups(p, mean, square, step, decay, rate, n)) {
+      const double scaled = lr * all.rate;
       Group g = after_loops(all, loops, [&](float *w, const float *grad, float *m, float *s, int64_t places, size_t i) {
         const double t = *all.step[i].mutable_data_ptr<float>() += 1.0f;
-        adamw_loop(w, grad, m, s, places, static_cast<float>(lr / (1.0 - std::pow(beta1, t))),
-                   static_cast<float>(std::sqrt(1.0 - std::pow(beta2, t))), static_cast<float>(1.0 - lr * all.decay),
-                   static_cast<float>(1.0 - beta1), static_cast<float>(beta2), static_cast<float>(1.0 - beta2),
-                   static_cast<float>(eps));
+        const double size = corrected ? scaled / (1.0 - std::pow(beta1, t)) : scaled;
+        const double root = corrected ? std::sqrt(1.0 - std::pow(beta2, t)) : 1.0;
+        adamw_loop(w, grad, m, s, places, static_cast<float>(size), static_cast<float>(root),
+                   static_cast<float>(1.0 - scaled * all.decay), static_cast<float>(1.0 - beta1),
+                   static_cast<float>(beta2), static_cast<float>(1.0 - beta2), static_cast<float>(eps));
       });
       if (g.param.empty())
         continue;
       at::_foreach_add_(g.step, 1);
-      at::_fused_adamw_(g.param, g.grad, g.a, g.b, {}, g.step, lr, beta1, beta2, g.decay, eps, false, false);
+      if (corrected)
+        at::_fused_adamw_(g.param, g.grad, g.a, g.b, {}, g.step, scaled, beta1, beta2, g.decay, eps, false, false);
+      else
+        adam_group(g, scaled, beta1, beta2, eps);
     }
   });
 }

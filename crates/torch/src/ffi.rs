@@ -1,9 +1,12 @@
-//! The functions of `shim/` as safe Rust: the only file with `unsafe` in it.
+//! The functions of `shim/` as safe Rust: with the files below it the only one with `unsafe`.
 //!
 //! A tensor handed over is borrowed for the call. The shim writes through handles that are shared
 //! on the Rust side too, as every in-place operation of `tch` does: what is shared is libtorch's
 //! reference-counted tensor, which allows that.
 #![allow(unsafe_code)]
+
+pub(crate) mod optim;
+pub(crate) mod rows;
 
 use std::ffi::{CStr, CString, c_char};
 
@@ -25,43 +28,6 @@ pub(crate) struct Autocast {
 unsafe extern "C" {
     fn tutor_free(text: *mut c_char);
     fn tutor_version() -> *const c_char;
-    fn tutor_zero_grad(p: *const Handle, n: usize) -> *mut c_char;
-    fn tutor_clip_grad_norm(p: *const Handle, n: usize, max: f64, norm: *mut f64) -> *mut c_char;
-    fn tutor_sgd(
-        p: *const Handle,
-        buffer: *const Handle,
-        decay: *const f64,
-        n: usize,
-        lr: f64,
-        momentum: f64,
-        nesterov: bool,
-        loops: bool,
-    ) -> *mut c_char;
-    fn tutor_rmsprop(
-        p: *const Handle,
-        square: *const Handle,
-        buffer: *const Handle,
-        decay: *const f64,
-        n: usize,
-        lr: f64,
-        rho: f64,
-        momentum: f64,
-        eps: f64,
-        loops: bool,
-    ) -> *mut c_char;
-    fn tutor_adamw(
-        p: *const Handle,
-        mean: *const Handle,
-        square: *const Handle,
-        step: *const Handle,
-        decay: *const f64,
-        n: usize,
-        lr: f64,
-        beta1: f64,
-        beta2: f64,
-        eps: f64,
-        loops: bool,
-    ) -> *mut c_char;
     fn tutor_lerp(
         to: *const Handle,
         from: *const Handle,
@@ -183,125 +149,6 @@ fn index(device: Device) -> i32 {
 pub(crate) fn version() -> String {
     // SAFETY: the shim returns a static text that ends in 0.
     unsafe { CStr::from_ptr(tutor_version()) }.to_string_lossy().into_owned()
-}
-
-/// Makes every gradient undefined.
-pub(crate) fn zero_grad(params: &[Tensor]) {
-    let p = handles(params);
-    // SAFETY: `p` holds `p.len()` live tensors.
-    expect(unsafe { tutor_zero_grad(p.as_ptr(), p.len()) }, "zero_grad");
-}
-
-/// Scales gradients down to a joint norm of at most `max`; gives the norm before.
-pub(crate) fn clip_grad_norm(params: &[Tensor], max: f64) -> f64 {
-    let p = handles(params);
-    let mut norm = 0.0;
-    // SAFETY: `p` holds `p.len()` live tensors; `norm` outlives the call.
-    expect(unsafe { tutor_clip_grad_norm(p.as_ptr(), p.len(), max, &mut norm) }, "clip_grad_norm");
-    norm
-}
-
-/// The constants of one step of SGD. `loops`, here and below, says whether plain loops do the work
-/// on the CPU rather than libtorch's kernels: false only in tests.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct SgdStep {
-    pub(crate) lr: f64,
-    pub(crate) momentum: f64,
-    pub(crate) nesterov: bool,
-    pub(crate) loops: bool,
-}
-
-/// One step of SGD. `buffer` is `None` without momentum.
-pub(crate) fn sgd(params: &[Tensor], buffer: Option<&[Tensor]>, decay: &[f64], step: SgdStep) {
-    let (p, b) = (handles(params), buffer.map(handles));
-    assert_eq!((decay.len(), b.as_ref().map_or(p.len(), Vec::len)), (p.len(), p.len()));
-    let b = b.as_ref().map_or(std::ptr::null(), |b| b.as_ptr());
-    let SgdStep { lr, momentum, nesterov, loops } = step;
-    // SAFETY: all arrays hold `p.len()` entries, tensors are live; the shim takes a null `b` as "no
-    // momentum".
-    let error =
-        unsafe { tutor_sgd(p.as_ptr(), b, decay.as_ptr(), p.len(), lr, momentum, nesterov, loops) };
-    expect(error, "step of SGD");
-}
-
-/// The constants of one step of RMSProp.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct RmsPropStep {
-    pub(crate) lr: f64,
-    pub(crate) rho: f64,
-    pub(crate) momentum: f64,
-    pub(crate) eps: f64,
-    pub(crate) loops: bool,
-}
-
-/// One step of RMSProp with TensorFlow's formula.
-pub(crate) fn rmsprop(
-    params: &[Tensor],
-    square: &[Tensor],
-    buffer: &[Tensor],
-    decay: &[f64],
-    step: RmsPropStep,
-) {
-    let (p, s, b) = (handles(params), handles(square), handles(buffer));
-    assert_eq!((s.len(), b.len(), decay.len()), (p.len(), p.len(), p.len()));
-    let RmsPropStep { lr, rho, momentum, eps, loops } = step;
-    // SAFETY: all arrays hold `p.len()` entries and the tensors are live.
-    let error = unsafe {
-        tutor_rmsprop(
-            p.as_ptr(),
-            s.as_ptr(),
-            b.as_ptr(),
-            decay.as_ptr(),
-            p.len(),
-            lr,
-            rho,
-            momentum,
-            eps,
-            loops,
-        )
-    };
-    expect(error, "step of RMSProp");
-}
-
-/// The constants of one step of AdamW.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct AdamWStep {
-    pub(crate) lr: f64,
-    pub(crate) beta1: f64,
-    pub(crate) beta2: f64,
-    pub(crate) eps: f64,
-    pub(crate) loops: bool,
-}
-
-/// One step of AdamW. `steps` are float32 tensors with one value each, which the call counts up.
-pub(crate) fn adamw(
-    params: &[Tensor],
-    mean: &[Tensor],
-    square: &[Tensor],
-    steps: &[Tensor],
-    decay: &[f64],
-    step: AdamWStep,
-) {
-    let (p, m, s, t) = (handles(params), handles(mean), handles(square), handles(steps));
-    assert_eq!([m.len(), s.len(), t.len(), decay.len()], [p.len(); 4]);
-    let AdamWStep { lr, beta1, beta2, eps, loops } = step;
-    // SAFETY: all arrays hold `p.len()` entries and the tensors are live.
-    let error = unsafe {
-        tutor_adamw(
-            p.as_ptr(),
-            m.as_ptr(),
-            s.as_ptr(),
-            t.as_ptr(),
-            decay.as_ptr(),
-            p.len(),
-            lr,
-            beta1,
-            beta2,
-            eps,
-            loops,
-        )
-    };
-    expect(error, "step of AdamW");
 }
 
 /// `to += weight · (from − to)` for each pair.

@@ -40,6 +40,7 @@ pub mod optim;
 mod params;
 pub mod precision;
 pub mod rng;
+pub mod rows;
 pub mod store;
 
 pub use inference::Inference;

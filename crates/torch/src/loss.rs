@@ -1,6 +1,6 @@
 //! Losses, one value for each sample: masks and means are up to the method.
 
-use tch::{Kind, Tensor};
+use tch::{Kind, Reduction, Tensor};
 
 /// Cross entropy −Σ p log q with soft targets. `logits` and `targets` (probabilities, no gradient)
 /// are `[batch, classes]`; the result is `[batch]`, in nats, float32.
@@ -19,6 +19,15 @@ pub fn cross_entropy(logits: &Tensor, labels: &Tensor) -> Tensor {
 /// 2016). `labels` is int64 `[batch]`; the result is float32 `[batch, classes]`.
 pub fn smooth(labels: &Tensor, classes: i64, epsilon: f64) -> Tensor {
     labels.one_hot(classes).to_kind(Kind::Float) * (1.0 - epsilon) + epsilon / classes as f64
+}
+
+/// Cross entropy of a yes or no, −y ln σ(x) − (1 − y) ln(1 − σ(x)). `logits` and `labels` (0 to 1,
+/// no gradient) are of one shape, which the result has too, in nats, float32.
+pub fn binary_cross_entropy(logits: &Tensor, labels: &Tensor) -> Tensor {
+    assert_eq!(logits.size(), labels.size(), "logits and labels");
+    let (logits, labels) = (logits.to_kind(Kind::Float), labels.to_kind(Kind::Float));
+    let none = None::<&Tensor>;
+    logits.binary_cross_entropy_with_logits(&labels, none, none, Reduction::None)
 }
 
 /// Kullback-Leibler divergence KL(p ‖ softmax(logits)). `p` (probabilities, no gradient) and

@@ -3,9 +3,11 @@
 use tch::{Kind, Tensor};
 
 pub use activation::Activation;
+pub use attention::attention;
 pub use conv::Conv2d;
 pub use conv_config::{ConvConfig, Padding};
 pub use conv_norm::{ConvNorm, ConvNormConfig};
+pub use embedding::Embedding;
 pub use layer_norm::LayerNorm;
 pub use norm::BatchNorm;
 pub use perceptron::Perceptron;
@@ -14,9 +16,11 @@ use crate::graph::{Array, Graph, Operation, Value};
 use crate::{Init, Mode, NoisyRows, Role, Scope};
 
 mod activation;
+mod attention;
 mod conv;
 mod conv_config;
 mod conv_norm;
+mod embedding;
 mod folded;
 mod layer_norm;
 mod norm;

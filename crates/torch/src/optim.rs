@@ -5,7 +5,7 @@
 //! |---|---|
 //! | `sgd` | m ← μm + g; w ← w − η·m, or w − η·(g + μm) with Nesterov's momentum |
 //! | `rmsprop` | s ← s + (1 − ρ)(g² − s), s₀ = 1; m ← μm + η·g/√(s + ε); w ← w − m, as TensorFlow's |
-//! | `adamw` | Adam with bias correction and decoupled weight decay (Loshchilov & Hutter 2019) |
+//! | `adamw` | Adam with decoupled weight decay (Loshchilov & Hutter 2019), with bias correction or, as BERT's, without |
 //!
 //! ```
 //! use torch::{Device, Init, Kind, Params, Role, optim::OptimConfig};
@@ -97,6 +97,26 @@ impl OptimConfig {
 
     /// Makes the optimiser of all trainable tensors of `params`, with fresh state on their device.
     pub fn build(&self, params: &Params) -> Optimizer {
+        self.build_with_rates(params, |_| 1.0)
+    }
+
+    /// The same with a factor of the learning rate for each tensor by its name, as in fine-tuning
+    /// with rates that fall from layer to layer. The factors are no part of the state.
+    ///
+    /// ```
+    /// use torch::{Device, Init, Kind, Params, Role, optim::OptimConfig};
+    ///
+    /// let (_, params) = Params::build(Device::Cpu, |scope| {
+    ///     ["a", "b"].map(|name| scope.tensor(name, &[1], Role::Weight, Init::Const(1.0)))
+    /// });
+    /// let rate = |name: &str| if name == "a" { 0.5 } else { 1.0 };
+    /// let mut optimizer = OptimConfig::default().build_with_rates(&params, rate);
+    /// params.iter().for_each(|p| p.tensor.sum(Kind::Float).backward());
+    /// optimizer.step(0.1);
+    /// let moved = |name| 1.0 - params.get(name).expect("it").double_value(&[0]);
+    /// assert!((moved("b") / moved("a") - 2.0).abs() < 1e-2);
+    /// ```
+    pub fn build_with_rates(&self, params: &Params, rate: impl Fn(&str) -> f64) -> Optimizer {
         let (weight_decay, decay_on) = match self {
             OptimConfig::Sgd(c) => (c.weight_decay, c.decay_on),
             OptimConfig::Rmsprop(c) => (c.weight_decay, c.decay_on),
@@ -113,6 +133,7 @@ impl OptimConfig {
             config: *self,
             names: params.trainable().map(|p| p.name.clone()).collect(),
             decay: params.trainable().map(|p| decay(p.role)).collect(),
+            rates: params.trainable().map(|p| rate(&p.name)).collect(),
             params: tensors,
             slots,
             steps: Tensor::from(0i64),
@@ -127,6 +148,7 @@ pub struct Optimizer {
     names: Vec<String>,
     params: Vec<Tensor>,
     decay: Vec<f64>,
+    rates: Vec<f64>,
     slots: Vec<Slot>,
     steps: Tensor,
 }
@@ -139,24 +161,24 @@ impl Optimizer {
     }
 
     fn step_by(&mut self, lr: f64, loops: bool) {
-        let (params, decay) = (&self.params, &self.decay);
+        let (params, each) = (&self.params, [self.decay.as_slice(), self.rates.as_slice()]);
         match &self.config {
-            OptimConfig::Sgd(c) => c.step(params, &self.slots, decay, lr, loops),
-            OptimConfig::Rmsprop(c) => c.step(params, &self.slots, decay, lr, loops),
-            OptimConfig::Adamw(c) => c.step(params, &self.slots, decay, lr, loops),
+            OptimConfig::Sgd(c) => c.step(params, &self.slots, each, lr, loops),
+            OptimConfig::Rmsprop(c) => c.step(params, &self.slots, each, lr, loops),
+            OptimConfig::Adamw(c) => c.step(params, &self.slots, each, lr, loops),
         }
         let _ = self.steps.g_add_scalar_(1);
     }
 
     /// Clears all gradients: they are undefined, not 0, until the next backward pass.
     pub fn zero_grad(&mut self) {
-        ffi::zero_grad(&self.params);
+        ffi::optim::zero_grad(&self.params);
     }
 
     /// Scales all gradients so that their joint Euclidean norm is at most `max`, and gives the norm
     /// before that, which may be infinite or NaN.
     pub fn clip_grad_norm(&mut self, max: f64) -> f64 {
-        ffi::clip_grad_norm(&self.params, max)
+        ffi::optim::clip_grad_norm(&self.params, max)
     }
 
     /// The settings that it was made from.
@@ -211,6 +233,7 @@ mod tests {
             OptimConfig::Sgd(sgd),
             OptimConfig::Rmsprop(RmsProp { weight_decay: 0.1, ..RmsProp::default() }),
             OptimConfig::Adamw(AdamW { weight_decay: 0.1, ..AdamW::default() }),
+            OptimConfig::Adamw(AdamW { weight_decay: 0.1, ..AdamW::bert() }),
         ];
         let shapes: [(&[i64], Role); 3] =
             [(&[7, 5, 3, 3], Role::Weight), (&[129], Role::Bias), (&[1], Role::Norm)];
@@ -223,7 +246,8 @@ mod tests {
                         tch::no_grad(|| w.copy_(&ramp.cos().view_as(&w)));
                     }
                 });
-                let mut optimizer = config.build(&params);
+                let rate = |name: &str| if name == "1" { 0.5 } else { 1.0 };
+                let mut optimizer = config.build_with_rates(&params, rate);
                 for step in 1..=5 {
                     optimizer.zero_grad();
                     for p in params.trainable() {

@@ -42,6 +42,12 @@ pub enum Init {
         /// Standard deviation.
         std: f64,
     },
+    /// Normal with mean 0, drawn again where it is more than two deviations away, as TensorFlow's
+    /// `truncated_normal`; what is left deviates by 0.88 `std`.
+    TruncatedNormal {
+        /// Standard deviation of the normal distribution that is cut.
+        std: f64,
+    },
     /// Uniform in `[-bound, bound)`.
     Uniform {
         /// Half the width of the range.
@@ -167,7 +173,7 @@ impl Params {
     /// Clears all gradients: they are undefined, not 0, until the next backward pass.
     pub fn zero_grad(&self) {
         let tensors: Vec<_> = self.trainable().map(|p| p.tensor.shallow_clone()).collect();
-        ffi::zero_grad(&tensors);
+        ffi::optim::zero_grad(&tensors);
     }
 
     fn push(&mut self, name: String, tensor: Tensor, role: Role) {
@@ -237,6 +243,12 @@ impl Scope<'_> {
             }
             Init::Const(value) => Tensor::full(shape, value, options),
             Init::Normal { std } => Tensor::randn(shape, options) * std,
+            Init::TruncatedNormal { std } => {
+                // Between two deviations lies erf(√2) of the distribution.
+                let inner = 0.954_499_736_103_641_6;
+                let share = Tensor::empty(shape, options).uniform_(-inner, inner);
+                share.erfinv() * (std * std::f64::consts::SQRT_2)
+            }
             Init::Uniform { bound } => Tensor::empty(shape, options).uniform_(-bound, bound),
         };
         let tensor = value.to_device(self.device).set_requires_grad(role != Role::Buffer);

@@ -17,6 +17,7 @@ use crate::Progress;
 /// | --- | --- |
 /// | `constant` | `value` |
 /// | `linear` | `from + (to − from) · t` |
+/// | `decay-from-start` | `from · (1 − s/T)` over the whole run of `T` steps; a warm-up of `warmup` steps multiplies it by `s / warmup` (`rule = "times"`, ELECTRA) or is `from · s / warmup` in its stead (`rule = "instead"`, BERT and UDA for text) |
 /// | `cosine` | `from · cos(7πt/16)` (FixMatch, arXiv 2001.07685, section 2.3; ends at 0.195 · `from`) |
 /// | `half-cosine` | `to + (from − to) · (1 + cos πt) / 2` (UDA, Loshchilov and Hutter 2017) |
 /// | `cyclic-cosine` | the half cosine from `from` to 0 over the part `length` of the run, followed up to the part `turn`; from there on its last part `cycle` again and again (fast-SWA, arXiv 1806.05594, section 5.1) |
@@ -53,6 +54,16 @@ pub enum Schedule {
         /// Steps of warm-up.
         #[serde(default)]
         warmup: u64,
+    },
+    /// A straight line from the first step to 0 after the last, whatever the warm-up does.
+    DecayFromStart {
+        /// The value that it falls from.
+        from: f64,
+        /// Steps of warm-up.
+        #[serde(default)]
+        warmup: u64,
+        /// How warm-up and decay go together.
+        rule: WarmUp,
     },
     /// FixMatch's part of a cosine, over the steps after the warm-up.
     Cosine {
@@ -149,6 +160,16 @@ pub enum Schedule {
     },
 }
 
+/// How a warm-up and a decay that both begin at step 0 go together.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum WarmUp {
+    /// Their product counts (ELECTRA).
+    Times,
+    /// During the warm-up it alone counts, so that there is a small fall at its end (BERT, UDA).
+    Instead,
+}
+
 fn whole() -> f64 {
     1.0
 }
@@ -186,6 +207,14 @@ impl Schedule {
         match *self {
             S::Constant { value, warmup } => warmed(value, warmup, &|_| value),
             S::Linear { from, to, warmup } => warmed(from, warmup, &|t| from + (to - from) * t),
+            S::DecayFromStart { from, warmup, rule } => {
+                let left = 1.0 - Progress { step: at.step, steps: at.steps }.fraction();
+                let risen = Progress { step: at.step, steps: warmup }.fraction();
+                match rule {
+                    WarmUp::Instead if at.step < warmup => from * risen,
+                    _ => from * left * risen,
+                }
+            }
             S::Cosine { from, warmup } => {
                 warmed(from, warmup, &|t| from * (7.0 * PI * t / 16.0).cos())
             }
@@ -236,7 +265,9 @@ impl Schedule {
             S::Linear { from, to, .. } | S::HalfCosine { from, to, .. } => {
                 vec![at_least_0("from", from), at_least_0("to", to)]
             }
-            S::Cosine { from, .. } => vec![at_least_0("from", from)],
+            S::Cosine { from, .. } | S::DecayFromStart { from, .. } => {
+                vec![at_least_0("from", from)]
+            }
             S::CyclicCosine { from, length, turn, cycle } => {
                 let positive = length > 0.0 && length.is_finite();
                 let beyond = "ends before the cycles begin, at `turn` − `cycle`";

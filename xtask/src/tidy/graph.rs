@@ -19,7 +19,7 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("train", &["atomic-file", "metrics", "torch"]),
     ("vision-models", &["torch", "weights"]),
     ("ssl-core", &["torch", "train"]),
-    ("electra", &["torch", "train"]),
+    ("electra", &["atomic-file", "torch", "train", "weights"]),
     ("dialog-models", &["torch", "train"]),
     ("xtask", &[]),
 ];

@@ -7,13 +7,16 @@ use super::slot::{DecayOn, Slot};
 use crate::ffi;
 
 /// AdamW as PyTorch's (Loshchilov & Hutter 2019, arXiv 1711.05101, algorithm 2): with bias
-/// correction, ε outside the root, and w ← (1 − η·`weight_decay`)·w before the step.
+/// correction, ε outside the root, and w ← (1 − η·`weight_decay`)·w before the step. Without bias
+/// correction it is the Adam of BERT's code, which ELECTRA and UDA for text use too
+/// ([`AdamW::bert`]).
 ///
 /// | key | default | purpose |
 /// |---|---|---|
 /// | `beta1` | 0.9 | how much of the mean gradient stays |
 /// | `beta2` | 0.999 | how much of the mean square stays |
 /// | `eps` | 1e-8 | ε |
+/// | `bias_correction` | true | whether the means are corrected for their start at 0 |
 /// | `weight_decay` | 0.01 | decoupled from the gradient |
 /// | `decay_on` | `kernels` | which tensors decay |
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
@@ -25,6 +28,8 @@ pub struct AdamW {
     pub beta2: f64,
     /// ε.
     pub eps: f64,
+    /// Whether the means are corrected for their start at 0.
+    pub bias_correction: bool,
     /// The share of w, times the learning rate, that a step takes away.
     pub weight_decay: f64,
     /// Which tensors decay.
@@ -34,11 +39,23 @@ pub struct AdamW {
 impl Default for AdamW {
     fn default() -> Self {
         let decay_on = DecayOn::Kernels;
-        Self { beta1: 0.9, beta2: 0.999, eps: 1e-8, weight_decay: 0.01, decay_on }
+        Self {
+            beta1: 0.9,
+            beta2: 0.999,
+            eps: 1e-8,
+            bias_correction: true,
+            weight_decay: 0.01,
+            decay_on,
+        }
     }
 }
 
 impl AdamW {
+    /// That of BERT, ELECTRA and UDA for text: no bias correction, ε = 1e-6.
+    pub fn bert() -> Self {
+        Self { eps: 1e-6, bias_correction: false, ..Self::default() }
+    }
+
     /// The kernels count steps for each parameter, in float32: exact up to 16.7 million.
     pub(super) fn slots(params: &[Tensor]) -> Vec<Slot> {
         let count = |p: &Tensor| Tensor::zeros([1], (Kind::Float, p.device()));
@@ -50,13 +67,13 @@ impl AdamW {
         &self,
         params: &[Tensor],
         slots: &[Slot],
-        decay: &[f64],
+        each: [&[f64]; 2],
         lr: f64,
         loops: bool,
     ) {
         let [mean, square, steps] = [0, 1, 2].map(|i| slots[i].tensors.as_slice());
-        let &AdamW { beta1, beta2, eps, .. } = self;
-        let constants = ffi::AdamWStep { lr, beta1, beta2, eps, loops };
-        ffi::adamw(params, mean, square, steps, decay, constants);
+        let &AdamW { beta1, beta2, eps, bias_correction: corrected, .. } = self;
+        let constants = ffi::optim::AdamWStep { lr, beta1, beta2, eps, corrected, loops };
+        ffi::optim::adamw(params, mean, square, steps, each, constants);
     }
 }

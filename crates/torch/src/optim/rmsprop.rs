@@ -51,12 +51,17 @@ impl RmsProp {
         &self,
         params: &[Tensor],
         slots: &[Slot],
-        decay: &[f64],
+        each: [&[f64]; 2],
         lr: f64,
         loops: bool,
     ) {
-        let constants =
-            ffi::RmsPropStep { lr, rho: self.decay, momentum: self.momentum, eps: self.eps, loops };
-        ffi::rmsprop(params, &slots[0].tensors, &slots[1].tensors, decay, constants);
+        let constants = ffi::optim::RmsPropStep {
+            lr,
+            rho: self.decay,
+            momentum: self.momentum,
+            eps: self.eps,
+            loops,
+        };
+        ffi::optim::rmsprop(params, &slots[0].tensors, &slots[1].tensors, each, constants);
     }
 }

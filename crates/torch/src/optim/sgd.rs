@@ -44,13 +44,13 @@ impl Sgd {
         &self,
         params: &[Tensor],
         slots: &[Slot],
-        decay: &[f64],
+        each: [&[f64]; 2],
         lr: f64,
         loops: bool,
     ) {
         let buffer = slots.first().map(|s| s.tensors.as_slice());
         let nesterov = self.nesterov && buffer.is_some();
-        let step = ffi::SgdStep { lr, momentum: self.momentum, nesterov, loops };
-        ffi::sgd(params, buffer, decay, step);
+        let step = ffi::optim::SgdStep { lr, momentum: self.momentum, nesterov, loops };
+        ffi::optim::sgd(params, buffer, each, step);
     }
 }

@@ -1,7 +1,7 @@
 //! Schedules against values worked out by hand, and their ranges.
 
 use proptest::prelude::*;
-use train::{Progress, Schedule};
+use train::{Progress, Schedule, WarmUp};
 
 fn from_toml(text: &str) -> Schedule {
     toml::from_str(text).unwrap()
@@ -32,6 +32,22 @@ fn values_by_hand() {
     let uda = "kind = 'half-cosine'\nfrom = 0.03\nto = 0.00012\nwarmup = 20000";
     let middle = (0.03 + 0.00012) / 2.0;
     check(uda, 400_000, &[(10_000, 0.015), (20_000, 0.03), (210_000, middle), (400_000, 0.00012)]);
+}
+
+/// ELECTRA's warm-up multiplies the decay, UDA's stands in its stead.
+#[test]
+fn decays_that_begin_with_the_warm_up() {
+    let text =
+        |rule| format!("kind = 'decay-from-start'\nfrom = 5e-4\nwarmup = 10000\nrule = '{rule}'");
+    let electra = [(0, 0.0), (5000, 2.4875e-4), (10_000, 4.95e-4), (1_000_000, 0.0)];
+    check(&text("times"), 1_000_000, &electra);
+    let uda = [(0, 0.0), (5000, 2.5e-4), (9_999, 4.9995e-4), (10_000, 4.95e-4), (1_000_000, 0.0)];
+    check(&text("instead"), 1_000_000, &uda);
+    check(
+        "kind = 'decay-from-start'\nfrom = 2\nrule = 'times'",
+        4,
+        &[(0, 2.0), (1, 1.5), (4, 0.0)],
+    );
 }
 
 #[test]
@@ -102,7 +118,7 @@ fn a_fault_is_named() {
 fn schedules() -> impl Strategy<Value = Schedule> {
     let (a, b) = (1e-4..10.0, 1e-4..1.0);
     let rate = 0.01..0.99;
-    (a, b, rate, 0_u64..300, 0.01..=1.0, 0..11).prop_map(
+    (a, b, rate, 0_u64..300, 0.01..=1.0, 0..12).prop_map(
         |(from, part, rate, warmup, over, kind)| {
             let to = from * part * 0.999;
             match kind {
@@ -115,6 +131,10 @@ fn schedules() -> impl Strategy<Value = Schedule> {
                 6 => Schedule::SigmoidRampUp { value: from, over },
                 7 => Schedule::RampUp { value: from, over },
                 8 => Schedule::CosineRampUp { value: from, over },
+                10 => {
+                    let rule = if part < 0.5 { WarmUp::Times } else { WarmUp::Instead };
+                    Schedule::DecayFromStart { from, warmup, rule }
+                }
                 9 => Schedule::CyclicCosine {
                     from,
                     length: over + part,
@@ -139,6 +159,7 @@ proptest! {
             | Schedule::SigmoidRampDown { value, .. } => value,
             Schedule::Linear { from, .. }
             | Schedule::Cosine { from, .. }
+            | Schedule::DecayFromStart { from, .. }
             | Schedule::HalfCosine { from, .. }
             | Schedule::CyclicCosine { from, .. }
             | Schedule::Exponential { from, .. }
@@ -158,8 +179,8 @@ proptest! {
             | Schedule::Exponential { warmup, .. }
             | Schedule::ExponentialTo { warmup, .. } => (warmup, true),
             Schedule::SigmoidRampDown { .. } => (0, true),
-            // Its cycles begin anew.
-            Schedule::CyclicCosine { .. } => return Ok(()),
+            // Cycles begin anew; a product of a rise and a fall does either.
+            Schedule::CyclicCosine { .. } | Schedule::DecayFromStart { .. } => return Ok(()),
             Schedule::RampUp { .. }
             | Schedule::CosineRampUp { .. }
             | Schedule::SigmoidRampUp { .. } => (0, false),

@@ -1,0 +1,173 @@
+//! The shape of an encoder, and what is wrong with one.
+
+use serde::{Deserialize, Serialize};
+
+/// Whose names an encoder's tensors have, and whether it has a pooler.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Family {
+    /// Tensors `electra.…`. The vector of a text is that of its first token.
+    Electra,
+    /// Tensors `bert.…`.
+    Bert,
+}
+
+impl Family {
+    /// What the names of its encoder's tensors begin with, and its name in a `config.json`.
+    pub fn prefix(self) -> &'static str {
+        match self {
+            Family::Electra => "electra",
+            Family::Bert => "bert",
+        }
+    }
+}
+
+/// An encoder of BERT's form (Devlin et al., arXiv 1810.04805; Clark et al., arXiv 2003.10555).
+///
+/// | key | default | meaning | range |
+/// |---|---|---|---|
+/// | `family` | `electra` | whose names the tensors have | `electra`, `bert` |
+/// | `vocabulary` | 30,522 | number of token ids | ≥ 1 |
+/// | `embedding` | 128 | width of token, position and segment vectors | ≥ 1 |
+/// | `hidden` | 256 | width of a token between layers | a multiple of `heads` |
+/// | `layers` | 12 | layers | 1 to 200 |
+/// | `heads` | 4 | heads of attention, 64 wide in the published nets | ≥ 1 |
+/// | `feed_forward` | 1,024 | width inside a layer's perceptron | ≥ 1 |
+/// | `positions` | 512 | longest sequence | ≥ 1 |
+/// | `segments` | 2 | kinds of segments | ≥ 1 |
+/// | `dropout` | 0.1 | dropout on vectors | \[0, 1) |
+/// | `attention_dropout` | 0.1 | dropout on attention's probabilities | \[0, 1) |
+/// | `norm_eps` | 1e-12 | added to variances by layer norm | > 0 |
+///
+/// The defaults are ELECTRA-Small.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct EncoderConfig {
+    /// Whose names the tensors have.
+    pub family: Family,
+    /// Number of token ids.
+    pub vocabulary: i64,
+    /// Width of token, position and segment vectors.
+    pub embedding: i64,
+    /// Width of a token between layers.
+    pub hidden: i64,
+    /// Number of layers.
+    pub layers: i64,
+    /// Heads of attention.
+    pub heads: i64,
+    /// Width inside a layer's perceptron.
+    pub feed_forward: i64,
+    /// Longest sequence.
+    pub positions: i64,
+    /// Kinds of segments.
+    pub segments: i64,
+    /// Dropout on vectors.
+    pub dropout: f64,
+    /// Dropout on attention's probabilities.
+    pub attention_dropout: f64,
+    /// What layer norm adds to variances.
+    pub norm_eps: f64,
+}
+
+impl Default for EncoderConfig {
+    fn default() -> Self {
+        Self::small()
+    }
+}
+
+impl EncoderConfig {
+    /// An encoder with heads of 64 (at least one) and a perceptron four times as wide, as all
+    /// published ones have.
+    pub fn sized(layers: i64, hidden: i64, embedding: i64) -> Self {
+        Self {
+            family: Family::Electra,
+            vocabulary: 30_522,
+            embedding,
+            hidden,
+            layers,
+            heads: (hidden / 64).max(1),
+            feed_forward: 4 * hidden,
+            positions: 512,
+            segments: 2,
+            dropout: 0.1,
+            attention_dropout: 0.1,
+            norm_eps: 1e-12,
+        }
+    }
+
+    /// ELECTRA-Small: 12 layers, 256 wide, embeddings of 128.
+    pub fn small() -> Self {
+        Self::sized(12, 256, 128)
+    }
+
+    /// ELECTRA-Base and BERT-Base: 12 layers, 768 wide.
+    pub fn base() -> Self {
+        Self::sized(12, 768, 768)
+    }
+
+    /// ELECTRA-Large and BERT-Large: 24 layers, 1024 wide.
+    pub fn large() -> Self {
+        Self::sized(24, 1024, 1024)
+    }
+
+    /// For two processor cores: 4 layers, 128 wide.
+    pub fn tiny() -> Self {
+        Self::sized(4, 128, 128)
+    }
+
+    /// For two processor cores and an hour: 6 layers, 192 wide, embeddings of 128.
+    pub fn mini() -> Self {
+        Self::sized(6, 192, 128)
+    }
+
+    /// The same under BERT's names.
+    #[must_use]
+    pub fn bert(self) -> Self {
+        Self { family: Family::Bert, ..self }
+    }
+
+    /// The generator of a discriminator of this shape: `fraction` of its width with heads of 64, as
+    /// many layers.
+    #[must_use]
+    pub fn generator(&self, fraction: f64) -> Self {
+        let hidden = (self.hidden as f64 * fraction).round_ties_even() as i64;
+        Self { hidden, feed_forward: 4 * hidden, heads: (hidden / 64).max(1), ..self.clone() }
+    }
+
+    /// Width of one head.
+    pub fn head_width(&self) -> i64 {
+        self.hidden / self.heads
+    }
+
+    /// Every value that no encoder can have: its key, and what is wrong with it.
+    pub fn faults(&self) -> Vec<(&'static str, String)> {
+        let mut faults = Vec::new();
+        let mut unless = |ok: bool, key, fault: String| {
+            if !ok {
+                faults.push((key, fault));
+            }
+        };
+        for (key, value, most) in [
+            ("vocabulary", self.vocabulary, 1 << 24),
+            ("embedding", self.embedding, 1 << 16),
+            ("hidden", self.hidden, 1 << 16),
+            ("layers", self.layers, 200),
+            ("heads", self.heads, 1 << 10),
+            ("feed_forward", self.feed_forward, 1 << 18),
+            ("positions", self.positions, 1 << 20),
+            ("segments", self.segments, 1 << 10),
+        ] {
+            unless((1..=most).contains(&value), key, format!("{value} is not in 1 to {most}"));
+        }
+        let whole = self.heads < 1 || self.hidden % self.heads == 0;
+        unless(whole, "hidden", format!("{} is no multiple of {} heads", self.hidden, self.heads));
+        for (key, rate) in
+            [("dropout", self.dropout), ("attention_dropout", self.attention_dropout)]
+        {
+            unless((0.0..1.0).contains(&rate), key, format!("{rate} is not in [0, 1)"));
+        }
+        let eps = self.norm_eps;
+        unless(eps > 0.0 && eps < 1.0, "norm_eps", format!("{eps} is not above 0 and below 1"));
+        faults
+    }
+}

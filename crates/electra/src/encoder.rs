@@ -1,0 +1,177 @@
+//! The encoder of BERT and ELECTRA: embeddings, and layers of attention and a perceptron, each with
+//! its norm behind it.
+//!
+//! Tensors have the names of Hugging Face's transformers: `embeddings.word_embeddings`,
+//! `embeddings.LayerNorm`, `embeddings_project`, `encoder.layer.N.attention.self.query`, … below
+//! `electra.` or `bert.`.
+
+use std::rc::Rc;
+
+use torch::nn::{Embedding, LayerNorm, Linear, dropout};
+use torch::{Init, Mode, Scope, Tensor};
+
+use crate::{EncoderConfig, Packed};
+
+/// What linear layers and tables of vectors are drawn from: a normal distribution cut at two
+/// deviations, as in the released code.
+pub(crate) const INIT: Init = Init::TruncatedNormal { std: 0.02 };
+
+/// A linear layer of pre-training, started from [`INIT`].
+pub(crate) fn linear(scope: &mut Scope<'_>, name: &str, inputs: i64, outputs: i64) -> Linear {
+    Linear::with_init(&mut scope.sub(name), inputs, outputs, INIT)
+}
+
+/// A linear layer on top of a trained encoder, started uniformly in ±√(6 / (inputs + outputs))
+/// (Glorot & Bengio 2010), as in ELECTRA's released code.
+pub(crate) fn fresh(scope: &mut Scope<'_>, name: &str, inputs: i64, outputs: i64) -> Linear {
+    let bound = (6.0 / (inputs + outputs) as f64).sqrt();
+    Linear::with_init(&mut scope.sub(name), inputs, outputs, Init::Uniform { bound })
+}
+
+/// Vectors of tokens, positions and segments, summed and normed.
+#[derive(Debug)]
+pub struct Embeddings {
+    words: Embedding,
+    positions: Embedding,
+    segments: Embedding,
+    norm: LayerNorm,
+    dropout: f64,
+}
+
+impl Embeddings {
+    /// Makes the tables of an encoder of this shape.
+    pub fn new(scope: &mut Scope<'_>, config: &EncoderConfig) -> Self {
+        let mut table =
+            |name: &str, rows| Embedding::new(&mut scope.sub(name), rows, config.embedding, INIT);
+        let words = table("word_embeddings", config.vocabulary);
+        let positions = table("position_embeddings", config.positions);
+        let segments = table("token_type_embeddings", config.segments);
+        let norm = LayerNorm::new(&mut scope.sub("LayerNorm"), config.embedding, config.norm_eps);
+        Self { words, positions, segments, norm, dropout: config.dropout }
+    }
+
+    /// The vectors `[tokens, embedding]` of a batch.
+    pub fn forward(&self, batch: &Packed, mode: Mode) -> Tensor {
+        let sum = self.words.forward(batch.ids())
+            + self.segments.forward(batch.segments())
+            + self.positions.forward(batch.positions());
+        dropout(&self.norm.forward(&sum), self.dropout, batch.token_mode(mode))
+    }
+
+    /// The table of tokens `[vocabulary, embedding]`, which heads that predict tokens share.
+    pub fn words(&self) -> &Tensor {
+        self.words.weight()
+    }
+}
+
+/// Attention and a perceptron.
+#[derive(Debug)]
+struct Layer {
+    qkv: [Linear; 3],
+    mixed: Linear,
+    mixed_norm: LayerNorm,
+    inner: Linear,
+    outer: Linear,
+    norm: LayerNorm,
+    heads: i64,
+    dropout: f64,
+    attention_dropout: f64,
+}
+
+impl Layer {
+    fn new(scope: &mut Scope<'_>, config: &EncoderConfig) -> Self {
+        let (hidden, eps) = (config.hidden, config.norm_eps);
+        let mut own = scope.sub("attention.self");
+        let qkv = ["query", "key", "value"].map(|name| linear(&mut own, name, hidden, hidden));
+        let mut output = scope.sub("attention.output");
+        let mixed = linear(&mut output, "dense", hidden, hidden);
+        let mixed_norm = LayerNorm::new(&mut output.sub("LayerNorm"), hidden, eps);
+        let inner = linear(scope, "intermediate.dense", hidden, config.feed_forward);
+        let outer = linear(scope, "output.dense", config.feed_forward, hidden);
+        let norm = LayerNorm::new(&mut scope.sub("output.LayerNorm"), hidden, eps);
+        let &EncoderConfig { heads, dropout, attention_dropout, .. } = config;
+        Self { qkv, mixed, mixed_norm, inner, outer, norm, heads, dropout, attention_dropout }
+    }
+
+    /// `[tokens, hidden]` to the same shape.
+    fn forward(&self, x: &Tensor, batch: &Packed, mode: Mode) -> Tensor {
+        let drop = |x: Tensor| dropout(&x, self.dropout, batch.token_mode(mode));
+        let [q, k, v] = self.qkv.each_ref().map(|layer| layer.forward(x));
+        let mixed =
+            batch.layout().attention([&q, &k, &v], self.heads, self.attention_dropout, mode);
+        let x = self.mixed_norm.forward(&(x + drop(self.mixed.forward(&mixed))));
+        let inner = self.inner.forward(&x).gelu("none");
+        self.norm.forward(&(&x + drop(self.outer.forward(&inner))))
+    }
+}
+
+/// The encoder: token ids to a vector for each token.
+#[derive(Debug)]
+pub struct Encoder {
+    embeddings: Rc<Embeddings>,
+    project: Option<Linear>,
+    layers: Vec<Layer>,
+    config: EncoderConfig,
+}
+
+impl Encoder {
+    /// Makes the tensors at a scope of the family's name: `scope.sub(config.family.prefix())`.
+    /// Linear layers and tables are drawn from N(0, 0.02²) cut at two deviations.
+    pub fn new(scope: &mut Scope<'_>, config: &EncoderConfig) -> Self {
+        let embeddings = Embeddings::new(&mut scope.sub("embeddings"), config);
+        Self::with_embeddings(scope, config, Rc::new(embeddings))
+    }
+
+    /// The same on embeddings that another encoder has too.
+    pub fn with_embeddings(
+        scope: &mut Scope<'_>,
+        config: &EncoderConfig,
+        embeddings: Rc<Embeddings>,
+    ) -> Self {
+        let (width, hidden) = (config.embedding, config.hidden);
+        let project = (width != hidden).then(|| linear(scope, "embeddings_project", width, hidden));
+        let layer = |i| Layer::new(&mut scope.sub(format!("encoder.layer.{i}")), config);
+        let layers = (0..config.layers).map(layer).collect();
+        Self { embeddings, project, layers, config: config.clone() }
+    }
+
+    /// Its shape.
+    pub fn config(&self) -> &EncoderConfig {
+        &self.config
+    }
+
+    /// Its embeddings.
+    pub fn embeddings(&self) -> &Rc<Embeddings> {
+        &self.embeddings
+    }
+
+    /// What the last layer gives, `[tokens, hidden]`.
+    pub fn forward(&self, batch: &Packed, mode: Mode) -> Tensor {
+        let start = self.start(batch, mode);
+        self.layers.iter().fold(start, |x, layer| layer.forward(&x, batch, mode))
+    }
+
+    /// What goes into the first layer and what each layer gives, all `[tokens, hidden]`.
+    pub fn hidden_states(&self, batch: &Packed, mode: Mode) -> Vec<Tensor> {
+        let mut states = vec![self.start(batch, mode)];
+        for layer in &self.layers {
+            let next = layer.forward(states.last().expect("the start"), batch, mode);
+            states.push(next);
+        }
+        states
+    }
+
+    fn start(&self, batch: &Packed, mode: Mode) -> Tensor {
+        let longest = batch.lengths().iter().max().copied().unwrap_or(0) as i64;
+        let most = self.config.positions;
+        assert!(
+            longest <= most,
+            "a sequence of {longest} tokens; the encoder has {most} positions"
+        );
+        let x = self.embeddings.forward(batch, mode);
+        match &self.project {
+            Some(project) => project.forward(&x),
+            None => x,
+        }
+    }
+}

@@ -1,0 +1,112 @@
+//! A class for each text.
+
+use serde::{Deserialize, Serialize};
+use torch::nn::{Linear, dropout};
+use torch::{Features, Mode, Scope, Tensor};
+
+use super::Pooler;
+use crate::encoder::fresh;
+use crate::{Encoder, EncoderConfig, Packed};
+
+/// How a vector of a text is made, and classes of it. Dropout comes before each linear layer that
+/// is trained anew.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum HeadForm {
+    /// The first token, linear, GELU, linear: transformers' `ElectraForSequenceClassification`.
+    #[default]
+    Electra,
+    /// The first token, linear: ELECTRA's released code. Tensors `classifier`.
+    Linear,
+    /// BERT's pooler, linear: transformers' `BertForSequenceClassification`.
+    Pooler,
+    /// The mean of all tokens, linear: as sentence encoders are used.
+    Mean,
+}
+
+/// A classifier of texts.
+///
+/// | key | default | meaning | range |
+/// |---|---|---|---|
+/// | `encoder` | ELECTRA-Small | the encoder | |
+/// | `form` | `electra` | the head | `electra`, `linear`, `pooler`, `mean` |
+/// | `dropout` | the encoder's | dropout in the head | \[0, 1) |
+/// | `pad` | 0 | the token that fills padded input | |
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct ClassifierConfig {
+    /// The encoder.
+    pub encoder: EncoderConfig,
+    /// The head.
+    pub form: HeadForm,
+    /// Dropout in the head; `None` is the encoder's.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub dropout: Option<f64>,
+    /// The token that fills padded input.
+    pub pad: i64,
+}
+
+/// An encoder with a head that makes classes (or one number) of texts.
+///
+/// As a [`torch::Net`] it takes padded input, int64 `[batch, 2, tokens]` with ids and segments, so
+/// that methods which know nothing of text can train it; [`classify`](Self::classify) takes a
+/// [`Packed`] batch.
+#[derive(Debug)]
+pub struct Classifier {
+    encoder: Encoder,
+    pooler: Option<Pooler>,
+    dense: Option<Linear>,
+    head: Linear,
+    form: HeadForm,
+    dropout: f64,
+    pad: i64,
+}
+
+impl Classifier {
+    /// Makes the encoder's tensors and the head's.
+    pub fn new(scope: &mut Scope<'_>, config: &ClassifierConfig, classes: i64) -> Self {
+        let (shape, form) = (&config.encoder, config.form);
+        let encoder = Encoder::new(&mut scope.sub(shape.family.prefix()), shape);
+        let hidden = shape.hidden;
+        let pooler = (form == HeadForm::Pooler).then(|| Pooler::new(scope, shape));
+        let dense = (form == HeadForm::Electra)
+            .then(|| fresh(&mut scope.sub("classifier"), "dense", hidden, hidden));
+        let name = if dense.is_some() { "classifier.out_proj" } else { "classifier" };
+        let head = fresh(scope, name, hidden, classes);
+        let dropout = config.dropout.unwrap_or(shape.dropout);
+        Self { encoder, pooler, dense, head, form, dropout, pad: config.pad }
+    }
+
+    /// Its encoder.
+    pub fn encoder(&self) -> &Encoder {
+        &self.encoder
+    }
+
+    /// Logits `[sequences, classes]`.
+    pub fn classify(&self, batch: &Packed, mode: Mode) -> Tensor {
+        self.head.forward(&self.features_of(batch, mode))
+    }
+
+    /// What the last linear layer takes, `[sequences, hidden]`.
+    pub fn features_of(&self, batch: &Packed, mode: Mode) -> Tensor {
+        let x = self.encoder.forward(batch, mode);
+        let drop = |x: &Tensor| dropout(x, self.dropout, mode);
+        let first = || x.index_select(0, batch.starts());
+        match (self.form, &self.pooler, &self.dense) {
+            (_, Some(pooler), _) => drop(&pooler.forward(&x, batch)),
+            (_, _, Some(dense)) => drop(&dense.forward(&drop(&first())).gelu("none")),
+            (HeadForm::Mean, ..) => drop(&batch.mean(&x)),
+            _ => drop(&first()),
+        }
+    }
+}
+
+impl Features for Classifier {
+    fn forward_features(&self, x: &Tensor, mode: Mode) -> Tensor {
+        self.features_of(&Packed::from_padded(x, self.pad), mode)
+    }
+
+    fn head(&self) -> &Linear {
+        &self.head
+    }
+}

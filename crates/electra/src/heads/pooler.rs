@@ -1,0 +1,26 @@
+//! BERT's vector of a text.
+
+use torch::nn::Linear;
+use torch::{Scope, Tensor};
+
+use crate::encoder::linear;
+use crate::{EncoderConfig, Packed};
+
+/// A linear layer and tanh on a text's first token.
+#[derive(Debug)]
+pub struct Pooler {
+    dense: Linear,
+}
+
+impl Pooler {
+    /// Makes `pooler.dense` below the family's prefix.
+    pub fn new(scope: &mut Scope<'_>, config: &EncoderConfig) -> Self {
+        let mut scope = scope.sub(config.family.prefix());
+        Self { dense: linear(&mut scope.sub("pooler"), "dense", config.hidden, config.hidden) }
+    }
+
+    /// `[tokens, hidden]` to `[sequences, hidden]`.
+    pub fn forward(&self, x: &Tensor, batch: &Packed) -> Tensor {
+        self.dense.forward(&x.index_select(0, batch.starts())).tanh()
+    }
+}

@@ -1,0 +1,30 @@
+//! A class for each token.
+
+use torch::nn::{Linear, dropout};
+use torch::{Mode, Scope, Tensor};
+
+use crate::encoder::fresh;
+use crate::{Encoder, EncoderConfig, Packed};
+
+/// An encoder, dropout and a linear layer, as transformers' token classification.
+#[derive(Debug)]
+pub struct Tagger {
+    encoder: Encoder,
+    head: Linear,
+    dropout: f64,
+}
+
+impl Tagger {
+    /// Makes the encoder's tensors and `classifier`.
+    pub fn new(scope: &mut Scope<'_>, config: &EncoderConfig, classes: i64) -> Self {
+        let encoder = Encoder::new(&mut scope.sub(config.family.prefix()), config);
+        let head = fresh(scope, "classifier", config.hidden, classes);
+        Self { encoder, head, dropout: config.dropout }
+    }
+
+    /// Logits `[tokens, classes]`.
+    pub fn forward(&self, batch: &Packed, mode: Mode) -> Tensor {
+        let x = self.encoder.forward(batch, mode);
+        self.head.forward(&dropout(&x, self.dropout, batch.token_mode(mode)))
+    }
+}

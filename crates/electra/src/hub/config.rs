@@ -1,0 +1,158 @@
+//! `config.json`, as transformers has it.
+
+use std::fs;
+use std::path::Path;
+
+use serde_json::{Map, Value, json};
+
+use super::HubError;
+use crate::{EncoderConfig, Family};
+
+/// What a `config.json` says.
+#[derive(Clone, Debug, PartialEq)]
+pub struct HubConfig {
+    /// The encoder.
+    pub encoder: EncoderConfig,
+    /// The class in transformers that the weights are of, as `ElectraForPreTraining`.
+    pub architecture: Option<String>,
+    /// The names of the classes, in the order of the head's outputs; none where they are only
+    /// numbered, as `LABEL_0`.
+    pub labels: Option<Vec<String>>,
+    /// The token that fills padded input.
+    pub pad: i64,
+}
+
+impl HubConfig {
+    /// An encoder by itself.
+    pub fn new(encoder: EncoderConfig, architecture: &str) -> Self {
+        Self { encoder, architecture: Some(architecture.to_owned()), labels: None, pad: 0 }
+    }
+
+    /// Reads a `config.json`. Keys that are left out have transformers' defaults.
+    ///
+    /// # Errors
+    /// When it cannot be read, is of another kind of network, or asks for what is not there: other
+    /// activations than GELU, relative positions, a decoder.
+    pub fn read(path: &Path) -> Result<Self, HubError> {
+        let io = |source| HubError::Io { path: path.to_owned(), source };
+        let text = fs::read_to_string(path).map_err(io)?;
+        let fault = |fault: String| HubError::Config { path: path.to_owned(), fault };
+        let value = serde_json::from_str(&text).map_err(|e| fault(format!("no JSON: {e}")))?;
+        Self::from_json(&value).map_err(fault)
+    }
+
+    /// The same of JSON that was read; the error says what is wrong.
+    ///
+    /// # Errors
+    /// Those of [`read`](Self::read).
+    pub fn from_json(json: &Value) -> Result<Self, String> {
+        let family = match json["model_type"].as_str() {
+            Some("electra") => Family::Electra,
+            Some("bert") => Family::Bert,
+            Some(other) => {
+                return Err(format!("it is of model_type {other}; electra and bert are known"));
+            }
+            None => return Err("it has no `model_type`; electra and bert are known".to_owned()),
+        };
+        let electra = family == Family::Electra;
+        let whole = |key: &str, default: i64| match &json[key] {
+            Value::Null => Ok(default),
+            value => value.as_i64().ok_or_else(|| format!("`{key}` is {value}, no whole number")),
+        };
+        let number = |key: &str, default: f64| match &json[key] {
+            Value::Null => Ok(default),
+            value => value.as_f64().ok_or_else(|| format!("`{key}` is {value}, no number")),
+        };
+        let only = |key: &str, known: &[Value]| match &json[key] {
+            Value::Null => Ok(()),
+            value if known.contains(value) => Ok(()),
+            value => {
+                let known: Vec<String> = known.iter().map(Value::to_string).collect();
+                Err(format!("`{key}` is {value}; known here: {}", known.join(", ")))
+            }
+        };
+        only("hidden_act", &[json!("gelu")])?;
+        only("position_embedding_type", &[json!("absolute")])?;
+        only("is_decoder", &[json!(false)])?;
+        only("add_cross_attention", &[json!(false)])?;
+        let hidden = whole("hidden_size", if electra { 256 } else { 768 })?;
+        let encoder = EncoderConfig {
+            family,
+            vocabulary: whole("vocab_size", 30_522)?,
+            embedding: whole("embedding_size", if electra { 128 } else { hidden })?,
+            hidden,
+            layers: whole("num_hidden_layers", 12)?,
+            heads: whole("num_attention_heads", if electra { 4 } else { 12 })?,
+            feed_forward: whole("intermediate_size", if electra { 1024 } else { 3072 })?,
+            positions: whole("max_position_embeddings", 512)?,
+            segments: whole("type_vocab_size", 2)?,
+            dropout: number("hidden_dropout_prob", 0.1)?,
+            attention_dropout: number("attention_probs_dropout_prob", 0.1)?,
+            norm_eps: number("layer_norm_eps", 1e-12)?,
+        };
+        let faults: Vec<String> =
+            encoder.faults().iter().map(|(key, fault)| format!("{key} {fault}")).collect();
+        if !faults.is_empty() {
+            return Err(format!("no encoder can have this: {}", faults.join("; ")));
+        }
+        Ok(Self {
+            encoder,
+            architecture: json["architectures"][0].as_str().map(str::to_owned),
+            labels: labels(&json["id2label"])?,
+            pad: whole("pad_token_id", 0)?,
+        })
+    }
+
+    /// The text of a `config.json`.
+    pub fn to_json(&self) -> Value {
+        let e = &self.encoder;
+        let mut json = json!({
+            "model_type": e.family.prefix(),
+            "vocab_size": e.vocabulary,
+            "hidden_size": e.hidden,
+            "num_hidden_layers": e.layers,
+            "num_attention_heads": e.heads,
+            "intermediate_size": e.feed_forward,
+            "hidden_act": "gelu",
+            "hidden_dropout_prob": e.dropout,
+            "attention_probs_dropout_prob": e.attention_dropout,
+            "max_position_embeddings": e.positions,
+            "type_vocab_size": e.segments,
+            "initializer_range": 0.02,
+            "layer_norm_eps": e.norm_eps,
+            "pad_token_id": self.pad,
+            "position_embedding_type": "absolute",
+            "tie_word_embeddings": true,
+        });
+        let map = json.as_object_mut().expect("it is one");
+        if e.family == Family::Electra {
+            map.insert("embedding_size".to_owned(), json!(e.embedding));
+        }
+        if let Some(architecture) = &self.architecture {
+            map.insert("architectures".to_owned(), json!([architecture]));
+        }
+        if let Some(labels) = &self.labels {
+            let numbered = labels.iter().enumerate();
+            let names: Map<String, Value> =
+                numbered.clone().map(|(i, label)| (i.to_string(), json!(label))).collect();
+            let numbers: Map<String, Value> =
+                numbered.map(|(i, label)| (label.clone(), json!(i))).collect();
+            map.insert("id2label".to_owned(), names.into());
+            map.insert("label2id".to_owned(), numbers.into());
+        }
+        json
+    }
+}
+
+/// The names of classes, in order; none if they are only numbered.
+fn labels(json: &Value) -> Result<Option<Vec<String>>, String> {
+    let Some(map) = json.as_object() else { return Ok(None) };
+    let mut names = Vec::new();
+    for i in 0..map.len() {
+        let name = map.get(&i.to_string()).and_then(Value::as_str);
+        let name = name.ok_or_else(|| format!("`id2label` names no class {i}"))?;
+        names.push(name.to_owned());
+    }
+    let numbered = names.iter().enumerate().all(|(i, name)| *name == format!("LABEL_{i}"));
+    Ok((!numbered && !names.is_empty()).then_some(names))
+}

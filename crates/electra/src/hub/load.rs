@@ -1,0 +1,220 @@
+//! Published tensors into a network.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::Path;
+
+use torch::store::{self, LoadError, ShapeError};
+use torch::{Params, Tensor, no_grad};
+use weights::find::{Places, find};
+use weights::{StateDict, TensorData};
+
+use super::{HubConfig, HubError};
+use crate::Family;
+
+/// What becomes of the tensors that stand on the encoder.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Heads {
+    /// The file must have those of the network and no others: it is used as it is.
+    Keep,
+    /// Those that the file lacks, or has in another shape, stay as they were started, and those
+    /// that the network lacks are left out: it is trained further.
+    Replace,
+}
+
+/// What was loaded.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Loaded {
+    /// Tensors that stayed as they were started, under our names.
+    pub fresh: Vec<String>,
+    /// Tensors of the file that have no place, under transformers' names.
+    pub left_out: Vec<String>,
+}
+
+/// A network that was read, not yet loaded.
+#[derive(Clone, Debug)]
+pub struct Checkpoint {
+    /// What it is.
+    pub config: HubConfig,
+    /// Its tensors under the names of the file.
+    pub weights: StateDict,
+}
+
+impl Checkpoint {
+    /// Reads a folder, or what a name like `google/electra-small-discriminator` or
+    /// `ORG/NAME@REVISION` stands for in the hub's cache. Nothing is downloaded.
+    ///
+    /// # Errors
+    /// When there is nothing of the name, `config.json` is none of ELECTRA or BERT, or the weights
+    /// cannot be read.
+    pub fn open(asked: &str, places: &Places) -> Result<Self, HubError> {
+        let found = find(asked, places)?;
+        Self::read(&found.path, found.part.as_deref())
+    }
+
+    /// Reads a folder, or a file of weights with `config.json` beside it.
+    fn read(path: &Path, part: Option<&str>) -> Result<Self, HubError> {
+        let config = match path.is_dir() {
+            true => path.join("config.json"),
+            false => path.with_file_name("config.json"),
+        };
+        let config = HubConfig::read(&config)?;
+        Ok(Self { config, weights: weights::open_part(path, part)? })
+    }
+
+    /// Loads all tensors into `params`, whose names are this crate's.
+    ///
+    /// # Errors
+    /// When a tensor of the encoder is missing, surplus or of another shape, or one holds integers,
+    /// NaN or infinities; so too for the heads with [`Heads::Keep`]. The error names all tensors
+    /// with both shapes. Nothing is changed then.
+    pub fn load(&self, params: &Params, heads: Heads) -> Result<Loaded, HubError> {
+        self.load_tensors(&params.tensors(), heads)
+    }
+
+    /// The same for tensors under transformers' names, such as those of
+    /// [`Pretrainer::tower`](crate::pretrain::Pretrainer::tower).
+    ///
+    /// # Errors
+    /// Those of [`load`](Self::load).
+    pub fn load_tensors(
+        &self,
+        wanted: &[(String, Tensor)],
+        heads: Heads,
+    ) -> Result<Loaded, HubError> {
+        let prefix = format!("{}.", self.config.encoder.family.prefix());
+        let given = self.renamed()?;
+        // The pooler stands on the encoder, as heads do.
+        let is_head = |name: &str| {
+            let below = name.strip_prefix(&prefix);
+            below.is_none_or(|below| below.starts_with("pooler."))
+        };
+        let mut loaded = Loaded::default();
+        let mut error = LoadError::default();
+        let mut copies = Vec::new();
+        for (name, tensor) in wanted {
+            let free = heads == Heads::Replace && is_head(name);
+            match given.get(name) {
+                Some((_, found)) if shape(found) == tensor.size() => copies.push((name, tensor)),
+                _ if free => loaded.fresh.push(name.clone()),
+                None => error.missing.push(name.clone()),
+                Some((_, found)) => error.shapes.push(ShapeError {
+                    name: name.clone(),
+                    wanted: tensor.size(),
+                    found: shape(found),
+                }),
+            }
+        }
+        let names: BTreeSet<&str> = wanted.iter().map(|(name, _)| name.as_str()).collect();
+        for (name, (own, _)) in given.iter().filter(|(name, _)| !names.contains(name.as_str())) {
+            // What BERT was pre-trained with beside its masked language model is never wanted.
+            let next = name.starts_with("cls.seq_relationship.");
+            if is_head(name) && (heads == Heads::Replace || next) {
+                loaded.left_out.push((*own).to_owned());
+            } else {
+                error.surplus.push((*own).to_owned());
+            }
+        }
+        if error != LoadError::default() {
+            return Err(HubError::Mismatch { path: self.weights.source.clone(), error });
+        }
+        let mut values = Vec::new();
+        for (name, to) in copies {
+            values.push((to, self.value(name, given[name].1)?));
+        }
+        no_grad(|| {
+            for (to, value) in values {
+                to.shallow_clone().copy_(&value);
+            }
+        });
+        Ok(loaded)
+    }
+
+    /// A tensor's numbers.
+    fn value(&self, name: &str, data: &TensorData) -> Result<Tensor, HubError> {
+        let path = self.weights.source.clone();
+        let fault = |fault| HubError::Values { path, name: name.to_owned(), fault };
+        if !data.dtype().is_float() {
+            return Err(fault("holds integers: quantised weights are not read here"));
+        }
+        let tensor = store::tensor(data).expect("floating-point numbers");
+        if tensor.numel() > 0 && tensor.isfinite().all().int64_value(&[]) == 0 {
+            return Err(fault("holds NaN or infinities: the training that wrote it had failed"));
+        }
+        Ok(tensor)
+    }
+
+    /// The tensors under this crate's names, with those of the file; buffers and output tables
+    /// that repeat the table of tokens are left away.
+    fn renamed(&self) -> Result<BTreeMap<String, (&str, &TensorData)>, HubError> {
+        let family = self.config.encoder.family;
+        let prefix = format!("{}.", family.prefix());
+        let bare = !self.weights.tensors.keys().any(|name| name.starts_with(&prefix));
+        let mut all: BTreeMap<String, (&str, &TensorData)> = BTreeMap::new();
+        for (name, tensor) in &self.weights.tensors {
+            if is_buffer(name) {
+                continue;
+            }
+            let ours = our_name(name, bare.then_some(prefix.as_str()));
+            if let Some((other, _)) = all.insert(ours, (name, tensor)) {
+                let error = LoadError {
+                    surplus: vec![format!("{name} beside {other}")],
+                    ..LoadError::default()
+                };
+                return Err(HubError::Mismatch { path: self.weights.source.clone(), error });
+            }
+        }
+        let table = all.get(&format!("{prefix}embeddings.word_embeddings.weight"));
+        let table = table.map(|(_, tensor)| (*tensor).clone());
+        for (tied, of) in tied(family) {
+            let Some((_, found)) = all.get(*tied) else { continue };
+            let other = match of {
+                Some(other) => all.get(*other).map(|(_, tensor)| *tensor),
+                None => table.as_ref(),
+            };
+            if other.is_some_and(|other| other == *found) {
+                all.remove(*tied);
+            }
+        }
+        Ok(all)
+    }
+}
+
+/// Tensors of a file that repeat another one: the table of tokens, or the one that is named.
+fn tied(family: Family) -> &'static [(&'static str, Option<&'static str>)] {
+    match family {
+        Family::Electra => &[("generator_lm_head.weight", None)],
+        Family::Bert => &[
+            ("cls.predictions.decoder.weight", None),
+            ("cls.predictions.decoder.bias", Some("cls.predictions.bias")),
+        ],
+    }
+}
+
+/// What older files keep beside a network's parameters.
+fn is_buffer(name: &str) -> bool {
+    ["embeddings.position_ids", "embeddings.token_type_ids"]
+        .iter()
+        .any(|buffer| name == *buffer || name.ends_with(&format!(".{buffer}")))
+}
+
+/// The name with `prefix` if it belongs to a bare encoder, and norms in PyTorch's spelling.
+fn our_name(name: &str, prefix: Option<&str>) -> String {
+    let spelt = match name.rsplit_once("LayerNorm.") {
+        Some((before, "gamma")) => format!("{before}LayerNorm.weight"),
+        Some((before, "beta")) => format!("{before}LayerNorm.bias"),
+        _ => name.to_owned(),
+    };
+    let first = spelt.split('.').next().unwrap_or_default();
+    match prefix {
+        Some(prefix)
+            if ["embeddings", "embeddings_project", "encoder", "pooler"].contains(&first) =>
+        {
+            format!("{prefix}{spelt}")
+        }
+        _ => spelt,
+    }
+}
+
+fn shape(data: &TensorData) -> Vec<i64> {
+    data.shape().iter().map(|&n| n as i64).collect()
+}

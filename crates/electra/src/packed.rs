@@ -1,0 +1,180 @@
+//! A batch of sequences one after another, without padding.
+
+use std::rc::Rc;
+
+use torch::{Device, IndexOp, Kind, Mode, NoisyRows, Tensor};
+
+use crate::layout::Layout;
+
+/// Token sequences one after another: the rows of all tensors are real tokens only. What a
+/// sequence becomes in an encoder does not depend on the others beside it.
+///
+/// ```
+/// use electra::Packed;
+/// use torch::Device;
+///
+/// let [a, b] = [[101, 2023, 102].as_slice(), &[101, 2003, 1037, 102]];
+/// let batch = Packed::new(&[a, b], &[&[0; 3], &[0; 4]], Device::Cpu);
+/// assert_eq!((batch.sequences(), batch.tokens()), (2, 7));
+/// assert_eq!(Vec::<i64>::try_from(batch.starts())?, [0, 3]);
+/// # Ok::<(), torch::TchError>(())
+/// ```
+#[derive(Debug)]
+pub struct Packed {
+    ids: Tensor,
+    segments: Tensor,
+    positions: Tensor,
+    starts: Tensor,
+    layout: Rc<Layout>,
+}
+
+impl Packed {
+    /// Sequences of token ids, and of as many segment numbers, on `device`. Panics if there is no
+    /// sequence, one is empty, or ids and segments are not as many.
+    pub fn new(ids: &[&[i64]], segments: &[&[i64]], device: Device) -> Self {
+        let lengths: Vec<usize> = ids.iter().map(|s| s.len()).collect();
+        assert_eq!(lengths, segments.iter().map(|s| s.len()).collect::<Vec<_>>(), "segments");
+        Self::from_parts(&ids.concat(), &segments.concat(), &lengths, device)
+    }
+
+    /// The same of ids and segments that lie one after another already, sequences of `lengths`.
+    /// Panics as [`new`](Self::new) does.
+    pub fn from_parts(ids: &[i64], segments: &[i64], lengths: &[usize], device: Device) -> Self {
+        let total: usize = lengths.iter().sum();
+        assert_eq!((ids.len(), segments.len()), (total, total), "ids and segments of {lengths:?}");
+        let positions: Vec<i64> = lengths.iter().flat_map(|&n| 0..n as i64).collect();
+        let on = |list: &[i64]| Tensor::from_slice(list).to_device(device);
+        let layout = Layout::new(lengths, device);
+        Self {
+            ids: on(ids),
+            segments: on(segments),
+            positions: on(&positions),
+            starts: on(layout.starts()),
+            layout: Rc::new(layout),
+        }
+    }
+
+    /// The real tokens of padded ones: `x` is int64 `[batch, 2, tokens]`, ids and segments, and a
+    /// sequence ends before the first `pad`. Reads `x` back to the host. Panics if a sequence is
+    /// empty.
+    pub fn from_padded(x: &Tensor, pad: i64) -> Self {
+        let (batch, two, room) = x.size3().expect("ids and segments [batch, 2, tokens]");
+        assert_eq!(two, 2, "ids and segments [batch, 2, tokens], not {:?}", x.size());
+        let flat = Vec::<i64>::try_from(x.to_device(Device::Cpu).reshape([-1])).expect("int64");
+        let (mut ids, mut segments, mut lengths) = (Vec::new(), Vec::new(), Vec::new());
+        for both in flat.chunks_exact(2 * room as usize).take(batch as usize) {
+            let (own, kinds) = both.split_at(room as usize);
+            let length = own.iter().position(|&id| id == pad).unwrap_or(own.len());
+            lengths.push(length);
+            ids.extend_from_slice(&own[..length]);
+            segments.extend_from_slice(&kinds[..length]);
+        }
+        Self::from_parts(&ids, &segments, &lengths, x.device())
+    }
+
+    /// The same sequences with other tokens: `ids` is int64 `[tokens]`.
+    #[must_use]
+    pub fn with_ids(&self, ids: Tensor) -> Self {
+        assert_eq!(ids.size(), self.ids.size(), "as many tokens");
+        Self {
+            ids,
+            segments: self.segments.shallow_clone(),
+            positions: self.positions.shallow_clone(),
+            starts: self.starts.shallow_clone(),
+            layout: Rc::clone(&self.layout),
+        }
+    }
+
+    /// Token ids, int64 `[tokens]`.
+    pub fn ids(&self) -> &Tensor {
+        &self.ids
+    }
+
+    /// Segment numbers, int64 `[tokens]`.
+    pub fn segments(&self) -> &Tensor {
+        &self.segments
+    }
+
+    /// Each token's place in its sequence, int64 `[tokens]`.
+    pub fn positions(&self) -> &Tensor {
+        &self.positions
+    }
+
+    /// The row of each sequence's first token, int64 `[sequences]`.
+    pub fn starts(&self) -> &Tensor {
+        &self.starts
+    }
+
+    /// Tokens of each sequence.
+    pub fn lengths(&self) -> &[usize] {
+        self.layout.lengths()
+    }
+
+    /// How many sequences there are.
+    pub fn sequences(&self) -> usize {
+        self.lengths().len()
+    }
+
+    /// How many tokens there are.
+    pub fn tokens(&self) -> usize {
+        self.lengths().iter().sum()
+    }
+
+    /// Where the tokens are.
+    pub fn device(&self) -> Device {
+        self.ids.device()
+    }
+
+    /// Rows of vectors `[tokens, width]` as one matrix for each sequence, in order.
+    pub fn split(&self, x: &Tensor) -> Vec<Tensor> {
+        let mut start = 0;
+        let parts = self.lengths().iter().map(|&n| {
+            let part = x.i(start..start + n as i64);
+            start += n as i64;
+            part
+        });
+        parts.collect()
+    }
+
+    /// Rows `[tokens, width]` as `[sequences, longest, width]`, with zeros behind the shorter ones.
+    pub fn padded(&self, x: &Tensor) -> Tensor {
+        let longest = self.lengths().iter().copied().max().unwrap_or(0);
+        let rows = self.split(x).into_iter().map(|part| {
+            let room = longest as i64 - part.size()[0];
+            part.constant_pad_nd([0, 0, 0, room])
+        });
+        Tensor::stack(&rows.collect::<Vec<_>>(), 0)
+    }
+
+    /// The mean of each sequence's vectors: `[tokens, width]` to `[sequences, width]`, float32.
+    pub fn mean(&self, x: &Tensor) -> Tensor {
+        let numbers: Vec<i64> = self
+            .lengths()
+            .iter()
+            .enumerate()
+            .flat_map(|(i, &n)| std::iter::repeat_n(i as i64, n))
+            .collect();
+        let numbers = Tensor::from_slice(&numbers).to_device(x.device());
+        let counts: Vec<f32> = self.lengths().iter().map(|&n| n as f32).collect();
+        let counts = Tensor::from_slice(&counts).to_device(x.device()).unsqueeze(1);
+        let x = x.to_kind(Kind::Float);
+        let sums = Tensor::zeros([self.sequences() as i64, x.size()[1]], (Kind::Float, x.device()));
+        sums.index_add(0, &numbers, &x) / counts
+    }
+
+    /// The mode for rows of tokens, where `mode` speaks of sequences.
+    pub(crate) fn token_mode(&self, mode: Mode) -> Mode {
+        match mode.noise() {
+            NoisyRows::First(n) => {
+                let n = (n.max(0) as usize).min(self.sequences());
+                let rows: usize = self.lengths()[..n].iter().sum();
+                Mode::TrainNoisyRows(rows as i64)
+            }
+            NoisyRows::None | NoisyRows::All => mode,
+        }
+    }
+
+    pub(crate) fn layout(&self) -> &Layout {
+        &self.layout
+    }
+}

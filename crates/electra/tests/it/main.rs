@@ -1,0 +1,10 @@
+//! Integration tests.
+
+mod answers;
+mod golden;
+mod hub;
+mod minilm;
+mod packing;
+mod pretraining;
+mod rates;
+mod shapes;

@@ -1,0 +1,24 @@
+//! Scaled dot-product attention.
+
+use tch::Tensor;
+
+use super::dropout;
+use crate::{Kind, Mode, NoisyRows};
+
+/// softmax(q kᵀ / √width + `mask`) v (Vaswani et al. 2017), with dropout on the softmax at `rate`
+/// for the samples (first dimension) that get noise. All three are `[batch, heads, tokens, width]`;
+/// `mask` is added to the scores and must expand to `[batch, heads, tokens, tokens]`, with −∞ where
+/// nothing is to be seen; each token must see at least one.
+pub fn attention([q, k, v]: [&Tensor; 3], mask: Option<&Tensor>, rate: f64, mode: Mode) -> Tensor {
+    if rate <= 0.0 || matches!(mode.noise(), NoisyRows::None | NoisyRows::First(0)) {
+        let mask = mask.map(|mask| mask.to_kind(q.kind()));
+        return Tensor::scaled_dot_product_attention(q, k, v, mask, 0.0, false, None, false);
+    }
+    let width = q.size()[3] as f64;
+    let scores = (q / width.sqrt()).matmul(&k.transpose(-2, -1));
+    let scores = match mask {
+        Some(mask) => scores + mask,
+        None => scores,
+    };
+    dropout(&scores.softmax(-1, None::<Kind>), rate, mode).matmul(v)
+}
