@@ -1,6 +1,7 @@
-//! What models are measured by: named values that know their unit and which way they improve, and
-//! the arithmetic of accuracy, correlation, answers to questions and tagged spans. Plain Rust, no
-//! tensor library. A score that is undefined has no value ([`Score`]), so that it never wins.
+//! What models are measured by: named values that know their unit and which way they improve, the
+//! arithmetic of accuracy, correlation, answers to questions and tagged spans, and the [`stats`]
+//! behind means and intervals. Plain Rust, no tensor library. A score that is undefined has no value
+//! ([`Score`]), so that it never wins.
 //!
 //! ```
 //! use metrics::{Confusion, Metric};
@@ -20,6 +21,7 @@ mod correlation;
 mod score;
 mod spans;
 mod squad;
+pub mod stats;
 
 pub use confusion::Confusion;
 pub use correlation::{pearson, spearman};

@@ -6,6 +6,7 @@ mod images;
 mod papers;
 mod recipe;
 mod run;
+mod text;
 
 use std::process::ExitCode;
 

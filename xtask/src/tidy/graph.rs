@@ -8,7 +8,7 @@ use std::collections::{BTreeMap, BTreeSet};
 const ARROWS: &[(&str, &[&str])] = &[
     ("atomic-file", &[]),
     ("augment", &["atomic-file"]),
-    ("eval-ssa", &["atomic-file"]),
+    ("eval-ssa", &["atomic-file", "augment", "metrics"]),
     ("metrics", &[]),
     ("report", &["atomic-file", "metrics"]),
     ("data-pipeline", &["atomic-file", "augment"]),

@@ -3,6 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result};
+use augment::rng::Key;
 use report::Curve;
 use torch::Device;
 use torch::precision::Precision;
@@ -108,6 +109,14 @@ impl SeedRun<'_, '_> {
     pub(crate) fn say(&self, what: &str) {
         self.progress.say(what);
     }
+}
+
+/// A number for the random choices of something named `name` in a run of this seed.
+pub(crate) fn key(seed: u64, name: &str) -> u64 {
+    let step = |seed, byte: u8| {
+        Key { seed, epoch: 0, index: u64::from(byte), view: 1002 }.rng().next_u64()
+    };
+    name.bytes().fold(seed, step)
 }
 
 /// The folder of a seed below its run's.

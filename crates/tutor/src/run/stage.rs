@@ -4,6 +4,7 @@ use std::path::Path;
 
 use anyhow::{Context, Result, bail, ensure};
 use metrics::Metric;
+use torch::optim::Optimizer;
 use torch::precision::Precision;
 use torch::{Device, Model, Params, store};
 use train::{
@@ -31,6 +32,11 @@ pub(crate) trait Task {
 
     /// What training minimises, around the network from [`build`](Task::build).
     fn objective(&mut self, net: Self::Net) -> Result<Self::Objective>;
+
+    /// The optimiser of its parameters.
+    fn optimizer(&self, config: &TrainConfig, params: &Params) -> Optimizer {
+        config.optim.build(params)
+    }
 
     /// The batches from a step on: a pure function of the step.
     fn batches(&self, from: u64) -> Batches<'_, Self::Objective>;
@@ -121,7 +127,7 @@ impl Stage<'_> {
             seconds: self.seconds,
             recipe: self.recipe_text,
         };
-        let mut optimizer = self.config.optim.build(objective.params());
+        let mut optimizer = task.optimizer(self.config, objective.params());
         let outcome = fit(
             &mut objective,
             &mut optimizer,
