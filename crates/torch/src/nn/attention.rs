@@ -12,7 +12,8 @@ use crate::{Mode, NoisyRows};
 pub fn attention([q, k, v]: [&Tensor; 3], mask: Option<&Tensor>, rate: f64, mode: Mode) -> Tensor {
     let noise = rate > 0.0 && !matches!(mode.noise(), NoisyRows::None | NoisyRows::First(0));
     // On a CPU the backward pass of libtorch's own is slower than that of single operations.
-    if !noise && !(q.requires_grad() && q.device() == Device::Cpu) {
+    let step_by_step = noise || (q.requires_grad() && q.device() == Device::Cpu);
+    if !step_by_step {
         let mask = mask.map(|mask| mask.to_kind(q.kind()));
         return Tensor::scaled_dot_product_attention(q, k, v, mask, 0.0, false, None, false);
     }
