@@ -31,6 +31,7 @@ fn main() {
         .files([
             "shim/conv.cpp",
             "shim/cpu.cpp",
+            "shim/dropout.cpp",
             "shim/norm.cpp",
             "shim/optim.cpp",
             "shim/rows.cpp",

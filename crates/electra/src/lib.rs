@@ -40,6 +40,7 @@
 
 mod config;
 mod encoder;
+mod finetune;
 pub mod flops;
 pub mod heads;
 pub mod hub;
@@ -51,6 +52,7 @@ pub mod pretrain;
 
 pub use config::{EncoderConfig, Family};
 pub use encoder::{Embeddings, Encoder};
+pub use finetune::FineTuning;
 pub use layer_rates::LayerRates;
 pub use packed::Packed;
 pub use presets::{Preset, presets};

@@ -1,9 +1,11 @@
 //! The published pre-trainings, and two for small machines, as data.
 
 use serde::{Deserialize, Serialize};
+use torch::optim::{AdamW, OptimConfig};
+use train::{Schedule, TrainConfig, WarmUp};
 
-use crate::EncoderConfig;
 use crate::pretrain::{GeneratorConfig, PretrainConfig};
+use crate::{EncoderConfig, flops};
 
 /// A pre-training: networks, batches and learning rate. The optimiser is the same for all
 /// ([`torch::optim::AdamW::bert`], decay 0.01, clipped to a norm of 1).
@@ -26,6 +28,21 @@ pub struct Preset {
     pub warmup: u64,
     /// Steps.
     pub steps: u64,
+}
+
+impl Preset {
+    /// The same as settings of the training loop.
+    pub fn train(&self) -> TrainConfig {
+        let lr =
+            Schedule::DecayFromStart { from: self.lr, warmup: self.warmup, rule: WarmUp::Times };
+        let adam = OptimConfig::Adamw(AdamW::bert());
+        TrainConfig { clip_norm: Some(1.0), ..TrainConfig::new(self.steps, self.batch, lr, adam) }
+    }
+
+    /// What it costs in operations ([`flops`](crate::flops)), with sequences of full length.
+    pub fn flops(&self) -> f64 {
+        flops::sequence(&self.config, self.length) * self.batch as f64 * self.steps as f64
+    }
 }
 
 /// All pre-trainings: `tiny` and `mini` for two processor cores (ours), and the published `small`,

@@ -6,7 +6,7 @@
 #![allow(unsafe_code)]
 
 pub(crate) mod optim;
-pub(crate) mod rows;
+pub(crate) mod tokens;
 
 use std::ffi::{CStr, CString, c_char};
 

@@ -7,6 +7,7 @@ pub use attention::attention;
 pub use conv::Conv2d;
 pub use conv_config::{ConvConfig, Padding};
 pub use conv_norm::{ConvNorm, ConvNormConfig};
+pub use dropout::{dropout, keyed_dropout};
 pub use embedding::Embedding;
 pub use layer_norm::LayerNorm;
 pub use norm::BatchNorm;
@@ -20,6 +21,7 @@ mod attention;
 mod conv;
 mod conv_config;
 mod conv_norm;
+mod dropout;
 mod embedding;
 mod folded;
 mod layer_norm;
@@ -103,19 +105,6 @@ pub fn global_average_graph(graph: &mut Graph, x: Value) -> Value {
     graph.push(Operation::Flatten, &[mean])
 }
 
-/// Dropout with probability `rate`, on the samples (rows of `x`) that get noise in this mode.
-pub fn dropout(x: &Tensor, rate: f64, mode: Mode) -> Tensor {
-    match mode.noise() {
-        _ if rate <= 0.0 => x.shallow_clone(),
-        NoisyRows::None | NoisyRows::First(0) => x.shallow_clone(),
-        NoisyRows::First(rows) if rows < x.size()[0] => {
-            let (noisy, clean) = (x.narrow(0, 0, rows), x.narrow(0, rows, x.size()[0] - rows));
-            Tensor::cat(&[noisy.dropout(rate, true), clean], 0)
-        }
-        NoisyRows::First(_) | NoisyRows::All => x.dropout(rate, true),
-    }
-}
-
 /// Stochastic depth (Huang et al. 2016): drops the residual branch `x` `[batch, ...]` of each
 /// sample with probability `rate` and scales what stays by 1 / (1 - rate), for the samples that get
 /// noise in this mode.
@@ -174,19 +163,6 @@ mod tests {
         }
         let branch = stochastic_depth(&x, 0.2, Mode::Train);
         assert_eq!(branch.amin([1].as_slice(), false), branch.amax([1].as_slice(), false));
-    }
-
-    #[test]
-    fn dropout_leaves_rows_without_noise_alone() {
-        let x = ones(1000);
-        let y = dropout(&x, 0.5, Mode::TrainNoisyRows(600));
-        assert_eq!(y.narrow(0, 600, 400), x.narrow(0, 600, 400));
-        let noisy = list(&y.narrow(0, 0, 600));
-        assert!(noisy.iter().all(|v| *v == 0.0 || *v == 2.0));
-        let dropped = noisy.iter().filter(|v| **v == 0.0).count() as f64 / 6000.0;
-        assert!((dropped - 0.5).abs() < 0.04, "{dropped}");
-        assert_eq!(dropout(&x, 0.5, Mode::Eval), x);
-        assert_ne!(dropout(&x, 0.5, Mode::EvalWithNoise), x);
     }
 
     #[test]

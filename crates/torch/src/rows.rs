@@ -40,12 +40,12 @@ impl Rows {
 
     /// `[count, width]` to `[places, width]`, of any kind.
     pub fn forward(&self, x: &Tensor) -> Tensor {
-        ffi::rows::rows(x, &self.places, &self.back)
+        ffi::tokens::rows(x, &self.places, &self.back)
     }
 
     /// The other way: `[places, width]` to `[count, width]`; rows that went nowhere are zeros.
     pub fn back(&self, y: &Tensor) -> Tensor {
-        ffi::rows::rows(y, &self.back, &self.places)
+        ffi::tokens::rows(y, &self.back, &self.places)
     }
 }
 

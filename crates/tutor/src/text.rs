@@ -4,4 +4,5 @@ mod addresses;
 pub(crate) mod classification;
 pub(crate) mod classifier;
 pub(crate) mod source;
+pub(crate) mod texts;
 pub(crate) mod tokens;

@@ -1,7 +1,7 @@
 //! A class for each text.
 
 use serde::{Deserialize, Serialize};
-use torch::nn::{Linear, dropout};
+use torch::nn::{Linear, keyed_dropout};
 use torch::{Features, Mode, Scope, Tensor};
 
 use super::Pooler;
@@ -90,7 +90,7 @@ impl Classifier {
     /// What the last linear layer takes, `[sequences, hidden]`.
     pub fn features_of(&self, batch: &Packed, mode: Mode) -> Tensor {
         let x = self.encoder.forward(batch, mode);
-        let drop = |x: &Tensor| dropout(x, self.dropout, mode);
+        let drop = |x: &Tensor| keyed_dropout(x, self.dropout, mode);
         let first = || x.index_select(0, batch.starts());
         match (self.form, &self.pooler, &self.dense) {
             (_, Some(pooler), _) => drop(&pooler.forward(&x, batch)),

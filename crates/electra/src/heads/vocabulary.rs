@@ -83,15 +83,17 @@ impl VocabularyHead {
         Self { dense, norm, bias }
     }
 
-    /// What is multiplied with the table: `[places, hidden]` to `[places, embedding]`.
-    fn transform(&self, x: &Tensor) -> Tensor {
-        self.norm.forward(&self.dense.forward(x).gelu("none"))
+    /// What is multiplied with the table, `[places, hidden]` to `[places, embedding]`, and the kind
+    /// in which layers compute.
+    fn transform(&self, x: &Tensor) -> (Tensor, Kind) {
+        let inner = self.dense.forward(x);
+        (self.norm.forward(&inner.gelu("none")), inner.kind())
     }
 
     /// Logits `[places, vocabulary]` of `[places, hidden]`; `words` is the table of the encoder's
     /// embeddings.
     pub fn logits(&self, x: &Tensor, words: &Tensor) -> Tensor {
-        self.transform(x).linear(words, Some(&self.bias))
+        self.transform(x).0.linear(words, Some(&self.bias))
     }
 
     /// Cross entropy with the true tokens, int64 `[places]`, of `[places, hidden]`.
@@ -125,7 +127,7 @@ impl VocabularyHead {
         sampler: Option<&Sampler<'_>>,
         weigh: Option<&Weigh<'_>>,
     ) -> Pass {
-        let y = self.transform(x);
+        let (y, kind) = self.transform(x);
         let (places, vocabulary) = (y.size()[0], words.size()[0]);
         assert!(places > 0, "predictions at no place");
         let trained = y.requires_grad();
@@ -133,10 +135,12 @@ impl VocabularyHead {
         let rows = (piece / vocabulary).max(1);
         let mut all = Pieces::default();
         no_grad(|| {
+            // Once for all pieces.
+            let fixed = words.to_kind(kind);
             for start in (0..places).step_by(rows as usize) {
                 let range = (start, rows.min(places - start));
                 let weigh = trained.then_some(weigh);
-                self.piece([&y, words, truth], range, sampler, weigh, &mut all);
+                self.piece([&y, &fixed, truth], range, sampler, weigh, &mut all);
             }
         });
         let cat = |list: &[Tensor]| Tensor::cat(list, 0);
@@ -173,7 +177,7 @@ impl VocabularyHead {
         let sharp = sampler.filter(|s| s.sampling == Sampling::Inverse && s.temperature != 1.0);
         if let Some(sampler) = sharp {
             let weights = (&logits / sampler.temperature).exp_();
-            all.sampled.push(by_inverse(weights, &truth, sampler));
+            all.sampled.push(by_inverse(&weights, &truth, sampler));
         }
         let mut weights = logits.exp_();
         let sum = weights.sum_dim_intlist(1, true, Kind::Float);
@@ -181,7 +185,7 @@ impl VocabularyHead {
         all.best.push(best.squeeze_dim(1));
         let plain = sampler.filter(|s| s.sampling == Sampling::Inverse && s.temperature == 1.0);
         if let Some(sampler) = plain {
-            all.sampled.push(by_inverse(weights.copy(), &truth, sampler));
+            all.sampled.push(by_inverse(&weights, &truth, sampler));
         }
         let weigh = match weigh {
             None => return all.nll.push(nll),
@@ -256,12 +260,12 @@ fn by_gumbel(
 }
 
 /// The first token at which the sum of weights exceeds a random part of all.
-fn by_inverse(mut weights: Tensor, truth: &Tensor, sampler: &Sampler<'_>) -> Tensor {
-    if sampler.disallow_correct {
-        let _ = weights.scatter_value_(1, truth, 0.0);
-    }
-    let (rows, vocabulary) = weights.size2().expect("a matrix");
-    let sums = weights.cumsum_(1, Kind::Float);
+fn by_inverse(weights: &Tensor, truth: &Tensor, sampler: &Sampler<'_>) -> Tensor {
+    let sums = match sampler.disallow_correct {
+        true => weights.scatter_value(1, truth, 0.0).cumsum_(1, Kind::Float),
+        false => weights.cumsum(1, Kind::Float),
+    };
+    let (rows, vocabulary) = sums.size2().expect("a matrix");
     let total = sums.narrow(1, vocabulary - 1, 1);
     let at = Tensor::rand([rows, 1], (Kind::Float, sums.device())) * total;
     let none = None::<&Tensor>;

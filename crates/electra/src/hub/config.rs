@@ -79,7 +79,8 @@ impl HubConfig {
         let encoder = EncoderConfig {
             family,
             vocabulary: whole("vocab_size", 30_522)?,
-            embedding: whole("embedding_size", if electra { 128 } else { hidden })?,
+            // BERT's embeddings are as wide as its layers, whatever the file says.
+            embedding: if electra { whole("embedding_size", 128)? } else { hidden },
             hidden,
             layers: whole("num_hidden_layers", 12)?,
             heads: whole("num_attention_heads", if electra { 4 } else { 12 })?,

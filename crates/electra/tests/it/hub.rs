@@ -10,6 +10,7 @@ use electra::heads::{Pooler, VocabularyHead};
 use electra::hub::{self, Checkpoint, Heads, HubConfig, HubError};
 use electra::pretrain::{PretrainConfig, Pretrainer, Task, Tower};
 use electra::{Encoder, EncoderConfig, Family, Packed};
+use proptest::prelude::*;
 use serde_json::json;
 use torch::{Device, Kind, Mode, Params, Scope, Tensor, no_grad, store};
 use weights::find::Places;
@@ -278,6 +279,45 @@ fn configurations_go_round_and_say_what_they_cannot() {
     let name = folder.path().display().to_string();
     let error = Checkpoint::open(&name, &Places::default()).unwrap_err().to_string();
     assert!(error.contains("config.json"), "{error}");
+}
+
+fn values() -> impl Strategy<Value = serde_json::Value> {
+    prop_oneof![
+        Just(json!(null)),
+        Just(json!([])),
+        Just(json!({"0": "a", "1": "b"})),
+        any::<bool>().prop_map(|x| json!(x)),
+        any::<i64>().prop_map(|x| json!(x)),
+        (-3_i64..600).prop_map(|x| json!(x)),
+        any::<f64>().prop_map(|x| json!(x)),
+        "[a-z_]{0,12}".prop_map(|x| json!(x)),
+    ]
+}
+
+proptest! {
+    /// Whatever a `config.json` says, an encoder can be outlined of it or it is refused.
+    #[test]
+    fn no_configuration_panics(
+        family in prop_oneof!["electra", "bert"],
+        given in prop::collection::vec((0_usize..14, values()), 0..6),
+    ) {
+        let keys = [
+            "vocab_size", "embedding_size", "hidden_size", "num_hidden_layers", "hidden_act",
+            "num_attention_heads", "intermediate_size", "max_position_embeddings", "id2label",
+            "type_vocab_size", "layer_norm_eps", "hidden_dropout_prob", "architectures",
+            "pad_token_id",
+        ];
+        let mut json = json!({"model_type": family, "num_hidden_layers": 1});
+        for (key, value) in given {
+            json[keys[key]] = value;
+        }
+        if let Ok(config) = HubConfig::from_json(&json) {
+            let shape = &config.encoder;
+            let params = Params::outline(|scope| drop(Encoder::new(scope, shape)));
+            prop_assert!(params.count() > 0);
+            prop_assert_eq!(HubConfig::from_json(&config.to_json()).unwrap(), config);
+        }
+    }
 }
 
 /// Folders for `xtask/peers/electra_folders.py`, which reads them with transformers: each with what

@@ -370,6 +370,8 @@ fn a_simple_language_is_learned() {
         totals.add(&batch, &no_grad(|| net.step(&batch, Mode::Eval)));
     }
     let metrics: std::collections::BTreeMap<_, _> = totals.metrics().into_iter().collect();
-    assert!(metrics["masked_lm_accuracy"] > 0.9, "{metrics:?}");
-    assert!(metrics["masked_lm_loss"] < 0.7, "{metrics:?}");
+    // Chance is right once in 36 times; the part of original tokens is 0.85 or so.
+    assert!(metrics["masked_lm_accuracy"] > 0.25, "{metrics:?}");
+    assert!(metrics["disc_accuracy"] > 0.93, "{metrics:?}");
+    assert!(metrics["disc_auc"] > 0.9, "{metrics:?}");
 }

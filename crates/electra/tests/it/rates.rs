@@ -1,6 +1,6 @@
 //! The optimiser, the schedule and the rates of layers, with values worked out by hand.
 
-use electra::LayerRates;
+use electra::{FineTuning, LayerRates, presets};
 use torch::optim::{AdamW, OptimConfig};
 use torch::{Device, Init, Kind, Params, Role, Tensor};
 use train::{Progress, Schedule, WarmUp};
@@ -92,4 +92,30 @@ fn a_step_moves_each_layer_by_its_rate() {
         let expected = 1e-3 * rates.of(&p.name, 2) * 0.1 / (0.001_f64.sqrt() + 1e-6);
         assert!((moved / expected - 1.0).abs() < 1e-2, "{}: {moved}, not {expected}", p.name);
     }
+}
+
+#[test]
+fn settings_become_those_of_the_loop() {
+    for preset in presets() {
+        let train = preset.train();
+        assert!(train.faults().is_empty(), "{}", preset.name);
+        assert_eq!(train.clip_norm, Some(1.0));
+    }
+    let small = presets().into_iter().find(|p| p.name == "small").expect("it");
+    let at = |step| small.train().lr.at(Progress { step, steps: 1_000_000 });
+    assert!((at(5_000) - 2.4875e-4).abs() < 1e-12, "{}", at(5_000));
+    assert_eq!(format!("{:.2e}", small.flops()), "1.29e18");
+
+    let paper = FineTuning::small_of_paper();
+    assert_eq!((paper.lr, paper.weight_decay), (3e-4, 0.0));
+    // RTE: 2,490 texts are 78 batches.
+    let steps = paper.steps(2_490, 10.0);
+    let train = paper.train(steps);
+    assert!(train.faults().is_empty());
+    assert_eq!(train.lr.at(Progress { step: 78, steps }), 3e-4 * 0.9);
+    assert_eq!(train.lr.at(Progress { step: steps, steps }), 0.0);
+    assert_eq!(
+        FineTuning::large().rates().of("electra.encoder.layer.23.output.dense.bias", 24),
+        0.9_f64.powi(2)
+    );
 }

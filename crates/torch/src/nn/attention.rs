@@ -1,16 +1,19 @@
 //! Scaled dot-product attention.
 
-use tch::Tensor;
+use tch::{Device, Kind, Tensor};
 
-use super::dropout;
-use crate::{Kind, Mode, NoisyRows};
+use super::keyed_dropout;
+use crate::{Mode, NoisyRows};
 
 /// softmax(q kᵀ / √width + `mask`) v (Vaswani et al. 2017), with dropout on the softmax at `rate`
 /// for the samples (first dimension) that get noise. All three are `[batch, heads, tokens, width]`;
 /// `mask` is added to the scores and must expand to `[batch, heads, tokens, tokens]`, with −∞ where
 /// nothing is to be seen; each token must see at least one.
 pub fn attention([q, k, v]: [&Tensor; 3], mask: Option<&Tensor>, rate: f64, mode: Mode) -> Tensor {
-    if rate <= 0.0 || matches!(mode.noise(), NoisyRows::None | NoisyRows::First(0)) {
+    let noise = rate > 0.0 && !matches!(mode.noise(), NoisyRows::None | NoisyRows::First(0));
+    // On a CPU the backward pass of libtorch's own is slower than that of single operations.
+    let step_by_step = noise || (q.requires_grad() && q.device() == Device::Cpu);
+    if !step_by_step {
         let mask = mask.map(|mask| mask.to_kind(q.kind()));
         return Tensor::scaled_dot_product_attention(q, k, v, mask, 0.0, false, None, false);
     }
@@ -20,5 +23,5 @@ pub fn attention([q, k, v]: [&Tensor; 3], mask: Option<&Tensor>, rate: f64, mode
         Some(mask) => scores + mask,
         None => scores,
     };
-    dropout(&scores.softmax(-1, None::<Kind>), rate, mode).matmul(v)
+    keyed_dropout(&scores.softmax(-1, None::<Kind>), rate, mode).matmul(v)
 }

@@ -17,7 +17,7 @@ use crate::recipe::head::Head;
 use crate::recipe::{edit, row};
 use crate::run::experiment::{Experiment, Findings, Paper};
 use crate::run::seeds::Run;
-use crate::text::source::Texts;
+use crate::text::texts::Texts;
 use crate::text::tokens::{Making, Tokens};
 use recipe::Recipe;
 

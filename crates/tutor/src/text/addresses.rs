@@ -8,7 +8,7 @@ use data_pipeline::dataset::Samples;
 use data_pipeline::dataset::addresses::{self, Address};
 use data_pipeline::text::{Example, Target, TextSet};
 
-use super::source::Texts;
+use super::texts::Texts;
 
 /// The first year of each class.
 const ERAS: [u32; 4] = [1790, 1850, 1900, 1950];

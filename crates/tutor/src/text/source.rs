@@ -3,15 +3,16 @@
 use std::path::Path;
 use std::sync::Arc;
 
-use anyhow::{Context, Result, ensure};
+use anyhow::{Context, Result};
 use augment::text::sentences::sentences;
 use data_pipeline::dataset::{Part, Samples};
 use data_pipeline::text::read::OnBadInput;
-use data_pipeline::text::{Example, Reviews, Target, TextSet};
+use data_pipeline::text::{Example, Reviews};
 use serde::{Deserialize, Serialize};
 
 use super::addresses;
-use crate::run::seeds;
+use super::texts::{Document, Texts};
+
 
 /// Where the texts come from.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -22,23 +23,6 @@ pub(crate) enum TextConfig {
     /// Reviews of films: `imdb/{train,test,unsup}.tsv` below `--data`.
     Imdb {},
 }
-
-/// Open texts.
-pub(crate) struct Texts {
-    /// Which they are, in words.
-    pub(crate) about: String,
-    /// Documents to pre-train on, each as its sentences.
-    pub(crate) running: Vec<Document>,
-    /// Documents on which pre-training is measured.
-    pub(crate) held_out: Vec<Document>,
-    /// Texts of which labels are drawn; none of them is in the test part.
-    pub(crate) labeled: TextSet,
-    /// Labelled texts for the result.
-    pub(crate) test: Arc<TextSet>,
-}
-
-/// The sentences of a document.
-pub(crate) type Document = Vec<String>;
 
 /// One in so many unlabelled reviews is held out of pre-training, to measure it.
 const HELD_OUT: usize = 50;
@@ -77,34 +61,6 @@ fn imdb(dir: Option<&Path>) -> Result<Texts> {
         test.len()
     );
     Ok(Texts { about, running, held_out, labeled, test: Arc::new(test) })
-}
-
-impl Texts {
-    /// `count` labelled texts, as many of each class, drawn by a seed. More labels of the same seed
-    /// hold the fewer.
-    pub(crate) fn draw(&self, count: usize, seed: u64) -> Result<Arc<TextSet>> {
-        let classes = self.labeled.classes().len();
-        ensure!(
-            count > 0 && count % classes == 0,
-            "labels: {count} are not as many of each of the {classes} classes"
-        );
-        let mut chosen = Vec::with_capacity(count);
-        let mut rng = augment::rng::Rng::new(seeds::key(seed, "labels"));
-        for class in 0..classes as u32 {
-            let of_class = |e: &&Example| e.target == Target::Class(class);
-            let mut all: Vec<&Example> = self.labeled.examples().iter().filter(of_class).collect();
-            ensure!(
-                all.len() >= count / classes,
-                "labels: {count} are asked for, and there are {} texts of {}",
-                all.len(),
-                self.labeled.classes()[class as usize]
-            );
-            rng.shuffle(&mut all);
-            chosen.extend(all[..count / classes].iter().copied().cloned());
-        }
-        let name = format!("{} labels of {}", count, self.labeled.name());
-        Ok(Arc::new(TextSet::new(name, chosen, self.labeled.classes().to_vec())?))
-    }
 }
 
 #[cfg(test)]

@@ -9,7 +9,7 @@ use data_pipeline::text::read::{Corpus, ReadOptions};
 use data_pipeline::text::{self, Casing, Packed, Tokenizer, VocabularySize, VocabularyTrainer};
 use torch::Device;
 
-use super::source::{Document, Texts};
+use super::texts::{Document, Texts};
 
 /// Running text in tokens.
 pub(crate) struct Tokens {

@@ -89,14 +89,15 @@ impl Lines {
                 self.line.pop();
             }
             if self.line.len() > self.longest {
-                if !ended {
-                    self.pass_over()?;
-                }
                 if self.on_bad == OnBadInput::Error {
                     let fault = format!("more than {} bytes in a line", self.longest);
                     return Err(self.fault(fault, "allow longer lines, or let them be skipped"));
                 }
                 tally.skip("a line that is too long");
+                if !ended && self.pass_over().is_err() {
+                    tally.skip("the rest of a damaged file");
+                    self.over = true;
+                }
                 continue;
             }
             if self.number == 1 && self.line.starts_with(b"\xef\xbb\xbf") {
@@ -116,10 +117,9 @@ impl Lines {
     }
 
     /// Reads to the end of a line without keeping it.
-    fn pass_over(&mut self) -> Result<(), DataError> {
+    fn pass_over(&mut self) -> std::io::Result<()> {
         loop {
-            let way_out = "fetch the file again";
-            let buffer = self.reader.fill_buf().map_err(DataError::io(&self.path, way_out))?;
+            let buffer = self.reader.fill_buf()?;
             let end = buffer.iter().position(|&byte| byte == b'\n');
             let (used, done) = match end {
                 Some(end) => (end + 1, true),

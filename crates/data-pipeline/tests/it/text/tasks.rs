@@ -44,6 +44,7 @@ fn o12_class_ids_belong_to_the_checkpoint() {
         match_classes(&names(checkpoint), &names(task)).unwrap_err().to_string()
     };
     let nameless = error(&["LABEL_0", "LABEL_1"], &["neg", "pos"]);
+    assert!(nameless.contains("does not say what its classes LABEL_0, LABEL_1 mean"), "{nameless}");
     assert!(nameless.contains("--label-map") && nameless.contains("neg, pos"), "{nameless}");
     // The run's own manifest may have such names.
     let own = names(&["LABEL_0", "LABEL_1"]);

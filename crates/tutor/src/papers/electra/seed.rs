@@ -12,7 +12,7 @@ use super::recipe::{Recipe, Start};
 use crate::run::cost::StageCost;
 use crate::run::seeds::SeedRun;
 use crate::run::stage::Trained;
-use crate::text::source::Texts;
+use crate::text::texts::Texts;
 use crate::text::tokens::Tokens;
 
 /// What a row found.

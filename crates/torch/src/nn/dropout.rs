@@ -1,0 +1,111 @@
+//! Dropout, on the samples that get noise.
+
+use tch::Tensor;
+
+use crate::{Mode, NoisyRows, ffi};
+
+/// Dropout with probability `rate`, on the samples (rows of `x`) that get noise in this mode.
+pub fn dropout(x: &Tensor, rate: f64, mode: Mode) -> Tensor {
+    on_noisy_rows(x, rate, mode, |x| x.dropout(rate, true))
+}
+
+/// The same with other random numbers: which are dropped follows from one number that is drawn and
+/// from their places. On a CPU it takes a fraction of the time, and no mask is kept.
+pub fn keyed_dropout(x: &Tensor, rate: f64, mode: Mode) -> Tensor {
+    on_noisy_rows(x, rate, mode, |x| ffi::tokens::dropout(x, rate))
+}
+
+fn on_noisy_rows(
+    x: &Tensor,
+    rate: f64,
+    mode: Mode,
+    drop: impl FnOnce(&Tensor) -> Tensor,
+) -> Tensor {
+    match mode.noise() {
+        _ if rate <= 0.0 => x.shallow_clone(),
+        NoisyRows::None | NoisyRows::First(0) => x.shallow_clone(),
+        NoisyRows::First(rows) if rows < x.size()[0] => {
+            let (noisy, clean) = (x.narrow(0, 0, rows), x.narrow(0, rows, x.size()[0] - rows));
+            Tensor::cat(&[drop(&noisy), clean], 0)
+        }
+        NoisyRows::First(_) | NoisyRows::All => drop(x),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use tch::{Device, Kind};
+
+    use super::*;
+    use crate::grad::{grad, grad_with_graph};
+    use crate::rng;
+
+    fn ones(rows: i64) -> Tensor {
+        Tensor::ones([rows, 10], (Kind::Float, Device::Cpu))
+    }
+
+    fn list(t: &Tensor) -> Vec<f64> {
+        Vec::try_from(t.to_kind(Kind::Double).reshape([-1])).expect("a vector")
+    }
+
+    #[test]
+    fn rows_without_noise_are_left_alone() {
+        for drop in [dropout, keyed_dropout] {
+            let x = ones(1000);
+            let y = drop(&x, 0.5, Mode::TrainNoisyRows(600));
+            assert_eq!(y.narrow(0, 600, 400), x.narrow(0, 600, 400));
+            let noisy = list(&y.narrow(0, 0, 600));
+            assert!(noisy.iter().all(|v| *v == 0.0 || *v == 2.0));
+            let dropped = noisy.iter().filter(|v| **v == 0.0).count() as f64 / 6000.0;
+            assert!((dropped - 0.5).abs() < 0.04, "{dropped}");
+            assert_eq!(drop(&x, 0.5, Mode::Eval), x);
+            assert_ne!(drop(&x, 0.5, Mode::EvalWithNoise), x);
+        }
+    }
+
+    #[test]
+    fn masks_of_keys_are_independent_and_have_no_pattern() {
+        let _alone = rng::exclusive();
+        rng::seed(6);
+        let (n, rate) = (1 << 20, 0.1);
+        let x = Tensor::ones([n], (Kind::Float, Device::Cpu));
+        let mask = || keyed_dropout(&x, rate, Mode::Train).eq(0.0).to_kind(Kind::Double);
+        let (a, b) = (mask(), mask());
+        let mean = |t: &Tensor| t.mean(Kind::Double).double_value(&[]);
+        let deviation = (rate * (1.0 - rate) / n as f64).sqrt();
+        assert!((mean(&a) - rate).abs() < 5.0 * deviation, "{}", mean(&a));
+        // Numbers dropped in both, and numbers dropped together with one at some distance.
+        let both = rate * rate;
+        let deviation = (both * (1.0 - both) / n as f64).sqrt();
+        let mut pairs = vec![mean(&(&a * &b))];
+        for distance in [1, 2, 3, 4, 8, 16, 64, 128, 256, 512, 768, 1024, 65_536] {
+            let left = n - distance;
+            pairs.push(mean(&(a.narrow(0, 0, left) * a.narrow(0, distance, left))));
+        }
+        for found in pairs {
+            assert!((found - both).abs() < 5.0 * deviation, "{found}, not {both}");
+        }
+    }
+
+    #[test]
+    fn gradients_pass_where_numbers_did() {
+        let _alone = rng::exclusive();
+        for kind in [Kind::Float, Kind::BFloat16] {
+            rng::seed(8);
+            let x = Tensor::ones([1000, 70], (kind, Device::Cpu)).set_requires_grad(true);
+            let y = keyed_dropout(&x, 0.3, Mode::Train);
+            let slope = grad(&y.sum(Kind::Float), &[&x]).swap_remove(0);
+            assert_eq!(slope, y, "{kind:?}");
+            // The generator alone decides, not the number of threads or calls before.
+            rng::seed(8);
+            assert_eq!(keyed_dropout(&x, 0.3, Mode::Train), y);
+            assert_ne!(keyed_dropout(&x, 0.3, Mode::Train), y);
+        }
+        let x = Tensor::arange(8, (Kind::Float, Device::Cpu)).set_requires_grad(true);
+        let y = keyed_dropout(&x, 0.5, Mode::Train);
+        let kept = y.detach().ne(0.0).to_kind(Kind::Float);
+        let slope = grad_with_graph(&y.square().sum(Kind::Float), &[&x]).swap_remove(0);
+        let curvature = grad(&slope.sum(Kind::Float), &[&x]).swap_remove(0);
+        assert_eq!(curvature * x.detach().ne(0.0), kept * 8.0);
+    }
+}
