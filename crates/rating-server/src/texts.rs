@@ -108,6 +108,7 @@ mod tests {
         let texts = Texts::default();
         for script in [
             include_str!("../assets/rater.js"),
+            include_str!("../assets/core.js"),
             include_str!("../assets/items.js"),
             include_str!("../assets/chat.js"),
         ] {
