@@ -28,7 +28,7 @@ async function open(path, { scheme = "light", width = 1100, height = 900 } = {})
     if (message.type() === "error" && !text.startsWith("Failed to load resource")) complaints.push(text);
   });
   page.on("pageerror", (error) => complaints.push(String(error)));
-  await page.goto(plan.url + path);
+  await page.goto(new URL(path, plan.url).href);
   return page;
 }
 
@@ -176,23 +176,29 @@ async function rater(token, scheme, width) {
   await press(page, "2");
   await saved();
   await second.bringToFront();
-  await press(second, ...((await second.$eval("#single", (part) => part.hidden)) ? ["1"] : ["1", "1"]));
+  await press(second, "1", "1");
   await second.waitForFunction(() => document.getElementById("trouble").textContent.includes("another window"));
   await second.close();
   await page.bringToFront();
 
   for (let count = 0; count < 60; count += 1) {
     if (!(await page.$eval("#item", (element) => !element.hidden))) break;
-    const pair = await page.$eval("#single", (element) => element.hidden);
-    if (pair) {
-      await picture(page, `pair-${name}`);
-      await check(page, `pair ${name}`);
-    }
-    await press(page, pair ? "3" : "2");
+    await press(page, "2");
   }
   await visible(page, "message");
   await picture(page, `done-${name}`);
   await check(page, `done ${name}`);
+  await page.browserContext().close();
+}
+
+async function comparer(scheme, width) {
+  const page = await open(plan.pairs, { scheme, width });
+  await readGuideline(page);
+  await visible(page, "item");
+  await picture(page, `pair-${scheme}-${width}`);
+  await check(page, "pair");
+  await press(page, "3");
+  await visible(page, "message");
   await page.browserContext().close();
 }
 
@@ -254,6 +260,7 @@ try {
   await rater(plan.tokens[0], "light", 1100);
   await rater(plan.tokens[1], "dark", 1100);
   await rater(plan.tokens[2], "light", 390);
+  await comparer("dark", 390);
   await talker(plan.tokens[3]);
   await researcher("light");
   await researcher("dark");

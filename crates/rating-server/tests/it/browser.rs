@@ -3,7 +3,7 @@
 //! They need `node`, `chromium` and `npm ci` in `crates/rating-server/tests/browser`; without them
 //! the test says that it is skipped. `RATING_PICTURES` names a folder for screenshots.
 
-use crate::client::{PASSWORD, items};
+use crate::client::{PASSWORD, items, no_practice};
 use eval_ssa::{Guideline, Pair, Turn};
 use rating_server::{Endpoint, NewRater, Project, ServeOptions, Settings, serve};
 use serde_json::json;
@@ -51,6 +51,14 @@ fn whole_sessions_in_chromium() {
         (0..3).map(|n| add(NewRater::new(format!("rater {n}")))).collect();
     tokens.push(add(NewRater { label: "<i>talker</i>".into(), rates: true, chats: 1 }));
     project.offer_chats("secret-system-one", &Endpoint::GenericBot, 1).expect("a partner");
+    let mut options =
+        ServeOptions { address: SocketAddr::from(([127, 0, 0, 1], 0)), ..ServeOptions::default() };
+    options.limits.rater_per_second = 1e6;
+    options.limits.rater_burst = 1e6;
+    let server = serve(project, &options).expect("a server");
+    // A study of its own: each rater's order is drawn, and the session above is about items.
+    let project = Project::create(&folder.path().join("pairs.db"), &settings, Some(&no_practice()))
+        .expect("a project");
     let pair = Pair {
         id: "pair".into(),
         conversation: "pair".into(),
@@ -59,14 +67,12 @@ fn whole_sessions_in_chromium() {
         responses: ["Soup with dumplings.".into(), "ok".into()],
     };
     project.add_pairs(&[pair]).expect("a pair");
-    let mut options =
-        ServeOptions { address: SocketAddr::from(([127, 0, 0, 1], 0)), ..ServeOptions::default() };
-    options.limits.rater_per_second = 1e6;
-    options.limits.rater_burst = 1e6;
-    let server = serve(project, &options).expect("a server");
+    let token = project.add_rater(&NewRater::new("rater")).expect("a rater").token;
+    let pairs = serve(project, &options).expect("a server");
     let plan = json!({
         "url": server.url(), "tokens": tokens, "password": PASSWORD, "chromium": chromium,
         "practice": Guideline::english().practice.len(),
+        "pairs": format!("{}/r/{token}", pairs.url()),
         "pictures": std::env::var("RATING_PICTURES").ok(),
     });
     let file = folder.path().join("plan.json");
@@ -75,5 +81,6 @@ fn whole_sessions_in_chromium() {
         Command::new(node).arg(scripts.join("session.mjs")).arg(&file).output().expect("node runs");
     let said = String::from_utf8_lossy(&output.stderr);
     assert!(output.status.success(), "{said}");
+    assert_eq!(pairs.project().status().expect("a status").votes, 1);
     server.project().check().expect("right counts");
 }
