@@ -83,6 +83,35 @@ fn coverage_of_small_studies() {
     assert_eq!(coverage(&config), found);
 }
 
+/// Ten responses of a conversation that correlate by 1/4 are worth 10 / 3.25 independent ones.
+#[test]
+fn responses_of_a_conversation_are_as_alike_as_asked() {
+    let width = |likeness| {
+        let config = CoverageConfig {
+            conversations: vec![40],
+            turns: [10, 10],
+            likeness,
+            studies: 60,
+            bootstrap: Bootstrap { resamples: 100, ..Bootstrap::default() },
+            ..CoverageConfig::default()
+        };
+        coverage(&config)[0].small_sample_width
+    };
+    let ratio = width(0.25) / width(0.0);
+    assert!((ratio - 3.25f64.sqrt()).abs() < 0.15, "{ratio}");
+}
+
+/// Two systems with the same numbers are still two samples.
+#[test]
+fn both_sides_of_an_unpaired_difference_are_drawn() {
+    let units: Vec<Unit> = (0..20).map(|i| Unit { sum: f64::from(i % 4), count: 4.0 }).collect();
+    let one = quick().mean(&units).unwrap();
+    let two = quick().unpaired(&units, &units).unwrap();
+    let ratio = two.standard_error / one.standard_error;
+    assert!((ratio - 2f64.sqrt()).abs() < 0.1 && two.value == 0.0, "{ratio}");
+    assert!(!two.degenerate && !two.excludes_zero());
+}
+
 fn gold(id: &str, kind: CheckKind, expected: Label) -> Item {
     Item {
         id: id.into(),
@@ -180,7 +209,7 @@ fn preferences_count_systems_and_not_sides() {
                 pair: format!("p{index}"),
                 rater: rater.into(),
                 choice,
-                swapped: rater == "s",
+                swapped: rater == "s" && index == 0,
                 guideline: String::new(),
                 shown_at: None,
                 answered_at: None,
@@ -193,7 +222,7 @@ fn preferences_count_systems_and_not_sides() {
     let found = &contests(&study, &quick())[0];
     assert_eq!((found.first, found.second, found.ties, found.both_bad), (4, 0, 2, 2));
     assert_eq!(found.score.as_ref().unwrap().value, 0.75);
-    assert_eq!((found.left.hits, found.left.of), (2, 4));
+    assert_eq!((found.left.hits, found.left.of), (1, 4));
     study.preferences[0].pair = "?".into();
     assert!(study.check().unwrap_err().to_string().contains("unknown pair"));
 }

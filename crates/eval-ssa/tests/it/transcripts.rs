@@ -60,11 +60,13 @@ fn published_conversations_are_read_whole() {
         let text = std::fs::read_to_string(folder.join(name)).ok()?;
         Some(parse(&text).unwrap_or_else(|error| panic!("{name}: {error}")))
     };
-    let expected = [("human.txt", 95, 2), ("meena.txt", 93, 2), ("mitsuku.first17.txt", 17, 2)];
-    for (name, conversations, speakers) in expected {
+    let expected =
+        [("human.txt", 95, 1483), ("meena.txt", 93, 1818), ("mitsuku.first17.txt", 17, 292)];
+    for (name, conversations, turns) in expected {
         let Some(found) = read(name) else { continue };
         let described = describe(&found).unwrap();
-        assert_eq!((described.conversations, described.speakers.len()), (conversations, speakers));
+        assert_eq!((described.conversations, described.turns), (conversations, turns));
+        assert_eq!((described.greeted, described.speakers.len()), (conversations, 2));
         assert!((14.0..=28.0).contains(&described.length[1]), "{name}: {described:?}");
         let numbers: Vec<u32> = found.iter().map(|conversation| conversation.number).collect();
         assert!(numbers.windows(2).all(|pair| pair[0] < pair[1]), "{name}: {numbers:?}");
