@@ -2,6 +2,7 @@
 //! [`ArraySet`] holds images of one size, [`VecSet`] samples of any type, [`Concat`] joins sets,
 //! [`Cached`] keeps decoded images; the modules below read file formats.
 
+pub mod addresses;
 mod cached;
 pub mod cifar10;
 pub mod cifar100;
@@ -54,6 +55,13 @@ pub trait Samples: Send + Sync {
     /// the set has none. Reads all files on the first call, and fails if one cannot be read.
     fn digests(&self) -> Result<Option<Vec<Digest>>, DataError> {
         Ok(None)
+    }
+
+    /// How large a sample is beside others of the set, such as its number of tokens: what
+    /// [`Order::Bucketed`](crate::sampler::Order::Bucketed) goes by. Panics if `index` is out of
+    /// range.
+    fn size(&self, _index: usize) -> u32 {
+        0
     }
 
     /// Whether there are no samples.

@@ -21,6 +21,16 @@ impl Digest {
         let (first, _) = whole.split_at(16);
         Self(first.iter().fold(0, |number, &byte| number << 8 | u128::from(byte)))
     }
+
+    /// As bytes, for files of bytes.
+    pub fn to_bytes(self) -> [u8; 16] {
+        self.0.to_be_bytes()
+    }
+
+    /// From what [`Digest::to_bytes`] gave.
+    pub fn from_bytes(bytes: [u8; 16]) -> Self {
+        Self(u128::from_be_bytes(bytes))
+    }
 }
 
 impl fmt::Display for Digest {

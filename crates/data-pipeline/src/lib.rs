@@ -88,3 +88,4 @@ pub mod picture;
 pub mod pseudo_labels;
 pub mod sampler;
 pub mod split;
+pub mod text;

@@ -8,6 +8,15 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 /// assert_eq!(data_pipeline::parallel::map(4, |i| i * i), [0, 1, 4, 9]);
 /// ```
 pub fn map<T: Send>(n: usize, work: impl Fn(usize) -> T + Sync) -> Vec<T> {
+    map_on(std::thread::available_parallelism().map_or(1, |n| n.get()), n, work)
+}
+
+/// As [`map`], on so many threads, at least one.
+pub(crate) fn map_on<T: Send>(
+    threads: usize,
+    n: usize,
+    work: impl Fn(usize) -> T + Sync,
+) -> Vec<T> {
     let next = AtomicUsize::new(0);
     let share = || {
         let mut done = Vec::new();
@@ -19,7 +28,7 @@ pub fn map<T: Send>(n: usize, work: impl Fn(usize) -> T + Sync) -> Vec<T> {
             done.push((i, work(i)));
         }
     };
-    let threads = std::thread::available_parallelism().map_or(1, |n| n.get()).min(n);
+    let threads = threads.max(1).min(n);
     let mut done: Vec<_> = std::thread::scope(|scope| {
         let threads: Vec<_> = (0..threads).map(|_| scope.spawn(share)).collect();
         let join = |thread: std::thread::ScopedJoinHandle<'_, _>| match thread.join() {

@@ -1,5 +1,7 @@
-//! What models are measured by: named values that know their unit and which way they improve, and
-//! the arithmetic of accuracy. Plain Rust, no tensor library.
+//! What models are measured by: named values that know their unit and which way they improve, the
+//! arithmetic of accuracy, correlation, answers to questions and tagged spans, and the [`stats`]
+//! behind means and intervals. Plain Rust, no tensor library. A score that is undefined has no
+//! value ([`Score`]), so that it never wins.
 //!
 //! ```
 //! use metrics::{Confusion, Metric};
@@ -13,9 +15,22 @@
 //! ```
 #![forbid(unsafe_code)]
 
+mod agreement;
 mod confusion;
+mod correlation;
+mod score;
+mod spans;
+mod squad;
+pub mod stats;
 
 pub use confusion::Confusion;
+pub use correlation::{pearson, spearman};
+pub use score::Score;
+pub use spans::{Span, SpanCounts, SpanScores, spans};
+pub use squad::{
+    AnswerScore, Answered, Squad2Scores, SquadScore, SquadVersion, answer_score, normalize_answer,
+    squad1, squad2,
+};
 
 use serde::{Deserialize, Serialize};
 

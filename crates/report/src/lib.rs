@@ -51,7 +51,6 @@ mod plots;
 mod result;
 mod row;
 mod section;
-pub mod stats;
 pub mod tables;
 mod terminal;
 pub mod words;

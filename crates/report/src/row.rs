@@ -1,10 +1,10 @@
 //! One value of one model over seeds, and the paired difference of two.
 
 use anyhow::{Context, Result, bail, ensure};
-use metrics::Better;
+use metrics::{Better, stats};
 use serde::{Deserialize, Serialize};
 
-use crate::{stats, words};
+use crate::words;
 
 /// One model's value of one metric, over seeds.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -134,7 +134,7 @@ impl Comparison {
             right.unit,
             right.better
         );
-        let per_seed = stats::paired(&left.per_seed, &right.per_seed)
+        let per_seed = paired(&left.per_seed, &right.per_seed)
             .with_context(|| format!("comparison `{name}`"))?;
         Ok(Self {
             name,
@@ -169,11 +169,36 @@ impl Comparison {
     }
 }
 
+/// Differences `a[i] - b[i]`, seed by seed.
+///
+/// # Errors
+/// When the two sides do not hold the same number of seeds.
+fn paired(a: &[f64], b: &[f64]) -> Result<Vec<f64>> {
+    ensure!(
+        a.len() == b.len(),
+        "a paired difference needs the same seeds on both sides, got {} and {}",
+        a.len(),
+        b.len()
+    );
+    Ok(a.iter().zip(b).map(|(x, y)| x - y).collect())
+}
+
 /// Refuses an empty list and values that are not finite.
 pub(crate) fn check_values(what: &str, per_seed: &[f64]) -> Result<()> {
     ensure!(!per_seed.is_empty(), "{what} holds no value");
     match per_seed.iter().position(|v| !v.is_finite()) {
         Some(i) => bail!("{what}: seed number {} gave {}", i + 1, per_seed[i]),
         None => Ok(()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::paired;
+
+    #[test]
+    fn pairs_must_match() {
+        assert_eq!(paired(&[3.0, 5.0], &[1.0, 6.0]).unwrap(), [2.0, -1.0]);
+        assert!(paired(&[1.0], &[1.0, 2.0]).unwrap_err().to_string().contains("got 1 and 2"));
     }
 }

@@ -1,7 +1,7 @@
 //! Numbers in words: the one place that decides how a value is written. Page, Markdown and terminal
 //! share it, so they cannot disagree.
 
-use crate::stats;
+use metrics::stats;
 
 /// What stands where there is no value.
 pub const NONE: &str = "–";

@@ -9,6 +9,7 @@ pub(crate) mod export;
 pub(crate) mod fit;
 pub(crate) mod list;
 pub(crate) mod predict;
+pub(crate) mod rate;
 pub(crate) mod report;
 pub(crate) mod run;
 mod say;

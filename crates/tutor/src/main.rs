@@ -6,6 +6,7 @@ mod images;
 mod papers;
 mod recipe;
 mod run;
+mod text;
 
 use std::process::ExitCode;
 
@@ -46,6 +47,8 @@ enum Command {
     Show(commands::show::Args),
     /// List, fetch or show published weights to start from.
     Weights(commands::weights::Args),
+    /// Let people rate the answers of chatbots in the browser: make a study, serve it, report.
+    Rate(commands::rate::Args),
     /// Read a recipe and say what it would run, without running it.
     Check(commands::check::Args),
 }
@@ -87,6 +90,7 @@ fn main() -> ExitCode {
         Command::Corrupt(args) => commands::corrupt::run(&args),
         Command::Show(args) => commands::show::run(&args),
         Command::Weights(args) => commands::weights::run(&args),
+        Command::Rate(args) => commands::rate::run(&args),
         Command::Check(args) => commands::check::run(&args),
     };
     match result {

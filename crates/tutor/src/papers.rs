@@ -1,5 +1,6 @@
 //! The papers, one folder each. A new one is a line in the list below.
 
+mod electra;
 mod label_propagation;
 mod noisy_student;
 pub(crate) mod own_images;
@@ -19,6 +20,7 @@ const PAPERS: &[Paper] = &[
     noisy_student::PAPER,
     ssl_table::PAPER,
     label_propagation::PAPER,
+    electra::PAPER,
     own_images::PAPER,
     #[cfg(test)]
     toy::PAPER,

@@ -12,5 +12,6 @@ pub(crate) mod note;
 pub(crate) mod predictions;
 pub(crate) mod progress;
 pub(crate) mod result;
+pub(crate) mod scores;
 pub(crate) mod seeds;
 pub(crate) mod stage;

@@ -8,8 +8,9 @@ use std::collections::{BTreeMap, BTreeSet};
 const ARROWS: &[(&str, &[&str])] = &[
     ("atomic-file", &[]),
     ("augment", &["atomic-file"]),
-    ("eval-ssa", &["atomic-file"]),
+    ("eval-ssa", &["atomic-file", "augment", "metrics"]),
     ("metrics", &[]),
+    ("rating-server", &["atomic-file", "eval-ssa"]),
     ("report", &["atomic-file", "metrics"]),
     ("data-pipeline", &["atomic-file", "augment"]),
     ("data-engine", &["atomic-file", "augment", "data-pipeline"]),
@@ -30,11 +31,12 @@ const TEST_ARROWS: &[(&str, &[&str])] = &[("ssl-core", &["augment", "data-pipeli
 const ABOVE_ALL: [&str; 2] = ["tutor", "benches"];
 
 /// Plain Rust, usable where there is no libtorch.
-const HOST_WING: [&str; 9] = [
+const HOST_WING: [&str; 10] = [
     "atomic-file",
     "augment",
     "eval-ssa",
     "metrics",
+    "rating-server",
     "report",
     "data-pipeline",
     "data-engine",

@@ -53,10 +53,10 @@
 
 mod content;
 mod listed;
-mod listing;
+pub(crate) mod listing;
 mod parquet;
 mod rows;
-mod set;
+pub(crate) mod set;
 mod summary;
 mod table;
 

@@ -18,6 +18,7 @@ pub struct VecSet<T> {
     items: Vec<T>,
     labels: Option<Vec<u32>>,
     classes: Vec<String>,
+    sizes: Vec<u32>,
 }
 
 impl<T> VecSet<T> {
@@ -31,7 +32,14 @@ impl<T> VecSet<T> {
     ) -> Result<Self, DataError> {
         let name = name.into();
         check_labels(&name, items.len(), labels.as_deref(), classes.len())?;
-        Ok(Self { name, items, labels, classes })
+        Ok(Self { name, items, labels, classes, sizes: vec![] })
+    }
+
+    /// The same set, whose samples have these sizes ([`Samples::size`]).
+    #[must_use]
+    pub fn sized(mut self, size: impl Fn(&T) -> u32) -> Self {
+        self.sizes = self.items.iter().map(size).collect();
+        self
     }
 
     /// All samples.
@@ -61,5 +69,9 @@ impl<T: Clone + Send + Sync> Samples for VecSet<T> {
 
     fn classes(&self) -> &[String] {
         &self.classes
+    }
+
+    fn size(&self, index: usize) -> u32 {
+        self.sizes.get(index).copied().unwrap_or(0)
     }
 }

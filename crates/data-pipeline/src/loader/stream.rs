@@ -90,6 +90,11 @@ impl<C: Collate> Stream<C> {
     }
 
     pub(super) fn sampler(&self) -> Sampler {
+        if self.order == Order::Bucketed {
+            let size = |&entry: &u32| self.set.size(entry as usize);
+            let sizes = self.entries.iter().map(size).collect();
+            return Sampler::bucketed(sizes, self.batch, self.seed);
+        }
         Sampler::new(self.entries.len() as u32, self.seed, self.order)
     }
 

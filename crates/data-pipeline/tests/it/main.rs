@@ -14,6 +14,7 @@ mod same;
 mod sampler;
 mod splits;
 mod tables;
+mod text;
 mod tokens;
 
 use augment::Image;

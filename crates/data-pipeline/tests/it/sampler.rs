@@ -51,3 +51,29 @@ fn epochs_and_seeds_differ_and_positions_are_uniform() {
     }
     assert!(places.iter().all(|&n| n.abs_diff(400) < 90), "{places:?}");
 }
+
+/// In whole batches of an epoch, sizes lie side by side, wherever the epoch begins in a batch.
+#[test]
+fn buckets_hold_like_sizes() {
+    // 130 slots in batches of 8: an epoch may begin in the middle of a batch.
+    let sizes: Vec<u32> = (0..130).map(|slot| slot * 37 % 130).collect();
+    let mut sampler = Sampler::bucketed(sizes.clone(), 8, 5);
+    let mut first_of_batches = vec![];
+    for step in 0..160 {
+        let batch = sampler.batch(step, 8);
+        if batch[0].epoch != batch[7].epoch {
+            continue;
+        }
+        let of_batch: Vec<u32> = batch.iter().map(|draw| sizes[draw.slot as usize]).collect();
+        let (least, most) = (of_batch.iter().min().unwrap(), of_batch.iter().max().unwrap());
+        // The samples that end the batch begun in the epoch before may be missing among them.
+        assert!(most - least < 16, "step {step}: {of_batch:?}");
+        first_of_batches.push(*least);
+    }
+    assert!(!first_of_batches.is_sorted(), "batches come in random order");
+    for epoch in 0..10 {
+        let mut slots: Vec<u32> = (0..130).map(|p| sampler.at(epoch * 130 + p).slot).collect();
+        slots.sort();
+        assert_eq!(slots, (0..130).collect::<Vec<_>>());
+    }
+}

@@ -4,13 +4,12 @@ use std::collections::BTreeMap;
 
 use anyhow::{Result, anyhow};
 use maud::Markup;
-use metrics::Better;
+use metrics::{Better, stats};
 use plotters::prelude::*;
 
 use super::colours::{colour, rgb};
 use super::frame::{Axes, draw, padded, range, short};
 use crate::section::{Curve, CurvePoint, Curves};
-use crate::stats;
 
 /// Distinct names in order of appearance.
 pub(crate) fn names(curves: &[Curve]) -> Vec<&str> {

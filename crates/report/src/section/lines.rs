@@ -4,7 +4,7 @@ use anyhow::{Result, ensure};
 use metrics::Better;
 use serde::{Deserialize, Serialize};
 
-use crate::stats;
+use metrics::stats;
 
 /// Learning curves of several trainings: one plot of a metric, one of the loss.
 #[derive(Clone, Debug, PartialEq)]

@@ -6,7 +6,7 @@ use std::fmt::Write;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, bail, ensure};
-use report::stats;
+use metrics::stats;
 
 use super::tally::Tally;
 use super::which::Choice;

@@ -6,7 +6,6 @@ use std::sync::Arc;
 
 use anyhow::{Result, ensure};
 use augment::policy::Policy;
-use augment::rng::Key;
 use data_pipeline::split::Split;
 use torch::precision::Precision;
 use torch::{Device, Inference, Model};
@@ -21,7 +20,7 @@ use super::targets::Targets;
 use crate::recipe::evaluate::{EvaluateConfig, Part};
 use crate::run::files;
 use crate::run::result::listed;
-use crate::run::seeds::SeedRun;
+use crate::run::seeds::{self, SeedRun};
 
 /// The settings of a recipe about images that do not differ between its trainings.
 #[derive(Clone, Copy)]
@@ -83,10 +82,7 @@ impl<'a> Setting<'a> {
 
     /// A number for the random choices of something named `name` in this run.
     pub(crate) fn key(&self, name: &str) -> u64 {
-        let step = |seed, byte: u8| {
-            Key { seed, epoch: 0, index: u64::from(byte), view: 1002 }.rng().next_u64()
-        };
-        name.bytes().fold(self.seed, step)
+        seeds::key(self.seed, name)
     }
 
     /// Host arrays to tensors of this data.

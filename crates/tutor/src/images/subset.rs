@@ -4,6 +4,9 @@ use std::sync::Arc;
 
 use data_pipeline::dataset::ImageSamples;
 
+use crate::run::predictions::Predictions;
+use crate::run::scores::Scores;
+
 /// A set of images that loader threads share.
 pub(crate) type Set = Arc<ImageSamples>;
 
@@ -39,6 +42,11 @@ impl Subset {
     /// The name of each image.
     pub(crate) fn ids(&self) -> Vec<String> {
         self.indices.iter().map(|&i| self.set.id(i as usize)).collect()
+    }
+
+    /// What was said of those whose class is known.
+    pub(crate) fn scores(&self, said: &Predictions) -> Scores {
+        Scores::of(self.ids(), self.labels(), said)
     }
 
     /// At most `n` images, spread evenly, so that a sorted subset keeps all its classes.

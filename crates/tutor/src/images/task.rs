@@ -178,6 +178,7 @@ impl<'a> ImageTask<'a> {
 }
 
 impl Task for ImageTask<'_> {
+    type Net = Model;
     type Objective = ImageObjective;
 
     fn throughput(&self) -> Throughput {

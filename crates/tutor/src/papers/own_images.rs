@@ -11,7 +11,6 @@ mod lists;
 mod pictures;
 pub(crate) mod plan;
 mod recipe;
-mod scores;
 mod section;
 mod seed;
 mod start;

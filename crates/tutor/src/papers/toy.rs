@@ -44,6 +44,7 @@ fn bigrams(words: &[String]) -> Batch {
 struct NextLetter<'a>(&'a Recipe, u64);
 
 impl Task for NextLetter<'_> {
+    type Net = Model;
     type Objective = Ssl<Box<dyn Method>>;
 
     fn throughput(&self) -> Throughput {

@@ -3,9 +3,10 @@
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result};
+use augment::rng::Key;
 use report::Curve;
+use torch::Device;
 use torch::precision::Precision;
-use torch::{Device, Model};
 use train::{Cadence, Callback, TrainConfig};
 
 use super::cost::StageCost;
@@ -72,7 +73,7 @@ impl SeedRun<'_, '_> {
         (config, cadence): (&TrainConfig, &Cadence),
         task: T,
         metric: &str,
-    ) -> Result<(Model, StageCost, Curve)> {
+    ) -> Result<(T::Net, StageCost, Curve)> {
         let dir = self.dir.join(name);
         let stage = Stage {
             dir: &dir,
@@ -108,6 +109,14 @@ impl SeedRun<'_, '_> {
     pub(crate) fn say(&self, what: &str) {
         self.progress.say(what);
     }
+}
+
+/// A number for the random choices of something named `name` in a run of this seed.
+pub(crate) fn key(seed: u64, name: &str) -> u64 {
+    let step = |seed, byte: u8| {
+        Key { seed, epoch: 0, index: u64::from(byte), view: 1002 }.rng().next_u64()
+    };
+    name.bytes().fold(seed, step)
 }
 
 /// The folder of a seed below its run's.

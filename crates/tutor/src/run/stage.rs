@@ -4,8 +4,9 @@ use std::path::Path;
 
 use anyhow::{Context, Result, bail, ensure};
 use metrics::Metric;
+use torch::optim::Optimizer;
 use torch::precision::Precision;
-use torch::{Device, Model, store};
+use torch::{Device, Model, Params, store};
 use train::{
     Cadence, Callback, FitOptions, Objective, Outcome, Progress, StageDir, Throughput, TrainConfig,
     fit,
@@ -17,6 +18,9 @@ use crate::recipe::select::{Select, Weights};
 
 /// What is trained in a stage: a network, a loss, batches and a measure.
 pub(crate) trait Task {
+    /// What is trained.
+    type Net: Trained;
+
     /// The loss over the network's parameters.
     type Objective: Objective;
 
@@ -24,10 +28,15 @@ pub(crate) trait Task {
     fn throughput(&self) -> Throughput;
 
     /// The network with its initial weights; the generator is seeded before each call.
-    fn build(&self) -> Result<Model>;
+    fn build(&self) -> Result<Self::Net>;
 
     /// What training minimises, around the network from [`build`](Task::build).
-    fn objective(&mut self, model: Model) -> Result<Self::Objective>;
+    fn objective(&mut self, net: Self::Net) -> Result<Self::Objective>;
+
+    /// The optimiser of its parameters.
+    fn optimizer(&self, config: &TrainConfig, params: &Params) -> Optimizer {
+        config.optim.build(params)
+    }
 
     /// The batches from a step on: a pure function of the step.
     fn batches(&self, from: u64) -> Batches<'_, Self::Objective>;
@@ -42,7 +51,18 @@ pub(crate) trait Task {
     }
 
     /// The network that the training results in, as [`build`](Task::build) makes it.
-    fn finish(&self, objective: Self::Objective) -> Result<Model>;
+    fn finish(&self, objective: Self::Objective) -> Result<Self::Net>;
+}
+
+/// A network with named parameters, which are what is kept of it.
+pub(crate) trait Trained {
+    fn params(&self) -> &Params;
+}
+
+impl Trained for Model {
+    fn params(&self) -> &Params {
+        &self.params
+    }
 }
 
 /// The batches of an objective, step by step.
@@ -72,13 +92,13 @@ impl Stage<'_> {
         &self,
         mut task: T,
         callback: &mut dyn Callback,
-    ) -> Result<(Model, StageCost)> {
+    ) -> Result<(T::Net, StageCost)> {
         let stage = StageDir::open(self.dir)?;
         torch::rng::seed(self.key);
         let model = task.build()?;
         if let Some(done) = stage.done()? {
             let stored = store::load(&stage.final_path())?;
-            model.params.load(&stored.tensors)?;
+            model.params().load(&stored.tensors)?;
             return Ok((model, serde_json::from_value(done.summary)?));
         }
         let mut objective = task.objective(model)?;
@@ -86,7 +106,7 @@ impl Stage<'_> {
             // Given weights, taken as they are.
             let model = task.finish(objective)?;
             let cost = StageCost::default();
-            stage.finish(&model.params, &cost)?;
+            stage.finish(model.params(), &cost)?;
             return Ok((model, cost));
         }
         let best = task.metric(self.select.metric.as_deref())?;
@@ -107,7 +127,7 @@ impl Stage<'_> {
             seconds: self.seconds,
             recipe: self.recipe_text,
         };
-        let mut optimizer = self.config.optim.build(objective.params());
+        let mut optimizer = task.optimizer(self.config, objective.params());
         let outcome = fit(
             &mut objective,
             &mut optimizer,
@@ -130,7 +150,7 @@ impl Stage<'_> {
         let model = task.finish(objective)?;
         let samples = summary.step * per_step;
         let cost = StageCost { samples, seconds: summary.seconds };
-        stage.finish(&model.params, &cost)?;
+        stage.finish(model.params(), &cost)?;
         Ok((model, cost))
     }
 }

@@ -1,6 +1,7 @@
 //! Integration tests of the program, as a user meets it: by its command line.
 
 mod afterwards;
+mod electra;
 mod fit;
 mod folders;
 mod methods;

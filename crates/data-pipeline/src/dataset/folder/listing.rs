@@ -7,15 +7,15 @@ use std::path::{Component, Path, PathBuf};
 
 /// A file and its path relative to the folder that is read, with `/` between the parts.
 #[derive(Clone, Debug)]
-pub(super) struct Listed {
-    pub(super) path: PathBuf,
-    pub(super) id: String,
+pub(crate) struct Listed {
+    pub(crate) path: PathBuf,
+    pub(crate) id: String,
 }
 
 /// The files and the folders directly inside `dir`, each sorted by name; what file managers and
 /// archives leave behind does not count.
 pub(super) fn children(dir: &Path) -> Result<(Vec<PathBuf>, Vec<PathBuf>), DataError> {
-    let way_out = "name a folder of images that may be read";
+    let way_out = "name a folder that may be read";
     let (mut files, mut folders) = (Vec::new(), Vec::new());
     for entry in std::fs::read_dir(dir).map_err(DataError::io(dir, way_out))? {
         let path = entry.map_err(DataError::io(dir, way_out))?.path();
@@ -30,7 +30,7 @@ pub(super) fn children(dir: &Path) -> Result<(Vec<PathBuf>, Vec<PathBuf>), DataE
 }
 
 /// Adds all files below `dir`, a folder's own files before those of its sub-folders.
-pub(super) fn below(dir: &Path, root: &Path, into: &mut Vec<Listed>) -> Result<(), DataError> {
+pub(crate) fn below(dir: &Path, root: &Path, into: &mut Vec<Listed>) -> Result<(), DataError> {
     collect(dir, root, 0, into)
 }
 

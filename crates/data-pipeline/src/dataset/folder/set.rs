@@ -451,7 +451,7 @@ impl Samples for FolderSet {
 }
 
 /// Class names in order: by number if all are whole numbers, else by their bytes.
-pub(super) fn sorted(mut names: Vec<String>) -> Vec<String> {
+pub(crate) fn sorted(mut names: Vec<String>) -> Vec<String> {
     let numbers: Option<Vec<i64>> = names.iter().map(|name| name.parse().ok()).collect();
     match numbers {
         Some(_) => names.sort_by_key(|name| name.parse::<i64>().unwrap_or_default()),

@@ -11,7 +11,7 @@ use augment::robustness::{Errors, RobustnessError, mce, relative_mce};
 use augment::scratch::Scratch;
 use data_pipeline::dataset::Samples;
 use data_pipeline::dataset::folder::{FolderOptions, FolderSet, OnBad};
-use report::stats;
+use metrics::stats;
 
 use crate::images::robustness::{self, Measured, Robustness};
 use crate::images::subset::Subset;

@@ -94,6 +94,7 @@ impl<'a> PointTask<'a> {
 }
 
 impl Task for PointTask<'_> {
+    type Net = Model;
     type Objective = Ssl<Box<dyn Method>>;
 
     fn throughput(&self) -> Throughput {

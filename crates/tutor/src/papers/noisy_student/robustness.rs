@@ -3,7 +3,7 @@
 
 use anyhow::Result;
 use augment::policy::Policy;
-use report::stats;
+use metrics::stats;
 use serde::{Deserialize, Serialize};
 
 use super::recipe::RobustnessConfig;

@@ -6,8 +6,9 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use anyhow::{Result, ensure};
 use augment::robustness::{Errors, mce, mfr};
+use metrics::stats;
 use report::words::{NONE, number};
-use report::{Block, Line, LinePlot, Point, Section, Table, XAxis, stats};
+use report::{Block, Line, LinePlot, Point, Section, Table, XAxis};
 use serde::{Deserialize, Serialize};
 
 /// Robustness of two models, the student measured against the teacher.

@@ -13,7 +13,6 @@ use super::clock::Clock;
 use super::lists::{self, Unlabeled};
 use super::pictures;
 use super::recipe::{FROZEN, LABELS_ALONE, Recipe};
-use super::scores::Scores;
 use super::start::Start;
 use super::training::Training;
 use super::trial::{Choice, Trial};
@@ -21,6 +20,7 @@ use crate::images::setting::Setting;
 use crate::images::source::Data;
 use crate::run::cost::StageCost;
 use crate::run::files;
+use crate::run::scores::Scores;
 use crate::run::seeds::SeedRun;
 
 /// What a seed found.
@@ -123,7 +123,7 @@ fn find(
     if let (Some(subset), Some(_)) = (measured_on, start.penalty()) {
         let fast = setting.fast(&recipe.net, start.on(&everyone));
         let said = evaluator.predict(&fast, subset)?;
-        let scores = Scores::of(subset, &said);
+        let scores = subset.scores(&said);
         rows.push(Measured { name: FROZEN.to_owned(), scores, steps: 0 });
     }
     // What the last measurements will take: both networks on the measured part, the chosen one on
@@ -160,7 +160,7 @@ fn find(
         cost = StageCost::sum([cost, trained.cost]);
         let fast = setting.fast(&recipe.net, &trained.model);
         if let Some(subset) = measured_on {
-            let scores = Scores::of(subset, &evaluator.predict(&fast, subset)?);
+            let scores = subset.scores(&evaluator.predict(&fast, subset)?);
             rows.push(Measured { name: name.to_owned(), scores, steps: trained.steps });
         }
         if name == choice.row {

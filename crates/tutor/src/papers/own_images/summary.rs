@@ -4,11 +4,11 @@ use anyhow::{Context, Result};
 use report::{Comparison, Row, RunResult};
 
 use super::recipe::{FROZEN, LABELS_ALONE, Recipe};
-use super::scores::Paired;
 use super::seed::{Measured, MeasuredOn, Outcome};
 use crate::recipe::head::Head;
 use crate::run::cost::StageCost;
 use crate::run::result::{balanced_name, frame, unmeasured_note};
+use crate::run::scores::Paired;
 use crate::run::seeds::Run;
 
 /// What a seed found, in a line.

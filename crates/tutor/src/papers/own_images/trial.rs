@@ -8,12 +8,12 @@ use serde::{Deserialize, Serialize};
 
 use super::folds::{Fold, folds};
 use super::recipe::{FROZEN, LABELS_ALONE, Recipe};
-use super::scores::{Paired, Scores};
 use super::start::Start;
 use super::training::{Training, fitting};
 use crate::images::setting::Setting;
 use crate::run::cost::StageCost;
 use crate::run::files;
+use crate::run::scores::{Paired, Scores};
 use crate::run::seeds::SeedRun;
 
 /// What the trial found.
@@ -72,7 +72,7 @@ impl Trial {
             if start.penalty().is_some() {
                 let fast = setting.fast(&recipe.net, model);
                 let said = evaluator.predict(&fast, &of_fold.validation)?;
-                found.add(FROZEN, Scores::of(&of_fold.validation, &said));
+                found.add(FROZEN, of_fold.validation.scores(&said));
             }
             for (name, _) in recipe.methods() {
                 let dir = run.dir.join("trial").join(format!("{name}-{}", number + 1));
@@ -83,7 +83,7 @@ impl Trial {
                     let fast = setting.fast(&recipe.net, &trained.model);
                     let said = evaluator.predict(&fast, &of_fold.validation)?;
                     Training::remove_checkpoints(&dir)?;
-                    Ok((Scores::of(&of_fold.validation, &said), trained.cost))
+                    Ok((of_fold.validation.scores(&said), trained.cost))
                 })?;
                 found.add(name, scores);
                 found.cost = StageCost::sum([found.cost, cost]);

@@ -1,7 +1,6 @@
 //! The statistics behind every number of a report: mean, sample deviation, Student-t intervals over
-//! seeds, paired differences, and Wilson's interval for an accuracy counted on so many examples.
+//! seeds, and Wilson's interval for an accuracy counted on so many examples.
 
-use anyhow::{Result, ensure};
 use statrs::distribution::{ContinuousCDF, Normal, StudentsT};
 
 /// Arithmetic mean; NaN for an empty slice.
@@ -27,24 +26,10 @@ pub fn sample_sd(values: &[f64]) -> Option<f64> {
 pub fn t_interval(values: &[f64]) -> Option<[f64; 2]> {
     let sd = sample_sd(values)?;
     let n = values.len() as f64;
-    let t = StudentsT::new(0.0, 1.0, n - 1.0).ok()?.inverse_cdf(0.975);
+    let t = t_quantile(n - 1.0, 0.975)?;
     let half = t * sd / n.sqrt();
     let m = mean(values);
     Some([m - half, m + half])
-}
-
-/// Differences `a[i] - b[i]`, seed by seed.
-///
-/// # Errors
-/// When the two sides do not hold the same number of seeds.
-pub fn paired(a: &[f64], b: &[f64]) -> Result<Vec<f64>> {
-    ensure!(
-        a.len() == b.len(),
-        "a paired difference needs the same seeds on both sides, got {} and {}",
-        a.len(),
-        b.len()
-    );
-    Ok(a.iter().zip(b).map(|(x, y)| x - y).collect())
 }
 
 /// Wilson's 95 % score interval for a proportion, `[lo, hi]` within 0..=1: what the number of
@@ -56,13 +41,27 @@ pub fn wilson(proportion: f64, examples: u64) -> Option<[f64; 2]> {
     if examples == 0 || !(0.0..=1.0).contains(&proportion) {
         return None;
     }
-    let n = examples as f64;
-    let z = Normal::standard().inverse_cdf(0.975);
-    let z2 = z * z;
+    Some(score_interval(proportion, examples as f64, Normal::standard().inverse_cdf(0.975)))
+}
+
+/// The score interval for a proportion: all values that `observations` independent observations
+/// with this `proportion` do not reject when `quantile` standard errors are allowed (Wilson 1927;
+/// his quantile is the normal distribution's). It lies within 0..=1, as the proportion has to.
+///
+/// `observations` need not be whole: fewer than were made stand for clustered ones.
+pub fn score_interval(proportion: f64, observations: f64, quantile: f64) -> [f64; 2] {
+    let (n, z2) = (observations, quantile * quantile);
     let centre = (proportion + z2 / (2.0 * n)) / (1.0 + z2 / n);
     let spread = proportion * (1.0 - proportion) / n + z2 / (4.0 * n * n);
-    let half = z * spread.sqrt() / (1.0 + z2 / n);
-    Some([(centre - half).max(0.0), (centre + half).min(1.0)])
+    let half = quantile * spread.sqrt() / (1.0 + z2 / n);
+    // Rounding must not leave out the proportion itself where it is 0 or 1.
+    [(centre - half).clamp(0.0, proportion), (centre + half).clamp(proportion, 1.0)]
+}
+
+/// The quantile of Student's t distribution at `probability` (between 0 and 1), with `freedom`
+/// degrees of freedom; `None` unless they are positive.
+pub fn t_quantile(freedom: f64, probability: f64) -> Option<f64> {
+    Some(StudentsT::new(0.0, 1.0, freedom).ok()?.inverse_cdf(probability))
 }
 
 #[cfg(test)]
@@ -112,11 +111,5 @@ mod tests {
     #[test]
     fn equal_seeds_give_an_interval_without_width() {
         assert_eq!(t_interval(&[2.0, 2.0, 2.0]), Some([2.0, 2.0]));
-    }
-
-    #[test]
-    fn pairs_must_match() {
-        assert_eq!(paired(&[3.0, 5.0], &[1.0, 6.0]).unwrap(), [2.0, -1.0]);
-        assert!(paired(&[1.0], &[1.0, 2.0]).unwrap_err().to_string().contains("got 1 and 2"));
     }
 }

@@ -1,28 +1,30 @@
-//! What a network said of the images that it is measured on.
+//! What a network said of the samples that it is measured on, and differences of two networks.
 
 use anyhow::{Result, ensure};
 use metrics::Confusion;
 use serde::{Deserialize, Serialize};
 
-use crate::images::subset::Subset;
-use crate::run::predictions::{self, Predictions, top};
+use super::predictions::{self, Predictions, top};
 
-/// Predictions of images whose class is known.
+/// Predictions of samples whose class is known.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
-pub(super) struct Scores {
-    pub(super) ids: Vec<String>,
-    pub(super) truth: Vec<u32>,
-    /// A row of class probabilities an image.
-    pub(super) rows: Vec<Vec<f32>>,
+pub(crate) struct Scores {
+    pub(crate) ids: Vec<String>,
+    pub(crate) truth: Vec<u32>,
+    /// A row of class probabilities a sample.
+    pub(crate) rows: Vec<Vec<f32>>,
 }
 
 impl Scores {
-    /// Those of a subset, without the images whose class is not known.
-    pub(super) fn of(subset: &Subset, predictions: &Predictions) -> Self {
+    /// Of samples by their ids, true classes and probabilities; those whose class is not known are
+    /// left out.
+    pub(crate) fn of(
+        ids: impl IntoIterator<Item = String>,
+        truth: impl IntoIterator<Item = Option<u32>>,
+        predictions: &Predictions,
+    ) -> Self {
         let mut scores = Self::default();
-        for ((id, truth), row) in
-            subset.ids().into_iter().zip(subset.labels()).zip(predictions.rows())
-        {
+        for ((id, truth), row) in ids.into_iter().zip(truth).zip(predictions.rows()) {
             let Some(truth) = truth else { continue };
             scores.ids.push(id);
             scores.truth.push(truth);
@@ -31,34 +33,34 @@ impl Scores {
         scores
     }
 
-    /// Adds those of other images.
-    pub(super) fn extend(&mut self, other: Self) {
+    /// Adds those of other samples.
+    pub(crate) fn extend(&mut self, other: Self) {
         self.ids.extend(other.ids);
         self.truth.extend(other.truth);
         self.rows.extend(other.rows);
     }
 
-    pub(super) fn len(&self) -> usize {
+    pub(crate) fn len(&self) -> usize {
         self.truth.len()
     }
 
-    /// The most probable class of each image and its probability.
-    pub(super) fn tops(&self) -> impl Iterator<Item = (u32, f32)> {
+    /// The most probable class of each sample and its probability.
+    pub(crate) fn tops(&self) -> impl Iterator<Item = (u32, f32)> {
         self.rows.iter().map(|row| top(row))
     }
 
-    /// Whether each image was recognised.
-    pub(super) fn right(&self) -> impl Iterator<Item = bool> {
+    /// Whether each sample was recognised.
+    pub(crate) fn right(&self) -> impl Iterator<Item = bool> {
         self.tops().zip(&self.truth).map(|((class, _), truth)| class == *truth)
     }
 
-    /// The share that was recognised, in percent; none without images.
-    pub(super) fn accuracy(&self) -> Option<f64> {
+    /// The share that was recognised, in percent; none without samples.
+    pub(crate) fn accuracy(&self) -> Option<f64> {
         let right = self.right().filter(|right| *right).count();
         (self.len() > 0).then(|| 100.0 * right as f64 / self.len() as f64)
     }
 
-    pub(super) fn confusion(&self, classes: usize) -> Confusion {
+    pub(crate) fn confusion(&self, classes: usize) -> Confusion {
         let mut confusion = Confusion::new(classes);
         for ((class, _), truth) in self.tops().zip(&self.truth) {
             confusion.add(*truth as usize, class as usize);
@@ -66,8 +68,8 @@ impl Scores {
         confusion
     }
 
-    /// The images that were not recognised, those first whose wrong class was most probable.
-    pub(super) fn surest_mistakes(&self) -> Vec<Mistake<'_>> {
+    /// The samples that were not recognised, those first whose wrong class was most probable.
+    pub(crate) fn surest_mistakes(&self) -> Vec<Mistake<'_>> {
         let each = self.ids.iter().zip(&self.truth).zip(self.tops());
         let mut mistakes: Vec<Mistake<'_>> = each
             .filter(|((_, truth), (class, _))| class != *truth)
@@ -79,21 +81,21 @@ impl Scores {
     }
 
     /// Expected calibration error in points.
-    pub(super) fn calibration_error(&self) -> f64 {
+    pub(crate) fn calibration_error(&self) -> f64 {
         predictions::calibration_error(self.tops().map(|(_, p)| p).zip(self.right()))
     }
 
-    /// For each precision in percent, the largest share of the images, the surest first, that is
-    /// right at that rate, and the probability from which on an image belongs to it; `None` where
+    /// For each precision in percent, the largest share of the samples, the surest first, that is
+    /// right at that rate, and the probability from which on a sample belongs to it; `None` where
     /// there is no such share.
-    pub(super) fn thresholds(&self, precisions: &[f64]) -> Vec<Threshold> {
+    pub(crate) fn thresholds(&self, precisions: &[f64]) -> Vec<Threshold> {
         let mut order: Vec<(f32, bool)> = self.tops().map(|(_, p)| p).zip(self.right()).collect();
         order.sort_by(|a, b| b.0.total_cmp(&a.0));
         let mut best: Vec<Threshold> = precisions.iter().map(|&at| Threshold::none(at)).collect();
         let mut right = 0;
         for (i, (p, is_right)) in order.iter().enumerate() {
             right += u64::from(*is_right);
-            // Images of one probability belong together.
+            // Samples of one probability belong together.
             if order.get(i + 1).is_some_and(|next| next.0 == *p) {
                 continue;
             }
@@ -108,23 +110,23 @@ impl Scores {
     }
 }
 
-/// An image that was not recognised.
+/// A sample that was not recognised.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub(super) struct Mistake<'a> {
-    pub(super) id: &'a str,
-    pub(super) truth: u32,
+pub(crate) struct Mistake<'a> {
+    pub(crate) id: &'a str,
+    pub(crate) truth: u32,
     /// The class that it was taken for.
-    pub(super) class: u32,
-    pub(super) probability: f32,
+    pub(crate) class: u32,
+    pub(crate) probability: f32,
 }
 
-/// A share of the images that a network labels at a precision.
+/// A share of the samples that a network labels at a precision.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub(super) struct Threshold {
+pub(crate) struct Threshold {
     /// The precision in percent that is asked for.
-    pub(super) asked: f64,
-    /// The share of the images in percent, the least probability, and the precision in percent.
-    pub(super) found: Option<(f64, f32, f64)>,
+    pub(crate) asked: f64,
+    /// The share of the samples in percent, the least probability, and the precision in percent.
+    pub(crate) found: Option<(f64, f32, f64)>,
 }
 
 impl Threshold {
@@ -135,21 +137,21 @@ impl Threshold {
 
 /// The difference of two networks on the same images, in points of accuracy.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
-pub(super) struct Paired {
-    pub(super) mean: f64,
-    /// 95 % interval over images.
-    pub(super) ci95: [f64; 2],
+pub(crate) struct Paired {
+    pub(crate) mean: f64,
+    /// 95 % interval over samples.
+    pub(crate) ci95: [f64; 2],
     /// The standard error.
-    pub(super) error: f64,
+    pub(crate) error: f64,
 }
 
 impl Paired {
-    /// `left - right`, both on the same images in the same order. The interval is that of the mean
-    /// of the paired differences (−1, 0 or 1 an image) by the normal distribution, with one image
+    /// `left - right`, both on the same samples in the same order. The interval is that of the mean
+    /// of the paired differences (−1, 0 or 1 a sample) by the normal distribution, with one sample
     /// added on either side, so that it does not shrink to nothing where two networks agree
     /// everywhere (Agresti & Min 2005, Statistics in Medicine 24).
-    pub(super) fn between(left: &Scores, right: &Scores) -> Result<Self> {
-        ensure!(left.ids == right.ids && left.len() > 0, "two networks on different images");
+    pub(crate) fn between(left: &Scores, right: &Scores) -> Result<Self> {
+        ensure!(left.ids == right.ids && left.len() > 0, "two networks on different samples");
         let n = left.len() as f64;
         let (mut better, mut worse) = (0.0, 0.0);
         for pair in left.right().zip(right.right()) {

@@ -1,0 +1,71 @@
+//! Text: tokenizers, running text for pre-training, tasks for fine-tuning.
+//!
+//! Text files become [documents](read::Corpus), documents become [sequences](pretrain::build) in
+//! files of tokens, and the loader gives [packed](Packed) batches of them without padding;
+//! [`Masking`] draws what is masked. Labelled texts are a [`TextSet`], from [`Glue`],
+//! [`Reviews`] or [`OwnTexts`]; questions are in [`Squad`], tagged words in [`TaggedSet`].
+//!
+//! ```
+//! use data_pipeline::loader::{Loader, Stream};
+//! use data_pipeline::text::pretrain::{BuildOptions, TokenShards, build};
+//! use data_pipeline::text::read::{Corpus, ReadOptions};
+//! use data_pipeline::text::{Casing, Masking, Pack, VocabularySize, VocabularyTrainer};
+//! let folder = tempfile::tempdir().unwrap();
+//! let file = folder.path().join("a.txt");
+//! std::fs::write(&file, "It was a film.\nIt was long.\n\nIt was good.\n").unwrap();
+//! let corpus = Corpus::open(&[file], ReadOptions::default())?;
+//!
+//! let mut trainer = VocabularyTrainer::new(Casing::default());
+//! for document in corpus.documents() {
+//!     document?.lines.iter().for_each(|line| trainer.count(line));
+//! }
+//! let tokenizer = trainer.tokenizer(VocabularySize { tokens: 50, ..Default::default() })?;
+//!
+//! let tokens = folder.path().join("tokens");
+//! build(&corpus, &tokenizer, &tokens, &BuildOptions::default(), |_| {})?;
+//! let set = TokenShards::open(&tokens)?;
+//! let stream = Stream::shuffled(std::sync::Arc::new(set), Pack, 2, 1);
+//! let step = Loader::start(vec![stream], 0, Some(1), 0).next().unwrap()?;
+//! let packed = &step.batches[0].data;
+//! let plan = Masking::default().plan(packed, tokenizer.specials(), tokenizer.size(), 128);
+//! assert_eq!((packed.sequences(), plan.counts.len()), (2, 2));
+//! # Ok::<(), data_pipeline::error::DataError>(())
+//! ```
+
+mod basic;
+mod class_names;
+mod glue;
+mod layout;
+mod masking;
+mod own_texts;
+pub mod pretrain;
+pub mod read;
+mod reviews;
+mod sequence;
+mod squad;
+mod table;
+mod tagging;
+mod task;
+mod texts;
+mod tokenizer;
+mod tokenizer_files;
+mod views;
+mod windows;
+mod wordpiece_training;
+
+pub use class_names::match_classes;
+pub use glue::{Glue, GluePart};
+pub use layout::{Keep, Layout};
+pub use masking::{MaskPlan, Masking, Replacement};
+pub use own_texts::{LabelKind, OwnTexts};
+pub use reviews::{Reviews, clean};
+pub use sequence::{Pack, Packed, Sequence};
+pub use squad::{Answer, Question, Squad};
+pub use tagging::{TaggedColumns, TaggedSentence, TaggedSequence, TaggedSet};
+pub use task::{EncodedSet, Example, Target, TextSet};
+pub use texts::Texts;
+pub use tokenizer::{Encoder, Memory, Piece, Specials, Tokenizer};
+pub use tokenizer_files::Casing;
+pub use views::{TextView, TextViews, plain_text};
+pub use windows::{SquadWindows, Window, Windows, spans};
+pub use wordpiece_training::{VocabularySize, VocabularyTrainer};

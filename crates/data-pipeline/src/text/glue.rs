@@ -1,0 +1,282 @@
+//! The tasks of GLUE (Wang et al. 2018): their files, and files of predictions as gluebenchmark.com
+//! takes them.
+//!
+//! Files are tab-separated, only LF ends a line and quotes are characters: a reader that minds
+//! quotes loses up to a fifth of the rows. CoLA's `train.tsv` and `dev.tsv` have no first line of
+//! names. The counts of CoLA, SST-2, MRPC, STS-B and RTE are tested on the published files, the
+//! other tasks on files in their format.
+
+use super::own_texts::notes;
+use super::read::{Lines, OnBadInput, Tally};
+use super::table::{bad, tsv};
+use super::task::{Example, Target, TextSet};
+use super::texts::Texts;
+use crate::error::DataError;
+use serde::{Deserialize, Serialize};
+use std::path::{Path, PathBuf};
+
+/// A task of GLUE.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Glue {
+    /// Whether a sentence is acceptable English.
+    Cola,
+    /// Whether a phrase of a review is positive.
+    #[serde(rename = "sst-2")]
+    Sst2,
+    /// Whether two sentences say the same.
+    Mrpc,
+    /// How alike two sentences are, 0 to 5.
+    StsB,
+    /// Whether two questions ask the same.
+    Qqp,
+    /// Whether a sentence follows from another, contradicts it, or neither.
+    Mnli,
+    /// Whether a sentence answers a question.
+    Qnli,
+    /// Whether a sentence follows from another.
+    Rte,
+    /// Whether a sentence with a pronoun replaced follows from the one with the pronoun.
+    Wnli,
+    /// The diagnostic pairs, judged by a model of MNLI; test part only.
+    Ax,
+}
+
+/// A part of a task.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum GluePart {
+    /// For training.
+    Train,
+    /// With labels, for comparison. MNLI: from the same sources.
+    Dev,
+    /// Without labels, for gluebenchmark.com.
+    Test,
+    /// MNLI: [`GluePart::Dev`] from other sources.
+    DevMismatched,
+    /// MNLI: [`GluePart::Test`] from other sources.
+    TestMismatched,
+}
+
+const YES_NO: [&str; 2] = ["0", "1"];
+const ENTAILED: [&str; 2] = ["entailment", "not_entailment"];
+const RELATIONS: [&str; 3] = ["contradiction", "entailment", "neutral"];
+
+/// Where a cell stands in a row.
+#[derive(Clone, Copy)]
+enum At {
+    First(usize),
+    /// 1 is the last one.
+    Last(usize),
+}
+
+use At::{First, Last};
+
+impl Glue {
+    /// All tasks, in the order of the benchmark's table.
+    pub const ALL: [Self; 10] = [
+        Self::Cola,
+        Self::Sst2,
+        Self::Mrpc,
+        Self::StsB,
+        Self::Qqp,
+        Self::Mnli,
+        Self::Qnli,
+        Self::Rte,
+        Self::Wnli,
+        Self::Ax,
+    ];
+
+    /// Its name, which is that of its folder too.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Cola => "CoLA",
+            Self::Sst2 => "SST-2",
+            Self::Mrpc => "MRPC",
+            Self::StsB => "STS-B",
+            Self::Qqp => "QQP",
+            Self::Mnli => "MNLI",
+            Self::Qnli => "QNLI",
+            Self::Rte => "RTE",
+            Self::Wnli => "WNLI",
+            Self::Ax => "AX",
+        }
+    }
+
+    /// Its classes as the files write them; none for STS-B.
+    pub fn classes(self) -> &'static [&'static str] {
+        match self {
+            Self::StsB => &[],
+            Self::Mnli | Self::Ax => &RELATIONS,
+            Self::Qnli | Self::Rte => &ENTAILED,
+            _ => &YES_NO,
+        }
+    }
+
+    /// Whether it judges two texts.
+    pub fn has_pairs(self) -> bool {
+        !matches!(self, Self::Cola | Self::Sst2)
+    }
+
+    fn file(self, part: GluePart) -> Option<&'static str> {
+        Some(match (self, part) {
+            (Self::Ax, GluePart::Test) => "AX.tsv",
+            (Self::Ax, _) => return None,
+            (_, GluePart::Train) => "train.tsv",
+            (Self::Mnli, GluePart::Dev) => "dev_matched.tsv",
+            (Self::Mnli, GluePart::Test) => "test_matched.tsv",
+            (Self::Mnli, GluePart::DevMismatched) => "dev_mismatched.tsv",
+            (Self::Mnli, GluePart::TestMismatched) => "test_mismatched.tsv",
+            (_, GluePart::Dev) => "dev.tsv",
+            (_, GluePart::Test) => "test.tsv",
+            _ => return None,
+        })
+    }
+
+    /// The columns of the texts and of the label.
+    fn columns(self, part: GluePart) -> (At, Option<At>, Option<At>) {
+        let is_test = matches!(part, GluePart::Test | GluePart::TestMismatched);
+        let (a, b, label) = match (self, is_test) {
+            (Self::Cola, false) => (First(3), None, First(1)),
+            (Self::Sst2, false) => (First(0), None, First(1)),
+            (Self::Cola | Self::Sst2, true) => (First(1), None, First(0)),
+            (Self::Mrpc, _) => (First(3), Some(First(4)), First(0)),
+            (Self::Qqp, false) => (First(3), Some(First(4)), First(5)),
+            (Self::StsB, false) => (Last(3), Some(Last(2)), Last(1)),
+            (Self::StsB, true) => (Last(2), Some(Last(1)), Last(1)),
+            (Self::Mnli, _) => (First(8), Some(First(9)), Last(1)),
+            (Self::Qqp | Self::Ax, _) => (First(1), Some(First(2)), First(0)),
+            (Self::Qnli | Self::Rte | Self::Wnli, _) => (First(1), Some(First(2)), First(3)),
+        };
+        (a, b, (!is_test).then_some(label))
+    }
+
+    /// Reads a part of the task from `folder/NAME`, or from `folder` if that is the task's own.
+    /// Ids are `NAME/part/number` with rows counted from 0, as predictions count them.
+    ///
+    /// # Errors
+    /// When the file is not there, and for rows with other columns or labels as asked. The
+    /// published training file of QQP has some of these.
+    pub fn read(
+        self,
+        folder: &Path,
+        part: GluePart,
+        on_bad: OnBadInput,
+    ) -> Result<TextSet, DataError> {
+        let path = self.path(folder, part)?;
+        let part_name = format!("{part:?}").to_lowercase();
+        let mut tally = Tally::default();
+        let mut lines = Lines::open(&path, on_bad, 1 << 24)?;
+        let has_names = self != Self::Cola || part == GluePart::Test;
+        let width = match has_names {
+            true => lines.next(&mut tally)?.map_or(0, |line| line.split('\t').count()),
+            false => 4,
+        };
+        let (a, b, label) = self.columns(part);
+        let place = |at: At| match at {
+            First(at) => at,
+            Last(back) => width.saturating_sub(back),
+        };
+        let places: Vec<usize> = [Some(a), b, label].into_iter().flatten().map(place).collect();
+        let rows = tsv(lines, Some(width), &places, on_bad, &mut tally)?;
+        let mut examples = Vec::with_capacity(rows.len());
+        for (number, row) in rows.into_iter().enumerate() {
+            let mut cells = row.cells.into_iter().flatten();
+            let a = cells.next().unwrap_or_default();
+            let b = b.and_then(|_| cells.next());
+            let target = match label.and_then(|_| cells.next()) {
+                None => Ok(Target::None),
+                Some(label) => self.target(&label),
+            };
+            match target {
+                Ok(target) => {
+                    let id = format!("{}/{part_name}/{number}", self.name());
+                    examples.push(Example { id, texts: Texts { a, b }, target });
+                }
+                Err(fault) => {
+                    let way_out = "mend it, or let bad input be skipped";
+                    let (path, line) = (path.clone(), row.line);
+                    let error = DataError::Line { path, line, fault, way_out };
+                    bad(error, on_bad, &mut tally, "a row with another label")?;
+                }
+            }
+        }
+        let classes = self.classes().iter().map(|&class| class.to_owned()).collect();
+        let name = format!("{}/{part_name}", self.name());
+        Ok(TextSet::new(name, examples, classes)?.noted(notes(&tally)))
+    }
+
+    fn path(self, folder: &Path, part: GluePart) -> Result<PathBuf, DataError> {
+        let missing = |fault: String| DataError::Missing {
+            path: folder.to_path_buf(),
+            fault,
+            way_out: "name the folder of GLUE, with a folder a task",
+        };
+        let Some(file) = self.file(part) else {
+            return Err(missing(format!("{} has no part {part:?}", self.name())));
+        };
+        let places = [folder.join(self.name()).join(file), folder.join(file)];
+        let found = places.into_iter().find(|path| path.is_file());
+        found.ok_or_else(|| missing(format!("no {}/{file}", self.name())))
+    }
+
+    fn target(self, label: &str) -> Result<Target, String> {
+        let label = label.trim();
+        if self == Self::StsB {
+            let score = label.parse::<f32>().ok().filter(|score| (0.0..=5.0).contains(score));
+            return score.map(Target::Score).ok_or_else(|| format!("no score 0 to 5: `{label}`"));
+        }
+        let class = self.classes().iter().position(|class| *class == label);
+        let known = || format!("no label `{label}` among {}", self.classes().join(", "));
+        class.map(|class| Target::Class(class as u32)).ok_or_else(known)
+    }
+
+    /// The name of the file of predictions of a test part.
+    pub fn prediction_file(self, part: GluePart) -> String {
+        match (self, part) {
+            (Self::Mnli, GluePart::TestMismatched | GluePart::DevMismatched) => {
+                "MNLI-mm.tsv".into()
+            }
+            (Self::Mnli, _) => "MNLI-m.tsv".into(),
+            _ => format!("{}.tsv", self.name()),
+        }
+    }
+
+    /// Writes predictions as gluebenchmark.com takes them: `index` and `prediction`, classes as the
+    /// training files write them, scores between 0 and 5 with three digits. Gives the path.
+    ///
+    /// # Errors
+    /// When a class is out of range, a score is no number, the kind is not that of the task, or the
+    /// folder cannot be written to.
+    pub fn write_predictions(
+        self,
+        folder: &Path,
+        part: GluePart,
+        predictions: &[Target],
+    ) -> Result<PathBuf, DataError> {
+        let mut text = "index\tprediction\n".to_owned();
+        for (index, prediction) in predictions.iter().enumerate() {
+            let shown = match *prediction {
+                Target::Score(score) if self == Self::StsB && score.is_finite() => {
+                    Some(format!("{:.3}", score.clamp(0.0, 5.0)))
+                }
+                Target::Class(class) => {
+                    self.classes().get(class as usize).map(|&name| name.to_owned())
+                }
+                _ => None,
+            };
+            let shown = shown.ok_or_else(|| {
+                let (name, classes) = (self.name(), self.classes().len());
+                DataError::Request(format!(
+                    "prediction {index} of {name} is {prediction:?}: the task has {classes} classes"
+                ))
+            })?;
+            text.push_str(&format!("{index}\t{shown}\n"));
+        }
+        let path = folder.join(self.prediction_file(part));
+        std::fs::create_dir_all(folder)
+            .map_err(DataError::io(folder, "name a folder that may be written to"))?;
+        atomic_file::write(&path, text.as_bytes())?;
+        Ok(path)
+    }
+}

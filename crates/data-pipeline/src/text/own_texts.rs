@@ -1,0 +1,224 @@
+//! One's own texts: tables with a column of texts and one of labels, and files of running text.
+
+use super::read::{Boundary, Corpus, OnBadInput, ReadOptions, Tally, ends_with, files};
+use super::table::{self, bad};
+use super::task::{Example, Target, TextSet};
+use super::texts::Texts;
+use crate::dataset::folder::set::sorted;
+use crate::error::DataError;
+use serde::{Deserialize, Serialize};
+use std::collections::{BTreeSet, HashMap};
+use std::path::{Path, PathBuf};
+
+/// What the labels are.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum LabelKind {
+    /// Names of classes; numbers are names too.
+    #[default]
+    Classes,
+    /// Numbers to be predicted.
+    Scores,
+}
+
+/// How one's own texts are read.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct OwnTexts {
+    /// The column of texts; looked for by the usual names if not given.
+    pub text: Option<String>,
+    /// The column of second texts.
+    pub pair: Option<String>,
+    /// The column of labels; none for unlabelled texts.
+    pub label: Option<String>,
+    /// What the labels are.
+    pub kind: LabelKind,
+    /// The classes in their order, such as those of the training texts: any other label is bad
+    /// input then. If not given, they are those that occur, sorted, by number if all are whole
+    /// numbers.
+    pub classes: Option<Vec<String>>,
+    /// What becomes of bad rows.
+    pub on_bad: OnBadInput,
+}
+
+/// Usual names of the column of texts, in lower case.
+const TEXTS: [&str; 10] = [
+    "text",
+    "content",
+    "sentence",
+    "review",
+    "body",
+    "comment",
+    "message",
+    "tweet",
+    "document",
+    "sentence1",
+];
+
+/// Usual names of the column of labels, in lower case.
+const LABELS: [&str; 9] =
+    ["label", "labels", "class", "category", "target", "sentiment", "rating", "score", "y"];
+
+fn usual(columns: &[String], names: &[&str]) -> Option<String> {
+    let find = |name: &&str| columns.iter().find(|column| column.to_lowercase() == **name);
+    names.iter().find_map(find).cloned()
+}
+
+impl OwnTexts {
+    /// Finds the columns of texts and labels of a table by their usual names, where they are not
+    /// given.
+    ///
+    /// # Errors
+    /// When the table cannot be read or has no such column, with the columns that it has.
+    pub fn with_usual_columns(mut self, path: &Path) -> Result<Self, DataError> {
+        let columns = table::names(path)?;
+        let missing = |what: &str, way_out| {
+            let fault = format!("no column of {what} among {}", columns.join(", "));
+            DataError::Line { path: path.to_path_buf(), line: 1, fault, way_out }
+        };
+        if self.text.is_none() {
+            let found = usual(&columns, &TEXTS);
+            self.text = Some(found.ok_or_else(|| missing("texts", "name it with --text-column"))?);
+        }
+        if self.label.is_none() {
+            let found = usual(&columns, &LABELS);
+            self.label =
+                Some(found.ok_or_else(|| missing("labels", "name it with --label-column"))?);
+        }
+        Ok(self)
+    }
+
+    /// Reads tables (`.csv`, `.tsv`, `.jsonl`, `.parquet`), and running text of which each line is
+    /// a text, one after the other. Folders and patterns stand for their files. Rows without text
+    /// are bad input; rows with an empty label are unlabelled.
+    ///
+    /// # Errors
+    /// When a file or column is not there, and for bad rows as asked.
+    pub fn read(&self, paths: &[PathBuf]) -> Result<TextSet, DataError> {
+        let mut tally = Tally::default();
+        let mut rows: Vec<(String, Texts, Option<String>, PathBuf, u64)> = Vec::new();
+        let files = files(paths)?;
+        for path in &files {
+            let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
+            if !ends_with(path, &["csv", "tsv", "jsonl", "ndjson", "parquet"]) {
+                self.running(path, &mut tally, |number, a| {
+                    let id = format!("{name}/{number}");
+                    rows.push((id, Texts { a, b: None }, None, path.clone(), number));
+                })?;
+                continue;
+            }
+            let text = match &self.text {
+                Some(text) => text.clone(),
+                None => {
+                    let columns = table::names(path)?;
+                    usual(&columns, &TEXTS).ok_or_else(|| DataError::Line {
+                        path: path.clone(),
+                        line: 1,
+                        fault: format!("no column of texts among {}", columns.join(", ")),
+                        way_out: "name it with --text-column",
+                    })?
+                }
+            };
+            let mut wanted = vec![text.as_str()];
+            wanted.extend(self.pair.as_deref());
+            wanted.extend(self.label.as_deref());
+            for row in table::read(path, &wanted, self.on_bad, &mut tally)? {
+                let mut cells = row.cells.into_iter();
+                let a = cells.next().flatten().unwrap_or_default();
+                let b = self.pair.as_ref().map(|_| cells.next().flatten().unwrap_or_default());
+                let label = cells.next().flatten().filter(|label| !label.trim().is_empty());
+                if a.trim().is_empty() {
+                    let fault = format!("the column `{text}` is empty");
+                    let error = fault_at(path, row.line, fault, "mend it, or let it be skipped");
+                    bad(error, self.on_bad, &mut tally, "a row without text")?;
+                    continue;
+                }
+                let label = label.map(|label| label.trim().to_owned());
+                let id = format!("{name}/{}", row.line);
+                rows.push((id, Texts { a, b }, label, path.clone(), row.line));
+            }
+        }
+        let classes = self.classes(rows.iter().flat_map(|(_, _, label, ..)| label.as_deref()));
+        let number: HashMap<&str, u32> = classes.iter().map(String::as_str).zip(0..).collect();
+        let mut examples = Vec::with_capacity(rows.len());
+        for (id, texts, label, path, line) in rows {
+            match self.target(label.as_deref(), &number) {
+                Ok(target) => examples.push(Example { id, texts, target }),
+                Err(fault) => {
+                    let way_out = "mend the label, or let such rows be skipped";
+                    let error = fault_at(&path, line, fault, way_out);
+                    bad(error, self.on_bad, &mut tally, "a row with a label that is not known")?;
+                }
+            }
+        }
+        if examples.is_empty() {
+            return Err(DataError::Missing {
+                path: files[0].clone(),
+                fault: "no text can be read".into(),
+                way_out: "name a table with a column of texts, or a file of a text a line",
+            });
+        }
+        let name = files[0].file_stem().unwrap_or_default().to_string_lossy().into_owned();
+        Ok(TextSet::new(name, examples, classes)?.noted(notes(&tally)))
+    }
+
+    fn running(
+        &self,
+        path: &Path,
+        tally: &mut Tally,
+        mut each: impl FnMut(u64, String),
+    ) -> Result<(), DataError> {
+        let options =
+            ReadOptions { boundary: Boundary::Line, on_bad: self.on_bad, ..ReadOptions::default() };
+        let mut documents = Corpus::open(&[path.to_path_buf()], options)?.documents();
+        for document in documents.by_ref() {
+            let document = document?;
+            each(document.number + 1, document.lines.join(" "));
+        }
+        let read = documents.tally();
+        tally.lines += read.lines;
+        for (reason, count) in &read.skipped {
+            *tally.skipped.entry(reason.clone()).or_default() += count;
+        }
+        Ok(())
+    }
+
+    fn classes<'a>(&self, labels: impl Iterator<Item = &'a str>) -> Vec<String> {
+        match (&self.classes, self.kind) {
+            (_, LabelKind::Scores) => vec![],
+            (Some(classes), _) => classes.clone(),
+            (None, _) => {
+                let found: BTreeSet<&str> = labels.collect();
+                sorted(found.into_iter().map(str::to_owned).collect())
+            }
+        }
+    }
+
+    fn target(&self, label: Option<&str>, number: &HashMap<&str, u32>) -> Result<Target, String> {
+        let Some(label) = label else { return Ok(Target::None) };
+        match self.kind {
+            LabelKind::Scores => match label.parse::<f32>() {
+                Ok(score) if score.is_finite() => Ok(Target::Score(score)),
+                _ => Err(format!("`{label}` is no number")),
+            },
+            LabelKind::Classes => {
+                let known = || {
+                    let mut names: Vec<&str> = number.keys().copied().collect();
+                    names.sort_unstable();
+                    names.join(", ")
+                };
+                let class = number.get(label).copied().map(Target::Class);
+                class.ok_or_else(|| format!("no class `{label}` among {}", known()))
+            }
+        }
+    }
+}
+
+fn fault_at(path: &Path, line: u64, fault: String, way_out: &'static str) -> DataError {
+    DataError::Line { path: path.to_path_buf(), line, fault, way_out }
+}
+
+/// What was left out, in words.
+pub(super) fn notes(tally: &Tally) -> Vec<String> {
+    let note = |(reason, count): (&String, &u64)| format!("left out: {reason} ({count} times)");
+    tally.skipped.iter().map(note).collect()
+}

@@ -1,0 +1,277 @@
+//! Documents, one after the other.
+
+use super::lines::{Lines, Tally};
+use super::parquet::Columns;
+use super::source::{ends_with, files};
+use super::{Boundary, OnBadInput, ReadOptions};
+use crate::digest::Digest;
+use crate::error::DataError;
+use std::collections::VecDeque;
+use std::path::{Path, PathBuf};
+
+/// Texts that belong together, in order.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Document {
+    /// Counted from 0 over all files; the same whoever reads.
+    pub number: u64,
+    /// Its lines, none of them blank.
+    pub lines: Vec<String>,
+}
+
+/// Files of running text.
+///
+/// ```
+/// use data_pipeline::text::read::{Corpus, ReadOptions};
+/// let folder = tempfile::tempdir().unwrap();
+/// std::fs::write(folder.path().join("a.txt"), "One.\nTwo.\n\nThree.\n").unwrap();
+/// let corpus = Corpus::open(&[folder.path().into()], ReadOptions::default())?;
+/// let lines: Vec<_> = corpus.documents().map(|document| document.unwrap().lines).collect();
+/// assert_eq!(lines, [vec!["One.", "Two."], vec!["Three."]]);
+/// # Ok::<(), data_pipeline::error::DataError>(())
+/// ```
+#[derive(Clone, Debug)]
+pub struct Corpus {
+    files: Vec<PathBuf>,
+    options: ReadOptions,
+}
+
+/// A document that grows beyond so many bytes ends, so that a file of any size can be one.
+const LARGEST: usize = 4 << 20;
+
+impl Corpus {
+    /// Finds the files; nothing is read yet.
+    ///
+    /// # Errors
+    /// When a path stands for nothing.
+    pub fn open(paths: &[PathBuf], options: ReadOptions) -> Result<Self, DataError> {
+        Ok(Self { files: files(paths)?, options })
+    }
+
+    /// The files in the order in which they are read.
+    pub fn files(&self) -> &[PathBuf] {
+        &self.files
+    }
+
+    /// The documents of all files. A document of more than 4 MiB is handed out in parts.
+    pub fn documents(&self) -> Documents {
+        Documents {
+            files: self.files.clone().into(),
+            options: self.options.clone(),
+            open: None,
+            lines: vec![],
+            bytes: 0,
+            ready: VecDeque::new(),
+            tally: Tally::default(),
+            over: false,
+        }
+    }
+
+    /// Tells whether the files are the same as another time: a digest of their names, sizes and
+    /// times of change, and of the options.
+    ///
+    /// # Errors
+    /// When a file is no longer there.
+    pub fn fingerprint(&self) -> Result<Digest, DataError> {
+        let mut text = format!("{:?}\n", self.options);
+        for file in &self.files {
+            let meta = std::fs::metadata(file).map_err(DataError::io(file, "put it back"))?;
+            let changed =
+                meta.modified().ok().and_then(|t| t.duration_since(std::time::UNIX_EPOCH).ok());
+            text.push_str(&format!("{} {} {changed:?}\n", file.display(), meta.len()));
+        }
+        Ok(Digest::of(text.as_bytes()))
+    }
+}
+
+enum Open {
+    Text(Lines),
+    Json(Lines),
+    Parquet(Columns),
+}
+
+/// The documents of a [`Corpus`]. It ends after the first error.
+pub struct Documents {
+    files: VecDeque<PathBuf>,
+    options: ReadOptions,
+    open: Option<Open>,
+    /// Of the document that is being read.
+    lines: Vec<String>,
+    bytes: usize,
+    ready: VecDeque<Document>,
+    tally: Tally,
+    over: bool,
+}
+
+impl Documents {
+    /// What was read until now.
+    pub fn tally(&self) -> &Tally {
+        &self.tally
+    }
+
+    fn end_document(&mut self) {
+        self.bytes = 0;
+        if !self.lines.is_empty() {
+            let lines = std::mem::take(&mut self.lines);
+            let number = self.tally.documents;
+            self.tally.documents += 1;
+            self.ready.push_back(Document { number, lines });
+        }
+    }
+
+    fn add_line(&mut self, line: &str) {
+        let line = line.trim();
+        if line.is_empty() {
+            if self.options.boundary == Boundary::BlankLine {
+                self.end_document();
+            }
+            return;
+        }
+        self.tally.bytes += line.len() as u64;
+        self.bytes += line.len();
+        self.lines.push(line.to_owned());
+        if self.options.boundary == Boundary::Line || self.bytes >= LARGEST {
+            self.end_document();
+        }
+    }
+
+    /// A record is a text file in itself.
+    fn add_record(&mut self, text: &str) {
+        text.split('\n').for_each(|line| self.add_line(line));
+        self.end_document();
+    }
+
+    fn open(&self, path: &Path) -> Result<Open, DataError> {
+        let lines = || Lines::open(path, self.options.on_bad, self.options.longest);
+        if ends_with(path, &["jsonl", "ndjson"]) {
+            return Ok(Open::Json(lines()?));
+        }
+        let start = |lines: &[u8]| {
+            std::fs::File::open(path).is_ok_and(|mut file| {
+                let mut bytes = [0; 4];
+                std::io::Read::read_exact(&mut file, &mut bytes).is_ok() && bytes == *lines
+            })
+        };
+        if start(b"PAR1") {
+            return Ok(Open::Parquet(Columns::open(path, &[&self.options.field])?));
+        }
+        Ok(Open::Text(lines()?))
+    }
+
+    /// Reads on, at most to the end of a file; false when there is nothing more.
+    fn read(&mut self) -> Result<bool, DataError> {
+        let Some(open) = self.open.take() else {
+            let Some(path) = self.files.pop_front() else { return Ok(false) };
+            self.tally.files += 1;
+            match self.open(&path) {
+                Ok(open) => self.open = Some(open),
+                Err(error) => self.bad(error, "a file that cannot be opened")?,
+            }
+            return Ok(true);
+        };
+        self.open = match open {
+            Open::Text(mut lines) => match lines.next(&mut self.tally)? {
+                Some(line) => {
+                    let line = line.to_owned();
+                    self.add_line(&line);
+                    Some(Open::Text(lines))
+                }
+                None => None,
+            },
+            Open::Json(mut lines) => match lines.next(&mut self.tally)?.map(|l| self.text_of(l)) {
+                Some(Ok(text)) => {
+                    self.add_record(&text);
+                    Some(Open::Json(lines))
+                }
+                Some(Err(None)) => Some(Open::Json(lines)),
+                Some(Err(Some(fault))) => {
+                    let error = lines.fault(fault, "mend it, or let bad input be skipped");
+                    self.bad(error, "a record without its text")?;
+                    Some(Open::Json(lines))
+                }
+                None => None,
+            },
+            Open::Parquet(mut columns) => match columns.next_group() {
+                Ok(Some(rows)) => {
+                    for text in rows.into_iter().map(|mut row| row.pop().flatten()) {
+                        self.tally.lines += 1;
+                        match text {
+                            Some(text) if text.len() <= self.options.longest => {
+                                self.add_record(&text)
+                            }
+                            Some(_) => {
+                                let fault =
+                                    format!("a text has more than {} bytes", self.options.longest);
+                                self.bad(
+                                    DataError::format(columns.path(), 0, fault),
+                                    "a text that is too long",
+                                )?;
+                            }
+                            None => self.tally.skip("a row without text"),
+                        }
+                    }
+                    Some(Open::Parquet(columns))
+                }
+                Ok(None) => None,
+                Err(error) => {
+                    self.bad(error, "a row group that is damaged")?;
+                    Some(Open::Parquet(columns))
+                }
+            },
+        };
+        if self.open.is_none() {
+            self.end_document();
+        }
+        Ok(true)
+    }
+
+    /// The text in a line of JSON, nothing in a blank line, or what is wrong.
+    fn text_of(&self, line: &str) -> Result<String, Option<String>> {
+        if line.trim().is_empty() {
+            return Err(None);
+        }
+        let field = &self.options.field;
+        let mut object: serde_json::Map<String, serde_json::Value> =
+            serde_json::from_str(line).map_err(|error| Some(error.to_string()))?;
+        match object.remove(field) {
+            Some(serde_json::Value::String(text)) => Ok(text),
+            Some(_) => Err(Some(format!("`{field}` is no text"))),
+            None => {
+                let known: Vec<&String> = object.keys().take(12).collect();
+                Err(Some(format!("no `{field}` among {known:?}")))
+            }
+        }
+    }
+
+    fn bad(&mut self, error: DataError, reason: &str) -> Result<(), DataError> {
+        match self.options.on_bad {
+            OnBadInput::Error => Err(error),
+            OnBadInput::Skip => {
+                self.tally.skip(reason);
+                Ok(())
+            }
+        }
+    }
+}
+
+impl Iterator for Documents {
+    type Item = Result<Document, DataError>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        loop {
+            if let Some(document) = self.ready.pop_front() {
+                return Some(Ok(document));
+            }
+            if self.over {
+                return None;
+            }
+            match self.read() {
+                Ok(true) => {}
+                Ok(false) => self.over = true,
+                Err(error) => {
+                    self.over = true;
+                    return Some(Err(error));
+                }
+            }
+        }
+    }
+}

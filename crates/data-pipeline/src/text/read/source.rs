@@ -1,0 +1,87 @@
+//! Which files are read, and how they are unpacked.
+
+use crate::dataset::folder::listing;
+use crate::error::DataError;
+use flate2::bufread::MultiGzDecoder;
+use std::collections::HashSet;
+use std::fs::File;
+use std::io::{BufRead, BufReader};
+use std::path::{Path, PathBuf};
+
+/// The files that paths stand for, each once; see the [module](super).
+///
+/// # Errors
+/// When a path stands for nothing.
+pub fn files(paths: &[PathBuf]) -> Result<Vec<PathBuf>, DataError> {
+    let (mut files, mut known) = (Vec::new(), HashSet::new());
+    for path in paths {
+        let found = of_path(path)?;
+        if found.is_empty() {
+            return Err(DataError::Missing {
+                path: path.clone(),
+                fault: "no file is there".into(),
+                way_out: "name a file, a folder of files, or a pattern such as texts/*.txt",
+            });
+        }
+        for file in found {
+            if known.insert(file.clone()) {
+                files.push(file);
+            }
+        }
+    }
+    Ok(files)
+}
+
+fn of_path(path: &Path) -> Result<Vec<PathBuf>, DataError> {
+    if path.is_dir() {
+        let mut below = Vec::new();
+        listing::below(path, path, &mut below)?;
+        return Ok(below.into_iter().map(|file| file.path).collect());
+    }
+    if path.exists() {
+        return Ok(vec![path.to_path_buf()]);
+    }
+    let text = path.to_string_lossy();
+    if !text.contains(['*', '?', '[']) {
+        return Ok(vec![]);
+    }
+    let fault = |error: &dyn std::fmt::Display| DataError::Missing {
+        path: path.to_path_buf(),
+        fault: error.to_string(),
+        way_out: "in patterns `*` stands for a part of a name, `**` for folders",
+    };
+    let mut found = Vec::new();
+    for entry in glob::glob(&text).map_err(|error| fault(&error))? {
+        let entry = entry.map_err(|error| fault(&error))?;
+        if entry.is_file() {
+            found.push(entry);
+        }
+    }
+    Ok(found)
+}
+
+/// Opens a file of text and unpacks it while it is read.
+pub(crate) fn open(path: &Path) -> Result<Box<dyn BufRead + Send>, DataError> {
+    let way_out = "name a file of text, packed by gzip or zstd or not";
+    let file = File::open(path).map_err(DataError::io(path, way_out))?;
+    let mut file = BufReader::with_capacity(1 << 16, file);
+    let start = file.fill_buf().map_err(DataError::io(path, way_out))?;
+    if start.starts_with(&[0x1f, 0x8b]) {
+        return Ok(Box::new(BufReader::with_capacity(1 << 16, MultiGzDecoder::new(file))));
+    }
+    if start.starts_with(&[0x28, 0xb5, 0x2f, 0xfd]) {
+        let decoder = zstd::stream::read::Decoder::with_buffer(file);
+        let mut decoder = decoder.map_err(DataError::io(path, way_out))?;
+        // Published dumps use windows of up to 2 GiB.
+        decoder.window_log_max(31).map_err(DataError::io(path, way_out))?;
+        return Ok(Box::new(BufReader::with_capacity(1 << 16, decoder)));
+    }
+    Ok(Box::new(file))
+}
+
+/// Whether the name of a file, without `.gz` or `.zst`, ends so.
+pub(crate) fn ends_with(path: &Path, endings: &[&str]) -> bool {
+    let name = path.file_name().unwrap_or_default().to_string_lossy().to_lowercase();
+    let name = name.strip_suffix(".gz").or(name.strip_suffix(".zst")).unwrap_or(&name);
+    endings.iter().any(|ending| name.strip_suffix(ending).is_some_and(|stem| stem.ends_with('.')))
+}

@@ -1,0 +1,270 @@
+//! Tables of cells: TSV, CSV, lines of JSON, Parquet. Cells are found by the names of columns.
+//!
+//! | file, the first three also with `.gz` or `.zst` behind | is read |
+//! |---|---|
+//! | `.tsv` | a row a line, cells between tabs, quotes are characters |
+//! | `.csv` | quoted cells may hold line ends; tab, semicolon or comma, whichever is most frequent in the first line |
+//! | `.jsonl`, `.ndjson` | an object a line |
+//! | `.parquet` | rows; numbers are written out, those of Hugging Face's classes as their names, -1 is none |
+
+use super::read::{Columns, Lines, OnBadInput, Tally, columns, ends_with, open};
+use crate::error::DataError;
+use serde_json::Value;
+use std::io::Read;
+use std::path::Path;
+
+/// A row of a table.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Row {
+    /// The line, or the row in Parquet, counted from 1.
+    pub(super) line: u64,
+    /// The cells of the columns asked for; none where it is null or absent.
+    pub(super) cells: Vec<Option<String>>,
+}
+
+/// Lines may have so many bytes.
+const LONGEST: usize = 256 << 20;
+
+const WAY_OUT: &str = "mend it, or let bad input be skipped";
+
+/// The names of the columns of a table; those of the first object in lines of JSON.
+pub(super) fn names(path: &Path) -> Result<Vec<String>, DataError> {
+    if ends_with(path, &["parquet"]) {
+        return columns(path);
+    }
+    let mut lines = Lines::open(path, OnBadInput::Error, LONGEST)?;
+    let mut tally = Tally::default();
+    let is_json = ends_with(path, &["jsonl", "ndjson"]);
+    while let Some(line) = lines.next(&mut tally)? {
+        if line.trim().is_empty() {
+            continue;
+        }
+        if is_json {
+            let object: serde_json::Map<String, Value> = match serde_json::from_str(line) {
+                Ok(object) => object,
+                Err(error) => return Err(lines.fault(error.to_string(), WAY_OUT)),
+            };
+            return Ok(object.into_iter().map(|(key, _)| key).collect());
+        }
+        if ends_with(path, &["csv"]) {
+            let delimiter = delimiter(line);
+            let mut reader = csv_reader(delimiter, true).from_reader(line.as_bytes());
+            let record = reader.records().next().transpose();
+            let record = record.map_err(|error| lines.fault(error.to_string(), WAY_OUT))?;
+            return Ok(record.iter().flat_map(|r| r.iter()).map(|c| c.trim().to_owned()).collect());
+        }
+        return Ok(line.split('\t').map(|cell| cell.trim().to_owned()).collect());
+    }
+    Err(lines.fault("the table is empty", "name a table with a first line of names"))
+}
+
+/// All rows of a table, of each the cells of these columns.
+pub(super) fn read(
+    path: &Path,
+    wanted: &[&str],
+    on_bad: OnBadInput,
+    tally: &mut Tally,
+) -> Result<Vec<Row>, DataError> {
+    tally.files += 1;
+    if ends_with(path, &["parquet"]) {
+        return parquet(path, wanted, tally);
+    }
+    if ends_with(path, &["jsonl", "ndjson"]) {
+        return json(path, wanted, on_bad, tally);
+    }
+    if ends_with(path, &["csv"]) {
+        return csv(path, Some(wanted), on_bad, tally);
+    }
+    let mut lines = Lines::open(path, on_bad, LONGEST)?;
+    let Some(header) = lines.next(tally)?.map(str::to_owned) else {
+        return Err(lines.fault("the table is empty", "name a table with a first line of names"));
+    };
+    let names: Vec<&str> = header.split('\t').map(str::trim).collect();
+    let places = places(path, &names, wanted)?;
+    tsv(lines, Some(names.len()), &places, on_bad, tally)
+}
+
+/// Rows of lines between tabs. `width` is the number of cells in a row, where it is known; fewer
+/// are bad input, and so are more.
+pub(super) fn tsv(
+    mut lines: Lines,
+    width: Option<usize>,
+    places: &[usize],
+    on_bad: OnBadInput,
+    tally: &mut Tally,
+) -> Result<Vec<Row>, DataError> {
+    let needed = places.iter().map(|place| place + 1).max().unwrap_or(0);
+    let mut rows = Vec::new();
+    while let Some(line) = lines.next(tally)? {
+        if line.is_empty() {
+            continue;
+        }
+        let cells: Vec<&str> = line.split('\t').collect();
+        if cells.len() < needed || width.is_some_and(|width| width != cells.len()) {
+            let fault = format!("{} columns, {} are needed", cells.len(), width.unwrap_or(needed));
+            bad(lines.fault(fault, WAY_OUT), on_bad, tally, "a row with other columns")?;
+            continue;
+        }
+        let cells = places.iter().map(|&place| Some(cells[place].to_owned())).collect();
+        rows.push(Row { line: lines.number, cells });
+    }
+    Ok(rows)
+}
+
+/// Rows of a CSV file: the columns of these names, or all cells of each row where the file has no
+/// names.
+pub(super) fn csv(
+    path: &Path,
+    wanted: Option<&[&str]>,
+    on_bad: OnBadInput,
+    tally: &mut Tally,
+) -> Result<Vec<Row>, DataError> {
+    let mut text = Vec::new();
+    open(path)?.read_to_end(&mut text).map_err(DataError::io(path, "fetch the file again"))?;
+    let text = text.strip_prefix(b"\xef\xbb\xbf").unwrap_or(&text);
+    let first = text.split(|&byte| byte == b'\n').next().unwrap_or_default();
+    let delimiter = delimiter(&String::from_utf8_lossy(first));
+    let mut reader = csv_reader(delimiter, wanted.is_some()).from_reader(text);
+    let mut places: Option<Vec<usize>> = None;
+    let (mut rows, mut width, mut record) = (Vec::new(), None, csv::ByteRecord::new());
+    let at = |line: u64, fault: String| DataError::Line {
+        path: path.to_path_buf(),
+        line,
+        fault,
+        way_out: WAY_OUT,
+    };
+    loop {
+        let start = reader.position().line();
+        match reader.read_byte_record(&mut record) {
+            Ok(true) => {}
+            Ok(false) => break,
+            // The reader only fails where it cannot go on.
+            Err(error) => return Err(at(start, error.to_string())),
+        }
+        let line = record.position().map_or(start, csv::Position::line);
+        tally.lines += 1;
+        let cells: Option<Vec<&str>> =
+            record.iter().map(|cell| std::str::from_utf8(cell).ok()).collect();
+        let Some(cells) = cells else {
+            bad(at(line, "no UTF-8".into()), on_bad, tally, "a row that is no UTF-8")?;
+            continue;
+        };
+        if let (Some(wanted), None) = (wanted, &places) {
+            let names: Vec<&str> = cells.iter().map(|cell| cell.trim()).collect();
+            places = Some(self::places(path, &names, wanted)?);
+            width = Some(names.len());
+            continue;
+        }
+        let expected = *width.get_or_insert(cells.len());
+        if cells.len() != expected {
+            let fault = format!("{} columns, the first line has {expected}", cells.len());
+            bad(at(line, fault), on_bad, tally, "a row with other columns")?;
+            continue;
+        }
+        let owned = |cell: &str| Some(cell.to_owned());
+        let cells = match &places {
+            Some(places) => places.iter().map(|&place| owned(cells[place])).collect(),
+            None => cells.into_iter().map(owned).collect(),
+        };
+        rows.push(Row { line, cells });
+    }
+    match (wanted, places) {
+        (Some(_), None) => Err(at(1, "the table is empty".into())),
+        _ => Ok(rows),
+    }
+}
+
+fn csv_reader(delimiter: u8, named: bool) -> csv::ReaderBuilder {
+    let mut builder = csv::ReaderBuilder::new();
+    // UDA's sets and own files double quotes inside of quotes, as RFC 4180.
+    builder.delimiter(if named { delimiter } else { b',' }).has_headers(false).flexible(true);
+    builder
+}
+
+/// The most frequent one; of equals, a comma.
+fn delimiter(line: &str) -> u8 {
+    let count = |delimiter: u8| line.bytes().filter(|&byte| byte == delimiter).count();
+    [b'\t', b';', b','].into_iter().max_by_key(|&delimiter| count(delimiter)).unwrap_or(b',')
+}
+
+fn json(
+    path: &Path,
+    wanted: &[&str],
+    on_bad: OnBadInput,
+    tally: &mut Tally,
+) -> Result<Vec<Row>, DataError> {
+    let mut lines = Lines::open(path, on_bad, LONGEST)?;
+    let mut rows = Vec::new();
+    while let Some(line) = lines.next(tally)? {
+        if line.trim().is_empty() {
+            continue;
+        }
+        match object(line, wanted) {
+            Ok(cells) => rows.push(Row { line: lines.number, cells }),
+            Err(fault) => {
+                bad(lines.fault(fault, WAY_OUT), on_bad, tally, "a record that cannot be read")?;
+            }
+        }
+    }
+    Ok(rows)
+}
+
+fn object(line: &str, wanted: &[&str]) -> Result<Vec<Option<String>>, String> {
+    let mut object: serde_json::Map<String, Value> =
+        serde_json::from_str(line).map_err(|error| error.to_string())?;
+    let cell = |name: &&str| match object.remove(*name) {
+        None | Some(Value::Null) => Ok(None),
+        Some(Value::String(text)) => Ok(Some(text)),
+        Some(value @ (Value::Number(_) | Value::Bool(_))) => Ok(Some(value.to_string())),
+        Some(_) => Err(format!("`{name}` is neither text nor a number")),
+    };
+    wanted.iter().map(cell).collect()
+}
+
+fn parquet(path: &Path, wanted: &[&str], tally: &mut Tally) -> Result<Vec<Row>, DataError> {
+    let mut columns = Columns::open(path, wanted)?;
+    let names: Vec<_> = wanted.iter().map(|name| columns.class_names(name)).collect();
+    let mut rows: Vec<Row> = Vec::new();
+    while let Some(group) = columns.next_group()? {
+        for mut cells in group {
+            tally.lines += 1;
+            for (cell, names) in cells.iter_mut().zip(&names) {
+                if let (Some(number), Some(names)) = (&cell, names) {
+                    let number = number.parse::<usize>().ok();
+                    *cell = number.and_then(|number| names.get(number).cloned());
+                }
+            }
+            rows.push(Row { line: rows.len() as u64 + 1, cells });
+        }
+    }
+    Ok(rows)
+}
+
+/// The places of columns among the names of the first line.
+fn places(path: &Path, names: &[&str], wanted: &[&str]) -> Result<Vec<usize>, DataError> {
+    let place = |wanted: &&str| {
+        names.iter().position(|name| name == wanted).ok_or_else(|| DataError::Line {
+            path: path.to_path_buf(),
+            line: 1,
+            fault: format!("no column `{wanted}` among {}", names.join(", ")),
+            way_out: "name a column of the first line",
+        })
+    };
+    wanted.iter().map(place).collect()
+}
+
+/// An error, or counted.
+pub(super) fn bad(
+    error: DataError,
+    on_bad: OnBadInput,
+    tally: &mut Tally,
+    reason: &str,
+) -> Result<(), DataError> {
+    match on_bad {
+        OnBadInput::Error => Err(error),
+        OnBadInput::Skip => {
+            tally.skip(reason);
+            Ok(())
+        }
+    }
+}

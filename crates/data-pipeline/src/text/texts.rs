@@ -1,0 +1,10 @@
+//! A text or a pair of texts.
+
+/// A text, or two that are judged together.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Texts {
+    /// The text, or the first of the two.
+    pub a: String,
+    /// The second text.
+    pub b: Option<String>,
+}

@@ -1,0 +1,329 @@
+//! Texts to token ids and back.
+
+use super::basic::Basic;
+use crate::digest::Digest;
+use crate::error::DataError;
+use std::collections::HashMap;
+use std::sync::OnceLock;
+use tokenizers::{Model, ModelWrapper, NormalizerWrapper, PreTokenizerWrapper};
+
+/// The ids of the tokens that are no text.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Specials {
+    /// `[PAD]`, which fills up short rows.
+    pub pad: u32,
+    /// `[UNK]`, in place of a word without pieces.
+    pub unk: u32,
+    /// `[CLS]`, the first token of a sequence.
+    pub cls: u32,
+    /// `[SEP]`, behind each segment.
+    pub sep: u32,
+    /// `[MASK]`, in place of a token to be guessed.
+    pub mask: u32,
+}
+
+impl Specials {
+    /// Whether an id is `[CLS]`, `[SEP]`, `[MASK]` or `[PAD]`. `[UNK]` stands for text.
+    pub fn is_special(&self, id: u32) -> bool {
+        id == self.cls || id == self.sep || id == self.mask || id == self.pad
+    }
+}
+
+/// A token of a text, and where it comes from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Piece {
+    /// The token.
+    pub id: u32,
+    /// The first character of the text that it covers, counted in characters.
+    pub start: u32,
+    /// The character behind the last one.
+    pub end: u32,
+}
+
+/// A tokenizer of the BERT kind, by the crate `tokenizers`: text is cleaned, lower-cased if the
+/// vocabulary is, split into words, and each word is cut into the longest pieces of the vocabulary.
+///
+/// Text is text: `[MASK]` in a review becomes the tokens `[`, `mask`, `]`, as in Google's code.
+/// [`Tokenizer::ids_with_specials`] reads it as the special token, as transformers does by default.
+///
+/// ```
+/// use data_pipeline::text::{Casing, Tokenizer};
+/// let vocabulary = "[PAD]\n[UNK]\n[CLS]\n[SEP]\n[MASK]\na\ngood\nfilm\n##s\n.\n[\nmask\n]\n";
+/// let tokenizer = Tokenizer::from_vocabulary(vocabulary, Casing::default())?;
+/// assert_eq!(tokenizer.ids("A good film, films.")?, [5, 6, 7, 1, 7, 8, 9]);
+/// assert_eq!(tokenizer.ids("[MASK]")?, [10, 11, 12]);
+/// assert_eq!(tokenizer.ids_with_specials("[MASK]")?, [4]);
+/// assert!(tokenizer.check_fits(12).is_err());
+/// # Ok::<(), data_pipeline::error::DataError>(())
+/// ```
+#[derive(Debug)]
+pub struct Tokenizer {
+    inner: tokenizers::Tokenizer,
+    /// The same one, which reads the names of special tokens as these.
+    knowing: OnceLock<Box<tokenizers::Tokenizer>>,
+    /// How words are found, where that can be done without the library.
+    basic: Option<Basic>,
+    specials: Specials,
+    size: usize,
+    digest: Digest,
+}
+
+/// What fails in a tokenizer names no file, since texts come from anywhere.
+fn fault(error: impl std::fmt::Display) -> DataError {
+    DataError::Request(format!("the tokenizer failed: {error} (check its files)"))
+}
+
+impl Tokenizer {
+    /// Of a pipeline of `tokenizers` and the special tokens in it. `from` names it in messages.
+    pub(super) fn new(
+        mut inner: tokenizers::Tokenizer,
+        names: [&str; 5],
+        from: &str,
+    ) -> Result<Self, DataError> {
+        // Some published files say that batches are padded and texts cut.
+        inner.with_padding(None);
+        inner.with_truncation(None).map_err(fault)?;
+        inner.set_encode_special_tokens(true);
+        let id = |name: &str| {
+            inner.token_to_id(name).ok_or_else(|| {
+                DataError::Request(format!(
+                    "{from}: no token `{name}` in the vocabulary (a vocabulary of the BERT kind \
+                     has [PAD], [UNK], [CLS], [SEP] and [MASK]; other names stand in \
+                     tokenizer_config.json)"
+                ))
+            })
+        };
+        let [pad, unk, cls, sep, mask] = names;
+        let specials = Specials {
+            pad: id(pad)?,
+            unk: id(unk)?,
+            cls: id(cls)?,
+            sep: id(sep)?,
+            mask: id(mask)?,
+        };
+        let mut tokens: Vec<(u32, String)> =
+            inner.get_vocab(true).into_iter().map(|(token, id)| (id, token)).collect();
+        tokens.sort_unstable();
+        let size = tokens.last().map_or(0, |(id, _)| *id as usize + 1);
+        let mut text = serde_json::to_string(&inner.get_normalizer()).map_err(fault)?;
+        for (id, token) in &tokens {
+            text.push_str(&format!("\n{id} {token}"));
+        }
+        let basic = Self::basic_of(&inner);
+        let digest = Digest::of(text.as_bytes());
+        Ok(Self { inner, knowing: OnceLock::new(), basic, specials, size, digest })
+    }
+
+    /// How words are found where the pipeline is BERT's and no added token stands for text.
+    fn basic_of(inner: &tokenizers::Tokenizer) -> Option<Basic> {
+        let bert = matches!(inner.get_model(), ModelWrapper::WordPiece(_))
+            && matches!(inner.get_pre_tokenizer(), Some(PreTokenizerWrapper::BertPreTokenizer(_)));
+        let plain = inner.get_added_tokens_decoder().values().all(|token| token.special);
+        match inner.get_normalizer() {
+            Some(NormalizerWrapper::BertNormalizer(normalizer)) if bert && plain => {
+                Some(Basic(*normalizer))
+            }
+            _ => None,
+        }
+    }
+
+    /// The token ids of a text, without special tokens.
+    ///
+    /// # Errors
+    /// When the pipeline of the file lacks something; not for any text with a `vocab.txt`.
+    pub fn ids(&self, text: &str) -> Result<Vec<u32>, DataError> {
+        let mut ids = Vec::new();
+        Encoder::new(self).push(text, &mut ids)?;
+        Ok(ids)
+    }
+
+    /// As [`Tokenizer::ids`], but `[MASK]` and the like in the text are the special tokens. For
+    /// prompts that we write, never for texts of others.
+    ///
+    /// # Errors
+    /// As [`Tokenizer::ids`].
+    pub fn ids_with_specials(&self, text: &str) -> Result<Vec<u32>, DataError> {
+        let knowing = self.knowing.get_or_init(|| {
+            let mut knowing = self.inner.clone();
+            knowing.set_encode_special_tokens(false);
+            Box::new(knowing)
+        });
+        Ok(knowing.encode_fast(text, false).map_err(fault)?.get_ids().to_vec())
+    }
+
+    /// The tokens of a text with the characters that each covers.
+    ///
+    /// # Errors
+    /// As [`Tokenizer::ids`].
+    pub fn pieces(&self, text: &str) -> Result<Vec<Piece>, DataError> {
+        let encoded = self.inner.encode_char_offsets(text, false).map_err(fault)?;
+        let places = encoded.get_ids().iter().zip(encoded.get_offsets());
+        let piece =
+            |(&id, &(start, end)): (&u32, _)| Piece { id, start: start as u32, end: end as u32 };
+        Ok(places.map(piece).collect())
+    }
+
+    /// The token ids of many texts, worked out on all processors; the result does not depend on
+    /// their number.
+    ///
+    /// # Errors
+    /// As [`Tokenizer::ids`].
+    pub fn batch(&self, texts: &[impl AsRef<str> + Sync]) -> Result<Vec<Vec<u32>>, DataError> {
+        const AT_ONCE: usize = 64;
+        let parts = crate::parallel::map(texts.len().div_ceil(AT_ONCE), |part| {
+            let texts = &texts[part * AT_ONCE..texts.len().min((part + 1) * AT_ONCE)];
+            let mut encoder = Encoder::new(self);
+            let ids = |text: &_| {
+                let mut ids = Vec::new();
+                encoder.push(AsRef::<str>::as_ref(text), &mut ids).map(|_| ids)
+            };
+            texts.iter().map(ids).collect::<Result<Vec<_>, _>>()
+        });
+        Ok(parts.into_iter().collect::<Result<Vec<_>, _>>()?.into_iter().flatten().collect())
+    }
+
+    /// The text of token ids, without special tokens.
+    ///
+    /// # Errors
+    /// As [`Tokenizer::ids`].
+    pub fn text(&self, ids: &[u32]) -> Result<String, DataError> {
+        self.inner.decode(ids, true).map_err(fault)
+    }
+
+    /// The token of an id.
+    pub fn token(&self, id: u32) -> Option<String> {
+        self.inner.id_to_token(id)
+    }
+
+    /// The id of a token.
+    pub fn id(&self, token: &str) -> Option<u32> {
+        self.inner.token_to_id(token)
+    }
+
+    /// The special tokens.
+    pub fn specials(&self) -> Specials {
+        self.specials
+    }
+
+    /// The number of ids: the largest one and 1.
+    pub fn size(&self) -> usize {
+        self.size
+    }
+
+    /// A digest of the vocabulary and of how text is cleaned: two tokenizers with the same digest
+    /// give the same ids.
+    pub fn digest(&self) -> Digest {
+        self.digest
+    }
+
+    /// Checks that a model with `rows` rows of word embeddings was made for this vocabulary. Models
+    /// may have up to 127 rows more, since some round them up to a multiple.
+    ///
+    /// # Errors
+    /// When they do not fit, with both numbers.
+    pub fn check_fits(&self, rows: usize) -> Result<(), DataError> {
+        if self.size <= rows && rows - self.size < 128 {
+            return Ok(());
+        }
+        Err(DataError::Request(format!(
+            "the vocabulary has {} tokens, the model {rows} rows of word embeddings: they do not \
+             belong together (take the vocab.txt or tokenizer.json from the model's own folder)",
+            self.size
+        )))
+    }
+
+    pub(super) fn inner(&self) -> &tokenizers::Tokenizer {
+        &self.inner
+    }
+}
+
+/// Encodes text after text, and remembers the pieces of words. Each thread has its own; what it
+/// remembers never changes a result.
+#[derive(Debug)]
+pub struct Encoder<'a> {
+    tokenizer: &'a Tokenizer,
+    memory: Memory,
+}
+
+/// What an [`Encoder`] remembers, without the tokenizer.
+#[derive(Debug, Default)]
+pub struct Memory {
+    /// Whose words they are.
+    of: Option<Digest>,
+    /// Of each word, where its pieces lie in `pieces`.
+    known: HashMap<Box<str>, (u32, u32)>,
+    pieces: Vec<u32>,
+    word: String,
+}
+
+/// So many words are remembered; then it starts afresh.
+const MOST_WORDS: usize = 1 << 17;
+/// Longer words are not remembered, in bytes.
+const LONGEST_WORD: usize = 48;
+
+impl<'a> Encoder<'a> {
+    /// An encoder that remembers nothing yet.
+    pub fn new(tokenizer: &'a Tokenizer) -> Self {
+        Self::with(tokenizer, Memory::default())
+    }
+
+    /// An encoder with the memory of an earlier one ([`Encoder::into_memory`]). That of another
+    /// tokenizer is forgotten.
+    pub fn with(tokenizer: &'a Tokenizer, mut memory: Memory) -> Self {
+        if memory.of != Some(tokenizer.digest) {
+            memory = Memory { of: Some(tokenizer.digest), ..Memory::default() };
+        }
+        Self { tokenizer, memory }
+    }
+
+    /// What it remembers, for a later one.
+    pub fn into_memory(self) -> Memory {
+        self.memory
+    }
+
+    /// The tokenizer.
+    pub fn tokenizer(&self) -> &'a Tokenizer {
+        self.tokenizer
+    }
+
+    /// Adds the token ids of a text to `ids` and gives their number.
+    ///
+    /// # Errors
+    /// As [`Tokenizer::ids`]; `ids` then holds a part of them.
+    pub fn push(&mut self, text: &str, ids: &mut Vec<u32>) -> Result<usize, DataError> {
+        let before = ids.len();
+        let Some(basic) = self.tokenizer.basic else {
+            let encoded = self.tokenizer.inner.encode_fast(text, false).map_err(fault)?;
+            ids.extend_from_slice(encoded.get_ids());
+            return Ok(ids.len() - before);
+        };
+        let model = self.tokenizer.inner.get_model();
+        let Memory { known, pieces, word, .. } = &mut self.memory;
+        let mut failed = None;
+        basic.words(text, word, |word| {
+            if let Some(&(start, end)) = known.get(word) {
+                return ids.extend_from_slice(&pieces[start as usize..end as usize]);
+            }
+            match model.tokenize(word) {
+                Err(error) => failed = failed.take().or(Some(error)),
+                Ok(tokens) => {
+                    let start = ids.len();
+                    ids.extend(tokens.iter().map(|token| token.id));
+                    if word.len() <= LONGEST_WORD {
+                        if known.len() >= MOST_WORDS {
+                            known.clear();
+                            pieces.clear();
+                        }
+                        let first = pieces.len() as u32;
+                        pieces.extend_from_slice(&ids[start..]);
+                        known.insert(word.into(), (first, pieces.len() as u32));
+                    }
+                }
+            }
+        });
+        match failed {
+            Some(error) => Err(fault(error)),
+            None => Ok(ids.len() - before),
+        }
+    }
+}

@@ -1,0 +1,230 @@
+//! Files of tokenizers: `vocab.txt`, `tokenizer.json`, and the folder of a published model.
+
+use super::tokenizer::Tokenizer;
+use crate::error::DataError;
+use serde_json::{Value, json};
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::path::Path;
+use tokenizers::models::wordpiece::WordPiece;
+use tokenizers::normalizers::BertNormalizer;
+use tokenizers::pre_tokenizers::bert::BertPreTokenizer;
+use tokenizers::processors::bert::BertProcessing;
+use tokenizers::{AddedToken, ModelWrapper, NormalizerWrapper};
+
+/// How text is cleaned before it is split.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Casing {
+    /// Whether text becomes lower case (`do_lower_case`).
+    pub lower_case: bool,
+    /// Whether accents are removed; unset means as `lower_case` says.
+    pub strip_accents: Option<bool>,
+    /// Whether each CJK character is a word of its own (`tokenize_chinese_chars`).
+    pub split_cjk: bool,
+}
+
+impl Default for Casing {
+    /// Of the uncased vocabularies.
+    fn default() -> Self {
+        Self { lower_case: true, strip_accents: None, split_cjk: true }
+    }
+}
+
+impl Casing {
+    pub(super) fn normalizer(self) -> BertNormalizer {
+        BertNormalizer::new(true, self.split_cjk, self.strip_accents, self.lower_case)
+    }
+}
+
+/// The keys of `tokenizer_config.json` and the names that they have unless it says otherwise, in
+/// the order of [`super::Specials`].
+const SPECIALS: [(&str, &str); 5] = [
+    ("pad_token", "[PAD]"),
+    ("unk_token", "[UNK]"),
+    ("cls_token", "[CLS]"),
+    ("sep_token", "[SEP]"),
+    ("mask_token", "[MASK]"),
+];
+
+/// What `tokenizer_config.json` says.
+#[derive(Debug, Default)]
+struct Config(Value);
+
+impl Config {
+    /// The configuration beside `path`, empty where there is none.
+    fn beside(path: &Path) -> Result<Self, DataError> {
+        let path = path.with_file_name("tokenizer_config.json");
+        if !path.is_file() {
+            return Ok(Self::default());
+        }
+        let bytes = std::fs::read(&path).map_err(DataError::io(&path, "check the file"))?;
+        let value = serde_json::from_slice(&bytes);
+        value.map(Self).map_err(|error| DataError::format(&path, 0, error.to_string()))
+    }
+
+    fn flag(&self, key: &str) -> Option<bool> {
+        self.0[key].as_bool()
+    }
+
+    fn names(&self) -> [String; 5] {
+        SPECIALS.map(|(key, usual)| {
+            let value = &self.0[key];
+            value.as_str().or(value["content"].as_str()).unwrap_or(usual).to_owned()
+        })
+    }
+
+    fn casing(&self) -> Casing {
+        let usual = Casing::default();
+        Casing {
+            lower_case: self.flag("do_lower_case").unwrap_or(usual.lower_case),
+            strip_accents: self.flag("strip_accents"),
+            split_cjk: self.flag("tokenize_chinese_chars").unwrap_or(usual.split_cjk),
+        }
+    }
+}
+
+fn borrowed(names: &[String; 5]) -> [&str; 5] {
+    names.each_ref().map(String::as_str)
+}
+
+fn read(path: &Path) -> Result<String, DataError> {
+    let way_out = "name a vocab.txt, a tokenizer.json or a folder with one of them";
+    let bytes = std::fs::read(path).map_err(DataError::io(path, way_out))?;
+    String::from_utf8(bytes).map_err(|error| {
+        let offset = error.utf8_error().valid_up_to() as u64;
+        DataError::format(path, offset, "no UTF-8 text")
+    })
+}
+
+impl Tokenizer {
+    /// The tokenizer of a folder of a published model, of a `tokenizer.json` or of a `vocab.txt`.
+    /// In a folder, `tokenizer.json` comes before `vocab.txt`. A `tokenizer_config.json` beside
+    /// either says how text is cleaned and how the special tokens are called.
+    ///
+    /// # Errors
+    /// When there is no such file, when it is damaged, or when a special token is missing.
+    pub fn open(path: &Path) -> Result<Self, DataError> {
+        if path.is_dir() {
+            let files = ["tokenizer.json", "vocab.txt"].map(|name| path.join(name));
+            return match files.iter().find(|file| file.is_file()) {
+                Some(file) => Self::open(file),
+                None => Err(DataError::Missing {
+                    path: path.to_path_buf(),
+                    fault: "neither tokenizer.json nor vocab.txt".into(),
+                    way_out: "name the folder of a model, with its tokenizer's files",
+                }),
+            };
+        }
+        let text = read(path)?;
+        let config = Config::beside(path)?;
+        if path.extension().is_some_and(|ending| ending.eq_ignore_ascii_case("json")) {
+            let inner = parse(&text).map_err(|fault| DataError::format(path, 0, fault))?;
+            return Self::new(recased(inner, &config), borrowed(&config.names()), &shown(path));
+        }
+        of_vocabulary(&text, config.casing(), &config.names(), &shown(path))
+    }
+
+    /// Of the text of a `vocab.txt`: a token a line, the first has id 0. Only LF ends a line. Of
+    /// two lines with one token the later counts, as in transformers.
+    ///
+    /// # Errors
+    /// When a special token is missing.
+    pub fn from_vocabulary(text: &str, casing: Casing) -> Result<Self, DataError> {
+        let names = Config::default().names();
+        of_vocabulary(text, casing, &names, "the vocabulary")
+    }
+
+    /// Writes `tokenizer.json`, `vocab.txt` (if the model is WordPiece) and
+    /// `tokenizer_config.json` into a folder, as transformers reads them.
+    ///
+    /// # Errors
+    /// When the folder cannot be made or written to.
+    pub fn save(&self, folder: &Path) -> Result<(), DataError> {
+        let way_out = "name a folder that may be written to";
+        std::fs::create_dir_all(folder).map_err(DataError::io(folder, way_out))?;
+        let mut inner = self.inner().clone();
+        inner.set_encode_special_tokens(false);
+        let whole = inner.to_string(true).map_err(|error| {
+            DataError::Request(format!("the tokenizer cannot be written: {error}"))
+        })?;
+        let specials = self.specials();
+        let ids = [specials.pad, specials.unk, specials.cls, specials.sep, specials.mask];
+        let mut config = json!({ "tokenizer_class": "BertTokenizer", "model_max_length": 512 });
+        for ((key, _), id) in SPECIALS.iter().zip(ids) {
+            config[*key] = self.token(id).into();
+        }
+        if let Some(NormalizerWrapper::BertNormalizer(normalizer)) = inner.get_normalizer() {
+            config["do_lower_case"] = normalizer.lowercase.into();
+            config["strip_accents"] = normalizer.strip_accents.into();
+            config["tokenize_chinese_chars"] = normalizer.handle_chinese_chars.into();
+        }
+        if let ModelWrapper::WordPiece(_) = inner.get_model() {
+            let mut lines = String::new();
+            for id in 0..self.size() as u32 {
+                // An id without a token keeps its line, so that later ids stay as they are.
+                lines.push_str(&self.token(id).unwrap_or_else(|| format!("[unused-{id}]")));
+                lines.push('\n');
+            }
+            atomic_file::write(&folder.join("vocab.txt"), lines.as_bytes())?;
+        }
+        let config = format!("{config:#}\n");
+        atomic_file::write(&folder.join("tokenizer_config.json"), config.as_bytes())?;
+        atomic_file::write(&folder.join("tokenizer.json"), whole.as_bytes())?;
+        Ok(())
+    }
+}
+
+fn shown(path: &Path) -> String {
+    path.display().to_string()
+}
+
+/// Reads a `tokenizer.json`; a damaged one may make the library panic.
+fn parse(text: &str) -> Result<tokenizers::Tokenizer, String> {
+    match catch_unwind(AssertUnwindSafe(|| text.parse::<tokenizers::Tokenizer>())) {
+        Ok(parsed) => parsed.map_err(|error| error.to_string()),
+        Err(_) => Err("no tokenizer that can be used".into()),
+    }
+}
+
+/// What the configuration says of cleaning counts more than the pipeline, as in transformers.
+fn recased(mut inner: tokenizers::Tokenizer, config: &Config) -> tokenizers::Tokenizer {
+    if let Some(NormalizerWrapper::BertNormalizer(normalizer)) = inner.get_normalizer() {
+        let mut changed = *normalizer;
+        changed.lowercase = config.flag("do_lower_case").unwrap_or(changed.lowercase);
+        changed.strip_accents = config.flag("strip_accents").or(changed.strip_accents);
+        changed.handle_chinese_chars =
+            config.flag("tokenize_chinese_chars").unwrap_or(changed.handle_chinese_chars);
+        inner.with_normalizer(Some(changed));
+    }
+    inner
+}
+
+fn of_vocabulary(
+    text: &str,
+    casing: Casing,
+    names: &[String; 5],
+    from: &str,
+) -> Result<Tokenizer, DataError> {
+    let text = text.trim_start_matches('\u{feff}');
+    let lines = text.strip_suffix('\n').unwrap_or(text).split('\n');
+    let fault = |error: &dyn std::fmt::Display| DataError::Request(format!("{from}: {error}"));
+    // An empty map of the library's own kind.
+    let mut vocabulary = WordPiece::read_bytes(&[]).map_err(|error| fault(&error))?;
+    vocabulary.extend(lines.zip(0..).map(|(line, id)| (line.trim_end().to_owned(), id)));
+    vocabulary.remove("");
+    let [_, unk, cls, sep, _] = borrowed(names);
+    let present = |name: &&String| vocabulary.contains_key(name.as_str());
+    let added: Vec<AddedToken> =
+        names.iter().filter(present).map(|name| AddedToken::from(name.as_str(), true)).collect();
+    let ids = [cls, sep].map(|name| vocabulary.get(name).copied());
+    let model = WordPiece::builder().vocab(vocabulary).unk_token(unk.to_owned()).build();
+    let mut inner = tokenizers::Tokenizer::new(model.map_err(|error| fault(&error))?);
+    inner.with_normalizer(Some(casing.normalizer()));
+    inner.with_pre_tokenizer(Some(BertPreTokenizer));
+    inner.with_decoder(Some(tokenizers::decoders::wordpiece::WordPiece::default()));
+    if let [Some(first), Some(last)] = ids {
+        let ends = BertProcessing::new((sep.to_owned(), last), (cls.to_owned(), first));
+        inner.with_post_processor(Some(ends));
+    }
+    inner.add_special_tokens(&added);
+    Tokenizer::new(inner, borrowed(names), from)
+}

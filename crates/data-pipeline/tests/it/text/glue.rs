@@ -1,0 +1,242 @@
+//! GLUE's files. CoLA, SST-2, MRPC, STS-B and RTE are also counted on the published files; MNLI,
+//! QQP, QNLI, WNLI and AX are tested on files in their format alone.
+
+use super::published;
+use data_pipeline::dataset::Samples;
+use data_pipeline::text::read::OnBadInput;
+use data_pipeline::text::{Glue, GluePart, Target, TextSet};
+use std::fs;
+use std::path::Path;
+
+fn write(folder: &Path, name: &str, text: &str) {
+    let path = folder.join(name);
+    fs::create_dir_all(path.parent().unwrap()).unwrap();
+    fs::write(path, text).unwrap();
+}
+
+fn read(folder: &Path, task: Glue, part: GluePart) -> TextSet {
+    task.read(folder, part, OnBadInput::Error).unwrap()
+}
+
+/// O-11: every row is read, quotes or not.
+#[test]
+fn o11_rows_of_the_published_files() {
+    let Some(folder) = published("glue") else { return };
+    let counts = [
+        (Glue::Cola, [8551, 1043, 1063]),
+        (Glue::Sst2, [67_349, 872, 1821]),
+        (Glue::Mrpc, [3668, 408, 1725]),
+        (Glue::StsB, [5749, 1500, 1379]),
+        (Glue::Rte, [2490, 277, 3000]),
+    ];
+    for (task, expected) in counts {
+        for (part, count) in
+            [GluePart::Train, GluePart::Dev, GluePart::Test].into_iter().zip(expected)
+        {
+            let set = read(&folder, task, part);
+            assert_eq!(set.len(), count, "{task:?} {part:?}");
+            assert!(set.notes().is_empty());
+            for example in set.examples() {
+                let texts = &example.texts;
+                assert!(!texts.a.trim().is_empty() && texts.b.is_some() == task.has_pairs());
+                assert_eq!(example.target == Target::None, part == GluePart::Test);
+            }
+        }
+    }
+    let mrpc = read(&folder, Glue::Mrpc, GluePart::Train);
+    assert_eq!(mrpc.label(0), Some(1));
+    assert!(mrpc.examples()[0].texts.a.starts_with("Amrozi accused his brother"));
+    assert_eq!(mrpc.clone().with_turned_pairs().len(), 7336);
+    let ones = (0..mrpc.len()).filter(|&i| mrpc.label(i) == Some(1)).count();
+    assert_eq!(ones, 2474, "67 % say the same");
+    let scores = read(&folder, Glue::StsB, GluePart::Dev).scores().unwrap();
+    assert!(scores.iter().all(|score| (0.0..=5.0).contains(score)));
+}
+
+/// O-11: the byte order mark is no part of the first name, quotes and odd line ends stay.
+#[test]
+fn o11_quotes_are_characters() {
+    let folder = tempfile::tempdir().unwrap();
+    let text = "\u{feff}Quality\t#1 ID\t#2 ID\t#1 String\t#2 String\n\
+        1\t7\t8\t\"He said.\tIt's \"so.\n0\t9\t10\tone \u{85} \u{2028} two\t\"\n";
+    write(folder.path(), "MRPC/train.tsv", text);
+    let set = read(folder.path(), Glue::Mrpc, GluePart::Train);
+    let texts: Vec<_> =
+        set.examples().iter().map(|e| (e.texts.a.as_str(), e.texts.b.as_deref())).collect();
+    let second = "one \u{85} \u{2028} two";
+    assert_eq!(texts, [("\"He said.", Some("It's \"so.")), (second, Some("\""))]);
+    assert_eq!((set.label(0), set.label(1), set.id(1)), (Some(1), Some(0), "MRPC/train/1".into()));
+    // The folder of the task itself may be named.
+    assert_eq!(read(&folder.path().join("MRPC"), Glue::Mrpc, GluePart::Train), set);
+}
+
+/// Of each task a row in its format: texts, target.
+#[test]
+fn every_task_has_its_columns() {
+    let folder = tempfile::tempdir().unwrap();
+    let row = |cells: usize, set: &[(usize, &str)]| {
+        let cell = |at| set.iter().find(|(place, _)| *place == at).map_or("-", |(_, text)| text);
+        (0..cells).map(cell).collect::<Vec<_>>().join("\t")
+    };
+    let named =
+        |cells, set: &[(usize, &str)]| format!("{}\n{}\n", row(cells, &[]), row(cells, set));
+    let cases: [(Glue, GluePart, &str, String, Target); 21] = [
+        (
+            Glue::Cola,
+            GluePart::Train,
+            "train.tsv",
+            row(4, &[(3, "A"), (1, "1")]) + "\n",
+            Target::Class(1),
+        ),
+        (
+            Glue::Cola,
+            GluePart::Dev,
+            "dev.tsv",
+            row(4, &[(3, "A"), (1, "0")]) + "\n",
+            Target::Class(0),
+        ),
+        (Glue::Cola, GluePart::Test, "test.tsv", named(2, &[(1, "A")]), Target::None),
+        (Glue::Sst2, GluePart::Dev, "dev.tsv", named(2, &[(0, "A"), (1, "1")]), Target::Class(1)),
+        (Glue::Sst2, GluePart::Test, "test.tsv", named(2, &[(1, "A")]), Target::None),
+        (Glue::Mrpc, GluePart::Test, "test.tsv", named(5, &[(3, "A"), (4, "B")]), Target::None),
+        (
+            Glue::StsB,
+            GluePart::Train,
+            "train.tsv",
+            named(10, &[(7, "A"), (8, "B"), (9, "3.2")]),
+            Target::Score(3.2),
+        ),
+        (Glue::StsB, GluePart::Test, "test.tsv", named(9, &[(7, "A"), (8, "B")]), Target::None),
+        (
+            Glue::Qqp,
+            GluePart::Train,
+            "train.tsv",
+            named(6, &[(3, "A"), (4, "B"), (5, "1")]),
+            Target::Class(1),
+        ),
+        (Glue::Qqp, GluePart::Test, "test.tsv", named(3, &[(1, "A"), (2, "B")]), Target::None),
+        (
+            Glue::Mnli,
+            GluePart::Train,
+            "train.tsv",
+            named(12, &[(8, "A"), (9, "B"), (11, "neutral")]),
+            Target::Class(2),
+        ),
+        (
+            Glue::Mnli,
+            GluePart::Dev,
+            "dev_matched.tsv",
+            named(16, &[(8, "A"), (9, "B"), (15, "contradiction")]),
+            Target::Class(0),
+        ),
+        (
+            Glue::Mnli,
+            GluePart::DevMismatched,
+            "dev_mismatched.tsv",
+            named(16, &[(8, "A"), (9, "B"), (15, "entailment")]),
+            Target::Class(1),
+        ),
+        (
+            Glue::Mnli,
+            GluePart::Test,
+            "test_matched.tsv",
+            named(10, &[(8, "A"), (9, "B")]),
+            Target::None,
+        ),
+        (
+            Glue::Mnli,
+            GluePart::TestMismatched,
+            "test_mismatched.tsv",
+            named(10, &[(8, "A"), (9, "B")]),
+            Target::None,
+        ),
+        (
+            Glue::Qnli,
+            GluePart::Train,
+            "train.tsv",
+            named(4, &[(1, "A"), (2, "B"), (3, "not_entailment")]),
+            Target::Class(1),
+        ),
+        (Glue::Qnli, GluePart::Test, "test.tsv", named(3, &[(1, "A"), (2, "B")]), Target::None),
+        (
+            Glue::Rte,
+            GluePart::Dev,
+            "dev.tsv",
+            named(4, &[(1, "A"), (2, "B"), (3, "entailment")]),
+            Target::Class(0),
+        ),
+        (
+            Glue::Wnli,
+            GluePart::Train,
+            "train.tsv",
+            named(4, &[(1, "A"), (2, "B"), (3, "0")]),
+            Target::Class(0),
+        ),
+        (Glue::Wnli, GluePart::Test, "test.tsv", named(3, &[(1, "A"), (2, "B")]), Target::None),
+        (Glue::Ax, GluePart::Test, "AX.tsv", named(3, &[(1, "A"), (2, "B")]), Target::None),
+    ];
+    for (task, part, file, text, target) in cases {
+        write(folder.path(), &format!("{}/{file}", task.name()), &text);
+        let set = read(folder.path(), task, part);
+        let example = &set.examples()[0];
+        let b = task.has_pairs().then_some("B");
+        assert_eq!((set.len(), example.texts.a.as_str()), (1, "A"), "{task:?} {part:?}");
+        assert_eq!((example.texts.b.as_deref(), example.target), (b, target), "{task:?} {part:?}");
+    }
+    let error = Glue::Ax.read(folder.path(), GluePart::Train, OnBadInput::Error).unwrap_err();
+    assert!(error.to_string().contains("AX has no part Train"), "{error}");
+    let error = Glue::Sst2.read(folder.path(), GluePart::Train, OnBadInput::Error).unwrap_err();
+    assert!(error.to_string().contains("no SST-2/train.tsv"), "{error}");
+}
+
+#[test]
+fn bad_rows_are_errors_or_counted() {
+    let folder = tempfile::tempdir().unwrap();
+    let text = "sentence\tlabel\ngood\t1\nonly one\nbad\t2\nx\t0\ty\nfine\t1\n";
+    write(folder.path(), "SST-2/dev.tsv", text);
+    let error = Glue::Sst2.read(folder.path(), GluePart::Dev, OnBadInput::Error).unwrap_err();
+    assert!(error.to_string().contains("dev.tsv line 3: 1 columns, 2 are needed"), "{error}");
+    let set = Glue::Sst2.read(folder.path(), GluePart::Dev, OnBadInput::Skip).unwrap();
+    assert_eq!(set.len(), 2);
+    assert_eq!(
+        set.notes(),
+        [
+            "left out: a row with another label (1 times)",
+            "left out: a row with other columns (2 times)"
+        ]
+    );
+    write(folder.path(), "SST-2/dev.tsv", "sentence\tlabel\nbad\t2\n");
+    let error = Glue::Sst2.read(folder.path(), GluePart::Dev, OnBadInput::Error).unwrap_err();
+    assert!(error.to_string().contains("line 2: no label `2` among 0, 1"), "{error}");
+    write(folder.path(), "SST-2/dev.tsv", "");
+    assert_eq!(read(folder.path(), Glue::Sst2, GluePart::Dev).len(), 0);
+}
+
+#[test]
+fn files_of_predictions() {
+    let folder = tempfile::tempdir().unwrap();
+    let check = |task: Glue, part, targets: &[Target], name: &str, rows: &str| {
+        let path = task.write_predictions(folder.path(), part, targets).unwrap();
+        assert_eq!(path.file_name().unwrap(), name);
+        assert_eq!(fs::read_to_string(path).unwrap(), format!("index\tprediction\n{rows}"));
+    };
+    let classes = [Target::Class(1), Target::Class(0)];
+    check(Glue::Cola, GluePart::Test, &classes, "CoLA.tsv", "0\t1\n1\t0\n");
+    check(Glue::Rte, GluePart::Test, &classes, "RTE.tsv", "0\tnot_entailment\n1\tentailment\n");
+    check(Glue::Mnli, GluePart::Test, &classes, "MNLI-m.tsv", "0\tentailment\n1\tcontradiction\n");
+    let other = "0\tentailment\n1\tcontradiction\n";
+    check(Glue::Mnli, GluePart::TestMismatched, &classes, "MNLI-mm.tsv", other);
+    check(Glue::Ax, GluePart::Test, &classes[..1], "AX.tsv", "0\tentailment\n");
+    let scores = [Target::Score(5.3), Target::Score(-1.0), Target::Score(2.34567)];
+    check(Glue::StsB, GluePart::Test, &scores, "STS-B.tsv", "0\t5.000\n1\t0.000\n2\t2.346\n");
+    for (task, target) in [
+        (Glue::Cola, Target::Class(2)),
+        (Glue::Cola, Target::Score(1.0)),
+        (Glue::StsB, Target::Class(1)),
+        (Glue::StsB, Target::Score(f32::NAN)),
+        (Glue::Rte, Target::None),
+    ] {
+        let error = task.write_predictions(folder.path(), GluePart::Test, &[target]).unwrap_err();
+        assert!(error.to_string().contains("prediction 0 of"), "{error}");
+    }
+}

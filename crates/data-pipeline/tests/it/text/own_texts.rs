@@ -1,0 +1,167 @@
+//! One's own texts.
+
+use super::published;
+use data_pipeline::dataset::Samples;
+use data_pipeline::text::read::OnBadInput;
+use data_pipeline::text::{LabelKind, OwnTexts, Target, TextSet};
+use proptest::prelude::*;
+use std::fs;
+use std::path::Path;
+
+fn own() -> OwnTexts {
+    OwnTexts { text: Some("t".into()), label: Some("y".into()), ..OwnTexts::default() }
+}
+
+fn write(folder: &Path, name: &str, bytes: impl AsRef<[u8]>) -> std::path::PathBuf {
+    let path = folder.join(name);
+    fs::write(&path, bytes).unwrap();
+    path
+}
+
+fn rows(set: &TextSet) -> Vec<(&str, Option<&str>)> {
+    let class = |target| match target {
+        Target::Class(class) => Some(set.classes()[class as usize].as_str()),
+        _ => None,
+    };
+    set.examples().iter().map(|e| (e.texts.a.as_str(), class(e.target))).collect()
+}
+
+#[test]
+fn every_form_of_a_table_says_the_same() {
+    let folder = tempfile::tempdir().unwrap();
+    let expected = [("good, \"really\"", Some("pos")), ("bad", Some("neg")), ("what", None)];
+    for (name, text) in [
+        ("a.csv", "y,id,t\npos,1,\"good, \"\"really\"\"\"\nneg,2,bad\n,3,what\n"),
+        ("a.csv", "\u{feff}t;y\r\n\"good, \"\"really\"\"\";pos\r\nbad; neg \r\nwhat;\r\n"),
+        ("a.tsv", "y\tt\npos\tgood, \"really\"\nneg\tbad\n\twhat\n"),
+        (
+            "a.jsonl",
+            "{\"t\": \"good, \\\"really\\\"\", \"y\": \"pos\"}\n\n{\"t\": \"bad\", \"y\": \"neg\", \"z\": [1]}\n{\"t\": \"what\", \"y\": null}\n",
+        ),
+    ] {
+        let set = own().read(&[write(folder.path(), name, text)]).expect(text);
+        assert_eq!(rows(&set), expected, "{text}");
+        assert_eq!(set.classes(), ["neg", "pos"]);
+    }
+    let parquet = write(folder.path(), "a.parquet", include_bytes!("../../golden/texts.parquet"));
+    let columns = OwnTexts {
+        text: Some("text".into()),
+        label: Some("id".into()),
+        on_bad: OnBadInput::Skip,
+        ..OwnTexts::default()
+    };
+    let set = columns.read(&[parquet]).unwrap();
+    assert_eq!(rows(&set)[2], ("naïve", Some("3")));
+    assert_eq!((set.len(), set.notes().len()), (3, 1));
+    // Classes as `datasets` writes them: numbers, whose names stand in the file.
+    let parquet = write(folder.path(), "b.parquet", include_bytes!("../../golden/classes.parquet"));
+    let set = OwnTexts::default().with_usual_columns(&parquet).unwrap().read(&[parquet]).unwrap();
+    assert_eq!(rows(&set), [("good", Some("pos")), ("bad", Some("neg")), ("what", None)]);
+}
+
+#[test]
+fn pairs_scores_and_running_text() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = write(folder.path(), "a.csv", "t,u,y\none,two,0.5\nthree,,-2e1\n");
+    let scores = OwnTexts { pair: Some("u".into()), kind: LabelKind::Scores, ..own() };
+    let set = scores.read(&[path]).unwrap();
+    assert_eq!(set.scores().unwrap(), [0.5, -20.0]);
+    let b: Vec<_> = set.examples().iter().map(|e| e.texts.b.as_deref()).collect();
+    assert_eq!(b, [Some("two"), Some("")]);
+    let path = write(folder.path(), "more.txt", "one text\n\nanother\u{2028}one\n");
+    let unlabelled = OwnTexts { label: None, ..own() };
+    let set = unlabelled.read(&[path]).unwrap();
+    assert_eq!(rows(&set), [("one text", None), ("another\u{2028}one", None)]);
+    // Numbers sort as numbers.
+    let path = write(folder.path(), "n.csv", "t,y\na,10\nb,9\n");
+    assert_eq!(own().read(&[path]).unwrap().classes(), ["9", "10"]);
+}
+
+#[test]
+fn columns_are_found_by_usual_names() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = write(folder.path(), "a.csv", "ID,Sentiment,Review\n1,pos,good\n");
+    let found = OwnTexts::default().with_usual_columns(&path).unwrap();
+    assert_eq!(
+        (found.text.as_deref(), found.label.as_deref()),
+        (Some("Review"), Some("Sentiment"))
+    );
+    assert_eq!(rows(&found.read(&[path]).unwrap()), [("good", Some("pos"))]);
+    let path = write(folder.path(), "b.csv", "a,b\n1,2\n");
+    let error = OwnTexts::default().with_usual_columns(&path).unwrap_err().to_string();
+    assert!(
+        error.contains("no column of texts among a, b (name it with --text-column)"),
+        "{error}"
+    );
+    if let Some(path) = published("imdb/test.tsv") {
+        let set = OwnTexts::default().with_usual_columns(&path).unwrap().read(&[path]).unwrap();
+        assert_eq!((set.len(), set.classes()), (4000, &["neg", "pos"].map(str::to_owned)[..]));
+    }
+}
+
+#[test]
+fn bad_rows_are_errors_or_counted() {
+    let folder = tempfile::tempdir().unwrap();
+    let fixed = OwnTexts { classes: Some(vec!["b".into(), "a".into()]), ..own() };
+    let scores = OwnTexts { kind: LabelKind::Scores, ..own() };
+    let cases: [(&str, &[u8], &OwnTexts, &str); 9] = [
+        ("a.csv", b"t,y\nok,a\nx,c\n", &fixed, "line 3: no class `c` among a, b"),
+        ("a.csv", b"t,y\nok,1\nx,NaN\n", &scores, "line 3: `NaN` is no number"),
+        ("a.csv", b"t,y\nok,a\n,a\n", &own(), "line 3: the column `t` is empty"),
+        ("a.csv", b"t,y\nok,a\nx,a,b\n", &own(), "line 3: 3 columns, the first line has 2"),
+        ("a.csv", b"t,y\nok,a\n\xff,a\n", &own(), "line 3: no UTF-8"),
+        ("a.tsv", b"t\ty\nok\ta\nx\n", &own(), "line 3: 1 columns, 2 are needed"),
+        ("a.tsv", b"t\ty\nok\ta\n\xff\ta\n", &own(), "line 3: no UTF-8"),
+        (
+            "a.jsonl",
+            b"{\"t\": \"ok\", \"y\": \"a\"}\n{\"t\": [1]}\n",
+            &own(),
+            "line 2: `t` is neither",
+        ),
+        ("a.jsonl", b"{\"t\": \"ok\", \"y\": \"a\"}\nnull\n", &own(), "line 2: "),
+    ];
+    for (name, text, own, fault) in cases {
+        let path = [write(folder.path(), name, text)];
+        let error = own.read(&path).unwrap_err().to_string();
+        assert!(error.contains(fault) && error.contains(name), "{error}");
+        let set = OwnTexts { on_bad: OnBadInput::Skip, ..own.clone() }.read(&path).unwrap();
+        assert_eq!((set.len(), set.notes().len(), rows(&set)[0].0), (1, 1, "ok"), "{fault}");
+    }
+    for (name, text, fault) in [
+        ("a.csv", "t,z\nok,a\n", "line 1: no column `y` among t, z"),
+        ("a.csv", "", "the table is empty"),
+        ("a.tsv", "", "the table is empty"),
+        ("a.tsv", "t\ty\n", "no text can be read"),
+        ("a.txt", "", "no text can be read"),
+    ] {
+        let error = own().read(&[write(folder.path(), name, text)]).unwrap_err().to_string();
+        assert!(error.contains(fault), "{error}");
+    }
+    assert!(own().read(&[folder.path().join("none.csv")]).is_err());
+}
+
+proptest! {
+    #[test]
+    fn no_bytes_make_a_table_panic(bytes: Vec<u8>, named: bool, skip: bool) {
+        let folder = tempfile::tempdir().unwrap();
+        let on_bad = if skip { OnBadInput::Skip } else { OnBadInput::Error };
+        for (name, first) in [("a.csv", "t,y\n"), ("a.tsv", "t\ty\n"), ("a.jsonl", "{\"t\": 1}\n"), ("a.parquet", "PAR1"), ("a.txt.gz", "x")] {
+            let first = if named { first.as_bytes() } else { b"" };
+            let path = write(folder.path(), name, [first, &bytes].concat());
+            let _ = OwnTexts { on_bad, ..own() }.read(std::slice::from_ref(&path));
+            let _ = OwnTexts::default().with_usual_columns(&path);
+        }
+    }
+
+    #[test]
+    fn what_csv_quotes_comes_back(texts in proptest::collection::vec("[^\u{feff}\r]{1,20}", 1..8)) {
+        let kept: Vec<&String> = texts.iter().filter(|text| !text.trim().is_empty()).collect();
+        prop_assume!(!kept.is_empty());
+        let folder = tempfile::tempdir().unwrap();
+        let quoted = texts.iter().map(|text| format!("\"{}\",a\n", text.replace('"', "\"\"")));
+        let path = write(folder.path(), "a.csv", format!("t,y\n{}", quoted.collect::<String>()));
+        let set = OwnTexts { on_bad: OnBadInput::Skip, ..own() }.read(&[path]).unwrap();
+        let found: Vec<&String> = set.examples().iter().map(|e| &e.texts.a).collect();
+        prop_assert_eq!(found, kept);
+    }
+}

@@ -1,0 +1,90 @@
+//! Words with tags.
+
+use super::small;
+use data_pipeline::text::read::OnBadInput;
+use data_pipeline::text::{Encoder, TaggedColumns, TaggedSentence, TaggedSet};
+use proptest::prelude::*;
+use std::fs;
+
+fn read(
+    text: impl AsRef<[u8]>,
+    columns: &TaggedColumns,
+    on_bad: OnBadInput,
+) -> Result<TaggedSet, String> {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("a.conll");
+    fs::write(&path, text).unwrap();
+    TaggedSet::read(&path, columns, on_bad).map_err(|error| error.to_string())
+}
+
+const FILE: &str = "-DOCSTART- -X- -X- O\n\nEU NNP B-NP B-ORG\nrejects VBZ B-VP O\n\n\nPeter\tNNP\tB-NP\tB-PER\nBlackburn\tNNP\tI-NP\tI-PER";
+
+#[test]
+fn sentences_of_conll() {
+    let set = read(FILE, &TaggedColumns::default(), OnBadInput::Error).unwrap();
+    assert_eq!(set.tags, ["O", "B-ORG", "B-PER", "I-PER"]);
+    let words: Vec<_> = set.sentences.iter().map(|s| s.words.join(" ")).collect();
+    assert_eq!(words, ["EU rejects", "Peter Blackburn"]);
+    let tags: Vec<_> = set.sentences.iter().map(|s| s.tags.clone().unwrap()).collect();
+    assert_eq!(tags, [[1, 0], [2, 3]]);
+    // Other columns, tags of the training sentences, none at all.
+    let columns = TaggedColumns { tag: Some(1), ..TaggedColumns::default() };
+    assert_eq!(read(FILE, &columns, OnBadInput::Error).unwrap().tags, ["NNP", "VBZ"]);
+    let fixed = TaggedColumns { tags: Some(set.tags.clone()), ..TaggedColumns::default() };
+    assert_eq!(
+        read("x I-PER\n", &fixed, OnBadInput::Error).unwrap().sentences[0].tags,
+        Some(vec![3])
+    );
+    let untagged = TaggedColumns { untagged: true, ..TaggedColumns::default() };
+    let set = read("one\ntwo\n\nthree\n", &untagged, OnBadInput::Error).unwrap();
+    assert_eq!((set.sentences.len(), &set.sentences[1].tags), (2, &None));
+}
+
+#[test]
+fn bad_lines_spoil_their_sentence() {
+    let columns = TaggedColumns { tags: Some(vec!["O".into()]), ..TaggedColumns::default() };
+    for (bad, fault) in [("word", "1 columns, too few"), ("word B-X", "no tag `B-X`")] {
+        let text = format!("a O\n{bad}\nb O\n\nc O\n");
+        let error = read(&text, &columns, OnBadInput::Error).unwrap_err();
+        assert!(error.contains(&format!("a.conll line 2: {fault}")), "{error}");
+        let set = read(&text, &columns, OnBadInput::Skip).unwrap();
+        assert_eq!((set.sentences.len(), set.sentences[0].words.join(" ")), (1, "c".into()));
+        assert_eq!(set.tally.skipped.values().sum::<u64>(), 1);
+    }
+}
+
+#[test]
+fn words_have_places() {
+    let tokenizer = small(&["eu"]);
+    let specials = tokenizer.specials();
+    let mut encoder = Encoder::new(&tokenizer);
+    let words = ["EU", "abc", "\u{200b}", "x-y"].map(str::to_owned).to_vec();
+    let sentence = TaggedSentence { words, tags: None };
+    let whole = sentence.sequence(64, &mut encoder).unwrap();
+    assert_eq!(whole.places, [1, 2, 5, 6]);
+    assert_eq!(whole.sequence.ids[5], specials.unk, "a word of which nothing is left");
+    assert_eq!((whole.sequence.len(), whole.sequence.first), (10, 10));
+    let cut = sentence.sequence(5, &mut encoder).unwrap();
+    assert_eq!((cut.places, cut.sequence.len()), (vec![1, 2], 5));
+}
+
+proptest! {
+    #[test]
+    fn no_bytes_make_reading_panic(bytes: Vec<u8>, untagged: bool, word in 0usize..3) {
+        let columns = TaggedColumns { untagged, word, ..TaggedColumns::default() };
+        let skipping = read(&bytes, &columns, OnBadInput::Skip);
+        prop_assert!(skipping.is_ok(), "{:?}", skipping);
+        let _ = read(&bytes, &columns, OnBadInput::Error);
+    }
+
+    #[test]
+    fn places_are_those_of_words(words in proptest::collection::vec("[a-z.]{1,6}", 0..12), longest in 2usize..40) {
+        let tokenizer = small(&[]);
+        let sentence = TaggedSentence { words, tags: None };
+        let made = sentence.sequence(longest, &mut Encoder::new(&tokenizer)).unwrap();
+        prop_assert!(made.sequence.len() <= longest);
+        prop_assert!(made.places.len() <= sentence.words.len());
+        prop_assert!(made.places.iter().all(|&place| (place as usize) < made.sequence.len() - 1));
+        prop_assert!(made.places.windows(2).all(|pair| pair[0] < pair[1]));
+    }
+}

@@ -1,0 +1,178 @@
+//! All ratings as a table: CSV that is safe to open in a spreadsheet, and Parquet. Lines of JSON
+//! are written by [`files`](crate::files).
+
+use crate::item::{CheckKind, Item};
+use crate::rating::{Answer, Rating};
+use crate::study::Study;
+use parquet::basic::{ConvertedType, Repetition, Type};
+use parquet::data_type::{BoolType, ByteArray, ByteArrayType, Int32Type, Int64Type};
+use parquet::file::properties::WriterProperties;
+use parquet::file::writer::SerializedFileWriter;
+use parquet::schema::types::Type as Schema;
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+/// A value of the table; `None` is an empty cell.
+enum Column<'a> {
+    Text(&'static str, Vec<Option<&'a str>>),
+    Owned(&'static str, Vec<Option<String>>),
+    Bool(&'static str, Vec<Option<bool>>),
+    Small(&'static str, Vec<Option<i32>>),
+    Large(&'static str, Vec<Option<i64>>),
+}
+
+/// The columns of one row for each rating, with what is known of its item.
+fn columns(study: &Study) -> Vec<Column<'_>> {
+    let items: BTreeMap<&str, &Item> = study.items.iter().map(|item| (&*item.id, item)).collect();
+    let rows: Vec<(&Rating, Option<&Item>)> =
+        study.ratings.iter().map(|rating| (rating, items.get(&*rating.item).copied())).collect();
+    macro_rules! column {
+        ($kind:ident, $name:literal, |$rating:ident, $item:ident| $value:expr) => {
+            Column::$kind($name, rows.iter().map(|&($rating, $item)| $value).collect())
+        };
+    }
+    vec![
+        column!(Text, "item", |r, _i| Some(r.item.as_str())),
+        column!(Text, "mode", |_r, i| i.map(|item| item.mode.name())),
+        column!(Text, "system", |_r, i| i.map(|item| item.system.as_str())),
+        column!(Text, "conversation", |_r, i| i.map(|item| item.conversation.as_str())),
+        column!(Small, "turn", |_r, i| i.and_then(|item| i32::try_from(item.turn).ok())),
+        column!(Owned, "context", |_r, i| i.map(|item| {
+            let line = |turn: &crate::item::Turn| format!("{}: {}", turn.speaker, turn.text);
+            item.context.iter().map(line).collect::<Vec<_>>().join("\n")
+        })),
+        column!(Text, "response", |_r, i| i.map(|item| item.response.as_str())),
+        column!(Text, "check", |_r, i| i.and_then(|item| item.check.as_ref()).map(|check| {
+            match check.kind {
+                CheckKind::Gold => "gold",
+                CheckKind::Attention => "attention",
+                CheckKind::Practice => "practice",
+            }
+        })),
+        column!(Text, "rater", |r, _i| Some(r.rater.as_str())),
+        column!(Bool, "sensible", |r, _i| r.answer.sensible()),
+        column!(Bool, "specific", |r, _i| r.answer.specific_if_asked()),
+        column!(Bool, "skipped", |r, _i| Some(matches!(r.answer, Answer::Skipped { .. }))),
+        column!(Text, "skip_reason", |r, _i| match &r.answer {
+            Answer::Skipped { reason } => Some(reason.as_str()),
+            _ => None,
+        }),
+        column!(Bool, "human_like", |r, _i| r.human_like),
+        column!(Text, "guideline", |r, _i| Some(r.guideline.as_str())),
+        column!(Large, "shown_at", |r, _i| r.shown_at),
+        column!(Large, "answered_at", |r, _i| r.answered_at),
+        column!(Small, "position", |r, _i| r.position.and_then(|p| i32::try_from(p).ok())),
+        column!(Text, "comment", |r, _i| r.comment.as_deref()),
+    ]
+}
+
+impl Column<'_> {
+    fn name(&self) -> &'static str {
+        match self {
+            Self::Text(name, _)
+            | Self::Owned(name, _)
+            | Self::Bool(name, _)
+            | Self::Small(name, _)
+            | Self::Large(name, _) => name,
+        }
+    }
+
+    fn cell(&self, row: usize) -> String {
+        match self {
+            Self::Text(_, cells) => cells[row].map(escaped).unwrap_or_default(),
+            Self::Owned(_, cells) => cells[row].as_deref().map(escaped).unwrap_or_default(),
+            Self::Bool(_, cells) => cells[row].map(|v| v.to_string()).unwrap_or_default(),
+            Self::Small(_, cells) => cells[row].map(|v| v.to_string()).unwrap_or_default(),
+            Self::Large(_, cells) => cells[row].map(|v| v.to_string()).unwrap_or_default(),
+        }
+    }
+}
+
+/// What a spreadsheet takes for the start of a formula, also in its full-width form.
+const FORMULA: [char; 8] = ['=', '+', '-', '@', '＝', '＋', '－', '＠'];
+
+/// Whether a spreadsheet might run the text. Apostrophes before it change nothing, so that marks
+/// can be told from the text's own.
+fn is_dangerous(text: &str) -> bool {
+    let start = text.trim_start_matches(|c: char| c.is_whitespace() || c.is_control() || c == '\'');
+    start.starts_with(FORMULA) || text.trim_start_matches('\'').starts_with(['\t', '\r'])
+}
+
+/// A text that no spreadsheet runs as a formula: where it might, an apostrophe stands before it.
+///
+/// ```
+/// use eval_ssa::export::{escaped, unescaped};
+/// assert_eq!(escaped("=HYPERLINK(\"http://example.com\")"), "'=HYPERLINK(\"http://example.com\")");
+/// assert_eq!(escaped("don't"), "don't");
+/// assert_eq!(unescaped(&escaped("-1")), "-1");
+/// ```
+pub fn escaped(text: &str) -> String {
+    if is_dangerous(text) { format!("'{text}") } else { text.to_owned() }
+}
+
+/// The text before [`escaped`].
+pub fn unescaped(text: &str) -> String {
+    match text.strip_prefix('\'') {
+        Some(rest) if is_dangerous(rest) => rest.to_owned(),
+        _ => text.to_owned(),
+    }
+}
+
+/// The table as CSV with a header. Times are milliseconds since 1970; what is unknown is empty.
+pub fn csv(study: &Study) -> Vec<u8> {
+    let columns = columns(study);
+    let mut writer = csv::Writer::from_writer(Vec::new());
+    let mut write = |row: Vec<String>| writer.write_record(row).expect("rows of the same length");
+    write(columns.iter().map(|column| column.name().to_owned()).collect());
+    for row in 0..study.ratings.len() {
+        write(columns.iter().map(|column| column.cell(row)).collect());
+    }
+    writer.into_inner().expect("memory takes it all")
+}
+
+/// The same table as Parquet. Its texts are as they were given, without the marks of [`csv()`].
+///
+/// # Errors
+/// When the library cannot write it.
+pub fn parquet(study: &Study) -> Result<Vec<u8>, parquet::errors::ParquetError> {
+    let columns = columns(study);
+    let field = |column: &Column<'_>| {
+        let (kind, converted) = match column {
+            Column::Text(..) | Column::Owned(..) => (Type::BYTE_ARRAY, ConvertedType::UTF8),
+            Column::Bool(..) => (Type::BOOLEAN, ConvertedType::NONE),
+            Column::Small(..) => (Type::INT32, ConvertedType::NONE),
+            Column::Large(..) => (Type::INT64, ConvertedType::NONE),
+        };
+        let builder = Schema::primitive_type_builder(column.name(), kind);
+        let builder = builder.with_repetition(Repetition::OPTIONAL).with_converted_type(converted);
+        builder.build().map(Arc::new)
+    };
+    let fields = columns.iter().map(field).collect::<Result<_, _>>()?;
+    let schema = Schema::group_type_builder("ratings").with_fields(fields).build()?;
+    let compression = parquet::basic::Compression::SNAPPY;
+    let properties = WriterProperties::builder().set_compression(compression).build();
+    let mut writer = SerializedFileWriter::new(Vec::new(), Arc::new(schema), Arc::new(properties))?;
+    let mut group = writer.next_row_group()?;
+    for column in &columns {
+        let mut out = group.next_column()?.expect("a column for each field");
+        macro_rules! write {
+            ($kind:ty, $cells:expr, $convert:expr) => {{
+                let levels: Vec<i16> = $cells.iter().map(|c| i16::from(c.is_some())).collect();
+                let values: Vec<_> = $cells.iter().flatten().map($convert).collect();
+                out.typed::<$kind>().write_batch(&values, Some(&levels), None)?;
+            }};
+        }
+        match column {
+            Column::Text(_, cells) => write!(ByteArrayType, cells, |t| ByteArray::from(*t)),
+            Column::Owned(_, cells) => {
+                write!(ByteArrayType, cells, |t| ByteArray::from(t.as_str()))
+            }
+            Column::Bool(_, cells) => write!(BoolType, cells, |v| *v),
+            Column::Small(_, cells) => write!(Int32Type, cells, |v| *v),
+            Column::Large(_, cells) => write!(Int64Type, cells, |v| *v),
+        }
+        out.close()?;
+    }
+    group.close()?;
+    writer.into_inner()
+}

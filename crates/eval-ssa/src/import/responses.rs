@@ -1,0 +1,136 @@
+//! Tables of responses that are to be rated.
+
+use super::{ImportError, Imported, Mapping, error, text, turns};
+use crate::export::unescaped;
+use crate::item::{Item, Mode};
+use serde_json::{Map, Value};
+
+/// What a table may leave out.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Defaults {
+    /// The system, where there is no column for it.
+    pub system: Option<String>,
+    /// How the responses came about.
+    pub mode: Mode,
+}
+
+/// Reads responses from CSV with a header. Columns, by the mapping's names: `response`; `context`
+/// (a list of texts in JSON, or a turn a line) or `context_1`, `context_2` and so on; and, where
+/// they are there, `item`, `system` and `conversation`. Other columns are left out and noted.
+///
+/// Responses with the same context belong to the same conversation, unless a column says otherwise.
+///
+/// # Errors
+/// The first row that has no response, or a missing column.
+pub fn responses_csv(
+    csv: &str,
+    defaults: &Defaults,
+    mapping: &Mapping,
+) -> Result<Imported, ImportError> {
+    let mut reader = csv::Reader::from_reader(csv.trim_start_matches('\u{feff}').as_bytes());
+    let header = reader.headers().map_err(|fault| error("the header", fault.to_string()))?.clone();
+    let mut rows = Vec::new();
+    for record in reader.records() {
+        let record = record.map_err(|fault| error("the table", fault.to_string()))?;
+        let line = record.position().map_or(0, csv::Position::line);
+        let mut row = Map::new();
+        let mut numbered = Vec::new();
+        for (name, value) in header.iter().map(str::trim).zip(&record) {
+            let value = unescaped(value);
+            match name.strip_prefix("context_").and_then(|n| n.parse::<u32>().ok()) {
+                Some(number) if !value.trim().is_empty() => numbered.push((number, value)),
+                Some(_) => {}
+                None if value.is_empty() => {}
+                None => {
+                    row.insert(name.to_owned(), Value::String(value));
+                }
+            }
+        }
+        numbered.sort();
+        if let Some(Value::String(context)) = row.get(&mapping.context)
+            && let Ok(list @ Value::Array(_)) = serde_json::from_str(context)
+        {
+            row.insert(mapping.context.clone(), list);
+        } else if !numbered.is_empty() {
+            let list = numbered.into_iter().map(|(_, text)| Value::String(text)).collect();
+            row.insert(mapping.context.clone(), Value::Array(list));
+        }
+        rows.push((format!("line {line}"), row));
+    }
+    items(rows, defaults, mapping)
+}
+
+/// Reads responses from lines of JSON with the fields of [`responses_csv`]; `context` is a list of
+/// texts, or of objects with `speaker` and `text`.
+///
+/// # Errors
+/// The first line that is not of that form.
+pub fn responses_jsonl(
+    jsonl: &str,
+    defaults: &Defaults,
+    mapping: &Mapping,
+) -> Result<Imported, ImportError> {
+    let mut rows = Vec::new();
+    for (number, line) in (1..).zip(jsonl.lines()).filter(|(_, line)| !line.trim().is_empty()) {
+        let place = format!("line {number}");
+        let row = serde_json::from_str(line)
+            .map_err(|fault| error(&place, format!("it is no JSON object: {fault}")))?;
+        rows.push((place, row));
+    }
+    items(rows, defaults, mapping)
+}
+
+fn items(
+    rows: Vec<(String, Map<String, Value>)>,
+    defaults: &Defaults,
+    mapping: &Mapping,
+) -> Result<Imported, ImportError> {
+    let mut imported = Imported::default();
+    let mut others = std::collections::BTreeSet::new();
+    let used = [
+        &mapping.item,
+        &mapping.response,
+        &mapping.context,
+        &mapping.system,
+        &mapping.conversation,
+    ];
+    for (place, row) in rows {
+        others.extend(row.keys().filter(|key| !used.contains(key)).cloned());
+        let of = |name: &String| text(row.get(name));
+        let response = of(&mapping.response).ok_or_else(|| {
+            let name = &mapping.response;
+            error(&place, format!("there is no text in {name:?}: name the field of the response"))
+        })?;
+        let system = of(&mapping.system).or_else(|| defaults.system.clone()).ok_or_else(|| {
+            let name = &mapping.system;
+            error(&place, format!("there is no {name:?}: say which system the responses are from"))
+        })?;
+        let context =
+            turns(row.get(&mapping.context).unwrap_or(&Value::Null)).ok_or_else(|| {
+                let name = &mapping.context;
+                error(&place, format!("{name:?} is neither a text nor a list of turns"))
+            })?;
+        let shown: Vec<&str> = context.iter().map(|turn| turn.text.as_str()).collect();
+        let conversation = of(&mapping.conversation).unwrap_or_else(|| shown.join(" / "));
+        if conversation.is_empty() {
+            let fault = "there is neither a context nor a conversation: a response cannot be \
+                         rated without what it answers";
+            return Err(error(&place, fault));
+        }
+        let number = imported.items.len() + 1;
+        imported.items.push(Item {
+            id: of(&mapping.item).unwrap_or_else(|| format!("{system}/{number}")),
+            mode: defaults.mode,
+            system,
+            conversation,
+            turn: context.len() as u32,
+            context,
+            response,
+            ..Item::default()
+        });
+    }
+    for name in others {
+        imported.notes.push(format!("the field {name:?} was left out"));
+    }
+    Ok(imported)
+}

@@ -1,0 +1,163 @@
+//! What is rated: one response of a system in its context.
+
+use serde::{Deserialize, Serialize};
+
+/// How the responses of a study came about.
+#[derive(
+    Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize,
+)]
+#[serde(rename_all = "kebab-case")]
+pub enum Mode {
+    /// One response of each system to each context of a fixed set.
+    #[default]
+    Static,
+    /// Turns of free conversations between a person and a system.
+    Interactive,
+}
+
+impl Mode {
+    /// Its name, as files and reports have it.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Static => "static",
+            Self::Interactive => "interactive",
+        }
+    }
+}
+
+/// One utterance of a conversation.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Turn {
+    /// Who says it, as raters see it: `A`, `B`; never the name of a system.
+    pub speaker: String,
+    /// What is said.
+    pub text: String,
+}
+
+impl Turn {
+    /// A turn from its speaker and text.
+    pub fn new(speaker: impl Into<String>, text: impl Into<String>) -> Self {
+        Self { speaker: speaker.into(), text: text.into() }
+    }
+}
+
+/// How well a language model predicts some text.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Likelihood {
+    /// Sum of the tokens' negative log-likelihoods, in nats.
+    pub nll: f64,
+    /// How many tokens the sum goes over, the end of the response included.
+    pub tokens: u64,
+}
+
+/// What a response is, in the order from bad to good.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Label {
+    /// Makes no sense in its context, and is therefore not specific either: (0, 0).
+    NotSensible,
+    /// Makes sense, but would do so in many other contexts: (1, 0).
+    Sensible,
+    /// Makes sense and belongs to this context: (1, 1).
+    Specific,
+}
+
+impl Label {
+    /// Whether it makes sense.
+    pub fn is_sensible(self) -> bool {
+        self != Self::NotSensible
+    }
+
+    /// Whether it is specific, which only a sensible response is.
+    pub fn is_specific(self) -> bool {
+        self == Self::Specific
+    }
+
+    /// Mean of the two: 0, 1/2 or 1. Its mean over responses is the SSA.
+    pub fn ssa(self) -> f64 {
+        (f64::from(self.is_sensible()) + f64::from(self.is_specific())) / 2.0
+    }
+}
+
+/// Why an item has an answer that is known beforehand.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum CheckKind {
+    /// An ordinary item on which experts agree: how well raters understood the guideline.
+    Gold,
+    /// An item whose answer nobody misses who reads it.
+    Attention,
+    /// Shown before the study begins, with its answer afterwards.
+    Practice,
+}
+
+/// The known answer of an item. Such items say something about raters, never about a system.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Check {
+    /// What it is for.
+    pub kind: CheckKind,
+    /// The right answer.
+    pub expected: Label,
+    /// Why, as told to the rater after a practice item.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub explanation: Option<String>,
+}
+
+/// One response in its context. A line of `items.jsonl`.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Item {
+    /// Unique in the study, and stable: ratings refer to it.
+    pub id: String,
+    /// How the response came about.
+    pub mode: Mode,
+    /// Which system gave it. Raters never see it.
+    pub system: String,
+    /// The conversation (interactive) or the context of the set (static) that it belongs to: what
+    /// is drawn anew by the bootstrap, and what pairs two systems that answered the same contexts.
+    pub conversation: String,
+    /// Number of turns before the response. 1 is the answer to a single turn; in interactive mode
+    /// it is the place in the conversation.
+    pub turn: u32,
+    /// The turns before it, oldest first.
+    pub context: Vec<Turn>,
+    /// The response to be rated.
+    pub response: String,
+    /// How well the system itself predicts the response, where it can say so.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub likelihood: Option<Likelihood>,
+    /// How the response was decoded, such as `sample-and-rank, N = 20, T = 0.88`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub decoding: Option<String>,
+    /// The seed it was drawn with.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub seed: Option<u64>,
+    /// The known answer, for gold, attention and practice items.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub check: Option<Check>,
+}
+
+impl Item {
+    /// Whether it counts for its system: checks do not.
+    pub fn is_rated(&self) -> bool {
+        self.check.is_none()
+    }
+}
+
+/// A system that takes part, as the study's owner sees it. A line of `systems.jsonl`.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct System {
+    /// The name that items refer to.
+    pub name: String,
+    /// What it is.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub description: String,
+    /// Perplexity on a held-out set that all systems share, by
+    /// [`perplexity`](crate::proxies::perplexity): the x of the correlation plot.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub perplexity: Option<f64>,
+}

@@ -1,0 +1,63 @@
+//! Side by side: which of two responses to the same context is better.
+
+use crate::item::Turn;
+use serde::{Deserialize, Serialize};
+
+/// Two responses to one context. A line of `pairs.jsonl`.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Pair {
+    /// Unique in the study.
+    pub id: String,
+    /// The context of the set or the conversation, which the bootstrap draws anew.
+    pub conversation: String,
+    /// The turns before the responses.
+    pub context: Vec<Turn>,
+    /// The systems, which raters never see.
+    pub systems: [String; 2],
+    /// Their responses, in the same order. On which side each is shown is the rater's own draw.
+    pub responses: [String; 2],
+}
+
+/// A rater's choice, by the order of [`Pair::systems`] and not by the side.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Choice {
+    /// The first system's response.
+    First,
+    /// The second system's response.
+    Second,
+    /// Both are as good.
+    Tie,
+    /// Neither is any good.
+    BothBad,
+}
+
+/// One rater's choice between two responses. A line of `preferences.jsonl`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Preference {
+    /// The pair's id.
+    pub pair: String,
+    /// The rater.
+    pub rater: String,
+    /// The choice.
+    pub choice: Choice,
+    /// Whether the second response was shown on the left.
+    pub swapped: bool,
+    /// The version of the guideline.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub guideline: String,
+    /// When the pair was shown, in milliseconds since 1970 (UTC).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub shown_at: Option<i64>,
+    /// When the choice was made, in milliseconds since 1970 (UTC).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub answered_at: Option<i64>,
+    /// At which place of the rater's own order, from 0 on.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub position: Option<u32>,
+    /// What the rater remarks.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub comment: Option<String>,
+}

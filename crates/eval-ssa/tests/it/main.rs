@@ -1,0 +1,9 @@
+//! Tests of the crate from outside.
+
+mod cases;
+mod contexts;
+mod exchange;
+mod golden;
+mod simulated;
+mod summary;
+mod transcripts;

@@ -1,0 +1,161 @@
+//! What a report of a study shows.
+
+use eval_ssa::bootstrap::Bootstrap;
+use eval_ssa::simulate::{SimulatedSystem, Simulation};
+use eval_ssa::summary::Question;
+use eval_ssa::{Item, Mode, Study, Summary, System};
+
+fn quick() -> Bootstrap {
+    Bootstrap { resamples: 300, ..Bootstrap::default() }
+}
+
+/// Four systems, the better the lower their perplexity, with the optional third question.
+fn sweep() -> Study {
+    let system =
+        |i: u32| SimulatedSystem::new(format!("p{}", 10 + 2 * i), 0.9 - 0.15 * f64::from(i), 0.6);
+    let simulation = Simulation { systems: (0..4).map(system).collect(), ..Simulation::default() };
+    let (mut study, _) = simulation.run();
+    for i in 0..4 {
+        let perplexity = Some(f64::from(10 + 2 * i));
+        study.systems.push(System {
+            name: format!("p{}", 10 + 2 * i),
+            perplexity,
+            ..System::default()
+        });
+    }
+    for rating in &mut study.ratings {
+        rating.human_like = rating.answer.sensible();
+        rating.guideline = "en-1".into();
+    }
+    study.check().unwrap();
+    study
+}
+
+#[test]
+fn lines_go_through_the_systems_of_a_mode() {
+    let mut study = sweep();
+    let summary = Summary::of(&study, &quick());
+    let names: Vec<(&str, &str)> =
+        summary.correlations.iter().map(|found| (&*found.x, &*found.y)).collect();
+    assert_eq!(
+        names,
+        [
+            ("perplexity", "sensibleness"),
+            ("perplexity", "specificity"),
+            ("perplexity", "SSA"),
+            ("SSA", "human-likeness"),
+        ]
+    );
+    for found in &summary.correlations {
+        let sign = if found.x == "perplexity" { -1.0 } else { 1.0 };
+        assert!(found.line.slope.value.unwrap() * sign > 0.0, "{found:?}");
+        assert!(found.line.r_squared.value.unwrap() > 0.9 && found.points.len() == 4);
+        assert!(found.line.warnings[0].contains("4 points are few"));
+    }
+    let likeness = summary.scores[0].human_likeness.as_ref().unwrap();
+    assert!((likeness.value - summary.scores[0].sensibleness.as_ref().unwrap().value).abs() < 0.01);
+    study.systems.truncate(1);
+    let one = Summary::of(&study, &quick());
+    assert!(one.correlations.iter().all(|found| found.x == "SSA"));
+}
+
+#[test]
+fn agreement_stands_for_each_question_with_its_interval() {
+    let summary = Summary::of(&sweep(), &quick());
+    let questions: Vec<Question> = summary.agreement.iter().map(|found| found.question).collect();
+    use Question::{HumanLike, Sensible, Specific, SpecificIfAsked};
+    assert_eq!(questions, [Sensible, Specific, SpecificIfAsked, HumanLike]);
+    for found in &summary.agreement {
+        let [low, high] = found.alpha_interval.as_ref().unwrap().percentile;
+        let alpha = found.agreement.alpha.value.unwrap();
+        assert!(low < alpha && alpha < high && high - low < 0.2, "{low} {alpha} {high}");
+    }
+}
+
+#[test]
+fn warnings_and_methods_say_what_a_reader_needs() {
+    let system = |name: &str, sensible| SimulatedSystem::new(name, sensible, 1.0);
+    let simulation = Simulation {
+        systems: vec![system("always", 1.0), system("often", 0.8)],
+        conversations: 6,
+        raters: vec![1.0; 5],
+        skips: 0.0,
+        ..Simulation::default()
+    };
+    let (mut study, _) = simulation.run();
+    study.ratings[50].guideline = "en-2".into();
+    study.ratings.retain(|rating| rating.item != study.items[41].id);
+    study.items.remove(0);
+    study.ratings.retain(|rating| study.items.iter().any(|item| item.id == rating.item));
+    study.items.push(Item {
+        id: "static".into(),
+        system: "often".into(),
+        conversation: "c".into(),
+        ..Item::default()
+    });
+    let summary = Summary::of(&study, &quick());
+    let warnings = summary.warnings.join("\n");
+    for part in [
+        "always (interactive): 6 conversations",
+        "always (interactive): SSA is the same in all conversations",
+        "1 interactive conversations have fewer than 7 rated responses",
+        "different guidelines: \"\", \"en-2\"",
+        "often (static): 1 of 1 responses have no label yet",
+    ] {
+        assert!(warnings.contains(part), "{part:?} is missing in {warnings}");
+    }
+    for part in [
+        "83 responses of 2 systems, from 6 conversations with each, were rated.",
+        "rated by 5 raters (5 took part",
+        "Krippendorff's alpha was 1.00",
+    ] {
+        assert!(summary.methods.contains(part), "{part:?} is missing in {}", summary.methods);
+    }
+    let json = serde_json::to_string(&summary).unwrap();
+    assert!(!json.contains("NaN") && !json.contains("inf"));
+    assert_eq!(serde_json::from_str::<Summary>(&json).unwrap(), summary);
+}
+
+/// One row a number; what is undefined is an empty cell with its reason beside it.
+#[test]
+fn the_table_of_a_summary_has_no_nan() {
+    let system = SimulatedSystem::new("=always", 1.0, 1.0);
+    let simulation = Simulation {
+        systems: vec![system.clone(), SimulatedSystem { name: "b".into(), ..system }],
+        raters: vec![1.0; 5],
+        skips: 0.0,
+        conversations: 4,
+        ..Simulation::default()
+    };
+    let summary = Summary::of(&simulation.run().0, &quick());
+    let table = String::from_utf8(summary.csv()).unwrap();
+    assert!(!table.contains("NaN"), "{table}");
+    let mut lines = table.lines();
+    assert_eq!(
+        lines.next(),
+        Some(
+            "what,mode,system,other_system,measure,value,undefined,standard_error,percentile_low,\
+             percentile_high,small_sample_low,small_sample_high,units,responses"
+        )
+    );
+    let row = |start: &str| {
+        table.lines().find(|line| line.starts_with(start)).unwrap_or_else(|| panic!("{table}"))
+    };
+    assert!(row("score,interactive,'=always,,SSA,").contains(",1,,0,1,1,0."));
+    assert!(row("difference,interactive,'=always,b,SSA,").contains(",0,,0,0,0,0,0,4,"));
+    assert_eq!(row("alpha,,,,sensible,"), "alpha,,,,sensible,,undefined (no variation),,,,,,,");
+    assert!(row("pairwise agreement,,,,sensible,").contains("sensible,1,,"));
+}
+
+/// A study in which nothing has been rated yet, and one with nothing in it.
+#[test]
+fn an_empty_study_has_a_summary() {
+    let empty = Summary::of(&Study::default(), &quick());
+    assert!(empty.scores.is_empty() && empty.agreement.is_empty() && empty.warnings.is_empty());
+    let (mut study, _) = Simulation { conversations: 2, ..Simulation::default() }.run();
+    study.ratings.clear();
+    let summary = Summary::of(&study, &quick());
+    assert!(summary.scores.iter().all(|s| s.ssa.is_none() && s.progress.unrated == 14));
+    assert_eq!(summary.scores[0].ssa_bounds, Some([0.0, 1.0]));
+    assert_eq!(study.modes().into_iter().collect::<Vec<_>>(), [Mode::Interactive]);
+}

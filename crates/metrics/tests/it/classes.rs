@@ -1,0 +1,86 @@
+//! Classes and scores where predictions say little.
+
+use metrics::{Better, Confusion, Score, SpanScores, pearson, spearman};
+use proptest::prelude::*;
+
+fn confusion(truth: &str, prediction: &str) -> Confusion {
+    let mut confusion = Confusion::new(2);
+    for (truth, prediction) in truth.bytes().zip(prediction.bytes()) {
+        confusion.add(usize::from(truth - b'0'), usize::from(prediction - b'0'));
+    }
+    confusion
+}
+
+/// O-13, by its numbers.
+#[test]
+fn o13_degenerate_predictions() {
+    let constant = confusion("1011", "1111").matthews();
+    assert_eq!((constant.value, constant.shown), (Some(0.0), 0.0));
+    assert_eq!(constant.note.unwrap(), "all predictions are class 1");
+    let undefined = confusion("1111", "1111").matthews();
+    assert_eq!((undefined.value, undefined.shown), (None, 0.0));
+    assert_eq!(undefined.note.unwrap(), "all labels are class 1");
+    let score = confusion("11100101", "10101101").matthews().value.unwrap();
+    assert!((score - 0.4666667).abs() < 1e-7, "{score}");
+    let pair = confusion("111100", "111010");
+    assert_eq!(pair.f1(1).value, Some(75.0));
+    assert!((pair.accuracy().unwrap() - 66.6667).abs() < 1e-4);
+    let (truth, prediction) = ([0.0, 1.0, 1.0, 2.0, 5.0], [0.1, 0.4, 0.35, 0.8, 0.9]);
+    assert!((spearman(&truth, &prediction).value.unwrap() - 0.9746794).abs() < 1e-7);
+    assert!((pearson(&truth, &prediction).value.unwrap() - 0.8836219).abs() < 1e-7);
+    for score in [pearson(&truth, &[0.5; 5]), spearman(&truth, &[0.5; 5])] {
+        assert_eq!(
+            (score.value, score.note.as_deref()),
+            (None, Some("all predictions are the same"))
+        );
+    }
+}
+
+#[test]
+fn what_is_undefined_says_why() {
+    let why = |score: Score| {
+        assert_eq!((score.value, score.shown), (None, 0.0));
+        score.note.unwrap()
+    };
+    assert_eq!(why(Confusion::new(2).matthews()), "nothing was predicted");
+    assert!(why(Confusion::new(2).f1(1)).contains("neither a label nor a prediction"));
+    assert_eq!(confusion("00", "11").f1(1).value, Some(0.0));
+    assert!(why(confusion("11", "11").precision(0)).contains("no prediction is class 0"));
+    assert!(why(confusion("11", "11").recall(0)).contains("no label is class 0"));
+    assert!(why(pearson(&[1.0], &[1.0])).contains("fewer than two"));
+    assert!(why(pearson(&[1.0, 2.0], &[f64::NAN, 1.0])).contains("no finite number"));
+    assert!(why(spearman(&[1.0, 2.0], &[f64::INFINITY, 1.0])).contains("no finite number"));
+    assert!(why(SpanScores::default().all.f1()).contains("no span"));
+    // Nothing improves on a number by being undefined.
+    assert!(!Better::Higher.improves(f64::NAN, -1.0));
+}
+
+proptest! {
+    #[test]
+    fn correlations_keep_their_bounds(
+        pairs in proptest::collection::vec((-1e6f64..1e6, -1e6f64..1e6), 2..40), factor in 0.01f64..100.0,
+    ) {
+        let (a, b): (Vec<f64>, Vec<f64>) = pairs.into_iter().unzip();
+        for score in [pearson(&a, &b), spearman(&a, &b)] {
+            prop_assert!(score.value.is_none_or(|value| (-1.0..=1.0).contains(&value)));
+        }
+        let other: Vec<f64> = b.iter().map(|x| factor * x + 3.0).collect();
+        if let (Some(one), Some(two)) = (spearman(&a, &b).value, spearman(&a, &other).value) {
+            prop_assert!((one - two).abs() < 1e-9);
+        }
+    }
+
+    #[test]
+    fn any_numbers_and_tags_are_measured(
+        numbers in proptest::collection::vec(any::<f64>(), 0..10),
+        tags in proptest::collection::vec(".{0,4}", 0..10),
+    ) {
+        let back: Vec<f64> = numbers.iter().rev().copied().collect();
+        for score in [pearson(&numbers, &back), spearman(&numbers, &back)] {
+            prop_assert!(score.value.is_none_or(f64::is_finite));
+        }
+        let mut scores = SpanScores::default();
+        scores.add(&tags, &tags);
+        prop_assert_eq!(scores.all.right, scores.all.labelled);
+    }
+}

@@ -1,0 +1,5 @@
+//! Integration tests.
+
+mod classes;
+mod golden;
+mod squad;

@@ -1,0 +1,96 @@
+//! What can go wrong, in words for the person who can mend it.
+
+use std::path::PathBuf;
+
+/// The result of this crate's functions.
+pub type Result<T, E = Error> = std::result::Result<T, E>;
+
+/// An error that names the thing and the way out.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// There is a file where a project should be made.
+    #[error("{} exists already (choose another name, or open it)", .0.display())]
+    Exists(PathBuf),
+    /// There is no file where a project should be opened.
+    #[error("there is no project {} (make one with `tutor rate init`)", .0.display())]
+    Missing(PathBuf),
+    /// The file is not one of our databases.
+    #[error("{} is not a rating project: {why}", path.display())]
+    NotAProject {
+        /// The file.
+        path: PathBuf,
+        /// What was found instead.
+        why: String,
+    },
+    /// A newer program made the file.
+    #[error("{} was written by a newer program (version {version} of its tables; this program knows {known}): use that one", path.display())]
+    TooNew {
+        /// The file.
+        path: PathBuf,
+        /// The version of its tables.
+        version: i64,
+        /// The newest version that this program knows.
+        known: i64,
+    },
+    /// Another process holds the database for longer than we wait.
+    #[error("the database is in use by another program (nothing was changed; try again)")]
+    Busy,
+    /// No space is left.
+    #[error("the disk is full: nothing was saved (make room and try again)")]
+    Full,
+    /// The database refuses otherwise.
+    #[error("the database cannot be used: {0}")]
+    Database(rusqlite::Error),
+    /// The thread that writes has ended.
+    #[error("the project is being closed; nothing was saved")]
+    Closed,
+    /// Somebody asks for what does not exist, or is not theirs.
+    #[error("there is no such {0}")]
+    Unknown(&'static str),
+    /// The answer was changed in another window.
+    #[error("this was answered in another window")]
+    Conflict,
+    /// A request that makes no sense, with what is wrong.
+    #[error("{0}")]
+    Invalid(String),
+    /// A file of the researcher's that cannot be read.
+    #[error("{}: {problem}", file.display())]
+    Input {
+        /// The file.
+        file: PathBuf,
+        /// The line, if there is one, and what is wrong with it.
+        problem: String,
+    },
+    /// A file that could not be written.
+    #[error(transparent)]
+    Write(#[from] atomic_file::Error),
+    /// The address cannot be listened on.
+    #[error("cannot listen on {address}: {source} (choose another with --port)")]
+    Listen {
+        /// The address.
+        address: String,
+        /// What the system says.
+        source: std::io::Error,
+    },
+    /// A chatbot that does not answer, or not as it should.
+    #[error("the chatbot does not answer: {0}")]
+    Chat(String),
+}
+
+impl Error {
+    /// An [`Error::Invalid`] with this text.
+    pub(crate) fn invalid(text: impl Into<String>) -> Self {
+        Self::Invalid(text.into())
+    }
+}
+
+impl From<rusqlite::Error> for Error {
+    fn from(error: rusqlite::Error) -> Self {
+        use rusqlite::ErrorCode;
+        match error.sqlite_error_code() {
+            Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked) => Self::Busy,
+            Some(ErrorCode::DiskFull) => Self::Full,
+            _ => Self::Database(error),
+        }
+    }
+}

@@ -1,0 +1,86 @@
+//! Files for other programs.
+
+use crate::error::{Error, Result};
+use crate::project::Project;
+use crate::records::Names;
+use eval_ssa::export;
+use serde::Serialize;
+
+/// What can be exported.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Export {
+    /// `items.jsonl`
+    Items,
+    /// `ratings.jsonl`
+    Ratings,
+    /// `ratings.csv`, safe to open in a spreadsheet.
+    RatingsCsv,
+    /// `ratings.parquet`
+    RatingsParquet,
+    /// `pairs.jsonl`
+    Pairs,
+    /// `preferences.jsonl`
+    Preferences,
+    /// `systems.jsonl`
+    Systems,
+    /// `adjudications.jsonl`
+    Adjudications,
+}
+
+impl Export {
+    /// All of them.
+    pub const ALL: [Self; 8] = [
+        Self::Items,
+        Self::Ratings,
+        Self::RatingsCsv,
+        Self::RatingsParquet,
+        Self::Pairs,
+        Self::Preferences,
+        Self::Systems,
+        Self::Adjudications,
+    ];
+
+    /// The file's name.
+    pub fn file_name(self) -> &'static str {
+        match self {
+            Self::Items => "items.jsonl",
+            Self::Ratings => "ratings.jsonl",
+            Self::RatingsCsv => "ratings.csv",
+            Self::RatingsParquet => "ratings.parquet",
+            Self::Pairs => "pairs.jsonl",
+            Self::Preferences => "preferences.jsonl",
+            Self::Systems => "systems.jsonl",
+            Self::Adjudications => "adjudications.jsonl",
+        }
+    }
+
+    /// The contents.
+    ///
+    /// # Errors
+    /// Those of the database.
+    pub fn bytes(self, project: &Project, names: Names) -> Result<Vec<u8>> {
+        let study = project.study(names)?;
+        match self {
+            Self::Items => lines(&study.items),
+            Self::Ratings => lines(&study.ratings),
+            Self::RatingsCsv => Ok(export::csv(&study)),
+            Self::RatingsParquet => {
+                export::parquet(&study).map_err(|error| Error::Invalid(error.to_string()))
+            }
+            Self::Pairs => lines(&study.pairs),
+            Self::Preferences => lines(&study.preferences),
+            Self::Systems => lines(&study.systems),
+            Self::Adjudications => lines(&project.adjudications(names)?),
+        }
+    }
+}
+
+fn lines<T: Serialize>(records: &[T]) -> Result<Vec<u8>> {
+    let mut out = Vec::new();
+    for record in records {
+        serde_json::to_writer(&mut out, record)
+            .map_err(|error| Error::Invalid(error.to_string()))?;
+        out.push(b'\n');
+    }
+    Ok(out)
+}

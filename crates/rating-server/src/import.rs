@@ -1,0 +1,86 @@
+//! Files of responses and what else a study is made of.
+
+use crate::error::{Error, Result};
+use eval_ssa::import::{Defaults, Mapping, responses_csv, responses_jsonl};
+use eval_ssa::{Item, Pair, System};
+use serde::de::DeserializeOwned;
+use std::path::Path;
+
+/// What a file held.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Records {
+    /// Items to be rated, gold items included.
+    pub items: Vec<Item>,
+    /// Pairs to be compared.
+    pub pairs: Vec<Pair>,
+    /// What is known of systems.
+    pub systems: Vec<System>,
+    /// What was left out, and why.
+    pub notes: Vec<String>,
+}
+
+/// Reads a file by its name: `systems.jsonl`, `pairs.jsonl`, items as lines of JSON, or responses
+/// as CSV or lines of JSON. `system` is whose responses they are where the file does not say it.
+///
+/// # Errors
+/// [`Error::Input`] names the file and the line.
+pub fn read_records(path: &Path, system: Option<&str>) -> Result<Records> {
+    let failed = |problem: String| Error::Input { file: path.to_owned(), problem };
+    let text = std::fs::read_to_string(path).map_err(|error| failed(error.to_string()))?;
+    let name = path.file_name().and_then(|name| name.to_str()).unwrap_or_default();
+    if name.ends_with("systems.jsonl") {
+        return Ok(Records { systems: lines(&text).map_err(failed)?, ..Records::default() });
+    }
+    if name.ends_with("pairs.jsonl") {
+        return Ok(Records { pairs: lines(&text).map_err(failed)?, ..Records::default() });
+    }
+    let first = text.lines().find(|line| !line.trim().is_empty()).unwrap_or_default();
+    let is_item = serde_json::from_str::<serde_json::Value>(first)
+        .is_ok_and(|line| line.get("id").is_some() && line.get("turn").is_some());
+    if is_item {
+        return Ok(Records { items: lines(&text).map_err(failed)?, ..Records::default() });
+    }
+    let defaults = Defaults { system: system.map(str::to_owned), ..Defaults::default() };
+    let mapping = Mapping::default();
+    let read = match path.extension().and_then(|end| end.to_str()) {
+        Some("csv") => responses_csv(&text, &defaults, &mapping),
+        Some("jsonl" | "ndjson") => responses_jsonl(&text, &defaults, &mapping),
+        _ => return Err(failed("the name ends neither in .csv nor in .jsonl".to_owned())),
+    };
+    let read = read.map_err(|error| failed(error.to_string()))?;
+    Ok(Records { items: read.items, notes: read.notes, ..Records::default() })
+}
+
+/// Lines of JSON; only a line feed ends a line.
+fn lines<T: DeserializeOwned>(text: &str) -> std::result::Result<Vec<T>, String> {
+    let text = text.trim_start_matches('\u{feff}');
+    let full = (1..).zip(text.split('\n')).filter(|(_, line)| !line.trim().is_empty());
+    full.map(|(number, line)| {
+        serde_json::from_str(line).map_err(|error| format!("line {number}: {error}"))
+    })
+    .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn files_are_read_by_their_names() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let write = |name: &str, text: &str| {
+            let path = folder.path().join(name);
+            std::fs::write(&path, text).expect("a file");
+            path
+        };
+        let csv = write("mine.csv", "context,response\nDo you ski?,\"Yes, often\"\n");
+        let read = read_records(&csv, Some("mine")).expect("responses");
+        assert_eq!((read.items.len(), &*read.items[0].response), (1, "Yes, often"));
+        assert!(read_records(&csv, None).expect_err("whose?").to_string().contains("mine.csv"));
+        let item = serde_json::to_string(&read.items[0]).expect("plain data");
+        let items = write("items.jsonl", &format!("{item}\n\n{item}\n"));
+        assert_eq!(read_records(&items, None).expect("items").items.len(), 2);
+        let wrong = write("systems.jsonl", "{\"name\": \"a\"}\n{\"nome\": \"b\"}\n");
+        assert!(read_records(&wrong, None).expect_err("a typo").to_string().contains("line 2"));
+    }
+}

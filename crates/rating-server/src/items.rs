@@ -1,0 +1,175 @@
+//! What is rated: items and pairs come in, systems get blind names.
+
+use crate::error::{Error, Result};
+use crate::secret::{keyed, keyed_name};
+use crate::settings;
+use eval_ssa::{CheckKind, Item, Pair};
+use rusqlite::{Connection, OptionalExtension};
+use serde::Serialize;
+
+/// The longest text of a response or a turn, in characters.
+const LONGEST: usize = 20_000;
+
+/// What an import did.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Imported {
+    /// Items that were not there before.
+    pub added: usize,
+    /// Items that were there already, equal in every word.
+    pub known: usize,
+}
+
+/// A row for the table of items.
+pub(crate) struct Row {
+    source: String,
+    kind: &'static str,
+    systems: Vec<String>,
+    record: String,
+    pub(crate) author: Option<i64>,
+    guideline: Option<i64>,
+}
+
+impl Row {
+    /// An item as the researcher's file gives it.
+    pub(crate) fn item(item: &Item) -> Result<Self> {
+        let kind = match item.check.as_ref().map(|check| check.kind) {
+            None => "rate",
+            Some(CheckKind::Gold | CheckKind::Attention) => "gold",
+            Some(CheckKind::Practice) => {
+                return Err(Error::Invalid(format!(
+                    "item {:?}: practice items belong into the guideline",
+                    item.id
+                )));
+            }
+        };
+        if kind == "rate" && item.system.trim().is_empty() {
+            return Err(Error::Invalid(format!("item {:?} names no system", item.id)));
+        }
+        let texts = item.context.iter().map(|turn| &turn.text).chain([&item.response]);
+        check_texts(&item.id, texts)?;
+        let systems = if item.system.is_empty() { vec![] } else { vec![item.system.clone()] };
+        Self::new(&item.id, kind, systems, item)
+    }
+
+    /// A practice item of a guideline.
+    pub(crate) fn practice(item: &Item, guideline: i64) -> Result<Self> {
+        Ok(Self { guideline: Some(guideline), ..Self::new(&item.id, "practice", vec![], item)? })
+    }
+
+    /// Two responses side by side.
+    pub(crate) fn pair(pair: &Pair) -> Result<Self> {
+        let texts = pair.context.iter().map(|turn| &turn.text).chain(&pair.responses);
+        check_texts(&pair.id, texts)?;
+        if pair.systems[0] == pair.systems[1] {
+            return Err(Error::Invalid(format!("pair {:?} has one system twice", pair.id)));
+        }
+        Self::new(&pair.id, "pair", pair.systems.to_vec(), pair)
+    }
+
+    fn new(
+        id: &str,
+        kind: &'static str,
+        systems: Vec<String>,
+        record: &impl Serialize,
+    ) -> Result<Self> {
+        let record = serde_json::to_string(record)
+            .map_err(|error| Error::Invalid(format!("item {id:?}: {error}")))?;
+        Ok(Self { source: id.to_owned(), kind, systems, record, author: None, guideline: None })
+    }
+}
+
+fn check_texts<'a>(id: &str, texts: impl Iterator<Item = &'a String>) -> Result<()> {
+    if id.trim().is_empty() {
+        return Err(Error::invalid("an item has no id"));
+    }
+    for text in texts {
+        if text.chars().count() > LONGEST {
+            return Err(Error::Invalid(format!(
+                "item {id:?} has a text of more than {LONGEST} characters, which nobody reads"
+            )));
+        }
+    }
+    Ok(())
+}
+
+/// Adds an item. One that is there already, the same in every word, is left as it is.
+///
+/// # Errors
+/// When another item has its id.
+pub(crate) fn insert(db: &Connection, seed: u64, new: &Row) -> Result<Imported> {
+    let there: Option<(String, String)> = db
+        .prepare_cached("SELECT kind, record FROM item WHERE source = ?1")?
+        .query_row([&new.source], |row| Ok((row.get(0)?, row.get(1)?)))
+        .optional()?;
+    if let Some((kind, record)) = there {
+        return if kind == new.kind && record == new.record {
+            Ok(Imported { added: 0, known: 1 })
+        } else {
+            Err(Error::Invalid(format!(
+                "item {:?} is in the project already, with other contents: answers refer to it, so \
+                 a changed item needs another id",
+                new.source
+            )))
+        };
+    }
+    let mut systems = [None, None];
+    for (place, name) in systems.iter_mut().zip(&new.systems) {
+        *place = Some(system(db, seed, name)?);
+    }
+    let key = keyed_name(seed, &[b"item", new.source.as_bytes()], 12);
+    let point = keyed(seed, &[b"point", new.source.as_bytes()]);
+    db.prepare_cached(
+        "INSERT INTO item
+           (key, source, kind, system, other_system, record, author, guideline, point)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)",
+    )?
+    .execute((
+        &key,
+        &new.source,
+        new.kind,
+        systems[0],
+        systems[1],
+        &new.record,
+        new.author,
+        new.guideline,
+        point,
+    ))?;
+    Ok(Imported { added: 1, known: 0 })
+}
+
+/// Counts the items that raters work on, for their progress.
+pub(crate) fn recount(db: &Connection) -> Result<()> {
+    let count: i64 =
+        db.query_row("SELECT COUNT(*) FROM item WHERE kind IN ('rate', 'pair')", [], |row| {
+            row.get(0)
+        })?;
+    settings::put(db, "work_items", &count)
+}
+
+/// The number of a system, which gets a blind name when it is first seen.
+pub(crate) fn system(db: &Connection, seed: u64, name: &str) -> Result<i64> {
+    let known: Option<i64> = db
+        .prepare_cached("SELECT id FROM system WHERE name = ?1")?
+        .query_row([name], |row| row.get(0))
+        .optional()?;
+    if let Some(id) = known {
+        return Ok(id);
+    }
+    // Drawn, not counted: the order of files says nothing.
+    for round in 0_u64.. {
+        let draw = keyed(seed, &[b"blind", name.as_bytes(), &round.to_le_bytes()]);
+        let blind = if round < 200 {
+            let letter = u8::try_from(draw % 26).unwrap_or_default();
+            format!("System {}", char::from(b'A' + letter))
+        } else {
+            format!("System {}", draw % 100_000)
+        };
+        let added = db
+            .prepare_cached("INSERT OR IGNORE INTO system (name, blind) VALUES (?1, ?2)")?
+            .execute([name, &blind])?;
+        if added == 1 {
+            return Ok(db.last_insert_rowid());
+        }
+    }
+    unreachable!("there are more names than systems")
+}

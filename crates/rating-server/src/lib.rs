@@ -1,0 +1,68 @@
+//! People rate the answers of chatbots in the browser: one database file, one program, no other
+//! service.
+//!
+//! A [`Project`] is a study in an SQLite file. It has items (responses of systems in their
+//! context), a guideline, and raters, who are let in by secret links. Each item gets a fixed number
+//! of votes, each rater an order of their own, and nobody sees the names of systems or the answers
+//! of others. [`serve`] answers the browsers; [`Project::report`] writes what came out.
+//!
+//! ```
+//! use eval_ssa::{Item, Turn};
+//! use rating_server::{NewRater, Project, Settings};
+//!
+//! let folder = tempfile::tempdir()?;
+//! let settings = Settings { name: "Swimming".into(), votes: 3, ..Settings::default() };
+//! let project = Project::create(&folder.path().join("study.db"), &settings, None)?;
+//! let added = project.add_items(&[Item {
+//!     id: "swim-1".into(),
+//!     system: "mine".into(),
+//!     conversation: "swim".into(),
+//!     turn: 1,
+//!     context: vec![Turn::new("A", "What's your favorite stroke?")],
+//!     response: "Butterfly stroke".into(),
+//!     ..Item::default()
+//! }])?;
+//! assert_eq!(added.added, 1);
+//! let invitation = project.add_rater(&NewRater::new("first volunteer"))?;
+//! assert_eq!(invitation.token.len(), 26);
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+#![forbid(unsafe_code)]
+
+mod answers;
+mod audit;
+mod backup;
+#[cfg(test)]
+mod cases;
+mod chat;
+mod error;
+mod export;
+mod guideline;
+mod import;
+mod items;
+mod password;
+mod progress;
+mod project;
+mod raters;
+mod records;
+mod report;
+mod seats;
+mod secret;
+mod settings;
+mod store;
+mod texts;
+mod view;
+mod web;
+
+pub use audit::Entry;
+pub use chat::{Chat, Endpoint};
+pub use error::{Error, Result};
+pub use export::Export;
+pub use import::{Records, read_records};
+pub use items::Imported;
+pub use progress::{Status, Undecided};
+pub use project::{Project, new_password};
+pub use raters::{Deletion, Invitation, NewRater, RaterInfo};
+pub use records::{Adjudication, Names};
+pub use settings::Settings;
+pub use web::{Limits, ServeOptions, Server, serve};

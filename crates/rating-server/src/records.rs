@@ -1,0 +1,219 @@
+//! What the project holds, as the records that `eval-ssa` counts and other programs read.
+
+use crate::answers;
+use crate::error::{Error, Result};
+use crate::project::Project;
+use crate::secret::keyed_name;
+use crate::settings;
+use eval_ssa::{Answer, Item, Pair, Preference, Rating, Required, Study, System};
+use rusqlite::Connection;
+use serde::Serialize;
+use std::collections::BTreeMap;
+
+/// Whether systems have their names.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Names {
+    /// Blind names, and ids and conversations that say nothing.
+    Blind,
+    /// The researcher's own names and ids.
+    Own,
+}
+
+/// A decision of the researcher on an item without a majority. It stands beside the votes and is
+/// never counted among them.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Adjudication {
+    /// The item's id.
+    pub item: String,
+    /// Whether it makes sense.
+    pub sensible: bool,
+    /// Whether it is specific.
+    pub specific: bool,
+    /// Why.
+    pub note: String,
+    /// When, in milliseconds since 1970.
+    pub made_at: i64,
+}
+
+impl Project {
+    /// All items and votes. Answers that came too late for a seat and practice items are left out.
+    ///
+    /// # Errors
+    /// Those of the database.
+    pub fn study(&self, names: Names) -> Result<Study> {
+        self.store().read(|db| study(db, self.settings().votes, self.settings().seed, names))
+    }
+
+    /// The decisions on items without a majority.
+    ///
+    /// # Errors
+    /// Those of the database.
+    pub fn adjudications(&self, names: Names) -> Result<Vec<Adjudication>> {
+        self.store().read(|db| adjudications(db, names))
+    }
+
+    /// Whether the names of systems are shown.
+    ///
+    /// # Errors
+    /// Those of the database.
+    pub fn names(&self) -> Result<Names> {
+        self.store().read(names)
+    }
+}
+
+/// What the researcher has chosen to see.
+pub(crate) fn names(db: &Connection) -> Result<Names> {
+    let shown: Option<bool> = settings::get(db, "names_shown")?;
+    Ok(if shown == Some(true) { Names::Own } else { Names::Blind })
+}
+
+/// The systems' names by their numbers.
+fn system_names(db: &Connection, names: Names) -> Result<BTreeMap<i64, System>> {
+    let mut statement =
+        db.prepare_cached("SELECT id, name, blind, description, perplexity FROM system")?;
+    let rows = statement.query_map([], |row| {
+        let id: i64 = row.get(0)?;
+        Ok((
+            id,
+            match names {
+                Names::Blind => System { name: row.get(2)?, ..System::default() },
+                Names::Own => {
+                    System { name: row.get(1)?, description: row.get(3)?, perplexity: row.get(4)? }
+                }
+            },
+        ))
+    })?;
+    Ok(rows.collect::<rusqlite::Result<_>>()?)
+}
+
+fn study(db: &Connection, votes: u32, seed: u64, names: Names) -> Result<Study> {
+    let systems = system_names(db, names)?;
+    let named = |id: Option<i64>| {
+        id.and_then(|id| systems.get(&id)).map(|system| system.name.clone()).unwrap_or_default()
+    };
+    let hidden = |conversation: &str| keyed_name(seed, &[b"context", conversation.as_bytes()], 10);
+    let mut study = Study {
+        required: Required::new(votes).map_err(Error::Invalid)?,
+        systems: systems.values().cloned().collect(),
+        ..Study::default()
+    };
+    let mut statement = db.prepare_cached(
+        "SELECT key, kind, system, other_system, record FROM item
+         WHERE kind IN ('rate', 'gold', 'pair') ORDER BY id",
+    )?;
+    let mut rows = statement.query([])?;
+    while let Some(row) = rows.next()? {
+        let (key, kind, record): (String, String, String) = (row.get(0)?, row.get(1)?, row.get(4)?);
+        if kind == "pair" {
+            let pair = answers::pair(&record)?;
+            study.pairs.push(match names {
+                Names::Own => pair,
+                Names::Blind => Pair {
+                    id: key,
+                    conversation: hidden(&pair.conversation),
+                    systems: [named(row.get(2)?), named(row.get(3)?)],
+                    ..pair
+                },
+            });
+        } else {
+            let item = answers::item(&record)?;
+            study.items.push(match names {
+                Names::Own => item,
+                Names::Blind => Item {
+                    id: key,
+                    conversation: hidden(&item.conversation),
+                    system: named(row.get(2)?),
+                    likelihood: None,
+                    decoding: None,
+                    seed: None,
+                    ..item
+                },
+            });
+        }
+    }
+    votes_of(db, names, &mut study)?;
+    Ok(study)
+}
+
+fn votes_of(db: &Connection, names: Names, study: &mut Study) -> Result<()> {
+    let id = id_column(names);
+    let mut statement = db.prepare_cached(&format!(
+        "SELECT item.{id}, rater.key, kind, sensible, specific, human_like, choice, skip, comment,
+           guideline.version, given_at, duration_ms, answered_at, place, flipped
+         FROM seat JOIN item ON item.id = seat.item JOIN rater ON rater.id = seat.rater
+           LEFT JOIN guideline ON guideline.id = seat.guideline
+         WHERE seat.state IN ('voted', 'skipped') AND kind <> 'practice'
+         ORDER BY seat.answered_at, seat.rater, seat.place"
+    ))?;
+    let mut rows = statement.query([])?;
+    while let Some(row) = rows.next()? {
+        let (item, rater, kind): (String, String, String) = (row.get(0)?, row.get(1)?, row.get(2)?);
+        let skip: Option<String> = row.get(7)?;
+        let guideline: String = row.get::<_, Option<String>>(9)?.unwrap_or_default();
+        let answered_at: Option<i64> = row.get(12)?;
+        // The page's own clock says how long an item was looked at; without it, the server's does.
+        let given: Option<i64> = Some(row.get(10)?).filter(|at| *at > 0);
+        let spent: Option<i64> = row.get(11)?;
+        let shown_at = answered_at.zip(spent).map(|(at, spent)| at - spent).or(given);
+        let position = u32::try_from(row.get::<_, i64>(13)? - 1).ok();
+        if kind == "pair" {
+            let choice: Option<String> = row.get(6)?;
+            if let Some(choice) = choice.as_deref().and_then(answers::choice) {
+                study.preferences.push(Preference {
+                    pair: item,
+                    rater,
+                    choice,
+                    swapped: row.get(14)?,
+                    guideline,
+                    shown_at,
+                    answered_at,
+                    position,
+                    comment: row.get(8)?,
+                });
+            }
+            continue;
+        }
+        let answer = match (skip, row.get::<_, Option<bool>>(3)?) {
+            (Some(reason), _) => Answer::Skipped { reason },
+            (None, Some(true)) => Answer::Sensible { specific: row.get(4)? },
+            _ => Answer::NotSensible,
+        };
+        study.ratings.push(Rating {
+            item,
+            rater,
+            answer,
+            human_like: row.get(5)?,
+            guideline,
+            shown_at,
+            answered_at,
+            position,
+            comment: row.get(8)?,
+        });
+    }
+    Ok(())
+}
+
+fn id_column(names: Names) -> &'static str {
+    match names {
+        Names::Blind => "key",
+        Names::Own => "source",
+    }
+}
+
+fn adjudications(db: &Connection, names: Names) -> Result<Vec<Adjudication>> {
+    let id = id_column(names);
+    let mut statement = db.prepare_cached(&format!(
+        "SELECT item.{id}, sensible, specific, note, made_at
+         FROM adjudicated JOIN item ON item.id = adjudicated.item ORDER BY made_at, item.id"
+    ))?;
+    let row = |row: &rusqlite::Row<'_>| {
+        Ok(Adjudication {
+            item: row.get(0)?,
+            sensible: row.get(1)?,
+            specific: row.get(2)?,
+            note: row.get(3)?,
+            made_at: row.get(4)?,
+        })
+    };
+    Ok(statement.query_map([], row)?.collect::<rusqlite::Result<_>>()?)
+}

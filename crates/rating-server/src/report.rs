@@ -1,0 +1,268 @@
+//! What a study found, as tables and a plot: part of the researcher's pages, and a page of its own.
+
+use crate::error::Result;
+use crate::project::Project;
+use crate::records::Names;
+use crate::secret::{iso, now};
+use eval_ssa::agreement::Statistic;
+use eval_ssa::bootstrap::{Bootstrap, Estimate};
+use eval_ssa::preferences::Contest;
+use eval_ssa::quality::RaterQuality;
+use eval_ssa::score::{Measure, Score};
+use eval_ssa::summary::{Question, QuestionAgreement};
+use eval_ssa::{Mode, Summary};
+use maud::{DOCTYPE, Markup, PreEscaped, html};
+
+/// Resamples of the page of its own; the live page takes fewer.
+const RESAMPLES: u32 = 10_000;
+
+impl Project {
+    /// All numbers of the study as one page of HTML with nothing outside it.
+    ///
+    /// # Errors
+    /// Those of the database.
+    pub fn report(&self, names: Names) -> Result<String> {
+        let seed = self.settings().seed;
+        let bootstrap = Bootstrap { resamples: RESAMPLES, seed, ..Bootstrap::default() };
+        let summary = Summary::of(&self.study(names)?, &bootstrap);
+        let name = &self.settings().name;
+        let page = html! {
+            (DOCTYPE)
+            html lang="en" {
+                head {
+                    meta charset="utf-8";
+                    meta name="viewport" content="width=device-width, initial-scale=1";
+                    title { (name) }
+                    style { (PreEscaped(include_str!("../assets/style.css"))) }
+                }
+                body {
+                    header.top { h1 { (name) } p.quiet { "As of " (iso(now())) } }
+                    main.broad { (body(&summary)) }
+                }
+            }
+        };
+        Ok(page.into_string())
+    }
+}
+
+/// All tables.
+pub(crate) fn body(summary: &Summary) -> Markup {
+    html! {
+        (scores(&summary.scores))
+        (warnings(&summary.warnings))
+        (agreement(&summary.agreement))
+        (contests(&summary.contests))
+        (quality_table(&summary.raters))
+        section { h2 { "Methods" } p { (summary.methods) } }
+    }
+}
+
+/// The SSA of each system with its interval.
+fn plot(scores: &[Score]) -> Markup {
+    let rows: Vec<(String, &Estimate)> = scores
+        .iter()
+        .filter_map(|score| {
+            let mode = mode(score.mode);
+            Some((format!("{}, {mode}", score.system), score.estimate(Measure::Ssa)?))
+        })
+        .collect();
+    let height = 30 * rows.len() + 30;
+    let x = |share: f64| 240.0 + 400.0 * share;
+    html! {
+        @if !rows.is_empty() {
+            svg.plot viewBox=(format!("0 0 660 {height}")) role="img" aria-label="SSA with intervals" {
+                @for tenth in [0, 2, 4, 6, 8, 10] {
+                    @let at = x(f64::from(tenth) / 10.0);
+                    line.grid x1=(at) x2=(at) y1="0" y2=(height - 25) {}
+                    text x=(at) y=(height - 8) text-anchor="middle" { (10 * tenth) " %" }
+                }
+                @for (row, (name, estimate)) in rows.iter().enumerate() {
+                    @let y = 30 * row + 15;
+                    @let [low, high] = estimate.percentile.map(x);
+                    text x="230" y=(y + 5) text-anchor="end" { (name) }
+                    line.bar x1=(low) x2=(high) y1=(y) y2=(y) {}
+                    circle.dot cx=(x(estimate.value)) cy=(y) r="5" {}
+                }
+            }
+        }
+    }
+}
+
+fn mode(mode: Mode) -> &'static str {
+    match mode {
+        Mode::Static => "static",
+        Mode::Interactive => "interactive",
+    }
+}
+
+fn percent(estimate: Option<&Estimate>) -> Markup {
+    html! {
+        @match estimate {
+            Some(estimate) => {
+                (format!("{:.1} %", 100.0 * estimate.value)) " "
+                span.quiet {
+                    @let [low, high] = estimate.percentile.map(|bound| 100.0 * bound);
+                    (format!("[{low:.1}, {high:.1}]"))
+                    @if estimate.degenerate { " no variation" }
+                    @if let Some([low, high]) = few(estimate) {
+                        (format!(" few, rather [{low:.1}, {high:.1}]"))
+                    }
+                }
+            }
+            None => "–",
+        }
+    }
+}
+
+/// So few contexts or conversations make percentile intervals too narrow.
+const FEW: usize = 20;
+
+/// The interval for small samples, in percent, where it is the one to read.
+fn few(estimate: &Estimate) -> Option<[f64; 2]> {
+    let interval =
+        estimate.small_sample.filter(|_| estimate.units <= FEW && !estimate.degenerate)?;
+    Some(interval.map(|bound| 100.0 * bound))
+}
+
+fn statistic(statistic: &Statistic) -> String {
+    format!("{statistic:.3}")
+}
+
+fn scores(scores: &[Score]) -> Markup {
+    html! {
+        section {
+            h2 { "Scores" }
+            @if scores.is_empty() { p { "There are no responses yet." } }
+            @else {
+                p.quiet {
+                    "By the majority of the required votes, with 95 % intervals: percentile \
+                     bootstrap over contexts or conversations. With 20 of those or fewer it is too narrow, and \
+                     an interval for small samples stands beside it. Undecided responses do not \
+                     count; the last column says between which values the SSA can still end."
+                }
+                (plot(scores))
+                div.wide tabindex="0" role="region" aria-label="Scores" { table {
+                    thead { tr {
+                        th scope="col" { "System" } th scope="col" { "Mode" }
+                        th scope="col" { "Decided" } th scope="col" { "Undecided" }
+                        th scope="col" { "Sensibleness" } th scope="col" { "Specificity" }
+                        th scope="col" { "SSA" } th scope="col" { "SSA bounds" }
+                    } }
+                    tbody { @for score in scores { tr {
+                        th scope="row" { (score.system) }
+                        td { (mode(score.mode)) }
+                        td { (score.progress.decided) " of " (score.progress.responses) }
+                        td { (score.progress.undecided) }
+                        td { (percent(score.sensibleness.as_ref())) }
+                        td { (percent(score.specificity.as_ref())) }
+                        td { (percent(score.ssa.as_ref())) }
+                        td { @if let Some([low, high]) = score.ssa_bounds {
+                            (format!("{:.1} to {:.1}", 100.0 * low, 100.0 * high))
+                        } }
+                    } } }
+                } }
+            }
+        }
+    }
+}
+
+fn warnings(warnings: &[String]) -> Markup {
+    html! {
+        @if !warnings.is_empty() {
+            section { h2 { "What to know" } ul { @for warning in warnings { li { (warning) } } } }
+        }
+    }
+}
+
+fn agreement(questions: &[QuestionAgreement]) -> Markup {
+    let name = |question: Question| match question {
+        Question::Sensible => "sensible",
+        Question::Specific => "specific; no where not sensible",
+        Question::SpecificIfAsked => "specific, where asked",
+        Question::HumanLike => "a person could have said it",
+    };
+    html! {
+        section {
+            h2 { "Agreement" }
+            div.wide tabindex="0" role="region" aria-label="Agreement" { table {
+                thead { tr {
+                    th scope="col" { "Question" } th scope="col" { "Votes" }
+                    th scope="col" { "Equal pairs" } th scope="col" { "Krippendorff's alpha" }
+                    th scope="col" { "Fleiss' kappa" } th scope="col" { "Mean Cohen's kappa" }
+                } }
+                tbody { @for question in questions { tr {
+                    @let agreement = &question.agreement;
+                    td { (name(question.question)) }
+                    td { (agreement.votes) }
+                    td { (statistic(&agreement.pairwise)) }
+                    td {
+                        (statistic(&agreement.alpha))
+                        @if let Some(interval) = &question.alpha_interval {
+                            @let [low, high] = interval.percentile;
+                            span.quiet { (format!(" [{low:.2}, {high:.2}]")) }
+                        }
+                    }
+                    td { (statistic(&agreement.fleiss)) }
+                    td { (statistic(&agreement.mean_cohen)) }
+                } } }
+            } }
+            @for question in questions {
+                @if let Some(warning) = &question.warning {
+                    p { (name(question.question)) ": " (warning) }
+                }
+            }
+        }
+    }
+}
+
+fn contests(contests: &[Contest]) -> Markup {
+    html! {
+        @if !contests.is_empty() {
+            section {
+                h2 { "Side by side" }
+                div.wide tabindex="0" role="region" aria-label="Side by side" { table {
+                    thead { tr {
+                        th scope="col" { "First" } th scope="col" { "Second" }
+                        th scope="col" { "First is better" } th scope="col" { "Second is better" }
+                        th scope="col" { "As good" } th scope="col" { "Both bad" }
+                        th scope="col" { "Share for the first" }
+                    } }
+                    tbody { @for contest in contests { tr {
+                        th scope="row" { (contest.systems[0]) } td { (contest.systems[1]) }
+                        @for count in [contest.first, contest.second, contest.ties, contest.both_bad] {
+                            td { (count) }
+                        }
+                        td { (percent(contest.score.as_ref())) }
+                    } } }
+                } }
+            }
+        }
+    }
+}
+
+fn quality_table(quality: &[RaterQuality]) -> Markup {
+    html! {
+        @if !quality.is_empty() {
+            section {
+                h2 { "Raters" }
+                div.wide tabindex="0" role="region" aria-label="Raters" { table {
+                    thead { tr {
+                        th scope="col" { "Rater" } th scope="col" { "Answers" }
+                        th scope="col" { "Skipped" } th scope="col" { "Gold right" }
+                        th scope="col" { "Agrees, sensible" } th scope="col" { "Agrees, specific" }
+                        th scope="col" { "Median seconds" } th scope="col" { "Remarks" }
+                    } }
+                    tbody { @for rater in quality { tr {
+                        th scope="row" { (rater.rater) }
+                        td { (rater.answers) } td { (rater.skipped) }
+                        td { (rater.gold.hits) " of " (rater.gold.of) }
+                        td { (rater.agrees_sensible.hits) " of " (rater.agrees_sensible.of) }
+                        td { (rater.agrees_specific.hits) " of " (rater.agrees_specific.of) }
+                        td { @if let Some(seconds) = rater.median_seconds { (format!("{seconds:.1}")) } }
+                        td { (rater.flags.join("; ")) }
+                    } } }
+                } }
+            }
+        }
+    }
+}

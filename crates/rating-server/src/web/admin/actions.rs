@@ -1,0 +1,137 @@
+//! What the researcher changes.
+
+use super::super::app::{App, blocking};
+use super::super::reply;
+use super::pages;
+use super::session::{Sent, Session, see};
+use crate::error::Error;
+use crate::raters::{self, Deletion, NewRater};
+use crate::{audit, progress, secret, settings};
+use axum::extract::{Path, State};
+use axum::response::Response;
+
+/// The most raters that one form adds.
+const MOST: usize = 500;
+
+fn refused(error: &Error) -> Response {
+    let (status, why) = reply::status(error);
+    reply::text(status, &why)
+}
+
+/// Adds raters, one for each line of labels, and shows their links this once.
+pub(super) async fn add_raters(State(app): State<App>, session: Session, sent: Sent) -> Response {
+    let labels: Vec<String> = sent
+        .get("labels")
+        .lines()
+        .map(str::trim)
+        .filter(|label| !label.is_empty())
+        .map(str::to_owned)
+        .collect();
+    if labels.is_empty() || labels.len() > MOST {
+        let why = format!("give 1 to {MOST} labels, one a line");
+        return refused(&Error::Invalid(why));
+    }
+    let (rates, chats) = (sent.get("rates") == "yes", sent.get("chats").parse().unwrap_or(0));
+    let added = app.project.write(move |db| {
+        let now = secret::now();
+        let add = |label: String| {
+            let invitation =
+                raters::add(db, &NewRater { label: label.clone(), rates, chats }, "admin", now)?;
+            Ok((label, invitation))
+        };
+        labels.into_iter().map(add).collect::<crate::error::Result<Vec<_>>>()
+    });
+    match added.await {
+        Ok(links) => pages::links(&app, &session, &links),
+        Err(error) => refused(&error),
+    }
+}
+
+/// Pauses, renews or deletes a rater.
+pub(super) async fn change_rater(
+    State(app): State<App>,
+    Path(key): Path<String>,
+    session: Session,
+    sent: Sent,
+) -> Response {
+    let now = secret::now();
+    let changed = match sent.get("action") {
+        "renew" => {
+            let renewed = app.project.write(move |db| raters::renew(db, &key, "admin", now)).await;
+            return match renewed {
+                Ok(invitation) => {
+                    let links = [(invitation.rater.clone(), invitation)];
+                    pages::links(&app, &session, &links)
+                }
+                Err(error) => refused(&error),
+            };
+        }
+        action @ ("pause" | "resume") => {
+            let pause = action == "pause";
+            app.project.write(move |db| raters::pause(db, &key, pause, "admin", now)).await
+        }
+        action @ ("delete" | "delete-all") => {
+            let deletion =
+                if action == "delete" { Deletion::KeepVotes } else { Deletion::WithVotes };
+            let deleted =
+                app.project.write(move |db| raters::delete(db, &key, deletion, "admin", now)).await;
+            match deleted {
+                Ok(()) => blocking(&app, |app| app.project.store().truncate_log()).await,
+                Err(error) => Err(error),
+            }
+        }
+        _ => Err(Error::Unknown("action")),
+    };
+    match changed {
+        Ok(()) => see("/admin/raters"),
+        Err(error) => refused(&error),
+    }
+}
+
+/// Decides on an item without a majority.
+pub(super) async fn decide(State(app): State<App>, sent: Sent) -> Response {
+    let label = match sent.get("label") {
+        "not-sensible" => (false, false),
+        "sensible" => (true, false),
+        "specific" => (true, true),
+        _ => return refused(&Error::invalid("choose a label")),
+    };
+    let (key, note) = (sent.get("item").to_owned(), sent.get("note").to_owned());
+    let decided = app
+        .project
+        .write(move |db| progress::adjudicate(db, &key, label, &note, secret::now()))
+        .await;
+    match decided {
+        Ok(()) => see("/admin/undecided"),
+        Err(error) => refused(&error),
+    }
+}
+
+/// Puts another guideline in force.
+pub(super) async fn guideline(State(app): State<App>, sent: Sent) -> Response {
+    // Browsers send line ends as CR LF.
+    let text = sent.get("text").replace("\r\n", "\n");
+    let changed = blocking(&app, move |app| app.project.change_guideline(&text, "admin")).await;
+    match changed {
+        Ok(_) => see("/admin/guideline"),
+        Err(error) => refused(&error),
+    }
+}
+
+/// Shows the names of systems, for good.
+pub(super) async fn names(State(app): State<App>, sent: Sent) -> Response {
+    if sent.get("sure") != "yes" {
+        return refused(&Error::invalid("tick the box to show the names"));
+    }
+    let shown = app.project.write(|db| {
+        settings::put(db, "names_shown", &true)?;
+        audit::log(db, secret::now(), "admin", "names shown", "")
+    });
+    match shown.await {
+        Ok(()) => {
+            app.statistics.forget();
+            see("/admin/results")
+        }
+        Err(error) => refused(&error),
+    }
+}

@@ -1,0 +1,79 @@
+//! Whole sessions in Chromium, by keyboard, with axe-core's checks: see `tests/browser`.
+//!
+//! They need `node`, `chromium` and `npm ci` in `crates/rating-server/tests/browser`; without them
+//! the test says that it is skipped. `RATING_PICTURES` names a folder for screenshots.
+
+use crate::client::{PASSWORD, items};
+use eval_ssa::{Guideline, Pair, Turn};
+use rating_server::{Endpoint, NewRater, Project, ServeOptions, Settings, serve};
+use serde_json::json;
+use std::io::Write;
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+fn program(names: &[&str]) -> Option<PathBuf> {
+    let path = std::env::var_os("PATH")?;
+    std::env::split_paths(&path)
+        .flat_map(|folder| names.iter().map(move |name| folder.join(name)))
+        .find(|file| file.is_file())
+}
+
+/// Says it even where the test harness keeps output to itself.
+fn skip(why: &str) {
+    let line = format!("SKIPPED: the browser test does not run: {why}\n");
+    let _ = std::io::stderr().write_all(line.as_bytes());
+}
+
+#[test]
+fn whole_sessions_in_chromium() {
+    let scripts = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/browser");
+    let Some(node) = program(&["node"]) else { return skip("there is no node") };
+    let Some(chromium) = program(&["chromium", "chromium-browser", "google-chrome"]) else {
+        return skip("there is no chromium");
+    };
+    if !scripts.join("node_modules").is_dir() {
+        return skip("run `npm ci` in crates/rating-server/tests/browser");
+    }
+    let folder = tempfile::tempdir().expect("a folder");
+    let settings = Settings {
+        name: "Replies & <friends>".into(),
+        chat_turns_min: 4,
+        chat_turns_max: 8,
+        ..Settings::default()
+    };
+    let path = folder.path().join("study.db");
+    let project = Project::create(&path, &settings, None).expect("a project");
+    project.add_items(&items(8)).expect("items");
+    project.set_password(PASSWORD).expect("a password");
+    let add = |new: NewRater| project.add_rater(&new).expect("a rater").token;
+    let mut tokens: Vec<String> =
+        (0..3).map(|n| add(NewRater::new(format!("rater {n}")))).collect();
+    tokens.push(add(NewRater { label: "<i>talker</i>".into(), rates: true, chats: 1 }));
+    project.offer_chats("secret-system-one", &Endpoint::GenericBot, 1).expect("a partner");
+    let pair = Pair {
+        id: "pair".into(),
+        conversation: "pair".into(),
+        context: vec![Turn::new("A", "What did you have for dinner?")],
+        systems: ["secret-system-one".into(), "secret-system-two".into()],
+        responses: ["Soup with dumplings.".into(), "ok".into()],
+    };
+    project.add_pairs(&[pair]).expect("a pair");
+    let mut options =
+        ServeOptions { address: SocketAddr::from(([127, 0, 0, 1], 0)), ..ServeOptions::default() };
+    options.limits.rater_per_second = 1e6;
+    options.limits.rater_burst = 1e6;
+    let server = serve(project, &options).expect("a server");
+    let plan = json!({
+        "url": server.url(), "tokens": tokens, "password": PASSWORD, "chromium": chromium,
+        "practice": Guideline::english().practice.len(),
+        "pictures": std::env::var("RATING_PICTURES").ok(),
+    });
+    let file = folder.path().join("plan.json");
+    std::fs::write(&file, plan.to_string()).expect("a plan");
+    let output =
+        Command::new(node).arg(scripts.join("session.mjs")).arg(&file).output().expect("node runs");
+    let said = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success(), "{said}");
+    server.project().check().expect("right counts");
+}

@@ -1,0 +1,9 @@
+//! The server as browsers see it.
+
+mod browser;
+mod client;
+mod contrast;
+mod durability;
+mod rating;
+mod roles;
+mod talking;

@@ -1,0 +1,180 @@
+//! Every route, asked for by everyone: nobody, a rater, another rater, the researcher, and pages of
+//! other sites.
+
+use crate::client::{Study, answer, send};
+use rating_server::Settings;
+use serde_json::{Value, json};
+
+const ADMIN_PAGES: [&str; 15] = [
+    "/admin",
+    "/admin/results",
+    "/admin/raters",
+    "/admin/undecided",
+    "/admin/guideline",
+    "/admin/export",
+    "/admin/log",
+    "/admin/progress.json",
+    "/admin/export/items.jsonl",
+    "/admin/export/ratings.jsonl",
+    "/admin/export/ratings.csv",
+    "/admin/export/pairs.jsonl",
+    "/admin/export/preferences.jsonl",
+    "/admin/export/systems.jsonl",
+    "/admin/export/adjudications.jsonl",
+];
+
+const ADMIN_FORMS: [&str; 6] = [
+    "/admin/logout",
+    "/admin/raters",
+    "/admin/raters/r-aaaaaaaa",
+    "/admin/undecided",
+    "/admin/guideline",
+    "/admin/names",
+];
+
+const RATER_CALLS: [(&str, &str); 6] = [
+    ("GET", "/api/state"),
+    ("POST", "/api/guideline"),
+    ("POST", "/api/answer"),
+    ("GET", "/api/before/2"),
+    ("POST", "/api/chat/say"),
+    ("POST", "/api/chat/end"),
+];
+
+#[test]
+fn nobody_and_raters_reach_no_page_of_the_researcher() {
+    let study = Study::new(&Settings::default(), 2, 1);
+    let bearer = format!("Bearer {}", study.raters[0].token);
+    let as_cookie = format!("rating_session={}", study.raters[0].token);
+    let form = ("content-type", "application/x-www-form-urlencoded");
+    for headers in [vec![], vec![("authorization", &*bearer)], vec![("cookie", &*as_cookie)]] {
+        for path in ADMIN_PAGES {
+            let reply = study.request("GET", path, &headers, "");
+            assert_eq!(reply.status, 303, "{path}");
+            assert_eq!(reply.header("location"), Some("/admin/login"));
+            assert_eq!(reply.text, "");
+        }
+        for path in ADMIN_FORMS {
+            let mut headers = headers.clone();
+            headers.push(form);
+            let reply = study.request("POST", path, &headers, "csrf=x&sure=yes&action=delete");
+            assert_eq!(reply.status, 401, "{path}");
+        }
+    }
+}
+
+#[test]
+fn a_session_without_the_secret_of_the_form_changes_nothing() {
+    let study = Study::new(&Settings::default(), 2, 1);
+    let cookie = study.log_in();
+    let form = ("content-type", "application/x-www-form-urlencoded");
+    for path in ADMIN_FORMS {
+        for body in ["", "csrf=", "csrf=aaaaaaaaaaaaaaaaaaaaaaaaaa&labels=x&rates=yes&sure=yes"] {
+            let reply = study.request("POST", path, &[form, ("cookie", &cookie)], body);
+            assert_eq!(reply.status, 403, "{path} {body}");
+        }
+    }
+    assert_eq!(study.server.project().raters().expect("raters").len(), 1);
+    assert_eq!(study.form(&cookie, "/admin/logout", "").status, 303);
+    assert_eq!(study.admin(&cookie, "/admin").status, 303, "the session has ended");
+}
+
+#[test]
+fn the_researcher_and_strangers_are_no_raters() {
+    let study = Study::new(&Settings::default(), 2, 2);
+    let cookie = study.log_in();
+    let wrong = format!("Bearer {}", "a".repeat(26));
+    for (method, path) in RATER_CALLS {
+        for headers in [
+            vec![("cookie", &*cookie)],
+            vec![("authorization", &*wrong)],
+            vec![("authorization", "Bearer ' OR 1=1 --")],
+            vec![],
+        ] {
+            let body = if path.ends_with("say") {
+                r#"{"turn":0,"text":"x"}"#
+            } else {
+                r#"{"place":1,"nonce":"n","sensible":false}"#
+            };
+            let reply =
+                study.request(method, path, &headers, if method == "GET" { "" } else { body });
+            assert_eq!(reply.status, 404, "{method} {path} {headers:?} {}", reply.text);
+        }
+    }
+    assert_eq!(study.request("GET", "/r/zzzz", &[], "").status, 404);
+}
+
+#[test]
+fn one_raters_places_mean_nothing_to_another() {
+    let study = Study::new(&Settings::default(), 3, 2);
+    let (one, two) = (&study.raters[0].token, &study.raters[1].token);
+    let mut state = study.begin(one);
+    for index in 0..2 {
+        let given = answer(&state, &format!("n{index}"), true);
+        state = study.rater(one, "POST", "/api/answer", &given).json()["state"].clone();
+    }
+    study.begin(two);
+    for place in [2, 3, 99, -1] {
+        let given = json!({ "place": place, "nonce": "x", "sensible": false });
+        let reply = study.rater(two, "POST", "/api/answer", &given);
+        assert_eq!(reply.status, 404, "{}", reply.text);
+    }
+    assert_eq!(study.rater(two, "GET", "/api/before/3", &Value::Null).status, 404);
+    assert_eq!(study.server.project().status().expect("a status").votes, 2);
+}
+
+#[test]
+fn pages_of_other_sites_and_other_names_are_refused() {
+    let study = Study::new(&Settings::default(), 1, 1);
+    let token = study.raters[0].token.clone();
+    let bearer = format!("Bearer {token}");
+    let address = study.server.address();
+    for header in [
+        ("origin", "http://evil.example"),
+        ("origin", "null"),
+        ("sec-fetch-site", "cross-site"),
+        ("sec-fetch-site", "same-site"),
+    ] {
+        let headers = [("authorization", &*bearer), header];
+        let reply = send(address, "POST", "/api/guideline", &headers, "{}");
+        assert_eq!(reply.status, 403, "{header:?}");
+    }
+    let own = format!("http://{address}");
+    let headers = [("authorization", &*bearer), ("origin", &*own)];
+    assert_eq!(send(address, "POST", "/api/guideline", &headers, "{}").status, 200);
+    let reply = send(address, "GET", "/admin/login", &[("host", "evil.example")], "");
+    assert_eq!(reply.status, 421);
+}
+
+#[test]
+fn every_response_carries_the_policy() {
+    let study = Study::new(&Settings::default(), 1, 1);
+    let link = format!("/r/{}", study.raters[0].token);
+    for path in ["/", "/admin/login", "/nothing", "/assets/rater.js", "/api/state", &link] {
+        let reply = study.request("GET", path, &[], "");
+        let policy = reply.header("content-security-policy").expect("a policy");
+        assert!(policy.contains("default-src 'none'") && !policy.contains("unsafe"), "{path}");
+        assert_eq!(reply.header("x-content-type-options"), Some("nosniff"));
+        assert_eq!(reply.header("referrer-policy"), Some("same-origin"));
+    }
+    let page = study.request("GET", &link, &[], "").text;
+    assert!(!page.contains(" style=") && !page.contains("onclick") && !page.contains("<style"));
+    assert!(!page.contains(&study.raters[0].token), "the page does not repeat the secret");
+}
+
+#[test]
+fn too_large_and_too_many_requests_are_refused() {
+    let study = Study::new(&Settings::default(), 1, 1);
+    let token = &study.raters[0].token;
+    let large = json!({ "place": 1, "nonce": "n", "comment": "x".repeat(100_000) });
+    assert_eq!(study.rater(token, "POST", "/api/answer", &large).status, 413);
+    assert_eq!(study.rater(token, "POST", "/api/answer", &json!("x")).status, 422);
+    let form = ("content-type", "application/x-www-form-urlencoded");
+    let tries: Vec<u16> = (0..8)
+        .map(|_| study.request("POST", "/admin/login", &[form], "password=wrong").status)
+        .collect();
+    assert_eq!(tries[..5], [403; 5]);
+    assert_eq!(tries[6..], [429; 2]);
+    let log = study.server.project().audit(10).expect("a log");
+    assert_eq!(log.iter().filter(|entry| entry.what == "wrong password").count(), 5);
+}

@@ -1,0 +1,296 @@
+//! `tutor rate`: people rate the answers of chatbots in the browser.
+
+use std::fs;
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, Result, bail};
+use rating_server::{
+    Endpoint, Export, Names, NewRater, Project, ServeOptions, Settings, new_password, read_records,
+    serve,
+};
+
+use super::say;
+
+/// What is done with a study.
+#[derive(clap::Args)]
+pub(crate) struct Args {
+    #[command(subcommand)]
+    what: What,
+}
+
+#[derive(clap::Subcommand)]
+enum What {
+    /// Make a study in a new file, and print the researcher's password
+    Init(Init),
+    /// Add responses: CSV or lines of JSON, items.jsonl, pairs.jsonl, systems.jsonl
+    Import {
+        /// The study
+        project: PathBuf,
+        /// The files
+        #[arg(required = true)]
+        files: Vec<PathBuf>,
+        /// Whose responses they are, where the files do not say it
+        #[arg(long)]
+        system: Option<String>,
+    },
+    /// Let raters hold conversations with a chatbot, whose turns are then rated
+    Chat {
+        /// The study
+        project: PathBuf,
+        /// The chatbot's name
+        name: String,
+        /// An OpenAI-compatible server, up to /v1; without it, the control GenericBot
+        #[arg(long, requires = "model")]
+        url: Option<String>,
+        /// The model's name at that server
+        #[arg(long)]
+        model: Option<String>,
+        /// The environment variable with the server's key
+        #[arg(long)]
+        key_variable: Option<String>,
+        /// How many conversations are wanted
+        #[arg(long, default_value_t = 100)]
+        conversations: u32,
+    },
+    /// Make links for raters; they are printed this once
+    Invite {
+        /// The study
+        project: PathBuf,
+        /// A label for each rater, which only you see
+        #[arg(required = true)]
+        labels: Vec<String>,
+        /// Conversations that each of them holds first
+        #[arg(long, default_value_t = 0)]
+        chats: u32,
+        /// How raters reach the server
+        #[arg(long, default_value = "http://127.0.0.1:8642")]
+        url: String,
+    },
+    /// Serve the pages until Ctrl-C or SIGTERM
+    Serve {
+        /// The study
+        project: PathBuf,
+        /// The address to listen on; by default, this machine alone is served
+        #[arg(long, default_value_t = IpAddr::V4(Ipv4Addr::LOCALHOST))]
+        listen: IpAddr,
+        /// The port
+        #[arg(long, default_value_t = 8642)]
+        port: u16,
+        /// How raters reach the server behind a proxy with TLS: https://study.example.org
+        #[arg(long)]
+        public_url: Option<String>,
+    },
+    /// Say how far the study is
+    Status {
+        /// The study
+        project: PathBuf,
+    },
+    /// Write items, ratings and the rest as CSV, lines of JSON and Parquet
+    Export {
+        /// The study
+        project: PathBuf,
+        /// The folder to write into; it is made
+        #[arg(long)]
+        out: PathBuf,
+        /// With the names of systems, even while the pages hide them
+        #[arg(long)]
+        names: bool,
+    },
+    /// Write scores, agreement, raters and methods as one page of HTML
+    Report {
+        /// The study
+        project: PathBuf,
+        /// The file; without it report.html, which must not be there
+        #[arg(long)]
+        out: Option<PathBuf>,
+        /// With the names of systems, even while the pages hide them
+        #[arg(long)]
+        names: bool,
+    },
+    /// Copy the study while it is served; a plain copy of the file would lack the newest answers
+    Backup {
+        /// The study
+        project: PathBuf,
+        /// The copy, which must not be there
+        to: PathBuf,
+    },
+}
+
+#[derive(clap::Args)]
+struct Init {
+    /// The file to make
+    project: PathBuf,
+    /// The study's name, which raters see
+    #[arg(long, default_value = "Rating study")]
+    name: String,
+    /// Votes for each item, an odd number
+    #[arg(long, default_value_t = 5)]
+    votes: u32,
+    /// What orders and blind names are drawn by
+    #[arg(long, default_value_t = 0)]
+    seed: u64,
+    /// Minutes for which an item is kept for a rater who does not answer
+    #[arg(long, default_value_t = 20)]
+    lease_minutes: u32,
+    /// A gold item is shown about once in so many items; 0 for never
+    #[arg(long, default_value_t = 10)]
+    gold_every: u32,
+    /// The most items for one rater
+    #[arg(long)]
+    items_per_rater: Option<u32>,
+    /// Ask a third question: could a person have said this?
+    #[arg(long)]
+    human_like: bool,
+    /// The guideline as TOML; without it, the English one
+    #[arg(long)]
+    guideline: Option<PathBuf>,
+    /// The page's texts in another language, as TOML
+    #[arg(long)]
+    texts: Option<PathBuf>,
+    /// A file with the researcher's password; without it, one is made and printed
+    #[arg(long)]
+    password_file: Option<PathBuf>,
+}
+
+pub(crate) fn run(args: &Args) -> Result<()> {
+    match &args.what {
+        What::Init(init) => make(init),
+        What::Import { project, files, system } => import(project, files, system.as_deref()),
+        What::Chat { project, name, url, model, key_variable, conversations } => {
+            let endpoint = match (url, model) {
+                (Some(url), Some(model)) => Endpoint::OpenAi {
+                    url: url.clone(),
+                    model: model.clone(),
+                    key_variable: key_variable.clone(),
+                },
+                _ => Endpoint::GenericBot,
+            };
+            Project::open(project)?.offer_chats(name, &endpoint, *conversations)?;
+            say(&format!("{conversations} conversations with {name} are wanted"))
+        }
+        What::Invite { project, labels, chats, url } => {
+            let project = Project::open(project)?;
+            for label in labels {
+                let new = NewRater { label: label.clone(), rates: true, chats: *chats };
+                let token = project.add_rater(&new)?.token;
+                say(&format!("{label}\t{}/r/{token}", url.trim_end_matches('/')))?;
+            }
+            Ok(())
+        }
+        What::Serve { project, listen, port, public_url } => {
+            let project = Project::open(project)?;
+            if !project.has_password()? {
+                bail!("nobody could log in: the study has no password (make it with `init`)");
+            }
+            let address = SocketAddr::from((*listen, *port));
+            let options =
+                ServeOptions { address, public_url: public_url.clone(), ..ServeOptions::default() };
+            let server = serve(project, &options)?;
+            say(&format!("Researcher's page: {}/admin", server.url()))?;
+            say("Raters open the links that were made for them. Ctrl-C ends.")?;
+            server.run_until_signal();
+            Ok(())
+        }
+        What::Status { project } => status(&Project::open(project)?),
+        What::Export { project, out, names } => export(&Project::open(project)?, out, *names),
+        What::Report { project, out, names } => {
+            let project = Project::open(project)?;
+            let out = super::out_file(out.as_deref(), "report.html")?;
+            let page = project.report(shown(&project, *names)?)?;
+            atomic_file::write(&out, page.as_bytes())?;
+            say(&format!("{}", out.display()))
+        }
+        What::Backup { project, to } => {
+            Project::open(project)?.backup(to)?;
+            say(&format!("{}", to.display()))
+        }
+    }
+}
+
+/// The text of a file that the user names.
+fn text(path: &Path) -> Result<String> {
+    fs::read_to_string(path).with_context(|| format!("cannot read {}", path.display()))
+}
+
+fn make(init: &Init) -> Result<()> {
+    let settings = Settings {
+        name: init.name.clone(),
+        votes: init.votes,
+        seed: init.seed,
+        lease_minutes: init.lease_minutes,
+        gold_every: init.gold_every,
+        items_per_rater: init.items_per_rater,
+        ask_human_like: init.human_like,
+        ..Settings::default()
+    };
+    let guideline = init.guideline.as_deref().map(text).transpose()?;
+    let texts = init.texts.as_deref().map(text).transpose()?;
+    let given = init.password_file.as_deref().map(text).transpose()?;
+    let password = given.as_ref().map_or_else(new_password, |text| text.trim().to_owned());
+    let mut project = Project::create(&init.project, &settings, guideline.as_deref())?;
+    project.set_password(&password)?;
+    if let Some(texts) = texts {
+        let missing = project.set_texts(&texts)?;
+        if !missing.is_empty() {
+            say(&format!("These texts stay English: {}", missing.join(", ")))?;
+        }
+    }
+    if given.is_none() {
+        say(&format!("The researcher's password, shown this once: {password}"))?;
+    }
+    let name = init.project.display();
+    say(&format!("Next: tutor rate import {name} RESPONSES.csv --system NAME"))
+}
+
+fn import(project: &Path, files: &[PathBuf], system: Option<&str>) -> Result<()> {
+    let project = Project::open(project)?;
+    for file in files {
+        let records = read_records(file, system)?;
+        let done = project
+            .add_records(&records)
+            .with_context(|| format!("cannot add {}", file.display()))?;
+        let known = match done.known {
+            0 => String::new(),
+            known => format!(", {known} were there already"),
+        };
+        say(&format!("{}: {} added{known}", file.display(), done.added))?;
+        for note in &records.notes {
+            say(&format!("  {note}"))?;
+        }
+    }
+    Ok(())
+}
+
+fn status(project: &Project) -> Result<()> {
+    let status = project.status()?;
+    project.check()?;
+    say(&format!(
+        "{} of {} votes, {} of {} items have all of theirs; {} skipped, {} too late",
+        status.votes, status.wanted, status.full, status.items, status.skipped, status.late
+    ))?;
+    say(&format!(
+        "{} raters, {} of them active in the last five minutes, {} items in front of them",
+        status.raters, status.active, status.open
+    ))?;
+    if status.chats_wanted > 0 {
+        say(&format!("{} of {} conversations", status.chats, status.chats_wanted))?;
+    }
+    Ok(())
+}
+
+fn export(project: &Project, out: &Path, names: bool) -> Result<()> {
+    let names = shown(project, names)?;
+    fs::create_dir_all(out).with_context(|| format!("cannot make {}", out.display()))?;
+    for export in Export::ALL {
+        let path = out.join(export.file_name());
+        atomic_file::write(&path, &export.bytes(project, names)?)?;
+        say(&format!("{}", path.display()))?;
+    }
+    Ok(())
+}
+
+/// The names of systems where they are asked for, or shown on the pages.
+fn shown(project: &Project, asked: bool) -> Result<Names> {
+    Ok(if asked { Names::Own } else { project.names()? })
+}

@@ -1,0 +1,94 @@
+//! ELECTRA: pre-training as discriminator beside other objectives at equal compute, and what
+//! classifiers make of it.
+
+mod finetuning;
+mod pretraining;
+mod recipe;
+mod section;
+mod seed;
+mod summary;
+
+use std::path::Path;
+
+use anyhow::{Context, Result};
+use toml::Table;
+
+use crate::recipe::head::Head;
+use crate::recipe::{edit, row};
+use crate::run::experiment::{Experiment, Findings, Paper};
+use crate::run::seeds::Run;
+use crate::text::texts::Texts;
+use crate::text::tokens::{Making, Tokens};
+use recipe::Recipe;
+
+pub(super) const PAPER: Paper = Paper { kind: "electra", read };
+
+struct Electra {
+    head: Head,
+    recipe: Recipe,
+    /// The texts, once they are open.
+    texts: Option<Texts>,
+}
+
+/// Where `[MASK]` stands in a vocabulary that is made here: behind the other special tokens.
+const MASK: i64 = 4;
+
+fn read(mut head: Head, own: &Table) -> Result<Box<dyn Experiment>> {
+    let mut recipe: Recipe = edit::read(own)?;
+    recipe.pretrain.encoder.vocabulary = recipe.vocabulary as i64;
+    recipe.pretrain.mask = MASK;
+    row::choose(&mut head, &mut recipe.rows)?;
+    recipe.check(&head.name)?;
+    let rows: Vec<_> = recipe
+        .finetune
+        .labels
+        .iter()
+        .flat_map(|&labels| {
+            let name = move |row: &str| summary::named(labels, row);
+            recipe.rows.iter().map(move |r| (name(&r.name), r.against.as_deref().map(name)))
+        })
+        .collect();
+    head.check_expectations(&rows)?;
+    Ok(Box::new(Electra { head, recipe, texts: None }))
+}
+
+impl Experiment for Electra {
+    fn head(&self) -> &Head {
+        &self.head
+    }
+
+    fn rows(&self) -> Vec<(String, String)> {
+        self.recipe.rows.iter().map(|row| (row.name.clone(), row.about.clone())).collect()
+    }
+
+    fn to_toml(&self) -> Result<String> {
+        self.head.to_toml(&self.recipe)
+    }
+
+    fn open(&mut self, dir: Option<&Path>) -> Result<()> {
+        self.texts = Some(self.recipe.text.open(dir)?);
+        Ok(())
+    }
+
+    fn run(&self, run: &mut Run<'_>) -> Result<Findings> {
+        let recipe = &self.recipe;
+        let texts = self.texts.as_ref().context("the texts are opened before the run")?;
+        let making = Making {
+            vocabulary: recipe.vocabulary,
+            segments: recipe.sequences,
+            workers: recipe.workers,
+        };
+        let tokens = Tokens::make(texts, &run.dir.join("text"), making)?;
+        let layout = recipe.finetune.layout;
+        let test = texts.test.encode(&tokens.tokenizer, layout)?;
+        let rows = recipe.trainings()?;
+        let outcomes = run.each_seed(
+            |one| seed::run(&rows, (texts, &tokens), &test, one),
+            |found| summary::line(found),
+        )?;
+        Ok(Findings {
+            result: summary::result(&self.head, recipe, run, &texts.about, &outcomes)?,
+            sections: section::sections(recipe, &outcomes),
+        })
+    }
+}

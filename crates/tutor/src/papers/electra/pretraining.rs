@@ -1,0 +1,213 @@
+//! One pre-training, and what it found.
+
+use std::path::Path;
+
+use anyhow::{Result, ensure};
+use data_pipeline::dataset::Samples;
+use data_pipeline::loader::{Loader, Stream};
+use data_pipeline::text::{MaskPlan, Masking, Pack, Packed};
+use electra::flops;
+use electra::pretrain::{MaskedBatch, Pretrainer, Slot, Totals};
+use metrics::Metric;
+use report::Curve;
+use serde::{Deserialize, Serialize};
+use torch::{Device, Mode, Params};
+use train::{Progress, Throughput, TrainConfig};
+
+use super::recipe::Recipe;
+use crate::recipe::select::Select;
+use crate::run::cost::StageCost;
+use crate::run::curve;
+use crate::run::files;
+use crate::run::interrupt;
+use crate::run::seeds::{self, SeedRun};
+use crate::run::stage::{Batches, Stage, Task, Trained};
+use crate::text::tokens::{Tokens, on_device};
+
+/// What a pre-training found.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub(super) struct Pretraining {
+    pub(super) steps: u64,
+    /// Operations, as ELECTRA's code counts them.
+    pub(super) flops: f64,
+    /// Trainable numbers of all networks, and of the encoder that is kept.
+    pub(super) parameters: [u64; 2],
+    /// The last evaluation: metrics of ELECTRA's code by their names.
+    pub(super) metrics: Vec<(String, f64)>,
+    /// Loss at the masked tokens, and where there is a discriminator its area under the curve.
+    pub(super) curves: Vec<Curve>,
+    pub(super) cost: StageCost,
+}
+
+const FILE: &str = "pretraining.json";
+
+/// Names of metrics of ELECTRA's code.
+pub(super) const MASKED_LOSS: &str = "masked_lm_loss";
+pub(super) const AREA: &str = "disc_auc";
+
+/// Pre-trains in `dir`, or loads what an earlier process pre-trained there.
+pub(super) fn run(
+    recipe: &Recipe,
+    (name, dir): (&str, &Path),
+    tokens: &Tokens,
+    run: &mut SeedRun<'_, '_>,
+) -> Result<(Pretrainer, Pretraining)> {
+    files::make_folder(dir)?;
+    let length = mean_length(tokens)?;
+    let a_step = flops::sequence(&recipe.pretrain, length) * recipe.train.batch as f64;
+    let steps = recipe.flops.map_or(recipe.train.steps, |flops| ((flops / a_step) as u64).max(1));
+    let config = TrainConfig { steps, ..recipe.train.clone() };
+    let task = PretrainTask { recipe, config: &config, tokens, device: run.device, seed: run.seed };
+    let stage = Stage {
+        dir,
+        // All rows start alike, as far as their tensors are alike.
+        key: seeds::key(run.seed, "pretrain"),
+        config: &config,
+        cadence: &recipe.cadence,
+        select: &Select::default(),
+        precision: recipe.precision,
+        device: run.device,
+        seconds: None,
+        recipe_text: run.recipe_text,
+    };
+    let title = format!("{name}, pre-training");
+    let (net, cost) = stage.train(task, run.stage(&title))?;
+    let found = files::once(&dir.join(FILE), || {
+        let read = |metric| curve::read(dir, name, run.seed, metric);
+        let held_out = held_out(&net, recipe, tokens, run.device, usize::MAX)?;
+        let params = net.tensors();
+        let encoder = params.iter().filter(|p| p.name.starts_with("electra."));
+        let kept = encoder.map(|p| p.tensor.numel() as u64).sum();
+        Ok(Pretraining {
+            steps,
+            flops: a_step * steps as f64,
+            parameters: [params.count() as u64, kept],
+            metrics: held_out.metrics().into_iter().map(|(n, v)| (n.to_owned(), v)).collect(),
+            curves: vec![read(MASKED_LOSS)?, read(AREA)?],
+            cost,
+        })
+    })?;
+    Ok((net, found))
+}
+
+/// The mean length of the sequences, in whole tokens.
+fn mean_length(tokens: &Tokens) -> Result<usize> {
+    let set = &tokens.running;
+    ensure!(!set.is_empty(), "the running text gives no sequence: it is too short");
+    let all: u64 = (0..set.len()).map(|i| u64::from(set.size(i))).sum();
+    Ok((all as f64 / set.len() as f64).round() as usize)
+}
+
+/// What is masked, as the networks take it.
+fn masked(packed: &Packed, plan: &MaskPlan, mask: u32, device: Device) -> MaskedBatch {
+    let mut slots: Vec<Vec<Slot>> = Vec::with_capacity(plan.counts.len());
+    let mut next = plan.positions.iter().map(|&at| at as usize);
+    for &count in &plan.counts {
+        let of_row = next.by_ref().take(count as usize).map(|at| Slot {
+            position: packed.positions[at] as usize,
+            masked: plan.inputs[at] == mask,
+            kept: true,
+        });
+        slots.push(of_row.collect());
+    }
+    MaskedBatch::new(on_device(packed, device), &slots)
+}
+
+/// A batch of sequences with what is masked in it.
+fn batch(recipe: &Recipe, tokens: &Tokens, packed: &Packed, device: Device) -> MaskedBatch {
+    let (specials, longest) = (tokens.tokenizer.specials(), recipe.sequences.longest);
+    let masking: &Masking = &recipe.masking;
+    let plan = masking.plan(packed, specials, tokens.tokenizer.size(), longest);
+    masked(packed, &plan, specials.mask, device)
+}
+
+/// Sequences of a batch of an evaluation.
+const BATCH: usize = 64;
+
+/// Measures networks on the first `most` held-out sequences; what is masked is always the same.
+fn held_out(
+    net: &Pretrainer,
+    recipe: &Recipe,
+    tokens: &Tokens,
+    device: Device,
+    most: usize,
+) -> Result<Totals> {
+    let set = &tokens.held_out;
+    let mut totals = Totals::default();
+    for start in (0..set.len().min(most)).step_by(BATCH) {
+        interrupt::check()?;
+        let end = (start + BATCH).min(set.len()).min(most);
+        let sequences = (start..end).map(|i| set.item(i)).collect::<Result<Vec<_>, _>>()?;
+        let mut packed = Packed::of(&sequences);
+        let key = |i| augment::rng::Key { seed: 0, epoch: 0, index: i as u64, view: 0 };
+        packed.keys = (start..end).map(key).collect();
+        let batch = batch(recipe, tokens, &packed, device);
+        totals.add(&batch, &torch::no_grad(|| net.step(&batch, Mode::Eval)));
+    }
+    Ok(totals)
+}
+
+/// Held-out sequences on which a training is measured along its way.
+const ALONG: usize = 256;
+
+/// Networks that learn from running text.
+struct PretrainTask<'a> {
+    recipe: &'a Recipe,
+    config: &'a TrainConfig,
+    tokens: &'a Tokens,
+    device: Device,
+    seed: u64,
+}
+
+impl Trained for Pretrainer {
+    fn params(&self) -> &Params {
+        self.tensors()
+    }
+}
+
+impl Task for PretrainTask<'_> {
+    type Net = Pretrainer;
+    type Objective = Pretrainer;
+
+    fn throughput(&self) -> Throughput {
+        Throughput { unit: "sequences", per_step: self.config.batch as u64 }
+    }
+
+    fn build(&self) -> Result<Pretrainer> {
+        Ok(Pretrainer::new(&self.recipe.pretrain, self.device))
+    }
+
+    fn objective(&mut self, net: Pretrainer) -> Result<Pretrainer> {
+        Ok(net)
+    }
+
+    fn batches(&self, from: u64) -> Batches<'_, Pretrainer> {
+        let seed = seeds::key(self.seed, "stream/pretrain");
+        let stream = Stream::shuffled(self.tokens.running.clone(), Pack, self.config.batch, seed);
+        let steps = Loader::start(vec![stream], from, Some(self.config.steps), self.recipe.workers);
+        Box::new(steps.map(|step| {
+            let step = step?;
+            Ok(batch(self.recipe, self.tokens, &step.batches[0].data, self.device))
+        }))
+    }
+
+    fn evaluate(&self, net: &mut Pretrainer, _: Progress) -> Result<Vec<Metric>> {
+        let totals = held_out(net, self.recipe, self.tokens, self.device, ALONG)?;
+        let metric = |(name, value): (&str, f64)| match name {
+            MASKED_LOSS | "disc_loss" => Metric::lower(name, "", value),
+            _ => Metric::higher(name, "", value),
+        };
+        Ok(totals.metrics().into_iter().map(metric).collect())
+    }
+
+    fn finish(&self, objective: Pretrainer) -> Result<Pretrainer> {
+        Ok(objective)
+    }
+}
+
+impl Pretraining {
+    /// The value of a metric of the last evaluation.
+    pub(super) fn metric(&self, name: &str) -> Option<f64> {
+        self.metrics.iter().find(|(known, _)| known == name).map(|(_, value)| *value)
+    }
+}

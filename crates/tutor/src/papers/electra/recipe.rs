@@ -1,0 +1,233 @@
+//! The recipe: texts, what is pre-trained on them and for how long, and how what was learned is
+//! measured.
+
+use anyhow::Result;
+use data_pipeline::text::pretrain::Segments;
+use data_pipeline::text::{Layout, Masking};
+use electra::LayerRates;
+use electra::heads::{ClassifierConfig, HeadForm};
+use electra::pretrain::PretrainConfig;
+use serde::{Deserialize, Serialize};
+use torch::precision::Precision;
+use train::{Cadence, TrainConfig};
+
+use crate::recipe::faults::Faults;
+use crate::recipe::row::{self, TableRow};
+use crate::text::source::TextConfig;
+
+/// The keys of a recipe of kind `electra`, beside its head: one pre-training and what is made of
+/// it, and rows that change something of it.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Recipe {
+    #[serde(default)]
+    pub(super) precision: Precision,
+    /// Threads that prepare batches; 0 for none beside the training thread. Has no influence on
+    /// the numbers.
+    #[serde(default = "one")]
+    pub(super) workers: usize,
+    pub(super) text: TextConfig,
+    /// Size of the vocabulary that is made of the running text, special tokens included.
+    pub(super) vocabulary: usize,
+    /// How sequences are made of running text.
+    #[serde(default)]
+    pub(super) sequences: Segments,
+    #[serde(default)]
+    pub(super) masking: Masking,
+    /// What classifiers start from.
+    #[serde(default)]
+    pub(super) start: Start,
+    /// Operations of a pre-training, as ELECTRA's code counts them (at the mean length of the
+    /// sequences): its steps follow, so that rows cost the same. Without it, `train.steps` are
+    /// taken.
+    pub(super) flops: Option<f64>,
+    /// The networks; their vocabulary and `mask` are those of the texts.
+    pub(super) pretrain: PretrainConfig,
+    /// The pre-training.
+    pub(super) train: TrainConfig,
+    #[serde(default)]
+    pub(super) cadence: Cadence,
+    pub(super) finetune: Finetune,
+    /// The rows, each the recipe above with something changed.
+    #[serde(default)]
+    pub(super) rows: Vec<RowConfig>,
+}
+
+fn one() -> usize {
+    1
+}
+
+/// What a classifier's encoder starts from.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub(super) enum Start {
+    /// The pre-trained network.
+    #[default]
+    PreTrained,
+    /// Random weights: nothing is pre-trained.
+    Random,
+}
+
+/// How classifiers are trained on labelled texts.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Finetune {
+    /// Numbers of labels, all classes together: a training each.
+    pub(super) labels: Vec<usize>,
+    /// How texts become sequences.
+    pub(super) layout: Layout,
+    /// The head.
+    #[serde(default)]
+    pub(super) form: HeadForm,
+    /// The factor of the learning rate from a layer to the one below it.
+    #[serde(default = "one_rate")]
+    pub(super) layer_decay: f64,
+    /// Whether the head is one step above the top layer; in ELECTRA's released code it is two.
+    #[serde(default)]
+    pub(super) corrected_layer_decay: bool,
+    pub(super) train: TrainConfig,
+    /// Steps of a training are at least as many as give so many passes over its labels.
+    #[serde(default)]
+    pub(super) epochs: u64,
+}
+
+fn one_rate() -> f64 {
+    1.0
+}
+
+/// A row of the table.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct RowConfig {
+    pub(super) name: String,
+    pub(super) about: String,
+    /// What is changed: dotted key to value.
+    #[serde(default)]
+    pub(super) set: toml::Table,
+    /// The row that this one is compared with, seed by seed.
+    pub(super) against: Option<String>,
+}
+
+impl TableRow for RowConfig {
+    fn name(&self) -> &str {
+        &self.name
+    }
+
+    fn against(&mut self) -> &mut Option<String> {
+        &mut self.against
+    }
+}
+
+/// What a row may change: texts, tokens and tasks are the same for all.
+const CHANGEABLE: [&str; 6] = ["start", "flops", "masking", "pretrain", "train", "finetune"];
+
+impl Recipe {
+    /// The rows by name, each as the recipe of its own.
+    pub(super) fn trainings(&self) -> Result<Vec<(String, Self)>> {
+        self.rows.iter().map(|row| Ok((row.name.clone(), self.row(row)?))).collect()
+    }
+
+    fn row(&self, row: &RowConfig) -> Result<Self> {
+        let allowed = |key: &str| {
+            CHANGEABLE.contains(&key.split('.').next().unwrap_or(key)) && key != "finetune.labels"
+        };
+        let words = format!("{}, but not finetune.labels", CHANGEABLE.join(", "));
+        row::changed(self, &row.name, &row.set, (&words, allowed))
+    }
+
+    /// The network of a classifier.
+    pub(super) fn classifier(&self) -> ClassifierConfig {
+        let (encoder, form) = (self.pretrain.encoder.clone(), self.finetune.form);
+        ClassifierConfig { encoder, form, ..ClassifierConfig::default() }
+    }
+
+    /// Names everything that cannot work; `name` is the recipe's.
+    pub(super) fn check(&self, name: &str) -> Result<()> {
+        let mut faults = Faults::default();
+        faults.cadence(&self.cadence);
+        faults.positive("rows", self.rows.len() as u64);
+        let segments = &self.sequences;
+        let longest = segments.longest;
+        if !(5..=usize::from(u16::MAX)).contains(&longest) {
+            let fault = format!("is {longest} and must be between 5 and {}", u16::MAX);
+            faults.add("sequences.longest", fault);
+        }
+        for (key, share) in
+            [("sequences.one_segment", segments.one_segment), ("sequences.short", segments.short)]
+        {
+            if !(0.0..=1.0).contains(&share) {
+                faults.add(key, format!("is {share}; it must be in [0, 1]"));
+            }
+        }
+        if !(32..=1 << 20).contains(&self.vocabulary) {
+            let fault = format!("is {} and must be between 32 and {}", self.vocabulary, 1 << 20);
+            faults.add("vocabulary", fault);
+        }
+        faults.rows(self.rows.iter().map(|row| (row.name.as_str(), row.against.as_deref())));
+        self.check_row(&mut faults);
+        for row in &self.rows {
+            let key = format!("rows.{}", row.name);
+            let mut of_row = Faults::default();
+            match self.row(row) {
+                Ok(changed) => changed.check_row(&mut of_row),
+                Err(error) => of_row.add(&key, format!("{error:#}")),
+            }
+            faults.of(&key, of_row.done(name));
+        }
+        faults.done(name)
+    }
+
+    fn check_row(&self, faults: &mut Faults) {
+        for (key, fault) in self.pretrain.faults() {
+            faults.add(&format!("pretrain.{key}"), fault);
+        }
+        if self.pretrain.encoder.positions
+            < self.sequences.longest.max(self.finetune.layout.longest) as i64
+        {
+            let fault = "are fewer than the longest sequence has tokens";
+            faults.add("pretrain.encoder.positions", fault);
+        }
+        let share = self.masking.share;
+        if !(share > 0.0 && share < 1.0) {
+            faults.add("masking.share", format!("is {share}; it must be in (0, 1)"));
+        }
+        if self.flops.is_some_and(|flops| !(flops > 0.0 && flops.is_finite())) {
+            faults.add("flops", "must be a number above 0");
+        }
+        faults.train("train", &self.train, false);
+        let finetune = &self.finetune;
+        faults.train("finetune.train", &finetune.train, false);
+        for (key, config) in [("train", &self.train), ("finetune.train", &finetune.train)] {
+            if config.ema.is_some() || config.swa.is_some() {
+                faults.add(
+                    key,
+                    "texts are trained without averages of weights: leave ema and swa out",
+                );
+            }
+        }
+        faults.positive("finetune.labels", finetune.labels.len() as u64);
+        if let Some(bad) = finetune.labels.iter().find(|n| **n == 0) {
+            faults.add("finetune.labels", format!("{bad} labels teach nothing"));
+        }
+        if finetune.layout.longest < 5 {
+            faults.add("finetune.layout.longest", "must be at least 5");
+        }
+        let decay = finetune.layer_decay;
+        if !(decay > 0.0 && decay <= 1.0) {
+            faults.add("finetune.layer_decay", format!("is {decay}; it must be in (0, 1]"));
+        }
+    }
+}
+
+impl Finetune {
+    /// How learning rates fall from layer to layer.
+    pub(super) fn rates(&self) -> LayerRates {
+        LayerRates { decay: self.layer_decay, corrected: self.corrected_layer_decay }
+    }
+
+    /// The training on so many labels.
+    pub(super) fn train(&self, labels: usize) -> TrainConfig {
+        let pass = labels.div_ceil(self.train.batch.max(1)) as u64;
+        TrainConfig { steps: self.train.steps.max(self.epochs * pass), ..self.train.clone() }
+    }
+}

@@ -1,0 +1,70 @@
+//! One seed: for each row a pre-training and its classifiers.
+
+use std::sync::Arc;
+
+use anyhow::Result;
+use data_pipeline::text::EncodedSet;
+use serde::{Deserialize, Serialize};
+
+use super::finetuning::{self, Finetuning, Parts};
+use super::pretraining::{self, Pretraining};
+use super::recipe::{Recipe, Start};
+use crate::run::cost::StageCost;
+use crate::run::seeds::SeedRun;
+use crate::run::stage::Trained;
+use crate::text::texts::Texts;
+use crate::text::tokens::Tokens;
+
+/// What a row found.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub(super) struct RowOutcome {
+    pub(super) name: String,
+    /// None for a row that starts at random.
+    pub(super) pretraining: Option<Pretraining>,
+    /// One for each number of labels.
+    pub(super) finetunings: Vec<Finetuning>,
+}
+
+impl RowOutcome {
+    /// What all its trainings took.
+    pub(super) fn cost(&self) -> StageCost {
+        let pretraining = self.pretraining.iter().map(|p| p.cost);
+        StageCost::sum(pretraining.chain(self.finetunings.iter().map(|f| f.cost)))
+    }
+}
+
+/// Trains and measures all rows.
+pub(super) fn run(
+    rows: &[(String, Recipe)],
+    (texts, tokens): (&Texts, &Tokens),
+    test: &EncodedSet,
+    run: &mut SeedRun<'_, '_>,
+) -> Result<Vec<RowOutcome>> {
+    let dir = run.dir.clone();
+    let mut found = Vec::new();
+    for (i, (name, recipe)) in rows.iter().enumerate() {
+        run.part(&format!("row {} of {}", i + 1, rows.len()));
+        let dir = dir.join(name);
+        let pretrained = match recipe.start {
+            Start::Random => None,
+            Start::PreTrained => {
+                let place = (name.as_str(), dir.join("pretraining"));
+                Some(pretraining::run(recipe, (place.0, &place.1), tokens, run)?)
+            }
+        };
+        let mut finetunings = Vec::new();
+        for &labels in &recipe.finetune.labels {
+            let drawn = texts.draw(labels, run.seed)?;
+            let layout = recipe.finetune.layout;
+            let labeled = Arc::new(drawn.encode(&tokens.tokenizer, layout)?);
+            let parts = Parts { labeled, test };
+            let title = format!("{name}, {labels} labels");
+            let dir = dir.join(format!("{labels}-labels"));
+            let start = pretrained.as_ref().map(|(net, _)| net.params());
+            finetunings.push(finetuning::run(recipe, (&title, &dir), start, &parts, run)?);
+        }
+        let pretraining = pretrained.map(|(_, found)| found);
+        found.push(RowOutcome { name: name.clone(), pretraining, finetunings });
+    }
+    Ok(found)
+}

@@ -1,0 +1,8 @@
+//! What papers about text share: texts, vocabularies, tokens on the device, classifiers.
+
+mod addresses;
+pub(crate) mod classification;
+pub(crate) mod classifier;
+pub(crate) mod source;
+pub(crate) mod texts;
+pub(crate) mod tokens;

@@ -1,0 +1,92 @@
+//! A classifier of texts with its tensors, and how it learns from labelled ones.
+
+use anyhow::{Result, ensure};
+use data_pipeline::dataset::Samples;
+use data_pipeline::text::EncodedSet;
+use electra::Packed;
+use electra::heads::{Classifier, ClassifierConfig};
+use torch::{Device, Kind, Mode, Params, Tensor, loss, no_grad};
+use train::{Loss, Objective, Progress};
+
+use super::tokens::in_batches;
+use crate::run::interrupt;
+use crate::run::predictions::Predictions;
+use crate::run::stage::Trained;
+
+/// A classifier of texts.
+pub(crate) struct TextClassifier {
+    net: Classifier,
+    params: Params,
+}
+
+impl TextClassifier {
+    /// One that starts at random.
+    pub(crate) fn new(config: &ClassifierConfig, classes: usize, device: Device) -> Self {
+        let make = |scope: &mut torch::Scope<'_>| Classifier::new(scope, config, classes as i64);
+        let (net, params) = Params::build(device, make);
+        Self { net, params }
+    }
+
+    /// Takes over the encoder of another network: every tensor of that name.
+    pub(crate) fn start_from(&self, other: &Params) -> Result<()> {
+        let prefix = format!("{}.", self.net.encoder().config().family.prefix());
+        let own = self.params.iter().filter(|p| p.name.starts_with(&prefix));
+        for param in own {
+            let found = other.get(&param.name).filter(|t| t.size() == param.tensor.size());
+            ensure!(found.is_some(), "the network to start from has no {} like ours", param.name);
+            no_grad(|| param.tensor.shallow_clone().copy_(found.expect("checked")));
+        }
+        Ok(())
+    }
+
+    /// What it says of each text, in the order of the set.
+    pub(crate) fn predict(
+        &self,
+        set: &EncodedSet,
+        batch: usize,
+        device: Device,
+    ) -> Result<Predictions> {
+        let classes = set.classes().len();
+        let mut found = vec![0.0; set.len() * classes];
+        for (places, packed) in in_batches(set.sequences(), batch, device) {
+            interrupt::check()?;
+            let logits = no_grad(|| self.net.classify(&packed, Mode::Eval));
+            let said = logits.softmax(-1, Kind::Float).to_device(Device::Cpu).contiguous();
+            let said = Vec::<f32>::try_from(said.reshape([-1]))?;
+            for (place, row) in places.into_iter().zip(said.chunks_exact(classes)) {
+                found[place * classes..][..classes].copy_from_slice(row);
+            }
+        }
+        Predictions::new(classes, found)
+    }
+}
+
+impl Trained for TextClassifier {
+    fn params(&self) -> &Params {
+        &self.params
+    }
+}
+
+/// Labelled texts of a step.
+pub(crate) struct LabeledBatch {
+    pub(crate) packed: Packed,
+    /// int64 `[sequences]`.
+    pub(crate) labels: Tensor,
+}
+
+impl Objective for TextClassifier {
+    type Batch = LabeledBatch;
+
+    fn params(&self) -> &Params {
+        &self.params
+    }
+
+    fn loss(&mut self, batch: LabeledBatch, _at: Progress) -> Loss {
+        let logits = self.net.classify(&batch.packed, Mode::Train);
+        let right = logits.argmax(1, false).eq_tensor(&batch.labels).to_kind(Kind::Float);
+        let each = loss::cross_entropy(&logits, &batch.labels);
+        Loss::new()
+            .term("sup", 1.0, each.mean(Kind::Float))
+            .note("sup_accuracy", right.mean(Kind::Float))
+    }
+}

@@ -1,0 +1,96 @@
+//! Pre-training on running text and classifiers that start from it, as a user runs them.
+
+use std::process::Stdio;
+use std::time::Duration;
+
+use crate::tutor::{command, refused, result, run, run_folder};
+
+const QUICK: [&str; 5] = ["run", "electra", "--quick", "--threads", "1"];
+
+#[test]
+fn every_objective_of_the_paper_runs_on_the_embedded_text() {
+    let dir = tempfile::tempdir().expect("a folder");
+    let arguments = ["run", "electra/imdb", "--quick", "--seeds", "1", "--threads", "1"];
+    let folder = run_folder(dir.path(), &run(dir.path(), &arguments));
+    let result = result(&folder);
+    let names: Vec<&str> = result["rows"]
+        .as_array()
+        .expect("rows")
+        .iter()
+        .map(|row| row["name"].as_str().expect("a name"))
+        .collect();
+    let objectives = ["random", "mlm", "electra-15", "replace-mlm", "all-tokens-mlm", "electra"];
+    assert_eq!(names, objectives.map(|row| format!("8 labels, {row}")));
+    assert_eq!(result["comparisons"].as_array().map(Vec::len), Some(5));
+    let found = |row: &str| -> serde_json::Value {
+        let file = folder.join("seed-1").join(row).join("pretraining/pretraining.json");
+        serde_json::from_str(&std::fs::read_to_string(file).expect("it")).expect("JSON")
+    };
+    // Equal compute, not equal steps: a masked language model has no generator to pay for.
+    let (mlm, electra) = (found("mlm"), found("electra"));
+    let ratio = mlm["flops"].as_f64().expect("it") / electra["flops"].as_f64().expect("it");
+    assert!((0.7..1.4).contains(&ratio), "{ratio}");
+    assert!(mlm["steps"].as_u64() > electra["steps"].as_u64());
+    let metrics = |found: &serde_json::Value| found["metrics"].to_string();
+    assert!(metrics(&electra).contains("disc_auc") && !metrics(&mlm).contains("disc_auc"));
+    assert!(!folder.join("seed-1/random/pretraining").exists());
+    let page = std::fs::read_to_string(folder.join("report.html")).expect("the page");
+    for words in ["What pre-training took", "Replaced tokens", "Loss at masked tokens"] {
+        assert!(page.contains(words), "{words}");
+    }
+}
+
+#[test]
+fn killed_at_some_moment_it_ends_with_the_same_bits() {
+    let dir = tempfile::tempdir().expect("a folder");
+    let whole = [&QUICK[..], &["--out", "whole"]].concat();
+    let broken = [&QUICK[..], &["--out", "broken"]].concat();
+    let whole = run_folder(dir.path(), &run(dir.path(), &whole));
+    for milliseconds in [400, 700, 1000] {
+        let child = command(dir.path(), &broken).stdout(Stdio::null()).stderr(Stdio::null()).spawn();
+        let mut child = child.expect("started");
+        std::thread::sleep(Duration::from_millis(milliseconds));
+        child.kill().expect("killed");
+        child.wait().expect("ended");
+    }
+    run(dir.path(), &broken);
+    let broken = dir.path().join("broken/electra/latest");
+    for file in [
+        "text/vocabulary/tokenizer.json",
+        "seed-1/electra/pretraining/final.safetensors",
+        "seed-1/electra/8-labels/final.safetensors",
+        "seed-1/mlm/8-labels/final.safetensors",
+    ] {
+        let read = |run: &std::path::Path| std::fs::read(run.join(file));
+        assert_eq!(read(&whole).expect("whole"), read(&broken).expect("broken"), "{file}");
+    }
+    assert_eq!(result(&whole)["rows"], result(&broken)["rows"]);
+}
+
+#[test]
+fn what_cannot_work_is_named() {
+    let dir = tempfile::tempdir().expect("a folder");
+    let said = refused(
+        dir.path(),
+        &[
+            "run",
+            "electra",
+            "--set",
+            "masking.share=1.5",
+            "--set",
+            "pretrain.encoder.heads=3",
+            "--set",
+            "finetune.layer_decay=0.0",
+        ],
+    );
+    for key in ["masking.share", "pretrain.encoder.hidden", "finetune.layer_decay"] {
+        assert!(said.contains(key), "{key}: {said}");
+    }
+    let said = refused(dir.path(), &["run", "electra/imdb"]);
+    assert!(said.contains("--data"), "{said}");
+    std::fs::create_dir(dir.path().join("data")).expect("a folder");
+    let said = refused(dir.path(), &["run", "electra/imdb", "--data", "data"]);
+    assert!(said.contains("train.tsv"), "{said}");
+    let said = refused(dir.path(), &["run", "electra", "--set", "finetune.labels=[6]"]);
+    assert!(said.contains("6") && said.contains("4 classes"), "{said}");
+}
