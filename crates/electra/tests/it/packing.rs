@@ -12,10 +12,13 @@ fn config() -> EncoderConfig {
 }
 
 fn encoder() -> (Encoder, Params) {
+    encoder_of(&config())
+}
+
+fn encoder_of(config: &EncoderConfig) -> (Encoder, Params) {
     let _alone = rng::exclusive();
     rng::seed(7);
-    let (net, params) =
-        Params::build(Device::Cpu, |s| Encoder::new(&mut s.sub("electra"), &config()));
+    let (net, params) = Params::build(Device::Cpu, |s| Encoder::new(&mut s.sub("electra"), config));
     // Further from 0 than training starts, so that tokens differ.
     no_grad(|| params.iter().for_each(|p| drop(p.tensor.shallow_clone().g_mul_scalar_(3.0))));
     (net, params)
@@ -100,19 +103,26 @@ fn padded_input_is_the_same_as_packed() {
 
 #[test]
 fn noise_is_for_the_sequences_that_the_mode_names() {
-    let (net, _params) = encoder();
-    let _alone = rng::exclusive();
-    rng::seed(5);
-    let sequences: Vec<_> = [9, 30, 7, 30].iter().enumerate().map(|(i, &n)| tokens(n, i)).collect();
-    let batch = pack(&sequences);
-    let run = |mode| batch.split(&no_grad(|| net.forward(&batch, mode)));
-    let (clean, some, all) =
-        (run(Mode::Eval), run(Mode::TrainNoisyRows(2)), run(Mode::EvalWithNoise));
-    for i in 0..4 {
-        assert_eq!(distance(&clean[i], &some[i]) > 1e-3, i < 2, "sequence {i}");
-        assert!(distance(&clean[i], &all[i]) > 1e-3, "sequence {i}");
+    // Of vectors alone, of attention alone.
+    for (dropout, attention_dropout) in [(0.1, 0.0), (0.0, 0.1)] {
+        let (net, _params) = encoder_of(&EncoderConfig { dropout, attention_dropout, ..config() });
+        let _alone = rng::exclusive();
+        rng::seed(5);
+        let lengths = [9, 30, 7, 30].iter().enumerate();
+        let sequences: Vec<_> = lengths.map(|(i, &n)| tokens(n, i)).collect();
+        let batch = pack(&sequences);
+        let run = |mode| batch.split(&no_grad(|| net.forward(&batch, mode)));
+        let (clean, some, all) =
+            (run(Mode::Eval), run(Mode::TrainNoisyRows(2)), run(Mode::EvalWithNoise));
+        for i in 0..4 {
+            // Without noise for all it is computed another way, step by step.
+            let (near, far) = (distance(&clean[i], &some[i]), distance(&clean[i], &all[i]));
+            assert_eq!(near > 1e-3, i < 2, "sequence {i}: {near}");
+            assert_eq!(near < 1e-4, i >= 2, "sequence {i}: {near}");
+            assert!(far > 1e-3, "sequence {i}: {far}");
+        }
+        assert_eq!(run(Mode::TrainWithoutNoise), clean);
     }
-    assert_eq!(run(Mode::TrainWithoutNoise), clean);
 }
 
 #[test]
