@@ -13,7 +13,6 @@ use serde::{Deserialize, Serialize};
 use super::addresses;
 use super::texts::{Document, Texts};
 
-
 /// Where the texts come from.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "kind", rename_all = "kebab-case", deny_unknown_fields)]

@@ -31,7 +31,7 @@ impl Texts {
     pub(crate) fn draw(&self, count: usize, seed: u64) -> Result<Arc<TextSet>> {
         let classes = self.labeled.classes().len();
         ensure!(
-            count > 0 && count % classes == 0,
+            count > 0 && count.is_multiple_of(classes),
             "labels: {count} are not as many of each of the {classes} classes"
         );
         let mut chosen = Vec::with_capacity(count);

@@ -47,7 +47,8 @@ fn killed_at_some_moment_it_ends_with_the_same_bits() {
     let broken = [&QUICK[..], &["--out", "broken"]].concat();
     let whole = run_folder(dir.path(), &run(dir.path(), &whole));
     for milliseconds in [400, 700, 1000] {
-        let child = command(dir.path(), &broken).stdout(Stdio::null()).stderr(Stdio::null()).spawn();
+        let child =
+            command(dir.path(), &broken).stdout(Stdio::null()).stderr(Stdio::null()).spawn();
         let mut child = child.expect("started");
         std::thread::sleep(Duration::from_millis(milliseconds));
         child.kill().expect("killed");
