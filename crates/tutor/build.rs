@@ -21,6 +21,7 @@ fn main() {
     // the commit.
     println!("cargo::rerun-if-changed=build.rs");
     println!("cargo::rerun-if-changed=../../.git/logs/HEAD");
+    println!("cargo::rerun-if-changed=recipes");
     println!("cargo::rerun-if-changed=..");
 }
 
