@@ -1,7 +1,7 @@
 //! Everything that a report of a study shows, as plain data.
 
 use crate::agreement::{Agreement, alpha_interval};
-use crate::bootstrap::{Bootstrap, Resampled};
+use crate::bootstrap::{Bootstrap, FEW_UNITS, Resampled};
 use crate::item::Mode;
 use crate::judge::{JudgeReport, judges};
 use crate::preferences::{Contest, contests};
@@ -117,9 +117,6 @@ pub struct Summary {
     /// A paragraph that says how the study was made.
     pub methods: String,
 }
-
-/// Fewer conversations than this, and percentile intervals are said to be too narrow.
-const FEW_UNITS: usize = 50;
 
 /// Responses of the shortest conversation of the protocol, 14 turns.
 const SHORT: usize = 7;

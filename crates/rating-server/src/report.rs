@@ -1,47 +1,29 @@
-//! What a study found, as tables and a plot: part of the researcher's pages, and a page of its own.
+//! What a study found, as tables and a plot on the researcher's pages.
 
 use crate::error::Result;
 use crate::project::Project;
 use crate::records::Names;
-use crate::secret::{iso, now};
 use eval_ssa::agreement::Statistic;
-use eval_ssa::bootstrap::{Bootstrap, Estimate};
+use eval_ssa::bootstrap::{Bootstrap, Estimate, FEW_UNITS};
 use eval_ssa::preferences::Contest;
 use eval_ssa::quality::RaterQuality;
 use eval_ssa::score::{Measure, Score};
 use eval_ssa::summary::{Question, QuestionAgreement};
 use eval_ssa::{Mode, Summary};
-use maud::{DOCTYPE, Markup, PreEscaped, html};
+use maud::{Markup, html};
 
-/// Resamples of the page of its own; the live page takes fewer.
+/// Resamples of a report; the live page takes fewer.
 const RESAMPLES: u32 = 10_000;
 
 impl Project {
-    /// All numbers of the study as one page of HTML with nothing outside it.
+    /// All numbers of the study, for a report.
     ///
     /// # Errors
     /// Those of the database.
-    pub fn report(&self, names: Names) -> Result<String> {
+    pub fn summary(&self, names: Names) -> Result<Summary> {
         let seed = self.settings().seed;
         let bootstrap = Bootstrap { resamples: RESAMPLES, seed, ..Bootstrap::default() };
-        let summary = Summary::of(&self.study(names)?, &bootstrap);
-        let name = &self.settings().name;
-        let page = html! {
-            (DOCTYPE)
-            html lang="en" {
-                head {
-                    meta charset="utf-8";
-                    meta name="viewport" content="width=device-width, initial-scale=1";
-                    title { (name) }
-                    style { (PreEscaped(include_str!("../assets/style.css"))) }
-                }
-                body {
-                    header.top { h1 { (name) } p.quiet { "As of " (iso(now())) } }
-                    main.broad { (body(&summary)) }
-                }
-            }
-        };
-        Ok(page.into_string())
+        Ok(Summary::of(&self.study(names)?, &bootstrap))
     }
 }
 
@@ -114,13 +96,10 @@ fn percent(estimate: Option<&Estimate>) -> Markup {
     }
 }
 
-/// So few contexts or conversations make percentile intervals too narrow.
-const FEW: usize = 20;
-
 /// The interval for small samples, in percent, where it is the one to read.
 fn few(estimate: &Estimate) -> Option<[f64; 2]> {
     let interval =
-        estimate.small_sample.filter(|_| estimate.units <= FEW && !estimate.degenerate)?;
+        estimate.small_sample.filter(|_| estimate.units < FEW_UNITS && !estimate.degenerate)?;
     Some(interval.map(|bound| 100.0 * bound))
 }
 
@@ -136,7 +115,7 @@ fn scores(scores: &[Score]) -> Markup {
             @else {
                 p.quiet {
                     "By the majority of the required votes, with 95 % intervals: percentile \
-                     bootstrap over contexts or conversations. With 20 of those or fewer it is too narrow, and \
+                     bootstrap over contexts or conversations. With fewer than 50 of those it is too narrow, and \
                      an interval for small samples stands beside it. Undecided responses do not \
                      count; the last column says between which values the SSA can still end."
                 }
