@@ -204,14 +204,21 @@ impl Summary {
                     units(score.mode, ssa.units)
                 ));
             }
-            for measure in Measure::ALL {
-                if score.estimate(measure).is_some_and(|estimate| estimate.degenerate) {
-                    warnings.push(format!(
-                        "{name}: {} is the same in all conversations, so that its percentile \
-                         interval has no width; that is no certainty",
-                        measure.name()
-                    ));
-                }
+            let alike =
+                |m: &Measure| score.estimate(*m).is_some_and(|estimate| estimate.degenerate);
+            let alike: Vec<&str> =
+                Measure::ALL.into_iter().filter(alike).map(Measure::name).collect();
+            if !alike.is_empty() {
+                let (verb, whose) = if alike.len() == 1 { ("is", "its") } else { ("are", "their") };
+                let all = match score.mode {
+                    Mode::Static => "contexts",
+                    Mode::Interactive => "conversations",
+                };
+                warnings.push(format!(
+                    "{name}: {} {verb} the same in all {all}, so that {whose} percentile interval has \
+                     no width; that is no certainty",
+                    alike.join(", ")
+                ));
             }
         }
         if self.short_conversations > 0 {

@@ -4,7 +4,7 @@ use crate::error::Result;
 use crate::project::Project;
 use crate::records::Names;
 use eval_ssa::agreement::Statistic;
-use eval_ssa::bootstrap::{Bootstrap, Estimate, FEW_UNITS};
+use eval_ssa::bootstrap::{Bootstrap, Estimate};
 use eval_ssa::preferences::Contest;
 use eval_ssa::quality::RaterQuality;
 use eval_ssa::score::{Measure, Score};
@@ -60,7 +60,7 @@ fn plot(scores: &[Score]) -> Markup {
                 }
                 @for (row, (name, estimate)) in rows.iter().enumerate() {
                     @let y = 30 * row + 15;
-                    @let [low, high] = estimate.percentile.map(x);
+                    @let [low, high] = estimate.to_quote().map(x);
                     text x="230" y=(y + 5) text-anchor="end" { (name) }
                     line.bar x1=(low) x2=(high) y1=(y) y2=(y) {}
                     circle.dot cx=(x(estimate.value)) cy=(y) r="5" {}
@@ -83,24 +83,13 @@ fn percent(estimate: Option<&Estimate>) -> Markup {
             Some(estimate) => {
                 (format!("{:.1} %", 100.0 * estimate.value)) " "
                 span.quiet {
-                    @let [low, high] = estimate.percentile.map(|bound| 100.0 * bound);
+                    @let [low, high] = estimate.to_quote().map(|bound| 100.0 * bound);
                     (format!("[{low:.1}, {high:.1}]"))
-                    @if estimate.degenerate { " no variation" }
-                    @if let Some([low, high]) = few(estimate) {
-                        (format!(" few, rather [{low:.1}, {high:.1}]"))
-                    }
                 }
             }
             None => "–",
         }
     }
-}
-
-/// The interval for small samples, in percent, where it is the one to read.
-fn few(estimate: &Estimate) -> Option<[f64; 2]> {
-    let interval =
-        estimate.small_sample.filter(|_| estimate.units < FEW_UNITS && !estimate.degenerate)?;
-    Some(interval.map(|bound| 100.0 * bound))
 }
 
 fn statistic(statistic: &Statistic) -> String {
@@ -114,10 +103,10 @@ fn scores(scores: &[Score]) -> Markup {
             @if scores.is_empty() { p { "There are no responses yet." } }
             @else {
                 p.quiet {
-                    "By the majority of the required votes, with 95 % intervals: percentile \
-                     bootstrap over contexts or conversations. With fewer than 50 of those it is too narrow, and \
-                     an interval for small samples stands beside it. Undecided responses do not \
-                     count; the last column says between which values the SSA can still end."
+                    "By the majority of the required votes, with 95 % intervals: percentile bootstrap \
+                     over contexts or conversations, and with fewer than 50 of those the interval for \
+                     small samples. Undecided responses do not count; the last column says between \
+                     which values the SSA can still end."
                 }
                 (plot(scores))
                 div.wide tabindex="0" role="region" aria-label="Scores" { table {
@@ -135,8 +124,11 @@ fn scores(scores: &[Score]) -> Markup {
                         td { (percent(score.sensibleness.as_ref())) }
                         td { (percent(score.specificity.as_ref())) }
                         td { (percent(score.ssa.as_ref())) }
-                        td { @if let Some([low, high]) = score.ssa_bounds {
-                            (format!("{:.1} to {:.1}", 100.0 * low, 100.0 * high))
+                        td { @match score.ssa_bounds {
+                            Some([low, high]) if high > low => {
+                                (format!("{:.1} to {:.1}", 100.0 * low, 100.0 * high))
+                            }
+                            _ => "–",
                         } }
                     } } }
                 } }

@@ -32,8 +32,7 @@ struct Ssa {
 fn read(head: Head, own: &Table) -> Result<Box<dyn Experiment>> {
     let recipe: Recipe = edit::read(own)?;
     recipe.check(&head.name)?;
-    let names: Vec<_> = recipe.row_names().into_iter().map(|name| (name, None)).collect();
-    head.check_expectations(&names)?;
+    head.check_expectations(&recipe.row_names())?;
     Ok(Box::new(Ssa { head, recipe, transcripts: Transcripts::default() }))
 }
 

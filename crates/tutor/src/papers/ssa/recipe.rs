@@ -119,18 +119,14 @@ impl Recipe {
         faults.done(name)
     }
 
-    /// The names of all rows of a result.
-    pub(super) fn row_names(&self) -> Vec<String> {
-        let systems = self
-            .raters
-            .systems
-            .iter()
-            .flat_map(|system| [true_name(&system.name), found_name(&system.name)]);
-        let sizes = self
-            .coverage
-            .conversations
-            .iter()
-            .flat_map(|size| [percentile_name(*size as usize), small_name(*size as usize)]);
+    /// The names of all rows of a result, each with the row that it is compared with.
+    pub(super) fn row_names(&self) -> Vec<(String, Option<String>)> {
+        let systems = self.raters.systems.iter().map(|system| &system.name);
+        let systems = systems.flat_map(|name| [(true_name(name), None), (found_name(name), None)]);
+        let sizes = self.coverage.conversations.iter().flat_map(|&size| {
+            let percentile = percentile_name(size as usize);
+            [(small_name(size as usize), Some(percentile.clone())), (percentile, None)]
+        });
         systems.chain(sizes).collect()
     }
 }

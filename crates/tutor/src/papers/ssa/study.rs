@@ -124,13 +124,17 @@ fn scores(summary: &Summary) -> Option<Section> {
     Some(section.with(Block::Table(table)))
 }
 
+/// A difference in points.
+fn signed(value: f64) -> String {
+    format!("{:+.1}", percent(value)).replace('-', "−")
+}
+
 fn differences(summary: &Summary) -> Option<Section> {
     let mut table =
         Table::new(["first − second", "mode", "measure", "points", "t interval", "units", "shown"]);
     for comparison in &summary.comparisons {
         let Some(difference) = &comparison.difference else { continue };
-        let points =
-            |[low, high]: [f64; 2]| format!("[{:+.1}, {:+.1}]", percent(low), percent(high));
+        let points = |[low, high]: [f64; 2]| format!("[{}, {}]", signed(low), signed(high));
         let units = match (difference.paired, difference.units) {
             (true, [pairs, _]) => format!("{pairs} pairs"),
             (false, [first, second]) => format!("{first} and {second}"),
@@ -139,10 +143,15 @@ fn differences(summary: &Summary) -> Option<Section> {
             comparison.systems.join(" − "),
             comparison.mode.name().to_owned(),
             comparison.measure.name().to_owned(),
-            format!("{:+.1} {}", percent(difference.value), points(difference.percentile)),
+            format!("{} {}", signed(difference.value), points(difference.percentile)),
             difference.t_interval.map_or_else(|| "–".to_owned(), points),
             units,
-            if difference.excludes_zero() { "yes" } else { "no" }.to_owned(),
+            match (difference.degenerate, difference.excludes_zero()) {
+                (true, _) => "no variation",
+                (false, true) => "yes",
+                (false, false) => "no",
+            }
+            .to_owned(),
         ]);
     }
     let words = "Paired by context in static mode, unpaired in conversations. A difference counts as shown \

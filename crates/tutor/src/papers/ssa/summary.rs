@@ -41,8 +41,6 @@ pub(super) fn result(
             seeds.iter().map(|seed| Some(100.0 * seed.systems[index].found?[2])).collect();
         if let Some(found) = found {
             let found = Row::new(found_name(&system.name), SSA, found)?.group("Simulated raters");
-            let name = format!("{} - {}", found.name, truth.name);
-            comparisons.push(Comparison::between(name, &found, &truth)?);
             rows.extend([truth, found]);
         }
     }
@@ -50,12 +48,14 @@ pub(super) fn result(
         let of = |share: fn(&eval_ssa::simulate::Coverage) -> f64| {
             seeds.iter().map(|seed| 100.0 * share(&seed.coverage[index])).collect()
         };
-        let studies = size.studies.into();
-        let add = |name: String, values| -> Result<Row> {
-            Ok(Row::new(name, COVERAGE, values)?.group("Coverage at 95 %").examples(studies))
+        let row = |name: String, values| -> Result<Row> {
+            Ok(Row::new(name, COVERAGE, values)?.group("Coverage at 95 %"))
         };
-        rows.push(add(percentile_name(size.conversations), of(|c| c.percentile))?);
-        rows.push(add(small_name(size.conversations), of(|c| c.small_sample))?);
+        let percentile = row(percentile_name(size.conversations), of(|c| c.percentile))?;
+        let small = row(small_name(size.conversations), of(|c| c.small_sample))?;
+        let name = format!("{} - {}", small.name, percentile.name);
+        comparisons.push(Comparison::between(name, &small, &percentile)?);
+        rows.extend([percentile, small]);
     }
     let raters = &recipe.raters;
     let data = format!(
@@ -83,7 +83,9 @@ pub(super) fn sections(seeds: &[Simulated], transcripts: &Transcripts) -> Result
     let first = seeds.first().context("a run has at least one seed")?;
     let mut sections = vec![rubric::section(), recovered(first), coverage(seeds)];
     let whole = study::sections(&first.summary).into_iter();
-    sections.extend(whole.filter(|section| section.id != "measures").map(|section| Section {
+    // Nobody said anything here, and nobody is to quote how.
+    let shown = whole.filter(|section| !["measures", "methods"].contains(&section.id.as_str()));
+    sections.extend(shown.map(|section| Section {
         id: format!("simulated-{}", section.id),
         title: format!("Simulated study: {}", section.title),
         ..section
