@@ -47,8 +47,8 @@ fn rated(dir: &Path) {
             };
             json!({ "id": 1, "item": item, "text": "", "label": labels }).to_string() + "\n"
         };
-        let lines = ["one", "two"].map(|system| (1..=3).map(|n| line(format!("{system}/{n}"))));
-        let lines: String = lines.into_iter().flatten().collect();
+        let items = ["one/1", "one/2", "one/3", "two/1", "two/2", "two/3"];
+        let lines: String = items.map(|item| line(item.to_owned())).concat();
         fs::write(dir.join(format!("{rater}.jsonl")), lines).expect("a file");
         let file = format!("{rater}.jsonl");
         let said = run(dir, &["rate", "import", "study.db", "--from", "doccano", &file]);
