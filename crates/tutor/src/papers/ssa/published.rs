@@ -85,7 +85,7 @@ impl Transcripts {
             ]);
         }
         let words = "The conversations come without labels of their turns, so no SSA can be computed from them. \
-                     `tutor rate import --transcripts` makes them systems of a study.";
+                     “tutor rate import --transcripts” makes them systems of a study.";
         section.with(Block::Table(table)).with(Block::Text(words.to_owned()))
     }
 }

@@ -122,14 +122,14 @@ fn coverage(seeds: &[Simulated]) -> Section {
         "conversations",
         "percentile, %",
         "small samples, %",
-        "width, points",
-        "width, points",
+        "percentile, points",
+        "small samples, points",
         "no width, %",
     ]);
     table.spans = vec![
         (String::new(), 1),
         ("holds the truth".into(), 2),
-        ("percentile, small samples".into(), 2),
+        ("width".into(), 2),
         (String::new(), 1),
     ];
     let sizes = seeds.first().map_or(0, |seed| seed.coverage.len());
@@ -157,7 +157,7 @@ fn coverage(seeds: &[Simulated]) -> Section {
     let plot =
         LinePlot::over_categories(title, "conversations of a study", "of all intervals, %", points);
     let words = "Percentile intervals of few conversations are too narrow; the interval for small samples, which \
-                 reports quote below 50 conversations, holds what it promises. Raters are perfect here.";
+                 reports quote below 50 conversations, comes close to what it promises. Raters are perfect here.";
     let mut section =
         Section::new("coverage", "Do the intervals hold?").with(Block::Text(words.to_owned()));
     section.blocks.extend(plot.map(Block::Plot));
