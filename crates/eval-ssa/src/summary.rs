@@ -209,14 +209,18 @@ impl Summary {
             let alike: Vec<&str> =
                 Measure::ALL.into_iter().filter(alike).map(Measure::name).collect();
             if !alike.is_empty() {
-                let (verb, whose) = if alike.len() == 1 { ("is", "its") } else { ("are", "their") };
+                let (verb, have) = if alike.len() == 1 {
+                    ("is", "interval has")
+                } else {
+                    ("are", "intervals have")
+                };
                 let all = match score.mode {
                     Mode::Static => "contexts",
                     Mode::Interactive => "conversations",
                 };
                 warnings.push(format!(
-                    "{name}: {} {verb} the same in all {all}, so that {whose} percentile interval has \
-                     no width; that is no certainty",
+                    "{name}: {} {verb} the same in all {all}, so that the percentile {have} no width; \
+                     that is no certainty",
                     alike.join(", ")
                 ));
             }

@@ -168,3 +168,79 @@ fn labelled(name: &str) -> Option<Label> {
         .into_iter()
         .find(|l| self::name(*l) == name)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{Deletion, Names, NewRater, Project};
+    use eval_ssa::{Item, Turn};
+
+    fn item(id: &str) -> Item {
+        Item {
+            id: id.into(),
+            system: "mine".into(),
+            conversation: id.into(),
+            turn: 1,
+            context: vec![Turn::new("A", "Hello?")],
+            response: "Hi.".into(),
+            ..Item::default()
+        }
+    }
+
+    #[test]
+    fn ratings_of_other_tools_take_votes_as_far_as_there_are_any() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let settings = Settings { votes: 1, ..Settings::default() };
+        let project = Project::create(&folder.path().join("s.db"), &settings, None).expect("new");
+        project.add_items(&[item("a"), item("b")]).expect("items");
+        let first =
+            Rating { comment: Some("why".into()), ..Rating::new("a", "x", Label::Specific.into()) };
+        let skips = Rating::new("b", "x", Answer::Skipped { reason: "unclear".into() });
+        let ratings = [first.clone(), skips.clone(), Rating::new("a", "y", Answer::NotSensible)];
+        let (done, late) = project.add_ratings(&ratings).expect("ratings");
+        assert_eq!((done.added, done.known, late), (3, 0, 1));
+        assert_eq!(project.add_ratings(&ratings).expect("the same").0.known, 3);
+        project.check().expect("right counts");
+        // What is beyond the votes is not counted; the skip holds none.
+        let study = project.study(Names::Own).expect("a study");
+        let kept: Vec<_> = study.ratings.iter().map(|r| (&*r.item, &r.answer)).collect();
+        assert_eq!(kept, [("a", &first.answer), ("b", &skips.answer)]);
+        assert_eq!(study.ratings[0].comment, first.comment);
+        assert_eq!(project.status().expect("a status").votes, 1);
+
+        let other = Rating::new("a", "x", Answer::NotSensible);
+        let error = project.add_ratings(&[Rating::new("b", "z", Answer::NotSensible), other]);
+        assert!(error.expect_err("two answers").to_string().contains("already, and otherwise"));
+        assert_eq!(project.raters().expect("raters").len(), 2, "all or nothing");
+        let error = project.add_ratings(&[Rating::new("c", "x", Answer::NotSensible)]);
+        assert!(error.expect_err("no such item").to_string().contains("\"c\""));
+
+        // Who is deleted with all votes gives them back.
+        let key = study.ratings[0].rater.clone();
+        project.delete_rater(&key, Deletion::WithVotes).expect("deleted");
+        assert_eq!(project.status().expect("a status").votes, 0);
+        project.check().expect("right counts");
+        assert!(project.add_rater(&NewRater::new("Ada")).is_ok());
+    }
+
+    #[test]
+    fn judgements_are_replaced_and_stay_apart_in_projects_of_version_1_too() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let path = folder.path().join("s.db");
+        let project = Project::create(&path, &Settings::default(), None).expect("new");
+        project.add_items(&[item("a")]).expect("an item");
+        drop(project);
+        let old = "DROP TABLE judgment; PRAGMA user_version = 1";
+        Connection::open(&path).and_then(|db| db.execute_batch(old)).expect("an old file");
+        let project = Project::open(&path).expect("brought up to date");
+        let says = |label| Judgment { item: "a".into(), judge: "j".into(), label, output: None };
+        project.add_judgments(&[says(None)]).expect("kept");
+        project.add_judgments(&[says(Some(Label::Sensible))]).expect("kept");
+        let study = project.study(Names::Own).expect("a study");
+        assert_eq!(study.judgments, [says(Some(Label::Sensible))]);
+        assert!(study.ratings.is_empty());
+        let blind = project.study(Names::Blind).expect("a study");
+        assert_eq!(blind.judgments[0].item, blind.items[0].id);
+        blind.check().expect("what is blind still fits together");
+    }
+}

@@ -97,7 +97,7 @@ fn warnings_and_methods_say_what_a_reader_needs() {
     let warnings = summary.warnings.join("\n");
     for part in [
         "always (interactive): 6 conversations",
-        "always (interactive): SSA is the same in all conversations",
+        "always (interactive): sensibleness, specificity, SSA are the same in all conversations",
         "1 interactive conversations have fewer than 7 rated responses",
         "different guidelines: \"\", \"en-2\"",
         "often (static): 1 of 1 responses have no label yet",

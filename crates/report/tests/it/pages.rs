@@ -3,7 +3,7 @@
 use metrics::Confusion;
 use report::*;
 
-use crate::samples::{full, matrices, perplexities, plot, run, tile};
+use crate::samples::{full, intervals, matrices, perplexities, plot, run, tile};
 
 fn report<'a>(result: &'a RunResult, sections: &'a [Section]) -> Report<'a> {
     Report { result, sections, recipe_toml: "" }
