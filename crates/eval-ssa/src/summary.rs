@@ -226,10 +226,12 @@ impl Summary {
             }
         }
         if self.short_conversations > 0 {
+            let which = match self.short_conversations {
+                1 => "1 interactive conversation has".to_owned(),
+                many => format!("{many} interactive conversations have"),
+            };
             warnings.push(format!(
-                "{} interactive conversations have fewer than {SHORT} rated responses, where the \
-                 protocol asks for 14 to 28 turns",
-                self.short_conversations
+                "{which} fewer than {SHORT} rated responses, where the protocol asks for 14 to 28 turns"
             ));
         }
         if self.guidelines.len() > 1 {
@@ -250,7 +252,12 @@ impl Summary {
     fn describe_methods(&self) -> String {
         let mut text = Vec::new();
         for mode in self.scores.iter().map(|score| score.mode).collect::<BTreeSet<Mode>>() {
-            let of_mode = || self.scores.iter().filter(move |score| score.mode == mode);
+            // A mode of which nothing is decided yet has nothing to tell.
+            let decided = |score: &&Score| score.mode == mode && score.ssa.is_some();
+            let of_mode = || self.scores.iter().filter(decided);
+            if of_mode().next().is_none() {
+                continue;
+            }
             let count = of_mode().map(|s| s.ssa.as_ref().map_or(0, |ssa| ssa.units));
             let (fewest, most) = (count.clone().min().unwrap_or(0), count.max().unwrap_or(0));
             let range = if fewest == most { String::new() } else { format!("{fewest} to ") };
