@@ -13,6 +13,7 @@ use report::Document;
 
 use super::say;
 use crate::papers::ssa::study;
+use crate::run::note::note;
 
 /// What is done with a study.
 #[derive(clap::Args)]
@@ -222,7 +223,7 @@ pub(crate) fn run(args: &Args) -> Result<()> {
             };
             let mut said = |done: usize, of: usize| {
                 if done.is_multiple_of(100) && done < of {
-                    eprintln!("{done} of {of} responses");
+                    note(&format!("{done} of {of} responses"));
                 }
             };
             let judged = Project::open(project)?.judge(name, &endpoint, &mut said)?;

@@ -162,10 +162,13 @@ fn differences(summary: &Summary) -> Option<Section> {
     })
 }
 
+/// The slices of a score by one of two keys.
+type Slices = fn(&Score) -> &[Slice];
+
 fn turns(summary: &Summary) -> Option<Section> {
     let mut section = Section::new("turns", "By turn and by length of the context");
     for (mode, of_mode) in by_mode(&summary.scores) {
-        let kinds: [(&str, fn(&Score) -> &[Slice]); 2] = [
+        let kinds: [(&str, Slices); 2] = [
             ("turns before the response", |score| &score.by_turn),
             ("turns that raters were shown", |score| &score.by_context_length),
         ];
