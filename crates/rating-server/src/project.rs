@@ -196,7 +196,8 @@ impl Project {
         })
     }
 
-    /// Keeps what automatic judges say; a later judgement replaces an earlier one of the same judge.
+    /// Keeps what automatic judges say; a later judgement replaces an earlier one of the same
+    /// judge.
     ///
     /// # Errors
     /// [`Error::Invalid`] names a judgement of an item that is not there; then none is kept.

@@ -111,8 +111,8 @@ enum What {
     Report {
         /// The study
         project: PathBuf,
-        /// The page; without it report.html, which must not be there. Beside it come the same name with
-        /// .md and .json
+        /// The page; without it report.html, which must not be there. Beside it come files of the
+        /// same name that end with .md and .json
         #[arg(long)]
         out: Option<PathBuf>,
         /// With the names of systems, even while the pages hide them
