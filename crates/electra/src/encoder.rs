@@ -12,13 +12,16 @@ use torch::{Init, Mode, Scope, Tensor};
 
 use crate::{EncoderConfig, Packed};
 
-/// What linear layers and tables of vectors are drawn from: a normal distribution cut at two
-/// deviations, as in the released code.
-pub(crate) const INIT: Init = Init::TruncatedNormal { std: 0.02 };
-
-/// A linear layer of pre-training, started from [`INIT`].
-pub(crate) fn linear(scope: &mut Scope<'_>, name: &str, inputs: i64, outputs: i64) -> Linear {
-    Linear::with_init(&mut scope.sub(name), inputs, outputs, INIT)
+/// A linear layer of pre-training between `widths`, in and out. Its numbers are drawn as the shape
+/// says.
+pub(crate) fn linear(
+    scope: &mut Scope<'_>,
+    name: &str,
+    [inputs, outputs]: [i64; 2],
+    config: &EncoderConfig,
+) -> Linear {
+    let init = Init::TruncatedNormal { std: config.init };
+    Linear::with_init(&mut scope.sub(name), inputs, outputs, init)
 }
 
 /// A linear layer on top of a trained encoder, started uniformly in ±√(6 / (inputs + outputs))
@@ -41,8 +44,9 @@ pub struct Embeddings {
 impl Embeddings {
     /// Makes the tables of an encoder of this shape.
     pub fn new(scope: &mut Scope<'_>, config: &EncoderConfig) -> Self {
+        let init = Init::TruncatedNormal { std: config.init };
         let mut table =
-            |name: &str, rows| Embedding::new(&mut scope.sub(name), rows, config.embedding, INIT);
+            |name: &str, rows| Embedding::new(&mut scope.sub(name), rows, config.embedding, init);
         let words = table("word_embeddings", config.vocabulary);
         let positions = table("position_embeddings", config.positions);
         let segments = table("token_type_embeddings", config.segments);
@@ -82,12 +86,12 @@ impl Layer {
     fn new(scope: &mut Scope<'_>, config: &EncoderConfig) -> Self {
         let (hidden, eps) = (config.hidden, config.norm_eps);
         let mut own = scope.sub("attention.self");
-        let qkv = ["query", "key", "value"].map(|name| linear(&mut own, name, hidden, hidden));
+        let qkv = ["query", "key", "value"].map(|name| linear(&mut own, name, [hidden; 2], config));
         let mut output = scope.sub("attention.output");
-        let mixed = linear(&mut output, "dense", hidden, hidden);
+        let mixed = linear(&mut output, "dense", [hidden; 2], config);
         let mixed_norm = LayerNorm::new(&mut output.sub("LayerNorm"), hidden, eps);
-        let inner = linear(scope, "intermediate.dense", hidden, config.feed_forward);
-        let outer = linear(scope, "output.dense", config.feed_forward, hidden);
+        let inner = linear(scope, "intermediate.dense", [hidden, config.feed_forward], config);
+        let outer = linear(scope, "output.dense", [config.feed_forward, hidden], config);
         let norm = LayerNorm::new(&mut scope.sub("output.LayerNorm"), hidden, eps);
         let &EncoderConfig { heads, dropout, attention_dropout, .. } = config;
         Self { qkv, mixed, mixed_norm, inner, outer, norm, heads, dropout, attention_dropout }
@@ -116,7 +120,7 @@ pub struct Encoder {
 
 impl Encoder {
     /// Makes the tensors at a scope of the family's name: `scope.sub(config.family.prefix())`.
-    /// Linear layers and tables are drawn from N(0, 0.02²) cut at two deviations.
+    /// Linear layers and tables are drawn from N(0, init²) cut at two deviations.
     pub fn new(scope: &mut Scope<'_>, config: &EncoderConfig) -> Self {
         let embeddings = Embeddings::new(&mut scope.sub("embeddings"), config);
         Self::with_embeddings(scope, config, Rc::new(embeddings))
@@ -129,7 +133,8 @@ impl Encoder {
         embeddings: Rc<Embeddings>,
     ) -> Self {
         let (width, hidden) = (config.embedding, config.hidden);
-        let project = (width != hidden).then(|| linear(scope, "embeddings_project", width, hidden));
+        let project =
+            (width != hidden).then(|| linear(scope, "embeddings_project", [width, hidden], config));
         let layer = |i| Layer::new(&mut scope.sub(format!("encoder.layer.{i}")), config);
         let layers = (0..config.layers).map(layer).collect();
         Self { embeddings, project, layers, config: config.clone() }

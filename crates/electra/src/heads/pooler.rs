@@ -16,7 +16,7 @@ impl Pooler {
     /// Makes `pooler.dense` below the family's prefix.
     pub fn new(scope: &mut Scope<'_>, config: &EncoderConfig) -> Self {
         let mut scope = scope.sub(config.family.prefix());
-        Self { dense: linear(&mut scope.sub("pooler"), "dense", config.hidden, config.hidden) }
+        Self { dense: linear(&mut scope.sub("pooler"), "dense", [config.hidden; 2], config) }
     }
 
     /// `[tokens, hidden]` to `[sequences, hidden]`.

@@ -18,7 +18,7 @@ impl ReplacedHead {
     /// at the root of names.
     pub fn new(scope: &mut Scope<'_>, config: &EncoderConfig) -> Self {
         let mut scope = scope.sub("discriminator_predictions");
-        let dense = linear(&mut scope, "dense", config.hidden, config.hidden);
+        let dense = linear(&mut scope, "dense", [config.hidden; 2], config);
         Self { dense, prediction: fresh(&mut scope, "dense_prediction", config.hidden, 1) }
     }
 

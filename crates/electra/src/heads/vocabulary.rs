@@ -76,7 +76,7 @@ impl VocabularyHead {
         [transform, output]: [&str; 2],
     ) -> Self {
         let mut sub = scope.sub(transform);
-        let dense = linear(&mut sub, "dense", config.hidden, config.embedding);
+        let dense = linear(&mut sub, "dense", [config.hidden, config.embedding], config);
         let norm = LayerNorm::new(&mut sub.sub("LayerNorm"), config.embedding, config.norm_eps);
         let init = Init::Const(0.0);
         let bias = scope.sub(output).tensor("bias", &[config.vocabulary], Role::Bias, init);

@@ -90,6 +90,7 @@ impl HubConfig {
             dropout: number("hidden_dropout_prob", 0.1)?,
             attention_dropout: number("attention_probs_dropout_prob", 0.1)?,
             norm_eps: number("layer_norm_eps", 1e-12)?,
+            init: number("initializer_range", 0.02)?,
         };
         let faults: Vec<String> =
             encoder.faults().iter().map(|(key, fault)| format!("{key} {fault}")).collect();
@@ -119,7 +120,7 @@ impl HubConfig {
             "attention_probs_dropout_prob": e.attention_dropout,
             "max_position_embeddings": e.positions,
             "type_vocab_size": e.segments,
-            "initializer_range": 0.02,
+            "initializer_range": e.init,
             "layer_norm_eps": e.norm_eps,
             "pad_token_id": self.pad,
             "position_embedding_type": "absolute",
