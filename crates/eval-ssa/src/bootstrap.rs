@@ -73,6 +73,18 @@ pub struct Estimate {
     pub responses: u64,
 }
 
+/// With fewer conversations or contexts than this, percentile intervals are too narrow.
+pub const FEW_UNITS: usize = 50;
+
+impl Estimate {
+    /// The interval to quote: the one for small samples below [`FEW_UNITS`] units and where the
+    /// percentile interval has no width, else the percentile interval.
+    pub fn to_quote(&self) -> [f64; 2] {
+        let small = self.small_sample.filter(|_| self.units < FEW_UNITS || self.degenerate);
+        small.unwrap_or(self.percentile)
+    }
+}
+
 /// A difference of two means with its uncertainty.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Difference {

@@ -119,7 +119,7 @@ pub fn entropy(texts: &[Vec<String>], n: usize) -> Option<f64> {
     let counts = grams(texts, n);
     let all = counts.values().sum::<u64>() as f64;
     let part = |count: &u64| *count as f64 / all;
-    (all > 0.0).then(|| counts.values().map(|count| -part(count) * part(count).ln()).sum())
+    (all > 0.0).then(|| counts.values().map(|count| part(count) * part(count).recip().ln()).sum())
 }
 
 fn generic(texts: &[Vec<String>]) -> usize {

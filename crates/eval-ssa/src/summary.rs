@@ -1,7 +1,7 @@
 //! Everything that a report of a study shows, as plain data.
 
 use crate::agreement::{Agreement, alpha_interval};
-use crate::bootstrap::{Bootstrap, Resampled};
+use crate::bootstrap::{Bootstrap, FEW_UNITS, Resampled};
 use crate::item::Mode;
 use crate::judge::{JudgeReport, judges};
 use crate::preferences::{Contest, contests};
@@ -118,9 +118,6 @@ pub struct Summary {
     pub methods: String,
 }
 
-/// Fewer conversations than this, and percentile intervals are said to be too narrow.
-const FEW_UNITS: usize = 50;
-
 /// Responses of the shortest conversation of the protocol, 14 turns.
 const SHORT: usize = 7;
 
@@ -207,21 +204,34 @@ impl Summary {
                     units(score.mode, ssa.units)
                 ));
             }
-            for measure in Measure::ALL {
-                if score.estimate(measure).is_some_and(|estimate| estimate.degenerate) {
-                    warnings.push(format!(
-                        "{name}: {} is the same in all conversations, so that its percentile \
-                         interval has no width; that is no certainty",
-                        measure.name()
-                    ));
-                }
+            let alike =
+                |m: &Measure| score.estimate(*m).is_some_and(|estimate| estimate.degenerate);
+            let alike: Vec<&str> =
+                Measure::ALL.into_iter().filter(alike).map(Measure::name).collect();
+            if !alike.is_empty() {
+                let (verb, have) = if alike.len() == 1 {
+                    ("is", "interval has")
+                } else {
+                    ("are", "intervals have")
+                };
+                let all = match score.mode {
+                    Mode::Static => "contexts",
+                    Mode::Interactive => "conversations",
+                };
+                warnings.push(format!(
+                    "{name}: {} {verb} the same in all {all}, so that the percentile {have} no width; \
+                     that is no certainty",
+                    alike.join(", ")
+                ));
             }
         }
         if self.short_conversations > 0 {
+            let which = match self.short_conversations {
+                1 => "1 interactive conversation has".to_owned(),
+                many => format!("{many} interactive conversations have"),
+            };
             warnings.push(format!(
-                "{} interactive conversations have fewer than {SHORT} rated responses, where the \
-                 protocol asks for 14 to 28 turns",
-                self.short_conversations
+                "{which} fewer than {SHORT} rated responses, where the protocol asks for 14 to 28 turns"
             ));
         }
         if self.guidelines.len() > 1 {
@@ -242,7 +252,12 @@ impl Summary {
     fn describe_methods(&self) -> String {
         let mut text = Vec::new();
         for mode in self.scores.iter().map(|score| score.mode).collect::<BTreeSet<Mode>>() {
-            let of_mode = || self.scores.iter().filter(move |score| score.mode == mode);
+            // A mode of which nothing is decided yet has nothing to tell.
+            let decided = |score: &&Score| score.mode == mode && score.ssa.is_some();
+            let of_mode = || self.scores.iter().filter(decided);
+            if of_mode().next().is_none() {
+                continue;
+            }
             let count = of_mode().map(|s| s.ssa.as_ref().map_or(0, |ssa| ssa.units));
             let (fewest, most) = (count.clone().min().unwrap_or(0), count.max().unwrap_or(0));
             let range = if fewest == most { String::new() } else { format!("{fewest} to ") };

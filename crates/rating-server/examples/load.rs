@@ -48,9 +48,11 @@ fn main() -> Result<(), Anything> {
     let mut line = String::new();
     BufReader::new(server.stdout.take().ok_or("no output")?).read_line(&mut line)?;
     let address: SocketAddr = line.trim().parse()?;
+    let process = server.id();
+    let watch = std::thread::spawn(move || watched(process, Duration::from_secs(seconds)));
     let mut times = drive(address, &tokens, Duration::from_secs(seconds))?;
-    let memory =
-        std::fs::read_to_string(format!("/proc/{}/status", server.id())).unwrap_or_default();
+    let course = watch.join().unwrap_or_default();
+    let memory = status(process);
     // The server ends in order when its input ends.
     drop(server.stdin.take());
     server.wait()?;
@@ -70,11 +72,29 @@ fn main() -> Result<(), Anything> {
         at(1.0)
     )?;
     writeln!(out, "in the database {kept}, lost or doubled {}", kept.abs_diff(times.len()))?;
+    writeln!(out, "resident, MiB, at tenths of the time: {course:?}")?;
     for line in memory.lines().filter(|line| line.starts_with("VmHWM") || line.starts_with("VmRSS"))
     {
         writeln!(out, "{line}")?;
     }
     Ok(())
+}
+
+/// What the system says of a process; empty where it says nothing.
+fn status(process: u32) -> String {
+    std::fs::read_to_string(format!("/proc/{process}/status")).unwrap_or_default()
+}
+
+/// The resident memory of a process after each tenth of the time, in MiB.
+fn watched(process: u32, time: Duration) -> Vec<u64> {
+    let resident = |_| {
+        std::thread::sleep(time / 10);
+        let status = status(process);
+        let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"));
+        line.and_then(|line| line.trim().trim_end_matches(" kB").parse::<u64>().ok()).unwrap_or(0)
+            / 1024
+    };
+    (0..10).map(resident).collect()
 }
 
 fn run_server(path: &Path) -> Result<(), Anything> {

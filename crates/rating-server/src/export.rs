@@ -23,13 +23,15 @@ pub enum Export {
     Preferences,
     /// `systems.jsonl`
     Systems,
+    /// `judgments.jsonl`: what automatic judges say.
+    Judgments,
     /// `adjudications.jsonl`
     Adjudications,
 }
 
 impl Export {
     /// All of them.
-    pub const ALL: [Self; 8] = [
+    pub const ALL: [Self; 9] = [
         Self::Items,
         Self::Ratings,
         Self::RatingsCsv,
@@ -37,6 +39,7 @@ impl Export {
         Self::Pairs,
         Self::Preferences,
         Self::Systems,
+        Self::Judgments,
         Self::Adjudications,
     ];
 
@@ -50,6 +53,7 @@ impl Export {
             Self::Pairs => "pairs.jsonl",
             Self::Preferences => "preferences.jsonl",
             Self::Systems => "systems.jsonl",
+            Self::Judgments => "judgments.jsonl",
             Self::Adjudications => "adjudications.jsonl",
         }
     }
@@ -70,6 +74,7 @@ impl Export {
             Self::Pairs => lines(&study.pairs),
             Self::Preferences => lines(&study.preferences),
             Self::Systems => lines(&study.systems),
+            Self::Judgments => lines(&study.judgments),
             Self::Adjudications => lines(&project.adjudications(names)?),
         }
     }

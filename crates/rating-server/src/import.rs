@@ -1,8 +1,8 @@
-//! Files of responses and what else a study is made of.
+//! Files of responses, transcripts and other tools' ratings.
 
 use crate::error::{Error, Result};
-use eval_ssa::import::{Defaults, Mapping, responses_csv, responses_jsonl};
-use eval_ssa::{Item, Pair, System};
+use eval_ssa::import::{self, Defaults, Mapping, responses_csv, responses_jsonl};
+use eval_ssa::{Item, Judgment, Pair, Rating, System, transcripts};
 use serde::de::DeserializeOwned;
 use std::path::Path;
 
@@ -15,12 +15,88 @@ pub struct Records {
     pub pairs: Vec<Pair>,
     /// What is known of systems.
     pub systems: Vec<System>,
+    /// Answers that were given elsewhere.
+    pub ratings: Vec<Rating>,
+    /// What automatic judges say.
+    pub judgments: Vec<Judgment>,
     /// What was left out, and why.
     pub notes: Vec<String>,
 }
 
-/// Reads a file by its name: `systems.jsonl`, `pairs.jsonl`, items as lines of JSON, or responses
-/// as CSV or lines of JSON. `system` is whose responses they are where the file does not say it.
+/// Another tool in which people rated.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Tool {
+    /// Label Studio's JSON export, which holds the responses as well.
+    LabelStudio,
+    /// Potato's `annotated_instances.jsonl`, `user_state.json` or JSONL export.
+    Potato,
+    /// doccano's JSONL export of text classification, one file a rater.
+    Doccano,
+}
+
+/// Reads the ratings of another tool. `rater` is whose they are where the file does not say it:
+/// otherwise the name of doccano's file or of Potato's folder. Files without responses refer to
+/// items that are in the project already.
+///
+/// # Errors
+/// [`Error::Input`] names the file and the place in it.
+pub fn read_tool(path: &Path, tool: Tool, rater: Option<&str>) -> Result<Records> {
+    let failed = |problem: String| Error::Input { file: path.to_owned(), problem };
+    let text = std::fs::read_to_string(path).map_err(|error| failed(error.to_string()))?;
+    let name =
+        |path: Option<&std::ffi::OsStr>| path.and_then(|name| name.to_str()).map(str::to_owned);
+    let mapping = Mapping::default();
+    let read = match tool {
+        Tool::LabelStudio => import::label_studio(&text, &mapping),
+        Tool::Potato => {
+            let folder = name(path.parent().and_then(Path::file_name));
+            import::potato(&text, rater.or(folder.as_deref()), &mapping)
+        }
+        Tool::Doccano => {
+            let stem = name(path.file_stem()).unwrap_or_default();
+            import::doccano(&text, rater.unwrap_or(&stem), &mapping)
+        }
+    };
+    let read = read.map_err(|error| failed(error.to_string()))?;
+    let (items, ratings, notes) = (read.items, read.ratings, read.notes);
+    Ok(Records { items, ratings, notes, ..Records::default() })
+}
+
+/// Reads conversations in the format of the Meena paper's repository, as turns of a system to be
+/// rated: those of `speaker`, or else of whom the headings name. The system is named `system`, or
+/// else as the speaker.
+///
+/// # Errors
+/// [`Error::Input`] names the file, and the line or the speakers that it has.
+pub fn read_transcripts(
+    path: &Path,
+    system: Option<&str>,
+    speaker: Option<&str>,
+) -> Result<Records> {
+    let failed = |problem: String| Error::Input { file: path.to_owned(), problem };
+    let text = std::fs::read_to_string(path).map_err(|error| failed(error.to_string()))?;
+    let conversations = transcripts::parse(&text).map_err(|error| failed(error.to_string()))?;
+    let mut items = Vec::new();
+    for conversation in &conversations {
+        let speaker = speaker.unwrap_or(&conversation.name);
+        items.extend(conversation.items(system.unwrap_or(speaker), speaker, usize::MAX));
+    }
+    if items.is_empty() {
+        let turns = conversations.iter().flat_map(|conversation| &conversation.turns);
+        let speakers: std::collections::BTreeSet<&str> =
+            turns.map(|turn| turn.speaker.as_str()).collect();
+        let speakers: Vec<&str> = speakers.into_iter().collect();
+        return Err(failed(format!(
+            "no turn to be rated: say whose turns are, by --speaker ({})",
+            speakers.join(", ")
+        )));
+    }
+    Ok(Records { items, ..Records::default() })
+}
+
+/// Reads a file by its name: `systems.jsonl`, `pairs.jsonl`, `ratings.jsonl`, `judgments.jsonl`,
+/// items as lines of JSON, or responses as CSV or lines of JSON. `system` is whose responses they
+/// are where the file does not say it.
 ///
 /// # Errors
 /// [`Error::Input`] names the file and the line.
@@ -33,6 +109,12 @@ pub fn read_records(path: &Path, system: Option<&str>) -> Result<Records> {
     }
     if name.ends_with("pairs.jsonl") {
         return Ok(Records { pairs: lines(&text).map_err(failed)?, ..Records::default() });
+    }
+    if name.ends_with("ratings.jsonl") {
+        return Ok(Records { ratings: lines(&text).map_err(failed)?, ..Records::default() });
+    }
+    if name.ends_with("judgments.jsonl") {
+        return Ok(Records { judgments: lines(&text).map_err(failed)?, ..Records::default() });
     }
     let first = text.lines().find(|line| !line.trim().is_empty()).unwrap_or_default();
     let is_item = serde_json::from_str::<serde_json::Value>(first)

@@ -17,6 +17,8 @@ pub struct Imported {
     pub added: usize,
     /// Items that were there already, equal in every word.
     pub known: usize,
+    /// Of the ratings among them, those that an item had no vote left for: kept, not counted.
+    pub late: usize,
 }
 
 /// A row for the table of items.
@@ -103,7 +105,7 @@ pub(crate) fn insert(db: &Connection, seed: u64, new: &Row) -> Result<Imported> 
         .optional()?;
     if let Some((kind, record)) = there {
         return if kind == new.kind && record == new.record {
-            Ok(Imported { added: 0, known: 1 })
+            Ok(Imported { known: 1, ..Imported::default() })
         } else {
             Err(Error::Invalid(format!(
                 "item {:?} is in the project already, with other contents: answers refer to it, so \
@@ -134,7 +136,7 @@ pub(crate) fn insert(db: &Connection, seed: u64, new: &Row) -> Result<Imported> 
         new.guideline,
         point,
     ))?;
-    Ok(Imported { added: 1, known: 0 })
+    Ok(Imported { added: 1, ..Imported::default() })
 }
 
 /// Counts the items that raters work on, for their progress.

@@ -4,7 +4,7 @@
 //! A [`Project`] is a study in an SQLite file. It has items (responses of systems in their
 //! context), a guideline, and raters, who are let in by secret links. Each item gets a fixed number
 //! of votes, each rater an order of their own, and nobody sees the names of systems or the answers
-//! of others. [`serve`] answers the browsers; [`Project::report`] writes what came out.
+//! of others. [`serve`] answers the browsers; [`Project::summary`] says what came out.
 //!
 //! ```
 //! use eval_ssa::{Item, Turn};
@@ -39,7 +39,9 @@ mod error;
 mod export;
 mod guideline;
 mod import;
+mod imported;
 mod items;
+mod judge;
 mod password;
 mod progress;
 mod project;
@@ -58,7 +60,7 @@ pub use audit::Entry;
 pub use chat::{Chat, Endpoint};
 pub use error::{Error, Result};
 pub use export::Export;
-pub use import::{Records, read_records};
+pub use import::{Records, Tool, read_records, read_tool, read_transcripts};
 pub use items::Imported;
 pub use progress::{Status, Undecided};
 pub use project::{Project, new_password};

@@ -9,8 +9,8 @@ use crate::raters::{self, Deletion, Invitation, NewRater, RaterInfo};
 use crate::settings::{self, Settings};
 use crate::store::Store;
 use crate::texts::Texts;
-use crate::{backup, guideline, password, seats, secret};
-use eval_ssa::{Item, Pair, System};
+use crate::{backup, guideline, imported, password, seats, secret};
+use eval_ssa::{Item, Judgment, Pair, Rating, System};
 use rusqlite::Connection;
 use std::path::Path;
 
@@ -169,7 +169,48 @@ impl Project {
             self.describe(system)?;
         }
         let (items, pairs) = (self.add_items(&records.items)?, self.add_pairs(&records.pairs)?);
-        Ok(Imported { added: items.added + pairs.added, known: items.known + pairs.known })
+        let (ratings, late) = self.add_ratings(&records.ratings)?;
+        let judged = self.add_judgments(&records.judgments)?;
+        Ok(Imported {
+            added: items.added + pairs.added + ratings.added + judged,
+            known: items.known + pairs.known + ratings.known,
+            late,
+        })
+    }
+
+    /// Adds ratings that were given elsewhere. Their raters get no link; what an item has beyond
+    /// its votes is kept as too late and not counted, and the second number says how many are.
+    ///
+    /// # Errors
+    /// [`Error::Invalid`] names a rating that cannot be added; then none is.
+    pub fn add_ratings(&self, ratings: &[Rating]) -> Result<(Imported, usize)> {
+        if ratings.is_empty() {
+            return Ok((Imported::default(), 0));
+        }
+        let (ratings, settings) = (ratings.to_vec(), self.settings.clone());
+        self.store.write(move |db| {
+            let now = secret::now();
+            let done = imported::ratings(db, &settings, &ratings, now)?;
+            audit::log(db, now, TOOL, "ratings added", &done.0.added.to_string())?;
+            Ok(done)
+        })
+    }
+
+    /// Keeps what automatic judges say; a later judgement replaces an earlier one of the same
+    /// judge.
+    ///
+    /// # Errors
+    /// [`Error::Invalid`] names a judgement of an item that is not there; then none is kept.
+    pub fn add_judgments(&self, judgments: &[Judgment]) -> Result<usize> {
+        if judgments.is_empty() {
+            return Ok(0);
+        }
+        let judgments = judgments.to_vec();
+        self.store.write(move |db| {
+            let done = imported::judgments(db, &judgments)?;
+            audit::log(db, secret::now(), TOOL, "judgements added", &done.to_string())?;
+            Ok(done)
+        })
     }
 
     /// Keeps what the study's owner says about a system: its description and perplexity.

@@ -222,6 +222,7 @@ pub(crate) fn delete(
             )?;
             db.execute(&format!("DELETE FROM seat WHERE item IN ({made})"), id)?;
             db.execute(&format!("DELETE FROM adjudicated WHERE item IN ({made})"), id)?;
+            db.execute(&format!("DELETE FROM judgment WHERE item IN ({made})"), id)?;
             db.execute("DELETE FROM item WHERE author = ?1", id)?;
             db.execute(
                 "DELETE FROM chat_turn WHERE chat IN (SELECT id FROM chat WHERE rater = ?1)",

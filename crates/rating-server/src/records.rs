@@ -2,6 +2,7 @@
 
 use crate::answers;
 use crate::error::{Error, Result};
+use crate::imported;
 use crate::project::Project;
 use crate::secret::keyed_name;
 use crate::settings;
@@ -132,6 +133,7 @@ fn study(db: &Connection, votes: u32, seed: u64, names: Names) -> Result<Study> 
         }
     }
     votes_of(db, names, &mut study)?;
+    study.judgments = imported::all_judgments(db, id_column(names))?;
     Ok(study)
 }
 

@@ -1,9 +1,8 @@
-//! What a study found, as tables and a plot: part of the researcher's pages, and a page of its own.
+//! What a study found, as tables and a plot on the researcher's pages.
 
 use crate::error::Result;
 use crate::project::Project;
 use crate::records::Names;
-use crate::secret::{iso, now};
 use eval_ssa::agreement::Statistic;
 use eval_ssa::bootstrap::{Bootstrap, Estimate};
 use eval_ssa::preferences::Contest;
@@ -11,37 +10,20 @@ use eval_ssa::quality::RaterQuality;
 use eval_ssa::score::{Measure, Score};
 use eval_ssa::summary::{Question, QuestionAgreement};
 use eval_ssa::{Mode, Summary};
-use maud::{DOCTYPE, Markup, PreEscaped, html};
+use maud::{Markup, html};
 
-/// Resamples of the page of its own; the live page takes fewer.
+/// Resamples of a report; the live page takes fewer.
 const RESAMPLES: u32 = 10_000;
 
 impl Project {
-    /// All numbers of the study as one page of HTML with nothing outside it.
+    /// All numbers of the study, for a report.
     ///
     /// # Errors
     /// Those of the database.
-    pub fn report(&self, names: Names) -> Result<String> {
+    pub fn summary(&self, names: Names) -> Result<Summary> {
         let seed = self.settings().seed;
         let bootstrap = Bootstrap { resamples: RESAMPLES, seed, ..Bootstrap::default() };
-        let summary = Summary::of(&self.study(names)?, &bootstrap);
-        let name = &self.settings().name;
-        let page = html! {
-            (DOCTYPE)
-            html lang="en" {
-                head {
-                    meta charset="utf-8";
-                    meta name="viewport" content="width=device-width, initial-scale=1";
-                    title { (name) }
-                    style { (PreEscaped(include_str!("../assets/style.css"))) }
-                }
-                body {
-                    header.top { h1 { (name) } p.quiet { "As of " (iso(now())) } }
-                    main.broad { (body(&summary)) }
-                }
-            }
-        };
-        Ok(page.into_string())
+        Ok(Summary::of(&self.study(names)?, &bootstrap))
     }
 }
 
@@ -78,7 +60,7 @@ fn plot(scores: &[Score]) -> Markup {
                 }
                 @for (row, (name, estimate)) in rows.iter().enumerate() {
                     @let y = 30 * row + 15;
-                    @let [low, high] = estimate.percentile.map(x);
+                    @let [low, high] = estimate.to_quote().map(x);
                     text x="230" y=(y + 5) text-anchor="end" { (name) }
                     line.bar x1=(low) x2=(high) y1=(y) y2=(y) {}
                     circle.dot cx=(x(estimate.value)) cy=(y) r="5" {}
@@ -101,27 +83,13 @@ fn percent(estimate: Option<&Estimate>) -> Markup {
             Some(estimate) => {
                 (format!("{:.1} %", 100.0 * estimate.value)) " "
                 span.quiet {
-                    @let [low, high] = estimate.percentile.map(|bound| 100.0 * bound);
+                    @let [low, high] = estimate.to_quote().map(|bound| 100.0 * bound);
                     (format!("[{low:.1}, {high:.1}]"))
-                    @if estimate.degenerate { " no variation" }
-                    @if let Some([low, high]) = few(estimate) {
-                        (format!(" few, rather [{low:.1}, {high:.1}]"))
-                    }
                 }
             }
             None => "–",
         }
     }
-}
-
-/// So few contexts or conversations make percentile intervals too narrow.
-const FEW: usize = 20;
-
-/// The interval for small samples, in percent, where it is the one to read.
-fn few(estimate: &Estimate) -> Option<[f64; 2]> {
-    let interval =
-        estimate.small_sample.filter(|_| estimate.units <= FEW && !estimate.degenerate)?;
-    Some(interval.map(|bound| 100.0 * bound))
 }
 
 fn statistic(statistic: &Statistic) -> String {
@@ -135,10 +103,10 @@ fn scores(scores: &[Score]) -> Markup {
             @if scores.is_empty() { p { "There are no responses yet." } }
             @else {
                 p.quiet {
-                    "By the majority of the required votes, with 95 % intervals: percentile \
-                     bootstrap over contexts or conversations. With 20 of those or fewer it is too narrow, and \
-                     an interval for small samples stands beside it. Undecided responses do not \
-                     count; the last column says between which values the SSA can still end."
+                    "By the majority of the required votes, with 95 % intervals: percentile bootstrap \
+                     over contexts or conversations, and with fewer than 50 of those the interval for \
+                     small samples. Undecided responses do not count; the last column says between \
+                     which values the SSA can still end."
                 }
                 (plot(scores))
                 div.wide tabindex="0" role="region" aria-label="Scores" { table {
@@ -156,8 +124,11 @@ fn scores(scores: &[Score]) -> Markup {
                         td { (percent(score.sensibleness.as_ref())) }
                         td { (percent(score.specificity.as_ref())) }
                         td { (percent(score.ssa.as_ref())) }
-                        td { @if let Some([low, high]) = score.ssa_bounds {
-                            (format!("{:.1} to {:.1}", 100.0 * low, 100.0 * high))
+                        td { @match score.ssa_bounds {
+                            Some([low, high]) if high > low => {
+                                (format!("{:.1} to {:.1}", 100.0 * low, 100.0 * high))
+                            }
+                            _ => "–",
                         } }
                     } } }
                 } }

@@ -19,8 +19,10 @@ const READERS: usize = 4;
 /// An open database.
 pub(crate) struct Store {
     path: PathBuf,
-    writer: Writer,
+    // Closed before the writer: the last connection takes the write-ahead log into the file and
+    // away, which one that only reads cannot do.
     readers: Mutex<Vec<Connection>>,
+    writer: Writer,
 }
 
 impl Store {

@@ -55,16 +55,17 @@ pub mod tables;
 mod terminal;
 pub mod words;
 
-pub use document::Report;
+pub use document::{Document, Report};
 pub use expectation::{Checked, Expectation, Verdict};
-pub use html::page;
-pub use markdown::markdown;
+pub use html::{document_page, page};
+pub use markdown::{document_markdown, markdown};
 pub use outcome::{Claim, Outcome, outcome};
 pub use result::{Cost, FILE, PaperRow, Role, RunResult, SCHEMA, Versions};
 pub use row::{Comparison, Row};
 pub use section::{
-    Bar, BarChart, Block, Curve, CurvePoint, Curves, Figure, Line, LinePlot, Mark, Matrices,
-    Matrix, Picture, Point, Section, Table, Tile, TileLine, XAxis,
+    Bar, BarChart, Block, Curve, CurvePoint, Curves, Figure, IntervalPlot, IntervalRow, Line,
+    LinePlot, Mark, Matrices, Matrix, Measured, Picture, Point, Section, Table, Tile, TileLine,
+    XAxis,
 };
 pub use terminal::terminal;
 

@@ -4,7 +4,7 @@
 use anyhow::Result;
 
 use crate::beside_paper;
-use crate::document::Report;
+use crate::document::{Document, Report};
 use crate::outcome::outcome;
 use crate::section::{Block, Section, Table};
 use crate::tables;
@@ -50,6 +50,23 @@ pub fn markdown(report: &Report<'_>) -> Result<String> {
     Ok(out)
 }
 
+/// A document's title, notes, tables and texts.
+///
+/// # Errors
+/// When a section does not hold together.
+pub fn document_markdown(document: &Document<'_>) -> Result<String> {
+    document.check()?;
+    let mut out = format!("# {}\n", text(document.title));
+    if !document.about.is_empty() {
+        out += &format!("\n{}\n", text(document.about));
+    }
+    for note in document.notes {
+        out += &format!("\n> {}\n", text(note));
+    }
+    document.sections.iter().for_each(|s| section(&mut out, s));
+    Ok(out)
+}
+
 fn numbers(out: &mut String, title: &str, about: &[&str], table: Option<Table>) {
     let Some(table) = table else { return };
     *out += &format!("\n## {}\n\n", text(title));
@@ -77,6 +94,7 @@ fn section(out: &mut String, section: &Section) {
             | Block::Curves(_)
             | Block::Plot(_)
             | Block::Panels(_)
+            | Block::Intervals(_)
             | Block::Bars(_)
             | Block::Matrices(_)
             | Block::Figures(_)

@@ -97,8 +97,8 @@ fn warnings_and_methods_say_what_a_reader_needs() {
     let warnings = summary.warnings.join("\n");
     for part in [
         "always (interactive): 6 conversations",
-        "always (interactive): SSA is the same in all conversations",
-        "1 interactive conversations have fewer than 7 rated responses",
+        "always (interactive): sensibleness, specificity, SSA are the same in all conversations",
+        "1 interactive conversation has fewer than 7 rated responses",
         "different guidelines: \"\", \"en-2\"",
         "often (static): 1 of 1 responses have no label yet",
     ] {
@@ -111,6 +111,7 @@ fn warnings_and_methods_say_what_a_reader_needs() {
     ] {
         assert!(summary.methods.contains(part), "{part:?} is missing in {}", summary.methods);
     }
+    assert!(!summary.methods.contains("0 contexts"), "nothing is decided: {}", summary.methods);
     let json = serde_json::to_string(&summary).unwrap();
     assert!(!json.contains("NaN") && !json.contains("inf"));
     assert_eq!(serde_json::from_str::<Summary>(&json).unwrap(), summary);

@@ -6,7 +6,7 @@ use std::io::Read;
 use std::path::Path;
 
 /// From version `index` to `index + 1`.
-const STEPS: &[&str] = &[include_str!("schema.sql")];
+const STEPS: &[&str] = &[include_str!("schema.sql"), include_str!("judgments.sql")];
 
 /// "rate": what SQLite keeps in the file's header for us.
 const APPLICATION: i64 = 0x7261_7465;

@@ -5,8 +5,8 @@ use maud::{Markup, html};
 
 use super::parts::{key, table};
 use super::pictures;
-use crate::plots::{colours, curves, lines, strips};
-use crate::section::{BarChart, Block, Curves, LinePlot, Section};
+use crate::plots::{self, colours, curves, lines, strips};
+use crate::section::{BarChart, Block, Curves, IntervalPlot, LinePlot, Section};
 use crate::words::{capitalised, heading};
 
 /// All that a section shows, without its heading.
@@ -30,6 +30,7 @@ fn block(block: &Block) -> Result<Markup> {
         Block::Curves(c) => learning(c)?,
         Block::Plot(p) => plot(p)?,
         Block::Panels(p) => panels(p)?,
+        Block::Intervals(p) => intervals(p),
         Block::Bars(charts) => bars(charts),
         Block::Matrices(m) => pictures::matrices(m),
         Block::Figures(f) => pictures::figures(f),
@@ -73,6 +74,17 @@ fn plot(plot: &LinePlot) -> Result<Markup> {
             div.plots { figure { b { (plot.title) } " " span.soft { (plot.y_label) } (drawn) } }
         } @else { p.caption { (plot.title) ": no point was measured." } }
     })
+}
+
+fn intervals(plot: &IntervalPlot) -> Markup {
+    let names: Vec<&str> = plot.series.iter().map(String::as_str).collect();
+    html! {
+        @if plot.rows.is_empty() { p.caption { (plot.title) ": nothing was measured." } }
+        @else {
+            @if names.len() > 1 { (key(&colours::key(&names))) }
+            figure.intervals { b { (plot.title) } (plots::intervals::plot(plot)) }
+        }
+    }
 }
 
 fn panels(plots: &[LinePlot]) -> Result<Markup> {

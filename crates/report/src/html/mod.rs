@@ -9,11 +9,12 @@ mod results;
 use anyhow::{Context, Result};
 use maud::{DOCTYPE, Markup, PreEscaped, html};
 
-use crate::document::Report;
+use crate::document::{Document, Report};
 use crate::expectation::Verdict;
 use crate::outcome::{Claim, outcome};
 use crate::plots::colours::{GRID, INK, SERIES};
 use crate::result::RunResult;
+use crate::section::Section;
 use crate::tables;
 use crate::words;
 
@@ -41,13 +42,42 @@ pub fn page(report: &Report<'_>) -> Result<String> {
     add("differences", "Paired differences", results::differences(result));
     add("paper", "Beside the paper", results::beside_paper(result));
     for section in report.sections {
-        let body = blocks::section(section).with_context(|| format!("section `{}`", section.id))?;
-        add(&section.id, &section.title, Some(body).filter(|_| !section.blocks.is_empty()));
+        add(&section.id, &section.title, body_of(section)?);
     }
     let expected = tables::expected(result);
     add("expected", "Expected", expected.map(|expected| parts::table(&expected, None)));
     add("provenance", "Cost and provenance", Some(provenance(result, report.recipe_toml)));
     let title = format!("{}/{}", result.paper, result.row);
+    Ok(whole(&title, &headline(result, &title), &parts))
+}
+
+/// A document as a page of the same make.
+///
+/// # Errors
+/// When a section does not hold together, or a plot cannot be drawn.
+pub fn document_page(document: &Document<'_>) -> Result<String> {
+    document.check()?;
+    let mut parts = Vec::new();
+    for section in document.sections {
+        let (id, title) = (section.id.as_str(), section.title.as_str());
+        parts.extend(body_of(section)?.map(|body| Part { id, title, body }));
+    }
+    let head = html! {
+        h1 { (document.title) }
+        @if !document.about.is_empty() { p.soft { (document.about) } }
+        @for note in document.notes { p.note { (note) } }
+    };
+    Ok(whole(document.title, &head, &parts))
+}
+
+/// What a section shows; `None` without blocks.
+fn body_of(section: &Section) -> Result<Option<Markup>> {
+    let body = blocks::section(section).with_context(|| format!("section `{}`", section.id))?;
+    Ok(Some(body).filter(|_| !section.blocks.is_empty()))
+}
+
+/// The page around its head and its parts.
+fn whole(title: &str, head: &Markup, parts: &[Part<'_>]) -> String {
     let page = html! {
         (DOCTYPE)
         html lang="en" {
@@ -58,15 +88,15 @@ pub fn page(report: &Report<'_>) -> Result<String> {
                 style { (PreEscaped(STYLE)) (PreEscaped(dark_plots())) }
             }
             body { main {
-                (headline(result, &title))
-                nav { @for p in &parts { a href={ "#" (p.id) } { (p.title) } } }
-                @for p in &parts {
+                (head)
+                nav { @for p in parts { a href={ "#" (p.id) } { (p.title) } } }
+                @for p in parts {
                     section id=(p.id) { h2 { (p.title) } (p.body) }
                 }
             } }
         }
     };
-    Ok(page.into_string())
+    page.into_string()
 }
 
 /// Rules that turn the plots' colours into those for dark ground.

@@ -5,6 +5,7 @@
 pub(crate) mod colours;
 pub(crate) mod curves;
 mod frame;
+pub(crate) mod intervals;
 pub(crate) mod lines;
 pub(crate) mod strips;
 

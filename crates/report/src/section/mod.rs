@@ -1,9 +1,11 @@
 //! What a report shows besides its numbers, as plain data: sections made of blocks.
 
+mod intervals;
 mod lines;
 mod pictures;
 mod table;
 
+pub use intervals::{IntervalPlot, IntervalRow, Measured};
 pub use lines::{Curve, CurvePoint, Curves, Line, LinePlot, Point, XAxis};
 pub use pictures::{Bar, BarChart, Figure, Mark, Matrices, Matrix, Picture, Tile, TileLine};
 pub use table::Table;
@@ -60,6 +62,8 @@ pub enum Block {
     Plot(LinePlot),
     /// Small plots side by side, with one vertical scale and one key.
     Panels(Vec<LinePlot>),
+    /// Values with intervals, a row for each thing that was measured.
+    Intervals(IntervalPlot),
     /// Bar charts side by side.
     Bars(Vec<BarChart>),
     /// Confusion matrices; with many classes, lists of the most frequent mistakes.
@@ -75,6 +79,7 @@ impl Block {
         match self {
             Block::Table(table) => table.check(),
             Block::Plot(plot) => plot.check(),
+            Block::Intervals(plot) => plot.check(),
             Block::Panels(plots) => plots.iter().try_for_each(LinePlot::check),
             Block::Figures(figures) => figures.iter().try_for_each(Figure::check),
             Block::Tiles(tiles) => tiles.iter().try_for_each(|t| t.picture.check()),

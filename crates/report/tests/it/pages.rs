@@ -3,7 +3,7 @@
 use metrics::Confusion;
 use report::*;
 
-use crate::samples::{full, matrices, perplexities, plot, run, tile};
+use crate::samples::{full, intervals, matrices, perplexities, plot, run, tile};
 
 fn report<'a>(result: &'a RunResult, sections: &'a [Section]) -> Report<'a> {
     Report { result, sections, recipe_toml: "" }
@@ -88,6 +88,12 @@ fn blocks_at_odds_with_themselves_are_errors_and_nothing_is_written() {
     let mut wild = plot();
     wild.lines[0].points[0].x = 7.0;
     assert!(refused(Block::Plot(wild)).contains("none of its 2 categories"));
+    let mut short = intervals();
+    short.rows[1].values.pop();
+    assert!(refused(Block::Intervals(short)).contains("`second` has 1 values, not 2"));
+    let mut wild = intervals();
+    wild.rows[0].values[0] = Some(Measured { value: f64::NAN, interval: None });
+    assert!(refused(Block::Intervals(wild)).contains("a value of `<first>` is not finite"));
     let figure = Figure {
         title: "t".into(),
         about: String::new(),
@@ -100,6 +106,31 @@ fn blocks_at_odds_with_themselves_are_errors_and_nothing_is_written() {
         let error = markdown(&report(&result, &[Section::new(id, "Part")])).unwrap_err();
         assert!(error.to_string().contains(id), "{error}");
     }
+}
+
+#[test]
+fn a_document_has_sections_and_nothing_of_a_run() {
+    let sections = [
+        Section::new("results", "Results").with(Block::Text("Of *five*.".into())),
+        Section::new("plot", "A plot").with(Block::Intervals(intervals())),
+    ];
+    let notes = ["few & far".to_owned()];
+    let document =
+        Document { title: "A <study>", about: "done", notes: &notes, sections: &sections };
+    let page = document_page(&document).unwrap();
+    assert!(page.contains("<h1>A &lt;study&gt;</h1>") && page.contains("few &amp; far"));
+    assert!(page.contains("&lt;first&gt;") && !page.contains("provenance"));
+    // Two values, one of them with an interval; the axis goes from 190 to 614.
+    assert_eq!(
+        (page.matches("<circle").count(), page.matches("stroke-width=\"7\"").count()),
+        (3, 1)
+    );
+    assert!(page.contains("cx=\"402.0\""), "the middle of the axis: {page}");
+    let text = document_markdown(&document).unwrap();
+    assert_eq!(text, "# A \\<study>\n\ndone\n\n> few & far\n\n## Results\n\nOf \\*five\\*.\n");
+    let twice = [sections[0].clone(), sections[0].clone()];
+    let error = document_page(&Document { sections: &twice, ..document }).unwrap_err();
+    assert!(error.to_string().contains("`results` is taken"), "{error}");
 }
 
 #[test]

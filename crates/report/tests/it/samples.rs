@@ -108,6 +108,25 @@ fn counts() -> Table {
     table
 }
 
+/// Two rows of two series, with one interval and one gap.
+pub(crate) fn intervals() -> IntervalPlot {
+    let dot = |value| Some(Measured { value, interval: None });
+    let row = |name: &str, values| IntervalRow { name: name.into(), values };
+    IntervalPlot {
+        title: "Shares".into(),
+        label: "share, %".into(),
+        span: [0.0, 100.0],
+        series: vec!["a".into(), "b".into()],
+        rows: vec![
+            row(
+                "<first>",
+                vec![Some(Measured { value: 50.0, interval: Some([40.0, 60.0]) }), None],
+            ),
+            row("second", vec![dot(0.0), dot(100.0)]),
+        ],
+    }
+}
+
 /// Two lines over two numbers.
 pub(crate) fn plot() -> LinePlot {
     let points = [("plain", 10, &[50.0, 60.0][..]), ("wide", 10, &[70.0]), ("wide", 100, &[90.0])];

@@ -6,11 +6,14 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, bail};
 use rating_server::{
-    Endpoint, Export, Names, NewRater, Project, ServeOptions, Settings, new_password, read_records,
-    serve,
+    Endpoint, Export, Names, NewRater, Project, Records, ServeOptions, Settings, Tool,
+    new_password, read_records, read_tool, read_transcripts, serve,
 };
+use report::Document;
 
 use super::say;
+use crate::papers::ssa::study;
+use crate::run::note::note;
 
 /// What is done with a study.
 #[derive(clap::Args)]
@@ -23,17 +26,8 @@ pub(crate) struct Args {
 enum What {
     /// Make a study in a new file, and print the researcher's password
     Init(Init),
-    /// Add responses: CSV or lines of JSON, items.jsonl, pairs.jsonl, systems.jsonl
-    Import {
-        /// The study
-        project: PathBuf,
-        /// The files
-        #[arg(required = true)]
-        files: Vec<PathBuf>,
-        /// Whose responses they are, where the files do not say it
-        #[arg(long)]
-        system: Option<String>,
-    },
+    /// Add responses (CSV or lines of JSON), conversations, or ratings of other tools
+    Import(Import),
     /// Let raters hold conversations with a chatbot, whose turns are then rated
     Chat {
         /// The study
@@ -52,6 +46,22 @@ enum What {
         /// How many conversations are wanted
         #[arg(long, default_value_t = 100)]
         conversations: u32,
+    },
+    /// Ask a model the raters' questions; what it says stands beside their votes, never among them
+    Judge {
+        /// The study
+        project: PathBuf,
+        /// The name that the judge gets; say the model's version, as results depend on it
+        name: String,
+        /// An OpenAI-compatible server, up to /v1
+        #[arg(long)]
+        url: String,
+        /// The model's name at that server
+        #[arg(long)]
+        model: String,
+        /// The environment variable with the server's key
+        #[arg(long)]
+        key_variable: Option<String>,
     },
     /// Make links for raters; they are printed this once
     Invite {
@@ -97,11 +107,12 @@ enum What {
         #[arg(long)]
         names: bool,
     },
-    /// Write scores, agreement, raters and methods as one page of HTML
+    /// Write scores, agreement, raters and methods as a page, Markdown and JSON
     Report {
         /// The study
         project: PathBuf,
-        /// The file; without it report.html, which must not be there
+        /// The page; without it report.html, which must not be there. Beside it come files of the
+        /// same name that end with .md and .json
         #[arg(long)]
         out: Option<PathBuf>,
         /// With the names of systems, even while the pages hide them
@@ -115,6 +126,41 @@ enum What {
         /// The copy, which must not be there
         to: PathBuf,
     },
+}
+
+#[derive(clap::Args)]
+struct Import {
+    /// The study
+    project: PathBuf,
+    /// Responses as .csv or .jsonl; items.jsonl, pairs.jsonl, systems.jsonl, ratings.jsonl and
+    /// judgments.jsonl as `export` writes them; with --from, another tool's export
+    #[arg(required_unless_present = "transcripts")]
+    files: Vec<PathBuf>,
+    /// Whose responses they are, where the files do not say it
+    #[arg(long)]
+    system: Option<String>,
+    /// Conversations as published with the Meena paper: `NAME Conversation NUMBER`, then `SPEAKER:
+    /// TEXT` lines. May be given several times
+    #[arg(long, value_name = "FILE", conflicts_with = "from")]
+    transcripts: Vec<PathBuf>,
+    /// Whose turns of the transcripts are rated; by default, of whom the headings name
+    #[arg(long, requires = "transcripts")]
+    speaker: Option<String>,
+    /// The tool that the files are exports of
+    #[arg(long, value_name = "TOOL")]
+    from: Option<Other>,
+    /// Whose answers they are, where the tool's files do not say it; by default, Potato's folder or
+    /// doccano's file
+    #[arg(long, requires = "from")]
+    rater: Option<String>,
+}
+
+/// Tools whose exports are read.
+#[derive(Clone, Copy, clap::ValueEnum)]
+enum Other {
+    LabelStudio,
+    Potato,
+    Doccano,
 }
 
 #[derive(clap::Args)]
@@ -156,7 +202,7 @@ struct Init {
 pub(crate) fn run(args: &Args) -> Result<()> {
     match &args.what {
         What::Init(init) => make(init),
-        What::Import { project, files, system } => import(project, files, system.as_deref()),
+        What::Import(arguments) => import(arguments),
         What::Chat { project, name, url, model, key_variable, conversations } => {
             let endpoint = match (url, model) {
                 (Some(url), Some(model)) => Endpoint::OpenAi {
@@ -168,6 +214,20 @@ pub(crate) fn run(args: &Args) -> Result<()> {
             };
             Project::open(project)?.offer_chats(name, &endpoint, *conversations)?;
             say(&format!("{conversations} conversations with {name} are wanted"))
+        }
+        What::Judge { project, name, url, model, key_variable } => {
+            let endpoint = Endpoint::OpenAi {
+                url: url.clone(),
+                model: model.clone(),
+                key_variable: key_variable.clone(),
+            };
+            let mut said = |done: usize, of: usize| {
+                if done.is_multiple_of(100) && done < of {
+                    note(&format!("{done} of {of} responses"));
+                }
+            };
+            let judged = Project::open(project)?.judge(name, &endpoint, &mut said)?;
+            say(&format!("{name} has judged {judged} responses"))
         }
         What::Invite { project, labels, chats, url } => {
             let project = Project::open(project)?;
@@ -195,11 +255,7 @@ pub(crate) fn run(args: &Args) -> Result<()> {
         What::Status { project } => status(&Project::open(project)?),
         What::Export { project, out, names } => export(&Project::open(project)?, out, *names),
         What::Report { project, out, names } => {
-            let project = Project::open(project)?;
-            let out = super::out_file(out.as_deref(), "report.html")?;
-            let page = project.report(shown(&project, *names)?)?;
-            atomic_file::write(&out, page.as_bytes())?;
-            say(&format!("{}", out.display()))
+            write_report(&Project::open(project)?, out.as_deref(), *names)
         }
         What::Backup { project, to } => {
             Project::open(project)?.backup(to)?;
@@ -243,21 +299,77 @@ fn make(init: &Init) -> Result<()> {
     say(&format!("Next: tutor rate import {name} RESPONSES.csv --system NAME"))
 }
 
-fn import(project: &Path, files: &[PathBuf], system: Option<&str>) -> Result<()> {
-    let project = Project::open(project)?;
-    for file in files {
-        let records = read_records(file, system)?;
-        let done = project
-            .add_records(&records)
-            .with_context(|| format!("cannot add {}", file.display()))?;
-        let known = match done.known {
-            0 => String::new(),
-            known => format!(", {known} were there already"),
+fn import(arguments: &Import) -> Result<()> {
+    let project = Project::open(&arguments.project)?;
+    let (system, speaker) = (arguments.system.as_deref(), arguments.speaker.as_deref());
+    for file in &arguments.transcripts {
+        add(&project, file, &read_transcripts(file, system, speaker)?)?;
+    }
+    for file in &arguments.files {
+        let tool = arguments.from.map(|from| match from {
+            Other::LabelStudio => Tool::LabelStudio,
+            Other::Potato => Tool::Potato,
+            Other::Doccano => Tool::Doccano,
+        });
+        let records = match tool {
+            Some(tool) => read_tool(file, tool, arguments.rater.as_deref())?,
+            None => read_records(file, system)?,
         };
-        say(&format!("{}: {} added{known}", file.display(), done.added))?;
-        for note in &records.notes {
-            say(&format!("  {note}"))?;
-        }
+        add(&project, file, &records)?;
+    }
+    Ok(())
+}
+
+fn add(project: &Project, file: &Path, records: &Records) -> Result<()> {
+    let done =
+        project.add_records(records).with_context(|| format!("cannot add {}", file.display()))?;
+    let known = match done.known {
+        0 => String::new(),
+        known => format!(", {known} were there already"),
+    };
+    say(&format!("{}: {} added{known}", file.display(), done.added))?;
+    if done.late > 0 {
+        let votes = project.settings().votes;
+        say(&format!("  {} are not counted: their items have {votes} votes already", done.late))?;
+    }
+    for note in &records.notes {
+        say(&format!("  {note}"))?;
+    }
+    Ok(())
+}
+
+/// Writes the page and, beside it, the same as Markdown and the numbers as JSON.
+fn write_report(project: &Project, out: Option<&Path>, names: bool) -> Result<()> {
+    let page = super::out_file(out, "report.html")?;
+    let beside = ["md", "json"].map(|end| page.with_extension(end));
+    if let Some(taken) = beside.iter().find(|path| **path == page || out.is_none() && path.exists())
+    {
+        bail!("{} is there already: name a page by --out, as results.html", taken.display());
+    }
+    let names = shown(project, names)?;
+    let summary = project.summary(names)?;
+    let status = project.status()?;
+    let about = format!(
+        "{} of {} votes, {} of {} items have all of theirs.{}",
+        status.votes,
+        status.wanted,
+        status.full,
+        status.items,
+        if names == Names::Blind { " Systems have blind names." } else { "" }
+    );
+    let document = Document {
+        title: &project.settings().name,
+        about: &about,
+        notes: &summary.warnings,
+        sections: &study::sections(&summary),
+    };
+    let html = report::document_page(&document)?;
+    let text = report::document_markdown(&document)?;
+    let json = serde_json::to_string_pretty(&summary)? + "\n";
+    let [markdown, numbers] = &beside;
+    for (path, contents) in [(&page, html), (markdown, text), (numbers, json)] {
+        atomic_file::write(path, contents.as_bytes())?;
+        say(&format!("{}", path.display()))?;
     }
     Ok(())
 }

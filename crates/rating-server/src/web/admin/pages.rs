@@ -107,7 +107,7 @@ pub(super) async fn raters(State(app): State<App>, session: Session) -> Response
                         th scope="col" { "Rater" } th scope="col" { "Label" }
                         th scope="col" { "State" } th scope="col" { "Votes" }
                         th scope="col" { "Skipped" } th scope="col" { "Practice" }
-                        th scope="col" { "Conversations" } th scope="col" { "Last answer" }
+                        th scope="col" { "Chats" } th scope="col" { "Last answer" }
                         th scope="col" { "Change" }
                     } }
                     tbody { @for rater in &list { (row(rater, &session)) } }
@@ -143,7 +143,7 @@ fn row(rater: &RaterInfo, session: &Session) -> Markup {
             th scope="row" { (rater.key) } td { (rater.label) } td { (rater.state) }
             td { (rater.votes) } td { (rater.skipped) } td { (rater.practice) }
             td { (rater.chats_done) " of " (rater.chats) }
-            td { @if let Some(at) = rater.last { (&iso(at)[..16].replace('T', " ")) } }
+            td.moment { @if let Some(at) = rater.last { (&iso(at)[..16].replace('T', " ")) } }
             td { @if rater.state != "deleted" {
                 form.inline method="post" action=(format!("/admin/raters/{}", rater.key)) {
                     (csrf(session))

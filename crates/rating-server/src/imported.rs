@@ -1,0 +1,246 @@
+//! Ratings that were given elsewhere, and what automatic judges say: records of files and models,
+//! not of this study's pages.
+
+use crate::error::{Error, Result};
+use crate::items::Imported;
+use crate::seats;
+use crate::secret::keyed_name;
+use crate::settings::Settings;
+use eval_ssa::{Answer, Judgment, Label, Rating};
+use rusqlite::{Connection, OptionalExtension};
+
+/// What a rater answered, as the table has it.
+type Cells = (Option<bool>, Option<bool>, Option<bool>, Option<String>, Option<String>);
+
+/// Adds ratings that were given in another tool, by raters who get no link. Those beyond the votes
+/// that an item gets are kept as too late and not counted; the second number says how many.
+///
+/// # Errors
+/// [`Error::Invalid`] names an item that is not there, or an answer that is there otherwise.
+pub(crate) fn ratings(
+    db: &Connection,
+    settings: &Settings,
+    ratings: &[Rating],
+    now: i64,
+) -> Result<(Imported, usize)> {
+    let (mut done, mut late) = (Imported::default(), 0);
+    for rating in ratings {
+        let (item, kind) = item(db, &rating.item, &rating.rater)?;
+        let rater = rater(db, settings.seed, &rating.rater, now)?;
+        let (sensible, specific, skip) = match &rating.answer {
+            Answer::NotSensible => (Some(false), None, None),
+            Answer::Sensible { specific } => (Some(true), *specific, None),
+            Answer::Skipped { reason } => (None, None, Some(reason.clone())),
+        };
+        let cells: Cells = (sensible, specific, rating.human_like, skip, rating.comment.clone());
+        let there: Option<Cells> = db
+            .prepare_cached(
+                "SELECT sensible, specific, human_like, skip, comment FROM seat
+                 WHERE rater = ?1 AND item = ?2",
+            )?
+            .query_row([rater, item], |row| {
+                Ok((row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?, row.get(4)?))
+            })
+            .optional()?;
+        match there {
+            Some(there) if there == cells => {
+                done.known += 1;
+                continue;
+            }
+            Some(_) => {
+                let Rating { item, rater, .. } = rating;
+                return Err(Error::Invalid(format!(
+                    "{rater:?} has answered {item:?} already, and otherwise: name the raters of each \
+                     file differently"
+                )));
+            }
+            None => {}
+        }
+        let state = match (&cells.3, kind.as_str()) {
+            (Some(_), _) => "skipped",
+            (None, "rate") if !seats::try_take(db, settings, item)? => "late",
+            (None, _) => "voted",
+        };
+        late += usize::from(state == "late");
+        let guideline: Option<i64> = db
+            .prepare_cached("SELECT id FROM guideline WHERE version = ?1")?
+            .query_row([&rating.guideline], |row| row.get(0))
+            .optional()?;
+        db.prepare_cached(
+            "UPDATE rater SET places = places + 1, answered = answered + 1 WHERE id = ?1",
+        )?
+        .execute([rater])?;
+        db.prepare_cached(
+            "INSERT INTO seat (rater, place, item, state, given_at, answered_at, sensible, specific,
+               human_like, skip, comment, duration_ms, guideline)
+             VALUES (?1, (SELECT places FROM rater WHERE id = ?1), ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9,
+               ?10, ?11, ?12)",
+        )?
+        .execute((
+            rater,
+            item,
+            state,
+            rating.shown_at.unwrap_or(0),
+            rating.answered_at,
+            cells.0,
+            cells.1,
+            cells.2,
+            cells.3,
+            cells.4,
+            rating.answered_at.zip(rating.shown_at).map(|(answered, shown)| answered - shown),
+            guideline,
+        ))?;
+        done.added += 1;
+    }
+    Ok((done, late))
+}
+
+/// The number and the kind of an item that is rated, by the researcher's id.
+fn item(db: &Connection, id: &str, by: &str) -> Result<(i64, String)> {
+    db.prepare_cached("SELECT id, kind FROM item WHERE source = ?1 AND kind IN ('rate', 'gold')")?
+        .query_row([id], |row| Ok((row.get(0)?, row.get(1)?)))
+        .optional()?
+        .ok_or_else(|| {
+            Error::Invalid(format!(
+                "{by:?} says something of the item {id:?}, which is not in the project: import the \
+                 responses first, with the same ids"
+            ))
+        })
+}
+
+/// A rater of another tool, by the name there. Paused: there is nothing to open a link for.
+fn rater(db: &Connection, seed: u64, name: &str, now: i64) -> Result<i64> {
+    let key = format!("i-{}", keyed_name(seed, &[b"imported rater", name.as_bytes()], 8));
+    db.prepare_cached(
+        "INSERT INTO rater (key, label, made_at, state) VALUES (?1, ?2, ?3, 'paused')
+         ON CONFLICT (key) DO NOTHING",
+    )?
+    .execute((&key, format!("imported: {name}"), now))?;
+    Ok(db
+        .prepare_cached("SELECT id FROM rater WHERE key = ?1")?
+        .query_row([&key], |row| row.get(0))?)
+}
+
+/// Keeps judgements; a later one of the same judge on the same item replaces the earlier.
+///
+/// # Errors
+/// [`Error::Invalid`] names an item that is not there.
+pub(crate) fn judgments(db: &Connection, judgments: &[Judgment]) -> Result<usize> {
+    for Judgment { item: id, judge, label, output } in judgments {
+        let (item, _) = item(db, id, judge)?;
+        db.prepare_cached(
+            "INSERT INTO judgment (item, judge, label, output) VALUES (?1, ?2, ?3, ?4)
+             ON CONFLICT (judge, item) DO UPDATE SET label = excluded.label, output = excluded.output",
+        )?
+        .execute((item, judge, label.map(name), output))?;
+    }
+    Ok(judgments.len())
+}
+
+/// All judgements, by the given column of their items.
+pub(crate) fn all_judgments(db: &Connection, id: &str) -> Result<Vec<Judgment>> {
+    let mut statement = db.prepare_cached(&format!(
+        "SELECT item.{id}, judge, label, output FROM judgment JOIN item ON item.id = judgment.item
+         ORDER BY judge, item.id"
+    ))?;
+    let rows = statement.query_map([], |row| {
+        let label: Option<String> = row.get(2)?;
+        Ok(Judgment {
+            item: row.get(0)?,
+            judge: row.get(1)?,
+            label: label.as_deref().and_then(labelled),
+            output: row.get(3)?,
+        })
+    })?;
+    Ok(rows.collect::<rusqlite::Result<_>>()?)
+}
+
+fn name(label: Label) -> &'static str {
+    match label {
+        Label::NotSensible => "not-sensible",
+        Label::Sensible => "sensible",
+        Label::Specific => "specific",
+    }
+}
+
+fn labelled(name: &str) -> Option<Label> {
+    [Label::NotSensible, Label::Sensible, Label::Specific]
+        .into_iter()
+        .find(|l| self::name(*l) == name)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{Deletion, Names, NewRater, Project};
+    use eval_ssa::{Item, Turn};
+
+    fn item(id: &str) -> Item {
+        Item {
+            id: id.into(),
+            system: "mine".into(),
+            conversation: id.into(),
+            turn: 1,
+            context: vec![Turn::new("A", "Hello?")],
+            response: "Hi.".into(),
+            ..Item::default()
+        }
+    }
+
+    #[test]
+    fn ratings_of_other_tools_take_votes_as_far_as_there_are_any() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let settings = Settings { votes: 1, ..Settings::default() };
+        let project = Project::create(&folder.path().join("s.db"), &settings, None).expect("new");
+        project.add_items(&[item("a"), item("b")]).expect("items");
+        let first =
+            Rating { comment: Some("why".into()), ..Rating::new("a", "x", Label::Specific.into()) };
+        let skips = Rating::new("b", "x", Answer::Skipped { reason: "unclear".into() });
+        let ratings = [first.clone(), skips.clone(), Rating::new("a", "y", Answer::NotSensible)];
+        let (done, late) = project.add_ratings(&ratings).expect("ratings");
+        assert_eq!((done.added, done.known, late), (3, 0, 1));
+        assert_eq!(project.add_ratings(&ratings).expect("the same").0.known, 3);
+        project.check().expect("right counts");
+        // What is beyond the votes is not counted; the skip holds none.
+        let study = project.study(Names::Own).expect("a study");
+        let kept: Vec<_> = study.ratings.iter().map(|r| (&*r.item, &r.answer)).collect();
+        assert_eq!(kept, [("a", &first.answer), ("b", &skips.answer)]);
+        assert_eq!(study.ratings[0].comment, first.comment);
+        assert_eq!(project.status().expect("a status").votes, 1);
+
+        let other = Rating::new("a", "x", Answer::NotSensible);
+        let error = project.add_ratings(&[Rating::new("b", "z", Answer::NotSensible), other]);
+        assert!(error.expect_err("two answers").to_string().contains("already, and otherwise"));
+        assert_eq!(project.raters().expect("raters").len(), 2, "all or nothing");
+        let error = project.add_ratings(&[Rating::new("c", "x", Answer::NotSensible)]);
+        assert!(error.expect_err("no such item").to_string().contains("\"c\""));
+
+        // Who is deleted with all votes gives them back.
+        let key = study.ratings[0].rater.clone();
+        project.delete_rater(&key, Deletion::WithVotes).expect("deleted");
+        assert_eq!(project.status().expect("a status").votes, 0);
+        project.check().expect("right counts");
+        assert!(project.add_rater(&NewRater::new("Ada")).is_ok());
+    }
+
+    #[test]
+    fn judgements_are_replaced_and_stay_apart_in_projects_of_version_1_too() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let path = folder.path().join("s.db");
+        let project = Project::create(&path, &Settings::default(), None).expect("new");
+        project.add_items(&[item("a")]).expect("an item");
+        drop(project);
+        let old = "DROP TABLE judgment; PRAGMA user_version = 1";
+        Connection::open(&path).and_then(|db| db.execute_batch(old)).expect("an old file");
+        let project = Project::open(&path).expect("brought up to date");
+        let says = |label| Judgment { item: "a".into(), judge: "j".into(), label, output: None };
+        project.add_judgments(&[says(None)]).expect("kept");
+        project.add_judgments(&[says(Some(Label::Sensible))]).expect("kept");
+        let study = project.study(Names::Own).expect("a study");
+        assert_eq!(study.judgments, [says(Some(Label::Sensible))]);
+        assert!(study.ratings.is_empty());
+        let blind = project.study(Names::Blind).expect("a study");
+        assert_eq!(blind.judgments[0].item, blind.items[0].id);
+        blind.check().expect("what is blind still fits together");
+    }
+}

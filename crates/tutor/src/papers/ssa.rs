@@ -1,0 +1,67 @@
+//! How people rate chatbots (Adiwardana et al. 2020): the rubric, simulated raters of known
+//! quality, the published conversations and numbers. Nothing is trained.
+
+mod automatic;
+mod published;
+mod recipe;
+mod rubric;
+mod simulated;
+pub(crate) mod study;
+mod summary;
+
+use std::path::{Path, PathBuf};
+
+use anyhow::Result;
+use toml::Table;
+
+use crate::recipe::edit;
+use crate::recipe::head::Head;
+use crate::run::experiment::{Experiment, Findings, Paper};
+use crate::run::seeds::Run;
+use published::Transcripts;
+use recipe::Recipe;
+
+pub(super) const PAPER: Paper = Paper { kind: "ssa", read };
+
+struct Ssa {
+    head: Head,
+    recipe: Recipe,
+    transcripts: Transcripts,
+}
+
+fn read(head: Head, own: &Table) -> Result<Box<dyn Experiment>> {
+    let recipe: Recipe = edit::read(own)?;
+    recipe.check(&head.name)?;
+    head.check_expectations(&recipe.row_names())?;
+    Ok(Box::new(Ssa { head, recipe, transcripts: Transcripts::default() }))
+}
+
+impl Experiment for Ssa {
+    fn head(&self) -> &Head {
+        &self.head
+    }
+
+    fn to_toml(&self) -> Result<String> {
+        self.head.to_toml(&self.recipe)
+    }
+
+    fn open(&mut self, dir: Option<&Path>) -> Result<()> {
+        let folder: Option<PathBuf> = dir.map(|dir| dir.join(&self.recipe.transcripts));
+        self.transcripts = Transcripts::read(folder.as_deref())?;
+        Ok(())
+    }
+
+    fn run(&self, run: &mut Run<'_>) -> Result<Findings> {
+        let found = run.each_seed(
+            |seed| {
+                seed.part("simulated raters");
+                Ok(simulated::run(&self.recipe, seed.seed))
+            },
+            summary::line,
+        )?;
+        Ok(Findings {
+            result: summary::result(&self.head, &self.recipe, run, &found)?,
+            sections: summary::sections(&found, &self.transcripts)?,
+        })
+    }
+}

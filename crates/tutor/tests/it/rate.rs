@@ -1,0 +1,215 @@
+//! Rating studies by the command line: from a new file to a report.
+
+use std::fs;
+use std::io::{BufRead, BufReader, Read, Write};
+use std::net::{TcpListener, TcpStream};
+use std::path::Path;
+use std::process::{Child, Stdio};
+
+use serde_json::{Value, json};
+
+use crate::tutor::{command, refused, run};
+
+/// A process that ends with the test, whatever happens.
+struct Ends(Child);
+
+impl Drop for Ends {
+    fn drop(&mut self) {
+        // Best effort: it may have ended by itself.
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
+
+/// Two systems, each with a response to the same three contexts.
+fn responses(dir: &Path) {
+    let one = "context,response\nDo you swim?,\"Yes, every Sunday\"\nI have a cat.,What's its name?\n\
+               Where do you live?,<b>By the sea</b>\n";
+    fs::write(dir.join("one.csv"), one).expect("a file");
+    let contexts = ["Do you swim?", "I have a cat.", "Where do you live?"];
+    let two = contexts.map(|c| json!({ "context": [c], "response": "ok" }).to_string() + "\n");
+    fs::write(dir.join("two.jsonl"), two.concat()).expect("a file");
+}
+
+/// A study with both systems and the answers of three raters, who rated elsewhere.
+fn rated(dir: &Path) {
+    responses(dir);
+    run(dir, &["rate", "init", "study.db", "--name", "Two <bots>", "--votes", "3"]);
+    run(dir, &["rate", "import", "study.db", "one.csv", "--system", "one"]);
+    run(dir, &["rate", "import", "study.db", "two.jsonl", "--system", "two"]);
+    for rater in ["ada", "ben", "cem"] {
+        let line = |item: String| {
+            // Ben sees no sense in `ok`; for the others it is not specific.
+            let labels: &[&str] = match (item.starts_with("one"), rater) {
+                (true, _) => &["sensible", "specific"],
+                (false, "ben") => &["not sensible"],
+                (false, _) => &["sensible"],
+            };
+            json!({ "id": 1, "item": item, "text": "", "label": labels }).to_string() + "\n"
+        };
+        let items = ["one/1", "one/2", "one/3", "two/1", "two/2", "two/3"];
+        let lines: String = items.map(|item| line(item.to_owned())).concat();
+        fs::write(dir.join(format!("{rater}.jsonl")), lines).expect("a file");
+        let file = format!("{rater}.jsonl");
+        let said = run(dir, &["rate", "import", "study.db", "--from", "doccano", &file]);
+        assert!(said.contains("6 added"), "{said}");
+    }
+}
+
+#[test]
+fn a_study_from_its_file_to_its_report() {
+    let dir = tempfile::tempdir().expect("a folder");
+    let dir = dir.path();
+    rated(dir);
+    let said = run(dir, &["rate", "status", "study.db"]);
+    assert!(said.contains("18 of 18 votes, 6 of 6 items have all of theirs"), "{said}");
+
+    // The same file again adds nothing; what a fourth rater says is kept and not counted.
+    let said = run(dir, &["rate", "import", "study.db", "--from", "doccano", "ada.jsonl"]);
+    assert!(said.contains("0 added, 6 were there already"), "{said}");
+    let fourth = ["rate", "import", "study.db", "--from", "doccano", "ben.jsonl", "--rater", "dan"];
+    let said = run(dir, &fourth);
+    assert!(said.contains("6 are not counted"), "{said}");
+
+    let said = run(dir, &["rate", "report", "study.db", "--names"]);
+    assert_eq!(said.lines().collect::<Vec<_>>(), ["report.html", "report.md", "report.json"]);
+    let read = |name: &str| fs::read_to_string(dir.join(name)).expect("a file");
+    let summary: Value = serde_json::from_str(&read("report.json")).expect("JSON");
+    let ssa = |system: &str| {
+        let scores = summary["scores"].as_array().expect("scores");
+        let score = scores.iter().find(|score| score["system"] == system).expect("the system");
+        score["ssa"]["value"].as_f64()
+    };
+    // By hand: all of `one` is (1, 1); `ok` is (1, 0) by two votes of three.
+    assert_eq!((ssa("one"), ssa("two")), (Some(1.0), Some(0.5)));
+    let page = read("report.html");
+    assert!(page.contains("Two &lt;bots&gt;") && page.matches("<svg").count() >= 3);
+    assert!(!page.contains("<script") && !page.contains("src=\"http"), "nothing from outside");
+    assert!(page.contains("6 responses of 2 systems to 3 contexts were rated."), "the methods");
+    assert!(read("report.md").contains("| one | static | 100.0 ["), "{}", read("report.md"));
+    // Without --names the report is as blind as the pages.
+    run(dir, &["rate", "report", "study.db", "--out", "blind.html"]);
+    assert!(read("blind.md").contains("| System ") && !read("blind.md").contains("| one |"));
+    let again = refused(dir, &["rate", "report", "study.db"]);
+    assert!(again.contains("report.html is there already"), "{again}");
+
+    // What is exported can be imported elsewhere, and gives the same numbers.
+    run(dir, &["rate", "export", "study.db", "--out", "exported", "--names"]);
+    run(dir, &["rate", "backup", "study.db", "copy.db"]);
+    assert!(!dir.join("study.db-wal").exists(), "a study that nobody has open is one file");
+    run(dir, &["rate", "init", "other.db", "--votes", "3"]);
+    let files = ["items", "ratings"].map(|name| format!("exported/{name}.jsonl"));
+    run(dir, &["rate", "import", "other.db", &files[0], &files[1]]);
+    run(dir, &["rate", "report", "other.db", "--out", "other.html", "--names"]);
+    let other: Value = serde_json::from_str(&read("other.json")).expect("JSON");
+    assert_eq!(other["scores"], summary["scores"]);
+    let unknown = refused(dir, &["rate", "import", "other.db", "--from", "doccano", "two.jsonl"]);
+    assert!(unknown.contains("two.jsonl") && unknown.contains("line 1"), "{unknown}");
+}
+
+#[test]
+fn raters_are_served() {
+    let dir = tempfile::tempdir().expect("a folder");
+    let dir = dir.path();
+    responses(dir);
+    run(dir, &["rate", "init", "study.db"]);
+    run(dir, &["rate", "import", "study.db", "one.csv", "--system", "one"]);
+    let mut serve = command(dir, &["rate", "serve", "study.db", "--port", "0"]);
+    let mut serve = Ends(serve.stdout(Stdio::piped()).spawn().expect("the program starts"));
+    let mut said = String::new();
+    let out = serve.0.stdout.take().expect("its output");
+    BufReader::new(out).read_line(&mut said).expect("a line");
+    let url = said.trim().strip_prefix("Researcher's page: ").expect("the address");
+    let host =
+        url.strip_prefix("http://").and_then(|u| u.strip_suffix("/admin")).expect("an address");
+    let link = run(dir, &["rate", "invite", "study.db", "Ada", "--url", &format!("http://{host}")]);
+    let path = link.trim().split_once(host).expect("a link").1;
+    let get = |path: &str| {
+        let mut stream = TcpStream::connect(host).expect("a server");
+        let request = format!("GET {path} HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\n\r\n");
+        stream.write_all(request.as_bytes()).expect("sent");
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer).expect("an answer");
+        answer
+    };
+    let page = get(path);
+    assert!(page.starts_with("HTTP/1.1 200") && page.contains("Rating study"), "{page}");
+    assert!(get("/r/aaaaaaaaaaaaaaaaaaaaaaaaaa").starts_with("HTTP/1.1 404"));
+}
+
+#[test]
+fn conversations_become_a_system() {
+    let dir = tempfile::tempdir().expect("a folder");
+    let dir = dir.path();
+    let text = "Bot Conversation 1\nHuman: Hi!\nBot: Hello!\nHuman: Do you ski?\nBot: In winter.\n";
+    fs::write(dir.join("bot.txt"), text).expect("a file");
+    run(dir, &["rate", "init", "study.db"]);
+    let said = run(dir, &["rate", "import", "study.db", "--transcripts", "bot.txt"]);
+    assert!(said.contains("bot.txt: 2 added"), "{said}");
+    let people = ["--transcripts", "bot.txt", "--speaker", "Human", "--system", "people"];
+    let said = run(dir, &[&["rate", "import", "study.db"][..], &people].concat());
+    assert!(said.contains("1 added"), "the opening answers nothing: {said}");
+    let nobody = ["--transcripts", "bot.txt", "--speaker", "Bott"];
+    let said = refused(dir, &[&["rate", "import", "study.db"][..], &nobody].concat());
+    assert!(said.contains("--speaker (Bot, Human)"), "{said}");
+    let nothing = refused(dir, &["rate", "import", "study.db"]);
+    assert!(nothing.contains("required"), "{nothing}");
+}
+
+/// Answers every request as a chat model that says the same.
+fn model(says: &'static str) -> String {
+    let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
+    let url = format!("http://{}/v1", listener.local_addr().expect("an address"));
+    std::thread::spawn(move || {
+        for stream in listener.incoming() {
+            let mut reader = BufReader::new(stream.expect("a connection"));
+            let mut length = 0;
+            loop {
+                let mut line = String::new();
+                reader.read_line(&mut line).expect("a header");
+                if let Some(value) = line.to_lowercase().strip_prefix("content-length:") {
+                    length = value.trim().parse().expect("a number");
+                }
+                if line.trim().is_empty() {
+                    break;
+                }
+            }
+            let mut body = vec![0; length];
+            reader.read_exact(&mut body).expect("a body");
+            let body: Value = serde_json::from_slice(&body).expect("JSON");
+            let asked = body["messages"][0]["content"].as_str().expect("a prompt");
+            assert!(asked.contains("Response to be judged:") && asked.contains("make sense?"));
+            let answer = json!({ "choices": [{ "message": { "content": says } }] }).to_string();
+            let head = "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nConnection: close\r\n";
+            let answer = format!("{head}Content-Length: {}\r\n\r\n{answer}", answer.len());
+            reader.get_mut().write_all(answer.as_bytes()).expect("sent");
+        }
+    });
+    url
+}
+
+#[test]
+fn a_judge_stands_beside_people_and_is_not_one_of_them() {
+    let dir = tempfile::tempdir().expect("a folder");
+    let dir = dir.path();
+    rated(dir);
+    run(dir, &["rate", "report", "study.db", "--out", "before.html"]);
+    let url = model("It answers.\nSensible and specific.");
+    let ask = ["rate", "judge", "study.db", "judge-1", "--url", &url, "--model", "m"];
+    assert!(run(dir, &ask).contains("judge-1 has judged 6 responses"));
+    assert!(run(dir, &ask).contains("judged 0 responses"), "none is asked twice");
+    run(dir, &["rate", "report", "study.db", "--out", "after.html", "--names"]);
+    let read = |name: &str| -> Value {
+        serde_json::from_str(&fs::read_to_string(dir.join(name)).expect("a file")).expect("JSON")
+    };
+    let (before, after) = (read("before.json"), read("after.json"));
+    assert_eq!(before["ratings"], after["ratings"]);
+    let judge = &after["judges"][0];
+    assert_eq!(judge["judge"], "judge-1");
+    // It says specific of all six, people of three.
+    assert_eq!(judge["specific"]["with_label"], json!({ "hits": 3, "of": 6 }));
+    let text = fs::read_to_string(dir.join("after.md")).expect("a file");
+    assert!(text.contains("None of it is SSA") && text.contains("| judge-1 | two |"), "{text}");
+    let nobody = ["--url", "http://127.0.0.1:9/v1", "--model", "m"];
+    refused(dir, &[&["rate", "judge", "study.db", "other"][..], &nobody].concat());
+}
