@@ -4,6 +4,7 @@ mod electra;
 mod label_propagation;
 mod noisy_student;
 pub(crate) mod own_images;
+pub(crate) mod own_texts;
 mod ssl_table;
 #[cfg(test)]
 mod toy;
@@ -22,6 +23,7 @@ const PAPERS: &[Paper] = &[
     label_propagation::PAPER,
     electra::PAPER,
     own_images::PAPER,
+    own_texts::PAPER,
     #[cfg(test)]
     toy::PAPER,
 ];
