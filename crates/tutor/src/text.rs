@@ -5,6 +5,7 @@ pub(crate) mod classification;
 pub(crate) mod classifier;
 pub(crate) mod predictor;
 pub(crate) mod pretraining;
+pub(crate) mod published;
 pub(crate) mod source;
 pub(crate) mod texts;
 pub(crate) mod tokens;

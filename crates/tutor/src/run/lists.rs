@@ -84,7 +84,8 @@ pub(crate) fn write_to_label(
             &numbers[0],
             &numbers[1],
         ];
-        let cell = |of: &'_ BTreeMap<String, String>| of.get(&found.id).cloned().unwrap_or_default();
+        let cell =
+            |of: &'_ BTreeMap<String, String>| of.get(&found.id).cloned().unwrap_or_default();
         let last = more.map(|(_, of)| cell(of));
         writer.write_record(row.into_iter().chain(last.as_deref()))?;
     }

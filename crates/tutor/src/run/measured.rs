@@ -85,9 +85,11 @@ impl Seen<'_> {
     /// How it was measured and what is kept, a sentence each. `unit`: `images`.
     fn notes(&self, unit: &str) -> Vec<String> {
         let measured = match self.part {
-            MeasuredOn::Test => "Measured on the test part; all labels were trained on, and nothing \
+            MeasuredOn::Test => {
+                "Measured on the test part; all labels were trained on, and nothing \
                                  was chosen on the test part."
-                .to_owned(),
+                    .to_owned()
+            }
             MeasuredOn::Validation if self.trial.decides => format!(
                 "Measured on the validation part, on which the method was chosen too: new {unit} \
                  will fare a little worse."

@@ -75,7 +75,8 @@ mod tests {
     fn classes_are_of_like_size_and_parts_share_no_address() {
         let texts = open().expect("embedded");
         for set in [&texts.labeled, &*texts.test] {
-            let count = |class| set.examples().iter().filter(move |e| e.target == Target::Class(class));
+            let count =
+                |class| set.examples().iter().filter(move |e| e.target == Target::Class(class));
             let counts: Vec<usize> = (0..4).map(|class| count(class).count()).collect();
             assert!(counts.iter().all(|n| *n >= 100), "{}: {counts:?}", set.name());
         }

@@ -12,7 +12,9 @@ use data_pipeline::dataset::Samples;
 use data_pipeline::dataset::folder::Skipped;
 use data_pipeline::digest::Digest;
 use data_pipeline::text::read::OnBadInput;
-use data_pipeline::text::{EncodedSet, Layout, OwnTexts, TextSet, Tokenizer};
+use data_pipeline::text::{
+    EncodedSet, Layout, OwnTexts, Target, TextSet, Tokenizer, match_classes,
+};
 use electra::Family;
 use electra::heads::{ClassifierConfig, HeadForm};
 use electra::hub::{self, HubConfig};
@@ -80,9 +82,8 @@ impl Kept {
 
     fn read(folder: &Path) -> Result<Self> {
         let file = folder.join(Self::FILE);
-        files::found_before(&file)?.with_context(|| {
-            format!("{} is not there: run the same command again", file.display())
-        })
+        files::found_before(&file)?
+            .with_context(|| format!("{} is not there: run the same command again", file.display()))
     }
 }
 
@@ -90,18 +91,29 @@ impl Kept {
 const BATCH: usize = 64;
 
 /// A trained classifier of texts.
-pub(crate) struct TextPredictor {
-    name: String,
-    net: TextClassifier,
-    kept: Kept,
-    tokenizer: Tokenizer,
-    columns: Columns,
+pub(crate) struct TextPredictor(Parts);
+
+/// What a classifier of texts is made of.
+pub(crate) struct Parts {
+    pub(crate) name: String,
+    pub(crate) net: TextClassifier,
+    pub(crate) kept: Kept,
+    pub(crate) tokenizer: Tokenizer,
+    pub(crate) columns: Columns,
     /// The file of its tensors.
-    file: PathBuf,
-    device: Device,
+    pub(crate) file: PathBuf,
+    pub(crate) device: Device,
+    /// Whether classes of a table are those of the network under names that may be spelt in other
+    /// letters, as those of published networks are.
+    pub(crate) by_name: bool,
 }
 
 impl TextPredictor {
+    /// Of its parts.
+    pub(crate) fn new(parts: Parts) -> Self {
+        Self(parts)
+    }
+
     /// One of a run: its name, the folder of its tensors, and that of the run's texts.
     pub(crate) fn of_run(
         (name, dir): (String, &Path),
@@ -120,68 +132,82 @@ impl TextPredictor {
         let net = TextClassifier::new(&kept.net, kept.classes.len(), device);
         let tensors = store::load(&file)?.tensors;
         net.params().load(&tensors).with_context(|| file.display().to_string())?;
-        Ok(Self { name, net, kept, tokenizer, columns, file, device })
+        let by_name = false;
+        Ok(Self(Parts { name, net, kept, tokenizer, columns, file, device, by_name }))
     }
 
     /// Writes it as transformers reads it: `config.json`, `model.safetensors` and the tokenizer's
     /// files in a folder.
     pub(crate) fn save_hub(&self, folder: &Path) -> Result<()> {
-        let ClassifierConfig { encoder, form, pad, .. } = &self.kept.net;
+        let ClassifierConfig { encoder, form, pad, .. } = &self.0.kept.net;
         let architecture = match (encoder.family, form) {
             (Family::Electra, HeadForm::Electra) => "ElectraForSequenceClassification",
             (Family::Bert, HeadForm::Pooler) => "BertForSequenceClassification",
             (family, form) => bail!(
                 "{}: transformers has no classifier of {} with the head {form:?}; train it with \
                  form=\"{}\"",
-                self.name,
+                self.0.name,
                 family.prefix(),
                 if family == Family::Bert { "pooler" } else { "electra" }
             ),
         };
-        let labels = Some(self.kept.classes.clone());
+        let labels = Some(self.0.kept.classes.clone());
         let config =
             HubConfig { labels, pad: *pad, ..HubConfig::new(encoder.clone(), architecture) };
-        self.tokenizer.save(folder)?;
-        hub::save(folder, &config, &self.net.params().tensors(), &BTreeMap::new())?;
+        self.0.tokenizer.save(folder)?;
+        hub::save(folder, &config, &self.0.net.params().tensors(), &BTreeMap::new())?;
         Ok(())
     }
 }
 
 impl Predictor for TextPredictor {
     fn about(&self) -> String {
-        self.name.clone()
+        self.0.name.clone()
     }
 
     fn classes(&self) -> &[String] {
-        &self.kept.classes
+        &self.0.kept.classes
     }
 
     fn identity(&self) -> Result<String> {
-        let file = &self.file;
+        let file = &self.0.file;
         let weights = fs::read(file).with_context(|| format!("cannot read {}", file.display()))?;
-        let (kept, columns) = (serde_json::to_string(&self.kept)?, &self.columns);
-        let tokens = self.tokenizer.digest();
+        let (kept, columns) = (serde_json::to_string(&self.0.kept)?, &self.0.columns);
+        let tokens = self.0.tokenizer.digest();
         let told = format!("{} {kept} {tokens} {columns:?}", Digest::of(&weights));
         Ok(Digest::of(told.as_bytes()).to_string())
     }
 
     /// With `labeled`, each label must be a class that the network knows.
     fn open(&self, path: &Path, labeled: bool) -> Result<Box<dyn Shown + '_>> {
-        let classes = &self.kept.classes;
-        let set = match labeled {
-            true => {
-                let reader = self.columns.labeled(path, Some(classes.clone()))?;
-                reader.read(&[path.to_owned()])?
-            }
-            false => self.columns.bare(path, classes)?,
+        let Parts { columns, kept, tokenizer, by_name, .. } = &self.0;
+        let classes = &kept.classes;
+        let path = [path.to_owned()];
+        let set = match (labeled, by_name) {
+            (false, _) => columns.bare(&path[0], classes)?,
+            (true, false) => columns.labeled(&path[0], Some(classes.clone()))?.read(&path)?,
+            (true, true) => renamed(columns.labeled(&path[0], None)?.read(&path)?, classes)?,
         };
-        let encoded = Arc::new(set).encode(&self.tokenizer, self.kept.layout)?;
+        let encoded = Arc::new(set).encode(tokenizer, kept.layout)?;
         Ok(Box::new(Open { predictor: self, encoded }))
     }
 
     fn as_any(&self) -> &dyn Any {
         self
     }
+}
+
+/// The same texts with the classes of a network, which are compared by name.
+fn renamed(set: TextSet, classes: &[String]) -> Result<TextSet> {
+    let numbers = match_classes(classes, set.classes())?;
+    let mut examples = set.examples().to_vec();
+    for example in &mut examples {
+        if let Target::Class(class) = &mut example.target {
+            let found = numbers.iter().position(|number| number == class);
+            *class = found.context("the same classes")? as u32;
+        }
+    }
+    Ok(TextSet::new(set.name(), examples, classes.to_vec())?)
 }
 
 /// Texts that are open for a network.
@@ -220,13 +246,11 @@ impl Shown for Open<'_> {
     }
 
     fn show(&self, from: usize, take: &mut dyn FnMut(Vec<Answer>) -> Result<()>) -> Result<()> {
-        let TextPredictor { net, device, kept, .. } = self.predictor;
+        let Parts { net, device, kept, .. } = &self.predictor.0;
         for sequences in self.encoded.sequences()[from..].chunks(AT_ONCE) {
             let said = net.probabilities(sequences, BATCH, *device)?;
-            let answer = |row: &[f32]| Answer::Said {
-                probabilities: row.to_vec(),
-                noticed: Vec::new(),
-            };
+            let answer =
+                |row: &[f32]| Answer::Said { probabilities: row.to_vec(), noticed: Vec::new() };
             take(said.chunks_exact(kept.classes.len()).map(answer).collect())?;
         }
         Ok(())

@@ -38,8 +38,7 @@ pub(super) fn run(
         return Ok(Trial::default());
     }
     found.seconds = seconds / trainings as f64;
-    found.decides =
-        pace.values().all(|pace| fitting(found.seconds, *pace) >= recipe.trial.steps);
+    found.decides = pace.values().all(|pace| fitting(found.seconds, *pace) >= recipe.trial.steps);
     if !found.decides && data.test.is_some() {
         return Ok(Trial::default());
     }

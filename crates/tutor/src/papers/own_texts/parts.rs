@@ -32,7 +32,7 @@ impl Parts {
     pub(super) fn open(config: &DataConfig) -> Result<Self> {
         let columns = config.columns();
         let reader = columns.labeled(&config.text, None)?;
-        let all = reader.read(&[config.text.clone()])?;
+        let all = reader.read(std::slice::from_ref(&config.text))?;
         let classes = all.classes().to_vec();
         ensure!(
             classes.len() >= 2,
@@ -142,7 +142,7 @@ impl Parts {
 }
 
 fn digests(set: &TextSet) -> Result<Vec<Digest>> {
-    Ok(set.digests()?.context("texts have digests")?)
+    set.digests()?.context("texts have digests")
 }
 
 /// An error if a text that is measured on is a labelled one too.

@@ -12,7 +12,6 @@ use torch::Device;
 
 use super::parts::Parts;
 use super::recipe::DataConfig;
-use super::start;
 use crate::recipe::own_name::own_name;
 
 /// What a user gives.
@@ -72,9 +71,11 @@ pub(crate) fn plan(given: &Given) -> Result<Proposal> {
     let unlabeled = parts.unlabeled.len();
     let pretrain = given.weights.is_none() && unlabeled >= FEWEST_UNLABELED;
     let method = match (pretrain, unlabeled, &given.weights) {
-        (true, ..) => "methods: the labels alone, and pre-trained, which learns from the unlabelled \
+        (true, ..) => {
+            "methods: the labels alone, and pre-trained, which learns from the unlabelled \
                        texts first (ELECTRA); tried on held-out labels"
-            .to_owned(),
+                .to_owned()
+        }
         (_, 0, _) => "methods: the labels alone, since there are no unlabelled texts".to_owned(),
         (_, _, Some(_)) => "methods: the labels alone; published weights are not pre-trained \
                             further on the unlabelled texts, which are only listed by what a label \
@@ -109,9 +110,10 @@ pub(crate) fn plan(given: &Given) -> Result<Proposal> {
 
 /// How long texts are, in words.
 struct Words {
+    /// One of twenty has fewer.
     least: usize,
     median: usize,
-    /// Nine of ten have no more.
+    /// One of twenty has more.
     most: usize,
 }
 
@@ -120,8 +122,8 @@ impl Words {
         let count = |text: &str| text.split_whitespace().count();
         let mut all: Vec<usize> = set.examples().iter().map(|e| count(&e.texts.a)).collect();
         all.sort_unstable();
-        let at = |part: usize| all[(all.len() - 1) * part / 10];
-        Self { least: all[0], median: at(5), most: at(9) }
+        let at = |part: usize| all[(all.len() - 1) * part / 20];
+        Self { least: at(1), median: at(10), most: at(19) }
     }
 }
 
@@ -137,8 +139,8 @@ fn data_line(parts: &Parts, words: &Words, data: &DataConfig) -> String {
         .collect();
     let column = |name: &Option<String>| name.clone().unwrap_or_default();
     format!(
-        "data: {} labelled texts of {} classes ({each}), {} unlabelled{others}; {} to {} words \
-         (median {}), columns `{}` and `{}`",
+        "data: {} labelled texts of {} classes ({each}), {} unlabelled{others}; nine of ten have {} to \
+         {} words (median {}); columns `{}` and `{}`",
         parts.labeled.len(),
         parts.labeled.classes().len(),
         parts.unlabeled.len(),
@@ -150,7 +152,7 @@ fn data_line(parts: &Parts, words: &Words, data: &DataConfig) -> String {
     )
 }
 
-/// Tokens of a sequence: room for nine of ten texts, within what a step may cost.
+/// Tokens of a sequence: room for most texts, within what a step may cost.
 fn longest(words: usize, device: Device) -> usize {
     let most = if device == Device::Cpu { 128 } else { 256 };
     // A word has a third more tokens; two are special.
@@ -175,7 +177,7 @@ fn quoted(text: &str) -> String {
 }
 
 fn published(asked: &str, longest: usize) -> Result<Start> {
-    let (checkpoint, _) = start::published(asked)?;
+    let (checkpoint, _) = crate::text::published::open(asked)?;
     let net = &checkpoint.config.encoder;
     ensure!(
         longest as i64 <= net.positions,
@@ -295,10 +297,11 @@ fn recipe(
     let warmup = steps / 10;
     let folds = if labels >= 40 * parts.labeled.classes().len() { 1 } else { 2 };
     let share = if data.test.is_some() { 0.2 } else { 0.5 };
-    let optim =
-        "{ kind = \"adamw\", eps = 1e-6, bias_correction = false, weight_decay = 0.01 }";
+    let optim = "{ kind = \"adamw\", eps = 1e-6, bias_correction = false, weight_decay = 0.01 }";
     let schedule = |lr: f64, warmup: usize| {
-        format!("{{ kind = \"decay-from-start\", from = {lr:?}, warmup = {warmup}, rule = \"times\" }}")
+        format!(
+            "{{ kind = \"decay-from-start\", from = {lr:?}, warmup = {warmup}, rule = \"times\" }}"
+        )
     };
     let pretraining = match pretrain {
         false => String::new(),

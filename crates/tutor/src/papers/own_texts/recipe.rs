@@ -171,7 +171,8 @@ impl Recipe {
         match (&self.net, &self.weights) {
             (Some(net), None) => self.check_net(&mut faults, net),
             (None, Some(_)) if self.pretraining.is_some() => {
-                faults.add("pretraining", "is of a net of one's own: it goes with net, not weights");
+                faults
+                    .add("pretraining", "is of a net of one's own: it goes with net, not weights");
             }
             (None, Some(_)) => {}
             (Some(_), Some(_)) => faults.add("net", "the weights say it: give one of the two"),
@@ -184,7 +185,8 @@ impl Recipe {
             }
             let share = pretraining.masking.share;
             if !(share > 0.0 && share < 1.0) {
-                faults.add("pretraining.masking.share", format!("is {share}; it must be in (0, 1)"));
+                faults
+                    .add("pretraining.masking.share", format!("is {share}; it must be in (0, 1)"));
             }
             let Segments { one_segment, short, .. } = pretraining.sequences;
             for (key, share) in [("one_segment", one_segment), ("short", short)] {
@@ -222,7 +224,8 @@ impl Recipe {
             }
             longest = longest.max(of_pretraining);
             let nets = nets_of(net, pretraining);
-            for (key, fault) in nets.faults().into_iter().filter(|(key, _)| !key.starts_with("enc")) {
+            for (key, fault) in nets.faults().into_iter().filter(|(key, _)| !key.starts_with("enc"))
+            {
                 faults.add(&format!("pretraining.{key}"), fault);
             }
         }

@@ -105,10 +105,10 @@ fn find(
         (None, None) => (MeasuredOn::HeldOut, None),
     };
     // What the last measurements will take: all networks on the measured part, the chosen one on
-    // the unlabelled texts. Without a way back a step takes less than half as long.
+    // the unlabelled texts; no more than as many texts of a training take.
     let seen = measured_on.map_or(0, |set| set.len());
     let batch = recipe.train.batch.min(parts.labeled.len());
-    let a_text = 0.5 * setting.pace / batch as f64;
+    let a_text = setting.pace / batch as f64;
     let count = recipe.rows().count();
     let reserve = a_text * (count * seen + parts.unlabeled.len()) as f64 + 2.0;
 
@@ -140,23 +140,29 @@ fn find(
     let mut outcome_rows = Vec::new();
     let (mut curves, mut unlabeled) = (Vec::new(), Vec::new());
     let measured = measured_on.map(|set| setting.encode(set)).transpose()?;
+    // Measured after all trainings, so that these have the same time.
+    let mut all = Vec::new();
     for (i, (name, start)) in setting.rows.iter().enumerate() {
         let seconds = ((clock.left() - reserve) / (count - i) as f64).max(0.0).min(full);
         let dir = dir.join(name);
-        let trained = setting.training((name, *start), &labeled, &dir).train(seconds, setting.pace, run)?;
+        let trained =
+            setting.training((name, *start), &labeled, &dir).train(seconds, setting.pace, run)?;
         cost = StageCost::sum([cost, trained.cost]);
+        pace::remove(&dir.join("checkpoints"))?;
+        clock.note()?;
+        all.push((*name, trained));
+    }
+    for (name, trained) in all {
         if let Some(set) = &measured {
             let scores = setting.scores(&trained.net, set, run)?;
-            outcome_rows.push(Measured { name: (*name).to_owned(), scores, steps: trained.steps });
+            outcome_rows.push(Measured { name: name.to_owned(), scores, steps: trained.steps });
         }
-        if *name == choice.row && parts.unlabeled.len() > 0 {
+        if name == choice.row && parts.unlabeled.len() > 0 {
             let set = setting.encode(&parts.unlabeled)?;
             let said = trained.net.predict(&set, 64, run.device)?;
             unlabeled = lists::of((0..set.len()).map(|i| set.id(i)), &said);
         }
         curves.push(trained.curve);
-        pace::remove(&dir.join("checkpoints"))?;
-        clock.note()?;
     }
     let part = match part {
         MeasuredOn::HeldOut if trial.scores.is_empty() => MeasuredOn::Nothing,

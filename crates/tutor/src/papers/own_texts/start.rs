@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use anyhow::{Context, Result, ensure};
+use anyhow::{Result, ensure};
 use augment::text::sentences::sentences;
 use data_pipeline::dataset::Samples;
 use data_pipeline::text::{Example, Tokenizer};
@@ -10,7 +10,6 @@ use electra::EncoderConfig;
 use electra::heads::ClassifierConfig;
 use electra::hub::{Checkpoint, Heads, Loaded};
 use torch::Device;
-use weights::find::{Places, find};
 
 use super::parts::Parts;
 use super::recipe::Recipe;
@@ -18,6 +17,7 @@ use crate::run::seeds::{self, Run};
 use crate::run::stage::Trained;
 use crate::text::classifier::TextClassifier;
 use crate::text::predictor::Kept;
+use crate::text::published;
 use crate::text::texts::Document;
 use crate::text::tokens::{self, Making, Tokens};
 
@@ -36,18 +36,6 @@ pub(super) struct Source {
     published: Option<Checkpoint>,
 }
 
-/// A published network whose tokenizer lies beside it.
-pub(super) fn published(asked: &str) -> Result<(Checkpoint, Tokenizer)> {
-    let places = Places::of_user();
-    let checkpoint = Checkpoint::open(asked, &places)?;
-    let path = find(asked, &places)?.path;
-    let folder = if path.is_dir() { &*path } else { path.parent().unwrap_or(&path) };
-    let tokenizer = Tokenizer::open(folder)?;
-    let rows = checkpoint.config.encoder.vocabulary as usize;
-    tokenizer.check_fits(rows).with_context(|| folder.display().to_string())?;
-    Ok((checkpoint, tokenizer))
-}
-
 /// One in so many unlabelled texts is held out of pre-training, to measure it.
 const HELD_OUT: usize = 20;
 
@@ -58,7 +46,7 @@ impl Source {
         let folder = folder(run.dir);
         let mut found = match (&recipe.weights, &recipe.net) {
             (Some(asked), _) => {
-                let (checkpoint, tokenizer) = published(asked)?;
+                let (checkpoint, tokenizer) = published::open(asked)?;
                 tokenizer.save(&Kept::vocabulary(&folder))?;
                 let (encoder, pad) = (checkpoint.config.encoder.clone(), checkpoint.config.pad);
                 let net = ClassifierConfig { encoder, pad, ..ClassifierConfig::default() };
