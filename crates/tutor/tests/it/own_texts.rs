@@ -68,13 +68,14 @@ fn tables_become_a_classifier_and_its_report() {
         "calibration error (ECE)",
         "Labelling only the sure ones",
         "Class by class",
-        "Confusion",
         "The surest mistakes",
         "Texts to label next",
         "Pre-training on the texts",
     ] {
         assert!(report.contains(part), "{part} is missing");
     }
+    let page = fs::read_to_string(folder.join("report.html")).expect("the page");
+    assert!(page.contains("Confusion"));
     let next = fs::read(folder.join("seed-1/label-next.csv")).expect("a list");
     let mut next = csv::Reader::from_reader(&next[..]);
     let columns = ["id", "label", "or", "probability", "margin", "text"];
@@ -208,7 +209,8 @@ fn what_cannot_be_fitted_is_refused_with_a_way_out() {
     let dir = dir.path();
     texts(dir);
     let check = |more: &[&str]| refused(dir, &[&["check"], more].concat());
-    let error = check(&["fit", "--text", "reviews.csv", "--label-column", "stars"]);
+    let error =
+        check(&["fit", "--text", "reviews.csv", "--label-column", "stars", "--text-column", "t"]);
     assert!(error.contains("stars") && error.contains("y, t"), "{error}");
     let error = check(&["fit", "--text", "more.txt"]);
     assert!(error.contains("--text-column"), "{error}");
