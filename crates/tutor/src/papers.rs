@@ -5,6 +5,7 @@ mod label_propagation;
 mod noisy_student;
 pub(crate) mod own_images;
 pub(crate) mod ssa;
+pub(crate) mod own_texts;
 mod ssl_table;
 #[cfg(test)]
 mod toy;
@@ -24,6 +25,7 @@ const PAPERS: &[Paper] = &[
     electra::PAPER,
     own_images::PAPER,
     ssa::PAPER,
+    own_texts::PAPER,
     #[cfg(test)]
     toy::PAPER,
 ];

@@ -10,5 +10,6 @@ pub(crate) mod faults;
 pub(crate) mod head;
 mod keys;
 pub(crate) mod naming;
+pub(crate) mod own_name;
 pub(crate) mod row;
 pub(crate) mod select;

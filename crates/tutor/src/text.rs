@@ -3,6 +3,9 @@
 mod addresses;
 pub(crate) mod classification;
 pub(crate) mod classifier;
+pub(crate) mod predictor;
+pub(crate) mod pretraining;
+pub(crate) mod published;
 pub(crate) mod source;
 pub(crate) mod texts;
 pub(crate) mod tokens;

@@ -2,10 +2,10 @@
 
 use anyhow::{Context, Result};
 
-use super::fit::Pictures;
+use super::fit::Data;
 use super::run::Changes;
 
-/// Which recipe, or which pictures.
+/// Which recipe, or which data.
 #[derive(clap::Args)]
 #[command(args_conflicts_with_subcommands = true)]
 pub(crate) struct Args {
@@ -19,14 +19,14 @@ pub(crate) struct Args {
 
 #[derive(clap::Subcommand)]
 enum Fit {
-    /// What `tutor fit` would do with these pictures, and the recipe that it would run.
-    Fit(Pictures),
+    /// What `tutor fit` would do with these pictures or texts, and the recipe that it would run.
+    Fit(Data),
 }
 
 pub(crate) fn run(args: &Args) -> Result<()> {
-    if let Some(Fit::Fit(pictures)) = &args.fit {
+    if let Some(Fit::Fit(data)) = &args.fit {
         let device = super::device::chosen("auto")?;
-        return super::say(&pictures.plan(device)?);
+        return super::say(&data.plan(device)?);
     }
     let recipe = args.recipe.as_ref();
     let recipe =

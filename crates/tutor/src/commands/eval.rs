@@ -15,13 +15,15 @@ use crate::run::experiment::{Answer, Predictor};
 use crate::run::note::note;
 use crate::run::predictions::Predictions;
 use crate::run::result::listed;
+use crate::text::published;
 
 /// Which network is scored on what.
 #[derive(clap::Args)]
 pub(crate) struct Args {
     /// The folder of a run, as `runs/noisy-student/latest` (not with --weights), and what the
     /// network is scored on: a folder with a sub-folder for each class, named as in training, or
-    /// with `labels.csv`; a table of files and labels; Parquet files of images.
+    /// with `labels.csv`; a table of files and labels; Parquet files of images. For texts, a table
+    /// with a column of texts and one of labels.
     #[arg(required = true, num_args = 1..=2, value_names = ["RUN", "SAMPLES"])]
     paths: Vec<PathBuf>,
     /// Scores published weights, or what `tutor export` wrote, instead of a run: a file, a
@@ -33,6 +35,10 @@ pub(crate) struct Args {
     /// each, in their order, or once for all.
     #[arg(long, value_name = "NAME", requires = "weights")]
     net: Vec<String>,
+    /// The classes of published classifiers of texts in the order of their outputs, as `neg,pos`,
+    /// where they do not name them themselves.
+    #[arg(long, value_name = "NAME,NAME,...", value_delimiter = ',', requires = "weights")]
+    label_map: Vec<String>,
     #[command(flatten)]
     choice: Choice,
     /// Measures robustness too: accuracy under ImageNet-C's corruptions, and how often the answer
@@ -93,6 +99,12 @@ impl Args {
         let device = self.choice.device()?;
         let mut networks: Vec<Named> = Vec::new();
         for (i, asked) in self.weights.iter().enumerate() {
+            if published::is_text(asked) {
+                let names = (!self.label_map.is_empty()).then_some(&self.label_map[..]);
+                let network = published::classifier(asked, names, device)?;
+                networks.push((Box::new(network), asked.clone()));
+                continue;
+            }
             let net = self.net.get(i).or(self.net.first()).map(String::as_str);
             let mut network = checkpoint::open(net, asked, Some(samples), device)?;
             if let Some(size) = self.choice.size() {

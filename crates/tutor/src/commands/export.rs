@@ -7,6 +7,7 @@ use anyhow::{Context, Result, bail};
 use super::which::Choice;
 use crate::images::checkpoint;
 use crate::images::trained_model::TrainedModel;
+use crate::text::predictor::TextPredictor;
 
 /// Which network goes where.
 #[derive(clap::Args)]
@@ -30,12 +31,19 @@ pub(crate) struct Args {
     /// height, width] and has normalisation and classes inside.
     #[arg(long, value_name = "FILE", group = "file")]
     onnx: Option<PathBuf>,
+    /// Writes a classifier of texts as a folder that transformers reads: `config.json`,
+    /// `model.safetensors` and the tokenizer's files.
+    #[arg(long, value_name = "FOLDER", group = "file")]
+    hub: Option<PathBuf>,
 }
 
 pub(crate) fn run(args: &Args) -> Result<()> {
     match (&args.run, &args.weights) {
         (Some(run), _) => {
             let (network, about) = args.choice.load(run)?;
+            if let Some(network) = network.as_any().downcast_ref::<TextPredictor>() {
+                return write_text(args, network, &about);
+            }
             let network = network.as_any().downcast_ref::<TrainedModel>();
             write(args, network.context("this run has no network on images")?, &about)
         }
@@ -47,7 +55,18 @@ pub(crate) fn run(args: &Args) -> Result<()> {
     }
 }
 
+fn write_text(args: &Args, network: &TextPredictor, about: &str) -> Result<()> {
+    let Some(folder) = &args.hub else {
+        bail!("a classifier of texts goes with its tokenizer: name a folder with --hub");
+    };
+    network.save_hub(folder)?;
+    super::say(&format!("{}: {about}", folder.display()))
+}
+
 fn write(args: &Args, network: &TrainedModel, about: &str) -> Result<()> {
+    if args.hub.is_some() {
+        bail!("--hub is for classifiers of texts; a network on images goes to --safetensors");
+    }
     if let Some(path) = &args.safetensors {
         network.save_safetensors(path)?;
         super::say(&format!("{}: {about}", path.display()))?;

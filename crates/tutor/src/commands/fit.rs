@@ -1,42 +1,56 @@
-//! `tutor fit`: a classifier from a folder of labelled pictures and a folder of unlabelled ones.
+//! `tutor fit`: a classifier from labelled pictures or texts and unlabelled ones.
 
 use std::path::PathBuf;
 
-use anyhow::Result;
+use anyhow::{Context, Result};
 
-use crate::papers::{self, own_images::plan};
+use crate::papers::{self, own_images, own_texts};
 use crate::run::driver::{self, Options};
 use crate::run::note::note;
 
-/// One's own pictures, and how long it may take.
+/// One's own pictures or texts, and how long it may take.
 #[derive(clap::Args)]
-pub(crate) struct Pictures {
+pub(crate) struct Data {
     /// Labelled pictures: a folder with a sub-folder for each class, a table of files and labels,
     /// or Hugging Face Parquet.
-    #[arg(long, value_name = "PATH")]
-    labeled: PathBuf,
+    #[arg(long, value_name = "PATH", required_unless_present = "text")]
+    labeled: Option<PathBuf>,
+    /// Labelled texts, in place of pictures: a table (`.csv`, `.tsv`, `.jsonl`, `.parquet`) with a
+    /// column of texts and one of labels. Rows without a label are unlabelled texts.
+    #[arg(long, value_name = "FILE", conflicts_with = "labeled")]
+    text: Option<PathBuf>,
+    /// The column of texts; looked for by the usual names without it.
+    #[arg(long, value_name = "NAME", requires = "text")]
+    text_column: Option<String>,
+    /// The column of labels; looked for by the usual names without it.
+    #[arg(long, value_name = "NAME", requires = "text")]
+    label_column: Option<String>,
+    /// Leave out rows that cannot be read or have a label that is not known, and count them.
+    #[arg(long, requires = "text")]
+    skip_bad: bool,
     /// A table of files and labels (`.csv`, `.tsv`, `.jsonl`) for the folder of --labeled; pictures
     /// that it does not name are unlabelled.
-    #[arg(long, value_name = "FILE")]
+    #[arg(long, value_name = "FILE", conflicts_with = "text")]
     labels: Option<PathBuf>,
-    /// Unlabelled pictures.
+    /// Unlabelled pictures; or unlabelled texts, a table or a file with a text a line.
     #[arg(long, value_name = "PATH")]
     unlabeled: Option<PathBuf>,
-    /// Labelled pictures to measure the result on, once.
+    /// Labelled pictures or texts to measure the result on, once.
     #[arg(long, value_name = "PATH")]
     test: Option<PathBuf>,
-    /// Labelled pictures to choose by; labels are held out in turn without it.
+    /// Labelled pictures or texts to choose by; labels are held out in turn without it.
     #[arg(long, value_name = "PATH")]
     validation: Option<PathBuf>,
     /// Published weights to start from: a file, a repository in the Hugging Face cache, or a name
-    /// of `tutor weights list`.
+    /// of `tutor weights list`. For texts, a folder of the Hugging Face hub (BERT or ELECTRA) with
+    /// its tokenizer.
     #[arg(long, value_name = "FILE|NAME")]
     weights: Option<String>,
     /// The net of the weights by its name in timm, where they do not say it.
-    #[arg(long, value_name = "NAME")]
+    #[arg(long, value_name = "NAME", conflicts_with = "text")]
     net: Option<String>,
     /// Side in pixels at which pictures are shown to the net.
-    #[arg(long)]
+    #[arg(long, conflicts_with = "text")]
     #[arg(value_parser = clap::value_parser!(u32).range(16..=1024))]
     size: Option<u32>,
     /// Minutes that the run may take.
@@ -45,7 +59,7 @@ pub(crate) struct Pictures {
     /// MiB of decoded pictures that are kept in memory.
     #[arg(long, default_value_t = 512)]
     memory: u64,
-    /// Go on although a picture of the test or validation part is in another part too.
+    /// Go on although a picture or text of the test or validation part is in another part too.
     #[arg(long)]
     allow_duplicates: bool,
 }
@@ -54,7 +68,7 @@ pub(crate) struct Pictures {
 #[derive(clap::Args)]
 pub(crate) struct Args {
     #[command(flatten)]
-    pictures: Pictures,
+    data: Data,
     /// `cpu`, `cuda`, `cuda:N`, or `auto` for a GPU where there is one.
     #[arg(long, default_value = "auto")]
     device: String,
@@ -66,11 +80,20 @@ pub(crate) struct Args {
     fresh: bool,
 }
 
-impl Pictures {
+impl Data {
     /// Looks at the data, says what would be done, and returns the recipe.
     pub(super) fn plan(&self, device: torch::Device) -> Result<String> {
-        let given = plan::Given {
-            labeled: self.labeled.clone(),
+        let (recipe, lines) = match &self.text {
+            Some(text) => self.plan_texts(text.clone(), device)?,
+            None => self.plan_pictures(device)?,
+        };
+        lines.iter().for_each(|line| note(line));
+        Ok(recipe)
+    }
+
+    fn plan_pictures(&self, device: torch::Device) -> Result<(String, Vec<String>)> {
+        let given = own_images::plan::Given {
+            labeled: self.labeled.clone().context("name pictures with --labeled")?,
             labels: self.labels.clone(),
             unlabeled: self.unlabeled.clone(),
             validation: self.validation.clone(),
@@ -83,21 +106,39 @@ impl Pictures {
             allow_duplicates: self.allow_duplicates,
             device,
         };
-        let plan = plan::plan(&given)?;
-        plan.lines.iter().chain(&plan.offer).for_each(|line| note(line));
-        Ok(plan.recipe)
+        let plan = own_images::plan::plan(&given)?;
+        Ok((plan.recipe, plan.lines.into_iter().chain(plan.offer).collect()))
+    }
+
+    fn plan_texts(&self, text: PathBuf, device: torch::Device) -> Result<(String, Vec<String>)> {
+        let given = own_texts::plan::Given {
+            text,
+            text_column: self.text_column.clone(),
+            label_column: self.label_column.clone(),
+            unlabeled: self.unlabeled.clone(),
+            validation: self.validation.clone(),
+            test: self.test.clone(),
+            weights: self.weights.clone(),
+            minutes: self.minutes,
+            skip_bad: self.skip_bad,
+            allow_duplicates: self.allow_duplicates,
+            device,
+        };
+        let plan = own_texts::plan::plan(&given)?;
+        Ok((plan.recipe, plan.lines))
     }
 }
 
 pub(crate) fn run(args: &Args) -> Result<()> {
     let device = super::device::chosen(&args.device)?;
-    let recipe = args.pictures.plan(device)?;
+    let recipe = args.data.plan(device)?;
     let mut experiment = papers::resolve(&recipe, false, true, &[])?;
     let options = Options { quick: false, data: None, device, out: &args.out, fresh: args.fresh };
     let (result, page) = driver::run(&mut *experiment, &options)?;
     let dir = page.parent().unwrap_or(&args.out).display();
+    let others = if args.data.text.is_some() { "TABLE" } else { "FOLDER" };
     super::say(&format!(
-        "{}\nlabel others: tutor predict {dir} FOLDER\n\
+        "{}\nlabel others: tutor predict {dir} {others}\n\
          change and run again: tutor run {dir}/recipe.toml\nreport: {}",
         report::terminal(&result),
         page.display()

@@ -2,7 +2,6 @@
 //! classifiers make of it.
 
 mod finetuning;
-mod pretraining;
 mod recipe;
 mod section;
 mod seed;
@@ -78,7 +77,9 @@ impl Experiment for Electra {
             segments: recipe.sequences,
             workers: recipe.workers,
         };
-        let tokens = Tokens::make(texts, &run.dir.join("text"), making)?;
+        let running = (&texts.running[..], &texts.held_out[..]);
+        let tokens = Tokens::make(running, &run.dir.join("text"), making)?;
+        tokens.tokenizer.check_fits(recipe.vocabulary)?;
         let layout = recipe.finetune.layout;
         let test = texts.test.encode(&tokens.tokenizer, layout)?;
         let rows = recipe.trainings()?;

@@ -5,9 +5,6 @@
 //! labels for a short time, and trains two networks with all of them: one on the labels alone, one
 //! on the unlabelled images too. `tutor fit` looks at the data and writes the recipe ([`plan`]).
 
-mod clock;
-mod folds;
-mod lists;
 mod pictures;
 pub(crate) mod plan;
 mod recipe;
@@ -90,7 +87,7 @@ impl Experiment for OwnImages {
                 let clock = began.take().unwrap_or_else(Instant::now);
                 seed::run(&self.recipe, &data, (self.given.as_ref(), clock), seed)
             },
-            summary::line,
+            |outcome| outcome.seen().line(),
         )?;
         Ok(Findings {
             result: summary::result(&self.head, &self.recipe, run, &outcomes)?,

@@ -64,6 +64,21 @@ impl Run<'_> {
     }
 }
 
+/// What trainings of a seed have in common.
+#[derive(Clone, Copy)]
+pub(crate) struct Seeded<'a> {
+    pub(crate) seed: u64,
+    pub(crate) device: Device,
+    pub(crate) recipe_text: &'a str,
+}
+
+impl<'a> SeedRun<'a, '_> {
+    /// What its trainings have in common.
+    pub(crate) fn seeded(&self) -> Seeded<'a> {
+        Seeded { seed: self.seed, device: self.device, recipe_text: self.recipe_text }
+    }
+}
+
 impl SeedRun<'_, '_> {
     /// Trains a task by the seed's own random numbers, in the folder `name` below the seed's, and
     /// reads the course of a metric of it back.

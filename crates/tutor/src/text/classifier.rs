@@ -2,7 +2,7 @@
 
 use anyhow::{Result, ensure};
 use data_pipeline::dataset::Samples;
-use data_pipeline::text::EncodedSet;
+use data_pipeline::text::{EncodedSet, Sequence};
 use electra::Packed;
 use electra::heads::{Classifier, ClassifierConfig};
 use torch::{Device, Kind, Mode, Params, Tensor, loss, no_grad};
@@ -10,7 +10,7 @@ use train::{Loss, Objective, Progress};
 
 use super::tokens::in_batches;
 use crate::run::interrupt;
-use crate::run::predictions::Predictions;
+use crate::run::predictions::{Predictions, all_numbers};
 use crate::run::stage::Trained;
 
 /// A classifier of texts.
@@ -46,18 +46,31 @@ impl TextClassifier {
         batch: usize,
         device: Device,
     ) -> Result<Predictions> {
-        let classes = set.classes().len();
-        let mut found = vec![0.0; set.len() * classes];
-        for (places, packed) in in_batches(set.sequences(), batch, device) {
+        let found = self.probabilities(set.sequences(), batch, device)?;
+        Predictions::new(set.classes().len(), found)
+    }
+
+    /// The probability of each class for each sequence, row by row.
+    pub(crate) fn probabilities(
+        &self,
+        sequences: &[Sequence],
+        batch: usize,
+        device: Device,
+    ) -> Result<Vec<f32>> {
+        let mut found = Vec::new();
+        for (places, packed) in in_batches(sequences, batch, device) {
             interrupt::check()?;
             let logits = no_grad(|| self.net.classify(&packed, Mode::Eval));
+            let classes = logits.size()[1] as usize;
+            found.resize(sequences.len() * classes, 0.0);
             let said = logits.softmax(-1, Kind::Float).to_device(Device::Cpu).contiguous();
             let said = Vec::<f32>::try_from(said.reshape([-1]))?;
             for (place, row) in places.into_iter().zip(said.chunks_exact(classes)) {
                 found[place * classes..][..classes].copy_from_slice(row);
             }
         }
-        Predictions::new(classes, found)
+        all_numbers(&found)?;
+        Ok(found)
     }
 }
 

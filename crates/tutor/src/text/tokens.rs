@@ -9,7 +9,7 @@ use data_pipeline::text::read::{Corpus, ReadOptions};
 use data_pipeline::text::{self, Casing, Packed, Tokenizer, VocabularySize, VocabularyTrainer};
 use torch::Device;
 
-use super::texts::{Document, Texts};
+use super::texts::Document;
 
 /// Running text in tokens.
 pub(crate) struct Tokens {
@@ -21,7 +21,8 @@ pub(crate) struct Tokens {
 /// How files of tokens are made.
 #[derive(Clone, Copy)]
 pub(crate) struct Making {
-    /// Size of the vocabulary that is made of the running text, the special tokens included.
+    /// Size of the vocabulary that is made of the running text, the special tokens included; it is
+    /// smaller where the text does not have as many pieces.
     pub(crate) vocabulary: usize,
     pub(crate) segments: Segments,
     /// Threads; 0 for all processors. The files are the same for any number.
@@ -30,18 +31,13 @@ pub(crate) struct Making {
 
 impl Tokens {
     /// Makes what is not yet in `dir`: a vocabulary of the running text alone, and the tokens of
-    /// both parts.
-    pub(crate) fn make(texts: &Texts, dir: &Path, making: Making) -> Result<Self> {
-        let vocabulary = dir.join("vocabulary");
-        if !vocabulary.join("tokenizer.json").is_file() {
-            let mut trainer = VocabularyTrainer::new(Casing::default());
-            texts.running.iter().flatten().for_each(|sentence| trainer.count(sentence));
-            let size = VocabularySize { tokens: making.vocabulary, ..Default::default() };
-            trainer.tokenizer(size)?.save(&vocabulary)?;
-        }
-        // As it is read back, so that a run that goes on has the same one.
-        let tokenizer = Tokenizer::open(&vocabulary)?;
-        tokenizer.check_fits(making.vocabulary)?;
+    /// it and of the held-out one.
+    pub(crate) fn make(
+        (running, held_out): (&[Document], &[Document]),
+        dir: &Path,
+        making: Making,
+    ) -> Result<Self> {
+        let tokenizer = vocabulary(running, &dir.join("vocabulary"), making.vocabulary)?;
         let part = |name: &str, documents: &[Document]| -> Result<Arc<TokenShards>> {
             let file = dir.join(format!("{name}.txt"));
             if !file.is_file() {
@@ -55,10 +51,23 @@ impl Tokens {
                 .with_context(|| format!("the tokens in {}", folder.display()))?;
             Ok(Arc::new(TokenShards::open(&folder)?))
         };
-        let running = part("running", &texts.running)?;
-        let held_out = part("held-out", &texts.held_out)?;
+        let running = part("running", running)?;
+        let held_out = part("held-out", held_out)?;
         Ok(Self { tokenizer, running, held_out })
     }
+}
+
+/// The vocabulary in `dir`, made of the running text if it is not there: `most` tokens, fewer where
+/// the text does not have as many pieces.
+pub(crate) fn vocabulary(running: &[Document], dir: &Path, most: usize) -> Result<Tokenizer> {
+    if !dir.join("tokenizer.json").is_file() {
+        let mut trainer = VocabularyTrainer::new(Casing::default());
+        running.iter().flatten().for_each(|sentence| trainer.count(sentence));
+        let size = VocabularySize { tokens: most, ..Default::default() };
+        trainer.tokenizer(size)?.save(dir)?;
+    }
+    // As it is read back, so that a run that goes on has the same one.
+    Ok(Tokenizer::open(dir)?)
 }
 
 /// A sentence a line, an empty line behind each document.

@@ -7,6 +7,7 @@ mod folders;
 mod methods;
 mod numbers;
 mod own_images;
+mod own_texts;
 mod pictures;
 mod points;
 mod rate;

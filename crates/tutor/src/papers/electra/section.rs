@@ -3,10 +3,10 @@
 use electra::flops;
 use report::{Block, Curves, Section, Table};
 
-use super::pretraining::{AREA, MASKED_LOSS, Pretraining};
 use super::recipe::Recipe;
 use super::seed::RowOutcome;
 use crate::run::result::over_labels;
+use crate::text::pretraining::{AREA, MASKED_LOSS, Pretraining};
 
 /// The parts of the report.
 pub(super) fn sections(recipe: &Recipe, outcomes: &[Vec<RowOutcome>]) -> Vec<Section> {

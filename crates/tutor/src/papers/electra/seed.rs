@@ -1,17 +1,20 @@
 //! One seed: for each row a pre-training and its classifiers.
 
+use std::path::Path;
 use std::sync::Arc;
 
 use anyhow::Result;
 use data_pipeline::text::EncodedSet;
+use electra::pretrain::Pretrainer;
 use serde::{Deserialize, Serialize};
+use train::TrainConfig;
 
 use super::finetuning::{self, Finetuning, Parts};
-use super::pretraining::{self, Pretraining};
 use super::recipe::{Recipe, Start};
 use crate::run::cost::StageCost;
 use crate::run::seeds::SeedRun;
 use crate::run::stage::Trained;
+use crate::text::pretraining::{self, Pretraining, Setting};
 use crate::text::texts::Texts;
 use crate::text::tokens::Tokens;
 
@@ -48,8 +51,8 @@ pub(super) fn run(
         let pretrained = match recipe.start {
             Start::Random => None,
             Start::PreTrained => {
-                let place = (name.as_str(), dir.join("pretraining"));
-                Some(pretraining::run(recipe, (place.0, &place.1), tokens, run)?)
+                let dir = dir.join("pretraining");
+                Some(pretrain(recipe, (name, &dir), tokens, run)?)
             }
         };
         let mut finetunings = Vec::new();
@@ -67,4 +70,28 @@ pub(super) fn run(
         found.push(RowOutcome { name: name.clone(), pretraining, finetunings });
     }
     Ok(found)
+}
+
+/// Pre-trains in `dir` for as many operations as the recipe says.
+fn pretrain(
+    recipe: &Recipe,
+    (name, dir): (&str, &Path),
+    tokens: &Tokens,
+    run: &mut SeedRun<'_, '_>,
+) -> Result<(Pretrainer, Pretraining)> {
+    let mut setting = Setting {
+        nets: &recipe.pretrain,
+        masking: &recipe.masking,
+        longest: recipe.sequences.longest,
+        train: &recipe.train,
+        cadence: &recipe.cadence,
+        precision: recipe.precision,
+        workers: recipe.workers,
+        seconds: None,
+    };
+    let a_step = setting.flops(tokens)?;
+    let steps = recipe.flops.map_or(recipe.train.steps, |flops| ((flops / a_step) as u64).max(1));
+    let train = TrainConfig { steps, ..recipe.train.clone() };
+    setting.train = &train;
+    pretraining::run(&setting, (name, dir), tokens, run)
 }

@@ -9,6 +9,8 @@ use vision_models::NetConfig;
 use weights::find::{Places, find};
 use weights::meta;
 
+use crate::recipe::own_name::own_name;
+
 /// What a user gives.
 pub(crate) struct Given {
     pub(crate) labeled: PathBuf,
@@ -280,7 +282,7 @@ fn recipe(
         .weights
         .clone()
         .map_or(String::new(), |weights| format!("weights = {}\n", quoted(weights)));
-    let name = name(&given.labeled);
+    let name = own_name(&given.labeled, "images");
     let minutes = given.minutes;
     let memory = given.memory;
     let net = toml::Value::try_from(&start.net)?;
@@ -339,39 +341,9 @@ ema = {{ decay = 0.99, warmup = true }}
     ))
 }
 
-/// A recipe's name after a folder.
-fn name(path: &Path) -> String {
-    let absolute = std::path::absolute(path).unwrap_or_else(|_| path.to_owned());
-    let components: Vec<String> = absolute
-        .components()
-        .rev()
-        .take(2)
-        .map(|part| part.as_os_str().to_string_lossy().into_owned())
-        .collect();
-    // A folder that is called after its part says nothing; the one above it does.
-    let plain = ["labeled", "labelled", "train", "images", "data"];
-    let chosen = match &components[..] {
-        [last, above] if plain.contains(&last.to_lowercase().as_str()) => above,
-        [last, ..] => last,
-        [] => "images",
-    };
-    let allowed = |c: char| if c.is_ascii_alphanumeric() || "-_".contains(c) { c } else { '-' };
-    let name: String = chosen.chars().map(allowed).collect();
-    let name = name.trim_matches('-');
-    if name.is_empty() || name == "latest" { "images".to_owned() } else { name.to_owned() }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn a_run_is_named_after_the_folder_that_says_most() {
-        assert_eq!(name(Path::new("/data/leaves")), "leaves");
-        assert_eq!(name(Path::new("/data/leaves/labeled")), "leaves");
-        assert_eq!(name(Path::new("/data/my leaves/Train")), "my-leaves");
-        assert_eq!(name(Path::new("/")), "images");
-    }
 
     #[test]
     fn pictures_are_shown_near_their_own_size() {

@@ -13,6 +13,7 @@ use crate::images::setting::Shared;
 use crate::recipe::data::DataConfig;
 use crate::recipe::evaluate::EvaluateConfig;
 use crate::recipe::faults::Faults;
+use crate::run::trial::{LABELS_ALONE, TrialConfig};
 
 /// The keys of a recipe of kind `own-images`, beside its head.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -63,35 +64,6 @@ pub(super) struct Candidate {
     pub(super) name: String,
     pub(super) method: MethodConfig,
 }
-
-/// Short trainings on some of the labels, measured on the others.
-///
-/// | key | default | what | range |
-/// |---|---|---|---|
-/// | `share` | 0.25 | share of the time | \[0, 1) |
-/// | `folds` | 2 | how often; each time another part of the labels is held out | 1 to 20 |
-/// | `held_out` | 0.2 | share of the labels that is held out where `folds` is 1 | (0, 1) |
-/// | `steps` | 100 | with fewer steps of a training nothing is chosen by it, and it is left out where there is a test part | |
-///
-/// A method that learns from its own predictions starts slowly: after 20 to 50 steps the labels
-/// alone are ahead of it on data where it is far ahead in the end.
-#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields, default)]
-pub(super) struct TrialConfig {
-    pub(super) share: f64,
-    pub(super) folds: usize,
-    pub(super) held_out: f64,
-    pub(super) steps: u64,
-}
-
-impl Default for TrialConfig {
-    fn default() -> Self {
-        Self { share: 0.25, folds: 2, held_out: 0.2, steps: 100 }
-    }
-}
-
-/// The row of the labels alone.
-pub(super) const LABELS_ALONE: &str = "labels-alone";
 
 /// The row of a linear classifier on what the published net says.
 pub(super) const FROZEN: &str = "frozen-features";
@@ -151,16 +123,7 @@ impl Recipe {
         faults.positive("unlabeled_ratio", self.unlabeled_ratio as u64);
         faults.policy("weak", &self.weak);
         faults.policy("strong", &self.strong);
-        let TrialConfig { share, folds, held_out, .. } = self.trial;
-        if !(0.0..1.0).contains(&share) {
-            faults.add("trial.share", format!("is {share}; it must be in [0, 1)"));
-        }
-        if !(1..=20).contains(&folds) {
-            faults.add("trial.folds", format!("is {folds}; it must be 1 to 20"));
-        }
-        if !(held_out > 0.0 && held_out < 1.0) {
-            faults.add("trial.held_out", format!("is {held_out}; it must be in (0, 1)"));
-        }
+        self.trial.check(&mut faults);
         for (row, method) in self.methods() {
             let key = if row == LABELS_ALONE { row } else { &format!("candidates.{row}") };
             faults.of(key, method.check());

@@ -9,19 +9,20 @@ use report::{Curve, Picture};
 use serde::{Deserialize, Serialize};
 use weights::StateDict;
 
-use super::clock::Clock;
-use super::lists::{self, Unlabeled};
 use super::pictures;
-use super::recipe::{FROZEN, LABELS_ALONE, Recipe};
+use super::recipe::{FROZEN, Recipe};
 use super::start::Start;
 use super::training::Training;
-use super::trial::{Choice, Trial};
+use super::trial;
 use crate::images::setting::Setting;
 use crate::images::source::Data;
+use crate::run::clock::Clock;
 use crate::run::cost::StageCost;
 use crate::run::files;
-use crate::run::scores::Scores;
+use crate::run::lists::{self, Unlabeled};
+use crate::run::measured::{Measured, MeasuredOn, Seen};
 use crate::run::seeds::SeedRun;
+use crate::run::trial::{Choice, LABELS_ALONE, Trial};
 
 /// What a seed found.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -49,28 +50,12 @@ pub(super) struct Outcome {
     pub(super) cost: StageCost,
 }
 
-/// Which images the numbers are counted on.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub(super) enum MeasuredOn {
-    /// The test part; networks were trained on all labels.
-    Test,
-    /// One's own validation part, on which the choice was made too.
-    Validation,
-    /// Labelled images held out by the trial; networks were trained on the others, for a shorter
-    /// time than the one that is kept.
-    HeldOut,
-    /// Nothing.
-    Nothing,
-}
-
-/// A row of the table.
-#[derive(Clone, Debug, Serialize, Deserialize)]
-pub(super) struct Measured {
-    pub(super) name: String,
-    pub(super) scores: Scores,
-    /// Steps of its training; 0 for the linear classifier.
-    pub(super) steps: u64,
+impl Outcome {
+    /// As a report speaks of it.
+    pub(super) fn seen(&self) -> Seen<'_> {
+        let Self { classes, labels, rows, part, trial, choice, .. } = self;
+        Seen { classes, labels, rows, part: *part, trial, choice }
+    }
 }
 
 const FILE: &str = "outcome.json";
@@ -138,10 +123,11 @@ fn find(
 
     let share = recipe.trial.share * (clock.left() - reserve).max(0.0);
     let trial = files::once(&dir.join("trial.json"), || {
-        Trial::run(recipe, &setting, &start, (share, &pace), run)
+        trial::run(recipe, &setting, &start, (share, &pace), run)
     })?;
     clock.note()?;
-    let choice = trial.choose(recipe)?;
+    let candidates: Vec<&str> = recipe.candidates.iter().map(|c| c.name.as_str()).collect();
+    let choice = trial.choose(&candidates, "images")?;
     run.say(&format!("{}: {}", choice.row, choice.why));
 
     let best_candidate = match choice.row.as_str() {
@@ -165,7 +151,7 @@ fn find(
         }
         if name == choice.row {
             let said = evaluator.predict(&fast, &data.unlabeled)?;
-            unlabeled = lists::of(&data.unlabeled, &said);
+            unlabeled = lists::of(data.unlabeled.ids(), &said);
         }
         curves.push(trained.curve);
         Training::remove_checkpoints(&dir)?;
@@ -190,7 +176,7 @@ fn find(
     let next = lists::to_label(&unlabeled);
     let next = next.iter().take(SHOWN).map(|found| found.id.as_str());
     pictures.extend(pictures::copies(&data.unlabeled, next)?);
-    lists::write_to_label(&dir, &data.input.classes, &unlabeled)
+    lists::write_to_label(&dir, "file", &data.input.classes, &unlabeled, None)
         .context("the list of pictures to label")?;
     let labels = data.labeled.labels();
     let count =

@@ -6,9 +6,9 @@ use train::Logistic;
 use vision_models::published::{self, Head};
 use weights::StateDict;
 
-use super::folds::{Fold, folds};
 use super::recipe::Recipe;
 use crate::images::setting::Setting;
+use crate::run::folds::{Fold, folds};
 
 /// The network that all trainings of a seed start from.
 pub(super) struct Start {

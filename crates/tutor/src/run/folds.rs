@@ -1,19 +1,19 @@
-//! Stratified folds of the labelled images.
+//! Stratified folds of the labelled samples.
 
 use augment::rng::Key;
 
-/// Some labelled images to train on and the others, by position.
+/// Some labelled samples to train on and the others, by position.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Fold {
-    pub(super) trained: Vec<usize>,
-    pub(super) held_out: Vec<usize>,
+pub(crate) struct Fold {
+    pub(crate) trained: Vec<usize>,
+    pub(crate) held_out: Vec<usize>,
 }
 
-/// Divides images of these classes into `count` folds, every class as evenly as its size allows;
-/// with one fold, `share` of every class is held out. At least one image of a class is always
-/// trained on, so a class with one image is never held out, and folds that hold out nothing are
+/// Divides samples of these classes into `count` folds, every class as evenly as its size allows;
+/// with one fold, `share` of every class is held out. At least one sample of a class is always
+/// trained on, so a class with one sample is never held out, and folds that hold out nothing are
 /// left away.
-pub(super) fn folds(labels: &[u32], count: usize, share: f64, seed: u64) -> Vec<Fold> {
+pub(crate) fn folds(labels: &[u32], count: usize, share: f64, seed: u64) -> Vec<Fold> {
     let mut order: Vec<usize> = (0..labels.len()).collect();
     Key { seed, epoch: 0, index: 0, view: 1003 }.rng().shuffle(&mut order);
     let classes = labels.iter().max().map_or(0, |most| *most as usize + 1);
@@ -47,7 +47,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn every_image_of_a_class_with_two_is_held_out_once() {
+    fn every_sample_of_a_class_with_two_is_held_out_once() {
         let labels = [0, 0, 0, 0, 0, 1, 1, 2];
         let folds = folds(&labels, 2, 0.2, 1);
         let mut held_out: Vec<usize> = folds.iter().flat_map(|f| f.held_out.clone()).collect();

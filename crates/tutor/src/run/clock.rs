@@ -6,10 +6,10 @@ use std::time::Instant;
 use anyhow::Result;
 use serde::{Deserialize, Serialize};
 
-use crate::run::files;
+use super::files;
 
 /// Counts the seconds of one seed over all processes that worked on it.
-pub(super) struct Clock<'a> {
+pub(crate) struct Clock<'a> {
     total: f64,
     began: Instant,
     earlier: f64,
@@ -23,18 +23,18 @@ struct Spent {
 
 impl<'a> Clock<'a> {
     /// Counts from `began`, and goes on from what `file` says that earlier processes spent.
-    pub(super) fn start(minutes: f64, began: Instant, file: &'a Path) -> Result<Self> {
+    pub(crate) fn start(minutes: f64, began: Instant, file: &'a Path) -> Result<Self> {
         let spent: Spent = files::found_before(file)?.unwrap_or_default();
         Ok(Self { total: 60.0 * minutes, began, earlier: spent.seconds, file })
     }
 
     /// Seconds that are left; 0 when there are none.
-    pub(super) fn left(&self) -> f64 {
+    pub(crate) fn left(&self) -> f64 {
         (self.total - self.spent()).max(0.0)
     }
 
     /// Notes what has been spent.
-    pub(super) fn note(&self) -> Result<()> {
+    pub(crate) fn note(&self) -> Result<()> {
         files::keep(self.file, &Spent { seconds: self.spent() })
     }
 

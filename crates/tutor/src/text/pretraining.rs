@@ -7,77 +7,110 @@ use data_pipeline::dataset::Samples;
 use data_pipeline::loader::{Loader, Stream};
 use data_pipeline::text::{MaskPlan, Masking, Pack, Packed};
 use electra::flops;
-use electra::pretrain::{MaskedBatch, Pretrainer, Slot, Totals};
+use electra::pretrain::{MaskedBatch, PretrainConfig, Pretrainer, Slot, Totals};
 use metrics::Metric;
 use report::Curve;
 use serde::{Deserialize, Serialize};
+use torch::precision::Precision;
 use torch::{Device, Mode, Params};
-use train::{Progress, Throughput, TrainConfig};
+use train::{Cadence, Callback, Progress, Throughput, TrainConfig};
 
-use super::recipe::Recipe;
+use super::tokens::{Tokens, on_device};
 use crate::recipe::select::Select;
 use crate::run::cost::StageCost;
 use crate::run::curve;
 use crate::run::files;
 use crate::run::interrupt;
-use crate::run::seeds::{self, SeedRun};
+use crate::run::seeds::{self, SeedRun, Seeded};
 use crate::run::stage::{Batches, Stage, Task, Trained};
-use crate::text::tokens::{Tokens, on_device};
 
 /// What a pre-training found.
 #[derive(Clone, Debug, Serialize, Deserialize)]
-pub(super) struct Pretraining {
-    pub(super) steps: u64,
+pub(crate) struct Pretraining {
+    pub(crate) steps: u64,
     /// Operations, as ELECTRA's code counts them.
-    pub(super) flops: f64,
+    pub(crate) flops: f64,
     /// Trainable numbers of all networks, and of the encoder that is kept.
-    pub(super) parameters: [u64; 2],
+    pub(crate) parameters: [u64; 2],
     /// The last evaluation: metrics of ELECTRA's code by their names.
-    pub(super) metrics: Vec<(String, f64)>,
+    pub(crate) metrics: Vec<(String, f64)>,
     /// Loss at the masked tokens, and where there is a discriminator its area under the curve.
-    pub(super) curves: Vec<Curve>,
-    pub(super) cost: StageCost,
+    pub(crate) curves: Vec<Curve>,
+    pub(crate) cost: StageCost,
 }
 
 const FILE: &str = "pretraining.json";
 
 /// Names of metrics of ELECTRA's code.
-pub(super) const MASKED_LOSS: &str = "masked_lm_loss";
-pub(super) const AREA: &str = "disc_auc";
+pub(crate) const MASKED_LOSS: &str = "masked_lm_loss";
+pub(crate) const AREA: &str = "disc_auc";
 
-/// Pre-trains in `dir`, or loads what an earlier process pre-trained there.
-pub(super) fn run(
-    recipe: &Recipe,
+/// What is pre-trained, and how.
+pub(crate) struct Setting<'a> {
+    /// The networks; their vocabulary and `mask` are those of the tokens.
+    pub(crate) nets: &'a PretrainConfig,
+    pub(crate) masking: &'a Masking,
+    /// Tokens of a sequence at most.
+    pub(crate) longest: usize,
+    pub(crate) train: &'a TrainConfig,
+    pub(crate) cadence: &'a Cadence,
+    pub(crate) precision: Precision,
+    /// Threads that prepare batches.
+    pub(crate) workers: usize,
+    /// Seconds after which it ends whatever step it is at.
+    pub(crate) seconds: Option<f64>,
+}
+
+impl Setting<'_> {
+    /// Operations of a step, as ELECTRA's code counts them, at the mean length of the sequences.
+    pub(crate) fn flops(&self, tokens: &Tokens) -> Result<f64> {
+        Ok(flops::sequence(self.nets, mean_length(tokens)?) * self.train.batch as f64)
+    }
+
+    /// Pre-trains in `dir`, or loads what an earlier process pre-trained there.
+    pub(crate) fn train(
+        &self,
+        dir: &Path,
+        tokens: &Tokens,
+        seeded: Seeded<'_>,
+        callback: &mut dyn Callback,
+    ) -> Result<(Pretrainer, StageCost)> {
+        let task = PretrainTask { setting: self, tokens, seeded };
+        let stage = Stage {
+            dir,
+            // All rows start alike, as far as their tensors are alike.
+            key: seeds::key(seeded.seed, "pretrain"),
+            config: self.train,
+            cadence: self.cadence,
+            select: &Select::default(),
+            precision: self.precision,
+            device: seeded.device,
+            seconds: self.seconds,
+            recipe_text: seeded.recipe_text,
+        };
+        stage.train(task, callback)
+    }
+}
+
+/// Pre-trains in `dir`, or loads what an earlier process pre-trained there; `name` is what reports
+/// call it.
+pub(crate) fn run(
+    setting: &Setting<'_>,
     (name, dir): (&str, &Path),
     tokens: &Tokens,
     run: &mut SeedRun<'_, '_>,
 ) -> Result<(Pretrainer, Pretraining)> {
     files::make_folder(dir)?;
-    let length = mean_length(tokens)?;
-    let a_step = flops::sequence(&recipe.pretrain, length) * recipe.train.batch as f64;
-    let steps = recipe.flops.map_or(recipe.train.steps, |flops| ((flops / a_step) as u64).max(1));
-    let config = TrainConfig { steps, ..recipe.train.clone() };
-    let task = PretrainTask { recipe, config: &config, tokens, device: run.device, seed: run.seed };
-    let stage = Stage {
-        dir,
-        // All rows start alike, as far as their tensors are alike.
-        key: seeds::key(run.seed, "pretrain"),
-        config: &config,
-        cadence: &recipe.cadence,
-        select: &Select::default(),
-        precision: recipe.precision,
-        device: run.device,
-        seconds: None,
-        recipe_text: run.recipe_text,
-    };
+    let a_step = setting.flops(tokens)?;
     let title = format!("{name}, pre-training");
-    let (net, cost) = stage.train(task, run.stage(&title))?;
+    let (net, cost) = setting.train(dir, tokens, run.seeded(), run.stage(&title))?;
     let found = files::once(&dir.join(FILE), || {
         let read = |metric| curve::read(dir, name, run.seed, metric);
-        let held_out = held_out(&net, recipe, tokens, run.device, usize::MAX)?;
+        let held_out = held_out(&net, setting, tokens, run.device, usize::MAX)?;
         let params = net.tensors();
         let encoder = params.iter().filter(|p| p.name.starts_with("electra."));
         let kept = encoder.map(|p| p.tensor.numel() as u64).sum();
+        let steps = cost.samples / setting.train.batch as u64;
         Ok(Pretraining {
             steps,
             flops: a_step * steps as f64,
@@ -114,10 +147,10 @@ fn masked(packed: &Packed, plan: &MaskPlan, mask: u32, device: Device) -> Masked
 }
 
 /// A batch of sequences with what is masked in it.
-fn batch(recipe: &Recipe, tokens: &Tokens, packed: &Packed, device: Device) -> MaskedBatch {
-    let (specials, longest) = (tokens.tokenizer.specials(), recipe.sequences.longest);
-    let masking: &Masking = &recipe.masking;
-    let plan = masking.plan(packed, specials, tokens.tokenizer.size(), longest);
+fn batch(setting: &Setting<'_>, tokens: &Tokens, packed: &Packed, device: Device) -> MaskedBatch {
+    let specials = tokens.tokenizer.specials();
+    let size = tokens.tokenizer.size();
+    let plan = setting.masking.plan(packed, specials, size, setting.longest);
     masked(packed, &plan, specials.mask, device)
 }
 
@@ -127,7 +160,7 @@ const BATCH: usize = 64;
 /// Measures networks on the first `most` held-out sequences; what is masked is always the same.
 fn held_out(
     net: &Pretrainer,
-    recipe: &Recipe,
+    setting: &Setting<'_>,
     tokens: &Tokens,
     device: Device,
     most: usize,
@@ -141,7 +174,7 @@ fn held_out(
         let mut packed = Packed::of(&sequences);
         let key = |i| augment::rng::Key { seed: 0, epoch: 0, index: i as u64, view: 0 };
         packed.keys = (start..end).map(key).collect();
-        let batch = batch(recipe, tokens, &packed, device);
+        let batch = batch(setting, tokens, &packed, device);
         totals.add(&batch, &torch::no_grad(|| net.step(&batch, Mode::Eval)));
     }
     Ok(totals)
@@ -152,11 +185,9 @@ const ALONG: usize = 256;
 
 /// Networks that learn from running text.
 struct PretrainTask<'a> {
-    recipe: &'a Recipe,
-    config: &'a TrainConfig,
+    setting: &'a Setting<'a>,
     tokens: &'a Tokens,
-    device: Device,
-    seed: u64,
+    seeded: Seeded<'a>,
 }
 
 impl Trained for Pretrainer {
@@ -170,11 +201,11 @@ impl Task for PretrainTask<'_> {
     type Objective = Pretrainer;
 
     fn throughput(&self) -> Throughput {
-        Throughput { unit: "sequences", per_step: self.config.batch as u64 }
+        Throughput { unit: "sequences", per_step: self.setting.train.batch as u64 }
     }
 
     fn build(&self) -> Result<Pretrainer> {
-        Ok(Pretrainer::new(&self.recipe.pretrain, self.device))
+        Ok(Pretrainer::new(self.setting.nets, self.seeded.device))
     }
 
     fn objective(&mut self, net: Pretrainer) -> Result<Pretrainer> {
@@ -182,17 +213,18 @@ impl Task for PretrainTask<'_> {
     }
 
     fn batches(&self, from: u64) -> Batches<'_, Pretrainer> {
-        let seed = seeds::key(self.seed, "stream/pretrain");
-        let stream = Stream::shuffled(self.tokens.running.clone(), Pack, self.config.batch, seed);
-        let steps = Loader::start(vec![stream], from, Some(self.config.steps), self.recipe.workers);
+        let seed = seeds::key(self.seeded.seed, "stream/pretrain");
+        let Setting { train, workers, .. } = *self.setting;
+        let stream = Stream::shuffled(self.tokens.running.clone(), Pack, train.batch, seed);
+        let steps = Loader::start(vec![stream], from, Some(train.steps), workers);
         Box::new(steps.map(|step| {
             let step = step?;
-            Ok(batch(self.recipe, self.tokens, &step.batches[0].data, self.device))
+            Ok(batch(self.setting, self.tokens, &step.batches[0].data, self.seeded.device))
         }))
     }
 
     fn evaluate(&self, net: &mut Pretrainer, _: Progress) -> Result<Vec<Metric>> {
-        let totals = held_out(net, self.recipe, self.tokens, self.device, ALONG)?;
+        let totals = held_out(net, self.setting, self.tokens, self.seeded.device, ALONG)?;
         let metric = |(name, value): (&str, f64)| match name {
             MASKED_LOSS | "disc_loss" => Metric::lower(name, "", value),
             _ => Metric::higher(name, "", value),
@@ -207,7 +239,7 @@ impl Task for PretrainTask<'_> {
 
 impl Pretraining {
     /// The value of a metric of the last evaluation.
-    pub(super) fn metric(&self, name: &str) -> Option<f64> {
+    pub(crate) fn metric(&self, name: &str) -> Option<f64> {
         self.metrics.iter().find(|(known, _)| known == name).map(|(_, value)| *value)
     }
 }

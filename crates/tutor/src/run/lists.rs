@@ -1,34 +1,37 @@
-//! Lists of unlabelled pictures: what the chosen network says of each, and which it would like to
+//! Lists of unlabelled samples: what the chosen network says of each, and which it would like to
 //! have labelled next.
 
+use std::collections::BTreeMap;
 use std::path::Path;
 
 use anyhow::Result;
 use serde::{Deserialize, Serialize};
 
-use crate::images::subset::Subset;
-use crate::run::predictions::{Predictions, top};
+use super::predictions::{Predictions, top};
 
-/// What a network says of an image without a label.
+/// What a network says of a sample without a label.
 #[derive(Clone, Debug, Serialize, Deserialize)]
-pub(super) struct Unlabeled {
-    pub(super) id: String,
-    pub(super) class: u32,
-    pub(super) probability: f32,
+pub(crate) struct Unlabeled {
+    pub(crate) id: String,
+    pub(crate) class: u32,
+    pub(crate) probability: f32,
     /// The second most probable class.
-    pub(super) second: u32,
+    pub(crate) second: u32,
     /// By how much the first is more probable than the second.
-    pub(super) margin: f32,
+    pub(crate) margin: f32,
 }
 
-/// The file of the pictures to label next, in a seed's folder.
-pub(super) const TO_LABEL: &str = "label-next.csv";
+/// The file of the samples to label next, in a seed's folder.
+pub(crate) const TO_LABEL: &str = "label-next.csv";
 
 /// How many are listed at most.
 const LISTED: usize = 200;
 
-/// What a network says of each image of a subset.
-pub(super) fn of(subset: &Subset, predictions: &Predictions) -> Vec<Unlabeled> {
+/// What a network says of each of some samples, by their ids.
+pub(crate) fn of(
+    ids: impl IntoIterator<Item = String>,
+    predictions: &Predictions,
+) -> Vec<Unlabeled> {
     let said = |(id, row): (String, &[f32])| {
         let (class, probability) = top(row);
         let mut others = row.to_vec();
@@ -36,12 +39,12 @@ pub(super) fn of(subset: &Subset, predictions: &Predictions) -> Vec<Unlabeled> {
         let (second, next) = top(&others);
         Unlabeled { id, class, probability, second, margin: probability - next }
     };
-    subset.ids().into_iter().zip(predictions.rows()).map(said).collect()
+    ids.into_iter().zip(predictions.rows()).map(said).collect()
 }
 
-/// The images whose label would tell most: the smallest margins first (Scheffer et al. 2001), the
+/// The samples whose label would tell most: the smallest margins first (Scheffer et al. 2001), the
 /// pairs of classes that are mixed up taking turns, so that the list is not all of one kind.
-pub(super) fn to_label(said: &[Unlabeled]) -> Vec<&Unlabeled> {
+pub(crate) fn to_label(said: &[Unlabeled]) -> Vec<&Unlabeled> {
     let mut order: Vec<&Unlabeled> = said.iter().collect();
     order.sort_by(|a, b| a.margin.total_cmp(&b.margin).then_with(|| a.id.cmp(&b.id)));
     let pair = |found: &Unlabeled| (found.class.min(found.second), found.class.max(found.second));
@@ -59,19 +62,32 @@ pub(super) fn to_label(said: &[Unlabeled]) -> Vec<&Unlabeled> {
     in_turns.into_iter().map(|(_, found)| found).take(LISTED).collect()
 }
 
-/// Writes the list of pictures to label next: file, the two most probable classes, the probability
-/// of the first and the margin.
-pub(super) fn write_to_label(dir: &Path, classes: &[String], said: &[Unlabeled]) -> Result<()> {
+/// Writes the list of samples to label next: which, the two most probable classes, the probability
+/// of the first and the margin. `what` is the name of the first column; `more` that of a further
+/// one, and what stands in it for each id.
+pub(crate) fn write_to_label(
+    dir: &Path,
+    what: &str,
+    classes: &[String],
+    said: &[Unlabeled],
+    more: Option<(&str, &BTreeMap<String, String>)>,
+) -> Result<()> {
     let mut writer = csv::Writer::from_writer(Vec::new());
-    writer.write_record(["file", "label", "or", "probability", "margin"])?;
+    let columns = [what, "label", "or", "probability", "margin"];
+    writer.write_record(columns.into_iter().chain(more.map(|(name, _)| name)))?;
     for found in to_label(said) {
-        writer.write_record([
+        let numbers = [found.probability, found.margin].map(|number| number.to_string());
+        let row = [
             found.id.as_str(),
             &classes[found.class as usize],
             &classes[found.second as usize],
-            &found.probability.to_string(),
-            &found.margin.to_string(),
-        ])?;
+            &numbers[0],
+            &numbers[1],
+        ];
+        let cell =
+            |of: &'_ BTreeMap<String, String>| of.get(&found.id).cloned().unwrap_or_default();
+        let last = more.map(|(_, of)| cell(of));
+        writer.write_record(row.into_iter().chain(last.as_deref()))?;
     }
     Ok(atomic_file::write(&dir.join(TO_LABEL), &writer.into_inner()?)?)
 }

@@ -1,0 +1,204 @@
+//! The texts of a run: reads all parts, and sees to it that no text that is measured on is learned
+//! from.
+
+use std::collections::{BTreeMap, HashMap};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use anyhow::{Context, Result, bail, ensure};
+use data_pipeline::dataset::Samples;
+use data_pipeline::digest::Digest;
+use data_pipeline::text::{Target, TextSet};
+
+use super::recipe::DataConfig;
+use crate::run::files;
+
+/// The parts, read.
+pub(super) struct Parts {
+    /// Labelled texts.
+    pub(super) labeled: Arc<TextSet>,
+    /// Texts without labels; it knows the classes all the same.
+    pub(super) unlabeled: Arc<TextSet>,
+    pub(super) validation: Option<Arc<TextSet>>,
+    pub(super) test: Option<Arc<TextSet>>,
+    /// What should be known of them, a sentence each.
+    pub(super) notes: Vec<String>,
+}
+
+impl Parts {
+    /// Reads all parts. Fails if one cannot be read, if there are fewer than two classes, if a
+    /// label of another part is not among them, or if a text that is measured on is labelled too
+    /// and the recipe does not allow it.
+    pub(super) fn open(config: &DataConfig) -> Result<Self> {
+        let columns = config.columns();
+        let reader = columns.labeled(&config.text, None)?;
+        let all = reader.read(std::slice::from_ref(&config.text))?;
+        let classes = all.classes().to_vec();
+        ensure!(
+            classes.len() >= 2,
+            "{}: {} in the column of labels, and a classifier needs two or more (name the column \
+             with --label-column)",
+            config.text.display(),
+            match classes.first() {
+                Some(only) => format!("`{only}` is the only class"),
+                None => "there is no label".to_owned(),
+            }
+        );
+        let is_labeled = |i: &u32| all.label(*i as usize).is_some();
+        let (labeled, bare): (Vec<u32>, Vec<u32>) = (0..all.len() as u32).partition(is_labeled);
+        let labeled = all.select(&labeled);
+        let mut notes = all.notes().to_vec();
+        let scored = |path: &Option<PathBuf>, name: &str| -> Result<Option<TextSet>> {
+            let Some(path) = path else { return Ok(None) };
+            ensure!(
+                *path != config.text,
+                "the {name} part is the table of labelled texts itself ({}): name another one",
+                path.display()
+            );
+            let reader = columns.labeled(path, Some(classes.clone()))?;
+            let set = reader.read(std::slice::from_ref(path))?;
+            let known: Vec<u32> =
+                (0..set.len() as u32).filter(|i| set.label(*i as usize).is_some()).collect();
+            ensure!(!known.is_empty(), "{}: no row has a label", path.display());
+            Ok(Some(set.select(&known)))
+        };
+        let validation = scored(&config.validation, "validation")?;
+        let test = scored(&config.test, "test")?;
+        for set in [&validation, &test].into_iter().flatten() {
+            notes.extend(set.notes().iter().map(|note| format!("{}: {note}", set.name())));
+        }
+        let more = match &config.unlabeled {
+            Some(path) => {
+                let set = columns.bare(path, &classes)?;
+                notes.extend(set.notes().iter().map(|note| format!("{}: {note}", set.name())));
+                Some(set)
+            }
+            None => None,
+        };
+        let measured: Vec<&TextSet> = [&validation, &test].into_iter().flatten().collect();
+        if !config.allow_duplicates {
+            refuse_shared(&labeled, &measured)?;
+        }
+        let bare = all.select(&bare);
+        let unlabeled = unlabeled(&bare, more.as_ref(), &labeled, &measured, &mut notes)?;
+        let shared = |set: Option<TextSet>| set.map(Arc::new);
+        Ok(Self {
+            labeled: Arc::new(labeled),
+            unlabeled: Arc::new(unlabeled),
+            validation: shared(validation),
+            test: shared(test),
+            notes,
+        })
+    }
+
+    /// All parts by name.
+    pub(super) fn named(&self) -> impl Iterator<Item = (&'static str, &Arc<TextSet>)> {
+        let others = [("validation", &self.validation), ("test", &self.test)];
+        let others = others.into_iter().filter_map(|(name, set)| Some((name, set.as_ref()?)));
+        [("labelled", &self.labeled), ("unlabelled", &self.unlabeled)].into_iter().chain(others)
+    }
+
+    /// How many labels each class has.
+    pub(super) fn labels(&self) -> Vec<u64> {
+        let mut counts = vec![0; self.labeled.classes().len()];
+        let all = (0..self.labeled.len()).filter_map(|i| self.labeled.label(i));
+        all.for_each(|class| counts[class as usize] += 1);
+        counts
+    }
+
+    /// Which texts they are, in words.
+    pub(super) fn describe(&self) -> String {
+        let parts: Vec<String> =
+            self.named().map(|(name, set)| format!("{} {name}", set.len())).collect();
+        let classes = self.labeled.classes();
+        format!("{}: texts of {} classes, {}", self.labeled.name(), classes.len(), parts.join(", "))
+    }
+
+    /// Keeps in a run's folder which texts it is about, or makes sure that they are those that it
+    /// began with.
+    pub(super) fn keep(&self, dir: &Path) -> Result<()> {
+        let mut found = BTreeMap::new();
+        for (name, set) in self.named() {
+            let labels = (0..set.len()).map(|i| set.label(i));
+            let told: String = digests(set)?
+                .into_iter()
+                .zip(labels)
+                .map(|(digest, label)| format!("{digest} {label:?}\n"))
+                .collect();
+            found.insert(name.to_owned(), Digest::of(told.as_bytes()).to_string());
+        }
+        let before: BTreeMap<String, String> =
+            files::once(&dir.join("texts.json"), || Ok(found.clone()))?;
+        let changed = found.iter().find(|(name, digest)| before.get(*name) != Some(digest));
+        if let Some((name, _)) = changed {
+            bail!(
+                "the {name} texts are no longer those with which {} began: bring the old ones back, \
+                 or begin anew with --fresh",
+                dir.display()
+            );
+        }
+        Ok(())
+    }
+}
+
+fn digests(set: &TextSet) -> Result<Vec<Digest>> {
+    set.digests()?.context("texts have digests")
+}
+
+/// An error if a text that is measured on is a labelled one too.
+fn refuse_shared(labeled: &TextSet, measured: &[&TextSet]) -> Result<()> {
+    let known: HashMap<Digest, usize> =
+        digests(labeled)?.into_iter().enumerate().map(|(i, digest)| (digest, i)).collect();
+    for set in measured {
+        let shared: Vec<(usize, usize)> = digests(set)?
+            .iter()
+            .enumerate()
+            .filter_map(|(i, digest)| Some((i, *known.get(digest)?)))
+            .collect();
+        if let Some(&(ours, other)) = shared.first() {
+            bail!(
+                "{} of the {} texts of {} are labelled texts too, such as {} and {}: take them out \
+                 of one of the two, or go on with --allow-duplicates (allow_duplicates = true)",
+                shared.len(),
+                set.len(),
+                set.name(),
+                set.id(ours),
+                labeled.id(other)
+            );
+        }
+    }
+    Ok(())
+}
+
+/// The texts without labels, each once, without those that are labelled or measured on.
+fn unlabeled(
+    bare: &TextSet,
+    more: Option<&TextSet>,
+    labeled: &TextSet,
+    measured: &[&TextSet],
+    notes: &mut Vec<String>,
+) -> Result<TextSet> {
+    let mut seen: std::collections::HashSet<Digest> = Default::default();
+    let mut examples = Vec::new();
+    for set in std::iter::once(labeled).chain(measured.iter().copied()) {
+        seen.extend(digests(set)?);
+    }
+    let mut left_out = 0;
+    for set in std::iter::once(bare).chain(more) {
+        for (example, digest) in set.examples().iter().zip(digests(set)?) {
+            if seen.insert(digest) {
+                examples.push(example.clone());
+            } else {
+                left_out += 1;
+            }
+        }
+    }
+    if left_out > 0 {
+        notes.push(format!(
+            "{left_out} unlabelled texts are left out: they occur twice, or are labelled, or are \
+             measured on"
+        ));
+    }
+    examples.iter_mut().for_each(|example| example.target = Target::None);
+    Ok(TextSet::new("unlabelled texts", examples, labeled.classes().to_vec())?)
+}

@@ -1,0 +1,368 @@
+//! What `tutor fit --text` chooses: a recipe from a look at the texts and the machine, with its
+//! reasons.
+
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, Result, ensure};
+use data_pipeline::dataset::Samples;
+use data_pipeline::text::TextSet;
+use data_pipeline::text::read::OnBadInput;
+use electra::{EncoderConfig, Family};
+use torch::Device;
+
+use super::parts::Parts;
+use super::recipe::DataConfig;
+use crate::recipe::own_name::own_name;
+
+/// What a user gives.
+pub(crate) struct Given {
+    pub(crate) text: PathBuf,
+    pub(crate) text_column: Option<String>,
+    pub(crate) label_column: Option<String>,
+    pub(crate) unlabeled: Option<PathBuf>,
+    pub(crate) validation: Option<PathBuf>,
+    pub(crate) test: Option<PathBuf>,
+    /// A published network to start from.
+    pub(crate) weights: Option<String>,
+    pub(crate) minutes: f64,
+    pub(crate) skip_bad: bool,
+    pub(crate) allow_duplicates: bool,
+    pub(crate) device: Device,
+}
+
+/// A recipe and why it is so.
+pub(crate) struct Proposal {
+    /// The recipe, with comments.
+    pub(crate) recipe: String,
+    /// What will be done, and why.
+    pub(crate) lines: Vec<String>,
+}
+
+/// With fewer unlabelled texts nothing is pre-trained.
+const FEWEST_UNLABELED: usize = 20;
+
+/// Looks at the texts and chooses.
+pub(crate) fn plan(given: &Given) -> Result<Proposal> {
+    ensure!(
+        given.minutes.is_finite() && given.minutes > 0.0,
+        "--minutes {}: must be above 0",
+        given.minutes
+    );
+    let mut data = DataConfig {
+        text: given.text.clone(),
+        text_column: given.text_column.clone(),
+        label_column: given.label_column.clone(),
+        unlabeled: given.unlabeled.clone(),
+        validation: given.validation.clone(),
+        test: given.test.clone(),
+        on_bad: if given.skip_bad { OnBadInput::Skip } else { OnBadInput::Error },
+        allow_duplicates: given.allow_duplicates,
+    };
+    data.anchor(None)?;
+    let reader = data.columns().labeled(&data.text, None)?;
+    (data.text_column, data.label_column) = (reader.text, reader.label);
+    let parts = Parts::open(&data)?;
+    let words = Words::of(&parts.labeled);
+    let longest = longest(words.most, given.device);
+    let start = match &given.weights {
+        Some(asked) => published(asked, longest)?,
+        None => own(&parts, longest, given),
+    };
+    let unlabeled = parts.unlabeled.len();
+    let pretrain = given.weights.is_none() && unlabeled >= FEWEST_UNLABELED;
+    let method = match (pretrain, unlabeled, &given.weights) {
+        (true, ..) => {
+            "methods: the labels alone, and pre-trained, which learns from the unlabelled \
+                       texts first (ELECTRA); tried on held-out labels"
+                .to_owned()
+        }
+        (_, 0, _) => "methods: the labels alone, since there are no unlabelled texts".to_owned(),
+        (_, _, Some(_)) => "methods: the labels alone; published weights are not pre-trained \
+                            further on the unlabelled texts, which are only listed by what a label \
+                            would tell"
+            .to_owned(),
+        (_, few, None) => format!(
+            "methods: the labels alone; {few} unlabelled texts are too few to learn from \
+             ({FEWEST_UNLABELED})"
+        ),
+    };
+    let measured = match (&parts.test, &parts.validation) {
+        (Some(test), _) => format!("measured on the {} test texts, once, at the end", test.len()),
+        (None, Some(_)) => "measured on the validation texts; name --test for a measure that no \
+                            choice was made on"
+            .to_owned(),
+        (None, None) => "measured on labelled texts that are held out in turn, since there is no \
+                         --test"
+            .to_owned(),
+    };
+    let device = torch::device::describe(given.device);
+    let mut lines = parts.notes.clone();
+    lines.extend([
+        data_line(&parts, &words, &data),
+        format!("start: {}; {longest} tokens of a text at most", start.words),
+        method,
+        measured,
+        format!("time: {} minutes on {device}", given.minutes),
+    ]);
+    let recipe = recipe(given, &data, &parts, &start, (longest, pretrain))?;
+    Ok(Proposal { recipe, lines })
+}
+
+/// How long texts are, in words.
+struct Words {
+    /// One of twenty has fewer.
+    least: usize,
+    median: usize,
+    /// One of twenty has more.
+    most: usize,
+}
+
+impl Words {
+    fn of(set: &TextSet) -> Self {
+        let count = |text: &str| text.split_whitespace().count();
+        let mut all: Vec<usize> = set.examples().iter().map(|e| count(&e.texts.a)).collect();
+        all.sort_unstable();
+        let at = |part: usize| all[(all.len() - 1) * part / 20];
+        Self { least: at(1), median: at(10), most: at(19) }
+    }
+}
+
+fn data_line(parts: &Parts, words: &Words, data: &DataConfig) -> String {
+    let labels = parts.labels();
+    let (least, most) = (labels.iter().min().unwrap_or(&0), labels.iter().max().unwrap_or(&0));
+    let each =
+        if least == most { format!("{least} each") } else { format!("{least} to {most} each") };
+    let others = [("validation", &parts.validation), ("test", &parts.test)];
+    let others: String = others
+        .iter()
+        .filter_map(|(name, set)| Some(format!(", {} {name}", set.as_ref()?.len())))
+        .collect();
+    let column = |name: &Option<String>| name.clone().unwrap_or_default();
+    format!(
+        "data: {} labelled texts of {} classes ({each}), {} unlabelled{others}; nine of ten have {} to \
+         {} words (median {}); columns `{}` and `{}`",
+        parts.labeled.len(),
+        parts.labeled.classes().len(),
+        parts.unlabeled.len(),
+        words.least,
+        words.most,
+        words.median,
+        column(&data.text_column),
+        column(&data.label_column)
+    )
+}
+
+/// Tokens of a sequence: room for most texts, within what a step may cost.
+fn longest(words: usize, device: Device) -> usize {
+    let most = if device == Device::Cpu { 128 } else { 256 };
+    // A word has a third more tokens; two are special.
+    (words * 4 / 3 + 2).div_ceil(32).saturating_mul(32).clamp(32, most)
+}
+
+/// Where a net starts, and how it is trained.
+struct Start {
+    words: String,
+    /// Keys of the recipe.
+    keys: String,
+    /// The table of the net, where there are no weights.
+    net: String,
+    /// The width of the generator.
+    fraction: f64,
+    lr: f64,
+    batch: usize,
+}
+
+fn quoted(text: &str) -> String {
+    toml::Value::String(text.to_owned()).to_string()
+}
+
+fn published(asked: &str, longest: usize) -> Result<Start> {
+    let (checkpoint, _) = crate::text::published::open(asked)?;
+    let net = &checkpoint.config.encoder;
+    ensure!(
+        longest as i64 <= net.positions,
+        "{asked} has {} positions, and {longest} tokens are needed",
+        net.positions
+    );
+    // A path is kept as an absolute one, so that the recipe can be run from anywhere.
+    let weights = match Path::new(asked).exists() {
+        true => std::path::absolute(asked)?.display().to_string(),
+        false => asked.to_owned(),
+    };
+    let pooled = checkpoint.weights.tensors.keys().any(|name| name.contains("pooler."));
+    // Sentence encoders say by this file that they are used by the mean of the tokens.
+    let by_mean = Path::new(&weights).join("modules.json").is_file();
+    let (form, decay, lr) = match net.family {
+        Family::Electra => ("electra", 0.8, 1e-4),
+        Family::Bert if by_mean || !pooled => ("mean", 0.9, 5e-5),
+        Family::Bert => ("pooler", 0.9, 5e-5),
+    };
+    let family = net.family.prefix();
+    Ok(Start {
+        words: format!(
+            "the published weights {asked} ({family}, {} layers, {} wide)",
+            net.layers, net.hidden
+        ),
+        keys: format!(
+            "weights = {}\nform = \"{form}\"\nlayer_decay = {decay:?}\n",
+            quoted(&weights)
+        ),
+        net: String::new(),
+        fraction: 0.25,
+        lr,
+        batch: 16,
+    })
+}
+
+/// Minutes from which on a CPU trains a wider net.
+const LONG: f64 = 30.0;
+
+fn own(parts: &Parts, longest: usize, given: &Given) -> Start {
+    let (name, net, fraction) = match given.device {
+        Device::Cpu if given.minutes < LONG => ("tiny", EncoderConfig::tiny(), 0.5),
+        Device::Cpu => ("mini", EncoderConfig::mini(), 0.5),
+        _ => ("small", EncoderConfig::small(), 0.25),
+    };
+    let bytes: u64 = [&parts.labeled, &parts.unlabeled]
+        .iter()
+        .flat_map(|set| (0..set.len()).map(|i| u64::from(set.size(i))))
+        .sum();
+    let vocabulary = if bytes < 4 << 20 { 4096 } else { 8192 };
+    let EncoderConfig { layers, hidden, embedding, heads, feed_forward, .. } = net;
+    Start {
+        words: format!(
+            "a {name} net at random ({layers} layers, {hidden} wide), and a vocabulary of {vocabulary} \
+             tokens at most made of the labelled and unlabelled texts"
+        ),
+        keys: "form = \"electra\"\nlayer_decay = 0.8\n".to_owned(),
+        net: format!(
+            "\n[net]\n# Tokens at most; they are made of the labelled and unlabelled texts.\n\
+             vocabulary = {vocabulary}\nlayers = {layers}\nhidden = {hidden}\n\
+             embedding = {embedding}\nheads = {heads}\nfeed_forward = {feed_forward}\n\
+             positions = {longest}\n"
+        ),
+        fraction,
+        lr: 5e-4,
+        batch: 32,
+    }
+}
+
+/// Whether this machine multiplies bfloat16 faster than float32.
+fn is_bfloat16_fast(device: Device) -> bool {
+    #[cfg(target_arch = "x86_64")]
+    let cpu = std::is_x86_feature_detected!("avx512bf16");
+    #[cfg(not(target_arch = "x86_64"))]
+    let cpu = false;
+    device != Device::Cpu || cpu
+}
+
+/// The recipe as text.
+fn recipe(
+    given: &Given,
+    data: &DataConfig,
+    parts: &Parts,
+    start: &Start,
+    (longest, pretrain): (usize, bool),
+) -> Result<String> {
+    let path = |path: &Path| {
+        let text = path.to_str().with_context(|| {
+            format!("{}: a recipe can only name paths in UTF-8", path.display())
+        })?;
+        anyhow::Ok(quoted(text))
+    };
+    let mut of_data = format!("text = {}\n", path(&data.text)?);
+    for (key, value) in [("text_column", &data.text_column), ("label_column", &data.label_column)] {
+        if let Some(value) = value {
+            of_data += &format!("{key} = {}\n", quoted(value));
+        }
+    }
+    for (key, value) in
+        [("unlabeled", &data.unlabeled), ("validation", &data.validation), ("test", &data.test)]
+    {
+        if let Some(value) = value {
+            of_data += &format!("{key} = {}\n", path(value)?);
+        }
+    }
+    of_data += if given.skip_bad { "on_bad = \"skip\"\n" } else { "on_bad = \"error\"\n" };
+    if given.allow_duplicates {
+        of_data += "allow_duplicates = true\n";
+    }
+    let name = own_name(&data.text.with_extension(""), "texts");
+    let precision = if is_bfloat16_fast(given.device) { "bfloat16" } else { "float32" };
+    let minutes = given.minutes;
+    let labels = parts.labeled.len();
+    let Start { keys, net, fraction, lr, batch, .. } = start;
+    let batch = if labels < 100 { batch / 2 } else { *batch };
+    let steps = (6 * labels.div_ceil(batch)).clamp(120, 3000);
+    let warmup = steps / 10;
+    let folds = if labels >= 40 * parts.labeled.classes().len() { 1 } else { 2 };
+    let share = if data.test.is_some() { 0.2 } else { 0.5 };
+    let optim = "{ kind = \"adamw\", eps = 1e-6, bias_correction = false, weight_decay = 0.01 }";
+    let schedule = |lr: f64, warmup: usize| {
+        format!(
+            "{{ kind = \"decay-from-start\", from = {lr:?}, warmup = {warmup}, rule = \"times\" }}"
+        )
+    };
+    let pretraining = match pretrain {
+        false => String::new(),
+        true => format!(
+            "
+# For the row `pre-trained`: learned from all these texts without their labels, never from those
+# that are measured on.
+[pretraining]
+# The share of the time that it has at least.
+share = 0.6
+sequences = {{ longest = {longest} }}
+generator = {{ fraction = {fraction:?} }}
+
+[pretraining.train]
+# At most; fewer where the minutes are short.
+steps = 100000
+batch = 32
+lr = {}
+optim = {optim}
+clip_norm = 1.0
+",
+            schedule(1e-3, 50)
+        ),
+    };
+    Ok(format!(
+        "# Written by tutor fit. Change what you like and run it again: tutor run THIS-FILE
+kind = \"own-texts\"
+name = \"own-texts/{name}\"
+about = \"A classifier of one's own texts, by tutor fit\"
+# Wall clock; trainings take as many steps as fit.
+minutes = {minutes:?}
+precision = \"{precision}\"
+{keys}# Of a longer text a quarter from its beginning and the rest from its end.
+layout = {{ longest = {longest}, keep = {{ ends = {{ start = {} }} }} }}
+trial = {{ share = {share}, folds = {folds} }}
+cadence = {{ log = 10, evaluate = 200, checkpoint = 100, keep = 2 }}
+
+[data]
+{of_data}{net}
+[train]
+# At most; fewer where the minutes are short.
+steps = {steps}
+batch = {batch}
+lr = {}
+optim = {optim}
+clip_norm = 1.0
+{pretraining}",
+        longest / 4,
+        schedule(*lr, warmup)
+    ))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn sequences_have_room_for_most_texts_within_bounds() {
+        assert_eq!(longest(5, Device::Cpu), 32);
+        assert_eq!(longest(40, Device::Cpu), 64);
+        assert_eq!(longest(300, Device::Cpu), 128);
+        assert_eq!(longest(300, Device::Cuda(0)), 256);
+    }
+}

@@ -1,0 +1,252 @@
+//! The recipe of one's own texts: what `tutor fit --text` writes.
+
+use std::path::{Path, PathBuf};
+
+use anyhow::Result;
+use data_pipeline::text::pretrain::Segments;
+use data_pipeline::text::read::OnBadInput;
+use data_pipeline::text::{Layout, Masking};
+use electra::heads::HeadForm;
+use electra::pretrain::GeneratorConfig;
+use electra::{EncoderConfig, LayerRates};
+use serde::{Deserialize, Serialize};
+use torch::precision::Precision;
+use train::{Cadence, TrainConfig};
+
+use crate::recipe::faults::Faults;
+use crate::run::trial::{LABELS_ALONE, TrialConfig};
+use crate::text::predictor::Columns;
+
+/// The keys of a recipe of kind `own-texts`, beside its head.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Recipe {
+    /// Wall clock of a seed in minutes, from the open data to the last measurement. Trainings take
+    /// as many steps as fit, `train.steps` and `pretraining.train.steps` at most.
+    pub(super) minutes: f64,
+    #[serde(default)]
+    pub(super) precision: Precision,
+    /// Threads that prepare batches; 0 for none beside the training thread. Has no influence on
+    /// the numbers.
+    #[serde(default = "one")]
+    pub(super) workers: usize,
+    #[serde(default = "rarely")]
+    pub(super) cadence: Cadence,
+    /// A published network to start from: a folder of the Hugging Face hub or a name in its cache,
+    /// with its tokenizer. Without it the net starts at random.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) weights: Option<String>,
+    /// How texts become sequences.
+    pub(super) layout: Layout,
+    /// The head.
+    #[serde(default)]
+    pub(super) form: HeadForm,
+    /// The factor of the learning rate from a layer to the one below it.
+    #[serde(default = "one_rate")]
+    pub(super) layer_decay: f64,
+    /// Whether the head is one step above the top layer; in ELECTRA's released code it is two.
+    #[serde(default)]
+    pub(super) corrected_layer_decay: bool,
+    pub(super) data: DataConfig,
+    /// The net, where there are no weights. Its `vocabulary` is made of the texts, with so many
+    /// tokens at most.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) net: Option<EncoderConfig>,
+    /// The training of a classifier.
+    pub(super) train: TrainConfig,
+    #[serde(default)]
+    pub(super) trial: TrialConfig,
+    /// Pre-training on the texts without labels, for the row `pre-trained`. Without it the labels
+    /// alone are trained on.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) pretraining: Option<Pretraining>,
+}
+
+/// Which texts.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct DataConfig {
+    /// A table of labelled texts: `.csv`, `.tsv`, `.jsonl`, `.parquet`, the first three also
+    /// packed. Rows without a label are unlabelled texts.
+    pub(super) text: PathBuf,
+    /// The column of texts; looked for by the usual names without it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) text_column: Option<String>,
+    /// The column of labels; looked for by the usual names without it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) label_column: Option<String>,
+    /// Texts without labels: a table, or a file with a text a line. Labels are not read.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) unlabeled: Option<PathBuf>,
+    /// A table to choose by.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) validation: Option<PathBuf>,
+    /// A table to measure the result on.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) test: Option<PathBuf>,
+    /// What becomes of rows that cannot be read.
+    #[serde(default)]
+    pub(super) on_bad: OnBadInput,
+    /// Go on although a text of the test or validation part is a labelled one too.
+    #[serde(default)]
+    pub(super) allow_duplicates: bool,
+}
+
+/// Pre-training on one's own texts.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Pretraining {
+    /// The share of the time that it has at least; it has what classifiers leave beside that.
+    pub(super) share: f64,
+    #[serde(default)]
+    pub(super) sequences: Segments,
+    #[serde(default)]
+    pub(super) masking: Masking,
+    #[serde(default)]
+    pub(super) generator: GeneratorConfig,
+    pub(super) train: TrainConfig,
+}
+
+/// The row that starts from a pre-training on one's own texts.
+pub(super) const PRE_TRAINED: &str = "pre-trained";
+
+fn one() -> usize {
+    1
+}
+
+fn one_rate() -> f64 {
+    1.0
+}
+
+fn rarely() -> Cadence {
+    Cadence { log: 10, evaluate: 0, checkpoint: 100, keep: 2 }
+}
+
+impl DataConfig {
+    /// Makes paths absolute, relative ones below `dir`.
+    pub(super) fn anchor(&mut self, dir: Option<&Path>) -> Result<()> {
+        let others = [&mut self.unlabeled, &mut self.validation, &mut self.test];
+        for path in std::iter::once(&mut self.text).chain(others.into_iter().flatten()) {
+            let below = dir.map_or_else(|| path.clone(), |dir| dir.join(&*path));
+            *path = std::path::absolute(below)?;
+        }
+        Ok(())
+    }
+
+    /// How such tables are read.
+    pub(super) fn columns(&self) -> Columns {
+        let Self { text_column, label_column, on_bad, .. } = self.clone();
+        Columns { text: text_column, label: label_column, on_bad }
+    }
+}
+
+impl Recipe {
+    /// The rows beside each other, the labels alone first.
+    pub(super) fn rows(&self) -> impl Iterator<Item = &'static str> {
+        let pre_trained = self.pretraining.as_ref().map(|_| PRE_TRAINED);
+        std::iter::once(LABELS_ALONE).chain(pre_trained)
+    }
+
+    /// How learning rates fall from layer to layer.
+    pub(super) fn rates(&self) -> LayerRates {
+        LayerRates { decay: self.layer_decay, corrected: self.corrected_layer_decay }
+    }
+
+    /// Names everything that cannot work; `name` is the recipe's.
+    pub(super) fn check(&self, name: &str) -> Result<()> {
+        let mut faults = Faults::default();
+        if !(self.minutes.is_finite() && self.minutes > 0.0) {
+            faults.add("minutes", format!("are {}; they must be above 0", self.minutes));
+        }
+        faults.cadence(&self.cadence);
+        if self.layout.longest < 5 {
+            faults.add("layout.longest", "must be at least 5");
+        }
+        if !(self.layer_decay > 0.0 && self.layer_decay <= 1.0) {
+            let fault = format!("is {}; it must be in (0, 1]", self.layer_decay);
+            faults.add("layer_decay", fault);
+        }
+        self.trial.check(&mut faults);
+        self.check_training(&mut faults, "train", &self.train);
+        match (&self.net, &self.weights) {
+            (Some(net), None) => self.check_net(&mut faults, net),
+            (None, Some(_)) if self.pretraining.is_some() => {
+                faults
+                    .add("pretraining", "is of a net of one's own: it goes with net, not weights");
+            }
+            (None, Some(_)) => {}
+            (Some(_), Some(_)) => faults.add("net", "the weights say it: give one of the two"),
+            (None, None) => faults.add("net", "is missing, and there are no weights"),
+        }
+        if let Some(pretraining) = &self.pretraining {
+            let share = pretraining.share;
+            if !(share > 0.0 && share < 1.0) {
+                faults.add("pretraining.share", format!("is {share}; it must be in (0, 1)"));
+            }
+            let share = pretraining.masking.share;
+            if !(share > 0.0 && share < 1.0) {
+                faults
+                    .add("pretraining.masking.share", format!("is {share}; it must be in (0, 1)"));
+            }
+            let Segments { one_segment, short, .. } = pretraining.sequences;
+            for (key, share) in [("one_segment", one_segment), ("short", short)] {
+                if !(0.0..=1.0).contains(&share) {
+                    let key = format!("pretraining.sequences.{key}");
+                    faults.add(&key, format!("is {share}; it must be in [0, 1]"));
+                }
+            }
+            self.check_training(&mut faults, "pretraining.train", &pretraining.train);
+        }
+        faults.done(name)
+    }
+
+    fn check_training(&self, faults: &mut Faults, key: &str, config: &TrainConfig) {
+        faults.train(key, config, false);
+        if config.ema.is_some() || config.swa.is_some() {
+            faults.add(key, "texts are trained without averages of weights: leave ema and swa out");
+        }
+    }
+
+    fn check_net(&self, faults: &mut Faults, net: &EncoderConfig) {
+        for (key, fault) in net.faults() {
+            faults.add(&format!("net.{key}"), fault);
+        }
+        if !(32..=1 << 20).contains(&net.vocabulary) {
+            let fault = format!("is {} and must be between 32 and {}", net.vocabulary, 1 << 20);
+            faults.add("net.vocabulary", fault);
+        }
+        let mut longest = self.layout.longest;
+        if let Some(pretraining) = &self.pretraining {
+            let of_pretraining = pretraining.sequences.longest;
+            if !(5..=usize::from(u16::MAX)).contains(&of_pretraining) {
+                let fault = format!("is {of_pretraining} and must be between 5 and {}", u16::MAX);
+                faults.add("pretraining.sequences.longest", fault);
+            }
+            longest = longest.max(of_pretraining);
+            let nets = nets_of(net, pretraining);
+            for (key, fault) in nets.faults().into_iter().filter(|(key, _)| !key.starts_with("enc"))
+            {
+                faults.add(&format!("pretraining.{key}"), fault);
+            }
+        }
+        if net.positions < longest as i64 {
+            faults.add("net.positions", "are fewer than the longest sequence has tokens");
+        }
+    }
+}
+
+/// Where `[MASK]` stands in a vocabulary that is made here: behind the other special tokens.
+const MASK: i64 = 4;
+
+/// The networks of a pre-training whose encoder is `net`.
+pub(super) fn nets_of(
+    net: &EncoderConfig,
+    pretraining: &Pretraining,
+) -> electra::pretrain::PretrainConfig {
+    electra::pretrain::PretrainConfig {
+        encoder: net.clone(),
+        generator: pretraining.generator.clone(),
+        mask: MASK,
+        ..Default::default()
+    }
+}

@@ -1,0 +1,259 @@
+//! One seed: pace, pre-training, trial, the trainings with all labels, measurements.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Instant;
+
+use anyhow::{Context, Result};
+use data_pipeline::dataset::Samples;
+use data_pipeline::text::TextSet;
+use electra::pretrain::Pretrainer;
+use report::Curve;
+use serde::{Deserialize, Serialize};
+use torch::Params;
+use train::TrainConfig;
+
+use super::parts::Parts;
+use super::recipe::{PRE_TRAINED, Recipe, nets_of};
+use super::start::Source;
+use super::trial::Setting;
+use crate::run::clock::Clock;
+use crate::run::cost::StageCost;
+use crate::run::lists::{self, Unlabeled};
+use crate::run::measured::{Measured, MeasuredOn, Seen};
+use crate::run::seeds::SeedRun;
+use crate::run::stage::Trained as _;
+use crate::run::trial::{Choice, LABELS_ALONE, Trial};
+use crate::run::{files, pace};
+use crate::text::pretraining::{self, Pretraining};
+
+/// What a seed found.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub(super) struct Outcome {
+    /// Which texts, in words.
+    pub(super) data: String,
+    pub(super) classes: Vec<String>,
+    /// How many labels each class has.
+    pub(super) labels: Vec<u64>,
+    /// What was loaded to start from, in words; none for a net that starts at random.
+    pub(super) applied: Option<String>,
+    pub(super) pretraining: Option<Pretraining>,
+    pub(super) trial: Trial,
+    pub(super) choice: Choice,
+    /// The rows in the order of the table.
+    pub(super) rows: Vec<Measured>,
+    /// What was measured on.
+    pub(super) part: MeasuredOn,
+    /// What the chosen network says of the unlabelled texts.
+    pub(super) unlabeled: Vec<Unlabeled>,
+    /// The texts that the report shows, by id.
+    pub(super) texts: BTreeMap<String, String>,
+    /// Loss of the classifiers.
+    pub(super) curves: Vec<Curve>,
+    pub(super) cost: StageCost,
+}
+
+impl Outcome {
+    /// As a report speaks of it.
+    pub(super) fn seen(&self) -> Seen<'_> {
+        let Self { classes, labels, rows, part, trial, choice, .. } = self;
+        Seen { classes, labels, rows, part: *part, trial, choice }
+    }
+}
+
+const FILE: &str = "outcome.json";
+
+/// How many single texts of a kind the report shows.
+pub(super) const SHOWN: usize = 12;
+
+/// Trains and measures, or reads what an earlier process found. `began` is the moment from which
+/// the minutes count.
+pub(super) fn run(
+    recipe: &Recipe,
+    parts: &Parts,
+    (source, began): (&Source, Instant),
+    run: &mut SeedRun<'_, '_>,
+) -> Result<Outcome> {
+    let dir = run.dir.clone();
+    files::make_folder(&dir)?;
+    files::once(&dir.join(FILE), || find(recipe, parts, (source, began), run))
+}
+
+fn find(
+    recipe: &Recipe,
+    parts: &Parts,
+    (source, began): (&Source, Instant),
+    run: &mut SeedRun<'_, '_>,
+) -> Result<Outcome> {
+    let dir = run.dir.clone();
+    let spent = dir.join("spent.json");
+    let clock = Clock::start(recipe.minutes, began, &spent)?;
+    let classes = parts.labeled.classes();
+    let published = source.load(classes.len(), run.seed, run.device)?;
+    let given: Option<&Params> = published.as_ref().map(|(net, _)| net.params());
+    let rows = vec![(LABELS_ALONE, given)];
+    let mut setting = Setting { recipe, parts, source, rows, pace: 0.0 };
+    let labeled = Arc::new(setting.encode(&parts.labeled)?);
+    let of_pace = dir.join("pace").join("classifier");
+    setting.pace = setting.training(("pace", given), &labeled, &of_pace).pace(run)?;
+    clock.note()?;
+
+    let (part, measured_on) = match (&parts.test, &parts.validation) {
+        (Some(test), _) => (MeasuredOn::Test, Some(test)),
+        (None, Some(validation)) => (MeasuredOn::Validation, Some(validation)),
+        (None, None) => (MeasuredOn::HeldOut, None),
+    };
+    // What the last measurements will take: all networks on the measured part, the chosen one on
+    // the unlabelled texts; no more than as many texts of a training take.
+    let seen = measured_on.map_or(0, |set| set.len());
+    let batch = recipe.train.batch.min(parts.labeled.len());
+    let a_text = setting.pace / batch as f64;
+    let count = recipe.rows().count();
+    let reserve = a_text * (count * seen + parts.unlabeled.len()) as f64 + 2.0;
+
+    let full = pace::needed(recipe.train.steps.max(pace::FEWEST_STEPS), setting.pace);
+    let mut pretrained: Option<(Pretrainer, Pretraining)> = None;
+    if let Some(config) = &recipe.pretraining {
+        let folds = setting.trainings(run.seed).max(1) * count + count;
+        let left = (clock.left() - reserve).max(0.0);
+        // Classifiers need no more than this; what is left is pre-trained in.
+        let classifiers = (folds as f64 * full).min((1.0 - config.share) * left);
+        pretrained = Some(pretrain(recipe, source, left - classifiers, run)?);
+        clock.note()?;
+    }
+    if let Some((net, _)) = &pretrained {
+        setting.rows.push((PRE_TRAINED, Some(net.tensors())));
+    }
+
+    let trainings = setting.trainings(run.seed) as f64;
+    let left = (clock.left() - reserve).max(0.0);
+    let spare = (recipe.trial.share * left).max(left - count as f64 * full);
+    let seconds = (trainings * full).min(spare);
+    let trial = files::once(&dir.join("trial.json"), || setting.trial(seconds, run))?;
+    clock.note()?;
+    let candidates: Vec<&str> = recipe.rows().filter(|row| *row != LABELS_ALONE).collect();
+    let choice = trial.choose(&candidates, "texts")?;
+    run.say(&format!("{}: {}", choice.row, choice.why));
+
+    let mut cost = trial.cost;
+    let mut outcome_rows = Vec::new();
+    let (mut curves, mut unlabeled) = (Vec::new(), Vec::new());
+    let measured = measured_on.map(|set| setting.encode(set)).transpose()?;
+    // Measured after all trainings, so that these have the same time.
+    let mut all = Vec::new();
+    for (i, (name, start)) in setting.rows.iter().enumerate() {
+        let seconds = ((clock.left() - reserve) / (count - i) as f64).max(0.0).min(full);
+        let dir = dir.join(name);
+        let trained =
+            setting.training((name, *start), &labeled, &dir).train(seconds, setting.pace, run)?;
+        cost = StageCost::sum([cost, trained.cost]);
+        pace::remove(&dir.join("checkpoints"))?;
+        clock.note()?;
+        all.push((*name, trained));
+    }
+    for (name, trained) in all {
+        if let Some(set) = &measured {
+            let scores = setting.scores(&trained.net, set, run)?;
+            outcome_rows.push(Measured { name: name.to_owned(), scores, steps: trained.steps });
+        }
+        if name == choice.row && parts.unlabeled.len() > 0 {
+            let set = setting.encode(&parts.unlabeled)?;
+            let said = trained.net.predict(&set, 64, run.device)?;
+            unlabeled = lists::of((0..set.len()).map(|i| set.id(i)), &said);
+        }
+        curves.push(trained.curve);
+    }
+    let part = match part {
+        MeasuredOn::HeldOut if trial.scores.is_empty() => MeasuredOn::Nothing,
+        part => part,
+    };
+    if part == MeasuredOn::HeldOut {
+        let row = |(name, scores): (&&str, _)| (name.to_string(), scores);
+        let of_trial = setting.rows.iter().filter_map(|(n, _)| Some((n, trial.scores.get(*n)?)));
+        outcome_rows.extend(of_trial.map(row).map(|(name, scores)| Measured {
+            name,
+            scores: scores.clone(),
+            steps: 0,
+        }));
+    }
+    let next = lists::to_label(&unlabeled);
+    let next = texts(&parts.unlabeled, next.iter().map(|found| found.id.as_str()));
+    let columns = Some(("text", &next));
+    lists::write_to_label(&dir, "id", classes, &unlabeled, columns)
+        .context("the list of texts to label")?;
+    let mut outcome = Outcome {
+        data: parts.describe(),
+        labels: parts.labels(),
+        classes: classes.to_vec(),
+        applied: published.map(|(_, words)| words),
+        pretraining: pretrained.map(|(_, found)| found),
+        trial,
+        choice,
+        rows: outcome_rows,
+        part,
+        unlabeled,
+        texts: next,
+        curves,
+        cost,
+    };
+    if let Some(kept) = outcome.seen().kept() {
+        let wrong = kept.scores.surest_mistakes();
+        let wrong = wrong.iter().take(SHOWN).map(|mistake| mistake.id);
+        let shown = texts(measured_on.unwrap_or(&parts.labeled), wrong);
+        outcome.texts.extend(shown);
+    }
+    Ok(outcome)
+}
+
+/// Pre-trains for about so many seconds.
+fn pretrain(
+    recipe: &Recipe,
+    source: &Source,
+    seconds: f64,
+    run: &mut SeedRun<'_, '_>,
+) -> Result<(Pretrainer, Pretraining)> {
+    let config = recipe.pretraining.as_ref().context("a pre-training")?;
+    let tokens = source.tokens.as_ref().context("tokens to pre-train on")?;
+    let nets = nets_of(&source.net.encoder, config);
+    let setting = |train, seconds| pretraining::Setting {
+        nets: &nets,
+        masking: &config.masking,
+        longest: config.sequences.longest,
+        train,
+        cadence: &recipe.cadence,
+        precision: recipe.precision,
+        workers: recipe.workers,
+        seconds,
+    };
+    let dir = run.dir.join("pace").join("pre-training");
+    let train = TrainConfig { steps: pace::PACE_STEPS, ..config.train.clone() };
+    let pace = pace::measure(&dir, |stopwatch| {
+        setting(&train, None).train(&dir, tokens, run.seeded(), stopwatch)?;
+        Ok(())
+    })?;
+    let dir = run.dir.join("pre-training");
+    let (steps, seconds) = pace::plan(&dir, (seconds, pace), config.train.steps)?;
+    let train = TrainConfig { steps, ..config.train.clone() };
+    let found =
+        pretraining::run(&setting(&train, Some(seconds)), (PRE_TRAINED, &dir), tokens, run)?;
+    pace::remove(&dir.join("checkpoints"))?;
+    Ok(found)
+}
+
+/// The texts of these ids.
+fn texts<'a>(set: &TextSet, ids: impl Iterator<Item = &'a str>) -> BTreeMap<String, String> {
+    let wanted: std::collections::BTreeSet<&str> = ids.collect();
+    let found = set.examples().iter().filter(|example| wanted.contains(example.id.as_str()));
+    found.map(|example| (example.id.clone(), example.texts.a.clone())).collect()
+}
+
+/// The row whose network is kept, of a seed that is finished.
+pub(super) fn chosen(dir: &Path) -> Result<String> {
+    let outcome: Option<Outcome> = files::found_before(&dir.join(FILE))?;
+    let outcome = outcome.with_context(|| {
+        let dir = dir.display();
+        format!("{dir}: the run is not finished; run the same command again")
+    })?;
+    Ok(outcome.choice.row)
+}

@@ -1,0 +1,107 @@
+//! One training of a classifier, as long as its time allows.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use anyhow::Result;
+use data_pipeline::dataset::Samples;
+use data_pipeline::text::EncodedSet;
+use electra::heads::ClassifierConfig;
+use report::Curve;
+use torch::Params;
+use train::{Callback, TrainConfig};
+
+use super::recipe::Recipe;
+use crate::recipe::select::Select;
+use crate::run::cost::StageCost;
+use crate::run::seeds::{self, SeedRun, Seeded};
+use crate::run::stage::Stage;
+use crate::run::{curve, pace};
+use crate::text::classification::Classification;
+use crate::text::classifier::TextClassifier;
+
+/// What is trained on what, in a folder of its own.
+pub(super) struct Training<'a> {
+    pub(super) recipe: &'a Recipe,
+    pub(super) net: &'a ClassifierConfig,
+    pub(super) labeled: Arc<EncodedSet>,
+    /// The row.
+    pub(super) name: &'a str,
+    /// The network whose encoder it starts from; at random without one.
+    pub(super) start: Option<&'a Params>,
+    pub(super) dir: &'a Path,
+}
+
+/// A finished training.
+pub(super) struct Trained {
+    pub(super) net: TextClassifier,
+    pub(super) cost: StageCost,
+    pub(super) curve: Curve,
+    pub(super) steps: u64,
+}
+
+impl Training<'_> {
+    /// Seconds that a step takes on this machine; measured once a run.
+    pub(super) fn pace(&self, run: &SeedRun<'_, '_>) -> Result<f64> {
+        pace::measure(self.dir, |stopwatch| {
+            let config = self.config(pace::PACE_STEPS);
+            self.fit(&config, run.seeded(), None, stopwatch)?;
+            Ok(())
+        })
+    }
+
+    /// Trains for about so many seconds, a step taking `pace`.
+    pub(super) fn train(
+        &self,
+        seconds: f64,
+        pace: f64,
+        run: &mut SeedRun<'_, '_>,
+    ) -> Result<Trained> {
+        let (steps, seconds) = pace::plan(self.dir, (seconds, pace), self.recipe.train.steps)?;
+        let config = self.config(steps);
+        let seeded = run.seeded();
+        let (net, cost) = self.fit(&config, seeded, Some(seconds), run.stage(self.name))?;
+        let curve = curve::read(self.dir, self.name, run.seed, "none")?;
+        Ok(Trained { net, cost, curve, steps: cost.samples / config.batch as u64 })
+    }
+
+    /// The settings of so many steps; a batch has no text twice.
+    fn config(&self, steps: u64) -> TrainConfig {
+        let train = &self.recipe.train;
+        TrainConfig { steps, batch: train.batch.min(self.labeled.len()), ..train.clone() }
+    }
+
+    fn fit(
+        &self,
+        config: &TrainConfig,
+        seeded: Seeded<'_>,
+        seconds: Option<f64>,
+        callback: &mut dyn Callback,
+    ) -> Result<(TextClassifier, StageCost)> {
+        let recipe = self.recipe;
+        let task = Classification {
+            net: self.net,
+            classes: self.labeled.classes().len(),
+            start: self.start,
+            config,
+            rates: recipe.rates(),
+            labeled: self.labeled.clone(),
+            seed: seeds::key(seeded.seed, "stream/train"),
+            workers: recipe.workers,
+            device: seeded.device,
+        };
+        let stage = Stage {
+            dir: self.dir,
+            // All rows start alike, as far as their tensors are alike.
+            key: seeds::key(seeded.seed, "train"),
+            config,
+            cadence: &recipe.cadence,
+            select: &Select::default(),
+            precision: recipe.precision,
+            device: seeded.device,
+            seconds,
+            recipe_text: seeded.recipe_text,
+        };
+        stage.train(task, callback)
+    }
+}

@@ -1,0 +1,104 @@
+//! How many steps of a training fit the time that there is.
+
+use std::path::Path;
+use std::time::Instant;
+
+use anyhow::{Context, Result};
+use train::{Callback, Progress};
+
+use super::files;
+
+/// Steps of a measurement of the pace, and how many of the first are not counted.
+pub(crate) const PACE_STEPS: u64 = 8;
+const NOT_COUNTED: usize = 3;
+
+/// The share of the time that the planned steps take at the measured pace; the rest is for
+/// checkpoints and for a machine that becomes slower.
+const PLANNED: f64 = 0.92;
+
+/// No training is shorter.
+pub(crate) const FEWEST_STEPS: u64 = 10;
+
+/// The steps that fit into some seconds.
+pub(crate) fn fitting(seconds: f64, pace: f64) -> u64 {
+    (seconds * PLANNED / pace) as u64
+}
+
+/// The seconds into which so many steps fit.
+pub(crate) fn needed(steps: u64, pace: f64) -> f64 {
+    // A little more, so that a rounded quotient is not a step less.
+    (steps as f64 + 0.01) * pace / PLANNED
+}
+
+/// Seconds that a step of a training of [`PACE_STEPS`] takes, the median; measured once a folder.
+/// What `fit` leaves there beside is removed.
+pub(crate) fn measure(
+    dir: &Path,
+    fit: impl FnOnce(&mut dyn Callback) -> Result<()>,
+) -> Result<f64> {
+    files::once(&dir.join("pace.json"), || {
+        // What a process that was stopped here left behind is not measured again.
+        remove(dir)?;
+        let mut stopwatch = Stopwatch(Vec::new());
+        fit(&mut stopwatch)?;
+        // What was learned is of no use.
+        remove(dir)?;
+        files::make_folder(dir)?;
+        let times = &stopwatch.0[NOT_COUNTED..];
+        let mut steps: Vec<f64> =
+            times.windows(2).map(|pair| (pair[1] - pair[0]).as_secs_f64()).collect();
+        steps.sort_by(f64::total_cmp);
+        Ok(steps[steps.len() / 2])
+    })
+}
+
+/// Steps, `most` at most, and seconds of a training in `dir`; resumed, it has those that were
+/// planned at first.
+pub(crate) fn plan(dir: &Path, (seconds, pace): (f64, f64), most: u64) -> Result<(u64, f64)> {
+    files::make_folder(dir)?;
+    files::once(&dir.join("plan.json"), || {
+        let steps = fitting(seconds, pace).clamp(FEWEST_STEPS, most.max(FEWEST_STEPS));
+        Ok((steps, seconds.max(2.0 * pace * FEWEST_STEPS as f64)))
+    })
+}
+
+/// Removes a folder, if it is there.
+pub(crate) fn remove(dir: &Path) -> Result<()> {
+    match std::fs::remove_dir_all(dir) {
+        Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
+            Err(error).with_context(|| format!("cannot remove {}", dir.display()))
+        }
+        _ => Ok(()),
+    }
+}
+
+/// Notes when steps are done.
+struct Stopwatch(Vec<Instant>);
+
+impl Callback for Stopwatch {
+    fn stepped(&mut self, _at: Progress) {
+        self.0.push(Instant::now());
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_needed_for_steps_fits_them() {
+        for steps in [1, 10, 125, 3_001] {
+            for pace in [0.003, 0.1, 1.7] {
+                assert_eq!(fitting(needed(steps, pace), pace), steps, "{steps} of {pace}");
+            }
+        }
+    }
+
+    #[test]
+    fn a_plan_stays_as_it_was_made() {
+        let dir = tempfile::tempdir().expect("a folder");
+        let first = plan(dir.path(), (100.0, 1.0), 50).expect("a plan");
+        assert_eq!(first, (50, 100.0));
+        assert_eq!(plan(dir.path(), (1.0, 1.0), 50).expect("the same"), first);
+    }
+}

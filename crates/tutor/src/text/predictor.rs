@@ -1,0 +1,258 @@
+//! A trained classifier of texts with all that is needed to show it new ones, and the files that it
+//! is kept in.
+
+use std::any::Any;
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use anyhow::{Context, Result, bail, ensure};
+use data_pipeline::dataset::Samples;
+use data_pipeline::dataset::folder::Skipped;
+use data_pipeline::digest::Digest;
+use data_pipeline::text::read::OnBadInput;
+use data_pipeline::text::{
+    EncodedSet, Layout, OwnTexts, Target, TextSet, Tokenizer, match_classes,
+};
+use electra::Family;
+use electra::heads::{ClassifierConfig, HeadForm};
+use electra::hub::{self, HubConfig};
+use serde::{Deserialize, Serialize};
+use torch::{Device, store};
+
+use super::classifier::TextClassifier;
+use crate::run::experiment::{Answer, Predictor, Shown};
+use crate::run::files;
+use crate::run::stage::Trained;
+
+/// How tables of one's own texts are read.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Columns {
+    pub(crate) text: Option<String>,
+    pub(crate) label: Option<String>,
+    pub(crate) on_bad: OnBadInput,
+}
+
+impl Columns {
+    /// A reader of a table of labelled texts; labels must be among `classes`, where they are given.
+    pub(crate) fn labeled(&self, path: &Path, classes: Option<Vec<String>>) -> Result<OwnTexts> {
+        let (text, label, on_bad) = (self.text.clone(), self.label.clone(), self.on_bad);
+        let reader = OwnTexts { text, label, classes, on_bad, ..OwnTexts::default() };
+        Ok(reader.with_usual_columns(path)?)
+    }
+
+    /// Texts whose labels, if there are any, are not read: of the column of texts, or of the one
+    /// with a usual name where a table has no such column. The set knows `classes` all the same.
+    pub(crate) fn bare(&self, path: &Path, classes: &[String]) -> Result<TextSet> {
+        let (text, on_bad) = (self.text.clone(), self.on_bad);
+        let classes = Some(classes.to_vec());
+        let mut reader = OwnTexts { text, classes, on_bad, ..OwnTexts::default() };
+        let path = [path.to_owned()];
+        let read = reader.read(&path);
+        if read.is_err() && reader.text.take().is_some() {
+            // The first error speaks of the column that was asked for.
+            return reader.read(&path).or(read).map_err(Into::into);
+        }
+        Ok(read?)
+    }
+}
+
+/// What a run keeps beside its classifiers' tensors.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub(crate) struct Kept {
+    pub(crate) net: ClassifierConfig,
+    pub(crate) classes: Vec<String>,
+    pub(crate) layout: Layout,
+}
+
+impl Kept {
+    const FILE: &'static str = "classifier.json";
+
+    /// The folder of the vocabulary in that of a run's texts.
+    pub(crate) fn vocabulary(folder: &Path) -> PathBuf {
+        folder.join("vocabulary")
+    }
+
+    /// Keeps it in the folder of a run's texts.
+    pub(crate) fn keep(&self, folder: &Path) -> Result<()> {
+        files::make_folder(folder)?;
+        files::keep(&folder.join(Self::FILE), self)
+    }
+
+    fn read(folder: &Path) -> Result<Self> {
+        let file = folder.join(Self::FILE);
+        files::found_before(&file)?
+            .with_context(|| format!("{} is not there: run the same command again", file.display()))
+    }
+}
+
+/// Texts of a batch.
+const BATCH: usize = 64;
+
+/// A trained classifier of texts.
+pub(crate) struct TextPredictor(Parts);
+
+/// What a classifier of texts is made of.
+pub(crate) struct Parts {
+    pub(crate) name: String,
+    pub(crate) net: TextClassifier,
+    pub(crate) kept: Kept,
+    pub(crate) tokenizer: Tokenizer,
+    pub(crate) columns: Columns,
+    /// The file of its tensors.
+    pub(crate) file: PathBuf,
+    pub(crate) device: Device,
+    /// Whether classes of a table are those of the network under names that may be spelt in other
+    /// letters, as those of published networks are.
+    pub(crate) by_name: bool,
+}
+
+impl TextPredictor {
+    /// Of its parts.
+    pub(crate) fn new(parts: Parts) -> Self {
+        Self(parts)
+    }
+
+    /// One of a run: its name, the folder of its tensors, and that of the run's texts.
+    pub(crate) fn of_run(
+        (name, dir): (String, &Path),
+        folder: &Path,
+        columns: Columns,
+        device: Device,
+    ) -> Result<Self> {
+        let file = dir.join("final.safetensors");
+        ensure!(
+            file.exists(),
+            "{} is not there: the run has not come to it; run the same command again",
+            file.display()
+        );
+        let kept = Kept::read(folder)?;
+        let tokenizer = Tokenizer::open(&Kept::vocabulary(folder))?;
+        let net = TextClassifier::new(&kept.net, kept.classes.len(), device);
+        let tensors = store::load(&file)?.tensors;
+        net.params().load(&tensors).with_context(|| file.display().to_string())?;
+        let by_name = false;
+        Ok(Self(Parts { name, net, kept, tokenizer, columns, file, device, by_name }))
+    }
+
+    /// Writes it as transformers reads it: `config.json`, `model.safetensors` and the tokenizer's
+    /// files in a folder.
+    pub(crate) fn save_hub(&self, folder: &Path) -> Result<()> {
+        let ClassifierConfig { encoder, form, pad, .. } = &self.0.kept.net;
+        let architecture = match (encoder.family, form) {
+            (Family::Electra, HeadForm::Electra) => "ElectraForSequenceClassification",
+            (Family::Bert, HeadForm::Pooler) => "BertForSequenceClassification",
+            (family, form) => bail!(
+                "{}: transformers has no classifier of {} with the head {form:?}; train it with \
+                 form=\"{}\"",
+                self.0.name,
+                family.prefix(),
+                if family == Family::Bert { "pooler" } else { "electra" }
+            ),
+        };
+        let labels = Some(self.0.kept.classes.clone());
+        let config =
+            HubConfig { labels, pad: *pad, ..HubConfig::new(encoder.clone(), architecture) };
+        self.0.tokenizer.save(folder)?;
+        hub::save(folder, &config, &self.0.net.params().tensors(), &BTreeMap::new())?;
+        Ok(())
+    }
+}
+
+impl Predictor for TextPredictor {
+    fn about(&self) -> String {
+        self.0.name.clone()
+    }
+
+    fn classes(&self) -> &[String] {
+        &self.0.kept.classes
+    }
+
+    fn identity(&self) -> Result<String> {
+        let file = &self.0.file;
+        let weights = fs::read(file).with_context(|| format!("cannot read {}", file.display()))?;
+        let (kept, columns) = (serde_json::to_string(&self.0.kept)?, &self.0.columns);
+        let tokens = self.0.tokenizer.digest();
+        let told = format!("{} {kept} {tokens} {columns:?}", Digest::of(&weights));
+        Ok(Digest::of(told.as_bytes()).to_string())
+    }
+
+    /// With `labeled`, each label must be a class that the network knows.
+    fn open(&self, path: &Path, labeled: bool) -> Result<Box<dyn Shown + '_>> {
+        let Parts { columns, kept, tokenizer, by_name, .. } = &self.0;
+        let classes = &kept.classes;
+        let path = [path.to_owned()];
+        let set = match (labeled, by_name) {
+            (false, _) => columns.bare(&path[0], classes)?,
+            (true, false) => columns.labeled(&path[0], Some(classes.clone()))?.read(&path)?,
+            (true, true) => renamed(columns.labeled(&path[0], None)?.read(&path)?, classes)?,
+        };
+        let encoded = Arc::new(set).encode(tokenizer, kept.layout)?;
+        Ok(Box::new(Open { predictor: self, encoded }))
+    }
+
+    fn as_any(&self) -> &dyn Any {
+        self
+    }
+}
+
+/// The same texts with the classes of a network, which are compared by name.
+fn renamed(set: TextSet, classes: &[String]) -> Result<TextSet> {
+    let numbers = match_classes(classes, set.classes())?;
+    let mut examples = set.examples().to_vec();
+    for example in &mut examples {
+        if let Target::Class(class) = &mut example.target {
+            let found = numbers.iter().position(|number| number == class);
+            *class = found.context("the same classes")? as u32;
+        }
+    }
+    Ok(TextSet::new(set.name(), examples, classes.to_vec())?)
+}
+
+/// Texts that are open for a network.
+struct Open<'a> {
+    predictor: &'a TextPredictor,
+    encoded: EncodedSet,
+}
+
+/// So many texts are answered at once: those of like length go through the network together.
+const AT_ONCE: usize = 16 * BATCH;
+
+impl Shown for Open<'_> {
+    fn unit(&self) -> &'static str {
+        "texts"
+    }
+
+    fn len(&self) -> usize {
+        self.encoded.len()
+    }
+
+    fn id(&self, index: usize) -> String {
+        self.encoded.id(index)
+    }
+
+    fn truth(&self, index: usize) -> Option<u32> {
+        self.encoded.label(index)
+    }
+
+    fn notes(&self) -> &[String] {
+        self.encoded.texts().notes()
+    }
+
+    fn left_out(&self) -> &[Skipped] {
+        // What a table has that cannot be read is counted in the notes.
+        &[]
+    }
+
+    fn show(&self, from: usize, take: &mut dyn FnMut(Vec<Answer>) -> Result<()>) -> Result<()> {
+        let Parts { net, device, kept, .. } = &self.predictor.0;
+        for sequences in self.encoded.sequences()[from..].chunks(AT_ONCE) {
+            let said = net.probabilities(sequences, BATCH, *device)?;
+            let answer =
+                |row: &[f32]| Answer::Said { probabilities: row.to_vec(), noticed: Vec::new() };
+            take(said.chunks_exact(kept.classes.len()).map(answer).collect())?;
+        }
+        Ok(())
+    }
+}

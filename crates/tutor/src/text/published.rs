@@ -1,0 +1,85 @@
+//! Published networks of texts, with the tokenizer that lies beside them.
+
+use anyhow::{Context, Result, bail, ensure};
+use data_pipeline::text::{Keep, Layout, Tokenizer};
+use electra::heads::{ClassifierConfig, HeadForm};
+use electra::hub::{Checkpoint, Heads, HubConfig};
+use torch::Device;
+use weights::find::{Places, find};
+
+use super::classifier::TextClassifier;
+use super::predictor::{Columns, Kept, Parts, TextPredictor};
+use crate::run::stage::Trained;
+
+/// Whether what was asked for is a network of texts.
+pub(crate) fn is_text(asked: &str) -> bool {
+    let Ok(found) = find(asked, &Places::of_user()) else { return false };
+    let config = match found.path.is_dir() {
+        true => found.path.join("config.json"),
+        false => found.path.with_file_name("config.json"),
+    };
+    HubConfig::read(&config).is_ok()
+}
+
+/// A published network and its tokenizer, which must fit.
+pub(crate) fn open(asked: &str) -> Result<(Checkpoint, Tokenizer)> {
+    let places = Places::of_user();
+    let checkpoint = Checkpoint::open(asked, &places)?;
+    let path = find(asked, &places)?.path;
+    let folder = if path.is_dir() { &*path } else { path.parent().unwrap_or(&path) };
+    let tokenizer = Tokenizer::open(folder)?;
+    let rows = checkpoint.config.encoder.vocabulary as usize;
+    tokenizer.check_fits(rows).with_context(|| folder.display().to_string())?;
+    Ok((checkpoint, tokenizer))
+}
+
+/// A published classifier as it is. `names` are its classes in the order of its outputs, where it
+/// does not name them itself.
+pub(crate) fn classifier(
+    asked: &str,
+    names: Option<&[String]>,
+    device: Device,
+) -> Result<TextPredictor> {
+    let (checkpoint, tokenizer) = open(asked)?;
+    let HubConfig { encoder, architecture, labels, pad } = checkpoint.config.clone();
+    let (form, head) = match architecture.as_deref() {
+        Some("ElectraForSequenceClassification") => {
+            (HeadForm::Electra, "classifier.out_proj.weight")
+        }
+        Some("BertForSequenceClassification") => (HeadForm::Pooler, "classifier.weight"),
+        other => bail!(
+            "{asked} is no classifier of texts but {}; train one from it with tutor fit --text",
+            other.unwrap_or("a network without a head")
+        ),
+    };
+    let weight = checkpoint.weights.tensors.get(head);
+    let count = weight.with_context(|| format!("{asked} lacks {head}"))?.shape()[0];
+    let classes = match (names, labels) {
+        (Some(names), _) => names.to_vec(),
+        (None, Some(labels)) => labels,
+        (None, None) => bail!(
+            "{asked} does not say what its {count} classes LABEL_0, ... mean: say it with \
+             --label-map, in their order"
+        ),
+    };
+    ensure!(
+        classes.len() == count,
+        "{asked} tells {count} classes apart, and {} are named: {}",
+        classes.len(),
+        classes.join(", ")
+    );
+    let layout = Layout { longest: encoder.positions.min(512) as usize, keep: Keep::Start };
+    let net_config = ClassifierConfig { encoder, form, pad, ..ClassifierConfig::default() };
+    let net = TextClassifier::new(&net_config, count, device);
+    checkpoint.load(net.params(), Heads::Keep)?;
+    Ok(TextPredictor::new(Parts {
+        name: asked.to_owned(),
+        net,
+        kept: Kept { net: net_config, classes, layout },
+        tokenizer,
+        columns: Columns::default(),
+        file: checkpoint.weights.source,
+        device,
+        by_name: true,
+    }))
+}

@@ -1,0 +1,246 @@
+//! `tutor fit --text`: from tables of texts to a classifier, within its time.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Stdio;
+use std::time::Duration;
+
+use crate::tutor::{call, command, refused, result, run, run_folder};
+
+const GOOD: [&str; 6] = ["fine", "lovely", "great", "moving", "bright", "warm"];
+const BAD: [&str; 6] = ["dull", "boring", "awful", "empty", "cold", "slow"];
+const THINGS: [&str; 5] = ["film", "story", "cast", "music", "ending"];
+
+/// A review of its own for each number; even ones are good.
+fn review(i: usize) -> String {
+    let words = if i.is_multiple_of(2) { GOOD } else { BAD };
+    let (thing, other) = (THINGS[i % 5], THINGS[(i / 5) % 5]);
+    let (first, second) = (words[i / 2 % 6], words[i / 12 % 6]);
+    format!("The {thing} number {i} was {first}. Its {other} seemed {second}, \"as they say\".")
+}
+
+fn table(path: &Path, numbers: std::ops::Range<usize>) {
+    let mut writer = csv::Writer::from_path(path).expect("a table");
+    writer.write_record(["y", "t"]).expect("a row");
+    for i in numbers {
+        let label = if i.is_multiple_of(2) { "good" } else { "bad" };
+        writer.write_record([label, &review(i)]).expect("a row");
+    }
+    writer.flush().expect("written");
+}
+
+/// Labelled, unlabelled and test texts.
+fn texts(dir: &Path) {
+    table(&dir.join("reviews.csv"), 0..24);
+    table(&dir.join("test.csv"), 100..124);
+    let lines: String = (200..260).map(|i| review(i) + "\n").collect();
+    fs::write(dir.join("more.txt"), lines).expect("written");
+}
+
+fn fit<'a>(more: &[&'a str]) -> Vec<&'a str> {
+    let first = ["fit", "--text", "reviews.csv", "--label-column", "y", "--text-column", "t"];
+    [&first[..], more].concat()
+}
+
+const ALL: [&str; 6] = ["--unlabeled", "more.txt", "--test", "test.csv", "--minutes", "0.1"];
+
+#[test]
+fn tables_become_a_classifier_and_its_report() {
+    let dir = tempfile::tempdir().expect("a folder");
+    let dir = dir.path();
+    texts(dir);
+    let plan = call(dir, &[&["check"], &fit(&ALL)[..]].concat());
+    assert!(plan.success, "{}", plan.err);
+    let data = "data: 24 labelled texts of 2 classes (12 each), 60 unlabelled, 24 test";
+    assert!(plan.err.contains(data), "{}", plan.err);
+    assert!(!dir.join("runs").exists(), "check ran something");
+
+    let folder = run_folder(dir, &run(dir, &fit(&ALL)));
+    let found = result(&folder);
+    let compared = &found["comparisons"][0];
+    assert_eq!(compared["name"], "pre-trained - labels-alone");
+    assert_eq!(compared["examples"], 24);
+    assert!(compared["ci95"][0].as_f64() < compared["ci95"][1].as_f64());
+    let report = fs::read_to_string(folder.join("report.md")).expect("a report");
+    for part in [
+        "test accuracy",
+        "balanced over classes",
+        "calibration error (ECE)",
+        "Labelling only the sure ones",
+        "Class by class",
+        "The surest mistakes",
+        "Texts to label next",
+        "Pre-training on the texts",
+    ] {
+        assert!(report.contains(part), "{part} is missing");
+    }
+    let page = fs::read_to_string(folder.join("report.html")).expect("the page");
+    assert!(page.contains("Confusion"));
+    let next = fs::read(folder.join("seed-1/label-next.csv")).expect("a list");
+    let mut next = csv::Reader::from_reader(&next[..]);
+    let columns = ["id", "label", "or", "probability", "margin", "text"];
+    assert_eq!(next.headers().expect("names"), &columns[..]);
+    let rows: Vec<csv::StringRecord> = next.records().map(|row| row.expect("a row")).collect();
+    assert_eq!(rows.len(), 60);
+    assert!(rows.iter().all(|row| row[0].starts_with("more.txt/") && row[5].starts_with("The ")));
+
+    // The network that was kept labels and is scored; the recipe is the same run again.
+    let run_path = folder.to_str().expect("UTF-8");
+    for out in ["labels.csv", "labels.jsonl", "labels.parquet"] {
+        run(dir, &["predict", run_path, "more.txt", "--out", out]);
+    }
+    let labels = fs::read_to_string(dir.join("labels.csv")).expect("labels");
+    assert_eq!(labels.lines().count(), 61);
+    let scored = run(dir, &["eval", run_path, "test.csv"]);
+    let kept = found["notes"].to_string();
+    let row = if kept.contains("Kept: pre-trained") { "pre-trained" } else { "labels-alone" };
+    let rows = found["rows"].as_array().expect("rows");
+    let accuracy = rows.iter().find(|r| r["name"] == row && r["metric"] == "test accuracy");
+    let accuracy = accuracy.expect("its row")["per_seed"][0].as_f64().expect("a number");
+    assert!(scored.contains(&format!("accuracy {accuracy:.2} % of 24 texts")), "{scored}");
+    let recipe = folder.join("recipe.toml");
+    let again = run(dir, &["check", recipe.to_str().expect("UTF-8")]);
+    assert_eq!(again.trim(), fs::read_to_string(recipe).expect("it").trim());
+
+    // What is written for others is read back as published weights; names of classes may be spelt
+    // in other letters, which changes their order: `Good` comes before `bad`.
+    let test = fs::read_to_string(dir.join("test.csv")).expect("it");
+    let capital = test.replace("y,t\n", "label,text\n").replace("good,", "Good,");
+    fs::write(dir.join("other.csv"), capital).expect("written");
+    run(dir, &["export", run_path, "--hub", "hub"]);
+    let config = fs::read_to_string(dir.join("hub/config.json")).expect("written");
+    assert!(config.contains("ElectraForSequenceClassification") && config.contains("\"good\""));
+    let published = run(dir, &["eval", "--weights", "hub", "other.csv"]);
+    let line =
+        |text: &str| text.lines().find(|line| line.starts_with("accuracy")).map(str::to_owned);
+    assert_eq!(line(&published), line(&scored), "classes are compared by name");
+    let nameless = config.replace("\"good\"", "\"LABEL_1\"").replace("\"bad\"", "\"LABEL_0\"");
+    fs::write(dir.join("hub/config.json"), nameless).expect("written");
+    let error = refused(dir, &["eval", "--weights", "hub", "other.csv"]);
+    assert!(error.contains("--label-map"), "{error}");
+    let mapped = ["eval", "--weights", "hub", "other.csv", "--label-map", "bad,good"];
+    assert_eq!(line(&run(dir, &mapped)), line(&scored));
+    fs::write(dir.join("hub/config.json"), &config).expect("written");
+
+    let weights = ["--weights", "hub", "--test", "test.csv", "--minutes", "0.05"];
+    let folder = run_folder(dir, &run(dir, &fit(&weights)));
+    let notes = result(&folder)["notes"].to_string();
+    assert!(notes.contains("Started from") && notes.contains("electra of 4 layers"), "{notes}");
+    // A vocabulary that is not that of the weights.
+    let vocabulary = "[PAD]\n[UNK]\n[CLS]\n[SEP]\n[MASK]\nfilm\n";
+    fs::remove_file(dir.join("hub/tokenizer.json")).expect("removed");
+    fs::write(dir.join("hub/vocab.txt"), vocabulary).expect("written");
+    let error = refused(dir, &fit(&weights));
+    assert!(error.contains("6 tokens") && error.contains("do not belong together"), "{error}");
+}
+
+/// A run of so few steps that its time never counts.
+fn short(dir: &Path, out: &str) -> Vec<String> {
+    let recipe = dir.join("recipe.toml");
+    if !recipe.exists() {
+        let plan = run(dir, &[&["check"], &fit(&ALL[..2])[..]].concat());
+        fs::write(&recipe, plan).expect("written");
+    }
+    let mut arguments = vec!["run".to_owned(), "recipe.toml".to_owned(), "--threads=1".to_owned()];
+    arguments.extend(["--out".to_owned(), out.to_owned()]);
+    for key in [
+        "minutes=60",
+        "net.layers=1",
+        "net.vocabulary=200",
+        "train.steps=14",
+        "train.batch=4",
+        "pretraining.train.steps=40",
+        "pretraining.train.batch=4",
+        "cadence.checkpoint=5",
+        "cadence.evaluate=0",
+    ] {
+        arguments.extend(["--set".to_owned(), key.to_owned()]);
+    }
+    arguments
+}
+
+#[test]
+fn killed_at_some_moment_it_ends_with_the_same_bits() {
+    let dir = tempfile::tempdir().expect("a folder");
+    let dir = dir.path();
+    texts(dir);
+    let started = |out: &str| -> (Vec<String>, PathBuf) {
+        (short(dir, out), dir.join(out).join("own-texts"))
+    };
+    let (whole, _) = started("whole");
+    let whole: Vec<&str> = whole.iter().map(String::as_str).collect();
+    let whole = run_folder(dir, &run(dir, &whole));
+    let (broken, _) = started("broken");
+    let broken: Vec<&str> = broken.iter().map(String::as_str).collect();
+    for milliseconds in [600, 1000, 1500] {
+        let child = command(dir, &broken).stdout(Stdio::null()).stderr(Stdio::null()).spawn();
+        let mut child = child.expect("started");
+        std::thread::sleep(Duration::from_millis(milliseconds));
+        child.kill().expect("killed");
+        child.wait().expect("ended");
+    }
+    let broken = run_folder(dir, &run(dir, &broken));
+    for file in [
+        "text/vocabulary/tokenizer.json",
+        "seed-1/pre-training/final.safetensors",
+        "seed-1/pre-trained/final.safetensors",
+        "seed-1/labels-alone/final.safetensors",
+        "seed-1/label-next.csv",
+    ] {
+        let read = |run: &Path| fs::read(run.join(file)).unwrap_or_else(|_| panic!("{file}"));
+        assert!(read(&whole) == read(&broken), "{file} differs");
+    }
+    // Without a test part, labels are held out in turn; every text is measured once.
+    let found = result(&broken);
+    assert_eq!(found["rows"][0]["metric"], "held-out accuracy");
+    assert_eq!(found["rows"][0]["examples"], 24);
+    // Other texts are another run.
+    table(&dir.join("reviews.csv"), 0..26);
+    let arguments = short(dir, "broken");
+    let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
+    fs::remove_file(broken.join("result.json")).expect("unfinished");
+    let error = refused(dir, &arguments);
+    assert!(error.contains("labelled texts are no longer those"), "{error}");
+}
+
+#[test]
+fn what_cannot_be_fitted_is_refused_with_a_way_out() {
+    let dir = tempfile::tempdir().expect("a folder");
+    let dir = dir.path();
+    texts(dir);
+    let check = |more: &[&str]| refused(dir, &[&["check"], more].concat());
+    let error =
+        check(&["fit", "--text", "reviews.csv", "--label-column", "stars", "--text-column", "t"]);
+    assert!(error.contains("stars") && error.contains("y, t"), "{error}");
+    let error = check(&["fit", "--text", "more.txt"]);
+    assert!(error.contains("--text-column"), "{error}");
+    fs::write(dir.join("empty.csv"), "").expect("written");
+    let error = check(&["fit", "--text", "empty.csv"]);
+    assert!(error.contains("empty.csv") && error.contains("empty"), "{error}");
+    fs::write(dir.join("one.csv"), "y,t\ngood,A film.\ngood,Another film.\n").expect("written");
+    let error = check(&["fit", "--text", "one.csv", "--text-column", "t"]);
+    assert!(error.contains("`good` is the only class"), "{error}");
+    fs::write(dir.join("other.csv"), "y,t\nfair,A film.\ngood,One more.\n").expect("written");
+    let error = check(&fit(&["--test", "other.csv"]));
+    assert!(error.contains("no class `fair` among bad, good"), "{error}");
+    assert!(error.contains("other.csv line 2"), "{error}");
+    let skipped = fit(&["--test", "other.csv", "--skip-bad"]);
+    let skipped = call(dir, &[&["check"], &skipped[..]].concat());
+    assert!(skipped.success && skipped.err.contains("left out"), "{}", skipped.err);
+    let error = check(&fit(&["--test", "reviews.csv"]));
+    assert!(error.contains("the table of labelled texts itself"), "{error}");
+    fs::copy(dir.join("reviews.csv"), dir.join("same.csv")).expect("copied");
+    let error = check(&fit(&["--test", "same.csv"]));
+    assert!(
+        error.contains("24 of the 24 texts") && error.contains("--allow-duplicates"),
+        "{error}"
+    );
+    let error = check(&fit(&["--weights", "nowhere/at-all"]));
+    assert!(error.contains("nowhere/at-all"), "{error}");
+    let error = check(&fit(&["--minutes", "0"]));
+    assert!(error.contains("--minutes"), "{error}");
+    let error = check(&["fit", "--text", "reviews.csv", "--labeled", "folder"]);
+    assert!(error.contains("cannot be used with"), "{error}");
+    let error = check(&["fit"]);
+    assert!(error.contains("--labeled"), "{error}");
+}
