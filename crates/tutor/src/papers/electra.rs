@@ -9,7 +9,7 @@ mod summary;
 
 use std::path::Path;
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, ensure};
 use toml::Table;
 
 use crate::recipe::head::Head;
@@ -34,7 +34,10 @@ const MASK: i64 = 4;
 
 fn read(mut head: Head, own: &Table) -> Result<Box<dyn Experiment>> {
     let mut recipe: Recipe = edit::read(own)?;
-    recipe.pretrain.encoder.vocabulary = recipe.vocabulary as i64;
+    let vocabulary = recipe.vocabulary as i64;
+    follows(own, &["pretrain", "encoder", "vocabulary"], vocabulary)?;
+    follows(own, &["pretrain", "mask"], MASK)?;
+    recipe.pretrain.encoder.vocabulary = vocabulary;
     recipe.pretrain.mask = MASK;
     row::choose(&mut head, &mut recipe.rows)?;
     recipe.check(&head.name)?;
@@ -49,6 +52,19 @@ fn read(mut head: Head, own: &Table) -> Result<Box<dyn Experiment>> {
         .collect();
     head.check_expectations(&rows)?;
     Ok(Box::new(Electra { head, recipe, texts: None }))
+}
+
+/// Refuses another value of a key than the one that follows from the texts.
+fn follows(own: &Table, path: &[&str], value: i64) -> Result<()> {
+    let (last, above) = path.split_last().expect("a key");
+    let table = above.iter().try_fold(own, |table, key| table.get(*key)?.as_table());
+    let given = table.and_then(|table| table.get(*last));
+    ensure!(
+        given.is_none_or(|given| given.as_integer() == Some(value)),
+        "{}: follows from the vocabulary of the texts and is {value}: leave it out",
+        path.join(".")
+    );
+    Ok(())
 }
 
 impl Experiment for Electra {
