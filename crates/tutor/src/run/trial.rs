@@ -84,8 +84,8 @@ impl Trial {
 
     /// The row whose network is used: the best of those that learn from unlabelled samples too,
     /// unless the labels alone are better by more than two standard errors. Short trainings do not
-    /// do justice to methods that need more steps, so less is no reason to do without the unlabelled
-    /// samples. `unit` is what a sample is: `images`.
+    /// do justice to methods that need more steps, so less is no reason to do without the
+    /// unlabelled samples. `unit` is what a sample is: `images`.
     pub(crate) fn choose(&self, candidates: &[&str], unit: &str) -> Result<Choice> {
         let Some(first) = candidates.first() else {
             let why = format!("there is no method for unlabelled {unit}");
