@@ -87,7 +87,7 @@ enum What {
         /// The port
         #[arg(long, default_value_t = 8642)]
         port: u16,
-        /// How raters reach the server behind a proxy with TLS: https://study.example.org
+        /// How raters reach the server behind a proxy with TLS: `https://study.example.org`
         #[arg(long)]
         public_url: Option<String>,
     },
