@@ -127,8 +127,7 @@ pub(crate) fn run(
 fn mean_length(tokens: &Tokens) -> Result<usize> {
     let set = &tokens.running;
     ensure!(!set.is_empty(), "the running text gives no sequence: it is too short");
-    let all: u64 = (0..set.len()).map(|i| u64::from(set.size(i))).sum();
-    Ok((all as f64 / set.len() as f64).round() as usize)
+    Ok((set.tokens() as f64 / set.len() as f64).round() as usize)
 }
 
 /// What is masked, as the networks take it.
