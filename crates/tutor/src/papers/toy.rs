@@ -62,8 +62,7 @@ impl Task for NextLetter<'_> {
 
     fn batches(&self, from: u64) -> Batches<'_, Self::Objective> {
         let words = VecSet::new("words", self.0.words.clone(), None, vec![]).expect("no labels");
-        let (set, batch) = (Arc::new(words), self.0.train.batch);
-        let stream = Stream::shuffled(set, AsIs::default(), batch, self.1);
+        let stream = Stream::shuffled(Arc::new(words), AsIs::default(), self.0.train.batch, self.1);
         let steps = Loader::start(vec![stream], from, Some(self.0.train.steps), 1);
         Box::new(steps.map(|step| Ok(bigrams(&step?.batches[0].data))))
     }
