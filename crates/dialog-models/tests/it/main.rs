@@ -1,0 +1,6 @@
+//! Integration tests.
+
+mod decoding;
+mod golden;
+mod layouts;
+mod shapes;
