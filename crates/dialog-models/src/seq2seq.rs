@@ -12,7 +12,7 @@ use crate::evolved::{EvolvedDecoderBlock, EvolvedEncoderBlock};
 use crate::layers::norm;
 use crate::transformer::{PlainDecoderBlock, PlainEncoderBlock};
 use crate::vocabulary::{TokenLoss, token_loss};
-use crate::{Architecture, Packed, Pairs, Seq2SeqConfig};
+use crate::{Architecture, LanguageModel, Packed, Pairs, Seq2SeqConfig};
 
 /// A network that reads a context and writes a response.
 ///
@@ -107,9 +107,16 @@ impl Seq2Seq {
     pub fn logits(&self, batch: &Pairs, mode: Mode) -> Tensor {
         self.hidden(batch, mode).linear(self.embedding.weight(), None::<&Tensor>)
     }
+}
 
-    /// The loss over the tokens of the responses, with label smoothing ε `smoothing` (0 for none).
-    pub fn loss(&self, batch: &Pairs, smoothing: f64, mode: Mode) -> TokenLoss {
+impl LanguageModel for Seq2Seq {
+    type Batch = Pairs;
+
+    fn predicted(batch: &Pairs) -> usize {
+        batch.response().tokens()
+    }
+
+    fn token_loss(&self, batch: &Pairs, smoothing: f64, mode: Mode) -> TokenLoss {
         let hidden = self.hidden(batch, mode);
         token_loss(&hidden, self.embedding.weight(), batch.response().ids(), smoothing)
     }

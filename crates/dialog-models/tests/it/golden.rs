@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
-use dialog_models::{Pairs, Seq2Seq, Seq2SeqConfig};
+use dialog_models::{LanguageModel, Pairs, Seq2Seq, Seq2SeqConfig};
 use torch::store::{self, Stored};
 use torch::{Device, Kind, Mode, Params, Tensor};
 
@@ -77,7 +77,7 @@ fn check(file: &str) {
     let case = Case::read(file);
     let pairs = case.pairs();
     close("logits", &case.net.logits(&pairs, Mode::Train), &case.golden["logits"]);
-    let loss = case.net.loss(&pairs, case.smoothing, Mode::Train);
+    let loss = case.net.token_loss(&pairs, case.smoothing, Mode::Train);
     close("nll", &loss.nll, &case.golden["nll"]);
     close("loss", &loss.loss, &case.golden["loss"]);
     loss.loss.backward();
@@ -85,7 +85,7 @@ fn check(file: &str) {
         close(&p.name, &p.tensor.grad(), &case.golden[&format!("grad.{}", p.name)]);
     }
     // Without smoothing the loss is the mean of the same numbers.
-    let plain = case.net.loss(&pairs, 0.0, Mode::Eval);
+    let plain = case.net.token_loss(&pairs, 0.0, Mode::Eval);
     close("plain loss", &plain.loss, &case.golden["nll"].mean(Kind::Float));
 }
 

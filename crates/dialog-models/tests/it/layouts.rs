@@ -1,6 +1,6 @@
 //! What a pair gives does not depend on what is beside it, nor on how it was padded.
 
-use dialog_models::{Packed, Pairs, Seq2Seq, Seq2SeqConfig, Totals};
+use dialog_models::{LanguageModel, Packed, Pairs, Seq2Seq, Seq2SeqConfig, Totals};
 use proptest::prelude::*;
 use torch::{Device, Kind, Mode, Params, Tensor, no_grad};
 
@@ -77,7 +77,7 @@ fn perplexity_does_not_depend_on_batches() {
         let mut totals = Totals::default();
         for (c, r) in contexts.chunks(size).zip(responses.chunks(size)) {
             let pairs = Pairs::from_packed(padded(c, 0, 0), padded(r, 3, 0));
-            totals.add(&no_grad(|| net.loss(&pairs, 0.1, Mode::Eval)).nll);
+            totals.add(&no_grad(|| net.token_loss(&pairs, 0.1, Mode::Eval)).nll);
         }
         assert_eq!(totals.tokens, 19);
         totals.perplexity().unwrap()

@@ -2,5 +2,7 @@
 
 mod decoding;
 mod golden;
+mod gpt2;
 mod layouts;
 mod shapes;
+mod training;
