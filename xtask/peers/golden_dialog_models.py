@@ -1,7 +1,7 @@
 """Golden arrays of `dialog-models`: the Evolved Transformer and the Transformer written from their
 equations in plain PyTorch, one pair at a time in float64; transformers' GPT-2.
 
-    python xtask/peers/golden_dialog_models.py # torch 2.11.0, transformers 4.57.1, safetensors 0.8.0
+    python xtask/peers/golden_dialog_models.py # torch 2.11.0, transformers 4.57.1
 
 Small random networks. Their weights are whole numbers of 1/64 in a byte each (0 is 128, and norms
 are 1 more), so that files are small. The equations are those of tensor2tensor's
@@ -252,7 +252,7 @@ def gpt2():
     folder.mkdir(exist_ok=True)
     for name in ("pytorch_model.bin", "model.safetensors"):
         (folder / name).unlink(missing_ok=True)
-    # As DialoGPT is published: half precision, PyTorch's old format, buffers and the tied head in it.
+    # As DialoGPT is published: half precision, PyTorch's old format, buffers and the tied head.
     state = {n: w.half() for n, w in model.state_dict().items()}
     for i in range(2):
         state[f"transformer.h.{i}.attn.bias"] = torch.ones(24, 24).tril().to(torch.uint8)[None, None]

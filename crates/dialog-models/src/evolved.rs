@@ -141,7 +141,10 @@ impl DecoderBlock for EvolvedDecoderBlock {
         let zeros =
             |frames, width| Tensor::zeros([1, frames, width], (Kind::Float, memory.device()));
         Memories {
-            read: vec![self.first_memory.memory(memory), self.memory.memory(memory)],
+            read: vec![
+                self.first_memory.keys_and_values(memory),
+                self.memory.keys_and_values(memory),
+            ],
             own: vec![Default::default(), Default::default()],
             frames: vec![zeros(10, width), zeros(6, 2 * width)],
         }

@@ -149,7 +149,7 @@ impl Attention {
 
     /// Keys and values of what was read, `[tokens, hidden]`, for [`read`](Self::read):
     /// `[heads, tokens, width]` each.
-    pub(crate) fn memory(&self, seen: &Tensor) -> [Tensor; 2] {
+    pub(crate) fn keys_and_values(&self, seen: &Tensor) -> [Tensor; 2] {
         [&self.key, &self.value]
             .map(|layer| self.heads(&layer.forward(seen)).transpose(0, 1).contiguous())
     }

@@ -75,7 +75,7 @@ impl DecoderBlock for PlainDecoderBlock {
     }
 
     fn start(&self, memory: &Tensor) -> Memories {
-        let read = vec![self.memory.memory(memory)];
+        let read = vec![self.memory.keys_and_values(memory)];
         Memories { read, own: vec![Default::default()], frames: Vec::new() }
     }
 

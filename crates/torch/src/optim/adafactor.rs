@@ -11,8 +11,9 @@ use super::slot::Slot;
 /// β₂ = 1 − (t + 1)^−`decay`, and s = g² + `eps`. Of a tensor with two or more dimensions, R and C
 /// are averages with β₂ of the means of s over the last dimension and over the one before, and u =
 /// g / √((R / mean R) · C); of others V is one of s itself, and u = g / √V. Then u ← u / max(1,
-/// rms(u) / `clip`), and w ← w − η · max(`least_scale`, rms(w)) · u, of
-/// which with `beta1` an average is subtracted. Root mean squares are those of whole tensors. The first step has no history, for its β₂ is 0.
+/// rms(u) / `clip`), and w ← w − η · max(`least_scale`, rms(w)) · u; with `beta1`, an average of
+/// such steps is subtracted. Root mean squares are those of whole tensors. The first step has no
+/// history, for its β₂ is 0.
 ///
 /// | key | default | purpose |
 /// |---|---|---|
