@@ -15,7 +15,7 @@ mod sampling;
 
 pub use beam::{Beam, beam};
 pub use candidate::{Candidate, Special};
-pub use rank::{Dropped, Ranked, Ranking, rank};
+pub use rank::{Dropped, Filter, Ranked, Ranking, rank};
 pub use repetition::Repetition;
 pub use sample::{SampleConfig, Written, sample, sample_each};
 pub use sampling::Sampling;

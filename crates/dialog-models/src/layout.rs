@@ -11,6 +11,9 @@ use torch::nn::attention;
 use torch::rows::Rows;
 use torch::{Device, Kind, Mode, Tensor};
 
+/// Groups of lengths between which batches are cut, at most: more take long to weigh.
+const GROUPS: usize = 512;
+
 /// What a further bucket costs, in pairs of tokens that attention compares.
 const BUCKET: u64 = 1 << 14;
 
@@ -155,7 +158,8 @@ fn cut(lengths: &[[usize; 2]]) -> Vec<Range<usize>> {
     // Equal pairs are always together.
     let mut bounds: Vec<usize> = vec![0];
     bounds.extend((1..lengths.len()).filter(|&i| lengths[i] != lengths[i - 1]));
-    bounds.push(lengths.len());
+    let every = bounds.len().div_ceil(GROUPS);
+    bounds = bounds.into_iter().step_by(every).chain([lengths.len()]).collect();
     // For each end the least cost up to it, and where the last bucket begins.
     let mut best: Vec<(u64, usize)> = vec![(0, 0)];
     for end in 1..bounds.len() {
@@ -256,6 +260,11 @@ mod tests {
         pairs.extend([[20, 128]; 10]);
         assert_eq!(ends(&pairs), [10, 20]);
         assert_eq!(ends(&[[20, 9], [19, 30], [18, 2], [5, 5]]), [4]);
+        // Of very many lengths not all places to cut are weighed.
+        let pairs: Vec<_> = (1..=3000).rev().map(|n| [n, n]).collect();
+        let ends = ends(&pairs);
+        assert!(ends.len() > 3 && ends.last() == Some(&3000), "{ends:?}");
+        assert!(ends.iter().all(|end| end % 6 == 0), "{ends:?}");
     }
 
     #[test]

@@ -3,9 +3,9 @@
 //!
 //! [`Seq2Seq`] reads a context and writes a response, [`Gpt2`] goes on with a text. Both are
 //! [`LanguageModel`]s, which [`Training`] trains and [`evaluate`] gives the perplexity of, and both
-//! are [`Autoregressive`]: [`decode`] draws responses from them. Batches ([`Pairs`], [`Texts`]) have
-//! no padding. [`hub`] reads published GPT-2 and DialoGPT, and [`mmi`] ranks responses by a network
-//! that reads backwards. The crate knows no tokeniser and no data set.
+//! are [`Autoregressive`]: [`decode`] draws responses from them. Batches ([`Pairs`], [`Texts`])
+//! have no padding. [`hub`] reads published GPT-2 and DialoGPT, and [`mmi`] ranks responses by a
+//! network that reads backwards. The crate knows no tokeniser and no data set.
 //!
 //! ```
 //! use dialog_models::decode::{Ranking, SampleConfig, Sampling, Special, rank, sample};
@@ -48,6 +48,7 @@ mod layers;
 mod layout;
 pub mod mmi;
 mod perceptron;
+mod recompute;
 mod seq2seq;
 mod texts;
 mod totals;

@@ -3,13 +3,14 @@
 //! Tensors are `embedding.weight`, `encoder.N.…`, `encoder.norm`, `decoder.N.…`, `decoder.norm`.
 
 use torch::nn::{Embedding, LayerNorm, keyed_dropout};
-use torch::{Device, Init, Kind, Mode, NoisyRows, Scope, Tensor, no_grad};
+use torch::{Device, Init, Kind, Mode, NoisyRows, Params, Scope, Tensor, no_grad};
 
 use crate::autoregressive::{Autoregressive, Continuation};
 use crate::batch::Reading;
 use crate::block::{DecoderBlock, EncoderBlock, Memories};
 use crate::evolved::{EvolvedDecoderBlock, EvolvedEncoderBlock};
 use crate::layers::norm;
+use crate::recompute::{Chain, Slopes, Stage, drawing_nothing};
 use crate::transformer::{PlainDecoderBlock, PlainEncoderBlock};
 use crate::vocabulary::{TokenLoss, token_loss};
 use crate::{Architecture, LanguageModel, Packed, Pairs, Seq2SeqConfig};
@@ -94,13 +95,17 @@ impl Seq2Seq {
         let whole = !matches!(mode.noise(), NoisyRows::First(_));
         assert!(whole, "{mode:?} singles out rows, and rows are tokens here");
         let memory = self.encode(batch.context(), &batch.reading, mode);
+        let mut x = self.begin(batch, mode);
+        for block in &self.decoder {
+            x = block.forward(&x, &memory, &batch.writing, mode);
+        }
+        self.decoder_norm.forward(&x)
+    }
+
+    /// What the decoder is given: for each token of a response the vector of the one before.
+    fn begin(&self, batch: &Pairs, mode: Mode) -> Tensor {
         let response = batch.response();
-        let before = batch.shifted.forward(&self.embed(response.ids()));
-        let x = self.placed(&before, response, mode);
-        let block = |x: Tensor, block: &Box<dyn DecoderBlock>| {
-            block.forward(&x, &memory, &batch.writing, mode)
-        };
-        self.decoder_norm.forward(&self.decoder.iter().fold(x, block))
+        self.placed(&batch.shifted.forward(&self.embed(response.ids())), response, mode)
     }
 
     /// The logits `[tokens, vocabulary]` of each token of the responses.
@@ -119,6 +124,78 @@ impl LanguageModel for Seq2Seq {
     fn token_loss(&self, batch: &Pairs, smoothing: f64, mode: Mode) -> TokenLoss {
         let hidden = self.hidden(batch, mode);
         token_loss(&hidden, self.embedding.weight(), batch.response().ids(), smoothing)
+    }
+
+    fn token_loss_recomputed(
+        &self,
+        params: &Params,
+        batch: &Pairs,
+        smoothing: f64,
+        mode: Mode,
+    ) -> TokenLoss {
+        let nothing = Tensor::zeros([0], (Kind::Float, self.device()));
+        let (reading, memory) = Chain::run(self.reading_stages(batch, mode), &nothing);
+        let (writing, x) = Chain::run(self.writing_stages(batch, mode), &memory);
+        let (x, mut slopes) = (x.set_requires_grad(true), Slopes::new(params));
+        let hidden = self.decoder_norm.forward(&x);
+        let truth = batch.response().ids();
+        let TokenLoss { loss, nll } =
+            token_loss(&hidden, self.embedding.weight(), truth, smoothing);
+        drawing_nothing(&x, || {
+            let last = ["decoder.norm.", "embedding."].map(str::to_owned);
+            let slope = slopes.take(&loss, &[&x], &last).remove(0);
+            let slope = writing.back(slope, &mut slopes).expect("blocks that read the context");
+            reading.back(slope, &mut slopes);
+        });
+        TokenLoss { loss: loss.detach() + slopes.carrier(), nll }
+    }
+}
+
+/// The parts in which gradients are computed when blocks are run again.
+impl Seq2Seq {
+    fn reading_stages<'a>(&'a self, batch: &'a Pairs, mode: Mode) -> Vec<Stage<'a>> {
+        let context = batch.context();
+        let first =
+            move |_: &Tensor, _: &Tensor| self.placed(&self.embed(context.ids()), context, mode);
+        let mut stages = vec![Stage {
+            prefixes: vec!["embedding.".to_owned()],
+            follows: false,
+            reads: false,
+            run: Box::new(first),
+        }];
+        for (i, block) in self.encoder.iter().enumerate() {
+            stages.push(Stage {
+                prefixes: vec![format!("encoder.{i}.")],
+                follows: true,
+                reads: false,
+                run: Box::new(move |x, _| block.forward(x, &batch.reading, mode)),
+            });
+        }
+        stages.push(Stage {
+            prefixes: vec!["encoder.norm.".to_owned()],
+            follows: true,
+            reads: false,
+            run: Box::new(|x, _| self.encoder_norm.forward(x)),
+        });
+        stages
+    }
+
+    fn writing_stages<'a>(&'a self, batch: &'a Pairs, mode: Mode) -> Vec<Stage<'a>> {
+        let mut stages = vec![Stage {
+            prefixes: vec!["embedding.".to_owned()],
+            follows: false,
+            reads: false,
+            run: Box::new(move |_, _| self.begin(batch, mode)),
+        }];
+        for (i, block) in self.decoder.iter().enumerate() {
+            stages.push(Stage {
+                prefixes: vec![format!("decoder.{i}.")],
+                follows: true,
+                reads: true,
+                run: Box::new(move |x, memory| block.forward(x, memory, &batch.writing, mode)),
+            });
+        }
+        stages
     }
 }
 

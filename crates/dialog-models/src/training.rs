@@ -16,6 +16,19 @@ pub trait LanguageModel {
     /// The loss over the tokens that are predicted, with label smoothing ε `smoothing` (0 for
     /// none).
     fn token_loss(&self, batch: &Self::Batch, smoothing: f64, mode: Mode) -> TokenLoss;
+
+    /// The same loss and gradients in less memory, for one more forward pass: blocks are run again
+    /// when their gradients are due. `params` are the network's own, made at the root of the
+    /// names. A network that cannot do this ([`Gpt2`](crate::Gpt2)) computes as it always does.
+    fn token_loss_recomputed(
+        &self,
+        _params: &Params,
+        batch: &Self::Batch,
+        smoothing: f64,
+        mode: Mode,
+    ) -> TokenLoss {
+        self.token_loss(batch, smoothing, mode)
+    }
 }
 
 /// Adds up −ln p over batches, without noise and without gradients.
@@ -60,6 +73,7 @@ pub struct Training<N> {
     /// Its tensors.
     pub params: Params,
     smoothing: f64,
+    recompute: bool,
 }
 
 impl<N: LanguageModel> Training<N> {
@@ -73,7 +87,13 @@ impl<N: LanguageModel> Training<N> {
     /// The same of a network that is there.
     pub fn new(net: N, params: Params, smoothing: f64) -> Self {
         assert!((0.0..1.0).contains(&smoothing), "label smoothing {smoothing} is not in [0, 1)");
-        Self { net, params, smoothing }
+        Self { net, params, smoothing, recompute: false }
+    }
+
+    /// The same in less memory ([`LanguageModel::token_loss_recomputed`]).
+    #[must_use]
+    pub fn recomputing(self) -> Self {
+        Self { recompute: true, ..self }
     }
 }
 
@@ -96,7 +116,11 @@ impl<N: LanguageModel> Objective for Training<N> {
     /// [`parts`]: Objective::parts
     fn loss(&mut self, batches: Vec<N::Batch>, _at: Progress) -> Loss {
         let [batch] = batches.as_slice() else { panic!("{} batches of one part", batches.len()) };
-        let TokenLoss { loss, nll } = self.net.token_loss(batch, self.smoothing, Mode::Train);
+        let (net, smoothing) = (&self.net, self.smoothing);
+        let TokenLoss { loss, nll } = match self.recompute {
+            true => net.token_loss_recomputed(&self.params, batch, smoothing, Mode::Train),
+            false => net.token_loss(batch, smoothing, Mode::Train),
+        };
         Loss::new().term("cross_entropy", 1.0, loss).note("nll", nll.mean(Kind::Float))
     }
 }

@@ -1,9 +1,9 @@
 //! Beam search, for comparison: it finds likely responses, which are dull ones.
 
 use serde::{Deserialize, Serialize};
-use torch::{Tensor, no_grad};
+use torch::{Kind, Tensor, no_grad};
 
-use super::sample::{go_on_with, host, judged, room};
+use super::sample::{allowed, go_on_with, host, room};
 use super::{Candidate, Special};
 use crate::Autoregressive;
 
@@ -111,12 +111,12 @@ fn best(
     open: &[Candidate],
     count: usize,
 ) -> Vec<(usize, i64, f64)> {
-    let (log_p, allowed) = no_grad(|| {
-        let [log_p, allowed] = judged(logits, special);
-        (host(&log_p), host(&allowed))
+    let (log_p, left) = no_grad(|| {
+        let logits = logits.to_kind(Kind::Float);
+        (host(&logits.log_softmax(-1, Kind::Float)), host(&allowed(&logits, special)))
     });
     let vocabulary = log_p.len() / open.len();
-    let sum = |i: usize| match allowed[i] {
+    let sum = |i: usize| match left[i] {
         f32::NEG_INFINITY => f64::NEG_INFINITY,
         _ => open[i / vocabulary].log_probability + f64::from(log_p[i]),
     };

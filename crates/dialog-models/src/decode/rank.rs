@@ -26,6 +26,9 @@ pub struct Ranked {
     pub dropped: Option<Dropped>,
 }
 
+/// Says of a response's tokens whether it must not be given, as a safety filter does.
+pub type Filter<'a> = dyn Fn(&[i64]) -> bool + 'a;
+
 /// What responses are refused for.
 #[derive(Clone, Copy, Default)]
 pub struct Ranking<'a> {
@@ -33,8 +36,8 @@ pub struct Ranking<'a> {
     pub repetition: Option<Repetition>,
     /// The turns before, as token ids.
     pub earlier: &'a [&'a [i64]],
-    /// Says of a response's tokens whether it must not be given, as a safety filter does.
-    pub refuses: Option<&'a dyn Fn(&[i64]) -> bool>,
+    /// Which responses must not be given; none without.
+    pub refuses: Option<&'a Filter<'a>>,
 }
 
 /// All candidates in order: those that may be given, the best score first, then those that may not,

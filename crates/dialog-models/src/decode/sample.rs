@@ -136,15 +136,13 @@ pub(super) fn go_on_with(decoding: &mut dyn Continuation, rows: &[usize], device
     decoding.select(&Tensor::from_slice(&rows).to_device(device));
 }
 
-/// ln of the model's probabilities, and logits without the tokens that no response has.
-pub(super) fn judged(logits: &Tensor, special: &Special) -> [Tensor; 2] {
-    let logits = logits.to_kind(Kind::Float);
-    let log_p = logits.log_softmax(-1, Kind::Float);
+/// Logits without the tokens that no response has.
+pub(super) fn allowed(logits: &Tensor, special: &Special) -> Tensor {
     if special.never.is_empty() {
-        return [log_p, logits];
+        return logits.shallow_clone();
     }
     let never = Tensor::from_slice(&special.never).to_device(logits.device());
-    [log_p, logits.index_fill(1, &never, f64::NEG_INFINITY)]
+    logits.index_fill(1, &never, f64::NEG_INFINITY)
 }
 
 /// Float32 numbers of a tensor, row by row.
@@ -161,14 +159,15 @@ fn draw(
     numbers: Vec<f64>,
 ) -> (Vec<i64>, Vec<f64>) {
     no_grad(|| {
-        let [log_p, logits] = judged(logits, special);
+        let logits = logits.to_kind(Kind::Float);
         let vocabulary = logits.size()[1] as usize;
         let warm = if sampling.temperature > 0.0 { sampling.temperature } else { 1.0 };
-        let probabilities = host(&(logits / warm).softmax(-1, Kind::Float));
+        let probabilities = host(&(allowed(&logits, special) / warm).softmax(-1, Kind::Float));
         let rows = probabilities.chunks_exact(vocabulary).zip(numbers);
         let tokens: Vec<i64> = rows.map(|(row, at)| sampling.draw(row, at) as i64).collect();
-        let chosen = Tensor::from_slice(&tokens).to_device(log_p.device()).unsqueeze(1);
-        let own = host(&log_p.gather(1, &chosen, false));
+        let chosen = Tensor::from_slice(&tokens).to_device(logits.device()).unsqueeze(1);
+        let all = logits.logsumexp([1].as_slice(), true);
+        let own = host(&(logits.gather(1, &chosen, false) - all));
         (tokens, own.into_iter().map(f64::from).collect())
     })
 }

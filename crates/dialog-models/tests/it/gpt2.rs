@@ -54,11 +54,25 @@ fn logits_and_gradients_are_those_of_transformers() {
     for p in params.iter() {
         close(&p.name, &p.tensor.grad(), &golden[&format!("grad.{}", p.name)]);
     }
-    // Each text by itself, and with further ones beside it.
-    for text in texts {
-        let beside = Packed::new(&[&[0; 20], text, &[22, 0]], Device::Cpu);
-        let alone = net.logits(&Packed::new(&[text], Device::Cpu), Mode::Eval);
-        close("beside others", &beside.split(&net.logits(&beside, Mode::Eval))[1], &alone);
+}
+
+/// Texts of 3, 9 and 20 tokens alone, and in one padded batch; what pads is a token like any other.
+#[test]
+fn a_batch_gives_what_single_texts_give() {
+    let (net, _) = published();
+    let texts = [3, 9, 20].map(|n| (0..n).map(|i| (5 * i * i + n) % 23).collect::<Vec<i64>>());
+    let ln =
+        |batch: &Packed| no_grad(|| net.logits(batch, Mode::Eval).log_softmax(-1, Kind::Float));
+    let alone = texts.each_ref().map(|text| ln(&Packed::new(&[text], Device::Cpu)));
+    for (room, pad) in [(20, 0), (25, 0), (60, 0), (25, END), (60, END)] {
+        let padded = texts.iter().flat_map(|text| {
+            text.iter().copied().chain(std::iter::repeat_n(pad, room - text.len()))
+        });
+        let ids = Tensor::from_slice(&padded.collect::<Vec<i64>>()).view([3, room as i64]);
+        let batch = Packed::from_padded(&ids, vec![3, 9, 20]);
+        for (own, alone) in batch.split(&ln(&batch)).iter().zip(&alone) {
+            close("in a batch", own, alone);
+        }
     }
 }
 
@@ -155,13 +169,11 @@ fn cached_steps_are_those_of_the_whole_text() {
     decoding.select(&Tensor::from_slice(&[0i64, 3, 2]));
     let _ = decoding.step(&Tensor::from_slice(&[9, texts[1][4], texts[0][4]]));
     decoding.select(&Tensor::from_slice(&[2i64, 1]));
-    for place in 5..9 {
-        let tokens = Tensor::from_slice(&[texts[0][place], texts[1][place]]);
-        let logits = ln(&decoding.step(&tokens));
-        for row in 0..2 {
+    for (place, (one, other)) in texts[0].iter().zip(texts[1]).enumerate().skip(5) {
+        let logits = ln(&decoding.step(&Tensor::from_slice(&[*one, *other])));
+        for (row, all) in all.iter().enumerate() {
             let what = format!("row {row}, place {place}");
-            let theirs = all[row].get(place as i64);
-            close(&what, &logits.get(row as i64), &theirs);
+            close(&what, &logits.get(row as i64), &all.get(place as i64));
         }
     }
 }

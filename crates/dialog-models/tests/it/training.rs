@@ -48,6 +48,33 @@ fn batches_of_a_step_have_the_gradients_of_one_large_batch() {
 }
 
 #[test]
+fn blocks_that_are_run_again_give_the_same_gradients() {
+    let _alone = rng::exclusive();
+    for config in
+        [Seq2SeqConfig::evolved(12, 16, 2, [2, 2]), Seq2SeqConfig::plain(12, 16, 2, [1, 2])]
+    {
+        rng::seed(5);
+        let mut plain = training(&config);
+        let mut recomputing = training(&config).recomputing();
+        recomputing.params.copy_from(&plain.params);
+        // With dropout, drawn the same way.
+        let run = |training: &mut Training<Seq2Seq>| {
+            rng::seed(6);
+            let total = training.loss(vec![pairs(0..9)], AT).total();
+            total.backward();
+            (total.double_value(&[]), rng::state(Device::Cpu).unwrap())
+        };
+        let (one, other) = (run(&mut plain), run(&mut recomputing));
+        assert!((one.0 - other.0).abs() < 1e-6);
+        assert_eq!(one.1, other.1, "as many random numbers were drawn");
+        for (a, b) in plain.params.iter().zip(recomputing.params.iter()) {
+            let (a, b) = (a.tensor.grad(), b.tensor.grad());
+            assert!(a.allclose(&b, 1e-4, 1e-6, false), "{:?}", config.architecture);
+        }
+    }
+}
+
+#[test]
 fn both_networks_learn_to_say_it_backwards() {
     let _alone = rng::exclusive();
     for config in
