@@ -24,7 +24,8 @@ pub struct TokenLoss {
 pub(crate) fn token_loss(x: &Tensor, table: &Tensor, truth: &Tensor, smoothing: f64) -> TokenLoss {
     let (tokens, vocabulary) = (x.size()[0], table.size()[0]);
     assert!(tokens > 0, "a loss over no token");
-    let trained = x.requires_grad() || table.requires_grad();
+    // A part of the table, for the table itself requires a gradient where none is recorded too.
+    let trained = x.requires_grad() || table.narrow(0, 0, 1).requires_grad();
     let piece = if x.device() == Device::Cpu { PIECE } else { GPU_PIECE };
     let rows = (piece / vocabulary).max(1);
     let (mut losses, mut nlls, mut slopes) = (Vec::new(), Vec::new(), Vec::new());

@@ -1,7 +1,9 @@
 //! Training: batches of a step are one batch, and networks learn.
 
+use dialog_models::decode::{SampleConfig, Special, sample};
 use dialog_models::{LanguageModel, Pairs, Seq2Seq, Seq2SeqConfig, Training, evaluate};
 use torch::optim::{AdamW, OptimConfig};
+use torch::precision::{Precision, autocast};
 use torch::{Device, Kind, Mode, Tensor, rng};
 use train::{Objective, Progress};
 
@@ -92,6 +94,49 @@ fn both_networks_learn_to_say_it_backwards() {
         }
         let after = evaluate(&training.net, &held_out).perplexity().unwrap();
         assert!(before > 8.0 && after < 3.0, "{:?}: {before} {after}", config.architecture);
+    }
+}
+
+/// Matrix products in bfloat16: nearly the same loss and gradients, and responses.
+#[test]
+fn networks_run_in_bfloat16() {
+    let _alone = rng::exclusive();
+    for config in
+        [Seq2SeqConfig::evolved(12, 32, 2, [1, 1]), Seq2SeqConfig::plain(12, 32, 2, [1, 1])]
+    {
+        rng::seed(7);
+        let config = Seq2SeqConfig { dropout: 0.0, attention_dropout: 0.0, ..config };
+        let mut training = training(&config);
+        let mut run = |precision, recompute: bool| {
+            training.params.zero_grad();
+            let loss = autocast(precision, Device::Cpu, || match recompute {
+                true => {
+                    let batch = pairs(0..9);
+                    training
+                        .net
+                        .token_loss_recomputed(&training.params, &batch, 0.1, Mode::Train)
+                        .loss
+                }
+                false => training.loss(vec![pairs(0..9)], AT).total(),
+            });
+            loss.backward();
+            let all = training.params.iter().map(|p| p.tensor.grad().reshape([-1]));
+            (loss.double_value(&[]), Tensor::cat(&all.collect::<Vec<_>>(), 0))
+        };
+        let (one, slopes) = run(Precision::Float32, false);
+        for recompute in [false, true] {
+            let (half, others) = run(Precision::Bfloat16, recompute);
+            assert!(half != one && (half / one - 1.0).abs() < 0.02, "{half} {one}");
+            let cosine = Tensor::cosine_similarity(&slopes, &others, 0, 1e-8).double_value(&[]);
+            assert!(cosine > 0.99, "{cosine}");
+        }
+        let special = Special::end(1);
+        let config = SampleConfig { max_tokens: 20, ..SampleConfig::default() };
+        let net = &training.net;
+        let all = autocast(Precision::Bfloat16, Device::Cpu, || {
+            sample(net, &[3, 4, 5], &special, &config, 1)
+        });
+        assert!(all.iter().all(|c| c.log_probability < 0.0 && c.log_probability.is_finite()));
     }
 }
 
