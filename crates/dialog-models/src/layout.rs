@@ -16,6 +16,8 @@ const GROUPS: usize = 512;
 
 /// What a further bucket costs, in pairs of tokens that attention compares.
 const BUCKET: u64 = 1 << 14;
+/// The same on a GPU, whose operations wait for each other and not for numbers.
+const GPU_BUCKET: u64 = 1 << 22;
 
 /// Sequences that attention computes together.
 #[derive(Debug)]
@@ -61,7 +63,8 @@ impl Attending {
         let mut places = [Vec::new(), Vec::new()];
         let starts = [queries, keys].map(starts);
         let mut buckets = Vec::new();
-        for range in cut(&sorted) {
+        let bucket = if device == Device::Cpu { BUCKET } else { GPU_BUCKET };
+        for range in cut(&sorted, bucket) {
             let rooms = longest(&sorted[range.clone()]);
             for &i in &order[range.clone()] {
                 for (k, lengths) in [queries, keys].into_iter().enumerate() {
@@ -153,8 +156,8 @@ fn mask(
 }
 
 /// Cuts sorted pairs of lengths into buckets, such that all together cost least: one bucket of n
-/// pairs whose longest are q and k costs n · q · k and [`BUCKET`].
-fn cut(lengths: &[[usize; 2]]) -> Vec<Range<usize>> {
+/// pairs whose longest are q and k costs n · q · k and `bucket`.
+fn cut(lengths: &[[usize; 2]], bucket: u64) -> Vec<Range<usize>> {
     // Equal pairs are always together.
     let mut bounds: Vec<usize> = vec![0];
     bounds.extend((1..lengths.len()).filter(|&i| lengths[i] != lengths[i - 1]));
@@ -169,7 +172,7 @@ fn cut(lengths: &[[usize; 2]]) -> Vec<Range<usize>> {
             let more = longest(&lengths[bounds[begin]..bounds[begin + 1]]);
             rooms = [0, 1].map(|k| rooms[k].max(more[k]));
             let pairs = (bounds[end] - bounds[begin]) * rooms[0] * rooms[1];
-            least = least.min((best[begin].0 + pairs as u64 + BUCKET, begin));
+            least = least.min((best[begin].0 + pairs as u64 + bucket, begin));
         }
         best.push(least);
     }
@@ -253,12 +256,15 @@ mod tests {
 
     #[test]
     fn pairs_are_cut_where_it_costs_least() {
-        let ends = |pairs: &[[usize; 2]]| cut(pairs).iter().map(|r| r.end).collect::<Vec<_>>();
+        let cuts =
+            |pairs: &[[usize; 2]], cost| cut(pairs, cost).iter().map(|r| r.end).collect::<Vec<_>>();
+        let ends = |pairs: &[[usize; 2]]| cuts(pairs, BUCKET);
         assert_eq!(ends(&[[128, 128]; 5]), [5]);
         // Short answers to long questions are worth a bucket of their own, few short ones are not.
         let mut pairs = vec![[128, 128]; 10];
         pairs.extend([[20, 128]; 10]);
         assert_eq!(ends(&pairs), [10, 20]);
+        assert_eq!(cuts(&pairs, GPU_BUCKET), [20]);
         assert_eq!(ends(&[[20, 9], [19, 30], [18, 2], [5, 5]]), [4]);
         // Of very many lengths not all places to cut are weighed.
         let pairs: Vec<_> = (1..=3000).rev().map(|n| [n, n]).collect();
