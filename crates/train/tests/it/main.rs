@@ -10,4 +10,5 @@ mod parts;
 mod resume;
 mod schedule;
 mod signals;
+mod sparse;
 mod stage;
