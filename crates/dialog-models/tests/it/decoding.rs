@@ -78,7 +78,7 @@ fn a_candidate_is_what_it_is_alone_and_on_any_number_of_threads() {
     for net in networks() {
         let context = sequence(3, 9);
         let draw = |n, seed| sample(&net, &context, &Special::end(END), &config(n), seed);
-        let many = draw(20, 7);
+        let many = draw(9, 7);
         assert!(many.iter().any(|c| c.finished) && many.iter().any(|c| c.tokens.len() > 8));
         for n in [1, 3] {
             for (ours, theirs) in draw(n, 7).iter().zip(&many) {
@@ -86,10 +86,10 @@ fn a_candidate_is_what_it_is_alone_and_on_any_number_of_threads() {
                 assert!((ours.log_probability - theirs.log_probability).abs() < 1e-4);
             }
         }
-        assert_ne!(draw(20, 8), many);
-        for threads in [1, 2, 3] {
+        assert_ne!(draw(9, 8), many);
+        for threads in [1, 3] {
             device::set_threads(threads);
-            let again = draw(20, 7);
+            let again = draw(9, 7);
             assert!(again.iter().zip(&many).all(|(a, b)| a.tokens == b.tokens), "{threads}");
         }
         device::set_threads(before);
