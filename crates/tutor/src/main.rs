@@ -2,6 +2,7 @@
 //! program turns them into networks, batches and reports.
 
 mod commands;
+mod dialog;
 mod images;
 mod papers;
 mod recipe;
