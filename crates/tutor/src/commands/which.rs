@@ -54,6 +54,11 @@ impl Which {
 }
 
 impl Choice {
+    /// A row of a run, of one of its seeds.
+    pub(crate) fn of_row(model: Option<String>, seed: u64, device: &str) -> Self {
+        Self { model, seed, size: None, device: device.to_owned() }
+    }
+
     /// The device that it runs on.
     pub(crate) fn device(&self) -> Result<Device> {
         super::device::chosen(&self.device)

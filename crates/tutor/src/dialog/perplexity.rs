@@ -59,8 +59,11 @@ pub(crate) fn measure<N: LanguageModel<Batch = dialog_models::Pairs>>(
             sums.2 += tokenizer.decode(&ids).split_whitespace().count() as u64;
         }
     }
-    let named = |(name, (nll, tokens, words)): (&str, (f64, u64, u64))| {
-        Conversation { name: name.to_owned(), nll, tokens, words }
+    let named = |(name, (nll, tokens, words)): (&str, (f64, u64, u64))| Conversation {
+        name: name.to_owned(),
+        nll,
+        tokens,
+        words,
     };
     Ok(Perplexity { conversations: found.into_iter().map(named).collect() })
 }

@@ -182,11 +182,8 @@ impl Responder {
         let all = sample_each(net, &context.ids, &self.special, &choice.sample, seed, each);
         let earlier: Vec<&[i64]> = context.earlier.iter().map(Vec::as_slice).collect();
         let refuses = |tokens: &[i64]| self.safety.is_unsafe(&self.text(tokens));
-        let ranking = Ranking {
-            repetition: choice.repetition,
-            earlier: &earlier,
-            refuses: Some(&refuses),
-        };
+        let ranking =
+            Ranking { repetition: choice.repetition, earlier: &earlier, refuses: Some(&refuses) };
         let ranked = rank(&all, &ranking);
         let drawn = |ranked: &dialog_models::decode::Ranked| Drawn {
             text: self.text(&all[ranked.candidate].tokens),
@@ -233,7 +230,10 @@ impl Predictor for Responder {
     }
 
     fn open(&self, _: &Path, _: bool) -> Result<Box<dyn Shown + '_>> {
-        bail!("{} replies to what is said to it, and tells no classes apart: use tutor chat", self.name)
+        bail!(
+            "{} replies to what is said to it, and tells no classes apart: use tutor chat",
+            self.name
+        )
     }
 
     fn as_any(&self) -> &dyn Any {

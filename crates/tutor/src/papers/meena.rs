@@ -82,10 +82,8 @@ impl Experiment for Meena {
             data.tokenizer.size(),
             recipe.vocabulary.tokens
         );
-        let outcomes = run.each_seed(
-            |one| seed::run(recipe, &data, one),
-            |found| summary::line(found),
-        )?;
+        let outcomes =
+            run.each_seed(|one| seed::run(recipe, &data, one), |found| summary::line(found))?;
         Ok(Findings {
             result: summary::result(&self.head, recipe, run, &corpus.about, (&data, &outcomes))?,
             sections: section::sections(recipe, &data, &outcomes),
@@ -106,8 +104,8 @@ impl Experiment for Meena {
         };
         let names = || rows.iter().map(|(name, _)| name.as_str()).collect::<Vec<_>>().join(", ");
         let found = rows.iter().find(|(known, _)| *known == name);
-        let (_, recipe) =
-            found.with_context(|| format!("--model: there is no row {name}; there are {}", names()))?;
+        let (_, recipe) = found
+            .with_context(|| format!("--model: there is no row {name}; there are {}", names()))?;
         let file = seed.join(&name).join("final.safetensors");
         ensure!(
             file.exists(),

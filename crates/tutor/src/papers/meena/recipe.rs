@@ -139,7 +139,8 @@ impl Recipe {
         faults.of("filters", self.filters.check());
         faults.of("lengths", self.lengths.check());
         if !self.filters.max_parent_overlap.is_finite() {
-            faults.add("filters.max-parent-overlap", "must be a number; above 1 nothing is dropped");
+            faults
+                .add("filters.max-parent-overlap", "must be a number; above 1 nothing is dropped");
         }
         if !(300..=1 << 20).contains(&self.vocabulary.tokens) {
             let fault =

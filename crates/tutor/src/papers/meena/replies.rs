@@ -3,8 +3,8 @@
 use std::ops::ControlFlow;
 
 use anyhow::Result;
-use eval_ssa::{Item, Turn};
 use eval_ssa::proxies::{self, Proxies};
+use eval_ssa::{Item, Turn};
 use serde::{Deserialize, Serialize};
 
 use super::recipe::Replies;
@@ -23,7 +23,12 @@ pub(super) struct Replied {
 }
 
 /// Asks a network; what is drawn follows from the seed and the number of the prompt or context.
-pub(super) fn ask(responder: &Responder, asked: &Replies, test: &Part, seed: u64) -> Result<Replied> {
+pub(super) fn ask(
+    responder: &Responder,
+    asked: &Replies,
+    test: &Part,
+    seed: u64,
+) -> Result<Replied> {
     let reply = |turns: &[String], key: &str| -> Result<Reply> {
         interrupt::check()?;
         let each = &mut |_| match train::signals::interrupted() {

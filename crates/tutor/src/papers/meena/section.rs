@@ -82,11 +82,7 @@ fn pairs(data: &Prepared) -> Section {
         [("training", &data.train), ("validation", &data.validation), ("test", &data.test)]
     {
         let tokens = part.encoded.response_tokens();
-        table.rows.push(vec![
-            name.to_owned(),
-            part.pairs.len().to_string(),
-            tokens.to_string(),
-        ]);
+        table.rows.push(vec![name.to_owned(), part.pairs.len().to_string(), tokens.to_string()]);
     }
     let words = format!(
         "The vocabulary has {} tokens, made of the training part alone. A conversation is in one \
