@@ -4,7 +4,8 @@
 //! drops what the [`Filters`] of Meena's paper drop, with all that hangs below it, and gives
 //! [pairs](Pair), each in one [part](DialogPart); a [`Funnel`] counts what went. [`BpeTrainer`]
 //! makes a vocabulary, [`EncodedPairs`] holds pairs in token ids, and [`PackPairs`] makes batches
-//! of them without padding.
+//! of them without padding. [`build_dialogs`] does all of it with messages that do not fit in
+//! memory.
 //!
 //! ```
 //! use data_pipeline::dialog::*;
@@ -36,6 +37,7 @@
 //! ```
 
 mod bpe;
+mod build;
 mod clean;
 mod duplicates;
 mod encoded;
@@ -51,6 +53,7 @@ mod streaming;
 mod tokenizer;
 
 pub use bpe::{BpeSize, BpeTrainer};
+pub use build::{DialogBuildOptions, DialogBuilt, DialogProgress, build_dialogs};
 pub use encoded::{EncodedPairs, PackPairs, PackedPairs, PairLengths};
 pub use filters::{Checks, Filters, words_as_subwords};
 pub use funnel::{Dropped, Funnel, Reason};
