@@ -41,6 +41,7 @@
 //! `docs/papers/ssa.md` says which rule is in which function, and why where tools disagree.
 #![forbid(unsafe_code)]
 
+pub mod adjudication;
 pub mod agreement;
 mod blind;
 pub mod bootstrap;
@@ -69,6 +70,7 @@ mod table;
 pub mod transcripts;
 mod votes;
 
+pub use adjudication::Adjudication;
 pub use chatbot::{Chatbot, GenericBot, respond};
 pub use contexts::{Context, ContextError};
 pub use files::FileError;

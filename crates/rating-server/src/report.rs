@@ -1,5 +1,7 @@
 //! What a study found, as tables and a plot on the researcher's pages.
 
+mod beside;
+
 use crate::error::Result;
 use crate::project::Project;
 use crate::records::Names;
@@ -31,10 +33,12 @@ impl Project {
 pub(crate) fn body(summary: &Summary) -> Markup {
     html! {
         (scores(&summary.scores))
+        @if let Some(found) = &summary.adjudications { (beside::decisions(found)) }
         (warnings(&summary.warnings))
         (agreement(&summary.agreement))
         (contests(&summary.contests))
         (quality_table(&summary.raters))
+        (beside::judges(&summary.judges))
         section { h2 { "Methods" } p { (summary.methods) } }
     }
 }

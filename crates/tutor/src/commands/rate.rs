@@ -1,5 +1,8 @@
 //! `tutor rate`: people rate the answers of chatbots in the browser.
 
+mod ask;
+mod judge;
+
 use std::fs;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
@@ -13,7 +16,6 @@ use report::Document;
 
 use super::say;
 use crate::papers::ssa::study;
-use crate::run::note::note;
 
 /// What is done with a study.
 #[derive(clap::Args)]
@@ -28,41 +30,20 @@ enum What {
     Init(Init),
     /// Add responses (CSV or lines of JSON), conversations, or ratings of other tools
     Import(Import),
+    /// Ask a chatbot for a response to each context of a set; they become a system of the study
+    Ask(ask::Args),
     /// Let raters hold conversations with a chatbot, whose turns are then rated
     Chat {
         /// The study
         project: PathBuf,
-        /// The chatbot's name
-        name: String,
-        /// An OpenAI-compatible server, up to /v1; without it, the control GenericBot
-        #[arg(long, requires = "model")]
-        url: Option<String>,
-        /// The model's name at that server
-        #[arg(long)]
-        model: Option<String>,
-        /// The environment variable with the server's key
-        #[arg(long)]
-        key_variable: Option<String>,
+        #[command(flatten)]
+        partner: Partner,
         /// How many conversations are wanted
         #[arg(long, default_value_t = 100)]
         conversations: u32,
     },
     /// Ask a model the raters' questions; what it says stands beside their votes, never among them
-    Judge {
-        /// The study
-        project: PathBuf,
-        /// The name that the judge gets; say the model's version, as results depend on it
-        name: String,
-        /// An OpenAI-compatible server, up to /v1
-        #[arg(long)]
-        url: String,
-        /// The model's name at that server
-        #[arg(long)]
-        model: String,
-        /// The environment variable with the server's key
-        #[arg(long)]
-        key_variable: Option<String>,
-    },
+    Judge(judge::Args),
     /// Make links for raters; they are printed this once
     Invite {
         /// The study
@@ -128,12 +109,41 @@ enum What {
     },
 }
 
+/// A chatbot and how it is reached.
+#[derive(clap::Args)]
+struct Partner {
+    /// The chatbot's name
+    name: String,
+    /// An OpenAI-compatible server, up to /v1, with --model; without --model, an address that is
+    /// posted `{"turns": [...]}` and answers `{"reply": "..."}`; without both, the control
+    /// GenericBot
+    #[arg(long)]
+    url: Option<String>,
+    /// The model's name at that server
+    #[arg(long, requires = "url")]
+    model: Option<String>,
+    /// The environment variable with the server's key
+    #[arg(long, requires = "model")]
+    key_variable: Option<String>,
+}
+
+impl Partner {
+    fn endpoint(&self) -> Endpoint {
+        let key_variable = self.key_variable.clone();
+        match (self.url.clone(), self.model.clone()) {
+            (Some(url), Some(model)) => Endpoint::OpenAi { url, model, key_variable },
+            (Some(url), None) => Endpoint::Http { url },
+            _ => Endpoint::GenericBot,
+        }
+    }
+}
+
 #[derive(clap::Args)]
 struct Import {
     /// The study
     project: PathBuf,
-    /// Responses as .csv or .jsonl; items.jsonl, pairs.jsonl, systems.jsonl, ratings.jsonl and
-    /// judgments.jsonl as `export` writes them; with --from, another tool's export
+    /// Responses as .csv or .jsonl; items.jsonl, pairs.jsonl, systems.jsonl, ratings.jsonl,
+    /// judgments.jsonl and adjudications.jsonl as `export` writes them; with --from, another tool's export
     #[arg(required_unless_present = "transcripts")]
     files: Vec<PathBuf>,
     /// Whose responses they are, where the files do not say it
@@ -203,32 +213,13 @@ pub(crate) fn run(args: &Args) -> Result<()> {
     match &args.what {
         What::Init(init) => make(init),
         What::Import(arguments) => import(arguments),
-        What::Chat { project, name, url, model, key_variable, conversations } => {
-            let endpoint = match (url, model) {
-                (Some(url), Some(model)) => Endpoint::OpenAi {
-                    url: url.clone(),
-                    model: model.clone(),
-                    key_variable: key_variable.clone(),
-                },
-                _ => Endpoint::GenericBot,
-            };
-            Project::open(project)?.offer_chats(name, &endpoint, *conversations)?;
+        What::Ask(arguments) => ask::run(arguments),
+        What::Chat { project, partner, conversations } => {
+            let Partner { name, .. } = partner;
+            Project::open(project)?.offer_chats(name, &partner.endpoint(), *conversations)?;
             say(&format!("{conversations} conversations with {name} are wanted"))
         }
-        What::Judge { project, name, url, model, key_variable } => {
-            let endpoint = Endpoint::OpenAi {
-                url: url.clone(),
-                model: model.clone(),
-                key_variable: key_variable.clone(),
-            };
-            let mut said = |done: usize, of: usize| {
-                if done.is_multiple_of(100) && done < of {
-                    note(&format!("{done} of {of} responses"));
-                }
-            };
-            let judged = Project::open(project)?.judge(name, &endpoint, &mut said)?;
-            say(&format!("{name} has judged {judged} responses"))
-        }
+        What::Judge(arguments) => judge::run(arguments),
         What::Invite { project, labels, chats, url } => {
             let project = Project::open(project)?;
             for label in labels {
@@ -312,7 +303,7 @@ fn import(arguments: &Import) -> Result<()> {
             Other::Doccano => Tool::Doccano,
         });
         let records = match tool {
-            Some(tool) => read_tool(file, tool, arguments.rater.as_deref())?,
+            Some(tool) => read_tool(file, tool, arguments.rater.as_deref(), system)?,
             None => read_records(file, system)?,
         };
         add(&project, file, &records)?;

@@ -10,12 +10,14 @@ use report::{
 };
 
 use super::automatic::{self, counted, share_of};
+use super::decisions;
 
 /// All sections, those without content left out. `methods` says whether the paragraph for a paper
 /// is among them.
 pub(crate) fn sections(summary: &Summary) -> Vec<Section> {
     let parts = [
         scores(summary),
+        summary.adjudications.as_ref().map(decisions::section),
         differences(summary),
         turns(summary),
         correlations(summary),
@@ -55,7 +57,8 @@ pub(super) fn measured(estimate: &Estimate) -> Measured {
     Measured { value: percent(estimate.value), interval }
 }
 
-fn estimate(estimate: Option<&Estimate>) -> String {
+/// A percentage with its interval, or a dash.
+pub(super) fn estimate(estimate: Option<&Estimate>) -> String {
     estimate.map_or_else(|| "–".to_owned(), |estimate| of(&measured(estimate)))
 }
 
