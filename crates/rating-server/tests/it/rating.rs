@@ -144,7 +144,11 @@ fn raters_are_added_renewed_and_deleted_in_the_browser() {
     assert_eq!(study.rater(&token, "GET", "/api/state", &Value::Null).status, 404);
     let other = other.expect("a link");
     assert_eq!(study.state(&other)["stage"], "item");
-    assert_eq!(study.form(&cookie, &path, "action=delete").status, 303);
+    assert_eq!(study.form(&cookie, &path, "action=").status, 422);
+    let asked = study.form(&cookie, &path, "action=delete");
+    assert_eq!((asked.status, asked.text.contains("cannot be undone")), (200, true));
+    assert_eq!(study.state(&other)["stage"], "item", "not deleted yet");
+    assert_eq!(study.form(&cookie, &path, "action=delete&sure=yes").status, 303);
     assert_eq!(study.rater(&other, "GET", "/api/state", &Value::Null).status, 404);
     assert_eq!(study.server.project().status().expect("a status").open, 0);
     assert!(study.server.project().add_rater(&NewRater::new("x".repeat(300))).is_err());

@@ -71,6 +71,9 @@ pub(super) async fn change_rater(
             let pause = action == "pause";
             app.project.write(move |db| raters::pause(db, &key, pause, "admin", now)).await
         }
+        action @ ("delete" | "delete-all") if sent.get("sure") != "yes" => {
+            return pages::confirm_deletion(&app, &session, &key, action == "delete-all");
+        }
         action @ ("delete" | "delete-all") => {
             let deletion =
                 if action == "delete" { Deletion::KeepVotes } else { Deletion::WithVotes };
@@ -81,7 +84,7 @@ pub(super) async fn change_rater(
                 Err(error) => Err(error),
             }
         }
-        _ => Err(Error::Unknown("action")),
+        _ => Err(Error::invalid("choose what to change")),
     };
     match changed {
         Ok(()) => see("/admin/raters"),

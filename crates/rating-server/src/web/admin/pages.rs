@@ -147,7 +147,8 @@ fn row(rater: &RaterInfo, session: &Session) -> Markup {
             td { @if rater.state != "deleted" {
                 form.inline method="post" action=(format!("/admin/raters/{}", rater.key)) {
                     (csrf(session))
-                    select name="action" aria-label=(format!("Change {name}")) {
+                    select name="action" required aria-label=(format!("Change {name}")) {
+                        option value="" { "Choose" }
                         @for (value, label) in actions { option value=(value) { (label) } }
                     }
                     button type="submit" aria-label=(format!("Do it: {name}")) { "Do it" }
@@ -155,6 +156,39 @@ fn row(rater: &RaterInfo, session: &Session) -> Markup {
             } }
         }
     }
+}
+
+/// Asks once more before a rater is deleted, and says what goes.
+pub(super) fn confirm_deletion(app: &App, session: &Session, key: &str, votes: bool) -> Response {
+    let (action, going) = if votes {
+        (
+            "delete-all",
+            "The link, the label, comments and all votes go, and others are asked for those votes. \
+             Conversations that this person held go with everybody's votes on them.",
+        )
+    } else {
+        (
+            "delete",
+            "The link, the label, comments, reasons for skipping and times go. The votes stay under a \
+             name that says nothing.",
+        )
+    };
+    let body = html! {
+        section {
+            h2 { "Delete rater " (key) }
+            p { (going) " This cannot be undone." }
+            form method="post" action=(format!("/admin/raters/{key}")) {
+                (csrf(session))
+                input type="hidden" name="action" value=(action);
+                input type="hidden" name="sure" value="yes";
+                div.tools {
+                    button.main type="submit" { "Delete" }
+                    a.button href="/admin/raters" { "Keep" }
+                }
+            }
+        }
+    };
+    admin(app, session, "Raters", &body)
 }
 
 /// The links of new raters, which are shown this once.
