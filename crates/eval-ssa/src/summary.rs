@@ -203,11 +203,13 @@ impl Summary {
                 ));
             }
             let Some(ssa) = &score.ssa else { continue };
-            if ssa.units < FEW_UNITS {
+            let of = units(score.mode, ssa.units);
+            if ssa.units == 1 {
+                warnings.push(format!("{name}: {of}, and one says nothing of others: no interval"));
+            } else if ssa.units < FEW_UNITS {
                 warnings.push(format!(
-                    "{name}: {}: percentile intervals of so few are too narrow, and the interval \
-                     for small samples is the one to quote",
-                    units(score.mode, ssa.units)
+                    "{name}: {of}: percentile intervals of so few are too narrow, and the interval \
+                     for small samples is the one to quote"
                 ));
             }
             let alike =

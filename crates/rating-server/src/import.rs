@@ -194,6 +194,9 @@ pub fn read_records(path: &Path, system: Option<&str>) -> Result<Records> {
         _ => return Err(failed("the name ends neither in .csv nor in .jsonl".to_owned())),
     };
     let read = read.map_err(|error| failed(error.to_string()))?;
+    if read.items.is_empty() {
+        return Err(failed("there is no response in it".to_owned()));
+    }
     Ok(Records { items: read.items, notes: read.notes, ..Records::default() })
 }
 

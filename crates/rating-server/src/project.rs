@@ -51,17 +51,26 @@ impl Project {
             guideline::set(db, &text, kept.seed, now)?;
             audit::log(db, now, TOOL, "project made", &kept.name)
         });
-        if let Err(error) = made {
-            drop(store);
-            for end in ["", "-wal", "-shm"] {
-                let mut file = path.as_os_str().to_owned();
-                file.push(end);
-                // Best effort: the first error is the one to report.
-                let _ = std::fs::remove_file(file);
+        let project = Self { store, settings: settings.clone(), texts: Texts::default() };
+        match made {
+            Ok(()) => Ok(project),
+            Err(error) => {
+                project.discard();
+                Err(error)
             }
-            return Err(error);
         }
-        Ok(Self { store, settings: settings.clone(), texts: Texts::default() })
+    }
+
+    /// Closes a project that could not be finished and removes its files.
+    pub fn discard(self) {
+        let path = self.store.path().as_os_str().to_owned();
+        drop(self);
+        for end in ["", "-wal", "-shm"] {
+            let mut file = path.clone();
+            file.push(end);
+            // Best effort: the error before is the one to report.
+            let _ = std::fs::remove_file(file);
+        }
     }
 
     /// Opens a project.

@@ -86,10 +86,11 @@ fn percent(estimate: Option<&Estimate>) -> Markup {
         @match estimate {
             Some(estimate) => {
                 (format!("{:.1} %", 100.0 * estimate.value)) " "
-                span.quiet {
+                // One conversation or context says nothing of others.
+                @if estimate.units > 1 { span.quiet {
                     @let [low, high] = estimate.to_quote().map(|bound| 100.0 * bound);
                     (format!("[{low:.1}, {high:.1}]"))
-                }
+                } }
             }
             None => "–",
         }

@@ -276,11 +276,16 @@ fn make(init: &Init) -> Result<()> {
     let given = init.password_file.as_deref().map(text).transpose()?;
     let password = given.as_ref().map_or_else(new_password, |text| text.trim().to_owned());
     let mut project = Project::create(&init.project, &settings, guideline.as_deref())?;
-    project.set_password(&password)?;
-    if let Some(texts) = texts {
-        let missing = project.set_texts(&texts)?;
-        if !missing.is_empty() {
-            say(&format!("These texts stay English: {}", missing.join(", ")))?;
+    let set = project.set_password(&password).and_then(|()| match texts {
+        Some(texts) => project.set_texts(&texts),
+        None => Ok(Vec::new()),
+    });
+    match set {
+        Ok(missing) if missing.is_empty() => {}
+        Ok(missing) => say(&format!("These texts stay English: {}", missing.join(", ")))?,
+        Err(error) => {
+            project.discard();
+            return Err(error.into());
         }
     }
     if given.is_none() {

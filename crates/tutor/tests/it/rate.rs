@@ -284,3 +284,45 @@ fn a_judge_stands_beside_people_and_is_not_one_of_them() {
     let nobody = ["--url", "http://127.0.0.1:9/v1", "--model", "m"];
     refused(dir, &[&["rate", "judge", "study.db", "other"][..], &nobody].concat());
 }
+
+#[test]
+fn what_cannot_be_is_named_and_leaves_nothing_behind() {
+    let dir = tempfile::tempdir().expect("a folder");
+    let dir = dir.path();
+    let write = |name: &str, text: &[u8]| fs::write(dir.join(name), text).expect("a file");
+    write("short", b"short");
+    write("texts.toml", b"no_such_text = \"x\"");
+    write("guide.toml", b"version = 1");
+    for (option, file) in
+        [("--password-file", "short"), ("--texts", "texts.toml"), ("--guideline", "guide.toml")]
+    {
+        refused(dir, &["rate", "init", "new.db", option, file]);
+        for end in ["", "-wal", "-shm"] {
+            assert!(!dir.join(format!("new.db{end}")).exists(), "{option}: new.db{end} stays");
+        }
+    }
+    write("half.db", b"SQLite format 3\0and no more");
+    let said = refused(dir, &["rate", "status", "half.db"]);
+    assert!(said.contains("half.db is not a rating project"), "{said}");
+    run(dir, &["rate", "init", "study.db"]);
+    for (name, text, part) in [
+        ("empty.csv", "", "no response in it"),
+        ("head.csv", "context,response\n", "no response in it"),
+        ("bad.csv", "context,respnse\na,b\n", "\"response\""),
+        ("bad.jsonl", "{\"response\": \"x\"\n", "line 1"),
+        ("bad.txt", "x", "neither in .csv nor in .jsonl"),
+    ] {
+        write(name, text.as_bytes());
+        let said = refused(dir, &["rate", "import", "study.db", name, "--system", "x"]);
+        assert!(said.contains(name) && said.contains(part), "{said}");
+    }
+    // A file whose second half is wrong adds nothing of its first.
+    let good = json!({ "item": "a", "context": ["b"], "response": "c" }).to_string();
+    write("some.jsonl", good.as_bytes());
+    run(dir, &["rate", "import", "study.db", "some.jsonl", "--system", "x"]);
+    let other = json!({ "item": "a", "context": ["b"], "response": "d" }).to_string();
+    let first = json!({ "item": "new", "context": ["b"], "response": "d" }).to_string();
+    write("two.jsonl", format!("{first}\n{other}\n").as_bytes());
+    refused(dir, &["rate", "import", "study.db", "two.jsonl", "--system", "x"]);
+    assert!(run(dir, &["rate", "status", "study.db"]).contains("0 of 1 items"));
+}

@@ -53,7 +53,8 @@ fn percent(value: f64) -> f64 {
 }
 
 pub(super) fn measured(estimate: &Estimate) -> Measured {
-    let interval = Some(estimate.to_quote().map(percent));
+    // One conversation or context says nothing of others.
+    let interval = (estimate.units > 1).then(|| estimate.to_quote().map(percent));
     Measured { value: percent(estimate.value), interval }
 }
 
