@@ -41,12 +41,13 @@
 //! `docs/papers/ssa.md` says which rule is in which function, and why where tools disagree.
 #![forbid(unsafe_code)]
 
-pub mod adjudication;
+mod adjudication;
 pub mod agreement;
 mod blind;
 pub mod bootstrap;
 mod chatbot;
 mod contexts;
+pub mod decisions;
 pub mod export;
 pub mod files;
 mod guideline;

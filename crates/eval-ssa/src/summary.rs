@@ -1,8 +1,8 @@
 //! Everything that a report of a study shows, as plain data.
 
-use crate::adjudication::{Adjudications, adjudications};
 use crate::agreement::{Agreement, alpha_interval};
 use crate::bootstrap::{Bootstrap, Estimate, FEW_UNITS, Resampled};
+use crate::decisions::{Adjudications, adjudications};
 use crate::item::Mode;
 use crate::judge::{JudgeReport, judges};
 use crate::preferences::{Contest, contests};

@@ -110,12 +110,15 @@ fn measure(raters: usize, seconds: u64) -> Result<Found, Anything> {
     let watch = std::thread::spawn(move || watched(process, Duration::from_secs(seconds)));
     let given = drive(address, &tokens, Duration::from_secs(seconds));
     let course = watch.join().unwrap_or_default();
-    let highest = memory(process, "VmHWM:");
+    let highest = mebibytes(process, "VmHWM:");
     // The server ends in order when its input ends.
     drop(server.stdin.take());
     server.wait()?;
-    let acknowledged: BTreeMap<&str, u64> =
-        tokens.iter().zip(&given).map(|((rater, _), one)| (&**rater, one.times.len() as u64)).collect();
+    let acknowledged: BTreeMap<&str, u64> = tokens
+        .iter()
+        .zip(&given)
+        .map(|((rater, _), one)| (&**rater, one.times.len() as u64))
+        .collect();
     let (lost, doubled) = held_against(&path, &acknowledged)?;
     Project::open(&path)?.check()?;
     let refused: Vec<&String> = given.iter().filter_map(|one| one.refused.as_ref()).collect();
@@ -166,17 +169,18 @@ fn held_against(path: &Path, acknowledged: &BTreeMap<&str, u64>) -> Result<(u64,
 }
 
 /// A line of what the system says of a process's memory, in MiB; 0 where it says nothing.
-fn memory(process: u32, name: &str) -> u64 {
+fn mebibytes(process: u32, name: &str) -> u64 {
     let status = std::fs::read_to_string(format!("/proc/{process}/status")).unwrap_or_default();
     let line = status.lines().find_map(|line| line.strip_prefix(name));
-    line.and_then(|line| line.trim().trim_end_matches(" kB").parse::<u64>().ok()).unwrap_or(0) / 1024
+    line.and_then(|line| line.trim().trim_end_matches(" kB").parse::<u64>().ok()).unwrap_or(0)
+        / 1024
 }
 
 /// The resident memory of a process after each thirtieth of the time, in MiB.
 fn watched(process: u32, time: Duration) -> Vec<u64> {
     let resident = |_| {
         std::thread::sleep(time / 30);
-        memory(process, "VmRSS:")
+        mebibytes(process, "VmRSS:")
     };
     (0..30).map(resident).collect()
 }

@@ -1,9 +1,8 @@
 //! Items without a majority, and what the researcher decides on them.
 
+use crate::answers;
+use crate::audit::{self, TOOL};
 use crate::error::{Error, Result};
-use crate::project::Project;
-use crate::records::{Names, id_column};
-use crate::{answers, audit, secret};
 use eval_ssa::{Adjudication, Ballot, Label, Required, Tally, Turn};
 use rusqlite::{Connection, OptionalExtension, Row};
 
@@ -37,36 +36,6 @@ pub enum Which {
     All,
 }
 
-impl Project {
-    /// Items with votes or skips that have no label yet, with those decided already taken out, at
-    /// most `most` of them.
-    ///
-    /// # Errors
-    /// Those of the database.
-    pub fn undecided(&self, which: Which, most: usize) -> Result<Vec<Undecided>> {
-        let votes = self.settings().votes;
-        self.store().read(|db| undecided(db, votes, which, most))
-    }
-
-    /// The decisions on items without a majority.
-    ///
-    /// # Errors
-    /// Those of the database.
-    pub fn adjudications(&self, names: Names) -> Result<Vec<Adjudication>> {
-        self.store().read(|db| all(db, names))
-    }
-
-    /// Keeps decisions; a later one on the same item replaces an earlier one, and one on an item
-    /// that votes decide has no effect.
-    ///
-    /// # Errors
-    /// [`Error::Invalid`] names an item that is not there; then none is kept.
-    pub fn add_adjudications(&self, decisions: &[Adjudication]) -> Result<usize> {
-        let decisions = decisions.to_vec();
-        self.store().write(move |db| add(db, &decisions, secret::now()))
-    }
-}
-
 /// Keeps decisions that name items by the researcher's ids.
 pub(crate) fn add(db: &Connection, decisions: &[Adjudication], now: i64) -> Result<usize> {
     for decision in decisions {
@@ -81,7 +50,7 @@ pub(crate) fn add(db: &Connection, decisions: &[Adjudication], now: i64) -> Resu
             ))
         })?;
         let own = Adjudication { item: key, ..decision.clone() };
-        keep(db, &own, "tool", now)?;
+        keep(db, &own, TOOL, now)?;
     }
     Ok(decisions.len())
 }
@@ -103,7 +72,13 @@ const BALLOT: &str = "COUNT(*) FILTER (WHERE state = 'voted' AND sensible = 1),
    COUNT(*) FILTER (WHERE state = 'voted' AND (sensible = 0 OR specific = 0)),
    COUNT(*) FILTER (WHERE state = 'skipped')";
 
-fn undecided(db: &Connection, votes: u32, which: Which, most: usize) -> Result<Vec<Undecided>> {
+/// Items with votes or skips that have no label yet, with those decided already taken out.
+pub(crate) fn undecided(
+    db: &Connection,
+    votes: u32,
+    which: Which,
+    most: usize,
+) -> Result<Vec<Undecided>> {
     let required = Required::new(votes).map_err(Error::Invalid)?;
     let mut statement = db.prepare_cached(&format!(
         "SELECT item.id, item.key, record, COUNT(*) FILTER (WHERE state = 'open'), {BALLOT}
@@ -208,9 +183,8 @@ pub(crate) fn withdraw(db: &Connection, key: &str, who: &str, now: i64) -> Resul
     audit::log(db, now, who, "decision withdrawn", key)
 }
 
-/// All decisions.
-pub(crate) fn all(db: &Connection, names: Names) -> Result<Vec<Adjudication>> {
-    let id = id_column(names);
+/// All decisions, by the given column of their items.
+pub(crate) fn all(db: &Connection, id: &str) -> Result<Vec<Adjudication>> {
     let mut statement = db.prepare_cached(&format!(
         "SELECT item.{id}, decided_by, sensible, specific, note, made_at
          FROM adjudicated JOIN item ON item.id = adjudicated.item ORDER BY made_at, item.id"
@@ -226,12 +200,6 @@ pub(crate) fn all(db: &Connection, names: Names) -> Result<Vec<Adjudication>> {
         })
     };
     Ok(statement.query_map([], row)?.collect::<rusqlite::Result<_>>()?)
-}
-
-/// All decisions, each with our key of its item.
-pub(crate) fn for_page(db: &Connection, names: Names) -> Result<Vec<(String, Adjudication)>> {
-    let keys = all(db, Names::Blind)?.into_iter().map(|decision| decision.item);
-    Ok(keys.zip(all(db, names)?).collect())
 }
 
 /// What a label is called in tables.

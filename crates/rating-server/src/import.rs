@@ -155,8 +155,8 @@ pub fn read_transcripts(
 }
 
 /// Reads a file by its name: `systems.jsonl`, `pairs.jsonl`, `ratings.jsonl`, `judgments.jsonl`,
-/// `adjudications.jsonl`, items as lines of JSON, or responses as CSV or lines of JSON. `system` is whose responses they
-/// are where the file does not say it.
+/// `adjudications.jsonl`, items as lines of JSON, or responses as CSV or lines of JSON. `system` is
+/// whose responses they are where the file does not say it.
 ///
 /// # Errors
 /// [`Error::Input`] names the file and the line.

@@ -1,10 +1,9 @@
 //! Ratings that were given elsewhere, and what automatic judges say: records of files and models,
 //! not of this study's pages.
 
-use crate::audit;
+use crate::audit::{self, TOOL};
 use crate::error::{Error, Result};
 use crate::items::Imported;
-use crate::project::TOOL;
 use crate::seats;
 use crate::secret::keyed_name;
 use crate::settings::Settings;

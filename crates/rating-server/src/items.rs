@@ -1,9 +1,7 @@
 //! What is rated: items and pairs come in, systems get blind names.
 
-use crate::answers;
-use crate::audit;
+use crate::audit::{self, TOOL};
 use crate::error::{Error, Result};
-use crate::project::TOOL;
 use crate::secret::{keyed, keyed_name};
 use crate::settings;
 use eval_ssa::{CheckKind, Item, Pair, System};
@@ -130,7 +128,9 @@ pub(crate) fn has_text(db: &Connection, item: &Item) -> Result<bool> {
         (item.response.clone(), item.context.iter().map(|turn| turn.text.clone()).collect())
     };
     Ok(match record {
-        Some(record) => texts(&answers::item(&record)?) == texts(item),
+        Some(record) => {
+            serde_json::from_str(&record).is_ok_and(|there| texts(&there) == texts(item))
+        }
         None => false,
     })
 }

@@ -29,6 +29,7 @@
 //! ```
 #![forbid(unsafe_code)]
 
+mod adjudicate;
 mod answers;
 mod ask;
 mod audit;

@@ -42,7 +42,6 @@ impl Project {
         let votes = i64::from(self.settings().votes);
         self.store().read(|db| status(db, votes, secret::now()))
     }
-
 }
 
 pub(crate) fn status(db: &Connection, votes: i64, now: i64) -> Result<Status> {

@@ -1,6 +1,6 @@
 //! A study: one database file, and all that can be done with it.
 
-use crate::audit::{self, Entry};
+use crate::audit::{self, Entry, TOOL};
 use crate::chat::{self, Endpoint};
 use crate::error::{Error, Result};
 use crate::import::Records;
@@ -13,9 +13,6 @@ use crate::{backup, guideline, imported, password, seats, secret};
 use eval_ssa::{Item, Judgment, Pair, Rating, System};
 use rusqlite::Connection;
 use std::path::Path;
-
-/// Who the log names when the program is used and not the page.
-pub(crate) const TOOL: &str = "tool";
 
 /// A password that nobody guesses, for whoever gives none.
 pub fn new_password() -> String {
@@ -178,9 +175,7 @@ impl Project {
             return Ok((Imported::default(), 0));
         }
         let (ratings, settings) = (ratings.to_vec(), self.settings.clone());
-        self.store.write(move |db| {
-            imported::ratings(db, &settings, &ratings, secret::now())
-        })
+        self.store.write(move |db| imported::ratings(db, &settings, &ratings, secret::now()))
     }
 
     /// Keeps what automatic judges say; a later judgement replaces an earlier one of the same

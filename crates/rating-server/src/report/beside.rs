@@ -1,9 +1,9 @@
 //! What stands beside the votes: decisions of the researcher, and automatic judges.
 
-use super::{mode, percent, statistic};
+use super::cells::{mode, percent, statistic};
 use crate::decisions::name;
 use eval_ssa::Label;
-use eval_ssa::adjudication::Adjudications;
+use eval_ssa::decisions::Adjudications;
 use eval_ssa::judge::JudgeReport;
 use maud::{Markup, html};
 

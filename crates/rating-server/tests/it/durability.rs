@@ -191,7 +191,9 @@ fn nobody_else_on_the_machine_reads_a_study() {
     let study = Study::new(&Settings::default(), 1, 1);
     let copy = study.folder.path().join("copy.db");
     study.server.project().backup(&copy).expect("a copy");
-    for path in [copy, study.folder.path().join("study.db"), study.folder.path().join("study.db-wal")] {
+    for path in
+        [copy, study.folder.path().join("study.db"), study.folder.path().join("study.db-wal")]
+    {
         let mode = std::fs::metadata(&path).expect("a file").permissions().mode();
         assert_eq!(mode & 0o077, 0, "{}: {mode:o}", path.display());
     }

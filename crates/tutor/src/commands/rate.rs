@@ -1,6 +1,7 @@
 //! `tutor rate`: people rate the answers of chatbots in the browser.
 
 mod ask;
+mod input;
 mod judge;
 
 use std::fs;
@@ -9,13 +10,14 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, bail};
 use rating_server::{
-    Endpoint, Export, Names, NewRater, Project, Records, ServeOptions, Settings, Tool,
-    new_password, read_records, read_tool, read_transcripts, serve,
+    Export, Names, NewRater, Project, Records, ServeOptions, Settings, Tool, new_password,
+    read_records, read_tool, read_transcripts, serve,
 };
 use report::Document;
 
 use super::say;
 use crate::papers::ssa::study;
+use input::{Partner, text};
 
 /// What is done with a study.
 #[derive(clap::Args)]
@@ -109,41 +111,13 @@ enum What {
     },
 }
 
-/// A chatbot and how it is reached.
-#[derive(clap::Args)]
-struct Partner {
-    /// The chatbot's name
-    name: String,
-    /// An OpenAI-compatible server, up to /v1, with --model; without --model, an address that is
-    /// posted `{"turns": [...]}` and answers `{"reply": "..."}`; without both, the control
-    /// GenericBot
-    #[arg(long)]
-    url: Option<String>,
-    /// The model's name at that server
-    #[arg(long, requires = "url")]
-    model: Option<String>,
-    /// The environment variable with the server's key
-    #[arg(long, requires = "model")]
-    key_variable: Option<String>,
-}
-
-impl Partner {
-    fn endpoint(&self) -> Endpoint {
-        let key_variable = self.key_variable.clone();
-        match (self.url.clone(), self.model.clone()) {
-            (Some(url), Some(model)) => Endpoint::OpenAi { url, model, key_variable },
-            (Some(url), None) => Endpoint::Http { url },
-            _ => Endpoint::GenericBot,
-        }
-    }
-}
-
 #[derive(clap::Args)]
 struct Import {
     /// The study
     project: PathBuf,
     /// Responses as .csv or .jsonl; items.jsonl, pairs.jsonl, systems.jsonl, ratings.jsonl,
-    /// judgments.jsonl and adjudications.jsonl as `export` writes them; with --from, another tool's export
+    /// judgments.jsonl and adjudications.jsonl as `export` writes them; with --from, another
+    /// tool's export
     #[arg(required_unless_present = "transcripts")]
     files: Vec<PathBuf>,
     /// Whose responses they are, where the files do not say it
@@ -215,7 +189,7 @@ pub(crate) fn run(args: &Args) -> Result<()> {
         What::Import(arguments) => import(arguments),
         What::Ask(arguments) => ask::run(arguments),
         What::Chat { project, partner, conversations } => {
-            let Partner { name, .. } = partner;
+            let name = &partner.name;
             Project::open(project)?.offer_chats(name, &partner.endpoint(), *conversations)?;
             say(&format!("{conversations} conversations with {name} are wanted"))
         }
@@ -253,11 +227,6 @@ pub(crate) fn run(args: &Args) -> Result<()> {
             say(&format!("{}", to.display()))
         }
     }
-}
-
-/// The text of a file that the user names.
-fn text(path: &Path) -> Result<String> {
-    fs::read_to_string(path).with_context(|| format!("cannot read {}", path.display()))
 }
 
 fn make(init: &Init) -> Result<()> {

@@ -3,6 +3,7 @@
 
 mod automatic;
 mod decisions;
+mod numbers;
 mod published;
 mod recipe;
 mod rubric;

@@ -103,7 +103,8 @@ fn label_studios_export_comes_in_by_the_program() {
     let wrong = ["rate", "import", "study.db", "--from", "label-studio", "changed.json"];
     assert!(refused(dir, &wrong).contains("other contents"));
     // JSON-MIN does not say who answered.
-    let min = r#"[{"id": 40, "item": "one/1", "response": "x", "sensible": "Yes", "annotator": 2}]"#;
+    let min =
+        r#"[{"id": 40, "item": "one/1", "response": "x", "sensible": "Yes", "annotator": 2}]"#;
     fs::write(dir.join("min.json"), min).expect("a file");
     let wrong = ["rate", "import", "study.db", "--from", "label-studio", "min.json"];
     refused(dir, &wrong);
@@ -172,7 +173,8 @@ fn table(dir: &Path) {
     ];
     let row = |i: usize| {
         let (label, words) = words[i % 3];
-        json!({ "text": format!("{words} number {i}\nDo you swim?"), "label": label }).to_string() + "\n"
+        json!({ "text": format!("{words} number {i}\nDo you swim?"), "label": label }).to_string()
+            + "\n"
     };
     fs::write(dir.join("labels.jsonl"), (0..36).map(row).collect::<String>()).expect("a file");
 }

@@ -18,8 +18,7 @@ pub(super) async fn page(State(app): State<App>, asked: Uri, session: Session) -
     let which = if all { Which::All } else { Which::Settled };
     let found = blocking(&app, move |app| {
         let names = app.project.names()?;
-        let decided = app.project.store().read(|db| decisions::for_page(db, names))?;
-        Ok((app.project.undecided(which, MOST)?, decided))
+        Ok((app.project.undecided(which, MOST)?, app.project.decided(names)?))
     });
     let (list, decided) = match found.await {
         Ok(found) => found,

@@ -7,7 +7,7 @@ use eval_ssa::Context;
 use rating_server::Project;
 
 use super::super::say;
-use super::{Partner, text};
+use super::input::{Partner, text};
 use crate::run::note::note;
 
 /// Who is asked what.
@@ -25,9 +25,8 @@ pub(super) struct Args {
 
 pub(super) fn run(args: &Args) -> Result<()> {
     let contexts = match &args.contexts {
-        Some(file) => {
-            Context::parse(&text(file)?).with_context(|| format!("cannot use {}", file.display()))?
-        }
+        Some(file) => Context::parse(&text(file)?)
+            .with_context(|| format!("cannot use {}", file.display()))?,
         None => Context::own(),
     };
     let name = &args.partner.name;

@@ -152,7 +152,8 @@ fn labels(classes: &[String], given: &[(String, Label)]) -> Result<Vec<Label>> {
 /// The label of the likeliest class, with all probabilities in words.
 fn said(answer: &Answer, classes: &[String], labels: &[Label]) -> (Option<Label>, Option<String>) {
     let Answer::Said { probabilities, .. } = answer else { return (None, None) };
-    let best = (0..probabilities.len()).max_by(|a, b| probabilities[*a].total_cmp(&probabilities[*b]));
+    let best =
+        (0..probabilities.len()).max_by(|a, b| probabilities[*a].total_cmp(&probabilities[*b]));
     let words = classes.iter().zip(probabilities).map(|(class, p)| format!("{class} {p:.4}"));
     (best.map(|best| labels[best]), Some(words.collect::<Vec<_>>().join(", ")))
 }

@@ -21,13 +21,8 @@ pub(super) fn judges(summary: &Summary) -> Option<Section> {
         "raters among themselves",
     ]);
     let mut systems = Table::new(["judge", "system", "finds sensible, %", "finds specific, %"]);
-    let mut confusion = Table::new([
-        "judge",
-        "people's label",
-        "not sensible",
-        "sensible only",
-        "specific",
-    ]);
+    let mut confusion =
+        Table::new(["judge", "people's label", "not sensible", "sensible only", "specific"]);
     confusion.spans =
         vec![(String::new(), 2), ("what the judge says of how many responses".into(), 3)];
     let mut unread = Vec::new();
@@ -44,7 +39,9 @@ pub(super) fn judges(summary: &Summary) -> Option<Section> {
                 share_of(among_raters),
             ]);
         }
-        for (label, row) in ["not sensible", "sensible only", "specific"].iter().zip(judge.confusion) {
+        for (label, row) in
+            ["not sensible", "sensible only", "specific"].iter().zip(judge.confusion)
+        {
             let cells = [judge.judge.clone(), (*label).to_owned()].into_iter();
             confusion.rows.push(cells.chain(row.map(|count| count.to_string())).collect());
         }

@@ -1,10 +1,10 @@
 //! What the researcher decided where votes give no label, and what that changes.
 
-use eval_ssa::adjudication::{Adjudications, Measures};
+use eval_ssa::decisions::{Adjudications, Measures};
 use eval_ssa::{Label, Tally};
 use report::{Block, Section, Table};
 
-use super::study::estimate;
+use super::numbers::estimate;
 
 /// The decisions beside the votes: scores both ways, and each decision.
 pub(super) fn section(found: &Adjudications) -> Section {

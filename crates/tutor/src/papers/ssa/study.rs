@@ -1,6 +1,5 @@
 //! What a rating study found, as sections of a page.
 
-use eval_ssa::bootstrap::Estimate;
 use eval_ssa::quality::Share;
 use eval_ssa::score::{Measure, Score, Slice};
 use eval_ssa::{Mode, Summary};
@@ -11,6 +10,7 @@ use report::{
 
 use super::automatic::{self, counted, share_of};
 use super::decisions;
+use super::numbers::{estimate, measured, percent};
 
 /// All sections, those without content left out. `methods` says whether the paragraph for a paper
 /// is among them.
@@ -45,29 +45,6 @@ fn titled(mode: Mode) -> &'static str {
     match mode {
         Mode::Static => "Fixed contexts (static)",
         Mode::Interactive => "Conversations (interactive)",
-    }
-}
-
-fn percent(value: f64) -> f64 {
-    100.0 * value
-}
-
-pub(super) fn measured(estimate: &Estimate) -> Measured {
-    // One conversation or context says nothing of others.
-    let interval = (estimate.units > 1).then(|| estimate.to_quote().map(percent));
-    Measured { value: percent(estimate.value), interval }
-}
-
-/// A percentage with its interval, or a dash.
-pub(super) fn estimate(estimate: Option<&Estimate>) -> String {
-    estimate.map_or_else(|| "–".to_owned(), |estimate| of(&measured(estimate)))
-}
-
-/// A percentage with its interval.
-pub(super) fn of(measured: &Measured) -> String {
-    match measured.interval {
-        Some([low, high]) => format!("{:.1} [{low:.1}, {high:.1}]", measured.value),
-        None => format!("{:.1}", measured.value),
     }
 }
 

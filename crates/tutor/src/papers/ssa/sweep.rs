@@ -14,7 +14,7 @@ use report::words::capitalised;
 use report::{Block, Line, LinePlot, Point, Section, Table, XAxis};
 use serde::Deserialize;
 
-use super::study::{estimate, measured};
+use super::numbers::{estimate, measured};
 
 /// One model. A line of the file.
 #[derive(Clone, Debug, Deserialize)]
@@ -163,9 +163,10 @@ impl Sweep {
             let mut row = vec![name.clone(), format!("{perplexity:.2}")];
             let cell = |name: &&str| own.get(*name).map_or("–".to_owned(), |y| format!("{y:.3}"));
             row.extend(measures.iter().map(cell));
-            row.extend([Mode::Static, Mode::Interactive].map(|mode| {
-                estimate(point.ssa(mode).and_then(|score| score.ssa.as_ref()))
-            }));
+            row.extend(
+                [Mode::Static, Mode::Interactive]
+                    .map(|mode| estimate(point.ssa(mode).and_then(|score| score.ssa.as_ref()))),
+            );
             table.rows.push(row);
         }
         table
