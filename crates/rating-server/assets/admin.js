@@ -43,4 +43,4 @@ async function redraw() {
   }
 }
 
-if (results) setInterval(() => document.hidden || redraw(), 10000);
+if (results) setInterval(() => document.hidden || redraw(), 30000);

@@ -7,10 +7,10 @@ use std::collections::{BTreeMap, BTreeSet};
 fn proportions_are_those_of_the_mini_turing_benchmark() {
     let contexts = Context::own();
     let with = |turns| contexts.iter().filter(|context| context.turns.len() == turns).count();
-    assert_eq!((with(1), with(2), with(3)), (64, 102, 134));
-    assert_eq!(contexts.len(), 300);
+    assert_eq!((with(1), with(2), with(3)), (107, 169, 224));
+    assert_eq!(contexts.len(), 500);
     for (turns, published) in [(1, 315.0), (2, 500.0), (3, 662.0)] {
-        let expected: f64 = published / 1477.0 * 300.0;
+        let expected: f64 = published / 1477.0 * 500.0;
         assert!((with(turns) as f64 - expected).abs() < 1.0, "{turns} turns: {expected}");
     }
     let mut kinds = BTreeMap::new();
