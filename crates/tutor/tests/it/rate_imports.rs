@@ -164,19 +164,40 @@ fn doccanos_export_comes_in_by_the_program() {
     check(dir, "admin", Some("an odd one"));
 }
 
-/// A table to train a judge on: what the label is shows in the text.
-fn table(dir: &Path) {
+/// Texts to train a judge on: what the label is shows in the words.
+fn texts(dir: &Path) {
     let words = [
         ("not-sensible", "purple engine window"),
         ("sensible", "ok sure fine"),
         ("specific", "the pool on Sunday"),
     ];
-    let row = |i: usize| {
-        let (label, words) = words[i % 3];
-        json!({ "text": format!("{words} number {i}\nDo you swim?"), "label": label }).to_string()
-            + "\n"
-    };
+    let text = |i: usize| format!("{} number {i}\nDo you swim?", words[i % 3].1);
+    let row = |i: usize| json!({ "text": text(i), "label": words[i % 3].0 }).to_string() + "\n";
     fs::write(dir.join("labels.jsonl"), (0..36).map(row).collect::<String>()).expect("a file");
+    let more: String = (100..160).map(|i| text(i).replace('\n', " ") + "\n").collect();
+    fs::write(dir.join("more.txt"), more).expect("a file");
+}
+
+/// A run of few steps with a small net among its rows.
+fn judge_run(dir: &Path) -> String {
+    texts(dir);
+    let fit = ["fit", "--text", "labels.jsonl", "--unlabeled", "more.txt", "--minutes", "60"];
+    fs::write(dir.join("recipe.toml"), run(dir, &[&["check"], &fit[..]].concat())).expect("a file");
+    let mut arguments = vec!["run", "recipe.toml", "--threads=1"];
+    for key in [
+        "net.layers=1",
+        "net.vocabulary=100",
+        "train.steps=14",
+        "train.batch=4",
+        "student.steps=14",
+        "pretraining.train.steps=20",
+        "pretraining.train.batch=4",
+        "cadence.checkpoint=20",
+        "cadence.evaluate=0",
+    ] {
+        arguments.extend(["--set", key]);
+    }
+    run_folder(dir, &run(dir, &arguments)).to_str().expect("a path").to_owned()
 }
 
 #[test]
@@ -184,22 +205,24 @@ fn a_classifier_of_texts_judges_as_a_run_and_as_a_folder_of_the_hub() {
     let dir = tempfile::tempdir().expect("a folder");
     let dir = dir.path();
     study(dir);
-    table(dir);
-    let fit = ["fit", "--text", "labels.jsonl", "--minutes", "0.1"];
-    let folder = run_folder(dir, &run(dir, &fit));
-    let folder = folder.to_str().expect("a path");
+    let folder = judge_run(dir);
+    let folder = folder.as_str();
+    let net = ["--run", folder, "--model", "labels-alone"];
     let judge = ["rate", "judge", "study.db"];
-    let said = run(dir, &[&judge[..], &["own-1", "--run", folder]].concat());
+    let said = run(dir, &[&judge[..], &["own-1"], &net].concat());
     assert!(said.contains("own-1 has judged 3 responses"), "{said}");
-    let said = run(dir, &[&judge[..], &["own-1", "--run", folder]].concat());
+    let said = run(dir, &[&judge[..], &["own-1"], &net].concat());
     assert!(said.contains("judged 0 responses"), "{said}");
-    run(dir, &["export", folder, "--hub", "hub"]);
+    run(dir, &["export", folder, "--model", "labels-alone", "--hub", "hub"]);
     run(dir, &[&judge[..], &["hub-1", "--weights", "hub"]].concat());
     run(dir, &["rate", "export", "study.db", "--out", "out", "--names"]);
     let text = fs::read_to_string(dir.join("out/judgments.jsonl")).expect("judgements");
     let said: Vec<Value> =
         text.lines().map(|line| serde_json::from_str(line).expect("JSON")).collect();
     assert_eq!(said.len(), 6);
+    // What the run keeps, a linear classifier or a net, judges as well.
+    let kept = run(dir, &[&judge[..], &["kept-1", "--run", folder]].concat());
+    assert!(kept.contains("kept-1 has judged 3 responses"), "{kept}");
     let of = |judge: &str| -> Vec<(&Value, &Value)> {
         let own = said.iter().filter(|line| line["judge"] == judge);
         own.map(|line| (&line["item"], &line["label"])).collect()
