@@ -23,7 +23,8 @@
 //! dialogs.texts(DialogPart::Train).for_each(|text| trainer.count(&text));
 //! let tokenizer = trainer.tokenizer(BpeSize::default())?;
 //!
-//! let (safety, ids) = (SafetyWords::shipped(), |text: &str| tokenizer.ids(text).unwrap_or_default());
+//! let safety = SafetyWords::shipped();
+//! let ids = |text: &str| tokenizer.ids(text).unwrap_or_default();
 //! let checks = Checks { subwords: &ids, is_unsafe: &|text| safety.is_unsafe(text) };
 //! let mut selected = dialogs.select(&Filters::default(), &checks)?;
 //! selected.remove_near_duplicates();

@@ -111,8 +111,8 @@ const SHARE: u64 = 8;
 /// written whole. `tokenizer` is taken if it is given, else one is made.
 ///
 /// # Errors
-/// Those of reading and writing; when a conversation does not fit in the memory; when the folder was
-/// begun with other files or options.
+/// Those of reading and writing; when a conversation does not fit in the memory; when the folder
+/// was begun with other files or options.
 pub fn build_dialogs(
     sources: &[DialogSource],
     tokenizer: Option<&DialogTokenizer>,

@@ -4,8 +4,8 @@
 //! words, whatever the case, punctuation and spaces. Pairs whose last turn and response have fewer
 //! than eight words together are near-duplicates only if the whole contexts agree: *Hi! – How are
 //! you?* opens many conversations. One of them is kept: the test part's before that of validation
-//! and training, and within a part the one whose conversation and id have the lowest digest. So no pair
-//! of one part has a near-duplicate in another.
+//! and training, and within a part the one whose conversation and id have the lowest digest. So no
+//! pair of one part has a near-duplicate in another.
 
 use super::clean;
 use super::select::{Pair, Selected};

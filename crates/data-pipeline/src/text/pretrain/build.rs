@@ -235,8 +235,8 @@ pub(crate) struct Writer<'a> {
 }
 
 impl<'a> Writer<'a> {
-    /// Behind the files that are there. `size` and `vocabulary` are the number of ids and the digest
-    /// of the tokenizer.
+    /// Behind the files that are there. `size` and `vocabulary` are the number of ids and the
+    /// digest of the tokenizer.
     pub(crate) fn resume(
         folder: &'a Path,
         size: usize,

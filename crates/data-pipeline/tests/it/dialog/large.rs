@@ -7,8 +7,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::io::Write;
 use std::path::{Path, PathBuf};
 
-/// A dump of some `bytes` bytes in two files: trees of up to 30 messages whose lines are mixed, with
-/// replies before what they reply to.
+/// A dump of some `bytes` bytes in two files: trees of up to 30 messages whose lines are mixed,
+/// with replies before what they reply to.
 fn dump(folder: &Path, bytes: u64) -> DialogSource {
     let words = ["well", "film", "night", "water", "street", "always", "yellow", "train", "sudden"];
     for name in ["b.jsonl", "a.jsonl"] {
