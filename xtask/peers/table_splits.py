@@ -2,8 +2,8 @@
 
     python xtask/peers/table_splits.py TABLE COLUMN COUNT SEED OUT
 
-TABLE has tabs between columns, a head and no quotes; COLUMN is the name of the labels' column. Writes
-COUNT rows, classes as evenly as COUNT allows, in an order that SEED decides, to OUT.
+TABLE has tabs between columns, a head and no quotes; COLUMN is the name of the labels' column.
+Writes COUNT rows, classes as evenly as COUNT allows, in an order that SEED decides, to OUT.
 """
 
 import sys

@@ -4,7 +4,8 @@
 //! drops what the [`Filters`] of Meena's paper drop, with all that hangs below it, and gives
 //! [pairs](Pair), each in one [part](DialogPart); a [`Funnel`] counts what went. [`BpeTrainer`]
 //! makes a vocabulary, [`EncodedPairs`] holds pairs in token ids, and [`PackPairs`] makes batches
-//! of them without padding.
+//! of them without padding. [`build_dialogs`] does all of it with messages that do not fit in
+//! memory.
 //!
 //! ```
 //! use data_pipeline::dialog::*;
@@ -22,7 +23,8 @@
 //! dialogs.texts(DialogPart::Train).for_each(|text| trainer.count(&text));
 //! let tokenizer = trainer.tokenizer(BpeSize::default())?;
 //!
-//! let (safety, ids) = (SafetyWords::shipped(), |text: &str| tokenizer.ids(text).unwrap_or_default());
+//! let safety = SafetyWords::shipped();
+//! let ids = |text: &str| tokenizer.ids(text).unwrap_or_default();
 //! let checks = Checks { subwords: &ids, is_unsafe: &|text| safety.is_unsafe(text) };
 //! let mut selected = dialogs.select(&Filters::default(), &checks)?;
 //! selected.remove_near_duplicates();
@@ -36,6 +38,7 @@
 //! ```
 
 mod bpe;
+mod build;
 mod clean;
 mod duplicates;
 mod encoded;
@@ -51,6 +54,7 @@ mod streaming;
 mod tokenizer;
 
 pub use bpe::{BpeSize, BpeTrainer};
+pub use build::{DialogBuildOptions, DialogBuilt, DialogProgress, build_dialogs};
 pub use encoded::{EncodedPairs, PackPairs, PackedPairs, PairLengths};
 pub use filters::{Checks, Filters, words_as_subwords};
 pub use funnel::{Dropped, Funnel, Reason};

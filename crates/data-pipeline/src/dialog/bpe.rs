@@ -33,8 +33,8 @@ const WORDS: &str = r" ?\p{L}+| ?\p{N}+| ?[^\s\p{L}\p{N}]+|\s";
 /// Counts words and makes a vocabulary from them by the crate `tokenizers`: from single characters,
 /// the most frequent pair of pieces becomes a piece of its own, again and again. Tokens for the 256
 /// bytes are put in afterwards, which the library's trainer does not do: with them a character that
-/// the texts did not have is spelled in bytes and not lost. The same texts give the same vocabulary,
-/// in any order.
+/// the texts did not have is spelled in bytes and not lost. The same texts give the same
+/// vocabulary, in any order.
 #[derive(Debug, Default)]
 pub struct BpeTrainer {
     counts: HashMap<String, u64>,

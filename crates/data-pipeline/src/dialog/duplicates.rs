@@ -4,8 +4,8 @@
 //! words, whatever the case, punctuation and spaces. Pairs whose last turn and response have fewer
 //! than eight words together are near-duplicates only if the whole contexts agree: *Hi! – How are
 //! you?* opens many conversations. One of them is kept: the test part's before that of validation
-//! and training, and within a part the one whose conversation and id come first in the alphabet. So
-//! no pair of one part has a near-duplicate in another.
+//! and training, and within a part the one whose conversation and id have the lowest digest. So no
+//! pair of one part has a near-duplicate in another.
 
 use super::clean;
 use super::select::{Pair, Selected};
@@ -28,13 +28,17 @@ pub(super) fn print(pair: &Pair) -> Digest {
     Digest::of(format!("{}\n\n{response}", turns.join("\n")).as_bytes())
 }
 
+/// Which one of near-duplicates in one part is kept: that with the lowest of these.
+pub(super) fn place(pair: &Pair) -> Digest {
+    Digest::of(format!("{}\n{}", pair.conversation, pair.id).as_bytes())
+}
+
 impl Selected {
     /// Removes near-duplicates, in memory, and counts them.
     pub fn remove_near_duplicates(&mut self) {
         let prints = crate::parallel::map(self.pairs.len(), |i| print(&self.pairs[i]));
         let mut order: Vec<usize> = (0..prints.len()).collect();
-        // Pairs stand in the order of their names.
-        order.sort_by_key(|&i| self.pairs[i].part);
+        order.sort_by_cached_key(|&i| (self.pairs[i].part, place(&self.pairs[i])));
         let mut known = HashSet::with_capacity(prints.len());
         let mut kept = vec![false; prints.len()];
         for i in order {

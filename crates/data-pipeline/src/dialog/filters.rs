@@ -17,7 +17,7 @@ use std::collections::HashSet;
 /// | `urls` | true | with the address of a page |
 /// | `bot-name` | `bot` | whose author's name holds this, in upper or lower case; empty: none |
 /// | `max-occurrences` | 100 | whose text more messages have |
-/// | `max-parent-overlap` | 0.8 | of whose trigrams of subwords such a share or more are its parent's |
+/// | `max-parent-overlap` | 0.8 | of whose subword trigrams such a share or more are its parent's |
 /// | `offensive` | true | that [`Checks::is_unsafe`] names |
 /// | `quotes` | true | none: copies of the parent's text are taken out before the checks |
 ///
@@ -37,7 +37,7 @@ pub struct Filters {
     pub bot_name: String,
     /// How many messages may have the same text.
     pub max_occurrences: u32,
-    /// The share of a message's trigrams in its parent from which on it is dropped; above 1 none is.
+    /// The share of a message's trigrams in its parent from which on it is dropped; above 1: none.
     pub max_parent_overlap: f64,
     /// Whether offensive messages are dropped.
     pub offensive: bool,

@@ -180,7 +180,7 @@ mod tests {
         assert_eq!(found.above[..3], [cycle; 3]);
         assert_eq!(found.above[3..5], [Above::Message(2), Above::Message(3)]);
         assert_eq!(found.above[5..], [cycle, Above::Nothing]);
-        let mut places = vec![0; 7];
+        let mut places = [0; 7];
         found.order.iter().enumerate().for_each(|(at, &i)| places[i as usize] = at);
         assert!(places[2] < places[3] && places[3] < places[4]);
         let mut order = found.order.clone();

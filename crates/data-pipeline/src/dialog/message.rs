@@ -21,3 +21,13 @@ pub struct Message {
     /// The part that its conversation belongs to, where its file says so.
     pub part: Option<DialogPart>,
 }
+
+impl Message {
+    /// Bytes that it takes in memory, about.
+    pub(super) fn bytes(&self) -> usize {
+        let parent = self.parent.as_ref().map_or(0, String::len);
+        let strings = self.conversation.len() + self.id.len() + parent;
+        // A string is three words, and an allocation has at least 16 bytes beside its own.
+        size_of::<Self>() + strings + self.author.len() + self.text.len() + 5 * 16
+    }
+}

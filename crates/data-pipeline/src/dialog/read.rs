@@ -17,15 +17,19 @@
 
 mod irc;
 mod objects;
+mod reading;
 mod tables;
 mod turns;
 
+use self::reading::Reading;
 use super::message::Message;
 use super::part::DialogPart;
 use crate::error::DataError;
-use crate::text::read::{OnBadInput, Tally, files};
+use crate::text::read::{Tally, files};
 use serde::{Deserialize, Serialize};
 use std::path::{Path, PathBuf};
+
+pub use reading::DialogReadOptions;
 
 /// What a file of conversations looks like; see the [module](self).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -90,76 +94,6 @@ pub struct DialogSource {
     /// What their conversations are for; by [`DialogSplit`](super::DialogSplit) where it is unset.
     #[serde(default)]
     pub part: Option<DialogPart>,
-}
-
-/// How files are read.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(default, deny_unknown_fields, rename_all = "kebab-case")]
-pub struct DialogReadOptions {
-    /// What becomes of a line that cannot be read.
-    pub on_bad: OnBadInput,
-    /// A line may have so many bytes.
-    pub longest: usize,
-}
-
-impl Default for DialogReadOptions {
-    /// Bad input is an error; 16 MiB a line.
-    fn default() -> Self {
-        Self { on_bad: OnBadInput::Error, longest: 16 << 20 }
-    }
-}
-
-/// What takes the messages one after another.
-pub(super) type Each<'a> = &'a mut dyn FnMut(Message) -> Result<(), DataError>;
-
-/// What a reader is given beside its file.
-struct Reading<'a> {
-    options: &'a DialogReadOptions,
-    tally: &'a mut Tally,
-    each: Each<'a>,
-    /// What the names of conversations begin with, for formats that number them.
-    prefix: String,
-    part: Option<DialogPart>,
-}
-
-impl Reading<'_> {
-    fn message(&mut self, mut message: Message) -> Result<(), DataError> {
-        message.part = message.part.or(self.part);
-        self.tally.bytes += message.text.len() as u64;
-        (self.each)(message)
-    }
-
-    /// A conversation whose turns follow each other: (author, text).
-    fn chain(
-        &mut self,
-        conversation: &str,
-        turns: impl Iterator<Item = (String, String)>,
-    ) -> Result<(), DataError> {
-        self.tally.documents += 1;
-        for (i, (author, text)) in turns.enumerate() {
-            self.message(Message {
-                conversation: format!("{}/{conversation}", self.prefix),
-                // Of equal width, so that they sort as they were said.
-                id: format!("{i:04}"),
-                parent: i.checked_sub(1).map(|before| format!("{before:04}")),
-                author,
-                text,
-                part: None,
-            })?;
-        }
-        Ok(())
-    }
-
-    /// A bad record: an error, or counted.
-    fn bad(&mut self, reason: &str, error: DataError) -> Result<(), DataError> {
-        match self.options.on_bad {
-            OnBadInput::Error => Err(error),
-            OnBadInput::Skip => {
-                self.tally.skip(reason);
-                Ok(())
-            }
-        }
-    }
 }
 
 impl DialogSource {

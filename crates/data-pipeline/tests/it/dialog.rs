@@ -1,5 +1,6 @@
 //! Dialogues: trees, filters, readers, vocabulary, encoded pairs.
 
+mod large;
 mod properties;
 mod readers;
 mod real;

@@ -59,6 +59,11 @@ impl Choice {
         Self { model, seed, size: None, device: device.to_owned() }
     }
 
+    /// The name that is asked for.
+    pub(crate) fn model(&self) -> Option<&str> {
+        self.model.as_deref()
+    }
+
     /// The device that it runs on.
     pub(crate) fn device(&self) -> Result<Device> {
         super::device::chosen(&self.device)

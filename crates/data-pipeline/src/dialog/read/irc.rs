@@ -1,6 +1,6 @@
 //! IRC logs with links between messages (Kummerfeld et al. 2019).
 
-use super::Reading;
+use super::reading::Reading;
 use crate::dialog::message::Message;
 use crate::error::DataError;
 use crate::text::read::Lines;

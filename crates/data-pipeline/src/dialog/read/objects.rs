@@ -1,6 +1,6 @@
 //! Formats of JSON: our lines of messages, ConvoKit, Reddit, Topical-Chat.
 
-use super::Reading;
+use super::reading::Reading;
 use crate::dialog::message::Message;
 use crate::dialog::part::DialogPart;
 use crate::error::DataError;

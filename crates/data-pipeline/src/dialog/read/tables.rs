@@ -1,6 +1,6 @@
 //! Tables of messages.
 
-use super::Reading;
+use super::reading::Reading;
 use crate::dialog::message::Message;
 use crate::error::DataError;
 use crate::text::read::open;

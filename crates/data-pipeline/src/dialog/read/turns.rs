@@ -1,6 +1,6 @@
 //! Formats in which turns follow each other: DailyDialog, Meena's transcripts, blocks of lines.
 
-use super::Reading;
+use super::reading::Reading;
 use crate::error::DataError;
 use crate::text::read::Lines;
 use std::path::Path;

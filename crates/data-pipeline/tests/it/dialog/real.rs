@@ -36,3 +36,43 @@ fn as_many_as_the_data_has() {
     let irc = read("irc-disentanglement/dev", DialogFormat::Irc).unwrap();
     assert!((2000..2700).contains(&irc.len()), "{}", irc.len());
 }
+
+/// What is left of DailyDialog's training part says nothing that its test part says.
+#[test]
+fn official_parts_do_not_overlap() {
+    let Some(folder) = std::env::var_os("TUTOR_DATA").map(PathBuf::from) else { return };
+    let mut sources = Vec::new();
+    for (below, format, part) in [
+        ("dailydialog/dialogues_text.txt", DialogFormat::DailyDialog, Some(DialogPart::Train)),
+        ("dailydialog/validation.tsv", DialogFormat::DailyDialog, Some(DialogPart::Validation)),
+        ("dailydialog/test.tsv", DialogFormat::DailyDialog, Some(DialogPart::Test)),
+        ("topical-chat/*.json", DialogFormat::TopicalChat, None),
+        ("irc-disentanglement/train", DialogFormat::Irc, Some(DialogPart::Train)),
+        ("irc-disentanglement/dev", DialogFormat::Irc, Some(DialogPart::Validation)),
+        ("irc-disentanglement/test", DialogFormat::Irc, Some(DialogPart::Test)),
+    ] {
+        sources.push(DialogSource { path: folder.join(below), format, part });
+    }
+    if sources.iter().any(|source| source.files().is_err()) {
+        return;
+    }
+    let (messages, _) = read_all(&sources, &DialogReadOptions::default()).unwrap();
+    let dialogs = Dialogs::new(messages, &DialogSplit::default()).unwrap();
+    let mut trainer = BpeTrainer::default();
+    dialogs.texts(DialogPart::Train).for_each(|text| trainer.count(&text));
+    let tokenizer = trainer.tokenizer(BpeSize::default()).unwrap();
+    assert_eq!(tokenizer.size(), 8192);
+    let (safety, ids) = (SafetyWords::shipped(), |text: &str| tokenizer.ids(text).unwrap());
+    let checks = Checks { subwords: &ids, is_unsafe: &|text| safety.is_unsafe(text) };
+    let mut found = dialogs.select(&Filters::default(), &checks).unwrap();
+    found.remove_near_duplicates();
+    let long = |pair: &&Pair| pair.response.split(' ').count() >= 8;
+    let of = |part: DialogPart| {
+        let pairs = found.part(part).filter(long);
+        pairs.map(|pair| (pair.context.last().cloned(), pair.response.clone())).collect()
+    };
+    let [test, validation, train]: [std::collections::BTreeSet<_>; 3] = DialogPart::ALL.map(of);
+    assert!(test.len() > 3000 && validation.len() > 3000 && train.len() > 20_000);
+    assert!(test.is_disjoint(&train) && validation.is_disjoint(&train));
+    assert!(found.funnel.near_duplicates > 3000, "{:?}", found.funnel);
+}
