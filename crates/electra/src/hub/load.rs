@@ -1,11 +1,9 @@
 //! Published tensors into a network.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::path::Path;
 
 use torch::store::{self, LoadError, ShapeError};
 use torch::{Params, Tensor, no_grad};
-use weights::find::{Places, find};
 use weights::{StateDict, TensorData};
 
 use super::{HubConfig, HubError};
@@ -40,27 +38,6 @@ pub struct Checkpoint {
 }
 
 impl Checkpoint {
-    /// Reads a folder, or what a name like `google/electra-small-discriminator` or
-    /// `ORG/NAME@REVISION` stands for in the hub's cache. Nothing is downloaded.
-    ///
-    /// # Errors
-    /// When there is nothing of the name, `config.json` is none of ELECTRA or BERT, or the weights
-    /// cannot be read.
-    pub fn open(asked: &str, places: &Places) -> Result<Self, HubError> {
-        let found = find(asked, places)?;
-        Self::read(&found.path, found.part.as_deref())
-    }
-
-    /// Reads a folder, or a file of weights with `config.json` beside it.
-    fn read(path: &Path, part: Option<&str>) -> Result<Self, HubError> {
-        let config = match path.is_dir() {
-            true => path.join("config.json"),
-            false => path.with_file_name("config.json"),
-        };
-        let config = HubConfig::read(&config)?;
-        Ok(Self { config, weights: weights::open_part(path, part)? })
-    }
-
     /// Loads all tensors into `params`, whose names are this crate's.
     ///
     /// # Errors
