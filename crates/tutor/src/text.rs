@@ -6,6 +6,7 @@ pub(crate) mod classifier;
 pub(crate) mod predictor;
 pub(crate) mod pretraining;
 pub(crate) mod published;
+pub(crate) mod replaced;
 pub(crate) mod source;
 pub(crate) mod texts;
 pub(crate) mod tokens;
