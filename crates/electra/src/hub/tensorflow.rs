@@ -4,11 +4,10 @@
 use std::collections::BTreeMap;
 use std::fs;
 
-use torch::{Device, Params};
 use weights::{StateDict, TensorData};
 
-use super::{Checkpoint, Heads, HubConfig, HubError};
-use crate::{Encoder, EncoderConfig, Family};
+use super::{Checkpoint, HubConfig, HubError};
+use crate::{EncoderConfig, Family};
 
 /// Which network of a checkpoint of ELECTRA's; of BERT's there is but one.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -58,11 +57,7 @@ impl Checkpoint {
         let source = read.source.clone();
         let weights = StateDict { tensors, source, ..StateDict::default() };
         let found = Self { config, weights };
-        // An encoder is there as a whole or not at all.
-        let (_, params) = Params::build(Device::Cpu, |scope| {
-            Encoder::new(&mut scope.sub(family.prefix()), &found.config.encoder)
-        });
-        found.load(&params, Heads::Replace)?;
+        found.fits()?;
         Ok((found, left_out))
     }
 }
@@ -150,22 +145,6 @@ fn config(
     let [positions, _] = matrix("embeddings.position_embeddings")?;
     let [segments, _] = matrix("embeddings.token_type_embeddings")?;
     let [feed_forward, hidden] = matrix("encoder.layer.0.intermediate.dense")?;
-    // Before a network of these sizes is made, the file must have such matrices.
-    let mut wanted = vec![
-        ("embeddings.position_embeddings", [positions, embedding]),
-        ("embeddings.token_type_embeddings", [segments, embedding]),
-        ("encoder.layer.0.attention.self.query", [hidden, hidden]),
-    ];
-    if embedding != hidden {
-        wanted.push(("embeddings_project", [hidden, embedding]));
-    }
-    for (name, shape) in wanted {
-        let found = matrix(name)?;
-        if found != shape {
-            let fault = format!("{prefix}.{name}.weight has the shape {found:?}");
-            return Err(format!("{fault}; with the others {shape:?} would fit"));
-        }
-    }
     let layers = (0_i64..)
         .take_while(|i| matrix(&format!("encoder.layer.{i}.output.dense")).is_ok())
         .count() as i64;

@@ -107,7 +107,8 @@ pub(crate) fn run(
     let title = format!("{name}, pre-training");
     let beside = move |at: Progress| {
         let done = a_step * at.step as f64;
-        format!("{} % of ELECTRA-Small's budget", share(done, flops::ELECTRA_SMALL))
+        let [small, gpt] = [flops::ELECTRA_SMALL, flops::GPT].map(|of| share(done, of));
+        format!("{small} % of ELECTRA-Small's budget, {gpt} % of GPT's")
     };
     let seeded = run.seeded();
     let (net, cost) = setting.train(dir, tokens, seeded, run.stage_beside(&title, beside))?;
