@@ -74,7 +74,9 @@ mod outcome;
 pub mod record;
 mod schedule;
 pub mod signals;
+mod sparse;
 mod stage;
+mod svd;
 mod swa;
 
 pub use callback::{Callback, StepLog};
@@ -89,5 +91,7 @@ pub use logistic::Logistic;
 pub use objective::{Loss, Objective, Progress, Values};
 pub use outcome::{FitError, Outcome, Summary};
 pub use schedule::{Schedule, ScheduleError, WarmUp};
+pub use sparse::SparseRows;
 pub use stage::{Done, StageDir, StageError};
+pub use svd::TruncatedSvd;
 pub use swa::Swa;

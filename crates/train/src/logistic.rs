@@ -2,6 +2,8 @@
 
 use torch::{Kind, Tensor, no_grad};
 
+use super::sparse::SparseRows;
+
 /// A linear classifier of features.
 #[derive(Debug)]
 pub struct Logistic {
@@ -34,31 +36,62 @@ impl Logistic {
     /// The same until no element of the gradient, divided by `c` · n, is larger than `tolerance`.
     pub fn fit_to(tolerance: f64, x: &Tensor, y: &Tensor, classes: i64, c: f64) -> Self {
         let (n, width) = x.size2().expect("features [n, width]");
-        assert!(n > 0 && c > 0.0, "logistic regression of {n} samples with C = {c}");
         no_grad(|| {
             // With a column of ones for the bias.
             let x = Tensor::cat(
                 &[x.to_kind(Kind::Double), x.new_ones([n, 1], (Kind::Double, x.device()))],
                 1,
             );
-            let truth = y.one_hot(classes).to_kind(Kind::Double);
-            let penalised = x.new_ones([1, width + 1], (Kind::Double, x.device()));
-            let _ = penalised.narrow(1, width, 1).zero_();
-            let problem = |w: &Tensor| {
-                let log_p = x.matmul(&w.tr()).log_softmax(1, Kind::Double);
-                let decayed = w * &penalised;
-                let value = -(&truth * &log_p).sum(Kind::Double) * c
-                    + decayed.square().sum(Kind::Double) * 0.5;
-                let gradient = (log_p.exp() - &truth).tr().matmul(&x) * c + decayed;
-                (value.double_value(&[]), gradient)
-            };
-            let start = Tensor::zeros([classes, width + 1], (Kind::Double, x.device()));
-            let w = minimise(problem, start, tolerance * c * n as f64).to_kind(Kind::Float);
-            Self {
-                weight: w.narrow(1, 0, width).contiguous(),
-                bias: w.narrow(1, width, 1).reshape([classes]),
-            }
+            let forward = |w: &Tensor| x.matmul(&w.tr());
+            let backward = |error: &Tensor| error.tr().matmul(&x);
+            Self::minimum(tolerance, (forward, backward), width, y, classes, c)
         })
+    }
+
+    /// As [`Logistic::fit_to`], of features that are mostly 0. `y` and the result are on the CPU.
+    pub fn fit_sparse(tolerance: f64, x: &SparseRows, y: &Tensor, classes: i64, c: f64) -> Self {
+        let (n, width) = (x.size().0 as i64, x.size().1 as i64);
+        assert!(n == y.numel() as i64, "{n} rows of features and {} classes", y.numel());
+        no_grad(|| {
+            let forward = |w: &Tensor| x.times(&w.narrow(1, 0, width).tr()) + w.select(1, width);
+            let backward = |error: &Tensor| {
+                let bias = error.sum_dim_intlist([0].as_slice(), true, Kind::Double);
+                Tensor::cat(&[x.transposed_times(error), bias], 0).tr()
+            };
+            Self::minimum(tolerance, (forward, backward), width, y, classes, c)
+        })
+    }
+
+    /// The minimum, where `forward` gives the logits `[n, classes]` of a weight `[classes, width +
+    /// 1]` with the bias in the last column, and `backward` its gradient from that of the logits.
+    fn minimum(
+        tolerance: f64,
+        (forward, backward): (impl Fn(&Tensor) -> Tensor, impl Fn(&Tensor) -> Tensor),
+        width: i64,
+        y: &Tensor,
+        classes: i64,
+        c: f64,
+    ) -> Self {
+        let n = y.numel();
+        assert!(n > 0 && c > 0.0, "logistic regression of {n} samples with C = {c}");
+        let truth = y.one_hot(classes).to_kind(Kind::Double);
+        let numbers = (Kind::Double, y.device());
+        let penalised = Tensor::ones([1, width + 1], numbers);
+        let _ = penalised.narrow(1, width, 1).zero_();
+        let problem = |w: &Tensor| {
+            let log_p = forward(w).log_softmax(1, Kind::Double);
+            let decayed = w * &penalised;
+            let value =
+                -(&truth * &log_p).sum(Kind::Double) * c + decayed.square().sum(Kind::Double) * 0.5;
+            let gradient = backward(&(log_p.exp() - &truth)) * c + decayed;
+            (value.double_value(&[]), gradient)
+        };
+        let start = Tensor::zeros([classes, width + 1], numbers);
+        let w = minimise(problem, start, tolerance * c * n as f64).to_kind(Kind::Float);
+        Self {
+            weight: w.narrow(1, 0, width).contiguous(),
+            bias: w.narrow(1, width, 1).reshape([classes]),
+        }
     }
 
     /// The logits `[n, classes]` of features `[n, width]`.

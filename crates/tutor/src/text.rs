@@ -3,10 +3,13 @@
 mod addresses;
 pub(crate) mod classification;
 pub(crate) mod classifier;
+pub(crate) mod linear;
+pub(crate) mod linear_predictor;
 pub(crate) mod predictor;
 pub(crate) mod pretraining;
 pub(crate) mod published;
 pub(crate) mod replaced;
+mod shown;
 pub(crate) mod source;
 pub(crate) mod texts;
 pub(crate) mod tokens;

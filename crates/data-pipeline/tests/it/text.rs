@@ -10,6 +10,7 @@ mod reviews;
 mod squad;
 mod tagging;
 mod tasks;
+mod terms;
 mod tokenizer;
 mod vocabulary;
 

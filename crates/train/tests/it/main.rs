@@ -9,4 +9,5 @@ mod logistic;
 mod resume;
 mod schedule;
 mod signals;
+mod sparse;
 mod stage;

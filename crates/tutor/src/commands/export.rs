@@ -7,6 +7,7 @@ use anyhow::{Context, Result, bail};
 use super::which::Choice;
 use crate::images::checkpoint;
 use crate::images::trained_model::TrainedModel;
+use crate::text::linear_predictor::LinearPredictor;
 use crate::text::predictor::TextPredictor;
 
 /// Which network goes where.
@@ -43,6 +44,12 @@ pub(crate) fn run(args: &Args) -> Result<()> {
             let (network, about) = args.choice.load(run)?;
             if let Some(network) = network.as_any().downcast_ref::<TextPredictor>() {
                 return write_text(args, network, &about);
+            }
+            if network.as_any().is::<LinearPredictor>() {
+                bail!(
+                    "{about}: a linear classifier of words, which no other program reads; take its \
+                     answers (tutor predict), or export a net of this run with --model"
+                );
             }
             let network = network.as_any().downcast_ref::<TrainedModel>();
             write(args, network.context("this run has no network on images")?, &about)

@@ -6,12 +6,14 @@
 //! of the labels, and trains with all of them. `tutor fit --text` looks at the data and writes the
 //! recipe ([`plan`]).
 
+mod linear;
 mod parts;
 pub(crate) mod plan;
 mod recipe;
 mod section;
 mod seed;
 mod start;
+mod student;
 mod summary;
 mod training;
 mod trial;
@@ -27,6 +29,7 @@ use crate::recipe::edit;
 use crate::recipe::head::Head;
 use crate::run::experiment::{Experiment, Findings, Paper, Predictor};
 use crate::run::seeds::Run;
+use crate::text::linear_predictor::LinearPredictor;
 use crate::text::predictor::TextPredictor;
 use parts::Parts;
 use recipe::Recipe;
@@ -77,7 +80,7 @@ impl Experiment for OwnTexts {
         let outcomes = run.each_seed(
             |seed| {
                 let clock = began.take().unwrap_or_else(Instant::now);
-                seed::run(recipe, parts, (&source, clock), seed)
+                seed::run(recipe, parts, (source.as_ref(), clock), seed)
             },
             |outcome| outcome.seen().line(),
         )?;
@@ -106,6 +109,10 @@ impl Experiment for OwnTexts {
         let run = seed.parent().context("a seed's folder lies in that of its run")?;
         let dir = seed.join(&name);
         let columns = self.recipe.data.columns();
+        if self.recipe.net_rows().all(|row| row != name) {
+            let classes = seed::classes(seed)?;
+            return Ok(Box::new(LinearPredictor::of_run((name, &dir), classes, columns)?));
+        }
         Ok(Box::new(TextPredictor::of_run((name, &dir), &start::folder(run), columns, device)?))
     }
 }

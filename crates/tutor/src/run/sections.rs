@@ -18,7 +18,7 @@ pub(crate) fn choice(seen: &Seen<'_>, unit: &str) -> Section {
     match trial.scores.is_empty() {
         true => section,
         false => section.with(Block::Table(table)).with(Block::Caption(format!(
-            "Each method learned for {:.0} s from some of the labels and was measured on the others, \
+            "All learned from some of the labels, networks for {:.0} s, and were measured on the others, \
              in {} splits. Long trainings with all labels differ.",
             trial.seconds, trial.folds
         ))),

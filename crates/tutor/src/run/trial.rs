@@ -3,7 +3,7 @@
 
 use std::collections::BTreeMap;
 
-use anyhow::Result;
+use anyhow::{Context, Result};
 use serde::{Deserialize, Serialize};
 
 use super::cost::StageCost;
@@ -82,43 +82,53 @@ impl Trial {
         self.scores.entry(row.to_owned()).or_default().extend(scores);
     }
 
-    /// The row whose network is used: the best of those that learn from unlabelled samples too,
-    /// unless the labels alone are better by more than two standard errors. Short trainings do not
-    /// do justice to methods that need more steps, so less is no reason to do without the
-    /// unlabelled samples. `unit` is what a sample is: `images`.
-    pub(crate) fn choose(&self, candidates: &[&str], unit: &str) -> Result<Choice> {
-        let Some(first) = candidates.first() else {
-            let why = format!("there is no method for unlabelled {unit}");
-            return Ok(Choice { row: LABELS_ALONE.to_owned(), why });
+    /// The row whose network is used: the best of `candidates`, those that learn from unlabelled
+    /// samples too, unless the best of the labels alone (`alone`, at least one) is better by more
+    /// than two standard errors. Short trainings do not do justice to methods that need more steps,
+    /// so less is no reason to do without the unlabelled samples. `unit` is what a sample is:
+    /// `images`.
+    pub(crate) fn choose(&self, alone: &[&str], candidates: &[&str], unit: &str) -> Result<Choice> {
+        // Of equals the first.
+        let best = |rows: &[&str]| {
+            let found = rows
+                .iter()
+                .filter_map(|row| Some(((*row).to_owned(), self.scores.get(*row)?.accuracy()?)));
+            found.reduce(|best, next| if next.1 > best.1 { next } else { best })
         };
-        let accuracy = |row: &str| self.scores.get(row)?.accuracy();
-        let alone = match accuracy(LABELS_ALONE) {
-            Some(alone) if self.decides => alone,
-            _ => {
+        let best_alone = best(alone).filter(|_| self.decides);
+        let Some(first) = candidates.first() else {
+            let none = format!("there is no method for unlabelled {unit}");
+            return Ok(match best_alone {
+                Some((row, percent)) if alone.len() > 1 => {
+                    let n = self.scores[&row].len();
+                    let why =
+                        format!("{none}, and it got most of {n} held-out {unit}, {percent:.1} %");
+                    Choice { row, why }
+                }
+                _ => Choice { row: alone[0].to_owned(), why: none },
+            });
+        };
+        let (name, alone) = match best_alone {
+            Some(found) => found,
+            None => {
                 let why = "the default: a trial on held-out labels would be too short to choose by, \
                            or no label could be held out";
                 return Ok(Choice { row: (*first).to_owned(), why: why.to_owned() });
             }
         };
-        let mut best = (*first, accuracy(first).unwrap_or(0.0));
-        for candidate in &candidates[1..] {
-            let found = accuracy(candidate).unwrap_or(0.0);
-            if found > best.1 {
-                best = (candidate, found);
-            }
-        }
-        let paired = Paired::between(&self.scores[LABELS_ALONE], &self.scores[best.0])?;
+        let (candidate, percent) =
+            best(candidates).with_context(|| format!("a trial of {}", candidates.join(", ")))?;
+        let scores = &self.scores[&candidate];
+        let paired = Paired::between(&self.scores[&name], scores)?;
         let (row, verdict) = match paired.mean > 2.0 * paired.error {
-            true => (LABELS_ALONE, "better by more than two standard errors"),
-            false if paired.mean > 0.0 => (best.0, "kept, as the difference may be chance"),
-            false => (best.0, "not behind"),
+            true => (&name, "better by more than two standard errors"),
+            false if paired.mean > 0.0 => (&candidate, "kept, as the difference may be chance"),
+            false => (&candidate, "not behind"),
         };
         let why = format!(
-            "in the trial {} got {:.1} % of {} held-out {unit}, {LABELS_ALONE} {alone:.1} %: {row} is \
-             {verdict}",
-            best.0,
-            best.1,
-            self.scores[best.0].len()
+            "in the trial {candidate} got {percent:.1} % of {} held-out {unit}, {name} {alone:.1} %: \
+             {row} is {verdict}",
+            scores.len()
         );
         Ok(Choice { row: row.to_owned(), why })
     }
@@ -144,13 +154,27 @@ mod tests {
             let mut trial = Trial { decides, ..Trial::default() };
             trial.add(LABELS_ALONE, scores(alone));
             trial.add("other", scores(other));
-            trial.choose(&["other"], "texts").expect("a choice").row
+            trial.choose(&[LABELS_ALONE], &["other"], "texts").expect("a choice").row
         };
         assert_eq!(of(90, 60, true), LABELS_ALONE);
         assert_eq!(of(61, 60, true), "other");
         assert_eq!(of(90, 60, false), "other");
-        let none = Trial::default().choose(&[], "texts").expect("a choice");
+        let none = Trial::default().choose(&[LABELS_ALONE], &[], "texts").expect("a choice");
         assert_eq!(none.row, LABELS_ALONE);
         assert!(none.why.contains("unlabelled texts"));
+    }
+
+    #[test]
+    fn of_several_rows_of_a_kind_the_best_counts() {
+        let mut trial = Trial { decides: true, ..Trial::default() };
+        for (row, right) in [("a", 50), ("b", 80), ("c", 60), ("d", 79)] {
+            trial.add(row, scores(right));
+        }
+        let choose = |alone: &[&str], candidates: &[&str]| {
+            trial.choose(alone, candidates, "texts").expect("a choice").row
+        };
+        assert_eq!(choose(&["a", "b"], &[]), "b");
+        assert_eq!(choose(&["a", "b"], &["c"]), "b");
+        assert_eq!(choose(&["a", "b"], &["c", "d"]), "d");
     }
 }

@@ -4,17 +4,15 @@
 use std::any::Any;
 use std::collections::BTreeMap;
 use std::fs;
+use std::ops::Range;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use anyhow::{Context, Result, bail, ensure};
 use data_pipeline::dataset::Samples;
-use data_pipeline::dataset::folder::Skipped;
 use data_pipeline::digest::Digest;
 use data_pipeline::text::read::OnBadInput;
-use data_pipeline::text::{
-    EncodedSet, Layout, OwnTexts, Target, TextSet, Tokenizer, match_classes,
-};
+use data_pipeline::text::{Layout, OwnTexts, Target, TextSet, Tokenizer, match_classes};
 use electra::Family;
 use electra::heads::{ClassifierConfig, HeadForm};
 use electra::hub::{self, HubConfig};
@@ -22,7 +20,8 @@ use serde::{Deserialize, Serialize};
 use torch::{Device, store};
 
 use super::classifier::TextClassifier;
-use crate::run::experiment::{Answer, Predictor, Shown};
+use super::shown::OpenTexts;
+use crate::run::experiment::{Predictor, Shown};
 use crate::run::files;
 use crate::run::stage::Trained;
 
@@ -188,8 +187,12 @@ impl Predictor for TextPredictor {
             (true, false) => columns.labeled(&path[0], Some(classes.clone()))?.read(&path)?,
             (true, true) => renamed(columns.labeled(&path[0], None)?.read(&path)?, classes)?,
         };
-        let encoded = Arc::new(set).encode(tokenizer, kept.layout)?;
-        Ok(Box::new(Open { predictor: self, encoded }))
+        let set = Arc::new(set);
+        let encoded = set.encode(tokenizer, kept.layout)?;
+        let say = move |range: Range<usize>| {
+            self.0.net.probabilities(&encoded.sequences()[range], BATCH, self.0.device)
+        };
+        Ok(Box::new(OpenTexts { texts: set, classes: classes.len(), say }))
     }
 
     fn as_any(&self) -> &dyn Any {
@@ -208,51 +211,4 @@ fn renamed(set: TextSet, classes: &[String]) -> Result<TextSet> {
         }
     }
     Ok(TextSet::new(set.name(), examples, classes.to_vec())?)
-}
-
-/// Texts that are open for a network.
-struct Open<'a> {
-    predictor: &'a TextPredictor,
-    encoded: EncodedSet,
-}
-
-/// So many texts are answered at once: those of like length go through the network together.
-const AT_ONCE: usize = 16 * BATCH;
-
-impl Shown for Open<'_> {
-    fn unit(&self) -> &'static str {
-        "texts"
-    }
-
-    fn len(&self) -> usize {
-        self.encoded.len()
-    }
-
-    fn id(&self, index: usize) -> String {
-        self.encoded.id(index)
-    }
-
-    fn truth(&self, index: usize) -> Option<u32> {
-        self.encoded.label(index)
-    }
-
-    fn notes(&self) -> &[String] {
-        self.encoded.texts().notes()
-    }
-
-    fn left_out(&self) -> &[Skipped] {
-        // What a table has that cannot be read is counted in the notes.
-        &[]
-    }
-
-    fn show(&self, from: usize, take: &mut dyn FnMut(Vec<Answer>) -> Result<()>) -> Result<()> {
-        let Parts { net, device, kept, .. } = &self.predictor.0;
-        for sequences in self.encoded.sequences()[from..].chunks(AT_ONCE) {
-            let said = net.probabilities(sequences, BATCH, *device)?;
-            let answer =
-                |row: &[f32]| Answer::Said { probabilities: row.to_vec(), noticed: Vec::new() };
-            take(said.chunks_exact(kept.classes.len()).map(answer).collect())?;
-        }
-        Ok(())
-    }
 }

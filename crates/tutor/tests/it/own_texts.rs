@@ -58,7 +58,7 @@ fn tables_become_a_classifier_and_its_report() {
     let folder = run_folder(dir, &run(dir, &fit(&ALL)));
     let found = result(&folder);
     let compared = &found["comparisons"][0];
-    assert_eq!(compared["name"], "pre-trained - labels-alone");
+    assert_eq!(compared["name"], "latent-semantic - words");
     assert_eq!(compared["examples"], 24);
     assert!(compared["ci95"][0].as_f64() < compared["ci95"][1].as_f64());
     let report = fs::read_to_string(folder.join("report.md")).expect("a report");
@@ -70,7 +70,6 @@ fn tables_become_a_classifier_and_its_report() {
         "Class by class",
         "The surest mistakes",
         "Texts to label next",
-        "Pre-training on the texts",
     ] {
         assert!(report.contains(part), "{part} is missing");
     }
@@ -84,7 +83,7 @@ fn tables_become_a_classifier_and_its_report() {
     assert_eq!(rows.len(), 60);
     assert!(rows.iter().all(|row| row[0].starts_with("more.txt/") && row[5].starts_with("The ")));
 
-    // The network that was kept labels and is scored; the recipe is the same run again.
+    // The classifier that was kept labels and is scored; the recipe is the same run again.
     let run_path = folder.to_str().expect("UTF-8");
     for out in ["labels.csv", "labels.jsonl", "labels.parquet"] {
         run(dir, &["predict", run_path, "more.txt", "--out", out]);
@@ -93,7 +92,7 @@ fn tables_become_a_classifier_and_its_report() {
     assert_eq!(labels.lines().count(), 61);
     let scored = run(dir, &["eval", run_path, "test.csv"]);
     let kept = found["notes"].to_string();
-    let row = if kept.contains("Kept: pre-trained") { "pre-trained" } else { "labels-alone" };
+    let row = if kept.contains("Kept: words") { "words" } else { "latent-semantic" };
     let rows = found["rows"].as_array().expect("rows");
     let accuracy = rows.iter().find(|r| r["name"] == row && r["metric"] == "test accuracy");
     let accuracy = accuracy.expect("its row")["per_seed"][0].as_f64().expect("a number");
@@ -101,13 +100,51 @@ fn tables_become_a_classifier_and_its_report() {
     let recipe = folder.join("recipe.toml");
     let again = run(dir, &["check", recipe.to_str().expect("UTF-8")]);
     assert_eq!(again.trim(), fs::read_to_string(recipe).expect("it").trim());
+    let error = refused(dir, &["export", run_path, "--hub", "hub"]);
+    assert!(error.contains("linear classifier") && error.contains("--model"), "{error}");
+    // Damaged files are told.
+    fs::write(folder.join(format!("seed-1/{row}/terms.json")), "{").expect("written");
+    let error = refused(dir, &["eval", run_path, "test.csv"]);
+    assert!(error.contains("terms.json"), "{error}");
+}
+
+#[test]
+fn a_net_of_a_run_is_read_by_others_and_starts_other_runs() {
+    let dir = tempfile::tempdir().expect("a folder");
+    let dir = dir.path();
+    texts(dir);
+    let mut arguments = short(dir, "runs");
+    arguments.extend(["--set".to_owned(), "data.test=test.csv".to_owned()]);
+    let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
+    let folder = run_folder(dir, &run(dir, &arguments));
+    let found = result(&folder);
+    let compared: Vec<&str> = found["comparisons"]
+        .as_array()
+        .expect("some")
+        .iter()
+        .filter_map(|c| c["name"].as_str())
+        .collect();
+    assert_eq!(
+        compared,
+        [
+            "latent-semantic - words",
+            "pre-trained - labels-alone",
+            "student - labels-alone",
+            "student - latent-semantic",
+            "labels-alone - words"
+        ]
+    );
+    let report = fs::read_to_string(folder.join("report.md")).expect("a report");
+    assert!(report.contains("Pre-training on the texts"));
+    let run_path = folder.to_str().expect("UTF-8");
+    let scored = run(dir, &["eval", run_path, "test.csv", "--model", "student"]);
 
     // What is written for others is read back as published weights; names of classes may be spelt
     // in other letters, which changes their order: `Good` comes before `bad`.
     let test = fs::read_to_string(dir.join("test.csv")).expect("it");
     let capital = test.replace("y,t\n", "label,text\n").replace("good,", "Good,");
     fs::write(dir.join("other.csv"), capital).expect("written");
-    run(dir, &["export", run_path, "--hub", "hub"]);
+    run(dir, &["export", run_path, "--model", "student", "--hub", "hub"]);
     let config = fs::read_to_string(dir.join("hub/config.json")).expect("written");
     assert!(config.contains("ElectraForSequenceClassification") && config.contains("\"good\""));
     let published = run(dir, &["eval", "--weights", "hub", "other.csv"]);
@@ -125,7 +162,7 @@ fn tables_become_a_classifier_and_its_report() {
     let weights = ["--weights", "hub", "--test", "test.csv", "--minutes", "0.05"];
     let folder = run_folder(dir, &run(dir, &fit(&weights)));
     let notes = result(&folder)["notes"].to_string();
-    assert!(notes.contains("Started from") && notes.contains("electra of 4 layers"), "{notes}");
+    assert!(notes.contains("started from") && notes.contains("electra of 1 layers"), "{notes}");
     // A vocabulary that is not that of the weights.
     let vocabulary = "[PAD]\n[UNK]\n[CLS]\n[SEP]\n[MASK]\nfilm\n";
     fs::remove_file(dir.join("hub/tokenizer.json")).expect("removed");
@@ -138,7 +175,8 @@ fn tables_become_a_classifier_and_its_report() {
 fn short(dir: &Path, out: &str) -> Vec<String> {
     let recipe = dir.join("recipe.toml");
     if !recipe.exists() {
-        let plan = run(dir, &[&["check"], &fit(&ALL[..2])[..]].concat());
+        let asked = [&ALL[..2], &["--minutes", "60"]].concat();
+        let plan = run(dir, &[&["check"], &fit(&asked)[..]].concat());
         fs::write(&recipe, plan).expect("written");
     }
     let mut arguments = vec!["run".to_owned(), "recipe.toml".to_owned(), "--threads=1".to_owned()];
@@ -149,6 +187,7 @@ fn short(dir: &Path, out: &str) -> Vec<String> {
         "net.vocabulary=200",
         "train.steps=14",
         "train.batch=4",
+        "student.steps=14",
         "pretraining.train.steps=40",
         "pretraining.train.batch=4",
         "cadence.checkpoint=5",
@@ -185,6 +224,8 @@ fn killed_at_some_moment_it_ends_with_the_same_bits() {
         "seed-1/pre-training/final.safetensors",
         "seed-1/pre-trained/final.safetensors",
         "seed-1/labels-alone/final.safetensors",
+        "seed-1/student/final.safetensors",
+        "seed-1/latent-semantic/final.safetensors",
         "seed-1/label-next.csv",
     ] {
         let read = |run: &Path| fs::read(run.join(file)).unwrap_or_else(|_| panic!("{file}"));

@@ -127,7 +127,7 @@ fn find(
     })?;
     clock.note()?;
     let candidates: Vec<&str> = recipe.candidates.iter().map(|c| c.name.as_str()).collect();
-    let choice = trial.choose(&candidates, "images")?;
+    let choice = trial.choose(&[LABELS_ALONE], &candidates, "images")?;
     run.say(&format!("{}: {}", choice.row, choice.why));
 
     let best_candidate = match choice.row.as_str() {

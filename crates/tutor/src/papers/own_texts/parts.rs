@@ -91,6 +91,11 @@ impl Parts {
         })
     }
 
+    /// Whether there is a part to measure on, beside the labels that are learned from.
+    pub(super) fn is_measured(&self) -> bool {
+        self.test.is_some() || self.validation.is_some()
+    }
+
     /// All parts by name.
     pub(super) fn named(&self) -> impl Iterator<Item = (&'static str, &Arc<TextSet>)> {
         let others = [("validation", &self.validation), ("test", &self.test)];

@@ -11,8 +11,9 @@ use electra::{EncoderConfig, Family};
 use torch::Device;
 
 use super::parts::Parts;
-use super::recipe::DataConfig;
+use super::recipe::{DataConfig, LATENT, PRE_TRAINED, STUDENT, WORDS};
 use crate::recipe::own_name::own_name;
+use crate::run::trial::LABELS_ALONE;
 
 /// What a user gives.
 pub(crate) struct Given {
@@ -38,7 +39,7 @@ pub(crate) struct Proposal {
     pub(crate) lines: Vec<String>,
 }
 
-/// With fewer unlabelled texts nothing is pre-trained.
+/// Fewer unlabelled texts are not learned from.
 const FEWEST_UNLABELED: usize = 20;
 
 /// Looks at the texts and chooses.
@@ -64,28 +65,39 @@ pub(crate) fn plan(given: &Given) -> Result<Proposal> {
     let parts = Parts::open(&data)?;
     let words = Words::of(&parts.labeled);
     let longest = longest(words.most, given.device);
-    let start = match &given.weights {
-        Some(asked) => published(asked, longest)?,
-        None => own(&parts, longest, given),
-    };
     let unlabeled = parts.unlabeled.len();
-    let pretrain = given.weights.is_none() && unlabeled >= FEWEST_UNLABELED;
-    let method = match (pretrain, unlabeled, &given.weights) {
-        (true, ..) => {
-            "methods: the labels alone, and pre-trained, which learns from the unlabelled \
-                       texts first (ELECTRA); tried on held-out labels"
-                .to_owned()
+    let learns = unlabeled >= FEWEST_UNLABELED;
+    let start = match &given.weights {
+        Some(asked) => Some(published(asked, longest)?),
+        None if given.device != Device::Cpu || given.minutes >= LONG => {
+            Some(own(&parts, longest, given))
         }
-        (_, 0, _) => "methods: the labels alone, since there are no unlabelled texts".to_owned(),
-        (_, _, Some(_)) => "methods: the labels alone; published weights are not pre-trained \
-                            further on the unlabelled texts, which are only listed by what a label \
-                            would tell"
-            .to_owned(),
-        (_, few, None) => format!(
-            "methods: the labels alone; {few} unlabelled texts are too few to learn from \
-             ({FEWEST_UNLABELED})"
-        ),
+        // In few minutes on a CPU a net from nothing learns nothing (docs/results/own-texts.md).
+        None => None,
     };
+    let pretrain = learns && start.is_some() && given.weights.is_none();
+    let mut methods = vec![format!("{WORDS} (the labels alone)")];
+    if learns {
+        methods.push(format!("{LATENT} (what unlabelled texts tell about words)"));
+    }
+    if start.is_some() {
+        methods.push(format!("{LABELS_ALONE} (the net)"));
+    }
+    if pretrain {
+        methods.push(format!("{PRE_TRAINED} (the net, after ELECTRA on all texts)"));
+    }
+    if learns && start.is_some() {
+        methods.push(format!("{STUDENT} (the net, also with classes that {LATENT} gives)"));
+    }
+    let mut method = format!("methods: {}; tried on held-out labels", methods.join(", "));
+    if !learns {
+        method += &match unlabeled {
+            0 => "; there are no unlabelled texts".to_owned(),
+            few => {
+                format!("; {few} unlabelled texts are too few to learn from ({FEWEST_UNLABELED})")
+            }
+        };
+    }
     let measured = match (&parts.test, &parts.validation) {
         (Some(test), _) => format!("measured on the {} test texts, once, at the end", test.len()),
         (None, Some(_)) => "measured on the validation texts; name --test for a measure that no \
@@ -99,12 +111,18 @@ pub(crate) fn plan(given: &Given) -> Result<Proposal> {
     let mut lines = parts.notes.clone();
     lines.extend([
         data_line(&parts, &words, &data),
-        format!("start: {}; {longest} tokens of a text at most", start.words),
+        match &start {
+            Some(start) => format!("net: {}; {longest} tokens of a text at most", start.words),
+            None => format!(
+                "net: none; one from nothing needs {LONG} minutes or more on a CPU, and published \
+                 weights (--weights) would help"
+            ),
+        },
         method,
         measured,
         format!("time: {} minutes on {device}", given.minutes),
     ]);
-    let recipe = recipe(given, &data, &parts, &start, (longest, pretrain))?;
+    let recipe = recipe(given, &data, &parts, start.as_ref(), (longest, learns, pretrain))?;
     Ok(Proposal { recipe, lines })
 }
 
@@ -170,6 +188,14 @@ struct Start {
     fraction: f64,
     lr: f64,
     batch: usize,
+}
+
+impl Default for Start {
+    /// Of no net: what its training would be has no meaning.
+    fn default() -> Self {
+        let (words, keys, net) = Default::default();
+        Self { words, keys, net, fraction: 0.5, lr: 5e-4, batch: 32 }
+    }
 }
 
 fn quoted(text: &str) -> String {
@@ -261,8 +287,8 @@ fn recipe(
     given: &Given,
     data: &DataConfig,
     parts: &Parts,
-    start: &Start,
-    (longest, pretrain): (usize, bool),
+    start: Option<&Start>,
+    (longest, learns, pretrain): (usize, bool, bool),
 ) -> Result<String> {
     let path = |path: &Path| {
         let text = path.to_str().with_context(|| {
@@ -291,12 +317,28 @@ fn recipe(
     let precision = if is_bfloat16_fast(given.device) { "bfloat16" } else { "float32" };
     let minutes = given.minutes;
     let labels = parts.labeled.len();
-    let Start { keys, net, fraction, lr, batch, .. } = start;
+    let none = Start::default();
+    let Start { keys, net, fraction, lr, batch, .. } = start.unwrap_or(&none);
     let batch = if labels < 100 { batch / 2 } else { *batch };
+    let least = if labels < 1000 { 1 } else { 2 };
+    let mut rows = format!(
+        "\n# The row `words`: logistic regression on the words and pairs of words of the labelled \
+         texts,\n# those that are in so many of them.\n[words]\nwords = 2\ntexts = {least}\n"
+    );
+    if learns {
+        rows += "\n# The row `latent-semantic`: on the directions in which words vary over all texts.\n\
+                 [latent_semantic]\nwords = 2\ntexts = 3\n";
+    }
+    if learns && start.is_some() {
+        rows += "\n# The row `student`: the net learns from the classes that `latent-semantic` gives \
+                 unlabelled\n# texts, too; this share of what it learns from has labels.\n[student]\n\
+                 labels = 0.1\nsteps = 2000\n";
+    }
     let steps = (6 * labels.div_ceil(batch)).clamp(120, 3000);
     let warmup = steps / 10;
-    let folds = if labels >= 40 * parts.labeled.classes().len() { 1 } else { 2 };
-    let share = if data.test.is_some() { 0.2 } else { 0.5 };
+    let folds = if labels >= 500 * parts.labeled.classes().len() { 1 } else { 2 };
+    // Enough that every net is tried for some hundred steps.
+    let share = if data.test.is_some() { 0.35 } else { 0.5 };
     let optim = "{ kind = \"adamw\", eps = 1e-6, bias_correction = false, weight_decay = 0.01 }";
     let schedule = |lr: f64, warmup: usize| {
         format!(
@@ -323,7 +365,7 @@ lr = {}
 optim = {optim}
 clip_norm = 1.0
 ",
-            schedule(1e-3, 50)
+            schedule(5e-4, 50)
         ),
     };
     Ok(format!(
@@ -340,7 +382,7 @@ trial = {{ share = {share}, folds = {folds} }}
 cadence = {{ log = 10, evaluate = 200, checkpoint = 100, keep = 2 }}
 
 [data]
-{of_data}{net}
+{of_data}{rows}{net}
 [train]
 # At most; fewer where the minutes are short.
 steps = {steps}

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use anyhow::Result;
 use data_pipeline::text::pretrain::Segments;
 use data_pipeline::text::read::OnBadInput;
-use data_pipeline::text::{Layout, Masking};
+use data_pipeline::text::{Layout, Masking, TermOptions};
 use electra::heads::HeadForm;
 use electra::pretrain::GeneratorConfig;
 use electra::{EncoderConfig, LayerRates};
@@ -48,11 +48,22 @@ pub(super) struct Recipe {
     #[serde(default)]
     pub(super) corrected_layer_decay: bool,
     pub(super) data: DataConfig,
+    /// The row `words`: a linear classifier of the words in the labelled texts.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) words: Option<TermOptions>,
+    /// The row `latent-semantic`: a linear classifier of the directions in which words vary over
+    /// all texts.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) latent_semantic: Option<TermOptions>,
+    /// The row `student`: a net that learns from what `latent-semantic` says of unlabelled texts,
+    /// too.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) student: Option<StudentConfig>,
     /// The net, where there are no weights. Its `vocabulary` is made of the texts, with so many
     /// tokens at most.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) net: Option<EncoderConfig>,
-    /// The training of a classifier.
+    /// The training of a net. Without net and weights no net is trained.
     pub(super) train: TrainConfig,
     #[serde(default)]
     pub(super) trial: TrialConfig,
@@ -107,8 +118,29 @@ pub(super) struct Pretraining {
     pub(super) train: TrainConfig,
 }
 
+/// A net that learns from pseudo-labels.
+#[derive(Clone, Copy, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct StudentConfig {
+    /// The share of labelled texts in what it learns from, at least.
+    pub(super) labels: f64,
+    /// Steps at most; fewer where the minutes are short.
+    pub(super) steps: u64,
+}
+
+/// The row of words alone.
+pub(super) const WORDS: &str = "words";
+/// The row of latent semantic analysis.
+pub(super) const LATENT: &str = "latent-semantic";
 /// The row that starts from a pre-training on one's own texts.
 pub(super) const PRE_TRAINED: &str = "pre-trained";
+/// The row that learns from pseudo-labels.
+pub(super) const STUDENT: &str = "student";
+
+/// Whether a row learns from labelled texts alone.
+pub(super) fn is_alone(row: &str) -> bool {
+    row == WORDS || row == LABELS_ALONE
+}
 
 fn one() -> usize {
     1
@@ -141,10 +173,20 @@ impl DataConfig {
 }
 
 impl Recipe {
-    /// The rows beside each other, the labels alone first.
+    /// The rows beside each other: those without a net, then those with one.
     pub(super) fn rows(&self) -> impl Iterator<Item = &'static str> {
+        let words = self.words.map(|_| WORDS);
+        let latent = self.latent_semantic.map(|_| LATENT);
+        words.into_iter().chain(latent).chain(self.net_rows())
+    }
+
+    /// The rows of a net, the labels alone first.
+    pub(super) fn net_rows(&self) -> impl Iterator<Item = &'static str> {
+        let has_net = self.net.is_some() || self.weights.is_some();
         let pre_trained = self.pretraining.as_ref().map(|_| PRE_TRAINED);
-        std::iter::once(LABELS_ALONE).chain(pre_trained)
+        let student = self.student.map(|_| STUDENT);
+        let others = pre_trained.into_iter().chain(student);
+        has_net.then_some(LABELS_ALONE).into_iter().chain(others)
     }
 
     /// How learning rates fall from layer to layer.
@@ -176,7 +218,35 @@ impl Recipe {
             }
             (None, Some(_)) => {}
             (Some(_), Some(_)) => faults.add("net", "the weights say it: give one of the two"),
-            (None, None) => faults.add("net", "is missing, and there are no weights"),
+            (None, None) if self.words.is_none() && self.latent_semantic.is_none() => {
+                faults.add("net", "is missing, and there are no weights and no words");
+            }
+            (None, None) => {
+                for (key, there) in [
+                    ("pretraining", self.pretraining.is_some()),
+                    ("student", self.student.is_some()),
+                ] {
+                    if there {
+                        faults.add(key, "is of a net, and there is neither net nor weights");
+                    }
+                }
+            }
+        }
+        for (key, options) in [("words", self.words), ("latent_semantic", self.latent_semantic)] {
+            if options.is_some_and(|of| !(1..=5).contains(&of.words) || of.texts == 0) {
+                faults.add(key, "must have 1 to 5 words a term, in 1 text or more");
+            }
+        }
+        if let Some(StudentConfig { labels, steps }) = self.student {
+            if !(labels > 0.0 && labels < 1.0) {
+                faults.add("student.labels", format!("is {labels}; it must be in (0, 1)"));
+            }
+            if steps == 0 {
+                faults.add("student.steps", "must be 1 or more");
+            }
+            if self.latent_semantic.is_none() {
+                faults.add("student", "has no teacher: it learns from what latent_semantic says");
+            }
         }
         if let Some(pretraining) = &self.pretraining {
             let share = pretraining.share;

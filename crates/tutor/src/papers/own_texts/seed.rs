@@ -14,8 +14,9 @@ use serde::{Deserialize, Serialize};
 use torch::Params;
 use train::TrainConfig;
 
+use super::linear::Linears;
 use super::parts::Parts;
-use super::recipe::{PRE_TRAINED, Recipe, nets_of};
+use super::recipe::{PRE_TRAINED, Recipe, is_alone, nets_of};
 use super::start::Source;
 use super::trial::Setting;
 use crate::run::clock::Clock;
@@ -38,6 +39,8 @@ pub(super) struct Outcome {
     pub(super) labels: Vec<u64>,
     /// What was loaded to start from, in words; none for a net that starts at random.
     pub(super) applied: Option<String>,
+    /// What each linear row is, in words.
+    pub(super) about: Vec<String>,
     pub(super) pretraining: Option<Pretraining>,
     pub(super) trial: Trial,
     pub(super) choice: Choice,
@@ -67,12 +70,15 @@ const FILE: &str = "outcome.json";
 /// How many single texts of a kind the report shows.
 pub(super) const SHOWN: usize = 12;
 
+/// The share of the time that the list of unlabelled texts may take.
+const LISTED_SHARE: f64 = 0.15;
+
 /// Trains and measures, or reads what an earlier process found. `began` is the moment from which
 /// the minutes count.
 pub(super) fn run(
     recipe: &Recipe,
     parts: &Parts,
-    (source, began): (&Source, Instant),
+    (source, began): (Option<&Source>, Instant),
     run: &mut SeedRun<'_, '_>,
 ) -> Result<Outcome> {
     let dir = run.dir.clone();
@@ -83,20 +89,28 @@ pub(super) fn run(
 fn find(
     recipe: &Recipe,
     parts: &Parts,
-    (source, began): (&Source, Instant),
+    (source, began): (Option<&Source>, Instant),
     run: &mut SeedRun<'_, '_>,
 ) -> Result<Outcome> {
     let dir = run.dir.clone();
     let spent = dir.join("spent.json");
     let clock = Clock::start(recipe.minutes, began, &spent)?;
     let classes = parts.labeled.classes();
-    let published = source.load(classes.len(), run.seed, run.device)?;
+    let linears = Linears::new(recipe, parts, run)?;
+    let everyone: Vec<usize> = (0..parts.labeled.len()).collect();
+    let published = match source {
+        Some(source) => source.load(classes.len(), run.seed, run.device)?,
+        None => None,
+    };
     let given: Option<&Params> = published.as_ref().map(|(net, _)| net.params());
-    let rows = vec![(LABELS_ALONE, given)];
-    let mut setting = Setting { recipe, parts, source, rows, pace: 0.0 };
-    let labeled = Arc::new(setting.encode(&parts.labeled)?);
-    let of_pace = dir.join("pace").join("classifier");
-    setting.pace = setting.training(("pace", given), &labeled, &of_pace).pace(run)?;
+    let mut setting =
+        Setting { recipe, parts, source, linears: &linears, rows: Vec::new(), pace: 0.0 };
+    let count = recipe.net_rows().count();
+    if count > 0 {
+        let labeled = Arc::new(setting.encode(&parts.labeled)?);
+        let of_pace = dir.join("pace").join("classifier");
+        setting.pace = setting.training(("pace", given), &labeled, &of_pace)?.pace(run)?;
+    }
     clock.note()?;
 
     let (part, measured_on) = match (&parts.test, &parts.validation) {
@@ -104,27 +118,29 @@ fn find(
         (None, Some(validation)) => (MeasuredOn::Validation, Some(validation)),
         (None, None) => (MeasuredOn::HeldOut, None),
     };
-    // What the last measurements will take: all networks on the measured part, the chosen one on
-    // the unlabelled texts; no more than as many texts of a training take.
+    // What the last measurements will take: all nets on the measured part, the chosen one on
+    // unlabelled texts; no more than as many texts of a training take.
     let seen = measured_on.map_or(0, |set| set.len());
     let batch = recipe.train.batch.min(parts.labeled.len());
     let a_text = setting.pace / batch as f64;
-    let count = recipe.rows().count();
-    let reserve = a_text * (count * seen + parts.unlabeled.len()) as f64 + 2.0;
+    let listed = LISTED_SHARE * 60.0 * recipe.minutes / a_text.max(f64::MIN_POSITIVE);
+    let listed = parts.unlabeled.len().min(listed as usize);
+    let reserve = a_text * (count * seen + listed) as f64 + 2.0;
 
     let full = pace::needed(recipe.train.steps.max(pace::FEWEST_STEPS), setting.pace);
     let mut pretrained: Option<(Pretrainer, Pretraining)> = None;
-    if let Some(config) = &recipe.pretraining {
-        let folds = setting.trainings(run.seed).max(1) * count + count;
+    if let (Some(config), Some(source)) = (&recipe.pretraining, source) {
+        let all = setting.trainings(run.seed).max(count) + count;
         let left = (clock.left() - reserve).max(0.0);
         // Classifiers need no more than this; what is left is pre-trained in.
-        let classifiers = (folds as f64 * full).min((1.0 - config.share) * left);
+        let classifiers = (all as f64 * full).min((1.0 - config.share) * left);
         pretrained = Some(pretrain(recipe, source, left - classifiers, run)?);
         clock.note()?;
     }
-    if let Some((net, _)) = &pretrained {
-        setting.rows.push((PRE_TRAINED, Some(net.tensors())));
-    }
+    let from_texts = pretrained.as_ref().map(|(net, _)| net.tensors());
+    let start =
+        |row: &'static str| (row, if row == LABELS_ALONE { given } else { from_texts.or(given) });
+    setting.rows = recipe.net_rows().map(start).collect();
 
     let trainings = setting.trainings(run.seed) as f64;
     let left = (clock.left() - reserve).max(0.0);
@@ -132,37 +148,62 @@ fn find(
     let seconds = (trainings * full).min(spare);
     let trial = files::once(&dir.join("trial.json"), || setting.trial(seconds, run))?;
     clock.note()?;
-    let candidates: Vec<&str> = recipe.rows().filter(|row| *row != LABELS_ALONE).collect();
-    let choice = trial.choose(&candidates, "texts")?;
+    // A row that was not tried is not chosen, if others were.
+    let tried = |row: &&str| trial.scores.is_empty() || trial.scores.contains_key(*row);
+    let there: Vec<&str> = linears.names().chain(recipe.net_rows()).filter(tried).collect();
+    let (alone, candidates): (Vec<&str>, Vec<&str>) = there.iter().partition(|row| is_alone(row));
+    let choice = trial.choose(&alone, &candidates, "texts")?;
     run.say(&format!("{}: {}", choice.row, choice.why));
 
     let mut cost = trial.cost;
     let mut outcome_rows = Vec::new();
     let (mut curves, mut unlabeled) = (Vec::new(), Vec::new());
-    let measured = measured_on.map(|set| setting.encode(set)).transpose()?;
+    let mut about = Vec::new();
+    for name in linears.names() {
+        let fitted = linears.fit(name, &everyone)?;
+        linears.keep(name, &fitted, &dir.join(name))?;
+        about.push(linears.describe(name, &fitted)?);
+        if let Some(set) = measured_on {
+            let scores = linears.scores(name, &fitted, set)?;
+            outcome_rows.push(Measured { name: name.to_owned(), scores, steps: 0 });
+        }
+        if name == choice.row {
+            let said = linears.predict(name, &fitted, &parts.unlabeled)?;
+            unlabeled = lists::of((0..parts.unlabeled.len()).map(|i| parts.unlabeled.id(i)), &said);
+        }
+    }
+    clock.note()?;
     // Measured after all trainings, so that these have the same time.
     let mut all = Vec::new();
     for (i, (name, start)) in setting.rows.iter().enumerate() {
-        let seconds = ((clock.left() - reserve) / (count - i) as f64).max(0.0).min(full);
+        let labeled = Arc::new(setting.encode(&setting.learned(name, &everyone)?)?);
         let dir = dir.join(name);
-        let trained =
-            setting.training((name, *start), &labeled, &dir).train(seconds, setting.pace, run)?;
+        let training = setting.training((name, *start), &labeled, &dir)?;
+        let full = pace::needed(training.most.max(pace::FEWEST_STEPS), setting.pace);
+        let seconds = ((clock.left() - reserve) / (count - i) as f64).max(0.0).min(full);
+        let trained = training.train(seconds, setting.pace, run)?;
         cost = StageCost::sum([cost, trained.cost]);
         pace::remove(&dir.join("checkpoints"))?;
         clock.note()?;
         all.push((*name, trained));
     }
-    for (name, trained) in all {
-        if let Some(set) = &measured {
-            let scores = setting.scores(&trained.net, set, run)?;
-            outcome_rows.push(Measured { name: name.to_owned(), scores, steps: trained.steps });
+    if count > 0 {
+        let measured = measured_on.map(|set| setting.encode(set)).transpose()?;
+        for (name, trained) in all {
+            if let Some(set) = &measured {
+                let scores = setting.scores(&trained.net, set, run)?;
+                outcome_rows.push(Measured { name: name.to_owned(), scores, steps: trained.steps });
+            }
+            if name == choice.row && listed > 0 {
+                // Evenly among all, where there is no time for all.
+                let every = parts.unlabeled.len().div_ceil(listed);
+                let at: Vec<u32> = (0..parts.unlabeled.len() as u32).step_by(every).collect();
+                let set = setting.encode(&Arc::new(parts.unlabeled.select(&at)))?;
+                let said = trained.net.predict(&set, 64, run.device)?;
+                unlabeled = lists::of((0..set.len()).map(|i| set.id(i)), &said);
+            }
+            curves.push(trained.curve);
         }
-        if name == choice.row && parts.unlabeled.len() > 0 {
-            let set = setting.encode(&parts.unlabeled)?;
-            let said = trained.net.predict(&set, 64, run.device)?;
-            unlabeled = lists::of((0..set.len()).map(|i| set.id(i)), &said);
-        }
-        curves.push(trained.curve);
     }
     let part = match part {
         MeasuredOn::HeldOut if trial.scores.is_empty() => MeasuredOn::Nothing,
@@ -170,7 +211,7 @@ fn find(
     };
     if part == MeasuredOn::HeldOut {
         let row = |(name, scores): (&&str, _)| (name.to_string(), scores);
-        let of_trial = setting.rows.iter().filter_map(|(n, _)| Some((n, trial.scores.get(*n)?)));
+        let of_trial = there.iter().filter_map(|n| Some((n, trial.scores.get(*n)?)));
         outcome_rows.extend(of_trial.map(row).map(|(name, scores)| Measured {
             name,
             scores: scores.clone(),
@@ -187,6 +228,7 @@ fn find(
         labels: parts.labels(),
         classes: classes.to_vec(),
         applied: published.map(|(_, words)| words),
+        about,
         pretraining: pretrained.map(|(_, found)| found),
         trial,
         choice,
@@ -249,12 +291,20 @@ fn texts<'a>(set: &TextSet, ids: impl Iterator<Item = &'a str>) -> BTreeMap<Stri
     found.map(|example| (example.id.clone(), example.texts.a.clone())).collect()
 }
 
-/// The row whose network is kept, of a seed that is finished.
+/// The row whose classifier is kept, of a seed that is finished.
 pub(super) fn chosen(dir: &Path) -> Result<String> {
+    Ok(finished(dir)?.choice.row)
+}
+
+/// The names of the classes of a seed that is finished.
+pub(super) fn classes(dir: &Path) -> Result<Vec<String>> {
+    Ok(finished(dir)?.classes)
+}
+
+fn finished(dir: &Path) -> Result<Outcome> {
     let outcome: Option<Outcome> = files::found_before(&dir.join(FILE))?;
-    let outcome = outcome.with_context(|| {
+    outcome.with_context(|| {
         let dir = dir.display();
         format!("{dir}: the run is not finished; run the same command again")
-    })?;
-    Ok(outcome.choice.row)
+    })
 }

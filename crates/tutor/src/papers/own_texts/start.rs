@@ -41,8 +41,8 @@ const HELD_OUT: usize = 20;
 
 impl Source {
     /// Reads what is published, or makes vocabulary and tokens of the texts, and keeps in the run's
-    /// folder what its classifiers need.
-    pub(super) fn open(recipe: &Recipe, parts: &Parts, run: &Run<'_>) -> Result<Self> {
+    /// folder what its classifiers need; none where there is no net.
+    pub(super) fn open(recipe: &Recipe, parts: &Parts, run: &Run<'_>) -> Result<Option<Self>> {
         let folder = folder(run.dir);
         let mut found = match (&recipe.weights, &recipe.net) {
             (Some(asked), _) => {
@@ -53,7 +53,7 @@ impl Source {
                 Self { tokenizer, net, tokens: None, published: Some(checkpoint) }
             }
             (None, Some(net)) => Self::made(recipe, net, parts, &folder)?,
-            (None, None) => unreachable!("checked with the recipe"),
+            (None, None) => return Ok(None),
         };
         found.net.form = recipe.form;
         let positions = found.net.encoder.positions;
@@ -64,7 +64,7 @@ impl Source {
         );
         let classes = parts.labeled.classes().to_vec();
         Kept { net: found.net.clone(), classes, layout: recipe.layout }.keep(&folder)?;
-        Ok(found)
+        Ok(Some(found))
     }
 
     fn made(recipe: &Recipe, net: &EncoderConfig, parts: &Parts, folder: &Path) -> Result<Self> {

@@ -3,7 +3,7 @@
 use anyhow::{Context, Result};
 use report::RunResult;
 
-use super::recipe::{PRE_TRAINED, Recipe};
+use super::recipe::{LATENT, PRE_TRAINED, Recipe, STUDENT, WORDS, is_alone};
 use super::seed::Outcome;
 use crate::recipe::head::Head;
 use crate::run::cost::StageCost;
@@ -11,6 +11,15 @@ use crate::run::measured;
 use crate::run::result::frame;
 use crate::run::seeds::Run;
 use crate::run::trial::LABELS_ALONE;
+
+/// What is compared, where both were measured: what unlabelled texts gave, and what a net gave.
+const PAIRS: [(&str, &str); 5] = [
+    (LATENT, WORDS),
+    (PRE_TRAINED, LABELS_ALONE),
+    (STUDENT, LABELS_ALONE),
+    (STUDENT, LATENT),
+    (LABELS_ALONE, WORDS),
+];
 
 /// The numbers of a run.
 pub(super) fn result(
@@ -24,11 +33,28 @@ pub(super) fn result(
     let cost = StageCost::sum(outcomes.iter().map(|outcome| outcome.cost));
     let mut result = frame(head, run, &first.data, cost, "texts");
     let seeds: Vec<_> = outcomes.iter().map(Outcome::seen).collect();
-    measured::add(&mut result, &seeds, &[(PRE_TRAINED, LABELS_ALONE)], "texts")?;
-    result.notes.push(match (&recipe.weights, &first.applied) {
-        (Some(weights), Some(applied)) => format!("Started from {weights}: {applied}."),
-        _ => "Started at random, without published weights.".to_owned(),
-    });
+    measured::add(&mut result, &seeds, &PAIRS, "texts")?;
+    result.notes.extend(first.about.iter().map(|about| format!("{about}.")));
+    if recipe.net_rows().next().is_some() {
+        let rows = recipe.net_rows().collect::<Vec<_>>().join(", ");
+        result.notes.push(match (&recipe.weights, &first.applied) {
+            (Some(weights), Some(applied)) => {
+                format!("The nets ({rows}) started from {weights}: {applied}.")
+            }
+            _ => format!("The nets ({rows}) started at random, without published weights."),
+        });
+    }
+    let tried = &first.trial.scores;
+    let untried: Vec<&str> =
+        recipe.rows().filter(|row| !tried.is_empty() && !tried.contains_key(*row)).collect();
+    if !untried.is_empty() {
+        result.notes.push(format!(
+            "{} could not be chosen: there was no time for a trial of {} steps. More minutes, or \
+             a larger trial.share in the recipe, would give it.",
+            untried.join(", "),
+            recipe.trial.steps
+        ));
+    }
     if let Some(found) = &first.pretraining {
         result.notes.push(format!(
             "{PRE_TRAINED} began with {} steps of pre-training on the texts without their labels, in \
@@ -36,7 +62,14 @@ pub(super) fn result(
              net and vocabulary and did without.",
             found.steps, found.cost.seconds
         ));
-    } else if recipe.weights.is_some() && !first.unlabeled.is_empty() {
+    }
+    if recipe.student.is_some() {
+        result.notes.push(format!(
+            "{STUDENT} learned from the labelled texts and from the unlabelled ones with the classes \
+             that {LATENT} gave them."
+        ));
+    }
+    if recipe.rows().all(is_alone) && !first.unlabeled.is_empty() {
         let note = "The unlabelled texts were not learned from: they are listed by what a label of \
                     each would tell.";
         result.notes.push(note.to_owned());

@@ -29,6 +29,8 @@ pub(super) struct Training<'a> {
     pub(super) name: &'a str,
     /// The network whose encoder it starts from; at random without one.
     pub(super) start: Option<&'a Params>,
+    /// Steps at most.
+    pub(super) most: u64,
     pub(super) dir: &'a Path,
 }
 
@@ -57,7 +59,7 @@ impl Training<'_> {
         pace: f64,
         run: &mut SeedRun<'_, '_>,
     ) -> Result<Trained> {
-        let (steps, seconds) = pace::plan(self.dir, (seconds, pace), self.recipe.train.steps)?;
+        let (steps, seconds) = pace::plan(self.dir, (seconds, pace), self.most)?;
         let config = self.config(steps);
         let seeded = run.seeded();
         let (net, cost) = self.fit(&config, seeded, Some(seconds), run.stage(self.name))?;

@@ -4,14 +4,16 @@
 use std::path::Path;
 use std::sync::Arc;
 
-use anyhow::Result;
+use anyhow::{Context, Result};
 use data_pipeline::dataset::Samples;
 use data_pipeline::text::{EncodedSet, TextSet};
 use torch::Params;
 
+use super::linear::Linears;
 use super::parts::Parts;
-use super::recipe::Recipe;
+use super::recipe::{LATENT, Recipe, STUDENT};
 use super::start::Source;
+use super::student;
 use super::training::Training;
 use crate::run::cost::StageCost;
 use crate::run::files;
@@ -26,10 +28,12 @@ use crate::text::classifier::TextClassifier;
 pub(super) struct Setting<'a> {
     pub(super) recipe: &'a Recipe,
     pub(super) parts: &'a Parts,
-    pub(super) source: &'a Source,
-    /// Every row, and the network whose encoder it starts from.
+    /// What nets start from; none where there is no row of a net.
+    pub(super) source: Option<&'a Source>,
+    pub(super) linears: &'a Linears,
+    /// Every row of a net, and the network whose encoder it starts from.
     pub(super) rows: Vec<(&'static str, Option<&'a Params>)>,
-    /// Seconds of a step of a classifier.
+    /// Seconds of a step of a net.
     pub(super) pace: f64,
 }
 
@@ -37,20 +41,43 @@ pub(super) struct Setting<'a> {
 const BATCH: usize = 64;
 
 impl Setting<'_> {
-    /// Texts in tokens.
-    pub(super) fn encode(&self, set: &Arc<TextSet>) -> Result<EncodedSet> {
-        Ok(set.encode(&self.source.tokenizer, self.recipe.layout)?)
+    fn source(&self) -> Result<&Source> {
+        self.source.context("a net to train")
     }
 
-    /// The training of a row on labelled texts, in a folder of its own.
+    /// Texts in tokens.
+    pub(super) fn encode(&self, set: &Arc<TextSet>) -> Result<EncodedSet> {
+        Ok(set.encode(&self.source()?.tokenizer, self.recipe.layout)?)
+    }
+
+    /// The training of a row of a net on labelled texts, in a folder of its own.
     pub(super) fn training<'a>(
         &'a self,
         (name, start): (&'a str, Option<&'a Params>),
         labeled: &Arc<EncodedSet>,
         dir: &'a Path,
-    ) -> Training<'a> {
-        let (recipe, net) = (self.recipe, &self.source.net);
-        Training { recipe, net, labeled: labeled.clone(), name, start, dir }
+    ) -> Result<Training<'a>> {
+        let (recipe, net, labeled) = (self.recipe, &self.source()?.net, labeled.clone());
+        let most = match (name, recipe.student) {
+            (STUDENT, Some(student)) => student.steps,
+            _ => recipe.train.steps,
+        };
+        Ok(Training { recipe, net, labeled, name, start, most, dir })
+    }
+
+    /// The texts that a row of a net learns from, of the labelled ones at these positions.
+    pub(super) fn learned(&self, name: &str, at: &[usize]) -> Result<Arc<TextSet>> {
+        let parts = self.parts;
+        let positions: Vec<u32> = at.iter().map(|&i| i as u32).collect();
+        let labeled = parts.labeled.select(&positions);
+        match (name, self.recipe.student) {
+            (STUDENT, Some(student)) => {
+                let teacher = self.linears.fit(LATENT, at)?;
+                let said = self.linears.predict(LATENT, &teacher, &parts.unlabeled)?;
+                student::texts(&labeled, (&parts.unlabeled, &said), student.labels)
+            }
+            _ => Ok(Arc::new(labeled)),
+        }
     }
 
     /// What a network says of texts whose class is known.
@@ -77,51 +104,58 @@ impl Setting<'_> {
         }
     }
 
-    /// How many trainings the trial has.
+    /// How many trainings of nets the trial has.
     pub(super) fn trainings(&self, seed: u64) -> usize {
-        // A single row is no choice: it is tried only where there is nothing else to measure on.
-        let measured = self.parts.test.is_some() || self.parts.validation.is_some();
-        match self.rows.len() == 1 && measured {
+        match self.recipe.rows().count() == 1 && self.parts.is_measured() {
             true => 0,
-            false => self.folds(seed).len() * self.rows.len(),
+            false => self.folds(seed).len() * self.recipe.net_rows().count(),
         }
     }
 
     /// Runs all folds; `seconds` is what the whole trial may take.
     pub(super) fn trial(&self, seconds: f64, run: &mut SeedRun<'_, '_>) -> Result<Trial> {
         let (recipe, parts) = (self.recipe, self.parts);
+        let folds = match self.recipe.rows().count() == 1 && parts.is_measured() {
+            // A single row is no choice: tried only where there is nothing else to measure on.
+            true => Vec::new(),
+            false => self.folds(run.seed),
+        };
         let trainings = self.trainings(run.seed);
-        if trainings == 0 || (seconds <= 0.0 && parts.test.is_some()) {
-            return Ok(Trial::default());
-        }
-        let folds = self.folds(run.seed);
-        let seconds = seconds / trainings as f64;
+        let seconds = seconds / trainings.max(1) as f64;
         let steps = fitting(seconds, self.pace);
-        let decides = steps >= recipe.trial.steps.min(recipe.train.steps);
-        if !decides && parts.test.is_some() {
+        let long_enough = steps >= recipe.trial.steps.min(recipe.train.steps);
+        // Nets are tried if it can decide, or if there is nothing else to measure on.
+        let nets = trainings > 0 && (long_enough || (seconds > 0.0 && !parts.is_measured()));
+        let decides =
+            if self.linears.names().next().is_some() { true } else { nets && long_enough };
+        if folds.is_empty() || !(decides || nets) {
             return Ok(Trial::default());
         }
+        let seconds = if nets { seconds } else { 0.0 };
         let mut found = Trial { folds: folds.len(), seconds, decides, ..Trial::default() };
         for (number, fold) in folds.iter().enumerate() {
-            let select = |at: &[usize]| {
-                let at: Vec<u32> = at.iter().map(|&i| i as u32).collect();
-                Arc::new(parts.labeled.select(&at))
-            };
-            let labeled = Arc::new(self.encode(&select(&fold.trained))?);
             let measured = match &parts.validation {
-                Some(validation) => self.encode(validation)?,
-                None => self.encode(&select(&fold.held_out))?,
+                Some(validation) => validation.clone(),
+                None => {
+                    let at: Vec<u32> = fold.held_out.iter().map(|&i| i as u32).collect();
+                    Arc::new(parts.labeled.select(&at))
+                }
             };
-            for (name, start) in &self.rows {
+            for name in self.linears.names() {
+                let fitted = self.linears.fit(name, &fold.trained)?;
+                found.add(name, self.linears.scores(name, &fitted, &measured)?);
+            }
+            for (name, start) in self.rows.iter().filter(|_| nets) {
                 let dir = run.dir.join("trial").join(format!("{name}-{}", number + 1));
-                let training = self.training((name, *start), &labeled, &dir);
                 files::make_folder(&dir)?;
                 let (scores, cost): (Scores, StageCost) =
                     files::once(&dir.join("scores.json"), || {
+                        let labeled = Arc::new(self.encode(&self.learned(name, &fold.trained)?)?);
+                        let training = self.training((name, *start), &labeled, &dir)?;
                         run.part("trial");
                         let trained = training.train(seconds, self.pace, run)?;
                         run.part("");
-                        let scores = self.scores(&trained.net, &measured, run)?;
+                        let scores = self.scores(&trained.net, &self.encode(&measured)?, run)?;
                         pace::remove(&dir.join("checkpoints"))?;
                         Ok((scores, trained.cost))
                     })?;

@@ -1,0 +1,125 @@
+//! The rows without a network: linear classifiers of words, and of what unlabelled texts tell about
+//! words.
+
+use std::path::Path;
+
+use anyhow::{Context, Result};
+use data_pipeline::dataset::Samples;
+use data_pipeline::text::TextSet;
+
+use super::parts::Parts;
+use super::recipe::{LATENT, Recipe, WORDS};
+use crate::run::predictions::Predictions;
+use crate::run::scores::Scores;
+use crate::run::seeds::{self, SeedRun};
+use crate::text::linear::{Fitted, Linear, MOST_DIRECTIONS, Points, Space};
+
+/// The linear rows of a seed.
+pub(super) struct Linears {
+    rows: Vec<Row>,
+    /// The class of each labelled text.
+    labels: Vec<u32>,
+    classes: usize,
+    seed: u64,
+}
+
+struct Row {
+    name: &'static str,
+    space: Space,
+    labeled: Points,
+}
+
+/// Texts that directions are learned from at most: more change them little, and take memory.
+const MOST_TEXTS: usize = 50_000;
+
+impl Linears {
+    /// The rows of a recipe; `latent-semantic` is left out where no term is in enough texts.
+    pub(super) fn new(recipe: &Recipe, parts: &Parts, run: &SeedRun<'_, '_>) -> Result<Self> {
+        let labeled = texts(&parts.labeled);
+        let mut rows = Vec::new();
+        let mut add = |name, space: Space| {
+            let labeled = space.points(&labeled);
+            rows.push(Row { name, space, labeled });
+        };
+        if let Some(options) = recipe.words {
+            add(WORDS, Space::of_terms(&labeled, options));
+        }
+        if let Some(options) = recipe.latent_semantic {
+            let mut all = labeled.clone();
+            let unlabeled = texts(&parts.unlabeled);
+            let every = unlabeled.len().div_ceil(MOST_TEXTS).max(1);
+            all.extend(unlabeled.into_iter().step_by(every));
+            torch::rng::seed(seeds::key(run.seed, LATENT));
+            if let Some(space) = Space::latent(&all, options, MOST_DIRECTIONS)? {
+                add(LATENT, space);
+            }
+        }
+        let labels: Option<Vec<u32>> =
+            (0..parts.labeled.len()).map(|i| parts.labeled.label(i)).collect();
+        Ok(Self {
+            rows,
+            labels: labels.context("a labelled text has no label")?,
+            classes: parts.labeled.classes().len(),
+            seed: seeds::key(run.seed, "linear"),
+        })
+    }
+
+    /// The names of the rows.
+    pub(super) fn names(&self) -> impl Iterator<Item = &'static str> {
+        self.rows.iter().map(|row| row.name)
+    }
+
+    /// The classifier of a row, of the labelled texts at these positions.
+    pub(super) fn fit(&self, name: &str, at: &[usize]) -> Result<Fitted> {
+        let labels = (&self.labels[..], self.classes);
+        Fitted::to(&self.row(name)?.labeled, labels, at, self.seed)
+    }
+
+    /// What it says of texts.
+    pub(super) fn predict(
+        &self,
+        name: &str,
+        fitted: &Fitted,
+        set: &TextSet,
+    ) -> Result<Predictions> {
+        let points = self.row(name)?.space.points(&texts(set));
+        Predictions::new(self.classes, fitted.probabilities(&points))
+    }
+
+    /// What it says of texts whose class is known.
+    pub(super) fn scores(&self, name: &str, fitted: &Fitted, set: &TextSet) -> Result<Scores> {
+        let said = self.predict(name, fitted, set)?;
+        let all = 0..set.len();
+        Ok(Scores::of(all.clone().map(|i| set.id(i)), all.map(|i| set.label(i)), &said))
+    }
+
+    /// Keeps a classifier in its row's folder.
+    pub(super) fn keep(&self, name: &str, fitted: &Fitted, dir: &Path) -> Result<()> {
+        Linear::keep(dir, &self.row(name)?.space, fitted)
+    }
+
+    /// What a row's classifier is made of, in words.
+    pub(super) fn describe(&self, name: &str, fitted: &Fitted) -> Result<String> {
+        let (terms, directions) = self.row(name)?.space.size();
+        let of = match directions {
+            None => format!("{terms} words and pairs of words of the labelled texts"),
+            Some(_) => format!(
+                "{} directions in which {terms} words and pairs of words vary over the labelled and \
+                 unlabelled texts (latent semantic analysis)",
+                fitted.directions
+            ),
+        };
+        let c = fitted.c;
+        Ok(format!(
+            "{name}: logistic regression on {of}, C = {c} by cross-validation of the labels"
+        ))
+    }
+
+    fn row(&self, name: &str) -> Result<&Row> {
+        self.rows.iter().find(|row| row.name == name).with_context(|| format!("a row {name}"))
+    }
+}
+
+fn texts(set: &TextSet) -> Vec<&str> {
+    set.examples().iter().map(|example| example.texts.a.as_str()).collect()
+}

@@ -1,0 +1,331 @@
+//! Linear classifiers of texts: on the words and pairs of words in them, or on the directions in
+//! which these vary over many texts (latent semantic analysis), which needs no labels.
+
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, Result, ensure};
+use data_pipeline::text::{TermOptions, Terms};
+use torch::{Device, Kind, Tensor, store};
+use train::{Logistic, SparseRows, TruncatedSvd};
+
+use crate::run::folds::{Fold, folds};
+use crate::run::{files, interrupt};
+
+/// Where texts are points: terms weighted by TF-IDF, and the directions onto which they are
+/// projected, if they are.
+#[derive(Debug)]
+pub(crate) struct Space {
+    terms: Terms,
+    /// The directions, float64 `[terms, k]`.
+    directions: Option<Tensor>,
+}
+
+impl Space {
+    /// Every term of these texts is a feature of its own.
+    pub(crate) fn of_terms<T: AsRef<str> + Sync>(texts: &[T], options: TermOptions) -> Self {
+        Self { terms: Terms::of(texts, options), directions: None }
+    }
+
+    /// Latent semantic analysis (Deerwester et al. 1990): the `k` directions in which the terms of
+    /// these texts vary most. None where no term is in enough of them.
+    pub(crate) fn latent<T: AsRef<str> + Sync>(
+        texts: &[T],
+        options: TermOptions,
+        k: usize,
+    ) -> Result<Option<Self>> {
+        let terms = Terms::of(texts, options);
+        interrupt::check()?;
+        if terms.names().is_empty() || texts.is_empty() {
+            return Ok(None);
+        }
+        let svd = TruncatedSvd::of(&SparseRows::new(&terms.rows(texts), terms.names().len()), k);
+        Ok(Some(Self { terms, directions: Some(svd.components) }))
+    }
+
+    /// How many terms are known, and onto how many directions they are projected.
+    pub(crate) fn size(&self) -> (usize, Option<i64>) {
+        (self.terms.names().len(), self.directions.as_ref().map(|of| of.size()[1]))
+    }
+
+    /// Texts as points.
+    pub(crate) fn points<T: AsRef<str> + Sync>(&self, texts: &[T]) -> Points {
+        let rows = self.terms.rows(texts);
+        match &self.directions {
+            None => Points::Terms(rows, self.terms.names().len()),
+            Some(directions) => Points::Latent(
+                SparseRows::new(&rows, directions.size()[0] as usize).times(directions),
+            ),
+        }
+    }
+}
+
+/// Texts as points of a [`Space`].
+#[derive(Debug)]
+pub(crate) enum Points {
+    /// Terms and weights of each text, and how many terms there are.
+    Terms(Vec<Vec<(u32, f32)>>, usize),
+    /// Projections, float64 `[texts, k]`.
+    Latent(Tensor),
+}
+
+impl Points {
+    /// The logits `[texts, classes]` of the texts at these positions.
+    fn logits(&self, at: &[usize], fitted: &Fitted) -> Tensor {
+        let Logistic { weight, bias } = &fitted.logistic;
+        match self.features(at, fitted.directions) {
+            Features::Sparse(rows) => rows.times(&weight.tr()) + bias,
+            Features::Dense(rows) => fitted.logistic.logits(&rows),
+        }
+    }
+
+    /// What a classifier sees of the texts at these positions: rows of length 1, of the first
+    /// `directions` where they are projected.
+    fn features(&self, at: &[usize], directions: i64) -> Features {
+        match self {
+            Self::Terms(rows, width) => {
+                let rows: Vec<_> = at.iter().map(|&i| rows[i].clone()).collect();
+                Features::Sparse(SparseRows::new(&rows, *width))
+            }
+            Self::Latent(rows) => {
+                let at: Vec<i64> = at.iter().map(|&i| i as i64).collect();
+                let rows = rows.narrow(1, 0, directions).index_select(0, &Tensor::from_slice(&at));
+                // A text of no known term is the point 0.
+                let length = rows.norm_scalaropt_dim(2.0, [1].as_slice(), true).clamp_min(1e-12);
+                Features::Dense(rows / length)
+            }
+        }
+    }
+}
+
+enum Features {
+    Sparse(SparseRows),
+    Dense(Tensor),
+}
+
+/// A fitted classifier of [`Points`], with what was chosen.
+#[derive(Debug)]
+pub(crate) struct Fitted {
+    logistic: Logistic,
+    /// The weight of the data against the penalty.
+    pub(crate) c: f64,
+    /// So many directions are looked at; 0 for terms.
+    pub(crate) directions: i64,
+}
+
+/// What is chosen among; of equals the first.
+const PENALTIES: [f64; 3] = [1.0, 10.0, 100.0];
+const DIRECTIONS: [i64; 3] = [30, 60, 100];
+/// As many directions as may be chosen.
+pub(crate) const MOST_DIRECTIONS: usize = 100;
+
+/// Labels from which on one fold is enough to choose by.
+const MANY: usize = 2_000;
+
+impl Fitted {
+    /// Fits a classifier of the texts at these positions; the penalty and how many directions are
+    /// looked at are chosen by cross-validation among them. `labels`: of all texts.
+    pub(crate) fn to(
+        points: &Points,
+        (labels, classes): (&[u32], usize),
+        at: &[usize],
+        seed: u64,
+    ) -> Result<Self> {
+        let most = match points {
+            Points::Terms(..) => 0,
+            Points::Latent(rows) => rows.size()[1],
+        };
+        let mut directions: Vec<i64> = DIRECTIONS.iter().map(|&k| k.min(most)).collect();
+        directions.dedup();
+        let inner: Vec<u32> = at.iter().map(|&i| labels[i]).collect();
+        let folds = folds(&inner, if at.len() < MANY { 5 } else { 1 }, 0.2, seed);
+        let settings = directions.iter().flat_map(|&k| PENALTIES.map(|c| (k, c)));
+        let mut best: Option<(usize, (i64, f64))> = None;
+        for setting in settings {
+            interrupt::check()?;
+            let right: usize = folds
+                .iter()
+                .map(|Fold { trained, held_out }| {
+                    let of = |inner: &[usize]| inner.iter().map(|&i| at[i]).collect::<Vec<_>>();
+                    let (trained, held_out) = (of(trained), of(held_out));
+                    let found = Self::with(points, (labels, classes), &trained, setting);
+                    let said = points.logits(&held_out, &found).argmax(1, false);
+                    said.eq_tensor(&of_classes(labels, &held_out)).sum(Kind::Int64).int64_value(&[])
+                        as usize
+                })
+                .sum();
+            if best.is_none_or(|(most, _)| right > most) {
+                best = Some((right, setting));
+            }
+        }
+        let (_, setting) = best.context("some settings")?;
+        Ok(Self::with(points, (labels, classes), at, setting))
+    }
+
+    fn with(
+        points: &Points,
+        (labels, classes): (&[u32], usize),
+        at: &[usize],
+        (directions, c): (i64, f64),
+    ) -> Self {
+        let y = of_classes(labels, at);
+        let logistic = match points.features(at, directions) {
+            Features::Sparse(x) => Logistic::fit_sparse(1e-4, &x, &y, classes as i64, c),
+            Features::Dense(x) => Logistic::fit(&x, &y, classes as i64, c),
+        };
+        Self { logistic, c, directions }
+    }
+
+    /// The probability of each class for each text, row by row.
+    pub(crate) fn probabilities(&self, points: &Points) -> Vec<f32> {
+        let n = match points {
+            Points::Terms(rows, _) => rows.len(),
+            Points::Latent(rows) => rows.size()[0] as usize,
+        };
+        let all: Vec<usize> = (0..n).collect();
+        let mut found = Vec::new();
+        for at in all.chunks(AT_ONCE) {
+            let said = points.logits(at, self).softmax(-1, Kind::Float).contiguous();
+            found.extend(Vec::<f32>::try_from(said.reshape([-1])).expect("float32"));
+        }
+        found
+    }
+}
+
+/// Texts whose features are in memory at once.
+const AT_ONCE: usize = 4_096;
+
+fn of_classes(labels: &[u32], at: &[usize]) -> Tensor {
+    Tensor::from_slice(&at.iter().map(|&i| i64::from(labels[i])).collect::<Vec<_>>())
+}
+
+/// A classifier with its space, as it is kept in a folder.
+#[derive(Debug)]
+pub(crate) struct Linear {
+    pub(crate) space: Space,
+    pub(crate) fitted: Fitted,
+}
+
+/// The file of the terms in a row's folder.
+const TERMS: &str = "terms.json";
+
+impl Linear {
+    /// Its terms and its tensors in a folder.
+    pub(crate) fn files(dir: &Path) -> [PathBuf; 2] {
+        [dir.join(TERMS), dir.join("final.safetensors")]
+    }
+
+    /// Keeps a classifier and its space in a folder.
+    pub(crate) fn keep(dir: &Path, space: &Space, fitted: &Fitted) -> Result<()> {
+        files::make_folder(dir)?;
+        files::keep(&Self::files(dir)[0], &space.terms)?;
+        let Logistic { weight, bias } = &fitted.logistic;
+        let mut tensors = vec![
+            ("weight".to_owned(), weight.shallow_clone()),
+            ("bias".into(), bias.shallow_clone()),
+        ];
+        if let Some(all) = &space.directions {
+            let used = all.narrow(1, 0, fitted.directions).to_kind(Kind::Float).contiguous();
+            tensors.push(("directions".into(), used));
+        }
+        let [_, file] = Self::files(dir);
+        store::save(&file, &tensors, &[("c".to_owned(), fitted.c.to_string())].into())?;
+        Ok(())
+    }
+
+    /// One that [`Linear::keep`] wrote.
+    pub(crate) fn open(dir: &Path, classes: usize) -> Result<Self> {
+        let [terms, file] = Self::files(dir);
+        let terms: Terms = files::found_before(&terms)?.with_context(|| {
+            let dir = dir.display();
+            format!("{dir}: the run has not come to it; run the same command again")
+        })?;
+        let stored = store::load(&file)?;
+        let damaged = || format!("{}: not the classifier of {TERMS} beside it", file.display());
+        let find = |name: &str| stored.tensors.iter().find(|(found, _)| *found == name);
+        let tensor = |name: &str| find(name).map(|(_, tensor)| tensor.to_device(Device::Cpu));
+        let (weight, bias) = tensor("weight").zip(tensor("bias")).with_context(damaged)?;
+        let directions = tensor("directions").map(|of| of.to_kind(Kind::Double));
+        let (rows, width) = directions
+            .as_ref()
+            .map_or((None, terms.names().len() as i64), |of| (Some(of.size()), of.size()[1]));
+        ensure!(
+            rows.is_none_or(|size| size[0] == terms.names().len() as i64)
+                && weight.size() == [classes as i64, width]
+                && bias.size() == [classes as i64],
+            damaged()
+        );
+        let c = stored.meta.get("c").and_then(|c| c.parse().ok()).with_context(damaged)?;
+        let used = if directions.is_some() { width } else { 0 };
+        let logistic = Logistic { weight, bias };
+        let fitted = Fitted { logistic, c, directions: used };
+        Ok(Self { space: Space { terms, directions }, fitted })
+    }
+
+    /// The probability of each class for each text, row by row.
+    pub(crate) fn probabilities<T: AsRef<str> + Sync>(&self, texts: &[T]) -> Vec<f32> {
+        self.fitted.probabilities(&self.space.points(texts))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Texts of two topics: each has three words of its own, and says two of them.
+    fn texts() -> (Vec<String>, Vec<u32>) {
+        let words = [["sun", "sand", "sea"], ["snow", "ice", "frost"]];
+        let text =
+            |i: usize| format!("{} {}", words[i % 2][i / 2 % 3], words[i % 2][(i / 2 + 1) % 3]);
+        ((0..60).map(text).collect(), (0..60).map(|i| i % 2).collect())
+    }
+
+    #[test]
+    fn directions_of_unlabelled_texts_tell_words_that_no_label_has() {
+        let (texts, labels) = texts();
+        torch::rng::seed(1);
+        let options = TermOptions { words: 1, texts: 1 };
+        let space = Space::latent(&texts, options, 2).unwrap().unwrap();
+        let points = space.points(&texts);
+        // Labels of two texts a topic, of which none says `sea` and `frost`.
+        let labelled = [0, 1, 6, 7];
+        let fitted = Fitted::to(&points, (&labels, 2), &labelled, 1).unwrap();
+        let shown = space.points(&["sea", "frost"]);
+        let said = fitted.probabilities(&shown);
+        assert!(said[0] > 0.5 && said[3] > 0.5, "{said:?}");
+        // The labels alone cannot know.
+        let own: Vec<&String> = labelled.iter().map(|&i| &texts[i]).collect();
+        let alone = Space::of_terms(&own, options);
+        assert_eq!(
+            alone
+                .points(&["sea"])
+                .logits(
+                    &[0],
+                    &Fitted::to(&alone.points(&texts), (&labels, 2), &labelled, 1).unwrap()
+                )
+                .size(),
+            [1, 2]
+        );
+        assert_eq!(alone.size(), (4, None));
+    }
+
+    #[test]
+    fn what_is_kept_says_the_same_and_a_wrong_file_is_refused() {
+        let (texts, labels) = texts();
+        let folder = tempfile::tempdir().unwrap();
+        let options = TermOptions::default();
+        let spaces =
+            [Space::of_terms(&texts, options), Space::latent(&texts, options, 4).unwrap().unwrap()];
+        for space in spaces {
+            let points = space.points(&texts);
+            let all: Vec<usize> = (0..texts.len()).collect();
+            let fitted = Fitted::to(&points, (&labels, 2), &all, 1).unwrap();
+            Linear::keep(folder.path(), &space, &fitted).unwrap();
+            let kept = Linear::open(folder.path(), 2).unwrap();
+            let (ours, theirs) = (fitted.probabilities(&points), kept.probabilities(&texts));
+            assert!(ours.iter().zip(&theirs).all(|(a, b)| (a - b).abs() < 1e-5));
+            assert!(Linear::open(folder.path(), 3).unwrap_err().to_string().contains("terms.json"));
+        }
+        let none = tempfile::tempdir().unwrap();
+        assert!(Linear::open(none.path(), 2).unwrap_err().to_string().contains("run the same"));
+    }
+}

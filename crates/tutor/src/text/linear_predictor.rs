@@ -1,0 +1,78 @@
+//! A linear classifier of texts of a run, with all that is needed to show it new ones.
+
+use std::any::Any;
+use std::fs;
+use std::ops::Range;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use anyhow::{Context, Result};
+use data_pipeline::digest::Digest;
+
+use super::linear::Linear;
+use super::predictor::Columns;
+use super::shown::OpenTexts;
+use crate::run::experiment::{Predictor, Shown};
+
+/// A linear classifier of texts.
+pub(crate) struct LinearPredictor {
+    name: String,
+    linear: Linear,
+    classes: Vec<String>,
+    columns: Columns,
+    /// The files that it was read from.
+    files: [PathBuf; 2],
+}
+
+impl LinearPredictor {
+    /// The one that a run kept in a folder.
+    pub(crate) fn of_run(
+        (name, dir): (String, &Path),
+        classes: Vec<String>,
+        columns: Columns,
+    ) -> Result<Self> {
+        let linear = Linear::open(dir, classes.len())?;
+        Ok(Self { name, linear, classes, columns, files: Linear::files(dir) })
+    }
+}
+
+impl Predictor for LinearPredictor {
+    fn about(&self) -> String {
+        self.name.clone()
+    }
+
+    fn classes(&self) -> &[String] {
+        &self.classes
+    }
+
+    fn identity(&self) -> Result<String> {
+        let mut told = format!("{:?} {:?}", self.classes, self.columns);
+        for file in &self.files {
+            let bytes =
+                fs::read(file).with_context(|| format!("cannot read {}", file.display()))?;
+            told += &format!(" {}", Digest::of(&bytes));
+        }
+        Ok(Digest::of(told.as_bytes()).to_string())
+    }
+
+    fn open(&self, path: &Path, labeled: bool) -> Result<Box<dyn Shown + '_>> {
+        let texts = Arc::new(match labeled {
+            true => {
+                let reader = self.columns.labeled(path, Some(self.classes.clone()))?;
+                reader.read(&[path.to_owned()])?
+            }
+            false => self.columns.bare(path, &self.classes)?,
+        });
+        let shown = texts.clone();
+        let say = move |range: Range<usize>| {
+            let texts: Vec<&str> =
+                shown.examples()[range].iter().map(|of| of.texts.a.as_str()).collect();
+            Ok(self.linear.probabilities(&texts))
+        };
+        Ok(Box::new(OpenTexts { texts, classes: self.classes.len(), say }))
+    }
+
+    fn as_any(&self) -> &dyn Any {
+        self
+    }
+}
