@@ -1,10 +1,10 @@
-"""Golden files of TensorFlow's checkpoints: what TensorFlow writes, and what transformers makes of it.
+"""Golden files of TensorFlow's checkpoints: what it writes, and what transformers makes of that.
 
     python xtask/peers/golden_tensorflow.py    # tensorflow-cpu 2.21.0, transformers 4.57.1
 
 `values_tf` of `weights` holds every kind of number in two data files. `electra_tf` and `bert_tf` of
-`electra` are small random networks under the names of google-research's code, as its trainings write
-them; `*.safetensors` beside them are the same under transformers' names, brought there by
+`electra` are small random networks under the names of google-research's code, as its trainings
+write them; `*.safetensors` beside them are the same under transformers' names, brought there by
 transformers' own `load_tf_weights_in_electra` and `load_tf_weights_in_bert`.
 """
 

@@ -20,10 +20,10 @@ const IN_FOLDER: [&str; 4] = [
 ];
 
 /// Opens weights: safetensors, a file of PyTorch of any age, a pickle of NumPy's arrays, an index
-/// of shards (`*.index.json`), the index of a checkpoint of TensorFlow (`*.index`), or a folder that
-/// has one of these under its name on the Hugging Face hub, or a single checkpoint of TensorFlow.
-/// Nothing in a file is executed. In a training checkpoint the averaged weights are taken before
-/// others: [`open_part`] takes others.
+/// of shards (`*.index.json`), the index of a checkpoint of TensorFlow (`*.index`), or a folder
+/// that has one of these under its name on the Hugging Face hub, or a single checkpoint of
+/// TensorFlow. Nothing in a file is executed. In a training checkpoint the averaged weights are
+/// taken before others: [`open_part`] takes others.
 ///
 /// A `config.json` or `preprocessor_config.json` beside a file of such a name adds to
 /// [`StateDict::meta`] what it says about the net and its images.

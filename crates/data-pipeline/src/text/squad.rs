@@ -79,8 +79,8 @@ impl Squad {
     ///
     /// # Errors
     /// When the file is no such JSON, and, as asked, for a question of which an answer does not
-    /// stand where it should, that has no answer although it is not marked as impossible, or whose id
-    /// another one has.
+    /// stand where it should, that has no answer although it is not marked as impossible, or whose
+    /// id another one has.
     pub fn read(path: &Path, on_bad: OnBadInput) -> Result<Self, DataError> {
         let mut text = Vec::new();
         open(path)?.read_to_end(&mut text).map_err(DataError::io(path, "fetch it again"))?;

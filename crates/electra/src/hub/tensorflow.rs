@@ -27,8 +27,8 @@ impl Checkpoint {
     /// is read for the rest. Kernels are turned round, as they are `[in, out]` there.
     ///
     /// # Errors
-    /// When it is neither ELECTRA's nor BERT's, or a tensor of the encoder is missing or has a shape
-    /// that does not fit the others; the text names it.
+    /// When it is neither ELECTRA's nor BERT's, or a tensor of the encoder is missing or has a
+    /// shape that does not fit the others; the text names it.
     pub fn from_tensorflow(
         read: &StateDict,
         network: Network,

@@ -135,8 +135,8 @@ mod tests {
         loss.values().terms.iter().find(|term| term.0 == "unsup").expect("the term").1
     }
 
-    /// A port sharpened the prediction (0.0115631843), or both (0.0554422585): the loss has the same
-    /// sign and size.
+    /// A port sharpened the prediction (0.0115631843), or both (0.0554422585): the loss has the
+    /// same sign and size.
     #[test]
     fn o19_the_temperature_sharpens_the_target_alone() {
         assert!((unsup(0.4, 0.0) - 0.279_774_935_3).abs() < 1e-6, "{}", unsup(0.4, 0.0));

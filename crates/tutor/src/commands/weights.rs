@@ -41,8 +41,8 @@ enum Action {
         /// a file in torch.hub's cache; with `#PART` a part of a training checkpoint.
         weights: String,
     },
-    /// Write a checkpoint of google-research's ELECTRA or BERT, which is TensorFlow's, as a folder of
-    /// the Hugging Face hub.
+    /// Write a checkpoint of google-research's ELECTRA or BERT, which is TensorFlow's, as a folder
+    /// of the Hugging Face hub.
     Convert {
         /// The checkpoint: its `.index` file, the name before that, or a folder that has one.
         weights: String,

@@ -125,7 +125,7 @@ impl Experiment for Finetune {
             "{} judges two texts at once, and a table of texts has one a row; the predictions of \
              its test part lie in {}",
             config.task.name(),
-            seed.join(training::PREDICTIONS).display()
+            seed.join(summary::PREDICTIONS).display()
         );
         ensure!(
             model.is_none_or(|model| model == training::FOLDER),

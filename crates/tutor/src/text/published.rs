@@ -83,6 +83,8 @@ fn of_run(run: &Path) -> Result<PathBuf> {
 pub(crate) fn open(asked: &str) -> Result<(Checkpoint, Tokenizer)> {
     let places = Places::of_user();
     let checkpoint = Checkpoint::open(asked, &places)?;
+    // Before memory is taken for what may be another network.
+    checkpoint.fits()?;
     let path = find(asked, &places)?.path;
     let folder = if path.is_dir() { &*path } else { path.parent().unwrap_or(&path) };
     let tokenizer = Tokenizer::open(folder)?;

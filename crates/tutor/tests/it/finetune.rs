@@ -1,5 +1,5 @@
-//! Fine-tuning on benchmark tasks, as a user runs it. All data here are made by hand in the formats of
-//! GLUE, SQuAD 2.0 and CoNLL.
+//! Fine-tuning on benchmark tasks, as a user runs it. All data here are made by hand in the formats
+//! of GLUE, SQuAD 2.0 and CoNLL.
 
 use std::fs;
 use std::path::{Path, PathBuf};

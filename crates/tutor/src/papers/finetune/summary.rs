@@ -5,11 +5,13 @@ use metrics::{Score, stats};
 use report::{Block, Row, RunResult, Section, Table};
 use serde::{Deserialize, Serialize};
 
-use super::training::PREDICTIONS;
 use crate::recipe::head::Head;
 use crate::run::cost::StageCost;
 use crate::run::result::frame;
 use crate::run::seeds::Run;
+
+/// The folder of files of predictions in that of a seed.
+pub(super) const PREDICTIONS: &str = "predictions";
 
 /// A score of a part of the data.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]

@@ -16,7 +16,7 @@ use train::{Loss, Objective, Progress, Throughput, TrainConfig};
 
 use super::recipe::Recipe;
 use super::start::Start;
-use super::summary::{Measure, Outcome};
+use super::summary::{Measure, Outcome, PREDICTIONS};
 use crate::recipe::select::Select;
 use crate::run::files;
 use crate::run::seeds::{self, SeedRun};
@@ -25,9 +25,6 @@ use crate::text::tokens::on_device;
 
 /// The folder of the training in that of its seed.
 pub(super) const FOLDER: &str = "training";
-
-/// The folder of files of predictions in that of the seed.
-pub(super) const PREDICTIONS: &str = "predictions";
 
 /// Sequences of a batch of an evaluation.
 pub(super) const BATCH: usize = 64;
