@@ -40,6 +40,9 @@ pub struct Checkpoint {
 /// Tensors under this crate's names, with those of the file.
 type Named<'a> = BTreeMap<String, (&'a str, &'a TensorData)>;
 
+/// Tensors that are copied, by the names of those that they are copied to.
+type Copies<'t> = Vec<(&'t String, &'t Tensor)>;
+
 impl Checkpoint {
     /// Loads all tensors into `params`, whose names are this crate's.
     ///
@@ -94,7 +97,7 @@ impl Checkpoint {
         given: &Named<'_>,
         wanted: &'t [(String, Tensor)],
         heads: Heads,
-    ) -> Result<(Vec<(&'t String, &'t Tensor)>, Loaded), HubError> {
+    ) -> Result<(Copies<'t>, Loaded), HubError> {
         let prefix = format!("{}.", self.config.encoder.family.prefix());
         // The pooler stands on the encoder, as heads do.
         let is_head = |name: &str| {
