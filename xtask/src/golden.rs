@@ -191,12 +191,13 @@ fn differences(
 }
 
 /// Scripts that read what our programs wrote, make and score folders of pictures, or want data.
-const MAKE_NONE: [&str; 5] = [
+const MAKE_NONE: [&str; 6] = [
     "/onnx_export.py",
     "/folder_splits.py",
     "/frozen_features.py",
     "/electra_folders.py",
     "/minilm.py",
+    "/table_splits.py",
 ];
 
 /// Runs every script in an environment with the pinned packages.

@@ -25,6 +25,8 @@ pub enum Undefined {
     NoVariation,
     /// No item has two votes.
     NoPairs,
+    /// No item has all the votes that it should have.
+    NoComplete,
     /// Items have different numbers of votes, which this measure does not allow.
     UnequalVotes,
     /// There are too few values.
@@ -36,6 +38,7 @@ impl fmt::Display for Undefined {
         f.write_str(match self {
             Self::NoVariation => "undefined (no variation)",
             Self::NoPairs => "undefined (no item has two votes)",
+            Self::NoComplete => "undefined (no item has all its votes)",
             Self::UnequalVotes => "undefined (items have different numbers of votes)",
             Self::TooFew => "undefined (too few values)",
         })
@@ -262,7 +265,10 @@ impl Agreement {
             raters: votes.raters(),
             pairwise: pairwise(&counts),
             alpha: alpha(&counts),
-            fleiss: fleiss(&complete),
+            fleiss: match fleiss_items {
+                0 => Statistic::undefined(Undefined::NoComplete),
+                _ => fleiss(&complete),
+            },
             fleiss_items,
             mean_cohen,
             largest_share: counts.largest_share(),

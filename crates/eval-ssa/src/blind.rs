@@ -63,6 +63,9 @@ impl Study {
         for judgment in &mut study.judgments {
             give(&items, &mut judgment.item);
         }
+        for decision in &mut study.adjudications {
+            give(&items, &mut decision.item);
+        }
         for pair in &mut study.pairs {
             give(&pairs, &mut pair.id);
             give(&conversations, &mut pair.conversation);

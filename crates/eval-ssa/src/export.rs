@@ -1,16 +1,65 @@
 //! All ratings as a table: CSV that is safe to open in a spreadsheet, and Parquet. Lines of JSON
 //! are written by [`files`](crate::files).
 
-use crate::item::{CheckKind, Item};
+use crate::item::{CheckKind, Item, Label, Mode};
 use crate::rating::{Answer, Rating};
-use crate::study::Study;
+use crate::study::{Outcome, Study};
 use parquet::basic::{ConvertedType, Repetition, Type};
 use parquet::data_type::{BoolType, ByteArray, ByteArrayType, Int32Type, Int64Type};
 use parquet::file::properties::WriterProperties;
 use parquet::file::writer::SerializedFileWriter;
 use parquet::schema::types::Type as Schema;
+use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::sync::Arc;
+
+/// A response with the label that people gave it: a line of `labels.jsonl`, which a classifier of
+/// texts is trained on, or by which an automatic measure is held against people.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Labelled {
+    /// The item.
+    pub item: String,
+    /// How the response came about.
+    pub mode: Mode,
+    /// Whose response it is.
+    pub system: String,
+    /// The response and its context, by [`Item::as_text`].
+    pub text: String,
+    /// The label.
+    pub label: Label,
+    /// What gave it: the votes, or the researcher where there is no majority.
+    pub decided_by: DecidedBy,
+}
+
+/// What gives a response its label.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum DecidedBy {
+    /// The raters.
+    Votes,
+    /// The researcher, where votes give none.
+    Adjudication,
+}
+
+/// All responses with a label.
+pub fn labelled(study: &Study) -> Vec<Labelled> {
+    let votes = study.outcomes().into_iter().map(|outcome| outcome.label);
+    let label = |(outcome, by_votes): (Outcome<'_>, Option<Label>)| {
+        Some(Labelled {
+            item: outcome.item.id.clone(),
+            mode: outcome.item.mode,
+            system: outcome.item.system.clone(),
+            text: outcome.item.as_text(),
+            label: outcome.label?,
+            decided_by: match by_votes {
+                Some(_) => DecidedBy::Votes,
+                None => DecidedBy::Adjudication,
+            },
+        })
+    };
+    study.outcomes_with_decisions().into_iter().zip(votes).filter_map(label).collect()
+}
 
 /// A value of the table; `None` is an empty cell.
 enum Column<'a> {

@@ -6,6 +6,7 @@
 //! | `items.jsonl` | an [`Item`](crate::Item) |
 //! | `ratings.jsonl` | a [`Rating`](crate::Rating) |
 //! | `judgments.jsonl` | a [`Judgment`](crate::Judgment) |
+//! | `adjudications.jsonl` | an [`Adjudication`](crate::Adjudication) |
 //! | `pairs.jsonl` | a [`Pair`](crate::Pair) |
 //! | `preferences.jsonl` | a [`Preference`](crate::Preference) |
 //!
@@ -92,6 +93,7 @@ impl Study {
             items: lines(&items)?,
             ratings: lines(&folder.join("ratings.jsonl"))?,
             judgments: lines(&folder.join("judgments.jsonl"))?,
+            adjudications: lines(&folder.join("adjudications.jsonl"))?,
             pairs: lines(&folder.join("pairs.jsonl"))?,
             preferences: lines(&folder.join("preferences.jsonl"))?,
         };
@@ -118,6 +120,7 @@ impl Study {
         write(&folder.join("systems.jsonl"), &self.systems)?;
         write(&folder.join("ratings.jsonl"), &self.ratings)?;
         write(&folder.join("judgments.jsonl"), &self.judgments)?;
+        write(&folder.join("adjudications.jsonl"), &self.adjudications)?;
         write(&folder.join("pairs.jsonl"), &self.pairs)?;
         write(&folder.join("preferences.jsonl"), &self.preferences)?;
         // The file that makes the folder a study comes last.

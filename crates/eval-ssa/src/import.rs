@@ -20,6 +20,9 @@ use crate::rating::{Answer, Rating, answer};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
+/// The system of responses of which a file does not say whose they are.
+pub const UNKNOWN: &str = "unknown";
+
 /// What a file held.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Imported {

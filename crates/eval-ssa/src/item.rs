@@ -145,6 +145,21 @@ impl Item {
     pub fn is_rated(&self) -> bool {
         self.check.is_none()
     }
+
+    /// The response and then the turns before it, the newest first, a line each: one text for a
+    /// classifier. What is too long for it loses the oldest turns.
+    ///
+    /// ```
+    /// use eval_ssa::{Item, Turn};
+    /// let context = vec![Turn::new("B", "Do you swim?"), Turn::new("A", "Yes.\nOften.")];
+    /// let item = Item { context, response: "Where?".into(), ..Item::default() };
+    /// assert_eq!(item.as_text(), "Where?\nYes. Often.\nDo you swim?");
+    /// ```
+    pub fn as_text(&self) -> String {
+        let turns = self.context.iter().rev().map(|turn| &turn.text);
+        let line = |text: &String| text.split_whitespace().collect::<Vec<_>>().join(" ");
+        [&self.response].into_iter().chain(turns).map(line).collect::<Vec<_>>().join("\n")
+    }
 }
 
 /// A system that takes part, as the study's owner sees it. A line of `systems.jsonl`.

@@ -1,6 +1,6 @@
 //! Automatic judges beside people: under their own name, with how far they agree with people.
 
-use crate::agreement::{Statistic, Undefined, cohen, pairwise};
+use crate::agreement::{Statistic, Undefined, alpha, cohen, pairwise};
 use crate::item::Label;
 use crate::quality::Share;
 use crate::rating::Rating;
@@ -16,6 +16,8 @@ pub struct JudgeAgreement {
     pub with_label: Share,
     /// Cohen's kappa of the two.
     pub kappa: Statistic,
+    /// Krippendorff's alpha of the two, people's label being one rater.
+    pub alpha: Statistic,
     /// Pairs of the judge and one rater that say the same.
     pub with_raters: Share,
     /// The same between raters, on the same items: what the judge is to be measured by.
@@ -33,6 +35,9 @@ pub struct JudgeReport {
     pub unread: usize,
     /// Items that it judged and people labelled.
     pub shared: usize,
+    /// How many of those have each pair of labels: a row is people's label, a column the judge's;
+    /// both in the order not sensible, sensible only, specific.
+    pub confusion: [[u64; 3]; 3],
     /// On whether responses make sense.
     pub sensible: JudgeAgreement,
     /// On whether they are specific.
@@ -72,6 +77,7 @@ pub fn judges(study: &Study) -> Vec<JudgeReport> {
             let two = Votes::from_items(two).expect("two columns");
             JudgeAgreement {
                 with_label,
+                alpha: alpha(&two.counts()),
                 kappa: match two.items().is_empty() {
                     true => Statistic::undefined(Undefined::NoPairs),
                     false => cohen(&two, 0, 1),
@@ -81,8 +87,12 @@ pub fn judges(study: &Study) -> Vec<JudgeReport> {
             }
         };
         let mut systems: BTreeMap<String, Vec<Label>> = BTreeMap::new();
+        let mut confusion = [[0; 3]; 3];
         for outcome in &outcomes {
             if let Some(label) = judged(outcome) {
+                if let Some(people) = outcome.label {
+                    confusion[people as usize][label as usize] += 1;
+                }
                 systems.entry(outcome.item.system.clone()).or_default().push(label);
             }
         }
@@ -97,6 +107,7 @@ pub fn judges(study: &Study) -> Vec<JudgeReport> {
             items: labels.len(),
             unread: labels.values().filter(|label| label.is_none()).count(),
             shared: outcomes.iter().filter(|o| o.label.is_some() && judged(o).is_some()).count(),
+            confusion,
             sensible: agreement(Label::is_sensible, |rating| rating.answer.sensible()),
             specific: agreement(Label::is_specific, |rating| rating.answer.specific()),
             systems: systems.into_iter().map(|(name, labels)| (name, shares(labels))).collect(),

@@ -41,11 +41,13 @@
 //! `docs/papers/ssa.md` says which rule is in which function, and why where tools disagree.
 #![forbid(unsafe_code)]
 
+mod adjudication;
 pub mod agreement;
 mod blind;
 pub mod bootstrap;
 mod chatbot;
 mod contexts;
+pub mod decisions;
 pub mod export;
 pub mod files;
 mod guideline;
@@ -69,6 +71,7 @@ mod table;
 pub mod transcripts;
 mod votes;
 
+pub use adjudication::Adjudication;
 pub use chatbot::{Chatbot, GenericBot, respond};
 pub use contexts::{Context, ContextError};
 pub use files::FileError;

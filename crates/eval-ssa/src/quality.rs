@@ -169,7 +169,8 @@ fn flags(quality: &RaterQuality, labels: usize) -> Vec<String> {
         flags.push("gave one and the same answer to everything, where others did not".into());
     }
     if quality.hasty * 10 > quality.answers && quality.hasty > 0 {
-        flags.push(format!("{} answers in less than a tenth of the usual time", quality.hasty));
+        let answers = if quality.hasty == 1 { "answer" } else { "answers" };
+        flags.push(format!("{} {answers} in less than a tenth of the usual time", quality.hasty));
     }
     flags
 }

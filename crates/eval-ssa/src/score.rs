@@ -217,10 +217,18 @@ fn by_system<'o, 'i>(
 
 /// The scores of all systems in both modes, those in static mode first, in order of their names.
 pub fn scores(study: &Study, bootstrap: &Bootstrap) -> Vec<Score> {
-    let (outcomes, required) = (study.outcomes(), study.required);
+    scores_of(&study.outcomes(), study.required, bootstrap)
+}
+
+/// The scores of all systems that have these outcomes.
+pub(crate) fn scores_of(
+    outcomes: &[Outcome<'_>],
+    required: Required,
+    bootstrap: &Bootstrap,
+) -> Vec<Score> {
     let mut scores = Vec::new();
     for mode in [Mode::Static, Mode::Interactive] {
-        for (system, outcomes) in by_system(&outcomes, mode) {
+        for (system, outcomes) in by_system(outcomes, mode) {
             let estimate = |measure| {
                 let units: Vec<Unit> = units(&outcomes, measure).into_values().collect();
                 bootstrap.mean(&units)

@@ -1,5 +1,6 @@
 //! A study: all records, checked, and the label of each response.
 
+use crate::adjudication::Adjudication;
 use crate::item::{Item, Label, Mode, System};
 use crate::judgment::Judgment;
 use crate::preference::{Pair, Preference};
@@ -21,6 +22,8 @@ pub struct Study {
     pub ratings: Vec<Rating>,
     /// What automatic judges say.
     pub judgments: Vec<Judgment>,
+    /// What the researcher decided where votes give no label; never counted among them.
+    pub adjudications: Vec<Adjudication>,
     /// Pairs of responses.
     pub pairs: Vec<Pair>,
     /// Choices between them.
@@ -76,8 +79,14 @@ impl Study {
         }
         let known = self.ratings.iter().map(|rating| ("rating", &rating.item, &rating.rater));
         let judged = self.judgments.iter().map(|j| ("judgment", &j.item, &j.judge));
-        for (what, item, by) in known.chain(judged).filter(|(_, item, _)| !items.contains(*item)) {
+        let decided = self.adjudications.iter().map(|a| ("adjudication", &a.item, &a.by));
+        let all = known.chain(judged).chain(decided);
+        for (what, item, by) in all.filter(|(_, item, _)| !items.contains(*item)) {
             faults.push(format!("{what} by {by:?} of an unknown item {item:?}"));
+        }
+        for decision in self.adjudications.iter().filter(|a| a.specific && !a.sensible) {
+            let item = &decision.item;
+            faults.push(format!("adjudication of {item:?}: what makes no sense is not specific"));
         }
         for preference in self.preferences.iter().filter(|p| !pairs.contains(&p.pair)) {
             let Preference { pair, rater, .. } = preference;

@@ -1,7 +1,8 @@
 //! Everything that a report of a study shows, as plain data.
 
 use crate::agreement::{Agreement, alpha_interval};
-use crate::bootstrap::{Bootstrap, FEW_UNITS, Resampled};
+use crate::bootstrap::{Bootstrap, Estimate, FEW_UNITS, Resampled};
+use crate::decisions::{Adjudications, adjudications};
 use crate::item::Mode;
 use crate::judge::{JudgeReport, judges};
 use crate::preferences::{Contest, contests};
@@ -98,6 +99,10 @@ pub struct Summary {
     pub guidelines: BTreeMap<String, usize>,
     /// The measures of each system and mode.
     pub scores: Vec<Score>,
+    /// Decisions on responses without a majority, and the scores with them; `None` if there are
+    /// none. All other numbers are by the votes alone.
+    #[serde(default)]
+    pub adjudications: Option<Adjudications>,
     /// Differences between systems.
     pub comparisons: Vec<Comparison>,
     /// Agreement on each question that was asked.
@@ -158,6 +163,7 @@ impl Summary {
             replaced: study.replaced(),
             short_conversations: short_conversations(study),
             guidelines,
+            adjudications: adjudications(study, &scores, bootstrap),
             comparisons: comparisons(study, bootstrap),
             agreement: agreement(study, bootstrap),
             raters: quality::raters(study),
@@ -197,11 +203,13 @@ impl Summary {
                 ));
             }
             let Some(ssa) = &score.ssa else { continue };
-            if ssa.units < FEW_UNITS {
+            let of = units(score.mode, ssa.units);
+            if ssa.units == 1 {
+                warnings.push(format!("{name}: {of}, and one says nothing of others: no interval"));
+            } else if ssa.units < FEW_UNITS {
                 warnings.push(format!(
-                    "{name}: {}: percentile intervals of so few are too narrow, and the interval \
-                     for small samples is the one to quote",
-                    units(score.mode, ssa.units)
+                    "{name}: {of}: percentile intervals of so few are too narrow, and the interval \
+                     for small samples is the one to quote"
                 ));
             }
             let alike =
@@ -233,6 +241,18 @@ impl Summary {
             warnings.push(format!(
                 "{which} fewer than {SHORT} rated responses, where the protocol asks for 14 to 28 turns"
             ));
+        }
+        if let Some(found) = &self.adjudications {
+            let (counted, all) = (found.counted(), found.decisions.len());
+            let have = if counted == 1 { "response has" } else { "responses have" };
+            let mut text = format!(
+                "{counted} {have} no majority and a researcher's decision: scores are by the votes \
+                 alone, and the table of decisions has them both ways"
+            );
+            if counted < all {
+                text += &format!("; {} more were decided by votes since", all - counted);
+            }
+            warnings.push(text);
         }
         if self.guidelines.len() > 1 {
             let versions: Vec<String> =
@@ -289,6 +309,7 @@ impl Summary {
              2020)."
                 .into(),
         );
+        text.extend(self.adjudications.as_ref().and_then(describe_decisions));
         let level = self.bootstrap.level * 100.0;
         text.push(format!(
             "Intervals are at {level} %: percentile bootstrap over whole conversations or contexts \
@@ -314,6 +335,27 @@ impl Summary {
         }
         text.join(" ")
     }
+}
+
+/// Who decided how many responses, and what SSA is with that; `None` if no decision counts.
+fn describe_decisions(found: &Adjudications) -> Option<String> {
+    let counts = found.decisions.iter().filter(|decision| decision.by_votes.is_none());
+    let by: BTreeSet<&str> = counts.map(|decision| decision.by.as_str()).collect();
+    let by: Vec<&str> = by.into_iter().collect();
+    let ssa = |ssa: &Option<Estimate>| ssa.as_ref().map_or("none".into(), |ssa| percent(ssa.value));
+    let changed = found.scores.iter().filter(|score| score.decisions > 0).map(|score| {
+        let (votes, both) = (ssa(&score.votes.ssa), ssa(&score.both.ssa));
+        format!("{} ({}): {votes} by votes, {both} with them", score.system, score.mode.name())
+    });
+    (found.counted() > 0).then(|| {
+        format!(
+            "{} responses without a majority were decided by {}; the scores do not count these \
+             decisions. SSA of {}.",
+            found.counted(),
+            by.join(", "),
+            changed.collect::<Vec<_>>().join("; of ")
+        )
+    })
 }
 
 fn percent(share: f64) -> String {

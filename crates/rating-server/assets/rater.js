@@ -34,7 +34,8 @@ function render(state) {
 items.setUp(render);
 chat.setUp(render);
 byId("agree").addEventListener("click", async () => {
-  render((await persist("POST", "/api/guideline", {})).data.state);
+  const { data } = await persist("POST", "/api/guideline", {});
+  render(data.state ?? data);
 });
 
 const unsaved = keptAnswer();

@@ -3,6 +3,9 @@
 use crate::error::Result;
 use rusqlite::Connection;
 
+/// Who the log names when the program is used and not the page.
+pub(crate) const TOOL: &str = "tool";
+
 /// An entry of the log.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Entry {

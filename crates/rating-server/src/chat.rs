@@ -27,6 +27,12 @@ const SPEAKERS: [&str; 2] = ["A", "B"];
 pub enum Endpoint {
     /// The control of the published study: "I don't know" to questions, "ok" to statements.
     GenericBot,
+    /// Any chatbot that is reached over HTTP: it is sent `{"turns": ["Hi!", ...]}`, oldest first,
+    /// the last of them somebody else's, and answers with `{"reply": "..."}` or with plain text.
+    Http {
+        /// The address that is posted to.
+        url: String,
+    },
     /// A server that speaks the chat completions of OpenAI's interface.
     OpenAi {
         /// The address up to `/v1`, without `/chat/completions`.

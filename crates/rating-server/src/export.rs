@@ -25,13 +25,15 @@ pub enum Export {
     Systems,
     /// `judgments.jsonl`: what automatic judges say.
     Judgments,
-    /// `adjudications.jsonl`
+    /// `adjudications.jsonl`: what the researcher decided, beside the votes.
     Adjudications,
+    /// `labels.jsonl`: each response with the label that people gave it.
+    Labels,
 }
 
 impl Export {
     /// All of them.
-    pub const ALL: [Self; 9] = [
+    pub const ALL: [Self; 10] = [
         Self::Items,
         Self::Ratings,
         Self::RatingsCsv,
@@ -41,6 +43,7 @@ impl Export {
         Self::Systems,
         Self::Judgments,
         Self::Adjudications,
+        Self::Labels,
     ];
 
     /// The file's name.
@@ -55,6 +58,7 @@ impl Export {
             Self::Systems => "systems.jsonl",
             Self::Judgments => "judgments.jsonl",
             Self::Adjudications => "adjudications.jsonl",
+            Self::Labels => "labels.jsonl",
         }
     }
 
@@ -75,7 +79,8 @@ impl Export {
             Self::Preferences => lines(&study.preferences),
             Self::Systems => lines(&study.systems),
             Self::Judgments => lines(&study.judgments),
-            Self::Adjudications => lines(&project.adjudications(names)?),
+            Self::Adjudications => lines(&study.adjudications),
+            Self::Labels => lines(&export::labelled(&study)),
         }
     }
 }

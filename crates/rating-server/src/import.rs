@@ -1,8 +1,12 @@
 //! Files of responses, transcripts and other tools' ratings.
 
 use crate::error::{Error, Result};
+use crate::items::{self, Imported, Row};
+use crate::settings::Settings;
+use crate::{decisions, imported};
 use eval_ssa::import::{self, Defaults, Mapping, responses_csv, responses_jsonl};
-use eval_ssa::{Item, Judgment, Pair, Rating, System, transcripts};
+use eval_ssa::{Adjudication, Item, Judgment, Pair, Rating, System, transcripts};
+use rusqlite::Connection;
 use serde::de::DeserializeOwned;
 use std::path::Path;
 
@@ -19,8 +23,44 @@ pub struct Records {
     pub ratings: Vec<Rating>,
     /// What automatic judges say.
     pub judgments: Vec<Judgment>,
+    /// Decisions on items without a majority.
+    pub adjudications: Vec<Adjudication>,
+    /// Whether the items come from a tool that keeps only their texts: then one that is in the
+    /// project with the same texts is the same item.
+    pub texts_only: bool,
     /// What was left out, and why.
     pub notes: Vec<String>,
+}
+
+impl Records {
+    /// Adds all of it.
+    ///
+    /// # Errors
+    /// [`Error::Invalid`] names what cannot be added.
+    pub(crate) fn add(&self, db: &Connection, settings: &Settings, now: i64) -> Result<Imported> {
+        let seed = settings.seed;
+        for system in &self.systems {
+            items::describe(db, seed, system)?;
+        }
+        let (mut rows, mut known) = (Vec::new(), 0);
+        for item in &self.items {
+            if self.texts_only && items::has_text(db, item)? {
+                known += 1;
+            } else {
+                rows.push(Row::item(item)?);
+            }
+        }
+        rows.extend(self.pairs.iter().map(Row::pair).collect::<Result<Vec<_>>>()?);
+        let items = items::add(db, seed, &rows, now)?;
+        let (ratings, late) = imported::ratings(db, settings, &self.ratings, now)?;
+        let judged = imported::judgments(db, &self.judgments, now)?;
+        let decided = decisions::add(db, &self.adjudications, now)?;
+        Ok(Imported {
+            added: items.added + ratings.added + judged + decided,
+            known: items.known + known + ratings.known,
+            late,
+        })
+    }
 }
 
 /// Another tool in which people rated.
@@ -36,11 +76,17 @@ pub enum Tool {
 
 /// Reads the ratings of another tool. `rater` is whose they are where the file does not say it:
 /// otherwise the name of doccano's file or of Potato's folder. Files without responses refer to
-/// items that are in the project already.
+/// items that are in the project already; where a file with responses does not say whose they are,
+/// they are `system`'s.
 ///
 /// # Errors
 /// [`Error::Input`] names the file and the place in it.
-pub fn read_tool(path: &Path, tool: Tool, rater: Option<&str>) -> Result<Records> {
+pub fn read_tool(
+    path: &Path,
+    tool: Tool,
+    rater: Option<&str>,
+    system: Option<&str>,
+) -> Result<Records> {
     let failed = |problem: String| Error::Input { file: path.to_owned(), problem };
     let text = std::fs::read_to_string(path).map_err(|error| failed(error.to_string()))?;
     let name =
@@ -58,8 +104,22 @@ pub fn read_tool(path: &Path, tool: Tool, rater: Option<&str>) -> Result<Records
         }
     };
     let read = read.map_err(|error| failed(error.to_string()))?;
-    let (items, ratings, notes) = (read.items, read.ratings, read.notes);
-    Ok(Records { items, ratings, notes, ..Records::default() })
+    let (mut items, ratings, mut notes) = (read.items, read.ratings, read.notes);
+    let nameless = items.iter_mut().filter(|item| item.system == import::UNKNOWN);
+    let mut count = 0;
+    for item in nameless {
+        match system {
+            Some(system) => system.clone_into(&mut item.system),
+            None => count += 1,
+        }
+    }
+    if count > 0 {
+        notes.push(format!(
+            "{count} responses name no system and are those of {:?}: name it by --system",
+            import::UNKNOWN
+        ));
+    }
+    Ok(Records { items, ratings, notes, texts_only: true, ..Records::default() })
 }
 
 /// Reads conversations in the format of the Meena paper's repository, as turns of a system to be
@@ -95,8 +155,8 @@ pub fn read_transcripts(
 }
 
 /// Reads a file by its name: `systems.jsonl`, `pairs.jsonl`, `ratings.jsonl`, `judgments.jsonl`,
-/// items as lines of JSON, or responses as CSV or lines of JSON. `system` is whose responses they
-/// are where the file does not say it.
+/// `adjudications.jsonl`, items as lines of JSON, or responses as CSV or lines of JSON. `system` is
+/// whose responses they are where the file does not say it.
 ///
 /// # Errors
 /// [`Error::Input`] names the file and the line.
@@ -112,6 +172,10 @@ pub fn read_records(path: &Path, system: Option<&str>) -> Result<Records> {
     }
     if name.ends_with("ratings.jsonl") {
         return Ok(Records { ratings: lines(&text).map_err(failed)?, ..Records::default() });
+    }
+    if name.ends_with("adjudications.jsonl") {
+        let adjudications = lines(&text).map_err(failed)?;
+        return Ok(Records { adjudications, ..Records::default() });
     }
     if name.ends_with("judgments.jsonl") {
         return Ok(Records { judgments: lines(&text).map_err(failed)?, ..Records::default() });
@@ -130,6 +194,9 @@ pub fn read_records(path: &Path, system: Option<&str>) -> Result<Records> {
         _ => return Err(failed("the name ends neither in .csv nor in .jsonl".to_owned())),
     };
     let read = read.map_err(|error| failed(error.to_string()))?;
+    if read.items.is_empty() {
+        return Err(failed("there is no response in it".to_owned()));
+    }
     Ok(Records { items: read.items, notes: read.notes, ..Records::default() })
 }
 

@@ -1,6 +1,7 @@
 //! Ratings that were given elsewhere, and what automatic judges say: records of files and models,
 //! not of this study's pages.
 
+use crate::audit::{self, TOOL};
 use crate::error::{Error, Result};
 use crate::items::Imported;
 use crate::seats;
@@ -92,6 +93,9 @@ pub(crate) fn ratings(
         ))?;
         done.added += 1;
     }
+    if !ratings.is_empty() {
+        audit::log(db, now, TOOL, "ratings added", &done.added.to_string())?;
+    }
     Ok((done, late))
 }
 
@@ -125,7 +129,7 @@ fn rater(db: &Connection, seed: u64, name: &str, now: i64) -> Result<i64> {
 ///
 /// # Errors
 /// [`Error::Invalid`] names an item that is not there.
-pub(crate) fn judgments(db: &Connection, judgments: &[Judgment]) -> Result<usize> {
+pub(crate) fn judgments(db: &Connection, judgments: &[Judgment], now: i64) -> Result<usize> {
     for Judgment { item: id, judge, label, output } in judgments {
         let (item, _) = item(db, id, judge)?;
         db.prepare_cached(
@@ -133,6 +137,10 @@ pub(crate) fn judgments(db: &Connection, judgments: &[Judgment]) -> Result<usize
              ON CONFLICT (judge, item) DO UPDATE SET label = excluded.label, output = excluded.output",
         )?
         .execute((item, judge, label.map(name), output))?;
+    }
+    if let Some(first) = judgments.first() {
+        let detail = format!("{} of {}", judgments.len(), first.judge);
+        audit::log(db, now, TOOL, "judgements added", &detail)?;
     }
     Ok(judgments.len())
 }
@@ -230,7 +238,8 @@ mod tests {
         let project = Project::create(&path, &Settings::default(), None).expect("new");
         project.add_items(&[item("a")]).expect("an item");
         drop(project);
-        let old = "DROP TABLE judgment; PRAGMA user_version = 1";
+        let old = "DROP TABLE judgment; ALTER TABLE adjudicated DROP COLUMN decided_by;
+             PRAGMA user_version = 1";
         Connection::open(&path).and_then(|db| db.execute_batch(old)).expect("an old file");
         let project = Project::open(&path).expect("brought up to date");
         let says = |label| Judgment { item: "a".into(), judge: "j".into(), label, output: None };

@@ -1,9 +1,10 @@
 //! What is rated: items and pairs come in, systems get blind names.
 
+use crate::audit::{self, TOOL};
 use crate::error::{Error, Result};
 use crate::secret::{keyed, keyed_name};
 use crate::settings;
-use eval_ssa::{CheckKind, Item, Pair};
+use eval_ssa::{CheckKind, Item, Pair, System};
 use rusqlite::{Connection, OptionalExtension};
 use serde::Serialize;
 
@@ -92,6 +93,46 @@ fn check_texts<'a>(id: &str, texts: impl Iterator<Item = &'a String>) -> Result<
         }
     }
     Ok(())
+}
+
+/// Adds items, and counts what raters work on anew.
+pub(crate) fn add(db: &Connection, seed: u64, rows: &[Row], now: i64) -> Result<Imported> {
+    let mut all = Imported::default();
+    for row in rows {
+        let one = insert(db, seed, row)?;
+        all.added += one.added;
+        all.known += one.known;
+    }
+    recount(db)?;
+    if !rows.is_empty() {
+        audit::log(db, now, TOOL, "items added", &all.added.to_string())?;
+    }
+    Ok(all)
+}
+
+/// Keeps what the study's owner says about a system.
+pub(crate) fn describe(db: &Connection, seed: u64, about: &System) -> Result<()> {
+    let id = system(db, seed, &about.name)?;
+    db.prepare_cached("UPDATE system SET description = ?1, perplexity = ?2 WHERE id = ?3")?
+        .execute((&about.description, about.perplexity, id))?;
+    Ok(())
+}
+
+/// Whether the project has an item with this id, context and response.
+pub(crate) fn has_text(db: &Connection, item: &Item) -> Result<bool> {
+    let record: Option<String> = db
+        .prepare_cached("SELECT record FROM item WHERE source = ?1 AND kind IN ('rate', 'gold')")?
+        .query_row([&item.id], |row| row.get(0))
+        .optional()?;
+    let texts = |item: &Item| -> (String, Vec<String>) {
+        (item.response.clone(), item.context.iter().map(|turn| turn.text.clone()).collect())
+    };
+    Ok(match record {
+        Some(record) => {
+            serde_json::from_str(&record).is_ok_and(|there| texts(&there) == texts(item))
+        }
+        None => false,
+    })
 }
 
 /// Adds an item. One that is there already, the same in every word, is left as it is.

@@ -18,6 +18,25 @@ const WORDS: [(&str, Label); 3] = [
 ];
 
 impl Project {
+    /// The responses that a judge has said nothing of yet.
+    ///
+    /// # Errors
+    /// Those of the database; [`Error::Invalid`] when the name is empty.
+    pub fn unjudged(&self, judge: &str) -> Result<Vec<Item>> {
+        if judge.trim().is_empty() {
+            return Err(Error::invalid("the judge needs a name: say model and version"));
+        }
+        let study = self.study(Names::Own)?;
+        let judged: BTreeSet<&str> = study
+            .judgments
+            .iter()
+            .filter(|judgment| judgment.judge == judge)
+            .map(|judgment| judgment.item.as_str())
+            .collect();
+        let open = study.rated().filter(|item| !judged.contains(&*item.id));
+        Ok(open.cloned().collect())
+    }
+
     /// Asks a model about every response that it has not judged yet, under the name `judge`, and
     /// keeps each answer as it comes: the same call goes on where one was stopped. `said` is told
     /// after each how many are done, and of how many.
@@ -34,16 +53,9 @@ impl Project {
             return Err(Error::invalid("a judge is a model: name its server and the model"));
         }
         let model = connect(endpoint)?;
-        let study = self.study(Names::Own)?;
+        let open = self.unjudged(judge)?;
         let guideline = self.store().read(guideline::current)?;
         let (_, guideline) = guideline.ok_or(Error::Unknown("guideline"))?;
-        let judged: BTreeSet<&str> = study
-            .judgments
-            .iter()
-            .filter(|judgment| judgment.judge == judge)
-            .map(|judgment| judgment.item.as_str())
-            .collect();
-        let open: Vec<&Item> = study.rated().filter(|item| !judged.contains(&*item.id)).collect();
         for (done, item) in (1..).zip(&open) {
             let output = model.reply(&[prompt(&guideline, item)])?;
             self.add_judgments(&[Judgment {

@@ -29,12 +29,15 @@
 //! ```
 #![forbid(unsafe_code)]
 
+mod adjudicate;
 mod answers;
+mod ask;
 mod audit;
 mod backup;
 #[cfg(test)]
 mod cases;
 mod chat;
+mod decisions;
 mod error;
 mod export;
 mod guideline;
@@ -58,13 +61,14 @@ mod web;
 
 pub use audit::Entry;
 pub use chat::{Chat, Endpoint};
+pub use decisions::{Undecided, Which};
 pub use error::{Error, Result};
 pub use export::Export;
 pub use import::{Records, Tool, read_records, read_tool, read_transcripts};
 pub use items::Imported;
-pub use progress::{Status, Undecided};
+pub use progress::Status;
 pub use project::{Project, new_password};
 pub use raters::{Deletion, Invitation, NewRater, RaterInfo};
-pub use records::{Adjudication, Names};
+pub use records::Names;
 pub use settings::Settings;
 pub use web::{Limits, ServeOptions, Server, serve};

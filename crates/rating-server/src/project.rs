@@ -1,6 +1,6 @@
 //! A study: one database file, and all that can be done with it.
 
-use crate::audit::{self, Entry};
+use crate::audit::{self, Entry, TOOL};
 use crate::chat::{self, Endpoint};
 use crate::error::{Error, Result};
 use crate::import::Records;
@@ -13,9 +13,6 @@ use crate::{backup, guideline, imported, password, seats, secret};
 use eval_ssa::{Item, Judgment, Pair, Rating, System};
 use rusqlite::Connection;
 use std::path::Path;
-
-/// Who the log names when the program is used and not the page.
-const TOOL: &str = "tool";
 
 /// A password that nobody guesses, for whoever gives none.
 pub fn new_password() -> String {
@@ -51,17 +48,26 @@ impl Project {
             guideline::set(db, &text, kept.seed, now)?;
             audit::log(db, now, TOOL, "project made", &kept.name)
         });
-        if let Err(error) = made {
-            drop(store);
-            for end in ["", "-wal", "-shm"] {
-                let mut file = path.as_os_str().to_owned();
-                file.push(end);
-                // Best effort: the first error is the one to report.
-                let _ = std::fs::remove_file(file);
+        let project = Self { store, settings: settings.clone(), texts: Texts::default() };
+        match made {
+            Ok(()) => Ok(project),
+            Err(error) => {
+                project.discard();
+                Err(error)
             }
-            return Err(error);
         }
-        Ok(Self { store, settings: settings.clone(), texts: Texts::default() })
+    }
+
+    /// Closes a project that could not be finished and removes its files.
+    pub fn discard(self) {
+        let path = self.store.path().as_os_str().to_owned();
+        drop(self);
+        for end in ["", "-wal", "-shm"] {
+            let mut file = path.clone();
+            file.push(end);
+            // Best effort: the error before is the one to report.
+            let _ = std::fs::remove_file(file);
+        }
     }
 
     /// Opens a project.
@@ -146,36 +152,17 @@ impl Project {
     }
 
     fn add(&self, new: Vec<Row>) -> Result<Imported> {
-        let (seed, now) = (self.settings.seed, secret::now());
-        self.store.write(move |db| {
-            let mut all = Imported::default();
-            for new in &new {
-                let one = items::insert(db, seed, new)?;
-                all.added += one.added;
-                all.known += one.known;
-            }
-            items::recount(db)?;
-            audit::log(db, now, TOOL, "items added", &all.added.to_string())?;
-            Ok(all)
-        })
+        let seed = self.settings.seed;
+        self.store.write(move |db| items::add(db, seed, &new, secret::now()))
     }
 
-    /// Adds what a file held: systems, items and pairs.
+    /// Adds all that a file held, or nothing.
     ///
     /// # Errors
     /// [`Error::Invalid`] names what cannot be added.
     pub fn add_records(&self, records: &Records) -> Result<Imported> {
-        for system in &records.systems {
-            self.describe(system)?;
-        }
-        let (items, pairs) = (self.add_items(&records.items)?, self.add_pairs(&records.pairs)?);
-        let (ratings, late) = self.add_ratings(&records.ratings)?;
-        let judged = self.add_judgments(&records.judgments)?;
-        Ok(Imported {
-            added: items.added + pairs.added + ratings.added + judged,
-            known: items.known + pairs.known + ratings.known,
-            late,
-        })
+        let (settings, records) = (self.settings.clone(), records.clone());
+        self.store.write(move |db| records.add(db, &settings, secret::now()))
     }
 
     /// Adds ratings that were given elsewhere. Their raters get no link; what an item has beyond
@@ -188,12 +175,7 @@ impl Project {
             return Ok((Imported::default(), 0));
         }
         let (ratings, settings) = (ratings.to_vec(), self.settings.clone());
-        self.store.write(move |db| {
-            let now = secret::now();
-            let done = imported::ratings(db, &settings, &ratings, now)?;
-            audit::log(db, now, TOOL, "ratings added", &done.0.added.to_string())?;
-            Ok(done)
-        })
+        self.store.write(move |db| imported::ratings(db, &settings, &ratings, secret::now()))
     }
 
     /// Keeps what automatic judges say; a later judgement replaces an earlier one of the same
@@ -206,11 +188,7 @@ impl Project {
             return Ok(0);
         }
         let judgments = judgments.to_vec();
-        self.store.write(move |db| {
-            let done = imported::judgments(db, &judgments)?;
-            audit::log(db, secret::now(), TOOL, "judgements added", &done.to_string())?;
-            Ok(done)
-        })
+        self.store.write(move |db| imported::judgments(db, &judgments, secret::now()))
     }
 
     /// Keeps what the study's owner says about a system: its description and perplexity.
@@ -219,14 +197,7 @@ impl Project {
     /// Those of the database.
     pub fn describe(&self, system: &System) -> Result<()> {
         let (system, seed) = (system.clone(), self.settings.seed);
-        self.store.write(move |db| {
-            let id = items::system(db, seed, &system.name)?;
-            db.execute(
-                "UPDATE system SET description = ?1, perplexity = ?2 WHERE id = ?3",
-                (&system.description, system.perplexity, id),
-            )?;
-            Ok(())
-        })
+        self.store.write(move |db| items::describe(db, seed, &system))
     }
 
     /// Lets raters hold conversations with a system, `chats` in all.

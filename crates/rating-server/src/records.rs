@@ -1,6 +1,7 @@
 //! What the project holds, as the records that `eval-ssa` counts and other programs read.
 
 use crate::answers;
+use crate::decisions;
 use crate::error::{Error, Result};
 use crate::imported;
 use crate::project::Project;
@@ -8,7 +9,6 @@ use crate::secret::keyed_name;
 use crate::settings;
 use eval_ssa::{Answer, Item, Pair, Preference, Rating, Required, Study, System};
 use rusqlite::Connection;
-use serde::Serialize;
 use std::collections::BTreeMap;
 
 /// Whether systems have their names.
@@ -20,22 +20,6 @@ pub enum Names {
     Own,
 }
 
-/// A decision of the researcher on an item without a majority. It stands beside the votes and is
-/// never counted among them.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-pub struct Adjudication {
-    /// The item's id.
-    pub item: String,
-    /// Whether it makes sense.
-    pub sensible: bool,
-    /// Whether it is specific.
-    pub specific: bool,
-    /// Why.
-    pub note: String,
-    /// When, in milliseconds since 1970.
-    pub made_at: i64,
-}
-
 impl Project {
     /// All items and votes. Answers that came too late for a seat and practice items are left out.
     ///
@@ -43,14 +27,6 @@ impl Project {
     /// Those of the database.
     pub fn study(&self, names: Names) -> Result<Study> {
         self.store().read(|db| study(db, self.settings().votes, self.settings().seed, names))
-    }
-
-    /// The decisions on items without a majority.
-    ///
-    /// # Errors
-    /// Those of the database.
-    pub fn adjudications(&self, names: Names) -> Result<Vec<Adjudication>> {
-        self.store().read(|db| adjudications(db, names))
     }
 
     /// Whether the names of systems are shown.
@@ -134,6 +110,7 @@ fn study(db: &Connection, votes: u32, seed: u64, names: Names) -> Result<Study> 
     }
     votes_of(db, names, &mut study)?;
     study.judgments = imported::all_judgments(db, id_column(names))?;
+    study.adjudications = decisions::all(db, id_column(names))?;
     Ok(study)
 }
 
@@ -195,27 +172,10 @@ fn votes_of(db: &Connection, names: Names, study: &mut Study) -> Result<()> {
     Ok(())
 }
 
-fn id_column(names: Names) -> &'static str {
+/// The column that names items.
+pub(crate) fn id_column(names: Names) -> &'static str {
     match names {
         Names::Blind => "key",
         Names::Own => "source",
     }
-}
-
-fn adjudications(db: &Connection, names: Names) -> Result<Vec<Adjudication>> {
-    let id = id_column(names);
-    let mut statement = db.prepare_cached(&format!(
-        "SELECT item.{id}, sensible, specific, note, made_at
-         FROM adjudicated JOIN item ON item.id = adjudicated.item ORDER BY made_at, item.id"
-    ))?;
-    let row = |row: &rusqlite::Row<'_>| {
-        Ok(Adjudication {
-            item: row.get(0)?,
-            sensible: row.get(1)?,
-            specific: row.get(2)?,
-            note: row.get(3)?,
-            made_at: row.get(4)?,
-        })
-    };
-    Ok(statement.query_map([], row)?.collect::<rusqlite::Result<_>>()?)
 }

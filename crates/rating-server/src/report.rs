@@ -1,15 +1,18 @@
 //! What a study found, as tables and a plot on the researcher's pages.
 
+mod beside;
+mod cells;
+
 use crate::error::Result;
 use crate::project::Project;
 use crate::records::Names;
-use eval_ssa::agreement::Statistic;
+use cells::{mode, percent, statistic};
+use eval_ssa::Summary;
 use eval_ssa::bootstrap::{Bootstrap, Estimate};
 use eval_ssa::preferences::Contest;
 use eval_ssa::quality::RaterQuality;
 use eval_ssa::score::{Measure, Score};
 use eval_ssa::summary::{Question, QuestionAgreement};
-use eval_ssa::{Mode, Summary};
 use maud::{Markup, html};
 
 /// Resamples of a report; the live page takes fewer.
@@ -31,10 +34,12 @@ impl Project {
 pub(crate) fn body(summary: &Summary) -> Markup {
     html! {
         (scores(&summary.scores))
+        @if let Some(found) = &summary.adjudications { (beside::decisions(found)) }
         (warnings(&summary.warnings))
         (agreement(&summary.agreement))
         (contests(&summary.contests))
         (quality_table(&summary.raters))
+        (beside::judges(&summary.judges))
         section { h2 { "Methods" } p { (summary.methods) } }
     }
 }
@@ -68,32 +73,6 @@ fn plot(scores: &[Score]) -> Markup {
             }
         }
     }
-}
-
-fn mode(mode: Mode) -> &'static str {
-    match mode {
-        Mode::Static => "static",
-        Mode::Interactive => "interactive",
-    }
-}
-
-fn percent(estimate: Option<&Estimate>) -> Markup {
-    html! {
-        @match estimate {
-            Some(estimate) => {
-                (format!("{:.1} %", 100.0 * estimate.value)) " "
-                span.quiet {
-                    @let [low, high] = estimate.to_quote().map(|bound| 100.0 * bound);
-                    (format!("[{low:.1}, {high:.1}]"))
-                }
-            }
-            None => "–",
-        }
-    }
-}
-
-fn statistic(statistic: &Statistic) -> String {
-    format!("{statistic:.3}")
 }
 
 fn scores(scores: &[Score]) -> Markup {

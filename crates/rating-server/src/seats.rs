@@ -192,7 +192,13 @@ fn returned(db: &Connection, settings: &Settings, rater: &Rater, now: i64) -> Re
 fn draw(db: &Connection, settings: &Settings, rater: &Rater) -> Result<Option<i64>> {
     let place = rater.places.to_le_bytes();
     let from = keyed(settings.seed, &[b"order", rater.key.as_bytes(), &place]);
-    for taken in 0..settings.votes {
+    let fewest: Option<u32> = db
+        .prepare_cached(
+            "SELECT taken FROM item WHERE kind IN ('rate', 'pair') ORDER BY taken LIMIT 1",
+        )?
+        .query_row([], |row| row.get(0))
+        .optional()?;
+    for taken in fewest.unwrap_or(settings.votes)..settings.votes {
         let item = from_point(from, |at, least| {
             Ok(db
                 .prepare_cached(&format!(

@@ -4,7 +4,7 @@ mod migrate;
 mod writer;
 
 use crate::error::{Error, Result};
-use rusqlite::{Connection, OpenFlags};
+use rusqlite::{Connection, ErrorCode, OpenFlags};
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
@@ -31,7 +31,12 @@ impl Store {
     /// # Errors
     /// [`Error::Exists`], and when the folder cannot be written to.
     pub(crate) fn create(path: &Path) -> Result<Self> {
-        match std::fs::File::create_new(path) {
+        let mut options = std::fs::OpenOptions::new();
+        options.write(true).create_new(true);
+        // Labels of raters and the hash of the password are nobody else's on this machine.
+        #[cfg(unix)]
+        std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+        match options.open(path) {
             Ok(_) => Self::connect(path),
             Err(error) if error.kind() == std::io::ErrorKind::AlreadyExists => {
                 Err(Error::Exists(path.to_owned()))
@@ -55,8 +60,19 @@ impl Store {
     fn connect(path: &Path) -> Result<Self> {
         let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
         let mut connection = Connection::open_with_flags(path, flags)?;
-        prepare(&connection)?;
-        migrate::migrate(&mut connection, path)?;
+        let made = prepare(&connection).and_then(|()| migrate::migrate(&mut connection, path));
+        made.map_err(|error| match error {
+            Error::Database(fault)
+                if fault.sqlite_error_code() == Some(ErrorCode::NotADatabase)
+                    || fault.sqlite_error_code() == Some(ErrorCode::DatabaseCorrupt) =>
+            {
+                Error::NotAProject {
+                    path: path.to_owned(),
+                    why: format!("it is damaged, or no SQLite database ({fault}); use a backup"),
+                }
+            }
+            other => other,
+        })?;
         let readers = Mutex::new(Vec::new());
         Ok(Self { path: path.to_owned(), writer: Writer::new(connection), readers })
     }
@@ -152,7 +168,8 @@ fn prepare(connection: &Connection) -> Result<()> {
          PRAGMA synchronous = FULL;
          PRAGMA foreign_keys = ON;
          PRAGMA secure_delete = ON;
-         PRAGMA temp_store = MEMORY;",
+         PRAGMA temp_store = MEMORY;
+         PRAGMA cache_size = -16384;",
     )?;
     Ok(())
 }

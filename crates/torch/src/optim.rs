@@ -6,6 +6,7 @@
 //! | `sgd` | m ← μm + g; w ← w − η·m, or w − η·(g + μm) with Nesterov's momentum |
 //! | `rmsprop` | s ← s + (1 − ρ)(g² − s), s₀ = 1; m ← μm + η·g/√(s + ε); w ← w − m, as TensorFlow's |
 //! | `adamw` | Adam with decoupled weight decay (Loshchilov & Hutter 2019), with bias correction or, as BERT's, without |
+//! | `adafactor` | the size of w by g / √(rows · columns of g²), clipped (Shazeer & Stern 2018) |
 //!
 //! ```
 //! use torch::{Device, Init, Kind, Params, Role, optim::OptimConfig};
@@ -22,6 +23,7 @@
 //! assert!(w.abs().max().double_value(&[]) < 0.1);
 //! ```
 
+mod adafactor;
 mod adamw;
 mod rmsprop;
 mod sgd;
@@ -32,6 +34,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 use tch::Tensor;
 
+pub use adafactor::Adafactor;
 pub use adamw::AdamW;
 pub use rmsprop::RmsProp;
 pub use sgd::Sgd;
@@ -42,8 +45,8 @@ use crate::store::{self, StoreError};
 use crate::{Params, ffi};
 
 /// An optimiser's kind and constants, as in a recipe: `{ kind = "sgd", momentum = 0.9 }`. Keys left
-/// out take the defaults of [`Sgd`], [`RmsProp`] and [`AdamW`]; unknown ones are errors. The
-/// learning rate comes with each step.
+/// out take the defaults of [`Sgd`], [`RmsProp`], [`AdamW`] and [`Adafactor`]; unknown ones are
+/// errors. The learning rate comes with each step.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "kind", rename_all = "lowercase")]
 pub enum OptimConfig {
@@ -53,6 +56,8 @@ pub enum OptimConfig {
     Rmsprop(RmsProp),
     /// Adam with decoupled weight decay.
     Adamw(AdamW),
+    /// Adafactor.
+    Adafactor(Adafactor),
 }
 
 impl Default for OptimConfig {
@@ -68,6 +73,7 @@ impl OptimConfig {
             OptimConfig::Sgd(_) => "sgd",
             OptimConfig::Rmsprop(_) => "rmsprop",
             OptimConfig::Adamw(_) => "adamw",
+            OptimConfig::Adafactor(_) => "adafactor",
         }
     }
 
@@ -89,6 +95,13 @@ impl OptimConfig {
                 rate("beta2", c.beta2),
                 above("eps", c.eps),
                 decay(c.weight_decay),
+            ],
+            OptimConfig::Adafactor(c) => vec![
+                above("decay", c.decay),
+                above("eps", c.eps),
+                above("least_scale", c.least_scale),
+                above("clip", c.clip),
+                rate("beta1", c.beta1),
             ],
         };
         let faults = checks.into_iter().filter(|(_, _, ok, _)| !ok);
@@ -121,6 +134,7 @@ impl OptimConfig {
             OptimConfig::Sgd(c) => (c.weight_decay, c.decay_on),
             OptimConfig::Rmsprop(c) => (c.weight_decay, c.decay_on),
             OptimConfig::Adamw(c) => (c.weight_decay, c.decay_on),
+            OptimConfig::Adafactor(_) => (0.0, DecayOn::Kernels),
         };
         let decay = |role| if decay_on.touches(role) { weight_decay } else { 0.0 };
         let tensors: Vec<_> = params.trainable().map(|p| p.tensor.shallow_clone()).collect();
@@ -128,6 +142,7 @@ impl OptimConfig {
             OptimConfig::Sgd(c) => c.slots(&tensors),
             OptimConfig::Rmsprop(_) => RmsProp::slots(&tensors),
             OptimConfig::Adamw(_) => AdamW::slots(&tensors),
+            OptimConfig::Adafactor(c) => c.slots(&tensors),
         };
         Optimizer {
             config: *self,
@@ -166,6 +181,9 @@ impl Optimizer {
             OptimConfig::Sgd(c) => c.step(params, &self.slots, each, lr, loops),
             OptimConfig::Rmsprop(c) => c.step(params, &self.slots, each, lr, loops),
             OptimConfig::Adamw(c) => c.step(params, &self.slots, each, lr, loops),
+            OptimConfig::Adafactor(c) => {
+                c.step(params, &self.slots, each[1], lr, self.steps.int64_value(&[]));
+            }
         }
         let _ = self.steps.g_add_scalar_(1);
     }

@@ -15,7 +15,8 @@ use crate::finite::{self, NonFinite, Unchecked};
 use crate::outcome::{FitError, Outcome, Summary};
 use crate::record::Log;
 use crate::{
-    Callback, Checkpoint, ConfigError, FitOptions, Objective, Progress, StageDir, StepLog, signals,
+    Callback, Checkpoint, ConfigError, FitOptions, Loss, Objective, Progress, StageDir, StepLog,
+    signals,
 };
 
 /// Trains `objective` with `optimizer` (made over the objective's parameters) as `options` say, and
@@ -204,13 +205,22 @@ impl<'a, O: Objective> Run<'a, O> {
     fn step(&mut self, batch: O::Batch) -> Result<(), FitError> {
         let (at, &FitOptions { config, precision, device, .. }) = (self.at(), self.options);
         let lr = config.lr.at(at);
-        let loss = autocast(precision, device, || self.objective.loss(batch, at));
-        let total = loss.total();
-        self.unchecked.push(at.step, lr, &loss, self.objective.params());
-        if device == Device::Cpu || self.unchecked.is_full() {
-            self.check_finite()?;
+        let parts = self.objective.parts(batch);
+        let single = parts.len() == 1;
+        let mut losses = Vec::new();
+        for (factor, part) in parts {
+            let loss = autocast(precision, device, || self.objective.loss(part, at));
+            let total = if factor == 1.0 { loss.total() } else { loss.total() * factor };
+            if single {
+                // Before the backward pass, so that nothing follows a loss that is no number.
+                self.check_loss(lr, &loss)?;
+            }
+            total.backward();
+            losses.push((factor, loss.detach()));
         }
-        total.backward();
+        if !single {
+            self.check_loss(lr, &Loss::sum(&losses))?;
+        }
         if let Some(max) = config.clip_norm {
             let norm = self.optimizer.clip_grad_norm(max);
             if !norm.is_finite() {
@@ -232,6 +242,15 @@ impl<'a, O: Objective> Run<'a, O> {
         self.state.step += 1;
         let at = self.at();
         self.callback.stepped(at);
+        Ok(())
+    }
+
+    /// Notes a step's loss, and looks at those that were noted before if it is time.
+    fn check_loss(&mut self, lr: f64, loss: &Loss) -> Result<(), FitError> {
+        self.unchecked.push(self.state.step, lr, loss, self.objective.params());
+        if self.options.device == Device::Cpu || self.unchecked.is_full() {
+            self.check_finite()?;
+        }
         Ok(())
     }
 

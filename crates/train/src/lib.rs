@@ -90,7 +90,7 @@ pub use fit_options::{FitOptions, Throughput};
 pub use logistic::Logistic;
 pub use objective::{Loss, Objective, Progress, Values};
 pub use outcome::{FitError, Outcome, Summary};
-pub use schedule::{Schedule, ScheduleError, WarmUp};
+pub use schedule::{Rise, Schedule, ScheduleError, WarmUp};
 pub use sparse::SparseRows;
 pub use stage::{Done, StageDir, StageError};
 pub use svd::TruncatedSvd;

@@ -33,8 +33,16 @@ pub trait Objective {
     /// The tensors that are optimised (those that are trainable) and kept in checkpoints (all).
     fn params(&self) -> &Params;
 
-    /// The loss of one batch, with its graph: only the loop calls backward. Runs in the precision
-    /// of [`FitOptions`](crate::FitOptions).
+    /// The parts of a batch whose losses are computed one after another, so that the graph of no
+    /// more than one is in memory, with the factor of each in the step's loss: gradients are added
+    /// up. What is logged is the sum of terms and notes with these factors. One part with factor 1
+    /// unless said otherwise; if there are several, they should add up to 1.
+    fn parts(&self, batch: Self::Batch) -> Vec<(f64, Self::Batch)> {
+        vec![(1.0, batch)]
+    }
+
+    /// The loss of one batch, or of one of its [`parts`](Self::parts), with its graph: only the
+    /// loop calls backward. Runs in the precision of [`FitOptions`](crate::FitOptions).
     fn loss(&mut self, batch: Self::Batch, at: Progress) -> Loss;
 
     /// Called after the optimiser's step with the same `at` as [`loss`](Objective::loss), without
@@ -127,6 +135,29 @@ impl Loss {
         Loss { terms, notes }
     }
 
+    /// The sum of losses with factors, without their graphs: terms and notes of one name are added
+    /// up.
+    pub(crate) fn sum(parts: &[(f64, Loss)]) -> Loss {
+        let mut sum = Loss::new();
+        for (factor, loss) in parts {
+            for (name, weight, value) in &loss.terms {
+                let value = value.detach() * *factor;
+                match sum.terms.iter_mut().find(|term| term.0 == *name) {
+                    Some(term) => term.2 = &term.2 + value,
+                    None => sum.terms.push((name.clone(), *weight, value)),
+                }
+            }
+            for (name, value) in &loss.notes {
+                let value = value * *factor;
+                match sum.notes.iter_mut().find(|note| note.0 == *name) {
+                    Some(note) => note.1 = &note.1 + value,
+                    None => sum.notes.push((name.clone(), value)),
+                }
+            }
+        }
+        sum
+    }
+
     /// Reads all values, with one synchronisation with the device.
     pub fn values(&self) -> Values {
         let total = self.total().detach();
@@ -192,6 +223,18 @@ mod tests {
         let x = Tensor::from(3.0_f32).set_requires_grad(true);
         Loss::new().term("square", 0.5, &x * &x).note("x", x.shallow_clone()).total().backward();
         assert_eq!(x.grad().double_value(&[]), 3.0);
+    }
+
+    #[test]
+    fn losses_of_parts_are_added_up_by_name() {
+        let loss = |a: f32, z: f32| {
+            let terms = Loss::new().term("a", 2.0, Tensor::from(a)).note("n", Tensor::from(1_i64));
+            terms.note_each("z", Tensor::from_slice(&[z, 1.0]))
+        };
+        let values = Loss::sum(&[(0.25, loss(4.0, 8.0)), (0.75, loss(8.0, 4.0))]).values();
+        assert_eq!((values.total, values.terms[0].1), (14.0, 7.0));
+        let notes = [("n", 1.0), ("z.0", 5.0), ("z.1", 1.0)];
+        assert_eq!(values.notes, notes.map(|(name, value)| (name.to_owned(), value)));
     }
 
     #[test]

@@ -18,6 +18,7 @@ use crate::Progress;
 /// | `constant` | `value` |
 /// | `linear` | `from + (to − from) · t` |
 /// | `decay-from-start` | `from · (1 − s/T)` over the whole run of `T` steps; a warm-up of `warmup` steps multiplies it by `s / warmup` (`rule = "times"`, ELECTRA) or is `from · s / warmup` in its stead (`rule = "instead"`, BERT and UDA for text) |
+/// | `rsqrt-decay` | `scale / √max(s, warmup)` at step `s`: constant at first (`rule = "flat"`, Meena with `scale` 1 and 10,000 steps, 0.01 at first), or times `s / warmup` then (`rule = "linear"`, the Transformer's) |
 /// | `cosine` | `from · cos(7πt/16)` (FixMatch, arXiv 2001.07685, section 2.3; ends at 0.195 · `from`) |
 /// | `half-cosine` | `to + (from − to) · (1 + cos πt) / 2` (UDA, Loshchilov and Hutter 2017) |
 /// | `cyclic-cosine` | the half cosine from `from` to 0 over the part `length` of the run, followed up to the part `turn`; from there on its last part `cycle` again and again (fast-SWA, arXiv 1806.05594, section 5.1) |
@@ -64,6 +65,15 @@ pub enum Schedule {
         warmup: u64,
         /// How warm-up and decay go together.
         rule: WarmUp,
+    },
+    /// The inverse root of the step, whatever the length of the run.
+    RsqrtDecay {
+        /// The value at step 1, if there were no warm-up.
+        scale: f64,
+        /// Steps before it falls.
+        warmup: u64,
+        /// What it does until then.
+        rule: Rise,
     },
     /// FixMatch's part of a cosine, over the steps after the warm-up.
     Cosine {
@@ -170,6 +180,16 @@ pub enum WarmUp {
     Instead,
 }
 
+/// What an inverse root does before it falls.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Rise {
+    /// It stays at the value from which it falls (Meena).
+    Flat,
+    /// It rises to that value in a straight line from 0 (Vaswani et al. 2017).
+    Linear,
+}
+
 fn whole() -> f64 {
     1.0
 }
@@ -213,6 +233,13 @@ impl Schedule {
                 match rule {
                     WarmUp::Instead if at.step < warmup => from * risen,
                     _ => from * left * risen,
+                }
+            }
+            S::RsqrtDecay { scale, warmup, rule } => {
+                let falling = scale / (at.step.max(warmup).max(1) as f64).sqrt();
+                match rule {
+                    Rise::Flat => falling,
+                    Rise::Linear => falling * Progress { step: at.step, steps: warmup }.fraction(),
                 }
             }
             S::Cosine { from, warmup } => {
@@ -268,6 +295,7 @@ impl Schedule {
             S::Cosine { from, .. } | S::DecayFromStart { from, .. } => {
                 vec![at_least_0("from", from)]
             }
+            S::RsqrtDecay { scale, .. } => vec![at_least_0("scale", scale)],
             S::CyclicCosine { from, length, turn, cycle } => {
                 let positive = length > 0.0 && length.is_finite();
                 let beyond = "ends before the cycles begin, at `turn` − `cycle`";

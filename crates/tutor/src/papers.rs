@@ -147,7 +147,7 @@ mod tests {
               pseudo-label lga-vat mixmixup mixmatch remixmatch fixmatch s4l flexmatch freematch \
               softmatch adamatch",
             ),
-            ("train.optim", "sgd rmsprop adamw"),
+            ("train.optim", "sgd rmsprop adamw adafactor"),
             ("net", "wide-resnet efficientnet conv-large shake-shake pyramidnet resnet small-net"),
         ];
         for (key, kinds) in kinds {
@@ -171,6 +171,7 @@ mod tests {
             "cosine-ramp-up',value=1",
             "sigmoid-ramp-up',value=1",
             "sigmoid-ramp-down',value=1",
+            "rsqrt-decay',scale=1,warmup=9,rule='flat'",
         ] {
             let set = [change(&format!("train.lr={{kind='{schedule}}}"))];
             let found =

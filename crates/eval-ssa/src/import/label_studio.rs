@@ -1,6 +1,6 @@
 //! Label Studio's JSON export: tasks with their annotations.
 
-use super::{Choices, ImportError, Imported, Mapping, error, milliseconds, text, turns};
+use super::{Choices, ImportError, Imported, Mapping, UNKNOWN, error, milliseconds, text, turns};
 use crate::item::Item;
 use crate::rating::{Answer, Rating};
 use serde_json::Value;
@@ -69,7 +69,7 @@ fn item(task: &Value, mapping: &Mapping, place: &str) -> Result<Item, ImportErro
     Ok(Item {
         conversation: of(&mapping.conversation).unwrap_or_else(|| id.clone()),
         id,
-        system: of(&mapping.system).unwrap_or_else(|| "unknown".into()),
+        system: of(&mapping.system).unwrap_or_else(|| UNKNOWN.into()),
         turn: context.len() as u32,
         context,
         response,

@@ -1,5 +1,6 @@
 //! Tests of the crate from outside.
 
+mod adjudications;
 mod cases;
 mod contexts;
 mod exchange;

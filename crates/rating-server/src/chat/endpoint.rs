@@ -4,7 +4,7 @@ use super::{Chat, Endpoint};
 use crate::error::{Error, Result};
 use eval_ssa::{Chatbot, Turn};
 use serde::Deserialize;
-use serde_json::json;
+use serde_json::{Value, json};
 use std::time::Duration;
 
 /// How long a partner may take.
@@ -20,25 +20,33 @@ const LARGEST: u64 = 1 << 20;
 pub(crate) fn connect(endpoint: &Endpoint) -> Result<Box<dyn Chat>> {
     match endpoint {
         Endpoint::GenericBot => Ok(Box::new(GenericBot)),
+        Endpoint::Http { url } => Ok(Box::new(Plain { agent: agent(), url: url.clone() })),
         Endpoint::OpenAi { url, model, key_variable } => {
             let key = key_variable.as_ref().map(|name| {
                 std::env::var(name).map_err(|_| {
                     Error::Chat(format!("the environment variable {name} holds no key"))
                 })
             });
-            let agent = ureq::Agent::config_builder()
-                .timeout_global(Some(PATIENCE))
-                .max_redirects(0)
-                .build()
-                .into();
             Ok(Box::new(OpenAi {
-                agent,
+                agent: agent(),
                 url: format!("{}/chat/completions", url.trim_end_matches('/')),
                 model: model.clone(),
                 key: key.transpose()?,
             }))
         }
     }
+}
+
+fn agent() -> ureq::Agent {
+    ureq::Agent::config_builder().timeout_global(Some(PATIENCE)).max_redirects(0).build().into()
+}
+
+/// Sends JSON; the answer's text.
+fn post(request: ureq::RequestBuilder<ureq::typestate::WithBody>, body: &Value) -> Result<String> {
+    let failed = |error: ureq::Error| Error::Chat(error.to_string());
+    let request = request.header("content-type", "application/json");
+    let mut response = request.send(body.to_string()).map_err(failed)?;
+    response.body_mut().with_config().limit(LARGEST).read_to_string().map_err(failed)
 }
 
 /// The control of `eval-ssa`.
@@ -75,30 +83,56 @@ struct Message {
 
 impl Chat for OpenAi {
     fn reply(&self, turns: &[String]) -> Result<String> {
-        let role = |index: usize| if index.is_multiple_of(2) { "user" } else { "assistant" };
+        // The last turn is somebody else's; before it, sides alternate.
+        let role = |index: usize| {
+            if (turns.len() - 1 - index).is_multiple_of(2) { "user" } else { "assistant" }
+        };
         let messages: Vec<_> = turns
             .iter()
             .enumerate()
             .map(|(index, text)| json!({ "role": role(index), "content": text }))
             .collect();
         let body = json!({ "model": self.model, "messages": messages, "stream": false });
-        let failed = |error: ureq::Error| Error::Chat(error.to_string());
-        let mut request = self.agent.post(&self.url).header("content-type", "application/json");
+        let mut request = self.agent.post(&self.url);
         if let Some(key) = &self.key {
             request = request.header("authorization", format!("Bearer {key}"));
         }
-        let mut response = request.send(body.to_string()).map_err(failed)?;
-        let text =
-            response.body_mut().with_config().limit(LARGEST).read_to_string().map_err(failed)?;
+        let text = post(request, &body)?;
         let completion: Completion = serde_json::from_str(&text)
             .map_err(|error| Error::Chat(format!("its answer is no chat completion: {error}")))?;
         let first = completion.choices.into_iter().next();
-        let content = first.map(|choice| choice.message.content).unwrap_or_default();
-        if content.trim().is_empty() {
-            return Err(Error::Chat("its answer is empty".to_owned()));
-        }
-        Ok(content)
+        not_empty(first.map(|choice| choice.message.content).unwrap_or_default())
     }
+}
+
+/// A chatbot of one's own.
+struct Plain {
+    agent: ureq::Agent,
+    url: String,
+}
+
+#[derive(Deserialize)]
+struct Replied {
+    reply: String,
+}
+
+impl Chat for Plain {
+    fn reply(&self, turns: &[String]) -> Result<String> {
+        let text = post(self.agent.post(&self.url), &json!({ "turns": turns }))?;
+        if !text.trim_start().starts_with('{') {
+            return not_empty(text);
+        }
+        let replied: Replied = serde_json::from_str(&text)
+            .map_err(|error| Error::Chat(format!("its answer has no text `reply`: {error}")))?;
+        not_empty(replied.reply)
+    }
+}
+
+fn not_empty(text: String) -> Result<String> {
+    if text.trim().is_empty() {
+        return Err(Error::Chat("its answer is empty".to_owned()));
+    }
+    Ok(text)
 }
 
 #[cfg(test)]

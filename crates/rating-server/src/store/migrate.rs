@@ -6,7 +6,8 @@ use std::io::Read;
 use std::path::Path;
 
 /// From version `index` to `index + 1`.
-const STEPS: &[&str] = &[include_str!("schema.sql"), include_str!("judgments.sql")];
+const STEPS: &[&str] =
+    &[include_str!("schema.sql"), include_str!("judgments.sql"), include_str!("decisions.sql")];
 
 /// "rate": what SQLite keeps in the file's header for us.
 const APPLICATION: i64 = 0x7261_7465;

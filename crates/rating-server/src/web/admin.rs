@@ -6,6 +6,7 @@ mod login;
 mod pages;
 mod results;
 mod session;
+mod undecided;
 
 use super::app::{App, blocking};
 use super::reply;
@@ -28,7 +29,7 @@ pub(super) fn routes() -> Router<App> {
         .route("/admin/results", get(results::page))
         .route("/admin/raters", get(pages::raters).post(actions::add_raters))
         .route("/admin/raters/{key}", post(actions::change_rater))
-        .route("/admin/undecided", get(pages::undecided).post(actions::decide))
+        .route("/admin/undecided", get(undecided::page).post(actions::decide))
         .route("/admin/guideline", get(pages::guideline).post(actions::guideline))
         .route("/admin/export", get(pages::export))
         .route("/admin/export/{file}", get(export))

@@ -246,6 +246,23 @@ async function researcher(scheme) {
     assert.equal(await page.evaluate(() => document.images.length), 0);
   }
   if (scheme === "light") {
+    // Two decisions, by keyboard; the results then have the scores both ways.
+    for (const why of ["<i>clear</i>", "seen by two"]) {
+      await page.goto(`${plan.url}/admin/undecided`);
+      await page.focus("input[name=label]");
+      await page.keyboard.press("ArrowDown");
+      await page.keyboard.press("Tab");
+      await page.keyboard.type(why);
+      await Promise.all([page.waitForNavigation(), page.keyboard.press("Enter")]);
+    }
+    await page.goto(`${plan.url}/admin/undecided`);
+    assert.equal(await page.$$eval('[aria-label="Decisions"] tbody tr', (rows) => rows.length), 2);
+    assert.equal(await page.$$eval("td i", (found) => found.length), 0);
+    await check(page, "decisions");
+    await page.goto(`${plan.url}/admin/results`);
+    assert.equal(await page.$$eval('[aria-label="Decisions"] tbody tr', (rows) => rows.length), 2);
+    await picture(page, "admin-results-decided");
+    await check(page, "results with decisions");
     await page.goto(`${plan.url}/admin/raters`);
     await page.type("#labels", "Ada\n<b>Bob</b>");
     await Promise.all([page.waitForNavigation(), page.click("main form:not(.inline) button.main")]);

@@ -183,3 +183,18 @@ fn killed_under_load_it_loses_no_acknowledged_answer() {
     }
     assert!(acknowledged.len() > 100, "{} answers are no load", acknowledged.len());
 }
+
+#[cfg(unix)]
+#[test]
+fn nobody_else_on_the_machine_reads_a_study() {
+    use std::os::unix::fs::PermissionsExt;
+    let study = Study::new(&Settings::default(), 1, 1);
+    let copy = study.folder.path().join("copy.db");
+    study.server.project().backup(&copy).expect("a copy");
+    for path in
+        [copy, study.folder.path().join("study.db"), study.folder.path().join("study.db-wal")]
+    {
+        let mode = std::fs::metadata(&path).expect("a file").permissions().mode();
+        assert_eq!(mode & 0o077, 0, "{}: {mode:o}", path.display());
+    }
+}

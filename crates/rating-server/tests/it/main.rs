@@ -3,6 +3,7 @@
 mod browser;
 mod client;
 mod contrast;
+mod decisions;
 mod durability;
 mod rating;
 mod roles;

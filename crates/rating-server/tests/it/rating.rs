@@ -124,30 +124,6 @@ fn the_researcher_sees_scores_under_blind_names_until_they_are_shown() {
 }
 
 #[test]
-fn skipped_items_go_to_others_and_are_decided_at_last() {
-    let study = Study::new(&Settings { votes: 3, ..Settings::default() }, 1, 3);
-    for (index, rater) in study.raters.iter().enumerate() {
-        let state = study.begin(&rater.token);
-        let mut given = answer(&state, "n", index == 1);
-        if index == 0 {
-            given = json!({ "place": state["place"], "nonce": "n", "skip": "language" });
-        }
-        let reply = study.rater(&rater.token, "POST", "/api/answer", &given);
-        assert_eq!(reply.status, 200, "{}", reply.text);
-    }
-    let cookie = study.log_in();
-    let page = study.admin(&cookie, "/admin/undecided").text;
-    let key = page.split("name=\"item\" value=\"").nth(1).and_then(|rest| rest.split('"').next());
-    let fields = format!("item={}&label=sensible&note=clear", key.expect("an item"));
-    assert_eq!(study.form(&cookie, "/admin/undecided", &fields).status, 303);
-    assert!(study.admin(&cookie, "/admin/undecided").text.contains("There are none."));
-    let project = study.server.project();
-    assert_eq!(project.adjudications(rating_server::Names::Own).expect("one").len(), 1);
-    let records = project.study(rating_server::Names::Own).expect("records");
-    assert_eq!(records.outcomes()[0].label, None, "a decision is no vote");
-}
-
-#[test]
 fn raters_are_added_renewed_and_deleted_in_the_browser() {
     let study = Study::new(&Settings::default(), 2, 0);
     let cookie = study.log_in();
@@ -168,7 +144,11 @@ fn raters_are_added_renewed_and_deleted_in_the_browser() {
     assert_eq!(study.rater(&token, "GET", "/api/state", &Value::Null).status, 404);
     let other = other.expect("a link");
     assert_eq!(study.state(&other)["stage"], "item");
-    assert_eq!(study.form(&cookie, &path, "action=delete").status, 303);
+    assert_eq!(study.form(&cookie, &path, "action=").status, 422);
+    let asked = study.form(&cookie, &path, "action=delete");
+    assert_eq!((asked.status, asked.text.contains("cannot be undone")), (200, true));
+    assert_eq!(study.state(&other)["stage"], "item", "not deleted yet");
+    assert_eq!(study.form(&cookie, &path, "action=delete&sure=yes").status, 303);
     assert_eq!(study.rater(&other, "GET", "/api/state", &Value::Null).status, 404);
     assert_eq!(study.server.project().status().expect("a status").open, 0);
     assert!(study.server.project().add_rater(&NewRater::new("x".repeat(300))).is_err());

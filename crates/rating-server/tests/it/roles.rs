@@ -5,7 +5,7 @@ use crate::client::{Study, answer, send};
 use rating_server::Settings;
 use serde_json::{Value, json};
 
-const ADMIN_PAGES: [&str; 15] = [
+const ADMIN_PAGES: [&str; 19] = [
     "/admin",
     "/admin/results",
     "/admin/raters",
@@ -20,7 +20,11 @@ const ADMIN_PAGES: [&str; 15] = [
     "/admin/export/pairs.jsonl",
     "/admin/export/preferences.jsonl",
     "/admin/export/systems.jsonl",
+    "/admin/export/ratings.parquet",
+    "/admin/export/judgments.jsonl",
     "/admin/export/adjudications.jsonl",
+    "/admin/export/labels.jsonl",
+    "/admin/undecided?all=yes",
 ];
 
 const ADMIN_FORMS: [&str; 6] = [

@@ -5,6 +5,7 @@ use std::path::Path;
 
 use torch::{Kind, Tensor, store};
 
+mod adafactor;
 mod autocast;
 mod determinism;
 mod device;

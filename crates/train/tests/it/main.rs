@@ -6,6 +6,7 @@ mod events;
 mod fit;
 mod lab;
 mod logistic;
+mod parts;
 mod resume;
 mod schedule;
 mod signals;

@@ -1,7 +1,7 @@
 //! Schedules against values worked out by hand, and their ranges.
 
 use proptest::prelude::*;
-use train::{Progress, Schedule, WarmUp};
+use train::{Progress, Rise, Schedule, WarmUp};
 
 fn from_toml(text: &str) -> Schedule {
     toml::from_str(text).unwrap()
@@ -48,6 +48,20 @@ fn decays_that_begin_with_the_warm_up() {
         4,
         &[(0, 2.0), (1, 1.5), (4, 0.0)],
     );
+}
+
+/// Meena's learning rate, and the Transformer's: 2 · 512^(−1/2) · min(1, s/w) / √max(s, w).
+#[test]
+fn inverse_roots() {
+    let meena = "kind = 'rsqrt-decay'\nscale = 1\nwarmup = 10000\nrule = 'flat'";
+    let values = [(0, 0.01), (10_000, 0.01), (40_000, 0.005), (1_000_000, 0.001)];
+    check(meena, 1_000_000, &values);
+    let scale = 2.0 / 512.0_f64.sqrt();
+    let text = format!("kind = 'rsqrt-decay'\nscale = {scale}\nwarmup = 400\nrule = 'linear'");
+    let values = [(0, 0.0), (100, scale / 80.0), (400, scale / 20.0), (1600, scale / 40.0)];
+    check(&text, 2000, &values);
+    let none = "kind = 'rsqrt-decay'\nscale = 2\nwarmup = 0\nrule = 'linear'";
+    check(none, 100, &[(0, 2.0), (1, 2.0), (4, 1.0)]);
 }
 
 #[test]
@@ -118,7 +132,7 @@ fn a_fault_is_named() {
 fn schedules() -> impl Strategy<Value = Schedule> {
     let (a, b) = (1e-4..10.0, 1e-4..1.0);
     let rate = 0.01..0.99;
-    (a, b, rate, 0_u64..300, 0.01..=1.0, 0..12).prop_map(
+    (a, b, rate, 0_u64..300, 0.01..=1.0, 0..13).prop_map(
         |(from, part, rate, warmup, over, kind)| {
             let to = from * part * 0.999;
             match kind {
@@ -134,6 +148,10 @@ fn schedules() -> impl Strategy<Value = Schedule> {
                 10 => {
                     let rule = if part < 0.5 { WarmUp::Times } else { WarmUp::Instead };
                     Schedule::DecayFromStart { from, warmup, rule }
+                }
+                11 => {
+                    let rule = if part < 0.5 { Rise::Flat } else { Rise::Linear };
+                    Schedule::RsqrtDecay { scale: from, warmup, rule }
                 }
                 9 => Schedule::CyclicCosine {
                     from,
@@ -163,7 +181,8 @@ proptest! {
             | Schedule::HalfCosine { from, .. }
             | Schedule::CyclicCosine { from, .. }
             | Schedule::Exponential { from, .. }
-            | Schedule::ExponentialTo { from, .. } => from,
+            | Schedule::ExponentialTo { from, .. }
+            | Schedule::RsqrtDecay { scale: from, .. } => from,
         };
         let value = schedule.at(Progress { step, steps });
         prop_assert!(value >= 0.0 && value <= top * (1.0 + 1e-12), "{value}");
@@ -179,6 +198,8 @@ proptest! {
             | Schedule::Exponential { warmup, .. }
             | Schedule::ExponentialTo { warmup, .. } => (warmup, true),
             Schedule::SigmoidRampDown { .. } => (0, true),
+            Schedule::RsqrtDecay { warmup, rule: Rise::Linear, .. } => (warmup, true),
+            Schedule::RsqrtDecay { .. } => (0, true),
             // Cycles begin anew; a product of a rise and a fall does either.
             Schedule::CyclicCosine { .. } | Schedule::DecayFromStart { .. } => return Ok(()),
             Schedule::RampUp { .. }

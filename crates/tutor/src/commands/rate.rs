@@ -1,19 +1,23 @@
 //! `tutor rate`: people rate the answers of chatbots in the browser.
 
+mod ask;
+mod input;
+mod judge;
+
 use std::fs;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, bail};
 use rating_server::{
-    Endpoint, Export, Names, NewRater, Project, Records, ServeOptions, Settings, Tool,
-    new_password, read_records, read_tool, read_transcripts, serve,
+    Export, Names, NewRater, Project, Records, ServeOptions, Settings, Tool, new_password,
+    read_records, read_tool, read_transcripts, serve,
 };
 use report::Document;
 
 use super::say;
 use crate::papers::ssa::study;
-use crate::run::note::note;
+use input::{Partner, text};
 
 /// What is done with a study.
 #[derive(clap::Args)]
@@ -28,41 +32,20 @@ enum What {
     Init(Init),
     /// Add responses (CSV or lines of JSON), conversations, or ratings of other tools
     Import(Import),
+    /// Ask a chatbot for a response to each context of a set; they become a system of the study
+    Ask(ask::Args),
     /// Let raters hold conversations with a chatbot, whose turns are then rated
     Chat {
         /// The study
         project: PathBuf,
-        /// The chatbot's name
-        name: String,
-        /// An OpenAI-compatible server, up to /v1; without it, the control GenericBot
-        #[arg(long, requires = "model")]
-        url: Option<String>,
-        /// The model's name at that server
-        #[arg(long)]
-        model: Option<String>,
-        /// The environment variable with the server's key
-        #[arg(long)]
-        key_variable: Option<String>,
+        #[command(flatten)]
+        partner: Partner,
         /// How many conversations are wanted
         #[arg(long, default_value_t = 100)]
         conversations: u32,
     },
     /// Ask a model the raters' questions; what it says stands beside their votes, never among them
-    Judge {
-        /// The study
-        project: PathBuf,
-        /// The name that the judge gets; say the model's version, as results depend on it
-        name: String,
-        /// An OpenAI-compatible server, up to /v1
-        #[arg(long)]
-        url: String,
-        /// The model's name at that server
-        #[arg(long)]
-        model: String,
-        /// The environment variable with the server's key
-        #[arg(long)]
-        key_variable: Option<String>,
-    },
+    Judge(judge::Args),
     /// Make links for raters; they are printed this once
     Invite {
         /// The study
@@ -132,8 +115,9 @@ enum What {
 struct Import {
     /// The study
     project: PathBuf,
-    /// Responses as .csv or .jsonl; items.jsonl, pairs.jsonl, systems.jsonl, ratings.jsonl and
-    /// judgments.jsonl as `export` writes them; with --from, another tool's export
+    /// Responses as .csv or .jsonl; items.jsonl, pairs.jsonl, systems.jsonl, ratings.jsonl,
+    /// judgments.jsonl and adjudications.jsonl as `export` writes them; with --from, another
+    /// tool's export
     #[arg(required_unless_present = "transcripts")]
     files: Vec<PathBuf>,
     /// Whose responses they are, where the files do not say it
@@ -203,32 +187,13 @@ pub(crate) fn run(args: &Args) -> Result<()> {
     match &args.what {
         What::Init(init) => make(init),
         What::Import(arguments) => import(arguments),
-        What::Chat { project, name, url, model, key_variable, conversations } => {
-            let endpoint = match (url, model) {
-                (Some(url), Some(model)) => Endpoint::OpenAi {
-                    url: url.clone(),
-                    model: model.clone(),
-                    key_variable: key_variable.clone(),
-                },
-                _ => Endpoint::GenericBot,
-            };
-            Project::open(project)?.offer_chats(name, &endpoint, *conversations)?;
+        What::Ask(arguments) => ask::run(arguments),
+        What::Chat { project, partner, conversations } => {
+            let name = &partner.name;
+            Project::open(project)?.offer_chats(name, &partner.endpoint(), *conversations)?;
             say(&format!("{conversations} conversations with {name} are wanted"))
         }
-        What::Judge { project, name, url, model, key_variable } => {
-            let endpoint = Endpoint::OpenAi {
-                url: url.clone(),
-                model: model.clone(),
-                key_variable: key_variable.clone(),
-            };
-            let mut said = |done: usize, of: usize| {
-                if done.is_multiple_of(100) && done < of {
-                    note(&format!("{done} of {of} responses"));
-                }
-            };
-            let judged = Project::open(project)?.judge(name, &endpoint, &mut said)?;
-            say(&format!("{name} has judged {judged} responses"))
-        }
+        What::Judge(arguments) => judge::run(arguments),
         What::Invite { project, labels, chats, url } => {
             let project = Project::open(project)?;
             for label in labels {
@@ -264,11 +229,6 @@ pub(crate) fn run(args: &Args) -> Result<()> {
     }
 }
 
-/// The text of a file that the user names.
-fn text(path: &Path) -> Result<String> {
-    fs::read_to_string(path).with_context(|| format!("cannot read {}", path.display()))
-}
-
 fn make(init: &Init) -> Result<()> {
     let settings = Settings {
         name: init.name.clone(),
@@ -285,11 +245,16 @@ fn make(init: &Init) -> Result<()> {
     let given = init.password_file.as_deref().map(text).transpose()?;
     let password = given.as_ref().map_or_else(new_password, |text| text.trim().to_owned());
     let mut project = Project::create(&init.project, &settings, guideline.as_deref())?;
-    project.set_password(&password)?;
-    if let Some(texts) = texts {
-        let missing = project.set_texts(&texts)?;
-        if !missing.is_empty() {
-            say(&format!("These texts stay English: {}", missing.join(", ")))?;
+    let set = project.set_password(&password).and_then(|()| match texts {
+        Some(texts) => project.set_texts(&texts),
+        None => Ok(Vec::new()),
+    });
+    match set {
+        Ok(missing) if missing.is_empty() => {}
+        Ok(missing) => say(&format!("These texts stay English: {}", missing.join(", ")))?,
+        Err(error) => {
+            project.discard();
+            return Err(error.into());
         }
     }
     if given.is_none() {
@@ -312,7 +277,7 @@ fn import(arguments: &Import) -> Result<()> {
             Other::Doccano => Tool::Doccano,
         });
         let records = match tool {
-            Some(tool) => read_tool(file, tool, arguments.rater.as_deref())?,
+            Some(tool) => read_tool(file, tool, arguments.rater.as_deref(), system)?,
             None => read_records(file, system)?,
         };
         add(&project, file, &records)?;

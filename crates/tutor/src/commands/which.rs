@@ -54,6 +54,11 @@ impl Which {
 }
 
 impl Choice {
+    /// The name that is asked for.
+    pub(crate) fn model(&self) -> Option<&str> {
+        self.model.as_deref()
+    }
+
     /// The device that it runs on.
     pub(crate) fn device(&self) -> Result<Device> {
         super::device::chosen(&self.device)

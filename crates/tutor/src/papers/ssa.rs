@@ -2,12 +2,15 @@
 //! quality, the published conversations and numbers. Nothing is trained.
 
 mod automatic;
+mod decisions;
+mod numbers;
 mod published;
 mod recipe;
 mod rubric;
 mod simulated;
 pub(crate) mod study;
 mod summary;
+mod sweep;
 
 use std::path::{Path, PathBuf};
 
@@ -20,6 +23,7 @@ use crate::run::experiment::{Experiment, Findings, Paper};
 use crate::run::seeds::Run;
 use published::Transcripts;
 use recipe::Recipe;
+use sweep::Sweep;
 
 pub(super) const PAPER: Paper = Paper { kind: "ssa", read };
 
@@ -27,13 +31,15 @@ struct Ssa {
     head: Head,
     recipe: Recipe,
     transcripts: Transcripts,
+    sweep: Sweep,
 }
 
 fn read(head: Head, own: &Table) -> Result<Box<dyn Experiment>> {
     let recipe: Recipe = edit::read(own)?;
     recipe.check(&head.name)?;
     head.check_expectations(&recipe.row_names())?;
-    Ok(Box::new(Ssa { head, recipe, transcripts: Transcripts::default() }))
+    let (transcripts, sweep) = (Transcripts::default(), Sweep::default());
+    Ok(Box::new(Ssa { head, recipe, transcripts, sweep }))
 }
 
 impl Experiment for Ssa {
@@ -48,6 +54,9 @@ impl Experiment for Ssa {
     fn open(&mut self, dir: Option<&Path>) -> Result<()> {
         let folder: Option<PathBuf> = dir.map(|dir| dir.join(&self.recipe.transcripts));
         self.transcripts = Transcripts::read(folder.as_deref())?;
+        if !self.recipe.sweep.is_empty() {
+            self.sweep = Sweep::read(Path::new(&self.recipe.sweep))?;
+        }
         Ok(())
     }
 
@@ -61,7 +70,7 @@ impl Experiment for Ssa {
         )?;
         Ok(Findings {
             result: summary::result(&self.head, &self.recipe, run, &found)?,
-            sections: summary::sections(&found, &self.transcripts)?,
+            sections: summary::sections(&found, &self.transcripts, &self.sweep)?,
         })
     }
 }

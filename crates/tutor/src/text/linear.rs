@@ -1,4 +1,4 @@
-//! Linear classifiers of texts: on the words and pairs of words in them, or on the directions in
+//! Linear classifiers of texts: on the words and pairs of words in them, and on the directions in
 //! which these vary over many texts (latent semantic analysis), which needs no labels.
 
 use std::path::{Path, PathBuf};
@@ -49,57 +49,53 @@ impl Space {
 
     /// Texts as points.
     pub(crate) fn points<T: AsRef<str> + Sync>(&self, texts: &[T]) -> Points {
-        let rows = self.terms.rows(texts);
-        match &self.directions {
-            None => Points::Terms(rows, self.terms.names().len()),
-            Some(directions) => Points::Latent(
-                SparseRows::new(&rows, directions.size()[0] as usize).times(directions),
-            ),
-        }
+        let (terms, width) = (self.terms.rows(texts), self.terms.names().len());
+        let latent = self.directions.as_ref().map(|directions| {
+            let all = SparseRows::new(&terms, width).times(directions);
+            let all = Vec::<f64>::try_from(all.reshape([-1])).expect("float64");
+            (all, directions.size()[1] as usize)
+        });
+        Points { terms, width, latent }
     }
 }
 
 /// Texts as points of a [`Space`].
 #[derive(Debug)]
-pub(crate) enum Points {
-    /// Terms and weights of each text, and how many terms there are.
-    Terms(Vec<Vec<(u32, f32)>>, usize),
-    /// Projections, float64 `[texts, k]`.
-    Latent(Tensor),
+pub(crate) struct Points {
+    /// Terms and weights of each text.
+    terms: Vec<Vec<(u32, f32)>>,
+    /// How many terms there are.
+    width: usize,
+    /// Projections, row by row, and how many numbers each has.
+    latent: Option<(Vec<f64>, usize)>,
 }
 
 impl Points {
     /// The logits `[texts, classes]` of the texts at these positions.
     fn logits(&self, at: &[usize], fitted: &Fitted) -> Tensor {
         let Logistic { weight, bias } = &fitted.logistic;
-        match self.features(at, fitted.directions) {
-            Features::Sparse(rows) => rows.times(&weight.tr()) + bias,
-            Features::Dense(rows) => fitted.logistic.logits(&rows),
-        }
+        self.features(at, fitted.directions).times(&weight.tr()) + bias
     }
 
-    /// What a classifier sees of the texts at these positions: rows of length 1, of the first
-    /// `directions` where they are projected.
-    fn features(&self, at: &[usize], directions: i64) -> Features {
-        match self {
-            Self::Terms(rows, width) => {
-                let rows: Vec<_> = at.iter().map(|&i| rows[i].clone()).collect();
-                Features::Sparse(SparseRows::new(&rows, *width))
-            }
-            Self::Latent(rows) => {
-                let at: Vec<i64> = at.iter().map(|&i| i as i64).collect();
-                let rows = rows.narrow(1, 0, directions).index_select(0, &Tensor::from_slice(&at));
+    /// What a classifier sees of the texts at these positions: the first `directions` of their
+    /// projections, brought to length 1, before their terms.
+    fn features(&self, at: &[usize], directions: usize) -> SparseRows {
+        let row = |&i: &usize| {
+            let mut row = Vec::with_capacity(directions + self.terms[i].len());
+            if let Some((all, k)) = &self.latent {
+                let first = &all[i * k..][..directions];
                 // A text of no known term is the point 0.
-                let length = rows.norm_scalaropt_dim(2.0, [1].as_slice(), true).clamp_min(1e-12);
-                Features::Dense(rows / length)
+                let length = first.iter().map(|x| x * x).sum::<f64>().sqrt().max(1e-12);
+                row.extend((0..).zip(first.iter().map(|x| (x / length) as f32)));
             }
-        }
+            row.extend(
+                self.terms[i].iter().map(|(term, weight)| (term + directions as u32, *weight)),
+            );
+            row
+        };
+        let rows: Vec<Vec<(u32, f32)>> = at.iter().map(row).collect();
+        SparseRows::new(&rows, directions + self.width)
     }
-}
-
-enum Features {
-    Sparse(SparseRows),
-    Dense(Tensor),
 }
 
 /// A fitted classifier of [`Points`], with what was chosen.
@@ -109,14 +105,12 @@ pub(crate) struct Fitted {
     /// The weight of the data against the penalty.
     pub(crate) c: f64,
     /// So many directions are looked at; 0 for terms.
-    pub(crate) directions: i64,
+    pub(crate) directions: usize,
 }
 
 /// What is chosen among; of equals the first.
 const PENALTIES: [f64; 3] = [1.0, 10.0, 100.0];
-const DIRECTIONS: [i64; 3] = [30, 60, 100];
-/// As many directions as may be chosen.
-pub(crate) const MOST_DIRECTIONS: usize = 100;
+const DIRECTIONS: [usize; 4] = [30, 60, 100, 200];
 
 /// Labels from which on one fold is enough to choose by.
 const MANY: usize = 2_000;
@@ -130,16 +124,13 @@ impl Fitted {
         at: &[usize],
         seed: u64,
     ) -> Result<Self> {
-        let most = match points {
-            Points::Terms(..) => 0,
-            Points::Latent(rows) => rows.size()[1],
-        };
-        let mut directions: Vec<i64> = DIRECTIONS.iter().map(|&k| k.min(most)).collect();
+        let most = points.latent.as_ref().map_or(0, |(_, k)| *k);
+        let mut directions: Vec<usize> = DIRECTIONS.iter().map(|&k| k.min(most)).collect();
         directions.dedup();
         let inner: Vec<u32> = at.iter().map(|&i| labels[i]).collect();
         let folds = folds(&inner, if at.len() < MANY { 5 } else { 1 }, 0.2, seed);
         let settings = directions.iter().flat_map(|&k| PENALTIES.map(|c| (k, c)));
-        let mut best: Option<(usize, (i64, f64))> = None;
+        let mut best: Option<(usize, (usize, f64))> = None;
         for setting in settings {
             interrupt::check()?;
             let right: usize = folds
@@ -165,23 +156,16 @@ impl Fitted {
         points: &Points,
         (labels, classes): (&[u32], usize),
         at: &[usize],
-        (directions, c): (i64, f64),
+        (directions, c): (usize, f64),
     ) -> Self {
-        let y = of_classes(labels, at);
-        let logistic = match points.features(at, directions) {
-            Features::Sparse(x) => Logistic::fit_sparse(1e-4, &x, &y, classes as i64, c),
-            Features::Dense(x) => Logistic::fit(&x, &y, classes as i64, c),
-        };
+        let (x, y) = (points.features(at, directions), of_classes(labels, at));
+        let logistic = Logistic::fit_sparse(1e-4, &x, &y, classes as i64, c);
         Self { logistic, c, directions }
     }
 
     /// The probability of each class for each text, row by row.
     pub(crate) fn probabilities(&self, points: &Points) -> Vec<f32> {
-        let n = match points {
-            Points::Terms(rows, _) => rows.len(),
-            Points::Latent(rows) => rows.size()[0] as usize,
-        };
-        let all: Vec<usize> = (0..n).collect();
+        let all: Vec<usize> = (0..points.terms.len()).collect();
         let mut found = Vec::new();
         for at in all.chunks(AT_ONCE) {
             let said = points.logits(at, self).softmax(-1, Kind::Float).contiguous();
@@ -224,7 +208,7 @@ impl Linear {
             ("bias".into(), bias.shallow_clone()),
         ];
         if let Some(all) = &space.directions {
-            let used = all.narrow(1, 0, fitted.directions).to_kind(Kind::Float).contiguous();
+            let used = all.narrow(1, 0, fitted.directions as i64).to_kind(Kind::Float).contiguous();
             tensors.push(("directions".into(), used));
         }
         let [_, file] = Self::files(dir);
@@ -245,19 +229,17 @@ impl Linear {
         let tensor = |name: &str| find(name).map(|(_, tensor)| tensor.to_device(Device::Cpu));
         let (weight, bias) = tensor("weight").zip(tensor("bias")).with_context(damaged)?;
         let directions = tensor("directions").map(|of| of.to_kind(Kind::Double));
-        let (rows, width) = directions
-            .as_ref()
-            .map_or((None, terms.names().len() as i64), |of| (Some(of.size()), of.size()[1]));
+        let width = terms.names().len() as i64;
+        let used = directions.as_ref().map_or(0, |of| of.size().get(1).copied().unwrap_or(-1));
         ensure!(
-            rows.is_none_or(|size| size[0] == terms.names().len() as i64)
-                && weight.size() == [classes as i64, width]
+            directions.as_ref().is_none_or(|of| of.size() == [width, used])
+                && weight.size() == [classes as i64, used + width]
                 && bias.size() == [classes as i64],
             damaged()
         );
         let c = stored.meta.get("c").and_then(|c| c.parse().ok()).with_context(damaged)?;
-        let used = if directions.is_some() { width } else { 0 };
         let logistic = Logistic { weight, bias };
-        let fitted = Fitted { logistic, c, directions: used };
+        let fitted = Fitted { logistic, c, directions: used as usize };
         Ok(Self { space: Space { terms, directions }, fitted })
     }
 

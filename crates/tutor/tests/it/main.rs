@@ -12,6 +12,7 @@ mod own_texts;
 mod pictures;
 mod points;
 mod rate;
+mod rate_imports;
 mod refusals;
 mod resume;
 mod runs;

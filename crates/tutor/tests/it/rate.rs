@@ -156,17 +156,31 @@ fn conversations_become_a_system() {
     assert!(nothing.contains("required"), "{nothing}");
 }
 
-/// Answers every request as a chat model that says the same.
+/// Answers every request as a chat model that says the same to a judge's prompt.
 fn model(says: &'static str) -> String {
+    let answer = move |path: &str, body: &Value| {
+        assert_eq!((path, &body["model"]), ("/v1/chat/completions", &json!("m")));
+        let asked = body["messages"][0]["content"].as_str().expect("a prompt");
+        assert!(asked.contains("Response to be judged:") && asked.contains("make sense?"));
+        json!({ "choices": [{ "message": { "content": says } }] }).to_string()
+    };
+    format!("{}/v1", server(answer))
+}
+
+/// Answers every request by what `answer` makes of its path and its JSON.
+fn server(answer: impl Fn(&str, &Value) -> String + Send + 'static) -> String {
     let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
-    let url = format!("http://{}/v1", listener.local_addr().expect("an address"));
+    let url = format!("http://{}", listener.local_addr().expect("an address"));
     std::thread::spawn(move || {
         for stream in listener.incoming() {
             let mut reader = BufReader::new(stream.expect("a connection"));
-            let mut length = 0;
+            let (mut length, mut path) = (0, String::new());
             loop {
                 let mut line = String::new();
                 reader.read_line(&mut line).expect("a header");
+                if path.is_empty() {
+                    path = line.split(' ').nth(1).expect("a path").to_owned();
+                }
                 if let Some(value) = line.to_lowercase().strip_prefix("content-length:") {
                     length = value.trim().parse().expect("a number");
                 }
@@ -177,15 +191,63 @@ fn model(says: &'static str) -> String {
             let mut body = vec![0; length];
             reader.read_exact(&mut body).expect("a body");
             let body: Value = serde_json::from_slice(&body).expect("JSON");
-            let asked = body["messages"][0]["content"].as_str().expect("a prompt");
-            assert!(asked.contains("Response to be judged:") && asked.contains("make sense?"));
-            let answer = json!({ "choices": [{ "message": { "content": says } }] }).to_string();
+            let answer = answer(&path, &body);
             let head = "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nConnection: close\r\n";
             let answer = format!("{head}Content-Length: {}\r\n\r\n{answer}", answer.len());
             reader.get_mut().write_all(answer.as_bytes()).expect("sent");
         }
     });
     url
+}
+
+fn page_of(dir: &Path) -> String {
+    fs::read_to_string(dir.join("after.html")).expect("a page")
+}
+
+#[test]
+fn chatbots_answer_contexts_and_become_systems() {
+    let dir = tempfile::tempdir().expect("a folder");
+    let dir = dir.path();
+    run(dir, &["rate", "init", "study.db", "--votes", "1"]);
+    let contexts = r#"{"id": "swim", "turns": ["Do you swim?"]}
+{"id": "cat", "turns": ["I have a cat.", "What's its name?"]}"#;
+    fs::write(dir.join("contexts.jsonl"), contexts).expect("a file");
+    let ask = ["rate", "ask", "study.db"];
+    let set = ["--contexts", "contexts.jsonl"];
+    let said = run(dir, &[&ask[..], &["control"], &set].concat());
+    assert!(said.contains("control has responses to 2 contexts, 2 of them new"), "{said}");
+    // An OpenAI-compatible server: the last turn is the user's, whoever spoke first.
+    let url = server(|path, body| {
+        assert_eq!(path, "/v1/chat/completions");
+        let last = body["messages"].as_array().and_then(|all| all.last()).expect("a turn");
+        assert_eq!(last["role"], "user");
+        let says = format!("You say: {}", last["content"].as_str().expect("a text"));
+        json!({ "choices": [{ "message": { "content": says } }] }).to_string()
+    });
+    let url = format!("{url}/v1");
+    let open_ai = ["echo", "--url", &url, "--model", "m"];
+    assert!(run(dir, &[&ask[..], &open_ai, &set].concat()).contains("2 of them new"));
+    assert!(run(dir, &[&ask[..], &open_ai, &set].concat()).contains("0 of them new"));
+    // Any chatbot over HTTP.
+    let plain = server(|path, body| {
+        assert_eq!((path, body["turns"].as_array().map(Vec::is_empty)), ("/bot", Some(false)));
+        json!({ "reply": "=1+1" }).to_string()
+    });
+    let plain = format!("{plain}/bot");
+    assert!(run(dir, &[&ask[..], &["own", "--url", &plain], &set].concat()).contains("2 of them"));
+    run(dir, &["rate", "export", "study.db", "--out", "out", "--names"]);
+    let items = fs::read_to_string(dir.join("out/items.jsonl")).expect("items");
+    for part in ["control/swim", "I don't know", "You say: What's its name?", "own/cat", "=1+1"] {
+        assert!(items.contains(part), "{part}: {items}");
+    }
+    let silent = server(|_, _| "{}".to_owned());
+    let said = refused(dir, &[&ask[..], &["silent", "--url", &silent], &set].concat());
+    assert!(said.contains("no text `reply`") && said.contains("swim"), "{said}");
+    fs::write(dir.join("contexts.jsonl"), "{\"id\": \"a\", \"turns\": []}").expect("a file");
+    let said = refused(dir, &[&ask[..], &["control"], &set].concat());
+    assert!(said.contains("contexts.jsonl") && said.contains("line 1"), "{said}");
+    let own = run(dir, &[&ask[..], &["control"]].concat());
+    assert!(own.contains("control has responses to 500 contexts"), "{own}");
 }
 
 #[test]
@@ -210,6 +272,57 @@ fn a_judge_stands_beside_people_and_is_not_one_of_them() {
     assert_eq!(judge["specific"]["with_label"], json!({ "hits": 3, "of": 6 }));
     let text = fs::read_to_string(dir.join("after.md")).expect("a file");
     assert!(text.contains("None of it is SSA") && text.contains("| judge-1 | two |"), "{text}");
+    // People: three specific, three sensible only; the judge always says specific.
+    assert_eq!(judge["confusion"], json!([[0, 0, 0], [0, 0, 3], [0, 0, 3]]));
+    assert!(text.contains("| judge-1 | sensible only | 0 | 0 | 3 |"), "{text}");
+    assert!(text.contains("alpha") && page_of(dir).contains("Automatic judges"));
+    run(dir, &["rate", "export", "study.db", "--out", "exported"]);
+    let judgments = fs::read_to_string(dir.join("exported/judgments.jsonl")).expect("a file");
+    assert_eq!(judgments.lines().count(), 6);
+    let ratings = fs::read_to_string(dir.join("exported/ratings.jsonl")).expect("a file");
+    assert!(!ratings.contains("judge-1"));
     let nobody = ["--url", "http://127.0.0.1:9/v1", "--model", "m"];
     refused(dir, &[&["rate", "judge", "study.db", "other"][..], &nobody].concat());
+}
+
+#[test]
+fn what_cannot_be_is_named_and_leaves_nothing_behind() {
+    let dir = tempfile::tempdir().expect("a folder");
+    let dir = dir.path();
+    let write = |name: &str, text: &[u8]| fs::write(dir.join(name), text).expect("a file");
+    write("short", b"short");
+    write("texts.toml", b"no_such_text = \"x\"");
+    write("guide.toml", b"version = 1");
+    for (option, file) in
+        [("--password-file", "short"), ("--texts", "texts.toml"), ("--guideline", "guide.toml")]
+    {
+        refused(dir, &["rate", "init", "new.db", option, file]);
+        for end in ["", "-wal", "-shm"] {
+            assert!(!dir.join(format!("new.db{end}")).exists(), "{option}: new.db{end} stays");
+        }
+    }
+    write("half.db", b"SQLite format 3\0and no more");
+    let said = refused(dir, &["rate", "status", "half.db"]);
+    assert!(said.contains("half.db is not a rating project"), "{said}");
+    run(dir, &["rate", "init", "study.db"]);
+    for (name, text, part) in [
+        ("empty.csv", "", "no response in it"),
+        ("head.csv", "context,response\n", "no response in it"),
+        ("bad.csv", "context,respnse\na,b\n", "\"response\""),
+        ("bad.jsonl", "{\"response\": \"x\"\n", "line 1"),
+        ("bad.txt", "x", "neither in .csv nor in .jsonl"),
+    ] {
+        write(name, text.as_bytes());
+        let said = refused(dir, &["rate", "import", "study.db", name, "--system", "x"]);
+        assert!(said.contains(name) && said.contains(part), "{said}");
+    }
+    // A file whose second half is wrong adds nothing of its first.
+    let good = json!({ "item": "a", "context": ["b"], "response": "c" }).to_string();
+    write("some.jsonl", good.as_bytes());
+    run(dir, &["rate", "import", "study.db", "some.jsonl", "--system", "x"]);
+    let other = json!({ "item": "a", "context": ["b"], "response": "d" }).to_string();
+    let first = json!({ "item": "new", "context": ["b"], "response": "d" }).to_string();
+    write("two.jsonl", format!("{first}\n{other}\n").as_bytes());
+    refused(dir, &["rate", "import", "study.db", "two.jsonl", "--system", "x"]);
+    assert!(run(dir, &["rate", "status", "study.db"]).contains("0 of 1 items"));
 }

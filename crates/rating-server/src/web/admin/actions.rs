@@ -6,9 +6,10 @@ use super::pages;
 use super::session::{Sent, Session, see};
 use crate::error::Error;
 use crate::raters::{self, Deletion, NewRater};
-use crate::{audit, progress, secret, settings};
+use crate::{audit, decisions, secret, settings};
 use axum::extract::{Path, State};
 use axum::response::Response;
+use eval_ssa::Adjudication;
 
 /// The most raters that one form adds.
 const MOST: usize = 500;
@@ -70,6 +71,9 @@ pub(super) async fn change_rater(
             let pause = action == "pause";
             app.project.write(move |db| raters::pause(db, &key, pause, "admin", now)).await
         }
+        action @ ("delete" | "delete-all") if sent.get("sure") != "yes" => {
+            return pages::confirm_deletion(&app, &session, &key, action == "delete-all");
+        }
         action @ ("delete" | "delete-all") => {
             let deletion =
                 if action == "delete" { Deletion::KeepVotes } else { Deletion::WithVotes };
@@ -80,7 +84,7 @@ pub(super) async fn change_rater(
                 Err(error) => Err(error),
             }
         }
-        _ => Err(Error::Unknown("action")),
+        _ => Err(Error::invalid("choose what to change")),
     };
     match changed {
         Ok(()) => see("/admin/raters"),
@@ -88,21 +92,39 @@ pub(super) async fn change_rater(
     }
 }
 
-/// Decides on an item without a majority.
+/// Decides on an item without a majority, or takes a decision back.
 pub(super) async fn decide(State(app): State<App>, sent: Sent) -> Response {
-    let label = match sent.get("label") {
+    let (key, now) = (sent.get("item").to_owned(), secret::now());
+    let (sensible, specific) = match sent.get("label") {
         "not-sensible" => (false, false),
         "sensible" => (true, false),
         "specific" => (true, true),
+        "withdraw" => {
+            let gone = app.project.write(move |db| decisions::withdraw(db, &key, "admin", now));
+            return decided(&app, gone.await);
+        }
         _ => return refused(&Error::invalid("choose a label")),
     };
-    let (key, note) = (sent.get("item").to_owned(), sent.get("note").to_owned());
-    let decided = app
-        .project
-        .write(move |db| progress::adjudicate(db, &key, label, &note, secret::now()))
-        .await;
-    match decided {
-        Ok(()) => see("/admin/undecided"),
+    let decision = Adjudication {
+        item: key,
+        by: sent.get("by").to_owned(),
+        sensible,
+        specific,
+        note: sent.get("note").to_owned(),
+        made_at: None,
+    };
+    let votes = app.settings.votes;
+    let kept =
+        app.project.write(move |db| decisions::adjudicate(db, votes, &decision, "admin", now));
+    decided(&app, kept.await)
+}
+
+fn decided(app: &App, done: crate::error::Result<()>) -> Response {
+    match done {
+        Ok(()) => {
+            app.statistics.forget();
+            see("/admin/undecided")
+        }
         Err(error) => refused(&error),
     }
 }

@@ -7,7 +7,7 @@ use super::session::Session;
 use crate::error::Error;
 use crate::export::Export;
 use crate::guideline as stored;
-use crate::progress::{Status, Undecided};
+use crate::progress::Status;
 use crate::raters::{Invitation, RaterInfo};
 use crate::secret::iso;
 use axum::extract::State;
@@ -46,11 +46,11 @@ pub(super) fn admin(app: &App, session: &Session, title: &str, body: &Markup) ->
     page(StatusCode::OK, ("en", "ltr"), &head, Some("/assets/admin.js"), &whole)
 }
 
-fn csrf(session: &Session) -> Markup {
+pub(super) fn csrf(session: &Session) -> Markup {
     html! { input type="hidden" name="csrf" value=(session.csrf); }
 }
 
-fn failed(error: &Error) -> Response {
+pub(super) fn failed(error: &Error) -> Response {
     let (status, why) = reply::status(error);
     reply::text(status, &why)
 }
@@ -147,7 +147,8 @@ fn row(rater: &RaterInfo, session: &Session) -> Markup {
             td { @if rater.state != "deleted" {
                 form.inline method="post" action=(format!("/admin/raters/{}", rater.key)) {
                     (csrf(session))
-                    select name="action" aria-label=(format!("Change {name}")) {
+                    select name="action" required aria-label=(format!("Change {name}")) {
+                        option value="" { "Choose" }
                         @for (value, label) in actions { option value=(value) { (label) } }
                     }
                     button type="submit" aria-label=(format!("Do it: {name}")) { "Do it" }
@@ -155,6 +156,39 @@ fn row(rater: &RaterInfo, session: &Session) -> Markup {
             } }
         }
     }
+}
+
+/// Asks once more before a rater is deleted, and says what goes.
+pub(super) fn confirm_deletion(app: &App, session: &Session, key: &str, votes: bool) -> Response {
+    let (action, going) = if votes {
+        (
+            "delete-all",
+            "The link, the label, comments and all votes go, and others are asked for those votes. \
+             Conversations that this person held go with everybody's votes on them.",
+        )
+    } else {
+        (
+            "delete",
+            "The link, the label, comments, reasons for skipping and times go. The votes stay under a \
+             name that says nothing.",
+        )
+    };
+    let body = html! {
+        section {
+            h2 { "Delete rater " (key) }
+            p { (going) " This cannot be undone." }
+            form method="post" action=(format!("/admin/raters/{key}")) {
+                (csrf(session))
+                input type="hidden" name="action" value=(action);
+                input type="hidden" name="sure" value="yes";
+                div.tools {
+                    button.main type="submit" { "Delete" }
+                    a.button href="/admin/raters" { "Keep" }
+                }
+            }
+        }
+    };
+    admin(app, session, "Raters", &body)
 }
 
 /// The links of new raters, which are shown this once.
@@ -174,59 +208,6 @@ pub(super) fn links(app: &App, session: &Session, links: &[(String, Invitation)]
         }
     };
     admin(app, session, "Raters", &body)
-}
-
-pub(super) async fn undecided(State(app): State<App>, session: Session) -> Response {
-    let list = match blocking(&app, |app| app.project.undecided(100)).await {
-        Ok(list) => list,
-        Err(error) => return failed(&error),
-    };
-    let body = html! {
-        section {
-            h2 { "Undecided" }
-            p {
-                "Items that were skipped and have no majority. Decide once nobody is left to rate them. \
-                 A decision stands beside the votes, is exported on its own, and is never counted as a vote."
-            }
-            @if list.is_empty() { p { "There are none." } }
-        }
-        @for item in &list { (decision(item, &session)) }
-    };
-    admin(&app, &session, "Undecided", &body)
-}
-
-fn decision(item: &Undecided, session: &Session) -> Markup {
-    let labels = [
-        ("not-sensible", "makes no sense"),
-        ("sensible", "makes sense, not specific"),
-        ("specific", "makes sense and is specific"),
-    ];
-    html! {
-        section {
-            h2 { "Item " (item.key) }
-            ol.turns { @for turn in &item.context {
-                li.turn { span.speaker { (turn.speaker) } p.said { (turn.text) } }
-            } }
-            p.reply { (item.response) }
-            p.quiet {
-                "Sensible: " (item.sensible.0) " yes, " (item.sensible.1) " no. Specific: "
-                (item.specific.0) " yes, " (item.specific.1) " no. Skipped: " (item.skipped) "."
-            }
-            @for comment in &item.comments { p.said { "“" (comment) "”" } }
-            form method="post" action="/admin/undecided" {
-                (csrf(session))
-                input type="hidden" name="item" value=(item.key);
-                fieldset {
-                    legend { "Decision" }
-                    @for (value, label) in labels {
-                        label { input type="radio" name="label" value=(value) required; " " (label) }
-                    }
-                }
-                label { "Why" br; input type="text" name="note" maxlength="500"; }
-                div.tools { button.main type="submit" { "Decide" } }
-            }
-        }
-    }
 }
 
 pub(super) async fn guideline(State(app): State<App>, session: Session) -> Response {

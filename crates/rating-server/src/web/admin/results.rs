@@ -20,7 +20,8 @@ pub(super) async fn page(State(app): State<App>, session: Session) -> Response {
         }
     };
     let body = html! {
-        (report::body(&numbers.summary))
+        p.quiet role="status" #live-note {}
+        div #live-results { (report::body(&numbers.summary)) }
         @if numbers.names == Names::Blind { (show_names(&session)) }
     };
     admin(&app, &session, "Results", &body)

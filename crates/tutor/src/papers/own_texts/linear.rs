@@ -12,7 +12,7 @@ use super::recipe::{LATENT, Recipe, WORDS};
 use crate::run::predictions::Predictions;
 use crate::run::scores::Scores;
 use crate::run::seeds::{self, SeedRun};
-use crate::text::linear::{Fitted, Linear, MOST_DIRECTIONS, Points, Space};
+use crate::text::linear::{Fitted, Linear, Points, Space};
 
 /// The linear rows of a seed.
 pub(super) struct Linears {
@@ -31,6 +31,8 @@ struct Row {
 
 /// Texts that directions are learned from at most: more change them little, and take memory.
 const MOST_TEXTS: usize = 50_000;
+/// With so many labels more directions are worth their time.
+const MANY: usize = 1_000;
 
 impl Linears {
     /// The rows of a recipe; `latent-semantic` is left out where no term is in enough texts.
@@ -50,7 +52,8 @@ impl Linears {
             let every = unlabeled.len().div_ceil(MOST_TEXTS).max(1);
             all.extend(unlabeled.into_iter().step_by(every));
             torch::rng::seed(seeds::key(run.seed, LATENT));
-            if let Some(space) = Space::latent(&all, options, MOST_DIRECTIONS)? {
+            let most = if labeled.len() < MANY { 100 } else { 200 };
+            if let Some(space) = Space::latent(&all, options, most)? {
                 add(LATENT, space);
             }
         }
@@ -104,8 +107,8 @@ impl Linears {
         let of = match directions {
             None => format!("{terms} words and pairs of words of the labelled texts"),
             Some(_) => format!(
-                "{} directions in which {terms} words and pairs of words vary over the labelled and \
-                 unlabelled texts (latent semantic analysis)",
+                "{terms} words and pairs of words and {} directions in which they vary over the \
+                 labelled and unlabelled texts (latent semantic analysis)",
                 fitted.directions
             ),
         };

@@ -16,22 +16,34 @@ pub(super) fn judges(summary: &Summary) -> Option<Section> {
         "question",
         "same as people's label",
         "kappa",
+        "alpha",
         "same as one rater",
         "raters among themselves",
     ]);
     let mut systems = Table::new(["judge", "system", "finds sensible, %", "finds specific, %"]);
+    let mut confusion =
+        Table::new(["judge", "people's label", "not sensible", "sensible only", "specific"]);
+    confusion.spans =
+        vec![(String::new(), 2), ("what the judge says of how many responses".into(), 3)];
     let mut unread = Vec::new();
     for judge in &summary.judges {
         for (question, found) in [("sensible", &judge.sensible), ("specific", &judge.specific)] {
-            let JudgeAgreement { with_label, kappa, with_raters, among_raters } = found;
+            let JudgeAgreement { with_label, kappa, alpha, with_raters, among_raters } = found;
             agreement.rows.push(vec![
                 judge.judge.clone(),
                 question.to_owned(),
                 counted(*with_label),
                 format!("{kappa:.3}"),
+                format!("{alpha:.3}"),
                 share_of(&with_raters.value()),
                 share_of(among_raters),
             ]);
+        }
+        for (label, row) in
+            ["not sensible", "sensible only", "specific"].iter().zip(judge.confusion)
+        {
+            let cells = [judge.judge.clone(), (*label).to_owned()].into_iter();
+            confusion.rows.push(cells.chain(row.map(|count| count.to_string())).collect());
         }
         for (system, shares) in &judge.systems {
             let [sensible, specific] = shares.map(|share| format!("{:.1}", 100.0 * share));
@@ -49,6 +61,7 @@ pub(super) fn judges(summary: &Summary) -> Option<Section> {
     let mut section = Section::new("judges", "Automatic judges")
         .with(Block::Text(words.to_owned()))
         .with(Block::Table(agreement))
+        .with(Block::Table(confusion))
         .with(Block::Table(systems));
     section.blocks.extend(unread);
     Some(section)

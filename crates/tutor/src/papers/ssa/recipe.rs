@@ -13,6 +13,10 @@ use crate::recipe::faults::Faults;
 pub(super) struct Recipe {
     /// The folder with the published conversations, below that of the data sets.
     pub(super) transcripts: String,
+    /// A file of lines of JSON, or a folder of such files, with a model of a sweep a line; empty
+    /// for none.
+    #[serde(default)]
+    pub(super) sweep: String,
     pub(super) raters: RatersConfig,
     pub(super) coverage: CoverageConfig,
 }

@@ -1,6 +1,5 @@
 //! What a rating study found, as sections of a page.
 
-use eval_ssa::bootstrap::Estimate;
 use eval_ssa::quality::Share;
 use eval_ssa::score::{Measure, Score, Slice};
 use eval_ssa::{Mode, Summary};
@@ -10,12 +9,15 @@ use report::{
 };
 
 use super::automatic::{self, counted, share_of};
+use super::decisions;
+use super::numbers::{estimate, measured, percent};
 
 /// All sections, those without content left out. `methods` says whether the paragraph for a paper
 /// is among them.
 pub(crate) fn sections(summary: &Summary) -> Vec<Section> {
     let parts = [
         scores(summary),
+        summary.adjudications.as_ref().map(decisions::section),
         differences(summary),
         turns(summary),
         correlations(summary),
@@ -43,27 +45,6 @@ fn titled(mode: Mode) -> &'static str {
     match mode {
         Mode::Static => "Fixed contexts (static)",
         Mode::Interactive => "Conversations (interactive)",
-    }
-}
-
-fn percent(value: f64) -> f64 {
-    100.0 * value
-}
-
-pub(super) fn measured(estimate: &Estimate) -> Measured {
-    let interval = Some(estimate.to_quote().map(percent));
-    Measured { value: percent(estimate.value), interval }
-}
-
-fn estimate(estimate: Option<&Estimate>) -> String {
-    estimate.map_or_else(|| "–".to_owned(), |estimate| of(&measured(estimate)))
-}
-
-/// A percentage with its interval.
-pub(super) fn of(measured: &Measured) -> String {
-    match measured.interval {
-        Some([low, high]) => format!("{:.1} [{low:.1}, {high:.1}]", measured.value),
-        None => format!("{:.1}", measured.value),
     }
 }
 
@@ -286,7 +267,7 @@ fn agreement(summary: &Summary) -> Option<Section> {
         section = section.with(Block::Intervals(IntervalPlot {
             title: "Krippendorff's alpha".to_owned(),
             label: "alpha: 0 is chance, 1 is full agreement".to_owned(),
-            span: [0.0, 1.0],
+            span: [least(&rows), 1.0],
             series: vec!["alpha".to_owned()],
             rows,
         }));
@@ -294,6 +275,14 @@ fn agreement(summary: &Summary) -> Option<Section> {
     section = section.with(Block::Table(table));
     section.blocks.extend(notes);
     Some(section)
+}
+
+/// Where an axis begins that has to hold all values, by fifths: 0 unless there are smaller ones.
+fn least(rows: &[IntervalRow]) -> f64 {
+    let measured = rows.iter().flat_map(|row| row.values.iter().flatten());
+    let ends = measured.flat_map(|m| [m.value, m.interval.map_or(m.value, |[low, _]| low)]);
+    let least = ends.fold(0.0, f64::min);
+    (5.0 * least).floor() / 5.0
 }
 
 fn raters(summary: &Summary) -> Option<Section> {
@@ -363,4 +352,20 @@ fn side_by_side(summary: &Summary) -> Option<Section> {
     }
     let section = Section::new("side-by-side", "Side by side");
     (!table.rows.is_empty()).then(|| section.with(Block::Table(table)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_axis_of_alpha_holds_what_is_below_chance() {
+        let row = |value, low| IntervalRow {
+            name: String::new(),
+            values: vec![None, Some(Measured { value, interval: Some([low, 1.0]) })],
+        };
+        assert_eq!(least(&[row(0.3, 0.1)]), 0.0);
+        assert!((least(&[row(0.3, 0.1), row(-0.11, -0.15)]) + 0.2).abs() < 1e-12);
+        assert_eq!(least(&[]), 0.0);
+    }
 }

@@ -8,6 +8,7 @@ use super::recipe::{Recipe, found_name, percentile_name, small_name, true_name};
 use super::rubric;
 use super::simulated::Simulated;
 use super::study;
+use super::sweep::Sweep;
 use crate::recipe::head::Head;
 use crate::run::cost::StageCost;
 use crate::run::result::frame;
@@ -79,7 +80,11 @@ pub(super) fn result(
 }
 
 /// The report's own parts. The whole study that is shown is that of the first seed.
-pub(super) fn sections(seeds: &[Simulated], transcripts: &Transcripts) -> Result<Vec<Section>> {
+pub(super) fn sections(
+    seeds: &[Simulated],
+    transcripts: &Transcripts,
+    sweep: &Sweep,
+) -> Result<Vec<Section>> {
     let first = seeds.first().context("a run has at least one seed")?;
     let mut sections = vec![rubric::section(), recovered(first), coverage(seeds)];
     let whole = study::sections(&first.summary).into_iter();
@@ -90,7 +95,7 @@ pub(super) fn sections(seeds: &[Simulated], transcripts: &Transcripts) -> Result
         title: format!("Simulated study: {}", section.title),
         ..section
     }));
-    sections.extend([transcripts.section(), published::section()]);
+    sections.extend([transcripts.section(), published::section(), sweep.section()]);
     Ok(sections)
 }
 

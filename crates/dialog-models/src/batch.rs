@@ -1,0 +1,179 @@
+//! Batches without padding: sequences one after another, and pairs of them.
+
+use torch::rows::Rows;
+use torch::{Device, Tensor};
+
+use crate::layout::{Attending, Spread};
+
+/// Token sequences one after another: the rows of all tensors are real tokens only.
+///
+/// ```
+/// use dialog_models::Packed;
+/// use torch::Device;
+///
+/// let batch = Packed::new(&[&[5, 9, 2], &[7, 2]], Device::Cpu);
+/// assert_eq!((batch.sequences(), batch.tokens()), (2, 5));
+/// assert_eq!(batch.positions(), &torch::Tensor::from_slice(&[0i64, 1, 2, 0, 1]));
+/// ```
+#[derive(Debug)]
+pub struct Packed {
+    ids: Tensor,
+    positions: Tensor,
+    lengths: Vec<usize>,
+}
+
+impl Packed {
+    /// Sequences of token ids on `device`. Panics if there is none or one is empty.
+    pub fn new(sequences: &[&[i64]], device: Device) -> Self {
+        let lengths = sequences.iter().map(|s| s.len()).collect();
+        Self::from_parts(&sequences.concat(), lengths, device)
+    }
+
+    /// The same of ids that lie one after another already. Panics as [`new`](Self::new) does, and
+    /// if the lengths are not those of `ids`.
+    pub fn from_parts(ids: &[i64], lengths: Vec<usize>, device: Device) -> Self {
+        assert!(!lengths.is_empty() && lengths.iter().all(|&n| n > 0), "sequences of {lengths:?}");
+        assert_eq!(ids.len(), lengths.iter().sum::<usize>(), "ids of {lengths:?}");
+        let positions: Vec<i64> = lengths.iter().flat_map(|&n| 0..n as i64).collect();
+        let on = |list: &[i64]| Tensor::from_slice(list).to_device(device);
+        Self { ids: on(ids), positions: on(&positions), lengths }
+    }
+
+    /// The real tokens of padded ones: `ids` is int64 `[sequences, room]`, of which the first
+    /// `lengths` are real. What fills the rest does not matter, and may be a real token's id.
+    /// Panics as [`new`](Self::new) does.
+    pub fn from_padded(ids: &Tensor, lengths: Vec<usize>) -> Self {
+        let (device, (count, room)) = (ids.device(), ids.size2().expect("[sequences, room]"));
+        assert_eq!(count as usize, lengths.len(), "lengths of the sequences");
+        let flat = Vec::<i64>::try_from(ids.to_device(Device::Cpu).reshape([-1])).expect("int64");
+        let rows = flat.chunks_exact(room as usize).zip(&lengths);
+        let real: Vec<i64> = rows.flat_map(|(row, &n)| row[..n].to_vec()).collect();
+        Self::from_parts(&real, lengths, device)
+    }
+
+    /// Token ids, int64 `[tokens]`.
+    pub fn ids(&self) -> &Tensor {
+        &self.ids
+    }
+
+    /// Each token's place in its sequence, int64 `[tokens]`.
+    pub fn positions(&self) -> &Tensor {
+        &self.positions
+    }
+
+    /// Tokens of each sequence.
+    pub fn lengths(&self) -> &[usize] {
+        &self.lengths
+    }
+
+    /// How many sequences there are.
+    pub fn sequences(&self) -> usize {
+        self.lengths.len()
+    }
+
+    /// How many tokens there are.
+    pub fn tokens(&self) -> usize {
+        self.lengths.iter().sum()
+    }
+
+    /// Tokens of the longest sequence.
+    pub fn longest(&self) -> usize {
+        self.lengths.iter().copied().max().unwrap_or(0)
+    }
+
+    /// Where the tokens are.
+    pub fn device(&self) -> Device {
+        self.ids.device()
+    }
+
+    /// Rows `[tokens, ...]` of each sequence, in order.
+    pub fn split(&self, x: &Tensor) -> Vec<Tensor> {
+        let lengths: Vec<i64> = self.lengths.iter().map(|&n| n as i64).collect();
+        x.split_with_sizes(lengths, 0)
+    }
+}
+
+/// Contexts and their responses: what a network reads, and what it has to write.
+///
+/// A response ends with the token that ends all responses, which is predicted like any other; what
+/// is predicted are the tokens of the responses alone.
+///
+/// ```
+/// use dialog_models::Pairs;
+/// use torch::Device;
+///
+/// let end = 1;
+/// let batch = Pairs::new(&[&[5, 9], &[7]], &[&[8, 3, end], &[4, end]], Device::Cpu);
+/// assert_eq!((batch.context().tokens(), batch.response().tokens()), (3, 5));
+/// ```
+#[derive(Debug)]
+pub struct Pairs {
+    context: Packed,
+    response: Packed,
+    /// From tokens of responses to what the decoder is given in their place: the token before.
+    pub(crate) shifted: Rows,
+    pub(crate) reading: Reading,
+    pub(crate) writing: Writing,
+}
+
+/// How an encoder goes through contexts.
+#[derive(Debug)]
+pub(crate) struct Reading {
+    pub(crate) attending: Attending,
+    pub(crate) spread: Spread,
+}
+
+impl Reading {
+    pub(crate) fn new(context: &Packed) -> Self {
+        let (lengths, device) = (context.lengths(), context.device());
+        let spread = Spread::same(lengths, 4, device);
+        Self { attending: Attending::within(lengths, device), spread }
+    }
+}
+
+/// How a decoder goes through responses.
+#[derive(Debug)]
+pub(crate) struct Writing {
+    pub(crate) attending: Attending,
+    pub(crate) memory: Attending,
+    pub(crate) spread: Spread,
+}
+
+impl Pairs {
+    /// Contexts and as many responses on `device`, each with the token that ends it. Panics if
+    /// there is none, one is empty, or they are not as many.
+    pub fn new(contexts: &[&[i64]], responses: &[&[i64]], device: Device) -> Self {
+        Self::from_packed(Packed::new(contexts, device), Packed::new(responses, device))
+    }
+
+    /// The same of packed sequences.
+    pub fn from_packed(context: Packed, response: Packed) -> Self {
+        assert_eq!(context.sequences(), response.sequences(), "contexts and responses");
+        let (lengths, device) = (response.lengths(), response.device());
+        let mut row = 0;
+        let mut before = Vec::with_capacity(response.tokens());
+        for &n in lengths {
+            before.push(None);
+            before.extend((row..row + n - 1).map(Some));
+            row += n;
+        }
+        let shifted = Rows::new(&before, row, device);
+        let reading = Reading::new(&context);
+        let writing = Writing {
+            attending: Attending::causal(lengths, device),
+            memory: Attending::across(lengths, context.lengths(), device),
+            spread: Spread::causal(lengths, 10, device),
+        };
+        Self { context, response, shifted, reading, writing }
+    }
+
+    /// What is read.
+    pub fn context(&self) -> &Packed {
+        &self.context
+    }
+
+    /// What is written, with the tokens that end responses.
+    pub fn response(&self) -> &Packed {
+        &self.response
+    }
+}

@@ -1,0 +1,173 @@
+//! Independent responses, token by token.
+
+use std::ops::ControlFlow;
+
+use serde::{Deserialize, Serialize};
+use torch::{Device, Kind, Tensor, no_grad};
+
+use super::draw::uniform;
+use super::{Candidate, Sampling, Special};
+use crate::{Autoregressive, Continuation};
+
+/// How responses are drawn.
+///
+/// | key | default | meaning | range |
+/// |---|---|---|---|
+/// | `candidates` | 20 | how many responses are drawn | ≥ 1 |
+/// | `max_tokens` | 128 | tokens of a response, its end included, after which it is cut off | ≥ 1 |
+/// | `sampling` | [`Sampling`] | how a token is drawn | |
+///
+/// The defaults are Meena's base version.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct SampleConfig {
+    /// How many responses are drawn.
+    pub candidates: usize,
+    /// Tokens of a response, its end included, after which it is cut off.
+    pub max_tokens: usize,
+    /// How a token is drawn.
+    pub sampling: Sampling,
+}
+
+impl Default for SampleConfig {
+    fn default() -> Self {
+        Self { candidates: 20, max_tokens: 128, sampling: Sampling::default() }
+    }
+}
+
+impl SampleConfig {
+    /// Every value that makes no sense: its key, and what is wrong with it.
+    pub fn faults(&self) -> Vec<(&'static str, String)> {
+        let mut faults = Vec::new();
+        for (key, value) in [("candidates", self.candidates), ("max_tokens", self.max_tokens)] {
+            if value == 0 {
+                faults.push((key, "0 is not at least 1".to_owned()));
+            }
+        }
+        faults.extend(self.sampling.faults());
+        faults
+    }
+}
+
+/// A token that was drawn.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Written {
+    /// The number of the response.
+    pub candidate: usize,
+    /// The token's place in it.
+    pub place: usize,
+    /// The token; the one that ends a response is told too.
+    pub token: i64,
+}
+
+/// Draws `config.candidates` responses to a context of token ids; see [`sample_each`].
+pub fn sample(
+    net: &dyn Autoregressive,
+    context: &[i64],
+    special: &Special,
+    config: &SampleConfig,
+    seed: u64,
+) -> Vec<Candidate> {
+    let each = &mut |_| ControlFlow::Continue(());
+    sample_each(net, context, special, config, seed, each)
+}
+
+/// The same, with every token told to `each` as it is drawn: token by token for a single response,
+/// for several ones those of one place after another. If it breaks, drawing ends, and what is not
+/// finished by then is cut off there.
+///
+/// What is drawn follows from the seed, the number of the response and the place of the token, so
+/// that the first of 20 responses is that which is drawn alone. Panics as
+/// [`Autoregressive::start`] does, and if the configuration has faults.
+pub fn sample_each(
+    net: &dyn Autoregressive,
+    context: &[i64],
+    special: &Special,
+    config: &SampleConfig,
+    seed: u64,
+    each: &mut dyn FnMut(Written) -> ControlFlow<()>,
+) -> Vec<Candidate> {
+    assert!(config.faults().is_empty(), "{:?}", config.faults());
+    let most = room(net, context.len(), config.max_tokens);
+    let new = Candidate { tokens: Vec::new(), log_probability: 0.0, finished: false };
+    let mut candidates = vec![new; config.candidates];
+    let (mut decoding, logits) = net.start(context);
+    // The responses that go on, in the order of rows.
+    let mut open: Vec<usize> = (0..config.candidates).collect();
+    let mut logits = logits.expand([open.len() as i64, -1], false);
+    go_on_with(decoding.as_mut(), &vec![0; open.len()], net.device());
+    for place in 0..most {
+        let numbers = open.iter().map(|&candidate| uniform(seed, candidate, place)).collect();
+        let (tokens, log_probabilities) = draw(&logits, special, config.sampling, numbers);
+        let mut stopped = false;
+        let mut left = Vec::new();
+        for (row, &candidate) in open.iter().enumerate() {
+            let (token, own) = (tokens[row], &mut candidates[candidate]);
+            own.log_probability += log_probabilities[row];
+            if token == special.end {
+                own.finished = true;
+            } else {
+                own.tokens.push(token);
+                left.push(row);
+            }
+            stopped |= each(Written { candidate, place, token }).is_break();
+        }
+        if left.is_empty() || stopped || place + 1 == most {
+            break;
+        }
+        if left.len() < open.len() {
+            go_on_with(decoding.as_mut(), &left, net.device());
+            open = left.iter().map(|&row| open[row]).collect();
+        }
+        let given: Vec<i64> = left.iter().map(|&row| tokens[row]).collect();
+        logits = decoding.step(&Tensor::from_slice(&given).to_device(net.device()));
+    }
+    candidates
+}
+
+/// How many tokens may be written after a context.
+pub(super) fn room(net: &dyn Autoregressive, context: usize, most: usize) -> usize {
+    net.longest().map_or(most, |longest| most.min(longest.saturating_sub(context)))
+}
+
+/// Goes on with some rows.
+pub(super) fn go_on_with(decoding: &mut dyn Continuation, rows: &[usize], device: Device) {
+    let rows: Vec<i64> = rows.iter().map(|&row| row as i64).collect();
+    decoding.select(&Tensor::from_slice(&rows).to_device(device));
+}
+
+/// Logits without the tokens that no response has.
+pub(super) fn allowed(logits: &Tensor, special: &Special) -> Tensor {
+    if special.never.is_empty() {
+        return logits.shallow_clone();
+    }
+    let never = Tensor::from_slice(&special.never).to_device(logits.device());
+    logits.index_fill(1, &never, f64::NEG_INFINITY)
+}
+
+/// Float32 numbers of a tensor, row by row.
+pub(super) fn host(x: &Tensor) -> Vec<f32> {
+    let flat = x.to_device(Device::Cpu).contiguous().reshape([-1]);
+    Vec::try_from(flat).expect("float32")
+}
+
+/// A token for each row of logits, with ln of its probability.
+fn draw(
+    logits: &Tensor,
+    special: &Special,
+    sampling: Sampling,
+    numbers: Vec<f64>,
+) -> (Vec<i64>, Vec<f64>) {
+    no_grad(|| {
+        let logits = logits.to_kind(Kind::Float);
+        let vocabulary = logits.size()[1] as usize;
+        let warm = if sampling.temperature > 0.0 { sampling.temperature } else { 1.0 };
+        let probabilities = host(&(allowed(&logits, special) / warm).softmax(-1, Kind::Float));
+        let rows = probabilities.chunks_exact(vocabulary).zip(numbers);
+        let tokens: Vec<i64> = rows.map(|(row, at)| sampling.draw(row, at) as i64).collect();
+        let chosen = Tensor::from_slice(&tokens).to_device(logits.device()).unsqueeze(1);
+        let all = logits.logsumexp([1].as_slice(), true);
+        let own = host(&(logits.gather(1, &chosen, false) - all));
+        (tokens, own.into_iter().map(f64::from).collect())
+    })
+}

@@ -1,0 +1,324 @@
+//! GPT-2 (Radford et al. 2019), and DialoGPT (Zhang et al. 2020, arXiv 1911.00536), which is the
+//! same network trained on dialogues.
+//!
+//! Tensors have the names and shapes of Hugging Face's transformers: `transformer.wte`,
+//! `transformer.h.N.attn.c_attn`, …; weights of its "Conv1D" layers are `[inputs, outputs]`.
+
+use serde::{Deserialize, Serialize};
+use torch::nn::{Embedding, LayerNorm, keyed_dropout};
+use torch::{Device, Init, Kind, Mode, NoisyRows, Role, Scope, Tensor, no_grad};
+
+use crate::cache::{Growing, attend};
+use crate::layout::Attending;
+use crate::vocabulary::{TokenLoss, token_loss};
+use crate::{Autoregressive, Continuation, LanguageModel, Packed, Texts};
+
+/// The shape of a GPT-2.
+///
+/// | key | default | meaning | range |
+/// |---|---|---|---|
+/// | `vocabulary` | 50,257 | number of token ids | ≥ 2 |
+/// | `positions` | 1,024 | longest text | ≥ 1 |
+/// | `hidden` | 768 | width of a token | a multiple of `heads` |
+/// | `layers` | 12 | layers | 1 to 200 |
+/// | `heads` | 12 | heads of attention | ≥ 1 |
+/// | `dropout` | 0.1 | dropout on vectors | \[0, 1) |
+/// | `attention_dropout` | 0.1 | dropout on attention's probabilities | \[0, 1) |
+/// | `norm_eps` | 1e-5 | added to variances by layer norm | above 0, below 1 |
+///
+/// The defaults are the small one.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Gpt2Config {
+    /// Number of token ids.
+    pub vocabulary: i64,
+    /// Longest text.
+    pub positions: i64,
+    /// Width of a token.
+    pub hidden: i64,
+    /// Layers.
+    pub layers: i64,
+    /// Heads of attention.
+    pub heads: i64,
+    /// Dropout on vectors.
+    pub dropout: f64,
+    /// Dropout on attention's probabilities.
+    pub attention_dropout: f64,
+    /// What layer norm adds to variances.
+    pub norm_eps: f64,
+}
+
+impl Default for Gpt2Config {
+    fn default() -> Self {
+        Self::small()
+    }
+}
+
+impl Gpt2Config {
+    /// A network of this shape with GPT-2's vocabulary and positions.
+    pub fn sized(layers: i64, hidden: i64, heads: i64) -> Self {
+        Self {
+            vocabulary: 50_257,
+            positions: 1024,
+            hidden,
+            layers,
+            heads,
+            dropout: 0.1,
+            attention_dropout: 0.1,
+            norm_eps: 1e-5,
+        }
+    }
+
+    /// 12 layers, 768 wide: 124,439,808 parameters.
+    pub fn small() -> Self {
+        Self::sized(12, 768, 12)
+    }
+
+    /// 24 layers, 1,024 wide: 354,823,168 parameters.
+    pub fn medium() -> Self {
+        Self::sized(24, 1024, 16)
+    }
+
+    /// 36 layers, 1,280 wide: 774,030,080 parameters.
+    pub fn large() -> Self {
+        Self::sized(36, 1280, 20)
+    }
+
+    /// The number of parameters, counted without making any.
+    pub fn parameters(&self) -> u64 {
+        let [v, p, h, layers] =
+            [self.vocabulary, self.positions, self.hidden, self.layers].map(i64::unsigned_abs);
+        let layer = 2 * 2 * h + (3 * h * h + 3 * h) + (h * h + h) + (8 * h * h + 5 * h);
+        (v + p) * h + layers * layer + 2 * h
+    }
+
+    /// Every value that no network can have: its key, and what is wrong with it.
+    pub fn faults(&self) -> Vec<(&'static str, String)> {
+        let mut faults = Vec::new();
+        let mut unless = |ok: bool, key, fault: String| {
+            if !ok {
+                faults.push((key, fault));
+            }
+        };
+        for (key, value, least, most) in [
+            ("vocabulary", self.vocabulary, 2, 1 << 24),
+            ("positions", self.positions, 1, 1 << 20),
+            ("hidden", self.hidden, 1, 1 << 16),
+            ("layers", self.layers, 1, 200),
+            ("heads", self.heads, 1, 1 << 10),
+        ] {
+            let ok = (least..=most).contains(&value);
+            unless(ok, key, format!("{value} is not in {least} to {most}"));
+        }
+        let whole = self.heads < 1 || self.hidden % self.heads == 0;
+        unless(whole, "hidden", format!("{} is no multiple of {} heads", self.hidden, self.heads));
+        for (key, rate) in
+            [("dropout", self.dropout), ("attention_dropout", self.attention_dropout)]
+        {
+            unless((0.0..1.0).contains(&rate), key, format!("{rate} is not in [0, 1)"));
+        }
+        let eps = self.norm_eps;
+        unless(eps > 0.0 && eps < 1.0, "norm_eps", format!("{eps} is not above 0 and below 1"));
+        faults
+    }
+}
+
+/// A linear layer with weights `[inputs, outputs]`, "Conv1D" in transformers.
+#[derive(Debug)]
+struct Conv1d {
+    weight: Tensor,
+    bias: Tensor,
+}
+
+impl Conv1d {
+    fn new(scope: &mut Scope<'_>, name: &str, inputs: i64, outputs: i64) -> Self {
+        let mut scope = scope.sub(name);
+        let init = Init::Normal { std: 0.02 };
+        let weight = scope.tensor("weight", &[inputs, outputs], Role::Weight, init);
+        let bias = scope.tensor("bias", &[outputs], Role::Bias, Init::Const(0.0));
+        Self { weight, bias }
+    }
+
+    fn forward(&self, x: &Tensor) -> Tensor {
+        x.linear(&self.weight.tr(), Some(&self.bias))
+    }
+}
+
+/// Attention and a perceptron, each with its norm before it.
+#[derive(Debug)]
+struct Layer {
+    attention_norm: LayerNorm,
+    qkv: Conv1d,
+    mixed: Conv1d,
+    norm: LayerNorm,
+    inner: Conv1d,
+    outer: Conv1d,
+}
+
+/// What one layer remembers: of the context for all texts, and of each text since.
+struct Memory {
+    context: [Tensor; 2],
+    own: Growing,
+}
+
+/// GPT-2: the probabilities of each token of a text, given those before.
+///
+/// A batch has no padding, so that a text gives what it gives alone, to rounding. Modes that give
+/// noise to some rows only are not for it, and panic.
+#[derive(Debug)]
+pub struct Gpt2 {
+    words: Embedding,
+    positions: Embedding,
+    layers: Vec<Layer>,
+    norm: LayerNorm,
+    config: Gpt2Config,
+}
+
+impl Gpt2 {
+    /// Makes the tensors, drawn from N(0, 0.02²), biases 0. Panics if the configuration has
+    /// [faults](Gpt2Config::faults).
+    pub fn new(scope: &mut Scope<'_>, config: &Gpt2Config) -> Self {
+        let faults = config.faults();
+        assert!(faults.is_empty(), "no network can have this: {faults:?}");
+        let mut scope = scope.sub("transformer");
+        let (h, eps, init) = (config.hidden, config.norm_eps, Init::Normal { std: 0.02 });
+        let words = Embedding::new(&mut scope.sub("wte"), config.vocabulary, h, init);
+        let positions = Embedding::new(&mut scope.sub("wpe"), config.positions, h, init);
+        let layer = |i: i64| {
+            let mut scope = scope.sub(format!("h.{i}"));
+            Layer {
+                attention_norm: LayerNorm::new(&mut scope.sub("ln_1"), h, eps),
+                qkv: Conv1d::new(&mut scope, "attn.c_attn", h, 3 * h),
+                mixed: Conv1d::new(&mut scope, "attn.c_proj", h, h),
+                norm: LayerNorm::new(&mut scope.sub("ln_2"), h, eps),
+                inner: Conv1d::new(&mut scope, "mlp.c_fc", h, 4 * h),
+                outer: Conv1d::new(&mut scope, "mlp.c_proj", 4 * h, h),
+            }
+        };
+        let layers = (0..config.layers).map(layer).collect();
+        let norm = LayerNorm::new(&mut scope.sub("ln_f"), h, eps);
+        Self { words, positions, layers, norm, config: config.clone() }
+    }
+
+    /// What it was made from.
+    pub fn config(&self) -> &Gpt2Config {
+        &self.config
+    }
+
+    /// Layer by layer; `attention` makes of a layer's number, its queries, keys and values `[rows,
+    /// hidden]` what is seen.
+    fn run(
+        &self,
+        x: Tensor,
+        mode: Mode,
+        mut attention: impl FnMut(usize, [&Tensor; 3]) -> Tensor,
+    ) -> Tensor {
+        let drop = |x: Tensor| keyed_dropout(&x, self.config.dropout, mode);
+        let mut x = drop(x);
+        for (i, layer) in self.layers.iter().enumerate() {
+            let qkv = layer.qkv.forward(&layer.attention_norm.forward(&x)).chunk(3, 1);
+            let mixed = attention(i, [&qkv[0], &qkv[1], &qkv[2]]);
+            x = &x + drop(layer.mixed.forward(&mixed));
+            let inner = layer.inner.forward(&layer.norm.forward(&x)).gelu("tanh");
+            x = &x + drop(layer.outer.forward(&inner));
+        }
+        self.norm.forward(&x)
+    }
+
+    /// The hidden state `[tokens, hidden]` from which the token after each one is predicted. Panics
+    /// if a text is longer than the network has positions.
+    pub fn hidden(&self, batch: &Packed, mode: Mode) -> Tensor {
+        let whole = !matches!(mode.noise(), NoisyRows::First(_));
+        assert!(whole, "{mode:?} singles out rows, and rows are tokens here");
+        let (longest, room) = (batch.longest(), self.config.positions);
+        assert!(longest as i64 <= room, "{longest} tokens where there are {room} positions");
+        let attending = Attending::causal(batch.lengths(), batch.device());
+        let x = self.words.forward(batch.ids()) + self.positions.forward(batch.positions());
+        let &Gpt2Config { heads, attention_dropout: rate, .. } = &self.config;
+        self.run(x, mode, |_, qkv| attending.attention(qkv, heads, rate, mode))
+    }
+
+    /// The logits `[tokens, vocabulary]` of what follows each token.
+    pub fn logits(&self, batch: &Packed, mode: Mode) -> Tensor {
+        self.hidden(batch, mode).linear(self.words.weight(), None::<&Tensor>)
+    }
+
+    /// `[rows, hidden]` as `[rows, heads, width]`.
+    fn heads(&self, x: &Tensor) -> Tensor {
+        x.reshape([x.size()[0], self.config.heads, self.config.hidden / self.config.heads])
+    }
+}
+
+impl LanguageModel for Gpt2 {
+    type Batch = Texts;
+
+    fn predicted(batch: &Texts) -> usize {
+        batch.predicted()
+    }
+
+    fn token_loss(&self, batch: &Texts, smoothing: f64, mode: Mode) -> TokenLoss {
+        let hidden = self.hidden(batch.tokens(), mode).index_select(0, batch.from());
+        token_loss(&hidden, self.words.weight(), batch.truth(), smoothing)
+    }
+}
+
+impl Autoregressive for Gpt2 {
+    fn start<'a>(&'a self, context: &[i64]) -> (Box<dyn Continuation + 'a>, Tensor) {
+        no_grad(|| {
+            let batch = Packed::new(&[context], self.device());
+            let attending = Attending::causal(batch.lengths(), batch.device());
+            let x = self.words.forward(batch.ids()) + self.positions.forward(batch.positions());
+            let mut memories = Vec::new();
+            let x = self.run(x, Mode::Eval, |_, qkv| {
+                let kept = [qkv[1], qkv[2]].map(|x| self.heads(x).transpose(0, 1).contiguous());
+                memories.push(Memory { context: kept, own: Growing::default() });
+                attending.attention(qkv, self.config.heads, 0.0, Mode::Eval)
+            });
+            let last = x.narrow(0, context.len() as i64 - 1, 1);
+            let logits = last.linear(self.words.weight(), None::<&Tensor>);
+            let decoding = Decoding { net: self, memories, tokens: context.len() as i64 };
+            (Box::new(decoding) as Box<dyn Continuation + 'a>, logits)
+        })
+    }
+
+    fn vocabulary(&self) -> i64 {
+        self.config.vocabulary
+    }
+
+    fn device(&self) -> Device {
+        self.words.weight().device()
+    }
+
+    fn longest(&self) -> Option<usize> {
+        Some(self.config.positions as usize)
+    }
+}
+
+/// Several texts with one beginning, written token by token.
+struct Decoding<'a> {
+    net: &'a Gpt2,
+    memories: Vec<Memory>,
+    /// Tokens of each so far.
+    tokens: i64,
+}
+
+impl Continuation for Decoding<'_> {
+    fn step(&mut self, tokens: &Tensor) -> Tensor {
+        no_grad(|| {
+            let (net, memories) = (self.net, &mut self.memories);
+            let place = Tensor::from_slice(&[self.tokens]).to_device(net.device());
+            self.tokens += 1;
+            let x = net.words.forward(tokens) + net.positions.forward(&place);
+            let x = net.run(x, Mode::Eval, |i, [q, k, v]| {
+                let Memory { context, own } = &mut memories[i];
+                own.push(&net.heads(k), &net.heads(v));
+                attend(&net.heads(q), Some(context), Some(own))
+            });
+            x.linear(net.words.weight(), None::<&Tensor>).to_kind(Kind::Float)
+        })
+    }
+
+    fn select(&mut self, rows: &Tensor) {
+        no_grad(|| self.memories.iter_mut().for_each(|memory| memory.own.select(rows)));
+    }
+}

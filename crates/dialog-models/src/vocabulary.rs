@@ -1,0 +1,75 @@
+//! The softmax over the vocabulary and its loss, piece by piece: logits are never all in memory.
+
+use torch::{Device, Kind, Tensor, no_grad};
+
+/// Numbers that one piece of logits has at most: so many are still in a processor's memory when
+/// they are needed again.
+const PIECE: i64 = 1 << 22;
+/// The same on a GPU.
+const GPU_PIECE: i64 = 1 << 27;
+
+/// What a network says of the tokens that it should have written.
+#[derive(Debug)]
+pub struct TokenLoss {
+    /// What is minimised: the mean over the tokens of −Σ q ln p, with q = 1 − ε + ε/K for the true
+    /// one of K tokens and ε/K for the others (Szegedy et al. 2016). A float32 scalar; its graph
+    /// has first derivatives only.
+    pub loss: Tensor,
+    /// −ln p of each token, in nats, without smoothing, float32 `[tokens]`, without a graph.
+    pub nll: Tensor,
+}
+
+/// The loss of hidden states `[tokens, hidden]` whose logits are products with the rows of `table`
+/// `[vocabulary, hidden]`. `truth` is int64 `[tokens]`, `smoothing` is ε. Panics without a token.
+pub(crate) fn token_loss(x: &Tensor, table: &Tensor, truth: &Tensor, smoothing: f64) -> TokenLoss {
+    let (tokens, vocabulary) = (x.size()[0], table.size()[0]);
+    assert!(tokens > 0, "a loss over no token");
+    // A part of the table, for the table itself requires a gradient where none is recorded too.
+    let trained = x.requires_grad() || table.narrow(0, 0, 1).requires_grad();
+    let piece = if x.device() == Device::Cpu { PIECE } else { GPU_PIECE };
+    let rows = (piece / vocabulary).max(1);
+    let (mut losses, mut nlls, mut slopes) = (Vec::new(), Vec::new(), Vec::new());
+    let mut of_table: Option<Tensor> = None;
+    no_grad(|| {
+        let fixed = table.detach();
+        for start in (0..tokens).step_by(rows as usize) {
+            let count = rows.min(tokens - start);
+            let x = x.detach().narrow(0, start, count);
+            let truth = truth.narrow(0, start, count).unsqueeze(1);
+            let logits = x.linear(&fixed, None::<&Tensor>).to_kind(Kind::Float);
+            let mut log_p = logits.log_softmax(1, Kind::Float);
+            let nll = -log_p.gather(1, &truth, false).squeeze_dim(1);
+            losses.push(match smoothing {
+                0.0 => nll.shallow_clone(),
+                e => &nll * (1.0 - e) - log_p.mean_dim([1].as_slice(), false, Kind::Float) * e,
+            });
+            nlls.push(nll);
+            if trained {
+                // By the logits: p − q.
+                let mut slope = log_p.exp_();
+                if smoothing > 0.0 {
+                    slope -= smoothing / vocabulary as f64;
+                }
+                let minus =
+                    Tensor::full([count, 1], smoothing - 1.0, (Kind::Float, slope.device()));
+                let slope = slope.scatter_add_(1, &truth, &minus);
+                slopes.push(slope.matmul(&fixed).to_kind(Kind::Float));
+                let share = slope.tr().matmul(&x).to_kind(Kind::Float);
+                of_table = Some(of_table.take().map_or(share.shallow_clone(), |sum| sum + share));
+            }
+        }
+    });
+    let (nll, sum) = (Tensor::cat(&nlls, 0), Tensor::cat(&losses, 0).sum(Kind::Float));
+    let loss = match of_table {
+        None => sum,
+        Some(of_table) => {
+            // A scalar of value 0 whose gradients are those that were computed.
+            let zero = |x: &Tensor, slope: &Tensor| {
+                let product = (x.to_kind(Kind::Float) * slope).sum(Kind::Float);
+                &product - product.detach()
+            };
+            sum + zero(x, &Tensor::cat(&slopes, 0)) + zero(table, &of_table)
+        }
+    };
+    TokenLoss { loss: loss / tokens as f64, nll }
+}

@@ -1,0 +1,314 @@
+//! Decoding: cached as uncached, each candidate as alone, and the rules by which one is chosen.
+
+use std::ops::ControlFlow;
+
+use dialog_models::decode::{
+    Beam, Candidate, Dropped, Ranking, Repetition, SampleConfig, Sampling, Special, beam, rank,
+    sample, sample_each,
+};
+use dialog_models::{Autoregressive, Pairs, Seq2Seq, Seq2SeqConfig};
+use torch::{Device, Kind, Mode, Params, Tensor, device, no_grad};
+
+const END: i64 = 1;
+
+fn networks() -> Vec<Seq2Seq> {
+    let _alone = torch::rng::exclusive();
+    torch::rng::seed(4);
+    let shapes =
+        [Seq2SeqConfig::evolved(30, 16, 2, [1, 2]), Seq2SeqConfig::plain(30, 16, 2, [2, 2])];
+    let build = |config| Params::build(Device::Cpu, |scope| Seq2Seq::new(scope, config)).0;
+    shapes.iter().map(build).collect()
+}
+
+fn sequence(start: i64, length: i64) -> Vec<i64> {
+    (0..length).map(|i| (start + 7 * i * i) % 28 + 2).collect()
+}
+
+/// ln p `[tokens, vocabulary]` at every place of a response, all at once.
+fn whole(net: &Seq2Seq, context: &[i64], response: &[i64]) -> Tensor {
+    let pairs = Pairs::new(&[context], &[response], Device::Cpu);
+    no_grad(|| net.logits(&pairs, Mode::Eval).log_softmax(-1, Kind::Float))
+}
+
+#[track_caller]
+pub(crate) fn close(what: &str, a: &Tensor, b: &Tensor) {
+    assert_eq!(a.size(), b.size(), "{what}");
+    let difference = (a - b).abs().max().double_value(&[]);
+    assert!(difference < 1e-5, "{what}: {difference}");
+}
+
+#[test]
+fn cached_steps_are_those_of_the_whole_sequence() {
+    for net in networks() {
+        // Longer than any convolution reaches, and than the first room of a cache.
+        let (context, one, other) = (sequence(3, 9), sequence(5, 70), sequence(11, 70));
+        let (mut decoding, logits) = net.start(&context);
+        let ln = |logits: &Tensor| logits.log_softmax(-1, Kind::Float);
+        let all = [whole(&net, &context, &one), whole(&net, &context, &other)];
+        close("first", &ln(&logits), &all[0].narrow(0, 0, 1));
+        decoding.select(&Tensor::from_slice(&[0i64, 0]));
+        for place in 0..69 {
+            let tokens = [one[place], other[place]];
+            let logits = ln(&decoding.step(&Tensor::from_slice(&tokens)));
+            for (row, all) in all.iter().enumerate() {
+                let what = format!("row {row} after {} tokens", place + 1);
+                let (ours, theirs) = (logits.narrow(0, row as i64, 1), all.get(place as i64 + 1));
+                close(&what, &ours, &theirs.unsqueeze(0));
+            }
+        }
+        // Rows change places and leave.
+        let (mut decoding, _) = net.start(&context);
+        decoding.select(&Tensor::from_slice(&[0i64, 0, 0]));
+        let _ = decoding.step(&Tensor::from_slice(&[other[0], 9, one[0]]));
+        decoding.select(&Tensor::from_slice(&[2i64, 0]));
+        let logits = ln(&decoding.step(&Tensor::from_slice(&[one[1], other[1]])));
+        for (row, all) in all.iter().enumerate() {
+            close("after moving", &logits.get(row as i64), &all.get(2));
+        }
+    }
+}
+
+fn config(candidates: usize) -> SampleConfig {
+    SampleConfig { candidates, max_tokens: 25, sampling: Sampling::default() }
+}
+
+#[test]
+fn a_candidate_is_what_it_is_alone_and_on_any_number_of_threads() {
+    let before = device::threads();
+    for net in networks() {
+        let context = sequence(3, 9);
+        let draw = |n, seed| sample(&net, &context, &Special::end(END), &config(n), seed);
+        let many = draw(9, 7);
+        assert!(many.iter().any(|c| c.finished) && many.iter().any(|c| c.tokens.len() > 8));
+        for n in [1, 3] {
+            for (ours, theirs) in draw(n, 7).iter().zip(&many) {
+                assert_eq!(ours.tokens, theirs.tokens);
+                assert!((ours.log_probability - theirs.log_probability).abs() < 1e-4);
+            }
+        }
+        assert_ne!(draw(9, 8), many);
+        for threads in [1, 3] {
+            device::set_threads(threads);
+            let again = draw(9, 7);
+            assert!(again.iter().zip(&many).all(|(a, b)| a.tokens == b.tokens), "{threads}");
+        }
+        device::set_threads(before);
+        // The log-probability is that of the whole response, its end included.
+        for candidate in &many {
+            let mut tokens = candidate.tokens.clone();
+            tokens.extend(candidate.finished.then_some(END));
+            assert_eq!(
+                (tokens.len(), candidate.tokens.contains(&END)),
+                (candidate.generated(), false)
+            );
+            let ids = Tensor::from_slice(&tokens).unsqueeze(1);
+            let own = whole(&net, &context, &tokens).gather(1, &ids, false).sum(Kind::Double);
+            assert!((own.double_value(&[]) - candidate.log_probability).abs() < 1e-4);
+        }
+    }
+}
+
+#[test]
+fn tokens_are_told_as_they_come_and_drawing_can_be_stopped() {
+    let net = networks().remove(0);
+    let (context, special) = (sequence(3, 5), Special { end: END, never: vec![0, 4, 9] });
+    let mut told = vec![Vec::new(); 4];
+    let all = sample_each(&net, &context, &special, &config(4), 3, &mut |written| {
+        assert_eq!(told[written.candidate].len(), written.place);
+        told[written.candidate].push(written.token);
+        ControlFlow::Continue(())
+    });
+    for (told, candidate) in told.iter().zip(&all) {
+        assert_eq!(told.len(), candidate.generated());
+        assert_eq!(told[..candidate.tokens.len()], candidate.tokens);
+        assert!(candidate.tokens.iter().all(|t| !special.never.contains(t)));
+    }
+    let mut count = 0;
+    let cut = sample_each(&net, &context, &special, &config(4), 3, &mut |_| {
+        count += 1;
+        if count == 5 { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
+    });
+    assert!(count <= 8, "no further token after that place");
+    assert!(
+        cut.iter().zip(&all).all(|(a, b)| a.tokens.len() <= 2 && b.tokens.starts_with(&a.tokens))
+    );
+}
+
+/// Draws from the logits of the first token alone.
+#[test]
+fn draws_follow_the_probabilities() {
+    let net = networks().remove(0);
+    let context = sequence(3, 5);
+    let of = |sampling| {
+        let config = SampleConfig { candidates: 4000, max_tokens: 1, sampling };
+        let all = sample(&net, &context, &Special::end(END), &config, 5);
+        let mut counts = vec![0.0; 30];
+        for c in all {
+            counts[c.tokens.first().map_or(END, |t| *t) as usize] += 1.0 / 4000.0;
+        }
+        counts
+    };
+    let logits = net.start(&context).1;
+    let p = Vec::<f64>::try_from((logits / 0.88).softmax(-1, Kind::Double).get(0)).unwrap();
+    for (found, p) in of(Sampling::default()).iter().zip(&p) {
+        let deviation = (p * (1.0 - p) / 4000.0).sqrt();
+        assert!((found - p).abs() < 5.0 * deviation, "{found}, not {p}");
+    }
+    let mut order: Vec<usize> = (0..30).collect();
+    order.sort_by(|a, b| p[*b].total_cmp(&p[*a]));
+    let top: f64 = order[..5].iter().map(|&i| p[i]).sum();
+    let found = of(Sampling { top_k: Some(5), ..Sampling::default() });
+    assert_eq!(found.iter().filter(|f| **f > 0.0).count(), 5);
+    for &i in &order[..5] {
+        assert!((found[i] - p[i] / top).abs() < 0.04, "{} {}", found[i], p[i] / top);
+    }
+    let greedy = of(Sampling::greedy());
+    assert!((greedy[order[0]] - 1.0).abs() < 1e-9);
+}
+
+#[track_caller]
+fn nucleus(probabilities: &[f32], p: f64, expected: &[(usize, f64)]) {
+    let sampling = Sampling { temperature: 1.0, top_k: None, nucleus: Some(p) };
+    let kept = sampling.kept(probabilities);
+    assert_eq!(
+        kept.iter().map(|k| k.0).collect::<Vec<_>>(),
+        expected.iter().map(|k| k.0).collect::<Vec<_>>()
+    );
+    for (found, expected) in kept.iter().zip(expected) {
+        assert!((found.1 - expected.1).abs() < 1e-6, "{found:?}, not {expected:?}");
+    }
+}
+
+#[test]
+fn the_nucleus_keeps_the_token_that_reaches_its_probability() {
+    let four = [0.4, 0.3, 0.2, 0.1];
+    nucleus(&four, 0.8, &[(0, 4.0 / 9.0), (1, 3.0 / 9.0), (2, 2.0 / 9.0)]);
+    nucleus(&[0.5, 0.25, 0.25], 0.75, &[(0, 2.0 / 3.0), (1, 1.0 / 3.0)]);
+    nucleus(&[0.5, 0.41, 0.09], 0.9, &[(0, 0.5 / 0.91), (1, 0.41 / 0.91)]);
+    nucleus(&four, 1.0, &[(0, 0.4), (1, 0.3), (2, 0.2), (3, 0.1)]);
+    nucleus(&four, 0.01, &[(0, 1.0)]);
+    nucleus(&four, 0.0, &[(0, 1.0)]);
+    nucleus(&[0.25; 4], 0.5, &[(0, 0.5), (1, 0.5)]);
+    nucleus(&[0.1, 0.2, 0.3, 0.4], 0.5, &[(3, 4.0 / 7.0), (2, 3.0 / 7.0)]);
+    // More tokens than are looked at first.
+    let even = vec![1.0 / 1000.0; 1000];
+    let kept = Sampling { temperature: 1.0, top_k: None, nucleus: Some(0.7) }.kept(&even);
+    assert_eq!((kept.len(), kept[699].0), (700, 699));
+    // Of what the most likely ones have left: (.4, .3) of .7.
+    let both = Sampling { temperature: 1.0, top_k: Some(2), nucleus: Some(0.5) };
+    assert_eq!(both.kept(&four).len(), 1);
+    // The temperature comes before: (.4, .3, .2, .1) at 0.88.
+    let logits = Tensor::from_slice(&four).log() / 0.88;
+    let warm = Vec::<f64>::try_from(logits.softmax(-1, Kind::Double)).unwrap();
+    for (found, expected) in
+        warm.iter().zip([0.419_640_76, 0.302_622_92, 0.190_896_57, 0.086_839_75])
+    {
+        assert!((found - expected).abs() < 1e-6, "{found}");
+    }
+}
+
+fn candidate(log_probabilities: &[f64], finished: bool) -> Candidate {
+    let words = log_probabilities.len() - usize::from(finished);
+    let log_probability = log_probabilities.iter().sum();
+    Candidate { tokens: (10..10 + words as i64).collect(), log_probability, finished }
+}
+
+#[test]
+fn the_best_response_has_the_best_mean_and_is_not_empty() {
+    let candidates = [
+        candidate(&[-0.9, -0.7, -0.4, -0.3, -0.1], true),
+        candidate(&[-0.6, -0.5, -0.4], true),
+        candidate(&[-0.05], true),
+        candidate(&[-0.3, -0.2, -0.1, -0.2, -0.3, -0.2, -0.2], true),
+        candidate(&[-0.1; 4], false),
+    ];
+    let ranked = rank(&candidates, &Ranking::default());
+    let order: Vec<_> = ranked.iter().map(|r| (r.candidate, r.dropped)).collect();
+    let (empty, cut) = (Some(Dropped::Empty), Some(Dropped::Truncated));
+    assert_eq!(order, [(3, None), (0, None), (1, None), (2, empty), (4, cut)]);
+    for (r, expected) in ranked.iter().zip([-1.5 / 7.0, -0.48, -0.5, -0.05, -0.1]) {
+        assert!((r.score - expected).abs() < 1e-12, "{r:?}");
+    }
+    // Where all were cut off, the best of them is given; an empty one never is.
+    let ranked = rank(&[candidates[2].clone(), candidates[4].clone()], &Ranking::default());
+    assert_eq!((ranked[0].candidate, ranked[0].dropped), (1, None));
+    assert_eq!(ranked[1].dropped, empty);
+    let nothing = Candidate { tokens: vec![], log_probability: 0.0, finished: false };
+    let ranked = rank(&[nothing], &Ranking::default());
+    assert_eq!((ranked[0].score, ranked[0].dropped), (f64::NEG_INFINITY, empty));
+}
+
+#[test]
+fn repetitions_and_refused_responses_are_passed_over() {
+    let of = |tokens: &[i64], log_probability| Candidate {
+        tokens: tokens.to_vec(),
+        log_probability,
+        finished: true,
+    };
+    let candidates = [
+        of(&[1, 2, 3, 4, 5, 6], -0.7),
+        of(&[7, 8, 66], -0.8),
+        of(&[7, 8, 9], -2.0),
+        of(&[7, 8, 10], -2.0),
+    ];
+    let earlier: [&[i64]; 2] = [&[20, 21], &[1, 2, 9, 3, 4, 5]];
+    let refuses = |tokens: &[i64]| tokens.contains(&66);
+    let repetition = Some(Repetition::default());
+    let ranking = Ranking { repetition, earlier: &earlier, refuses: Some(&refuses) };
+    let ranked = rank(&candidates, &ranking);
+    let order: Vec<_> = ranked.iter().map(|r| (r.candidate, r.dropped)).collect();
+    let (repeats, refused) = (Some(Dropped::Repeats(1)), Some(Dropped::Refused));
+    assert_eq!(order, [(2, None), (3, None), (0, repeats), (1, refused)]);
+}
+
+/// All responses of up to three tokens, by their probabilities.
+#[test]
+fn a_wide_beam_finds_the_likeliest_responses() {
+    let _alone = torch::rng::exclusive();
+    torch::rng::seed(9);
+    let config = Seq2SeqConfig::evolved(5, 8, 2, [1, 1]);
+    let (net, _) = Params::build(Device::Cpu, |scope| Seq2Seq::new(scope, &config));
+    let (context, special) = (vec![2, 3, 4], Special { end: END, never: vec![0] });
+    let mut all: Vec<(f64, Vec<i64>)> = Vec::new();
+    for a in [2, 3, 4] {
+        let mut words = vec![vec![a]];
+        words.extend([2, 3, 4].map(|b| vec![a, b]));
+        for tokens in words {
+            let whole_tokens = [tokens.as_slice(), &[END]].concat();
+            let ids = Tensor::from_slice(&whole_tokens).unsqueeze(1);
+            let own = whole(&net, &context, &whole_tokens).gather(1, &ids, false);
+            all.push((own.sum(Kind::Double).double_value(&[]) / whole_tokens.len() as f64, tokens));
+        }
+    }
+    all.sort_by(|a, b| b.0.total_cmp(&a.0));
+    // Wide enough to follow every response.
+    let search = Beam { width: 20, max_tokens: 3, length_power: 1.0 };
+    let found = beam(&net, &context, &special, &search);
+    assert!(found.len() > all.len());
+    for (i, (found, expected)) in found.iter().zip(&all).enumerate() {
+        assert!(found.finished, "{i}");
+        assert_eq!(found.tokens, expected.1);
+        assert!((found.score().unwrap() - expected.0).abs() < 1e-5);
+    }
+    // A narrow one gives no more than it follows, and one of width 1 is greedy but for empty ones.
+    let narrow =
+        beam(&net, &context, &special, &Beam { width: 2, max_tokens: 20, length_power: 1.0 });
+    assert!(narrow.len() == 2 && narrow.iter().all(|c| !c.is_empty() && !c.tokens.contains(&0)));
+    let again =
+        beam(&net, &context, &special, &Beam { width: 2, max_tokens: 20, length_power: 1.0 });
+    assert_eq!(narrow, again);
+}
+
+#[test]
+fn values_that_make_no_sense_are_named() {
+    let keys =
+        |faults: Vec<(&'static str, String)>| faults.into_iter().map(|f| f.0).collect::<Vec<_>>();
+    assert!(keys(SampleConfig::default().faults()).is_empty());
+    let sampling = Sampling { temperature: -1.0, top_k: Some(0), nucleus: Some(1.1) };
+    let config = SampleConfig { candidates: 0, max_tokens: 0, sampling };
+    let all = ["candidates", "max_tokens", "temperature", "top_k", "nucleus"];
+    assert_eq!(keys(config.faults()), all);
+    assert_eq!(keys(Repetition { share: 0.0, least: 0 }.faults()), ["share", "least"]);
+    let beam = Beam { width: 0, max_tokens: 1, length_power: f64::NAN };
+    assert_eq!(keys(beam.faults()), ["width", "length_power"]);
+}

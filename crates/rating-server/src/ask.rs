@@ -1,0 +1,116 @@
+//! Responses of a system to fixed contexts, asked of it one after the other.
+
+use crate::chat::Endpoint;
+use crate::chat::endpoint::connect;
+use crate::error::{Error, Result};
+use crate::project::Project;
+use eval_ssa::{Context, Item, Mode};
+use rusqlite::OptionalExtension;
+
+impl Project {
+    /// Asks a system for a response to each context that it has none to yet, and keeps each as it
+    /// comes: the same call goes on where one was stopped. `said` is told after each how many are
+    /// done, and of how many.
+    ///
+    /// # Errors
+    /// [`Error::Chat`] when the system does not answer; [`Error::Invalid`] when an item of that
+    /// system and context is another one; those of the database.
+    pub fn ask(
+        &self,
+        system: &str,
+        endpoint: &Endpoint,
+        contexts: &[Context],
+        said: &mut dyn FnMut(usize, usize),
+    ) -> Result<usize> {
+        if system.trim().is_empty() {
+            return Err(Error::invalid("the system needs a name"));
+        }
+        let partner = connect(endpoint)?;
+        let open: Vec<Item> = contexts
+            .iter()
+            .map(|context| item(system, context))
+            .filter_map(|item| self.has(&item).map(|has| (!has).then_some(item)).transpose())
+            .collect::<Result<_>>()?;
+        for (done, mut item) in (1..).zip(open.clone()) {
+            let turns: Vec<String> = item.context.iter().map(|turn| turn.text.clone()).collect();
+            let failed = |error| match error {
+                Error::Chat(why) => Error::Chat(format!("{why} (context {:?})", item.conversation)),
+                other => other,
+            };
+            item.response = partner.reply(&turns).map_err(failed)?.trim().to_owned();
+            self.add_items(&[item])?;
+            said(done, open.len());
+        }
+        Ok(open.len())
+    }
+
+    /// Whether there is a response of this system to this context.
+    fn has(&self, wanted: &Item) -> Result<bool> {
+        let there: Option<String> = self.store().read(|db| {
+            Ok(db
+                .prepare_cached("SELECT record FROM item WHERE source = ?1")?
+                .query_row([&wanted.id], |row| row.get(0))
+                .optional()?)
+        })?;
+        let Some(record) = there else { return Ok(false) };
+        let there = crate::answers::item(&record)?;
+        if there.context == wanted.context {
+            return Ok(true);
+        }
+        Err(Error::Invalid(format!(
+            "the project has an item {:?} with another context: rename the context",
+            wanted.id
+        )))
+    }
+}
+
+/// An item that lacks its response.
+fn item(system: &str, context: &Context) -> Item {
+    let turns = context.as_turns();
+    Item {
+        id: format!("{system}/{}", context.id),
+        mode: Mode::Static,
+        system: system.to_owned(),
+        conversation: context.id.clone(),
+        turn: u32::try_from(turns.len()).unwrap_or(u32::MAX),
+        context: turns,
+        ..Item::default()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::Settings;
+
+    #[test]
+    fn a_system_is_asked_once_for_each_context() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let path = folder.path().join("s.db");
+        let project = Project::create(&path, &Settings::default(), None).expect("new");
+        let contexts = &Context::own()[..20];
+        let mut heard = Vec::new();
+        let mut ask = |contexts: &[Context]| {
+            project.ask("control", &Endpoint::GenericBot, contexts, &mut |done, of| {
+                heard.push((done, of));
+            })
+        };
+        assert_eq!(ask(&contexts[..5]).expect("five"), 5);
+        assert_eq!(ask(contexts).expect("the others"), 15);
+        assert_eq!(ask(contexts).expect("none"), 0);
+        assert_eq!((heard[4], heard[5], heard.len()), ((5, 5), (1, 15), 20));
+        let study = project.study(crate::Names::Own).expect("records");
+        assert_eq!(study.items.len(), 20);
+        for (item, context) in study.items.iter().zip(contexts) {
+            let says = if context.turns.last().expect("a turn").ends_with('?') {
+                "I don't know"
+            } else {
+                "ok"
+            };
+            assert_eq!((&*item.response, &item.conversation), (says, &context.id));
+        }
+        let other = Context { turns: vec!["Another?".into()], ..contexts[0].clone() };
+        let error = project.ask("control", &Endpoint::GenericBot, &[other], &mut |_, _| ());
+        assert!(error.expect_err("another context").to_string().contains("another context"));
+    }
+}

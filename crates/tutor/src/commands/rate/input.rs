@@ -1,0 +1,42 @@
+//! What several commands on a study are given.
+
+use std::fs;
+use std::path::Path;
+
+use anyhow::{Context, Result};
+use rating_server::Endpoint;
+
+/// A chatbot and how it is reached.
+#[derive(clap::Args)]
+pub(super) struct Partner {
+    /// The chatbot's name
+    pub(super) name: String,
+    /// An OpenAI-compatible server, up to /v1, with --model; without --model, an address that is
+    /// posted `{"turns": [...]}` and answers `{"reply": "..."}`; without both, the control
+    /// GenericBot
+    #[arg(long)]
+    url: Option<String>,
+    /// The model's name at that server
+    #[arg(long, requires = "url")]
+    model: Option<String>,
+    /// The environment variable with the server's key
+    #[arg(long, requires = "model")]
+    key_variable: Option<String>,
+}
+
+impl Partner {
+    /// How it is reached.
+    pub(super) fn endpoint(&self) -> Endpoint {
+        let key_variable = self.key_variable.clone();
+        match (self.url.clone(), self.model.clone()) {
+            (Some(url), Some(model)) => Endpoint::OpenAi { url, model, key_variable },
+            (Some(url), None) => Endpoint::Http { url },
+            _ => Endpoint::GenericBot,
+        }
+    }
+}
+
+/// The text of a file that the user names.
+pub(super) fn text(path: &Path) -> Result<String> {
+    fs::read_to_string(path).with_context(|| format!("cannot read {}", path.display()))
+}

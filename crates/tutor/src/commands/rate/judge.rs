@@ -1,0 +1,179 @@
+//! `tutor rate judge`: a model says what it thinks of the responses, beside people.
+
+use std::fs::File;
+use std::io::{BufWriter, Write};
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, Result, bail, ensure};
+use eval_ssa::{Item, Judgment, Label};
+use rating_server::{Endpoint, Project};
+
+use super::super::say;
+use super::super::which::Choice;
+use crate::run::experiment::{Answer, Predictor};
+use crate::run::note::note;
+use crate::text::published;
+
+/// Who judges.
+#[derive(clap::Args)]
+#[group(id = "who", required = true, multiple = false)]
+pub(super) struct Who {
+    /// An OpenAI-compatible server, up to /v1; --model is the model's name there
+    #[arg(long, requires = "model")]
+    url: Option<String>,
+    /// The folder of a run with a classifier of texts, as `tutor predict` reads it
+    #[arg(long, value_name = "FOLDER")]
+    run: Option<PathBuf>,
+    /// A published classifier of texts: a folder of the Hugging Face hub, or a name of
+    /// `tutor weights list`
+    #[arg(long, value_name = "FOLDER")]
+    weights: Option<String>,
+}
+
+/// Who judges what.
+#[derive(clap::Args)]
+pub(super) struct Args {
+    /// The study
+    project: PathBuf,
+    /// The name that the judge gets; say the model's version, as results depend on it
+    name: String,
+    #[command(flatten)]
+    who: Who,
+    /// The environment variable with the server's key
+    #[arg(long, requires = "url")]
+    key_variable: Option<String>,
+    /// The classes of --weights in the order of its outputs, where it does not name them itself
+    #[arg(long, value_delimiter = ',', requires = "weights")]
+    label_map: Vec<String>,
+    /// What a class of the classifier means, as `acceptable=sensible`: not-sensible, sensible or
+    /// specific. May be given several times; classes of these names need none
+    #[arg(long, value_name = "CLASS=LABEL", value_parser = meaning, conflicts_with = "url")]
+    class: Vec<(String, Label)>,
+    #[command(flatten)]
+    choice: Choice,
+}
+
+/// A class and its label.
+fn meaning(text: &str) -> Result<(String, Label), String> {
+    let label = |text: &str| match plain(text).as_str() {
+        "notsensible" | "insensible" | "nosense" | "nonsense" => Some(Label::NotSensible),
+        "sensible" | "sensibleonly" | "sensiblebutnotspecific" => Some(Label::Sensible),
+        "specific" | "sensibleandspecific" => Some(Label::Specific),
+        _ => None,
+    };
+    let (class, meaning) = text.rsplit_once('=').unwrap_or((text, text));
+    let label = label(meaning)
+        .ok_or_else(|| format!("{meaning:?} is none of not-sensible, sensible and specific"))?;
+    Ok((class.trim().to_owned(), label))
+}
+
+fn plain(text: &str) -> String {
+    text.chars().filter(|c| c.is_alphanumeric()).flat_map(char::to_lowercase).collect()
+}
+
+pub(super) fn run(args: &Args) -> Result<()> {
+    let project = Project::open(&args.project)?;
+    let name = &args.name;
+    let judged = match &args.who {
+        Who { run: Some(run), .. } => classify(&project, args, &*args.choice.load(run)?.0)?,
+        Who { weights: Some(asked), .. } => {
+            let names = (!args.label_map.is_empty()).then_some(&args.label_map[..]);
+            let network = published::classifier(asked, names, args.choice.device()?)?;
+            classify(&project, args, &network)?
+        }
+        Who { url, .. } => {
+            let (Some(url), Some(model)) = (url.clone(), args.choice.model()) else {
+                bail!("name a server by --url and --model, or a classifier by --run or --weights");
+            };
+            let key_variable = args.key_variable.clone();
+            let endpoint = Endpoint::OpenAi { url, model: model.to_owned(), key_variable };
+            let mut said = |done: usize, of: usize| {
+                if done.is_multiple_of(100) && done < of {
+                    note(&format!("{done} of {of} responses"));
+                }
+            };
+            project.judge(name, &endpoint, &mut said)?
+        }
+    };
+    say(&format!("{name} has judged {judged} responses"))
+}
+
+/// Shows a classifier of texts all responses that it has not judged, each as one text.
+fn classify(project: &Project, args: &Args, network: &dyn Predictor) -> Result<usize> {
+    let labels = labels(network.classes(), &args.class)?;
+    let items = project.unjudged(&args.name)?;
+    if items.is_empty() {
+        return Ok(0);
+    }
+    let folder = tempfile::tempdir().context("a folder for the texts cannot be made")?;
+    let file = folder.path().join("responses.jsonl");
+    write(&file, &items).with_context(|| format!("cannot write {}", file.display()))?;
+    let shown = network.open(&file, false)?;
+    ensure!(shown.unit() == "texts", "{} is not shown texts", network.about());
+    ensure!(shown.len() == items.len(), "{} responses are empty", items.len() - shown.len());
+    let mut judgments = Vec::with_capacity(items.len());
+    shown.show(0, &mut |answers| {
+        for answer in answers {
+            let item = items[judgments.len()].id.clone();
+            let (label, output) = said(&answer, network.classes(), &labels);
+            judgments.push(Judgment { item, judge: args.name.clone(), label, output });
+        }
+        Ok(())
+    })?;
+    Ok(project.add_judgments(&judgments)?)
+}
+
+fn write(file: &Path, items: &[Item]) -> std::io::Result<()> {
+    let mut out = BufWriter::new(File::create(file)?);
+    for item in items {
+        serde_json::to_writer(&mut out, &serde_json::json!({ "text": item.as_text() }))?;
+        out.write_all(b"\n")?;
+    }
+    out.flush()
+}
+
+/// What each class means.
+fn labels(classes: &[String], given: &[(String, Label)]) -> Result<Vec<Label>> {
+    if let Some((unknown, _)) = given.iter().find(|(class, _)| !classes.contains(class)) {
+        bail!("--class {unknown}: the classifier has no such class but {}", classes.join(", "));
+    }
+    let label = |class: &String| {
+        let said = given.iter().find(|(name, _)| name == class).map(|(_, label)| *label);
+        said.or_else(|| meaning(class).ok().map(|(_, label)| label)).with_context(|| {
+            format!(
+                "what does the class {class:?} mean? Say it by --class \"{class}=LABEL\", LABEL being \
+                 not-sensible, sensible or specific"
+            )
+        })
+    };
+    classes.iter().map(label).collect()
+}
+
+/// The label of the likeliest class, with all probabilities in words.
+fn said(answer: &Answer, classes: &[String], labels: &[Label]) -> (Option<Label>, Option<String>) {
+    let Answer::Said { probabilities, .. } = answer else { return (None, None) };
+    let best =
+        (0..probabilities.len()).max_by(|a, b| probabilities[*a].total_cmp(&probabilities[*b]));
+    let words = classes.iter().zip(probabilities).map(|(class, p)| format!("{class} {p:.4}"));
+    (best.map(|best| labels[best]), Some(words.collect::<Vec<_>>().join(", ")))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn classes_mean_labels_by_their_names_or_as_said() {
+        let classes = |names: &[&str]| names.iter().map(|n| (*n).to_owned()).collect::<Vec<_>>();
+        let own = classes(&["not-sensible", "Sensible", "SPECIFIC"]);
+        let all = [Label::NotSensible, Label::Sensible, Label::Specific];
+        assert_eq!(labels(&own, &[]).expect("by name"), all);
+        let other = classes(&["0", "a=b"]);
+        let given = ["0=not sensible", "a=b=specific"].map(|text| meaning(text).expect("a pair"));
+        let found = labels(&other, &given).expect("as said");
+        assert_eq!(found, [Label::NotSensible, Label::Specific]);
+        assert!(labels(&other, &given[..1]).expect_err("one").to_string().contains("a=b"));
+        assert!(labels(&own, &given).expect_err("unknown").to_string().contains("no such class"));
+        assert!(meaning("x=maybe").is_err());
+    }
+}
