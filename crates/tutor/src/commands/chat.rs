@@ -18,7 +18,7 @@ use session::Session;
 /// Who is talked to, and how it chooses its words.
 #[derive(clap::Args)]
 pub(crate) struct Args {
-    /// The folder of a run of the paper Meena, as `runs/meena/conversations/latest`.
+    /// The folder of a run of the paper Meena, as `runs/meena/latest`.
     #[arg(required_unless_present = "weights", conflicts_with = "weights")]
     run: Option<PathBuf>,
     /// Talk to a published GPT-2 or DialoGPT: its folder, or its name in the hub's cache, as

@@ -132,7 +132,7 @@ fn killed_at_some_moment_it_ends_with_the_same_bits() {
         child.wait().expect("ended");
     }
     run(dir.path(), &broken);
-    let broken = dir.path().join("broken/meena/conversations/latest");
+    let broken = dir.path().join("broken/meena/latest");
     for file in [
         "vocabulary/tokenizer.json",
         "funnel.json",
