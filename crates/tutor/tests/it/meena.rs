@@ -1,6 +1,6 @@
 //! Networks that reply, as a user trains them and talks to them.
 
-use std::io::Write;
+use std::io::{BufRead, BufReader, Write};
 use std::path::Path;
 use std::process::{Output, Stdio};
 use std::time::Duration;
@@ -57,11 +57,13 @@ fn both_networks_are_measured_and_one_can_talk_to_them() {
     // The same words give the same replies, from whatever row; a reset begins anew.
     let run = folder.to_str().expect("a path");
     let few = ["--candidates", "3", "--max-tokens", "5"];
-    let talk = |more: &[&str], typed: &str| {
-        let output = chat(dir.path(), &[&[run][..], &few, more].concat(), typed.as_bytes());
+    let single = ["--candidates", "1", "--max-tokens", "5"];
+    let talk_by = |how: &[&str], more: &[&str], typed: &str| {
+        let output = chat(dir.path(), &[&[run][..], how, more].concat(), typed.as_bytes());
         assert!(output.status.success(), "{}", err(&output));
         out(&output)
     };
+    let talk = |more: &[&str], typed: &str| talk_by(&few, more, typed);
     let plain = talk(&["--model", "plain"], "Hello you\n/why\n");
     assert!(plain.starts_with("plain: "), "{plain}");
     assert_eq!(plain.lines().count(), 4, "a reply and three candidates: {plain}");
@@ -69,8 +71,7 @@ fn both_networks_are_measured_and_one_can_talk_to_them() {
     let replies: Vec<&str> = twice.lines().filter(|line| line.starts_with("plain: ")).collect();
     assert_eq!(replies, [plain.lines().next().expect("a reply"); 2]);
     assert_ne!(talk(&["--model", "plain", "--draws", "2"], "Hello you\n"), replies[0]);
-    // Without a pause between the letters of a command and its end, and with the end of the input.
-    let one = talk(&["--candidates", "1"], "Hello you\n/help\n/nonsense\n/quit\nnever read\n");
+    let one = talk_by(&single, &[], "Hello you\n/help\n/nonsense\n/quit\nnever read\n");
     assert!(one.contains("/save FILE") && one.contains("no /nonsense"), "{one}");
     assert!(!one.contains("never read"));
 
@@ -94,18 +95,22 @@ fn both_networks_are_measured_and_one_can_talk_to_them() {
     let shown = out(&output);
     assert!(!shown.chars().any(|c| c.is_control() && c != '\n'), "{shown:?}");
 
-    // Ctrl-C leaves.
-    let mut child = command(dir.path(), &["chat", run])
+    // Ctrl-C leaves, while the person thinks what to say.
+    let mut child = command(dir.path(), &[&["chat", run][..], &few].concat())
         .stdin(Stdio::piped())
-        .stdout(Stdio::null())
+        .stdout(Stdio::piped())
         .stderr(Stdio::null())
         .spawn()
         .expect("started");
-    std::thread::sleep(Duration::from_secs(2));
-    let id = child.id().to_string();
-    let sent = std::process::Command::new("kill").args(["-INT", &id]).status();
+    let mut stdin = child.stdin.take().expect("a pipe");
+    stdin.write_all(b"Hello you\n").expect("written");
+    let mut reply = String::new();
+    let mut stdout = BufReader::new(child.stdout.take().expect("a pipe"));
+    stdout.read_line(&mut reply).expect("a reply");
+    let sent = std::process::Command::new("kill").args(["-INT", &child.id().to_string()]).status();
     assert!(sent.expect("kill runs").success());
-    assert!(child.wait().expect("ended").success());
+    assert!(child.wait().expect("ended").success(), "after {reply:?}");
+    drop(stdin);
 
     let said = refused(dir.path(), &["chat", run, "--model", "evolvd"]);
     assert!(said.contains("plain, evolved"), "{said}");
