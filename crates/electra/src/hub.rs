@@ -3,6 +3,7 @@
 //! [`Checkpoint::open`] reads one, by path or by its name in the hub's cache: ELECTRA's
 //! discriminators and generators, and BERT; weights in safetensors, in shards, or in PyTorch's
 //! files, which are read as data and never run. [`save`] writes what transformers reads.
+//! [`Checkpoint::from_tensorflow`] takes networks out of google-research's own checkpoints.
 //!
 //! A checkpoint is loaded [completely or not at all](Checkpoint::load). Names may lack the prefix
 //! `bert.` or `electra.` (a bare model's), norms may be spelt `gamma` and `beta`; buffers of
@@ -11,9 +12,12 @@
 mod config;
 mod error;
 mod load;
+mod open;
 mod save;
+mod tensorflow;
 
 pub use config::HubConfig;
 pub use error::HubError;
 pub use load::{Checkpoint, Heads, Loaded};
 pub use save::save;
+pub use tensorflow::Network;

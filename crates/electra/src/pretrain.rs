@@ -27,6 +27,7 @@ mod pretrainer;
 mod saved;
 mod step;
 mod totals;
+mod two_stage;
 
 pub use batch::{MaskedBatch, Replaced, Slot};
 pub use config::{GeneratorConfig, PretrainConfig, Sharing, Task};

@@ -6,6 +6,7 @@ pub(crate) mod data;
 mod device;
 pub(crate) mod eval;
 pub(crate) mod export;
+pub(crate) mod finetune;
 pub(crate) mod fit;
 pub(crate) mod list;
 pub(crate) mod predict;

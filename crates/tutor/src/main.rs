@@ -29,6 +29,8 @@ enum Command {
     List(commands::list::Args),
     /// Make a classifier from labelled and unlabelled pictures, without a recipe to write.
     Fit(commands::fit::Args),
+    /// Fine-tune a network of texts on a benchmark: GLUE, questions as SQuAD's, tagged words.
+    Finetune(commands::finetune::Args),
     /// Run a recipe: train, measure, report. Started again after a stop, it goes on where it was.
     Run(commands::run::Args),
     /// Print the table of a finished run.
@@ -39,13 +41,13 @@ enum Command {
     Eval(commands::eval::Args),
     /// Write a trained network as a file for other programs: safetensors, ONNX.
     Export(commands::export::Args),
-    /// Download or verify a data set.
+    /// Download or verify a data set; make a vocabulary of texts.
     Data(commands::data::Args),
     /// Write corrupted copies of a folder of images, as ImageNet-C has them.
     Corrupt(commands::corrupt::Args),
-    /// Draw what a policy, or the corruptions, do to images: one PNG to judge by eye.
+    /// Draw what a policy, or the corruptions, do to images; mark the tokens that ELECTRA suspects.
     Show(commands::show::Args),
-    /// List, fetch or show published weights to start from.
+    /// List, fetch, show or convert published weights to start from.
     Weights(commands::weights::Args),
     /// Let people rate the answers of chatbots in the browser: make a study, serve it, report.
     Rate(commands::rate::Args),
@@ -81,6 +83,7 @@ fn main() -> ExitCode {
     let result = match Cli::parse().command {
         Command::List(args) => commands::list::run(&args),
         Command::Fit(args) => commands::fit::run(&args),
+        Command::Finetune(args) => commands::finetune::run(&args),
         Command::Run(args) => commands::run::run(&args),
         Command::Report(args) => commands::report::run(&args),
         Command::Predict(args) => commands::predict::run(&args),

@@ -1,6 +1,7 @@
 //! The papers, one folder each. A new one is a line in the list below.
 
 mod electra;
+pub(crate) mod finetune;
 mod label_propagation;
 mod noisy_student;
 pub(crate) mod own_images;
@@ -26,6 +27,7 @@ const PAPERS: &[Paper] = &[
     own_images::PAPER,
     ssa::PAPER,
     own_texts::PAPER,
+    finetune::PAPER,
     #[cfg(test)]
     toy::PAPER,
 ];

@@ -8,6 +8,7 @@ pub(crate) mod linear_predictor;
 pub(crate) mod predictor;
 pub(crate) mod pretraining;
 pub(crate) mod published;
+pub(crate) mod replaced;
 mod shown;
 pub(crate) mod source;
 pub(crate) mod texts;

@@ -55,7 +55,8 @@ impl Found {
     }
 }
 
-/// Finds what `asked` names, in this order: a file or folder; weights of the catalog that were
+/// Finds what `asked` names, in this order: a file or folder; a checkpoint of TensorFlow by what
+/// its files begin with, as `model.ckpt-1000`; weights of the catalog that were
 /// fetched, as `efficientnet-lite0`; a repository of the Hugging Face hub in its cache, as
 /// `timm/vit_small_patch14_dinov2.lvd142m` or with a revision `ORG/NAME@REVISION`; a file in
 /// torch.hub's cache, as `resnet50-0676ba61.pth` or just `resnet50`. With `#PART` at the end the
@@ -75,6 +76,11 @@ pub fn find(asked: &str, places: &Places) -> Result<Found, WeightsError> {
     let found = |path| Ok(Found { path, part: part.clone() });
     if Path::new(name).exists() {
         return found(name.into());
+    }
+    // TensorFlow calls a checkpoint by what its files have in common.
+    let index = PathBuf::from(format!("{name}.index"));
+    if index.is_file() {
+        return found(index);
     }
     let entry = catalog::by_name(name).ok();
     if let (Some(entry), Some(folder)) = (&entry, &places.fetched)

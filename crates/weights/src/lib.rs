@@ -1,12 +1,13 @@
 //! Files of named tensors, and what belongs to them. Plain Rust, no tensor library.
 //!
-//! [`open`] reads safetensors, PyTorch's files of every age (zip, and the format before 1.6) and
-//! Hugging Face's shards into a [`StateDict`] on the host. PyTorch's files hold pickles, which are
-//! read [as data](pickle) and never run. A training checkpoint is searched for its weights, those
-//! averaged over training first; what was done is kept in words. [`find`](find::find) looks a name
-//! up in the caches of Hugging Face, of torch.hub and of this project's [catalog]; [`matching`]
-//! brings the names of one code base to those of another; [`meta`] says what a file keeps beside
-//! its tensors, above all the [`Preprocess`] that images need.
+//! [`open`] reads safetensors, PyTorch's files of every age (zip, and the format before 1.6),
+//! Hugging Face's shards and TensorFlow's checkpoints into a [`StateDict`] on the host. PyTorch's
+//! files hold pickles, which are read [as data](pickle) and never run. A training checkpoint is
+//! searched for its weights, those averaged over training first; what was done is kept in words.
+//! [`find`](find::find) looks a name up in the caches of Hugging Face, of torch.hub and of this
+//! project's [catalog]; [`matching`] brings the names of one code base to those of another;
+//! [`meta`] says what a file keeps beside its tensors, above all the [`Preprocess`] that images
+//! need.
 //!
 //! ```
 //! use std::collections::BTreeMap;
@@ -37,6 +38,7 @@ mod safetensors_file;
 mod sidecar;
 mod state_dict;
 mod tensor;
+mod tensorflow;
 mod torch_file;
 
 pub use error::WeightsError;

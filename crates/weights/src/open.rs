@@ -2,14 +2,14 @@
 
 use std::collections::BTreeSet;
 use std::fs::File;
-use std::io::Read;
+use std::io::{Read, Seek, SeekFrom};
 use std::path::{Path, PathBuf};
 
 use bytes::Bytes;
 
 use crate::pickle;
 use crate::torch_file::{TorchFile, is_archive, is_legacy};
-use crate::{StateDict, WeightsError, json, parts, safetensors_file, sidecar};
+use crate::{StateDict, WeightsError, json, parts, safetensors_file, sidecar, tensorflow};
 
 /// The files that a folder of weights may have, the preferred first.
 const IN_FOLDER: [&str; 4] = [
@@ -20,9 +20,10 @@ const IN_FOLDER: [&str; 4] = [
 ];
 
 /// Opens weights: safetensors, a file of PyTorch of any age, a pickle of NumPy's arrays, an index
-/// of shards (`*.index.json`), or a folder that has one of these under its name on the Hugging Face
-/// hub. Nothing in a file is executed. In a training checkpoint the averaged weights are taken
-/// before others: [`open_part`] takes others.
+/// of shards (`*.index.json`), the index of a checkpoint of TensorFlow (`*.index`), or a folder
+/// that has one of these under its name on the Hugging Face hub, or a single checkpoint of
+/// TensorFlow. Nothing in a file is executed. In a training checkpoint the averaged weights are
+/// taken before others: [`open_part`] takes others.
 ///
 /// A `config.json` or `preprocessor_config.json` beside a file of such a name adds to
 /// [`StateDict::meta`] what it says about the net and its images.
@@ -54,22 +55,58 @@ pub fn open_part(path: &Path, part: Option<&str>) -> Result<StateDict, WeightsEr
 /// The file of weights in a folder.
 fn in_folder(folder: &Path) -> Result<PathBuf, WeightsError> {
     let found = IN_FOLDER.iter().map(|name| folder.join(name)).find(|path| path.exists());
-    found.ok_or_else(|| {
-        let fault = format!("a folder without weights: none of {} is there", IN_FOLDER.join(", "));
-        WeightsError::file(folder, fault)
-    })
+    if let Some(found) = found {
+        return Ok(found);
+    }
+    let mut indices = Vec::new();
+    for entry in std::fs::read_dir(folder).map_err(WeightsError::io(folder))? {
+        let path = entry.map_err(WeightsError::io(folder))?.path();
+        if path.extension().is_some_and(|ending| ending == "index") && path.is_file() {
+            indices.push(path);
+        }
+    }
+    match &indices[..] {
+        [one] => Ok(one.clone()),
+        [] => {
+            let names = IN_FOLDER.join(", ");
+            let fault =
+                format!("a folder without weights: none of {names} is there, and no *.index");
+            Err(WeightsError::file(folder, fault))
+        }
+        _ => {
+            indices.sort();
+            let name = |path: &PathBuf| path.file_name().map(|n| n.to_string_lossy().into_owned());
+            let names: Vec<String> = indices.iter().filter_map(name).collect();
+            let fault =
+                format!("several checkpoints of TensorFlow: name one of {}", names.join(", "));
+            Err(WeightsError::file(folder, fault))
+        }
+    }
 }
 
 fn one_file(path: &Path, part: Option<&str>) -> Result<StateDict, WeightsError> {
-    let mut start = Vec::new();
-    let file = File::open(path).map_err(WeightsError::io(path))?;
-    file.take(512).read_to_end(&mut start).map_err(WeightsError::io(path))?;
+    let (mut start, mut end) = (Vec::new(), Vec::new());
+    let mut file = File::open(path).map_err(WeightsError::io(path))?;
+    (&mut file).take(512).read_to_end(&mut start).map_err(WeightsError::io(path))?;
+    let length = file.seek(SeekFrom::End(0)).map_err(WeightsError::io(path))?;
+    file.seek(SeekFrom::Start(length.saturating_sub(8))).map_err(WeightsError::io(path))?;
+    file.take(8).read_to_end(&mut end).map_err(WeightsError::io(path))?;
     let whole = || std::fs::read(path).map(Bytes::from).map_err(WeightsError::io(path));
     let fault = |fault: String| WeightsError::file(path, fault);
     if safetensors_file::is_one(&start) {
         let (tensors, meta) = safetensors_file::read(path, &whole()?)?;
         let read = StateDict { tensors, meta, ..StateDict::default() };
         return part.map_or(Ok(read.clone()), |part| below(read, part)).map_err(fault);
+    }
+    let is_index = path.extension().is_some_and(|ending| ending == "index");
+    let is_text = start.iter().take(16).all(|b| b.is_ascii_graphic() || b.is_ascii_whitespace());
+    if tensorflow::is_one(&end) || (is_index && !is_text) {
+        if let Some(part) = part {
+            return Err(fault(format!(
+                "a checkpoint of TensorFlow has no part {part}: leave it out"
+            )));
+        }
+        return tensorflow::read(path, &whole()?).map_err(fault);
     }
     let mut file = if is_archive(&start) {
         TorchFile::archive(path)?
@@ -189,5 +226,5 @@ fn stranger(start: &[u8]) -> String {
     } else {
         "not a file of weights that is known here"
     };
-    format!("{what} (safetensors and PyTorch's files are read)")
+    format!("{what} (safetensors, PyTorch's files and TensorFlow's checkpoints are read)")
 }

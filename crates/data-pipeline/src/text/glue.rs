@@ -206,6 +206,11 @@ impl Glue {
         Ok(TextSet::new(name, examples, classes)?.noted(notes(&tally)))
     }
 
+    /// Whether [`read`](Self::read) would find the file of a part.
+    pub fn has_part(self, folder: &Path, part: GluePart) -> bool {
+        self.path(folder, part).is_ok()
+    }
+
     fn path(self, folder: &Path, part: GluePart) -> Result<PathBuf, DataError> {
         let missing = |fault: String| DataError::Missing {
             path: folder.to_path_buf(),

@@ -3,6 +3,7 @@
 use super::read::{OnBadInput, Tally, open};
 use crate::error::DataError;
 use serde::Deserialize;
+use std::collections::HashSet;
 use std::io::Read;
 use std::path::{Path, PathBuf};
 
@@ -78,7 +79,8 @@ impl Squad {
     ///
     /// # Errors
     /// When the file is no such JSON, and, as asked, for a question of which an answer does not
-    /// stand where it should, or that has no answer although it is not marked as impossible.
+    /// stand where it should, that has no answer although it is not marked as impossible, or whose
+    /// id another one has.
     pub fn read(path: &Path, on_bad: OnBadInput) -> Result<Self, DataError> {
         let mut text = Vec::new();
         open(path)?.read_to_end(&mut text).map_err(DataError::io(path, "fetch it again"))?;
@@ -91,16 +93,23 @@ impl Squad {
         })?;
         let mut squad = Self::default();
         squad.tally.files = 1;
+        let mut ids = HashSet::new();
         for paragraph in file.data.into_iter().flat_map(|article| article.paragraphs) {
             let place = squad.paragraphs.len() as u32;
             for asked in paragraph.qas {
                 let question = question(asked, place);
-                match fault(&question, &paragraph.context) {
+                // Predictions name questions by their ids.
+                let taken = || {
+                    let fault = "another question has this id".to_owned();
+                    (!ids.insert(question.id.clone()))
+                        .then_some((fault, "a question whose id is taken"))
+                };
+                let misplaced =
+                    |fault| (fault, "a question whose answer is not where it should be");
+                match fault(&question, &paragraph.context).map(misplaced).or_else(taken) {
                     None => squad.questions.push(question),
-                    Some(_) if on_bad == OnBadInput::Skip => {
-                        squad.tally.skip("a question whose answer is not where it should be");
-                    }
-                    Some(fault) => {
+                    Some((_, why)) if on_bad == OnBadInput::Skip => squad.tally.skip(why),
+                    Some((fault, _)) => {
                         return Err(DataError::Missing {
                             path: path.to_path_buf(),
                             fault: format!("question {}: {fault}", question.id),

@@ -1,15 +1,13 @@
 //! Published tensors into a network.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::path::Path;
 
 use torch::store::{self, LoadError, ShapeError};
 use torch::{Params, Tensor, no_grad};
-use weights::find::{Places, find};
 use weights::{StateDict, TensorData};
 
 use super::{HubConfig, HubError};
-use crate::Family;
+use crate::{Encoder, Family};
 
 /// What becomes of the tensors that stand on the encoder.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -39,28 +37,13 @@ pub struct Checkpoint {
     pub weights: StateDict,
 }
 
+/// Tensors under this crate's names, with those of the file.
+type Named<'a> = BTreeMap<String, (&'a str, &'a TensorData)>;
+
+/// Tensors that are copied, by the names of those that they are copied to.
+type Copies<'t> = Vec<(&'t String, &'t Tensor)>;
+
 impl Checkpoint {
-    /// Reads a folder, or what a name like `google/electra-small-discriminator` or
-    /// `ORG/NAME@REVISION` stands for in the hub's cache. Nothing is downloaded.
-    ///
-    /// # Errors
-    /// When there is nothing of the name, `config.json` is none of ELECTRA or BERT, or the weights
-    /// cannot be read.
-    pub fn open(asked: &str, places: &Places) -> Result<Self, HubError> {
-        let found = find(asked, places)?;
-        Self::read(&found.path, found.part.as_deref())
-    }
-
-    /// Reads a folder, or a file of weights with `config.json` beside it.
-    fn read(path: &Path, part: Option<&str>) -> Result<Self, HubError> {
-        let config = match path.is_dir() {
-            true => path.join("config.json"),
-            false => path.with_file_name("config.json"),
-        };
-        let config = HubConfig::read(&config)?;
-        Ok(Self { config, weights: weights::open_part(path, part)? })
-    }
-
     /// Loads all tensors into `params`, whose names are this crate's.
     ///
     /// # Errors
@@ -81,8 +64,41 @@ impl Checkpoint {
         wanted: &[(String, Tensor)],
         heads: Heads,
     ) -> Result<Loaded, HubError> {
-        let prefix = format!("{}.", self.config.encoder.family.prefix());
         let given = self.renamed()?;
+        let (copies, loaded) = self.compared(&given, wanted, heads)?;
+        let mut values = Vec::new();
+        for (name, to) in copies {
+            values.push((to, self.value(name, given[name].1)?));
+        }
+        no_grad(|| {
+            for (to, value) in values {
+                to.shallow_clone().copy_(&value);
+            }
+        });
+        Ok(loaded)
+    }
+
+    /// Checks that the file has the encoder that `config` describes, before any memory is taken for
+    /// one.
+    ///
+    /// # Errors
+    /// When a tensor of the encoder is missing, surplus or of another shape: all of them.
+    pub fn fits(&self) -> Result<(), HubError> {
+        let config = &self.config.encoder;
+        let outline = Params::outline(|scope| {
+            drop(Encoder::new(&mut scope.sub(config.family.prefix()), config));
+        });
+        self.compared(&self.renamed()?, &outline.tensors(), Heads::Replace).map(drop)
+    }
+
+    /// Which tensors are copied, and what is said of the others.
+    fn compared<'t>(
+        &self,
+        given: &Named<'_>,
+        wanted: &'t [(String, Tensor)],
+        heads: Heads,
+    ) -> Result<(Copies<'t>, Loaded), HubError> {
+        let prefix = format!("{}.", self.config.encoder.family.prefix());
         // The pooler stands on the encoder, as heads do.
         let is_head = |name: &str| {
             let below = name.strip_prefix(&prefix);
@@ -117,16 +133,7 @@ impl Checkpoint {
         if error != LoadError::default() {
             return Err(HubError::Mismatch { path: self.weights.source.clone(), error });
         }
-        let mut values = Vec::new();
-        for (name, to) in copies {
-            values.push((to, self.value(name, given[name].1)?));
-        }
-        no_grad(|| {
-            for (to, value) in values {
-                to.shallow_clone().copy_(&value);
-            }
-        });
-        Ok(loaded)
+        Ok((copies, loaded))
     }
 
     /// A tensor's numbers.
@@ -145,11 +152,11 @@ impl Checkpoint {
 
     /// The tensors under this crate's names, with those of the file; buffers and output tables
     /// that repeat the table of tokens are left away.
-    fn renamed(&self) -> Result<BTreeMap<String, (&str, &TensorData)>, HubError> {
+    fn renamed(&self) -> Result<Named<'_>, HubError> {
         let family = self.config.encoder.family;
         let prefix = format!("{}.", family.prefix());
         let bare = !self.weights.tensors.keys().any(|name| name.starts_with(&prefix));
-        let mut all: BTreeMap<String, (&str, &TensorData)> = BTreeMap::new();
+        let mut all = Named::new();
         for (name, tensor) in &self.weights.tensors {
             if is_buffer(name) {
                 continue;

@@ -390,3 +390,23 @@ fn the_head_for_answers_is_kept() {
     load_renamed(&config, &params, keep, &[], &again, Heads::Keep).unwrap();
     assert!(params.iter().zip(again.iter()).all(|(a, b)| a.tensor == b.tensor));
 }
+
+/// `config.json` may ask for a network of any size: what the file has is looked at before memory is
+/// taken for it. This one would need 600 GB.
+#[test]
+fn a_configuration_that_the_weights_do_not_have_is_refused_without_memory() {
+    let folder = tempfile::tempdir().expect("a folder");
+    for file in ["pytorch_model.bin", "config.json"] {
+        fs::copy(golden("bin").join(file), folder.path().join(file)).expect("copied");
+    }
+    let path = folder.path().join("config.json");
+    let mut config: serde_json::Value =
+        serde_json::from_str(&fs::read_to_string(&path).expect("it")).expect("JSON");
+    config["hidden_size"] = json!(16_384);
+    config["intermediate_size"] = json!(65_536);
+    config["num_hidden_layers"] = json!(200);
+    fs::write(&path, config.to_string()).expect("written");
+    let error = open(folder.path()).fits().expect_err("another net").to_string();
+    assert!(error.contains("pytorch_model.bin") && error.contains("16384"), "{error}");
+    assert!(open(&golden("bin")).fits().is_ok());
+}

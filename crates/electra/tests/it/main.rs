@@ -8,3 +8,4 @@ mod packing;
 mod pretraining;
 mod rates;
 mod shapes;
+mod tensorflow;

@@ -189,6 +189,47 @@ fn a_generator_that_stays_is_only_run() {
     }
 }
 
+/// The second stage: generator and discriminator are the masked language model of the first, and
+/// what the generator says of masked tokens is what the model said.
+#[test]
+fn both_networks_begin_with_a_masked_language_model() {
+    let hidden = encoder().hidden;
+    let same_width =
+        EncoderConfig { embedding: hidden, heads: 1, feed_forward: 4 * hidden, ..encoder() };
+    let stage = |task| PretrainConfig { encoder: same_width.clone(), ..config(task) };
+    let model = Pretrainer::new(&stage(Task::Mlm), Device::Cpu);
+    let mut second = stage(Task::Electra);
+    let GeneratorConfig { fraction, sharing, train, .. } = &mut second.generator;
+    (*fraction, *sharing, *train) = (1.0, Sharing::Nothing, false);
+    assert_eq!(second.faults(), []);
+    let net = Pretrainer::new(&second, Device::Cpu);
+    let (golden, _) = read("pretrain_mlm");
+    let batch = MaskedBatch::new(batch(&golden), &slots());
+    let loss = |net: &Pretrainer| {
+        let step = no_grad(|| net.step(&batch, Mode::Eval));
+        let mut totals = Totals::default();
+        totals.add(&batch, &step);
+        let metrics = totals.metrics();
+        let found = metrics.iter().find(|(name, _)| *name == "masked_lm_loss");
+        found.expect("a loss").1
+    };
+    assert!((loss(&net) - loss(&model)).abs() > 1e-6, "both start at random, each for itself");
+    net.begin_with(&model).expect("of one size");
+    assert!((loss(&net) - loss(&model)).abs() < 1e-6);
+    let same = |own: &str, other: &str| {
+        let get = |net: &Pretrainer, name: &str| net.params().get(name).expect("it").copy();
+        get(&net, own) == get(&model, other)
+    };
+    let query = "encoder.layer.1.attention.self.query.weight";
+    assert!(same(&format!("electra.{query}"), &format!("electra.{query}")));
+    assert!(same(&format!("generator.{query}"), &format!("electra.{query}")));
+    // A generator of another width cannot begin with it.
+    second.generator.fraction = 0.5;
+    let narrow = Pretrainer::new(&second, Device::Cpu);
+    let error = narrow.begin_with(&model).expect_err("another width").to_string();
+    assert!(error.contains("generator.encoder.layer.0"), "{error}");
+}
+
 /// Both ways of drawing a token draw it as often as the softmax says.
 #[test]
 fn samples_follow_the_generators_distribution() {

@@ -1,7 +1,8 @@
-//! `tutor check`: what a recipe, or `tutor fit`, would run, without running it.
+//! `tutor check`: what a recipe, `tutor fit` or `tutor finetune` would run, without running it.
 
 use anyhow::{Context, Result};
 
+use super::finetune::Task;
 use super::fit::Data;
 use super::run::Changes;
 
@@ -20,13 +21,22 @@ pub(crate) struct Args {
 #[derive(clap::Subcommand)]
 enum Fit {
     /// What `tutor fit` would do with these pictures or texts, and the recipe that it would run.
-    Fit(Data),
+    Fit(Box<Data>),
+    /// What `tutor finetune` would do, and the recipe that it would run.
+    Finetune {
+        #[command(subcommand)]
+        task: Task,
+    },
 }
 
 pub(crate) fn run(args: &Args) -> Result<()> {
-    if let Some(Fit::Fit(data)) = &args.fit {
-        let device = super::device::chosen("auto")?;
-        return super::say(&data.plan(device)?);
+    match &args.fit {
+        Some(Fit::Fit(data)) => {
+            let device = super::device::chosen("auto")?;
+            return super::say(&data.plan(device)?);
+        }
+        Some(Fit::Finetune { task }) => return super::say(&task.plan()?),
+        None => {}
     }
     let recipe = args.recipe.as_ref();
     let recipe =

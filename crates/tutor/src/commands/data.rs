@@ -1,4 +1,6 @@
-//! `tutor data`: downloading and verifying data sets.
+//! `tutor data`: downloading and verifying data sets, making vocabularies.
+
+mod tokenizer;
 
 use std::path::PathBuf;
 
@@ -33,6 +35,11 @@ enum Action {
         #[arg(default_value = "data", env = "TUTOR_DATA")]
         dir: PathBuf,
     },
+    /// Make a vocabulary.
+    Tokenizer {
+        #[command(subcommand)]
+        action: tokenizer::Action,
+    },
 }
 
 pub(crate) fn run(args: &Args) -> Result<()> {
@@ -57,6 +64,7 @@ pub(crate) fn run(args: &Args) -> Result<()> {
             fetch::verify(&by_name(name)?, dir)?;
             say(&format!("{name} in {} is as published", dir.display()))?;
         }
+        Action::Tokenizer { action } => tokenizer::run(action)?,
     }
     Ok(())
 }

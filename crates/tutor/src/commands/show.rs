@@ -1,4 +1,4 @@
-//! `tutor show`: what augmentation does, as one picture.
+//! `tutor show`: what augmentation does, as one picture; which tokens a discriminator suspects.
 
 use std::path::{Path, PathBuf};
 
@@ -15,6 +15,7 @@ use super::say;
 use crate::recipe::catalog;
 
 mod canvas;
+mod replaced;
 mod scene;
 
 /// What is shown.
@@ -41,6 +42,8 @@ enum What {
         #[command(flatten)]
         common: Common,
     },
+    /// Which tokens of a text ELECTRA's discriminator holds for replaced
+    Replaced(replaced::Args),
     /// The corruptions of ImageNet-C, the extra ones and ours, at five severities
     Corruptions {
         #[command(flatten)]
@@ -85,6 +88,7 @@ pub(crate) fn run(args: &Args) -> Result<()> {
             }
             Ok(())
         }
+        What::Replaced(args) => replaced::run(args),
         What::Corruptions { common } => {
             // Large enough for the constants of ImageNet-C.
             draw(common, 128, &|image| sheet::corruptions(image, common.seed)).map(drop)

@@ -5,9 +5,11 @@ use std::path::{Path, PathBuf};
 
 use ::weights::catalog::{self, Entry};
 use ::weights::find::{Places, find};
-use anyhow::{Context, Result, anyhow};
+use anyhow::{Context, Result, anyhow, ensure};
 use data_pipeline::error::DataError;
 use data_pipeline::fetch::{Checksum, Patience, PublishedSet, RemoteFile};
+use data_pipeline::text::{Casing, Tokenizer};
+use electra::hub::{Checkpoint, Network};
 use indicatif::{ProgressBar, ProgressStyle};
 use vision_models::published;
 
@@ -39,6 +41,21 @@ enum Action {
         /// a file in torch.hub's cache; with `#PART` a part of a training checkpoint.
         weights: String,
     },
+    /// Write a checkpoint of google-research's ELECTRA or BERT, which is TensorFlow's, as a folder
+    /// of the Hugging Face hub.
+    Convert {
+        /// The checkpoint: its `.index` file, the name before that, or a folder that has one.
+        weights: String,
+        /// The folder that is written, which must not be there.
+        #[arg(long)]
+        out: PathBuf,
+        /// Take ELECTRA's generator, not its discriminator.
+        #[arg(long)]
+        generator: bool,
+        /// The vocabulary tells upper from lower case, as that of BERT's cased models.
+        #[arg(long)]
+        cased: bool,
+    },
 }
 
 pub(crate) fn run(args: &Args) -> Result<()> {
@@ -50,6 +67,10 @@ pub(crate) fn run(args: &Args) -> Result<()> {
             say(&format!("{name} is complete: {}", path.display()))
         }
         Action::Show { weights } => show(weights),
+        Action::Convert { weights, out, generator, cased } => {
+            let network = if *generator { Network::Generator } else { Network::Main };
+            convert(weights, out, network, *cased)
+        }
     }
 }
 
@@ -82,6 +103,45 @@ fn show(asked: &str) -> Result<()> {
         say(&format!("{name} {tensor:?}"))?;
     }
     Ok(())
+}
+
+fn convert(asked: &str, out: &Path, network: Network, cased: bool) -> Result<()> {
+    ensure!(!out.exists(), "{} is there already: name another folder", out.display());
+    let read = find(asked, &Places::of_user())?.open()?;
+    let (checkpoint, left_out) = Checkpoint::from_tensorflow(&read, network)?;
+    let beside = read.source.parent().unwrap_or(Path::new("."));
+    let vocabulary = beside.join("vocab.txt");
+    let words = match vocabulary.is_file() {
+        true => {
+            let tokenizer = match cased {
+                true => {
+                    let text = fs::read_to_string(&vocabulary);
+                    let text = text.with_context(|| vocabulary.display().to_string())?;
+                    Tokenizer::from_vocabulary(
+                        &text,
+                        Casing { lower_case: false, ..Casing::default() },
+                    )?
+                }
+                false => Tokenizer::open(&vocabulary)?,
+            };
+            tokenizer.check_fits(checkpoint.config.encoder.vocabulary as usize)?;
+            tokenizer.save(out)?;
+            "with its vocabulary"
+        }
+        false => "without a vocabulary, as there is no vocab.txt beside it: copy it there",
+    };
+    checkpoint.save(out)?;
+    let encoder = &checkpoint.config.encoder;
+    say(&format!(
+        "{}: {} of {} layers, {} wide; {} tensors, {} of the checkpoint not used",
+        out.display(),
+        checkpoint.config.architecture.as_deref().unwrap_or_default(),
+        encoder.layers,
+        encoder.hidden,
+        checkpoint.weights.tensors.len(),
+        left_out.len()
+    ))?;
+    say(words)
 }
 
 /// Brings the weights of an entry into `folder`, unless they are there; gives their path. Another

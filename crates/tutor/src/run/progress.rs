@@ -19,6 +19,8 @@ pub(crate) struct Progress<'a> {
     bar: Option<ProgressBar>,
     /// The metric of the latest evaluation, in words.
     measured: Option<String>,
+    /// What else is said of a step.
+    beside: Option<Box<dyn Fn(At) -> String>>,
     last_line: Option<Instant>,
     /// Called when a stage begins.
     note: Box<dyn Fn() + 'a>,
@@ -44,6 +46,7 @@ impl<'a> Progress<'a> {
             title: String::new(),
             bar,
             measured: None,
+            beside: None,
             last_line: None,
             note: Box::new(note),
             said: RefCell::default(),
@@ -65,11 +68,23 @@ impl<'a> Progress<'a> {
         (self.note)();
         self.title = format!("{}{}{title}", self.seed, self.part);
         self.measured = None;
+        self.beside = None;
         self.last_line = None;
         if let Some(bar) = &self.bar {
             bar.set_prefix(self.title.clone());
             bar.set_message("");
         }
+        self
+    }
+
+    /// The same, with something to say of each step that is logged.
+    pub(crate) fn stage_beside(
+        &mut self,
+        title: &str,
+        beside: impl Fn(At) -> String + 'static,
+    ) -> &mut dyn Callback {
+        self.stage(title);
+        self.beside = Some(Box::new(beside));
         self
     }
 
@@ -120,8 +135,9 @@ impl Callback for Progress<'_> {
     fn logged(&mut self, log: &StepLog) {
         let measured = self.measured.as_ref().map_or(String::new(), |m| format!("  {m}"));
         let left = Duration::from_secs(log.seconds_left.max(0.0).ceil() as u64);
+        let beside = self.beside.as_ref().map_or(String::new(), |b| format!("  {}", b(log.at)));
         let numbers = format!(
-            "loss {:.3}{measured}  {:.0} {}/s  {} left",
+            "loss {:.3}{measured}{beside}  {:.0} {}/s  {} left",
             log.loss.total,
             log.throughput,
             log.unit,

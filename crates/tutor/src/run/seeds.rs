@@ -120,6 +120,15 @@ impl SeedRun<'_, '_> {
         self.progress.stage(title)
     }
 
+    /// The same, with something to say of each step that is logged.
+    pub(crate) fn stage_beside(
+        &mut self,
+        title: &str,
+        beside: impl Fn(train::Progress) -> String + 'static,
+    ) -> &mut dyn Callback {
+        self.progress.stage_beside(title, beside)
+    }
+
     /// Says one thing.
     pub(crate) fn say(&self, what: &str) {
         self.progress.say(what);

@@ -59,6 +59,8 @@ pub(crate) struct Setting<'a> {
     pub(crate) workers: usize,
     /// Seconds after which it ends whatever step it is at.
     pub(crate) seconds: Option<f64>,
+    /// A masked language model that both networks begin with; without one they start at random.
+    pub(crate) begin: Option<&'a Pretrainer>,
 }
 
 impl Setting<'_> {
@@ -103,7 +105,13 @@ pub(crate) fn run(
     files::make_folder(dir)?;
     let a_step = setting.flops(tokens)?;
     let title = format!("{name}, pre-training");
-    let (net, cost) = setting.train(dir, tokens, run.seeded(), run.stage(&title))?;
+    let beside = move |at: Progress| {
+        let done = a_step * at.step as f64;
+        let [small, gpt] = [flops::ELECTRA_SMALL, flops::GPT].map(|of| share(done, of));
+        format!("{small} % of ELECTRA-Small's budget, {gpt} % of GPT's")
+    };
+    let seeded = run.seeded();
+    let (net, cost) = setting.train(dir, tokens, seeded, run.stage_beside(&title, beside))?;
     let found = files::once(&dir.join(FILE), || {
         let read = |metric| curve::read(dir, name, run.seed, metric);
         let held_out = held_out(&net, setting, tokens, run.device, usize::MAX)?;
@@ -121,6 +129,12 @@ pub(crate) fn run(
         })
     })?;
     Ok((net, found))
+}
+
+/// A part in percent, in two digits.
+pub(crate) fn share(part: f64, of: f64) -> String {
+    let percent = 100.0 * part / of;
+    if percent >= 0.01 { format!("{percent:.2}") } else { format!("{percent:.1e}") }
 }
 
 /// The mean length of the sequences, in whole tokens.
@@ -208,6 +222,9 @@ impl Task for PretrainTask<'_> {
     }
 
     fn objective(&mut self, net: Pretrainer) -> Result<Pretrainer> {
+        if let Some(model) = self.setting.begin {
+            net.begin_with(model)?;
+        }
         Ok(net)
     }
 

@@ -1,5 +1,7 @@
 //! Published networks of texts, with the tokenizer that lies beside them.
 
+use std::path::{Path, PathBuf};
+
 use anyhow::{Context, Result, bail, ensure};
 use data_pipeline::text::{Keep, Layout, Tokenizer};
 use electra::heads::{ClassifierConfig, HeadForm};
@@ -21,10 +23,68 @@ pub(crate) fn is_text(asked: &str) -> bool {
     HubConfig::read(&config).is_ok()
 }
 
+/// The name of the folder of a pre-trained network in that of its training.
+pub(crate) const HUB: &str = "hub";
+
+/// The folders of the networks that a run of pre-training has, of all seeds and rows.
+fn pre_trained(run: &Path) -> Result<Vec<PathBuf>> {
+    let mut found = Vec::new();
+    let folders = |path: &Path| -> Result<Vec<PathBuf>> {
+        let read = std::fs::read_dir(path);
+        let read = read.with_context(|| format!("cannot read {}", path.display()))?;
+        let paths = read.map(|entry| Ok(entry?.path())).collect::<Result<Vec<_>>>()?;
+        Ok(paths.into_iter().filter(|path| path.is_dir()).collect())
+    };
+    for seed in folders(run)? {
+        let name = seed.file_name().unwrap_or_default().to_string_lossy();
+        if !name.starts_with("seed-") {
+            continue;
+        }
+        for row in folders(&seed)? {
+            let places = [row.join("pretraining").join(HUB), row.join(HUB)];
+            found.extend(places.into_iter().filter(|hub| hub.join("config.json").is_file()));
+        }
+    }
+    Ok(found)
+}
+
+/// What is asked for as it can be found from anywhere: a path made absolute, the network of a run
+/// of pre-training, or a name of the hub's cache as it is.
+pub(crate) fn locate(asked: &str) -> Result<String> {
+    let path = Path::new(asked);
+    if !path.exists() {
+        return Ok(asked.to_owned());
+    }
+    let path = std::path::absolute(path)?;
+    let path = match path.join("recipe.toml").is_file() {
+        true => of_run(&path)?,
+        false => path,
+    };
+    let path = path.to_str();
+    let path = path.with_context(|| format!("{asked}: a recipe can only name paths in UTF-8"))?;
+    Ok(path.to_owned())
+}
+
+/// The folder of the only network that a run of pre-training has.
+fn of_run(run: &Path) -> Result<PathBuf> {
+    let mut found = pre_trained(run)?;
+    found.sort();
+    match &found[..] {
+        [one] => Ok(one.clone()),
+        [] => bail!("{} holds no pre-trained network of texts", run.display()),
+        more => {
+            let names: Vec<String> = more.iter().map(|path| path.display().to_string()).collect();
+            bail!("{} holds several networks: name one of {}", run.display(), names.join(", "))
+        }
+    }
+}
+
 /// A published network and its tokenizer, which must fit.
 pub(crate) fn open(asked: &str) -> Result<(Checkpoint, Tokenizer)> {
     let places = Places::of_user();
     let checkpoint = Checkpoint::open(asked, &places)?;
+    // Before memory is taken for what may be another network.
+    checkpoint.fits()?;
     let path = find(asked, &places)?.path;
     let folder = if path.is_dir() { &*path } else { path.parent().unwrap_or(&path) };
     let tokenizer = Tokenizer::open(folder)?;

@@ -40,6 +40,42 @@ fn every_objective_of_the_paper_runs_on_the_embedded_text() {
     }
 }
 
+/// The generator of the second stage is the model of the first and stays as it is: it says the same
+/// of the held-out text.
+#[test]
+fn a_training_in_two_stages_keeps_the_generator_of_the_first() {
+    let dir = tempfile::tempdir().expect("a folder");
+    let rows = "half,two-stage";
+    let arguments =
+        ["run", "electra/generators", "--quick", "--rows", rows, "--threads", "1", "--seeds", "1"];
+    let called = crate::tutor::call(dir.path(), &arguments);
+    assert!(called.success, "{}", called.err);
+    assert!(called.err.contains("% of ELECTRA-Small's budget"), "{}", called.err);
+    let folder = run_folder(dir.path(), &called.out);
+    let found = |of: &str| -> serde_json::Value {
+        let file = folder.join("seed-1").join(of).join("pretraining.json");
+        serde_json::from_str(&std::fs::read_to_string(file).expect("it")).expect("JSON")
+    };
+    let loss = |found: &serde_json::Value| {
+        let metrics = found["metrics"].as_array().expect("metrics").clone();
+        let metric = metrics.into_iter().find(|metric| metric[0] == "masked_lm_loss");
+        metric.expect("a loss")[1].as_f64().expect("a number")
+    };
+    let (first, second) =
+        (found("two-stage/pretraining.generator"), found("two-stage/pretraining"));
+    assert!((loss(&first) - loss(&second)).abs() < 1e-5, "{first} {second}");
+    assert_eq!(first["steps"], second["steps"]);
+    // Both stages together cost what another row costs.
+    let flops = |found: &serde_json::Value| found["flops"].as_f64().expect("a number");
+    let ratio = (flops(&first) + flops(&second)) / flops(&found("half/pretraining"));
+    assert!((0.7..1.4).contains(&ratio), "{ratio}");
+    let said = refused(
+        dir.path(),
+        &["check", "electra/generators", "--set", "pretrain.encoder.embedding=64"],
+    );
+    assert!(said.contains("two-stage") && said.contains("embedding"), "{said}");
+}
+
 #[test]
 fn killed_at_some_moment_it_ends_with_the_same_bits() {
     let dir = tempfile::tempdir().expect("a folder");

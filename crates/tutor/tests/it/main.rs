@@ -2,6 +2,7 @@
 
 mod afterwards;
 mod electra;
+mod finetune;
 mod fit;
 mod folders;
 mod methods;
@@ -17,5 +18,6 @@ mod resume;
 mod runs;
 mod settings;
 mod ssa;
+mod text_tools;
 mod tutor;
 mod weights;

@@ -7,3 +7,4 @@ mod golden;
 mod hostile;
 mod pickles;
 mod sidecars;
+mod tensorflow;

@@ -136,6 +136,8 @@ fn bad_files_are_told() {
         ("\"answer_start\": 17", "\"answer_start\": 16", "`Zürich` does not stand at character 16"),
         ("\"answer_start\": 17", "\"answer_start\": 999", "does not stand"),
         ("\"is_impossible\": true", "\"is_impossible\": false", "question 7: no answer"),
+        // Predictions name questions by their ids: of two with one id, one would be lost.
+        ("\"id\": 7", "\"id\": \"a\"", "question a: another question has this id"),
     ] {
         let text = FILE.replace(from, to);
         let error = read(&text, OnBadInput::Error).unwrap_err().to_string();

@@ -6,7 +6,7 @@ use data_pipeline::text::pretrain::Segments;
 use data_pipeline::text::{Layout, Masking};
 use electra::LayerRates;
 use electra::heads::{ClassifierConfig, HeadForm};
-use electra::pretrain::PretrainConfig;
+use electra::pretrain::{GeneratorConfig, PretrainConfig, Sharing, Task};
 use serde::{Deserialize, Serialize};
 use torch::precision::Precision;
 use train::{Cadence, TrainConfig};
@@ -64,6 +64,9 @@ pub(super) enum Start {
     /// The pre-trained network.
     #[default]
     PreTrained,
+    /// The same in two stages of as many steps: a masked language model; then a discriminator
+    /// that begins with its weights, while it stays as it is and fills in.
+    TwoStage,
     /// Random weights: nothing is pre-trained.
     Random,
 }
@@ -135,6 +138,21 @@ impl Recipe {
         row::changed(self, &row.name, &row.set, (&words, allowed))
     }
 
+    /// The networks of each stage of the pre-training.
+    pub(super) fn stages(&self) -> Vec<PretrainConfig> {
+        let nets = self.pretrain.clone();
+        match self.start {
+            Start::Random => Vec::new(),
+            Start::PreTrained => vec![nets],
+            Start::TwoStage => {
+                let (fraction, sharing, train) = (1.0, Sharing::Nothing, false);
+                let stays = GeneratorConfig { fraction, sharing, train, ..nets.generator.clone() };
+                let first = PretrainConfig { task: Task::Mlm, ..nets.clone() };
+                vec![first, PretrainConfig { generator: stays, ..nets }]
+            }
+        }
+    }
+
     /// The network of a classifier.
     pub(super) fn classifier(&self) -> ClassifierConfig {
         let (encoder, form) = (self.pretrain.encoder.clone(), self.finetune.form);
@@ -180,6 +198,24 @@ impl Recipe {
     fn check_row(&self, faults: &mut Faults) {
         for (key, fault) in self.pretrain.faults() {
             faults.add(&format!("pretrain.{key}"), fault);
+        }
+        if self.start == Start::TwoStage {
+            let PretrainConfig { encoder, task, .. } = &self.pretrain;
+            let last = self.stages().pop();
+            if last.is_some_and(|last| last.generator_encoder().as_ref() != Some(encoder)) {
+                let fault = format!(
+                    "is not of the shape of a generator, which two stages need: embedding {0}, \
+                     feed_forward {1}, heads {2}",
+                    encoder.hidden,
+                    4 * encoder.hidden,
+                    (encoder.hidden / 64).max(1)
+                );
+                faults.add("pretrain.encoder", fault);
+            }
+            if !matches!(task, Task::Electra | Task::Electra15) {
+                let fault = "a training in two stages ends with a discriminator: electra";
+                faults.add("pretrain.task", fault);
+            }
         }
         if self.pretrain.encoder.positions
             < self.sequences.longest.max(self.finetune.layout.longest) as i64

@@ -6,7 +6,7 @@ use report::{Block, Curves, Section, Table};
 use super::recipe::Recipe;
 use super::seed::RowOutcome;
 use crate::run::result::over_labels;
-use crate::text::pretraining::{AREA, MASKED_LOSS, Pretraining};
+use crate::text::pretraining::{self, AREA, MASKED_LOSS, Pretraining};
 
 /// The parts of the report.
 pub(super) fn sections(recipe: &Recipe, outcomes: &[Vec<RowOutcome>]) -> Vec<Section> {
@@ -56,15 +56,15 @@ fn costs(rows: &[(&str, &Pretraining)]) -> Section {
         "time",
     ];
     let mut table = Table::new(header);
-    let percent = |part: f64| format!("{:.2e} %", 100.0 * part);
+    let percent = |part: f64, of: f64| format!("{} %", pretraining::share(part, of));
     for (name, found) in rows {
         let [all, kept] = found.parameters;
         table.rows.push(vec![
             (*name).to_owned(),
             found.steps.to_string(),
             format!("{:.2e}", found.flops),
-            percent(found.flops / flops::ELECTRA_SMALL),
-            percent(found.flops / flops::GPT),
+            percent(found.flops, flops::ELECTRA_SMALL),
+            percent(found.flops, flops::GPT),
             all.to_string(),
             kept.to_string(),
             format!("{:.0} s", found.cost.seconds),

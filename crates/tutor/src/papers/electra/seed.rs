@@ -1,11 +1,13 @@
 //! One seed: for each row a pre-training and its classifiers.
 
+use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::Arc;
 
 use anyhow::Result;
 use data_pipeline::text::EncodedSet;
-use electra::pretrain::Pretrainer;
+use electra::hub;
+use electra::pretrain::{PretrainConfig, Pretrainer, Tower};
 use serde::{Deserialize, Serialize};
 use train::TrainConfig;
 
@@ -15,6 +17,7 @@ use crate::run::cost::StageCost;
 use crate::run::seeds::SeedRun;
 use crate::run::stage::Trained;
 use crate::text::pretraining::{self, Pretraining, Setting};
+use crate::text::published;
 use crate::text::texts::Texts;
 use crate::text::tokens::Tokens;
 
@@ -50,7 +53,7 @@ pub(super) fn run(
         let dir = dir.join(name);
         let pretrained = match recipe.start {
             Start::Random => None,
-            Start::PreTrained => {
+            Start::PreTrained | Start::TwoStage => {
                 let dir = dir.join("pretraining");
                 Some(pretrain(recipe, (name, &dir), tokens, run)?)
             }
@@ -79,19 +82,61 @@ fn pretrain(
     tokens: &Tokens,
     run: &mut SeedRun<'_, '_>,
 ) -> Result<(Pretrainer, Pretraining)> {
-    let mut setting = Setting {
-        nets: &recipe.pretrain,
+    let stages = recipe.stages();
+    let mut a_step = 0.0;
+    for nets in &stages {
+        a_step += setting(recipe, nets, &recipe.train).flops(tokens)?;
+    }
+    // All stages have as many steps.
+    let steps = recipe.flops.map_or(recipe.train.steps, |flops| ((flops / a_step) as u64).max(1));
+    let train = TrainConfig { steps, ..recipe.train.clone() };
+    let mut done: Option<(Pretrainer, Pretraining)> = None;
+    for (i, nets) in stages.iter().enumerate() {
+        let is_last = i + 1 == stages.len();
+        let begin = done.as_ref().map(|(net, _)| net);
+        let setting = Setting { begin, ..setting(recipe, nets, &train) };
+        let of_stage = match is_last {
+            true => (name.to_owned(), dir.to_owned()),
+            false => (format!("{name}, generator"), dir.with_extension("generator")),
+        };
+        let (net, mut found) = pretraining::run(&setting, (&of_stage.0, &of_stage.1), tokens, run)?;
+        if let Some((_, before)) = done {
+            found.steps += before.steps;
+            found.flops += before.flops;
+            found.cost = StageCost::sum([before.cost, found.cost]);
+        }
+        done = Some((net, found));
+    }
+    let (net, found) = done.expect("at least one stage");
+    keep_for_others(&net, tokens, &dir.join(published::HUB))?;
+    Ok((net, found))
+}
+
+fn setting<'a>(
+    recipe: &'a Recipe,
+    nets: &'a PretrainConfig,
+    train: &'a TrainConfig,
+) -> Setting<'a> {
+    Setting {
+        nets,
         masking: &recipe.masking,
         longest: recipe.sequences.longest,
-        train: &recipe.train,
+        train,
         cadence: &recipe.cadence,
         precision: recipe.precision,
         workers: recipe.workers,
         seconds: None,
-    };
-    let a_step = setting.flops(tokens)?;
-    let steps = recipe.flops.map_or(recipe.train.steps, |flops| ((flops / a_step) as u64).max(1));
-    let train = TrainConfig { steps, ..recipe.train.clone() };
-    setting.train = &train;
-    pretraining::run(&setting, (name, dir), tokens, run)
+        begin: None,
+    }
+}
+
+/// Keeps the network with its tokenizer as published ones are, unless it is there.
+fn keep_for_others(net: &Pretrainer, tokens: &Tokens, folder: &Path) -> Result<()> {
+    // This file is written last.
+    if folder.join("config.json").is_file() {
+        return Ok(());
+    }
+    let (config, tensors) = net.tower(Tower::Main).expect("the network that is kept");
+    tokens.tokenizer.save(folder)?;
+    Ok(hub::save(folder, &config, &tensors, &BTreeMap::new())?)
 }

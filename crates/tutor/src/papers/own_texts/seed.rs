@@ -267,6 +267,7 @@ fn pretrain(
         precision: recipe.precision,
         workers: recipe.workers,
         seconds,
+        begin: None,
     };
     let dir = run.dir.join("pace").join("pre-training");
     let train = TrainConfig { steps: pace::PACE_STEPS, ..config.train.clone() };

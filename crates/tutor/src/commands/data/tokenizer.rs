@@ -1,0 +1,105 @@
+//! `tutor data tokenizer train`: a WordPiece vocabulary from texts.
+
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, Result, ensure};
+use data_pipeline::text::read::{Boundary, Corpus, OnBadInput, ReadOptions};
+use data_pipeline::text::{Casing, Tokenizer, VocabularySize, VocabularyTrainer};
+
+use super::say;
+
+#[derive(clap::Subcommand)]
+pub(super) enum Action {
+    /// Make a WordPiece vocabulary of texts; the same texts give the same one in any order.
+    Train {
+        /// Files, folders or patterns: text, `.jsonl` or `.parquet`, packed by gzip or zstd or not.
+        #[arg(required = true)]
+        files: Vec<PathBuf>,
+        /// Tokens at most, the five special ones included.
+        #[arg(long, value_name = "N", default_value_t = 30_522)]
+        vocab_size: usize,
+        /// Where it goes: a `.txt` file for the vocabulary alone, else a folder that also has
+        /// `tokenizer.json`, as published networks have it. What is there is replaced.
+        #[arg(long, default_value = "vocab.txt")]
+        out: PathBuf,
+        /// Tell upper from lower case and keep accents.
+        #[arg(long)]
+        cased: bool,
+        /// The field or column of text in `.jsonl` and `.parquet`.
+        #[arg(long, default_value = "text")]
+        field: String,
+        /// Pieces are made that occur at least so often.
+        #[arg(long, value_name = "N", default_value_t = 2)]
+        least_count: u64,
+        /// Characters that are kept, the most frequent ones; words with others are unknown.
+        #[arg(long, value_name = "N", default_value_t = 1000)]
+        characters: usize,
+        /// Leave out lines and records that cannot be read, and count them.
+        #[arg(long)]
+        skip_bad: bool,
+    },
+}
+
+pub(super) fn run(action: &Action) -> Result<()> {
+    let Action::Train { files, vocab_size, out, cased, field, least_count, characters, skip_bad } =
+        action;
+    let alone = out.extension().is_some_and(|ending| ending == "txt");
+    ensure!(
+        !(alone && *cased),
+        "{}: a vocab.txt by itself does not say that it is cased, and would be read as uncased: \
+         name a folder with --out",
+        out.display()
+    );
+    let options = ReadOptions {
+        boundary: Boundary::Line,
+        field: field.clone(),
+        on_bad: if *skip_bad { OnBadInput::Skip } else { OnBadInput::Error },
+        ..ReadOptions::default()
+    };
+    let casing = match cased {
+        true => Casing { lower_case: false, ..Casing::default() },
+        false => Casing::default(),
+    };
+    let mut trainer = VocabularyTrainer::new(casing);
+    let corpus = Corpus::open(files, options)?;
+    let mut documents = corpus.documents();
+    for document in documents.by_ref() {
+        document?.lines.iter().for_each(|line| trainer.count(line));
+    }
+    let size = VocabularySize {
+        tokens: *vocab_size,
+        least_count: *least_count,
+        most_characters: *characters,
+    };
+    let tokenizer = trainer.tokenizer(size)?;
+    match alone {
+        true => write_alone(&tokenizer, out)?,
+        false => tokenizer.save(out)?,
+    }
+    let tally = documents.tally();
+    say(&format!(
+        "{}: {} tokens from {} lines and records of {} files",
+        out.display(),
+        tokenizer.size(),
+        tally.lines,
+        tally.files
+    ))?;
+    if tokenizer.size() < *vocab_size {
+        let more = "; there are no more pieces that occur so often";
+        say(&format!("fewer than {vocab_size}{more} (--least-count {least_count})"))?;
+    }
+    for (why, count) in &tally.skipped {
+        say(&format!("left out {count} times {why}"))?;
+    }
+    Ok(())
+}
+
+/// A token a line, the first has id 0.
+fn write_alone(tokenizer: &Tokenizer, out: &Path) -> Result<()> {
+    let mut text = String::new();
+    for id in 0..tokenizer.size() as u32 {
+        text += &tokenizer.token(id).context("a token for each id")?;
+        text.push('\n');
+    }
+    Ok(atomic_file::write(out, text.as_bytes())?)
+}

@@ -1,0 +1,140 @@
+//! Fine-tuning on benchmark tasks: a published network, or one that was pre-trained here, learns a
+//! task of GLUE, questions in SQuAD's format or words with tags, and is measured as the task's
+//! official scripts do. Predictions are written in the forms that these take.
+//!
+//! `tutor finetune` writes the recipe ([`plan`]).
+
+mod glue;
+pub(crate) mod plan;
+mod recipe;
+mod squad;
+mod start;
+mod summary;
+mod tags;
+mod training;
+
+use std::path::Path;
+
+use anyhow::{Context, Result, bail, ensure};
+use toml::Table;
+use torch::Device;
+
+use crate::recipe::edit;
+use crate::recipe::head::Head;
+use crate::run::experiment::{Experiment, Findings, Paper, Predictor};
+use crate::run::seeds::{Run, SeedRun};
+use crate::text::predictor::{Columns, TextPredictor};
+use recipe::{Recipe, TaskConfig};
+use start::Start;
+use summary::Outcome;
+
+pub(super) const PAPER: Paper = Paper { kind: "finetune", read };
+
+struct Finetune {
+    head: Head,
+    recipe: Recipe,
+    /// The network and the task, once they are read.
+    opened: Option<(Start, Task)>,
+}
+
+/// A task with its data.
+enum Task {
+    Glue(Box<glue::GlueTask>),
+    Squad(Box<squad::SquadTask>),
+    Tags(Box<tags::TagTask>),
+}
+
+impl Task {
+    fn open(recipe: &Recipe, start: &Start) -> Result<Self> {
+        Ok(match &recipe.task {
+            TaskConfig::Glue(config) => Self::Glue(Box::new(glue::GlueTask::open(config, start)?)),
+            TaskConfig::Squad(config) => {
+                Self::Squad(Box::new(squad::SquadTask::open(config, start)?))
+            }
+            TaskConfig::Tags(config) => Self::Tags(Box::new(tags::TagTask::open(config, start)?)),
+        })
+    }
+
+    /// What there is, in words, and what should be known of it.
+    fn about(&self) -> (String, &[String]) {
+        match self {
+            Self::Glue(task) => (task.about(), task.notes()),
+            Self::Squad(task) => (task.about(), task.notes()),
+            Self::Tags(task) => (task.about(), task.notes()),
+        }
+    }
+
+    fn seed(&self, recipe: &Recipe, start: &Start, run: &mut SeedRun<'_, '_>) -> Result<Outcome> {
+        match self {
+            Self::Glue(task) => training::seed(&**task, recipe, start, run),
+            Self::Squad(task) => training::seed(&**task, recipe, start, run),
+            Self::Tags(task) => training::seed(&**task, recipe, start, run),
+        }
+    }
+}
+
+fn read(head: Head, own: &Table) -> Result<Box<dyn Experiment>> {
+    let recipe: Recipe = edit::read(own)?;
+    recipe.check(&head.name)?;
+    head.check_expectations(&[(recipe.task.name().to_owned(), None)])?;
+    Ok(Box::new(Finetune { head, recipe, opened: None }))
+}
+
+impl Experiment for Finetune {
+    fn head(&self) -> &Head {
+        &self.head
+    }
+
+    fn to_toml(&self) -> Result<String> {
+        self.head.to_toml(&self.recipe)
+    }
+
+    fn open(&mut self, dir: Option<&Path>) -> Result<()> {
+        self.recipe.task.anchor(dir)?;
+        let start = Start::open(&self.recipe)?;
+        let task = Task::open(&self.recipe, &start)?;
+        self.opened = Some((start, task));
+        Ok(())
+    }
+
+    fn run(&self, run: &mut Run<'_>) -> Result<Findings> {
+        let (start, task) = self.opened.as_ref().context("the data are read before the run")?;
+        if let Task::Glue(task) = task {
+            task.keep(start, run.dir)?;
+        }
+        let outcomes = run.each_seed(|one| task.seed(&self.recipe, start, one), summary::line)?;
+        let (about, notes) = task.about();
+        let name = self.recipe.task.name();
+        Ok(Findings {
+            result: summary::result((&self.head, name), run, (&about, notes), &outcomes)?,
+            sections: summary::sections(&outcomes),
+        })
+    }
+
+    fn predictor(
+        &self,
+        seed: &Path,
+        model: Option<&str>,
+        device: Device,
+    ) -> Result<Box<dyn Predictor>> {
+        let TaskConfig::Glue(config) = &self.recipe.task else {
+            bail!("{}: only classifiers can be shown new texts", self.head.name);
+        };
+        ensure!(
+            !config.task.has_pairs() && !config.task.classes().is_empty(),
+            "{} judges two texts at once, and a table of texts has one a row; the predictions of \
+             its test part lie in {}",
+            config.task.name(),
+            seed.join(summary::PREDICTIONS).display()
+        );
+        ensure!(
+            model.is_none_or(|model| model == training::FOLDER),
+            "there is one network in this run, {}",
+            training::FOLDER
+        );
+        let run = seed.parent().context("a seed's folder lies in that of its run")?;
+        let named = (config.task.name().to_owned(), &*seed.join(training::FOLDER));
+        let columns = Columns::default();
+        Ok(Box::new(TextPredictor::of_run(named, &glue::folder(run), columns, device)?))
+    }
+}

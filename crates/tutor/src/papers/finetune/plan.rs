@@ -1,0 +1,205 @@
+//! From what `tutor finetune` is asked for to a recipe, with the settings of ELECTRA's code where
+//! nothing else is said.
+
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, Result, ensure};
+use data_pipeline::text::read::OnBadInput;
+use data_pipeline::text::{Glue, Keep, Layout, Windows};
+use electra::heads::HeadForm;
+use electra::hub::Checkpoint;
+use electra::{EncoderConfig, Family, FineTuning};
+use toml::Value;
+
+use super::recipe::{GlueConfig, Recipe, SquadConfig, TagsConfig, TaskConfig};
+use crate::recipe::head::Head;
+use crate::recipe::own_name::own_name;
+use crate::text::published;
+
+/// What is asked for; what is none follows from task and net.
+pub(crate) struct Given {
+    pub(crate) task: GivenTask,
+    pub(crate) weights: String,
+    pub(crate) seeds: u64,
+    pub(crate) epochs: Option<f64>,
+    pub(crate) steps: Option<u64>,
+    pub(crate) batch: Option<usize>,
+    pub(crate) lr: Option<f64>,
+    pub(crate) layer_decay: Option<f64>,
+    pub(crate) corrected: bool,
+    pub(crate) longest: Option<usize>,
+    pub(crate) skip_bad: bool,
+}
+
+/// What is learned.
+pub(crate) enum GivenTask {
+    Glue { task: Glue, data: PathBuf, predict_test: bool },
+    Squad { train: PathBuf, test: PathBuf },
+    Tags { train: PathBuf, test: PathBuf },
+}
+
+/// A recipe, and what would be done in words.
+pub(crate) struct Proposal {
+    pub(crate) recipe: String,
+    pub(crate) lines: Vec<String>,
+}
+
+/// Reads the net, not the data.
+pub(crate) fn plan(given: &Given) -> Result<Proposal> {
+    let weights = published::locate(&given.weights)?;
+    let (checkpoint, _) = published::open(&weights)?;
+    let net = &checkpoint.config.encoder;
+    let on_bad = if given.skip_bad { OnBadInput::Skip } else { OnBadInput::Error };
+    let longest = |usual: usize| given.longest.unwrap_or(usual.min(net.positions.max(1) as usize));
+    let (name, epochs, task) = match &given.task {
+        GivenTask::Glue { task, data, predict_test } => {
+            let config = GlueConfig {
+                task: *task,
+                data: data.clone(),
+                layout: Layout { longest: longest(128), keep: Keep::Start },
+                form: form(&checkpoint, &weights),
+                turned_pairs: true,
+                predict_test: *predict_test,
+                on_bad,
+            };
+            let epochs = if matches!(task, Glue::Rte | Glue::StsB) { 10.0 } else { 3.0 };
+            (task.name().to_lowercase(), epochs, TaskConfig::Glue(config))
+        }
+        GivenTask::Squad { train, test } => {
+            let config = SquadConfig {
+                train: train.clone(),
+                test: test.clone(),
+                windows: Windows { longest: longest(512), ..Windows::default() },
+                beam: 20,
+                longest_answer: 30,
+                answerable_weight: 0.5,
+                threshold: -2.75,
+                on_bad,
+            };
+            (named_after(train, "squad"), 2.0, TaskConfig::Squad(config))
+        }
+        GivenTask::Tags { train, test } => {
+            let (word, tag) = (0, None);
+            let (train, test) = (train.clone(), test.clone());
+            let name = named_after(&train, "tags");
+            let longest = longest(256);
+            let config = TagsConfig { train, test, word, tag, longest, on_bad };
+            (name, 3.0, TaskConfig::Tags(config))
+        }
+    };
+    let usual = settings(net);
+    let finetuning = FineTuning {
+        lr: given.lr.unwrap_or(usual.lr),
+        layer_decay: given.layer_decay.unwrap_or(usual.layer_decay),
+        corrected: given.corrected,
+        batch: given.batch.unwrap_or(usual.batch),
+        ..usual
+    };
+    let mut recipe = Recipe {
+        precision: torch::precision::Precision::default(),
+        workers: 1,
+        cadence: super::recipe::rarely(),
+        weights,
+        epochs: given.epochs.unwrap_or(epochs),
+        steps: given.steps,
+        task,
+        finetuning,
+    };
+    recipe.task.anchor(None)?;
+    let head = head(&name, given.seeds)?;
+    let length = match recipe.steps {
+        Some(steps) => format!("{steps} steps"),
+        None => format!("{} passes", recipe.epochs),
+    };
+    let FineTuning { lr, layer_decay, batch, .. } = finetuning;
+    let lines = vec![
+        format!(
+            "start: {} ({} of {} layers, {} wide)",
+            recipe.weights,
+            net.family.prefix(),
+            net.layers,
+            net.hidden
+        ),
+        format!(
+            "training: {length} of batches of {batch}, rate {lr:e}{}; {} seeds",
+            match layer_decay {
+                1.0 => String::new(),
+                decay => format!(" that falls by {decay} from layer to layer"),
+            },
+            given.seeds
+        ),
+    ];
+    let text = head.to_toml(&recipe)?;
+    let said = "# Written by tutor finetune. Change what you like and run it again: tutor run \
+                THIS-FILE\n";
+    Ok(Proposal { recipe: format!("{said}{text}"), lines })
+}
+
+fn head(name: &str, seeds: u64) -> Result<Head> {
+    let mut table = toml::Table::new();
+    let mut set = |key: &str, value: Value| table.insert(key.to_owned(), value);
+    set("kind", "finetune".into());
+    set("name", format!("finetune/{name}").into());
+    set("about", "A published or pre-trained network learns a task, by tutor finetune".into());
+    set("seeds", Value::Integer(seeds as i64));
+    Head::take(&mut table)
+}
+
+/// A name after a file, or after its folder where the file is called after its part.
+fn named_after(file: &Path, else_name: &str) -> String {
+    own_name(&file.with_extension(""), else_name)
+}
+
+/// The settings of ELECTRA's code for its sizes; of BERT's authors for BERT.
+fn settings(net: &EncoderConfig) -> FineTuning {
+    match net.family {
+        Family::Electra if net.layers >= 24 => FineTuning::large(),
+        Family::Electra => FineTuning::default(),
+        Family::Bert => FineTuning { lr: 5e-5, layer_decay: 1.0, ..FineTuning::default() },
+    }
+}
+
+/// The head of ELECTRA's code for ELECTRA; for BERT its pooler where the file has one, or the mean
+/// of the tokens where it is a sentence encoder.
+fn form(checkpoint: &Checkpoint, weights: &str) -> HeadForm {
+    let pooled = checkpoint.weights.tensors.keys().any(|name| name.contains("pooler."));
+    match checkpoint.config.encoder.family {
+        Family::Electra => HeadForm::Linear,
+        // Sentence encoders say by this file that they are used by the mean of the tokens.
+        Family::Bert if Path::new(weights).join("modules.json").is_file() => HeadForm::Mean,
+        Family::Bert if pooled => HeadForm::Pooler,
+        Family::Bert => HeadForm::Linear,
+    }
+}
+
+/// A task of GLUE by its name, in any spelling: `sst-2`, `SST2`.
+pub(crate) fn task(name: &str) -> Result<Glue> {
+    let plain = |name: &str| name.to_lowercase().replace(['-', '_'], "");
+    let trained = Glue::ALL.into_iter().filter(|task| *task != Glue::Ax);
+    let found = trained.clone().find(|task| plain(task.name()) == plain(name));
+    let known: Vec<&str> = trained.map(Glue::name).collect();
+    ensure!(found.is_some(), "there is no task {name} in GLUE; there are {}", known.join(", "));
+    found.context("checked")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn tasks_have_many_spellings() {
+        for name in ["SST-2", "sst2", "sst_2"] {
+            assert_eq!(task(name).expect("a task"), Glue::Sst2);
+        }
+        for name in ["ax", "squad", ""] {
+            assert!(task(name).expect_err("none").to_string().contains("MRPC"));
+        }
+    }
+
+    #[test]
+    fn a_run_is_named_after_its_data() {
+        assert_eq!(named_after(Path::new("/data/squad/train.json"), "squad"), "squad");
+        assert_eq!(named_after(Path::new("/data/eng.train"), "tags"), "eng");
+        assert_eq!(named_after(Path::new("/data/train-v2.0.json"), "squad"), "train-v2-0");
+    }
+}
