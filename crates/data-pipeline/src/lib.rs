@@ -78,6 +78,7 @@
 
 pub mod balance;
 pub mod dataset;
+pub mod dialog;
 pub mod digest;
 pub mod error;
 pub mod fetch;

@@ -6,6 +6,8 @@ mod builder;
 mod shard;
 mod shards;
 
+pub(crate) use build::{Made, Writer};
+
 pub use build::{BuildOptions, Built, build};
 pub use builder::{Builder, Draws, Segments, Split};
 pub use shard::Shard;

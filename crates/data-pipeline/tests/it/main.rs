@@ -2,6 +2,7 @@
 
 mod damage;
 mod datasets;
+mod dialog;
 mod fetch;
 mod folders;
 mod fuzz;

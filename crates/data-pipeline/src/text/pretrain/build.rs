@@ -77,7 +77,13 @@ pub fn build(
     std::fs::create_dir_all(folder)
         .map_err(DataError::io(folder, "name a folder that may be written to"))?;
     let settings = begin(corpus, tokenizer, folder, options)?;
-    let mut writer = Writer::resume(folder, tokenizer, settings, options.shard_tokens)?;
+    let mut writer = Writer::resume(
+        folder,
+        tokenizer.size(),
+        tokenizer.digest(),
+        settings,
+        options.shard_tokens,
+    )?;
     if writer.finished {
         return Ok(writer.built);
     }
@@ -187,10 +193,11 @@ fn read_blocks(
 }
 
 /// What one document became.
-struct Made {
-    number: u64,
-    sequences: Vec<Sequence>,
-    dropped: u64,
+pub(crate) struct Made {
+    pub(crate) number: u64,
+    pub(crate) sequences: Vec<Sequence>,
+    /// Tokens that were cut off.
+    pub(crate) dropped: u64,
 }
 
 fn make(
@@ -216,7 +223,7 @@ fn make(
 }
 
 /// Puts documents into files in their order.
-struct Writer<'a> {
+pub(crate) struct Writer<'a> {
     folder: &'a Path,
     header: Header,
     body: Body,
@@ -228,16 +235,17 @@ struct Writer<'a> {
 }
 
 impl<'a> Writer<'a> {
-    /// Behind the files that are there.
-    fn resume(
+    /// Behind the files that are there. `size` and `vocabulary` are the number of ids and the
+    /// digest of the tokenizer.
+    pub(crate) fn resume(
         folder: &'a Path,
-        tokenizer: &Tokenizer,
+        size: usize,
+        vocabulary: Digest,
         settings: Digest,
         shard_tokens: u64,
     ) -> Result<Self, DataError> {
         atomic_file::remove_left_overs(folder)?;
-        let size = tokenizer.size() as u32;
-        let vocabulary = tokenizer.digest();
+        let size = size as u32;
         let mut header = Header {
             wide: size > 1 << 16,
             vocabulary,
@@ -273,7 +281,23 @@ impl<'a> Writer<'a> {
         Ok(Self { folder, header, body: Body::default(), shard_tokens, next, finished, built })
     }
 
-    fn add(&mut self, document: Made) -> Result<(), DataError> {
+    /// The next document to be added.
+    pub(crate) fn next(&self) -> u64 {
+        self.next
+    }
+
+    /// Whether the last file is there.
+    pub(crate) fn is_finished(&self) -> bool {
+        self.finished
+    }
+
+    /// What is written and added.
+    pub(crate) fn built(&self) -> &Built {
+        &self.built
+    }
+
+    /// Adds the sequences of a document.
+    pub(crate) fn add(&mut self, document: Made) -> Result<(), DataError> {
         for sequence in &document.sequences {
             self.body.push(sequence, self.header.wide);
             self.built.tokens += sequence.len() as u64;
@@ -289,7 +313,8 @@ impl<'a> Writer<'a> {
         Ok(())
     }
 
-    fn finish(&mut self) -> Result<(), DataError> {
+    /// Writes the last file.
+    pub(crate) fn finish(&mut self) -> Result<(), DataError> {
         self.write(true)
     }
 

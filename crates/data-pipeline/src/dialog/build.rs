@@ -1,0 +1,305 @@
+//! From files of messages that do not fit in memory to files of tokens.
+//!
+//! 1. Messages are distributed on disk by a hash of their conversation, digests of their texts by
+//!    themselves.
+//! 2. Digests of one file are sorted in memory: texts that occur too often are known.
+//! 3. A vocabulary is made of a part of the training conversations, unless one is given.
+//! 4. Conversations that fit in memory together go through the filters, on several threads; their
+//!    pairs are written in token ids.
+//! 5. What near-duplicates have in common is sorted in memory, in several passes if need be.
+//! 6. The pairs that are left become files of tokens, a folder for each part.
+//!
+//! A stopped call is taken up: after the last source file in 1, after the last unit in 4. The bytes
+//! depend on the sources and options alone, not on the number of workers or on the order of lines.
+
+mod partition;
+mod units;
+
+use self::partition::Partitions;
+use super::bpe::{BpeSize, BpeTrainer};
+use super::encoded::PairLengths;
+use super::filters::{Checks, Filters};
+use super::funnel::Funnel;
+use super::part::{DialogPart, DialogSplit, unit};
+use super::read::{DialogReadOptions, DialogSource};
+use super::select::Dialogs;
+use super::tokenizer::DialogTokenizer;
+use crate::digest::Digest;
+use crate::error::DataError;
+use crate::parallel;
+use crate::text::pretrain::{Made, Writer};
+use crate::text::read::Tally;
+use serde::{Deserialize, Serialize};
+use serde_json::json;
+use std::collections::{BTreeMap, HashMap};
+use std::path::{Path, PathBuf};
+
+/// How dialogues are built.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields, rename_all = "kebab-case")]
+pub struct DialogBuildOptions {
+    /// Bytes of memory for messages, pairs and digests. The tokenizer (some 20 MB), and the window
+    /// of a packed dump (up to 2 GiB for Reddit's), come on top.
+    pub memory: u64,
+    /// Threads, at most four are used; 0 for one a processor. They share the memory.
+    pub workers: usize,
+    /// How files are read.
+    pub read: DialogReadOptions,
+    /// What is dropped.
+    pub filters: Filters,
+    /// How conversations are split.
+    pub split: DialogSplit,
+    /// How long contexts and responses may be.
+    pub lengths: PairLengths,
+    /// The size of a vocabulary that is made.
+    pub vocabulary: BpeSize,
+    /// Bytes of text that it is made of, at most; at most a sixteenth of the memory too.
+    pub vocabulary_bytes: u64,
+    /// Tokens of a file.
+    pub shard_tokens: u64,
+}
+
+impl Default for DialogBuildOptions {
+    /// 2 GiB, the filters of Meena's paper, 8,192 tokens made of up to 64 MiB of text.
+    fn default() -> Self {
+        Self {
+            memory: 2 << 30,
+            workers: 0,
+            read: DialogReadOptions::default(),
+            filters: Filters::default(),
+            split: DialogSplit::default(),
+            lengths: PairLengths::default(),
+            vocabulary: BpeSize::default(),
+            vocabulary_bytes: 64 << 20,
+            shard_tokens: 1 << 26,
+        }
+    }
+}
+
+/// What was built.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct DialogBuilt {
+    /// What was read.
+    pub tally: Tally,
+    /// What became of the messages.
+    pub funnel: Funnel,
+    /// Pairs of each part, by its name.
+    pub pairs: BTreeMap<String, u64>,
+    /// How often messages were brought into memory together.
+    pub units: u64,
+    /// Bytes that the messages of the largest of these units took.
+    pub largest_unit: u64,
+}
+
+/// How far it is.
+#[derive(Clone, Copy, Debug)]
+pub struct DialogProgress {
+    /// What is being done.
+    pub stage: &'static str,
+    /// How much of it.
+    pub done: u64,
+    /// Of how much.
+    pub total: u64,
+}
+
+/// The share of the memory that the messages of one unit may take: four units at once, and the
+/// pairs of each.
+const SHARE: u64 = 8;
+
+/// Builds `tokenizer/tokenizer.json` and the folders `train`, `validation` and `test` of token
+/// files in `folder`; [`TokenShards`](crate::text::pretrain::TokenShards) opens them. Files are
+/// written whole. `tokenizer` is taken if it is given, else one is made.
+///
+/// # Errors
+/// Those of reading and writing; when a conversation does not fit in the memory; when the folder
+/// was begun with other files or options.
+pub fn build_dialogs(
+    sources: &[DialogSource],
+    tokenizer: Option<&DialogTokenizer>,
+    is_unsafe: &(dyn Fn(&str) -> bool + Sync),
+    folder: &Path,
+    options: &DialogBuildOptions,
+    progress: &mut dyn FnMut(DialogProgress),
+) -> Result<DialogBuilt, DataError> {
+    options.filters.check()?;
+    options.split.check()?;
+    options.lengths.check()?;
+    std::fs::create_dir_all(folder)
+        .map_err(DataError::io(folder, "name a folder that may be written to"))?;
+    let mut files: Vec<(&DialogSource, PathBuf)> = Vec::new();
+    for source in sources {
+        files.extend(source.files()?.into_iter().map(|file| (source, file)));
+    }
+    let settings = begin(folder, &files, tokenizer, options)?;
+    let finished = folder.join("built.json");
+    if let Ok(bytes) = std::fs::read(&finished) {
+        return serde_json::from_slice(&bytes)
+            .map_err(|error| DataError::format(&finished, 0, error.to_string()));
+    }
+    let work = folder.join("work");
+    let total = files.len() as u64;
+    let mut read = |done| progress(DialogProgress { stage: "reading", done, total });
+    let bytes: u64 = files.iter().filter_map(|(_, f)| Some(f.metadata().ok()?.len())).sum();
+    // Packed text is five times as long, and messages take more room in memory.
+    let wanted = (bytes * 16).div_ceil((options.memory / SHARE).max(1));
+    let count = wanted.clamp(16, 256) as usize;
+    let partitions =
+        Partitions::make(&work, &files, &options.read, count, options.memory, &mut read)?;
+    if partitions.messages == 0 {
+        let fault = "no message in the sources (name files of conversations, and their format)";
+        return Err(DataError::Request(fault.into()));
+    }
+    let units = partitions.units(options.memory / SHARE)?;
+    let tokenizer = vocabulary(&partitions, tokenizer, folder, options)?;
+    let frequent: HashMap<Digest, u32> = partitions
+        .frequent(options.filters.max_occurrences, options.memory / SHARE)?
+        .into_iter()
+        .collect();
+
+    let workers = match options.workers {
+        0 => std::thread::available_parallelism().map_or(1, |n| n.get()),
+        workers => workers,
+    };
+    let workers = workers.min(4);
+    let ids = |text: &str| tokenizer.ids(text).unwrap_or_default();
+    let checks = Checks { subwords: &ids, is_unsafe };
+    let select = |at: usize| -> Result<units::Done, DataError> {
+        if let Some(done) = units::done(&work, at)? {
+            return Ok(done);
+        }
+        let dialogs = Dialogs::new(partitions.messages(&units[at])?, &options.split)?;
+        let often = |text: Digest| frequent.get(&text).copied().unwrap_or(1);
+        let selected = dialogs.select_counted(&options.filters, &checks, &often, 1)?;
+        drop(dialogs);
+        units::write(&work, at, &selected, &tokenizer, &options.lengths)
+    };
+    let mut done = Vec::with_capacity(units.len());
+    while done.len() < units.len() {
+        let some = (units.len() - done.len()).min(workers * 4);
+        let made = parallel::map_on(workers, some, |i| select(done.len() + i));
+        done.extend(made.into_iter().collect::<Result<Vec<_>, _>>()?);
+        let (at, total) = (done.len() as u64, units.len() as u64);
+        progress(DialogProgress { stage: "filtering", done: at, total });
+    }
+    let gone = units::near_duplicates(&work, &done, options.memory / SHARE)?;
+    let mut built = DialogBuilt {
+        tally: partitions.tally.clone(),
+        units: units.len() as u64,
+        largest_unit: units.iter().map(|unit| unit.bytes).max().unwrap_or(0),
+        ..DialogBuilt::default()
+    };
+    done.iter().for_each(|unit| built.funnel.add(&unit.funnel));
+    built.funnel.near_duplicates = gone.iter().flatten().filter(|&&gone| gone).count() as u64;
+    for part in DialogPart::ALL {
+        let into = folder.join(part.name());
+        let pairs = write_part(part, &into, &work, &done, &gone, &tokenizer, settings, options)?;
+        built.pairs.insert(part.name().to_owned(), pairs);
+    }
+    let note = serde_json::to_string_pretty(&built).unwrap_or_default();
+    atomic_file::write(&finished, (note + "\n").as_bytes())?;
+    std::fs::remove_dir_all(&work).map_err(DataError::io(&work, "remove it"))?;
+    Ok(built)
+}
+
+/// Notes what is built, or compares it with the note of the call that began. Gives the digest of
+/// the settings.
+fn begin(
+    folder: &Path,
+    files: &[(&DialogSource, PathBuf)],
+    tokenizer: Option<&DialogTokenizer>,
+    options: &DialogBuildOptions,
+) -> Result<Digest, DataError> {
+    let mut known = Vec::new();
+    for (source, file) in files {
+        let data = file.metadata().map_err(DataError::io(file, "check the file"))?;
+        known.push(json!([file, data.len(), source.format, source.part]));
+    }
+    let options = DialogBuildOptions { workers: 0, ..options.clone() };
+    let vocabulary = tokenizer.map(|tokenizer| tokenizer.digest().to_string());
+    let note = json!({
+        "format": 1, "files": known, "vocabulary": vocabulary, "options": options,
+    });
+    let path = folder.join("build.json");
+    if path.is_file() {
+        let bytes = std::fs::read(&path).map_err(DataError::io(&path, "check the file"))?;
+        let before: serde_json::Value = serde_json::from_slice(&bytes)
+            .map_err(|error| DataError::format(&path, 0, error.to_string()))?;
+        let keys = ["format", "files", "vocabulary", "options"];
+        let other: Vec<&str> = keys.into_iter().filter(|key| before[*key] != note[*key]).collect();
+        if !other.is_empty() {
+            return Err(DataError::Missing {
+                path: folder.to_path_buf(),
+                fault: format!("begun with other {}", other.join(", ")),
+                way_out: "name another folder, or remove this one to build anew",
+            });
+        }
+    } else {
+        atomic_file::write(&path, format!("{note:#}\n").as_bytes())?;
+    }
+    Ok(Digest::of(note["options"].to_string().as_bytes()))
+}
+
+/// The tokenizer that is given, was made before, or is made of training texts now.
+fn vocabulary(
+    partitions: &Partitions,
+    given: Option<&DialogTokenizer>,
+    folder: &Path,
+    options: &DialogBuildOptions,
+) -> Result<DialogTokenizer, DataError> {
+    let own = folder.join("tokenizer");
+    if !own.join("tokenizer.json").is_file() {
+        match given {
+            Some(given) => given.save(&own)?,
+            None => {
+                let room = options.vocabulary_bytes.min(options.memory / 16).max(1 << 16);
+                let share = room as f64 / partitions.bytes.max(1) as f64;
+                let mut trainer = BpeTrainer::default();
+                partitions.each(&mut |message| {
+                    let name = &message.conversation;
+                    let part = message.part.unwrap_or_else(|| options.split.part(name));
+                    let drawn = unit(options.split.seed ^ 1 << 63, name) < share;
+                    if part == DialogPart::Train && drawn {
+                        trainer.count(&super::clean::one_line(&message.text));
+                    }
+                })?;
+                trainer.tokenizer(options.vocabulary)?.save(&own)?;
+            }
+        }
+    }
+    DialogTokenizer::open(&own)
+}
+
+/// The files of tokens of one part; gives the number of pairs.
+#[expect(clippy::too_many_arguments, reason = "one step of the build, with what came before")]
+fn write_part(
+    part: DialogPart,
+    into: &Path,
+    work: &Path,
+    units: &[units::Done],
+    gone: &[Vec<bool>],
+    tokenizer: &DialogTokenizer,
+    settings: Digest,
+    options: &DialogBuildOptions,
+) -> Result<u64, DataError> {
+    std::fs::create_dir_all(into)
+        .map_err(DataError::io(into, "name a folder that may be written to"))?;
+    let (size, vocabulary) = (tokenizer.size(), tokenizer.digest());
+    let mut writer = Writer::resume(into, size, vocabulary, settings, options.shard_tokens)?;
+    if writer.is_finished() {
+        return Ok(writer.built().sequences);
+    }
+    for (at, unit) in units.iter().enumerate().skip(writer.next() as usize) {
+        let mut sequences = Vec::new();
+        let mut pair = 0;
+        units::read(work, at, unit.pairs, &mut |written| {
+            if written.part == part && !gone[at][pair] {
+                sequences.push(written.sequence);
+            }
+            pair += 1;
+            Ok(())
+        })?;
+        writer.add(Made { number: at as u64, sequences, dropped: 0 })?;
+    }
+    writer.finish()?;
+    Ok(writer.built().sequences)
+}

@@ -1,0 +1,197 @@
+//! Messages as trees, whatever their order: missing parents, cycles and double ids are found, and
+//! nothing here goes as deep as a tree.
+
+use super::funnel::Reason;
+use super::message::Message;
+use std::cmp::Reverse;
+
+/// Where a message stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Above {
+    /// It is the first one of its tree.
+    Nothing,
+    /// The position of the message that it replies to.
+    Message(u32),
+    /// It is in no tree.
+    Fault(Reason),
+}
+
+/// Messages sorted by conversation and id, with what is above each.
+pub(super) struct Forest {
+    pub(super) messages: Vec<Message>,
+    pub(super) above: Vec<Above>,
+    /// All positions, each behind that of the message it replies to; messages without a tree, and
+    /// what replies to them, as well.
+    pub(super) order: Vec<u32>,
+}
+
+impl Forest {
+    /// Of messages in any order. Of several with one id the one with the longest text is kept, and
+    /// of equally long ones the one that comes first in the alphabet.
+    pub(super) fn new(mut messages: Vec<Message>) -> Self {
+        assert!(messages.len() < u32::MAX as usize, "{} messages at once", messages.len());
+        messages.sort_unstable_by(|a, b| {
+            let place = |m: &Message| (Reverse(m.text.len()), m.parent.is_none());
+            (&a.conversation, &a.id)
+                .cmp(&(&b.conversation, &b.id))
+                .then_with(|| place(a).cmp(&place(b)))
+                .then_with(|| a.cmp(b))
+        });
+        let mut above: Vec<Above> = Vec::with_capacity(messages.len());
+        for (i, message) in messages.iter().enumerate() {
+            let key = |m: &Message| (m.conversation.as_str(), m.id.as_str()).cmp(&key_of(message));
+            let doubled = i > 0 && key(&messages[i - 1]).is_eq();
+            above.push(match &message.parent {
+                _ if doubled => Above::Fault(Reason::DuplicateId),
+                None => Above::Nothing,
+                Some(parent) => {
+                    let wanted = (message.conversation.as_str(), parent.as_str());
+                    let at = messages.partition_point(|m| key_of(m) < wanted);
+                    match messages.get(at) {
+                        Some(found) if key_of(found) == wanted => Above::Message(at as u32),
+                        _ => Above::Fault(Reason::MissingParent),
+                    }
+                }
+            });
+        }
+        let order = order(&mut above);
+        let mut forest = Self { messages, above, order };
+        forest.name_conversations();
+        forest
+    }
+
+    /// Messages without a conversation get the id of the first message of their tree.
+    fn name_conversations(&mut self) {
+        for &i in &self.order {
+            let i = i as usize;
+            if !self.messages[i].conversation.is_empty() {
+                continue;
+            }
+            self.messages[i].conversation = match self.above[i] {
+                Above::Message(parent) => self.messages[parent as usize].conversation.clone(),
+                _ => self.messages[i].id.clone(),
+            };
+        }
+    }
+}
+
+fn key_of(message: &Message) -> (&str, &str) {
+    (&message.conversation, &message.id)
+}
+
+/// Positions with parents first; what is in a cycle is marked as that and comes as the first of
+/// what replies to it.
+fn order(above: &mut [Above]) -> Vec<u32> {
+    let n = above.len();
+    // Replies of each message, one list behind the other.
+    let mut starts = vec![0u32; n + 1];
+    for place in above.iter() {
+        if let Above::Message(parent) = place {
+            starts[*parent as usize + 1] += 1;
+        }
+    }
+    for i in 0..n {
+        starts[i + 1] += starts[i];
+    }
+    let mut next = starts.clone();
+    let mut replies = vec![0u32; starts[n] as usize];
+    for (i, place) in above.iter().enumerate() {
+        if let Above::Message(parent) = place {
+            let at = &mut next[*parent as usize];
+            replies[*at as usize] = i as u32;
+            *at += 1;
+        }
+    }
+    let mut order: Vec<u32> = Vec::with_capacity(n);
+    let mut reached = vec![false; n];
+    let spread = |order: &mut Vec<u32>, reached: &mut Vec<bool>, mut done: usize| {
+        while done < order.len() {
+            let i = order[done] as usize;
+            done += 1;
+            for &reply in &replies[starts[i] as usize..starts[i + 1] as usize] {
+                if !reached[reply as usize] {
+                    reached[reply as usize] = true;
+                    order.push(reply);
+                }
+            }
+        }
+    };
+    for (i, place) in above.iter().enumerate() {
+        if !matches!(place, Above::Message(_)) {
+            reached[i] = true;
+            order.push(i as u32);
+        }
+    }
+    spread(&mut order, &mut reached, 0);
+    // What is left is in a cycle, or below one. Who follows parents for long enough is in one.
+    let mut seen = vec![u32::MAX; n];
+    for start in 0..n {
+        let mut at = start;
+        while !reached[at] && seen[at] == u32::MAX {
+            seen[at] = start as u32;
+            let Above::Message(parent) = above[at] else { break };
+            at = parent as usize;
+        }
+        if reached[at] || seen[at] != start as u32 {
+            continue;
+        }
+        let (first, done) = (at, order.len());
+        while let Above::Message(parent) = above[at] {
+            above[at] = Above::Fault(Reason::Cycle);
+            reached[at] = true;
+            order.push(at as u32);
+            at = parent as usize;
+            if at == first {
+                break;
+            }
+        }
+        spread(&mut order, &mut reached, done);
+    }
+    order
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn forest(messages: &[(&str, Option<&str>)]) -> Forest {
+        let message = |(id, parent): &(&str, Option<&str>)| Message {
+            id: (*id).into(),
+            parent: parent.map(Into::into),
+            text: format!("text of {id}"),
+            ..Message::default()
+        };
+        Forest::new(messages.iter().map(message).collect())
+    }
+
+    #[test]
+    fn cycles_and_what_hangs_below_them() {
+        // a → b → c → a, d below c, e below d, f alone its own parent, g a tree.
+        let found = forest(&[
+            ("e", Some("d")),
+            ("d", Some("c")),
+            ("a", Some("b")),
+            ("b", Some("c")),
+            ("c", Some("a")),
+            ("f", Some("f")),
+            ("g", None),
+        ]);
+        let cycle = Above::Fault(Reason::Cycle);
+        assert_eq!(found.above[..3], [cycle; 3]);
+        assert_eq!(found.above[3..5], [Above::Message(2), Above::Message(3)]);
+        assert_eq!(found.above[5..], [cycle, Above::Nothing]);
+        let mut places = [0; 7];
+        found.order.iter().enumerate().for_each(|(at, &i)| places[i as usize] = at);
+        assert!(places[2] < places[3] && places[3] < places[4]);
+        let mut order = found.order.clone();
+        order.sort_unstable();
+        assert_eq!(order, [0, 1, 2, 3, 4, 5, 6]);
+    }
+
+    #[test]
+    fn conversations_are_called_after_the_first_message() {
+        let found = forest(&[("a", Some("b")), ("b", None), ("c", Some("zz"))]);
+        let names: Vec<&str> = found.messages.iter().map(|m| m.conversation.as_str()).collect();
+        assert_eq!(names, ["b", "b", "c"]);
+    }
+}

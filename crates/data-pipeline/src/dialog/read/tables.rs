@@ -1,0 +1,92 @@
+//! Tables of messages.
+
+use super::reading::Reading;
+use crate::dialog::message::Message;
+use crate::error::DataError;
+use crate::text::read::open;
+use serde_json::Value;
+use std::path::Path;
+
+/// A table with a header, separated by commas, or by tabs if the name ends in `.tsv`. `text` must
+/// be there. Without `id`, the rows of a conversation that stand together follow each other.
+pub(super) fn read(file: &Path, reading: &mut Reading<'_>) -> Result<(), DataError> {
+    let tabs = crate::text::read::ends_with(file, &["tsv"]);
+    let mut table = csv::ReaderBuilder::new()
+        .delimiter(if tabs { b'\t' } else { b',' })
+        .flexible(true)
+        .from_reader(open(file)?);
+    let fault = |line: u64, fault: String| DataError::Line {
+        path: file.to_path_buf(),
+        line,
+        fault,
+        way_out: "mend it, or let bad input be skipped",
+    };
+    let header = table.headers().map_err(|error| fault(1, error.to_string()))?.clone();
+    let column = |name: &str| {
+        header.iter().position(|own| own.trim_start_matches('\u{feff}').trim() == name)
+    };
+    let [id, parent, conversation, author, text, part] =
+        ["id", "parent", "conversation", "author", "text", "part"].map(column);
+    let Some(text) = text else {
+        return Err(fault(1, "no column `text` in the header".into()));
+    };
+    let mut before: Option<(String, u64)> = None;
+    let mut row = csv::StringRecord::new();
+    loop {
+        let line = table.position().line();
+        match table.read_record(&mut row) {
+            Ok(false) => return Ok(()),
+            Ok(true) => {}
+            Err(error) => {
+                let stop = matches!(error.kind(), csv::ErrorKind::Io(_));
+                reading.bad("a row that cannot be read", fault(line, error.to_string()))?;
+                if stop {
+                    return Ok(());
+                }
+                continue;
+            }
+        }
+        reading.tally.lines += 1;
+        let cell = |column: Option<usize>| column.and_then(|at| row.get(at)).unwrap_or_default();
+        let Some(said) = row.get(text) else {
+            let error = fault(line, format!("{} columns, no text", row.len()));
+            reading.bad("a row without text", error)?;
+            continue;
+        };
+        let named = cell(part).trim();
+        let its = match serde_json::from_value(Value::from(named)) {
+            Ok(its) => Some(its),
+            Err(_) if named.is_empty() => None,
+            Err(error) => {
+                reading.bad("a row of an unknown part", fault(line, error.to_string()))?;
+                continue;
+            }
+        };
+        let conversation = cell(conversation).to_owned();
+        let (id, parent) = match id {
+            Some(_) if cell(id).is_empty() => {
+                reading.bad("a row without id", fault(line, "the cell `id` is empty".into()))?;
+                continue;
+            }
+            Some(_) => {
+                let parent = Some(cell(parent).to_owned()).filter(|parent| !parent.is_empty());
+                (cell(id).to_owned(), parent)
+            }
+            None => {
+                let last = before.take().filter(|(name, _)| *name == conversation);
+                let number = last.map_or(0, |(_, number)| number + 1);
+                before = Some((conversation.clone(), number));
+                let parent = number.checked_sub(1).map(|number| format!("{number:06}"));
+                (format!("{number:06}"), parent)
+            }
+        };
+        reading.message(Message {
+            conversation,
+            id,
+            parent,
+            author: cell(author).to_owned(),
+            text: said.to_owned(),
+            part: its,
+        })?;
+    }
+}

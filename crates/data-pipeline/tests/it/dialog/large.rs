@@ -1,0 +1,195 @@
+//! Messages that do not fit in memory.
+
+use data_pipeline::dataset::Samples;
+use data_pipeline::dialog::*;
+use data_pipeline::text::pretrain::TokenShards;
+use std::collections::{BTreeMap, BTreeSet};
+use std::io::Write;
+use std::path::{Path, PathBuf};
+
+/// A dump of some `bytes` bytes in two files: trees of up to 30 messages whose lines are mixed,
+/// with replies before what they reply to.
+fn dump(folder: &Path, bytes: u64) -> DialogSource {
+    let words = ["well", "film", "night", "water", "street", "always", "yellow", "train", "sudden"];
+    for name in ["b.jsonl", "a.jsonl"] {
+        let mut file = std::io::BufWriter::new(std::fs::File::create(folder.join(name)).unwrap());
+        let (mut written, mut state, mut start) = (0, name.len() as u64 + u64::from(name < "b"), 0);
+        let mut random = |n: u64| {
+            state = state
+                .wrapping_mul(6_364_136_223_846_793_005)
+                .wrapping_add(1_442_695_040_888_963_407);
+            (state >> 33) % n
+        };
+        while written < bytes / 2 {
+            let mut lines = Vec::new();
+            for conversation in start..start + 40 {
+                for id in 0..=random(30) {
+                    let text = match random(40) {
+                        0 => "Thank you very much.".to_owned(),
+                        1 => "see http://x.org now".to_owned(),
+                        _ => {
+                            let n = 3 + random(9);
+                            (0..n).map(|_| words[random(9) as usize]).collect::<Vec<_>>().join(" ")
+                        }
+                    };
+                    let parent = id.checked_sub(1 + random(id.clamp(1, 3)));
+                    let parent = parent.map_or("null".into(), |parent| format!("\"{parent}\""));
+                    lines.push(format!(
+                        "{{\"conversation\":\"{name}{conversation}\",\"id\":\"{id}\",\"parent\":{parent},\
+                         \"author\":\"u{}\",\"text\":\"{text}\"}}\n",
+                        random(1000)
+                    ));
+                }
+            }
+            start += 40;
+            for i in (1..lines.len()).rev() {
+                lines.swap(i, random(i as u64 + 1) as usize);
+            }
+            for line in lines {
+                file.write_all(line.as_bytes()).unwrap();
+                written += line.len() as u64;
+            }
+        }
+        file.into_inner().unwrap();
+    }
+    DialogSource { path: folder.join("*.jsonl"), format: DialogFormat::JsonLines, part: None }
+}
+
+fn tokenizer() -> DialogTokenizer {
+    let mut trainer = BpeTrainer::default();
+    trainer.count("well film night water street always yellow train sudden");
+    trainer.tokenizer(BpeSize { tokens: 340, least_count: 1, ..BpeSize::default() }).unwrap()
+}
+
+fn options(memory: u64, workers: usize) -> DialogBuildOptions {
+    let split = DialogSplit { seed: 1, validation: 0.1, test: 0.1 };
+    DialogBuildOptions { memory, workers, split, shard_tokens: 200_000, ..Default::default() }
+}
+
+/// All files of a folder with their bytes, without what says when and how it was built.
+fn files(folder: &Path) -> BTreeMap<PathBuf, Vec<u8>> {
+    let mut found = BTreeMap::new();
+    for entry in std::fs::read_dir(folder).unwrap() {
+        let path = entry.unwrap().path();
+        if path.is_dir() {
+            found.extend(
+                files(&path)
+                    .into_iter()
+                    .map(|(name, bytes)| (Path::new(path.file_name().unwrap()).join(name), bytes)),
+            );
+        } else {
+            found.insert(path.file_name().unwrap().into(), std::fs::read(&path).unwrap());
+        }
+    }
+    found
+}
+
+#[test]
+fn ten_times_the_memory() {
+    let folder = tempfile::tempdir().unwrap();
+    let source = dump(folder.path(), 10 << 20);
+    let (sources, tokenizer) = ([source], tokenizer());
+    let build = |name: &str, workers| {
+        let into = folder.path().join(name);
+        let options = options(1 << 20, workers);
+        build_dialogs(&sources, Some(&tokenizer), &|_| false, &into, &options, &mut |_| {})
+    };
+    let built = build("one", 1).unwrap();
+    assert!(built.largest_unit <= 1 << 17 && built.units > 80, "{built:?}");
+    assert!(built.funnel.count(Reason::TooFrequent) > 100 && built.funnel.near_duplicates > 0);
+    assert_eq!(build("three", 3).unwrap(), built);
+    let one = files(&folder.path().join("one"));
+    assert!(one == files(&folder.path().join("three")));
+    assert!(!folder.path().join("one/work").exists());
+
+    // The same pairs as in memory.
+    let (messages, tally) = read_all(&sources, &DialogReadOptions::default()).unwrap();
+    assert_eq!(tally, built.tally);
+    let options = options(1 << 20, 1);
+    let dialogs = Dialogs::new(messages, &options.split).unwrap();
+    let ids = |text: &str| tokenizer.ids(text).unwrap();
+    let checks = Checks { subwords: &ids, is_unsafe: &|_| false };
+    let mut selected = dialogs.select(&options.filters, &checks).unwrap();
+    selected.remove_near_duplicates();
+    let counts = |funnel: &Funnel| {
+        let dropped: Vec<_> = funnel.dropped.iter().map(|(r, d)| (*r, d.count)).collect();
+        (funnel.messages, funnel.kept, funnel.pairs, funnel.near_duplicates, dropped)
+    };
+    assert_eq!(counts(&selected.funnel), counts(&built.funnel));
+    for part in DialogPart::ALL {
+        let set = TokenShards::open(&folder.path().join("one").join(part.name())).unwrap();
+        let mut found: Vec<_> = (0..set.len()).map(|i| set.item(i).unwrap().ids).collect();
+        let expected = selected.part(part).map(|p| options.lengths.encode(&tokenizer, p).unwrap());
+        let mut expected: Vec<_> = expected.map(|sequence| sequence.ids).collect();
+        found.sort_unstable();
+        expected.sort_unstable();
+        assert!(found == expected, "{}: {} and {}", part.name(), found.len(), expected.len());
+    }
+    assert!(folder.path().join("one/train/tokens-00001.shard").exists());
+}
+
+#[test]
+fn a_stopped_build_goes_on() {
+    let folder = tempfile::tempdir().unwrap();
+    let source = dump(folder.path(), 1 << 20);
+    let (sources, tokenizer) = ([source], tokenizer());
+    let options = options(1 << 18, 1);
+    let into = |name: &str| folder.path().join(name);
+    let build = |name: &str, progress: &mut dyn FnMut(DialogProgress)| {
+        build_dialogs(&sources, Some(&tokenizer), &|_| false, &into(name), &options, progress)
+    };
+    let whole = build("whole", &mut |_| {}).unwrap();
+    // Stopped at each step in turn, and taken up each time.
+    let mut steps = BTreeSet::new();
+    for stop in 0.. {
+        let result = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| {
+            build("parts", &mut |at| {
+                if steps.insert((at.stage, at.done)) {
+                    std::panic::resume_unwind(Box::new("stopped"));
+                }
+            })
+        }));
+        if let Ok(built) = result {
+            assert_eq!(built.unwrap(), whole);
+            break;
+        }
+        assert!(stop < 200, "it does not get on");
+    }
+    assert_eq!(steps.iter().filter(|(stage, _)| *stage == "reading").count(), 2);
+    assert!(steps.len() > 4, "{steps:?}");
+    assert!(files(&into("parts")) == files(&into("whole")));
+    let other = DialogBuildOptions { filters: Filters::none(), ..options.clone() };
+    let error = build_dialogs(&sources, None, &|_| false, &into("whole"), &other, &mut |_| {});
+    let error = error.unwrap_err().to_string();
+    assert!(error.contains("begun with other vocabulary, options"), "{error}");
+}
+
+#[test]
+fn a_conversation_that_does_not_fit_is_named() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("a.jsonl");
+    let line =
+        |i: usize| format!("{{\"id\":\"{i}\",\"conversation\":\"huge\",\"text\":\"t {i}\"}}\n");
+    std::fs::write(&path, (0..2000).map(line).collect::<String>()).unwrap();
+    let source = DialogSource { path, format: DialogFormat::JsonLines, part: None };
+    let (into, options) = (folder.path().join("out"), options(1 << 18, 1));
+    let built = build_dialogs(&[source], None, &|_| false, &into, &options, &mut |_| {});
+    let error = built.unwrap_err().to_string();
+    assert!(error.contains("conversation `huge`") && error.contains("memory"), "{error}");
+}
+
+/// Ten gigabytes with a limit of 2 GiB; needs 40 GB of disk and shows the peak of memory. Run it
+/// alone: `cargo test --release -p data-pipeline --test it ten_gigabytes -- --ignored`.
+#[test]
+#[ignore = "takes ten gigabytes of messages through the disk"]
+fn ten_gigabytes() {
+    let folder = tempfile::tempdir().unwrap();
+    let source = dump(folder.path(), 10 << 30);
+    let into = folder.path().join("out");
+    let options = DialogBuildOptions { shard_tokens: 1 << 26, ..options(2 << 30, 0) };
+    let built = build_dialogs(&[source], None, &|_| false, &into, &options, &mut |_| {}).unwrap();
+    let status = std::fs::read_to_string("/proc/self/status").unwrap();
+    let peak = status.lines().find_map(|line| line.strip_prefix("VmHWM:")).unwrap();
+    let peak: u64 = peak.trim().trim_end_matches(" kB").parse().unwrap();
+    assert!(peak < 2 << 20, "{peak} kB at the peak, {built:?}");
+}
