@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use std::fs::{self, File, TryLockError};
 use std::io;
 use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
 
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
@@ -81,9 +82,14 @@ pub struct StageDir {
     _lock: File,
 }
 
+/// How long a folder that is in use is waited for: a process that just ended, or a child that this
+/// one has started and that is not yet its own program, lets go of the lock a moment later.
+const PATIENCE: Duration = Duration::from_secs(2);
+
 impl StageDir {
     /// Makes the folder if it does not exist, locks it against other processes as long as the
-    /// result lives, and removes files that a killed process left unfinished.
+    /// result lives, and removes files that a killed process left unfinished. A folder that is in
+    /// use is waited for, two seconds at most.
     pub fn open(path: &Path) -> Result<Self, StageError> {
         let io = |at: &Path| {
             let path = at.to_owned();
@@ -93,13 +99,19 @@ impl StageDir {
         let lock_path = path.join("lock");
         let lock = File::options().write(true).create(true).truncate(false).open(&lock_path);
         let lock = lock.map_err(io(&lock_path))?;
-        match lock.try_lock() {
-            Ok(()) => {}
-            Err(TryLockError::WouldBlock) => {
-                return Err(StageError::Busy { path: path.to_owned() });
-            }
-            Err(TryLockError::Error(source)) => {
-                return Err(StageError::Io { path: lock_path, source });
+        let began = Instant::now();
+        loop {
+            match lock.try_lock() {
+                Ok(()) => break,
+                Err(TryLockError::WouldBlock) if began.elapsed() < PATIENCE => {
+                    std::thread::sleep(Duration::from_millis(10));
+                }
+                Err(TryLockError::WouldBlock) => {
+                    return Err(StageError::Busy { path: path.to_owned() });
+                }
+                Err(TryLockError::Error(source)) => {
+                    return Err(StageError::Io { path: lock_path, source });
+                }
             }
         }
         atomic_file::remove_left_overs(path)?;

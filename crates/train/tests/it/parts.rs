@@ -35,6 +35,7 @@ impl Objective for Mean {
 
 /// The weight after some steps, and the record without its times.
 fn trained(most: usize) -> (f64, Vec<(f64, f64)>) {
+    let _alone = torch::rng::exclusive();
     let folder = tempfile::tempdir().unwrap();
     let mut setup = Setup::new(6, Schedule::constant(0.1));
     setup.cadence.log = 1;

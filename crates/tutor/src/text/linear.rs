@@ -264,6 +264,7 @@ mod tests {
     #[test]
     fn directions_of_unlabelled_texts_tell_words_that_no_label_has() {
         let (texts, labels) = texts();
+        let _alone = torch::rng::exclusive();
         torch::rng::seed(1);
         let options = TermOptions { words: 1, texts: 1 };
         let space = Space::latent(&texts, options, 2).unwrap().unwrap();
@@ -294,6 +295,7 @@ mod tests {
     fn what_is_kept_says_the_same_and_a_wrong_file_is_refused() {
         let (texts, labels) = texts();
         let folder = tempfile::tempdir().unwrap();
+        let _alone = torch::rng::exclusive();
         let options = TermOptions::default();
         let spaces =
             [Space::of_terms(&texts, options), Space::latent(&texts, options, 4).unwrap().unwrap()];
