@@ -4,8 +4,9 @@ message a line as JSON.
     python xtask/peers/dialogues.py DATA crates/data-pipeline/data/dialogues.jsonl.gz
 
 `DATA` holds `topical-chat/{valid,test}_{freq,rare}.json` (github.com/alexa/Topical-Chat,
-`conversations/`), `irc-disentanglement/{train,dev,test}` (github.com/jkkummerfeld/irc-disentanglement,
-`data/`) and `meena-transcripts/human.txt` (github.com/google-research/google-research, `meena/`).
+`conversations/`), `irc-disentanglement/{train,dev,test}`
+(github.com/jkkummerfeld/irc-disentanglement, `data/`) and `meena-transcripts/human.txt`
+(github.com/google-research/google-research, `meena/`).
 
 Of Topical-Chat every second conversation of each file is taken, in the order of the file, from the
 first on. Of IRC all messages that are linked, of several links up the first in the file. Of the
