@@ -40,6 +40,9 @@ pub(crate) struct Args {
     /// Change one value of the recipe; may be given many times
     #[arg(long, value_name = "KEY=VALUE")]
     set: Vec<String>,
+    /// Talk to what was trained afterwards, for recipes whose networks reply
+    #[arg(long)]
+    chat: bool,
     /// Further arguments for `tutor run`, after `--`
     #[arg(last = true)]
     more: Vec<OsString>,
@@ -56,6 +59,12 @@ impl Args {
         let paper = self.recipe.split('/').next().unwrap_or_default();
         let small = format!("{paper}/{set}-small");
         if !self.wants_cuda() && is_there(&small) { small } else { format!("{paper}/{set}") }
+    }
+
+    /// Where the newest finished run of the paper will be.
+    fn latest(&self) -> PathBuf {
+        let out = self.out.clone().unwrap_or_else(|| PathBuf::from("runs"));
+        out.join(self.recipe.split('/').next().unwrap_or_default()).join("latest")
     }
 
     /// The command line of `tutor`.
@@ -81,12 +90,23 @@ impl Args {
     }
 }
 
+/// Runs the program with the arguments, then has it chat with the run that is named first.
+const THEN_CHAT: &str = r#"latest=$1; shift; "$0" "$@" && exec "$0" chat "$latest""#;
+
 /// Sets up, builds, and replaces this process by `tutor run`, so that signals and the exit status
-/// are its own.
+/// are its own. With a chat, by a shell that runs one after the other: it waits for a run that was
+/// told to stop.
 pub(crate) fn run(args: &Args) -> Result<()> {
     libtorch::ensure(args.wants_cuda())?;
     let tutor = build()?;
-    let error = Command::new(&tutor).args(args.tutor_args()).exec();
+    let mut command = match args.chat {
+        true => Command::new("sh"),
+        false => Command::new(&tutor),
+    };
+    if args.chat {
+        command.args(["-c", THEN_CHAT]).arg(&tutor).arg(args.latest());
+    }
+    let error = command.args(args.tutor_args()).exec();
     Err(error).with_context(|| format!("could not start {}", tutor.display()))
 }
 
@@ -132,6 +152,22 @@ mod tests {
             "run uda --rows hard-labels,no-filter --labels 20,50 --quick",
             false,
         );
+    }
+
+    #[test]
+    fn a_chat_is_with_the_newest_run_of_the_paper() {
+        let line = ["reproduce", "meena/conversations", "--chat", "--out", "a b"];
+        let args = Line::try_parse_from(line).expect("a command line").args;
+        // In place of the program one that says what it is given.
+        let said = |program: &str| {
+            let mut command = std::process::Command::new("sh");
+            command.args(["-c", super::THEN_CHAT, program]).arg(args.latest());
+            let output = command.args(args.tutor_args()).output().expect("a shell");
+            String::from_utf8(output.stdout).expect("UTF-8")
+        };
+        let both = "run meena/conversations --out a b\nchat a b/meena/latest\n";
+        assert_eq!(said("echo"), both);
+        assert_eq!(said("false"), "");
     }
 
     #[test]

@@ -7,6 +7,7 @@ mod cached;
 pub mod cifar10;
 pub mod cifar100;
 mod concat;
+pub mod dialogues;
 pub mod digits;
 pub mod fingerprint;
 pub mod folder;

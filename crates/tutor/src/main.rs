@@ -2,6 +2,7 @@
 //! program turns them into networks, batches and reports.
 
 mod commands;
+mod dialog;
 mod images;
 mod papers;
 mod recipe;
@@ -51,6 +52,8 @@ enum Command {
     Weights(commands::weights::Args),
     /// Let people rate the answers of chatbots in the browser: make a study, serve it, report.
     Rate(commands::rate::Args),
+    /// Talk to a network that replies: one of a run, or a published DialoGPT.
+    Chat(commands::chat::Args),
     /// Read a recipe and say what it would run, without running it.
     Check(commands::check::Args),
 }
@@ -94,6 +97,7 @@ fn main() -> ExitCode {
         Command::Show(args) => commands::show::run(&args),
         Command::Weights(args) => commands::weights::run(&args),
         Command::Rate(args) => commands::rate::run(&args),
+        Command::Chat(args) => commands::chat::run(&args),
         Command::Check(args) => commands::check::run(&args),
     };
     match result {

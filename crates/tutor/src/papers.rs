@@ -3,6 +3,7 @@
 mod electra;
 pub(crate) mod finetune;
 mod label_propagation;
+mod meena;
 mod noisy_student;
 pub(crate) mod own_images;
 pub(crate) mod own_texts;
@@ -24,6 +25,7 @@ const PAPERS: &[Paper] = &[
     ssl_table::PAPER,
     label_propagation::PAPER,
     electra::PAPER,
+    meena::PAPER,
     own_images::PAPER,
     ssa::PAPER,
     own_texts::PAPER,

@@ -5,10 +5,11 @@ use std::collections::BTreeSet;
 
 /// The rooms with their floors. An arrow leads to a lower floor or stays within its room, so rooms
 /// of one floor do not know each other. A room is a folder or a file right below `src`.
-const ROOMS: [(&str, u8); 7] = [
+const ROOMS: [(&str, u8); 8] = [
     ("main", 5),
     ("commands", 4),
     ("papers", 3),
+    ("dialog", 2),
     ("images", 2),
     ("text", 2),
     ("run", 1),

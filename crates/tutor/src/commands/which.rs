@@ -54,6 +54,11 @@ impl Which {
 }
 
 impl Choice {
+    /// A row of a run, of one of its seeds.
+    pub(crate) fn of_row(model: Option<String>, seed: u64, device: &str) -> Self {
+        Self { model, seed, size: None, device: device.to_owned() }
+    }
+
     /// The name that is asked for.
     pub(crate) fn model(&self) -> Option<&str> {
         self.model.as_deref()

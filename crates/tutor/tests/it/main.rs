@@ -5,6 +5,7 @@ mod electra;
 mod finetune;
 mod fit;
 mod folders;
+mod meena;
 mod methods;
 mod numbers;
 mod own_images;

@@ -1,0 +1,8 @@
+//! What papers about conversations share: the conversations, pairs in token ids, the training of a
+//! network that replies, its perplexity, and its replies.
+
+pub(crate) mod corpus;
+pub(crate) mod pairs;
+pub(crate) mod perplexity;
+pub(crate) mod responder;
+pub(crate) mod training;

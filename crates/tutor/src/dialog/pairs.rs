@@ -1,0 +1,114 @@
+//! A vocabulary and pairs in token ids, made of conversations; batches of them on the device.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use anyhow::{Context, Result, ensure};
+use data_pipeline::dataset::Samples;
+use data_pipeline::dialog::{
+    BpeSize, BpeTrainer, Checks, DialogPart, DialogTokenizer, Dialogs, EncodedPairs, Filters,
+    Funnel, PackedPairs, Pair, PairLengths, SafetyWords,
+};
+use dialog_models::{Packed, Pairs};
+use torch::Device;
+
+use crate::run::files;
+
+/// Pairs of one part.
+pub(crate) struct Part {
+    pub(crate) pairs: Vec<Pair>,
+    pub(crate) encoded: Arc<EncodedPairs>,
+}
+
+/// Conversations as networks take them.
+pub(crate) struct Prepared {
+    pub(crate) tokenizer: DialogTokenizer,
+    pub(crate) train: Part,
+    pub(crate) validation: Part,
+    pub(crate) test: Part,
+    /// What became of the messages.
+    pub(crate) funnel: Funnel,
+}
+
+/// How pairs are made.
+#[derive(Clone, Copy)]
+pub(crate) struct Making<'a> {
+    pub(crate) filters: &'a Filters,
+    pub(crate) vocabulary: BpeSize,
+    pub(crate) lengths: PairLengths,
+}
+
+/// The folder of the vocabulary in that of a run.
+pub(crate) fn vocabulary(run: &Path) -> PathBuf {
+    run.join("vocabulary")
+}
+
+impl Prepared {
+    /// Makes a vocabulary of the training part in a run's folder, if it is not there, and the
+    /// pairs. What became of the messages is kept beside it in `funnel.json`.
+    pub(crate) fn make(dialogs: &Dialogs, run: &Path, making: Making<'_>) -> Result<Self> {
+        let dir = vocabulary(run);
+        if !dir.join("tokenizer.json").is_file() {
+            let mut trainer = BpeTrainer::default();
+            dialogs.texts(DialogPart::Train).for_each(|text| trainer.count(&text));
+            trainer.tokenizer(making.vocabulary)?.save(&dir)?;
+        }
+        // As it is read back, so that a run that goes on has the same one.
+        let tokenizer = DialogTokenizer::open(&dir)?;
+        let safety = SafetyWords::shipped();
+        let subwords = |text: &str| tokenizer.ids(text).unwrap_or_default();
+        let checks = Checks { subwords: &subwords, is_unsafe: &|text| safety.is_unsafe(text) };
+        let mut selected = dialogs.select(making.filters, &checks)?;
+        selected.remove_near_duplicates();
+        files::keep(&run.join("funnel.json"), &selected.funnel)?;
+        let part = |part: DialogPart| -> Result<Part> {
+            let pairs: Vec<Pair> = selected.part(part).cloned().collect();
+            ensure!(
+                !pairs.is_empty(),
+                "the {} part has no pair: give it conversations, or filter less",
+                part.name()
+            );
+            let all: Vec<&Pair> = pairs.iter().collect();
+            let encoded = EncodedPairs::new(part.name(), &all, &tokenizer, &making.lengths)?;
+            Ok(Part { pairs, encoded: Arc::new(encoded) })
+        };
+        let [test, validation, train] = DialogPart::ALL.map(part);
+        let (test, validation, train) = (test?, validation?, train?);
+        Ok(Self { tokenizer, train, validation, test, funnel: selected.funnel })
+    }
+}
+
+impl Part {
+    /// At most `most` of the pairs, evenly spread over them.
+    pub(crate) fn spread(&self, most: usize) -> Vec<usize> {
+        let all = self.pairs.len();
+        let count = all.min(most);
+        (0..count).map(|i| i * all / count).collect()
+    }
+
+    /// These pairs in batches, those of like length together.
+    pub(crate) fn batches(
+        &self,
+        mut indices: Vec<usize>,
+        batch: usize,
+    ) -> impl Iterator<Item = Result<(Vec<usize>, PackedPairs)>> {
+        indices.sort_by_key(|&i| (self.encoded.size(i), i));
+        let chunks: Vec<Vec<usize>> = indices.chunks(batch).map(<[usize]>::to_vec).collect();
+        chunks.into_iter().map(|chunk| {
+            let mut packed = PackedPairs::default();
+            for &i in &chunk {
+                packed.push(&self.encoded.item(i).context("pairs in memory")?);
+            }
+            Ok((chunk, packed))
+        })
+    }
+}
+
+/// A packed batch on the device.
+pub(crate) fn on_device(packed: &PackedPairs, device: Device) -> Pairs {
+    let of = |ids: &[i64], lengths: &[usize]| Packed::from_parts(ids, lengths.to_vec(), device);
+    Pairs::from_packed(
+        of(&packed.context_ids, &packed.context_lengths),
+        of(&packed.response_ids, &packed.response_lengths),
+    )
+}

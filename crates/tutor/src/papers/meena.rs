@@ -1,0 +1,123 @@
+//! Meena: from conversations to pairs, the Evolved Transformer beside the plain one, and what they
+//! reply by sample-and-rank.
+
+mod recipe;
+mod replies;
+mod section;
+mod seed;
+mod summary;
+
+use std::path::Path;
+
+use anyhow::{Context, Result, ensure};
+use data_pipeline::dialog::DialogTokenizer;
+use toml::Table;
+use torch::{Device, store};
+
+use crate::dialog::corpus::Corpus;
+use crate::dialog::pairs::{Making, Prepared, vocabulary};
+use crate::dialog::responder::Responder;
+use crate::dialog::training::Network;
+use crate::recipe::head::Head;
+use crate::recipe::{edit, row};
+use crate::run::experiment::{Experiment, Findings, Paper, Predictor};
+use crate::run::seeds::Run;
+use crate::run::stage::Trained;
+use recipe::Recipe;
+
+pub(super) const PAPER: Paper = Paper { kind: "meena", read };
+
+struct Meena {
+    head: Head,
+    recipe: Recipe,
+    /// The conversations, once they are open.
+    corpus: Option<Corpus>,
+}
+
+fn read(mut head: Head, own: &Table) -> Result<Box<dyn Experiment>> {
+    let mut recipe: Recipe = edit::read(own)?;
+    let tokens = recipe.vocabulary.tokens as i64;
+    let given = own.get("net").and_then(|net| net.get("vocabulary"));
+    ensure!(
+        given.is_none_or(|given| given.as_integer() == Some(tokens)),
+        "net.vocabulary: follows from vocabulary.tokens and is {tokens}: leave it out"
+    );
+    recipe.net.vocabulary = tokens;
+    row::choose(&mut head, &mut recipe.rows)?;
+    recipe.check(&head.name)?;
+    let rows: Vec<_> =
+        recipe.rows.iter().map(|row| (row.name.clone(), row.against.clone())).collect();
+    head.check_expectations(&rows)?;
+    Ok(Box::new(Meena { head, recipe, corpus: None }))
+}
+
+impl Experiment for Meena {
+    fn head(&self) -> &Head {
+        &self.head
+    }
+
+    fn rows(&self) -> Vec<(String, String)> {
+        self.recipe.rows.iter().map(|row| (row.name.clone(), row.about.clone())).collect()
+    }
+
+    fn to_toml(&self) -> Result<String> {
+        self.head.to_toml(&self.recipe)
+    }
+
+    fn open(&mut self, dir: Option<&Path>) -> Result<()> {
+        self.corpus = Some(self.recipe.data.open(dir, &self.recipe.split)?);
+        Ok(())
+    }
+
+    fn run(&self, run: &mut Run<'_>) -> Result<Findings> {
+        let recipe = &self.recipe;
+        let corpus = self.corpus.as_ref().context("conversations are opened before the run")?;
+        let (filters, lengths) = (&recipe.filters, recipe.lengths);
+        let making = Making { filters, vocabulary: recipe.vocabulary, lengths };
+        let data = Prepared::make(&corpus.dialogs, run.dir, making)?;
+        ensure!(
+            data.tokenizer.size() <= recipe.vocabulary.tokens,
+            "the vocabulary in {} has {} tokens and the networks know {}: delete it",
+            vocabulary(run.dir).display(),
+            data.tokenizer.size(),
+            recipe.vocabulary.tokens
+        );
+        let outcomes =
+            run.each_seed(|one| seed::run(recipe, &data, one), |found| summary::line(found))?;
+        Ok(Findings {
+            result: summary::result(&self.head, recipe, run, &corpus.about, (&data, &outcomes))?,
+            sections: section::sections(recipe, &data, &outcomes),
+        })
+    }
+
+    /// Without a `model`, the row whose perplexity on the validation part is lowest.
+    fn predictor(
+        &self,
+        seed: &Path,
+        model: Option<&str>,
+        device: Device,
+    ) -> Result<Box<dyn Predictor>> {
+        let rows = self.recipe.trainings()?;
+        let name = match model {
+            Some(name) => name.to_owned(),
+            None => seed::best(&rows, seed)?,
+        };
+        let names = || rows.iter().map(|(name, _)| name.as_str()).collect::<Vec<_>>().join(", ");
+        let found = rows.iter().find(|(known, _)| *known == name);
+        let (_, recipe) = found
+            .with_context(|| format!("--model: there is no row {name}; there are {}", names()))?;
+        let file = seed.join(&name).join("final.safetensors");
+        ensure!(
+            file.exists(),
+            "{} is not there: the run has not come to it; run the same command again",
+            file.display()
+        );
+        let network = Network::new(&recipe.network(), device);
+        network.params().load(&store::load(&file)?.tensors)?;
+        let run = seed.parent().unwrap_or(Path::new("."));
+        let tokenizer = DialogTokenizer::open(&vocabulary(run))?;
+        let turns = Some(recipe.filters.max_turns);
+        let net = Box::new(network.net);
+        Ok(Box::new(Responder::new(name, net, tokenizer, recipe.lengths, turns)))
+    }
+}

@@ -1,0 +1,199 @@
+//! The recipe: conversations and their filters, the networks, for how long they are trained, and
+//! how they reply.
+
+use anyhow::Result;
+use data_pipeline::dialog::{BpeSize, DialogSplit, Filters, PairLengths};
+use dialog_models::Seq2SeqConfig;
+use serde::{Deserialize, Serialize};
+use torch::precision::Precision;
+use train::{Cadence, TrainConfig};
+
+use crate::dialog::corpus::CorpusConfig;
+use crate::dialog::responder::Choice;
+use crate::recipe::faults::Faults;
+use crate::recipe::row::{self, TableRow};
+
+/// The keys of a recipe of kind `meena`, beside its head: one network, how it is trained and how it
+/// replies, and rows that change something of it.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Recipe {
+    #[serde(default)]
+    pub(super) precision: Precision,
+    /// Threads that prepare batches; 0 for none beside the training thread. Has no influence on
+    /// the numbers.
+    #[serde(default = "one")]
+    pub(super) workers: usize,
+    pub(super) data: CorpusConfig,
+    #[serde(default)]
+    pub(super) split: DialogSplit,
+    #[serde(default)]
+    pub(super) filters: Filters,
+    #[serde(default)]
+    pub(super) lengths: PairLengths,
+    /// Whether the network is a plain Transformer, of the width and encoder of `net` and of as
+    /// many blocks in the decoder as bring its parameters closest to those of `net`.
+    #[serde(default)]
+    pub(super) plain: bool,
+    /// Label smoothing ε.
+    #[serde(default)]
+    pub(super) smoothing: f64,
+    /// Pairs of the validation part on which a training is measured along its way.
+    #[serde(default = "along")]
+    pub(super) along: usize,
+    pub(super) vocabulary: BpeSize,
+    /// The network; its vocabulary is that of the conversations.
+    #[serde(default)]
+    pub(super) net: Seq2SeqConfig,
+    pub(super) train: TrainConfig,
+    #[serde(default)]
+    pub(super) cadence: Cadence,
+    pub(super) replies: Replies,
+    /// The rows, each the recipe above with something changed.
+    #[serde(default)]
+    pub(super) rows: Vec<RowConfig>,
+}
+
+fn one() -> usize {
+    1
+}
+
+fn along() -> usize {
+    512
+}
+
+/// What is replied to, and how.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Replies {
+    /// How replies are chosen: the best of `sample.candidates` is shown beside one that is drawn
+    /// alone.
+    #[serde(default)]
+    pub(super) choice: Choice,
+    /// Contexts of the test part that are replied to, for the automatic measures.
+    #[serde(default)]
+    pub(super) contexts: usize,
+    /// Prompts whose replies the report shows, each a list of turns.
+    #[serde(default)]
+    pub(super) prompts: Vec<Vec<String>>,
+    /// The first so many prompts are shown with all candidates.
+    #[serde(default)]
+    pub(super) candidates_of: usize,
+}
+
+/// A row of the table.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct RowConfig {
+    pub(super) name: String,
+    pub(super) about: String,
+    /// What is changed: dotted key to value.
+    #[serde(default)]
+    pub(super) set: toml::Table,
+    /// The row that this one is compared with, seed by seed.
+    pub(super) against: Option<String>,
+    /// An earlier row: this one is trained for as many seconds as that one took, whatever its
+    /// steps, and for at most its own.
+    pub(super) time_of: Option<String>,
+}
+
+impl TableRow for RowConfig {
+    fn name(&self) -> &str {
+        &self.name
+    }
+
+    fn against(&mut self) -> &mut Option<String> {
+        &mut self.against
+    }
+}
+
+/// What a row may change: conversations, vocabulary and prompts are the same for all.
+const CHANGEABLE: [&str; 4] = ["plain", "smoothing", "net", "train"];
+
+impl Recipe {
+    /// The rows by name, each as the recipe of its own.
+    pub(super) fn trainings(&self) -> Result<Vec<(String, Self)>> {
+        self.rows.iter().map(|row| Ok((row.name.clone(), self.row(row)?))).collect()
+    }
+
+    fn row(&self, row: &RowConfig) -> Result<Self> {
+        let allowed = |key: &str| {
+            CHANGEABLE.contains(&key.split('.').next().unwrap_or(key)) && key != "net.vocabulary"
+        };
+        let words = format!("{}, but not net.vocabulary", CHANGEABLE.join(", "));
+        row::changed(self, &row.name, &row.set, (&words, allowed))
+    }
+
+    /// The network that is trained.
+    pub(super) fn network(&self) -> Seq2SeqConfig {
+        if self.plain { self.net.plain_of_equal_size() } else { self.net.clone() }
+    }
+
+    /// Names everything that cannot work; `name` is the recipe's.
+    pub(super) fn check(&self, name: &str) -> Result<()> {
+        let mut faults = Faults::default();
+        faults.cadence(&self.cadence);
+        faults.positive("rows", self.rows.len() as u64);
+        faults.positive("along", self.along as u64);
+        faults.of("split", self.split.check());
+        faults.of("filters", self.filters.check());
+        faults.of("lengths", self.lengths.check());
+        if !self.filters.max_parent_overlap.is_finite() {
+            faults
+                .add("filters.max-parent-overlap", "must be a number; above 1 nothing is dropped");
+        }
+        if !(300..=1 << 20).contains(&self.vocabulary.tokens) {
+            let fault =
+                format!("is {} and must be between 300 and {}", self.vocabulary.tokens, 1 << 20);
+            faults.add("vocabulary.tokens", fault);
+        }
+        let choice = &self.replies.choice;
+        let sample = choice.sample.faults().into_iter().map(|(key, fault)| ("sample", key, fault));
+        let repetition = choice.repetition.iter().flat_map(|rule| rule.faults());
+        let repetition = repetition.map(|(key, fault)| ("repetition", key, fault));
+        for (part, key, fault) in sample.chain(repetition) {
+            faults.add(&format!("replies.choice.{part}.{key}"), fault);
+        }
+        let said = |prompt: &Vec<String>| {
+            !prompt.is_empty() && prompt.iter().all(|turn| !turn.trim().is_empty())
+        };
+        if !self.replies.prompts.iter().all(said) {
+            faults.add("replies.prompts", "a prompt is a list of turns, none of them empty");
+        }
+        faults.rows(self.rows.iter().map(|row| (row.name.as_str(), row.against.as_deref())));
+        for (i, row) in self.rows.iter().enumerate() {
+            if let Some(other) = &row.time_of
+                && self.rows[..i].iter().all(|earlier| earlier.name != *other)
+            {
+                let fault = format!("time_of: no row {other} comes before it");
+                faults.add(&format!("rows.{}", row.name), fault);
+            }
+        }
+        self.check_row(&mut faults);
+        for row in &self.rows {
+            let key = format!("rows.{}", row.name);
+            let mut of_row = Faults::default();
+            match self.row(row) {
+                Ok(changed) => changed.check_row(&mut of_row),
+                Err(error) => of_row.add(&key, format!("{error:#}")),
+            }
+            faults.of(&key, of_row.done(name));
+        }
+        faults.done(name)
+    }
+
+    fn check_row(&self, faults: &mut Faults) {
+        for (key, fault) in self.net.faults() {
+            faults.add(&format!("net.{key}"), fault);
+        }
+        if !(0.0..1.0).contains(&self.smoothing) {
+            faults.add("smoothing", format!("is {}; it must be in [0, 1)", self.smoothing));
+        }
+        faults.train("train", &self.train, false);
+        if self.train.ema.is_some() || self.train.swa.is_some() {
+            let fault = "networks that reply are trained without averages of weights: leave ema and \
+                         swa out";
+            faults.add("train", fault);
+        }
+    }
+}

@@ -1,0 +1,202 @@
+//! The paper's own parts of the report: what became of the messages, the trainings, and replies
+//! side by side.
+
+use data_pipeline::dialog::{Funnel, Reason};
+use eval_ssa::proxies::Proxies;
+use metrics::Better;
+use report::{Block, Curves, Section, Table};
+
+use super::recipe::Recipe;
+use super::seed::RowOutcome;
+use crate::dialog::pairs::Prepared;
+use crate::dialog::responder::Drawn;
+
+/// The parts of the report. Replies are those of the first seed.
+pub(super) fn sections(
+    recipe: &Recipe,
+    data: &Prepared,
+    outcomes: &[Vec<RowOutcome>],
+) -> Vec<Section> {
+    let mut sections = vec![funnel(&data.funnel), pairs(data)];
+    let Some(first) = outcomes.first() else { return sections };
+    sections.push(trainings(first));
+    let curves = outcomes.iter().flatten().map(|row| row.curve.clone()).collect();
+    let note = "Of a token of the validation part, measured along the training.";
+    let curves = Curves {
+        better: Better::Lower,
+        note: Some(note.to_owned()),
+        ..Curves::new("Perplexity", "", curves)
+    };
+    sections.push(Section::new("curves", "Learning curves").with(Block::Curves(curves)));
+    sections.extend(replies(recipe, first));
+    sections.extend(candidates(recipe, first));
+    sections.extend(measures(recipe, first));
+    sections
+}
+
+/// Why a message is dropped, in words.
+fn words(reason: Reason) -> &'static str {
+    match reason {
+        Reason::DuplicateId => "another message has its id",
+        Reason::MissingParent => "the message that it replies to is missing",
+        Reason::Cycle => "it replies to itself, perhaps by way of others",
+        Reason::Bot => "its author is a program, by its name",
+        Reason::Url => "it holds the address of a page",
+        Reason::TooFewSubwords => "too few subwords",
+        Reason::TooManySubwords => "too many subwords",
+        Reason::NotAlphabetic => "too few letters",
+        Reason::TooFrequent => "too many messages are the same",
+        Reason::RepeatsParent => "it repeats the message before",
+        Reason::Unsafe => "it holds an offensive word",
+        Reason::DroppedWithAncestor => "a message above it was dropped",
+    }
+}
+
+fn funnel(funnel: &Funnel) -> Section {
+    let mut table = Table::new(["", "messages", "share, %", "for example"]);
+    let share = |count: u64| format!("{:.1}", 100.0 * count as f64 / funnel.messages.max(1) as f64);
+    let mut row = |name: &str, count: u64, examples: &[String]| {
+        let quoted: Vec<String> = examples.iter().map(|text| format!("“{text}”")).collect();
+        table.rows.push(vec![name.to_owned(), count.to_string(), share(count), quoted.join(" ")]);
+    };
+    row("read", funnel.messages, &[]);
+    for (reason, dropped) in &funnel.dropped {
+        row(&format!("dropped: {}", words(*reason)), dropped.count, &dropped.examples);
+    }
+    row("kept", funnel.kept, &[]);
+    let words = format!(
+        "Each message counts once, by the first reason that drops it; what replies to it goes with \
+         it. Of {} messages a copy of the message before was taken out. Those that are kept and \
+         reply to another one gave {} pairs of a context and a response, of which {} were removed \
+         since another pair says the same.",
+        funnel.quotes_removed, funnel.pairs, funnel.near_duplicates
+    );
+    Section::new("funnel", "From messages to pairs")
+        .with(Block::Table(table))
+        .with(Block::Caption(words))
+}
+
+fn pairs(data: &Prepared) -> Section {
+    let mut table = Table::new(["part", "pairs", "tokens of responses"]);
+    for (name, part) in
+        [("training", &data.train), ("validation", &data.validation), ("test", &data.test)]
+    {
+        let tokens = part.encoded.response_tokens();
+        table.rows.push(vec![name.to_owned(), part.pairs.len().to_string(), tokens.to_string()]);
+    }
+    let words = format!(
+        "The vocabulary has {} tokens, made of the training part alone. A conversation is in one \
+         part as a whole.",
+        data.tokenizer.size()
+    );
+    Section::new("pairs", "Pairs").with(Block::Table(table)).with(Block::Caption(words))
+}
+
+fn trainings(rows: &[RowOutcome]) -> Section {
+    let mut table =
+        Table::new(["row", "parameters", "steps", "pairs", "time", "validation perplexity"]);
+    for row in rows {
+        table.rows.push(vec![
+            row.name.clone(),
+            row.parameters.to_string(),
+            row.steps.to_string(),
+            row.cost.samples.to_string(),
+            format!("{:.0} s", row.cost.seconds),
+            format!("{:.2}", row.validation),
+        ]);
+    }
+    Section::new("trainings", "What the trainings took").with(Block::Table(table))
+}
+
+/// A response, and why it may not be given if so.
+fn said(drawn: &Drawn) -> String {
+    match &drawn.dropped {
+        Some(why) if drawn.text.is_empty() => format!("({why})"),
+        Some(why) => format!("{} ({why})", drawn.text),
+        None => drawn.text.clone(),
+    }
+}
+
+fn replies(recipe: &Recipe, rows: &[RowOutcome]) -> Option<Section> {
+    let replies = &recipe.replies;
+    let best = format!("best of {}", replies.choice.sample.candidates);
+    let mut header = vec!["prompt".to_owned()];
+    for row in rows {
+        header.extend([format!("{}, one", row.name), format!("{}, {best}", row.name)]);
+    }
+    let mut table = Table::new(header);
+    for (i, turns) in replies.prompts.iter().enumerate() {
+        let mut cells = vec![turns.join(" / ")];
+        for row in rows {
+            let reply = row.replied.prompts.get(i)?;
+            let given = reply.ranked.first().map(said).unwrap_or_default();
+            cells.extend([reply.single.text.clone(), given]);
+        }
+        table.rows.push(cells);
+    }
+    let words = "Turns of a prompt stand apart by /. Beside the response that is drawn alone stands \
+                 the one of the highest mean ln p among all that are drawn; none is picked by hand.";
+    (!table.rows.is_empty()).then(|| {
+        let section = Section::new("replies", "Replies to the recipe's prompts");
+        section.with(Block::Table(table)).with(Block::Caption(words.to_owned()))
+    })
+}
+
+fn candidates(recipe: &Recipe, rows: &[RowOutcome]) -> Option<Section> {
+    let replies = &recipe.replies;
+    let mut section = Section::new("candidates", "All candidates of the first prompts");
+    for (i, turns) in replies.prompts.iter().enumerate().take(replies.candidates_of) {
+        for row in rows {
+            let mut table = Table::new(["mean ln p", "response"]);
+            for drawn in &row.replied.prompts.get(i)?.ranked {
+                let score = drawn.score.map_or("–".to_owned(), |score| format!("{score:.3}"));
+                table.rows.push(vec![score, said(drawn)]);
+            }
+            let words = format!("{}, to “{}”:", row.name, turns.join(" / "));
+            section = section.with(Block::Text(words)).with(Block::Table(table));
+        }
+    }
+    (!section.blocks.is_empty()).then_some(section)
+}
+
+fn measures(recipe: &Recipe, rows: &[RowOutcome]) -> Option<Section> {
+    let mut table = Table::new([
+        "row",
+        "responses",
+        "mean words",
+        "distinct-1",
+        "distinct-2",
+        "entropy of 4-grams",
+        "repeats an earlier turn, %",
+        "repeats itself, %",
+        "generic, %",
+    ]);
+    let number = |value: Option<f64>, decimals: usize| {
+        value.map_or_else(|| "–".to_owned(), |value| format!("{value:.decimals$}"))
+    };
+    let share = |value: Option<f64>| number(value.map(|value| 100.0 * value), 1);
+    let mut add = |name: String, found: &Proxies| {
+        table.rows.push(vec![
+            name,
+            found.responses.to_string(),
+            number(found.mean_words, 1),
+            number(found.distinct_1, 3),
+            number(found.distinct_2, 3),
+            number(found.entropy_4, 2),
+            share(found.repeats_earlier_turn),
+            share(found.repeats_itself),
+            share(found.generic),
+        ]);
+    };
+    for row in rows {
+        let [single, best] = row.replied.measures.as_ref()?;
+        add(format!("{}, one", row.name), single);
+        let candidates = recipe.replies.choice.sample.candidates;
+        add(format!("{}, best of {candidates}", row.name), best);
+    }
+    let words = "Counted in the replies to contexts of the test part; none of it is SSA, which only \
+                 people can say. Generic replies are the ten most frequent ones, if they come at \
+                 least twice.";
+    let section = Section::new("measures", "Automatic measures of the replies");
+    Some(section.with(Block::Table(table)).with(Block::Caption(words.to_owned())))
+}

@@ -1,0 +1,204 @@
+//! Networks that reply, as a user trains them and talks to them.
+
+use std::io::{BufRead, BufReader, Write};
+use std::path::Path;
+use std::process::{Output, Stdio};
+use std::time::Duration;
+
+use crate::tutor::{command, refused, result, run, run_folder};
+
+const QUICK: [&str; 5] = ["run", "meena", "--quick", "--threads", "1"];
+
+/// Chats through a pipe.
+fn chat(dir: &Path, arguments: &[&str], typed: &[u8]) -> Output {
+    let arguments = [&["chat"], arguments].concat();
+    let mut command = command(dir, &arguments);
+    command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    let mut child = command.spawn().expect("started");
+    child.stdin.take().expect("a pipe").write_all(typed).expect("written");
+    child.wait_with_output().expect("ended")
+}
+
+fn out(output: &Output) -> String {
+    String::from_utf8(output.stdout.clone()).expect("UTF-8")
+}
+
+fn err(output: &Output) -> String {
+    String::from_utf8(output.stderr.clone()).expect("UTF-8")
+}
+
+#[test]
+fn both_networks_are_measured_and_one_can_talk_to_them() {
+    let dir = tempfile::tempdir().expect("a folder");
+    let folder = run_folder(dir.path(), &run(dir.path(), &QUICK));
+    let found = result(&folder);
+    let rows = found["rows"].as_array().expect("rows");
+    let named = |metric: &str| -> Vec<(&str, f64)> {
+        let of = rows.iter().filter(|row| row["metric"] == metric);
+        let value = |row: &serde_json::Value| row["per_seed"][0].as_f64().expect("a number");
+        of.map(|row| (row["name"].as_str().expect("a name"), value(row))).collect()
+    };
+    let tokens = named("test perplexity of a token");
+    assert_eq!(tokens.iter().map(|row| row.0).collect::<Vec<_>>(), ["plain", "evolved"]);
+    assert!(named("test perplexity of a word").iter().zip(&tokens).all(|(w, t)| w.1 > t.1));
+    let interval = &found["comparisons"][0];
+    assert_eq!(interval["name"], "evolved - plain");
+    let bound = |i: usize| interval["ci95"][i].as_f64().expect("a bound");
+    let mean = interval["mean"].as_f64().expect("a number");
+    assert!((mean - (tokens[1].1 - tokens[0].1)).abs() < 1e-9, "{mean} {tokens:?}");
+    assert!(bound(0) < mean && mean < bound(1));
+    let page = std::fs::read_to_string(folder.join("report.html")).expect("the page");
+    for words in
+        ["From messages to pairs", "Replies to the recipe", "All candidates", "none of it is SSA"]
+    {
+        assert!(page.contains(words), "{words}");
+    }
+
+    // The same words give the same replies, from whatever row; a reset begins anew.
+    let run = folder.to_str().expect("a path");
+    let few = ["--candidates", "3", "--max-tokens", "5"];
+    let single = ["--candidates", "1", "--max-tokens", "5"];
+    let talk_by = |how: &[&str], more: &[&str], typed: &str| {
+        let output = chat(dir.path(), &[&[run][..], how, more].concat(), typed.as_bytes());
+        assert!(output.status.success(), "{}", err(&output));
+        out(&output)
+    };
+    let talk = |more: &[&str], typed: &str| talk_by(&few, more, typed);
+    let plain = talk(&["--model", "plain"], "Hello you\n/why\n");
+    assert!(plain.starts_with("plain: "), "{plain}");
+    assert_eq!(plain.lines().count(), 4, "a reply and three candidates: {plain}");
+    let twice = talk(&["--model", "plain"], "Hello you\n/reset\nHello you\n");
+    let replies: Vec<&str> = twice.lines().filter(|line| line.starts_with("plain: ")).collect();
+    assert_eq!(replies, [plain.lines().next().expect("a reply"); 2]);
+    assert_ne!(talk(&["--model", "plain", "--draws", "2"], "Hello you\n"), replies[0]);
+    let one = talk_by(&single, &[], "Hello you\n/help\n/nonsense\n/quit\nnever read\n");
+    assert!(one.contains("/save FILE") && one.contains("no /nonsense"), "{one}");
+    assert!(!one.contains("never read"));
+
+    // What is said and replied is written, and nothing is overwritten.
+    std::fs::write(dir.path().join("mine.txt"), "mine").expect("written");
+    let saved =
+        talk(&[], "Hello\tyou \u{1b}[31m\n/save mine.txt\n/save talk.txt\n/save talk.txt\n");
+    assert!(saved.contains("mine.txt is there already"), "{saved}");
+    assert_eq!(saved.matches("Written to talk.txt").count(), 2, "{saved}");
+    let text = std::fs::read_to_string(dir.path().join("talk.txt")).expect("it");
+    assert!(text.starts_with("Chat Conversation 1\nHuman: Hello you"), "{text}");
+    assert_eq!(std::fs::read_to_string(dir.path().join("mine.txt")).expect("it"), "mine");
+
+    // Whatever is typed, no control character reaches the terminal; long lines are cut with a note.
+    let mut typed = b"\x1b]0;title\x07 \xff\xfe <|endoftext|> \r hello\n/why \n/\x1b[2J\n".to_vec();
+    typed.extend("word ".repeat(40_000).bytes());
+    let output = chat(dir.path(), &[&[run][..], &few].concat(), &typed);
+    assert!(output.status.success(), "{}", err(&output));
+    assert!(err(&output).contains("longer than 64 KiB"), "{}", err(&output));
+    assert!(err(&output).contains("its beginning was left out"), "{}", err(&output));
+    let shown = out(&output);
+    assert!(!shown.chars().any(|c| c.is_control() && c != '\n'), "{shown:?}");
+
+    // Ctrl-C leaves, while the person thinks what to say.
+    let mut child = command(dir.path(), &[&["chat", run][..], &few].concat())
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::null())
+        .spawn()
+        .expect("started");
+    let mut stdin = child.stdin.take().expect("a pipe");
+    stdin.write_all(b"Hello you\n").expect("written");
+    let mut reply = String::new();
+    let mut stdout = BufReader::new(child.stdout.take().expect("a pipe"));
+    stdout.read_line(&mut reply).expect("a reply");
+    let sent = std::process::Command::new("kill").args(["-INT", &child.id().to_string()]).status();
+    assert!(sent.expect("kill runs").success());
+    assert!(child.wait().expect("ended").success(), "after {reply:?}");
+    drop(stdin);
+
+    let said = refused(dir.path(), &["chat", run, "--model", "evolvd"]);
+    assert!(said.contains("plain, evolved"), "{said}");
+    let said = refused(dir.path(), &["chat", run, "--temperature", "nan"]);
+    assert!(said.contains("--temperature"), "{said}");
+    let said = refused(dir.path(), &["chat", "."]);
+    assert!(said.contains("not the folder of a run"), "{said}");
+    let said = refused(dir.path(), &["chat", "--weights", "."]);
+    assert!(said.contains("vocab.json"), "{said}");
+}
+
+#[test]
+fn killed_at_some_moment_it_ends_with_the_same_bits() {
+    let dir = tempfile::tempdir().expect("a folder");
+    let whole = [&QUICK[..], &["--out", "whole"]].concat();
+    let broken = [&QUICK[..], &["--out", "broken"]].concat();
+    let whole = run_folder(dir.path(), &run(dir.path(), &whole));
+    for milliseconds in [1500, 2500, 3500] {
+        let child =
+            command(dir.path(), &broken).stdout(Stdio::null()).stderr(Stdio::null()).spawn();
+        let mut child = child.expect("started");
+        std::thread::sleep(Duration::from_millis(milliseconds));
+        child.kill().expect("killed");
+        child.wait().expect("ended");
+    }
+    run(dir.path(), &broken);
+    let broken = dir.path().join("broken/meena/latest");
+    for file in [
+        "vocabulary/tokenizer.json",
+        "funnel.json",
+        "seed-1/plain/final.safetensors",
+        "seed-1/evolved/final.safetensors",
+    ] {
+        let read = |run: &Path| std::fs::read(run.join(file));
+        assert_eq!(read(&whole).expect("whole"), read(&broken).expect("broken"), "{file}");
+    }
+    assert_eq!(result(&whole)["rows"], result(&broken)["rows"]);
+}
+
+#[test]
+fn a_row_may_be_trained_for_as_long_as_another_one() {
+    let dir = tempfile::tempdir().expect("a folder");
+    let arguments = [
+        "run",
+        "meena/dialogues",
+        "--quick",
+        "--threads",
+        "1",
+        "--rows",
+        "evolved,plain-equal-time",
+        "--set",
+        "replies.contexts=0",
+    ];
+    let folder = run_folder(dir.path(), &run(dir.path(), &arguments));
+    let found = |row: &str| -> serde_json::Value {
+        let file = folder.join("seed-1").join(row).join("row.json");
+        serde_json::from_str(&std::fs::read_to_string(file).expect("it")).expect("JSON")
+    };
+    let seconds = |row: &str| found(row)["cost"]["seconds"].as_f64().expect("a number");
+    let (evolved, plain) = (seconds("evolved"), seconds("plain-equal-time"));
+    assert_eq!(found("evolved")["steps"], 6);
+    // A step more than the time, at most.
+    assert!(plain > 0.8 * evolved && plain < 2.0 * evolved, "{plain} s, {evolved} s");
+}
+
+#[test]
+fn what_cannot_work_is_named() {
+    let dir = tempfile::tempdir().expect("a folder");
+    let set = [
+        "filters.min-alphabetic=70",
+        "net.hidden=30",
+        "replies.choice.sample.candidates=0",
+        "vocabulary.tokens=100",
+        "smoothing=1.0",
+    ];
+    let arguments: Vec<&str> =
+        ["run", "meena"].into_iter().chain(set.iter().flat_map(|set| ["--set", set])).collect();
+    let said = refused(dir.path(), &arguments);
+    for key in
+        ["min-alphabetic", "net.hidden", "sample.candidates", "vocabulary.tokens", "smoothing"]
+    {
+        assert!(said.contains(key), "{key}: {said}");
+    }
+    let said = refused(dir.path(), &["run", "meena", "--set", "net.vocabulary=5"]);
+    assert!(said.contains("leave it out"), "{said}");
+    let said = refused(dir.path(), &["run", "meena/dialogues"]);
+    assert!(said.contains("--data"), "{said}");
+    std::fs::create_dir(dir.path().join("data")).expect("a folder");
+    let said = refused(dir.path(), &["run", "meena/dialogues", "--data", "data"]);
+    assert!(said.contains("dialogues_text.txt"), "{said}");
+}
