@@ -253,8 +253,8 @@ fn places(path: &Path, names: &[&str], wanted: &[&str]) -> Result<Vec<usize>, Da
     wanted.iter().map(place).collect()
 }
 
-/// The line at which a row begins: the reader's position may be before the end of the line above, as
-/// between CR and LF, and before blank lines.
+/// The line at which a row begins: the reader's position may be before the end of the line above,
+/// as between CR and LF, and before blank lines.
 fn first_line(text: &[u8], position: &csv::Position) -> u64 {
     let at = (position.byte() as usize).min(text.len());
     let above = text[at..].iter().take_while(|byte| matches!(byte, b'\r' | b'\n'));

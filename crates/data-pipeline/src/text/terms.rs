@@ -27,9 +27,10 @@ impl Default for TermOptions {
 ///
 /// A word is two or more letters, digits or underscores in a row, in lower case. For scripts with
 /// spaces between words, terms, weights and rows are those of scikit-learn's
-/// `TfidfVectorizer(sublinear_tf=True)` with `ngram_range=(1, words)` and `min_df=texts`; vowel signs
-/// of Indic scripts belong to their words here, and not there. A Han, Hiragana or Katakana character
-/// is a word of its own, as there are no spaces; Thai, Lao and Khmer are not cut into words.
+/// `TfidfVectorizer(sublinear_tf=True)` with `ngram_range=(1, words)` and `min_df=texts`; vowel
+/// signs of Indic scripts belong to their words here, and not there. A Han, Hiragana or Katakana
+/// character is a word of its own, as there are no spaces; Thai, Lao and Khmer are not cut into
+/// words.
 ///
 /// ```
 /// use data_pipeline::text::{TermOptions, Terms};
@@ -87,8 +88,8 @@ const PART: usize = 2_000;
 type Fixed = BuildHasherDefault<DefaultHasher>;
 
 impl Terms {
-    /// The terms of texts, in alphabetical order. Counts terms by 8-byte hashes, and keeps the names
-    /// of those alone that are in enough texts.
+    /// The terms of texts, in alphabetical order. Counts terms by 8-byte hashes, and keeps the
+    /// names of those alone that are in enough texts.
     pub fn of<T: AsRef<str> + Sync>(texts: &[T], options: TermOptions) -> Self {
         let hasher = Fixed::default();
         let parts: Vec<&[T]> = texts.chunks(PART).collect();

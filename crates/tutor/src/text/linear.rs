@@ -124,8 +124,8 @@ const DIRECTIONS: [usize; 4] = [30, 60, 100, 200];
 /// The penalty where nothing is tried.
 const USUAL: f64 = 10.0;
 
-/// Labels from which on one fold is enough to choose by, and so is it for a matrix of so many classes
-/// and terms.
+/// Labels from which on one fold is enough to choose by, and so is it for a matrix of so many
+/// classes and terms.
 const MANY: usize = 2_000;
 const WIDE: usize = 1 << 20;
 /// Labels times classes from which on nothing is tried.

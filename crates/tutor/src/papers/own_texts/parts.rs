@@ -148,8 +148,8 @@ impl Parts {
     }
 }
 
-/// Ids are the file's name and a line. Where two parts have files of one name, they get the folder of
-/// the file too, as many levels as tell them apart.
+/// Ids are the file's name and a line. Where two parts have files of one name, they get the folder
+/// of the file too, as many levels as tell them apart.
 fn with_folders(set: TextSet, path: &Path, config: &DataConfig) -> Result<TextSet> {
     let others = [&config.unlabeled, &config.validation, &config.test];
     let all: Vec<&Path> = std::iter::once(config.text.as_path())
