@@ -170,9 +170,9 @@ impl OwnTexts {
         let options =
             ReadOptions { boundary: Boundary::Line, on_bad: self.on_bad, ..ReadOptions::default() };
         let mut documents = Corpus::open(&[path.to_path_buf()], options)?.documents();
-        for document in documents.by_ref() {
-            let document = document?;
-            each(document.number + 1, document.lines.join(" "));
+        while let Some(document) = documents.next() {
+            // A document is a line, and it is handed out as soon as it is read.
+            each(documents.tally().lines, document?.lines.join(" "));
         }
         let read = documents.tally();
         tally.lines += read.lines;

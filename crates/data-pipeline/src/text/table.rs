@@ -141,7 +141,7 @@ pub(super) fn csv(
             // The reader only fails where it cannot go on.
             Err(error) => return Err(at(start, error.to_string())),
         }
-        let line = record.position().map_or(start, csv::Position::line);
+        let line = record.position().map_or(start, |position| first_line(text, position));
         tally.lines += 1;
         let cells: Option<Vec<&str>> =
             record.iter().map(|cell| std::str::from_utf8(cell).ok()).collect();
@@ -251,6 +251,14 @@ fn places(path: &Path, names: &[&str], wanted: &[&str]) -> Result<Vec<usize>, Da
         })
     };
     wanted.iter().map(place).collect()
+}
+
+/// The line at which a row begins: the reader's position may be before the end of the line above,
+/// as between CR and LF, and before blank lines.
+fn first_line(text: &[u8], position: &csv::Position) -> u64 {
+    let at = (position.byte() as usize).min(text.len());
+    let above = text[at..].iter().take_while(|byte| matches!(byte, b'\r' | b'\n'));
+    position.line() + above.filter(|byte| **byte == b'\n').count() as u64
 }
 
 /// An error, or counted.

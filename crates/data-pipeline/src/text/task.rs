@@ -82,7 +82,7 @@ impl TextSet {
 
     /// Adds what a reader wants to be known, such as how much was left out.
     #[must_use]
-    pub(super) fn noted(mut self, notes: impl IntoIterator<Item = String>) -> Self {
+    pub fn noted(mut self, notes: impl IntoIterator<Item = String>) -> Self {
         self.notes.extend(notes);
         self
     }

@@ -25,10 +25,12 @@ impl Default for TermOptions {
 
 /// The terms that were found in some texts, and how much each weighs.
 ///
-/// A word is two or more letters, digits or underscores in a row, in lower case; a Han, Hiragana or
-/// Katakana character is a word of its own, as there are no spaces between words there. Terms,
-/// weights and rows are those of scikit-learn's `TfidfVectorizer(sublinear_tf=True)` with
-/// `ngram_range=(1, words)` and `min_df=texts`.
+/// A word is two or more letters, digits or underscores in a row, in lower case. For scripts with
+/// spaces between words, terms, weights and rows are those of scikit-learn's
+/// `TfidfVectorizer(sublinear_tf=True)` with `ngram_range=(1, words)` and `min_df=texts`; vowel
+/// signs of Indic scripts belong to their words here, and not there. A Han, Hiragana or Katakana
+/// character is a word of its own, as there are no spaces; Thai, Lao and Khmer are not cut into
+/// words.
 ///
 /// ```
 /// use data_pipeline::text::{TermOptions, Terms};
@@ -38,7 +40,7 @@ impl Default for TermOptions {
 /// assert_eq!(row, [(3, 1.0)]);
 /// ```
 #[derive(Clone, Debug, Serialize, Deserialize)]
-#[serde(from = "Stored", into = "Stored")]
+#[serde(try_from = "Stored", into = "Stored")]
 pub struct Terms {
     words: usize,
     names: Vec<String>,
@@ -55,10 +57,21 @@ struct Stored {
     idf: Vec<f32>,
 }
 
-impl From<Stored> for Terms {
-    fn from(Stored { words, names, idf }: Stored) -> Self {
-        let places = names.iter().enumerate().map(|(i, name)| (name.clone(), i as u32)).collect();
-        Self { words, names, idf, places }
+impl TryFrom<Stored> for Terms {
+    type Error = String;
+
+    fn try_from(Stored { words, names, idf }: Stored) -> Result<Self, String> {
+        let places: HashMap<String, u32> =
+            names.iter().enumerate().map(|(i, name)| (name.clone(), i as u32)).collect();
+        if idf.len() != names.len() || places.len() != names.len() {
+            return Err(format!(
+                "{} terms, {} of them distinct, have {} weights",
+                names.len(),
+                places.len(),
+                idf.len()
+            ));
+        }
+        Ok(Self { words, names, idf, places })
     }
 }
 
@@ -75,8 +88,8 @@ const PART: usize = 2_000;
 type Fixed = BuildHasherDefault<DefaultHasher>;
 
 impl Terms {
-    /// The terms of texts, in alphabetical order. Takes 16 bytes a term while it counts, and keeps
-    /// the names of those alone that are in enough texts.
+    /// The terms of texts, in alphabetical order. Counts terms by 8-byte hashes, and keeps the
+    /// names of those alone that are in enough texts.
     pub fn of<T: AsRef<str> + Sync>(texts: &[T], options: TermOptions) -> Self {
         let hasher = Fixed::default();
         let parts: Vec<&[T]> = texts.chunks(PART).collect();
@@ -114,7 +127,25 @@ impl Terms {
         let n = texts.len() as f64;
         let idf = |count: &u32| (((1.0 + n) / (1.0 + f64::from(*count))).ln() + 1.0) as f32;
         let idf = named.values().map(idf).collect();
-        Stored { words: options.words, names: named.into_keys().collect(), idf }.into()
+        let names: Vec<String> = named.into_keys().collect();
+        let places = names.iter().cloned().zip(0..).collect();
+        Self { words: options.words, names, idf, places }
+    }
+
+    /// Keeps the `most` terms that are in most texts; of those in equally many, the first by name.
+    #[must_use]
+    pub fn keep(self, most: usize) -> Self {
+        if self.names.len() <= most {
+            return self;
+        }
+        let mut order: Vec<usize> = (0..self.names.len()).collect();
+        // The order is stable, and a term in more texts has a smaller weight.
+        order.sort_by(|&a, &b| self.idf[a].total_cmp(&self.idf[b]));
+        order.truncate(most);
+        order.sort_unstable();
+        let names: Vec<String> = order.iter().map(|&i| self.names[i].clone()).collect();
+        let places = names.iter().cloned().zip(0..).collect();
+        Self { idf: order.iter().map(|&i| self.idf[i]).collect(), words: self.words, names, places }
     }
 
     /// The terms, by column.
@@ -195,6 +226,7 @@ fn words(text: &str) -> Vec<&str> {
 
 /// Whether a character is a word: of scripts without spaces between words.
 fn is_word(letter: char) -> bool {
-    matches!(letter, '\u{3040}'..='\u{30ff}' | '\u{3400}'..='\u{4dbf}' | '\u{4e00}'..='\u{9fff}'
+    matches!(letter, '\u{3005}' | '\u{3041}'..='\u{3096}' | '\u{30a1}'..='\u{30fa}'
+        | '\u{30fc}'..='\u{30ff}' | '\u{ff66}'..='\u{ff9d}' | '\u{3400}'..='\u{4dbf}' | '\u{4e00}'..='\u{9fff}'
         | '\u{f900}'..='\u{faff}' | '\u{20000}'..='\u{2fa1f}')
 }

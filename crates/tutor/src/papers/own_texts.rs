@@ -74,6 +74,8 @@ impl Experiment for OwnTexts {
         let recipe = &self.recipe;
         let parts = self.parts.as_ref().context("the texts are read before the run")?;
         parts.keep(run.dir)?;
+        // Work without a training notices it, too.
+        train::signals::install().context("cannot listen to signals")?;
         let source = Source::open(recipe, parts, run)?;
         // Reading the texts and making tokens are part of the first seed's time.
         let mut began = self.began;

@@ -98,10 +98,10 @@ impl Seen<'_> {
                 "Measured on the validation part; nothing was chosen on it.".to_owned()
             }
             MeasuredOn::HeldOut => format!(
-                "There is no test part. Measured on labelled {unit} that were held out, by networks \
-                 that learned from the other labels for {:.0} s in each of {} splits: the network \
-                 that is kept had all labels and more time.",
-                self.trial.seconds, self.trial.folds
+                "There is no test part. Measured on labelled {unit} that were held out, by classifiers \
+                 that learned from the other labels in {} splits (networks for {:.0} s): the one that \
+                 is kept had all labels, and a network more time.",
+                self.trial.folds, self.trial.seconds
             ),
             MeasuredOn::Nothing => "No label could be held out and there is no test part: nothing \
                                     was measured."

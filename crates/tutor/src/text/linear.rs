@@ -22,8 +22,12 @@ pub(crate) struct Space {
 
 impl Space {
     /// Every term of these texts is a feature of its own.
-    pub(crate) fn of_terms<T: AsRef<str> + Sync>(texts: &[T], options: TermOptions) -> Self {
-        Self { terms: Terms::of(texts, options), directions: None }
+    pub(crate) fn of_terms<T: AsRef<str> + Sync>(
+        texts: &[T],
+        options: TermOptions,
+        classes: usize,
+    ) -> Self {
+        Self { terms: Terms::of(texts, options).keep(most_terms(classes)), directions: None }
     }
 
     /// Latent semantic analysis (Deerwester et al. 1990): the `k` directions in which the terms of
@@ -31,9 +35,9 @@ impl Space {
     pub(crate) fn latent<T: AsRef<str> + Sync>(
         texts: &[T],
         options: TermOptions,
-        k: usize,
+        (k, classes): (usize, usize),
     ) -> Result<Option<Self>> {
-        let terms = Terms::of(texts, options);
+        let terms = Terms::of(texts, options).keep(most_terms(classes));
         interrupt::check()?;
         if terms.names().is_empty() || texts.is_empty() {
             return Ok(None);
@@ -57,6 +61,11 @@ impl Space {
         });
         Points { terms, width, latent }
     }
+}
+
+/// Terms at most: the minimiser keeps some twenty matrices of classes and terms.
+fn most_terms(classes: usize) -> usize {
+    ((1 << 22) / classes.max(1)).clamp(1 << 12, 1 << 18)
 }
 
 /// Texts as points of a [`Space`].
@@ -112,8 +121,15 @@ pub(crate) struct Fitted {
 const PENALTIES: [f64; 3] = [1.0, 10.0, 100.0];
 const DIRECTIONS: [usize; 4] = [30, 60, 100, 200];
 
-/// Labels from which on one fold is enough to choose by.
+/// The penalty where nothing is tried.
+const USUAL: f64 = 10.0;
+
+/// Labels from which on one fold is enough to choose by, and so is it for a matrix of so many
+/// classes and terms.
 const MANY: usize = 2_000;
+const WIDE: usize = 1 << 20;
+/// Labels times classes from which on nothing is tried.
+const HEAVY: usize = 100_000;
 
 impl Fitted {
     /// Fits a classifier of the texts at these positions; the penalty and how many directions are
@@ -128,8 +144,17 @@ impl Fitted {
         let mut directions: Vec<usize> = DIRECTIONS.iter().map(|&k| k.min(most)).collect();
         directions.dedup();
         let inner: Vec<u32> = at.iter().map(|&i| labels[i]).collect();
-        let folds = folds(&inner, if at.len() < MANY { 5 } else { 1 }, 0.2, seed);
-        let settings = directions.iter().flat_map(|&k| PENALTIES.map(|c| (k, c)));
+        let few = at.len() < MANY && classes * points.width < WIDE;
+        let folds = folds(&inner, if few { 5 } else { 1 }, 0.2, seed);
+        let mut settings: Vec<(usize, f64)> =
+            directions.iter().flat_map(|&k| PENALTIES.map(|c| (k, c))).collect();
+        if at.len() * classes > HEAVY || folds.is_empty() {
+            // Nothing is tried where it takes long, or where no label can be held out.
+            settings = vec![(directions[directions.len() / 2], USUAL)];
+        }
+        if settings.len() == 1 {
+            return Ok(Self::with(points, (labels, classes), at, settings[0]));
+        }
         let mut best: Option<(usize, (usize, f64))> = None;
         for setting in settings {
             interrupt::check()?;
@@ -267,7 +292,7 @@ mod tests {
         let _alone = torch::rng::exclusive();
         torch::rng::seed(1);
         let options = TermOptions { words: 1, texts: 1 };
-        let space = Space::latent(&texts, options, 2).unwrap().unwrap();
+        let space = Space::latent(&texts, options, (2, 2)).unwrap().unwrap();
         let points = space.points(&texts);
         // Labels of two texts a topic, of which none says `sea` and `frost`.
         let labelled = [0, 1, 6, 7];
@@ -277,7 +302,7 @@ mod tests {
         assert!(said[0] > 0.5 && said[3] > 0.5, "{said:?}");
         // The labels alone cannot know.
         let own: Vec<&String> = labelled.iter().map(|&i| &texts[i]).collect();
-        let alone = Space::of_terms(&own, options);
+        let alone = Space::of_terms(&own, options, 2);
         assert_eq!(
             alone
                 .points(&["sea"])
@@ -297,8 +322,10 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let _alone = torch::rng::exclusive();
         let options = TermOptions::default();
-        let spaces =
-            [Space::of_terms(&texts, options), Space::latent(&texts, options, 4).unwrap().unwrap()];
+        let spaces = [
+            Space::of_terms(&texts, options, 2),
+            Space::latent(&texts, options, (4, 2)).unwrap().unwrap(),
+        ];
         for space in spaces {
             let points = space.points(&texts);
             let all: Vec<usize> = (0..texts.len()).collect();

@@ -245,6 +245,35 @@ fn killed_at_some_moment_it_ends_with_the_same_bits() {
 }
 
 #[test]
+fn parts_of_one_name_and_copies_are_told_apart() {
+    let dir = tempfile::tempdir().expect("a folder");
+    let dir = dir.path();
+    for part in ["a", "b", "c"] {
+        fs::create_dir(dir.join(part)).expect("a folder");
+    }
+    table(&dir.join("a/data.csv"), 0..24);
+    table(&dir.join("b/data.csv"), 200..260);
+    table(&dir.join("c/data.csv"), 100..124);
+    let twice = fs::read_to_string(dir.join("a/data.csv")).expect("it");
+    let row = format!("bad,\"{}\"\n", review(0).replace('"', "\"\""));
+    fs::write(dir.join("a/data.csv"), twice + &row).expect("written");
+    let arguments = ["--unlabeled", "b/data.csv", "--test", "c/data.csv", "--minutes", "0.1"];
+    let arguments =
+        [&["fit", "--text", "a/data.csv", "--label-column", "y"], &arguments[..]].concat();
+    let arguments = [&arguments[..], &["--text-column", "t"]].concat();
+    let plan = call(dir, &[&["check"], &arguments[..]].concat());
+    let note = "1 labelled texts are copies of others, 1 of them with another label";
+    assert!(plan.success && plan.err.contains(note), "{}", plan.err);
+    let folder = run_folder(dir, &run(dir, &arguments));
+    let next = fs::read(folder.join("seed-1/label-next.csv")).expect("a list");
+    let mut next = csv::Reader::from_reader(&next[..]);
+    for row in next.records().map(|row| row.expect("a row")) {
+        let line: usize = row[0].strip_prefix("b/data.csv/").expect("its folder").parse().unwrap();
+        assert_eq!(row[5], review(200 + line - 2));
+    }
+}
+
+#[test]
 fn what_cannot_be_fitted_is_refused_with_a_way_out() {
     let dir = tempfile::tempdir().expect("a folder");
     let dir = dir.path();

@@ -27,6 +27,25 @@ fn rows(set: &TextSet) -> Vec<(&str, Option<&str>)> {
 }
 
 #[test]
+fn ids_have_the_line_of_the_file() {
+    let folder = tempfile::tempdir().unwrap();
+    for (name, text, lines) in [
+        ("a.csv", "y,t\npos,one\nneg,two\n", [2, 3]),
+        ("a.csv", "y,t\r\npos,one\r\nneg,two\r\n", [2, 3]),
+        ("a.csv", "y,t\n\npos,\"one\nmore\"\n\n\nneg,two\n", [3, 7]),
+        ("a.csv", "y,t\r\n\r\npos,\"one\r\nmore\"\r\nneg,two", [3, 5]),
+        ("a.tsv", "y\tt\r\npos\tone\r\n\r\nneg\ttwo\r\n", [2, 4]),
+        ("a.txt", "one\n\n  \ntwo", [1, 4]),
+    ] {
+        let path = [write(folder.path(), name, text)];
+        let reader = if name == "a.txt" { OwnTexts::default() } else { own() };
+        let set = reader.read(&path).expect(text);
+        let ids: Vec<String> = (0..set.len()).map(|i| set.id(i)).collect();
+        assert_eq!(ids, lines.map(|line| format!("{name}/{line}")), "{text:?}");
+    }
+}
+
+#[test]
 fn every_form_of_a_table_says_the_same() {
     let folder = tempfile::tempdir().unwrap();
     let expected = [("good, \"really\"", Some("pos")), ("bad", Some("neg")), ("what", None)];

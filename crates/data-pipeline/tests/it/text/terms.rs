@@ -44,6 +44,28 @@ fn a_script_without_spaces_has_a_word_a_character() {
     assert_eq!(terms.names(), ["film", "影", "我", "爱", "电"]);
 }
 
+#[test]
+fn punctuation_between_katakana_is_no_word_and_damage_is_told() {
+    let terms = Terms::of(&["カメラ・テスト"], TermOptions { words: 1, texts: 1 });
+    assert!(!terms.names().iter().any(|name| name == "・"), "{:?}", terms.names());
+    let kept = serde_json::to_string(&Terms::of(&["a good film"], TermOptions::default())).unwrap();
+    let idf = kept.find("\"idf\":[").unwrap();
+    let damaged = format!("{}\"idf\":[1.0]}}", &kept[..idf]);
+    let error = serde_json::from_str::<Terms>(&damaged).unwrap_err().to_string();
+    assert!(error.contains("have 1 weights"), "{error}");
+}
+
+#[test]
+fn the_terms_in_most_texts_are_kept() {
+    let texts = ["a1 b1 c1", "a1 b1", "a1 d1"];
+    let terms = Terms::of(&texts, TermOptions { words: 1, texts: 1 });
+    let row = terms.row("a1");
+    let kept = terms.clone().keep(3);
+    assert_eq!(kept.names(), ["a1", "b1", "c1"]);
+    assert_eq!(kept.row("a1 d1"), row, "what is not kept is not known");
+    assert_eq!(terms.clone().keep(9).names(), terms.names());
+}
+
 proptest! {
     #[test]
     fn rows_of_any_texts_have_length_one_and_rising_columns(

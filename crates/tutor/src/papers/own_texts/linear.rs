@@ -38,13 +38,14 @@ impl Linears {
     /// The rows of a recipe; `latent-semantic` is left out where no term is in enough texts.
     pub(super) fn new(recipe: &Recipe, parts: &Parts, run: &SeedRun<'_, '_>) -> Result<Self> {
         let labeled = texts(&parts.labeled);
+        let classes = parts.labeled.classes().len();
         let mut rows = Vec::new();
         let mut add = |name, space: Space| {
             let labeled = space.points(&labeled);
             rows.push(Row { name, space, labeled });
         };
         if let Some(options) = recipe.words {
-            add(WORDS, Space::of_terms(&labeled, options));
+            add(WORDS, Space::of_terms(&labeled, options, classes));
         }
         if let Some(options) = recipe.latent_semantic {
             let mut all = labeled.clone();
@@ -53,7 +54,7 @@ impl Linears {
             all.extend(unlabeled.into_iter().step_by(every));
             torch::rng::seed(seeds::key(run.seed, LATENT));
             let most = if labeled.len() < MANY { 100 } else { 200 };
-            if let Some(space) = Space::latent(&all, options, most)? {
+            if let Some(space) = Space::latent(&all, options, (most, classes))? {
                 add(LATENT, space);
             }
         }
@@ -62,7 +63,7 @@ impl Linears {
         Ok(Self {
             rows,
             labels: labels.context("a labelled text has no label")?,
-            classes: parts.labeled.classes().len(),
+            classes,
             seed: seeds::key(run.seed, "linear"),
         })
     }
@@ -113,9 +114,7 @@ impl Linears {
             ),
         };
         let c = fitted.c;
-        Ok(format!(
-            "{name}: logistic regression on {of}, C = {c} by cross-validation of the labels"
-        ))
+        Ok(format!("{name}: logistic regression on {of}, C = {c}"))
     }
 
     fn row(&self, name: &str) -> Result<&Row> {

@@ -32,7 +32,8 @@ impl Parts {
     pub(super) fn open(config: &DataConfig) -> Result<Self> {
         let columns = config.columns();
         let reader = columns.labeled(&config.text, None)?;
-        let all = reader.read(std::slice::from_ref(&config.text))?;
+        let named = |set: TextSet, path: &Path| with_folders(set, path, config);
+        let all = named(reader.read(std::slice::from_ref(&config.text))?, &config.text)?;
         let classes = all.classes().to_vec();
         ensure!(
             classes.len() >= 2,
@@ -48,6 +49,7 @@ impl Parts {
         let (labeled, bare): (Vec<u32>, Vec<u32>) = (0..all.len() as u32).partition(is_labeled);
         let labeled = all.select(&labeled);
         let mut notes = all.notes().to_vec();
+        notes.extend(repeated(&labeled)?);
         let scored = |path: &Option<PathBuf>, name: &str| -> Result<Option<TextSet>> {
             let Some(path) = path else { return Ok(None) };
             ensure!(
@@ -56,7 +58,7 @@ impl Parts {
                 path.display()
             );
             let reader = columns.labeled(path, Some(classes.clone()))?;
-            let set = reader.read(std::slice::from_ref(path))?;
+            let set = named(reader.read(std::slice::from_ref(path))?, path)?;
             let known: Vec<u32> =
                 (0..set.len() as u32).filter(|i| set.label(*i as usize).is_some()).collect();
             ensure!(!known.is_empty(), "{}: no row has a label", path.display());
@@ -69,7 +71,7 @@ impl Parts {
         }
         let more = match &config.unlabeled {
             Some(path) => {
-                let set = columns.bare(path, &classes)?;
+                let set = named(columns.bare(path, &classes)?, path)?;
                 notes.extend(set.notes().iter().map(|note| format!("{}: {note}", set.name())));
                 Some(set)
             }
@@ -146,8 +148,57 @@ impl Parts {
     }
 }
 
+/// Ids are the file's name and a line. Where two parts have files of one name, they get the folder
+/// of the file too, as many levels as tell them apart.
+fn with_folders(set: TextSet, path: &Path, config: &DataConfig) -> Result<TextSet> {
+    let others = [&config.unlabeled, &config.validation, &config.test];
+    let all: Vec<&Path> = std::iter::once(config.text.as_path())
+        .chain(others.into_iter().flatten().map(PathBuf::as_path))
+        .filter(|other| *other != path)
+        .collect();
+    let last = |path: &Path, levels: usize| -> PathBuf {
+        let parts: Vec<_> = path.components().collect();
+        parts[parts.len().saturating_sub(levels)..].iter().collect()
+    };
+    let most = path.components().count();
+    let is_own =
+        |levels: &usize| all.iter().all(|other| last(other, *levels) != last(path, *levels));
+    let levels = (1..most).find(is_own).unwrap_or(most);
+    if levels == 1 {
+        return Ok(set);
+    }
+    let folder = last(path, levels);
+    let folder = folder.parent().map(|at| at.display().to_string()).unwrap_or_default();
+    let mut examples = set.examples().to_vec();
+    examples.iter_mut().for_each(|example| example.id = format!("{folder}/{}", example.id));
+    let notes = set.notes().to_vec();
+    let classes = set.classes().to_vec();
+    Ok(TextSet::new(set.name(), examples, classes)?.noted(notes))
+}
+
 fn digests(set: &TextSet) -> Result<Vec<Digest>> {
     set.digests()?.context("texts have digests")
+}
+
+/// Which labelled texts are there more than once, in a sentence.
+fn repeated(labeled: &TextSet) -> Result<Option<String>> {
+    let mut first: HashMap<Digest, Option<u32>> = HashMap::new();
+    let (mut copies, mut otherwise) = (0, 0);
+    for (i, digest) in digests(labeled)?.into_iter().enumerate() {
+        let label = labeled.label(i);
+        if let Some(before) = first.get(&digest) {
+            copies += 1;
+            otherwise += usize::from(*before != label);
+        } else {
+            first.insert(digest, label);
+        }
+    }
+    Ok((copies > 0).then(|| {
+        format!(
+            "{copies} labelled texts are copies of others, {otherwise} of them with another label: \
+             what is measured on held-out labels is too good where a copy was learned from"
+        )
+    }))
 }
 
 /// An error if a text that is measured on is a labelled one too.

@@ -7,8 +7,9 @@ use super::recipe::{LATENT, PRE_TRAINED, Recipe, STUDENT, WORDS, is_alone};
 use super::seed::Outcome;
 use crate::recipe::head::Head;
 use crate::run::cost::StageCost;
-use crate::run::measured;
+use crate::run::measured::{self, Seen};
 use crate::run::result::frame;
+use crate::run::scores::Paired;
 use crate::run::seeds::Run;
 use crate::run::trial::LABELS_ALONE;
 
@@ -74,7 +75,27 @@ pub(super) fn result(
                     each would tell.";
         result.notes.push(note.to_owned());
     }
+    result.notes.extend(better_than_kept(&seeds[0]));
     result.notes.extend(measured::unmeasured(&seeds[0]));
     result.notes.extend(notes.iter().map(|note| format!("Of the texts: {note}.")));
     Ok(result)
+}
+
+/// A row that is better on the measured part than the one that is kept, by more than chance.
+fn better_than_kept(seen: &Seen<'_>) -> Option<String> {
+    let kept = seen.kept()?;
+    let best = seen.rows.iter().filter(|row| row.scores.accuracy() > kept.scores.accuracy());
+    let best =
+        best.max_by(|a, b| a.scores.accuracy().partial_cmp(&b.scores.accuracy()).expect("no NaN"))?;
+    let paired = Paired::between(&best.scores, &kept.scores).ok()?;
+    (paired.ci95[0] > 0.0).then(|| {
+        format!(
+            "On the {} part {} is better than {}, which the trial kept. `--model {}` of predict and \
+             eval takes it; a choice that is made on that part is no longer measured by it.",
+            seen.part.part(),
+            best.name,
+            kept.name,
+            best.name
+        )
+    })
 }
