@@ -53,6 +53,6 @@ pub(super) fn ask(
     }
     interrupt::check()?;
     let measured = !items[0].is_empty();
-    let measures = measured.then(|| items.each_ref().map(|items| proxies::measure(items)));
+    let measures = measured.then(|| items.each_ref().map(proxies::measure));
     Ok(Replied { prompts, measures })
 }
