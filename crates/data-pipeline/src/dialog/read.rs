@@ -31,7 +31,7 @@ use std::path::{Path, PathBuf};
 
 pub use reading::DialogReadOptions;
 
-/// What a file of conversations looks like; see the [module](self).
+/// What a file of conversations looks like; see docs/dialog-data.md.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum DialogFormat {
@@ -121,7 +121,7 @@ impl DialogSource {
     ///
     /// # Errors
     /// Those of `each`, and when the file cannot be read or is of another format. With
-    /// [`OnBadInput::Skip`] bad lines are counted instead.
+    /// [`OnBadInput::Skip`](crate::text::read::OnBadInput::Skip) bad lines are counted instead.
     pub fn read(
         &self,
         file: &Path,
