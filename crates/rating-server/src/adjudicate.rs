@@ -30,7 +30,8 @@ impl Project {
     /// that votes decide has no effect.
     ///
     /// # Errors
-    /// [`Error::Invalid`](crate::Error::Invalid) names an item that is not there; then none is kept.
+    /// [`Error::Invalid`](crate::Error::Invalid) names an item that is not there; then none is
+    /// kept.
     pub fn add_adjudications(&self, decisions: &[Adjudication]) -> Result<usize> {
         let given = decisions.to_vec();
         self.store().write(move |db| decisions::add(db, &given, secret::now()))
