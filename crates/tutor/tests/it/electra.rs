@@ -1,9 +1,6 @@
 //! Pre-training on running text and classifiers that start from it, as a user runs them.
 
-use std::process::Stdio;
-use std::time::Duration;
-
-use crate::tutor::{command, refused, result, run, run_folder};
+use crate::tutor::{killed, refused, result, run, run_folder};
 
 const QUICK: [&str; 5] = ["run", "electra", "--quick", "--threads", "1"];
 
@@ -82,14 +79,7 @@ fn killed_at_some_moment_it_ends_with_the_same_bits() {
     let whole = [&QUICK[..], &["--out", "whole"]].concat();
     let broken = [&QUICK[..], &["--out", "broken"]].concat();
     let whole = run_folder(dir.path(), &run(dir.path(), &whole));
-    for milliseconds in [400, 700, 1000] {
-        let child =
-            command(dir.path(), &broken).stdout(Stdio::null()).stderr(Stdio::null()).spawn();
-        let mut child = child.expect("started");
-        std::thread::sleep(Duration::from_millis(milliseconds));
-        child.kill().expect("killed");
-        child.wait().expect("ended");
-    }
+    killed(dir.path(), &broken, [400, 700, 1000]);
     run(dir.path(), &broken);
     let broken = dir.path().join("broken/electra/latest");
     for file in [

@@ -3,12 +3,10 @@
 
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::process::Stdio;
-use std::time::Duration;
 
 use serde_json::{Value, json};
 
-use crate::tutor::{command, refused, result, run, run_folder};
+use crate::tutor::{killed, refused, result, run, run_folder};
 
 /// The vocabulary of the small networks.
 pub(crate) const TOKENS: &str = "[PAD]\n[UNK]\n[CLS]\n[SEP]\n[MASK]\nthe\na\nfilm\nwas\ngood\nbad\nit\n\
@@ -255,14 +253,7 @@ fn killed_at_some_moment_it_ends_with_the_same_bits() {
     let whole = [&common[..], &["whole"]].concat();
     let broken = [&common[..], &["broken"]].concat();
     let whole = run_folder(dir.path(), &run(dir.path(), &whole));
-    for milliseconds in [150, 300, 450] {
-        let child =
-            command(dir.path(), &broken).stdout(Stdio::null()).stderr(Stdio::null()).spawn();
-        let mut child = child.expect("started");
-        std::thread::sleep(Duration::from_millis(milliseconds));
-        child.kill().expect("killed");
-        child.wait().expect("ended");
-    }
+    killed(dir.path(), &broken, [150, 300, 450]);
     run(dir.path(), &broken);
     let broken = dir.path().join("broken/finetune/latest");
     for file in [

@@ -3,9 +3,8 @@
 use std::io::{BufRead, BufReader, Write};
 use std::path::Path;
 use std::process::{Output, Stdio};
-use std::time::Duration;
 
-use crate::tutor::{command, refused, result, run, run_folder};
+use crate::tutor::{command, killed, refused, result, run, run_folder};
 
 const QUICK: [&str; 5] = ["run", "meena", "--quick", "--threads", "1"];
 
@@ -128,14 +127,7 @@ fn killed_at_some_moment_it_ends_with_the_same_bits() {
     let whole = [&QUICK[..], &["--out", "whole"]].concat();
     let broken = [&QUICK[..], &["--out", "broken"]].concat();
     let whole = run_folder(dir.path(), &run(dir.path(), &whole));
-    for milliseconds in [1500, 2500, 3500] {
-        let child =
-            command(dir.path(), &broken).stdout(Stdio::null()).stderr(Stdio::null()).spawn();
-        let mut child = child.expect("started");
-        std::thread::sleep(Duration::from_millis(milliseconds));
-        child.kill().expect("killed");
-        child.wait().expect("ended");
-    }
+    killed(dir.path(), &broken, [1500, 2500, 3500]);
     run(dir.path(), &broken);
     let broken = dir.path().join("broken/meena/latest");
     for file in [

@@ -2,10 +2,8 @@
 
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::process::Stdio;
-use std::time::Duration;
 
-use crate::tutor::{call, command, refused, result, run, run_folder};
+use crate::tutor::{call, killed, refused, result, run, run_folder};
 
 const GOOD: [&str; 6] = ["fine", "lovely", "great", "moving", "bright", "warm"];
 const BAD: [&str; 6] = ["dull", "boring", "awful", "empty", "cold", "slow"];
@@ -211,13 +209,7 @@ fn killed_at_some_moment_it_ends_with_the_same_bits() {
     let whole = run_folder(dir, &run(dir, &whole));
     let (broken, _) = started("broken");
     let broken: Vec<&str> = broken.iter().map(String::as_str).collect();
-    for milliseconds in [600, 1000, 1500] {
-        let child = command(dir, &broken).stdout(Stdio::null()).stderr(Stdio::null()).spawn();
-        let mut child = child.expect("started");
-        std::thread::sleep(Duration::from_millis(milliseconds));
-        child.kill().expect("killed");
-        child.wait().expect("ended");
-    }
+    killed(dir, &broken, [600, 1000, 1500]);
     let broken = run_folder(dir, &run(dir, &broken));
     for file in [
         "text/vocabulary/tokenizer.json",

@@ -1,7 +1,8 @@
 //! Calls the program.
 
 use std::path::{Path, PathBuf};
-use std::process::{Command, Output};
+use std::process::{Command, Output, Stdio};
+use std::time::Duration;
 
 /// What a call of the program printed and how it ended.
 pub(crate) struct Called {
@@ -39,6 +40,17 @@ pub(crate) fn refused(dir: &Path, arguments: &[&str]) -> String {
     let called = call(dir, arguments);
     assert!(!called.success, "tutor {} was not refused", arguments.join(" "));
     called.err
+}
+
+/// Starts the program and kills it, once for each of these moments after its start.
+pub(crate) fn killed(dir: &Path, arguments: &[&str], milliseconds: [u64; 3]) {
+    for milliseconds in milliseconds {
+        let child = command(dir, arguments).stdout(Stdio::null()).stderr(Stdio::null()).spawn();
+        let mut child = child.expect("started");
+        std::thread::sleep(Duration::from_millis(milliseconds));
+        child.kill().expect("killed");
+        child.wait().expect("ended");
+    }
 }
 
 /// The folder of the report that a run's last line names.

@@ -1,7 +1,9 @@
 //! The rows without a network: linear classifiers of words, and of what unlabelled texts tell about
 //! words.
 
+use std::cell::OnceCell;
 use std::path::Path;
+use std::sync::Arc;
 
 use anyhow::{Context, Result};
 use data_pipeline::dataset::Samples;
@@ -19,6 +21,7 @@ pub(super) struct Linears {
     rows: Vec<Row>,
     /// The class of each labelled text.
     labels: Vec<u32>,
+    unlabeled: Arc<TextSet>,
     classes: usize,
     seed: u64,
 }
@@ -27,6 +30,8 @@ struct Row {
     name: &'static str,
     space: Space,
     labeled: Points,
+    /// The unlabelled texts, once they are asked for.
+    unlabeled: OnceCell<Points>,
 }
 
 /// Texts that directions are learned from at most: more change them little, and take memory.
@@ -42,7 +47,7 @@ impl Linears {
         let mut rows = Vec::new();
         let mut add = |name, space: Space| {
             let labeled = space.points(&labeled);
-            rows.push(Row { name, space, labeled });
+            rows.push(Row { name, space, labeled, unlabeled: OnceCell::new() });
         };
         if let Some(options) = recipe.words {
             add(WORDS, Space::of_terms(&labeled, options, classes));
@@ -63,6 +68,7 @@ impl Linears {
         Ok(Self {
             rows,
             labels: labels.context("a labelled text has no label")?,
+            unlabeled: parts.unlabeled.clone(),
             classes,
             seed: seeds::key(run.seed, "linear"),
         })
@@ -79,20 +85,17 @@ impl Linears {
         Fitted::to(&self.row(name)?.labeled, labels, at, self.seed)
     }
 
-    /// What it says of texts.
-    pub(super) fn predict(
-        &self,
-        name: &str,
-        fitted: &Fitted,
-        set: &TextSet,
-    ) -> Result<Predictions> {
-        let points = self.row(name)?.space.points(&texts(set));
-        Predictions::new(self.classes, fitted.probabilities(&points))
+    /// What it says of the unlabelled texts.
+    pub(super) fn unlabeled(&self, name: &str, fitted: &Fitted) -> Result<Predictions> {
+        let row = self.row(name)?;
+        let points = row.unlabeled.get_or_init(|| row.space.points(&texts(&self.unlabeled)));
+        Predictions::new(self.classes, fitted.probabilities(points))
     }
 
     /// What it says of texts whose class is known.
     pub(super) fn scores(&self, name: &str, fitted: &Fitted, set: &TextSet) -> Result<Scores> {
-        let said = self.predict(name, fitted, set)?;
+        let points = self.row(name)?.space.points(&texts(set));
+        let said = Predictions::new(self.classes, fitted.probabilities(&points))?;
         let all = 0..set.len();
         Ok(Scores::of(all.clone().map(|i| set.id(i)), all.map(|i| set.label(i)), &said))
     }

@@ -16,7 +16,7 @@ use train::TrainConfig;
 
 use super::linear::Linears;
 use super::parts::Parts;
-use super::recipe::{PRE_TRAINED, Recipe, is_alone, nets_of};
+use super::recipe::{LATENT, PRE_TRAINED, Recipe, is_alone, nets_of};
 use super::start::Source;
 use super::trial::Setting;
 use crate::run::clock::Clock;
@@ -159,6 +159,7 @@ fn find(
     let mut outcome_rows = Vec::new();
     let (mut curves, mut unlabeled) = (Vec::new(), Vec::new());
     let mut about = Vec::new();
+    let mut teacher = None;
     for name in linears.names() {
         let fitted = linears.fit(name, &everyone)?;
         linears.keep(name, &fitted, &dir.join(name))?;
@@ -168,15 +169,17 @@ fn find(
             outcome_rows.push(Measured { name: name.to_owned(), scores, steps: 0 });
         }
         if name == choice.row {
-            let said = linears.predict(name, &fitted, &parts.unlabeled)?;
+            let said = linears.unlabeled(name, &fitted)?;
             unlabeled = lists::of((0..parts.unlabeled.len()).map(|i| parts.unlabeled.id(i)), &said);
         }
+        teacher = (name == LATENT).then_some(fitted).or(teacher);
     }
     clock.note()?;
     // Measured after all trainings, so that these have the same time.
     let mut all = Vec::new();
     for (i, (name, start)) in setting.rows.iter().enumerate() {
-        let labeled = Arc::new(setting.encode(&setting.learned(name, &everyone)?)?);
+        let labeled =
+            Arc::new(setting.encode(&setting.learned(name, &everyone, teacher.as_ref())?)?);
         let dir = dir.join(name);
         let training = setting.training((name, *start), &labeled, &dir)?;
         let full = pace::needed(training.most.max(pace::FEWEST_STEPS), setting.pace);

@@ -23,6 +23,7 @@ use crate::run::scores::Scores;
 use crate::run::seeds::{self, SeedRun};
 use crate::run::trial::Trial;
 use crate::text::classifier::TextClassifier;
+use crate::text::linear::Fitted;
 
 /// What trainings of a seed share.
 pub(super) struct Setting<'a> {
@@ -66,14 +67,25 @@ impl Setting<'_> {
     }
 
     /// The texts that a row of a net learns from, of the labelled ones at these positions.
-    pub(super) fn learned(&self, name: &str, at: &[usize]) -> Result<Arc<TextSet>> {
+    /// `teacher` is what `latent-semantic` learned from the same.
+    pub(super) fn learned(
+        &self,
+        name: &str,
+        at: &[usize],
+        teacher: Option<&Fitted>,
+    ) -> Result<Arc<TextSet>> {
         let parts = self.parts;
         let positions: Vec<u32> = at.iter().map(|&i| i as u32).collect();
         let labeled = parts.labeled.select(&positions);
         match (name, self.recipe.student) {
             (STUDENT, Some(student)) => {
-                let teacher = self.linears.fit(LATENT, at)?;
-                let said = self.linears.predict(LATENT, &teacher, &parts.unlabeled)?;
+                let teacher = teacher.with_context(|| {
+                    format!(
+                        "{STUDENT} has no teacher: no term is in enough texts for {LATENT}; lower \
+                         latent_semantic.texts, or take student out of the recipe"
+                    )
+                })?;
+                let said = self.linears.unlabeled(LATENT, teacher)?;
                 student::texts(&labeled, (&parts.unlabeled, &said), student.labels)
             }
             _ => Ok(Arc::new(labeled)),
@@ -94,6 +106,10 @@ impl Setting<'_> {
 
     /// The folds of the trial.
     fn folds(&self, seed: u64) -> Vec<Fold> {
+        // A single row is no choice: tried only where there is nothing else to measure on.
+        if self.recipe.rows().count() == 1 && self.parts.is_measured() {
+            return Vec::new();
+        }
         let labeled = &self.parts.labeled;
         let labels: Vec<u32> = (0..labeled.len()).filter_map(|i| labeled.label(i)).collect();
         let trial = &self.recipe.trial;
@@ -106,28 +122,20 @@ impl Setting<'_> {
 
     /// How many trainings of nets the trial has.
     pub(super) fn trainings(&self, seed: u64) -> usize {
-        match self.recipe.rows().count() == 1 && self.parts.is_measured() {
-            true => 0,
-            false => self.folds(seed).len() * self.recipe.net_rows().count(),
-        }
+        self.folds(seed).len() * self.recipe.net_rows().count()
     }
 
     /// Runs all folds; `seconds` is what the whole trial may take.
     pub(super) fn trial(&self, seconds: f64, run: &mut SeedRun<'_, '_>) -> Result<Trial> {
         let (recipe, parts) = (self.recipe, self.parts);
-        let folds = match self.recipe.rows().count() == 1 && parts.is_measured() {
-            // A single row is no choice: tried only where there is nothing else to measure on.
-            true => Vec::new(),
-            false => self.folds(run.seed),
-        };
+        let folds = self.folds(run.seed);
         let trainings = self.trainings(run.seed);
         let seconds = seconds / trainings.max(1) as f64;
         let steps = fitting(seconds, self.pace);
         let long_enough = steps >= recipe.trial.steps.min(recipe.train.steps);
         // Nets are tried if it can decide, or if there is nothing else to measure on.
         let nets = trainings > 0 && (long_enough || (seconds > 0.0 && !parts.is_measured()));
-        let decides =
-            if self.linears.names().next().is_some() { true } else { nets && long_enough };
+        let decides = self.linears.names().next().is_some() || (nets && long_enough);
         if folds.is_empty() || !(decides || nets) {
             return Ok(Trial::default());
         }
@@ -141,16 +149,22 @@ impl Setting<'_> {
                     Arc::new(parts.labeled.select(&at))
                 }
             };
+            let mut teacher = None;
             for name in self.linears.names() {
                 let fitted = self.linears.fit(name, &fold.trained)?;
                 found.add(name, self.linears.scores(name, &fitted, &measured)?);
+                teacher = (name == LATENT).then_some(fitted).or(teacher);
             }
             for (name, start) in self.rows.iter().filter(|_| nets) {
                 let dir = run.dir.join("trial").join(format!("{name}-{}", number + 1));
                 files::make_folder(&dir)?;
                 let (scores, cost): (Scores, StageCost) =
                     files::once(&dir.join("scores.json"), || {
-                        let labeled = Arc::new(self.encode(&self.learned(name, &fold.trained)?)?);
+                        let labeled = Arc::new(self.encode(&self.learned(
+                            name,
+                            &fold.trained,
+                            teacher.as_ref(),
+                        )?)?);
                         let training = self.training((name, *start), &labeled, &dir)?;
                         run.part("trial");
                         let trained = training.train(seconds, self.pace, run)?;
