@@ -42,7 +42,7 @@ enum Command {
     Eval(commands::eval::Args),
     /// Write a trained network as a file for other programs: safetensors, ONNX.
     Export(commands::export::Args),
-    /// Download or verify a data set; make a vocabulary of texts.
+    /// Download or verify a data set; make a vocabulary of texts; score translations.
     Data(commands::data::Args),
     /// Write corrupted copies of a folder of images, as ImageNet-C has them.
     Corrupt(commands::corrupt::Args),
