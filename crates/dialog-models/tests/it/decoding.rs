@@ -282,7 +282,7 @@ fn a_wide_beam_finds_the_likeliest_responses() {
     }
     all.sort_by(|a, b| b.0.total_cmp(&a.0));
     // Wide enough to follow every response.
-    let search = Beam { width: 20, max_tokens: 3, ..Beam::default() };
+    let search = Beam { width: 40, max_tokens: 3, ..Beam::default() };
     let found = beam(&net, &context, &special, &search);
     assert!(found.len() > all.len());
     for (i, (found, expected)) in found.iter().zip(&all).enumerate() {
