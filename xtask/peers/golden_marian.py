@@ -23,6 +23,9 @@ from safetensors.torch import save_file
 from transformers import MarianConfig, MarianMTModel, MarianTokenizer
 from transformers.generation.configuration_utils import GenerationConfig
 
+# One thread: the same sums everywhere.
+torch.set_num_threads(1)
+
 ENGLISH = """A man in an orange hat is looking at something. Two dogs are playing in the snow!
 The film was good, but the ending was not. I didn't like it; my friends did. Why?
 She paid 3.50 for two tickets on 12 May 2019. "It is," he said, "a long story."

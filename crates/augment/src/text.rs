@@ -61,6 +61,12 @@ pub enum TextError {
         /// What is wrong, and the way out.
         fault: String,
     },
+    /// A file that another process is writing.
+    #[error("{}: in use by another process; wait for it, or name another file", .path.display())]
+    InUse {
+        /// The file.
+        path: PathBuf,
+    },
     /// A translator that failed or gave another number of lines.
     #[error("translator `{translator}`: {fault}")]
     Translator {

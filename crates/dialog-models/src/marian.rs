@@ -221,6 +221,34 @@ impl Layer {
 ///
 /// A batch has no padding ([`Pairs`]), so that a text gives what it gives alone, to rounding. Modes
 /// that give noise to some rows only are not for it, and panic.
+///
+/// ```
+/// use dialog_models::decode::{Prompt, SampleConfig, Sampling, Special, sample_all};
+/// use dialog_models::{Marian, MarianConfig};
+/// use torch::{Device, Params};
+///
+/// torch::rng::seed(1);
+/// let config = MarianConfig {
+///     vocabularies: [20; 2],
+///     hidden: 16,
+///     layers: [1; 2],
+///     heads: [2; 2],
+///     inner: [32; 2],
+///     start: 19,
+///     ..MarianConfig::default()
+/// };
+/// let (net, _) = Params::build(Device::Cpu, |scope| Marian::new(scope, &config));
+///
+/// // Five translations each of two texts, which are read once; 0 ends a text, 19 is in none.
+/// let texts = [[5, 6, 7, 0].as_slice(), &[9, 0]];
+/// let prompts = texts.map(|context| Prompt { context, seed: 3, max_tokens: 8 });
+/// let special = Special { never: vec![19], forced: true, ..Special::end(0) };
+/// let sampling = Sampling { temperature: 0.9, ..Sampling::default() };
+/// let config = SampleConfig { candidates: 5, sampling, ..SampleConfig::default() };
+/// let all = sample_all(&net, &prompts, &special, &config);
+/// assert_eq!((all.len(), all[0].len()), (2, 5));
+/// assert!(all.concat().iter().all(|one| one.finished && one.generated() <= 8));
+/// ```
 #[derive(Debug)]
 pub struct Marian {
     /// The tables of the encoder and of the decoder, and the one that gives the logits.

@@ -200,8 +200,7 @@ impl Paraphrases {
         let mut file = Locked(options.open(path).map_err(io(path))?);
         match file.0.try_lock() {
             Err(TryLockError::WouldBlock) => {
-                let fault = "in use by another process; wait for it, or name another file";
-                return Err(wrong(fault.into()));
+                return Err(TextError::InUse { path: path.to_path_buf() });
             }
             // Some network file systems cannot lock; there the caller must see to it.
             Err(TryLockError::Error(error)) if error.kind() != ErrorKind::Unsupported => {

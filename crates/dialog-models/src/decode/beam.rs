@@ -183,7 +183,9 @@ impl Search {
         if self.finished.len() < beam.width {
             return false;
         }
-        let value = |c: &Candidate| match beam.patience {
+        // A search of width 1 takes the likeliest token each time, the end included.
+        let patience = if beam.width == 1 { Patience::First } else { beam.patience };
+        let value = |c: &Candidate| match patience {
             Patience::First => f64::NEG_INFINITY,
             Patience::Present => beam.of(c),
             // None gets likelier by growing: at best its sum stays, over the most tokens.

@@ -4,6 +4,7 @@
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, bail, ensure};
+use augment::text::TextError;
 use augment::text::back_translation::BackTranslation;
 use augment::text::paraphrase_parts::Parts;
 use augment::text::paraphrases::{Amount, Made, Paraphrases};
@@ -145,14 +146,16 @@ fn back_translation(args: &TextArgs) -> Result<()> {
         bar.set_position(whole.progress().0 as u64);
         whole.fill(&mut pipeline, &texts, |whole| bar.set_position(whole.progress().0 as u64))?;
     } else {
-        parts.fill(&mut pipeline, &texts, args.shard, 0, |_| bar.inc(workers as u64))?;
+        let done = open_when_free(&path, &made)?.progress().0;
+        bar.set_position(done as u64);
+        parts.fill(&mut pipeline, &texts, args.shard, done, |_| bar.inc(workers as u64))?;
     }
     bar.finish_and_clear();
     let cut = pipeline.forward.cut() + pipeline.backward.cut();
     if cut > 0 {
         note(&format!("{cut} sentences had more tokens than a network reads, and were cut"));
     }
-    let mut whole = Paraphrases::open(&path, made)?;
+    let mut whole = open_when_free(&path, &made)?;
     parts.gather(&mut whole)?;
     let (there, all) = whole.progress();
     if there < all {
@@ -167,6 +170,20 @@ fn back_translation(args: &TextArgs) -> Result<()> {
         say(&format!("{copies} lists in {}", folder.display()))?;
     }
     finish(args, &path, &whole, &texts)
+}
+
+/// Opens the file that several processes join their parts in, one after the other.
+fn open_when_free(path: &Path, made: &Made) -> Result<Paraphrases> {
+    const TRIES: usize = 300;
+    for _ in 0..TRIES {
+        match Paraphrases::open(path, made.clone()) {
+            Err(TextError::InUse { .. }) => {
+                std::thread::sleep(std::time::Duration::from_millis(100));
+            }
+            opened => return Ok(opened?),
+        }
+    }
+    Ok(Paraphrases::open(path, made.clone())?)
 }
 
 fn bar(batches: usize) -> Result<ProgressBar> {
