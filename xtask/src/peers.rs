@@ -8,6 +8,7 @@ mod augment;
 mod measure;
 mod runner;
 mod ssl;
+mod translation;
 
 use anyhow::Result;
 use clap::{Parser, ValueEnum};
@@ -28,6 +29,9 @@ struct Args {
     /// `augment`: how long each case runs in a turn
     #[arg(long, default_value_t = 0.15)]
     seconds: f64,
+    /// `translation`: how many sentences
+    #[arg(long, default_value_t = 1000)]
+    sentences: usize,
 }
 
 #[derive(Clone, Copy, ValueEnum)]
@@ -36,6 +40,8 @@ enum What {
     Augment,
     /// FixMatch's training step: PyTorch, eager and compiled
     Ssl,
+    /// Translating sentences: transformers' `generate`
+    Translation,
 }
 
 /// Whether these arguments of `bench` ask for this rather than for criterion.
@@ -49,5 +55,6 @@ pub(crate) fn measure(args: &[OsString]) -> Result<String> {
     match args.what {
         What::Augment => augment::run(args.rounds, args.seconds),
         What::Ssl => ssl::run(args.rounds),
+        What::Translation => translation::run(args.rounds, args.sentences),
     }
 }

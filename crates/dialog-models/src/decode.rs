@@ -8,6 +8,7 @@
 mod beam;
 mod candidate;
 mod draw;
+mod many;
 mod rank;
 mod repetition;
 mod sample;
@@ -15,6 +16,7 @@ mod sampling;
 
 pub use beam::{Beam, Patience, beam, beam_all};
 pub use candidate::{Candidate, Prompt, Special};
+pub use many::{BatchSize, many};
 pub use rank::{Dropped, Filter, Ranked, Ranking, rank};
 pub use repetition::Repetition;
 pub use sample::{SampleConfig, Written, sample, sample_all, sample_each};

@@ -4,7 +4,8 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use dialog_models::decode::{
-    Beam, Patience, Prompt, SampleConfig, Sampling, Special, beam, beam_all, sample, sample_all,
+    BatchSize, Beam, Patience, Prompt, SampleConfig, Sampling, Special, beam, beam_all, many, sample,
+    sample_all,
 };
 use dialog_models::hub::MarianCheckpoint;
 use dialog_models::{Autoregressive, LanguageModel, Marian, Pairs};
@@ -280,4 +281,41 @@ fn folders_that_are_half_there_are_named() {
     // Without it the folder is whole.
     fs::remove_file(at("generation_config.json")).expect("removed");
     assert!(open(copy.path()).is_ok());
+}
+
+/// Networks in threads, and contexts in batches, give what each gives alone.
+#[test]
+fn many_contexts_are_decoded_in_any_number_of_threads() {
+    let (read, _, params) = open(&folder("marian")).expect("the network");
+    let special = &read.config.special;
+    let contexts: Vec<Vec<i64>> =
+        (0..40).map(|i| (0..1 + i % 9).map(|k| (i + 3 * k) % 38 + 1).chain([0]).collect()).collect();
+    let prompt = |(i, context): (usize, &'_ Vec<i64>)| (i as u64, context.clone());
+    let owned: Vec<(u64, Vec<i64>)> = contexts.iter().enumerate().map(prompt).collect();
+    let prompts: Vec<Prompt<'_>> = owned
+        .iter()
+        .map(|(seed, context)| Prompt { context, seed: *seed, max_tokens: 12 })
+        .collect();
+    let sampling = Sampling { temperature: 1.0, top_k: None, nucleus: None };
+    let config = SampleConfig { candidates: 2, max_tokens: 12, sampling };
+    let decode = |net: &dyn Autoregressive, prompts: &[Prompt<'_>]| {
+        sample_all(net, prompts, special, &config)
+    };
+    let mut before = None;
+    for threads in [1, 3] {
+        let mut nets: Vec<Box<dyn Autoregressive + Send>> = (0..threads)
+            .map(|_| -> Box<dyn Autoregressive + Send> {
+                Box::new(params.sharing(|scope| Marian::new(scope, &read.config.network)))
+            })
+            .collect();
+        let size = BatchSize { rows: 16, tokens: 100 };
+        let all = many(&mut nets, &prompts, 2, size, &decode);
+        for (prompt, found) in prompts.iter().zip(&all) {
+            let alone = sample(&*nets[0], prompt.context, special, &config, prompt.seed);
+            assert!(alone.iter().zip(found).all(|(a, b)| a.tokens == b.tokens));
+        }
+        // Bit for bit.
+        assert!(before.is_none_or(|before| before == all));
+        before = Some(all);
+    }
 }

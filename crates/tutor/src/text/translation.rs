@@ -1,7 +1,6 @@
 //! Networks that translate, with their tokenizers: what back-translation asks for.
 
 use std::path::Path;
-use std::sync::{Mutex, PoisonError};
 
 use anyhow::{Context, Result, ensure};
 use augment::rng::{Key, Rng};
@@ -9,16 +8,14 @@ use augment::text::TextError;
 use augment::text::back_translation::Translator;
 use data_pipeline::digest::Digest;
 use data_pipeline::text::MarianTokenizer;
-use dialog_models::decode::{Candidate, Prompt, SampleConfig, Sampling, Special, sample_all};
+use dialog_models::decode::{
+    BatchSize, Prompt, SampleConfig, Sampling, Special, many, sample_all,
+};
 use dialog_models::hub::MarianCheckpoint;
 use dialog_models::{Autoregressive, Marian};
-use torch::{Device, device};
+use torch::Device;
 use weights::find::{Places, find};
 
-/// Source tokens of a batch, what fills up shorter texts included, times the copies.
-const TOKENS: usize = 4096;
-/// Texts of a batch, times the copies.
-const ROWS: usize = 128;
 /// How many tokens a translation may have more than what is translated, as tensor2tensor decodes.
 const MORE: usize = 100;
 
@@ -51,7 +48,6 @@ pub(crate) struct Translation {
     special: Special,
     /// Tokens of a text at most, its end included.
     longest: usize,
-    device: Device,
     /// Texts that were longer and were cut.
     cut: usize,
 }
@@ -102,7 +98,6 @@ impl Translation {
             nets: (0..workers).map(|_| net()).collect(),
             special: config.special.clone(),
             longest: config.network.positions as usize,
-            device,
             cut: 0,
         })
     }
@@ -127,51 +122,21 @@ impl Translation {
             self.cut += usize::from(ids.len() > self.longest);
             pieces.extend(parts(ids, self.longest, self.special.end, text));
         }
-        let batches = batches(&pieces, copies);
-        let (next, done) = (Mutex::new(batches.iter()), Mutex::new(Vec::new()));
-        let (special, languages) = (&self.special, &*self.languages);
-        let on_cpu = self.device == Device::Cpu;
-        let work = |net: &dyn Autoregressive| {
-            loop {
-                let batch = next.lock().unwrap_or_else(PoisonError::into_inner).next();
-                let Some(batch) = batch else { break };
-                let prompt = |&piece: &usize| Prompt {
-                    context: &pieces[piece].ids,
-                    seed: seed_of(seed, piece),
-                    max_tokens: pieces[piece].ids.len() + MORE,
-                };
-                let prompts: Vec<Prompt<'_>> = batch.iter().map(prompt).collect();
-                let found = sample_all(net, &prompts, special, config);
-                let texts = |all: Vec<Candidate>| -> Vec<String> {
-                    all.iter().map(|one| languages.text(&one.tokens)).collect()
-                };
-                let made: Vec<(usize, Vec<String>)> =
-                    batch.iter().copied().zip(found.into_iter().map(texts)).collect();
-                done.lock().unwrap_or_else(PoisonError::into_inner).extend(made);
-            }
+        let prompt = |(i, piece): (usize, &Piece)| Prompt {
+            context: &piece.ids,
+            seed: seed_of(seed, i),
+            max_tokens: piece.ids.len() + MORE,
         };
-        std::thread::scope(|scope| {
-            let start = |net: Box<dyn Autoregressive + Send>| {
-                let work = &work;
-                scope.spawn(move || {
-                    if on_cpu {
-                        device::set_threads(1);
-                    }
-                    work(&*net);
-                    net
-                })
-            };
-            let running: Vec<_> = self.nets.drain(..).map(start).collect();
-            let ended = |handle: std::thread::ScopedJoinHandle<'_, _>| {
-                handle.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))
-            };
-            self.nets.extend(running.into_iter().map(ended));
-        });
-        let mut done = done.into_inner().unwrap_or_else(PoisonError::into_inner);
-        done.sort_by_key(|(piece, _)| *piece);
+        let prompts: Vec<Prompt<'_>> = pieces.iter().enumerate().map(prompt).collect();
+        let special = &self.special;
+        let decode = |net: &dyn Autoregressive, prompts: &[Prompt<'_>]| {
+            sample_all(net, prompts, special, config)
+        };
+        let done = many(&mut self.nets, &prompts, copies, BatchSize::default(), &decode);
         let mut all = vec![vec![String::new(); copies]; texts.len()];
-        for (piece, found) in done {
-            for (text, part) in all[pieces[piece].text].iter_mut().zip(found) {
+        for (piece, found) in pieces.iter().zip(done) {
+            for (text, one) in all[piece.text].iter_mut().zip(found) {
+                let part = self.languages.text(&one.tokens);
                 if !text.is_empty() && !part.is_empty() {
                     text.push(' ');
                 }
@@ -225,28 +190,6 @@ fn parts(ids: Vec<i64>, longest: usize, end: i64, text: usize) -> Vec<Piece> {
     ids[..ids.len() - 1].chunks((longest - 1).max(1)).map(part).collect()
 }
 
-/// Pieces of about the same length together. Which are together follows from the pieces alone.
-fn batches(pieces: &[Piece], copies: usize) -> Vec<Vec<usize>> {
-    let mut order: Vec<usize> = (0..pieces.len()).collect();
-    order.sort_by_key(|&i| (std::cmp::Reverse(pieces[i].ids.len()), i));
-    let mut all: Vec<Vec<usize>> = Vec::new();
-    let mut longest = 0;
-    for piece in order {
-        let full = |batch: &Vec<usize>| {
-            let rows = (batch.len() + 1) * copies;
-            rows > ROWS || rows * longest > TOKENS
-        };
-        match all.last_mut() {
-            Some(batch) if !full(batch) => batch.push(piece),
-            _ => {
-                longest = pieces[piece].ids.len();
-                all.push(vec![piece]);
-            }
-        }
-    }
-    all
-}
-
 /// Which network and vocabulary these are: texts that different ones translate must not be mixed.
 fn identity(checkpoint: &MarianCheckpoint, folder: &Path) -> Result<Digest> {
     let mut bytes = Vec::new();
@@ -267,10 +210,6 @@ fn identity(checkpoint: &MarianCheckpoint, folder: &Path) -> Result<Digest> {
 mod tests {
     use super::*;
 
-    fn piece(length: usize) -> Piece {
-        Piece { text: 0, ids: vec![5; length] }
-    }
-
     #[test]
     fn long_texts_are_cut_and_nothing_is_lost() {
         let ids: Vec<i64> = (10..31).chain([0]).collect();
@@ -280,21 +219,5 @@ mod tests {
             cut.iter().flat_map(|part| part.ids[..part.ids.len() - 1].to_vec()).collect();
         assert_eq!(joined, ids[..21]);
         assert_eq!(parts(ids[..8].to_vec(), 8, 0, 0).len(), 1);
-    }
-
-    #[test]
-    fn batches_hold_texts_of_like_lengths_within_their_bounds() {
-        let pieces: Vec<Piece> = (0..300).map(|i| piece(1 + (i * 7) % 61)).collect();
-        for copies in [1, 5, 200] {
-            let all = batches(&pieces, copies);
-            let mut seen: Vec<usize> = all.concat();
-            seen.sort_unstable();
-            assert_eq!(seen, (0..300).collect::<Vec<_>>());
-            for batch in &all {
-                let rows = batch.len() * copies;
-                let longest = batch.iter().map(|&i| pieces[i].ids.len()).max().unwrap_or(0);
-                assert!(batch.len() == 1 || (rows <= ROWS && rows * longest <= TOKENS));
-            }
-        }
     }
 }
