@@ -5,7 +5,7 @@ pub(crate) mod classification;
 pub(crate) mod classifier;
 pub(crate) mod linear;
 pub(crate) mod linear_predictor;
-pub(crate) mod paraphrased;
+pub(crate) mod paraphrase_quality;
 pub(crate) mod predictor;
 pub(crate) mod pretraining;
 pub(crate) mod published;

@@ -16,7 +16,7 @@ use indicatif::{ProgressBar, ProgressStyle};
 use super::device::chosen;
 use super::say;
 use crate::run::note::note;
-use crate::text::paraphrased::Quality;
+use crate::text::paraphrase_quality::Quality;
 use crate::text::translation::Translation;
 
 /// What is augmented.
