@@ -89,6 +89,13 @@ impl Source {
             return Ok(());
         }
         let pretraining = recipe.pretraining.as_ref().context("how to pre-train")?;
+        let (longest, positions) = (pretraining.sequences.longest, self.encoder.positions);
+        ensure!(
+            longest as i64 <= positions,
+            "pretraining.sequences.longest: {longest} tokens are more than the {positions} \
+             positions of the {}",
+            self.name()
+        );
         let dir = folder(root, self.from);
         let making = Making {
             vocabulary: self.tokenizer.size(),
