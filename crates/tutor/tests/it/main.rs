@@ -21,4 +21,5 @@ mod settings;
 mod ssa;
 mod text_tools;
 mod tutor;
+mod uda_text;
 mod weights;
