@@ -9,6 +9,7 @@ mod measure;
 mod runner;
 mod ssl;
 mod translation;
+mod uda_text;
 
 use anyhow::Result;
 use clap::{Parser, ValueEnum};
@@ -42,6 +43,8 @@ enum What {
     Ssl,
     /// Translating sentences: transformers' `generate`
     Translation,
+    /// UDA's training step on texts: PyTorch; TF-IDF replacement: plain Python
+    UdaText,
 }
 
 /// Whether these arguments of `bench` ask for this rather than for criterion.
@@ -56,5 +59,6 @@ pub(crate) fn measure(args: &[OsString]) -> Result<String> {
         What::Augment => augment::run(args.rounds, args.seconds),
         What::Ssl => ssl::run(args.rounds),
         What::Translation => translation::run(args.rounds, args.sentences),
+        What::UdaText => uda_text::run(args.rounds),
     }
 }
