@@ -320,14 +320,23 @@ impl Paraphrases {
     /// Writes the files that training reads ([`paraphrase_file`]), one for each whole copy, line
     /// `i` for text `i`, and says how many. All batches must be there.
     pub fn export(&self, folder: &Path, sub_set: &str) -> Result<usize, TextError> {
+        let temperature = self.made.temperature;
+        self.write_copies(|copy| paraphrase_file(folder, sub_set, temperature, copy))
+    }
+
+    /// The same, as `para_0.txt`, `para_1.txt`, … in a folder.
+    pub fn export_copies(&self, folder: &Path) -> Result<usize, TextError> {
+        self.write_copies(|copy| folder.join(format!("para_{copy}.txt")))
+    }
+
+    fn write_copies(&self, path: impl Fn(usize) -> PathBuf) -> Result<usize, TextError> {
         let copies = self.made.amount.copies;
         let whole = if self.found.len() == self.made.texts { copies } else { 0 };
         aug_ops::enough(whole, copies)?;
         for copy in 0..copies {
             let line = |of_text: &Vec<String>| of_text[copy].replace(['\n', '\r'], " ") + "\n";
             let lines: String = self.found.iter().map(line).collect();
-            let path = paraphrase_file(folder, sub_set, self.made.temperature, copy);
-            write(&path, lines.as_bytes())?;
+            write(&path(copy), lines.as_bytes())?;
         }
         Ok(whole)
     }

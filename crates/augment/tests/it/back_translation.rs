@@ -303,6 +303,8 @@ fn whole_copies_are_exported() {
     let file = fs::read_to_string(paraphrase_file(dir.path(), "train", 0.9, 1)).unwrap();
     assert_eq!(file.lines().count(), 4);
     assert_eq!(file.lines().nth(2), Some("short"));
+    assert_eq!(cache.export_copies(dir.path()).unwrap(), 3);
+    assert_eq!(fs::read_to_string(dir.path().join("para_1.txt")).unwrap(), file);
     let mut part = open(&dir.path().join("part.jsonl")).unwrap();
     let mut tired = BackTranslation::new(Tired(5), Stutter, 0.9);
     part.fill(&mut tired, &texts(), |_| {}).unwrap_err();

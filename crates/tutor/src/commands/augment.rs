@@ -41,7 +41,8 @@ struct TextArgs {
     /// The texts: a file with a text a line, or a table (.csv, .tsv, .jsonl, .parquet); packed by
     /// gzip or zstd or not.
     texts: PathBuf,
-    /// The folder of what is made: paraphrases.jsonl, and quality.json when all are there.
+    /// The folder of what is made: paraphrases.jsonl, and when all are there para_0.txt, para_1.txt,
+    /// … with a paraphrase a line, which recipes read, and quality.json.
     out: PathBuf,
     /// The network that translates the texts: a folder as opus-mt's, or its name in the cache of
     /// the Hugging Face hub.
@@ -73,9 +74,6 @@ struct TextArgs {
     /// Clean the texts as UDA cleans reviews: no <br />, no links.
     #[arg(long)]
     clean: bool,
-    /// Also write the lists that UDA's own code reads, a text a line, into this folder.
-    #[arg(long, value_name = "FOLDER")]
-    export: Option<PathBuf>,
     /// Examples that are shown at the end.
     #[arg(long, value_name = "N", default_value_t = 3)]
     examples: usize,
@@ -165,10 +163,7 @@ fn back_translation(args: &TextArgs) -> Result<()> {
         ))?;
         return Ok(());
     }
-    if let Some(folder) = &args.export {
-        let copies = whole.export(folder, "unsup")?;
-        say(&format!("{copies} lists in {}", folder.display()))?;
-    }
+    whole.export_copies(&args.out)?;
     finish(args, &path, &whole, &texts)
 }
 

@@ -83,14 +83,14 @@ fn paraphrases_have_the_same_bytes_however_they_are_made() {
     let (dir, arguments) = prepared();
     let at = dir.path();
     let with = |more: &[&'static str]| [arguments.as_slice(), more].concat();
-    let said = run(at, &with(&["whole", "--threads", "1", "--export", "lists"]));
+    let said = run(at, &with(&["whole", "--threads", "1"]));
     let whole = fs::read(store_of(at, "whole")).expect("the file");
     assert!(said.contains("12 paraphrases: 2 of each of 6 texts"), "{said}");
     assert!(said.contains("nrefs:1|case:mixed|eff:no|tok:13a|smooth:exp"), "{said}");
     let quality = fs::read_to_string(at.join("whole/quality.json")).expect("the figures");
     let quality: Value = serde_json::from_str(&quality).expect("JSON");
     assert!(quality["refused"].as_u64() >= Some(2), "`short` twice: {quality}");
-    let list = fs::read_to_string(at.join("lists/unsup/sample_0.9/para/para_1.txt")).expect("it");
+    let list = fs::read_to_string(at.join("whole/para_1.txt")).expect("it");
     assert_eq!((list.lines().count(), list.lines().nth(2)), (6, Some("short")));
     assert!(!list.contains("<br"));
 
