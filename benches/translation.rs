@@ -17,7 +17,8 @@ use std::path::Path;
 use std::time::Instant;
 
 use dialog_models::decode::{
-    BatchSize, Beam, Candidate, Patience, Prompt, SampleConfig, Sampling, beam_all, many, sample_all,
+    BatchSize, Beam, Candidate, Patience, Prompt, SampleConfig, Sampling, beam_all, many,
+    sample_all,
 };
 use dialog_models::hub::MarianCheckpoint;
 use dialog_models::{Autoregressive, Marian};
@@ -52,11 +53,15 @@ fn main() -> Result<(), Error> {
         .zip(0..)
         .map(|(context, seed)| Prompt { context, seed, max_tokens: MOST })
         .collect();
-    let beam =
-        Beam { width: 1, max_tokens: MOST, patience: Patience::First, empty: true, ..Beam::default() };
-    let greedy = |net: &dyn Autoregressive, prompts: &[Prompt<'_>]| {
-        beam_all(net, prompts, special, &beam)
+    let beam = Beam {
+        width: 1,
+        max_tokens: MOST,
+        patience: Patience::First,
+        empty: true,
+        ..Beam::default()
     };
+    let greedy =
+        |net: &dyn Autoregressive, prompts: &[Prompt<'_>]| beam_all(net, prompts, special, &beam);
     let sampling = Sampling { temperature: 0.9, top_k: None, nucleus: None };
     let config = SampleConfig { candidates: 5, max_tokens: MOST, sampling };
     let sampled = |net: &dyn Autoregressive, prompts: &[Prompt<'_>]| {

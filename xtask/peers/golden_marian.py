@@ -1,7 +1,7 @@
 """Folders of small random Marians as opus-mt publishes them, with real SentencePiece models, and
 what transformers makes of them.
 
-    python xtask/peers/golden_marian.py crates/dialog-models/tests/golden crates/data-pipeline/tests/golden
+    python xtask/peers/golden_marian.py crates
 
 Into `dialog-models` go the folders `marian` (one table of tokens, float32) and `marian_apart`
 (tables apart, an output table of its own, float16 in PyTorch's format), each with
@@ -72,7 +72,7 @@ def tokenizer(folder):
     (folder / "tokenizer_config.json").write_text(json.dumps(config) + "\n", encoding="utf-8")
     own = MarianTokenizer.from_pretrained(folder)
     rng = random.Random(3)
-    # A language's sign in the middle of a text is taken out by transformers; here it is text.
+    # A language's sign inside a text is taken out by transformers; here it is text.
     words = " ".join(ENGLISH + FRENCH).split() + [text for text in TEXTS if ">>" not in text]
     texts = TEXTS + [" ".join(rng.sample(words, rng.randint(2, 7))) for _ in range(40)]
     with (folder / "pieces.jsonl").open("w", encoding="utf-8") as file:
@@ -150,7 +150,7 @@ def network(folder, name, seed, **changed):
             for context in read:
                 given = {**generation, **changes}
                 kept = given["num_beams"]
-                # Given as an argument, values that are defaults would be replaced by the model's own.
+                # As an argument it would have its defaults replaced by the model's own values.
                 model.generation_config = GenerationConfig(**given)
                 out_ = model.generate(
                     torch.tensor([context]), num_return_sequences=kept, output_scores=True, return_dict_in_generate=True
@@ -163,7 +163,7 @@ def network(folder, name, seed, **changed):
     (out / "expected.json").write_text(json.dumps({"contexts": read, "responses": answers, "beams": beams}) + "\n")
 
 
-networks, texts = Path(sys.argv[1]), Path(sys.argv[2])
+networks, texts = [Path(sys.argv[1]) / name / "tests/golden" for name in ("dialog-models", "data-pipeline")]
 network(networks, "marian", 1)
 network(
     networks, "marian_apart", 2, share_encoder_decoder_embeddings=False, decoder_vocab_size=40, tie_word_embeddings=False,

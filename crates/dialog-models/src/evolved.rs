@@ -7,8 +7,8 @@ use torch::{Kind, Mode, Scope, Tensor};
 use crate::Seq2SeqConfig;
 use crate::batch::{Reading, Writing};
 use crate::block::{DecoderBlock, EncoderBlock, Memories};
-use crate::contexts::Contexts;
 use crate::cache::push_frame;
+use crate::contexts::Contexts;
 use crate::layers::{Attention, Conv, SepConv, linear, norm, post, widen};
 use crate::perceptron::{Activation, FeedForward};
 
@@ -139,8 +139,9 @@ impl DecoderBlock for EvolvedDecoderBlock {
 
     fn start(&self, memory: &Tensor, contexts: &Contexts) -> Memories {
         let width = memory.size()[1];
-        let zeros =
-            |frames, width| Tensor::zeros([contexts.count(), frames, width], (Kind::Float, memory.device()));
+        let zeros = |frames, width| {
+            Tensor::zeros([contexts.count(), frames, width], (Kind::Float, memory.device()))
+        };
         Memories {
             read: vec![
                 self.first_memory.keys_and_values(memory, contexts),
@@ -155,8 +156,9 @@ impl DecoderBlock for EvolvedDecoderBlock {
         let Memories { read, own, frames } = memories;
         let width = x.size()[1];
         let n = self.first_norm.forward(x);
-        let x =
-            x + self.wide_attention.step(&n, &mut own[0]) + self.first_memory.read(&n, &read[0], contexts);
+        let x = x
+            + self.wide_attention.step(&n, &mut own[0])
+            + self.first_memory.read(&n, &read[0], contexts);
 
         let seen = push_frame(&mut frames[0], &self.conv_norm.forward(&x));
         let left = self.left.step(&seen).relu();

@@ -2,11 +2,12 @@
 //! Transformer beside it, GPT-2 as in DialoGPT, and Marian as in opus-mt; how they are trained, and
 //! how responses are decoded.
 //!
-//! [`Seq2Seq`] and [`Marian`] read a context and write a response, [`Gpt2`] goes on with a text. All
-//! are [`LanguageModel`]s, which [`Training`] trains and [`evaluate`] gives the perplexity of, and
-//! all are [`Autoregressive`]: [`decode`] draws responses from them, to many contexts at once. Batches ([`Pairs`], [`Texts`])
-//! have no padding. [`hub`] reads published GPT-2, DialoGPT and opus-mt, and [`mmi`] ranks responses by a
-//! network that reads backwards. The crate knows no tokeniser and no data set.
+//! [`Seq2Seq`] and [`Marian`] read a context and write a response, [`Gpt2`] goes on with a text.
+//! All are [`LanguageModel`]s, which [`Training`] trains and [`evaluate`] gives the perplexity of,
+//! and all are [`Autoregressive`]: [`decode`] draws responses from them, to many contexts at once.
+//! Batches ([`Pairs`], [`Texts`]) have no padding. [`hub`] reads published GPT-2, DialoGPT and
+//! opus-mt, and [`mmi`] ranks responses by a network that reads backwards. The crate knows no
+//! tokeniser and no data set.
 //!
 //! ```
 //! use dialog_models::decode::{Ranking, SampleConfig, Sampling, Special, rank, sample};

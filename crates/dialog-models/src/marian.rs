@@ -277,15 +277,11 @@ impl Marian {
                 let one = table("shared", read);
                 [one.shared(), one]
             }
-            false => {
-                [table("encoder.embed_tokens", read), table("decoder.embed_tokens", written)]
-            }
+            false => [table("encoder.embed_tokens", read), table("decoder.embed_tokens", written)],
         };
         let output = match config.tied {
             true => tables[1].weight().shallow_clone(),
-            false => {
-                scope.sub("lm_head").tensor("weight", &[written, hidden], Role::Weight, INIT)
-            }
+            false => scope.sub("lm_head").tensor("weight", &[written, hidden], Role::Weight, INIT),
         };
         let mut layers = |which: usize, part: &str| -> Vec<Layer> {
             let layer = |i| {
@@ -344,7 +340,8 @@ impl Marian {
         let x = keyed_dropout(&x, self.config.dropout, mode);
         self.decoder.iter().fold(x, |x, layer| {
             let attend = |own: &Attention, x: &Tensor| own.forward(x, x, &writing.attending, mode);
-            let read = |read: &Attention, x: &Tensor| read.forward(x, &memory, &writing.memory, mode);
+            let read =
+                |read: &Attention, x: &Tensor| read.forward(x, &memory, &writing.memory, mode);
             layer.forward(&x, mode, attend, read)
         })
     }
@@ -389,9 +386,8 @@ impl Autoregressive for Marian {
             let memory = self.encode(&read, &Reading::new(&read), Mode::Eval);
             let contexts = Contexts::new(read.lengths(), device);
             let remember = |layer: &Layer| {
-                let keys = |(read, _): &(Attention, LayerNorm)| {
-                    read.keys_and_values(&memory, &contexts)
-                };
+                let keys =
+                    |(read, _): &(Attention, LayerNorm)| read.keys_and_values(&memory, &contexts);
                 let read = layer.memory.iter().map(keys).collect();
                 Memories { read, own: vec![Default::default()], frames: Vec::new() }
             };

@@ -254,9 +254,7 @@ impl Decoding<'_> {
         let x = before + timing(self.tokens, 1, net.config.hidden, before.device());
         self.tokens += 1;
         let blocks = net.decoder.iter().zip(&mut self.memories);
-        let x = blocks.fold(x, |x, (block, memories)| {
-            block.step(&x, memories, &self.contexts)
-        });
+        let x = blocks.fold(x, |x, (block, memories)| block.step(&x, memories, &self.contexts));
         net.decoder_norm.forward(&x).linear(net.embedding.weight(), None::<&Tensor>)
     }
 }

@@ -1,7 +1,9 @@
-//! Translating sentences by a random Marian of opus-mt's size in turn with transformers' `generate`,
-//! on all cores: one translation of each by the likeliest tokens, and five that are drawn.
+//! Translating sentences by a random Marian of opus-mt's size in turn with transformers'
+//! `generate`, on all cores: one translation of each by the likeliest tokens, and five that are
+//! drawn.
 //!
-//! Transformers gets sentences of like lengths in batches of several sizes, and its best one counts.
+//! Transformers gets sentences of like lengths in batches of several sizes, and its best one
+//! counts.
 
 use super::measure::{commit, example, median, processor, versions};
 use super::runner::Runner;
@@ -68,7 +70,11 @@ pub(super) fn run(rounds: usize, sentences: usize) -> Result<String> {
             rates.push(rate);
         }
         let best = rates[1..].iter().copied().fold(0.0, f64::max);
-        writeln!(out, "\nOurs writes {:.2} times as many tokens a second as their best.\n", rates[0] / best)?;
+        writeln!(
+            out,
+            "\nOurs writes {:.2} times as many tokens a second as their best.\n",
+            rates[0] / best
+        )?;
     }
     Ok(out)
 }

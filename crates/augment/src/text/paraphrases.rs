@@ -225,7 +225,8 @@ impl Paraphrases {
             return Err(wrong(format!("{difference}; name another file, or remove this one")));
         }
         let (path, length) = (path.to_path_buf(), first.len() as u64);
-        let mut cache = Self { path, file, made, length, batches: 0, found: vec![], refused: vec![] };
+        let mut cache =
+            Self { path, file, made, length, batches: 0, found: vec![], refused: vec![] };
         let mut lines = lines.peekable();
         while let Some(line) = lines.next() {
             match serde_json::from_slice(line) {

@@ -136,8 +136,7 @@ fn draw_all(
             uniform(prompts[context].seed, candidate, place)
         };
         let numbers = open.iter().map(number).collect();
-        let (mut tokens, mut log_probabilities) =
-            draw(&logits, special, config.sampling, numbers);
+        let (mut tokens, mut log_probabilities) = draw(&logits, special, config.sampling, numbers);
         let (mut stopped, mut left) = (false, Vec::new());
         for (row, &(context, candidate)) in open.iter().enumerate() {
             let last = place + 1 == most[context];

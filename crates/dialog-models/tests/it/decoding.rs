@@ -111,7 +111,8 @@ fn a_candidate_is_what_it_is_alone_and_on_any_number_of_threads() {
 #[test]
 fn tokens_are_told_as_they_come_and_drawing_can_be_stopped() {
     let net = networks().remove(0);
-    let (context, special) = (sequence(3, 5), Special { never: vec![0, 4, 9], ..Special::end(END) });
+    let (context, special) =
+        (sequence(3, 5), Special { never: vec![0, 4, 9], ..Special::end(END) });
     let mut told = vec![Vec::new(); 4];
     let all = sample_each(&net, &context, &special, &config(4), 3, &mut |written| {
         assert_eq!(told[written.candidate].len(), written.place);

@@ -4,8 +4,8 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use dialog_models::decode::{
-    BatchSize, Beam, Patience, Prompt, SampleConfig, Sampling, Special, beam, beam_all, many, sample,
-    sample_all,
+    BatchSize, Beam, Patience, Prompt, SampleConfig, Sampling, Special, beam, beam_all, many,
+    sample, sample_all,
 };
 use dialog_models::hub::MarianCheckpoint;
 use dialog_models::{Autoregressive, LanguageModel, Marian, Pairs};
@@ -130,7 +130,8 @@ fn cached_steps_are_those_of_the_whole_text() {
     for name in FOLDERS {
         let (_, net, _) = open(&folder(name)).expect(name);
         let contexts: [&[i64]; 3] = [&[3, 7, 0], &[5, 5, 9, 22, 31, 8, 0], &[0]];
-        let text = |start: i64| -> Vec<i64> { (0..44).map(|i| (start + 7 * i * i) % 37 + 1).collect() };
+        let text =
+            |start: i64| -> Vec<i64> { (0..44).map(|i| (start + 7 * i * i) % 37 + 1).collect() };
         let texts = [text(3), text(8), text(20), text(5)];
         // Two texts of the second context, in rows that are not in the contexts' order.
         let owners = [1, 0, 2, 1];
@@ -288,8 +289,9 @@ fn folders_that_are_half_there_are_named() {
 fn many_contexts_are_decoded_in_any_number_of_threads() {
     let (read, _, params) = open(&folder("marian")).expect("the network");
     let special = &read.config.special;
-    let contexts: Vec<Vec<i64>> =
-        (0..40).map(|i| (0..1 + i % 9).map(|k| (i + 3 * k) % 38 + 1).chain([0]).collect()).collect();
+    let contexts: Vec<Vec<i64>> = (0..40)
+        .map(|i| (0..1 + i % 9).map(|k| (i + 3 * k) % 38 + 1).chain([0]).collect())
+        .collect();
     let prompt = |(i, context): (usize, &'_ Vec<i64>)| (i as u64, context.clone());
     let owned: Vec<(u64, Vec<i64>)> = contexts.iter().enumerate().map(prompt).collect();
     let prompts: Vec<Prompt<'_>> = owned

@@ -41,8 +41,8 @@ struct TextArgs {
     /// The texts: a file with a text a line, or a table (.csv, .tsv, .jsonl, .parquet); packed by
     /// gzip or zstd or not.
     texts: PathBuf,
-    /// The folder of what is made: paraphrases.jsonl, and when all are there para_0.txt, para_1.txt,
-    /// … with a paraphrase a line, which recipes read, and quality.json.
+    /// The folder of what is made: paraphrases.jsonl, and when all are there quality.json, and
+    /// para_0.txt, para_1.txt, … with a paraphrase a line, which recipes read.
     out: PathBuf,
     /// The network that translates the texts: a folder as opus-mt's, or its name in the cache of
     /// the Hugging Face hub.
@@ -200,7 +200,11 @@ fn finish(args: &TextArgs, path: &Path, whole: &Paraphrases, texts: &[String]) -
     let numbers: Vec<usize> = (0..texts.len()).collect();
     for &text in numbers.iter().filter(differ).take(args.examples) {
         let Some(paraphrase) = whole.get(0, text) else { bail!("text {text} has no paraphrase") };
-        say(&format!("\n  text:       {}\n  paraphrase: {}", short(&texts[text]), short(paraphrase)))?;
+        say(&format!(
+            "\n  text:       {}\n  paraphrase: {}",
+            short(&texts[text]),
+            short(paraphrase)
+        ))?;
     }
     say(&format!("\n{}", path.display()))
 }

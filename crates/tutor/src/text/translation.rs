@@ -8,9 +8,7 @@ use augment::text::TextError;
 use augment::text::back_translation::Translator;
 use data_pipeline::digest::Digest;
 use data_pipeline::text::MarianTokenizer;
-use dialog_models::decode::{
-    BatchSize, Prompt, SampleConfig, Sampling, Special, many, sample_all,
-};
+use dialog_models::decode::{BatchSize, Prompt, SampleConfig, Sampling, Special, many, sample_all};
 use dialog_models::hub::MarianCheckpoint;
 use dialog_models::{Autoregressive, Marian};
 use torch::Device;

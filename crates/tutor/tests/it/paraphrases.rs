@@ -67,8 +67,21 @@ fn prepared() -> (tempfile::TempDir, Vec<&'static str>) {
     let rows: String = texts.iter().map(|text| format!("pos\t{text}\n")).collect();
     fs::write(dir.path().join("texts.tsv"), format!("label\treview\n{rows}")).expect("written");
     let arguments = [
-        "augment", "text", "--policy", "back-translation", "texts.tsv", "--forward", "forward",
-        "--backward", "backward", "--paraphrases", "2", "--batch", "2", "--clean", "--device",
+        "augment",
+        "text",
+        "--policy",
+        "back-translation",
+        "texts.tsv",
+        "--forward",
+        "forward",
+        "--backward",
+        "backward",
+        "--paraphrases",
+        "2",
+        "--batch",
+        "2",
+        "--clean",
+        "--device",
         "cpu",
     ];
     (dir, arguments.to_vec())
@@ -129,7 +142,8 @@ fn what_cannot_translate_is_refused_by_name() {
     assert!(said.contains("translating by backward") && said.contains("target.spm"), "{said}");
     fs::copy(at.join("forward/target.spm"), at.join("backward/target.spm")).expect("copied");
     let mut ids: BTreeMap<String, i64> =
-        serde_json::from_slice(&fs::read(at.join("backward/vocab.json")).expect("it")).expect("JSON");
+        serde_json::from_slice(&fs::read(at.join("backward/vocab.json")).expect("it"))
+            .expect("JSON");
     ids.insert("one more".into(), ids.len() as i64);
     let text = serde_json::to_string(&ids).expect("JSON");
     fs::write(at.join("backward/vocab.json"), text).expect("written");
