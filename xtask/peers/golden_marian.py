@@ -32,12 +32,14 @@ She paid 3.50 for two tickets on 12 May 2019. "It is," he said, "a long story."
 People are standing on the ice in front of a mountain. A girl in karate gear breaks a stick.
 The café is naïve about its coffee. Children run, jump and laugh in the park near the river.
 """.split("\n")
-FRENCH = """Un homme avec un chapeau orange regarde quelque chose. Deux chiens jouent dans la neige !
+FRENCH = (
+    """Un homme avec un chapeau orange regarde quelque chose. Deux chiens jouent dans la neige !
 Le film était bon, mais pas la fin. Je ne l'ai pas aimé ; mes amis, si. Pourquoi ?
 Elle a payé 3,50 pour deux billets le 12 mai 2019. « C'est », dit-il, « une longue histoire. »
 Des gens se tiennent sur la glace devant une montagne. Une fille en tenue de karaté brise un bâton.
 Le café est naïf. Les enfants courent, sautent et rient dans le parc près de la rivière.
 """.split("\n")
+)
 TEXTS = [
     "A man looks at the dog.", "  Two   dogs\tplay\nin the snow ! ", "", " ", "naïve café", "ﬁlm №5 ½ Ａｂｃ ①", "e\u0301te\u0301 na\u0308ive",
     "犬が雪で遊ぶ", "I 😀 it 👍🏽!", ">>fra<< A man looks.", ">>xxx<< A man.", "▁▁a ▁b", "a\u00a0b\u200bc\u00adx\ufeff",
