@@ -120,12 +120,13 @@ impl Translation {
             self.cut += usize::from(ids.len() > self.longest);
             pieces.extend(parts(ids, self.longest, self.special.end, text));
         }
-        let prompt = |(i, piece): (usize, &Piece)| Prompt {
+        let numbered = pieces.iter().enumerate();
+        let prompts = numbered.map(|(i, piece)| Prompt {
             context: &piece.ids,
             seed: seed_of(seed, i),
             max_tokens: piece.ids.len() + MORE,
-        };
-        let prompts: Vec<Prompt<'_>> = pieces.iter().enumerate().map(prompt).collect();
+        });
+        let prompts: Vec<Prompt<'_>> = prompts.collect();
         let special = &self.special;
         let decode = |net: &dyn Autoregressive, prompts: &[Prompt<'_>]| {
             sample_all(net, prompts, special, config)
