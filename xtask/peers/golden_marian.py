@@ -118,7 +118,7 @@ def network(folder, name, seed, **changed):
     pad = config.pad_token_id
     generation = {
         "bad_words_ids": [[pad]], "decoder_start_token_id": pad, "pad_token_id": pad, "eos_token_id": 0,
-        "forced_eos_token_id": 0, "max_length": 20, "num_beams": 4,
+        "forced_eos_token_id": 0, "max_length": 24, "num_beams": 4,
     }
     out = folder / name
     out.mkdir(parents=True, exist_ok=True)

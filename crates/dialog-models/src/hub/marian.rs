@@ -133,7 +133,8 @@ fn generation_of(
         other if other == "never" => Patience::Any,
         other => return Err(format!("`early_stopping` is {other}; known: true, false, \"never\"")),
     };
-    // The start counts in `max_length`.
+    // The start counts in `max_length`. Left out it is 512, as opus-mt has it, and not 20, as
+    // transformers would take it.
     let most = (whole("max_length", 512)? - 1).clamp(1, network.positions);
     let beam = Beam {
         width: whole("num_beams", 1)?.max(1) as usize,
