@@ -1,7 +1,7 @@
 //! What models are measured by: named values that know their unit and which way they improve, the
-//! arithmetic of accuracy, correlation, answers to questions, tagged spans and translations, and the
-//! [`stats`] behind means and intervals. Plain Rust, no tensor library. A score that is undefined has no
-//! value ([`Score`]), so that it never wins.
+//! arithmetic of accuracy, correlation, answers to questions, tagged spans and translations, and
+//! the [`stats`] behind means and intervals. Plain Rust, no tensor library. A score that is
+//! undefined has no value ([`Score`]), so that it never wins.
 //!
 //! ```
 //! use metrics::{Confusion, Metric};

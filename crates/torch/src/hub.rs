@@ -236,7 +236,8 @@ pub fn check(source: &Path, given: &Named<'_>, params: &Params) -> Result<(), Hu
 /// Copies the tensors of a file into a network that has just these.
 ///
 /// # Errors
-/// Those of [`check`], and when a tensor holds integers, NaN or infinities. Nothing is changed then.
+/// Those of [`check`], and when a tensor holds integers, NaN or infinities. Nothing is changed
+/// then.
 pub fn load(source: &Path, given: &Named<'_>, params: &Params) -> Result<(), HubError> {
     check(source, given, params)?;
     copy(source, given, params.iter().map(|p| (&p.name, &p.tensor)))

@@ -1,5 +1,5 @@
-//! The tokenizer of a Marian as opus-mt publishes it: two models of SentencePiece and the numbers of
-//! their pieces.
+//! The tokenizer of a Marian as opus-mt publishes it: two models of SentencePiece and the numbers
+//! of their pieces.
 
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
