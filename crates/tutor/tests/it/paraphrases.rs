@@ -13,7 +13,7 @@ use crate::tutor::{killed, refused, run};
 const SPM: [&str; 3] = ["source.spm", "target.spm", "vocab.json"];
 
 /// A network as opus-mt's with the vocabulary of `data-pipeline`'s golden files.
-fn network(folder: &Path, seed: i64) {
+fn network(folder: &Path, seed: u64) {
     fs::create_dir_all(folder).expect("a folder");
     let golden = Path::new(env!("CARGO_MANIFEST_DIR")).join("../data-pipeline/tests/golden/marian");
     for name in SPM {
