@@ -16,3 +16,4 @@ mod shown;
 pub(crate) mod source;
 pub(crate) mod texts;
 pub(crate) mod tokens;
+mod topics;

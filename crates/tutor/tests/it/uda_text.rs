@@ -127,7 +127,7 @@ fn killed_at_some_moment_it_ends_with_the_same_bits() {
     run(dir.path(), &broken);
     let broken = dir.path().join("broken/uda-text/latest");
     for file in ["fixmatch", "uda-tf-idf"] {
-        let file = format!("seed-1/{file}/8-labels/final.safetensors");
+        let file = format!("seed-1/{file}/10-labels/final.safetensors");
         let read = |run: &Path| fs::read(run.join(&file));
         assert_eq!(read(&whole).expect("whole"), read(&broken).expect("broken"), "{file}");
     }
@@ -153,8 +153,8 @@ fn what_cannot_work_is_named() {
     let said = refused_with("start={from='weights'}");
     assert!(said.contains("`weights` names none"), "{said}");
     let said = refused_with("labels=[7]");
-    assert!(said.contains("7") && said.contains("2 classes"), "{said}");
-    let said = refused_with("text.first_years=[1900,1800]");
+    assert!(said.contains("7") && said.contains("5 classes"), "{said}");
+    let said = refused_with("text={kind='addresses',first_years=[1900,1800]}");
     assert!(said.contains("rising"), "{said}");
     let said = refused_with("net.positions=8");
     assert!(said.contains("net.positions"), "{said}");
