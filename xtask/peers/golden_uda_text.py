@@ -42,11 +42,11 @@ def loss(case):
         slopes += np.array(p) - np.eye(classes)[label]
     sup = total / max(kept, 1)
     slope += slopes / max(kept, 1)
-    unsup, masked, sure, slopes = 0.0, 0, 0.0, np.zeros(classes)
+    unsup, masked, confidence, slopes = 0.0, 0, 0.0, np.zeros(classes)
     for original, augmented in zip(case["original"], case["augmented"], strict=True):
         plain, q = softmax(original), softmax(augmented)
         target = softmax(original, case["temperature"])
-        sure += max(plain)
+        confidence += max(plain)
         if not max(plain) > case["threshold"]:
             continue
         masked += 1
@@ -60,7 +60,7 @@ def loss(case):
         "unsup": unsup,
         "total": sup + case["weight"] * unsup,
         "mask": masked / count,
-        "sure": sure / count,
+        "confidence": confidence / count,
         "released": kept / len(case["labels"]),
         "released_below": threshold,
         "bias": slope.tolist(),

@@ -17,4 +17,5 @@ mod shown;
 pub(crate) mod source;
 pub(crate) mod texts;
 pub(crate) mod tokens;
+mod topics;
 pub(crate) mod translation;

@@ -130,8 +130,8 @@ impl Method for Uda {
             let threshold = self.config.tsa.threshold(at, x.size()[1]);
             loss = loss.note("released", released).note("released_below", threshold);
         }
-        let sure = probs.amax([-1].as_slice(), false);
-        let loss = loss.note("sure", sure.mean(Kind::Float));
+        let confidence = probs.amax([-1].as_slice(), false);
+        let loss = loss.note("confidence", confidence.mean(Kind::Float));
         loss.note("mask", mask.mean(Kind::Float)).note_each("mask", mask_by_class(&probs, mask))
     }
 }

@@ -30,7 +30,7 @@ struct Found {
     unsup: f64,
     total: f64,
     mask: f64,
-    sure: f64,
+    confidence: f64,
     released: f64,
     released_below: f64,
     bias: Vec<f64>,
@@ -90,7 +90,7 @@ fn uda_on_texts() {
             for (name, theirs) in [("sup", found.sup), ("unsup", found.unsup)] {
                 close(name, named(&values.terms, name).unwrap(), theirs);
             }
-            for (name, theirs) in [("mask", found.mask), ("sure", found.sure)] {
+            for (name, theirs) in [("mask", found.mask), ("confidence", found.confidence)] {
                 close(name, named(&values.notes, name).unwrap(), theirs);
             }
             let annealed = [("released", found.released), ("released_below", found.released_below)];

@@ -12,6 +12,7 @@ use serde::{Deserialize, Serialize};
 
 use super::addresses;
 use super::texts::{Document, Texts};
+use super::topics;
 
 /// Where the texts come from.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -26,6 +27,8 @@ pub(crate) enum TextConfig {
     /// Reviews of films: `imdb/{train,test,unsup}.tsv`, or the folders as published, below
     /// `--data`.
     Imdb {},
+    /// Texts by a rule, made anew each time, always the same ones.
+    Topics {},
     /// Another of UDA's sets: `SET/{train,test}.csv` below `--data`.
     Reviews { set: Reviews },
 }
@@ -38,7 +41,7 @@ impl TextConfig {
     pub(crate) fn check(&self) -> Result<(), String> {
         match self {
             TextConfig::Addresses { first_years } => addresses::check(first_years),
-            TextConfig::Imdb {} | TextConfig::Reviews { .. } => Ok(()),
+            TextConfig::Imdb {} | TextConfig::Topics {} | TextConfig::Reviews { .. } => Ok(()),
         }
     }
 
@@ -46,6 +49,7 @@ impl TextConfig {
     pub(crate) fn open(&self, dir: Option<&Path>) -> Result<Texts> {
         match self {
             TextConfig::Addresses { first_years } => addresses::open(first_years),
+            TextConfig::Topics {} => topics::open(),
             TextConfig::Imdb {} => reviews(Reviews::Imdb, dir),
             TextConfig::Reviews { set } => reviews(*set, dir),
         }

@@ -50,7 +50,7 @@ const PLOTS: [(&str, &str, &str, &str); 4] = [
          above the method's threshold.",
     ),
     (
-        "note/sure",
+        "note/confidence",
         "Largest probability of an unlabelled text",
         "mean, %",
         "Of the weak view, before sharpening.",

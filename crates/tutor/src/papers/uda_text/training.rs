@@ -43,10 +43,10 @@ const FILE: &str = "training.json";
 /// Texts of a batch of an evaluation.
 const BATCH: usize = 64;
 
-/// What is kept of the record: the share of the unlabelled texts that count, how sure the network
-/// is of them, and annealing's threshold with the share of the labelled texts under it.
+/// What is kept of the record: the share of the unlabelled texts that count, the mean of their
+/// largest probabilities, and annealing's threshold with the share of the labelled texts under it.
 pub(super) const COURSE: [&str; 4] =
-    ["note/mask", "note/sure", "note/released_below", "note/released"];
+    ["note/mask", "note/confidence", "note/released_below", "note/released"];
 
 /// What trainings of a row share.
 #[derive(Clone, Copy)]
