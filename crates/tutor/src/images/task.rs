@@ -3,7 +3,7 @@
 use std::path::Path;
 use std::sync::Arc;
 
-use anyhow::{Result, bail, ensure};
+use anyhow::{Result, anyhow, bail, ensure};
 use augment::policy::Policy;
 use data_pipeline::loader::{Loader, Stream, View, Views};
 use data_pipeline::sampler::Order;
@@ -199,6 +199,7 @@ impl Task for ImageTask<'_> {
         let partly = |model: Model| if stages > 0 { model.freeze(stages) } else { model };
         let model = partly(model);
         let method = self.method.take().expect("a task is trained once");
+        method.fits(model.last_layer().inputs()).map_err(|e| anyhow!("method: {e}"))?;
         let ema = self.config.ema.map(|ema| (partly(self.setting.build(self.net)), ema));
         let mut ssl = Ssl::new(method, model, ema);
         if let Some(swa) = self.config.swa {
