@@ -42,7 +42,12 @@ pub(crate) fn frame(
         rows: Vec::new(),
         comparisons: Vec::new(),
         headline: None,
-        cost: Cost { throughput: cost.throughput(), unit: unit.to_owned(), ..Cost::default() },
+        cost: Cost {
+            throughput: cost.throughput(),
+            unit: unit.to_owned(),
+            operations: (cost.operations > 0).then_some(cost.operations),
+            ..Cost::default()
+        },
         paper_reference: head.paper.clone(),
         expected: Vec::new(),
         details: Default::default(),
@@ -62,6 +67,11 @@ pub(crate) fn part_notes(part: Part, config: &EvaluateConfig) -> Vec<String> {
             "Measured on the validation part, {why}. Choices made on that part make these numbers \
              optimistic: new samples will fare worse."
         ));
+    }
+    if config.mirror {
+        let note = "Evaluation and labelling take the mean of the predictions on an image and on its \
+                    mirror image (evaluate.mirror).";
+        notes.push(note.to_owned());
     }
     if config.test_along_training {
         let note = "The test part was measured along the training too, as the recipe asks \
