@@ -61,7 +61,7 @@ fn step(method: &mut dyn Method, class: usize, unlabeled: i64, step: u64) -> f64
 }
 
 /// The largest probability that the network gives.
-fn sure() -> f64 {
+fn largest() -> f64 {
     4f64.exp() / (4f64.exp() + 2.0)
 }
 
@@ -69,9 +69,9 @@ fn sure() -> f64 {
 fn softmatchs_mean_prediction_is_that_of_the_first_batch_then_moves() {
     let mut method = of(r#"{"kind": "softmatch"}"#);
     step(&mut *method, 1, 4, 0);
-    assert!((state(&*method, "predicted")[1] - sure()).abs() < 1e-6);
+    assert!((state(&*method, "predicted")[1] - largest()).abs() < 1e-6);
     step(&mut *method, 2, 4, 1);
-    let moved = 0.999 * sure() + 0.001 * (1.0 - sure()) / 2.0;
+    let moved = 0.999 * largest() + 0.001 * (1.0 - largest()) / 2.0;
     assert!((state(&*method, "predicted")[1] - moved).abs() < 1e-6);
 }
 
@@ -95,13 +95,13 @@ fn adamatchs_mean_on_unlabelled_samples_follows_within_its_memory() {
         rows.chunks(CLASSES as usize).map(|row| row[2]).sum::<f64>() / 4.0
     };
     for at in 0..4 {
-        let expected = ((4 - at) as f64 / 3.0 + at as f64 * sure()) / 4.0;
+        let expected = ((4 - at) as f64 / 3.0 + at as f64 * largest()) / 4.0;
         assert!((mean(&*method) - expected).abs() < 1e-6, "before step {at}");
         step(&mut *method, 2, 4, at);
     }
-    assert!((mean(&*method) - sure()).abs() < 1e-6);
+    assert!((mean(&*method) - largest()).abs() < 1e-6);
     step(&mut *method, 0, 4, 4);
-    assert!(mean(&*method) < 0.8 * sure(), "the oldest batch is forgotten");
+    assert!(mean(&*method) < 0.8 * largest(), "the oldest batch is forgotten");
 }
 
 #[test]
@@ -125,6 +125,6 @@ fn freematchs_threshold_is_clipped() {
     let mut clipped = of(r#"{"kind": "freematch", "decay": 0.0, "clip": 0.9}"#);
     step(&mut *free, 1, 4, 0);
     step(&mut *clipped, 1, 4, 0);
-    assert!((state(&*free, "confidence")[0] - sure()).abs() < 1e-6);
+    assert!((state(&*free, "confidence")[0] - largest()).abs() < 1e-6);
     assert!((state(&*clipped, "confidence")[0] - 0.9).abs() < 1e-6);
 }

@@ -1,5 +1,5 @@
-//! Every recipe that is meant for a GPU takes three steps here: its views, its batch and the parts of
-//! it as they are, with a small net and generated images, in little memory.
+//! Every recipe that is meant for a GPU takes three steps here: its views, its batch and the parts
+//! of it as they are, with a small net and generated images, in little memory.
 
 use crate::tutor::{result, run, run_folder};
 
