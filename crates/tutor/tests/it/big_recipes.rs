@@ -60,8 +60,8 @@ fn noisy_student_on_cifar10_and_svhn() {
 /// An EfficientNet of few channels and one block a stage.
 const NARROW: &str = "{kind='efficientnet',variant='b0',width=0.1,depth=0.1}";
 
-/// Steps of two parts instead of a thousand; a part has as many images as the recipe's, and they
-/// have its sizes.
+/// Steps of one or two parts instead of a thousand; a part has as many images as the recipe's, and
+/// they have its sizes.
 #[test]
 fn noisy_student_on_imagenet() {
     let (data, teacher) = (images(64), format!("teacher.net={NARROW}"));
@@ -78,8 +78,8 @@ fn noisy_student_on_imagenet() {
         "student.train.steps=3",
     ];
     let parts = [
-        "teacher.train.batch=64",
-        "teacher.train.accumulate=2",
+        "teacher.train.batch=32",
+        "teacher.train.accumulate=1",
         "student.train.batch=4",
         "student.train.accumulate=2",
         "student.fix_resolution.train.steps=3",
