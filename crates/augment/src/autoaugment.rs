@@ -2,8 +2,8 @@
 //! that was searched for a data set.
 //!
 //! The tables for CIFAR-10 and SVHN are those of FixMatch's code (flags `aa` and `aac`); their
-//! levels become arguments as in UDA's RandAugment, and pixels from outside grey. Those for ImageNet are timm's, with its
-//! arguments.
+//! levels become arguments as in UDA's RandAugment, and pixels from outside grey. Those for
+//! ImageNet are timm's, with its arguments.
 
 use std::fmt;
 use std::sync::LazyLock;

@@ -1,6 +1,7 @@
 //! What a data set is: numbered samples with optional labels. [`Samples`] is the trait,
 //! [`ArraySet`] holds images of one size, [`VecSet`] samples of any type, [`Concat`] joins sets,
-//! [`Cached`] keeps decoded images, [`Recompressed`] passes them through JPEG; the modules below read file formats.
+//! [`Cached`] keeps decoded images, [`Recompressed`] passes them through JPEG; the modules below
+//! read file formats.
 
 pub mod addresses;
 mod cached;

@@ -6,9 +6,9 @@
 //! alone, which leaves the running statistics as they are; each of their logits is a random mixture
 //! of the two. Distributions are those of the authors' code, where the paper has those of one batch
 //! of thousands of samples: on unlabelled samples the mean over the last 128 batches, which start
-//! uniform, on labelled ones a moving average. Ours starts at the first batch; theirs, at 0.999 from
-//! the uniform distribution, is still that after a thousand steps. Labelled samples have one view
-//! (theirs have a weak and a strong one).
+//! uniform, on labelled ones a moving average. Ours starts at the first batch; theirs, at 0.999
+//! from the uniform distribution, is still that after a thousand steps. Labelled samples have one
+//! view (theirs have a weak and a strong one).
 
 use serde::{Deserialize, Serialize};
 use torch::{Kind, Mode, Tensor, loss::cross_entropy};

@@ -1,14 +1,14 @@
 //! VAdD (Park et al. 2018, arXiv 1707.03631): the prediction should not change under the worst
 //! dropout of the features.
 //!
-//! As the paper has it: two random dropout masks of the last layer's input are drawn. The prediction
-//! under the first is the target, without a gradient. The gradient of the divergence from it is
-//! taken at the second (at the first it is zero) and says which entries of the first raise the
-//! divergence most by its linear approximation; these are flipped, at most a fraction δ of all, so
-//! that the adversarial mask stays within δ of the target's own. The divergence under it is
-//! minimised. The running batch-norm statistics follow the labelled pass alone. The authors' later
-//! TensorFlow code differs: its target is without a mask, so flips drop features alone; what is kept
-//! is scaled to the same sum; and it adds the predictions' entropy.
+//! As the paper has it: two random dropout masks of the last layer's input are drawn. The
+//! prediction under the first is the target, without a gradient. The gradient of the divergence
+//! from it is taken at the second (at the first it is zero) and says which entries of the first
+//! raise the divergence most by its linear approximation; these are flipped, at most a fraction δ
+//! of all, so that the adversarial mask stays within δ of the target's own. The divergence under it
+//! is minimised. The running batch-norm statistics follow the labelled pass alone. The authors'
+//! later TensorFlow code differs: its target is without a mask, so flips drop features alone; what
+//! is kept is scaled to the same sum; and it adds the predictions' entropy.
 
 use serde::{Deserialize, Serialize};
 use torch::{Kind, Mode, Model, Tensor, grad::grad, loss};

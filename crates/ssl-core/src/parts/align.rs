@@ -7,8 +7,8 @@ use torch::{Device, Kind, Tensor, no_grad};
 use super::one_hot;
 use crate::{TaskInfo, check};
 
-/// `probs` `[batch, classes]` times `target / current` (both `[classes]`, with 1e-6 added to each as
-/// in the authors' code), each row normalised to sum 1.
+/// `probs` `[batch, classes]` times `target / current` (both `[classes]`, with 1e-6 added to each
+/// as in the authors' code), each row normalised to sum 1.
 pub fn align(probs: &Tensor, target: &Tensor, current: &Tensor) -> Tensor {
     let scaled = probs * ((target + 1e-6) / (current + 1e-6));
     &scaled / scaled.sum_dim_intlist([-1].as_slice(), true, Kind::Float)
@@ -29,8 +29,8 @@ impl Marginal {
         Self { average, decay }
     }
 
-    /// The mean of the first batch after that; all zeros before. At a decay of 0.999 one that starts
-    /// uniform is still nearly so after a thousand steps.
+    /// The mean of the first batch after that; all zeros before. At a decay of 0.999 one that
+    /// starts uniform is still nearly so after a thousand steps.
     pub fn from_first_batch(classes: i64, decay: f64, device: Device) -> Self {
         Self { average: Tensor::zeros([classes], (Kind::Float, device)), decay }
     }

@@ -1,5 +1,5 @@
-//! A batch in parts trains as one in a piece, and its record is the same: whether an objective takes
-//! it apart or it comes in parts.
+//! A batch in parts trains as one in a piece, and its record is the same: whether an objective
+//! takes it apart or it comes in parts.
 
 use std::path::Path;
 
