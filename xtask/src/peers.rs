@@ -8,6 +8,7 @@ mod augment;
 mod measure;
 mod runner;
 mod ssl;
+mod translation;
 mod uda_text;
 
 use anyhow::Result;
@@ -29,6 +30,9 @@ struct Args {
     /// `augment`: how long each case runs in a turn
     #[arg(long, default_value_t = 0.15)]
     seconds: f64,
+    /// `translation`: how many sentences
+    #[arg(long, default_value_t = 1000)]
+    sentences: usize,
 }
 
 #[derive(Clone, Copy, ValueEnum)]
@@ -37,6 +41,8 @@ enum What {
     Augment,
     /// FixMatch's training step: PyTorch, eager and compiled
     Ssl,
+    /// Translating sentences: transformers' `generate`
+    Translation,
     /// UDA's training step on texts: PyTorch; TF-IDF replacement: plain Python
     UdaText,
 }
@@ -52,6 +58,7 @@ pub(crate) fn measure(args: &[OsString]) -> Result<String> {
     match args.what {
         What::Augment => augment::run(args.rounds, args.seconds),
         What::Ssl => ssl::run(args.rounds),
+        What::Translation => translation::run(args.rounds, args.sentences),
         What::UdaText => uda_text::run(args.rounds),
     }
 }

@@ -3,7 +3,8 @@
 //!
 //! Like the images' operations they are pure functions of a text, settings and a keyed generator.
 //! Replacement and SwitchOut are fast enough to run in each epoch; back-translation runs
-//! once, into a cache that a later run continues ([`paraphrases`]), and training reads its files.
+//! once, into a cache that a later run continues ([`paraphrases`]), or several processes fill
+//! together ([`paraphrase_parts`]), and training reads its files.
 //! [`aug_ops`] names all of them as UDA does: `bt-0.9`, `tf_idf-0.7`, `unif-0.3`.
 //!
 //! | for | use (UDA) |
@@ -30,6 +31,7 @@ use crate::fault::Fault;
 pub mod aug_ops;
 pub mod back_translation;
 pub mod command;
+pub mod paraphrase_parts;
 pub mod paraphrases;
 pub mod sentences;
 pub mod switchout;
@@ -58,6 +60,12 @@ pub enum TextError {
         path: PathBuf,
         /// What is wrong, and the way out.
         fault: String,
+    },
+    /// A file that another process is writing.
+    #[error("{}: in use by another process; wait for it, or name another file", .path.display())]
+    InUse {
+        /// The file.
+        path: PathBuf,
     },
     /// A translator that failed or gave another number of lines.
     #[error("translator `{translator}`: {fault}")]

@@ -33,14 +33,17 @@
 //! ```
 
 mod basic;
+mod charsmap;
 mod class_names;
 mod glue;
 mod layout;
+mod marian;
 mod masking;
 mod own_texts;
 pub mod pretrain;
 pub mod read;
 mod reviews;
+mod sentencepiece;
 mod sequence;
 mod squad;
 mod table;
@@ -57,6 +60,7 @@ mod wordpiece_training;
 pub use class_names::match_classes;
 pub use glue::{Glue, GluePart};
 pub use layout::{Keep, Layout};
+pub use marian::{MarianSpecials, MarianTokenizer};
 pub use masking::{MaskPlan, Masking, Replacement};
 pub use own_texts::{LabelKind, OwnTexts};
 pub use reviews::{Reviews, clean};

@@ -3,6 +3,8 @@
 
 use torch::{Kind, Tensor};
 
+use crate::contexts::{Contexts, Kept, Shared};
+
 /// Tokens that the first memory has room for; it doubles when they are used up.
 const ROOM: i64 = 32;
 
@@ -35,10 +37,10 @@ impl Growing {
         self.tokens += 1;
     }
 
-    /// Goes on with these rows, int64; a row may be taken several times.
-    pub(crate) fn select(&mut self, rows: &Tensor) {
-        if let Some(kept) = &mut self.kept {
-            *kept = kept.each_ref().map(|x| x.index_select(0, rows));
+    /// Goes on with what is left of the rows; a row may be there several times.
+    pub(crate) fn keep(&mut self, kept: &Kept) {
+        if let (Some(own), Some(rows)) = (&mut self.kept, &kept.rows) {
+            *own = own.each_ref().map(|x| x.index_select(0, rows));
         }
     }
 
@@ -48,35 +50,35 @@ impl Growing {
     }
 }
 
-/// softmax(q kᵀ / √width) v of one token each of several sequences, `[rows, heads, width]`, on keys
-/// and values `[heads, tokens, width]` that all share, followed by those of each: `[rows, heads ·
-/// width]`.
-pub(crate) fn attend(q: &Tensor, shared: Option<&[Tensor; 2]>, own: Option<&Growing>) -> Tensor {
+/// softmax(q kᵀ / √width) v of one token each of several sequences, `[rows, heads, width]`, on the
+/// keys and values of their contexts, followed by their own: `[rows, heads · width]`.
+pub(crate) fn attend(
+    q: &Tensor,
+    read: Option<(&Shared, &Contexts)>,
+    own: Option<&Growing>,
+) -> Tensor {
     let (rows, heads, width) = q.size3().expect("[rows, heads, width]");
     let q = q / (width as f64).sqrt();
-    let own = own.and_then(Growing::seen);
-    // All scores are [rows, heads, 1, tokens].
-    let mut scores = Vec::new();
-    if let Some([keys, _]) = shared {
-        let all = q.transpose(0, 1).matmul(&keys.transpose(1, 2));
-        scores.push(all.transpose(0, 1).unsqueeze(2));
-    }
-    if let Some([keys, _]) = &own {
-        scores.push(q.unsqueeze(2).matmul(&keys.transpose(2, 3)));
-    }
-    let weights = Tensor::cat(&scores, 3).softmax(-1, None::<Kind>);
-    let mut mixed = None;
-    let mut seen = 0;
-    if let Some([_, values]) = shared {
-        seen = values.size()[1];
-        let part = weights.narrow(3, 0, seen).squeeze_dim(2).transpose(0, 1);
-        mixed = Some(part.matmul(values).transpose(0, 1));
-    }
-    if let Some([_, values]) = &own {
-        let part = weights.narrow(3, seen, values.size()[2]).matmul(values).squeeze_dim(2);
-        mixed = Some(mixed.map_or(part.shallow_clone(), |shared| shared + part));
-    }
-    mixed.expect("something to look at").reshape([rows, heads * width])
+    let seen = match (read, own.and_then(Growing::seen)) {
+        (Some((shared, contexts)), None) => shared.seen(&q, contexts),
+        (read, own) => {
+            let [keys, values] = own.expect("something to look at");
+            let scores = q.unsqueeze(2).matmul(&keys.transpose(2, 3));
+            match read {
+                None => scores.softmax(-1, None::<Kind>).matmul(&values).squeeze_dim(2),
+                Some((shared, contexts)) => {
+                    let before = shared.scores_of_rows(&q, contexts);
+                    let room = before.size()[2];
+                    let scores = Tensor::cat(&[before, scores.squeeze_dim(2)], 2);
+                    let weights = scores.softmax(-1, None::<Kind>);
+                    let own = weights.narrow(2, room, values.size()[2]).unsqueeze(2);
+                    let before = shared.mixed(&weights.narrow(2, 0, room), contexts);
+                    before + own.matmul(&values).squeeze_dim(2)
+                }
+            }
+        }
+    };
+    seen.reshape([rows, heads * width])
 }
 
 /// Adds a frame `[rows, width]` to the last ones `[rows, frames, width]`; gives all of them, and

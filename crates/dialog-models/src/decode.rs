@@ -1,21 +1,23 @@
 //! From logits to responses: sampling and ranking (Meena, arXiv 2001.09977, section 3.2), beam
-//! search for comparison, and the rule against repetition across turns.
+//! search, and the rule against repetition across turns.
 //!
-//! All candidates of a context are one batch: the context is read once, and a candidate that has
-//! ended leaves the batch. A candidate depends on its own number and the seed alone, not on how
-//! many others there are or which of them have ended.
+//! All candidates of one or more contexts are one batch: a context is read once, and a candidate
+//! that has ended leaves the batch. A candidate depends on its own number and the seed alone, not
+//! on how many others there are, which of them have ended, or what else is in the batch.
 
 mod beam;
 mod candidate;
 mod draw;
+mod many;
 mod rank;
 mod repetition;
 mod sample;
 mod sampling;
 
-pub use beam::{Beam, beam};
-pub use candidate::{Candidate, Special};
+pub use beam::{Beam, Patience, beam, beam_all};
+pub use candidate::{Candidate, Prompt, Special};
+pub use many::{BatchSize, many};
 pub use rank::{Dropped, Filter, Ranked, Ranking, rank};
 pub use repetition::Repetition;
-pub use sample::{SampleConfig, Written, sample, sample_each};
+pub use sample::{SampleConfig, Written, sample, sample_all, sample_each};
 pub use sampling::Sampling;

@@ -8,6 +8,7 @@ use crate::Seq2SeqConfig;
 use crate::batch::{Reading, Writing};
 use crate::block::{DecoderBlock, EncoderBlock, Memories};
 use crate::cache::push_frame;
+use crate::contexts::Contexts;
 use crate::layers::{Attention, Conv, SepConv, linear, norm, post, widen};
 use crate::perceptron::{Activation, FeedForward};
 
@@ -136,26 +137,28 @@ impl DecoderBlock for EvolvedDecoderBlock {
         self.feed_forward.forward(&x, mode)
     }
 
-    fn start(&self, memory: &Tensor) -> Memories {
+    fn start(&self, memory: &Tensor, contexts: &Contexts) -> Memories {
         let width = memory.size()[1];
-        let zeros =
-            |frames, width| Tensor::zeros([1, frames, width], (Kind::Float, memory.device()));
+        let zeros = |frames, width| {
+            Tensor::zeros([contexts.count(), frames, width], (Kind::Float, memory.device()))
+        };
         Memories {
             read: vec![
-                self.first_memory.keys_and_values(memory),
-                self.memory.keys_and_values(memory),
+                self.first_memory.keys_and_values(memory, contexts),
+                self.memory.keys_and_values(memory, contexts),
             ],
             own: vec![Default::default(), Default::default()],
             frames: vec![zeros(10, width), zeros(6, 2 * width)],
         }
     }
 
-    fn step(&self, x: &Tensor, memories: &mut Memories) -> Tensor {
+    fn step(&self, x: &Tensor, memories: &mut Memories, contexts: &Contexts) -> Tensor {
         let Memories { read, own, frames } = memories;
         let width = x.size()[1];
         let n = self.first_norm.forward(x);
-        let x =
-            x + self.wide_attention.step(&n, &mut own[0]) + self.first_memory.read(&n, &read[0]);
+        let x = x
+            + self.wide_attention.step(&n, &mut own[0])
+            + self.first_memory.read(&n, &read[0], contexts);
 
         let seen = push_frame(&mut frames[0], &self.conv_norm.forward(&x));
         let left = self.left.step(&seen).relu();
@@ -164,7 +167,7 @@ impl DecoderBlock for EvolvedDecoderBlock {
         let x = x + self.merged.step(&push_frame(&mut frames[1], &sum));
 
         let x = &x + self.attention.step(&self.attention_norm.forward(&x), &mut own[1]);
-        let x = &x + self.memory.read(&self.memory_norm.forward(&x), &read[1]);
+        let x = &x + self.memory.read(&self.memory_norm.forward(&x), &read[1], contexts);
         self.feed_forward.forward(&x, Mode::Eval)
     }
 }

@@ -9,6 +9,7 @@ use torch::nn::{Embedding, LayerNorm, keyed_dropout};
 use torch::{Device, Init, Kind, Mode, NoisyRows, Role, Scope, Tensor, no_grad};
 
 use crate::cache::{Growing, attend};
+use crate::contexts::{Contexts, Shared};
 use crate::layout::Attending;
 use crate::vocabulary::{TokenLoss, token_loss};
 use crate::{Autoregressive, Continuation, LanguageModel, Packed, Texts};
@@ -155,9 +156,9 @@ struct Layer {
     outer: Conv1d,
 }
 
-/// What one layer remembers: of the context for all texts, and of each text since.
+/// What one layer remembers: of the contexts, and of each text since.
 struct Memory {
-    context: [Tensor; 2],
+    read: Shared,
     own: Growing,
 }
 
@@ -263,20 +264,26 @@ impl LanguageModel for Gpt2 {
 }
 
 impl Autoregressive for Gpt2 {
-    fn start<'a>(&'a self, context: &[i64]) -> (Box<dyn Continuation + 'a>, Tensor) {
+    fn start<'a>(&'a self, contexts: &[&[i64]]) -> (Box<dyn Continuation + 'a>, Tensor) {
         no_grad(|| {
-            let batch = Packed::new(&[context], self.device());
+            let batch = Packed::new(contexts, self.device());
+            let contexts = Contexts::new(batch.lengths(), batch.device());
             let attending = Attending::causal(batch.lengths(), batch.device());
             let x = self.words.forward(batch.ids()) + self.positions.forward(batch.positions());
             let mut memories = Vec::new();
             let x = self.run(x, Mode::Eval, |_, qkv| {
-                let kept = [qkv[1], qkv[2]].map(|x| self.heads(x).transpose(0, 1).contiguous());
-                memories.push(Memory { context: kept, own: Growing::default() });
+                let read = Shared::new(qkv[1], qkv[2], self.config.heads, &contexts);
+                memories.push(Memory { read, own: Growing::default() });
                 attending.attention(qkv, self.config.heads, 0.0, Mode::Eval)
             });
-            let last = x.narrow(0, context.len() as i64 - 1, 1);
-            let logits = last.linear(self.words.weight(), None::<&Tensor>);
-            let decoding = Decoding { net: self, memories, tokens: context.len() as i64 };
+            let mut end = 0;
+            let last = batch.lengths().iter().map(|&length| {
+                end += length as i64;
+                end - 1
+            });
+            let last = Tensor::from_slice(&last.collect::<Vec<_>>()).to_device(self.device());
+            let logits = x.index_select(0, &last).linear(self.words.weight(), None::<&Tensor>);
+            let decoding = Decoding { net: self, contexts, memories, written: 0 };
             (Box::new(decoding) as Box<dyn Continuation + 'a>, logits)
         })
     }
@@ -294,31 +301,39 @@ impl Autoregressive for Gpt2 {
     }
 }
 
-/// Several texts with one beginning, written token by token.
+/// Several texts that go on from contexts, written token by token.
 struct Decoding<'a> {
     net: &'a Gpt2,
+    contexts: Contexts,
     memories: Vec<Memory>,
-    /// Tokens of each so far.
-    tokens: i64,
+    /// Tokens of each since its context.
+    written: i64,
 }
 
 impl Continuation for Decoding<'_> {
     fn step(&mut self, tokens: &Tensor) -> Tensor {
         no_grad(|| {
-            let (net, memories) = (self.net, &mut self.memories);
-            let place = Tensor::from_slice(&[self.tokens]).to_device(net.device());
-            self.tokens += 1;
-            let x = net.words.forward(tokens) + net.positions.forward(&place);
+            let (net, contexts, memories) = (self.net, &self.contexts, &mut self.memories);
+            let before = Tensor::from_slice(&contexts.lengths_of_rows()).to_device(net.device());
+            let places = before + self.written;
+            self.written += 1;
+            let x = net.words.forward(tokens) + net.positions.forward(&places);
             let x = net.run(x, Mode::Eval, |i, [q, k, v]| {
-                let Memory { context, own } = &mut memories[i];
+                let Memory { read, own } = &mut memories[i];
                 own.push(&net.heads(k), &net.heads(v));
-                attend(&net.heads(q), Some(context), Some(own))
+                attend(&net.heads(q), Some((read, contexts)), Some(own))
             });
             x.linear(net.words.weight(), None::<&Tensor>).to_kind(Kind::Float)
         })
     }
 
-    fn select(&mut self, rows: &Tensor) {
-        no_grad(|| self.memories.iter_mut().for_each(|memory| memory.own.select(rows)));
+    fn select(&mut self, rows: &[usize]) {
+        no_grad(|| {
+            let kept = self.contexts.select(rows);
+            for Memory { read, own } in &mut self.memories {
+                read.keep(&kept);
+                own.keep(&kept);
+            }
+        });
     }
 }

@@ -1,10 +1,11 @@
-//! GPT-2 and DialoGPT as the Hugging Face hub has them: a folder with `config.json` and weights.
+//! GPT-2, DialoGPT and Marian as the Hugging Face hub has them: a folder with `config.json` and
+//! weights.
 //!
 //! [`Checkpoint::open`] reads one, by path or by its name in the hub's cache, as
 //! `microsoft/DialoGPT-small`; weights in safetensors, in shards, or in PyTorch's files (half
 //! precision and the old format included), which are read as data and never run. Names may lack
 //! the prefix `transformer.`; the causal masks that older files keep are passed over, and so is an
-//! output table that is the table of tokens.
+//! output table that is the table of tokens. [`MarianCheckpoint`] is the same for opus-mt.
 //!
 //! ```no_run
 //! use dialog_models::{Gpt2, hub::Checkpoint};
@@ -15,13 +16,13 @@
 //! let make = |scope: &mut torch::Scope<'_>| Gpt2::new(scope, &checkpoint.config.network);
 //! let (net, params) = Params::build(Device::Cpu, make);
 //! checkpoint.load(&params)?;
-//! # Ok::<(), dialog_models::hub::HubError>(())
+//! # Ok::<(), torch::hub::HubError>(())
 //! ```
 
 mod config;
-mod error;
 mod load;
+mod marian;
 
 pub use config::HubConfig;
-pub use error::HubError;
 pub use load::Checkpoint;
+pub use marian::{MarianCheckpoint, MarianHub};

@@ -4,6 +4,7 @@ use torch::nn::{LayerNorm, Linear, keyed_dropout};
 use torch::{Init, Mode, Role, Scope, Tensor};
 
 use crate::cache::{Growing, attend};
+use crate::contexts::{Contexts, Shared};
 use crate::layout::{Attending, Spread};
 
 /// What layer norms add to variances.
@@ -30,18 +31,23 @@ pub(crate) fn widen(x: &Tensor, room: i64) -> Tensor {
     x.constant_pad_nd([0, room - x.size()[1]])
 }
 
-/// A linear layer without a bias.
+/// A square linear layer, with or without a bias.
 #[derive(Debug)]
-struct Projection(Tensor);
+struct Projection {
+    weight: Tensor,
+    bias: Option<Tensor>,
+}
 
 impl Projection {
-    fn new(scope: &mut Scope<'_>, name: &str, width: i64) -> Self {
+    fn new(scope: &mut Scope<'_>, name: &str, width: i64, biased: bool) -> Self {
         let mut scope = scope.sub(name);
-        Self(scope.tensor("weight", &[width, width], Role::Weight, glorot(width, width)))
+        let weight = scope.tensor("weight", &[width, width], Role::Weight, glorot(width, width));
+        let bias = biased.then(|| scope.tensor("bias", &[width], Role::Bias, Init::Const(0.0)));
+        Self { weight, bias }
     }
 
     fn forward(&self, x: &Tensor) -> Tensor {
-        x.linear(&self.0, None::<&Tensor>)
+        x.linear(&self.weight, self.bias.as_ref())
     }
 }
 
@@ -103,7 +109,7 @@ impl SepConv {
     }
 }
 
-/// Attention with several heads, its four layers without biases.
+/// Attention with several heads.
 #[derive(Debug)]
 pub(crate) struct Attention {
     query: Projection,
@@ -115,6 +121,7 @@ pub(crate) struct Attention {
 }
 
 impl Attention {
+    /// Its four layers have no biases, as in tensor2tensor.
     pub(crate) fn new(
         scope: &mut Scope<'_>,
         name: &str,
@@ -122,9 +129,31 @@ impl Attention {
         heads: i64,
         dropout: f64,
     ) -> Self {
-        let mut scope = scope.sub(name);
-        let [query, key, value, output] = ["query", "key", "value", "output"]
-            .map(|name| Projection::new(&mut scope, name, hidden));
+        let names = ["query", "key", "value", "output"];
+        Self::named(&mut scope.sub(name), names, [hidden, heads], dropout, false)
+    }
+
+    /// With biases, under the names that transformers has for Marian.
+    pub(crate) fn with_biases(
+        scope: &mut Scope<'_>,
+        name: &str,
+        hidden: i64,
+        heads: i64,
+        dropout: f64,
+    ) -> Self {
+        let names = ["q_proj", "k_proj", "v_proj", "out_proj"];
+        Self::named(&mut scope.sub(name), names, [hidden, heads], dropout, true)
+    }
+
+    fn named(
+        scope: &mut Scope<'_>,
+        names: [&str; 4],
+        [hidden, heads]: [i64; 2],
+        dropout: f64,
+        biased: bool,
+    ) -> Self {
+        let [query, key, value, output] =
+            names.map(|name| Projection::new(scope, name, hidden, biased));
         Self { query, key, value, output, heads, dropout }
     }
 
@@ -147,18 +176,15 @@ impl Attention {
         x.view([rows, self.heads, hidden / self.heads])
     }
 
-    /// Keys and values of what was read, `[tokens, hidden]`, for [`read`](Self::read):
-    /// `[heads, tokens, width]` each.
-    pub(crate) fn keys_and_values(&self, seen: &Tensor) -> [Tensor; 2] {
-        [&self.key, &self.value]
-            .map(|layer| self.heads(&layer.forward(seen)).transpose(0, 1).contiguous())
+    /// Keys and values of contexts that were read, `[tokens, hidden]`, for [`read`](Self::read).
+    pub(crate) fn keys_and_values(&self, seen: &Tensor, contexts: &Contexts) -> Shared {
+        Shared::new(&self.key.forward(seen), &self.value.forward(seen), self.heads, contexts)
     }
 
-    /// Attention of one token of each of several sequences, `[rows, hidden]`, on a memory that they
-    /// share.
-    pub(crate) fn read(&self, x: &Tensor, memory: &[Tensor; 2]) -> Tensor {
+    /// Attention of one token of each of several sequences, `[rows, hidden]`, on their contexts.
+    pub(crate) fn read(&self, x: &Tensor, memory: &Shared, contexts: &Contexts) -> Tensor {
         let q = self.heads(&self.query.forward(x));
-        self.output.forward(&attend(&q, Some(memory), None))
+        self.output.forward(&attend(&q, Some((memory, contexts)), None))
     }
 
     /// Attention of the next token of each of several sequences, `[rows, hidden]`, on those before

@@ -1,11 +1,13 @@
-//! Networks that reply, on token ids: the Evolved Transformer of Meena, the plain Transformer
-//! beside it, and GPT-2 as in DialoGPT; how they are trained, and how responses are decoded.
+//! Networks that reply or translate, on token ids: the Evolved Transformer of Meena, the plain
+//! Transformer beside it, GPT-2 as in DialoGPT, and Marian as in opus-mt; how they are trained, and
+//! how responses are decoded.
 //!
-//! [`Seq2Seq`] reads a context and writes a response, [`Gpt2`] goes on with a text. Both are
-//! [`LanguageModel`]s, which [`Training`] trains and [`evaluate`] gives the perplexity of, and both
-//! are [`Autoregressive`]: [`decode`] draws responses from them. Batches ([`Pairs`], [`Texts`])
-//! have no padding. [`hub`] reads published GPT-2 and DialoGPT, and [`mmi`] ranks responses by a
-//! network that reads backwards. The crate knows no tokeniser and no data set.
+//! [`Seq2Seq`] and [`Marian`] read a context and write a response, [`Gpt2`] goes on with a text.
+//! All are [`LanguageModel`]s, which [`Training`] trains and [`evaluate`] gives the perplexity of,
+//! and all are [`Autoregressive`]: [`decode`] draws responses from them, to many contexts at once.
+//! Batches ([`Pairs`], [`Texts`]) have no padding. [`hub`] reads published GPT-2, DialoGPT and
+//! opus-mt, and [`mmi`] ranks responses by a network that reads backwards. The crate knows no
+//! tokeniser and no data set.
 //!
 //! ```
 //! use dialog_models::decode::{Ranking, SampleConfig, Sampling, Special, rank, sample};
@@ -40,12 +42,14 @@ mod batch;
 mod block;
 mod cache;
 mod config;
+mod contexts;
 pub mod decode;
 mod evolved;
 mod gpt2;
 pub mod hub;
 mod layers;
 mod layout;
+mod marian;
 pub mod mmi;
 mod perceptron;
 mod recompute;
@@ -60,6 +64,7 @@ pub use autoregressive::{Autoregressive, Continuation};
 pub use batch::{Packed, Pairs};
 pub use config::{Architecture, Seq2SeqConfig};
 pub use gpt2::{Gpt2, Gpt2Config};
+pub use marian::{Marian, MarianActivation, MarianConfig};
 pub use seq2seq::Seq2Seq;
 pub use texts::{Texts, joined};
 pub use totals::Totals;

@@ -8,6 +8,7 @@ use torch::{Device, Init, Kind, Mode, NoisyRows, Params, Scope, Tensor, no_grad}
 use crate::autoregressive::{Autoregressive, Continuation};
 use crate::batch::Reading;
 use crate::block::{DecoderBlock, EncoderBlock, Memories};
+use crate::contexts::Contexts;
 use crate::evolved::{EvolvedDecoderBlock, EvolvedEncoderBlock};
 use crate::layers::norm;
 use crate::recompute::{Chain, Slopes, Stage, drawing_nothing};
@@ -212,17 +213,18 @@ fn timing(start: i64, count: i64, hidden: i64, device: Device) -> Tensor {
 }
 
 impl Autoregressive for Seq2Seq {
-    fn start<'a>(&'a self, context: &[i64]) -> (Box<dyn Continuation + 'a>, Tensor) {
+    fn start<'a>(&'a self, contexts: &[&[i64]]) -> (Box<dyn Continuation + 'a>, Tensor) {
         no_grad(|| {
-            let context = Packed::new(&[context], self.embedding.weight().device());
-            let memory = self.encode(&context, &Reading::new(&context), Mode::Eval);
-            let memories = self.decoder.iter().map(|block| block.start(&memory)).collect();
-            let mut decoding = Decoding { net: self, memories, tokens: 0 };
+            let device = self.embedding.weight().device();
+            let read = Packed::new(contexts, device);
+            let memory = self.encode(&read, &Reading::new(&read), Mode::Eval);
+            let contexts = Contexts::new(read.lengths(), device);
+            let start = |block: &Box<dyn DecoderBlock>| block.start(&memory, &contexts);
+            let memories = self.decoder.iter().map(start).collect();
             // The first token follows nothing.
-            let nothing = Tensor::zeros(
-                [1, self.config.hidden],
-                (Kind::Float, self.embedding.weight().device()),
-            );
+            let shape = [contexts.count(), self.config.hidden];
+            let nothing = Tensor::zeros(shape, (Kind::Float, device));
+            let mut decoding = Decoding { net: self, contexts, memories, tokens: 0 };
             let logits = decoding.advance(&nothing);
             (Box::new(decoding) as Box<dyn Continuation + 'a>, logits)
         })
@@ -237,9 +239,10 @@ impl Autoregressive for Seq2Seq {
     }
 }
 
-/// Several responses to one context, written token by token.
+/// Several responses to contexts, written token by token.
 struct Decoding<'a> {
     net: &'a Seq2Seq,
+    contexts: Contexts,
     memories: Vec<Memories>,
     tokens: i64,
 }
@@ -251,7 +254,7 @@ impl Decoding<'_> {
         let x = before + timing(self.tokens, 1, net.config.hidden, before.device());
         self.tokens += 1;
         let blocks = net.decoder.iter().zip(&mut self.memories);
-        let x = blocks.fold(x, |x, (block, memories)| block.step(&x, memories));
+        let x = blocks.fold(x, |x, (block, memories)| block.step(&x, memories, &self.contexts));
         net.decoder_norm.forward(&x).linear(net.embedding.weight(), None::<&Tensor>)
     }
 }
@@ -261,7 +264,10 @@ impl Continuation for Decoding<'_> {
         no_grad(|| self.advance(&self.net.embed(tokens)))
     }
 
-    fn select(&mut self, rows: &Tensor) {
-        no_grad(|| self.memories.iter_mut().for_each(|memories| memories.select(rows)));
+    fn select(&mut self, rows: &[usize]) {
+        no_grad(|| {
+            let kept = self.contexts.select(rows);
+            self.memories.iter_mut().for_each(|memories| memories.keep(&kept));
+        });
     }
 }

@@ -7,6 +7,7 @@ use torch::{Mode, Scope, Tensor};
 use crate::Seq2SeqConfig;
 use crate::batch::{Reading, Writing};
 use crate::block::{DecoderBlock, EncoderBlock, Memories};
+use crate::contexts::Contexts;
 use crate::layers::{Attention, norm, post};
 use crate::perceptron::{Activation, FeedForward};
 
@@ -74,14 +75,15 @@ impl DecoderBlock for PlainDecoderBlock {
         self.feed_forward.forward(&x, mode)
     }
 
-    fn start(&self, memory: &Tensor) -> Memories {
-        let read = vec![self.memory.keys_and_values(memory)];
+    fn start(&self, memory: &Tensor, contexts: &Contexts) -> Memories {
+        let read = vec![self.memory.keys_and_values(memory, contexts)];
         Memories { read, own: vec![Default::default()], frames: Vec::new() }
     }
 
-    fn step(&self, x: &Tensor, Memories { read, own, .. }: &mut Memories) -> Tensor {
+    fn step(&self, x: &Tensor, memories: &mut Memories, contexts: &Contexts) -> Tensor {
+        let Memories { read, own, .. } = memories;
         let x = x + self.attention.step(&self.attention_norm.forward(x), &mut own[0]);
-        let x = &x + self.memory.read(&self.memory_norm.forward(&x), &read[0]);
+        let x = &x + self.memory.read(&self.memory_norm.forward(&x), &read[0], contexts);
         self.feed_forward.forward(&x, Mode::Eval)
     }
 }

@@ -10,14 +10,12 @@
 //! positions are passed over, and so are output tables that are the table of tokens.
 
 mod config;
-mod error;
 mod load;
 mod open;
 mod save;
 mod tensorflow;
 
 pub use config::HubConfig;
-pub use error::HubError;
 pub use load::{Checkpoint, Heads, Loaded};
 pub use save::save;
 pub use tensorflow::Network;

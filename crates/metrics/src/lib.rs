@@ -1,7 +1,7 @@
 //! What models are measured by: named values that know their unit and which way they improve, the
-//! arithmetic of accuracy, correlation, answers to questions and tagged spans, and the [`stats`]
-//! behind means and intervals. Plain Rust, no tensor library. A score that is undefined has no
-//! value ([`Score`]), so that it never wins.
+//! arithmetic of accuracy, correlation, answers to questions, tagged spans and translations, and
+//! the [`stats`] behind means and intervals. Plain Rust, no tensor library. A score that is
+//! undefined has no value ([`Score`]), so that it never wins.
 //!
 //! ```
 //! use metrics::{Confusion, Metric};
@@ -16,13 +16,18 @@
 #![forbid(unsafe_code)]
 
 mod agreement;
+mod bleu;
+mod chrf;
 mod confusion;
 mod correlation;
 mod score;
+mod spaces;
 mod spans;
 mod squad;
 pub mod stats;
 
+pub use bleu::{Bleu, BleuScore, Smoothing, StreamError, Tokenization};
+pub use chrf::{Chrf, ChrfScore};
 pub use confusion::Confusion;
 pub use correlation::{pearson, spearman};
 pub use score::Score;

@@ -2,6 +2,8 @@
 //! (`evaluate-v1.1.py`) and SQuAD 2.0 (`evaluate-v2.0.py`) compute them.
 
 use std::collections::HashMap;
+
+use crate::spaces::words;
 use unicode_properties::{GeneralCategoryGroup, UnicodeGeneralCategory};
 
 /// Whose script: they differ where an answer has no words, and in what counts as a right answer.
@@ -40,19 +42,13 @@ pub fn normalize_answer(text: &str) -> String {
         plain.push_str(if inside && matches!(piece, "a" | "an" | "the") { " " } else { piece });
         rest = later;
     }
-    let words = plain.split(is_space).filter(|word| !word.is_empty());
-    words.collect::<Vec<_>>().join(" ")
+    words(&plain).collect::<Vec<_>>().join(" ")
 }
 
 /// What Python's `\w` matches.
 fn is_word(c: char) -> bool {
     let group = c.general_category_group();
     c == '_' || matches!(group, GeneralCategoryGroup::Letter | GeneralCategoryGroup::Number)
-}
-
-/// What Python's `split` splits at.
-fn is_space(c: char) -> bool {
-    c.is_whitespace() || ('\u{1c}'..='\u{1f}').contains(&c)
 }
 
 /// The best score of an answer over all right ones.

@@ -3,7 +3,8 @@
 //! It gives the crates above what training needs and no more: a [`Net`] trait with an explicit
 //! [`Mode`], parameters under the names of published checkpoints ([`Params`]), layers with
 //! TensorFlow's padding where a paper needs it ([`nn`]), per-sample losses ([`loss`]), optimisers
-//! whose state can be saved, a generator whose state can be restored, and one binary that runs with
+//! whose state can be saved, a generator whose state can be restored, what reading published
+//! networks has in common ([`hub`]), and one binary that runs with
 //! and without a GPU.
 //!
 //! ```
@@ -31,6 +32,7 @@ pub mod flops;
 pub mod foreach;
 pub mod grad;
 pub mod graph;
+pub mod hub;
 mod inference;
 pub mod layout;
 pub mod loss;

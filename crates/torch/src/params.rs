@@ -89,6 +89,14 @@ impl Params {
         params
     }
 
+    /// Makes the network anew on these very tensors, without a copy: for another thread, which must
+    /// not train. Panics if it has a tensor that is not among these.
+    pub fn sharing<N>(&self, make: impl FnOnce(&mut Scope<'_>) -> N) -> N {
+        let (mut params, path) = (Params::default(), String::new());
+        let device = self.iter().next().map_or(Device::Cpu, |p| p.tensor.device());
+        make(&mut Scope { params: &mut params, path, device, values: Values::Shared(self) })
+    }
+
     /// Makes the network of copies of these tensors, to compute in `kind`.
     pub(crate) fn for_inference<N>(&self, kind: Kind, make: impl FnOnce(&mut Scope<'_>) -> N) -> N {
         let (mut params, path) = (Params::default(), String::new());
@@ -200,6 +208,8 @@ enum Values<'a> {
     Outline,
     /// From a network that is made anew to compute in this kind.
     Of(&'a Params, Kind),
+    /// They are those of a network that is there.
+    Shared(&'a Params),
 }
 
 impl Scope<'_> {
@@ -225,7 +235,7 @@ impl Scope<'_> {
     pub fn inference(&self) -> Option<Kind> {
         match self.values {
             Values::Of(_, kind) => Some(kind),
-            Values::New | Values::Outline => None,
+            Values::New | Values::Outline | Values::Shared(_) => None,
         }
     }
 
@@ -233,11 +243,14 @@ impl Scope<'_> {
     pub fn tensor(&mut self, name: &str, shape: &[i64], role: Role, init: Init) -> Tensor {
         let options = (Kind::Float, Device::Cpu);
         let known = |params: &Params, name: String| match params.get(&name) {
-            Some(t) if t.size() == shape => t.detach().copy(),
+            Some(t) if t.size() == shape => t.detach(),
             found => panic!("{name} of shape {shape:?}, not {:?}", found.map(Tensor::size)),
         };
         let value = match init {
-            _ if let Values::Of(params, _) = self.values => return known(params, self.full(name)),
+            _ if let Values::Of(params, _) = self.values => {
+                return known(params, self.full(name)).copy();
+            }
+            _ if let Values::Shared(params) = self.values => return known(params, self.full(name)),
             _ if let Values::Outline = self.values => {
                 Tensor::zeros([1], options).expand(shape, false)
             }

@@ -42,8 +42,10 @@ enum Command {
     Eval(commands::eval::Args),
     /// Write a trained network as a file for other programs: safetensors, ONNX.
     Export(commands::export::Args),
-    /// Download or verify a data set; make a vocabulary of texts.
+    /// Download or verify a data set; make a vocabulary of texts; score translations.
     Data(commands::data::Args),
+    /// Make paraphrases of texts by translating them there and back.
+    Augment(commands::augment::Args),
     /// Write corrupted copies of a folder of images, as ImageNet-C has them.
     Corrupt(commands::corrupt::Args),
     /// Draw what a policy, or the corruptions, do to images; mark the tokens that ELECTRA suspects.
@@ -93,6 +95,7 @@ fn main() -> ExitCode {
         Command::Eval(args) => commands::eval::run(&args),
         Command::Export(args) => commands::export::run(&args),
         Command::Data(args) => commands::data::run(&args),
+        Command::Augment(args) => commands::augment::run(&args),
         Command::Corrupt(args) => commands::corrupt::run(&args),
         Command::Show(args) => commands::show::run(&args),
         Command::Weights(args) => commands::weights::run(&args),

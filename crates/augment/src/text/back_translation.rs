@@ -50,6 +50,32 @@ pub trait Translator {
         temperature: f64,
         rng: &mut Rng,
     ) -> Result<Vec<String>, TextError>;
+
+    /// As many lines as came in, `copies` translations of each. What reads a line once for all
+    /// copies has its own.
+    fn translate_each(
+        &mut self,
+        lines: &[String],
+        copies: usize,
+        temperature: f64,
+        rng: &mut Rng,
+    ) -> Result<Vec<Vec<String>>, TextError> {
+        let mut all = vec![Vec::new(); lines.len()];
+        for _ in 0..copies {
+            let one = checked(self, lines, temperature, rng)?;
+            all.iter_mut().zip(one).for_each(|(all, one)| all.push(one));
+        }
+        Ok(all)
+    }
+}
+
+/// What became of a text.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Paraphrase {
+    /// The paraphrase, or the text itself if that was refused.
+    pub text: String,
+    /// Whether what came back was not [accepted](accepts).
+    pub refused: bool,
 }
 
 /// Translation into another language and back.
@@ -83,19 +109,46 @@ impl<F: Translator, B: Translator> BackTranslation<F, B> {
         paragraphs: &[String],
         rng: &mut Rng,
     ) -> Result<Vec<String>, TextError> {
+        let all = self.paraphrases(paragraphs, 1, rng)?;
+        Ok(all.into_iter().flatten().map(|paraphrase| paraphrase.text).collect())
+    }
+
+    /// `copies` paraphrases of each paragraph. A sentence is translated `copies` times, and each of
+    /// these translations once back.
+    pub fn paraphrases(
+        &mut self,
+        paragraphs: &[String],
+        copies: usize,
+        rng: &mut Rng,
+    ) -> Result<Vec<Vec<Paraphrase>>, TextError> {
         if let Some(fault) = self.faults().pop() {
             return Err(fault.into());
         }
         let (lines, counts) = split(paragraphs, &self.splitter);
-        let there = checked(&mut self.forward, &lines, self.temperature, rng)?;
+        let there = match lines.is_empty() {
+            true => Vec::new(),
+            false => self.forward.translate_each(&lines, copies, self.temperature, rng)?,
+        };
+        if there.len() != lines.len() || there.iter().any(|line| line.len() != copies) {
+            let fault = format!("{} lines, not {copies} copies of each came back", there.len());
+            return Err(TextError::Translator { translator: self.forward.name(), fault });
+        }
+        let there: Vec<String> = there.into_iter().flatten().collect();
         let back = checked(&mut self.backward, &there, self.temperature, rng)?;
-        let joined = join(&back, &counts);
-        Ok(paragraphs.iter().zip(joined).map(|(old, new)| accepted(old, &new).to_owned()).collect())
+        let mut all = vec![Vec::with_capacity(copies); paragraphs.len()];
+        for copy in 0..copies {
+            let own: Vec<String> = back.iter().skip(copy).step_by(copies).cloned().collect();
+            for ((new, old), all) in join(&own, &counts).into_iter().zip(paragraphs).zip(&mut all) {
+                let refused = !accepts(old, &new);
+                all.push(Paraphrase { text: if refused { old.clone() } else { new }, refused });
+            }
+        }
+        Ok(all)
     }
 }
 
-fn checked(
-    translator: &mut impl Translator,
+fn checked<T: Translator + ?Sized>(
+    translator: &mut T,
     lines: &[String],
     temperature: f64,
     rng: &mut Rng,
@@ -133,12 +186,16 @@ pub fn join(lines: &[String], counts: &[usize]) -> Vec<String> {
     counts.iter().map(&mut paragraph).collect()
 }
 
-/// The paraphrase, or the original where either has fewer than 10 characters or their lengths
-/// differ by more than half of the original's. Lengths are in characters, not bytes.
-pub fn accepted<'a>(original: &'a str, paraphrase: &'a str) -> &'a str {
+/// Whether a paraphrase is like its original: both have at least 10 characters, and their lengths
+/// differ by no more than half of the original's. Lengths are in characters, not bytes.
+pub fn accepts(original: &str, paraphrase: &str) -> bool {
     let (old, new) = (original.chars().count(), paraphrase.chars().count());
-    let alike = old >= 10 && new >= 10 && old.abs_diff(new) * 2 <= old;
-    if alike { paraphrase } else { original }
+    old >= 10 && new >= 10 && old.abs_diff(new) * 2 <= old
+}
+
+/// The paraphrase, or the original where that is [not accepted](accepts).
+pub fn accepted<'a>(original: &'a str, paraphrase: &'a str) -> &'a str {
+    if accepts(original, paraphrase) { paraphrase } else { original }
 }
 
 /// The lines of worker `worker` of `workers`: consecutive ones; if they do not divide evenly, the

@@ -1,8 +1,8 @@
 //! A file of paraphrases that grows as they are made. A process that is killed loses only the batch
 //! in progress, and the next one continues from there.
 //!
-//! The file is JSON, a line each: what it was made with, then the batches in order, the first copy
-//! of all texts before the second. A last line that was not finished is cut off on opening, so that
+//! The file is JSON, a line each: what it was made with, then the batches of texts in order, each
+//! with all copies. A last line that was not finished is cut off on opening, so that
 //! a file resumed any number of times has the same bytes as one made without interruption (given
 //! translators that depend on their generator alone).
 
@@ -79,7 +79,7 @@ impl Made {
             (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3)
         });
         Ok(Self {
-            version: 1,
+            version: 2,
             translators: [pipeline.forward.name(), pipeline.backward.name()],
             splitter: pipeline.splitter.name.to_owned(),
             temperature: pipeline.temperature,
@@ -89,7 +89,7 @@ impl Made {
         })
     }
 
-    fn header(&self) -> Vec<u8> {
+    pub(super) fn header(&self) -> Vec<u8> {
         let mut line = serde_json::to_vec(self).expect("settings are JSON");
         line.push(b'\n');
         line
@@ -115,16 +115,38 @@ impl Made {
         Some(format!("made with {key} `{there}`, asked for `{here}`"))
     }
 
-    /// Copy and texts of a batch.
-    fn batch(&self, number: usize) -> (usize, Range<usize>) {
-        let batches = self.texts.div_ceil(self.amount.batch).max(1);
-        let first = number % batches * self.amount.batch;
-        let end = first.saturating_add(self.amount.batch).min(self.texts);
-        (number / batches, first..end)
+    /// The texts of a batch.
+    fn batch(&self, number: usize) -> Range<usize> {
+        let first = number.saturating_mul(self.amount.batch).min(self.texts);
+        first..first.saturating_add(self.amount.batch).min(self.texts)
     }
 
-    fn batches(&self) -> usize {
-        self.texts.div_ceil(self.amount.batch).saturating_mul(self.amount.copies)
+    /// How many batches there are.
+    pub fn batches(&self) -> usize {
+        self.texts.div_ceil(self.amount.batch)
+    }
+
+    /// Makes a batch, and gives the line that the file has for it. Its sampling is keyed by seed
+    /// and first text, so that it is the same whoever makes it.
+    pub(super) fn make<F: Translator, B: Translator>(
+        &self,
+        number: usize,
+        pipeline: &mut BackTranslation<F, B>,
+        texts: &[String],
+    ) -> Result<Vec<u8>, TextError> {
+        let range = self.batch(number);
+        let Amount { copies, seed, .. } = self.amount;
+        let mut rng = Key { seed, epoch: 0, index: range.start as u64, view: 3000 }.rng();
+        let mut record = Record { first: range.start, paraphrases: vec![], refused: vec![] };
+        let made = pipeline.paraphrases(&texts[range], copies, &mut rng)?;
+        for (text, copies) in made.into_iter().enumerate() {
+            let refused = copies.iter().enumerate().filter(|(_, one)| one.refused);
+            record.refused.extend(refused.map(|(copy, _)| [text, copy]));
+            record.paraphrases.push(copies.into_iter().map(|one| one.text).collect());
+        }
+        let mut line = serde_json::to_vec(&record).expect("a batch is JSON");
+        line.push(b'\n');
+        Ok(line)
     }
 }
 
@@ -132,9 +154,12 @@ impl Made {
 #[derive(Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Record {
-    copy: usize,
     first: usize,
-    paraphrases: Vec<String>,
+    /// By text, then by copy.
+    paraphrases: Vec<Vec<String>>,
+    /// Texts, from that first one, and copies that are the text itself since what was made of it
+    /// was refused.
+    refused: Vec<[usize; 2]>,
 }
 
 /// A file that is unlocked when dropped. Closing it is not enough: a child process that another
@@ -158,8 +183,10 @@ pub struct Paraphrases {
     length: u64,
     /// Batches there.
     batches: usize,
-    /// By copy, then by text.
+    /// By text, then by copy.
     found: Vec<Vec<String>>,
+    /// Texts and copies that were refused.
+    refused: Vec<[usize; 2]>,
 }
 
 impl Paraphrases {
@@ -173,8 +200,7 @@ impl Paraphrases {
         let mut file = Locked(options.open(path).map_err(io(path))?);
         match file.0.try_lock() {
             Err(TryLockError::WouldBlock) => {
-                let fault = "in use by another process; wait for it, or name another file";
-                return Err(wrong(fault.into()));
+                return Err(TextError::InUse { path: path.to_path_buf() });
             }
             // Some network file systems cannot lock; there the caller must see to it.
             Err(TryLockError::Error(error)) if error.kind() != ErrorKind::Unsupported => {
@@ -199,7 +225,8 @@ impl Paraphrases {
             return Err(wrong(format!("{difference}; name another file, or remove this one")));
         }
         let (path, length) = (path.to_path_buf(), first.len() as u64);
-        let mut cache = Self { path, file, made, length, batches: 0, found: Vec::new() };
+        let mut cache =
+            Self { path, file, made, length, batches: 0, found: vec![], refused: vec![] };
         let mut lines = lines.peekable();
         while let Some(line) = lines.next() {
             match serde_json::from_slice(line) {
@@ -225,16 +252,15 @@ impl Paraphrases {
     }
 
     fn take(&mut self, record: Record, length: usize) -> Result<(), TextError> {
-        let (copy, texts) = self.made.batch(self.batches);
-        let fits = (record.copy, record.first, record.paraphrases.len())
-            == (copy, texts.start, texts.len());
+        let (texts, copies) = (self.made.batch(self.batches), self.made.amount.copies);
+        let fits = (record.first, record.paraphrases.len()) == (texts.start, texts.len())
+            && record.paraphrases.iter().all(|of_text| of_text.len() == copies)
+            && record.refused.iter().all(|&[text, copy]| text < texts.len() && copy < copies);
         if !fits || self.batches >= self.made.batches() {
             return Err(self.wrong("not the batch that belongs there"));
         }
-        if texts.start == 0 {
-            self.found.push(Vec::new());
-        }
-        self.found[copy].extend(record.paraphrases);
+        self.refused.extend(record.refused.iter().map(|&[text, copy]| [texts.start + text, copy]));
+        self.found.extend(record.paraphrases);
         self.batches += 1;
         self.length += length as u64;
         Ok(())
@@ -242,7 +268,18 @@ impl Paraphrases {
 
     /// The paraphrase of a text in a copy, if it has been made.
     pub fn get(&self, copy: usize, text: usize) -> Option<&str> {
-        self.found.get(copy)?.get(text).map(String::as_str)
+        self.found.get(text)?.get(copy).map(String::as_str)
+    }
+
+    /// Texts and copies whose paraphrase is the text itself, since what was made of it was not
+    /// [accepted](super::back_translation::accepts).
+    pub fn refused(&self) -> &[[usize; 2]] {
+        &self.refused
+    }
+
+    /// What it was made with.
+    pub fn made(&self) -> &Made {
+        &self.made
     }
 
     /// Batches made and batches in all.
@@ -250,31 +287,30 @@ impl Paraphrases {
         (self.batches, self.made.batches())
     }
 
-    /// Makes what is missing; each batch is on disk before the next begins. Its sampling is keyed
-    /// by seed, copy and first text. Pipeline and texts must be those that the file was opened for.
+    /// Makes what is missing; each batch is on disk before the next begins. Pipeline and texts must
+    /// be those that the file was opened for. `each` is called after every batch.
     pub fn fill<F: Translator, B: Translator>(
         &mut self,
         pipeline: &mut BackTranslation<F, B>,
         texts: &[String],
+        mut each: impl FnMut(&Self),
     ) -> Result<(), TextError> {
         let asked = Made::new(pipeline, self.made.amount, texts)?;
         if let Some(fault) = self.made.difference(&asked) {
             return Err(TextError::Format { path: self.path.clone(), fault });
         }
         while self.batches < self.made.batches() {
-            let (copy, range) = self.made.batch(self.batches);
-            let (seed, first) = (self.made.amount.seed, range.start);
-            let mut rng = Key { seed, epoch: copy as u64, index: first as u64, view: 3000 }.rng();
-            let paraphrases = pipeline.paraphrase(&texts[range], &mut rng)?;
-            self.append(Record { copy, first, paraphrases })?;
+            let line = self.made.make(self.batches, pipeline, texts)?;
+            self.append(&line)?;
+            each(self);
         }
         Ok(())
     }
 
-    fn append(&mut self, record: Record) -> Result<(), TextError> {
-        let mut line = serde_json::to_vec(&record).expect("a batch is JSON");
-        line.push(b'\n');
-        if let Err(error) = self.file.0.write_all(&line).and_then(|()| self.file.0.sync_data()) {
+    /// Appends the line of the next batch.
+    pub(super) fn append(&mut self, line: &[u8]) -> Result<(), TextError> {
+        let record = serde_json::from_slice(line).map_err(|e| self.wrong(e.to_string()))?;
+        if let Err(error) = self.file.0.write_all(line).and_then(|()| self.file.0.sync_data()) {
             // The part already written is removed, so that another attempt begins on a new line.
             let _ = self.cut();
             return Err(io(&self.path)(error));
@@ -283,17 +319,26 @@ impl Paraphrases {
     }
 
     /// Writes the files that training reads ([`paraphrase_file`]), one for each whole copy, line
-    /// `i` for text `i`, and says how many. At least nine in ten of the copies must be whole.
+    /// `i` for text `i`, and says how many. All batches must be there.
     pub fn export(&self, folder: &Path, sub_set: &str) -> Result<usize, TextError> {
-        let texts = self.made.texts;
-        let whole: Vec<_> = self.found.iter().filter(|copy| copy.len() == texts).collect();
-        aug_ops::enough(whole.len(), self.made.amount.copies)?;
-        for (copy, paraphrases) in whole.iter().enumerate() {
-            let line = |text: &String| text.replace(['\n', '\r'], " ") + "\n";
-            let lines: String = paraphrases.iter().map(line).collect();
-            let path = paraphrase_file(folder, sub_set, self.made.temperature, copy);
-            write(&path, lines.as_bytes())?;
+        let temperature = self.made.temperature;
+        self.write_copies(|copy| paraphrase_file(folder, sub_set, temperature, copy))
+    }
+
+    /// The same, as `para_0.txt`, `para_1.txt`, … in a folder.
+    pub fn export_copies(&self, folder: &Path) -> Result<usize, TextError> {
+        self.write_copies(|copy| folder.join(format!("para_{copy}.txt")))
+    }
+
+    fn write_copies(&self, path: impl Fn(usize) -> PathBuf) -> Result<usize, TextError> {
+        let copies = self.made.amount.copies;
+        let whole = if self.found.len() == self.made.texts { copies } else { 0 };
+        aug_ops::enough(whole, copies)?;
+        for copy in 0..copies {
+            let line = |of_text: &Vec<String>| of_text[copy].replace(['\n', '\r'], " ") + "\n";
+            let lines: String = self.found.iter().map(line).collect();
+            write(&path(copy), lines.as_bytes())?;
         }
-        Ok(whole.len())
+        Ok(whole)
     }
 }

@@ -10,6 +10,7 @@ use augment::text::back_translation::{
     BackTranslation, ShardFiles, Translator, accepted, join, paraphrase_file, shard, split,
 };
 use augment::text::command::CommandTranslator;
+use augment::text::paraphrase_parts::Parts;
 use augment::text::paraphrases::{Amount, Made, Paraphrases};
 use augment::text::sentences::{LONG, Splitter, UNICODE, cut_long, sentences};
 use proptest::prelude::*;
@@ -137,7 +138,7 @@ fn texts() -> Vec<String> {
     .into()
 }
 
-const AMOUNT: Amount = Amount { copies: 3, batch: 3, seed: 7 };
+const AMOUNT: Amount = Amount { copies: 3, batch: 1, seed: 7 };
 
 fn open(path: &Path) -> Result<Paraphrases, TextError> {
     let pipeline = BackTranslation::new(Stutter, Stutter, 0.9);
@@ -146,7 +147,7 @@ fn open(path: &Path) -> Result<Paraphrases, TextError> {
 
 fn fill(path: &Path) -> Result<Paraphrases, TextError> {
     let mut cache = open(path)?;
-    cache.fill(&mut BackTranslation::new(Stutter, Stutter, 0.9), &texts())?;
+    cache.fill(&mut BackTranslation::new(Stutter, Stutter, 0.9), &texts(), |_| {})?;
     Ok(cache)
 }
 
@@ -156,8 +157,9 @@ fn a_cache_that_was_torn_anywhere_ends_as_if_it_had_not() {
     let path = dir.path().join("new/whole.jsonl");
     let whole = fill(&path).unwrap();
     let bytes = fs::read(&path).unwrap();
-    assert_eq!(whole.progress(), (6, 6));
+    assert_eq!(whole.progress(), (4, 4));
     assert_eq!(whole.get(0, 2), Some("short"), "too short for a paraphrase");
+    assert_eq!(whole.refused(), [[2, 0], [2, 1], [2, 2]]);
     assert_ne!(whole.get(0, 0), whole.get(1, 0));
     let path = dir.path().join("torn.jsonl");
     for cut in 0..=bytes.len() {
@@ -206,10 +208,10 @@ fn a_translator_that_fails_loses_its_batch_alone() {
     let dir = tempfile::tempdir().unwrap();
     let (path, whole) = (dir.path().join("cache.jsonl"), dir.path().join("whole.jsonl"));
     let mut cache = open(&path).unwrap();
-    let mut tired = BackTranslation::new(Tired(4), Stutter, 0.9);
-    let error = cache.fill(&mut tired, &texts()).unwrap_err().to_string();
+    let mut tired = BackTranslation::new(Tired(7), Stutter, 0.9);
+    let error = cache.fill(&mut tired, &texts(), |_| {}).unwrap_err().to_string();
     assert_eq!(error, "translator `stutter`: tired");
-    assert_eq!(cache.progress(), (4, 6));
+    assert_eq!(cache.progress(), (2, 4), "three copies of each");
     drop(cache);
     drop((fill(&path).unwrap(), fill(&whole).unwrap()));
     assert_eq!(fs::read(&path).unwrap(), fs::read(&whole).unwrap());
@@ -246,13 +248,14 @@ fn a_cache_is_not_mixed() {
             "splitter `unicode-1`, asked for `lines`",
         ),
         (Made::new(&same, Amount { copies: 2, ..AMOUNT }, &texts()), "copies `3`, asked for `2`"),
-        (Made::new(&same, Amount { batch: 2, ..AMOUNT }, &texts()), "batch `3`, asked for `2`"),
+        (Made::new(&same, Amount { batch: 2, ..AMOUNT }, &texts()), "batch `1`, asked for `2`"),
         (Made::new(&same, Amount { seed: 8, ..AMOUNT }, &texts()), "seed `7`, asked for `8`"),
         (Made::new(&same, AMOUNT, &other_texts), "texts `4 of hash"),
     ];
     let error = open(&path).unwrap_err().to_string();
     assert!(error.contains("in use by another process"), "{error}");
-    let error = cache.fill(&mut BackTranslation::new(Stutter, Stutter, 0.8), &texts()).unwrap_err();
+    let mut other = BackTranslation::new(Stutter, Stutter, 0.8);
+    let error = cache.fill(&mut other, &texts(), |_| {}).unwrap_err();
     assert!(error.to_string().contains("temperature `0.9`, asked for `0.8`"), "{error}");
     drop(cache);
     for (made, expected) in made {
@@ -278,12 +281,12 @@ fn a_file_that_is_no_cache_is_left_alone() {
     let lines: Vec<&str> = text.lines().collect();
     let without_second = [lines[0], lines[2], lines[3], ""].join("\n");
     let bad_second = [lines[0], "{}", lines[2], ""].join("\n");
-    let too_many = text.clone() + lines[6] + "\n";
+    let too_many = text.clone() + lines[4] + "\n";
     for (content, expected) in [
         ("no header\n", "not a file of paraphrases"),
         (without_second.as_str(), "line 2: not the batch that belongs there"),
         (bad_second.as_str(), "line 2: missing field"),
-        (too_many.as_str(), "line 8: not the batch that belongs there"),
+        (too_many.as_str(), "line 6: not the batch that belongs there"),
     ] {
         fs::write(&path, content).unwrap();
         let error = open(&path).unwrap_err().to_string();
@@ -300,10 +303,13 @@ fn whole_copies_are_exported() {
     let file = fs::read_to_string(paraphrase_file(dir.path(), "train", 0.9, 1)).unwrap();
     assert_eq!(file.lines().count(), 4);
     assert_eq!(file.lines().nth(2), Some("short"));
+    assert_eq!(cache.export_copies(dir.path()).unwrap(), 3);
+    assert_eq!(fs::read_to_string(dir.path().join("para_1.txt")).unwrap(), file);
     let mut part = open(&dir.path().join("part.jsonl")).unwrap();
-    part.fill(&mut BackTranslation::new(Tired(5), Stutter, 0.9), &texts()).unwrap_err();
+    let mut tired = BackTranslation::new(Tired(5), Stutter, 0.9);
+    part.fill(&mut tired, &texts(), |_| {}).unwrap_err();
     let error = part.export(dir.path(), "part").unwrap_err().to_string();
-    assert!(error.contains("2 of 3 copies"), "{error}");
+    assert!(error.contains("0 of 3 copies"), "{error}");
 }
 
 #[test]
@@ -391,4 +397,46 @@ proptest! {
         let all: Vec<usize> = (0..workers).flat_map(|worker| shard(lines, worker, workers).unwrap()).collect();
         prop_assert_eq!(all, (0..lines).collect::<Vec<_>>());
     }
+}
+
+/// Any number of processes, in any order, stopped anywhere, end with the bytes of one.
+#[test]
+fn processes_that_share_the_work_end_with_the_bytes_of_one() {
+    let dir = tempfile::tempdir().unwrap();
+    let (alone, path) = (dir.path().join("alone.jsonl"), dir.path().join("shared.jsonl"));
+    drop(fill(&alone).unwrap());
+    let pipeline = || BackTranslation::new(Stutter, Stutter, 0.9);
+    let made = Made::new(&pipeline(), AMOUNT, &texts()).unwrap();
+    for workers in [1, 2, 3, 5] {
+        let _ = fs::remove_file(&path);
+        let parts = Parts::beside(&path, made.clone());
+        for worker in (0..workers).rev() {
+            let gathered = |missing: usize| {
+                let mut whole = open(&path).unwrap();
+                parts.gather(&mut whole).unwrap();
+                assert!(whole.progress().0 <= 4 - missing, "{workers} workers, {worker}");
+            };
+            // A first try of its batches fails on the way, and another process looks at what is
+            // there.
+            let mut tired = BackTranslation::new(Tired(4), Stutter, 0.9);
+            let _ = parts.fill(&mut tired, &texts(), [worker, workers], 0, |_| {});
+            gathered(0);
+            let done = open(&path).unwrap().progress().0;
+            let mut seen = 0;
+            parts.fill(&mut pipeline(), &texts(), [worker, workers], done, |_| seen += 1).unwrap();
+            assert!(seen <= 4_usize.div_ceil(workers));
+            gathered(worker.min(4));
+        }
+        assert_eq!(fs::read(&path).unwrap(), fs::read(&alone).unwrap(), "{workers} workers");
+        assert!(!dir.path().join("shared.jsonl.parts").exists());
+    }
+    let parts = Parts::beside(&path, made.clone());
+    let error = parts.fill(&mut pipeline(), &texts(), [2, 2], 0, |_| {}).unwrap_err().to_string();
+    assert!(error.contains("worker is 2"), "{error}");
+    // What was made with other settings is not taken.
+    parts.fill(&mut pipeline(), &texts(), [1, 2], 0, |_| {}).unwrap();
+    let other = Made { temperature: 0.7, ..made };
+    let other = Parts::beside(&path, other);
+    let error = other.fill(&mut pipeline(), &texts(), [1, 2], 0, |_| {}).unwrap_err().to_string();
+    assert!(error.contains("batch-000001.jsonl") && error.contains("other settings"), "{error}");
 }

@@ -22,6 +22,7 @@ mod parquet;
 mod source;
 
 pub(crate) use lines::Lines;
+pub use lines::all_lines;
 pub(crate) use parquet::{Columns, columns};
 pub(crate) use source::{ends_with, open};
 

@@ -7,6 +7,7 @@ mod fetch;
 mod folders;
 mod fuzz;
 mod loader;
+mod marian;
 mod parquet;
 mod picture_files;
 mod pictures;

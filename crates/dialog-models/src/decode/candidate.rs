@@ -1,4 +1,15 @@
-//! A response that a network has written, and the tokens that mean something to decoding.
+//! What is read and what is written, and the tokens that mean something to decoding.
+
+/// A context to which responses are written.
+#[derive(Clone, Copy, Debug)]
+pub struct Prompt<'a> {
+    /// Its token ids.
+    pub context: &'a [i64],
+    /// From which random numbers follow, where there are any.
+    pub seed: u64,
+    /// Tokens of a response, its end included, after which it is cut off.
+    pub max_tokens: usize,
+}
 
 /// Tokens that are no text.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -7,12 +18,17 @@ pub struct Special {
     pub end: i64,
     /// What no response has, such as the token that separates turns.
     pub never: Vec<i64>,
+    /// Whether a response that reaches the most tokens has the end as its last one, for certain.
+    pub forced: bool,
+    /// Whether the probabilities of the tokens that a response may have sum up to 1, rather than
+    /// those of all.
+    pub renormalized: bool,
 }
 
 impl Special {
     /// Nothing but the token that ends a response.
     pub fn end(end: i64) -> Self {
-        Self { end, never: Vec::new() }
+        Self { end, ..Self::default() }
     }
 }
 
@@ -21,8 +37,8 @@ impl Special {
 pub struct Candidate {
     /// Its tokens, without the one that ends it.
     pub tokens: Vec<i64>,
-    /// ln of the probability that the network gives it, at temperature 1 and over all tokens,
-    /// that of the end included if it has one.
+    /// ln of the probability that the network gives it, at temperature 1 and over all tokens
+    /// ([`Special::renormalized`] takes others), that of the end included if it has one.
     pub log_probability: f64,
     /// Whether it came to an end by itself, or was cut off.
     pub finished: bool,

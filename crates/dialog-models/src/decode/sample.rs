@@ -6,8 +6,8 @@ use serde::{Deserialize, Serialize};
 use torch::{Device, Kind, Tensor, no_grad};
 
 use super::draw::uniform;
-use super::{Candidate, Sampling, Special};
-use crate::{Autoregressive, Continuation};
+use super::{Candidate, Prompt, Sampling, Special};
+use crate::Autoregressive;
 
 /// How responses are drawn.
 ///
@@ -87,53 +87,92 @@ pub fn sample_each(
     seed: u64,
     each: &mut dyn FnMut(Written) -> ControlFlow<()>,
 ) -> Vec<Candidate> {
+    let prompt = Prompt { context, seed, max_tokens: config.max_tokens };
+    draw_all(net, &[prompt], special, config, each).remove(0)
+}
+
+/// Draws `config.candidates` responses to each of several contexts at once: those that are drawn to
+/// each alone, to rounding. A context is read once for all of them. Panics as [`sample_each`] does.
+pub fn sample_all(
+    net: &dyn Autoregressive,
+    prompts: &[Prompt<'_>],
+    special: &Special,
+    config: &SampleConfig,
+) -> Vec<Vec<Candidate>> {
+    draw_all(net, prompts, special, config, &mut |_| ControlFlow::Continue(()))
+}
+
+fn draw_all(
+    net: &dyn Autoregressive,
+    prompts: &[Prompt<'_>],
+    special: &Special,
+    config: &SampleConfig,
+    each: &mut dyn FnMut(Written) -> ControlFlow<()>,
+) -> Vec<Vec<Candidate>> {
     assert!(config.faults().is_empty(), "{:?}", config.faults());
-    let most = room(net, context.len(), config.max_tokens);
     let new = Candidate { tokens: Vec::new(), log_probability: 0.0, finished: false };
-    let mut candidates = vec![new; config.candidates];
-    let (mut decoding, logits) = net.start(context);
-    // The responses that go on, in the order of rows.
-    let mut open: Vec<usize> = (0..config.candidates).collect();
-    let mut logits = logits.expand([open.len() as i64, -1], false);
-    go_on_with(decoding.as_mut(), &vec![0; open.len()], net.device());
-    for place in 0..most {
-        let numbers = open.iter().map(|&candidate| uniform(seed, candidate, place)).collect();
-        let (tokens, log_probabilities) = draw(&logits, special, config.sampling, numbers);
-        let mut stopped = false;
-        let mut left = Vec::new();
-        for (row, &candidate) in open.iter().enumerate() {
-            let (token, own) = (tokens[row], &mut candidates[candidate]);
+    let mut all = vec![vec![new; config.candidates]; prompts.len()];
+    if prompts.is_empty() {
+        return all;
+    }
+    let most: Vec<usize> =
+        prompts.iter().map(|prompt| room(net, prompt, config.max_tokens)).collect();
+    let contexts: Vec<&[i64]> = prompts.iter().map(|prompt| prompt.context).collect();
+    let (mut decoding, logits) = net.start(&contexts);
+    // The responses that go on, in the order of rows: context and number of each.
+    let of = |context: usize| (0..config.candidates).map(move |candidate| (context, candidate));
+    let mut open: Vec<(usize, usize)> =
+        (0..prompts.len()).filter(|&context| most[context] > 0).flat_map(of).collect();
+    if open.is_empty() {
+        return all;
+    }
+    let rows: Vec<usize> = open.iter().map(|row| row.0).collect();
+    let numbers: Vec<i64> = rows.iter().map(|&row| row as i64).collect();
+    let numbers = Tensor::from_slice(&numbers).to_device(net.device());
+    let mut logits = logits.index_select(0, &numbers);
+    decoding.select(&rows);
+    for place in 0.. {
+        let number = |&(context, candidate): &(usize, usize)| {
+            uniform(prompts[context].seed, candidate, place)
+        };
+        let numbers = open.iter().map(number).collect();
+        let (mut tokens, mut log_probabilities) = draw(&logits, special, config.sampling, numbers);
+        let (mut stopped, mut left) = (false, Vec::new());
+        for (row, &(context, candidate)) in open.iter().enumerate() {
+            let last = place + 1 == most[context];
+            if last && special.forced {
+                (tokens[row], log_probabilities[row]) = (special.end, 0.0);
+            }
+            let (token, own) = (tokens[row], &mut all[context][candidate]);
             own.log_probability += log_probabilities[row];
             if token == special.end {
                 own.finished = true;
             } else {
                 own.tokens.push(token);
-                left.push(row);
+                if !last {
+                    left.push(row);
+                }
             }
             stopped |= each(Written { candidate, place, token }).is_break();
         }
-        if left.is_empty() || stopped || place + 1 == most {
+        if left.is_empty() || stopped {
             break;
         }
         if left.len() < open.len() {
-            go_on_with(decoding.as_mut(), &left, net.device());
+            decoding.select(&left);
             open = left.iter().map(|&row| open[row]).collect();
         }
         let given: Vec<i64> = left.iter().map(|&row| tokens[row]).collect();
         logits = decoding.step(&Tensor::from_slice(&given).to_device(net.device()));
     }
-    candidates
+    all
 }
 
 /// How many tokens may be written after a context.
-pub(super) fn room(net: &dyn Autoregressive, context: usize, most: usize) -> usize {
-    net.longest().map_or(most, |longest| most.min(longest.saturating_sub(context)))
-}
-
-/// Goes on with some rows.
-pub(super) fn go_on_with(decoding: &mut dyn Continuation, rows: &[usize], device: Device) {
-    let rows: Vec<i64> = rows.iter().map(|&row| row as i64).collect();
-    decoding.select(&Tensor::from_slice(&rows).to_device(device));
+pub(super) fn room(net: &dyn Autoregressive, prompt: &Prompt<'_>, most: usize) -> usize {
+    let most = most.min(prompt.max_tokens);
+    let most = net.longest_response().map_or(most, |longest| most.min(longest));
+    net.longest().map_or(most, |longest| most.min(longest.saturating_sub(prompt.context.len())))
 }
 
 /// Logits without the tokens that no response has.
@@ -166,7 +205,10 @@ fn draw(
         let rows = probabilities.chunks_exact(vocabulary).zip(numbers);
         let tokens: Vec<i64> = rows.map(|(row, at)| sampling.draw(row, at) as i64).collect();
         let chosen = Tensor::from_slice(&tokens).to_device(logits.device()).unsqueeze(1);
-        let all = logits.logsumexp([1].as_slice(), true);
+        let all = match special.renormalized {
+            true => allowed(&logits, special).logsumexp([1].as_slice(), true),
+            false => logits.logsumexp([1].as_slice(), true),
+        };
         let own = host(&(logits.gather(1, &chosen, false) - all));
         (tokens, own.into_iter().map(f64::from).collect())
     })

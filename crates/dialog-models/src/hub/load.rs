@@ -1,14 +1,13 @@
 //! Published tensors into a network.
 
-use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
-use torch::store::{self, LoadError, ShapeError};
-use torch::{Params, Tensor, no_grad};
+use torch::Params;
+use torch::hub::{self, HubError, Named, beside};
+use weights::StateDict;
 use weights::find::{Places, find};
-use weights::{StateDict, TensorData};
 
-use super::{HubConfig, HubError};
+use super::HubConfig;
 
 /// What our names begin with.
 const PREFIX: &str = "transformer.";
@@ -36,11 +35,7 @@ impl Checkpoint {
     }
 
     fn read(path: &Path, part: Option<&str>) -> Result<Self, HubError> {
-        let config = match path.is_dir() {
-            true => path.join("config.json"),
-            false => path.with_file_name("config.json"),
-        };
-        let config = HubConfig::read(&config)?;
+        let config = HubConfig::read(&beside(path, "config.json"))?;
         Ok(Self { config, weights: weights::open_part(path, part)? })
     }
 
@@ -51,74 +46,22 @@ impl Checkpoint {
     /// tokens, or a tensor holds integers, NaN or infinities. The error names all tensors with both
     /// shapes. Nothing is changed then.
     pub fn load(&self, params: &Params) -> Result<(), HubError> {
-        let given = self.renamed()?;
-        let mut error = LoadError::default();
-        let mut copies = Vec::new();
-        for p in params.iter() {
-            match given.get(&p.name) {
-                None => error.missing.push(p.name.clone()),
-                Some((_, found)) if shape(found) == p.tensor.size() => copies.push((p, *found)),
-                Some((_, found)) => error.shapes.push(ShapeError {
-                    name: p.name.clone(),
-                    wanted: p.tensor.size(),
-                    found: shape(found),
-                }),
-            }
-        }
-        let names: BTreeSet<&str> = params.names().collect();
-        let surplus = given.iter().filter(|(name, _)| !names.contains(name.as_str()));
-        error.surplus.extend(surplus.map(|(_, (own, _))| (*own).to_owned()));
-        if error != LoadError::default() {
-            return Err(HubError::Mismatch { path: self.weights.source.clone(), error });
-        }
-        let mut values = Vec::new();
-        for (p, found) in copies {
-            values.push((&p.tensor, self.value(&p.name, found)?));
-        }
-        no_grad(|| {
-            for (to, value) in values {
-                to.shallow_clone().copy_(&value);
-            }
-        });
-        Ok(())
-    }
-
-    /// A tensor's numbers.
-    fn value(&self, name: &str, data: &TensorData) -> Result<Tensor, HubError> {
-        let path = self.weights.source.clone();
-        let fault = |fault| HubError::Values { path, name: name.to_owned(), fault };
-        if !data.dtype().is_float() {
-            return Err(fault("holds integers: quantised weights are not read here"));
-        }
-        let tensor = store::tensor(data).expect("floating-point numbers");
-        if tensor.numel() > 0 && tensor.isfinite().all().int64_value(&[]) == 0 {
-            return Err(fault("holds NaN or infinities: the training that wrote it had failed"));
-        }
-        Ok(tensor)
+        hub::load(&self.weights.source, &self.renamed()?, params)
     }
 
     /// The tensors under this crate's names, with those of the file; causal masks and an output
     /// table that repeats the table of tokens are left away.
-    fn renamed(&self) -> Result<BTreeMap<String, (&str, &TensorData)>, HubError> {
+    fn renamed(&self) -> Result<Named<'_>, HubError> {
         let bare = !self.weights.tensors.keys().any(|name| name.starts_with(PREFIX));
-        let mut all: BTreeMap<String, (&str, &TensorData)> = BTreeMap::new();
-        for (name, tensor) in &self.weights.tensors {
-            if name.ends_with(".attn.bias") || name.ends_with(".attn.masked_bias") {
-                continue;
-            }
-            let ours = match name.as_str() {
-                // As the code that DialoGPT was trained by names it.
-                "lm_head.decoder.weight" => "lm_head.weight".to_owned(),
-                head if head.starts_with("lm_head.") => head.to_owned(),
-                name if bare => format!("{PREFIX}{name}"),
-                name => name.to_owned(),
-            };
-            if let Some((other, _)) = all.insert(ours, (name, tensor)) {
-                let surplus = vec![format!("{name} beside {other}")];
-                let error = LoadError { surplus, ..LoadError::default() };
-                return Err(HubError::Mismatch { path: self.weights.source.clone(), error });
-            }
-        }
+        let ours = |name: &str| match name {
+            mask if mask.ends_with(".attn.bias") || mask.ends_with(".attn.masked_bias") => None,
+            // As the code that DialoGPT was trained by names it.
+            "lm_head.decoder.weight" => Some("lm_head.weight".to_owned()),
+            head if head.starts_with("lm_head.") => Some(head.to_owned()),
+            name if bare => Some(format!("{PREFIX}{name}")),
+            name => Some(name.to_owned()),
+        };
+        let mut all = hub::renamed(&self.weights, ours)?;
         let table = all.get("transformer.wte.weight").map(|(_, table)| *table);
         if let (Some(table), Some((_, head))) = (table, all.get("lm_head.weight"))
             && table == *head
@@ -127,8 +70,4 @@ impl Checkpoint {
         }
         Ok(all)
     }
-}
-
-fn shape(data: &TensorData) -> Vec<i64> {
-    data.shape().iter().map(|&n| n as i64).collect()
 }

@@ -42,11 +42,11 @@ fn cached_steps_are_those_of_the_whole_sequence() {
     for net in networks() {
         // Longer than any convolution reaches, and than the first room of a cache.
         let (context, one, other) = (sequence(3, 9), sequence(5, 70), sequence(11, 70));
-        let (mut decoding, logits) = net.start(&context);
+        let (mut decoding, logits) = net.start(&[&context]);
         let ln = |logits: &Tensor| logits.log_softmax(-1, Kind::Float);
         let all = [whole(&net, &context, &one), whole(&net, &context, &other)];
         close("first", &ln(&logits), &all[0].narrow(0, 0, 1));
-        decoding.select(&Tensor::from_slice(&[0i64, 0]));
+        decoding.select(&[0, 0]);
         for place in 0..69 {
             let tokens = [one[place], other[place]];
             let logits = ln(&decoding.step(&Tensor::from_slice(&tokens)));
@@ -57,10 +57,10 @@ fn cached_steps_are_those_of_the_whole_sequence() {
             }
         }
         // Rows change places and leave.
-        let (mut decoding, _) = net.start(&context);
-        decoding.select(&Tensor::from_slice(&[0i64, 0, 0]));
+        let (mut decoding, _) = net.start(&[&context]);
+        decoding.select(&[0, 0, 0]);
         let _ = decoding.step(&Tensor::from_slice(&[other[0], 9, one[0]]));
-        decoding.select(&Tensor::from_slice(&[2i64, 0]));
+        decoding.select(&[2, 0]);
         let logits = ln(&decoding.step(&Tensor::from_slice(&[one[1], other[1]])));
         for (row, all) in all.iter().enumerate() {
             close("after moving", &logits.get(row as i64), &all.get(2));
@@ -111,7 +111,8 @@ fn a_candidate_is_what_it_is_alone_and_on_any_number_of_threads() {
 #[test]
 fn tokens_are_told_as_they_come_and_drawing_can_be_stopped() {
     let net = networks().remove(0);
-    let (context, special) = (sequence(3, 5), Special { end: END, never: vec![0, 4, 9] });
+    let (context, special) =
+        (sequence(3, 5), Special { never: vec![0, 4, 9], ..Special::end(END) });
     let mut told = vec![Vec::new(); 4];
     let all = sample_each(&net, &context, &special, &config(4), 3, &mut |written| {
         assert_eq!(told[written.candidate].len(), written.place);
@@ -148,7 +149,7 @@ fn draws_follow_the_probabilities() {
         }
         counts
     };
-    let logits = net.start(&context).1;
+    let logits = net.start(&[&context]).1;
     let p = Vec::<f64>::try_from((logits / 0.88).softmax(-1, Kind::Double).get(0)).unwrap();
     for (found, p) in of(Sampling::default()).iter().zip(&p) {
         let deviation = (p * (1.0 - p) / 4000.0).sqrt();
@@ -268,7 +269,7 @@ fn a_wide_beam_finds_the_likeliest_responses() {
     torch::rng::seed(9);
     let config = Seq2SeqConfig::evolved(5, 8, 2, [1, 1]);
     let (net, _) = Params::build(Device::Cpu, |scope| Seq2Seq::new(scope, &config));
-    let (context, special) = (vec![2, 3, 4], Special { end: END, never: vec![0] });
+    let (context, special) = (vec![2, 3, 4], Special { never: vec![0], ..Special::end(END) });
     let mut all: Vec<(f64, Vec<i64>)> = Vec::new();
     for a in [2, 3, 4] {
         let mut words = vec![vec![a]];
@@ -282,7 +283,7 @@ fn a_wide_beam_finds_the_likeliest_responses() {
     }
     all.sort_by(|a, b| b.0.total_cmp(&a.0));
     // Wide enough to follow every response.
-    let search = Beam { width: 20, max_tokens: 3, length_power: 1.0 };
+    let search = Beam { width: 40, max_tokens: 3, ..Beam::default() };
     let found = beam(&net, &context, &special, &search);
     assert!(found.len() > all.len());
     for (i, (found, expected)) in found.iter().zip(&all).enumerate() {
@@ -292,10 +293,10 @@ fn a_wide_beam_finds_the_likeliest_responses() {
     }
     // A narrow one gives no more than it follows, and one of width 1 is greedy but for empty ones.
     let narrow =
-        beam(&net, &context, &special, &Beam { width: 2, max_tokens: 20, length_power: 1.0 });
+        beam(&net, &context, &special, &Beam { width: 2, max_tokens: 20, ..Beam::default() });
     assert!(narrow.len() == 2 && narrow.iter().all(|c| !c.is_empty() && !c.tokens.contains(&0)));
     let again =
-        beam(&net, &context, &special, &Beam { width: 2, max_tokens: 20, length_power: 1.0 });
+        beam(&net, &context, &special, &Beam { width: 2, max_tokens: 20, ..Beam::default() });
     assert_eq!(narrow, again);
 }
 
@@ -309,6 +310,6 @@ fn values_that_make_no_sense_are_named() {
     let all = ["candidates", "max_tokens", "temperature", "top_k", "nucleus"];
     assert_eq!(keys(config.faults()), all);
     assert_eq!(keys(Repetition { share: 0.0, least: 0 }.faults()), ["share", "least"]);
-    let beam = Beam { width: 0, max_tokens: 1, length_power: f64::NAN };
+    let beam = Beam { width: 0, max_tokens: 1, length_power: f64::NAN, ..Beam::default() };
     assert_eq!(keys(beam.faults()), ["width", "length_power"]);
 }

@@ -162,13 +162,13 @@ fn cached_steps_are_those_of_the_whole_text() {
     let ln = |logits: &Tensor| logits.log_softmax(-1, Kind::Float);
     let all =
         texts.map(|t| no_grad(|| ln(&net.logits(&Packed::new(&[t], Device::Cpu), Mode::Eval))));
-    let (mut decoding, logits) = net.start(&texts[0][..4]);
+    let (mut decoding, logits) = net.start(&[&texts[0][..4]]);
     close("context", &ln(&logits), &all[0].narrow(0, 3, 1));
-    decoding.select(&Tensor::from_slice(&[0i64; 5]));
+    decoding.select(&[0; 5]);
     // Rows leave before the first token and after it.
-    decoding.select(&Tensor::from_slice(&[0i64, 3, 2]));
+    decoding.select(&[0, 3, 2]);
     let _ = decoding.step(&Tensor::from_slice(&[9, texts[1][4], texts[0][4]]));
-    decoding.select(&Tensor::from_slice(&[2i64, 1]));
+    decoding.select(&[2, 1]);
     for (place, (one, other)) in texts[0].iter().zip(texts[1]).enumerate().skip(5) {
         let logits = ln(&decoding.step(&Tensor::from_slice(&[*one, *other])));
         for (row, all) in all.iter().enumerate() {
@@ -182,7 +182,7 @@ fn cached_steps_are_those_of_the_whole_text() {
 fn a_text_ends_where_positions_do() {
     let (net, _) = published();
     let config = SampleConfig { candidates: 6, max_tokens: 100, sampling: Sampling::default() };
-    let special = Special { end: END, never: (0..10).collect() };
+    let special = Special { never: (0..10).collect(), ..Special::end(END) };
     let all = sample(&net, &[3; 20], &special, &config, 1);
     assert!(all.iter().all(|c| c.generated() <= 4), "24 positions");
     assert!(all.iter().any(|c| !c.finished && c.tokens.len() == 4));

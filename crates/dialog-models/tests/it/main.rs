@@ -4,5 +4,6 @@ mod decoding;
 mod golden;
 mod gpt2;
 mod layouts;
+mod marian;
 mod shapes;
 mod training;

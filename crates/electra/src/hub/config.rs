@@ -1,11 +1,11 @@
 //! `config.json`, as transformers has it.
 
-use std::fs;
 use std::path::Path;
 
 use serde_json::{Map, Value, json};
 
-use super::HubError;
+use torch::hub::{HubError, Keys, read_json};
+
 use crate::{EncoderConfig, Family};
 
 /// What a `config.json` says.
@@ -34,11 +34,7 @@ impl HubConfig {
     /// When it cannot be read, is of another kind of network, or asks for what is not there: other
     /// activations than GELU, relative positions, a decoder.
     pub fn read(path: &Path) -> Result<Self, HubError> {
-        let io = |source| HubError::Io { path: path.to_owned(), source };
-        let text = fs::read_to_string(path).map_err(io)?;
-        let fault = |fault: String| HubError::Config { path: path.to_owned(), fault };
-        let value = serde_json::from_str(&text).map_err(|e| fault(format!("no JSON: {e}")))?;
-        Self::from_json(&value).map_err(fault)
+        read_json(path, Self::from_json)
     }
 
     /// The same of JSON that was read; the error says what is wrong.
@@ -55,42 +51,27 @@ impl HubConfig {
             None => return Err("it has no `model_type`; electra and bert are known".to_owned()),
         };
         let electra = family == Family::Electra;
-        let whole = |key: &str, default: i64| match &json[key] {
-            Value::Null => Ok(default),
-            value => value.as_i64().ok_or_else(|| format!("`{key}` is {value}, no whole number")),
-        };
-        let number = |key: &str, default: f64| match &json[key] {
-            Value::Null => Ok(default),
-            value => value.as_f64().ok_or_else(|| format!("`{key}` is {value}, no number")),
-        };
-        let only = |key: &str, known: &[Value]| match &json[key] {
-            Value::Null => Ok(()),
-            value if known.contains(value) => Ok(()),
-            value => {
-                let known: Vec<String> = known.iter().map(Value::to_string).collect();
-                Err(format!("`{key}` is {value}; known here: {}", known.join(", ")))
-            }
-        };
-        only("hidden_act", &[json!("gelu")])?;
-        only("position_embedding_type", &[json!("absolute")])?;
-        only("is_decoder", &[json!(false)])?;
-        only("add_cross_attention", &[json!(false)])?;
-        let hidden = whole("hidden_size", if electra { 256 } else { 768 })?;
+        let keys = Keys(json);
+        keys.only("hidden_act", &[json!("gelu")])?;
+        keys.only("position_embedding_type", &[json!("absolute")])?;
+        keys.only("is_decoder", &[json!(false)])?;
+        keys.only("add_cross_attention", &[json!(false)])?;
+        let hidden = keys.whole("hidden_size", if electra { 256 } else { 768 })?;
         let encoder = EncoderConfig {
             family,
-            vocabulary: whole("vocab_size", 30_522)?,
+            vocabulary: keys.whole("vocab_size", 30_522)?,
             // BERT's embeddings are as wide as its layers, whatever the file says.
-            embedding: if electra { whole("embedding_size", 128)? } else { hidden },
+            embedding: if electra { keys.whole("embedding_size", 128)? } else { hidden },
             hidden,
-            layers: whole("num_hidden_layers", 12)?,
-            heads: whole("num_attention_heads", if electra { 4 } else { 12 })?,
-            feed_forward: whole("intermediate_size", if electra { 1024 } else { 3072 })?,
-            positions: whole("max_position_embeddings", 512)?,
-            segments: whole("type_vocab_size", 2)?,
-            dropout: number("hidden_dropout_prob", 0.1)?,
-            attention_dropout: number("attention_probs_dropout_prob", 0.1)?,
-            norm_eps: number("layer_norm_eps", 1e-12)?,
-            init: number("initializer_range", 0.02)?,
+            layers: keys.whole("num_hidden_layers", 12)?,
+            heads: keys.whole("num_attention_heads", if electra { 4 } else { 12 })?,
+            feed_forward: keys.whole("intermediate_size", if electra { 1024 } else { 3072 })?,
+            positions: keys.whole("max_position_embeddings", 512)?,
+            segments: keys.whole("type_vocab_size", 2)?,
+            dropout: keys.number("hidden_dropout_prob", 0.1)?,
+            attention_dropout: keys.number("attention_probs_dropout_prob", 0.1)?,
+            norm_eps: keys.number("layer_norm_eps", 1e-12)?,
+            init: keys.number("initializer_range", 0.02)?,
         };
         let faults: Vec<String> =
             encoder.faults().iter().map(|(key, fault)| format!("{key} {fault}")).collect();
@@ -101,7 +82,7 @@ impl HubConfig {
             encoder,
             architecture: json["architectures"][0].as_str().map(str::to_owned),
             labels: labels(&json["id2label"])?,
-            pad: whole("pad_token_id", 0)?,
+            pad: keys.whole("pad_token_id", 0)?,
         })
     }
 

@@ -1,12 +1,13 @@
 //! Published tensors into a network.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 
-use torch::store::{self, LoadError, ShapeError};
-use torch::{Params, Tensor, no_grad};
-use weights::{StateDict, TensorData};
+use torch::hub::{self, HubError, Named, shape};
+use torch::store::{LoadError, ShapeError};
+use torch::{Params, Tensor};
+use weights::StateDict;
 
-use super::{HubConfig, HubError};
+use super::HubConfig;
 use crate::{Encoder, Family};
 
 /// What becomes of the tensors that stand on the encoder.
@@ -37,9 +38,6 @@ pub struct Checkpoint {
     pub weights: StateDict,
 }
 
-/// Tensors under this crate's names, with those of the file.
-type Named<'a> = BTreeMap<String, (&'a str, &'a TensorData)>;
-
 /// Tensors that are copied, by the names of those that they are copied to.
 type Copies<'t> = Vec<(&'t String, &'t Tensor)>;
 
@@ -66,15 +64,7 @@ impl Checkpoint {
     ) -> Result<Loaded, HubError> {
         let given = self.renamed()?;
         let (copies, loaded) = self.compared(&given, wanted, heads)?;
-        let mut values = Vec::new();
-        for (name, to) in copies {
-            values.push((to, self.value(name, given[name].1)?));
-        }
-        no_grad(|| {
-            for (to, value) in values {
-                to.shallow_clone().copy_(&value);
-            }
-        });
+        hub::copy(&self.weights.source, &given, copies)?;
         Ok(loaded)
     }
 
@@ -136,40 +126,16 @@ impl Checkpoint {
         Ok((copies, loaded))
     }
 
-    /// A tensor's numbers.
-    fn value(&self, name: &str, data: &TensorData) -> Result<Tensor, HubError> {
-        let path = self.weights.source.clone();
-        let fault = |fault| HubError::Values { path, name: name.to_owned(), fault };
-        if !data.dtype().is_float() {
-            return Err(fault("holds integers: quantised weights are not read here"));
-        }
-        let tensor = store::tensor(data).expect("floating-point numbers");
-        if tensor.numel() > 0 && tensor.isfinite().all().int64_value(&[]) == 0 {
-            return Err(fault("holds NaN or infinities: the training that wrote it had failed"));
-        }
-        Ok(tensor)
-    }
-
     /// The tensors under this crate's names, with those of the file; buffers and output tables
     /// that repeat the table of tokens are left away.
     fn renamed(&self) -> Result<Named<'_>, HubError> {
         let family = self.config.encoder.family;
         let prefix = format!("{}.", family.prefix());
         let bare = !self.weights.tensors.keys().any(|name| name.starts_with(&prefix));
-        let mut all = Named::new();
-        for (name, tensor) in &self.weights.tensors {
-            if is_buffer(name) {
-                continue;
-            }
-            let ours = our_name(name, bare.then_some(prefix.as_str()));
-            if let Some((other, _)) = all.insert(ours, (name, tensor)) {
-                let error = LoadError {
-                    surplus: vec![format!("{name} beside {other}")],
-                    ..LoadError::default()
-                };
-                return Err(HubError::Mismatch { path: self.weights.source.clone(), error });
-            }
-        }
+        let ours = |name: &str| {
+            (!is_buffer(name)).then(|| our_name(name, bare.then_some(prefix.as_str())))
+        };
+        let mut all = hub::renamed(&self.weights, ours)?;
         let table = all.get(&format!("{prefix}embeddings.word_embeddings.weight"));
         let table = table.map(|(_, tensor)| (*tensor).clone());
         for (tied, of) in tied(family) {
@@ -220,8 +186,4 @@ fn our_name(name: &str, prefix: Option<&str>) -> String {
         }
         _ => spelt,
     }
-}
-
-fn shape(data: &TensorData) -> Vec<i64> {
-    data.shape().iter().map(|&n| n as i64).collect()
 }

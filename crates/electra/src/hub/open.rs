@@ -2,9 +2,10 @@
 
 use std::path::Path;
 
+use torch::hub::{HubError, beside};
 use weights::find::{Places, find};
 
-use super::{Checkpoint, HubConfig, HubError, Network};
+use super::{Checkpoint, HubConfig, Network};
 
 impl Checkpoint {
     /// Reads a folder, or what a name like `google/electra-small-discriminator` or
@@ -21,10 +22,7 @@ impl Checkpoint {
 
     /// Reads a folder, or a file of weights with `config.json` beside it.
     fn read(path: &Path, part: Option<&str>) -> Result<Self, HubError> {
-        let file = match path.is_dir() {
-            true => path.join("config.json"),
-            false => path.with_file_name("config.json"),
-        };
+        let file = beside(path, "config.json");
         if !file.exists()
             && let Ok(read) = weights::open_part(path, part)
             && read.source.extension().is_some_and(|ending| ending == "index")

@@ -4,9 +4,10 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::path::Path;
 
+use torch::hub::HubError;
 use torch::{Tensor, store};
 
-use super::{Checkpoint, HubConfig, HubError};
+use super::{Checkpoint, HubConfig};
 
 /// Writes `config.json` and `model.safetensors` into `folder`, which is made if it is not there;
 /// weights first, each file whole or not at all. `tensors` have transformers' names, as those of

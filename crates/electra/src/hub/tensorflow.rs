@@ -6,7 +6,9 @@ use std::fs;
 
 use weights::{StateDict, TensorData};
 
-use super::{Checkpoint, HubConfig, HubError};
+use torch::hub::HubError;
+
+use super::{Checkpoint, HubConfig};
 use crate::{EncoderConfig, Family};
 
 /// Which network of a checkpoint of ELECTRA's; of BERT's there is but one.

@@ -7,11 +7,12 @@ use std::path::{Path, PathBuf};
 
 use electra::heads::{AnswerHead, Classifier, ClassifierConfig, HeadForm, ReplacedHead};
 use electra::heads::{Pooler, VocabularyHead};
-use electra::hub::{self, Checkpoint, Heads, HubConfig, HubError};
+use electra::hub::{self, Checkpoint, Heads, HubConfig};
 use electra::pretrain::{PretrainConfig, Pretrainer, Task, Tower};
 use electra::{Encoder, EncoderConfig, Family, Packed};
 use proptest::prelude::*;
 use serde_json::json;
+use torch::hub::HubError;
 use torch::{Device, Kind, Mode, Params, Scope, Tensor, no_grad, store};
 use weights::find::Places;
 

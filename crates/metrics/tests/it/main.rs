@@ -1,5 +1,6 @@
 //! Integration tests.
 
+mod bleu;
 mod classes;
 mod golden;
 mod squad;

@@ -16,6 +16,11 @@ impl Embedding {
         Self { weight: scope.tensor("weight", &[rows, width], Role::Weight, init) }
     }
 
+    /// The same table, used in another place.
+    pub fn shared(&self) -> Self {
+        Self { weight: self.weight.shallow_clone() }
+    }
+
     /// The table `[rows, width]`.
     pub fn weight(&self) -> &Tensor {
         &self.weight

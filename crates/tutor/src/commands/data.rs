@@ -1,5 +1,6 @@
-//! `tutor data`: downloading and verifying data sets, making vocabularies.
+//! `tutor data`: downloading and verifying data sets, making vocabularies, scoring translations.
 
+mod bleu;
 mod tokenizer;
 
 use std::path::PathBuf;
@@ -35,6 +36,8 @@ enum Action {
         #[arg(default_value = "data", env = "TUTOR_DATA")]
         dir: PathBuf,
     },
+    /// Score translations by BLEU and chrF, as sacrebleu does.
+    Bleu(bleu::Args),
     /// Make a vocabulary.
     Tokenizer {
         #[command(subcommand)]
@@ -64,6 +67,7 @@ pub(crate) fn run(args: &Args) -> Result<()> {
             fetch::verify(&by_name(name)?, dir)?;
             say(&format!("{name} in {} is as published", dir.display()))?;
         }
+        Action::Bleu(args) => bleu::run(args)?,
         Action::Tokenizer { action } => tokenizer::run(action)?,
     }
     Ok(())

@@ -91,7 +91,7 @@ impl Responder {
         // A table may have more rows than there are tokens.
         let known = tokenizer.size() as i64;
         let never = others.map(i64::from).filter(|&id| id != end).chain(known..net.vocabulary());
-        let special = Special { end, never: never.collect() };
+        let special = Special { never: never.collect(), ..Special::end(end) };
         let safety = SafetyWords::shipped();
         Self { name, net, tokenizer, special, lengths, turns, safety }
     }

@@ -11,6 +11,7 @@ mod methods;
 mod numbers;
 mod own_images;
 mod own_texts;
+mod paraphrases;
 mod pictures;
 mod points;
 mod rate;

@@ -134,3 +134,21 @@ fn no_color_is_honoured() {
     assert!(String::from_utf8(out).expect("UTF-8").starts_with("[the] [film]\n"));
     assert!(call(dir.path(), &show).out.starts_with("[the] [film]\n"), "nor does a pipe have them");
 }
+
+/// O-21: the command gives sacrebleu's number, and refuses references that are no streams.
+#[test]
+fn translations_are_scored() {
+    let dir = tempfile::tempdir().expect("a folder");
+    let write = |name: &str, text: &str| fs::write(dir.path().join(name), text).expect("written");
+    write("t", "The dog bit the man.\nIt wasn't surprising.\nThe man had just bitten him.\n");
+    write("a", "The dog bit the man.\nIt was not unexpected.\nThe man bit him first.\n");
+    write("b", "The dog had bit the man.\nNo one was surprised.\nThe man had bitten the dog.\n");
+    let said = run(dir.path(), &["data", "bleu", "t", "a", "b"]);
+    assert!(said.contains("BLEU 48.53: 82.4/50.0/45.5/37.5, brevity penalty 0.943"), "{said}");
+    assert!(said.contains("nrefs:2|case:mixed|eff:no|tok:13a|smooth:exp"), "{said}");
+    let said = run(dir.path(), &["data", "bleu", "a", "a", "--sentences"]);
+    assert!(said.starts_with("100.00\t100.00\tThe dog bit the man.\n"), "{said}");
+    write("short", "The dog bit the man.\n");
+    let said = refused(dir.path(), &["data", "bleu", "t", "a", "short"]);
+    assert!(said.contains("reference 2 has 1 lines for 3 translations"), "{said}");
+}

@@ -29,6 +29,23 @@ impl Tally {
     }
 }
 
+/// Bytes of the longest line of a file that is read whole.
+const LONGEST: usize = 1 << 26;
+
+/// All lines of a file of text, packed or not, the empty ones included: line `i` belongs to line
+/// `i` of another file.
+///
+/// # Errors
+/// When it cannot be read, or a line is no UTF-8.
+pub fn all_lines(path: &Path) -> Result<Vec<String>, DataError> {
+    let mut lines = Lines::open(path, OnBadInput::Error, LONGEST)?;
+    let (mut tally, mut all) = (Tally::default(), Vec::new());
+    while let Some(line) = lines.next(&mut tally)? {
+        all.push(line.to_owned());
+    }
+    Ok(all)
+}
+
 /// The lines of a file, each without its end.
 pub(crate) struct Lines {
     path: PathBuf,

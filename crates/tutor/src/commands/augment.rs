@@ -1,0 +1,220 @@
+//! `tutor augment text`: paraphrases of texts by translation there and back, for training on
+//! unlabelled texts.
+
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, Result, bail, ensure};
+use augment::text::TextError;
+use augment::text::back_translation::BackTranslation;
+use augment::text::paraphrase_parts::Parts;
+use augment::text::paraphrases::{Amount, Made, Paraphrases};
+use clap::ValueEnum;
+use data_pipeline::text::read::OnBadInput;
+use data_pipeline::text::{OwnTexts, clean};
+use indicatif::{ProgressBar, ProgressStyle};
+
+use super::device::chosen;
+use super::say;
+use crate::run::note::note;
+use crate::text::paraphrase_quality::Quality;
+use crate::text::translation::Translation;
+
+/// What is augmented.
+#[derive(clap::Args)]
+pub(crate) struct Args {
+    #[command(subcommand)]
+    action: Action,
+}
+
+#[derive(clap::Subcommand)]
+enum Action {
+    /// Make paraphrases of texts, once, for any number of trainings. Started again after a stop, it
+    /// goes on where it was.
+    Text(TextArgs),
+}
+
+#[derive(clap::Args)]
+struct TextArgs {
+    /// How texts are changed.
+    #[arg(long, value_enum)]
+    policy: Policy,
+    /// The texts: a file with a text a line, or a table (.csv, .tsv, .jsonl, .parquet); packed by
+    /// gzip or zstd or not.
+    texts: PathBuf,
+    /// The folder of what is made: paraphrases.jsonl, and when all are there quality.json, and
+    /// para_0.txt, para_1.txt, … with a paraphrase a line, which recipes read.
+    out: PathBuf,
+    /// The network that translates the texts: a folder as opus-mt's, or its name in the cache of
+    /// the Hugging Face hub.
+    #[arg(long, value_name = "FOLDER")]
+    forward: String,
+    /// The network that translates back.
+    #[arg(long, value_name = "FOLDER")]
+    backward: String,
+    /// Paraphrases of each text.
+    #[arg(long, value_name = "N", default_value_t = 1)]
+    paraphrases: usize,
+    /// How freely words are chosen, in both directions: near 0 paraphrases are almost the texts, at
+    /// 1 they are diverse and often wrong.
+    #[arg(long, value_name = "T", default_value_t = 0.9)]
+    temperature: f64,
+    /// The seed of the choices.
+    #[arg(long, default_value_t = 0)]
+    seed: u64,
+    /// Texts that are made at a time: what a stop loses at most.
+    #[arg(long, value_name = "N", default_value_t = 64)]
+    batch: usize,
+    /// Make the part W of R, counted from 0, while other processes make the others, in the same
+    /// folder; what comes out has the same bytes.
+    #[arg(long, value_name = "W/R", value_parser = shard, default_value = "0/1")]
+    shard: [usize; 2],
+    /// The column of texts in a table.
+    #[arg(long, value_name = "NAME")]
+    text_column: Option<String>,
+    /// Clean the texts as UDA cleans reviews: no <br />, no links.
+    #[arg(long)]
+    clean: bool,
+    /// Examples that are shown at the end.
+    #[arg(long, value_name = "N", default_value_t = 3)]
+    examples: usize,
+    /// `auto`, `cpu`, `cuda` or `cuda:N`.
+    #[arg(long, default_value = "auto")]
+    device: String,
+    /// Threads on the CPU; all processors if not given. They change no bit of what is made.
+    #[arg(long)]
+    threads: Option<std::num::NonZeroUsize>,
+}
+
+#[derive(Clone, Copy, ValueEnum)]
+enum Policy {
+    /// Into another language and back
+    BackTranslation,
+}
+
+fn shard(text: &str) -> Result<[usize; 2], String> {
+    let parsed = text.split_once('/').and_then(|(w, r)| Some([w.parse().ok()?, r.parse().ok()?]));
+    match parsed {
+        Some([w, r]) if w < r => Ok([w, r]),
+        _ => Err(format!("{text:?} is no part: write W/R with W from 0 to R - 1, as 0/4")),
+    }
+}
+
+pub(crate) fn run(args: &Args) -> Result<()> {
+    match &args.action {
+        Action::Text(args) => match args.policy {
+            Policy::BackTranslation => back_translation(args),
+        },
+    }
+}
+
+fn read(args: &TextArgs) -> Result<Vec<String>> {
+    let on_bad = OnBadInput::Error;
+    let reader = OwnTexts { text: args.text_column.clone(), on_bad, ..OwnTexts::default() };
+    let set = reader.read(std::slice::from_ref(&args.texts))?;
+    let texts = set.examples().iter().map(|example| &example.texts.a);
+    let texts: Vec<String> = match args.clean {
+        true => texts.map(|text| clean(text)).collect(),
+        false => texts.cloned().collect(),
+    };
+    ensure!(!texts.is_empty(), "{}: no text in it", args.texts.display());
+    Ok(texts)
+}
+
+fn back_translation(args: &TextArgs) -> Result<()> {
+    ensure!(args.paraphrases > 0, "--paraphrases 0: ask for at least one");
+    let texts = read(args)?;
+    let device = chosen(&args.device)?;
+    let cores = std::thread::available_parallelism().map_or(1, std::num::NonZeroUsize::get);
+    let threads = args.threads.map_or(cores, std::num::NonZeroUsize::get);
+    let open = |asked: &str| {
+        Translation::open(asked, device, threads).with_context(|| format!("translating by {asked}"))
+    };
+    let (forward, backward) = (open(&args.forward)?, open(&args.backward)?);
+    let mut pipeline = BackTranslation::new(forward, backward, args.temperature);
+    let amount = Amount { copies: args.paraphrases, batch: args.batch, seed: args.seed };
+    let made = Made::new(&pipeline, amount, &texts)?;
+    let path = args.out.join("paraphrases.jsonl");
+    let parts = Parts::beside(&path, made.clone());
+    let bar = bar(made.batches())?;
+    // With one process the file itself grows; several ones make parts of it.
+    let [worker, workers] = args.shard;
+    if workers == 1 {
+        let mut whole = Paraphrases::open(&path, made.clone())?;
+        parts.gather(&mut whole)?;
+        bar.set_position(whole.progress().0 as u64);
+        whole.fill(&mut pipeline, &texts, |whole| bar.set_position(whole.progress().0 as u64))?;
+    } else {
+        let done = open_when_free(&path, &made)?.progress().0;
+        bar.set_position(done as u64);
+        parts.fill(&mut pipeline, &texts, args.shard, done, |_| bar.inc(workers as u64))?;
+    }
+    bar.finish_and_clear();
+    let cut = pipeline.forward.cut() + pipeline.backward.cut();
+    if cut > 0 {
+        note(&format!("{cut} sentences had more tokens than a network reads, and were cut"));
+    }
+    let mut whole = open_when_free(&path, &made)?;
+    parts.gather(&mut whole)?;
+    let (there, all) = whole.progress();
+    if there < all {
+        say(&format!(
+            "part {worker} of {workers} is made; {there} of all {all} batches are joined, and the \
+             process that ends last joins the others"
+        ))?;
+        return Ok(());
+    }
+    whole.export_copies(&args.out)?;
+    finish(args, &path, &whole, &texts)
+}
+
+/// Opens the file that several processes join their parts in, one after the other.
+fn open_when_free(path: &Path, made: &Made) -> Result<Paraphrases> {
+    const TRIES: usize = 300;
+    for _ in 0..TRIES {
+        match Paraphrases::open(path, made.clone()) {
+            Err(TextError::InUse { .. }) => {
+                std::thread::sleep(std::time::Duration::from_millis(100));
+            }
+            opened => return Ok(opened?),
+        }
+    }
+    Ok(Paraphrases::open(path, made.clone())?)
+}
+
+fn bar(batches: usize) -> Result<ProgressBar> {
+    let bar = ProgressBar::new(batches as u64);
+    bar.set_style(ProgressStyle::with_template("{bar:32} {pos}/{len} batches {eta}")?);
+    Ok(bar)
+}
+
+/// Shows what was made, and keeps its figures.
+fn finish(args: &TextArgs, path: &Path, whole: &Paraphrases, texts: &[String]) -> Result<()> {
+    let quality = Quality::of(whole, texts);
+    let mut json = serde_json::to_vec_pretty(&quality)?;
+    json.push(b'\n');
+    atomic_file::write(&args.out.join("quality.json"), &json)?;
+    for line in quality.lines() {
+        say(&line)?;
+    }
+    let differ = |text: &&usize| whole.get(0, **text) != Some(texts[**text].as_str());
+    let numbers: Vec<usize> = (0..texts.len()).collect();
+    for &text in numbers.iter().filter(differ).take(args.examples) {
+        let Some(paraphrase) = whole.get(0, text) else { bail!("text {text} has no paraphrase") };
+        say(&format!(
+            "\n  text:       {}\n  paraphrase: {}",
+            short(&texts[text]),
+            short(paraphrase)
+        ))?;
+    }
+    say(&format!("\n{}", path.display()))
+}
+
+/// The beginning of a text, in a line.
+fn short(text: &str) -> String {
+    const MOST: usize = 300;
+    let line = text.split_whitespace().collect::<Vec<_>>().join(" ");
+    match line.char_indices().nth(MOST) {
+        Some((end, _)) => format!("{}…", &line[..end]),
+        None => line,
+    }
+}
