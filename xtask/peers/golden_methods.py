@@ -137,7 +137,7 @@ def fixmatch(net, frozen, ema, batch, c, draws, state, step):
         target = state.setdefault("target", flat)
         if c["alignment"]["to"] == "labels":
             target = moved(state, "target", flat, onehot(batch["y"]).mean(0), decay)
-        probs = normalised(probs * target / current)
+        probs = aligned_to(probs, target, current)
     mask = np.array([1.0 if max(p) >= c["threshold"] else 0.0 for p in probs])
     note_mask(draws, mask, probs.argmax(-1))
     each = cross_entropy(onehot(probs.argmax(-1)), logits(net, batch["u1"]))
@@ -235,8 +235,9 @@ def vadd(net, frozen, ema, batch, c, draws, state, step):
     fixed = features(frozen, batch["u0"])
     target = softmax(under(frozen, fixed, draws["mask0"]))
     grad = gradient(lambda m: divergence(target, softmax(under(frozen, fixed, m))).sum(), draws["mask1"])
-    worst = draws["mask1"].copy()
-    for row, (mask, grads) in enumerate(zip(draws["mask1"], grad)):
+    # Flips are of the target's own mask, by the gradient at another one.
+    worst = draws["mask0"].copy()
+    for row, (mask, grads) in enumerate(zip(draws["mask0"], grad)):
         gains = [s if m == 0 else -s for m, s in zip(mask, grads)]
         for place in sorted(range(WIDTH), key=lambda k: -gains[k])[: int(c["flips"] * WIDTH)]:
             if gains[place] > 0:
@@ -246,7 +247,19 @@ def vadd(net, frozen, ema, batch, c, draws, state, step):
 
 
 def mixed(all, order, lam):
+    """`lam` is one number, or one for each sample."""
+    lam = np.reshape(lam, (-1,) + (1,) * (all.ndim - 1))
     return lam * all + (1 - lam) * all[order]
+
+
+def larger(draws, samples):
+    """MixMatch's coefficient of each sample, with which it is itself in the greater part."""
+    return np.array([max(lam, 1 - lam) for lam in draws["lambdas"][: len(samples)]])
+
+
+def aligned_to(probs, target, current):
+    """Distribution alignment with the authors' 1e-6."""
+    return normalised(probs * (1e-6 + target) / (1e-6 + current))
 
 
 def ict(net, frozen, ema, batch, c, draws, state, step):
@@ -265,7 +278,7 @@ def mixmatch(net, frozen, ema, batch, c, draws, state, step):
     pseudo_label = sharpened(sum(probabilities(frozen, view) for view in views) / len(views), c["temperature"])
     samples = np.concatenate([batch["x"], *views])
     targets = np.concatenate([onehot(batch["y"]), *[pseudo_label for _ in views]])
-    lam = max(draws["lambda"], 1 - draws["lambda"])
+    lam = larger(draws, samples)
     samples, targets = mixed(samples, draws["order"], lam), mixed(targets, draws["order"], lam)
     sup = cross_entropy(targets[:LABELED], logits(net, samples[:LABELED])).mean()
     unsup = squares(probabilities(net, samples[LABELED:]), targets[LABELED:]).mean()
@@ -288,14 +301,14 @@ def remixmatch(net, frozen, ema, batch, c, draws, state, step):
     views = [batch[f"u{k}"] for k in range(1 + c["strong_views"])]
     labels = onehot(batch["y"])
     known = state.setdefault("labels", np.full(CLASSES, 1 / CLASSES))
-    known[:] = 0.999 * known + 0.001 * labels.mean(0)
     past = state.setdefault("predicted", np.full((c["memory"], CLASSES), 1 / CLASSES))
     seen = probabilities(frozen, views[0])
-    pseudo_label = sharpened(normalised(seen * known / past.mean(0)), c["temperature"])
+    pseudo_label = sharpened(aligned_to(seen, known, past.mean(0)), c["temperature"])
+    known[:] = 0.999 * known + 0.001 * labels.mean(0)
     past[step % c["memory"]] = seen.mean(0)
     samples = np.concatenate([batch["x"], *views])
     targets = np.concatenate([labels, *[pseudo_label for _ in views]])
-    lam = max(draws["lambda"], 1 - draws["lambda"])
+    lam = larger(draws, samples)
     samples, targets = mixed(samples, draws["order"], lam), mixed(targets, draws["order"], lam)
     z = logits(net, samples)
     terms = [
@@ -375,7 +388,8 @@ def moved(state, name, start, value, decay):
 
 def freematch(net, frozen, ema, batch, c, draws, state, step):
     probs, flat = probabilities(frozen, batch["u0"]), np.full(CLASSES, 1 / CLASSES)
-    tau = moved(state, "confidence", 1 / CLASSES, probs.max(-1).mean(), c["decay"])
+    tau = min(c.get("clip", 1.0), moved(state, "confidence", 1 / CLASSES, probs.max(-1).mean(), c["decay"]))
+    state["confidence"] = tau
     predicted = moved(state, "predicted", flat, probs.mean(0), c["decay"])
     often_labels = moved(state, "labels", flat, onehot(probs.argmax(-1)).mean(0), c["decay"])
     mask = np.array([1.0 if max(p) >= tau * predicted[p.argmax()] / max(predicted) else 0.0 for p in probs])
@@ -398,10 +412,12 @@ def freematch(net, frozen, ema, batch, c, draws, state, step):
 def softmatch(net, frozen, ema, batch, c, draws, state, step):
     probs = probabilities(frozen, batch["u0"])
     aligned = probs
-    seen = state.setdefault("predicted", np.full(CLASSES, 1 / CLASSES))
     if c["align"]:
-        seen = moved(state, "predicted", seen, probs.mean(0), c["decay"])
-        aligned = normalised(probs / CLASSES / seen)
+        # At first the mean of the first batch.
+        seen = moved(state, "predicted", probs.mean(0), probs.mean(0), c["decay"])
+        aligned = aligned_to(probs, 1 / CLASSES, seen)
+    else:
+        state["predicted"] = np.zeros(CLASSES)
     most = aligned.max(-1)
     mean = moved(state, "mean", 1 / CLASSES, most.mean(), c["decay"])
     variance = moved(state, "variance", 1.0, ((most - most.mean()) ** 2).sum() / (UNLABELED - 1), c["decay"])
@@ -420,11 +436,14 @@ def adamatch(net, frozen, ema, batch, c, draws, state, step):
             x = draws["mixing"] * x + (1 - draws["mixing"]) * logits(net, batch["x"])
         return x, weak, strong
 
-    (x, _, strong), fixed, flat = passes(net), passes(frozen), np.full(CLASSES, 1 / CLASSES)
+    (x, _, strong), fixed = passes(net), passes(frozen)
     known, probs = softmax(fixed[0]), softmax(fixed[1])
-    of_labeled = moved(state, "labeled", flat, known.mean(0), c["decay"])
-    of_unlabeled = moved(state, "unlabeled", flat, probs.mean(0), c["decay"])
-    aligned = normalised(probs * of_labeled / of_unlabeled)
+    # On labelled samples at first the mean of the first batch, on unlabelled ones that of the last
+    # batches, of which there were uniform ones before the first.
+    of_labeled = moved(state, "labeled", known.mean(0), known.mean(0), c["decay"])
+    past = state.setdefault("unlabeled", np.full((c["memory"], CLASSES), 1 / CLASSES))
+    past[step % c["memory"]] = probs.mean(0)
+    aligned = aligned_to(probs, of_labeled, past.mean(0))
     threshold = c["threshold"] * known.max(-1).mean()
     mask = np.array([1.0 if max(p) >= threshold else 0.0 for p in aligned])
     note_mask(draws, mask, aligned.argmax(-1))
@@ -471,7 +490,7 @@ def cases():
     yield "vat-without-entropy", vat, {"adversary": adversary | {"direction": "from-perturbed", "iterations": 2}, "weight": constant(0.3), "entropy": 0.0}
     yield "sntg", sntg, {"weight": constant(10.0), "graph": constant(0.5), "margin": 2.5}
     yield "vadd", vadd, {"weight": constant(1.0), "dropout": 0.5, "flips": 0.5}
-    yield "vadd-still", vadd, {"weight": constant(1.0), "dropout": 0.3, "flips": 0.0}
+    yield "vadd-one-flip", vadd, {"weight": constant(1.0), "dropout": 0.3, "flips": 0.2}
     yield "ict", ict, {"weight": {"kind": "sigmoid-ramp-up", "value": 100.0, "over": 0.25}, "alpha": 1.0, "targets": "logits"}
     yield "ict-probabilities", ict, {"weight": constant(10.0), "alpha": 1.0, "targets": "probabilities"}
     yield "mixmatch", mixmatch, {"weight": {"kind": "ramp-up", "value": 75.0, "over": 1 / 64}, "views": 2, "temperature": 0.5, "alpha": 0.75}
@@ -492,10 +511,11 @@ def cases():
     yield "flexmatch-warm-up", flexmatch, {"weight": constant(1.0), "threshold": 0.9}, {"latest": [3, 3, 3, 0, 1, 2, 2]}
     yield "flexmatch-fresh", flexmatch, {"weight": constant(1.0), "threshold": 0.72}
     yield "freematch", freematch, {"weight": constant(1.0), "fairness": 0.5, "decay": 0.1}
+    yield "freematch-clipped", freematch, {"weight": constant(1.0), "fairness": 0.5, "decay": 0.1, "clip": 0.6}
     yield "freematch-unfair", freematch, {"weight": constant(1.0), "fairness": 0.0, "decay": 0.5}
     yield "softmatch", softmatch, {"weight": constant(1.0), "sigmas": 3.0, "decay": 0.1, "align": True}
     yield "softmatch-unaligned", softmatch, {"weight": constant(1.0), "sigmas": 4.0, "decay": 0.3, "align": False}
-    ada = {"weight": {"kind": "cosine-ramp-up", "value": 1.0, "over": 0.5}, "decay": 0.1}
+    ada = {"weight": {"kind": "cosine-ramp-up", "value": 1.0, "over": 0.5}, "decay": 0.1, "memory": 2}
     # Alignment changes a label that counts; the other threshold lets some samples through.
     yield "adamatch-joint", adamatch, ada | {"threshold": 0.5, "interpolate": False}
     yield "adamatch-interpolated", adamatch, ada | {"threshold": 0.9, "interpolate": True}
@@ -531,6 +551,8 @@ def main():
     # Drawn last, so that the numbers above stay what they are.
     for drawn in draws:
         drawn["mixing"] = rng.uniform(size=(LABELED, CLASSES)).astype(np.float32)
+    for drawn in draws:
+        drawn["lambdas"] = rng.uniform(size=LABELED + 3 * UNLABELED).astype(np.float32)
 
     tensors = {f"net.{k}": v for k, v in net.items()} | {f"ema.{k}": v for k, v in ema.items()}
     for i, (batch, drawn) in enumerate(zip(batches, draws)):

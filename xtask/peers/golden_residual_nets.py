@@ -1,5 +1,6 @@
 """Golden arrays of `vision-models`: ResNet and ResNeXt of torchvision's bottlenecks; Conv-Large,
-Shake-Shake and PyramidNet in plain PyTorch, written here from the papers.
+Shake-Shake and PyramidNet in plain PyTorch, written here from the papers; the last two pad as
+TensorFlow does in UDA's code.
 
     python xtask/peers/golden_residual_nets.py # torch 2.11.0, torchvision 0.26.0, safetensors 0.8.0
 
@@ -69,6 +70,20 @@ class ConvLarge(nn.Module):
         return x if self.logits_bn is None else self.logits_bn(x)
 
 
+class SameConv2d(nn.Conv2d):
+    """TensorFlow's SAME padding, as UDA's code has it in all convolutions: with stride 2 an even
+    side gets its one row of zeros at the end."""
+
+    def __init__(self, cin, cout, kernel, stride=1):
+        super().__init__(cin, cout, kernel, stride, bias=False)
+
+    def forward(self, x):
+        k, s = self.kernel_size[0], self.stride[0]
+        rows = [max((-(-side // s) - 1) * s + k - side, 0) for side in x.shape[2:]]
+        (top, bottom), (left, right) = [(n // 2, n - n // 2) for n in rows]
+        return super().forward(F.pad(x, (left, right, top, bottom)))
+
+
 class Shortcut(nn.Module):
     def __init__(self, cin, cout, stride):
         super().__init__()
@@ -88,8 +103,8 @@ class ShakeBlock(nn.Module):
         super().__init__()
         for branch in "01":
             self.add_module(branch, nn.ModuleDict({
-                "conv1": nn.Conv2d(cin, cout, 3, stride, 1, bias=False), "bn1": nn.BatchNorm2d(cout),
-                "conv2": nn.Conv2d(cout, cout, 3, 1, 1, bias=False), "bn2": nn.BatchNorm2d(cout)}))  # fmt: skip
+                "conv1": SameConv2d(cin, cout, 3, stride), "bn1": nn.BatchNorm2d(cout),
+                "conv2": SameConv2d(cout, cout, 3), "bn2": nn.BatchNorm2d(cout)}))  # fmt: skip
         if cin != cout:
             self.shortcut = Shortcut(cin, cout, stride)
 
@@ -130,7 +145,7 @@ class PyramidBlock(nn.Module):
         self.bn1 = nn.BatchNorm2d(cin)
         self.conv1 = nn.Conv2d(cin, inner, 1, bias=False)
         self.bn2 = nn.BatchNorm2d(inner)
-        self.conv2 = nn.Conv2d(inner, inner, 3, stride, 1, bias=False)
+        self.conv2 = SameConv2d(inner, inner, 3, stride)
         self.bn3 = nn.BatchNorm2d(inner)
         self.conv3 = nn.Conv2d(inner, 4 * inner, 1, bias=False)
         self.bn4 = nn.BatchNorm2d(4 * inner)

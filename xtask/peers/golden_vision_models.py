@@ -116,14 +116,16 @@ def efficientnet_lite():
 
 
 class WideBlock(nn.Module):
-    def __init__(self, cin, cout, stride, first, raw, bias, leaky, symmetric):
+    def __init__(self, cin, cout, stride, first, raw, bias, leaky, symmetric, pooled):
         super().__init__()
+        self.pooled = pooled
         self.first, self.raw, self.leaky, self.stride, self.symmetric = first, raw, leaky, stride, symmetric
         self.bn1 = nn.BatchNorm2d(cin, eps=1e-3, momentum=0.001)
         self.conv1 = nn.Conv2d(cin, cout, 3, stride, bias=bias)
         self.bn2 = nn.BatchNorm2d(cout, eps=1e-3, momentum=0.001)
         self.conv2 = nn.Conv2d(cout, cout, 3, 1, 1, bias=bias)
-        self.convShortcut = nn.Conv2d(cin, cout, 1, stride, bias=bias) if cin != cout else nn.Identity()
+        conv = cin != cout and not pooled
+        self.convShortcut = nn.Conv2d(cin, cout, 1, stride, bias=bias) if conv else nn.Identity()
 
     def pad(self, x):
         if self.symmetric or self.stride == 1:
@@ -135,13 +137,24 @@ class WideBlock(nn.Module):
     def forward(self, x):
         a = x if self.raw else F.leaky_relu(self.bn1(x), self.leaky)
         h = F.leaky_relu(self.bn2(self.conv1(self.pad(a))), self.leaky)
-        return self.convShortcut(a if self.first else x) + self.conv2(h)
+        around = self.convShortcut(a if self.first else x)
+        return res_add(self.conv2(h), around, self.stride) if self.pooled else around + self.conv2(h)
+
+
+def res_add(x, earlier, stride):
+    """UDA's code of October 2019: the earlier tensor averaged down, with empty channels on both
+    sides of its own. Windows over the edge count the pixels that there are."""
+    if x.shape[1] != earlier.shape[1]:
+        earlier = F.avg_pool2d(earlier, stride, ceil_mode=True, count_include_pad=False)
+        more = (x.shape[1] - earlier.shape[1]) // 2
+        earlier = F.pad(earlier, (0, 0, 0, 0, more, more))
+    return x + earlier
 
 
 class WideNet(nn.Module):
-    def __init__(self, depth, filters, raw=False, bias=False, leaky=0.1, symmetric=False):
+    def __init__(self, depth, filters, raw=False, bias=False, leaky=0.1, symmetric=False, shortcuts="fixmatch"):
         super().__init__()
-        self.leaky = leaky
+        self.leaky, self.pooled = leaky, shortcuts == "pooled"
         self.conv1 = nn.Conv2d(3, 16, 3, 1, 1, bias=bias)
         cin = 16
         for group in range(3):
@@ -149,16 +162,21 @@ class WideNet(nn.Module):
             for i in range((depth - 4) // 6):
                 stride = 2 if group and not i else 1
                 quirk = raw and group > 0 and i == 0
-                blocks.append(WideBlock(cin, cout, stride, group == i == 0, quirk, bias, leaky, symmetric))
+                first = group == i == 0 and shortcuts != "raw"
+                blocks.append(WideBlock(cin, cout, stride, first, quirk, bias, leaky, symmetric, self.pooled))
                 cin = cout
             self.add_module(f"block{group + 1}", nn.ModuleDict({"layer": nn.Sequential(*blocks)}))
         self.bn1 = nn.BatchNorm2d(cin, eps=1e-3, momentum=0.001)
         self.fc = nn.Linear(cin, CLASSES)
 
     def forward(self, x):
-        x = self.conv1(x)
-        for block in (self.block1, self.block2, self.block3):
+        first = earlier = x = self.conv1(x)
+        for block, stride in ((self.block1, 1), (self.block2, 2), (self.block3, 2)):
             x = block["layer"](x)
+            if self.pooled:
+                earlier = x = res_add(x, earlier, stride)
+        if self.pooled:
+            x = res_add(x, first, 4)
         return self.fc(F.leaky_relu(self.bn1(x), self.leaky).mean((2, 3)))
 
 
@@ -178,8 +196,13 @@ def wide_resnet():
             {"depth": 10, "width": 0.5, "conv_bias": True, "leaky": 0.2},
             (4, 3, 16, 11),
         ),
-    }
-    grads = ["conv1.weight", "block1.layer.0.bn1.weight", "block2.layer.0.conv1.weight",
+        # UDA's code of February 2020, and of October 2019.
+        "raw": (dict(depth=10, filters=8, leaky=0.0, shortcuts="raw"),
+                {"depth": 10, "width": 0.5, "leaky": 0.0, "shortcuts": "raw"}, (4, 3, 12, 12)),
+        "pooled": (dict(depth=10, filters=18, leaky=0.0, shortcuts="pooled"),
+                   {"depth": 10, "width": 1.125, "leaky": 0.0, "shortcuts": "pooled"}, (4, 3, 14, 16)),
+    }  # fmt: skip
+    every = ["conv1.weight", "block1.layer.0.bn1.weight", "block2.layer.0.conv1.weight",
              "block3.layer.0.convShortcut.weight", "block3.layer.0.bn2.bias", "bn1.bias", "fc.weight"]  # fmt: skip
     for seed, (name, (args, config, shape)) in enumerate(cases.items()):
         torch.manual_seed(10 + seed)
@@ -194,6 +217,7 @@ def wide_resnet():
                 state[key] = (steps + 128).to(torch.uint8)
         weights = f"wide_resnet_{name}_weights"
         save_file(state, OUT / f"{weights}.safetensors")
+        grads = [grad for grad in every if grad in dict(model.named_parameters())]
         record(f"wide_resnet_{name}", model, images(shape), grads, {"kind": "wide-resnet"} | config, weights)
 
 

@@ -174,6 +174,8 @@ mod tests {
     fn a_data_set_names_the_row_that_the_machine_can_train() {
         check("uda --dataset cifar10 --data d", "run uda/cifar10-small --data d", false);
         check("uda --dataset cifar10 --device cuda", "run uda/cifar10 --device cuda", true);
-        check("uda --dataset svhn", "run uda/svhn", false);
+        check("uda --dataset svhn", "run uda/svhn-small", false);
+        check("noisy-student --dataset svhn", "run noisy-student/svhn-small", false);
+        check("uda --dataset svhn --device cuda:0", "run uda/svhn --device cuda:0", true);
     }
 }

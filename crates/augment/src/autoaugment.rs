@@ -2,8 +2,8 @@
 //! that was searched for a data set.
 //!
 //! The tables for CIFAR-10 and SVHN are those of FixMatch's code (flags `aa` and `aac`); their
-//! levels become arguments as in UDA's RandAugment. Those for ImageNet are timm's, with its
-//! arguments.
+//! levels become arguments as in UDA's RandAugment, and pixels from outside grey. Those for
+//! ImageNet are timm's, with its arguments.
 
 use std::fmt;
 use std::sync::LazyLock;
@@ -11,6 +11,7 @@ use std::sync::LazyLock;
 use serde::{Deserialize, Serialize};
 
 use crate::fault::Fault;
+use crate::fill::Fill;
 use crate::image::Image;
 use crate::levels::Variant;
 use crate::op::{Op, OpName};
@@ -64,10 +65,14 @@ impl Table {
 
     /// How its source turns levels into arguments.
     pub fn ops(self) -> RandAugment {
-        RandAugment::of(match self {
-            Self::Cifar10 | Self::Svhn => Variant::Uda,
-            Self::V0 | Self::V0r | Self::Original | Self::Originalr => Variant::Timm,
-        })
+        match self {
+            Self::Cifar10 | Self::Svhn => {
+                RandAugment { fill: Fill::grey(127), ..RandAugment::of(Variant::Uda) }
+            }
+            Self::V0 | Self::V0r | Self::Original | Self::Originalr => {
+                RandAugment::of(Variant::Timm)
+            }
+        }
     }
 
     /// The bits that posterize keeps at a level, where the table has a rule of its own.

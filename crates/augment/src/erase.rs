@@ -57,7 +57,7 @@ pub fn inclusive(image: &mut Image, x: usize, y: usize, size: f64, fill: Fill) {
 /// |---|---|---|---|
 /// | `size` | 16 | side of the square before clipping, rounded down to even | >= 0 |
 /// | `extent` | exact | `exact`, `inclusive` or `up-to`: see [`Extent`] | |
-/// | `fill` | 128 | its colour | |
+/// | `fill` | 127 | its colour: 127 in FixMatch, the mean of the images in UDA, 128 in Noisy Student | |
 ///
 /// `size` is in pixels or a fraction of the shorter side.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
@@ -87,7 +87,7 @@ pub enum Extent {
 
 impl Default for Cutout {
     fn default() -> Self {
-        Self { size: Length::Pixels(16.0), extent: Extent::Exact, fill: Fill::GREY }
+        Self { size: Length::Pixels(16.0), extent: Extent::Exact, fill: Fill::grey(127) }
     }
 }
 

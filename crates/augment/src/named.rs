@@ -37,6 +37,7 @@ impl Named {
 const CIFAR10: FlipCrop = FlipCrop { pad: 4, flip: true };
 const SVHN: FlipCrop = FlipCrop { pad: 4, flip: false };
 const MEAN: Fill = Fill::rgb(125, 122, 113);
+const SVHN_MEAN: Fill = Fill::rgb(112, 113, 121);
 
 fn rand(variant: Variant) -> Step {
     Step::RandAugment(RandAugment::of(variant))
@@ -77,7 +78,10 @@ pub const NAMED: &[Named] = &[
     Named {
         name: "uda-svhn",
         about: "UDA's RandAugment and cutout on SVHN, then crop",
-        steps: || vec![rand(Variant::Uda), cutout(MEAN), Step::FlipCrop(SVHN)],
+        steps: || {
+            let randaugment = RandAugment { fill: SVHN_MEAN, ..RandAugment::of(Variant::Uda) };
+            vec![Step::RandAugment(randaugment), cutout(SVHN_MEAN), Step::FlipCrop(SVHN)]
+        },
     },
     Named {
         name: "noisy-student",
@@ -141,7 +145,7 @@ pub const NAMED: &[Named] = &[
         about: "AutoAugment's 95 pairs after flip and crop, then cutout (FixMatch's `aac`)",
         steps: || {
             let pairs = AutoAugment { table: Table::Cifar10, ..AutoAugment::default() };
-            vec![Step::FlipCrop(CIFAR10), Step::AutoAugment(pairs), cutout(MEAN)]
+            vec![Step::FlipCrop(CIFAR10), Step::AutoAugment(pairs), cutout(Fill::grey(127))]
         },
     },
     Named {
@@ -149,7 +153,7 @@ pub const NAMED: &[Named] = &[
         about: "AutoAugment's 40 pairs after a crop, then cutout",
         steps: || {
             let pairs = AutoAugment { table: Table::Svhn, ..AutoAugment::default() };
-            vec![Step::FlipCrop(SVHN), Step::AutoAugment(pairs), cutout(MEAN)]
+            vec![Step::FlipCrop(SVHN), Step::AutoAugment(pairs), cutout(Fill::grey(127))]
         },
     },
     Named {

@@ -1,6 +1,7 @@
 //! What a data set is: numbered samples with optional labels. [`Samples`] is the trait,
 //! [`ArraySet`] holds images of one size, [`VecSet`] samples of any type, [`Concat`] joins sets,
-//! [`Cached`] keeps decoded images; the modules below read file formats.
+//! [`Cached`] keeps decoded images, [`Recompressed`] passes them through JPEG; the modules below
+//! read file formats.
 
 pub mod addresses;
 mod cached;
@@ -14,12 +15,14 @@ pub mod folder;
 pub mod idx;
 mod mat;
 pub mod points;
+mod recompressed;
 pub mod stl10;
 pub mod svhn;
 mod vec_set;
 
 pub use cached::Cached;
 pub use concat::Concat;
+pub use recompressed::Recompressed;
 pub use vec_set::VecSet;
 
 use crate::digest::Digest;

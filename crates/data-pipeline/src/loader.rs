@@ -6,9 +6,13 @@
 //! steps `w`, `w + W`, ... and the consumer takes from the workers in turn, so timing does not
 //! affect the result.
 //!
+//! How far the workers are ahead is bounded by two steps each and by memory: what is prepared and
+//! waits takes at most 2 GiB, or is a single step.
+//!
 //! Samples may be of any type. A [`Collate`] makes the data of a batch from them; [`Views`] is the
 //! one for images.
 
+mod ahead;
 mod as_is;
 mod collate;
 mod stream;

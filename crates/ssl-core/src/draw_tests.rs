@@ -44,9 +44,16 @@ fn mixing_coefficients_are_beta() {
     let ict = Ict::new(IctConfig::default());
     assert_beta(1.0, || ict.draw(&batch).lambda);
     let mixmatch = MixMatch::new(MixMatchConfig::default());
-    assert_beta(0.75, || mixmatch.draw(&batch).lambda);
     let remixmatch = ReMixMatch::new(ReMixMatchConfig::default(), &TASK);
-    assert_beta(0.75, || remixmatch.draw(&batch).lambda);
+    for i in 0..10 {
+        assert_beta(0.75, || mixmatch.draw(&batch).lambda.get(i));
+        assert_beta(0.75, || remixmatch.draw(&batch).lambda.get(i));
+    }
+    for each in [mixmatch.draw(&batch).lambda, remixmatch.draw(&batch).lambda] {
+        let each = Vec::<f64>::try_from(each.to_kind(Kind::Double)).unwrap();
+        assert_eq!(each.len(), 10, "one for each sample");
+        assert!(each.windows(2).all(|pair| pair[0] != pair[1]), "each its own: {each:?}");
+    }
     let mixmixup = MixMixUp::new(MixMixUpConfig { alpha: 3.0, ..MixMixUpConfig::default() });
     for i in 0..3 {
         assert_beta(3.0, || mixmixup.draw(&batch).lambdas[i].shallow_clone());

@@ -173,6 +173,11 @@ impl Drawn<'_> {
         self.golden.arrays[&format!("{}.{name}", self.number)].shallow_clone()
     }
 
+    /// λ of each sample of a batch.
+    fn lambdas(&self, batch: &Batch) -> Tensor {
+        self.get("lambdas").narrow(0, 0, batch.images() as i64)
+    }
+
     /// The permutation of the first `rows` samples.
     fn order(&self, rows: i64) -> Tensor {
         let order = self.get("order");
@@ -264,7 +269,7 @@ fn mixtures_with_given_lambdas() {
         |method, nets, batch, draws, at| {
             let batch = first(batch, method.views().unlabeled.len());
             let permutation = draws.order(batch.images() as i64);
-            let draws = MixMatchDraws { lambda: draws.get("lambda"), permutation };
+            let draws = MixMatchDraws { lambda: draws.lambdas(&batch), permutation };
             method.loss_with(nets, &batch, &draws, at)
         },
     );
@@ -281,7 +286,7 @@ fn mixtures_with_given_lambdas() {
     golden.check("remixmatch", make, |method, nets, batch, draws, at| {
         let batch = first(batch, method.views().unlabeled.len());
         let permutation = draws.order(batch.images() as i64);
-        let draws = ReMixMatchDraws { lambda: draws.get("lambda"), permutation };
+        let draws = ReMixMatchDraws { lambda: draws.lambdas(&batch), permutation };
         method.loss_with(nets, &batch, &draws, at)
     });
 }

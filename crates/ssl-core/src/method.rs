@@ -151,6 +151,12 @@ pub trait Method {
     /// The views that the loader has to prepare.
     fn views(&self) -> Views;
 
+    /// Whether the method can teach a network whose last layer takes `features` numbers; the error
+    /// says what to change. Asked before the first step.
+    fn fits(&self, _features: i64) -> Result<(), String> {
+        Ok(())
+    }
+
     /// The loss of a batch.
     fn loss(&mut self, nets: &Nets, batch: &Batch, at: Progress) -> Loss;
 
@@ -168,6 +174,10 @@ pub trait Method {
 impl<M: Method + ?Sized> Method for Box<M> {
     fn views(&self) -> Views {
         (**self).views()
+    }
+
+    fn fits(&self, features: i64) -> Result<(), String> {
+        (**self).fits(features)
     }
 
     fn loss(&mut self, nets: &Nets, batch: &Batch, at: Progress) -> Loss {

@@ -11,10 +11,10 @@ mod tsa;
 mod weak_pass;
 
 pub use adversary::{Adversary, Direction};
-pub use align::{AlignTo, Aligner, Alignment, Marginal, align};
+pub use align::{AlignTo, Aligner, Alignment, Marginal, Recent, align};
 pub use confidence::{confident, mask_by_class, masked_mean};
 pub use consistency::{entropy, squared_error};
-pub use mix::{beta, mix, permutation};
+pub use mix::{beta, betas, mix, mix_rows, permutation};
 pub use rotate::rotations;
 pub use sharpen::{hard_labels, one_hot, sharpen};
 pub use tsa::Tsa;

@@ -12,6 +12,7 @@ use crate::{ConfigError, Ema, Schedule, Swa};
 /// |---|---|---|---|
 /// | `steps` | | optimiser steps | at least 1 for [`fit`](crate::fit()) |
 /// | `batch` | | labelled samples of a step | at least 1 |
+/// | `accumulate` | 1 | in how many equal parts, one after another, a step's batch is loaded and computed; gradients are their mean, batch norm sees a part at a time | at least 1, a divisor of `batch` |
 /// | `lr` | | learning rate over the run, a [`Schedule`] | |
 /// | `optim` | | the optimiser, an [`OptimConfig`] | |
 /// | `ema` | none | exponential moving average of the weights, an [`Ema`] | |
@@ -37,6 +38,11 @@ pub struct TrainConfig {
     pub steps: u64,
     /// Labelled samples of a step.
     pub batch: usize,
+    /// In how many equal parts a step's batch is loaded and computed, so that no more than one of
+    /// them is in memory. The gradient is the mean of theirs: that of the whole batch, but for
+    /// batch norm, which sees one part at a time, and for methods that go by the share of a batch.
+    #[serde(default = "one", skip_serializing_if = "is_one")]
+    pub accumulate: usize,
     /// The learning rate over the run.
     pub lr: Schedule,
     /// The optimiser.
@@ -55,7 +61,7 @@ pub struct TrainConfig {
 impl TrainConfig {
     /// Without averages and without clipping.
     pub fn new(steps: u64, batch: usize, lr: Schedule, optim: OptimConfig) -> Self {
-        Self { steps, batch, lr, optim, ema: None, swa: None, clip_norm: None }
+        Self { steps, batch, accumulate: 1, lr, optim, ema: None, swa: None, clip_norm: None }
     }
 
     /// Every value that makes no sense. A training of 0 steps is no fault here: the caller decides,
@@ -64,6 +70,10 @@ impl TrainConfig {
         let mut faults = Vec::new();
         if self.batch == 0 {
             faults.push(ConfigError::new("batch", "at least one sample a step is needed"));
+        }
+        if self.accumulate == 0 || !self.batch.is_multiple_of(self.accumulate) {
+            let fault = format!("{} parts of a batch of {} samples", self.accumulate, self.batch);
+            faults.push(ConfigError::new("accumulate", fault));
         }
         faults.extend(self.lr.faults().into_iter().map(|e| {
             let fault = format!("{} {}", e.value, e.fault);
@@ -79,6 +89,14 @@ impl TrainConfig {
         }
         faults
     }
+}
+
+fn one() -> usize {
+    1
+}
+
+fn is_one(parts: &usize) -> bool {
+    *parts == 1
 }
 
 /// How often a training is logged, evaluated and checkpointed: a table of a recipe.

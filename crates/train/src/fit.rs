@@ -24,10 +24,11 @@ use crate::{
 ///
 /// If `stage` has checkpoints, the newest whole one is restored first; if all of them are damaged,
 /// that is an error. `batches` is then asked for the batches from that step on; they must be a pure
-/// function of the step. `evaluate` runs without gradients. On the CPU and with the same number of
-/// threads, a run that is stopped at any moment and started again ends with the same bits as one
-/// that never was, provided that the caller seeds the generator ([`torch::rng::seed`]) and makes
-/// the network before each start.
+/// function of the step. Where a step's batch comes in parts ([`TrainConfig::accumulate`]) a step
+/// takes so many of them, and they are counted instead of steps. `evaluate` runs without gradients.
+/// On the CPU and with the same number of threads, a run that is stopped at any moment and started
+/// again ends with the same bits as one that never was, provided that the caller seeds the
+/// generator ([`torch::rng::seed`]) and makes the network before each start.
 ///
 /// # Errors
 /// See [`FitError`]. After any of them the checkpoints written so far can be resumed from.
@@ -52,19 +53,14 @@ where
     if run.state.step == steps || (run.state.step > 0 && run.is_over()) {
         return Ok(Outcome::Finished(run.summary()));
     }
-    let mut batches = batches(run.state.step).into_iter();
+    let mut batches = batches(run.state.step * options.config.accumulate as u64).into_iter();
     while run.state.step < steps {
         if signals::interrupted() || run.callback.stop(run.at()) {
             run.checkpoint()?;
             return Ok(Outcome::Interrupted(run.summary()));
         }
         let clock = Instant::now();
-        let step = run.state.step;
-        let batch = match batches.next() {
-            None => return Err(FitError::OutOfBatches { step, steps }),
-            Some(batch) => batch.map_err(|e| FitError::Batch { step, source: e.into() })?,
-        };
-        run.step(batch)?;
+        run.step(&mut batches)?;
         run.training.add(options.throughput.per_step, clock);
         run.state.operations = run.operations_before + run.objective.operations();
         let step = run.state.step;
@@ -207,23 +203,39 @@ impl<'a, O: Objective> Run<'a, O> {
         self.options.seconds.is_some_and(|seconds| self.seconds() >= seconds)
     }
 
-    fn step(&mut self, batch: O::Batch) -> Result<(), FitError> {
+    /// One step, on the next batches.
+    fn step<E>(
+        &mut self,
+        batches: &mut impl Iterator<Item = Result<O::Batch, E>>,
+    ) -> Result<(), FitError>
+    where
+        E: Into<Box<dyn Error + Send + Sync>>,
+    {
         let (at, &FitOptions { config, precision, device, .. }) = (self.at(), self.options);
-        let lr = config.lr.at(at);
-        let parts = self.objective.parts(batch);
-        let single = parts.len() == 1;
+        let (step, steps, lr) = (at.step, at.steps, config.lr.at(at));
         let mut losses = Vec::new();
-        for (factor, part) in parts {
-            let loss = autocast(precision, device, || self.objective.loss(part, at));
-            let total = if factor == 1.0 { loss.total() } else { loss.total() * factor };
-            if single {
-                // Before the backward pass, so that nothing follows a loss that is no number.
-                self.check_loss(lr, &loss)?;
+        for _ in 0..config.accumulate {
+            let batch = match batches.next() {
+                None => return Err(FitError::OutOfBatches { step, steps }),
+                Some(batch) => batch.map_err(|e| FitError::Batch { step, source: e.into() })?,
+            };
+            let parts = self.objective.parts(batch);
+            let single = config.accumulate == 1 && parts.len() == 1;
+            for (factor, part) in parts {
+                let factor = factor / config.accumulate as f64;
+                let loss = autocast(precision, device, || self.objective.loss(part, at));
+                let total = if factor == 1.0 { loss.total() } else { loss.total() * factor };
+                if single {
+                    // Before the backward pass, so that nothing follows a loss that is no number.
+                    self.check_loss(lr, &loss)?;
+                }
+                total.backward();
+                if !single {
+                    losses.push((factor, loss.detach()));
+                }
             }
-            total.backward();
-            losses.push((factor, loss.detach()));
         }
-        if !single {
+        if !losses.is_empty() {
             self.check_loss(lr, &Loss::sum(&losses))?;
         }
         if let Some(max) = config.clip_norm {

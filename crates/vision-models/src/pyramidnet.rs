@@ -7,15 +7,15 @@
 //! padded with empty channels. ShakeDrop multiplies the branch of each image in training by b + α −
 //! bα, and its gradient by b + β − bβ, with b drawn from Bernoulli(1 − l/(2L)), α from U(−1, 1) and
 //! β from U(0, 1) for block l of L; without the model's noise by the expectation, 1 − l/(2L).
-//! Tensors are named `conv1`, `bn1`, `layer{1,2,3}.B.{bn1,conv1,bn2,conv2,bn3,conv3,bn4}`,
+//! Convolutions pad as TensorFlow's SAME, as in UDA's code (the authors' pads one row on every
+//! side). Tensors are named `conv1`, `bn1`, `layer{1,2,3}.B.{bn1,conv1,bn2,conv2,bn3,conv3,bn4}`,
 //! `bn_final`, `fc`.
 
 use std::ops::Range;
 
 use serde::{Deserialize, Serialize};
 use torch::nn::{
-    Activation, BatchNorm, ConvConfig, ConvNorm, ConvNormConfig, Linear, Padding,
-    global_average_pool,
+    Activation, BatchNorm, ConvConfig, ConvNorm, ConvNormConfig, Linear, global_average_pool,
 };
 use torch::{Features, Init, Mode, NoisyRows, Scope, Tensor};
 
@@ -77,7 +77,6 @@ impl PyramidNetConfig {
         conv: ConvConfig,
         activation: Activation,
     ) -> ConvNorm {
-        let conv = ConvConfig { padding: Padding::Symmetric(conv.kernel / 2), ..conv };
         let (momentum, eps) = (self.bn_momentum, self.bn_eps);
         ConvNorm::new(scope, names, ConvNormConfig { conv, momentum, eps, activation })
     }

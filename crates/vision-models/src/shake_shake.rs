@@ -5,14 +5,15 @@
 //! with k, 2k and 4k channels, ReLU, average pooling and one linear layer. In training each image
 //! mixes its branches by two random numbers of sum 1, and the gradient flows by two others, drawn
 //! independently (UDA's form: each pair is two uniform numbers divided by their sum); without the
-//! model's noise each branch has one half. Tensors are named `stem.{conv,bn}`,
+//! model's noise each branch has one half. Convolutions pad as TensorFlow's SAME, as in UDA's code
+//! (Gastaldi's pads one row on every side). Tensors are named `stem.{conv,bn}`,
 //! `stages.S.B.{0,1}.{conv1,bn1,conv2,bn2}`, `stages.S.0.shortcut.{conv1,conv2,bn}`, `fc`.
 
 use std::ops::Range;
 
 use serde::{Deserialize, Serialize};
 use torch::nn::{
-    Activation, BatchNorm, Conv2d, ConvConfig, ConvNorm, ConvNormConfig, Linear, Padding,
+    Activation, BatchNorm, Conv2d, ConvConfig, ConvNorm, ConvNormConfig, Linear,
     global_average_pool,
 };
 use torch::{Features, Init, Mode, NoisyRows, Scope, Tensor};
@@ -67,9 +68,8 @@ impl ShakeShakeConfig {
         stride: i64,
     ) -> Conv2d {
         let [inputs, outputs] = channels;
-        let padding = Padding::Symmetric(kernel / 2);
         let config = ConvConfig::new(inputs, outputs, kernel).stride(stride);
-        Conv2d::new(&mut scope.sub(name), ConvConfig { padding, ..config })
+        Conv2d::new(&mut scope.sub(name), config)
     }
 
     /// A 3×3 convolution and batch norm.
@@ -80,8 +80,7 @@ impl ShakeShakeConfig {
         [inputs, outputs]: [i64; 2],
         stride: i64,
     ) -> ConvNorm {
-        let padding = Padding::Symmetric(1);
-        let conv = ConvConfig { padding, ..ConvConfig::new(inputs, outputs, 3).stride(stride) };
+        let conv = ConvConfig::new(inputs, outputs, 3).stride(stride);
         let (momentum, eps) = (self.bn_momentum, self.bn_eps);
         let activation = Activation::None;
         ConvNorm::new(scope, names, ConvNormConfig { conv, momentum, eps, activation })

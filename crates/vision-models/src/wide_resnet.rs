@@ -34,6 +34,7 @@ use crate::faults::Faults;
 /// | `bn_eps` | 0.001 | added to variances | > 0 |
 /// | `conv_bias` | false | biases in all convolutions, as TensorFlow's layers have (FixMatch, MixMatch) | |
 /// | `symmetric_padding` | false | stride-2 convolutions padded by 1 on every side (PyTorch) instead of TensorFlow's SAME | |
+/// | `shortcuts` | fixmatch | `fixmatch`, `raw` or `pooled`: [`Shortcuts`] | |
 /// | `raw_transitions` | false | the first block of groups 2 and 3 convolves its raw input, whose `bn1` is then never used (a quirk of kekmodel's FixMatch and of USB) | |
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
@@ -54,8 +55,27 @@ pub struct WideResNetConfig {
     pub conv_bias: bool,
     /// Whether stride-2 convolutions are padded by 1 on every side.
     pub symmetric_padding: bool,
+    /// What runs around the blocks.
+    pub shortcuts: Shortcuts,
     /// Whether the first block of groups 2 and 3 convolves its raw input.
     pub raw_transitions: bool,
+}
+
+/// What runs around the blocks of a wide residual network.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Shortcuts {
+    /// FixMatch's code: a 1×1 convolution where the width changes; in the very first block it takes
+    /// the normalised and activated input.
+    #[default]
+    Fixmatch,
+    /// UDA's code of February 2020: the same, from the raw input in the first block, too.
+    Raw,
+    /// UDA's code of October 2019: averages of 2×2 pixels and empty channels, half of them before
+    /// the others, where the width changes; the first block as in FixMatch's. Around each group and
+    /// around all three runs one more. There is nothing to be trained in them; the network is in
+    /// one piece, without stages, and is not exported as a graph.
+    Pooled,
 }
 
 impl Default for WideResNetConfig {
@@ -69,6 +89,7 @@ impl Default for WideResNetConfig {
             bn_eps: 1e-3,
             conv_bias: false,
             symmetric_padding: false,
+            shortcuts: Shortcuts::Fixmatch,
             raw_transitions: false,
         }
     }
@@ -117,6 +138,10 @@ impl WideResNetConfig {
         faults.unless(depth, "depth", self.depth, "6n + 4, as 10, 16, 22, 28, 40");
         let width = self.width.is_finite() && self.channels(0) >= 1;
         faults.unless(width, "width", self.width, "at least 1/16");
+        let even = self.channels(0) >= 16 && self.channels(0) % 2 == 0;
+        let pooled = self.shortcuts == Shortcuts::Pooled;
+        let must = "at least 1 and a multiple of 1/8 with shortcuts = \"pooled\"";
+        faults.unless(!pooled || even, "width", self.width, must);
         faults.rate("dropout", self.dropout);
         faults.unless((0.0..=1.0).contains(&self.leaky), "leaky", self.leaky, "within [0, 1]");
         faults.momentum("bn_momentum", self.bn_momentum);
@@ -147,6 +172,8 @@ struct Block {
     conv1: ConvNorm,
     conv2: Conv2d,
     shortcut: Option<Conv2d>,
+    /// The stride and channels of a pooled shortcut.
+    pooled: Option<[i64; 2]>,
     input: Input,
     leaky: f64,
     dropout: f64,
@@ -171,6 +198,7 @@ impl Block {
         stride: i64,
         input: Input,
     ) -> Self {
+        let pooled = config.shortcuts == Shortcuts::Pooled;
         let shortcut = inputs != outputs;
         let &WideResNetConfig { leaky, dropout, bn_momentum: momentum, bn_eps: eps, .. } = config;
         let (conv, activation) =
@@ -180,7 +208,8 @@ impl Block {
             bn1: config.batch_norm(&mut scope.sub("bn1"), inputs),
             conv1: ConvNorm::new(scope, ["conv1", "bn2"], conv1),
             conv2: Conv2d::new(&mut scope.sub("conv2"), config.conv(outputs, outputs, 3, 1)),
-            shortcut: shortcut.then(|| {
+            pooled: (shortcut && pooled).then_some([stride, outputs]),
+            shortcut: (shortcut && !pooled).then(|| {
                 let conv = config.conv(inputs, outputs, 1, stride);
                 Conv2d::new(&mut scope.sub("convShortcut"), conv)
             }),
@@ -198,9 +227,10 @@ impl Block {
         let h = self.conv1.forward(&activated, mode);
         let h = self.conv2.forward(&dropout(&h, self.dropout, mode));
         let x = if self.input == Input::Mixed { x } else { &activated };
-        match &self.shortcut {
-            Some(conv) => h + conv.forward(x),
-            None => h + x,
+        match (&self.shortcut, self.pooled) {
+            (Some(conv), _) => h + conv.forward(x),
+            (None, Some([stride, channels])) => h + pooled(x, stride, channels),
+            (None, None) => h + x,
         }
     }
 
@@ -217,6 +247,15 @@ impl Block {
     }
 }
 
+/// The means of `side`×`side` pixels (of those that there are, at an odd edge), with empty channels
+/// before and after the others.
+fn pooled(x: &Tensor, side: i64, channels: i64) -> Tensor {
+    let window = [side, side];
+    let x = x.avg_pool2d(window, window, [0, 0], true, false, None::<i64>);
+    let empty = (channels - x.size()[1]) / 2;
+    x.constant_pad_nd([0, 0, 0, 0, empty, empty])
+}
+
 /// The network: `[batch, channels, h, w]` to logits `[batch, classes]`, for images of any size.
 pub struct WideResNet {
     stem: Conv2d,
@@ -224,11 +263,14 @@ pub struct WideResNet {
     bn: BatchNorm,
     fc: Linear,
     leaky: f64,
+    /// Whether pooled shortcuts run around the groups.
+    skips: bool,
 }
 
 impl WideResNet {
     /// Makes the network's tensors. Convolutions are drawn from N(0, 2 / (k² · outputs)), the
-    /// linear layer from N(0, 2 / (inputs + outputs)) (Glorot normal).
+    /// linear layer from N(0, 2 / (inputs + outputs)) (Glorot normal), with UDA's shortcuts
+    /// uniformly from ±1/√outputs, as in its code.
     pub fn new(
         scope: &mut Scope<'_>,
         config: &WideResNetConfig,
@@ -236,13 +278,20 @@ impl WideResNet {
         classes: i64,
     ) -> Self {
         let stem = Conv2d::new(&mut scope.sub("conv1"), config.conv(channels_in, 16, 3, 1));
-        scope.end_stage();
+        let skips = config.shortcuts == Shortcuts::Pooled;
+        let end_stage = |scope: &mut Scope<'_>| {
+            if !skips {
+                scope.end_stage();
+            }
+        };
+        end_stage(scope);
         let mut blocks = [0; 3].map(|_| Vec::new());
         let mut inputs = 16;
         for (group, blocks) in (0..3).zip(&mut blocks) {
             let outputs = config.channels(group);
             for i in 0..(config.depth - 4) / 6 {
                 let (stride, input) = match (group, i) {
+                    (0, 0) if config.shortcuts == Shortcuts::Raw => (1, Input::Mixed),
                     (0, 0) => (1, Input::Activated),
                     (_, 0) if config.raw_transitions => (2, Input::Raw),
                     (_, 0) => (2, Input::Mixed),
@@ -253,19 +302,35 @@ impl WideResNet {
                 inputs = outputs;
             }
             if group < 2 {
-                scope.end_stage();
+                end_stage(scope);
             }
         }
         let bn = config.batch_norm(&mut scope.sub("bn1"), inputs);
-        scope.end_stage();
-        let init = Init::Normal { std: (2.0 / (inputs + classes) as f64).sqrt() };
+        end_stage(scope);
+        let init = match config.shortcuts {
+            Shortcuts::Fixmatch => Init::Normal { std: (2.0 / (inputs + classes) as f64).sqrt() },
+            _ => Init::Uniform { bound: 1.0 / (classes as f64).sqrt() },
+        };
         Self {
             stem,
             blocks,
             bn,
             fc: Linear::with_init(&mut scope.sub("fc"), inputs, classes, init),
             leaky: config.leaky,
+            skips,
         }
+    }
+
+    /// With pooled shortcuts around each group and around all of them.
+    fn forward_with_skips(&self, x: &Tensor, mode: Mode) -> Tensor {
+        let stem = self.stem.forward(x);
+        let mut x = stem.shallow_clone();
+        for (blocks, side) in self.blocks.iter().zip([1, 2, 2]) {
+            let h = blocks.iter().fold(x.shallow_clone(), |x, block| block.forward(&x, mode));
+            x = pooled(&x, side, h.size()[1]) + h;
+        }
+        let x = pooled(&stem, 4, x.size()[1]) + x;
+        self.bn.forward_relu(&x, self.leaky, mode)
     }
 }
 
@@ -274,12 +339,14 @@ impl Features for WideResNet {
         self.forward_from(0, x, mode)
     }
 
-    /// The stem and the three groups, the last one with batch norm and activation behind it.
+    /// The stem and the three groups, the last one with batch norm and activation behind it; none
+    /// where shortcuts run around the groups.
     fn stages(&self) -> usize {
-        4
+        if self.skips { 0 } else { 4 }
     }
 
     fn forward_stages(&self, x: &Tensor, stages: Range<usize>, mode: Mode) -> Tensor {
+        assert!(stages.end <= self.stages(), "a network of {} stages", self.stages());
         stages.fold(x.shallow_clone(), |x, stage| {
             if stage == 0 {
                 return self.stem.forward(&x);
@@ -290,10 +357,17 @@ impl Features for WideResNet {
     }
 
     fn forward_from(&self, stage: usize, x: &Tensor, mode: Mode) -> Tensor {
+        if self.skips {
+            assert_eq!(stage, 0, "a network in one piece has no stage {stage}");
+            return torch::nn::global_average_pool(&self.forward_with_skips(x, mode));
+        }
         torch::nn::global_average_pool(&self.forward_stages(x, stage..self.stages(), mode))
     }
 
     fn graph(&self, graph: &mut Graph, x: Value) -> Option<Value> {
+        if self.skips {
+            return None;
+        }
         let x = self.stem.graph(graph, x);
         let x = self.blocks.iter().flatten().fold(x, |x, block| block.graph(graph, x));
         let x = self.bn.graph_relu(graph, x, self.leaky);

@@ -57,6 +57,12 @@ pub trait Collate: Send + Sync {
         items: Items<'_, Self::Item>,
         scratch: &mut Self::Scratch,
     ) -> Result<Self::Batch, DataError>;
+
+    /// How much memory a batch takes, by which the loader decides how far it works ahead; 0 where
+    /// that is too little to matter.
+    fn bytes(_batch: &Self::Batch) -> u64 {
+        0
+    }
 }
 
 /// A sample in a batch, and what it was drawn with.

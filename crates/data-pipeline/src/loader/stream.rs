@@ -53,6 +53,13 @@ pub struct Step<B> {
     pub batches: Vec<HostBatch<B>>,
 }
 
+impl<B> Step<B> {
+    /// How much memory its data take.
+    pub(super) fn bytes<C: Collate<Batch = B>>(&self) -> u64 {
+        self.batches.iter().map(|batch| C::bytes(&batch.data)).sum()
+    }
+}
+
 impl<C: Collate> Stream<C> {
     /// All samples of a set, in a new random order each epoch.
     ///

@@ -74,6 +74,10 @@ impl Collate for Views {
         }
         Ok(stacks.into_iter().map(Stack::into_array).collect())
     }
+
+    fn bytes(batch: &Vec<Array4<u8>>) -> u64 {
+        batch.iter().map(|view| view.len() as u64).sum()
+    }
 }
 
 /// Images of one size, growing into `[b, height, width, channels]`.

@@ -1,5 +1,6 @@
 //! The worker threads, and the iterator that takes prepared steps from them.
 
+use super::ahead::Ahead;
 use super::collate::Collate;
 use super::stream::{Step, Stream};
 use crate::error::DataError;
@@ -12,6 +13,9 @@ use std::thread::JoinHandle;
 
 /// How many steps a worker may be ahead of the consumer.
 const AHEAD: usize = 2;
+
+/// What may be prepared and not yet taken, bytes.
+const MEMORY: u64 = 2 << 30;
 
 /// Which steps there are.
 #[derive(Clone, Copy)]
@@ -90,6 +94,7 @@ enum Steps<C: Collate> {
         threads: Vec<JoinHandle<()>>,
         turn: usize,
         expected: Option<u64>,
+        ahead: Arc<Ahead>,
     },
     /// No more steps; perhaps one last error.
     Over(Option<DataError>),
@@ -130,8 +135,21 @@ impl<C: Collate + 'static> Loader<C> {
         to_step: Option<u64>,
         workers: usize,
     ) -> Self {
+        Self::start_within(streams, from_step, to_step, workers, MEMORY)
+    }
+
+    /// The same with another bound in bytes for what is prepared and not yet taken. One step is
+    /// always prepared, whatever it takes.
+    pub fn start_within(
+        streams: Vec<Stream<C>>,
+        from_step: u64,
+        to_step: Option<u64>,
+        workers: usize,
+        memory: u64,
+    ) -> Self {
         let fault = streams.iter().find_map(|stream| stream.check().err());
-        Self::new(streams, Extent::Run { end: to_step }, from_step, workers, fault)
+        let extent = Extent::Run { end: to_step };
+        Self::new(streams, extent, from_step, workers, memory, fault)
     }
 
     /// One pass over a stream: every entry exactly once, in the stream's order (that of epoch 0 if
@@ -142,7 +160,7 @@ impl<C: Collate + 'static> Loader<C> {
             return Self::over(None, 0);
         }
         let fault = stream.check().err();
-        Self::new(vec![stream], Extent::Pass { entries }, 0, workers, fault)
+        Self::new(vec![stream], Extent::Pass { entries }, 0, workers, MEMORY, fault)
     }
 
     fn new(
@@ -150,6 +168,7 @@ impl<C: Collate + 'static> Loader<C> {
         extent: Extent,
         from: u64,
         workers: usize,
+        memory: u64,
         fault: Option<DataError>,
     ) -> Self {
         let stop = Arc::new(AtomicBool::new(false));
@@ -171,13 +190,18 @@ impl<C: Collate + 'static> Loader<C> {
             };
         }
         let (mut queues, mut threads) = (Vec::new(), Vec::new());
+        let ahead = Arc::new(Ahead::new(from, memory));
         for worker in 0..workers as u64 {
             let (sender, queue) = sync_channel(AHEAD);
             let mut preparer = Preparer::new(streams.clone(), extent, stop.clone());
+            let ahead_of_worker = ahead.clone();
             let work = move || {
-                let mut step = from + worker;
-                while let Some(prepared) = preparer.step(step) {
+                let (mut step, ahead) = (from + worker, ahead_of_worker);
+                while ahead.wait_for(step)
+                    && let Some(prepared) = preparer.step(step)
+                {
                     let last = prepared.is_err();
+                    ahead.prepared(prepared.as_ref().map_or(0, Step::bytes::<C>));
                     if sender.send(prepared).is_err() || last {
                         break;
                     }
@@ -191,6 +215,7 @@ impl<C: Collate + 'static> Loader<C> {
                 // The workers already started end when `queues` is dropped.
                 Err(error) => {
                     stop.store(true, Ordering::Relaxed);
+                    ahead.stop();
                     let fault = DataError::Request(format!(
                         "loader worker {worker} cannot start: {error} (use fewer workers)"
                     ));
@@ -198,7 +223,7 @@ impl<C: Collate + 'static> Loader<C> {
                 }
             }
         }
-        let source = Steps::Workers { queues, threads, turn: 0, expected };
+        let source = Steps::Workers { queues, threads, turn: 0, expected, ahead };
         Self { source, step: from, stop, release: None }
     }
 
@@ -223,8 +248,9 @@ impl<C: Collate> Iterator for Loader<C> {
     fn next(&mut self) -> Option<Self::Item> {
         let item = match &mut self.source {
             Steps::Here(preparer) => preparer.step(self.step),
-            Steps::Workers { queues, turn, expected, .. } => {
+            Steps::Workers { queues, turn, expected, ahead, .. } => {
                 let item = queues[*turn].recv().ok();
+                ahead.taken();
                 *turn = (*turn + 1) % queues.len();
                 // A worker closes its queue after its last step; if that comes earlier, the worker
                 // is lost.
@@ -249,10 +275,11 @@ impl<C: Collate> Loader<C> {
         if let Some(release) = self.release.take() {
             release();
         }
-        if let Steps::Workers { queues, threads, .. } =
+        if let Steps::Workers { queues, threads, ahead, .. } =
             std::mem::replace(&mut self.source, Steps::Over(None))
         {
             drop(queues);
+            ahead.stop();
             for thread in threads {
                 // Panics of data sets and collates were caught and sent; there is nothing left to
                 // report.

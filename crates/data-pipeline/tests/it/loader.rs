@@ -202,3 +202,59 @@ fn dropping_stops_the_work() {
     let reads = set.reads.load(Ordering::Relaxed);
     assert!(reads < 1000, "{reads} of 20,000 images were read before the workers stopped");
 }
+
+/// Batches that are said to take a megabyte, and how many have been made.
+struct Large(Arc<AtomicUsize>);
+
+impl Collate for Large {
+    type Item = Image;
+    type Batch = ();
+    type Scratch = ();
+
+    fn collate(
+        &self,
+        items: data_pipeline::loader::Items<'_, Image>,
+        _: &mut (),
+    ) -> Result<(), DataError> {
+        items.for_each(drop);
+        self.0.fetch_add(1, Ordering::SeqCst);
+        Ok(())
+    }
+
+    fn bytes(_: &()) -> u64 {
+        1 << 20
+    }
+}
+
+#[test]
+fn workers_are_no_further_ahead_than_memory_allows() {
+    // What is allowed, and how many batches may then be made and not taken.
+    for (memory, most) in [(0, 1), (1 << 20, 1), (3 << 20, 3), (1 << 30, 12)] {
+        let made = Arc::new(AtomicUsize::new(0));
+        let stream = Stream {
+            set: Arc::new(toy(4)),
+            entries: vec![0, 1, 2, 3],
+            collate: Large(made.clone()),
+            batch: 2,
+            seed: 1,
+            order: Order::Sequential,
+        };
+        let mut loader = Loader::start_within(vec![stream], 5, Some(60), 4, memory);
+        for taken in 0..55 {
+            // Time for workers that would go on.
+            std::thread::sleep(std::time::Duration::from_millis(1));
+            let ahead = made.load(Ordering::SeqCst) - taken;
+            assert!(ahead <= most, "{ahead} batches ahead with {memory} bytes");
+            assert_eq!(loader.next().unwrap().unwrap().step, 5 + taken as u64);
+        }
+        assert!(loader.next().is_none());
+    }
+}
+
+#[test]
+fn batches_of_images_know_their_size() {
+    let step = Loader::start(vec![stream(9, 4, 3, Order::Shuffled)], 0, Some(1), 0).next();
+    let views = &step.unwrap().unwrap().batches[0].data;
+    let bytes: usize = views.iter().map(|view| view.len()).sum();
+    assert_eq!(Views::bytes(views), bytes as u64);
+}

@@ -4,14 +4,19 @@
 //!
 //! The labelled samples go through the network together with the unlabelled ones and a second time
 //! alone, which leaves the running statistics as they are; each of their logits is a random mixture
-//! of the two. Distributions are moving averages (decay 0.999, as in USB), where the paper takes
-//! those of one batch of thousands of samples. Labelled samples have one view.
+//! of the two. Distributions are those of the authors' code, where the paper has those of one batch
+//! of thousands of samples: on unlabelled samples the mean over the last 128 batches, which start
+//! uniform, on labelled ones a moving average. Ours starts at the first batch; theirs, at 0.999
+//! from the uniform distribution, is still that after a thousand steps. Labelled samples have one
+//! view (theirs have a weak and a strong one).
 
 use serde::{Deserialize, Serialize};
 use torch::{Kind, Mode, Tensor, loss::cross_entropy};
 use train::{Loss, Progress, Schedule};
 
-use crate::parts::{Marginal, align, confident, hard_labels, mask_by_class, masked_mean, mix};
+use crate::parts::{
+    Marginal, Recent, align, confident, hard_labels, mask_by_class, masked_mean, mix,
+};
 use crate::{Batch, Config, Method, Nets, TaskInfo, ViewKind, Views, check};
 
 /// The settings of AdaMatch.
@@ -20,7 +25,8 @@ use crate::{Batch, Config, Method, Nets, TaskInfo, ViewKind, Views, check};
 /// |---|---|---|---|
 /// | `weight` | 1, half a period of a cosine over the first half of the run | μ(t) of the unlabelled term | a schedule |
 /// | `threshold` | 0.9 | τ, a factor on the mean confidence on labelled samples | \[0, 1\] |
-/// | `decay` | 0.999 | decay of the moving averages | \[0, 1) |
+/// | `decay` | 0.999 | decay of the moving average on labelled samples | \[0, 1) |
+/// | `memory` | 128 | batches over which the mean on unlabelled samples is taken | at least 1 |
 /// | `interpolate` | true | whether logits are interpolated; without it only the joint pass is made | |
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
@@ -29,8 +35,10 @@ pub struct AdaMatchConfig {
     pub weight: Schedule,
     /// τ, a factor on the mean confidence on labelled samples.
     pub threshold: f64,
-    /// Decay of the moving averages.
+    /// Decay of the moving average on labelled samples.
     pub decay: f64,
+    /// Batches over which the mean on unlabelled samples is taken.
+    pub memory: usize,
     /// Whether logits are interpolated.
     pub interpolate: bool,
 }
@@ -38,7 +46,7 @@ pub struct AdaMatchConfig {
 impl Default for AdaMatchConfig {
     fn default() -> Self {
         let weight = Schedule::CosineRampUp { value: 1.0, over: 0.5 };
-        Self { weight, threshold: 0.9, decay: 0.999, interpolate: true }
+        Self { weight, threshold: 0.9, decay: 0.999, memory: 128, interpolate: true }
     }
 }
 
@@ -46,7 +54,8 @@ impl Config for AdaMatchConfig {
     fn check(&self) -> Result<(), String> {
         check::schedule("weight", &self.weight)?;
         check::fraction("threshold", self.threshold)?;
-        check::rate("decay", self.decay)
+        check::rate("decay", self.decay)?;
+        check::above("memory", self.memory as f64, 0.0)
     }
 
     fn build(&self, task: &TaskInfo) -> Box<dyn Method> {
@@ -60,8 +69,8 @@ pub struct AdaMatch {
     config: AdaMatchConfig,
     /// The mean prediction on labelled samples.
     labeled: Marginal,
-    /// The mean prediction on unlabelled samples.
-    unlabeled: Marginal,
+    /// The mean predictions on the last unlabelled batches.
+    unlabeled: Recent,
 }
 
 /// What a step draws.
@@ -74,8 +83,9 @@ pub(crate) struct AdaMatchDraws {
 impl AdaMatch {
     /// The method with these settings, which have to pass [`Config::check`], in a fresh state.
     pub fn new(config: AdaMatchConfig, task: &TaskInfo) -> Self {
-        let marginal = || Marginal::new(task.classes, config.decay, task.device);
-        Self { labeled: marginal(), unlabeled: marginal(), config }
+        let labeled = Marginal::from_first_batch(task.classes, config.decay, task.device);
+        let unlabeled = Recent::new(task.classes, config.memory, task.device);
+        Self { labeled, unlabeled, config }
     }
 
     /// Draws from libtorch's generator.
@@ -104,8 +114,8 @@ impl AdaMatch {
         let labeled_probs = x.detach().softmax(-1, Kind::Float);
         let probs = weak.detach().softmax(-1, Kind::Float);
         self.labeled.update(&labeled_probs);
-        self.unlabeled.update(&probs);
-        let aligned = align(&probs, self.labeled.tensor(), self.unlabeled.tensor());
+        self.unlabeled.update(&probs, at.step);
+        let aligned = align(&probs, self.labeled.tensor(), &self.unlabeled.mean());
         let threshold =
             labeled_probs.amax([-1].as_slice(), false).mean(Kind::Float) * self.config.threshold;
         let mask = confident(&aligned, threshold.shallow_clone());

@@ -3,14 +3,14 @@
 //!
 //! Pseudo-labels come from passes with batch statistics that leave the running ones as they are.
 //! The mixed samples go through the network in one pass (the authors interleave them in
-//! sub-batches, and only the first moves the running statistics). The unlabelled term is a mean
-//! over samples and classes.
+//! sub-batches, and only the first moves the running statistics). Each sample has a λ of its own,
+//! as in the authors' code. The unlabelled term is a mean over samples and classes.
 
 use serde::{Deserialize, Serialize};
 use torch::{Kind, Mode, Tensor, loss::soft_cross_entropy, no_grad};
 use train::{Loss, Progress, Schedule};
 
-use crate::parts::{beta, mix, one_hot, permutation, sharpen, squared_error};
+use crate::parts::{betas, mix_rows, one_hot, permutation, sharpen, squared_error};
 use crate::{Batch, Config, Method, Needs, Nets, TaskInfo, ViewKind, Views, check};
 
 /// The settings of MixMatch.
@@ -70,7 +70,7 @@ pub struct MixMatch {
 
 /// What a step draws.
 pub(crate) struct MixMatchDraws {
-    /// λ, a scalar.
+    /// λ of each of all samples, `[samples]`.
     pub(crate) lambda: Tensor,
     /// Which of all samples (labelled, then each view) each of them is mixed with, int64.
     pub(crate) permutation: Tensor,
@@ -94,8 +94,9 @@ impl MixMatch {
     /// Draws from libtorch's generator.
     pub(crate) fn draw(&self, batch: &Batch) -> MixMatchDraws {
         let device = batch.x.device();
-        let lambda = beta(self.config.alpha, device);
-        MixMatchDraws { lambda, permutation: permutation(batch.images() as i64, device) }
+        let samples = batch.images() as i64;
+        let lambda = betas(self.config.alpha, samples, device);
+        MixMatchDraws { lambda, permutation: permutation(samples, device) }
     }
 
     /// The loss with its draws given.
@@ -114,7 +115,7 @@ impl MixMatch {
         let (samples, targets) = (Tensor::cat(&samples, 0), Tensor::cat(&targets, 0));
         let MixMatchDraws { lambda, permutation } = draws;
         let larger = lambda.maximum(&(1.0 - lambda));
-        let blend = |all: &Tensor| mix(all, &all.index_select(0, permutation), &larger);
+        let blend = |all: &Tensor| mix_rows(all, &all.index_select(0, permutation), &larger);
         let logits = nets.student.forward(&blend(&samples), Mode::Train);
         let targets = blend(&targets);
         let labeled = batch.x.size()[0];

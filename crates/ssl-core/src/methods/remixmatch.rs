@@ -4,13 +4,17 @@
 //!
 //! Three passes: pseudo-labels, with batch statistics that leave the running ones as they are; the
 //! mixed samples, which move them; the first strong view together with its rotations, which leave
-//! them as they are, since a network is never evaluated on rotated images.
+//! them as they are, since a network is never evaluated on rotated images. Each sample has a λ of
+//! its own, as in the authors' code. Every image is turned all four ways, where that code turns
+//! each one way, a quarter of the batch by each.
 
 use serde::{Deserialize, Serialize};
 use torch::{Kind, Mode, Tensor, loss, no_grad};
 use train::{Loss, Progress, Schedule};
 
-use crate::parts::{Marginal, align, beta, mix, one_hot, permutation, rotations, sharpen};
+use crate::parts::{
+    Marginal, Recent, align, betas, mix_rows, one_hot, permutation, rotations, sharpen,
+};
 use crate::{Batch, Config, Head, Method, Needs, Nets, TaskInfo, ViewKind, Views, check};
 
 /// The settings of ReMixMatch. With 4 labels a class the paper takes one strong view and rotation
@@ -21,7 +25,7 @@ use crate::{Batch, Config, Head, Method, Needs, Nets, TaskInfo, ViewKind, Views,
 /// | `weight` | 1.5, reached in a straight line over the first 1.6 % of the run | weight of the mixed unlabelled samples | a schedule |
 /// | `pure` | 0.5, likewise | weight of the first strong view without mixing | a schedule |
 /// | `rotation` | 0.5 | weight of the rotation term; 0 leaves it out | at least 0 |
-/// | `strong_views` | 2 | K, strong views of an unlabelled sample; the paper's is 8 | at least 1 |
+/// | `strong_views` | 8 | K, strong views of an unlabelled sample | at least 1 |
 /// | `temperature` | 0.5 | T of sharpening | above 0 |
 /// | `alpha` | 0.75 | α of λ's distribution Beta(α, α); max(λ, 1 − λ) is used | above 0 |
 /// | `memory` | 128 | batches over which the mean prediction is taken | at least 1 |
@@ -51,7 +55,7 @@ impl Default for ReMixMatchConfig {
             weight: ramp(1.5),
             pure: ramp(0.5),
             rotation: 0.5,
-            strong_views: 2,
+            strong_views: 8,
             temperature: 0.5,
             alpha: 0.75,
             memory: 128,
@@ -81,7 +85,7 @@ impl Config for ReMixMatchConfig {
 
 /// What a step draws.
 pub(crate) struct ReMixMatchDraws {
-    /// λ, a scalar.
+    /// λ of each of all samples, `[samples]`.
     pub(crate) lambda: Tensor,
     /// Which of all samples (labelled, then the weak and each strong view) each is mixed with,
     /// int64.
@@ -94,18 +98,16 @@ pub struct ReMixMatch {
     config: ReMixMatchConfig,
     /// The mean distribution of the labels.
     labels: Marginal,
-    /// The mean prediction of each of the last batches, `[memory, classes]`.
-    predicted: Tensor,
+    /// The mean predictions on the last batches.
+    predicted: Recent,
 }
 
 impl ReMixMatch {
     /// The method with these settings, which have to pass [`Config::check`], in a fresh state.
     pub fn new(config: ReMixMatchConfig, task: &TaskInfo) -> Self {
-        let shape = [config.memory as i64, task.classes];
-        let uniform = 1.0 / task.classes as f64;
         Self {
             labels: Marginal::new(task.classes, 0.999, task.device),
-            predicted: Tensor::full(shape, uniform, (Kind::Float, task.device)),
+            predicted: Recent::new(task.classes, config.memory, task.device),
             config,
         }
     }
@@ -120,22 +122,18 @@ impl ReMixMatch {
     ) -> Tensor {
         let probs = no_grad(|| nets.student.forward(&batch.u[0], Mode::TrainUntracked))
             .softmax(-1, Kind::Float);
+        let aligned = align(&probs, self.labels.tensor(), &self.predicted.mean());
         self.labels.update(labels);
-        let mean = self.predicted.mean_dim([0].as_slice(), false, Kind::Float);
-        let aligned = align(&probs, self.labels.tensor(), &mean);
-        let newest = (at.step % self.config.memory as u64) as i64;
-        no_grad(|| {
-            let batch = probs.mean_dim([0].as_slice(), false, Kind::Float);
-            self.predicted.select(0, newest).copy_(&batch);
-        });
+        self.predicted.update(&probs, at.step);
         sharpen(&aligned, self.config.temperature)
     }
 
     /// Draws from libtorch's generator.
     pub(crate) fn draw(&self, batch: &Batch) -> ReMixMatchDraws {
         let device = batch.x.device();
-        let lambda = beta(self.config.alpha, device);
-        ReMixMatchDraws { lambda, permutation: permutation(batch.images() as i64, device) }
+        let samples = batch.images() as i64;
+        let lambda = betas(self.config.alpha, samples, device);
+        ReMixMatchDraws { lambda, permutation: permutation(samples, device) }
     }
 
     /// The loss with its draws given.
@@ -146,7 +144,7 @@ impl ReMixMatch {
         draws: &ReMixMatchDraws,
         at: Progress,
     ) -> Loss {
-        let labels = one_hot(&batch.y, self.predicted.size()[1]);
+        let labels = one_hot(&batch.y, self.labels.tensor().size()[0]);
         let pseudo_label = self.pseudo_label(nets, batch, &labels, at);
         let samples: Vec<_> = std::iter::once(&batch.x).chain(&batch.u).collect();
         let targets: Vec<_> =
@@ -154,7 +152,7 @@ impl ReMixMatch {
         let (samples, targets) = (Tensor::cat(&samples, 0), Tensor::cat(&targets, 0));
         let ReMixMatchDraws { lambda, permutation } = draws;
         let larger = lambda.maximum(&(1.0 - lambda));
-        let blend = |all: &Tensor| mix(all, &all.index_select(0, permutation), &larger);
+        let blend = |all: &Tensor| mix_rows(all, &all.index_select(0, permutation), &larger);
         let (mixed, targets) = (blend(&samples), blend(&targets));
         let (ReMixMatchConfig { weight, pure, rotation, .. }, strong) = (&self.config, &batch.u[1]);
         let logits = nets.student.forward(&mixed, Mode::Train);
@@ -207,7 +205,7 @@ impl Method for ReMixMatch {
     fn state(&self) -> Vec<(String, Tensor)> {
         vec![
             ("labels".to_owned(), self.labels.tensor().shallow_clone()),
-            ("predicted".to_owned(), self.predicted.shallow_clone()),
+            ("predicted".to_owned(), self.predicted.tensor().shallow_clone()),
         ]
     }
 }

@@ -2,7 +2,9 @@
 //! the mean confidence.
 //!
 //! μ and σ² are moving averages of the mean and (unbiased) variance of the largest probabilities,
-//! updated before they are used; the weight of a sample is exp(−min(p − μ, 0)² / (2σ²/n²)).
+//! updated before they are used; the weight of a sample is exp(−min(p − μ, 0)² / (2σ²/n²)). A batch
+//! of one sample has no variance and leaves σ² as it is. The mean prediction that confidences are
+//! aligned by starts at that of the first batch.
 //! Confidences are those of predictions aligned to uniform classes, pseudo-labels those of the
 //! predictions themselves, as in the authors' code. One forward pass, as FixMatch.
 
@@ -69,7 +71,7 @@ impl SoftMatch {
     pub fn new(config: SoftMatchConfig, task: &TaskInfo) -> Self {
         let options = (Kind::Float, task.device);
         let mean = Tensor::full([1], 1.0 / task.classes as f64, options);
-        let predicted = Marginal::new(task.classes, config.decay, task.device);
+        let predicted = Marginal::from_first_batch(task.classes, config.decay, task.device);
         Self { config, mean, variance: Tensor::ones([1], options), predicted }
     }
 
@@ -87,8 +89,10 @@ impl SoftMatch {
         no_grad(|| {
             let moved = &self.mean * decay + largest.mean(Kind::Float) * (1.0 - decay);
             self.mean.copy_(&moved);
-            let moved = &self.variance * decay + largest.var(true) * (1.0 - decay);
-            self.variance.copy_(&moved);
+            if largest.size()[0] > 1 {
+                let moved = &self.variance * decay + largest.var(true) * (1.0 - decay);
+                self.variance.copy_(&moved);
+            }
             let below = (&largest - &self.mean).clamp_max(0.0);
             (-below.square() / (&self.variance * (2.0 / (sigmas * sigmas))).clamp_min(1e-12)).exp()
         })

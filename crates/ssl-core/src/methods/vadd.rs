@@ -1,11 +1,14 @@
 //! VAdD (Park et al. 2018, arXiv 1707.03631): the prediction should not change under the worst
 //! dropout of the features.
 //!
-//! Written from memory of the paper: two random dropout masks of the last layer's input are drawn;
-//! the prediction under the first is the target, without a gradient. In the second mask those
-//! entries are flipped, at most a fraction δ of all, that raise the divergence most by its linear
-//! approximation; the divergence under that mask is minimised. The running batch-norm statistics
-//! follow the labelled pass alone.
+//! As the paper has it: two random dropout masks of the last layer's input are drawn. The
+//! prediction under the first is the target, without a gradient. The gradient of the divergence
+//! from it is taken at the second (at the first it is zero) and says which entries of the first
+//! raise the divergence most by its linear approximation; these are flipped, at most a fraction δ
+//! of all, so that the adversarial mask stays within δ of the target's own. The divergence under it
+//! is minimised. The running batch-norm statistics follow the labelled pass alone. The authors'
+//! later TensorFlow code differs: its target is without a mask, so flips drop features alone; what
+//! is kept is scaled to the same sum; and it adds the predictions' entropy.
 
 use serde::{Deserialize, Serialize};
 use torch::{Kind, Mode, Model, Tensor, grad::grad, loss};
@@ -19,7 +22,7 @@ use crate::{Batch, Config, Method, Nets, TaskInfo, ViewKind, Views, check};
 /// |---|---|---|---|
 /// | `weight` | 1, a sigmoid ramp over the first 40 % of the run | λ of the divergence | a schedule |
 /// | `dropout` | 0.2 | rate of the random masks; at 0.5 narrow networks collapse | \[0, 1) |
-/// | `flips` | 0.05 | δ, the fraction of a mask's entries that may be flipped | \[0, 1\] |
+/// | `flips` | 0.1 | δ, the fraction of a mask's entries that may be flipped (0.1 in the authors' code), rounded down to whole ones: at least one, so for 0.1 a network of 10 features or more | (0, 1\] |
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct VaddConfig {
@@ -34,7 +37,7 @@ pub struct VaddConfig {
 impl Default for VaddConfig {
     fn default() -> Self {
         let weight = Schedule::SigmoidRampUp { value: 1.0, over: 0.4 };
-        Self { weight, dropout: 0.2, flips: 0.05 }
+        Self { weight, dropout: 0.2, flips: 0.1 }
     }
 }
 
@@ -42,6 +45,7 @@ impl Config for VaddConfig {
     fn check(&self) -> Result<(), String> {
         check::schedule("weight", &self.weight)?;
         check::rate("dropout", self.dropout)?;
+        check::above("flips", self.flips, 0.0)?;
         check::fraction("flips", self.flips)
     }
 
@@ -68,6 +72,11 @@ impl Vadd {
         Self { config }
     }
 
+    /// How many entries of a mask over `features` may be flipped.
+    fn flips(&self, features: i64) -> i64 {
+        ((self.config.flips * features as f64) as i64).min(features)
+    }
+
     /// The divergence `[batch]` of features `[batch, width]` with the two random masks (of 0 and 1)
     /// given.
     fn divergence(&self, student: &Model, features: &Tensor, masks: [&Tensor; 2]) -> Tensor {
@@ -82,19 +91,13 @@ impl Vadd {
         let from = masks[1].copy().set_requires_grad(true);
         let kl = loss::kl_divergence(&target, &under(&fixed, &from)).sum(Kind::Float);
         let grad = grad(&kl, &[&from]).swap_remove(0);
-        // What flipping an entry would add: from 1 to 0 minus the gradient, from 0 to 1 the
-        // gradient.
-        let signs: Tensor = 1.0 - masks[1] * 2.0;
-        let gain = grad * signs;
-        let width = features.size()[1];
-        let most = ((self.config.flips * width as f64) as i64).min(width);
-        let mut worst = masks[1].copy();
-        if most > 0 {
-            let (gain, places) = gain.topk(most, -1, true, true);
-            let old = worst.gather(-1, &places, false);
-            let flipped = old.where_self(&gain.le(0.0), &(-&old + 1.0));
-            worst = worst.scatter(-1, &places, &flipped);
-        }
+        // What flipping an entry of the target's mask would add: from 1 to 0 minus the gradient,
+        // from 0 to 1 the gradient.
+        let signs: Tensor = 1.0 - masks[0] * 2.0;
+        let (gain, places) = (grad * signs).topk(self.flips(features.size()[1]), -1, true, true);
+        let old = masks[0].gather(-1, &places, false);
+        let flipped = old.where_self(&gain.le(0.0), &(-&old + 1.0));
+        let worst = masks[0].scatter(-1, &places, &flipped);
         loss::kl_divergence(&target, &under(features, &worst))
     }
 
@@ -127,6 +130,17 @@ impl Vadd {
 impl Method for Vadd {
     fn views(&self) -> Views {
         Views { labeled: ViewKind::Weak, unlabeled: vec![ViewKind::Weak] }
+    }
+
+    fn fits(&self, features: i64) -> Result<(), String> {
+        if self.flips(features) > 0 {
+            return Ok(());
+        }
+        let (flips, least) = (self.config.flips, 1.0 / features as f64);
+        Err(format!(
+            "flips is {flips}, which is no entry of a mask over this network's {features} \
+             features; set it to {least:.3} or more, or take a wider network"
+        ))
     }
 
     fn loss(&mut self, nets: &Nets, batch: &Batch, at: Progress) -> Loss {

@@ -7,15 +7,15 @@ use torch::{Device, Kind, Tensor, no_grad};
 use super::one_hot;
 use crate::{TaskInfo, check};
 
-/// `probs` `[batch, classes]` times `target / current` (both `[classes]`), each row normalised to
-/// sum 1.
+/// `probs` `[batch, classes]` times `target / current` (both `[classes]`, with 1e-6 added to each
+/// as in the authors' code), each row normalised to sum 1.
 pub fn align(probs: &Tensor, target: &Tensor, current: &Tensor) -> Tensor {
-    let scaled = probs * (target / current.clamp_min(1e-6));
+    let scaled = probs * ((target + 1e-6) / (current + 1e-6));
     &scaled / scaled.sum_dim_intlist([-1].as_slice(), true, Kind::Float)
 }
 
-/// The mean distribution over the classes, as a moving average over batches that starts uniform:
-/// m ← d·m + (1 − d)·(mean of a batch).
+/// The mean distribution over the classes, as a moving average over batches: m ← d·m + (1 −
+/// d)·(mean of a batch). It starts uniform, or is at first the mean of the first batch.
 #[derive(Debug)]
 pub struct Marginal {
     average: Tensor,
@@ -29,6 +29,12 @@ impl Marginal {
         Self { average, decay }
     }
 
+    /// The mean of the first batch after that; all zeros before. At a decay of 0.999 one that
+    /// starts uniform is still nearly so after a thousand steps.
+    pub fn from_first_batch(classes: i64, decay: f64, device: Device) -> Self {
+        Self { average: Tensor::zeros([classes], (Kind::Float, device)), decay }
+    }
+
     /// The same, starting from a distribution. Panics if it is not over as many classes.
     fn from(shares: &[f64], classes: i64, decay: f64, device: Device) -> Self {
         assert_eq!(shares.len() as i64, classes, "shares of the classes to start from");
@@ -40,8 +46,9 @@ impl Marginal {
     pub fn update(&mut self, probs: &Tensor) {
         let batch = probs.detach().mean_dim([0].as_slice(), false, Kind::Float);
         no_grad(|| {
-            let moved = &self.average * self.decay + batch * (1.0 - self.decay);
-            self.average.copy_(&moved);
+            let moved = &self.average * self.decay + &batch * (1.0 - self.decay);
+            let begun = self.average.sum(Kind::Float).gt(0.0);
+            self.average.copy_(&moved.where_self(&begun, &batch));
         });
     }
 
@@ -49,6 +56,40 @@ impl Marginal {
     /// place.
     pub fn tensor(&self) -> &Tensor {
         &self.average
+    }
+}
+
+/// The mean distribution over the classes of each of the last batches, and their mean. All start
+/// uniform.
+#[derive(Debug)]
+pub struct Recent {
+    batches: Tensor,
+}
+
+impl Recent {
+    /// Of the last `memory` batches.
+    pub fn new(classes: i64, memory: usize, device: Device) -> Self {
+        let shape = [memory as i64, classes];
+        Self { batches: Tensor::full(shape, 1.0 / classes as f64, (Kind::Float, device)) }
+    }
+
+    /// Puts a batch of distributions `[batch, classes]` in the place of the oldest, without a
+    /// gradient; `step` counts the batches.
+    pub fn update(&mut self, probs: &Tensor, step: u64) {
+        let newest = step as i64 % self.batches.size()[0];
+        let batch = probs.detach().mean_dim([0].as_slice(), false, Kind::Float);
+        no_grad(|| self.batches.select(0, newest).copy_(&batch));
+    }
+
+    /// The mean over the batches, `[classes]`.
+    pub fn mean(&self) -> Tensor {
+        self.batches.mean_dim([0].as_slice(), false, Kind::Float)
+    }
+
+    /// One row a batch, `[memory, classes]`; always the same tensor, so that a checkpoint can
+    /// restore it in place.
+    pub fn tensor(&self) -> &Tensor {
+        &self.batches
     }
 }
 

@@ -9,9 +9,23 @@ pub fn beta(alpha: f64, device: Device) -> Tensor {
     both.select(1, 0).squeeze()
 }
 
+/// A draw from Beta(α, α) for each of `rows` rows: `[rows]` on `device`, from libtorch's generator
+/// there.
+pub fn betas(alpha: f64, rows: i64, device: Device) -> Tensor {
+    let both = Tensor::full([rows, 2], alpha, (Kind::Float, device)).internal_sample_dirichlet();
+    both.select(1, 0)
+}
+
 /// `λ · a + (1 − λ) · b`; `lambda` is a scalar or of the shape of `a` and `b`.
 pub fn mix(a: &Tensor, b: &Tensor, lambda: &Tensor) -> Tensor {
     b + lambda * (a - b)
+}
+
+/// The same with a λ for each row: `lambda` is `[rows]`, `a` and `b` are `[rows, ...]`.
+pub fn mix_rows(a: &Tensor, b: &Tensor, lambda: &Tensor) -> Tensor {
+    let ones = std::iter::repeat_n(1, a.dim() - 1);
+    let shape: Vec<i64> = std::iter::once(a.size()[0]).chain(ones).collect();
+    mix(a, b, &lambda.reshape(shape))
 }
 
 /// A random order of `rows` rows: int64 `[rows]` on `device`, from libtorch's generator there.

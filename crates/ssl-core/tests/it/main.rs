@@ -2,6 +2,7 @@
 //! check that every method passes.
 
 mod adapter;
+mod first_steps;
 mod golden;
 mod lab;
 mod labeling;

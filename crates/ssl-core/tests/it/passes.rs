@@ -81,9 +81,9 @@ fn every_methods_passes() {
         // Pseudo-labels on two views, then all samples mixed.
         ("mixmatch", "student 3 TrainUntracked, student 3 TrainUntracked, student 8 Train"),
         ("mixmixup", "student 3 TrainUntracked, student 8 Train"),
-        // The weak view; labelled, weak and two strong views mixed; a strong view and its four
+        // The weak view; labelled, weak and eight strong views mixed; a strong view and its four
         // rotations.
-        ("remixmatch", "student 3 TrainUntracked, student 11 Train, student 15 TrainUntracked"),
+        ("remixmatch", "student 3 TrainUntracked, student 29 Train, student 15 TrainUntracked"),
         ("s4l", "student 20 Train"),
     ];
     let apart = passes(r#"{"kind": "s4l", "joint": false}"#);

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use anyhow::{Result, bail, ensure};
 use data_pipeline::dataset::fingerprint::{self, Duplicates, Fingerprint};
 use data_pipeline::dataset::folder::{FolderOptions, FolderSet};
-use data_pipeline::dataset::{Concat, ImageSamples, Samples};
+use data_pipeline::dataset::{Cached, Concat, ImageSamples, Samples};
 
 use super::subset::Set;
 use crate::recipe::data;
@@ -33,6 +33,7 @@ impl Folder {
         let options = FolderOptions {
             on_bad: config.on_bad,
             decode: config.decode(),
+            digests: !config.on_demand,
             ..FolderOptions::default()
         };
         let labeled = FolderSet::open(
@@ -66,12 +67,19 @@ impl Folder {
             ("validation", validation),
             ("test", test),
         ];
-        let mut notes = shared(&parts, config.allow_duplicates)?;
+        let mut notes = match config.on_demand {
+            true => Vec::new(),
+            false => shared(&parts, config.allow_duplicates)?,
+        };
         let mut left = config.memory << 20;
         let mut sets: BTreeMap<&str, Vec<Set>> = BTreeMap::new();
         for (name, set) in parts {
             let Some(set) = set else { continue };
-            let set = set.decode_all(left)?;
+            let set = if config.on_demand {
+                Cached::new(set, std::mem::take(&mut left))
+            } else {
+                set.decode_all(left)?
+            };
             left -= set.bytes();
             notes.extend(set.inner().notes().iter().map(|text| format!("{name} images: {text}")));
             let left_out = set.inner().left_out();

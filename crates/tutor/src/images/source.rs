@@ -9,7 +9,7 @@ use data_pipeline::dataset::cifar10::Cifar10;
 use data_pipeline::dataset::cifar100::Cifar100;
 use data_pipeline::dataset::stl10::Stl10;
 use data_pipeline::dataset::svhn::Svhn;
-use data_pipeline::dataset::{Concat, ImageSamples, Part as Official, digits, idx};
+use data_pipeline::dataset::{Concat, ImageSamples, Part as Official, Recompressed, digits, idx};
 use data_pipeline::picture::Decode;
 use data_pipeline::split::{Split, SplitRequest, digits_split};
 
@@ -128,7 +128,7 @@ impl ImageSource {
                 let open = |part| -> Result<Set> { Ok(Arc::new(idx::mnist(&dir, part)?)) };
                 (open(Official::Train)?, Some(open(Official::Test)?))
             }
-            DataConfig::Svhn { extra, .. } => {
+            DataConfig::Svhn { extra, jpeg, .. } => {
                 let dir = needed(dir, "svhn")?;
                 let open = |part| -> Result<Set> { Ok(Arc::new(Svhn::open(&dir, part)?)) };
                 let train = open(Official::Train)?;
@@ -137,7 +137,13 @@ impl ImageSource {
                 } else {
                     train
                 };
-                (train, Some(open(Official::Test)?))
+                let kept = |set: Set| -> Result<Set> {
+                    Ok(match *jpeg {
+                        Some(quality) => Arc::new(Recompressed::new(set, quality)?),
+                        None => set,
+                    })
+                };
+                (kept(train)?, Some(kept(open(Official::Test)?)?))
             }
             DataConfig::Folder(folder) => {
                 let Folder { labeled, unlabeled, validation, test, notes } = Folder::open(folder)?;

@@ -3,7 +3,7 @@
 use std::path::Path;
 use std::sync::Arc;
 
-use anyhow::{Result, bail, ensure};
+use anyhow::{Result, anyhow, bail, ensure};
 use augment::policy::Policy;
 use data_pipeline::loader::{Loader, Stream, View, Views};
 use data_pipeline::sampler::Order;
@@ -87,8 +87,8 @@ impl<'a> ImageTask<'a> {
         }
     }
 
-    /// Adds a stream: the labelled images first, then perhaps unlabelled ones. `name` keys its
-    /// order and augmentation.
+    /// Adds a stream: the labelled images first, then perhaps unlabelled ones, `batch` a step.
+    /// `name` keys its order and augmentation.
     pub(crate) fn stream(
         mut self,
         subset: &Subset,
@@ -100,7 +100,7 @@ impl<'a> ImageTask<'a> {
             set: subset.set.clone(),
             entries: subset.indices.clone(),
             collate: Views(views),
-            batch,
+            batch: batch / self.config.accumulate.max(1),
             seed: self.setting.key(&format!("stream/{name}")),
             order: Order::Shuffled,
         });
@@ -182,8 +182,8 @@ impl Task for ImageTask<'_> {
     type Objective = ImageObjective;
 
     fn throughput(&self) -> Throughput {
-        let per_step = self.streams.iter().map(|stream| stream.batch as u64).sum();
-        Throughput { unit: "images", per_step }
+        let part: u64 = self.streams.iter().map(|stream| stream.batch as u64).sum();
+        Throughput { unit: "images", per_step: part * self.config.accumulate as u64 }
     }
 
     fn build(&self) -> Result<Model> {
@@ -199,12 +199,18 @@ impl Task for ImageTask<'_> {
         let partly = |model: Model| if stages > 0 { model.freeze(stages) } else { model };
         let model = partly(model);
         let method = self.method.take().expect("a task is trained once");
+        method.fits(model.last_layer().inputs()).map_err(|e| anyhow!("method: {e}"))?;
         let ema = self.config.ema.map(|ema| (partly(self.setting.build(self.net)), ema));
         let mut ssl = Ssl::new(method, model, ema);
         if let Some(swa) = self.config.swa {
             ssl = ssl.with_swa(partly(self.setting.build(self.net)), swa);
         }
         Ok(ImageObjective::new(ssl, self.feedback.as_ref().map(Learning::share)))
+    }
+
+    /// What CTAugment learns is counted in steps.
+    fn accumulates(&self) -> bool {
+        self.feedback.is_none()
     }
 
     fn batches(&self, from: u64) -> Batches<'_, ImageObjective> {
@@ -214,7 +220,8 @@ impl Task for ImageTask<'_> {
         }
         let feed = self.setting.feed(self.targets.clone());
         let labeled = self.streams[0].seed;
-        let (end, workers) = (Some(self.config.steps), self.setting.shared.workers);
+        let end = Some(self.config.steps * self.config.accumulate as u64);
+        let workers = self.setting.shared.workers;
         let mut steps = Loader::start(self.streams.clone(), from, end, workers);
         if let Some(learning) = learning {
             let feedback = learning.feedback.clone();

@@ -33,6 +33,10 @@ pub(crate) enum DataConfig {
         /// Whether the extra part stands behind the training part.
         #[serde(default)]
         extra: bool,
+        /// The quality at which the images go through JPEG before anything else, as those of Noisy
+        /// Student's code do.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        jpeg: Option<u8>,
         rule: SplitRule,
         labels: Option<usize>,
         validation: usize,
@@ -83,6 +87,11 @@ pub(crate) struct Folder {
     /// How many MiB of decoded images are kept in memory, all parts together.
     #[serde(default = "default_memory")]
     pub(crate) memory: u64,
+    /// Whether images are opened by their headers alone and decoded whenever they are needed, for
+    /// parts that are too large to be read before the training. Contents are then not compared
+    /// between parts, and an image that cannot be decoded is found when its turn comes.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub(crate) on_demand: bool,
     /// Whether an image of the validation or test part may be in another part too.
     #[serde(default)]
     pub(crate) allow_duplicates: bool,

@@ -38,7 +38,12 @@ pub(crate) trait Task {
         config.optim.build(params)
     }
 
-    /// The batches from a step on: a pure function of the step.
+    /// Whether a step's batch may come in parts (`accumulate`), as this task's batches do then.
+    fn accumulates(&self) -> bool {
+        false
+    }
+
+    /// The batches from a step on: a pure function of the step. In parts, they are counted instead.
     fn batches(&self, from: u64) -> Batches<'_, Self::Objective>;
 
     /// Measures the weights of the moment. Without a part to measure on it gives nothing.
@@ -93,6 +98,11 @@ impl Stage<'_> {
         mut task: T,
         callback: &mut dyn Callback,
     ) -> Result<(T::Net, StageCost)> {
+        ensure!(
+            self.config.accumulate == 1 || task.accumulates(),
+            "train.accumulate is {}: this training takes its batches whole; leave it out",
+            self.config.accumulate
+        );
         let stage = StageDir::open(self.dir)?;
         torch::rng::seed(self.key);
         let model = task.build()?;

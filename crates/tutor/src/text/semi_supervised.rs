@@ -6,7 +6,7 @@
 
 use std::sync::Arc;
 
-use anyhow::Result;
+use anyhow::{Result, anyhow};
 use data_pipeline::loader::{HostBatch, Loader, Step, Stream};
 use data_pipeline::text::{Packed, TextSet, TextView, TextViews};
 use electra::LayerRates;
@@ -14,7 +14,7 @@ use electra::heads::ClassifierConfig;
 use metrics::Metric;
 use ssl_core::{Batch, Config, Method, MethodConfig, Ssl, TaskInfo, ViewKind};
 use torch::optim::Optimizer;
-use torch::{Device, Params, Tensor};
+use torch::{Device, Net, Params, Tensor};
 use train::{Progress, Throughput, TrainConfig};
 
 use super::classifier::TextClassifier;
@@ -129,7 +129,11 @@ impl Task for SemiSupervised<'_> {
             Some(ema) => Some((self.build()?.into_model(), ema)),
             None => None,
         };
-        let mut ssl = Ssl::new(self.make_method(), net.into_model(), ema);
+        let (method, model) = (self.make_method(), net.into_model());
+        if let Some(parts) = model.features() {
+            method.fits(parts.head().inputs()).map_err(|e| anyhow!("method: {e}"))?;
+        }
+        let mut ssl = Ssl::new(method, model, ema);
         if let Some(swa) = self.config.swa {
             ssl = ssl.with_swa(self.build()?.into_model(), swa);
         }

@@ -1,6 +1,7 @@
 //! Integration tests of the program, as a user meets it: by its command line.
 
 mod afterwards;
+mod big_recipes;
 mod electra;
 mod finetune;
 mod fit;

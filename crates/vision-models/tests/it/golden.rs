@@ -162,6 +162,12 @@ fn wide_resnet_has_kekmodels_quirk_and_padding() {
 }
 
 #[test]
+fn wide_resnet_has_udas_shortcuts_of_2020_and_of_2019() {
+    check("wide_resnet_raw");
+    check("wide_resnet_pooled");
+}
+
+#[test]
 fn wide_resnet_has_biases_and_another_slope() {
     check("wide_resnet_bias");
 }

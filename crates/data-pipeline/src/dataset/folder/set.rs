@@ -37,6 +37,7 @@ pub enum OnBad {
 /// | `classes` | as found, sorted | fixed class names: any other is an error |
 /// | `on_bad` | error | what to do with an image that cannot be read |
 /// | `decode` | | colours, size, the most pixels of an image |
+/// | `digests` | true | whether the set knows the digests of its contents, for which every file is read |
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct FolderOptions {
     /// Whether labels are read.
@@ -55,6 +56,8 @@ pub struct FolderOptions {
     pub on_bad: OnBad,
     /// How images are decoded.
     pub decode: Decode,
+    /// Whether the set knows the digests of its contents.
+    pub digests: bool,
 }
 
 impl Default for FolderOptions {
@@ -68,6 +71,7 @@ impl Default for FolderOptions {
             classes: None,
             on_bad: OnBad::Error,
             decode: Decode::default(),
+            digests: true,
         }
     }
 }
@@ -439,8 +443,11 @@ impl Samples for FolderSet {
         &self.classes
     }
 
-    /// Of the encoded images, read once.
+    /// Of the encoded images, read once; none if the options say so.
     fn digests(&self) -> Result<Option<Vec<Digest>>, DataError> {
+        if !self.options.digests {
+            return Ok(None);
+        }
         if let Some(known) = self.digests.get() {
             return Ok(Some(known.clone()));
         }

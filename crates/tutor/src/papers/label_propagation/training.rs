@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, anyhow};
 use data_pipeline::dataset::points::Shape;
 use metrics::Metric;
 use report::Curve;
@@ -112,7 +112,9 @@ impl Task for PointTask<'_> {
             Some(ema) => Some((self.build()?, ema)),
             None => None,
         };
-        Ok(Ssl::new(self.method.take().expect("a task is trained once"), model, ema))
+        let method = self.method.take().expect("a task is trained once");
+        method.fits(model.last_layer().inputs()).map_err(|e| anyhow!("method: {e}"))?;
+        Ok(Ssl::new(method, model, ema))
     }
 
     fn batches(&self, from: u64) -> Batches<'_, Self::Objective> {
