@@ -21,7 +21,7 @@ const EVIL = [
 ];
 
 const ready = (page) => page.waitForFunction(() => document.activeElement.id === "message");
-const turns = (page) => page.$$eval("#log .turn .said", (all) => all.map((one) => one.textContent));
+const turns = (page) => page.$$eval("#log .turn > .said", (all) => all.map((one) => one.textContent));
 const idle = (page) => page.waitForFunction(() => !document.body.classList.contains("busy"));
 const narrow = (page) =>
   page.evaluate(() => document.documentElement.scrollWidth <= document.documentElement.clientWidth);
@@ -70,7 +70,7 @@ async function chat(scheme, width, height) {
   // Pieces show as they come, and Escape stops the reply.
   await page.keyboard.type("count");
   await page.keyboard.press("Enter");
-  const said = () => page.$$eval("#log .turn:last-child .said", ([one]) => one?.textContent ?? "");
+  const said = () => page.$$eval("#log .turn:last-child > .said", ([one]) => one?.textContent ?? "");
   await page.waitForFunction(() => document.querySelector("#log .writing .said")?.textContent.startsWith("1 2 "));
   const early = (await said()).length;
   await page.waitForFunction((early) => document.querySelector("#log .writing .said").textContent.length > early + 9, {}, early);
@@ -103,7 +103,7 @@ async function chat(scheme, width, height) {
   await check(page, `settings ${name}`);
   await tabTo(page, "message");
   await say(page, "Do you like to swim in the sea, or would you rather go up a hill?");
-  const last = "#log .turn:last-of-type details";
+  const last = "#log .turn:not(:has(~ .turn)) details";
   await page.waitForSelector(last);
   await page.focus(`${last} summary`);
   await page.keyboard.press("Enter");
