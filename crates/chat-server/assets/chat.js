@@ -206,10 +206,14 @@ function fit() {
   field.style.height = `${field.scrollHeight + 2}px`;
 }
 
+/** Shows the conversation, or takes it away. */
+function shown(is) {
+  for (const id of ["chat", "composer", "reset"]) byId(id).hidden = !is;
+}
+
 function askForKey(message) {
+  shown(false);
   byId("key-form").hidden = false;
-  byId("chat").hidden = true;
-  byId("composer").hidden = true;
   byId("kept").textContent = message;
   byId("key").focus();
 }
@@ -233,8 +237,7 @@ async function open() {
   byId("candidates").placeholder = model.candidates;
   byId("temperature").placeholder = model.temperature;
   byId("key-form").hidden = true;
-  byId("chat").hidden = false;
-  byId("composer").hidden = false;
+  shown(true);
   byId("message").focus();
 }
 

@@ -23,7 +23,8 @@
 //!         ask: &Ask,
 //!         each: &mut dyn FnMut(Piece<'_>) -> ControlFlow<()>,
 //!     ) -> Result<Reply, String> {
-//!         let (text, mut tokens, mut finished) = (ask.turns[ask.turns.len() - 1].clone(), 0, true);
+//!         let text = ask.turns[ask.turns.len() - 1].clone();
+//!         let (mut tokens, mut finished) = (0, true);
 //!         for piece in text.split_inclusive(' ') {
 //!             tokens += 1;
 //!             if each(Piece { tokens, text: piece }).is_break() {

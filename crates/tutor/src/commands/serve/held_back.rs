@@ -71,8 +71,14 @@ mod tests {
     fn a_word_that_must_not_be_said_is_never_shown() {
         let list = data_pipeline::dialog::SafetyWords::from_text("idiot\nshut up\n");
         let refuses = |text: &str| list.is_unsafe(text);
-        assert_eq!(shown(&["You", " id", "iot", ", go"], refuses), (vec![String::new(), "You".into(), String::new()], true));
-        assert_eq!(shown(&["an", " id", "iot", "ic", " idea"], refuses).0.concat(), "an idiotic idea");
+        assert_eq!(
+            shown(&["You", " id", "iot", ", go"], refuses),
+            (vec![String::new(), "You".into(), String::new()], true)
+        );
+        assert_eq!(
+            shown(&["an", " id", "iot", "ic", " idea"], refuses).0.concat(),
+            "an idiotic idea"
+        );
         let (before, refused) = shown(&["Oh,", " shut", " up", " now"], refuses);
         assert!(refused && before.concat() == "Oh, shut", "{before:?}");
     }
