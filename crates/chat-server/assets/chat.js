@@ -80,6 +80,15 @@ function sayWhatIsRead({ turns_left_out: count, last_turn_cut: cut }) {
   leftOut = count;
 }
 
+/** The turns that the server takes: a long conversation loses its beginning, both sides alike. */
+function taken(all) {
+  const { turns: most, bytes } = model.limits;
+  const size = (some) => new TextEncoder().encode(JSON.stringify(some)).length + 1024;
+  let some = all;
+  while (some.length > 2 && (some.length > most || size(some) > bytes)) some = some.slice(2);
+  return some;
+}
+
 function chosen() {
   const value = (id) => (byId(id).value === "" ? undefined : Number(byId(id).value));
   return { candidates: value("candidates"), temperature: value("temperature"), seed: value("seed") };
@@ -104,7 +113,7 @@ async function say(message) {
   busy(true);
   tell("Sent");
   showEnd(true);
-  const request = { turns: spoken, conversation, ...chosen() };
+  const request = { turns: taken(spoken), conversation, ...chosen() };
   let line = null;
   let text = "";
   let done = null;
@@ -232,7 +241,6 @@ async function open() {
   byId("kept").textContent = model.kept
     ? "What is said here is kept: the server writes it to a file."
     : "Nothing that is said here is kept by the server.";
-  byId("message").maxLength = model.limits.characters;
   byId("candidates").max = model.limits.candidates;
   byId("candidates").placeholder = model.candidates;
   byId("temperature").placeholder = model.temperature;

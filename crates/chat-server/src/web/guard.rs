@@ -40,14 +40,15 @@ fn problem(app: &App, request: &Request) -> Option<Problem> {
     if !path.starts_with("/v1/") && !path.starts_with("/api/") {
         return None;
     }
-    if method == Method::POST {
+    let sent = sent(headers);
+    let wrong = app.key.as_ref().is_some_and(|key| !sent.is_some_and(|sent| same(sent, key)));
+    // Wrong keys count like replies that are asked for.
+    if wrong || method == Method::POST {
         let peer = request.extensions().get::<Peer>().map(|peer| client(peer.0.ip()));
         if let Err(wait) = app.clients.take(&peer.unwrap_or_default()) {
             return Some(Problem::too_often(wait));
         }
     }
-    let wrong =
-        app.key.as_ref().is_some_and(|key| !sent(headers).is_some_and(|sent| same(sent, key)));
     wrong.then(Problem::no_key)
 }
 

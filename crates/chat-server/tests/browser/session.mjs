@@ -167,8 +167,6 @@ async function withKey() {
 
 try {
   await chat("light", 1100, 800);
-  await chat("dark", 1100, 800);
-  await chat("light", 360, 700);
   await chat("dark", 360, 700);
   await withKey();
   assert.deepEqual(complaints, []);

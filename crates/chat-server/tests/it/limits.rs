@@ -55,6 +55,9 @@ fn one_client_cannot_ask_too_often() {
     assert!(refused.error().contains("your address"));
     assert!(refused.header("retry-after").expect("seconds").parse::<u64>().expect("a number") >= 9);
     assert_eq!(served.get("/").status, 200, "pages are not counted");
+    let served = Served::with(0, &ServeOptions { key: Some("a secret key".into()), ..options });
+    let statuses: Vec<u16> = (0..4).map(|_| served.get("/v1/models").status).collect();
+    assert_eq!(statuses, [401, 401, 401, 429], "keys cannot be tried out");
 }
 
 #[test]
