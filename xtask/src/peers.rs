@@ -8,6 +8,7 @@ mod augment;
 mod measure;
 mod runner;
 mod ssl;
+mod uda_text;
 
 use anyhow::Result;
 use clap::{Parser, ValueEnum};
@@ -36,6 +37,8 @@ enum What {
     Augment,
     /// FixMatch's training step: PyTorch, eager and compiled
     Ssl,
+    /// UDA's training step on texts: PyTorch; TF-IDF replacement: plain Python
+    UdaText,
 }
 
 /// Whether these arguments of `bench` ask for this rather than for criterion.
@@ -49,5 +52,6 @@ pub(crate) fn measure(args: &[OsString]) -> Result<String> {
     match args.what {
         What::Augment => augment::run(args.rounds, args.seconds),
         What::Ssl => ssl::run(args.rounds),
+        What::UdaText => uda_text::run(args.rounds),
     }
 }

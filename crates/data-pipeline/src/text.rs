@@ -68,6 +68,6 @@ pub use terms::{TermOptions, Terms};
 pub use texts::Texts;
 pub use tokenizer::{Encoder, Memory, Piece, Specials, Tokenizer};
 pub use tokenizer_files::Casing;
-pub use views::{TextView, TextViews, plain_text};
+pub use views::{Change, TextView, TextViews};
 pub use windows::{SquadWindows, Window, Windows, spans};
 pub use wordpiece_training::{VocabularySize, VocabularyTrainer};

@@ -132,6 +132,10 @@ pub struct Cost {
     pub throughput: f64,
     /// What the throughput counts, such as `training images` or `tokens`.
     pub unit: String,
+    /// Floating-point operations of the trainings, all seeds and rows together, where they are
+    /// counted: those of convolutions and linear layers.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub operations: Option<u64>,
 }
 
 /// What a row of the paper's table is, so that differences can be taken within one column.

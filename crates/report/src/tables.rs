@@ -184,6 +184,7 @@ pub fn provenance(result: &RunResult) -> Table {
         };
         line("throughput", format!("{rate} {} per second", cost.unit));
     }
+    line("arithmetic of the trainings", cost.operations.map_or(String::new(), words::operations));
     let machine = result.machine.as_deref().map(|m| format!(" ({m})")).unwrap_or_default();
     line("device", format!("{}{machine}, {} threads", result.device, result.threads));
     line("commit", result.commit.clone().unwrap_or_else(|| "not built from git".into()));

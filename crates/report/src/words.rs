@@ -28,6 +28,18 @@ pub fn with_unit(value: f64, unit: &str) -> String {
     format!("{}{space}{unit}", number(value, unit))
 }
 
+/// Floating-point operations: `1.50 PFLOP`, `230 TFLOP`.
+pub fn operations(count: u64) -> String {
+    let (value, prefix) = match count as f64 {
+        n if n >= 1e15 => (n / 1e15, "P"),
+        n if n >= 1e12 => (n / 1e12, "T"),
+        n => (n / 1e9, "G"),
+    };
+    // Three digits.
+    let decimals = if value < 9.995 { 2 } else { usize::from(value < 99.95) };
+    format!("{value:.decimals$} {prefix}FLOP")
+}
+
 /// Values for a sentence: percentages with one decimal, or with as many more (up to four) as it
 /// takes to tell all of them from 0; others as [`number`] writes them.
 pub fn rounded<const N: usize>(values: [f64; N], unit: &str) -> [String; N] {

@@ -126,6 +126,9 @@ pub struct Needs {
     /// Samples that are images `[n, c, h, w]`, because it turns them or treats them as images in
     /// another way: points and texts cannot be its samples.
     pub images: bool,
+    /// Samples that are numbers, because it mixes them or moves them a little: the token ids of
+    /// texts cannot be its samples.
+    pub numbers: bool,
 }
 
 /// The settings of a method, as a recipe has them.

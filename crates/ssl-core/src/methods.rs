@@ -29,7 +29,7 @@ pub(crate) use {
 };
 
 pub use adamatch::{AdaMatch, AdaMatchConfig};
-pub use fixmatch::{FixMatch, FixMatchConfig, WeakPass};
+pub use fixmatch::{FixMatch, FixMatchConfig};
 pub use flexmatch::{FlexMatch, FlexMatchConfig};
 pub use freematch::{FreeMatch, FreeMatchConfig};
 pub use ict::{Ict, IctConfig, MixedTargets};

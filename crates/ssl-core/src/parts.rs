@@ -8,6 +8,7 @@ mod mix;
 mod rotate;
 mod sharpen;
 mod tsa;
+mod weak_pass;
 
 pub use adversary::{Adversary, Direction};
 pub use align::{AlignTo, Aligner, Alignment, Marginal, align};
@@ -17,3 +18,4 @@ pub use mix::{beta, mix, permutation};
 pub use rotate::rotations;
 pub use sharpen::{hard_labels, one_hot, sharpen};
 pub use tsa::Tsa;
+pub use weak_pass::WeakPass;

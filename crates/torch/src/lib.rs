@@ -27,6 +27,7 @@
 pub mod device;
 mod ffi;
 pub mod finite;
+pub mod flops;
 pub mod foreach;
 pub mod grad;
 pub mod graph;

@@ -14,7 +14,7 @@ pub use norm::BatchNorm;
 pub use perceptron::Perceptron;
 
 use crate::graph::{Array, Graph, Operation, Value};
-use crate::{Init, Mode, NoisyRows, Role, Scope};
+use crate::{Init, Mode, NoisyRows, Role, Scope, flops};
 
 mod activation;
 mod attention;
@@ -87,10 +87,12 @@ impl Linear {
 
     /// `[batch, inputs]` to `[batch, outputs]`.
     pub fn forward(&self, x: &Tensor) -> Tensor {
-        match self.kind {
+        let y = match self.kind {
             Some(kind) => x.to_kind(kind).linear(&self.weight, Some(&self.bias)),
             None => x.linear(&self.weight, Some(&self.bias)),
-        }
+        };
+        flops::count(&y, x, &self.weight, self.inputs());
+        y
     }
 }
 

@@ -16,7 +16,7 @@ pub enum Role {
     Bias,
     /// The scale or shift of a normalisation layer, the scale of a branch.
     Norm,
-    /// Not trained: running statistics.
+    /// Not trained: running statistics, filters that stay as they are.
     Buffer,
 }
 

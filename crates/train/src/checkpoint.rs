@@ -123,6 +123,9 @@ pub struct RunState {
     pub step: u64,
     /// Seconds of wall clock spent so far, over all the times that the run was started.
     pub seconds: f64,
+    /// Floating-point operations so far, where the objective counts them.
+    #[serde(default)]
+    pub operations: u64,
     /// Length of metrics.jsonl in bytes.
     pub record_bytes: u64,
     /// Length of the event file in bytes.

@@ -66,6 +66,7 @@ where
         };
         run.step(batch)?;
         run.training.add(options.throughput.per_step, clock);
+        run.state.operations = run.operations_before + run.objective.operations();
         let step = run.state.step;
         let last = step == steps || run.is_over();
         let due = |every: u64| last || (every > 0 && step % every == 0);
@@ -128,11 +129,13 @@ struct Run<'a, O> {
     log: Log,
     state: RunState,
     resumed_from: Option<u64>,
+    /// Floating-point operations before this start.
+    operations_before: u64,
     /// When this start began, and the seconds spent before.
     start: (Instant, f64),
     training: Pace,
-    /// Units and seconds up to the last log.
-    logged: (u64, f64),
+    /// Units, seconds and operations up to the last log.
+    logged: (u64, f64, u64),
     /// Losses that have not been checked yet.
     unchecked: Unchecked,
     grad_norm: Option<f64>,
@@ -169,6 +172,7 @@ impl<'a, O: Objective> Run<'a, O> {
         damaged.retain(|step| resumed_from.is_none_or(|from| *step > from));
         let state = found.map(|c| c.run).unwrap_or_default();
         let start = (Instant::now(), state.seconds);
+        let operations_before = state.operations;
         callback.started(Progress { step: state.step, steps: options.config.steps });
         Ok(Self {
             objective,
@@ -179,9 +183,10 @@ impl<'a, O: Objective> Run<'a, O> {
             log,
             state,
             resumed_from,
+            operations_before,
             start,
             training: Pace::default(),
-            logged: (0, 0.0),
+            logged: (0, 0.0, operations_before),
             unchecked: Unchecked::default(),
             grad_norm: None,
             newest,
@@ -261,6 +266,8 @@ impl<'a, O: Objective> Run<'a, O> {
         // Reading waits for the work that the device still has to do, which belongs to the steps.
         self.training.add(0, clock);
         let mut values = vec![("loss".to_owned(), loss.total), ("lr".to_owned(), lr)];
+        let operations = self.state.operations;
+        values.extend((operations > 0).then(|| ("flop".to_owned(), operations as f64)));
         values.extend(self.grad_norm.map(|norm| ("grad_norm".to_owned(), norm)));
         values.extend(loss.terms.iter().map(|(n, v)| (format!("loss/{n}"), *v)));
         values.extend(loss.notes.iter().map(|(n, v)| (format!("note/{n}"), *v)));
@@ -271,7 +278,8 @@ impl<'a, O: Objective> Run<'a, O> {
             units: self.training.units - self.logged.0,
             seconds: self.training.seconds - self.logged.1,
         };
-        self.logged = (self.training.units, self.training.seconds);
+        let operations_since = (operations - self.logged.2) as f64;
+        self.logged = (self.training.units, self.training.seconds, operations);
         let taken = at.step - self.resumed_from.unwrap_or(0);
         let a_step = self.start.0.elapsed().as_secs_f64() / taken as f64;
         self.callback.logged(&StepLog {
@@ -281,6 +289,12 @@ impl<'a, O: Objective> Run<'a, O> {
             grad_norm: self.grad_norm,
             throughput: since.per_second(),
             unit: self.options.throughput.unit,
+            operations,
+            operations_per_second: if since.seconds > 0.0 {
+                operations_since / since.seconds
+            } else {
+                0.0
+            },
             seconds,
             seconds_left: a_step * (at.steps - at.step) as f64,
         });
@@ -375,6 +389,7 @@ impl<'a, O: Objective> Run<'a, O> {
             resumed_from: self.resumed_from,
             seconds: self.seconds(),
             throughput: self.training.per_second(),
+            operations: self.state.operations,
             evaluation: self.state.evaluation.clone(),
             best: self.state.best,
         }

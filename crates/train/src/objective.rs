@@ -49,6 +49,12 @@ pub trait Objective {
     /// gradients. Update averages here.
     fn after_step(&mut self, _at: Progress) {}
 
+    /// Floating-point operations of all losses so far and of their gradients
+    /// ([`torch::flops`]); 0, which is never shown, where they are not counted.
+    fn operations(&self) -> u64 {
+        0
+    }
+
     /// Further tensors that decide how training goes on: averaged weights, running confidences. A
     /// checkpoint keeps them under these names and restores them by copying into the very tensors
     /// returned here, so the same tensors (or shallow clones of them) must be returned every time.

@@ -130,6 +130,9 @@ pub struct Summary {
     /// Units ([`Throughput`](crate::Throughput)) trained on per second in this start, without
     /// evaluations and checkpoints; 0 if no step was taken.
     pub throughput: f64,
+    /// Floating-point operations of all steps, over all the times the run was started; 0 where the
+    /// objective does not count them.
+    pub operations: u64,
     /// The latest evaluation; a value that was not finite is NaN once it was read from a
     /// checkpoint.
     pub evaluation: Vec<Metric>,

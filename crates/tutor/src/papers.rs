@@ -11,6 +11,7 @@ pub(crate) mod ssa;
 mod ssl_table;
 #[cfg(test)]
 mod toy;
+mod uda_text;
 
 use anyhow::{Context, Result, anyhow};
 
@@ -30,6 +31,7 @@ const PAPERS: &[Paper] = &[
     ssa::PAPER,
     own_texts::PAPER,
     finetune::PAPER,
+    uda_text::PAPER,
     #[cfg(test)]
     toy::PAPER,
 ];

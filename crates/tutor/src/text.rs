@@ -1,14 +1,17 @@
 //! What papers about text share: texts, vocabularies, tokens on the device, classifiers.
 
 mod addresses;
+pub(crate) mod augmentation;
 pub(crate) mod classification;
 pub(crate) mod classifier;
 pub(crate) mod linear;
 pub(crate) mod linear_predictor;
+mod paraphrased;
 pub(crate) mod predictor;
 pub(crate) mod pretraining;
 pub(crate) mod published;
 pub(crate) mod replaced;
+pub(crate) mod semi_supervised;
 mod shown;
 pub(crate) mod source;
 pub(crate) mod texts;

@@ -1,7 +1,7 @@
 //! Image classifiers for semi-supervised learning: [EfficientNet](efficientnet), [Wide
 //! ResNet](wide_resnet), [Conv-Large](conv_large), [Shake-Shake](shake_shake),
-//! [PyramidNet](pyramidnet), [ResNet and ResNeXt](resnet), [vision transformers](vit), and a [small
-//! net](small_net) for a CPU.
+//! [PyramidNet](pyramidnet), [ResNet and ResNeXt](resnet), [vision transformers](vit), a [small net](small_net)
+//! and a [fast net](fast_net) for a CPU.
 //! Each is one file with its configuration, which is plain data that a recipe may hold; tensors
 //! have the names of published checkpoints, and [published] weights of other code bases are
 //! loaded into them. Every net takes images of any size and runs without its
@@ -22,6 +22,7 @@
 
 pub mod conv_large;
 pub mod efficientnet;
+pub mod fast_net;
 mod faults;
 mod net_config;
 mod net_names;
@@ -35,6 +36,7 @@ pub mod wide_resnet;
 
 pub use conv_large::ConvLargeConfig;
 pub use efficientnet::EfficientNetConfig;
+pub use fast_net::FastNetConfig;
 pub use faults::InvalidConfig;
 pub use net_config::NetConfig;
 pub use pyramidnet::PyramidNetConfig;

@@ -2,11 +2,12 @@
 
 use serde::{Deserialize, Serialize};
 use torch::precision::Precision;
-use torch::{Device, Inference, Model, Net, Params, Scope};
+use torch::{Device, Inference, Model, Net, Params, Scope, Tensor};
 
 use crate::InvalidConfig;
 use crate::conv_large::{ConvLarge, ConvLargeConfig};
 use crate::efficientnet::{EfficientNet, EfficientNetConfig};
+use crate::fast_net::{FastNet, FastNetConfig};
 use crate::pyramidnet::{PyramidNet, PyramidNetConfig};
 use crate::resnet::{ResNet, ResNetConfig};
 use crate::shake_shake::{ShakeShake, ShakeShakeConfig};
@@ -15,7 +16,7 @@ use crate::vit::{Vit, VitConfig};
 use crate::wide_resnet::{WideResNet, WideResNetConfig};
 
 /// Any network of this crate. In a recipe the key `kind` (`wide-resnet`, `efficientnet`,
-/// `conv-large`, `shake-shake`, `pyramidnet`, `resnet`, `vit` or `small-net`) says which, and the
+/// `conv-large`, `shake-shake`, `pyramidnet`, `resnet`, `vit`, `small-net` or `fast-net`) says which, and the
 /// other keys are those of its configuration: `{ kind = "wide-resnet", depth = 28, width = 2 }`.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "kind")]
@@ -44,6 +45,9 @@ pub enum NetConfig {
     /// The compact net of the default runs.
     #[serde(rename = "small-net")]
     SmallNet(SmallNetConfig),
+    /// The net that learns from little arithmetic.
+    #[serde(rename = "fast-net")]
+    FastNet(FastNetConfig),
 }
 
 impl NetConfig {
@@ -58,6 +62,7 @@ impl NetConfig {
             NetConfig::ResNet(config) => config.check(),
             NetConfig::Vit(config) => config.check(),
             NetConfig::SmallNet(config) => config.check(),
+            NetConfig::FastNet(config) => config.check(),
         }
     }
 
@@ -66,6 +71,23 @@ impl NetConfig {
     /// [`NetConfig::check`] refuses is a bug here and panics with its message.
     pub fn build(&self, device: Device, channels_in: i64, classes: i64) -> Model {
         Model::build(device, |scope| self.make(scope, channels_in, classes))
+    }
+
+    /// How many images, which need no labels, a new network of this kind wants to see before it is
+    /// trained ([`NetConfig::start_from`]); 0 for most.
+    pub fn images_at_start(&self) -> usize {
+        match self {
+            NetConfig::FastNet(_) => 2000,
+            _ => 0,
+        }
+    }
+
+    /// Sets what a new network takes from images `[n, channels, h, w]`; for most that is nothing.
+    /// The same images give the same values.
+    pub fn start_from(&self, params: &Params, images: &Tensor) {
+        if let NetConfig::FastNet(config) = self {
+            config.whiten(params, images);
+        }
     }
 
     /// The names, shapes and roles of the network's tensors, without memory for their values.
@@ -99,6 +121,7 @@ impl NetConfig {
             NetConfig::ResNet(c) => Box::new(ResNet::new(scope, c, channels_in, classes)),
             NetConfig::Vit(c) => Box::new(Vit::new(scope, c, channels_in, classes)),
             NetConfig::SmallNet(c) => Box::new(SmallNet::new(scope, c, channels_in, classes)),
+            NetConfig::FastNet(c) => Box::new(FastNet::new(scope, c, channels_in, classes)),
         }
     }
 }
@@ -145,6 +168,12 @@ impl From<VitConfig> for NetConfig {
     }
 }
 
+impl From<FastNetConfig> for NetConfig {
+    fn from(config: FastNetConfig) -> Self {
+        NetConfig::FastNet(config)
+    }
+}
+
 impl From<SmallNetConfig> for NetConfig {
     fn from(config: SmallNetConfig) -> Self {
         NetConfig::SmallNet(config)
@@ -153,7 +182,7 @@ impl From<SmallNetConfig> for NetConfig {
 
 #[cfg(test)]
 mod tests {
-    use torch::{Kind, Mode, Tensor, rng};
+    use torch::{Kind, Mode, rng};
 
     use super::*;
 

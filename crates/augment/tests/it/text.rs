@@ -56,6 +56,44 @@ fn tf_idf_follows_the_worked_example() {
     assert!((share("b") - 0.8).abs() < 0.012 && (share("c") - 0.2).abs() < 0.012);
 }
 
+/// O-22: a popular library scores each position alone, which gives `.45 .45 .45 0 .45 0`.
+#[test]
+fn o22_a_words_score_counts_all_its_occurrences() {
+    let texts = ["the cat sat on the mat", "the dog sat", "a cat and a dog"].map(words);
+    let statistics = TfIdf::of(&texts);
+    for word in ["the", "cat", "sat", "dog"] {
+        close(statistics.idf(word), 0.405_465);
+    }
+    for word in ["on", "mat", "a", "and"] {
+        close(statistics.idf(word), 1.098_612);
+    }
+    let expected: [&[f64]; 3] = [
+        &[0.263_974, 0.636_026, 0.636_026, 0.0, 0.263_974, 0.0],
+        &[0.0; 3],
+        &[0.0, 0.574_020, 0.351_959, 0.0, 0.574_020],
+    ];
+    for (text, expected) in texts.iter().zip(expected) {
+        let chances = statistics.chances(text, 0.3);
+        assert_eq!(chances.len(), expected.len());
+        chances.iter().zip(expected).for_each(|(got, expected)| close(*got, *expected));
+    }
+    let most = statistics.words().iter().map(|w| statistics.tf_idf(w)).fold(0.0, f64::max);
+    let gap = |word: &str| most - statistics.tf_idf(word);
+    let total: f64 = statistics.words().iter().map(|word| gap(word)).sum();
+    for (word, share) in [
+        ("the", 0.102_368),
+        ("cat", 0.175_989),
+        ("sat", 0.143_269),
+        ("on", 0.155_150),
+        ("mat", 0.155_150),
+        ("dog", 0.135_089),
+        ("a", 0.0),
+        ("and", 0.132_986),
+    ] {
+        close(gap(word) / total, share);
+    }
+}
+
 #[test]
 fn tf_idf_has_an_answer_where_the_formula_has_none() {
     let same: Vec<Vec<String>> = vec![words("x y"), words("x y")];

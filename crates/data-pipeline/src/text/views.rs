@@ -1,7 +1,7 @@
 //! Texts that are changed and tokenized while batches are made.
 
 use super::layout::Layout;
-use super::sequence::Packed;
+use super::sequence::{Packed, Sequence};
 use super::texts::Texts;
 use super::tokenizer::{Encoder, Memory, Tokenizer};
 use crate::error::DataError;
@@ -9,9 +9,20 @@ use crate::loader::{Collate, Items};
 use augment::rng::Rng;
 use std::sync::Arc;
 
-/// A change of a text: word replacement, a paraphrase, or none. It draws from the generator alone,
-/// so that the same key gives the same text.
-pub type TextView = Arc<dyn Fn(&mut Texts, &mut Rng) + Send + Sync>;
+/// A change of a text or of its tokens. It draws from the generator alone, so that the same key
+/// gives the same text.
+pub type Change<T> = Arc<dyn Fn(&mut T, &mut Rng) + Send + Sync>;
+
+/// What becomes of a text before a network sees it.
+#[derive(Clone)]
+pub enum TextView {
+    /// Nothing.
+    Plain,
+    /// Its words are changed, before it is cut to its length: word replacement, a paraphrase.
+    Words(Change<Texts>),
+    /// Its tokens are changed, after it was cut.
+    Tokens(Change<Sequence>),
+}
 
 /// Makes one packed batch of each view of the texts drawn, on the loader's threads. The texts of a
 /// batch stand in the same order in all views; keys are those of each view.
@@ -19,7 +30,7 @@ pub type TextView = Arc<dyn Fn(&mut Texts, &mut Rng) + Send + Sync>;
 /// ```
 /// use data_pipeline::loader::{Loader, Stream};
 /// use data_pipeline::text::{Casing, Keep, Layout, TextSet, TextViews, Texts, Tokenizer};
-/// use data_pipeline::text::{Example, Target, plain_text};
+/// use data_pipeline::text::{Example, Target, TextView};
 /// use std::sync::Arc;
 /// let tokens = "[PAD]\n[UNK]\n[CLS]\n[SEP]\n[MASK]\ngood\nbad\n";
 /// let tokenizer = Arc::new(Tokenizer::from_vocabulary(tokens, Casing::default())?);
@@ -29,7 +40,10 @@ pub type TextView = Arc<dyn Fn(&mut Texts, &mut Rng) + Send + Sync>;
 /// let views = TextViews {
 ///     tokenizer,
 ///     layout: Layout { longest: 8, keep: Keep::End },
-///     views: vec![plain_text(), Arc::new(|texts, _| texts.a.push_str(" bad"))],
+///     views: vec![
+///         TextView::Plain,
+///         TextView::Words(Arc::new(|texts, _| texts.a.push_str(" bad"))),
+///     ],
 /// };
 /// let stream = Stream::shuffled(set, views, 1, 1);
 /// let step = Loader::start(vec![stream], 0, Some(1), 0).next().unwrap()?;
@@ -45,11 +59,6 @@ pub struct TextViews {
     pub layout: Layout,
     /// The views.
     pub views: Vec<TextView>,
-}
-
-/// The text as it is.
-pub fn plain_text() -> TextView {
-    Arc::new(|_, _| {})
 }
 
 impl Collate for TextViews {
@@ -68,9 +77,20 @@ impl Collate for TextViews {
             let drawn = drawn?;
             for (number, (view, packed)) in self.views.iter().zip(&mut batches).enumerate() {
                 let key = drawn.key(number);
-                let mut texts = drawn.item.clone();
-                view(&mut texts, &mut key.rng());
-                packed.push(&self.layout.sequence(&texts, &mut encoder)?);
+                let sequence = match view {
+                    TextView::Plain => self.layout.sequence(&drawn.item, &mut encoder)?,
+                    TextView::Words(change) => {
+                        let mut texts = drawn.item.clone();
+                        change(&mut texts, &mut key.rng());
+                        self.layout.sequence(&texts, &mut encoder)?
+                    }
+                    TextView::Tokens(change) => {
+                        let mut sequence = self.layout.sequence(&drawn.item, &mut encoder)?;
+                        change(&mut sequence, &mut key.rng());
+                        sequence
+                    }
+                };
+                packed.push(&sequence);
                 packed.keys.push(key);
             }
         }

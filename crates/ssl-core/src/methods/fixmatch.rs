@@ -6,10 +6,12 @@
 //! those under the threshold (equation 4).
 
 use serde::{Deserialize, Serialize};
-use torch::{Kind, Mode, Tensor, loss::cross_entropy, no_grad};
+use torch::{Kind, Tensor, loss::cross_entropy};
 use train::{Loss, Progress, Schedule};
 
-use crate::parts::{Aligner, Alignment, confident, hard_labels, mask_by_class, masked_mean};
+use crate::parts::{
+    Aligner, Alignment, WeakPass, confident, hard_labels, mask_by_class, masked_mean,
+};
 use crate::{Batch, Config, Method, Nets, TaskInfo, ViewKind, Views, check};
 
 /// The settings of FixMatch. The paper also has: 7 unlabelled samples for each of 64 labelled ones;
@@ -33,19 +35,6 @@ pub struct FixMatchConfig {
     pub alignment: Option<Alignment>,
     /// How the weak view is predicted.
     pub weak_pass: WeakPass,
-}
-
-/// How FixMatch predicts the weak view.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum WeakPass {
-    /// Together with all other samples, by the statistics of the batch, as the authors do.
-    #[default]
-    Joint,
-    /// Apart, as in evaluation: by the running statistics, without dropout, and without a graph,
-    /// which saves a quarter of a step. For networks that start from published weights, whose
-    /// running statistics are good from the first step on.
-    Apart,
 }
 
 impl Default for FixMatchConfig {
@@ -93,19 +82,8 @@ impl Method for FixMatch {
     }
 
     fn loss(&mut self, nets: &Nets, batch: &Batch, at: Progress) -> Loss {
-        let (x, weak, strong) = match self.config.weak_pass {
-            WeakPass::Joint => {
-                let [x, weak, strong] =
-                    nets.forward_joint([&batch.x, &batch.u[0], &batch.u[1]], Mode::Train);
-                (x, weak.detach(), strong)
-            }
-            WeakPass::Apart => {
-                let weak = no_grad(|| nets.student.forward(&batch.u[0], Mode::Eval));
-                let [x, strong] = nets.forward_joint([&batch.x, &batch.u[1]], Mode::Train);
-                (x, weak, strong)
-            }
-        };
-        let probs = weak.softmax(-1, Kind::Float);
+        let [x, weak, strong] = self.config.weak_pass.forward(nets, batch);
+        let probs = weak.detach().softmax(-1, Kind::Float);
         let probs = match &mut self.aligner {
             Some(aligner) => aligner.align(&probs, &batch.y),
             None => probs,

@@ -62,7 +62,7 @@ impl Config for IctConfig {
     }
 
     fn needs(&self) -> Needs {
-        Needs { ema: true, ..Needs::default() }
+        Needs { ema: true, numbers: true, ..Needs::default() }
     }
 }
 

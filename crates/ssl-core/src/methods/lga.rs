@@ -12,7 +12,7 @@ use torch::{Kind, Mode, Tensor, grad, loss, no_grad};
 use train::{Loss, Progress, Schedule};
 
 use crate::parts::Adversary;
-use crate::{Batch, Config, Method, Nets, TaskInfo, ViewKind, Views, check};
+use crate::{Batch, Config, Method, Needs, Nets, TaskInfo, ViewKind, Views, check};
 
 /// The settings of LGA+VAT.
 ///
@@ -56,6 +56,10 @@ impl Config for LgaConfig {
 
     fn build(&self, task: &TaskInfo) -> Box<dyn Method> {
         Box::new(Lga::new(self.clone(), task))
+    }
+
+    fn needs(&self) -> Needs {
+        Needs { numbers: true, ..Needs::default() }
     }
 }
 

@@ -11,7 +11,7 @@ use torch::{Kind, Mode, Tensor, loss::soft_cross_entropy, no_grad};
 use train::{Loss, Progress, Schedule};
 
 use crate::parts::{beta, mix, one_hot, permutation, sharpen, squared_error};
-use crate::{Batch, Config, Method, Nets, TaskInfo, ViewKind, Views, check};
+use crate::{Batch, Config, Method, Needs, Nets, TaskInfo, ViewKind, Views, check};
 
 /// The settings of MixMatch.
 ///
@@ -55,6 +55,10 @@ impl Config for MixMatchConfig {
 
     fn build(&self, _task: &TaskInfo) -> Box<dyn Method> {
         Box::new(MixMatch::new(self.clone()))
+    }
+
+    fn needs(&self) -> Needs {
+        Needs { numbers: true, ..Needs::default() }
     }
 }
 

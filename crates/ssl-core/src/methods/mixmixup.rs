@@ -12,7 +12,7 @@ use torch::{Kind, Mode, Tensor, loss::soft_cross_entropy, no_grad};
 use train::{Loss, Progress, Schedule};
 
 use crate::parts::{beta, mix, one_hot, permutation, sharpen};
-use crate::{Batch, Config, Method, Nets, TaskInfo, ViewKind, Views, check};
+use crate::{Batch, Config, Method, Needs, Nets, TaskInfo, ViewKind, Views, check};
 
 /// The settings of mixmixup.
 ///
@@ -52,6 +52,10 @@ impl Config for MixMixUpConfig {
 
     fn build(&self, _task: &TaskInfo) -> Box<dyn Method> {
         Box::new(MixMixUp::new(self.clone()))
+    }
+
+    fn needs(&self) -> Needs {
+        Needs { numbers: true, ..Needs::default() }
     }
 }
 

@@ -75,7 +75,7 @@ impl Config for ReMixMatchConfig {
     }
 
     fn needs(&self) -> Needs {
-        Needs { images: self.rotation > 0.0, ..Needs::default() }
+        Needs { images: self.rotation > 0.0, numbers: true, ..Needs::default() }
     }
 }
 

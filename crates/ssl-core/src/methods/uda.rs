@@ -1,15 +1,15 @@
 //! UDA (Xie et al. 2019, arXiv 1904.12848): the prediction on a weak view teaches a strongly
 //! augmented one.
 //!
-//! One forward pass over labelled, weak and strong samples together, so that they share batch-norm
-//! statistics, as in the authors' image code. The mask compares the probability before sharpening,
-//! and strictly; the mean is over all unlabelled samples.
+//! One forward pass over labelled, weak and strong samples together, as in the authors' code for
+//! images (where they share batch-norm statistics) and for texts. The mask compares the probability
+//! before sharpening, and strictly; the mean is over all unlabelled samples.
 
 use serde::{Deserialize, Serialize};
-use torch::{Kind, Mode, loss::kl_divergence};
+use torch::{Kind, loss::kl_divergence};
 use train::{Loss, Progress, Schedule};
 
-use crate::parts::{Tsa, entropy, mask_by_class, masked_mean, sharpen};
+use crate::parts::{Tsa, WeakPass, entropy, mask_by_class, masked_mean, sharpen};
 use crate::{Batch, Config, Method, Nets, TaskInfo, ViewKind, Views, check};
 
 /// The settings of UDA. The defaults are the authors' last recipe (February 2020);
@@ -22,6 +22,7 @@ use crate::{Batch, Config, Method, Nets, TaskInfo, ViewKind, Views, check};
 /// | `threshold` | 0.8 | β: only samples whose largest probability exceeds it count; 0 for all | \[0, 1) |
 /// | `entropy` | 0 | weight of the entropy of the weak view's prediction | at least 0 |
 /// | `tsa` | `none` | training signal annealing: `none`, `linear`, `log`, `exp` | |
+/// | `weak_pass` | `joint` | how the weak view is predicted, a [`WeakPass`] | `joint` where `entropy` is above 0 |
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct UdaConfig {
@@ -35,6 +36,8 @@ pub struct UdaConfig {
     pub entropy: f64,
     /// Training signal annealing.
     pub tsa: Tsa,
+    /// How the weak view is predicted.
+    pub weak_pass: WeakPass,
 }
 
 impl Default for UdaConfig {
@@ -45,6 +48,7 @@ impl Default for UdaConfig {
             threshold: 0.8,
             entropy: 0.0,
             tsa: Tsa::None,
+            weak_pass: WeakPass::Joint,
         }
     }
 }
@@ -62,7 +66,11 @@ impl Config for UdaConfig {
         check::schedule("weight", &self.weight)?;
         check::above("temperature", self.temperature, 0.0)?;
         check::rate("threshold", self.threshold)?;
-        check::not_negative("entropy", self.entropy)
+        check::not_negative("entropy", self.entropy)?;
+        if self.entropy > 0.0 && self.weak_pass != WeakPass::Joint {
+            return Err("entropy: its gradient needs the weak view: weak_pass must be joint".into());
+        }
+        Ok(())
     }
 
     fn build(&self, _task: &TaskInfo) -> Box<dyn Method> {
@@ -89,13 +97,12 @@ impl Method for Uda {
     }
 
     fn loss(&mut self, nets: &Nets, batch: &Batch, at: Progress) -> Loss {
-        let [x, weak, strong] =
-            nets.forward_joint([&batch.x, &batch.u[0], &batch.u[1]], Mode::Train);
+        let [x, weak, strong] = self.config.weak_pass.forward(nets, batch);
         let (sup, released) = self.config.tsa.cross_entropy(&x, &batch.y, at);
         let probs = weak.detach().softmax(-1, Kind::Float);
         let target = sharpen(&probs, self.config.temperature);
-        let mask =
-            probs.amax([-1].as_slice(), false).gt(self.config.threshold).to_kind(Kind::Float);
+        let sure = probs.amax([-1].as_slice(), false);
+        let mask = sure.gt(self.config.threshold).to_kind(Kind::Float);
         let unsup = masked_mean(&kl_divergence(&target, &strong), &mask);
         let mut loss =
             Loss::new().term("sup", 1.0, sup).term("unsup", self.config.weight.at(at), unsup);
@@ -103,8 +110,10 @@ impl Method for Uda {
             loss = loss.term("entropy", self.config.entropy, entropy(&weak).mean(Kind::Float));
         }
         if self.config.tsa != Tsa::None {
-            loss = loss.note("released", released);
+            let threshold = self.config.tsa.threshold(at, x.size()[1]);
+            loss = loss.note("released", released).note("released_below", threshold);
         }
+        let loss = loss.note("sure", sure.mean(Kind::Float));
         loss.note("mask", mask.mean(Kind::Float)).note_each("mask", mask_by_class(&probs, &mask))
     }
 }

@@ -10,7 +10,7 @@ use torch::{Kind, Mode, Tensor, loss::cross_entropy};
 use train::{Loss, Progress, Schedule};
 
 use crate::parts::{Adversary, entropy};
-use crate::{Batch, Config, Method, Nets, TaskInfo, ViewKind, Views, check};
+use crate::{Batch, Config, Method, Needs, Nets, TaskInfo, ViewKind, Views, check};
 
 /// The settings of VAT. Those of [`Adversary`] are in the table `adversary`. Oliver et al. use
 /// ε 6, direction `from-perturbed`, weight 0.3 and entropy 0.1 on CIFAR-10.
@@ -46,6 +46,10 @@ impl Config for VatConfig {
 
     fn build(&self, _task: &TaskInfo) -> Box<dyn Method> {
         Box::new(Vat::new(self.clone()))
+    }
+
+    fn needs(&self) -> Needs {
+        Needs { numbers: true, ..Needs::default() }
     }
 }
 

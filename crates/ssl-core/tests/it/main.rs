@@ -10,4 +10,5 @@ mod noise;
 mod passes;
 mod sharpen;
 mod tsa;
+mod uda_text;
 mod uninformed;

@@ -6,7 +6,7 @@ use super::activation::Activation;
 use super::conv_config::{ConvConfig, Padding, same_padding};
 use super::folded::Folded;
 use crate::graph::{Graph, Value};
-use crate::{Init, Role, Scope};
+use crate::{Init, Role, Scope, flops};
 
 /// A two-dimensional convolution.
 #[derive(Debug)]
@@ -47,12 +47,9 @@ impl Conv2d {
 
     pub(super) fn bare(scope: &mut Scope<'_>, config: ConvConfig) -> Self {
         let ConvConfig { inputs, outputs, kernel, groups, .. } = config;
-        let weight = scope.tensor(
-            "weight",
-            &[outputs, inputs / groups, kernel, kernel],
-            Role::Weight,
-            config.init,
-        );
+        let role = if config.fixed { Role::Buffer } else { Role::Weight };
+        let shape = [outputs, inputs / groups, kernel, kernel];
+        let weight = scope.tensor("weight", &shape, role, config.init);
         let bias =
             config.bias.then(|| scope.tensor("bias", &[outputs], Role::Bias, Init::Const(0.0)));
         Self { weight, bias, config, folded: None }
@@ -63,9 +60,12 @@ impl Conv2d {
         if let Some(folded) = &self.folded {
             return folded.forward(x, None);
         }
-        let ConvConfig { kernel, stride, groups, padding, .. } = self.config;
+        let ConvConfig { inputs, kernel, stride, groups, padding, .. } = self.config;
         let conv = |x: &Tensor, pad: [i64; 2]| {
-            x.conv2d(&self.weight, self.bias.as_ref(), [stride, stride], pad, [1, 1], groups)
+            let bias = self.bias.as_ref();
+            let y = x.conv2d(&self.weight, bias, [stride, stride], pad, [1, 1], groups);
+            flops::count(&y, x, &self.weight, inputs / groups * kernel * kernel);
+            y
         };
         match padding {
             Padding::Symmetric(p) => conv(x, [p, p]),

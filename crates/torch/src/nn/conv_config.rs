@@ -31,6 +31,8 @@ pub struct ConvConfig {
     pub bias: bool,
     /// How the kernel is filled; a bias starts at 0.
     pub init: Init,
+    /// Whether training leaves the kernel as it is.
+    pub fixed: bool,
 }
 
 impl ConvConfig {
@@ -48,6 +50,7 @@ impl ConvConfig {
             groups: 1,
             bias: false,
             init,
+            fixed: false,
         }
     }
 

@@ -74,6 +74,12 @@ impl Evaluator {
         Ok(tops)
     }
 
+    /// A subset's images `[n, c, h, w]` as a network is shown them, in order.
+    pub(super) fn images(&self, subset: &Subset) -> Result<Tensor> {
+        let batches = self.pass(subset).map(|step| Ok(self.feed.images(&step?.batches[0].data[0])));
+        Ok(Tensor::cat(&batches.collect::<Result<Vec<_>>>()?, 0))
+    }
+
     /// Takes a network's running statistics anew: the mean over the batches of a subset, but for a
     /// last one that is short.
     pub(super) fn calibrate(&self, model: &Model, subset: &Subset) -> Result<()> {

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use augment::ctaugment::Choice;
 use ssl_core::{Batch, Method, Ssl};
-use torch::{Device, Kind, Mode, Params, Tensor, no_grad};
+use torch::{Device, Kind, Mode, Params, Tensor, flops, no_grad};
 use train::{Loss, Objective, Progress};
 
 use super::feedback::Feedback;
@@ -26,6 +26,8 @@ pub(crate) struct ImageObjective {
     pub(super) ssl: Ssl<Box<dyn Method>>,
     feedback: Option<Learning>,
     probes: Option<(Probes, Tensor)>,
+    /// Floating-point operations of the losses so far.
+    operations: u64,
 }
 
 /// CTAugment's rates, and the tensor by which checkpoints keep them.
@@ -64,7 +66,7 @@ impl Learning {
 
 impl ImageObjective {
     pub(super) fn new(ssl: Ssl<Box<dyn Method>>, feedback: Option<Learning>) -> Self {
-        Self { ssl, feedback, probes: None }
+        Self { ssl, feedback, probes: None, operations: 0 }
     }
 }
 
@@ -78,7 +80,10 @@ impl Objective for ImageObjective {
     fn loss(&mut self, samples: ImageBatch, at: Progress) -> Loss {
         let y = samples.batch.y.shallow_clone();
         self.probes = samples.probes.map(|probes| (probes, y));
-        self.ssl.loss(samples.batch, at)
+        let before = flops::counted();
+        let loss = self.ssl.loss(samples.batch, at);
+        self.operations += flops::counted() - before;
+        loss
     }
 
     fn after_step(&mut self, at: Progress) {
@@ -93,6 +98,10 @@ impl Objective for ImageObjective {
             let right = Vec::<f64>::try_from(right.reshape([-1])).expect("a number a probe");
             learning.feedback.completed(&probes.choices, &right);
         }
+    }
+
+    fn operations(&self) -> u64 {
+        self.operations
     }
 
     fn state(&self) -> Vec<(String, Tensor)> {

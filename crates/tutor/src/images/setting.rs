@@ -80,6 +80,26 @@ impl<'a> Setting<'a> {
         net.build(self.device, self.data.input.channels as i64, self.classes() as i64)
     }
 
+    /// The same, made ready for training: a network that wants to see images first is shown some of
+    /// those that are trained on, through a policy that is not random.
+    pub(super) fn begun(&self, net: &NetConfig, policy: &Policy) -> Result<Model> {
+        let model = self.build(net);
+        let wanted = net.images_at_start();
+        if wanted > 0 {
+            let images = self.evaluator(policy).images(&self.trained_on().spread(wanted))?;
+            net.start_from(&model.params, &images);
+        }
+        Ok(model)
+    }
+
+    /// The unlabelled images, or the labelled ones where there are no others.
+    fn trained_on(&self) -> &Subset {
+        match self.data.unlabeled.len() {
+            0 => &self.data.labeled,
+            _ => &self.data.unlabeled,
+        }
+    }
+
     /// A number for the random choices of something named `name` in this run.
     pub(crate) fn key(&self, name: &str) -> u64 {
         seeds::key(self.seed, name)
@@ -110,12 +130,8 @@ impl<'a> Setting<'a> {
     /// Takes batch norm's running statistics of a network anew, over training images without
     /// augmentation.
     pub(super) fn calibrate(&self, model: &Model, policy: &Policy) -> Result<()> {
-        let subset = match self.data.unlabeled.len() {
-            0 => &self.data.labeled,
-            _ => &self.data.unlabeled,
-        };
         let batch = self.shared.evaluate.batch;
-        let subset = subset.spread(CALIBRATION.next_multiple_of(batch));
+        let subset = self.trained_on().spread(CALIBRATION.next_multiple_of(batch));
         self.evaluator(policy).calibrate(model, &subset)
     }
 }

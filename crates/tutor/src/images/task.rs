@@ -187,7 +187,7 @@ impl Task for ImageTask<'_> {
     }
 
     fn build(&self) -> Result<Model> {
-        Ok(self.setting.build(self.net))
+        self.setting.begun(self.net, self.eval_augment)
     }
 
     fn objective(&mut self, model: Model) -> Result<ImageObjective> {

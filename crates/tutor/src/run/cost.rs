@@ -9,6 +9,9 @@ pub(crate) struct StageCost {
     pub(crate) samples: u64,
     /// Wall clock in seconds over all the times it was started.
     pub(crate) seconds: f64,
+    /// Floating-point operations, where they are counted.
+    #[serde(default)]
+    pub(crate) operations: u64,
 }
 
 impl StageCost {
@@ -17,6 +20,7 @@ impl StageCost {
         costs.into_iter().fold(Self::default(), |sum, cost| Self {
             samples: sum.samples + cost.samples,
             seconds: sum.seconds + cost.seconds,
+            operations: sum.operations + cost.operations,
         })
     }
 

@@ -8,6 +8,7 @@ use std::time::{Duration, Instant};
 use super::note::note;
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use metrics::Metric;
+use report::words;
 use train::{Callback, Progress as At, StepLog};
 
 /// Shows the stages of a run one after the other.
@@ -136,8 +137,16 @@ impl Callback for Progress<'_> {
         let measured = self.measured.as_ref().map_or(String::new(), |m| format!("  {m}"));
         let left = Duration::from_secs(log.seconds_left.max(0.0).ceil() as u64);
         let beside = self.beside.as_ref().map_or(String::new(), |b| format!("  {}", b(log.at)));
+        let counted = match log.operations {
+            0 => String::new(),
+            operations => format!(
+                "  {}, {:.0} GFLOP/s",
+                words::operations(operations),
+                log.operations_per_second / 1e9
+            ),
+        };
         let numbers = format!(
-            "loss {:.3}{measured}{beside}  {:.0} {}/s  {} left",
+            "loss {:.3}{measured}{beside}  {:.0} {}/s{counted}  {} left",
             log.loss.total,
             log.throughput,
             log.unit,

@@ -42,7 +42,12 @@ pub(crate) fn frame(
         rows: Vec::new(),
         comparisons: Vec::new(),
         headline: None,
-        cost: Cost { throughput: cost.throughput(), unit: unit.to_owned(), ..Cost::default() },
+        cost: Cost {
+            throughput: cost.throughput(),
+            unit: unit.to_owned(),
+            operations: (cost.operations > 0).then_some(cost.operations),
+            ..Cost::default()
+        },
         paper_reference: head.paper.clone(),
         expected: Vec::new(),
         details: Default::default(),

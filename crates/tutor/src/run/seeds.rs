@@ -38,6 +38,11 @@ pub(crate) struct SeedRun<'a, 'p> {
 }
 
 impl Run<'_> {
+    /// Says one thing.
+    pub(crate) fn say(&self, what: &str) {
+        self.progress.say(what);
+    }
+
     /// What each seed finds, in order. `line` is what is said of a seed as soon as it is done.
     pub(crate) fn each_seed<T>(
         &mut self,

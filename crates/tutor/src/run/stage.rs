@@ -149,7 +149,7 @@ impl Stage<'_> {
         }
         let model = task.finish(objective)?;
         let samples = summary.step * per_step;
-        let cost = StageCost { samples, seconds: summary.seconds };
+        let cost = StageCost { samples, seconds: summary.seconds, operations: summary.operations };
         stage.finish(model.params(), &cost)?;
         Ok((model, cost))
     }

@@ -3,9 +3,9 @@
 use anyhow::{Result, ensure};
 use data_pipeline::dataset::Samples;
 use data_pipeline::text::{EncodedSet, Sequence};
-use electra::Packed;
 use electra::heads::{Classifier, ClassifierConfig};
-use torch::{Device, Kind, Mode, Params, Tensor, loss, no_grad};
+use electra::{Family, Packed};
+use torch::{Device, Kind, Mode, Model, Params, Tensor, loss, no_grad};
 use train::{Loss, Objective, Progress};
 
 use super::tokens::in_batches;
@@ -27,16 +27,36 @@ impl TextClassifier {
         Self { net, params }
     }
 
-    /// Takes over the encoder of another network: every tensor of that name.
+    /// Takes over the encoder of another network: every tensor of that name, whichever family's
+    /// names the other has.
     pub(crate) fn start_from(&self, other: &Params) -> Result<()> {
         let prefix = format!("{}.", self.net.encoder().config().family.prefix());
+        let find = |name: &str| {
+            let below = name.strip_prefix(&prefix)?;
+            let families = [Family::Bert, Family::Electra].map(Family::prefix);
+            let mut names = families.iter().map(|family| format!("{family}.{below}"));
+            names.find_map(|name| other.get(&name))
+        };
         let own = self.params.iter().filter(|p| p.name.starts_with(&prefix));
         for param in own {
-            let found = other.get(&param.name).filter(|t| t.size() == param.tensor.size());
-            ensure!(found.is_some(), "the network to start from has no {} like ours", param.name);
-            no_grad(|| param.tensor.shallow_clone().copy_(found.expect("checked")));
+            // The pooler stands on the encoder, as heads do.
+            let is_head = param.name[prefix.len()..].starts_with("pooler.");
+            let found = find(&param.name).filter(|t| t.size() == param.tensor.size());
+            ensure!(
+                found.is_some() || is_head,
+                "the network to start from has no {} like ours",
+                param.name
+            );
+            if let Some(found) = found {
+                no_grad(|| param.tensor.shallow_clone().copy_(found));
+            }
         }
         Ok(())
+    }
+
+    /// The network as methods take it.
+    pub(crate) fn into_model(self) -> Model {
+        Model::new(self.net, self.params)
     }
 
     /// What it says of each text, in the order of the set.

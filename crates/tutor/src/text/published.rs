@@ -79,6 +79,11 @@ fn of_run(run: &Path) -> Result<PathBuf> {
     }
 }
 
+/// Whether there is something of this path or name; it may be no network of texts.
+pub(crate) fn is_there(asked: &str) -> bool {
+    find(asked, &Places::of_user()).is_ok()
+}
+
 /// A published network and its tokenizer, which must fit.
 pub(crate) fn open(asked: &str) -> Result<(Checkpoint, Tokenizer)> {
     let places = Places::of_user();

@@ -18,32 +18,52 @@ use super::texts::{Document, Texts};
 #[serde(tag = "kind", rename_all = "kebab-case", deny_unknown_fields)]
 pub(crate) enum TextConfig {
     /// The embedded addresses: passages are told apart by when they were spoken.
-    Addresses {},
-    /// Reviews of films: `imdb/{train,test,unsup}.tsv` below `--data`.
+    Addresses {
+        /// The first year of each class, in rising order.
+        #[serde(default = "addresses::eras")]
+        first_years: Vec<u32>,
+    },
+    /// Reviews of films: `imdb/{train,test,unsup}.tsv`, or the folders as published, below
+    /// `--data`.
     Imdb {},
+    /// Another of UDA's sets: `SET/{train,test}.csv` below `--data`.
+    Reviews { set: Reviews },
 }
 
 /// One in so many unlabelled reviews is held out of pre-training, to measure it.
 const HELD_OUT: usize = 50;
 
 impl TextConfig {
+    /// What is wrong with it.
+    pub(crate) fn check(&self) -> Result<(), String> {
+        match self {
+            TextConfig::Addresses { first_years } => addresses::check(first_years),
+            TextConfig::Imdb {} | TextConfig::Reviews { .. } => Ok(()),
+        }
+    }
+
     /// Opens them; `dir` is `--data`, for texts that are not embedded.
     pub(crate) fn open(&self, dir: Option<&Path>) -> Result<Texts> {
         match self {
-            TextConfig::Addresses {} => addresses::open(),
-            TextConfig::Imdb {} => imdb(dir),
+            TextConfig::Addresses { first_years } => addresses::open(first_years),
+            TextConfig::Imdb {} => reviews(Reviews::Imdb, dir),
+            TextConfig::Reviews { set } => reviews(*set, dir),
         }
     }
 }
 
-fn imdb(dir: Option<&Path>) -> Result<Texts> {
-    let dir = dir.context(
-        "imdb is not embedded: name the folder that holds imdb/train.tsv with --data DIR or \
-         $TUTOR_DATA",
-    )?;
-    let below = dir.join("imdb");
+fn reviews(set: Reviews, dir: Option<&Path>) -> Result<Texts> {
+    let name = set.name();
+    let dir = dir.with_context(|| {
+        format!(
+            "{name} is not embedded: name the folder that holds {name}/train.{} with --data DIR or \
+             $TUTOR_DATA",
+            if set == Reviews::Imdb { "tsv" } else { "csv" }
+        )
+    })?;
+    let below = dir.join(name);
     let folder = if below.is_dir() { below } else { dir.to_owned() };
-    let read = |part| Reviews::Imdb.read(&folder, part, OnBadInput::Error);
+    let read = |part| set.read(&folder, part, OnBadInput::Error);
     let (labeled, test, all) = (read(Part::Train)?, read(Part::Test)?, read(Part::Extra)?);
     let document = |example: &Example| -> Document { sentences(&example.texts.a) };
     let (mut running, mut held_out) = (Vec::new(), Vec::new());
@@ -51,24 +71,32 @@ fn imdb(dir: Option<&Path>) -> Result<Texts> {
         let to = if i % HELD_OUT == HELD_OUT - 1 { &mut held_out } else { &mut running };
         to.push(document(example));
     }
+    let what = match set {
+        Reviews::Imdb => "film reviews (IMDb)".to_owned(),
+        _ => format!("texts of {name}"),
+    };
     let about = format!(
-        "film reviews (IMDb): {} to pre-train on and {} held out of it, labels drawn from {}, {} \
-         test reviews",
+        "{what}: {} to pre-train on and {} held out of it, labels drawn from {}, {} test {}",
         running.len(),
         held_out.len(),
         labeled.len(),
-        test.len()
+        test.len(),
+        if set == Reviews::Imdb { "reviews" } else { "texts" }
     );
-    Ok(Texts { about, running, held_out, labeled, test: Arc::new(test) })
+    let (unlabeled, test) = (Arc::new(all), Arc::new(test));
+    Ok(Texts { about, running, held_out, labeled, unlabeled, test })
 }
 
 #[cfg(test)]
 mod tests {
+    use data_pipeline::text::Target;
+
     use super::*;
 
     #[test]
     fn more_labels_of_a_seed_hold_the_fewer() {
-        let texts = TextConfig::Addresses {}.open(None).expect("embedded");
+        let texts =
+            TextConfig::Addresses { first_years: addresses::eras() }.open(None).expect("embedded");
         let ids = |count, seed| {
             let set = texts.draw(count, seed).expect("labels");
             let ids: std::collections::BTreeSet<String> =
@@ -81,5 +109,18 @@ mod tests {
         let error = texts.draw(10, 1).expect_err("not a multiple").to_string();
         assert!(error.contains("10"), "{error}");
         assert!(texts.draw(400_000, 1).is_err());
+        assert_eq!(texts.unlabeled.len(), texts.labeled.len());
+        assert!(texts.unlabeled.examples().iter().all(|e| e.target == Target::None));
+    }
+
+    #[test]
+    fn classes_of_addresses_are_checked() {
+        let fault = |years: &[u32]| {
+            let first_years = years.to_vec();
+            TextConfig::Addresses { first_years }.check().expect_err("refused")
+        };
+        assert!(fault(&[1790]).contains("two classes"), "{}", fault(&[1790]));
+        assert!(fault(&[1790, 1700]).contains("rising"));
+        assert!(fault(&[1800, 1900]).contains("1790"), "the first address belongs to a class");
     }
 }

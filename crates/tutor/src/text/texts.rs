@@ -18,6 +18,9 @@ pub(crate) struct Texts {
     pub(crate) held_out: Vec<Document>,
     /// Texts of which labels are drawn; none of them is in the test part.
     pub(crate) labeled: TextSet,
+    /// Texts of which no label is read, for methods that learn from such texts too; those of
+    /// `labeled` are among them, as in UDA.
+    pub(crate) unlabeled: Arc<TextSet>,
     /// Labelled texts for the result.
     pub(crate) test: Arc<TextSet>,
 }

@@ -22,4 +22,5 @@ mod settings;
 mod ssa;
 mod text_tools;
 mod tutor;
+mod uda_text;
 mod weights;

@@ -1,11 +1,13 @@
 //! Configurations as data: round trips, defaults, unknown keys, faults.
 
 use serde_json::{from_str, to_string};
-use vision_models::{EfficientNetConfig, NetConfig, SmallNetConfig, WideResNetConfig};
+use vision_models::{
+    EfficientNetConfig, FastNetConfig, NetConfig, SmallNetConfig, WideResNetConfig,
+};
 
 #[test]
 fn what_is_left_out_is_the_default() {
-    let table: [(&str, NetConfig); 6] = [
+    let table: [(&str, NetConfig); 7] = [
         (r#"{"kind": "wide-resnet", "depth": 28, "width": 2}"#, WideResNetConfig::wrn28_2().into()),
         (r#"{"kind": "wide-resnet", "depth": 10, "width": 1}"#, WideResNetConfig::wrn10_1().into()),
         (r#"{"kind": "efficientnet"}"#, EfficientNetConfig::default().into()),
@@ -17,6 +19,10 @@ fn what_is_left_out_is_the_default() {
         (
             r#"{"kind": "small-net", "width_multiplier": 1.5, "dropout": 0.3}"#,
             SmallNetConfig { width_multiplier: 1.5, dropout: 0.3, ..Default::default() }.into(),
+        ),
+        (
+            r#"{"kind": "fast-net", "widths": [8, 16]}"#,
+            FastNetConfig { widths: vec![8, 16], ..Default::default() }.into(),
         ),
     ];
     for (text, config) in table {
@@ -50,9 +56,12 @@ fn every_fault_is_named_at_once() {
         ..Default::default()
     };
     let small = SmallNetConfig { width: 0, stages: 7, stem_stride: 3, ..Default::default() };
-    let table: [(NetConfig, [&str; 3]); 3] = [
+    let fast =
+        FastNetConfig { widths: vec![64, 0], leaky: 2.0, whiten_eps: 0.0, ..Default::default() };
+    let table: [(NetConfig, [&str; 3]); 4] = [
         (wide.into(), ["depth = 27", "width = 0", "dropout = 1"]),
         (efficient.into(), ["dropout = -0.1", "stochastic_depth = NaN", "width = 0"]),
+        (fast.into(), ["widths = [64, 0]", "leaky = 2", "whiten_eps = 0"]),
         (small.into(), ["width = 0", "stages = 7", "stem_stride = 3"]),
     ];
     for (config, expected) in table {

@@ -5,7 +5,7 @@ use torch::precision::Precision;
 use torch::{Device, Kind, Mode, Tensor, no_grad};
 use vision_models::efficientnet::Variant;
 use vision_models::{
-    EfficientNetConfig, NetConfig, ResNetConfig, SmallNetConfig, WideResNetConfig,
+    EfficientNetConfig, FastNetConfig, NetConfig, ResNetConfig, SmallNetConfig, WideResNetConfig,
 };
 
 use crate::inference::{fill, images, relative};
@@ -61,7 +61,7 @@ fn graphs_give_the_same_at_every_size() {
         |variant| EfficientNetConfig { width: Some(0.25), ..EfficientNetConfig::new(variant) };
     let resnet = ResNetConfig { layers: [1, 2, 1, 1], stem: 8, groups: 2, ..Default::default() };
     let wide = WideResNetConfig { leaky: 0.1, ..WideResNetConfig::wrn10_1() };
-    let nets: [NetConfig; 7] = [
+    let nets: [NetConfig; 8] = [
         narrow(Variant::Lite0).into(),
         narrow(Variant::B0).into(),
         EfficientNetConfig { small_image: true, ..narrow(Variant::B0) }.into(),
@@ -69,6 +69,7 @@ fn graphs_give_the_same_at_every_size() {
         WideResNetConfig { raw_transitions: true, ..wide.clone() }.into(),
         WideResNetConfig { symmetric_padding: true, conv_bias: true, ..wide }.into(),
         SmallNetConfig { stages: 3, blocks: 2, ..Default::default() }.into(),
+        FastNetConfig { widths: vec![8, 24], ..Default::default() }.into(),
     ];
     for config in nets {
         let model = config.build(Device::Cpu, 3, 5);

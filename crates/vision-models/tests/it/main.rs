@@ -3,6 +3,7 @@
 mod checkpoint;
 mod config;
 mod count;
+mod fast_net;
 mod golden;
 mod graph;
 mod inference;

@@ -6,7 +6,7 @@ use vision_models::{NetConfig, SmallNetConfig};
 const EPS: f64 = 0.01;
 
 /// Weights and running statistics that differ from place to place, and no two batch norms alike.
-fn fill(params: &Params) {
+pub(crate) fn fill(params: &Params) {
     for (i, p) in (0_u8..).zip(params.iter()) {
         let ramp = Tensor::arange(p.tensor.numel() as i64, (Kind::Float, Device::Cpu));
         let wave = (ramp * 1.7 + f64::from(i)).sin().view_as(&p.tensor);

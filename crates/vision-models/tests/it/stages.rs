@@ -4,7 +4,7 @@ use torch::optim::OptimConfig;
 use torch::{Device, Kind, Mode, Model, Tensor, loss, no_grad};
 use vision_models::efficientnet::Variant;
 use vision_models::{
-    ConvLargeConfig, EfficientNetConfig, NetConfig, PyramidNetConfig, ResNetConfig,
+    ConvLargeConfig, EfficientNetConfig, FastNetConfig, NetConfig, PyramidNetConfig, ResNetConfig,
     ShakeShakeConfig, SmallNetConfig, VitConfig, WideResNetConfig,
 };
 
@@ -40,6 +40,7 @@ pub(crate) fn nets() -> Vec<(NetConfig, usize)> {
             .into(),
             4,
         ),
+        (FastNetConfig { widths: vec![8, 24], ..Default::default() }.into(), 2),
         (SmallNetConfig { stages: 3, stochastic_depth: 0.3, ..Default::default() }.into(), 3),
     ]
 }

@@ -6,7 +6,7 @@ use data_pipeline::loader::{Loader, Stream};
 use data_pipeline::sampler::Order;
 use data_pipeline::text::{
     Casing, Encoder, Example, Keep, Layout, Pack, Packed, Target, TextSet, TextView, TextViews,
-    Texts, match_classes, plain_text,
+    Texts, match_classes,
 };
 use proptest::prelude::*;
 use std::sync::Arc;
@@ -156,8 +156,8 @@ fn views_of_texts() {
     let set = Arc::new(set(&[0, 1, 2, 0, 1]));
     let tokenizer = Arc::new(small(&["word", "second"]));
     let layout = Layout { longest: 16, keep: Keep::End };
-    let draw: TextView = Arc::new(|texts, rng| texts.a = format!("{}", rng.below(10)));
-    let views = vec![plain_text(), draw.clone(), draw];
+    let draw = TextView::Words(Arc::new(|texts, rng| texts.a = format!("{}", rng.below(10))));
+    let views = vec![TextView::Plain, draw.clone(), draw];
     let collate = TextViews { tokenizer: tokenizer.clone(), layout, views };
     let steps = |workers| -> Vec<_> {
         let stream = Stream::shuffled(set.clone(), collate.clone(), 4, 3);
@@ -226,4 +226,24 @@ proptest! {
             prop_assert!(of_a.windows(2).all(|pair| pair[0] < pair[1]), "the order stays");
         }
     }
+}
+
+/// What changes tokens sees the sequence that was cut, and no special token is moved.
+#[test]
+fn views_of_tokens() {
+    let set = Arc::new(set(&[0, 1]));
+    let tokenizer = Arc::new(small(&["word", "second"]));
+    let layout = Layout { longest: 16, keep: Keep::End };
+    let last: TextView =
+        TextView::Tokens(Arc::new(|sequence, _| sequence.ids[1] = sequence.len() as u32));
+    let views = vec![TextView::Plain, last];
+    let collate = TextViews { tokenizer, layout, views };
+    let stream = Stream::shuffled(set, collate, 2, 3);
+    let step = Loader::start(vec![stream], 0, Some(1), 0).next().unwrap().unwrap();
+    let [plain, changed] = &step.batches[0].data[..] else { panic!("two views") };
+    let mut expected = plain.ids.clone();
+    for (&start, &length) in plain.starts().iter().zip(&plain.lengths) {
+        expected[start as usize + 1] = length;
+    }
+    assert_eq!((&changed.ids, &changed.lengths), (&expected, &plain.lengths));
 }

@@ -163,6 +163,7 @@ impl Recipe {
     pub(super) fn check(&self, name: &str) -> Result<()> {
         let mut faults = Faults::default();
         faults.cadence(&self.cadence);
+        faults.of("text", self.text.check());
         faults.positive("rows", self.rows.len() as u64);
         let segments = &self.sequences;
         let longest = segments.longest;

@@ -1,7 +1,7 @@
 //! From the trainings of all seeds to a report.
 
 use anyhow::{Context, Result};
-use report::{Block, Curves, Matrices, Matrix, PaperRow, Role, Row, RunResult, Section};
+use report::{Block, Curves, Matrices, Matrix, PaperRow, Role, Row, RunResult, Section, words};
 
 use super::recipe::{PaperNumber, Recipe, RowConfig};
 use super::training::{LAST, Training};
@@ -68,6 +68,7 @@ pub(super) fn result(
     result.rows = rows;
     result.comparisons = comparisons;
     result.notes.extend(part_notes(part, &recipe.evaluate));
+    result.notes.extend(arithmetic(first));
     let (classes, confusion) = (&first[0].classes, &first[0].confusion);
     result.notes.extend(unmeasured_note(part.name(), classes, confusion));
     let which = match recipe.select.weights {
@@ -81,6 +82,14 @@ pub(super) fn result(
         result.notes.push(format!("`{metric}` is that of {which}."));
     }
     Ok(result)
+}
+
+/// What a training of each row takes; nothing where it was not counted.
+fn arithmetic(trainings: &[Training]) -> Option<String> {
+    let counted = trainings.iter().filter(|training| training.cost.operations > 0);
+    let words: Vec<String> =
+        counted.map(|t| format!("{} {}", t.name, words::operations(t.cost.operations))).collect();
+    (!words.is_empty()).then(|| format!("Arithmetic of one training: {}.", words.join(", ")))
 }
 
 /// What papers print, beside the rows that it is printed for.

@@ -1,0 +1,167 @@
+//! UDA for texts (Xie et al. 2019, arXiv 1904.12848): few labels, many texts without, and methods
+//! side by side from the same start.
+
+mod recipe;
+mod section;
+mod seed;
+mod start;
+mod summary;
+mod training;
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use anyhow::{Context, Result, ensure};
+use data_pipeline::dataset::Samples;
+use data_pipeline::text::TextSet;
+use toml::Table;
+use torch::Device;
+
+use crate::recipe::head::Head;
+use crate::recipe::{edit, row};
+use crate::run::experiment::{Experiment, Findings, Paper, Predictor};
+use crate::run::seeds::Run;
+use crate::text::augmentation::Changes;
+use crate::text::predictor::{Columns, TextPredictor};
+use crate::text::texts::Texts;
+use recipe::{From, Recipe, Row, named};
+use start::Source;
+
+pub(super) const PAPER: Paper = Paper { kind: "uda-text", read };
+
+struct UdaText {
+    head: Head,
+    recipe: Recipe,
+    /// The texts, once they are open, and where the data lie.
+    texts: Option<Texts>,
+    data: Option<PathBuf>,
+}
+
+fn read(mut head: Head, own: &Table) -> Result<Box<dyn Experiment>> {
+    let mut recipe: Recipe = edit::read(own)?;
+    row::choose(&mut head, &mut recipe.rows)?;
+    recipe.check(&head.name)?;
+    let rows: Vec<_> = recipe
+        .rows
+        .iter()
+        .flat_map(|row| {
+            let of = |labels| {
+                let other = row.against.as_deref().map(|other| named(labels, other));
+                (named(labels, &row.name), other)
+            };
+            recipe.labels_of(row).into_iter().map(of)
+        })
+        .collect();
+    head.check_expectations(&rows)?;
+    Ok(Box::new(UdaText { head, recipe, texts: None, data: None }))
+}
+
+impl UdaText {
+    /// The test texts that are measured on.
+    fn test(&self, texts: &Texts) -> Result<Arc<TextSet>> {
+        let Some(count) = self.recipe.test.filter(|count| *count < texts.test.len()) else {
+            return Ok(texts.test.clone());
+        };
+        let first = texts.test.first_by_class(count).context("test")?;
+        Ok(Arc::new(texts.test.select(&first)))
+    }
+
+    /// The rows that can be run with what there is, and why the others cannot.
+    fn rows_there(&self, run: &Run<'_>) -> Result<(Vec<Row>, Vec<String>)> {
+        let (mut rows, mut left_out) = (Vec::new(), Vec::new());
+        for row in self.recipe.trainings()? {
+            match start::missing(&row.recipe, self.data.as_deref()) {
+                Some(why) => left_out.push(format!("The row {} is left out: {why}.", row.name)),
+                None => rows.push(row),
+            }
+        }
+        ensure!(!rows.is_empty(), "no row can be run:\n  {}", left_out.join("\n  "));
+        left_out.iter().for_each(|line| run.say(line));
+        Ok((rows, left_out))
+    }
+}
+
+impl Experiment for UdaText {
+    fn head(&self) -> &Head {
+        &self.head
+    }
+
+    fn rows(&self) -> Vec<(String, String)> {
+        self.recipe.rows.iter().map(|row| (row.name.clone(), row.about.clone())).collect()
+    }
+
+    fn to_toml(&self) -> Result<String> {
+        self.head.to_toml(&self.recipe)
+    }
+
+    fn open(&mut self, dir: Option<&Path>) -> Result<()> {
+        self.texts = Some(self.recipe.text.open(dir)?);
+        self.data = dir.map(Path::to_owned);
+        Ok(())
+    }
+
+    fn run(&self, run: &mut Run<'_>) -> Result<Findings> {
+        // Work without a training notices it, too.
+        train::signals::install().context("cannot listen to signals")?;
+        let texts = self.texts.as_ref().context("the texts are opened before the run")?;
+        let (rows, left_out) = self.rows_there(run)?;
+        let policies = rows.iter().flat_map(|row| row.recipe.policies());
+        let changes = Changes::of(&texts.unlabeled, policies, self.data.as_deref())?;
+        let given = (&self.recipe, self.data.as_deref());
+        let test = self.test(texts)?;
+        let mut sources: BTreeMap<From, Source> = BTreeMap::new();
+        for from in rows.iter().map(|row| row.recipe.start.from) {
+            if !sources.contains_key(&from) {
+                sources.insert(from, Source::open(from, given, (texts, &test), run)?);
+            }
+        }
+        let root = run.dir.to_owned();
+        let outcomes = run.each_seed(
+            |one| seed::run(&rows, (texts, &changes), &mut sources, &root, one),
+            |found| summary::line(found),
+        )?;
+        let about = match self.recipe.test {
+            Some(_) => format!("{}, of which {} are measured on", texts.about, test.len()),
+            None => texts.about.clone(),
+        };
+        let first = &sources[&rows[0].recipe.start.from];
+        let mut sections: Vec<_> =
+            section::views(&rows, &texts.unlabeled, first, &changes)?.into_iter().collect();
+        let pretrained = sources.values().filter_map(|s| Some((s.name(), s.pretraining()?)));
+        sections.extend(section::sections(&self.recipe, &outcomes, pretrained));
+        let about = (about.as_str(), sources.values());
+        let of = (&self.head, &self.recipe);
+        Ok(Findings { result: summary::result(of, run, about, &outcomes, &left_out)?, sections })
+    }
+
+    /// `model` is a row, or a row with a number of labels as `ROW/N-labels`; a row stands for its
+    /// largest number.
+    fn predictor(
+        &self,
+        seed: &Path,
+        model: Option<&str>,
+        device: Device,
+    ) -> Result<Box<dyn Predictor>> {
+        let all: Vec<String> = self
+            .recipe
+            .rows
+            .iter()
+            .flat_map(|row| {
+                let labels = self.recipe.labels_of(row).into_iter();
+                labels.map(move |labels| format!("{}/{labels}-labels", row.name))
+            })
+            .collect();
+        let asked = |name: &&String| match model {
+            Some(model) => *name == model || name.split('/').next() == Some(model),
+            None => true,
+        };
+        let found = all.iter().rfind(asked).with_context(|| {
+            let model = model.unwrap_or("row");
+            format!("there is no {model} in this run; its networks are {}", all.join(", "))
+        })?;
+        let dir = seed.join(found);
+        let columns = Columns::default();
+        Ok(Box::new(TextPredictor::of_run((found.clone(), &dir), &dir, columns, device)?))
+    }
+}
