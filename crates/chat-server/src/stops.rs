@@ -43,8 +43,8 @@ impl Stops {
     /// Bytes at the end that one of the texts could begin with.
     fn beginning(&self) -> usize {
         let ends = |text: &String| {
-            let lengths = (1..text.len()).rev().filter(|&n| text.is_char_boundary(n));
-            lengths.into_iter().find(|&n| self.held.ends_with(&text[..n])).unwrap_or(0)
+            let mut lengths = (1..text.len()).rev().filter(|&n| text.is_char_boundary(n));
+            lengths.find(|&n| self.held.ends_with(&text[..n])).unwrap_or(0)
         };
         self.texts.iter().map(ends).max().unwrap_or(0)
     }

@@ -27,7 +27,6 @@ pub(crate) struct Shared {
 /// [`Error::Model`] when one cannot be made; the others end then.
 pub(crate) fn start(makers: Vec<Maker>, shared: &Shared) -> Result<(About, Vec<JoinHandle<()>>)> {
     let (to, from) = sync_channel(makers.len());
-    let failed = |error: String| Error::Model(error);
     let mut threads = Vec::new();
     for make in makers {
         let (to, shared) = (to.clone(), shared.clone());
@@ -42,7 +41,7 @@ pub(crate) fn start(makers: Vec<Maker>, shared: &Shared) -> Result<(About, Vec<J
             }
         };
         let thread = std::thread::Builder::new().name("chat-model".to_owned()).spawn(work);
-        threads.push(thread.map_err(|error| failed(error.to_string()))?);
+        threads.push(thread.map_err(|error| Error::Model(error.to_string()))?);
     }
     drop(to);
     let mut first = None;
@@ -52,11 +51,11 @@ pub(crate) fn start(makers: Vec<Maker>, shared: &Shared) -> Result<(About, Vec<J
             Ok(about) => first = first.or(Some(about)),
             Err(error) => {
                 shared.slots.close();
-                return Err(failed(error));
+                return Err(Error::Model(error));
             }
         }
     }
-    let about = first.ok_or_else(|| failed("there is no model to serve".to_owned()))?;
+    let about = first.ok_or_else(|| Error::Model("there is no model to serve".to_owned()))?;
     Ok((about, threads))
 }
 

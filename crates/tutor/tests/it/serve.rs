@@ -85,6 +85,18 @@ fn typed(dir: &Path, arguments: &[&str], typed: &str) -> Vec<String> {
     replies.map(|(_, reply)| reply.trim().to_owned()).collect()
 }
 
+/// A text of the API as the terminal shows it: with pictures of control characters.
+fn shown(text: &Value) -> String {
+    let text = text.as_str().expect("a text").chars();
+    let picture = |c: char| match c {
+        '\0'..='\u{1f}' => char::from_u32(0x2400 + u32::from(c)).expect("a picture"),
+        '\u{7f}' => '\u{2421}',
+        c if c.is_control() => '\u{fffd}',
+        c => c,
+    };
+    text.map(picture).collect()
+}
+
 #[test]
 fn what_was_trained_is_served() {
     let dir = tempfile::tempdir().expect("a folder");
@@ -106,11 +118,12 @@ fn what_was_trained_is_served() {
     let replies = typed(dir.path(), &plain, "Hello you\nWhat do you like to do?\n");
     let mut turns = vec!["Hello you".to_owned()];
     let first = served.chat(&json!({ "turns": turns, "seed": 1, "conversation": "c" }));
-    assert_eq!(first["reply"], replies[0]);
+    assert_eq!(shown(&first["reply"]), replies[0]);
     assert_eq!(first["candidates"].as_array().map(Vec::len), Some(3));
-    turns.extend([replies[0].clone(), "What do you like to do?".to_owned()]);
+    turns.push(first["reply"].as_str().expect("a text").to_owned());
+    turns.push("What do you like to do?".to_owned());
     let second = served.chat(&json!({ "turns": turns, "seed": 1, "conversation": "c" }));
-    assert_eq!(second["reply"], replies[1]);
+    assert_eq!(shown(&second["reply"]), replies[1]);
     assert_ne!(
         served.chat(&json!({ "turns": turns, "seed": 2 }))["candidates"],
         second["candidates"]
@@ -124,8 +137,9 @@ fn what_was_trained_is_served() {
     let data = events.lines().filter_map(|line| line.strip_prefix("data:"));
     let data: Vec<Value> = data.map(|data| serde_json::from_str(data).expect("JSON")).collect();
     let pieces: String = data.iter().filter_map(|data| data["text"].as_str()).collect();
-    assert_eq!(pieces, single[0]);
-    assert_eq!(data.last().expect("an end")["reply"], single[0]);
+    let whole = &data.last().expect("an end")["reply"];
+    assert_eq!(pieces, whole.as_str().expect("a text"));
+    assert!(single[0].contains(&shown(whole)), "{single:?} {whole}");
     assert!(data.len() > 4, "more than one piece: {events}");
 
     // No special token comes of a text; what is too long is cut and said.
