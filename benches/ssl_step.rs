@@ -34,7 +34,7 @@ use torch::{Device, Kind, Mode, Model, Net, Tensor, no_grad};
 use train::{
     Cadence, Ema, FitOptions, Objective, Progress, Schedule, StageDir, Throughput, TrainConfig, fit,
 };
-use vision_models::NetConfig;
+use vision_models::{FastNetConfig, NetConfig};
 
 type Error = Box<dyn std::error::Error + Send + Sync>;
 
@@ -58,6 +58,14 @@ fn case(name: &str) -> Case {
             strong: fixmatch(),
             labeled: 16,
             unlabeled: 112,
+        },
+        "fast-net" => Case {
+            set: photos(2_000, 32),
+            net: FastNetConfig::default().into(),
+            weak: flip_crop(4, true).into(),
+            strong: fixmatch(),
+            labeled: 64,
+            unlabeled: 96,
         },
         "digits" => Case {
             set: handwritten(),

@@ -133,7 +133,8 @@ fn net() -> ClassifierConfig {
 fn serve(folder: &Path, case: &str, precision: Precision) -> Result<(), Error> {
     let batches = read(&folder.join(format!("{case}.txt")))?;
     let (tsa, weak_pass) = (Tsa::Linear, WeakPass::ApartNoised);
-    let config = UdaConfig { temperature: 0.85, threshold: 0.0, tsa, weak_pass, ..UdaConfig::default() };
+    let config =
+        UdaConfig { temperature: 0.85, threshold: 0.0, tsa, weak_pass, ..UdaConfig::default() };
     let method: Box<dyn Method> = Box::new(Uda::new(config));
     let model = Model::build(Device::Cpu, |scope| Classifier::new(scope, &net(), 2));
     let mut ssl = Ssl::new(method, model, None);
@@ -211,7 +212,8 @@ fn main() -> Result<(), Error> {
         }
         ["serve", folder, case, threads, precision] => {
             torch::device::set_threads(threads.parse()?);
-            let precision = if precision == "bfloat16" { Precision::Bfloat16 } else { Precision::Float32 };
+            let precision =
+                if precision == "bfloat16" { Precision::Bfloat16 } else { Precision::Float32 };
             serve(Path::new(folder), case, precision)
         }
         _ => Err("uda_text_step make DIR | serve DIR CASE THREADS PRECISION".into()),

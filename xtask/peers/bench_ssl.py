@@ -75,6 +75,28 @@ class WideResNet(nn.Module):
         return self.fc(h.mean((2, 3)))
 
 
+class FastNet(nn.Module):
+    """Filters of 2x2 that are not trained, three blocks of two convolutions, max pooling before
+    batch norm."""
+
+    def __init__(self, channels):
+        super().__init__()
+        self.whiten = nn.Conv2d(channels, 24, 2, bias=False).requires_grad_(False)
+        self.blocks, inputs = nn.ModuleList(), 24
+        for outputs in (64, 256, 256):
+            convs = [nn.Conv2d(i, outputs, 3, 1, 1, bias=False) for i in (inputs, outputs)]
+            self.blocks.append(nn.ModuleList(convs + [nn.BatchNorm2d(outputs) for _ in range(2)]))
+            inputs = outputs
+        self.fc = nn.Linear(inputs, 10)
+
+    def forward(self, x):
+        x = F.relu(self.whiten(x), inplace=True)
+        for first, second, norm, last in self.blocks:
+            x = F.leaky_relu(norm(F.max_pool2d(first(x), 2)), SLOPE, inplace=True)
+            x = F.leaky_relu(last(second(x)) + x, SLOPE, inplace=True)
+        return self.fc(x.mean((2, 3)))
+
+
 class SmallNet(nn.Module):
     """The default run's student on digits: width 32, dropout 0.1, stochastic depth up to 0.2."""
 
@@ -163,10 +185,13 @@ def endless(data, batch, workers):
 
 class Trainer:
     def __init__(self, folder, case, precision, mode, layout):
-        self.images, weak, strong = (photos if case == "wrn-28-2" else digits)(folder)
-        self.sizes = (16, 112) if case == "wrn-28-2" else (20, 100)
+        data, self.sizes, make = {
+            "wrn-28-2": (photos, (16, 112), WideResNet),
+            "fast-net": (photos, (64, 96), FastNet),
+            "digits": (digits, (20, 100), SmallNet),
+        }[case]
+        self.images, weak, strong = data(folder)
         self.data = Views(self.images, [weak]), Views(self.images, [weak, strong])
-        make = WideResNet if case == "wrn-28-2" else SmallNet
         channels = self.images.shape[3] if self.images.ndim == 4 else 1
         self.format = torch.channels_last if layout == "channels-last" else torch.contiguous_format
         self.net, self.ema = (make(channels).to(memory_format=self.format) for _ in range(2))
@@ -231,7 +256,7 @@ if __name__ == "__main__":
     torch.manual_seed(20)
     random.seed(20)
     trainer = Trainer(Path(folder), case, *setting)
-    workers = trainer.choose_workers(5 if case == "wrn-28-2" else 100)
+    workers = trainer.choose_workers(100 if case == "digits" else 5)
     print(f"{' '.join(setting)}: {workers} loader workers", file=sys.stderr)
     for line in sys.stdin:
         question, *rest = line.split()

@@ -15,8 +15,9 @@ use std::path::Path;
 use std::process::Command;
 
 /// A case: its name, what it is, the steps of a turn.
-const CASES: [(&str, &str, usize); 2] = [
+const CASES: [(&str, &str, usize); 3] = [
     ("wrn-28-2", "WRN-28-2, 16 labelled and 112 x 2 unlabelled images of 32x32x3", 5),
+    ("fast-net", "the fast net, 64 labelled and 96 x 2 unlabelled images of 32x32x3", 5),
     (
         "digits",
         "the default run's small net, 20 labelled and 100 x 2 unlabelled images of 8x8x1",

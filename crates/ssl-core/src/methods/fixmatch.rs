@@ -10,9 +10,9 @@ use torch::{Kind, Tensor, loss::cross_entropy};
 use train::{Loss, Progress, Schedule};
 
 use crate::parts::{
-    Aligner, Alignment, WeakPass, confident, hard_labels, mask_by_class, masked_mean,
+    Aligner, Alignment, Judged, WeakPass, check_passes, confident, hard_labels, mask_by_class,
 };
-use crate::{Batch, Config, Method, Nets, TaskInfo, ViewKind, Views, check};
+use crate::{Batch, Config, Method, Needs, Nets, TaskInfo, ViewKind, Views, check};
 
 /// The settings of FixMatch. The paper also has: 7 unlabelled samples for each of 64 labelled ones;
 /// on CIFAR-100 a weight decay of 0.001; on ImageNet threshold 0.7, weight 10, ratio 5.
@@ -22,7 +22,9 @@ use crate::{Batch, Config, Method, Nets, TaskInfo, ViewKind, Views, check};
 /// | `weight` | 1 | λ of the unlabelled term | a schedule |
 /// | `threshold` | 0.95 | the probability from which a prediction is a label | \[0, 1\] |
 /// | `alignment` | none | distribution alignment of the pseudo-labels, as in [`Alignment`]: for classes of very different size (section 2.5) | |
-/// | `weak_pass` | joint | how the weak view is predicted, a [`WeakPass`] | |
+/// | `weak_pass` | `joint` | how the weak view is predicted, a [`WeakPass`] | |
+/// | `skip_masked` | false | strong views that do not count are not run: less work for the same loss, but for batch norm, which sees the others alone | false with `joint` |
+/// | `labeled` | `weak` | the view of labelled samples | |
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct FixMatchConfig {
@@ -35,6 +37,10 @@ pub struct FixMatchConfig {
     pub alignment: Option<Alignment>,
     /// How the weak view is predicted.
     pub weak_pass: WeakPass,
+    /// Whether strong views that do not count are left out.
+    pub skip_masked: bool,
+    /// The view of labelled samples.
+    pub labeled: ViewKind,
 }
 
 impl Default for FixMatchConfig {
@@ -44,6 +50,8 @@ impl Default for FixMatchConfig {
             threshold: 0.95,
             alignment: None,
             weak_pass: WeakPass::Joint,
+            skip_masked: false,
+            labeled: ViewKind::Weak,
         }
     }
 }
@@ -52,12 +60,17 @@ impl Config for FixMatchConfig {
     fn check(&self) -> Result<(), String> {
         check::schedule("weight", &self.weight)?;
         check::fraction("threshold", self.threshold)?;
+        check_passes(self.weak_pass, self.skip_masked)?;
         let alignment = self.alignment.as_ref().map(Alignment::check).transpose();
         alignment.map(|_| ()).map_err(|e| format!("alignment.{e}"))
     }
 
     fn build(&self, task: &TaskInfo) -> Box<dyn Method> {
         Box::new(FixMatch::new(self.clone(), task))
+    }
+
+    fn needs(&self) -> Needs {
+        self.weak_pass.needs()
     }
 }
 
@@ -78,26 +91,27 @@ impl FixMatch {
 
 impl Method for FixMatch {
     fn views(&self) -> Views {
-        Views { labeled: ViewKind::Weak, unlabeled: vec![ViewKind::Weak, ViewKind::Strong] }
+        Views { labeled: self.config.labeled, unlabeled: vec![ViewKind::Weak, ViewKind::Strong] }
     }
 
     fn loss(&mut self, nets: &Nets, batch: &Batch, at: Progress) -> Loss {
-        let [x, weak, strong] = self.config.weak_pass.forward(nets, batch);
-        let probs = weak.detach().softmax(-1, Kind::Float);
-        let probs = match &mut self.aligner {
-            Some(aligner) => aligner.align(&probs, &batch.y),
-            None => probs,
-        };
-        let mask = confident(&probs, self.config.threshold);
+        let &FixMatchConfig { threshold, weak_pass, skip_masked, .. } = &self.config;
+        let aligner = &mut self.aligner;
+        let passes = weak_pass.run(nets, batch, skip_masked, |weak| {
+            let probs = weak.softmax(-1, Kind::Float);
+            let target = match aligner {
+                Some(aligner) => aligner.align(&probs, &batch.y),
+                None => probs,
+            };
+            Judged { mask: confident(&target, threshold), target }
+        });
+        let toward = |target: &Tensor, strong: &Tensor| cross_entropy(strong, &hard_labels(target));
+        let Judged { target, mask } = &passes.judged;
         Loss::new()
-            .term("sup", 1.0, cross_entropy(&x, &batch.y).mean(Kind::Float))
-            .term(
-                "unsup",
-                self.config.weight.at(at),
-                masked_mean(&cross_entropy(&strong, &hard_labels(&probs)), &mask),
-            )
+            .term("sup", 1.0, cross_entropy(&passes.x, &batch.y).mean(Kind::Float))
+            .term("unsup", self.config.weight.at(at), passes.masked_mean(toward))
             .note("mask", mask.mean(Kind::Float))
-            .note_each("mask", mask_by_class(&probs, &mask))
+            .note_each("mask", mask_by_class(target, mask))
     }
 
     fn state(&self) -> Vec<(String, Tensor)> {

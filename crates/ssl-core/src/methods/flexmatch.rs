@@ -6,11 +6,11 @@
 //! (2 − β), the convex map of equation 10. One forward pass, as FixMatch.
 
 use serde::{Deserialize, Serialize};
-use torch::{Kind, Mode, Tensor, loss::cross_entropy, no_grad};
+use torch::{Kind, Tensor, loss::cross_entropy, no_grad};
 use train::{Loss, Progress, Schedule};
 
-use crate::parts::{confident, hard_labels, mask_by_class, masked_mean};
-use crate::{Batch, Config, Method, Nets, TaskInfo, ViewKind, Views, check};
+use crate::parts::{Judged, WeakPass, check_passes, confident, hard_labels, mask_by_class};
+use crate::{Batch, Config, Method, Needs, Nets, TaskInfo, ViewKind, Views, check};
 
 /// The settings of FlexMatch.
 ///
@@ -18,6 +18,9 @@ use crate::{Batch, Config, Method, Nets, TaskInfo, ViewKind, Views, check};
 /// |---|---|---|---|
 /// | `weight` | 1 | λ of the unlabelled term | a schedule |
 /// | `threshold` | 0.95 | τ, the threshold of a class that is fully learnt | \[0, 1\] |
+/// | `weak_pass` | `joint` | how the weak view is predicted, a [`WeakPass`] | |
+/// | `skip_masked` | false | strong views that do not count are not run: less work for the same loss, but for batch norm, which sees the others alone | false with `joint` |
+/// | `labeled` | `weak` | the view of labelled samples | |
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct FlexMatchConfig {
@@ -25,22 +28,39 @@ pub struct FlexMatchConfig {
     pub weight: Schedule,
     /// τ, the threshold of a class that is fully learnt.
     pub threshold: f64,
+    /// How the weak view is predicted.
+    pub weak_pass: WeakPass,
+    /// Whether strong views that do not count are left out.
+    pub skip_masked: bool,
+    /// The view of labelled samples.
+    pub labeled: ViewKind,
 }
 
 impl Default for FlexMatchConfig {
     fn default() -> Self {
-        Self { weight: Schedule::constant(1.0), threshold: 0.95 }
+        Self {
+            weight: Schedule::constant(1.0),
+            threshold: 0.95,
+            weak_pass: WeakPass::Joint,
+            skip_masked: false,
+            labeled: ViewKind::Weak,
+        }
     }
 }
 
 impl Config for FlexMatchConfig {
     fn check(&self) -> Result<(), String> {
         check::schedule("weight", &self.weight)?;
-        check::fraction("threshold", self.threshold)
+        check::fraction("threshold", self.threshold)?;
+        check_passes(self.weak_pass, self.skip_masked)
     }
 
     fn build(&self, task: &TaskInfo) -> Box<dyn Method> {
         Box::new(FlexMatch::new(self.clone(), task))
+    }
+
+    fn needs(&self) -> Needs {
+        self.weak_pass.needs()
     }
 }
 
@@ -71,31 +91,31 @@ impl FlexMatch {
 
 impl Method for FlexMatch {
     fn views(&self) -> Views {
-        Views { labeled: ViewKind::Weak, unlabeled: vec![ViewKind::Weak, ViewKind::Strong] }
+        Views { labeled: self.config.labeled, unlabeled: vec![ViewKind::Weak, ViewKind::Strong] }
     }
 
     fn loss(&mut self, nets: &Nets, batch: &Batch, at: Progress) -> Loss {
-        let [x, weak, strong] =
-            nets.forward_joint([&batch.x, &batch.u[0], &batch.u[1]], Mode::Train);
-        let probs = weak.detach().softmax(-1, Kind::Float);
-        let pseudo_label = hard_labels(&probs);
-        let mask = confident(&probs, self.thresholds().index_select(0, &pseudo_label));
+        let &FlexMatchConfig { weak_pass, skip_masked, .. } = &self.config;
+        let passes = weak_pass.run(nets, batch, skip_masked, |weak| {
+            let target = weak.softmax(-1, Kind::Float);
+            let threshold = self.thresholds().index_select(0, &hard_labels(&target));
+            Judged { mask: confident(&target, threshold), target }
+        });
+        let Judged { target, mask } = &passes.judged;
         no_grad(|| {
             // A sample counts as learnt from the full threshold on.
-            let learnt = confident(&probs, self.config.threshold).gt(0.0);
+            let learnt = confident(target, self.config.threshold).gt(0.0);
             let slots = batch.slots();
-            let moved = pseudo_label.where_self(&learnt, &self.latest.index_select(0, slots));
+            let latest = self.latest.index_select(0, slots);
+            let moved = hard_labels(target).where_self(&learnt, &latest);
             let _ = self.latest.index_copy_(0, slots, &moved);
         });
+        let toward = |target: &Tensor, strong: &Tensor| cross_entropy(strong, &hard_labels(target));
         Loss::new()
-            .term("sup", 1.0, cross_entropy(&x, &batch.y).mean(Kind::Float))
-            .term(
-                "unsup",
-                self.config.weight.at(at),
-                masked_mean(&cross_entropy(&strong, &pseudo_label), &mask),
-            )
+            .term("sup", 1.0, cross_entropy(&passes.x, &batch.y).mean(Kind::Float))
+            .term("unsup", self.config.weight.at(at), passes.masked_mean(toward))
             .note("mask", mask.mean(Kind::Float))
-            .note_each("mask", mask_by_class(&probs, &mask))
+            .note_each("mask", mask_by_class(target, mask))
     }
 
     fn state(&self) -> Vec<(String, Tensor)> {

@@ -6,11 +6,11 @@
 //! before sharpening, and strictly; the mean is over all unlabelled samples.
 
 use serde::{Deserialize, Serialize};
-use torch::{Kind, loss::kl_divergence};
+use torch::{Kind, Tensor, loss::kl_divergence};
 use train::{Loss, Progress, Schedule};
 
-use crate::parts::{Tsa, WeakPass, entropy, mask_by_class, masked_mean, sharpen};
-use crate::{Batch, Config, Method, Nets, TaskInfo, ViewKind, Views, check};
+use crate::parts::{Judged, Tsa, WeakPass, check_passes, entropy, mask_by_class, sharpen};
+use crate::{Batch, Config, Method, Needs, Nets, TaskInfo, ViewKind, Views, check};
 
 /// The settings of UDA. The defaults are the authors' last recipe (February 2020);
 /// [`UdaConfig::october_2019`] is the one behind 5.29 % on CIFAR-10 and 2.55 % on SVHN.
@@ -23,6 +23,8 @@ use crate::{Batch, Config, Method, Nets, TaskInfo, ViewKind, Views, check};
 /// | `entropy` | 0 | weight of the entropy of the weak view's prediction | at least 0 |
 /// | `tsa` | `none` | training signal annealing: `none`, `linear`, `log`, `exp` | |
 /// | `weak_pass` | `joint` | how the weak view is predicted, a [`WeakPass`] | `joint` where `entropy` is above 0 |
+/// | `skip_masked` | false | strong views that do not count are not run: less work for the same loss, but for batch norm, which sees the others alone | false with `joint` |
+/// | `labeled` | `weak` | the view of labelled samples | |
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct UdaConfig {
@@ -38,6 +40,10 @@ pub struct UdaConfig {
     pub tsa: Tsa,
     /// How the weak view is predicted.
     pub weak_pass: WeakPass,
+    /// Whether strong views that do not count are left out.
+    pub skip_masked: bool,
+    /// The view of labelled samples.
+    pub labeled: ViewKind,
 }
 
 impl Default for UdaConfig {
@@ -49,6 +55,8 @@ impl Default for UdaConfig {
             entropy: 0.0,
             tsa: Tsa::None,
             weak_pass: WeakPass::Joint,
+            skip_masked: false,
+            labeled: ViewKind::Weak,
         }
     }
 }
@@ -70,11 +78,15 @@ impl Config for UdaConfig {
         if self.entropy > 0.0 && self.weak_pass != WeakPass::Joint {
             return Err("entropy: its gradient needs the weak view: weak_pass must be joint".into());
         }
-        Ok(())
+        check_passes(self.weak_pass, self.skip_masked)
     }
 
     fn build(&self, _task: &TaskInfo) -> Box<dyn Method> {
         Box::new(Uda::new(self.clone()))
+    }
+
+    fn needs(&self) -> Needs {
+        self.weak_pass.needs()
     }
 }
 
@@ -93,34 +105,40 @@ impl Uda {
 
 impl Method for Uda {
     fn views(&self) -> Views {
-        Views { labeled: ViewKind::Weak, unlabeled: vec![ViewKind::Weak, ViewKind::Strong] }
+        Views { labeled: self.config.labeled, unlabeled: vec![ViewKind::Weak, ViewKind::Strong] }
     }
 
     fn loss(&mut self, nets: &Nets, batch: &Batch, at: Progress) -> Loss {
-        let [x, weak, strong] = self.config.weak_pass.forward(nets, batch);
-        let (sup, released) = self.config.tsa.cross_entropy(&x, &batch.y, at);
-        let probs = weak.detach().softmax(-1, Kind::Float);
-        let target = sharpen(&probs, self.config.temperature);
-        let sure = probs.amax([-1].as_slice(), false);
-        let mask = sure.gt(self.config.threshold).to_kind(Kind::Float);
-        let unsup = masked_mean(&kl_divergence(&target, &strong), &mask);
+        let &UdaConfig { temperature, threshold, weak_pass, skip_masked, .. } = &self.config;
+        let mut probs = Tensor::new();
+        let passes = weak_pass.run(nets, batch, skip_masked, |weak| {
+            probs = weak.softmax(-1, Kind::Float);
+            let target = sharpen(&probs, temperature);
+            let mask = probs.amax([-1].as_slice(), false).gt(threshold).to_kind(Kind::Float);
+            Judged { target, mask }
+        });
+        let (x, mask) = (&passes.x, &passes.judged.mask);
+        let (sup, released) = self.config.tsa.cross_entropy(x, &batch.y, at);
+        let unsup = passes.masked_mean(kl_divergence);
         let mut loss =
             Loss::new().term("sup", 1.0, sup).term("unsup", self.config.weight.at(at), unsup);
         if self.config.entropy > 0.0 {
-            loss = loss.term("entropy", self.config.entropy, entropy(&weak).mean(Kind::Float));
+            let entropy = entropy(&passes.weak).mean(Kind::Float);
+            loss = loss.term("entropy", self.config.entropy, entropy);
         }
         if self.config.tsa != Tsa::None {
             let threshold = self.config.tsa.threshold(at, x.size()[1]);
             loss = loss.note("released", released).note("released_below", threshold);
         }
+        let sure = probs.amax([-1].as_slice(), false);
         let loss = loss.note("sure", sure.mean(Kind::Float));
-        loss.note("mask", mask.mean(Kind::Float)).note_each("mask", mask_by_class(&probs, &mask))
+        loss.note("mask", mask.mean(Kind::Float)).note_each("mask", mask_by_class(&probs, mask))
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use torch::{Device, Model, Tensor, nn::Linear, no_grad};
+    use torch::{Device, Model, nn::Linear, no_grad};
 
     use super::*;
 

@@ -1,9 +1,11 @@
-//! How the weak view, whose prediction teaches the strong one, is predicted.
+//! How the weak view, whose prediction teaches the strong one, is predicted, and which strong views
+//! are run at all.
 
 use serde::{Deserialize, Serialize};
-use torch::{Mode, Tensor, no_grad};
+use torch::{Kind, Mode, Tensor, no_grad};
 
-use crate::{Batch, Nets};
+use crate::parts::masked_mean;
+use crate::{Batch, Needs, Nets};
 
 /// How the weak view is predicted.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -19,21 +21,174 @@ pub enum WeakPass {
     /// Apart, as in training, but without a graph. Of a network whose samples do not depend on one
     /// another (no batch norm) the loss is that of `joint`, for less work.
     ApartNoised,
+    /// By the EMA model, as in evaluation. With averaged running statistics it is EMAN (Cai et al.
+    /// 2021, arXiv 2101.08482).
+    Ema,
+}
+
+/// What a method makes of the unlabelled samples' weak views.
+pub(crate) struct Judged {
+    /// What their strong views are taught: a row a sample.
+    pub(crate) target: Tensor,
+    /// How much each counts: float32 `[unlabeled]`.
+    pub(crate) mask: Tensor,
+}
+
+/// What the networks say of a batch.
+pub(crate) struct Passes {
+    /// Logits of the labelled samples.
+    pub(crate) x: Tensor,
+    /// Logits of the weak views, with a graph if they were run [jointly](WeakPass::Joint).
+    pub(crate) weak: Tensor,
+    pub(crate) judged: Judged,
+    /// Logits of the strong views, of all or of those in `rows`.
+    strong: Tensor,
+    rows: Option<Tensor>,
 }
 
 impl WeakPass {
-    /// Logits of the labelled samples and of the weak and the strong view, the first two of
-    /// [`Batch::u`]. Only with [`WeakPass::Joint`] those of the weak view have a gradient.
-    pub(crate) fn forward(self, nets: &Nets, batch: &Batch) -> [Tensor; 3] {
-        let mode = match self {
+    /// What it needs.
+    pub(crate) fn needs(self) -> Needs {
+        Needs { ema: self == WeakPass::Ema, ..Needs::default() }
+    }
+
+    /// Runs the networks on a batch whose first two views are weak and strong; `judge` is given the
+    /// weak views' logits without their graph. With `skip`, strong views that count 0 are not run,
+    /// which leaves the loss as it is, but for batch norm, which does not see them.
+    pub(crate) fn run(
+        self,
+        nets: &Nets,
+        batch: &Batch,
+        skip: bool,
+        judge: impl FnOnce(&Tensor) -> Judged,
+    ) -> Passes {
+        let (labeled, weak, strong) = (&batch.x, &batch.u[0], &batch.u[1]);
+        let (net, mode) = match self {
             WeakPass::Joint => {
-                return nets.forward_joint([&batch.x, &batch.u[0], &batch.u[1]], Mode::Train);
+                let [x, weak, strong] = nets.forward_joint([labeled, weak, strong], Mode::Train);
+                let judged = judge(&weak.detach());
+                return Passes { x, weak, judged, strong, rows: None };
             }
-            WeakPass::Apart => Mode::Eval,
-            WeakPass::ApartNoised => Mode::TrainUntracked,
+            WeakPass::Apart => (&nets.student, Mode::Eval),
+            WeakPass::ApartNoised => (&nets.student, Mode::TrainUntracked),
+            WeakPass::Ema => (nets.ema_model(), Mode::Eval),
         };
-        let weak = no_grad(|| nets.student.forward(&batch.u[0], mode));
-        let [x, strong] = nets.forward_joint([&batch.x, &batch.u[1]], Mode::Train);
-        [x, weak, strong]
+        let weak = no_grad(|| net.forward(weak, mode));
+        let judged = judge(&weak);
+        let rows = skip.then(|| judged.mask.nonzero().squeeze_dim(1));
+        let [x, strong] = match &rows {
+            Some(rows) => nets.forward_joint([labeled, &strong.index_select(0, rows)], Mode::Train),
+            None => nets.forward_joint([labeled, strong], Mode::Train),
+        };
+        Passes { x, weak, judged, strong, rows }
+    }
+}
+
+impl Passes {
+    /// The mean over all unlabelled samples of mask · `loss`(target, strong logits).
+    pub(crate) fn masked_mean(&self, loss: impl FnOnce(&Tensor, &Tensor) -> Tensor) -> Tensor {
+        let Judged { target, mask } = &self.judged;
+        match &self.rows {
+            None => masked_mean(&loss(target, &self.strong), mask),
+            Some(rows) => {
+                let values = loss(&target.index_select(0, rows), &self.strong);
+                (values * mask.index_select(0, rows)).sum(Kind::Float) / mask.numel() as f64
+            }
+        }
+    }
+}
+
+/// Whether these settings make sense together; the error names the key.
+pub(crate) fn check_passes(pass: WeakPass, skip: bool) -> Result<(), String> {
+    match skip && pass == WeakPass::Joint {
+        true => Err("skip_masked: which strong views count is known after the weak pass alone: \
+                     weak_pass must not be joint"
+            .into()),
+        false => Ok(()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use torch::{Device, Model, nn::Linear};
+    use train::Progress;
+
+    use super::*;
+    use crate::methods::{FixMatchConfig, FlexMatchConfig, UdaConfig};
+    use crate::{Config, TaskInfo};
+
+    /// Total and gradient of a method's loss on a batch of which some samples count.
+    fn found(config: &dyn Config) -> (f64, Vec<f64>, Vec<f64>) {
+        let _alone = torch::rng::exclusive();
+        torch::rng::seed(1);
+        let options = (Kind::Float, Device::Cpu);
+        let make = || Model::build(Device::Cpu, |scope| Linear::new(scope, 4, 3));
+        let nets = Nets { student: make(), ema: Some(make()) };
+        let batch = Batch {
+            u: vec![Tensor::randn([40, 4], options) * 3.0, Tensor::randn([40, 4], options)],
+            slots: Some(Tensor::arange(40, (Kind::Int64, Device::Cpu))),
+            ..Batch::labeled(
+                Tensor::randn([5, 4], options),
+                Tensor::from_slice(&[0i64, 1, 2, 0, 1]),
+            )
+        };
+        let task = TaskInfo { classes: 3, unlabeled: 40, device: Device::Cpu };
+        let loss = config.build(&task).loss(&nets, &batch, Progress { step: 0, steps: 10 });
+        loss.total().backward();
+        let values = loss.values();
+        let grad = nets.student.params.get("weight").expect("a layer's").grad().reshape([-1]);
+        let notes = values.notes.iter().map(|note| note.1).collect();
+        (values.total, Vec::try_from(grad.to_kind(Kind::Double)).expect("numbers"), notes)
+    }
+
+    fn fixmatch(weak_pass: WeakPass, skip_masked: bool) -> FixMatchConfig {
+        FixMatchConfig { threshold: 0.7, weak_pass, skip_masked, ..Default::default() }
+    }
+
+    #[test]
+    fn what_counts_nothing_need_not_be_run() {
+        use WeakPass::{Apart, Ema, Joint};
+        let uda = |weak_pass, skip_masked| UdaConfig {
+            threshold: 0.7,
+            weak_pass,
+            skip_masked,
+            ..Default::default()
+        };
+        let flex = |weak_pass, skip_masked| FlexMatchConfig {
+            threshold: 0.7,
+            weak_pass,
+            skip_masked,
+            ..Default::default()
+        };
+        let pairs: [[Box<dyn Config>; 2]; 4] = [
+            [Box::new(fixmatch(Joint, false)), Box::new(fixmatch(Apart, true))],
+            [Box::new(fixmatch(Ema, false)), Box::new(fixmatch(Ema, true))],
+            [Box::new(uda(Joint, false)), Box::new(uda(Apart, true))],
+            [Box::new(flex(Joint, false)), Box::new(flex(Apart, true))],
+        ];
+        for [all, some] in pairs {
+            let ((total, grad, notes), (skipped, less, same)) = (found(&*all), found(&*some));
+            assert!((total - skipped).abs() < 1e-5, "{total} {skipped}");
+            assert!(grad.iter().zip(&less).all(|(a, b)| (a - b).abs() < 1e-5), "{grad:?} {less:?}");
+            assert_eq!(notes, same);
+        }
+        // The EMA model, which is another network here, judges otherwise.
+        assert!((found(&fixmatch(Ema, false)).0 - found(&fixmatch(Apart, false)).0).abs() > 1e-3);
+    }
+
+    #[test]
+    fn without_a_sample_that_counts_the_labelled_ones_are_left() {
+        let nothing = FixMatchConfig { threshold: 1.0, ..fixmatch(WeakPass::Apart, true) };
+        let (total, grad, _) = found(&nothing);
+        assert!(total.is_finite() && grad.iter().any(|g| *g != 0.0), "{total} {grad:?}");
+    }
+
+    #[test]
+    fn settings_that_cannot_work_are_refused() {
+        let error = fixmatch(WeakPass::Joint, true).check().expect_err("no weak pass before");
+        assert!(error.starts_with("skip_masked"), "{error}");
+        assert!(fixmatch(WeakPass::Ema, true).check().is_ok());
+        assert!(fixmatch(WeakPass::Ema, true).needs().ema);
+        assert!(!fixmatch(WeakPass::Apart, true).needs().ema);
     }
 }

@@ -19,6 +19,8 @@ pub(crate) struct Evaluator {
     feed: Feed,
     view: View,
     mode: Mode,
+    /// Whether each image is shown mirrored too.
+    mirror: bool,
     batch: usize,
     workers: usize,
     /// Keys the view, when it is random.
@@ -31,7 +33,19 @@ impl Evaluator {
     /// Without noise, through a policy that is not random.
     pub(super) fn new(feed: Feed, policy: &Policy, batch: usize, workers: usize) -> Self {
         let (view, mode) = (view(policy), Mode::Eval);
-        Self { feed, view, mode, batch, workers, seed: 0, interruptible: false }
+        let (mirror, seed, interruptible) = (false, 0, false);
+        Self { feed, view, mode, mirror, batch, workers, seed, interruptible }
+    }
+
+    /// The same; with `mirror`, what is said of an image is the mean of what the network says of it
+    /// and of its mirror image.
+    pub(super) fn mirrored(self, mirror: bool) -> Self {
+        Self { mirror, ..self }
+    }
+
+    /// Whether each image is shown mirrored too.
+    pub(super) fn is_mirrored(&self) -> bool {
+        self.mirror
     }
 
     /// The same, but Ctrl-C ends it: for work outside a training, which has no checkpoint to write
@@ -142,7 +156,11 @@ impl Evaluator {
         if self.interruptible {
             interrupt::check()?;
         }
-        let probabilities = no_grad(|| net.forward(images, self.mode).softmax(-1, Kind::Float));
+        let said = |images: &Tensor| net.forward(images, self.mode).softmax(-1, Kind::Float);
+        let probabilities = no_grad(|| match self.mirror {
+            true => (said(images) + said(&images.flip([3]))) / 2.0,
+            false => said(images),
+        });
         let probabilities = Vec::<f32>::try_from(probabilities.reshape([-1]))?;
         all_numbers(&probabilities)?;
         Ok(probabilities)

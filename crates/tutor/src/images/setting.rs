@@ -117,8 +117,8 @@ impl<'a> Setting<'a> {
 
     /// Shows images to networks without noise, through a policy that is not random.
     pub(crate) fn evaluator(&self, policy: &Policy) -> Evaluator {
-        let (batch, workers) = (self.shared.evaluate.batch, self.shared.workers);
-        Evaluator::new(self.feed(None), policy, batch, workers)
+        let EvaluateConfig { batch, mirror, .. } = *self.shared.evaluate;
+        Evaluator::new(self.feed(None), policy, batch, self.shared.workers).mirrored(mirror)
     }
 
     /// A trained network made for evaluation alone: batch norm is folded into its convolutions.

@@ -32,6 +32,8 @@ pub(crate) struct Place {
     pub(crate) input: PathBuf,
     pub(crate) eval_augment: Policy,
     pub(crate) eval_batch: usize,
+    /// Whether it is shown each image mirrored too.
+    pub(crate) mirror: bool,
 }
 
 /// A trained network with all that is needed to show it an image.
@@ -79,10 +81,11 @@ impl TrainedModel {
             .params
             .load(&store::load(&path)?.tensors)
             .with_context(|| path.display().to_string())?;
-        let Place { name, net, eval_augment, eval_batch, .. } = place;
+        let Place { name, net, eval_augment, eval_batch, mirror, .. } = place;
         let transform = Transform::Policy(eval_augment);
         let parts = Parts { name, net, model, input, transform, file: path };
-        Ok(Self::new(parts, device, eval_batch))
+        let shown = Self::new(parts, device, eval_batch);
+        Ok(Self { evaluator: shown.evaluator.mirrored(mirror), ..shown })
     }
 
     /// Makes it ready to run on the device where its model is, at most `batch` images at once.
@@ -156,9 +159,10 @@ impl Predictor for TrainedModel {
     }
 
     fn identity(&self) -> Result<String> {
-        let Self { input, transform, file, .. } = self;
+        let Self { input, transform, file, evaluator, .. } = self;
+        let mirror = if evaluator.is_mirrored() { " mirror" } else { "" };
         let weights = fs::read(file).with_context(|| format!("cannot read {}", file.display()))?;
-        let told = format!("{} {input:?} {transform:?}", Digest::of(&weights));
+        let told = format!("{} {input:?} {transform:?}{mirror}", Digest::of(&weights));
         Ok(Digest::of(told.as_bytes()).to_string())
     }
 

@@ -22,6 +22,7 @@ use torch::Device;
 use crate::images::source::ImageSource;
 use crate::images::trained_model::{Place, TrainedModel};
 use crate::recipe::edit;
+use crate::recipe::evaluate::EvaluateConfig;
 use crate::recipe::head::Head;
 use crate::run::experiment::{Experiment, Findings, Paper, Predictor};
 use crate::run::seeds::Run;
@@ -164,8 +165,9 @@ impl Experiment for NoisyStudent {
             Some(fix) => (dir.join("fix-resolution"), fix.eval_augment.clone()),
             None => (dir, recipe.student_eval().clone()),
         };
-        let (name, eval_batch) = (name.to_owned(), recipe.evaluate.batch);
-        let place = Place { name, net, dir, input: seed, eval_augment, eval_batch };
+        let (name, EvaluateConfig { batch: eval_batch, mirror, .. }) =
+            (name.to_owned(), recipe.evaluate);
+        let place = Place { name, net, dir, input: seed, eval_augment, eval_batch, mirror };
         Ok(Box::new(TrainedModel::load(place, device)?))
     }
 }

@@ -119,6 +119,7 @@ impl Experiment for OwnImages {
             dir,
             eval_augment: self.recipe.evaluate.augment.clone(),
             eval_batch: self.recipe.evaluate.batch,
+            mirror: self.recipe.evaluate.mirror,
         };
         Ok(Box::new(TrainedModel::load(place, device)?))
     }

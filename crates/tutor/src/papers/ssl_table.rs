@@ -100,6 +100,7 @@ impl Experiment for SslTable {
             dir,
             eval_augment: row.evaluate.augment.clone(),
             eval_batch: row.evaluate.batch,
+            mirror: row.evaluate.mirror,
         };
         Ok(Box::new(TrainedModel::load(place, device)?))
     }

@@ -186,20 +186,25 @@ fn remove_below(place: &mut Value, key: &str) -> Result<()> {
 /// unknown. Line numbers would be of `text`, which nobody has written.
 fn explain(error: &toml::de::Error, text: &str) -> String {
     let message = error.message();
-    let place = error.span().map_or(String::new(), |span| place(text, span.start));
+    let missing = message.starts_with("missing field");
+    let place = error.span().map_or(String::new(), |span| place(text, span.start, missing));
     match nearest_expected(message) {
         Some(hint) => format!("{place}{message}; did you mean `{hint}`?"),
         None => format!("{place}{message}"),
     }
 }
 
-/// `[table] key = value: ` at a byte of a TOML text.
-fn place(text: &str, at: usize) -> String {
+/// `[table] key = value: ` at a byte of a TOML text; `[table]: ` of a key that is missing, whose place
+/// is where its table begins.
+fn place(text: &str, at: usize, missing: bool) -> String {
     let (before, after) = text.split_at(at.min(text.len()));
     let begin = before.rfind('\n').map_or(0, |end| end + 1);
     let line = &text[begin..at + after.find('\n').unwrap_or(after.len())];
     let table = before[..begin].lines().rev().find(|line| line.starts_with('['));
     match table {
+        table if missing && !line.starts_with('[') => {
+            table.map_or(String::new(), |table| format!("{table}: "))
+        }
         Some(table) if !line.starts_with('[') => format!("{table} {line}: "),
         _ => format!("{line}: "),
     }
@@ -226,6 +231,29 @@ pub(crate) fn nearest<'a>(wanted: &str, names: impl Iterator<Item = &'a str>) ->
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_missing_key_is_said_of_its_table_and_of_no_other_key() {
+        #[derive(Debug, serde::Deserialize)]
+        struct Whole {
+            #[serde(rename = "width")]
+            _width: u32,
+            #[serde(rename = "net")]
+            _net: Part,
+        }
+        #[derive(Debug, serde::Deserialize)]
+        struct Part {
+            #[serde(rename = "depth")]
+            _depth: u32,
+        }
+        for (text, said) in [
+            ("width = 1", "missing field `net`"),
+            ("width = 1\n[net]\nkind = \"b\"", "[net]: missing field `depth`"),
+        ] {
+            let error = read::<Whole>(&table(text)).expect_err(text).to_string();
+            assert_eq!(error, said);
+        }
+    }
 
     fn table(text: &str) -> Table {
         text.parse().expect("valid TOML")

@@ -12,6 +12,7 @@ use super::faults::Faults;
 /// | `on` | `test` | the part that the run's numbers are measured on, once a seed |
 /// | `batch` | 256 | images of an evaluation batch |
 /// | `augment` | none | what evaluation and labelling see: nothing random |
+/// | `mirror` | false | whether evaluation and labelling see each image and its mirror image, and take the mean of both predictions |
 /// | `test_along_training` | false | whether the test part is measured at every evaluation too |
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
@@ -19,6 +20,7 @@ pub(crate) struct EvaluateConfig {
     pub(crate) on: Part,
     pub(crate) batch: usize,
     pub(crate) augment: Policy,
+    pub(crate) mirror: bool,
     /// For the means over late evaluations that some papers report. It decides nothing, and the
     /// report says so.
     pub(crate) test_along_training: bool,
@@ -26,7 +28,13 @@ pub(crate) struct EvaluateConfig {
 
 impl Default for EvaluateConfig {
     fn default() -> Self {
-        Self { on: Part::Test, batch: 256, augment: Policy::none(), test_along_training: false }
+        Self {
+            on: Part::Test,
+            batch: 256,
+            augment: Policy::none(),
+            mirror: false,
+            test_along_training: false,
+        }
     }
 }
 

@@ -68,6 +68,11 @@ pub(crate) fn part_notes(part: Part, config: &EvaluateConfig) -> Vec<String> {
              optimistic: new samples will fare worse."
         ));
     }
+    if config.mirror {
+        let note = "Evaluation and labelling take the mean of the predictions on an image and on its \
+                    mirror image (evaluate.mirror).";
+        notes.push(note.to_owned());
+    }
     if config.test_along_training {
         let note = "The test part was measured along the training too, as the recipe asks \
                     (evaluate.test_along_training).";

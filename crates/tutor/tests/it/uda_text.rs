@@ -16,8 +16,10 @@ fn names(result: &serde_json::Value, of: &str) -> Vec<String> {
 #[test]
 fn rows_are_methods_starts_and_numbers_of_labels() {
     let dir = tempfile::tempdir().expect("a folder");
-    let rows = "supervised,fixmatch,uda-switchout,uda-tf-idf,uda-bt,own-uda-tf-idf,supervised-tf-idf";
-    let arguments = ["run", "uda-text/imdb", "--quick", "--threads", "1", "--labels", "20,200,4000"];
+    let rows =
+        "supervised,fixmatch,uda-switchout,uda-tf-idf,uda-bt,own-uda-tf-idf,supervised-tf-idf";
+    let arguments =
+        ["run", "uda-text/imdb", "--quick", "--threads", "1", "--labels", "20,200,4000"];
     let arguments = [&arguments[..], &["--set", "epochs=0", "--rows", rows]].concat();
     // The embedded text has no 4,000 passages of each class.
     let said = refused(dir.path(), &arguments);
