@@ -4,7 +4,7 @@ use crate::{libtorch, workspace};
 use anyhow::{Context, Result};
 use std::ffi::OsString;
 use std::os::unix::process::CommandExt;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 
 /// What is handed on to `tutor run`, which knows and checks the values.
@@ -41,8 +41,11 @@ pub(crate) struct Args {
     #[arg(long, value_name = "KEY=VALUE")]
     set: Vec<String>,
     /// Talk to what was trained afterwards, for recipes whose networks reply
-    #[arg(long)]
+    #[arg(long, conflicts_with = "serve")]
     chat: bool,
+    /// Serve what was trained afterwards, to talk to it in the browser
+    #[arg(long)]
+    serve: bool,
     /// Further arguments for `tutor run`, after `--`
     #[arg(last = true)]
     more: Vec<OsString>,
@@ -65,6 +68,11 @@ impl Args {
     fn latest(&self) -> PathBuf {
         let out = self.out.clone().unwrap_or_else(|| PathBuf::from("runs"));
         out.join(self.recipe.split('/').next().unwrap_or_default()).join("latest")
+    }
+
+    /// What is done with the run afterwards.
+    fn then(&self) -> Option<&'static str> {
+        self.chat.then_some("chat").or(self.serve.then_some("serve"))
     }
 
     /// The command line of `tutor`.
@@ -90,24 +98,27 @@ impl Args {
     }
 }
 
-/// Runs the program with the arguments, then has it chat with the run that is named first.
-const THEN_CHAT: &str = r#"latest=$1; shift; "$0" "$@" && exec "$0" chat "$latest""#;
+/// Runs the program with the arguments, then does what is named first with the run named second.
+const THEN: &str = r#"what=$1; latest=$2; shift 2; "$0" "$@" && exec "$0" "$what" "$latest""#;
 
 /// Sets up, builds, and replaces this process by `tutor run`, so that signals and the exit status
-/// are its own. With a chat, by a shell that runs one after the other: it waits for a run that was
-/// told to stop.
+/// are its own. With `--chat` or `--serve`, by a shell that runs one after the other: it waits for
+/// a run that was told to stop.
 pub(crate) fn run(args: &Args) -> Result<()> {
     libtorch::ensure(args.wants_cuda())?;
     let tutor = build()?;
-    let mut command = match args.chat {
-        true => Command::new("sh"),
-        false => Command::new(&tutor),
+    let error = match args.then() {
+        Some(what) => then(&tutor, what, args).exec(),
+        None => Command::new(&tutor).args(args.tutor_args()).exec(),
     };
-    if args.chat {
-        command.args(["-c", THEN_CHAT]).arg(&tutor).arg(args.latest());
-    }
-    let error = command.args(args.tutor_args()).exec();
     Err(error).with_context(|| format!("could not start {}", tutor.display()))
+}
+
+/// The program's run, and then another command of its own on what it left.
+fn then(tutor: &Path, what: &str, args: &Args) -> Command {
+    let mut command = Command::new("sh");
+    command.args(["-c", THEN]).arg(tutor).arg(what).arg(args.latest()).args(args.tutor_args());
+    command
 }
 
 /// Builds the release binary; gives its path.
@@ -156,18 +167,20 @@ mod tests {
 
     #[test]
     fn a_chat_is_with_the_newest_run_of_the_paper() {
-        let line = ["reproduce", "meena/conversations", "--chat", "--out", "a b"];
-        let args = Line::try_parse_from(line).expect("a command line").args;
-        // In place of the program one that says what it is given.
-        let said = |program: &str| {
-            let mut command = std::process::Command::new("sh");
-            command.args(["-c", super::THEN_CHAT, program]).arg(args.latest());
-            let output = command.args(args.tutor_args()).output().expect("a shell");
-            String::from_utf8(output.stdout).expect("UTF-8")
-        };
-        let both = "run meena/conversations --out a b\nchat a b/meena/latest\n";
-        assert_eq!(said("echo"), both);
-        assert_eq!(said("false"), "");
+        for what in ["chat", "serve"] {
+            let flag = format!("--{what}");
+            let line = ["reproduce", "meena/conversations", &flag, "--out", "a b"];
+            let args = Line::try_parse_from(line).expect("a command line").args;
+            // In place of the program one that says what it is given.
+            let said = |program: &str| {
+                let what = args.then().expect("something afterwards");
+                let output = super::then(program.as_ref(), what, &args).output().expect("a shell");
+                String::from_utf8(output.stdout).expect("UTF-8")
+            };
+            let both = format!("run meena/conversations --out a b\n{what} a b/meena/latest\n");
+            assert_eq!(said("echo"), both);
+            assert_eq!(said("false"), "");
+        }
     }
 
     #[test]

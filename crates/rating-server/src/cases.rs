@@ -67,7 +67,7 @@ fn give_at(project: &Project, token: &str, given: &Given, now: i64) -> Result<Ta
 fn yes(place: i64) -> Given {
     Given {
         place,
-        nonce: secret::random_name(8),
+        nonce: web_server::secret::random_name(8),
         sensible: Some(true),
         specific: Some(true),
         ..Given::default()

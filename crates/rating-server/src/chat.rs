@@ -6,11 +6,12 @@ pub(crate) mod endpoint;
 use crate::error::{Error, Result};
 use crate::items;
 use crate::raters::Rater;
-use crate::secret::{keyed, random_name};
+use crate::secret::keyed;
 use crate::settings::Settings;
 use eval_ssa::{Item, Mode, Turn};
 use rusqlite::{Connection, OptionalExtension};
 use serde::{Deserialize, Serialize};
+use web_server::secret::random_name;
 
 /// How each conversation begins.
 pub(crate) const OPENING: &str = "Hi!";

@@ -3,6 +3,7 @@
 use crate::error::{Error, Result};
 use argon2::Argon2;
 use argon2::password_hash::{PasswordHash, PasswordHasher, PasswordVerifier, SaltString};
+use web_server::secret::random_bytes;
 
 /// The fewest characters of a password.
 pub(crate) const SHORTEST: usize = 10;
@@ -15,9 +16,7 @@ pub(crate) fn hash(password: &str) -> Result<String> {
     if password.chars().count() < SHORTEST || password.len() > LONGEST {
         return Err(Error::Invalid(format!("a password has at least {SHORTEST} characters")));
     }
-    let mut salt = [0; 16];
-    getrandom::fill(&mut salt).expect("the system has random numbers");
-    let salt = SaltString::encode_b64(&salt).expect("16 bytes are a salt");
+    let salt = SaltString::encode_b64(&random_bytes::<16>()).expect("16 bytes are a salt");
     let hash = Argon2::default().hash_password(password.as_bytes(), &salt);
     Ok(hash.map_err(|error| Error::Invalid(error.to_string()))?.to_string())
 }

@@ -16,7 +16,7 @@ use std::path::Path;
 
 /// A password that nobody guesses, for whoever gives none.
 pub fn new_password() -> String {
-    secret::random_name(16)
+    web_server::secret::random_name(16)
 }
 
 /// A study that is open. Several programs may have the same one open.

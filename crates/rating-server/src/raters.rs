@@ -2,7 +2,6 @@
 
 use crate::audit;
 use crate::error::{Error, Result};
-use crate::secret;
 use rusqlite::{Connection, OptionalExtension, Row};
 
 /// What a new rater is asked to do.
@@ -102,7 +101,7 @@ fn rater(row: &Row<'_>) -> rusqlite::Result<Rater> {
 /// The rater whose link this is.
 pub(crate) fn by_token(db: &Connection, token: &str) -> Result<Rater> {
     db.prepare_cached(&format!("SELECT {COLUMNS} FROM rater WHERE token = ?1"))?
-        .query_row([secret::hash(token)], rater)
+        .query_row([web_server::secret::hash(token)], rater)
         .optional()?
         .ok_or(Error::Unknown("link"))
 }
@@ -123,14 +122,16 @@ pub(crate) fn add(db: &Connection, new: &NewRater, who: &str, now: i64) -> Resul
     if !new.rates && new.chats == 0 {
         return Err(Error::invalid("a rater has to rate items, hold conversations, or both"));
     }
-    let invitation =
-        Invitation { rater: format!("r-{}", secret::random_name(8)), token: secret::token() };
+    let invitation = Invitation {
+        rater: format!("r-{}", web_server::secret::random_name(8)),
+        token: web_server::secret::token(),
+    };
     db.execute(
         "INSERT INTO rater (key, token, label, made_at, rates, chats)
          VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
         (
             &invitation.rater,
-            secret::hash(&invitation.token),
+            web_server::secret::hash(&invitation.token),
             new.label.trim(),
             now,
             new.rates,
@@ -143,10 +144,10 @@ pub(crate) fn add(db: &Connection, new: &NewRater, who: &str, now: i64) -> Resul
 
 /// Gives a rater a new link; the old one ends.
 pub(crate) fn renew(db: &Connection, key: &str, who: &str, now: i64) -> Result<Invitation> {
-    let token = secret::token();
+    let token = web_server::secret::token();
     let changed = db.execute(
         "UPDATE rater SET token = ?1 WHERE key = ?2 AND state <> 'deleted'",
-        (secret::hash(&token), key),
+        (web_server::secret::hash(&token), key),
     )?;
     if changed == 0 {
         return Err(Error::Unknown("rater"));

@@ -1,35 +1,8 @@
-//! Secrets and other random names, the hashes under which they are stored, and the clock.
+//! Numbers and names that follow from what they are for, and the clock.
 
 use sha2::{Digest, Sha256};
 use std::time::{SystemTime, UNIX_EPOCH};
-
-/// Letters of tokens: 32 of them, none that is easily taken for another.
-const LETTERS: &[u8; 32] = b"abcdefghijkmnpqrstuvwxyz23456789";
-
-/// A random name of `letters` letters, five bits each, from the system's generator.
-///
-/// # Panics
-/// When the system has no random numbers.
-pub(crate) fn random_name(letters: usize) -> String {
-    let mut bytes = vec![0; letters];
-    getrandom::fill(&mut bytes).expect("the system has random numbers");
-    bytes.iter().map(|byte| char::from(LETTERS[usize::from(byte % 32)])).collect()
-}
-
-/// A secret of 130 bits.
-pub(crate) fn token() -> String {
-    random_name(26)
-}
-
-/// What is stored of a secret. Secrets are random and long, so one round is enough.
-pub(crate) fn hash(secret: &str) -> [u8; 32] {
-    Sha256::digest(secret.as_bytes()).into()
-}
-
-/// Whether two secrets are the same, in a time that says nothing of where they differ.
-pub(crate) fn same(a: &str, b: &str) -> bool {
-    hash(a) == hash(b)
-}
+use web_server::secret::LETTERS;
 
 /// A number in [0, 2^63) that depends on the parts alone.
 pub(crate) fn keyed(seed: u64, parts: &[&[u8]]) -> i64 {
@@ -72,11 +45,8 @@ mod tests {
     use super::*;
 
     #[test]
-    fn names_have_their_length_and_differ() {
-        let (a, b) = (token(), token());
-        assert_eq!(a.len(), 26);
-        assert_ne!(a, b);
-        assert!(a.bytes().all(|letter| LETTERS.contains(&letter)));
+    fn names_follow_from_their_parts() {
+        assert_eq!(keyed_name(1, &[b"a"], 10).len(), 10);
         assert_eq!(keyed_name(1, &[b"a"], 10), keyed_name(1, &[b"a"], 10));
         assert_ne!(keyed_name(1, &[b"a", b"b"], 10), keyed_name(1, &[b"ab"], 10));
         assert_ne!(keyed_name(1, &[b"a"], 10), keyed_name(2, &[b"a"], 10));

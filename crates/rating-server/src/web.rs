@@ -5,32 +5,34 @@ mod app;
 mod assets;
 mod guard;
 mod limits;
-mod listen;
 mod numbers;
 mod page;
 mod rater;
 mod rater_page;
 mod reply;
+mod server;
 
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::project::Project;
 use app::{App, Shared};
 use axum::Router;
-use listen::Socket;
 use std::sync::Arc;
+use web_server::listen::Socket;
 
 pub use app::ServeOptions;
 pub use limits::Limits;
-pub use listen::Server;
+pub use server::Server;
 
 /// Starts a server for the project. It answers when this returns.
 ///
 /// # Errors
 /// [`crate::Error::Listen`] when the address is taken.
 pub fn serve(project: Project, options: &ServeOptions) -> Result<Server> {
-    let socket = Socket::bind(options.address)?;
+    let failed = |source| Error::Listen { address: options.address.to_string(), source };
+    let socket = Socket::bind(options.address, "rating-web").map_err(failed)?;
     let app = Arc::new(Shared::new(project, options, socket.address()));
-    Ok(socket.serve(router(&app), app))
+    let serving = socket.serve(router(&app), app.limits.connections);
+    Ok(Server { serving, app })
 }
 
 /// All pages.

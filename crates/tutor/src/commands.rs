@@ -11,15 +11,18 @@ pub(crate) mod export;
 pub(crate) mod finetune;
 pub(crate) mod fit;
 pub(crate) mod list;
+mod plain_text;
 pub(crate) mod predict;
 pub(crate) mod rate;
 pub(crate) mod report;
 pub(crate) mod run;
 mod say;
+pub(crate) mod serve;
 pub(crate) mod show;
 mod tally;
 pub(crate) mod weights;
 mod which;
+mod whom;
 
 use std::path::{Path, PathBuf};
 

@@ -56,6 +56,8 @@ enum Command {
     Rate(commands::rate::Args),
     /// Talk to a network that replies: one of a run, or a published DialoGPT.
     Chat(commands::chat::Args),
+    /// Talk to such a network in the browser, or by clients of OpenAI's chat completions.
+    Serve(commands::serve::Args),
     /// Read a recipe and say what it would run, without running it.
     Check(commands::check::Args),
 }
@@ -101,6 +103,7 @@ fn main() -> ExitCode {
         Command::Weights(args) => commands::weights::run(&args),
         Command::Rate(args) => commands::rate::run(&args),
         Command::Chat(args) => commands::chat::run(&args),
+        Command::Serve(args) => commands::serve::run(&args),
         Command::Check(args) => commands::check::run(&args),
     };
     match result {

@@ -8,12 +8,14 @@ use std::collections::{BTreeMap, BTreeSet};
 const ARROWS: &[(&str, &[&str])] = &[
     ("atomic-file", &[]),
     ("augment", &["atomic-file"]),
+    ("chat-server", &["eval-ssa", "web-server"]),
     ("eval-ssa", &["atomic-file", "augment", "metrics"]),
     ("metrics", &[]),
-    ("rating-server", &["atomic-file", "eval-ssa"]),
+    ("rating-server", &["atomic-file", "eval-ssa", "web-server"]),
     ("report", &["atomic-file", "metrics"]),
     ("data-pipeline", &["atomic-file", "augment"]),
     ("data-engine", &["atomic-file", "augment", "data-pipeline"]),
+    ("web-server", &[]),
     ("weights", &["atomic-file"]),
     ("torch", &["atomic-file", "weights"]),
     ("train", &["atomic-file", "metrics", "torch"]),
@@ -31,15 +33,17 @@ const TEST_ARROWS: &[(&str, &[&str])] = &[("ssl-core", &["augment", "data-pipeli
 const ABOVE_ALL: [&str; 2] = ["tutor", "benches"];
 
 /// Plain Rust, usable where there is no libtorch.
-const HOST_WING: [&str; 10] = [
+const HOST_WING: [&str; 12] = [
     "atomic-file",
     "augment",
+    "chat-server",
     "eval-ssa",
     "metrics",
     "rating-server",
     "report",
     "data-pipeline",
     "data-engine",
+    "web-server",
     "weights",
     "xtask",
 ];

@@ -18,6 +18,7 @@ use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
 use session::Session;
+use web_server::answer;
 
 pub(super) fn routes() -> Router<App> {
     Router::new()
@@ -40,7 +41,7 @@ pub(super) fn routes() -> Router<App> {
 
 async fn progress(State(app): State<App>, _: Session) -> Response {
     match blocking(&app, |app| app.project.status()).await {
-        Ok(status) => reply::json(StatusCode::OK, &status),
+        Ok(status) => answer::json(StatusCode::OK, &status),
         Err(error) => error.into_response(),
     }
 }

@@ -1,6 +1,6 @@
 //! What all requests share, and the options of a server.
 
-use super::limits::{Buckets, Limits};
+use super::limits::Limits;
 use super::numbers::Statistics;
 use crate::chat::Chat;
 use crate::error::{Error, Result};
@@ -10,6 +10,7 @@ use std::collections::{HashMap, HashSet};
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex};
 use tokio::sync::Semaphore;
+use web_server::buckets::Buckets;
 
 /// How the server is reached, and how much it bears.
 #[derive(Clone, Debug)]

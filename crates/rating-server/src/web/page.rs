@@ -21,6 +21,7 @@ pub(super) fn page(
                 meta name="robots" content="noindex";
                 title { (title) }
                 link rel="icon" href="data:,";
+                link rel="stylesheet" href="/assets/base.css";
                 link rel="stylesheet" href="/assets/style.css";
                 @if let Some(script) = script {
                     script type="module" src=(script) {}

@@ -2,7 +2,7 @@
 //! nothing but this rater's own places can be named.
 
 use super::app::App;
-use super::{rater_page, reply};
+use super::rater_page;
 use crate::answers::{self, Given};
 use crate::error::{Error, Result};
 use crate::raters::{self, Rater};
@@ -20,6 +20,7 @@ use rusqlite::Connection;
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 use std::sync::{Arc, PoisonError};
+use web_server::answer;
 
 pub(super) fn routes() -> Router<App> {
     Router::new()
@@ -44,9 +45,9 @@ impl FromRequestParts<App> for Token {
         if token.len() != 26 {
             return Err(Error::Unknown("link").into_response());
         }
-        if !app.raters.take(token) {
+        if app.raters.take(token).is_err() {
             let why = json!({ "error": "too many requests" });
-            return Err(reply::json(StatusCode::TOO_MANY_REQUESTS, &why));
+            return Err(answer::json(StatusCode::TOO_MANY_REQUESTS, &why));
         }
         Ok(Self(token.to_owned()))
     }
@@ -100,7 +101,7 @@ struct Next {
 
 async fn state(State(app): State<App>, Token(token): Token) -> Response {
     match with(&app, token, view::state).await {
-        Ok(state) => reply::json(StatusCode::OK, &state),
+        Ok(state) => answer::json(StatusCode::OK, &state),
         Err(error) => error.into_response(),
     }
 }
@@ -115,7 +116,7 @@ async fn guideline(State(app): State<App>, Token(token): Token) -> Response {
 
 fn next(state: Result<Seen>) -> Response {
     match state {
-        Ok(state) => reply::json(StatusCode::OK, &Next { state }),
+        Ok(state) => answer::json(StatusCode::OK, &Next { state }),
         Err(error) => error.into_response(),
     }
 }
@@ -137,7 +138,7 @@ async fn answer(State(app): State<App>, Token(token): Token, body: Bytes) -> Res
         Ok(Answered { result, state: seen(db, settings, rater, now)? })
     });
     match answered.await {
-        Ok(answered) => reply::json(StatusCode::OK, &answered),
+        Ok(answered) => answer::json(StatusCode::OK, &answered),
         Err(error) => error.into_response(),
     }
 }
@@ -148,7 +149,7 @@ async fn before(State(app): State<App>, Token(token): Token, Path(place): Path<i
         view::shown(db, settings, rater, place)
     });
     match shown.await {
-        Ok(shown) => reply::json(StatusCode::OK, &shown),
+        Ok(shown) => answer::json(StatusCode::OK, &shown),
         Err(error) => error.into_response(),
     }
 }
@@ -169,7 +170,7 @@ struct Talked {
 
 async fn say(State(app): State<App>, Token(token): Token, body: Bytes) -> Response {
     match talk(app, token, body).await {
-        Ok(talked) => reply::json(StatusCode::OK, &talked),
+        Ok(talked) => answer::json(StatusCode::OK, &talked),
         Err(error) => error.into_response(),
     }
 }

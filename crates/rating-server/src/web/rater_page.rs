@@ -17,7 +17,7 @@ pub(super) fn rater(texts: &Texts, study: &str) -> Response {
                 progress #progress max="1" value="0" aria-labelledby="progress-text" {}
             }
             p #status role="status" {}
-            p #trouble role="alert" hidden {}
+            p.trouble #trouble role="alert" hidden {}
         }
         main {
             section #message { h2 #message-title tabindex="-1" { (t("loading")) } p #message-detail {} }

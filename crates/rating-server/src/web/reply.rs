@@ -1,25 +1,11 @@
-//! Responses that are no pages: errors and JSON.
+//! Responses that are no pages: errors and files.
 
 use crate::error::Error;
 use axum::body::Body;
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
-use serde::Serialize;
 use serde_json::json;
-
-/// A short text.
-pub(super) fn text(status: StatusCode, text: &str) -> Response {
-    (status, text.to_owned()).into_response()
-}
-
-/// JSON.
-pub(super) fn json(status: StatusCode, value: &impl Serialize) -> Response {
-    let body = serde_json::to_vec(value).unwrap_or_default();
-    let mut response = (status, body).into_response();
-    let kind = HeaderValue::from_static("application/json");
-    response.headers_mut().insert(header::CONTENT_TYPE, kind);
-    response
-}
+use web_server::answer;
 
 /// A file to be saved.
 pub(super) fn file(name: &str, kind: &'static str, bytes: Vec<u8>) -> Response {
@@ -35,7 +21,7 @@ pub(super) fn file(name: &str, kind: &'static str, bytes: Vec<u8>) -> Response {
 
 /// Where there is no page.
 pub(super) async fn nothing_here() -> Response {
-    text(StatusCode::NOT_FOUND, "there is no such page")
+    answer::text(StatusCode::NOT_FOUND, "there is no such page")
 }
 
 /// The status of an error. What is inside the database is for the log, not for raters.
@@ -58,6 +44,6 @@ pub(super) fn status(error: &Error) -> (StatusCode, String) {
 impl IntoResponse for Error {
     fn into_response(self) -> Response {
         let (status, why) = status(&self);
-        json(status, &json!({ "error": why }))
+        answer::json(status, &json!({ "error": why }))
     }
 }

@@ -5,61 +5,13 @@
 
 import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
-import { createRequire } from "node:module";
-import { join } from "node:path";
-import puppeteer from "puppeteer-core";
+import { focus, start, text } from "../../../web-server/browser/browser.mjs";
 
 const plan = JSON.parse(readFileSync(process.argv[2], "utf8"));
-const axe = readFileSync(createRequire(import.meta.url).resolve("axe-core/axe.min.js"), "utf8");
-const browser = await puppeteer.launch({
-  executablePath: plan.chromium,
-  args: ["--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage"],
-});
-const complaints = [];
-
-async function open(path, { scheme = "light", width = 1100, height = 900 } = {}) {
-  const context = await browser.createBrowserContext();
-  const page = await context.newPage();
-  await page.setViewport({ width, height });
-  await page.emulateMediaFeatures([{ name: "prefers-color-scheme", value: scheme }]);
-  page.on("console", (message) => {
-    const text = message.text();
-    // A refused or unreachable request is announced by the browser as well.
-    if (message.type() === "error" && !text.startsWith("Failed to load resource")) complaints.push(text);
-  });
-  page.on("pageerror", (error) => complaints.push(String(error)));
-  await page.goto(new URL(path, plan.url).href);
-  return page;
-}
-
-async function picture(page, name) {
-  if (plan.pictures) await page.screenshot({ path: join(plan.pictures, `${name}.png`), fullPage: true });
-}
-
-async function check(page, where) {
-  // Not through the page's own scripts: its policy forbids foreign ones, and is to stay on.
-  const { frameTree } = await (await page.createCDPSession()).send("Page.getFrameTree");
-  const session = await page.createCDPSession();
-  const { executionContextId } = await session.send("Page.createIsolatedWorld", { frameId: frameTree.frame.id });
-  const evaluate = (expression) =>
-    session.send("Runtime.evaluate", {
-      expression,
-      contextId: executionContextId,
-      awaitPromise: true,
-      returnByValue: true,
-    });
-  await evaluate(axe + ";0");
-  const tags = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"];
-  const { result } = await evaluate(
-    `axe.run(document, {runOnly: ${JSON.stringify(tags)}}).then((r) => JSON.stringify(r.violations.map((v) => v.id + ": " + v.nodes.map((n) => n.html + " " + n.failureSummary).join(" | "))))`,
-  );
-  for (const violation of JSON.parse(result.value)) complaints.push(`axe, ${where}: ${violation}`);
-}
+const { browser, complaints, open, picture, check } = await start(plan);
 
 const visible = (page, id) =>
   page.waitForFunction((id) => !document.getElementById(id).hidden, { timeout: 10000 }, id);
-const text = (page, id) => page.$eval(`#${id}`, (element) => element.textContent);
-const focus = (page) => page.evaluate(() => document.activeElement.id);
 const settled = (page) => page.waitForFunction(() => !document.body.classList.contains("busy"));
 
 /** Presses a key and waits until the page shows another place, or another part. */

@@ -1,6 +1,6 @@
 //! Whole sessions in Chromium, by keyboard, with axe-core's checks: see `tests/browser`.
 //!
-//! They need `node`, `chromium` and `npm ci` in `crates/rating-server/tests/browser`; without them
+//! They need `node`, `chromium` and `npm ci` in `crates/web-server/browser`; without them
 //! the test says that it is skipped. `RATING_PICTURES` names a folder for screenshots.
 
 use crate::client::{PASSWORD, items, no_practice};
@@ -32,8 +32,8 @@ fn whole_sessions_in_chromium() {
     let Some(chromium) = program(&["chromium", "chromium-browser", "google-chrome"]) else {
         return skip("there is no chromium");
     };
-    if !scripts.join("node_modules").is_dir() {
-        return skip("run `npm ci` in crates/rating-server/tests/browser");
+    if !scripts.join("../../../web-server/browser/node_modules").is_dir() {
+        return skip("run `npm ci` in crates/web-server/browser");
     }
     let folder = tempfile::tempdir().expect("a folder");
     let settings = Settings {

@@ -2,7 +2,6 @@
 
 mod browser;
 mod client;
-mod contrast;
 mod decisions;
 mod durability;
 mod rating;

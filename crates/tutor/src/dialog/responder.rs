@@ -48,6 +48,15 @@ pub(crate) struct Drawn {
     pub(crate) score: Option<f64>,
     /// Why it may not be given.
     pub(crate) dropped: Option<String>,
+    /// Tokens that were written, the end included.
+    #[serde(skip)]
+    pub(crate) tokens: usize,
+    /// Whether it came to an end by itself.
+    #[serde(skip)]
+    pub(crate) finished: bool,
+    /// Whether it may not be given for its words.
+    #[serde(skip)]
+    pub(crate) refused: bool,
 }
 
 /// What was drawn to a context.
@@ -75,6 +84,13 @@ pub(crate) struct Context {
     pub(crate) last_cut: bool,
     /// How many turns at the beginning are not read, the last one not counted.
     pub(crate) left_out: usize,
+}
+
+impl Context {
+    /// How many tokens are read.
+    pub(crate) fn tokens(&self) -> usize {
+        self.ids.len()
+    }
 }
 
 impl Responder {
@@ -181,7 +197,7 @@ impl Responder {
         let net = self.net.as_ref();
         let all = sample_each(net, &context.ids, &self.special, &choice.sample, seed, each);
         let earlier: Vec<&[i64]> = context.earlier.iter().map(Vec::as_slice).collect();
-        let refuses = |tokens: &[i64]| self.safety.is_unsafe(&self.text(tokens));
+        let refuses = |tokens: &[i64]| self.refuses(&self.text(tokens));
         let ranking =
             Ranking { repetition: choice.repetition, earlier: &earlier, refuses: Some(&refuses) };
         let ranked = rank(&all, &ranking);
@@ -189,9 +205,17 @@ impl Responder {
             text: self.text(&all[ranked.candidate].tokens),
             score: all[ranked.candidate].score(),
             dropped: ranked.dropped.map(why),
+            tokens: all[ranked.candidate].generated(),
+            finished: all[ranked.candidate].finished,
+            refused: ranked.dropped == Some(Dropped::Refused),
         };
         let single = ranked.iter().find(|r| r.candidate == 0).expect("at least one candidate");
         Reply { single: drawn(single), ranked: ranked.iter().map(drawn).collect() }
+    }
+
+    /// Whether a text must not be given.
+    pub(crate) fn refuses(&self, text: &str) -> bool {
+        self.safety.is_unsafe(text)
     }
 
     /// The text of tokens; a response begins with the space that stands before words, or not.

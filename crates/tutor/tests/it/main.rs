@@ -19,6 +19,7 @@ mod rate_imports;
 mod refusals;
 mod resume;
 mod runs;
+mod serve;
 mod settings;
 mod ssa;
 mod text_tools;

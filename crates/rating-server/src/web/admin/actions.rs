@@ -10,13 +10,14 @@ use crate::{audit, decisions, secret, settings};
 use axum::extract::{Path, State};
 use axum::response::Response;
 use eval_ssa::Adjudication;
+use web_server::answer;
 
 /// The most raters that one form adds.
 const MOST: usize = 500;
 
 fn refused(error: &Error) -> Response {
     let (status, why) = reply::status(error);
-    reply::text(status, &why)
+    answer::text(status, &why)
 }
 
 /// Adds raters, one for each line of labels, and shows their links this once.

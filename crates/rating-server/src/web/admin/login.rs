@@ -1,7 +1,6 @@
 //! In and out.
 
 use super::super::app::{App, blocking};
-use super::super::listen::Peer;
 use super::super::page::page as frame;
 use super::super::reply;
 use super::session::{self, Sent, see};
@@ -14,6 +13,8 @@ use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use maud::html;
 use serde::Deserialize;
+use web_server::answer;
+use web_server::listen::Peer;
 
 /// A hash that no password has, so that a project without one takes as long to refuse.
 const NONE: &str = "$argon2id$v=19$m=19456,t=2,p=1$c29tZXNhbHRzb21lc2FsdA$\
@@ -54,7 +55,7 @@ pub(super) async fn log_in(
     Extension(Peer(peer)): Extension<Peer>,
     Form(Login { password }): Form<Login>,
 ) -> Response {
-    if !app.logins.take(&peer.ip().to_string()) {
+    if app.logins.take(&peer.ip().to_string()).is_err() {
         let why = "Too many attempts. Wait a while, then try again.";
         return form(&app, StatusCode::TOO_MANY_REQUESTS, Some(why));
     }
@@ -97,7 +98,7 @@ pub(super) async fn log_out(State(app): State<App>, headers: HeaderMap, _: Sent)
     let ended = app.project.write(move |db| session::end(db, &headers)).await;
     if let Err(error) = ended {
         let (status, why) = reply::status(&error);
-        return reply::text(status, &why);
+        return answer::text(status, &why);
     }
     let mut response = see("/admin/login");
     let cookie = session::set_cookie("", 0, false);

@@ -14,6 +14,7 @@ use axum::extract::State;
 use axum::http::StatusCode;
 use axum::response::Response;
 use maud::{Markup, html};
+use web_server::answer;
 
 const MENU: [(&str, &str); 7] = [
     ("/admin", "Progress"),
@@ -52,7 +53,7 @@ pub(super) fn csrf(session: &Session) -> Markup {
 
 pub(super) fn failed(error: &Error) -> Response {
     let (status, why) = reply::status(error);
-    reply::text(status, &why)
+    answer::text(status, &why)
 }
 
 pub(super) async fn overview(State(app): State<App>, session: Session) -> Response {

@@ -9,6 +9,7 @@ use crate::report;
 use axum::extract::State;
 use axum::response::Response;
 use maud::{Markup, html};
+use web_server::answer;
 
 pub(super) async fn page(State(app): State<App>, session: Session) -> Response {
     let numbers = blocking(&app, |app| app.statistics.get(&app.project)).await;
@@ -16,7 +17,7 @@ pub(super) async fn page(State(app): State<App>, session: Session) -> Response {
         Ok(numbers) => numbers,
         Err(error) => {
             let (status, why) = reply::status(&error);
-            return reply::text(status, &why);
+            return answer::text(status, &why);
         }
     };
     let body = html! {

@@ -1,7 +1,6 @@
 //! Who is logged in.
 
 use super::super::app::{App, blocking};
-use super::super::reply;
 use crate::error::{Error, Result};
 use crate::secret;
 use axum::extract::FromRequest;
@@ -11,6 +10,7 @@ use axum::http::{HeaderMap, HeaderValue, Method, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use rusqlite::{Connection, OptionalExtension};
 use std::collections::HashMap;
+use web_server::answer;
 
 /// How long a session lasts, in milliseconds.
 const LASTS: i64 = 12 * 3_600_000;
@@ -42,7 +42,7 @@ impl FromRequestParts<App> for Session {
             app.project.store().read(|db| {
                 Ok(db
                     .prepare_cached("SELECT csrf FROM session WHERE token = ?1 AND until > ?2")?
-                    .query_row((secret::hash(&token), secret::now()), |row| row.get(0))
+                    .query_row((web_server::secret::hash(&token), secret::now()), |row| row.get(0))
                     .optional()?)
             })
         });
@@ -64,9 +64,9 @@ impl FromRequest<App> for Sent {
         let form: axum::Form<HashMap<String, String>> =
             axum::Form::from_request(request, app).await.map_err(IntoResponse::into_response)?;
         let sent = form.get("csrf").map_or("", String::as_str);
-        if !secret::same(sent, &session.csrf) {
+        if !web_server::secret::same(sent, &session.csrf) {
             let why = "the form is too old, or was not sent by this page: go back and reload";
-            return Err(reply::text(StatusCode::FORBIDDEN, why));
+            return Err(answer::text(StatusCode::FORBIDDEN, why));
         }
         Ok(Self(form.0))
     }
@@ -74,11 +74,11 @@ impl FromRequest<App> for Sent {
 
 /// Begins a session; its cookie.
 pub(super) fn begin(db: &Connection, secure: bool, now: i64) -> Result<HeaderValue> {
-    let (token, csrf) = (secret::token(), secret::token());
+    let (token, csrf) = (web_server::secret::token(), web_server::secret::token());
     db.execute("DELETE FROM session WHERE until < ?1", [now])?;
     db.execute(
         "INSERT INTO session (token, csrf, until) VALUES (?1, ?2, ?3)",
-        (secret::hash(&token), csrf, now + LASTS),
+        (web_server::secret::hash(&token), csrf, now + LASTS),
     )?;
     Ok(set_cookie(&token, LASTS / 1000, secure))
 }
@@ -86,7 +86,7 @@ pub(super) fn begin(db: &Connection, secure: bool, now: i64) -> Result<HeaderVal
 /// Ends a session.
 pub(super) fn end(db: &Connection, headers: &HeaderMap) -> Result<()> {
     if let Some(token) = cookie(headers) {
-        db.execute("DELETE FROM session WHERE token = ?1", [secret::hash(token)])?;
+        db.execute("DELETE FROM session WHERE token = ?1", [web_server::secret::hash(token)])?;
     }
     Ok(())
 }
@@ -114,7 +114,7 @@ fn to_login(method: &Method) -> Response {
     if method == Method::GET {
         (StatusCode::SEE_OTHER, [(header::LOCATION, "/admin/login")]).into_response()
     } else {
-        reply::text(StatusCode::UNAUTHORIZED, "log in first")
+        answer::text(StatusCode::UNAUTHORIZED, "log in first")
     }
 }
 

@@ -8,7 +8,7 @@ use std::path::PathBuf;
 use anyhow::{Context, Result};
 
 use super::asking::{Line, Lines};
-use super::plain_text::shown;
+use crate::commands::plain_text::shown;
 use crate::dialog::responder::{Choice, Reply, Responder};
 use crate::run::note::note;
 use crate::run::seeds;

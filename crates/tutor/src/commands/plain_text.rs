@@ -9,7 +9,7 @@ fn is_hidden(c: char) -> bool {
 
 /// The text with a picture in place of each control character (␛ for Escape), U+FFFD for those that
 /// have none and for hidden ones. It has no line breaks.
-pub(super) fn shown(text: &str) -> String {
+pub(crate) fn shown(text: &str) -> String {
     let one = |c: char| match c {
         '\0'..='\u{1f}' => char::from_u32(0x2400 + u32::from(c)).unwrap_or('\u{fffd}'),
         '\u{7f}' => '\u{2421}',

@@ -3,7 +3,7 @@
 
 use std::collections::BTreeMap;
 
-const STYLE: &str = include_str!("../../assets/style.css");
+const STYLE: &str = web_server::answer::BASE_STYLE;
 
 /// Colours that stand on one another, and the least ratio.
 const PAIRS: [(&str, &str, f64); 26] = [

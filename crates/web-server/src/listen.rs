@@ -1,14 +1,12 @@
 //! The socket: connections with time limits, and an orderly end.
 
-use super::app::App;
-use crate::error::{Error, Result};
-use crate::project::Project;
 use axum::Router;
 use hyper::body::Incoming;
 use hyper::service::Service;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::server::graceful::GracefulShutdown;
 use hyper_util::service::TowerToHyperService;
+use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
@@ -23,75 +21,64 @@ const HEAD: Duration = Duration::from_secs(15);
 /// How long requests in progress may take when the server ends.
 const GRACE: Duration = Duration::from_secs(10);
 
-/// Who is at the other end of a connection.
+/// Who is at the other end of a connection; an extension of every request.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Peer(pub(super) SocketAddr);
-
-/// A server that runs until it is stopped or dropped.
-pub struct Server {
-    runtime: Runtime,
-    address: SocketAddr,
-    app: App,
-    stop: watch::Sender<bool>,
-    accepting: Option<JoinHandle<()>>,
-}
+pub struct Peer(pub SocketAddr);
 
 /// An address that is listened on, before there is anything to answer.
-pub(super) struct Socket {
+pub struct Socket {
     runtime: Runtime,
     listener: TcpListener,
     address: SocketAddr,
 }
 
+/// A server that runs until it is stopped or dropped.
+pub struct Serving {
+    runtime: Runtime,
+    address: SocketAddr,
+    stop: watch::Sender<bool>,
+    accepting: Option<JoinHandle<()>>,
+}
+
 impl Socket {
-    pub(super) fn bind(wanted: SocketAddr) -> Result<Self> {
-        let failed = |source| Error::Listen { address: wanted.to_string(), source };
-        let runtime = tokio::runtime::Builder::new_multi_thread()
-            .enable_all()
-            .thread_name("rating-web")
-            .build()
-            .map_err(failed)?;
-        let listener = runtime.block_on(TcpListener::bind(wanted)).map_err(failed)?;
-        let address = listener.local_addr().map_err(failed)?;
+    /// Listens on an address; port 0 takes a free one. Threads are called `name`.
+    ///
+    /// # Errors
+    /// When the address is taken, or none of this machine.
+    pub fn bind(wanted: SocketAddr, name: &str) -> io::Result<Self> {
+        let runtime =
+            tokio::runtime::Builder::new_multi_thread().enable_all().thread_name(name).build()?;
+        let listener = runtime.block_on(TcpListener::bind(wanted))?;
+        let address = listener.local_addr()?;
         Ok(Self { runtime, listener, address })
     }
 
-    pub(super) fn address(&self) -> SocketAddr {
-        self.address
-    }
-
-    /// Begins to answer.
-    pub(super) fn serve(self, router: Router, app: App) -> Server {
-        let Self { runtime, listener, address } = self;
-        let (stop, stopped) = watch::channel(false);
-        let accepting = runtime.spawn(accept(listener, router, Arc::clone(&app), stopped));
-        Server { runtime, address, app, stop, accepting: Some(accepting) }
-    }
-}
-
-impl Server {
     /// Where it listens.
     pub fn address(&self) -> SocketAddr {
         self.address
     }
 
-    /// How it is reached from outside.
-    pub fn url(&self) -> &str {
-        &self.app.url
+    /// Begins to answer, at most so many connections at once; others wait.
+    pub fn serve(self, router: Router, connections: usize) -> Serving {
+        let Self { runtime, listener, address } = self;
+        let (stop, stopped) = watch::channel(false);
+        let accepting = runtime.spawn(accept(listener, router, connections, stopped));
+        Serving { runtime, address, stop, accepting: Some(accepting) }
+    }
+}
+
+impl Serving {
+    /// Where it listens.
+    pub fn address(&self) -> SocketAddr {
+        self.address
     }
 
-    /// The project that it serves.
-    pub fn project(&self) -> &Project {
-        &self.app.project
-    }
-
-    /// Runs until the process is asked to end (SIGTERM, or Ctrl-C), then ends in order.
-    pub fn run_until_signal(self) {
+    /// Waits until the process is asked to end: SIGTERM, or Ctrl-C.
+    pub fn wait_for_signal(&self) {
         self.runtime.block_on(signal());
-        self.stop();
     }
 
-    /// Takes no more connections, and waits for the requests in progress.
+    /// Takes no more connections, and waits for the requests in progress, or for a signal.
     pub fn stop(mut self) {
         self.end();
     }
@@ -100,12 +87,14 @@ impl Server {
         // The receiver is gone only if the task has ended.
         let _ = self.stop.send(true);
         if let Some(accepting) = self.accepting.take() {
-            let _ = self.runtime.block_on(accepting);
+            self.runtime.block_on(async {
+                tokio::select! { _ = accepting => {}, () = signal() => {} }
+            });
         }
     }
 }
 
-impl Drop for Server {
+impl Drop for Serving {
     fn drop(&mut self) {
         self.end();
     }
@@ -133,10 +122,10 @@ async fn signal() {
 async fn accept(
     listener: TcpListener,
     router: Router,
-    app: App,
+    connections: usize,
     mut stopped: watch::Receiver<bool>,
 ) {
-    let room = Arc::new(Semaphore::new(app.limits.connections));
+    let room = Arc::new(Semaphore::new(connections));
     let graceful = GracefulShutdown::new();
     let mut http = hyper::server::conn::http1::Builder::new();
     http.timer(TokioTimer::new()).header_read_timeout(HEAD).max_buf_size(64 << 10);

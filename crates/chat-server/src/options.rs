@@ -1,0 +1,93 @@
+//! How a server is reached, and how much it bears.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::time::Duration;
+
+/// The options of a server.
+#[derive(Clone, Debug)]
+pub struct ServeOptions {
+    /// Where it listens. On this machine alone by default; port 0 takes a free one.
+    pub address: SocketAddr,
+    /// How it is reached, such as `https://chat.example.org`, when it stands behind a proxy that
+    /// adds TLS. Requests to other names are refused, so that no page in somebody's browser reaches
+    /// a server on the same machine under a name of its own.
+    pub public_url: Option<String>,
+    /// The key that clients send as `Authorization: Bearer KEY`; needed where others than this
+    /// machine are served.
+    pub key: Option<String>,
+    /// The file to which what is said is added, as items that `tutor rate import` reads; nothing is
+    /// kept without it.
+    pub keep: Option<PathBuf>,
+    /// Whether system messages are left out; they are refused otherwise.
+    pub leave_out_system: bool,
+    /// Limits on requests.
+    pub limits: Limits,
+}
+
+impl Default for ServeOptions {
+    fn default() -> Self {
+        Self {
+            address: SocketAddr::from(([127, 0, 0, 1], 8643)),
+            public_url: None,
+            key: None,
+            keep: None,
+            leave_out_system: false,
+            limits: Limits::default(),
+        }
+    }
+}
+
+impl ServeOptions {
+    /// Whether others than this machine can reach it.
+    pub fn is_open(&self) -> bool {
+        !self.address.ip().is_loopback() || self.public_url.is_some()
+    }
+}
+
+/// A random key, of 130 bits.
+pub fn new_key() -> String {
+    web_server::secret::token()
+}
+
+/// How much is borne.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Limits {
+    /// Characters of a message.
+    pub message: usize,
+    /// Turns of a conversation.
+    pub turns: usize,
+    /// The largest request, in bytes.
+    pub body: usize,
+    /// Candidates of a reply.
+    pub candidates: usize,
+    /// Requests that wait for a free model; more are refused.
+    pub waiting: usize,
+    /// How long a request waits.
+    pub wait: Duration,
+    /// How long a reply may take; it ends then with what there is.
+    pub reply: Duration,
+    /// Requests of one address at once.
+    pub burst: f64,
+    /// Requests of one address in a second, in the long run.
+    pub per_second: f64,
+    /// Connections at once.
+    pub connections: usize,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            message: 4000,
+            turns: 1000,
+            body: 1 << 20,
+            candidates: 100,
+            waiting: 32,
+            wait: Duration::from_secs(60),
+            reply: Duration::from_secs(120),
+            burst: 1000.0,
+            per_second: 100.0,
+            connections: 2048,
+        }
+    }
+}

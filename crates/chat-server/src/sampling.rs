@@ -1,0 +1,73 @@
+//! How a reply is to be drawn, of what was asked and what may be asked.
+
+use crate::model::{About, Sampling};
+use crate::options::Limits;
+
+/// What somebody asks for; nothing where they do not care.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Asked {
+    pub(crate) candidates: Option<u64>,
+    pub(crate) temperature: Option<f64>,
+    pub(crate) top_k: Option<u64>,
+    pub(crate) top_p: Option<f64>,
+    pub(crate) max_tokens: Option<u64>,
+}
+
+/// A parameter and what is wrong with it.
+pub(crate) type Fault = (&'static str, String);
+
+/// How a reply is drawn.
+pub(crate) fn chosen(asked: &Asked, about: &About, limits: &Limits) -> Result<Sampling, Fault> {
+    let most = limits.candidates as u64;
+    let own = about.sampling;
+    let count = |name, value: Option<u64>, own: usize, most: u64| match value {
+        None => Ok(own),
+        Some(value) if (1..=most).contains(&value) => Ok(value as usize),
+        Some(value) => Err((name, format!("{value} is not a whole number from 1 to {most}"))),
+    };
+    let temperature = asked.temperature.unwrap_or(own.temperature);
+    if !(0.0..=2.0).contains(&temperature) && asked.temperature.is_some() {
+        return Err(("temperature", format!("{temperature} is not from 0 to 2")));
+    }
+    if let Some(p) = asked.top_p.filter(|p| !(0.0..=1.0).contains(p)) {
+        return Err(("top_p", format!("{p} is not from 0 to 1")));
+    }
+    let top_k = match asked.top_k {
+        Some(k) => Some(count("top_k", Some(k), 0, 1 << 20)?),
+        None => own.top_k,
+    };
+    // Who asks for more tokens than there is room for gets as many as there are: the number is a
+    // bound, and clients send a large one as a matter of course.
+    let max_tokens = count("max_tokens", asked.max_tokens, own.max_tokens, u64::MAX)?;
+    Ok(Sampling {
+        candidates: count(
+            "candidates",
+            asked.candidates,
+            own.candidates,
+            most.max(own.candidates as u64),
+        )?,
+        temperature,
+        top_k,
+        top_p: asked.top_p.or(own.top_p),
+        max_tokens: max_tokens.min(about.longest),
+    })
+}
+
+/// What is wrong with these turns, if anything.
+pub(crate) fn turns_fault(turns: &[String], limits: &Limits) -> Option<String> {
+    let Some(last) = turns.last() else {
+        return Some("there is nothing to reply to".to_owned());
+    };
+    if last.trim().is_empty() {
+        return Some("the last message says nothing".to_owned());
+    }
+    if turns.len() > limits.turns {
+        return Some(format!(
+            "a conversation has at most {} messages, this one {}: leave out the oldest",
+            limits.turns,
+            turns.len()
+        ));
+    }
+    let long = turns.iter().position(|turn| turn.chars().count() > limits.message)?;
+    Some(format!("message {} is longer than {} characters", long + 1, limits.message))
+}

@@ -1,0 +1,87 @@
+//! What all requests share.
+
+use super::problem::Problem;
+use crate::model::{About, Ask, Sampling};
+use crate::options::{Limits, ServeOptions};
+use crate::slots::{Refused, Slots, Ticket};
+use std::net::SocketAddr;
+use std::sync::Arc;
+use web_server::buckets::Buckets;
+use web_server::secret::{random_bytes, random_name};
+
+/// What all requests share.
+pub(super) struct State {
+    pub(super) about: About,
+    pub(super) slots: Arc<Slots>,
+    pub(super) url: String,
+    pub(super) key: Option<String>,
+    pub(super) is_kept: bool,
+    pub(super) leave_out_system: bool,
+    pub(super) limits: Limits,
+    /// Requests of each address.
+    pub(super) clients: Buckets,
+}
+
+pub(super) type App = Arc<State>;
+
+/// A request that makes sense.
+pub(super) struct Wanted {
+    pub(super) turns: Vec<String>,
+    pub(super) sampling: Sampling,
+    /// What the draws follow from; a random number without it.
+    pub(super) seed: Option<u64>,
+    pub(super) stops: Vec<String>,
+    /// The conversation that it belongs to, if that has a name.
+    pub(super) conversation: Option<String>,
+}
+
+/// A reply that is waited for.
+pub(super) struct Awaited {
+    pub(super) ticket: Ticket,
+    pub(super) id: String,
+    pub(super) seed: u64,
+}
+
+impl State {
+    pub(super) fn new(
+        about: About,
+        slots: Arc<Slots>,
+        options: &ServeOptions,
+        address: SocketAddr,
+    ) -> Self {
+        let url = options.public_url.as_ref().map_or_else(
+            || format!("http://{address}"),
+            |url| url.trim_end_matches('/').to_owned(),
+        );
+        Self {
+            about,
+            slots,
+            url,
+            key: options.key.clone(),
+            is_kept: options.keep.is_some(),
+            leave_out_system: options.leave_out_system,
+            clients: Buckets::new(options.limits.burst, options.limits.per_second),
+            limits: options.limits.clone(),
+        }
+    }
+
+    /// Puts a request in the line; `prefix` stands before the reply's name.
+    pub(super) fn ask(&self, wanted: Wanted, prefix: &str) -> Result<Awaited, Problem> {
+        let id = format!("{prefix}{}", random_name(16));
+        // JavaScript's numbers are whole up to 2^53.
+        let seed = wanted.seed.unwrap_or_else(|| u64::from_le_bytes(random_bytes()) >> 11);
+        let conversation = wanted.conversation.unwrap_or_else(|| id.clone());
+        let ask = Ask { turns: wanted.turns, sampling: wanted.sampling, seed };
+        let names = [id.clone(), conversation];
+        let ticket = self.slots.ask(ask, wanted.stops, names).map_err(|refused| match refused {
+            Refused::Full(wait) => Problem::busy(wait),
+            Refused::Closing => Problem::closing(),
+        })?;
+        let (slots, number, wait) = (Arc::clone(&self.slots), ticket.number(), self.limits.wait);
+        tokio::spawn(async move {
+            tokio::time::sleep(wait).await;
+            slots.expire(number);
+        });
+        Ok(Awaited { ticket, id, seed })
+    }
+}

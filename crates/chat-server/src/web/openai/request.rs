@@ -1,0 +1,310 @@
+//! What is asked in OpenAI's shape. Parameters that would change the reply and cannot be heeded are
+//! refused by name, unless their value is the one that changes nothing; unknown ones are ignored.
+
+use super::super::app::{State, Wanted};
+use super::super::problem::Problem;
+use crate::sampling::{Asked, chosen, turns_fault};
+use serde_json::{Map, Value};
+
+/// A request that makes sense.
+pub(super) struct Request {
+    pub(super) wanted: Wanted,
+    /// How many choices are given.
+    pub(super) n: usize,
+    pub(super) streamed: bool,
+    /// Whether a stream ends with the number of tokens.
+    pub(super) with_usage: bool,
+}
+
+/// Which values of a parameter change nothing.
+enum Neutral {
+    /// This number.
+    Number(f64),
+    /// `false`.
+    False,
+    /// An empty list or object.
+    Empty,
+    /// One of these texts.
+    Text(&'static [&'static str]),
+    /// An object whose `type` is this.
+    Type(&'static str),
+    /// A list of this one text.
+    Only(&'static str),
+    /// None.
+    Nothing,
+}
+
+impl Neutral {
+    fn is(&self, value: &Value) -> bool {
+        match self {
+            Self::Number(number) => value.as_f64() == Some(*number),
+            Self::False => value == &Value::Bool(false),
+            Self::Empty => {
+                value.as_array().is_some_and(Vec::is_empty)
+                    || value.as_object().is_some_and(Map::is_empty)
+            }
+            Self::Text(texts) => value.as_str().is_some_and(|text| texts.contains(&text)),
+            Self::Type(name) => value["type"] == *name,
+            Self::Only(text) => value.as_array().is_some_and(|list| list.iter().all(|v| v == text)),
+            Self::Nothing => false,
+        }
+    }
+}
+
+const NO_TOOLS: &str = "the model calls no tools";
+const TEXT_ALONE: &str = "the model writes plain text";
+const OTHER_WAY: &str = "temperature, top_p and top_k say how words are chosen";
+
+/// Parameters of OpenAI's API, and of servers of the same shape, that would change the reply.
+const REFUSED: [(&str, Neutral, &str); 27] = [
+    ("tools", Neutral::Empty, NO_TOOLS),
+    ("tool_choice", Neutral::Text(&["none", "auto"]), NO_TOOLS),
+    ("functions", Neutral::Empty, NO_TOOLS),
+    ("function_call", Neutral::Text(&["none", "auto"]), NO_TOOLS),
+    ("web_search_options", Neutral::Nothing, NO_TOOLS),
+    ("response_format", Neutral::Type("text"), TEXT_ALONE),
+    ("modalities", Neutral::Only("text"), TEXT_ALONE),
+    ("audio", Neutral::Nothing, TEXT_ALONE),
+    ("grammar", Neutral::Text(&[""]), TEXT_ALONE),
+    ("guided_json", Neutral::Nothing, TEXT_ALONE),
+    ("logprobs", Neutral::False, "scores of whole candidates are in `tutor`"),
+    ("top_logprobs", Neutral::Number(0.0), "scores of whole candidates are in `tutor`"),
+    ("logit_bias", Neutral::Empty, OTHER_WAY),
+    ("presence_penalty", Neutral::Number(0.0), OTHER_WAY),
+    ("frequency_penalty", Neutral::Number(0.0), OTHER_WAY),
+    ("repetition_penalty", Neutral::Number(1.0), OTHER_WAY),
+    ("repeat_penalty", Neutral::Number(1.0), OTHER_WAY),
+    ("min_p", Neutral::Number(0.0), OTHER_WAY),
+    ("typical_p", Neutral::Number(1.0), OTHER_WAY),
+    ("mirostat", Neutral::Number(0.0), OTHER_WAY),
+    ("min_tokens", Neutral::Number(0.0), "max_tokens bounds a reply"),
+    ("best_of", Neutral::Number(1.0), "`candidates` says how many are drawn"),
+    ("prediction", Neutral::Nothing, "leave it out"),
+    ("prompt", Neutral::Nothing, "send `messages`"),
+    ("reasoning_effort", Neutral::Text(&["none"]), "the model does not reason"),
+    ("verbosity", Neutral::Nothing, "max_tokens bounds a reply"),
+    ("use_beam_search", Neutral::False, OTHER_WAY),
+];
+
+/// Reads a request.
+pub(super) fn parse(app: &State, bytes: &[u8]) -> Result<Request, Problem> {
+    let body: Value = serde_json::from_slice(bytes)
+        .map_err(|error| Problem::invalid(format!("the request is no JSON: {error}")))?;
+    let Value::Object(mut body) = body else {
+        return Err(Problem::invalid("the request is no JSON object"));
+    };
+    // Clients send null for what they leave out.
+    body.retain(|_, value| !value.is_null());
+    for (name, neutral, way_out) in REFUSED {
+        if body.get(name).is_some_and(|value| !neutral.is(value)) {
+            return Err(Problem::unsupported(name, way_out));
+        }
+    }
+    if let Some(model) = body.get("model") {
+        let asked = model.as_str().ok_or_else(|| Problem::of("model", "a name is needed"))?;
+        if asked != app.about.name {
+            return Err(Problem::no_model(asked, &app.about.name));
+        }
+    }
+    let body = Body(body);
+    let n = body.whole("n")?.unwrap_or(1);
+    if !(1..=app.limits.candidates as u64).contains(&n) {
+        let why = format!("{n} is not from 1 to {}", app.limits.candidates);
+        return Err(Problem::of("n", why));
+    }
+    let bounds = [body.whole("max_completion_tokens")?, body.whole("max_tokens")?];
+    let asked = Asked {
+        candidates: body.whole("candidates")?,
+        temperature: body.number("temperature")?,
+        top_k: body.whole("top_k")?.filter(|&k| k > 0),
+        top_p: body.number("top_p")?,
+        max_tokens: bounds.into_iter().flatten().min(),
+    };
+    let mut sampling = chosen(&asked, &app.about, &app.limits)?;
+    sampling.candidates = sampling.candidates.max(n as usize);
+    let turns = turns(body.0.get("messages"), app.leave_out_system)?;
+    if let Some(fault) = turns_fault(&turns, &app.limits) {
+        return Err(Problem::of("messages", fault));
+    }
+    let options = body.0.get("stream_options").unwrap_or(&Value::Null);
+    Ok(Request {
+        wanted: Wanted {
+            turns,
+            sampling,
+            seed: body.seed()?,
+            stops: body.stops()?,
+            conversation: None,
+        },
+        n: n as usize,
+        streamed: body.flag("stream")?,
+        with_usage: options["include_usage"] == Value::Bool(true),
+    })
+}
+
+/// The parameters that were sent.
+struct Body(Map<String, Value>);
+
+impl Body {
+    fn number(&self, name: &'static str) -> Result<Option<f64>, Problem> {
+        let read = |value: &Value| value.as_f64().ok_or_else(|| Problem::of(name, "no number"));
+        self.0.get(name).map(read).transpose()
+    }
+
+    fn whole(&self, name: &'static str) -> Result<Option<u64>, Problem> {
+        let read = |value: &Value| {
+            let fault =
+                || Problem::of(name, format!("{value} is not a whole number of at least 0"));
+            value.as_u64().ok_or_else(fault)
+        };
+        self.0.get(name).map(read).transpose()
+    }
+
+    fn flag(&self, name: &'static str) -> Result<bool, Problem> {
+        let read = |value: &Value| {
+            value.as_bool().ok_or_else(|| Problem::of(name, "neither true nor false"))
+        };
+        self.0.get(name).map_or(Ok(false), read)
+    }
+
+    /// Seeds of OpenAI's API may be negative.
+    fn seed(&self) -> Result<Option<u64>, Problem> {
+        let read = |value: &Value| {
+            let number = value.as_u64().or_else(|| value.as_i64().map(i64::cast_unsigned));
+            number.ok_or_else(|| Problem::of("seed", "no whole number of 64 bits"))
+        };
+        self.0.get("seed").map(read).transpose()
+    }
+
+    fn stops(&self) -> Result<Vec<String>, Problem> {
+        let fault = || Problem::of("stop", "a text, or up to four of them, none of them empty");
+        let text = |value: &Value| {
+            value.as_str().filter(|text| !text.is_empty()).map(str::to_owned).ok_or_else(fault)
+        };
+        match self.0.get("stop") {
+            None => Ok(vec![]),
+            Some(Value::Array(list)) if list.len() <= 4 => list.iter().map(text).collect(),
+            Some(Value::Array(_)) => Err(fault()),
+            Some(one) => Ok(vec![text(one)?]),
+        }
+    }
+}
+
+/// What was said, oldest first.
+fn turns(messages: Option<&Value>, leave_out_system: bool) -> Result<Vec<String>, Problem> {
+    let Some(Value::Array(messages)) = messages else {
+        return Err(Problem::of("messages", "a list of messages is needed"));
+    };
+    let mut turns = Vec::new();
+    let mut last = "";
+    for (index, message) in messages.iter().enumerate() {
+        let name = format!("messages[{index}]");
+        let role = message["role"].as_str().unwrap_or_default();
+        let is_system = match role {
+            "system" | "developer" => true,
+            "user" | "assistant" => false,
+            _ => {
+                let why = "the roles here are user and assistant";
+                return Err(Problem::of(format!("{name}.role"), why));
+            }
+        };
+        let calls = |key: &str| {
+            message.get(key).is_some_and(|value| !value.is_null() && value != &Value::Array(vec![]))
+        };
+        if calls("tool_calls") || calls("function_call") {
+            return Err(Problem::of(format!("{name}.tool_calls"), NO_TOOLS));
+        }
+        let text = content(&message["content"], &format!("{name}.content"))?;
+        if is_system {
+            if !leave_out_system && !text.trim().is_empty() {
+                let way_out = "this model reads no instructions; a server that is started with \
+                               --leave-out-system ignores them";
+                return Err(Problem::unsupported(&format!("{name}.role"), way_out));
+            }
+            continue;
+        }
+        turns.push(text);
+        last = role;
+    }
+    if last == "assistant" {
+        return Err(Problem::of("messages", "the last message has to be the user's"));
+    }
+    Ok(turns)
+}
+
+/// The text of a message: a text, or a list of parts that are texts.
+fn content(content: &Value, name: &str) -> Result<String, Problem> {
+    let part = |part: &Value| match (part["type"].as_str(), part["text"].as_str()) {
+        (Some("text"), Some(text)) => Ok(text.to_owned()),
+        (Some("refusal"), _) => Ok(part["refusal"].as_str().unwrap_or_default().to_owned()),
+        _ => Err(Problem::unsupported(name, "the model reads plain text")),
+    };
+    match content {
+        Value::String(text) => Ok(text.clone()),
+        Value::Array(parts) => parts.iter().map(part).collect(),
+        Value::Null => Ok(String::new()),
+        _ => Err(Problem::of(name, "a text is needed")),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    fn said(messages: &Value) -> Result<Vec<String>, String> {
+        turns(Some(messages), false).map_err(|problem| {
+            problem.object()["error"]["message"].as_str().unwrap_or_default().to_owned()
+        })
+    }
+
+    #[test]
+    fn messages_become_turns() {
+        let user = |content: Value| json!({ "role": "user", "content": content });
+        let parts = json!([{ "type": "text", "text": "a" }, { "type": "text", "text": "b" }]);
+        let messages = json!([
+            { "role": "system", "content": "" },
+            user(json!("Hi")),
+            { "role": "assistant", "content": "Hello", "tool_calls": [], "refusal": null },
+            user(parts),
+        ]);
+        assert_eq!(said(&messages).expect("turns"), ["Hi", "Hello", "ab"]);
+        let with_image = user(json!([{ "type": "image_url", "image_url": { "url": "data:," } }]));
+        for (messages, fault) in [
+            (
+                json!([{ "role": "system", "content": "Be kind" }, user(json!("Hi"))]),
+                "messages[0].role",
+            ),
+            (json!([user(json!("Hi")), { "role": "assistant", "content": "H" }]), "the user's"),
+            (json!([{ "role": "tool", "content": "1" }]), "messages[0].role"),
+            (json!([with_image]), "messages[0].content"),
+            (json!([user(json!(1))]), "messages[0].content"),
+            (json!(["Hi"]), "messages[0].role"),
+            (json!("Hi"), "a list"),
+        ] {
+            let error = said(&messages).expect_err(fault);
+            assert!(error.contains(fault), "{error}");
+        }
+        let system = json!([{ "role": "developer", "content": "Be kind" }, user(json!("Hi"))]);
+        assert_eq!(turns(Some(&system), true).expect("without it"), ["Hi"]);
+    }
+
+    #[test]
+    fn values_that_change_nothing_are_let_through() {
+        let body = json!({
+            "tools": [], "tool_choice": "none", "response_format": { "type": "text" },
+            "modalities": ["text"], "logprobs": false, "logit_bias": {}, "presence_penalty": 0,
+            "frequency_penalty": 0.0, "repetition_penalty": 1.0,
+        });
+        let odd = json!({
+            "tools": [{}], "tool_choice": "required", "response_format": { "type": "json_object" },
+            "modalities": ["text", "audio"], "logprobs": true, "logit_bias": { "5": 1 },
+            "presence_penalty": 0.5, "frequency_penalty": "0", "repetition_penalty": 1.1,
+        });
+        for (name, neutral, _) in REFUSED {
+            if let Some(value) = body.get(name) {
+                assert!(neutral.is(value), "{name}");
+                assert!(!neutral.is(&odd[name]), "{name}");
+            }
+        }
+    }
+}

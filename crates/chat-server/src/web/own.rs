@@ -1,0 +1,150 @@
+//! The API of our own: `GET /api/about` and `POST /api/chat`.
+
+use super::app::{App, Awaited, Wanted};
+use super::body;
+use super::problem::Problem;
+use super::stream;
+use crate::model::{About, Sampling};
+use crate::sampling::{Asked, chosen, turns_fault};
+use crate::slots::{Done, Said};
+use axum::Router;
+use axum::body::Body;
+use axum::extract::State;
+use axum::http::StatusCode;
+use axum::response::sse::Event;
+use axum::response::{IntoResponse, Response};
+use axum::routing::{get, post};
+use serde::Deserialize;
+use serde_json::{Value, json};
+use web_server::answer;
+
+pub(super) fn routes() -> Router<App> {
+    Router::new().route("/api/about", get(about)).route("/api/chat", post(chat))
+}
+
+async fn about(State(app): State<App>) -> Response {
+    let About { name, sampling, longest } = &app.about;
+    let body = json!({
+        "name": name,
+        "candidates": sampling.candidates,
+        "temperature": sampling.temperature,
+        "top_k": sampling.top_k,
+        "top_p": sampling.top_p,
+        "max_tokens": sampling.max_tokens,
+        "kept": app.is_kept,
+        "limits": {
+            "characters": app.limits.message, "turns": app.limits.turns,
+            "candidates": app.limits.candidates, "tokens": longest, "bytes": app.limits.body,
+        },
+    });
+    answer::json(StatusCode::OK, &body)
+}
+
+/// What is posted.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Posted {
+    turns: Vec<String>,
+    #[serde(default)]
+    stream: bool,
+    conversation: Option<String>,
+    seed: Option<u64>,
+    candidates: Option<u64>,
+    temperature: Option<f64>,
+    top_k: Option<u64>,
+    top_p: Option<f64>,
+    max_tokens: Option<u64>,
+    #[serde(default)]
+    stop: Vec<String>,
+}
+
+/// The longest name of a conversation.
+const NAME: usize = 64;
+
+fn wanted(app: &App, posted: Posted) -> Result<Wanted, Problem> {
+    if let Some(fault) = turns_fault(&posted.turns, &app.limits) {
+        return Err(Problem::of("turns", fault));
+    }
+    let asked = Asked {
+        candidates: posted.candidates,
+        temperature: posted.temperature,
+        top_k: posted.top_k,
+        top_p: posted.top_p,
+        max_tokens: posted.max_tokens,
+    };
+    let sampling: Sampling = chosen(&asked, &app.about, &app.limits)?;
+    let named = |name: &String| {
+        let fine = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_');
+        (1..=NAME).contains(&name.len()) && name.chars().all(fine)
+    };
+    if posted.conversation.as_ref().is_some_and(|name| !named(name)) {
+        let why = format!("a name has 1 to {NAME} letters, digits, - and _");
+        return Err(Problem::of("conversation", why));
+    }
+    if posted.stop.len() > 4 || posted.stop.iter().any(String::is_empty) {
+        return Err(Problem::of("stop", "up to four texts, none of them empty"));
+    }
+    Ok(Wanted {
+        turns: posted.turns,
+        sampling,
+        seed: posted.seed,
+        stops: posted.stop,
+        conversation: posted.conversation,
+    })
+}
+
+async fn chat(State(app): State<App>, body: Body) -> Response {
+    match answered(&app, body).await {
+        Ok(response) => response,
+        Err(problem) => problem.into_response(),
+    }
+}
+
+async fn answered(app: &App, body: Body) -> Result<Response, Problem> {
+    let bytes = body::read(body, app.limits.body).await?;
+    let posted: Posted = serde_json::from_slice(&bytes)
+        .map_err(|error| Problem::invalid(format!("the request: {error}")))?;
+    let streamed = posted.stream;
+    let Awaited { mut ticket, id, seed } = app.ask(wanted(app, posted)?, "reply-")?;
+    if streamed {
+        let event = |name: &str, data: &Value| Event::default().event(name).data(data.to_string());
+        let start = json!({ "id": id, "seed": seed, "waiting": ticket.ahead() });
+        let tell = move |said| match said {
+            Said::Begun => vec![event("begin", &json!({}))],
+            Said::Piece { tokens, text } => {
+                vec![event("piece", &json!({ "tokens": tokens, "text": text }))]
+            }
+            Said::Done(done) => vec![event("done", &object(&id, seed, &done))],
+            Said::Failed(failed) => vec![event("error", &Problem::from(failed).object())],
+        };
+        return Ok(stream::events(ticket, vec![event("start", &start)], tell));
+    }
+    loop {
+        match ticket.next().await {
+            Said::Begun | Said::Piece { .. } => {}
+            Said::Done(done) => return Ok(answer::json(StatusCode::OK, &object(&id, seed, &done))),
+            Said::Failed(failed) => return Err(failed.into()),
+        }
+    }
+}
+
+/// A reply with its candidates.
+fn object(id: &str, seed: u64, done: &Done) -> Value {
+    let best = done.reply.candidates.first();
+    let given = best.filter(|best| best.dropped.is_none() && !best.text.is_empty());
+    let finish = match given {
+        None => "nothing",
+        Some(_) if done.stopped.first() == Some(&true) => "stop",
+        Some(given) if given.finished => "end",
+        Some(_) if done.late => "time",
+        Some(_) => "length",
+    };
+    json!({
+        "id": id,
+        "reply": given.map(|given| &given.text),
+        "finish": finish,
+        "seed": seed,
+        "candidates": done.reply.candidates,
+        "read": done.reply.read,
+    })
+}

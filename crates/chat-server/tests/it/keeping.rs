@@ -1,0 +1,60 @@
+//! What is kept of a chat: nothing, unless a file is named.
+
+use crate::client::{Served, completion, options};
+use chat_server::ServeOptions;
+use eval_ssa::{Item, Mode};
+use serde_json::json;
+
+#[test]
+fn what_is_said_is_kept_as_items_where_that_is_asked_for() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let file = folder.path().join("kept.jsonl");
+    // A process that was killed left half a line.
+    std::fs::write(&file, "{\"id\": \"ha").expect("a file");
+    let served = Served::with(0, &ServeOptions { keep: Some(file.clone()), ..options() });
+    assert_eq!(served.get("/api/about").json()["kept"], true);
+    let body =
+        json!({ "turns": ["Hi", "Hello", "How\nare you?"], "conversation": "c-1", "seed": 7 });
+    served.post("/api/chat", &body);
+    served.complete("a b", &json!({ "n": 2, "stream": true }));
+    served.complete("an awful word", &json!({}));
+    served.complete("fail", &json!({}));
+    let text = std::fs::read_to_string(&file).expect("a file");
+    let lines: Vec<&str> = text.lines().collect();
+    assert_eq!((lines[0], lines.len()), ("{\"id\": \"ha", 3), "{text}");
+    let item = |line: &str| -> Item { serde_json::from_str(line).expect("an item") };
+    let (first, second) = (item(lines[1]), item(lines[2]));
+    assert_eq!((first.mode, &*first.conversation, first.turn), (Mode::Interactive, "c-1", 3));
+    assert_eq!((&*first.response, first.seed), ("How\nare you?", Some(7)));
+    let speakers: Vec<&str> = first.context.iter().map(|turn| turn.speaker.as_str()).collect();
+    assert_eq!(speakers, ["A", "B", "A"]);
+    assert_eq!(first.likelihood.expect("a score").nll, 0.5 * 2.0);
+    assert_eq!(second.conversation, second.id);
+    assert_ne!(first.id, second.id);
+    drop(served);
+
+    // A reply that nobody heard is not kept.
+    let kept = folder.path().join("other.jsonl");
+    let served = Served::with(20, &ServeOptions { keep: Some(kept.clone()), ..options() });
+    let reading = served.read_until(
+        "/v1/chat/completions",
+        &completion("count", &json!({ "stream": true })),
+        "2 ",
+    );
+    drop(reading);
+    served.soon("a free model", |served| served.server.status().free == 1);
+    assert_eq!(std::fs::read_to_string(&kept).expect("a file"), "");
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::PermissionsExt;
+        let mode = std::fs::metadata(&kept).expect("a file").permissions().mode();
+        assert_eq!(mode & 0o777, 0o600);
+    }
+}
+
+#[test]
+fn nothing_is_kept_otherwise() {
+    let served = Served::new(0);
+    served.complete("hello", &json!({}));
+    assert_eq!(served.get("/api/about").json()["kept"], false);
+}

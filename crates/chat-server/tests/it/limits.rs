@@ -1,0 +1,217 @@
+//! Limits on everything, and who is let in.
+
+use crate::client::{Served, completion, options};
+use chat_server::{Error, ServeOptions, serve};
+use serde_json::json;
+use std::collections::BTreeMap;
+use std::net::SocketAddr;
+use std::time::{Duration, Instant};
+
+#[test]
+fn a_thousand_requests_at_once_are_replied_to_or_told_to_wait() {
+    let served = Served::new(5);
+    let statuses = std::thread::scope(|scope| {
+        let (served, body) = (&served, completion("one two", &json!({})));
+        let asking: Vec<_> = (0..1000)
+            .map(|n| {
+                let body = body.clone();
+                scope.spawn(move || {
+                    let response = match n % 2 {
+                        0 => served.post("/v1/chat/completions", &body),
+                        _ => served.post("/api/chat", &json!({ "turns": ["one two"] })),
+                    };
+                    if response.status == 429 {
+                        response.error();
+                        let wait = response.header("retry-after").expect("when to come back");
+                        assert!((1..=60).contains(&wait.parse::<u64>().expect("seconds")));
+                    }
+                    response.status
+                })
+            })
+            .collect();
+        let mut statuses: BTreeMap<u16, usize> = BTreeMap::new();
+        for asked in asking {
+            *statuses.entry(asked.join().expect("answered")).or_default() += 1;
+        }
+        statuses
+    });
+    assert_eq!(statuses.keys().copied().collect::<Vec<_>>(), [200, 429], "{statuses:?}");
+    assert_eq!(served.complete("hello", &json!({})).status, 200);
+    assert_eq!(
+        served.get("/health").json(),
+        json!({ "status": "ok", "slots": 1, "free": 1, "waiting": 0 })
+    );
+}
+
+#[test]
+fn one_client_cannot_ask_too_often() {
+    let mut options = options();
+    (options.limits.burst, options.limits.per_second) = (3.0, 0.1);
+    let served = Served::with(0, &options);
+    let statuses: Vec<u16> = (0..5).map(|_| served.complete("hi", &json!({})).status).collect();
+    assert_eq!(statuses, [200, 200, 200, 429, 429]);
+    let refused = served.post("/api/chat", &json!({ "turns": ["hi"] }));
+    assert_eq!(refused.status, 429);
+    assert!(refused.error().contains("your address"));
+    assert!(refused.header("retry-after").expect("seconds").parse::<u64>().expect("a number") >= 9);
+    assert_eq!(served.get("/").status, 200, "pages are not counted");
+    let served = Served::with(0, &ServeOptions { key: Some("a secret key".into()), ..options });
+    let statuses: Vec<u16> = (0..4).map(|_| served.get("/v1/models").status).collect();
+    assert_eq!(statuses, [401, 401, 401, 429], "keys cannot be tried out");
+}
+
+#[test]
+fn who_waits_too_long_is_told_to_come_back() {
+    let mut options = options();
+    options.limits.wait = Duration::from_millis(100);
+    let served = Served::with(50, &options);
+    let first =
+        served.read_until("/api/chat", &json!({ "turns": ["count"], "stream": true }), "1 ");
+    for more in [json!({}), json!({ "stream": true })] {
+        let refused = served.complete("hi", &more);
+        assert_eq!(refused.status, 429);
+        assert!(refused.header("retry-after").is_some() && refused.error().contains("wait"));
+    }
+    let told = served.post("/api/chat", &json!({ "turns": ["hi"], "stream": true })).events();
+    assert_eq!((&*told[0].0, told[0].1.contains("\"waiting\":1")), ("start", true));
+    assert_eq!((&*told[1].0, told.len()), ("error", 2));
+    drop(first);
+}
+
+#[test]
+fn too_much_is_refused_and_said() {
+    let served = Served::new(0);
+    let long = "x".repeat(4001);
+    let many = vec!["x"; 1001];
+    for (path, body, status, says) in [
+        ("/api/chat", json!({ "turns": [long] }), 400, "longer than 4000"),
+        ("/api/chat", json!({ "turns": many }), 400, "at most 1000"),
+        ("/api/chat", json!({ "turns": ["x".repeat(2 << 20)] }), 413, "larger than 1048576"),
+        ("/v1/chat/completions", completion(&long, &json!({})), 400, "messages: message 1"),
+        ("/v1/chat/completions", completion(&"x".repeat(5 << 20), &json!({})), 413, "larger than"),
+        ("/v1/chat/completions", completion(" \n", &json!({})), 400, "says nothing"),
+    ] {
+        let response = served.post(path, &body);
+        assert_eq!(response.status, status, "{}", response.text);
+        assert!(response.error().contains(says), "{}", response.text);
+    }
+    // 4,000 characters are no 4,000 bytes.
+    assert_eq!(served.complete(&"🐙".repeat(4000), &json!({})).status, 200);
+    for (path, body) in [
+        ("/api/chat", &b"{"[..]),
+        ("/api/chat", b"{\"turns\": [\"\\ud800\"]}"),
+        ("/api/chat", b"{\"turns\": [\"\xff\"]}"),
+        ("/v1/chat/completions", b"[]"),
+        ("/v1/chat/completions", "[".repeat(10_000).leak().as_bytes()),
+    ] {
+        let response = served.request("POST", path, &[], body);
+        assert_eq!(response.status, 400, "{path}");
+        response.error();
+    }
+    for (method, path, status) in [
+        ("GET", "/v1/v1/models", 404),
+        ("POST", "/chat/completions", 404),
+        ("GET", "/v1/chat/completions", 405),
+        ("POST", "/v1/models", 405),
+        ("GET", "/../etc/passwd", 404),
+    ] {
+        let response = served.request(method, path, &[], b"");
+        assert_eq!(response.status, status, "{method} {path}");
+        response.error();
+    }
+    assert!(served.get("/v1/v1/models").error().contains("ends with /v1"));
+}
+
+#[test]
+fn a_model_that_fails_is_told_and_the_server_lives_on() {
+    let served = Served::new(0);
+    let failed = served.complete("fail", &json!({}));
+    assert_eq!((failed.status, failed.error()), (400, "I do not like this".to_owned()));
+    assert_eq!(served.complete("panic", &json!({})).status, 500);
+    let told = served.complete("panic", &json!({ "stream": true })).events();
+    assert!(told.last().expect("an event").1.contains("server_error"), "{told:?}");
+    assert_eq!(served.complete("hello", &json!({})).status, 200);
+    assert_eq!(served.server.status().free, 1);
+}
+
+#[test]
+fn only_pages_of_its_own_reach_it() {
+    let served = Served::new(0);
+    let body = completion("hello", &json!({})).to_string();
+    let post = |headers: &[(&str, &str)]| {
+        served.request("POST", "/v1/chat/completions", headers, body.as_bytes()).status
+    };
+    // DNS rebinding: a name of the attacker's that leads to this machine.
+    assert_eq!(post(&[("host", "evil.example.org")]), 421);
+    assert_eq!(served.request("GET", "/", &[("host", "evil.example.org")], b"").status, 421);
+    assert_eq!(post(&[("origin", "https://evil.example.org")]), 403);
+    assert_eq!(post(&[("sec-fetch-site", "cross-site")]), 403);
+    assert_eq!(post(&[("origin", served.server.url())]), 200);
+    assert_eq!(post(&[]), 200);
+    assert_eq!(served.written(), 2, "what is refused costs nothing");
+    let page = served.get("/");
+    let policy = page.header("content-security-policy").expect("a policy");
+    assert!(policy.contains("script-src 'self'") && !policy.contains("unsafe"), "{policy}");
+    assert!(!page.text.contains("<script>") && !page.text.contains(" on"), "no script in the page");
+    assert_eq!(page.header("access-control-allow-origin"), None);
+    assert_eq!(served.get("/api/about").header("cache-control"), Some("no-store"));
+}
+
+#[test]
+fn beyond_this_machine_a_key_is_needed() {
+    let everywhere = SocketAddr::from(([0, 0, 0, 0], 0));
+    let open = ServeOptions { address: everywhere, ..options() };
+    let proxied = ServeOptions { public_url: Some("https://chat.example.org".into()), ..options() };
+    for options in [&open, &proxied] {
+        assert!(options.is_open());
+        let refused = serve(vec![crate::stub::Stub::default().maker()], options);
+        assert!(matches!(refused, Err(Error::NoKey(_))));
+    }
+    let served = Served::with(0, &ServeOptions { key: Some("a secret key".into()), ..proxied });
+    let body = completion("hello", &json!({})).to_string();
+    let ask = |key: &str, path: &str| {
+        let host = ("host", "chat.example.org");
+        served.request("POST", path, &[host, ("authorization", key)], body.as_bytes())
+    };
+    for key in ["", "Bearer", "Bearer another key", "a secret key", "Basic a secret key"] {
+        for path in ["/v1/chat/completions", "/api/chat", "/v1/anything"] {
+            let refused = ask(key, path);
+            assert_eq!(refused.status, 401, "{key}");
+            assert_eq!(refused.json()["error"]["code"], "invalid_api_key");
+            assert_eq!(refused.header("www-authenticate"), Some("Bearer"));
+            assert!(!refused.text.contains("stub"), "nothing is told of the model");
+        }
+    }
+    assert_eq!(served.get("/v1/models").status, 401);
+    assert_eq!(served.get("/").status, 200, "the page asks for the key");
+    assert_eq!(ask("Bearer a secret key", "/v1/chat/completions").status, 200);
+}
+
+#[test]
+fn a_body_that_never_comes_holds_nobody_up() {
+    let served = Served::new(0);
+    let stream = std::net::TcpStream::connect(served.server.address()).expect("a connection");
+    let mut sent = &stream;
+    let head = "POST /api/chat HTTP/1.1\r\nhost: localhost\r\ncontent-length: 100\r\n\r\n{";
+    std::io::Write::write_all(&mut sent, head.as_bytes()).expect("sent");
+    let start = Instant::now();
+    assert_eq!(served.complete("hello", &json!({})).status, 200);
+    assert!(start.elapsed() < Duration::from_secs(1));
+}
+
+#[test]
+fn what_cannot_be_served_is_named() {
+    let stub = crate::stub::Stub::default();
+    let served = Served::new(0);
+    let taken = ServeOptions { address: served.server.address(), ..options() };
+    let error = serve(vec![stub.maker()], &taken).err().expect("taken").to_string();
+    assert!(error.contains("--port"), "{error}");
+    let none = serve(vec![Box::new(|| Err("no weights here".to_owned()))], &options());
+    assert_eq!(none.err().expect("no model").to_string(), "no weights here");
+    assert!(matches!(serve(vec![], &options()), Err(Error::Model(_))));
+    let panics = serve(vec![stub.maker(), Box::new(|| panic!("half a model"))], &options());
+    assert!(matches!(panics, Err(Error::Model(_))));
+    let keep = Some("no/such/folder/kept.jsonl".into());
+    let error = serve(vec![stub.maker()], &ServeOptions { keep, ..options() });
+    assert!(error.err().expect("no file").to_string().contains("kept.jsonl"));
+}

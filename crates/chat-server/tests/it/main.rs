@@ -1,0 +1,11 @@
+//! The server as pages and clients see it.
+
+mod browser;
+mod client;
+mod keeping;
+mod leaving;
+mod limits;
+mod openai;
+mod openai_client;
+mod own;
+mod stub;

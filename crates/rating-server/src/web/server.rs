@@ -1,0 +1,40 @@
+//! A server under way.
+
+use super::app::App;
+use crate::project::Project;
+use std::net::SocketAddr;
+use web_server::listen::Serving;
+
+/// A server that runs until it is stopped or dropped.
+pub struct Server {
+    pub(super) serving: Serving,
+    pub(super) app: App,
+}
+
+impl Server {
+    /// Where it listens.
+    pub fn address(&self) -> SocketAddr {
+        self.serving.address()
+    }
+
+    /// How it is reached from outside.
+    pub fn url(&self) -> &str {
+        &self.app.url
+    }
+
+    /// The project that it serves.
+    pub fn project(&self) -> &Project {
+        &self.app.project
+    }
+
+    /// Runs until the process is asked to end (SIGTERM, or Ctrl-C), then ends in order.
+    pub fn run_until_signal(self) {
+        self.serving.wait_for_signal();
+        self.stop();
+    }
+
+    /// Takes no more connections, and waits for the requests in progress.
+    pub fn stop(self) {
+        self.serving.stop();
+    }
+}

@@ -1,0 +1,107 @@
+//! Which network that replies a command talks to, and how it chooses its words.
+
+use std::path::{Path, PathBuf};
+
+use anyhow::{Result, bail, ensure};
+use dialog_models::decode::{Repetition, SampleConfig, Sampling};
+
+use super::which::Choice as Network;
+use crate::dialog::responder::{Choice, Responder};
+use crate::run::experiment::Predictor;
+
+/// Tokens of a reply of published weights.
+const ROOM: u16 = 128;
+
+/// Which network, and how it chooses its words.
+#[derive(Clone, clap::Args)]
+pub(super) struct Whom {
+    /// The folder of a run of the paper Meena, as `runs/meena/latest`.
+    #[arg(required_unless_present = "weights", conflicts_with = "weights")]
+    run: Option<PathBuf>,
+    /// Talk to a published GPT-2 or DialoGPT: its folder, or its name in the hub's cache, as
+    /// `microsoft/DialoGPT-small`.
+    #[arg(long, value_name = "MODEL", conflicts_with_all = ["model", "seed"])]
+    weights: Option<String>,
+    /// The folder with the vocabulary of `--weights`; that of the weights by default.
+    #[arg(long, value_name = "DIR", requires = "weights")]
+    vocabulary: Option<PathBuf>,
+    /// Which row of the run; the one of the lowest perplexity on the validation part by default.
+    #[arg(long, value_name = "ROW")]
+    model: Option<String>,
+    /// Which seed of the run.
+    #[arg(long, default_value_t = 1)]
+    seed: u64,
+    /// How many replies are drawn: the best one is given. With 1, words appear as they are drawn.
+    #[arg(long, value_name = "N", default_value_t = 20)]
+    #[arg(value_parser = clap::value_parser!(u16).range(1..=1000))]
+    candidates: u16,
+    /// How daring words are chosen: 0 takes the likeliest, 1 draws them as they were learned.
+    #[arg(long, value_name = "T", default_value_t = 0.88)]
+    temperature: f64,
+    /// Draw from the K likeliest tokens only.
+    #[arg(long, value_name = "K")]
+    top_k: Option<usize>,
+    /// Tokens of a reply at most; as many as the network was made for by default, 128 for
+    /// `--weights`.
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=4096))]
+    max_tokens: Option<u16>,
+    /// `cpu`, `cuda`, `cuda:N`, or `auto`.
+    #[arg(long, default_value = "auto")]
+    device: String,
+}
+
+/// A network that replies, loaded.
+pub(super) struct Opened(Box<dyn Predictor>);
+
+impl Opened {
+    pub(super) fn responder(&self) -> &Responder {
+        self.0.as_any().downcast_ref().expect("checked when it was opened")
+    }
+}
+
+impl Whom {
+    /// Names what cannot be, before anything is loaded.
+    pub(super) fn check(&self) -> Result<()> {
+        let faults: Vec<String> = self
+            .sampling()
+            .faults()
+            .iter()
+            .map(|(key, fault)| format!("--{}: {fault}", key.replace('_', "-")))
+            .collect();
+        ensure!(faults.is_empty(), "{}", faults.join("; "));
+        Ok(())
+    }
+
+    fn sampling(&self) -> Sampling {
+        Sampling { temperature: self.temperature, top_k: self.top_k, nucleus: None }
+    }
+
+    /// Loads the network.
+    pub(super) fn open(&self) -> Result<Opened> {
+        if let Some(asked) = &self.weights {
+            let room = self.max_tokens.unwrap_or(ROOM);
+            let vocabulary = self.vocabulary.as_deref().unwrap_or(Path::new(asked));
+            let device = super::device::chosen(&self.device)?;
+            let responder = Responder::published(asked, vocabulary, usize::from(room), device)?;
+            return Ok(Opened(Box::new(responder)));
+        }
+        let Some(run) = &self.run else { bail!("name the folder of a run, or --weights") };
+        let network = Network::of_row(self.model.clone(), self.seed, &self.device);
+        let (found, about) = network.load(run)?;
+        if found.as_any().downcast_ref::<Responder>().is_none() {
+            bail!("{about} tells classes apart, and does not reply: use tutor predict")
+        }
+        Ok(Opened(found))
+    }
+
+    /// How replies are chosen.
+    pub(super) fn choice(&self, responder: &Responder) -> Choice {
+        let longest = self.max_tokens.map_or(responder.longest_response(), usize::from);
+        let sample = SampleConfig {
+            candidates: usize::from(self.candidates),
+            max_tokens: longest,
+            sampling: self.sampling(),
+        };
+        Choice { sample, repetition: Some(Repetition::default()) }
+    }
+}

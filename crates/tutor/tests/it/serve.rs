@@ -1,0 +1,210 @@
+//! A network that replies, served as a user serves it.
+
+use std::io::{BufRead, BufReader, Read, Write};
+use std::path::Path;
+use std::process::{Child, Command, Stdio};
+use std::time::{Duration, Instant};
+
+use serde_json::{Value, json};
+
+use crate::tutor::{command, refused, run, run_folder};
+
+/// A server under way, which ends with the test, whatever happens.
+struct Server {
+    child: Child,
+    /// What it said before it began to serve.
+    said: String,
+    url: String,
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        // Best effort: it may have ended by itself.
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+impl Server {
+    fn start(dir: &Path, arguments: &[&str]) -> Self {
+        let arguments = [&["serve", "--port", "0", "--max-tokens", "6"], arguments].concat();
+        let mut child =
+            command(dir, &arguments).stdout(Stdio::piped()).spawn().expect("the program starts");
+        let mut lines = BufReader::new(child.stdout.take().expect("a pipe"));
+        let mut said = String::new();
+        while !said.contains("Ctrl-C ends.") {
+            assert!(lines.read_line(&mut said).expect("a line") > 0, "{said}");
+        }
+        let url = said.lines().find_map(|line| line.split("http://").nth(1)).expect("an address");
+        let url = format!("http://{}", url.split('/').next().expect("an address"));
+        Self { child, said, url }
+    }
+
+    /// What is answered to a request: its status and body.
+    fn ask(&self, path: &str, body: Option<&Value>) -> (u16, String) {
+        let agent: ureq::Agent =
+            ureq::Agent::config_builder().http_status_as_error(false).build().into();
+        let url = format!("{}{path}", self.url);
+        let answered = match body {
+            Some(body) => agent.post(url).send(body.to_string()),
+            None => agent.get(url).call(),
+        };
+        let mut answered = answered.expect("an answer");
+        let status = answered.status().as_u16();
+        (status, answered.body_mut().read_to_string().expect("a text"))
+    }
+
+    fn chat(&self, body: &Value) -> Value {
+        let (status, text) = self.ask("/api/chat", Some(body));
+        assert_eq!(status, 200, "{text}");
+        serde_json::from_str(&text).expect("JSON")
+    }
+
+    /// Asks the process to end, and waits; how long that took.
+    fn end(mut self) -> Duration {
+        let start = Instant::now();
+        let id = self.child.id().to_string();
+        assert!(Command::new("kill").args(["-TERM", &id]).status().expect("kill runs").success());
+        assert!(self.child.wait().expect("ended").success(), "it ends in order");
+        start.elapsed()
+    }
+}
+
+/// The replies of a chat in the terminal to what is typed.
+fn typed(dir: &Path, arguments: &[&str], typed: &str) -> Vec<String> {
+    let arguments = [&["chat", "--max-tokens", "6"], arguments].concat();
+    let mut child = command(dir, &arguments)
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .spawn()
+        .expect("the program starts");
+    child.stdin.take().expect("a pipe").write_all(typed.as_bytes()).expect("written");
+    let out = child.wait_with_output().expect("ended").stdout;
+    let out = String::from_utf8(out).expect("UTF-8");
+    let replies = out.lines().filter_map(|line| line.split_once(": "));
+    replies.map(|(_, reply)| reply.trim().to_owned()).collect()
+}
+
+/// A text of the API as the terminal shows it: with pictures of control characters.
+fn shown(text: &Value) -> String {
+    let text = text.as_str().expect("a text").chars();
+    let picture = |c: char| match c {
+        '\0'..='\u{1f}' => char::from_u32(0x2400 + u32::from(c)).expect("a picture"),
+        '\u{7f}' => '\u{2421}',
+        c if c.is_control() => '\u{fffd}',
+        c => c,
+    };
+    text.map(picture).collect()
+}
+
+#[test]
+fn what_was_trained_is_served() {
+    let dir = tempfile::tempdir().expect("a folder");
+    let quick = ["run", "meena", "--quick", "--threads", "1", "--set", "replies.contexts=0"];
+    let folder = run_folder(dir.path(), &run(dir.path(), &quick));
+    let folder = folder.to_str().expect("a path");
+    let plain = [folder, "--model", "plain", "--candidates", "3"];
+    let served = Server::start(
+        dir.path(),
+        &[&plain[..], &["--keep", "kept.jsonl", "--name", "mine"]].concat(),
+    );
+    assert!(
+        served.said.contains("model mine") && served.said.contains("kept.jsonl"),
+        "{}",
+        served.said
+    );
+
+    // The same seed and the same words give the same replies as in the terminal.
+    let replies = typed(dir.path(), &plain, "Hello you\nWhat do you like to do?\n");
+    let mut turns = vec!["Hello you".to_owned()];
+    let first = served.chat(&json!({ "turns": turns, "seed": 1, "conversation": "c" }));
+    assert_eq!(shown(&first["reply"]), replies[0]);
+    assert_eq!(first["candidates"].as_array().map(Vec::len), Some(3));
+    turns.push(first["reply"].as_str().expect("a text").to_owned());
+    turns.push("What do you like to do?".to_owned());
+    let second = served.chat(&json!({ "turns": turns, "seed": 1, "conversation": "c" }));
+    assert_eq!(shown(&second["reply"]), replies[1]);
+    assert_ne!(
+        served.chat(&json!({ "turns": turns, "seed": 2 }))["candidates"],
+        second["candidates"]
+    );
+
+    // A single one comes in pieces, which together are what the terminal shows.
+    let single =
+        typed(dir.path(), &[folder, "--model", "plain", "--candidates", "1"], "Hello you\n");
+    let body = json!({ "turns": ["Hello you"], "seed": 1, "candidates": 1, "stream": true });
+    let (_, events) = served.ask("/api/chat", Some(&body));
+    let data = events.lines().filter_map(|line| line.strip_prefix("data:"));
+    let data: Vec<Value> = data.map(|data| serde_json::from_str(data).expect("JSON")).collect();
+    let pieces: String = data.iter().filter_map(|data| data["text"].as_str()).collect();
+    let whole = &data.last().expect("an end")["reply"];
+    assert_eq!(pieces, whole.as_str().expect("a text"));
+    assert!(single[0].contains(&shown(whole)), "{single:?} {whole}");
+    assert!(data.len() > 4, "more than one piece: {events}");
+
+    // No special token comes of a text; what is too long is cut and said.
+    let tokens = |text: &str| {
+        let read = served.chat(&json!({ "turns": [text], "seed": 1 }))["read"].clone();
+        (read["tokens"].as_u64().expect("a number"), read["last_turn_cut"] == true)
+    };
+    for name in ["<end>", "<turn>", "<pad>"] {
+        assert!(tokens(name).0 > 3, "{name} is one token");
+    }
+    let (most, cut) = tokens(&"word ".repeat(700));
+    assert!(cut);
+    let many: Vec<&str> = std::iter::repeat_n("We talk about the weather.", 99).collect();
+    let read = &served.chat(&json!({ "turns": many }))["read"];
+    assert!(read["turns_left_out"].as_u64().expect("a number") > 0, "{read}");
+    assert!(read["tokens"].as_u64().expect("a number") <= most, "{read}");
+
+    // It can be rated: by asking it, and by what was kept.
+    let contexts = ["Hello you", "Where do you live?"]
+        .map(|turn| json!({ "id": turn, "turns": [turn] }).to_string() + "\n");
+    std::fs::write(dir.path().join("contexts.jsonl"), contexts.concat()).expect("a file");
+    run(dir.path(), &["rate", "init", "study.db"]);
+    let url = format!("{}/v1", served.url);
+    let ask = ["rate", "ask", "study.db", "mine", "--url", &url, "--model", "mine"];
+    let said = run(dir.path(), &[&ask[..], &["--contexts", "contexts.jsonl"]].concat());
+    assert!(said.contains("2 of them new"), "{said}");
+    let said = run(dir.path(), &["rate", "import", "study.db", "kept.jsonl"]);
+    let kept = std::fs::read_to_string(dir.path().join("kept.jsonl")).expect("a file");
+    assert!(said.contains(&format!("{} added", kept.lines().count())), "{said}");
+
+    // SIGTERM ends it in order, in the middle of a reply.
+    let mut stream =
+        std::net::TcpStream::connect(served.url.trim_start_matches("http://")).expect("it");
+    let body = json!({ "turns": ["Hello you"], "candidates": 100, "stream": true }).to_string();
+    let head = format!(
+        "POST /api/chat HTTP/1.1\r\nhost: localhost\r\ncontent-length: {}\r\n\r\n",
+        body.len()
+    );
+    stream.write_all((head + &body).as_bytes()).expect("sent");
+    let mut byte = [0];
+    stream.read_exact(&mut byte).expect("an answer begins");
+    assert!(served.end() < Duration::from_secs(5));
+
+    // Others are served with a key alone.
+    let open = Server::start(dir.path(), &[folder, "--listen", "0.0.0.0"]);
+    let key = open.said.split("#key=").nth(1).and_then(|rest| rest.lines().next()).expect("a key");
+    assert_eq!(key.len(), 26);
+    assert_eq!(open.ask("/v1/models", None).0, 401);
+    let port = open.url.rsplit(':').next().expect("a port").to_owned();
+    let said = refused(dir.path(), &["serve", folder, "--listen", "0.0.0.0", "--port", &port]);
+    assert!(said.contains("--port"), "{said}");
+    drop(open);
+
+    std::fs::write(dir.path().join("key"), "short").expect("a file");
+    for (arguments, fault) in [
+        (&[folder, "--key-file", "key"][..], "at least 16"),
+        (&[folder, "--key-file", "none"], "none cannot be read"),
+        (&[folder, "--rate", "0"], "--rate"),
+        (&[folder, "--model", "plane", "--port", "0"], "plain, evolved"),
+        (&[folder, "--keep", "no/where/kept.jsonl", "--port", "0"], "no/where/kept.jsonl"),
+        (&[".", "--port", "0"], "not the folder of a run"),
+        (&["--weights", ".", "--port", "0"], "vocab.json"),
+        (&[folder, "--temperature", "nan"], "--temperature"),
+    ] {
+        let said = refused(dir.path(), &[&["serve"], arguments].concat());
+        assert!(said.contains(fault), "{fault}: {said}");
+    }
+}

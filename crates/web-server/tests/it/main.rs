@@ -1,0 +1,3 @@
+//! What servers are built on, from outside.
+
+mod contrast;
