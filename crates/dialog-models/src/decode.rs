@@ -16,7 +16,7 @@ mod sampling;
 
 pub use beam::{Beam, Patience, beam, beam_all};
 pub use candidate::{Candidate, Prompt, Special};
-pub use many::{BatchSize, many};
+pub use many::{BatchSize, Decode, many};
 pub use rank::{Dropped, Filter, Ranked, Ranking, rank};
 pub use repetition::Repetition;
 pub use sample::{SampleConfig, Written, sample, sample_all, sample_each};

@@ -219,8 +219,8 @@ impl Autoregressive for Seq2Seq {
             let read = Packed::new(contexts, device);
             let memory = self.encode(&read, &Reading::new(&read), Mode::Eval);
             let contexts = Contexts::new(read.lengths(), device);
-            let start = |block: &Box<dyn DecoderBlock>| block.start(&memory, &contexts);
-            let memories = self.decoder.iter().map(start).collect();
+            let blocks = self.decoder.iter();
+            let memories = blocks.map(|block| block.start(&memory, &contexts)).collect();
             // The first token follows nothing.
             let shape = [contexts.count(), self.config.hidden];
             let nothing = Tensor::zeros(shape, (Kind::Float, device));

@@ -30,6 +30,9 @@ impl Default for BatchSize {
     }
 }
 
+/// Decodes one batch: responses to each of its contexts.
+pub type Decode<'a> = dyn Fn(&dyn Autoregressive, &[Prompt<'_>]) -> Vec<Vec<Candidate>> + Sync + 'a;
+
 /// Responses to any number of contexts, in their order. Each batch is given to `decode`, which
 /// writes `copies` responses to each of its contexts ([`sample_all`](super::sample_all)) or follows
 /// as many ([`beam_all`](super::beam_all)).
@@ -42,7 +45,7 @@ pub fn many(
     prompts: &[Prompt<'_>],
     copies: usize,
     size: BatchSize,
-    decode: &(dyn Fn(&dyn Autoregressive, &[Prompt<'_>]) -> Vec<Vec<Candidate>> + Sync),
+    decode: &Decode<'_>,
 ) -> Vec<Vec<Candidate>> {
     assert!(!nets.is_empty(), "no network to decode with");
     let lengths: Vec<usize> = prompts.iter().map(|prompt| prompt.context.len()).collect();

@@ -148,6 +148,7 @@ fn cached_steps_are_those_of_the_whole_text() {
             close("first", &first.get(owners[row] as i64), &whole.get(0));
         }
         let mut open: Vec<usize> = vec![0, 1, 2, 3];
+        #[expect(clippy::needless_range_loop, reason = "it is a place in several texts")]
         for place in 0..43 {
             // Texts leave, a context with its last one, and change places.
             if place == 10 {

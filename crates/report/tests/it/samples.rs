@@ -32,6 +32,7 @@ pub(crate) fn run(first: &[f64], last: &[f64]) -> RunResult {
             peak_rss_bytes: 7,
             throughput: 5200.4,
             unit: "training images".into(),
+            operations: Some(1_234_000_000_000_000),
         },
         notes: vec!["a | note".into(), "a | note".into()],
         ..RunResult::default()

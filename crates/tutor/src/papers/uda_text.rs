@@ -9,6 +9,7 @@ mod summary;
 mod training;
 
 use std::collections::BTreeMap;
+use std::collections::btree_map::Entry;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -112,8 +113,8 @@ impl Experiment for UdaText {
         let test = self.test(texts)?;
         let mut sources: BTreeMap<From, Source> = BTreeMap::new();
         for from in rows.iter().map(|row| row.recipe.start.from) {
-            if !sources.contains_key(&from) {
-                sources.insert(from, Source::open(from, given, (texts, &test), run)?);
+            if let Entry::Vacant(place) = sources.entry(from) {
+                place.insert(Source::open(from, given, (texts, &test), run)?);
             }
         }
         let root = run.dir.to_owned();

@@ -1,6 +1,7 @@
 //! How a text is changed before a network sees it, as a recipe says it.
 
 use std::collections::HashMap;
+use std::collections::hash_map::Entry;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -106,9 +107,9 @@ impl Changes {
         let statistics = Arc::new(TfIdf::of(all));
         let mut paraphrases = HashMap::new();
         for file in policies.into_iter().filter_map(|policy| policy.file(data)) {
-            if !paraphrases.contains_key(&file) {
-                let read = Arc::new(Paraphrased::read(&file, unlabeled)?);
-                paraphrases.insert(file, read);
+            if let Entry::Vacant(place) = paraphrases.entry(file) {
+                let read = Arc::new(Paraphrased::read(place.key(), unlabeled)?);
+                place.insert(read);
             }
         }
         Ok(Self { statistics, paraphrases, data: data.map(Path::to_owned) })

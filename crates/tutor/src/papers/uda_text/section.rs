@@ -72,7 +72,7 @@ const PLOTS: [(&str, &str, &str, &str); 4] = [
 
 fn course(recipe: &Recipe, outcomes: &[Vec<Training>]) -> Option<Section> {
     let mut section = Section::new("course", "Mask and annealing along the trainings");
-    let Some(&labels) = recipe.labels.first() else { return None };
+    let &labels = recipe.labels.first()?;
     for (name, title, axis, caption) in PLOTS {
         let mut lines = Vec::new();
         for row in &recipe.rows {
