@@ -186,6 +186,9 @@ mod tests {
         assert_eq!(interval(Some([-1.0, 2.0]), "points"), "[−1.00, 2.00]");
         assert_eq!(interval(Some([9.3921, 11.394]), ""), "[9.39, 11.39]");
         assert_eq!(list(&[0.51234, 1.0], ""), "0.512  1.000");
+        assert_eq!(operations(1_234_000_000_000_000), "1.23 PFLOP");
+        assert_eq!(operations(99_960_000_000_000), "100 TFLOP");
+        assert_eq!(operations(25_400_000_000), "25.4 GFLOP");
         assert_eq!(count(53113), "53\u{202f}113");
         assert_eq!(count(999), "999");
         assert_eq!(duration(9.44), "9.4 s");

@@ -1,14 +1,16 @@
 //! Counts the arithmetic of convolutions and linear layers while they run.
 //!
 //! A multiplication and an addition are two operations. What a layer costs backwards is counted
-//! when it runs forwards with a graph: as much again for the gradient of its kernel, and as much for
-//! that of its input, each where it is needed. Everything else (batch norm, activations, attention,
-//! the optimiser) is not counted; in convolutional networks it is some percent of the whole.
+//! when it runs forwards with a graph: as much again for the gradient of its kernel, and as much
+//! for that of its input, each where it is needed. Everything else (batch norm, activations,
+//! attention, the optimiser) is not counted; in convolutional networks it is some percent of the
+//! whole.
 //!
 //! ```
 //! use torch::nn::{Conv2d, ConvConfig};
 //! use torch::{Device, Kind, Params, Tensor, flops, no_grad};
-//! let (conv, _params) = Params::build(Device::Cpu, |scope| Conv2d::new(scope, ConvConfig::new(2, 4, 3)));
+//! let config = ConvConfig::new(2, 4, 3);
+//! let (conv, _params) = Params::build(Device::Cpu, |scope| Conv2d::new(scope, config));
 //! let images = Tensor::zeros([1, 2, 8, 8], (Kind::Float, Device::Cpu));
 //! let forwards = 2 * 4 * 64 * 2 * 9;
 //! let before = flops::counted();

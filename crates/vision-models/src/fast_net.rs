@@ -1,15 +1,16 @@
 //! A network made for little arithmetic: 32×32 images on a CPU.
 //!
-//! It follows the fastest published trainings on CIFAR-10 (Jordan, "94 % on CIFAR-10 in 3.29 seconds
-//! on a single GPU", arXiv 2404.00498; before it Page, "How to train your ResNet", 2018): a first
-//! layer that whitens 2×2 patches and is not trained, then three wide blocks that pool early. It
-//! takes 0.24 GFLOP an image forwards, Wide ResNet 28-2 0.42.
+//! It follows the fastest published trainings on CIFAR-10 (Jordan, "94 % on CIFAR-10 in 3.29
+//! seconds on a single GPU", arXiv 2404.00498; before it Page, "How to train your ResNet", 2018): a
+//! first layer that whitens 2×2 patches and is not trained, then three wide blocks that pool early.
+//! It takes 0.24 GFLOP an image forwards, Wide ResNet 28-2 0.42.
 //!
 //! A block is a 3×3 convolution, 2×2 max pooling, batch norm and leaky ReLU; then a second
 //! convolution of the same width with batch norm around a shortcut, and leaky ReLU. Max pooling
-//! stands before batch norm, which then reads a quarter of the elements. In the end average pooling,
-//! dropout and one linear layer. What differs from the paper: the shortcut, leaky ReLU instead of GELU,
-//! average instead of maximum, batch norm with a trained scale, one learning rate for all tensors.
+//! stands before batch norm, which then reads a quarter of the elements. In the end average
+//! pooling, dropout and one linear layer. What differs from the paper: the shortcut, leaky ReLU
+//! instead of GELU, average instead of maximum, batch norm with a trained scale, one learning rate
+//! for all tensors.
 
 use std::ops::Range;
 

@@ -1,7 +1,7 @@
 //! Image classifiers for semi-supervised learning: [EfficientNet](efficientnet), [Wide
 //! ResNet](wide_resnet), [Conv-Large](conv_large), [Shake-Shake](shake_shake),
-//! [PyramidNet](pyramidnet), [ResNet and ResNeXt](resnet), [vision transformers](vit), a [small net](small_net)
-//! and a [fast net](fast_net) for a CPU.
+//! [PyramidNet](pyramidnet), [ResNet and ResNeXt](resnet), [vision transformers](vit), and a [small
+//! net](small_net) and a [fast net](fast_net) for a CPU.
 //! Each is one file with its configuration, which is plain data that a recipe may hold; tensors
 //! have the names of published checkpoints, and [published] weights of other code bases are
 //! loaded into them. Every net takes images of any size and runs without its

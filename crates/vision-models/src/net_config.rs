@@ -16,8 +16,9 @@ use crate::vit::{Vit, VitConfig};
 use crate::wide_resnet::{WideResNet, WideResNetConfig};
 
 /// Any network of this crate. In a recipe the key `kind` (`wide-resnet`, `efficientnet`,
-/// `conv-large`, `shake-shake`, `pyramidnet`, `resnet`, `vit`, `small-net` or `fast-net`) says which, and the
-/// other keys are those of its configuration: `{ kind = "wide-resnet", depth = 28, width = 2 }`.
+/// `conv-large`, `shake-shake`, `pyramidnet`, `resnet`, `vit`, `small-net` or `fast-net`) says
+/// which, and the other keys are those of its configuration:
+/// `{ kind = "wide-resnet", depth = 28, width = 2 }`.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "kind")]
 pub enum NetConfig {

@@ -6,7 +6,7 @@ use std::path::Path;
 
 use metrics::Metric;
 use torch::optim::{OptimConfig, Optimizer, RmsProp};
-use torch::{Device, Kind, Mode, Net, Params, Scope, Tensor, loss, nn, no_grad};
+use torch::{Device, Kind, Mode, Net, Params, Scope, Tensor, flops, loss, nn, no_grad};
 use train::ema::state_of;
 use train::{
     Cadence, Callback, Ema, FitError, FitOptions, Loss, Objective, Outcome, Progress, Schedule,
@@ -53,6 +53,7 @@ pub(crate) struct Student {
     confidence: Tensor,
     confidence_name: &'static str,
     latest: Tensor,
+    operations: u64,
 }
 
 impl Student {
@@ -62,7 +63,8 @@ impl Student {
         average.copy_from(&params);
         let confidence = Tensor::zeros([3], (Kind::Float, Device::Cpu));
         let latest = confidence.copy();
-        Self { net, params, ema, average, confidence, confidence_name: "confidence", latest }
+        let confidence_name = "confidence";
+        Self { net, params, ema, average, confidence, confidence_name, latest, operations: 0 }
     }
 
     pub(crate) fn optimizer(&self) -> Optimizer {
@@ -99,7 +101,9 @@ impl Objective for Student {
     }
 
     fn loss(&mut self, batch: Batch, _at: Progress) -> Loss {
+        let before = flops::counted();
         let logits = self.net.forward(&batch.images, Mode::Train);
+        self.operations += flops::counted() - before;
         // The state decides how classes weigh, so that a lost state shows in the weights.
         let weights: Tensor = 1.0 / (1.0 + &self.confidence);
         let each = loss::cross_entropy(&logits, &batch.labels);
@@ -115,6 +119,10 @@ impl Objective for Student {
     fn after_step(&mut self, at: Progress) {
         Ema::with_warmup(0.9).update(&self.average, &self.params, at);
         let _ = self.confidence.lerp_(&self.latest, 0.2);
+    }
+
+    fn operations(&self) -> u64 {
+        self.operations
     }
 
     fn state(&self) -> Vec<(String, Tensor)> {

@@ -166,3 +166,41 @@ impl Evaluator {
         Ok(probabilities)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use torch::Device;
+
+    use super::*;
+    use crate::images::input::Normalization;
+
+    /// Logits of two classes: the leftmost pixel, and nothing.
+    struct Left;
+
+    impl Net for Left {
+        fn forward(&self, x: &Tensor, _mode: Mode) -> Tensor {
+            let left = x.select(3, 0).reshape([-1, 1]);
+            Tensor::cat(&[&left, &left.zeros_like()], 1)
+        }
+    }
+
+    #[test]
+    fn what_is_said_of_an_image_and_of_its_mirror_image_is_averaged() {
+        let feed = || Feed {
+            device: Device::Cpu,
+            normalization: Normalization { mean: vec![0.0], std: vec![1.0] },
+            classes: 2,
+            targets: None,
+        };
+        let said = |mirror, pixels: [u8; 3]| {
+            let evaluator = Evaluator::new(feed(), &Policy::none(), 8, 0).mirrored(mirror);
+            let image = Array4::from_shape_vec((1, 1, 3, 1), pixels.to_vec()).expect("an image");
+            evaluator.answers(&Left, &image).expect("numbers")[0]
+        };
+        let (one, other) = (said(false, [255, 0, 51]), said(false, [51, 0, 255]));
+        assert!(one > other + 0.05, "{one} {other}");
+        for pixels in [[255, 0, 51], [51, 0, 255]] {
+            assert!((said(true, pixels) - (one + other) / 2.0).abs() < 1e-6);
+        }
+    }
+}

@@ -194,8 +194,8 @@ fn explain(error: &toml::de::Error, text: &str) -> String {
     }
 }
 
-/// `[table] key = value: ` at a byte of a TOML text; `[table]: ` of a key that is missing, whose place
-/// is where its table begins.
+/// `[table] key = value: ` at a byte of a TOML text; `[table]: ` of a key that is missing, whose
+/// place is where its table begins.
 fn place(text: &str, at: usize, missing: bool) -> String {
     let (before, after) = text.split_at(at.min(text.len()));
     let begin = before.rfind('\n').map_or(0, |end| end + 1);
