@@ -27,7 +27,12 @@ pub(crate) fn table(result: &RunResult) -> Option<Table> {
     }
     // Where no row is the whole of a method, there is nothing that the others are read against.
     let whole = paper.iter().find(|p| p.role == Role::Method);
-    let method = whole.and_then(|p| result.find(p.ours.as_deref()?, lead));
+    // Each line is read against the method of its own setting.
+    let method = |name: &str| {
+        let line = paper.iter().find(|p| p.name == name)?;
+        let same = |p: &&PaperRow| p.role == Role::Method && p.setting == line.setting;
+        result.find(paper.iter().find(same)?.ours.as_deref()?, lead)
+    };
     let columns = 1 + usize::from(whole.is_some());
     let unit = result.rows.iter().find(|r| r.metric == lead).map_or("", |r| r.unit.as_str());
     let mut table = Table::new(["row".into(), "our row".into(), heading(lead, unit)]);
@@ -45,7 +50,7 @@ pub(crate) fn table(result: &RunResult) -> Option<Table> {
         cells.push(row.map_or(NONE.into(), |r| r.name.clone()));
         cells.push(row.map_or(NONE.into(), |r| number(r.mean, &r.unit)));
         if whole.is_some() {
-            cells.push(match (row, method) {
+            cells.push(match (row, method(name)) {
                 (Some(r), Some(m)) if r.name != m.name => to_method(r, m),
                 _ => NONE.into(),
             });

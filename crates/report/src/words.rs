@@ -28,12 +28,13 @@ pub fn with_unit(value: f64, unit: &str) -> String {
     format!("{}{space}{unit}", number(value, unit))
 }
 
-/// Floating-point operations: `1.50 PFLOP`, `230 TFLOP`.
+/// Floating-point operations in three digits: `1.50 PFLOP`, `230 TFLOP`.
 pub fn operations(count: u64) -> String {
     let (value, prefix) = match count as f64 {
         n if n >= 1e15 => (n / 1e15, "P"),
         n if n >= 1e12 => (n / 1e12, "T"),
-        n => (n / 1e9, "G"),
+        n if n >= 1e9 => (n / 1e9, "G"),
+        n => (n / 1e6, "M"),
     };
     // Three digits.
     let decimals = if value < 9.995 { 2 } else { usize::from(value < 99.95) };
@@ -189,6 +190,7 @@ mod tests {
         assert_eq!(operations(1_234_000_000_000_000), "1.23 PFLOP");
         assert_eq!(operations(99_960_000_000_000), "100 TFLOP");
         assert_eq!(operations(25_400_000_000), "25.4 GFLOP");
+        assert_eq!(operations(2_500_000), "2.50 MFLOP");
         assert_eq!(count(53113), "53\u{202f}113");
         assert_eq!(count(999), "999");
         assert_eq!(duration(9.44), "9.4 s");

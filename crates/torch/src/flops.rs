@@ -4,7 +4,8 @@
 //! when it runs forwards with a graph: as much again for the gradient of its kernel, and as much
 //! for that of its input, each where it is needed. Everything else (batch norm, activations,
 //! attention, the optimiser) is not counted; in convolutional networks it is some percent of the
-//! whole.
+//! whole. A pass of which only the input's gradient is taken (VAT's search for a direction) is
+//! counted as if both were.
 //!
 //! ```
 //! use torch::nn::{Conv2d, ConvConfig};

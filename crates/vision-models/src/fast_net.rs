@@ -9,8 +9,9 @@
 //! convolution of the same width with batch norm around a shortcut, and leaky ReLU. Max pooling
 //! stands before batch norm, which then reads a quarter of the elements. In the end average
 //! pooling, dropout and one linear layer. What differs from the paper: the shortcut, leaky ReLU
-//! instead of GELU, average instead of maximum, batch norm with a trained scale, one learning rate
-//! for all tensors.
+//! instead of GELU, average instead of maximum, batch norm with a trained scale, no bias in the
+//! first layer, kernels drawn from a normal distribution instead of identities, logits that are not
+//! scaled, one learning rate for all tensors.
 
 use std::ops::Range;
 
@@ -88,6 +89,11 @@ impl FastNetConfig {
         faults.done()
     }
 
+    /// The smallest side of an image, pixels: every block halves what the one before gives.
+    pub fn least_side(&self) -> i64 {
+        (1 << self.widths.len()) + 1
+    }
+
     /// Sets the first layer of a network of this configuration from images `[n, channels, h, w]`,
     /// which need no labels: its filters are the eigenvectors of the covariance of their patches,
     /// divided by the roots of the eigenvalues, and the same with the other sign (Jordan, section
@@ -95,27 +101,39 @@ impl FastNetConfig {
     pub fn whiten(&self, params: &Params, images: &Tensor) {
         let mut filters = params.get(FILTERS).expect("a fast net's tensors").shallow_clone();
         no_grad(|| {
-            let images = images.to_kind(Kind::Double);
-            let places = |axis: i64| images.size()[axis as usize] - PATCH + 1;
-            let mut patches = Vec::new();
-            // In the order of a kernel's elements.
-            for channel in 0..images.size()[1] {
-                for (row, column) in (0..PATCH * PATCH).map(|i| (i / PATCH, i % PATCH)) {
-                    let at = images.select(1, channel).narrow(1, row, places(2)).narrow(
-                        2,
-                        column,
-                        places(3),
-                    );
-                    patches.push(at.reshape([-1]));
-                }
+            let size = filters.numel() as i64 / filters.size()[0];
+            let options = (Kind::Double, images.device());
+            let [mut sum, mut square] =
+                [[size, 1], [size, size]].map(|of| Tensor::zeros(of, options));
+            let mut count = 0;
+            // Few images at a time, since there are as many patches as pixels.
+            for some in images.split(64, 0) {
+                let patches = patches(&some.to_kind(Kind::Double));
+                sum += patches.sum_dim_intlist([1].as_slice(), true, None);
+                square += patches.matmul(&patches.tr());
+                count += patches.size()[1];
             }
-            let patches = Tensor::stack(&patches, 0);
-            let covariance = patches.matmul(&patches.tr()) / patches.size()[1] as f64;
+            let mean = sum / count as f64;
+            let covariance = square / count as f64 - mean.matmul(&mean.tr());
             let (values, vectors) = covariance.linalg_eigh("L");
             let rows = vectors.tr() / (values + self.whiten_eps).sqrt().unsqueeze(1);
             filters.copy_(&Tensor::cat(&[&rows, &rows.neg()], 0).view(&filters.size()[..]));
         });
     }
+}
+
+/// All patches of images, a column each, in the order of a kernel's elements.
+fn patches(images: &Tensor) -> Tensor {
+    let places = |axis: usize| images.size()[axis] - PATCH + 1;
+    let mut rows = Vec::new();
+    for channel in 0..images.size()[1] {
+        let channel = images.select(1, channel);
+        for (row, column) in (0..PATCH * PATCH).map(|i| (i / PATCH, i % PATCH)) {
+            let at = channel.narrow(1, row, places(2)).narrow(2, column, places(3));
+            rows.push(at.reshape([-1]));
+        }
+    }
+    Tensor::stack(&rows, 0)
 }
 
 /// The name of the first layer's filters.

@@ -83,6 +83,14 @@ impl NetConfig {
         }
     }
 
+    /// The smallest side of an image that the network can take, pixels.
+    pub fn least_side(&self) -> i64 {
+        match self {
+            NetConfig::FastNet(config) => config.least_side(),
+            _ => 1,
+        }
+    }
+
     /// Sets what a new network takes from images `[n, channels, h, w]`; for most that is nothing.
     /// The same images give the same values.
     pub fn start_from(&self, params: &Params, images: &Tensor) {

@@ -6,7 +6,7 @@
 //! a file resumed any number of times has the same bytes as one made without interruption (given
 //! translators that depend on their generator alone).
 
-use std::fs::{File, OpenOptions, TryLockError};
+use std::fs::{self, File, OpenOptions, TryLockError};
 use std::io::{ErrorKind, Read, Seek, SeekFrom, Write};
 use std::ops::Range;
 use std::path::{Path, PathBuf};
@@ -338,6 +338,14 @@ impl Paraphrases {
             let line = |of_text: &Vec<String>| of_text[copy].replace(['\n', '\r'], " ") + "\n";
             let lines: String = self.found.iter().map(line).collect();
             write(&path(copy), lines.as_bytes())?;
+        }
+        // Those of an earlier store with more copies are not of this one.
+        for surplus in (copies..).map(path) {
+            match fs::remove_file(&surplus) {
+                Ok(()) => {}
+                Err(error) if error.kind() == ErrorKind::NotFound => break,
+                Err(error) => return Err(io(&surplus)(error)),
+            }
         }
         Ok(whole)
     }

@@ -45,7 +45,7 @@ fn defaults_are_those_of_the_documentation() {
     let third = 4.0 / 3.0;
     for expected in [
         json!({"kind": "flip-crop", "pad": 4, "flip": true}),
-        json!({"kind": "cutout", "size": 16.0, "extent": "exact", "fill": 128}),
+        json!({"kind": "cutout", "size": 16.0, "extent": "exact", "fill": 127}),
         json!({"kind": "affine", "degrees": 10.0, "translate": 0.1, "scale": [0.9, 1.1],
             "shear": 0.1, "interpolation": "bilinear", "fill": 0}),
         json!({"kind": "resize", "size": 256, "square": false, "filter": "bicubic"}),

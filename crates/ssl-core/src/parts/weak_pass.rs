@@ -119,18 +119,18 @@ mod tests {
 
     /// Total and gradient of a method's loss on a batch of which some samples count.
     fn found(config: &dyn Config) -> (f64, Vec<f64>, Vec<f64>) {
-        let _alone = torch::rng::exclusive();
-        torch::rng::seed(1);
-        let options = (Kind::Float, Device::Cpu);
-        let make = || Model::build(Device::Cpu, |scope| Linear::new(scope, 4, 3));
-        let nets = Nets { student: make(), ema: Some(make()) };
+        let wave = |n: i64, step: f64| (Tensor::arange(n, (Kind::Float, Device::Cpu)) * step).sin();
+        let make = |step: f64| {
+            let model = Model::build(Device::Cpu, |scope| Linear::new(scope, 4, 3));
+            let weight = model.params.get("weight").expect("a layer's");
+            no_grad(|| weight.shallow_clone().copy_(&wave(12, step).view([3, 4])));
+            model
+        };
+        let nets = Nets { student: make(1.3), ema: Some(make(2.9)) };
         let batch = Batch {
-            u: vec![Tensor::randn([40, 4], options) * 3.0, Tensor::randn([40, 4], options)],
+            u: vec![wave(160, 1.7).view([40, 4]) * 2.0, wave(160, 0.7).view([40, 4])],
             slots: Some(Tensor::arange(40, (Kind::Int64, Device::Cpu))),
-            ..Batch::labeled(
-                Tensor::randn([5, 4], options),
-                Tensor::from_slice(&[0i64, 1, 2, 0, 1]),
-            )
+            ..Batch::labeled(wave(20, 0.9).view([5, 4]), Tensor::from_slice(&[0i64, 1, 2, 0, 1]))
         };
         let task = TaskInfo { classes: 3, unlabeled: 40, device: Device::Cpu };
         let loss = config.build(&task).loss(&nets, &batch, Progress { step: 0, steps: 10 });

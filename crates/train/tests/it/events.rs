@@ -118,7 +118,10 @@ fn events_and_record_agree() {
     // Logged every 2 steps and at the last; evaluated every 5 and at the last.
     assert_eq!(steps, [2, 4, 5, 6, 8, 10, 10, 11, 11]);
     let names: Vec<_> = rows[0].1.keys().map(String::as_str).collect();
-    assert_eq!(names, ["grad_norm", "loss", "loss/shrink", "loss/sup", "lr", "note/largest"]);
+    assert_eq!(
+        names,
+        ["flop", "grad_norm", "loss", "loss/shrink", "loss/sup", "lr", "note/largest"]
+    );
     assert_eq!(rows[2].1.keys().collect::<Vec<_>>(), ["eval/accuracy"]);
     assert!(record_is_finite(&rows));
 }

@@ -9,8 +9,9 @@ use augment::text::back_translation::BackTranslation;
 use augment::text::paraphrase_parts::Parts;
 use augment::text::paraphrases::{Amount, Made, Paraphrases};
 use clap::ValueEnum;
+use data_pipeline::dataset::Part;
 use data_pipeline::text::read::OnBadInput;
-use data_pipeline::text::{OwnTexts, clean};
+use data_pipeline::text::{OwnTexts, Reviews, clean};
 use indicatif::{ProgressBar, ProgressStyle};
 
 use super::device::chosen;
@@ -68,6 +69,10 @@ struct TextArgs {
     /// folder; what comes out has the same bytes.
     #[arg(long, value_name = "W/R", value_parser = shard, default_value = "0/1")]
     shard: [usize; 2],
+    /// `texts` is the folder of a published set (imdb, yelp-2, yelp-5, amazon-2, amazon-5, dbpedia,
+    /// ag-news): paraphrases of what the recipes take as its unlabelled texts, cleaned as they are.
+    #[arg(long, value_name = "SET", value_parser = set_of_reviews, conflicts_with_all = ["text_column", "clean"])]
+    reviews: Option<Reviews>,
     /// The column of texts in a table.
     #[arg(long, value_name = "NAME")]
     text_column: Option<String>,
@@ -107,8 +112,20 @@ pub(crate) fn run(args: &Args) -> Result<()> {
     }
 }
 
+fn set_of_reviews(text: &str) -> Result<Reviews, String> {
+    let found = Reviews::ALL.into_iter().find(|set| set.name() == text);
+    found.ok_or_else(|| {
+        let names = Reviews::ALL.map(Reviews::name).join(", ");
+        format!("there is no set {text}; there are {names}")
+    })
+}
+
 fn read(args: &TextArgs) -> Result<Vec<String>> {
     let on_bad = OnBadInput::Error;
+    if let Some(set) = args.reviews {
+        let all = set.read(&args.texts, Part::Extra, on_bad)?;
+        return Ok(all.examples().iter().map(|example| example.texts.a.clone()).collect());
+    }
     let reader = OwnTexts { text: args.text_column.clone(), on_bad, ..OwnTexts::default() };
     let set = reader.read(std::slice::from_ref(&args.texts))?;
     let texts = set.examples().iter().map(|example| &example.texts.a);

@@ -7,6 +7,7 @@ use anyhow::{Context, Result, bail};
 use super::which::Choice;
 use crate::images::checkpoint;
 use crate::images::trained_model::TrainedModel;
+use crate::run::note::note;
 use crate::text::linear_predictor::LinearPredictor;
 use crate::text::predictor::TextPredictor;
 
@@ -81,6 +82,12 @@ fn write(args: &Args, network: &TrainedModel, about: &str) -> Result<()> {
     if let Some(path) = &args.onnx {
         network.save_onnx(path)?;
         super::say(&format!("{}: {about}", path.display()))?;
+    }
+    if network.is_mirrored() {
+        note(
+            "what the run measured is the mean over each image and its mirror image \
+             (evaluate.mirror); the file holds the network alone",
+        );
     }
     Ok(())
 }

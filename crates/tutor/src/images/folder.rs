@@ -68,7 +68,11 @@ impl Folder {
             ("test", test),
         ];
         let mut notes = match config.on_demand {
-            true => Vec::new(),
+            true => vec![
+                "contents were not compared between the parts (data.on_demand): an image of the \
+                 test part may be among the others"
+                    .to_owned(),
+            ],
             false => shared(&parts, config.allow_duplicates)?,
         };
         let mut left = config.memory << 20;

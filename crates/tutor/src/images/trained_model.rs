@@ -105,6 +105,11 @@ impl TrainedModel {
         Self { name, fast, evaluator, input, transform, batch, net, params, file }
     }
 
+    /// Whether it is shown each image mirrored too.
+    pub(crate) fn is_mirrored(&self) -> bool {
+        self.evaluator.is_mirrored()
+    }
+
     /// What it takes and tells apart.
     pub(crate) fn input(&self) -> &Input {
         &self.input

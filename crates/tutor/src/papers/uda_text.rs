@@ -42,6 +42,7 @@ struct UdaText {
 fn read(mut head: Head, own: &Table) -> Result<Box<dyn Experiment>> {
     let mut recipe: Recipe = edit::read(own)?;
     row::choose(&mut head, &mut recipe.rows)?;
+    recipe.keep_rows_of_labels();
     recipe.check(&head.name)?;
     let rows: Vec<_> = recipe
         .rows
@@ -107,6 +108,10 @@ impl Experiment for UdaText {
         train::signals::install().context("cannot listen to signals")?;
         let texts = self.texts.as_ref().context("the texts are opened before the run")?;
         let (rows, left_out) = self.rows_there(run)?;
+        // Before hours of training end at labels that there are not.
+        for &labels in &self.recipe.labels {
+            training::labeled(&self.recipe, texts, labels, run.started.seeds[0])?;
+        }
         let policies = rows.iter().flat_map(|row| row.recipe.policies());
         let changes = Changes::of(&texts.unlabeled, policies, self.data.as_deref())?;
         let given = (&self.recipe, self.data.as_deref());
@@ -144,7 +149,7 @@ impl Experiment for UdaText {
         model: Option<&str>,
         device: Device,
     ) -> Result<Box<dyn Predictor>> {
-        let all: Vec<String> = self
+        let mut all: Vec<String> = self
             .recipe
             .rows
             .iter()
@@ -153,6 +158,10 @@ impl Experiment for UdaText {
                 labels.map(move |labels| format!("{}/{labels}-labels", row.name))
             })
             .collect();
+        if model.is_none() {
+            // A row that was left out, as for want of paraphrases, has no network.
+            all.retain(|name| seed.join(name).join("final.safetensors").is_file());
+        }
         let asked = |name: &&String| match model {
             Some(model) => *name == model || name.split('/').next() == Some(model),
             None => true,

@@ -179,6 +179,11 @@ impl Folder {
 
     /// The same, where what is measured on is found out later.
     fn check_parts(&self, faults: &mut Faults) {
+        if self.on_demand && self.on_bad == OnBad::Skip {
+            let fault = "skips what cannot be decoded, which on_demand finds out when it is too \
+                         late: leave one of them out";
+            faults.add("data.on_bad", fault);
+        }
         let share = self.validation_share;
         if !(0.0..1.0).contains(&share) {
             let fault = format!("is {share}; it must be in [0, 1)");
@@ -235,8 +240,11 @@ impl DataConfig {
             | DataConfig::Cifar100(official)
             | DataConfig::Stl10(official)
             | DataConfig::Mnist(official) => faults.positive("data.labels", official.labels as u64),
-            DataConfig::Svhn { labels, .. } => {
-                faults.positive("data.labels", labels.unwrap_or(1) as u64)
+            DataConfig::Svhn { labels, jpeg, .. } => {
+                faults.positive("data.labels", labels.unwrap_or(1) as u64);
+                if jpeg.is_some_and(|quality| !(1..=100).contains(&quality)) {
+                    faults.add("data.jpeg", "must be a quality from 1 to 100");
+                }
             }
             DataConfig::Folder(folder) => folder.check(evaluated, faults),
         }

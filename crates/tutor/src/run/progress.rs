@@ -140,9 +140,9 @@ impl Callback for Progress<'_> {
         let counted = match log.operations {
             0 => String::new(),
             operations => format!(
-                "  {}, {:.0} GFLOP/s",
+                "  {}, {}/s",
                 words::operations(operations),
-                log.operations_per_second / 1e9
+                words::operations(log.operations_per_second as u64)
             ),
         };
         let numbers = format!(

@@ -196,12 +196,17 @@ fn identity(checkpoint: &MarianCheckpoint, folder: &Path) -> Result<Digest> {
         bytes.extend_from_slice(name.as_bytes());
         bytes.extend_from_slice(&Digest::of(tensor.bytes()).to_bytes());
     }
-    for name in ["source.spm", "target.spm", "vocab.json"] {
-        let path = folder.join(name);
+    let names = ["source.spm", "target.spm", "vocab.json", "target_vocab.json"];
+    for path in names.map(|name| folder.join(name)) {
+        // Networks whose two sides share a vocabulary have no fourth file.
+        if path.ends_with("target_vocab.json") && !path.exists() {
+            continue;
+        }
         let read = std::fs::read(&path).with_context(|| path.display().to_string())?;
         bytes.extend_from_slice(&Digest::of(&read).to_bytes());
     }
-    bytes.extend_from_slice(format!("{:?}", checkpoint.config.network).as_bytes());
+    let config = &checkpoint.config;
+    bytes.extend_from_slice(format!("{:?} {:?}", config.network, config.special).as_bytes());
     Ok(Digest::of(&bytes))
 }
 

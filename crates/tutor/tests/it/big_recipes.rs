@@ -57,15 +57,15 @@ fn noisy_student_on_cifar10_and_svhn() {
     }
 }
 
-/// An EfficientNet of few channels and one block a stage.
-const NARROW: &str = "{kind='efficientnet',variant='b0',width=0.1,depth=0.1}";
+/// A net that makes little of large images at once.
+const COARSE: &str = "{kind='small-net',width=8,stem_stride=2,stages=2,blocks=0}";
 
 /// Steps of one or two parts instead of a thousand; a part has as many images as the recipe's, and
 /// they have its sizes.
 #[test]
 fn noisy_student_on_imagenet() {
-    let (data, teacher) = (images(64), format!("teacher.net={NARROW}"));
-    let generations = format!("generations=[{{net={NARROW},unlabeled_ratio=28}}]");
+    let (data, teacher) = (images(64), format!("teacher.net={COARSE}"));
+    let generations = format!("generations=[{{net={COARSE},unlabeled_ratio=28}}]");
     let shared = [
         data.as_str(),
         &teacher,
@@ -82,6 +82,7 @@ fn noisy_student_on_imagenet() {
         "teacher.train.accumulate=1",
         "student.train.batch=4",
         "student.train.accumulate=2",
+        "student.fix_resolution.frozen=[]",
         "student.fix_resolution.train.steps=3",
         "student.fix_resolution.train.batch=16",
         "student.fix_resolution.train.accumulate=2",
@@ -91,8 +92,8 @@ fn noisy_student_on_imagenet() {
 
 #[test]
 fn students_of_one_teacher_on_imagenet() {
-    let (data, teacher) = (images(64), format!("teacher.net={NARROW}"));
-    let generations = format!("generations=[{{net={NARROW}}}]");
+    let (data, teacher) = (images(64), format!("teacher.net={COARSE}"));
+    let generations = format!("generations=[{{net={COARSE}}}]");
     let changes = [
         data.as_str(),
         &teacher,
@@ -108,7 +109,8 @@ fn students_of_one_teacher_on_imagenet() {
         "student.train.batch=32",
         "student.train.accumulate=2",
     ];
-    let options = ["--unset", "teacher.weights"];
+    // The row of the largest images.
+    let options = ["--unset", "teacher.weights", "--rows", "b7"];
     three_steps("noisy-student/imagenet-students", &options, &changes, 6144);
 }
 

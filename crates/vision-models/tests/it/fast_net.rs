@@ -89,11 +89,11 @@ fn the_first_layer_makes_patches_white() {
     let _alone = torch::rng::exclusive();
     torch::rng::seed(3);
     let noise = Tensor::randn([200, 3, 12, 12], (Kind::Float, Device::Cpu));
-    let images = noise.avg_pool2d([3, 3], [1, 1], [0, 0], false, true, None::<i64>) * 3.0;
+    let images = noise.avg_pool2d([3, 3], [1, 1], [0, 0], false, true, None::<i64>) * 3.0 + 2.0;
     let config = FastNetConfig { whiten_eps: 1e-9, ..config() };
     let net = NetConfig::from(config);
     let model = net.build(Device::Cpu, 3, 5);
-    assert_eq!(net.images_at_start(), 2000);
+    assert_eq!((net.images_at_start(), net.least_side()), (2000, 5));
     net.start_from(&model.params, &images);
     let filters = get(&model.params, "whiten.weight");
     assert_eq!(filters.size(), [24, 3, 2, 2]);
@@ -101,6 +101,7 @@ fn the_first_layer_makes_patches_white() {
     assert_eq!(plus, minus.neg());
     let covariance = |x: &Tensor| {
         let rows = x.transpose(0, 1).reshape([12, -1]);
+        let rows = &rows - rows.mean_dim([1].as_slice(), true, Kind::Float);
         rows.matmul(&rows.tr()) / rows.size()[1] as f64
     };
     let white = covariance(&conv(&images, &plus, 0));

@@ -96,6 +96,9 @@ fn labeling(recipe: &Recipe, faults: &mut Faults) {
     if labeling.noised_teacher && recipe.student.method.labeling == Labeling::InLoop {
         faults.add("labeling.noised_teacher", "needs student.method.labeling = \"offline\"");
     }
+    if recipe.evaluate.mirror && recipe.student.method.labeling == Labeling::InLoop {
+        faults.add("evaluate.mirror", "needs student.method.labeling = \"offline\"");
+    }
     let least = labeling.select.min_confidence;
     if !(0.0..=1.0).contains(&least) {
         let fault = format!("is {least}; it must be in [0, 1]");

@@ -169,6 +169,9 @@ impl Recipe {
         if learning(&self.strong) > 1 {
             faults.add("strong", "holds ctaugment twice: its feedback is for one");
         }
+        if learning(&self.strong) > 0 && self.train.accumulate != 1 {
+            faults.add("train.accumulate", "goes without ctaugment, whose feedback is by steps");
+        }
         if learning(&self.weak) > 0 {
             faults.add("weak", "holds ctaugment, which learns in the strong policy only");
         }

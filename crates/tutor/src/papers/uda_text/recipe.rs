@@ -191,10 +191,9 @@ impl TableRow for RowConfig {
     }
 }
 
-/// What a row may change: texts, tokens and labels are the same for all.
-const CHANGEABLE: [&str; 12] = [
+/// What a row may change: texts, tokens, labels and the network are the same for all.
+const CHANGEABLE: [&str; 11] = [
     "start",
-    "net",
     "form",
     "dropout",
     "layer_decay",
@@ -229,6 +228,21 @@ impl Recipe {
         self.rows.iter().map(row).collect()
     }
 
+    /// Takes out the rows that none of the recipe's numbers of labels is for, as `--labels` may
+    /// leave them; if there are no others, they stay, and are refused.
+    pub(super) fn keep_rows_of_labels(&mut self) {
+        let has = |row: &RowConfig| !self.labels_of(row).is_empty();
+        let kept: Vec<RowConfig> = self.rows.iter().filter(|row| has(row)).cloned().collect();
+        if kept.is_empty() {
+            return;
+        }
+        let names: Vec<String> = kept.iter().map(|row| row.name.clone()).collect();
+        self.rows = kept;
+        for row in &mut self.rows {
+            row.against = row.against.take().filter(|other| names.contains(other));
+        }
+    }
+
     /// The numbers of labels that a row is run with, in the order of the recipe.
     pub(super) fn labels_of(&self, row: &RowConfig) -> Vec<usize> {
         let asked = |n: &&usize| row.labels.as_ref().is_none_or(|own| own.contains(n));
@@ -236,11 +250,8 @@ impl Recipe {
     }
 
     fn row(&self, row: &RowConfig) -> Result<Self> {
-        let allowed = |key: &str| {
-            CHANGEABLE.contains(&key.split('.').next().unwrap_or(key)) && key != "net.vocabulary"
-        };
-        let words = format!("{}, but not net.vocabulary", CHANGEABLE.join(", "));
-        row::changed(self, &row.name, &row.set, (&words, allowed))
+        let allowed = |key: &str| CHANGEABLE.contains(&key.split('.').next().unwrap_or(key));
+        row::changed(self, &row.name, &row.set, (&CHANGEABLE.join(", "), allowed))
     }
 
     /// The classifier on an encoder.
@@ -303,9 +314,6 @@ impl Recipe {
                 of_row.add("labels", "none of these are among the recipe's");
             }
             match self.row(row) {
-                Ok(changed) if changed.net.vocabulary != self.net.vocabulary => {
-                    of_row.add("net.vocabulary", "is the same for all rows");
-                }
                 Ok(changed) => changed.check_row(&mut of_row),
                 Err(error) => of_row.add(&key, format!("{error:#}")),
             }

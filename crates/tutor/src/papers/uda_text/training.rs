@@ -71,7 +71,12 @@ pub(super) fn run(
 }
 
 /// The labelled texts.
-fn labeled(recipe: &Recipe, texts: &Texts, labels: usize, seed: u64) -> Result<Arc<TextSet>> {
+pub(super) fn labeled(
+    recipe: &Recipe,
+    texts: &Texts,
+    labels: usize,
+    seed: u64,
+) -> Result<Arc<TextSet>> {
     match recipe.draw {
         Draw::Seed => texts.draw(labels, seed),
         Draw::First => {
