@@ -17,8 +17,8 @@ const SPEAKERS: [&str; 2] = ["A", "B"];
 pub(crate) struct Kept(Mutex<File>);
 
 impl Kept {
-    /// Opens a file that only its owner may read. Half a line that a process left at its end is taken
-    /// away, so that the file can be imported.
+    /// Opens a file that only its owner may read. Half a line that a process left at its end is
+    /// taken away, so that the file can be imported.
     pub(crate) fn open(path: &Path) -> Result<Self> {
         let failed = |source| Error::Keep { path: path.to_owned(), source };
         let mut options = OpenOptions::new();
