@@ -62,7 +62,8 @@ function why(candidates) {
   for (const { text, score, dropped } of candidates) {
     const line = element("li");
     line.append(element("span", "score", score === null ? "–" : score.toFixed(3)));
-    const said = element("span", "said", text === "" ? "(nothing)" : text);
+    const nothing = dropped?.unsafe_text ? "(withheld)" : "(nothing)";
+    const said = element("span", "said", text === "" ? nothing : text);
     said.dir = "auto";
     line.append(said);
     if (dropped) line.append(element("span", "why", `not given: ${dropped.why}`));

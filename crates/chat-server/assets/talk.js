@@ -3,9 +3,21 @@
 const KEPT = "key of this server";
 let key = "";
 
-/** The key: in the address behind #key=, from which it is taken away, or of this tab. */
+/** The key in the address, behind #key=, whatever signs it has. */
+function keyOfAddress() {
+  if (!location.hash.startsWith("#key=")) return "";
+  const given = location.hash.slice("#key=".length);
+  try {
+    return decodeURIComponent(given);
+  } catch {
+    // A percent sign that encodes nothing.
+    return given;
+  }
+}
+
+/** The key: in the address, from which it is taken away, or of this tab. */
 export function findKey() {
-  const given = new URLSearchParams(location.hash.slice(1)).get("key");
+  const given = keyOfAddress();
   if (given) {
     history.replaceState(null, "", location.pathname);
     useKey(given);

@@ -19,6 +19,12 @@ pub enum Error {
     /// Others than this machine would be served without a key.
     #[error("{0} is reached from other machines: a key is needed there")]
     NoKey(String),
+    /// The public address is none.
+    #[error(
+        "{0} is not how a server is reached: name a scheme and a host without a path, as \
+             https://chat.example.org"
+    )]
+    PublicUrl(String),
     /// A model could not be made.
     #[error("{0}")]
     Model(String),
@@ -29,5 +35,11 @@ pub enum Error {
         path: PathBuf,
         /// What the system says.
         source: std::io::Error,
+    },
+    /// Others than its owner may read the file for what is said, or write to it.
+    #[error("others can read or change {}: chmod 600 it, or name another file", path.display())]
+    Readable {
+        /// The file.
+        path: PathBuf,
     },
 }

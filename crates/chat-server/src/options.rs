@@ -53,13 +53,15 @@ pub fn new_key() -> String {
 /// How much is borne.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Limits {
-    /// Characters of a message.
+    /// Characters of a message; what the model itself has written may be longer.
     pub message: usize,
     /// Turns of a conversation.
     pub turns: usize,
     /// The largest request, in bytes.
     pub body: usize,
-    /// Candidates of a reply.
+    /// How long a request may take to come.
+    pub receive: Duration,
+    /// Candidates of a reply; as many as a model draws by default can always be asked for.
     pub candidates: usize,
     /// Requests that wait for a free model; more are refused.
     pub waiting: usize,
@@ -67,7 +69,7 @@ pub struct Limits {
     pub wait: Duration,
     /// How long a reply may take; it ends then with what there is.
     pub reply: Duration,
-    /// Requests of one address at once.
+    /// Requests of one address at once; wrong keys are counted apart.
     pub burst: f64,
     /// Requests of one address in a second, in the long run.
     pub per_second: f64,
@@ -81,6 +83,7 @@ impl Default for Limits {
             message: 4000,
             turns: 1000,
             body: 1 << 20,
+            receive: Duration::from_secs(30),
             candidates: 100,
             waiting: 32,
             wait: Duration::from_secs(60),

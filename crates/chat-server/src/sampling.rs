@@ -10,7 +10,8 @@ pub(crate) struct Asked {
     pub(crate) temperature: Option<f64>,
     pub(crate) top_k: Option<u64>,
     pub(crate) top_p: Option<f64>,
-    pub(crate) max_tokens: Option<u64>,
+    /// With the name under which it was sent.
+    pub(crate) max_tokens: Option<(&'static str, u64)>,
 }
 
 /// A parameter and what is wrong with it.
@@ -18,12 +19,12 @@ pub(crate) type Fault = (&'static str, String);
 
 /// How a reply is drawn.
 pub(crate) fn chosen(asked: &Asked, about: &About, limits: &Limits) -> Result<Sampling, Fault> {
-    let most = limits.candidates as u64;
     let own = about.sampling;
     let count = |name, value: Option<u64>, own: usize, most: u64| match value {
         None => Ok(own),
-        Some(value) if (1..=most).contains(&value) => Ok(value as usize),
-        Some(value) => Err((name, format!("{value} is not a whole number from 1 to {most}"))),
+        Some(0) => Err((name, "0 is not at least 1".to_owned())),
+        Some(value) if value <= most => Ok(value as usize),
+        Some(value) => Err((name, format!("{value} is not at most {most}"))),
     };
     let temperature = asked.temperature.unwrap_or(own.temperature);
     if !(0.0..=2.0).contains(&temperature) && asked.temperature.is_some() {
@@ -38,14 +39,13 @@ pub(crate) fn chosen(asked: &Asked, about: &About, limits: &Limits) -> Result<Sa
     };
     // Who asks for more tokens than there is room for gets as many as there are: the number is a
     // bound, and clients send a large one as a matter of course.
-    let max_tokens = count("max_tokens", asked.max_tokens, own.max_tokens, u64::MAX)?;
+    let max_tokens = match asked.max_tokens {
+        Some((name, bound)) => count(name, Some(bound), 0, u64::MAX)?,
+        None => own.max_tokens,
+    };
+    let most = limits.candidates as u64;
     Ok(Sampling {
-        candidates: count(
-            "candidates",
-            asked.candidates,
-            own.candidates,
-            most.max(own.candidates as u64),
-        )?,
+        candidates: count("candidates", asked.candidates, own.candidates, most)?,
         temperature,
         top_k,
         top_p: asked.top_p.or(own.top_p),
@@ -53,8 +53,17 @@ pub(crate) fn chosen(asked: &Asked, about: &About, limits: &Limits) -> Result<Sa
     })
 }
 
-/// What is wrong with these turns, if anything.
-pub(crate) fn turns_fault(turns: &[String], limits: &Limits) -> Option<String> {
+/// Characters that a token may have.
+const TOKEN: usize = 128;
+
+/// What is wrong with these turns, if anything. `is_ours` says which of them the model wrote: those
+/// may be as long as its replies, or a conversation with a long one could not go on.
+pub(crate) fn turns_fault(
+    turns: &[String],
+    is_ours: impl Fn(usize) -> bool,
+    about: &About,
+    limits: &Limits,
+) -> Option<String> {
     let Some(last) = turns.last() else {
         return Some("there is nothing to reply to".to_owned());
     };
@@ -68,6 +77,12 @@ pub(crate) fn turns_fault(turns: &[String], limits: &Limits) -> Option<String> {
             turns.len()
         ));
     }
-    let long = turns.iter().position(|turn| turn.chars().count() > limits.message)?;
-    Some(format!("message {} is longer than {} characters", long + 1, limits.message))
+    let most = |index| match is_ours(index) {
+        true => limits.message.max(about.longest.saturating_mul(TOKEN)),
+        false => limits.message,
+    };
+    let long = turns.iter().enumerate().find(|(index, turn)| turn.chars().count() > most(*index));
+    long.map(|(index, _)| {
+        format!("message {} is longer than {} characters", index + 1, most(index))
+    })
 }

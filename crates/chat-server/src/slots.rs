@@ -3,7 +3,7 @@
 
 use crate::model::{Ask, Reply};
 use serde::Serialize;
-use std::collections::VecDeque;
+use std::collections::{HashMap, VecDeque};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::task::{self, Poll};
@@ -91,6 +91,8 @@ struct State {
     next: u64,
     /// Seconds of a reply, of late.
     seconds: f64,
+    /// Who is replied to now.
+    under_way: HashMap<u64, UnboundedSender<Said>>,
 }
 
 /// Models with one line before them.
@@ -105,7 +107,8 @@ pub(crate) struct Slots {
 
 impl Slots {
     pub(crate) fn new(total: usize, most: usize) -> Self {
-        let state = State { line: VecDeque::new(), busy: 0, next: 0, seconds: 1.0 };
+        let (line, under_way) = (VecDeque::new(), HashMap::new());
+        let state = State { line, busy: 0, next: 0, seconds: 1.0, under_way };
         Self {
             state: Mutex::new(state),
             changed: Condvar::new(),
@@ -166,15 +169,17 @@ impl Slots {
             }
             if let Some(job) = state.line.pop_front() {
                 state.busy += 1;
+                state.under_way.insert(job.number, job.to.clone());
                 return Some(job);
             }
             state = self.changed.wait(state).unwrap_or_else(PoisonError::into_inner);
         }
     }
 
-    /// A model is free again, after a reply that took so long.
-    pub(crate) fn free(&self, took: Duration) {
+    /// A model is free again, after a reply to this request that took so long.
+    pub(crate) fn free(&self, job: &Job, took: Duration) {
         let mut state = self.state();
+        state.under_way.remove(&job.number);
         state.busy -= 1;
         state.seconds = 0.8 * state.seconds + 0.2 * took.as_secs_f64();
     }
@@ -194,12 +199,16 @@ impl Slots {
         }
     }
 
-    /// Ends all work: who waits is told so, replies under way break off.
+    /// Ends all work: whoever waits is told so at once, and so is whoever is replied to, though the
+    /// model may notice only when it has read what was said.
     pub(crate) fn close(&self) {
         self.closing.store(true, Ordering::Relaxed);
-        let line = std::mem::take(&mut self.state().line);
-        for job in line {
-            let _ = job.to.send(Said::Failed(Failed::Closing));
+        let mut state = self.state();
+        let line = std::mem::take(&mut state.line);
+        let under_way = std::mem::take(&mut state.under_way);
+        drop(state);
+        for to in line.into_iter().map(|job| job.to).chain(under_way.into_values()) {
+            let _ = to.send(Said::Failed(Failed::Closing));
         }
         self.changed.notify_all();
     }
@@ -270,19 +279,22 @@ mod tests {
         drop(second);
         assert_eq!(slots.status().waiting, 0);
         let _third = ask(&slots).expect("room again");
-        slots.free(Duration::from_secs(1));
+        slots.free(&job, Duration::from_secs(1));
         assert_eq!(slots.status(), Status { slots: 1, free: 1, waiting: 1 });
     }
 
     #[test]
     fn who_waits_too_long_or_when_it_ends_is_told_so() {
         let slots = Arc::new(Slots::new(1, 2));
+        let mut begun = ask(&slots).expect("a free model");
+        let _job = slots.take().expect("the first");
         let (mut late, mut last) = (ask(&slots).expect("a place"), ask(&slots).expect("a place"));
         slots.expire(late.number());
         slots.close();
         let told = |ticket: &mut Ticket| ticket.said.try_recv().expect("a word");
         assert!(matches!(told(&mut late), Said::Failed(Failed::Waited)));
         assert!(matches!(told(&mut last), Said::Failed(Failed::Closing)));
+        assert!(matches!(told(&mut begun), Said::Failed(Failed::Closing)));
         assert!(matches!(ask(&slots), Err(Refused::Closing)));
         assert!(slots.take().is_none());
     }

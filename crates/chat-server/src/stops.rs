@@ -35,11 +35,6 @@ impl Stops {
         std::mem::replace(&mut self.held, rest)
     }
 
-    /// What is still held back when nothing more comes.
-    pub(crate) fn finish(&mut self) -> String {
-        std::mem::take(&mut self.held)
-    }
-
     /// Bytes at the end that one of the texts could begin with.
     fn beginning(&self) -> usize {
         let ends = |text: &String| {
@@ -73,8 +68,9 @@ mod tests {
         let texts: Vec<String> = stops.iter().map(|&stop| stop.to_owned()).collect();
         let mut stops = Stops::new(&texts);
         let mut out: Vec<String> = pieces.iter().map(|piece| stops.push(piece)).collect();
-        out.push(stops.finish());
-        (out, stops.met())
+        let met = stops.met();
+        out.push(stops.held);
+        (out, met)
     }
 
     #[test]

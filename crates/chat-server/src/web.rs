@@ -18,6 +18,7 @@ use crate::slots::Slots;
 use crate::worker::{self, Shared};
 use app::{App, State};
 use axum::Router;
+use axum::http::Uri;
 use std::sync::Arc;
 use web_server::listen::Socket;
 
@@ -28,12 +29,16 @@ pub use server::Server;
 ///
 /// # Errors
 /// [`Error::Listen`] when the address is taken, [`Error::NoKey`] when others than this machine
-/// would be served without a key, [`Error::Model`] and [`Error::Keep`].
+/// would be served without a key, [`Error::PublicUrl`], [`Error::Model`], [`Error::Keep`] and
+/// [`Error::Readable`].
 pub fn serve(models: Vec<Maker>, options: &ServeOptions) -> Result<Server> {
     let failed = |source| Error::Listen { address: options.address.to_string(), source };
     if options.is_open() && options.key.as_ref().is_none_or(String::is_empty) {
         let place = options.public_url.clone();
         return Err(Error::NoKey(place.unwrap_or_else(|| options.address.to_string())));
+    }
+    if let Some(url) = options.public_url.as_ref().filter(|url| !is_origin(url)) {
+        return Err(Error::PublicUrl(url.clone()));
     }
     let socket = Socket::bind(options.address, "chat-web").map_err(failed)?;
     let kept = options.keep.as_deref().map(Kept::open).transpose()?.map(Arc::new);
@@ -43,6 +48,16 @@ pub fn serve(models: Vec<Maker>, options: &ServeOptions) -> Result<Server> {
     let app = Arc::new(State::new(about, slots, options, socket.address()));
     let serving = socket.serve(router(&app), options.limits.connections);
     Ok(Server::new(serving, app, threads))
+}
+
+/// Whether this is a scheme with a host: the page asks at the root of its server.
+fn is_origin(url: &str) -> bool {
+    let parsed: Result<Uri, _> = url.parse();
+    parsed.is_ok_and(|uri| {
+        let named = uri.authority().is_some_and(|place| !place.as_str().contains('@'));
+        let root = uri.path_and_query().is_none_or(|path| path.as_str() == "/");
+        matches!(uri.scheme_str(), Some("http" | "https")) && named && root && !url.contains('#')
+    })
 }
 
 /// All there is.

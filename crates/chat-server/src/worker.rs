@@ -2,7 +2,7 @@
 
 use crate::error::{Error, Result};
 use crate::kept::{self, Kept};
-use crate::model::{About, Maker, Model, Piece};
+use crate::model::{About, Candidate, Dropped, Maker, Model, Piece, Reply};
 use crate::slots::{Done, Failed, Job, Said, Slots};
 use crate::stops::{self, Stops};
 use std::ops::ControlFlow;
@@ -72,7 +72,7 @@ fn work(model: &dyn Model, shared: &Shared) {
             keep(kept, &name, &job, done);
         }
         // Free before the end is told: whoever has heard it may ask again at once.
-        shared.slots.free(began.elapsed());
+        shared.slots.free(&job, began.elapsed());
         let _ = job.to.send(said);
     }
 }
@@ -84,13 +84,14 @@ fn reply(model: &dyn Model, job: &Job, shared: &Shared) -> Said {
     }
     let until = Instant::now() + shared.most;
     let single = job.ask.sampling.candidates == 1;
-    let (mut stops, mut late) = (Stops::new(&job.stops), false);
+    let (mut stops, mut late, mut sent) = (Stops::new(&job.stops), false, 0);
     let reply = model.reply(&job.ask, &mut |Piece { tokens, text }| {
         late = Instant::now() >= until;
         if late || job.is_left() || shared.slots.is_closing() {
             return ControlFlow::Break(());
         }
         let text = if single { stops.push(text) } else { String::new() };
+        sent += text.len();
         match job.to.send(Said::Piece { tokens, text }) {
             Ok(()) if !stops.met() => ControlFlow::Continue(()),
             _ => ControlFlow::Break(()),
@@ -99,18 +100,39 @@ fn reply(model: &dyn Model, job: &Job, shared: &Shared) -> Said {
     if shared.slots.is_closing() {
         return Said::Failed(Failed::Closing);
     }
-    let mut reply = match reply {
+    let reply = match reply {
         Ok(reply) => reply,
         Err(why) => return Said::Failed(Failed::Model(why)),
     };
-    let rest = stops.finish();
-    if single && !rest.is_empty() {
-        let tokens = reply.candidates.first().map_or(0, |candidate| candidate.tokens);
-        let _ = job.to.send(Said::Piece { tokens, text: rest });
+    let (reply, stopped) = said(reply, &job.stops);
+    if let (true, Some(only)) = (single, reply.candidates.first())
+        && only.dropped.is_none()
+        && let Some(rest) = only.text.get(sent..).filter(|rest| !rest.is_empty())
+    {
+        // What was held back, or written when the time was over.
+        let _ = job.to.send(Said::Piece { tokens: only.tokens, text: rest.to_owned() });
     }
-    let cut = |candidate: &mut crate::Candidate| stops::cut(&mut candidate.text, &job.stops);
-    let stopped = reply.candidates.iter_mut().map(cut).collect();
     Said::Done(Done { reply, stopped, late })
+}
+
+/// What may be said of a reply, and which of its candidates a stop has cut. One of which nothing is
+/// left stands behind the others; what a filter has refused is told to nobody.
+fn said(reply: Reply, stops: &[String]) -> (Reply, Vec<bool>) {
+    let cut = |mut candidate: Candidate| {
+        let stopped = stops::cut(&mut candidate.text, stops);
+        if candidate.dropped.is_none() && candidate.text.trim().is_empty() {
+            let why = "says nothing".to_owned();
+            candidate.dropped = Some(Dropped { why, unsafe_text: false });
+        }
+        if candidate.dropped.as_ref().is_some_and(|dropped| dropped.unsafe_text) {
+            candidate.text.clear();
+        }
+        (candidate, stopped)
+    };
+    let mut all: Vec<(Candidate, bool)> = reply.candidates.into_iter().map(cut).collect();
+    all.sort_by_key(|(candidate, _)| candidate.dropped.is_some());
+    let (candidates, stopped) = all.into_iter().unzip();
+    (Reply { candidates, ..reply }, stopped)
 }
 
 /// Keeps what is said. What cannot be written is told to the log: the chat goes on.
@@ -125,5 +147,37 @@ fn keep(kept: &Kept, name: &str, job: &Job, done: &Done) {
     }
     if let Err(error) = kept.add(&item) {
         tracing::error!("what was said is not kept: {error}");
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn candidate(text: &str, dropped: Option<bool>) -> Candidate {
+        let dropped = dropped.map(|unsafe_text| Dropped { why: "a reason".into(), unsafe_text });
+        Candidate { text: text.to_owned(), dropped, ..Candidate::default() }
+    }
+
+    #[test]
+    fn what_a_stop_leaves_empty_is_behind_and_what_is_refused_is_not_told() {
+        let candidates = vec![
+            candidate("STOP here", None),
+            candidate("one STOP two", None),
+            candidate(" \n", None),
+            candidate("three", None),
+            candidate("an insult", Some(true)),
+            candidate("said before", Some(false)),
+        ];
+        let (reply, stopped) = said(Reply { candidates, ..Reply::default() }, &["STOP".to_owned()]);
+        let texts: Vec<&str> = reply.candidates.iter().map(|c| c.text.as_str()).collect();
+        assert_eq!(texts, ["one ", "three", "", " \n", "", "said before"]);
+        assert_eq!(stopped, [true, false, true, false, false, false]);
+        let why = |at: usize| reply.candidates[at].dropped.as_ref().map(|dropped| &*dropped.why);
+        assert_eq!((why(0), why(1)), (None, None));
+        assert_eq!(
+            (why(2), why(3), why(4)),
+            (Some("says nothing"), Some("says nothing"), Some("a reason"))
+        );
     }
 }

@@ -1,7 +1,7 @@
 //! What stands around all pages: headers for browsers, the names under which a server is reached,
 //! and no requests from pages of other sites.
 
-use axum::http::{HeaderMap, HeaderValue, Method, header};
+use axum::http::{HeaderMap, HeaderValue, Method, StatusCode, header};
 use std::net::IpAddr;
 
 /// No script, style, picture or frame from elsewhere, and none written into a page.
@@ -16,6 +16,24 @@ pub enum Refusal {
     Name,
     /// A page of another site has sent it.
     Site,
+}
+
+impl Refusal {
+    /// The status that says so.
+    pub fn status(self) -> StatusCode {
+        match self {
+            Self::Name => StatusCode::MISDIRECTED_REQUEST,
+            Self::Site => StatusCode::FORBIDDEN,
+        }
+    }
+
+    /// The same in words.
+    pub fn why(self) -> &'static str {
+        match self {
+            Self::Name => "the server is not known by this name (start it with --public-url)",
+            Self::Site => "sent by a page of another site",
+        }
+    }
 }
 
 /// Adds the headers that tell browsers to let nothing foreign in. Nothing is kept in a cache unless

@@ -7,7 +7,7 @@ use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::server::graceful::GracefulShutdown;
 use hyper_util::service::TowerToHyperService;
 use std::io;
-use std::net::SocketAddr;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::net::TcpListener;
@@ -24,6 +24,34 @@ const GRACE: Duration = Duration::from_secs(10);
 /// Who is at the other end of a connection; an extension of every request.
 #[derive(Clone, Copy, Debug)]
 pub struct Peer(pub SocketAddr);
+
+/// How a server that listens at an address is reached from this machine.
+///
+/// ```
+/// use web_server::listen::{url_elsewhere, url_here};
+///
+/// let everywhere = "0.0.0.0:8643".parse()?;
+/// assert_eq!(url_here(everywhere), "http://127.0.0.1:8643");
+/// assert!(url_elsewhere(everywhere).is_some_and(|url| url.ends_with(":8643/")));
+/// assert_eq!(url_here("[::1]:80".parse()?), "http://[::1]:80");
+/// assert_eq!(url_elsewhere("127.0.0.1:8643".parse()?), None);
+/// # Ok::<(), std::net::AddrParseError>(())
+/// ```
+pub fn url_here(address: SocketAddr) -> String {
+    let ip = match address.ip() {
+        IpAddr::V4(ip) if ip.is_unspecified() => Ipv4Addr::LOCALHOST.into(),
+        IpAddr::V6(ip) if ip.is_unspecified() => Ipv6Addr::LOCALHOST.into(),
+        ip => ip,
+    };
+    format!("http://{}", SocketAddr::new(ip, address.port()))
+}
+
+/// How other machines reach a server that listens at all addresses of this one, to be read by a
+/// person: which of them, only they can know.
+pub fn url_elsewhere(address: SocketAddr) -> Option<String> {
+    let port = address.port();
+    address.ip().is_unspecified().then(|| format!("http://THIS-MACHINE'S-ADDRESS:{port}/"))
+}
 
 /// An address that is listened on, before there is anything to answer.
 pub struct Socket {

@@ -7,6 +7,7 @@ use crate::slots::{Refused, Slots, Ticket};
 use std::net::SocketAddr;
 use std::sync::Arc;
 use web_server::buckets::Buckets;
+use web_server::listen::url_here;
 use web_server::secret::{random_bytes, random_name};
 
 /// What all requests share.
@@ -18,8 +19,12 @@ pub(super) struct State {
     pub(super) is_kept: bool,
     pub(super) leave_out_system: bool,
     pub(super) limits: Limits,
-    /// Requests of each address.
+    /// Requests for replies, of each address.
     pub(super) clients: Buckets,
+    /// Wrong keys, of each address.
+    pub(super) attempts: Buckets,
+    /// Whether there is a proxy on this machine, which says who asks.
+    pub(super) is_proxied: bool,
 }
 
 pub(super) type App = Arc<State>;
@@ -49,10 +54,13 @@ impl State {
         options: &ServeOptions,
         address: SocketAddr,
     ) -> Self {
-        let url = options.public_url.as_ref().map_or_else(
-            || format!("http://{address}"),
-            |url| url.trim_end_matches('/').to_owned(),
-        );
+        let url = options
+            .public_url
+            .as_ref()
+            .map_or_else(|| url_here(address), |url| url.trim_end_matches('/').to_owned());
+        let buckets = || Buckets::new(options.limits.burst, options.limits.per_second);
+        // What is drawn by default can also be asked for.
+        let candidates = options.limits.candidates.max(about.sampling.candidates);
         Self {
             about,
             slots,
@@ -60,8 +68,10 @@ impl State {
             key: options.key.clone(),
             is_kept: options.keep.is_some(),
             leave_out_system: options.leave_out_system,
-            clients: Buckets::new(options.limits.burst, options.limits.per_second),
-            limits: options.limits.clone(),
+            clients: buckets(),
+            attempts: buckets(),
+            is_proxied: options.public_url.is_some(),
+            limits: Limits { candidates, ..options.limits.clone() },
         }
     }
 

@@ -1,20 +1,18 @@
 //! The body of a request, within its limits of size and time.
 
 use super::problem::Problem;
+use crate::options::Limits;
 use axum::body::Body;
 use futures_core::Stream;
 use std::pin::Pin;
-use std::time::Duration;
-
-/// How long a body may take.
-const LONGEST: Duration = Duration::from_secs(30);
 
 /// So many times the limit is read and thrown away, so that a client that is still writing hears
 /// the answer rather than a broken connection.
 const PATIENCE: usize = 16;
 
 /// Reads it whole.
-pub(super) async fn read(body: Body, most: usize) -> Result<Vec<u8>, Problem> {
+pub(super) async fn read(body: Body, limits: &Limits) -> Result<Vec<u8>, Problem> {
+    let most = limits.body;
     let reading = async {
         let mut stream = Box::pin(body.into_data_stream());
         let (mut bytes, mut size) = (Vec::new(), 0);
@@ -29,7 +27,8 @@ pub(super) async fn read(body: Body, most: usize) -> Result<Vec<u8>, Problem> {
         }
         if size > most { Err(Problem::too_large(most)) } else { Ok(bytes) }
     };
-    tokio::time::timeout(LONGEST, reading).await.unwrap_or_else(|_| Err(Problem::too_slow()))
+    let read = tokio::time::timeout(limits.receive, reading).await;
+    read.unwrap_or_else(|_| Err(Problem::too_slow()))
 }
 
 async fn next<S: Stream>(mut stream: Pin<&mut S>) -> Option<S::Item> {

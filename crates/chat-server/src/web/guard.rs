@@ -9,7 +9,7 @@ use axum::http::{HeaderMap, Method, header};
 use axum::middleware::{self, Next};
 use axum::response::{IntoResponse, Response};
 use std::net::IpAddr;
-use web_server::guard::{Refusal, protect, refusal};
+use web_server::guard::{protect, refusal};
 use web_server::listen::Peer;
 use web_server::secret::same;
 
@@ -30,10 +30,8 @@ async fn guard(State(app): State<App>, request: Request, next: Next) -> Response
 /// Why a request is not looked at.
 fn problem(app: &App, request: &Request) -> Option<Problem> {
     let (method, headers) = (request.method(), request.headers());
-    match refusal(method, headers, &app.url) {
-        Some(Refusal::Name) => return Some(Problem::wrong_name()),
-        Some(Refusal::Site) => return Some(Problem::foreign()),
-        None => {}
+    if let Some(refusal) = refusal(method, headers, &app.url) {
+        return Some(Problem::refused(refusal));
     }
     let path = request.uri().path();
     // The page and its parts say nothing of the model; the page asks for the key itself.
@@ -42,14 +40,29 @@ fn problem(app: &App, request: &Request) -> Option<Problem> {
     }
     let sent = sent(headers);
     let wrong = app.key.as_ref().is_some_and(|key| !sent.is_some_and(|sent| same(sent, key)));
-    // Wrong keys count like replies that are asked for.
-    if wrong || method == Method::POST {
-        let peer = request.extensions().get::<Peer>().map(|peer| client(peer.0.ip()));
-        if let Err(wait) = app.clients.take(&peer.unwrap_or_default()) {
-            return Some(Problem::too_often(wait));
-        }
+    // Whoever has the key is not kept from replies by those who have none.
+    let buckets = match wrong {
+        true => &app.attempts,
+        false if method == Method::POST => &app.clients,
+        false => return None,
+    };
+    let peer = request.extensions().get::<Peer>().map(|peer| peer.0.ip());
+    let asker = peer.map(|peer| asker(peer, headers, app.is_proxied));
+    if let Err(wait) = buckets.take(&asker.map(client).unwrap_or_default()) {
+        return Some(Problem::too_often(wait));
     }
     wrong.then(Problem::no_key)
+}
+
+/// The address that asks: the last one of `X-Forwarded-For`, which a proxy on this machine adds, or
+/// that of the connection. Nobody else is believed.
+fn asker(peer: IpAddr, headers: &HeaderMap, is_proxied: bool) -> IpAddr {
+    if !is_proxied || !peer.to_canonical().is_loopback() {
+        return peer;
+    }
+    let all = headers.get_all("x-forwarded-for").iter().next_back();
+    let last = all.and_then(|value| value.to_str().ok()?.rsplit(',').next()?.trim().parse().ok());
+    last.unwrap_or(peer)
 }
 
 /// The key that came along.
@@ -77,6 +90,24 @@ mod tests {
         assert_eq!(client("::ffff:10.0.0.1"), client("10.0.0.1"));
         assert_eq!(client("2001:db8:1:2::1"), client("2001:db8:1:2:ffff::9"));
         assert_ne!(client("2001:db8:1:2::1"), client("2001:db8:1:3::1"));
+    }
+
+    #[test]
+    fn a_proxy_on_this_machine_alone_says_who_asks() {
+        let address = |text: &str| -> IpAddr { text.parse().expect("an address") };
+        let mut headers = HeaderMap::new();
+        let asks = |peer: &str, headers: &HeaderMap, is_proxied| {
+            asker(address(peer), headers, is_proxied).to_string()
+        };
+        assert_eq!(asks("127.0.0.1", &headers, true), "127.0.0.1");
+        // The client itself wrote what stands before the last one.
+        headers.append("x-forwarded-for", "9.9.9.9".parse().expect("a value"));
+        headers.append("x-forwarded-for", "9.9.9.9, 10.0.0.7".parse().expect("a value"));
+        assert_eq!(asks("::1", &headers, true), "10.0.0.7");
+        assert_eq!(asks("::1", &headers, false), "::1");
+        assert_eq!(asks("10.0.0.1", &headers, true), "10.0.0.1");
+        headers.append("x-forwarded-for", "unknown".parse().expect("a value"));
+        assert_eq!(asks("127.0.0.1", &headers, true), "127.0.0.1");
     }
 
     #[test]

@@ -50,7 +50,7 @@ async fn completions(State(app): State<App>, body: Body) -> Response {
 }
 
 async fn answered(app: &App, body: Body) -> Result<Response, Problem> {
-    let bytes = body::read(body, app.limits.body).await?;
+    let bytes = body::read(body, &app.limits).await?;
     let Request { wanted, n, streamed, with_usage } = request::parse(app, &bytes)?;
     let single = wanted.sampling.candidates == 1;
     let Awaited { mut ticket, id, seed } = app.ask(wanted, "chatcmpl-")?;

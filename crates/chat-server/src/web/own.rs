@@ -62,7 +62,9 @@ struct Posted {
 const NAME: usize = 64;
 
 fn wanted(app: &App, posted: Posted) -> Result<Wanted, Problem> {
-    if let Some(fault) = turns_fault(&posted.turns, &app.limits) {
+    let count = posted.turns.len();
+    let is_ours = |index: usize| !(count - 1 - index).is_multiple_of(2);
+    if let Some(fault) = turns_fault(&posted.turns, is_ours, &app.about, &app.limits) {
         return Err(Problem::of("turns", fault));
     }
     let asked = Asked {
@@ -70,7 +72,7 @@ fn wanted(app: &App, posted: Posted) -> Result<Wanted, Problem> {
         temperature: posted.temperature,
         top_k: posted.top_k,
         top_p: posted.top_p,
-        max_tokens: posted.max_tokens,
+        max_tokens: posted.max_tokens.map(|bound| ("max_tokens", bound)),
     };
     let sampling: Sampling = chosen(&asked, &app.about, &app.limits)?;
     let named = |name: &String| {
@@ -101,7 +103,7 @@ async fn chat(State(app): State<App>, body: Body) -> Response {
 }
 
 async fn answered(app: &App, body: Body) -> Result<Response, Problem> {
-    let bytes = body::read(body, app.limits.body).await?;
+    let bytes = body::read(body, &app.limits).await?;
     let posted: Posted = serde_json::from_slice(&bytes)
         .map_err(|error| Problem::invalid(format!("the request: {error}")))?;
     let streamed = posted.stream;

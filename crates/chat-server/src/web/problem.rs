@@ -8,6 +8,7 @@ use axum::response::{IntoResponse, Response};
 use serde_json::{Value, json};
 use std::time::Duration;
 use web_server::answer;
+use web_server::guard::Refusal;
 
 /// Why there is no answer.
 #[derive(Debug)]
@@ -98,14 +99,9 @@ impl Problem {
             .again(Duration::from_secs(5))
     }
 
-    pub(super) fn wrong_name() -> Self {
-        let message = "the server is not known by this name (start it with --public-url)";
-        Self::new(StatusCode::MISDIRECTED_REQUEST, "invalid_request_error", message)
-    }
-
-    pub(super) fn foreign() -> Self {
-        let message = "sent by a page of another site";
-        Self::new(StatusCode::FORBIDDEN, "invalid_request_error", message)
+    /// A request that is for another server, or of a page of another site.
+    pub(super) fn refused(refusal: Refusal) -> Self {
+        Self::new(refusal.status(), "invalid_request_error", refusal.why())
     }
 
     /// The object for a stream that has begun.

@@ -4,7 +4,12 @@ use super::app::App;
 use crate::slots::Status;
 use std::net::SocketAddr;
 use std::thread::JoinHandle;
-use web_server::listen::Serving;
+use std::time::{Duration, Instant};
+use web_server::listen::{Serving, url_elsewhere, url_here};
+
+/// How long models may take to end. Between two tokens they hear of it at once, but not while they
+/// read what was said.
+const PATIENCE: Duration = Duration::from_secs(2);
 
 /// A server that runs until it is stopped or dropped.
 pub struct Server {
@@ -25,9 +30,17 @@ impl Server {
         self.address
     }
 
-    /// How it is reached.
+    /// How it is reached from this machine, or by its public name.
     pub fn url(&self) -> &str {
         &self.app.url
+    }
+
+    /// How other machines reach it, to be read by a person, where it listens at all addresses and
+    /// has no public name.
+    pub fn elsewhere(&self) -> Option<String> {
+        let address = self.address();
+        let is_named = self.app.url != url_here(address);
+        url_elsewhere(address).filter(|_| !is_named)
     }
 
     /// The name that clients ask for.
@@ -48,7 +61,8 @@ impl Server {
         self.stop();
     }
 
-    /// Breaks off replies under way, tells their readers, and takes no more connections.
+    /// Breaks off replies under way, tells their readers, and takes no more connections. A model
+    /// that does not hear of it within two seconds is left to itself.
     pub fn stop(mut self) {
         self.end();
     }
@@ -58,7 +72,11 @@ impl Server {
         if let Some(serving) = self.serving.take() {
             serving.stop();
         }
-        for thread in self.threads.drain(..) {
+        let until = Instant::now() + PATIENCE;
+        while self.threads.iter().any(|thread| !thread.is_finished()) && Instant::now() < until {
+            std::thread::sleep(Duration::from_millis(5));
+        }
+        for thread in self.threads.drain(..).filter(JoinHandle::is_finished) {
             // A worker that panicked has told the log.
             let _ = thread.join();
         }

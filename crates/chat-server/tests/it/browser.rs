@@ -4,24 +4,11 @@
 //! says that it is skipped. `CHAT_PICTURES` names a folder for screenshots.
 
 use crate::client::{Served, options};
+use crate::needed::{program, skip};
 use chat_server::ServeOptions;
 use serde_json::json;
-use std::io::Write;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::Command;
-
-fn program(names: &[&str]) -> Option<PathBuf> {
-    let path = std::env::var_os("PATH")?;
-    std::env::split_paths(&path)
-        .flat_map(|folder| names.iter().map(move |name| folder.join(name)))
-        .find(|file| file.is_file())
-}
-
-/// Says it even where the test harness keeps output to itself.
-pub(crate) fn skip(why: &str) {
-    let line = format!("SKIPPED: {why}\n");
-    let _ = std::io::stderr().write_all(line.as_bytes());
-}
 
 #[test]
 fn a_chat_in_chromium() {

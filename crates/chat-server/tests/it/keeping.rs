@@ -1,16 +1,44 @@
 //! What is kept of a chat: nothing, unless a file is named.
 
 use crate::client::{Served, completion, options};
-use chat_server::ServeOptions;
+use chat_server::{ServeOptions, serve};
 use eval_ssa::{Item, Mode};
 use serde_json::json;
+use std::path::Path;
+
+/// Writes a file that its owner alone may read.
+fn own(file: &Path, text: &str) {
+    std::fs::write(file, text).expect("a file");
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::PermissionsExt;
+        let owner = std::fs::Permissions::from_mode(0o600);
+        std::fs::set_permissions(file, owner).expect("its owner's");
+    }
+}
+
+#[cfg(unix)]
+#[test]
+fn a_file_that_others_can_read_is_refused() {
+    use std::os::unix::fs::PermissionsExt;
+    let folder = tempfile::tempdir().expect("a folder");
+    let file = folder.path().join("kept.jsonl");
+    for mode in [0o644, 0o620, 0o604] {
+        own(&file, "");
+        std::fs::set_permissions(&file, std::fs::Permissions::from_mode(mode)).expect("a mode");
+        let options = ServeOptions { keep: Some(file.clone()), ..options() };
+        let refused = serve(vec![crate::stub::Stub::default().maker()], &options);
+        let error = refused.err().expect("refused").to_string();
+        assert!(error.contains("kept.jsonl") && error.contains("chmod 600"), "{error}");
+    }
+}
 
 #[test]
 fn what_is_said_is_kept_as_items_where_that_is_asked_for() {
     let folder = tempfile::tempdir().expect("a folder");
     let file = folder.path().join("kept.jsonl");
     // A process that was killed left half a line.
-    std::fs::write(&file, "{\"id\": \"ha").expect("a file");
+    own(&file, "{\"id\": \"ha");
     let served = Served::with(0, &ServeOptions { keep: Some(file.clone()), ..options() });
     assert_eq!(served.get("/api/about").json()["kept"], true);
     let body =
@@ -21,9 +49,9 @@ fn what_is_said_is_kept_as_items_where_that_is_asked_for() {
     served.complete("fail", &json!({}));
     let text = std::fs::read_to_string(&file).expect("a file");
     let lines: Vec<&str> = text.lines().collect();
-    assert_eq!((lines[0], lines.len()), ("{\"id\": \"ha", 3), "{text}");
+    assert_eq!(lines.len(), 2, "{text}");
     let item = |line: &str| -> Item { serde_json::from_str(line).expect("an item") };
-    let (first, second) = (item(lines[1]), item(lines[2]));
+    let (first, second) = (item(lines[0]), item(lines[1]));
     assert_eq!((first.mode, &*first.conversation, first.turn), (Mode::Interactive, "c-1", 3));
     assert_eq!((&*first.response, first.seed), ("How\nare you?", Some(7)));
     let speakers: Vec<&str> = first.context.iter().map(|turn| turn.speaker.as_str()).collect();

@@ -103,4 +103,35 @@ fn a_reply_that_takes_too_long_ends_with_what_there_is() {
     assert!(reply["reply"].as_str().expect("a text").starts_with("1 2 3 "), "{reply}");
     let body = served.complete("count", &json!({})).json();
     assert_eq!(body["choices"][0]["finish_reason"], "length");
+    // The pieces of a stream are the whole of it.
+    let events = served.post("/api/chat", &json!({ "turns": ["count"], "stream": true })).events();
+    let data = |data: &str| -> serde_json::Value { serde_json::from_str(data).expect("JSON") };
+    let pieces: String = events
+        .iter()
+        .filter(|(name, _)| name == "piece")
+        .map(|(_, piece)| data(piece)["text"].as_str().expect("a text").to_owned())
+        .collect();
+    let done = data(&events.last().expect("the end").1);
+    assert_eq!((&done["finish"], done["reply"].as_str()), (&json!("time"), Some(&*pieces)));
+}
+
+#[test]
+fn a_model_that_reads_for_long_holds_up_no_end() {
+    let served = Served::new(0);
+    let reading =
+        served.read_until("/api/chat", &json!({ "turns": ["read long"], "stream": true }), "begin");
+    let body = completion("read long", &json!({}));
+    let start = Instant::now();
+    let whole = Served::new(0);
+    let mut stream = whole.send("POST", "/v1/chat/completions", &[], body.to_string().as_bytes());
+    whole.soon("it is read", |whole| whole.server.status().free == 0);
+    std::thread::scope(|scope| {
+        scope.spawn(|| served.server.stop());
+        scope.spawn(|| whole.server.stop());
+    });
+    assert!(start.elapsed() < Duration::from_secs(4), "{:?}", start.elapsed());
+    assert!(reading.rest().contains("shutting_down"));
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).expect("an answer");
+    assert!(answer.starts_with("HTTP/1.1 503"), "{answer}");
 }

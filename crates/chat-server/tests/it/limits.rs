@@ -58,6 +58,32 @@ fn one_client_cannot_ask_too_often() {
     let served = Served::with(0, &ServeOptions { key: Some("a secret key".into()), ..options });
     let statuses: Vec<u16> = (0..4).map(|_| served.get("/v1/models").status).collect();
     assert_eq!(statuses, [401, 401, 401, 429], "keys cannot be tried out");
+    let asks = |from: &str| {
+        let headers = [("authorization", "Bearer a secret key"), ("x-forwarded-for", from)];
+        let body = completion("hi", &json!({})).to_string();
+        served.request("POST", "/v1/chat/completions", &headers, body.as_bytes()).status
+    };
+    let statuses = ["10.0.0.1", "10.0.0.2", "10.0.0.3", "10.0.0.4"].map(asks);
+    assert_eq!(statuses, [200, 200, 200, 429], "the right key is let in; clients are not believed");
+}
+
+#[test]
+fn behind_a_proxy_each_client_is_counted_alone() {
+    let mut options = options();
+    (options.limits.burst, options.limits.per_second) = (2.0, 0.01);
+    let (key, url) = (Some("a secret key".into()), Some("https://chat.example.org/".into()));
+    let served = Served::with(0, &ServeOptions { key, public_url: url, ..options });
+    let asks = |key: &str, from: &str| {
+        let headers = [("authorization", key), ("x-forwarded-for", from)];
+        let body = completion("hi", &json!({})).to_string();
+        served.request("POST", "/v1/chat/completions", &headers, body.as_bytes()).status
+    };
+    let tried = [(); 3].map(|()| asks("Bearer no", "10.0.0.1"));
+    assert_eq!(tried, [401, 401, 429]);
+    assert_eq!(asks("Bearer no", "10.0.0.1, 10.0.0.2"), 401, "the last one is the proxy's");
+    let asked = [(); 3].map(|()| asks("Bearer a secret key", "10.0.0.1"));
+    assert_eq!(asked, [200, 200, 429]);
+    assert_eq!(asks("Bearer a secret key", "10.0.0.2"), 200);
 }
 
 #[test]
@@ -95,6 +121,18 @@ fn too_much_is_refused_and_said() {
         assert_eq!(response.status, status, "{}", response.text);
         assert!(response.error().contains(says), "{}", response.text);
     }
+    // What the model said may be longer, or its reply would end the conversation.
+    let reply = "x".repeat(5000);
+    let roles = |long: &str, last: &str| {
+        json!({ "messages": [{ "role": "user", "content": "a" },
+            { "role": "assistant", "content": long }, { "role": "user", "content": last }] })
+    };
+    let own = |turns: [&str; 3]| served.post("/api/chat", &json!({ "turns": turns })).status;
+    assert_eq!(own(["a", &reply, "b"]), 200);
+    assert_eq!(own([&reply, "a", "b"]), 400);
+    assert_eq!(own(["a", &"x".repeat(200 * 128 + 1), "b"]), 400);
+    assert_eq!(served.post("/v1/chat/completions", &roles(&reply, "b")).status, 200);
+    assert_eq!(served.post("/v1/chat/completions", &roles("b", &reply)).status, 400);
     // 4,000 characters are no 4,000 bytes.
     assert_eq!(served.complete(&"🐙".repeat(4000), &json!({})).status, 200);
     for (path, body) in [
@@ -189,14 +227,20 @@ fn beyond_this_machine_a_key_is_needed() {
 
 #[test]
 fn a_body_that_never_comes_holds_nobody_up() {
-    let served = Served::new(0);
+    let mut options = options();
+    options.limits.receive = Duration::from_millis(200);
+    let served = Served::with(0, &options);
     let stream = std::net::TcpStream::connect(served.server.address()).expect("a connection");
+    stream.set_read_timeout(Some(Duration::from_secs(10))).expect("a limit");
     let mut sent = &stream;
     let head = "POST /api/chat HTTP/1.1\r\nhost: localhost\r\ncontent-length: 100\r\n\r\n{";
     std::io::Write::write_all(&mut sent, head.as_bytes()).expect("sent");
     let start = Instant::now();
     assert_eq!(served.complete("hello", &json!({})).status, 200);
     assert!(start.elapsed() < Duration::from_secs(1));
+    let mut answer = [0; 12];
+    std::io::Read::read_exact(&mut sent, &mut answer).expect("an answer");
+    assert_eq!(&answer, b"HTTP/1.1 408");
 }
 
 #[test]
@@ -211,6 +255,24 @@ fn what_cannot_be_served_is_named() {
     assert!(matches!(serve(vec![], &options()), Err(Error::Model(_))));
     let panics = serve(vec![stub.maker(), Box::new(|| panic!("half a model"))], &options());
     assert!(matches!(panics, Err(Error::Model(_))));
+    for url in
+        ["https://chat.example.org/sub", "chat.example.org", "https://a/?b", "ftp://a", "x y"]
+    {
+        let (key, public_url) = (Some("a secret key".into()), Some(url.to_owned()));
+        let refused = serve(vec![stub.maker()], &ServeOptions { key, public_url, ..options() });
+        let error = refused.err().expect(url).to_string();
+        assert!(error.contains(url) && error.contains("without a path"), "{error}");
+    }
+    let everywhere = ServeOptions {
+        address: SocketAddr::from(([0, 0, 0, 0], 0)),
+        key: Some("a secret key".into()),
+        ..options()
+    };
+    let server = serve(vec![stub.maker()], &everywhere).expect("a server");
+    let port = server.address().port();
+    assert_eq!(server.url(), format!("http://127.0.0.1:{port}"));
+    assert!(server.elsewhere().is_some_and(|url| url.contains(&port.to_string())));
+    assert_eq!(served.server.elsewhere(), None);
     let keep = Some("no/such/folder/kept.jsonl".into());
     let error = serve(vec![stub.maker()], &ServeOptions { keep, ..options() });
     assert!(error.err().expect("no file").to_string().contains("kept.jsonl"));

@@ -5,6 +5,8 @@ mod client;
 mod keeping;
 mod leaving;
 mod limits;
+#[path = "../../../web-server/browser/needed.rs"]
+mod needed;
 mod openai;
 mod openai_client;
 mod own;

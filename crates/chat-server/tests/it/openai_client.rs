@@ -3,8 +3,8 @@
 //! It needs a Python with the packages of `xtask/peers/openai-requirements.txt`, named by
 //! `OPENAI_PYTHON`, or else `python3`; without them the test says that it is skipped.
 
-use crate::browser::skip;
 use crate::client::{Served, options};
+use crate::needed::skip;
 use crate::stub::NAME;
 use chat_server::ServeOptions;
 use std::path::Path;

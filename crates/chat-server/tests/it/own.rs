@@ -51,6 +51,18 @@ fn of_several_candidates_the_best_is_given_and_all_are_shown() {
     let refused = served.post("/api/chat", &json!({ "turns": ["an awful word"] })).json();
     assert_eq!((&refused["reply"], &refused["finish"]), (&Value::Null, &json!("nothing")));
     assert_eq!(refused["candidates"][0]["dropped"]["unsafe_text"], true);
+    assert_eq!(refused["candidates"][0]["text"], "");
+    let completion = served.complete("an awful word", &json!({ "candidates": 2 }));
+    assert!(!completion.text.contains("awful"), "{}", completion.text);
+}
+
+#[test]
+fn a_stop_at_the_very_beginning_leaves_nothing() {
+    let served = Served::new(0);
+    let body = json!({ "turns": ["a b"], "candidates": 2, "stop": ["a"] });
+    let reply = served.post("/api/chat", &body).json();
+    assert_eq!((&reply["reply"], &reply["finish"]), (&Value::Null, &json!("nothing")));
+    assert_eq!(reply["candidates"][1]["dropped"]["why"], "says nothing");
 }
 
 #[test]
@@ -90,7 +102,7 @@ fn a_request_that_makes_no_sense_is_named() {
         (json!({ "turns": ["a"], "candidates": 0 }), "candidates: 0"),
         (json!({ "turns": ["a"], "top_p": -0.5 }), "top_p"),
         (json!({ "turns": ["a"], "top_k": 0 }), "top_k"),
-        (json!({ "turns": ["a"], "max_tokens": 0 }), "max_tokens"),
+        (json!({ "turns": ["a"], "max_tokens": 0 }), "max_tokens: 0 is not at least 1"),
         (json!({ "turns": ["a"], "stop": [""] }), "stop"),
         (json!({ "turns": ["a"], "conversation": "a b" }), "conversation"),
     ] {

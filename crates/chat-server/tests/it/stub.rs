@@ -7,7 +7,8 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 /// What the model is asked for, by the last turn: `count` counts to 200, `fail` gives an error,
-/// `panic` panics, a turn with `awful` is refused; all else is said again.
+/// `panic` panics, a turn with `awful` is refused, `read long` takes five seconds before the first
+/// token; all else is said again.
 #[derive(Clone, Default)]
 pub(crate) struct Stub {
     /// How long a token takes.
@@ -45,6 +46,10 @@ impl Model for Stub {
             "seed" => ask.seed.to_string(),
             "fail" => return Err("I do not like this".to_owned()),
             "panic" => panic!("asked to"),
+            "read long" => {
+                std::thread::sleep(Duration::from_secs(5));
+                last.to_owned()
+            }
             said => said.to_owned(),
         };
         let count = ask.sampling.candidates;

@@ -200,7 +200,7 @@ fn draw(
     no_grad(|| {
         let logits = logits.to_kind(Kind::Float);
         let vocabulary = logits.size()[1] as usize;
-        let warm = if sampling.temperature > 0.0 { sampling.temperature } else { 1.0 };
+        let warm = if sampling.is_greedy() { 1.0 } else { sampling.temperature };
         let probabilities = host(&(allowed(&logits, special) / warm).softmax(-1, Kind::Float));
         let rows = probabilities.chunks_exact(vocabulary).zip(numbers);
         let tokens: Vec<i64> = rows.map(|(row, at)| sampling.draw(row, at) as i64).collect();
@@ -212,4 +212,25 @@ fn draw(
         let own = host(&(logits.gather(1, &chosen, false) - all));
         (tokens, own.into_iter().map(f64::from).collect())
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_coldest_draws_are_the_most_likely_tokens_that_may_be_drawn() {
+        let logits = Tensor::from_slice(&[9.0f32, -1.0, 3.0, 2.0, 8.0, -700.0, -699.0, -698.0]);
+        let logits = logits.reshape([2, 4]);
+        let special = Special { never: vec![0], ..Special::end(1) };
+        let drawn = |temperature| {
+            let sampling = Sampling { temperature, ..Sampling::default() };
+            draw(&logits, &special, sampling, vec![0.999, 0.0])
+        };
+        let greedy = drawn(0.0);
+        assert_eq!(greedy.0, [2, 3]);
+        for temperature in [1e-300, 1e-40, 1e-5, 1e-4] {
+            assert_eq!(drawn(temperature), greedy, "{temperature}");
+        }
+    }
 }

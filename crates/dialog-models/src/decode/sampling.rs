@@ -4,6 +4,10 @@ use std::cmp::Ordering;
 
 use serde::{Deserialize, Serialize};
 
+/// Below this, logits divided by the temperature could exceed float32: the most likely token is
+/// taken, which is what would be drawn but for ties.
+const COLDEST: f64 = 1e-4;
+
 /// What float32 may round away of a sum of probabilities.
 const ROUNDING: f64 = 1e-6;
 
@@ -12,7 +16,7 @@ const ROUNDING: f64 = 1e-6;
 ///
 /// | key | default | meaning | range |
 /// |---|---|---|---|
-/// | `temperature` | 0.88 | logits are divided by it; 0 takes the most likely token | ≥ 0 |
+/// | `temperature` | 0.88 | logits are divided by it; 0, and below 0.0001, takes the most likely token | ≥ 0 |
 /// | `top_k` | none | how many of the most likely tokens are kept (Fan et al. 2018) | ≥ 1 |
 /// | `nucleus` | none | as many of the most likely are kept as together have at least this probability (Holtzman et al. 2020) | \[0, 1\] |
 ///
@@ -29,7 +33,7 @@ const ROUNDING: f64 = 1e-6;
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Sampling {
-    /// What logits are divided by; 0 takes the most likely token.
+    /// What logits are divided by; 0 takes the most likely token, and so does all below 0.0001.
     pub temperature: f64,
     /// How many of the most likely tokens are kept.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -68,19 +72,21 @@ impl Sampling {
         faults
     }
 
+    /// Whether the most likely token is taken.
+    pub(super) fn is_greedy(&self) -> bool {
+        self.temperature < COLDEST
+    }
+
     /// Whether all tokens can be drawn.
     fn keeps_all(&self) -> bool {
-        self.temperature > 0.0 && self.top_k.is_none() && self.nucleus.is_none_or(|p| p >= 1.0)
+        !self.is_greedy() && self.top_k.is_none() && self.nucleus.is_none_or(|p| p >= 1.0)
     }
 
     /// The tokens that may be drawn, the most likely one first, with the probabilities with which
     /// they are drawn, of the probabilities of all tokens at this temperature.
     pub fn kept(&self, probabilities: &[f32]) -> Vec<(usize, f64)> {
         let all = probabilities.len();
-        let limit = match self.temperature {
-            0.0 => 1,
-            _ => self.top_k.unwrap_or(all).clamp(1, all),
-        };
+        let limit = if self.is_greedy() { 1 } else { self.top_k.unwrap_or(all).clamp(1, all) };
         let nucleus = self.nucleus.filter(|&p| p < 1.0);
         // Without a nucleus as many as asked for are needed, else mostly far fewer.
         let mut count = if nucleus.is_some() { limit.min(64) } else { limit };

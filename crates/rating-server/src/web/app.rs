@@ -11,6 +11,7 @@ use std::net::SocketAddr;
 use std::sync::{Arc, Mutex};
 use tokio::sync::Semaphore;
 use web_server::buckets::Buckets;
+use web_server::listen::url_here;
 
 /// How the server is reached, and how much it bears.
 #[derive(Clone, Debug)]
@@ -60,10 +61,10 @@ pub(crate) type App = Arc<Shared>;
 
 impl Shared {
     pub(super) fn new(project: Project, options: &ServeOptions, address: SocketAddr) -> Self {
-        let url = options.public_url.as_ref().map_or_else(
-            || format!("http://{address}"),
-            |url| url.trim_end_matches('/').to_owned(),
-        );
+        let url = options
+            .public_url
+            .as_ref()
+            .map_or_else(|| url_here(address), |url| url.trim_end_matches('/').to_owned());
         let settings = Arc::new(project.settings().clone());
         Self {
             settings,

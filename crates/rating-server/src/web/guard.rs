@@ -9,7 +9,7 @@ use axum::middleware::{self, Next};
 use axum::response::Response;
 use std::time::Duration;
 use web_server::answer;
-use web_server::guard::{Refusal, protect, refusal};
+use web_server::guard::{protect, refusal};
 
 /// How long one request may take. A chat partner may take a minute.
 const LONGEST: Duration = Duration::from_secs(90);
@@ -23,13 +23,7 @@ pub(super) fn around(pages: Router, app: &App) -> Router {
 
 async fn guard(State(app): State<App>, request: Request, next: Next) -> Response {
     let mut response = match refusal(request.method(), request.headers(), &app.url) {
-        Some(Refusal::Name) => {
-            let why = "the server is not known by this name (start it with --public-url)";
-            answer::text(StatusCode::MISDIRECTED_REQUEST, why)
-        }
-        Some(Refusal::Site) => {
-            answer::text(StatusCode::FORBIDDEN, "sent by a page of another site")
-        }
+        Some(refusal) => answer::text(refusal.status(), refusal.why()),
         None => match tokio::time::timeout(LONGEST, next.run(request)).await {
             Ok(response) => response,
             Err(_) => answer::text(StatusCode::REQUEST_TIMEOUT, "this took too long"),

@@ -3,7 +3,7 @@
 use super::app::App;
 use crate::project::Project;
 use std::net::SocketAddr;
-use web_server::listen::Serving;
+use web_server::listen::{Serving, url_elsewhere, url_here};
 
 /// A server that runs until it is stopped or dropped.
 pub struct Server {
@@ -20,6 +20,14 @@ impl Server {
     /// How it is reached from outside.
     pub fn url(&self) -> &str {
         &self.app.url
+    }
+
+    /// How other machines reach it, to be read by a person, where it listens at all addresses and
+    /// has no public name.
+    pub fn elsewhere(&self) -> Option<String> {
+        let address = self.address();
+        let is_named = self.app.url != url_here(address);
+        url_elsewhere(address).filter(|_| !is_named)
     }
 
     /// The project that it serves.

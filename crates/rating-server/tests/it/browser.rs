@@ -4,36 +4,23 @@
 //! the test says that it is skipped. `RATING_PICTURES` names a folder for screenshots.
 
 use crate::client::{PASSWORD, items, no_practice};
+use crate::needed::{program, skip};
 use eval_ssa::{Guideline, Pair, Turn};
 use rating_server::{Endpoint, NewRater, Project, ServeOptions, Settings, serve};
 use serde_json::json;
-use std::io::Write;
 use std::net::SocketAddr;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::Command;
-
-fn program(names: &[&str]) -> Option<PathBuf> {
-    let path = std::env::var_os("PATH")?;
-    std::env::split_paths(&path)
-        .flat_map(|folder| names.iter().map(move |name| folder.join(name)))
-        .find(|file| file.is_file())
-}
-
-/// Says it even where the test harness keeps output to itself.
-fn skip(why: &str) {
-    let line = format!("SKIPPED: the browser test does not run: {why}\n");
-    let _ = std::io::stderr().write_all(line.as_bytes());
-}
 
 #[test]
 fn whole_sessions_in_chromium() {
     let scripts = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/browser");
-    let Some(node) = program(&["node"]) else { return skip("there is no node") };
+    let Some(node) = program(&["node"]) else { return skip("no node for the browser test") };
     let Some(chromium) = program(&["chromium", "chromium-browser", "google-chrome"]) else {
-        return skip("there is no chromium");
+        return skip("no chromium for the browser test");
     };
     if !scripts.join("../../../web-server/browser/node_modules").is_dir() {
-        return skip("run `npm ci` in crates/web-server/browser");
+        return skip("no browser test: run `npm ci` in crates/web-server/browser");
     }
     let folder = tempfile::tempdir().expect("a folder");
     let settings = Settings {

@@ -213,6 +213,9 @@ pub(crate) fn run(args: &Args) -> Result<()> {
                 ServeOptions { address, public_url: public_url.clone(), ..ServeOptions::default() };
             let server = serve(project, &options)?;
             say(&format!("Researcher's page: {}/admin", server.url()))?;
+            if let Some(elsewhere) = server.elsewhere() {
+                say(&format!("From elsewhere: {elsewhere} (by name only with --public-url)"))?;
+            }
             say("Raters open the links that were made for them. Ctrl-C ends.")?;
             server.run_until_signal();
             Ok(())

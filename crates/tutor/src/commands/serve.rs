@@ -101,6 +101,9 @@ pub(crate) fn run(args: &Args) -> Result<()> {
         None => say(&format!("The page: {url}/"))?,
     }
     say(&format!("OpenAI's clients: {url}/v1, model {name}"))?;
+    if let Some(elsewhere) = server.elsewhere() {
+        say(&format!("From elsewhere: {elsewhere} (by name only with --public-url)"))?;
+    }
     match &args.keep {
         Some(file) => say(&format!("What is said is added to {}.", file.display()))?,
         None => say("Nothing of what is said is kept.")?,

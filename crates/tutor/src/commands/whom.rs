@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Result, bail, ensure};
 use dialog_models::decode::{Repetition, SampleConfig, Sampling};
+use weights::find::{Places, find};
 
 use super::which::Choice as Network;
 use crate::dialog::responder::{Choice, Responder};
@@ -80,7 +81,10 @@ impl Whom {
     pub(super) fn open(&self) -> Result<Opened> {
         if let Some(asked) = &self.weights {
             let room = self.max_tokens.unwrap_or(ROOM);
-            let vocabulary = self.vocabulary.as_deref().unwrap_or(Path::new(asked));
+            let found = find(asked, &Places::of_user())?.path;
+            let beside = if found.is_dir() { Some(&*found) } else { found.parent() };
+            let beside = beside.filter(|folder| !folder.as_os_str().is_empty());
+            let vocabulary = self.vocabulary.as_deref().or(beside).unwrap_or(Path::new("."));
             let device = super::device::chosen(&self.device)?;
             let responder = Responder::published(asked, vocabulary, usize::from(room), device)?;
             return Ok(Opened(Box::new(responder)));

@@ -7,7 +7,7 @@ use std::path::Path;
 use anyhow::{Result, bail, ensure};
 use data_pipeline::dialog::{DialogTokenizer, PairLengths, SafetyWords, StreamDecoder};
 use dialog_models::decode::{
-    Dropped, Ranking, Repetition, SampleConfig, Special, Written, rank, sample_each,
+    Candidate, Dropped, Ranking, Repetition, SampleConfig, Special, Written, rank, sample_each,
 };
 use dialog_models::hub::Checkpoint;
 use dialog_models::{Autoregressive, Gpt2};
@@ -167,22 +167,21 @@ impl Responder {
         let read = &turns[first..];
         let wide = |ids: Vec<u32>| ids.into_iter().map(i64::from).collect::<Vec<i64>>();
         let ids = wide(self.lengths.encode_context(&self.tokenizer, read)?);
-        let each = read.iter().map(|turn| Ok(wide(self.tokenizer.ids(turn)?)));
-        let earlier = each.collect::<Result<Vec<_>>>()?;
-        // As many turns from the end as fill the context, each with the token behind it.
-        let mut room = ids.len();
-        let whole = earlier.iter().rev().take_while(|turn| {
-            let fits = turn.len() < room;
-            room = room.saturating_sub(turn.len() + 1);
-            fits
-        });
-        let whole = whole.count();
-        Ok(Context {
-            last_cut: earlier.last().is_some_and(|last| last.len() + 1 > ids.len()),
-            left_out: turns.len() - whole.max(1),
-            ids,
-            earlier,
-        })
+        // The turns that fill the context, each with the token behind it, found from the end: what
+        // stands before them may be long, and is not even cut into tokens.
+        let (mut earlier, mut room) = (Vec::new(), ids.len());
+        let mut last_cut = false;
+        for turn in read.iter().rev() {
+            if room == 0 {
+                break;
+            }
+            let own = wide(self.tokenizer.ids(turn)?);
+            last_cut |= own.len() + 1 > room;
+            room = room.saturating_sub(own.len() + 1);
+            earlier.push(own);
+        }
+        earlier.reverse();
+        Ok(Context { last_cut, left_out: turns.len() - earlier.len(), ids, earlier })
     }
 
     /// Draws responses and ranks them. Every token is told to `each`, which ends the drawing if it
@@ -196,15 +195,24 @@ impl Responder {
     ) -> Reply {
         let net = self.net.as_ref();
         let all = sample_each(net, &context.ids, &self.special, &choice.sample, seed, each);
+        // White space alone says as little as no token.
+        let says_nothing = |candidate: &Candidate| self.text(&candidate.tokens).is_empty();
+        let judged: Vec<Candidate> = all
+            .iter()
+            .map(|candidate| match says_nothing(candidate) {
+                true => Candidate { tokens: Vec::new(), ..*candidate },
+                false => candidate.clone(),
+            })
+            .collect();
         let earlier: Vec<&[i64]> = context.earlier.iter().map(Vec::as_slice).collect();
         let refuses = |tokens: &[i64]| self.refuses(&self.text(tokens));
         let ranking =
             Ranking { repetition: choice.repetition, earlier: &earlier, refuses: Some(&refuses) };
-        let ranked = rank(&all, &ranking);
+        let ranked = rank(&judged, &ranking);
         let drawn = |ranked: &dialog_models::decode::Ranked| Drawn {
             text: self.text(&all[ranked.candidate].tokens),
             score: all[ranked.candidate].score(),
-            dropped: ranked.dropped.map(why),
+            dropped: ranked.dropped.map(|dropped| why(dropped, context.left_out)),
             tokens: all[ranked.candidate].generated(),
             finished: all[ranked.candidate].finished,
             refused: ranked.dropped == Some(Dropped::Refused),
@@ -230,11 +238,11 @@ impl Responder {
     }
 }
 
-/// Why a response is not given, in words.
-fn why(dropped: Dropped) -> String {
+/// Why a response is not given, in words, to a context of which so many turns are not read.
+fn why(dropped: Dropped, left_out: usize) -> String {
     match dropped {
         Dropped::Empty => "says nothing".to_owned(),
-        Dropped::Repeats(turn) => format!("repeats turn {} of the context", turn + 1),
+        Dropped::Repeats(turn) => format!("repeats turn {} of the context", left_out + turn + 1),
         Dropped::Refused => "holds an offensive word".to_owned(),
         Dropped::Truncated => "did not come to an end".to_owned(),
     }

@@ -27,7 +27,11 @@ impl Drop for Server {
 
 impl Server {
     fn start(dir: &Path, arguments: &[&str]) -> Self {
-        let arguments = [&["serve", "--port", "0", "--max-tokens", "6"], arguments].concat();
+        Self::start_with(dir, &[&["--max-tokens", "6"], arguments].concat())
+    }
+
+    fn start_with(dir: &Path, arguments: &[&str]) -> Self {
+        let arguments = [&["serve", "--port", "0"], arguments].concat();
         let mut child =
             command(dir, &arguments).stdout(Stdio::piped()).spawn().expect("the program starts");
         let mut lines = BufReader::new(child.stdout.take().expect("a pipe"));
@@ -170,23 +174,43 @@ fn what_was_trained_is_served() {
     let kept = std::fs::read_to_string(dir.path().join("kept.jsonl")).expect("a file");
     assert!(said.contains(&format!("{} added", kept.lines().count())), "{said}");
 
+    drop(served);
+
     // SIGTERM ends it in order, in the middle of a reply.
+    let many = ["--candidates", "1000", "--max-tokens", "64", "--patience", "120"];
+    let served =
+        Server::start_with(dir.path(), &[&[folder, "--model", "plain"], &many[..]].concat());
     let mut stream =
         std::net::TcpStream::connect(served.url.trim_start_matches("http://")).expect("it");
-    let body = json!({ "turns": ["Hello you"], "candidates": 100, "stream": true }).to_string();
+    let body = json!({ "turns": ["Hello you"], "stream": true }).to_string();
     let head = format!(
         "POST /api/chat HTTP/1.1\r\nhost: localhost\r\ncontent-length: {}\r\n\r\n",
         body.len()
     );
     stream.write_all((head + &body).as_bytes()).expect("sent");
-    let mut byte = [0];
-    stream.read_exact(&mut byte).expect("an answer begins");
+    let (mut reader, mut line) = (BufReader::new(stream), String::new());
+    while !line.contains("event: piece") {
+        line.clear();
+        assert!(reader.read_line(&mut line).expect("a line") > 0, "no piece came");
+    }
     assert!(served.end() < Duration::from_secs(5));
+    let mut rest = String::new();
+    reader.read_to_string(&mut rest).expect("the end");
+    assert!(rest.contains("shutting_down") && !rest.contains("event: done"), "{rest}");
+
+    // Weights are looked for before their vocabulary, in the hub's cache too.
+    let said = refused(dir.path(), &["serve", "--weights", "microsoft/DialoGPT-small"]);
+    assert!(said.contains("the cache of the Hugging Face hub"), "{said}");
+    let snapshot = dir.path().join("hub/hub/models--some--chat/snapshots/1");
+    std::fs::create_dir_all(&snapshot).expect("a folder");
+    let said = refused(dir.path(), &["serve", "--weights", "some/chat"]);
+    assert!(said.contains("models--some--chat") && said.contains("vocab.json"), "{said}");
 
     // Others are served with a key alone.
     let open = Server::start(dir.path(), &[folder, "--listen", "0.0.0.0"]);
     let key = open.said.split("#key=").nth(1).and_then(|rest| rest.lines().next()).expect("a key");
     assert_eq!(key.len(), 26);
+    assert!(open.said.contains("http://127.0.0.1:") && open.said.contains("From elsewhere"));
     assert_eq!(open.ask("/v1/models", None).0, 401);
     let port = open.url.rsplit(':').next().expect("a port").to_owned();
     let said = refused(dir.path(), &["serve", folder, "--listen", "0.0.0.0", "--port", &port]);

@@ -112,18 +112,20 @@ pub(super) fn parse(app: &State, bytes: &[u8]) -> Result<Request, Problem> {
         let why = format!("{n} is not from 1 to {}", app.limits.candidates);
         return Err(Problem::of("n", why));
     }
-    let bounds = [body.whole("max_completion_tokens")?, body.whole("max_tokens")?];
+    let bound = |name| Ok::<_, Problem>(body.whole(name)?.map(|bound| (name, bound)));
+    let bounds = [bound("max_completion_tokens")?, bound("max_tokens")?];
     let asked = Asked {
         candidates: body.whole("candidates")?,
         temperature: body.number("temperature")?,
         top_k: body.whole("top_k")?.filter(|&k| k > 0),
         top_p: body.number("top_p")?,
-        max_tokens: bounds.into_iter().flatten().min(),
+        max_tokens: bounds.into_iter().flatten().min_by_key(|(_, bound)| *bound),
     };
     let mut sampling = chosen(&asked, &app.about, &app.limits)?;
     sampling.candidates = sampling.candidates.max(n as usize);
-    let turns = turns(body.0.get("messages"), app.leave_out_system)?;
-    if let Some(fault) = turns_fault(&turns, &app.limits) {
+    let said = turns(body.0.get("messages"), app.leave_out_system)?;
+    let (ours, turns): (Vec<bool>, Vec<String>) = said.into_iter().unzip();
+    if let Some(fault) = turns_fault(&turns, |index| ours[index], &app.about, &app.limits) {
         return Err(Problem::of("messages", fault));
     }
     let options = body.0.get("stream_options").unwrap_or(&Value::Null);
@@ -189,13 +191,12 @@ impl Body {
     }
 }
 
-/// What was said, oldest first.
-fn turns(messages: Option<&Value>, leave_out_system: bool) -> Result<Vec<String>, Problem> {
+/// What was said, oldest first, and whether it was the model that said it.
+fn turns(messages: Option<&Value>, leave_out_system: bool) -> Result<Vec<(bool, String)>, Problem> {
     let Some(Value::Array(messages)) = messages else {
         return Err(Problem::of("messages", "a list of messages is needed"));
     };
     let mut turns = Vec::new();
-    let mut last = "";
     for (index, message) in messages.iter().enumerate() {
         let name = format!("messages[{index}]");
         let role = message["role"].as_str().unwrap_or_default();
@@ -218,14 +219,13 @@ fn turns(messages: Option<&Value>, leave_out_system: bool) -> Result<Vec<String>
             if !leave_out_system && !text.trim().is_empty() {
                 let way_out = "this model reads no instructions; a server that is started with \
                                --leave-out-system ignores them";
-                return Err(Problem::unsupported(&format!("{name}.role"), way_out));
+                return Err(Problem::of(format!("{name}.role"), way_out));
             }
             continue;
         }
-        turns.push(text);
-        last = role;
+        turns.push((role == "assistant", text));
     }
-    if last == "assistant" {
+    if turns.last().is_some_and(|(ours, _)| *ours) {
         return Err(Problem::of("messages", "the last message has to be the user's"));
     }
     Ok(turns)
@@ -236,7 +236,7 @@ fn content(content: &Value, name: &str) -> Result<String, Problem> {
     let part = |part: &Value| match (part["type"].as_str(), part["text"].as_str()) {
         (Some("text"), Some(text)) => Ok(text.to_owned()),
         (Some("refusal"), _) => Ok(part["refusal"].as_str().unwrap_or_default().to_owned()),
-        _ => Err(Problem::unsupported(name, "the model reads plain text")),
+        _ => Err(Problem::of(name, "the model reads plain text")),
     };
     match content {
         Value::String(text) => Ok(text.clone()),
@@ -252,9 +252,12 @@ mod tests {
     use serde_json::json;
 
     fn said(messages: &Value) -> Result<Vec<String>, String> {
-        turns(Some(messages), false).map_err(|problem| {
-            problem.object()["error"]["message"].as_str().unwrap_or_default().to_owned()
-        })
+        match turns(Some(messages), false) {
+            Ok(turns) => Ok(turns.into_iter().map(|(_, text)| text).collect()),
+            Err(problem) => {
+                Err(problem.object()["error"]["message"].as_str().unwrap_or_default().to_owned())
+            }
+        }
     }
 
     #[test]
@@ -285,7 +288,8 @@ mod tests {
             assert!(error.contains(fault), "{error}");
         }
         let system = json!([{ "role": "developer", "content": "Be kind" }, user(json!("Hi"))]);
-        assert_eq!(turns(Some(&system), true).expect("without it"), ["Hi"]);
+        let said = turns(Some(&system), true).expect("without it");
+        assert_eq!(said, [(false, "Hi".to_owned())]);
     }
 
     #[test]

@@ -44,7 +44,8 @@ impl Model for Served {
         About {
             name: self.name.clone().unwrap_or_else(|| responder.name().to_owned()),
             sampling: Sampling { candidates, temperature, top_k, top_p: nucleus, max_tokens },
-            longest: max_tokens.max(responder.longest_response()),
+            // `--max-tokens`, or what the network was made for.
+            longest: max_tokens,
         }
     }
 
