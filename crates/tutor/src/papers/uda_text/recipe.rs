@@ -229,7 +229,7 @@ impl Recipe {
     }
 
     /// Takes out the rows that none of the recipe's numbers of labels is for, as `--labels` may
-    /// leave them; if there are no others, they stay, and are refused.
+    /// leave them; if there are no others, they stay, and are refused, as rows are that were named.
     pub(super) fn keep_rows_of_labels(&mut self) {
         let has = |row: &RowConfig| !self.labels_of(row).is_empty();
         let kept: Vec<RowConfig> = self.rows.iter().filter(|row| has(row)).cloned().collect();
