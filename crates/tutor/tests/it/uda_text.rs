@@ -23,8 +23,6 @@ fn rows_are_methods_starts_and_numbers_of_labels() {
     // A row that only has another number of labels.
     let said = refused(dir.path(), &arguments);
     assert!(said.contains("supervised-tf-idf") && said.contains("labels"), "{said}");
-    // Of rows that are not named, it is not among those that are run.
-    run(dir.path(), &["check", "uda-text/imdb", "--labels", "20"]);
     let rows = rows.replace(",supervised-tf-idf", "");
     let last = arguments.len() - 1;
     let arguments = [&arguments[..last], &[rows.as_str(), "--seeds", "1"]].concat();
