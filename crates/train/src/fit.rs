@@ -26,9 +26,10 @@ use crate::{
 /// that is an error. `batches` is then asked for the batches from that step on; they must be a pure
 /// function of the step. Where a step's batch comes in parts
 /// ([`accumulate`](crate::TrainConfig::accumulate)) a step takes so many of them, and they are
-/// counted instead of steps. `evaluate` runs without gradients. On the CPU and with the same number of threads, a run that is stopped at any moment and started
-/// again ends with the same bits as one that never was, provided that the caller seeds the
-/// generator ([`torch::rng::seed`]) and makes the network before each start.
+/// counted instead of steps. `evaluate` runs without gradients. On the CPU and with the same number
+/// of threads, a run that is stopped at any moment and started again ends with the same bits as one
+/// that never was, provided that the caller seeds the generator ([`torch::rng::seed`]) and makes
+/// the network before each start.
 ///
 /// # Errors
 /// See [`FitError`]. After any of them the checkpoints written so far can be resumed from.
