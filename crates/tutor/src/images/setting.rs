@@ -80,10 +80,14 @@ impl<'a> Setting<'a> {
         net.build(self.device, self.data.input.channels as i64, self.classes() as i64)
     }
 
-    /// The same, made ready for training: a network that wants to see images first is shown some of
+    /// Makes a new network ready for training: one that wants to see images first is shown some of
     /// those that are trained on, through a policy that is not random.
-    pub(super) fn begun(&self, net: &NetConfig, policy: &Policy) -> Result<Model> {
-        let model = self.build(net);
+    pub(super) fn begin_training(
+        &self,
+        net: &NetConfig,
+        model: &Model,
+        policy: &Policy,
+    ) -> Result<()> {
         let wanted = net.images_at_start();
         if wanted > 0 {
             let images = self.evaluator(policy).images(&self.trained_on().spread(wanted))?;
@@ -96,7 +100,7 @@ impl<'a> Setting<'a> {
             );
             net.start_from(&model.params, &images);
         }
-        Ok(model)
+        Ok(())
     }
 
     /// The unlabelled images, or the labelled ones where there are no others.

@@ -187,12 +187,13 @@ impl Task for ImageTask<'_> {
     }
 
     fn build(&self) -> Result<Model> {
-        self.setting.begun(self.net, self.eval_augment)
+        Ok(self.setting.build(self.net))
     }
 
     fn objective(&mut self, model: Model) -> Result<ImageObjective> {
-        if let Some(start) = self.start {
-            model.params.copy_from(start);
+        match self.start {
+            Some(start) => model.params.copy_from(start),
+            None => self.setting.begin_training(self.net, &model, self.eval_augment)?,
         }
         self.stop_gradients(&model)?;
         let stages = self.freeze;

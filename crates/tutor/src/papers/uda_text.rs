@@ -19,7 +19,7 @@ use data_pipeline::text::TextSet;
 use toml::Table;
 use torch::Device;
 
-use crate::recipe::head::{Head, RowChoice};
+use crate::recipe::head::Head;
 use crate::recipe::{edit, row};
 use crate::run::experiment::{Experiment, Findings, Paper, Predictor};
 use crate::run::seeds::Run;
@@ -41,11 +41,7 @@ struct UdaText {
 
 fn read(mut head: Head, own: &Table) -> Result<Box<dyn Experiment>> {
     let mut recipe: Recipe = edit::read(own)?;
-    let by_name = matches!(head.run_rows, RowChoice::Only(_));
     row::choose(&mut head, &mut recipe.rows)?;
-    if !by_name {
-        recipe.keep_rows_of_labels();
-    }
     recipe.check(&head.name)?;
     let rows: Vec<_> = recipe
         .rows

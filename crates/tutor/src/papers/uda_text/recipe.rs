@@ -228,21 +228,6 @@ impl Recipe {
         self.rows.iter().map(row).collect()
     }
 
-    /// Takes out the rows that none of the recipe's numbers of labels is for, as `--labels` may
-    /// leave them; if there are no others, they stay, and are refused, as rows are that were named.
-    pub(super) fn keep_rows_of_labels(&mut self) {
-        let has = |row: &RowConfig| !self.labels_of(row).is_empty();
-        let kept: Vec<RowConfig> = self.rows.iter().filter(|row| has(row)).cloned().collect();
-        if kept.is_empty() {
-            return;
-        }
-        let names: Vec<String> = kept.iter().map(|row| row.name.clone()).collect();
-        self.rows = kept;
-        for row in &mut self.rows {
-            row.against = row.against.take().filter(|other| names.contains(other));
-        }
-    }
-
     /// The numbers of labels that a row is run with, in the order of the recipe.
     pub(super) fn labels_of(&self, row: &RowConfig) -> Vec<usize> {
         let asked = |n: &&usize| row.labels.as_ref().is_none_or(|own| own.contains(n));
