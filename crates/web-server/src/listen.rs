@@ -10,13 +10,17 @@ use std::io;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
-use tokio::net::TcpListener;
+use tokio::net::{TcpListener, TcpSocket};
 use tokio::runtime::Runtime;
 use tokio::sync::{Semaphore, watch};
 use tokio::task::JoinHandle;
 
 /// How long a client may take to send the head of a request.
 const HEAD: Duration = Duration::from_secs(15);
+
+/// Connections that the system keeps until they are taken. It breaks off what exceeds them, and the
+/// usual 128 are exceeded by a few hundred clients that begin at once.
+const BACKLOG: u32 = 4096;
 
 /// How long requests in progress may take when the server ends.
 const GRACE: Duration = Duration::from_secs(10);
@@ -76,7 +80,18 @@ impl Socket {
     pub fn bind(wanted: SocketAddr, name: &str) -> io::Result<Self> {
         let runtime =
             tokio::runtime::Builder::new_multi_thread().enable_all().thread_name(name).build()?;
-        let listener = runtime.block_on(TcpListener::bind(wanted))?;
+        let listener = {
+            let _runtime = runtime.enter();
+            let socket = match wanted {
+                SocketAddr::V4(_) => TcpSocket::new_v4()?,
+                SocketAddr::V6(_) => TcpSocket::new_v6()?,
+            };
+            // On other systems it would let a second server take the address.
+            #[cfg(unix)]
+            socket.set_reuseaddr(true)?;
+            socket.bind(wanted)?;
+            socket.listen(BACKLOG)?
+        };
         let address = listener.local_addr()?;
         Ok(Self { runtime, listener, address })
     }

@@ -1,3 +1,4 @@
 //! What servers are built on, from outside.
 
 mod contrast;
+mod listen;
