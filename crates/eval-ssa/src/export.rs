@@ -140,31 +140,47 @@ impl Column<'_> {
 /// What a spreadsheet takes for the start of a formula, also in its full-width form.
 const FORMULA: [char; 8] = ['=', '+', '-', '@', '＝', '＋', '－', '＠'];
 
-/// Whether a spreadsheet might run the text. Apostrophes before it change nothing, so that marks
-/// can be told from the text's own.
+/// What may end a cell where another separator than the comma is usual, quotes or not.
+const SEPARATORS: [char; 4] = [';', '\t', '\r', '\n'];
+
+/// Whether a character is not seen, or is a quotation mark around a cell.
+fn is_passed_over(c: char) -> bool {
+    let is_invisible = matches!(c, '\u{ad}' | '\u{200b}'..='\u{200f}' | '\u{202a}'..='\u{202e}'
+        | '\u{2060}'..='\u{2069}' | '\u{feff}');
+    c.is_whitespace() || c.is_control() || is_invisible || c == '"'
+}
+
+/// Whether a spreadsheet might run what may be a cell. Apostrophes before it change nothing, so
+/// that marks can be told from the text's own.
 fn is_dangerous(text: &str) -> bool {
-    let start = text.trim_start_matches(|c: char| c.is_whitespace() || c.is_control() || c == '\'');
+    let start = text.trim_start_matches(|c: char| is_passed_over(c) || c == '\'');
     start.starts_with(FORMULA) || text.trim_start_matches('\'').starts_with(['\t', '\r'])
 }
 
-/// A text that no spreadsheet runs as a formula: where it might, an apostrophe stands before it.
+/// A text that no spreadsheet runs as a formula: where it might, an apostrophe stands before it,
+/// also within the text, where cells may be taken to end at semicolons, tabs and ends of lines.
 ///
 /// ```
 /// use eval_ssa::export::{escaped, unescaped};
 /// assert_eq!(escaped("=HYPERLINK(\"http://example.com\")"), "'=HYPERLINK(\"http://example.com\")");
 /// assert_eq!(escaped("don't"), "don't");
+/// assert_eq!(escaped("a;=1+1"), "a;'=1+1");
 /// assert_eq!(unescaped(&escaped("-1")), "-1");
 /// ```
 pub fn escaped(text: &str) -> String {
-    if is_dangerous(text) { format!("'{text}") } else { text.to_owned() }
+    let cells = text.split_inclusive(SEPARATORS);
+    cells.flat_map(|cell| [if is_dangerous(cell) { "'" } else { "" }, cell]).collect()
 }
 
 /// The text before [`escaped`].
 pub fn unescaped(text: &str) -> String {
-    match text.strip_prefix('\'') {
-        Some(rest) if is_dangerous(rest) => rest.to_owned(),
-        _ => text.to_owned(),
-    }
+    let cells = text.split_inclusive(SEPARATORS);
+    cells
+        .map(|cell| match cell.strip_prefix('\'') {
+            Some(rest) if is_dangerous(rest) => rest,
+            _ => cell,
+        })
+        .collect()
 }
 
 /// The table as CSV with a header. Times are milliseconds since 1970; what is unknown is empty.

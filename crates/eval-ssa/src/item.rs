@@ -29,7 +29,7 @@ impl Mode {
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Turn {
-    /// Who says it, as raters see it: `A`, `B`; never the name of a system.
+    /// Who says it, as raters see it: `A`, `B`; never the name of a system (see [`lettered`]).
     pub speaker: String,
     /// What is said.
     pub text: String,
@@ -40,6 +40,52 @@ impl Turn {
     pub fn new(speaker: impl Into<String>, text: impl Into<String>) -> Self {
         Self { speaker: speaker.into(), text: text.into() }
     }
+}
+
+/// What tools call the side of a conversation that is a program.
+const PROGRAMS: [&str; 5] = ["assistant", "bot", "chatbot", "model", "system"];
+
+/// The turns with a letter for each speaker, so that no name tells raters whose response they
+/// judge. Letters stay. Of other names, those of `systems` and of their role in a chat are `B`,
+/// who gives the response; the others are `A`, `C` and so on, from the last turn to the first.
+///
+/// ```
+/// use eval_ssa::{Turn, lettered};
+/// let turns = ["user", "GPT-9", "user"].map(|speaker| Turn::new(speaker, "Hi!"));
+/// let shown = lettered(&turns, &["gpt-9"]);
+/// assert_eq!(shown.iter().map(|turn| &*turn.speaker).collect::<String>(), "ABA");
+/// ```
+pub fn lettered(turns: &[Turn], systems: &[&str]) -> Vec<Turn> {
+    let is_letter = |name: &str| name.len() == 1 && name.as_bytes()[0].is_ascii_uppercase();
+    if turns.iter().all(|turn| is_letter(&turn.speaker)) {
+        return turns.to_vec();
+    }
+    let plain = |name: &str| name.trim().to_lowercase();
+    let own = |name: &str| {
+        let name = plain(name);
+        PROGRAMS.contains(&&*name) || systems.iter().any(|system| plain(system) == name)
+    };
+    let mut others: Vec<&str> = Vec::new();
+    for turn in turns.iter().rev().filter(|turn| !own(&turn.speaker)) {
+        if !others.contains(&&*turn.speaker) {
+            others.push(&turn.speaker);
+        }
+    }
+    // B is free where the one who gives the response has not spoken before.
+    let skipped = turns.iter().any(|turn| own(&turn.speaker));
+    let letter = |name: &str| {
+        let place = others.iter().position(|other| *other == name);
+        let index = match place {
+            None => 1,
+            Some(place) if skipped && place > 0 => place + 1,
+            Some(place) => place,
+        };
+        match u8::try_from(index) {
+            Ok(index @ 0..26) => char::from(b'A' + index).to_string(),
+            _ => format!("Z{index}"),
+        }
+    };
+    turns.iter().map(|turn| Turn::new(letter(&turn.speaker), turn.text.clone())).collect()
 }
 
 /// How well a language model predicts some text.
@@ -175,4 +221,35 @@ pub struct System {
     /// [`perplexity`](crate::proxies::perplexity): the x of the correlation plot.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub perplexity: Option<f64>,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn speakers_are_letters_and_no_names() {
+        let check = |names: &[&str], systems: &[&str], letters: &str| {
+            let turns: Vec<Turn> = names.iter().map(|name| Turn::new(*name, *name)).collect();
+            let shown = lettered(&turns, systems);
+            let found: Vec<&str> = shown.iter().map(|turn| turn.speaker.as_str()).collect();
+            assert_eq!(found.concat(), letters, "{names:?}");
+            assert!(shown.iter().zip(&turns).all(|(a, b)| a.text == b.text));
+        };
+        check(&[], &["x"], "");
+        check(&["A", "B", "B"], &["x"], "ABB");
+        check(&["Human", "Meena", "Human"], &["Meena"], "ABA");
+        check(&["Human", "meena ", "Human", "Meena"], &["MEENA"], "ABAB");
+        check(&["user", "assistant", "user"], &["secret"], "ABA");
+        // The one who responds has said nothing yet: the last is A, whoever came before is B.
+        check(&["Ada", "Ben", "Ada"], &["secret"], "ABA");
+        check(&["Ada", "Ben", "Cem", "bot", "Ada"], &["secret"], "ADCBA");
+        check(&["A", "secret", "A"], &["secret"], "ABA");
+        check(&["", "x"], &["secret"], "BA");
+        let crowd: Vec<String> = (0..40).map(|n| format!("n{n}")).collect();
+        let turns: Vec<Turn> = crowd.iter().map(|name| Turn::new(name, "")).collect();
+        let shown: std::collections::BTreeSet<String> =
+            lettered(&turns, &[]).into_iter().map(|turn| turn.speaker).collect();
+        assert_eq!(shown.len(), 40);
+    }
 }

@@ -76,7 +76,7 @@ pub use chatbot::{Chatbot, GenericBot, respond};
 pub use contexts::{Context, ContextError};
 pub use files::FileError;
 pub use guideline::{Guideline, Practice, Questions, Section};
-pub use item::{Check, CheckKind, Item, Label, Likelihood, Mode, System, Turn};
+pub use item::{Check, CheckKind, Item, Label, Likelihood, Mode, System, Turn, lettered};
 pub use judgment::Judgment;
 pub use preference::{Choice, Pair, Preference};
 pub use protocol::{Ballot, Required, Tally};

@@ -283,24 +283,20 @@ impl Summary {
             let range = if fewest == most { String::new() } else { format!("{fewest} to ") };
             let responses: usize = of_mode().map(|score| score.progress.responses).sum();
             let (number, many) = (of_mode().count(), units(mode, most));
-            let systems = if number == 1 { "system" } else { "systems" };
+            let of = format!("{} of {}", counted(responses, "response"), counted(number, "system"));
+            let were = if responses == 1 { "was" } else { "were" };
             text.push(match mode {
-                Mode::Static => format!(
-                    "{responses} responses of {number} {systems} to {range}{many} were rated."
-                ),
-                Mode::Interactive => format!(
-                    "{responses} responses of {number} {systems}, from {range}{many} with each, \
-                     were rated."
-                ),
+                Mode::Static => format!("{of} to {range}{many} {were} rated."),
+                Mode::Interactive => format!("{of}, from {range}{many} with each, {were} rated."),
             });
         }
         text.push(format!(
-            "Each response was to be rated by {} raters ({} took part, {} answers), who were shown it \
-             after the turns before it and asked whether it makes sense and, if so, whether it is \
-             specific to its context.",
-            self.required,
+            "Each response was to be rated by {} ({} took part, {}), who were shown it after the \
+             turns before it and asked whether it makes sense and, if so, whether it is specific to \
+             its context.",
+            counted(self.required as usize, "rater"),
             self.raters.len(),
-            self.ratings
+            counted(self.ratings, "answer")
         ));
         text.push(
             "More than half of the required votes decide each question; a response that does not \
@@ -326,9 +322,13 @@ impl Summary {
             let interval = alpha_interval.as_ref().map(|found| {
                 format!(" ({:.2} to {:.2})", found.percentile[0], found.percentile[1])
             });
+            let Some(pairwise) = agreement.pairwise.value else {
+                text.push(format!("On {name}, no response has two votes that could agree."));
+                continue;
+            };
             text.push(format!(
                 "On {name}, pairs of raters agreed in {}, and Krippendorff's alpha was {:.2}{}.",
-                agreement.pairwise.value.map_or("no case".into(), percent),
+                percent(pairwise),
                 agreement.alpha,
                 interval.unwrap_or_default()
             ));
@@ -360,6 +360,11 @@ fn describe_decisions(found: &Adjudications) -> Option<String> {
 
 fn percent(share: f64) -> String {
     format!("{:.1} %", share * 100.0)
+}
+
+/// So many of something whose plural ends with an s.
+fn counted(count: usize, what: &str) -> String {
+    format!("{count} {what}{}", if count == 1 { "" } else { "s" })
 }
 
 fn named(score: &Score) -> String {
@@ -399,7 +404,8 @@ fn agreement(study: &Study, bootstrap: &Bootstrap) -> Vec<QuestionAgreement> {
         Some(QuestionAgreement {
             question,
             alpha_interval: alpha_interval(&counts, bootstrap),
-            warning: agreement.warning(),
+            // Where nobody votes on the same response, there is nothing to be careful with.
+            warning: agreement.warning().filter(|_| agreement.pairwise.value.is_some()),
             agreement,
         })
     };

@@ -1,6 +1,6 @@
 // A conversation with a system whose name is not told.
 
-import { byId, element, persist, show, tell, text, warn } from "./core.js";
+import { byId, element, persist, said as saying, show, tell, text, warn } from "./core.js";
 
 let chat = null;
 let busy = false;
@@ -44,7 +44,7 @@ function draw() {
     const own = log.children.length % 2 === 0;
     const line = element("li", `turn ${own ? "speaker-a" : "speaker-b"}`);
     line.append(element("span", "speaker", text(own ? "chat_you" : "chat_partner")));
-    line.append(element("p", "said", said));
+    line.append(saying(said));
     log.append(line);
   });
   log.lastElementChild?.scrollIntoView({ block: "nearest" });

@@ -18,6 +18,13 @@ export function element(tag, className, content) {
   return made;
 }
 
+/** What somebody said, in the direction of its own language. */
+export function said(content) {
+  const made = element("p", "said", content);
+  made.dir = "auto";
+  return made;
+}
+
 /** What went well or is going on; read aloud when there is time. */
 export function tell(message) {
   byId("status").textContent = message;

@@ -1,6 +1,6 @@
 // Items and pairs: showing them, taking answers, going back, skipping.
 
-import { byId, element, keep, nonce, persist, request, show, tell, text, unkeep, warn } from "./core.js";
+import { byId, element, keep, nonce, persist, request, said, show, tell, text, unkeep, warn } from "./core.js";
 
 let shown = null; // The item on the page.
 let votes = {}; // Answers given so far to its questions.
@@ -45,7 +45,7 @@ export function showItem(item) {
     ...item.context.map((turn) => {
       const line = element("li", `turn speaker-${turn.speaker === "A" ? "a" : "b"}`);
       line.append(element("span", "speaker", text("speaker", { name: turn.speaker })));
-      line.append(element("p", "said", turn.text));
+      line.append(said(turn.text));
       return line;
     }),
   );
@@ -53,10 +53,10 @@ export function showItem(item) {
   byId("single").hidden = pair;
   byId("sides").hidden = !pair;
   if (pair) {
-    byId("left").textContent = item.responses[0];
-    byId("right").textContent = item.responses[1];
+    reply("left", item.responses[0]);
+    reply("right", item.responses[1]);
   } else {
-    byId("response").textContent = item.responses[0];
+    reply("response", item.responses[0]);
   }
   byId("ask-sensible").textContent = item.questions.sensible;
   byId("ask-specific").textContent = item.questions.specific;
@@ -75,6 +75,13 @@ export function showItem(item) {
   questions();
   show("item");
   byId("item-title").focus();
+}
+
+/** Fills in a reply; one without a word is said to be empty. */
+function reply(id, content) {
+  const empty = content.trim() === "";
+  byId(id).textContent = empty ? text("empty_reply") : content;
+  byId(id).classList.toggle("quiet", empty);
 }
 
 export function progress(done, of) {

@@ -27,7 +27,7 @@ use std::time::{Duration, Instant};
 type Anything = Box<dyn Error + Send + Sync>;
 
 /// The most that one may ask for.
-const MOST_RATERS: usize = 3200;
+const MOST_RATERS: usize = 12_800;
 const MOST_SECONDS: u64 = 1800;
 
 /// Answers a second for which there are items, so that nobody runs out.

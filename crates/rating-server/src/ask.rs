@@ -2,15 +2,46 @@
 
 use crate::chat::Endpoint;
 use crate::chat::endpoint::connect;
+use crate::chat::patience::Patient;
 use crate::error::{Error, Result};
 use crate::project::Project;
 use eval_ssa::{Context, Item, Mode};
 use rusqlite::OptionalExtension;
+use std::time::Duration;
+
+/// What happens while a chatbot is asked.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Asking<'a> {
+    /// An answer was kept.
+    Done {
+        /// How many there are.
+        done: usize,
+        /// Of how many.
+        of: usize,
+    },
+    /// It is busy, and will be asked again.
+    Waits {
+        /// What it says.
+        why: &'a str,
+        /// After so long.
+        wait: Duration,
+    },
+}
+
+/// What came of it.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Asked {
+    /// How many responses are new.
+    pub new: usize,
+    /// The contexts to which it answered with nothing; they stay open.
+    pub empty: Vec<String>,
+}
 
 impl Project {
     /// Asks a system for a response to each context that it has none to yet, and keeps each as it
-    /// comes: the same call goes on where one was stopped. `said` is told after each how many are
-    /// done, and of how many.
+    /// comes: the same call goes on where one was stopped. A system that is busy is asked again, as
+    /// it says or up to eight times, waiting no more than five minutes for one response. `said` is
+    /// told of each response and of each wait.
     ///
     /// # Errors
     /// [`Error::Chat`] when the system does not answer; [`Error::Invalid`] when an item of that
@@ -20,28 +51,36 @@ impl Project {
         system: &str,
         endpoint: &Endpoint,
         contexts: &[Context],
-        said: &mut dyn FnMut(usize, usize),
-    ) -> Result<usize> {
+        said: &mut dyn FnMut(Asking<'_>),
+    ) -> Result<Asked> {
         if system.trim().is_empty() {
             return Err(Error::invalid("the system needs a name"));
         }
-        let partner = connect(endpoint)?;
+        let mut partner = Patient::new(connect(endpoint)?);
         let open: Vec<Item> = contexts
             .iter()
             .map(|context| item(system, context))
             .filter_map(|item| self.has(&item).map(|has| (!has).then_some(item)).transpose())
             .collect::<Result<_>>()?;
-        for (done, mut item) in (1..).zip(open.clone()) {
+        let (of, mut asked) = (open.len(), Asked::default());
+        for mut item in open {
             let turns: Vec<String> = item.context.iter().map(|turn| turn.text.clone()).collect();
-            let failed = |error| match error {
-                Error::Chat(why) => Error::Chat(format!("{why} (context {:?})", item.conversation)),
-                other => other,
-            };
-            item.response = partner.reply(&turns).map_err(failed)?.trim().to_owned();
+            match partner.reply(&turns, &mut |why, wait| pause(said, why, wait)) {
+                Ok(reply) => item.response = reply.trim().to_owned(),
+                Err(Error::ChatEmpty) => {
+                    asked.empty.push(item.conversation);
+                    continue;
+                }
+                Err(Error::Chat(why)) => {
+                    return Err(Error::Chat(format!("{why} (context {:?})", item.conversation)));
+                }
+                Err(other) => return Err(other),
+            }
             self.add_items(&[item])?;
-            said(done, open.len());
+            asked.new += 1;
+            said(Asking::Done { done: asked.new, of });
         }
-        Ok(open.len())
+        Ok(asked)
     }
 
     /// Whether there is a response of this system to this context.
@@ -62,6 +101,12 @@ impl Project {
             wanted.id
         )))
     }
+}
+
+/// Says that a chatbot is waited for, and waits.
+pub(crate) fn pause(said: &mut dyn FnMut(Asking<'_>), why: &str, wait: Duration) {
+    said(Asking::Waits { why, wait });
+    std::thread::sleep(wait);
 }
 
 /// An item that lacks its response.
@@ -91,13 +136,15 @@ mod tests {
         let contexts = &Context::own()[..20];
         let mut heard = Vec::new();
         let mut ask = |contexts: &[Context]| {
-            project.ask("control", &Endpoint::GenericBot, contexts, &mut |done, of| {
-                heard.push((done, of));
+            project.ask("control", &Endpoint::GenericBot, contexts, &mut |asking| {
+                if let Asking::Done { done, of } = asking {
+                    heard.push((done, of));
+                }
             })
         };
-        assert_eq!(ask(&contexts[..5]).expect("five"), 5);
-        assert_eq!(ask(contexts).expect("the others"), 15);
-        assert_eq!(ask(contexts).expect("none"), 0);
+        assert_eq!(ask(&contexts[..5]).expect("five").new, 5);
+        assert_eq!(ask(contexts).expect("the others").new, 15);
+        assert_eq!(ask(contexts).expect("none"), Asked::default());
         assert_eq!((heard[4], heard[5], heard.len()), ((5, 5), (1, 15), 20));
         let study = project.study(crate::Names::Own).expect("records");
         assert_eq!(study.items.len(), 20);
@@ -110,7 +157,7 @@ mod tests {
             assert_eq!((&*item.response, &item.conversation), (says, &context.id));
         }
         let other = Context { turns: vec!["Another?".into()], ..contexts[0].clone() };
-        let error = project.ask("control", &Endpoint::GenericBot, &[other], &mut |_, _| ());
+        let error = project.ask("control", &Endpoint::GenericBot, &[other], &mut |_| ());
         assert!(error.expect_err("another context").to_string().contains("another context"));
     }
 }

@@ -2,6 +2,8 @@
 //! items, which others rate.
 
 pub(crate) mod endpoint;
+mod http;
+pub(crate) mod patience;
 
 use crate::error::{Error, Result};
 use crate::items;
@@ -52,7 +54,8 @@ pub trait Chat: Send + Sync {
     /// The answer to the turns so far, the rater's first and last.
     ///
     /// # Errors
-    /// [`Error::Chat`] when there is no answer.
+    /// [`Error::Chat`], [`Error::ChatBusy`], [`Error::ChatLost`] or [`Error::ChatEmpty`] when there
+    /// is no answer.
     fn reply(&self, turns: &[String]) -> Result<String>;
 }
 

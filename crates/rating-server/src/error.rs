@@ -1,6 +1,7 @@
 //! What can go wrong, in words for the person who can mend it.
 
 use std::path::PathBuf;
+use std::time::Duration;
 
 /// The result of this crate's functions.
 pub type Result<T, E = Error> = std::result::Result<T, E>;
@@ -35,6 +36,9 @@ pub enum Error {
     /// Another process holds the database for longer than we wait.
     #[error("the database is in use by another program (nothing was changed; try again)")]
     Busy,
+    /// The file, or its folder, cannot be written to.
+    #[error("{} cannot be opened for writing, which reading it needs too, as SQLite keeps two files beside it: give yourself the right to write there, or copy the study to where you have it", .0.display())]
+    Unwritable(PathBuf),
     /// No space is left.
     #[error("the disk is full: nothing was saved (make room and try again)")]
     Full,
@@ -75,6 +79,20 @@ pub enum Error {
     /// A chatbot that does not answer, or not as it should.
     #[error("the chatbot does not answer: {0}")]
     Chat(String),
+    /// A chatbot that asks to be asked again later.
+    #[error("the chatbot does not answer: {why}")]
+    ChatBusy {
+        /// What it says.
+        why: String,
+        /// How long to wait, if it says so.
+        wait: Option<Duration>,
+    },
+    /// A chatbot from which no whole answer came over the network.
+    #[error("the chatbot does not answer: {0}")]
+    ChatLost(String),
+    /// A chatbot that answers with nothing.
+    #[error("the chatbot does not answer: its answer is empty")]
+    ChatEmpty,
 }
 
 impl Error {
@@ -86,7 +104,12 @@ impl Error {
 
 impl From<rusqlite::Error> for Error {
     fn from(error: rusqlite::Error) -> Self {
-        use rusqlite::ErrorCode;
+        use rusqlite::{ErrorCode, ffi};
+        // What SQLite says when there is no room for the file of shared memory beside its own.
+        let no_room = ffi::SQLITE_IOERR_SHMSIZE;
+        if error.sqlite_error().is_some_and(|fault| fault.extended_code == no_room) {
+            return Self::Full;
+        }
         match error.sqlite_error_code() {
             Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked) => Self::Busy,
             Some(ErrorCode::DiskFull) => Self::Full,

@@ -88,7 +88,7 @@ pub fn read_tool(
     system: Option<&str>,
 ) -> Result<Records> {
     let failed = |problem: String| Error::Input { file: path.to_owned(), problem };
-    let text = std::fs::read_to_string(path).map_err(|error| failed(error.to_string()))?;
+    let text = text(path)?;
     let name =
         |path: Option<&std::ffi::OsStr>| path.and_then(|name| name.to_str()).map(str::to_owned);
     let mapping = Mapping::default();
@@ -134,7 +134,7 @@ pub fn read_transcripts(
     speaker: Option<&str>,
 ) -> Result<Records> {
     let failed = |problem: String| Error::Input { file: path.to_owned(), problem };
-    let text = std::fs::read_to_string(path).map_err(|error| failed(error.to_string()))?;
+    let text = text(path)?;
     let conversations = transcripts::parse(&text).map_err(|error| failed(error.to_string()))?;
     let mut items = Vec::new();
     for conversation in &conversations {
@@ -162,7 +162,7 @@ pub fn read_transcripts(
 /// [`Error::Input`] names the file and the line.
 pub fn read_records(path: &Path, system: Option<&str>) -> Result<Records> {
     let failed = |problem: String| Error::Input { file: path.to_owned(), problem };
-    let text = std::fs::read_to_string(path).map_err(|error| failed(error.to_string()))?;
+    let text = text(path)?;
     let name = path.file_name().and_then(|name| name.to_str()).unwrap_or_default();
     if name.ends_with("systems.jsonl") {
         return Ok(Records { systems: lines(&text).map_err(failed)?, ..Records::default() });
@@ -189,7 +189,7 @@ pub fn read_records(path: &Path, system: Option<&str>) -> Result<Records> {
     let defaults = Defaults { system: system.map(str::to_owned), ..Defaults::default() };
     let mapping = Mapping::default();
     let read = match path.extension().and_then(|end| end.to_str()) {
-        Some("csv") => responses_csv(&text, &defaults, &mapping),
+        Some("csv" | "tsv") => responses_csv(&text, &defaults, &mapping),
         Some("jsonl" | "ndjson") => responses_jsonl(&text, &defaults, &mapping),
         _ => return Err(failed("the name ends neither in .csv nor in .jsonl".to_owned())),
     };
@@ -198,6 +198,18 @@ pub fn read_records(path: &Path, system: Option<&str>) -> Result<Records> {
         return Err(failed("there is no response in it".to_owned()));
     }
     Ok(Records { items: read.items, notes: read.notes, ..Records::default() })
+}
+
+/// The text of a file.
+fn text(path: &Path) -> Result<String> {
+    let failed = |problem: String| Error::Input { file: path.to_owned(), problem };
+    if path.is_dir() {
+        return Err(failed("it is a folder: name the files in it".to_owned()));
+    }
+    let bytes = std::fs::read(path).map_err(|error| failed(error.to_string()))?;
+    String::from_utf8(bytes).map_err(|_| {
+        failed("it is no text in UTF-8 (a spreadsheet writes that as \"CSV UTF-8\")".to_owned())
+    })
 }
 
 /// Lines of JSON; only a line feed ends a line.
@@ -231,5 +243,11 @@ mod tests {
         assert_eq!(read_records(&items, None).expect("items").items.len(), 2);
         let wrong = write("systems.jsonl", "{\"name\": \"a\"}\n{\"nome\": \"b\"}\n");
         assert!(read_records(&wrong, None).expect_err("a typo").to_string().contains("line 2"));
+        let latin = folder.path().join("latin.csv");
+        std::fs::write(&latin, b"context,response\nCaf\xe9?,ja\n").expect("a file");
+        let said = read_records(&latin, Some("mine")).expect_err("Latin-1").to_string();
+        assert!(said.contains("latin.csv") && said.contains("CSV UTF-8"), "{said}");
+        let said = read_records(folder.path(), Some("mine")).expect_err("a folder").to_string();
+        assert!(said.contains("name the files"), "{said}");
     }
 }

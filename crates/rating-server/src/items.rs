@@ -4,7 +4,7 @@ use crate::audit::{self, TOOL};
 use crate::error::{Error, Result};
 use crate::secret::{keyed, keyed_name};
 use crate::settings;
-use eval_ssa::{CheckKind, Item, Pair, System};
+use eval_ssa::{CheckKind, Item, Pair, System, lettered};
 use rusqlite::{Connection, OptionalExtension};
 use serde::Serialize;
 
@@ -51,7 +51,8 @@ impl Row {
         let texts = item.context.iter().map(|turn| &turn.text).chain([&item.response]);
         check_texts(&item.id, texts)?;
         let systems = if item.system.is_empty() { vec![] } else { vec![item.system.clone()] };
-        Self::new(&item.id, kind, systems, item)
+        let context = lettered(&item.context, &[&item.system]);
+        Self::new(&item.id, kind, systems, &Item { context, ..item.clone() })
     }
 
     /// A practice item of a guideline.
@@ -66,7 +67,8 @@ impl Row {
         if pair.systems[0] == pair.systems[1] {
             return Err(Error::Invalid(format!("pair {:?} has one system twice", pair.id)));
         }
-        Self::new(&pair.id, "pair", pair.systems.to_vec(), pair)
+        let context = lettered(&pair.context, &pair.systems.each_ref().map(String::as_str));
+        Self::new(&pair.id, "pair", pair.systems.to_vec(), &Pair { context, ..pair.clone() })
     }
 
     fn new(

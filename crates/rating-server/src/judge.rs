@@ -1,8 +1,10 @@
 //! Automatic judges: a model is asked the raters' questions. What it says is kept under its own
 //! name and never counted among votes.
 
+use crate::ask::{Asking, pause};
 use crate::chat::Endpoint;
 use crate::chat::endpoint::connect;
+use crate::chat::patience::Patient;
 use crate::error::{Error, Result};
 use crate::guideline;
 use crate::project::Project;
@@ -38,8 +40,8 @@ impl Project {
     }
 
     /// Asks a model about every response that it has not judged yet, under the name `judge`, and
-    /// keeps each answer as it comes: the same call goes on where one was stopped. `said` is told
-    /// after each how many are done, and of how many.
+    /// keeps each answer as it comes: the same call goes on where one was stopped. A model that is
+    /// busy is waited for as by [`Project::ask`]. `said` is told of each answer and of each wait.
     ///
     /// # Errors
     /// [`Error::Chat`] when the model does not answer; those of the database.
@@ -47,24 +49,29 @@ impl Project {
         &self,
         judge: &str,
         endpoint: &Endpoint,
-        said: &mut dyn FnMut(usize, usize),
+        said: &mut dyn FnMut(Asking<'_>),
     ) -> Result<usize> {
         if *endpoint == Endpoint::GenericBot {
             return Err(Error::invalid("a judge is a model: name its server and the model"));
         }
-        let model = connect(endpoint)?;
+        let mut model = Patient::new(connect(endpoint)?);
         let open = self.unjudged(judge)?;
         let guideline = self.store().read(guideline::current)?;
         let (_, guideline) = guideline.ok_or(Error::Unknown("guideline"))?;
         for (done, item) in (1..).zip(&open) {
-            let output = model.reply(&[prompt(&guideline, item)])?;
+            let asked = [prompt(&guideline, item)];
+            let output = match model.reply(&asked, &mut |why, wait| pause(said, why, wait)) {
+                // It was asked and says nothing: an answer that cannot be read.
+                Err(Error::ChatEmpty) => String::new(),
+                output => output?,
+            };
             self.add_judgments(&[Judgment {
                 item: item.id.clone(),
                 judge: judge.to_owned(),
                 label: label(&output),
                 output: Some(output),
             }])?;
-            said(done, open.len());
+            said(Asking::Done { done, of: open.len() });
         }
         Ok(open.len())
     }

@@ -59,6 +59,7 @@ mod texts;
 mod view;
 mod web;
 
+pub use ask::{Asked, Asking};
 pub use audit::Entry;
 pub use chat::{Chat, Endpoint};
 pub use decisions::{Undecided, Which};
@@ -71,4 +72,4 @@ pub use project::{Project, new_password};
 pub use raters::{Deletion, Invitation, NewRater, RaterInfo};
 pub use records::Names;
 pub use settings::Settings;
-pub use web::{Limits, ServeOptions, Server, serve};
+pub use web::{Limits, ServeOptions, Server, base_url, serve};

@@ -59,9 +59,21 @@ impl Store {
 
     fn connect(path: &Path) -> Result<Self> {
         let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
-        let mut connection = Connection::open_with_flags(path, flags)?;
-        let made = prepare(&connection).and_then(|()| migrate::migrate(&mut connection, path));
-        made.map_err(|error| match error {
+        let opened = Connection::open_with_flags(path, flags).map_err(Error::from);
+        let made = opened.and_then(|mut connection| {
+            prepare(&connection)?;
+            migrate::migrate(&mut connection, path)?;
+            Ok(connection)
+        });
+        let connection = made.map_err(|error| match error {
+            Error::Database(fault)
+                if matches!(
+                    fault.sqlite_error_code(),
+                    Some(ErrorCode::CannotOpen | ErrorCode::ReadOnly | ErrorCode::PermissionDenied)
+                ) =>
+            {
+                Error::Unwritable(path.to_owned())
+            }
             Error::Database(fault)
                 if fault.sqlite_error_code() == Some(ErrorCode::NotADatabase)
                     || fault.sqlite_error_code() == Some(ErrorCode::DatabaseCorrupt) =>

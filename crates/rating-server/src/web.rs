@@ -1,5 +1,6 @@
 //! The server: raters' pages, the researcher's pages, and what both are guarded by.
 
+mod address;
 mod admin;
 mod app;
 mod assets;
@@ -19,6 +20,7 @@ use axum::Router;
 use std::sync::Arc;
 use web_server::listen::Socket;
 
+pub use address::base_url;
 pub use app::ServeOptions;
 pub use limits::Limits;
 pub use server::Server;
@@ -26,8 +28,10 @@ pub use server::Server;
 /// Starts a server for the project. It answers when this returns.
 ///
 /// # Errors
-/// [`crate::Error::Listen`] when the address is taken.
+/// [`crate::Error::Listen`] when the address is taken; [`crate::Error::Invalid`] when the public one
+/// is none.
 pub fn serve(project: Project, options: &ServeOptions) -> Result<Server> {
+    options.public_url.as_deref().map(base_url).transpose()?;
     let failed = |source| Error::Listen { address: options.address.to_string(), source };
     let socket = Socket::bind(options.address, "rating-web").map_err(failed)?;
     let app = Arc::new(Shared::new(project, options, socket.address()));

@@ -14,9 +14,11 @@ pub struct Defaults {
     pub mode: Mode,
 }
 
-/// Reads responses from CSV with a header. Columns, by the mapping's names: `response`; `context`
+/// Reads responses from CSV with a header; where that is split by semicolons or tabs, so is the
+/// rest. Columns, by the mapping's names: `response`; `context`
 /// (a list of texts in JSON, or a turn a line) or `context_1`, `context_2` and so on; and, where
-/// they are there, `item`, `system` and `conversation`. Other columns are left out and noted.
+/// they are there, `item`, `system` and `conversation`. Other columns are left out and noted. A
+/// response may be empty.
 ///
 /// Responses with the same context belong to the same conversation, unless a column says otherwise.
 ///
@@ -27,8 +29,15 @@ pub fn responses_csv(
     defaults: &Defaults,
     mapping: &Mapping,
 ) -> Result<Imported, ImportError> {
-    let mut reader = csv::Reader::from_reader(csv.trim_start_matches('\u{feff}').as_bytes());
+    let csv = csv.trim_start_matches('\u{feff}');
+    let mut reader =
+        csv::ReaderBuilder::new().delimiter(separator(csv)).from_reader(csv.as_bytes());
     let header = reader.headers().map_err(|fault| error("the header", fault.to_string()))?.clone();
+    if !header.is_empty() && !header.iter().any(|name| name.trim() == mapping.response) {
+        let there: Vec<String> = header.iter().map(|name| format!("{name:?}")).collect();
+        let fault = format!("no column is called {:?}, but {}", mapping.response, there.join(", "));
+        return Err(error("the header", fault));
+    }
     let mut rows = Vec::new();
     for record in reader.records() {
         let record = record.map_err(|fault| error("the table", fault.to_string()))?;
@@ -40,7 +49,7 @@ pub fn responses_csv(
             match name.strip_prefix("context_").and_then(|n| n.parse::<u32>().ok()) {
                 Some(number) if !value.trim().is_empty() => numbered.push((number, value)),
                 Some(_) => {}
-                None if value.is_empty() => {}
+                None if value.is_empty() && name != mapping.response => {}
                 None => {
                     row.insert(name.to_owned(), Value::String(value));
                 }
@@ -80,6 +89,17 @@ pub fn responses_jsonl(
     items(rows, defaults, mapping)
 }
 
+/// What splits the cells of a table, by its header.
+fn separator(csv: &str) -> u8 {
+    let header = csv.lines().next().unwrap_or_default();
+    let count = |separator: u8| header.bytes().filter(|byte| *byte == separator).count();
+    match (count(b','), count(b';'), count(b'\t')) {
+        (0, 0, 1..) => b'\t',
+        (0, 1.., _) => b';',
+        _ => b',',
+    }
+}
+
 fn items(
     rows: Vec<(String, Map<String, Value>)>,
     defaults: &Defaults,
@@ -87,6 +107,7 @@ fn items(
 ) -> Result<Imported, ImportError> {
     let mut imported = Imported::default();
     let mut others = std::collections::BTreeSet::new();
+    let mut empty = 0;
     let used = [
         &mapping.item,
         &mapping.response,
@@ -117,6 +138,7 @@ fn items(
                          rated without what it answers";
             return Err(error(&place, fault));
         }
+        empty += usize::from(response.trim().is_empty());
         let number = imported.items.len() + 1;
         imported.items.push(Item {
             id: of(&mapping.item).unwrap_or_else(|| format!("{system}/{number}")),
@@ -128,6 +150,9 @@ fn items(
             response,
             ..Item::default()
         });
+    }
+    if empty > 0 {
+        imported.notes.push(format!("{empty} responses are empty, and are shown to raters so"));
     }
     for name in others {
         imported.notes.push(format!("the field {name:?} was left out"));

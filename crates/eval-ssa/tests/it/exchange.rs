@@ -157,9 +157,19 @@ fn tables_of_responses_become_items() {
     assert_eq!((&*found.items[0].response, found.items[0].mode), ("=1+1", Mode::Interactive));
     assert_eq!(found.items[0].id, "mine/1");
     fault(responses_csv(csv, &defaults, &mapping), &["line 2", "\"system\""]);
-    fault(responses_csv("a,b\n1,2\n", &given, &mapping), &["line 2", "\"response\""]);
+    let wanted = ["the header", "\"response\"", "\"a\", \"b;c\""];
+    fault(responses_csv("a,b;c\n1,2\n", &given, &mapping), &wanted);
     fault(responses_csv("response\nx\n", &given, &mapping), &["neither a context"]);
     fault(responses_csv("response,context\nx\n", &given, &mapping), &["the table", "fields"]);
+
+    // As spreadsheets of other languages write it, and with a system that once said nothing.
+    for csv in ["context;response\nHi!;a, b\nHo!;\n", "context\tresponse\r\nHi!\ta, b\r\nHo!\t\r\n"]
+    {
+        let found = responses_csv(csv, &given, &mapping).unwrap();
+        let texts: Vec<&str> = found.items.iter().map(|item| item.response.as_str()).collect();
+        assert_eq!(texts, ["a, b", ""]);
+        assert_eq!(found.notes, ["1 responses are empty, and are shown to raters so"]);
+    }
 
     let jsonl =
         r#"{"item":"i1","context":[{"speaker":"A","text":"Hi!"}],"response":"Hey","system":"s"}"#;
@@ -297,9 +307,13 @@ fn a_blinded_study_names_no_system_and_gives_the_same_scores() {
 proptest! {
     /// Whatever a cell holds, it comes back, and is no formula.
     #[test]
-    fn marks_against_formulas_come_off_again(text in "[' \t=@+a\u{ff1d}-]{0,6}") {
+    fn marks_against_formulas_come_off_again(text in "[' \t\n;\"=@+a\u{ff1d}\u{200b}-]{0,8}") {
         let shown = escaped(&text);
         prop_assert_eq!(unescaped(&shown), text);
-        prop_assert!(!shown.trim_start().starts_with(['=', '+', '-', '@', '＝']));
+        // Wherever a spreadsheet of another language ends a cell, the next one is no formula.
+        for cell in shown.split([';', '\t', '\r', '\n']) {
+            let start = cell.trim_start_matches([' ', '"', '\u{200b}']);
+            prop_assert!(!start.starts_with(['=', '+', '-', '@', '＝']), "{:?}", shown);
+        }
     }
 }

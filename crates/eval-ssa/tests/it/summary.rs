@@ -3,7 +3,7 @@
 use eval_ssa::bootstrap::Bootstrap;
 use eval_ssa::simulate::{SimulatedSystem, Simulation};
 use eval_ssa::summary::Question;
-use eval_ssa::{Item, Mode, Study, Summary, System};
+use eval_ssa::{Item, Label, Mode, Rating, Required, Study, Summary, System};
 
 fn quick() -> Bootstrap {
     Bootstrap { resamples: 300, ..Bootstrap::default() }
@@ -146,6 +146,29 @@ fn the_table_of_a_summary_has_no_nan() {
     assert!(row("difference,interactive,'=always,b,SSA,").contains(",0,,0,0,0,0,0,4,"));
     assert_eq!(row("alpha,,,,sensible,"), "alpha,,,,sensible,,undefined (no variation),,,,,,,");
     assert!(row("pairwise agreement,,,,sensible,").contains("sensible,1,,"));
+}
+
+/// One rater, one response: nothing agrees or differs, and no interval is made up.
+#[test]
+fn a_single_vote_is_told_as_such() {
+    let item =
+        Item { id: "i".into(), system: "s".into(), conversation: "c".into(), ..Item::default() };
+    let ratings = vec![Rating::new("i", "r", Label::Specific.into())];
+    let required = Required::new(1).unwrap();
+    let study = Study { items: vec![item], ratings, required, ..Study::default() };
+    let summary = Summary::of(&study, &quick());
+    assert_eq!(summary.scores[0].ssa.as_ref().map(|ssa| (ssa.value, ssa.units)), Some((1.0, 1)));
+    for part in [
+        "1 response of 1 system to 1 context was rated.",
+        "by 1 rater (1 took part, 1 answer)",
+        "On sensibleness, no response has two votes",
+    ] {
+        assert!(summary.methods.contains(part), "{part:?} is missing in {}", summary.methods);
+    }
+    assert!(!summary.methods.contains("no case"), "{}", summary.methods);
+    let warnings = summary.warnings.join("\n");
+    assert!(warnings.contains("one says nothing of others"), "{warnings}");
+    assert!(summary.agreement.iter().all(|found| found.warning.is_none()));
 }
 
 /// A study in which nothing has been rated yet, and one with nothing in it.

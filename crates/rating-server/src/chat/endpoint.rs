@@ -1,17 +1,11 @@
 //! The systems that raters talk to.
 
+use super::http::{agent, post};
 use super::{Chat, Endpoint};
 use crate::error::{Error, Result};
 use eval_ssa::{Chatbot, Turn};
 use serde::Deserialize;
-use serde_json::{Value, json};
-use std::time::Duration;
-
-/// How long a partner may take.
-const PATIENCE: Duration = Duration::from_secs(60);
-
-/// The largest answer that is read, in bytes.
-const LARGEST: u64 = 1 << 20;
+use serde_json::json;
 
 /// Makes a partner of how it is reached.
 ///
@@ -35,18 +29,6 @@ pub(crate) fn connect(endpoint: &Endpoint) -> Result<Box<dyn Chat>> {
             }))
         }
     }
-}
-
-fn agent() -> ureq::Agent {
-    ureq::Agent::config_builder().timeout_global(Some(PATIENCE)).max_redirects(0).build().into()
-}
-
-/// Sends JSON; the answer's text.
-fn post(request: ureq::RequestBuilder<ureq::typestate::WithBody>, body: &Value) -> Result<String> {
-    let failed = |error: ureq::Error| Error::Chat(error.to_string());
-    let request = request.header("content-type", "application/json");
-    let mut response = request.send(body.to_string()).map_err(failed)?;
-    response.body_mut().with_config().limit(LARGEST).read_to_string().map_err(failed)
 }
 
 /// The control of `eval-ssa`.
@@ -78,7 +60,8 @@ struct Choice {
 
 #[derive(Deserialize)]
 struct Message {
-    content: String,
+    /// Null where a model says nothing.
+    content: Option<String>,
 }
 
 impl Chat for OpenAi {
@@ -101,7 +84,7 @@ impl Chat for OpenAi {
         let completion: Completion = serde_json::from_str(&text)
             .map_err(|error| Error::Chat(format!("its answer is no chat completion: {error}")))?;
         let first = completion.choices.into_iter().next();
-        not_empty(first.map(|choice| choice.message.content).unwrap_or_default())
+        not_empty(first.and_then(|choice| choice.message.content).unwrap_or_default())
     }
 }
 
@@ -130,7 +113,7 @@ impl Chat for Plain {
 
 fn not_empty(text: String) -> Result<String> {
     if text.trim().is_empty() {
-        return Err(Error::Chat("its answer is empty".to_owned()));
+        return Err(Error::ChatEmpty);
     }
     Ok(text)
 }

@@ -61,10 +61,10 @@ fn item(texts: &Texts) -> Markup {
             h2 #item-title tabindex="-1" { (t("context")) }
             ol.turns #context {}
             p.quiet #no-context hidden { (t("no_context")) }
-            div #single { h2 { (t("response")) } p.reply #response {} }
+            div #single { h2 { (t("response")) } p.reply #response dir="auto" {} }
             div #sides hidden {
-                div { h2 { (t("response_left")) } p.reply #left {} }
-                div { h2 { (t("response_right")) } p.reply #right {} }
+                div { h2 { (t("response_left")) } p.reply #left dir="auto" {} }
+                div { h2 { (t("response_right")) } p.reply #right dir="auto" {} }
             }
             p.quiet #own hidden {}
             @for question in ["sensible", "specific", "human_like"] {
@@ -88,7 +88,7 @@ fn item(texts: &Texts) -> Markup {
             }
             details #comment-box {
                 summary { (t("comment")) }
-                textarea #comment rows="2" maxlength="2000" aria-label=(t("comment")) {}
+                textarea #comment rows="2" dir="auto" maxlength="2000" aria-label=(t("comment")) {}
             }
             div.tools {
                 button type="button" #undo { (t("undo")) }
@@ -140,7 +140,7 @@ fn chat(texts: &Texts) -> Markup {
             }
             form #chat-form hidden {
                 label for="chat-message" { (t("chat_message")) }
-                textarea #chat-message rows="2" maxlength="1000" {}
+                textarea #chat-message rows="2" dir="auto" maxlength="1000" {}
                 div.tools {
                     button.main type="submit" { (t("chat_send")) }
                     button type="button" #chat-end hidden { (t("chat_end")) }

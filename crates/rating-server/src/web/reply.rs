@@ -32,7 +32,9 @@ pub(super) fn status(error: &Error) -> (StatusCode, String) {
         Error::Unknown(_) => StatusCode::NOT_FOUND,
         Error::Conflict => StatusCode::CONFLICT,
         Error::Invalid(_) => StatusCode::UNPROCESSABLE_ENTITY,
-        Error::Chat(_) => StatusCode::BAD_GATEWAY,
+        Error::Chat(_) | Error::ChatBusy { .. } | Error::ChatLost(_) | Error::ChatEmpty => {
+            StatusCode::BAD_GATEWAY
+        }
         _ => {
             tracing::error!("{error}");
             return (StatusCode::INTERNAL_SERVER_ERROR, "nothing was saved".to_owned());

@@ -1,5 +1,6 @@
 //! The server as browsers see it.
 
+mod asking;
 mod browser;
 mod client;
 mod decisions;

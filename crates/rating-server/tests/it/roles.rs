@@ -2,8 +2,9 @@
 //! other sites.
 
 use crate::client::{Study, answer, send};
-use rating_server::Settings;
+use rating_server::{NewRater, Project, ServeOptions, Settings, serve};
 use serde_json::{Value, json};
+use std::net::SocketAddr;
 
 const ADMIN_PAGES: [&str; 19] = [
     "/admin",
@@ -181,4 +182,63 @@ fn too_large_and_too_many_requests_are_refused() {
     assert_eq!(tries[6..], [429; 2]);
     let log = study.server.project().audit(10).expect("a log");
     assert_eq!(log.iter().filter(|entry| entry.what == "wrong password").count(), 5);
+}
+
+#[test]
+fn one_rater_who_asks_too_often_holds_up_no_other() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let path = folder.path().join("study.db");
+    let project = Project::create(&path, &Settings::default(), None).expect("a project");
+    let token = || project.add_rater(&NewRater::new("rater")).expect("a rater").token;
+    let [hasty, other] = [token(), token()].map(|token| format!("Bearer {token}"));
+    let address = SocketAddr::from(([127, 0, 0, 1], 0));
+    let server = serve(project, &ServeOptions { address, ..Default::default() }).expect("a server");
+    let status = |bearer: &str| {
+        send(server.address(), "GET", "/api/state", &[("authorization", bearer)], "").status
+    };
+    let burst: Vec<u16> = std::thread::scope(|scope| {
+        let threads: Vec<_> = (0..8)
+            .map(|_| scope.spawn(|| (0..40).map(|_| status(&hasty)).collect::<Vec<_>>()))
+            .collect();
+        threads.into_iter().flat_map(|thread| thread.join().expect("no panic")).collect()
+    });
+    let refused = burst.iter().filter(|status| **status == 429).count();
+    assert!(refused > 0 && burst.iter().all(|status| matches!(status, 200 | 429)), "{burst:?}");
+    assert_eq!(status(&other), 200);
+}
+
+#[test]
+fn no_page_is_served_under_an_address_that_is_none() {
+    for wrong in ["foo", "https://example.org/study", "ftp://example.org"] {
+        let folder = tempfile::tempdir().expect("a folder");
+        let path = folder.path().join("study.db");
+        let project = Project::create(&path, &Settings::default(), None).expect("a project");
+        let address = SocketAddr::from(([127, 0, 0, 1], 0));
+        let options =
+            ServeOptions { address, public_url: Some(wrong.into()), ..Default::default() };
+        let error = serve(project, &options).err().expect("refused").to_string();
+        assert!(error.contains(wrong), "{error}");
+    }
+}
+
+#[test]
+fn no_rater_sees_who_spoke_in_a_conversation_of_named_speakers() {
+    let study = Study::new(&Settings::default(), 0, 1);
+    let turns = ["user", "secret-system-one", "user"].map(|name| eval_ssa::Turn::new(name, "Hi!"));
+    let item = eval_ssa::Item {
+        id: "named".into(),
+        system: "secret-system-one".into(),
+        conversation: "named".into(),
+        context: turns.to_vec(),
+        response: "Hello!".into(),
+        ..Default::default()
+    };
+    study.server.project().add_items(&[item]).expect("an item");
+    let shown = study.begin(&study.raters[0].token);
+    assert!(!shown.to_string().contains("secret"), "{shown}");
+    let speakers: Vec<&Value> =
+        shown["context"].as_array().expect("turns").iter().map(|turn| &turn["speaker"]).collect();
+    assert_eq!(speakers, ["A", "B", "A"]);
+    let blind = study.server.project().study(rating_server::Names::Blind).expect("records");
+    assert!(!serde_json::to_string(&blind.items).expect("JSON").contains("secret"));
 }
