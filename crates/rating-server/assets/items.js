@@ -12,6 +12,7 @@ let onState = () => {};
 export function setUp(next) {
   onState = next;
   byId("undo").addEventListener("click", back);
+  byId("message-back").addEventListener("click", last);
   byId("forward").addEventListener("click", forward);
   byId("skip").addEventListener("click", openSkip);
   byId("skip-cancel").addEventListener("click", closeSkip);
@@ -192,6 +193,8 @@ function feedback({ result, state }) {
   byId("verdict").textContent = result.right
     ? text("practice_right")
     : text("practice_wrong", { answer });
+  reply("feedback-reply", shown?.responses[0] ?? "");
+  byId("feedback-reply").hidden = !shown;
   byId("explanation").textContent = result.explanation;
   byId("feedback").next = state;
   show("feedback");
@@ -200,7 +203,16 @@ function feedback({ result, state }) {
 
 async function back() {
   if (busy || !shown || !shown.has_before) return;
-  const { status, data } = await request("GET", `/api/before/${shown.place}`);
+  await showBefore(shown.place);
+}
+
+/** Back from the end, where nothing is left. */
+async function last() {
+  if (!busy) await showBefore(Number.MAX_SAFE_INTEGER);
+}
+
+async function showBefore(place) {
+  const { status, data } = await request("GET", `/api/before/${place}`);
   if (status === 200) {
     showItem(data);
     tell(byId("own").textContent);
@@ -246,8 +258,10 @@ function key(event) {
     else if (event.target.id === "comment") byId("item-title").focus();
     return;
   }
-  if (["TEXTAREA", "INPUT"].includes(event.target.tagName) || byId("item").hidden) return;
+  if (["TEXTAREA", "INPUT"].includes(event.target.tagName)) return;
   const name = event.key.toLowerCase();
+  if (name === "b" && !byId("message").hidden && !byId("message-back").hidden) last();
+  if (byId("item").hidden) return;
   const digit = Number(name);
   if (digit >= 1) {
     const group = document.querySelector(`fieldset[data-question="${current()}"]`);

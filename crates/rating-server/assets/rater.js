@@ -7,6 +7,7 @@ import * as items from "./items.js";
 function message(title, detail) {
   byId("message-title").textContent = title;
   byId("message-detail").textContent = detail;
+  byId("message-back").hidden = true;
   show("message");
   byId("message-title").focus();
 }
@@ -28,6 +29,7 @@ function render(state) {
   else if (state.stage === "nothing") {
     byId("progress-box").hidden = true;
     message(text("nothing"), text("nothing_more", { done: state.done }));
+    byId("message-back").hidden = !state.has_before;
   } else message(text("unknown_link"), "");
 }
 

@@ -39,8 +39,9 @@ impl Records {
     /// [`Error::Invalid`] names what cannot be added.
     pub(crate) fn add(&self, db: &Connection, settings: &Settings, now: i64) -> Result<Imported> {
         let seed = settings.seed;
+        let mut described = 0;
         for system in &self.systems {
-            items::describe(db, seed, system)?;
+            described += usize::from(items::describe(db, seed, system)?);
         }
         let (mut rows, mut known) = (Vec::new(), 0);
         for item in &self.items {
@@ -56,8 +57,8 @@ impl Records {
         let judged = imported::judgments(db, &self.judgments, now)?;
         let decided = decisions::add(db, &self.adjudications, now)?;
         Ok(Imported {
-            added: items.added + ratings.added + judged + decided,
-            known: items.known + known + ratings.known,
+            added: items.added + described + ratings.added + judged + decided,
+            known: items.known + known + (self.systems.len() - described) + ratings.known,
             late,
         })
     }

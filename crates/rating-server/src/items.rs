@@ -112,12 +112,16 @@ pub(crate) fn add(db: &Connection, seed: u64, rows: &[Row], now: i64) -> Result<
     Ok(all)
 }
 
-/// Keeps what the study's owner says about a system.
-pub(crate) fn describe(db: &Connection, seed: u64, about: &System) -> Result<()> {
+/// Keeps what the study's owner says about a system; whether it is new.
+pub(crate) fn describe(db: &Connection, seed: u64, about: &System) -> Result<bool> {
     let id = system(db, seed, &about.name)?;
-    db.prepare_cached("UPDATE system SET description = ?1, perplexity = ?2 WHERE id = ?3")?
+    let changed = db
+        .prepare_cached(
+            "UPDATE system SET description = ?1, perplexity = ?2
+             WHERE id = ?3 AND (description IS NOT ?1 OR perplexity IS NOT ?2)",
+        )?
         .execute((&about.description, about.perplexity, id))?;
-    Ok(())
+    Ok(changed == 1)
 }
 
 /// Whether the project has an item with this id, context and response.

@@ -197,7 +197,7 @@ impl Project {
     /// Those of the database.
     pub fn describe(&self, system: &System) -> Result<()> {
         let (system, seed) = (system.clone(), self.settings.seed);
-        self.store.write(move |db| items::describe(db, seed, &system))
+        self.store.write(move |db| items::describe(db, seed, &system).map(|_| ()))
     }
 
     /// Lets raters hold conversations with a system, `chats` in all.

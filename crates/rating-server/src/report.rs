@@ -6,7 +6,7 @@ mod cells;
 use crate::error::Result;
 use crate::project::Project;
 use crate::records::Names;
-use cells::{mode, percent, statistic};
+use cells::{mode, percent, share, statistic};
 use eval_ssa::Summary;
 use eval_ssa::bootstrap::{Bootstrap, Estimate};
 use eval_ssa::preferences::Contest;
@@ -57,6 +57,7 @@ fn plot(scores: &[Score]) -> Markup {
     let x = |share: f64| 240.0 + 400.0 * share;
     html! {
         @if !rows.is_empty() {
+            div.wide tabindex="0" role="region" aria-label="SSA of each system" {
             svg.plot viewBox=(format!("0 0 660 {height}")) role="img" aria-label="SSA with intervals" {
                 @for tenth in [0, 2, 4, 6, 8, 10] {
                     @let at = x(f64::from(tenth) / 10.0);
@@ -70,6 +71,7 @@ fn plot(scores: &[Score]) -> Markup {
                     line.bar x1=(low) x2=(high) y1=(y) y2=(y) {}
                     circle.dot cx=(x(estimate.value)) cy=(y) r="5" {}
                 }
+            }
             }
         }
     }
@@ -205,9 +207,9 @@ fn quality_table(quality: &[RaterQuality]) -> Markup {
                     tbody { @for rater in quality { tr {
                         th scope="row" { (rater.rater) }
                         td { (rater.answers) } td { (rater.skipped) }
-                        td { (rater.gold.hits) " of " (rater.gold.of) }
-                        td { (rater.agrees_sensible.hits) " of " (rater.agrees_sensible.of) }
-                        td { (rater.agrees_specific.hits) " of " (rater.agrees_specific.of) }
+                        td { (share(rater.gold)) }
+                        td { (share(rater.agrees_sensible)) }
+                        td { (share(rater.agrees_specific)) }
                         td { @if let Some(seconds) = rater.median_seconds { (format!("{seconds:.1}")) } }
                         td { (rater.flags.join("; ")) }
                     } } }

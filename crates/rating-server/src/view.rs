@@ -20,8 +20,8 @@ pub(crate) enum State {
     Item(Box<Shown>),
     /// A conversation.
     Chat(chat::Shown),
-    /// Nothing is left for this rater.
-    Nothing { done: i64 },
+    /// Nothing is left for this rater, who may still go back to the last answer.
+    Nothing { done: i64, has_before: bool },
     /// The researcher has paused the rater.
     Paused,
 }
@@ -117,7 +117,10 @@ pub(crate) fn state(
         }
         Next::Place(place) => State::Item(Box::new(shown(db, settings, rater, place)?)),
         Next::Chat => State::Chat(chat::shown(db, settings, rater, now)?),
-        Next::Nothing => State::Nothing { done: rater.answered },
+        Next::Nothing => State::Nothing {
+            done: rater.answered,
+            has_before: answers::before(db, rater, i64::MAX)?.is_some(),
+        },
         Next::Paused => State::Paused,
     })
 }

@@ -28,8 +28,8 @@ pub use server::Server;
 /// Starts a server for the project. It answers when this returns.
 ///
 /// # Errors
-/// [`crate::Error::Listen`] when the address is taken; [`crate::Error::Invalid`] when the public one
-/// is none.
+/// [`crate::Error::Listen`] when the address is taken; [`crate::Error::Invalid`] when the public
+/// one is none.
 pub fn serve(project: Project, options: &ServeOptions) -> Result<Server> {
     options.public_url.as_deref().map(base_url).transpose()?;
     let failed = |source| Error::Listen { address: options.address.to_string(), source };

@@ -64,8 +64,8 @@ pub use result::{Cost, FILE, PaperRow, Role, RunResult, SCHEMA, Versions};
 pub use row::{Comparison, Row};
 pub use section::{
     Bar, BarChart, Block, Curve, CurvePoint, Curves, Figure, IntervalPlot, IntervalRow, Line,
-    LinePlot, Mark, Matrices, Matrix, Measured, Picture, Point, Section, Table, Tile, TileLine,
-    XAxis,
+    LinePlot, Mark, Matrices, Matrix, Measured, Picture, Point, ScatterPlot, Section, Table, Tile,
+    TileLine, XAxis,
 };
 pub use terminal::terminal;
 

@@ -93,6 +93,7 @@ fn section(out: &mut String, section: &Section) {
             | Block::Key(_)
             | Block::Curves(_)
             | Block::Plot(_)
+            | Block::Scatter(_)
             | Block::Panels(_)
             | Block::Intervals(_)
             | Block::Bars(_)

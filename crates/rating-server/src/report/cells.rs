@@ -3,6 +3,7 @@
 use eval_ssa::Mode;
 use eval_ssa::agreement::Statistic;
 use eval_ssa::bootstrap::Estimate;
+use eval_ssa::quality::Share;
 use maud::{Markup, html};
 
 /// A mode's name.
@@ -27,6 +28,14 @@ pub(super) fn percent(estimate: Option<&Estimate>) -> Markup {
             }
             None => "–",
         }
+    }
+}
+
+/// So many of so many; a dash where there is nothing to count.
+pub(super) fn share(share: Share) -> String {
+    match share.of {
+        0 => "–".to_owned(),
+        of => format!("{} of {of}", share.hits),
     }
 }
 

@@ -20,7 +20,11 @@ pub(super) fn rater(texts: &Texts, study: &str) -> Response {
             p.trouble #trouble role="alert" hidden {}
         }
         main {
-            section #message { h2 #message-title tabindex="-1" { (t("loading")) } p #message-detail {} }
+            section #message {
+                h2 #message-title tabindex="-1" { (t("loading")) }
+                p #message-detail {}
+                div.tools { button type="button" #message-back hidden { (t("undo")) } }
+            }
             section #guideline hidden {
                 h2 #guideline-title tabindex="-1" {}
                 div #guideline-text {}
@@ -29,6 +33,7 @@ pub(super) fn rater(texts: &Texts, study: &str) -> Response {
             (item(texts))
             section #feedback hidden {
                 h2 #verdict tabindex="-1" {}
+                p.reply #feedback-reply dir="auto" {}
                 p #explanation {}
                 div.tools { button.main type="button" #go-on { (t("go_on")) } }
             }

@@ -99,6 +99,8 @@ async function rater(token, scheme, width) {
   // Without a connection the answer is kept and said to be unsaved.
   const before = await place();
   await page.setOfflineMode(true);
+  // On a busy machine it takes a moment until requests fail.
+  await page.waitForFunction(() => fetch("/assets/base.css", { cache: "no-store" }).then(() => false, () => true));
   await page.keyboard.press("2");
   await page.waitForFunction(() => document.getElementById("trouble").textContent.includes("Not saved yet"));
   await picture(page, `offline-${name}`);
@@ -140,6 +142,13 @@ async function rater(token, scheme, width) {
   await visible(page, "message");
   await picture(page, `done-${name}`);
   await check(page, `done ${name}`);
+  // The last answer can be changed like all others.
+  await press(page, "b");
+  await visible(page, "item");
+  assert.match(await text(page, "own"), /makes no sense/);
+  await tabTo(page, "forward");
+  await press(page, "Enter");
+  await visible(page, "message");
   await page.browserContext().close();
 }
 

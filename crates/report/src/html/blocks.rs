@@ -5,8 +5,8 @@ use maud::{Markup, html};
 
 use super::parts::{key, table};
 use super::pictures;
-use crate::plots::{self, colours, curves, lines, strips};
-use crate::section::{BarChart, Block, Curves, IntervalPlot, LinePlot, Section};
+use crate::plots::{self, colours, curves, lines, scatter, strips};
+use crate::section::{BarChart, Block, Curves, IntervalPlot, LinePlot, ScatterPlot, Section};
 use crate::words::{capitalised, heading};
 
 /// All that a section shows, without its heading.
@@ -29,6 +29,7 @@ fn block(block: &Block) -> Result<Markup> {
         Block::Table(t) => table(t, None),
         Block::Curves(c) => learning(c)?,
         Block::Plot(p) => plot(p)?,
+        Block::Scatter(p) => points(p),
         Block::Panels(p) => panels(p)?,
         Block::Intervals(p) => intervals(p),
         Block::Bars(charts) => bars(charts),
@@ -76,13 +77,24 @@ fn plot(plot: &LinePlot) -> Result<Markup> {
     })
 }
 
+fn points(plot: &ScatterPlot) -> Markup {
+    html! {
+        @if let Some(drawn) = scatter::plot(plot) {
+            figure.intervals {
+                b { (plot.title) } " " span.soft { (plot.y_label) }
+                div.scroll tabindex="0" { (drawn) }
+            }
+        } @else { p.caption { (plot.title) ": no point was measured." } }
+    }
+}
+
 fn intervals(plot: &IntervalPlot) -> Markup {
     let names: Vec<&str> = plot.series.iter().map(String::as_str).collect();
     html! {
         @if plot.rows.is_empty() { p.caption { (plot.title) ": nothing was measured." } }
         @else {
             @if names.len() > 1 { (key(&colours::key(&names))) }
-            figure.intervals { b { (plot.title) } (plots::intervals::plot(plot)) }
+            figure.intervals { b { (plot.title) } div.scroll tabindex="0" { (plots::intervals::plot(plot)) } }
         }
     }
 }

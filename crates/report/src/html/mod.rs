@@ -155,7 +155,7 @@ fn short_commit(commit: &str) -> String {
 fn provenance(result: &RunResult, recipe_toml: &str) -> Markup {
     let table = tables::provenance(result);
     html! {
-        div.scroll { table.words { tbody {
+        div.scroll tabindex="0" { table.words { tbody {
             @for row in &table.rows {
                 tr { td { (row[0]) } td {
                     @if row[0] == "command" || row[0] == "commit" { code { (row[1]) } }

@@ -14,7 +14,7 @@ pub(super) fn table(table: &Table, extra: Option<(&Markup, &[Markup])>) -> Marku
     let words = |c: usize| c > 0 && !figures[c];
     let last = table.rows.len().saturating_sub(1);
     html! {
-        div.scroll { table.beside[!table.spans.is_empty()].drawn[extra.is_some()] {
+        div.scroll tabindex="0" { table.beside[!table.spans.is_empty()].drawn[extra.is_some()] {
             thead {
                 @if !table.spans.is_empty() {
                     tr.span { @for (words, n) in &table.spans { th colspan=(n) { (words) } } }

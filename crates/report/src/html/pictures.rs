@@ -44,7 +44,7 @@ fn wrong(m: &Matrix) -> u64 {
 fn matrix(m: &Matrix, matrices: &Matrices, most: f64) -> Markup {
     let counts = m.confusion.counts();
     html! {
-        div.scroll { table.matrix {
+        div.scroll tabindex="0" { table.matrix {
             thead { tr { th {} @for p in 0..counts.len() { th { (matrices.class(p)) } } } }
             tbody { @for (t, row) in counts.iter().enumerate() {
                 @let total = row.iter().sum::<u64>().max(1) as f64;
@@ -66,7 +66,7 @@ fn matrix(m: &Matrix, matrices: &Matrices, most: f64) -> Markup {
 
 fn mistakes(m: &Matrix, matrices: &Matrices) -> Markup {
     html! {
-        div.scroll { table {
+        div.scroll tabindex="0" { table {
             thead { tr { th { "true class" } th.word { "taken for" } th { "times" } } }
             tbody { @for (truth, prediction, n) in m.confusion.mistakes(MISTAKES) {
                 tr {

@@ -1,5 +1,5 @@
-//! The plots of a report as inline SVG: curves and lines by plotters, strips of seeds and bars
-//! drawn by hand. Colours are plain attributes that the page's style turns into those for dark
+//! The plots of a report as inline SVG: curves and lines by plotters, the others drawn by
+//! hand. Colours are plain attributes that the page's style turns into those for dark
 //! ground.
 
 pub(crate) mod colours;
@@ -7,6 +7,7 @@ pub(crate) mod curves;
 mod frame;
 pub(crate) mod intervals;
 pub(crate) mod lines;
+pub(crate) mod scatter;
 pub(crate) mod strips;
 
 pub(crate) use frame::{padded, range};

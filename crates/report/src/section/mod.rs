@@ -3,11 +3,13 @@
 mod intervals;
 mod lines;
 mod pictures;
+mod scatter;
 mod table;
 
 pub use intervals::{IntervalPlot, IntervalRow, Measured};
 pub use lines::{Curve, CurvePoint, Curves, Line, LinePlot, Point, XAxis};
 pub use pictures::{Bar, BarChart, Figure, Mark, Matrices, Matrix, Picture, Tile, TileLine};
+pub use scatter::ScatterPlot;
 pub use table::Table;
 
 use anyhow::Result;
@@ -60,6 +62,8 @@ pub enum Block {
     Curves(Curves),
     /// One plot.
     Plot(LinePlot),
+    /// Points with names, and perhaps a line through them.
+    Scatter(ScatterPlot),
     /// Small plots side by side, with one vertical scale and one key.
     Panels(Vec<LinePlot>),
     /// Values with intervals, a row for each thing that was measured.
@@ -79,6 +83,7 @@ impl Block {
         match self {
             Block::Table(table) => table.check(),
             Block::Plot(plot) => plot.check(),
+            Block::Scatter(plot) => plot.check(),
             Block::Intervals(plot) => plot.check(),
             Block::Panels(plots) => plots.iter().try_for_each(LinePlot::check),
             Block::Figures(figures) => figures.iter().try_for_each(Figure::check),

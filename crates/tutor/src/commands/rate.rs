@@ -10,8 +10,8 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, bail};
 use rating_server::{
-    Export, Names, NewRater, Project, Records, ServeOptions, Settings, Tool, new_password,
-    read_records, read_tool, read_transcripts, serve,
+    Export, Names, NewRater, Project, Records, ServeOptions, Settings, Tool, base_url,
+    new_password, read_records, read_tool, read_transcripts, serve,
 };
 use report::Document;
 
@@ -73,6 +73,14 @@ enum What {
         /// How raters reach the server behind a proxy with TLS: `https://study.example.org`
         #[arg(long)]
         public_url: Option<String>,
+    },
+    /// Set another password for the researcher's pages; whoever is logged in is logged out
+    Password {
+        /// The study
+        project: PathBuf,
+        /// A file with the new password; without it, one is made and printed
+        #[arg(long)]
+        password_file: Option<PathBuf>,
     },
     /// Say how far the study is
     Status {
@@ -195,18 +203,21 @@ pub(crate) fn run(args: &Args) -> Result<()> {
         }
         What::Judge(arguments) => judge::run(arguments),
         What::Invite { project, labels, chats, url } => {
+            let url = base_url(url)?;
             let project = Project::open(project)?;
             for label in labels {
                 let new = NewRater { label: label.clone(), rates: true, chats: *chats };
                 let token = project.add_rater(&new)?.token;
-                say(&format!("{label}\t{}/r/{token}", url.trim_end_matches('/')))?;
+                say(&format!("{label}\t{url}/r/{token}"))?;
             }
             Ok(())
         }
         What::Serve { project, listen, port, public_url } => {
             let project = Project::open(project)?;
             if !project.has_password()? {
-                bail!("nobody could log in: the study has no password (make it with `init`)");
+                bail!(
+                    "nobody could log in: the study has no password (`tutor rate password` sets one)"
+                );
             }
             let address = SocketAddr::from((*listen, *port));
             let options =
@@ -216,9 +227,19 @@ pub(crate) fn run(args: &Args) -> Result<()> {
             if let Some(elsewhere) = server.elsewhere() {
                 say(&format!("From elsewhere: {elsewhere} (by name only with --public-url)"))?;
             }
-            say("Raters open the links that were made for them. Ctrl-C ends.")?;
+            let url = server.url();
+            say(&format!("Raters open their links, which begin with {url}/r/. Ctrl-C ends."))?;
             server.run_until_signal();
             Ok(())
+        }
+        What::Password { project, password_file } => {
+            let project = Project::open(project)?;
+            let (password, made) = password(password_file.as_deref())?;
+            project.set_password(&password)?;
+            match made {
+                true => say(&shown_once(&password)),
+                false => Ok(()),
+            }
         }
         What::Status { project } => status(&Project::open(project)?),
         What::Export { project, out, names } => export(&Project::open(project)?, out, *names),
@@ -245,8 +266,7 @@ fn make(init: &Init) -> Result<()> {
     };
     let guideline = init.guideline.as_deref().map(text).transpose()?;
     let texts = init.texts.as_deref().map(text).transpose()?;
-    let given = init.password_file.as_deref().map(text).transpose()?;
-    let password = given.as_ref().map_or_else(new_password, |text| text.trim().to_owned());
+    let (password, made) = password(init.password_file.as_deref())?;
     let mut project = Project::create(&init.project, &settings, guideline.as_deref())?;
     let set = project.set_password(&password).and_then(|()| match texts {
         Some(texts) => project.set_texts(&texts),
@@ -260,11 +280,23 @@ fn make(init: &Init) -> Result<()> {
             return Err(error.into());
         }
     }
-    if given.is_none() {
-        say(&format!("The researcher's password, shown this once: {password}"))?;
+    if made {
+        say(&shown_once(&password))?;
     }
     let name = init.project.display();
     say(&format!("Next: tutor rate import {name} RESPONSES.csv --system NAME"))
+}
+
+/// The password in a file, or a new one; whether it was made.
+fn password(file: Option<&Path>) -> Result<(String, bool)> {
+    Ok(match file {
+        Some(file) => (text(file)?.trim().to_owned(), false),
+        None => (new_password(), true),
+    })
+}
+
+fn shown_once(password: &str) -> String {
+    format!("The researcher's password, shown this once: {password}")
 }
 
 fn import(arguments: &Import) -> Result<()> {

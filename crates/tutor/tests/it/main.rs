@@ -8,6 +8,8 @@ mod fit;
 mod folders;
 mod meena;
 mod methods;
+#[path = "../../../web-server/browser/needed.rs"]
+mod needed;
 mod numbers;
 mod own_images;
 mod own_texts;
@@ -16,6 +18,7 @@ mod pictures;
 mod points;
 mod rate;
 mod rate_imports;
+mod rate_walk;
 mod refusals;
 mod resume;
 mod runs;

@@ -87,6 +87,18 @@ fn a_study_from_its_file_to_its_report() {
     assert!(!page.contains("<script") && !page.contains("src=\"http"), "nothing from outside");
     assert!(page.contains("6 responses of 2 systems to 3 contexts were rated."), "the methods");
     assert!(read("report.md").contains("| one | static | 100.0 ["), "{}", read("report.md"));
+    // What is known of systems: a line goes through them, and is drawn.
+    let systems = ["one", "two"].map(|name| {
+        let perplexity = 10.0 + 5.0 * f64::from(u8::from(name == "two"));
+        json!({ "name": name, "perplexity": perplexity }).to_string() + "\n"
+    });
+    fs::write(dir.join("systems.jsonl"), systems.concat()).expect("a file");
+    assert!(run(dir, &["rate", "import", "study.db", "systems.jsonl"]).contains(": 2 added"));
+    let said = run(dir, &["rate", "import", "study.db", "systems.jsonl"]);
+    assert!(said.contains("0 added, 2 were there already"), "{said}");
+    run(dir, &["rate", "report", "study.db", "--names", "--out", "lines.html"]);
+    let line = "| perplexity | SSA, % | static | 2 | 1.000 | -10.0000 | 200.0000 |";
+    assert!(read("lines.md").contains(line), "{}", read("lines.md"));
     // Without --names the report is as blind as the pages.
     run(dir, &["rate", "report", "study.db", "--out", "blind.html"]);
     assert!(read("blind.md").contains("| System ") && !read("blind.md").contains("| one |"));
@@ -240,6 +252,13 @@ fn chatbots_answer_contexts_and_become_systems() {
     for part in ["control/swim", "I don't know", "You say: What's its name?", "own/cat", "=1+1"] {
         assert!(items.contains(part), "{part}: {items}");
     }
+    // A system that is silent to one of them: the others are kept, and it is said.
+    let mute = server(|_, body| {
+        let asks = body["turns"].as_array().is_some_and(|turns| turns.len() == 1);
+        json!({ "reply": if asks { "" } else { "Tom." } }).to_string()
+    });
+    let said = refused(dir, &[&ask[..], &["mute", "--url", &mute], &set].concat());
+    assert!(said.contains("mute answered 1 of 2 contexts with nothing: swim"), "{said}");
     let silent = server(|_, _| "{}".to_owned());
     let said = refused(dir, &[&ask[..], &["silent", "--url", &silent], &set].concat());
     assert!(said.contains("no text `reply`") && said.contains("swim"), "{said}");
@@ -325,4 +344,22 @@ fn what_cannot_be_is_named_and_leaves_nothing_behind() {
     write("two.jsonl", format!("{first}\n{other}\n").as_bytes());
     refused(dir, &["rate", "import", "study.db", "two.jsonl", "--system", "x"]);
     assert!(run(dir, &["rate", "status", "study.db"]).contains("0 of 1 items"));
+}
+
+#[test]
+fn a_lost_password_is_replaced() {
+    let dir = tempfile::tempdir().expect("a folder");
+    let dir = dir.path();
+    run(dir, &["rate", "init", "study.db"]);
+    let said = run(dir, &["rate", "password", "study.db"]);
+    let password = said.trim().rsplit(' ').next().expect("a word");
+    assert!(said.contains("shown this once") && password.len() >= 10, "{said}");
+    fs::write(dir.join("short"), "short").expect("a file");
+    fs::write(dir.join("long"), "a long password\n").expect("a file");
+    let said = refused(dir, &["rate", "password", "study.db", "--password-file", "short"]);
+    assert!(said.contains("10 characters"), "{said}");
+    assert_eq!(run(dir, &["rate", "password", "study.db", "--password-file", "long"]), "");
+    let said = refused(dir, &["rate", "invite", "study.db", "Ada", "--url", "study.example.org"]);
+    assert!(said.contains("https://study.example.org"), "{said}");
+    assert!(run(dir, &["rate", "status", "study.db"]).contains("0 raters"));
 }

@@ -87,11 +87,13 @@ fn a_sweep_of_models_is_drawn_where_one_is_named() {
     let words: Vec<&str> = words.iter().map(String::as_str).collect();
     let folder = run_folder(dir, &run(dir, &words));
     let text = fs::read_to_string(folder.join("report.md")).expect("a report");
-    assert!(text.contains("| distinct-2 | 4 | 1.000 | -0.0200 |"), "{text}");
+    assert!(text.contains("| distinct-2 | 4 | 1.000 | -0.0200 | 1.0000 |"), "{text}");
     assert!(text.contains("| big | 10.00 | 0.800 | – | 100.0 ["), "{text}");
     assert!(text.contains("| small | 30.00 | 0.400 | – | 75.0 ["), "{text}");
     assert!(text.contains("| tiny | 40.00 | 0.200 | – | – | – |"), "{text}");
-    assert!(text.contains("| SSA (static) | 2 |"), "{text}");
+    for measure in ["SSA", "sensibleness", "specificity"] {
+        assert!(text.contains(&format!("| {measure} (static), % | 2 |")), "{text}");
+    }
     let page = fs::read_to_string(folder.join("report.html")).expect("a report");
     assert!(page.contains("Distinct-2 over perplexity") && page.contains("SSA (static), %"));
     let faults = [

@@ -2,13 +2,12 @@
 
 use std::path::PathBuf;
 
-use anyhow::{Context as _, Result};
+use anyhow::{Context as _, Result, ensure};
 use eval_ssa::Context;
 use rating_server::Project;
 
 use super::super::say;
-use super::input::{Partner, text};
-use crate::run::note::note;
+use super::input::{Partner, progress, text};
 
 /// Who is asked what.
 #[derive(clap::Args)]
@@ -30,12 +29,18 @@ pub(super) fn run(args: &Args) -> Result<()> {
         None => Context::own(),
     };
     let name = &args.partner.name;
-    let mut said = |done: usize, of: usize| {
-        if done.is_multiple_of(100) && done < of {
-            note(&format!("{done} of {of} contexts"));
-        }
-    };
     let project = Project::open(&args.project)?;
-    let new = project.ask(name, &args.partner.endpoint(), &contexts, &mut said)?;
-    say(&format!("{name} has responses to {} contexts, {new} of them new", contexts.len()))
+    let asked =
+        project.ask(name, &args.partner.endpoint(), &contexts, &mut progress("contexts"))?;
+    let there = contexts.len() - asked.empty.len();
+    say(&format!("{name} has responses to {there} contexts, {} of them new", asked.new))?;
+    ensure!(
+        asked.empty.is_empty(),
+        "{name} answered {} of {} contexts with nothing: {} (give the command again to ask for them, or \
+         import what it is to be rated by)",
+        asked.empty.len(),
+        contexts.len(),
+        asked.empty.join(", ")
+    );
+    Ok(())
 }

@@ -4,7 +4,9 @@ use std::fs;
 use std::path::Path;
 
 use anyhow::{Context, Result};
-use rating_server::Endpoint;
+use rating_server::{Asking, Endpoint};
+
+use crate::run::note::note;
 
 /// A chatbot and how it is reached.
 #[derive(clap::Args)]
@@ -39,4 +41,17 @@ impl Partner {
 /// The text of a file that the user names.
 pub(super) fn text(path: &Path) -> Result<String> {
     fs::read_to_string(path).with_context(|| format!("cannot read {}", path.display()))
+}
+
+/// Notes every hundredth answer of a chatbot, and why it is waited for.
+pub(super) fn progress(what: &str) -> impl FnMut(Asking<'_>) {
+    move |asking| match asking {
+        Asking::Done { done, of } if done.is_multiple_of(100) && done < of => {
+            note(&format!("{done} of {of} {what}"));
+        }
+        Asking::Waits { why, wait } => {
+            note(&format!("{why}; asking again in {:.0} s", wait.as_secs_f64().ceil()));
+        }
+        Asking::Done { .. } => {}
+    }
 }

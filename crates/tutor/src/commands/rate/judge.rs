@@ -10,8 +10,8 @@ use rating_server::{Endpoint, Project};
 
 use super::super::say;
 use super::super::which::Choice;
+use super::input::progress;
 use crate::run::experiment::{Answer, Predictor};
-use crate::run::note::note;
 use crate::text::published;
 
 /// Who judges.
@@ -87,12 +87,7 @@ pub(super) fn run(args: &Args) -> Result<()> {
             };
             let key_variable = args.key_variable.clone();
             let endpoint = Endpoint::OpenAi { url, model: model.to_owned(), key_variable };
-            let mut said = |done: usize, of: usize| {
-                if done.is_multiple_of(100) && done < of {
-                    note(&format!("{done} of {of} responses"));
-                }
-            };
-            project.judge(name, &endpoint, &mut said)?
+            project.judge(name, &endpoint, &mut progress("responses"))?
         }
     };
     say(&format!("{name} has judged {judged} responses"))

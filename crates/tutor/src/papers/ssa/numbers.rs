@@ -1,6 +1,7 @@
 //! Estimates as plots and tables have them: in percent.
 
 use eval_ssa::bootstrap::Estimate;
+use eval_ssa::regression::Line;
 use report::Measured;
 
 /// A share in percent.
@@ -26,4 +27,21 @@ pub(super) fn of(measured: &Measured) -> String {
         Some([low, high]) => format!("{:.1} [{low:.1}, {high:.1}]", measured.value),
         None => format!("{:.1}", measured.value),
     }
+}
+
+/// Intercept and slope of a line that says something: two points have one by themselves.
+pub(super) fn to_draw(line: &Line) -> Option<[f64; 2]> {
+    let through = [line.intercept.value?, line.slope.value?];
+    (line.points > 2).then_some(through)
+}
+
+/// How many points a line goes through, R², slope, intercept, and what a reader has to know.
+pub(super) fn line_cells(line: &Line) -> [String; 5] {
+    [
+        line.points.to_string(),
+        format!("{:.3}", line.r_squared),
+        format!("{:.4}", line.slope),
+        format!("{:.4}", line.intercept),
+        line.warnings.join("; "),
+    ]
 }

@@ -6,9 +6,7 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, Result};
 use eval_ssa::published::{CORRELATIONS, Known, PERPLEXITY_AND_SSA, PublishedRow, Source, TABLE};
 use eval_ssa::transcripts::{self, Description};
-use report::{
-    Block, IntervalPlot, IntervalRow, Line, LinePlot, Measured, Point, Section, Table, XAxis,
-};
+use report::{Block, IntervalPlot, IntervalRow, Measured, Point, ScatterPlot, Section, Table};
 
 /// The published conversations that were found.
 #[derive(Default)]
@@ -152,15 +150,12 @@ pub(super) fn section() -> Section {
         ]);
     }
     let (perplexity, ssa) = PERPLEXITY_AND_SSA;
-    let pair = LinePlot {
+    let pair = ScatterPlot {
         title: "Perplexity and SSA".to_owned(),
         x_label: "perplexity".to_owned(),
         y_label: "interactive SSA, %".to_owned(),
-        ticks: XAxis::Numbers,
-        lines: vec![Line {
-            name: "Meena (base)".to_owned(),
-            points: vec![Point { x: perplexity, y: ssa, interval: None }],
-        }],
+        points: vec![("Meena (base)".to_owned(), Point { x: perplexity, y: ssa, interval: None })],
+        line: None,
     };
     Section::new("published", "The paper's numbers")
         .with(Block::Text(
@@ -176,6 +171,6 @@ pub(super) fn section() -> Section {
              other points are a figure's and are not guessed here, and no line goes through one point. How close \
              the paper's lines are is stated only as R²:"
         )))
-        .with(Block::Plot(pair))
+        .with(Block::Scatter(pair))
         .with(Block::Table(correlations))
 }

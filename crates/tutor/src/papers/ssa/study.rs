@@ -1,16 +1,18 @@
 //! What a rating study found, as sections of a page.
 
 use eval_ssa::quality::Share;
+use eval_ssa::regression::fit;
 use eval_ssa::score::{Measure, Score, Slice};
 use eval_ssa::{Mode, Summary};
 use report::words::capitalised;
 use report::{
-    Block, IntervalPlot, IntervalRow, Line, LinePlot, Measured, Point, Section, Table, XAxis,
+    Block, IntervalPlot, IntervalRow, Line, LinePlot, Measured, Point, ScatterPlot, Section, Table,
+    XAxis,
 };
 
 use super::automatic::{self, counted, share_of};
 use super::decisions;
-use super::numbers::{estimate, measured, percent};
+use super::numbers::{estimate, line_cells, measured, percent, to_draw};
 
 /// All sections, those without content left out. `methods` says whether the paragraph for a paper
 /// is among them.
@@ -193,17 +195,21 @@ fn turns(summary: &Summary) -> Option<Section> {
 
 fn correlations(summary: &Summary) -> Option<Section> {
     let mut section = Section::new("correlations", "What goes together, over systems");
-    let mut table = Table::new(["x", "y", "mode", "systems", "R²", "slope", "remarks"]);
+    let mut table =
+        Table::new(["x", "y", "mode", "systems", "R²", "slope", "intercept", "remarks"]);
     for found in &summary.correlations {
         let share = |name: &str| name != "perplexity";
         let scale = |name: &str, value: f64| if share(name) { percent(value) } else { value };
         let label = |name: &str| if share(name) { format!("{name}, %") } else { name.to_owned() };
-        let lines = found.points.iter().map(|(system, x, y)| Line {
-            name: system.clone(),
-            points: vec![Point { x: scale(&found.x, *x), y: scale(&found.y, *y), interval: None }],
+        let points = found.points.iter().map(|(system, x, y)| {
+            let point = Point { x: scale(&found.x, *x), y: scale(&found.y, *y), interval: None };
+            (system.clone(), point)
         });
+        let points: Vec<(String, Point)> = points.collect();
+        // In the units of plot and table.
+        let line = fit(&points.iter().map(|(_, point)| (point.x, point.y)).collect::<Vec<_>>());
         if found.y == Measure::Ssa.name() || found.x == Measure::Ssa.name() {
-            section = section.with(Block::Plot(LinePlot {
+            section = section.with(Block::Scatter(ScatterPlot {
                 title: format!(
                     "{} over {} ({})",
                     capitalised(&found.y),
@@ -212,19 +218,12 @@ fn correlations(summary: &Summary) -> Option<Section> {
                 ),
                 x_label: label(&found.x),
                 y_label: label(&found.y),
-                ticks: XAxis::Numbers,
-                lines: lines.collect(),
+                points,
+                line: to_draw(&line),
             }));
         }
-        table.rows.push(vec![
-            found.x.clone(),
-            found.y.clone(),
-            found.mode.name().to_owned(),
-            found.line.points.to_string(),
-            format!("{:.3}", found.line.r_squared),
-            format!("{:.4}", found.line.slope),
-            found.line.warnings.join("; "),
-        ]);
+        let row = [label(&found.x), label(&found.y), found.mode.name().to_owned()];
+        table.rows.push(row.into_iter().chain(line_cells(&line)).collect());
     }
     (!table.rows.is_empty()).then(|| section.with(Block::Table(table)))
 }

@@ -7,14 +7,14 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, Result, bail, ensure};
 use eval_ssa::bootstrap::Bootstrap;
 use eval_ssa::regression::fit;
-use eval_ssa::score::{Score, scores};
+use eval_ssa::score::{Measure, Score, scores};
 use eval_ssa::{Mode, Study};
 use rating_server::{Names, Project};
 use report::words::capitalised;
-use report::{Block, Line, LinePlot, Point, Section, Table, XAxis};
+use report::{Block, Measured, Point, ScatterPlot, Section, Table};
 use serde::Deserialize;
 
-use super::numbers::{estimate, measured};
+use super::numbers::{estimate, line_cells, measured, to_draw};
 
 /// One model. A line of the file.
 #[derive(Clone, Debug, Deserialize)]
@@ -38,6 +38,14 @@ struct Model {
 struct Rated {
     model: Model,
     scores: Vec<Score>,
+}
+
+/// One y over perplexity, with a point for each model that has it.
+struct Course {
+    name: String,
+    /// Whether it is a share in percent.
+    is_share: bool,
+    points: Vec<(String, Point)>,
 }
 
 /// The models of a sweep; none if no sweep was named.
@@ -96,53 +104,49 @@ impl Sweep {
         let words = "Perplexity on a held-out set that all models share, against automatic measures under their \
                      own names, and against SSA where people rated the models. No automatic measure is SSA.";
         let mut section = section.with(Block::Text(words.to_owned()));
-        let mut lines = Table::new(["y over perplexity", "models", "R²", "slope", "remarks"]);
-        for (name, is_share, points) in self.courses() {
-            let line = fit(&points.iter().map(|(_, x, y, _)| (*x, *y)).collect::<Vec<_>>());
-            lines.rows.push(vec![
-                name.clone(),
-                points.len().to_string(),
-                format!("{:.3}", line.r_squared),
-                format!("{:.4}", line.slope),
-                line.warnings.join("; "),
-            ]);
-            let to_line = |(model, x, y, interval): (String, f64, f64, Option<[f64; 2]>)| Line {
-                name: model,
-                points: vec![Point { x, y, interval }],
-            };
-            section = section.with(Block::Plot(LinePlot {
+        let mut lines =
+            Table::new(["y over perplexity", "models", "R²", "slope", "intercept", "remarks"]);
+        for Course { name, is_share, points } in self.courses() {
+            let line = fit(&points.iter().map(|(_, point)| (point.x, point.y)).collect::<Vec<_>>());
+            let y_label = if is_share { format!("{name}, %") } else { name.clone() };
+            lines.rows.push([y_label.clone()].into_iter().chain(line_cells(&line)).collect());
+            section = section.with(Block::Scatter(ScatterPlot {
                 title: format!("{} over perplexity", capitalised(&name)),
                 x_label: "perplexity".to_owned(),
-                y_label: if is_share { format!("{name}, %") } else { name },
-                ticks: XAxis::Numbers,
-                lines: points.into_iter().map(to_line).collect(),
+                y_label,
+                points,
+                line: to_draw(&line),
             }));
         }
         section.with(Block::Table(lines)).with(Block::Table(self.table()))
     }
 
-    /// Each y with its points: model, perplexity, y and interval. SSA comes first, in percent.
-    #[allow(clippy::type_complexity)]
-    fn courses(&self) -> Vec<(String, bool, Vec<(String, f64, f64, Option<[f64; 2]>)>)> {
+    /// What people say comes first, in percent.
+    fn courses(&self) -> Vec<Course> {
         let mut courses = Vec::new();
         for mode in [Mode::Static, Mode::Interactive] {
-            let point = |point: &Rated| {
-                let ssa = point.ssa(mode)?.ssa.as_ref()?;
-                let measured = measured(ssa);
-                let Model { name, perplexity, .. } = &point.model;
-                Some((name.clone(), *perplexity, measured.value, measured.interval))
-            };
-            let points: Vec<_> = self.0.iter().filter_map(point).collect();
-            if !points.is_empty() {
-                courses.push((format!("SSA ({})", mode.name()), true, points));
+            for measure in [Measure::Ssa, Measure::Sensibleness, Measure::Specificity] {
+                let point = |point: &Rated| {
+                    let Measured { value: y, interval } =
+                        measured(point.score(mode)?.estimate(measure)?);
+                    let Model { name, perplexity, .. } = &point.model;
+                    Some((name.clone(), Point { x: *perplexity, y, interval }))
+                };
+                let points: Vec<_> = self.0.iter().filter_map(point).collect();
+                if !points.is_empty() {
+                    let name = format!("{} ({})", measure.name(), mode.name());
+                    courses.push(Course { name, is_share: true, points });
+                }
             }
         }
         for name in self.measures() {
             let point = |point: &Rated| {
                 let Model { name: model, perplexity, measures, .. } = &point.model;
-                Some((model.clone(), *perplexity, *measures.get(name)?, None))
+                let (x, y) = (*perplexity, *measures.get(name)?);
+                Some((model.clone(), Point { x, y, interval: None }))
             };
-            courses.push((name.to_owned(), false, self.0.iter().filter_map(point).collect()));
+            let points = self.0.iter().filter_map(point).collect();
+            courses.push(Course { name: name.to_owned(), is_share: false, points });
         }
         courses
     }
@@ -165,7 +169,7 @@ impl Sweep {
             row.extend(measures.iter().map(cell));
             row.extend(
                 [Mode::Static, Mode::Interactive]
-                    .map(|mode| estimate(point.ssa(mode).and_then(|score| score.ssa.as_ref()))),
+                    .map(|mode| estimate(point.score(mode).and_then(|score| score.ssa.as_ref()))),
             );
             table.rows.push(row);
         }
@@ -174,7 +178,7 @@ impl Sweep {
 }
 
 impl Rated {
-    fn ssa(&self, mode: Mode) -> Option<&Score> {
+    fn score(&self, mode: Mode) -> Option<&Score> {
         self.scores.iter().find(|score| score.mode == mode)
     }
 }
