@@ -17,6 +17,12 @@ pub trait LanguageModel {
     /// none).
     fn token_loss(&self, batch: &Self::Batch, smoothing: f64, mode: Mode) -> TokenLoss;
 
+    /// Floating-point operations of the loss of a batch and of its gradients; 0 where they are not
+    /// counted.
+    fn operations(&self, _batch: &Self::Batch) -> u64 {
+        0
+    }
+
     /// The same loss and gradients in less memory, for one more forward pass: blocks are run again
     /// when their gradients are due. `params` are the network's own, made at the root of the
     /// names. A network that cannot do this ([`Gpt2`](crate::Gpt2)) computes as it always does.
@@ -74,6 +80,7 @@ pub struct Training<N> {
     pub params: Params,
     smoothing: f64,
     recompute: bool,
+    operations: u64,
 }
 
 impl<N: LanguageModel> Training<N> {
@@ -87,7 +94,7 @@ impl<N: LanguageModel> Training<N> {
     /// The same of a network that is there.
     pub fn new(net: N, params: Params, smoothing: f64) -> Self {
         assert!((0.0..1.0).contains(&smoothing), "label smoothing {smoothing} is not in [0, 1)");
-        Self { net, params, smoothing, recompute: false }
+        Self { net, params, smoothing, recompute: false, operations: 0 }
     }
 
     /// The same in less memory ([`LanguageModel::token_loss_recomputed`]).
@@ -117,10 +124,15 @@ impl<N: LanguageModel> Objective for Training<N> {
     fn loss(&mut self, batches: Vec<N::Batch>, _at: Progress) -> Loss {
         let [batch] = batches.as_slice() else { panic!("{} batches of one part", batches.len()) };
         let (net, smoothing) = (&self.net, self.smoothing);
+        self.operations += net.operations(batch);
         let TokenLoss { loss, nll } = match self.recompute {
             true => net.token_loss_recomputed(&self.params, batch, smoothing, Mode::Train),
             false => net.token_loss(batch, smoothing, Mode::Train),
         };
         Loss::new().term("cross_entropy", 1.0, loss).note("nll", nll.mean(Kind::Float))
+    }
+
+    fn operations(&self) -> u64 {
+        self.operations
     }
 }
