@@ -42,7 +42,7 @@ enum Command {
     Eval(commands::eval::Args),
     /// Write a trained network as a file for other programs: safetensors, ONNX.
     Export(commands::export::Args),
-    /// Download or verify a data set; make a vocabulary of texts; score translations.
+    /// Download or verify a data set; make pairs of dialogues, or a vocabulary; score translations.
     Data(commands::data::Args),
     /// Make paraphrases of texts by translating them there and back.
     Augment(commands::augment::Args),

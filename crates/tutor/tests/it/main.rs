@@ -2,6 +2,7 @@
 
 mod afterwards;
 mod big_recipes;
+mod data_dialog;
 mod electra;
 mod finetune;
 mod fit;
