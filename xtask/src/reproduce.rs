@@ -10,8 +10,8 @@ use std::process::Command;
 /// What is handed on to `tutor run`, which knows and checks the values.
 #[derive(clap::Args)]
 pub(crate) struct Args {
-    /// The recipe: a paper, for its default one, or one by name, as `noisy-student/cifar10-small` or
-    /// `meena-sweep`
+    /// The recipe: a paper, for its default one, or one by name, as `noisy-student/cifar10-small`
+    /// or `meena-sweep`
     recipe: String,
     /// How many seeds to run; the recipe says how many by default
     #[arg(long, value_name = "N")]

@@ -30,8 +30,8 @@ pub use server::Server;
 ///
 /// # Errors
 /// [`Error::Listen`] when the address is taken, [`Error::NoKey`] when others than this machine
-/// would be served without a key, [`Error::PublicUrl`], [`Error::Origin`], [`Error::Model`], [`Error::Keep`] and
-/// [`Error::Readable`].
+/// would be served without a key, [`Error::PublicUrl`], [`Error::Origin`],
+/// [`Error::Model`], [`Error::Keep`] and [`Error::Readable`].
 pub fn serve(models: Vec<Maker>, options: &ServeOptions) -> Result<Server> {
     let failed = |source| Error::Listen { address: options.address.to_string(), source };
     if options.is_open() && options.key.as_ref().is_none_or(String::is_empty) {

@@ -21,8 +21,8 @@ pub struct Written {
 }
 
 /// Responses to several contexts that are written together, each as its context wants it, and each
-/// that which is drawn alone, to rounding. Between two tokens the caller may do something else, such
-/// as write those of another drawing of the same network.
+/// that which is drawn alone, to rounding. Between two tokens the caller may do something else,
+/// such as write those of another drawing of the same network.
 ///
 /// ```
 /// use dialog_models::decode::{Drawing, Prompt, SampleConfig, Sampling, Special, sample};
@@ -101,8 +101,8 @@ impl<'a> Drawing<'a> {
         Self { net, special: special.clone(), asked, all, under_way, place: 0 }
     }
 
-    /// Draws the next token of each response that goes on, and tells it to `each` with the number of
-    /// its context; the one that ends a response is told too. Where `each` breaks, the responses to
+    /// Draws the next token of each response that goes on, and tells it to `each` with the number
+    /// of its context; the one that ends a response is told too. Where `each` breaks, the responses to
     /// that context are cut off behind this place. Says whether any goes on.
     pub fn step(&mut self, each: &mut dyn FnMut(usize, Written) -> ControlFlow<()>) -> bool {
         let Some(UnderWay { mut decoding, logits, open }) = self.under_way.take() else {

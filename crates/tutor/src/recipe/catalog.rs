@@ -7,7 +7,8 @@ use super::edit::nearest;
 // Name and text of every file `recipes/<paper>/<row>.toml`, by name.
 include!(concat!(env!("OUT_DIR"), "/recipes.rs"));
 
-/// The text of a recipe: of a file, of `paper/row` or `paper-row`, or of the default row of a paper.
+/// The text of a recipe: of a file, of `paper/row` or `paper-row`, or of the default row of a
+/// paper.
 pub(crate) fn find(name: &str) -> Result<String> {
     if name.ends_with(".toml") {
         return std::fs::read_to_string(name)

@@ -156,11 +156,10 @@ fn several_formats_are_read_together() {
     let said = run(dir.path(), &base);
     assert_eq!((count(&said, "train"), count(&said, "test")), (2, 2), "{said}");
 
-    let with = |more: &[&str]| [&base[..], more].concat();
-    let said = refused(dir.path(), &with(&["--min-subwords", "3"]));
+    let said = refused(dir.path(), &[&base[..], &["--min-subwords", "3"]].concat());
     assert!(said.contains("other options"), "{said}");
     write("words.txt", "tea\n");
-    let said = refused(dir.path(), &with(&["--offensive-words", "words.txt"]));
+    let said = refused(dir.path(), &[&base[..], &["--offensive-words", "words.txt"]].concat());
     assert!(said.contains("other offensive words"), "{said}");
     let broken = ["data", "dialog", "broken.jsonl", "--out", "broken", "--tokens", "300"];
     let said = refused(dir.path(), &broken);

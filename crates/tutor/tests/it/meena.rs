@@ -252,7 +252,7 @@ fn ways_to_choose_replies_are_measured_side_by_side() {
 }
 
 /// A folder like that of a published GPT-2: random weights, bytes as tokens.
-fn gpt2_folder(folder: &Path, seed: i64) {
+fn gpt2_folder(folder: &Path, seed: u64) {
     std::fs::create_dir(folder).expect("a folder");
     // GPT-2 writes bytes as printable characters.
     let printable = |b: u32| matches!(b, 33..=126 | 161..=172 | 174..=255);

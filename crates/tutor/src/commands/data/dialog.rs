@@ -104,7 +104,8 @@ struct MadeArgs {
     /// Tokens of a vocabulary that is made
     #[arg(long, value_name = "N", default_value_t = BpeSize::default().tokens)]
     tokens: usize,
-    /// Characters with a token of their own in a vocabulary that is made; others are spelled in bytes
+    /// Characters with a token of their own in a vocabulary that is made; others are spelled in
+    /// bytes
     #[arg(long, value_name = "N", default_value_t = BpeSize::default().most_characters)]
     characters: usize,
     /// Pieces of a vocabulary that is made occur at least so often

@@ -79,8 +79,8 @@ pub(super) struct Replies {
     /// The first so many prompts are shown with all candidates.
     #[serde(default)]
     pub(super) candidates_of: usize,
-    /// Other ways to choose replies, measured beside `choice` on the same contexts, for the networks
-    /// of the first seed.
+    /// Other ways to choose replies, measured beside `choice` on the same contexts, for the
+    /// networks of the first seed.
     #[serde(default)]
     pub(super) variants: Vec<Variant>,
     /// Conversations of each network with itself, each opened by a prompt.
