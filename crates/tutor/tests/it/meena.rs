@@ -314,7 +314,7 @@ fn a_network_that_reads_backwards_ranks_the_replies_of_another() {
         scores
     };
     assert_eq!(sorted(&with), sorted(&without));
-    let said = refused(dir.path(), &["chat", "--weights", "forwards", "--mmi", "nowhere"]);
+    let said = refused(dir.path(), &[&["chat"][..], &base, &["--mmi", "nowhere"]].concat());
     assert!(said.contains("nowhere"), "{said}");
     let said = refused(dir.path(), &["chat", ".", "--mmi", "backwards"]);
     assert!(said.contains("--weights"), "{said}");

@@ -120,7 +120,7 @@ struct MadeArgs {
     /// The share of such conversations that test
     #[arg(long, value_name = "SHARE", default_value_t = DialogSplit::default().test)]
     test: f64,
-    /// Tokens of a file of pairs
+    /// Tokens of a file of pairs; at most one for 32 bytes of --memory
     #[arg(long, value_name = "N", default_value_t = DialogBuildOptions::default().shard_tokens)]
     shard_tokens: u64,
 }
