@@ -5,6 +5,7 @@
 //! reference-counted tensor, which allows that.
 #![allow(unsafe_code)]
 
+pub(crate) mod group;
 pub(crate) mod optim;
 pub(crate) mod tokens;
 
