@@ -260,9 +260,14 @@ impl Group {
         }
     }
 
-    /// Tells the others why this process leaves, so that they can say so when they miss it.
-    pub fn leave(&self, why: &str) {
+    /// Leaves the group after an error: tells the others why, so that they can say so when they miss
+    /// this process, and lets go of what is under way without waiting for it. The process should
+    /// end soon.
+    pub fn leave(self, why: &str) {
         self.0.roll_call.accuse(&format!("rank {} has stopped: {why}", self.rank()));
+        self.0.roll_call.stop();
+        // Operations that wait for a process that is gone would keep this one until their time-out.
+        std::mem::forget(self);
     }
 
     fn started(

@@ -10,6 +10,7 @@ pub(crate) mod eval;
 pub(crate) mod export;
 pub(crate) mod finetune;
 pub(crate) mod fit;
+pub(crate) mod launch;
 pub(crate) mod list;
 mod plain_text;
 pub(crate) mod predict;

@@ -34,6 +34,8 @@ enum Command {
     Finetune(commands::finetune::Args),
     /// Run a recipe: train, measure, report. Started again after a stop, it goes on where it was.
     Run(commands::run::Args),
+    /// Run a recipe in several processes of this machine that train together.
+    Launch(commands::launch::Args),
     /// Print the table of a finished run.
     Report(commands::report::Args),
     /// Label a folder of images with the result of a run.
@@ -92,6 +94,7 @@ fn main() -> ExitCode {
         Command::Fit(args) => commands::fit::run(&args),
         Command::Finetune(args) => commands::finetune::run(&args),
         Command::Run(args) => commands::run::run(&args),
+        Command::Launch(args) => commands::launch::run(&args),
         Command::Report(args) => commands::report::run(&args),
         Command::Predict(args) => commands::predict::run(&args),
         Command::Eval(args) => commands::eval::run(&args),

@@ -15,6 +15,7 @@ pub(crate) mod measured;
 pub(crate) mod note;
 pub(crate) mod pace;
 pub(crate) mod predictions;
+pub(crate) mod processes;
 pub(crate) mod progress;
 pub(crate) mod result;
 pub(crate) mod scores;

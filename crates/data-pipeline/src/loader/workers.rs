@@ -75,12 +75,7 @@ struct Preparer<C: Collate> {
 }
 
 impl<C: Collate> Preparer<C> {
-    fn new(
-        streams: Arc<[Stream<C>]>,
-        extent: Extent,
-        share: Share,
-        stop: Arc<AtomicBool>,
-    ) -> Self {
+    fn new(streams: Arc<[Stream<C>]>, extent: Extent, share: Share, stop: Arc<AtomicBool>) -> Self {
         let samplers = streams.iter().map(Stream::sampler).collect();
         Self { streams, samplers, extent, share, stop, scratch: C::Scratch::default() }
     }

@@ -137,11 +137,20 @@ impl RollCall {
     }
 }
 
+impl RollCall {
+    /// Ends the beats.
+    pub(super) fn stop(&self) {
+        self.stop.store(true, Ordering::Relaxed);
+        if let Some(heart) = &self.heart {
+            heart.thread().unpark();
+        }
+    }
+}
+
 impl Drop for RollCall {
     fn drop(&mut self) {
-        self.stop.store(true, Ordering::Relaxed);
+        self.stop();
         if let Some(heart) = self.heart.take() {
-            heart.thread().unpark();
             let _ = heart.join();
         }
     }

@@ -332,6 +332,7 @@ fn gone() {
     let error = (0..3).find_map(|_| group.all_reduce(&t, Reduce::Sum).err()).expect("an error");
     // What comes after it fails at once.
     assert!(group.all_reduce(&t, Reduce::Sum).is_err());
+    group.leave("another is gone");
     panic!("{error}");
 }
 

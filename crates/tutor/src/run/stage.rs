@@ -8,12 +8,13 @@ use torch::optim::Optimizer;
 use torch::precision::Precision;
 use torch::{Device, Model, Params, store};
 use train::{
-    Cadence, Callback, FitOptions, Objective, Outcome, Progress, StageDir, Throughput, TrainConfig,
-    fit,
+    Cadence, Callback, FitOptions, Objective, Outcome, Parallel, Progress, StageDir, Throughput,
+    TrainConfig, fit,
 };
 
 use super::cost::StageCost;
 use super::interrupt::Interrupted;
+use super::processes;
 use crate::recipe::select::{Select, Weights};
 
 /// What is trained in a stage: a network, a loss, batches and a measure.
@@ -103,12 +104,16 @@ impl Stage<'_> {
             "train.accumulate is {}: this training takes its batches whole; leave it out",
             self.config.accumulate
         );
-        let stage = StageDir::open(self.dir)?;
+        let writes = processes::is_first();
+        let stage = if writes { StageDir::open(self.dir)? } else { StageDir::beside(self.dir) };
         torch::rng::seed(self.key);
         let model = task.build()?;
-        if let Some(done) = stage.done()? {
-            let stored = store::load(&stage.final_path())?;
-            model.params().load(&stored.tensors)?;
+        if let Some(done) = processes::from_first(|| Ok(stage.done()?))? {
+            if writes {
+                let stored = store::load(&stage.final_path())?;
+                model.params().load(&stored.tensors)?;
+            }
+            processes::equalize(model.params().tensors())?;
             return Ok((model, serde_json::from_value(done.summary)?));
         }
         let mut objective = task.objective(model)?;
@@ -116,7 +121,9 @@ impl Stage<'_> {
             // Given weights, taken as they are.
             let model = task.finish(objective)?;
             let cost = StageCost::default();
-            stage.finish(model.params(), &cost)?;
+            if writes {
+                stage.finish(model.params(), &cost)?;
+            }
             return Ok((model, cost));
         }
         let best = task.metric(self.select.metric.as_deref())?;
@@ -127,7 +134,10 @@ impl Stage<'_> {
         );
         let throughput = task.throughput();
         let per_step = throughput.per_step;
+        let group = processes::group();
+        let parallel = group.map(|group| Parallel::new(&group, self.config.batch_statistics));
         let options = FitOptions {
+            parallel: parallel.as_ref(),
             config: self.config,
             cadence: self.cadence,
             best: best.as_deref(),
@@ -154,13 +164,20 @@ impl Stage<'_> {
                 let (best, dir) = (stage.checkpoints().best_path(), self.dir.display());
                 format!("{} cannot be used: delete {dir} to train this stage again", best.display())
             };
-            let best = stage.checkpoints().best().with_context(way_out)?;
-            best.context("it is missing").with_context(way_out)?.restore(&objective)?;
+            if writes {
+                let best = stage.checkpoints().best().with_context(way_out)?;
+                best.context("it is missing").with_context(way_out)?.restore(&objective)?;
+            }
+            processes::equalize(objective.params().tensors())?;
+            processes::equalize(objective.state())?;
         }
         let model = task.finish(objective)?;
         let samples = summary.step * per_step;
         let cost = StageCost { samples, seconds: summary.seconds, operations: summary.operations };
-        stage.finish(model.params(), &cost)?;
+        let cost = processes::from_first(|| Ok(cost))?;
+        if writes {
+            stage.finish(model.params(), &cost)?;
+        }
         Ok((model, cost))
     }
 }
