@@ -68,7 +68,9 @@ where
         let clock = Instant::now();
         run.step(&mut batches)?;
         run.training.add(options.throughput.per_step, clock);
-        run.state.operations = run.operations_before + run.objective.operations();
+        // Those of all processes, whose shares are equal.
+        let processes = options.parallel.map_or(1, |parallel| parallel.group().size() as u64);
+        run.state.operations = run.operations_before + processes * run.objective.operations();
         let step = run.state.step;
         let last = step == steps || run.is_over()?;
         let due = |every: u64| last || (every > 0 && step % every == 0);

@@ -4,7 +4,7 @@ use std::cell::RefCell;
 
 use tch::{Kind, Tensor, no_grad};
 
-use super::{Error, Group, Reduce};
+use super::processes::{Error, Group};
 
 thread_local! {
     static CURRENT: RefCell<Option<Group>> = const { RefCell::new(None) };
@@ -80,12 +80,5 @@ impl Group {
         run: impl FnOnce(&crate::ffi::group::Group) -> Result<T, String>,
     ) -> Option<T> {
         run(&self.0.shim).ok()
-    }
-
-    /// Whether any process says so: all processes get the same answer.
-    pub fn any(&self, so: bool) -> Result<bool, Error> {
-        let flag = Tensor::from_slice(&[i64::from(so)]);
-        self.all_reduce(&flag, Reduce::Max)?;
-        Ok(flag.int64_value(&[0]) != 0)
     }
 }

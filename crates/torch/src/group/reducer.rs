@@ -2,7 +2,7 @@
 
 use tch::Tensor;
 
-use super::{Error, Group};
+use super::processes::{Error, Group};
 use crate::ffi::group as shim;
 
 /// Bytes of the first bucket, and of the others at most: PyTorch's numbers.

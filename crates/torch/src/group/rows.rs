@@ -4,15 +4,10 @@
 //! A batch of n samples is shared equally: rank r has the samples from r·n/N on. Where several
 //! batches go through a network together, one after another, each is shared so.
 
-use std::cell::RefCell;
-
 use tch::{Device, Kind, Tensor};
 
-use super::{Group, current};
-
-/// How many rows each batch has that goes through the network with the others; none where it is one
-/// batch.
-pub(super) type Parts = RefCell<Vec<i64>>;
+use super::ambient::current;
+use super::processes::Group;
 
 /// Runs `f`, a pass over batches that were put together, of so many rows each.
 pub fn joint<T>(rows: &[i64], f: impl FnOnce() -> T) -> T {
