@@ -3,8 +3,8 @@
 //! All processes run the same program with the same seeds. Their weights are equal at the start and
 //! after every step: each computes the gradient of the loss on its own samples, and all step by the
 //! mean over the processes. With equal shares and losses that are means over samples this is the
-//! gradient of the whole batch; a loss that divides by a number which depends on the data divides by
-//! its mean over the processes ([`torch::group::mean`]). Rank 0 alone writes.
+//! gradient of the whole batch; a loss that divides by a number which depends on the data divides
+//! by its mean over the processes ([`torch::group::mean`]). Rank 0 alone writes.
 //!
 //! Nothing here depends on how many processes there are: a checkpoint of four is one for two.
 

@@ -111,7 +111,7 @@ fn text(value: &str) -> Result<CString, String> {
 #[derive(Debug)]
 pub(crate) struct Store(Owned);
 
-// SAFETY: c10d's stores are used by one thread at a time, and by any: they hold a socket and a lock.
+// SAFETY: c10d's stores are used by one thread at a time, and by any: they are a socket and a lock.
 unsafe impl Send for Store {}
 
 impl Store {

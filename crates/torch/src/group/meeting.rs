@@ -58,10 +58,10 @@ impl Meeting {
         Self::of(|name| std::env::var(name).ok().filter(|value| !value.is_empty()))
     }
 
-    /// The same, of variables that `get` gives. The first launcher whose variables are there counts:
-    /// `RANK` with `WORLD_SIZE` (`torchrun` and `tutor launch`), Slurm with more than one task, Open
-    /// MPI, Kubernetes' job index with `WORLD_SIZE`. `MASTER_ADDR` and `MASTER_PORT` say where they
-    /// meet; Slurm's list of machines is read where they are missing.
+    /// The same, of variables that `get` gives. The first launcher whose variables are there
+    /// counts: `RANK` with `WORLD_SIZE` (`torchrun` and `tutor launch`), Slurm with more than one
+    /// task, Open MPI, Kubernetes' job index with `WORLD_SIZE`. `MASTER_ADDR` and `MASTER_PORT` say
+    /// where they meet; Slurm's list of machines is read where they are missing.
     ///
     /// ```
     /// use torch::group::Meeting;

@@ -1,5 +1,5 @@
-//! Who is there: each process beats in the group's store from a thread of its own, so that one whose
-//! heart stands still can be named when an operation fails.
+//! Who is there: each process beats in the group's store from a thread of its own, so that one
+//! whose heart stands still can be named when an operation fails.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};

@@ -44,8 +44,8 @@ pub(crate) trait Experiment {
     /// Whether several processes can run this together; the error says why not.
     fn shares(&self) -> Result<()> {
         bail!(
-            "{}: recipes of the kind {} run in one process; several can run those of the kind \
-             ssl-table together",
+            "{}: recipes of the kind {} run in one process; several can run those of the \
+             kinds ssl-table and noisy-student together",
             self.head().name,
             self.head().kind
         )

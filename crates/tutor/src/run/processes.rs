@@ -2,8 +2,9 @@
 //! folder of its own that only rank 0 keeps; batches are shared, and so is what is measured.
 
 use std::cell::RefCell;
+use std::path::Path;
 
-use anyhow::{Result, bail};
+use anyhow::{Context, Result, bail};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use torch::group::{Group, Meeting};
@@ -58,6 +59,21 @@ pub(crate) fn from_first<T: Serialize + DeserializeOwned>(
         return Ok(found);
     }
     Ok(serde_json::from_slice(&group.from_first(&[])?)?)
+}
+
+/// Gives all processes the file that rank 0 has at its `path`, if it has one, at theirs.
+pub(crate) fn share_file(path: &Path) -> Result<()> {
+    let Some(group) = group() else { return Ok(()) };
+    let mut bytes = Vec::new();
+    if group.is_first() && path.exists() {
+        bytes = std::fs::read(path).with_context(|| path.display().to_string())?;
+        bytes.push(1);
+    }
+    let mut bytes = group.from_first(&bytes)?;
+    if !group.is_first() && bytes.pop().is_some() {
+        atomic_file::write(path, &bytes)?;
+    }
+    Ok(())
 }
 
 /// Puts rank 0's values in the place of these tensors.

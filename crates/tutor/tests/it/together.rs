@@ -69,6 +69,24 @@ fn two_and_four_processes_have_the_losses_of_one() {
 }
 
 #[test]
+fn a_teacher_and_its_students_are_those_of_one_process() {
+    let dir = tempfile::tempdir().expect("a folder");
+    let few = "--rows none --seeds 1 --threads 1 --set teacher.train.steps=20 --set \
+               student.train.steps=20 --set cadence.log=1 --set teacher.train.batch=20 --set \
+               student.train.batch=20";
+    let few: Vec<&str> = few.split_whitespace().collect();
+    let recipe = ["run", "noisy-student/digits", "--device", "cpu"];
+    let alone = run(dir.path(), &[&recipe[..], &few, &["--out", "1"]].concat());
+    let alone = run_folder(dir.path(), &alone).join("seed-1");
+    let launch = ["launch", "--nproc", "2", "--"];
+    let shared = run(dir.path(), &[&launch[..], &recipe, &few, &["--out", "2"]].concat());
+    let shared = run_folder(dir.path(), &shared).join("seed-1");
+    for stage in ["teacher", "student-1", "student-2"] {
+        assert_near(&shared.join(stage), &alone.join(stage));
+    }
+}
+
+#[test]
 fn o37_a_killed_process_is_named_and_the_run_goes_on_with_fewer() {
     let dir = tempfile::tempdir().expect("a folder");
     let long = ["--set", "train.steps=4000", "--set", "cadence.checkpoint=20"];
@@ -137,7 +155,7 @@ fn what_cannot_be_shared_is_refused() {
     let with = |more: &[&str]| refused(dir.path(), &[&launch[..], more].concat());
     let said = with(&["run", "ssl-benchmark", "--quick", "--rows", "supervised,vat"]);
     assert!(said.contains("row vat: its method"), "{said}");
-    let said = with(&["run", "noisy-student/digits", "--quick"]);
+    let said = with(&["run", "label-propagation", "--quick"]);
     assert!(said.contains("run in one process"), "{said}");
     let odd = ["--rows", "supervised", "--set", "train.batch=5"];
     let said = with(&[&["run", "ssl-benchmark", "--quick"], &odd[..]].concat());
