@@ -118,16 +118,21 @@ fn o37_a_killed_process_is_named_and_the_run_goes_on_with_fewer() {
     assert!(said.contains("rank 1 was the first to end: it was killed by signal 9"), "{said}");
     // A single process goes on.
     let again = [&["run", "ssl-benchmark"], &arguments[6..]].concat();
+    let heard = dir.path().join("heard");
     let mut again = command(dir.path(), &again)
         .stdout(Stdio::null())
-        .stderr(Stdio::piped())
+        .stderr(std::fs::File::create(&heard).expect("a file"))
         .spawn()
         .expect("started");
-    std::thread::sleep(Duration::from_secs(5));
+    let began = Instant::now();
+    let said = || std::fs::read_to_string(&heard).expect("what is said");
+    while !said().contains("goes on from step") {
+        assert!(began.elapsed() < Duration::from_secs(120), "{}", said());
+        std::thread::sleep(Duration::from_millis(50));
+    }
     again.kill().expect("killed");
-    let said = again.wait_with_output().expect("ended").stderr;
-    let said = String::from_utf8_lossy(&said).into_owned();
-    assert!(said.contains("going on in") && said.contains("goes on from step"), "{said}");
+    again.wait().expect("ended");
+    assert!(said().contains("going on in"), "{}", said());
 }
 
 /// Kills the child of a process that has this rank.
