@@ -11,6 +11,7 @@ pub(crate) mod export;
 pub(crate) mod finetune;
 pub(crate) mod fit;
 pub(crate) mod list;
+pub(crate) mod parity;
 mod plain_text;
 pub(crate) mod predict;
 pub(crate) mod rate;
