@@ -95,11 +95,12 @@ auto() {
 # A run that is killed and started again, beside one that was not. On a CPU the weights have to be
 # the same to the last bit; kernels of a GPU may add up in another order.
 resume() {
-  local recipe="uda/digits --seeds 1 --rows none --threads 1" whole=$out/resume/whole cut=$out/resume/cut
+  local recipe="uda/digits --seeds 1 --rows none --threads 1 --set train.steps=3000" whole=$out/resume/whole cut=$out/resume/cut
   rm -rf "$out/resume"
   "$tutor" run $recipe --device "$1" --out "$whole" || return 1
-  timeout -s KILL 4 "$tutor" run $recipe --device "$1" --out "$cut"
-  "$tutor" run $recipe --device "$1" --out "$cut" || return 1
+  timeout -s KILL 8 "$tutor" run $recipe --device "$1" --out "$cut"
+  "$tutor" run $recipe --device "$1" --out "$cut" 2>&1 | tee "$out/resume/again.txt"
+  grep -q 'goes on from step' "$out/resume/again.txt" || { echo "it was over before it was killed"; return 1; }
   (cd "$whole" && find . -name 'final.safetensors' -path '*seed-1*' -exec sha256sum {} +) | sed 's|/20[0-9TZ:-]*/|/|' | sort >"$out/resume/whole.txt"
   (cd "$cut" && find . -name 'final.safetensors' -path '*seed-1*' -exec sha256sum {} +) | sed 's|/20[0-9TZ:-]*/|/|' | sort >"$out/resume/cut.txt"
   [ -s "$out/resume/whole.txt" ] || { echo "there are no weights to compare"; return 1; }
