@@ -62,6 +62,8 @@ enum Command {
     Serve(commands::serve::Args),
     /// Read a recipe and say what it would run, without running it.
     Check(commands::check::Args),
+    /// Compare what a GPU computes with what the CPU does.
+    Parity(commands::parity::Args),
 }
 
 /// An error and its causes, from the outermost on, but for those that the words before them hold.
@@ -82,6 +84,7 @@ fn main() -> ExitCode {
         note(&format!("warning: {error}; computing threads will spin while they wait"));
     }
     torch::device::keep_memory();
+    run::memory::quiet();
     let filter =
         tracing_subscriber::EnvFilter::try_from_default_env().unwrap_or_else(|_| "warn".into());
     tracing_subscriber::fmt()
@@ -108,6 +111,7 @@ fn main() -> ExitCode {
         Command::Chat(args) => commands::chat::run(&args),
         Command::Serve(args) => commands::serve::run(&args),
         Command::Check(args) => commands::check::run(&args),
+        Command::Parity(args) => commands::parity::run(&args),
     };
     match result {
         Ok(()) => ExitCode::SUCCESS,

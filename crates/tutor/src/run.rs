@@ -12,6 +12,7 @@ pub(crate) mod folds;
 pub(crate) mod interrupt;
 pub(crate) mod lists;
 pub(crate) mod measured;
+pub(crate) mod memory;
 pub(crate) mod note;
 pub(crate) mod pace;
 pub(crate) mod predictions;

@@ -14,6 +14,7 @@ use train::{
 
 use super::cost::StageCost;
 use super::interrupt::Interrupted;
+use super::memory;
 use super::processes;
 use crate::recipe::select::{Select, Weights};
 
@@ -148,15 +149,18 @@ impl Stage<'_> {
             recipe: self.recipe_text,
         };
         let mut optimizer = task.optimizer(self.config, objective.params());
-        let outcome = fit(
-            &mut objective,
-            &mut optimizer,
-            &options,
-            &stage,
-            |from| task.batches(from),
-            |objective: &mut T::Objective, at| task.evaluate(objective, at),
-            callback,
-        )
+        let outcome = memory::guarded(self.config.batch, || {
+            let outcome = fit(
+                &mut objective,
+                &mut optimizer,
+                &options,
+                &stage,
+                |from| task.batches(from),
+                |objective: &mut T::Objective, at| task.evaluate(objective, at),
+                callback,
+            )?;
+            Ok(outcome)
+        })
         .with_context(|| format!("training in {}", self.dir.display()))?;
         let Outcome::Finished(summary) = outcome else { bail!(Interrupted) };
         if self.select.weights == Weights::Best {
