@@ -8,6 +8,7 @@ mod training;
 use std::path::Path;
 
 use anyhow::{Context, Result, ensure};
+use ssl_core::Config;
 use toml::Table;
 use torch::Device;
 
