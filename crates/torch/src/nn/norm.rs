@@ -128,13 +128,16 @@ impl BatchNorm {
     ) -> Tensor {
         if mode.batch_statistics() && group::whole_batch_norm() {
             let [rest, keep] = residual;
-            let mut y = self.over_all(x, mode);
-            if let Some(keep) = keep {
-                let mut shape = vec![1; x.dim()];
-                shape[0] = -1;
-                y = y * keep.to_kind(x.kind()).view(shape.as_slice());
-            }
-            y = rest.map_or(y.shallow_clone(), |rest| y + rest);
+            let y = self.over_all(x, mode);
+            let y = match keep {
+                None => y,
+                Some(keep) => {
+                    let mut shape = vec![1; x.dim()];
+                    shape[0] = -1;
+                    y * keep.to_kind(x.kind()).view(shape.as_slice())
+                }
+            };
+            let y = rest.map_or(y.shallow_clone(), |rest| &y + rest);
             return match slope {
                 0.0 => y.relu(),
                 1.0 => y,
