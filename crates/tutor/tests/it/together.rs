@@ -94,7 +94,7 @@ fn o37_a_killed_process_is_named_and_the_run_goes_on_with_fewer() {
         [&["launch", "--nproc", "3", "--", "run", "ssl-benchmark"], &FEW[..4], &FEW[12..], &long]
             .concat();
     let arguments = [&arguments[..], &["--set", "train.batch=12", "--device", "cpu"]].concat();
-    let mut launched = command(dir.path(), &arguments)
+    let launched = command(dir.path(), &arguments)
         .stdout(Stdio::null())
         .stderr(Stdio::piped())
         .spawn()
