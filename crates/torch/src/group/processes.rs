@@ -244,9 +244,9 @@ impl Group {
         }
     }
 
-    /// Leaves the group after an error: tells the others why, so that they can say so when they miss
-    /// this process, and lets go of what is under way without waiting for it. The process should
-    /// end soon.
+    /// Leaves the group after an error: tells the others why, so that they can say so when they
+    /// miss this process, and lets go of what is under way without waiting for it. The process
+    /// should end soon.
     pub fn leave(self, why: &str) {
         self.0.roll_call.accuse(&format!("rank {} has stopped: {why}", self.rank()));
         self.0.roll_call.stop();
