@@ -24,6 +24,7 @@ mod serve;
 mod settings;
 mod ssa;
 mod text_tools;
+mod together;
 mod tutor;
 mod uda_text;
 mod weights;
