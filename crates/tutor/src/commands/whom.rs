@@ -29,7 +29,7 @@ pub(super) struct Whom {
     /// Rank the replies of `--weights` by how well this network, trained on dialogues in reverse,
     /// tells the context from them (maximum mutual information): its folder, or its name in the
     /// hub's cache.
-    #[arg(long, value_name = "MODEL", requires = "weights")]
+    #[arg(long, value_name = "MODEL", requires = "weights", conflicts_with = "run")]
     mmi: Option<String>,
     /// Which row of the run; the one of the lowest perplexity on the validation part by default.
     #[arg(long, value_name = "ROW")]
