@@ -23,6 +23,7 @@ mod serve;
 mod settings;
 mod ssa;
 mod text_tools;
+mod translation;
 mod tutor;
 mod uda_text;
 mod weights;
