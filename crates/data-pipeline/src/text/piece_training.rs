@@ -145,11 +145,11 @@ impl PieceTrainer {
     }
 }
 
-/// What the library scores apart, a character that is in no piece of its own at the end, in steps.
+/// The step between the library's scores of characters that only larger pieces use.
 const STEP: f64 = 1e-4;
 
-/// The pieces by their scores. Characters that only larger pieces use get scores by the library that
-/// depend on the order of a hash table, just above the lowest; here all of them get the lowest.
+/// The pieces by their scores. Characters that only larger pieces use get scores by the library
+/// that depend on the order of a hash table, just above the lowest; here all get the lowest.
 fn in_order(mut pieces: Vec<(String, f64)>) -> Vec<(String, f64)> {
     let lowest = pieces.iter().map(|(_, score)| *score).fold(f64::INFINITY, f64::min);
     let single = |piece: &str| piece.chars().nth(1).is_none();
