@@ -23,6 +23,7 @@ mod serve;
 mod settings;
 mod ssa;
 mod text_tools;
+mod together;
 mod translation;
 mod tutor;
 mod uda_text;
