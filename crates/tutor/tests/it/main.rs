@@ -25,6 +25,7 @@ mod settings;
 mod ssa;
 mod text_tools;
 mod together;
+mod translation;
 mod tutor;
 mod uda_text;
 mod weights;
