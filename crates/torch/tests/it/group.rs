@@ -148,7 +148,7 @@ fn reducer() {
     let loss = |x: &Tensor, with_last: bool| {
         let mut h = Tensor::zeros([x.size()[0], 4], options);
         for w in &params[..4] {
-            h = h + x.matmul(&w.tr()).sigmoid();
+            h = &h + x.matmul(&w.tr()).sigmoid();
         }
         let h = if with_last { h + x.matmul(&params[4].tr()) } else { h };
         h.square().mean(Kind::Float)

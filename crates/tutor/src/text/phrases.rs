@@ -114,15 +114,14 @@ fn sentence(rng: &mut Rng) -> Pair {
     let (first, second) = (pick(&ACTIONS, rng), pick(&ACTIONS, rng));
     let (twice, place) = (rng.chance(0.4) && first != second, pick(&PLACES, rng));
     let who = somebody(rng);
-    let both = [0, 1].map(|language| {
+    [0, 1].map(|language| {
         let mut words = vec![who[language].as_str(), first[language]];
         if twice {
             words.extend([AND[language], second[language]]);
         }
         words.push(place[language]);
         words.join(" ") + "."
-    });
-    both
+    })
 }
 
 /// This many pairs, none of which comes twice; always the same ones.

@@ -144,7 +144,7 @@ impl Translation {
         texts: &[String],
         (copies, rows): (usize, usize),
         seed: u64,
-        decode: &(dyn Fn(&dyn Autoregressive, &[Prompt<'_>]) -> Vec<Vec<Candidate>> + Sync),
+        decode: &Decode<'_>,
     ) -> Result<Vec<Vec<String>>, TextError> {
         let fault = |fault| TextError::Translator { translator: self.name.clone(), fault };
         let mut pieces = Vec::new();
@@ -174,6 +174,9 @@ impl Translation {
         Ok(all)
     }
 }
+
+/// What finds candidates for each of some contexts.
+type Decode<'a> = dyn Fn(&dyn Autoregressive, &[Prompt<'_>]) -> Vec<Vec<Candidate>> + Sync + 'a;
 
 impl Translator for Translation {
     fn name(&self) -> String {

@@ -164,7 +164,7 @@ fn reviews(at: &Path) {
         let sentence = format!("The {word} {of} of film {i} is playing in the snow near a park. ");
         let mut text = sentence.repeat(9);
         // A character that ends no line, and one that cleaning takes out.
-        text.insert_str(20, "\u{85}");
+        text.insert(20, '\u{85}');
         text + "<br />It was good."
     };
     let file = |name: &str, rows: Vec<(String, &str, String)>| {

@@ -91,7 +91,7 @@ fn transcript(name: &str, number: usize, talk: &Talk) -> String {
     let mut text = format!("{name} Conversation {number}\n");
     for (i, turn) in talk.turns.iter().enumerate() {
         // What was given is nobody's to be rated, whoever's turn it was.
-        let replied = i >= talk.given && (talk.given + i) % 2 == 0;
+        let replied = i >= talk.given && (talk.given + i).is_multiple_of(2);
         text += &format!("{}: {turn}\n", if replied { name } else { PARTNER });
     }
     text.push('\n');
