@@ -28,10 +28,15 @@ fn main() {
         // As system headers, so that their warnings are not ours.
         .flag(format!("-isystem{}", include.display()))
         .flag(format!("-isystem{}", include.join("torch/csrc/api/include").display()))
+        // c10d's declarations are there for those who define these.
+        .define("USE_DISTRIBUTED", None)
+        .define("USE_C10D_GLOO", None)
+        .include("shim/declared")
         .files([
             "shim/conv.cpp",
             "shim/cpu.cpp",
             "shim/dropout.cpp",
+            "shim/group.cpp",
             "shim/norm.cpp",
             "shim/optim.cpp",
             "shim/rows.cpp",

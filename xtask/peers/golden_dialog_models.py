@@ -14,6 +14,7 @@ import pathlib
 import torch
 import torch.nn.functional as F
 from safetensors.torch import save_file
+from torch.utils.flop_counter import FlopCounterMode
 from transformers import GPT2Config, GPT2LMHeadModel
 
 OUT = pathlib.Path(__file__).resolve().parents[2] / "crates/dialog-models/tests/golden"
@@ -102,6 +103,8 @@ class Net:
 
     def __init__(self, kind, p):
         self.kind, self.p = kind, p
+        # Operations that PyTorch's counter does not know as a product of matrices.
+        self.depthwise = 0
 
     def norm(self, x, name):
         mean = x.mean(-1, keepdim=True)
@@ -130,6 +133,7 @@ class Net:
 
     def separable(self, x, name, before, after):
         kernel = self.p[f"{name}.depthwise"][:, :, 0]
+        self.depthwise += 2 * len(x) * kernel.numel()
         return self.linear((self.windows(x, before, after) * kernel).sum(1), f"{name}.pointwise")
 
     def feed_forward(self, x, at):
@@ -222,6 +226,23 @@ def seq2seq(number, kind):
     save_file(tensors, OUT / f"{kind.replace('-', '_')}.safetensors", {"case": json.dumps(meta)})
 
 
+def operations():
+    """Operations of a forward pass as PyTorch counts them: products of matrices, two for each
+    multiplication with its addition."""
+    rows = []
+    for kind in ("evolved-transformer", "transformer"):
+        generator = torch.Generator().manual_seed(9)
+        net = Net(kind, values(drawn(shapes(kind), generator)))
+        for context, response in LENGTHS:
+            net.depthwise = 0
+            with FlopCounterMode(display=False) as counter, torch.no_grad():
+                net.logits(torch.zeros(context, dtype=torch.long), torch.zeros(response, dtype=torch.long))
+            count = counter.get_total_flops() + net.depthwise
+            rows.append({"architecture": kind, "context": context, "response": response, "operations": count})
+    text = json.dumps({"config": SHAPE, "rows": rows}, indent=1)
+    (OUT / "operations.json").write_text(text + "\n")
+
+
 def gpt2():
     """A folder as transformers saves it, with the logits and losses of two sequences."""
     torch.manual_seed(5)
@@ -268,4 +289,5 @@ def gpt2():
 OUT.mkdir(parents=True, exist_ok=True)
 seq2seq(1, "evolved-transformer")
 seq2seq(2, "transformer")
+operations()
 gpt2()

@@ -7,6 +7,7 @@
 
 mod bench;
 mod ci;
+mod dist;
 mod doctor;
 mod fetch;
 mod files;
@@ -65,6 +66,9 @@ enum Task {
         #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
         args: Vec<OsString>,
     },
+    /// Make a folder that runs where there is a Python with torch and no toolchain, with a script
+    /// that checks, measures and trains on the GPU there
+    Dist(dist::Args),
     /// Measure what the pages in docs/results report, and write the generated part of each anew
     Results(results::Args),
 }
@@ -95,6 +99,7 @@ fn run(task: Task) -> Result<()> {
         Task::Ci(args) => ci::all(&args),
         Task::Tidy(args) => tidy::run(&args),
         Task::Golden(args) => golden::run(&args),
+        Task::Dist(args) => dist::run(&args),
         Task::Results(args) => results::run(&args),
         Task::Bench { .. } => bench::run(&handed_on().collect::<Vec<_>>()),
     }

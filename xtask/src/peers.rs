@@ -5,6 +5,7 @@
 //! part of a Markdown page; `cargo xtask results` puts it into `docs/results`.
 
 mod augment;
+mod dialog;
 mod measure;
 mod runner;
 mod ssl;
@@ -39,6 +40,8 @@ struct Args {
 enum What {
     /// Operations on images: Pillow, torchvision, albumentations
     Augment,
+    /// Dialogues from messages to pairs: the same filters in plain Python
+    Dialog,
     /// FixMatch's training step: PyTorch, eager and compiled
     Ssl,
     /// Translating sentences: transformers' `generate`
@@ -57,6 +60,7 @@ pub(crate) fn measure(args: &[OsString]) -> Result<String> {
     let args = Args::parse_from(std::iter::once("bench".into()).chain(args.iter().cloned()));
     match args.what {
         What::Augment => augment::run(args.rounds, args.seconds),
+        What::Dialog => dialog::run(args.rounds),
         What::Ssl => ssl::run(args.rounds),
         What::Translation => translation::run(args.rounds, args.sentences),
         What::UdaText => uda_text::run(args.rounds),

@@ -11,6 +11,7 @@ use std::process::Command;
 #[derive(clap::Args)]
 pub(crate) struct Args {
     /// The recipe: a paper, for its default one, or one by name, as `noisy-student/cifar10-small`
+    /// or `meena-sweep`
     recipe: String,
     /// How many seeds to run; the recipe says how many by default
     #[arg(long, value_name = "N")]
@@ -67,7 +68,8 @@ impl Args {
     /// Where the newest finished run of the paper will be.
     fn latest(&self) -> PathBuf {
         let out = self.out.clone().unwrap_or_else(|| PathBuf::from("runs"));
-        out.join(self.recipe.split('/').next().unwrap_or_default()).join("latest")
+        out.join(paper(&self.recipe, &workspace::root().join("crates/tutor/recipes")))
+            .join("latest")
     }
 
     /// What is done with the run afterwards.
@@ -95,6 +97,16 @@ impl Args {
         args.extend(self.quick.then(|| "--quick".into()));
         args.extend(self.more.iter().cloned());
         args
+    }
+}
+
+/// The paper of a recipe: `meena` of `meena`, `meena/sweep` and `meena-sweep`. Each has a folder.
+fn paper<'a>(recipe: &'a str, recipes: &Path) -> &'a str {
+    let first = recipe.split('/').next().unwrap_or_default();
+    let of = |at: usize| recipes.join(&first[..at]).join(format!("{}.toml", &first[at + 1..]));
+    match first.rmatch_indices('-').find(|(at, _)| of(*at).exists()) {
+        Some((at, _)) if !recipes.join(first).is_dir() => &first[..at],
+        _ => first,
     }
 }
 
@@ -180,6 +192,26 @@ mod tests {
             let both = format!("run meena/conversations --out a b\n{what} a b/meena/latest\n");
             assert_eq!(said("echo"), both);
             assert_eq!(said("false"), "");
+        }
+    }
+
+    #[test]
+    fn a_recipe_is_found_in_the_folder_of_its_paper() {
+        let folder = tempfile::tempdir().expect("a folder");
+        for file in ["meena/sweep.toml", "noisy-student/digits.toml"] {
+            let path = folder.path().join(file);
+            std::fs::create_dir_all(path.parent().expect("a folder")).expect("made");
+            std::fs::write(path, "").expect("written");
+        }
+        for (recipe, paper) in [
+            ("meena", "meena"),
+            ("meena/sweep", "meena"),
+            ("meena-sweep", "meena"),
+            ("noisy-student", "noisy-student"),
+            ("noisy-student-digits", "noisy-student"),
+            ("no-such", "no-such"),
+        ] {
+            assert_eq!(super::paper(recipe, folder.path()), paper, "{recipe}");
         }
     }
 

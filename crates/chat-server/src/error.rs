@@ -25,6 +25,12 @@ pub enum Error {
              https://chat.example.org"
     )]
     PublicUrl(String),
+    /// What is said to be the origin of a page is none.
+    #[error(
+        "{0} is no origin of a page: name a scheme and a host without a path, as \
+             https://app.example.org"
+    )]
+    Origin(String),
     /// A model could not be made.
     #[error("{0}")]
     Model(String),

@@ -60,7 +60,7 @@ mod web;
 mod worker;
 
 pub use error::{Error, Result};
-pub use model::{About, Ask, Candidate, Dropped, Maker, Model, Piece, Read, Reply, Sampling};
+pub use model::{About, Ask, Candidate, Dropped, Line, Maker, Model, Piece, Read, Reply, Sampling};
 pub use options::{Limits, ServeOptions, new_key};
 pub use slots::Status;
 pub use web::{Server, serve};

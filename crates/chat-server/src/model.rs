@@ -19,6 +19,31 @@ pub trait Model {
         ask: &Ask,
         each: &mut dyn FnMut(Piece<'_>) -> ControlFlow<()>,
     ) -> Result<Reply, String>;
+
+    /// Replies to all asks that `line` gives, until it gives no more and all are replied to. One
+    /// after another, if a model does nothing else: then [`About::together`] is 1. A model that
+    /// writes several replies together asks for more between two tokens. The same ask has the same
+    /// reply in any company.
+    fn reply_to_all(&self, line: &mut dyn Line) {
+        for (number, ask) in line.more() {
+            let reply = self.reply(&ask, &mut |piece| line.piece(number, piece));
+            line.done(number, reply);
+        }
+    }
+}
+
+/// Asks as they come, and where their replies go.
+pub trait Line {
+    /// Asks that have come and can be begun, each with a number: never more than
+    /// [`About::together`] are under way. None if nobody waits.
+    fn more(&mut self) -> Vec<(u64, Ask)>;
+
+    /// Tells what is new of a reply, as [`Model::reply`] does; where it breaks, the reply ends with
+    /// what there is.
+    fn piece(&mut self, number: u64, piece: Piece<'_>) -> ControlFlow<()>;
+
+    /// Tells a reply that has ended, or why there is none.
+    fn done(&mut self, number: u64, reply: Result<Reply, String>);
 }
 
 /// Makes a model in the thread that it will work in.
@@ -33,11 +58,13 @@ pub struct About {
     pub sampling: Sampling,
     /// Tokens of a reply that nobody can exceed.
     pub longest: usize,
+    /// How many asks it replies to at once.
+    pub together: usize,
 }
 
 impl Default for About {
     fn default() -> Self {
-        Self { name: "model".to_owned(), sampling: Sampling::default(), longest: 256 }
+        Self { name: "model".to_owned(), sampling: Sampling::default(), longest: 256, together: 1 }
     }
 }
 

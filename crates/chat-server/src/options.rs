@@ -21,6 +21,9 @@ pub struct ServeOptions {
     pub keep: Option<PathBuf>,
     /// Whether system messages are left out; they are refused otherwise.
     pub leave_out_system: bool,
+    /// The origins of other sites whose pages may ask, as `https://app.example.org`: their scripts
+    /// reach the API by CORS. Nobody's by default.
+    pub origins: Vec<String>,
     /// Limits on requests.
     pub limits: Limits,
 }
@@ -33,6 +36,7 @@ impl Default for ServeOptions {
             key: None,
             keep: None,
             leave_out_system: false,
+            origins: Vec::new(),
             limits: Limits::default(),
         }
     }

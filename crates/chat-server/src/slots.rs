@@ -1,5 +1,5 @@
 //! Who is replied to, who waits, and who has left. Each model works in a thread of its own and
-//! takes one request after another from a common line.
+//! takes requests from a common line, as many at once as it can reply to together.
 
 use crate::model::{Ask, Reply};
 use serde::Serialize;
@@ -12,7 +12,7 @@ use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 
 /// A request that waits or is replied to.
 pub(crate) struct Job {
-    number: u64,
+    pub(crate) number: u64,
     pub(crate) ask: Ask,
     /// Texts that end a reply.
     pub(crate) stops: Vec<String>,
@@ -68,11 +68,11 @@ pub(crate) enum Failed {
 /// How busy a server is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 pub struct Status {
-    /// Models.
+    /// Requests that can be replied to at once.
     pub slots: usize,
-    /// Those that reply to nobody now.
+    /// How many more than now.
     pub free: usize,
-    /// Requests that wait for one.
+    /// Requests that wait for one of these.
     pub waiting: usize,
 }
 
@@ -87,6 +87,8 @@ pub(crate) enum Refused {
 
 struct State {
     line: VecDeque<Job>,
+    /// How many requests can be replied to at once, and how many are.
+    total: usize,
     busy: usize,
     next: u64,
     /// Seconds of a reply, of late.
@@ -95,27 +97,40 @@ struct State {
     under_way: HashMap<u64, UnboundedSender<Said>>,
 }
 
+impl State {
+    fn next_job(&mut self) -> Option<Job> {
+        let job = self.line.pop_front()?;
+        self.busy += 1;
+        self.under_way.insert(job.number, job.to.clone());
+        Some(job)
+    }
+}
+
 /// Models with one line before them.
 pub(crate) struct Slots {
     state: Mutex<State>,
     changed: Condvar,
     closing: AtomicBool,
-    total: usize,
     /// How many may wait.
     most: usize,
 }
 
 impl Slots {
+    /// For `total` requests at once.
     pub(crate) fn new(total: usize, most: usize) -> Self {
         let (line, under_way) = (VecDeque::new(), HashMap::new());
-        let state = State { line, busy: 0, next: 0, seconds: 1.0, under_way };
+        let state = State { line, total, busy: 0, next: 0, seconds: 1.0, under_way };
         Self {
             state: Mutex::new(state),
             changed: Condvar::new(),
             closing: AtomicBool::new(false),
-            total,
             most,
         }
+    }
+
+    /// Says how many requests can be replied to at once, where it is known by now.
+    pub(crate) fn hold(&self, total: usize) {
+        self.state().total = total;
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
@@ -124,7 +139,7 @@ impl Slots {
 
     pub(crate) fn status(&self) -> Status {
         let state = self.state();
-        Status { slots: self.total, free: self.total - state.busy, waiting: state.line.len() }
+        Status { slots: state.total, free: state.total - state.busy, waiting: state.line.len() }
     }
 
     /// Whether the server ends.
@@ -145,9 +160,9 @@ impl Slots {
         if self.is_closing() {
             return Err(Refused::Closing);
         }
-        let free = self.total - state.busy;
+        let free = state.total - state.busy;
         if state.line.len() >= self.most + free {
-            let round = state.line.len() as f64 / self.total as f64;
+            let round = state.line.len() as f64 / state.total as f64;
             let seconds = (round * state.seconds).clamp(1.0, 60.0);
             return Err(Refused::Full(Duration::from_secs_f64(seconds)));
         }
@@ -167,13 +182,17 @@ impl Slots {
             if self.is_closing() {
                 return None;
             }
-            if let Some(job) = state.line.pop_front() {
-                state.busy += 1;
-                state.under_way.insert(job.number, job.to.clone());
+            if let Some(job) = state.next_job() {
                 return Some(job);
             }
             state = self.changed.wait(state).unwrap_or_else(PoisonError::into_inner);
         }
+    }
+
+    /// The next request, if one waits.
+    pub(crate) fn take_waiting(&self) -> Option<Job> {
+        let mut state = self.state();
+        if self.is_closing() { None } else { state.next_job() }
     }
 
     /// A model is free again, after a reply to this request that took so long.

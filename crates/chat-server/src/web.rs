@@ -4,6 +4,7 @@ mod app;
 mod body;
 mod guard;
 mod openai;
+mod origins;
 mod own;
 mod page;
 mod problem;
@@ -29,8 +30,8 @@ pub use server::Server;
 ///
 /// # Errors
 /// [`Error::Listen`] when the address is taken, [`Error::NoKey`] when others than this machine
-/// would be served without a key, [`Error::PublicUrl`], [`Error::Model`], [`Error::Keep`] and
-/// [`Error::Readable`].
+/// would be served without a key, [`Error::PublicUrl`], [`Error::Origin`],
+/// [`Error::Model`], [`Error::Keep`] and [`Error::Readable`].
 pub fn serve(models: Vec<Maker>, options: &ServeOptions) -> Result<Server> {
     let failed = |source| Error::Listen { address: options.address.to_string(), source };
     if options.is_open() && options.key.as_ref().is_none_or(String::is_empty) {
@@ -39,6 +40,9 @@ pub fn serve(models: Vec<Maker>, options: &ServeOptions) -> Result<Server> {
     }
     if let Some(url) = options.public_url.as_ref().filter(|url| !is_origin(url)) {
         return Err(Error::PublicUrl(url.clone()));
+    }
+    if let Some(origin) = options.origins.iter().find(|origin| !is_origin(origin)) {
+        return Err(Error::Origin(origin.clone()));
     }
     let socket = Socket::bind(options.address, "chat-web").map_err(failed)?;
     let kept = options.keep.as_deref().map(Kept::open).transpose()?.map(Arc::new);

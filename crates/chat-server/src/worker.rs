@@ -2,9 +2,10 @@
 
 use crate::error::{Error, Result};
 use crate::kept::{self, Kept};
-use crate::model::{About, Candidate, Dropped, Maker, Model, Piece, Reply};
+use crate::model::{About, Ask, Candidate, Dropped, Line, Maker, Model, Piece, Reply};
 use crate::slots::{Done, Failed, Job, Said, Slots};
 use crate::stops::{self, Stops};
+use std::collections::BTreeMap;
 use std::ops::ControlFlow;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
@@ -44,75 +45,151 @@ pub(crate) fn start(makers: Vec<Maker>, shared: &Shared) -> Result<(About, Vec<J
         threads.push(thread.map_err(|error| Error::Model(error.to_string()))?);
     }
     drop(to);
-    let mut first = None;
+    let (mut first, mut together) = (None, 0);
     for _ in 0..threads.len() {
         // One that panics while it is made says nothing.
         match from.recv().unwrap_or_else(|_| Err("the model could not be made".to_owned())) {
-            Ok(about) => first = first.or(Some(about)),
+            Ok(about) => {
+                together += about.together.max(1);
+                first = first.or(Some(about));
+            }
             Err(error) => {
                 shared.slots.close();
                 return Err(Error::Model(error));
             }
         }
     }
+    shared.slots.hold(together);
     let about = first.ok_or_else(|| Error::Model("there is no model to serve".to_owned()))?;
     Ok((about, threads))
 }
 
 /// Replies until the server ends.
 fn work(model: &dyn Model, shared: &Shared) {
-    let name = model.about().name;
-    while let Some(job) = shared.slots.take() {
-        let began = Instant::now();
-        let said = match catch_unwind(AssertUnwindSafe(|| reply(model, &job, shared))) {
-            Ok(said) => said,
-            Err(_) => Said::Failed(Failed::Broken),
-        };
-        if let (Said::Done(done), Some(kept), false) = (&said, &shared.kept, job.is_left()) {
-            keep(kept, &name, &job, done);
+    let About { name, together, .. } = model.about();
+    let together = together.max(1);
+    while let Some(first) = shared.slots.take() {
+        let under_way = BTreeMap::new();
+        let mut line = Waiting { shared, name: &name, together, first: Some(first), under_way };
+        // A model that panics has replied to nobody whom it had begun with.
+        if catch_unwind(AssertUnwindSafe(|| model.reply_to_all(&mut line))).is_err() {
+            tracing::error!("the model {name} panicked");
         }
-        // Free before the end is told: whoever has heard it may ask again at once.
-        shared.slots.free(&job, began.elapsed());
-        let _ = job.to.send(said);
+        line.break_off();
     }
 }
 
-/// Replies to one request, until it is done, nobody waits for it, or it takes too long.
-fn reply(model: &dyn Model, job: &Job, shared: &Shared) -> Said {
-    if job.is_left() || job.to.send(Said::Begun).is_err() {
-        return Said::Failed(Failed::Closing);
+/// Requests of the common line for one model.
+struct Waiting<'a> {
+    shared: &'a Shared,
+    name: &'a str,
+    /// How many it replies to at once.
+    together: usize,
+    /// The one that it was woken for.
+    first: Option<Job>,
+    under_way: BTreeMap<u64, UnderWay>,
+}
+
+/// A request that is replied to.
+struct UnderWay {
+    job: Job,
+    began: Instant,
+    stops: Stops,
+    /// Whether it took too long.
+    late: bool,
+    /// Bytes of text that were sent.
+    sent: usize,
+}
+
+impl UnderWay {
+    /// Whether one candidate is drawn, whose text is told as it is written.
+    fn is_single(&self) -> bool {
+        self.job.ask.sampling.candidates == 1
     }
-    let until = Instant::now() + shared.most;
-    let single = job.ask.sampling.candidates == 1;
-    let (mut stops, mut late, mut sent) = (Stops::new(&job.stops), false, 0);
-    let reply = model.reply(&job.ask, &mut |Piece { tokens, text }| {
-        late = Instant::now() >= until;
-        if late || job.is_left() || shared.slots.is_closing() {
+}
+
+impl Waiting<'_> {
+    /// Begins with a request, if somebody still waits for it.
+    fn begin(&mut self, job: Job) -> Option<(u64, Ask)> {
+        if job.is_left() || job.to.send(Said::Begun).is_err() {
+            self.shared.slots.free(&job, Duration::ZERO);
+            let _ = job.to.send(Said::Failed(Failed::Closing));
+            return None;
+        }
+        let (number, ask) = (job.number, job.ask.clone());
+        let (began, stops) = (Instant::now(), Stops::new(&job.stops));
+        self.under_way.insert(number, UnderWay { job, began, stops, late: false, sent: 0 });
+        Some((number, ask))
+    }
+
+    /// Tells the end of a reply.
+    fn end(&self, of: UnderWay, said: Said) {
+        let job = &of.job;
+        if let (Said::Done(done), Some(kept), false) = (&said, &self.shared.kept, job.is_left()) {
+            keep(kept, self.name, job, done);
+        }
+        // Free before the end is told: whoever has heard it may ask again at once.
+        self.shared.slots.free(job, of.began.elapsed());
+        let _ = job.to.send(said);
+    }
+
+    /// Tells those who were begun with and have no reply that the model has failed.
+    fn break_off(&mut self) {
+        if let Some(job) = self.first.take() {
+            let _ = self.begin(job);
+        }
+        for of in std::mem::take(&mut self.under_way).into_values() {
+            self.end(of, Said::Failed(Failed::Broken));
+        }
+    }
+}
+
+impl Line for Waiting<'_> {
+    fn more(&mut self) -> Vec<(u64, Ask)> {
+        let mut more = Vec::new();
+        while self.under_way.len() < self.together {
+            let job = self.first.take().or_else(|| self.shared.slots.take_waiting());
+            let Some(job) = job else { break };
+            more.extend(self.begin(job));
+        }
+        more
+    }
+
+    fn piece(&mut self, number: u64, Piece { tokens, text }: Piece<'_>) -> ControlFlow<()> {
+        let Some(of) = self.under_way.get_mut(&number) else { return ControlFlow::Break(()) };
+        of.late = of.began.elapsed() >= self.shared.most;
+        if of.late || of.job.is_left() || self.shared.slots.is_closing() {
             return ControlFlow::Break(());
         }
-        let text = if single { stops.push(text) } else { String::new() };
-        sent += text.len();
-        match job.to.send(Said::Piece { tokens, text }) {
-            Ok(()) if !stops.met() => ControlFlow::Continue(()),
+        let text = if of.is_single() { of.stops.push(text) } else { String::new() };
+        of.sent += text.len();
+        match of.job.to.send(Said::Piece { tokens, text }) {
+            Ok(()) if !of.stops.met() => ControlFlow::Continue(()),
             _ => ControlFlow::Break(()),
         }
-    });
-    if shared.slots.is_closing() {
-        return Said::Failed(Failed::Closing);
     }
-    let reply = match reply {
-        Ok(reply) => reply,
-        Err(why) => return Said::Failed(Failed::Model(why)),
-    };
-    let (reply, stopped) = said(reply, &job.stops);
-    if let (true, Some(only)) = (single, reply.candidates.first())
-        && only.dropped.is_none()
-        && let Some(rest) = only.text.get(sent..).filter(|rest| !rest.is_empty())
-    {
-        // What was held back, or written when the time was over.
-        let _ = job.to.send(Said::Piece { tokens: only.tokens, text: rest.to_owned() });
+
+    /// Tells a reply when it is done, nobody waits for it, or it took too long.
+    fn done(&mut self, number: u64, reply: Result<Reply, String>) {
+        let Some(of) = self.under_way.remove(&number) else { return };
+        if self.shared.slots.is_closing() {
+            return self.end(of, Said::Failed(Failed::Closing));
+        }
+        let reply = match reply {
+            Ok(reply) => reply,
+            Err(why) => return self.end(of, Said::Failed(Failed::Model(why))),
+        };
+        let (reply, stopped) = said(reply, &of.job.stops);
+        if let (true, Some(only)) = (of.is_single(), reply.candidates.first())
+            && only.dropped.is_none()
+            && let Some(rest) = only.text.get(of.sent..).filter(|rest| !rest.is_empty())
+        {
+            // What was held back, or written when the time was over.
+            let _ = of.job.to.send(Said::Piece { tokens: only.tokens, text: rest.to_owned() });
+        }
+        let late = of.late;
+        self.end(of, Said::Done(Done { reply, stopped, late }));
     }
-    Said::Done(Done { reply, stopped, late })
 }
 
 /// What may be said of a reply, and which of its candidates a stop has cut. One of which nothing is

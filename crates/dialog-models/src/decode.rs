@@ -8,16 +8,21 @@
 mod beam;
 mod candidate;
 mod draw;
+mod drawing;
+mod logits;
 mod many;
 mod rank;
 mod repetition;
 mod sample;
+mod sample_config;
 mod sampling;
 
 pub use beam::{Beam, Patience, beam, beam_all};
 pub use candidate::{Candidate, Prompt, Special};
+pub use drawing::{Drawing, Written};
 pub use many::{BatchSize, Decode, many};
 pub use rank::{Dropped, Filter, Ranked, Ranking, rank};
 pub use repetition::Repetition;
-pub use sample::{SampleConfig, Written, sample, sample_all, sample_each};
+pub use sample::{sample, sample_all, sample_each};
+pub use sample_config::SampleConfig;
 pub use sampling::Sampling;

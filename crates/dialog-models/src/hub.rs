@@ -5,7 +5,8 @@
 //! `microsoft/DialoGPT-small`; weights in safetensors, in shards, or in PyTorch's files (half
 //! precision and the old format included), which are read as data and never run. Names may lack
 //! the prefix `transformer.`; the causal masks that older files keep are passed over, and so is an
-//! output table that is the table of tokens. [`MarianCheckpoint`] is the same for opus-mt.
+//! output table that is the table of tokens. [`MarianCheckpoint`] is the same for opus-mt, and
+//! [`MarianHub::save`] writes such a folder.
 //!
 //! ```no_run
 //! use dialog_models::{Gpt2, hub::Checkpoint};
@@ -22,6 +23,7 @@
 mod config;
 mod load;
 mod marian;
+mod marian_save;
 
 pub use config::HubConfig;
 pub use load::Checkpoint;

@@ -51,6 +51,7 @@ mod layers;
 mod layout;
 mod marian;
 pub mod mmi;
+mod operations;
 mod perceptron;
 mod recompute;
 mod seq2seq;

@@ -127,6 +127,11 @@ impl LanguageModel for Seq2Seq {
         token_loss(&hidden, self.embedding.weight(), batch.response().ids(), smoothing)
     }
 
+    fn operations(&self, batch: &Pairs) -> u64 {
+        let lengths = batch.context().lengths().iter().zip(batch.response().lengths());
+        3 * lengths.map(|(&read, &written)| self.config.operations(read, written)).sum::<u64>()
+    }
+
     fn token_loss_recomputed(
         &self,
         params: &Params,

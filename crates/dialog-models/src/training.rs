@@ -1,7 +1,7 @@
 //! Training by cross entropy, as an objective of the training loop.
 
-use torch::{Device, Kind, Mode, Params, Scope, no_grad};
-use train::{Loss, Objective, Progress};
+use torch::{Device, Kind, Mode, Params, Scope, Tensor, no_grad};
+use train::{Ema, Loss, Objective, Progress};
 
 use crate::{TokenLoss, Totals};
 
@@ -16,6 +16,12 @@ pub trait LanguageModel {
     /// The loss over the tokens that are predicted, with label smoothing ε `smoothing` (0 for
     /// none).
     fn token_loss(&self, batch: &Self::Batch, smoothing: f64, mode: Mode) -> TokenLoss;
+
+    /// Floating-point operations of the loss of a batch and of its gradients; 0 where they are not
+    /// counted.
+    fn operations(&self, _batch: &Self::Batch) -> u64 {
+        0
+    }
 
     /// The same loss and gradients in less memory, for one more forward pass: blocks are run again
     /// when their gradients are due. `params` are the network's own, made at the root of the
@@ -74,6 +80,16 @@ pub struct Training<N> {
     pub params: Params,
     smoothing: f64,
     recompute: bool,
+    operations: u64,
+    average: Option<Average<N>>,
+}
+
+/// A second network whose weights follow those of the first.
+#[derive(Debug)]
+struct Average<N> {
+    net: N,
+    params: Params,
+    ema: Ema,
 }
 
 impl<N: LanguageModel> Training<N> {
@@ -87,13 +103,31 @@ impl<N: LanguageModel> Training<N> {
     /// The same of a network that is there.
     pub fn new(net: N, params: Params, smoothing: f64) -> Self {
         assert!((0.0..1.0).contains(&smoothing), "label smoothing {smoothing} is not in [0, 1)");
-        Self { net, params, smoothing, recompute: false }
+        Self { net, params, smoothing, recompute: false, operations: 0, average: None }
     }
 
     /// The same in less memory ([`LanguageModel::token_loss_recomputed`]).
     #[must_use]
     pub fn recomputing(self) -> Self {
         Self { recompute: true, ..self }
+    }
+
+    /// The same with an average of the weights, which is then what is evaluated. `net` is a network
+    /// of the same shape; its values are overwritten. Panics if it has other tensors.
+    #[must_use]
+    pub fn averaging(self, net: N, params: Params, ema: Ema) -> Self {
+        params.copy_from(&self.params);
+        Self { average: Some(Average { net, params, ema }), ..self }
+    }
+
+    /// The network that is evaluated: the average if there is one.
+    pub fn evaluated(&self) -> &N {
+        self.average.as_ref().map_or(&self.net, |average| &average.net)
+    }
+
+    /// The same by value, with its tensors.
+    pub fn into_evaluated(self) -> (N, Params) {
+        self.average.map_or((self.net, self.params), |average| (average.net, average.params))
     }
 }
 
@@ -117,10 +151,26 @@ impl<N: LanguageModel> Objective for Training<N> {
     fn loss(&mut self, batches: Vec<N::Batch>, _at: Progress) -> Loss {
         let [batch] = batches.as_slice() else { panic!("{} batches of one part", batches.len()) };
         let (net, smoothing) = (&self.net, self.smoothing);
+        self.operations += net.operations(batch);
         let TokenLoss { loss, nll } = match self.recompute {
             true => net.token_loss_recomputed(&self.params, batch, smoothing, Mode::Train),
             false => net.token_loss(batch, smoothing, Mode::Train),
         };
         Loss::new().term("cross_entropy", 1.0, loss).note("nll", nll.mean(Kind::Float))
+    }
+
+    fn operations(&self) -> u64 {
+        self.operations
+    }
+
+    fn after_step(&mut self, at: Progress) {
+        if let Some(average) = &self.average {
+            average.ema.update(&average.params, &self.params, at);
+        }
+    }
+
+    fn state(&self) -> Vec<(String, Tensor)> {
+        let averages = self.average.iter();
+        averages.flat_map(|average| train::ema::state_of("ema.", &average.params)).collect()
     }
 }

@@ -89,4 +89,8 @@ impl Config for MethodConfig {
     fn needs(&self) -> Needs {
         self.config().needs()
     }
+
+    fn shares_batches(&self) -> bool {
+        self.config().shares_batches()
+    }
 }

@@ -1,7 +1,7 @@
 //! The interface of a method of learning from unlabelled samples.
 
 use serde::{Deserialize, Serialize};
-use torch::{Device, Mode, Model, Tensor};
+use torch::{Device, Mode, Model, Tensor, group};
 use train::{Loss, Progress};
 
 /// How much a sample is changed before a network sees it. The recipe says which augmentation each
@@ -92,7 +92,8 @@ impl Nets {
     /// and splits the logits.
     pub fn forward_joint<const N: usize>(&self, inputs: [&Tensor; N], mode: Mode) -> [Tensor; N] {
         let sizes: Vec<i64> = inputs.iter().map(|t| t.size()[0]).collect();
-        let logits = self.student.forward(&Tensor::cat(&inputs, 0), mode);
+        let all = Tensor::cat(&inputs, 0);
+        let logits = group::joint(&sizes, || self.student.forward(&all, mode));
         let mut parts = logits.split_with_sizes(&sizes, 0).into_iter();
         std::array::from_fn(|_| parts.next().expect("one part an input"))
     }
@@ -143,6 +144,12 @@ pub trait Config {
     /// What the method needs.
     fn needs(&self) -> Needs {
         Needs::default()
+    }
+
+    /// Whether several processes may each compute the loss of their share of a batch: whatever goes
+    /// by other samples of the batch, or is drawn for it, is then the same as in one process.
+    fn shares_batches(&self) -> bool {
+        false
     }
 }
 

@@ -121,6 +121,14 @@ char *tutor_autocast_leave(int32_t device, const Autocast *before) {
   });
 }
 
+// Whether float32 convolutions and products may be computed in TF32 on GPUs that have it.
+char *tutor_tf32(bool allowed) {
+  return guarded([&] {
+    at::globalContext().setAllowTF32CuDNN(allowed);
+    at::globalContext().setAllowTF32CuBLAS(allowed);
+  });
+}
+
 // Lets the allocator keep what is freed. Its largest threshold is 32 MiB on 64-bit machines;
 // larger blocks still come from the system.
 void tutor_keep_memory() {

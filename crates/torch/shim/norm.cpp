@@ -259,7 +259,8 @@ Tensor composed(const Tensor &x, const Tensor &weight, const Tensor &bias, const
   }
   if (rest.defined())
     z = at::add(z, rest);
-  return at::leaky_relu_(z, slope);
+  // A slope of 1 is no ReLU; its gradient would need the result, which may be changed in place.
+  return slope == 1.0 ? z : at::leaky_relu_(z, slope);
 }
 
 // With batch statistics. `rest` and `keep` may be undefined; `keep` has no gradient.

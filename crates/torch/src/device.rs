@@ -171,6 +171,12 @@ pub fn threads() -> usize {
     usize::try_from(tch::get_num_threads()).unwrap_or(1)
 }
 
+/// Whether float32 convolutions and matrix products may be computed in TF32, with ten bits after
+/// the point, on GPUs that have it. libtorch begins with convolutions allowed and products not.
+pub fn set_tf32(allowed: bool) {
+    ffi::tf32(allowed);
+}
+
 /// Call this first in `main`. It restarts the program, in the same process and with the same
 /// arguments, with a setting that lets libtorch's threads wait only microseconds for each other
 /// before they sleep.

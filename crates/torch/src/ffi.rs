@@ -5,6 +5,7 @@
 //! reference-counted tensor, which allows that.
 #![allow(unsafe_code)]
 
+pub(crate) mod group;
 pub(crate) mod optim;
 pub(crate) mod tokens;
 
@@ -83,6 +84,7 @@ unsafe extern "C" {
     fn tutor_set_generator_state(device: i32, state: Handle) -> *mut c_char;
     fn tutor_autocast_enter(device: i32, before: *mut Autocast) -> *mut c_char;
     fn tutor_autocast_leave(device: i32, before: *const Autocast) -> *mut c_char;
+    fn tutor_tf32(allowed: bool) -> *mut c_char;
     fn tutor_keep_memory();
     fn tutor_libtorch_folder() -> *mut c_char;
     fn tutor_open(path: *const c_char) -> *mut c_char;
@@ -300,6 +302,12 @@ pub(crate) fn autocast_enter(device: Device) -> Autocast {
 pub(crate) fn autocast_leave(device: Device, before: &Autocast) {
     // SAFETY: `before` outlives the call and is laid out as the shim's struct.
     expect(unsafe { tutor_autocast_leave(index(device), before) }, "autocast");
+}
+
+/// Allows TF32 on GPUs, or forbids it.
+pub(crate) fn tf32(allowed: bool) {
+    // SAFETY: no pointers.
+    expect(unsafe { tutor_tf32(allowed) }, "TF32");
 }
 
 /// Lets the allocator keep what is freed.

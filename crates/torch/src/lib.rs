@@ -32,6 +32,7 @@ pub mod flops;
 pub mod foreach;
 pub mod grad;
 pub mod graph;
+pub mod group;
 pub mod hub;
 mod inference;
 pub mod layout;

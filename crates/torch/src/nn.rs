@@ -14,7 +14,7 @@ pub use norm::BatchNorm;
 pub use perceptron::Perceptron;
 
 use crate::graph::{Array, Graph, Operation, Value};
-use crate::{Init, Mode, NoisyRows, Role, Scope, flops};
+use crate::{Init, Mode, NoisyRows, Role, Scope, flops, group};
 
 mod activation;
 mod attention;
@@ -123,7 +123,9 @@ pub fn stochastic_depth(x: &Tensor, rate: f64, mode: Mode) -> Tensor {
 pub fn survival(x: &Tensor, rate: f64, mode: Mode) -> Option<Tensor> {
     let (batch, options) = (x.size()[0], (Kind::Float, x.device()));
     let keep = 1.0 - rate;
-    let survivors = |n: i64| Tensor::empty([n], options).bernoulli_float_(keep) / keep;
+    let survivors = |n: i64| {
+        group::drawn(&[n], |shape| Tensor::empty(shape, options).bernoulli_float_(keep)) / keep
+    };
     match mode.noise() {
         _ if rate <= 0.0 => None,
         NoisyRows::None | NoisyRows::First(0) => None,

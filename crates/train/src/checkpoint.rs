@@ -277,6 +277,11 @@ impl Checkpoints {
         Ok(Self { folder: folder.to_owned() })
     }
 
+    /// The same folder for a process that does not write into it.
+    pub(crate) fn beside(folder: &Path) -> Self {
+        Self { folder: folder.to_owned() }
+    }
+
     /// Where the checkpoint of a step is, or would be.
     pub fn path(&self, step: u64) -> PathBuf {
         self.folder.join(format!("step-{step:08}{SUFFIX}"))

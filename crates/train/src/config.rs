@@ -4,7 +4,7 @@
 use serde::{Deserialize, Serialize};
 use torch::optim::OptimConfig;
 
-use crate::{ConfigError, Ema, Schedule, Swa};
+use crate::{BatchStatistics, ConfigError, Ema, Schedule, Swa};
 
 /// How a network is trained: a table of a recipe, wherever something is trained.
 ///
@@ -17,6 +17,7 @@ use crate::{ConfigError, Ema, Schedule, Swa};
 /// | `optim` | | the optimiser, an [`OptimConfig`] | |
 /// | `ema` | none | exponential moving average of the weights, an [`Ema`] | |
 /// | `swa` | none | mean of the weights near the end of the run, a [`Swa`] | |
+/// | `batch_statistics` | `whole` | of several processes that train together: batch norm takes statistics of the `whole` batch, or each process of its `own` samples, a [`BatchStatistics`] | |
 /// | `clip_norm` | none | joint norm to which gradients are clipped | above 0 |
 ///
 /// ```
@@ -53,6 +54,9 @@ pub struct TrainConfig {
     /// The mean of the weights near the end of the run; `None` keeps none.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub swa: Option<Swa>,
+    /// Whose samples batch norm's statistics are of, where several processes train together.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub batch_statistics: BatchStatistics,
     /// The norm to which all gradients together are clipped; `None` does not clip.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub clip_norm: Option<f64>,
@@ -61,7 +65,17 @@ pub struct TrainConfig {
 impl TrainConfig {
     /// Without averages and without clipping.
     pub fn new(steps: u64, batch: usize, lr: Schedule, optim: OptimConfig) -> Self {
-        Self { steps, batch, accumulate: 1, lr, optim, ema: None, swa: None, clip_norm: None }
+        Self {
+            steps,
+            batch,
+            accumulate: 1,
+            lr,
+            optim,
+            ema: None,
+            swa: None,
+            batch_statistics: BatchStatistics::default(),
+            clip_norm: None,
+        }
     }
 
     /// Every value that makes no sense. A training of 0 steps is no fault here: the caller decides,
@@ -89,6 +103,10 @@ impl TrainConfig {
         }
         faults
     }
+}
+
+fn is_default(statistics: &BatchStatistics) -> bool {
+    *statistics == BatchStatistics::default()
 }
 
 fn one() -> usize {

@@ -5,17 +5,18 @@ use std::path::PathBuf;
 use std::time::Instant;
 
 use metrics::Metric;
+use torch::group::Reducer;
 use torch::optim::Optimizer;
 use torch::precision::autocast;
-use torch::rng::RngError;
-use torch::{Device, Tensor, no_grad};
+use torch::{Device, no_grad};
 
-use crate::checkpoint::{Best, CheckpointError, RunState};
+use crate::checkpoint::{Best, RunState};
 use crate::finite::{self, NonFinite, Unchecked};
 use crate::outcome::{FitError, Outcome, Summary};
 use crate::record::Log;
+use crate::resume::{begin_together, restore, tensors};
 use crate::{
-    Callback, Checkpoint, ConfigError, FitOptions, Loss, Objective, Progress, StageDir, StepLog,
+    Callback, ConfigError, FitOptions, Loss, Objective, Parallel, Progress, StageDir, StepLog,
     signals,
 };
 
@@ -30,6 +31,10 @@ use crate::{
 /// of threads, a run that is stopped at any moment and started again ends with the same bits as one
 /// that never was, provided that the caller seeds the generator ([`torch::rng::seed`]) and makes
 /// the network before each start.
+///
+/// With [`parallel`](FitOptions::parallel) all processes call this, each with its share of every
+/// batch, and rank 0's `stage` alone is read and written. Weights, state and decisions are equal in
+/// all of them after every step.
 ///
 /// # Errors
 /// See [`FitError`]. After any of them the checkpoints written so far can be resumed from.
@@ -51,21 +56,23 @@ where
     check(options)?;
     signals::install().map_err(FitError::Signals)?;
     let mut run = Run::start(objective, optimizer, options, stage, callback)?;
-    if run.state.step == steps || (run.state.step > 0 && run.is_over()) {
+    if run.state.step == steps || (run.state.step > 0 && run.is_over()?) {
         return Ok(Outcome::Finished(run.summary()));
     }
     let mut batches = batches(run.state.step * options.config.accumulate as u64).into_iter();
     while run.state.step < steps {
-        if signals::interrupted() || run.callback.stop(run.at()) {
+        if run.is_stopped()? {
             run.checkpoint()?;
             return Ok(Outcome::Interrupted(run.summary()));
         }
         let clock = Instant::now();
         run.step(&mut batches)?;
         run.training.add(options.throughput.per_step, clock);
-        run.state.operations = run.operations_before + run.objective.operations();
+        // Those of all processes, whose shares are equal.
+        let processes = options.parallel.map_or(1, |parallel| parallel.group().size() as u64);
+        run.state.operations = run.operations_before + processes * run.objective.operations();
         let step = run.state.step;
-        let last = step == steps || run.is_over();
+        let last = step == steps || run.is_over()?;
         let due = |every: u64| last || (every > 0 && step % every == 0);
         if due(cadence.log) {
             run.log()?;
@@ -74,8 +81,11 @@ where
         if due(cadence.evaluate) {
             run.check_tensors()?;
             let at = run.at();
-            let metrics = no_grad(|| evaluate(run.objective, at))
+            let mut metrics = no_grad(|| evaluate(run.objective, at))
                 .map_err(|e| FitError::Evaluate { step, source: e.into() })?;
+            if let Some(parallel) = options.parallel {
+                metrics = parallel.metrics_of_first(metrics)?;
+            }
             improved = run.evaluated(metrics)?;
         }
         if due(cadence.checkpoint) || improved {
@@ -123,7 +133,10 @@ struct Run<'a, O> {
     options: &'a FitOptions<'a>,
     stage: &'a StageDir,
     callback: &'a mut dyn Callback,
-    log: Log,
+    /// What averages gradients over the processes that train together.
+    reducer: Option<Reducer>,
+    /// The record, which rank 0 alone writes.
+    log: Option<Log>,
     state: RunState,
     resumed_from: Option<u64>,
     /// Floating-point operations before this start.
@@ -149,7 +162,8 @@ impl<'a, O: Objective> Run<'a, O> {
         stage: &'a StageDir,
         callback: &'a mut dyn Callback,
     ) -> Result<Self, FitError> {
-        let found = stage.checkpoints().newest()?;
+        let writes = options.parallel.is_none_or(Parallel::writes);
+        let found = if writes { stage.checkpoints().newest()? } else { None };
         if let Some(checkpoint) = &found {
             restore(checkpoint, objective, optimizer, options)?;
             let step = checkpoint.run.step;
@@ -162,12 +176,24 @@ impl<'a, O: Objective> Run<'a, O> {
         }
         let lengths = found.as_ref().map(|c| (c.run.record_bytes, c.run.events_bytes));
         let record = |source| FitError::Record { path: stage.path().to_owned(), source };
-        let log = Log::open(stage.path(), lengths).map_err(record)?;
-        let resumed_from = found.as_ref().map(|c| c.run.step);
-        let newest = found.as_ref().map(|c| c.path.clone());
-        let mut damaged = stage.checkpoints().steps()?;
+        let log = match writes {
+            true => Some(Log::open(stage.path(), lengths).map_err(record)?),
+            false => None,
+        };
+        let mut resumed_from = found.as_ref().map(|c| c.run.step);
+        let mut newest = found.as_ref().map(|c| c.path.clone());
+        let mut damaged = if writes { stage.checkpoints().steps()? } else { Vec::new() };
         damaged.retain(|step| resumed_from.is_none_or(|from| *step > from));
-        let state = found.map(|c| c.run).unwrap_or_default();
+        let mut state = found.map(|c| c.run).unwrap_or_default();
+        let mut reducer = None;
+        if let Some(parallel) = options.parallel {
+            begin_together(parallel, &mut state, objective, optimizer, options.device)?;
+            reducer = Some(parallel.reducer(objective.params())?);
+            if !writes && state.step > 0 {
+                resumed_from = Some(state.step);
+                newest = Some(stage.checkpoints().path(state.step));
+            }
+        }
         let start = (Instant::now(), state.seconds);
         let operations_before = state.operations;
         callback.started(Progress { step: state.step, steps: options.config.steps });
@@ -177,6 +203,7 @@ impl<'a, O: Objective> Run<'a, O> {
             options,
             stage,
             callback,
+            reducer,
             log,
             state,
             resumed_from,
@@ -200,8 +227,33 @@ impl<'a, O: Objective> Run<'a, O> {
     }
 
     /// Whether the time that the run may take is spent.
-    fn is_over(&self) -> bool {
-        self.options.seconds.is_some_and(|seconds| self.seconds() >= seconds)
+    fn is_over(&self) -> Result<bool, FitError> {
+        match self.options.seconds {
+            None => Ok(false),
+            Some(seconds) => self.any(self.seconds() >= seconds),
+        }
+    }
+
+    /// Whether a signal or the callback asks for the end.
+    fn is_stopped(&mut self) -> Result<bool, FitError> {
+        let asked = signals::interrupted() || self.callback.stop(self.at());
+        self.any(asked)
+    }
+
+    /// Whether it is so in any of the processes that train together.
+    fn any(&self, so: bool) -> Result<bool, FitError> {
+        match self.options.parallel {
+            None => Ok(so),
+            Some(parallel) => Ok(parallel.group().any(so)?),
+        }
+    }
+
+    /// Runs a part of a step within the group, if there is one.
+    fn within<T>(&mut self, f: impl FnOnce(&mut O) -> T) -> Result<T, FitError> {
+        match self.options.parallel {
+            None => Ok(f(self.objective)),
+            Some(parallel) => Ok(parallel.group().within(|| f(self.objective))?),
+        }
     }
 
     /// One step, on the next batches.
@@ -215,22 +267,30 @@ impl<'a, O: Objective> Run<'a, O> {
         let (at, &FitOptions { config, precision, device, .. }) = (self.at(), self.options);
         let (step, steps, lr) = (at.step, at.steps, config.lr.at(at));
         let mut losses = Vec::new();
-        for _ in 0..config.accumulate {
+        for number in 1..=config.accumulate {
             let batch = match batches.next() {
                 None => return Err(FitError::OutOfBatches { step, steps }),
                 Some(batch) => batch.map_err(|e| FitError::Batch { step, source: e.into() })?,
             };
             let parts = self.objective.parts(batch);
-            let single = config.accumulate == 1 && parts.len() == 1;
-            for (factor, part) in parts {
+            let (count, single) = (parts.len(), config.accumulate == 1 && parts.len() == 1);
+            for (i, (factor, part)) in parts.into_iter().enumerate() {
                 let factor = factor / config.accumulate as f64;
-                let loss = autocast(precision, device, || self.objective.loss(part, at));
+                let loss = self
+                    .within(|objective| autocast(precision, device, || objective.loss(part, at)))?;
                 let total = if factor == 1.0 { loss.total() } else { loss.total() * factor };
                 if single {
                     // Before the backward pass, so that nothing follows a loss that is no number.
                     self.check_loss(lr, &loss)?;
                 }
-                total.backward();
+                if let Some(reducer) = &self.reducer
+                    && number == config.accumulate
+                    && i + 1 == count
+                {
+                    // What came before is added up in each process by itself.
+                    reducer.arm();
+                }
+                self.within(|_| total.backward())?;
                 if !single {
                     losses.push((factor, loss.detach()));
                 }
@@ -238,6 +298,9 @@ impl<'a, O: Objective> Run<'a, O> {
         }
         if !losses.is_empty() {
             self.check_loss(lr, &Loss::sum(&losses))?;
+        }
+        if let Some(reducer) = &self.reducer {
+            reducer.finish()?;
         }
         if let Some(max) = config.clip_norm {
             let norm = self.optimizer.clip_grad_norm(max);
@@ -256,7 +319,10 @@ impl<'a, O: Objective> Run<'a, O> {
         }
         self.optimizer.step(lr);
         self.optimizer.zero_grad();
-        no_grad(|| self.objective.after_step(at));
+        if let Some(parallel) = self.options.parallel {
+            parallel.average_buffers(self.objective.params())?;
+        }
+        self.within(|objective| no_grad(|| objective.after_step(at)))?;
         self.state.step += 1;
         let at = self.at();
         self.callback.stepped(at);
@@ -265,6 +331,11 @@ impl<'a, O: Objective> Run<'a, O> {
 
     /// Notes a step's loss, and looks at those that were noted before if it is time.
     fn check_loss(&mut self, lr: f64, loss: &Loss) -> Result<(), FitError> {
+        let averaged = match self.options.parallel {
+            None => None,
+            Some(parallel) => Some(loss.averaged(parallel.group())?),
+        };
+        let loss = averaged.as_ref().unwrap_or(loss);
         self.unchecked.push(self.state.step, lr, loss, self.objective.params());
         if self.options.device == Device::Cpu || self.unchecked.is_full() {
             self.check_finite()?;
@@ -339,7 +410,10 @@ impl<'a, O: Objective> Run<'a, O> {
     fn record(&mut self, values: &[(String, f64)]) -> Result<(), FitError> {
         let (step, seconds) = (self.state.step, self.seconds());
         let record = |source| FitError::Record { path: self.stage.path().to_owned(), source };
-        self.log.write(step, seconds, values).map_err(record)
+        match &mut self.log {
+            Some(log) => log.write(step, seconds, values).map_err(record),
+            None => Ok(()),
+        }
     }
 
     /// Writes a checkpoint of the steps completed, unless there is one.
@@ -351,7 +425,12 @@ impl<'a, O: Objective> Run<'a, O> {
         }
         self.check_tensors()?;
         let record = |source| FitError::Record { path: self.stage.path().to_owned(), source };
-        let (record_bytes, events_bytes) = self.log.sync().map_err(record)?;
+        let Some(log) = &mut self.log else {
+            // Rank 0 writes it.
+            self.newest = Some(path);
+            return Ok(());
+        };
+        let (record_bytes, events_bytes) = log.sync().map_err(record)?;
         self.state.record_bytes = record_bytes;
         self.state.events_bytes = events_bytes;
         self.state.seconds = self.seconds();
@@ -407,62 +486,4 @@ impl<'a, O: Objective> Run<'a, O> {
             best: self.state.best,
         }
     }
-}
-
-/// The generators that a run on `device` draws from, by name.
-fn generators(device: Device) -> impl Iterator<Item = (&'static str, Device)> {
-    let own = (device != Device::Cpu).then_some(("cuda", device));
-    [("cpu", Device::Cpu)].into_iter().chain(own)
-}
-
-/// All tensors of a checkpoint under their prefixed names.
-fn tensors<O: Objective>(
-    objective: &O,
-    optimizer: &Optimizer,
-    device: Device,
-) -> Result<Vec<(String, Tensor)>, FitError> {
-    let state = |(name, device): (&str, _)| Ok((name.to_owned(), torch::rng::state(device)?));
-    let rng = generators(device).map(state).collect::<Result<_, RngError>>()?;
-    let parts = [
-        ("param.", objective.params().tensors()),
-        ("optim.", optimizer.state()),
-        ("state.", objective.state()),
-        ("rng.", rng),
-    ];
-    let named = |(prefix, part): (&str, Vec<(String, Tensor)>)| {
-        let prefix = prefix.to_owned();
-        part.into_iter().map(move |(name, tensor)| (format!("{prefix}{name}"), tensor))
-    };
-    Ok(parts.into_iter().flat_map(named).collect())
-}
-
-/// Restores everything as it was when the checkpoint was written.
-fn restore<O: Objective>(
-    checkpoint: &Checkpoint,
-    objective: &O,
-    optimizer: &mut Optimizer,
-    options: &FitOptions<'_>,
-) -> Result<(), FitError> {
-    checkpoint.expect_recipe(options.recipe)?;
-    let path = || checkpoint.path.clone();
-    let (step, steps) = (checkpoint.run.step, options.config.steps);
-    if step > steps {
-        let faults = vec![format!("it is of step {step}, and the training has {steps} steps")];
-        return Err(CheckpointError::Mismatch { path: path(), faults }.into());
-    }
-    checkpoint.restore(objective)?;
-    optimizer
-        .load_state(&checkpoint.part("optim."))
-        .map_err(|source| FitError::Optimizer { path: path(), source })?;
-    let rng = checkpoint.part("rng.");
-    for (name, device) in generators(options.device) {
-        match rng.get(name) {
-            Some(state) => torch::rng::set_state(device, state)?,
-            None => tracing::warn!(
-                "{}: it holds no state for the generator of {device:?}; random numbers from here on differ",
-                checkpoint.path.display()
-            ),
-        }
-    }
-    Ok(())
 }

@@ -3,7 +3,7 @@
 use torch::Device;
 use torch::precision::Precision;
 
-use crate::{Cadence, TrainConfig};
+use crate::{Cadence, Parallel, TrainConfig};
 
 /// What a step works on, for the pace that is logged.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -47,6 +47,9 @@ pub struct FitOptions<'a> {
     /// is the last one: it is logged, evaluated and checkpointed as such. `None` takes every step.
     /// A run that is ended so does not repeat bit by bit.
     pub seconds: Option<f64>,
+    /// The processes that train together, each on its share of every batch; `None` where this one
+    /// trains alone.
+    pub parallel: Option<&'a Parallel>,
     /// The text of the resolved recipe. Every checkpoint holds it, and a checkpoint with another
     /// text is refused.
     pub recipe: &'a str,
@@ -64,6 +67,7 @@ impl<'a> FitOptions<'a> {
             device: Device::Cpu,
             throughput: Throughput { unit: "samples", per_step: config.batch as u64 },
             seconds: None,
+            parallel: None,
             recipe: "",
         }
     }

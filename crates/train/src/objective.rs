@@ -1,6 +1,7 @@
 //! The interface between the loop and what is trained: [`Objective`], the [`Loss`] that it returns,
 //! and [`Progress`].
 
+use torch::group::{Group, Reduce};
 use torch::{Kind, Params, Tensor};
 
 /// How far a training has come.
@@ -162,6 +163,25 @@ impl Loss {
             }
         }
         sum
+    }
+
+    /// The same numbers without their graphs, each the mean over the processes of a group.
+    pub(crate) fn averaged(&self, group: &Group) -> Result<Loss, torch::group::Error> {
+        let mut mean = self.detach();
+        let all = mean.terms.iter_mut().map(|t| &mut t.2);
+        let mut all: Vec<_> = all.chain(mean.notes.iter_mut().map(|n| &mut n.1)).collect();
+        let flat: Vec<_> = all.iter().map(|t| t.to_kind(Kind::Double).reshape([-1])).collect();
+        let flat = Tensor::cat(&flat, 0);
+        group.all_reduce(&flat, Reduce::Sum)?;
+        let flat = flat / group.size() as f64;
+        let mut start = 0;
+        for t in &mut all {
+            let (places, kind) = (t.numel() as i64, t.kind());
+            let kind = if kind == Kind::Double { kind } else { Kind::Float };
+            **t = flat.narrow(0, start, places).reshape(t.size()).to_kind(kind);
+            start += places;
+        }
+        Ok(mean)
     }
 
     /// Reads all values, with one synchronisation with the device.

@@ -44,6 +44,9 @@ pub enum FitError {
         /// What does not fit.
         source: StoreError,
     },
+    /// The processes that train together do not all go on.
+    #[error(transparent)]
+    Group(#[from] torch::group::Error),
     /// Training diverged.
     #[error("{fault}. {}", kept(last_good))]
     NonFinite {

@@ -79,7 +79,7 @@ pub struct Done {
 pub struct StageDir {
     path: PathBuf,
     checkpoints: Checkpoints,
-    _lock: File,
+    _lock: Option<File>,
 }
 
 /// How long a folder that is in use is waited for: a process that just ended, or a child that this
@@ -116,7 +116,14 @@ impl StageDir {
         }
         atomic_file::remove_left_overs(path)?;
         let checkpoints = Checkpoints::open(&path.join("checkpoints"))?;
-        Ok(Self { path: path.to_owned(), checkpoints, _lock: lock })
+        Ok(Self { path: path.to_owned(), checkpoints, _lock: Some(lock) })
+    }
+
+    /// The same folder for a process that trains along and writes nothing: it is neither made nor
+    /// locked, and need not be there.
+    pub fn beside(path: &Path) -> Self {
+        let checkpoints = Checkpoints::beside(&path.join("checkpoints"));
+        Self { path: path.to_owned(), checkpoints, _lock: None }
     }
 
     /// The folder.

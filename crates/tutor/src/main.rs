@@ -34,6 +34,8 @@ enum Command {
     Finetune(commands::finetune::Args),
     /// Run a recipe: train, measure, report. Started again after a stop, it goes on where it was.
     Run(commands::run::Args),
+    /// Run a recipe in several processes of this machine that train together.
+    Launch(commands::launch::Args),
     /// Print the table of a finished run.
     Report(commands::report::Args),
     /// Label a folder of images with the result of a run.
@@ -42,7 +44,7 @@ enum Command {
     Eval(commands::eval::Args),
     /// Write a trained network as a file for other programs: safetensors, ONNX.
     Export(commands::export::Args),
-    /// Download or verify a data set; make a vocabulary of texts; score translations.
+    /// Download or verify a data set; make pairs of dialogues, or a vocabulary; score translations.
     Data(commands::data::Args),
     /// Make paraphrases of texts by translating them there and back.
     Augment(commands::augment::Args),
@@ -60,6 +62,8 @@ enum Command {
     Serve(commands::serve::Args),
     /// Read a recipe and say what it would run, without running it.
     Check(commands::check::Args),
+    /// Compare what a GPU computes with what the CPU does.
+    Parity(commands::parity::Args),
 }
 
 /// An error and its causes, from the outermost on, but for those that the words before them hold.
@@ -80,6 +84,7 @@ fn main() -> ExitCode {
         note(&format!("warning: {error}; computing threads will spin while they wait"));
     }
     torch::device::keep_memory();
+    run::memory::quiet();
     let filter =
         tracing_subscriber::EnvFilter::try_from_default_env().unwrap_or_else(|_| "warn".into());
     tracing_subscriber::fmt()
@@ -92,6 +97,7 @@ fn main() -> ExitCode {
         Command::Fit(args) => commands::fit::run(&args),
         Command::Finetune(args) => commands::finetune::run(&args),
         Command::Run(args) => commands::run::run(&args),
+        Command::Launch(args) => commands::launch::run(&args),
         Command::Report(args) => commands::report::run(&args),
         Command::Predict(args) => commands::predict::run(&args),
         Command::Eval(args) => commands::eval::run(&args),
@@ -105,6 +111,7 @@ fn main() -> ExitCode {
         Command::Chat(args) => commands::chat::run(&args),
         Command::Serve(args) => commands::serve::run(&args),
         Command::Check(args) => commands::check::run(&args),
+        Command::Parity(args) => commands::parity::run(&args),
     };
     match result {
         Ok(()) => ExitCode::SUCCESS,

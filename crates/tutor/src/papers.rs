@@ -11,6 +11,7 @@ pub(crate) mod ssa;
 mod ssl_table;
 #[cfg(test)]
 mod toy;
+mod translation;
 mod uda_text;
 
 use anyhow::{Context, Result, anyhow};
@@ -32,6 +33,7 @@ const PAPERS: &[Paper] = &[
     own_texts::PAPER,
     finetune::PAPER,
     uda_text::PAPER,
+    translation::PAPER,
     #[cfg(test)]
     toy::PAPER,
 ];

@@ -117,7 +117,8 @@ impl NetConfig {
         Inference::new(params, precision, |scope| self.make(scope, channels_in, classes))
     }
 
-    fn make(&self, scope: &mut Scope<'_>, channels_in: i64, classes: i64) -> Box<dyn Net> {
+    /// The same in a place of a larger network.
+    pub fn make(&self, scope: &mut Scope<'_>, channels_in: i64, classes: i64) -> Box<dyn Net> {
         self.check().unwrap_or_else(|e| panic!("{e}"));
         match self {
             NetConfig::WideResNet(c) => Box::new(WideResNet::new(scope, c, channels_in, classes)),

@@ -22,7 +22,7 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("vision-models", &["torch", "weights"]),
     ("ssl-core", &["torch", "train"]),
     ("electra", &["atomic-file", "torch", "train", "weights"]),
-    ("dialog-models", &["torch", "train", "weights"]),
+    ("dialog-models", &["atomic-file", "torch", "train", "weights"]),
     ("xtask", &[]),
 ];
 

@@ -18,6 +18,8 @@ pub(super) struct State {
     pub(super) key: Option<String>,
     pub(super) is_kept: bool,
     pub(super) leave_out_system: bool,
+    /// Pages of other sites that may ask, as browsers name them.
+    pub(super) origins: Vec<String>,
     pub(super) limits: Limits,
     /// Requests for replies, of each address.
     pub(super) clients: Buckets,
@@ -68,6 +70,7 @@ impl State {
             key: options.key.clone(),
             is_kept: options.keep.is_some(),
             leave_out_system: options.leave_out_system,
+            origins: options.origins.iter().map(|origin| as_named(origin)).collect(),
             clients: buckets(),
             attempts: buckets(),
             is_proxied: options.public_url.is_some(),
@@ -94,4 +97,9 @@ impl State {
         });
         Ok(Awaited { ticket, id, seed })
     }
+}
+
+/// An origin as browsers name it: in lower case, without a slash.
+fn as_named(origin: &str) -> String {
+    origin.trim_end_matches('/').to_ascii_lowercase()
 }

@@ -2,14 +2,15 @@
 //! and how often a client may ask.
 
 use super::app::App;
+use super::origins;
 use super::problem::Problem;
 use axum::Router;
 use axum::extract::{Request, State};
-use axum::http::{HeaderMap, Method, header};
+use axum::http::{HeaderMap, HeaderValue, Method, header};
 use axum::middleware::{self, Next};
 use axum::response::{IntoResponse, Response};
 use std::net::IpAddr;
-use web_server::guard::{protect, refusal};
+use web_server::guard::{Refusal, protect, refusal};
 use web_server::listen::Peer;
 use web_server::secret::same;
 
@@ -19,23 +20,41 @@ pub(super) fn around(all: Router, app: &App) -> Router {
 }
 
 async fn guard(State(app): State<App>, request: Request, next: Next) -> Response {
-    let mut response = match problem(&app, &request) {
+    let headers = request.headers();
+    let is_api = is_api(request.uri().path());
+    let stated = origins::stated(&app, headers).filter(|_| is_api);
+    let mut response = match problem(&app, &request, stated.is_some()) {
         Some(problem) => problem.into_response(),
+        None if stated.is_some() && origins::is_preflight(request.method(), headers) => {
+            origins::preflight(headers)
+        }
         None => next.run(request).await,
     };
-    protect(response.headers_mut());
+    let headers = response.headers_mut();
+    protect(headers);
+    if is_api && !app.origins.is_empty() {
+        headers.insert(header::VARY, HeaderValue::from_static("origin"));
+    }
+    if let Some(origin) = stated {
+        origins::admit(headers, origin);
+    }
     response
 }
 
-/// Why a request is not looked at.
-fn problem(app: &App, request: &Request) -> Option<Problem> {
+/// Whether an address is one of the APIs. The page and its parts say nothing of the model; the page
+/// asks for the key itself.
+fn is_api(path: &str) -> bool {
+    path.starts_with("/v1/") || path.starts_with("/api/")
+}
+
+/// Why a request is not looked at; `is_stated` says whether it is of a page that may ask.
+fn problem(app: &App, request: &Request, is_stated: bool) -> Option<Problem> {
     let (method, headers) = (request.method(), request.headers());
-    if let Some(refusal) = refusal(method, headers, &app.url) {
+    let refusal = refusal(method, headers, &app.url);
+    if let Some(refusal) = refusal.filter(|refusal| !is_stated || *refusal != Refusal::Site) {
         return Some(Problem::refused(refusal));
     }
-    let path = request.uri().path();
-    // The page and its parts say nothing of the model; the page asks for the key itself.
-    if !path.starts_with("/v1/") && !path.starts_with("/api/") {
+    if !is_api(request.uri().path()) || is_stated && origins::is_preflight(method, headers) {
         return None;
     }
     let sent = sent(headers);

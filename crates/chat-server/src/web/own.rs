@@ -23,7 +23,7 @@ pub(super) fn routes() -> Router<App> {
 }
 
 async fn about(State(app): State<App>) -> Response {
-    let About { name, sampling, longest } = &app.about;
+    let About { name, sampling, longest, .. } = &app.about;
     let body = json!({
         "name": name,
         "candidates": sampling.candidates,

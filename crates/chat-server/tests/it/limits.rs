@@ -196,6 +196,69 @@ fn only_pages_of_its_own_reach_it() {
 }
 
 #[test]
+fn pages_of_stated_origins_reach_the_apis_and_no_others_do() {
+    let origins = vec!["https://App.example.org/".to_owned(), "http://localhost:5173".to_owned()];
+    let key = Some("a secret key".to_owned());
+    let served = Served::with(0, &ServeOptions { origins, key, ..options() });
+    let body = completion("hello", &json!({})).to_string();
+    let send = |method: &str, path: &str, origin: &str, more: &[(&str, &str)]| {
+        let headers = [&[("origin", origin), ("sec-fetch-site", "cross-site")][..], more].concat();
+        served.request(method, path, &headers, if method == "POST" { body.as_bytes() } else { b"" })
+    };
+    let (path, asked) = ("/v1/chat/completions", [("access-control-request-method", "POST")]);
+    let names = ("access-control-request-headers", "authorization,x-stainless-os");
+    let bearer = [("authorization", "Bearer a secret key")];
+    for origin in ["https://app.example.org", "http://localhost:5173"] {
+        // No key comes along with the question of what may be sent.
+        let may = send("OPTIONS", path, origin, &[asked[0], names]);
+        assert_eq!(may.status, 204);
+        assert_eq!(may.header("access-control-allow-origin"), Some(origin));
+        assert_eq!(may.header("access-control-allow-headers"), Some(names.1));
+        assert_eq!(may.header("access-control-allow-credentials"), None);
+        let answer = send("POST", path, origin, &bearer);
+        assert_eq!(answer.status, 200, "{}", answer.text);
+        assert_eq!(answer.header("access-control-allow-origin"), Some(origin));
+        assert_eq!(answer.header("vary"), Some("origin"));
+        // Without the key nothing is said, but the page can read why.
+        let refused = send("POST", path, origin, &[]);
+        assert_eq!(
+            (refused.status, refused.header("access-control-allow-origin")),
+            (401, Some(origin))
+        );
+    }
+    let written = served.written();
+    for origin in [
+        "https://evil.example.org",
+        "https://app.example.org.evil.org",
+        "http://app.example.org",
+        "https://app.example.org:444",
+        "null",
+    ] {
+        let may = send("OPTIONS", path, origin, &asked);
+        assert_eq!(
+            (may.status, may.header("access-control-allow-origin")),
+            (403, None),
+            "{origin}"
+        );
+        let answer = send("POST", path, origin, &bearer);
+        assert_eq!((answer.status, answer.header("access-control-allow-origin")), (403, None));
+        assert_eq!(answer.header("vary"), Some("origin"));
+    }
+    assert_eq!(served.written(), written);
+    // Not even a page that may ask can bring a name of its own (DNS rebinding), and the page itself
+    // is for nobody else.
+    let rebound = send("POST", path, "http://localhost:5173", &[("host", "evil.org"), bearer[0]]);
+    assert_eq!(rebound.status, 421);
+    let page = send("GET", "/", "http://localhost:5173", &[]);
+    assert_eq!((page.status, page.header("access-control-allow-origin")), (200, None));
+    for origin in ["*", "null", "app.example.org", "https://app.example.org/chat"] {
+        let options = ServeOptions { origins: vec![origin.to_owned()], ..options() };
+        let refused = serve(vec![crate::stub::Stub::default().maker()], &options);
+        assert!(matches!(refused, Err(Error::Origin(told)) if told == origin));
+    }
+}
+
+#[test]
 fn beyond_this_machine_a_key_is_needed() {
     let everywhere = SocketAddr::from(([0, 0, 0, 0], 0));
     let open = ServeOptions { address: everywhere, ..options() };

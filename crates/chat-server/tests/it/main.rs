@@ -11,3 +11,4 @@ mod openai;
 mod openai_client;
 mod own;
 mod stub;
+mod together;

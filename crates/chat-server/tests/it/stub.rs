@@ -32,7 +32,7 @@ impl Stub {
 impl Model for Stub {
     fn about(&self) -> About {
         let sampling = Sampling { max_tokens: 200, ..Sampling::default() };
-        About { name: NAME.to_owned(), sampling, longest: 200 }
+        About { name: NAME.to_owned(), sampling, longest: 200, together: 1 }
     }
 
     fn reply(

@@ -2,6 +2,7 @@
 
 use super::tokenizer::{DialogTokenizer, SPECIALS, added, byte_name, whole_json};
 use crate::error::DataError;
+use crate::text::words::words;
 use serde_json::{Map, Value, json};
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
@@ -27,7 +28,8 @@ impl Default for BpeSize {
     }
 }
 
-/// Splits a text into words, each with the space before it; nothing is lost.
+/// Splits a text into words, each with the space before it; nothing is lost. They are counted by
+/// [`words`], whose letters are a few more.
 const WORDS: &str = r" ?\p{L}+| ?\p{N}+| ?[^\s\p{L}\p{N}]+|\s";
 
 /// Counts words and makes a vocabulary from them by the crate `tokenizers`: from single characters,
@@ -126,53 +128,4 @@ impl BpeTrainer {
         ranked.sort_unstable();
         ranked.into_iter().take(most).map(|(_, c)| c).collect()
     }
-}
-
-/// What a word is made of.
-#[derive(Clone, Copy, PartialEq)]
-enum Class {
-    Letter,
-    Number,
-    Space,
-    Other,
-}
-
-/// The words of a text as [`WORDS`] splits it, near enough to count them by: what is a letter is
-/// asked of the standard library, whose letters are a few more.
-fn words(text: &str) -> impl Iterator<Item = &str> {
-    let class = |c: char| {
-        if c.is_whitespace() {
-            Class::Space
-        } else if c.is_alphabetic() {
-            Class::Letter
-        } else if c.is_numeric() {
-            Class::Number
-        } else {
-            Class::Other
-        }
-    };
-    let mut rest = text;
-    std::iter::from_fn(move || {
-        let first = rest.chars().next()?;
-        let mut end = first.len_utf8();
-        let behind = rest[end..].chars().next().map(class).filter(|&next| next != Class::Space);
-        let of = match (class(first), behind) {
-            (Class::Space, Some(next)) if first == ' ' => next,
-            (Class::Space, _) => {
-                let (word, left) = rest.split_at(end);
-                rest = left;
-                return Some(word);
-            }
-            (own, _) => own,
-        };
-        for c in rest[end..].chars() {
-            if class(c) != of {
-                break;
-            }
-            end += c.len_utf8();
-        }
-        let (word, left) = rest.split_at(end);
-        rest = left;
-        Some(word)
-    })
 }

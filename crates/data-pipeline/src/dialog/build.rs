@@ -55,7 +55,7 @@ pub struct DialogBuildOptions {
     pub vocabulary: BpeSize,
     /// Bytes of text that it is made of, at most; at most a sixteenth of the memory too.
     pub vocabulary_bytes: u64,
-    /// Tokens of a file.
+    /// Tokens of a file; at most one for 32 bytes of memory, in which it is put together.
     pub shard_tokens: u64,
 }
 
@@ -284,7 +284,9 @@ fn write_part(
     std::fs::create_dir_all(into)
         .map_err(DataError::io(into, "name a folder that may be written to"))?;
     let (size, vocabulary) = (tokenizer.size(), tokenizer.digest());
-    let mut writer = Writer::resume(into, size, vocabulary, settings, options.shard_tokens)?;
+    // Up to four bytes a token, twice while it is written.
+    let shard_tokens = options.shard_tokens.min(options.memory / (4 * SHARE)).max(1);
+    let mut writer = Writer::resume(into, size, vocabulary, settings, shard_tokens)?;
     if writer.is_finished() {
         return Ok(writer.built().sequences);
     }

@@ -166,6 +166,32 @@ impl EncodedPairs {
         Ok(set)
     }
 
+    /// Pairs that are in token ids already: what is read, and what is written with the token at its
+    /// end. A pair is called by its number, counted from 0.
+    ///
+    /// # Errors
+    /// When a side of a pair is empty, or an id is below 0 or above 2³² − 1.
+    pub fn of_ids(
+        name: impl Into<String>,
+        pairs: impl IntoIterator<Item = [Vec<i64>; 2]>,
+    ) -> Result<Self, DataError> {
+        let (name, mut ids, mut starts) = (name.into(), Vec::new(), vec![0]);
+        let (mut firsts, mut places) = (Vec::new(), Vec::new());
+        for (number, [read, written]) in pairs.into_iter().enumerate() {
+            let fault = |fault: &str| DataError::Request(format!("{name}/{number}: {fault}"));
+            if read.is_empty() || written.is_empty() {
+                return Err(fault("a pair with an empty side"));
+            }
+            firsts.push(read.len() as u32);
+            for id in read.into_iter().chain(written) {
+                ids.push(u32::try_from(id).map_err(|_| fault("a token id that cannot be"))?);
+            }
+            starts.push(ids.len());
+            places.push(number.to_string());
+        }
+        Ok(Self { name, ids, starts, firsts, places })
+    }
+
     /// The number of tokens of all responses, with those at their ends: what perplexity is over.
     pub fn response_tokens(&self) -> u64 {
         self.ids.len() as u64 - self.firsts.iter().map(|&n| u64::from(n)).sum::<u64>()

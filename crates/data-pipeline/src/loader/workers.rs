@@ -26,6 +26,42 @@ enum Extent {
     Pass { entries: u64 },
 }
 
+/// Which part of every batch is prepared, where several processes share each equally.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Share {
+    /// Which process this is, counted from 0.
+    pub rank: usize,
+    /// How many there are.
+    pub size: usize,
+}
+
+impl Share {
+    /// All of it.
+    pub const WHOLE: Self = Self { rank: 0, size: 1 };
+
+    /// The positions that this process takes of those of a batch.
+    fn of(self, first: u64, last: u64) -> (u64, u64) {
+        let own = (last - first) / self.size as u64;
+        let start = first + self.rank as u64 * own;
+        (start, start + own)
+    }
+
+    /// Refuses batches that cannot be shared equally.
+    fn check(self, batch: usize) -> Result<(), DataError> {
+        let Self { rank, size } = self;
+        if rank >= size {
+            return Err(DataError::Request(format!("share {rank} of {size}, counted from 0")));
+        }
+        if !batch.is_multiple_of(size) {
+            return Err(DataError::Request(format!(
+                "a batch of {batch} samples cannot be shared equally by {size} processes: take a \
+                 multiple of {size}"
+            )));
+        }
+        Ok(())
+    }
+}
+
 type Prepared<C> = Result<Step<<C as Collate>::Batch>, DataError>;
 
 /// Prepares steps, one after the other.
@@ -33,14 +69,15 @@ struct Preparer<C: Collate> {
     streams: Arc<[Stream<C>]>,
     samplers: Vec<Sampler>,
     extent: Extent,
+    share: Share,
     stop: Arc<AtomicBool>,
     scratch: C::Scratch,
 }
 
 impl<C: Collate> Preparer<C> {
-    fn new(streams: Arc<[Stream<C>]>, extent: Extent, stop: Arc<AtomicBool>) -> Self {
+    fn new(streams: Arc<[Stream<C>]>, extent: Extent, share: Share, stop: Arc<AtomicBool>) -> Self {
         let samplers = streams.iter().map(Stream::sampler).collect();
-        Self { streams, samplers, extent, stop, scratch: C::Scratch::default() }
+        Self { streams, samplers, extent, share, stop, scratch: C::Scratch::default() }
     }
 
     /// `None` past the end, or when told to stop. A panic in a data set or a collate comes back as
@@ -70,6 +107,7 @@ impl<C: Collate> Preparer<C> {
                 Extent::Run { .. } => first.checked_add(stream.batch as u64)?,
                 Extent::Pass { entries } => entries.min(first + stream.batch as u64),
             };
+            let (first, last) = self.share.of(first, last);
             let draws: Vec<Draw> = (first..last).map(|position| sampler.at(position)).collect();
             if draws.is_empty() {
                 return None;
@@ -138,6 +176,35 @@ impl<C: Collate + 'static> Loader<C> {
         Self::start_within(streams, from_step, to_step, workers, MEMORY)
     }
 
+    /// The same for one of several processes that take the steps of a run together: of every
+    /// stream's batch it prepares its share, with the very samples and random numbers that a single
+    /// process would give them. A batch that cannot be shared equally makes the first item an
+    /// error.
+    ///
+    /// ```
+    /// use data_pipeline::dataset::VecSet;
+    /// use data_pipeline::loader::{AsIs, Loader, Share, Stream};
+    /// let words = VecSet::new("words", vec!["a", "b", "c"], None, vec![])?;
+    /// let stream = Stream::shuffled(std::sync::Arc::new(words), AsIs::default(), 4, 1);
+    /// let whole = Loader::start(vec![stream.clone()], 0, Some(1), 0).next().expect("a step")?;
+    /// let share = Share { rank: 1, size: 2 };
+    /// let half = Loader::start_share(vec![stream], 0, Some(1), 0, share).next().expect("one")?;
+    /// assert_eq!(half.batches[0].data, whole.batches[0].data[2..]);
+    /// # Ok::<(), data_pipeline::error::DataError>(())
+    /// ```
+    pub fn start_share(
+        streams: Vec<Stream<C>>,
+        from_step: u64,
+        to_step: Option<u64>,
+        workers: usize,
+        share: Share,
+    ) -> Self {
+        let faults = |stream: &Stream<C>| stream.check().and_then(|()| share.check(stream.batch));
+        let fault = streams.iter().find_map(|stream| faults(stream).err());
+        let extent = Extent::Run { end: to_step };
+        Self::new(streams, (extent, share), from_step, workers, MEMORY, fault)
+    }
+
     /// The same with another bound in bytes for what is prepared and not yet taken. One step is
     /// always prepared, whatever it takes.
     pub fn start_within(
@@ -149,7 +216,7 @@ impl<C: Collate + 'static> Loader<C> {
     ) -> Self {
         let fault = streams.iter().find_map(|stream| stream.check().err());
         let extent = Extent::Run { end: to_step };
-        Self::new(streams, extent, from_step, workers, memory, fault)
+        Self::new(streams, (extent, Share::WHOLE), from_step, workers, memory, fault)
     }
 
     /// One pass over a stream: every entry exactly once, in the stream's order (that of epoch 0 if
@@ -160,12 +227,13 @@ impl<C: Collate + 'static> Loader<C> {
             return Self::over(None, 0);
         }
         let fault = stream.check().err();
-        Self::new(vec![stream], Extent::Pass { entries }, 0, workers, MEMORY, fault)
+        let all = (Extent::Pass { entries }, Share::WHOLE);
+        Self::new(vec![stream], all, 0, workers, MEMORY, fault)
     }
 
     fn new(
         streams: Vec<Stream<C>>,
-        extent: Extent,
+        (extent, share): (Extent, Share),
         from: u64,
         workers: usize,
         memory: u64,
@@ -181,7 +249,7 @@ impl<C: Collate + 'static> Loader<C> {
         };
         let streams: Arc<[Stream<C>]> = streams.into();
         if workers == 0 {
-            let preparer = Preparer::new(streams, extent, stop.clone());
+            let preparer = Preparer::new(streams, extent, share, stop.clone());
             return Self {
                 source: Steps::Here(Box::new(preparer)),
                 step: from,
@@ -193,7 +261,7 @@ impl<C: Collate + 'static> Loader<C> {
         let ahead = Arc::new(Ahead::new(from, memory));
         for worker in 0..workers as u64 {
             let (sender, queue) = sync_channel(AHEAD);
-            let mut preparer = Preparer::new(streams.clone(), extent, stop.clone());
+            let mut preparer = Preparer::new(streams.clone(), extent, share, stop.clone());
             let ahead_of_worker = ahead.clone();
             let work = move || {
                 let (mut step, ahead) = (from + worker, ahead_of_worker);

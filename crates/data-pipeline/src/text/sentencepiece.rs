@@ -36,6 +36,7 @@ struct Piece {
 /// Kinds of pieces.
 const NORMAL: i32 = 1;
 const UNKNOWN: i32 = 2;
+const CONTROL: i32 = 3;
 const USER: i32 = 4;
 
 #[derive(Clone, PartialEq, Message)]
@@ -50,6 +51,8 @@ struct Trained {
 
 #[derive(Clone, PartialEq, Message)]
 struct Cleaning {
+    #[prost(string, optional, tag = "1")]
+    name: Option<String>,
     #[prost(bytes = "vec", optional, tag = "2")]
     charsmap: Option<Vec<u8>>,
     #[prost(bool, optional, tag = "3")]
@@ -58,6 +61,32 @@ struct Cleaning {
     spaces_joined: Option<bool>,
     #[prost(bool, optional, tag = "5")]
     spaces_marked: Option<bool>,
+}
+
+/// The file of a model of the unigram kind with these pieces and ln of their probabilities, which
+/// joins spaces and takes texts as they are beside.
+pub(super) fn whole_file(pieces: &[(String, f64)]) -> Vec<u8> {
+    let piece = |text: &str, score: f64, kind| Piece {
+        text: Some(text.to_owned()),
+        score: Some(score as f32),
+        kind: Some(kind),
+    };
+    let specials = [("<unk>", UNKNOWN), ("<s>", CONTROL), ("</s>", CONTROL)];
+    let specials = specials.into_iter().map(|(text, kind)| piece(text, 0.0, kind));
+    let cleaning = Cleaning {
+        name: Some("identity".to_owned()),
+        charsmap: None,
+        space_before: Some(true),
+        spaces_joined: Some(true),
+        spaces_marked: Some(true),
+    };
+    let normal = pieces.iter().map(|(text, score)| piece(text, *score, NORMAL));
+    let file = File {
+        pieces: specials.chain(normal).collect(),
+        trained: Some(Trained { model: Some(1), space_behind: Some(false), bytes: Some(false) }),
+        cleaning: Some(cleaning),
+    };
+    file.encode_to_vec()
 }
 
 /// A model of the unigram kind.

@@ -27,24 +27,19 @@ const LONGEST: usize = 256 << 20;
 
 const WAY_OUT: &str = "mend it, or let bad input be skipped";
 
-/// The names of the columns of a table; those of the first object in lines of JSON.
+/// The names of the columns of a table; in lines of JSON those of all objects.
 pub(super) fn names(path: &Path) -> Result<Vec<String>, DataError> {
     if ends_with(path, &["parquet"]) {
         return columns(path);
     }
     let mut lines = Lines::open(path, OnBadInput::Error, LONGEST)?;
     let mut tally = Tally::default();
-    let is_json = ends_with(path, &["jsonl", "ndjson"]);
+    if ends_with(path, &["jsonl", "ndjson"]) {
+        return keys(lines);
+    }
     while let Some(line) = lines.next(&mut tally)? {
         if line.trim().is_empty() {
             continue;
-        }
-        if is_json {
-            let object: serde_json::Map<String, Value> = match serde_json::from_str(line) {
-                Ok(object) => object,
-                Err(error) => return Err(lines.fault(error.to_string(), WAY_OUT)),
-            };
-            return Ok(object.into_iter().map(|(key, _)| key).collect());
         }
         if ends_with(path, &["csv"]) {
             let delimiter = delimiter(line);
@@ -56,6 +51,31 @@ pub(super) fn names(path: &Path) -> Result<Vec<String>, DataError> {
         return Ok(line.split('\t').map(|cell| cell.trim().to_owned()).collect());
     }
     Err(lines.fault("the table is empty", "name a table with a first line of names"))
+}
+
+/// The keys of all objects. A line that cannot be read is told of when the rows are read, but a
+/// file without any that can is none of objects.
+fn keys(mut lines: Lines) -> Result<Vec<String>, DataError> {
+    let (mut tally, mut keys, mut fault) = (Tally::default(), Vec::<String>::new(), None);
+    while let Some(line) = lines.next(&mut tally)? {
+        if line.trim().is_empty() {
+            continue;
+        }
+        match serde_json::from_str::<serde_json::Map<String, Value>>(line) {
+            Ok(object) => {
+                let new = object.into_iter().map(|(key, _)| key).filter(|key| !keys.contains(key));
+                keys.extend(new.collect::<Vec<_>>());
+            }
+            Err(error) => fault = fault.or_else(|| Some(lines.fault(error.to_string(), WAY_OUT))),
+        }
+    }
+    match fault {
+        Some(fault) if keys.is_empty() => Err(fault),
+        None if keys.is_empty() => {
+            Err(lines.fault("the table is empty", "name a table with an object a line"))
+        }
+        _ => Ok(keys),
+    }
 }
 
 /// All rows of a table, of each the cells of these columns.
@@ -273,6 +293,29 @@ pub(super) fn bad(
         OnBadInput::Skip => {
             tally.skip(reason);
             Ok(())
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn lines_of_json_have_the_columns_of_all_objects() {
+        let dir = tempfile::tempdir().expect("a folder");
+        let path = dir.path().join("a.jsonl");
+        let write = |text: &str| std::fs::write(&path, text).expect("written");
+        write("{\"text\": \"no label\"}\n\n{\"label\": 1, \"text\": \"b\"}\nbroken\n");
+        assert_eq!(names(&path).expect("columns"), ["text", "label"]);
+        let mut tally = Tally::default();
+        let rows = read(&path, &["label", "text"], OnBadInput::Skip, &mut tally).expect("rows");
+        assert_eq!(rows[0].cells, [None, Some("no label".into())]);
+        assert_eq!((rows.len(), tally.skipped.values().sum::<u64>()), (2, 1));
+        for (text, fault) in [("\n", "empty"), ("broken\n", "expected value"), ("[1]\n", "map")] {
+            write(text);
+            let error = names(&path).expect_err(text).to_string();
+            assert!(error.contains(fault), "{error}");
         }
     }
 }

@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 use torch::{Device, Kind, Tensor, no_grad};
 
-use super::sample::{allowed, host, room};
+use super::logits::{allowed, host, room};
 use super::{Candidate, Prompt, Special};
 use crate::Autoregressive;
 

@@ -20,7 +20,8 @@ pub enum Dropped {
 pub struct Ranked {
     /// Its number among the candidates.
     pub candidate: usize,
-    /// [`Candidate::score`]; −∞ if nothing was written.
+    /// By which it stands where it does: [`Candidate::score`], −∞ if nothing was written, or that
+    /// of [`Ranking::scores`].
     pub score: f64,
     /// Why it is not given.
     pub dropped: Option<Dropped>,
@@ -38,6 +39,9 @@ pub struct Ranking<'a> {
     pub earlier: &'a [&'a [i64]],
     /// Which responses must not be given; none without.
     pub refuses: Option<&'a Filter<'a>>,
+    /// What candidates are ordered by, a number for each, in place of their own scores: that of a
+    /// network that reads backwards ([`mmi`](crate::mmi)).
+    pub scores: Option<&'a [f64]>,
 }
 
 /// All candidates in order: those that may be given, the best score first, then those that may not,
@@ -71,11 +75,14 @@ pub fn rank(candidates: &[Candidate], ranking: &Ranking<'_>) -> Vec<Ranked> {
         }
         ranking.refuses.is_some_and(|refuses| refuses(tokens)).then_some(Dropped::Refused)
     };
+    let other = ranking.scores.map_or(candidates.len(), <[f64]>::len);
+    assert_eq!(other, candidates.len(), "scores of the candidates");
     let mut ranked: Vec<Ranked> = candidates
         .iter()
         .enumerate()
         .map(|(candidate, of)| {
-            let score = of.score().unwrap_or(f64::NEG_INFINITY);
+            let own = of.score().unwrap_or(f64::NEG_INFINITY);
+            let score = ranking.scores.map_or(own, |scores| scores[candidate]);
             Ranked { candidate, score, dropped: fault(of) }
         })
         .collect();

@@ -3,8 +3,8 @@
 use std::ops::ControlFlow;
 
 use dialog_models::decode::{
-    Beam, Candidate, Dropped, Ranking, Repetition, SampleConfig, Sampling, Special, beam, rank,
-    sample, sample_each,
+    Beam, Candidate, Drawing, Dropped, Prompt, Ranking, Repetition, SampleConfig, Sampling,
+    Special, beam, rank, sample, sample_each,
 };
 use dialog_models::{Autoregressive, Pairs, Seq2Seq, Seq2SeqConfig};
 use torch::{Device, Kind, Mode, Params, Tensor, device, no_grad};
@@ -104,6 +104,64 @@ fn a_candidate_is_what_it_is_alone_and_on_any_number_of_threads() {
             let ids = Tensor::from_slice(&tokens).unsqueeze(1);
             let own = whole(&net, &context, &tokens).gather(1, &ids, false).sum(Kind::Double);
             assert!((own.double_value(&[]) - candidate.log_probability).abs() < 1e-4);
+        }
+    }
+}
+
+#[test]
+fn a_reply_does_not_depend_on_what_else_is_written() {
+    let special = Special { never: vec![0], ..Special::end(END) };
+    for net in networks() {
+        let contexts = [sequence(3, 9), sequence(5, 2), sequence(11, 30), sequence(2, 5)];
+        let greedy = Sampling::greedy();
+        let few = Sampling { temperature: 1.3, top_k: Some(4), nucleus: None };
+        let configs = [
+            config(3),
+            SampleConfig { candidates: 1, max_tokens: 40, sampling: few },
+            SampleConfig { candidates: 2, max_tokens: 5, sampling: greedy },
+            config(4),
+        ];
+        let prompt = |i: usize| Prompt {
+            context: contexts[i].as_slice(),
+            seed: 100 + i as u64,
+            max_tokens: usize::MAX,
+        };
+        let wanted: Vec<_> = (0..4).map(|i| (prompt(i), &configs[i])).collect();
+        let alone: Vec<Vec<Candidate>> = (0..4)
+            .map(|i| sample(&net, &contexts[i], &special, &configs[i], 100 + i as u64))
+            .collect();
+        // Three together, of which one is broken off, while a fourth comes between their steps.
+        let mut drawing = Drawing::new(&net, &wanted[..3], &special);
+        let mut late = None;
+        let mut goes_on = true;
+        for step in 0.. {
+            goes_on &=
+                drawing.step(&mut |context, written| match context == 0 && written.place == 1 {
+                    true => ControlFlow::Break(()),
+                    false => ControlFlow::Continue(()),
+                });
+            if step == 2 {
+                late = Some(Drawing::new(&net, &wanted[3..], &special));
+                assert!(!drawing.goes_on(0), "two tokens, and no more");
+            }
+            let more = late.as_mut().map(|late| late.step(&mut |_, _| ControlFlow::Continue(())));
+            if !goes_on && more == Some(false) {
+                break;
+            }
+        }
+        let found = drawing.into_candidates();
+        let cut =
+            |candidate: &Candidate| candidate.tokens[..candidate.tokens.len().min(2)].to_vec();
+        for (found, alone) in found[0].iter().zip(&alone[0]) {
+            assert_eq!(found.tokens, cut(alone));
+        }
+        let late = late.expect("it").into_candidates().remove(0);
+        for (found, alone) in [(&found[1], &alone[1]), (&found[2], &alone[2]), (&late, &alone[3])] {
+            for (found, alone) in found.iter().zip(alone) {
+                assert_eq!(found.tokens, alone.tokens);
+                assert_eq!(found.finished, alone.finished);
+                assert!((found.log_probability - alone.log_probability).abs() < 1e-4);
+            }
         }
     }
 }
@@ -255,11 +313,18 @@ fn repetitions_and_refused_responses_are_passed_over() {
     let earlier: [&[i64]; 2] = [&[20, 21], &[1, 2, 9, 3, 4, 5]];
     let refuses = |tokens: &[i64]| tokens.contains(&66);
     let repetition = Some(Repetition::default());
-    let ranking = Ranking { repetition, earlier: &earlier, refuses: Some(&refuses) };
+    let ranking = Ranking { repetition, earlier: &earlier, refuses: Some(&refuses), scores: None };
     let ranked = rank(&candidates, &ranking);
     let order: Vec<_> = ranked.iter().map(|r| (r.candidate, r.dropped)).collect();
     let (repeats, refused) = (Some(Dropped::Repeats(1)), Some(Dropped::Refused));
     assert_eq!(order, [(2, None), (3, None), (0, repeats), (1, refused)]);
+
+    // Other scores change the order, and nothing else.
+    let ranking = Ranking { scores: Some(&[-9.0, -3.0, -8.0, -7.0]), ..ranking };
+    let ranked = rank(&candidates, &ranking);
+    let order: Vec<_> = ranked.iter().map(|r| (r.candidate, r.dropped)).collect();
+    assert_eq!(order, [(3, None), (2, None), (1, refused), (0, repeats)]);
+    assert_eq!(ranked[0].score, -7.0);
 }
 
 /// All responses of up to three tokens, by their probabilities.

@@ -1,7 +1,8 @@
 //! Numbers of parameters, and configurations that no network can have.
 
-use dialog_models::{Seq2Seq, Seq2SeqConfig};
+use dialog_models::{Pairs, Seq2Seq, Seq2SeqConfig, Training};
 use torch::{Device, Params};
+use train::{Objective, Progress};
 
 #[test]
 fn published_networks_have_their_numbers_of_parameters() {
@@ -30,6 +31,35 @@ fn published_networks_have_their_numbers_of_parameters() {
     assert_eq!((meena.wide_heads(), meena.hidden / meena.heads), (32, 80));
     let vanilla = Seq2SeqConfig::plain(8192, 2560, 32, [1, 32]);
     assert_eq!((vanilla.parameters() as f64 / 1e7).round(), 346.0);
+}
+
+#[test]
+fn counted_operations_are_those_that_pytorch_counts() {
+    let text = std::fs::read_to_string("tests/golden/operations.json").expect("golden numbers");
+    let golden: serde_json::Value = serde_json::from_str(&text).expect("JSON");
+    let rows = golden["rows"].as_array().expect("rows");
+    assert_eq!(rows.len(), 8);
+    for row in rows {
+        let mut config = golden["config"].clone();
+        config["architecture"] = row["architecture"].clone();
+        let config: Seq2SeqConfig = serde_json::from_value(config).expect("a configuration");
+        let number = |key: &str| row[key].as_u64().expect("a number");
+        let found = config.operations(number("context") as usize, number("response") as usize);
+        assert_eq!(found, number("operations"), "{row}");
+    }
+}
+
+#[test]
+fn a_training_counts_forwards_and_twice_as_much_backwards() {
+    let config = Seq2SeqConfig::evolved(20, 16, 2, [1, 1]);
+    let mut training = Training::build(Device::Cpu, 0.0, |scope| Seq2Seq::new(scope, &config));
+    let pairs = || Pairs::new(&[&[5, 6, 9], &[4]], &[&[7, 1], &[8, 3, 1]], Device::Cpu);
+    let at = Progress { step: 0, steps: 1 };
+    training.loss(vec![pairs()], at);
+    let once = 3 * (config.operations(3, 2) + config.operations(1, 3));
+    assert_eq!(training.operations(), once);
+    training.loss(vec![pairs()], at);
+    assert_eq!(training.operations(), 2 * once);
 }
 
 #[test]

@@ -154,3 +154,26 @@ fn dropout_is_noise_in_training_alone() {
     let (mean, clean) = (mean.sum::<f64>() / 200.0, nll(Mode::Eval).mean(Kind::Double));
     assert!((mean / clean.double_value(&[]) - 1.0).abs() < 0.2, "{mean} {clean}");
 }
+
+#[test]
+fn an_average_follows_the_weights_and_is_what_counts() {
+    let _alone = rng::exclusive();
+    rng::seed(3);
+    let config = Seq2SeqConfig::plain(12, 16, 2, [1, 1]);
+    let plain = training(&config);
+    assert!(plain.state().is_empty());
+    let (net, params) = torch::Params::build(Device::Cpu, |scope| Seq2Seq::new(scope, &config));
+    let mut averaged = plain.averaging(net, params, train::Ema::new(0.75));
+    let before = averaged.params.tensors().remove(0).1.copy();
+    let of = |training: &Training<Seq2Seq>| training.state().remove(0).1.copy();
+    assert_eq!(of(&averaged), before, "it begins with the weights");
+    torch::no_grad(|| {
+        averaged.params.iter().for_each(|p| drop(p.tensor.shallow_clone().fill_(1.0)))
+    });
+    averaged.after_step(AT);
+    let wanted = &before * 0.75 + 0.25;
+    assert!((of(&averaged) - wanted).abs().max().double_value(&[]) < 1e-6);
+    let kept = of(&averaged);
+    let (_, params) = averaged.into_evaluated();
+    assert_eq!(params.tensors().remove(0).1, kept);
+}

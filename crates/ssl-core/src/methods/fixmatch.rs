@@ -72,6 +72,12 @@ impl Config for FixMatchConfig {
     fn needs(&self) -> Needs {
         self.weak_pass.needs()
     }
+
+    /// Not where the alignment goes by the predictions of the batch, or each process would run
+    /// another number of strong views.
+    fn shares_batches(&self) -> bool {
+        !self.skip_masked && self.alignment.is_none()
+    }
 }
 
 /// FixMatch, with settings [`FixMatchConfig`].

@@ -43,6 +43,10 @@ impl Config for MeanTeacherConfig {
     fn needs(&self) -> Needs {
         Needs { ema: true, ..Needs::default() }
     }
+
+    fn shares_batches(&self) -> bool {
+        true
+    }
 }
 
 /// Mean Teacher, with settings [`MeanTeacherConfig`].

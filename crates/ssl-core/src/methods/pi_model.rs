@@ -38,6 +38,10 @@ impl Config for PiModelConfig {
     fn build(&self, _task: &TaskInfo) -> Box<dyn Method> {
         Box::new(PiModel::new(self.clone()))
     }
+
+    fn shares_batches(&self) -> bool {
+        true
+    }
 }
 
 /// The Π-Model, with settings [`PiModelConfig`].

@@ -41,6 +41,10 @@ impl Config for PseudoLabelConfig {
     fn build(&self, _task: &TaskInfo) -> Box<dyn Method> {
         Box::new(PseudoLabel::new(self.clone()))
     }
+
+    fn shares_batches(&self) -> bool {
+        true
+    }
 }
 
 /// Pseudo-Label, with settings [`PseudoLabelConfig`].

@@ -39,6 +39,10 @@ impl Config for SupervisedConfig {
     fn build(&self, _task: &TaskInfo) -> Box<dyn Method> {
         Box::new(Supervised::new(self.clone()))
     }
+
+    fn shares_batches(&self) -> bool {
+        true
+    }
 }
 
 /// Supervised learning, with settings [`SupervisedConfig`].

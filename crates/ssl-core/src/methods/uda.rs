@@ -88,6 +88,11 @@ impl Config for UdaConfig {
     fn needs(&self) -> Needs {
         self.weak_pass.needs()
     }
+
+    /// Not where each process would run another number of strong views.
+    fn shares_batches(&self) -> bool {
+        !self.skip_masked
+    }
 }
 
 /// UDA, with settings [`UdaConfig`].

@@ -1,6 +1,6 @@
 //! The mask of confident samples, and the mean under it.
 
-use torch::{Kind, Tensor};
+use torch::{Kind, Tensor, group};
 
 use crate::parts::{hard_labels, one_hot};
 
@@ -24,5 +24,6 @@ pub fn masked_mean(values: &Tensor, mask: &Tensor) -> Tensor {
 pub fn mask_by_class(probabilities: &Tensor, mask: &Tensor) -> Tensor {
     let taken = one_hot(&hard_labels(probabilities), probabilities.size()[1]);
     let kept = (&taken * mask.unsqueeze(-1)).sum_dim_intlist([0].as_slice(), false, Kind::Float);
-    kept / taken.sum_dim_intlist([0].as_slice(), false, Kind::Float).clamp_min(1.0)
+    let taken = taken.sum_dim_intlist([0].as_slice(), false, Kind::Float);
+    kept / group::mean(&taken).clamp_min(group::least_share(1.0))
 }

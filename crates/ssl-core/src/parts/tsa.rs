@@ -2,7 +2,7 @@
 //! goes on.
 
 use serde::{Deserialize, Serialize};
-use torch::{Kind, Tensor, loss::cross_entropy, no_grad};
+use torch::{Kind, Tensor, group, loss::cross_entropy, no_grad};
 use train::Progress;
 
 /// How the threshold η(t) rises from 1/K to 1 over the run, K being the number of classes: η = α(t)
@@ -53,7 +53,9 @@ impl Tsa {
         }
         let threshold = self.threshold(at, logits.size()[1]);
         let counts = no_grad(|| (-&each).exp().le(threshold).to_kind(Kind::Float));
-        let mean = (&each * &counts).sum(Kind::Float) / counts.sum(Kind::Float).clamp_min(1.0);
+        // Those of all processes, where several share the batch.
+        let number = group::mean(&counts.sum(Kind::Float)).clamp_min(group::least_share(1.0));
+        let mean = (&each * &counts).sum(Kind::Float) / number;
         (mean, counts.mean(Kind::Float))
     }
 }

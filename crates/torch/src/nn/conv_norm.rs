@@ -105,7 +105,9 @@ impl ConvNorm {
                     Activation::LeakyRelu(slope) => {
                         norm.forward_residual(&x, rest, keep, slope, mode)
                     }
-                    activation => activation.of(norm.forward_residual(&x, rest, keep, 1.0, mode)),
+                    // Not in place: the gradient of what is before needs its result.
+                    Activation::Relu6 => norm.forward_residual(&x, rest, keep, 1.0, mode).relu6(),
+                    Activation::Swish => norm.forward_residual(&x, rest, keep, 1.0, mode).silu(),
                 }
             }
         }

@@ -2,7 +2,7 @@
 
 use tch::Tensor;
 
-use crate::{Mode, NoisyRows, ffi};
+use crate::{Mode, NoisyRows, ffi, group};
 
 /// Dropout with probability `rate`, on the samples (rows of `x`) that get noise in this mode.
 pub fn dropout(x: &Tensor, rate: f64, mode: Mode) -> Tensor {
@@ -21,6 +21,10 @@ fn on_noisy_rows(
     mode: Mode,
     drop: impl FnOnce(&Tensor) -> Tensor,
 ) -> Tensor {
+    let drop = |x: &Tensor| match group::current() {
+        None => drop(x),
+        Some(_) => x * shared_noise(x, rate),
+    };
     match mode.noise() {
         _ if rate <= 0.0 => x.shallow_clone(),
         NoisyRows::None | NoisyRows::First(0) => x.shallow_clone(),
@@ -30,6 +34,22 @@ fn on_noisy_rows(
         }
         NoisyRows::First(_) | NoisyRows::All => drop(x),
     }
+}
+
+/// What libtorch's dropout of all processes' samples multiplies this one's by.
+fn shared_noise(x: &Tensor, rate: f64) -> Tensor {
+    // libtorch draws in the order of memory, which for images may have the channels last.
+    let (sizes, strides) = (x.size(), x.stride());
+    let mut axes: Vec<i64> = (0..x.dim() as i64).collect();
+    axes[1..].sort_by_key(|&axis| std::cmp::Reverse(strides[axis as usize]));
+    let shape: Vec<i64> = axes.iter().map(|&axis| sizes[axis as usize]).collect();
+    let options = (x.kind(), x.device());
+    let noise =
+        group::drawn(&shape, |all| Tensor::empty(all, options).bernoulli_float_(1.0 - rate));
+    let back: Vec<i64> = (0..axes.len() as i64)
+        .map(|a| axes.iter().position(|&b| b == a).expect("it") as i64)
+        .collect();
+    noise.permute(back) / (1.0 - rate)
 }
 
 #[cfg(test)]

@@ -1,10 +1,10 @@
 //! Batch norm, and the activation after it.
 
-use tch::Tensor;
+use tch::{Kind, Tensor, no_grad};
 
 use crate::ffi::{self, NormRelu};
 use crate::graph::{Array, Graph, Operation, Value};
-use crate::{Init, Mode, Role, Scope};
+use crate::{Init, Mode, Role, Scope, group};
 
 /// Batch normalisation over the channels of an image batch.
 #[derive(Debug)]
@@ -47,6 +47,9 @@ impl BatchNorm {
 
     /// `[batch, channels, h, w]` to the same shape.
     pub fn forward(&self, x: &Tensor, mode: Mode) -> Tensor {
+        if mode.batch_statistics() && group::whole_batch_norm() {
+            return self.over_all(x, mode);
+        }
         let (running, momentum) = self.running(mode);
         x.batch_norm(
             Some(&self.weight),
@@ -58,6 +61,32 @@ impl BatchNorm {
             self.eps,
             true,
         )
+    }
+
+    /// With the mean and the variance of all processes' batches together.
+    fn over_all(&self, x: &Tensor, mode: Mode) -> Tensor {
+        let (kind, channels) = (x.kind(), x.size()[1]);
+        let x = x.to_kind(Kind::Float);
+        let mut shape = vec![1; x.dim()];
+        shape[1] = channels;
+        let wide = |t: &Tensor| t.view(shape.as_slice());
+        let axes: Vec<i64> = (0..x.dim() as i64).filter(|&axis| axis != 1).collect();
+        let total = |t: &Tensor| t.sum_dim_intlist(axes.as_slice(), false, Kind::Float);
+        let own = Tensor::from_slice(&[x.numel() as f32 / channels as f32]).to_device(x.device());
+        let sums = group::sum(&Tensor::cat(&[total(&x), own], 0));
+        let (sum, count) = (sums.narrow(0, 0, channels), sums.narrow(0, channels, 1).detach());
+        let mean = sum / &count;
+        let off = x - wide(&mean);
+        let var = group::sum(&total(&off.square())) / &count;
+        if let Some(momentum) = mode.momentum(self.momentum) {
+            no_grad(|| {
+                let unbiased = &var * &count / (&count - 1.0);
+                let _ = self.running_mean.shallow_clone().lerp_(&mean.detach(), momentum);
+                let _ = self.running_var.shallow_clone().lerp_(&unbiased.detach(), momentum);
+            });
+        }
+        let scale = &self.weight * (var + self.eps).rsqrt();
+        (off * wide(&scale) + wide(&self.bias)).to_kind(kind)
     }
 
     /// Running mean and variance, where they are used or updated, and the weight of the batch in
@@ -97,6 +126,24 @@ impl BatchNorm {
         mode: Mode,
         loops: bool,
     ) -> Tensor {
+        if mode.batch_statistics() && group::whole_batch_norm() {
+            let [rest, keep] = residual;
+            let y = self.over_all(x, mode);
+            let y = match keep {
+                None => y,
+                Some(keep) => {
+                    let mut shape = vec![1; x.dim()];
+                    shape[0] = -1;
+                    y * keep.to_kind(x.kind()).view(shape.as_slice())
+                }
+            };
+            let y = rest.map_or(y.shallow_clone(), |rest| &y + rest);
+            return match slope {
+                0.0 => y.relu(),
+                1.0 => y,
+                _ => y.maximum(&(&y * slope)),
+            };
+        }
         let (running, momentum) = self.running(mode);
         let set =
             NormRelu { batch: mode.batch_statistics(), momentum, eps: self.eps, slope, loops };
@@ -106,7 +153,7 @@ impl BatchNorm {
 
 #[cfg(test)]
 mod tests {
-    use tch::{Device, Kind};
+    use tch::Device;
 
     use super::*;
     use crate::grad::{grad, grad_with_graph};

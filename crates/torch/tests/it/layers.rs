@@ -1,6 +1,6 @@
 //! Convolutions with TensorFlow's padding and batch norm against timm and PyTorch.
 
-use torch::nn::{BatchNorm, Conv2d, ConvConfig};
+use torch::nn::{Activation, BatchNorm, Conv2d, ConvConfig, ConvNorm, ConvNormConfig};
 use torch::{Device, Kind, Mode, Params, Tensor};
 
 use crate::{channels_last, distance, golden};
@@ -65,5 +65,45 @@ fn batch_norm_is_that_of_pytorch() {
     assert!(distance(&eval, get("eval")) < 1e-5);
     for key in ["running_mean", "running_var"] {
         assert!(distance(params.get(key).unwrap(), get(key)) < 1e-6, "{key}");
+    }
+}
+
+/// On a GPU, and where the channels are not last, a block is made of libtorch's single operations.
+#[test]
+fn a_block_of_single_operations_is_that_of_the_loops() {
+    let wave = |shape: &[i64]| -> Tensor {
+        let count: i64 = shape.iter().product();
+        (Tensor::arange(count, (Kind::Float, Device::Cpu)) * 1.3).sin().view(shape)
+    };
+    for activation in [
+        Activation::None,
+        Activation::LeakyRelu(0.0),
+        Activation::LeakyRelu(0.1),
+        Activation::Relu6,
+        Activation::Swish,
+    ] {
+        let found = |layout: fn(&Tensor) -> Tensor| {
+            let conv = ConvConfig::new(6, 6, 3);
+            let config = ConvNormConfig { conv, momentum: 0.1, eps: 1e-3, activation };
+            let (blocks, params) = Params::build(Device::Cpu, |scope| {
+                [["a", "b"], ["c", "d"]].map(|names| ConvNorm::new(scope, names, config))
+            });
+            for param in params.trainable() {
+                let start = wave(&param.tensor.size()) * 4.0;
+                torch::no_grad(|| param.tensor.shallow_clone().copy_(&start));
+            }
+            let x = layout(&wave(&[4, 6, 5, 5])).set_requires_grad(true);
+            let keep = Tensor::from_slice(&[0f32, 2.0, 0.0, 2.0]);
+            let inner = blocks[0].forward(&x, Mode::Train);
+            let y = blocks[1].forward_residual(&inner, &x, Some(&keep), Mode::Train);
+            (&y * wave(&y.size())).sum(Kind::Float).backward();
+            let grads = params.trainable().map(|param| param.tensor.grad());
+            [y.detach(), x.grad()].into_iter().chain(grads).collect::<Vec<_>>()
+        };
+        let (loops, single) = (found(channels_last), found(Tensor::shallow_clone));
+        for (loops, single) in loops.iter().zip(&single) {
+            assert!(single.norm().double_value(&[]) > 0.0);
+            assert!(distance(loops, single) < 1e-4, "{activation:?}");
+        }
     }
 }

@@ -10,6 +10,7 @@ mod autocast;
 mod determinism;
 mod device;
 mod grad;
+mod group;
 mod layers;
 mod layout;
 mod loss;

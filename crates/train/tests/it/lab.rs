@@ -6,7 +6,7 @@ use std::path::Path;
 
 use metrics::Metric;
 use torch::optim::{OptimConfig, Optimizer, RmsProp};
-use torch::{Device, Kind, Mode, Net, Params, Scope, Tensor, flops, loss, nn, no_grad};
+use torch::{Device, Kind, Mode, Net, Params, Scope, Tensor, flops, group, loss, nn, no_grad};
 use train::ema::state_of;
 use train::{
     Cadence, Callback, Ema, FitError, FitOptions, Loss, Objective, Outcome, Progress, Schedule,
@@ -86,7 +86,7 @@ impl Student {
         all.map(|(name, tensor)| (name, bits(&tensor))).collect()
     }
 
-    fn accuracy(&self) -> f64 {
+    pub(crate) fn accuracy(&self) -> f64 {
         let Batch { images, labels } = batch(1_000_000);
         let predicted = self.ema.forward(&images, Mode::Eval).argmax(-1, false);
         predicted.eq_tensor(&labels).to_kind(Kind::Double).mean(Kind::Double).double_value(&[])
@@ -109,7 +109,8 @@ impl Objective for Student {
         let each = loss::cross_entropy(&logits, &batch.labels);
         let each = each * weights.gather(0, &batch.labels, false);
         let probabilities = logits.detach().softmax(-1, Kind::Float);
-        self.latest = probabilities.mean_dim([0_i64].as_slice(), false, Kind::Float);
+        let latest = probabilities.mean_dim([0_i64].as_slice(), false, Kind::Float);
+        self.latest = group::mean(&latest);
         Loss::new()
             .term("sup", 1.0, each.mean(Kind::Float))
             .term("shrink", 0.01, logits.square().mean(Kind::Float))
@@ -129,6 +130,16 @@ impl Objective for Student {
         let mut state = state_of("ema.", &self.average);
         state.push((self.confidence_name.to_owned(), self.confidence.shallow_clone()));
         state
+    }
+}
+
+impl Batch {
+    /// One process's share.
+    pub(crate) fn share(self, [rank, size]: [usize; 2]) -> Batch {
+        let own = train::parallel::share(self.labels.size()[0] as usize, [rank, size]);
+        let own = own.expect("a multiple");
+        let narrow = |t: Tensor| t.narrow(0, own.start as i64, own.len() as i64);
+        Batch { images: narrow(self.images), labels: narrow(self.labels) }
     }
 }
 

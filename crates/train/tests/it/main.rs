@@ -6,6 +6,7 @@ mod events;
 mod fit;
 mod lab;
 mod logistic;
+mod parallel;
 mod parts;
 mod resume;
 mod schedule;

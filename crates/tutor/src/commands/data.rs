@@ -1,6 +1,8 @@
-//! `tutor data`: downloading and verifying data sets, making vocabularies, scoring translations.
+//! `tutor data`: downloading and verifying data sets, pairs of dialogues, vocabularies, scores of
+//! translations.
 
 mod bleu;
+mod dialog;
 mod tokenizer;
 
 use std::path::PathBuf;
@@ -38,6 +40,9 @@ enum Action {
     },
     /// Score translations by BLEU and chrF, as sacrebleu does.
     Bleu(bleu::Args),
+    /// Make pairs of a context and a response from dumps of conversations: filters, a vocabulary,
+    /// files of tokens, in bounded memory.
+    Dialog(Box<dialog::Args>),
     /// Make a vocabulary.
     Tokenizer {
         #[command(subcommand)]
@@ -68,6 +73,7 @@ pub(crate) fn run(args: &Args) -> Result<()> {
             say(&format!("{name} in {} is as published", dir.display()))?;
         }
         Action::Bleu(args) => bleu::run(args)?,
+        Action::Dialog(args) => dialog::run(args)?,
         Action::Tokenizer { action } => tokenizer::run(action)?,
     }
     Ok(())

@@ -4,12 +4,14 @@ use std::path::PathBuf;
 
 use anyhow::{Result, anyhow};
 use toml::Value;
+use torch::Device;
 
 use crate::papers;
 use crate::recipe::catalog;
 use crate::recipe::edit::{Override, parse_override};
 use crate::run::driver::{self, Options};
 use crate::run::experiment::Experiment;
+use crate::run::processes;
 
 /// What is run and where.
 #[derive(clap::Args)]
@@ -94,8 +96,17 @@ impl Changes {
 }
 
 pub(crate) fn run(args: &Args) -> Result<()> {
+    processes::join()?;
+    processes::together(|| run_here(args))
+}
+
+fn run_here(args: &Args) -> Result<()> {
     let mut experiment = args.changes.resolve(&args.recipe)?;
-    let device = super::device::chosen(&args.device)?;
+    let device = match processes::group() {
+        Some(_) if args.device == "auto" => Device::Cpu,
+        _ => super::device::chosen(&args.device)?,
+    };
+    processes::check_device(device)?;
     if let Some(threads) = args.threads {
         torch::device::set_threads(usize::from(threads));
     }
@@ -107,5 +118,8 @@ pub(crate) fn run(args: &Args) -> Result<()> {
         fresh: args.fresh,
     };
     let (result, page) = driver::run(&mut *experiment, &options)?;
+    if !processes::is_first() {
+        return Ok(());
+    }
     super::say(&format!("{}\nreport: {}", report::terminal(&result), page.display()))
 }

@@ -1,6 +1,7 @@
 //! `tutor serve`: talk to a network that replies in the browser, or by programs that know OpenAI's
 //! chat completions.
 
+mod group;
 mod held_back;
 mod served;
 
@@ -43,10 +44,14 @@ pub(crate) struct Args {
     /// Leave system messages out, which the network cannot read, in place of refusing them.
     #[arg(long)]
     leave_out_system: bool,
-    /// Chats that are replied to at once; each has its own copy of the network in memory.
+    /// Chats that are replied to at once, by one copy of the network.
     #[arg(long, value_name = "N", default_value_t = 1)]
     #[arg(value_parser = clap::value_parser!(u16).range(1..=64))]
     slots: u16,
+    /// The origin of another site whose pages may ask, as `https://app.example.org`; may be given
+    /// several times.
+    #[arg(long, value_name = "ORIGIN")]
+    allow_origin: Vec<String>,
     /// Requests that may wait for their turn; more are told to come back.
     #[arg(long, value_name = "N", default_value_t = 32)]
     queue: u16,
@@ -71,6 +76,7 @@ pub(crate) fn run(args: &Args) -> Result<()> {
         key: args.key_file.as_deref().map(key).transpose()?,
         keep: args.keep.clone(),
         leave_out_system: args.leave_out_system,
+        origins: args.allow_origin.clone(),
         limits: Limits::default(),
     };
     let rate = args.rate.unwrap_or(if options.is_open() { 2.0 } else { 100.0 });
@@ -83,14 +89,12 @@ pub(crate) fn run(args: &Args) -> Result<()> {
     if made {
         options.key = Some(chat_server::new_key());
     }
-    let make = |_| -> Maker {
-        let (whom, name) = (args.whom.clone(), args.name.clone());
-        Box::new(move || match Served::open(&whom, name) {
-            Ok(served) => Ok(Box::new(served) as Box<dyn Model>),
-            Err(error) => Err(format!("{error:#}")),
-        })
-    };
-    let server = serve((0..args.slots).map(make).collect(), &options)?;
+    let (whom, name, slots) = (args.whom.clone(), args.name.clone(), usize::from(args.slots));
+    let make: Maker = Box::new(move || match Served::open(&whom, name, slots) {
+        Ok(served) => Ok(Box::new(served) as Box<dyn Model>),
+        Err(error) => Err(format!("{error:#}")),
+    });
+    let server = serve(vec![make], &options)?;
     let (url, name) = (server.url(), super::plain_text::shown(server.model()));
     match &options.key {
         Some(key) if made => {

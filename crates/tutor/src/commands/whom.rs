@@ -26,6 +26,11 @@ pub(super) struct Whom {
     /// The folder with the vocabulary of `--weights`; that of the weights by default.
     #[arg(long, value_name = "DIR", requires = "weights")]
     vocabulary: Option<PathBuf>,
+    /// Rank the replies of `--weights` by how well this network, trained on dialogues in reverse,
+    /// tells the context from them (maximum mutual information): its folder, or its name in the
+    /// hub's cache.
+    #[arg(long, value_name = "MODEL", requires = "weights", conflicts_with = "run")]
+    mmi: Option<String>,
     /// Which row of the run; the one of the lowest perplexity on the validation part by default.
     #[arg(long, value_name = "ROW")]
     model: Option<String>,
@@ -86,7 +91,8 @@ impl Whom {
             let beside = beside.filter(|folder| !folder.as_os_str().is_empty());
             let vocabulary = self.vocabulary.as_deref().or(beside).unwrap_or(Path::new("."));
             let device = super::device::chosen(&self.device)?;
-            let responder = Responder::published(asked, vocabulary, usize::from(room), device)?;
+            let (room, reverse) = (usize::from(room), self.mmi.as_deref());
+            let responder = Responder::published(asked, vocabulary, room, reverse, device)?;
             return Ok(Opened(Box::new(responder)));
         }
         let Some(run) = &self.run else { bail!("name the folder of a run, or --weights") };

@@ -7,10 +7,10 @@ use std::path::Path;
 use anyhow::{Result, bail, ensure};
 use data_pipeline::dialog::{DialogTokenizer, PairLengths, SafetyWords, StreamDecoder};
 use dialog_models::decode::{
-    Candidate, Dropped, Ranking, Repetition, SampleConfig, Special, Written, rank, sample_each,
+    Candidate, Drawing, Dropped, Prompt, Ranking, Repetition, SampleConfig, Special, Written, rank,
 };
 use dialog_models::hub::Checkpoint;
-use dialog_models::{Autoregressive, Gpt2};
+use dialog_models::{Autoregressive, Gpt2, mmi};
 use serde::{Deserialize, Serialize};
 use torch::{Device, Params};
 use weights::find::Places;
@@ -27,6 +27,14 @@ pub(crate) struct Responder {
     /// Turns of a context at most.
     turns: Option<usize>,
     safety: SafetyWords,
+    /// What ranks responses by how well the context can be told from them, if they are ranked so.
+    reverse: Option<Reverse>,
+}
+
+/// A network that was trained on dialogues in reverse.
+struct Reverse {
+    net: Gpt2,
+    positions: usize,
 }
 
 /// How replies are chosen.
@@ -40,12 +48,31 @@ pub(crate) struct Choice {
     pub(crate) repetition: Option<Repetition>,
 }
 
+impl Choice {
+    /// It in words: `best of 20, temperature 0.88`.
+    pub(crate) fn in_words(&self) -> String {
+        let SampleConfig { candidates, sampling, .. } = &self.sample;
+        let mut words = format!("best of {candidates}, temperature {}", sampling.temperature);
+        if let Some(k) = sampling.top_k {
+            words += &format!(", top-k {k}");
+        }
+        if let Some(p) = sampling.nucleus {
+            words += &format!(", nucleus {p}");
+        }
+        words
+    }
+}
+
 /// A response that was drawn.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub(crate) struct Drawn {
     pub(crate) text: String,
     /// Mean ln p of its tokens; none if nothing was written.
     pub(crate) score: Option<f64>,
+    /// ln of the probability of the context after it, by a network that reads backwards; then
+    /// responses are ranked by it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) reverse: Option<f64>,
     /// Why it may not be given.
     pub(crate) dropped: Option<String>,
     /// Tokens that were written, the end included.
@@ -69,9 +96,14 @@ pub(crate) struct Reply {
 }
 
 impl Reply {
-    /// What is said: the best one that may be given.
+    /// The best one that may be given.
+    pub(crate) fn best(&self) -> Option<&Drawn> {
+        self.ranked.first().filter(|best| best.dropped.is_none())
+    }
+
+    /// What is said: the text of the best one that may be given.
     pub(crate) fn given(&self) -> Option<&str> {
-        self.ranked.first().filter(|best| best.dropped.is_none()).map(|best| best.text.as_str())
+        self.best().map(|best| best.text.as_str())
     }
 }
 
@@ -109,15 +141,17 @@ impl Responder {
         let never = others.map(i64::from).filter(|&id| id != end).chain(known..net.vocabulary());
         let special = Special { never: never.collect(), ..Special::end(end) };
         let safety = SafetyWords::shipped();
-        Self { name, net, tokenizer, special, lengths, turns, safety }
+        Self { name, net, tokenizer, special, lengths, turns, safety, reverse: None }
     }
 
     /// A published GPT-2 or DialoGPT by the path of its folder or its name in the hub's cache; its
     /// vocabulary is in `vocabulary`. `room` is what is kept free for responses, in tokens.
+    /// `reverse` names a network of the same vocabulary that ranks them by mutual information.
     pub(crate) fn published(
         asked: &str,
         vocabulary: &Path,
         room: usize,
+        reverse: Option<&str>,
         device: Device,
     ) -> Result<Self> {
         let tokenizer = DialogTokenizer::open(vocabulary)?;
@@ -142,7 +176,9 @@ impl Responder {
         );
         let lengths = PairLengths { context: positions - room, response: room };
         let name = asked.trim_end_matches('/').rsplit('/').next().unwrap_or(asked).to_owned();
-        Ok(Self::new(name, Box::new(net), tokenizer, lengths, None))
+        let mut responder = Self::new(name, Box::new(net), tokenizer, lengths, None);
+        responder.reverse = reverse.map(|asked| Reverse::open(asked, table, device)).transpose()?;
+        Ok(responder)
     }
 
     /// The name of the network.
@@ -193,8 +229,24 @@ impl Responder {
         seed: u64,
         each: &mut dyn FnMut(Written) -> ControlFlow<()>,
     ) -> Reply {
-        let net = self.net.as_ref();
-        let all = sample_each(net, &context.ids, &self.special, &choice.sample, seed, each);
+        let mut drawing = self.begin(&[(context, choice, seed)]);
+        while drawing.step(&mut |_, written| each(written)) {}
+        self.ranked(context, choice, drawing.candidates(0))
+    }
+
+    /// Begins responses to several contexts, each chosen in its way by its own seed, that are
+    /// written together.
+    pub(crate) fn begin(&self, asked: &[(&Context, &Choice, u64)]) -> Drawing<'_> {
+        let prompt = |context, seed| Prompt { context, seed, max_tokens: usize::MAX };
+        let wanted: Vec<_> = asked
+            .iter()
+            .map(|&(context, choice, seed)| (prompt(context.ids.as_slice(), seed), &choice.sample))
+            .collect();
+        Drawing::new(self.net.as_ref(), &wanted, &self.special)
+    }
+
+    /// What was drawn to a context, ranked.
+    pub(crate) fn ranked(&self, context: &Context, choice: &Choice, all: &[Candidate]) -> Reply {
         // White space alone says as little as no token.
         let says_nothing = |candidate: &Candidate| self.text(&candidate.tokens).is_empty();
         let judged: Vec<Candidate> = all
@@ -206,12 +258,19 @@ impl Responder {
             .collect();
         let earlier: Vec<&[i64]> = context.earlier.iter().map(Vec::as_slice).collect();
         let refuses = |tokens: &[i64]| self.refuses(&self.text(tokens));
-        let ranking =
-            Ranking { repetition: choice.repetition, earlier: &earlier, refuses: Some(&refuses) };
+        let scores = self.reverse.as_ref().filter(|_| all.len() > 1);
+        let scores = scores.map(|reverse| reverse.scores(&context.earlier, all, self.special.end));
+        let ranking = Ranking {
+            repetition: choice.repetition,
+            earlier: &earlier,
+            refuses: Some(&refuses),
+            scores: scores.as_deref(),
+        };
         let ranked = rank(&judged, &ranking);
         let drawn = |ranked: &dialog_models::decode::Ranked| Drawn {
             text: self.text(&all[ranked.candidate].tokens),
             score: all[ranked.candidate].score(),
+            reverse: scores.as_ref().map(|scores| scores[ranked.candidate]),
             dropped: ranked.dropped.map(|dropped| why(dropped, context.left_out)),
             tokens: all[ranked.candidate].generated(),
             finished: all[ranked.candidate].finished,
@@ -236,6 +295,51 @@ impl Responder {
     pub(crate) fn id(token: i64) -> u32 {
         u32::try_from(token).unwrap_or(u32::MAX)
     }
+}
+
+impl Reverse {
+    /// One by the path of its folder or its name in the hub's cache, for `known` token ids.
+    fn open(asked: &str, known: i64, device: Device) -> Result<Self> {
+        let checkpoint = Checkpoint::open(asked, &Places::of_user())?;
+        let config = &checkpoint.config.network;
+        ensure!(
+            config.vocabulary == known,
+            "--mmi: {asked} knows {} tokens, and the network that replies {known}: they must have \
+             the same vocabulary",
+            config.vocabulary
+        );
+        let (net, params) = Params::build(device, |scope| Gpt2::new(scope, config));
+        checkpoint.load(&params)?;
+        Ok(Self { net, positions: config.positions as usize })
+    }
+
+    /// ln P(context | response) for each response, of the last turns of the context that it can
+    /// read behind the longest of them.
+    fn scores(&self, turns: &[Vec<i64>], responses: &[Candidate], end: i64) -> Vec<f64> {
+        let tokens: Vec<Vec<i64>> = responses.iter().map(|of| of.tokens.clone()).collect();
+        let longest = tokens.iter().map(Vec::len).max().unwrap_or(0) + 1;
+        let turns = last_turns(turns, self.positions.saturating_sub(longest));
+        if turns.is_empty() {
+            return vec![0.0; tokens.len()];
+        }
+        mmi::scores(&self.net, &turns, &tokens, end)
+    }
+}
+
+/// The last turns that have room in so many tokens, each with the one that ends it; of the first of
+/// them its end.
+fn last_turns(turns: &[Vec<i64>], room: usize) -> Vec<Vec<i64>> {
+    let (mut last, mut left) = (Vec::new(), room);
+    for turn in turns.iter().rev() {
+        if left < 2 {
+            break;
+        }
+        let from = turn.len().saturating_sub(left - 1);
+        last.push(turn[from..].to_vec());
+        left -= turn.len() - from + 1;
+    }
+    last.reverse();
+    last
 }
 
 /// Why a response is not given, in words, to a context of which so many turns are not read.
@@ -270,5 +374,20 @@ impl Predictor for Responder {
 
     fn as_any(&self) -> &dyn Any {
         self
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_last_turns_fill_the_room() {
+        let turns = vec![vec![1, 2, 3], vec![4, 5], vec![6]];
+        assert_eq!(last_turns(&turns, 9), turns);
+        assert_eq!(last_turns(&turns, 8), [vec![2, 3], vec![4, 5], vec![6]]);
+        assert_eq!(last_turns(&turns, 6), turns[1..]);
+        assert_eq!(last_turns(&turns, 4), [vec![5], vec![6]]);
+        assert!(last_turns(&turns, 1).is_empty());
     }
 }

@@ -7,12 +7,13 @@ use data_pipeline::loader::{Loader, Stream, View, Views};
 use data_pipeline::sampler::Order;
 use ndarray::Array4;
 use torch::{Kind, Mode, Model, Net, Tensor, no_grad};
+use train::parallel::part;
 
 use super::feed::Feed;
 use super::subset::Subset;
 use super::view::view;
-use crate::run::interrupt;
 use crate::run::predictions::{Predictions, all_numbers, top};
+use crate::run::{interrupt, processes};
 
 /// How images are shown to a network.
 pub(crate) struct Evaluator {
@@ -118,8 +119,29 @@ impl Evaluator {
         Loader::pass(stream, self.workers)
     }
 
-    /// Hands the probabilities of each image of a subset, in order, to `take`.
+    /// Hands the probabilities of each image of a subset, in order, to `take`. Several processes
+    /// that run together show a part each, every image once.
     fn each(&self, net: &dyn Net, subset: &Subset, mut take: impl FnMut(&[f32])) -> Result<()> {
+        let Some(group) = processes::group().filter(|_| self.mode == Mode::Eval) else {
+            return self.each_here(net, subset, take);
+        };
+        let own = part(subset.len(), [group.rank(), group.size()]);
+        let indices = subset.indices[own].to_vec();
+        let mut rows = Vec::with_capacity(indices.len() * self.feed.classes);
+        let own = Subset { set: subset.set.clone(), indices };
+        self.each_here(net, &own, |row| rows.extend_from_slice(row))?;
+        let rows = Tensor::from_slice(&rows).view([-1, self.feed.classes as i64]);
+        let all = Vec::<f32>::try_from(group.all_gather_rows(&rows)?.reshape([-1]))?;
+        all.chunks_exact(self.feed.classes).for_each(&mut take);
+        Ok(())
+    }
+
+    fn each_here(
+        &self,
+        net: &dyn Net,
+        subset: &Subset,
+        mut take: impl FnMut(&[f32]),
+    ) -> Result<()> {
         for step in self.pass(subset) {
             let step = step?;
             let batch = &step.batches[0];

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use anyhow::{Result, anyhow, bail, ensure};
 use augment::policy::Policy;
-use data_pipeline::loader::{Loader, Stream, View, Views};
+use data_pipeline::loader::{Loader, Share, Stream, View, Views};
 use data_pipeline::sampler::Order;
 use metrics::Metric;
 use ssl_core::{Method, Ssl};
@@ -20,6 +20,7 @@ use super::subset::Subset;
 use super::targets::Targets;
 use crate::recipe::select::Select;
 use crate::run::cost::StageCost;
+use crate::run::processes;
 use crate::run::stage::{Batches, Stage, Task};
 
 /// One training on images.
@@ -195,6 +196,10 @@ impl Task for ImageTask<'_> {
             Some(start) => model.params.copy_from(start),
             None => self.setting.begin_training(self.net, &model, self.eval_augment)?,
         }
+        ensure!(
+            self.feedback.is_none() || processes::group().is_none(),
+            "augmentation that learns from training (CTAugment) does so in one process"
+        );
         self.stop_gradients(&model)?;
         let stages = self.freeze;
         let partly = |model: Model| if stages > 0 { model.freeze(stages) } else { model };
@@ -223,7 +228,10 @@ impl Task for ImageTask<'_> {
         let labeled = self.streams[0].seed;
         let end = Some(self.config.steps * self.config.accumulate as u64);
         let workers = self.setting.shared.workers;
-        let mut steps = Loader::start(self.streams.clone(), from, end, workers);
+        let share = processes::group()
+            .map_or(Share::WHOLE, |group| Share { rank: group.rank(), size: group.size() });
+        let streams = self.streams.clone();
+        let mut steps = Loader::start_share(streams, from, end, workers, share);
         if let Some(learning) = learning {
             let feedback = learning.feedback.clone();
             steps = steps.when_stopped(move || feedback.end());

@@ -6,6 +6,7 @@ mod replies;
 mod section;
 mod seed;
 mod summary;
+mod sweep;
 
 use std::path::Path;
 
@@ -82,12 +83,16 @@ impl Experiment for Meena {
             data.tokenizer.size(),
             recipe.vocabulary.tokens
         );
-        let outcomes =
-            run.each_seed(|one| seed::run(recipe, &data, one), |found| summary::line(found))?;
-        Ok(Findings {
-            result: summary::result(&self.head, recipe, run, &corpus.about, (&data, &outcomes))?,
-            sections: section::sections(recipe, &data, &outcomes),
-        })
+        let first = run.started.seeds.first().copied();
+        let outcomes = run.each_seed(
+            |one| seed::run(recipe, &data, Some(one.seed) == first, one),
+            |found| summary::line(found),
+        )?;
+        sweep::write(run, &outcomes)?;
+        let mut sections = section::sections(recipe, &data, &outcomes);
+        sections.extend(sweep::section(&outcomes));
+        let result = summary::result(&self.head, recipe, run, &corpus.about, (&data, &outcomes))?;
+        Ok(Findings { result, sections })
     }
 
     /// Without a `model`, the row whose perplexity on the validation part is lowest.

@@ -89,6 +89,10 @@ impl Experiment for NoisyStudent {
         self.head.to_toml(&self.recipe)
     }
 
+    fn shares(&self) -> Result<()> {
+        Ok(())
+    }
+
     fn open(&mut self, dir: Option<&Path>) -> Result<()> {
         self.recipe.data.anchor(dir)?;
         self.source = Some(ImageSource::open(&self.recipe.data, dir)?);

@@ -7,7 +7,8 @@ mod training;
 
 use std::path::Path;
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, ensure};
+use ssl_core::Config;
 use toml::Table;
 use torch::Device;
 
@@ -53,6 +54,17 @@ impl Experiment for SslTable {
     fn open(&mut self, dir: Option<&Path>) -> Result<()> {
         self.recipe.data.anchor(dir)?;
         self.source = Some(ImageSource::open(&self.recipe.data, dir)?);
+        Ok(())
+    }
+
+    fn shares(&self) -> Result<()> {
+        for (name, row) in self.recipe.trainings()? {
+            ensure!(
+                row.method.shares_batches(),
+                "row {name}: its method goes by all samples of a batch, or draws numbers for it, \
+                 and so it trains in one process; choose others by --rows"
+            );
+        }
         Ok(())
     }
 

@@ -7,7 +7,8 @@ use super::edit::nearest;
 // Name and text of every file `recipes/<paper>/<row>.toml`, by name.
 include!(concat!(env!("OUT_DIR"), "/recipes.rs"));
 
-/// The text of a recipe: of a file, of `paper/row`, or of the default row of a paper.
+/// The text of a recipe: of a file, of `paper/row` or `paper-row`, or of the default row of a
+/// paper.
 pub(crate) fn find(name: &str) -> Result<String> {
     if name.ends_with(".toml") {
         return std::fs::read_to_string(name)
@@ -22,6 +23,10 @@ pub(crate) fn find(name: &str) -> Result<String> {
         if table.get("default").and_then(toml::Value::as_bool) == Some(true) {
             return Ok((*text).to_owned());
         }
+    }
+    // `meena-sweep` for `meena/sweep`.
+    if let Some((_, text)) = RECIPES.iter().find(|(known, _)| known.replace('/', "-") == name) {
+        return Ok((*text).to_owned());
     }
     let nearest = nearest(name, RECIPES.iter().map(|(known, _)| *known)).unwrap_or_default();
     bail!("there is no recipe {name}; did you mean {nearest}? `tutor list` shows all of them")

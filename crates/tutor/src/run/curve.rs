@@ -6,9 +6,15 @@ use anyhow::Result;
 use report::{Curve, CurvePoint};
 use train::record;
 
+use super::processes;
+
 /// Loss and one evaluated metric over steps. `dir` is the training's folder, `name` what the report
 /// calls it, `metric` a name that its evaluations give.
 pub(crate) fn read(dir: &Path, name: &str, seed: u64, metric: &str) -> Result<Curve> {
+    processes::from_first(|| read_here(dir, name, seed, metric))
+}
+
+fn read_here(dir: &Path, name: &str, seed: u64, metric: &str) -> Result<Curve> {
     let path = dir.join(record::FILE);
     let mut points: Vec<CurvePoint> = Vec::new();
     // A network that was given has no record.
@@ -32,7 +38,8 @@ pub(crate) fn evaluations<const N: usize>(
     dir: &Path,
     metrics: [&str; N],
 ) -> Result<Vec<[Option<f64>; N]>> {
-    let rows = record::read(&dir.join(record::FILE))?;
+    // Rank 0 alone keeps a record.
+    let rows = processes::from_first(|| Ok(record::read(&dir.join(record::FILE))?))?;
     let values = rows
         .iter()
         .map(|row| metrics.map(|name| row.values.get(&format!("eval/{name}")).copied().flatten()));

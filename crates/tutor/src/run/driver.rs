@@ -11,6 +11,7 @@ use super::cost::{Spent, peak_rss_bytes};
 use super::experiment::{Experiment, Findings};
 use super::folder::{RunFolder, Started, now};
 use super::note::note;
+use super::processes;
 use super::progress::Progress;
 use super::seeds::Run;
 use crate::recipe::head::Head;
@@ -46,9 +47,19 @@ pub(crate) fn run(
         program: option_env!("TUTOR_COMMIT").unwrap_or(env!("CARGO_PKG_VERSION")).to_owned(),
     };
     let (text, head) = (experiment.to_toml()?, experiment.head());
-    let folder = RunFolder::open(options.out, head, &text, &wanted, options.fresh)?;
-    let verb = if folder.resumed { "going on in" } else { "running in" };
-    note(&format!("{}: {verb} {} on {}", head.name, folder.dir.display(), wanted.device));
+    if processes::group().is_some() {
+        experiment.shares()?;
+    }
+    let folder = match processes::is_first() {
+        true => {
+            let folder = RunFolder::open(options.out, head, &text, &wanted, options.fresh)?;
+            let verb = if folder.resumed { "going on in" } else { "running in" };
+            note(&format!("{}: {verb} {} on {}", head.name, folder.dir.display(), wanted.device));
+            processes::from_first(|| Ok(folder.started.clone()))?;
+            folder
+        }
+        false => RunFolder::beside(processes::from_first(|| Ok(wanted))?)?,
+    };
     let earlier = folder.spent();
     let spent = || Spent {
         wall_s: earlier.wall_s + clock.elapsed().as_secs_f64(),
@@ -80,6 +91,9 @@ pub(crate) fn run(
     let names: Vec<String> = result.rows.iter().map(|row| row.name.clone()).collect();
     result.paper_reference.retain(|row| row.ours.as_ref().is_none_or(|ours| names.contains(ours)));
     expect(&mut result, head)?;
+    if !processes::is_first() {
+        return Ok((result, folder.dir.clone()));
+    }
     // Before the result, which marks the run as finished: a finished run that nothing points at
     // would be lost.
     folder.point_latest(options.out, &head.name)?;

@@ -41,6 +41,16 @@ pub(crate) trait Experiment {
         Ok(())
     }
 
+    /// Whether several processes can run this together; the error says why not.
+    fn shares(&self) -> Result<()> {
+        bail!(
+            "{}: recipes of the kind {} run in one process; several can run those of the \
+             kinds ssl-table and noisy-student together",
+            self.head().name,
+            self.head().kind
+        )
+    }
+
     /// Trains and measures all seeds, or goes on where an earlier process was stopped.
     fn run(&self, run: &mut Run<'_>) -> Result<Findings>;
 

@@ -7,12 +7,15 @@ use anyhow::{Context, Result};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
-/// What an earlier process kept in a file, or what `find` finds now, which is then kept.
+use super::processes;
+
+/// What an earlier process kept in a file, or what `find` finds now, which is then kept. Of several
+/// processes that run together, rank 0 looks.
 pub(crate) fn once<T: Serialize + DeserializeOwned>(
     file: &Path,
     find: impl FnOnce() -> Result<T>,
 ) -> Result<T> {
-    match found_before(file)? {
+    match processes::from_first(|| found_before(file))? {
         Some(found) => Ok(found),
         None => {
             let found = find()?;

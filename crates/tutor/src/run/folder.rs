@@ -8,6 +8,7 @@ use std::time::SystemTime;
 use anyhow::{Context, Result, bail};
 use report::FILE as RESULT;
 use serde::{Deserialize, Serialize};
+use tempfile::TempDir;
 
 use super::cost::Spent;
 use super::files;
@@ -35,7 +36,9 @@ pub(crate) struct RunFolder {
     pub(crate) started: Started,
     /// Whether an earlier process began it.
     pub(crate) resumed: bool,
-    _lock: File,
+    _lock: Option<File>,
+    /// Where a process writes whose findings are not kept, until it ends.
+    _passing: Option<TempDir>,
 }
 
 const RECIPE: &str = "recipe.toml";
@@ -66,11 +69,22 @@ impl RunFolder {
                     same && fs::read_to_string(dir.join(RECIPE)).is_ok_and(|old| old == text);
                 if same && !dir.join(RESULT).exists() {
                     let lock = lock(&dir)?;
-                    return Ok(Self { dir, started, resumed: true, _lock: lock });
+                    return Ok(Self::held(dir, started, true, lock));
                 }
             }
         }
         begin(&parent, text, wanted)
+    }
+
+    fn held(dir: PathBuf, started: Started, resumed: bool, lock: File) -> Self {
+        Self { dir, started, resumed, _lock: Some(lock), _passing: None }
+    }
+
+    /// A folder for a process beside rank 0, which alone keeps what is found.
+    pub(crate) fn beside(started: Started) -> Result<Self> {
+        let passing = tempfile::tempdir().context("a folder for what is not kept")?;
+        let dir = passing.path().to_owned();
+        Ok(Self { dir, started, resumed: false, _lock: None, _passing: Some(passing) })
     }
 
     /// What earlier processes of this run have spent.
@@ -118,7 +132,7 @@ fn begin(parent: &Path, recipe: &str, wanted: &Started) -> Result<RunFolder> {
         .find(|dir| !dir.exists())
         .expect("a free name");
     fs::rename(&beginning, &dir).with_context(|| format!("cannot make {}", dir.display()))?;
-    Ok(RunFolder { dir, started: wanted.clone(), resumed: false, _lock: lock })
+    Ok(RunFolder::held(dir, wanted.clone(), false, lock))
 }
 
 /// Whether a folder is one that [`begin`] has not finished.

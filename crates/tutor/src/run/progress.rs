@@ -6,6 +6,7 @@ use std::io::IsTerminal;
 use std::time::{Duration, Instant};
 
 use super::note::note;
+use super::processes;
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use metrics::Metric;
 use report::words;
@@ -35,7 +36,8 @@ const PAUSE: Duration = Duration::from_secs(30);
 impl<'a> Progress<'a> {
     /// `note` is called when a stage begins: the moment to note what has been spent.
     pub(crate) fn new(note: impl Fn() + 'a) -> Self {
-        let bar = std::io::stderr().is_terminal().then(|| {
+        let speaks = processes::is_first();
+        let bar = (speaks && std::io::stderr().is_terminal()).then(|| {
             let bar = ProgressBar::with_draw_target(Some(0), ProgressDrawTarget::stderr());
             let style = ProgressStyle::with_template("{prefix:28} {bar:24} {pos}/{len} {msg}");
             bar.set_style(style.expect("a valid template"));
@@ -111,7 +113,8 @@ impl<'a> Progress<'a> {
     fn line(&self, text: &str) {
         match &self.bar {
             Some(bar) => bar.println(text),
-            None => note(text),
+            None if processes::is_first() => note(text),
+            None => {}
         }
     }
 }

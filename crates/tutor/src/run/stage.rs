@@ -8,12 +8,14 @@ use torch::optim::Optimizer;
 use torch::precision::Precision;
 use torch::{Device, Model, Params, store};
 use train::{
-    Cadence, Callback, FitOptions, Objective, Outcome, Progress, StageDir, Throughput, TrainConfig,
-    fit,
+    Cadence, Callback, FitOptions, Objective, Outcome, Parallel, Progress, StageDir, Throughput,
+    TrainConfig, fit,
 };
 
 use super::cost::StageCost;
 use super::interrupt::Interrupted;
+use super::memory;
+use super::processes;
 use crate::recipe::select::{Select, Weights};
 
 /// What is trained in a stage: a network, a loss, batches and a measure.
@@ -103,12 +105,16 @@ impl Stage<'_> {
             "train.accumulate is {}: this training takes its batches whole; leave it out",
             self.config.accumulate
         );
-        let stage = StageDir::open(self.dir)?;
+        let writes = processes::is_first();
+        let stage = if writes { StageDir::open(self.dir)? } else { StageDir::beside(self.dir) };
         torch::rng::seed(self.key);
         let model = task.build()?;
-        if let Some(done) = stage.done()? {
-            let stored = store::load(&stage.final_path())?;
-            model.params().load(&stored.tensors)?;
+        if let Some(done) = processes::from_first(|| Ok(stage.done()?))? {
+            if writes {
+                let stored = store::load(&stage.final_path())?;
+                model.params().load(&stored.tensors)?;
+            }
+            processes::equalize(model.params().tensors())?;
             return Ok((model, serde_json::from_value(done.summary)?));
         }
         let mut objective = task.objective(model)?;
@@ -116,7 +122,9 @@ impl Stage<'_> {
             // Given weights, taken as they are.
             let model = task.finish(objective)?;
             let cost = StageCost::default();
-            stage.finish(model.params(), &cost)?;
+            if writes {
+                stage.finish(model.params(), &cost)?;
+            }
             return Ok((model, cost));
         }
         let best = task.metric(self.select.metric.as_deref())?;
@@ -127,7 +135,10 @@ impl Stage<'_> {
         );
         let throughput = task.throughput();
         let per_step = throughput.per_step;
+        let group = processes::group();
+        let parallel = group.map(|group| Parallel::new(&group, self.config.batch_statistics));
         let options = FitOptions {
+            parallel: parallel.as_ref(),
             config: self.config,
             cadence: self.cadence,
             best: best.as_deref(),
@@ -138,15 +149,18 @@ impl Stage<'_> {
             recipe: self.recipe_text,
         };
         let mut optimizer = task.optimizer(self.config, objective.params());
-        let outcome = fit(
-            &mut objective,
-            &mut optimizer,
-            &options,
-            &stage,
-            |from| task.batches(from),
-            |objective: &mut T::Objective, at| task.evaluate(objective, at),
-            callback,
-        )
+        let outcome = memory::guarded(self.config.batch, || {
+            let outcome = fit(
+                &mut objective,
+                &mut optimizer,
+                &options,
+                &stage,
+                |from| task.batches(from),
+                |objective: &mut T::Objective, at| task.evaluate(objective, at),
+                callback,
+            )?;
+            Ok(outcome)
+        })
         .with_context(|| format!("training in {}", self.dir.display()))?;
         let Outcome::Finished(summary) = outcome else { bail!(Interrupted) };
         if self.select.weights == Weights::Best {
@@ -154,13 +168,20 @@ impl Stage<'_> {
                 let (best, dir) = (stage.checkpoints().best_path(), self.dir.display());
                 format!("{} cannot be used: delete {dir} to train this stage again", best.display())
             };
-            let best = stage.checkpoints().best().with_context(way_out)?;
-            best.context("it is missing").with_context(way_out)?.restore(&objective)?;
+            if writes {
+                let best = stage.checkpoints().best().with_context(way_out)?;
+                best.context("it is missing").with_context(way_out)?.restore(&objective)?;
+            }
+            processes::equalize(objective.params().tensors())?;
+            processes::equalize(objective.state())?;
         }
         let model = task.finish(objective)?;
         let samples = summary.step * per_step;
         let cost = StageCost { samples, seconds: summary.seconds, operations: summary.operations };
-        stage.finish(model.params(), &cost)?;
+        let cost = processes::from_first(|| Ok(cost))?;
+        if writes {
+            stage.finish(model.params(), &cost)?;
+        }
         Ok((model, cost))
     }
 }

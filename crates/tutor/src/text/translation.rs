@@ -1,6 +1,6 @@
 //! Networks that translate, with their tokenizers: what back-translation asks for.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, ensure};
 use augment::rng::{Key, Rng};
@@ -8,11 +8,15 @@ use augment::text::TextError;
 use augment::text::back_translation::Translator;
 use data_pipeline::digest::Digest;
 use data_pipeline::text::MarianTokenizer;
-use dialog_models::decode::{BatchSize, Prompt, SampleConfig, Sampling, Special, many, sample_all};
+use dialog_models::decode::{
+    BatchSize, Beam, Candidate, Prompt, SampleConfig, Sampling, Special, beam_all, many, sample_all,
+};
 use dialog_models::hub::MarianCheckpoint;
 use dialog_models::{Autoregressive, Marian};
 use torch::Device;
 use weights::find::{Places, find};
+
+use super::published::HUB;
 
 /// How many tokens a translation may have more than what is translated, as tensor2tensor decodes.
 const MORE: usize = 100;
@@ -44,6 +48,8 @@ pub(crate) struct Translation {
     /// One for each thread, of the same tensors.
     nets: Vec<Box<dyn Autoregressive + Send>>,
     special: Special,
+    /// The search that the folder asks for.
+    beam: Beam,
     /// Tokens of a text at most, its end included.
     longest: usize,
     /// Texts that were longer and were cut.
@@ -58,10 +64,11 @@ struct Piece {
 }
 
 impl Translation {
-    /// Opens a folder as opus-mt's, or what a name stands for in the hub's cache, to compute in
-    /// this many threads on the CPU.
+    /// Opens a folder as opus-mt's, a row of a run that trained such networks (`RUN/ROW`), or what a
+    /// name stands for in the hub's cache, to compute in this many threads on the CPU.
     pub(crate) fn open(asked: &str, device: Device, threads: usize) -> Result<Self> {
         let places = Places::of_user();
+        let asked = &of_run(asked)?;
         let checkpoint = MarianCheckpoint::open(asked, &places)?;
         let path = find(asked, &places)?.path;
         let folder = if path.is_dir() { &*path } else { path.parent().unwrap_or(Path::new(".")) };
@@ -95,6 +102,7 @@ impl Translation {
             languages: Box::new(tokenizer),
             nets: (0..workers).map(|_| net()).collect(),
             special: config.special.clone(),
+            beam: config.beam.clone(),
             longest: config.network.positions as usize,
             cut: 0,
         })
@@ -105,6 +113,16 @@ impl Translation {
         self.cut
     }
 
+    /// The likeliest translation of each text that the search finds which the folder asks for.
+    pub(crate) fn best(&mut self, texts: &[String]) -> Result<Vec<String>, TextError> {
+        let (special, beam) = (self.special.clone(), self.beam.clone());
+        let search = |net: &dyn Autoregressive, prompts: &[Prompt<'_>]| {
+            beam_all(net, prompts, &special, &beam)
+        };
+        let all = self.translations(texts, (1, beam.width), 0, &search)?;
+        Ok(all.into_iter().flatten().collect())
+    }
+
     /// Translations of each text, as many as candidates are drawn.
     fn sampled(
         &mut self,
@@ -112,7 +130,22 @@ impl Translation {
         config: &SampleConfig,
         seed: u64,
     ) -> Result<Vec<Vec<String>>, TextError> {
-        let copies = config.candidates;
+        let (special, copies) = (self.special.clone(), config.candidates);
+        let draw = |net: &dyn Autoregressive, prompts: &[Prompt<'_>]| {
+            sample_all(net, prompts, &special, config)
+        };
+        self.translations(texts, (copies, copies), seed, &draw)
+    }
+
+    /// The first `copies` of what `decode` finds for each text, of which `rows` are written at a
+    /// time.
+    fn translations(
+        &mut self,
+        texts: &[String],
+        (copies, rows): (usize, usize),
+        seed: u64,
+        decode: &Decode<'_>,
+    ) -> Result<Vec<Vec<String>>, TextError> {
         let fault = |fault| TextError::Translator { translator: self.name.clone(), fault };
         let mut pieces = Vec::new();
         for (text, line) in texts.iter().enumerate() {
@@ -127,11 +160,7 @@ impl Translation {
             max_tokens: piece.ids.len() + MORE,
         });
         let prompts: Vec<Prompt<'_>> = prompts.collect();
-        let special = &self.special;
-        let decode = |net: &dyn Autoregressive, prompts: &[Prompt<'_>]| {
-            sample_all(net, prompts, special, config)
-        };
-        let done = many(&mut self.nets, &prompts, copies, BatchSize::default(), &decode);
+        let done = many(&mut self.nets, &prompts, rows, BatchSize::default(), decode);
         let mut all = vec![vec![String::new(); copies]; texts.len()];
         for (piece, found) in pieces.iter().zip(done) {
             for (text, one) in all[piece.text].iter_mut().zip(found) {
@@ -145,6 +174,9 @@ impl Translation {
         Ok(all)
     }
 }
+
+/// What finds candidates for each of some contexts.
+type Decode<'a> = dyn Fn(&dyn Autoregressive, &[Prompt<'_>]) -> Vec<Vec<Candidate>> + Sync + 'a;
 
 impl Translator for Translation {
     fn name(&self) -> String {
@@ -172,6 +204,32 @@ impl Translator for Translation {
         let config = SampleConfig { candidates: copies, max_tokens: usize::MAX, sampling };
         self.sampled(lines, &config, rng.next_u64())
     }
+}
+
+/// The folder of a network that a run trained, where `asked` is the folder of one of its rows, or
+/// names a row behind the folder of the run, of which the first seed is taken; anything else as it
+/// is.
+fn of_run(asked: &str) -> Result<String> {
+    let path = Path::new(asked);
+    let in_row = |row: &Path| Some(row.join(HUB)).filter(|hub| hub.join("config.json").is_file());
+    let mut found = in_row(path);
+    if let (None, Some(run), Some(row)) = (&found, path.parent(), path.file_name())
+        && run.join("recipe.toml").is_file()
+    {
+        let read = std::fs::read_dir(run).with_context(|| run.display().to_string())?;
+        let mut seeds: Vec<(u64, PathBuf)> = Vec::new();
+        for entry in read {
+            let path = entry?.path();
+            let name = path.file_name().unwrap_or_default().to_string_lossy();
+            let seed = name.strip_prefix("seed-").and_then(|seed| seed.parse().ok());
+            seeds.extend(seed.map(|seed| (seed, path.join(row))));
+        }
+        seeds.sort();
+        found = seeds.iter().find_map(|(_, row)| in_row(row));
+    }
+    let Some(found) = found else { return Ok(asked.to_owned()) };
+    let text = found.to_str();
+    Ok(text.with_context(|| format!("{}: the path is no UTF-8", found.display()))?.to_owned())
 }
 
 /// The random numbers of a piece follow from its place among those that are translated together.

@@ -2,6 +2,7 @@
 
 mod afterwards;
 mod big_recipes;
+mod data_dialog;
 mod electra;
 mod finetune;
 mod fit;
@@ -26,6 +27,8 @@ mod serve;
 mod settings;
 mod ssa;
 mod text_tools;
+mod together;
+mod translation;
 mod tutor;
 mod uda_text;
 mod weights;

@@ -4,6 +4,9 @@ use std::io::{BufRead, BufReader, Write};
 use std::path::Path;
 use std::process::{Output, Stdio};
 
+use dialog_models::{Gpt2, Gpt2Config};
+use torch::{Device, Params};
+
 use crate::tutor::{command, killed, refused, result, run, run_folder};
 
 const QUICK: [&str; 5] = ["run", "meena", "--quick", "--threads", "1"];
@@ -166,6 +169,155 @@ fn a_row_may_be_trained_for_as_long_as_another_one() {
     assert_eq!(found("evolved")["steps"], 6);
     // A step more than the time, at most.
     assert!(plain > 0.8 * evolved && plain < 2.0 * evolved, "{plain} s, {evolved} s");
+}
+
+#[test]
+fn a_sweep_is_drawn_over_perplexity_and_rated() {
+    let dir = tempfile::tempdir().expect("a folder");
+    let sweep = ["run", "meena-sweep", "--quick", "--threads", "1"];
+    let folder = run_folder(dir.path(), &run(dir.path(), &sweep));
+    let read = |file: &str| std::fs::read_to_string(folder.join(file)).expect("a file");
+    let lines = |file: &str| -> Vec<serde_json::Value> {
+        read(file).lines().map(|line| serde_json::from_str(line).expect("JSON")).collect()
+    };
+    let models = lines("models.jsonl");
+    let names: Vec<&str> = models.iter().map(|m| m["name"].as_str().expect("a name")).collect();
+    assert_eq!(names, ["evolved-2", "evolved-6", "plain-6"]);
+    let rows = result(&folder)["rows"].as_array().expect("rows").clone();
+    for model in &models {
+        let row = rows.iter().find(|row| row["name"] == model["name"]).expect("its row");
+        assert_eq!(row["metric"], "test perplexity of a token");
+        assert_eq!(model["perplexity"], row["per_seed"][0]);
+        assert!(model["measures"]["mean ln p of a token"].as_f64().is_some_and(|p| p < 0.0));
+    }
+    // Operations are counted, of two steps a third of those of six.
+    let operations = |row: &str| -> u64 {
+        let found: serde_json::Value =
+            serde_json::from_str(&read(&format!("seed-1/{row}/row.json"))).expect("JSON");
+        found["cost"]["operations"].as_u64().expect("a number")
+    };
+    let ratio = operations("evolved-6") as f64 / operations("evolved-2") as f64;
+    assert!((2.0..4.5).contains(&ratio), "{ratio}");
+
+    // The plot of ssa has our points.
+    let models = folder.join("models.jsonl");
+    let set = format!("sweep={}", models.display());
+    let drawn = run_folder(dir.path(), &run(dir.path(), &["run", "ssa", "--quick", "--set", &set]));
+    let page = std::fs::read_to_string(drawn.join("report.md")).expect("the report");
+    for name in names {
+        assert!(page.contains(&format!("| {name} | ")), "{page}");
+    }
+    assert!(page.contains("| mean ln p of a token | 3 |"), "{page}");
+
+    // All networks reply to the same contexts, and each talks to itself.
+    let items = lines("items.jsonl");
+    assert_eq!(items.len(), 12);
+    let contexts = |system: &str| -> Vec<&serde_json::Value> {
+        let of = items.iter().filter(|item| item["system"] == system);
+        of.map(|item| &item["context"]).collect()
+    };
+    assert_eq!(contexts("evolved-2"), contexts("plain-6"));
+    let path = |file: &str| folder.join(file).display().to_string();
+    run(dir.path(), &["rate", "init", "study.db", "--votes", "1"]);
+    let (items, systems) = (path("items.jsonl"), path("systems.jsonl"));
+    let said = run(dir.path(), &["rate", "import", "study.db", &systems, &items]);
+    assert!(said.contains("12 added"), "{said}");
+    run(dir.path(), &["rate", "import", "study.db", "--transcripts", &path("transcripts.txt")]);
+    let talks = read("transcripts.txt");
+    assert_eq!(talks.matches("evolved-6 Conversation").count(), 3, "{talks}");
+    assert!(talks.contains("Partner: Hi!\nevolved-6: "), "{talks}");
+}
+
+#[test]
+fn ways_to_choose_replies_are_measured_side_by_side() {
+    let dir = tempfile::tempdir().expect("a folder");
+    let arguments =
+        ["run", "meena/dialogues", "--quick", "--threads", "1", "--rows", "plain", "--seeds", "2"];
+    let folder = run_folder(dir.path(), &run(dir.path(), &arguments));
+    let page = std::fs::read_to_string(folder.join("report.md")).expect("the report");
+    for how in ["one", "best of 3", "best of 5", "best of 3, top-k 4"] {
+        assert!(page.contains(&format!("| plain, {how} | 2 | ")), "{how}: {page}");
+    }
+    // Those of the recipe are measured for the first seed alone.
+    let measures = |seed: u32| -> usize {
+        let file = folder.join(format!("seed-{seed}/plain/row.json"));
+        let found: serde_json::Value =
+            serde_json::from_str(&std::fs::read_to_string(file).expect("it")).expect("JSON");
+        found["replied"]["measures"].as_array().expect("measures").len()
+    };
+    assert_eq!((measures(1), measures(2)), (4, 2));
+    let set = ["--set", "replies.variants=[{ name = 'none', candidates = 0 }]"];
+    let said = refused(dir.path(), &[&arguments[..3], &set].concat());
+    assert!(said.contains("none: candidates"), "{said}");
+}
+
+/// A folder like that of a published GPT-2: random weights, bytes as tokens.
+fn gpt2_folder(folder: &Path, seed: u64) {
+    std::fs::create_dir(folder).expect("a folder");
+    // GPT-2 writes bytes as printable characters.
+    let printable = |b: u32| matches!(b, 33..=126 | 161..=172 | 174..=255);
+    let mut others = 256..;
+    let mut vocabulary = serde_json::Map::new();
+    for byte in 0..256u32 {
+        let code = if printable(byte) { byte } else { others.next().expect("endless") };
+        let character = char::from_u32(code).expect("a character");
+        vocabulary.insert(character.to_string(), byte.into());
+    }
+    vocabulary.insert("<|endoftext|>".to_owned(), 256.into());
+    let write = |name: &str, text: String| std::fs::write(folder.join(name), text).expect("it");
+    write("vocab.json", serde_json::Value::Object(vocabulary).to_string());
+    write("merges.txt", "#version: 0.2\n".to_owned());
+    let config = serde_json::json!({
+        "model_type": "gpt2", "n_embd": 16, "n_layer": 1, "n_head": 2, "n_positions": 64,
+        "vocab_size": 257, "eos_token_id": 256,
+    });
+    write("config.json", config.to_string());
+    let shape = Gpt2Config { vocabulary: 257, positions: 64, ..Gpt2Config::sized(1, 16, 2) };
+    torch::rng::seed(seed);
+    let (_, params) = Params::build(Device::Cpu, |scope| Gpt2::new(scope, &shape));
+    let named = params.iter().map(|param| (param.name.clone(), param.tensor.shallow_clone()));
+    let named: Vec<_> = named.collect();
+    torch::store::save(&folder.join("model.safetensors"), &named, &Default::default())
+        .expect("saved");
+}
+
+#[test]
+fn a_network_that_reads_backwards_ranks_the_replies_of_another() {
+    let dir = tempfile::tempdir().expect("a folder");
+    gpt2_folder(&dir.path().join("forwards"), 1);
+    gpt2_folder(&dir.path().join("backwards"), 2);
+    let base = ["--weights", "forwards", "--candidates", "4", "--max-tokens", "6"];
+    // The numbers before each reply that may be given, in their order.
+    let why = |more: &[&str]| -> Vec<[String; 2]> {
+        let output = chat(dir.path(), &[&base[..], more].concat(), b"Do you swim?\n/why\n");
+        assert!(output.status.success(), "{}", err(&output));
+        let numbers = |line: &str| {
+            let mut words = line.split_whitespace().map(str::to_owned);
+            [0, 1].map(|_| words.next().unwrap_or_default())
+        };
+        out(&output).lines().skip(1).filter(|line| !line.ends_with(')')).map(numbers).collect()
+    };
+    let falls = |of: &[[String; 2]], column: usize| {
+        let number = |row: &[String; 2]| -> f64 { row[column].parse().expect("a number") };
+        of.windows(2).all(|two| number(&two[0]) >= number(&two[1]))
+    };
+    let with = why(&["--mmi", "backwards"]);
+    assert!(with.len() > 2, "{with:?}");
+    assert!(falls(&with, 1), "ranked by the second column: {with:?}");
+    assert!(!falls(&with, 0), "not by the first one: {with:?}");
+    // The same replies, in another order.
+    let without = why(&[]);
+    assert!(falls(&without, 0), "{without:?}");
+    let sorted = |of: &[[String; 2]]| {
+        let mut scores: Vec<String> = of.iter().map(|numbers| numbers[0].clone()).collect();
+        scores.sort();
+        scores
+    };
+    assert_eq!(sorted(&with), sorted(&without));
+    let said = refused(dir.path(), &[&["chat"][..], &base, &["--mmi", "nowhere"]].concat());
+    assert!(said.contains("nowhere"), "{said}");
+    let said = refused(dir.path(), &["chat", ".", "--mmi", "backwards"]);
+    assert!(said.contains("--mmi"), "{said}");
 }
 
 #[test]

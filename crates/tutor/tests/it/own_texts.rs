@@ -128,12 +128,14 @@ fn a_net_of_a_run_is_read_by_others_and_starts_other_runs() {
             "latent-semantic - words",
             "pre-trained - labels-alone",
             "student - labels-alone",
+            "uda - labels-alone",
             "student - latent-semantic",
             "labels-alone - words"
         ]
     );
     let report = fs::read_to_string(folder.join("report.md")).expect("a report");
     assert!(report.contains("Pre-training on the texts"));
+    assert!(report.contains("with words changed (TF-IDF, probability 0.5)"));
     let run_path = folder.to_str().expect("UTF-8");
     let scored = run(dir, &["eval", run_path, "test.csv", "--model", "student"]);
 
@@ -157,6 +159,12 @@ fn a_net_of_a_run_is_read_by_others_and_starts_other_runs() {
     assert_eq!(line(&run(dir, &mapped)), line(&scored));
     fs::write(dir.join("hub/config.json"), &config).expect("written");
 
+    // Given enough minutes and texts without labels, UDA is one of the rows.
+    for (minutes, there) in [("25", true), ("5", false)] {
+        let long = ["--weights", "hub", "--unlabeled", "more.txt", "--minutes", minutes];
+        let plan = run(dir, &[&["check"], &fit(&long)[..]].concat());
+        assert_eq!(plan.contains("\n[uda]\n"), there, "{minutes} minutes: {plan}");
+    }
     let weights = ["--weights", "hub", "--test", "test.csv", "--minutes", "0.05"];
     let folder = run_folder(dir, &run(dir, &fit(&weights)));
     let notes = result(&folder)["notes"].to_string();
@@ -186,6 +194,8 @@ fn short(dir: &Path, out: &str) -> Vec<String> {
         "train.steps=14",
         "train.batch=4",
         "student.steps=14",
+        "uda={batch=2,ratio=2,steps=12,strong={kind='tf-idf',probability=0.5},\
+         method={threshold=0.0,temperature=0.85,weak_pass='apart-noised'}}",
         "pretraining.train.steps=40",
         "pretraining.train.batch=4",
         "cadence.checkpoint=5",
@@ -217,6 +227,7 @@ fn killed_at_some_moment_it_ends_with_the_same_bits() {
         "seed-1/pre-trained/final.safetensors",
         "seed-1/labels-alone/final.safetensors",
         "seed-1/student/final.safetensors",
+        "seed-1/uda/final.safetensors",
         "seed-1/latent-semantic/final.safetensors",
         "seed-1/label-next.csv",
     ] {

@@ -8,7 +8,7 @@ use dialog_models::{Marian, MarianConfig};
 use serde_json::{Value, json};
 use torch::{Device, Params, store};
 
-use crate::tutor::{killed, refused, run};
+use crate::tutor::{call, killed, refused, result, run, run_folder};
 
 const SPM: [&str; 3] = ["source.spm", "target.spm", "vocab.json"];
 
@@ -153,4 +153,101 @@ fn what_cannot_translate_is_refused_by_name() {
     let said = refused(at, &with(&["out"]));
     assert!(said.contains("no weights backward"), "{said}");
     assert!(!store_of(at, "out").exists(), "nothing is written before it can be made");
+}
+
+/// Reviews as IMDb's subset has them: `unsup` has a short one, which UDA leaves out.
+fn reviews(at: &Path) {
+    fs::create_dir_all(at.join("data/imdb")).expect("a folder");
+    let text = |i: usize| {
+        let word = ["good", "bad", "long", "naïve", "loud"][i % 5];
+        let of = ["dog", "man", "girl", "film"][i % 4];
+        let sentence = format!("The {word} {of} of film {i} is playing in the snow near a park. ");
+        let mut text = sentence.repeat(9);
+        // A character that ends no line, and one that cleaning takes out.
+        text.insert(20, '\u{85}');
+        text + "<br />It was good."
+    };
+    let file = |name: &str, rows: Vec<(String, &str, String)>| {
+        let lines = rows.iter().map(|(id, label, text)| format!("{id}\t{label}\t{text}\n"));
+        let whole = format!("id\tlabel\tcontent\n{}", lines.collect::<String>());
+        fs::write(at.join("data/imdb").join(name), whole).expect("written");
+    };
+    let labeled = |from: usize, count: usize| {
+        let row = |i: usize| {
+            let label = ["neg", "pos"][i % 2];
+            (format!("{label}_{i}_5.txt"), label, text(i))
+        };
+        (from..from + count).map(row).collect()
+    };
+    file("train.tsv", labeled(0, 20));
+    file("test.tsv", labeled(100, 8));
+    let bare = |i: usize| (format!("unsup_{i}_0.txt"), "unsup", text(i));
+    let mut bare: Vec<(String, &str, String)> = (200..206).map(bare).collect();
+    bare.push(("unsup_206_0.txt".to_owned(), "unsup", "Too short.".to_owned()));
+    file("unsup.tsv", bare);
+}
+
+#[test]
+fn paraphrases_of_reviews_are_what_the_recipe_reads() {
+    let (dir, _) = prepared();
+    let at = dir.path();
+    reviews(at);
+    let augment = [
+        "augment",
+        "text",
+        "--policy",
+        "back-translation",
+        "--reviews",
+        "imdb",
+        "data/imdb",
+        "data/imdb-paraphrases",
+        "--forward",
+        "forward",
+        "--backward",
+        "backward",
+        "--paraphrases",
+        "2",
+        "--device",
+        "cpu",
+    ];
+    let said = run(at, &augment);
+    // Labelled reviews of the training part are among them; the short one is not.
+    assert!(said.contains("52 paraphrases: 2 of each of 26 texts"), "{said}");
+    let train = [
+        "run",
+        "uda-text/imdb",
+        "--quick",
+        "--threads",
+        "1",
+        "--seeds",
+        "1",
+        "--data",
+        "data",
+        "--labels",
+        "20",
+        "--rows",
+        "supervised,uda-bt",
+        "--set",
+        "text={kind='imdb'}",
+        "--set",
+        "test=8",
+    ];
+    let called = call(at, &train);
+    assert!(called.success, "{}", called.err);
+    assert!(!called.err.contains("left out"), "{}", called.err);
+    let folder = run_folder(at, &called.out);
+    let found = result(&folder);
+    let names: Vec<&str> =
+        found["rows"].as_array().expect("rows").iter().filter_map(|r| r["name"].as_str()).collect();
+    assert_eq!(names, ["20 labels, supervised", "20 labels, uda-bt"]);
+    let page = fs::read_to_string(folder.join("report.html")).expect("the page");
+    assert!(page.contains("paraphrases of imdb-paraphrases"), "the views side by side");
+    // Other reviews than those that were paraphrased are no pairs.
+    let unsup = at.join("data/imdb/unsup.tsv");
+    let text = fs::read_to_string(&unsup).expect("it");
+    let mut lines: Vec<&str> = text.lines().collect();
+    lines.remove(1);
+    fs::write(&unsup, lines.join("\n") + "\n").expect("written");
+    let said = refused(at, &[&train[..], &["--out", "other"]].concat());
+    assert!(said.contains("26 lines") && said.contains("25"), "{said}");
 }

@@ -232,3 +232,42 @@ fn what_was_trained_is_served() {
         assert!(said.contains(fault), "{fault}: {said}");
     }
 }
+
+#[test]
+fn who_asks_at_the_same_moment_gets_what_each_gets_alone() {
+    let dir = tempfile::tempdir().expect("a folder");
+    let quick = ["run", "meena", "--quick", "--threads", "1", "--set", "replies.contexts=0"];
+    let folder = run_folder(dir.path(), &run(dir.path(), &quick));
+    let folder = folder.to_str().expect("a path");
+    let arguments =
+        ["--model", "evolved", "--slots", "4", "--allow-origin", "http://localhost:5173"];
+    let served = Server::start_with(dir.path(), &[&[folder][..], &arguments].concat());
+    let (_, health) = served.ask("/health", None);
+    assert!(health.contains("\"slots\":4"), "{health}");
+    // Contexts, numbers of candidates, temperatures and lengths of all kinds.
+    let asks: Vec<Value> = (0..8u64)
+        .map(|i| {
+            let turns: Vec<String> =
+                (0..=2 * (i % 3)).map(|turn| format!("hello {i} {turn}")).collect();
+            json!({
+                "turns": turns, "seed": i, "candidates": 1 + 4 * (i % 2), "max_tokens": 4 + 3 * i,
+                "temperature": 0.5 + 0.1 * i as f64, "top_k": 5 + i,
+            })
+        })
+        .collect();
+    let told = |answer: &Value| {
+        let candidates = answer["candidates"].as_array().expect("candidates");
+        let of =
+            |candidate: &Value| (candidate["text"].to_string(), candidate["tokens"].to_string());
+        (answer["finish"].to_string(), candidates.iter().map(of).collect::<Vec<_>>())
+    };
+    let alone: Vec<_> = asks.iter().map(|ask| told(&served.chat(ask))).collect();
+    let together: Vec<_> = std::thread::scope(|scope| {
+        let asked: Vec<_> =
+            asks.iter().map(|ask| scope.spawn(|| told(&served.chat(ask)))).collect();
+        asked.into_iter().map(|asked| asked.join().expect("an answer")).collect()
+    });
+    assert_eq!(alone, together);
+    let said = refused(dir.path(), &["serve", folder, "--port", "0", "--allow-origin", "*"]);
+    assert!(said.contains("no origin of a page"), "{said}");
+}

@@ -15,7 +15,8 @@ use crate::run::seeds;
 
 /// What can be typed beside what is said.
 const HELP: &str =
-    "/why        the candidates of the last reply with their scores (mean ln p of a token)
+    "/why        the candidates of the last reply with their scores (mean ln p of a token, and with --mmi
+            ln p of what was said before, by which they are ranked then)
 /save FILE  write the conversation to a file
 /reset      begin a new conversation
 /help       this
@@ -156,8 +157,9 @@ impl<'a> Session<'a> {
         let mut out = String::new();
         for drawn in &reply.ranked {
             let score = drawn.score.map_or("     –".to_owned(), |score| format!("{score:6.3}"));
+            let reverse = drawn.reverse.map_or(String::new(), |ln_p| format!("  {ln_p:8.2}"));
             let dropped = drawn.dropped.as_ref().map_or(String::new(), |why| format!("  ({why})"));
-            out.push_str(&format!("{score}  {}{dropped}\n", shown(&drawn.text)));
+            out.push_str(&format!("{score}{reverse}  {}{dropped}\n", shown(&drawn.text)));
         }
         out
     }

@@ -3,12 +3,12 @@
 use std::ops::ControlFlow;
 
 use anyhow::Result;
-use chat_server::{About, Ask, Candidate, Dropped, Model, Piece, Read, Reply, Sampling};
+use chat_server::{About, Ask, Line, Model, Piece, Reply, Sampling};
 use dialog_models::decode::{SampleConfig, Sampling as Draws};
 
-use super::held_back::{HeldBack, Refused};
+use super::group::{Asked, Group};
 use crate::commands::whom::{Opened, Whom};
-use crate::dialog::responder::{Choice, Context, Drawn, Responder};
+use crate::dialog::responder::Choice;
 use crate::run::seeds;
 
 /// A network that replies, with its name, and how it does if nobody says otherwise.
@@ -16,13 +16,15 @@ pub(super) struct Served {
     opened: Opened,
     choice: Choice,
     name: Option<String>,
+    /// Chats that it replies to at once.
+    together: usize,
 }
 
 impl Served {
-    pub(super) fn open(whom: &Whom, name: Option<String>) -> Result<Self> {
+    pub(super) fn open(whom: &Whom, name: Option<String>, together: usize) -> Result<Self> {
         let opened = whom.open()?;
         let choice = whom.choice(opened.responder());
-        Ok(Self { opened, choice, name })
+        Ok(Self { opened, choice, name, together })
     }
 
     fn chosen(&self, sampling: &Sampling) -> Choice {
@@ -33,6 +35,13 @@ impl Served {
             // Of a single one, as in the terminal: there is nothing to give in its place.
             repetition: self.choice.repetition.filter(|_| candidates > 1),
         }
+    }
+
+    fn read(&self, number: u64, ask: &Ask) -> Result<Asked> {
+        let context = self.opened.responder().read(&ask.turns)?;
+        // As `tutor chat --draws` has it.
+        let seed = seeds::key(ask.seed, &format!("turn/{}", ask.turns.len()));
+        Ok(Asked { number, context, choice: self.chosen(&ask.sampling), seed })
     }
 }
 
@@ -46,6 +55,7 @@ impl Model for Served {
             sampling: Sampling { candidates, temperature, top_k, top_p: nucleus, max_tokens },
             // `--max-tokens`, or what the network was made for.
             longest: max_tokens,
+            together: self.together,
         }
     }
 
@@ -54,63 +64,52 @@ impl Model for Served {
         ask: &Ask,
         each: &mut dyn FnMut(Piece<'_>) -> ControlFlow<()>,
     ) -> Result<Reply, String> {
-        let responder = self.opened.responder();
-        let context = responder.read(&ask.turns).map_err(|error| format!("{error:#}"))?;
-        let choice = self.chosen(&ask.sampling);
-        // As `tutor chat --draws` has it.
-        let seed = seeds::key(ask.seed, &format!("turn/{}", ask.turns.len()));
-        let reply = match choice.sample.candidates {
-            1 => single(responder, &context, &choice, seed, each),
-            _ => {
-                let mut places = 0;
-                let mut count = |place: usize| {
-                    if place < places {
-                        return ControlFlow::Continue(());
-                    }
-                    places = place + 1;
-                    each(Piece { tokens: places, text: "" })
-                };
-                responder.reply(&context, &choice, seed, &mut |written| count(written.place))
+        let mut only = Only { ask: Some(ask.clone()), each, reply: None };
+        self.reply_to_all(&mut only);
+        only.reply.unwrap_or_else(|| Err("nothing was replied".to_owned()))
+    }
+
+    /// Those who ask at the same moment are one batch; those who come later are another one, whose
+    /// tokens are written in turn with its.
+    fn reply_to_all(&self, line: &mut dyn Line) {
+        let mut groups: Vec<Group<'_>> = Vec::new();
+        loop {
+            let mut asked = Vec::new();
+            for (number, ask) in line.more() {
+                match self.read(number, &ask) {
+                    Ok(read) => asked.push(read),
+                    Err(error) => line.done(number, Err(format!("{error:#}"))),
+                }
             }
-        };
-        let read = Read {
-            tokens: context.tokens(),
-            turns_left_out: context.left_out,
-            last_turn_cut: context.last_cut,
-        };
-        Ok(Reply { candidates: reply.ranked.into_iter().map(candidate).collect(), read })
+            if !asked.is_empty() {
+                groups.push(Group::new(self.opened.responder(), asked));
+            }
+            if groups.is_empty() {
+                return;
+            }
+            groups.iter_mut().for_each(|group| group.step(line));
+            groups.retain(|group| !group.is_done());
+        }
     }
 }
 
-/// A single reply, told word by word.
-fn single(
-    responder: &Responder,
-    context: &Context,
-    choice: &Choice,
-    seed: u64,
-    each: &mut dyn FnMut(Piece<'_>) -> ControlFlow<()>,
-) -> crate::dialog::responder::Reply {
-    let (mut stream, mut held) = (responder.stream(), HeldBack::default());
-    let mut broken = false;
-    let reply = responder.reply(context, choice, seed, &mut |written| {
-        let more = stream.push(Responder::id(written.token));
-        let told = match held.push(&more, |text| responder.refuses(text)) {
-            Ok(text) => each(Piece { tokens: written.place + 1, text: &text }),
-            Err(Refused) => ControlFlow::Break(()),
-        };
-        broken = told.is_break();
-        told
-    });
-    let single = &reply.single;
-    if !broken && single.dropped.is_none() {
-        // Whether anybody still listens no longer matters.
-        let _ = each(Piece { tokens: single.tokens, text: held.rest(&single.text) });
-    }
-    reply
+/// A line of one ask.
+struct Only<'a> {
+    ask: Option<Ask>,
+    each: &'a mut dyn FnMut(Piece<'_>) -> ControlFlow<()>,
+    reply: Option<Result<Reply, String>>,
 }
 
-fn candidate(drawn: Drawn) -> Candidate {
-    let Drawn { text, score, dropped, tokens, finished, refused } = drawn;
-    let dropped = dropped.map(|why| Dropped { why, unsafe_text: refused });
-    Candidate { text, score, tokens, finished, dropped }
+impl Line for Only<'_> {
+    fn more(&mut self) -> Vec<(u64, Ask)> {
+        self.ask.take().map(|ask| (0, ask)).into_iter().collect()
+    }
+
+    fn piece(&mut self, _: u64, piece: Piece<'_>) -> ControlFlow<()> {
+        (self.each)(piece)
+    }
+
+    fn done(&mut self, _: u64, reply: Result<Reply, String>) {
+        self.reply = Some(reply);
+    }
 }

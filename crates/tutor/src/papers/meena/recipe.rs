@@ -79,6 +79,46 @@ pub(super) struct Replies {
     /// The first so many prompts are shown with all candidates.
     #[serde(default)]
     pub(super) candidates_of: usize,
+    /// Other ways to choose replies, measured beside `choice` on the same contexts, for the
+    /// networks of the first seed.
+    #[serde(default)]
+    pub(super) variants: Vec<Variant>,
+    /// Conversations of each network with itself, each opened by a prompt.
+    #[serde(default)]
+    pub(super) talks: usize,
+    /// Turns of such a conversation after its opening.
+    #[serde(default = "turns")]
+    pub(super) turns: usize,
+}
+
+fn turns() -> usize {
+    14
+}
+
+/// Another way to choose replies: `choice` with something changed.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Variant {
+    /// It in words, as the report shows it.
+    pub(super) name: String,
+    pub(super) candidates: Option<usize>,
+    pub(super) temperature: Option<f64>,
+    pub(super) top_k: Option<usize>,
+    pub(super) nucleus: Option<f64>,
+}
+
+impl Variant {
+    /// The choice that it makes of `choice`.
+    pub(super) fn of(&self, choice: &Choice) -> Choice {
+        let mut changed = choice.clone();
+        let sample = &mut changed.sample;
+        sample.candidates = self.candidates.unwrap_or(sample.candidates);
+        let sampling = &mut sample.sampling;
+        sampling.temperature = self.temperature.unwrap_or(sampling.temperature);
+        sampling.top_k = self.top_k.or(sampling.top_k);
+        sampling.nucleus = self.nucleus.or(sampling.nucleus);
+        changed
+    }
 }
 
 /// A row of the table.
@@ -153,6 +193,14 @@ impl Recipe {
         let repetition = repetition.map(|(key, fault)| ("repetition", key, fault));
         for (part, key, fault) in sample.chain(repetition) {
             faults.add(&format!("replies.choice.{part}.{key}"), fault);
+        }
+        for variant in &self.replies.variants {
+            for (key, fault) in variant.of(choice).sample.faults() {
+                faults.add(&format!("replies.variants: {}: {key}", variant.name), fault);
+            }
+        }
+        if self.replies.talks > 0 && self.replies.prompts.is_empty() {
+            faults.add("replies.talks", "conversations are opened by replies.prompts: name some");
         }
         let said = |prompt: &Vec<String>| {
             !prompt.is_empty() && prompt.iter().all(|turn| !turn.trim().is_empty())

@@ -2,11 +2,11 @@
 //! side by side.
 
 use data_pipeline::dialog::{Funnel, Reason};
-use eval_ssa::proxies::Proxies;
 use metrics::Better;
-use report::{Block, Curves, Section, Table};
+use report::{Block, Curves, Section, Table, words};
 
 use super::recipe::Recipe;
+use super::replies::Measured;
 use super::seed::RowOutcome;
 use crate::dialog::pairs::Prepared;
 use crate::dialog::responder::Drawn;
@@ -30,12 +30,12 @@ pub(super) fn sections(
     sections.push(Section::new("curves", "Learning curves").with(Block::Curves(curves)));
     sections.extend(replies(recipe, first));
     sections.extend(candidates(recipe, first));
-    sections.extend(measures(recipe, first));
+    sections.extend(measures(first));
     sections
 }
 
 /// Why a message is dropped, in words.
-fn words(reason: Reason) -> &'static str {
+fn why(reason: Reason) -> &'static str {
     match reason {
         Reason::DuplicateId => "another message has its id",
         Reason::MissingParent => "the message that it replies to is missing",
@@ -61,7 +61,7 @@ fn funnel(funnel: &Funnel) -> Section {
     };
     row("read", funnel.messages, &[]);
     for (reason, dropped) in &funnel.dropped {
-        row(&format!("dropped: {}", words(*reason)), dropped.count, &dropped.examples);
+        row(&format!("dropped: {}", why(*reason)), dropped.count, &dropped.examples);
     }
     row("kept", funnel.kept, &[]);
     let words = format!(
@@ -93,14 +93,22 @@ fn pairs(data: &Prepared) -> Section {
 }
 
 fn trainings(rows: &[RowOutcome]) -> Section {
-    let mut table =
-        Table::new(["row", "parameters", "steps", "pairs", "time", "validation perplexity"]);
+    let mut table = Table::new([
+        "row",
+        "parameters",
+        "steps",
+        "pairs",
+        "operations",
+        "time",
+        "validation perplexity",
+    ]);
     for row in rows {
         table.rows.push(vec![
             row.name.clone(),
             row.parameters.to_string(),
             row.steps.to_string(),
             row.cost.samples.to_string(),
+            words::operations(row.cost.operations),
             format!("{:.0} s", row.cost.seconds),
             format!("{:.2}", row.validation),
         ]);
@@ -159,7 +167,7 @@ fn candidates(recipe: &Recipe, rows: &[RowOutcome]) -> Option<Section> {
     (!section.blocks.is_empty()).then_some(section)
 }
 
-fn measures(recipe: &Recipe, rows: &[RowOutcome]) -> Option<Section> {
+fn measures(rows: &[RowOutcome]) -> Option<Section> {
     let mut table = Table::new([
         "row",
         "responses",
@@ -170,33 +178,35 @@ fn measures(recipe: &Recipe, rows: &[RowOutcome]) -> Option<Section> {
         "repeats an earlier turn, %",
         "repeats itself, %",
         "generic, %",
+        "nothing given, %",
+        "mean ln p of a token",
     ]);
     let number = |value: Option<f64>, decimals: usize| {
         value.map_or_else(|| "–".to_owned(), |value| format!("{value:.decimals$}"))
     };
     let share = |value: Option<f64>| number(value.map(|value| 100.0 * value), 1);
-    let mut add = |name: String, found: &Proxies| {
-        table.rows.push(vec![
-            name,
-            found.responses.to_string(),
-            number(found.mean_words, 1),
-            number(found.distinct_1, 3),
-            number(found.distinct_2, 3),
-            number(found.entropy_4, 2),
-            share(found.repeats_earlier_turn),
-            share(found.repeats_itself),
-            share(found.generic),
-        ]);
-    };
     for row in rows {
-        let [single, best] = row.replied.measures.as_ref()?;
-        add(format!("{}, one", row.name), single);
-        let candidates = recipe.replies.choice.sample.candidates;
-        add(format!("{}, best of {candidates}", row.name), best);
+        for Measured { how, proxies: found, mean_ln_p } in &row.replied.measures {
+            table.rows.push(vec![
+                format!("{}, {how}", row.name),
+                found.responses.to_string(),
+                number(found.mean_words, 1),
+                number(found.distinct_1, 3),
+                number(found.distinct_2, 3),
+                number(found.entropy_4, 2),
+                share(found.repeats_earlier_turn),
+                share(found.repeats_itself),
+                share(found.generic),
+                share(found.empty),
+                number(*mean_ln_p, 3),
+            ]);
+        }
     }
     let words = "Counted in the replies to contexts of the test part; none of it is SSA, which only \
                  people can say. Generic replies are the ten most frequent ones, if they come at \
-                 least twice.";
+                 least twice. ln p is that of the network itself at temperature 1, of a token in the \
+                 mean over a reply; the mean of these is over the replies that were given.";
     let section = Section::new("measures", "Automatic measures of the replies");
-    Some(section.with(Block::Table(table)).with(Block::Caption(words.to_owned())))
+    (!table.rows.is_empty())
+        .then(|| section.with(Block::Table(table)).with(Block::Caption(words.to_owned())))
 }

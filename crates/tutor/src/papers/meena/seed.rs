@@ -36,9 +36,12 @@ pub(super) struct RowOutcome {
 const FILE: &str = "row.json";
 
 /// Trains and measures all rows.
+///
+/// The recipe's variants of replies are measured with `variants`.
 pub(super) fn run(
     recipe: &Recipe,
     data: &Prepared,
+    variants: bool,
     run: &mut SeedRun<'_, '_>,
 ) -> Result<Vec<RowOutcome>> {
     let dir = run.dir.clone();
@@ -49,7 +52,7 @@ pub(super) fn run(
         let like = config.time_of.as_ref();
         let like = like.and_then(|other| found.iter().find(|earlier| earlier.name == *other));
         let seconds = like.map(|earlier| earlier.cost.seconds);
-        found.push(one(row, (name, &dir.join(name)), seconds, data, run)?);
+        found.push(one(row, (name, &dir.join(name)), seconds, (data, variants), run)?);
     }
     Ok(found)
 }
@@ -58,7 +61,7 @@ fn one(
     recipe: &Recipe,
     (name, dir): (&str, &Path),
     seconds: Option<f64>,
-    data: &Prepared,
+    (data, variants): (&Prepared, bool),
     run: &mut SeedRun<'_, '_>,
 ) -> Result<RowOutcome> {
     files::make_folder(dir)?;
@@ -87,7 +90,8 @@ fn one(
         recipe_text: run.recipe_text,
     };
     let (network, cost) = stage.train(task, run.stage(name))?;
-    files::once(&dir.join(FILE), || measure(recipe, (name, dir), (network, cost), data, run))
+    let asked = (data, variants);
+    files::once(&dir.join(FILE), || measure(recipe, (name, dir), (network, cost), asked, run))
 }
 
 /// What the finished network is worth.
@@ -95,7 +99,7 @@ fn measure(
     recipe: &Recipe,
     (name, dir): (&str, &Path),
     (network, cost): (Network, StageCost),
-    data: &Prepared,
+    (data, variants): (&Prepared, bool),
     run: &mut SeedRun<'_, '_>,
 ) -> Result<RowOutcome> {
     let (net, device) = (&network.net, run.device);
@@ -110,7 +114,7 @@ fn measure(
     let responder =
         Responder::new(name.to_owned(), Box::new(network.net), tokenizer, recipe.lengths, turns);
     run.say(&format!("{name}: validation perplexity {validation:.2}; now its replies"));
-    let replied = replies::ask(&responder, &recipe.replies, &data.test, run.seed)?;
+    let replied = replies::ask(&responder, &recipe.replies, &data.test, run.seed, variants)?;
     Ok(RowOutcome {
         name: name.to_owned(),
         parameters,

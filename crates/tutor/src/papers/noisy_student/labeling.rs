@@ -15,7 +15,7 @@ use super::trained::Trained;
 use crate::images::setting::Setting;
 use crate::images::subset::Subset;
 use crate::images::targets::Targets;
-use crate::run::files;
+use crate::run::{files, processes};
 
 /// The teacher's labels: all of them, and those that were chosen.
 pub(super) struct Labels {
@@ -43,6 +43,7 @@ pub(super) fn labels(
     };
     files::make_folder(dir)?;
     let path = dir.join("pseudo-labels.csv");
+    processes::share_file(&path)?;
     let mut all = match read(&path, &source)? {
         Some(rows) => rows,
         None => {

@@ -11,7 +11,7 @@ use electra::{EncoderConfig, Family};
 use torch::Device;
 
 use super::parts::Parts;
-use super::recipe::{DataConfig, LATENT, PRE_TRAINED, STUDENT, WORDS};
+use super::recipe::{DataConfig, LATENT, PRE_TRAINED, STUDENT, UDA, WORDS};
 use crate::recipe::own_name::own_name;
 use crate::run::trial::LABELS_ALONE;
 
@@ -89,6 +89,10 @@ pub(crate) fn plan(given: &Given) -> Result<Proposal> {
     if learns && start.is_some() {
         methods.push(format!("{STUDENT} (the net, also with classes that {LATENT} gives)"));
     }
+    let consistent = learns && takes_uda(given);
+    if consistent {
+        methods.push(format!("{UDA} (the net, which should say the same of changed texts)"));
+    }
     let mut method = format!("methods: {}; tried on held-out labels", methods.join(", "));
     if !learns {
         method += &match unlabeled {
@@ -122,7 +126,13 @@ pub(crate) fn plan(given: &Given) -> Result<Proposal> {
         measured,
         format!("time: {} minutes on {device}", given.minutes),
     ]);
-    let recipe = recipe(given, &data, &parts, start.as_ref(), (longest, learns, pretrain))?;
+    let recipe = recipe(
+        given,
+        &data,
+        &parts,
+        start.as_ref(),
+        Learning { longest, learns, pretrain, consistent },
+    )?;
     Ok(Proposal { recipe, lines })
 }
 
@@ -273,6 +283,24 @@ fn own(parts: &Parts, longest: usize, given: &Given) -> Start {
     }
 }
 
+/// Minutes from which on a CPU has time for the row `uda`, whose steps take many times longer.
+const LONG_FOR_UDA: f64 = 20.0;
+
+/// Whether the row `uda` is trained: from published weights, in enough minutes. From nothing it
+/// takes hours, which few have (docs/results/uda-text.md).
+fn takes_uda(given: &Given) -> bool {
+    let there_is_time = given.device != Device::Cpu || given.minutes >= LONG_FOR_UDA;
+    given.weights.is_some() && there_is_time
+}
+
+/// What a recipe learns from, and how.
+struct Learning {
+    longest: usize,
+    learns: bool,
+    pretrain: bool,
+    consistent: bool,
+}
+
 /// Whether this machine multiplies bfloat16 faster than float32.
 fn is_bfloat16_fast(device: Device) -> bool {
     #[cfg(target_arch = "x86_64")]
@@ -288,7 +316,7 @@ fn recipe(
     data: &DataConfig,
     parts: &Parts,
     start: Option<&Start>,
-    (longest, learns, pretrain): (usize, bool, bool),
+    Learning { longest, learns, pretrain, consistent }: Learning,
 ) -> Result<String> {
     let path = |path: &Path| {
         let text = path.to_str().with_context(|| {
@@ -333,6 +361,13 @@ fn recipe(
         rows += "\n# The row `student`: the net learns from the classes that `latent-semantic` gives \
                  unlabelled\n# texts, too; this share of what it learns from has labels.\n[student]\n\
                  labels = 0.1\nsteps = 2000\n";
+    }
+    if consistent {
+        rows += "\n# The row `uda`: the net should say the same of an unlabelled text and of the same \
+                 with words\n# changed, those first that tell texts apart least.\n[uda]\nbatch = 4\n\
+                 ratio = 4\nsteps = 400\nstrong = { kind = \"tf-idf\", probability = 0.7 }\n\
+                 method = { threshold = 0.0, temperature = 0.85, tsa = \"linear\", weak_pass = \
+                 \"apart-noised\" }\n";
     }
     let steps = (6 * labels.div_ceil(batch)).clamp(120, 3000);
     let warmup = steps / 10;

@@ -10,11 +10,14 @@ use electra::heads::HeadForm;
 use electra::pretrain::GeneratorConfig;
 use electra::{EncoderConfig, LayerRates};
 use serde::{Deserialize, Serialize};
+use ssl_core::methods::UdaConfig as Method;
+use ssl_core::{Config, MethodConfig};
 use torch::precision::Precision;
 use train::{Cadence, TrainConfig};
 
 use crate::recipe::faults::Faults;
 use crate::run::trial::{LABELS_ALONE, TrialConfig};
+use crate::text::augmentation::TextPolicy;
 use crate::text::predictor::Columns;
 
 /// The keys of a recipe of kind `own-texts`, beside its head.
@@ -59,6 +62,9 @@ pub(super) struct Recipe {
     /// too.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) student: Option<StudentConfig>,
+    /// The row `uda`: a net that should say the same of an unlabelled text and of a changed one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) uda: Option<UdaConfig>,
     /// The net, where there are no weights. Its `vocabulary` is made of the texts, with so many
     /// tokens at most.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -128,6 +134,41 @@ pub(super) struct StudentConfig {
     pub(super) steps: u64,
 }
 
+/// A net that learns from unlabelled texts by consistency (UDA).
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct UdaConfig {
+    /// Labelled texts of a step.
+    pub(super) batch: usize,
+    /// Unlabelled texts of a step for each labelled one.
+    pub(super) ratio: usize,
+    /// Steps at most; fewer where the minutes are short.
+    pub(super) steps: u64,
+    /// How unlabelled texts are changed.
+    pub(super) strong: TextPolicy,
+    pub(super) method: Method,
+}
+
+impl UdaConfig {
+    /// The method, as all methods are given.
+    pub(super) fn method(&self) -> MethodConfig {
+        MethodConfig::Uda(self.method.clone())
+    }
+
+    fn check(&self, faults: &mut Faults) {
+        let counts = [("batch", self.batch as u64), ("ratio", self.ratio as u64)];
+        for (key, count) in counts.into_iter().chain([("steps", self.steps)]) {
+            faults.positive(&format!("uda.{key}"), count);
+        }
+        faults.of("uda.strong", self.strong.check());
+        if matches!(self.strong, TextPolicy::Paraphrases { .. } | TextPolicy::None {}) {
+            let fault = "texts are changed on the way: tf-idf, uniform or switchout";
+            faults.add("uda.strong.kind", fault);
+        }
+        faults.of("uda.method", self.method.check());
+    }
+}
+
 /// The row of words alone.
 pub(super) const WORDS: &str = "words";
 /// The row of latent semantic analysis.
@@ -136,6 +177,8 @@ pub(super) const LATENT: &str = "latent-semantic";
 pub(super) const PRE_TRAINED: &str = "pre-trained";
 /// The row that learns from pseudo-labels.
 pub(super) const STUDENT: &str = "student";
+/// The row that learns by consistency.
+pub(super) const UDA: &str = "uda";
 
 /// Whether a row learns from labelled texts alone.
 pub(super) fn is_alone(row: &str) -> bool {
@@ -185,7 +228,8 @@ impl Recipe {
         let has_net = self.net.is_some() || self.weights.is_some();
         let pre_trained = self.pretraining.as_ref().map(|_| PRE_TRAINED);
         let student = self.student.map(|_| STUDENT);
-        let others = pre_trained.into_iter().chain(student);
+        let uda = self.uda.as_ref().map(|_| UDA);
+        let others = pre_trained.into_iter().chain(student).chain(uda);
         has_net.then_some(LABELS_ALONE).into_iter().chain(others)
     }
 
@@ -225,6 +269,7 @@ impl Recipe {
                 for (key, there) in [
                     ("pretraining", self.pretraining.is_some()),
                     ("student", self.student.is_some()),
+                    ("uda", self.uda.is_some()),
                 ] {
                     if there {
                         faults.add(key, "is of a net, and there is neither net nor weights");
@@ -248,6 +293,7 @@ impl Recipe {
                 faults.add("student", "has no teacher: it learns from what latent_semantic says");
             }
         }
+        self.uda.iter().for_each(|uda| uda.check(&mut faults));
         if let Some(pretraining) = &self.pretraining {
             let share = pretraining.share;
             if !(share > 0.0 && share < 1.0) {

@@ -5,7 +5,7 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Instant;
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, ensure};
 use data_pipeline::dataset::Samples;
 use data_pipeline::text::TextSet;
 use electra::pretrain::Pretrainer;
@@ -16,7 +16,7 @@ use train::TrainConfig;
 
 use super::linear::Linears;
 use super::parts::Parts;
-use super::recipe::{LATENT, PRE_TRAINED, Recipe, is_alone, nets_of};
+use super::recipe::{LATENT, PRE_TRAINED, Recipe, UDA, is_alone, nets_of};
 use super::start::Source;
 use super::trial::Setting;
 use crate::run::clock::Clock;
@@ -27,6 +27,7 @@ use crate::run::seeds::SeedRun;
 use crate::run::stage::Trained as _;
 use crate::run::trial::{Choice, LABELS_ALONE, Trial};
 use crate::run::{files, pace};
+use crate::text::augmentation::Changes;
 use crate::text::pretraining::{self, Pretraining};
 
 /// What a seed found.
@@ -103,13 +104,30 @@ fn find(
         None => None,
     };
     let given: Option<&Params> = published.as_ref().map(|(net, _)| net.params());
-    let mut setting =
-        Setting { recipe, parts, source, linears: &linears, rows: Vec::new(), pace: 0.0 };
+    let mut setting = Setting {
+        recipe,
+        parts,
+        source,
+        linears: &linears,
+        rows: Vec::new(),
+        pace: 0.0,
+        changes: None,
+        uda_pace: 0.0,
+    };
     let count = recipe.net_rows().count();
     if count > 0 {
-        let labeled = Arc::new(setting.encode(&parts.labeled)?);
         let of_pace = dir.join("pace").join("classifier");
-        setting.pace = setting.training(("pace", given), &labeled, &of_pace)?.pace(run)?;
+        setting.pace = setting.training(("pace", given), &parts.labeled, &of_pace)?.pace(run)?;
+    }
+    if let Some(uda) = &recipe.uda {
+        ensure!(
+            !parts.unlabeled.is_empty(),
+            "there are no unlabelled texts for the row {UDA}: name some with --unlabeled \
+             (data.unlabeled), or take [uda] out of the recipe"
+        );
+        setting.changes = Some(Changes::of(&parts.unlabeled, [&uda.strong], None)?);
+        let of_pace = dir.join("pace").join("uda");
+        setting.uda_pace = setting.training((UDA, given), &parts.labeled, &of_pace)?.pace(run)?;
     }
     clock.note()?;
 
@@ -127,7 +145,7 @@ fn find(
     let listed = parts.unlabeled.len().min(listed as usize);
     let reserve = a_text * (count * seen + listed) as f64 + 2.0;
 
-    let full = pace::needed(recipe.train.steps.max(pace::FEWEST_STEPS), setting.pace);
+    let full = setting.wanted();
     let mut pretrained: Option<(Pretrainer, Pretraining)> = None;
     if let (Some(config), Some(source)) = (&recipe.pretraining, source) {
         let all = setting.trainings(run.seed).max(count) + count;
@@ -178,13 +196,13 @@ fn find(
     // Measured after all trainings, so that these have the same time.
     let mut all = Vec::new();
     for (i, (name, start)) in setting.rows.iter().enumerate() {
-        let labeled =
-            Arc::new(setting.encode(&setting.learned(name, &everyone, teacher.as_ref())?)?);
+        let labeled = setting.learned(name, &everyone, teacher.as_ref())?;
         let dir = dir.join(name);
         let training = setting.training((name, *start), &labeled, &dir)?;
-        let full = pace::needed(training.most.max(pace::FEWEST_STEPS), setting.pace);
+        let pace = setting.pace_of(name);
+        let full = pace::needed(training.most.max(pace::FEWEST_STEPS), pace);
         let seconds = ((clock.left() - reserve) / (count - i) as f64).max(0.0).min(full);
-        let trained = training.train(seconds, setting.pace, run)?;
+        let trained = training.train(seconds, pace, run)?;
         cost = StageCost::sum([cost, trained.cost]);
         pace::remove(&dir.join("checkpoints"))?;
         clock.note()?;

@@ -1,6 +1,7 @@
 //! Where classifiers start: the tokenizer and the net, published or made here.
 
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use anyhow::{Result, ensure};
 use augment::text::sentences::sentences;
@@ -28,7 +29,7 @@ pub(super) fn folder(run: &Path) -> PathBuf {
 
 /// What all seeds of a run start from.
 pub(super) struct Source {
-    pub(super) tokenizer: Tokenizer,
+    pub(super) tokenizer: Arc<Tokenizer>,
     /// The net, with its head.
     pub(super) net: ClassifierConfig,
     /// The texts to pre-train on, where that is done.
@@ -50,6 +51,7 @@ impl Source {
                 tokenizer.save(&Kept::vocabulary(&folder))?;
                 let (encoder, pad) = (checkpoint.config.encoder.clone(), checkpoint.config.pad);
                 let net = ClassifierConfig { encoder, pad, ..ClassifierConfig::default() };
+                let tokenizer = Arc::new(tokenizer);
                 Self { tokenizer, net, tokens: None, published: Some(checkpoint) }
             }
             (None, Some(net)) => Self::made(recipe, net, parts, &folder)?,
@@ -92,7 +94,7 @@ impl Source {
         let tokenizer = tokens::vocabulary(&running, &Kept::vocabulary(folder), most)?;
         let encoder = EncoderConfig { vocabulary: tokenizer.size() as i64, ..net.clone() };
         let net = ClassifierConfig { encoder, ..ClassifierConfig::default() };
-        Ok(Self { tokenizer, net, tokens, published: None })
+        Ok(Self { tokenizer: Arc::new(tokenizer), net, tokens, published: None })
     }
 
     /// The published network with a head of its own for a seed, and what was loaded; none for a net

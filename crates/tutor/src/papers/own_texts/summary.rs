@@ -3,7 +3,7 @@
 use anyhow::{Context, Result};
 use report::RunResult;
 
-use super::recipe::{LATENT, PRE_TRAINED, Recipe, STUDENT, WORDS, is_alone};
+use super::recipe::{LATENT, PRE_TRAINED, Recipe, STUDENT, UDA, WORDS, is_alone};
 use super::seed::Outcome;
 use crate::recipe::head::Head;
 use crate::run::cost::StageCost;
@@ -14,10 +14,11 @@ use crate::run::seeds::Run;
 use crate::run::trial::LABELS_ALONE;
 
 /// What is compared, where both were measured: what unlabelled texts gave, and what a net gave.
-const PAIRS: [(&str, &str); 5] = [
+const PAIRS: [(&str, &str); 6] = [
     (LATENT, WORDS),
     (PRE_TRAINED, LABELS_ALONE),
     (STUDENT, LABELS_ALONE),
+    (UDA, LABELS_ALONE),
     (STUDENT, LATENT),
     (LABELS_ALONE, WORDS),
 ];
@@ -68,6 +69,13 @@ pub(super) fn result(
         result.notes.push(format!(
             "{STUDENT} learned from the labelled texts and from the unlabelled ones with the classes \
              that {LATENT} gave them."
+        ));
+    }
+    if let Some(uda) = &recipe.uda {
+        result.notes.push(format!(
+            "{UDA} learned from the labelled texts, and from the unlabelled ones that it should say \
+             the same of each and of itself with words changed ({}).",
+            uda.strong.words()
         ));
     }
     if recipe.rows().all(is_alone) && !first.unlabeled.is_empty() {

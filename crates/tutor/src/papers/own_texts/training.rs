@@ -5,13 +5,13 @@ use std::sync::Arc;
 
 use anyhow::Result;
 use data_pipeline::dataset::Samples;
-use data_pipeline::text::EncodedSet;
+use data_pipeline::text::{EncodedSet, TextSet, TextView, TextViews};
 use electra::heads::ClassifierConfig;
 use report::Curve;
 use torch::Params;
 use train::{Callback, TrainConfig};
 
-use super::recipe::Recipe;
+use super::recipe::{Recipe, UdaConfig};
 use crate::recipe::select::Select;
 use crate::run::cost::StageCost;
 use crate::run::seeds::{self, SeedRun, Seeded};
@@ -19,12 +19,41 @@ use crate::run::stage::Stage;
 use crate::run::{curve, pace};
 use crate::text::classification::Classification;
 use crate::text::classifier::TextClassifier;
+use crate::text::semi_supervised::{PAD, SemiSupervised};
+
+/// What it learns from.
+pub(super) enum Learned<'a> {
+    /// Labelled texts.
+    Labels(Arc<EncodedSet>),
+    /// Labelled texts and others, which are changed on the way.
+    Both(Box<Both<'a>>),
+}
+
+/// Labelled and unlabelled texts, and the method that learns from both.
+pub(super) struct Both<'a> {
+    pub(super) uda: &'a UdaConfig,
+    pub(super) labeled: Arc<TextSet>,
+    pub(super) unlabeled: Arc<TextSet>,
+    /// The tokenizer and layout.
+    pub(super) tokens: TextViews,
+    pub(super) strong: TextView,
+}
+
+impl Learned<'_> {
+    /// How many labelled texts there are.
+    fn labels(&self) -> usize {
+        match self {
+            Learned::Labels(set) => set.len(),
+            Learned::Both(both) => both.labeled.len(),
+        }
+    }
+}
 
 /// What is trained on what, in a folder of its own.
 pub(super) struct Training<'a> {
     pub(super) recipe: &'a Recipe,
     pub(super) net: &'a ClassifierConfig,
-    pub(super) labeled: Arc<EncodedSet>,
+    pub(super) learned: Learned<'a>,
     /// The row.
     pub(super) name: &'a str,
     /// The network whose encoder it starts from; at random without one.
@@ -70,7 +99,11 @@ impl Training<'_> {
     /// The settings of so many steps; a batch has no text twice.
     fn config(&self, steps: u64) -> TrainConfig {
         let train = &self.recipe.train;
-        TrainConfig { steps, batch: train.batch.min(self.labeled.len()), ..train.clone() }
+        let batch = match &self.learned {
+            Learned::Labels(_) => train.batch,
+            Learned::Both(both) => both.uda.batch,
+        };
+        TrainConfig { steps, batch: batch.min(self.learned.labels()), ..train.clone() }
     }
 
     fn fit(
@@ -81,17 +114,6 @@ impl Training<'_> {
         callback: &mut dyn Callback,
     ) -> Result<(TextClassifier, StageCost)> {
         let recipe = self.recipe;
-        let task = Classification {
-            net: self.net,
-            classes: self.labeled.classes().len(),
-            start: self.start,
-            config,
-            rates: recipe.rates(),
-            labeled: self.labeled.clone(),
-            seed: seeds::key(seeded.seed, "stream/train"),
-            workers: recipe.workers,
-            device: seeded.device,
-        };
         let stage = Stage {
             dir: self.dir,
             // All rows start alike, as far as their tensors are alike.
@@ -104,6 +126,44 @@ impl Training<'_> {
             seconds,
             recipe_text: seeded.recipe_text,
         };
-        stage.train(task, callback)
+        let key = |name| seeds::key(seeded.seed, name);
+        match &self.learned {
+            Learned::Labels(labeled) => {
+                let task = Classification {
+                    net: self.net,
+                    classes: labeled.classes().len(),
+                    start: self.start,
+                    config,
+                    rates: recipe.rates(),
+                    labeled: labeled.clone(),
+                    seed: key("stream/train"),
+                    workers: recipe.workers,
+                    device: seeded.device,
+                };
+                stage.train(task, callback)
+            }
+            Learned::Both(both) => {
+                let (net, method) =
+                    (ClassifierConfig { pad: PAD, ..self.net.clone() }, both.uda.method());
+                let task = SemiSupervised {
+                    net: &net,
+                    classes: both.labeled.classes().len(),
+                    start: self.start,
+                    config,
+                    rates: recipe.rates(),
+                    method: &method,
+                    ratio: both.uda.ratio,
+                    labeled: both.labeled.clone(),
+                    unlabeled: both.unlabeled.clone(),
+                    tokens: both.tokens.clone(),
+                    weak: TextView::Plain,
+                    strong: both.strong.clone(),
+                    seeds: ["stream/train", "stream/unlabeled"].map(key),
+                    workers: recipe.workers,
+                    device: seeded.device,
+                };
+                stage.train(task, callback)
+            }
+        }
     }
 }

@@ -6,15 +6,15 @@ use std::sync::Arc;
 
 use anyhow::{Context, Result};
 use data_pipeline::dataset::Samples;
-use data_pipeline::text::{EncodedSet, TextSet};
+use data_pipeline::text::{EncodedSet, TextSet, TextViews};
 use torch::Params;
 
 use super::linear::Linears;
 use super::parts::Parts;
-use super::recipe::{LATENT, Recipe, STUDENT};
+use super::recipe::{LATENT, Recipe, STUDENT, UDA};
 use super::start::Source;
 use super::student;
-use super::training::Training;
+use super::training::{Both, Learned, Training};
 use crate::run::cost::StageCost;
 use crate::run::files;
 use crate::run::folds::{Fold, folds};
@@ -22,6 +22,7 @@ use crate::run::pace::{self, fitting};
 use crate::run::scores::Scores;
 use crate::run::seeds::{self, SeedRun};
 use crate::run::trial::Trial;
+use crate::text::augmentation::Changes;
 use crate::text::classifier::TextClassifier;
 use crate::text::linear::Fitted;
 
@@ -34,8 +35,11 @@ pub(super) struct Setting<'a> {
     pub(super) linears: &'a Linears,
     /// Every row of a net, and the network whose encoder it starts from.
     pub(super) rows: Vec<(&'static str, Option<&'a Params>)>,
-    /// Seconds of a step of a net.
+    /// Seconds of a step of a net that learns from labelled texts.
     pub(super) pace: f64,
+    /// How the row `uda` changes texts, where there is one, and seconds of a step of it.
+    pub(super) changes: Option<Changes>,
+    pub(super) uda_pace: f64,
 }
 
 /// Texts of a batch of an evaluation.
@@ -55,15 +59,52 @@ impl Setting<'_> {
     pub(super) fn training<'a>(
         &'a self,
         (name, start): (&'a str, Option<&'a Params>),
-        labeled: &Arc<EncodedSet>,
+        labeled: &Arc<TextSet>,
         dir: &'a Path,
     ) -> Result<Training<'a>> {
-        let (recipe, net, labeled) = (self.recipe, &self.source()?.net, labeled.clone());
-        let most = match (name, recipe.student) {
-            (STUDENT, Some(student)) => student.steps,
-            _ => recipe.train.steps,
+        let (recipe, source) = (self.recipe, self.source()?);
+        let most = self.most(name);
+        let learned = match (&recipe.uda, &self.changes) {
+            (Some(uda), Some(changes)) if name == UDA => {
+                let tokenizer = Arc::clone(&source.tokenizer);
+                let strong = changes.view(&uda.strong, &tokenizer);
+                let tokens = TextViews { tokenizer, layout: recipe.layout, views: Vec::new() };
+                let (labeled, unlabeled) = (labeled.clone(), self.parts.unlabeled.clone());
+                Learned::Both(Box::new(Both { uda, labeled, unlabeled, tokens, strong }))
+            }
+            _ => Learned::Labels(Arc::new(self.encode(labeled)?)),
         };
-        Ok(Training { recipe, net, labeled, name, start, most, dir })
+        Ok(Training { recipe, net: &source.net, learned, name, start, most, dir })
+    }
+
+    /// Steps of a row of a net at most.
+    fn most(&self, name: &str) -> u64 {
+        match (name, self.recipe.student, &self.recipe.uda) {
+            (STUDENT, Some(student), _) => student.steps,
+            (UDA, _, Some(uda)) => uda.steps,
+            _ => self.recipe.train.steps,
+        }
+    }
+
+    /// Seconds of a step of a row of a net.
+    pub(super) fn pace_of(&self, name: &str) -> f64 {
+        if name == UDA { self.uda_pace } else { self.pace }
+    }
+
+    /// Seconds that a training of a row in a trial is worth: enough for a training on all labels by
+    /// the row of the labels alone, or for the steps that decide by any other.
+    pub(super) fn wanted(&self) -> f64 {
+        let steps = self.recipe.train.steps.max(pace::FEWEST_STEPS);
+        let of_uda = self.recipe.trial.steps.min(self.most(UDA)).max(pace::FEWEST_STEPS);
+        let of_uda = pace::needed(of_uda, self.uda_pace);
+        let of_uda = if self.recipe.uda.is_some() { of_uda } else { 0.0 };
+        pace::needed(steps, self.pace).max(of_uda)
+    }
+
+    /// Whether a training of so many seconds is long enough to judge a row by.
+    fn decides(&self, name: &str, seconds: f64) -> bool {
+        let enough = self.recipe.trial.steps.min(self.most(name));
+        fitting(seconds, self.pace_of(name)) >= enough
     }
 
     /// The texts that a row of a net learns from, of the labelled ones at these positions.
@@ -131,8 +172,7 @@ impl Setting<'_> {
         let folds = self.folds(run.seed);
         let trainings = self.trainings(run.seed);
         let seconds = seconds / trainings.max(1) as f64;
-        let steps = fitting(seconds, self.pace);
-        let long_enough = steps >= recipe.trial.steps.min(recipe.train.steps);
+        let long_enough = fitting(seconds, self.pace) >= recipe.trial.steps.min(recipe.train.steps);
         // Nets are tried if it can decide, or if there is nothing else to measure on.
         let nets = trainings > 0 && (long_enough || (seconds > 0.0 && !parts.is_measured()));
         let decides = self.linears.names().next().is_some() || (nets && long_enough);
@@ -155,19 +195,20 @@ impl Setting<'_> {
                 found.add(name, self.linears.scores(name, &fitted, &measured)?);
                 teacher = (name == LATENT).then_some(fitted).or(teacher);
             }
-            for (name, start) in self.rows.iter().filter(|_| nets) {
+            // Of a row whose steps take longer there may be too few; where there is nothing else to
+            // measure on, all are tried.
+            let tried = |name: &str| {
+                nets && (name != UDA || !parts.is_measured() || self.decides(name, seconds))
+            };
+            for (name, start) in self.rows.iter().filter(|(name, _)| tried(name)) {
                 let dir = run.dir.join("trial").join(format!("{name}-{}", number + 1));
                 files::make_folder(&dir)?;
                 let (scores, cost): (Scores, StageCost) =
                     files::once(&dir.join("scores.json"), || {
-                        let labeled = Arc::new(self.encode(&self.learned(
-                            name,
-                            &fold.trained,
-                            teacher.as_ref(),
-                        )?)?);
+                        let labeled = self.learned(name, &fold.trained, teacher.as_ref())?;
                         let training = self.training((name, *start), &labeled, &dir)?;
                         run.part("trial");
-                        let trained = training.train(seconds, self.pace, run)?;
+                        let trained = training.train(seconds, self.pace_of(name), run)?;
                         run.part("");
                         let scores = self.scores(&trained.net, &self.encode(&measured)?, run)?;
                         pace::remove(&dir.join("checkpoints"))?;

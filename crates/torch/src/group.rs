@@ -1,0 +1,29 @@
+//! Processes that compute together: libtorch's own process groups (c10d), with Gloo between
+//! processors of one machine or several.
+//!
+//! All processes of a [`Group`] call the same operations in the same order. An operation that fails
+//! is an [`Error`] that names the rank, the operation and, where it can be found out, the rank that
+//! is gone; after it no other is begun. Nothing in C++ is left uncaught, so that a process ends
+//! with its own message and exit status.
+//!
+//! Within a group ([`Group::within`]) what computes over a batch may ask for numbers of all
+//! processes' batches: [`mean`], [`least_share`], [`sum`]. Without a group they give what they are
+//! given, so that one process computes as ever.
+//!
+//! NCCL is not part of this: groups are of processes that train on CPUs.
+
+mod ambient;
+mod launch;
+mod meeting;
+mod processes;
+mod reducer;
+mod roll_call;
+mod rows;
+
+pub(crate) use ambient::whole_batch_norm;
+pub use ambient::{current, least_share, mean, sum};
+pub use launch::{Ended, Launch};
+pub use meeting::{Meeting, MeetingError};
+pub use processes::{Error, Group, Reduce, Work};
+pub use reducer::Reducer;
+pub use rows::{drawn, joint};

@@ -1,0 +1,301 @@
+//! A group of processes and its operations.
+
+use std::cell::{Cell, RefCell};
+use std::fmt;
+use std::net::{ToSocketAddrs, UdpSocket};
+use std::rc::Rc;
+
+use tch::{Kind, Tensor, no_grad};
+
+use super::meeting::Meeting;
+use super::roll_call::RollCall;
+use crate::ffi::group as shim;
+
+/// An operation of several processes that failed.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("rank {rank} of {size}: {operation}: {reason}")]
+pub struct Error {
+    /// Which process says so.
+    pub rank: usize,
+    /// How many processes there are.
+    pub size: usize,
+    /// What was under way.
+    pub operation: &'static str,
+    /// Which rank is gone, if any, and libtorch's message.
+    pub reason: String,
+}
+
+/// How [`Group::all_reduce`] makes one value of each process's.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Reduce {
+    /// Their sum.
+    Sum,
+    /// The largest.
+    Max,
+}
+
+/// A group of processes that compute together. Clones are the same group.
+#[derive(Clone)]
+pub struct Group(pub(super) Rc<Inner>);
+
+pub(super) struct Inner {
+    rank: usize,
+    size: usize,
+    pub(super) shim: shim::Group,
+    roll_call: RollCall,
+    /// How many rows each batch has that goes through the network with the others; none where it is
+    /// one batch.
+    pub(super) rows: RefCell<Vec<i64>>,
+    pub(super) whole_batch_norm: Cell<bool>,
+}
+
+impl fmt::Debug for Group {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "rank {} of {}", self.rank(), self.size())
+    }
+}
+
+/// An operation under way, which may still write into its tensor.
+#[derive(Debug)]
+#[must_use = "the tensor is not to be used before the work is done"]
+pub struct Work {
+    group: Group,
+    operation: &'static str,
+    shim: shim::Work,
+}
+
+impl Work {
+    /// Waits until it is done, as long as the group's time-out allows.
+    pub fn wait(self) -> Result<(), Error> {
+        self.shim.wait().map_err(|reason| self.group.error(self.operation, reason))
+    }
+
+    /// Whether it is done, well or not.
+    pub fn is_done(&self) -> bool {
+        self.shim.is_done()
+    }
+}
+
+impl Group {
+    /// Waits for all processes and joins them. Every process of the group has to call this.
+    ///
+    /// # Errors
+    /// If the store cannot be reached, or not all processes come within the time-out; the error
+    /// names those that are missing.
+    pub fn join(meeting: &Meeting) -> Result<Self, Error> {
+        let &Meeting { rank, size, port, ref host, ref name, timeout, .. } = meeting;
+        let error = |operation| move |reason| Error { rank, size, operation, reason };
+        assert!(rank < size, "rank {rank} of {size} processes");
+        let ms = i64::try_from(timeout.as_millis()).unwrap_or(i64::MAX);
+        let serves = rank == 0 && !meeting.served;
+        let open = |serves| {
+            let whole = shim::Store::open(host, port, serves, ms)?;
+            whole.within(name)
+        };
+        let at = format!("meeting at {host}:{port}");
+        let told = |reason: String| format!("{at}: {reason}");
+        let store = open(serves).map_err(told).map_err(error("joining"))?;
+        let watched = open(false).map_err(told).map_err(error("joining"))?;
+        let roll_call = RollCall::begin(store, watched, [rank, size], timeout)
+            .map_err(told)
+            .map_err(error("joining"))?;
+        let address = address_towards(host, port);
+        let shim = shim::Group::join(&roll_call.store(), [rank, size], &address, ms)
+            .map_err(|reason| format!("{at}: connecting from {address}: {reason}"))
+            .map_err(error("joining"))?;
+        let (rows, whole_batch_norm) = (RefCell::default(), Cell::new(true));
+        Ok(Self(Rc::new(Inner { rank, size, shim, roll_call, rows, whole_batch_norm })))
+    }
+
+    /// Which process this is, counted from 0.
+    pub fn rank(&self) -> usize {
+        self.0.rank
+    }
+
+    /// How many processes there are.
+    pub fn size(&self) -> usize {
+        self.0.size
+    }
+
+    /// Whether this is rank 0, which alone writes and reports.
+    pub fn is_first(&self) -> bool {
+        self.rank() == 0
+    }
+
+    /// Puts the sum or the largest value over all processes in the place of `t`, elementwise.
+    /// float32, float64, bfloat16 and int64 of equal shape everywhere.
+    pub fn all_reduce(&self, t: &Tensor, how: Reduce) -> Result<(), Error> {
+        in_place(t, |t| self.start_all_reduce(t, how)?.wait())
+    }
+
+    /// The same, begun and not waited for. Panics if `t` is not contiguous.
+    pub fn start_all_reduce(&self, t: &Tensor, how: Reduce) -> Result<Work, Error> {
+        contiguous(t);
+        let work = self.0.shim.all_reduce(t, how == Reduce::Max);
+        self.started("all-reduce", work)
+    }
+
+    /// Puts the value of process `root` in the place of `t` everywhere.
+    pub fn broadcast(&self, t: &Tensor, root: usize) -> Result<(), Error> {
+        in_place(t, |t| self.start_broadcast(t, root)?.wait())
+    }
+
+    /// The same, begun and not waited for. Panics if `t` is not contiguous.
+    pub fn start_broadcast(&self, t: &Tensor, root: usize) -> Result<Work, Error> {
+        contiguous(t);
+        self.started("broadcast", self.0.shim.broadcast(t, root))
+    }
+
+    /// The tensors of all processes, which are of one shape and kind, in the order of ranks.
+    pub fn all_gather(&self, t: &Tensor) -> Result<Vec<Tensor>, Error> {
+        let t = no_grad(|| t.detach().contiguous());
+        let parts: Vec<Tensor> = (0..self.size()).map(|_| t.empty_like()).collect();
+        self.started("all-gather", self.0.shim.all_gather(&parts, &t))?.wait()?;
+        Ok(parts)
+    }
+
+    /// Rows of all processes, in the order of ranks, however many each has: `[rows, ...]` with
+    /// equal sizes but for the first.
+    pub fn all_gather_rows(&self, t: &Tensor) -> Result<Tensor, Error> {
+        let rows = t.size()[0];
+        let counts = self.all_gather(&Tensor::from_slice(&[rows]).to_device(t.device()))?;
+        let counts: Vec<i64> = counts.iter().map(|n| n.int64_value(&[0])).collect();
+        let most = counts.iter().copied().max().unwrap_or(0);
+        let mut shape = t.size();
+        shape[0] = most;
+        let padded = no_grad(|| {
+            let padded = Tensor::zeros(&shape, (t.kind(), t.device()));
+            padded.narrow(0, 0, rows).copy_(&t.detach());
+            padded
+        });
+        let parts = self.all_gather(&padded)?;
+        let own = parts.iter().zip(&counts).map(|(part, &n)| part.narrow(0, 0, n));
+        Ok(Tensor::cat(&own.collect::<Vec<_>>(), 0))
+    }
+
+    /// Of the sum over all processes of `t` `[n, ...]` this process's share of rows: n has to be a
+    /// multiple of the number of processes. Gloo has no such operation of its own, so the whole
+    /// sum is made and cut.
+    pub fn reduce_scatter(&self, t: &Tensor) -> Result<Tensor, Error> {
+        let (rows, size) = (t.size()[0], self.size() as i64);
+        assert_eq!(rows % size, 0, "{rows} rows for {size} processes");
+        let sum = no_grad(|| t.detach().copy().contiguous());
+        let work = self.started("reduce-scatter", self.0.shim.all_reduce(&sum, false))?;
+        work.wait()?;
+        Ok(sum.narrow(0, self.rank() as i64 * (rows / size), rows / size).copy())
+    }
+
+    /// Whether batch norm takes mean and variance of all processes' batches together, as it does
+    /// unless told otherwise; else each process takes those of its own.
+    pub fn set_whole_batch_norm(&self, whole: bool) {
+        self.0.whole_batch_norm.set(whole);
+    }
+
+    /// Waits until all processes have come here.
+    pub fn barrier(&self) -> Result<(), Error> {
+        self.started("barrier", self.0.shim.barrier())?.wait()
+    }
+
+    /// The bytes that rank 0 gives, everywhere; the others' are not looked at.
+    pub fn from_first(&self, bytes: &[u8]) -> Result<Vec<u8>, Error> {
+        let length = Tensor::from_slice(&[bytes.len() as i64]);
+        self.broadcast(&length, 0)?;
+        let length = length.int64_value(&[0]);
+        let all = match self.is_first() {
+            true => Tensor::from_slice(bytes),
+            false => Tensor::zeros([length], (Kind::Uint8, tch::Device::Cpu)),
+        };
+        if length > 0 {
+            self.broadcast(&all, 0)?;
+        }
+        Ok(Vec::try_from(all).expect("bytes"))
+    }
+
+    /// Puts rank 0's values in the place of all these tensors, one operation for many.
+    pub fn equalize(&self, tensors: &[Tensor]) -> Result<(), Error> {
+        let copies: Vec<Tensor> =
+            no_grad(|| tensors.iter().map(|t| t.detach().contiguous()).collect());
+        let works: Result<Vec<Work>, Error> =
+            copies.iter().map(|t| self.start_broadcast(t, 0)).collect();
+        works?.into_iter().try_for_each(Work::wait)?;
+        no_grad(|| {
+            for (to, from) in tensors.iter().zip(&copies) {
+                if to.data_ptr() != from.data_ptr() {
+                    to.shallow_clone().copy_(from);
+                }
+            }
+        });
+        Ok(())
+    }
+
+    /// Whether any process says so: all processes get the same answer.
+    pub fn any(&self, so: bool) -> Result<bool, Error> {
+        let flag = Tensor::from_slice(&[i64::from(so)]);
+        self.all_reduce(&flag, Reduce::Max)?;
+        Ok(flag.int64_value(&[0]) != 0)
+    }
+
+    /// Whether all went well so far, also within networks, whose operations return no error: ask
+    /// before what was computed is used.
+    pub fn check(&self) -> Result<(), Error> {
+        match self.0.shim.failure() {
+            None => Ok(()),
+            Some(reason) => Err(self.error("sum within the network", reason)),
+        }
+    }
+
+    /// Leaves the group after an error: tells the others why, so that they can say so when they
+    /// miss this process, and lets go of what is under way without waiting for it. The process
+    /// should end soon.
+    pub fn leave(self, why: &str) {
+        self.0.roll_call.accuse(&format!("rank {} has stopped: {why}", self.rank()));
+        self.0.roll_call.stop();
+        // Operations that wait for a process that is gone would keep this one until their time-out.
+        std::mem::forget(self);
+    }
+
+    fn started(
+        &self,
+        operation: &'static str,
+        work: Result<shim::Work, String>,
+    ) -> Result<Work, Error> {
+        match work {
+            Ok(shim) => Ok(Work { group: self.clone(), operation, shim }),
+            Err(reason) => Err(self.error(operation, reason)),
+        }
+    }
+
+    /// The error of an operation, with what can be found out about who is gone.
+    pub(super) fn error(&self, operation: &'static str, reason: String) -> Error {
+        let gone = self.0.roll_call.gone(operation);
+        let reason = gone.map_or(reason.clone(), |gone| format!("{gone} ({reason})"));
+        Error { rank: self.rank(), size: self.size(), operation, reason }
+    }
+}
+
+fn contiguous(t: &Tensor) {
+    assert!(t.is_contiguous(), "an operation of a group on a tensor that is not contiguous");
+}
+
+/// Runs an operation on `t`, or on a contiguous copy that is copied back.
+fn in_place(t: &Tensor, run: impl FnOnce(&Tensor) -> Result<(), Error>) -> Result<(), Error> {
+    let t = t.detach();
+    if t.is_contiguous() {
+        return run(&t);
+    }
+    let copy = t.contiguous();
+    run(&copy)?;
+    no_grad(|| t.shallow_clone().copy_(&copy));
+    Ok(())
+}
+
+/// The address of this machine by which the one of `host` is reached: no packet is sent.
+fn address_towards(host: &str, port: u16) -> String {
+    let found = || {
+        let there = (host, port).to_socket_addrs().ok()?.find(|a| a.is_ipv4())?;
+        let socket = UdpSocket::bind(("0.0.0.0", 0)).ok()?;
+        socket.connect(there).ok()?;
+        Some(socket.local_addr().ok()?.ip().to_string())
+    };
+    found().unwrap_or_else(|| "127.0.0.1".to_owned())
+}

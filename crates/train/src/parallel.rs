@@ -1,0 +1,148 @@
+//! Several processes that train one network, each on its share of every batch.
+//!
+//! All processes run the same program with the same seeds. Their weights are equal at the start and
+//! after every step: each computes the gradient of the loss on its own samples, and all step by the
+//! mean over the processes. With equal shares and losses that are means over samples this is the
+//! gradient of the whole batch; a loss that divides by a number which depends on the data divides
+//! by its mean over the processes ([`torch::group::mean`]). Rank 0 alone writes.
+//!
+//! Nothing here depends on how many processes there are: a checkpoint of four is one for two.
+
+use std::io;
+
+use metrics::Metric;
+use serde::{Deserialize, Serialize};
+use torch::group::{Error, Group, Reducer};
+use torch::optim::Optimizer;
+use torch::{Device, Kind, Params, Role, Tensor, no_grad};
+
+use crate::Objective;
+use crate::checkpoint::RunState;
+
+/// Whose samples batch norm's mean and variance are of, where several processes train together.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum BatchStatistics {
+    /// Of the whole batch, which takes two sums over all processes a layer, forwards and backwards:
+    /// the same numbers as in a single process.
+    #[default]
+    Whole,
+    /// Each process takes those of its own samples; running statistics are the mean over the
+    /// processes.
+    Own,
+}
+
+/// The processes that train together, as one of them sees them.
+#[derive(Clone, Debug)]
+pub struct Parallel {
+    group: Group,
+    statistics: BatchStatistics,
+}
+
+impl Parallel {
+    /// The processes of a group.
+    pub fn new(group: &Group, statistics: BatchStatistics) -> Self {
+        Self { group: group.clone(), statistics }
+    }
+
+    /// The group.
+    pub fn group(&self) -> &Group {
+        &self.group
+    }
+
+    /// Whether this process is the one that writes.
+    pub(crate) fn writes(&self) -> bool {
+        self.group.is_first()
+    }
+
+    /// Gives all processes what rank 0 begins with: how far the run had come, weights, running
+    /// statistics, the optimiser's and the objective's state, generators.
+    pub(crate) fn begin<O: Objective>(
+        &self,
+        state: &mut RunState,
+        objective: &O,
+        optimizer: &Optimizer,
+        generators: &mut [(Device, Tensor)],
+    ) -> Result<(), Error> {
+        let text = serde_json::to_vec(state).expect("plain data");
+        let text = self.group.from_first(&text)?;
+        *state = serde_json::from_slice(&text).expect("what rank 0 wrote");
+        let parts = [objective.params().tensors(), optimizer.state(), objective.state()];
+        let mut all: Vec<Tensor> = parts.into_iter().flatten().map(|(_, tensor)| tensor).collect();
+        all.extend(generators.iter().map(|(_, state)| state.shallow_clone()));
+        self.group.equalize(&all)
+    }
+
+    /// What averages the gradients of these parameters.
+    pub(crate) fn reducer(&self, params: &Params) -> Result<Reducer, Error> {
+        self.group.set_whole_batch_norm(self.statistics == BatchStatistics::Whole);
+        let trained = params.trainable().filter(|p| p.tensor.requires_grad());
+        let tensors: Vec<_> = trained.map(|p| p.tensor.shallow_clone()).collect();
+        Reducer::new(&self.group, &tensors)
+    }
+
+    /// Makes running statistics equal again, where each process took those of its own samples.
+    pub(crate) fn average_buffers(&self, params: &Params) -> Result<(), Error> {
+        if self.statistics == BatchStatistics::Whole {
+            return Ok(());
+        }
+        let floats = |t: &Tensor| t.kind() == Kind::Float;
+        let buffers = params.iter().filter(|p| p.role == Role::Buffer && floats(&p.tensor));
+        let works: Result<Vec<_>, Error> = buffers
+            .map(|p| {
+                let t = p.tensor.detach();
+                Ok((self.group.start_all_reduce(&t, torch::group::Reduce::Sum)?, t))
+            })
+            .collect();
+        for (work, mut t) in works? {
+            work.wait()?;
+            let _ = no_grad(|| t.divide_scalar_(self.group.size() as f64));
+        }
+        Ok(())
+    }
+
+    /// The values that rank 0 measured, by which all decide.
+    pub(crate) fn metrics_of_first(&self, metrics: Vec<Metric>) -> Result<Vec<Metric>, Error> {
+        let values: Vec<f64> = metrics.iter().map(|metric| metric.value).collect();
+        let bytes: Vec<u8> = values.iter().flat_map(|value| value.to_le_bytes()).collect();
+        let bytes = self.group.from_first(&bytes)?;
+        let values = bytes.chunks_exact(8).map(|b| f64::from_le_bytes(b.try_into().expect("8")));
+        Ok(metrics.into_iter().zip(values).map(|(m, value)| Metric { value, ..m }).collect())
+    }
+}
+
+/// The share of one process in a batch: `0..n` split equally, in the order of ranks.
+///
+/// ```
+/// use train::parallel::share;
+/// assert_eq!(share(64, [1, 4]).expect("16 each"), 16..32);
+/// assert!(share(10, [0, 4]).is_err());
+/// ```
+///
+/// # Errors
+/// If the batch cannot be split equally: the mean over processes would count samples of small
+/// shares more than others.
+pub fn share(batch: usize, [rank, size]: [usize; 2]) -> io::Result<std::ops::Range<usize>> {
+    if !batch.is_multiple_of(size) {
+        let fault = format!(
+            "a batch of {batch} samples cannot be shared equally by {size} processes: take a \
+             multiple of {size}"
+        );
+        return Err(io::Error::new(io::ErrorKind::InvalidInput, fault));
+    }
+    let own = batch / size;
+    Ok(rank * own..(rank + 1) * own)
+}
+
+/// Which of `0..samples` a process measures, where each is to be measured once: they need not be a
+/// multiple of the processes, and a process may have none.
+///
+/// ```
+/// use train::parallel::part;
+/// let parts: Vec<_> = (0..4).map(|rank| part(7, [rank, 4])).collect();
+/// assert_eq!(parts, [0..2, 2..4, 4..6, 6..7]);
+/// ```
+pub fn part(samples: usize, [rank, size]: [usize; 2]) -> std::ops::Range<usize> {
+    let start = |r: usize| r * (samples / size) + r.min(samples % size);
+    start(rank)..start(rank + 1)
+}

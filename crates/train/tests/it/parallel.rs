@@ -1,0 +1,280 @@
+//! Several processes that train together: each test starts its own binary several times as ranks.
+
+use std::path::Path;
+use std::process::{Command, Stdio};
+use std::time::Duration;
+
+use metrics::Metric;
+use torch::group::{Ended, Group, Launch, Meeting};
+use torch::optim::{OptimConfig, Sgd};
+use torch::{Device, Kind, Params, Role, Tensor, group};
+use train::{
+    BatchStatistics, Cadence, Checkpoints, FitOptions, Loss, Objective, Outcome, Parallel,
+    Progress, Schedule, StageDir,
+};
+
+use crate::lab;
+
+const CASE: &str = "TRAIN_TEST_CASE";
+const FOLDER: &str = "TRAIN_TEST_FOLDER";
+const STOP_AT: &str = "TRAIN_TEST_STOP_AT";
+
+fn ranks(case: &str, size: usize, folder: &Path, stop_at: u64) -> Ended {
+    let program = std::env::current_exe().expect("this binary");
+    let make = |_rank: usize| {
+        let mut command = Command::new(&program);
+        command
+            .args(["--ignored", "--exact", "parallel::child", "--nocapture"])
+            .env(CASE, case)
+            .env(FOLDER, folder)
+            .env(STOP_AT, stop_at.to_string())
+            .stdout(Stdio::null())
+            .stderr(Stdio::null());
+        command
+    };
+    let limit = Some(Duration::from_secs(200));
+    Launch { limit, ..Launch::new(size) }.run(make, || false).expect("processes")
+}
+
+fn well(case: &str, size: usize, folder: &Path, stop_at: u64) {
+    let ended = ranks(case, size, folder, stop_at);
+    for (rank, status) in ended.statuses.iter().enumerate() {
+        let said = std::fs::read_to_string(folder.join(format!("said-{rank}"))).unwrap_or_default();
+        assert!(status.success(), "{case}, rank {rank} of {size}: {status}: {said}");
+    }
+}
+
+fn join() -> Group {
+    let meeting = Meeting::of_environment().expect("variables").expect("a group");
+    Group::join(&Meeting { timeout: Duration::from_secs(60), ..meeting }).expect("all come")
+}
+
+#[test]
+#[ignore = "a part of the tests below, which run it in processes of its own"]
+fn child() {
+    let folder = std::env::var(FOLDER).expect("a folder");
+    let stop_at: u64 = std::env::var(STOP_AT).expect("a step").parse().expect("a number");
+    let folder = Path::new(&folder);
+    let group = join();
+    let result = match std::env::var(CASE).expect("a case").as_str() {
+        "whole" => train(folder, Some((&group, BatchStatistics::Whole)), stop_at).map(|_| ()),
+        "own" => {
+            let bits = train(folder, Some((&group, BatchStatistics::Own)), stop_at);
+            bits.map(|bits| {
+                // Weights, statistics, average, state: equal everywhere.
+                let words: Vec<i64> = bits.into_iter().map(i64::from).collect();
+                let all = group.all_gather(&Tensor::from_slice(&words)).expect("all");
+                assert!(all.iter().all(|other| *other == all[0]));
+            })
+        }
+        "counts" => {
+            counts(&group);
+            Ok(())
+        }
+        "killed" => train_killed(folder, &group).map(|_| ()),
+        other => panic!("no case {other}"),
+    };
+    if let Err(error) = result {
+        let said = folder.join(format!("said-{}", group.rank()));
+        std::fs::write(said, error.to_string()).expect("written");
+        std::process::exit(1);
+    }
+}
+
+fn setup(statistics: BatchStatistics) -> lab::Setup {
+    let sgd = OptimConfig::Sgd(Sgd { momentum: 0.9, ..Sgd::default() });
+    let mut setup = lab::Setup::new(STEPS, Schedule::constant(0.05));
+    setup.config.optim = sgd;
+    setup.config.clip_norm = Some(1.0);
+    setup.config.batch_statistics = statistics;
+    let cadence = Cadence { log: 1, evaluate: 5, checkpoint: 4, keep: 2 };
+    lab::Setup { cadence, best: Some("accuracy"), ..setup }
+}
+
+const STEPS: u64 = 20;
+
+/// Trains the lab's student, alone or as one of a group, and gives all its bits.
+fn train(
+    folder: &Path,
+    group: Option<(&Group, BatchStatistics)>,
+    stop_at: u64,
+) -> Result<Vec<u32>, train::FitError> {
+    train_on(folder, group, stop_at, |_| {})
+}
+
+fn train_on(
+    folder: &Path,
+    group: Option<(&Group, BatchStatistics)>,
+    stop_at: u64,
+    meanwhile: impl Fn(u64),
+) -> Result<Vec<u32>, train::FitError> {
+    let _alone = torch::rng::exclusive();
+    torch::device::set_threads(1);
+    torch::rng::seed(7);
+    let statistics = group.map_or_else(BatchStatistics::default, |(_, statistics)| statistics);
+    let setup = setup(statistics);
+    let mut student = lab::Student::new();
+    let mut optimizer = setup.config.optim.build(student.params());
+    let place = group.map_or([0, 1], |(group, _)| [group.rank(), group.size()]);
+    let stage = match place[0] {
+        0 => StageDir::open(folder).expect("the stage's folder"),
+        _ => StageDir::beside(Path::new("/nowhere")),
+    };
+    let parallel = group.map(|(group, statistics)| Parallel::new(group, statistics));
+    let options = FitOptions { parallel: parallel.as_ref(), ..setup.options() };
+    let batch = |step| {
+        meanwhile(step);
+        Ok::<_, std::io::Error>(lab::batch(step).share(place))
+    };
+    let evaluate = |student: &mut lab::Student, at: Progress| {
+        // Each process measures something else; rank 0's counts.
+        let accuracy = student.accuracy() + place[0] as f64 * at.step as f64;
+        Ok(vec![Metric::higher("accuracy", "", accuracy)])
+    };
+    let outcome = train::fit(
+        &mut student,
+        &mut optimizer,
+        &options,
+        &stage,
+        |from| (from..).map(batch),
+        evaluate,
+        &mut lab::StopAt(stop_at),
+    )?;
+    assert_eq!(matches!(outcome, Outcome::Finished(_)), stop_at > STEPS);
+    Ok(student.bits().into_values().flatten().collect())
+}
+
+/// The loss of every step.
+fn losses(folder: &Path) -> Vec<f64> {
+    let rows = lab::record(folder);
+    rows.iter().filter_map(|(_, values)| values.get("loss").copied().flatten()).collect()
+}
+
+#[track_caller]
+fn assert_near(found: &[f64], wanted: &[f64]) {
+    assert_eq!((found.len(), wanted.len()), (STEPS as usize, STEPS as usize));
+    for (step, (a, b)) in found.iter().zip(wanted).enumerate() {
+        assert!((a - b).abs() <= 1e-5 * b.abs(), "step {step}: {a}, not {b}");
+    }
+}
+
+const NEVER: u64 = 1000;
+
+#[test]
+fn any_number_of_processes_has_the_losses_of_one() {
+    let alone = tempfile::tempdir().expect("a folder");
+    train(alone.path(), None, NEVER).expect("trained");
+    let wanted = losses(alone.path());
+    for size in [2, 4] {
+        let folder = tempfile::tempdir().expect("a folder");
+        well("whole", size, folder.path(), NEVER);
+        assert_near(&losses(folder.path()), &wanted);
+        let best = |at: &Path| {
+            let folder = Checkpoints::open(&at.join("checkpoints")).expect("checkpoints");
+            folder.best().expect("whole").expect("one").run.best.expect("a best").step
+        };
+        assert_eq!(best(folder.path()), best(alone.path()));
+    }
+}
+
+#[test]
+fn a_checkpoint_is_one_for_any_number_of_processes() {
+    let alone = tempfile::tempdir().expect("a folder");
+    train(alone.path(), None, NEVER).expect("trained");
+    let folder = tempfile::tempdir().expect("a folder");
+    well("whole", 4, folder.path(), 7);
+    well("whole", 2, folder.path(), 13);
+    train(folder.path(), None, NEVER).expect("trained");
+    assert_near(&losses(folder.path()), &losses(alone.path()));
+}
+
+#[test]
+fn with_statistics_of_their_own_all_stay_equal() {
+    let folder = tempfile::tempdir().expect("a folder");
+    well("own", 2, folder.path(), NEVER);
+    let alone = tempfile::tempdir().expect("a folder");
+    train(alone.path(), None, NEVER).expect("trained");
+    // Not those of one process: batch norm sees other batches.
+    assert_ne!(losses(folder.path()), losses(alone.path()));
+}
+
+/// Tokens of which each process has another number.
+struct Tokens {
+    weight: Tensor,
+    params: Params,
+}
+
+impl Objective for Tokens {
+    type Batch = Tensor;
+
+    fn params(&self) -> &Params {
+        &self.params
+    }
+
+    fn loss(&mut self, nll: Tensor, _at: Progress) -> Loss {
+        let count = Tensor::from(nll.numel() as f32);
+        let sum = (&nll * &self.weight).sum(Kind::Float);
+        Loss::new().term("nll", 1.0, sum / group::mean(&count))
+    }
+}
+
+/// Case O-36: rank 0 has one token of 4, rank 1 three of 1: 1.75, not 2.5, and the gradient alike.
+fn counts(group: &Group) {
+    let make = |scope: &mut torch::Scope<'_>| {
+        scope.tensor("w", &[], Role::Weight, torch::Init::Const(1.0))
+    };
+    let (weight, params) = Params::build(Device::Cpu, make);
+    let mut tokens = Tokens { weight, params };
+    let own: &[f32] = if group.rank() == 0 { &[4.0] } else { &[1.0, 1.0, 1.0] };
+    let sgd = OptimConfig::Sgd(Sgd { momentum: 0.0, weight_decay: 0.0, ..Sgd::default() });
+    let setup = lab::Setup::new(1, Schedule::constant(1.0));
+    let mut optimizer = sgd.build(&tokens.params);
+    let folder = tempfile::tempdir().expect("a folder");
+    let stage = StageDir::open(folder.path()).expect("a stage");
+    let parallel = Parallel::new(group, BatchStatistics::Whole);
+    let options = FitOptions { parallel: Some(&parallel), ..setup.options() };
+    let batch = |_| Ok::<_, std::io::Error>(Tensor::from_slice(own));
+    let none = |_: &mut Tokens, _| Ok(Vec::new());
+    let batches = |from: u64| (from..).map(batch);
+    train::fit(&mut tokens, &mut optimizer, &options, &stage, batches, none, &mut ()).expect("one");
+    assert_eq!(tokens.weight.double_value(&[]), 1.0 - 1.75);
+    if group.is_first() {
+        let rows = lab::record(folder.path());
+        assert_eq!(rows[0].1["loss"], Some(1.75));
+    }
+}
+
+#[test]
+fn o36_a_mean_over_tokens_is_over_those_of_all() {
+    let folder = tempfile::tempdir().expect("a folder");
+    well("counts", 2, folder.path(), NEVER);
+}
+
+/// Rank 2 of 4 is killed while it makes the batch of step 9.
+fn train_killed(folder: &Path, group: &Group) -> Result<Vec<u32>, train::FitError> {
+    let meanwhile = |step| {
+        if step == 9 && group.rank() == 2 {
+            let kill = format!("kill -KILL {}", std::process::id());
+            let _ = Command::new("sh").args(["-c", &kill]).status();
+        }
+    };
+    train_on(folder, Some((group, BatchStatistics::Whole)), NEVER, meanwhile)
+}
+
+#[test]
+fn o37_a_killed_rank_ends_the_others_and_the_checkpoint_is_whole() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let ended = ranks("killed", 4, folder.path(), NEVER);
+    assert_eq!((ended.first, ended.killed.len()), (Some(2), 0), "{:?}", ended.statuses);
+    for rank in [0, 1, 3] {
+        assert_eq!(ended.statuses[rank].code(), Some(1));
+        let said = std::fs::read_to_string(folder.path().join(format!("said-{rank}")));
+        let said = said.expect("an error");
+        assert!(said.starts_with(&format!("rank {rank} of 4: ")), "{said}");
+        assert!(said.contains("rank 2 is gone"), "{said}");
+    }
+    well("whole", 2, folder.path(), NEVER);
+    let alone = tempfile::tempdir().expect("a folder");
+    train(alone.path(), None, NEVER).expect("trained");
+    assert_near(&losses(folder.path()), &losses(alone.path()));
+}

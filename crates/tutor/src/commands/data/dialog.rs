@@ -1,0 +1,349 @@
+//! `tutor data dialog`: from one's own dumps of conversations to filtered pairs in token ids.
+
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, Result, ensure};
+use clap::ValueEnum;
+use data_pipeline::dialog::{
+    BpeSize, DialogBuildOptions, DialogBuilt, DialogFormat, DialogPart, DialogReadOptions,
+    DialogSource, DialogSplit, DialogTokenizer, Filters, PairLengths, SafetyWords, build_dialogs,
+};
+use data_pipeline::digest::Digest;
+use data_pipeline::text::read::OnBadInput;
+use indicatif::{ProgressBar, ProgressStyle};
+use report::words;
+
+use super::say;
+use crate::commands::plain_text::shown;
+use crate::run::cost::peak_rss_bytes;
+
+/// Which dumps, what is dropped of them, and where the pairs go.
+#[derive(clap::Args)]
+pub(super) struct Args {
+    /// Files, folders or patterns of one format; others by --source.
+    #[arg(required_unless_present = "source", value_name = "IN")]
+    files: Vec<PathBuf>,
+    /// What the files look like (docs/dialog-data.md).
+    #[arg(long, value_enum, default_value_t = Format::JsonLines)]
+    format: Format,
+    /// More files, of a format and perhaps a part: FORMAT:PATH or FORMAT,PART:PATH, such as
+    /// `daily-dialog,test:test.tsv`; may be given several times.
+    #[arg(long, value_name = "FORMAT[,PART]:PATH", value_parser = source)]
+    source: Vec<DialogSource>,
+    /// Where the pairs go, with the vocabulary and what became of the messages. A call that was
+    /// stopped is taken up by the same call.
+    #[arg(long, value_name = "DIR")]
+    out: PathBuf,
+    /// Memory for messages, digests and pairs: a number with K, M or G behind it. The program, the
+    /// vocabulary and the window of a packed dump come on top.
+    #[arg(long, value_name = "SIZE", default_value = "2G", value_parser = bytes)]
+    memory: u64,
+    /// Threads, four at most; 0 for one a processor. Has no influence on the result.
+    #[arg(long, value_name = "N", default_value_t = 0)]
+    workers: usize,
+    /// Leave out lines and records that cannot be read, and count them.
+    #[arg(long)]
+    skip_bad: bool,
+    #[command(flatten)]
+    filters: FilterArgs,
+    #[command(flatten)]
+    made: MadeArgs,
+}
+
+#[derive(clap::Args)]
+#[command(next_help_heading = "What is dropped")]
+struct FilterArgs {
+    /// Messages with fewer subwords
+    #[arg(long, value_name = "N", default_value_t = Filters::default().min_subwords)]
+    min_subwords: usize,
+    /// Messages with more subwords
+    #[arg(long, value_name = "N", default_value_t = Filters::default().max_subwords)]
+    max_subwords: usize,
+    /// Messages of whose characters, spaces included, a smaller share are letters
+    #[arg(long, value_name = "SHARE", default_value_t = Filters::default().min_alphabetic)]
+    min_alphabetic: f64,
+    /// Messages by authors whose name holds this; empty for none
+    #[arg(long, value_name = "NAME", default_value_t = Filters::default().bot_name)]
+    bot_name: String,
+    /// Messages whose text more messages of all have
+    #[arg(long, value_name = "N", default_value_t = Filters::default().max_occurrences)]
+    max_occurrences: u32,
+    /// Messages of whose subword trigrams such a share are their parent's; above 1 for none
+    #[arg(long, value_name = "SHARE", default_value_t = Filters::default().max_parent_overlap)]
+    max_parent_overlap: f64,
+    /// Keep messages with addresses of pages
+    #[arg(long)]
+    keep_urls: bool,
+    /// Keep copies of the parent's text in messages
+    #[arg(long)]
+    keep_quotes: bool,
+    /// Keep messages with offensive words
+    #[arg(long, conflicts_with = "offensive_words")]
+    keep_offensive: bool,
+    /// The offensive words, one or a phrase a line, in place of those that come along
+    #[arg(long, value_name = "FILE")]
+    offensive_words: Option<PathBuf>,
+}
+
+#[derive(clap::Args)]
+#[command(next_help_heading = "What is made")]
+struct MadeArgs {
+    /// Turns of a context at most
+    #[arg(long, value_name = "N", default_value_t = Filters::default().max_turns)]
+    max_turns: usize,
+    /// Tokens of a context; the oldest turns go where it is longer
+    #[arg(long, value_name = "N", default_value_t = PairLengths::default().context)]
+    context: usize,
+    /// Tokens of a response, which is cut where it is longer
+    #[arg(long, value_name = "N", default_value_t = PairLengths::default().response)]
+    response: usize,
+    /// The folder of a vocabulary that is there (`tokenizer.json`, or `vocab.json` with
+    /// `merges.txt`); one is made of the training conversations without it
+    #[arg(long, value_name = "DIR", conflicts_with_all = ["tokens", "characters", "least_count"])]
+    vocabulary: Option<PathBuf>,
+    /// Tokens of a vocabulary that is made
+    #[arg(long, value_name = "N", default_value_t = BpeSize::default().tokens)]
+    tokens: usize,
+    /// Characters with a token of their own in a vocabulary that is made; others are spelled in
+    /// bytes
+    #[arg(long, value_name = "N", default_value_t = BpeSize::default().most_characters)]
+    characters: usize,
+    /// Pieces of a vocabulary that is made occur at least so often
+    #[arg(long, value_name = "N", default_value_t = BpeSize::default().least_count)]
+    least_count: u64,
+    /// What conversations are drawn by for validation and test, where no file says their part
+    #[arg(long, value_name = "NUMBER", default_value_t = DialogSplit::default().seed)]
+    split_seed: u64,
+    /// The share of such conversations that validate
+    #[arg(long, value_name = "SHARE", default_value_t = DialogSplit::default().validation)]
+    validation: f64,
+    /// The share of such conversations that test
+    #[arg(long, value_name = "SHARE", default_value_t = DialogSplit::default().test)]
+    test: f64,
+    /// Tokens of a file of pairs; at most one for 32 bytes of --memory
+    #[arg(long, value_name = "N", default_value_t = DialogBuildOptions::default().shard_tokens)]
+    shard_tokens: u64,
+}
+
+/// The formats by the names that recipes have for them.
+#[derive(Clone, Copy, ValueEnum)]
+enum Format {
+    JsonLines,
+    DailyDialog,
+    TopicalChat,
+    Irc,
+    Transcripts,
+    Convokit,
+    Reddit,
+    Blocks,
+    Csv,
+}
+
+impl From<Format> for DialogFormat {
+    fn from(format: Format) -> Self {
+        match format {
+            Format::JsonLines => Self::JsonLines,
+            Format::DailyDialog => Self::DailyDialog,
+            Format::TopicalChat => Self::TopicalChat,
+            Format::Irc => Self::Irc,
+            Format::Transcripts => Self::Transcripts,
+            Format::Convokit => Self::Convokit,
+            Format::Reddit => Self::Reddit,
+            Format::Blocks => Self::Blocks,
+            Format::Csv => Self::Csv,
+        }
+    }
+}
+
+/// `FORMAT:PATH` or `FORMAT,PART:PATH`.
+fn source(text: &str) -> Result<DialogSource, String> {
+    let (what, path) = text.split_once(':').ok_or("no `:` between format and path")?;
+    let (format, part) = match what.split_once(',') {
+        Some((format, part)) => (format, Some(part)),
+        None => (what, None),
+    };
+    let format = Format::from_str(format, false).map_err(|_| {
+        let known: Vec<&str> = Format::value_variants()
+            .iter()
+            .map(|known| DialogFormat::from(*known).name())
+            .collect();
+        format!("there is no format {format:?}; there are {}", known.join(", "))
+    })?;
+    let part = part.map(|part| {
+        let known = DialogPart::ALL.into_iter().find(|known| known.name() == part);
+        known.ok_or(format!("there is no part {part:?}; there are train, validation, test"))
+    });
+    if path.is_empty() {
+        return Err("no path behind `:`".to_owned());
+    }
+    Ok(DialogSource { path: path.into(), format: format.into(), part: part.transpose()? })
+}
+
+/// The least memory of which anything is left for messages.
+const LEAST: u64 = 4 << 20;
+
+/// `2G`, `512M`, `65536K`, or bytes.
+fn bytes(text: &str) -> Result<u64, String> {
+    let plain = text.trim().trim_end_matches(['b', 'B']).trim_end_matches("i");
+    let (digits, unit) = match plain.chars().last().map(|last| last.to_ascii_uppercase()) {
+        Some('K') => (&plain[..plain.len() - 1], 10),
+        Some('M') => (&plain[..plain.len() - 1], 20),
+        Some('G') => (&plain[..plain.len() - 1], 30),
+        _ => (plain, 0),
+    };
+    let number: f64 = digits.trim().parse().map_err(|_| "give a size such as 2G or 512M")?;
+    let size = number * f64::from(1u32 << unit);
+    if !(LEAST as f64..1e15).contains(&size) {
+        return Err(format!("it must be at least {}M", LEAST >> 20));
+    }
+    Ok(size as u64)
+}
+
+pub(super) fn run(args: &Args) -> Result<()> {
+    let FilterArgs { keep_urls, keep_quotes, keep_offensive, .. } = args.filters;
+    let (filters, made) = (&args.filters, &args.made);
+    let own = args.files.iter().map(|path| DialogSource {
+        path: path.clone(),
+        format: args.format.into(),
+        part: None,
+    });
+    let sources: Vec<DialogSource> = own.chain(args.source.iter().cloned()).collect();
+    let options = DialogBuildOptions {
+        memory: args.memory,
+        workers: args.workers,
+        read: DialogReadOptions {
+            on_bad: if args.skip_bad { OnBadInput::Skip } else { OnBadInput::Error },
+            ..DialogReadOptions::default()
+        },
+        filters: Filters {
+            min_subwords: filters.min_subwords,
+            max_subwords: filters.max_subwords,
+            min_alphabetic: filters.min_alphabetic,
+            urls: !keep_urls,
+            bot_name: filters.bot_name.clone(),
+            max_occurrences: filters.max_occurrences,
+            max_parent_overlap: filters.max_parent_overlap,
+            offensive: !keep_offensive,
+            quotes: !keep_quotes,
+            max_turns: made.max_turns,
+        },
+        split: DialogSplit { seed: made.split_seed, validation: made.validation, test: made.test },
+        lengths: PairLengths { context: made.context, response: made.response },
+        vocabulary: BpeSize {
+            tokens: made.tokens,
+            least_count: made.least_count,
+            most_characters: made.characters,
+        },
+        shard_tokens: made.shard_tokens,
+        ..DialogBuildOptions::default()
+    };
+    let tokenizer = made.vocabulary.as_deref().map(DialogTokenizer::open).transpose()?;
+    let words = match &filters.offensive_words {
+        Some(file) => SafetyWords::open(file)?,
+        None => SafetyWords::shipped(),
+    };
+    note_words(&args.out, filters.offensive_words.as_deref())?;
+    let bar = ProgressBar::no_length();
+    bar.set_style(ProgressStyle::with_template("{msg} {bar:32} {pos}/{len} {eta}")?);
+    let mut show = |at: data_pipeline::dialog::DialogProgress| {
+        bar.set_message(at.stage);
+        bar.set_length(at.total);
+        bar.set_position(at.done);
+    };
+    let is_unsafe = |text: &str| words.is_unsafe(text);
+    let built =
+        build_dialogs(&sources, tokenizer.as_ref(), &is_unsafe, &args.out, &options, &mut show)?;
+    bar.finish_and_clear();
+    tell(&built, &args.out)
+}
+
+/// Notes by which words messages are dropped, or compares it with the note of the call that began:
+/// pairs that one list has dropped must not stand beside those of another.
+fn note_words(out: &Path, file: Option<&Path>) -> Result<()> {
+    let words = match file {
+        Some(file) => {
+            let bytes = std::fs::read(file).with_context(|| file.display().to_string())?;
+            Digest::of(&bytes).to_string()
+        }
+        None => "those that come along".to_owned(),
+    };
+    let (path, note) = (out.join("offensive-words.json"), format!("{words:?}\n"));
+    if let Ok(before) = std::fs::read_to_string(&path) {
+        ensure!(
+            before == note,
+            "{} was begun with other offensive words: name another folder, or remove this one to \
+             build anew",
+            out.display()
+        );
+        return Ok(());
+    }
+    crate::run::files::make_folder(out)?;
+    Ok(atomic_file::write(&path, note.as_bytes())?)
+}
+
+/// What became of the messages, and where the pairs are.
+fn tell(built: &DialogBuilt, out: &Path) -> Result<()> {
+    let DialogBuilt { tally, funnel, pairs, units, largest_unit } = built;
+    let row = |name: &str, count: u64, examples: &[String]| {
+        let quoted: Vec<String> =
+            examples.iter().map(|text| format!("“{}”", shown(text))).collect();
+        say(format!("{name:<24}{count:>14}  {}", quoted.join(" ")).trim_end())
+    };
+    row("messages", funnel.messages, &[])?;
+    for (reason, dropped) in &funnel.dropped {
+        row(&format!("- {}", reason.name()), dropped.count, &dropped.examples)?;
+    }
+    row("kept", funnel.kept, &[])?;
+    row("with a quotation less", funnel.quotes_removed, &[])?;
+    row("pairs", funnel.pairs, &[])?;
+    row("- near-duplicate", funnel.near_duplicates, &[])?;
+    for (part, count) in pairs {
+        row(part, *count, &[])?;
+    }
+    for (why, count) in &tally.skipped {
+        say(&format!("left out {count} times {why}"))?;
+    }
+    let memory = match peak_rss_bytes() {
+        0 => String::new(),
+        peak => format!("; {} of memory at the peak, the program with it", words::bytes(peak)),
+    };
+    say(&format!(
+        "{} of text in {} files, {units} times into memory, {} at most{memory}",
+        words::bytes(tally.bytes),
+        tally.files,
+        words::bytes(*largest_unit)
+    ))?;
+    say(&format!("{}: tokenizer, train, validation, test, built.json", out.display()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn sizes_are_read_with_their_unit() {
+        for (text, size) in
+            [("2G", 2 << 30), ("512m", 512 << 20), ("1.5 GiB", 3 << 29), ("9000000", 9_000_000)]
+        {
+            assert_eq!(bytes(text), Ok(size), "{text}");
+        }
+        for text in ["", "much", "1M", "-3G", "inf", "nanG", "G"] {
+            assert!(bytes(text).is_err(), "{text}");
+        }
+    }
+
+    #[test]
+    fn a_source_has_a_format_and_perhaps_a_part() {
+        let found = source("daily-dialog,test:a/b:c.tsv").expect("a source");
+        assert_eq!((found.format, found.part), (DialogFormat::DailyDialog, Some(DialogPart::Test)));
+        assert_eq!(found.path, Path::new("a/b:c.tsv"));
+        assert_eq!(source("csv:x").expect("a source").part, None);
+        for (text, part) in [("x.csv", "`:`"), ("tsv:x", "blocks"), ("csv,dev:x", "validation")] {
+            assert!(source(text).expect_err("a fault").contains(part), "{text}");
+        }
+        for format in Format::value_variants() {
+            let name = DialogFormat::from(*format).name();
+            assert_eq!(source(&format!("{name}:x")).expect("by name").format, (*format).into());
+        }
+    }
+}

@@ -1,0 +1,100 @@
+//! `tutor parity`: what a device computes beside what the CPU computes, unit by unit and network by
+//! network.
+
+mod case;
+mod layers;
+mod networks;
+mod rest;
+
+use std::path::PathBuf;
+
+use anyhow::{Result, bail, ensure};
+use serde::Serialize;
+use torch::Device;
+use torch::device::{describe, libtorch_version, select, set_tf32};
+use torch::precision::Precision;
+
+use super::say::say;
+use crate::run::files;
+use case::{Case, Compared};
+
+/// Which device is checked.
+#[derive(clap::Args)]
+pub(crate) struct Args {
+    /// `cuda`, `cuda:N`; `cpu` for its bfloat16 alone.
+    #[arg(long, default_value = "cuda")]
+    device: String,
+    /// Writes what was found to this file, too, as JSON.
+    #[arg(long, value_name = "FILE")]
+    json: Option<PathBuf>,
+    /// Only what has this in its name.
+    #[arg(long, value_name = "TEXT")]
+    only: Option<String>,
+}
+
+/// What the file says.
+#[derive(Serialize)]
+struct Found<'a> {
+    libtorch: String,
+    device: String,
+    cpu: String,
+    agrees: bool,
+    compared: &'a [Compared],
+}
+
+/// All there is to compare.
+fn cases() -> Vec<Case> {
+    layers::cases().into_iter().chain(rest::cases()).chain(networks::cases()).collect()
+}
+
+/// Compares, prints a table, and fails where a device computes something else.
+pub(crate) fn run(args: &Args) -> Result<()> {
+    let device = select(&args.device)?;
+    set_tf32(false);
+    let asked = |case: &Case| args.only.as_ref().is_none_or(|text| case.name.contains(text));
+    let cases: Vec<Case> = cases().into_iter().filter(asked).collect();
+    ensure!(!cases.is_empty(), "--only: nothing that is compared has this in its name");
+    let about = Found {
+        libtorch: libtorch_version(),
+        device: describe(device),
+        cpu: describe(Device::Cpu),
+        agrees: false,
+        compared: &[],
+    };
+    say(&format!(
+        "{} beside float32 of the {}, libtorch {}",
+        about.device, about.cpu, about.libtorch
+    ))?;
+    say(&format!("{:<44} {:>9} {:>12} {:>9}", "", "precision", "difference", "allowed"))?;
+    let mut compared = Vec::new();
+    for case in &cases {
+        for precision in precisions(device) {
+            let Some(found) = case.compare(device, precision) else { continue };
+            let mark = if found.agrees { "" } else { "  differs" };
+            let (difference, allowed) = (found.difference, found.allowed);
+            let precision = format!("{precision:?}").to_lowercase();
+            let name = &case.name;
+            say(&format!("{name:<44} {precision:>9} {difference:>12.1e} {allowed:>9.1e}{mark}"))?;
+            compared.push(found);
+        }
+    }
+    let differ: Vec<&str> =
+        compared.iter().filter(|found| !found.agrees).map(|found| found.name.as_str()).collect();
+    if let Some(path) = &args.json {
+        let found = Found { agrees: differ.is_empty(), compared: &compared, ..about };
+        files::keep(path, &found)?;
+    }
+    if !differ.is_empty() {
+        bail!("{} of {} differ: {}", differ.len(), compared.len(), differ.join(", "));
+    }
+    say(&format!("{} comparisons, all within what is allowed", compared.len()))?;
+    Ok(())
+}
+
+/// The CPU's float32 is what others are compared with.
+fn precisions(device: Device) -> Vec<Precision> {
+    match device {
+        Device::Cpu => vec![Precision::Bfloat16],
+        _ => vec![Precision::Float32, Precision::Bfloat16],
+    }
+}

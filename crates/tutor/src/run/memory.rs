@@ -1,0 +1,78 @@
+//! A device whose memory is full: libtorch panics, and a user is told what to try.
+
+use std::any::Any;
+use std::panic::{self, AssertUnwindSafe, catch_unwind, resume_unwind};
+
+use anyhow::{Result, bail};
+
+/// How libtorch's messages of full memory are known, on a GPU and on the CPU.
+const SIGNS: [&str; 2] = ["out of memory", "can't allocate memory"];
+
+/// What libtorch says, if a panic is about memory: the sentence that has the sign, and the next.
+fn told(panic: &(dyn Any + Send)) -> Option<String> {
+    let text = panic.downcast_ref::<String>().map(String::as_str);
+    let text = text.or_else(|| panic.downcast_ref::<&str>().copied())?;
+    let sign = SIGNS.iter().find_map(|sign| text.find(sign))?;
+    let start = text[..sign].rfind(['"', '[', '\n']).map_or(0, |at| at + 1);
+    let rest = text[start..].lines().next().unwrap_or_default();
+    let sentences: Vec<&str> = rest.split(". ").take(2).collect();
+    Some(sentences.join(". ").trim_end_matches(['.', '"', ')', ' ']).to_owned())
+}
+
+/// Leaves the report of a panic about memory to whoever catches it, and all others as they are.
+/// Called once, when the program begins.
+pub(crate) fn quiet() {
+    let before = panic::take_hook();
+    panic::set_hook(Box::new(move |info| {
+        if told(info.payload()).is_none() {
+            before(info);
+        }
+    }));
+}
+
+/// Trains with batches of so many samples; where memory is full, the error names a smaller one.
+pub(crate) fn guarded<T>(batch: usize, train: impl FnOnce() -> Result<T>) -> Result<T> {
+    match catch_unwind(AssertUnwindSafe(train)) {
+        Ok(trained) => trained,
+        Err(panic) => match told(panic.as_ref()) {
+            Some(told) => bail!(
+                "memory is full with train.batch {batch}: {told}. Try --set train.batch={}; if it \
+                 happened while measuring, evaluate.batch. Checkpoints are kept",
+                (batch / 2).max(1)
+            ),
+            None => resume_unwind(panic),
+        },
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use torch::{Device, Kind, Tensor};
+
+    use super::*;
+
+    #[test]
+    fn full_memory_is_an_error_that_names_a_smaller_batch() {
+        let error = guarded(64, || Ok(Tensor::zeros([1 << 45], (Kind::Float, Device::Cpu))));
+        let error = error.expect_err("32 TiB").to_string();
+        for part in ["train.batch 64", "train.batch=32", "allocate", "evaluate.batch"] {
+            assert!(error.contains(part), "{error}");
+        }
+    }
+
+    #[test]
+    fn what_cuda_says_is_told_without_its_advice() {
+        let text = "called `Result::unwrap()` on an `Err` value: Torch(\"CUDA out of memory. Tried \
+                    to allocate 20.00 GiB. GPU 0 has a total capacity of 79.11 GiB\\nException";
+        let panic: Box<dyn Any + Send> = Box::new(text.to_owned());
+        let told = told(panic.as_ref()).expect("it is about memory");
+        assert_eq!(told, "CUDA out of memory. Tried to allocate 20.00 GiB");
+    }
+
+    #[test]
+    fn other_panics_go_on() {
+        let caught = catch_unwind(|| guarded(1, || -> Result<()> { panic!("a bug") }));
+        let panic = caught.expect_err("it goes on");
+        assert_eq!(panic.downcast_ref::<&str>(), Some(&"a bug"));
+    }
+}

@@ -1,0 +1,96 @@
+//! The processes that run a recipe together. All of them do what a single one would do, each in a
+//! folder of its own that only rank 0 keeps; batches are shared, and so is what is measured.
+
+use std::cell::RefCell;
+use std::path::Path;
+
+use anyhow::{Context, Result, bail};
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+use torch::group::{Group, Meeting};
+use torch::{Device, Tensor};
+
+thread_local! {
+    static GROUP: RefCell<Option<Group>> = const { RefCell::new(None) };
+}
+
+/// Joins the others that a launcher has started, as the variables of the environment say. Nothing
+/// happens in a process that was started alone.
+pub(crate) fn join() -> Result<()> {
+    if let Some(meeting) = Meeting::of_environment()?
+        && meeting.size > 1
+    {
+        let group = Group::join(&meeting)?;
+        GROUP.with(|known| *known.borrow_mut() = Some(group));
+    }
+    Ok(())
+}
+
+/// The processes that run this together, if there are several.
+pub(crate) fn group() -> Option<Group> {
+    GROUP.with(|known| known.borrow().clone())
+}
+
+/// Whether this process is the one that writes and speaks.
+pub(crate) fn is_first() -> bool {
+    group().is_none_or(|group| group.is_first())
+}
+
+/// Runs what all processes do together; an error of this one is told to the others.
+pub(crate) fn together<T>(run: impl FnOnce() -> Result<T>) -> Result<T> {
+    let done = run();
+    match (&done, GROUP.with(|known| known.borrow_mut().take())) {
+        (Err(error), Some(group)) => group.leave(&format!("{error:#}")),
+        // Rank 0 serves the store and ends with the others.
+        (Ok(_), Some(group)) => group.barrier()?,
+        (_, None) => {}
+    }
+    done
+}
+
+/// What rank 0 finds, in all processes; the others do not look.
+pub(crate) fn from_first<T: Serialize + DeserializeOwned>(
+    find: impl FnOnce() -> Result<T>,
+) -> Result<T> {
+    let Some(group) = group() else { return find() };
+    if group.is_first() {
+        let found = find()?;
+        group.from_first(&serde_json::to_vec(&found)?)?;
+        return Ok(found);
+    }
+    Ok(serde_json::from_slice(&group.from_first(&[])?)?)
+}
+
+/// Gives all processes the file that rank 0 has at its `path`, if it has one, at theirs.
+pub(crate) fn share_file(path: &Path) -> Result<()> {
+    let Some(group) = group() else { return Ok(()) };
+    let mut bytes = Vec::new();
+    if group.is_first() && path.exists() {
+        bytes = std::fs::read(path).with_context(|| path.display().to_string())?;
+        bytes.push(1);
+    }
+    let mut bytes = group.from_first(&bytes)?;
+    if !group.is_first() && bytes.pop().is_some() {
+        atomic_file::write(path, &bytes)?;
+    }
+    Ok(())
+}
+
+/// Puts rank 0's values in the place of these tensors.
+pub(crate) fn equalize(tensors: Vec<(String, Tensor)>) -> Result<()> {
+    if let Some(group) = group() {
+        group.equalize(&tensors.into_iter().map(|(_, tensor)| tensor).collect::<Vec<_>>())?;
+    }
+    Ok(())
+}
+
+/// Refuses a device on which several processes cannot work together.
+pub(crate) fn check_device(device: Device) -> Result<()> {
+    if group().is_some() && device != Device::Cpu {
+        bail!(
+            "--device: several processes train together on CPUs alone: NCCL, by which GPUs add up \
+             gradients, is not in this build; give --device cpu"
+        );
+    }
+    Ok(())
+}

@@ -1,0 +1,174 @@
+//! Several processes that run a recipe together.
+
+use std::path::{Path, PathBuf};
+use std::process::Stdio;
+use std::time::{Duration, Instant};
+
+use crate::tutor::{call, command, refused, result, run, run_folder};
+
+/// Twenty steps, each of which is logged. Within a float32's digits the numbers are those of one
+/// process.
+const FEW: [&str; 14] = [
+    "--seeds",
+    "1",
+    "--threads",
+    "1",
+    "--set",
+    "train.steps=20",
+    "--set",
+    "cadence.log=1",
+    "--set",
+    "cadence.evaluate=5",
+    "--set",
+    "cadence.checkpoint=4",
+    "--rows",
+    "supervised,uda,fixmatch",
+];
+
+/// Runs it in so many processes and gives the run's folder.
+fn together(dir: &Path, processes: usize, more: &[&str]) -> PathBuf {
+    let number = processes.to_string();
+    let before = match processes {
+        1 => vec!["run", "ssl-benchmark"],
+        _ => vec!["launch", "--nproc", &number, "--", "run", "ssl-benchmark"],
+    };
+    run_folder(dir, &run(dir, &[&before[..], &FEW, &["--out", &number], more].concat()))
+}
+
+/// The loss of every step of a training.
+fn losses(training: &Path) -> Vec<f64> {
+    let text = std::fs::read_to_string(training.join("metrics.jsonl")).expect("a record");
+    let rows = text.lines().map(|line| {
+        let row: serde_json::Value = serde_json::from_str(line).expect("JSON");
+        row["loss"].as_f64()
+    });
+    rows.flatten().collect()
+}
+
+#[track_caller]
+fn assert_near(found: &Path, wanted: &Path) {
+    let (found, wanted) = (losses(found), losses(wanted));
+    assert_eq!((found.len(), wanted.len()), (20, 20));
+    for (step, (a, b)) in found.iter().zip(&wanted).enumerate() {
+        assert!((a - b).abs() <= 1e-5 * b.abs(), "step {step}: {a}, not {b}");
+    }
+}
+
+#[test]
+fn two_and_four_processes_have_the_losses_of_one() {
+    let dir = tempfile::tempdir().expect("a folder");
+    let alone = together(dir.path(), 1, &[]);
+    for processes in [2, 4] {
+        let shared = together(dir.path(), processes, &[]);
+        for row in ["supervised", "uda", "fixmatch"] {
+            assert_near(&shared.join("seed-1").join(row), &alone.join("seed-1").join(row));
+        }
+        let [wanted, found] = [&alone, &shared].map(|folder| result(folder)["rows"].clone());
+        assert_eq!(found, wanted, "each image is counted once");
+    }
+}
+
+#[test]
+fn a_teacher_and_its_students_are_those_of_one_process() {
+    let dir = tempfile::tempdir().expect("a folder");
+    let few = "--rows none --seeds 1 --threads 1 --set teacher.train.steps=20 --set \
+               student.train.steps=20 --set cadence.log=1 --set teacher.train.batch=20 --set \
+               student.train.batch=20";
+    let few: Vec<&str> = few.split_whitespace().collect();
+    let recipe = ["run", "noisy-student/digits", "--device", "cpu"];
+    let alone = run(dir.path(), &[&recipe[..], &few, &["--out", "1"]].concat());
+    let alone = run_folder(dir.path(), &alone).join("seed-1");
+    let launch = ["launch", "--nproc", "2", "--"];
+    let shared = run(dir.path(), &[&launch[..], &recipe, &few, &["--out", "2"]].concat());
+    let shared = run_folder(dir.path(), &shared).join("seed-1");
+    for stage in ["teacher", "student-1", "student-2"] {
+        assert_near(&shared.join(stage), &alone.join(stage));
+    }
+}
+
+#[test]
+fn o37_a_killed_process_is_named_and_the_run_goes_on_with_fewer() {
+    let dir = tempfile::tempdir().expect("a folder");
+    let long = ["--set", "train.steps=4000", "--set", "cadence.checkpoint=20"];
+    let arguments =
+        [&["launch", "--nproc", "3", "--", "run", "ssl-benchmark"], &FEW[..4], &FEW[12..], &long]
+            .concat();
+    let arguments = [&arguments[..], &["--set", "train.batch=12", "--device", "cpu"]].concat();
+    let launched = command(dir.path(), &arguments)
+        .stdout(Stdio::null())
+        .stderr(Stdio::piped())
+        .spawn()
+        .expect("started");
+    let began = Instant::now();
+    let stage = dir.path().join("runs/ssl-benchmark/digits");
+    let trains = || {
+        let runs = std::fs::read_dir(&stage).into_iter().flatten().flatten();
+        let mut folders = runs.map(|run| run.path().join("seed-1/supervised/checkpoints"));
+        folders.any(|folder| std::fs::read_dir(folder).is_ok_and(|all| all.count() > 1))
+    };
+    while !trains() {
+        assert!(began.elapsed() < Duration::from_secs(120), "no checkpoint comes");
+        std::thread::sleep(Duration::from_millis(20));
+    }
+    kill_child(launched.id(), 1);
+    let output = launched.wait_with_output().expect("ended");
+    let said = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert_eq!(output.status.code(), Some(1), "{said}");
+    assert!(said.contains("rank 1 is gone"), "{said}");
+    assert!(said.contains("rank 1 was the first to end: it was killed by signal 9"), "{said}");
+    // A single process goes on.
+    let again = [&["run", "ssl-benchmark"], &arguments[6..]].concat();
+    let heard = dir.path().join("heard");
+    let mut again = command(dir.path(), &again)
+        .stdout(Stdio::null())
+        .stderr(std::fs::File::create(&heard).expect("a file"))
+        .spawn()
+        .expect("started");
+    let began = Instant::now();
+    let said = || std::fs::read_to_string(&heard).expect("what is said");
+    while !said().contains("goes on from step") {
+        assert!(began.elapsed() < Duration::from_secs(120), "{}", said());
+        std::thread::sleep(Duration::from_millis(50));
+    }
+    again.kill().expect("killed");
+    again.wait().expect("ended");
+    assert!(said().contains("going on in"), "{}", said());
+}
+
+/// Kills the child of a process that has this rank.
+fn kill_child(parent: u32, rank: usize) {
+    let wanted = format!("RANK={rank}");
+    let is_it = |pid: u32| {
+        let read = |what: &str| std::fs::read(format!("/proc/{pid}/{what}")).unwrap_or_default();
+        let stat = String::from_utf8_lossy(&read("stat")).into_owned();
+        let of = stat.rsplit(')').next().unwrap_or_default().split_whitespace().nth(1);
+        let environment = read("environ");
+        of == Some(&parent.to_string())
+            && environment.split(|b| *b == 0).any(|variable| variable == wanted.as_bytes())
+    };
+    let all = std::fs::read_dir("/proc").expect("processes").flatten();
+    let mut all = all.filter_map(|entry| entry.file_name().to_str()?.parse().ok());
+    let pid = all.find(|pid| is_it(*pid)).expect("the rank's process");
+    let killed = std::process::Command::new("kill").args(["-KILL", &pid.to_string()]).status();
+    assert!(killed.expect("kill").success());
+}
+
+#[test]
+fn what_cannot_be_shared_is_refused() {
+    let dir = tempfile::tempdir().expect("a folder");
+    let launch = ["launch", "--nproc", "2", "--"];
+    let with = |more: &[&str]| refused(dir.path(), &[&launch[..], more].concat());
+    let said = with(&["run", "ssl-benchmark", "--quick", "--rows", "supervised,vat"]);
+    assert!(said.contains("row vat: its method"), "{said}");
+    let said = with(&["run", "label-propagation", "--quick"]);
+    assert!(said.contains("run in one process"), "{said}");
+    let odd = ["--rows", "supervised", "--set", "train.batch=5"];
+    let said = with(&[&["run", "ssl-benchmark", "--quick"], &odd[..]].concat());
+    assert!(said.contains("a batch of 5 samples cannot be shared equally by 2"), "{said}");
+    let said = with(&["list"]);
+    assert!(said.contains("they cannot list"), "{said}");
+    let mut alone = command(dir.path(), &["run", "ssl-benchmark", "--quick"]);
+    let output = alone.env("RANK", "0").env("WORLD_SIZE", "2").output().expect("ended");
+    assert!(String::from_utf8_lossy(&output.stderr).contains("MASTER_ADDR: is missing"));
+    assert!(call(dir.path(), &["launch", "--help"]).success);
+}

@@ -1,0 +1,167 @@
+#!/usr/bin/env bash
+# Checks, measures and trains on the GPU of this machine, in steps that go on in the next call.
+#
+#   ./gpu.sh OUT [DATA]
+#
+# OUT gets a log for each step, JSON where there are numbers, and steps.tsv with what became of each
+# step. DATA is the folder with cifar-10-batches-bin; without it, what needs it is skipped.
+# A call ends after $SECONDS_A_CALL seconds (540) at the latest; call it again until it says
+# "all steps are done". A step that failed is not tried again, unless its line in steps.tsv is
+# deleted.
+#
+# Needs Python ($PYTHON, python3) with torch 2.11, whose libtorch the program is run with, and for
+# GPUs a CUDA build of it. Without a GPU its steps are skipped by name and the others run.
+set -uo pipefail
+
+here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
+[ $# -ge 1 ] || { echo "usage: ./gpu.sh OUT [DATA]" >&2; exit 2; }
+mkdir -p "$1" && out=$(cd "$1" && pwd) || exit 2
+data=${2:+$(cd "$2" && pwd)}
+python=${PYTHON:-python3}
+limit=${SECONDS_A_CALL:-540}
+began=$(date +%s)
+table=$out/steps.tsv
+touch "$table"
+
+if ! lib=$("$python" -c 'import os, torch; print(os.path.join(os.path.dirname(torch.__file__), "lib"))'); then
+  echo "error: $python has no torch: install torch 2.11, or name another with PYTHON=..." >&2
+  exit 1
+fi
+version=$("$python" -c 'import torch; print(torch.__version__)')
+case $version in
+  2.11.*) ;;
+  *) echo "error: $python has torch $version, and this was built for 2.11" >&2; exit 1 ;;
+esac
+export LD_LIBRARY_PATH=$lib${LD_LIBRARY_PATH:+:$LD_LIBRARY_PATH}
+tutor=$here/tutor
+gpu=$("$python" -c 'import torch; print(int(torch.cuda.is_available()))')
+
+left() { echo $((limit - $(date +%s) + began)); }
+
+said() { grep -q "^$1	" "$table"; }
+
+note() { printf '%s\t%s\t%s\n' "$1" "$2" "${3:-}" >>"$table" && echo "$1: $2${3:+ ($3)}"; }
+
+# step NAME NEEDS COMMAND...: NEEDS is cpu, gpu, or data (a GPU and CIFAR-10).
+step() {
+  local name=$1 needs=$2 start code
+  shift 2
+  said "$name" && return
+  if [ "$needs" != cpu ] && [ "$gpu" = 0 ]; then
+    note "$name" skipped "no GPU"
+    return
+  fi
+  if [ "$needs" = data ] && [ ! -d "$data/cifar-10-batches-bin" ]; then
+    # Not kept: the next call may have it.
+    echo "$name: skipped (no DATA with cifar-10-batches-bin)"
+    return
+  fi
+  if [ "$(left)" -lt 20 ]; then
+    [ "$unfinished" = 1 ] || echo "$name and what follows: in the next call"
+    unfinished=1
+    return
+  fi
+  start=$(date +%s)
+  # A run that is told to stop keeps its checkpoint.
+  timeout -k 15 -s INT "$(left)" bash -c '"$@"' "$name" "$@" >>"$out/$name.log" 2>&1
+  code=$?
+  case $code in
+    0) note "$name" passed "$(($(date +%s) - start)) s" ;;
+    124 | 130 | 137)
+      if [ "$(left)" -lt 20 ]; then
+        echo "$name: goes on in the next call"
+        unfinished=1
+      else
+        note "$name" failed "stopped with status $code, see $name.log"
+      fi
+      ;;
+    *) note "$name" failed "status $code, see $name.log" ;;
+  esac
+}
+
+machine() {
+  echo "torch $version"
+  lscpu | grep -E 'Model name|^CPU\(s\)' || true
+  nvidia-smi --query-gpu=name,driver_version,memory.total --format=csv || echo "no nvidia-smi"
+  "$tutor" --version
+}
+
+# Whether `auto` takes the GPU where there is one.
+auto() {
+  "$tutor" run noisy-student/digits --quick --fresh --out "$out/runs" --device auto 2>&1 | tee "$out/auto.txt"
+  if [ "$gpu" = 1 ]; then grep -q 'device: Cuda(0)' "$out/auto.txt"; else grep -q 'device: cpu' "$out/auto.txt"; fi
+}
+
+# A run that is killed and started again, beside one that was not. On a CPU the weights have to be
+# the same to the last bit; kernels of a GPU may add up in another order.
+resume() {
+  local recipe="uda/digits --seeds 1 --rows none --threads 1 --set train.steps=3000" whole=$out/resume/whole cut=$out/resume/cut
+  rm -rf "$out/resume"
+  "$tutor" run $recipe --device "$1" --out "$whole" || return 1
+  timeout -s KILL 8 "$tutor" run $recipe --device "$1" --out "$cut"
+  "$tutor" run $recipe --device "$1" --out "$cut" 2>&1 | tee "$out/resume/again.txt"
+  grep -q 'goes on from step' "$out/resume/again.txt" || { echo "it was over before it was killed"; return 1; }
+  (cd "$whole" && find . -name 'final.safetensors' -path '*seed-1*' -exec sha256sum {} +) | sed 's|/20[0-9TZ:-]*/|/|' | sort >"$out/resume/whole.txt"
+  (cd "$cut" && find . -name 'final.safetensors' -path '*seed-1*' -exec sha256sum {} +) | sed 's|/20[0-9TZ:-]*/|/|' | sort >"$out/resume/cut.txt"
+  [ -s "$out/resume/whole.txt" ] || { echo "there are no weights to compare"; return 1; }
+  if cmp "$out/resume/whole.txt" "$out/resume/cut.txt"; then
+    echo "the same weights to the last bit"
+  else
+    echo "other weights"
+    [ "$1" != cpu ]
+  fi
+}
+
+# A batch that fits into no memory ends in an error that names a smaller one.
+out_of_memory() {
+  local said
+  said=$("$tutor" run fixmatch/cifar10 --fresh --device cuda --data "$data" --out "$out/runs" \
+    --set net.width=64 --set train.batch=4096 --set train.steps=2 2>&1) && return 1
+  echo "$said"
+  grep -q 'train.batch' <<<"$said"
+}
+
+train() { "$tutor" run "$@" --device cuda --data "$data" --out "$out/runs"; }
+
+peers() { "$python" "$here/peers/bench_cuda.py" >"$out/peers.json"; }
+
+# All that there is to read, in one file, without weights and checkpoints.
+collect() {
+  (cd "$out" && find . -type f \( -name '*.log' -o -name '*.json' -o -name '*.tsv' -o -name '*.txt' \
+    -o -name 'report.*' -o -name 'recipe.toml' -o -name 'record.jsonl' \) -size -4M -print0 |
+    tar -czf results.tar.gz --null -T -)
+}
+
+export here out data python gpu version tutor
+export -f machine auto resume out_of_memory train peers
+
+unfinished=0
+device=cpu
+[ "$gpu" = 1 ] && device=cuda
+step machine cpu machine
+step parity-cpu cpu "$tutor" parity --device cpu --json "$out/parity-cpu.json"
+step parity-cuda gpu "$tutor" parity --device cuda --json "$out/parity-cuda.json"
+step auto cpu auto
+for recipe in $("$tutor" list --names); do
+  step "quick-${recipe//\//-}" cpu "$tutor" run "$recipe" --quick --fresh --device $device --out "$out/quick"
+done
+step resume-cpu cpu resume cpu
+step resume-cuda gpu resume cuda
+step out-of-memory data out_of_memory
+step peers gpu peers
+# Step times stand in cost.json: images, seconds.
+step steps-fixmatch data train fixmatch/cifar10 --set train.steps=400 --set cadence.evaluate=0
+step electra gpu train electra/addresses
+step meena gpu train meena/conversations
+step cifar10-fast data train fixmatch/cifar10-fast --seeds 1
+step cifar10 data train fixmatch/cifar10 --set data.labels=4000 --set train.steps=60000 \
+  --set cadence.evaluate=2000 --set cadence.checkpoint=1000
+
+collect
+if [ "$unfinished" = 1 ]; then
+  echo "to be gone on with: call ./gpu.sh again with the same OUT"
+  exit 3
+fi
+failed=$(awk -F'\t' '$2 == "failed"' "$table" | wc -l)
+echo "all steps are done: $(awk -F'\t' '{ n[$2]++ } END { for (s in n) printf "%d %s, ", n[s], s }' "$table" | sed 's/, $//'); see $out/results.tar.gz"
+[ "$failed" = 0 ]
