@@ -17,7 +17,9 @@ pub(super) fn table(table: &Table, extra: Option<(&Markup, &[Markup])>) -> Marku
         div.scroll tabindex="0" { table.beside[!table.spans.is_empty()].drawn[extra.is_some()] {
             thead {
                 @if !table.spans.is_empty() {
-                    tr.span { @for (words, n) in &table.spans { th colspan=(n) { (words) } } }
+                    tr.span { @for (words, n) in &table.spans {
+                        @if words.is_empty() { td colspan=(n) {} } @else { th colspan=(n) { (words) } }
+                    } }
                 }
                 tr {
                     @for (c, head) in table.header.iter().enumerate() {
