@@ -40,8 +40,8 @@ def make(folder, count):
     )
     model = MarianMTModel(config).eval()
     with torch.no_grad():
-        # Logits of a deviation of 3.5 (hidden vectors have the norm of 512 numbers of variance 1): the
-        # largest of them is above the bias of the end in most steps.
+        # Logits of a deviation of 3.5 (hidden vectors have the norm of 512 numbers of variance 1):
+        # the largest of them is above the bias of the end in most steps.
         model.lm_head.weight.normal_(0.0, 3.5 / 512**0.5)
         model.lm_head.weight[0] = 0.0
         model.final_logits_bias[0, 0] = 13.4

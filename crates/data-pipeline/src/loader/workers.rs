@@ -41,7 +41,7 @@ impl Share {
 
     /// The positions that this process takes of those of a batch.
     fn of(self, first: u64, last: u64) -> (u64, u64) {
-        let own = (last - first) / self.size as u64;
+        let own = last.saturating_sub(first) / self.size as u64;
         let start = first + self.rank as u64 * own;
         (start, start + own)
     }

@@ -102,8 +102,8 @@ impl<'a> Drawing<'a> {
     }
 
     /// Draws the next token of each response that goes on, and tells it to `each` with the number
-    /// of its context; the one that ends a response is told too. Where `each` breaks, the responses to
-    /// that context are cut off behind this place. Says whether any goes on.
+    /// of its context; the one that ends a response is told too. Where `each` breaks, the responses
+    /// to that context are cut off behind this place. Says whether any goes on.
     pub fn step(&mut self, each: &mut dyn FnMut(usize, Written) -> ControlFlow<()>) -> bool {
         let Some(UnderWay { mut decoding, logits, open }) = self.under_way.take() else {
             return false;

@@ -181,8 +181,12 @@ fn child() {
 #[test]
 fn every_method_that_shares_batches_has_the_losses_of_one_process() {
     let alone = tempfile::tempdir().expect("a folder");
-    for case in CASES {
-        train(case, &alone.path().join(case), None);
+    {
+        // Tests beside this one would draw from the same generator.
+        let _alone = torch::rng::exclusive();
+        for case in CASES {
+            train(case, &alone.path().join(case), None);
+        }
     }
     let program = std::env::current_exe().expect("this binary");
     for size in [2, 4] {

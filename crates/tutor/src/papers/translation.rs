@@ -1,5 +1,5 @@
-//! Translation: a Transformer trained from nothing on sentences in two languages, in one direction a
-//! row, which others then translate by ([`crate::text::translation`]).
+//! Translation: a Transformer trained from nothing on sentences in two languages, in one direction
+//! a row, which others then translate by ([`crate::text::translation`]).
 
 mod recipe;
 mod section;

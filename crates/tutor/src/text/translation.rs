@@ -64,8 +64,8 @@ struct Piece {
 }
 
 impl Translation {
-    /// Opens a folder as opus-mt's, a row of a run that trained such networks (`RUN/ROW`), or what a
-    /// name stands for in the hub's cache, to compute in this many threads on the CPU.
+    /// Opens a folder as opus-mt's, a row of a run that trained such networks (`RUN/ROW`), or what
+    /// a name stands for in the hub's cache, to compute in this many threads on the CPU.
     pub(crate) fn open(asked: &str, device: Device, threads: usize) -> Result<Self> {
         let places = Places::of_user();
         let asked = &of_run(asked)?;

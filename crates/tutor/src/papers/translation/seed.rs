@@ -1,5 +1,5 @@
-//! One seed: for each row a training, its folder as others translate by it, and what it makes of the
-//! test parts.
+//! One seed: for each row a training, its folder as others translate by it, and what it makes of
+//! the test parts.
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
