@@ -169,40 +169,39 @@ fn logged(folder: &Path) -> Vec<(String, f64)> {
 #[ignore = "a part of the test below, which runs it in processes of its own"]
 fn child() {
     let (case, folder) = (std::env::var(CASE).expect("a case"), std::env::var(FOLDER));
-    let meeting = Meeting::of_environment().expect("variables").expect("a group");
-    let group = Group::join(&Meeting { timeout: Duration::from_secs(60), ..meeting });
-    let group = group.expect("all come");
+    // Without variables of a launcher it is alone.
+    let group = Meeting::of_environment().expect("variables").map(|meeting| {
+        let meeting = Meeting { timeout: Duration::from_secs(60), ..meeting };
+        Group::join(&meeting).expect("all come")
+    });
     for case in case.split(',') {
         let folder = Path::new(folder.as_ref().expect("a folder")).join(case);
-        train(case, &folder, Some(&group));
+        train(case, &folder, group.as_ref());
     }
 }
 
 #[test]
 fn every_method_that_shares_batches_has_the_losses_of_one_process() {
-    let alone = tempfile::tempdir().expect("a folder");
-    {
-        // Tests beside this one would draw from the same generator.
-        let _alone = torch::rng::exclusive();
-        for case in CASES {
-            train(case, &alone.path().join(case), None);
-        }
-    }
     let program = std::env::current_exe().expect("this binary");
+    // In a process of its own: tests beside this one draw from its generator.
+    let make = |folder: &Path| {
+        let mut command = Command::new(&program);
+        command
+            .args(["--ignored", "--exact", "together::child", "--nocapture"])
+            .env(CASE, CASES.join(","))
+            .env(FOLDER, folder)
+            .stdout(Stdio::null())
+            .stderr(Stdio::null());
+        command
+    };
+    let alone = tempfile::tempdir().expect("a folder");
+    assert!(make(alone.path()).status().expect("a process").success());
     for size in [2, 4] {
         let folder = tempfile::tempdir().expect("a folder");
-        let make = |_| {
-            let mut command = Command::new(&program);
-            command
-                .args(["--ignored", "--exact", "together::child", "--nocapture"])
-                .env(CASE, CASES.join(","))
-                .env(FOLDER, folder.path())
-                .stdout(Stdio::null())
-                .stderr(Stdio::null());
-            command
-        };
         let limit = Some(Duration::from_secs(300));
-        let ended = Launch { limit, ..Launch::new(size) }.run(make, || false).expect("processes");
+        let ended = Launch { limit, ..Launch::new(size) }
+            .run(|_| make(folder.path()), || false)
+            .expect("processes");
         assert!(ended.first.is_none(), "{ended:?}");
         for case in CASES {
             let found = logged(&folder.path().join(case));
