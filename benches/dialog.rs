@@ -9,8 +9,8 @@
 //! The first form writes the conversations that the program carries as `messages.jsonl.gz`, and a
 //! vocabulary of 8,192 tokens made of them. For the second one each line of the input is a
 //! question: `pipeline` is answered with the seconds that all messages take from the file to pairs
-//! without near-duplicates, `messages`, `kept` and `pairs` with numbers of the last time, `peak` with the
-//! most memory so far in MiB.
+//! without near-duplicates, `messages`, `kept` and `pairs` with numbers of the last time, `peak`
+//! with the most memory so far in MiB.
 #![allow(clippy::print_stdout, reason = "it answers on its output")]
 
 use std::io::{BufRead, stdin};
