@@ -16,7 +16,11 @@ set -uo pipefail
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 [ $# -ge 1 ] || { echo "usage: ./gpu.sh OUT [DATA]" >&2; exit 2; }
 mkdir -p "$1" && out=$(cd "$1" && pwd) || exit 2
-data=${2:+$(cd "$2" && pwd)}
+if [ $# -ge 2 ]; then
+  data=$(cd "$2" && pwd) || { echo "error: DATA $2 is no folder" >&2; exit 2; }
+else
+  data=
+fi
 python=${PYTHON:-python3}
 limit=${SECONDS_A_CALL:-540}
 began=$(date +%s)
@@ -63,7 +67,7 @@ step() {
   fi
   start=$(date +%s)
   # A run that is told to stop keeps its checkpoint.
-  timeout -k 15 -s INT "$(left)" bash -c '"$@"' "$name" "$@" >>"$out/$name.log" 2>&1
+  timeout -k 15 -s INT "$(left)" bash -o pipefail -c '"$@"' "$name" "$@" >>"$out/$name.log" 2>&1
   code=$?
   case $code in
     0) note "$name" passed "$(($(date +%s) - start)) s" ;;

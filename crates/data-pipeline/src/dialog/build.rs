@@ -132,11 +132,15 @@ pub fn build_dialogs(
     }
     let settings = begin(folder, &files, tokenizer, options)?;
     let finished = folder.join("built.json");
+    let work = folder.join("work");
     if let Ok(bytes) = std::fs::read(&finished) {
+        // A call that was killed at its very end has left it.
+        if work.exists() {
+            std::fs::remove_dir_all(&work).map_err(DataError::io(&work, "remove it"))?;
+        }
         return serde_json::from_slice(&bytes)
             .map_err(|error| DataError::format(&finished, 0, error.to_string()));
     }
-    let work = folder.join("work");
     let total = files.len() as u64;
     let mut read = |done| progress(DialogProgress { stage: "reading", done, total });
     let bytes: u64 = files.iter().filter_map(|(_, f)| Some(f.metadata().ok()?.len())).sum();

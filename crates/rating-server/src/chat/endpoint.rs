@@ -1,6 +1,6 @@
 //! The systems that raters talk to.
 
-use super::http::{agent, post};
+use super::http::{Answered, agent, post};
 use super::{Chat, Endpoint};
 use crate::error::{Error, Result};
 use eval_ssa::{Chatbot, Turn};
@@ -80,7 +80,7 @@ impl Chat for OpenAi {
         if let Some(key) = &self.key {
             request = request.header("authorization", format!("Bearer {key}"));
         }
-        let text = post(request, &body)?;
+        let text = post(request, &body)?.text;
         let completion: Completion = serde_json::from_str(&text)
             .map_err(|error| Error::Chat(format!("its answer is no chat completion: {error}")))?;
         let first = completion.choices.into_iter().next();
@@ -101,8 +101,9 @@ struct Replied {
 
 impl Chat for Plain {
     fn reply(&self, turns: &[String]) -> Result<String> {
-        let text = post(self.agent.post(&self.url), &json!({ "turns": turns }))?;
-        if !text.trim_start().starts_with('{') {
+        let Answered { text, is_json } =
+            post(self.agent.post(&self.url), &json!({ "turns": turns }))?;
+        if !is_json && !text.trim_start().starts_with('{') {
             return not_empty(text);
         }
         let replied: Replied = serde_json::from_str(&text)

@@ -2,6 +2,7 @@
 
 use crate::error::{Error, Result};
 use serde_json::Value;
+use std::io;
 use std::time::{Duration, SystemTime};
 use ureq::http::{HeaderMap, StatusCode, header};
 
@@ -28,7 +29,13 @@ pub(super) fn agent() -> ureq::Agent {
         .into()
 }
 
-/// Sends JSON; the answer's text.
+/// What came back: its text, and whether it says that it is JSON.
+pub(super) struct Answered {
+    pub(super) text: String,
+    pub(super) is_json: bool,
+}
+
+/// Sends JSON.
 ///
 /// # Errors
 /// [`Error::ChatBusy`] when asking again later may help, [`Error::ChatLost`] when no answer came
@@ -36,13 +43,20 @@ pub(super) fn agent() -> ureq::Agent {
 pub(super) fn post(
     request: ureq::RequestBuilder<ureq::typestate::WithBody>,
     body: &Value,
-) -> Result<String> {
+) -> Result<Answered> {
     let request = request.header("content-type", "application/json");
     let mut response = request.send(body.to_string()).map_err(lost)?;
     let (status, headers) = (response.status(), response.headers().clone());
     let text = response.body_mut().with_config().limit(LARGEST).read_to_string();
     if status.is_success() {
-        return text.map_err(lost);
+        let kind = headers.get(header::CONTENT_TYPE).and_then(|kind| kind.to_str().ok());
+        let kind = kind.unwrap_or_default().to_ascii_lowercase();
+        if kind.starts_with("text/html") {
+            let fault = "it answers with a web page, not with a reply: name the address of its API";
+            return Err(Error::Chat(fault.to_owned()));
+        }
+        let is_json = kind.starts_with("application/json");
+        return text.map(|text| Answered { text, is_json }).map_err(lost);
     }
     Err(refused(status, &headers, &text.unwrap_or_default(), SystemTime::now()))
 }
@@ -51,6 +65,9 @@ pub(super) fn post(
 fn lost(error: ureq::Error) -> Error {
     use ureq::Error::{ConnectionFailed, HostNotFound, Io, Protocol, Timeout};
     match error {
+        Io(error) if error.kind() == io::ErrorKind::InvalidData => {
+            Error::Chat(format!("its answer cannot be read: {error}"))
+        }
         Io(_) | Timeout(_) | ConnectionFailed | HostNotFound | Protocol(_) => {
             Error::ChatLost(error.to_string())
         }
@@ -79,7 +96,9 @@ fn refused(status: StatusCode, headers: &HeaderMap, text: &str, now: SystemTime)
 fn retry_after(value: &str, now: SystemTime) -> Option<Duration> {
     let value = value.trim();
     if let Ok(seconds) = value.parse::<f64>() {
-        return Duration::try_from_secs_f64(seconds).ok();
+        let forever = seconds.is_finite() && seconds > 1e9;
+        let seconds = Duration::try_from_secs_f64(seconds).ok();
+        return if forever { Some(seconds.unwrap_or(Duration::MAX)) } else { seconds };
     }
     let until = httpdate::parse_http_date(value).ok()?;
     Some(until.duration_since(now).unwrap_or_default())
@@ -97,7 +116,8 @@ mod tests {
         assert_eq!(of("0.5"), Some(Duration::from_millis(500)));
         assert_eq!(of("Sun, 06 Nov 1994 08:50:37 GMT"), Some(Duration::from_secs(60)));
         assert_eq!(of("Sun, 06 Nov 1994 08:00:00 GMT"), Some(Duration::ZERO), "it is over");
-        for nonsense in ["", "-1", "NaN", "inf", "1e300", "soon", "tomorrow at 8"] {
+        assert_eq!(of("1e300"), Some(Duration::MAX));
+        for nonsense in ["", "-1", "NaN", "inf", "soon", "tomorrow at 8"] {
             assert_eq!(of(nonsense), None, "{nonsense}");
         }
     }

@@ -21,7 +21,7 @@ pub fn base_url(url: &str) -> Result<String> {
     if uri.authority().is_none_or(|place| place.host().is_empty() || place.as_str().contains('@')) {
         return Err(wrong("it names no machine"));
     }
-    if uri.path().trim_end_matches('/') != "" || uri.query().is_some() {
+    if !uri.path().trim_end_matches('/').is_empty() || uri.query().is_some() {
         return Err(wrong("the pages stand at its root, not below a path"));
     }
     Ok(url.trim_end_matches('/').to_owned())

@@ -92,7 +92,7 @@ fn a_busy_chatbot_is_waited_for_and_no_response_is_lost_or_doubled() {
     let (done, waits) = ask(&project, &url, &contexts);
     assert_eq!(done.expect("all three").new, 3);
     let seconds: Vec<u64> = waits.iter().map(|(_, seconds)| *seconds).collect();
-    assert_eq!(seconds, [2, 1, 2, 0], "{waits:?}");
+    assert_eq!(seconds, [2, 1, 2, 4], "{waits:?}");
     assert_eq!(waits[0].0, "429 Too Many Requests: slower, please");
     let study = project.study(Names::Own).expect("records");
     let responses: Vec<&str> = study.items.iter().map(|item| item.response.as_str()).collect();
@@ -122,6 +122,23 @@ fn what_waiting_does_not_mend_ends_at_once_and_goes_on_later() {
     // Where nobody has ever answered, the address may be wrong.
     let nobody = ask(&project, "http://127.0.0.1:9/", &self::contexts(&["three"]));
     assert!(matches!(nobody.0, Err(Error::Chat(_))) && nobody.1.is_empty());
+}
+
+#[test]
+fn what_is_no_reply_is_not_shown_to_raters() {
+    let (_folder, project) = project();
+    let (html, json) =
+        ("Content-Type: text/html; charset=utf-8\r\n", "Content-Type: application/json\r\n");
+    for (answer, fault) in [
+        (reply("200 OK", html, "<html>log in</html>"), "web page"),
+        (reply("200 OK", json, "\"hello\""), "`reply`"),
+    ] {
+        let (url, _) = stub(vec![answer]);
+        let said = ask(&project, &url, &contexts(&["one"])).0.expect_err(fault).to_string();
+        assert!(said.contains(fault), "{said}");
+    }
+    let (url, _) = stub(vec![says("1")]);
+    assert_eq!(ask(&project, &url, &contexts(&["one"])).0.expect("nothing was kept").new, 1);
 }
 
 #[test]

@@ -2,6 +2,7 @@
 
 use std::io;
 use std::net::TcpListener;
+use std::os::unix::process::CommandExt;
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::time::{Duration, Instant};
 
@@ -54,7 +55,9 @@ impl Launch {
                 .env("LOCAL_WORLD_SIZE", self.size.to_string())
                 .env("MASTER_ADDR", "127.0.0.1")
                 .env("MASTER_PORT", port.to_string())
-                .env_remove("TORCHELASTIC_USE_AGENT_STORE");
+                .env_remove("TORCHELASTIC_USE_AGENT_STORE")
+                // Ctrl-C in a terminal reaches this process alone, which tells them once.
+                .process_group(0);
             if std::env::var_os("OMP_NUM_THREADS").is_none() {
                 command.env("OMP_NUM_THREADS", (cores / self.size).max(1).to_string());
             }

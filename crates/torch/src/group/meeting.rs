@@ -74,6 +74,11 @@ impl Meeting {
     /// ```
     pub fn of(get: impl Fn(&str) -> Option<String>) -> Result<Option<Self>, MeetingError> {
         let has = |names: Names| get(names[0]).is_some() && get(names[1]).is_some();
+        // Half of what a launcher says would be a process that trains alone beside the others.
+        if get(TORCHRUN[0]).is_some() && get(TORCHRUN[1]).is_none() {
+            let fault = "is missing, though RANK is set: set both, or neither".to_owned();
+            return Err(MeetingError { variable: TORCHRUN[1], fault });
+        }
         // A shell within a Slurm job has its variables too, with one task.
         let slurm = has(SLURM) && get(SLURM[1]).is_some_and(|n| n != "1");
         let (names, by_slurm) = match () {
@@ -92,6 +97,10 @@ impl Meeting {
         };
         let rank = number(names[0])?.unwrap_or(0);
         let size = number(names[1])?.unwrap_or(1);
+        if size == 0 {
+            let fault = "is 0: it counts the processes, and there is one at least".to_owned();
+            return Err(MeetingError { variable: names[1], fault });
+        }
         if rank >= size {
             let fault = format!("{rank} of {} = {size} processes, counted from 0", names[1]);
             return Err(MeetingError { variable: names[0], fault });
@@ -203,6 +212,8 @@ mod tests {
             fault(&[("RANK", "0"), ("WORLD_SIZE", "2")]).starts_with("MASTER_ADDR: is missing")
         );
         assert!(fault(&[("RANK", "2"), ("WORLD_SIZE", "2")]).starts_with("RANK: 2 of WORLD_SIZE"));
+        assert!(fault(&[("RANK", "0")]).starts_with("WORLD_SIZE: is missing"));
+        assert!(fault(&[("RANK", "0"), ("WORLD_SIZE", "0")]).starts_with("WORLD_SIZE: is 0"));
         assert!(fault(&[("RANK", "x"), ("WORLD_SIZE", "2")]).starts_with("RANK: `x` is no number"));
     }
 

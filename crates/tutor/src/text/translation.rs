@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use anyhow::{Context, Result, ensure};
+use anyhow::{Context, Result, bail, ensure};
 use augment::rng::{Key, Rng};
 use augment::text::TextError;
 use augment::text::back_translation::Translator;
@@ -227,7 +227,15 @@ fn of_run(asked: &str) -> Result<String> {
         seeds.sort();
         found = seeds.iter().find_map(|(_, row)| in_row(row));
     }
-    let Some(found) = found else { return Ok(asked.to_owned()) };
+    let Some(found) = found else {
+        let run = [Some(path), path.parent()].into_iter().flatten();
+        let run = run.into_iter().find(|run| run.join("recipe.toml").is_file());
+        if let Some(run) = run.filter(|_| !path.join("config.json").is_file()) {
+            let run = run.display();
+            bail!("{asked} is no network that translates: name a row of the run, as {run}/en-fr");
+        }
+        return Ok(asked.to_owned());
+    };
     let text = found.to_str();
     Ok(text.with_context(|| format!("{}: the path is no UTF-8", found.display()))?.to_owned())
 }

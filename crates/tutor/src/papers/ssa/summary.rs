@@ -69,8 +69,16 @@ pub(super) fn result(
         raters.quality.len(),
         recipe.coverage.studies,
     );
-    let note = "Everything below is simulated, or the paper's own number with its source: nobody rated anything \
-                for this page.";
+    let note = match recipe.sweep.is_empty() {
+        true => {
+            "Everything below is simulated, or the paper's own number with its source: nobody \
+             rated anything for this page."
+        }
+        false => {
+            "Everything below but the sweep is simulated, or the paper's own number with its \
+             source. What the sweep's models have by people comes from the project that it names."
+        }
+    };
     Ok(RunResult {
         rows,
         comparisons,
