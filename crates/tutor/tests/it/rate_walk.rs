@@ -1,5 +1,6 @@
 //! A study from the pages' own words: every command of README and of `docs/rating-study.md`, with
 //! three raters in Chromium where there is one (`RATING_PICTURES` names a folder for screenshots).
+#![allow(clippy::print_stderr, reason = "it says what each step takes")]
 
 use std::fs;
 use std::io::{BufRead, BufReader};
