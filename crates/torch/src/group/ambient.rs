@@ -53,7 +53,7 @@ pub fn mean(t: &Tensor) -> Tensor {
         let sum = if kind == Kind::Int64 || kind == Kind::Bool { Kind::Double } else { kind };
         let sum = t.detach().to_kind(sum).copy().contiguous();
         // A failure stays with the group, which is asked before the result is used.
-        let _ = group.quietly(|shim| shim.all_reduce(&sum, false)?.wait());
+        let _ = group.0.shim.all_reduce(&sum, false).and_then(|work| work.wait());
         sum / group.size() as f64
     })
 }
@@ -70,15 +70,5 @@ pub fn sum(t: &Tensor) -> Tensor {
     match current() {
         Some(group) => group.0.shim.sum_over_all(t),
         None => t.shallow_clone(),
-    }
-}
-
-impl Group {
-    /// An operation whose failure the group keeps for [`check`](Self::check).
-    fn quietly<T>(
-        &self,
-        run: impl FnOnce(&crate::ffi::group::Group) -> Result<T, String>,
-    ) -> Option<T> {
-        run(&self.0.shim).ok()
     }
 }
