@@ -75,9 +75,10 @@ impl Inference {
     }
 
     /// The network as a list of operations from normalised images to logits; `None` for networks
-    /// that have none.
-    pub fn graph(&self) -> Option<Graph> {
-        let mut graph = Graph::default();
+    /// that have none, and for those whose operations depend on the images' height and width where
+    /// `sides` does not tell them.
+    pub fn graph(&self, sides: Option<[i64; 2]>) -> Option<Graph> {
+        let mut graph = sides.map_or_else(Graph::default, Graph::of_sides);
         let images = graph.input();
         let features = self.parts().graph(&mut graph, images)?;
         self.parts().head().graph(&mut graph, features);
