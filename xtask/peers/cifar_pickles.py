@@ -1,10 +1,11 @@
 """Small CIFAR pickles for the tests of crate `data-pipeline`, as Python 2 wrote the published ones.
 
-    python xtask/peers/cifar_pickles.py crates/data-pipeline/tests/golden    # numpy 2.4.6, the program zstd
+    python xtask/peers/cifar_pickles.py crates/data-pipeline/tests/golden
 
-`cifar-10-batches-py/test_batch`, `cifar-100-python/test` and `.../meta`, each compressed by zstd: the
-dictionaries of the published files with their 10,000 rows, whose pixels repeat every ten images so
-that they compress to nearly nothing. In image i red is i % 10 + x, green 100 + y, blue i % 10.
+Needs numpy 2.4.6 and the program zstd. Writes `cifar-10-batches-py/test_batch`,
+`cifar-100-python/test` and `.../meta`, each compressed by zstd: the dictionaries of the published
+files with their 10,000 rows, whose pixels repeat every ten images so that they compress well. In
+image i red is i % 10 + x, green 100 + y, blue i % 10.
 """
 
 import io

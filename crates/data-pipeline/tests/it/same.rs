@@ -41,10 +41,10 @@ fn equal_files_are_found_within_and_between_parts() {
 
 /// The files of one picture of 40x30, each its pixels and nothing but these, and two pictures that
 /// differ from it in a single value or are turned.
-fn save_twins(root: &Path) {
-    let twin = picture(40, 30, 7);
+fn save_copies(root: &Path) {
+    let same = picture(40, 30, 7);
     for name in ["a.png", "b.bmp", "c.qoi", "d.ppm", "e.webp"] {
-        save(root, name, &twin);
+        save(root, name, &same);
     }
     // Another compression, and a text beside the pixels.
     let file = std::fs::File::create(root.join("f.png")).unwrap();
@@ -52,7 +52,7 @@ fn save_twins(root: &Path) {
     writer.set_color(png::ColorType::Rgb);
     writer.set_compression(png::Compression::Fast);
     writer.add_text_chunk("Comment".into(), "taken on a Monday".into()).unwrap();
-    writer.write_header().unwrap().write_image_data(&twin).unwrap();
+    writer.write_header().unwrap().write_image_data(&same).unwrap();
     // Stored lying on its side, with the orientation that turns it back.
     let file = std::fs::File::create(root.join("g.png")).unwrap();
     let mut info = png::Info::with_size(30, 40);
@@ -60,9 +60,9 @@ fn save_twins(root: &Path) {
     let exif = b"MM\0*\0\0\0\x08\0\x01\x01\x12\0\x03\0\0\0\x01\0\x06\0\0\0\0\0\0";
     info.exif_metadata = Some(exif[..].into());
     let writer = png::Encoder::with_info(file, info).unwrap();
-    let lying = image::imageops::rotate270(&twin);
+    let lying = image::imageops::rotate270(&same);
     writer.write_header().unwrap().write_image_data(&lying).unwrap();
-    let mut other = twin.clone();
+    let mut other = same.clone();
     other.get_pixel_mut(11, 5).0[1] ^= 1;
     save(root, "other.png", &other);
     save(root, "turned.png", &lying);
@@ -72,7 +72,7 @@ fn save_twins(root: &Path) {
 fn equal_pixels_are_found_in_different_files() {
     let dir = tempfile::tempdir().unwrap();
     let root = dir.path();
-    save_twins(root);
+    save_copies(root);
     // Made so small, the picture that differs in one value is equal too, and still told apart.
     for size in [None, Some((4, 3))] {
         let decode = Decode { size, orient: true, ..Decode::default() };
@@ -91,7 +91,7 @@ fn equal_pixels_are_found_in_different_files() {
             let pairs = pairs.map(|name| ("a.png".to_owned(), name.to_owned()));
             assert_eq!((within.count, &within.examples[..]), (6, &pairs[..]), "{size:?}");
         }
-        // Between two sets of which one has been decoded; unless turned, `g.png` is another picture.
+        // Between two sets of which one has been decoded; unless turned, `g.png` is another.
         let lying = Decode { orient: false, ..decode };
         let options = FolderOptions { decode: lying, ..options.clone() };
         let other = FolderSet::open(root, &options).unwrap();
