@@ -2,7 +2,8 @@
 
 `alpha.txt`: pairs of operations on RGBA images by Pillow, as UDA's and FixMatch's code apply them;
 in the end what is transparent gets the fill. `levels.txt`: what timm and torchvision make of each
-magnitude. `rates.txt`: CTAugment's bins after a series of updates.
+magnitude. `rates.txt`: CTAugment's bins after a series of updates. `blur.txt`: Gaussian blur by
+Pillow, in the lines of `golden_augment.py`.
 
     python xtask/peers/golden_policies.py crates/augment/tests/golden
 
@@ -14,11 +15,11 @@ import sys
 from pathlib import Path
 
 import numpy as np
-from PIL import Image, ImageEnhance, ImageOps
+from PIL import Image, ImageEnhance, ImageFilter, ImageOps
 from timm.data import auto_augment as timm
 from torchvision.transforms.v2 import RandAugment
 
-from golden_augment import fnv, picture
+from golden_augment import SIDES, fnv, picture, to_pil
 
 rng = random.Random(21)
 AFFINE = Image.Transform.AFFINE
@@ -87,6 +88,12 @@ def levels():
                 (value,) = timm.LEVEL_TO_ARG[key](float(magnitude), {})
                 value = value * 320 if ours == "translate-x" else value
                 yield f"timm {increasing} {ours} {magnitude} {float(value)!r}\n"
+    for name, ours in {"Desaturate": "desaturate", "GaussianBlur": "gaussian-blur"}.items():
+        for magnitude in range(11):
+            (value,) = timm.LEVEL_TO_ARG[name](float(magnitude), {})
+            # What `desaturate` makes of it is a share of the colours that stays.
+            value = min(1.0, max(0.0, 1.0 - value)) if ours == "desaturate" else value
+            yield f"timm 1 {ours} {magnitude} {float(value)!r}\n"
     space = RandAugment()._AUGMENTATION_SPACE
     names = {"Rotate": "rotate", "ShearX": "shear-x", "TranslateX": "translate-x", "Posterize": "posterize", "Solarize": "solarize",
              "Color": "color", "Sharpness": "sharpness"}
@@ -126,8 +133,19 @@ def rates():
             yield f"probabilities {name} {threshold} {' '.join(repr(float(p)) for p in m)}\n"
 
 
+def blurs(count=220):
+    own = random.Random(22)
+    for case in range(count):
+        w, h = own.choice(SIDES)
+        channels, seed = own.choice([1, 3]), own.randrange(1 << 32)
+        radius = [0.0, 0.1, 2.0, 30.0][case] if case < 4 else own.choice([own.uniform(0.1, 2.0), own.uniform(0.1, 2.0), own.uniform(0, 9)])
+        out = np.array(to_pil(picture(w, h, channels, seed)).filter(ImageFilter.GaussianBlur(radius)))
+        yield f"gaussian-blur {w}x{h}x{channels} {seed} {radius!r} = {fnv(out.tobytes())} {w}x{h}\n"
+
+
 if __name__ == "__main__":
     folder = Path(sys.argv[1])
     (folder / "alpha.txt").write_text("".join(alpha()))
     (folder / "levels.txt").write_text("".join(levels()))
     (folder / "rates.txt").write_text("".join(rates()))
+    (folder / "blur.txt").write_text("".join(blurs()))

@@ -3,7 +3,8 @@
     python xtask/peers/onnx_export.py target/debug/tutor    # timm, torch, onnx, onnxruntime
 
 Random nets of timm go through `tutor export`; what comes back gives timm's logits to 1e-4 of the
-largest, in timm itself and in onnxruntime, at two sizes. A small net and a Wide ResNet, which timm
+largest, in timm itself and in onnxruntime, at two sizes; vision transformers, DINOv2's with and
+without registers, at the one that they are exported for. A small net and a Wide ResNet, which timm
 has not, are trained for a few steps by `tutor run`; onnxruntime gives the probabilities that `tutor
 predict` gives. Ends with an error where one does not.
 """
@@ -24,7 +25,14 @@ from PIL import Image
 from safetensors import safe_open
 from safetensors.torch import save_file
 
-NETS = ["tf_efficientnet_lite0", "tf_efficientnet_b0", "resnet50"]
+# With the size that they are exported for.
+NETS = {
+    "tf_efficientnet_lite0": 96,
+    "tf_efficientnet_b0": 96,
+    "resnet50": 96,
+    "vit_small_patch14_dinov2": 98,
+    "vit_small_patch14_reg4_dinov2": 126,
+}
 CLASSES = ["ant", "bee, wild", "cat", "dog", "eel", "fox", "gnu"]
 MEAN, STD = [0.485, 0.456, 0.406], [0.229, 0.224, 0.225]
 OWN = {
@@ -50,16 +58,21 @@ def same(name, ours, theirs):
     assert ours.shape == theirs.shape and off < 1e-4, name
 
 
-def of_timm(tutor, folder, name):
+def of_timm(tutor, folder, name, size):
     torch.manual_seed(3)
-    net = timm.create_model(name, num_classes=len(CLASSES)).eval()
+    is_vit = name.startswith("vit")
+    further = {"dynamic_img_size": True} if is_vit else {}
+    net = timm.create_model(name, num_classes=len(CLASSES), **further).eval()
     state = net.state_dict()
     for key, tensor in state.items():
         if key.endswith("running_var"):
             tensor.copy_(torch.rand_like(tensor) + 0.5)
         elif key.endswith("running_mean"):
             tensor.copy_(torch.randn_like(tensor) * 0.1)
-    preprocess = {"size": 96, "crop": 0.875, "interpolation": "bicubic", "mean": MEAN, "std": STD}
+        elif is_vit and key.split(".")[-1] in ("gamma", "cls_token", "reg_token", "pos_embed"):
+            # Nearly nothing at first, so that a net without them would give the same.
+            tensor.copy_(torch.randn_like(tensor) * 0.5)
+    preprocess = {"size": size, "crop": 0.875, "interpolation": "bicubic", "mean": MEAN, "std": STD}
     meta = {"architecture": name, "classes": json.dumps(CLASSES), "preprocess": json.dumps(preprocess)}
     save_file(state, folder / "timm.safetensors", meta)
     call(tutor, "export", "--weights", "timm.safetensors", "--safetensors", "ours.safetensors", "--onnx", "ours.onnx", cwd=folder)
@@ -67,11 +80,11 @@ def of_timm(tutor, folder, name):
         said = file.metadata()
     assert said["architecture"] == name and json.loads(said["classes"]) == CLASSES
     assert json.loads(said["preprocess"]) == preprocess
-    again = timm.create_model(name, num_classes=len(CLASSES), checkpoint_path=str(folder / "ours.safetensors")).eval()
+    again = timm.create_model(name, num_classes=len(CLASSES), checkpoint_path=str(folder / "ours.safetensors"), **further).eval()
     run = session(folder / "ours.onnx")
     texts = run.get_modelmeta().custom_metadata_map
     assert json.loads(texts["classes"]) == CLASSES and texts["architecture"] == name
-    for shape in [(2, 3, 96, 96), (1, 3, 71, 50)]:
+    for shape in [(2, 3, size, size), (1, 3, size, size) if is_vit else (1, 3, 71, 50)]:
         pixels = torch.rand(shape)
         x = (pixels - torch.tensor(MEAN).view(-1, 1, 1)) / torch.tensor(STD).view(-1, 1, 1)
         with torch.no_grad():
@@ -105,9 +118,9 @@ def of_ours(tutor, folder, name, net):
 
 def main():
     tutor = pathlib.Path(sys.argv[1]).resolve()
-    for name in NETS:
+    for name, size in NETS.items():
         with tempfile.TemporaryDirectory() as folder:
-            of_timm(tutor, pathlib.Path(folder), name)
+            of_timm(tutor, pathlib.Path(folder), name, size)
     for name, net in OWN.items():
         with tempfile.TemporaryDirectory() as folder:
             of_ours(tutor, pathlib.Path(folder), name, net)

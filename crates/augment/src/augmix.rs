@@ -29,6 +29,7 @@ const MOST: usize = 16;
 /// | `depth` | random, 1 to 3 | operations per chain | 1 to 16 |
 /// | `width` | 3 | chains | 1 to 16 |
 /// | `ops` | the paper's nine | a `randaugment` table: operations in their place, by timm's arithmetic | |
+/// | `blended` | false | chains are blended into the image one after the other, in bytes, as by timm's `b1` | |
 /// | `alpha` | 1 | shape of the Dirichlet and Beta distributions of the shares | 0.01 to 100 |
 ///
 /// With `ops`, `severity` has no meaning; of that table its number of operations has none.
@@ -44,6 +45,10 @@ pub struct AugMix {
     pub alpha: f64,
     /// Chains.
     pub width: usize,
+    /// Whether each chain is blended into the image at once, rounded to bytes, rather than all
+    /// summed up first.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub blended: bool,
     /// Operations in place of the paper's, mixed as timm does: the chains' sum is cut to bytes, and
     /// blended with the image as Pillow blends.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -52,7 +57,7 @@ pub struct AugMix {
 
 impl Default for AugMix {
     fn default() -> Self {
-        Self { severity: 3.0, depth: None, alpha: 1.0, width: 3, ops: None }
+        Self { severity: 3.0, depth: None, alpha: 1.0, width: 3, blended: false, ops: None }
     }
 }
 
@@ -91,6 +96,9 @@ impl AugMix {
         let shares = &mut shares[..self.width];
         dirichlet_into(self.alpha, rng, shares);
         let mixed = beta(self.alpha, self.alpha, rng);
+        if self.blended {
+            return self.blend(image, shares, mixed, rng, scratch);
+        }
         // timm mixes the chains first.
         let (own, of_chains) = if self.ops.is_some() { (0.0, 1.0) } else { (1.0 - mixed, mixed) };
         let (width, height) = (image.width(), image.height());
@@ -116,6 +124,37 @@ impl AugMix {
             settle(&sums, image);
         }
         (scratch.chain, scratch.sums) = (Some(link), sums);
+    }
+
+    /// Makes the chains and blends each into the image. `mixed` is the share of all chains in the
+    /// result, `shares` are those of each among them.
+    fn blend(
+        &self,
+        image: &mut Image,
+        shares: &mut [f64],
+        mixed: f64,
+        rng: &mut Rng,
+        scratch: &mut Scratch,
+    ) {
+        // The share with which a chain has to be blended in, so that what is blended in after it
+        // leaves of it what it should have.
+        let mut left = 1.0;
+        for share in shares.iter_mut().rev() {
+            *share = if left > 0.0 { (*share * mixed / left).min(1.0) } else { 0.0 };
+            left *= 1.0 - *share;
+        }
+        let (width, height) = (image.width(), image.height());
+        let original = image.clone();
+        let mut link = scratch.chain.take().unwrap_or_else(|| image.clone());
+        for &mut share in shares {
+            link.clone_from(&original);
+            for _ in 0..self.draw_depth(rng) {
+                self.draw(width, height, rng).apply(&mut link, scratch);
+            }
+            color::blend_with(&mut link, image.pixels(), share);
+            std::mem::swap(image, &mut link);
+        }
+        scratch.chain = Some(link);
     }
 
     pub(crate) fn faults(&self) -> Vec<Fault> {

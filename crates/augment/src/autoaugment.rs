@@ -45,6 +45,11 @@ pub enum Table {
     /// The same, posterize taking bits away as the level grows (timm's `originalr`).
     #[serde(rename = "originalr")]
     Originalr,
+    /// Not searched for: one of the three operations of 3-Augment (DeiT III, arXiv 2204.07118;
+    /// timm's `3a`), solarize, grey, or Gaussian blur of 0.1 to 2 pixels; the second of each pair
+    /// does nothing.
+    #[serde(rename = "3a")]
+    Three,
 }
 
 impl Table {
@@ -55,11 +60,13 @@ impl Table {
         static V0: LazyLock<Vec<[Entry; 2]>> = LazyLock::new(|| tables::read(tables::V0));
         static ORIGINAL: LazyLock<Vec<[Entry; 2]>> =
             LazyLock::new(|| tables::read(tables::ORIGINAL));
+        static THREE: LazyLock<Vec<[Entry; 2]>> = LazyLock::new(|| tables::read(tables::THREE));
         match self {
             Self::Cifar10 => &CIFAR10,
             Self::Svhn => &SVHN,
             Self::V0 | Self::V0r => &V0,
             Self::Original | Self::Originalr => &ORIGINAL,
+            Self::Three => &THREE,
         }
     }
 
@@ -69,7 +76,7 @@ impl Table {
             Self::Cifar10 | Self::Svhn => {
                 RandAugment { fill: Fill::grey(127), ..RandAugment::of(Variant::Uda) }
             }
-            Self::V0 | Self::V0r | Self::Original | Self::Originalr => {
+            Self::V0 | Self::V0r | Self::Original | Self::Originalr | Self::Three => {
                 RandAugment::of(Variant::Timm)
             }
         }
@@ -79,7 +86,7 @@ impl Table {
     fn bits(self, level: f64) -> Option<u8> {
         let steps = (level / 10.0 * 4.0) as u8;
         match self {
-            Self::Cifar10 | Self::Svhn | Self::V0 => None,
+            Self::Cifar10 | Self::Svhn | Self::V0 | Self::Three => None,
             Self::V0r | Self::Originalr => Some(4 - steps.min(4)),
             Self::Original => Some(4 + steps.min(4)),
         }
@@ -95,6 +102,7 @@ impl fmt::Display for Table {
             Self::V0r => "v0r",
             Self::Original => "original",
             Self::Originalr => "originalr",
+            Self::Three => "3a",
         })
     }
 }
@@ -103,7 +111,7 @@ impl fmt::Display for Table {
 ///
 /// | key | default | meaning |
 /// |---|---|---|
-/// | `table` | `cifar10` | `cifar10`, `svhn`, `v0`, `v0r`, `original` or `originalr`: [`Table`] |
+/// | `table` | `cifar10` | `cifar10`, `svhn`, `v0`, `v0r`, `original`, `originalr` or `3a`: [`Table`] |
 /// | `ops` | of the table's source | a `randaugment` table |
 ///
 /// Of `ops` only the arguments, the fill, the interpolation and the noise on the magnitude
@@ -154,6 +162,11 @@ impl AutoAugment {
             let level = self.ops.noised(level, rng);
             let op = match self.table.bits(level) {
                 Some(bits) if name == OpName::Posterize => Op::Posterize { bits },
+                _ if name == OpName::GaussianBlur => {
+                    // The level is the share of the greatest radius up to which one is drawn.
+                    let most = 2.0 * (level / 10.0).clamp(0.0, 1.0);
+                    Op::GaussianBlur { radius: rng.range(0.1, most) }
+                }
                 _ => self.ops.op(name, level, sign, center, width, height),
             };
             let op = self.ops.at_random_bicubic(op, rng);

@@ -183,6 +183,16 @@ impl Variant {
         if self == Self::Timm { add.min(128) } else { add }
     }
 
+    /// What desaturate leaves of the colours, 0 to 1: one half at magnitude 0, nothing at 10.
+    pub(crate) fn saturation(self, magnitude: f64) -> f64 {
+        1.0 - (0.5 + self.level(magnitude, 0.5)).clamp(0.5, 1.0)
+    }
+
+    /// The radius of Gaussian blur, in pixels.
+    pub(crate) fn radius(self, magnitude: f64) -> f64 {
+        (0.1 + self.level(magnitude, 1.9)).clamp(0.1, 2.0)
+    }
+
     /// Bits that posterize keeps. At least one, except where the released formulas reach none: by
     /// `weakening`, and timm's.
     pub(crate) fn bits(self, magnitude: f64, weakening: bool) -> u8 {

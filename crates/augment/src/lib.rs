@@ -39,6 +39,7 @@ pub mod erase;
 pub mod fault;
 pub mod fill;
 pub mod filter;
+pub mod gaussian;
 pub mod geometry;
 pub mod image;
 pub mod jpeg;

@@ -1,5 +1,5 @@
 //! Policies by name: those of the papers, and timm's notation `rand-m9-n3-mstd0.5-inc1`,
-//! `augmix-m5-w4-d2`, `original-mstd0.5`.
+//! `augmix-m5-w4-d2`, `original-mstd0.5`, `3a`.
 
 use std::str::FromStr;
 
@@ -176,7 +176,7 @@ pub const NAMED: &[Named] = &[
 pub enum NameError {
     /// Not in the catalogue.
     #[error(
-        "there is no policy named `{name}`{}; known are {}, FixMatch's `r2_9_50` and timm's `rand-m9-n3-mstd0.5-inc1`, `augmix-m5-w4-d2`, `v0`, `v0r`, `original-mstd0.5`, `originalr`",
+        "there is no policy named `{name}`{}; known are {}, FixMatch's `r2_9_50` and timm's `rand-m9-n3-mstd0.5-inc1`, `augmix-m5-w4-d2`, `v0`, `v0r`, `original-mstd0.5`, `originalr`, `3a`",
         .nearest.map(|nearest| format!(" (did you mean `{nearest}`?)")).unwrap_or_default(),
         NAMED.iter().map(|named| named.name).collect::<Vec<_>>().join(", ")
     )]
@@ -210,7 +210,7 @@ impl FromStr for Policy {
     type Err = NameError;
 
     /// A name of [`NAMED`], one of timm's (`rand-...`, `augmix-...`, `v0`, `v0r`, `original`,
-    /// `originalr`, as its version 1.0.9 reads them), or FixMatch's `rN_M_C` (N operations of
+    /// `originalr`, `3a`, as its version 1.0.9 reads them), or FixMatch's `rN_M_C` (N operations of
     /// magnitude M, cutout of C % of the side).
     fn from_str(name: &str) -> Result<Self, NameError> {
         if let Some(named) = NAMED.iter().find(|named| named.name == name) {

@@ -8,6 +8,7 @@ use crate::color::{self, ContrastMean};
 use crate::erase;
 use crate::fill::Fill;
 use crate::filter;
+use crate::gaussian;
 use crate::geometry::{self, Interpolation, Sampling};
 use crate::image::Image;
 use crate::resize::{self, Filter};
@@ -64,6 +65,11 @@ pub enum Op {
     Sharpness {
         /// 0 smooth, 1 no change.
         factor: f64,
+    },
+    /// [`gaussian::gaussian_blur`].
+    GaussianBlur {
+        /// The standard deviation in pixels.
+        radius: f64,
     },
     /// [`tf::color`].
     ColorTf {
@@ -185,6 +191,7 @@ impl Op {
             Self::Contrast { factor, mean } => color::contrast(image, factor, mean),
             Self::Brightness { factor } => color::brightness(image, factor),
             Self::Sharpness { factor } => filter::sharpness(image, factor, scratch),
+            Self::GaussianBlur { radius } => gaussian::gaussian_blur(image, radius, scratch),
             Self::ColorTf { factor } => tf::color(image, factor),
             Self::SharpnessTf { factor } => tf::sharpness(image, factor, scratch),
             Self::Blended { with, share } => blended(image, with, share, scratch),
@@ -247,6 +254,8 @@ pub enum OpName {
     TranslateX,
     TranslateY,
     Cutout,
+    Desaturate,
+    GaussianBlur,
 }
 
 impl Op {
@@ -279,6 +288,7 @@ impl Op {
             | Self::Brightness { factor }
             | Self::Sharpness { factor }
             | Self::SharpnessTf { factor } => format!("x {factor:.2}"),
+            Self::GaussianBlur { radius } => format!("{radius:.1} px"),
             Self::Blended { share, .. } => percent(share),
             Self::Rescale { margin, filter } => format!("{} {filter:?}", percent(margin)),
             Self::Rotate { degrees, .. } => format!("{degrees:.0} deg"),

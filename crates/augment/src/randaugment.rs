@@ -23,7 +23,12 @@ pub use settings::{Arithmetic, Draw, Outside, RandAugment, Weights};
 impl RandAugment {
     /// The operations that may be drawn.
     pub fn menu(&self) -> impl Iterator<Item = OpName> {
-        self.variant.ops().iter().copied().filter(|name| !self.exclude.contains(name))
+        self.all().iter().copied().filter(|name| !self.exclude.contains(name))
+    }
+
+    /// The same with those that are excluded.
+    fn all(&self) -> &'static [OpName] {
+        self.weights.ops().unwrap_or_else(|| self.variant.ops())
     }
 
     /// Draws one operation for an image of this size; it is [`Op::Identity`] where `probability`
@@ -42,24 +47,7 @@ impl RandAugment {
         height: usize,
         rng: &mut Rng,
     ) -> Op {
-        let name = match self.weights {
-            Weights::Equal => {
-                let choice = rng.below(self.menu().count());
-                self.menu().nth(choice).expect("below the count")
-            }
-            Weights::Timm => {
-                let left = || self.menu().filter(|name| !drawn.contains(name));
-                let total: f64 = left().map(Weights::timm).sum();
-                let mut place = rng.unit() * total;
-                let chosen = left().find(|&name| {
-                    place -= Weights::timm(name);
-                    place < 0.0
-                });
-                let name = chosen.or_else(|| left().last()).expect("more operations than draws");
-                drawn.push(name);
-                name
-            }
-        };
+        let name = self.name(drawn, rng);
         let magnitude = match self.draw {
             Draw::Fixed => self.magnitude,
             Draw::Whole => 1.0 + rng.below(self.magnitude as usize) as f64,
@@ -74,6 +62,27 @@ impl RandAugment {
         let center = [rng.below(width), rng.below(height)];
         let op = self.op(name, magnitude, sign, center, width, height);
         self.at_random_bicubic(op, rng)
+    }
+
+    /// Draws the name of an operation.
+    fn name(&self, drawn: &mut Vec<OpName>, rng: &mut Rng) -> OpName {
+        let weighted = || {
+            let left = self.menu().filter(|name| !drawn.contains(name));
+            left.filter_map(|name| Some((name, self.weights.of(name)?)))
+        };
+        let total: f64 = weighted().map(|(_, weight)| weight).sum();
+        if total == 0.0 {
+            let choice = rng.below(self.menu().count());
+            return self.menu().nth(choice).expect("below the count");
+        }
+        let mut place = rng.unit() * total;
+        let chosen = weighted().find(|(_, weight)| {
+            place -= weight;
+            place < 0.0
+        });
+        let (name, _) = chosen.or_else(|| weighted().last()).expect("more operations than draws");
+        drawn.push(name);
+        name
     }
 
     /// A magnitude with its noise, at most the greatest.
@@ -125,6 +134,8 @@ impl RandAugment {
             OpName::Contrast => Op::Contrast { factor, mean: self.contrast_mean },
             OpName::Brightness => Op::Brightness { factor },
             OpName::Sharpness => Op::Sharpness { factor },
+            OpName::Desaturate => Op::Color { factor: variant.saturation(magnitude) },
+            OpName::GaussianBlur => Op::GaussianBlur { radius: variant.radius(magnitude) },
             OpName::Rotate => Op::Rotate { degrees: sign * variant.degrees(magnitude), sampling },
             OpName::ShearX => Op::ShearX { shear, sampling },
             OpName::ShearY => Op::ShearY { shear, sampling },
@@ -194,12 +205,19 @@ impl RandAugment {
         .into_iter()
         .flatten()
         .collect();
-        let menu = self.menu().filter(|&name| Weights::timm(name) > 0.0).count();
-        let few = self.weights == Weights::Timm && self.ops > menu;
+        let drawable = self.menu().filter_map(|name| self.weights.of(name));
+        let menu = drawable.filter(|&weight| weight > 0.0).count();
+        let few = self.weights.of(OpName::Rotate).is_some() && self.ops > menu;
         faults.extend(Fault::unless(!few, "ops", self.ops, format_args!("1 to {menu} by weights")));
-        let strangers = self.exclude.iter().filter(|name| !self.variant.ops().contains(name));
-        let known =
-            || self.variant.ops().iter().map(OpName::to_string).collect::<Vec<_>>().join(", ");
+        let of_timm = self.weights.ops().is_none() || self.variant == Variant::Timm;
+        faults.extend(Fault::unless(
+            of_timm,
+            "variant",
+            self.variant,
+            "timm, whose weights they are",
+        ));
+        let strangers = self.exclude.iter().filter(|name| !self.all().contains(name));
+        let known = || self.all().iter().map(OpName::to_string).collect::<Vec<_>>().join(", ");
         faults.extend(strangers.map(|name| Fault::new("exclude", name, known())));
         faults
     }
@@ -221,9 +239,12 @@ impl fmt::Display for RandAugment {
         if self.magnitude_std > 0.0 {
             write!(f, " +- {} (at most {})", self.magnitude_std, self.magnitude_max)?;
         }
-        if self.weights == Weights::Timm {
-            write!(f, ", by timm's weights")?;
-        }
+        f.write_str(match self.weights {
+            Weights::Equal => "",
+            Weights::Timm => ", by timm's weights",
+            Weights::Timm3a => ", of solarize, desaturate and blur",
+            Weights::Timm3aw => ", mostly of solarize, desaturate and blur",
+        })?;
         if self.variant == Variant::Timm && !self.weakening {
             write!(f, ", all increasing")?;
         }

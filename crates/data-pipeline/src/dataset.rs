@@ -14,6 +14,7 @@ pub mod fingerprint;
 pub mod folder;
 pub mod idx;
 mod mat;
+mod pickled;
 pub mod points;
 mod recompressed;
 pub mod stl10;

@@ -17,7 +17,14 @@ pub struct Digest(u128);
 impl Digest {
     /// Of these bytes.
     pub fn of(bytes: &[u8]) -> Self {
-        let whole: [u8; 32] = <Sha256 as sha2::Digest>::digest(bytes).into();
+        Self::of_parts(&[bytes])
+    }
+
+    /// Of these bytes one after the other.
+    pub(crate) fn of_parts(parts: &[&[u8]]) -> Self {
+        let mut digest = <Sha256 as sha2::Digest>::new();
+        parts.iter().for_each(|part| sha2::Digest::update(&mut digest, part));
+        let whole: [u8; 32] = sha2::Digest::finalize(digest).into();
         let (first, _) = whole.split_at(16);
         Self(first.iter().fold(0, |number, &byte| number << 8 | u128::from(byte)))
     }

@@ -1,7 +1,8 @@
 //! A trained network as a list of operations with their numbers, for programs that run it
 //! elsewhere.
 //!
-//! [`Inference::graph`](crate::Inference::graph) makes one: batch norm is folded into convolutions.
+//! [`Inference::graph`](crate::Inference::graph) makes one: batch norm is folded into convolutions,
+//! LayerScale into linear layers.
 
 use tch::{Device, Kind, Tensor, no_grad};
 
@@ -23,7 +24,7 @@ impl Array {
     }
 }
 
-/// An operation. Images are `[n, channels, h, w]`.
+/// An operation. Images are `[n, channels, h, w]`, tokens `[n, tokens, width]`.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Operation {
     /// A convolution of images.
@@ -77,6 +78,49 @@ pub enum Operation {
         /// `[outputs]`.
         bias: Array,
     },
+    /// Images to tokens, one a place, row by row.
+    Tokens,
+    /// The same tokens before those of every image.
+    Before(
+        /// `[1, tokens, width]`.
+        Array,
+    ),
+    /// The same numbers added to the tokens of every image.
+    Plus(
+        /// `[1, tokens, width]`.
+        Array,
+    ),
+    /// Each token less its mean, divided by its deviation, times a weight, plus a bias.
+    LayerNorm {
+        /// `[width]`.
+        weight: Array,
+        /// `[width]`.
+        bias: Array,
+        /// What is added to variances.
+        eps: f64,
+    },
+    /// The same linear layer for each token.
+    LinearOfTokens {
+        /// `[outputs, inputs]`.
+        weight: Array,
+        /// `[outputs]`.
+        bias: Array,
+    },
+    /// Attention of all tokens to all: `[n, tokens, 3 · width]`, queries, keys and values side by
+    /// side and in each the heads, to `[n, tokens, width]`. Scores are divided by the root of a
+    /// head's width.
+    Attention {
+        /// Among how many heads the width is divided.
+        heads: i64,
+    },
+    /// x · Φ(x) with the normal distribution's Φ.
+    Gelu,
+    /// One of the tokens: `[n, width]`.
+    Token(i64),
+    /// The mean of the tokens from this one on: `[n, width]`.
+    MeanOfTokens(i64),
+    /// `[n, a]` and `[n, b]` side by side: `[n, a + b]`.
+    Concat,
 }
 
 /// What an operation gives, or the images that go in.
@@ -103,9 +147,28 @@ pub struct Step {
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Graph {
     steps: Vec<Step>,
+    sides: Option<[i64; 2]>,
+    fixed: bool,
 }
 
 impl Graph {
+    /// Without operations yet, for images of this height and width.
+    pub fn of_sides(sides: [i64; 2]) -> Self {
+        Self { sides: Some(sides), ..Self::default() }
+    }
+
+    /// Height and width of the images, if they are known, for operations that are made for these
+    /// alone.
+    pub fn fix_sides(&mut self) -> Option<[i64; 2]> {
+        self.fixed |= self.sides.is_some();
+        self.sides
+    }
+
+    /// Height and width of the images, where there are operations for these alone.
+    pub fn fixed_sides(&self) -> Option<[i64; 2]> {
+        self.sides.filter(|_| self.fixed)
+    }
+
     /// The images that go in.
     pub fn input(&self) -> Value {
         Value(0)

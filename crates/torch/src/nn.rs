@@ -85,6 +85,17 @@ impl Linear {
         graph.push(Operation::Linear { weight, bias }, &[x])
     }
 
+    /// As an operation of a graph on tokens; `scale` `[outputs]`, if there is one, multiplies what
+    /// comes out.
+    pub fn graph_of_tokens(&self, graph: &mut Graph, x: Value, scale: Option<&Tensor>) -> Value {
+        let scaled = |tensor: &Tensor, shape: &[i64]| match scale {
+            Some(scale) => Array::of(&(tensor.detach() * scale.detach().view(shape))),
+            None => Array::of(tensor),
+        };
+        let (weight, bias) = (scaled(&self.weight, &[-1, 1]), scaled(&self.bias, &[-1]));
+        graph.push(Operation::LinearOfTokens { weight, bias }, &[x])
+    }
+
     /// `[batch, inputs]` to `[batch, outputs]`.
     pub fn forward(&self, x: &Tensor) -> Tensor {
         let y = match self.kind {

@@ -57,7 +57,8 @@ impl NetConfig {
     ///
     /// ```
     /// use vision_models::NetConfig;
-    /// for name in ["tf_efficientnet_lite0", "tf_efficientnet_b7", "resnet101"] {
+    /// let vit = "vit_small_patch14_reg4_dinov2";
+    /// for name in ["tf_efficientnet_lite0", "tf_efficientnet_b7", "resnet101", vit] {
     ///     let net = NetConfig::by_name(name).expect("a known net");
     ///     assert_eq!(net.timm_name().as_deref(), Some(name));
     /// }
@@ -81,6 +82,24 @@ impl NetConfig {
                     _ => return None,
                 };
                 Some(name.to_owned())
+            }
+            NetConfig::Vit(config) => {
+                let size = match config.size {
+                    Size::Small => "small",
+                    Size::Base => "base",
+                    Size::Large => "large",
+                };
+                // What only matters in training.
+                let VitConfig { layer_scale, dropout, stochastic_depth, .. } = *config;
+                let forms = [
+                    (VitConfig::dinov2(config.size), "patch14_dinov2"),
+                    (VitConfig::dinov2_registers(config.size), "patch14_reg4_dinov2"),
+                ];
+                let mut forms = forms.into_iter();
+                let (_, form) = forms.find(|(form, _)| {
+                    *config == VitConfig { layer_scale, dropout, stochastic_depth, ..form.clone() }
+                })?;
+                Some(format!("vit_{size}_{form}"))
             }
             _ => None,
         }

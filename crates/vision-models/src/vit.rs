@@ -15,8 +15,9 @@
 use std::ops::Range;
 
 use serde::{Deserialize, Serialize};
+use torch::graph::{Array, Graph, Operation, Value};
 use torch::nn::{Conv2d, ConvConfig, LayerNorm, Linear, Padding, dropout, stochastic_depth};
-use torch::{Features, Init, Kind, Mode, Role, Scope, Tensor};
+use torch::{Features, Init, Kind, Mode, Role, Scope, Tensor, no_grad};
 
 use crate::InvalidConfig;
 use crate::faults::Faults;
@@ -192,6 +193,21 @@ impl Block {
         self.proj.forward(&mixed.transpose(1, 2).reshape([batch, tokens, width]))
     }
 
+    fn graph(&self, graph: &mut Graph, x: Value) -> Value {
+        let [norm1, norm2] = &self.norms;
+        let [fc1, fc2] = &self.mlp;
+        let h = norm1.graph(graph, x);
+        let h = self.qkv.graph_of_tokens(graph, h, None);
+        let h = graph.push(Operation::Attention { heads: self.heads }, &[h]);
+        let h = self.proj.graph_of_tokens(graph, h, Some(&self.scales[0]));
+        let x = graph.push(Operation::Add, &[x, h]);
+        let h = norm2.graph(graph, x);
+        let h = fc1.graph_of_tokens(graph, h, None);
+        let h = graph.push(Operation::Gelu, &[h]);
+        let h = fc2.graph_of_tokens(graph, h, Some(&self.scales[1]));
+        graph.push(Operation::Add, &[x, h])
+    }
+
     fn forward(&self, x: &Tensor, mode: Mode) -> Tensor {
         let [norm1, norm2] = &self.norms;
         let [fc1, fc2] = &self.mlp;
@@ -265,22 +281,26 @@ impl Vit {
         resized.permute([0, 2, 3, 1]).reshape([1, rows * columns, width])
     }
 
+    /// What images of so many rows and columns of patches have in common: the tokens that come
+    /// before the patches, and the positions of these.
+    fn common(&self, rows: i64, columns: i64) -> [Tensor; 2] {
+        let own = i64::from(self.registers.is_none());
+        let count = self.positions.size()[1];
+        let places = self.places(&self.positions.narrow(1, own, count - own), rows, columns);
+        let first = match &self.registers {
+            Some(registers) => Tensor::cat(&[&self.class, registers], 1),
+            None => &self.class + self.positions.narrow(1, 0, 1),
+        };
+        [first, places]
+    }
+
     /// Images to tokens `[batch, 1 + registers + patches, width]`.
     fn embed(&self, x: &Tensor) -> Tensor {
         let x = self.patches.forward(x);
         let (batch, width, rows, columns) = x.size4().expect("images");
-        let own = i64::from(self.registers.is_none());
-        let count = self.positions.size()[1];
-        let places = self.places(&self.positions.narrow(1, own, count - own), rows, columns);
+        let [first, places] = self.common(rows, columns);
         let patches = x.flatten(2, 3).transpose(1, 2) + places;
-        let class = match &self.registers {
-            Some(_) => self.class.shallow_clone(),
-            None => &self.class + self.positions.narrow(1, 0, 1),
-        };
-        let first = [Some(&class), self.registers.as_ref()].into_iter().flatten();
-        let mut tokens: Vec<_> = first.map(|t| t.expand([batch, -1, width], false)).collect();
-        tokens.push(patches);
-        Tensor::cat(&tokens, 1)
+        Tensor::cat(&[first.expand([batch, -1, width], false), patches], 1)
     }
 }
 
@@ -319,5 +339,23 @@ impl Features for Vit {
             class
         };
         dropout(&features, self.config.dropout, mode)
+    }
+
+    /// For images of one height and width: the positions are resized for these.
+    fn graph(&self, graph: &mut Graph, x: Value) -> Option<Value> {
+        let [rows, columns] = graph.fix_sides()?.map(|side| side / self.config.patch);
+        let [first, places] = no_grad(|| self.common(rows, columns)).map(|t| Array::of(&t));
+        let x = self.patches.graph(graph, x);
+        let x = graph.push(Operation::Tokens, &[x]);
+        let x = graph.push(Operation::Plus(places), &[x]);
+        let x = graph.push(Operation::Before(first), &[x]);
+        let x = self.blocks.iter().fold(x, |x, block| block.graph(graph, x));
+        let x = self.norm.graph(graph, x);
+        let class = graph.push(Operation::Token(0), &[x]);
+        if !self.config.mean_patches {
+            return Some(class);
+        }
+        let patches = graph.push(Operation::MeanOfTokens(1 + self.config.registers), &[x]);
+        Some(graph.push(Operation::Concat, &[class, patches]))
     }
 }

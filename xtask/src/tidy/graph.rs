@@ -13,7 +13,7 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("metrics", &[]),
     ("rating-server", &["atomic-file", "eval-ssa", "web-server"]),
     ("report", &["atomic-file", "metrics"]),
-    ("data-pipeline", &["atomic-file", "augment"]),
+    ("data-pipeline", &["atomic-file", "augment", "weights"]),
     ("data-engine", &["atomic-file", "augment", "data-pipeline"]),
     ("web-server", &[]),
     ("weights", &["atomic-file"]),

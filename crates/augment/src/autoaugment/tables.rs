@@ -49,7 +49,10 @@ pub(super) const ORIGINAL: &str = "\
     Inv6.4+Eq10.8 Col6.4+Con10.8 Rot8.8+Col10.2 Col8.8+Sol8.7 Sha4.7+Inv6.8 ShX6.5+Eq10.9 \
     Col4.0+Eq6.3 Eq4.7+Sol2.4 Sol6.5+AC6.5 Inv6.4+Eq10.8 Col6.4+Con10.8 Eq8.8+Eq6.3";
 
-/// Reads a table; panics on anything else; a test reads both tables.
+/// timm's `3a`.
+pub(super) const THREE: &str = "Sol10.5+Id0.0 Des10.10+Id0.0 Blu10.10+Id0.0";
+
+/// Reads a table; panics on anything else; a test reads all tables.
 pub(super) fn read(text: &str) -> Vec<[Entry; 2]> {
     let pair = |text: &str| {
         let (first, second) = text.split_once('+').unwrap_or_else(|| panic!("a pair, not {text}"));
@@ -78,6 +81,9 @@ fn entry(text: &str) -> Entry {
         "Pos" => OpName::Posterize,
         "Bri" => OpName::Brightness,
         "Cut" => OpName::Cutout,
+        "Des" => OpName::Desaturate,
+        "Blu" => OpName::GaussianBlur,
+        "Id" => OpName::Identity,
         other => panic!("no operation {other}"),
     };
     let parsed = numbers.split_once('.').and_then(|(tenths, level)| {

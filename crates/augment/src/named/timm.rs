@@ -14,12 +14,10 @@ pub(super) struct Stranger {
 }
 
 const RAND: &str = "parts are m9 (magnitude), n3 (operations), p0.5 (probability), mstd0.5 (noise; above 100 \
-                    uniform), mmax20, inc1 (any number: on), tweights";
+                    uniform), mmax20, inc1 (any number: on), tweights, t3a, t3aw";
 const REMOVED: &str = "timm has removed its weights `w0`; those that it has now are `tweights`";
-const SETS: &str = "of timm's sets of operations `tweights` is here, and without a t its default; `t3a` and \
-                    `t3aw` are not";
 const AUGMIX: &str = "parts are m3 (magnitude), w3 (chains), d2 (operations of a chain), a1 (shape of the shares), \
-                      mstd0.5 (noise; uniform without it); timm's faster blend b1 is not here";
+                      mstd0.5 (noise; uniform without it), b1 (chains blended one by one; any number: on)";
 const AUTO: &str = "the only part is mstd0.5 (noise on the levels)";
 
 /// The parts of a name: `m` and `9` of `m9`.
@@ -52,8 +50,10 @@ pub(super) fn randaugment(text: &str) -> Result<Policy, Stranger> {
     // Of several the first counts.
     match sets.first() {
         None => {}
+        // The operations of these sets are all increasing.
         Some(&"tweights") => (policy.weights, policy.weakening) = (Weights::Timm, false),
-        Some(&("t3a" | "t3aw")) => return Err(wrong(sets[0], SETS)),
+        Some(&"t3a") => (policy.weights, policy.weakening) = (Weights::Timm3a, false),
+        Some(&"t3aw") => (policy.weights, policy.weakening) = (Weights::Timm3aw, false),
         // Any other word is timm's default.
         Some(_) => {}
     }
@@ -95,6 +95,8 @@ pub(super) fn augmix(text: &str) -> Result<Policy, Stranger> {
             "d" => policy.depth = Some(whole()?).filter(|depth| *depth > 0),
             "a" => policy.alpha = number,
             "mstd" => (ops.draw, ops.magnitude_std) = (Draw::Fixed, number),
+            // `bool` of a string that is not empty, as above.
+            "b" => policy.blended = true,
             _ => return Err(wrong(part, AUGMIX)),
         }
     }
@@ -103,7 +105,7 @@ pub(super) fn augmix(text: &str) -> Result<Policy, Stranger> {
 
 /// The table of AutoAugment that a name begins with.
 pub(super) fn table(first: &str) -> Option<Table> {
-    [Table::V0, Table::V0r, Table::Original, Table::Originalr]
+    [Table::V0, Table::V0r, Table::Original, Table::Originalr, Table::Three]
         .into_iter()
         .find(|table| table.to_string() == first)
 }

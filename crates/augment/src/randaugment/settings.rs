@@ -56,25 +56,77 @@ pub enum Weights {
     Equal,
     /// By timm's `tweights`: mostly rotations and shears, none twice in an image.
     Timm,
+    /// timm's `t3a`: the three operations of 3-Augment (arXiv 2204.07118) alone, solarize,
+    /// desaturate and Gaussian blur, all alike.
+    #[serde(rename = "timm-3a")]
+    Timm3a,
+    /// timm's `t3aw`: these three more often than eleven others, none twice in an image.
+    #[serde(rename = "timm-3aw")]
+    Timm3aw,
 }
 
+/// Those of timm's `_RAND_3A`.
+const THREE: &[OpName] = &[OpName::Solarize, OpName::Desaturate, OpName::GaussianBlur];
+
+/// Those of timm's `_RAND_WEIGHTED_3A`.
+const THREE_AND_OTHERS: &[OpName] = &[
+    OpName::Solarize,
+    OpName::Desaturate,
+    OpName::GaussianBlur,
+    OpName::Rotate,
+    OpName::ShearX,
+    OpName::ShearY,
+    OpName::Posterize,
+    OpName::AutoContrast,
+    OpName::Color,
+    OpName::Sharpness,
+    OpName::Contrast,
+    OpName::Brightness,
+    OpName::Equalize,
+    OpName::Invert,
+];
+
 impl Weights {
-    /// The weight of an operation in timm's `_RAND_WEIGHTED_0` (1.0.9).
-    pub(crate) fn timm(name: OpName) -> f64 {
-        match name {
-            OpName::Rotate => 3.0,
-            OpName::ShearX | OpName::ShearY => 2.0,
-            OpName::TranslateX | OpName::TranslateY => 1.0,
-            OpName::Color | OpName::Sharpness | OpName::AutoContrast => 0.25,
-            OpName::Solarize
-            | OpName::SolarizeAdd
-            | OpName::Contrast
-            | OpName::Brightness
-            | OpName::Equalize
-            | OpName::Posterize
-            | OpName::Invert => 0.05,
-            OpName::Identity | OpName::Cutout => 0.0,
+    /// The operations that are drawn from, where they are not those of the variant.
+    pub(crate) fn ops(self) -> Option<&'static [OpName]> {
+        match self {
+            Self::Equal | Self::Timm => None,
+            Self::Timm3a => Some(THREE),
+            Self::Timm3aw => Some(THREE_AND_OTHERS),
         }
+    }
+
+    /// The weight of an operation in timm 1.0.9, in whose weighted sets none comes twice in an
+    /// image; none where all are alike.
+    pub(crate) fn of(self, name: OpName) -> Option<f64> {
+        match self {
+            Self::Equal | Self::Timm3a => None,
+            Self::Timm => Some(in_timms_weights(name)),
+            Self::Timm3aw => Some(match name {
+                OpName::Solarize | OpName::Desaturate | OpName::GaussianBlur => 6.0,
+                OpName::Rotate => 3.0,
+                OpName::ShearX | OpName::ShearY => 2.0,
+                _ => 1.0,
+            }),
+        }
+    }
+}
+
+/// The weight of an operation in timm's `_RAND_WEIGHTED_0`.
+fn in_timms_weights(name: OpName) -> f64 {
+    match name {
+        OpName::Rotate => 3.0,
+        OpName::ShearX | OpName::ShearY => 2.0,
+        OpName::TranslateX | OpName::TranslateY => 1.0,
+        OpName::Color | OpName::Sharpness | OpName::AutoContrast => 0.25,
+        OpName::Solarize
+        | OpName::SolarizeAdd
+        | OpName::Contrast
+        | OpName::Brightness
+        | OpName::Equalize
+        | OpName::Posterize
+        | OpName::Invert => 0.05,
+        OpName::Identity | OpName::Cutout | OpName::Desaturate | OpName::GaussianBlur => 0.0,
     }
 }
 
@@ -98,7 +150,7 @@ impl Weights {
 /// | `arithmetic` | pillow | `pillow` or `tf`: [`Arithmetic`] |
 /// | `weakening` | below | posterize and solarize get weaker with the magnitude |
 /// | `exclude` | none | operations to leave out, by name |
-/// | `weights` | equal | `equal` or `timm`: [`Weights`] |
+/// | `weights` | equal | `equal`, `timm`, or of timm's variant `timm-3a`, `timm-3aw`: [`Weights`] |
 ///
 /// | variant | `magnitude` | `draw` | `probability` | `fill` | `translate_const` | `weakening` |
 /// |---|---|---|---|---|---|---|

@@ -79,6 +79,7 @@ fn op(name: &str, w: &mut Words) -> Op {
         "contrast" => Op::Contrast { factor: w.number(), mean: ContrastMean::Grey },
         "brightness" => Op::Brightness { factor: w.number() },
         "sharpness" => Op::Sharpness { factor: w.number() },
+        "gaussian-blur" => Op::GaussianBlur { radius: w.number() },
         "color-tf" => Op::ColorTf { factor: w.number() },
         "sharpness-tf" => Op::SharpnessTf { factor: w.number() },
         "blended" => Op::Blended { with: w.whole(), share: w.number() },
@@ -183,4 +184,9 @@ fn ctaugments_operations_equal_pillow_and_tensorflows_their_formulas() {
 #[test]
 fn geometry_equals_pillow() {
     check(include_str!("../golden/geometry.txt"));
+}
+
+#[test]
+fn gaussian_blur_equals_pillow() {
+    check(include_str!("../golden/blur.txt"));
 }

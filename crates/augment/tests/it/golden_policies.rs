@@ -79,6 +79,7 @@ fn magnitudes_become_the_arguments_of_timm_and_torchvision() {
             Op::Solarize { threshold } => threshold.into(),
             Op::SolarizeAdd { add, .. } => add.into(),
             Op::Color { factor } | Op::Sharpness { factor } => factor,
+            Op::GaussianBlur { radius } => radius,
             other => panic!("{other:?}"),
         };
         let expected: f64 = words.number();
@@ -92,7 +93,7 @@ fn magnitudes_become_the_arguments_of_timm_and_torchvision() {
         assert!((value - expected).abs() <= tolerance * expected.abs().max(1.0), "{line}: {value}");
         seen += 1;
     }
-    assert_eq!(seen, 2 * 8 * 11 + 7 * 31);
+    assert_eq!(seen, 2 * 8 * 11 + 2 * 11 + 7 * 31);
 }
 
 #[test]

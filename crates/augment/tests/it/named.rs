@@ -123,6 +123,85 @@ fn timms_autoaugment_has_its_tables_and_posterizes() {
 }
 
 #[test]
+fn timms_three_operations_are_drawn_as_there() {
+    let [Step::AutoAugment(step)] = &"3a".parse::<Policy>().unwrap().0[..] else { panic!("3a") };
+    let (mut rng, mut counts, mut radii) = (Rng::new(5), [0; 3], Vec::new());
+    for _ in 0..6000 {
+        let [op, nothing] = step.draw(32, 32, &mut rng);
+        assert_eq!(nothing, Op::Identity);
+        let which = match op {
+            Op::Solarize { threshold: 128 } => 0,
+            Op::Color { factor: 0.0 } => 1,
+            Op::GaussianBlur { radius } => {
+                radii.push(radius);
+                2
+            }
+            other => panic!("{other:?}"),
+        };
+        counts[which] += 1;
+    }
+    assert!(counts.iter().all(|count| (1850..2150).contains(count)), "{counts:?}");
+    let mean = radii.iter().sum::<f64>() / radii.len() as f64;
+    assert!(radii.iter().all(|radius| (0.1..2.0).contains(radius)), "{radii:?}");
+    assert!((mean - 1.05).abs() < 0.04, "{mean}");
+    // Noise on the levels moves what is drawn.
+    let noisy: Policy = "3a-mstd0.5".parse().unwrap();
+    let [Step::AutoAugment(noisy)] = &noisy.0[..] else { panic!("3a-mstd0.5") };
+    let drawn: Vec<Op> = (0..300).map(|_| noisy.draw(32, 32, &mut rng)[0]).collect();
+    assert!(drawn.iter().any(|op| matches!(op, Op::Solarize { threshold } if *threshold != 128)));
+    assert!(drawn.iter().any(|op| matches!(op, Op::Color { factor } if *factor > 0.0)));
+
+    // As operations of RandAugment; `inc` makes no difference.
+    let three = timm("rand-m5-p1-t3a");
+    assert_eq!(three, timm("rand-m5-p1-inc1-t3a"));
+    let names = [OpName::Solarize, OpName::Desaturate, OpName::GaussianBlur];
+    assert_eq!(three.menu().collect::<Vec<_>>(), names);
+    let drawn: Vec<Op> = (0..300).map(|_| three.draw(32, 32, &mut rng)).collect();
+    for op in [
+        Op::Solarize { threshold: 128 },
+        Op::Color { factor: 0.25 },
+        Op::GaussianBlur { radius: 1.05 },
+    ] {
+        assert!(drawn.contains(&op), "{op:?} in {drawn:?}");
+    }
+    // The same one may come again in an image.
+    Policy::from(Step::RandAugment(RandAugment { ops: 5, ..three })).check().unwrap();
+
+    let weighted = RandAugment { ops: 14, ..timm("rand-m9-p1-t3aw") };
+    let policy = Policy::from(Step::RandAugment(weighted.clone()));
+    policy.check().unwrap();
+    let text = serde_json::to_string(&policy).unwrap();
+    assert_eq!(serde_json::from_str::<Policy>(&text).unwrap(), policy, "{text}");
+    let blurs = (0..9000)
+        .filter(|_| matches!(weighted.draw(32, 32, &mut rng), Op::GaussianBlur { .. }))
+        .count();
+    // Its weight is 6 of 33.
+    assert!((blurs as f64 / 9000.0 - 6.0 / 33.0).abs() < 0.02, "{blurs}");
+    let foreign = RandAugment { weights: weighted.weights, ..RandAugment::of(Variant::Uda) };
+    assert!(Policy::from(Step::RandAugment(foreign)).check().is_err(), "its levels are timm's");
+}
+
+#[test]
+fn timms_blended_augmix_differs_by_rounding_alone() {
+    let of = |name: &str| name.parse::<Policy>().unwrap();
+    assert_eq!(of("augmix-b0"), of("augmix-b1"));
+    let image = picture(24, 20, 3, 6);
+    for (plain, blended) in [("augmix-m9", "augmix-m9-b1"), ("augmix-w1-d1", "augmix-w1-d1-b1")] {
+        let mut changed = 0;
+        for seed in 0..20 {
+            let made = |name: &str| of(name).apply(image.clone(), &mut Rng::new(seed));
+            let (plain, blended) = (made(plain), made(blended));
+            let off = plain.pixels().iter().zip(blended.pixels()).map(|(a, b)| a.abs_diff(*b));
+            assert!(off.max().unwrap() <= 4, "{seed}");
+            changed += usize::from(plain != image && blended != image);
+        }
+        assert!(changed > 12, "{changed}");
+    }
+    let text = serde_json::to_string(&of("augmix-b1")).unwrap();
+    assert_eq!(serde_json::from_str::<Policy>(&text).unwrap(), of("augmix-b1"), "{text}");
+}
+
+#[test]
 fn timms_augmix_has_its_operations() {
     let mix = |name: &str| match &name.parse::<Policy>().unwrap().0[..] {
         [Step::AugMix(step)] => step.clone(),
@@ -159,8 +238,8 @@ fn what_is_no_name_is_told_with_a_way_out() {
     assert!(error("rand-m9-q7").contains("`q7`"), "{}", error("rand-m9-q7"));
     assert!(error("rand-m9-nx").contains("`nx`"), "{}", error("rand-m9-nx"));
     assert!(error("rand-m9-w0").contains("tweights"), "{}", error("rand-m9-w0"));
-    assert!(error("rand-m9-t3a").contains("t3a"), "{}", error("rand-m9-t3a"));
-    assert!(error("augmix-b1").contains("blend"), "{}", error("augmix-b1"));
+    assert!(error("rand-t3aw-n15").contains("ops is 15"), "{}", error("rand-t3aw-n15"));
+    assert!(error("3a-m9").contains("mstd0.5"), "{}", error("3a-m9"));
     assert!(error("v0-m9").contains("mstd0.5"), "{}", error("v0-m9"));
     assert!(error("augmix-w17").contains("width is 17"), "{}", error("augmix-w17"));
     assert!(error("rand-m9-n99").contains("ops is 99"), "{}", error("rand-m9-n99"));

@@ -1,10 +1,12 @@
-//! CIFAR-10, binary version: 50,000 training and 10,000 test images of 32x32 RGB.
+//! CIFAR-10: 50,000 training and 10,000 test images of 32x32 RGB.
 //!
 //! Format: records of 3,073 bytes, a label (0 to 9) and 1,024 bytes each of red, green and blue in
 //! row-major order; five training files and one test file of 10,000 records each (A. Krizhevsky,
-//! "Learning multiple layers of features from tiny images", 2009).
+//! "Learning multiple layers of features from tiny images", 2009). The version for Python has the
+//! same in pickles of these names without their ending; where both are there, the binary one is
+//! read.
 
-use super::{Part, Samples};
+use super::{Part, Samples, pickled};
 use crate::error::DataError;
 use augment::Image;
 use std::fs::File;
@@ -27,20 +29,28 @@ pub struct Cifar10 {
 }
 
 impl Cifar10 {
-    /// Reads a part from `dir`, or from `dir/cifar-10-batches-bin`. Fails, naming file and offset,
-    /// if a file is missing, does not hold exactly 10,000 records, or has a label above 9.
+    /// Reads a part from `dir`, from `dir/cifar-10-batches-bin` or `dir/cifar-10-batches-py`.
+    /// Fails, naming file and offset, if a file is missing, does not hold exactly 10,000 records,
+    /// or has a label above 9.
     pub fn open(dir: &Path, part: Part) -> Result<Self, DataError> {
-        let dir = find(dir)?;
-        let files: Vec<PathBuf> = match part {
-            Part::Train => (1..=5).map(|i| dir.join(format!("data_batch_{i}.bin"))).collect(),
-            Part::Test => vec![dir.join("test_batch.bin")],
+        let (dir, ending) = find(dir)?;
+        let names: Vec<String> = match part {
+            Part::Train => (1..=5).map(|i| format!("data_batch_{i}")).collect(),
+            Part::Test => vec!["test_batch".to_owned()],
             Part::Extra => return Err(DataError::Request("CIFAR-10 has no extra part".into())),
         };
-        let mut records = Vec::with_capacity(files.len() * RECORDS_A_FILE * RECORD);
-        for path in &files {
-            let file =
-                File::open(path).map_err(DataError::io(path, "all six .bin files are needed"))?;
-            read(path, file, &mut records)?;
+        let mut records = Vec::with_capacity(names.len() * RECORDS_A_FILE * RECORD);
+        for name in names {
+            let path = dir.join(name + ending);
+            let start = records.len();
+            if ending == PICKLED {
+                pickled::append(&path, &["labels"], RECORDS_A_FILE, &mut records)?;
+            } else {
+                let way_out = "all six .bin files are needed";
+                let file = File::open(&path).map_err(DataError::io(&path, way_out))?;
+                read(&path, file, &mut records)?;
+            }
+            check_labels(&path, &records[start..])?;
         }
         Ok(Self { part, records, classes: CLASSES.map(str::to_owned).to_vec() })
     }
@@ -50,15 +60,26 @@ impl Cifar10 {
     }
 }
 
-/// The folder that holds the .bin files.
-fn find(dir: &Path) -> Result<PathBuf, DataError> {
-    let inside = [dir.join("cifar-10-batches-bin"), dir.to_path_buf()];
-    let found = inside
-        .into_iter()
-        .find(|d| d.join("test_batch.bin").is_file() || d.join("data_batch_1.bin").is_file());
+/// How the names of the binary version's files end, and those of the Python version.
+const ENDINGS: [&str; 2] = [".bin", PICKLED];
+const PICKLED: &str = "";
+
+/// The folder that holds the files, and how their names end.
+fn find(dir: &Path) -> Result<(PathBuf, &'static str), DataError> {
+    let inside =
+        [dir.join("cifar-10-batches-bin"), dir.join("cifar-10-batches-py"), dir.to_path_buf()];
+    let has = |d: &Path, ending: &str| {
+        ["test_batch", "data_batch_1"]
+            .iter()
+            .any(|name| d.join(format!("{name}{ending}")).is_file())
+    };
+    let mut places = inside.into_iter().flat_map(|d| ENDINGS.map(|ending| (d.clone(), ending)));
+    let found = places.find(|(d, ending)| has(d, ending));
     found.ok_or_else(|| DataError::Missing {
         path: dir.to_path_buf(),
-        fault: "no CIFAR-10 (binary version) here, nor in cifar-10-batches-bin below".into(),
+        fault: "no CIFAR-10 (binary or Python version) here, nor in cifar-10-batches-bin or \
+                cifar-10-batches-py below"
+            .into(),
         way_out: "`tutor data fetch cifar10` gets it, `--data DIR` or $TUTOR_DATA name a folder that has it",
     })
 }
@@ -76,7 +97,12 @@ fn read(path: &Path, file: impl Read, records: &mut Vec<u8>) -> Result<(), DataE
             format!("{size} bytes ({RECORDS_A_FILE} records of {RECORD}) expected, {count} found");
         return Err(DataError::format(path, found.min(size) as u64, fault));
     }
-    for (i, record) in records[start..].chunks_exact(RECORD).enumerate() {
+    Ok(())
+}
+
+/// Refuses labels that are none; offsets are those of the binary version.
+fn check_labels(path: &Path, records: &[u8]) -> Result<(), DataError> {
+    for (i, record) in records.chunks_exact(RECORD).enumerate() {
         if usize::from(record[0]) >= CLASSES.len() {
             return Err(DataError::format(
                 path,

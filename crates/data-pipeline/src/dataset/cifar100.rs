@@ -1,11 +1,12 @@
-//! CIFAR-100, binary version: 50,000 training and 10,000 test images of 32x32 RGB in 100 classes.
+//! CIFAR-100: 50,000 training and 10,000 test images of 32x32 RGB in 100 classes.
 //!
 //! Format: records of 3,074 bytes in `train.bin` and `test.bin`: a coarse label (0 to 19), which is
 //! passed over, a fine label (0 to 99), and 1,024 bytes each of red, green and blue in row-major
 //! order; `fine_label_names.txt` has a class name a line (A. Krizhevsky, "Learning multiple layers
-//! of features from tiny images", 2009).
+//! of features from tiny images", 2009). The version for Python has the same in the pickles
+//! `train`, `test` and `meta`; where both are there, the binary one is read.
 
-use super::{Part, Samples};
+use super::{Part, Samples, pickled};
 use crate::error::DataError;
 use augment::Image;
 use std::path::{Path, PathBuf};
@@ -15,7 +16,11 @@ const PLANE: usize = SIDE * SIDE;
 const RECORD: usize = 2 + 3 * PLANE;
 const CLASSES: usize = 100;
 const FOLDER: &str = "cifar-100-binary";
+const PYTHON_FOLDER: &str = "cifar-100-python";
 const NAMES: &str = "fine_label_names.txt";
+/// What holds the names of the Python version.
+const PICKLED_NAMES: &str = "meta";
+const WAY_OUT: &str = "train.bin, test.bin and the names are needed";
 
 /// One part of CIFAR-100 in memory, in the layout of the files.
 #[derive(Clone, Debug)]
@@ -26,28 +31,37 @@ pub struct Cifar100 {
 }
 
 impl Cifar100 {
-    /// Reads a part from `dir`, or from `dir/cifar-100-binary`. Fails, naming file and offset, if a
-    /// file is missing, does not hold exactly the records of its part, has a label above 99, or
-    /// there are not 100 class names.
+    /// Reads a part from `dir`, from `dir/cifar-100-binary` or `dir/cifar-100-python`. Fails,
+    /// naming file and offset, if a file is missing, does not hold exactly the records of its part,
+    /// has a label above 99, or there are not 100 class names.
     pub fn open(dir: &Path, part: Part) -> Result<Self, DataError> {
-        let (file, count) = match part {
-            Part::Train => ("train.bin", 50_000),
-            Part::Test => ("test.bin", 10_000),
+        let (name, count) = match part {
+            Part::Train => ("train", 50_000),
+            Part::Test => ("test", 10_000),
             Part::Extra => return Err(DataError::Request("CIFAR-100 has no extra part".into())),
         };
-        let dir = find(dir)?;
-        let path = dir.join(NAMES);
-        let text = std::fs::read_to_string(&path)
-            .map_err(DataError::io(&path, "train.bin, test.bin and the names are needed"))?;
-        let classes: Vec<String> =
-            text.lines().map(str::trim).filter(|l| !l.is_empty()).map(str::to_owned).collect();
+        let (dir, names) = find(dir)?;
+        let path = dir.join(names);
+        let classes = match names {
+            PICKLED_NAMES => pickled::names(&path, "fine_label_names")?,
+            _ => {
+                let text = std::fs::read_to_string(&path).map_err(DataError::io(&path, WAY_OUT))?;
+                text.lines().map(str::trim).filter(|l| !l.is_empty()).map(str::to_owned).collect()
+            }
+        };
         if classes.len() != CLASSES {
             let fault = format!("{} class names, {CLASSES} expected", classes.len());
             return Err(DataError::format(&path, 0, fault));
         }
-        let path = dir.join(file);
-        let records = std::fs::read(&path)
-            .map_err(DataError::io(&path, "train.bin, test.bin and the names are needed"))?;
+        let (path, records) = if names == PICKLED_NAMES {
+            let (path, mut records) = (dir.join(name), Vec::new());
+            pickled::append(&path, &["coarse_labels", "fine_labels"], count, &mut records)?;
+            (path, records)
+        } else {
+            let path = dir.join(format!("{name}.bin"));
+            let records = std::fs::read(&path).map_err(DataError::io(&path, WAY_OUT))?;
+            (path, records)
+        };
         if records.len() != count * RECORD {
             let found = records.len();
             let fault = format!(
@@ -71,12 +85,17 @@ impl Cifar100 {
     }
 }
 
-/// The folder that holds the files.
-fn find(dir: &Path) -> Result<PathBuf, DataError> {
-    let found = [dir.join(FOLDER), dir.to_path_buf()].into_iter().find(|d| d.join(NAMES).is_file());
+/// The folder that holds the files, and which of these has the names of the classes.
+fn find(dir: &Path) -> Result<(PathBuf, &'static str), DataError> {
+    let places = [dir.join(FOLDER), dir.join(PYTHON_FOLDER), dir.to_path_buf()];
+    let mut places =
+        places.into_iter().flat_map(|d| [NAMES, PICKLED_NAMES].map(|n| (d.clone(), n)));
+    let found = places.find(|(d, names)| d.join(names).is_file());
     found.ok_or_else(|| DataError::Missing {
         path: dir.to_path_buf(),
-        fault: format!("no CIFAR-100 (binary version) here, nor in {FOLDER} below"),
+        fault: format!(
+            "no CIFAR-100 (binary or Python version) here, nor in {FOLDER} or {PYTHON_FOLDER} below"
+        ),
         way_out: "`--data DIR` or $TUTOR_DATA name a folder that has it",
     })
 }

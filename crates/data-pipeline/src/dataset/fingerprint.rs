@@ -134,15 +134,6 @@ pub struct Duplicates {
 /// Some samples of a part: the name of the part, and of each sample its id, label and content.
 pub type Contents = Vec<(String, Option<u32>, Digest)>;
 
-/// Ids, labels and digests of some samples of a set. Empty if the set does not know its digests.
-pub fn contents<S: Samples + ?Sized>(
-    set: &S,
-    indices: impl Iterator<Item = usize>,
-) -> Result<Contents, DataError> {
-    let Some(digests) = set.digests()? else { return Ok(vec![]) };
-    Ok(indices.map(|i| (set.id(i), set.label(i), digests[i])).collect())
-}
-
 /// Counts what is there more than once, by content. The order of the parts is that of the pairs.
 ///
 /// ```

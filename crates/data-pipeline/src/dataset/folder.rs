@@ -52,26 +52,29 @@
 //! its path below the folder, as the table has it, or file and row.
 
 mod content;
+mod known;
 mod listed;
 pub(crate) mod listing;
 mod parquet;
 mod rows;
+mod same;
 pub(crate) mod set;
 mod summary;
 mod table;
 
 pub use content::Header;
+pub use same::contents;
 pub use set::{FolderOptions, FolderSet, LeftOut, OnBad, Skipped};
 pub use summary::{Side, Summary};
 
 use crate::error::DataError;
 use crate::parallel;
 use content::{Content, Fault};
+use known::Known;
 use listing::Listed;
 use set::{Entry, Place};
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
-use std::sync::OnceLock;
 
 impl FolderSet {
     /// Opens images without decoding them; see the [module](self) for what `path` may be. Fails if
@@ -178,8 +181,8 @@ fn set(
             Content::Other => {}
         }
     }
-    let (path, options, digests) = (path.to_path_buf(), options.clone(), OnceLock::new());
-    FolderSet { path, entries, classes, skipped, notes, options, digests }
+    let (path, options, known) = (path.to_path_buf(), options.clone(), Known::default());
+    FolderSet { path, entries, classes, skipped, notes, options, known }
 }
 
 /// Opens a folder whose sub-folders are classes.

@@ -197,6 +197,91 @@ fn cifar10_from_records() {
     assert!(error.contains("/nowhere") && error.contains("TUTOR_DATA"), "{error}");
 }
 
+/// Unpacks a file of `tests/golden` below `dir`.
+fn unpack(dir: &Path, name: &str, packed: &[u8]) -> Vec<u8> {
+    let bytes = zstd::decode_all(packed).unwrap();
+    let path = dir.join(name);
+    std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+    std::fs::write(path, &bytes).unwrap();
+    bytes
+}
+
+/// Image i of the pickles of `xtask/peers/cifar_pickles.py`.
+fn pickled_image(i: usize) -> Vec<u8> {
+    let places = (0..32).flat_map(|y| (0..32).map(move |x| (x, y)));
+    places.flat_map(|(x, y)| [(i % 10 + x) as u8, 100 + y as u8, (i % 10) as u8]).collect()
+}
+
+#[test]
+fn cifar10_from_pickles() {
+    let dir = tempfile::tempdir().unwrap();
+    let bytes = unpack(
+        dir.path(),
+        "cifar-10-batches-py/test_batch",
+        include_bytes!("../golden/cifar-10-batches-py/test_batch.zst"),
+    );
+    let inner = dir.path().join("cifar-10-batches-py");
+    for place in [dir.path(), &inner] {
+        let set = Cifar10::open(place, Part::Test).unwrap();
+        assert_eq!((set.len(), set.id(9)), (10_000, "cifar10/test/9".into()));
+        for i in [0, 7, 4321, 9999] {
+            assert_eq!(set.item(i).unwrap().pixels(), pickled_image(i), "{i}");
+            assert_eq!(set.label(i), Some(i as u32 % 10));
+        }
+    }
+    let refuse = |bytes: &[u8], expected: &str| {
+        std::fs::write(inner.join("test_batch"), bytes).unwrap();
+        let error = Cifar10::open(dir.path(), Part::Test).unwrap_err().to_string();
+        assert!(error.contains(expected) && error.contains("test_batch at byte"), "{error}");
+    };
+    refuse(&bytes[..bytes.len() - 1], "not a whole pickle");
+    refuse(b"\x80\x02}q\x00.", "a dict without an entry `data`");
+    // A pickle that would call a program is data like any other.
+    refuse(b"cos\nsystem\n(S'touch evil'\ntR.", "os.system without an entry `data`");
+    let replaced = |from: &[u8], to: &[u8]| {
+        let at = bytes.windows(from.len()).position(|part| part == from).unwrap();
+        [&bytes[..at], to, &bytes[at + from.len()..]].concat()
+    };
+    refuse(&replaced(b"U\x06labels", b"U\x06LABELS"), "a dict without an entry `labels`");
+    refuse(&replaced(b"K\x08K\x09", b"K\x08K\x0a"), "has label 10, not 0 to 9");
+    refuse(&replaced(b"U\x02u1", b"U\x02i1"), "not bytes of 10000 x 3072");
+    let error = Cifar10::open(dir.path(), Part::Train).unwrap_err().to_string();
+    assert!(error.contains("data_batch_1"), "{error}");
+    // The binary version comes first.
+    let binary = dir.path().join("cifar-10-batches-bin");
+    std::fs::create_dir(&binary).unwrap();
+    std::fs::write(binary.join("test_batch.bin"), cifar_bytes()).unwrap();
+    assert!(Cifar10::open(dir.path(), Part::Test).is_ok());
+}
+
+#[test]
+fn cifar100_from_pickles() {
+    let dir = tempfile::tempdir().unwrap();
+    unpack(
+        dir.path(),
+        "cifar-100-python/test",
+        include_bytes!("../golden/cifar-100-python/test.zst"),
+    );
+    unpack(
+        dir.path(),
+        "cifar-100-python/meta",
+        include_bytes!("../golden/cifar-100-python/meta.zst"),
+    );
+    let inner = dir.path().join("cifar-100-python");
+    for place in [dir.path(), &inner] {
+        let set = Cifar100::open(place, Part::Test).unwrap();
+        assert_eq!((set.len(), set.id(9)), (10_000, "cifar100/test/9".into()));
+        for i in [0, 7, 4321, 9999] {
+            assert_eq!(set.item(i).unwrap().pixels(), pickled_image(i), "{i}");
+            assert_eq!(set.label(i), Some(i as u32 % 100));
+        }
+        assert_eq!((set.classes().len(), set.classes()[42].as_str()), (100, "fine 42"));
+    }
+    std::fs::remove_file(inner.join("test")).unwrap();
+    let error = Cifar100::open(dir.path(), Part::Test).unwrap_err().to_string();
+    assert!(error.contains("cifar-100-python/test"), "{error}");
+}
+
 #[test]
 fn cifar100_from_records() {
     let dir = tempfile::tempdir().unwrap();

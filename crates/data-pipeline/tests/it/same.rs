@@ -2,10 +2,11 @@
 
 use crate::folders::{picture, save};
 use augment::Image;
-use data_pipeline::dataset::fingerprint::{Fingerprint, contents, duplicates};
-use data_pipeline::dataset::folder::{FolderOptions, FolderSet};
+use data_pipeline::dataset::fingerprint::{Contents, Duplicates, Fingerprint, duplicates};
+use data_pipeline::dataset::folder::{FolderOptions, FolderSet, contents};
 use data_pipeline::dataset::{Cached, Concat, ImageSamples, Samples};
 use data_pipeline::error::DataError;
+use data_pipeline::picture::Decode;
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -25,19 +26,101 @@ fn equal_files_are_found_within_and_between_parts() {
         save(root, &format!("other/{name}.png"), &picture(5, 5, value));
     }
     let (labeled, other) = (open(&root.join("labeled"), true), open(&root.join("other"), false));
-    let of = |set: &FolderSet| contents(set, 0..set.len()).unwrap();
-    let found = duplicates(&[("labelled", of(&labeled)), ("other", of(&other))]);
+    let found = among(&[("labelled", &labeled), ("other", &other)]);
     let [shared] = &found.between[..] else { panic!("{found:?}") };
     assert_eq!((shared.count, &shared.examples[0]), (1, &("b/3.png".into(), "y.png".into())));
     let [within] = &found.within[..] else { panic!("{found:?}") };
     assert_eq!((within.part.as_str(), within.count, within.conflicting), ("labelled", 2, 1));
     assert_eq!(within.examples[0], ("a/1.png".into(), "b/again.png".into()));
-    // Joined sets and kept ones have the same contents.
+    // Joined sets and kept ones know the files that they are of.
+    let files = [&labeled, &other].map(|set| set.digests().unwrap().unwrap()).concat();
     let joined: Vec<Arc<ImageSamples>> =
         vec![Arc::new(open(&root.join("labeled"), true)), Arc::new(Cached::new(other, 0))];
-    let joined = Concat::new(joined).unwrap();
-    assert_eq!(contents(&joined, 0..8).unwrap().len(), 8);
-    assert_eq!(duplicates(&[("all", contents(&joined, 0..8).unwrap())]).within[0].count, 3);
+    assert_eq!(Concat::new(joined).unwrap().digests().unwrap().unwrap(), files);
+}
+
+/// The files of one picture of 40x30, each its pixels and nothing but these, and two pictures that
+/// differ from it in a single value or are turned.
+fn save_copies(root: &Path) {
+    let same = picture(40, 30, 7);
+    for name in ["a.png", "b.bmp", "c.qoi", "d.ppm", "e.webp"] {
+        save(root, name, &same);
+    }
+    // Another compression, and a text beside the pixels.
+    let file = std::fs::File::create(root.join("f.png")).unwrap();
+    let mut writer = png::Encoder::new(file, 40, 30);
+    writer.set_color(png::ColorType::Rgb);
+    writer.set_compression(png::Compression::Fast);
+    writer.add_text_chunk("Comment".into(), "taken on a Monday".into()).unwrap();
+    writer.write_header().unwrap().write_image_data(&same).unwrap();
+    // Stored lying on its side, with the orientation that turns it back.
+    let file = std::fs::File::create(root.join("g.png")).unwrap();
+    let mut info = png::Info::with_size(30, 40);
+    info.color_type = png::ColorType::Rgb;
+    let exif = b"MM\0*\0\0\0\x08\0\x01\x01\x12\0\x03\0\0\0\x01\0\x06\0\0\0\0\0\0";
+    info.exif_metadata = Some(exif[..].into());
+    let writer = png::Encoder::with_info(file, info).unwrap();
+    let lying = image::imageops::rotate270(&same);
+    writer.write_header().unwrap().write_image_data(&lying).unwrap();
+    let mut other = same.clone();
+    other.get_pixel_mut(11, 5).0[1] ^= 1;
+    save(root, "other.png", &other);
+    save(root, "turned.png", &lying);
+}
+
+#[test]
+fn equal_pixels_are_found_in_different_files() {
+    let dir = tempfile::tempdir().unwrap();
+    let root = dir.path();
+    save_copies(root);
+    // Made so small, the picture that differs in one value is equal too, and still told apart.
+    for size in [None, Some((4, 3))] {
+        let decode = Decode { size, orient: true, ..Decode::default() };
+        let options = FolderOptions { labeled: false, decode, ..FolderOptions::default() };
+        let open = || FolderSet::open(root, &options).unwrap();
+        let small = |name: &str| decode.file(&root.join(name)).unwrap();
+        assert_eq!(small("a.png") == small("other.png"), size.is_some());
+        for decoded in [false, true] {
+            let of = |set: &FolderSet| among(&[("all", set)]);
+            let found = match decoded {
+                false => of(&open()),
+                true => of(open().decode_all(0).unwrap().inner()),
+            };
+            let [within] = &found.within[..] else { panic!("{found:?}") };
+            let pairs = ["b.bmp", "c.qoi", "d.ppm", "e.webp", "f.png"];
+            let pairs = pairs.map(|name| ("a.png".to_owned(), name.to_owned()));
+            assert_eq!((within.count, &within.examples[..]), (6, &pairs[..]), "{size:?}");
+        }
+        // Between two sets of which one has been decoded; unless turned, `g.png` is another.
+        let lying = Decode { orient: false, ..decode };
+        let options = FolderOptions { decode: lying, ..options.clone() };
+        let other = FolderSet::open(root, &options).unwrap();
+        let kept = open().decode_all(1 << 20).unwrap();
+        let found = among(&[("upright", kept.inner()), ("as stored", &other)]);
+        let between = &found.between[0];
+        assert_eq!((between.count, found.within[1].count), (9, 6), "{found:?}");
+    }
+}
+
+#[test]
+fn what_was_decoded_is_not_read_again() {
+    let dir = tempfile::tempdir().unwrap();
+    let root = dir.path();
+    for name in ["a.png", "copy.png", "z.png"] {
+        save(root, name, &picture(9, 9, if name == "z.png" { 2 } else { 1 }));
+    }
+    let kept = open(root, false).decode_all(1 << 20).unwrap();
+    std::fs::remove_dir_all(root).unwrap();
+    assert_eq!(among(&[("all", kept.inner())]).within[0].count, 1);
+    assert_eq!(kept.digests().unwrap().unwrap().len(), 3);
+}
+
+/// What is there more than once.
+fn among(parts: &[(&str, &FolderSet)]) -> Duplicates {
+    let sets: Vec<&FolderSet> = parts.iter().map(|(_, set)| *set).collect();
+    let names = parts.iter().map(|(name, _)| *name);
+    let parts: Vec<(&str, Contents)> = names.zip(contents(&sets).unwrap()).collect();
+    duplicates(&parts)
 }
 
 #[test]

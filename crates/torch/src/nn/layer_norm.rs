@@ -2,6 +2,7 @@
 
 use tch::Tensor;
 
+use crate::graph::{Array, Graph, Operation, Value};
 use crate::{Init, Role, Scope};
 
 /// Layer normalisation over the last dimension (Ba et al. 2016).
@@ -20,6 +21,12 @@ impl LayerNorm {
             bias: scope.tensor("bias", &[width], Role::Norm, Init::Const(0.0)),
             eps,
         }
+    }
+
+    /// As an operation of a graph on tokens.
+    pub fn graph(&self, graph: &mut Graph, x: Value) -> Value {
+        let (weight, bias) = (Array::of(&self.weight), Array::of(&self.bias));
+        graph.push(Operation::LayerNorm { weight, bias, eps: self.eps }, &[x])
     }
 
     /// `[..., width]` to the same shape.

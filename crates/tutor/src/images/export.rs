@@ -8,6 +8,7 @@ use augment::crop::CenterCrop;
 use augment::policy::Step;
 use augment::resize::Filter;
 use torch::graph::Array;
+use vision_models::NetConfig;
 use weights::meta::{self, Meta};
 use weights::{Interpolation, Preprocess, TensorData};
 
@@ -31,14 +32,33 @@ impl TrainedModel {
         Ok(weights::save(path, &tensors, &self.meta(true))?)
     }
 
-    /// Writes an ONNX file ([`onnx`]). Fails for nets that have no [graph](torch::graph).
+    /// Writes an ONNX file ([`onnx`]). Fails for nets that have no [graph](torch::graph), and for
+    /// vision transformers that are shown pictures of several sizes.
     pub(crate) fn save_onnx(&self, path: &Path) -> Result<()> {
-        let graph = self.runner().0.graph().context(
-            "ONNX is written for EfficientNet, ResNet, ResNeXt, WideResNet and the small net; \
-             export this one as safetensors",
-        )?;
+        let sides = self.sides();
+        let graph = self.runner().0.graph(sides).context(match (self.parts().0, sides) {
+            (NetConfig::Vit(_), None) => {
+                "a vision transformer becomes ONNX for pictures of one size, and this one is shown \
+                 them in several; export it as safetensors"
+            }
+            _ => {
+                "ONNX is written for EfficientNet, ResNet, ResNeXt, WideResNet, vision transformers \
+                 and the small net; export this one as safetensors"
+            }
+        })?;
         let bytes = onnx::file(&graph, &self.input().normalization, &self.meta(false))?;
         Ok(atomic_file::write(path, &bytes)?)
+    }
+
+    /// Height and width in which it is shown pictures, where that is one size.
+    fn sides(&self) -> Option<[i64; 2]> {
+        match (self.preprocess(), self.input().size, self.transform()) {
+            (Some(preprocess), ..) => Some([preprocess.size.into(); 2]),
+            (None, Some((width, height)), Transform::Policy(policy)) if policy.0.is_empty() => {
+                Some([height.into(), width.into()])
+            }
+            _ => None,
+        }
     }
 
     /// What a reader must know.

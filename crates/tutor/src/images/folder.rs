@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use anyhow::{Result, bail, ensure};
 use data_pipeline::dataset::fingerprint::{self, Duplicates, Fingerprint};
-use data_pipeline::dataset::folder::{FolderOptions, FolderSet};
+use data_pipeline::dataset::folder::{self, FolderOptions, FolderSet};
 use data_pipeline::dataset::{Cached, Concat, ImageSamples, Samples};
 
 use super::subset::Set;
@@ -67,16 +67,8 @@ impl Folder {
             ("validation", validation),
             ("test", test),
         ];
-        let mut notes = match config.on_demand {
-            true => vec![
-                "contents were not compared between the parts (data.on_demand): an image of the \
-                 test part may be among the others"
-                    .to_owned(),
-            ],
-            false => shared(&parts, config.allow_duplicates)?,
-        };
         let mut left = config.memory << 20;
-        let mut sets: BTreeMap<&str, Vec<Set>> = BTreeMap::new();
+        let mut opened = Vec::new();
         for (name, set) in parts {
             let Some(set) = set else { continue };
             let set = if config.on_demand {
@@ -85,6 +77,18 @@ impl Folder {
                 set.decode_all(left)?
             };
             left -= set.bytes();
+            opened.push((name, set));
+        }
+        let mut notes = match config.on_demand {
+            true => vec![
+                "contents were not compared between the parts (data.on_demand): an image of the \
+                 test part may be among the others"
+                    .to_owned(),
+            ],
+            false => shared(&opened, config.allow_duplicates)?,
+        };
+        let mut sets: BTreeMap<&str, Vec<Set>> = BTreeMap::new();
+        for (name, set) in opened {
             notes.extend(set.inner().notes().iter().map(|text| format!("{name} images: {text}")));
             let left_out = set.inner().left_out();
             notes.extend(left_out.iter().map(|left_out| format!("{name} images: {left_out}")));
@@ -162,11 +166,10 @@ fn refuse_same_path(config: &data::Folder) -> Result<()> {
 
 /// What is told of images that are in more than one part. Fails if they are in the validation or
 /// test part and that is not allowed.
-fn shared(parts: &[(&str, Option<FolderSet>)], allowed: bool) -> Result<Vec<String>> {
+fn shared(parts: &[(&str, Cached<FolderSet>)], allowed: bool) -> Result<Vec<String>> {
+    let sets: Vec<&FolderSet> = parts.iter().map(|(_, set)| set.inner()).collect();
     let mut contents: Vec<(&str, fingerprint::Contents)> = Vec::new();
-    for (name, set) in parts {
-        let Some(set) = set else { continue };
-        let found = fingerprint::contents(set, 0..set.len())?;
+    for ((name, _), found) in parts.iter().zip(folder::contents(&sets)?) {
         match contents.last_mut() {
             Some((last, known)) if last == name => known.extend(found),
             _ => contents.push((name, found)),
@@ -182,7 +185,7 @@ fn shared(parts: &[(&str, Option<FolderSet>)], allowed: bool) -> Result<Vec<Stri
         let text = format!("{} of the {second} images are among the {first} ones", pair.count);
         ensure!(
             second == "unlabelled" || allowed,
-            "{text}{example}, by their content: what is measured on must not be seen before. Remove \
+            "{text}{example}, by their pixels: what is measured on must not be seen before. Remove \
              them from one of the parts, or set data.allow_duplicates = true"
         );
         notes.push(format!("{text}{example}"));

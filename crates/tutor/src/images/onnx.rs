@@ -2,7 +2,7 @@
 //!
 //! | | name | kind | shape |
 //! |---|---|---|---|
-//! | in | `images` | float32, pixels from 0 to 1 | `[batch, channels, height, width]`, any sizes |
+//! | in | `images` | float32, pixels from 0 to 1 | `[batch, channels, height, width]`; any sizes, of a vision transformer one |
 //! | out | `logits` | float32 | `[batch, classes]` |
 //! | out | `probabilities` | float32 | `[batch, classes]` |
 //!
@@ -11,11 +11,17 @@
 //! files have ([`weights::meta`]): `classes`, `preprocess`, `architecture`.
 
 use anyhow::{Context, Result, ensure};
+use messages::{
+    Attribute, Dimension, Entry, GraphProto, ModelProto, NodeProto, OperatorSetIdProto, ShapeProto,
+    TensorProto, TensorType, TypeProto, ValueInfoProto,
+};
 use prost::Message;
 use torch::graph::{Array, Graph, Operation, Value};
 use weights::meta::Meta;
 
 use super::input::Normalization;
+
+mod messages;
 
 /// Protocol buffers hold less than this.
 const MOST_BYTES: usize = 1 << 31;
@@ -48,7 +54,11 @@ pub(crate) fn file(graph: &Graph, normalization: &Normalization, meta: &Meta) ->
     let logits = names.pop().expect("the normalised images at least");
     nodes.add("Identity", &[&logits], "logits", vec![]);
     nodes.add("Softmax", &["logits"], "probabilities", vec![integer("axis", 1)]);
-    let sides = [Side::Any("batch"), Side::Of(channels), Side::Any("height"), Side::Any("width")];
+    let [height, width] = match graph.fixed_sides() {
+        Some(sides) => sides.map(Side::Of),
+        None => ["height", "width"].map(Side::Any),
+    };
+    let sides = [Side::Any("batch"), Side::Of(channels), height, width];
     let out = [Side::Any("batch"), Side::Of(classes)];
     let graph = GraphProto {
         node: nodes.nodes,
@@ -114,6 +124,18 @@ impl Nodes {
         name
     }
 
+    /// Keeps whole numbers, a vector or a single one; gives their name.
+    fn whole(&mut self, shape: &[i64], values: &[i64]) -> String {
+        let name = format!("w{}", self.numbers.len());
+        self.numbers.push(TensorProto {
+            dims: shape.to_vec(),
+            data_type: INT64,
+            name: name.clone(),
+            raw_data: values.iter().flat_map(|value| value.to_le_bytes()).collect(),
+        });
+        name
+    }
+
     fn array(&mut self, array: &Array) -> String {
         self.number(&array.shape, &array.values)
     }
@@ -169,7 +191,89 @@ impl Nodes {
                 let [weight, bias] = [weight, bias].map(|array| self.array(array));
                 self.node("Gemm", &[x, &weight, &bias], vec![integer("transB", 1)])
             }
+            Operation::Tokens => {
+                // The places become one dimension, and the channels the last.
+                let shape = self.whole(&[3], &[0, 0, -1]);
+                let flat = self.node("Reshape", &[x, &shape], vec![]);
+                self.node("Transpose", &[&flat], vec![integers("perm", &[0, 2, 1])])
+            }
+            Operation::Before(tokens) => self.before(x, tokens),
+            Operation::Plus(numbers) => {
+                let numbers = self.array(numbers);
+                self.node("Add", &[x, &numbers], vec![])
+            }
+            Operation::LayerNorm { weight, bias, eps } => {
+                let [weight, bias] = [weight, bias].map(|array| self.array(array));
+                let eps = float("epsilon", *eps as f32);
+                self.node(
+                    "LayerNormalization",
+                    &[x, &weight, &bias],
+                    vec![integer("axis", -1), eps],
+                )
+            }
+            Operation::LinearOfTokens { weight, bias } => {
+                let [weight, bias] = [weight, bias].map(|array| self.array(array));
+                let turned = self.node("Transpose", &[&weight], vec![integers("perm", &[1, 0])]);
+                let product = self.node("MatMul", &[x, &turned], vec![]);
+                self.node("Add", &[&product, &bias], vec![])
+            }
+            Operation::Attention { heads } => self.attention(x, *heads),
+            Operation::Gelu => {
+                let [root, one, half] =
+                    [0.5f32.sqrt(), 1.0, 0.5].map(|value| self.number(&[], &[value]));
+                let inner = self.node("Mul", &[x, &root], vec![]);
+                let erf = self.node("Erf", &[&inner], vec![]);
+                let share = self.node("Add", &[&erf, &one], vec![]);
+                let whole = self.node("Mul", &[x, &share], vec![]);
+                self.node("Mul", &[&whole, &half], vec![])
+            }
+            Operation::Token(which) => {
+                let which = self.whole(&[], &[*which]);
+                self.node("Gather", &[x, &which], vec![integer("axis", 1)])
+            }
+            Operation::MeanOfTokens(first) => {
+                let [from, to, axis] = [*first, i64::MAX, 1].map(|n| self.whole(&[1], &[n]));
+                let tokens = self.node("Slice", &[x, &from, &to, &axis], vec![]);
+                let attributes = vec![integers("axes", &[1]), integer("keepdims", 0)];
+                self.node("ReduceMean", &[&tokens], attributes)
+            }
+            Operation::Concat => self.node("Concat", inputs, vec![integer("axis", 1)]),
         }
+    }
+
+    /// Tokens before those of every image of a batch.
+    fn before(&mut self, x: &str, tokens: &Array) -> String {
+        let tokens = self.array(tokens);
+        let [first, ones] = [(&[1][..], &[0][..]), (&[2], &[1, 1])].map(|(s, v)| self.whole(s, v));
+        let shape = self.node("Shape", &[x], vec![]);
+        let batch = self.node("Gather", &[&shape, &first], vec![integer("axis", 0)]);
+        let shape = self.node("Concat", &[&batch, &ones], vec![integer("axis", 0)]);
+        let tokens = self.node("Expand", &[&tokens, &shape], vec![]);
+        self.node("Concat", &[&tokens, x], vec![integer("axis", 1)])
+    }
+
+    /// Attention from queries, keys and values side by side.
+    fn attention(&mut self, x: &str, heads: i64) -> String {
+        // [n, tokens, 3, heads, width of a head] to [3, n, heads, tokens, width of a head].
+        let shape = self.whole(&[5], &[0, 0, 3, heads, -1]);
+        let parts = self.node("Reshape", &[x, &shape], vec![]);
+        let parts = self.node("Transpose", &[&parts], vec![integers("perm", &[2, 0, 3, 1, 4])]);
+        let [q, k, v] = [0, 1, 2].map(|part| {
+            let which = self.whole(&[], &[part]);
+            self.node("Gather", &[&parts, &which], vec![integer("axis", 0)])
+        });
+        let k = self.node("Transpose", &[&k], vec![integers("perm", &[0, 1, 3, 2])]);
+        let scores = self.node("MatMul", &[&q, &k], vec![]);
+        let (shape, last) = (self.node("Shape", &[&q], vec![]), self.whole(&[], &[3]));
+        let width = self.node("Gather", &[&shape, &last], vec![integer("axis", 0)]);
+        let width = self.node("Cast", &[&width], vec![integer("to", FLOAT.into())]);
+        let root = self.node("Sqrt", &[&width], vec![]);
+        let scores = self.node("Div", &[&scores, &root], vec![]);
+        let shares = self.node("Softmax", &[&scores], vec![integer("axis", -1)]);
+        let mixed = self.node("MatMul", &[&shares, &v], vec![]);
+        let mixed = self.node("Transpose", &[&mixed], vec![integers("perm", &[0, 2, 1, 3])]);
+        let shape = self.whole(&[3], &[0, 0, -1]);
+        self.node("Reshape", &[&mixed, &shape], vec![])
     }
 }
 
@@ -209,132 +313,8 @@ fn text(name: &str, s: &str) -> Attribute {
 /// `TensorProto.DataType.FLOAT`.
 const FLOAT: i32 = 1;
 
-// The messages of onnx.proto, with the fields that are written here.
-
-#[derive(Clone, PartialEq, Message)]
-struct ModelProto {
-    #[prost(int64, tag = "1")]
-    ir_version: i64,
-    #[prost(string, tag = "2")]
-    producer_name: String,
-    #[prost(string, tag = "3")]
-    producer_version: String,
-    #[prost(message, optional, tag = "7")]
-    graph: Option<GraphProto>,
-    #[prost(message, repeated, tag = "8")]
-    opset_import: Vec<OperatorSetIdProto>,
-    #[prost(message, repeated, tag = "14")]
-    metadata_props: Vec<Entry>,
-}
-
-#[derive(Clone, PartialEq, Message)]
-struct OperatorSetIdProto {
-    #[prost(string, tag = "1")]
-    domain: String,
-    #[prost(int64, tag = "2")]
-    version: i64,
-}
-
-#[derive(Clone, PartialEq, Message)]
-struct Entry {
-    #[prost(string, tag = "1")]
-    key: String,
-    #[prost(string, tag = "2")]
-    value: String,
-}
-
-#[derive(Clone, PartialEq, Message)]
-struct GraphProto {
-    #[prost(message, repeated, tag = "1")]
-    node: Vec<NodeProto>,
-    #[prost(string, tag = "2")]
-    name: String,
-    #[prost(message, repeated, tag = "5")]
-    initializer: Vec<TensorProto>,
-    #[prost(message, repeated, tag = "11")]
-    input: Vec<ValueInfoProto>,
-    #[prost(message, repeated, tag = "12")]
-    output: Vec<ValueInfoProto>,
-}
-
-#[derive(Clone, PartialEq, Message)]
-struct NodeProto {
-    #[prost(string, repeated, tag = "1")]
-    input: Vec<String>,
-    #[prost(string, repeated, tag = "2")]
-    output: Vec<String>,
-    #[prost(string, tag = "3")]
-    name: String,
-    #[prost(string, tag = "4")]
-    op_type: String,
-    #[prost(message, repeated, tag = "5")]
-    attribute: Vec<Attribute>,
-}
-
-#[derive(Clone, PartialEq, Message)]
-struct Attribute {
-    #[prost(string, tag = "1")]
-    name: String,
-    #[prost(float, optional, tag = "2")]
-    f: Option<f32>,
-    #[prost(int64, optional, tag = "3")]
-    i: Option<i64>,
-    #[prost(bytes = "vec", optional, tag = "4")]
-    s: Option<Vec<u8>>,
-    #[prost(int64, repeated, packed = "false", tag = "8")]
-    ints: Vec<i64>,
-    /// 1 for `f`, 2 for `i`, 3 for `s`, 7 for `ints`.
-    #[prost(int32, tag = "20")]
-    kind: i32,
-}
-
-#[derive(Clone, PartialEq, Message)]
-struct TensorProto {
-    #[prost(int64, repeated, packed = "false", tag = "1")]
-    dims: Vec<i64>,
-    #[prost(int32, tag = "2")]
-    data_type: i32,
-    #[prost(string, tag = "8")]
-    name: String,
-    #[prost(bytes = "vec", tag = "9")]
-    raw_data: Vec<u8>,
-}
-
-#[derive(Clone, PartialEq, Message)]
-struct ValueInfoProto {
-    #[prost(string, tag = "1")]
-    name: String,
-    #[prost(message, optional, tag = "2")]
-    r#type: Option<TypeProto>,
-}
-
-#[derive(Clone, PartialEq, Message)]
-struct TypeProto {
-    #[prost(message, optional, tag = "1")]
-    tensor_type: Option<TensorType>,
-}
-
-#[derive(Clone, PartialEq, Message)]
-struct TensorType {
-    #[prost(int32, tag = "1")]
-    elem_type: i32,
-    #[prost(message, optional, tag = "2")]
-    shape: Option<ShapeProto>,
-}
-
-#[derive(Clone, PartialEq, Message)]
-struct ShapeProto {
-    #[prost(message, repeated, tag = "1")]
-    dim: Vec<Dimension>,
-}
-
-#[derive(Clone, PartialEq, Message)]
-struct Dimension {
-    #[prost(int64, optional, tag = "1")]
-    value: Option<i64>,
-    #[prost(string, optional, tag = "2")]
-    param: Option<String>,
-}
+/// `TensorProto.DataType.INT64`.
+const INT64: i32 = 7;
 
 #[cfg(test)]
 mod tests {

@@ -49,6 +49,13 @@ fn images_that_are_measured_on_are_not_trained_on() {
         assert!(data.contains("1 of the test images are among the"), "{data}");
         fs::remove_file(dir.join(copy)).expect("removed");
     }
+    // The same pixels in another file.
+    let pixels = image::open(dir.join("scored/red/3.png")).expect("read");
+    pixels.save(dir.join("unlabeled/again.bmp")).expect("written");
+    let error = refused(dir, &arguments(&keys));
+    assert!(error.contains("1 of the test images are among the unlabelled ones"), "{error}");
+    assert!(error.contains("red/3.png is again.bmp), by their pixels"), "{error}");
+    fs::remove_file(dir.join("unlabeled/again.bmp")).expect("removed");
     // Labelled images may be among the unlabelled ones: said, not refused.
     fs::copy(dir.join("labeled/red/3.png"), dir.join("unlabeled/x.png")).expect("copied");
     let (_, data) = finished(dir, &keys);

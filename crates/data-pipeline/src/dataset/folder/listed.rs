@@ -1,6 +1,7 @@
 //! Images with labels by a table: a file and a label a line.
 
 use super::content::{self, Content, Fault};
+use super::known::Known;
 use super::listing::{self, Listed};
 use super::set::{Entry, FolderOptions, FolderSet, OnBad, Place, Skipped};
 use super::table::{self, Row};
@@ -8,7 +9,6 @@ use crate::error::DataError;
 use crate::parallel;
 use std::collections::{BTreeSet, HashMap};
 use std::path::{Path, PathBuf};
-use std::sync::OnceLock;
 
 /// The images that a table names; with `all`, also those of the folder `root` that it does not
 /// name, without labels.
@@ -80,7 +80,7 @@ pub(super) fn open(
         skipped,
         notes: rows.notes,
         options: options.clone(),
-        digests: OnceLock::new(),
+        known: Known::default(),
     };
     set.checked(None)
 }

@@ -1,11 +1,12 @@
 //! Images in Parquet files, as Hugging Face's `datasets` writes them.
 
+use super::known::Known;
 use super::rows::{Labels, Rows};
 use super::set::{Entry, FolderOptions, FolderSet, Place};
 use crate::error::DataError;
 use std::collections::{BTreeSet, HashMap};
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, OnceLock};
+use std::sync::Arc;
 
 /// What Parquet files begin with.
 pub(super) const MAGIC: &[u8] = b"PAR1";
@@ -99,7 +100,7 @@ pub(super) fn open(
         skipped: vec![],
         notes: vec![],
         options: options.clone(),
-        digests: OnceLock::new(),
+        known: Known::default(),
     };
     set.checked(None)
 }

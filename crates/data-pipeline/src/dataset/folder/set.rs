@@ -1,6 +1,7 @@
 //! Images in encoded files: what each of them is called, what it shows, how it is read.
 
 use super::content::{self, Fault, Header};
+use super::known::{self, Known};
 use super::rows::Rows;
 use crate::dataset::{Cached, Samples};
 use crate::digest::Digest;
@@ -12,7 +13,7 @@ use serde::{Deserialize, Serialize};
 use std::fmt;
 use std::ops::Range;
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, OnceLock};
+use std::sync::Arc;
 
 /// What to do with an image that cannot be read.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -138,7 +139,7 @@ pub struct FolderSet {
     pub(super) skipped: Vec<Skipped>,
     pub(super) notes: Vec<String>,
     pub(super) options: FolderOptions,
-    pub(super) digests: OnceLock<Vec<Digest>>,
+    pub(super) known: Known,
 }
 
 #[derive(Clone, Debug)]
@@ -260,7 +261,7 @@ impl FolderSet {
         blocks
     }
 
-    fn bad(&self, index: usize, fault: String) -> DataError {
+    pub(super) fn bad(&self, index: usize, fault: String) -> DataError {
         DataError::Image { path: self.place(index), fault }
     }
 
@@ -282,28 +283,34 @@ impl FolderSet {
 
     /// Decodes every image once, on all processors. Those that do not decode are left out, or the
     /// first of them is an error, as the options say; what is decoded is kept in memory, up to
-    /// `limit` bytes. What the decoder noticed is added to the notes.
+    /// `limit` bytes. What the decoder noticed is added to the notes. Digests are taken on the way,
+    /// so that neither [`digests`](Samples::digests) nor [`contents`](super::contents) read the
+    /// files again.
     pub fn decode_all(mut self, limit: u64) -> Result<Cached<Self>, DataError> {
         let used = std::sync::atomic::AtomicU64::new(0);
-        let decode = self.options.decode;
+        let FolderOptions { decode, digests, .. } = self.options;
         let decoded = self.map(|_, bytes| {
-            let Decoded { image, noticed, .. } = match bytes {
-                Ok(bytes) => decode.describe(bytes)?,
+            let bytes = match bytes {
+                Ok(bytes) => bytes,
                 Err(DataError::Image { fault, .. }) => return Err(fault),
                 Err(error) => return Err(error.to_string()),
             };
+            let Decoded { image, noticed, .. } = decode.describe(bytes)?;
+            let taken = digests.then(|| (Digest::of(bytes), known::digest(&image)));
             let size = image.pixels().len() as u64;
             let used = used.fetch_add(size, std::sync::atomic::Ordering::Relaxed);
-            Ok(((used + size <= limit).then_some(image), noticed))
+            Ok(((used + size <= limit).then_some(image), taken, noticed))
         });
         let mut notices = Notices::default();
         let mut images = Vec::with_capacity(decoded.len());
         let mut entries = Vec::with_capacity(decoded.len());
+        let mut taken = Vec::with_capacity(decoded.len());
         for (i, decoded) in decoded.into_iter().enumerate() {
             match decoded {
-                Ok((image, noticed)) => {
+                Ok((image, of_image, noticed)) => {
                     notices.add(&noticed);
                     entries.push(i);
+                    taken.extend(of_image);
                     images.push(image);
                 }
                 Err(fault) => {
@@ -314,6 +321,10 @@ impl FolderSet {
         }
         if entries.len() < self.entries.len() {
             self = self.only(&entries);
+        }
+        if digests {
+            let (files, shown): (Vec<_>, Vec<_>) = taken.into_iter().unzip();
+            self.known = Known { files: files.into(), shown: shown.into() };
         }
         self.notes.extend(notices.lines());
         let set = Cached::new(self.checked(None)?, limit);
@@ -327,12 +338,9 @@ impl FolderSet {
 
     /// The images with these numbers; their digests are kept.
     fn only(self, numbers: &[usize]) -> Self {
-        let digests = OnceLock::new();
-        if let Some(known) = self.digests.get() {
-            digests.get_or_init(|| numbers.iter().map(|&i| known[i]).collect());
-        }
+        let known = self.known.only(numbers);
         let entries = numbers.iter().map(|&i| self.entries[i].clone()).collect();
-        Self { entries, digests, ..self }
+        Self { entries, known, ..self }
     }
 
     /// The images with a label, and those without, if there are any.
@@ -349,7 +357,7 @@ impl FolderSet {
             skipped: vec![],
             notes: vec![],
             options: FolderOptions { labeled: false, ..self.options.clone() },
-            digests: OnceLock::new(),
+            known: Known::default(),
         };
         (self.only(&with), Some(rest))
     }
@@ -448,12 +456,12 @@ impl Samples for FolderSet {
         if !self.options.digests {
             return Ok(None);
         }
-        if let Some(known) = self.digests.get() {
+        if let Some(known) = self.known.files.get() {
             return Ok(Some(known.clone()));
         }
         let digests = self.map(|_, bytes| bytes.map(Digest::of));
         let digests = digests.into_iter().collect::<Result<Vec<_>, _>>()?;
-        Ok(Some(self.digests.get_or_init(|| digests).clone()))
+        Ok(Some(self.known.files.get_or_init(|| digests).clone()))
     }
 }
 
