@@ -75,7 +75,7 @@ impl Folder {
             ],
             false => shared(&parts, config.allow_duplicates)?,
         };
-        let mut left = config.memory << 20;
+        let mut left = config.memory.saturating_mul(1 << 20);
         let mut sets: BTreeMap<&str, Vec<Set>> = BTreeMap::new();
         for (name, set) in parts {
             let Some(set) = set else { continue };
