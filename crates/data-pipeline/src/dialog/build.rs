@@ -32,6 +32,7 @@ use crate::parallel;
 use crate::text::pretrain::{Made, Writer};
 use crate::text::read::Tally;
 use serde::{Deserialize, Serialize};
+use serde_json::json;
 use std::collections::{BTreeMap, HashMap};
 use std::path::{Path, PathBuf};
 
@@ -136,8 +137,10 @@ pub fn build_dialogs(
         files.extend(source.files()?.into_iter().map(|file| (source, file)));
     }
     let total = files.len() as u64;
+    // Their number has no influence on the result.
+    let noted = json!(DialogBuildOptions { workers: 0, ..options.clone() });
     let mut known = |done| progress(DialogProgress { stage: "checking", done, total });
-    let settings = begin(folder, &files, tokenizer, options, &mut known)?;
+    let settings = begin(folder, &files, tokenizer, noted, &mut known)?;
     let finished = folder.join("built.json");
     let work = folder.join("work");
     if let Ok(bytes) = std::fs::read(&finished) {

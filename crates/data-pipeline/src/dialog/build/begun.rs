@@ -1,6 +1,5 @@
 //! What a folder was begun with, so that a later call goes on with nothing else.
 
-use super::DialogBuildOptions;
 use crate::dialog::read::DialogSource;
 use crate::dialog::tokenizer::DialogTokenizer;
 use crate::digest::{Digest, of_file};
@@ -79,7 +78,7 @@ pub(super) fn begin(
     folder: &Path,
     files: &[(&DialogSource, PathBuf)],
     tokenizer: Option<&DialogTokenizer>,
-    options: &DialogBuildOptions,
+    options: Value,
     progress: &mut dyn FnMut(u64),
 ) -> Result<Digest, DataError> {
     let path = folder.join("build.json");
@@ -106,12 +105,11 @@ pub(super) fn begin(
         known.push(Known::of(source, file, before)?);
         progress(at as u64 + 1);
     }
-    let options = DialogBuildOptions { workers: 0, ..options.clone() };
     let note = Note {
         format: FORMAT,
         files: known,
         vocabulary: tokenizer.map(|tokenizer| tokenizer.digest().to_string()),
-        options: json!(options),
+        options,
     };
     let digest = Digest::of(note.options.to_string().as_bytes());
     if let Some(before) = before {
