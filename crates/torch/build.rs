@@ -35,6 +35,7 @@ fn main() {
         .files([
             "shim/conv.cpp",
             "shim/cpu.cpp",
+            "shim/depthwise.cpp",
             "shim/dropout.cpp",
             "shim/group.cpp",
             "shim/norm.cpp",

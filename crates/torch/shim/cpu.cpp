@@ -1,6 +1,6 @@
 // What libtorch has and tch does not bind: generator state, autocast, memory formats, loading CUDA
-// at run time; and the allocator. The optimisers' part is optim.cpp, batch norm's norm.cpp.
-// src/ffi.rs declares every function of all three.
+// at run time; and the allocator. Optimisers, batch norm, convolutions and process groups have files
+// of their own; src/ffi.rs and the files below it declare every function of all.
 //
 // Every function catches C++ exceptions and returns their message (to be given to tutor_free), or a
 // null pointer. Only the headers of the operators that are used are included, so that they compile
@@ -59,6 +59,12 @@ extern "C" {
 void tutor_free(char *text) { std::free(text); }
 
 const char *tutor_version() { return TORCH_VERSION; }
+
+// Whether operations of this thread keep what gradients need.
+bool tutor_keeps_graph() { return at::GradMode::is_enabled(); }
+
+// How often the values of a tensor were changed in place.
+uint64_t tutor_changes(const Tensor *tensor) { return tensor->_version(); }
 
 // CUDA's generators are only asked for when its library is loaded: asking earlier would make
 // libtorch decide for good that there is no CUDA.

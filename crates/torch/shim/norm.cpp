@@ -1,4 +1,4 @@
-// Batch norm and the (leaky) ReLU after it as one operation, with a residual connection between
+// Batch norm and the (leaky) ReLU, or ReLU6, after it as one operation, with a residual connection between
 // them if there is one. On the CPU, with channels last, both directions are two passes over memory
 // each: libtorch's two operations take four forwards and four backwards, and at these sizes memory
 // is what they wait for.
@@ -10,6 +10,7 @@
 #include <ATen/ops/batch_norm.h>
 #include <ATen/ops/empty.h>
 #include <ATen/ops/empty_like.h>
+#include <ATen/ops/hardtanh.h>
 #include <ATen/ops/leaky_relu.h>
 #include <ATen/ops/mul.h>
 #include <torch/csrc/autograd/autograd.h>
@@ -18,6 +19,7 @@
 #include <algorithm>
 #include <cmath>
 #include <cstdint>
+#include <limits>
 #include <optional>
 #include <vector>
 
@@ -78,19 +80,30 @@ template <class T> INLINE void moments(const T *x, int64_t n, const Places &p, S
 // dropped).
 struct Run {
   int64_t n;
-  float keep, slope;
+  float keep, slope, high;
 };
+
+INLINE float bend(float z, const float slope, const float high) {
+  const float held = z < high ? z : high;
+  return z > 0.0f ? held : z * slope;
+}
+
+// The gradient before the ReLU, of which z is the input, or the output.
+INLINE float through(float dy, float z, const float slope, const float high) {
+  const float above = z < high ? dy : 0.0f;
+  return z > 0.0f ? above : dy * slope;
+}
 
 template <class T> INLINE void activate(const T *x, T *y, const Run &run, const Places &p) {
   const float *__restrict__ scale = p.scale.data(), *__restrict__ shift = p.shift.data();
-  const float slope = run.slope;
+  const float slope = run.slope, high = run.high;
   for (int64_t at = 0; at < run.n; at += p.period) {
     const int64_t m = std::min(p.period, run.n - at);
     const T *__restrict__ xs = x + at;
     T *__restrict__ ys = y + at;
     for (int64_t i = 0; i < m; ++i) {
       const float z = load(xs[i]) * scale[i] + shift[i];
-      store(ys[i], z > 0.0f ? z : z * slope);
+      store(ys[i], bend(z, slope, high));
     }
   }
 }
@@ -98,21 +111,16 @@ template <class T> INLINE void activate(const T *x, T *y, const Run &run, const 
 // The same with `rest` added before the ReLU.
 template <class T> INLINE void activate_sum(const T *x, const T *rest, T *y, const Run &run, const Places &p) {
   const float *__restrict__ scale = p.scale.data(), *__restrict__ shift = p.shift.data();
-  const float slope = run.slope, keep = run.keep;
+  const float slope = run.slope, high = run.high, keep = run.keep;
   for (int64_t at = 0; at < run.n; at += p.period) {
     const int64_t m = std::min(p.period, run.n - at);
     const T *__restrict__ xs = x + at, *__restrict__ rs = rest + at;
     T *__restrict__ ys = y + at;
     for (int64_t i = 0; i < m; ++i) {
       const float z = (load(xs[i]) * scale[i] + shift[i]) * keep + load(rs[i]);
-      store(ys[i], z > 0.0f ? z : z * slope);
+      store(ys[i], bend(z, slope, high));
     }
   }
-}
-
-// The gradient before the ReLU.
-INLINE float through(float dy, float x, float scale, float shift, float slope) {
-  return x * scale + shift > 0.0f ? dy : dy * slope;
 }
 
 // The gradient of what was added, which is that before the ReLU; the output has the sign of the
@@ -120,22 +128,20 @@ INLINE float through(float dy, float x, float scale, float shift, float slope) {
 template <class T> INLINE void behind(const T *y, const T *dy, T *drest, const Run &run) {
   const T *__restrict__ ys = y, *__restrict__ ds = dy;
   T *__restrict__ out = drest;
-  const float slope = run.slope;
-  for (int64_t i = 0; i < run.n; ++i) {
-    const float g = load(ds[i]);
-    store(out[i], load(ys[i]) > 0.0f ? g : g * slope);
-  }
+  const float slope = run.slope, high = run.high;
+  for (int64_t i = 0; i < run.n; ++i)
+    store(out[i], through(load(ds[i]), load(ys[i]), slope, high));
 }
 
 // Of that gradient and of its product with x − mean.
 template <class T> INLINE void reduce(const T *x, const T *dy, const Run &run, const Places &p, Sums &sums) {
   const float *__restrict__ mean = p.mean.data(), *__restrict__ scale = p.scale.data(),
                             *__restrict__ shift = p.shift.data();
-  const float slope = run.slope, keep = run.keep;
+  const float slope = run.slope, high = run.high, keep = run.keep;
   sum_pieces(run.n, p.period, sums, [&](int64_t at, int64_t m, float *__restrict__ a, float *__restrict__ b) INLINE_LAMBDA {
     const T *__restrict__ xs = x + at, *__restrict__ ds = dy + at;
     for (int64_t i = 0; i < m; ++i) {
-      const float v = load(xs[i]), g = keep * through(load(ds[i]), v, scale[i], shift[i], slope);
+      const float v = load(xs[i]), g = keep * through(load(ds[i]), v * scale[i] + shift[i], slope, high);
       a[i] += g;
       b[i] += g * (v - mean[i]);
     }
@@ -147,13 +153,13 @@ template <class T> INLINE void spread(const T *x, const T *dy, T *dx, const Run 
   const float *__restrict__ mean = p.mean.data(), *__restrict__ scale = p.scale.data(),
                             *__restrict__ shift = p.shift.data(), *__restrict__ constant = p.constant.data(),
                             *__restrict__ linear = p.linear.data();
-  const float slope = run.slope, keep = run.keep;
+  const float slope = run.slope, high = run.high, keep = run.keep;
   for (int64_t at = 0; at < run.n; at += p.period) {
     const int64_t m = std::min(p.period, run.n - at);
     const T *__restrict__ xs = x + at, *__restrict__ ds = dy + at;
     T *__restrict__ out = dx + at;
     for (int64_t i = 0; i < m; ++i) {
-      const float v = load(xs[i]), g = keep * through(load(ds[i]), v, scale[i], shift[i], slope);
+      const float v = load(xs[i]), g = keep * through(load(ds[i]), v * scale[i] + shift[i], slope, high);
       store(out[i], scale[i] * g - constant[i] - linear[i] * (v - mean[i]));
     }
   }
@@ -201,10 +207,17 @@ void repeat(std::vector<float> &values, int64_t period) {
     values[i] = values[i - channels];
 }
 
+// What follows: x times the slope below 0, at most `high` above it.
+struct Bend {
+  double slope, high;
+};
+constexpr Bend NO_BEND{1.0, std::numeric_limits<double>::infinity()};
+
 struct Settings {
   // Undefined if nothing follows the batch.
   Tensor running_mean, running_var;
-  double momentum, eps, slope;
+  double momentum, eps;
+  Bend bend;
   bool tracked() const { return running_mean.defined(); }
 };
 
@@ -217,12 +230,12 @@ struct Kept {
   // What parts are cut at.
   int64_t unit(int64_t period) const { return factor ? sample : period; }
   // Calls body(first, run) for the runs of a part.
-  template <class Body> void runs(int64_t first, int64_t count, double slope, Body &&body) const {
-    const auto leak = static_cast<float>(slope);
+  template <class Body> void runs(int64_t first, int64_t count, const Bend &bend, Body &&body) const {
+    const auto slope = static_cast<float>(bend.slope), high = static_cast<float>(bend.high);
     if (!factor)
-      return body(first, Run{count, 1.0f, leak});
+      return body(first, Run{count, 1.0f, slope, high});
     for (int64_t at = first; at < first + count; at += sample)
-      body(at, Run{sample, factor[at / sample], leak});
+      body(at, Run{sample, factor[at / sample], slope, high});
   }
 };
 
@@ -250,7 +263,7 @@ int64_t period_of(int64_t channels) { return channels * ((MIN_PERIOD + channels 
 
 Tensor composed(const Tensor &x, const Tensor &weight, const Tensor &bias, const Tensor &rest, const Tensor &keep,
                 const std::optional<Tensor> &mean, const std::optional<Tensor> &var, bool batch, double momentum, double eps,
-                double slope) {
+                const Bend &bend) {
   Tensor z = at::batch_norm(x, weight, bias, mean, var, batch, momentum, eps, true);
   if (keep.defined()) {
     std::vector<int64_t> shape(x.dim(), 1);
@@ -260,7 +273,10 @@ Tensor composed(const Tensor &x, const Tensor &weight, const Tensor &bias, const
   if (rest.defined())
     z = at::add(z, rest);
   // A slope of 1 is no ReLU; its gradient would need the result, which may be changed in place.
-  return slope == 1.0 ? z : at::leaky_relu_(z, slope);
+  if (bend.slope == 1.0)
+    return z;
+  // With an upper bound the slope is 0 (tutor_norm_relu).
+  return std::isinf(bend.high) ? at::leaky_relu_(z, bend.slope) : at::hardtanh_(z, 0.0, bend.high);
 }
 
 // With batch statistics. `rest` and `keep` may be undefined; `keep` has no gradient.
@@ -304,7 +320,7 @@ struct NormRelu : torch::autograd::Function<NormRelu> {
       T *out = elements<T>(y);
       const T *added = rest ? elements<T>(*rest) : nullptr;
       in_parts(n, kept.unit(p.period), parts_of(n), [&](int64_t, int64_t first, int64_t count) {
-        kept.runs(first, count, set.slope, [&](int64_t at, const Run &run) {
+        kept.runs(first, count, set.bend, [&](int64_t at, const Run &run) {
           if (added)
             run_activate_sum(in + at, added + at, out + at, run, p);
           else
@@ -320,21 +336,23 @@ struct NormRelu : torch::autograd::Function<NormRelu> {
     // anyway.
     ctx->save_for_backward({x, weight, bias, stats, rest.value_or(none), keep.value_or(none), rest ? y : none});
     ctx->saved_data["eps"] = set.eps;
-    ctx->saved_data["slope"] = set.slope;
+    ctx->saved_data["slope"] = set.bend.slope;
+    ctx->saved_data["high"] = set.bend.high;
     return y;
   }
 
   static variable_list backward(AutogradContext *ctx, variable_list grads) {
     const variable_list saved = ctx->get_saved_variables();
     const Tensor &x = saved[0], &weight = saved[1], &bias = saved[2], &rest = saved[4], &keep = saved[5];
-    const double eps = ctx->saved_data["eps"].toDouble(), slope = ctx->saved_data["slope"].toDouble();
+    const double eps = ctx->saved_data["eps"].toDouble();
+    const Bend bend{ctx->saved_data["slope"].toDouble(), ctx->saved_data["high"].toDouble()};
     if (!at::GradMode::is_enabled())
-      return loops(saved, grads[0], slope);
+      return loops(saved, grads[0], bend);
     // A gradient of the gradient is wanted: libtorch's operations know theirs. Under new names,
     // since x may itself come from what is added.
     const auto renamed = [](const Tensor &t) { return t.defined() ? t.view_as(t) : t; };
     const Tensor x1 = renamed(x), rest1 = renamed(rest);
-    const Tensor y = composed(x1, weight, bias, rest1, keep, {}, {}, true, 0.0, eps, slope);
+    const Tensor y = composed(x1, weight, bias, rest1, keep, {}, {}, true, 0.0, eps, bend);
     variable_list inputs;
     for (const Tensor *t : {&x1, &weight, &bias, &rest1})
       if (t->defined() && t->requires_grad())
@@ -346,7 +364,7 @@ struct NormRelu : torch::autograd::Function<NormRelu> {
     return {dx, dweight, dbias, drest, Tensor(), Tensor()};
   }
 
-  static variable_list loops(const variable_list &saved, const Tensor &grad, double slope) {
+  static variable_list loops(const variable_list &saved, const Tensor &grad, const Bend &bend) {
     const Tensor &x = saved[0], &weight = saved[1], &bias = saved[2], &stats = saved[3], &keep = saved[5], &y = saved[6];
     const int64_t channels = x.size(1), n = x.numel();
     const double rows = static_cast<double>(n / channels);
@@ -362,10 +380,10 @@ struct NormRelu : torch::autograd::Function<NormRelu> {
     by_kind(x, [&](auto kind) {
       using T = decltype(kind);
       const T *in = elements<T>(x), *up = elements<T>(dy);
-      double leak = slope;
+      Bend left = bend;
       const auto each = [&](auto body) {
         return [&, body](int64_t first, int64_t count, auto &...to) {
-          kept.runs(first, count, leak, [&](int64_t at, const Run &run) { body(at, run, to...); });
+          kept.runs(first, count, left, [&](int64_t at, const Run &run) { body(at, run, to...); });
         };
       };
       if (y.defined()) {
@@ -373,11 +391,11 @@ struct NormRelu : torch::autograd::Function<NormRelu> {
         const T *out = elements<T>(y);
         T *down = elements<T>(drest);
         in_parts(n, kept.unit(p.period), parts_of(n), [&](int64_t, int64_t first, int64_t count) {
-          run_behind(out + first, up + first, down + first, Run{count, 1.0f, static_cast<float>(slope)});
+          run_behind(out + first, up + first, down + first, Run{count, 1.0f, static_cast<float>(bend.slope), static_cast<float>(bend.high)});
         });
         // From here on the ReLU is dealt with.
         up = down;
-        leak = 1.0;
+        left = NO_BEND;
       }
       const auto sum = each([&](int64_t at, const Run &run, Sums &to) { run_reduce(in + at, up + at, run, p, to); });
       const Sums sums = channel_sums(n, kept.unit(p.period), channels, p.period, sum);
@@ -402,25 +420,28 @@ struct NormRelu : torch::autograd::Function<NormRelu> {
 
 extern "C" {
 
-// Batch norm, times `keep` (a factor a sample, or null), plus `rest` (or null), leaky ReLU.
+// Batch norm, times `keep` (a factor a sample, or null), plus `rest` (or null), leaky ReLU or, with
+// a slope of 0, ReLU with an upper bound.
 // `batch` says whether the batch's own statistics are used; the running ones, if there are any,
 // then follow them by `momentum`, else they are used. `loops` false takes libtorch's operations:
 // what the loops are tested against.
 char *tutor_norm_relu(const Tensor *x, const Tensor *weight, const Tensor *bias, const Tensor *running_mean,
                       const Tensor *running_var, const Tensor *rest, const Tensor *keep, bool batch, double momentum,
-                      double eps, double slope, bool loops, Tensor **out) {
+                      double eps, double slope, double high, bool loops, Tensor **out) {
   return guarded([&] {
+    TORCH_CHECK(slope == 0.0 || std::isinf(high), "a slope of ", slope, " below an upper bound");
+    const Bend bend{slope, high};
     const auto given = [](const Tensor *t) { return t ? std::make_optional(*t) : std::nullopt; };
     const Tensor none;
     const bool same = !rest || (rest->sizes() == x->sizes() && rest->scalar_type() == x->scalar_type() &&
                                 rest->is_contiguous(format_of(*x)));
     if (batch && loops && same && loops_fit(*x, *weight)) {
-      const Settings set{running_mean ? *running_mean : none, running_var ? *running_var : none, momentum, eps, slope};
+      const Settings set{running_mean ? *running_mean : none, running_var ? *running_var : none, momentum, eps, bend};
       *out = new Tensor(NormRelu::apply(*x, *weight, *bias, given(rest), given(keep), set));
       return;
     }
     *out = new Tensor(composed(*x, *weight, *bias, rest ? *rest : none, keep ? *keep : none, given(running_mean),
-                               given(running_var), batch, momentum, eps, slope));
+                               given(running_var), batch, momentum, eps, bend));
   });
 }
 

@@ -29,6 +29,8 @@ pub(crate) struct Autocast {
 unsafe extern "C" {
     fn tutor_free(text: *mut c_char);
     fn tutor_version() -> *const c_char;
+    fn tutor_keeps_graph() -> bool;
+    fn tutor_changes(tensor: Handle) -> u64;
     fn tutor_lerp(
         to: *const Handle,
         from: *const Handle,
@@ -49,6 +51,7 @@ unsafe extern "C" {
         momentum: f64,
         eps: f64,
         slope: f64,
+        high: f64,
         loops: bool,
         out: *mut Handle,
     ) -> *mut c_char;
@@ -77,6 +80,12 @@ unsafe extern "C" {
         shape: *const i64,
         low: f64,
         high: f64,
+        out: *mut Handle,
+    ) -> *mut c_char;
+    fn tutor_depthwise_train(
+        x: Handle,
+        weight: Handle,
+        shape: *const i64,
         out: *mut Handle,
     ) -> *mut c_char;
     fn tutor_seed(seed: u64, cuda: bool) -> *mut c_char;
@@ -179,11 +188,14 @@ pub(crate) struct NormRelu {
     pub(crate) batch: bool,
     pub(crate) momentum: f64,
     pub(crate) eps: f64,
+    /// What values below 0 are multiplied by.
     pub(crate) slope: f64,
+    /// The most that there can be; below infinity only with a slope of 0.
+    pub(crate) high: f64,
     pub(crate) loops: bool,
 }
 
-/// Batch norm, times `keep` (one factor a sample), plus `rest`, leaky ReLU; `running` are mean and
+/// Batch norm, times `keep` (one factor a sample), plus `rest`, (leaky) ReLU or ReLU6; `running` are mean and
 /// variance, if there are any to be used or updated.
 pub(crate) fn norm_relu(
     x: &Tensor,
@@ -194,7 +206,7 @@ pub(crate) fn norm_relu(
 ) -> Tensor {
     let given = |t: Option<&Tensor>| t.map_or(std::ptr::null_mut(), handle);
     let [mean, var] = [running.map(|r| r[0]), running.map(|r| r[1])].map(given);
-    let NormRelu { batch, momentum, eps, slope, loops } = set;
+    let NormRelu { batch, momentum, eps, slope, high, loops } = set;
     made("batch norm", |out| {
         // SAFETY: the tensors are live, those that are given as options may be null.
         unsafe {
@@ -210,6 +222,7 @@ pub(crate) fn norm_relu(
                 momentum,
                 eps,
                 slope,
+                high,
                 loops,
                 out,
             )
@@ -265,6 +278,27 @@ pub(crate) fn depthwise(
         // SAFETY: the tensors are live; `shape` has the six numbers that the shim reads.
         unsafe { tutor_depthwise(x, weight, bias, shape.as_ptr(), low, high, out) }
     })
+}
+
+/// The same for training, without a bias: with kernels `[channels, 1, k, k]` and gradients.
+pub(crate) fn depthwise_train(x: &Tensor, weight: &Tensor, shape: [i64; 6]) -> Tensor {
+    let [x, weight] = [x, weight].map(handle);
+    made("depthwise convolution", |out| {
+        // SAFETY: the tensors are live; `shape` has the six numbers that the shim reads.
+        unsafe { tutor_depthwise_train(x, weight, shape.as_ptr(), out) }
+    })
+}
+
+/// Whether operations of this thread keep what gradients need.
+pub(crate) fn keeps_graph() -> bool {
+    // SAFETY: no pointers.
+    unsafe { tutor_keeps_graph() }
+}
+
+/// How often the values of a tensor were changed in place.
+pub(crate) fn changes(tensor: &Tensor) -> u64 {
+    // SAFETY: the tensor is live; the shim only reads it.
+    unsafe { tutor_changes(handle(tensor)) }
 }
 
 /// Seeds the CPU generator and, if `cuda`, those of all CUDA devices.

@@ -6,12 +6,9 @@ use tch::{Device, Kind, Tensor, no_grad};
 
 use crate::graph::Graph;
 use crate::nn::Linear;
+use crate::parts::in_parts;
 use crate::precision::Precision;
 use crate::{Features, Mode, Net, Params, Scope, ffi, finite, layout};
-
-/// Pixels that are run at once on a CPU, four images of 224×224: more, and what one layer leaves is
-/// no longer in the processor's memory when the next one needs it.
-const PART: i64 = 4 * 224 * 224;
 
 /// A network for inference: batch norm is folded into the convolutions, weights are laid out for
 /// the processor, activations are computed in place. It has copies of all tensors, so that what
@@ -92,13 +89,7 @@ impl Inference {
             let y = y.to_kind(Kind::Float);
             if self.finite { y } else { y * f64::NAN }
         };
-        no_grad(|| match x.size4() {
-            Ok((n, _, h, w)) if x.device() == Device::Cpu && n * h * w > PART => {
-                let rows = (PART / (h * w)).max(1);
-                Tensor::cat(&x.split(rows, 0).iter().map(part).collect::<Vec<_>>(), 0)
-            }
-            _ => part(x),
-        })
+        no_grad(|| in_parts(x, part))
     }
 
     fn parts(&self) -> &dyn Features {

@@ -42,6 +42,7 @@ mod net;
 pub mod nn;
 pub mod optim;
 mod params;
+mod parts;
 pub mod precision;
 pub mod rng;
 pub mod rows;

@@ -6,7 +6,8 @@ use tch::{Device, Tensor, no_grad};
 
 use crate::graph::{Graph, Value};
 use crate::nn::Linear;
-use crate::{Mode, Params, Scope};
+use crate::parts::in_parts;
+use crate::{Mode, Params, Scope, ffi};
 
 /// A network maps a batch to logits.
 pub trait Net {
@@ -103,7 +104,10 @@ impl Model {
 
     /// Runs the network: `x` is `[batch, ...]`; the logits are `[batch, classes]`.
     pub fn forward(&self, x: &Tensor, mode: Mode) -> Tensor {
-        self.net.forward(x, mode)
+        match mode {
+            Mode::Eval if !ffi::keeps_graph() => in_parts(x, |x| self.net.forward(x, mode)),
+            _ => self.net.forward(x, mode),
+        }
     }
 
     /// What the last linear layer takes: `x` is `[batch, ...]`, the features `[batch, width]`.
@@ -227,12 +231,12 @@ impl Features for Partial {
     fn forward_stages(&self, x: &Tensor, stages: Range<usize>, mode: Mode) -> Tensor {
         let Range { start, end } = stages;
         let frozen = start..end.min(self.stages);
-        let run = || self.parts().forward_stages(x, frozen.clone(), Mode::Eval);
+        let stages = |x: &Tensor| self.parts().forward_stages(x, frozen.clone(), Mode::Eval);
         let x = match frozen.is_empty() {
             true => x.shallow_clone(),
             // The gradient of the input itself may be asked for.
-            false if x.requires_grad() => run(),
-            false => no_grad(run),
+            false if x.requires_grad() => stages(x),
+            false => no_grad(|| in_parts(x, stages)),
         };
         match start.max(self.stages)..end {
             rest if rest.is_empty() => x,

@@ -1,8 +1,10 @@
 //! bfloat16 autocast: matrix products and convolutions in 8 bits of mantissa, weights and sums in
 //! float32.
 
+use std::cell::Cell;
+
 use serde::{Deserialize, Serialize};
-use tch::Device;
+use tch::{Device, Kind};
 
 use crate::ffi;
 
@@ -25,18 +27,34 @@ pub enum Precision {
 pub fn autocast<T>(precision: Precision, device: Device, body: impl FnOnce() -> T) -> T {
     let _region = match precision {
         Precision::Float32 => None,
-        Precision::Bfloat16 => Some(Region { device, before: ffi::autocast_enter(device) }),
+        Precision::Bfloat16 => Some(Region {
+            device,
+            before: ffi::autocast_enter(device),
+            known: NOW.replace(Some(device)),
+        }),
     };
     body()
+}
+
+thread_local! {
+    /// The device whose operations this thread's [`autocast`] concerns.
+    static NOW: Cell<Option<Device>> = const { Cell::new(None) };
+}
+
+/// The kind in which convolutions of `device` compute on this thread.
+pub(crate) fn convolution_kind(device: Device) -> Kind {
+    if NOW.get() == Some(device) { Kind::BFloat16 } else { Kind::Float }
 }
 
 struct Region {
     device: Device,
     before: ffi::Autocast,
+    known: Option<Device>,
 }
 
 impl Drop for Region {
     fn drop(&mut self) {
+        NOW.set(self.known);
         ffi::autocast_leave(self.device, &self.before);
     }
 }

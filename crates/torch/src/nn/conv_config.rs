@@ -1,5 +1,7 @@
 //! The settings of a convolution.
 
+use tch::Tensor;
+
 use crate::Init;
 
 /// How a convolution pads its input.
@@ -71,8 +73,37 @@ impl ConvConfig {
     }
 }
 
+/// Channels that the shim's loops over depthwise convolutions take at once.
+pub(super) const LANES: i64 = 16;
+
+impl ConvConfig {
+    /// Whether the shim has loops for it: a depthwise convolution with a small kernel.
+    pub(super) fn has_loops(&self) -> bool {
+        let each = self.groups == self.inputs && self.groups == self.outputs;
+        each && [3, 5].contains(&self.kernel) && [1, 2].contains(&self.stride)
+    }
+
+    /// Rows of zeros above and below images `[n, c, h, w]`, columns to the left and the right.
+    pub(super) fn zeros(&self, x: &Tensor) -> [(i64, i64); 2] {
+        let size = x.size();
+        [size[2], size[3]].map(|side| match self.padding {
+            Padding::Symmetric(p) => (p, p),
+            Padding::Same => same_padding(side, self.kernel, self.stride),
+        })
+    }
+
+    /// What the shim's loops are told for such images: kernel, stride, rows of zeros above and
+    /// columns to the left, rows and columns of the result.
+    pub(super) fn loops(&self, x: &Tensor) -> [i64; 6] {
+        let (size, [rows, columns]) = (x.size(), self.zeros(x));
+        let outputs = [(size[2], rows), (size[3], columns)]
+            .map(|(side, (before, after))| (side + before + after - self.kernel) / self.stride + 1);
+        [self.kernel, self.stride, rows.0, columns.0, outputs[0], outputs[1]]
+    }
+}
+
 /// Zeros before and after an axis of `size` so that the output has `ceil(size / stride)` places.
-pub(super) fn same_padding(size: i64, kernel: i64, stride: i64) -> (i64, i64) {
+fn same_padding(size: i64, kernel: i64, stride: i64) -> (i64, i64) {
     let total = (((size + stride - 1) / stride - 1) * stride + kernel - size).max(0);
     (total / 2, total - total / 2)
 }

@@ -1,7 +1,9 @@
 //! A convolution with batch norm and an activation behind it: three layers for training, one for
 //! running a trained network.
 
-use tch::Tensor;
+use std::cell::{Ref, RefCell};
+
+use tch::{Device, Kind, Tensor, no_grad};
 
 use super::activation::Activation;
 use super::conv::Conv2d;
@@ -9,7 +11,8 @@ use super::conv_config::ConvConfig;
 use super::folded::Folded;
 use super::norm::BatchNorm;
 use crate::graph::{Graph, Value};
-use crate::{Mode, Scope};
+use crate::precision::convolution_kind;
+use crate::{Mode, Scope, ffi};
 
 /// The settings of a [`ConvNorm`].
 #[derive(Clone, Copy, Debug)]
@@ -25,7 +28,8 @@ pub struct ConvNormConfig {
 }
 
 /// A convolution, batch norm and an activation. In a network [for
-/// inference](crate::Inference) they are one convolution.
+/// inference](crate::Inference) they are one convolution, and in others on the CPU where they run
+/// by the running statistics and nobody wants a gradient.
 #[derive(Debug)]
 pub struct ConvNorm {
     layers: Layers,
@@ -34,8 +38,56 @@ pub struct ConvNorm {
 
 #[derive(Debug)]
 enum Layers {
-    Apart(Conv2d, BatchNorm),
+    Apart(Apart),
     Folded(Folded),
+}
+
+#[derive(Debug)]
+struct Apart {
+    conv: Conv2d,
+    norm: BatchNorm,
+    /// The same as one convolution, as its tensors were when it was last asked for.
+    kept: RefCell<Option<Kept>>,
+}
+
+#[derive(Debug)]
+struct Kept {
+    folded: Folded,
+    kind: Kind,
+    /// How often each tensor had been changed.
+    changes: Vec<u64>,
+}
+
+impl Apart {
+    /// The layers as one convolution, where `x` can be run so; what they give is the same but for
+    /// the last digits.
+    fn folded(&self, x: &Tensor, activation: Activation, mode: Mode) -> Option<Ref<'_, Folded>> {
+        let tensors = || self.conv.tensors().chain(self.norm.tensors());
+        let kind = convolution_kind(Device::Cpu);
+        let kinds = [Kind::Float, Kind::BFloat16].contains(&x.kind())
+            && tensors().all(|t| t.kind() == Kind::Float);
+        let here = x.device() == Device::Cpu && kinds && ffi::onednn(kind == Kind::BFloat16);
+        let graph = || ffi::keeps_graph() && tensors().chain([x]).any(|t| t.requires_grad());
+        if mode.batch_statistics() || !here || x.numel() == 0 || graph() {
+            return None;
+        }
+        let changes: Vec<u64> = tensors().map(ffi::changes).collect();
+        let known = |kept: &Kept| kept.kind == kind && kept.changes == changes;
+        if !self.kept.borrow().as_ref().is_some_and(known) {
+            let folded = no_grad(|| {
+                let [scale, shift] = self.norm.affine();
+                self.conv.folded([&scale, &shift], activation, kind)
+            });
+            *self.kept.borrow_mut() = Some(Kept { folded, kind, changes });
+        }
+        Ref::filter_map(self.kept.borrow(), |kept| Some(&kept.as_ref()?.folded)).ok()
+    }
+
+    /// `y`, which the layers gave of `x`, when its arithmetic is counted.
+    fn counted(&self, y: Tensor, x: &Tensor) -> Tensor {
+        self.conv.count(&y, x);
+        y
+    }
 }
 
 impl ConvNorm {
@@ -49,7 +101,7 @@ impl ConvNorm {
         let conv = Conv2d::bare(&mut scope.sub(conv_name), of);
         let norm = BatchNorm::new(&mut scope.sub(norm_name), of.outputs, momentum, eps);
         let layers = match scope.inference() {
-            None => Layers::Apart(conv, norm),
+            None => Layers::Apart(Apart { conv, norm, kept: RefCell::new(None) }),
             Some(kind) => {
                 let [scale, shift] = norm.affine();
                 Layers::Folded(conv.folded([&scale, &shift], activation, kind))
@@ -60,14 +112,18 @@ impl ConvNorm {
 
     /// `[batch, inputs, h, w]` to `[batch, outputs, h', w']`.
     pub fn forward(&self, x: &Tensor, mode: Mode) -> Tensor {
-        match (&self.layers, self.activation) {
-            (Layers::Folded(folded), _) => folded.forward(x, None),
-            (Layers::Apart(conv, norm), Activation::LeakyRelu(slope)) => {
-                norm.forward_relu(&conv.forward(x), slope, mode)
-            }
-            (Layers::Apart(conv, norm), activation) => {
-                activation.of(norm.forward(&conv.forward(x), mode))
-            }
+        let Apart { conv, norm, .. } = match &self.layers {
+            Layers::Folded(folded) => return folded.forward(x, None),
+            Layers::Apart(apart) => match apart.folded(x, self.activation, mode) {
+                Some(folded) => return apart.counted(folded.forward(x, None), x),
+                None => apart,
+            },
+        };
+        let x = conv.forward(x);
+        match self.activation {
+            Activation::LeakyRelu(slope) => norm.forward_relu(&x, slope, mode),
+            Activation::Relu6 => norm.forward_relu6(&x, mode),
+            activation => activation.of(norm.forward(&x, mode)),
         }
     }
 
@@ -76,7 +132,7 @@ impl ConvNorm {
     pub fn graph(&self, graph: &mut Graph, x: Value, rest: Option<Value>) -> Value {
         match &self.layers {
             Layers::Folded(folded) => folded.graph(graph, x, rest),
-            Layers::Apart(..) => panic!("the graph of a network that is trained"),
+            Layers::Apart(_) => panic!("the graph of a network that is trained"),
         }
     }
 
@@ -90,26 +146,105 @@ impl ConvNorm {
         keep: Option<&Tensor>,
         mode: Mode,
     ) -> Tensor {
-        match (&self.layers, keep) {
-            (Layers::Folded(folded), None) => folded.forward(x, Some(rest)),
-            (Layers::Folded(folded), Some(keep)) => {
+        let Apart { conv, norm, .. } = match &self.layers {
+            Layers::Folded(folded) => return self.residual(folded, x, rest, keep),
+            Layers::Apart(apart) => match apart.folded(x, self.activation, mode) {
+                Some(folded) => return apart.counted(self.residual(&folded, x, rest, keep), x),
+                None => apart,
+            },
+        };
+        let x = conv.forward(x);
+        match self.activation {
+            // A slope of 1 is no ReLU at all.
+            Activation::None => norm.forward_residual(&x, rest, keep, 1.0, mode),
+            Activation::LeakyRelu(slope) => norm.forward_residual(&x, rest, keep, slope, mode),
+            // Not in place: the gradient of what is before needs its result.
+            Activation::Relu6 => norm.forward_residual(&x, rest, keep, 1.0, mode).relu6(),
+            Activation::Swish => norm.forward_residual(&x, rest, keep, 1.0, mode).silu(),
+        }
+    }
+
+    fn residual(
+        &self,
+        folded: &Folded,
+        x: &Tensor,
+        rest: &Tensor,
+        keep: Option<&Tensor>,
+    ) -> Tensor {
+        match keep {
+            None => folded.forward(x, Some(rest)),
+            Some(keep) => {
                 // Only with noise that was asked for.
                 let branch = folded.without_activation(x);
                 self.activation.of(branch * keep.to_kind(rest.kind()).view([-1, 1, 1, 1]) + rest)
             }
-            (Layers::Apart(conv, norm), keep) => {
-                let x = conv.forward(x);
-                match self.activation {
-                    // A slope of 1 is no ReLU at all.
-                    Activation::None => norm.forward_residual(&x, rest, keep, 1.0, mode),
-                    Activation::LeakyRelu(slope) => {
-                        norm.forward_residual(&x, rest, keep, slope, mode)
-                    }
-                    // Not in place: the gradient of what is before needs its result.
-                    Activation::Relu6 => norm.forward_residual(&x, rest, keep, 1.0, mode).relu6(),
-                    Activation::Swish => norm.forward_residual(&x, rest, keep, 1.0, mode).silu(),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{Params, flops};
+
+    const ACTIVATIONS: [Activation; 4] =
+        [Activation::None, Activation::LeakyRelu(0.1), Activation::Relu6, Activation::Swish];
+
+    fn wave(shape: &[i64], step: f64) -> Tensor {
+        let n = shape.iter().product::<i64>();
+        (Tensor::arange(n, (Kind::Float, Device::Cpu)) * step).sin().view(shape) * 4.0
+    }
+
+    fn layers(activation: Activation) -> (ConvNorm, Params) {
+        let conv = ConvConfig::depthwise(16, 3);
+        let config = ConvNormConfig { conv, momentum: 0.1, eps: 1e-3, activation };
+        let (layers, params) =
+            Params::build(Device::Cpu, |scope| ConvNorm::new(scope, ["conv", "norm"], config));
+        // So that scale, shift and statistics are not those of a new layer.
+        let _ = layers.forward(&(wave(&[8, 16, 5, 5], 0.3) + 1.0), Mode::Train);
+        (layers, params)
+    }
+
+    fn near(a: &Tensor, b: &Tensor) -> bool {
+        a.allclose(b, 1e-4, 1e-4, false)
+    }
+
+    #[test]
+    fn without_a_graph_one_convolution_gives_what_three_layers_give() {
+        for activation in ACTIVATIONS {
+            let (layers, params) = layers(activation);
+            let (x, rest) = (wave(&[3, 16, 7, 7], 0.7), wave(&[3, 16, 7, 7], 0.2));
+            let keep = Tensor::from_slice(&[0.0f32, 2.0, 1.0]);
+            let all = || {
+                [
+                    layers.forward(&x, Mode::Eval),
+                    layers.forward_residual(&x, &rest, None, Mode::Eval),
+                    layers.forward_residual(&x, &rest, Some(&keep), Mode::EvalWithNoise),
+                ]
+            };
+            // Twice, the second time after a change of the weights.
+            for _ in 0..2 {
+                let [apart, folded] = [all(), no_grad(all)];
+                assert!(apart.iter().all(|y| y.requires_grad()));
+                for (a, b) in apart.iter().zip(&folded) {
+                    assert!(near(a, b), "{activation:?}: {a} {b}");
                 }
+                let changed: Vec<_> = params.iter().map(|p| p.tensor.shallow_clone()).collect();
+                no_grad(|| changed.into_iter().for_each(|mut t| drop(t.g_mul_scalar_(1.5))));
             }
         }
+    }
+
+    #[test]
+    fn the_arithmetic_of_both_ways_is_counted_alike() {
+        let (layers, _params) = layers(Activation::Relu6);
+        let x = wave(&[2, 16, 6, 6], 0.7);
+        let count = |mode| {
+            let before = flops::counted();
+            let _ = no_grad(|| layers.forward(&x, mode));
+            flops::counted() - before
+        };
+        assert_eq!(count(Mode::Eval), count(Mode::TrainUntracked));
+        assert_eq!(count(Mode::Eval), 2 * 2 * 16 * 36 * 9);
     }
 }

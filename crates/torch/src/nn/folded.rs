@@ -6,12 +6,9 @@ use std::cell::RefCell;
 use tch::{Device, Kind, Tensor};
 
 use super::activation::Activation;
-use super::conv_config::{ConvConfig, Padding, same_padding};
+use super::conv_config::{ConvConfig, LANES, Padding};
 use crate::graph::{Array, Graph, Operation, Value};
 use crate::{ffi, layout};
-
-/// Whole vectors of channels, to which the weights of depthwise convolutions are filled up.
-const LANES: i64 = 16;
 
 #[derive(Debug)]
 pub(super) struct Folded {
@@ -45,11 +42,10 @@ impl Folded {
         kind: Kind,
     ) -> Self {
         let folded = weight.detach() * scale.view([-1, 1, 1, 1]);
-        let ConvConfig { inputs, outputs, kernel, stride, groups, .. } = config;
-        let small = [3, 5].contains(&kernel) && [1, 2].contains(&stride);
+        let ConvConfig { outputs, kernel, .. } = config;
         let way = if folded.device() != Device::Cpu {
             Way::Plain
-        } else if groups == inputs && groups == outputs && small {
+        } else if config.has_loops() {
             let missing = (outputs + LANES - 1) / LANES * LANES - outputs;
             let fill = |t: Tensor| t.constant_pad_nd([0, missing]).contiguous();
             Way::Depthwise(
@@ -90,13 +86,11 @@ impl Folded {
     }
 
     fn run(&self, x: &Tensor, rest: Option<&Tensor>, activation: Activation) -> Tensor {
-        let ConvConfig { kernel, stride, groups, padding, .. } = self.config;
+        let ConvConfig { stride, groups, .. } = self.config;
         let x = layout::channels_last(&x.to_kind(self.weight.kind()));
-        let size = x.size();
-        let [rows, columns] = [size[2], size[3]].map(|side| match padding {
-            Padding::Symmetric(p) => (p, p),
-            Padding::Same => same_padding(side, kernel, stride),
-        });
+        let rest = rest.map(|rest| layout::channels_last(&rest.to_kind(self.weight.kind())));
+        let rest = rest.as_ref();
+        let [rows, columns] = self.config.zeros(&x);
         let add = |y: Tensor| match rest {
             Some(rest) => y + rest,
             None => y,
@@ -107,12 +101,10 @@ impl Folded {
                 (None, Activation::Relu6) => Some([0.0, 6.0]),
                 _ => None,
             };
-            let outputs = [(size[2], rows), (size[3], columns)]
-                .map(|(side, (before, after))| (side + before + after - kernel) / stride + 1);
             let y = ffi::depthwise(
                 &x,
                 [weight, bias],
-                [kernel, stride, rows.0, columns.0, outputs[0], outputs[1]],
+                self.config.loops(&x),
                 bounds.unwrap_or([f64::NEG_INFINITY, f64::INFINITY]),
             );
             return if bounds.is_some() { y } else { activation.of(add(y)) };
@@ -169,14 +161,11 @@ mod tests {
             let n = shape.iter().product::<i64>();
             (Tensor::arange(n, options) * step).sin().view(shape)
         };
-        let ConvConfig { inputs, outputs, kernel, stride, groups, padding, .. } = config;
+        let ConvConfig { inputs, outputs, kernel, stride, groups, .. } = config;
         let weight = wave(&[outputs, inputs / groups, kernel, kernel], 1.7);
         let (scale, shift) = (wave(&[outputs], 2.3) + 1.5, wave(&[outputs], 0.9));
         let x = wave(&[2, inputs, 37, 40], 0.37) * 3.0;
-        let [rows, columns] = [37, 40].map(|side| match padding {
-            Padding::Symmetric(p) => (p, p),
-            Padding::Same => same_padding(side, kernel, stride),
-        });
+        let [rows, columns] = config.zeros(&x);
         let padded = x.constant_pad_nd([columns.0, columns.1, rows.0, rows.1]);
         let strides = [stride, stride];
         let y = padded.conv2d(&weight, None::<&Tensor>, strides, [0, 0], [1, 1], groups);
