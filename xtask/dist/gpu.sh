@@ -4,7 +4,7 @@
 #   ./gpu.sh OUT [DATA]
 #
 # OUT gets a log for each step, JSON where there are numbers, and steps.tsv with what became of each
-# step. DATA is the folder with cifar-10-batches-bin; without it, what needs it is skipped.
+# step; a step of several parts keeps those that are done. DATA is the folder with cifar-10-batches-bin; without it, what needs it is skipped.
 # A call ends after $SECONDS_A_CALL seconds (540) at the latest; call it again until it says
 # "all steps are done". A step that failed is not tried again, unless its line in steps.tsv is
 # deleted.
@@ -92,23 +92,40 @@ machine() {
 
 # Whether `auto` takes the GPU where there is one.
 auto() {
-  "$tutor" run noisy-student/digits --quick --fresh --out "$out/runs" --device auto 2>&1 | tee "$out/auto.txt"
+  "$tutor" run noisy-student/digits --quick --out "$out/runs" --device auto 2>&1 | tee "$out/auto.txt"
   if [ "$gpu" = 1 ]; then grep -q 'device: Cuda(0)' "$out/auto.txt"; else grep -q 'device: cpu' "$out/auto.txt"; fi
 }
 
 # A run that is killed and started again, beside one that was not. On a CPU the weights have to be
 # the same to the last bit; kernels of a GPU may add up in another order.
 resume() {
-  local recipe="uda/digits --seeds 1 --rows none --threads 1 --set train.steps=3000" whole=$out/resume/whole cut=$out/resume/cut
-  rm -rf "$out/resume"
-  "$tutor" run $recipe --device "$1" --out "$whole" || return 1
-  timeout -s KILL 8 "$tutor" run $recipe --device "$1" --out "$cut"
-  "$tutor" run $recipe --device "$1" --out "$cut" 2>&1 | tee "$out/resume/again.txt"
-  grep -q 'goes on from step' "$out/resume/again.txt" || { echo "it was over before it was killed"; return 1; }
-  (cd "$whole" && find . -name 'final.safetensors' -path '*seed-1*' -exec sha256sum {} +) | sed 's|/20[0-9TZ:-]*/|/|' | sort >"$out/resume/whole.txt"
-  (cd "$cut" && find . -name 'final.safetensors' -path '*seed-1*' -exec sha256sum {} +) | sed 's|/20[0-9TZ:-]*/|/|' | sort >"$out/resume/cut.txt"
-  [ -s "$out/resume/whole.txt" ] || { echo "there are no weights to compare"; return 1; }
-  if cmp "$out/resume/whole.txt" "$out/resume/cut.txt"; then
+  local recipe="uda/digits --seeds 1 --rows none --threads 1 --set train.steps=3000" in=$out/resume/$1
+  local whole=$in/whole cut=$in/cut code
+  mkdir -p "$in"
+  # Each part leaves a file when it is done, and is not done again in the next call.
+  if [ ! -e "$in/whole.done" ]; then
+    "$tutor" run $recipe --device "$1" --out "$whole" || return
+    touch "$in/whole.done"
+  fi
+  if [ ! -e "$in/killed.done" ]; then
+    rm -rf "$cut"
+    timeout -s KILL 8 "$tutor" run $recipe --device "$1" --out "$cut"
+    code=$?
+    case $code in
+      0) echo "it was over before it was killed"; return 1 ;;
+      124 | 137) touch "$in/killed.done" ;;
+      *) return $code ;;
+    esac
+  fi
+  if [ ! -e "$in/again.done" ]; then
+    "$tutor" run $recipe --device "$1" --out "$cut" 2>&1 | tee -a "$in/again.txt" || return
+    touch "$in/again.done"
+  fi
+  grep -q 'goes on from step' "$in/again.txt" || { echo "it did not go on from a checkpoint"; return 1; }
+  (cd "$whole" && find . -name 'final.safetensors' -path '*seed-1*' -exec sha256sum {} +) | sed 's|/20[0-9TZ:-]*/|/|' | sort >"$in/whole.txt"
+  (cd "$cut" && find . -name 'final.safetensors' -path '*seed-1*' -exec sha256sum {} +) | sed 's|/20[0-9TZ:-]*/|/|' | sort >"$in/cut.txt"
+  [ -s "$in/whole.txt" ] || { echo "there are no weights to compare"; return 1; }
+  if cmp "$in/whole.txt" "$in/cut.txt"; then
     echo "the same weights to the last bit"
   else
     echo "other weights"
@@ -147,7 +164,7 @@ step parity-cpu cpu "$tutor" parity --device cpu --json "$out/parity-cpu.json"
 step parity-cuda gpu "$tutor" parity --device cuda --json "$out/parity-cuda.json"
 step auto cpu auto
 for recipe in $("$tutor" list --names); do
-  step "quick-${recipe//\//-}" cpu "$tutor" run "$recipe" --quick --fresh --device $device --out "$out/quick"
+  step "quick-${recipe//\//-}" cpu "$tutor" run "$recipe" --quick --device $device --out "$out/quick"
 done
 step resume-cpu cpu resume cpu
 step resume-cuda gpu resume cuda

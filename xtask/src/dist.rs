@@ -127,4 +127,68 @@ mod tests {
         let left: Vec<_> = fs::read_dir(dir.path()).expect("a folder").collect();
         assert_eq!(left.len(), 1, "nothing half-made stays: {left:?}");
     }
+
+    /// Stands for Python, which says what there is, without a GPU.
+    const PYTHON: &str = r#"#!/bin/bash
+case "$*" in
+  *dirname*) echo /tmp ;;
+  *__version__*) echo 2.11.0 ;;
+  *cuda*) echo 0 ;;
+esac
+"#;
+
+    /// Stands for the program and notes how it is called. The training that is to be killed does
+    /// not end; the one that goes on is told to stop first.
+    const TUTOR: &str = r#"#!/bin/bash
+here=$(cd "$(dirname "$0")" && pwd)
+echo "$*" >>"$here/calls"
+weights() { mkdir -p "$here/out/resume/cpu/$1/seed-1" && echo w >"$here/out/resume/cpu/$1/seed-1/final.safetensors"; }
+case "$*" in
+  "list --names") ;;
+  *cpu/whole*) weights whole ;;
+  *cpu/cut*)
+    case $(grep -c cpu/cut "$here/calls") in
+      1) exec sleep 60 ;;
+      2) exit 130 ;;
+      *) echo "goes on from step 3" && weights cut ;;
+    esac
+    ;;
+  *) echo "device: cpu" ;;
+esac
+"#;
+
+    #[test]
+    fn a_step_of_several_parts_goes_on_where_it_was() {
+        use std::os::unix::fs::PermissionsExt;
+        let dir = tempfile::tempdir().expect("a folder");
+        let script = fs::read_to_string(workspace::root().join("xtask/dist/gpu.sh"));
+        for (name, text) in
+            [(MARK, script.expect("the script").as_str()), ("python", PYTHON), ("tutor", TUTOR)]
+        {
+            let path = dir.path().join(name);
+            fs::write(&path, text).expect("a file");
+            fs::set_permissions(&path, fs::Permissions::from_mode(0o755)).expect("a program");
+        }
+        let call = || {
+            let mut command = Command::new(dir.path().join(MARK));
+            // Less than 20 s are left when a training was killed after eight.
+            command.arg(dir.path().join("out")).env("SECONDS_A_CALL", "24");
+            let output = command.env("PYTHON", dir.path().join("python")).output();
+            let output = output.expect("bash is there");
+            (output.status.code(), String::from_utf8_lossy(&output.stdout).into_owned())
+        };
+        let (code, said) = call();
+        assert!(said.contains("resume-cpu: goes on in the next call"), "{said}");
+        assert_eq!(code, Some(3), "{said}");
+        let (code, said) = call();
+        assert!(
+            said.contains("resume-cpu: passed") && said.contains("all steps are done"),
+            "{said}"
+        );
+        assert_eq!(code, Some(0), "{said}");
+        let calls = fs::read_to_string(dir.path().join("calls")).expect("calls");
+        let times = |what: &str| calls.lines().filter(|line| line.contains(what)).count();
+        assert_eq!((times("cpu/whole"), times("cpu/cut"), times("parity")), (1, 3, 1), "{calls}");
+        assert!(times("--fresh") == 0, "{calls}");
+    }
 }

@@ -13,7 +13,7 @@
 //! ```
 #![forbid(unsafe_code)]
 
-use std::fs::{self, File};
+use std::fs::{self, File, TryLockError};
 use std::io::{self, BufWriter, Write};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -110,6 +110,33 @@ pub fn remove_left_overs(folder: &Path) -> Result<(), Error> {
     all().map_err(|source| Error { path: folder.to_owned(), source })
 }
 
+/// A folder that one process works in, or one call of it: [`lock_folder`] gives it to no other
+/// while this lives. However the process ends, its lock ends too.
+#[derive(Debug)]
+#[must_use = "the folder is locked as long as this lives"]
+pub struct FolderLock {
+    _file: File,
+}
+
+/// Keeps others out of a folder that is there, by a lock on the file `.lock` in it; `None` where
+/// another one has it. File systems without locks, as some of networks are, keep nobody out.
+///
+/// # Errors
+/// When the folder cannot be written to.
+pub fn lock_folder(folder: &Path) -> Result<Option<FolderLock>, Error> {
+    let path = folder.join(".lock");
+    let at = |source| Error { path: path.clone(), source };
+    let options = File::options().write(true).create(true).truncate(false).open(&path);
+    let file = options.map_err(at)?;
+    match file.try_lock() {
+        Err(TryLockError::WouldBlock) => Ok(None),
+        Err(TryLockError::Error(error)) if error.kind() != io::ErrorKind::Unsupported => {
+            Err(at(error))
+        }
+        Ok(()) | Err(TryLockError::Error(_)) => Ok(Some(FolderLock { _file: file })),
+    }
+}
+
 /// A temporary name beside `path` that no other writer uses.
 fn unfinished(path: &Path) -> io::Result<PathBuf> {
     static COUNT: AtomicU64 = AtomicU64::new(0);
@@ -162,6 +189,16 @@ mod tests {
         assert_eq!(names(folder.path()), ["a"]);
         assert!(write(&folder.path().join("none/a"), b"x").is_err());
         assert!(write(Path::new("/"), b"x").is_err());
+    }
+
+    #[test]
+    fn a_folder_is_one_call_s_until_that_ends() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let held = lock_folder(folder.path()).expect("a file").expect("free");
+        assert!(lock_folder(folder.path()).expect("a file").is_none());
+        drop(held);
+        assert!(lock_folder(folder.path()).expect("a file").is_some());
+        assert!(lock_folder(&folder.path().join("none")).is_err());
     }
 
     #[test]

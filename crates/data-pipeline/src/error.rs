@@ -88,11 +88,36 @@ pub enum DataError {
     },
 }
 
+/// How a way out ends that is to leave out what cannot be read.
+const SKIPPED: &str = "be skipped";
+
 impl DataError {
     /// Wraps a system error, for use with `map_err`.
     pub(crate) fn io(path: &Path, way_out: &'static str) -> impl FnOnce(std::io::Error) -> Self {
         let path = path.to_path_buf();
         move |source| Self::Io { path, source, way_out }
+    }
+
+    /// Keeps others out of a folder in which something is built.
+    pub(crate) fn lock(folder: &Path) -> Result<atomic_file::FolderLock, Self> {
+        atomic_file::lock_folder(folder)?.ok_or_else(|| Self::Missing {
+            path: folder.to_path_buf(),
+            fault: "another process is building in this folder".into(),
+            way_out: "wait for it to end, or name another folder",
+        })
+    }
+
+    /// Whether it is about input that is left out where the caller asks for that.
+    pub fn can_be_skipped(&self) -> bool {
+        match self {
+            Self::Image { .. } => true,
+            Self::Io { way_out, .. }
+            | Self::Format { way_out, .. }
+            | Self::Line { way_out, .. }
+            | Self::Missing { way_out, .. }
+            | Self::Fetch { way_out, .. } => way_out.ends_with(SKIPPED),
+            Self::Write(_) | Self::Request(_) | Self::Worker { .. } => false,
+        }
     }
 
     /// A fault at a byte of a binary file whose remedy is a fresh copy.

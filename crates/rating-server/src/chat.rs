@@ -49,6 +49,33 @@ pub enum Endpoint {
     },
 }
 
+impl Endpoint {
+    /// The address that is asked, for messages: without what may be secret in it, such as a name
+    /// and password before the host, and a key behind `?`.
+    ///
+    /// ```
+    /// use rating_server::Endpoint;
+    /// let url = "https://me:secret@bot.example:8000/say?key=abc#d".to_owned();
+    /// let shown = Endpoint::Http { url }.address();
+    /// assert_eq!(shown.as_deref(), Some("https://bot.example:8000/say"));
+    /// assert_eq!(Endpoint::GenericBot.address(), None);
+    /// ```
+    pub fn address(&self) -> Option<String> {
+        let (Self::Http { url } | Self::OpenAi { url, .. }) = self else { return None };
+        let plain = url.split(['?', '#']).next().unwrap_or_default();
+        let (scheme, rest) = match plain.split_once("://") {
+            Some((scheme, rest)) => (format!("{scheme}://"), rest),
+            None => (String::new(), plain),
+        };
+        let (host, path) = match rest.find('/') {
+            Some(slash) => rest.split_at(slash),
+            None => (rest, ""),
+        };
+        let host = host.rsplit('@').next().unwrap_or(host);
+        Some(format!("{scheme}{host}{path}"))
+    }
+}
+
 /// Something that answers.
 pub trait Chat: Send + Sync {
     /// The answer to the turns so far, the rater's first and last.

@@ -7,6 +7,7 @@
 #include <ATen/core/grad_mode.h>
 #include <ATen/ops/empty_like.h>
 #include <ATen/ops/zeros.h>
+#include <c10/util/Logging.h>
 #include <torch/csrc/autograd/custom_function.h>
 #include <torch/csrc/autograd/function_hook.h>
 #include <torch/csrc/autograd/variable.h>
@@ -261,6 +262,9 @@ extern "C" {
 // A connection to the store at `host`; the process that serves it says so.
 char *tutor_store(const char *host, uint16_t port, bool serves, int64_t timeout_ms, StoreHandle **out) {
   return guarded([&] {
+    // c10d logs what it throws too, beside the stack: our errors say it, once.
+    if (!std::getenv("TORCH_CPP_LOG_LEVEL"))
+      FLAGS_caffe2_log_level = c10::GLOG_FATAL;
     c10d::TCPStoreOptions options;
     options.port = port;
     options.isServer = serves;

@@ -14,7 +14,7 @@ use std::process::ExitCode;
 use clap::{Parser, Subcommand};
 
 use run::interrupt::Interrupted;
-use run::note::note;
+use run::note::{failed, note};
 
 /// Learning from unlabelled data.
 #[derive(Parser)]
@@ -92,7 +92,8 @@ fn main() -> ExitCode {
         .with_writer(std::io::stderr)
         .without_time()
         .init();
-    let result = match Cli::parse().command {
+    let cli: Cli = commands::ranges::parse(std::env::args_os());
+    let result = match cli.command {
         Command::List(args) => commands::list::run(&args),
         Command::Fit(args) => commands::fit::run(&args),
         Command::Finetune(args) => commands::finetune::run(&args),
@@ -116,12 +117,12 @@ fn main() -> ExitCode {
     match result {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) if error.is::<Interrupted>() => {
-            note(&Interrupted.to_string());
+            failed(&Interrupted.to_string());
             // As a shell counts a program ended by SIGINT.
             ExitCode::from(130)
         }
         Err(error) => {
-            note(&format!("error: {}", told_once(&error)));
+            failed(&format!("error: {}", told_once(&error)));
             ExitCode::FAILURE
         }
     }

@@ -11,5 +11,6 @@ pub(crate) mod head;
 mod keys;
 pub(crate) mod naming;
 pub(crate) mod own_name;
+pub(crate) mod paths;
 pub(crate) mod row;
 pub(crate) mod select;

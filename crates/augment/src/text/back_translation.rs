@@ -42,6 +42,12 @@ pub trait Translator {
     /// What it is, for messages and caches: paraphrases of different translators must not be mixed.
     fn name(&self) -> String;
 
+    /// How many of the lines that it has translated so far were longer than it reads, and were
+    /// translated in parts.
+    fn cut(&self) -> usize {
+        0
+    }
+
     /// As many lines as came in. UDA samples at this `temperature` (0.9 for IMDb; 0.7 to 0.9 for
     /// others) rather than searching for the best.
     fn translate(

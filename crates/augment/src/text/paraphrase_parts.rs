@@ -41,7 +41,11 @@ impl Parts {
         match bytes.strip_prefix(self.made.header().as_slice()) {
             Some(line) => Ok(Some(line.to_vec())),
             None => {
-                let fault = "made with other settings or of other texts; remove its folder".into();
+                let first = bytes.split(|&byte| byte == b'\n').next().unwrap_or_default();
+                let there = serde_json::from_slice::<Made>(first).ok();
+                let other = there.and_then(|there| there.difference(&self.made));
+                let what = other.unwrap_or_else(|| "not a batch of paraphrases".into());
+                let fault = format!("{what}; name another place, or remove its folder");
                 Err(TextError::Format { path, fault })
             }
         }

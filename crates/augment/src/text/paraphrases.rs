@@ -95,24 +95,41 @@ impl Made {
         line
     }
 
-    /// The first thing in which another differs, as both have it.
-    fn difference(&self, asked: &Self) -> Option<String> {
+    /// The first thing in which another differs, in words.
+    pub(super) fn difference(&self, asked: &Self) -> Option<String> {
+        let [there, here] = [self, asked].map(|made| &made.translators);
+        let other = match [there[0] == here[0], there[1] == here[1]] {
+            [true, true] => None,
+            _ if (&there[0], &there[1]) == (&here[1], &here[0]) => {
+                Some("with both translators, the one for the other: exchange them")
+            }
+            [false, true] => Some("with another translator into the other language"),
+            [true, false] => Some("with another translator back"),
+            [false, false] => Some("with other translators"),
+        };
+        if let (Some(other), true) = (other, self.version == asked.version) {
+            return Some(format!("made {other}"));
+        }
         let fields = |made: &Self| {
             let amount = made.amount;
             [
                 ("version", made.version.to_string()),
-                ("translators", made.translators.join(" / ")),
                 ("splitter", made.splitter.clone()),
                 ("temperature", made.temperature.to_string()),
                 ("copies", amount.copies.to_string()),
                 ("batch", amount.batch.to_string()),
                 ("seed", amount.seed.to_string()),
-                ("texts", format!("{} of hash {}", made.texts, made.hash)),
             ]
         };
         let mut pairs = fields(self).into_iter().zip(fields(asked));
-        let ((key, there), (_, here)) = pairs.find(|(there, here)| there != here)?;
-        Some(format!("made with {key} `{there}`, asked for `{here}`"))
+        if let Some(((key, there), (_, here))) = pairs.find(|(there, here)| there != here) {
+            return Some(format!("made with {key} `{there}`, asked for `{here}`"));
+        }
+        let (there, here) = (self.texts, asked.texts);
+        match there == here {
+            true => (self.hash != asked.hash).then(|| format!("made of {there} other texts")),
+            false => Some(format!("made of {there} texts, these are {here}")),
+        }
     }
 
     /// The texts of a batch.
@@ -137,8 +154,13 @@ impl Made {
         let range = self.batch(number);
         let Amount { copies, seed, .. } = self.amount;
         let mut rng = Key { seed, epoch: 0, index: range.start as u64, view: 3000 }.rng();
-        let mut record = Record { first: range.start, paraphrases: vec![], refused: vec![] };
+        let first = range.start;
+        let mut record = Record { first, paraphrases: vec![], refused: vec![], cut: 0 };
+        let cut =
+            |pipeline: &BackTranslation<F, B>| pipeline.forward.cut() + pipeline.backward.cut();
+        let before = cut(pipeline);
         let made = pipeline.paraphrases(&texts[range], copies, &mut rng)?;
+        record.cut = cut(pipeline) - before;
         for (text, copies) in made.into_iter().enumerate() {
             let refused = copies.iter().enumerate().filter(|(_, one)| one.refused);
             record.refused.extend(refused.map(|(copy, _)| [text, copy]));
@@ -160,6 +182,14 @@ struct Record {
     /// Texts, from that first one, and copies that are the text itself since what was made of it
     /// was refused.
     refused: Vec<[usize; 2]>,
+    /// Sentences that were longer than a translator reads.
+    #[serde(default, skip_serializing_if = "is_none")]
+    cut: usize,
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "as serde calls it")]
+fn is_none(count: &usize) -> bool {
+    *count == 0
 }
 
 /// A file that is unlocked when dropped. Closing it is not enough: a child process that another
@@ -187,6 +217,7 @@ pub struct Paraphrases {
     found: Vec<Vec<String>>,
     /// Texts and copies that were refused.
     refused: Vec<[usize; 2]>,
+    sentences_cut: usize,
 }
 
 impl Paraphrases {
@@ -222,11 +253,19 @@ impl Paraphrases {
         let there: Made = serde_json::from_slice(first)
             .map_err(|error| wrong(format!("not a file of paraphrases ({error}); name another")))?;
         if let Some(difference) = there.difference(&made) {
-            return Err(wrong(format!("{difference}; name another file, or remove this one")));
+            return Err(wrong(format!("{difference}; name another place, or remove this file")));
         }
         let (path, length) = (path.to_path_buf(), first.len() as u64);
-        let mut cache =
-            Self { path, file, made, length, batches: 0, found: vec![], refused: vec![] };
+        let mut cache = Self {
+            path,
+            file,
+            made,
+            length,
+            batches: 0,
+            found: vec![],
+            refused: vec![],
+            sentences_cut: 0,
+        };
         let mut lines = lines.peekable();
         while let Some(line) = lines.next() {
             match serde_json::from_slice(line) {
@@ -261,6 +300,7 @@ impl Paraphrases {
         }
         self.refused.extend(record.refused.iter().map(|&[text, copy]| [texts.start + text, copy]));
         self.found.extend(record.paraphrases);
+        self.sentences_cut += record.cut;
         self.batches += 1;
         self.length += length as u64;
         Ok(())
@@ -275,6 +315,12 @@ impl Paraphrases {
     /// [accepted](super::back_translation::accepts).
     pub fn refused(&self) -> &[[usize; 2]] {
         &self.refused
+    }
+
+    /// How many sentences, in both directions, were longer than a translator reads, and were
+    /// translated in parts; whichever process did so.
+    pub fn sentences_cut(&self) -> usize {
+        self.sentences_cut
     }
 
     /// What it was made with.

@@ -234,7 +234,7 @@ fn a_cache_is_not_mixed() {
         ),
         (
             Made::new(&BackTranslation::new(Stutter, program, 0.9), AMOUNT, &texts()),
-            "translators `stutter / stutter`, asked for `stutter / cat`",
+            "made with another translator back",
         ),
         (
             Made::new(
@@ -250,8 +250,23 @@ fn a_cache_is_not_mixed() {
         (Made::new(&same, Amount { copies: 2, ..AMOUNT }, &texts()), "copies `3`, asked for `2`"),
         (Made::new(&same, Amount { batch: 2, ..AMOUNT }, &texts()), "batch `1`, asked for `2`"),
         (Made::new(&same, Amount { seed: 8, ..AMOUNT }, &texts()), "seed `7`, asked for `8`"),
-        (Made::new(&same, AMOUNT, &other_texts), "texts `4 of hash"),
+        (Made::new(&same, AMOUNT, &other_texts), "made of 4 other texts; name another place"),
     ];
+    // Out of one language into the other, and the other way round.
+    let named = |translators: [&str; 2]| {
+        let made = Made::new(&same, AMOUNT, &texts()).unwrap();
+        Made { translators: translators.map(str::to_owned), ..made }
+    };
+    let swapped = path.with_file_name("swapped.jsonl");
+    drop(Paraphrases::open(&swapped, named(["en-fr", "fr-en"])).unwrap());
+    for (asked, expected) in [
+        (["fr-en", "en-fr"], "both translators, the one for the other: exchange them"),
+        (["en-de", "fr-en"], "another translator into the other language"),
+        (["en-de", "de-en"], "other translators"),
+    ] {
+        let error = Paraphrases::open(&swapped, named(asked)).unwrap_err().to_string();
+        assert!(error.contains(expected), "{error}");
+    }
     let error = open(&path).unwrap_err().to_string();
     assert!(error.contains("in use by another process"), "{error}");
     let mut other = BackTranslation::new(Stutter, Stutter, 0.8);
@@ -438,5 +453,9 @@ fn processes_that_share_the_work_end_with_the_bytes_of_one() {
     let other = Made { temperature: 0.7, ..made };
     let other = Parts::beside(&path, other);
     let error = other.fill(&mut pipeline(), &texts(), [1, 2], 0, |_| {}).unwrap_err().to_string();
-    assert!(error.contains("batch-000001.jsonl") && error.contains("other settings"), "{error}");
+    assert!(
+        error.contains("batch-000001.jsonl")
+            && error.contains("temperature `0.9`, asked for `0.7`"),
+        "{error}"
+    );
 }

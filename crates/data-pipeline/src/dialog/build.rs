@@ -12,9 +12,11 @@
 //! A stopped call is taken up: after the last source file in 1, after the last unit in 4. The bytes
 //! depend on the sources and options alone, not on the number of workers or on the order of lines.
 
+mod begun;
 mod partition;
 mod units;
 
+use self::begun::begin;
 use self::partition::Partitions;
 use super::bpe::{BpeSize, BpeTrainer};
 use super::encoded::PairLengths;
@@ -57,6 +59,8 @@ pub struct DialogBuildOptions {
     pub vocabulary_bytes: u64,
     /// Tokens of a file; at most one for 32 bytes of memory, in which it is put together.
     pub shard_tokens: u64,
+    /// What tells the words that make a message unsafe from others, such as a digest.
+    pub unsafe_words: String,
 }
 
 impl Default for DialogBuildOptions {
@@ -72,6 +76,7 @@ impl Default for DialogBuildOptions {
             vocabulary: BpeSize::default(),
             vocabulary_bytes: 64 << 20,
             shard_tokens: 1 << 26,
+            unsafe_words: String::new(),
         }
     }
 }
@@ -112,7 +117,7 @@ const SHARE: u64 = 8;
 ///
 /// # Errors
 /// Those of reading and writing; when a conversation does not fit in the memory; when the folder
-/// was begun with other files or options.
+/// was begun with files of other content or other options, or another process builds in it.
 pub fn build_dialogs(
     sources: &[DialogSource],
     tokenizer: Option<&DialogTokenizer>,
@@ -126,11 +131,16 @@ pub fn build_dialogs(
     options.lengths.check()?;
     std::fs::create_dir_all(folder)
         .map_err(DataError::io(folder, "name a folder that may be written to"))?;
+    let _lock = DataError::lock(folder)?;
     let mut files: Vec<(&DialogSource, PathBuf)> = Vec::new();
     for source in sources {
         files.extend(source.files()?.into_iter().map(|file| (source, file)));
     }
-    let settings = begin(folder, &files, tokenizer, options)?;
+    let total = files.len() as u64;
+    // Their number has no influence on the result.
+    let noted = json!(DialogBuildOptions { workers: 0, ..options.clone() });
+    let mut known = |done| progress(DialogProgress { stage: "checking", done, total });
+    let settings = begin(folder, &files, tokenizer, noted, &mut known)?;
     let finished = folder.join("built.json");
     let work = folder.join("work");
     if let Ok(bytes) = std::fs::read(&finished) {
@@ -141,7 +151,6 @@ pub fn build_dialogs(
         return serde_json::from_slice(&bytes)
             .map_err(|error| DataError::format(&finished, 0, error.to_string()));
     }
-    let total = files.len() as u64;
     let mut read = |done| progress(DialogProgress { stage: "reading", done, total });
     let bytes: u64 = files.iter().filter_map(|(_, f)| Some(f.metadata().ok()?.len())).sum();
     // Packed text is five times as long, and messages take more room in memory.
@@ -203,44 +212,6 @@ pub fn build_dialogs(
     atomic_file::write(&finished, (note + "\n").as_bytes())?;
     std::fs::remove_dir_all(&work).map_err(DataError::io(&work, "remove it"))?;
     Ok(built)
-}
-
-/// Notes what is built, or compares it with the note of the call that began. Gives the digest of
-/// the settings.
-fn begin(
-    folder: &Path,
-    files: &[(&DialogSource, PathBuf)],
-    tokenizer: Option<&DialogTokenizer>,
-    options: &DialogBuildOptions,
-) -> Result<Digest, DataError> {
-    let mut known = Vec::new();
-    for (source, file) in files {
-        let data = file.metadata().map_err(DataError::io(file, "check the file"))?;
-        known.push(json!([file, data.len(), source.format, source.part]));
-    }
-    let options = DialogBuildOptions { workers: 0, ..options.clone() };
-    let vocabulary = tokenizer.map(|tokenizer| tokenizer.digest().to_string());
-    let note = json!({
-        "format": 1, "files": known, "vocabulary": vocabulary, "options": options,
-    });
-    let path = folder.join("build.json");
-    if path.is_file() {
-        let bytes = std::fs::read(&path).map_err(DataError::io(&path, "check the file"))?;
-        let before: serde_json::Value = serde_json::from_slice(&bytes)
-            .map_err(|error| DataError::format(&path, 0, error.to_string()))?;
-        let keys = ["format", "files", "vocabulary", "options"];
-        let other: Vec<&str> = keys.into_iter().filter(|key| before[*key] != note[*key]).collect();
-        if !other.is_empty() {
-            return Err(DataError::Missing {
-                path: folder.to_path_buf(),
-                fault: format!("begun with other {}", other.join(", ")),
-                way_out: "name another folder, or remove this one to build anew",
-            });
-        }
-    } else {
-        atomic_file::write(&path, format!("{note:#}\n").as_bytes())?;
-    }
-    Ok(Digest::of(note["options"].to_string().as_bytes()))
 }
 
 /// The tokenizer that is given, was made before, or is made of training texts now.

@@ -63,7 +63,7 @@ pub(super) fn post(
 
 /// No whole answer came.
 fn lost(error: ureq::Error) -> Error {
-    use ureq::Error::{ConnectionFailed, HostNotFound, Io, Protocol, Timeout};
+    use ureq::Error::{BadUri, ConnectionFailed, HostNotFound, Io, Protocol, Timeout};
     match error {
         Io(error) if error.kind() == io::ErrorKind::InvalidData => {
             Error::Chat(format!("its answer cannot be read: {error}"))
@@ -71,6 +71,8 @@ fn lost(error: ureq::Error) -> Error {
         Io(_) | Timeout(_) | ConnectionFailed | HostNotFound | Protocol(_) => {
             Error::ChatLost(error.to_string())
         }
+        // It shows the address with all that is in it.
+        BadUri(_) => Error::Chat("its address is none: give one as http://HOST:PORT/v1".to_owned()),
         other => Error::Chat(other.to_string()),
     }
 }

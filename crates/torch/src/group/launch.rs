@@ -6,6 +6,27 @@ use std::os::unix::process::CommandExt;
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::time::{Duration, Instant};
 
+/// The variable for the process that started this one.
+const LAUNCHER: &str = "TUTOR_LAUNCHER";
+
+/// Asks the system to tell this process to stop (SIGTERM) as soon as the [`Launch`] that started it
+/// is gone, however that ended: what cannot be caught, such as SIGKILL, leaves it no time to tell.
+/// Nothing happens in a process that was started otherwise, and on systems other than Linux.
+///
+/// # Errors
+/// If the launcher is gone already.
+pub fn end_with_launcher() -> io::Result<()> {
+    let launcher = std::env::var(LAUNCHER).ok().and_then(|id| id.parse::<u32>().ok());
+    let Some(launcher) = launcher else { return Ok(()) };
+    #[cfg(target_os = "linux")]
+    rustix::process::set_parent_process_death_signal(Some(rustix::process::Signal::TERM))?;
+    // It may have ended before the system was asked.
+    match std::os::unix::process::parent_id() == launcher {
+        true => Ok(()),
+        false => Err(io::Error::other("the process that started this one is gone")),
+    }
+}
+
 /// How to start and watch processes that form a group.
 #[derive(Clone, Copy, Debug)]
 pub struct Launch {
@@ -55,6 +76,7 @@ impl Launch {
                 .env("LOCAL_WORLD_SIZE", self.size.to_string())
                 .env("MASTER_ADDR", "127.0.0.1")
                 .env("MASTER_PORT", port.to_string())
+                .env(LAUNCHER, std::process::id().to_string())
                 .env_remove("TORCHELASTIC_USE_AGENT_STORE")
                 // Ctrl-C in a terminal reaches this process alone, which tells them once.
                 .process_group(0);

@@ -4,6 +4,8 @@ use std::cell::{Cell, RefCell};
 use std::fmt;
 use std::net::{ToSocketAddrs, UdpSocket};
 use std::rc::Rc;
+use std::sync::mpsc;
+use std::time::Duration;
 
 use tch::{Kind, Tensor, no_grad};
 
@@ -88,12 +90,9 @@ impl Group {
         assert!(rank < size, "rank {rank} of {size} processes");
         let ms = i64::try_from(timeout.as_millis()).unwrap_or(i64::MAX);
         let serves = rank == 0 && !meeting.served;
-        let open = |serves| {
-            let whole = shim::Store::open(host, port, serves, ms)?;
-            whole.within(name)
-        };
+        let open = |serves| open_store(host.clone(), port, serves, name.clone(), timeout);
         let at = format!("meeting at {host}:{port}");
-        let told = |reason: String| format!("{at}: {reason}");
+        let told = |reason: String| format!("{at}: {}", plain(&reason));
         let store = open(serves).map_err(told).map_err(error("joining"))?;
         let watched = open(false).map_err(told).map_err(error("joining"))?;
         let roll_call = RollCall::begin(store, watched, [rank, size], timeout)
@@ -101,7 +100,7 @@ impl Group {
             .map_err(error("joining"))?;
         let address = address_towards(host, port);
         let shim = shim::Group::join(&roll_call.store(), [rank, size], &address, ms)
-            .map_err(|reason| format!("{at}: connecting from {address}: {reason}"))
+            .map_err(|reason| format!("{at}: connecting from {address}: {}", plain(&reason)))
             .map_err(error("joining"))?;
         let (rows, whole_batch_norm) = (RefCell::default(), Cell::new(true));
         Ok(Self(Rc::new(Inner { rank, size, shim, roll_call, rows, whole_batch_norm })))
@@ -267,10 +266,52 @@ impl Group {
 
     /// The error of an operation, with what can be found out about who is gone.
     pub(super) fn error(&self, operation: &'static str, reason: String) -> Error {
-        let gone = self.0.roll_call.gone(operation);
+        let (gone, reason) = (self.0.roll_call.gone(operation), plain(&reason));
         let reason = gone.map_or(reason.clone(), |gone| format!("{gone} ({reason})"));
         Error { rank: self.rank(), size: self.size(), operation, reason }
     }
+}
+
+/// Opens the store of a group, or says within its time-out that it cannot be opened: libtorch waits
+/// without end for the answer of another program that listens at the port.
+fn open_store(
+    host: String,
+    port: u16,
+    serves: bool,
+    name: String,
+    timeout: Duration,
+) -> Result<shim::Store, String> {
+    /// What libtorch's own time-out gets more, since it knows more about what failed.
+    const GRACE: Duration = Duration::from_secs(1);
+    let ms = i64::try_from(timeout.as_millis()).unwrap_or(i64::MAX);
+    let (send, opened) = mpsc::channel();
+    let open = move || {
+        let store = shim::Store::open(&host, port, serves, ms);
+        // Nobody listens after the time-out.
+        let _ = send.send(store.and_then(|whole| whole.within(&name)));
+    };
+    let thread = std::thread::Builder::new().name("meeting".into()).spawn(open);
+    thread.map_err(|error| format!("no thread: {error}"))?;
+    let taken = "set MASTER_PORT to a port that no other program has";
+    match opened.recv_timeout(timeout.saturating_add(GRACE)) {
+        Ok(Err(reason)) if reason.contains("EADDRINUSE") => {
+            Err(format!("another program listens there: {taken}"))
+        }
+        Ok(opened) => opened,
+        Err(_) => {
+            let seconds = timeout.as_secs_f64();
+            Err(format!("rank 0 gave no answer within {seconds} s: start it too, and {taken}"))
+        }
+    }
+}
+
+/// What libtorch says, in a line, without the frames of its stack.
+fn plain(reason: &str) -> String {
+    let lines = reason.lines().map(|line| {
+        let line = line.split("Exception raised from ").next().unwrap_or_default().trim();
+        if line.starts_with("frame #") { "" } else { line }
+    });
+    lines.filter(|line| !line.is_empty()).collect::<Vec<_>>().join(" ")
 }
 
 fn contiguous(t: &Tensor) {
@@ -298,4 +339,19 @@ fn address_towards(host: &str, port: u16) -> String {
         Some(socket.local_addr().ok()?.ip().to_string())
     };
     found().unwrap_or_else(|| "127.0.0.1".to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn frames_of_the_stack_are_not_told() {
+        let said = "The client socket has failed.\nException raised from throwTimeoutError at \
+                    /pytorch/socket.cpp:1028 (most recent call first):\nframe #0: c10::Error::Error\
+                    (c10::SourceLocation) + 0x80 (0x7f in libc10.so)\n  frame #1: <unknown \
+                    function> + 0x5ffc (0x7f in libtorch_cpu.so)\n\nIt was 127.0.0.1:1.\n";
+        assert_eq!(plain(said), "The client socket has failed. It was 127.0.0.1:1.");
+        assert_eq!(plain("reset by peer"), "reset by peer");
+    }
 }

@@ -368,3 +368,28 @@ fn who_does_not_come_is_named() {
     let said = said(folder.path(), 0);
     assert!(said.contains("rank 1 has not come within 3 s"), "{said}");
 }
+
+#[test]
+fn a_port_of_another_program_is_named_within_the_time_out() {
+    // It lets others come and never answers.
+    let other = std::net::TcpListener::bind(("127.0.0.1", 0)).expect("a port");
+    let port = other.local_addr().expect("an address").port();
+    let timeout = Duration::from_secs(2);
+    for rank in [0, 1] {
+        let meeting = Meeting {
+            host: "127.0.0.1".into(),
+            port,
+            rank,
+            local_rank: rank,
+            size: 2,
+            served: false,
+            name: "test".into(),
+            timeout,
+        };
+        let began = Instant::now();
+        let error = Group::join(&meeting).expect_err("another program").to_string();
+        assert!(began.elapsed() < timeout + Duration::from_secs(5), "{:?}", began.elapsed());
+        assert!(error.contains("MASTER_PORT") && !error.contains("frame #"), "{error}");
+        assert!(error.contains(&port.to_string()), "{error}");
+    }
+}

@@ -15,7 +15,7 @@ use data_pipeline::text::{OwnTexts, Reviews, clean};
 use indicatif::{ProgressBar, ProgressStyle};
 
 use super::device::chosen;
-use super::say;
+use super::{ranges, say};
 use crate::run::note::note;
 use crate::text::paraphrase_quality::Quality;
 use crate::text::translation::Translation;
@@ -52,18 +52,22 @@ struct TextArgs {
     /// The network that translates back.
     #[arg(long, value_name = "FOLDER")]
     backward: String,
+    /// The language of the texts, as `en`: networks that say which languages they translate are
+    /// checked against it. English with --reviews.
+    #[arg(long, value_name = "LANGUAGE", conflicts_with = "reviews")]
+    language: Option<String>,
     /// Paraphrases of each text.
-    #[arg(long, value_name = "N", default_value_t = 1)]
+    #[arg(long, value_name = "N", default_value_t = 1, value_parser = ranges::count::<usize>)]
     paraphrases: usize,
     /// How freely words are chosen, in both directions: near 0 paraphrases are almost the texts, at
     /// 1 they are diverse and often wrong.
-    #[arg(long, value_name = "T", default_value_t = 0.9)]
+    #[arg(long, value_name = "T", default_value_t = 0.9, value_parser = ranges::from_0)]
     temperature: f64,
     /// The seed of the choices.
     #[arg(long, default_value_t = 0)]
     seed: u64,
     /// Texts that are made at a time: what a stop loses at most.
-    #[arg(long, value_name = "N", default_value_t = 64)]
+    #[arg(long, value_name = "N", default_value_t = 64, value_parser = ranges::count::<usize>)]
     batch: usize,
     /// Make the part W of R, counted from 0, while other processes make the others, in the same
     /// folder; what comes out has the same bytes.
@@ -86,8 +90,8 @@ struct TextArgs {
     #[arg(long, default_value = "auto")]
     device: String,
     /// Threads on the CPU; all processors if not given. They change no bit of what is made.
-    #[arg(long)]
-    threads: Option<std::num::NonZeroUsize>,
+    #[arg(long, value_parser = ranges::count::<usize>)]
+    threads: Option<usize>,
 }
 
 #[derive(Clone, Copy, ValueEnum)]
@@ -138,15 +142,16 @@ fn read(args: &TextArgs) -> Result<Vec<String>> {
 }
 
 fn back_translation(args: &TextArgs) -> Result<()> {
-    ensure!(args.paraphrases > 0, "--paraphrases 0: ask for at least one");
     let texts = read(args)?;
     let device = chosen(&args.device)?;
     let cores = std::thread::available_parallelism().map_or(1, std::num::NonZeroUsize::get);
-    let threads = args.threads.map_or(cores, std::num::NonZeroUsize::get);
+    let threads = args.threads.unwrap_or(cores);
     let open = |asked: &str| {
         Translation::open(asked, device, threads).with_context(|| format!("translating by {asked}"))
     };
     let (forward, backward) = (open(&args.forward)?, open(&args.backward)?);
+    let language = if args.reviews.is_some() { Some("en") } else { args.language.as_deref() };
+    check_ways(language, forward.way(), backward.way())?;
     let mut pipeline = BackTranslation::new(forward, backward, args.temperature);
     let amount = Amount { copies: args.paraphrases, batch: args.batch, seed: args.seed };
     let made = Made::new(&pipeline, amount, &texts)?;
@@ -166,10 +171,6 @@ fn back_translation(args: &TextArgs) -> Result<()> {
         parts.fill(&mut pipeline, &texts, args.shard, done, |_| bar.inc(workers as u64))?;
     }
     bar.finish_and_clear();
-    let cut = pipeline.forward.cut() + pipeline.backward.cut();
-    if cut > 0 {
-        note(&format!("{cut} sentences had more tokens than a network reads, and were cut"));
-    }
     let mut whole = open_when_free(&path, &made)?;
     parts.gather(&mut whole)?;
     let (there, all) = whole.progress();
@@ -181,7 +182,45 @@ fn back_translation(args: &TextArgs) -> Result<()> {
         return Ok(());
     }
     whole.export_copies(&args.out)?;
+    if let cut @ 1.. = whole.sentences_cut() {
+        note(&format!("{cut} sentences had more tokens than a network reads, and were cut"));
+    }
     finish(args, &path, &whole, &texts)
+}
+
+/// Refuses networks that say of themselves that they do not translate texts of this language into
+/// another and back.
+fn check_ways(
+    language: Option<&str>,
+    forward: [Option<&str>; 2],
+    backward: [Option<&str>; 2],
+) -> Result<()> {
+    // `en` and `eng` may be the same, and what is not known may be anything.
+    let differ = |a: Option<&str>, b: Option<&str>| {
+        a.zip(b).is_some_and(|(a, b)| a.len() == b.len() && !a.eq_ignore_ascii_case(b))
+    };
+    let told = |way: [Option<&str>; 2]| way.map(|name| name.unwrap_or("?")).join(" into ");
+    let (there, back) = (told(forward), told(backward));
+    if differ(forward[1], backward[0]) || differ(forward[0], backward[1]) {
+        bail!(
+            "--forward translates {there}, and --backward {back}: name one that translates back \
+             what the first one makes"
+        );
+    }
+    if differ(language, forward[0]) {
+        let language = language.unwrap_or_default();
+        match differ(Some(language), backward[0]) || backward[0].is_none() {
+            true => bail!("the texts are in {language}, and --forward translates {there}"),
+            false => bail!(
+                "the texts are in {language}, and --forward translates {there}: exchange --forward \
+                 and --backward"
+            ),
+        }
+    }
+    if let (None, Some(from)) = (language, forward[0]) {
+        note(&format!("the texts are taken for {from}, as --forward translates {there}"));
+    }
+    Ok(())
 }
 
 /// Opens the file that several processes join their parts in, one after the other.
@@ -233,5 +272,40 @@ fn short(text: &str) -> String {
     match line.char_indices().nth(MOST) {
         Some((end, _)) => format!("{}…", &line[..end]),
         None => line,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn networks_that_do_not_lead_back_are_refused() {
+        let way = |text: &'static str| -> [Option<&'static str>; 2] {
+            let (from, to) = text.split_once('-').expect("a way");
+            [from, to].map(|name| (name != "?").then_some(name))
+        };
+        let check = |language: Option<&str>, forward, backward| {
+            check_ways(language, way(forward), way(backward)).map_err(|error| error.to_string())
+        };
+        for (language, forward, backward) in [
+            (None, "?-?", "?-?"),
+            (Some("en"), "?-?", "fr-en"),
+            (Some("en"), "en-fr", "fr-en"),
+            (Some("en"), "eng-fra", "fr-en"),
+            (None, "fr-en", "en-fr"),
+        ] {
+            assert_eq!(check(language, forward, backward), Ok(()), "{forward} {backward}");
+        }
+        for (language, forward, backward, part) in [
+            (None, "en-fr", "en-fr", "en into fr, and --backward en into fr"),
+            (None, "en-fr", "fr-de", "back"),
+            (None, "en-de", "fr-en", "back"),
+            (Some("en"), "fr-en", "en-fr", "exchange"),
+            (Some("de"), "fr-en", "en-fr", "the texts are in de, and --forward translates fr"),
+        ] {
+            let fault = check(language, forward, backward).expect_err(forward);
+            assert!(fault.contains(part), "{fault}");
+        }
     }
 }

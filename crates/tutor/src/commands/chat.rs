@@ -22,7 +22,6 @@ pub(crate) struct Args {
 }
 
 pub(crate) fn run(args: &Args) -> Result<()> {
-    args.whom.check()?;
     train::signals::install().context("Ctrl-C cannot be watched for")?;
     let opened = args.whom.open()?;
     let responder = opened.responder();

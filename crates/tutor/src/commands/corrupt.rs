@@ -13,6 +13,7 @@ use indicatif::{ProgressBar, ProgressStyle};
 use serde::{Deserialize, Serialize};
 
 use super::say;
+use super::skipped::skipped_by;
 use crate::run::files;
 use crate::run::note::note;
 
@@ -182,7 +183,7 @@ pub(crate) fn run(args: &Args) -> Result<()> {
     bar.finish_and_clear();
     let (mut written, mut skipped) = (0, 0);
     for result in results {
-        let (w, s) = result?;
+        let (w, s) = result.map_err(|error| skipped_by("--on-bad skip", error))?;
         (written, skipped) = (written + w, skipped + s);
     }
     let kept = (files.len() - skipped) * corruptions.len() * severities.len() - written;

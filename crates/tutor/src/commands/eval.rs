@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, Result, bail, ensure};
 use metrics::stats;
 
+use super::ranges;
 use super::tally::Tally;
 use super::which::Choice;
 use crate::images::checkpoint;
@@ -46,10 +47,10 @@ pub(crate) struct Args {
     #[arg(long)]
     robustness: bool,
     /// Of how many images corruptions are made, spread over all.
-    #[arg(long, default_value_t = 200, value_name = "N", requires = "robustness")]
+    #[arg(long, default_value_t = 200, value_name = "N", requires = "robustness", value_parser = ranges::count::<usize>)]
     images: usize,
     /// Of how many images sequences are made.
-    #[arg(long, default_value_t = 20, value_name = "N", requires = "robustness")]
+    #[arg(long, default_value_t = 20, value_name = "N", requires = "robustness", value_parser = ranges::count::<usize>)]
     sequences: usize,
 }
 

@@ -4,6 +4,8 @@ use std::path::PathBuf;
 
 use anyhow::Result;
 
+use super::ranges;
+use super::skipped::skipped_by;
 use crate::papers::{self, finetune::plan};
 use crate::run::driver::{self, Options};
 use crate::run::note::note;
@@ -69,25 +71,25 @@ pub(crate) struct Common {
     #[arg(value_parser = clap::value_parser!(u64).range(1..=1000))]
     seeds: u64,
     /// Passes over the examples; as many as ELECTRA's code makes by default.
-    #[arg(long, conflicts_with = "steps")]
+    #[arg(long, conflicts_with = "steps", value_parser = ranges::above_0)]
     epochs: Option<f64>,
     /// Steps, in place of passes.
-    #[arg(long)]
+    #[arg(long, value_parser = ranges::count::<u64>)]
     steps: Option<u64>,
     /// Sequences of a batch.
-    #[arg(long)]
+    #[arg(long, value_parser = ranges::count::<usize>)]
     batch: Option<usize>,
     /// The learning rate of the head.
-    #[arg(long)]
+    #[arg(long, value_parser = ranges::above_0)]
     lr: Option<f64>,
     /// The factor of the learning rate from a layer to the one below.
-    #[arg(long, value_name = "FACTOR")]
+    #[arg(long, value_name = "FACTOR", value_parser = ranges::factor)]
     layer_decay: Option<f64>,
     /// Put the head one step above the top layer, not two as ELECTRA's code does.
     #[arg(long)]
     corrected_layer_decay: bool,
     /// Tokens of a sequence at most.
-    #[arg(long, value_name = "TOKENS")]
+    #[arg(long, value_name = "TOKENS", value_parser = ranges::at_least(3_usize))]
     longest: Option<usize>,
     /// Leave out what cannot be read or has a label that is not known, and count it.
     #[arg(long)]
@@ -151,6 +153,10 @@ impl Task {
 }
 
 pub(crate) fn run(args: &Args) -> Result<()> {
+    fine_tune(args).map_err(|error| skipped_by("--skip-bad", error))
+}
+
+fn fine_tune(args: &Args) -> Result<()> {
     let common = args.task.common();
     let device = super::device::chosen(&common.device)?;
     if let Some(threads) = common.threads {

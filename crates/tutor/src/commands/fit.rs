@@ -4,6 +4,8 @@ use std::path::PathBuf;
 
 use anyhow::{Context, Result};
 
+use super::ranges;
+use super::skipped::skipped_by;
 use crate::papers::{self, own_images, own_texts};
 use crate::run::driver::{self, Options};
 use crate::run::note::note;
@@ -54,7 +56,7 @@ pub(crate) struct Data {
     #[arg(value_parser = clap::value_parser!(u32).range(16..=1024))]
     size: Option<u32>,
     /// Minutes that the run may take.
-    #[arg(long, default_value_t = 10.0)]
+    #[arg(long, default_value_t = 10.0, value_parser = ranges::above_0)]
     minutes: f64,
     /// MiB of decoded pictures that are kept in memory.
     #[arg(long, default_value_t = 512)]
@@ -124,7 +126,8 @@ impl Data {
             allow_duplicates: self.allow_duplicates,
             device,
         };
-        let plan = own_texts::plan::plan(&given)?;
+        let plan = own_texts::plan::plan(&given);
+        let plan = plan.map_err(|error| skipped_by("--skip-bad", error))?;
         Ok((plan.recipe, plan.lines))
     }
 }

@@ -8,6 +8,7 @@ use std::path::PathBuf;
 use anyhow::{Context, Result, bail};
 use indicatif::{ProgressBar, ProgressStyle};
 
+use super::ranges;
 use super::tally::Tally;
 use super::which::Which;
 use crate::run::experiment::Answer;
@@ -30,18 +31,12 @@ pub(crate) struct Args {
     #[arg(long)]
     out: Option<PathBuf>,
     /// Leaves the label empty where the network is less sure than this, a probability from 0 to 1.
-    #[arg(long, value_name = "P", value_parser = probability)]
-    threshold: Option<f32>,
-}
-
-fn probability(text: &str) -> Result<f32, String> {
-    match text.parse() {
-        Ok(p) if (0.0..=1.0).contains(&p) => Ok(p),
-        _ => Err(format!("{text:?} is no probability: write a number from 0 to 1")),
-    }
+    #[arg(long, value_name = "P", value_parser = ranges::share)]
+    threshold: Option<f64>,
 }
 
 pub(crate) fn run(args: &Args) -> Result<()> {
+    let threshold = args.threshold.map(|least| least as f32);
     let out = super::out_file(args.out.as_deref(), "labels.csv")?;
     let Some(format) = Format::of(&out) else {
         bail!("{}: the name must end in .csv, .parquet or .jsonl", out.display());
@@ -78,14 +73,14 @@ pub(crate) fn run(args: &Args) -> Result<()> {
     for answer in part.answers()? {
         let answer = answer?;
         tally.add(&answer);
-        if let (Answer::Said { probabilities, .. }, Some(least)) = (&answer, args.threshold) {
+        if let (Answer::Said { probabilities, .. }, Some(least)) = (&answer, threshold) {
             unsure += u64::from(table::is_unsure(probabilities, least));
         }
     }
     let table = Table {
         unit: shown.unit().trim_end_matches('s'),
         classes: predictor.classes(),
-        threshold: args.threshold,
+        threshold,
         rows: &|| {
             let answers = part.answers()?.enumerate();
             let row = |(i, answer): (usize, Result<Answer>)| match answer {
@@ -101,7 +96,7 @@ pub(crate) fn run(args: &Args) -> Result<()> {
     tally.tell(shown.unit());
     let labelled = tally.said - unsure;
     let mut text = format!("{}: {labelled} {} labelled by {about}", out.display(), shown.unit());
-    if let Some(least) = args.threshold {
+    if let Some(least) = threshold {
         text += &format!(", {unsure} below {least} left without a label");
     }
     super::say(&text)

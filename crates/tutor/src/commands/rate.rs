@@ -15,7 +15,7 @@ use rating_server::{
 };
 use report::Document;
 
-use super::say;
+use super::{ranges, say};
 use crate::papers::ssa::study;
 use input::{Partner, text};
 
@@ -41,7 +41,7 @@ enum What {
         #[command(flatten)]
         partner: Partner,
         /// How many conversations are wanted
-        #[arg(long, default_value_t = 100)]
+        #[arg(long, default_value_t = 100, value_parser = ranges::count::<u32>)]
         conversations: u32,
     },
     /// Ask a model the raters' questions; what it says stands beside their votes, never among them
@@ -163,19 +163,19 @@ struct Init {
     #[arg(long, default_value = "Rating study")]
     name: String,
     /// Votes for each item, an odd number
-    #[arg(long, default_value_t = 5)]
+    #[arg(long, default_value_t = 5, value_parser = ranges::count::<u32>)]
     votes: u32,
     /// What orders and blind names are drawn by
     #[arg(long, default_value_t = 0)]
     seed: u64,
     /// Minutes for which an item is kept for a rater who does not answer
-    #[arg(long, default_value_t = 20)]
+    #[arg(long, default_value_t = 20, value_parser = ranges::count::<u32>)]
     lease_minutes: u32,
     /// A gold item is shown about once in so many items; 0 for never
     #[arg(long, default_value_t = 10)]
     gold_every: u32,
     /// The most items for one rater
-    #[arg(long)]
+    #[arg(long, value_parser = ranges::count::<u32>)]
     items_per_rater: Option<u32>,
     /// Ask a third question: could a person have said this?
     #[arg(long)]

@@ -6,6 +6,7 @@ use anyhow::{Result, anyhow};
 use toml::Value;
 use torch::Device;
 
+use super::ranges;
 use crate::papers;
 use crate::recipe::catalog;
 use crate::recipe::edit::{Override, parse_override};
@@ -52,6 +53,7 @@ pub(crate) struct Changes {
     rows: Option<String>,
     /// Run with each of these numbers of labels, as `30,50,100`, where the recipe can.
     #[arg(long, value_name = "N,N,...", value_delimiter = ',')]
+    #[arg(value_parser = ranges::count::<u32>)]
     labels: Vec<u32>,
     /// Change a setting, as `student.train.steps=400`. May be given several times. Lists and tables
     /// are TOML, as `data.size=[64,64]`; strings need no quotes: the key decides what VALUE is.
@@ -92,6 +94,13 @@ impl Changes {
             }
             _ => error,
         })
+    }
+}
+
+impl Args {
+    /// Whether so many processes can run this together; the error says why not.
+    pub(super) fn shares(&self, processes: usize) -> Result<()> {
+        self.changes.resolve(&self.recipe)?.shares(processes)
     }
 }
 

@@ -12,8 +12,8 @@ use std::time::Duration;
 use anyhow::{Context, Result, ensure};
 use chat_server::{Limits, Maker, Model, ServeOptions, serve};
 
-use super::say;
 use super::whom::Whom;
+use super::{ranges, say};
 use served::Served;
 
 /// Who is talked to, and how the server is reached.
@@ -57,7 +57,7 @@ pub(crate) struct Args {
     queue: u16,
     /// Requests of one address in a second, ten times as many at once; 100 by default, 2 where
     /// others than this machine are served.
-    #[arg(long, value_name = "N")]
+    #[arg(long, value_name = "N", value_parser = ranges::above_0)]
     rate: Option<f64>,
     /// Seconds that a reply may take, after which it ends with what there is.
     #[arg(long, value_name = "SECONDS", default_value_t = 120)]
@@ -69,7 +69,6 @@ pub(crate) struct Args {
 const SHORTEST: usize = 16;
 
 pub(crate) fn run(args: &Args) -> Result<()> {
-    args.whom.check()?;
     let mut options = ServeOptions {
         address: SocketAddr::from((args.listen, args.port)),
         public_url: args.public_url.clone(),
@@ -80,7 +79,6 @@ pub(crate) fn run(args: &Args) -> Result<()> {
         limits: Limits::default(),
     };
     let rate = args.rate.unwrap_or(if options.is_open() { 2.0 } else { 100.0 });
-    ensure!(rate.is_finite() && rate > 0.0, "--rate: {rate} is not above 0");
     options.limits.per_second = rate;
     options.limits.burst = (10.0 * rate).max(1.0);
     options.limits.waiting = usize::from(args.queue);

@@ -11,7 +11,7 @@ use augment::sheet::{self, SheetRow};
 use data_pipeline::dataset::{Samples, digits};
 use data_pipeline::picture::{Decode, write_png};
 
-use super::say;
+use super::{ranges, say};
 use crate::recipe::catalog;
 
 mod canvas;
@@ -34,10 +34,10 @@ enum What {
         #[arg(long)]
         policy: Option<String>,
         /// Columns: strengths of an operation, draws in a row
-        #[arg(long, default_value_t = 6)]
+        #[arg(long, default_value_t = 6, value_parser = ranges::count::<usize>)]
         columns: usize,
         /// Rows of draws of the whole policy
-        #[arg(long, default_value_t = 2)]
+        #[arg(long, default_value_t = 2, value_parser = ranges::count::<usize>)]
         draws: usize,
         #[command(flatten)]
         common: Common,

@@ -2,10 +2,11 @@
 
 use std::path::{Path, PathBuf};
 
-use anyhow::{Result, bail, ensure};
+use anyhow::{Result, bail};
 use dialog_models::decode::{Repetition, SampleConfig, Sampling};
 use weights::find::{Places, find};
 
+use super::ranges;
 use super::which::Choice as Network;
 use crate::dialog::responder::{Choice, Responder};
 use crate::run::experiment::Predictor;
@@ -42,10 +43,10 @@ pub(super) struct Whom {
     #[arg(value_parser = clap::value_parser!(u16).range(1..=1000))]
     candidates: u16,
     /// How daring words are chosen: 0 takes the likeliest, 1 draws them as they were learned.
-    #[arg(long, value_name = "T", default_value_t = 0.88)]
+    #[arg(long, value_name = "T", default_value_t = 0.88, value_parser = ranges::from_0)]
     temperature: f64,
     /// Draw from the K likeliest tokens only.
-    #[arg(long, value_name = "K")]
+    #[arg(long, value_name = "K", value_parser = ranges::count::<usize>)]
     top_k: Option<usize>,
     /// Tokens of a reply at most; as many as the network was made for by default, 128 for
     /// `--weights`.
@@ -66,18 +67,6 @@ impl Opened {
 }
 
 impl Whom {
-    /// Names what cannot be, before anything is loaded.
-    pub(super) fn check(&self) -> Result<()> {
-        let faults: Vec<String> = self
-            .sampling()
-            .faults()
-            .iter()
-            .map(|(key, fault)| format!("--{}: {fault}", key.replace('_', "-")))
-            .collect();
-        ensure!(faults.is_empty(), "{}", faults.join("; "));
-        Ok(())
-    }
-
     fn sampling(&self) -> Sampling {
         Sampling { temperature: self.temperature, top_k: self.top_k, nucleus: None }
     }

@@ -67,7 +67,7 @@ impl Folder {
             ("validation", validation),
             ("test", test),
         ];
-        let mut left = config.memory << 20;
+        let mut left = config.memory.saturating_mul(1 << 20);
         let mut opened = Vec::new();
         for (name, set) in parts {
             let Some(set) = set else { continue };

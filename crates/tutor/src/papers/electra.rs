@@ -39,7 +39,7 @@ fn read(mut head: Head, own: &Table) -> Result<Box<dyn Experiment>> {
     follows(own, &["pretrain", "mask"], MASK)?;
     recipe.pretrain.encoder.vocabulary = vocabulary;
     recipe.pretrain.mask = MASK;
-    row::choose(&mut head, &mut recipe.rows)?;
+    row::choose(&mut head, &mut recipe.rows, &[])?;
     recipe.check(&head.name)?;
     let rows: Vec<_> = recipe
         .finetune

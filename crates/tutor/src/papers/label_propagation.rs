@@ -30,7 +30,7 @@ struct LabelPropagation {
 
 fn read(mut head: Head, own: &Table) -> Result<Box<dyn Experiment>> {
     let mut recipe: Recipe = edit::read(own)?;
-    row::choose(&mut head, &mut recipe.rows)?;
+    row::choose(&mut head, &mut recipe.rows, &[])?;
     recipe.check(&head.name)?;
     let of_shape = |shape: Shape| {
         let name = move |row: &str| format!("{}, {row}", shape.name());

@@ -44,7 +44,7 @@ fn read(mut head: Head, own: &Table) -> Result<Box<dyn Experiment>> {
         "net.vocabulary: follows from vocabulary.tokens and is {tokens}: leave it out"
     );
     recipe.net.vocabulary = tokens;
-    row::choose(&mut head, &mut recipe.rows)?;
+    row::choose(&mut head, &mut recipe.rows, &[])?;
     recipe.check(&head.name)?;
     let rows: Vec<_> =
         recipe.rows.iter().map(|row| (row.name.clone(), row.against.clone())).collect();

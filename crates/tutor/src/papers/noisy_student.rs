@@ -24,6 +24,7 @@ use crate::images::trained_model::{Place, TrainedModel};
 use crate::recipe::edit;
 use crate::recipe::evaluate::EvaluateConfig;
 use crate::recipe::head::Head;
+use crate::recipe::paths::from_anywhere;
 use crate::run::experiment::{Experiment, Findings, Paper, Predictor};
 use crate::run::seeds::Run;
 use recipe::Recipe;
@@ -89,12 +90,20 @@ impl Experiment for NoisyStudent {
         self.head.to_toml(&self.recipe)
     }
 
-    fn shares(&self) -> Result<()> {
+    fn shares(&self, processes: usize) -> Result<()> {
+        self.recipe.shares(processes)?;
+        for name in self.chosen_rows() {
+            let row = self.recipe.row(name)?.shares(processes);
+            row.with_context(|| format!("row {name}"))?;
+        }
         Ok(())
     }
 
     fn open(&mut self, dir: Option<&Path>) -> Result<()> {
         self.recipe.data.anchor(dir)?;
+        if let Some(asked) = &mut self.recipe.teacher.weights {
+            *asked = from_anywhere(asked)?;
+        }
         self.source = Some(ImageSource::open(&self.recipe.data, dir)?);
         Ok(())
     }

@@ -19,6 +19,7 @@ use toml::Table;
 
 use crate::recipe::edit;
 use crate::recipe::head::Head;
+use crate::recipe::paths::from_anywhere;
 use crate::run::experiment::{Experiment, Findings, Paper};
 use crate::run::seeds::Run;
 use published::Transcripts;
@@ -55,6 +56,8 @@ impl Experiment for Ssa {
         let folder: Option<PathBuf> = dir.map(|dir| dir.join(&self.recipe.transcripts));
         self.transcripts = Transcripts::read(folder.as_deref())?;
         if !self.recipe.sweep.is_empty() {
+            // So that the run's recipe is the same run again from anywhere.
+            self.recipe.sweep = from_anywhere(&self.recipe.sweep)?;
             self.sweep = Sweep::read(Path::new(&self.recipe.sweep))?;
         }
         Ok(())

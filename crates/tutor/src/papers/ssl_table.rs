@@ -17,6 +17,7 @@ use crate::images::trained_model::{Place, TrainedModel};
 use crate::recipe::head::Head;
 use crate::recipe::{edit, row};
 use crate::run::experiment::{Experiment, Findings, Paper, Predictor};
+use crate::run::processes;
 use crate::run::seeds::Run;
 use recipe::{Recipe, RowConfig};
 
@@ -31,7 +32,7 @@ struct SslTable {
 
 fn read(mut head: Head, own: &Table) -> Result<Box<dyn Experiment>> {
     let mut recipe: Recipe = edit::read(own)?;
-    row::choose(&mut head, &mut recipe.rows)?;
+    row::choose(&mut head, &mut recipe.rows, &[])?;
     recipe.check(&head.name)?;
     let row = |row: &RowConfig| (row.name.clone(), row.against.clone());
     head.check_expectations(&recipe.rows.iter().map(row).collect::<Vec<_>>())?;
@@ -57,13 +58,15 @@ impl Experiment for SslTable {
         Ok(())
     }
 
-    fn shares(&self) -> Result<()> {
+    fn shares(&self, processes: usize) -> Result<()> {
         for (name, row) in self.recipe.trainings()? {
             ensure!(
                 row.method.shares_batches(),
                 "row {name}: its method goes by all samples of a batch, or draws numbers for it, \
                  and so it trains in one process; choose others by --rows"
             );
+            processes::check_batch("train", &row.train, processes)
+                .with_context(|| format!("row {name}"))?;
         }
         Ok(())
     }

@@ -43,7 +43,7 @@ fn read(mut head: Head, own: &Table) -> Result<Box<dyn Experiment>> {
             "net.{key}: follows from vocabulary.tokens: leave it out"
         );
     }
-    row::choose(&mut head, &mut recipe.rows)?;
+    row::choose(&mut head, &mut recipe.rows, &[])?;
     recipe.check(&head.name)?;
     let rows: Vec<_> =
         recipe.rows.iter().map(|row| (row.name.clone(), row.against.clone())).collect();

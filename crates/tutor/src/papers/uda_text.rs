@@ -34,6 +34,8 @@ pub(super) const PAPER: Paper = Paper { kind: "uda-text", read };
 struct UdaText {
     head: Head,
     recipe: Recipe,
+    /// Which rows are not run with the numbers of labels that are asked for, in words.
+    left_out: Vec<String>,
     /// The texts, once they are open, and where the data lie.
     texts: Option<Texts>,
     data: Option<PathBuf>,
@@ -41,7 +43,7 @@ struct UdaText {
 
 fn read(mut head: Head, own: &Table) -> Result<Box<dyn Experiment>> {
     let mut recipe: Recipe = edit::read(own)?;
-    row::choose(&mut head, &mut recipe.rows)?;
+    let left_out = row::choose(&mut head, &mut recipe.rows, &recipe.labels)?;
     recipe.check(&head.name)?;
     let rows: Vec<_> = recipe
         .rows
@@ -55,7 +57,7 @@ fn read(mut head: Head, own: &Table) -> Result<Box<dyn Experiment>> {
         })
         .collect();
     head.check_expectations(&rows)?;
-    Ok(Box::new(UdaText { head, recipe, texts: None, data: None }))
+    Ok(Box::new(UdaText { head, recipe, left_out, texts: None, data: None }))
 }
 
 impl UdaText {
@@ -70,7 +72,7 @@ impl UdaText {
 
     /// The rows that can be run with what there is, and why the others cannot.
     fn rows_there(&self, run: &Run<'_>) -> Result<(Vec<Row>, Vec<String>)> {
-        let (mut rows, mut left_out) = (Vec::new(), Vec::new());
+        let (mut rows, mut left_out) = (Vec::new(), self.left_out.clone());
         for row in self.recipe.trainings()? {
             match start::missing(&row.recipe, self.data.as_deref()) {
                 Some(why) => left_out.push(format!("The row {} is left out: {why}.", row.name)),
@@ -98,6 +100,7 @@ impl Experiment for UdaText {
 
     fn open(&mut self, dir: Option<&Path>) -> Result<()> {
         self.texts = Some(self.recipe.text.open(dir)?);
+        self.recipe.anchor(dir)?;
         self.data = dir.map(Path::to_owned);
         Ok(())
     }

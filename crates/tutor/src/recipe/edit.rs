@@ -81,6 +81,7 @@ pub(crate) fn resolved(
             quick.remove("data");
         }
         apply_table(&mut table, &quick)?;
+        shorten_rows(&mut table, &quick);
     }
     table.remove("quick");
     // What is taken out goes first, so that a table can be begun anew.
@@ -104,6 +105,36 @@ pub(crate) fn read<T: DeserializeOwned>(table: &Table) -> Result<T> {
 /// Sets every dotted key of `changes`.
 pub(crate) fn apply_table(table: &mut Table, changes: &Table) -> Result<()> {
     changes.iter().try_for_each(|(key, value)| apply(table, key, value.clone()))
+}
+
+/// Makes rows that set what `quick` sets too as short: a whole number of a row becomes the smaller
+/// of both.
+fn shorten_rows(table: &mut Table, quick: &Table) {
+    let rows: Vec<&mut Value> = match table.get_mut("rows") {
+        Some(Value::Array(rows)) => rows.iter_mut().collect(),
+        Some(Value::Table(rows)) => rows.iter_mut().map(|(_, row)| row).collect(),
+        _ => return,
+    };
+    for row in rows {
+        let Some(set) = row.get_mut("set").and_then(Value::as_table_mut) else { continue };
+        for (key, most) in quick.iter().filter_map(|(key, value)| Some((key, value.as_integer()?)))
+        {
+            shorten(set, key, most);
+        }
+    }
+}
+
+/// Lowers the number of a dotted key to `most`, whether the key stands there as a whole or in a
+/// table within a table.
+fn shorten(set: &mut Table, key: &str, most: i64) {
+    if let Some(Value::Integer(number)) = set.get_mut(key) {
+        *number = most.min(*number);
+    }
+    for (end, _) in key.match_indices('.') {
+        if let Some(Value::Table(inner)) = set.get_mut(&key[..end]) {
+            shorten(inner, &key[end + 1..], most);
+        }
+    }
 }
 
 /// Sets one dotted key. Tables on the way are made where they are missing: whether the key is known
@@ -257,6 +288,26 @@ mod tests {
 
     fn table(text: &str) -> Table {
         text.parse().expect("valid TOML")
+    }
+
+    #[test]
+    fn a_quick_run_is_short_in_every_row() {
+        let text = "train = { steps = 800, batch = 20 }\n\
+            [[rows]]\nset = { \"train.steps\" = 2500, \"train.batch\" = 4 }\n\
+            [[rows]]\nset = { train = { steps = 2500, lr = 0.1 }, kind = \"a\" }\n\
+            [[rows]]\nset = { \"train.steps\" = 7 }\n[[rows]]\n\
+            [quick]\n\"train.steps\" = 20\n\"train.lr\" = 0.01\nkind = \"b\"\n";
+        let rows = "[[rows]]\nset = { \"train.steps\" = 20, \"train.batch\" = 4 }\n\
+            [[rows]]\nset = { train = { steps = 20, lr = 0.1 }, kind = \"a\" }\n\
+            [[rows]]\nset = { \"train.steps\" = 7 }\n[[rows]]\n";
+        let found = resolved(text, true, false, &[]).expect("a recipe");
+        assert_eq!(found["rows"], table(rows)["rows"]);
+        assert_eq!(found["train"]["steps"], Value::Integer(20));
+        let whole = resolved(text, false, false, &[]).expect("a recipe");
+        assert_eq!(whole["rows"][0]["set"]["train.steps"], Value::Integer(2500));
+        let named = "rows.a.set = { \"train.steps\" = 9 }\nquick = { \"train.steps\" = 2 }\n";
+        let found = resolved(named, true, false, &[]).expect("a recipe");
+        assert_eq!(found["rows"]["a"]["set"]["train.steps"], Value::Integer(2));
     }
 
     #[test]

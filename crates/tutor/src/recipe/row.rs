@@ -14,24 +14,58 @@ pub(crate) trait TableRow {
 
     /// The row that it is compared with.
     fn against(&mut self) -> &mut Option<String>;
+
+    /// The numbers of labels that it is for, where these are not all of the recipe's.
+    fn labels(&self) -> Option<&[usize]> {
+        None
+    }
 }
 
 /// Leaves the rows that are to be run, so that the resolved recipe is the table that is run. A
-/// comparison with a row that is not run goes.
-pub(crate) fn choose<R: TableRow>(head: &mut Head, rows: &mut Vec<R>) -> Result<()> {
+/// comparison with a row that is not run goes. A row that is for other numbers of labels than the
+/// recipe's, `labels`, is left out, and told of in what is returned.
+pub(crate) fn choose<R: TableRow>(
+    head: &mut Head,
+    rows: &mut Vec<R>,
+    labels: &[usize],
+) -> Result<Vec<String>> {
     let choice = std::mem::take(&mut head.run_rows);
     choice.check(rows.iter().map(TableRow::name))?;
+    let known: Vec<String> = rows.iter().map(|row| row.name().to_owned()).collect();
     rows.retain(|row| choice.takes(row.name()));
+    let listed =
+        |counts: &[usize]| counts.iter().map(usize::to_string).collect::<Vec<_>>().join(", ");
+    let mut left_out = Vec::new();
+    rows.retain(|row| {
+        let other = row.labels().filter(|own| !own.iter().any(|count| labels.contains(count)));
+        left_out.extend(other.map(|own| {
+            let (name, own) = (row.name(), listed(own));
+            format!(
+                "The row {name} is left out: it is for {own} labels, not for {}.",
+                listed(labels)
+            )
+        }));
+        other.is_none()
+    });
+    ensure!(
+        left_out.is_empty() || !rows.is_empty(),
+        "no row is left to be run:\n  {}",
+        left_out.join("\n  ")
+    );
+    let left: Vec<String> = rows.iter().map(|row| row.name().to_owned()).collect();
     for row in rows.iter_mut() {
-        let kept = row.against().take().filter(|name| choice.takes(name));
+        // That a name is unknown is found when the rows are checked.
+        let is_run = |name: &String| left.contains(name) || !known.contains(name);
+        let kept = row.against().take().filter(is_run);
         *row.against() = kept;
     }
-    let left: Vec<&str> = rows.iter().map(TableRow::name).collect();
     head.expect.retain(|expected| {
         let about = expected.row.iter().chain(&expected.comparison);
-        about.flat_map(|name| name.split(" - ")).all(|name| left.contains(&last_word(name)))
+        about
+            .flat_map(|name| name.split(" - "))
+            .all(|name| left.iter().any(|left| left == last_word(name)))
     });
-    Ok(())
+    Ok(left_out)
 }
 
 /// `uda` of `two-moons, uda`: a row's name may stand behind that of its data.

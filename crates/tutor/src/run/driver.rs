@@ -47,8 +47,8 @@ pub(crate) fn run(
         program: option_env!("TUTOR_COMMIT").unwrap_or(env!("CARGO_PKG_VERSION")).to_owned(),
     };
     let (text, head) = (experiment.to_toml()?, experiment.head());
-    if processes::group().is_some() {
-        experiment.shares()?;
+    if let Some(group) = processes::group() {
+        experiment.shares(group.size())?;
     }
     let folder = match processes::is_first() {
         true => {

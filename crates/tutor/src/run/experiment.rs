@@ -41,8 +41,8 @@ pub(crate) trait Experiment {
         Ok(())
     }
 
-    /// Whether several processes can run this together; the error says why not.
-    fn shares(&self) -> Result<()> {
+    /// Whether so many processes can run this together; the error says why not.
+    fn shares(&self, _processes: usize) -> Result<()> {
         bail!(
             "{}: recipes of the kind {} run in one process; several can run those of the \
              kinds ssl-table and noisy-student together",

@@ -1,11 +1,12 @@
 //! `runs/<paper>/<row>/<time>/`: finding the folder of an unfinished run of the same command, or
 //! making a new one.
 
-use std::fs::{self, File, TryLockError};
+use std::fs;
 use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result};
+use atomic_file::FolderLock;
 use report::FILE as RESULT;
 use serde::{Deserialize, Serialize};
 use tempfile::TempDir;
@@ -36,7 +37,7 @@ pub(crate) struct RunFolder {
     pub(crate) started: Started,
     /// Whether an earlier process began it.
     pub(crate) resumed: bool,
-    _lock: Option<File>,
+    _lock: Option<FolderLock>,
     /// Where a process writes whose findings are not kept, until it ends.
     _passing: Option<TempDir>,
 }
@@ -76,7 +77,7 @@ impl RunFolder {
         begin(&parent, text, wanted)
     }
 
-    fn held(dir: PathBuf, started: Started, resumed: bool, lock: File) -> Self {
+    fn held(dir: PathBuf, started: Started, resumed: bool, lock: FolderLock) -> Self {
         Self { dir, started, resumed, _lock: Some(lock), _passing: None }
     }
 
@@ -175,19 +176,11 @@ fn newest_first(parent: &Path) -> Result<Vec<PathBuf>> {
 }
 
 /// Keeps a second process out of the folder; the lock ends with the process, however that ends.
-fn lock(dir: &Path) -> Result<File> {
-    let path = dir.join(".lock");
-    let file = File::create(&path).with_context(|| format!("cannot make {}", path.display()))?;
-    match file.try_lock() {
-        Ok(()) => Ok(file),
-        Err(TryLockError::WouldBlock) => {
-            bail!(
-                "{} is being worked on by another process; wait for it, or start a new run with --fresh",
-                dir.display()
-            )
-        }
-        Err(TryLockError::Error(error)) => {
-            Err(error).with_context(|| format!("cannot lock {}", path.display()))
-        }
-    }
+fn lock(dir: &Path) -> Result<FolderLock> {
+    atomic_file::lock_folder(dir)?.with_context(|| {
+        format!(
+            "{} is being worked on by another process; wait for it, or start a new run with --fresh",
+            dir.display()
+        )
+    })
 }

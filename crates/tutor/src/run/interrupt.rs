@@ -2,13 +2,13 @@
 
 use anyhow::{Result, bail};
 
-/// A training was told to stop and has written its checkpoint.
+/// A training was told to stop and has written its checkpoint, or the work between trainings was.
 #[derive(Debug)]
 pub(crate) struct Interrupted;
 
 impl std::fmt::Display for Interrupted {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "stopped; a checkpoint is written, and the same command goes on from it")
+        write!(f, "stopped; what is done is kept, and the same command goes on from there")
     }
 }
 

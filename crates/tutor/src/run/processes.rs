@@ -9,6 +9,7 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 use torch::group::{Group, Meeting};
 use torch::{Device, Tensor};
+use train::TrainConfig;
 
 thread_local! {
     static GROUP: RefCell<Option<Group>> = const { RefCell::new(None) };
@@ -17,6 +18,7 @@ thread_local! {
 /// Joins the others that a launcher has started, as the variables of the environment say. Nothing
 /// happens in a process that was started alone.
 pub(crate) fn join() -> Result<()> {
+    torch::group::end_with_launcher()?;
     if let Some(meeting) = Meeting::of_environment()?
         && meeting.size > 1
     {
@@ -82,6 +84,18 @@ pub(crate) fn equalize(tensors: Vec<(String, Tensor)>) -> Result<()> {
         group.equalize(&tensors.into_iter().map(|(_, tensor)| tensor).collect::<Vec<_>>())?;
     }
     Ok(())
+}
+
+/// Refuses a training whose batches cannot be shared equally by so many processes; `key` is that
+/// of its settings.
+pub(crate) fn check_batch(key: &str, config: &TrainConfig, processes: usize) -> Result<()> {
+    let parts = config.accumulate.max(1);
+    let shared = train::parallel::share(config.batch / parts, [0, processes]);
+    let of = match parts {
+        1 => String::new(),
+        _ => format!(" (train.batch is {}, in {parts} parts by accumulate)", config.batch),
+    };
+    shared.map(drop).with_context(|| format!("{key}.batch{of}"))
 }
 
 /// Refuses a device on which several processes cannot work together.

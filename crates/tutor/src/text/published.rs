@@ -11,6 +11,7 @@ use weights::find::{Places, find};
 
 use super::classifier::TextClassifier;
 use super::predictor::{Columns, Kept, Parts, TextPredictor};
+use crate::recipe::paths::from_anywhere;
 use crate::run::stage::Trained;
 
 /// Whether what was asked for is a network of texts.
@@ -51,15 +52,11 @@ fn pre_trained(run: &Path) -> Result<Vec<PathBuf>> {
 /// What is asked for as it can be found from anywhere: a path made absolute, the network of a run
 /// of pre-training, or a name of the hub's cache as it is.
 pub(crate) fn locate(asked: &str) -> Result<String> {
-    let path = Path::new(asked);
-    if !path.exists() {
-        return Ok(asked.to_owned());
+    let asked = from_anywhere(asked)?;
+    if !Path::new(&asked).join("recipe.toml").is_file() {
+        return Ok(asked);
     }
-    let path = std::path::absolute(path)?;
-    let path = match path.join("recipe.toml").is_file() {
-        true => of_run(&path)?,
-        false => path,
-    };
+    let path = of_run(Path::new(&asked))?;
     let path = path.to_str();
     let path = path.with_context(|| format!("{asked}: a recipe can only name paths in UTF-8"))?;
     Ok(path.to_owned())

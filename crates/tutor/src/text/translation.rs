@@ -44,6 +44,8 @@ impl Languages for MarianTokenizer {
 /// its own, so that their number changes no bit.
 pub(crate) struct Translation {
     name: String,
+    /// Out of which language and into which, where its folder says so.
+    way: [Option<String>; 2],
     languages: Box<dyn Languages>,
     /// One for each thread, of the same tensors.
     nets: Vec<Box<dyn Autoregressive + Send>>,
@@ -99,6 +101,7 @@ impl Translation {
         };
         Ok(Self {
             name: format!("marian {}", identity(&checkpoint, folder)?),
+            way: way(folder),
             languages: Box::new(tokenizer),
             nets: (0..workers).map(|_| net()).collect(),
             special: config.special.clone(),
@@ -108,9 +111,9 @@ impl Translation {
         })
     }
 
-    /// How many texts had more tokens than the network has positions, and were cut into parts.
-    pub(crate) fn cut(&self) -> usize {
-        self.cut
+    /// Out of which language it translates and into which, where its folder says so.
+    pub(crate) fn way(&self) -> [Option<&str>; 2] {
+        self.way.each_ref().map(Option::as_deref)
     }
 
     /// The likeliest translation of each text that the search finds which the folder asks for.
@@ -183,6 +186,10 @@ impl Translator for Translation {
         self.name.clone()
     }
 
+    fn cut(&self) -> usize {
+        self.cut
+    }
+
     fn translate(
         &mut self,
         lines: &[String],
@@ -238,6 +245,19 @@ fn of_run(asked: &str) -> Result<String> {
     };
     let text = found.to_str();
     Ok(text.with_context(|| format!("{}: the path is no UTF-8", found.display()))?.to_owned())
+}
+
+/// The file of a folder that says out of which language it translates and into which.
+pub(crate) const TOKENIZER: &str = "tokenizer_config.json";
+
+/// The keys of it.
+pub(crate) const WAY: [&str; 2] = ["source_lang", "target_lang"];
+
+/// Both languages, as the folder names them.
+fn way(folder: &Path) -> [Option<String>; 2] {
+    let bytes = std::fs::read(folder.join(TOKENIZER)).unwrap_or_default();
+    let config: serde_json::Value = serde_json::from_slice(&bytes).unwrap_or_default();
+    WAY.map(|key| config[key].as_str().map(str::to_owned))
 }
 
 /// The random numbers of a piece follow from its place among those that are translated together.

@@ -157,13 +157,20 @@ fn several_formats_are_read_together() {
     assert_eq!((count(&said, "train"), count(&said, "test")), (2, 2), "{said}");
 
     let said = refused(dir.path(), &[&base[..], &["--min-subwords", "3"]].concat());
-    assert!(said.contains("other options"), "{said}");
+    assert!(said.contains("begun with min-subwords 2, not 3"), "{said}");
     write("words.txt", "tea\n");
     let said = refused(dir.path(), &[&base[..], &["--offensive-words", "words.txt"]].concat());
     assert!(said.contains("other offensive words"), "{said}");
     let broken = ["data", "dialog", "broken.jsonl", "--out", "broken", "--tokens", "300"];
     let said = refused(dir.path(), &broken);
-    assert!(said.contains("broken.jsonl") && said.contains('2'), "{said}");
+    assert!(said.contains("broken.jsonl line 2") && said.contains("--skip-bad)"), "{said}");
+    // What is of one length need not be the same.
+    write(
+        "daily.txt",
+        "Do you like tea ? __eou__ I do like it very much . __eou__ Everybody does like TEA !\n",
+    );
+    let said = refused(dir.path(), &base);
+    assert!(said.contains("another content of") && said.contains("daily.txt"), "{said}");
     for (more, part) in [
         (&["--memory", "2M"][..], "at least 4M"),
         (&["--min-alphabetic", "7"][..], "min-alphabetic"),

@@ -114,8 +114,15 @@ fn paraphrases_have_the_same_bytes_however_they_are_made() {
     killed(at, &with(&["parts", "--shard", "1/2"]), [150, 300, 450]);
     let said = run(at, &with(&["parts", "--shard", "0/2"]));
     assert!(said.contains("part 0 of 2 is made") || said.contains("12 paraphrases"), "{said}");
-    let said = run(at, &with(&["parts", "--shard", "1/2"]));
-    assert!(said.contains("12 paraphrases"), "{said}");
+    let last = call(at, &with(&["parts", "--shard", "1/2"]));
+    assert!(last.out.contains("12 paraphrases"), "{}", last.out);
+    let cut = |said: &str| -> u64 {
+        let line = said.lines().find(|line| line.ends_with("were cut")).expect(said);
+        line.split(' ').next().expect("a number").parse().expect("a number")
+    };
+    let again = call(at, &with(&["whole"]));
+    assert_eq!(cut(&last.err), cut(&again.err), "those of all processes, and of earlier ones");
+    assert!(cut(&last.err) >= 1);
     assert!(fs::read(store_of(at, "parts")).expect("the file") == whole);
     assert!(!at.join("parts/paraphrases.jsonl.parts").exists());
     // Torn in the middle of a line, and taken up.

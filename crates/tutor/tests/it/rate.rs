@@ -257,6 +257,17 @@ fn chatbots_answer_contexts_and_become_systems() {
         let asks = body["turns"].as_array().is_some_and(|turns| turns.len() == 1);
         json!({ "reply": if asks { "" } else { "Tom." } }).to_string()
     });
+    // Where nobody answers, or not so, the address is named, and no secret in it.
+    let gone = std::net::TcpListener::bind(("127.0.0.1", 0)).expect("a port");
+    let gone = gone.local_addr().expect("an address");
+    let secret = format!("http://me:hidden@{gone}/bot?key=hidden");
+    let said = refused(dir, &[&ask[..], &["gone", "--url", &secret], &set].concat());
+    assert!(said.contains(&format!("asking http://{gone}/bot: ")), "{said}");
+    assert!(!said.contains("hidden"), "{said}");
+    let wrong = server(|_, _| json!({ "error": "?" }).to_string());
+    let as_open_ai = ["wrong", "--url", &wrong, "--model", "m"];
+    let said = refused(dir, &[&ask[..], &as_open_ai, &set].concat());
+    assert!(said.contains(&format!("asking {wrong}: ")) && said.contains("no chat"), "{said}");
     let said = refused(dir, &[&ask[..], &["mute", "--url", &mute], &set].concat());
     assert!(said.contains("mute answered 1 of 2 contexts with nothing: swim"), "{said}");
     let silent = server(|_, _| "{}".to_owned());

@@ -86,6 +86,13 @@ fn a_sweep_of_models_is_drawn_where_one_is_named() {
     let words = call("sweep");
     let words: Vec<&str> = words.iter().map(String::as_str).collect();
     let folder = run_folder(dir, &run(dir, &words));
+    let recipe = fs::read_to_string(folder.join("recipe.toml")).expect("the recipe");
+    let path = fs::canonicalize(dir).expect("a folder").join("sweep");
+    assert!(recipe.contains(&format!("sweep = \"{}\"", path.display())), "{recipe}");
+    // So it can be run from elsewhere.
+    let elsewhere = tempfile::tempdir().expect("a folder");
+    let again = folder.join("recipe.toml").display().to_string();
+    run(elsewhere.path(), &["run", &again, "--quick"]);
     let text = fs::read_to_string(folder.join("report.md")).expect("a report");
     assert!(text.contains("| distinct-2 | 4 | 1.000 | -0.0200 | 1.0000 |"), "{text}");
     assert!(text.contains("| big | 10.00 | 0.800 | – | 100.0 ["), "{text}");

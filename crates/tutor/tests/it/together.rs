@@ -105,21 +105,17 @@ fn o37_a_killed_process_is_named_and_the_run_goes_on_with_fewer() {
         .spawn()
         .expect("started");
     let began = Instant::now();
-    let stage = dir.path().join("runs/ssl-benchmark/digits");
-    let trains = || {
-        let runs = std::fs::read_dir(&stage).into_iter().flatten().flatten();
-        let mut folders = runs.map(|run| run.path().join("seed-1/supervised/checkpoints"));
-        folders.any(|folder| std::fs::read_dir(folder).is_ok_and(|all| all.count() > 1))
-    };
-    while !trains() {
+    while !trains(dir.path()) {
         assert!(began.elapsed() < Duration::from_secs(120), "no checkpoint comes");
         std::thread::sleep(Duration::from_millis(20));
     }
-    kill_child(launched.id(), 1);
+    kill(child(launched.id(), 1));
     let output = launched.wait_with_output().expect("ended");
     let said = String::from_utf8_lossy(&output.stderr).into_owned();
     assert_eq!(output.status.code(), Some(1), "{said}");
-    assert!(said.contains("rank 1 is gone"), "{said}");
+    assert_eq!(said.matches("rank 1 is gone").count(), 1, "{said}");
+    assert!(said.contains("(another process says the same)"), "{said}");
+    assert!(!said.contains("frame #"), "{said}");
     assert!(said.contains("rank 1 was the first to end: it was killed by signal 9"), "{said}");
     // A single process goes on.
     let again = [&["run", "ssl-benchmark"], &arguments[6..]].concat();
@@ -140,8 +136,52 @@ fn o37_a_killed_process_is_named_and_the_run_goes_on_with_fewer() {
     assert!(said().contains("going on in"), "{}", said());
 }
 
-/// Kills the child of a process that has this rank.
-fn kill_child(parent: u32, rank: usize) {
+/// Whether a run has written a checkpoint.
+fn trains(dir: &Path) -> bool {
+    let runs = std::fs::read_dir(dir.join("runs/ssl-benchmark/digits"));
+    let runs = runs.into_iter().flatten().flatten();
+    let mut folders = runs.map(|run| run.path().join("seed-1/supervised/checkpoints"));
+    folders.any(|folder| std::fs::read_dir(folder).is_ok_and(|all| all.count() > 1))
+}
+
+#[test]
+#[cfg(target_os = "linux")]
+fn the_processes_end_with_a_launcher_that_is_killed() {
+    let dir = tempfile::tempdir().expect("a folder");
+    let long = ["--set", "train.steps=40000", "--set", "cadence.checkpoint=20"];
+    let arguments =
+        [&["launch", "--nproc", "2", "--", "run", "ssl-benchmark"], &FEW[..4], &FEW[12..], &long]
+            .concat();
+    let mut launched = command(dir.path(), &arguments)
+        .stdout(Stdio::null())
+        .stderr(Stdio::null())
+        .spawn()
+        .expect("started");
+    let began = Instant::now();
+    while !trains(dir.path()) {
+        assert!(began.elapsed() < Duration::from_secs(120), "no checkpoint comes");
+        std::thread::sleep(Duration::from_millis(20));
+    }
+    let ranks = [0, 1].map(|rank| child(launched.id(), rank));
+    launched.kill().expect("killed");
+    launched.wait().expect("ended");
+    let began = Instant::now();
+    let runs = |pid: &u32| {
+        let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
+        // One that nobody has waited for is still listed.
+        stat.rsplit(')').next().is_some_and(|rest| !rest.is_empty() && !rest.starts_with(" Z"))
+    };
+    while ranks.iter().any(runs) {
+        if began.elapsed() > Duration::from_secs(60) {
+            ranks.into_iter().filter(runs).for_each(kill);
+            panic!("they went on without their launcher");
+        }
+        std::thread::sleep(Duration::from_millis(50));
+    }
+}
+
+/// The child of a process that has this rank.
+fn child(parent: u32, rank: usize) -> u32 {
     let wanted = format!("RANK={rank}");
     let is_it = |pid: u32| {
         let read = |what: &str| std::fs::read(format!("/proc/{pid}/{what}")).unwrap_or_default();
@@ -153,7 +193,10 @@ fn kill_child(parent: u32, rank: usize) {
     };
     let all = std::fs::read_dir("/proc").expect("processes").flatten();
     let mut all = all.filter_map(|entry| entry.file_name().to_str()?.parse().ok());
-    let pid = all.find(|pid| is_it(*pid)).expect("the rank's process");
+    all.find(|pid| is_it(*pid)).expect("the rank's process")
+}
+
+fn kill(pid: u32) {
     let killed = std::process::Command::new("kill").args(["-KILL", &pid.to_string()]).status();
     assert!(killed.expect("kill").success());
 }
@@ -170,6 +213,25 @@ fn what_cannot_be_shared_is_refused() {
     let odd = ["--rows", "supervised", "--set", "train.batch=5"];
     let said = with(&[&["run", "ssl-benchmark", "--quick"], &odd[..]].concat());
     assert!(said.contains("a batch of 5 samples cannot be shared equally by 2"), "{said}");
+    assert!(said.contains("train.batch: ") && !said.contains("rank"), "before any starts: {said}");
+    assert!(!dir.path().join("runs").exists());
+    let said = with(&[
+        "run",
+        "noisy-student/digits",
+        "--rows",
+        "none",
+        "--set",
+        "student.train.batch=5",
+        "--set",
+        "teacher.train.batch=4",
+    ]);
+    assert!(said.contains("student.train.batch: a batch of 5"), "{said}");
+    let said = with(&["run", "ssl-benchmark", "--seeds", "0"]);
+    assert_eq!(said.matches("--seeds").count(), 1, "{said}");
+    // What all find is said once, and promises nothing.
+    let said = with(&["run", "fixmatch/folder", "--set", "data.labeled=nowhere"]);
+    assert_eq!(said.matches("nowhere").count(), 1, "{said}");
+    assert!(said.contains("so say all 2 processes") && !said.contains("checkpoint"), "{said}");
     let said = with(&["list"]);
     assert!(said.contains("they cannot list"), "{said}");
     let mut alone = command(dir.path(), &["run", "ssl-benchmark", "--quick"]);

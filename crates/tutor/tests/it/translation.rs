@@ -71,6 +71,23 @@ fn a_run_trains_both_directions_and_paraphrases_are_made_with_it() {
     ];
     let said = refused(at, &all);
     assert!(said.contains("en-de"), "{said}");
+    // The folders say out of which language they translate and into which.
+    for (first, second, language, words) in [
+        (
+            "fr-en",
+            "en-fr",
+            "en",
+            "the texts are in en, and --forward translates fr into en: exchange",
+        ),
+        ("en-fr", "en-fr", "en", "--forward translates en into fr, and --backward en into fr"),
+    ] {
+        let folders = [first, second].map(name);
+        let mut all = all;
+        (all[7], all[9]) = (&folders[0], &folders[1]);
+        let said = refused(at, &[&all[..], &["--language", language]].concat());
+        assert!(said.contains(words), "{said}");
+    }
+    assert!(!at.join("out").exists());
 }
 
 #[test]

@@ -61,7 +61,7 @@ const VIEW: u64 = 2001;
 ///
 /// # Errors
 /// Those of reading and writing, and when the folder was begun with other texts, another
-/// vocabulary or other settings.
+/// vocabulary or other settings, or another process builds in it.
 pub fn build(
     corpus: &Corpus,
     tokenizer: &Tokenizer,
@@ -76,6 +76,7 @@ pub fn build(
     }
     std::fs::create_dir_all(folder)
         .map_err(DataError::io(folder, "name a folder that may be written to"))?;
+    let _lock = DataError::lock(folder)?;
     let settings = begin(corpus, tokenizer, folder, options)?;
     let mut writer = Writer::resume(
         folder,

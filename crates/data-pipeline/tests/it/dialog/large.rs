@@ -161,7 +161,41 @@ fn a_stopped_build_goes_on() {
     let other = DialogBuildOptions { filters: Filters::none(), ..options.clone() };
     let error = build_dialogs(&sources, None, &|_| false, &into("whole"), &other, &mut |_| {});
     let error = error.unwrap_err().to_string();
-    assert!(error.contains("begun with other vocabulary, options"), "{error}");
+    assert!(error.contains("begun with another vocabulary, "), "{error}");
+    assert!(error.contains("min-subwords 2, not 1"), "{error}");
+}
+
+#[test]
+fn a_folder_is_of_one_call_and_of_one_content() {
+    let folder = tempfile::tempdir().unwrap();
+    let source = dump(folder.path(), 1 << 18);
+    let (sources, tokenizer) = ([source], tokenizer());
+    let (into, options) = (folder.path().join("out"), options(1 << 18, 1));
+    let build = |progress: &mut dyn FnMut(DialogProgress)| {
+        build_dialogs(&sources, Some(&tokenizer), &|_| false, &into, &options, progress)
+    };
+    // A second call while the first one works.
+    let mut second = None;
+    build(&mut |_| {
+        let error = || build(&mut |_| {}).unwrap_err().to_string();
+        second.get_or_insert_with(error);
+    })
+    .unwrap();
+    let second = second.unwrap();
+    assert!(second.contains("another process") && second.contains("out"), "{second}");
+
+    // The same bytes at another time are the same source; as many other bytes are not.
+    let path = &folder.path().join("a.jsonl");
+    let bytes = std::fs::read(path).unwrap();
+    std::fs::write(path, &bytes).unwrap();
+    build(&mut |_| {}).unwrap();
+    let middle = bytes.len() / 2;
+    let at = middle + bytes[middle..].windows(8).position(|part| part == b"\"text\":\"").unwrap();
+    let other = [&bytes[..at + 8], b"#", &bytes[at + 9..]].concat();
+    assert!(other.len() == bytes.len() && other != bytes);
+    std::fs::write(path, other).unwrap();
+    let error = build(&mut |_| {}).unwrap_err().to_string();
+    assert!(error.contains("another content of") && error.contains("a.jsonl"), "{error}");
 }
 
 #[test]

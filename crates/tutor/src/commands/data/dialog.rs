@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use anyhow::{Context, Result, ensure};
+use anyhow::{Context, Result};
 use clap::ValueEnum;
 use data_pipeline::dialog::{
     BpeSize, DialogBuildOptions, DialogBuilt, DialogFormat, DialogPart, DialogReadOptions,
@@ -15,6 +15,8 @@ use report::words;
 
 use super::say;
 use crate::commands::plain_text::shown;
+use crate::commands::ranges;
+use crate::commands::skipped::skipped_by;
 use crate::run::cost::peak_rss_bytes;
 
 /// Which dumps, what is dropped of them, and where the pairs go.
@@ -57,19 +59,19 @@ struct FilterArgs {
     #[arg(long, value_name = "N", default_value_t = Filters::default().min_subwords)]
     min_subwords: usize,
     /// Messages with more subwords
-    #[arg(long, value_name = "N", default_value_t = Filters::default().max_subwords)]
+    #[arg(long, value_name = "N", default_value_t = Filters::default().max_subwords, value_parser = ranges::count::<usize>)]
     max_subwords: usize,
     /// Messages of whose characters, spaces included, a smaller share are letters
-    #[arg(long, value_name = "SHARE", default_value_t = Filters::default().min_alphabetic)]
+    #[arg(long, value_name = "SHARE", default_value_t = Filters::default().min_alphabetic, value_parser = ranges::share)]
     min_alphabetic: f64,
     /// Messages by authors whose name holds this; empty for none
     #[arg(long, value_name = "NAME", default_value_t = Filters::default().bot_name)]
     bot_name: String,
     /// Messages whose text more messages of all have
-    #[arg(long, value_name = "N", default_value_t = Filters::default().max_occurrences)]
+    #[arg(long, value_name = "N", default_value_t = Filters::default().max_occurrences, value_parser = ranges::count::<u32>)]
     max_occurrences: u32,
     /// Messages of whose subword trigrams such a share are their parent's; above 1 for none
-    #[arg(long, value_name = "SHARE", default_value_t = Filters::default().max_parent_overlap)]
+    #[arg(long, value_name = "SHARE", default_value_t = Filters::default().max_parent_overlap, value_parser = ranges::above_0)]
     max_parent_overlap: f64,
     /// Keep messages with addresses of pages
     #[arg(long)]
@@ -89,39 +91,39 @@ struct FilterArgs {
 #[command(next_help_heading = "What is made")]
 struct MadeArgs {
     /// Turns of a context at most
-    #[arg(long, value_name = "N", default_value_t = Filters::default().max_turns)]
+    #[arg(long, value_name = "N", default_value_t = Filters::default().max_turns, value_parser = ranges::count::<usize>)]
     max_turns: usize,
     /// Tokens of a context; the oldest turns go where it is longer
-    #[arg(long, value_name = "N", default_value_t = PairLengths::default().context)]
+    #[arg(long, value_name = "N", default_value_t = PairLengths::default().context, value_parser = ranges::at_least(2_usize))]
     context: usize,
     /// Tokens of a response, which is cut where it is longer
-    #[arg(long, value_name = "N", default_value_t = PairLengths::default().response)]
+    #[arg(long, value_name = "N", default_value_t = PairLengths::default().response, value_parser = ranges::at_least(2_usize))]
     response: usize,
     /// The folder of a vocabulary that is there (`tokenizer.json`, or `vocab.json` with
     /// `merges.txt`); one is made of the training conversations without it
     #[arg(long, value_name = "DIR", conflicts_with_all = ["tokens", "characters", "least_count"])]
     vocabulary: Option<PathBuf>,
     /// Tokens of a vocabulary that is made
-    #[arg(long, value_name = "N", default_value_t = BpeSize::default().tokens)]
+    #[arg(long, value_name = "N", default_value_t = BpeSize::default().tokens, value_parser = ranges::at_least(259_usize))]
     tokens: usize,
     /// Characters with a token of their own in a vocabulary that is made; others are spelled in
     /// bytes
     #[arg(long, value_name = "N", default_value_t = BpeSize::default().most_characters)]
     characters: usize,
     /// Pieces of a vocabulary that is made occur at least so often
-    #[arg(long, value_name = "N", default_value_t = BpeSize::default().least_count)]
+    #[arg(long, value_name = "N", default_value_t = BpeSize::default().least_count, value_parser = ranges::count::<u64>)]
     least_count: u64,
     /// What conversations are drawn by for validation and test, where no file says their part
     #[arg(long, value_name = "NUMBER", default_value_t = DialogSplit::default().seed)]
     split_seed: u64,
     /// The share of such conversations that validate
-    #[arg(long, value_name = "SHARE", default_value_t = DialogSplit::default().validation)]
+    #[arg(long, value_name = "SHARE", default_value_t = DialogSplit::default().validation, value_parser = ranges::part)]
     validation: f64,
     /// The share of such conversations that test
-    #[arg(long, value_name = "SHARE", default_value_t = DialogSplit::default().test)]
+    #[arg(long, value_name = "SHARE", default_value_t = DialogSplit::default().test, value_parser = ranges::part)]
     test: f64,
     /// Tokens of a file of pairs; at most one for 32 bytes of --memory
-    #[arg(long, value_name = "N", default_value_t = DialogBuildOptions::default().shard_tokens)]
+    #[arg(long, value_name = "N", default_value_t = DialogBuildOptions::default().shard_tokens, value_parser = ranges::count::<u64>)]
     shard_tokens: u64,
 }
 
@@ -235,6 +237,7 @@ pub(super) fn run(args: &Args) -> Result<()> {
             most_characters: made.characters,
         },
         shard_tokens: made.shard_tokens,
+        unsafe_words: which_words(filters.offensive_words.as_deref())?,
         ..DialogBuildOptions::default()
     };
     let tokenizer = made.vocabulary.as_deref().map(DialogTokenizer::open).transpose()?;
@@ -242,7 +245,6 @@ pub(super) fn run(args: &Args) -> Result<()> {
         Some(file) => SafetyWords::open(file)?,
         None => SafetyWords::shipped(),
     };
-    note_words(&args.out, filters.offensive_words.as_deref())?;
     let bar = ProgressBar::no_length();
     bar.set_style(ProgressStyle::with_template("{msg} {bar:32} {pos}/{len} {eta}")?);
     let mut show = |at: data_pipeline::dialog::DialogProgress| {
@@ -252,33 +254,17 @@ pub(super) fn run(args: &Args) -> Result<()> {
     };
     let is_unsafe = |text: &str| words.is_unsafe(text);
     let built =
-        build_dialogs(&sources, tokenizer.as_ref(), &is_unsafe, &args.out, &options, &mut show)?;
+        build_dialogs(&sources, tokenizer.as_ref(), &is_unsafe, &args.out, &options, &mut show);
+    let built = built.map_err(|error| skipped_by("--skip-bad", error.into()))?;
     bar.finish_and_clear();
     tell(&built, &args.out)
 }
 
-/// Notes by which words messages are dropped, or compares it with the note of the call that began:
-/// pairs that one list has dropped must not stand beside those of another.
-fn note_words(out: &Path, file: Option<&Path>) -> Result<()> {
-    let words = match file {
-        Some(file) => {
-            let bytes = std::fs::read(file).with_context(|| file.display().to_string())?;
-            Digest::of(&bytes).to_string()
-        }
-        None => "those that come along".to_owned(),
-    };
-    let (path, note) = (out.join("offensive-words.json"), format!("{words:?}\n"));
-    if let Ok(before) = std::fs::read_to_string(&path) {
-        ensure!(
-            before == note,
-            "{} was begun with other offensive words: name another folder, or remove this one to \
-             build anew",
-            out.display()
-        );
-        return Ok(());
-    }
-    crate::run::files::make_folder(out)?;
-    Ok(atomic_file::write(&path, note.as_bytes())?)
+/// Which words these are: pairs that one list has dropped must not stand beside those of another.
+fn which_words(file: Option<&Path>) -> Result<String> {
+    let Some(file) = file else { return Ok("those that come along".to_owned()) };
+    let bytes = std::fs::read(file).with_context(|| file.display().to_string())?;
+    Ok(Digest::of(&bytes).to_string())
 }
 
 /// What became of the messages, and where the pairs are.

@@ -7,6 +7,8 @@ use data_pipeline::text::read::{Boundary, Corpus, OnBadInput, ReadOptions};
 use data_pipeline::text::{Casing, Tokenizer, VocabularySize, VocabularyTrainer};
 
 use super::say;
+use crate::commands::ranges;
+use crate::commands::skipped::skipped_by;
 
 #[derive(clap::Subcommand)]
 pub(super) enum Action {
@@ -16,7 +18,7 @@ pub(super) enum Action {
         #[arg(required = true)]
         files: Vec<PathBuf>,
         /// Tokens at most, the five special ones included.
-        #[arg(long, value_name = "N", default_value_t = 30_522)]
+        #[arg(long, value_name = "N", default_value_t = 30_522, value_parser = ranges::at_least(6_usize))]
         vocab_size: usize,
         /// Where it goes: a `.txt` file for the vocabulary alone, else a folder that also has
         /// `tokenizer.json`, as published networks have it. What is there is replaced.
@@ -29,10 +31,10 @@ pub(super) enum Action {
         #[arg(long, default_value = "text")]
         field: String,
         /// Pieces are made that occur at least so often.
-        #[arg(long, value_name = "N", default_value_t = 2)]
+        #[arg(long, value_name = "N", default_value_t = 2, value_parser = ranges::count::<u64>)]
         least_count: u64,
         /// Characters that are kept, the most frequent ones; words with others are unknown.
-        #[arg(long, value_name = "N", default_value_t = 1000)]
+        #[arg(long, value_name = "N", default_value_t = 1000, value_parser = ranges::count::<usize>)]
         characters: usize,
         /// Leave out lines and records that cannot be read, and count them.
         #[arg(long)]
@@ -64,7 +66,8 @@ pub(super) fn run(action: &Action) -> Result<()> {
     let corpus = Corpus::open(files, options)?;
     let mut documents = corpus.documents();
     for document in documents.by_ref() {
-        document?.lines.iter().for_each(|line| trainer.count(line));
+        let document = document.map_err(|error| skipped_by("--skip-bad", error.into()))?;
+        document.lines.iter().for_each(|line| trainer.count(line));
     }
     let size = VocabularySize {
         tokens: *vocab_size,

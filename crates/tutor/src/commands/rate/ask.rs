@@ -7,7 +7,7 @@ use eval_ssa::Context;
 use rating_server::Project;
 
 use super::super::say;
-use super::input::{Partner, progress, text};
+use super::input::{Partner, asked, progress, text};
 
 /// Who is asked what.
 #[derive(clap::Args)]
@@ -30,8 +30,9 @@ pub(super) fn run(args: &Args) -> Result<()> {
     };
     let name = &args.partner.name;
     let project = Project::open(&args.project)?;
-    let asked =
-        project.ask(name, &args.partner.endpoint(), &contexts, &mut progress("contexts"))?;
+    let endpoint = args.partner.endpoint();
+    let outcome = project.ask(name, &endpoint, &contexts, &mut progress("contexts"));
+    let asked = asked(outcome, &endpoint)?;
     let there = contexts.len() - asked.empty.len();
     say(&format!("{name} has responses to {there} contexts, {} of them new", asked.new))?;
     ensure!(

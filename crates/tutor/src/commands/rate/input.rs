@@ -4,7 +4,7 @@ use std::fs;
 use std::path::Path;
 
 use anyhow::{Context, Result};
-use rating_server::{Asking, Endpoint};
+use rating_server::{Asking, Endpoint, Error};
 
 use crate::run::note::note;
 
@@ -35,6 +35,18 @@ impl Partner {
             (Some(url), None) => Endpoint::Http { url },
             _ => Endpoint::GenericBot,
         }
+    }
+}
+
+/// The outcome of asking a chatbot, whose address stands in the error.
+pub(super) fn asked<T>(outcome: rating_server::Result<T>, endpoint: &Endpoint) -> Result<T> {
+    let about = matches!(
+        outcome,
+        Err(Error::Chat(_) | Error::ChatBusy { .. } | Error::ChatLost(_) | Error::ChatEmpty)
+    );
+    match endpoint.address().filter(|_| about) {
+        Some(address) => outcome.with_context(|| format!("asking {address}")),
+        None => Ok(outcome?),
     }
 }
 

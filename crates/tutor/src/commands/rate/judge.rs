@@ -10,7 +10,7 @@ use rating_server::{Endpoint, Project};
 
 use super::super::say;
 use super::super::which::Choice;
-use super::input::progress;
+use super::input::{asked, progress};
 use crate::run::experiment::{Answer, Predictor};
 use crate::text::published;
 
@@ -87,7 +87,8 @@ pub(super) fn run(args: &Args) -> Result<()> {
             };
             let key_variable = args.key_variable.clone();
             let endpoint = Endpoint::OpenAi { url, model: model.to_owned(), key_variable };
-            project.judge(name, &endpoint, &mut progress("responses"))?
+            let outcome = project.judge(name, &endpoint, &mut progress("responses"));
+            asked(outcome, &endpoint)?
         }
     };
     say(&format!("{name} has judged {judged} responses"))

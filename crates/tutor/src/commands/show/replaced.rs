@@ -4,7 +4,7 @@ use std::io::IsTerminal;
 
 use anyhow::{Context, Result, ensure};
 
-use super::say;
+use super::{ranges, say};
 use crate::text::replaced::{Discriminator, Judged};
 
 #[derive(clap::Args)]
@@ -18,7 +18,7 @@ pub(super) struct Args {
     #[arg(long)]
     json: bool,
     /// The probability above which a token is held for replaced.
-    #[arg(long, value_name = "P", default_value_t = 0.5)]
+    #[arg(long, value_name = "P", default_value_t = 0.5, value_parser = ranges::share)]
     threshold: f64,
     /// Whether the text is coloured.
     #[arg(long, value_enum, default_value_t = Color::Auto)]
@@ -49,7 +49,6 @@ impl Color {
 
 pub(super) fn run(args: &Args) -> Result<()> {
     let threshold = args.threshold;
-    ensure!((0.0..=1.0).contains(&threshold), "--threshold: {threshold} is no probability");
     let device = crate::commands::device::chosen(&args.device)?;
     let judged = Discriminator::open(&args.model, device)?.judge(&args.text)?;
     ensure!(!judged.is_empty(), "the text has no token: name one with words");

@@ -15,6 +15,7 @@ use crate::images::setting::Shared;
 use crate::recipe::data::DataConfig;
 use crate::recipe::evaluate::EvaluateConfig;
 use crate::recipe::row;
+use crate::run::processes;
 
 /// The keys of a recipe of kind `noisy-student`, beside its head.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -215,6 +216,20 @@ impl Recipe {
         let own = ["labeling.", "student.", "generations.0."];
         let allowed = |key: &str| own.iter().any(|own| key.starts_with(own));
         row::changed(self, name, &row.set, ("labeling, student and generations.0", allowed))
+    }
+
+    /// Refuses trainings whose batches cannot be shared by so many processes.
+    pub(super) fn shares(&self, processes: usize) -> Result<()> {
+        if self.teacher.train.steps > 0 {
+            processes::check_batch("teacher.train", &self.teacher.train, processes)?;
+        }
+        processes::check_batch("student.train", &self.student.train, processes)?;
+        match &self.student.fix_resolution {
+            Some(fix) => {
+                processes::check_batch("student.fix_resolution.train", &fix.train, processes)
+            }
+            None => Ok(()),
+        }
     }
 
     /// The training of a student of this generation.

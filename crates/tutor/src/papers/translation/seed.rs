@@ -23,7 +23,7 @@ use crate::run::stage::{Stage, Trained};
 use crate::run::{curve, files};
 use crate::text::parallel::{Pair, Parallel, Part};
 use crate::text::published::HUB;
-use crate::text::translation::Translation;
+use crate::text::translation::{TOKENIZER, Translation, WAY};
 
 /// The vocabulary of a run: both languages have the same one.
 pub(super) struct Vocabulary {
@@ -164,7 +164,7 @@ fn one(
     };
     let (network, cost) = stage.train(task, run.stage(name))?;
     let hub = dir.join(HUB);
-    keep_for_others(recipe, &network, vocabulary, &hub)?;
+    keep_for_others(recipe, &network, (vocabulary, &data.languages), &hub)?;
     files::once(&dir.join(FILE), || {
         let found = measure(network.net(), &validation, usize::MAX, run.device)?;
         let validation = found.perplexity().context("a pair to measure on")?;
@@ -186,7 +186,7 @@ fn one(
 fn keep_for_others(
     recipe: &Recipe,
     network: &Network,
-    vocabulary: &Vocabulary,
+    (vocabulary, languages): (&Vocabulary, &Pair),
     folder: &Path,
 ) -> Result<()> {
     // This file is written last.
@@ -196,7 +196,15 @@ fn keep_for_others(
     files::make_folder(folder)?;
     for name in FILES {
         let from = vocabulary.folder.join(name);
-        let bytes = std::fs::read(&from).with_context(|| from.display().to_string())?;
+        let mut bytes = std::fs::read(&from).with_context(|| from.display().to_string())?;
+        if name == TOKENIZER {
+            // The vocabulary is that of both ways.
+            let mut config: serde_json::Value = serde_json::from_slice(&bytes)?;
+            for (key, language) in WAY.into_iter().zip(sides(recipe, languages)) {
+                config[key] = language.into();
+            }
+            bytes = (config.to_string() + "\n").into_bytes();
+        }
         atomic_file::write(&folder.join(name), &bytes)?;
     }
     let specials = vocabulary.tokenizer.specials();

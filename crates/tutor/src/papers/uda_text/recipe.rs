@@ -15,6 +15,7 @@ use torch::precision::Precision;
 use train::{Cadence, TrainConfig};
 
 use crate::recipe::faults::Faults;
+use crate::recipe::paths::from_anywhere;
 use crate::recipe::row::{self, TableRow};
 use crate::text::augmentation::TextPolicy;
 use crate::text::semi_supervised::PAD;
@@ -189,6 +190,10 @@ impl TableRow for RowConfig {
     fn against(&mut self) -> &mut Option<String> {
         &mut self.against
     }
+
+    fn labels(&self) -> Option<&[usize]> {
+        self.labels.as_deref()
+    }
 }
 
 /// What a row may change: texts, tokens, labels and the network are the same for all.
@@ -267,6 +272,15 @@ impl Recipe {
         Some(below.unwrap_or_else(|| PathBuf::from(asked)))
     }
 
+    /// Makes the path of weights that are not below `data` absolute.
+    pub(super) fn anchor(&mut self, data: Option<&Path>) -> Result<()> {
+        let below = |asked: &str| data.is_some_and(|data| data.join(asked).exists());
+        if let Some(asked) = self.weights.as_mut().filter(|asked| !below(asked)) {
+            *asked = from_anywhere(asked)?;
+        }
+        Ok(())
+    }
+
     /// Names everything that cannot work; `name` is the recipe's.
     pub(super) fn check(&self, name: &str) -> Result<()> {
         let mut faults = Faults::default();
@@ -295,9 +309,6 @@ impl Recipe {
         for row in &self.rows {
             let key = format!("rows.{}", row.name);
             let mut of_row = Faults::default();
-            if self.labels_of(row).is_empty() {
-                of_row.add("labels", "none of these are among the recipe's");
-            }
             match self.row(row) {
                 Ok(changed) => changed.check_row(&mut of_row),
                 Err(error) => of_row.add(&key, format!("{error:#}")),

@@ -1,0 +1,155 @@
+//! What a folder was begun with, so that a later call goes on with nothing else.
+
+use crate::dialog::read::DialogSource;
+use crate::dialog::tokenizer::DialogTokenizer;
+use crate::digest::{Digest, of_file};
+use crate::error::DataError;
+use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
+use sha2::Sha256;
+use std::path::{Path, PathBuf};
+use std::time::UNIX_EPOCH;
+
+/// Another number stands for notes of another shape.
+const FORMAT: u32 = 2;
+
+/// `build.json`.
+#[derive(Serialize, Deserialize)]
+struct Note {
+    format: u32,
+    files: Vec<Known>,
+    /// The digest of a vocabulary that was given.
+    vocabulary: Option<String>,
+    options: Value,
+}
+
+/// A file of a source.
+#[derive(Serialize, Deserialize)]
+struct Known {
+    path: PathBuf,
+    bytes: u64,
+    /// When it was changed last, in nanoseconds since 1970.
+    changed: u64,
+    /// SHA-256 of its bytes.
+    content: String,
+    format: Value,
+    part: Value,
+}
+
+impl Known {
+    /// What is known of a file now. `before` is what was known of the file at this place: where
+    /// length and time of change are as they were, so is its content, which is not read again.
+    fn of(source: &DialogSource, path: &Path, before: Option<&Self>) -> Result<Self, DataError> {
+        let data = path.metadata().map_err(DataError::io(path, "check the file"))?;
+        let changed = data.modified().ok().and_then(|time| time.duration_since(UNIX_EPOCH).ok());
+        let changed = changed.map_or(0, |since| since.as_nanos() as u64);
+        let same = |before: &&Self| {
+            (before.path.as_path(), before.bytes, before.changed) == (path, data.len(), changed)
+        };
+        let content = match before.filter(same) {
+            Some(before) => before.content.clone(),
+            None => of_file::<Sha256>(path)?,
+        };
+        let (format, part) = (json!(source.format), json!(source.part));
+        Ok(Self { path: path.to_owned(), bytes: data.len(), changed, content, format, part })
+    }
+
+    /// What tells it from what was known, in words.
+    fn difference(&self, before: &Self) -> Option<String> {
+        let (path, old) = (self.path.display(), before.path.display());
+        if self.path != before.path {
+            return Some(format!("{old} where {path} is now"));
+        }
+        if self.content != before.content {
+            return Some(format!("another content of {path}"));
+        }
+        let told = |known: &Self| match &known.part {
+            Value::Null => known.format.to_string(),
+            part => format!("{},{part}", known.format).replace('"', ""),
+        };
+        let (new, old) = (told(self), told(before));
+        (new != old).then(|| format!("{path} as {old}, not {new}"))
+    }
+}
+
+/// Notes what is built, or compares it with the note of the call that began. Gives the digest of
+/// the options. `progress` is told how many files are known.
+pub(super) fn begin(
+    folder: &Path,
+    files: &[(&DialogSource, PathBuf)],
+    tokenizer: Option<&DialogTokenizer>,
+    options: Value,
+    progress: &mut dyn FnMut(u64),
+) -> Result<Digest, DataError> {
+    let path = folder.join("build.json");
+    let other = |fault: String| DataError::Missing {
+        path: folder.to_path_buf(),
+        fault,
+        way_out: "name another folder, or remove this one to build anew",
+    };
+    let before: Option<Note> = if path.is_file() {
+        let bytes = std::fs::read(&path).map_err(DataError::io(&path, "check the file"))?;
+        let note: Value = serde_json::from_slice(&bytes)
+            .map_err(|error| DataError::format(&path, 0, error.to_string()))?;
+        if note["format"] != FORMAT {
+            return Err(other("begun by another version of this program".into()));
+        }
+        let note = serde_json::from_value(note);
+        Some(note.map_err(|error| DataError::format(&path, 0, error.to_string()))?)
+    } else {
+        None
+    };
+    let mut known = Vec::with_capacity(files.len());
+    for (at, (source, file)) in files.iter().enumerate() {
+        let before = before.as_ref().and_then(|before| before.files.get(at));
+        known.push(Known::of(source, file, before)?);
+        progress(at as u64 + 1);
+    }
+    let note = Note {
+        format: FORMAT,
+        files: known,
+        vocabulary: tokenizer.map(|tokenizer| tokenizer.digest().to_string()),
+        options,
+    };
+    let digest = Digest::of(note.options.to_string().as_bytes());
+    if let Some(before) = before {
+        let differences = differences(&note, &before);
+        return match differences.is_empty() {
+            true => Ok(digest),
+            false => Err(other(format!("begun with {}", differences.join(", ")))),
+        };
+    }
+    let text = serde_json::to_string_pretty(&note).unwrap_or_default();
+    atomic_file::write(&path, (text + "\n").as_bytes())?;
+    Ok(digest)
+}
+
+/// In what a call is not that which began, in words.
+fn differences(note: &Note, before: &Note) -> Vec<String> {
+    let mut found = Vec::new();
+    let (new, old) = (&note.files, &before.files);
+    if new.len() != old.len() {
+        found.push(format!("{} files, not {}", old.len(), new.len()));
+    } else {
+        found.extend(new.iter().zip(old).find_map(|(new, old)| new.difference(old)));
+    }
+    if note.vocabulary != before.vocabulary {
+        found.push("another vocabulary".into());
+    }
+    other_values("", &note.options, &before.options, &mut found);
+    found
+}
+
+/// Names the options whose values differ.
+fn other_values(name: &str, new: &Value, old: &Value, found: &mut Vec<String>) {
+    match (new, old) {
+        (Value::Object(new), Value::Object(old)) => {
+            for (key, new) in new {
+                other_values(key, new, old.get(key).unwrap_or(&Value::Null), found);
+            }
+        }
+        _ if new == old => {}
+        _ if name == "unsafe-words" => found.push("other offensive words".into()),
+        _ => found.push(format!("{name} {old}, not {new}")),
+    }
+}
