@@ -195,8 +195,8 @@ pub(crate) struct NormRelu {
     pub(crate) loops: bool,
 }
 
-/// Batch norm, times `keep` (one factor a sample), plus `rest`, (leaky) ReLU or ReLU6; `running` are mean and
-/// variance, if there are any to be used or updated.
+/// Batch norm, times `keep` (one factor a sample), plus `rest`, (leaky) ReLU or ReLU6; `running`
+/// are mean and variance, if there are any to be used or updated.
 pub(crate) fn norm_relu(
     x: &Tensor,
     [weight, bias]: [&Tensor; 2],
