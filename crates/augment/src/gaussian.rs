@@ -90,7 +90,7 @@ mod tests {
         for tenths in 1..300 {
             let Kernel { half, inner, outer } = Kernel::of(tenths as f32 / 10.0).unwrap();
             let sum = (2 * half as u32 + 1) * inner + 2 * outer;
-            assert!((1 << 24) - 1 <= sum && sum <= 1 << 24 && outer <= inner, "{tenths}");
+            assert!(((1 << 24) - 1..=1 << 24).contains(&sum) && outer <= inner, "{tenths}");
         }
         assert!(Kernel::of(0.0).is_none());
     }

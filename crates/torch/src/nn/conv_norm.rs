@@ -38,7 +38,7 @@ pub struct ConvNorm {
 
 #[derive(Debug)]
 enum Layers {
-    Apart(Apart),
+    Apart(Box<Apart>),
     Folded(Folded),
 }
 
@@ -101,7 +101,7 @@ impl ConvNorm {
         let conv = Conv2d::bare(&mut scope.sub(conv_name), of);
         let norm = BatchNorm::new(&mut scope.sub(norm_name), of.outputs, momentum, eps);
         let layers = match scope.inference() {
-            None => Layers::Apart(Apart { conv, norm, kept: RefCell::new(None) }),
+            None => Layers::Apart(Box::new(Apart { conv, norm, kept: RefCell::new(None) })),
             Some(kind) => {
                 let [scale, shift] = norm.affine();
                 Layers::Folded(conv.folded([&scale, &shift], activation, kind))
@@ -112,7 +112,7 @@ impl ConvNorm {
 
     /// `[batch, inputs, h, w]` to `[batch, outputs, h', w']`.
     pub fn forward(&self, x: &Tensor, mode: Mode) -> Tensor {
-        let Apart { conv, norm, .. } = match &self.layers {
+        let Apart { conv, norm, .. }: &Apart = match &self.layers {
             Layers::Folded(folded) => return folded.forward(x, None),
             Layers::Apart(apart) => match apart.folded(x, self.activation, mode) {
                 Some(folded) => return apart.counted(folded.forward(x, None), x),
@@ -146,7 +146,7 @@ impl ConvNorm {
         keep: Option<&Tensor>,
         mode: Mode,
     ) -> Tensor {
-        let Apart { conv, norm, .. } = match &self.layers {
+        let Apart { conv, norm, .. }: &Apart = match &self.layers {
             Layers::Folded(folded) => return self.residual(folded, x, rest, keep),
             Layers::Apart(apart) => match apart.folded(x, self.activation, mode) {
                 Some(folded) => return apart.counted(self.residual(&folded, x, rest, keep), x),
