@@ -80,8 +80,9 @@ pub(crate) fn resolved(
         if data_is_there {
             quick.remove("data");
         }
+        let whole = table.clone();
         apply_table(&mut table, &quick)?;
-        shorten_rows(&mut table, &quick);
+        shorten_rows(&mut table, &quick, &whole);
     }
     table.remove("quick");
     // What is taken out goes first, so that a table can be begun anew.
@@ -108,8 +109,8 @@ pub(crate) fn apply_table(table: &mut Table, changes: &Table) -> Result<()> {
 }
 
 /// Makes rows that set what `quick` sets too as short: a whole number of a row becomes the smaller
-/// of both.
-fn shorten_rows(table: &mut Table, quick: &Table) {
+/// of both. What a row has more of than the recipe, `whole`, it keeps more of, in proportion.
+fn shorten_rows(table: &mut Table, quick: &Table, whole: &Table) {
     let rows: Vec<&mut Value> = match table.get_mut("rows") {
         Some(Value::Array(rows)) => rows.iter_mut().collect(),
         Some(Value::Table(rows)) => rows.iter_mut().map(|(_, row)| row).collect(),
@@ -119,20 +120,29 @@ fn shorten_rows(table: &mut Table, quick: &Table) {
         let Some(set) = row.get_mut("set").and_then(Value::as_table_mut) else { continue };
         for (key, most) in quick.iter().filter_map(|(key, value)| Some((key, value.as_integer()?)))
         {
-            shorten(set, key, most);
+            let usual = number(whole, key).filter(|usual| *usual > 0);
+            shorten(set, key, (most, usual.unwrap_or(i64::MAX)));
         }
     }
 }
 
-/// Lowers the number of a dotted key to `most`, whether the key stands there as a whole or in a
-/// table within a table.
-fn shorten(set: &mut Table, key: &str, most: i64) {
+/// The whole number that a dotted key has.
+fn number(table: &Table, key: &str) -> Option<i64> {
+    let mut parts = key.split('.');
+    let first = table.get(parts.next()?)?;
+    parts.try_fold(first, |value, part| value.get(part))?.as_integer()
+}
+
+/// Lowers the number of a dotted key to `most`, or to as many times that as it is times `usual`,
+/// whether the key stands there as a whole or in a table within a table.
+fn shorten(set: &mut Table, key: &str, (most, usual): (i64, i64)) {
     if let Some(Value::Integer(number)) = set.get_mut(key) {
-        *number = most.min(*number);
+        let times = (*number as f64 / usual as f64).max(1.0);
+        *number = (*number).min((times * most as f64).round() as i64);
     }
     for (end, _) in key.match_indices('.') {
         if let Some(Value::Table(inner)) = set.get_mut(&key[..end]) {
-            shorten(inner, &key[end + 1..], most);
+            shorten(inner, &key[end + 1..], (most, usual));
         }
     }
 }
@@ -297,8 +307,9 @@ mod tests {
             [[rows]]\nset = { train = { steps = 2500, lr = 0.1 }, kind = \"a\" }\n\
             [[rows]]\nset = { \"train.steps\" = 7 }\n[[rows]]\n\
             [quick]\n\"train.steps\" = 20\n\"train.lr\" = 0.01\nkind = \"b\"\n";
-        let rows = "[[rows]]\nset = { \"train.steps\" = 20, \"train.batch\" = 4 }\n\
-            [[rows]]\nset = { train = { steps = 20, lr = 0.1 }, kind = \"a\" }\n\
+        // 2,500 / 800 of 20.
+        let rows = "[[rows]]\nset = { \"train.steps\" = 63, \"train.batch\" = 4 }\n\
+            [[rows]]\nset = { train = { steps = 63, lr = 0.1 }, kind = \"a\" }\n\
             [[rows]]\nset = { \"train.steps\" = 7 }\n[[rows]]\n";
         let found = resolved(text, true, false, &[]).expect("a recipe");
         assert_eq!(found["rows"], table(rows)["rows"]);

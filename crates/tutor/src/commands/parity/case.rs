@@ -198,6 +198,7 @@ mod tests {
     /// elsewhere is the device's doing; and in bfloat16 nothing strays.
     #[test]
     fn every_case_is_the_same_each_time_and_close_in_bfloat16() {
+        let _alone = torch::rng::exclusive();
         for case in super::super::cases() {
             let again = case.compare(Device::Cpu, Precision::Float32).expect("compared");
             assert_eq!(again.difference, 0.0, "{}", case.name);
