@@ -45,6 +45,17 @@ pub trait Samples: Send + Sync {
     /// if `index` is out of range.
     fn item(&self, index: usize) -> Result<Self::Item, DataError>;
 
+    /// A sample as [`Cached`] keeps it: what takes the least memory and gives the sample again by
+    /// [`of_kept`](Self::of_kept). Fails and panics as [`item`](Self::item) does.
+    fn kept(&self, index: usize) -> Result<Self::Item, DataError> {
+        self.item(index)
+    }
+
+    /// The sample of what was kept of it.
+    fn of_kept(&self, kept: Self::Item) -> Self::Item {
+        kept
+    }
+
     /// The label of a sample, a position in [`Samples::classes`]; `None` when unlabelled. Panics if
     /// `index` is out of range.
     fn label(&self, index: usize) -> Option<u32>;

@@ -9,7 +9,8 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 /// A set of images that keeps what it has decoded, up to a number of bytes of pixels. An image that
 /// is kept is decoded once, whichever threads ask for it; what no longer fits is decoded whenever
-/// it is asked for. Images are the same either way.
+/// it is asked for. Images are the same either way. Those that a set enlarges are kept in their own
+/// size ([`Samples::kept`]).
 ///
 /// ```
 /// use data_pipeline::dataset::{Cached, Samples, digits};
@@ -48,7 +49,7 @@ impl<S: Samples<Item = Image>> Cached<S> {
         self.kept.iter().all(|kept| lock(kept).is_some())
     }
 
-    /// Keeps an image that was decoded elsewhere, if it fits.
+    /// Keeps what [`Samples::kept`] gives of an image, if it fits.
     pub(super) fn keep(&self, index: usize, image: Image) {
         let mut slot = lock(&self.kept[index]);
         if slot.is_none() && self.fits(&image) {
@@ -79,18 +80,20 @@ impl<S: Samples<Item = Image>> Samples for Cached<S> {
 
     fn item(&self, index: usize) -> Result<Image, DataError> {
         let mut slot = lock(&self.kept[index]);
-        if let Some(image) = &*slot {
-            return Ok(image.clone());
-        }
-        if self.bytes() >= self.limit {
-            drop(slot);
-            return self.set.item(index);
-        }
-        let image = self.set.item(index)?;
-        if self.fits(&image) {
-            *slot = Some(image.clone());
-        }
-        Ok(image)
+        let image = match &*slot {
+            Some(image) => image.clone(),
+            None if self.bytes() >= self.limit => {
+                drop(slot);
+                return self.set.item(index);
+            }
+            None => {
+                let image = self.set.kept(index)?;
+                *slot = self.fits(&image).then(|| image.clone());
+                image
+            }
+        };
+        drop(slot);
+        Ok(self.set.of_kept(image))
     }
 
     fn label(&self, index: usize) -> Option<u32> {

@@ -116,11 +116,27 @@ impl Decode {
                 noticed.push(Notice::NotTurned);
             }
         }
+        Ok(Decoded { image: self.sized(image), kind, noticed })
+    }
+
+    /// An image that was decoded without [`size`](Self::size), as it is with it.
+    pub(crate) fn sized(&self, mut image: Image) -> Image {
         if let Some((width, height)) = self.size {
             let (width, height) = (width as usize, height as usize);
             resize::resize(&mut image, width, height, Filter::Bilinear, &mut Scratch::new());
         }
-        Ok(Decoded { image, kind, noticed })
+        image
+    }
+
+    /// The same, unless that is larger: what has all of it in the least memory.
+    pub(crate) fn smaller(&self, image: Image) -> Image {
+        let pixels = (image.width() * image.height()) as u64;
+        match self.size {
+            Some((width, height)) if u64::from(width) * u64::from(height) < pixels => {
+                self.sized(image)
+            }
+            _ => image,
+        }
     }
 
     fn raw(&self, bytes: &[u8], kind: Kind) -> Result<Raw, String> {

@@ -209,3 +209,28 @@ fn what_is_kept_is_decoded_once_by_whichever_thread() {
         }
     }
 }
+
+/// An image that is shown larger than it is takes the memory of its own size, and is the same.
+#[test]
+fn enlarged_images_are_kept_as_they_are() {
+    let dir = tempfile::tempdir().expect("a folder");
+    for (i, (width, height)) in [(8, 8), (30, 30), (5, 40)].into_iter().enumerate() {
+        save(dir.path(), &format!("{i}.png"), &picture(width, height, i as u8));
+    }
+    let decode = Decode { size: Some((20, 20)), ..Decode::default() };
+    let options = FolderOptions { labeled: false, decode, ..FolderOptions::default() };
+    let open = || FolderSet::open(dir.path(), &options).expect("a set");
+    let plain = open();
+    let all = open().decode_all(1 << 20).expect("decoded");
+    let lazily = Cached::new(open(), 1 << 20);
+    for i in [0, 1, 2, 0, 1, 2] {
+        let image = plain.item(i).expect("it");
+        assert_eq!((image.width(), image.height()), (20, 20));
+        assert_eq!(all.item(i).expect("it"), image);
+        assert_eq!(lazily.item(i).expect("it"), image);
+    }
+    let bytes = 3 * (8 * 8 + 20 * 20 + 5 * 40);
+    assert_eq!((all.bytes(), lazily.bytes()), (bytes, bytes));
+    assert!(all.is_whole() && lazily.is_whole());
+    assert_eq!(contents(&[all.inner()]).expect("them"), contents(&[&plain]).expect("them"));
+}

@@ -7,7 +7,6 @@ use crate::dataset::fingerprint::Contents;
 use crate::digest::Digest;
 use crate::error::DataError;
 use crate::parallel;
-use crate::picture::Decode;
 use std::collections::{HashMap, HashSet};
 
 /// An image of one of several sets: the number of the set, and of the image in it.
@@ -60,19 +59,16 @@ impl FolderSet {
         if let Some(known) = self.known.shown.get() {
             return Ok(known);
         }
-        let digests = self.map(|i, bytes| self.digest(i, bytes?, self.options.decode));
-        let digests = digests.into_iter().collect::<Result<Vec<_>, _>>()?;
+        let digests = self.map(|i, bytes| {
+            let image = self.options.decode.bytes(bytes?).map_err(|fault| self.bad(i, fault))?;
+            Ok(known::digest(&image))
+        });
+        let digests = digests.into_iter().collect::<Result<Vec<_>, DataError>>()?;
         Ok(self.known.shown.get_or_init(|| digests))
     }
 
     /// The digest of an image in full size.
     fn in_full(&self, index: usize) -> Result<Digest, DataError> {
-        let decode = Decode { size: None, ..self.options.decode };
-        self.digest(index, &self.encoded(index)?, decode)
-    }
-
-    fn digest(&self, index: usize, bytes: &[u8], decode: Decode) -> Result<Digest, DataError> {
-        let image = decode.bytes(bytes).map_err(|fault| self.bad(index, fault))?;
-        Ok(known::digest(&image))
+        Ok(known::digest(&self.in_own_size(index)?))
     }
 }

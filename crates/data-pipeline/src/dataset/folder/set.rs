@@ -210,6 +210,11 @@ impl FolderSet {
         decoded.map_err(|fault| self.left_out_for(index, fault))
     }
 
+    pub(super) fn in_own_size(&self, index: usize) -> Result<Image, DataError> {
+        let decode = Decode { size: None, ..self.options.decode };
+        decode.bytes(&self.encoded(index)?).map_err(|fault| self.bad(index, fault))
+    }
+
     fn left_out_for(&self, index: usize, fault: String) -> Skipped {
         let Fault { reason, fault } = Fault::damaged(fault);
         Skipped { path: self.place(index), reason, fault }
@@ -295,8 +300,10 @@ impl FolderSet {
                 Err(DataError::Image { fault, .. }) => return Err(fault),
                 Err(error) => return Err(error.to_string()),
             };
-            let Decoded { image, noticed, .. } = decode.describe(bytes)?;
-            let taken = digests.then(|| (Digest::of(bytes), known::digest(&image)));
+            let Decoded { image, noticed, .. } = Decode { size: None, ..decode }.describe(bytes)?;
+            let image = decode.smaller(image);
+            let shown = || known::digest(&decode.sized(image.clone()));
+            let taken = digests.then(|| (Digest::of(bytes), shown()));
             let size = image.pixels().len() as u64;
             let used = used.fetch_add(size, std::sync::atomic::Ordering::Relaxed);
             Ok(((used + size <= limit).then_some(image), taken, noticed))
@@ -435,8 +442,16 @@ impl Samples for FolderSet {
     }
 
     fn item(&self, index: usize) -> Result<Image, DataError> {
-        let bytes = self.encoded(index)?;
-        self.options.decode.bytes(&bytes).map_err(|fault| self.bad(index, fault))
+        Ok(self.options.decode.sized(self.in_own_size(index)?))
+    }
+
+    /// In its own size where that is the smaller one.
+    fn kept(&self, index: usize) -> Result<Image, DataError> {
+        Ok(self.options.decode.smaller(self.in_own_size(index)?))
+    }
+
+    fn of_kept(&self, kept: Image) -> Image {
+        self.options.decode.sized(kept)
     }
 
     fn label(&self, index: usize) -> Option<u32> {

@@ -287,8 +287,13 @@ fn recipe(
     let memory = given.memory;
     let net = toml::Value::try_from(&start.net)?;
     let published = start.weights.is_some();
-    // Fine-tuning takes small steps; a net from nothing large ones.
-    let (lr, batch, ratio) = if published { (0.001, 16, 2) } else { (0.002, 32, 3) };
+    // Fine-tuning takes small steps, and smaller ones where the first stages stay: the others must
+    // go on fitting them. A net from nothing takes large ones (docs/results/own-images.md).
+    let (lr, batch, ratio) = match (published, freeze) {
+        (true, 0) => (0.001, 16, 2),
+        (true, _) => (0.0003, 16, 2),
+        (false, _) => (0.002, 32, 3),
+    };
     let folds = if labels >= 40 * classes { 1 } else { 2 };
     let share = if has_test { 0.2 } else { 0.5 };
     let pad = size / 8;
