@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, Result, ensure};
 use data_pipeline::dataset::folder::{FolderOptions, FolderSet, OnBad, Summary};
 use torch::Device;
+use torch::precision::Precision;
 use vision_models::NetConfig;
 use weights::find::{Places, find};
 use weights::meta;
@@ -87,6 +88,7 @@ pub(crate) fn plan(given: &Given) -> Result<Proposal> {
             format!("; its first {stages} stages stay as published, since the pictures are small")
         }
     };
+    let precision = Precision::fastest(given.device);
     let method = match unlabeled_count {
         0 => None,
         _ => Some("fixmatch"),
@@ -102,7 +104,8 @@ pub(crate) fn plan(given: &Given) -> Result<Proposal> {
         match method {
             Some(method) => format!(
                 "methods: the labels alone and {method}, which learns from the unlabelled pictures \
-                 too, from the same start and for the same time; tried on held-out labels first"
+                 too, from the same start and for the same time (at most {STEPS} steps); tried on \
+                 held-out labels first"
             ),
             None => "methods: the labels alone, since there are no unlabelled pictures".to_owned(),
         },
@@ -121,7 +124,15 @@ pub(crate) fn plan(given: &Given) -> Result<Proposal> {
                     .to_owned()
             }
         },
-        format!("time: {} minutes on {}", given.minutes, torch::device::describe(given.device)),
+        format!(
+            "time: {} minutes on {}, {}",
+            given.minutes,
+            torch::device::describe(given.device),
+            match precision {
+                Precision::Float32 => "in float32",
+                Precision::Bfloat16 => "in bfloat16, for which it has instructions",
+            }
+        ),
     ];
     let offer = (start.weights.is_none() && given.weights.is_none()).then(|| {
         format!(
@@ -131,7 +142,7 @@ pub(crate) fn plan(given: &Given) -> Result<Proposal> {
     let recipe = recipe(
         given,
         &start,
-        (size, freeze),
+        (size, freeze, precision),
         labels,
         labeled.classes.len(),
         method,
@@ -215,6 +226,10 @@ fn named(name: &str) -> Result<NetConfig> {
     Ok(net)
 }
 
+/// The most steps of a training. Few enough that small folders on a fast GPU do not train for
+/// nothing, and more than the minutes allow on a CPU, where all trainings then take the same time.
+const STEPS: usize = 10_000;
+
 /// Pictures of at most so many pixels are enlarged for published weights, and the net's first
 /// stages stay as they are, so that steps are cheap (docs/results/own-images.md).
 const SMALL: u32 = 48;
@@ -250,7 +265,7 @@ fn size(median: u32, published: bool, device: Device) -> u32 {
 fn recipe(
     given: &Given,
     start: &Start,
-    (size, freeze): (u32, usize),
+    (size, freeze, precision): (u32, usize, Precision),
     labels: usize,
     classes: usize,
     method: Option<&str>,
@@ -286,6 +301,7 @@ fn recipe(
     let minutes = given.minutes;
     let memory = given.memory;
     let net = toml::Value::try_from(&start.net)?;
+    let precision = toml::Value::try_from(precision)?;
     let published = start.weights.is_some();
     // Fine-tuning takes small steps, and smaller ones where the first stages stay: the others must
     // go on fitting them. A net from nothing takes large ones (docs/results/own-images.md).
@@ -316,6 +332,8 @@ name = \"own-images/{name}\"
 about = {about:?}
 # Wall clock; trainings take as many steps as fit.
 minutes = {minutes:?}
+# What networks compute in while they are trained; \"float32\" is exact and slower.
+precision = {precision}
 {weights}net = {net}
 # So many of its first stages stay as they are.
 freeze = {freeze}
@@ -337,7 +355,7 @@ memory = {memory}
 
 [train]
 # At most; fewer where the minutes are short.
-steps = 2000
+steps = {STEPS}
 batch = {batch}
 lr = {{ kind = \"half-cosine\", from = {lr}, to = 0.0, warmup = 10 }}
 optim = {{ kind = \"adamw\", weight_decay = 0.01 }}
