@@ -12,7 +12,7 @@ use super::folded::Folded;
 use super::norm::BatchNorm;
 use crate::graph::{Graph, Value};
 use crate::precision::convolution_kind;
-use crate::{Mode, Scope, ffi};
+use crate::{Mode, Scope, ffi, finite};
 
 /// The settings of a [`ConvNorm`].
 #[derive(Clone, Copy, Debug)]
@@ -56,6 +56,8 @@ struct Kept {
     kind: Kind,
     /// How often each tensor had been changed.
     changes: Vec<u64>,
+    /// Whether all of them are numbers. oneDNN's ReLU makes 0 of what is none, which must be seen.
+    finite: bool,
 }
 
 impl Apart {
@@ -68,7 +70,12 @@ impl Apart {
             && tensors().all(|t| t.kind() == Kind::Float);
         let here = x.device() == Device::Cpu && kinds && ffi::onednn(kind == Kind::BFloat16);
         let graph = || ffi::keeps_graph() && tensors().chain([x]).any(|t| t.requires_grad());
-        if mode.batch_statistics() || !here || x.numel() == 0 || graph() {
+        if mode.batch_statistics() {
+            // libtorch's batch norm moves the running statistics without counting it as a change.
+            self.kept.take();
+            return None;
+        }
+        if !here || x.numel() == 0 || graph() {
             return None;
         }
         let changes: Vec<u64> = tensors().map(ffi::changes).collect();
@@ -78,9 +85,14 @@ impl Apart {
                 let [scale, shift] = self.norm.affine();
                 self.conv.folded([&scale, &shift], activation, kind)
             });
-            *self.kept.borrow_mut() = Some(Kept { folded, kind, changes });
+            let all: Vec<&Tensor> = tensors().collect();
+            let finite = no_grad(|| finite::first_bad(&all).is_none());
+            *self.kept.borrow_mut() = Some(Kept { folded, kind, changes, finite });
         }
-        Ref::filter_map(self.kept.borrow(), |kept| Some(&kept.as_ref()?.folded)).ok()
+        Ref::filter_map(self.kept.borrow(), |kept| {
+            Some(&kept.as_ref().filter(|kept| kept.finite)?.folded)
+        })
+        .ok()
     }
 
     /// `y`, which the layers gave of `x`, when its arithmetic is counted.
@@ -196,7 +208,10 @@ mod tests {
     }
 
     fn layers(activation: Activation) -> (ConvNorm, Params) {
-        let conv = ConvConfig::depthwise(16, 3);
+        layers_of(ConvConfig::depthwise(16, 3), activation)
+    }
+
+    fn layers_of(conv: ConvConfig, activation: Activation) -> (ConvNorm, Params) {
         let config = ConvNormConfig { conv, momentum: 0.1, eps: 1e-3, activation };
         let (layers, params) =
             Params::build(Device::Cpu, |scope| ConvNorm::new(scope, ["conv", "norm"], config));
@@ -232,6 +247,34 @@ mod tests {
                 let changed: Vec<_> = params.iter().map(|p| p.tensor.shallow_clone()).collect();
                 no_grad(|| changed.into_iter().for_each(|mut t| drop(t.g_mul_scalar_(1.5))));
             }
+        }
+    }
+
+    #[test]
+    fn statistics_that_moved_are_seen_whatever_is_behind_them() {
+        for activation in ACTIVATIONS {
+            let (layers, _params) = layers(activation);
+            let x = wave(&[3, 16, 7, 7], 0.7);
+            let run = |mode| layers.forward(&x, mode);
+            let before = no_grad(|| run(Mode::Eval));
+            let _ = no_grad(|| layers.forward(&(&x * 3.0 + 2.0), Mode::Train));
+            let [apart, folded] = [run(Mode::Eval), no_grad(|| run(Mode::Eval))];
+            assert!(near(&apart, &folded) && !near(&before, &folded), "{activation:?}");
+        }
+    }
+
+    #[test]
+    fn what_is_no_number_is_not_made_one() {
+        for activation in ACTIVATIONS {
+            // One of oneDNN's, whose ReLU is none of ours.
+            let (layers, params) = layers_of(ConvConfig::new(16, 16, 3), activation);
+            no_grad(|| {
+                let mut weight =
+                    params.trainable().next().expect("a kernel").tensor.shallow_clone();
+                let _ = weight.g_mul_scalar_(f64::NAN);
+                let y = layers.forward(&wave(&[3, 16, 7, 7], 0.7), Mode::Eval);
+                assert!(finite::first_bad(&[&y]).is_some(), "{activation:?}");
+            });
         }
     }
 
