@@ -104,11 +104,7 @@ fn o37_a_killed_process_is_named_and_the_run_goes_on_with_fewer() {
         .stderr(Stdio::piped())
         .spawn()
         .expect("started");
-    let began = Instant::now();
-    while !trains(dir.path()) {
-        assert!(began.elapsed() < Duration::from_secs(120), "no checkpoint comes");
-        std::thread::sleep(Duration::from_millis(20));
-    }
+    wait_until_it_trains(dir.path());
     kill(child(launched.id(), 1));
     let output = launched.wait_with_output().expect("ended");
     let said = String::from_utf8_lossy(&output.stderr).into_owned();
@@ -136,6 +132,14 @@ fn o37_a_killed_process_is_named_and_the_run_goes_on_with_fewer() {
     assert!(said().contains("going on in"), "{}", said());
 }
 
+fn wait_until_it_trains(dir: &Path) {
+    let began = Instant::now();
+    while !trains(dir) {
+        assert!(began.elapsed() < Duration::from_secs(120), "no checkpoint comes");
+        std::thread::sleep(Duration::from_millis(20));
+    }
+}
+
 /// Whether a run has written a checkpoint.
 fn trains(dir: &Path) -> bool {
     let runs = std::fs::read_dir(dir.join("runs/ssl-benchmark/digits"));
@@ -157,11 +161,7 @@ fn the_processes_end_with_a_launcher_that_is_killed() {
         .stderr(Stdio::null())
         .spawn()
         .expect("started");
-    let began = Instant::now();
-    while !trains(dir.path()) {
-        assert!(began.elapsed() < Duration::from_secs(120), "no checkpoint comes");
-        std::thread::sleep(Duration::from_millis(20));
-    }
+    wait_until_it_trains(dir.path());
     let ranks = [0, 1].map(|rank| child(launched.id(), rank));
     launched.kill().expect("killed");
     launched.wait().expect("ended");

@@ -442,7 +442,7 @@ impl Samples for FolderSet {
     }
 
     fn item(&self, index: usize) -> Result<Image, DataError> {
-        Ok(self.options.decode.sized(self.in_own_size(index)?))
+        Ok(self.of_kept(self.kept(index)?))
     }
 
     /// In its own size where that is the smaller one.

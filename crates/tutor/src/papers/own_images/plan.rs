@@ -11,6 +11,7 @@ use weights::find::{Places, find};
 use weights::meta;
 
 use crate::recipe::own_name::own_name;
+use crate::recipe::paths::from_anywhere;
 
 /// What a user gives.
 pub(crate) struct Given {
@@ -208,11 +209,7 @@ fn start(given: &Given) -> Result<Start> {
         format!("{asked} does not say which net it is of: name it, as --net resnet50")
     })?;
     let dataset = opened.meta.get(meta::DATASET).map_or(String::new(), |set| format!(" of {set}"));
-    // A path is kept as an absolute one, so that the recipe can be run from anywhere.
-    let weights = match Path::new(&asked).exists() {
-        true => std::path::absolute(&asked)?.display().to_string(),
-        false => asked.clone(),
-    };
+    let weights = from_anywhere(&asked)?;
     let words = format!("{name} with the published weights {asked}{dataset}");
     Ok(Start { weights: Some(weights), net, words })
 }
@@ -332,7 +329,7 @@ name = \"own-images/{name}\"
 about = {about:?}
 # Wall clock; trainings take as many steps as fit.
 minutes = {minutes:?}
-# What networks compute in while they are trained; \"float32\" is exact and slower.
+# What networks compute in while they are trained; \"float32\" is finer and slower.
 precision = {precision}
 {weights}net = {net}
 # So many of its first stages stay as they are.

@@ -13,6 +13,7 @@ use torch::Device;
 use super::parts::Parts;
 use super::recipe::{DataConfig, LATENT, PRE_TRAINED, STUDENT, UDA, WORDS};
 use crate::recipe::own_name::own_name;
+use crate::recipe::paths::from_anywhere;
 use crate::run::trial::LABELS_ALONE;
 
 /// What a user gives.
@@ -220,11 +221,7 @@ fn published(asked: &str, longest: usize) -> Result<Start> {
         "{asked} has {} positions, and {longest} tokens are needed",
         net.positions
     );
-    // A path is kept as an absolute one, so that the recipe can be run from anywhere.
-    let weights = match Path::new(asked).exists() {
-        true => std::path::absolute(asked)?.display().to_string(),
-        false => asked.to_owned(),
-    };
+    let weights = from_anywhere(asked)?;
     let pooled = checkpoint.weights.tensors.keys().any(|name| name.contains("pooler."));
     // Sentence encoders say by this file that they are used by the mean of the tokens.
     let by_mean = Path::new(&weights).join("modules.json").is_file();
