@@ -122,12 +122,13 @@ pub struct FolderLock {
 /// another one has it. File systems without locks, as some of networks are, keep nobody out.
 ///
 /// # Errors
-/// When the folder cannot be written to.
+/// When that file neither is there nor can be made.
 pub fn lock_folder(folder: &Path) -> Result<Option<FolderLock>, Error> {
     let path = folder.join(".lock");
     let at = |source| Error { path: path.clone(), source };
     let options = File::options().write(true).create(true).truncate(false).open(&path);
-    let file = options.map_err(at)?;
+    // The lock of another user's file may be taken by those who read it.
+    let file = options.or_else(|error| File::open(&path).map_err(|_| error)).map_err(at)?;
     match file.try_lock() {
         Err(TryLockError::WouldBlock) => Ok(None),
         Err(TryLockError::Error(error)) if error.kind() != io::ErrorKind::Unsupported => {

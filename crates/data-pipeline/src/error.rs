@@ -1,6 +1,7 @@
 //! What can go wrong with data from outside: every message names the file, the place in it and what
 //! to do about it.
 
+use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
 /// A fault in data from outside, or in how it was asked for.
@@ -98,13 +99,24 @@ impl DataError {
         move |source| Self::Io { path, source, way_out }
     }
 
-    /// Keeps others out of a folder in which something is built.
-    pub(crate) fn lock(folder: &Path) -> Result<atomic_file::FolderLock, Self> {
-        atomic_file::lock_folder(folder)?.ok_or_else(|| Self::Missing {
-            path: folder.to_path_buf(),
-            fault: "another process is building in this folder".into(),
-            way_out: "wait for it to end, or name another folder",
-        })
+    /// Makes the folder in which something is built, and keeps others out of it. Gives `None` for a
+    /// folder that is there and takes no file: nothing can be built in it, but what is finished is
+    /// read.
+    pub(crate) fn lock(folder: &Path) -> Result<Option<atomic_file::FolderLock>, Self> {
+        std::fs::create_dir_all(folder)
+            .map_err(Self::io(folder, "name a folder that may be written to"))?;
+        match atomic_file::lock_folder(folder) {
+            Ok(Some(lock)) => Ok(Some(lock)),
+            Ok(None) => Err(Self::Missing {
+                path: folder.to_path_buf(),
+                fault: "another process is building in this folder".into(),
+                way_out: "wait for it to end, or name another folder",
+            }),
+            Err(error) => match error.source.kind() {
+                ErrorKind::PermissionDenied | ErrorKind::ReadOnlyFilesystem => Ok(None),
+                _ => Err(error.into()),
+            },
+        }
     }
 
     /// Whether it is about input that is left out where the caller asks for that.
@@ -125,5 +137,20 @@ impl DataError {
         let way_out =
             "the file is damaged or of another kind: fetch it again or name another folder";
         Self::Format { path: path.to_path_buf(), offset, fault: fault.into(), way_out }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_folder_that_takes_no_file_needs_no_lock() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let held = DataError::lock(folder.path()).expect("a folder of our own");
+        assert!(held.is_some());
+        assert!(DataError::lock(folder.path()).is_err_and(|e| e.to_string().contains("building")));
+        // Nobody makes files there, whatever their rights.
+        assert!(DataError::lock(Path::new("/sys")).expect("what is there is read").is_none());
     }
 }

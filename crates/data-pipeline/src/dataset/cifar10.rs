@@ -33,12 +33,12 @@ impl Cifar10 {
     /// Fails, naming file and offset, if a file is missing, does not hold exactly 10,000 records,
     /// or has a label above 9.
     pub fn open(dir: &Path, part: Part) -> Result<Self, DataError> {
-        let (dir, ending) = find(dir)?;
         let names: Vec<String> = match part {
             Part::Train => (1..=5).map(|i| format!("data_batch_{i}")).collect(),
             Part::Test => vec!["test_batch".to_owned()],
             Part::Extra => return Err(DataError::Request("CIFAR-10 has no extra part".into())),
         };
+        let (dir, ending) = find(dir, &names)?;
         let mut records = Vec::with_capacity(names.len() * RECORDS_A_FILE * RECORD);
         for name in names {
             let path = dir.join(name + ending);
@@ -64,18 +64,17 @@ impl Cifar10 {
 const ENDINGS: [&str; 2] = [".bin", PICKLED];
 const PICKLED: &str = "";
 
-/// The folder that holds the files, and how their names end.
-fn find(dir: &Path) -> Result<(PathBuf, &'static str), DataError> {
+/// The folder that holds the files of these names, and how the names end. A folder that lacks some
+/// is taken where none has all of them.
+fn find(dir: &Path, names: &[String]) -> Result<(PathBuf, &'static str), DataError> {
     let inside =
         [dir.join("cifar-10-batches-bin"), dir.join("cifar-10-batches-py"), dir.to_path_buf()];
-    let has = |d: &Path, ending: &str| {
-        ["test_batch", "data_batch_1"]
-            .iter()
-            .any(|name| d.join(format!("{name}{ending}")).is_file())
-    };
-    let mut places = inside.into_iter().flat_map(|d| ENDINGS.map(|ending| (d.clone(), ending)));
-    let found = places.find(|(d, ending)| has(d, ending));
-    found.ok_or_else(|| DataError::Missing {
+    let places = || ENDINGS.into_iter().flat_map(|ending| inside.clone().map(|d| (d, ending)));
+    let has =
+        |(d, ending): &(PathBuf, &str), name: &str| d.join(format!("{name}{ending}")).is_file();
+    let whole = places().find(|place| names.iter().all(|name| has(place, name)));
+    let begun = |place: &_| ["test_batch", "data_batch_1"].iter().any(|name| has(place, name));
+    whole.or_else(|| places().find(begun)).ok_or_else(|| DataError::Missing {
         path: dir.to_path_buf(),
         fault: "no CIFAR-10 (binary or Python version) here, nor in cifar-10-batches-bin or \
                 cifar-10-batches-py below"

@@ -40,7 +40,7 @@ impl Cifar100 {
             Part::Test => ("test", 10_000),
             Part::Extra => return Err(DataError::Request("CIFAR-100 has no extra part".into())),
         };
-        let (dir, names) = find(dir)?;
+        let (dir, names) = find(dir, name)?;
         let path = dir.join(names);
         let classes = match names {
             PICKLED_NAMES => pickled::names(&path, "fine_label_names")?,
@@ -85,12 +85,20 @@ impl Cifar100 {
     }
 }
 
-/// The folder that holds the files, and which of these has the names of the classes.
-fn find(dir: &Path) -> Result<(PathBuf, &'static str), DataError> {
-    let places = [dir.join(FOLDER), dir.join(PYTHON_FOLDER), dir.to_path_buf()];
-    let mut places =
-        places.into_iter().flat_map(|d| [NAMES, PICKLED_NAMES].map(|n| (d.clone(), n)));
-    let found = places.find(|(d, names)| d.join(names).is_file());
+/// The folder that holds the part of this name, and which of its files has the names of the
+/// classes. A folder that has these alone is taken where none has both.
+fn find(dir: &Path, part: &str) -> Result<(PathBuf, &'static str), DataError> {
+    let folders = [dir.join(FOLDER), dir.join(PYTHON_FOLDER), dir.to_path_buf()];
+    let versions = [(NAMES, format!("{part}.bin")), (PICKLED_NAMES, part.to_owned())];
+    let mut found = None;
+    for (names, file) in &versions {
+        for folder in folders.iter().filter(|folder| folder.join(names).is_file()) {
+            if folder.join(file).is_file() {
+                return Ok((folder.clone(), names));
+            }
+            found = found.or_else(|| Some((folder.clone(), *names)));
+        }
+    }
     found.ok_or_else(|| DataError::Missing {
         path: dir.to_path_buf(),
         fault: format!(

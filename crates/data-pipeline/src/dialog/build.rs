@@ -129,8 +129,6 @@ pub fn build_dialogs(
     options.filters.check()?;
     options.split.check()?;
     options.lengths.check()?;
-    std::fs::create_dir_all(folder)
-        .map_err(DataError::io(folder, "name a folder that may be written to"))?;
     let _lock = DataError::lock(folder)?;
     let mut files: Vec<(&DialogSource, PathBuf)> = Vec::new();
     for source in sources {

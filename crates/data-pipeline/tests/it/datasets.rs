@@ -252,6 +252,13 @@ fn cifar10_from_pickles() {
     std::fs::create_dir(&binary).unwrap();
     std::fs::write(binary.join("test_batch.bin"), cifar_bytes()).unwrap();
     assert!(Cifar10::open(dir.path(), Part::Test).is_ok());
+    // A version that lacks files of the part does not hide one that has them.
+    std::fs::rename(binary.join("test_batch.bin"), binary.join("data_batch_1.bin")).unwrap();
+    std::fs::write(inner.join("test_batch"), &bytes).unwrap();
+    assert!(Cifar10::open(dir.path(), Part::Test).is_ok());
+    std::fs::rename(inner.join("test_batch"), inner.join("data_batch_1")).unwrap();
+    std::fs::rename(binary.join("data_batch_1.bin"), dir.path().join("test_batch.bin")).unwrap();
+    assert!(Cifar10::open(dir.path(), Part::Test).is_ok());
 }
 
 #[test]
@@ -277,6 +284,10 @@ fn cifar100_from_pickles() {
         }
         assert_eq!((set.classes().len(), set.classes()[42].as_str()), (100, "fine 42"));
     }
+    // The names of the binary version alone do not hide it.
+    std::fs::write(dir.path().join("fine_label_names.txt"), "a name\n").unwrap();
+    assert!(Cifar100::open(dir.path(), Part::Test).is_ok());
+    std::fs::remove_file(dir.path().join("fine_label_names.txt")).unwrap();
     std::fs::remove_file(inner.join("test")).unwrap();
     let error = Cifar100::open(dir.path(), Part::Test).unwrap_err().to_string();
     assert!(error.contains("cifar-100-python/test"), "{error}");

@@ -75,9 +75,11 @@ impl Meeting {
     pub fn of(get: impl Fn(&str) -> Option<String>) -> Result<Option<Self>, MeetingError> {
         let has = |names: Names| get(names[0]).is_some() && get(names[1]).is_some();
         // Half of what a launcher says would be a process that trains alone beside the others.
-        if get(TORCHRUN[0]).is_some() && get(TORCHRUN[1]).is_none() {
-            let fault = "is missing, though RANK is set: set both, or neither".to_owned();
-            return Err(MeetingError { variable: TORCHRUN[1], fault });
+        for [rank, size, _] in [TORCHRUN, OPEN_MPI] {
+            if get(rank).is_some() && get(size).is_none() {
+                let fault = format!("is missing, though {rank} is set: set both, or neither");
+                return Err(MeetingError { variable: size, fault });
+            }
         }
         // A shell within a Slurm job has its variables too, with one task.
         let slurm = has(SLURM) && get(SLURM[1]).is_some_and(|n| n != "1");
@@ -86,6 +88,10 @@ impl Meeting {
             () if slurm => (SLURM, true),
             () if has(OPEN_MPI) => (OPEN_MPI, false),
             () if has(KUBERNETES) => (KUBERNETES, false),
+            () if get(TORCHRUN[1]).is_some_and(|size| size.trim() != "1") => {
+                let fault = "is missing, though WORLD_SIZE is set: set both, or neither".to_owned();
+                return Err(MeetingError { variable: TORCHRUN[0], fault });
+            }
             () => return Ok(None),
         };
         let number = |variable: &'static str| match get(variable) {
@@ -202,7 +208,7 @@ mod tests {
     fn a_process_alone_is_alone() {
         assert_eq!(of(&[]), Ok(None));
         assert_eq!(of(&[("SLURM_PROCID", "0"), ("SLURM_NTASKS", "1")]), Ok(None));
-        assert_eq!(of(&[("WORLD_SIZE", "4")]), Ok(None));
+        assert_eq!(of(&[("WORLD_SIZE", "1")]), Ok(None));
     }
 
     #[test]
@@ -213,6 +219,9 @@ mod tests {
         );
         assert!(fault(&[("RANK", "2"), ("WORLD_SIZE", "2")]).starts_with("RANK: 2 of WORLD_SIZE"));
         assert!(fault(&[("RANK", "0")]).starts_with("WORLD_SIZE: is missing"));
+        assert!(fault(&[("WORLD_SIZE", "4")]).starts_with("RANK: is missing"));
+        let half = fault(&[("OMPI_COMM_WORLD_RANK", "0")]);
+        assert!(half.starts_with("OMPI_COMM_WORLD_SIZE: is missing, though OMPI_COMM_WORLD_RANK"));
         assert!(fault(&[("RANK", "0"), ("WORLD_SIZE", "0")]).starts_with("WORLD_SIZE: is 0"));
         assert!(fault(&[("RANK", "x"), ("WORLD_SIZE", "2")]).starts_with("RANK: `x` is no number"));
     }

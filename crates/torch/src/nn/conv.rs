@@ -173,6 +173,14 @@ mod tests {
     }
 
     #[test]
+    #[should_panic(expected = "a side of 2 is too short for a kernel of 3")]
+    fn images_smaller_than_the_kernel_are_refused() {
+        let config = ConvConfig::depthwise(16, 3).stride(2);
+        let (conv, _params) = depthwise(ConvConfig { padding: Padding::Symmetric(0), ..config });
+        let _ = conv.forward(&wave(&[1, 16, 8, 2], 1.0));
+    }
+
+    #[test]
     fn the_number_of_threads_changes_no_bit() {
         let (conv, _params) = depthwise(ConvConfig::depthwise(72, 5).stride(2));
         let before = threads();

@@ -93,11 +93,15 @@ impl ConvConfig {
     }
 
     /// What the shim's loops are told for such images: kernel, stride, rows of zeros above and
-    /// columns to the left, rows and columns of the result.
+    /// columns to the left, rows and columns of the result. Panics if the images are smaller than
+    /// the kernel.
     pub(super) fn loops(&self, x: &Tensor) -> [i64; 6] {
         let (size, [rows, columns]) = (x.size(), self.zeros(x));
-        let outputs = [(size[2], rows), (size[3], columns)]
-            .map(|(side, (before, after))| (side + before + after - self.kernel) / self.stride + 1);
+        let outputs = [(size[2], rows), (size[3], columns)].map(|(side, (before, after))| {
+            let room = side + before + after - self.kernel;
+            assert!(room >= 0, "a side of {side} is too short for a kernel of {}", self.kernel);
+            room / self.stride + 1
+        });
         [self.kernel, self.stride, rows.0, columns.0, outputs[0], outputs[1]]
     }
 }

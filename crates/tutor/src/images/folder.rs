@@ -46,9 +46,21 @@ impl Folder {
             },
         )?;
         let (labeled, rest) = labeled.by_label();
+        let mut left = config.memory.saturating_mul(1 << 20);
+        let mut decode = |set: FolderSet| {
+            let set = if config.on_demand {
+                Cached::new(set, std::mem::take(&mut left))
+            } else {
+                set.decode_all(left)?
+            };
+            left -= set.bytes();
+            anyhow::Ok(set)
+        };
+        // A class none of whose images can be read is none.
+        let labeled = decode(labeled)?;
         // The other labelled parts may lack a class, but not bring a new one.
         let like_labeled = FolderOptions {
-            classes: Some(labeled.classes().to_vec()),
+            classes: Some(labeled.inner().classes().to_vec()),
             root: config.labels.is_some().then(|| config.labeled.clone()),
             ..options.clone()
         };
@@ -60,24 +72,17 @@ impl Folder {
         let unlabeled =
             open(&config.unlabeled, &FolderOptions { labeled: false, ..options.clone() })?;
         // Names as they stand in messages, and where each set goes.
-        let parts = [
-            ("labelled", Some(labeled)),
+        let mut opened = vec![("labelled", labeled)];
+        let others = [
             ("unlabelled", rest),
             ("unlabelled", unlabeled),
             ("validation", validation),
             ("test", test),
         ];
-        let mut left = config.memory.saturating_mul(1 << 20);
-        let mut opened = Vec::new();
-        for (name, set) in parts {
-            let Some(set) = set else { continue };
-            let set = if config.on_demand {
-                Cached::new(set, std::mem::take(&mut left))
-            } else {
-                set.decode_all(left)?
-            };
-            left -= set.bytes();
-            opened.push((name, set));
+        for (name, set) in others {
+            if let Some(set) = set {
+                opened.push((name, decode(set)?));
+            }
         }
         let mut notes = match config.on_demand {
             true => vec![

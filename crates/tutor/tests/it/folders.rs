@@ -117,3 +117,33 @@ fn own_folders_train_predict_and_score() {
     let error = refused(dir.path(), &["eval", "away", "scored"]);
     assert!(error.contains("is not the folder of a run"), "{error}");
 }
+
+#[test]
+fn a_class_without_an_image_that_can_be_read_shifts_no_other() {
+    let dir = tempfile::tempdir().expect("a folder");
+    folders(dir.path());
+    let amber = dir.path().join("labeled/amber");
+    fs::create_dir(&amber).expect("made");
+    let whole = fs::read(dir.path().join("labeled/red/0.png")).expect("a picture");
+    for i in 0..3 {
+        fs::write(amber.join(format!("{i}.png")), &whole[..whole.len() / 2]).expect("written");
+    }
+    let settings = [
+        "data.labeled=labeled",
+        "data.unlabeled=unlabeled",
+        "data.test=scored",
+        "data.on_bad=skip",
+        "teacher.train.steps=30",
+        "student.train.steps=20",
+        "robustness.images=4",
+        "robustness.sequences=1",
+    ];
+    let mut arguments = vec!["run", "noisy-student/folder"];
+    arguments.extend(settings.iter().flat_map(|setting| ["--set", setting]));
+    let report = result(&run_folder(dir.path(), &run(dir.path(), &arguments)));
+    assert_eq!(report["rows"][0]["metric"], "test accuracy");
+    let data = report["data"].as_str().expect("what is told of the data");
+    assert!(data.contains("the class `amber` has no image that can be read"), "{data}");
+    let accuracy = report["rows"][0]["values"][0].as_f64().expect("a number");
+    assert!(accuracy > 0.8, "red and blue are told apart by any net that learned them: {accuracy}");
+}

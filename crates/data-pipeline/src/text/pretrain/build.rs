@@ -74,8 +74,6 @@ pub fn build(
         let fault = format!("sequences of {longest} tokens: possible are 5 to {}", u16::MAX);
         return Err(DataError::Request(fault));
     }
-    std::fs::create_dir_all(folder)
-        .map_err(DataError::io(folder, "name a folder that may be written to"))?;
     let _lock = DataError::lock(folder)?;
     let settings = begin(corpus, tokenizer, folder, options)?;
     let mut writer = Writer::resume(
