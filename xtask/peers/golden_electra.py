@@ -77,6 +77,20 @@ def save(name, model, arrays, meta):
     save_file(tensors, OUT / f"{name}.safetensors", {"case": json.dumps(meta)})
 
 
+def perturbed(model, ids, segments, mask):
+    """Logits where the normed embeddings are moved, and the gradient of their weighted sum for what
+    moved them (Miyato et al. 2017, section 3)."""
+    embeddings = next(m for name, m in model.named_modules() if name.endswith("embeddings.LayerNorm"))
+    generator = torch.Generator().manual_seed(99)
+    change = torch.randn(*ids.shape, embeddings.weight.numel(), generator=generator).requires_grad_(True)
+    hook = embeddings.register_forward_hook(lambda module, given, out: out + change)
+    logits = model(input_ids=ids, token_type_ids=segments, attention_mask=mask).logits
+    hook.remove()
+    weights = torch.arange(logits.numel()).remainder(7).view(logits.shape) - 3.0
+    slope = torch.autograd.grad((logits * weights).sum(), change)[0]
+    return {"perturbation": change.detach(), "perturbed": logits.detach(), "slope": real(slope, mask)}
+
+
 def networks():
     cases = {
         "pretraining": (ElectraForPreTraining, ElectraConfig(**ELECTRA)),
@@ -109,6 +123,8 @@ def networks():
             total = total + (value * weights).sum()
         total.backward()
         given = {"ids": real(ids, mask), "segments": real(segments, mask), "lengths": torch.tensor(LENGTHS)}
+        if name in ("classification", "bert_classification"):
+            given |= perturbed(model, ids, segments, mask)
         save(name, model, given | outputs, {"config": config.to_dict()})
 
 

@@ -1,9 +1,10 @@
 //! Batches without padding: sequences one after another, and pairs of them.
 
+use torch::nn::PackedAttention;
 use torch::rows::Rows;
 use torch::{Device, Tensor};
 
-use crate::layout::{Attending, Spread};
+use crate::spread::Spread;
 
 /// Token sequences one after another: the rows of all tensors are real tokens only.
 ///
@@ -119,7 +120,7 @@ pub struct Pairs {
 /// How an encoder goes through contexts.
 #[derive(Debug)]
 pub(crate) struct Reading {
-    pub(crate) attending: Attending,
+    pub(crate) attending: PackedAttention,
     pub(crate) spread: Spread,
 }
 
@@ -127,15 +128,15 @@ impl Reading {
     pub(crate) fn new(context: &Packed) -> Self {
         let (lengths, device) = (context.lengths(), context.device());
         let spread = Spread::same(lengths, 4, device);
-        Self { attending: Attending::within(lengths, device), spread }
+        Self { attending: PackedAttention::within(lengths, device), spread }
     }
 }
 
 /// How a decoder goes through responses.
 #[derive(Debug)]
 pub(crate) struct Writing {
-    pub(crate) attending: Attending,
-    pub(crate) memory: Attending,
+    pub(crate) attending: PackedAttention,
+    pub(crate) memory: PackedAttention,
     pub(crate) spread: Spread,
 }
 
@@ -160,8 +161,8 @@ impl Pairs {
         let shifted = Rows::new(&before, row, device);
         let reading = Reading::new(&context);
         let writing = Writing {
-            attending: Attending::causal(lengths, device),
-            memory: Attending::across(lengths, context.lengths(), device),
+            attending: PackedAttention::causal(lengths, device),
+            memory: PackedAttention::across(lengths, context.lengths(), device),
             spread: Spread::causal(lengths, 10, device),
         };
         Self { context, response, shifted, reading, writing }

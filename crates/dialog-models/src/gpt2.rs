@@ -5,12 +5,11 @@
 //! `transformer.h.N.attn.c_attn`, …; weights of its "Conv1D" layers are `[inputs, outputs]`.
 
 use serde::{Deserialize, Serialize};
-use torch::nn::{Embedding, LayerNorm, keyed_dropout};
+use torch::nn::{Embedding, LayerNorm, PackedAttention, keyed_dropout};
 use torch::{Device, Init, Kind, Mode, NoisyRows, Role, Scope, Tensor, no_grad};
 
 use crate::cache::{Growing, attend};
 use crate::contexts::{Contexts, Shared};
-use crate::layout::Attending;
 use crate::vocabulary::{TokenLoss, token_loss};
 use crate::{Autoregressive, Continuation, LanguageModel, Packed, Texts};
 
@@ -233,10 +232,10 @@ impl Gpt2 {
         assert!(whole, "{mode:?} singles out rows, and rows are tokens here");
         let (longest, room) = (batch.longest(), self.config.positions);
         assert!(longest as i64 <= room, "{longest} tokens where there are {room} positions");
-        let attending = Attending::causal(batch.lengths(), batch.device());
+        let attending = PackedAttention::causal(batch.lengths(), batch.device());
         let x = self.words.forward(batch.ids()) + self.positions.forward(batch.positions());
         let &Gpt2Config { heads, attention_dropout: rate, .. } = &self.config;
-        self.run(x, mode, |_, qkv| attending.attention(qkv, heads, rate, mode))
+        self.run(x, mode, |_, qkv| attending.forward(qkv, heads, rate, mode))
     }
 
     /// The logits `[tokens, vocabulary]` of what follows each token.
@@ -268,13 +267,13 @@ impl Autoregressive for Gpt2 {
         no_grad(|| {
             let batch = Packed::new(contexts, self.device());
             let contexts = Contexts::new(batch.lengths(), batch.device());
-            let attending = Attending::causal(batch.lengths(), batch.device());
+            let attending = PackedAttention::causal(batch.lengths(), batch.device());
             let x = self.words.forward(batch.ids()) + self.positions.forward(batch.positions());
             let mut memories = Vec::new();
             let x = self.run(x, Mode::Eval, |_, qkv| {
                 let read = Shared::new(qkv[1], qkv[2], self.config.heads, &contexts);
                 memories.push(Memory { read, own: Growing::default() });
-                attending.attention(qkv, self.config.heads, 0.0, Mode::Eval)
+                attending.forward(qkv, self.config.heads, 0.0, Mode::Eval)
             });
             let mut end = 0;
             let last = batch.lengths().iter().map(|&length| {

@@ -1,11 +1,11 @@
 //! The layers that blocks are made of: linear layers, convolutions along a sequence, attention.
 
-use torch::nn::{LayerNorm, Linear, keyed_dropout};
+use torch::nn::{LayerNorm, Linear, PackedAttention, keyed_dropout};
 use torch::{Init, Mode, Role, Scope, Tensor};
 
 use crate::cache::{Growing, attend};
 use crate::contexts::{Contexts, Shared};
-use crate::layout::{Attending, Spread};
+use crate::spread::Spread;
 
 /// What layer norms add to variances.
 pub(crate) const NORM_EPS: f64 = 1e-6;
@@ -162,11 +162,11 @@ impl Attention {
         &self,
         x: &Tensor,
         seen: &Tensor,
-        attending: &Attending,
+        attending: &PackedAttention,
         mode: Mode,
     ) -> Tensor {
         let (q, k, v) = (self.query.forward(x), self.key.forward(seen), self.value.forward(seen));
-        let mixed = attending.attention([&q, &k, &v], self.heads, self.dropout, mode);
+        let mixed = attending.forward([&q, &k, &v], self.heads, self.dropout, mode);
         self.output.forward(&mixed)
     }
 

@@ -54,12 +54,15 @@ impl Embeddings {
         Self { words, positions, segments, norm, dropout: config.dropout }
     }
 
-    /// The vectors `[tokens, embedding]` of a batch.
-    pub fn forward(&self, batch: &Packed, mode: Mode) -> Tensor {
+    /// The vectors `[tokens, embedding]` of a batch. `perturbation`, of that size, is added to them
+    /// behind their norm, where a network cannot grow out of its reach.
+    pub fn forward(&self, batch: &Packed, perturbation: Option<&Tensor>, mode: Mode) -> Tensor {
         let sum = self.words.forward(batch.ids())
             + self.segments.forward(batch.segments())
             + self.positions.forward(batch.positions());
-        keyed_dropout(&self.norm.forward(&sum), self.dropout, batch.token_mode(mode))
+        let normed = self.norm.forward(&sum);
+        let normed = perturbation.map_or(normed.shallow_clone(), |change| &normed + change);
+        keyed_dropout(&normed, self.dropout, batch.token_mode(mode))
     }
 
     /// The table of tokens `[vocabulary, embedding]`, which heads that predict tokens share.
@@ -102,7 +105,7 @@ impl Layer {
         let drop = |x: Tensor| keyed_dropout(&x, self.dropout, batch.token_mode(mode));
         let [q, k, v] = self.qkv.each_ref().map(|layer| layer.forward(x));
         let mixed =
-            batch.layout().attention([&q, &k, &v], self.heads, self.attention_dropout, mode);
+            batch.attention().forward([&q, &k, &v], self.heads, self.attention_dropout, mode);
         let x = self.mixed_norm.forward(&(x + drop(self.mixed.forward(&mixed))));
         let inner = self.inner.forward(&x).gelu("none");
         self.norm.forward(&(&x + drop(self.outer.forward(&inner))))
@@ -152,13 +155,21 @@ impl Encoder {
 
     /// What the last layer gives, `[tokens, hidden]`.
     pub fn forward(&self, batch: &Packed, mode: Mode) -> Tensor {
-        let start = self.start(batch, mode);
+        self.layers(self.start(batch, None, mode), batch, mode)
+    }
+
+    /// The same with `perturbation` `[tokens, embedding]` added to the embeddings.
+    pub fn forward_perturbed(&self, batch: &Packed, perturbation: &Tensor, mode: Mode) -> Tensor {
+        self.layers(self.start(batch, Some(perturbation), mode), batch, mode)
+    }
+
+    fn layers(&self, start: Tensor, batch: &Packed, mode: Mode) -> Tensor {
         self.layers.iter().fold(start, |x, layer| layer.forward(&x, batch, mode))
     }
 
     /// What goes into the first layer and what each layer gives, all `[tokens, hidden]`.
     pub fn hidden_states(&self, batch: &Packed, mode: Mode) -> Vec<Tensor> {
-        let mut states = vec![self.start(batch, mode)];
+        let mut states = vec![self.start(batch, None, mode)];
         for layer in &self.layers {
             let next = layer.forward(states.last().expect("the start"), batch, mode);
             states.push(next);
@@ -166,14 +177,14 @@ impl Encoder {
         states
     }
 
-    fn start(&self, batch: &Packed, mode: Mode) -> Tensor {
+    fn start(&self, batch: &Packed, perturbation: Option<&Tensor>, mode: Mode) -> Tensor {
         let longest = batch.lengths().iter().max().copied().unwrap_or(0) as i64;
         let most = self.config.positions;
         assert!(
             longest <= most,
             "a sequence of {longest} tokens; the encoder has {most} positions"
         );
-        let x = self.embeddings.forward(batch, mode);
+        let x = self.embeddings.forward(batch, perturbation, mode);
         match &self.project {
             Some(project) => project.forward(&x),
             None => x,

@@ -45,7 +45,6 @@ pub mod flops;
 pub mod heads;
 pub mod hub;
 mod layer_rates;
-mod layout;
 mod packed;
 mod presets;
 pub mod pretrain;

@@ -2,9 +2,8 @@
 
 use std::rc::Rc;
 
+use torch::nn::PackedAttention;
 use torch::{Device, IndexOp, Kind, Mode, NoisyRows, Tensor};
-
-use crate::layout::Layout;
 
 /// Token sequences one after another: the rows of all tensors are real tokens only. What a
 /// sequence becomes in an encoder does not depend on the others beside it.
@@ -24,7 +23,8 @@ pub struct Packed {
     segments: Tensor,
     positions: Tensor,
     starts: Tensor,
-    layout: Rc<Layout>,
+    lengths: Rc<[usize]>,
+    attention: Rc<PackedAttention>,
 }
 
 impl Packed {
@@ -42,14 +42,19 @@ impl Packed {
         let total: usize = lengths.iter().sum();
         assert_eq!((ids.len(), segments.len()), (total, total), "ids and segments of {lengths:?}");
         let positions: Vec<i64> = lengths.iter().flat_map(|&n| 0..n as i64).collect();
+        let ends = lengths.iter().scan(0, |at, &n| {
+            *at += n as i64;
+            Some(*at)
+        });
+        let starts: Vec<i64> = std::iter::once(0).chain(ends).take(lengths.len()).collect();
         let on = |list: &[i64]| Tensor::from_slice(list).to_device(device);
-        let layout = Layout::new(lengths, device);
         Self {
             ids: on(ids),
             segments: on(segments),
             positions: on(&positions),
-            starts: on(layout.starts()),
-            layout: Rc::new(layout),
+            starts: on(&starts),
+            lengths: lengths.into(),
+            attention: Rc::new(PackedAttention::within(lengths, device)),
         }
     }
 
@@ -80,7 +85,8 @@ impl Packed {
             segments: self.segments.shallow_clone(),
             positions: self.positions.shallow_clone(),
             starts: self.starts.shallow_clone(),
-            layout: Rc::clone(&self.layout),
+            lengths: Rc::clone(&self.lengths),
+            attention: Rc::clone(&self.attention),
         }
     }
 
@@ -106,7 +112,7 @@ impl Packed {
 
     /// Tokens of each sequence.
     pub fn lengths(&self) -> &[usize] {
-        self.layout.lengths()
+        &self.lengths
     }
 
     /// How many sequences there are.
@@ -145,6 +151,20 @@ impl Packed {
         Tensor::stack(&rows.collect::<Vec<_>>(), 0)
     }
 
+    /// The rows `[tokens, width]` that [`padded`](Self::padded) ones `[sequences, room, width]` have
+    /// at real tokens. Panics if there is no room for a sequence.
+    pub fn unpadded(&self, padded: &Tensor) -> Tensor {
+        let (sequences, room, width) = padded.size3().expect("[sequences, room, width]");
+        assert_eq!(sequences, self.sequences() as i64, "as many sequences");
+        assert!(self.lengths().iter().all(|&n| n as i64 <= room), "room for {room} tokens");
+        let places: Vec<i64> = (0..sequences)
+            .zip(self.lengths())
+            .flat_map(|(i, &n)| i * room..i * room + n as i64)
+            .collect();
+        let places = Tensor::from_slice(&places).to_device(padded.device());
+        padded.reshape([sequences * room, width]).index_select(0, &places)
+    }
+
     /// The mean of each sequence's vectors: `[tokens, width]` to `[sequences, width]`, float32.
     pub fn mean(&self, x: &Tensor) -> Tensor {
         let numbers: Vec<i64> = self
@@ -173,7 +193,8 @@ impl Packed {
         }
     }
 
-    pub(crate) fn layout(&self) -> &Layout {
-        &self.layout
+    /// Attention within each sequence.
+    pub(crate) fn attention(&self) -> &PackedAttention {
+        &self.attention
     }
 }

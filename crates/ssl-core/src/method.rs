@@ -127,8 +127,8 @@ pub struct Needs {
     /// Samples that are images `[n, c, h, w]`, because it turns them or treats them as images in
     /// another way: points and texts cannot be its samples.
     pub images: bool,
-    /// Samples that are numbers, because it mixes them or moves them a little: the token ids of
-    /// texts cannot be its samples.
+    /// Samples that are numbers, because it mixes them or takes gradients of gradients: the token
+    /// ids of texts cannot be its samples.
     pub numbers: bool,
 }
 

@@ -14,6 +14,18 @@ pub trait Net {
     /// `x` is `[batch, ...]`; the logits are `[batch, classes]`.
     fn forward(&self, x: &Tensor, mode: Mode) -> Tensor;
 
+    /// The logits where `perturbation` is added to the numbers that the network makes of the samples
+    /// `x`: to the samples themselves, or to the embeddings of tokens. Its size is that of a
+    /// [random one](Self::random_perturbation).
+    fn forward_perturbed(&self, x: &Tensor, perturbation: &Tensor, mode: Mode) -> Tensor {
+        self.forward(&(x + perturbation), mode)
+    }
+
+    /// A perturbation of the samples `x` of independent normal numbers.
+    fn random_perturbation(&self, x: &Tensor) -> Tensor {
+        x.randn_like()
+    }
+
     /// The network as features and a head on them, if it is made of these: for methods that read
     /// the features or add a head of their own.
     fn features(&self) -> Option<&dyn Features> {
@@ -62,11 +74,29 @@ pub trait Features {
     fn forward_head(&self, features: &Tensor, _mode: Mode) -> Tensor {
         self.head().forward(features)
     }
+
+    /// The features under a perturbation, as [`Net::forward_perturbed`] says.
+    fn perturbed_features(&self, x: &Tensor, perturbation: &Tensor, mode: Mode) -> Tensor {
+        self.forward_features(&(x + perturbation), mode)
+    }
+
+    /// The same as [`Net::random_perturbation`].
+    fn random_perturbation(&self, x: &Tensor) -> Tensor {
+        x.randn_like()
+    }
 }
 
 impl<N: Features> Net for N {
     fn forward(&self, x: &Tensor, mode: Mode) -> Tensor {
         self.forward_head(&self.forward_features(x, mode), mode)
+    }
+
+    fn forward_perturbed(&self, x: &Tensor, perturbation: &Tensor, mode: Mode) -> Tensor {
+        self.forward_head(&self.perturbed_features(x, perturbation, mode), mode)
+    }
+
+    fn random_perturbation(&self, x: &Tensor) -> Tensor {
+        Features::random_perturbation(self, x)
     }
 
     fn features(&self) -> Option<&dyn Features> {
@@ -178,7 +208,15 @@ impl Model {
 /// A model runs as its network does.
 impl Net for Model {
     fn forward(&self, x: &Tensor, mode: Mode) -> Tensor {
-        self.net.forward(x, mode)
+        Self::forward(self, x, mode)
+    }
+
+    fn forward_perturbed(&self, x: &Tensor, perturbation: &Tensor, mode: Mode) -> Tensor {
+        self.net.forward_perturbed(x, perturbation, mode)
+    }
+
+    fn random_perturbation(&self, x: &Tensor) -> Tensor {
+        self.net.random_perturbation(x)
     }
 
     fn features(&self) -> Option<&dyn Features> {
@@ -189,6 +227,14 @@ impl Net for Model {
 impl Net for Box<dyn Net> {
     fn forward(&self, x: &Tensor, mode: Mode) -> Tensor {
         (**self).forward(x, mode)
+    }
+
+    fn forward_perturbed(&self, x: &Tensor, perturbation: &Tensor, mode: Mode) -> Tensor {
+        (**self).forward_perturbed(x, perturbation, mode)
+    }
+
+    fn random_perturbation(&self, x: &Tensor) -> Tensor {
+        (**self).random_perturbation(x)
     }
 
     fn features(&self) -> Option<&dyn Features> {

@@ -11,6 +11,7 @@ pub use dropout::{dropout, keyed_dropout};
 pub use embedding::Embedding;
 pub use layer_norm::LayerNorm;
 pub use norm::BatchNorm;
+pub use packed_attention::PackedAttention;
 pub use perceptron::Perceptron;
 
 use crate::graph::{Array, Graph, Operation, Value};
@@ -26,6 +27,7 @@ mod embedding;
 mod folded;
 mod layer_norm;
 mod norm;
+mod packed_attention;
 mod perceptron;
 
 /// A fully connected layer.

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 use torch::nn::{Linear, keyed_dropout};
-use torch::{Features, Mode, Scope, Tensor};
+use torch::{Features, Kind, Mode, Scope, Tensor};
 
 use super::Pooler;
 use crate::encoder::fresh;
@@ -89,13 +89,17 @@ impl Classifier {
 
     /// What the last linear layer takes, `[sequences, hidden]`.
     pub fn features_of(&self, batch: &Packed, mode: Mode) -> Tensor {
-        let x = self.encoder.forward(batch, mode);
+        self.pooled(&self.encoder.forward(batch, mode), batch, mode)
+    }
+
+    /// A vector of each sequence from the encoder's `x` `[tokens, hidden]`.
+    fn pooled(&self, x: &Tensor, batch: &Packed, mode: Mode) -> Tensor {
         let drop = |x: &Tensor| keyed_dropout(x, self.dropout, mode);
         let first = || x.index_select(0, batch.starts());
         match (self.form, &self.pooler, &self.dense) {
-            (_, Some(pooler), _) => drop(&pooler.forward(&x, batch)),
+            (_, Some(pooler), _) => drop(&pooler.forward(x, batch)),
             (_, _, Some(dense)) => drop(&dense.forward(&drop(&first())).gelu("none")),
-            (HeadForm::Mean, ..) => drop(&batch.mean(&x)),
+            (HeadForm::Mean, ..) => drop(&batch.mean(x)),
             _ => drop(&first()),
         }
     }
@@ -108,5 +112,23 @@ impl Features for Classifier {
 
     fn head(&self) -> &Linear {
         &self.head
+    }
+
+    /// `perturbation` is `[batch, tokens, embedding]`; what it is at padding has no influence.
+    fn perturbed_features(&self, x: &Tensor, perturbation: &Tensor, mode: Mode) -> Tensor {
+        let batch = Packed::from_padded(x, self.pad);
+        let states = self.encoder.forward_perturbed(&batch, &batch.unpadded(perturbation), mode);
+        self.pooled(&states, &batch, mode)
+    }
+
+    /// Zero at padding.
+    fn random_perturbation(&self, x: &Tensor) -> Tensor {
+        let (batch, _, tokens) = x.size3().expect("ids and segments [batch, 2, tokens]");
+        let size = [batch, tokens, self.encoder.config().embedding];
+        let batch = Packed::from_padded(x, self.pad);
+        let lengths: Vec<i64> = batch.lengths().iter().map(|&n| n as i64).collect();
+        let lengths = Tensor::from_slice(&lengths).to_device(x.device()).view([-1, 1, 1]);
+        let places = Tensor::arange(tokens, (Kind::Int64, x.device())).view([1, -1, 1]);
+        Tensor::randn(size, (Kind::Float, x.device())) * places.less_tensor(&lengths)
     }
 }

@@ -3,14 +3,16 @@
 //!
 //! The running batch-norm statistics follow the labelled pass alone (the authors'
 //! `update_batch_stats = False`). [`Direction`](crate::parts::Direction) chooses the divergence:
-//! KL(clean ‖ perturbed) as the authors, or the other way round as later code bases.
+//! KL(clean ‖ perturbed) as the authors, or the other way round as later code bases. Texts are
+//! perturbed in the embeddings of their tokens (Miyato, Dai & Goodfellow 2017, arXiv 1605.07725,
+//! section 3).
 
 use serde::{Deserialize, Serialize};
-use torch::{Kind, Mode, Tensor, loss::cross_entropy};
+use torch::{Kind, Mode, Net, Tensor, loss::cross_entropy};
 use train::{Loss, Progress, Schedule};
 
 use crate::parts::{Adversary, entropy};
-use crate::{Batch, Config, Method, Needs, Nets, TaskInfo, ViewKind, Views, check};
+use crate::{Batch, Config, Method, Nets, TaskInfo, ViewKind, Views, check};
 
 /// The settings of VAT. Those of [`Adversary`] are in the table `adversary`. Oliver et al. use
 /// ε 6, direction `from-perturbed`, weight 0.3 and entropy 0.1 on CIFAR-10.
@@ -47,10 +49,6 @@ impl Config for VatConfig {
     fn build(&self, _task: &TaskInfo) -> Box<dyn Method> {
         Box::new(Vat::new(self.clone()))
     }
-
-    fn needs(&self) -> Needs {
-        Needs { numbers: true, ..Needs::default() }
-    }
 }
 
 /// VAT, with settings [`VatConfig`].
@@ -61,7 +59,7 @@ pub struct Vat {
 
 /// What a step draws.
 pub(crate) struct VatDraws {
-    /// The direction in which the search starts, of the shape of the unlabelled samples.
+    /// The direction in which the search starts.
     pub(crate) start: Tensor,
 }
 
@@ -99,7 +97,7 @@ impl Method for Vat {
     }
 
     fn loss(&mut self, nets: &Nets, batch: &Batch, at: Progress) -> Loss {
-        let draws = VatDraws { start: batch.u[0].randn_like() };
+        let draws = VatDraws { start: nets.student.random_perturbation(&batch.u[0]) };
         self.loss_with(nets, batch, &draws, at)
     }
 }

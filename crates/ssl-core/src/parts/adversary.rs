@@ -2,7 +2,7 @@
 //! 1704.03976, section 3.3).
 
 use serde::{Deserialize, Serialize};
-use torch::{Kind, Mode, Model, Tensor, grad::grad, loss};
+use torch::{Kind, Mode, Model, Net, Tensor, grad::grad, loss};
 
 use crate::check;
 
@@ -37,7 +37,7 @@ impl Direction {
 ///
 /// | setting | default | what | range |
 /// |---|---|---|---|
-/// | `epsilon` | 8 | length of the perturbation of a sample, in normalised units (8 with and 10 without flips on CIFAR-10; 3.5 and 2.5 on SVHN) | above 0 |
+/// | `epsilon` | 8 | length of the perturbation of a sample, in normalised units (8 with and 10 without flips on CIFAR-10; 3.5 and 2.5 on SVHN; 5 on the embeddings of texts, arXiv 1605.07725) | above 0 |
 /// | `xi` | 0.01 | length of the step along which the gradient is taken; the authors' 1e-6, spread over an image, is lost in float32 | above 0 |
 /// | `iterations` | 1 | power iterations | at least 1 |
 /// | `direction` | `from-clean` | `from-clean` or `from-perturbed` | |
@@ -70,12 +70,12 @@ impl Adversary {
 
     /// The divergence of each sample of `x` `[batch, ...]` under the worst perturbation, `[batch]`,
     /// with a gradient. `clean` are its logits `[batch, classes]`, which get no gradient; the
-    /// search starts in the direction `start` (random normal numbers of the shape of `x`). Batch
-    /// norm uses the statistics of each pass and leaves the running ones as they are.
+    /// search starts in the direction `start`, a [random perturbation](Net::random_perturbation).
+    /// Batch norm uses the statistics of each pass and leaves the running ones as they are.
     pub fn divergence(&self, model: &Model, x: &Tensor, clean: &Tensor, start: &Tensor) -> Tensor {
         let clean = clean.detach();
         let under = |change: &Tensor| {
-            let perturbed = model.forward(&(x + change), Mode::TrainUntracked);
+            let perturbed = model.forward_perturbed(x, change, Mode::TrainUntracked);
             self.direction.divergence(&clean, &perturbed)
         };
         let mut direction = start.shallow_clone();

@@ -351,8 +351,8 @@ impl Recipe {
         faults.of("method", self.method.check());
         let needs = self.method.needs();
         if needs.images || needs.numbers {
-            let fault = "its method mixes samples, moves them a little or turns them: texts are \
-                         tokens, which it cannot";
+            let fault = "its method mixes samples, turns them or takes gradients of gradients: \
+                         it cannot learn from texts";
             faults.add("method", fault);
         }
         if needs.ema && self.train.ema.is_none() {

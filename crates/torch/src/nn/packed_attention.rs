@@ -1,15 +1,16 @@
-//! Where the tokens of a batch lie while attention and convolutions look at them.
+//! Attention over sequences that lie one after another, without padding.
 //!
-//! Everything else works on real tokens only, one sequence after another. For attention, sequences
-//! of about the same length are computed together, and what fills up the shorter ones is masked.
-//! For a convolution all sequences lie in one long row with as many rows of zeros between two of
-//! them as its reach: these are the zeros that it sees beyond the ends of a sequence.
+//! Sequences of about the same length are computed together, in buckets; within a bucket the shorter
+//! ones are filled up with rows of zeros that nobody sees. Which buckets is decided by what they
+//! cost: each is a handful of operations, each filled-up row is work for nothing.
 
 use std::ops::Range;
 
-use torch::nn::attention;
-use torch::rows::Rows;
-use torch::{Device, Kind, Mode, Tensor};
+use tch::{Device, Kind, Tensor};
+
+use super::attention;
+use crate::rows::Rows;
+use crate::{Mode, NoisyRows};
 
 /// Groups of lengths between which batches are cut, at most: more take long to weigh.
 const GROUPS: usize = 512;
@@ -22,8 +23,8 @@ const GPU_BUCKET: u64 = 1 << 22;
 /// Sequences that attention computes together.
 #[derive(Debug)]
 struct Bucket {
-    /// How many.
-    sequences: i64,
+    /// Their numbers, rising.
+    sequences: Vec<usize>,
     /// Rows of each for queries, and for keys and values.
     rooms: [i64; 2],
     /// Float32, −∞ where nothing is to be seen; none where all may be seen.
@@ -31,32 +32,59 @@ struct Bucket {
 }
 
 /// How attention goes through a batch: which queries see which keys.
+///
+/// ```
+/// use torch::nn::PackedAttention;
+/// use torch::{Device, Kind, Mode, Tensor};
+///
+/// // Two sequences of 2 and 3 tokens, 8 numbers a token, two heads.
+/// let attention = PackedAttention::within(&[2, 3], Device::Cpu);
+/// let x = Tensor::arange(40, (Kind::Float, Device::Cpu)).view([5, 8]);
+/// let mixed = attention.forward([&x, &x, &x], 2, 0.0, Mode::Eval);
+/// assert_eq!(mixed.size(), [5, 8]);
+/// // Its own sequence is all that a token sees.
+/// let first = x.narrow(0, 0, 2);
+/// let alone = PackedAttention::within(&[2], Device::Cpu);
+/// let alone = alone.forward([&first, &first, &first], 2, 0.0, Mode::Eval);
+/// assert!(mixed.narrow(0, 0, 2).allclose(&alone, 1e-5, 1e-5, false));
+/// ```
 #[derive(Debug)]
-pub(crate) struct Attending {
+pub struct PackedAttention {
     buckets: Vec<Bucket>,
-    queries: Rows,
-    /// None where these are the queries' rows.
-    keys: Option<Rows>,
+    /// From tokens to the buckets' rows; none where these are the same.
+    queries: Option<Rows>,
+    keys: Keys,
 }
 
-impl Attending {
-    /// Each token sees its whole sequence.
-    pub(crate) fn within(lengths: &[usize], device: Device) -> Self {
-        Self::new(lengths, lengths, false, device)
+/// From the tokens that are seen to the buckets' rows.
+#[derive(Debug)]
+enum Keys {
+    /// As for queries.
+    Queries,
+    Own(Option<Rows>),
+}
+
+impl PackedAttention {
+    /// Each token sees its whole sequence. Panics if there is no sequence, or one is empty.
+    pub fn within(lengths: &[usize], device: Device) -> Self {
+        Self::new(lengths, None, false, device)
     }
 
-    /// Each token sees its sequence up to itself.
-    pub(crate) fn causal(lengths: &[usize], device: Device) -> Self {
-        Self::new(lengths, lengths, true, device)
+    /// Each token sees its sequence up to itself. Panics if there is no sequence, or one is empty.
+    pub fn causal(lengths: &[usize], device: Device) -> Self {
+        Self::new(lengths, None, true, device)
     }
 
-    /// Each token of sequence i sees the whole of sequence i of `keys`.
-    pub(crate) fn across(queries: &[usize], keys: &[usize], device: Device) -> Self {
-        Self::new(queries, keys, false, device)
+    /// Each token of sequence i sees the whole of sequence i of `keys`. Panics if there is no
+    /// sequence, one is empty, or they are not as many.
+    pub fn across(queries: &[usize], keys: &[usize], device: Device) -> Self {
+        Self::new(queries, Some(keys), false, device)
     }
 
-    fn new(queries: &[usize], keys: &[usize], causal: bool, device: Device) -> Self {
-        let within = std::ptr::eq(queries, keys);
+    fn new(queries: &[usize], others: Option<&[usize]>, causal: bool, device: Device) -> Self {
+        let keys = others.unwrap_or(queries);
+        assert!(!queries.is_empty() && queries.len() == keys.len(), "{queries:?} and {keys:?}");
+        assert!(queries.iter().chain(keys).all(|&n| n > 0), "sequences of {queries:?}, {keys:?}");
         let mut order: Vec<usize> = (0..queries.len()).collect();
         order.sort_by_key(|&i| std::cmp::Reverse((queries[i], keys[i])));
         let sorted: Vec<[usize; 2]> = order.iter().map(|&i| [queries[i], keys[i]]).collect();
@@ -66,37 +94,44 @@ impl Attending {
         let bucket = if device == Device::Cpu { BUCKET } else { GPU_BUCKET };
         for range in cut(&sorted, bucket) {
             let rooms = longest(&sorted[range.clone()]);
-            for &i in &order[range.clone()] {
+            let mut sequences = order[range].to_vec();
+            sequences.sort_unstable();
+            for &i in &sequences {
                 for (k, lengths) in [queries, keys].into_iter().enumerate() {
                     let token = |at| (at < lengths[i]).then(|| starts[k][i] + at);
                     places[k].extend((0..rooms[k]).map(token));
                 }
             }
-            let lengths = order[range.clone()].iter().map(|&i| keys[i]);
-            let mask = mask(lengths, rooms, causal, device);
-            let sequences = range.len() as i64;
+            let mask = mask(sequences.iter().map(|&i| keys[i]), rooms, causal, device);
             buckets.push(Bucket { sequences, rooms: rooms.map(|n| n as i64), mask });
         }
-        let rows =
-            |k: usize, lengths: &[usize]| Rows::new(&places[k], lengths.iter().sum(), device);
-        let keys = (!within).then(|| rows(1, keys));
-        Self { buckets, queries: rows(0, queries), keys }
+        let rows = |places: &[Option<usize>], lengths: &[usize]| {
+            let same = places.iter().enumerate().all(|(i, &place)| place == Some(i));
+            (!same).then(|| Rows::new(places, lengths.iter().sum(), device))
+        };
+        let keys = match others {
+            None => Keys::Queries,
+            Some(lengths) => Keys::Own(rows(&places[1], lengths)),
+        };
+        Self { buckets, queries: rows(&places[0], queries), keys }
     }
 
-    /// Queries `[tokens, hidden]`, keys and values `[other tokens, hidden]` to `[tokens, hidden]`.
-    pub(crate) fn attention(
-        &self,
-        [q, k, v]: [&Tensor; 3],
-        heads: i64,
-        rate: f64,
-        mode: Mode,
-    ) -> Tensor {
+    /// Queries `[tokens, hidden]`, keys and values `[other tokens, hidden]` to `[tokens, hidden]`,
+    /// by `heads` heads with dropout at `rate`. Where `mode` speaks of rows, these are sequences.
+    pub fn forward(&self, [q, k, v]: [&Tensor; 3], heads: i64, rate: f64, mode: Mode) -> Tensor {
         let hidden = q.size()[1];
-        let keys = self.keys.as_ref().unwrap_or(&self.queries);
-        let [q, k, v] = [self.queries.forward(q), keys.forward(k), keys.forward(v)];
+        let keys = match &self.keys {
+            Keys::Queries => self.queries.as_ref(),
+            Keys::Own(rows) => rows.as_ref(),
+        };
+        let moved = |rows: Option<&Rows>, x: &Tensor| match rows {
+            Some(rows) => rows.forward(x),
+            None => x.shallow_clone(),
+        };
+        let [q, k, v] = [moved(self.queries.as_ref(), q), moved(keys, k), moved(keys, v)];
         let mut starts = [0; 2];
         let parts = self.buckets.iter().map(|bucket| {
-            let count = bucket.sequences;
+            let count = bucket.sequences.len() as i64;
             let part = |x: &Tensor, which: usize| {
                 let (start, room) = (starts[which], bucket.rooms[which]);
                 let part = x.narrow(0, start, count * room);
@@ -106,7 +141,7 @@ impl Attending {
             for (start, room) in starts.iter_mut().zip(bucket.rooms) {
                 *start += count * room;
             }
-            let mixed = attention([&q, &k, &v], bucket.mask.as_ref(), rate, mode);
+            let mixed = attention([&q, &k, &v], bucket.mask.as_ref(), rate, bucket.mode(mode));
             mixed.transpose(1, 2).reshape([count * bucket.rooms[0], hidden])
         });
         let parts: Vec<Tensor> = parts.collect();
@@ -114,7 +149,23 @@ impl Attending {
             [one] => one.shallow_clone(),
             several => Tensor::cat(several, 0),
         };
-        self.queries.back(&all)
+        match &self.queries {
+            Some(rows) => rows.back(&all),
+            None => all,
+        }
+    }
+}
+
+impl Bucket {
+    /// The mode for this bucket's sequences.
+    fn mode(&self, mode: Mode) -> Mode {
+        match mode.noise() {
+            NoisyRows::First(n) => {
+                let noisy = self.sequences.iter().filter(|&&i| (i as i64) < n).count();
+                Mode::TrainNoisyRows(noisy as i64)
+            }
+            NoisyRows::None | NoisyRows::All => mode,
+        }
     }
 }
 
@@ -187,69 +238,6 @@ fn cut(lengths: &[[usize; 2]], bucket: u64) -> Vec<Range<usize>> {
     cuts
 }
 
-/// Sequences in one row with zeros between them, for convolutions.
-#[derive(Debug)]
-pub(crate) struct Spread {
-    /// From tokens to the row with zeros.
-    inside: Rows,
-    /// From tokens to what a convolution makes of the row.
-    outside: Rows,
-    /// Rows that a convolution makes.
-    count: i64,
-    /// Rows of zeros before a sequence.
-    gap: i64,
-    /// How far behind a token a convolution looks.
-    ahead: i64,
-}
-
-impl Spread {
-    /// For convolutions that look back by up to `gap` tokens.
-    pub(crate) fn causal(lengths: &[usize], gap: usize, device: Device) -> Self {
-        Self::new(lengths, gap, 0, device)
-    }
-
-    /// For convolutions that look `reach` tokens both ways.
-    pub(crate) fn same(lengths: &[usize], reach: usize, device: Device) -> Self {
-        Self::new(lengths, reach, reach, device)
-    }
-
-    fn new(lengths: &[usize], gap: usize, ahead: usize, device: Device) -> Self {
-        let mut inside = Vec::new();
-        let mut token = 0;
-        for &n in lengths {
-            inside.extend(std::iter::repeat_n(None, gap));
-            inside.extend((token..token + n).map(Some));
-            token += n;
-        }
-        inside.extend(std::iter::repeat_n(None, ahead));
-        let outside = &inside[gap..inside.len() - ahead];
-        let (count, rows) = (outside.len() as i64, Rows::new(outside, token, device));
-        let inside = Rows::new(&inside, token, device);
-        Self { inside, outside: rows, count, gap: gap as i64, ahead: ahead as i64 }
-    }
-
-    /// `[tokens, width]` with the zeros.
-    pub(crate) fn forward(&self, x: &Tensor) -> Tensor {
-        self.inside.forward(x)
-    }
-
-    /// The convolution of a row [with zeros](Self::forward): `kernel` is `[outputs, inputs /
-    /// groups, taps]`, the result `[tokens, outputs]`.
-    pub(crate) fn conv(&self, row: &Tensor, kernel: &Tensor, groups: i64) -> Tensor {
-        let (width, taps) = (row.size()[1], kernel.size()[2]);
-        let reach = if self.ahead == 0 { taps - 1 } else { taps / 2 };
-        assert!(reach <= self.gap, "{taps} taps where {} rows of zeros are", self.gap);
-        let rows = self.count + taps - 1;
-        let seen = row.narrow(0, self.gap - reach, rows);
-        // An image with its channels last, one place wide.
-        let image = seen.reshape([1, rows, 1, width]).permute([0, 3, 1, 2]);
-        let none = None::<&Tensor>;
-        let made = image.conv2d(&kernel.unsqueeze(3), none, [1, 1], [0, 0], [1, 1], groups);
-        let outputs = made.size()[1];
-        self.outside.back(&made.permute([0, 2, 3, 1]).reshape([self.count, outputs]))
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -274,16 +262,26 @@ mod tests {
     }
 
     #[test]
-    fn convolutions_see_zeros_beyond_the_ends_of_a_sequence() {
-        let x = Tensor::from_slice(&[1f32, 2.0, 4.0, 8.0, 16.0]).view([5, 1]);
-        let kernel = Tensor::from_slice(&[100f32, 10.0, 1.0]).view([1, 1, 3]);
-        let lengths = [2, 1, 2];
-        let list = |t: Tensor| Vec::<f32>::try_from(t.reshape([-1])).unwrap();
-        for (spread, expected) in [
-            (Spread::same(&lengths, 4, Device::Cpu), [12.0, 120.0, 40.0, 96.0, 960.0]),
-            (Spread::causal(&lengths, 10, Device::Cpu), [1.0, 12.0, 4.0, 8.0, 96.0]),
-        ] {
-            assert_eq!(list(spread.conv(&spread.forward(&x), &kernel, 1)), expected);
-        }
+    fn lengths_are_cut_where_it_costs_least() {
+        let ends = |lengths: &[usize]| {
+            let pairs: Vec<_> = lengths.iter().map(|&n| [n, n]).collect();
+            cut(&pairs, BUCKET).iter().map(|r| r.end).collect::<Vec<_>>()
+        };
+        assert_eq!(ends(&[128; 5]), [5]);
+        // Another bucket costs less than filling 90 up to 128 ten times.
+        let mut lengths = vec![128; 10];
+        lengths.extend([90; 10]);
+        assert_eq!(ends(&lengths), [10, 20]);
+        // A few short ones are filled up.
+        assert_eq!(ends(&[20, 19, 18, 5]), [4]);
+        assert_eq!(ends(&[512, 500, 3, 2]), [2, 4]);
+    }
+
+    #[test]
+    fn equal_lengths_need_no_rows_moved() {
+        assert!(PackedAttention::within(&[7; 3], Device::Cpu).queries.is_none());
+        assert!(PackedAttention::causal(&[5, 7], Device::Cpu).queries.is_some());
+        let across = PackedAttention::across(&[7; 3], &[5, 5, 4], Device::Cpu);
+        assert!(across.queries.is_none() && matches!(across.keys, Keys::Own(Some(_))));
     }
 }
