@@ -10,7 +10,7 @@ use parquet::file::properties::WriterProperties;
 use parquet::file::writer::SerializedFileWriter;
 use parquet::schema::types::Type as Schema;
 use serde::{Deserialize, Serialize};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 /// A response with the label that people gave it: a line of `labels.jsonl`, which a classifier of
@@ -181,6 +181,12 @@ pub fn unescaped(text: &str) -> String {
             _ => cell,
         })
         .collect()
+}
+
+/// Whether a table with these columns was written by [`csv()`].
+pub(crate) fn is_ours<'a>(header: impl Iterator<Item = &'a str>) -> bool {
+    let header: BTreeSet<&str> = header.collect();
+    columns(&Study::default()).iter().all(|column| header.contains(column.name()))
 }
 
 /// The table as CSV with a header. Times are milliseconds since 1970; what is unknown is empty.

@@ -28,6 +28,8 @@ pub const UNKNOWN: &str = "unknown";
 pub struct Imported {
     /// Responses, where the format holds them.
     pub items: Vec<Item>,
+    /// Those of the items, by their places, whose ids are only their numbers in the file.
+    pub numbered: Vec<usize>,
     /// Answers.
     pub ratings: Vec<Rating>,
     /// What was left out, and why.
@@ -186,7 +188,8 @@ impl<'a> Choices<'a> {
 }
 
 /// The turns in a value: a list of texts, a list of objects with speaker and text, or one text with
-/// a turn a line. Speakers without names alternate, and the last is `A`.
+/// a turn a line. Speakers without names alternate, and the last is `A`. What a program is told
+/// before a conversation, with the role `system`, is no turn of it.
 fn turns(value: &Value) -> Option<Vec<Turn>> {
     match value {
         Value::String(text) => {
@@ -199,10 +202,15 @@ fn turns(value: &Value) -> Option<Vec<Turn>> {
                 list.iter().filter_map(|text| Some(text.as_str()?.to_owned())).collect();
             Some(crate::guideline::speakers(&texts))
         }
-        Value::Array(list) => list.iter().map(turn).collect(),
+        Value::Array(list) => list.iter().filter(|value| !is_prompt(value)).map(turn).collect(),
         Value::Null => Some(Vec::new()),
         _ => None,
     }
+}
+
+/// Whether it is what a program is told before a conversation, and no rater may see.
+fn is_prompt(value: &Value) -> bool {
+    value.get("role").is_some_and(|role| role == "system" || role == "developer")
 }
 
 fn turn(value: &Value) -> Option<Turn> {

@@ -78,7 +78,7 @@ pub use files::FileError;
 pub use guideline::{Guideline, Practice, Questions, Section};
 pub use item::{Check, CheckKind, Item, Label, Likelihood, Mode, System, Turn, lettered};
 pub use judgment::Judgment;
-pub use preference::{Choice, Pair, Preference};
+pub use preference::{Choice, Pair, Preference, pairs};
 pub use protocol::{Ballot, Required, Tally};
 pub use rating::{Answer, Rating};
 pub use study::{Mismatch, Outcome, Study};

@@ -1,7 +1,8 @@
 //! Side by side: which of two responses to the same context is better.
 
-use crate::item::Turn;
+use crate::item::{Item, Turn};
 use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
 
 /// Two responses to one context. A line of `pairs.jsonl`.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -17,6 +18,29 @@ pub struct Pair {
     pub systems: [String; 2],
     /// Their responses, in the same order. On which side each is shown is the rater's own draw.
     pub responses: [String; 2],
+}
+
+/// Pairs of what two systems answered to the same turns of the same conversation. Where a system
+/// answered several times, its first answer meets the other's first one, and so on; gold items are
+/// left out. A pair's id is made of the items' ids.
+pub fn pairs(items: &[Item], systems: [&str; 2]) -> Vec<Pair> {
+    let mut answers: BTreeMap<(&str, Vec<&str>), [Vec<&Item>; 2]> = BTreeMap::new();
+    for item in items.iter().filter(|item| item.is_rated()) {
+        let Some(which) = systems.iter().position(|system| *system == item.system) else {
+            continue;
+        };
+        let turns = item.context.iter().map(|turn| turn.text.as_str()).collect();
+        answers.entry((item.conversation.as_str(), turns)).or_default()[which].push(item);
+    }
+    let met = answers.into_values().flat_map(|[first, second]| first.into_iter().zip(second));
+    let pair = |(a, b): (&Item, &Item)| Pair {
+        id: format!("{} | {}", a.id, b.id),
+        conversation: a.conversation.clone(),
+        context: a.context.clone(),
+        systems: systems.map(str::to_owned),
+        responses: [&a.response, &b.response].map(String::clone),
+    };
+    met.map(pair).collect()
 }
 
 /// A rater's choice, by the order of [`Pair::systems`] and not by the side.

@@ -80,6 +80,17 @@ impl Tally {
             _ => None,
         }
     }
+
+    /// Whether the votes that are missing may still give this majority. Where none is missing and
+    /// there is no majority, both may come, from votes beyond those required.
+    pub fn may_be(self, yes: bool, required: Required) -> bool {
+        let missing = required.get().saturating_sub(self.votes());
+        let has = if yes { self.yes } else { self.no };
+        match self.decide(required) {
+            Some(decided) => decided == yes,
+            None => missing == 0 || has + missing > required.get() / 2,
+        }
+    }
 }
 
 /// All answers about one response.

@@ -57,7 +57,8 @@ pub struct RaterQuality {
     pub agrees_specific: Share,
     /// Median time for an answer, in seconds.
     pub median_seconds: Option<f64>,
-    /// How many answers took less than a tenth of the median of all raters' answers.
+    /// How many answers took less than a tenth of the median of all raters' answers, or less than
+    /// half a second.
     pub hasty: usize,
     /// The longest run of the same label, in the order in which the items were answered.
     pub longest_run: usize,
@@ -78,6 +79,9 @@ pub struct Favourite {
     /// Its share among the others' labels on the same items; `None` if there are none.
     pub others: Option<f64>,
 }
+
+/// Milliseconds in which nobody reads a response, however fast all raters are.
+const FLOOR: f64 = 500.0;
 
 /// From this many answers on, always the same label is worth a look.
 const MANY: usize = 10;
@@ -106,7 +110,9 @@ pub fn raters(study: &Study) -> Vec<RaterQuality> {
             hasty: ratings
                 .iter()
                 .filter(|r| {
-                    r.duration_ms().zip(typical).is_some_and(|(d, t)| (d as f64) < t / 10.0)
+                    r.duration_ms()
+                        .zip(typical)
+                        .is_some_and(|(d, t)| (d as f64) < FLOOR.max(t / 10.0))
                 })
                 .count(),
             longest_run: 0,
@@ -170,7 +176,8 @@ fn flags(quality: &RaterQuality, labels: usize) -> Vec<String> {
     }
     if quality.hasty * 10 > quality.answers && quality.hasty > 0 {
         let answers = if quality.hasty == 1 { "answer" } else { "answers" };
-        flags.push(format!("{} {answers} in less than a tenth of the usual time", quality.hasty));
+        let text = "in less than a tenth of the usual time or half a second";
+        flags.push(format!("{} {answers} {text}", quality.hasty));
     }
     flags
 }

@@ -3,7 +3,7 @@
 
 use crate::bootstrap::{Bootstrap, Difference, Estimate, Unit};
 use crate::item::{Label, Mode};
-use crate::protocol::Required;
+use crate::protocol::{Ballot, Required, Tally};
 use crate::study::{Outcome, Study};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -178,13 +178,22 @@ fn slices(outcomes: &[&Outcome<'_>], key: impl Fn(&Outcome<'_>) -> u32) -> Vec<S
 }
 
 /// The lowest and highest SSA that missing votes leave open.
-fn bounds(outcomes: &[&Outcome<'_>]) -> Option<[f64; 2]> {
+fn bounds(outcomes: &[&Outcome<'_>], required: Required) -> Option<[f64; 2]> {
     let n = outcomes.len() as f64;
-    let sum = |worst: bool| -> f64 {
-        let open = if worst { Label::NotSensible } else { Label::Specific };
-        outcomes.iter().map(|outcome| outcome.label.unwrap_or(open).ssa()).sum()
+    // The best or the worst that can become of an item.
+    let open = |outcome: &Outcome<'_>, best: bool| {
+        let Ballot { sensible, specific, .. } = outcome.ballot;
+        let becomes = |tally: Tally| if tally.may_be(best, required) { best } else { !best };
+        match (becomes(sensible), becomes(specific)) {
+            (false, _) => Label::NotSensible,
+            (true, false) => Label::Sensible,
+            (true, true) => Label::Specific,
+        }
     };
-    (!outcomes.is_empty()).then(|| [sum(true) / n, sum(false) / n])
+    let sum = |best: bool| -> f64 {
+        outcomes.iter().map(|o| o.label.unwrap_or_else(|| open(o, best)).ssa()).sum()
+    };
+    (!outcomes.is_empty()).then(|| [sum(false) / n, sum(true) / n])
 }
 
 fn human_likeness(
@@ -241,7 +250,7 @@ pub(crate) fn scores_of(
                 specificity: estimate(Measure::Specificity),
                 ssa: estimate(Measure::Ssa),
                 human_likeness: human_likeness(&outcomes, required, bootstrap),
-                ssa_bounds: bounds(&outcomes),
+                ssa_bounds: bounds(&outcomes, required),
                 by_turn: slices(&outcomes, |outcome| outcome.item.turn),
                 by_context_length: slices(&outcomes, |o| o.item.context.len() as u32),
             });

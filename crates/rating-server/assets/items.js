@@ -32,6 +32,34 @@ export function setUp(next) {
     if (pending) onState(pending);
   });
   document.addEventListener("keydown", key);
+  byId("keys-switch").addEventListener("click", switchKeys);
+}
+
+// Single keys disturb who speaks to the page (WCAG 2.1.4): whoever likes turns them off.
+const KEYS = "rating-keys";
+let keysWork = storedKeys() !== "off";
+
+function storedKeys() {
+  try {
+    return localStorage.getItem(KEYS);
+  } catch {
+    return null;
+  }
+}
+
+function switchKeys() {
+  keysWork = !keysWork;
+  try {
+    localStorage.setItem(KEYS, keysWork ? "on" : "off");
+  } catch {
+    // The choice then lasts as long as the page is open.
+  }
+  showKeys();
+}
+
+function showKeys() {
+  byId("keys").hidden = !keysWork;
+  byId("keys-switch").textContent = text(keysWork ? "keys_off" : "keys_on");
 }
 
 /** Shows an item. */
@@ -65,6 +93,7 @@ export function showItem(item) {
   byId("comment").value = item.own?.comment ?? "";
   byId("comment-box").open = Boolean(item.own?.comment);
   byId("keys").textContent = text(pair ? "keys_pair" : "keys");
+  showKeys();
   byId("undo").hidden = !item.has_before;
   byId("forward").hidden = item.revision === 0;
   byId("skip").hidden = item.kind === "practice";
@@ -258,7 +287,7 @@ function key(event) {
     else if (event.target.id === "comment") byId("item-title").focus();
     return;
   }
-  if (["TEXTAREA", "INPUT"].includes(event.target.tagName)) return;
+  if (["TEXTAREA", "INPUT"].includes(event.target.tagName) || !keysWork) return;
   const name = event.key.toLowerCase();
   if (name === "b" && !byId("message").hidden && !byId("message-back").hidden) last();
   if (byId("item").hidden) return;

@@ -5,8 +5,12 @@ use rusqlite::{Connection, OpenFlags, backup::Backup};
 use std::path::Path;
 use std::time::Duration;
 
-/// Pages copied at a time; others write in between.
+/// Pages copied at a time.
 const PAGES: i32 = 1000;
+
+/// How the names of unfinished copies begin and end.
+const PREFIX: &str = ".backup-";
+const SUFFIX: &str = ".part";
 
 /// Copies the database `from` to the new file `to` by SQLite's backup, under another name until it
 /// is whole and on disk.
@@ -16,15 +20,23 @@ pub(crate) fn backup(from: &Path, to: &Path) -> Result<()> {
     }
     let failed = |source| Error::Write(atomic_file::Error { path: to.to_owned(), source });
     let folder = to.parent().filter(|folder| !folder.as_os_str().is_empty());
+    let folder = folder.unwrap_or(Path::new("."));
+    remove_left_overs(folder);
     let part = tempfile::Builder::new()
-        .prefix(".backup-")
-        .suffix(".part")
-        .tempfile_in(folder.unwrap_or(Path::new(".")))
+        .prefix(PREFIX)
+        .suffix(SUFFIX)
+        .tempfile_in(folder)
         .map_err(failed)?;
+    // Others leave it alone as long as this process lives. File systems without locks are rare.
+    let _ = part.as_file().try_lock();
     let source = Connection::open_with_flags(from, OpenFlags::SQLITE_OPEN_READ_ONLY)?;
     source.busy_timeout(Duration::from_secs(5))?;
     let mut copy = Connection::open(part.path())?;
-    Backup::new(&source, &mut copy)?.run_to_completion(PAGES, Duration::ZERO, None)?;
+    // What others write from now on is not seen: SQLite would begin anew after each of their writes.
+    let snapshot = source.unchecked_transaction()?;
+    snapshot.query_row("SELECT COUNT(*) FROM sqlite_schema", [], |_| Ok(()))?;
+    Backup::new(&snapshot, &mut copy)?.run_to_completion(PAGES, Duration::ZERO, None)?;
+    drop(snapshot);
     let sound: String = copy.query_row("PRAGMA quick_check", [], |row| row.get(0))?;
     if sound != "ok" {
         return Err(Error::Invalid(format!("the copy is damaged: {sound}")));
@@ -40,6 +52,40 @@ pub(crate) fn backup(from: &Path, to: &Path) -> Result<()> {
             failed(error.error)
         }
     })?;
-    let folder = folder.unwrap_or(Path::new("."));
     std::fs::File::open(folder).and_then(|folder| folder.sync_all()).map_err(failed)
+}
+
+/// Removes what backups left in `folder` that were killed: their files are locked by nobody.
+fn remove_left_overs(folder: &Path) {
+    let Ok(entries) = std::fs::read_dir(folder) else { return };
+    for path in entries.flatten().map(|entry| entry.path()) {
+        let name = path.file_name().and_then(|name| name.to_str()).unwrap_or_default();
+        let is_part = name.starts_with(PREFIX) && name.ends_with(SUFFIX);
+        if !is_part || std::fs::File::open(&path).is_ok_and(|file| file.try_lock().is_err()) {
+            continue;
+        }
+        for end in ["", "-journal", "-wal", "-shm"] {
+            // Best effort: a file that stays does no harm.
+            let _ = std::fs::remove_file(path.with_file_name(format!("{name}{end}")));
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_killed_backups_left_goes_and_what_is_written_stays() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let at = |name: &str| folder.path().join(name);
+        for name in [".backup-a.part", ".backup-a.part-journal", ".backup-b.part", "mine.part"] {
+            std::fs::write(at(name), b"x").expect("written");
+        }
+        let held = std::fs::File::open(at(".backup-b.part")).expect("it");
+        held.try_lock().expect("free");
+        remove_left_overs(folder.path());
+        let left = [".backup-a.part", ".backup-a.part-journal", ".backup-b.part", "mine.part"];
+        assert_eq!(left.map(|name| at(name).exists()), [false, false, true, true]);
+    }
 }

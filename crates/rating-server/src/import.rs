@@ -1,7 +1,7 @@
 //! Files of responses, transcripts and other tools' ratings.
 
 use crate::error::{Error, Result};
-use crate::items::{self, Imported, Row};
+use crate::items::{self, Imported, Numbers, Row};
 use crate::settings::Settings;
 use crate::{decisions, imported};
 use eval_ssa::import::{self, Defaults, Mapping, responses_csv, responses_jsonl};
@@ -28,6 +28,9 @@ pub struct Records {
     /// Whether the items come from a tool that keeps only their texts: then one that is in the
     /// project with the same texts is the same item.
     pub texts_only: bool,
+    /// Those of the items, by their places, whose ids are only numbers of rows: what is in the
+    /// project already is known by its contents, and the others get numbers that are free.
+    pub numbered: Vec<usize>,
     /// What was left out, and why.
     pub notes: Vec<String>,
 }
@@ -44,9 +47,15 @@ impl Records {
             described += usize::from(items::describe(db, seed, system)?);
         }
         let (mut rows, mut known) = (Vec::new(), 0);
-        for item in &self.items {
+        let mut numbers = Numbers::default();
+        for (at, item) in self.items.iter().enumerate() {
             if self.texts_only && items::has_text(db, item)? {
                 known += 1;
+            } else if self.numbered.contains(&at) {
+                match numbers.of(db, item)? {
+                    Some(id) => rows.push(Row::item(&Item { id, ..item.clone() })?),
+                    None => known += 1,
+                }
             } else {
                 rows.push(Row::item(item)?);
             }
@@ -198,7 +207,8 @@ pub fn read_records(path: &Path, system: Option<&str>) -> Result<Records> {
     if read.items.is_empty() {
         return Err(failed("there is no response in it".to_owned()));
     }
-    Ok(Records { items: read.items, notes: read.notes, ..Records::default() })
+    let (items, numbered, notes) = (read.items, read.numbered, read.notes);
+    Ok(Records { items, numbered, notes, ..Records::default() })
 }
 
 /// The text of a file.
@@ -208,14 +218,18 @@ fn text(path: &Path) -> Result<String> {
         return Err(failed("it is a folder: name the files in it".to_owned()));
     }
     let bytes = std::fs::read(path).map_err(|error| failed(error.to_string()))?;
-    String::from_utf8(bytes).map_err(|_| {
+    let text = String::from_utf8(bytes).map_err(|_| {
         failed("it is no text in UTF-8 (a spreadsheet writes that as \"CSV UTF-8\")".to_owned())
+    })?;
+    // Some editors mark a text in UTF-8.
+    Ok(match text.strip_prefix('\u{feff}') {
+        Some(rest) => rest.to_owned(),
+        None => text,
     })
 }
 
 /// Lines of JSON; only a line feed ends a line.
 fn lines<T: DeserializeOwned>(text: &str) -> std::result::Result<Vec<T>, String> {
-    let text = text.trim_start_matches('\u{feff}');
     let full = (1..).zip(text.split('\n')).filter(|(_, line)| !line.trim().is_empty());
     full.map(|(number, line)| {
         serde_json::from_str(line).map_err(|error| format!("line {number}: {error}"))

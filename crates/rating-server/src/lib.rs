@@ -68,7 +68,7 @@ pub use export::Export;
 pub use import::{Records, Tool, read_records, read_tool, read_transcripts};
 pub use items::Imported;
 pub use progress::Status;
-pub use project::{Project, new_password};
+pub use project::{Project, new_password, new_seed};
 pub use raters::{Deletion, Invitation, NewRater, RaterInfo};
 pub use records::Names;
 pub use settings::Settings;

@@ -19,6 +19,12 @@ pub fn new_password() -> String {
     web_server::secret::random_name(16)
 }
 
+/// A seed that nobody guesses, for whoever names none.
+pub fn new_seed() -> u64 {
+    // As many bits as every reader of JSON keeps.
+    u64::from_le_bytes(web_server::secret::random_bytes()) >> 11
+}
+
 /// A study that is open. Several programs may have the same one open.
 pub struct Project {
     store: Store,

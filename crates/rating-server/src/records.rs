@@ -74,10 +74,15 @@ fn study(db: &Connection, votes: u32, seed: u64, names: Names) -> Result<Study> 
         systems: systems.values().cloned().collect(),
         ..Study::default()
     };
-    let mut statement = db.prepare_cached(
+    // Files come in system by system: their order would tell which are of one.
+    let mut statement = db.prepare_cached(&format!(
         "SELECT key, kind, system, other_system, record FROM item
-         WHERE kind IN ('rate', 'gold', 'pair') ORDER BY id",
-    )?;
+         WHERE kind IN ('rate', 'gold', 'pair') ORDER BY {}",
+        match names {
+            Names::Own => "id",
+            Names::Blind => "key",
+        }
+    ))?;
     let mut rows = statement.query([])?;
     while let Some(row) = rows.next()? {
         let (key, kind, record): (String, String, String) = (row.get(0)?, row.get(1)?, row.get(4)?);

@@ -1,7 +1,7 @@
 //! Tables of responses that are to be rated.
 
-use super::{ImportError, Imported, Mapping, error, text, turns};
-use crate::export::unescaped;
+use super::{ImportError, Imported, Mapping, error, is_prompt, text, turns};
+use crate::export::{is_ours, unescaped};
 use crate::item::{Item, Mode};
 use serde_json::{Map, Value};
 
@@ -18,7 +18,8 @@ pub struct Defaults {
 /// rest. Columns, by the mapping's names: `response`; `context`
 /// (a list of texts in JSON, or a turn a line) or `context_1`, `context_2` and so on; and, where
 /// they are there, `item`, `system` and `conversation`. Other columns are left out and noted. A
-/// response may be empty.
+/// response may be empty. Marks of [`escaped`](crate::export::escaped) are taken away where the
+/// table has the columns of [`csv`](crate::export::csv()).
 ///
 /// Responses with the same context belong to the same conversation, unless a column says otherwise.
 ///
@@ -38,6 +39,13 @@ pub fn responses_csv(
         let fault = format!("no column is called {:?}, but {}", mapping.response, there.join(", "));
         return Err(error("the header", fault));
     }
+    let mut seen = std::collections::BTreeSet::new();
+    let twice = header.iter().map(str::trim).find(|name| !name.is_empty() && !seen.insert(*name));
+    if let Some(name) = twice {
+        return Err(error("the header", format!("two columns are called {name:?}")));
+    }
+    // An apostrophe may be somebody's own, but in the tables that are written here.
+    let ours = is_ours(header.iter().map(str::trim));
     let mut rows = Vec::new();
     for record in reader.records() {
         let record = record.map_err(|fault| error("the table", fault.to_string()))?;
@@ -45,7 +53,7 @@ pub fn responses_csv(
         let mut row = Map::new();
         let mut numbered = Vec::new();
         for (name, value) in header.iter().map(str::trim).zip(&record) {
-            let value = unescaped(value);
+            let value = if ours { unescaped(value) } else { value.to_owned() };
             match name.strip_prefix("context_").and_then(|n| n.parse::<u32>().ok()) {
                 Some(number) if !value.trim().is_empty() => numbered.push((number, value)),
                 Some(_) => {}
@@ -107,7 +115,7 @@ fn items(
 ) -> Result<Imported, ImportError> {
     let mut imported = Imported::default();
     let mut others = std::collections::BTreeSet::new();
-    let mut empty = 0;
+    let (mut empty, mut prompts) = (0, 0);
     let used = [
         &mapping.item,
         &mapping.response,
@@ -139,9 +147,14 @@ fn items(
             return Err(error(&place, fault));
         }
         empty += usize::from(response.trim().is_empty());
-        let number = imported.items.len() + 1;
+        let parts = row.get(&mapping.context).and_then(Value::as_array);
+        prompts += usize::from(parts.is_some_and(|parts| parts.iter().any(is_prompt)));
+        let (id, number) = (of(&mapping.item), imported.items.len() + 1);
+        if id.is_none() {
+            imported.numbered.push(number - 1);
+        }
         imported.items.push(Item {
-            id: of(&mapping.item).unwrap_or_else(|| format!("{system}/{number}")),
+            id: id.unwrap_or_else(|| format!("{system}/{number}")),
             mode: defaults.mode,
             system,
             conversation,
@@ -153,6 +166,12 @@ fn items(
     }
     if empty > 0 {
         imported.notes.push(format!("{empty} responses are empty, and are shown to raters so"));
+    }
+    if prompts > 0 {
+        imported.notes.push(format!(
+            "{prompts} contexts begin with a prompt of the role \"system\", \
+                                     which is not shown to raters"
+        ));
     }
     for name in others {
         imported.notes.push(format!("the field {name:?} was left out"));

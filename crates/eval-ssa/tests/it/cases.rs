@@ -149,7 +149,8 @@ fn o_05_majority_of_the_required_votes_and_dependency_after_the_vote() {
     let progress = score.progress;
     assert_eq!((progress.responses, progress.decided, progress.undecided), (3, 1, 2));
     assert_eq!((progress.incomplete, progress.skipped, progress.unrated), (2, 3, 0));
-    assert_eq!(score.ssa_bounds, Some([1.0 / 3.0, 1.0]));
+    // The first may come to nothing; the last makes sense already.
+    assert_eq!(score.ssa_bounds, Some([(0.0 + 1.0 + 0.5) / 3.0, 1.0]));
     // More votes than required: then more than half of those.
     let surplus = study(&[("111000", "111---")]);
     assert_eq!(surplus.outcomes()[0].label, None);

@@ -154,12 +154,15 @@ fn tables_of_responses_become_items() {
         "context,response\n\"[\"\"Hi!\"\",\"\"Yo\"\",\"\"So?\"\"]\",\"'=1+1\"\n\"Hi!\nYo\",x\n";
     let found = responses_csv(csv, &given, &mapping).unwrap();
     assert_eq!((found.items[0].turn, found.items[1].turn), (3, 2));
-    assert_eq!((&*found.items[0].response, found.items[0].mode), ("=1+1", Mode::Interactive));
-    assert_eq!(found.items[0].id, "mine/1");
+    // Marks before formulas are taken away from our own tables alone.
+    assert_eq!((&*found.items[0].response, found.items[0].mode), ("'=1+1", Mode::Interactive));
+    assert_eq!((&*found.items[0].id, &found.numbered[..]), ("mine/1", &[0, 1][..]));
     fault(responses_csv(csv, &defaults, &mapping), &["line 2", "\"system\""]);
     let wanted = ["the header", "\"response\"", "\"a\", \"b;c\""];
     fault(responses_csv("a,b;c\n1,2\n", &given, &mapping), &wanted);
     fault(responses_csv("response\nx\n", &given, &mapping), &["neither a context"]);
+    let twice = "context,response,response\nHi!,a,b\n";
+    fault(responses_csv(twice, &given, &mapping), &["two columns", "\"response\""]);
     fault(responses_csv("response,context\nx\n", &given, &mapping), &["the table", "fields"]);
 
     // As spreadsheets of other languages write it, and with a system that once said nothing.
@@ -175,6 +178,12 @@ fn tables_of_responses_become_items() {
         r#"{"item":"i1","context":[{"speaker":"A","text":"Hi!"}],"response":"Hey","system":"s"}"#;
     let found = responses_jsonl(jsonl, &defaults, &mapping).unwrap();
     assert_eq!((&*found.items[0].id, found.items[0].context.len()), ("i1", 1));
+    let prompted = r#"{"context":[{"role":"system","content":"You are Bob"},
+        {"role":"user","content":"Hi!"}],"response":"Hey","system":"s"}"#
+        .replace('\n', "");
+    let found = responses_jsonl(&prompted, &defaults, &mapping).unwrap();
+    assert_eq!(found.items[0].context, [Turn::new("user", "Hi!")]);
+    assert!(found.notes[0].contains("1 contexts begin with a prompt"), "{:?}", found.notes);
     fault(responses_jsonl("[]", &given, &mapping), &["line 1"]);
     let nested = r#"{"context":7,"response":"Hey"}"#;
     fault(responses_jsonl(nested, &given, &mapping), &["line 1", "\"context\""]);

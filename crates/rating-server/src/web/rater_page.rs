@@ -100,6 +100,7 @@ fn item(texts: &Texts) -> Markup {
                 button type="button" #forward { (t("forward")) }
                 button type="button" #skip { (t("skip")) }
                 span #keys {}
+                button type="button" #keys-switch {}
             }
             form #skip-form hidden {
                 fieldset {

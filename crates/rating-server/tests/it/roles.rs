@@ -50,7 +50,9 @@ const RATER_CALLS: [(&str, &str); 6] = [
 fn nobody_and_raters_reach_no_page_of_the_researcher() {
     let study = Study::new(&Settings::default(), 2, 1);
     let bearer = format!("Bearer {}", study.raters[0].token);
-    let as_cookie = format!("rating_session={}", study.raters[0].token);
+    let session = study.log_in();
+    let (name, _) = session.split_once('=').expect("a name and a secret");
+    let as_cookie = format!("{name}={}", study.raters[0].token);
     let form = ("content-type", "application/x-www-form-urlencoded");
     for headers in [vec![], vec![("authorization", &*bearer)], vec![("cookie", &*as_cookie)]] {
         for path in ADMIN_PAGES {

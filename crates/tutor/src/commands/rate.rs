@@ -11,7 +11,7 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, Result, bail};
 use rating_server::{
     Export, Names, NewRater, Project, Records, ServeOptions, Settings, Tool, base_url,
-    new_password, read_records, read_tool, read_transcripts, serve,
+    new_password, new_seed, read_records, read_tool, read_transcripts, serve,
 };
 use report::Document;
 
@@ -87,6 +87,15 @@ enum What {
         /// The study
         project: PathBuf,
     },
+    /// Put responses of two systems to the same turns side by side: raters are asked which is better
+    Pair {
+        /// The study
+        project: PathBuf,
+        /// A system
+        first: String,
+        /// Another one
+        second: String,
+    },
     /// Write items, ratings and the rest as CSV, lines of JSON and Parquet
     Export {
         /// The study
@@ -97,6 +106,9 @@ enum What {
         /// With the names of systems, even while the pages hide them
         #[arg(long)]
         names: bool,
+        /// Replace an earlier export in the folder
+        #[arg(long)]
+        replace: bool,
     },
     /// Write scores, agreement, raters and methods as a page, Markdown and JSON
     Report {
@@ -165,9 +177,10 @@ struct Init {
     /// Votes for each item, an odd number
     #[arg(long, default_value_t = 5, value_parser = ranges::count::<u32>)]
     votes: u32,
-    /// What orders and blind names are drawn by
-    #[arg(long, default_value_t = 0)]
-    seed: u64,
+    /// What orders and blind names are drawn by; a random number where none is named, so that the
+    /// blind names of one study say nothing of the next
+    #[arg(long)]
+    seed: Option<u64>,
     /// Minutes for which an item is kept for a rater who does not answer
     #[arg(long, default_value_t = 20, value_parser = ranges::count::<u32>)]
     lease_minutes: u32,
@@ -242,7 +255,19 @@ pub(crate) fn run(args: &Args) -> Result<()> {
             }
         }
         What::Status { project } => status(&Project::open(project)?),
-        What::Export { project, out, names } => export(&Project::open(project)?, out, *names),
+        What::Pair { project, first, second } => {
+            let project = Project::open(project)?;
+            let items = project.study(Names::Own)?.items;
+            let pairs = eval_ssa::pairs(&items, [first, second]);
+            if pairs.is_empty() {
+                bail!("{first} and {second} have no response to the same turns");
+            }
+            let done = project.add_pairs(&pairs)?;
+            say(&format!("{} pairs added, {} were there already", done.added, done.known))
+        }
+        What::Export { project, out, names, replace } => {
+            export(&Project::open(project)?, out, *names, *replace)
+        }
         What::Report { project, out, names } => {
             write_report(&Project::open(project)?, out.as_deref(), *names)
         }
@@ -257,7 +282,7 @@ fn make(init: &Init) -> Result<()> {
     let settings = Settings {
         name: init.name.clone(),
         votes: init.votes,
-        seed: init.seed,
+        seed: init.seed.unwrap_or_else(new_seed),
         lease_minutes: init.lease_minutes,
         gold_every: init.gold_every,
         items_per_rater: init.items_per_rater,
@@ -391,11 +416,17 @@ fn status(project: &Project) -> Result<()> {
     Ok(())
 }
 
-fn export(project: &Project, out: &Path, names: bool) -> Result<()> {
+fn export(project: &Project, out: &Path, names: bool, replace: bool) -> Result<()> {
     let names = shown(project, names)?;
     fs::create_dir_all(out).with_context(|| format!("cannot make {}", out.display()))?;
-    for export in Export::ALL {
-        let path = out.join(export.file_name());
+    let paths = Export::ALL.map(|export| out.join(export.file_name()));
+    if let Some(taken) = paths.iter().find(|path| path.exists() && !replace) {
+        bail!(
+            "{} is there already: name another folder, or replace an earlier export by --replace",
+            taken.display()
+        );
+    }
+    for (export, path) in Export::ALL.into_iter().zip(paths) {
         atomic_file::write(&path, &export.bytes(project, names)?)?;
         say(&format!("{}", path.display()))?;
     }

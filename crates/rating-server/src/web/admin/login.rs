@@ -79,10 +79,11 @@ pub(super) async fn log_in(
         Err(error) => return error.into_response(),
     }
     let secure = app.url.starts_with("https://");
+    let name = session::cookie_name(&app);
     let begun = app.project.write(move |db| {
         let now = secret::now();
         audit::log(db, now, "admin", "logged in", "")?;
-        session::begin(db, secure, now)
+        session::begin(db, &name, secure, now)
     });
     match begun.await {
         Ok(cookie) => {
@@ -95,13 +96,14 @@ pub(super) async fn log_in(
 }
 
 pub(super) async fn log_out(State(app): State<App>, headers: HeaderMap, _: Sent) -> Response {
-    let ended = app.project.write(move |db| session::end(db, &headers)).await;
+    let name = session::cookie_name(&app);
+    let cookie = session::set_cookie(&name, "", 0, false);
+    let ended = app.project.write(move |db| session::end(db, &name, &headers)).await;
     if let Err(error) = ended {
         let (status, why) = reply::status(&error);
         return answer::text(status, &why);
     }
     let mut response = see("/admin/login");
-    let cookie = session::set_cookie("", 0, false);
     response.headers_mut().insert(header::SET_COOKIE, cookie);
     response
 }

@@ -15,7 +15,11 @@ use web_server::answer;
 /// How long a session lasts, in milliseconds.
 const LASTS: i64 = 12 * 3_600_000;
 
-const COOKIE: &str = "rating_session";
+/// The name of a study's cookie: browsers keep one jar for all ports of a machine.
+pub(super) fn cookie_name(app: &App) -> String {
+    let study = secret::keyed_name(app.project.settings().seed, &[b"cookie"], 6);
+    format!("rating_session_{study}")
+}
 
 /// A session that has not ended.
 pub(super) struct Session {
@@ -36,7 +40,9 @@ impl FromRequestParts<App> for Session {
     type Rejection = Response;
 
     async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Self, Response> {
-        let Some(token) = cookie(&parts.headers) else { return Err(to_login(&parts.method)) };
+        let name = cookie_name(app);
+        let found = cookie(&parts.headers, &name);
+        let Some(token) = found else { return Err(to_login(&parts.method)) };
         let token = token.to_owned();
         let csrf = blocking(app, move |app| {
             app.project.store().read(|db| {
@@ -72,41 +78,41 @@ impl FromRequest<App> for Sent {
     }
 }
 
-/// Begins a session; its cookie.
-pub(super) fn begin(db: &Connection, secure: bool, now: i64) -> Result<HeaderValue> {
+/// Begins a session; its cookie, of this name.
+pub(super) fn begin(db: &Connection, name: &str, secure: bool, now: i64) -> Result<HeaderValue> {
     let (token, csrf) = (web_server::secret::token(), web_server::secret::token());
     db.execute("DELETE FROM session WHERE until < ?1", [now])?;
     db.execute(
         "INSERT INTO session (token, csrf, until) VALUES (?1, ?2, ?3)",
         (web_server::secret::hash(&token), csrf, now + LASTS),
     )?;
-    Ok(set_cookie(&token, LASTS / 1000, secure))
+    Ok(set_cookie(name, &token, LASTS / 1000, secure))
 }
 
 /// Ends a session.
-pub(super) fn end(db: &Connection, headers: &HeaderMap) -> Result<()> {
-    if let Some(token) = cookie(headers) {
+pub(super) fn end(db: &Connection, name: &str, headers: &HeaderMap) -> Result<()> {
+    if let Some(token) = cookie(headers, name) {
         db.execute("DELETE FROM session WHERE token = ?1", [web_server::secret::hash(token)])?;
     }
     Ok(())
 }
 
 /// The cookie of a session, or of none.
-pub(super) fn set_cookie(token: &str, seconds: i64, secure: bool) -> HeaderValue {
+pub(super) fn set_cookie(name: &str, token: &str, seconds: i64, secure: bool) -> HeaderValue {
     let secure = if secure { "; Secure" } else { "" };
     let text =
-        format!("{COOKIE}={token}; Path=/; HttpOnly; SameSite=Strict; Max-Age={seconds}{secure}");
+        format!("{name}={token}; Path=/; HttpOnly; SameSite=Strict; Max-Age={seconds}{secure}");
     HeaderValue::from_str(&text).expect("tokens are letters and digits")
 }
 
-fn cookie(headers: &HeaderMap) -> Option<&str> {
+fn cookie<'a>(headers: &'a HeaderMap, wanted: &str) -> Option<&'a str> {
     headers
         .get_all(header::COOKIE)
         .iter()
         .filter_map(|value| value.to_str().ok())
         .flat_map(|value| value.split(';'))
         .filter_map(|pair| pair.trim().split_once('='))
-        .find_map(|(name, value)| (name == COOKIE).then_some(value))
+        .find_map(|(name, value)| (name == wanted).then_some(value))
 }
 
 /// Pages lead to the login; everything else is refused.
