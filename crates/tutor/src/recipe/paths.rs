@@ -11,9 +11,13 @@ pub(crate) fn from_anywhere(asked: &str) -> Result<String> {
         return Ok(asked.to_owned());
     }
     let path = std::path::absolute(asked).with_context(|| asked.to_owned())?;
-    let path = path.to_str();
-    let path = path.with_context(|| format!("{asked}: a recipe can only name paths in UTF-8"))?;
-    Ok(path.to_owned())
+    Ok(utf8(&path)?.to_owned())
+}
+
+/// A path as a recipe has it, which is text.
+pub(crate) fn utf8(path: &Path) -> Result<&str> {
+    let text = path.to_str();
+    text.with_context(|| format!("{}: a recipe can only name paths in UTF-8", path.display()))
 }
 
 #[cfg(test)]

@@ -11,7 +11,7 @@ use weights::find::{Places, find};
 
 use super::classifier::TextClassifier;
 use super::predictor::{Columns, Kept, Parts, TextPredictor};
-use crate::recipe::paths::from_anywhere;
+use crate::recipe::paths::{from_anywhere, utf8};
 use crate::run::stage::Trained;
 
 /// Whether what was asked for is a network of texts.
@@ -56,10 +56,7 @@ pub(crate) fn locate(asked: &str) -> Result<String> {
     if !Path::new(&asked).join("recipe.toml").is_file() {
         return Ok(asked);
     }
-    let path = of_run(Path::new(&asked))?;
-    let path = path.to_str();
-    let path = path.with_context(|| format!("{asked}: a recipe can only name paths in UTF-8"))?;
-    Ok(path.to_owned())
+    Ok(utf8(&of_run(Path::new(&asked))?)?.to_owned())
 }
 
 /// The folder of the only network that a run of pre-training has.

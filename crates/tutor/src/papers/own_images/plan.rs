@@ -11,7 +11,7 @@ use weights::find::{Places, find};
 use weights::meta;
 
 use crate::recipe::own_name::own_name;
-use crate::recipe::paths::from_anywhere;
+use crate::recipe::paths::{from_anywhere, utf8};
 
 /// What a user gives.
 pub(crate) struct Given {
@@ -271,10 +271,7 @@ fn recipe(
     let quoted = |text: String| toml::Value::String(text).to_string();
     let path = |path: &Path| {
         let path = std::path::absolute(path)?;
-        let text = path.to_str().with_context(|| {
-            format!("{}: a recipe can only name paths in UTF-8", path.display())
-        })?;
-        anyhow::Ok(quoted(text.to_owned()))
+        anyhow::Ok(quoted(utf8(&path)?.to_owned()))
     };
     let mut parts = format!("labeled = {}\n", path(&given.labeled)?);
     for (key, value) in [

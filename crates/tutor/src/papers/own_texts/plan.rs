@@ -3,17 +3,18 @@
 
 use std::path::{Path, PathBuf};
 
-use anyhow::{Context, Result, ensure};
+use anyhow::{Result, ensure};
 use data_pipeline::dataset::Samples;
 use data_pipeline::text::TextSet;
 use data_pipeline::text::read::OnBadInput;
 use electra::{EncoderConfig, Family};
 use torch::Device;
+use torch::precision::Precision;
 
 use super::parts::Parts;
 use super::recipe::{DataConfig, LATENT, PRE_TRAINED, STUDENT, UDA, WORDS};
 use crate::recipe::own_name::own_name;
-use crate::recipe::paths::from_anywhere;
+use crate::recipe::paths::{from_anywhere, utf8};
 use crate::run::trial::LABELS_ALONE;
 
 /// What a user gives.
@@ -298,15 +299,6 @@ struct Learning {
     consistent: bool,
 }
 
-/// Whether this machine multiplies bfloat16 faster than float32.
-fn is_bfloat16_fast(device: Device) -> bool {
-    #[cfg(target_arch = "x86_64")]
-    let cpu = std::is_x86_feature_detected!("avx512bf16");
-    #[cfg(not(target_arch = "x86_64"))]
-    let cpu = false;
-    device != Device::Cpu || cpu
-}
-
 /// The recipe as text.
 fn recipe(
     given: &Given,
@@ -315,12 +307,7 @@ fn recipe(
     start: Option<&Start>,
     Learning { longest, learns, pretrain, consistent }: Learning,
 ) -> Result<String> {
-    let path = |path: &Path| {
-        let text = path.to_str().with_context(|| {
-            format!("{}: a recipe can only name paths in UTF-8", path.display())
-        })?;
-        anyhow::Ok(quoted(text))
-    };
+    let path = |path: &Path| anyhow::Ok(quoted(utf8(path)?));
     let mut of_data = format!("text = {}\n", path(&data.text)?);
     for (key, value) in [("text_column", &data.text_column), ("label_column", &data.label_column)] {
         if let Some(value) = value {
@@ -339,7 +326,7 @@ fn recipe(
         of_data += "allow_duplicates = true\n";
     }
     let name = own_name(&data.text.with_extension(""), "texts");
-    let precision = if is_bfloat16_fast(given.device) { "bfloat16" } else { "float32" };
+    let precision = toml::Value::try_from(Precision::fastest(given.device))?;
     let minutes = given.minutes;
     let labels = parts.labeled.len();
     let none = Start::default();
@@ -407,7 +394,7 @@ name = \"own-texts/{name}\"
 about = \"A classifier of one's own texts, by tutor fit\"
 # Wall clock; trainings take as many steps as fit.
 minutes = {minutes:?}
-precision = \"{precision}\"
+precision = {precision}
 {keys}# Of a longer text a quarter from its beginning and the rest from its end.
 layout = {{ longest = {longest}, keep = {{ ends = {{ start = {} }} }} }}
 trial = {{ share = {share}, folds = {folds} }}
