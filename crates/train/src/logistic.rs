@@ -35,17 +35,46 @@ impl Logistic {
 
     /// The same until no element of the gradient, divided by `c` · n, is larger than `tolerance`.
     pub fn fit_to(tolerance: f64, x: &Tensor, y: &Tensor, classes: i64, c: f64) -> Self {
+        Self::fit_while(&|| true, tolerance, x, y, classes, c)
+    }
+
+    /// The same as long as `goes_on` says so, which is asked before each step; then it is where the
+    /// search has come to.
+    pub fn fit_while(
+        goes_on: &dyn Fn() -> bool,
+        tolerance: f64,
+        x: &Tensor,
+        y: &Tensor,
+        classes: i64,
+        c: f64,
+    ) -> Self {
         let (n, width) = x.size2().expect("features [n, width]");
         no_grad(|| {
+            let x = x.to_kind(Kind::Double);
+            // The minimum is a sum of samples. Where these are fewer than their features, it is
+            // looked for among such sums: lengths stay the same, and numbers are fewer.
+            let (x, basis) = match n < width {
+                true => {
+                    let (q, r) = Tensor::linalg_qr(&x.tr(), "reduced");
+                    (r.tr().contiguous(), Some(q))
+                }
+                false => (x, None),
+            };
+            let width = x.size()[1];
             // With a column of ones for the bias.
-            let x = Tensor::cat(
-                &[x.to_kind(Kind::Double), x.new_ones([n, 1], (Kind::Double, x.device()))],
-                1,
-            );
+            let x = Tensor::cat(&[&x, &x.new_ones([n, 1], (Kind::Double, x.device()))], 1);
             let forward = |w: &Tensor| x.matmul(&w.tr());
             let backward = |error: &Tensor| error.tr().matmul(&x);
-            Self::minimum(tolerance, (forward, backward), width, y, classes, c)
+            let w = Self::minimum(goes_on, tolerance, (forward, backward), width, y, classes, c);
+            let (weight, bias) = (w.narrow(1, 0, width), w.select(1, width));
+            let weight = basis.map_or(weight.shallow_clone(), |q| weight.matmul(&q.tr()));
+            Self::of(&weight, &bias)
         })
+    }
+
+    fn of(weight: &Tensor, bias: &Tensor) -> Self {
+        let [weight, bias] = [weight, bias].map(|t| t.to_kind(Kind::Float).contiguous());
+        Self { weight, bias }
     }
 
     /// As [`Logistic::fit_to`], of features that are mostly 0. `y` and the result are on the CPU.
@@ -58,20 +87,23 @@ impl Logistic {
                 let bias = error.sum_dim_intlist([0].as_slice(), true, Kind::Double);
                 Tensor::cat(&[x.transposed_times(error), bias], 0).tr()
             };
-            Self::minimum(tolerance, (forward, backward), width, y, classes, c)
+            let all = (forward, backward);
+            let w = Self::minimum(&|| true, tolerance, all, width, y, classes, c);
+            Self::of(&w.narrow(1, 0, width), &w.select(1, width))
         })
     }
 
-    /// The minimum, where `forward` gives the logits `[n, classes]` of a weight `[classes, width +
-    /// 1]` with the bias in the last column, and `backward` its gradient from that of the logits.
+    /// The minimum `[classes, width + 1]` with the bias in the last column, where `forward` gives
+    /// the logits `[n, classes]` of such a weight, and `backward` its gradient from theirs.
     fn minimum(
+        goes_on: &dyn Fn() -> bool,
         tolerance: f64,
         (forward, backward): (impl Fn(&Tensor) -> Tensor, impl Fn(&Tensor) -> Tensor),
         width: i64,
         y: &Tensor,
         classes: i64,
         c: f64,
-    ) -> Self {
+    ) -> Tensor {
         let n = y.numel();
         assert!(n > 0 && c > 0.0, "logistic regression of {n} samples with C = {c}");
         let truth = y.one_hot(classes).to_kind(Kind::Double);
@@ -87,11 +119,7 @@ impl Logistic {
             (value.double_value(&[]), gradient)
         };
         let start = Tensor::zeros([classes, width + 1], numbers);
-        let w = minimise(problem, start, tolerance * c * n as f64).to_kind(Kind::Float);
-        Self {
-            weight: w.narrow(1, 0, width).contiguous(),
-            bias: w.narrow(1, width, 1).reshape([classes]),
-        }
+        minimise(problem, start, tolerance * c * n as f64, goes_on)
     }
 
     /// The logits `[n, classes]` of features `[n, width]`.
@@ -100,19 +128,28 @@ impl Logistic {
     }
 }
 
-/// Pairs of steps that L-BFGS remembers.
+/// Pairs of steps that L-BFGS remembers, at most and at least.
 const MEMORY: usize = 10;
+const LEAST_MEMORY: usize = 3;
+/// The bytes that they may take.
+const MEMORY_BYTES: usize = 256 << 20;
 const MOST_ITERATIONS: usize = 2000;
 
 /// Minimises a smooth convex function that gives its value and gradient, until no element of the
-/// gradient is larger than `enough`.
-fn minimise(problem: impl Fn(&Tensor) -> (f64, Tensor), start: Tensor, enough: f64) -> Tensor {
+/// gradient is larger than `enough`, or `goes_on` says no.
+fn minimise(
+    problem: impl Fn(&Tensor) -> (f64, Tensor),
+    start: Tensor,
+    enough: f64,
+    goes_on: &dyn Fn() -> bool,
+) -> Tensor {
+    let memory = (MEMORY_BYTES / (16 * start.numel())).clamp(LEAST_MEMORY, MEMORY);
     let dot = |a: &Tensor, b: &Tensor| (a * b).sum(Kind::Double).double_value(&[]);
     let mut at = start;
     let (mut value, mut gradient) = problem(&at);
     let mut pairs: Vec<(Tensor, Tensor, f64)> = Vec::new();
     for _ in 0..MOST_ITERATIONS {
-        if gradient.abs().max().double_value(&[]) <= enough {
+        if gradient.abs().max().double_value(&[]) <= enough || !goes_on() {
             break;
         }
         let mut direction = -&gradient;
@@ -148,7 +185,7 @@ fn minimise(problem: impl Fn(&Tensor) -> (f64, Tensor), start: Tensor, enough: f
         let sy = dot(&s, &y);
         if sy > 0.0 {
             pairs.push((s, y, sy));
-            if pairs.len() > MEMORY {
+            if pairs.len() > memory {
                 drop(pairs.remove(0));
             }
         }

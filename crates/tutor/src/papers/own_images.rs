@@ -5,6 +5,7 @@
 //! labels for a short time, and trains two networks with all of them: one on the labels alone, one
 //! on the unlabelled images too. `tutor fit` looks at the data and writes the recipe ([`plan`]).
 
+mod choice;
 mod pictures;
 pub(crate) mod plan;
 mod recipe;
@@ -30,7 +31,7 @@ use crate::recipe::edit;
 use crate::recipe::head::Head;
 use crate::run::experiment::{Experiment, Findings, Paper, Predictor};
 use crate::run::seeds::Run;
-use recipe::Recipe;
+use recipe::{FROZEN, Recipe};
 
 pub(super) const PAPER: Paper = Paper { kind: KIND, read };
 
@@ -105,7 +106,9 @@ impl Experiment for OwnImages {
             Some(name) => name.to_owned(),
             None => seed::chosen(seed)?,
         };
-        let known: Vec<&str> = self.recipe.methods().map(|(name, _)| name).collect();
+        let frozen = self.recipe.weights.is_some().then_some(FROZEN);
+        let known: Vec<&str> =
+            frozen.into_iter().chain(self.recipe.methods().map(|m| m.0)).collect();
         ensure!(
             known.contains(&name.as_str()),
             "there is no {name} in this run; its networks are {}",

@@ -38,7 +38,8 @@ impl<'a> Clock<'a> {
         files::keep(self.file, &Spent { seconds: self.spent() })
     }
 
-    fn spent(&self) -> f64 {
+    /// Seconds that have been spent, by earlier processes too.
+    pub(crate) fn spent(&self) -> f64 {
         self.earlier + self.began.elapsed().as_secs_f64()
     }
 }

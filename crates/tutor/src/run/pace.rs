@@ -30,8 +30,8 @@ pub(crate) fn needed(steps: u64, pace: f64) -> f64 {
     (steps as f64 + 0.01) * pace / PLANNED
 }
 
-/// Seconds that a step of a training of [`PACE_STEPS`] takes, the median; measured once a folder.
-/// What `fit` leaves there beside is removed.
+/// Seconds that a step of a training of [`PACE_STEPS`] takes, the median, or of fewer where the
+/// training ends earlier; measured once a folder. What `fit` leaves there beside is removed.
 pub(crate) fn measure(
     dir: &Path,
     fit: impl FnOnce(&mut dyn Callback) -> Result<()>,
@@ -39,12 +39,14 @@ pub(crate) fn measure(
     files::once(&dir.join("pace.json"), || {
         // What a process that was stopped here left behind is not measured again.
         remove(dir)?;
-        let mut stopwatch = Stopwatch(Vec::new());
+        let mut stopwatch = Stopwatch(vec![Instant::now()]);
         fit(&mut stopwatch)?;
         // What was learned is of no use.
         remove(dir)?;
         files::make_folder(dir)?;
-        let times = &stopwatch.0[NOT_COUNTED..];
+        let times = &stopwatch.0;
+        // The first one ends with what comes before it.
+        let times = &times[(NOT_COUNTED + 1).min(times.len() - 2)..];
         let mut steps: Vec<f64> =
             times.windows(2).map(|pair| (pair[1] - pair[0]).as_secs_f64()).collect();
         steps.sort_by(f64::total_cmp);

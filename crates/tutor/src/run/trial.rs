@@ -66,6 +66,9 @@ pub(crate) struct Trial {
     pub(crate) seconds: f64,
     /// Whether they were long enough to choose by.
     pub(crate) decides: bool,
+    /// Whether there was no label to hold out.
+    #[serde(default)]
+    pub(crate) no_labels: bool,
     pub(crate) cost: StageCost,
 }
 
@@ -111,8 +114,10 @@ impl Trial {
         let (name, alone) = match best_alone {
             Some(found) => found,
             None => {
-                let why = "the default: a trial on held-out labels would be too short to choose by, \
-                           or no label could be held out";
+                let why = match self.no_labels {
+                    true => "the default: no label could be held out for a trial",
+                    false => "the default: a trial on held-out labels is too short to choose by",
+                };
                 return Ok(Choice { row: (*first).to_owned(), why: why.to_owned() });
             }
         };

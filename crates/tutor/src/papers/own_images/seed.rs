@@ -7,8 +7,10 @@ use std::time::Instant;
 use anyhow::{Context, Result};
 use report::{Curve, Picture};
 use serde::{Deserialize, Serialize};
+use torch::store;
 use weights::StateDict;
 
+use super::choice::of_few_steps;
 use super::pictures;
 use super::recipe::{FROZEN, Recipe};
 use super::start::Start;
@@ -21,6 +23,7 @@ use crate::run::cost::StageCost;
 use crate::run::files;
 use crate::run::lists::{self, Unlabeled};
 use crate::run::measured::{Measured, MeasuredOn, Seen};
+use crate::run::pace::{FEWEST_STEPS, fitting, needed};
 use crate::run::seeds::SeedRun;
 use crate::run::trial::{Choice, LABELS_ALONE, Trial};
 
@@ -48,6 +51,9 @@ pub(super) struct Outcome {
     pub(super) pictures: BTreeMap<String, Picture>,
     pub(super) curves: Vec<Curve>,
     pub(super) cost: StageCost,
+    /// What went otherwise than planned.
+    #[serde(default)]
+    pub(super) notes: Vec<String>,
 }
 
 impl Outcome {
@@ -59,6 +65,9 @@ impl Outcome {
 }
 
 const FILE: &str = "outcome.json";
+
+/// The share of the time that measuring the pace may take.
+const PACE_SHARE: f64 = 0.1;
 
 /// How many single pictures of a kind the report shows.
 pub(super) const SHOWN: usize = 18;
@@ -89,11 +98,19 @@ fn find(
     let everyone: Vec<usize> = (0..data.labeled.len()).collect();
 
     let start = Start::new(recipe, &setting, given)?;
+    if start.penalty().is_some() {
+        // It is used as any other network of the run.
+        let dir = dir.join(FROZEN);
+        Setting::unmeasured(data, recipe.shared(), run, &dir)?;
+        let tensors = start.on(&everyone)?.params.tensors();
+        store::save(&dir.join("final.safetensors"), &tensors, &BTreeMap::new())?;
+    }
     let mut pace = BTreeMap::new();
     for (name, _) in recipe.methods() {
-        let (model, dir) = (start.on(&everyone), dir.join("pace").join(name));
+        let (model, dir) = (start.on(&everyone)?, dir.join("pace").join(name));
         let training = Training { recipe, data, name, start: model, dir: &dir };
-        pace.insert(name.to_owned(), training.pace(run)?);
+        let seconds = PACE_SHARE * 60.0 * recipe.minutes / recipe.methods().count() as f64;
+        pace.insert(name.to_owned(), training.pace(seconds, run)?);
     }
     clock.note()?;
 
@@ -106,7 +123,7 @@ fn find(
     let mut rows = Vec::new();
     let looking = Instant::now();
     if let (Some(subset), Some(_)) = (measured_on, start.penalty()) {
-        let fast = setting.fast(&recipe.net, start.on(&everyone));
+        let fast = setting.fast(&recipe.net, start.on(&everyone)?);
         let said = evaluator.predict(&fast, subset)?;
         let scores = subset.scores(&said);
         rows.push(Measured { name: FROZEN.to_owned(), scores, steps: 0 });
@@ -127,22 +144,50 @@ fn find(
     })?;
     clock.note()?;
     let candidates: Vec<&str> = recipe.candidates.iter().map(|c| c.name.as_str()).collect();
-    let choice = trial.choose(&[LABELS_ALONE], &candidates, "images")?;
+    let each = (clock.left() - reserve).max(0.0) / if candidates.is_empty() { 1.0 } else { 2.0 };
+    // A process that goes on has less time left than the one that chose.
+    let (choice, mut notes) = files::once(&dir.join("choice.json"), || {
+        let few = of_few_steps(recipe, &trial, &start, |name| fitting(each, pace[name]));
+        let choice = match few {
+            Some(choice) => choice,
+            None => trial.choose(&[LABELS_ALONE], &candidates, "images")?,
+        };
+        let slowest = pace.values().copied().fold(0.0, f64::max);
+        let is_short = fitting(each, slowest) < FEWEST_STEPS;
+        let note = is_short.then(|| {
+            let steps: f64 = pace.values().map(|pace| needed(FEWEST_STEPS, *pace)).sum();
+            format!(
+                "{} minutes are too short for {FEWEST_STEPS} steps of each training, which are made \
+                 all the same: give it {:.1} minutes or more on this machine",
+                recipe.minutes,
+                (clock.spent() + reserve + steps) / 60.0
+            )
+        });
+        Ok((choice, note.into_iter().collect::<Vec<String>>()))
+    })?;
     run.say(&format!("{}: {}", choice.row, choice.why));
+    notes.iter().for_each(|note| run.say(note));
 
-    let best_candidate = match choice.row.as_str() {
-        LABELS_ALONE => recipe.candidates.first().map(|candidate| candidate.name.as_str()),
-        row => Some(row),
-    };
+    let best_candidate =
+        candidates.iter().copied().find(|name| *name == choice.row).or(candidates.first().copied());
     let names: Vec<&str> = std::iter::once(LABELS_ALONE).chain(best_candidate).collect();
     let mut cost = trial.cost;
     let (mut curves, mut unlabeled) = (Vec::new(), Vec::new());
     for (i, name) in names.iter().copied().enumerate() {
         let left = names.len() - i;
         let seconds = ((clock.left() - reserve) / left as f64).max(0.0);
-        let (model, dir) = (start.on(&everyone), dir.join(name));
+        let (model, dir) = (start.on(&everyone)?, dir.join(name));
         let training = Training { recipe, data, name, start: model, dir: &dir };
         let trained = training.train(seconds, pace[name], run)?;
+        if trained.steps < trained.planned {
+            let note = format!(
+                "{name} was ended by its time after {} of {} steps, {:.0} s: steps took longer than \
+                 when they were measured, and the learning rate did not come down to its end",
+                trained.steps, trained.planned, trained.seconds
+            );
+            run.say(&note);
+            notes.push(note);
+        }
         cost = StageCost::sum([cost, trained.cost]);
         let fast = setting.fast(&recipe.net, &trained.model);
         if let Some(subset) = measured_on {
@@ -156,6 +201,10 @@ fn find(
         curves.push(trained.curve);
         Training::remove_checkpoints(&dir)?;
         clock.note()?;
+    }
+    if choice.row == FROZEN {
+        let fast = setting.fast(&recipe.net, start.on(&everyone)?);
+        unlabeled = lists::of(data.unlabeled.ids(), &evaluator.predict(&fast, &data.unlabeled)?);
     }
     let part = match part {
         MeasuredOn::HeldOut if trial.scores.is_empty() => MeasuredOn::Nothing,
@@ -195,6 +244,7 @@ fn find(
         pictures,
         curves,
         cost,
+        notes,
     })
 }
 

@@ -1,5 +1,8 @@
 //! Where all trainings of a seed start: the published net, and a linear classifier on its features.
 
+use std::cell::RefCell;
+use std::time::{Duration, Instant};
+
 use anyhow::{Context, Result};
 use torch::{Kind, Model, Tensor};
 use train::Logistic;
@@ -9,6 +12,7 @@ use weights::StateDict;
 use super::recipe::Recipe;
 use crate::images::setting::Setting;
 use crate::run::folds::{Fold, folds};
+use crate::run::interrupt;
 
 /// The network that all trainings of a seed start from.
 pub(super) struct Start {
@@ -27,10 +31,26 @@ struct Probe {
     classes: usize,
     /// The penalty C, chosen by cross-validation.
     c: f64,
+    /// Seconds that one fit may take.
+    seconds: f64,
+    /// The newest fit, and the images that it is of.
+    newest: RefCell<Option<(Vec<usize>, Logistic)>>,
 }
 
-/// The penalties that are tried; the later is the better of equals.
-const PENALTIES: [f64; 5] = [10.0, 1.0, 0.1, 0.01, 0.001];
+/// The penalties that are tried, the strongest first, which is the better of equals and the fastest
+/// to fit.
+const PENALTIES: [f64; 5] = [0.001, 0.01, 0.1, 1.0, 10.0];
+
+/// The one that is taken where no time is left to try them.
+const USUAL: f64 = 0.01;
+
+/// scikit-learn's.
+const TOLERANCE: f64 = 1e-4;
+
+/// The share of all the time that the choice of the penalty may take, and that one fit may take:
+/// both are a moment but for hundreds of classes.
+const CHOICE_SHARE: f64 = 0.05;
+const FIT_SHARE: f64 = 0.03;
 
 impl Start {
     /// Builds the net; with published weights, loads these, takes the features of the labelled
@@ -52,8 +72,11 @@ impl Start {
         let labels = labels.context("a labelled image has no label")?;
         let evaluator = setting.evaluator(&recipe.evaluate.augment).interruptible();
         let features = evaluator.features(&setting.fast(&recipe.net, &model), labeled)?;
-        let mut probe = Probe { features, labels, classes: setting.classes(), c: 1.0 };
-        probe.c = probe.best_penalty(&folds(&probe.labels, 5, 0.2, setting.key("probe")));
+        let (classes, seconds) = (setting.classes(), 60.0 * recipe.minutes);
+        let (fit, newest) = (FIT_SHARE * seconds, RefCell::default());
+        let mut probe = Probe { features, labels, classes, c: USUAL, seconds: fit, newest };
+        let folds = folds(&probe.labels, 5, 0.2, setting.key("probe"));
+        probe.c = probe.best_penalty(&folds, CHOICE_SHARE * seconds)?;
         Ok(Self { model, probe: Some(probe), applied })
     }
 
@@ -64,12 +87,21 @@ impl Start {
 
     /// The net with the head that is fitted to the labelled images at `positions`; a net that
     /// starts at random as it is.
-    pub(super) fn on(&self, positions: &[usize]) -> &Model {
+    pub(super) fn on(&self, positions: &[usize]) -> Result<&Model> {
         if let Some(probe) = &self.probe {
-            let fitted = probe.fit(positions, probe.c);
+            let mut newest = probe.newest.borrow_mut();
+            let (_, fitted) = match newest.take().filter(|(of, _)| of == positions) {
+                Some(known) => newest.insert(known),
+                None => {
+                    let until = Instant::now() + Duration::from_secs_f64(probe.seconds);
+                    let fitted = probe.fit(positions, probe.c, until);
+                    interrupt::check()?;
+                    newest.insert((positions.to_vec(), fitted))
+                }
+            };
             self.model.last_layer().set(&fitted.weight, &fitted.bias);
         }
-        &self.model
+        Ok(&self.model)
     }
 }
 
@@ -82,24 +114,32 @@ impl Probe {
         (self.features.index_select(0, &at), Tensor::from_slice(&labels).to_device(device))
     }
 
-    fn fit(&self, positions: &[usize], c: f64) -> Logistic {
+    fn fit(&self, positions: &[usize], c: f64, until: Instant) -> Logistic {
         let (x, y) = self.of(positions);
-        Logistic::fit(&x, &y, self.classes as i64, c)
+        let goes_on = || Instant::now() < until && interrupt::check().is_ok();
+        Logistic::fit_while(&goes_on, TOLERANCE, &x, &y, self.classes as i64, c)
     }
 
-    /// The penalty with the most right answers over the held-out images of all folds.
-    fn best_penalty(&self, folds: &[Fold]) -> f64 {
-        let right = |c: f64| -> i64 {
-            let of_fold = |fold: &Fold| {
+    /// The penalty with the most right answers over the held-out images of all folds, of those that
+    /// could be tried in the time.
+    fn best_penalty(&self, folds: &[Fold], seconds: f64) -> Result<f64> {
+        let until = Instant::now() + Duration::from_secs_f64(seconds);
+        let mut best = None;
+        for c in PENALTIES {
+            let right = |fold: &Fold| {
                 let (x, y) = self.of(&fold.held_out);
-                let found = self.fit(&fold.trained, c).logits(&x).argmax(1, false);
+                let found = self.fit(&fold.trained, c, until).logits(&x).argmax(1, false);
                 found.eq_tensor(&y).sum(Kind::Int64).int64_value(&[])
             };
-            folds.iter().map(of_fold).sum()
-        };
-        let scores = PENALTIES.map(|c| (right(c), c));
-        let better =
-            |best: (i64, f64), next: (i64, f64)| if next.0 >= best.0 { next } else { best };
-        scores.into_iter().reduce(better).expect("some penalties").1
+            let score: i64 = folds.iter().map(right).sum();
+            interrupt::check()?;
+            if Instant::now() >= until {
+                break;
+            }
+            if best.is_none_or(|(most, _)| score > most) {
+                best = Some((score, c));
+            }
+        }
+        Ok(best.map_or(USUAL, |(_, c)| c))
     }
 }

@@ -32,5 +32,6 @@ pub(super) fn result(
         (None, _) => "Started at random, without published weights.".to_owned(),
     });
     result.notes.extend(measured::unmeasured(&seeds[0]));
+    result.notes.extend(outcomes.iter().flat_map(|outcome| outcome.notes.clone()));
     Ok(result)
 }

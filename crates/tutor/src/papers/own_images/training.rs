@@ -35,15 +35,19 @@ pub(super) struct Trained {
     pub(super) cost: StageCost,
     pub(super) curve: Curve,
     pub(super) steps: u64,
+    /// The steps that were to fit its time.
+    pub(super) planned: u64,
+    /// Seconds that it took.
+    pub(super) seconds: f64,
 }
 
 impl Training<'_> {
-    /// Seconds that a step takes on this machine; measured once a run.
-    pub(super) fn pace(&self, run: &SeedRun<'_, '_>) -> Result<f64> {
+    /// Seconds that a step takes on this machine; measured once a run, in about `seconds` at most.
+    pub(super) fn pace(&self, seconds: f64, run: &SeedRun<'_, '_>) -> Result<f64> {
         pace::measure(self.dir, |stopwatch| {
             let setting = self.setting(run)?;
             let config = TrainConfig { steps: pace::PACE_STEPS, ..self.recipe.train.clone() };
-            self.fit(&setting, &config, None, stopwatch)?;
+            self.fit(&setting, &config, Some(seconds), stopwatch)?;
             Ok(())
         })
     }
@@ -55,13 +59,13 @@ impl Training<'_> {
         pace: f64,
         run: &mut SeedRun<'_, '_>,
     ) -> Result<Trained> {
-        let (steps, seconds) = pace::plan(self.dir, (seconds, pace), self.recipe.train.steps)?;
-        let config = TrainConfig { steps, ..self.recipe.train.clone() };
+        let (planned, seconds) = pace::plan(self.dir, (seconds, pace), self.recipe.train.steps)?;
+        let config = TrainConfig { steps: planned, ..self.recipe.train.clone() };
         let setting = self.setting(run)?;
         let (model, cost) = self.fit(&setting, &config, Some(seconds), run.stage(self.name))?;
         let curve = curve::read(self.dir, self.name, run.seed, VALIDATION)?;
-        let steps = curve.points.last().map_or(steps, |point| point.step);
-        Ok(Trained { model, cost, curve, steps })
+        let steps = curve.points.last().map_or(planned, |point| point.step);
+        Ok(Trained { model, cost, curve, steps, planned, seconds: cost.seconds })
     }
 
     /// Removes what only an unfinished training needs.

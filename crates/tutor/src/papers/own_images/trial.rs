@@ -35,7 +35,7 @@ pub(super) fn run(
     let trainings = folds.len() * recipe.methods().count();
     let mut found = Trial { folds: folds.len(), ..Trial::default() };
     if trainings == 0 || (seconds <= 0.0 && data.test.is_some()) {
-        return Ok(Trial::default());
+        return Ok(Trial { no_labels: trainings == 0, ..Trial::default() });
     }
     found.seconds = seconds / trainings as f64;
     found.decides = pace.values().all(|pace| fitting(found.seconds, *pace) >= recipe.trial.steps);
@@ -44,7 +44,7 @@ pub(super) fn run(
     }
     for (number, fold) in folds.iter().enumerate() {
         let of_fold = data.holding_out(&fold.trained, &fold.held_out);
-        let model = start.on(&fold.trained);
+        let model = start.on(&fold.trained)?;
         let evaluator = setting.evaluator(&recipe.evaluate.augment).interruptible();
         if start.penalty().is_some() {
             let fast = setting.fast(&recipe.net, model);

@@ -177,7 +177,7 @@ impl Setting<'_> {
         let nets = trainings > 0 && (long_enough || (seconds > 0.0 && !parts.is_measured()));
         let decides = self.linears.names().next().is_some() || (nets && long_enough);
         if folds.is_empty() || !(decides || nets) {
-            return Ok(Trial::default());
+            return Ok(Trial { no_labels: folds.is_empty(), ..Trial::default() });
         }
         let seconds = if nets { seconds } else { 0.0 };
         let mut found = Trial { folds: folds.len(), seconds, decides, ..Trial::default() };
