@@ -72,11 +72,8 @@ fn gold_items_come_about_once_in_n_at_places_of_each_raters_own() {
             .map(|(place, _)| place)
             .collect();
         assert_eq!(shown.len() - places.len(), 80);
-        let gaps: Vec<usize> = std::iter::once(0).chain(places.iter().copied()).collect::<Vec<_>>()
-            [..]
-            .windows(2)
-            .map(|pair| pair[1] - pair[0])
-            .collect();
+        let starts = [0].into_iter().chain(places.iter().copied());
+        let gaps: Vec<usize> = starts.zip(&places).map(|(before, place)| place - before).collect();
         assert!(gaps.iter().all(|gap| (every / 2..=every * 3 / 2).contains(gap)), "{gaps:?}");
         let mean = gaps.iter().sum::<usize>() as f64 / gaps.len() as f64;
         assert!((mean - every as f64).abs() < 1.5, "one in {mean}");
