@@ -25,7 +25,7 @@ fn file() -> String {
 
 #[test]
 fn pairs_go_from_their_file_to_raters_and_into_exports() {
-    let study = Study::new(&Settings { votes: 5, ..Settings::default() }, 0, 5);
+    let study = Study::new(&Settings { votes: 15, ..Settings::default() }, 0, 15);
     let project = study.server.project();
     let path = study.folder.path().join("pairs.jsonl");
     std::fs::write(&path, file()).expect("a file");
@@ -34,7 +34,7 @@ fn pairs_go_from_their_file_to_raters_and_into_exports() {
     assert_eq!(project.add_records(&records).expect("added").added, 2);
     assert_eq!(project.add_records(&records).expect("known").known, 2, "the same file again");
 
-    // Four raters like the first system's response, on whatever side it stands; one likes neither.
+    // All like the first system's response, on whatever side it stands; the last likes neither.
     let good = ["Soup & <b>dumplings</b>.", "To Porto, by train."];
     let (mut sides, mut seen) = (BTreeSet::new(), String::new());
     for (index, rater) in study.raters.iter().enumerate() {
@@ -52,7 +52,7 @@ fn pairs_go_from_their_file_to_raters_and_into_exports() {
             assert!(left != good.contains(&&*texts[1]), "{texts:?}");
             sides.insert(left);
             let choice = match (index, left) {
-                (4, _) => "both-bad",
+                (14, _) => "both-bad",
                 (_, true) => "left",
                 (_, false) => "right",
             };
@@ -89,11 +89,11 @@ fn pairs_go_from_their_file_to_raters_and_into_exports() {
     assert_eq!(pairs.iter().map(names).collect::<Vec<_>>(), imported, "as they came");
     let kept: Vec<Preference> =
         lines(&study.admin(&cookie, "/admin/export/preferences.jsonl").text);
-    assert_eq!(kept.len(), 10);
+    assert_eq!(kept.len(), 30);
     let mut swapped = BTreeSet::new();
     for preference in &kept {
         let liked = if preference.pair == "soup" { Choice::First } else { Choice::Second };
-        let neither = preference.rater == study.raters[4].rater;
+        let neither = preference.rater == study.raters[14].rater;
         assert_eq!(preference.choice, if neither { Choice::BothBad } else { liked });
         assert_eq!(preference.guideline, "en-1");
         swapped.insert(preference.swapped);
@@ -102,7 +102,7 @@ fn pairs_go_from_their_file_to_raters_and_into_exports() {
     let summary = project.summary(Names::Own).expect("a summary");
     let found = &summary.contests[0];
     assert_eq!(found.systems, SECRETS.map(str::to_owned));
-    assert_eq!((found.first, found.second, found.ties, found.both_bad), (8, 0, 0, 2));
+    assert_eq!((found.first, found.second, found.ties, found.both_bad), (28, 0, 0, 2));
     let results = study.admin(&cookie, "/admin/results").text;
     assert!(results.contains(SECRETS[0]) && results.contains(SECRETS[1]));
 }
