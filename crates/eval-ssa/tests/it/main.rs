@@ -6,5 +6,6 @@ mod contexts;
 mod exchange;
 mod golden;
 mod simulated;
+mod slices;
 mod summary;
 mod transcripts;

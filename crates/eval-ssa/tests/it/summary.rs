@@ -96,7 +96,9 @@ fn warnings_and_methods_say_what_a_reader_needs() {
     let summary = Summary::of(&study, &quick());
     let warnings = summary.warnings.join("\n");
     for part in [
-        "always (interactive): 6 conversations",
+        "always (interactive): 6 conversations: percentile intervals of so few are too narrow, and \
+         the interval for small samples is the one to quote",
+        "often (interactive): 6 conversations: percentile intervals of so few are too narrow",
         "always (interactive): sensibleness, specificity, SSA are the same in all conversations",
         "1 interactive conversation has fewer than 7 rated responses",
         "different guidelines: \"\", \"en-2\"",
@@ -108,6 +110,7 @@ fn warnings_and_methods_say_what_a_reader_needs() {
         "83 responses of 2 systems, from 6 conversations with each, were rated.",
         "rated by 5 raters (5 took part",
         "Krippendorff's alpha was 1.00",
+        "for small samples the score interval with Student's t quantile",
     ] {
         assert!(summary.methods.contains(part), "{part:?} is missing in {}", summary.methods);
     }
@@ -115,6 +118,22 @@ fn warnings_and_methods_say_what_a_reader_needs() {
     let json = serde_json::to_string(&summary).unwrap();
     assert!(!json.contains("NaN") && !json.contains("inf"));
     assert_eq!(serde_json::from_str::<Summary>(&json).unwrap(), summary);
+}
+
+/// Fifty conversations are enough for percentile intervals; with one less the report warns of them,
+/// and quotes the others.
+#[test]
+fn only_small_studies_are_told_that_their_intervals_are_too_narrow() {
+    for (conversations, is_small) in [(49, true), (50, false)] {
+        let systems = vec![SimulatedSystem::new("bot", 0.8, 0.6)];
+        let simulation = Simulation { systems, conversations, ..Simulation::default() };
+        let summary = Summary::of(&simulation.run().0, &quick());
+        let warnings = summary.warnings.join("\n");
+        assert_eq!(warnings.contains("too narrow"), is_small, "{conversations}: {warnings}");
+        let ssa = summary.scores[0].ssa.as_ref().unwrap();
+        let quoted = if is_small { ssa.small_sample.unwrap() } else { ssa.percentile };
+        assert_eq!(ssa.to_quote(), quoted);
+    }
 }
 
 /// One row a number; what is undefined is an empty cell with its reason beside it.

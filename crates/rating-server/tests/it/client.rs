@@ -1,6 +1,6 @@
 //! A server with a small study, and requests to it.
 
-use eval_ssa::{Guideline, Item, Turn};
+use eval_ssa::{Check, CheckKind, Guideline, Item, Label, Turn};
 use rating_server::{Invitation, NewRater, Project, ServeOptions, Server, Settings, serve};
 use serde_json::{Value, json};
 use std::net::SocketAddr;
@@ -54,6 +54,29 @@ pub(crate) fn items(count: usize) -> Vec<Item> {
         .collect()
 }
 
+/// An item whose answer is known beforehand; like any other but for that.
+pub(crate) fn gold(index: usize, kind: CheckKind) -> Item {
+    let explanation = Some("the known reason".into());
+    Item {
+        id: format!("known-{index}"),
+        conversation: format!("known {index}"),
+        turn: 1,
+        context: vec![Turn::new("A", format!("a question {index}?"))],
+        response: format!("a reply {index}"),
+        check: Some(Check { kind, expected: Label::NotSensible, explanation }),
+        ..Item::default()
+    }
+}
+
+/// A server on a free port of this machine that lets raters ask as often as they like.
+pub(crate) fn serve_here(project: Project) -> Server {
+    let mut options =
+        ServeOptions { address: SocketAddr::from(([127, 0, 0, 1], 0)), ..Default::default() };
+    options.limits.rater_per_second = 1e6;
+    options.limits.rater_burst = 1e6;
+    serve(project, &options).expect("a server")
+}
+
 impl Study {
     pub(crate) fn new(settings: &Settings, item_count: usize, raters: usize) -> Self {
         let folder = tempfile::tempdir().expect("a folder");
@@ -64,12 +87,7 @@ impl Study {
         let raters = (0..raters)
             .map(|n| project.add_rater(&NewRater::new(format!("label {n}"))).expect("a rater"))
             .collect();
-        let mut options =
-            ServeOptions { address: SocketAddr::from(([127, 0, 0, 1], 0)), ..Default::default() };
-        options.limits.rater_per_second = 1e6;
-        options.limits.rater_burst = 1e6;
-        let server = serve(project, &options).expect("a server");
-        Self { server, raters, folder }
+        Self { server: serve_here(project), raters, folder }
     }
 
     pub(crate) fn request(

@@ -7,6 +7,9 @@ mod decisions;
 mod durability;
 #[path = "../../../web-server/browser/needed.rs"]
 mod needed;
+mod pairs;
 mod rating;
 mod roles;
+mod served;
+mod stored;
 mod talking;

@@ -1,18 +1,22 @@
 //! A rater's day, and what a rater must never see.
 
-use crate::client::{SECRETS, Study, answer, no_practice};
-use eval_ssa::Guideline;
+use crate::client::{SECRETS, Study, answer, gold, no_practice};
+use eval_ssa::{CheckKind, Guideline};
 use rating_server::{NewRater, Settings};
 use serde_json::{Value, json};
 
 #[test]
 fn o_32_no_response_to_a_rater_holds_a_name_or_anothers_answer() {
-    let study = Study::new(&Settings { votes: 3, ..Settings::default() }, 4, 3);
+    let study = Study::new(&Settings { votes: 3, gold_every: 2, ..Settings::default() }, 4, 3);
+    let known = [gold(0, CheckKind::Gold), gold(1, CheckKind::Attention)];
+    study.server.project().add_items(&known).expect("gold items");
     let mut seen = String::new();
-    let mut answered = 0;
+    let (mut answered, mut golden) = (0, 0);
     for (index, rater) in study.raters.iter().enumerate() {
         let mut state = study.begin(&rater.token);
+        seen += &state.to_string();
         while state["stage"] == "item" {
+            golden += usize::from(known.iter().any(|item| state["responses"][0] == item.response));
             let mut given = answer(&state, &format!("{index}-{answered}"), index != 1);
             given["comment"] = json!("a remark of one rater");
             let reply = study.rater(&rater.token, "POST", "/api/answer", &given);
@@ -24,14 +28,19 @@ fn o_32_no_response_to_a_rater_holds_a_name_or_anothers_answer() {
         assert_eq!(state["stage"], "nothing");
         seen += &study.rater(&rater.token, "GET", "/api/before/99", &Value::Null).text;
     }
-    assert_eq!(answered, 12, "each item has exactly three votes");
+    assert!(golden >= 3, "each rater was shown a gold item");
+    assert_eq!(answered - golden, 12, "each item has exactly three votes");
     study.server.project().check().expect("right counts");
     let page = study.request("GET", &format!("/r/{}", study.raters[0].token), &[], "");
     seen += &page.text;
     for hidden in SECRETS {
         assert!(!seen.contains(hidden), "{hidden} was sent to a rater");
     }
-    assert!(!seen.contains("gold") && !seen.contains("\"system"));
+    for hidden in
+        ["gold", "attention", "known-", "known reason", "\"check", "\"expected", "\"system"]
+    {
+        assert!(!seen.contains(hidden), "{hidden} was sent to a rater");
+    }
     // A rater sees the own remark when going back, and nobody else's.
     assert_eq!(seen.matches("a remark of one rater").count(), 3);
 }

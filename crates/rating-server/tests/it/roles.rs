@@ -1,7 +1,7 @@
 //! Every route, asked for by everyone: nobody, a rater, another rater, the researcher, and pages of
 //! other sites.
 
-use crate::client::{Study, answer, send};
+use crate::client::{PASSWORD, Study, answer, send};
 use rating_server::{NewRater, Project, ServeOptions, Settings, serve};
 use serde_json::{Value, json};
 use std::net::SocketAddr;
@@ -207,6 +207,37 @@ fn one_rater_who_asks_too_often_holds_up_no_other() {
     let refused = burst.iter().filter(|status| **status == 429).count();
     assert!(refused > 0 && burst.iter().all(|status| matches!(status, 200 | 429)), "{burst:?}");
     assert_eq!(status(&other), 200);
+}
+
+/// A browser keeps a `Secure` cookie from plain HTTP, which is all there is on this machine.
+#[test]
+fn the_cookie_of_a_session_is_secure_where_the_study_is_reached_by_https() {
+    for (public, is_secure) in [
+        (Some("https://study.example.org"), true),
+        (Some("http://study.example.org"), false),
+        (None, false),
+    ] {
+        let folder = tempfile::tempdir().expect("a folder");
+        let path = folder.path().join("study.db");
+        let project = Project::create(&path, &Settings::default(), None).expect("a project");
+        project.set_password(PASSWORD).expect("a password");
+        let address = SocketAddr::from(([127, 0, 0, 1], 0));
+        let public_url = public.map(str::to_owned);
+        let options = ServeOptions { address, public_url, ..Default::default() };
+        let server = serve(project, &options).expect("a server");
+        let form = ("content-type", "application/x-www-form-urlencoded");
+        let mut headers = vec![form];
+        if public.is_some() {
+            headers.push(("host", "study.example.org"));
+        }
+        let body = format!("password={}", PASSWORD.replace(' ', "+"));
+        let reply = send(server.address(), "POST", "/admin/login", &headers, &body);
+        assert_eq!(reply.status, 303, "{public:?} {}", reply.text);
+        let cookie = reply.header("set-cookie").expect("a cookie");
+        let flags: Vec<&str> = cookie.split("; ").skip(1).collect();
+        assert!(flags.contains(&"HttpOnly") && flags.contains(&"SameSite=Strict"), "{cookie}");
+        assert_eq!(flags.contains(&"Secure"), is_secure, "{public:?} {cookie}");
+    }
 }
 
 #[test]
