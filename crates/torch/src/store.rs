@@ -83,7 +83,7 @@ impl LoadError {
         let mut parts = Vec::new();
         for (what, names) in [("missing", &self.missing), ("surplus", &self.surplus)] {
             if !names.is_empty() {
-                parts.push(format!("{} {what}: {}", names.len(), names.join(", ")));
+                parts.push(format!("{} {what}: {}", names.len(), first(names)));
             }
         }
         if !self.shapes.is_empty() {
@@ -92,10 +92,20 @@ impl LoadError {
                 .iter()
                 .map(|s| format!("{} is {:?}, not {:?}", s.name, s.found, s.wanted));
             let each: Vec<_> = each.collect();
-            parts.push(format!("{} of another shape: {}", each.len(), each.join(", ")));
+            parts.push(format!("{} of another shape: {}", each.len(), first(&each)));
         }
         format!("tensors do not fit: {}", parts.join("; "))
     }
+}
+
+/// How many differences of a kind a message names: a net of another kind has hundreds.
+const NAMED: usize = 24;
+
+/// The first of some texts, and how many more there are.
+fn first(texts: &[String]) -> String {
+    let more = texts.len().saturating_sub(NAMED);
+    let named = texts[..texts.len() - more].join(", ");
+    if more > 0 { format!("{named} and {more} more") } else { named }
 }
 
 /// Compares the names and shapes of what is `wanted` with what is `given`; surplus names that

@@ -6,7 +6,7 @@ pub(crate) mod evaluator;
 mod export;
 mod feed;
 pub(crate) mod feedback;
-mod folder;
+pub(crate) mod folder;
 pub(crate) mod input;
 pub(crate) mod learner;
 mod objective;

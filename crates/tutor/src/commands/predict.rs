@@ -47,7 +47,7 @@ pub(crate) fn run(args: &Args) -> Result<()> {
 
     let samples =
         args.samples.canonicalize().with_context(|| args.samples.display().to_string())?;
-    let ids = (0..shown.len()).map(|i| shown.id(i));
+    let ids = (0..shown.len()).map(|i| format!("{}\t{}", shown.id(i), shown.stamp(i)));
     let key = Key::new(predictor.identity()?, samples, ids);
     let mut part = Part::open(&out, &key)?;
     let from = part.len();

@@ -29,7 +29,13 @@ impl Folder {
     /// Opens all parts. Fails if one cannot be read, or if the validation or test part shares an
     /// image with another and the recipe does not allow it.
     pub(super) fn open(config: &data::Folder) -> Result<Self> {
-        refuse_same_path(config)?;
+        refuse_same_path([
+            // The table tells which images of its folder are labelled.
+            ("data.labeled", config.labels.as_ref().or(Some(&config.labeled))),
+            ("data.unlabeled", config.unlabeled.as_ref()),
+            ("data.validation", config.validation.as_ref()),
+            ("data.test", config.test.as_ref()),
+        ])?;
         let options = FolderOptions {
             on_bad: config.on_bad,
             decode: config.decode(),
@@ -144,15 +150,9 @@ fn single(set: &ImageSamples) -> impl Iterator<Item = &String> {
     set.classes().iter().zip(sizes(set)).filter(|(_, size)| *size == 1).map(|(class, _)| class)
 }
 
-/// Fails if the validation or test part is the folder or file of another part.
-fn refuse_same_path(config: &data::Folder) -> Result<()> {
-    let parts = [
-        // The table tells which images of its folder are labelled.
-        ("labeled", config.labels.as_ref().or(Some(&config.labeled))),
-        ("unlabeled", config.unlabeled.as_ref()),
-        ("validation", config.validation.as_ref()),
-        ("test", config.test.as_ref()),
-    ];
+/// Fails if the validation or test part, the last two, is the folder or file of another part. A
+/// part has its name in messages.
+pub(crate) fn refuse_same_path(parts: [(&str, Option<&PathBuf>); 4]) -> Result<()> {
     let real = |path: &Path| path.canonicalize().unwrap_or_else(|_| path.to_owned());
     for (i, (name, path)) in parts.iter().enumerate().skip(2) {
         let Some(path) = path else { continue };
@@ -160,8 +160,8 @@ fn refuse_same_path(config: &data::Folder) -> Result<()> {
             parts[..i].iter().find(|(_, other)| other.is_some_and(|o| real(o) == real(path)));
         if let Some((other, _)) = same {
             bail!(
-                "data.{name} is data.{other}, {}: what is measured on must not be trained on; name \
-                 other images, or leave data.{name} out",
+                "{name} is {other}, {}: what is measured on must not be trained on; name other images, \
+                 or leave {name} out",
                 path.display()
             );
         }
@@ -191,7 +191,8 @@ fn shared(parts: &[(&str, Cached<FolderSet>)], allowed: bool) -> Result<Vec<Stri
         ensure!(
             second == "unlabelled" || allowed,
             "{text}{example}, by their pixels: what is measured on must not be seen before. Remove \
-             them from one of the parts, or set data.allow_duplicates = true"
+             them from one of the parts, or allow them: --allow-duplicates of `tutor fit`, \
+             data.allow_duplicates = true in a recipe"
         );
         notes.push(format!("{text}{example}"));
     }

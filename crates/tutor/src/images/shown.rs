@@ -131,6 +131,16 @@ impl Shown for Open<'_> {
         self.pictures.id(index)
     }
 
+    fn stamp(&self, index: usize) -> String {
+        let meta = self.pictures.0.path(index).metadata();
+        // A file that is gone is told of when it is read.
+        let modified = |meta: &std::fs::Metadata| {
+            let since = meta.modified().ok()?.duration_since(std::time::UNIX_EPOCH).ok()?;
+            Some(since.as_nanos())
+        };
+        meta.map_or(String::new(), |meta| format!("{} {:?}", meta.len(), modified(&meta)))
+    }
+
     fn truth(&self, index: usize) -> Option<u32> {
         self.pictures.label(index)
     }

@@ -108,6 +108,10 @@ pub(crate) trait Shown {
     /// A name of the sample, such as its path.
     fn id(&self, index: usize) -> String;
 
+    /// What tells the sample of today from another one of its name: of its file size and time, or
+    /// the text itself.
+    fn stamp(&self, index: usize) -> String;
+
     /// The true class of the sample, where it is known.
     fn truth(&self, index: usize) -> Option<u32>;
 

@@ -145,8 +145,8 @@ fn is_beginning(dir: &Path) -> bool {
 pub(crate) fn read(dir: &Path) -> Result<(String, Started)> {
     let text = fs::read_to_string(dir.join(RECIPE)).with_context(|| {
         format!(
-            "{} is not the folder of a run (there is no {RECIPE}); runs are at \
-             runs/<paper>/<row>/<time>",
+            "{} is not the folder of a run (it has no {RECIPE}), which is called after its time or \
+             latest, as runs/own-images/latest",
             dir.display()
         )
     })?;

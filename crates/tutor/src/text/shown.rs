@@ -35,6 +35,11 @@ impl<F: Fn(Range<usize>) -> Result<Vec<f32>>> Shown for OpenTexts<F> {
         self.texts.id(index)
     }
 
+    fn stamp(&self, index: usize) -> String {
+        let text = &self.texts.examples()[index];
+        format!("{text:?}")
+    }
+
     fn truth(&self, index: usize) -> Option<u32> {
         self.texts.label(index)
     }

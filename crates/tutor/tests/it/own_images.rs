@@ -44,7 +44,7 @@ fn images_that_are_measured_on_are_not_trained_on() {
         fs::copy(dir.join(from), dir.join(copy)).expect("copied");
         let error = refused(dir, &arguments(&keys));
         assert!(error.contains("1 of the test images are among the"), "{error}");
-        assert!(error.contains("data.allow_duplicates = true"), "{error}");
+        assert!(error.contains("--allow-duplicates of `tutor fit`"), "{error}");
         let (_, data) = finished(dir, &[&keys[..], &["data.allow_duplicates=true"]].concat());
         assert!(data.contains("1 of the test images are among the"), "{data}");
         fs::remove_file(dir.join(copy)).expect("removed");

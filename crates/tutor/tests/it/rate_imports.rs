@@ -237,3 +237,49 @@ fn a_classifier_of_texts_judges_as_a_run_and_as_a_folder_of_the_hub() {
     let said = refused(dir, &wrong);
     assert!(said.contains("no such class but not-sensible, sensible, specific"), "{said}");
 }
+
+#[test]
+fn further_files_of_a_system_pairs_and_exports_that_replace_nothing() {
+    let dir = tempfile::tempdir().expect("a folder");
+    let dir = dir.path();
+    study(dir);
+    // Rows without ids get numbers that are free; a byte-order mark is no part of the text.
+    let more = "\u{feff}{\"context\": [\"Do you ski?\"], \"response\": \"Never\"}\n";
+    fs::write(dir.join("more.jsonl"), more).expect("a file");
+    let import = ["rate", "import", "study.db", "more.jsonl", "--system", "one"];
+    assert!(run(dir, &import).contains("more.jsonl: 1 added"));
+    assert!(run(dir, &import).contains("0 added, 1 were there already"));
+    let two = "context,response\nDo you ski?,'-5' says the thermometer\n";
+    fs::write(dir.join("two.csv"), two).expect("a file");
+    run(dir, &["rate", "import", "study.db", "two.csv", "--system", "two"]);
+    let pair = ["rate", "pair", "study.db", "one", "two"];
+    assert!(run(dir, &pair).contains("1 pairs added, 0 were there already"));
+    assert!(run(dir, &pair).contains("0 pairs added, 1 were there already"));
+    assert!(refused(dir, &["rate", "pair", "study.db", "one", "three"]).contains("no response"));
+
+    fs::create_dir(dir.join("out")).expect("made");
+    fs::write(dir.join("out/pairs.jsonl"), "mine").expect("a file");
+    let export = ["rate", "export", "study.db", "--out", "out", "--names"];
+    let said = refused(dir, &export);
+    assert!(said.contains("pairs.jsonl is there already") && said.contains("--replace"), "{said}");
+    assert_eq!(fs::read_dir(dir.join("out")).expect("it").count(), 1, "nothing was written");
+    run(dir, &[&export[..], &["--replace"]].concat());
+    let items = fs::read_to_string(dir.join("out/items.jsonl")).expect("items");
+    assert!(items.contains("\"one/4\"") && items.contains("'-5' says"), "{items}");
+    let pairs = fs::read_to_string(dir.join("out/pairs.jsonl")).expect("pairs");
+    assert!(pairs.contains("\"responses\":[\"Never\",\"'-5' says the thermometer\"]"), "{pairs}");
+    // Blind names of one study say nothing of another's.
+    run(dir, &["rate", "init", "other.db"]);
+    run(dir, &["rate", "import", "other.db", "one.jsonl", "two.csv", "--system", "one"]);
+    let blind = |study: &str, out: &str| {
+        run(dir, &["rate", "export", study, "--out", out]);
+        fs::read_to_string(dir.join(out).join("items.jsonl")).expect("items")
+    };
+    let ids = |text: &str| -> Vec<Value> {
+        let line = |line: &str| serde_json::from_str::<Value>(line).expect("JSON")["id"].clone();
+        text.lines().map(line).collect()
+    };
+    let (first, second) = (ids(&blind("study.db", "blind")), ids(&blind("other.db", "blind-2")));
+    assert!(first.iter().all(|id| !second.contains(id)), "{first:?} {second:?}");
+    assert!(first.is_sorted_by_key(|id| id.as_str().map(str::to_owned)), "no order of files");
+}

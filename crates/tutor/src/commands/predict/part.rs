@@ -21,7 +21,7 @@ pub(super) struct Key {
     network: String,
     samples: PathBuf,
     count: usize,
-    /// Of the names of the samples.
+    /// Of the names of the samples, and of what tells them from others of these names.
     names: Digest,
 }
 
@@ -38,7 +38,7 @@ impl Key {
             names.push('\n');
         }
         let names = Digest::of(names.as_bytes());
-        Self { format: 1, network, samples, count, names }
+        Self { format: 2, network, samples, count, names }
     }
 }
 

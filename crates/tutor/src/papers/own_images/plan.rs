@@ -2,14 +2,16 @@
 
 use std::path::{Path, PathBuf};
 
-use anyhow::{Context, Result, ensure};
+use anyhow::{Context, Result, bail, ensure};
 use data_pipeline::dataset::folder::{FolderOptions, FolderSet, OnBad, Summary};
 use torch::Device;
 use torch::precision::Precision;
 use vision_models::NetConfig;
+use weights::StateDict;
 use weights::find::{Places, find};
 use weights::meta;
 
+use crate::images::folder::refuse_same_path;
 use crate::recipe::own_name::own_name;
 use crate::recipe::paths::{from_anywhere, utf8};
 
@@ -60,6 +62,12 @@ pub(crate) fn plan(given: &Given) -> Result<Proposal> {
         "--minutes {}: must be above 0",
         given.minutes
     );
+    refuse_same_path([
+        ("--labeled", given.labels.as_ref().or(Some(&given.labeled))),
+        ("--unlabeled", given.unlabeled.as_ref()),
+        ("--validation", given.validation.as_ref()),
+        ("--test", given.test.as_ref()),
+    ])?;
     let options = FolderOptions {
         on_bad: OnBad::Skip,
         labels: given.labels.clone(),
@@ -94,7 +102,7 @@ pub(crate) fn plan(given: &Given) -> Result<Proposal> {
         0 => None,
         _ => Some("fixmatch"),
     };
-    let lines = vec![
+    let mut lines = vec![
         data_line(
             &labeled,
             labels,
@@ -106,7 +114,7 @@ pub(crate) fn plan(given: &Given) -> Result<Proposal> {
             Some(method) => format!(
                 "methods: the labels alone and {method}, which learns from the unlabelled pictures \
                  too, from the same start and for the same time (at most {STEPS} steps); tried on \
-                 held-out labels first"
+                 held-out labels first where the time allows it"
             ),
             None => "methods: the labels alone, since there are no unlabelled pictures".to_owned(),
         },
@@ -117,6 +125,11 @@ pub(crate) fn plan(given: &Given) -> Result<Proposal> {
             (None, Some(_)) => {
                 "measured on the validation pictures; name --test for a measure that no \
                                 choice was made on"
+                    .to_owned()
+            }
+            (None, None) if labeled.classes.iter().all(|class| class.1 < 2) => {
+                "measured on nothing: there is no --test, and no class has a second labelled picture \
+                             to hold out"
                     .to_owned()
             }
             (None, None) => {
@@ -135,6 +148,16 @@ pub(crate) fn plan(given: &Given) -> Result<Proposal> {
             }
         ),
     ];
+    let looks = [
+        ("labelled", Some(&labeled)),
+        ("unlabelled", unlabeled.as_ref()),
+        ("validation", validation.as_ref()),
+        ("test", test.as_ref()),
+    ];
+    for (name, look) in looks.into_iter().filter_map(|(name, look)| Some((name, look?))) {
+        lines.extend(look.left_out.iter().map(|left_out| format!("{name} pictures: {left_out}")));
+        lines.extend(look.notes.iter().map(|note| format!("{name} pictures: {note}")));
+    }
     let offer = (start.weights.is_none() && given.weights.is_none()).then(|| {
         format!(
             "published weights would help: `tutor weights fetch {DEFAULT_WEIGHTS}` gets them once"
@@ -187,7 +210,17 @@ fn start(given: &Given) -> Result<Start> {
     let places = Places::of_user();
     let asked = match &given.weights {
         Some(asked) => Some(asked.clone()),
-        None => find(DEFAULT_WEIGHTS, &places).is_ok().then(|| DEFAULT_WEIGHTS.to_owned()),
+        None => {
+            let there =
+                find(DEFAULT_WEIGHTS, &places).ok().map(|found| found.open()).transpose()?;
+            // A net that they are not of starts at random.
+            let fits = |opened: &StateDict| match &given.net {
+                Some(net) => anyhow::Ok(is_of(opened, net)? != Some(false)),
+                None => Ok(true),
+            };
+            let fits = there.as_ref().map(fits).transpose()?.unwrap_or(false);
+            fits.then(|| DEFAULT_WEIGHTS.to_owned())
+        }
     };
     let Some(asked) = asked else {
         let net = match &given.net {
@@ -197,7 +230,13 @@ fn start(given: &Given) -> Result<Start> {
         return Ok(Start { weights: None, net, words: "a net that starts at random".to_owned() });
     };
     let opened = find(&asked, &places)?.open()?;
-    let name = match (&given.net, opened.meta.get(meta::ARCHITECTURE)) {
+    let said = opened.meta.get(meta::ARCHITECTURE);
+    if let (Some(net), Some(said)) = (&given.net, said)
+        && is_of(&opened, net)? == Some(false)
+    {
+        bail!("{asked} is of {said}, and --net says {net}: leave --net out, or name other weights");
+    }
+    let name = match (&given.net, said) {
         (Some(name), _) => name.clone(),
         (None, Some(name)) => name.clone(),
         (None, None) => {
@@ -212,6 +251,13 @@ fn start(given: &Given) -> Result<Start> {
     let weights = from_anywhere(&asked)?;
     let words = format!("{name} with the published weights {asked}{dataset}");
     Ok(Start { weights: Some(weights), net, words })
+}
+
+/// Whether weights are of the net of this name, where they say whose they are.
+fn is_of(opened: &StateDict, net: &str) -> Result<Option<bool>> {
+    let said = opened.meta.get(meta::ARCHITECTURE).and_then(|said| NetConfig::by_name(said));
+    let net = NetConfig::by_name(net).with_context(|| format!("there is no net {net}"))?;
+    Ok(said.map(|said| said == net))
 }
 
 fn named(name: &str) -> Result<NetConfig> {
