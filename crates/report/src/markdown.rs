@@ -6,7 +6,7 @@ use anyhow::Result;
 use crate::beside_paper;
 use crate::document::{Document, Report};
 use crate::outcome::outcome;
-use crate::section::{Block, Section, Table};
+use crate::section::{Block, Section, Table, Tile, TileLine};
 use crate::tables;
 use crate::words;
 
@@ -98,8 +98,17 @@ fn section(out: &mut String, section: &Section) {
             | Block::Intervals(_)
             | Block::Bars(_)
             | Block::Matrices(_)
-            | Block::Figures(_)
-            | Block::Tiles(_) => continue,
+            | Block::Figures(_) => continue,
+            // Which picture, and what stands below it but its name again.
+            Block::Tiles(tiles) => {
+                let told = |tile: &Tile| {
+                    let lines = tile.lines.iter().filter(|line| !tile.alt.ends_with(&line.text));
+                    let line = |line: &TileLine| format!("{} {}", line.text, line.value);
+                    let lines: Vec<String> = lines.map(|l| line(l).trim().to_owned()).collect();
+                    format!("- {}: {}\n", text(&tile.alt), text(&lines.join(", ")))
+                };
+                tiles.iter().map(told).collect()
+            }
         };
         if let Some(title) = title.take() {
             *out += &format!("\n## {}\n", text(title));

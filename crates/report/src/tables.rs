@@ -115,8 +115,12 @@ pub fn comparisons(result: &RunResult) -> Option<Table> {
         true => "mean".into(),
         false => directed(&first.metric, &first.unit, first.better),
     });
+    // Of one seed the interval is over samples, where there is one.
+    let over_samples = one_seed && result.comparisons.iter().any(|c| c.ci95.is_some());
     if !one_seed {
         table.header.extend([over_seeds(result), PER_SEED.into()]);
+    } else if over_samples {
+        table.header.push("95 % interval over samples".into());
     }
     if mixed {
         table.header.push("metric".into());
@@ -124,7 +128,9 @@ pub fn comparisons(result: &RunResult) -> Option<Table> {
     for c in &result.comparisons {
         let mut cells = vec![format!("{} − {}", c.left, c.right)];
         cells.push(signed(c.mean, &c.unit));
-        if !one_seed {
+        if over_samples {
+            cells.push(interval(c.ci95, &c.unit));
+        } else if !one_seed {
             let each: Vec<String> = c.per_seed.iter().map(|v| signed(*v, &c.unit)).collect();
             cells.extend([interval(c.ci95, &c.unit), each.join("  ")]);
         }

@@ -1,6 +1,8 @@
 //! Logistic regression against scikit-learn's.
 
-use torch::Tensor;
+use std::cell::Cell;
+
+use torch::{Device, Kind, Tensor};
 use train::Logistic;
 
 #[derive(serde::Deserialize)]
@@ -33,4 +35,42 @@ fn coefficients_are_those_of_scikit_learn() {
         let bias = far(&ours.bias, &rows(&[case.bias]).view([-1]));
         assert!(weights < 1e-4 && bias < 1e-4, "C = {}: {weights}, {bias}", case.c);
     }
+}
+
+/// Each sample twice at half the weight is the same sum, looked for in another way: among sums of
+/// samples where these are fewer than their features, else among all weights.
+#[test]
+fn few_samples_are_fitted_as_many_are() {
+    let x = Tensor::arange(8 * 12, (Kind::Float, Device::Cpu)).view([8, 12]).sin();
+    let y = Tensor::from_slice(&[0i64, 1, 2, 0, 1, 2, 2, 1]);
+    let twice = |t: &Tensor| Tensor::cat(&[t, t], 0);
+    for c in [0.01, 1.0, 10.0] {
+        let few = Logistic::fit_to(1e-9, &x, &y, 3, c);
+        let many = Logistic::fit_to(1e-9, &twice(&x), &twice(&y), 3, c / 2.0);
+        assert!(few.weight.allclose(&many.weight, 1e-4, 1e-5, false), "C = {c}");
+        assert!((&few.bias - &few.bias.mean(Kind::Float)).allclose(
+            &(&many.bias - &many.bias.mean(Kind::Float)),
+            1e-4,
+            1e-5,
+            false
+        ));
+    }
+}
+
+#[test]
+fn a_fit_ends_when_it_is_told_to() {
+    let x = Tensor::arange(8 * 3, (Kind::Float, Device::Cpu)).view([8, 3]).sin();
+    let y = Tensor::from_slice(&[0i64, 1, 0, 1, 0, 1, 1, 1]);
+    let after = |steps: usize| {
+        let left = Cell::new(steps + 1);
+        let goes_on = || {
+            left.set(left.get().saturating_sub(1));
+            left.get() > 0
+        };
+        Logistic::fit_while(&goes_on, 1e-9, &x, &y, 2, 1.0).weight
+    };
+    assert_eq!(after(0).abs().max().double_value(&[]), 0.0);
+    let whole = Logistic::fit_to(1e-9, &x, &y, 2, 1.0).weight;
+    let off = |steps| (after(steps) - &whole).norm().double_value(&[]);
+    assert!(off(1) > off(4) && off(4) > off(40), "{} {} {}", off(1), off(4), off(40));
 }

@@ -88,7 +88,12 @@ fn labelling_goes_on_where_it_was_stopped_and_tells_what_it_saw() {
     assert_eq!(again.len(), all.len());
     assert!(again[2..].iter().zip(&all[2..]).all(|(a, b)| close(a, b)), "{again:?}\n{all:?}");
 
-    // Of other pictures, or of another network, nothing is taken up.
+    // Of a picture that is another one under its name, of other pictures, or of another network,
+    // nothing is taken up.
+    fs::write(dir.join("new.csv.part"), &text).expect("written");
+    fs::copy(dir.join("unlabeled/00.png"), dir.join("unlabeled/02.png")).expect("copied");
+    let called = call(dir, &["predict", latest, "unlabeled", "--out", "new.csv"]);
+    assert!(called.success && !called.err.contains("done before"), "{}", called.err);
     fs::write(dir.join("other.csv.part"), text).expect("written");
     fs::remove_file(dir.join("unlabeled/z-deep.png")).expect("removed");
     let called = call(dir, &["predict", latest, "unlabeled", "--out", "other.csv"]);

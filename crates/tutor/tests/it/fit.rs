@@ -141,3 +141,49 @@ fn what_cannot_be_fitted_is_refused_with_a_way_out() {
     let error = refused(dir, &["fit", "--labeled", "labeled", "--minutes", "0"]);
     assert!(error.contains("--minutes"), "{error}");
 }
+
+#[test]
+fn check_says_what_fit_would_refuse_or_leave_out() {
+    let dir = tempfile::tempdir().expect("a folder");
+    let dir = dir.path();
+    folders(dir);
+    let check = |more: &[&str]| call(dir, &[&["check"], &fit(more)[..]].concat());
+    let same = check(&["--test", "labeled"]);
+    assert!(!same.success && same.err.contains("--test is --labeled"), "{}", same.err);
+    let same = check(&["--validation", "scored", "--test", "scored"]);
+    assert!(!same.success && same.err.contains("--test is --validation"), "{}", same.err);
+    fs::write(dir.join("labeled/red/no.png"), b"no image").expect("written");
+    let told = check(&["--test", "scored"]);
+    assert!(
+        told.success && told.err.contains("labelled pictures: 1 file left out"),
+        "{}",
+        told.err
+    );
+    // Nothing can be held out of single pictures.
+    for class in ["red", "blue"] {
+        fs::create_dir_all(dir.join("single").join(class)).expect("made");
+        let (from, to) = (format!("labeled/{class}/0.png"), format!("single/{class}/0.png"));
+        fs::copy(dir.join(from), dir.join(to)).expect("copied");
+    }
+    let told = call(dir, &["check", "fit", "--labeled", "single", "--unlabeled", "unlabeled"]);
+    assert!(told.success && told.err.contains("measured on nothing"), "{}", told.err);
+}
+
+#[test]
+fn with_few_steps_the_labels_alone_are_kept() {
+    let dir = tempfile::tempdir().expect("a folder");
+    let dir = dir.path();
+    folders(dir);
+    let plan = run(dir, &[&["check"], &fit(&["--test", "scored"])[..]].concat());
+    fs::write(dir.join("recipe.toml"), plan).expect("written");
+    // More steps than there can be on any machine.
+    let steps = ["run", "recipe.toml", "--set", "trial.steps=9000"];
+    let folder = run_folder(dir, &run(dir, &steps));
+    let notes = result(&folder)["notes"].to_string();
+    assert!(notes.contains("Kept: labels-alone; there is time for"), "{notes}");
+    // The others can be used, too.
+    let folder = folder.to_str().expect("UTF-8");
+    run(dir, &["eval", folder, "scored", "--model", "fixmatch"]);
+    let none = refused(dir, &["eval", folder, "scored", "--model", "frozen-features"]);
+    assert!(none.contains("its networks are labels-alone, fixmatch"), "without weights: {none}");
+}
