@@ -36,7 +36,9 @@ mod raw;
 mod tiff_file;
 mod tiff_jpeg;
 
+pub(crate) use decode::is_sound;
 pub use decode::{Decode, Decoded};
+pub(crate) use raw::{grouped, too_many};
 pub use depth::Depth;
 pub use kind::{Kind, kind};
 pub use notice::{Notice, Notices};

@@ -21,6 +21,7 @@
 //! | any other file | passed over |
 //! | hidden files and folders, `Thumbs.db`, `desktop.ini`, `__MACOSX`, `@eaDir`, `$RECYCLE.BIN` | passed over |
 //! | a link | followed; folders more than 32 deep are an error |
+//! | a link to a folder that it lies in | left out and named, no error |
 //!
 //! **Class folders.**
 //!
@@ -53,6 +54,7 @@
 
 mod content;
 mod known;
+mod left_out;
 mod listed;
 pub(crate) mod listing;
 mod parquet;
@@ -63,8 +65,9 @@ mod summary;
 mod table;
 
 pub use content::Header;
+pub use left_out::{LeftOut, Skipped};
 pub use same::contents;
-pub use set::{FolderOptions, FolderSet, LeftOut, OnBad, Skipped};
+pub use set::{FolderOptions, FolderSet, OnBad};
 pub use summary::{Side, Summary};
 
 use crate::error::DataError;
@@ -124,7 +127,7 @@ impl FolderSet {
             return parquet::open(path, &[path.to_path_buf()], options);
         }
         let way_out = "name a folder, a table (.csv, .tsv, .jsonl) or Parquet files";
-        match content::look(path, options.decode.max_pixels) {
+        match content::look(path, &options.decode) {
             Content::Other => Err(missing(path, "is a file that holds no image", way_out)),
             Content::Bad(fault) => Err(missing(path, fault.fault, way_out)),
             Content::Image(_) if options.labeled => {
@@ -156,8 +159,7 @@ pub fn files_below(dir: &Path) -> Result<Vec<(PathBuf, String)>, DataError> {
 
 /// Looks at files on all processors.
 fn look(files: Vec<Listed>, options: &FolderOptions) -> Vec<(Listed, Content)> {
-    let most = options.decode.max_pixels;
-    let seen = parallel::map(files.len(), |i| content::look(&files[i].path, most));
+    let seen = parallel::map(files.len(), |i| content::look(&files[i].path, &options.decode));
     files.into_iter().zip(seen).collect()
 }
 

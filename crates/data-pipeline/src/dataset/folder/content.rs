@@ -1,7 +1,9 @@
 //! What a file holds, told by its first bytes and not by its name.
 
 use crate::error::DataError;
-use crate::picture::{Kind, Probe, kind, probe, probe_file};
+use crate::picture::{
+    Decode, Kind, Probe, grouped, is_sound, kind, probe, probe_file, too_many,
+};
 use std::fs::File;
 use std::io::Read;
 use std::path::Path;
@@ -34,8 +36,12 @@ impl Fault {
     }
 
     /// Of an image that a decoder refuses.
-    pub(super) fn damaged(fault: impl Into<String>) -> Self {
-        Self::new("damaged", fault)
+    pub(super) fn of_decoder(fault: impl Into<String>) -> Self {
+        let fault = fault.into();
+        match is_sound(&fault) {
+            true => Self::new(format!("sound but not supported ({fault})"), fault),
+            false => Self::new("damaged", fault),
+        }
     }
 }
 
@@ -48,8 +54,15 @@ pub(super) enum Content {
     Other,
 }
 
-/// Looks at a file; `max_pixels` is the most that an image may have.
-pub(super) fn look(path: &Path, max_pixels: u64) -> Content {
+/// The reason of a link that leads back to a folder that it lies in.
+pub(super) const LOOP: &str = "a link that leads back to a folder above it";
+
+/// Looks at a file that is to be decoded as `decode` says.
+pub(super) fn look(path: &Path, decode: &Decode) -> Content {
+    // Only links that lead back are listed among files.
+    if path.is_dir() {
+        return Content::Bad(Fault::new(LOOP, LOOP));
+    }
     let start = match start(path) {
         Ok(start) => start,
         Err(_) if !is_named_as_image(path) => return Content::Other,
@@ -63,15 +76,15 @@ pub(super) fn look(path: &Path, max_pixels: u64) -> Content {
             DataError::Image { fault, .. } => fault,
             other => other.to_string(),
         });
-        checked(probed, &start, max_pixels)
+        checked(probed, &start, decode)
     });
     probed.map_or_else(Content::Bad, Content::Image)
 }
 
 /// Looks at the content of a file.
-pub(super) fn header(bytes: &[u8], max_pixels: u64) -> Result<Header, Fault> {
+pub(super) fn header(bytes: &[u8], decode: &Decode) -> Result<Header, Fault> {
     refuse(bytes)?;
-    checked(probe(bytes), bytes, max_pixels)
+    checked(probe(bytes), bytes, decode)
 }
 
 /// Fails if the content is no image that is read.
@@ -89,19 +102,20 @@ fn refuse(bytes: &[u8]) -> Result<(), Fault> {
     Err(Fault::new(reason.clone(), fault.unwrap_or(reason)))
 }
 
-fn checked(probed: Result<Probe, String>, start: &[u8], most: u64) -> Result<Header, Fault> {
-    let probed = probed.map_err(Fault::damaged)?;
+fn checked(probed: Result<Probe, String>, start: &[u8], decode: &Decode) -> Result<Header, Fault> {
+    let probed = probed.map_err(Fault::of_decoder)?;
     let (kind, channels, (width, height)) = (probed.kind, probed.channels, probed.upright());
-    let pixels = u64::from(width) * u64::from(height);
+    let (pixels, most) = (u64::from(width) * u64::from(height), decode.max_pixels);
     if pixels > most {
-        let fault = format!(
-            "{width}x{height} are {pixels} pixels, more than max_pixels = {most} allows: raise \
-             max_pixels if the image is meant to be so large"
-        );
-        return Err(Fault::new("more pixels than max_pixels allows", fault));
+        let limit = format!("the limit of {} pixels", grouped(most));
+        let reason = format!("larger than {limit}: shrink or remove what is so large");
+        return Err(Fault::new(reason, too_many(width, height, most)));
+    }
+    if let Some(fault) = decode.refusal(&probed) {
+        return Err(Fault::of_decoder(fault));
     }
     if pixels == 0 {
-        return Err(Fault::damaged("the image has no pixels"));
+        return Err(Fault::of_decoder("the image has no pixels"));
     }
     // Palettes are of colour: GIF's always, PNG's by the colour type in its first chunk.
     let palette = kind == Kind::Gif || (kind == Kind::Png && start.get(25) == Some(&3));

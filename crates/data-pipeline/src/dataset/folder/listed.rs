@@ -3,7 +3,8 @@
 use super::content::{self, Content, Fault};
 use super::known::Known;
 use super::listing::{self, Listed};
-use super::set::{Entry, FolderOptions, FolderSet, OnBad, Place, Skipped};
+use super::left_out::Skipped;
+use super::set::{Entry, FolderOptions, FolderSet, OnBad, Place};
 use super::table::{self, Row};
 use crate::error::DataError;
 use crate::parallel;
@@ -58,7 +59,7 @@ pub(super) fn open(
         files.extend(rest.into_iter().map(|file| (file, None, false)));
     }
     let seen =
-        parallel::map(files.len(), |i| content::look(&files[i].0.path, options.decode.max_pixels));
+        parallel::map(files.len(), |i| content::look(&files[i].0.path, &options.decode));
     let mut entries = Vec::with_capacity(files.len());
     for ((Listed { path, id }, label, listed), content) in files.into_iter().zip(seen) {
         match content {
