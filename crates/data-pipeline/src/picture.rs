@@ -38,11 +38,11 @@ mod tiff_jpeg;
 
 pub(crate) use decode::is_sound;
 pub use decode::{Decode, Decoded};
-pub(crate) use raw::{grouped, too_many};
 pub use depth::Depth;
 pub use kind::{Kind, kind};
 pub use notice::{Notice, Notices};
 pub use probe::{Probe, probe, probe_file};
+pub(crate) use raw::{grouped, too_many};
 
 use crate::error::DataError;
 use augment::Image;

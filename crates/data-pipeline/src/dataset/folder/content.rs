@@ -1,9 +1,7 @@
 //! What a file holds, told by its first bytes and not by its name.
 
 use crate::error::DataError;
-use crate::picture::{
-    Decode, Kind, Probe, grouped, is_sound, kind, probe, probe_file, too_many,
-};
+use crate::picture::{Decode, Kind, Probe, grouped, is_sound, kind, probe, probe_file, too_many};
 use std::fs::File;
 use std::io::Read;
 use std::path::Path;

@@ -1,6 +1,8 @@
 //! Which files lie below a folder.
 
 use crate::error::DataError;
+use std::collections::BTreeMap;
+use std::collections::btree_map::Entry;
 use std::ffi::OsStr;
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Component, Path, PathBuf};
@@ -113,4 +115,27 @@ pub(super) fn is_part(name: &str) -> bool {
         "unlabelled",
     ];
     NAMES.contains(&&*name.to_lowercase())
+}
+
+/// Whether a word in the name of a folder is a part's, or what people make of it for short.
+pub(super) fn is_like_part(name: &str) -> bool {
+    const SHORT: [&str; 7] = ["lab", "lbl", "unl", "unlab", "trn", "tst", "holdout"];
+    let mut words = name.split(|c: char| !c.is_ascii_alphabetic());
+    words.any(|word| is_part(word) || SHORT.contains(&&*word.to_lowercase()))
+}
+
+/// A note for each name that differs from one before it in upper case or spaces around it alone.
+pub(super) fn alike(classes: &[String]) -> Vec<String> {
+    let mut first: BTreeMap<String, &str> = BTreeMap::new();
+    let mut notes = Vec::new();
+    for name in classes {
+        match first.entry(name.trim().to_lowercase()) {
+            Entry::Vacant(entry) => _ = entry.insert(name),
+            Entry::Occupied(entry) => notes.push(format!(
+                "the class `{name}` differs from `{}` in upper case alone: they are two classes",
+                entry.get()
+            )),
+        }
+    }
+    notes
 }
