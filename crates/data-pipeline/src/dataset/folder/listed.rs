@@ -9,7 +9,7 @@ use super::set::{Entry, FolderOptions, FolderSet, OnBad, Place};
 use super::table::{self, Row};
 use crate::error::DataError;
 use crate::parallel;
-use std::collections::{BTreeSet, HashMap};
+use std::collections::{BTreeSet, HashMap, HashSet};
 use std::path::{Path, PathBuf};
 
 /// The images that a table names; with `all`, also those of the folder `root` that it does not
@@ -24,15 +24,24 @@ pub(super) fn open(
     let own = own.unwrap_or(Path::new("."));
     let roots: Vec<&Path> = root.into_iter().chain([own]).chain(options.root.as_deref()).collect();
     let places = Places::new(&roots);
-    let rows = table::read(table, |name| places.find(name).is_ok())?;
+    let rows = table::read(table, &places)?;
     let mut rows = once_each(table, rows, options.labeled)?;
     let (mut found, mut absent, mut moved) = (Vec::new(), Vec::new(), Vec::new());
-    for row in &rows.kept {
-        match places.find(&row.file) {
+    let at: Vec<_> = rows.kept.iter().map(|row| places.find(&row.file)).collect();
+    let mut taken: HashSet<PathBuf> = HashSet::new();
+    taken.extend(at.iter().flatten().filter_map(|at| match at {
+        At::Named(path) => Some(path.clone()),
+        At::Below(_) => None,
+    }));
+    for (row, at) in rows.kept.iter().zip(at) {
+        match at {
             Ok(At::Named(path)) => found.push((row, path)),
-            Ok(At::Below(path)) => {
+            Ok(At::Below(path)) if taken.insert(path.clone()) => {
                 moved.push((row, path.clone()));
                 found.push((row, path));
+            }
+            Ok(At::Below(path)) => {
+                absent.push((row, format!("; another line names {}", path.display())));
             }
             Err(why) => absent.push((row, why)),
         }
@@ -215,7 +224,7 @@ fn unlisted(
             let own = path.parent().unwrap_or(Path::new("."));
             let roots = [dir, own];
             let places = Places::new(&roots);
-            let rows = table::read(path, |name| places.find(name).is_ok())?;
+            let rows = table::read(path, &places)?;
             let place = |row: &Row| places.find(&row.file).ok().map(At::path);
             known.extend(rows.iter().filter_map(place).map(|path| real(&path)));
         } else {

@@ -42,15 +42,25 @@ impl<'a> Places<'a> {
         Self { roots, index: OnceCell::new() }
     }
 
-    /// The file of a name; otherwise what may be meant, to be added to a message.
-    pub(super) fn find(&self, name: &str) -> Result<At, String> {
+    /// Whether a file is where its name says, with its ending.
+    pub(super) fn is_there(&self, name: &str) -> bool {
+        self.whole(name).is_some()
+    }
+
+    fn whole(&self, name: &str) -> Option<PathBuf> {
         // As written first: a backslash may be part of a name here.
         let names = [name.to_owned(), tidy(name)];
-        let mut paths =
+        let paths =
             names.iter().flat_map(|name| self.roots.iter().map(move |root| root.join(name)));
-        if let Some(path) = paths.find(|path| path.is_file()) {
+        paths.into_iter().find(|path| path.is_file())
+    }
+
+    /// The file of a name; otherwise what may be meant, to be added to a message.
+    pub(super) fn find(&self, name: &str) -> Result<At, String> {
+        if let Some(path) = self.whole(name) {
             return Ok(At::Named(path));
         }
+        let names = [name.to_owned(), tidy(name)];
         let index = self.index.get_or_init(|| Index::of(self.roots));
         let at = |known: &HashMap<String, Vec<PathBuf>>, at: fn(PathBuf) -> At| {
             let mut found = names.iter().filter_map(|name| known.get(name));
