@@ -1,71 +1,9 @@
 //! What a file holds, told by its first bytes and not by its name.
 
 use crate::error::DataError;
-use crate::picture::{Decode, Kind, Probe, grouped, is_sound, kind, probe, probe_file, too_many};
-use std::fs::File;
-use std::io::Read;
-use std::path::Path;
-
-/// What the header of an image file says.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Header {
-    /// The format.
-    pub kind: Kind,
-    /// Columns, upright.
-    pub width: u32,
-    /// Rows, upright.
-    pub height: u32,
-    /// Whether there is one channel of colour.
-    pub grey: bool,
-}
-
-/// Why an image is left out.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Fault {
-    /// The kind of fault, the same words for all of its kind.
-    pub(super) reason: String,
-    /// What is wrong with this one.
-    pub(super) fault: String,
-}
-
-impl Fault {
-    pub(super) fn new(reason: impl Into<String>, fault: impl Into<String>) -> Self {
-        Self { reason: reason.into(), fault: fault.into() }
-    }
-
-    /// Of an image that a decoder refuses.
-    pub(super) fn of_decoder(fault: impl Into<String>) -> Self {
-        let fault = fault.into();
-        match is_sound(&fault) {
-            true => Self::new(format!("sound but not supported ({fault})"), fault),
-            false => Self::new("damaged", fault),
-        }
-    }
-}
-
-/// What a file is found to be.
-pub(super) enum Content {
-    Image(Header),
-    /// An image that cannot be used, or a file that is named as an image and is none.
-    Bad(Fault),
-    /// No image, and nothing says that it should be one.
-    Other,
-}
-
-/// The reason of a link that leads back to a folder that it lies in.
-pub(super) const LOOP: &str = "a link that leads back to a folder above it";
-
-/// Looks at a file that is to be decoded as `decode` says.
-pub(super) fn look(path: &Path, decode: &Decode) -> Content {
-    // Only links that lead back are listed among files.
-    if path.is_dir() {
-        return Content::Bad(Fault::new(LOOP, LOOP));
-    }
-    let start = match start(path) {
-        Ok(start) => start,
-        Err(_) if !is_named_as_image(path) => return Content::Other,
-        Err(error) => return Content::Bad(Fault::new("cannot be opened", error.to_string())),
-    };
+use crate::picture::{
+    Decode, Kind, OVER, Probe, is_sound, kind, probe, probe_file, too_many,
+};
     if !kind(&start).is_image() && !is_named_as_image(path) {
         return Content::Other;
     }
@@ -105,9 +43,7 @@ fn checked(probed: Result<Probe, String>, start: &[u8], decode: &Decode) -> Resu
     let (kind, channels, (width, height)) = (probed.kind, probed.channels, probed.upright());
     let (pixels, most) = (u64::from(width) * u64::from(height), decode.max_pixels);
     if pixels > most {
-        let limit = format!("the limit of {} pixels", grouped(most));
-        let reason = format!("larger than {limit}: shrink or remove what is so large");
-        return Err(Fault::new(reason, too_many(width, height, most)));
+        return Err(Fault::of_decoder(too_many(width, height, most)));
     }
     if let Some(fault) = decode.refusal(&probed) {
         return Err(Fault::of_decoder(fault));
