@@ -36,11 +36,13 @@ mod raw;
 mod tiff_file;
 mod tiff_jpeg;
 
+pub(crate) use decode::is_sound;
 pub use decode::{Decode, Decoded};
 pub use depth::Depth;
 pub use kind::{Kind, kind};
 pub use notice::{Notice, Notices};
 pub use probe::{Probe, probe, probe_file};
+pub(crate) use raw::{OVER, too_many};
 
 use crate::error::DataError;
 use augment::Image;

@@ -21,6 +21,7 @@
 //! | any other file | passed over |
 //! | hidden files and folders, `Thumbs.db`, `desktop.ini`, `__MACOSX`, `@eaDir`, `$RECYCLE.BIN` | passed over |
 //! | a link | followed; folders more than 32 deep are an error |
+//! | a link to a folder that it lies in | left out and named, no error |
 //!
 //! **Class folders.**
 //!
@@ -29,13 +30,23 @@
 //! | a class folder without an image that can be read | left out and noted ([`FolderSet::notes`]) |
 //! | one class only | an error, with what was probably meant |
 //! | `train`, `val`, `test` and the like instead of classes | an error that names `DIR/train` |
+//! | folders with the same folders in them, no images beside, and one of them called as a part | the same |
+//! | the same, and none of them called as a part | noted |
 //! | images beside the class folders | an error |
 //! | fixed classes (those of the training images, for a test folder) | may be absent; any other is an error |
+//!
+//! **Parquet.**
+//!
+//! | found | what becomes of it |
+//! |---|---|
+//! | a row without the bytes of an image | as a bad image; an error if all are so |
+//! | labels that are lists, or numbers with a fraction | an error |
 //!
 //! **Tables.** A header names the columns (`file`, `file_name`, `path`, `image`, ... and `label`,
 //! `class`, ...) in any order; without one, the first column is the file and the second the label.
 //! Commas, semicolons or tabs; lines of JSON have `file_name` and `label`. Paths start from the
-//! folder that is named beside the table, else from the table's own; the ending may be missing.
+//! folder that is named beside the table, else from the table's own; the ending may be missing, and
+//! so may the sub-folder, where no other file is called so.
 //!
 //! | found | what becomes of it |
 //! |---|---|
@@ -49,13 +60,16 @@
 //! Face's class labels keep their order, and the label -1 is none.
 //!
 //! Opening reads headers and decodes nothing; [`FolderSet::decode_all`] does. The id of an image is
-//! its path below the folder, as the table has it, or file and row.
+//! its path below the folder, as the table has it, or of Parquet the file and what the image was
+//! called, if that is told and no other image is called so; else the file and the row.
 
 mod content;
 mod known;
+mod left_out;
 mod listed;
 pub(crate) mod listing;
 mod parquet;
+mod places;
 mod rows;
 mod same;
 pub(crate) mod set;
@@ -63,8 +77,9 @@ mod summary;
 mod table;
 
 pub use content::Header;
+pub use left_out::{LeftOut, Skipped};
 pub use same::contents;
-pub use set::{FolderOptions, FolderSet, LeftOut, OnBad, Skipped};
+pub use set::{FolderOptions, FolderSet, OnBad};
 pub use summary::{Side, Summary};
 
 use crate::error::DataError;
@@ -73,7 +88,7 @@ use content::{Content, Fault};
 use known::Known;
 use listing::Listed;
 use set::{Entry, Place};
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 impl FolderSet {
@@ -124,7 +139,7 @@ impl FolderSet {
             return parquet::open(path, &[path.to_path_buf()], options);
         }
         let way_out = "name a folder, a table (.csv, .tsv, .jsonl) or Parquet files";
-        match content::look(path, options.decode.max_pixels) {
+        match content::look(path, &options.decode) {
             Content::Other => Err(missing(path, "is a file that holds no image", way_out)),
             Content::Bad(fault) => Err(missing(path, fault.fault, way_out)),
             Content::Image(_) if options.labeled => {
@@ -156,8 +171,7 @@ pub fn files_below(dir: &Path) -> Result<Vec<(PathBuf, String)>, DataError> {
 
 /// Looks at files on all processors.
 fn look(files: Vec<Listed>, options: &FolderOptions) -> Vec<(Listed, Content)> {
-    let most = options.decode.max_pixels;
-    let seen = parallel::map(files.len(), |i| content::look(&files[i].path, most));
+    let seen = parallel::map(files.len(), |i| content::look(&files[i].path, &options.decode));
     files.into_iter().zip(seen).collect()
 }
 
@@ -242,6 +256,20 @@ fn first_part(id: &str) -> &str {
     id.split_once('/').map_or(id, |(first, _)| first)
 }
 
+/// The first five of some names, each in backticks.
+fn ticked<'a>(names: impl IntoIterator<Item = &'a str>) -> String {
+    let mut names = names.into_iter();
+    let first: Vec<String> = names.by_ref().take(5).map(|name| format!("`{name}`")).collect();
+    let rest = if names.next().is_some() { ", ..." } else { "" };
+    format!("{}{rest}", first.join(", "))
+}
+
+/// Whether a name is one of a day, a month or a year: digits, and signs between them.
+fn is_date(name: &str) -> bool {
+    let digits = name.chars().filter(char::is_ascii_digit).count();
+    digits >= 4 && name.chars().all(|c| c.is_ascii_digit() || "-_. ".contains(c))
+}
+
 /// Where the images of class folders lie.
 struct Layout {
     /// Of each folder that has images, how many lie directly in it, and how many in each of its
@@ -270,22 +298,42 @@ impl Layout {
     fn refuse_parts(&self, dir: &Path, fixed: Option<&[String]>) -> Result<(), DataError> {
         let is_class = |name: &str| fixed.is_some_and(|classes| classes.iter().any(|c| c == name));
         let mut names = self.classes.keys();
-        if names.len() == 0 || !names.all(|name| listing::is_part(name) && !is_class(name)) {
+        let all = names.len() > 0 && names.all(|name| listing::is_part(name) && !is_class(name));
+        let same = if fixed.is_some() { vec![] } else { self.same_folders() };
+        let is_like = |name: &String| listing::is_like_part(name);
+        if !all && (same.is_empty() || !self.classes.keys().any(is_like)) {
             return Ok(());
         }
-        let names: Vec<String> = self.classes.keys().map(|name| format!("`{name}`")).collect();
+        let in_each = match same.is_empty() {
+            true => String::new(),
+            false => format!(" (the classes are probably {})", ticked(same)),
+        };
         let first = self
             .classes
             .keys()
-            .find(|name| ["train", "training", "labeled"].contains(&&*name.to_lowercase()))
+            .find(|name| ["tr", "lab"].iter().any(|start| name.to_lowercase().starts_with(start)))
             .or(self.classes.keys().next())
             .map_or_else(|| dir.to_path_buf(), |name| dir.join(name));
         let fault = format!(
-            "its folders {} are parts of a data set rather than classes: name {}",
-            names.join(", "),
+            "its folders {} are parts of a data set rather than classes{in_each}: name {}",
+            ticked(self.classes.keys().map(String::as_str)),
             first.display()
         );
         Err(missing(dir, fault, "a folder of labelled images has a sub-folder for each class"))
+    }
+
+    /// The folders that several of the folders have in them, where these hold nothing else and
+    /// what they hold is not named by dates; none if they are not two.
+    fn same_folders(&self) -> Vec<&str> {
+        if self.classes.len() < 2 || self.classes.values().any(|(direct, _)| *direct > 0) {
+            return vec![];
+        }
+        let mut counts: BTreeMap<&str, usize> = BTreeMap::new();
+        let deeper = self.classes.values().flat_map(|(_, deeper)| deeper.keys());
+        deeper.for_each(|name| *counts.entry(name).or_default() += 1);
+        counts.retain(|_, count| *count > 1);
+        let dates = counts.keys().all(|name| is_date(name));
+        if counts.len() < 2 || dates { vec![] } else { counts.into_keys().collect() }
     }
 
     /// What was probably meant by a folder with one class.
@@ -294,13 +342,20 @@ impl Layout {
         if self.classes.len() > 1 || deeper.len() < 2 {
             return None;
         }
-        let names: Vec<String> = deeper.keys().take(5).map(|name| format!("`{name}`")).collect();
-        let (names, meant) = (names.join(", "), dir.join(class));
+        let (names, meant) = (ticked(deeper.keys().map(String::as_str)), dir.join(class));
         Some(format!("if {names} in it are the classes, name {}", meant.display()))
     }
 
     fn notes(&self) -> Vec<String> {
         let mut notes = Vec::new();
+        let same = self.same_folders();
+        if !same.is_empty() {
+            notes.push(format!(
+                "the class folders hold the same folders, {}: if those are the classes, name one \
+                 of the folders above them",
+                ticked(same)
+            ));
+        }
         let deeper: usize = self.classes.values().flat_map(|(_, deeper)| deeper.values()).sum();
         if deeper > 0 {
             notes.push(format!(
@@ -308,12 +363,8 @@ impl Layout {
                  is the class"
             ));
         }
-        let mut lower = BTreeSet::new();
-        for name in self.classes.keys() {
-            if !lower.insert(name.trim().to_lowercase()) {
-                notes.push(format!("the class `{name}` differs from another in upper case alone"));
-            }
-        }
+        let names: Vec<String> = self.classes.keys().cloned().collect();
+        notes.extend(listing::alike(&names));
         notes
     }
 }

@@ -1,8 +1,9 @@
 //! How an image file is decoded.
 
-use super::depth::Depth;
+use super::depth::{Depth, NO_WHITE};
 use super::kind::{Kind, kind};
 use super::notice::Notice;
+use super::probe::Probe;
 use super::raw::Raw;
 use super::{gif_file, jpeg_file, orientation, other_files, png_file, tiff_file};
 use crate::error::DataError;
@@ -52,6 +53,14 @@ impl Default for Decode {
             max_pixels: 100_000_000,
         }
     }
+}
+
+/// What all faults hold that are about sound files of a kind that is not read.
+const CONVERT: &str = ": convert it to ";
+
+/// Whether a fault that a decoder told is about a sound file of a kind that is not read.
+pub(crate) fn is_sound(fault: &str) -> bool {
+    fault.contains(CONVERT)
 }
 
 /// A decoded file.
@@ -137,6 +146,12 @@ impl Decode {
             }
             _ => image,
         }
+    }
+
+    /// Why samples of what was probed are not decoded, where its header tells.
+    pub(crate) fn refusal(&self, probed: &Probe) -> Option<String> {
+        let refused = probed.real && self.depth != Depth::Range;
+        refused.then(|| format!("{} image: {NO_WHITE}", probed.kind.name()))
     }
 
     fn raw(&self, bytes: &[u8], kind: Kind) -> Result<Raw, String> {

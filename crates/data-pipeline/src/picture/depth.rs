@@ -57,9 +57,7 @@ impl Depth {
         noticed: &mut Vec<Notice>,
     ) -> Result<Vec<u8>, String> {
         if self != Self::Range {
-            return Err("its samples are floating-point or signed numbers, for which no white is \
-                        known: set depth = \"range\" to scale each picture by its own values"
-                .into());
+            return Err(NO_WHITE.into());
         }
         noticed.push(Notice::Deep { stored: 32, used: 32 });
         let finite = reals.iter().filter(|value| value.is_finite());
@@ -70,6 +68,11 @@ impl Depth {
         Ok(reals.iter().map(|&value| ((value - least) / span * 255.0) as u8).collect())
     }
 }
+
+/// Why floating-point and signed samples are refused where they are not scaled.
+pub(super) const NO_WHITE: &str = "its samples are floating-point or signed numbers, for which no \
+    white is known: convert it to 8 or 16 bits, or set depth = \"range\" in a recipe to scale each \
+    picture by its own values";
 
 fn bits<'de, D: Deserializer<'de>>(from: D) -> Result<u8, D::Error> {
     let bits = u8::deserialize(from)?;

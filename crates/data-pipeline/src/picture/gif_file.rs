@@ -47,7 +47,8 @@ pub(super) fn read(bytes: &[u8], max_pixels: u64) -> Result<Raw, String> {
 pub(super) fn header(file: impl Read) -> Result<Header, String> {
     let decoder = open(file, 1)?;
     let (width, height) = (decoder.width().into(), decoder.height().into());
-    Ok(Header { width, height, channels: 1, bits: 8, orientation: None, several: false })
+    let (orientation, several, real) = (None, false, false);
+    Ok(Header { width, height, channels: 1, bits: 8, orientation, several, real })
 }
 
 fn open<R: Read>(file: R, max_pixels: u64) -> Result<Decoder<R>, String> {

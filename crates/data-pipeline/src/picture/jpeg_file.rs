@@ -94,7 +94,8 @@ pub(super) fn header(file: &mut (impl Read + Seek)) -> Result<Header, String> {
             let (width, height) = (u16::from_be_bytes([w1, w2]), u16::from_be_bytes([h1, h2]));
             let (width, height) = (width.into(), height.into());
             let (orientation, several) = (None, false);
-            frame = Some(Header { width, height, channels, bits, orientation, several });
+            frame =
+                Some(Header { width, height, channels, bits, orientation, several, real: false });
         }
     }
     let frame = frame.ok_or("no frame before the first scan")?;

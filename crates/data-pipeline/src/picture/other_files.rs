@@ -38,7 +38,7 @@ pub(super) fn read(bytes: &[u8], kind: Kind, max_pixels: u64) -> Result<Raw, Str
         ColorType::La8 | ColorType::La16 => (Colour::Grey, Extra::Alpha),
         ColorType::Rgb8 | ColorType::Rgb16 => (Colour::Rgb, Extra::None),
         ColorType::Rgba8 | ColorType::Rgba16 => (Colour::Rgb, Extra::Alpha),
-        _ => return Err(format!("pixels of {colours:?} are not read")),
+        _ => return Err(format!("pixels of {colours:?} are not read: convert it to RGB")),
     };
     let values = match colours.bytes_per_pixel() == 2 * colours.channel_count() {
         true => {
@@ -81,7 +81,7 @@ pub(super) fn header<'a>(file: impl BufRead + Seek + 'a, kind: Kind) -> Result<H
     let channels = colours.channel_count().max(1);
     let bits = (colours.bits_per_pixel() / u16::from(channels)) as u8;
     let orientation = orientation::find(exif.as_deref(), packet.as_deref());
-    Ok(Header { width, height, channels, bits, orientation, several })
+    Ok(Header { width, height, channels, bits, orientation, several, real: false })
 }
 
 /// The decoder, and whether there are several frames.

@@ -60,5 +60,5 @@ pub(super) fn header(file: &mut (impl Read + Seek)) -> Result<Header, String> {
     };
     let orientation = orientation::find(chunks.exif.as_deref(), chunks.xmp.as_deref());
     let (bits, several) = (chunks.bits(), chunks.frames > 1);
-    Ok(Header { width, height, channels, bits, orientation, several })
+    Ok(Header { width, height, channels, bits, orientation, several, real: false })
 }

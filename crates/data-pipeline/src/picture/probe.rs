@@ -29,6 +29,8 @@ pub struct Probe {
     pub orientation: u8,
     /// Whether the header tells of more frames or pages; GIF's does not.
     pub several: bool,
+    /// Whether samples are floating-point or signed numbers, as only TIFF has them.
+    pub real: bool,
 }
 
 impl Probe {
@@ -42,7 +44,8 @@ impl Probe {
 }
 
 /// Reads the header in the content of a file. The pixels are not looked at, and may be damaged.
-/// Fails where [`kind`] is not read or the header is damaged, with what is wrong.
+/// Fails where [`kind`] is not read, where the header is damaged or tells of samples that are not
+/// read, with what is wrong.
 pub fn probe(bytes: &[u8]) -> Result<Probe, String> {
     look(Cursor::new(bytes), kind(bytes))
 }
@@ -67,10 +70,10 @@ fn look(file: impl BufRead + Seek, kind: Kind) -> Result<Probe, String> {
     }
     let attempt = catch_unwind(AssertUnwindSafe(|| header(file, kind)));
     let header = attempt.unwrap_or_else(|_| Err("the decoder panicked".into()));
-    let Header { width, height, channels, bits, orientation, several } =
+    let Header { width, height, channels, bits, orientation, several, real } =
         header.map_err(|fault| format!("{} image: {fault}", kind.name()))?;
     let orientation = orientation.map_or(1, Orientation::to_exif);
-    Ok(Probe { kind, width, height, channels, bits, orientation, several })
+    Ok(Probe { kind, width, height, channels, bits, orientation, several, real })
 }
 
 fn header(mut file: impl BufRead + Seek, kind: Kind) -> Result<Header, String> {

@@ -17,6 +17,8 @@ pub(super) struct Header {
     pub(super) orientation: Option<Orientation>,
     /// Whether there are more frames or pages, where the header tells.
     pub(super) several: bool,
+    /// Whether samples are floating-point or signed numbers.
+    pub(super) real: bool,
 }
 
 /// What the samples of a pixel mean.
@@ -173,12 +175,35 @@ pub(super) fn allow(width: u32, height: u32, max_pixels: u64) -> Result<(), Stri
         return Err(format!("an image of {width}x{height} has no pixels"));
     }
     if pixels > max_pixels {
-        return Err(format!(
-            "{width}x{height} are {pixels} pixels, more than max_pixels = {max_pixels} allows: \
-             raise max_pixels if the image is meant to be so large"
-        ));
+        return Err(too_many(width, height, max_pixels));
     }
     Ok(())
+}
+
+/// What stands before the limit in a fault about too many pixels.
+pub(crate) const OVER: &str = ", more than the limit of ";
+
+/// That a picture has more pixels than are allowed, and what to do about it.
+pub(crate) fn too_many(width: u32, height: u32, max_pixels: u64) -> String {
+    let pixels = grouped(u64::from(width) * u64::from(height));
+    format!(
+        "it has {width}x{height} = {pixels} pixels{OVER}{}: shrink the picture or remove it, or \
+         raise max_pixels in a recipe",
+        grouped(max_pixels)
+    )
+}
+
+/// A number with a comma before each three digits: 1,600.
+fn grouped(number: u64) -> String {
+    let digits = number.to_string();
+    let mut text = String::new();
+    for (i, digit) in digits.chars().enumerate() {
+        if i > 0 && (digits.len() - i).is_multiple_of(3) {
+            text.push(',');
+        }
+        text.push(digit);
+    }
+    text
 }
 
 /// An error of a decoder as text.

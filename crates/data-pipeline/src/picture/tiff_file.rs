@@ -1,7 +1,7 @@
 //! TIFF files: the first page.
 
 use super::notice::Notice;
-use super::raw::{Colour, Extra, Header, Raw, Values, allow, say};
+use super::raw::{Colour, Extra, Header, Raw, Values, allow};
 use super::tiff_jpeg;
 use image::metadata::Orientation;
 use std::borrow::Cow;
@@ -9,6 +9,14 @@ use std::io::{BufRead, Cursor, Seek};
 use tiff::TiffError;
 use tiff::decoder::{Decoder, DecodingResult, Limits};
 use tiff::tags::{CompressionMethod, PhotometricInterpretation as Photometric, SampleFormat, Tag};
+
+/// An error of the decoder as text.
+fn say(error: TiffError) -> String {
+    match error {
+        TiffError::UnsupportedError(what) => format!("{what}, is not read: convert it to PNG"),
+        error => error.to_string(),
+    }
+}
 
 /// Decodes.
 pub(super) fn read(bytes: &[u8], max_pixels: u64) -> Result<Raw, String> {
@@ -79,9 +87,11 @@ pub(super) fn header(file: impl BufRead + Seek) -> Result<Header, String> {
     let mut decoder = Decoder::new(file).map_err(say)?;
     let (width, height) = decoder.dimensions().map_err(say)?;
     let tags = Tags::read(&mut decoder)?;
+    tags.check()?;
     let channels = (tags.colour.samples() + tags.extra.samples()).min(255) as u8;
     let (bits, several) = (tags.bits, decoder.more_images());
-    Ok(Header { width, height, channels, bits, orientation: tags.orientation, several })
+    let (orientation, real) = (tags.orientation, tags.format != SampleFormat::Uint);
+    Ok(Header { width, height, channels, bits, orientation, several, real })
 }
 
 /// What the tags of a page say about its samples.
@@ -160,7 +170,7 @@ impl Tags {
         let whole = self.format == SampleFormat::Uint;
         let spread = [1, 2, 4, 8, 16].contains(&self.bits);
         if self.jpeg && (self.bits != 8 || !whole) {
-            return Err(format!("JPEG of {} bits is not read", self.bits));
+            return Err(format!("JPEG of {} bits is not read: convert it to PNG", self.bits));
         }
         if whole && !spread {
             return Err(format!(
@@ -169,7 +179,7 @@ impl Tags {
             ));
         }
         if self.photometric == Photometric::RGBPalette && (!whole || self.bits > 8) {
-            return Err("a palette of more than 256 colours".into());
+            return Err("a palette of more than 256 colours is not read: convert it to RGB".into());
         }
         Ok(())
     }

@@ -87,7 +87,7 @@ fn folder_faults_and_skips() {
     let decode = Decode { max_pixels: 100, ..Default::default() };
     let small = FolderOptions { decode, labeled: false, ..skip.clone() };
     let fault = open(&small).unwrap().skipped()[1].fault.clone();
-    assert!(fault.contains("40x40 are 1600 pixels, more than max_pixels = 100"), "{fault}");
+    assert!(fault.contains("40x40 = 1,600 pixels, more than the limit of 100: shrink"), "{fault}");
     let fixed = |classes: &[&str]| FolderOptions {
         classes: Some(classes.iter().map(|&c| c.to_owned()).collect()),
         ..skip.clone()
@@ -114,7 +114,10 @@ fn pixel_bombs_are_refused() {
     std::fs::write(&path, &bytes).unwrap();
     let options = FolderOptions { labeled: false, ..Default::default() };
     let error = FolderSet::open(dir.path(), &options).unwrap_err().to_string();
-    assert!(error.contains("more than max_pixels = 100000000"), "{error}");
+    assert!(
+        error.contains("more than the limit of 100,000,000: shrink the picture or remove it"),
+        "{error}"
+    );
 }
 
 fn crc32(bytes: &[u8]) -> u32 {

@@ -91,8 +91,8 @@ fn too_many_pixels_are_refused_with_a_way_out() {
     let fault = Decode { max_pixels: 3, ..Decode::default() }.bytes(&image).unwrap_err();
     assert_eq!(
         fault,
-        "PNG image: 2x2 are 4 pixels, more than max_pixels = 3 allows: raise max_pixels if the \
-         image is meant to be so large"
+        "PNG image: it has 2x2 = 4 pixels, more than the limit of 3: shrink the picture or remove \
+         it, or raise max_pixels in a recipe"
     );
 }
 

@@ -150,3 +150,48 @@ fn faults_of_a_table_are_named_by_line() {
     let error = over(dir.path(), "images", &FolderOptions::default()).unwrap_err();
     assert!(error.contains("images: is a folder"), "{error}");
 }
+
+#[test]
+fn names_may_lack_their_ending_or_their_folder() {
+    let open = |table: &str| {
+        let dir = folder("a.csv", table);
+        let root = dir.path().join("images");
+        save(&root, "left/img_1.jpg", &picture(4, 4, 6));
+        save(&root, "left/twice.jpg", &picture(4, 4, 7));
+        save(&root, "right/twice.jpg", &picture(4, 4, 8));
+        save(&root, "3.jpg", &picture(4, 4, 9));
+        over(dir.path(), "a.csv", &FolderOptions::default())
+    };
+    // Without a header as well.
+    let set = open("1,cat\n2,dog\n").unwrap();
+    assert_eq!(pairs(&set)[1], ("2".into(), "dog".into()));
+    assert!(set.notes().is_empty());
+    for name in ["img_1", "img_1.jpg"] {
+        let set = open(&format!("id,label\n1.png,cat\n{name},dog\n5.jpg,dog\n")).unwrap();
+        assert_eq!(set.len(), 3);
+        let note = &set.notes()[0];
+        assert!(note.starts_with("2 names of ") && note.contains("left/img_1.jpg"), "{note}");
+    }
+    let cases = [
+        ("twice.jpg", "; twice.jpg may be ", "left/twice.jpg or "),
+        ("twice", "; twice may be ", "right/twice.jpg: write the path with its ending"),
+        ("3", "; 3 may be ", "images/3.png: write"),
+        ("left/1.png", "1 of 2 files are not there, left/1.png", ""),
+    ];
+    for (name, told, more) in cases {
+        let error = open(&format!("file,label\n1.png,cat\n{name},dog\n")).unwrap_err();
+        assert!(error.contains(told) && error.contains(more), "{name}: {error}");
+    }
+    // A picture does not get two lines by two names.
+    let error = open("file,label\nleft/img_1.jpg,cat\nimg_1,dog\n").unwrap_err();
+    assert!(error.contains("another line names") && error.contains("left/img_1.jpg"), "{error}");
+}
+
+#[test]
+fn labels_that_differ_in_case_are_named() {
+    let dir = folder("a.csv", "file,label\n1.png,ZERO\n2.png,zero\n3.png,one\n");
+    let set = over(dir.path(), "a.csv", &FolderOptions::default()).unwrap();
+    assert_eq!(set.classes().len(), 3);
+    let note = "the class `zero` differs from `ZERO` in upper case alone: they are two classes";
+    assert_eq!(set.notes(), [note]);
+}

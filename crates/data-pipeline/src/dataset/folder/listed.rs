@@ -2,12 +2,14 @@
 
 use super::content::{self, Content, Fault};
 use super::known::Known;
+use super::left_out::Skipped;
 use super::listing::{self, Listed};
-use super::set::{Entry, FolderOptions, FolderSet, OnBad, Place, Skipped};
+use super::places::{At, Places, tidy};
+use super::set::{Entry, FolderOptions, FolderSet, OnBad, Place};
 use super::table::{self, Row};
 use crate::error::DataError;
 use crate::parallel;
-use std::collections::{BTreeSet, HashMap};
+use std::collections::{BTreeSet, HashMap, HashSet};
 use std::path::{Path, PathBuf};
 
 /// The images that a table names; with `all`, also those of the folder `root` that it does not
@@ -21,28 +23,52 @@ pub(super) fn open(
     let own = table.parent().filter(|dir| !dir.as_os_str().is_empty());
     let own = own.unwrap_or(Path::new("."));
     let roots: Vec<&Path> = root.into_iter().chain([own]).chain(options.root.as_deref()).collect();
-    let rows = table::read(table, |name| find(name, &roots).is_some())?;
-    let rows = once_each(table, rows, options.labeled)?;
-    let (mut found, mut absent) = (Vec::new(), Vec::new());
-    let mut stems = None;
-    for row in &rows.kept {
-        let by_stem = || {
-            let stems = stems.get_or_insert_with(|| by_stem(&roots));
-            stems.get(&row.file).cloned().flatten()
-        };
-        match find(&row.file, &roots).or_else(by_stem) {
-            Some(path) => found.push((row, path)),
-            None => absent.push(row),
+    let places = Places::new(&roots);
+    let rows = table::read(table, &places)?;
+    let mut rows = once_each(table, rows, options.labeled)?;
+    let (mut found, mut absent, mut moved) = (Vec::new(), Vec::new(), Vec::new());
+    let at: Vec<_> = rows.kept.iter().map(|row| places.find(&row.file)).collect();
+    let mut taken: HashSet<PathBuf> = HashSet::new();
+    taken.extend(at.iter().flatten().filter_map(|at| match at {
+        At::Named(path) => Some(path.clone()),
+        At::Below(_) => None,
+    }));
+    for (row, at) in rows.kept.iter().zip(at) {
+        match at {
+            Ok(At::Named(path)) => found.push((row, path)),
+            Ok(At::Below(path)) if taken.insert(path.clone()) => {
+                moved.push((row, path.clone()));
+                found.push((row, path));
+            }
+            Ok(At::Below(path)) => {
+                absent.push((row, format!("; another line names {}", path.display())));
+            }
+            Err(why) => absent.push((row, why)),
         }
     }
     refuse_many(table, &rows.kept, &absent, &roots, options.on_bad)?;
     let (classes, labels) = classes(table, &found, options)?;
+    if let Some((row, path)) = moved.first() {
+        let names = if moved.len() == 1 { "name" } else { "names" };
+        rows.notes.push(format!(
+            "{} {names} of {} found in sub-folders, where nothing else is called so: {} is {}",
+            moved.len(),
+            table.display(),
+            row.file,
+            path.display()
+        ));
+    }
+    rows.notes.extend(listing::alike(&classes));
     let mut skipped: Vec<Skipped> = absent
         .iter()
-        .map(|row| {
+        .map(|(row, why)| {
             let Fault { reason, fault } = Fault::new(
                 format!("not there although {} names it", table.display()),
-                format!("is not there although {} line {} names it", table.display(), row.line),
+                format!(
+                    "is not there although {} line {} names it{why}",
+                    table.display(),
+                    row.line
+                ),
             );
             Skipped { path: PathBuf::from(&row.file), reason, fault }
         })
@@ -57,8 +83,7 @@ pub(super) fn open(
         let rest = unlisted(dir, &files, options)?;
         files.extend(rest.into_iter().map(|file| (file, None, false)));
     }
-    let seen =
-        parallel::map(files.len(), |i| content::look(&files[i].0.path, options.decode.max_pixels));
+    let seen = parallel::map(files.len(), |i| content::look(&files[i].0.path, &options.decode));
     let mut entries = Vec::with_capacity(files.len());
     for ((Listed { path, id }, label, listed), content) in files.into_iter().zip(seen) {
         match content {
@@ -133,18 +158,18 @@ fn once_each(table: &Path, rows: Vec<Row>, labeled: bool) -> Result<Rows, DataEr
 fn refuse_many(
     table: &Path,
     rows: &[Row],
-    absent: &[&Row],
+    absent: &[(&Row, String)],
     roots: &[&Path],
     on_bad: OnBad,
 ) -> Result<(), DataError> {
-    let Some(first) = absent.first() else { return Ok(()) };
+    let Some((first, why)) = absent.first() else { return Ok(()) };
     if on_bad == OnBad::Skip && absent.len() * 10 <= rows.len() {
         return Ok(());
     }
-    let names: Vec<&str> = absent.iter().take(3).map(|row| row.file.as_str()).collect();
+    let names: Vec<&str> = absent.iter().take(3).map(|(row, _)| row.file.as_str()).collect();
     let places: Vec<String> = roots.iter().map(|root| root.display().to_string()).collect();
     let fault = format!(
-        "{} of {} files are not there, {} the first; looked for in {}",
+        "{} of {} files are not there, {} the first; looked for in {}{why}",
         absent.len(),
         rows.len(),
         names.join(", "),
@@ -198,11 +223,9 @@ fn unlisted(
         if table::is_table(path) {
             let own = path.parent().unwrap_or(Path::new("."));
             let roots = [dir, own];
-            let rows = table::read(path, |name| find(name, &roots).is_some())?;
-            let stems = by_stem(&roots);
-            let place = |row: &Row| {
-                find(&row.file, &roots).or_else(|| stems.get(&row.file).cloned().flatten())
-            };
+            let places = Places::new(&roots);
+            let rows = table::read(path, &places)?;
+            let place = |row: &Row| places.find(&row.file).ok().map(At::path);
             known.extend(rows.iter().filter_map(place).map(|path| real(&path)));
         } else {
             folders.push(real(path));
@@ -215,42 +238,4 @@ fn unlisted(
         !known.contains(&path) && !folders.iter().any(|folder| path.starts_with(folder))
     });
     Ok(files)
-}
-
-/// A name as it is written in a table, without what does not change it.
-fn tidy(name: &str) -> String {
-    let parts = name.split(['/', '\\']).filter(|part| !part.is_empty() && *part != ".");
-    let joined = parts.collect::<Vec<_>>().join("/");
-    if name.starts_with('/') { format!("/{joined}") } else { joined }
-}
-
-/// The file of a name, below the first folder that has it.
-fn find(name: &str, roots: &[&Path]) -> Option<PathBuf> {
-    // As written first: a backslash may be part of a name here.
-    let names = [name.to_owned(), tidy(name)];
-    let paths = names.iter().flat_map(|name| roots.iter().map(move |root| root.join(name)));
-    paths.into_iter().find(|path| path.is_file())
-}
-
-/// Image files by their path without the ending; none where two files have it.
-fn by_stem(roots: &[&Path]) -> HashMap<String, Option<PathBuf>> {
-    let mut stems: HashMap<String, Option<PathBuf>> = HashMap::new();
-    for root in roots {
-        let mut files = Vec::new();
-        if listing::below(root, root, &mut files).is_err() {
-            continue;
-        }
-        let mut here: HashMap<String, Option<PathBuf>> = HashMap::new();
-        for Listed { path, id } in files {
-            if !content::is_named_as_image(&path) {
-                continue;
-            }
-            let stem = id.rsplit_once('.').map_or(id.clone(), |(stem, _)| stem.to_owned());
-            here.entry(stem).and_modify(|known| *known = None).or_insert(Some(path));
-        }
-        for (stem, path) in here {
-            stems.entry(stem).or_insert(path);
-        }
-    }
-    stems
 }

@@ -1,6 +1,8 @@
 //! Which files lie below a folder.
 
 use crate::error::DataError;
+use std::collections::BTreeMap;
+use std::collections::btree_map::Entry;
 use std::ffi::OsStr;
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Component, Path, PathBuf};
@@ -29,22 +31,46 @@ pub(super) fn children(dir: &Path) -> Result<(Vec<PathBuf>, Vec<PathBuf>), DataE
     Ok((files, folders))
 }
 
-/// Adds all files below `dir`, a folder's own files before those of its sub-folders.
+/// Adds all files below `dir`, a folder's own files before those of its sub-folders. A link that
+/// leads back to a folder that it lies in is added as if it were a file.
 pub(crate) fn below(dir: &Path, root: &Path, into: &mut Vec<Listed>) -> Result<(), DataError> {
-    collect(dir, root, 0, into)
+    let mut way = match root == dir {
+        true => vec![],
+        false => vec![real(root)],
+    };
+    collect(dir, root, &mut way, into)
 }
 
-fn collect(dir: &Path, root: &Path, depth: u32, into: &mut Vec<Listed>) -> Result<(), DataError> {
-    if depth > 32 {
+/// `way` has the folders that lead to `dir`, without links.
+fn collect(
+    dir: &Path,
+    root: &Path,
+    way: &mut Vec<PathBuf>,
+    into: &mut Vec<Listed>,
+) -> Result<(), DataError> {
+    let place = real(dir);
+    if way.iter().any(|above| above.starts_with(&place)) {
+        into.push(Listed { path: dir.to_path_buf(), id: id(dir, root) });
+        return Ok(());
+    }
+    if way.len() > 32 {
         return Err(DataError::Missing {
             path: dir.to_path_buf(),
             fault: "folders are nested more than 32 deep".into(),
-            way_out: "look for a link that leads back up",
+            way_out: "name a folder further down",
         });
     }
     let (files, folders) = children(dir)?;
     into.extend(files.into_iter().map(|path| Listed { id: id(&path, root), path }));
-    folders.iter().try_for_each(|folder| collect(folder, root, depth + 1, into))
+    way.push(place);
+    folders.iter().try_for_each(|folder| collect(folder, root, way, into))?;
+    way.pop();
+    Ok(())
+}
+
+/// A path without links, where it can be told.
+fn real(path: &Path) -> PathBuf {
+    std::fs::canonicalize(path).unwrap_or_else(|_| path.to_path_buf())
 }
 
 /// The path of a file relative to a folder.
@@ -89,4 +115,27 @@ pub(super) fn is_part(name: &str) -> bool {
         "unlabelled",
     ];
     NAMES.contains(&&*name.to_lowercase())
+}
+
+/// Whether a word in the name of a folder is a part's, or what people make of it for short.
+pub(super) fn is_like_part(name: &str) -> bool {
+    const SHORT: [&str; 7] = ["lab", "lbl", "unl", "unlab", "trn", "tst", "holdout"];
+    let mut words = name.split(|c: char| !c.is_ascii_alphabetic());
+    words.any(|word| is_part(word) || SHORT.contains(&&*word.to_lowercase()))
+}
+
+/// A note for each name that differs from one before it in upper case or spaces around it alone.
+pub(super) fn alike(classes: &[String]) -> Vec<String> {
+    let mut first: BTreeMap<String, &str> = BTreeMap::new();
+    let mut notes = Vec::new();
+    for name in classes {
+        match first.entry(name.trim().to_lowercase()) {
+            Entry::Vacant(entry) => _ = entry.insert(name),
+            Entry::Occupied(entry) => notes.push(format!(
+                "the class `{name}` differs from `{}` in upper case alone: they are two classes",
+                entry.get()
+            )),
+        }
+    }
+    notes
 }

@@ -1,6 +1,8 @@
 //! Images in Parquet files, as Hugging Face's `datasets` writes them.
 
+use super::content::{Fault, NO_IMAGE};
 use super::known::Known;
+use super::left_out::Skipped;
 use super::rows::{Labels, Rows};
 use super::set::{Entry, FolderOptions, FolderSet, Place};
 use crate::error::DataError;
@@ -59,15 +61,18 @@ fn one_split(dir: &Path, files: &[PathBuf]) -> Result<(), DataError> {
     if splits.len() < 2 || splits.iter().filter(known).count() == 0 {
         return Ok(());
     }
-    let names: Vec<String> = splits
-        .iter()
-        .map(|split| dir.join(format!("{split}*.parquet")).display().to_string())
-        .collect();
+    let names: Vec<String> =
+        splits.iter().map(|split| quoted(&dir.join(format!("{split}*.parquet")))).collect();
     Err(DataError::Missing {
         path: dir.to_path_buf(),
         fault: format!("holds the files of several parts; name one: {}", names.join(", ")),
-        way_out: "a `*` stands for the rest of the name",
+        way_out: "in quotes: a `*` stands for the rest of the name, and is not for the shell",
     })
+}
+
+/// A path as a shell takes it, without a word of its own on what is in it.
+fn quoted(path: &Path) -> String {
+    format!("'{}'", path.display().to_string().replace('\'', "'\\''"))
 }
 
 /// Opens Parquet files, one after the other. `path` is what was named.
@@ -78,31 +83,72 @@ pub(super) fn open(
 ) -> Result<FolderSet, DataError> {
     let rows = files.iter().map(|file| Rows::open(file).map(Arc::new));
     let rows = rows.collect::<Result<Vec<_>, _>>()?;
+    let missing = without_image(path, &rows)?;
     let (classes, labels) = if options.labeled {
         labels(path, &rows, options)?
     } else {
         (vec![], rows.iter().map(|rows| vec![None; rows.len()]).collect())
     };
-    let mut entries = Vec::new();
-    for (rows, labels) in rows.into_iter().zip(labels) {
-        let name = super::listing::text(rows.path().file_name().unwrap_or_default());
-        entries.extend(labels.into_iter().enumerate().map(|(row, label)| Entry {
-            place: Place::Row(rows.clone(), row),
-            id: format!("{name}/{row}"),
-            label,
-            header: None,
-        }));
+    let names = names(&rows);
+    let (mut entries, mut skipped) = (Vec::new(), Vec::new());
+    for (((rows, labels), missing), names) in rows.into_iter().zip(labels).zip(missing).zip(names) {
+        let file = super::listing::text(rows.path().file_name().unwrap_or_default());
+        let mut missing = missing.into_iter().peekable();
+        for (row, label) in labels.into_iter().enumerate() {
+            if missing.next_if_eq(&row).is_some() {
+                let path = PathBuf::from(format!("{} row {row}", rows.path().display()));
+                let Fault { reason, fault } = Fault::of_decoder(NO_IMAGE);
+                skipped.push(Skipped { path, reason, fault });
+                continue;
+            }
+            let name = names.get(row).cloned().flatten().unwrap_or_else(|| row.to_string());
+            let (place, id) = (Place::Row(rows.clone(), row), format!("{file}/{name}"));
+            entries.push(Entry { place, id, label, header: None });
+        }
     }
-    let set = FolderSet {
-        path: path.to_path_buf(),
-        entries,
-        classes,
-        skipped: vec![],
-        notes: vec![],
-        options: options.clone(),
-        known: Known::default(),
+    let notes = super::listing::alike(&classes);
+    let (path, options, known) = (path.to_path_buf(), options.clone(), Known::default());
+    FolderSet { path, entries, classes, skipped, notes, options, known }.checked(None)
+}
+
+/// The rows of each file that have no encoded image. Fails if all have none.
+fn without_image(path: &Path, files: &[Arc<Rows>]) -> Result<Vec<Vec<usize>>, DataError> {
+    let missing: Vec<Vec<usize>> = files.iter().map(|rows| rows.without_image()).collect();
+    let count = missing.iter().map(Vec::len).sum::<usize>();
+    if count == 0 || count < files.iter().map(|rows| rows.len()).sum() {
+        return Ok(missing);
+    }
+    let told = files.iter().flat_map(|rows| rows.origins()).flatten().next();
+    let told = told.map_or_else(String::new, |told| format!(", there are only paths (`{told}`)"));
+    let fault = match files.first() {
+        Some(rows) => format!("no row holds an encoded image in `{}`{told}", rows.image_column()),
+        None => return Ok(missing),
     };
-    set.checked(None)
+    let way_out = "write the files anew with the pictures inside, as `push_to_hub` and \
+                   `embed_table_storage` of Hugging Face's `datasets` do, or name the folder of \
+                   the pictures";
+    Err(DataError::Missing { path: path.to_path_buf(), fault, way_out })
+}
+
+/// What the image of each row of each file was called, where no other of the files was called so,
+/// and where nobody can take it for the number of a row.
+fn names(files: &[Arc<Rows>]) -> Vec<Vec<Option<String>>> {
+    let last = |path: String| {
+        let name = path.rsplit(['/', '\\']).next().unwrap_or_default().trim().to_owned();
+        (!name.is_empty() && !name.bytes().all(|byte| byte.is_ascii_digit())).then_some(name)
+    };
+    let of_file =
+        |rows: &Arc<Rows>| rows.origins().into_iter().map(|path| path.and_then(last)).collect();
+    let mut names: Vec<Vec<Option<String>>> = files.iter().map(of_file).collect();
+    let mut counts: HashMap<String, usize> = HashMap::new();
+    let all = names.iter().flatten().flatten();
+    all.for_each(|name| *counts.entry(name.clone()).or_default() += 1);
+    for name in names.iter_mut().flatten() {
+        if name.as_ref().is_some_and(|name| counts[name] > 1) {
+            *name = None;
+        }
+    }
+    names
 }
 
 /// The labels of the rows of a file.
@@ -117,14 +163,20 @@ fn labels(
     let names = files.iter().find_map(|rows| rows.names());
     let mut texts: Vec<Vec<Option<String>>> = Vec::new();
     for rows in files {
-        let text = |number: i64| match (usize::try_from(number), names) {
+        let text = |row: usize, number: i64| match (usize::try_from(number), names) {
             // Hugging Face's mark of a sample without a label.
             (Err(_), _) => Ok(None),
             (Ok(number), Some(names)) => match names.get(number) {
                 Some(name) => Ok(Some(name.clone())),
                 None => {
-                    let fault = format!("a label is {number}, there are {} names", names.len());
-                    Err(DataError::format(rows.path(), 0, fault))
+                    let last = names.len().saturating_sub(1);
+                    let fault = format!(
+                        "row {row}: the label is {number}, and the {} names of the file are those \
+                         of 0 to {last}",
+                        names.len()
+                    );
+                    let way_out = "mend the label, or the names of the class labels";
+                    Err(DataError::Missing { path: rows.path().to_path_buf(), fault, way_out })
                 }
             },
             (Ok(number), None) => Ok(Some(number.to_string())),
@@ -135,14 +187,24 @@ fn labels(
             }
             Labels::Numbers(numbers) => numbers
                 .into_iter()
-                .map(|number| number.map_or(Ok(None), text))
+                .enumerate()
+                .map(|(row, number)| number.map_or(Ok(None), |number| text(row, number)))
                 .collect::<Result<_, _>>()?,
             Labels::None => {
-                return Err(DataError::Missing {
-                    path: rows.path().to_path_buf(),
-                    fault: format!("no column of labels among {}", rows.columns()),
-                    way_out: "call the column `label`, or use the file for unlabelled images",
-                });
+                let (fault, way_out) = match rows.lists() {
+                    Some(name) => (
+                        format!(
+                            "its column `{name}` holds lists, several labels a picture, which is \
+                             not supported"
+                        ),
+                        "give each row one label, or use the file for unlabelled images",
+                    ),
+                    None => (
+                        format!("no column of labels among {}", rows.columns()),
+                        "call the column `label`, or use the file for unlabelled images",
+                    ),
+                };
+                return Err(DataError::Missing { path: rows.path().into(), fault, way_out });
             }
         });
     }

@@ -1,5 +1,6 @@
 //! Rows of a Parquet file of images as Hugging Face's `datasets` writes it, read one by one.
 
+use super::content::NO_IMAGE;
 use crate::error::DataError;
 use parquet::basic::{ConvertedType, LogicalType, Type as Physical};
 use parquet::column::reader::{ColumnReader, get_column_reader};
@@ -21,8 +22,12 @@ pub(super) struct Rows {
     footer: ParquetMetaData,
     /// The leaf column of encoded images.
     image: usize,
+    /// The leaf column of the paths that the images had, beside their bytes.
+    origin: Option<usize>,
     /// The leaf column of labels.
     label: Option<usize>,
+    /// A column that is called as one of labels and holds lists.
+    lists: Option<String>,
     /// The names of classes 0, 1, ..., where the file says so.
     names: Option<Vec<String>>,
     /// The first row of each row group, and the number of rows.
@@ -35,6 +40,14 @@ pub(super) enum Labels {
     None,
     Numbers(Vec<Option<i64>>),
     Names(Vec<Option<String>>),
+}
+
+/// The cells of a column; one of these has them, the others are empty.
+#[derive(Default)]
+struct Cells {
+    numbers: Vec<Option<i64>>,
+    reals: Vec<Option<f64>>,
+    texts: Vec<Option<String>>,
 }
 
 /// Columns that hold labels, the likeliest first.
@@ -90,6 +103,20 @@ impl Rows {
             [only] => flat(only),
             _ => LABELS.iter().find_map(|name| flat(name)),
         };
+        let list = |c: &&&ColumnDescriptor| {
+            let named = LABELS.contains(&root(c)) || class_labels.contains(&root(c));
+            named && c.max_rep_level() > 0
+        };
+        let lists = leaves.iter().find(list).map(|c| root(c).to_owned());
+        let beside = |c: &&ColumnDescriptor| {
+            let (parts, image) = (c.path().parts(), leaves[image].path().parts());
+            parts.len() > 1
+                && c.name() == "path"
+                && c.physical_type() == Physical::BYTE_ARRAY
+                && c.max_rep_level() == 0
+                && parts[..parts.len() - 1] == image[..image.len() - 1]
+        };
+        let origin = leaves.iter().position(beside);
         let names = label.and_then(|label| {
             let names = features[leaves[label].name()]["names"].as_array()?;
             names.iter().map(|name| name.as_str().map(str::to_owned)).collect()
@@ -99,7 +126,7 @@ impl Rows {
             let rows = usize::try_from(group.num_rows()).unwrap_or_default();
             starts.push(starts[starts.len() - 1] + rows);
         }
-        Ok(Self { path: path.to_path_buf(), image, label, names, starts, footer })
+        Ok(Self { path: path.to_path_buf(), image, origin, label, lists, names, starts, footer })
     }
 
     pub(super) fn path(&self) -> &Path {
@@ -177,38 +204,123 @@ impl Rows {
             for n in 0..rows {
                 let is_there = levels.get(n).is_none_or(|&level| level == most);
                 let value = if is_there { values.next() } else { None };
-                let missing = || "the row holds no encoded image".to_owned();
+                let missing = || NO_IMAGE.to_owned();
                 each(done + n, value.map(ByteArray::data).ok_or_else(missing));
             }
             done += rows;
         }
     }
 
+    /// Rows without an encoded image. The pictures are read only where the footer does not tell.
+    pub(super) fn without_image(&self) -> Vec<usize> {
+        let mut missing = Vec::new();
+        for (group, metadata) in self.footer.row_groups().iter().enumerate() {
+            let all = self.starts[group]..self.starts[group + 1];
+            let chunk = metadata.column(self.image);
+            let nulls = chunk.statistics().and_then(|known| known.null_count_opt());
+            // No encoded image has so few bytes.
+            let tiny = chunk.uncompressed_size() / 16 < all.len() as i64;
+            match nulls {
+                Some(0) => {}
+                Some(count) if count >= all.len() as u64 => missing.extend(all),
+                None if !tiny => {}
+                // What cannot be read is told when the images are decoded.
+                _ => missing.extend(self.nulls(group).unwrap_or_default()),
+            }
+        }
+        missing
+    }
+
+    /// The rows of a group that have no image.
+    fn nulls(&self, group: usize) -> Result<Vec<usize>, String> {
+        let most = self.descriptor(self.image).max_def_level();
+        let rows = self.starts[group]..self.starts[group + 1];
+        guarded(|| {
+            let mut nulls = Vec::new();
+            let ColumnReader::ByteArrayColumnReader(mut reader) = self.column(group, self.image)?
+            else {
+                return Ok(nulls);
+            };
+            let (mut levels, mut values) = (Vec::new(), Vec::new());
+            let mut next = rows.start;
+            while next < rows.end {
+                (levels.clear(), values.clear());
+                let want = (rows.end - next).min(16);
+                let (read, ..) = reader.read_records(want, Some(&mut levels), None, &mut values)?;
+                if read == 0 {
+                    break;
+                }
+                let here = levels.iter().zip(next..).filter(|(level, _)| **level != most);
+                nulls.extend(here.map(|(_, row)| row));
+                next += read;
+            }
+            Ok(nulls)
+        })
+    }
+
+    /// The paths that the images had before they came into this file; empty if none is told.
+    pub(super) fn origins(&self) -> Vec<Option<String>> {
+        let cells = self.origin.map(|column| self.cells(column));
+        cells.and_then(Result::ok).map(|cells| cells.texts).unwrap_or_default()
+    }
+
+    /// The name of the column of images.
+    pub(super) fn image_column(&self) -> String {
+        self.descriptor(self.image).path().string()
+    }
+
+    /// A column that is called as one of labels and holds lists.
+    pub(super) fn lists(&self) -> Option<&str> {
+        self.lists.as_deref()
+    }
+
     /// All labels, in the order of the rows.
     pub(super) fn labels(&self) -> Result<Labels, DataError> {
         let Some(column) = self.label else { return Ok(Labels::None) };
-        let (mut numbers, mut names) = (Vec::new(), Vec::new());
-        let read = guarded(|| {
-            for group in 0..self.footer.num_row_groups() {
-                self.labels_of(group, column, &mut numbers, &mut names)?;
+        let descriptor = self.descriptor(column);
+        let refused = |what: String| DataError::Missing {
+            path: self.path.clone(),
+            fault: format!("{what}; labels must be whole numbers or texts"),
+            way_out: "change the column of labels, or use the file for unlabelled images",
+        };
+        let name = descriptor.path().string();
+        match descriptor.physical_type() {
+            Physical::INT96 | Physical::FIXED_LEN_BYTE_ARRAY => {
+                let kind = descriptor.physical_type();
+                return Err(refused(format!("its column `{name}` is of the type {kind}")));
             }
-            Ok(())
-        });
-        read.map_err(|fault| DataError::format(&self.path, 0, format!("labels: {fault}")))?;
-        if numbers.len().max(names.len()) != self.len() {
-            let fault = format!("{} labels for {} rows", numbers.len() + names.len(), self.len());
+            _ => {}
+        }
+        let cells = self.cells(column);
+        let Cells { mut numbers, reals, texts } =
+            cells.map_err(|fault| DataError::format(&self.path, 0, format!("labels: {fault}")))?;
+        for (row, real) in reals.into_iter().enumerate() {
+            // No number is how Pandas says that a number is missing.
+            numbers.push(match real.filter(|real| !real.is_nan()) {
+                Some(real) if real.fract() != 0.0 || real.abs() > 1e15 => {
+                    return Err(refused(format!("row {row}: its column `{name}` is {real}")));
+                }
+                real => real.map(|real| real as i64),
+            });
+        }
+        if numbers.len().max(texts.len()) != self.len() {
+            let fault = format!("{} labels for {} rows", numbers.len() + texts.len(), self.len());
             return Err(DataError::format(&self.path, 0, fault));
         }
-        Ok(if names.is_empty() { Labels::Numbers(numbers) } else { Labels::Names(names) })
+        Ok(if texts.is_empty() { Labels::Numbers(numbers) } else { Labels::Names(texts) })
     }
 
-    fn labels_of(
-        &self,
-        group: usize,
-        column: usize,
-        numbers: &mut Vec<Option<i64>>,
-        names: &mut Vec<Option<String>>,
-    ) -> Result<(), ParquetError> {
+    /// All cells of a column that is not repeated, in the order of the rows.
+    fn cells(&self, column: usize) -> Result<Cells, String> {
+        let mut cells = Cells::default();
+        guarded(|| {
+            let mut groups = 0..self.footer.num_row_groups();
+            groups.try_for_each(|group| self.cells_of(group, column, &mut cells))
+        })?;
+        Ok(cells)
+    }
+
+    fn cells_of(&self, group: usize, column: usize, into: &mut Cells) -> Result<(), ParquetError> {
         let rows = self.starts[group + 1] - self.starts[group];
         let most = self.descriptor(column).max_def_level();
         let mut levels = Vec::new();
@@ -238,24 +350,41 @@ impl Rows {
         }
         match self.column(group, column)? {
             ColumnReader::Int64ColumnReader(mut reader) => {
-                spread(read!(reader), &levels, most, numbers)
+                spread(read!(reader), &levels, most, &mut into.numbers)
             }
             ColumnReader::Int32ColumnReader(mut reader) => {
                 let values: Vec<i32> = read!(reader);
-                spread(values.into_iter().map(i64::from).collect(), &levels, most, numbers)
+                spread(
+                    values.into_iter().map(i64::from).collect(),
+                    &levels,
+                    most,
+                    &mut into.numbers,
+                )
             }
             ColumnReader::BoolColumnReader(mut reader) => {
                 let values: Vec<bool> = read!(reader);
-                spread(values.into_iter().map(i64::from).collect(), &levels, most, numbers)
+                spread(
+                    values.into_iter().map(i64::from).collect(),
+                    &levels,
+                    most,
+                    &mut into.numbers,
+                )
+            }
+            ColumnReader::DoubleColumnReader(mut reader) => {
+                spread(read!(reader), &levels, most, &mut into.reals)
+            }
+            ColumnReader::FloatColumnReader(mut reader) => {
+                let values: Vec<f32> = read!(reader);
+                spread(values.into_iter().map(f64::from).collect(), &levels, most, &mut into.reals)
             }
             ColumnReader::ByteArrayColumnReader(mut reader) => {
                 let values: Vec<ByteArray> = read!(reader);
                 let text = |v: ByteArray| v.as_utf8().map(str::to_owned);
                 let values = values.into_iter().map(text).collect::<Result<_, _>>()?;
-                spread(values, &levels, most, names)
+                spread(values, &levels, most, &mut into.texts)
             }
             _ => {
-                let fault = "the column of labels holds neither whole numbers nor text";
+                let fault = "the column holds neither numbers nor text";
                 return Err(ParquetError::General(fault.into()));
             }
         }

@@ -2,6 +2,7 @@
 
 use super::content::{self, Fault, Header};
 use super::known::{self, Known};
+use super::left_out::{LeftOut, Skipped};
 use super::rows::Rows;
 use crate::dataset::{Cached, Samples};
 use crate::digest::Digest;
@@ -10,7 +11,6 @@ use crate::parallel;
 use crate::picture::{Decode, Decoded, Notices};
 use augment::Image;
 use serde::{Deserialize, Serialize};
-use std::fmt;
 use std::ops::Range;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -74,58 +74,6 @@ impl Default for FolderOptions {
             decode: Decode::default(),
             digests: true,
         }
-    }
-}
-
-/// An image that was left out.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Skipped {
-    /// The file.
-    pub path: PathBuf,
-    /// The kind of fault, the same words for all of its kind.
-    pub reason: String,
-    /// What is wrong with this file.
-    pub fault: String,
-}
-
-/// The images that were left out for one reason.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct LeftOut {
-    /// Why.
-    pub reason: String,
-    /// How many.
-    pub count: usize,
-    /// The first of them, at most five.
-    pub examples: Vec<PathBuf>,
-}
-
-impl LeftOut {
-    /// Images that were left out, by reason, the most frequent first.
-    pub fn by_reason<'a>(skipped: impl IntoIterator<Item = &'a Skipped>) -> Vec<Self> {
-        let mut reasons: Vec<Self> = Vec::new();
-        for Skipped { path, reason, .. } in skipped {
-            let place = reasons.iter().position(|known| known.reason == *reason);
-            let place = place.unwrap_or_else(|| {
-                let examples = vec![];
-                reasons.push(Self { reason: reason.clone(), count: 0, examples });
-                reasons.len() - 1
-            });
-            reasons[place].count += 1;
-            if reasons[place].examples.len() < 5 {
-                reasons[place].examples.push(path.clone());
-            }
-        }
-        reasons.sort_by_key(|left_out| std::cmp::Reverse(left_out.count));
-        reasons
-    }
-}
-
-impl fmt::Display for LeftOut {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let names: Vec<_> = self.examples.iter().map(|path| path.display().to_string()).collect();
-        let rest = if self.count > names.len() { ", ..." } else { "" };
-        let files = if self.count == 1 { "file" } else { "files" };
-        write!(f, "{} {files} left out, {}: {}{rest}", self.count, self.reason, names.join(", "))
     }
 }
 
@@ -216,7 +164,7 @@ impl FolderSet {
     }
 
     fn left_out_for(&self, index: usize, fault: String) -> Skipped {
-        let Fault { reason, fault } = Fault::damaged(fault);
+        let Fault { reason, fault } = Fault::of_decoder(fault);
         Skipped { path: self.place(index), reason, fault }
     }
 
@@ -278,12 +226,20 @@ impl FolderSet {
         }
     }
 
-    /// What the header of each image says; none where it is damaged.
-    pub(super) fn headers(&self) -> Vec<Option<Header>> {
-        if self.entries.iter().all(|entry| entry.header.is_some()) {
-            return self.entries.iter().map(|entry| entry.header).collect();
+    /// What the header of each image says, or why it cannot be decoded.
+    pub(super) fn headers(&self) -> Vec<Result<Header, Skipped>> {
+        let known: Option<Vec<_>> = self.entries.iter().map(|entry| entry.header.map(Ok)).collect();
+        if let Some(known) = known {
+            return known;
         }
-        self.map(|_, bytes| content::header(bytes.ok()?, u64::MAX).ok())
+        self.map(|i, bytes| {
+            let bytes = bytes.map_err(|error| match error {
+                DataError::Image { fault, .. } => Fault::of_decoder(fault),
+                error => Fault::of_decoder(error.to_string()),
+            });
+            let header = bytes.and_then(|bytes| content::header(bytes, &self.options.decode));
+            header.map_err(|Fault { reason, fault }| Skipped { path: self.place(i), reason, fault })
+        })
     }
 
     /// Decodes every image once, on all processors. Those that do not decode are left out, or the
@@ -372,9 +328,9 @@ impl FolderSet {
     /// Refuses what cannot be learned from, and leaves out classes that have no image. `meant` says
     /// what was probably meant where there is one class only.
     pub(super) fn checked(mut self, meant: Option<&str>) -> Result<Self, DataError> {
-        if let (OnBad::Error, Some(first)) = (self.options.on_bad, self.skipped.first()) {
-            let others = self.skipped.len() - 1;
-            let others = match others {
+        let mut bad = self.skipped.iter().filter(|skipped| !skipped.is_loop());
+        if let (OnBad::Error, Some(first)) = (self.options.on_bad, bad.next()) {
+            let others = match bad.count() {
                 0 => String::new(),
                 n => format!("; {n} more cannot be read either"),
             };

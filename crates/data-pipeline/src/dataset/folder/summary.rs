@@ -1,6 +1,7 @@
 //! What there is to know of images before anything is learned from them.
 
-use super::set::{FolderSet, LeftOut};
+use super::left_out::{LeftOut, Skipped};
+use super::set::FolderSet;
 use crate::dataset::Samples;
 use std::collections::BTreeMap;
 use std::fmt;
@@ -55,7 +56,8 @@ pub struct Summary {
     pub grey: f64,
     /// How many images of each format.
     pub kinds: BTreeMap<&'static str, usize>,
-    /// Images whose header cannot be read: rows of Parquet files, which are first looked at here.
+    /// Images that cannot be used by their header: rows of Parquet files, which are first looked at
+    /// here. They are among `count`, and among `left_out` with their reasons.
     pub damaged: usize,
     /// What was left out, by reason.
     pub left_out: Vec<LeftOut>,
@@ -71,7 +73,13 @@ impl Summary {
         let labels = (0..set.len()).filter_map(|i| set.label(i));
         labels.for_each(|label| classes[label as usize].1 += 1);
         let labeled: usize = classes.iter().map(|(_, count)| count).sum();
-        let headers: Vec<_> = set.headers().into_iter().flatten().collect();
+        let (mut headers, mut bad): (Vec<_>, Vec<Skipped>) = (vec![], vec![]);
+        for header in set.headers() {
+            match header {
+                Ok(header) => headers.push(header),
+                Err(skipped) => bad.push(skipped),
+            }
+        }
         let mut kinds = BTreeMap::new();
         headers.iter().for_each(|header| *kinds.entry(header.kind.name()).or_default() += 1);
         let grey = headers.iter().filter(|header| header.grey).count();
@@ -84,7 +92,7 @@ impl Summary {
             grey: grey as f64 / headers.len().max(1) as f64,
             kinds,
             damaged: set.len() - headers.len(),
-            left_out: set.left_out(),
+            left_out: LeftOut::by_reason(set.skipped().iter().chain(&bad)),
             notes: set.notes().to_vec(),
         }
     }

@@ -1,5 +1,6 @@
 //! Tables of files and labels: CSV, TSV and lines of JSON.
 
+use super::places::Places;
 use crate::error::DataError;
 use serde_json::Value;
 use std::path::Path;
@@ -45,9 +46,8 @@ pub(super) fn is_table(path: &Path) -> bool {
     ["csv", "tsv", "jsonl", "ndjson"].iter().any(|known| ending == *known)
 }
 
-/// Reads a table. `is_there` says whether a file of a name exists, which tells a line of data from
-/// a header.
-pub(super) fn read(path: &Path, is_there: impl Fn(&str) -> bool) -> Result<Vec<Row>, DataError> {
+/// Reads a table. Whether a file of a name is in `places` tells a line of data from a header.
+pub(super) fn read(path: &Path, places: &Places<'_>) -> Result<Vec<Row>, DataError> {
     let bytes = std::fs::read(path).map_err(DataError::io(path, "check the path of the table"))?;
     let text = String::from_utf8(bytes).map_err(|error| {
         let offset = error.utf8_error().valid_up_to() as u64;
@@ -59,7 +59,7 @@ pub(super) fn read(path: &Path, is_there: impl Fn(&str) -> bool) -> Result<Vec<R
     let rows = if ending == "jsonl" || ending == "ndjson" {
         json(path, text)?
     } else {
-        csv(path, text, is_there)?
+        csv(path, text, places)?
     };
     if rows.is_empty() {
         return Err(fault(path, 1, "no file is listed"));
@@ -71,7 +71,7 @@ fn fault(path: &Path, line: u64, fault: impl Into<String>) -> DataError {
     DataError::Line { path: path.to_path_buf(), line, fault: fault.into(), way_out: WAY_OUT }
 }
 
-fn csv(path: &Path, text: &str, is_there: impl Fn(&str) -> bool) -> Result<Vec<Row>, DataError> {
+fn csv(path: &Path, text: &str, places: &Places<'_>) -> Result<Vec<Row>, DataError> {
     let first = text.lines().next().unwrap_or_default();
     // The most frequent one; of equals, a comma.
     let delimiter = [b'\t', b';', b',']
@@ -99,7 +99,7 @@ fn csv(path: &Path, text: &str, is_there: impl Fn(&str) -> bool) -> Result<Vec<R
         let (file, label, width) = match columns {
             Some(columns) => columns,
             None => {
-                let (found, is_header) = header(path, line, &record, &is_there)?;
+                let (found, is_header) = header(path, line, &record, places)?;
                 columns = Some(found);
                 if is_header {
                     continue;
@@ -129,20 +129,24 @@ fn header(
     path: &Path,
     line: u64,
     first: &csv::StringRecord,
-    is_there: impl Fn(&str) -> bool,
+    places: &Places<'_>,
 ) -> Result<(Columns, bool), DataError> {
     let cells: Vec<String> = first.iter().map(str::to_lowercase).collect();
     let place =
         |names: &[&str]| names.iter().find_map(|name| cells.iter().position(|cell| cell == name));
     let start = first.get(0).unwrap_or_default();
-    if is_there(start) || super::content::is_named_as_image(Path::new(start)) {
+    let column = place(&FILES);
+    let is_data = places.is_there(start)
+        || super::content::is_named_as_image(Path::new(start))
+        || column.is_none() && places.find(start).is_ok();
+    if is_data {
         if first.len() > 2 {
             let what = format!("{} columns without names", first.len());
             return Err(fault(path, line, what));
         }
         return Ok(((0, (first.len() == 2).then_some(1), first.len()), false));
     }
-    match place(&FILES) {
+    match column {
         Some(file) => {
             let label = place(&LABELS);
             if label.is_none() && first.len() > 1 {

@@ -36,7 +36,8 @@ fn of_path(path: &Path) -> Result<Vec<PathBuf>, DataError> {
     if path.is_dir() {
         let mut below = Vec::new();
         listing::below(path, path, &mut below)?;
-        return Ok(below.into_iter().map(|file| file.path).collect());
+        // A link that leads back to a folder above it has nothing new.
+        return Ok(below.into_iter().map(|file| file.path).filter(|path| !path.is_dir()).collect());
     }
     if path.exists() {
         return Ok(vec![path.to_path_buf()]);

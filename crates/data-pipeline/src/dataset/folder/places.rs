@@ -1,0 +1,117 @@
+//! Where the files are that a table names.
+
+use super::content;
+use super::listing::{self, Listed};
+use std::cell::OnceCell;
+use std::collections::HashMap;
+use std::path::{Path, PathBuf};
+
+/// Where a file was found.
+pub(super) enum At {
+    /// Where its name says; the ending may be missing.
+    Named(PathBuf),
+    /// In a sub-folder that its name does not say, as the only one of this name.
+    Below(PathBuf),
+}
+
+impl At {
+    pub(super) fn path(self) -> PathBuf {
+        match self {
+            Self::Named(path) | Self::Below(path) => path,
+        }
+    }
+}
+
+/// The folders that files of a table may be in, each looked at where those before it lack one.
+pub(super) struct Places<'a> {
+    roots: &'a [&'a Path],
+    index: OnceCell<Index>,
+}
+
+/// Files by what names them shorter than by their path.
+#[derive(Default)]
+struct Index {
+    /// Image files by their path without the ending.
+    stems: HashMap<String, Vec<PathBuf>>,
+    /// Files by the last part of their path, and image files by that without the ending.
+    names: HashMap<String, Vec<PathBuf>>,
+}
+
+impl<'a> Places<'a> {
+    pub(super) fn new(roots: &'a [&'a Path]) -> Self {
+        Self { roots, index: OnceCell::new() }
+    }
+
+    /// Whether a file is where its name says, with its ending.
+    pub(super) fn is_there(&self, name: &str) -> bool {
+        self.whole(name).is_some()
+    }
+
+    fn whole(&self, name: &str) -> Option<PathBuf> {
+        // As written first: a backslash may be part of a name here.
+        let names = [name.to_owned(), tidy(name)];
+        let paths =
+            names.iter().flat_map(|name| self.roots.iter().map(move |root| root.join(name)));
+        paths.into_iter().find(|path| path.is_file())
+    }
+
+    /// The file of a name; otherwise what may be meant, to be added to a message.
+    pub(super) fn find(&self, name: &str) -> Result<At, String> {
+        if let Some(path) = self.whole(name) {
+            return Ok(At::Named(path));
+        }
+        let names = [name.to_owned(), tidy(name)];
+        let index = self.index.get_or_init(|| Index::of(self.roots));
+        let at = |known: &HashMap<String, Vec<PathBuf>>, at: fn(PathBuf) -> At| {
+            let mut found = names.iter().filter_map(|name| known.get(name));
+            Some(match &found.next()?[..] {
+                [only] => Ok(at(only.clone())),
+                several => {
+                    let names = several.iter().take(3).map(|path| path.display().to_string());
+                    let names = names.collect::<Vec<_>>().join(" or ");
+                    Err(format!("; {name} may be {names}: write the path with its ending"))
+                }
+            })
+        };
+        at(&index.stems, At::Named)
+            .or_else(|| at(&index.names, At::Below))
+            .unwrap_or_else(|| Err(String::new()))
+    }
+}
+
+impl Index {
+    fn of(roots: &[&Path]) -> Self {
+        let mut all = Self::default();
+        for root in roots {
+            let mut files = Vec::new();
+            if listing::below(root, root, &mut files).is_err() {
+                continue;
+            }
+            let mut here = Self::default();
+            for Listed { path, id } in files {
+                let name = id.rsplit('/').next().unwrap_or(&id).to_owned();
+                if content::is_named_as_image(&path) {
+                    let stem =
+                        |id: &str| id.rsplit_once('.').map_or(id, |(stem, _)| stem).to_owned();
+                    here.stems.entry(stem(&id)).or_default().push(path.clone());
+                    here.names.entry(stem(&name)).or_default().push(path.clone());
+                }
+                here.names.entry(name).or_default().push(path);
+            }
+            here.stems.into_iter().for_each(|(stem, paths)| {
+                all.stems.entry(stem).or_insert(paths);
+            });
+            here.names.into_iter().for_each(|(name, paths)| {
+                all.names.entry(name).or_insert(paths);
+            });
+        }
+        all
+    }
+}
+
+/// A name as it is written in a table, without what does not change it.
+pub(super) fn tidy(name: &str) -> String {
+    let parts = name.split(['/', '\\']).filter(|part| !part.is_empty() && *part != ".");
+    let joined = parts.collect::<Vec<_>>().join("/");
+    if name.starts_with('/') { format!("/{joined}") } else { joined }
+}
