@@ -42,7 +42,7 @@ pub use depth::Depth;
 pub use kind::{Kind, kind};
 pub use notice::{Notice, Notices};
 pub use probe::{Probe, probe, probe_file};
-pub(crate) use raw::{grouped, too_many};
+pub(crate) use raw::{OVER, too_many};
 
 use crate::error::DataError;
 use augment::Image;

@@ -180,18 +180,21 @@ pub(super) fn allow(width: u32, height: u32, max_pixels: u64) -> Result<(), Stri
     Ok(())
 }
 
+/// What stands before the limit in a fault about too many pixels.
+pub(crate) const OVER: &str = ", more than the limit of ";
+
 /// That a picture has more pixels than are allowed, and what to do about it.
 pub(crate) fn too_many(width: u32, height: u32, max_pixels: u64) -> String {
     let pixels = grouped(u64::from(width) * u64::from(height));
     format!(
-        "it has {width}x{height} = {pixels} pixels, more than the limit of {}: shrink the picture \
-         or remove it, or raise max_pixels in a recipe",
+        "it has {width}x{height} = {pixels} pixels{OVER}{}: shrink the picture or remove it, or \
+         raise max_pixels in a recipe",
         grouped(max_pixels)
     )
 }
 
 /// A number with a comma before each three digits: 1,600.
-pub(crate) fn grouped(number: u64) -> String {
+fn grouped(number: u64) -> String {
     let digits = number.to_string();
     let mut text = String::new();
     for (i, digit) in digits.chars().enumerate() {

@@ -1,5 +1,5 @@
-//! Folders that are not what they seem: links that lead back, parts in the place of classes, pictures
-//! that cannot be used.
+//! Folders that are not what they seem: links that lead back, parts in the place of classes,
+//! pictures that cannot be used.
 
 use crate::folders::{picture, save, skipping};
 use data_pipeline::dataset::Samples;

@@ -1,7 +1,7 @@
 //! What a file holds, told by its first bytes and not by its name.
 
 use crate::error::DataError;
-use crate::picture::{Decode, Kind, Probe, grouped, is_sound, kind, probe, probe_file, too_many};
+use crate::picture::{Decode, Kind, OVER, Probe, is_sound, kind, probe, probe_file, too_many};
 use std::fs::File;
 use std::io::Read;
 use std::path::Path;
@@ -36,12 +36,28 @@ impl Fault {
     /// Of an image that a decoder refuses.
     pub(super) fn of_decoder(fault: impl Into<String>) -> Self {
         let fault = fault.into();
-        match is_sound(&fault) {
-            true => Self::new(format!("sound but not supported ({fault})"), fault),
-            false => Self::new("damaged", fault),
+        let limit = fault.split_once(OVER).and_then(|(_, rest)| rest.split_once(':'));
+        match limit {
+            Some((limit, _)) => Self::new(larger(limit), fault),
+            None if is_sound(&fault) => {
+                Self::new(format!("sound but not supported ({fault})"), fault)
+            }
+            None if fault == NO_IMAGE => Self::new(EMPTY_ROW, fault),
+            None => Self::new("damaged", fault),
         }
     }
 }
+
+/// The reason for images with more pixels than `limit`.
+fn larger(limit: &str) -> String {
+    format!("larger than the limit of {limit} pixels: shrink or remove what is so large")
+}
+
+/// What is wrong with a row of Parquet without bytes.
+pub(super) const NO_IMAGE: &str = "the row holds no encoded image";
+
+/// The same as a reason.
+const EMPTY_ROW: &str = "a row without an encoded image";
 
 /// What a file is found to be.
 pub(super) enum Content {
@@ -105,9 +121,7 @@ fn checked(probed: Result<Probe, String>, start: &[u8], decode: &Decode) -> Resu
     let (kind, channels, (width, height)) = (probed.kind, probed.channels, probed.upright());
     let (pixels, most) = (u64::from(width) * u64::from(height), decode.max_pixels);
     if pixels > most {
-        let limit = format!("the limit of {} pixels", grouped(most));
-        let reason = format!("larger than {limit}: shrink or remove what is so large");
-        return Err(Fault::new(reason, too_many(width, height, most)));
+        return Err(Fault::of_decoder(too_many(width, height, most)));
     }
     if let Some(fault) = decode.refusal(&probed) {
         return Err(Fault::of_decoder(fault));

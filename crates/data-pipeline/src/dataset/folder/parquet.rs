@@ -1,8 +1,9 @@
 //! Images in Parquet files, as Hugging Face's `datasets` writes them.
 
+use super::content::{Fault, NO_IMAGE};
 use super::known::Known;
 use super::left_out::Skipped;
-use super::rows::{Labels, NO_IMAGE, Rows};
+use super::rows::{Labels, Rows};
 use super::set::{Entry, FolderOptions, FolderSet, Place};
 use crate::error::DataError;
 use std::collections::{BTreeSet, HashMap};
@@ -96,7 +97,7 @@ pub(super) fn open(
         for (row, label) in labels.into_iter().enumerate() {
             if missing.next_if_eq(&row).is_some() {
                 let path = PathBuf::from(format!("{} row {row}", rows.path().display()));
-                let (reason, fault) = ("a row without an encoded image".into(), NO_IMAGE.into());
+                let Fault { reason, fault } = Fault::of_decoder(NO_IMAGE);
                 skipped.push(Skipped { path, reason, fault });
                 continue;
             }

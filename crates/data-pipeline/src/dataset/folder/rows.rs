@@ -1,5 +1,6 @@
 //! Rows of a Parquet file of images as Hugging Face's `datasets` writes it, read one by one.
 
+use super::content::NO_IMAGE;
 use crate::error::DataError;
 use parquet::basic::{ConvertedType, LogicalType, Type as Physical};
 use parquet::column::reader::{ColumnReader, get_column_reader};
@@ -48,9 +49,6 @@ struct Cells {
     reals: Vec<Option<f64>>,
     texts: Vec<Option<String>>,
 }
-
-/// What is wrong with a row without bytes.
-pub(super) const NO_IMAGE: &str = "the row holds no encoded image";
 
 /// Columns that hold labels, the likeliest first.
 const LABELS: [&str; 9] =
