@@ -117,7 +117,8 @@ fn rows_without_bytes_are_told_on_opening() {
     assert!(error.contains("row 1: the row holds no encoded image"), "{error}");
     // What the headers tell has its reason in the summary.
     let decode = Decode { max_pixels: 30, ..Default::default() };
-    let set = open(&path, &FolderOptions { decode, ..skipping() }).unwrap();
+    let options = FolderOptions { decode, labeled: false, ..skipping() };
+    let set = open(&path, &options).unwrap();
     let summary = Summary::of(&set);
     assert_eq!((summary.count, summary.damaged, summary.left_out.len()), (3, 1, 2));
     assert!(summary.left_out[1].reason.contains("the limit of 30 pixels"));

@@ -1,9 +1,87 @@
 //! What a file holds, told by its first bytes and not by its name.
 
 use crate::error::DataError;
-use crate::picture::{
-    Decode, Kind, OVER, Probe, is_sound, kind, probe, probe_file, too_many,
-};
+use crate::picture::{Decode, Kind, OVER, Probe, is_sound, kind, probe, probe_file, too_many};
+use std::fs::File;
+use std::io::Read;
+use std::path::Path;
+
+/// What the header of an image file says.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Header {
+    /// The format.
+    pub kind: Kind,
+    /// Columns, upright.
+    pub width: u32,
+    /// Rows, upright.
+    pub height: u32,
+    /// Whether there is one channel of colour.
+    pub grey: bool,
+}
+
+/// Why an image is left out.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Fault {
+    /// The kind of fault, the same words for all of its kind.
+    pub(super) reason: String,
+    /// What is wrong with this one.
+    pub(super) fault: String,
+}
+
+impl Fault {
+    pub(super) fn new(reason: impl Into<String>, fault: impl Into<String>) -> Self {
+        Self { reason: reason.into(), fault: fault.into() }
+    }
+
+    /// Of an image that a decoder refuses.
+    pub(super) fn of_decoder(fault: impl Into<String>) -> Self {
+        let fault = fault.into();
+        let limit = fault.split_once(OVER).and_then(|(_, rest)| rest.split_once(':'));
+        match limit {
+            Some((limit, _)) => Self::new(larger(limit), fault),
+            None if is_sound(&fault) => {
+                Self::new(format!("sound but not supported ({fault})"), fault)
+            }
+            None if fault == NO_IMAGE => Self::new(EMPTY_ROW, fault),
+            None => Self::new("damaged", fault),
+        }
+    }
+}
+
+/// The reason for images with more pixels than `limit`.
+fn larger(limit: &str) -> String {
+    format!("larger than the limit of {limit} pixels: shrink or remove what is so large")
+}
+
+/// What is wrong with a row of Parquet without bytes.
+pub(super) const NO_IMAGE: &str = "the row holds no encoded image";
+
+/// The same as a reason.
+const EMPTY_ROW: &str = "a row without an encoded image";
+
+/// What a file is found to be.
+pub(super) enum Content {
+    Image(Header),
+    /// An image that cannot be used, or a file that is named as an image and is none.
+    Bad(Fault),
+    /// No image, and nothing says that it should be one.
+    Other,
+}
+
+/// The reason of a link that leads back to a folder that it lies in.
+pub(super) const LOOP: &str = "a link that leads back to a folder above it";
+
+/// Looks at a file that is to be decoded as `decode` says.
+pub(super) fn look(path: &Path, decode: &Decode) -> Content {
+    // Only links that lead back are listed among files.
+    if path.is_dir() {
+        return Content::Bad(Fault::new(LOOP, LOOP));
+    }
+    let start = match start(path) {
+        Ok(start) => start,
+        Err(_) if !is_named_as_image(path) => return Content::Other,
+        Err(error) => return Content::Bad(Fault::new("cannot be opened", error.to_string())),
+    };
     if !kind(&start).is_image() && !is_named_as_image(path) {
         return Content::Other;
     }
