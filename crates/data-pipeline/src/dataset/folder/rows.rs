@@ -122,9 +122,16 @@ impl Rows {
             names.iter().map(|name| name.as_str().map(str::to_owned)).collect()
         });
         let mut starts = vec![0];
-        for group in footer.row_groups() {
-            let rows = usize::try_from(group.num_rows()).unwrap_or_default();
-            starts.push(starts[starts.len() - 1] + rows);
+        for (number, group) in footer.row_groups().iter().enumerate() {
+            // A damaged number would be taken for that many images.
+            let (rows, images) = (group.num_rows(), group.column(image).num_values());
+            let end = u32::try_from(rows).ok().filter(|_| rows == images).and_then(|rows| {
+                let end: usize = starts[number] + rows as usize;
+                u32::try_from(end).is_ok().then_some(end)
+            });
+            let fault =
+                || format!("row group {number} says that it has {rows} rows and {images} images");
+            starts.push(end.ok_or_else(|| DataError::format(path, 0, fault()))?);
         }
         Ok(Self { path: path.to_path_buf(), image, origin, label, lists, names, starts, footer })
     }
