@@ -170,7 +170,9 @@ fn markdown_has_the_tables_and_texts_of_sections() {
     let (result, sections) = full();
     let text = markdown(&report(&result, &sections)).unwrap();
     assert!(text.contains("\n## Tables\n\nCounted \\* twice.\n\n| class | count |\n"), "{text}");
-    for picture in ["Only a picture", "how to read it", "## Plots", "## Pictures"] {
+    // Which pictures there are, and what stands below them.
+    assert!(text.contains("\n## Pictures\n\n- an image: cat 50 %, dog 50 %\n"), "{text}");
+    for picture in ["Only a picture", "how to read it", "## Plots"] {
         assert!(!text.contains(picture), "{picture} has no table and no text");
     }
 }
