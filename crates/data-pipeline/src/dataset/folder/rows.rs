@@ -251,7 +251,8 @@ impl Rows {
             let (mut levels, mut values) = (Vec::new(), Vec::new());
             let mut next = rows.start;
             while next < rows.end {
-                (levels.clear(), values.clear());
+                levels.clear();
+                values.clear();
                 let want = (rows.end - next).min(16);
                 let (read, ..) = reader.read_records(want, Some(&mut levels), None, &mut values)?;
                 if read == 0 {
