@@ -151,8 +151,8 @@ impl Packed {
         Tensor::stack(&rows.collect::<Vec<_>>(), 0)
     }
 
-    /// The rows `[tokens, width]` that [`padded`](Self::padded) ones `[sequences, room, width]` have
-    /// at real tokens. Panics if there is no room for a sequence.
+    /// The rows `[tokens, width]` that [`padded`](Self::padded) ones `[sequences, room, width]`
+    /// have at real tokens. Panics if there is no room for a sequence.
     pub fn unpadded(&self, padded: &Tensor) -> Tensor {
         let (sequences, room, width) = padded.size3().expect("[sequences, room, width]");
         assert_eq!(sequences, self.sequences() as i64, "as many sequences");

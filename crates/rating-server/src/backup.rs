@@ -32,7 +32,7 @@ pub(crate) fn backup(from: &Path, to: &Path) -> Result<()> {
     let source = Connection::open_with_flags(from, OpenFlags::SQLITE_OPEN_READ_ONLY)?;
     source.busy_timeout(Duration::from_secs(5))?;
     let mut copy = Connection::open(part.path())?;
-    // What others write from now on is not seen: SQLite would begin anew after each of their writes.
+    // What others write from now on is not seen: SQLite would begin anew after each such write.
     let snapshot = source.unchecked_transaction()?;
     snapshot.query_row("SELECT COUNT(*) FROM sqlite_schema", [], |_| Ok(()))?;
     Backup::new(&snapshot, &mut copy)?.run_to_completion(PAGES, Duration::ZERO, None)?;

@@ -1,7 +1,8 @@
 //! Files of responses, transcripts and other tools' ratings.
 
 use crate::error::{Error, Result};
-use crate::items::{self, Imported, Numbers, Row};
+use crate::items::{self, Imported, Row};
+use crate::numbered::Numbers;
 use crate::settings::Settings;
 use crate::{decisions, imported};
 use eval_ssa::import::{self, Defaults, Mapping, responses_csv, responses_jsonl};

@@ -3,11 +3,10 @@
 use crate::audit::{self, TOOL};
 use crate::error::{Error, Result};
 use crate::secret::{keyed, keyed_name};
-use crate::{answers, settings};
+use crate::settings;
 use eval_ssa::{CheckKind, Item, Pair, System, lettered};
 use rusqlite::{Connection, OptionalExtension};
 use serde::Serialize;
-use std::collections::{HashMap, HashSet};
 
 /// The longest text of a response or a turn, in characters.
 const LONGEST: usize = 20_000;
@@ -140,58 +139,6 @@ pub(crate) fn has_text(db: &Connection, item: &Item) -> Result<bool> {
         }
         None => false,
     })
-}
-
-/// Ids of responses that have none, by system: `mine/1`, `mine/2` and so on.
-#[derive(Default)]
-pub(crate) struct Numbers {
-    systems: HashMap<String, Numbered>,
-}
-
-/// The numbered responses of a system.
-#[derive(Default)]
-struct Numbered {
-    /// How often the project has each, by all that is said of it but its id.
-    there: HashMap<String, usize>,
-    taken: HashSet<String>,
-    last: usize,
-}
-
-impl Numbers {
-    /// The id of the next response; `None` if the project has it already.
-    pub(crate) fn of(&mut self, db: &Connection, item: &Item) -> Result<Option<String>> {
-        let without_id = |item: &Item| {
-            serde_json::to_string(&Item { id: String::new(), ..item.clone() })
-                .map_err(|error| Error::Invalid(error.to_string()))
-        };
-        if !self.systems.contains_key(&item.system) {
-            let mut known = Numbered::default();
-            let mut found = db.prepare_cached(
-                "SELECT source, record FROM item
-                 WHERE system = (SELECT id FROM system WHERE name = ?1)
-                   AND kind IN ('rate', 'gold')",
-            )?;
-            let mut rows = found.query([&item.system])?;
-            while let Some(row) = rows.next()? {
-                let (id, record): (String, String) = (row.get(0)?, row.get(1)?);
-                *known.there.entry(without_id(&answers::item(&record)?)?).or_default() += 1;
-                known.taken.insert(id);
-            }
-            self.systems.insert(item.system.clone(), known);
-        }
-        let known = self.systems.get_mut(&item.system).expect("it was put in");
-        if let Some(count) = known.there.get_mut(&without_id(item)?).filter(|count| **count > 0) {
-            *count -= 1;
-            return Ok(None);
-        }
-        loop {
-            known.last += 1;
-            let id = format!("{}/{}", item.system, known.last);
-            if known.taken.insert(id.clone()) {
-                return Ok(Some(id));
-            }
-        }
-    }
 }
 
 /// Adds an item. One that is there already, the same in every word, is left as it is.

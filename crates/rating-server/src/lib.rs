@@ -45,6 +45,7 @@ mod import;
 mod imported;
 mod items;
 mod judge;
+mod numbered;
 mod password;
 mod progress;
 mod project;

@@ -14,9 +14,9 @@ pub trait Net {
     /// `x` is `[batch, ...]`; the logits are `[batch, classes]`.
     fn forward(&self, x: &Tensor, mode: Mode) -> Tensor;
 
-    /// The logits where `perturbation` is added to the numbers that the network makes of the samples
-    /// `x`: to the samples themselves, or to the embeddings of tokens. Its size is that of a
-    /// [random one](Self::random_perturbation).
+    /// The logits where `perturbation` is added to the numbers that the network makes of the
+    /// samples `x`: to the samples themselves, or to the embeddings of tokens. Its size is that of
+    /// a [random one](Self::random_perturbation).
     fn forward_perturbed(&self, x: &Tensor, perturbation: &Tensor, mode: Mode) -> Tensor {
         self.forward(&(x + perturbation), mode)
     }

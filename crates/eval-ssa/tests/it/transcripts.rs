@@ -59,7 +59,8 @@ fn skip(what: &str) {
     let _ = std::io::stderr().write_all(line.as_bytes());
 }
 
-/// The folder that `TUTOR_DATA` names, or else `../shared/data` beside the workspace if it is there.
+/// The folder that `TUTOR_DATA` names, or else `../shared/data` beside the workspace if that is
+/// there.
 fn data() -> Option<PathBuf> {
     let named = std::env::var_os("TUTOR_DATA").filter(|folder| !folder.is_empty());
     let beside = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../../shared/data");

@@ -109,8 +109,8 @@ fn a_rater_gets_each_gold_item_once_and_then_no_more() {
     }
 }
 
-/// What the page is told of a gold item has the fields of any other, on the way there, in the answer
-/// and on the way back.
+/// What the page is told of a gold item has the fields of any other, on the way there, in the
+/// answer and on the way back.
 #[test]
 fn nothing_that_a_page_is_told_marks_a_gold_item() {
     fn fields(value: &Value) -> BTreeSet<String> {

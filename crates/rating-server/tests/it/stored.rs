@@ -202,8 +202,8 @@ impl Drop for Writer {
     }
 }
 
-/// SQLite's backup begins anew when another connection writes between two of its steps. Three times,
-/// with two writers, so that no backup ends because writers had no turn on a busy machine.
+/// SQLite's backup begins anew when another connection writes between two of its steps. Three
+/// times, with two writers, so that no backup ends because writers had no turn on a busy machine.
 #[test]
 fn o_34_backups_end_while_other_processes_write_all_the_time() {
     let folder = fast_folder();

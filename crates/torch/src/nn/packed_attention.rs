@@ -1,8 +1,8 @@
 //! Attention over sequences that lie one after another, without padding.
 //!
-//! Sequences of about the same length are computed together, in buckets; within a bucket the shorter
-//! ones are filled up with rows of zeros that nobody sees. Which buckets is decided by what they
-//! cost: each is a handful of operations, each filled-up row is work for nothing.
+//! Sequences of about the same length are computed together, in buckets; within a bucket the
+//! shorter ones are filled up with rows of zeros that nobody sees. Which buckets is decided by what
+//! they cost: each is a handful of operations, each filled-up row is work for nothing.
 
 use std::ops::Range;
 

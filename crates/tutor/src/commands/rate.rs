@@ -87,7 +87,7 @@ enum What {
         /// The study
         project: PathBuf,
     },
-    /// Put responses of two systems to the same turns side by side: raters are asked which is better
+    /// Put responses of two systems to the same turns side by side: raters say which is better
     Pair {
         /// The study
         project: PathBuf,
