@@ -39,6 +39,7 @@ impl Packed {
     /// The same of ids and segments that lie one after another already, sequences of `lengths`.
     /// Panics as [`new`](Self::new) does.
     pub fn from_parts(ids: &[i64], segments: &[i64], lengths: &[usize], device: Device) -> Self {
+        assert!(!lengths.is_empty() && lengths.iter().all(|&n| n > 0), "sequences of {lengths:?}");
         let total: usize = lengths.iter().sum();
         assert_eq!((ids.len(), segments.len()), (total, total), "ids and segments of {lengths:?}");
         let positions: Vec<i64> = lengths.iter().flat_map(|&n| 0..n as i64).collect();

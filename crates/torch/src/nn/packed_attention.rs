@@ -65,18 +65,18 @@ enum Keys {
 }
 
 impl PackedAttention {
-    /// Each token sees its whole sequence. Panics if there is no sequence, or one is empty.
+    /// Each token sees its whole sequence. Panics if there is no sequence.
     pub fn within(lengths: &[usize], device: Device) -> Self {
         Self::new(lengths, None, false, device)
     }
 
-    /// Each token sees its sequence up to itself. Panics if there is no sequence, or one is empty.
+    /// Each token sees its sequence up to itself. Panics if there is no sequence.
     pub fn causal(lengths: &[usize], device: Device) -> Self {
         Self::new(lengths, None, true, device)
     }
 
     /// Each token of sequence i sees the whole of sequence i of `keys`. Panics if there is no
-    /// sequence, one is empty, or they are not as many.
+    /// sequence, or they are not as many.
     pub fn across(queries: &[usize], keys: &[usize], device: Device) -> Self {
         Self::new(queries, Some(keys), false, device)
     }
@@ -84,7 +84,6 @@ impl PackedAttention {
     fn new(queries: &[usize], others: Option<&[usize]>, causal: bool, device: Device) -> Self {
         let keys = others.unwrap_or(queries);
         assert!(!queries.is_empty() && queries.len() == keys.len(), "{queries:?} and {keys:?}");
-        assert!(queries.iter().chain(keys).all(|&n| n > 0), "sequences of {queries:?}, {keys:?}");
         let mut order: Vec<usize> = (0..queries.len()).collect();
         order.sort_by_key(|&i| std::cmp::Reverse((queries[i], keys[i])));
         let sorted: Vec<[usize; 2]> = order.iter().map(|&i| [queries[i], keys[i]]).collect();
