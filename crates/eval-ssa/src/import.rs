@@ -91,6 +91,14 @@ impl Default for Mapping {
     }
 }
 
+impl Mapping {
+    /// The fields of a response.
+    fn of_responses(&self) -> [&str; 5] {
+        [&self.item, &self.response, &self.context, &self.system, &self.conversation]
+            .map(String::as_str)
+    }
+}
+
 /// What a choice says: about its own question, or by itself.
 enum Said {
     Yes,
@@ -202,7 +210,7 @@ fn turns(value: &Value) -> Option<Vec<Turn>> {
                 list.iter().filter_map(|text| Some(text.as_str()?.to_owned())).collect();
             Some(crate::guideline::speakers(&texts))
         }
-        Value::Array(list) => list.iter().filter(|value| !is_prompt(value)).map(turn).collect(),
+        Value::Array(list) => list.iter().skip_while(|value| is_prompt(value)).map(turn).collect(),
         Value::Null => Some(Vec::new()),
         _ => None,
     }

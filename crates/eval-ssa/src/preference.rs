@@ -23,7 +23,9 @@ pub struct Pair {
 /// Pairs of what two systems answered to the same turns of the same conversation. Where a system
 /// answered several times, its first answer meets the other's first one, and so on; gold items are
 /// left out. A pair's id is made of the items' ids.
-pub fn pairs(items: &[Item], systems: [&str; 2]) -> Vec<Pair> {
+pub fn pairs(items: &[Item], mut systems: [&str; 2]) -> Vec<Pair> {
+    // The same pairs, whichever is named first.
+    systems.sort_unstable();
     let mut answers: BTreeMap<(&str, Vec<&str>), [Vec<&Item>; 2]> = BTreeMap::new();
     for item in items.iter().filter(|item| item.is_rated()) {
         let Some(which) = systems.iter().position(|system| *system == item.system) else {

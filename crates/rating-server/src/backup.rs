@@ -9,8 +9,11 @@ use std::time::Duration;
 const PAGES: i32 = 1000;
 
 /// How the names of unfinished copies begin and end.
-const PREFIX: &str = ".backup-";
+const PREFIX: &str = ".tutor-backup-";
 const SUFFIX: &str = ".part";
+
+/// For how long nobody has written to a copy that was left.
+const OLD: Duration = Duration::from_secs(600);
 
 /// Copies the database `from` to the new file `to` by SQLite's backup, under another name until it
 /// is whole and on disk.
@@ -60,8 +63,14 @@ fn remove_left_overs(folder: &Path) {
     let Ok(entries) = std::fs::read_dir(folder) else { return };
     for path in entries.flatten().map(|entry| entry.path()) {
         let name = path.file_name().and_then(|name| name.to_str()).unwrap_or_default();
+        let age = path.metadata().and_then(|meta| meta.modified()).ok();
+        // One that has just begun may not have its lock yet.
+        let is_old = age.and_then(|at| at.elapsed().ok()).is_some_and(|age| age > OLD);
         let is_part = name.starts_with(PREFIX) && name.ends_with(SUFFIX);
-        if !is_part || std::fs::File::open(&path).is_ok_and(|file| file.try_lock().is_err()) {
+        if !is_part
+            || !is_old
+            || std::fs::File::open(&path).is_ok_and(|file| file.try_lock().is_err())
+        {
             continue;
         }
         for end in ["", "-journal", "-wal", "-shm"] {
@@ -79,13 +88,25 @@ mod tests {
     fn what_killed_backups_left_goes_and_what_is_written_stays() {
         let folder = tempfile::tempdir().expect("a folder");
         let at = |name: &str| folder.path().join(name);
-        for name in [".backup-a.part", ".backup-a.part-journal", ".backup-b.part", "mine.part"] {
+        for name in [
+            ".tutor-backup-a.part",
+            ".tutor-backup-a.part-journal",
+            ".tutor-backup-b.part",
+            "mine.part",
+        ] {
             std::fs::write(at(name), b"x").expect("written");
+            let file = std::fs::File::options().write(true).open(at(name)).expect("it");
+            file.set_modified(std::time::SystemTime::UNIX_EPOCH).expect("old");
         }
-        let held = std::fs::File::open(at(".backup-b.part")).expect("it");
+        let held = std::fs::File::open(at(".tutor-backup-b.part")).expect("it");
         held.try_lock().expect("free");
         remove_left_overs(folder.path());
-        let left = [".backup-a.part", ".backup-a.part-journal", ".backup-b.part", "mine.part"];
+        let left = [
+            ".tutor-backup-a.part",
+            ".tutor-backup-a.part-journal",
+            ".tutor-backup-b.part",
+            "mine.part",
+        ];
         assert_eq!(left.map(|name| at(name).exists()), [false, false, true, true]);
     }
 }

@@ -9,6 +9,7 @@ use eval_ssa::import::{self, Defaults, Mapping, responses_csv, responses_jsonl};
 use eval_ssa::{Adjudication, Item, Judgment, Pair, Rating, System, transcripts};
 use rusqlite::Connection;
 use serde::de::DeserializeOwned;
+use std::collections::HashSet;
 use std::path::Path;
 
 /// What a file held.
@@ -48,11 +49,13 @@ impl Records {
             described += usize::from(items::describe(db, seed, system)?);
         }
         let (mut rows, mut known) = (Vec::new(), 0);
-        let mut numbers = Numbers::default();
+        let numbered: HashSet<usize> = self.numbered.iter().copied().collect();
+        let named = self.items.iter().enumerate().filter(|(at, _)| !numbered.contains(at));
+        let mut numbers = Numbers::beside(named.map(|(_, item)| item.id.clone()).collect());
         for (at, item) in self.items.iter().enumerate() {
             if self.texts_only && items::has_text(db, item)? {
                 known += 1;
-            } else if self.numbered.contains(&at) {
+            } else if numbered.contains(&at) {
                 match numbers.of(db, item)? {
                     Some(id) => rows.push(Row::item(&Item { id, ..item.clone() })?),
                     None => known += 1,

@@ -10,6 +10,8 @@ use std::collections::{HashMap, HashSet};
 #[derive(Default)]
 pub(crate) struct Numbers {
     systems: HashMap<String, Numbered>,
+    /// Ids that other items of the file have.
+    named: HashSet<String>,
 }
 
 /// The numbered responses of a system.
@@ -22,6 +24,11 @@ struct Numbered {
 }
 
 impl Numbers {
+    /// Ids that are none of `named`.
+    pub(crate) fn beside(named: HashSet<String>) -> Self {
+        Self { named, ..Self::default() }
+    }
+
     /// The id of the next response; `None` if the project has it already.
     pub(crate) fn of(&mut self, db: &Connection, item: &Item) -> Result<Option<String>> {
         let without_id = |item: &Item| {
@@ -51,7 +58,7 @@ impl Numbers {
         loop {
             known.last += 1;
             let id = format!("{}/{}", item.system, known.last);
-            if known.taken.insert(id.clone()) {
+            if !self.named.contains(&id) && known.taken.insert(id.clone()) {
                 return Ok(Some(id));
             }
         }

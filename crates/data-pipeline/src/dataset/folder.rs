@@ -300,8 +300,9 @@ impl Layout {
         let mut names = self.classes.keys();
         let all = names.len() > 0 && names.all(|name| listing::is_part(name) && !is_class(name));
         let same = if fixed.is_some() { vec![] } else { self.same_folders() };
-        let is_like = |name: &String| listing::is_like_part(name);
-        if !all && (same.is_empty() || !self.classes.keys().any(is_like)) {
+        // A class may be called so, as trains are among vehicles: most of them have to be.
+        let like = self.classes.keys().filter(|name| listing::is_like_part(name)).count();
+        if !all && (same.is_empty() || 2 * like <= self.classes.len()) {
             return Ok(());
         }
         let in_each = match same.is_empty() {

@@ -40,7 +40,9 @@ pub fn responses_csv(
         return Err(error("the header", fault));
     }
     let mut seen = std::collections::BTreeSet::new();
-    let twice = header.iter().map(str::trim).find(|name| !name.is_empty() && !seen.insert(*name));
+    let used = mapping.of_responses();
+    let is_used = |name: &&str| used.contains(name) || name.starts_with("context_");
+    let twice = header.iter().map(str::trim).filter(is_used).find(|name| !seen.insert(*name));
     if let Some(name) = twice {
         return Err(error("the header", format!("two columns are called {name:?}")));
     }
@@ -116,15 +118,9 @@ fn items(
     let mut imported = Imported::default();
     let mut others = std::collections::BTreeSet::new();
     let (mut empty, mut prompts) = (0, 0);
-    let used = [
-        &mapping.item,
-        &mapping.response,
-        &mapping.context,
-        &mapping.system,
-        &mapping.conversation,
-    ];
+    let used = mapping.of_responses();
     for (place, row) in rows {
-        others.extend(row.keys().filter(|key| !used.contains(key)).cloned());
+        others.extend(row.keys().filter(|key| !used.contains(&key.as_str())).cloned());
         let of = |name: &String| text(row.get(name));
         let response = of(&mapping.response).ok_or_else(|| {
             let name = &mapping.response;
@@ -148,7 +144,7 @@ fn items(
         }
         empty += usize::from(response.trim().is_empty());
         let parts = row.get(&mapping.context).and_then(Value::as_array);
-        prompts += usize::from(parts.is_some_and(|parts| parts.iter().any(is_prompt)));
+        prompts += usize::from(parts.is_some_and(|parts| parts.first().is_some_and(is_prompt)));
         let (id, number) = (of(&mapping.item), imported.items.len() + 1);
         if id.is_none() {
             imported.numbered.push(number - 1);

@@ -163,6 +163,8 @@ fn tables_of_responses_become_items() {
     fault(responses_csv("response\nx\n", &given, &mapping), &["neither a context"]);
     let twice = "context,response,response\nHi!,a,b\n";
     fault(responses_csv(twice, &given, &mapping), &["two columns", "\"response\""]);
+    let notes = "context,response,note,note\nHi!,a,b,c\n";
+    assert_eq!(responses_csv(notes, &given, &mapping).unwrap().items.len(), 1);
     fault(responses_csv("response,context\nx\n", &given, &mapping), &["the table", "fields"]);
 
     // As spreadsheets of other languages write it, and with a system that once said nothing.
@@ -183,6 +185,9 @@ fn tables_of_responses_become_items() {
         .replace('\n', "");
     let found = responses_jsonl(&prompted, &defaults, &mapping).unwrap();
     assert_eq!(found.items[0].context, [Turn::new("user", "Hi!")]);
+    let agent = prompted.replace("user", "system").replacen("system", "user", 1);
+    let found_agent = responses_jsonl(&agent, &defaults, &mapping).unwrap();
+    assert_eq!(found_agent.items[0].context.len(), 2, "an agent of that role has turns");
     assert!(found.notes[0].contains("1 contexts begin with a prompt"), "{:?}", found.notes);
     fault(responses_jsonl("[]", &given, &mapping), &["line 1"]);
     let nested = r#"{"context":7,"response":"Hey"}"#;
