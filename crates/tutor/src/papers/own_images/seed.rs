@@ -97,7 +97,7 @@ fn find(
     let setting = Setting::unmeasured(data, recipe.shared(), run, &dir)?;
     let everyone: Vec<usize> = (0..data.labeled.len()).collect();
 
-    let start = Start::new(recipe, &setting, given)?;
+    let start = Start::new(recipe, &setting, given, &dir)?;
     if start.penalty().is_some() {
         // It is used as any other network of the run.
         let dir = dir.join(FROZEN);

@@ -1,6 +1,7 @@
 //! Where all trainings of a seed start: the published net, and a linear classifier on its features.
 
 use std::cell::RefCell;
+use std::path::Path;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result};
@@ -11,6 +12,7 @@ use weights::StateDict;
 
 use super::recipe::Recipe;
 use crate::images::setting::Setting;
+use crate::run::files;
 use crate::run::folds::{Fold, folds};
 use crate::run::interrupt;
 
@@ -54,11 +56,12 @@ const FIT_SHARE: f64 = 0.03;
 
 impl Start {
     /// Builds the net; with published weights, loads these, takes the features of the labelled
-    /// images and chooses the penalty of the linear classifier.
+    /// images and chooses the penalty of the linear classifier, which is kept in `dir`.
     pub(super) fn new(
         recipe: &Recipe,
         setting: &Setting<'_>,
         given: Option<&StateDict>,
+        dir: &Path,
     ) -> Result<Self> {
         torch::rng::seed(setting.key("start"));
         let model = setting.build(&recipe.net);
@@ -72,11 +75,13 @@ impl Start {
         let labels = labels.context("a labelled image has no label")?;
         let evaluator = setting.evaluator(&recipe.evaluate.augment).interruptible();
         let features = evaluator.features(&setting.fast(&recipe.net, &model), labeled)?;
-        let (classes, seconds) = (setting.classes(), 60.0 * recipe.minutes);
+        let (classes, seconds) = (setting.classes(), (60.0 * recipe.minutes).min(1e9));
         let (fit, newest) = (FIT_SHARE * seconds, RefCell::default());
         let mut probe = Probe { features, labels, classes, c: USUAL, seconds: fit, newest };
         let folds = folds(&probe.labels, 5, 0.2, setting.key("probe"));
-        probe.c = probe.best_penalty(&folds, CHOICE_SHARE * seconds)?;
+        // Another process may have more time for it, or less.
+        let chosen = || probe.best_penalty(&folds, CHOICE_SHARE * seconds);
+        probe.c = files::once(&dir.join("penalty.json"), chosen)?;
         Ok(Self { model, probe: Some(probe), applied })
     }
 
