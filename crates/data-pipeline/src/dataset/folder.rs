@@ -30,8 +30,8 @@
 //! | a class folder without an image that can be read | left out and noted ([`FolderSet::notes`]) |
 //! | one class only | an error, with what was probably meant |
 //! | `train`, `val`, `test` and the like instead of classes | an error that names `DIR/train` |
-//! | folders with the same folders in them, no images beside, and one of them called as a part | the same |
-//! | the same, and none of them called as a part | noted |
+//! | folders with the same folders in them, no images beside, and most of them called as parts | the same |
+//! | the same, and fewer of them called as parts | noted |
 //! | images beside the class folders | an error |
 //! | fixed classes (those of the training images, for a test folder) | may be absent; any other is an error |
 //!

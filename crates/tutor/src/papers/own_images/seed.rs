@@ -183,7 +183,7 @@ fn find(
             let note = format!(
                 "{name} was ended by its time after {} of {} steps, {:.0} s: steps took longer than \
                  when they were measured, and the learning rate did not come down to its end",
-                trained.steps, trained.planned, trained.seconds
+                trained.steps, trained.planned, trained.cost.seconds
             );
             run.say(&note);
             notes.push(note);

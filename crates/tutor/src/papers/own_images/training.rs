@@ -37,8 +37,6 @@ pub(super) struct Trained {
     pub(super) steps: u64,
     /// The steps that were to fit its time.
     pub(super) planned: u64,
-    /// Seconds that it took.
-    pub(super) seconds: f64,
 }
 
 impl Training<'_> {
@@ -65,7 +63,7 @@ impl Training<'_> {
         let (model, cost) = self.fit(&setting, &config, Some(seconds), run.stage(self.name))?;
         let curve = curve::read(self.dir, self.name, run.seed, VALIDATION)?;
         let steps = curve.points.last().map_or(planned, |point| point.step);
-        Ok(Trained { model, cost, curve, steps, planned, seconds: cost.seconds })
+        Ok(Trained { model, cost, curve, steps, planned })
     }
 
     /// Removes what only an unfinished training needs.
