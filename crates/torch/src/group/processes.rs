@@ -247,7 +247,9 @@ impl Group {
     /// miss this process, and lets go of what is under way without waiting for it. The process
     /// should end soon.
     pub fn leave(self, why: &str) {
-        self.0.roll_call.accuse(&format!("rank {} has stopped: {why}", self.rank()));
+        let verdict = format!("rank {} has stopped: {why}", self.rank());
+        self.0.roll_call.accuse(&verdict);
+        self.0.roll_call.until_heard(Some(&verdict));
         self.0.roll_call.stop();
         // Operations that wait for a process that is gone would keep this one until their time-out.
         std::mem::forget(self);

@@ -2,7 +2,7 @@
 //! whose heart stands still can be named when an operation fails.
 
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, OnceLock};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
@@ -24,6 +24,8 @@ pub(super) struct RollCall {
     rank: usize,
     size: usize,
     patience: Duration,
+    /// What the beating thread has read: it outlives the store, which goes with rank 0.
+    verdict: Arc<OnceLock<String>>,
     stop: Arc<AtomicBool>,
     heart: Option<JoinHandle<()>>,
 }
@@ -60,15 +62,25 @@ impl RollCall {
             std::thread::sleep(Duration::from_millis(20));
         }
         let stop = Arc::new(AtomicBool::new(false));
-        let told = stop.clone();
+        let verdict = Arc::new(OnceLock::new());
+        let (told, read) = (stop.clone(), verdict.clone());
         let heart = std::thread::Builder::new().name("heart".into()).spawn(move || {
             while !told.load(Ordering::Relaxed) && watched.add(&beat(rank), 1).is_ok() {
+                // An operation may wait for rank 0 alone: it fails when rank 0 has ended, and
+                // nothing can be read any more.
+                if read.get().is_none()
+                    && let Ok(Some(found)) = watched.get(VERDICT)
+                    && read.set(found).is_ok()
+                {
+                    let _ = watched.add(&heard(rank), 1);
+                }
                 std::thread::park_timeout(BEAT);
             }
         });
         let heart = Some(heart.map_err(|e| format!("no thread for the heart beat: {e}"))?);
         let patience = PATIENCE.min(timeout);
-        Ok(Self { store: Mutex::new(store), rank, size, patience, stop, heart })
+        let store = Mutex::new(store);
+        Ok(Self { store, rank, size, patience, verdict, stop, heart })
     }
 
     /// The connection of the thread that computes.
@@ -88,15 +100,23 @@ impl RollCall {
     pub(super) fn gone(&self, operation: &str) -> Option<String> {
         let verdict = match self.find(operation) {
             Ok(verdict) => verdict,
-            Err(_) => Some("rank 0, which serves the store, is gone".to_owned()),
+            Err(_) => Some(match self.verdict.get() {
+                Some(verdict) => verdict.clone(),
+                None => "rank 0, which serves the store, is gone".to_owned(),
+            }),
         };
-        // Rank 0 takes the store with it: the others read the verdict first.
+        self.until_heard(verdict.as_deref());
+        verdict
+    }
+
+    /// Rank 0 takes the store with it: it waits until all others have read the verdict, those
+    /// aside that it names.
+    pub(super) fn until_heard(&self, verdict: Option<&str>) {
         let store = self.store();
         let _ = store.add(&heard(self.rank), 1);
         let began = Instant::now();
         while self.rank == 0 && began.elapsed() < self.patience {
-            let living =
-                |r: &usize| verdict.as_ref().is_none_or(|v| !v.contains(&format!("rank {r} ")));
+            let living = |r: &usize| verdict.is_none_or(|v| !v.contains(&format!("rank {r} ")));
             let open = (1..self.size)
                 .filter(living)
                 .any(|r| store.add(&heard(r), 0).is_ok_and(|n| n == 0));
@@ -105,7 +125,6 @@ impl RollCall {
             }
             std::thread::sleep(Duration::from_millis(50));
         }
-        verdict
     }
 
     fn find(&self, operation: &str) -> Result<Option<String>, String> {

@@ -58,6 +58,7 @@ fn child() {
         "norm" => norm(),
         "noise" => noise(),
         "gone" => gone(),
+        "waits" => waits_for_first(),
         "late" => late(),
         other => panic!("no case {other}"),
     });
@@ -348,6 +349,35 @@ fn o37_a_killed_rank_is_named_by_the_others() {
         let said = said(folder.path(), rank);
         assert!(said.starts_with(&format!("rank {rank} of 4: all-reduce: ")), "{said}");
         assert!(said.contains("rank 2 is gone"), "{said}");
+    }
+}
+
+/// Rank 1 kills itself; rank 2 waits for nobody but rank 0, and so sees it end only.
+fn waits_for_first() {
+    let group = Group::join(&meeting(60)).expect("all come");
+    let t = Tensor::ones([1000], (Kind::Float, Device::Cpu));
+    group.all_reduce(&t, Reduce::Sum).expect("all are there");
+    let error = match group.rank() {
+        0 => (0..3).find_map(|_| group.all_reduce(&t, Reduce::Sum).err()).expect("an error"),
+        1 => {
+            let kill = format!("kill -KILL {}", std::process::id());
+            let _ = Command::new("sh").args(["-c", &kill]).status();
+            return;
+        }
+        _ => group.from_first(&[]).expect_err("rank 0 sends nothing"),
+    };
+    group.leave("another is gone");
+    panic!("{error}");
+}
+
+#[test]
+fn a_killed_rank_is_named_by_one_that_waits_for_the_first() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let ended = ranks("waits", 3, folder.path());
+    for rank in [0, 2] {
+        assert_eq!(ended.statuses[rank].code(), Some(1), "rank {rank}: {}", ended.statuses[rank]);
+        let said = said(folder.path(), rank);
+        assert!(said.contains("rank 1 is gone"), "{said}");
     }
 }
 
