@@ -57,7 +57,7 @@ pub struct RaterQuality {
     pub agrees_specific: Share,
     /// Median time for an answer, in seconds.
     pub median_seconds: Option<f64>,
-    /// How many answers took less than a tenth of the median of all raters' answers, or less than
+    /// How many of the answers took less than a tenth of the median of all raters' answers, or less than
     /// half a second.
     pub hasty: usize,
     /// The longest run of the same label, in the order in which the items were answered.
@@ -96,6 +96,10 @@ pub fn raters(study: &Study) -> Vec<RaterQuality> {
         by_rater.entry(&rating.rater).or_default().push(rating);
     }
     let typical = median(by_item.values().flatten().filter_map(|r| r.duration_ms()));
+    let hasty = |rating: &Rating| {
+        let times = rating.duration_ms().zip(typical);
+        times.is_some_and(|(taken, typical)| (taken as f64) < FLOOR.max(typical / 10.0))
+    };
     let quality = |(rater, mut ratings): (&str, Vec<&Rating>)| {
         ratings.sort_by_key(|rating| (rating.answered_at, rating.position));
         let mut quality = RaterQuality {
@@ -107,14 +111,7 @@ pub fn raters(study: &Study) -> Vec<RaterQuality> {
             agrees_sensible: Share::default(),
             agrees_specific: Share::default(),
             median_seconds: median(ratings.iter().filter_map(|r| r.duration_ms())).map(|m| m / 1e3),
-            hasty: ratings
-                .iter()
-                .filter(|r| {
-                    r.duration_ms()
-                        .zip(typical)
-                        .is_some_and(|(d, t)| (d as f64) < FLOOR.max(t / 10.0))
-                })
-                .count(),
+            hasty: 0,
             longest_run: 0,
             favourite: None,
             flags: Vec::new(),
@@ -133,7 +130,10 @@ pub fn raters(study: &Study) -> Vec<RaterQuality> {
                 continue;
             }
             match rating.answer.sensible() {
-                Some(_) => quality.answers += 1,
+                Some(_) => {
+                    quality.answers += 1;
+                    quality.hasty += usize::from(hasty(rating));
+                }
                 None => quality.skipped += 1,
             }
             own.extend(rating.answer.label());

@@ -58,7 +58,7 @@ function switchKeys() {
 }
 
 function showKeys() {
-  byId("keys").hidden = !keysWork;
+  document.body.classList.toggle("without-keys", !keysWork);
   byId("keys-switch").textContent = text(keysWork ? "keys_off" : "keys_on");
 }
 

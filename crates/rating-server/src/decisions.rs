@@ -187,7 +187,7 @@ pub(crate) fn withdraw(db: &Connection, key: &str, who: &str, now: i64) -> Resul
 pub(crate) fn all(db: &Connection, id: &str) -> Result<Vec<Adjudication>> {
     let mut statement = db.prepare_cached(&format!(
         "SELECT item.{id}, decided_by, sensible, specific, note, made_at
-         FROM adjudicated JOIN item ON item.id = adjudicated.item ORDER BY made_at, item.id"
+         FROM adjudicated JOIN item ON item.id = adjudicated.item ORDER BY made_at, item.key"
     ))?;
     let row = |row: &Row<'_>| {
         Ok(Adjudication {

@@ -4,6 +4,7 @@
 use crate::audit::{self, TOOL};
 use crate::error::{Error, Result};
 use crate::items::Imported;
+use crate::records::{Names, id_column, order_column};
 use crate::seats;
 use crate::secret::keyed_name;
 use crate::settings::Settings;
@@ -145,11 +146,12 @@ pub(crate) fn judgments(db: &Connection, judgments: &[Judgment], now: i64) -> Re
     Ok(judgments.len())
 }
 
-/// All judgements, by the given column of their items.
-pub(crate) fn all_judgments(db: &Connection, id: &str) -> Result<Vec<Judgment>> {
+/// All judgements, in an order that tells no more than the names do.
+pub(crate) fn all_judgments(db: &Connection, names: Names) -> Result<Vec<Judgment>> {
+    let (id, order) = (id_column(names), order_column(names));
     let mut statement = db.prepare_cached(&format!(
         "SELECT item.{id}, judge, label, output FROM judgment JOIN item ON item.id = judgment.item
-         ORDER BY judge, item.id"
+         ORDER BY judge, item.{order}"
     ))?;
     let rows = statement.query_map([], |row| {
         let label: Option<String> = row.get(2)?;
@@ -180,7 +182,7 @@ fn labelled(name: &str) -> Option<Label> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{Deletion, Names, NewRater, Project};
+    use crate::{Deletion, NewRater, Project};
     use eval_ssa::{Item, Turn};
 
     fn item(id: &str) -> Item {
@@ -229,6 +231,38 @@ mod tests {
         assert_eq!(project.status().expect("a status").votes, 0);
         project.check().expect("right counts");
         assert!(project.add_rater(&NewRater::new("Ada")).is_ok());
+    }
+
+    #[test]
+    fn what_is_blind_keeps_no_order_of_the_files() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let project = Project::create(&folder.path().join("s.db"), &Settings::default(), None);
+        let project = project.expect("new");
+        let of = |system: usize, n: usize| Item {
+            system: format!("system {system}"),
+            ..item(&format!("{system}-{n}"))
+        };
+        let judged = |item: &Item| Judgment {
+            item: item.id.clone(),
+            judge: "j".into(),
+            label: Some(Label::Sensible),
+            output: None,
+        };
+        for system in 0..8 {
+            let items: Vec<Item> = (0..4).map(|n| of(system, n)).collect();
+            project.add_items(&items).expect("items");
+            let judgments: Vec<Judgment> = items.iter().map(judged).collect();
+            project.add_judgments(&judgments).expect("judgements");
+        }
+        let blind = project.study(Names::Blind).expect("a study");
+        assert!(blind.systems.is_sorted_by(|a, b| a.name < b.name));
+        assert!(blind.items.is_sorted_by(|a, b| a.id < b.id));
+        assert!(blind.judgments.is_sorted_by(|a, b| a.item < b.item));
+        // With names all is as it came in.
+        let own = project.study(Names::Own).expect("a study");
+        assert!(own.systems.is_sorted_by(|a, b| a.name < b.name));
+        assert!(own.judgments.iter().map(|j| &j.item).eq(own.items.iter().map(|i| &i.id)));
+        assert!(own.items.is_sorted_by(|a, b| a.id < b.id));
     }
 
     #[test]

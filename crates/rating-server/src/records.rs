@@ -69,19 +69,20 @@ fn study(db: &Connection, votes: u32, seed: u64, names: Names) -> Result<Study> 
         id.and_then(|id| systems.get(&id)).map(|system| system.name.clone()).unwrap_or_default()
     };
     let hidden = |conversation: &str| keyed_name(seed, &[b"context", conversation.as_bytes()], 10);
+    // Systems and files come in one after the other: nothing that is blind keeps that order.
+    let mut listed: Vec<System> = systems.values().cloned().collect();
+    if names == Names::Blind {
+        listed.sort_by(|a, b| a.name.cmp(&b.name));
+    }
     let mut study = Study {
         required: Required::new(votes).map_err(Error::Invalid)?,
-        systems: systems.values().cloned().collect(),
+        systems: listed,
         ..Study::default()
     };
-    // Files come in system by system: their order would tell which are of one.
     let mut statement = db.prepare_cached(&format!(
         "SELECT key, kind, system, other_system, record FROM item
          WHERE kind IN ('rate', 'gold', 'pair') ORDER BY {}",
-        match names {
-            Names::Own => "id",
-            Names::Blind => "key",
-        }
+        order_column(names)
     ))?;
     let mut rows = statement.query([])?;
     while let Some(row) = rows.next()? {
@@ -114,7 +115,7 @@ fn study(db: &Connection, votes: u32, seed: u64, names: Names) -> Result<Study> 
         }
     }
     votes_of(db, names, &mut study)?;
-    study.judgments = imported::all_judgments(db, id_column(names))?;
+    study.judgments = imported::all_judgments(db, names)?;
     study.adjudications = decisions::all(db, id_column(names))?;
     Ok(study)
 }
@@ -182,5 +183,13 @@ pub(crate) fn id_column(names: Names) -> &'static str {
     match names {
         Names::Blind => "key",
         Names::Own => "source",
+    }
+}
+
+/// The column by which items come in order.
+pub(crate) fn order_column(names: Names) -> &'static str {
+    match names {
+        Names::Blind => "key",
+        Names::Own => "id",
     }
 }

@@ -171,6 +171,24 @@ fn careless_raters_are_seen() {
 }
 
 #[test]
+fn half_a_second_is_too_fast_even_where_all_raters_are() {
+    let (mut study, _) = Simulation { conversations: 4, ..Simulation::default() }.run();
+    let mut take = |milliseconds: i64| {
+        for rating in &mut study.ratings {
+            (rating.shown_at, rating.answered_at) = (Some(1000), Some(1000 + milliseconds));
+        }
+        raters(&study)
+    };
+    for rater in take(499) {
+        assert_eq!(rater.hasty, rater.answers, "{}", rater.rater);
+        assert!(rater.flags.join("; ").contains("or half a second"), "{:?}", rater.flags);
+    }
+    for rater in take(500) {
+        assert_eq!((rater.hasty, rater.flags.len()), (0, 0), "{}: {:?}", rater.rater, rater.flags);
+    }
+}
+
+#[test]
 fn a_judge_stands_beside_people() {
     let (mut study, truth) = Simulation { conversations: 20, ..Simulation::default() }.run();
     for (item, label) in study.items.iter().zip(&truth) {

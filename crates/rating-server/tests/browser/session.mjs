@@ -38,6 +38,27 @@ async function readGuideline(page) {
   await press(page, "Enter");
 }
 
+/** Without single keys, digits and letters do nothing, and nothing speaks of them. */
+async function withoutKeys(page, place, name) {
+  const shown = (selector) => page.$$eval(selector, (all) => all.filter((one) => one.checkVisibility()).length);
+  assert.ok((await shown("kbd")) > 0 && (await shown("#keys")) === 1);
+  await tabTo(page, "keys-switch");
+  await press(page, "Enter");
+  assert.deepEqual([await shown("kbd"), await shown("#keys")], [0, 0]);
+  const still = await place();
+  await press(page, "1", "2", "s", "b");
+  assert.equal(await place(), still);
+  assert.equal(await shown("#skip-form"), 0);
+  await picture(page, `without-keys-${name}`);
+  await check(page, `without keys ${name}`);
+  await page.reload();
+  await visible(page, "item");
+  assert.equal(await shown("kbd"), 0, "the choice is remembered");
+  await tabTo(page, "keys-switch");
+  await press(page, "Enter");
+  assert.ok((await shown("kbd")) > 0);
+}
+
 async function rater(token, scheme, width) {
   const name = `${scheme}-${width}`;
   const page = await open(`/r/${token}`, { scheme, width });
@@ -87,6 +108,9 @@ async function rater(token, scheme, width) {
   assert.match(await text(page, "own"), /makes sense, not specific/);
   await press(page, "2");
   await page.waitForFunction(() => document.getElementById("own").hidden);
+
+  // A phone has no keys to speak of.
+  if (width > 640) await withoutKeys(page, place, name);
 
   // A comment, and the keys in it are letters.
   await press(page, "c");

@@ -71,6 +71,21 @@ fn nobody_and_raters_reach_no_page_of_the_researcher() {
 }
 
 #[test]
+fn sessions_of_two_studies_on_one_machine_stand_beside_each_other() {
+    let studies = [(); 2].map(|()| Study::new(&Settings::default(), 2, 1));
+    let cookies = studies.each_ref().map(Study::log_in);
+    // What a browser sends to both of them.
+    let jar = cookies.join("; ");
+    for study in &studies {
+        assert_eq!(study.admin(&jar, "/admin").status, 200);
+    }
+    let [first, second] = &studies;
+    assert_eq!(first.form(&jar, "/admin/logout", "").status, 303);
+    assert_eq!(first.admin(&jar, "/admin").status, 303, "logged out");
+    assert_eq!(second.admin(&jar, "/admin").status, 200, "still logged in");
+}
+
+#[test]
 fn a_session_without_the_secret_of_the_form_changes_nothing() {
     let study = Study::new(&Settings::default(), 2, 1);
     let cookie = study.log_in();

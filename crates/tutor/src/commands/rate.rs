@@ -4,11 +4,13 @@ mod ask;
 mod input;
 mod judge;
 
+use std::collections::BTreeSet;
 use std::fs;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, bail};
+use eval_ssa::Item;
 use rating_server::{
     Export, Names, NewRater, Project, Records, ServeOptions, Settings, Tool, base_url,
     new_password, new_seed, read_records, read_tool, read_transcripts, serve,
@@ -258,6 +260,7 @@ pub(crate) fn run(args: &Args) -> Result<()> {
         What::Pair { project, first, second } => {
             let project = Project::open(project)?;
             let items = project.study(Names::Own)?.items;
+            can_meet(&items, [first, second])?;
             let pairs = eval_ssa::pairs(&items, [first, second]);
             if pairs.is_empty() {
                 bail!("{first} and {second} have no response to the same turns");
@@ -274,6 +277,25 @@ pub(crate) fn run(args: &Args) -> Result<()> {
         What::Backup { project, to } => {
             Project::open(project)?.backup(to)?;
             say(&format!("{}", to.display()))
+        }
+    }
+}
+
+/// Refuses to pair a system with itself, and one that is not there.
+fn can_meet(items: &[Item], systems: [&str; 2]) -> Result<()> {
+    if systems[0] == systems[1] {
+        bail!("{} cannot be compared with itself: name two systems", systems[0]);
+    }
+    let known: BTreeSet<&str> =
+        items.iter().filter(|item| item.is_rated()).map(|item| &*item.system).collect();
+    match systems.into_iter().find(|system| !known.contains(system)) {
+        None => Ok(()),
+        Some(missing) if known.is_empty() => {
+            bail!("there is no system {missing}: the study has no responses yet")
+        }
+        Some(missing) => {
+            let known: Vec<&str> = known.into_iter().collect();
+            bail!("there is no system {missing}; the study has {}", known.join(", "))
         }
     }
 }

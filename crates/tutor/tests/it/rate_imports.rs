@@ -255,7 +255,13 @@ fn further_files_of_a_system_pairs_and_exports_that_replace_nothing() {
     let pair = ["rate", "pair", "study.db", "one", "two"];
     assert!(run(dir, &pair).contains("1 pairs added, 0 were there already"));
     assert!(run(dir, &pair).contains("0 pairs added, 1 were there already"));
-    assert!(refused(dir, &["rate", "pair", "study.db", "one", "three"]).contains("no response"));
+    let refuses = |second| refused(dir, &["rate", "pair", "study.db", "one", second]);
+    let there = refuses("three");
+    assert!(there.contains("no system three; the study has one, two"), "{there}");
+    assert!(refuses("one").contains("one cannot be compared with itself"));
+    fs::write(dir.join("four.csv"), "context,response\nWhy do bees row?,No\n").expect("a file");
+    run(dir, &["rate", "import", "study.db", "four.csv", "--system", "four"]);
+    assert!(refuses("four").contains("one and four have no response to the same turns"));
 
     fs::create_dir(dir.join("out")).expect("made");
     fs::write(dir.join("out/pairs.jsonl"), "mine").expect("a file");

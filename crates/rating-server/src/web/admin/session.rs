@@ -15,9 +15,11 @@ use web_server::answer;
 /// How long a session lasts, in milliseconds.
 const LASTS: i64 = 12 * 3_600_000;
 
-/// The name of a study's cookie: browsers keep one jar for all ports of a machine.
+/// The name of a study's cookie: browsers keep one jar for all ports of a machine, and two studies
+/// may have one seed.
 pub(super) fn cookie_name(app: &App) -> String {
-    let study = secret::keyed_name(app.project.settings().seed, &[b"cookie"], 6);
+    let file = app.project.path().as_os_str().as_encoded_bytes();
+    let study = secret::keyed_name(app.project.settings().seed, &[b"cookie", file], 6);
     format!("rating_session_{study}")
 }
 
