@@ -53,7 +53,7 @@
 //! | a line without a label | an unlabelled image |
 //! | a file that the table does not name | an unlabelled image with [`FolderOptions::unlisted`], else passed over |
 //! | a file that is not there | as a bad image; an error if they are more than one in ten |
-//! | a file twice with two labels | an error that names both lines |
+//! | a file twice with two labels, by whichever names | an error that names both lines |
 //! | a file twice with one label | counted once, noted |
 //!
 //! Classes of tables and Parquet are sorted, by number if all are whole numbers; those of Hugging

@@ -264,7 +264,7 @@ fn a_summary_tells_sizes_kinds_and_colours() {
     assert_eq!(summary.classes, [("a".to_owned(), 2), ("b".to_owned(), 2)]);
     let sides = [summary.width, summary.height].map(|side| side.to_string());
     assert_eq!(sides, ["5 to 9 (median 7)", "20 to 40 (median 30)"]);
-    assert_eq!((summary.count, summary.unlabeled, summary.damaged), (4, 0, 0));
+    assert_eq!((summary.count, summary.unlabeled, summary.unusable), (4, 0, 0));
     assert_eq!(summary.kinds.into_iter().collect::<Vec<_>>(), [("JPEG", 1), ("PNG", 3)]);
     assert!((summary.grey - 0.25).abs() < 1e-9 && summary.left_out[0].count == 1);
 }

@@ -120,7 +120,7 @@ fn rows_without_bytes_are_told_on_opening() {
     let options = FolderOptions { decode, labeled: false, ..skipping() };
     let set = open(&path, &options).unwrap();
     let summary = Summary::of(&set);
-    assert_eq!((summary.count, summary.damaged, summary.left_out.len()), (3, 1, 2));
+    assert_eq!((summary.count, summary.unusable, summary.left_out.len()), (3, 1, 2));
     assert!(summary.left_out[1].reason.contains("the limit of 30 pixels"));
     // The same words when it is decoded.
     assert_eq!(set.decode_all(0).unwrap().inner().left_out(), summary.left_out);

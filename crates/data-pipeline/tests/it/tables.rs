@@ -182,6 +182,12 @@ fn names_may_lack_their_ending_or_their_folder() {
         let error = open(&format!("file,label\n1.png,cat\n{name},dog\n")).unwrap_err();
         assert!(error.contains(told) && error.contains(more), "{name}: {error}");
     }
+    // One picture by two names is one picture.
+    let set = open("file,label\n1.png,cat\n1,cat\n./2.png,dog\n2,\n").unwrap();
+    assert_eq!(pairs(&set), [("1.png".into(), "cat".into()), ("2.png".into(), "dog".into())]);
+    assert!(set.notes()[0].starts_with("2 lines of "), "{:?}", set.notes());
+    let error = open("file,label\n1.png,cat\n2,dog\n1,dog\n").unwrap_err();
+    assert!(error.contains("line 4: 1 is `dog` here and as 1.png `cat` in line 2"), "{error}");
     // A picture does not get two lines by two names.
     let error = open("file,label\nleft/img_1.jpg,cat\nimg_1,dog\n").unwrap_err();
     assert!(error.contains("another line names") && error.contains("left/img_1.jpg"), "{error}");

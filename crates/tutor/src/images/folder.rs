@@ -62,21 +62,30 @@ impl Folder {
             left -= set.bytes();
             anyhow::Ok(set)
         };
-        // A class none of whose images can be read is none.
-        let labeled = decode(labeled)?;
         // The other labelled parts may lack a class, but not bring a new one.
-        let like_labeled = FolderOptions {
-            classes: Some(labeled.inner().classes().to_vec()),
+        let like_labeled = |classes: &[String]| FolderOptions {
+            classes: Some(classes.to_vec()),
             root: config.labels.is_some().then(|| config.labeled.clone()),
             ..options.clone()
         };
         let open = |path: &Option<PathBuf>, options: &FolderOptions| {
             path.as_ref().map(|path| FolderSet::open(path, options)).transpose()
         };
-        let validation = open(&config.validation, &like_labeled)?;
-        let test = open(&config.test, &like_labeled)?;
+        let classes = labeled.classes().to_vec();
+        let measured = |classes: &[String]| {
+            let options = like_labeled(classes);
+            anyhow::Ok((open(&config.validation, &options)?, open(&config.test, &options)?))
+        };
+        // What is misspelt is found before anything is decoded.
+        let mut others = measured(&classes)?;
         let unlabeled =
             open(&config.unlabeled, &FolderOptions { labeled: false, ..options.clone() })?;
+        let labeled = decode(labeled)?;
+        // A class none of whose images can be read is none.
+        if labeled.inner().classes() != classes {
+            others = measured(labeled.inner().classes())?;
+        }
+        let (validation, test) = others;
         // Names as they stand in messages, and where each set goes.
         let mut opened = vec![("labelled", labeled)];
         let others = [

@@ -174,7 +174,8 @@ fn with_few_steps_the_labels_alone_are_kept() {
     let dir = tempfile::tempdir().expect("a folder");
     let dir = dir.path();
     folders(dir);
-    let plan = run(dir, &[&["check"], &fit(&["--test", "scored"])[..]].concat());
+    let net = ["--test", "scored", "--net", "efficientnet_lite0"];
+    let plan = run(dir, &[&["check"], &fit(&net)[..]].concat());
     fs::write(dir.join("recipe.toml"), plan).expect("written");
     // More steps than there can be on any machine.
     let steps = ["run", "recipe.toml", "--set", "trial.steps=9000"];
@@ -186,4 +187,31 @@ fn with_few_steps_the_labels_alone_are_kept() {
     run(dir, &["eval", folder, "scored", "--model", "fixmatch"]);
     let none = refused(dir, &["eval", folder, "scored", "--model", "frozen-features"]);
     assert!(none.contains("its networks are labels-alone, fixmatch"), "without weights: {none}");
+
+    // With weights, and hardly a step: the classifier that training starts from.
+    run(dir, &["export", folder, "--safetensors", "net.safetensors"]);
+    let weights = ["--test", "scored", "--weights", "net.safetensors"];
+    let alone = ["fit", "--labeled", "labeled", "--minutes", "0.2"];
+    let reasons =
+        ["there is time for", "steps of labels-alone, and fine-tuning needs 2250 or more"];
+    for (first, reason) in [(&fit(&[])[..], reasons[0]), (&alone, reasons[1])] {
+        let plan = run(dir, &[&["check"], first, &weights].concat());
+        fs::write(dir.join("recipe.toml"), plan).expect("written");
+        let folder = run_folder(dir, &run(dir, &steps));
+        let found = result(&folder);
+        let notes = found["notes"].to_string();
+        assert!(notes.contains("Kept: frozen-features; there is time for"), "{notes}");
+        assert!(notes.contains(reason), "{notes}");
+        // It is what is used, and what was measured.
+        let folder = folder.to_str().expect("UTF-8");
+        let named = run(dir, &["eval", folder, "scored", "--model", "frozen-features"]);
+        assert_eq!(run(dir, &["eval", folder, "scored"]), named);
+        let rows = found["rows"].as_array().expect("rows");
+        let row = |row: &&serde_json::Value| {
+            row["name"] == "frozen-features" && row["metric"] == "test accuracy"
+        };
+        let measured = rows.iter().find(row).expect("its row")["mean"].as_f64().expect("it");
+        let told = format!("accuracy {measured:.2} %");
+        assert!(named.contains(&told), "{told} in {named}");
+    }
 }

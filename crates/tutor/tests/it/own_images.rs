@@ -63,6 +63,25 @@ fn images_that_are_measured_on_are_not_trained_on() {
 }
 
 #[test]
+fn a_misspelt_part_is_named_before_anything_is_decoded() {
+    let dir = tempfile::tempdir().expect("a folder");
+    let dir = dir.path();
+    folders(dir);
+    fs::remove_file(dir.join("unlabeled/broken.png")).expect("removed");
+    // Its header is right, so that only decoding finds out.
+    let whole = fs::read(dir.join("labeled/red/3.png")).expect("read");
+    fs::write(dir.join("labeled/red/3.png"), &whole[..whole.len() / 2]).expect("written");
+    let keys = ["data.unlabeled=unlabeled", "data.on_bad=error"];
+    let error = refused(dir, &arguments(&keys));
+    assert!(error.contains("red/3.png"), "{error}");
+    for (part, name) in [("test", "scord"), ("validation", "none"), ("unlabeled", "unlabelled")] {
+        let key = format!("data.{part}={name}");
+        let error = refused(dir, &arguments(&[&keys[..], &[key.as_str()]].concat()));
+        assert!(error.contains(name) && error.contains("is not there"), "{part}: {error}");
+    }
+}
+
+#[test]
 fn a_table_tells_labels_and_a_folder_validates() {
     let dir = tempfile::tempdir().expect("a folder");
     let dir = dir.path();

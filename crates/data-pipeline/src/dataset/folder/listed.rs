@@ -9,7 +9,7 @@ use super::set::{Entry, FolderOptions, FolderSet, OnBad, Place};
 use super::table::{self, Row};
 use crate::error::DataError;
 use crate::parallel;
-use std::collections::{BTreeSet, HashMap, HashSet};
+use std::collections::{BTreeSet, HashMap, HashSet, hash_map};
 use std::path::{Path, PathBuf};
 
 /// The images that a table names; with `all`, also those of the folder `root` that it does not
@@ -25,15 +25,15 @@ pub(super) fn open(
     let roots: Vec<&Path> = root.into_iter().chain([own]).chain(options.root.as_deref()).collect();
     let places = Places::new(&roots);
     let rows = table::read(table, &places)?;
-    let mut rows = once_each(table, rows, options.labeled)?;
+    let rows = rows.into_iter().map(|row| (places.find(&row.file), row)).collect();
+    let Rows { kept, at, mut notes } = once_each(table, rows, options.labeled)?;
     let (mut found, mut absent, mut moved) = (Vec::new(), Vec::new(), Vec::new());
-    let at: Vec<_> = rows.kept.iter().map(|row| places.find(&row.file)).collect();
     let mut taken: HashSet<PathBuf> = HashSet::new();
     taken.extend(at.iter().flatten().filter_map(|at| match at {
         At::Named(path) => Some(path.clone()),
         At::Below(_) => None,
     }));
-    for (row, at) in rows.kept.iter().zip(at) {
+    for (row, at) in kept.iter().zip(at) {
         match at {
             Ok(At::Named(path)) => found.push((row, path)),
             Ok(At::Below(path)) if taken.insert(path.clone()) => {
@@ -46,11 +46,11 @@ pub(super) fn open(
             Err(why) => absent.push((row, why)),
         }
     }
-    refuse_many(table, &rows.kept, &absent, &roots, options.on_bad)?;
+    refuse_many(table, &kept, &absent, &roots, options.on_bad)?;
     let (classes, labels) = classes(table, &found, options)?;
     if let Some((row, path)) = moved.first() {
         let names = if moved.len() == 1 { "name" } else { "names" };
-        rows.notes.push(format!(
+        notes.push(format!(
             "{} {names} of {} found in sub-folders, where nothing else is called so: {} is {}",
             moved.len(),
             table.display(),
@@ -58,7 +58,7 @@ pub(super) fn open(
             path.display()
         ));
     }
-    rows.notes.extend(listing::alike(&classes));
+    notes.extend(listing::alike(&classes));
     let mut skipped: Vec<Skipped> = absent
         .iter()
         .map(|(row, why)| {
@@ -103,7 +103,7 @@ pub(super) fn open(
         entries,
         classes,
         skipped,
-        notes: rows.notes,
+        notes,
         options: options.clone(),
         known: Known::default(),
     };
@@ -112,31 +112,46 @@ pub(super) fn open(
 
 struct Rows {
     kept: Vec<Row>,
+    /// Where the file of each is.
+    at: Vec<Found>,
     notes: Vec<String>,
 }
 
-/// Each file once. Fails if a file has two labels.
-fn once_each(table: &Path, rows: Vec<Row>, labeled: bool) -> Result<Rows, DataError> {
-    let mut first: HashMap<String, usize> = HashMap::new();
-    let mut kept: Vec<Row> = Vec::with_capacity(rows.len());
+/// Where a file is; what to say where it is not there.
+type Found = Result<At, String>;
+
+/// Each file once, whichever of its names a line has. Fails if a file has two labels.
+fn once_each(table: &Path, rows: Vec<(Found, Row)>, labeled: bool) -> Result<Rows, DataError> {
+    let mut first: HashMap<PathBuf, usize> = HashMap::new();
+    let (mut kept, mut places): (Vec<Row>, Vec<Found>) = (Vec::new(), Vec::new());
     let mut twice = 0;
-    for row in rows {
-        match first.get(&tidy(&row.file)) {
-            None => {
-                first.insert(tidy(&row.file), kept.len());
+    for (at, row) in rows {
+        let file = match &at {
+            Ok(At::Named(path)) => path.clone(),
+            Ok(At::Below(_)) | Err(_) => PathBuf::from(tidy(&row.file)),
+        };
+        match first.entry(file) {
+            hash_map::Entry::Vacant(entry) => {
+                entry.insert(kept.len());
                 kept.push(row);
+                places.push(at);
             }
-            Some(&before) => {
+            hash_map::Entry::Occupied(entry) => {
                 twice += 1;
-                let before = &mut kept[before];
+                let before = &mut kept[*entry.get()];
                 match (&before.label, &row.label) {
                     (Some(a), Some(b)) if a != b && labeled => {
                         return Err(DataError::Line {
                             path: table.to_path_buf(),
                             line: row.line,
                             fault: format!(
-                                "{} is `{b}` here and `{a}` in line {}",
-                                row.file, before.line
+                                "{} is `{b}` here and {}`{a}` in line {}",
+                                row.file,
+                                match before.file == row.file {
+                                    true => String::new(),
+                                    false => format!("as {} ", before.file),
+                                },
+                                before.line
                             ),
                             way_out: "a file has one label: remove one of the lines",
                         });
@@ -151,7 +166,7 @@ fn once_each(table: &Path, rows: Vec<Row>, labeled: bool) -> Result<Rows, DataEr
         0 => vec![],
         n => vec![format!("{n} lines of {} name a file again", table.display())],
     };
-    Ok(Rows { kept, notes })
+    Ok(Rows { kept, at: places, notes })
 }
 
 /// Fails if files are not there and that is not to be passed over, or if they are many.

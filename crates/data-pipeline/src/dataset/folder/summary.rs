@@ -58,7 +58,7 @@ pub struct Summary {
     pub kinds: BTreeMap<&'static str, usize>,
     /// Images that cannot be used by their header: rows of Parquet files, which are first looked at
     /// here. They are among `count`, and among `left_out` with their reasons.
-    pub damaged: usize,
+    pub unusable: usize,
     /// What was left out, by reason.
     pub left_out: Vec<LeftOut>,
     /// What else should be known, a sentence each.
@@ -91,7 +91,7 @@ impl Summary {
             height: Side::of(headers.iter().map(|header| header.height).collect()),
             grey: grey as f64 / headers.len().max(1) as f64,
             kinds,
-            damaged: set.len() - headers.len(),
+            unusable: set.len() - headers.len(),
             left_out: LeftOut::by_reason(set.skipped().iter().chain(&bad)),
             notes: set.notes().to_vec(),
         }

@@ -1,33 +1,141 @@
 //! What is kept of a run that has no time for the method it would choose.
 
+use std::collections::BTreeMap;
+
 use super::recipe::{FROZEN, Recipe};
-use super::start::Start;
+use crate::run::pace::{fitting, needed};
 use crate::run::trial::{Choice, LABELS_ALONE, Trial};
 
 /// With fewer steps of a training than this share of `trial.steps`, fine-tuning is behind the
 /// classifier on frozen features that it starts from.
 const SHARE: f64 = 0.25;
 
-/// The row that is kept where the first candidate has fewer steps than `trial.steps` and the trial
-/// decides nothing: the labels alone, or the frozen features where these have hardly a step either.
-/// `steps` gives the steps that a method has time for.
+/// The steps that there is time for.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(super) struct Steps {
+    alone: u64,
+    /// Of the first candidate, where there is one.
+    candidate: Option<u64>,
+}
+
+impl Steps {
+    /// In `seconds` for both trainings, whose steps take `pace`: half of the time each, and to the
+    /// candidate what the labels alone do not need for all their steps.
+    pub(super) fn fitting(recipe: &Recipe, seconds: f64, pace: &BTreeMap<String, f64>) -> Self {
+        let most = recipe.train.steps;
+        let Some(first) = recipe.candidates.first() else {
+            let alone = fitting(seconds, pace[LABELS_ALONE]).min(most);
+            return Self { alone, candidate: None };
+        };
+        let alone = fitting(seconds / 2.0, pace[LABELS_ALONE]).min(most);
+        let taken = (seconds / 2.0).min(needed(alone.max(1), pace[LABELS_ALONE]));
+        let candidate = fitting(seconds - taken, pace[&first.name]).min(most);
+        Self { alone, candidate: Some(candidate) }
+    }
+
+    /// The fewest of a training.
+    pub(super) fn fewest(self) -> u64 {
+        self.candidate.map_or(self.alone, |candidate| candidate.min(self.alone))
+    }
+}
+
+/// The row that is kept where there are few steps and the trial decides nothing: the labels alone
+/// where the first candidate has fewer than `trial.steps`, and the frozen features (`has_frozen`)
+/// where the labels alone have hardly a step either.
 pub(super) fn of_few_steps(
     recipe: &Recipe,
     trial: &Trial,
-    start: &Start,
-    steps: impl Fn(&str) -> u64,
+    has_frozen: bool,
+    steps: Steps,
 ) -> Option<Choice> {
-    let first = &recipe.candidates.first()?.name;
     let enough = recipe.trial.steps.min(recipe.train.steps);
-    let (own, alone) = (steps(first), steps(LABELS_ALONE));
-    if trial.decides || own >= enough {
+    let least = (SHARE * enough as f64).ceil() as u64;
+    let Steps { alone, candidate } = steps;
+    let has_few = candidate.is_some_and(|candidate| candidate < enough);
+    let is_frozen_better = has_frozen && alone < least && (has_few || candidate.is_none());
+    if trial.decides || !(has_few || is_frozen_better) {
         return None;
     }
-    let is_start_better = (alone as f64) < SHARE * enough as f64 && start.penalty().is_some();
-    let why = format!(
-        "there is time for {own} steps of {first} and {alone} of {LABELS_ALONE}: a method that \
-         learns from its own predictions needs {enough} or more (trial.steps)"
-    );
-    let row = if is_start_better { FROZEN } else { LABELS_ALONE };
+    let mut why = match (candidate, recipe.candidates.first()) {
+        (Some(candidate), Some(first)) => format!(
+            "there is time for {candidate} steps of {} and {alone} of {LABELS_ALONE}: a method that \
+             learns from its own predictions needs {enough} or more (trial.steps)",
+            first.name
+        ),
+        _ => format!("there is time for {alone} steps of {LABELS_ALONE}"),
+    };
+    let row = if is_frozen_better { FROZEN } else { LABELS_ALONE };
+    if is_frozen_better {
+        why += &format!(
+            ", and fine-tuning needs {least} or more to get ahead of the features that it starts from"
+        );
+    }
     Some(Choice { row: row.to_owned(), why })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Ten steps a second of the labels alone, five of the candidate; 1,000 steps at most.
+    fn recipe(has_candidate: bool) -> (Recipe, BTreeMap<String, f64>) {
+        let mut text = "minutes = 1.0
+            unlabeled_ratio = 1
+            weak = []
+            strong = []
+            net = { kind = 'wide-resnet', depth = 10, width = 1 }
+            data = { kind = 'digits', labels_per_class = 1 }
+            [train]
+            steps = 1000
+            batch = 4
+            lr = { kind = 'constant', value = 0.1 }
+            optim = { kind = 'adamw' }
+            "
+        .to_owned();
+        if has_candidate {
+            text += "\n[[candidates]]\nname = 'it'\nmethod = { kind = 'supervised' }";
+        }
+        let pace = [(LABELS_ALONE.to_owned(), 0.1), ("it".to_owned(), 0.2)];
+        (toml::from_str(&text).expect("a recipe"), pace.into())
+    }
+
+    #[test]
+    fn what_the_labels_alone_do_not_need_goes_to_the_candidate() {
+        let (recipe, pace) = recipe(true);
+        let of = |seconds| Steps::fitting(&recipe, seconds, &pace);
+        assert_eq!(of(20.01), Steps { alone: 92, candidate: Some(46) });
+        let long = of(250.0);
+        assert_eq!(long.alone, 1000);
+        let long = long.candidate.expect("a candidate");
+        assert!((640..=655).contains(&long), "{long}");
+        assert_eq!(of(0.0).fewest(), 0);
+        let (recipe, pace) = self::recipe(false);
+        let alone = Steps::fitting(&recipe, 10.01, &pace);
+        assert_eq!(alone, Steps { alone: 92, candidate: None });
+    }
+
+    #[test]
+    fn what_has_no_time_is_not_kept() {
+        let kept = |has_candidate, has_frozen, alone, own: u64| {
+            let (recipe, _) = recipe(has_candidate);
+            let steps = Steps { alone, candidate: has_candidate.then_some(own) };
+            of_few_steps(&recipe, &Trial::default(), has_frozen, steps).map(|choice| choice.row)
+        };
+        let row = |name: &str| Some(name.to_owned());
+        assert_eq!(kept(true, true, 200, 100), None);
+        assert_eq!(kept(true, true, 198, 99), row(LABELS_ALONE));
+        assert_eq!(kept(true, true, 25, 12), row(LABELS_ALONE));
+        assert_eq!(kept(true, true, 24, 12), row(FROZEN));
+        assert_eq!(kept(true, false, 24, 12), row(LABELS_ALONE));
+        assert_eq!(kept(false, true, 24, 0), row(FROZEN));
+        assert_eq!(kept(false, true, 25, 0), None);
+        assert_eq!(kept(false, false, 24, 0), None);
+        let (recipe, _) = recipe(true);
+        let steps = Steps { alone: 24, candidate: Some(12) };
+        let decides = Trial { decides: true, ..Trial::default() };
+        assert!(of_few_steps(&recipe, &decides, true, steps).is_none());
+        let told = of_few_steps(&recipe, &Trial::default(), true, steps).expect("a choice").why;
+        assert!(told.contains("12 steps of it and 24 of labels-alone"), "{told}");
+        assert!(told.contains("fine-tuning needs 25 or more"), "{told}");
+    }
 }

@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 use torch::store;
 use weights::StateDict;
 
-use super::choice::of_few_steps;
+use super::choice::{Steps, of_few_steps};
 use super::pictures;
 use super::recipe::{FROZEN, Recipe};
 use super::start::Start;
@@ -23,7 +23,7 @@ use crate::run::cost::StageCost;
 use crate::run::files;
 use crate::run::lists::{self, Unlabeled};
 use crate::run::measured::{Measured, MeasuredOn, Seen};
-use crate::run::pace::{FEWEST_STEPS, fitting, needed};
+use crate::run::pace::{FEWEST_STEPS, needed};
 use crate::run::seeds::SeedRun;
 use crate::run::trial::{Choice, LABELS_ALONE, Trial};
 
@@ -69,6 +69,10 @@ const FILE: &str = "outcome.json";
 /// The share of the time that measuring the pace may take.
 const PACE_SHARE: f64 = 0.1;
 
+/// A training of so many steps tells what a step takes better than the few that were measured for
+/// it.
+const TELLING_STEPS: u64 = 50;
+
 /// How many single pictures of a kind the report shows.
 pub(super) const SHOWN: usize = 18;
 
@@ -95,19 +99,17 @@ fn find(
     let spent = dir.join("spent.json");
     let clock = Clock::start(recipe.minutes, began, &spent)?;
     let setting = Setting::unmeasured(data, recipe.shared(), run, &dir)?;
-    let everyone: Vec<usize> = (0..data.labeled.len()).collect();
-
     let start = Start::new(recipe, &setting, given, &dir)?;
     if start.penalty().is_some() {
         // It is used as any other network of the run.
         let dir = dir.join(FROZEN);
         Setting::unmeasured(data, recipe.shared(), run, &dir)?;
-        let tensors = start.on(&everyone)?.params.tensors();
+        let tensors = start.on_all()?.params.tensors();
         store::save(&dir.join("final.safetensors"), &tensors, &BTreeMap::new())?;
     }
     let mut pace = BTreeMap::new();
     for (name, _) in recipe.methods() {
-        let (model, dir) = (start.on(&everyone)?, dir.join("pace").join(name));
+        let (model, dir) = (start.on_all()?, dir.join("pace").join(name));
         let training = Training { recipe, data, name, start: model, dir: &dir };
         let seconds = PACE_SHARE * 60.0 * recipe.minutes / recipe.methods().count() as f64;
         pace.insert(name.to_owned(), training.pace(seconds, run)?);
@@ -123,7 +125,7 @@ fn find(
     let mut rows = Vec::new();
     let looking = Instant::now();
     if let (Some(subset), Some(_)) = (measured_on, start.penalty()) {
-        let fast = setting.fast(&recipe.net, start.on(&everyone)?);
+        let fast = setting.fast(&recipe.net, start.on_all()?);
         let said = evaluator.predict(&fast, subset)?;
         let scores = subset.scores(&said);
         rows.push(Measured { name: FROZEN.to_owned(), scores, steps: 0 });
@@ -138,29 +140,33 @@ fn find(
     let reserve = an_image * (2 * seen + data.unlabeled.len()) as f64 + 2.0;
     clock.note()?;
 
+    let before = clock.spent();
     let share = recipe.trial.share * (clock.left() - reserve).max(0.0);
     let trial = files::once(&dir.join("trial.json"), || {
         trial::run(recipe, &setting, &start, (share, &pace), run)
     })?;
     clock.note()?;
     let candidates: Vec<&str> = recipe.candidates.iter().map(|c| c.name.as_str()).collect();
-    let each = (clock.left() - reserve).max(0.0) / if candidates.is_empty() { 1.0 } else { 2.0 };
     // A process that goes on has less time left than the one that chose.
     let (choice, mut notes) = files::once(&dir.join("choice.json"), || {
-        let few = of_few_steps(recipe, &trial, &start, |name| fitting(each, pace[name]));
-        let choice = match few {
+        let steps = Steps::fitting(recipe, (clock.left() - reserve).max(0.0), &pace);
+        let choice = match of_few_steps(recipe, &trial, start.penalty().is_some(), steps) {
             Some(choice) => choice,
             None => trial.choose(&[LABELS_ALONE], &candidates, "images")?,
         };
-        let slowest = pace.values().copied().fold(0.0, f64::max);
-        let is_short = fitting(each, slowest) < FEWEST_STEPS;
-        let note = is_short.then(|| {
-            let steps: f64 = pace.values().map(|pace| needed(FEWEST_STEPS, *pace)).sum();
+        let fewest = FEWEST_STEPS.min(recipe.train.steps);
+        let note = (steps.fewest() < fewest).then(|| {
+            // Trainings of so few steps get the same time, so the slowest says how much; and the
+            // trial takes its share of whatever there is.
+            let slowest = pace.values().copied().fold(0.0, f64::max);
+            let trainings = if candidates.is_empty() { 1.0 } else { 2.0 };
+            let trial = if trial.scores.is_empty() { 0.0 } else { recipe.trial.share };
+            let seconds = trainings * needed(fewest, slowest) / (1.0 - trial);
             format!(
-                "{} minutes are too short for {FEWEST_STEPS} steps of each training, which are made \
-                 all the same: give it {:.1} minutes or more on this machine",
+                "{} minutes are too short for {fewest} steps of each training, which are made all \
+                 the same: give it {:.1} minutes or more on this machine",
                 recipe.minutes,
-                (clock.spent() + reserve + steps) / 60.0
+                ((before + reserve + seconds) / 6.0).ceil() / 10.0
             )
         });
         Ok((choice, note.into_iter().collect::<Vec<String>>()))
@@ -173,12 +179,18 @@ fn find(
     let names: Vec<&str> = std::iter::once(LABELS_ALONE).chain(best_candidate).collect();
     let mut cost = trial.cost;
     let (mut curves, mut unlabeled) = (Vec::new(), Vec::new());
+    // How much slower the machine is than when its pace was measured.
+    let mut slower = 1.0;
     for (i, name) in names.iter().copied().enumerate() {
         let left = names.len() - i;
         let seconds = ((clock.left() - reserve) / left as f64).max(0.0);
-        let (model, dir) = (start.on(&everyone)?, dir.join(name));
+        let (model, dir) = (start.on_all()?, dir.join(name));
         let training = Training { recipe, data, name, start: model, dir: &dir };
-        let trained = training.train(seconds, pace[name], run)?;
+        let trained = training.train(seconds, slower * pace[name], run)?;
+        if trained.steps >= TELLING_STEPS {
+            let took = trained.cost.seconds / trained.steps as f64;
+            slower = (took / pace[name]).clamp(1.0, 2.0);
+        }
         if trained.steps < trained.planned {
             let note = format!(
                 "{name} was ended by its time after {} of {} steps, {:.0} s: steps took longer than \
@@ -203,7 +215,7 @@ fn find(
         clock.note()?;
     }
     if choice.row == FROZEN {
-        let fast = setting.fast(&recipe.net, start.on(&everyone)?);
+        let fast = setting.fast(&recipe.net, start.on_all()?);
         unlabeled = lists::of(data.unlabeled.ids(), &evaluator.predict(&fast, &data.unlabeled)?);
     }
     let part = match part {

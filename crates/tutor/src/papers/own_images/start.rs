@@ -1,11 +1,13 @@
 //! Where all trainings of a seed start: the published net, and a linear classifier on its features.
 
 use std::cell::RefCell;
-use std::path::Path;
+use std::collections::BTreeMap;
+use std::collections::btree_map::Entry;
+use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result};
-use torch::{Kind, Model, Tensor};
+use torch::{Kind, Model, Tensor, store};
 use train::Logistic;
 use vision_models::published::{self, Head};
 use weights::StateDict;
@@ -35,8 +37,9 @@ struct Probe {
     c: f64,
     /// Seconds that one fit may take.
     seconds: f64,
-    /// The newest fit, and the images that it is of.
-    newest: RefCell<Option<(Vec<usize>, Logistic)>>,
+    /// Where fits are kept, and those that this process knows, by name.
+    dir: PathBuf,
+    heads: RefCell<BTreeMap<String, Logistic>>,
 }
 
 /// The penalties that are tried, the strongest first, which is the better of equals and the fastest
@@ -76,8 +79,15 @@ impl Start {
         let evaluator = setting.evaluator(&recipe.evaluate.augment).interruptible();
         let features = evaluator.features(&setting.fast(&recipe.net, &model), labeled)?;
         let (classes, seconds) = (setting.classes(), (60.0 * recipe.minutes).min(1e9));
-        let (fit, newest) = (FIT_SHARE * seconds, RefCell::default());
-        let mut probe = Probe { features, labels, classes, c: USUAL, seconds: fit, newest };
+        let mut probe = Probe {
+            features,
+            labels,
+            classes,
+            c: USUAL,
+            seconds: FIT_SHARE * seconds,
+            dir: dir.join("heads"),
+            heads: RefCell::default(),
+        };
         let folds = folds(&probe.labels, 5, 0.2, setting.key("probe"));
         // Another process may have more time for it, or less.
         let chosen = || probe.best_penalty(&folds, CHOICE_SHARE * seconds);
@@ -90,27 +100,48 @@ impl Start {
         self.probe.as_ref().map(|probe| probe.c)
     }
 
-    /// The net with the head that is fitted to the labelled images at `positions`; a net that
-    /// starts at random as it is.
-    pub(super) fn on(&self, positions: &[usize]) -> Result<&Model> {
-        if let Some(probe) = &self.probe {
-            let mut newest = probe.newest.borrow_mut();
-            let (_, fitted) = match newest.take().filter(|(of, _)| of == positions) {
-                Some(known) => newest.insert(known),
-                None => {
-                    let until = Instant::now() + Duration::from_secs_f64(probe.seconds);
-                    let fitted = probe.fit(positions, probe.c, until);
-                    interrupt::check()?;
-                    newest.insert((positions.to_vec(), fitted))
-                }
-            };
-            self.model.last_layer().set(&fitted.weight, &fitted.bias);
-        }
+    /// The net with the head that is fitted to the labelled images at `positions`, by a name of
+    /// theirs; a net that starts at random as it is. A head is kept: one whose fit the clock ends
+    /// would be another in the next process.
+    pub(super) fn on(&self, name: &str, positions: &[usize]) -> Result<&Model> {
+        let Some(probe) = &self.probe else { return Ok(&self.model) };
+        let mut heads = probe.heads.borrow_mut();
+        let head = match heads.entry(name.to_owned()) {
+            Entry::Occupied(known) => known.into_mut(),
+            Entry::Vacant(place) => place.insert(probe.head(name, positions)?),
+        };
+        self.model.last_layer().set(&head.weight, &head.bias);
         Ok(&self.model)
+    }
+
+    /// The net with the head that is fitted to all labelled images.
+    pub(super) fn on_all(&self) -> Result<&Model> {
+        let labeled = self.probe.as_ref().map_or(0, |probe| probe.labels.len());
+        self.on("all", &(0..labeled).collect::<Vec<_>>())
     }
 }
 
 impl Probe {
+    /// The head of some images, as an earlier process kept it, or fitted and kept now.
+    fn head(&self, name: &str, positions: &[usize]) -> Result<Logistic> {
+        let file = self.dir.join(format!("{name}.safetensors"));
+        if file.exists() {
+            let mut tensors = store::load(&file)?.tensors;
+            let mut take = |part: &str| {
+                tensors.remove(part).with_context(|| format!("{}: no {part}", file.display()))
+            };
+            return Ok(Logistic { weight: take("weight")?, bias: take("bias")? });
+        }
+        let until = Instant::now() + Duration::from_secs_f64(self.seconds);
+        let head = self.fit(positions, self.c, until);
+        interrupt::check()?;
+        files::make_folder(&self.dir)?;
+        let tensors = [("weight", &head.weight), ("bias", &head.bias)];
+        let tensors = tensors.map(|(part, tensor)| (part.to_owned(), tensor.shallow_clone()));
+        store::save(&file, &tensors, &BTreeMap::new())?;
+        Ok(head)
+    }
+
     fn of(&self, positions: &[usize]) -> (Tensor, Tensor) {
         let at: Vec<i64> = positions.iter().map(|&i| i as i64).collect();
         let labels: Vec<i64> = positions.iter().map(|&i| i64::from(self.labels[i])).collect();

@@ -44,7 +44,10 @@ pub(super) fn run(
     }
     for (number, fold) in folds.iter().enumerate() {
         let of_fold = data.holding_out(&fold.trained, &fold.held_out);
-        let model = start.on(&fold.trained)?;
+        let model = match fold.held_out.is_empty() {
+            true => start.on_all()?,
+            false => start.on(&format!("fold-{}", number + 1), &fold.trained)?,
+        };
         let evaluator = setting.evaluator(&recipe.evaluate.augment).interruptible();
         if start.penalty().is_some() {
             let fast = setting.fast(&recipe.net, model);
