@@ -57,7 +57,7 @@ pub struct RaterQuality {
     pub agrees_specific: Share,
     /// Median time for an answer, in seconds.
     pub median_seconds: Option<f64>,
-    /// How many of the answers took less than a tenth of the median of all raters' answers, or less than
+    /// How many of the answers took less than a tenth of the median of all raters', or less than
     /// half a second.
     pub hasty: usize,
     /// The longest run of the same label, in the order in which the items were answered.

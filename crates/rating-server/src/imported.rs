@@ -4,7 +4,6 @@
 use crate::audit::{self, TOOL};
 use crate::error::{Error, Result};
 use crate::items::Imported;
-use crate::records::{Names, id_column, order_column};
 use crate::seats;
 use crate::secret::keyed_name;
 use crate::settings::Settings;
@@ -146,9 +145,8 @@ pub(crate) fn judgments(db: &Connection, judgments: &[Judgment], now: i64) -> Re
     Ok(judgments.len())
 }
 
-/// All judgements, in an order that tells no more than the names do.
-pub(crate) fn all_judgments(db: &Connection, names: Names) -> Result<Vec<Judgment>> {
-    let (id, order) = (id_column(names), order_column(names));
+/// All judgements, by a column that names their items and in the order of another.
+pub(crate) fn all_judgments(db: &Connection, id: &str, order: &str) -> Result<Vec<Judgment>> {
     let mut statement = db.prepare_cached(&format!(
         "SELECT item.{id}, judge, label, output FROM judgment JOIN item ON item.id = judgment.item
          ORDER BY judge, item.{order}"
@@ -182,7 +180,7 @@ fn labelled(name: &str) -> Option<Label> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{Deletion, NewRater, Project};
+    use crate::{Deletion, Names, NewRater, Project};
     use eval_ssa::{Item, Turn};
 
     fn item(id: &str) -> Item {

@@ -115,7 +115,7 @@ fn study(db: &Connection, votes: u32, seed: u64, names: Names) -> Result<Study> 
         }
     }
     votes_of(db, names, &mut study)?;
-    study.judgments = imported::all_judgments(db, names)?;
+    study.judgments = imported::all_judgments(db, id_column(names), order_column(names))?;
     study.adjudications = decisions::all(db, id_column(names))?;
     Ok(study)
 }
