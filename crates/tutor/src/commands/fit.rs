@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use anyhow::{Context, Result};
+use weights::catalog;
 
 use super::ranges;
 use super::skipped::skipped_by;
@@ -128,8 +129,20 @@ impl Data {
         };
         let plan = own_texts::plan::plan(&given);
         let plan = plan.map_err(|error| skipped_by("--skip-bad", error))?;
-        Ok((plan.recipe, plan.lines))
+        let offer = self.weights.is_none().then(text_offer).flatten();
+        Ok((plan.recipe, plan.lines.into_iter().chain(offer).collect()))
     }
+}
+
+/// A published network that would help with texts.
+fn text_offer() -> Option<String> {
+    let (net, folder) = (catalog::text_nets().into_iter().next()?, catalog::folder().ok()?);
+    let name = &net.name;
+    let get = match net.is_in(&folder) {
+        true => String::new(),
+        false => format!("`tutor weights fetch {name}` gets one for English once, then "),
+    };
+    Some(format!("a published network may help: {get}`--weights {name}` starts from it"))
 }
 
 pub(crate) fn run(args: &Args) -> Result<()> {

