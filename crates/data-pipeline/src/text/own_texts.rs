@@ -74,14 +74,20 @@ fn usual(columns: &[String], names: &[&str]) -> Option<String> {
 
 impl OwnTexts {
     /// Finds the two columns of a table of pairs by their usual names, where no column of texts is
-    /// given. A table without both columns of a usual pair is left to be read as single texts.
+    /// given. A table without both columns of a usual pair, or with a column of texts of another
+    /// usual name, is left to be read as single texts.
     ///
     /// # Errors
     /// When the table cannot be read.
     pub fn with_usual_pair(mut self, path: &Path) -> Result<Self, DataError> {
         if self.text.is_none() && self.pair.is_none() {
             let columns = table::names(path)?;
-            let both = |[a, b]: &[&str; 2]| usual(&columns, &[*a]).zip(usual(&columns, &[*b]));
+            let single = usual(&columns, &TEXTS).map(|column| column.to_lowercase());
+            let both = |names: &[&str; 2]| {
+                let is_other = single.as_ref().is_some_and(|name| !names.contains(&name.as_str()));
+                let [a, b] = names.map(|name| usual(&columns, &[name]));
+                a.zip(b).filter(|_| !is_other)
+            };
             (self.text, self.pair) = PAIRS.iter().find_map(both).unzip();
         }
         Ok(self)

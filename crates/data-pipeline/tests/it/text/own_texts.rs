@@ -149,7 +149,9 @@ fn a_usual_pair_is_found_where_no_column_of_texts_is_named() {
     let none = OwnTexts::default;
     assert_eq!(found(none(), "label,Sentence2,Sentence1"), both("Sentence1", "Sentence2"));
     assert_eq!(found(none(), "premise,hypothesis,label"), both("premise", "hypothesis"));
-    // One of two is no pair, and what is named is left alone.
+    assert_eq!(found(none(), "question,sentence,label"), both("question", "sentence"));
+    // One of two is no pair, a text beside two is the text, and what is named is left alone.
+    assert_eq!(found(none(), "text,premise,hypothesis"), (None, None));
     assert_eq!(found(none(), "premise,text,label"), (None, None));
     assert_eq!(found(own(), "premise,hypothesis,t"), (Some("t".into()), None));
 }
