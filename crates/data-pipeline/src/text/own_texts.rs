@@ -1,4 +1,5 @@
-//! One's own texts: tables with a column of texts and one of labels, and files of running text.
+//! One's own texts: tables with one or two columns of texts and one of labels, and files of running
+//! text.
 
 use super::read::{Boundary, Corpus, OnBadInput, ReadOptions, Tally, ends_with, files};
 use super::table::{self, bad};
@@ -26,7 +27,7 @@ pub enum LabelKind {
 pub struct OwnTexts {
     /// The column of texts; looked for by the usual names if not given.
     pub text: Option<String>,
-    /// The column of second texts.
+    /// The column of second texts, where rows are pairs.
     pub pair: Option<String>,
     /// The column of labels; none for unlabelled texts.
     pub label: Option<String>,
@@ -54,6 +55,14 @@ const TEXTS: [&str; 10] = [
     "sentence1",
 ];
 
+/// Usual names of the two columns of pairs, in lower case: those of GLUE's tasks.
+const PAIRS: [[&str; 2]; 4] = [
+    ["sentence1", "sentence2"],
+    ["premise", "hypothesis"],
+    ["question1", "question2"],
+    ["question", "sentence"],
+];
+
 /// Usual names of the column of labels, in lower case.
 const LABELS: [&str; 9] =
     ["label", "labels", "class", "category", "target", "sentiment", "rating", "score", "y"];
@@ -64,6 +73,26 @@ fn usual(columns: &[String], names: &[&str]) -> Option<String> {
 }
 
 impl OwnTexts {
+    /// Finds the two columns of a table of pairs by their usual names, where no column of texts is
+    /// given. A table without both columns of a usual pair, or with a column of texts of another
+    /// usual name, is left to be read as single texts.
+    ///
+    /// # Errors
+    /// When the table cannot be read.
+    pub fn with_usual_pair(mut self, path: &Path) -> Result<Self, DataError> {
+        if self.text.is_none() && self.pair.is_none() {
+            let columns = table::names(path)?;
+            let single = usual(&columns, &TEXTS).map(|column| column.to_lowercase());
+            let both = |names: &[&str; 2]| {
+                let is_other = single.as_ref().is_some_and(|name| !names.contains(&name.as_str()));
+                let [a, b] = names.map(|name| usual(&columns, &[name]));
+                a.zip(b).filter(|_| !is_other)
+            };
+            (self.text, self.pair) = PAIRS.iter().find_map(both).unzip();
+        }
+        Ok(self)
+    }
+
     /// Finds the columns of texts and labels of a table by their usual names, where they are not
     /// given.
     ///
@@ -88,11 +117,12 @@ impl OwnTexts {
     }
 
     /// Reads tables (`.csv`, `.tsv`, `.jsonl`, `.parquet`), and running text of which each line is
-    /// a text, one after the other. Folders and patterns stand for their files. Rows without text
-    /// are bad input; rows with an empty label are unlabelled.
+    /// a text, one after the other. Folders and patterns stand for their files. Rows without text,
+    /// or of a pair without one of the two, are bad input; rows with an empty label are unlabelled.
     ///
     /// # Errors
-    /// When a file or column is not there, and for bad rows as asked.
+    /// When a file or column is not there, when pairs are to be read from running text, and for bad
+    /// rows as asked.
     pub fn read(&self, paths: &[PathBuf]) -> Result<TextSet, DataError> {
         let mut tally = Tally::default();
         let mut rows: Vec<(String, Texts, Option<String>, PathBuf, u64)> = Vec::new();
@@ -100,6 +130,17 @@ impl OwnTexts {
         for path in &files {
             let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
             if !ends_with(path, &["csv", "tsv", "jsonl", "ndjson", "parquet"]) {
+                if let Some(pair) = &self.pair {
+                    let text = self.text.as_deref().unwrap_or_default();
+                    return Err(DataError::Missing {
+                        path: path.clone(),
+                        fault: format!(
+                            "a file of a text a line holds no pairs, which are read from the columns \
+                             `{text}` and `{pair}`"
+                        ),
+                        way_out: "name a table: .csv, .tsv, .jsonl, .parquet",
+                    });
+                }
                 self.running(path, &mut tally, |number, a| {
                     let id = format!("{name}/{number}");
                     rows.push((id, Texts { a, b: None }, None, path.clone(), number));
@@ -126,8 +167,11 @@ impl OwnTexts {
                 let a = cells.next().flatten().unwrap_or_default();
                 let b = self.pair.as_ref().map(|_| cells.next().flatten().unwrap_or_default());
                 let label = cells.next().flatten().filter(|label| !label.trim().is_empty());
-                if a.trim().is_empty() {
-                    let fault = format!("the column `{text}` is empty");
+                let sides = [(Some(text.as_str()), Some(&a)), (self.pair.as_deref(), b.as_ref())];
+                let empty =
+                    sides.iter().find(|(_, side)| side.is_some_and(|s| s.trim().is_empty()));
+                if let Some((Some(column), _)) = empty {
+                    let fault = format!("the column `{column}` is empty");
                     let error = fault_at(path, row.line, fault, "mend it, or let it be skipped");
                     bad(error, self.on_bad, &mut tally, "a row without text")?;
                     continue;

@@ -226,6 +226,12 @@ fn json(
             }
         }
     }
+    // A column that no row has a cell of may be one that no object has.
+    let is_empty = |place: &usize| rows.iter().all(|row| row.cells[*place].is_none());
+    if !rows.is_empty() && (0..wanted.len()).any(|place| is_empty(&place)) {
+        let names = keys(Lines::open(path, on_bad, LONGEST)?)?;
+        places(path, &names.iter().map(String::as_str).collect::<Vec<_>>(), wanted)?;
+    }
     Ok(rows)
 }
 
@@ -267,7 +273,7 @@ fn places(path: &Path, names: &[&str], wanted: &[&str]) -> Result<Vec<usize>, Da
             path: path.to_path_buf(),
             line: 1,
             fault: format!("no column `{wanted}` among {}", names.join(", ")),
-            way_out: "name a column of the first line",
+            way_out: "name a column that is there",
         })
     };
     wanted.iter().map(place).collect()

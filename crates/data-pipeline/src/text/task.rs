@@ -102,6 +102,11 @@ impl TextSet {
         &self.notes
     }
 
+    /// Whether its examples are pairs.
+    pub fn has_pairs(&self) -> bool {
+        self.examples.iter().any(|example| example.texts.b.is_some())
+    }
+
     /// The scores of all examples. Fails if one has none.
     pub fn scores(&self) -> Result<Vec<f32>, DataError> {
         let score = |example: &Example| match example.target {

@@ -8,3 +8,10 @@ pub struct Texts {
     /// The second text.
     pub b: Option<String>,
 }
+
+impl Texts {
+    /// The text, or both.
+    pub fn iter(&self) -> impl Iterator<Item = &str> {
+        std::iter::once(self.a.as_str()).chain(self.b.as_deref())
+    }
+}

@@ -24,7 +24,7 @@ pub(crate) struct Args {
     /// The folder of a run, as `runs/noisy-student/latest` (not with --weights), and what the
     /// network is scored on: a folder with a sub-folder for each class, named as in training, or
     /// with `labels.csv`; a table of files and labels; Parquet files of images. For texts, a table
-    /// with a column of texts and one of labels.
+    /// with a column of texts, or the two of pairs, and one of labels.
     #[arg(required = true, num_args = 1..=2, value_names = ["RUN", "SAMPLES"])]
     paths: Vec<PathBuf>,
     /// Scores published weights, or what `tutor export` wrote, instead of a run: a file, a

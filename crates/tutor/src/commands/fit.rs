@@ -19,12 +19,13 @@ pub(crate) struct Data {
     #[arg(long, value_name = "PATH", required_unless_present = "text")]
     labeled: Option<PathBuf>,
     /// Labelled texts, in place of pictures: a table (`.csv`, `.tsv`, `.jsonl`, `.parquet`) with a
-    /// column of texts and one of labels. Rows without a label are unlabelled texts.
+    /// column of texts, or two of pairs, and one of labels. Rows without a label are unlabelled.
     #[arg(long, value_name = "FILE", conflicts_with = "labeled")]
     text: Option<PathBuf>,
-    /// The column of texts; looked for by the usual names without it.
+    /// The column of texts. Given twice, the two columns of pairs that are judged together, as
+    /// premise and hypothesis. Looked for by the usual names without it.
     #[arg(long, value_name = "NAME", requires = "text")]
-    text_column: Option<String>,
+    text_column: Vec<String>,
     /// The column of labels; looked for by the usual names without it.
     #[arg(long, value_name = "NAME", requires = "text")]
     label_column: Option<String>,
@@ -35,7 +36,8 @@ pub(crate) struct Data {
     /// that it does not name are unlabelled.
     #[arg(long, value_name = "FILE", conflicts_with = "text")]
     labels: Option<PathBuf>,
-    /// Unlabelled pictures; or unlabelled texts, a table or a file with a text a line.
+    /// Unlabelled pictures; or unlabelled texts, a table or a file with a text a line; of pairs, a
+    /// table with both columns.
     #[arg(long, value_name = "PATH")]
     unlabeled: Option<PathBuf>,
     /// Labelled pictures or texts to measure the result on, once.
@@ -116,7 +118,7 @@ impl Data {
     fn plan_texts(&self, text: PathBuf, device: torch::Device) -> Result<(String, Vec<String>)> {
         let given = own_texts::plan::Given {
             text,
-            text_column: self.text_column.clone(),
+            text_columns: self.text_column.clone(),
             label_column: self.label_column.clone(),
             unlabeled: self.unlabeled.clone(),
             validation: self.validation.clone(),

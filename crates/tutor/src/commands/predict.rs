@@ -23,7 +23,8 @@ pub(crate) struct Args {
     which: Which,
     /// The folder of samples; sub-folders are searched too. Tables of files and Parquet files of
     /// images are read as well. For a classifier of texts: a table with a column of texts, or a
-    /// file with a text a line.
+    /// file with a text a line; for one of pairs, a table with the two columns that it learned
+    /// from.
     samples: PathBuf,
     /// Where the labels go: `.csv`, `.parquet` or `.jsonl`. A file that is there is replaced if it
     /// is named here; without this option it is `labels.csv`, which must not be there. Beside it

@@ -122,8 +122,8 @@ impl Experiment for Finetune {
         };
         ensure!(
             !config.task.has_pairs() && !config.task.classes().is_empty(),
-            "{} judges two texts at once, and a table of texts has one a row; the predictions of \
-             its test part lie in {}",
+            "{} is a task of its own files, of two texts or a score each; the predictions of its test \
+             part lie in {} (a classifier for tables of pairs is made by tutor fit --text)",
             config.task.name(),
             seed.join(summary::PREDICTIONS).display()
         );

@@ -100,7 +100,7 @@ pub(crate) trait Predictor {
 
 /// Samples that are open to be shown to a network, in a fixed order.
 pub(crate) trait Shown {
-    /// What the samples are: `images`, `texts`.
+    /// What the samples are: `images`, `texts`, `pairs`.
     fn unit(&self) -> &'static str;
 
     fn len(&self) -> usize;

@@ -63,18 +63,18 @@ pub(crate) fn to_label(said: &[Unlabeled]) -> Vec<&Unlabeled> {
 }
 
 /// Writes the list of samples to label next: which, the two most probable classes, the probability
-/// of the first and the margin. `what` is the name of the first column; `more` that of a further
-/// one, and what stands in it for each id.
+/// of the first and the margin. `what` is the name of the first column; `more` those of further
+/// ones, and what stands in each for an id.
 pub(crate) fn write_to_label(
     dir: &Path,
     what: &str,
     classes: &[String],
     said: &[Unlabeled],
-    more: Option<(&str, &BTreeMap<String, String>)>,
+    more: &[(&str, &BTreeMap<String, String>)],
 ) -> Result<()> {
     let mut writer = csv::Writer::from_writer(Vec::new());
     let columns = [what, "label", "or", "probability", "margin"];
-    writer.write_record(columns.into_iter().chain(more.map(|(name, _)| name)))?;
+    writer.write_record(columns.into_iter().chain(more.iter().map(|(name, _)| *name)))?;
     for found in to_label(said) {
         let numbers = [found.probability, found.margin].map(|number| number.to_string());
         let row = [
@@ -84,10 +84,9 @@ pub(crate) fn write_to_label(
             &numbers[0],
             &numbers[1],
         ];
-        let cell =
-            |of: &'_ BTreeMap<String, String>| of.get(&found.id).cloned().unwrap_or_default();
-        let last = more.map(|(_, of)| cell(of));
-        writer.write_record(row.into_iter().chain(last.as_deref()))?;
+        let cell = |of: &BTreeMap<String, String>| of.get(&found.id).cloned().unwrap_or_default();
+        let last: Vec<String> = more.iter().map(|(_, of)| cell(of)).collect();
+        writer.write_record(row.into_iter().chain(last.iter().map(String::as_str)))?;
     }
     Ok(atomic_file::write(&dir.join(TO_LABEL), &writer.into_inner()?)?)
 }

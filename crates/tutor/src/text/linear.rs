@@ -1,13 +1,15 @@
 //! Linear classifiers of texts: on the words and pairs of words in them, and on the directions in
 //! which these vary over many texts (latent semantic analysis), which needs no labels.
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, ensure};
-use data_pipeline::text::{TermOptions, Terms};
+use data_pipeline::text::{TermOptions, Terms, Texts};
 use torch::{Device, Kind, Tensor, store};
 use train::{Logistic, SparseRows, TruncatedSvd};
 
+use super::pair_features;
 use crate::run::folds::{Fold, folds};
 use crate::run::{files, interrupt};
 
@@ -18,32 +20,33 @@ pub(crate) struct Space {
     terms: Terms,
     /// The directions, float64 `[terms, k]`.
     directions: Option<Tensor>,
+    /// Whether its samples are pairs of texts.
+    pairs: bool,
 }
 
 impl Space {
     /// Every term of these texts is a feature of its own.
-    pub(crate) fn of_terms<T: AsRef<str> + Sync>(
-        texts: &[T],
-        options: TermOptions,
-        classes: usize,
-    ) -> Self {
-        Self { terms: Terms::of(texts, options).keep(most_terms(classes)), directions: None }
+    pub(crate) fn of_terms(samples: &[&Texts], options: TermOptions, classes: usize) -> Self {
+        let pairs = are_pairs(samples);
+        let terms = Terms::of(&each_text(samples), options).keep(most_terms(classes, pairs));
+        Self { terms, directions: None, pairs }
     }
 
     /// Latent semantic analysis (Deerwester et al. 1990): the `k` directions in which the terms of
     /// these texts vary most. None where no term is in enough of them.
-    pub(crate) fn latent<T: AsRef<str> + Sync>(
-        texts: &[T],
+    pub(crate) fn latent(
+        samples: &[&Texts],
         options: TermOptions,
         (k, classes): (usize, usize),
     ) -> Result<Option<Self>> {
-        let terms = Terms::of(texts, options).keep(most_terms(classes));
+        let (texts, pairs) = (each_text(samples), are_pairs(samples));
+        let terms = Terms::of(&texts, options).keep(most_terms(classes, pairs));
         interrupt::check()?;
         if terms.names().is_empty() || texts.is_empty() {
             return Ok(None);
         }
-        let svd = TruncatedSvd::of(&SparseRows::new(&terms.rows(texts), terms.names().len()), k);
-        Ok(Some(Self { terms, directions: Some(svd.components) }))
+        let svd = TruncatedSvd::of(&SparseRows::new(&terms.rows(&texts), terms.names().len()), k);
+        Ok(Some(Self { terms, directions: Some(svd.components), pairs }))
     }
 
     /// How many terms are known, and onto how many directions they are projected.
@@ -51,32 +54,114 @@ impl Space {
         (self.terms.names().len(), self.directions.as_ref().map(|of| of.size()[1]))
     }
 
-    /// Texts as points.
-    pub(crate) fn points<T: AsRef<str> + Sync>(&self, texts: &[T]) -> Points {
-        let (terms, width) = (self.terms.rows(texts), self.terms.names().len());
+    /// Whether its samples are pairs of texts.
+    pub(crate) fn has_pairs(&self) -> bool {
+        self.pairs
+    }
+
+    /// Texts or pairs as points.
+    pub(crate) fn points(&self, samples: &[&Texts]) -> Points {
+        let width = self.terms.names().len();
+        let (terms, first) = self.project(&samples.iter().map(|of| &*of.a).collect::<Vec<_>>());
+        let k = self.directions.as_ref().map_or(0, |of| of.size()[1] as usize);
+        if !self.pairs {
+            return Points {
+                terms,
+                width,
+                latent: first.map(|first| Latent { k, first, second: None }),
+            };
+        }
+        let second: Vec<&str> =
+            samples.iter().map(|of| of.b.as_deref().unwrap_or_default()).collect();
+        let (others, second) = self.project(&second);
+        let pair = |(a, b): (&Row, &Row)| pair_features::of_terms(a, b, width as u32);
+        Points {
+            terms: terms.iter().zip(&others).map(pair).collect(),
+            width: pair_features::width(width),
+            latent: first.map(|first| Latent { k, first, second }),
+        }
+    }
+
+    /// Terms and weights of each text, and its projections, row by row, where there are directions.
+    fn project(&self, texts: &[&str]) -> (Vec<Row>, Option<Vec<f64>>) {
+        let terms = self.terms.rows(texts);
         let latent = self.directions.as_ref().map(|directions| {
-            let all = SparseRows::new(&terms, width).times(directions);
-            let all = Vec::<f64>::try_from(all.reshape([-1])).expect("float64");
-            (all, directions.size()[1] as usize)
+            let all = SparseRows::new(&terms, self.terms.names().len()).times(directions);
+            Vec::<f64>::try_from(all.reshape([-1])).expect("float64")
         });
-        Points { terms, width, latent }
+        (terms, latent)
+    }
+
+    /// How many features a classifier sees that looks at so many directions.
+    fn features(&self, directions: usize) -> usize {
+        let terms = self.terms.names().len();
+        match (self.pairs, &self.directions) {
+            (false, _) => directions + terms,
+            (true, None) => pair_features::width(terms),
+            (true, Some(_)) => pair_features::width(directions) + pair_features::width(terms),
+        }
     }
 }
 
-/// Terms at most: the minimiser keeps some twenty matrices of classes and terms.
-fn most_terms(classes: usize) -> usize {
-    ((1 << 22) / classes.max(1)).clamp(1 << 12, 1 << 18)
+/// Columns and what stands in them; in all others stands 0.
+type Row = Vec<(u32, f32)>;
+
+fn are_pairs(samples: &[&Texts]) -> bool {
+    samples.iter().any(|of| of.b.is_some())
 }
 
-/// Texts as points of a [`Space`].
+/// All texts, those of a pair one after the other.
+fn each_text<'a>(samples: &[&'a Texts]) -> Vec<&'a str> {
+    samples.iter().flat_map(|of| of.iter()).collect()
+}
+
+/// Terms at most: the minimiser keeps some twenty matrices of classes and features, and a pair has
+/// three of a term.
+fn most_terms(classes: usize, pairs: bool) -> usize {
+    let features = if pairs { 3 * classes } else { classes };
+    ((1 << 22) / features.max(1)).clamp(1 << 12, 1 << 18)
+}
+
+/// Texts or pairs as points of a [`Space`].
 #[derive(Debug)]
 pub(crate) struct Points {
-    /// Terms and weights of each text.
-    terms: Vec<Vec<(u32, f32)>>,
-    /// How many terms there are.
+    /// The terms of each text or pair, and their weights.
+    terms: Vec<Row>,
+    /// Below what number the columns of terms are.
     width: usize,
-    /// Projections, row by row, and how many numbers each has.
-    latent: Option<(Vec<f64>, usize)>,
+    latent: Option<Latent>,
+}
+
+/// Projections onto directions.
+#[derive(Debug)]
+struct Latent {
+    /// How many numbers a text has.
+    k: usize,
+    /// Of the texts or the first ones of pairs, row by row.
+    first: Vec<f64>,
+    /// Of the second texts of pairs.
+    second: Option<Vec<f64>>,
+}
+
+impl Latent {
+    /// What a classifier sees of a text or pair that looks at so many directions.
+    fn features(&self, i: usize, directions: usize) -> Vec<f32> {
+        let one = |all: &[f64]| -> Vec<f32> {
+            let first = &all[i * self.k..][..directions];
+            // A text of no known term is the point 0.
+            let length = first.iter().map(|x| x * x).sum::<f64>().sqrt().max(1e-12);
+            first.iter().map(|x| (x / length) as f32).collect()
+        };
+        match &self.second {
+            None => one(&self.first),
+            Some(second) => pair_features::of_directions(&one(&self.first), &one(second)),
+        }
+    }
+
+    /// How many numbers these are.
+    fn width(&self, directions: usize) -> usize {
+        if self.second.is_some() { pair_features::width(directions) } else { directions }
+    }
 }
 
 impl Points {
@@ -89,21 +174,17 @@ impl Points {
     /// What a classifier sees of the texts at these positions: the first `directions` of their
     /// projections, brought to length 1, before their terms.
     fn features(&self, at: &[usize], directions: usize) -> SparseRows {
+        let before = self.latent.as_ref().map_or(0, |latent| latent.width(directions));
         let row = |&i: &usize| {
-            let mut row = Vec::with_capacity(directions + self.terms[i].len());
-            if let Some((all, k)) = &self.latent {
-                let first = &all[i * k..][..directions];
-                // A text of no known term is the point 0.
-                let length = first.iter().map(|x| x * x).sum::<f64>().sqrt().max(1e-12);
-                row.extend((0..).zip(first.iter().map(|x| (x / length) as f32)));
+            let mut row = Vec::with_capacity(before + self.terms[i].len());
+            if let Some(latent) = &self.latent {
+                row.extend((0..).zip(latent.features(i, directions)));
             }
-            row.extend(
-                self.terms[i].iter().map(|(term, weight)| (term + directions as u32, *weight)),
-            );
+            row.extend(self.terms[i].iter().map(|(term, weight)| (term + before as u32, *weight)));
             row
         };
-        let rows: Vec<Vec<(u32, f32)>> = at.iter().map(row).collect();
-        SparseRows::new(&rows, directions + self.width)
+        let rows: Vec<Row> = at.iter().map(row).collect();
+        SparseRows::new(&rows, before + self.width)
     }
 }
 
@@ -140,7 +221,7 @@ impl Fitted {
         at: &[usize],
         seed: u64,
     ) -> Result<Self> {
-        let most = points.latent.as_ref().map_or(0, |(_, k)| *k);
+        let most = points.latent.as_ref().map_or(0, |latent| latent.k);
         let mut directions: Vec<usize> = DIRECTIONS.iter().map(|&k| k.min(most)).collect();
         directions.dedup();
         let inner: Vec<u32> = at.iter().map(|&i| labels[i]).collect();
@@ -216,6 +297,8 @@ pub(crate) struct Linear {
 
 /// The file of the terms in a row's folder.
 const TERMS: &str = "terms.json";
+/// What the tensors' file of a classifier of pairs says of it.
+const PAIRS: &str = "pairs";
 
 impl Linear {
     /// Its terms and its tensors in a folder.
@@ -237,7 +320,11 @@ impl Linear {
             tensors.push(("directions".into(), used));
         }
         let [_, file] = Self::files(dir);
-        store::save(&file, &tensors, &[("c".to_owned(), fitted.c.to_string())].into())?;
+        let mut meta = BTreeMap::from([("c".to_owned(), fitted.c.to_string())]);
+        if space.pairs {
+            meta.insert(PAIRS.to_owned(), true.to_string());
+        }
+        store::save(&file, &tensors, &meta)?;
         Ok(())
     }
 
@@ -256,21 +343,23 @@ impl Linear {
         let directions = tensor("directions").map(|of| of.to_kind(Kind::Double));
         let width = terms.names().len() as i64;
         let used = directions.as_ref().map_or(0, |of| of.size().get(1).copied().unwrap_or(-1));
+        ensure!(directions.as_ref().is_none_or(|of| of.size() == [width, used]), damaged());
+        let pairs = stored.meta.contains_key(PAIRS);
+        let space = Space { terms, directions, pairs };
         ensure!(
-            directions.as_ref().is_none_or(|of| of.size() == [width, used])
-                && weight.size() == [classes as i64, used + width]
+            weight.size() == [classes as i64, space.features(used as usize) as i64]
                 && bias.size() == [classes as i64],
             damaged()
         );
         let c = stored.meta.get("c").and_then(|c| c.parse().ok()).with_context(damaged)?;
         let logistic = Logistic { weight, bias };
         let fitted = Fitted { logistic, c, directions: used as usize };
-        Ok(Self { space: Space { terms, directions }, fitted })
+        Ok(Self { space, fitted })
     }
 
     /// The probability of each class for each text, row by row.
-    pub(crate) fn probabilities<T: AsRef<str> + Sync>(&self, texts: &[T]) -> Vec<f32> {
-        self.fitted.probabilities(&self.space.points(texts))
+    pub(crate) fn probabilities(&self, samples: &[&Texts]) -> Vec<f32> {
+        self.fitted.probabilities(&self.space.points(samples))
     }
 }
 
@@ -278,12 +367,33 @@ impl Linear {
 mod tests {
     use super::*;
 
-    /// Texts of two topics: each has three words of its own, and says two of them.
-    fn texts() -> (Vec<String>, Vec<u32>) {
-        let words = [["sun", "sand", "sea"], ["snow", "ice", "frost"]];
-        let text =
-            |i: usize| format!("{} {}", words[i % 2][i / 2 % 3], words[i % 2][(i / 2 + 1) % 3]);
-        ((0..60).map(text).collect(), (0..60).map(|i| i % 2).collect())
+    const WORDS: [[&str; 3]; 2] = [["sun", "sand", "sea"], ["snow", "ice", "frost"]];
+
+    /// Says two of the three words of a topic.
+    fn says(topic: usize, i: usize) -> String {
+        format!("{} {}", WORDS[topic][i % 3], WORDS[topic][(i + 1) % 3])
+    }
+
+    fn single(a: impl Into<String>) -> Texts {
+        Texts { a: a.into(), b: None }
+    }
+
+    /// Texts of two topics, by turns.
+    fn texts() -> (Vec<Texts>, Vec<u32>) {
+        ((0..60).map(|i| single(says(i % 2, i / 2))).collect(), (0..60).map(|i| i % 2).collect())
+    }
+
+    /// Pairs of texts, by turns of one topic and of two.
+    fn pairs() -> (Vec<Texts>, Vec<u32>) {
+        let pair = |i: usize| {
+            let (topic, other) = (i / 2 % 2, (i / 2 + i) % 2);
+            Texts { a: says(topic, i / 4), b: Some(says(other, i / 12)) }
+        };
+        ((0..72).map(pair).collect(), (0..72).map(|i| i % 2).collect())
+    }
+
+    fn all(texts: &[Texts]) -> Vec<&Texts> {
+        texts.iter().collect()
     }
 
     #[test]
@@ -292,49 +402,72 @@ mod tests {
         let _alone = torch::rng::exclusive();
         torch::rng::seed(1);
         let options = TermOptions { words: 1, texts: 1 };
-        let space = Space::latent(&texts, options, (2, 2)).unwrap().unwrap();
-        let points = space.points(&texts);
+        let space = Space::latent(&all(&texts), options, (2, 2)).unwrap().unwrap();
+        let points = space.points(&all(&texts));
         // Labels of two texts a topic, of which none says `sea` and `frost`.
         let labelled = [0, 1, 6, 7];
         let fitted = Fitted::to(&points, (&labels, 2), &labelled, 1).unwrap();
-        let shown = space.points(&["sea", "frost"]);
+        let shown = space.points(&[&single("sea"), &single("frost")]);
         let said = fitted.probabilities(&shown);
         assert!(said[0] > 0.5 && said[3] > 0.5, "{said:?}");
         // The labels alone cannot know.
-        let own: Vec<&String> = labelled.iter().map(|&i| &texts[i]).collect();
+        let own: Vec<&Texts> = labelled.iter().map(|&i| &texts[i]).collect();
         let alone = Space::of_terms(&own, options, 2);
-        assert_eq!(
-            alone
-                .points(&["sea"])
-                .logits(
-                    &[0],
-                    &Fitted::to(&alone.points(&texts), (&labels, 2), &labelled, 1).unwrap()
-                )
-                .size(),
-            [1, 2]
-        );
+        let fitted = Fitted::to(&alone.points(&all(&texts)), (&labels, 2), &labelled, 1).unwrap();
+        assert_eq!(alone.points(&[&single("sea")]).logits(&[0], &fitted).size(), [1, 2]);
         assert_eq!(alone.size(), (4, None));
     }
 
     #[test]
+    fn how_texts_of_a_pair_stand_to_each_other_is_learned() {
+        let (pairs, labels) = pairs();
+        let _alone = torch::rng::exclusive();
+        torch::rng::seed(1);
+        let options = TermOptions { words: 1, texts: 1 };
+        let spaces = [
+            Space::of_terms(&all(&pairs), options, 2),
+            Space::latent(&all(&pairs), options, (2, 2)).unwrap().unwrap(),
+        ];
+        for space in spaces {
+            let points = space.points(&all(&pairs));
+            let labelled: Vec<usize> = (0..36).collect();
+            let fitted = Fitted::to(&points, (&labels, 2), &labelled, 1).unwrap();
+            let said = fitted.probabilities(&points);
+            let right = (36..72).filter(|&i| said[2 * i + labels[i] as usize] > 0.5).count();
+            assert_eq!(right, 36, "of 36, with {:?}", space.size());
+        }
+        // Each text alone says nothing: every one stands as often in either class.
+        let first: Vec<Texts> = pairs.iter().map(|pair| single(pair.a.clone())).collect();
+        let alone = Space::of_terms(&all(&first), options, 2);
+        let points = alone.points(&all(&first));
+        let fitted = Fitted::to(&points, (&labels, 2), &(0..72).collect::<Vec<_>>(), 1).unwrap();
+        let said = fitted.probabilities(&points);
+        let right = (0..72).filter(|&i| said[2 * i + labels[i] as usize] > 0.5).count();
+        assert!(right <= 36, "{right} of 72");
+    }
+
+    #[test]
     fn what_is_kept_says_the_same_and_a_wrong_file_is_refused() {
-        let (texts, labels) = texts();
         let folder = tempfile::tempdir().unwrap();
         let _alone = torch::rng::exclusive();
         let options = TermOptions::default();
-        let spaces = [
-            Space::of_terms(&texts, options, 2),
-            Space::latent(&texts, options, (4, 2)).unwrap().unwrap(),
-        ];
-        for space in spaces {
-            let points = space.points(&texts);
-            let all: Vec<usize> = (0..texts.len()).collect();
-            let fitted = Fitted::to(&points, (&labels, 2), &all, 1).unwrap();
-            Linear::keep(folder.path(), &space, &fitted).unwrap();
-            let kept = Linear::open(folder.path(), 2).unwrap();
-            let (ours, theirs) = (fitted.probabilities(&points), kept.probabilities(&texts));
-            assert!(ours.iter().zip(&theirs).all(|(a, b)| (a - b).abs() < 1e-5));
-            assert!(Linear::open(folder.path(), 3).unwrap_err().to_string().contains("terms.json"));
+        for (samples, labels) in [texts(), pairs()] {
+            let samples = all(&samples);
+            let spaces = [
+                Space::of_terms(&samples, options, 2),
+                Space::latent(&samples, options, (4, 2)).unwrap().unwrap(),
+            ];
+            for space in spaces {
+                let points = space.points(&samples);
+                let at: Vec<usize> = (0..samples.len()).collect();
+                let fitted = Fitted::to(&points, (&labels, 2), &at, 1).unwrap();
+                Linear::keep(folder.path(), &space, &fitted).unwrap();
+                let kept = Linear::open(folder.path(), 2).unwrap();
+                let (ours, theirs) = (fitted.probabilities(&points), kept.probabilities(&samples));
+                assert!(ours.iter().zip(&theirs).all(|(a, b)| (a - b).abs() < 1e-5));
+                let error = Linear::open(folder.path(), 3).unwrap_err().to_string();
+                assert!(error.contains("terms.json"), "{error}");
+            }
         }
         let none = tempfile::tempdir().unwrap();
         assert!(Linear::open(none.path(), 2).unwrap_err().to_string().contains("run the same"));

@@ -8,6 +8,7 @@ use std::sync::Arc;
 
 use anyhow::{Context, Result};
 use data_pipeline::digest::Digest;
+use data_pipeline::text::Texts;
 
 use super::linear::Linear;
 use super::predictor::Columns;
@@ -65,8 +66,7 @@ impl Predictor for LinearPredictor {
         });
         let shown = texts.clone();
         let say = move |range: Range<usize>| {
-            let texts: Vec<&str> =
-                shown.examples()[range].iter().map(|of| of.texts.a.as_str()).collect();
+            let texts: Vec<&Texts> = shown.examples()[range].iter().map(|of| &of.texts).collect();
             Ok(self.linear.probabilities(&texts))
         };
         Ok(Box::new(OpenTexts { texts, classes: self.classes.len(), say }))

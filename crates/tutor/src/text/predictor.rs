@@ -29,6 +29,8 @@ use crate::run::stage::Trained;
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Columns {
     pub(crate) text: Option<String>,
+    /// The column of second texts, where rows are pairs.
+    pub(crate) pair: Option<String>,
     pub(crate) label: Option<String>,
     pub(crate) on_bad: OnBadInput,
 }
@@ -36,20 +38,29 @@ pub(crate) struct Columns {
 impl Columns {
     /// A reader of a table of labelled texts; labels must be among `classes`, where they are given.
     pub(crate) fn labeled(&self, path: &Path, classes: Option<Vec<String>>) -> Result<OwnTexts> {
-        let (text, label, on_bad) = (self.text.clone(), self.label.clone(), self.on_bad);
-        let reader = OwnTexts { text, label, classes, on_bad, ..OwnTexts::default() };
+        let reader = OwnTexts { label: self.label.clone(), classes, ..self.reader() };
         Ok(reader.with_usual_columns(path)?)
     }
 
+    /// The same; pairs are looked for by their usual names, where no column of texts is named.
+    pub(crate) fn with_usual_pair(self, path: &Path) -> Result<Self> {
+        let OwnTexts { text, pair, .. } = self.reader().with_usual_pair(path)?;
+        Ok(Self { text, pair, ..self })
+    }
+
+    fn reader(&self) -> OwnTexts {
+        let Self { text, pair, on_bad, .. } = self.clone();
+        OwnTexts { text, pair, on_bad, ..OwnTexts::default() }
+    }
+
     /// Texts whose labels, if there are any, are not read: of the column of texts, or of the one
-    /// with a usual name where a table has no such column. The set knows `classes` all the same.
+    /// with a usual name where a table has no such column; pairs of their columns alone. The set
+    /// knows `classes` all the same.
     pub(crate) fn bare(&self, path: &Path, classes: &[String]) -> Result<TextSet> {
-        let (text, on_bad) = (self.text.clone(), self.on_bad);
-        let classes = Some(classes.to_vec());
-        let mut reader = OwnTexts { text, classes, on_bad, ..OwnTexts::default() };
+        let mut reader = OwnTexts { classes: Some(classes.to_vec()), ..self.reader() };
         let path = [path.to_owned()];
         let read = reader.read(&path);
-        if read.is_err() && reader.text.take().is_some() {
+        if read.is_err() && reader.pair.is_none() && reader.text.take().is_some() {
             // The first error speaks of the column that was asked for.
             return reader.read(&path).or(read).map_err(Into::into);
         }
@@ -185,7 +196,10 @@ impl Predictor for TextPredictor {
         let set = match (labeled, by_name) {
             (false, _) => columns.bare(&path[0], classes)?,
             (true, false) => columns.labeled(&path[0], Some(classes.clone()))?.read(&path)?,
-            (true, true) => renamed(columns.labeled(&path[0], None)?.read(&path)?, classes)?,
+            (true, true) => {
+                let columns = columns.clone().with_usual_pair(&path[0])?;
+                renamed(columns.labeled(&path[0], None)?.read(&path)?, classes)?
+            }
         };
         let set = Arc::new(set);
         let encoded = set.encode(tokenizer, kept.layout)?;

@@ -22,9 +22,14 @@ pub(super) struct OpenTexts<F> {
 /// So many texts are answered at once: those of like length go through a network together.
 const AT_ONCE: usize = 1024;
 
+/// What the samples of a set are, in the plural.
+pub(crate) fn unit(set: &TextSet) -> &'static str {
+    if set.has_pairs() { "pairs" } else { "texts" }
+}
+
 impl<F: Fn(Range<usize>) -> Result<Vec<f32>>> Shown for OpenTexts<F> {
     fn unit(&self) -> &'static str {
-        "texts"
+        unit(&self.texts)
     }
 
     fn len(&self) -> usize {

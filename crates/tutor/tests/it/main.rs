@@ -13,6 +13,7 @@ mod methods;
 mod needed;
 mod numbers;
 mod own_images;
+mod own_pairs;
 mod own_texts;
 mod paraphrases;
 mod pictures;

@@ -3,7 +3,7 @@
 use super::published;
 use data_pipeline::dataset::Samples;
 use data_pipeline::text::read::OnBadInput;
-use data_pipeline::text::{LabelKind, OwnTexts, Target, TextSet};
+use data_pipeline::text::{Example, LabelKind, OwnTexts, Target, TextSet, Texts};
 use proptest::prelude::*;
 use std::fs;
 use std::path::Path;
@@ -81,19 +81,79 @@ fn every_form_of_a_table_says_the_same() {
 #[test]
 fn pairs_scores_and_running_text() {
     let folder = tempfile::tempdir().unwrap();
-    let path = write(folder.path(), "a.csv", "t,u,y\none,two,0.5\nthree,,-2e1\n");
+    let path = write(folder.path(), "a.csv", "t,u,y\none,two,0.5\nthree,four,-2e1\n");
     let scores = OwnTexts { pair: Some("u".into()), kind: LabelKind::Scores, ..own() };
     let set = scores.read(&[path]).unwrap();
     assert_eq!(set.scores().unwrap(), [0.5, -20.0]);
     let b: Vec<_> = set.examples().iter().map(|e| e.texts.b.as_deref()).collect();
-    assert_eq!(b, [Some("two"), Some("")]);
+    assert_eq!(b, [Some("two"), Some("four")]);
+    assert!(set.has_pairs());
     let path = write(folder.path(), "more.txt", "one text\n\nanother\u{2028}one\n");
     let unlabelled = OwnTexts { label: None, ..own() };
     let set = unlabelled.read(&[path]).unwrap();
     assert_eq!(rows(&set), [("one text", None), ("another\u{2028}one", None)]);
+    assert!(!set.has_pairs());
     // Numbers sort as numbers.
     let path = write(folder.path(), "n.csv", "t,y\na,10\nb,9\n");
     assert_eq!(own().read(&[path]).unwrap().classes(), ["9", "10"]);
+}
+
+#[test]
+fn both_texts_of_a_pair_must_be_there() {
+    let folder = tempfile::tempdir().unwrap();
+    let pairs = OwnTexts { pair: Some("u".into()), ..own() };
+    for (name, text, fault) in [
+        ("a.csv", "t,u,y\none,two,a\nthree, ,b\n", "line 3: the column `u` is empty"),
+        ("a.tsv", "u\tt\ty\none\ttwo\ta\nthree\t\tb\n", "line 3: the column `t` is empty"),
+        (
+            "a.jsonl",
+            "{\"t\": \"one\", \"u\": \"two\", \"y\": \"a\"}\n{\"t\": \"three\", \"u\": null}\n",
+            "line 2: the column `u` is empty",
+        ),
+    ] {
+        let path = [write(folder.path(), name, text)];
+        let error = pairs.read(&path).unwrap_err().to_string();
+        assert!(error.contains(fault) && error.contains("let it be skipped"), "{error}");
+        let skipping = OwnTexts { on_bad: OnBadInput::Skip, ..pairs.clone() };
+        let set = skipping.read(&path).unwrap();
+        assert_eq!(set.len(), 1);
+        assert!(set.notes()[0].contains("a row without text (1 times)"), "{:?}", set.notes());
+    }
+    for (name, text, fault) in [
+        ("b.csv", "t,v,y\none,two,a\n", "no column `u` among t, v, y"),
+        (
+            "b.jsonl",
+            "{\"t\": \"one\", \"v\": \"two\", \"y\": \"a\"}\n",
+            "no column `u` among t, v, y",
+        ),
+        ("b.txt", "one\ttwo\n", "holds no pairs, which are read from the columns `t` and `u`"),
+    ] {
+        let error = pairs.read(&[write(folder.path(), name, text)]).unwrap_err().to_string();
+        assert!(error.contains(fault) && error.contains(name), "{error}");
+    }
+    let parquet = write(folder.path(), "b.parquet", include_bytes!("../../golden/classes.parquet"));
+    let columns = OwnTexts { text: Some("text".into()), label: None, ..pairs };
+    let error = columns.read(&[parquet]).unwrap_err().to_string();
+    assert!(error.contains("no column `u` of single values among text, label"), "{error}");
+}
+
+#[test]
+fn a_usual_pair_is_found_where_no_column_of_texts_is_named() {
+    let folder = tempfile::tempdir().unwrap();
+    let found = |own: OwnTexts, first: &str| {
+        let path = write(folder.path(), "a.csv", format!("{first}\n1,2,3\n"));
+        let OwnTexts { text, pair, .. } = own.with_usual_pair(&path).unwrap();
+        (text, pair)
+    };
+    let both = |a: &str, b: &str| (Some(a.to_owned()), Some(b.to_owned()));
+    let none = OwnTexts::default;
+    assert_eq!(found(none(), "label,Sentence2,Sentence1"), both("Sentence1", "Sentence2"));
+    assert_eq!(found(none(), "premise,hypothesis,label"), both("premise", "hypothesis"));
+    assert_eq!(found(none(), "question,sentence,label"), both("question", "sentence"));
+    // One of two is no pair, a text beside two is the text, and what is named is left alone.
+    assert_eq!(found(none(), "text,premise,hypothesis"), (None, None));
+    assert_eq!(found(none(), "premise,text,label"), (None, None));
+    assert_eq!(found(own(), "premise,hypothesis,t"), (Some("t".into()), None));
 }
 
 #[test]
@@ -169,6 +229,21 @@ proptest! {
             let path = write(folder.path(), name, [first, &bytes].concat());
             let _ = OwnTexts { on_bad, ..own() }.read(std::slice::from_ref(&path));
             let _ = OwnTexts::default().with_usual_columns(&path);
+        }
+    }
+
+    #[test]
+    fn pairs_are_the_same_if_both_texts_are(all in proptest::collection::vec(("[ab]{0,2}", "[ab]{0,2}"), 2..12)) {
+        let example = |(a, b): &(String, String)| Example {
+            texts: Texts { a: a.clone(), b: Some(b.clone()) },
+            ..Example::default()
+        };
+        let set = TextSet::new("pairs", all.iter().map(example).collect(), vec![]).unwrap();
+        let digests = set.digests().unwrap().unwrap();
+        for (i, one) in all.iter().enumerate() {
+            for (j, other) in all.iter().enumerate() {
+                prop_assert_eq!(digests[i] == digests[j], one == other, "{:?} {:?}", one, other);
+            }
         }
     }
 

@@ -104,7 +104,9 @@ fn classify(project: &Project, args: &Args, network: &dyn Predictor) -> Result<u
     let folder = tempfile::tempdir().context("a folder for the texts cannot be made")?;
     let file = folder.path().join("responses.jsonl");
     write(&file, &items).with_context(|| format!("cannot write {}", file.display()))?;
-    let shown = network.open(&file, false)?;
+    let shown = network.open(&file, false).with_context(|| {
+        format!("{} cannot judge responses, each of which is one text", network.about())
+    })?;
     ensure!(shown.unit() == "texts", "{} is not shown texts", network.about());
     ensure!(shown.len() == items.len(), "{} responses are empty", items.len() - shown.len());
     let mut judgments = Vec::with_capacity(items.len());

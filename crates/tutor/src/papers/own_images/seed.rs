@@ -237,7 +237,7 @@ fn find(
     let next = lists::to_label(&unlabeled);
     let next = next.iter().take(SHOWN).map(|found| found.id.as_str());
     pictures.extend(pictures::copies(&data.unlabeled, next)?);
-    lists::write_to_label(&dir, "file", &data.input.classes, &unlabeled, None)
+    lists::write_to_label(&dir, "file", &data.input.classes, &unlabeled, &[])
         .context("the list of pictures to label")?;
     let labels = data.labeled.labels();
     let count =

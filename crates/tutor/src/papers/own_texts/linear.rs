@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use anyhow::{Context, Result};
 use data_pipeline::dataset::Samples;
-use data_pipeline::text::TextSet;
+use data_pipeline::text::{TextSet, Texts};
 
 use super::parts::Parts;
 use super::recipe::{LATENT, Recipe, WORDS};
@@ -107,8 +107,9 @@ impl Linears {
 
     /// What a row's classifier is made of, in words.
     pub(super) fn describe(&self, name: &str, fitted: &Fitted) -> Result<String> {
-        let (terms, directions) = self.row(name)?.space.size();
-        let of = match directions {
+        let space = &self.row(name)?.space;
+        let (terms, directions) = space.size();
+        let mut of = match directions {
             None => format!("{terms} words and pairs of words of the labelled texts"),
             Some(_) => format!(
                 "{terms} words and pairs of words and {} directions in which they vary over the \
@@ -116,6 +117,9 @@ impl Linears {
                 fitted.directions
             ),
         };
+        if space.has_pairs() {
+            of += ", of each text of a pair, of both, and how alike the two are";
+        }
         let c = fitted.c;
         Ok(format!("{name}: logistic regression on {of}, C = {c}"))
     }
@@ -125,6 +129,6 @@ impl Linears {
     }
 }
 
-fn texts(set: &TextSet) -> Vec<&str> {
-    set.examples().iter().map(|example| example.texts.a.as_str()).collect()
+fn texts(set: &TextSet) -> Vec<&Texts> {
+    set.examples().iter().map(|example| &example.texts).collect()
 }

@@ -12,6 +12,7 @@ use data_pipeline::text::{Target, TextSet};
 
 use super::recipe::DataConfig;
 use crate::run::files;
+use crate::text::shown::unit;
 
 /// The parts, read.
 pub(super) struct Parts {
@@ -45,11 +46,12 @@ impl Parts {
                 None => "there is no label".to_owned(),
             }
         );
+        let unit = unit(&all);
         let is_labeled = |i: &u32| all.label(*i as usize).is_some();
         let (labeled, bare): (Vec<u32>, Vec<u32>) = (0..all.len() as u32).partition(is_labeled);
         let labeled = all.select(&labeled);
         let mut notes = all.notes().to_vec();
-        notes.extend(repeated(&labeled)?);
+        notes.extend(repeated(&labeled, unit)?);
         let scored = |path: &Option<PathBuf>, name: &str| -> Result<Option<TextSet>> {
             let Some(path) = path else { return Ok(None) };
             ensure!(
@@ -79,10 +81,16 @@ impl Parts {
         };
         let measured: Vec<&TextSet> = [&validation, &test].into_iter().flatten().collect();
         if !config.allow_duplicates {
-            refuse_shared(&labeled, &measured)?;
+            refuse_shared(&labeled, &measured, unit)?;
         }
         let bare = all.select(&bare);
-        let unlabeled = unlabeled(&bare, more.as_ref(), &labeled, &measured, &mut notes)?;
+        let (unlabeled, left_out) = unlabeled(&bare, more.as_ref(), &labeled, &measured)?;
+        if left_out > 0 {
+            notes.push(format!(
+                "{left_out} unlabelled {unit} are left out: they occur twice, or are labelled, or \
+                 are measured on"
+            ));
+        }
         let shared = |set: Option<TextSet>| set.map(Arc::new);
         Ok(Self {
             labeled: Arc::new(labeled),
@@ -113,12 +121,18 @@ impl Parts {
         counts
     }
 
+    /// What a sample is, in the plural: `texts` or `pairs`.
+    pub(super) fn unit(&self) -> &'static str {
+        unit(&self.labeled)
+    }
+
     /// Which texts they are, in words.
     pub(super) fn describe(&self) -> String {
         let parts: Vec<String> =
             self.named().map(|(name, set)| format!("{} {name}", set.len())).collect();
         let classes = self.labeled.classes();
-        format!("{}: texts of {} classes, {}", self.labeled.name(), classes.len(), parts.join(", "))
+        let of = (self.labeled.name(), self.unit(), classes.len());
+        format!("{}: {} of {} classes, {}", of.0, of.1, of.2, parts.join(", "))
     }
 
     /// Keeps in a run's folder which texts it is about, or makes sure that they are those that it
@@ -181,7 +195,7 @@ fn digests(set: &TextSet) -> Result<Vec<Digest>> {
 }
 
 /// Which labelled texts are there more than once, in a sentence.
-fn repeated(labeled: &TextSet) -> Result<Option<String>> {
+fn repeated(labeled: &TextSet, unit: &str) -> Result<Option<String>> {
     let mut first: HashMap<Digest, Option<u32>> = HashMap::new();
     let (mut copies, mut otherwise) = (0, 0);
     for (i, digest) in digests(labeled)?.into_iter().enumerate() {
@@ -195,14 +209,14 @@ fn repeated(labeled: &TextSet) -> Result<Option<String>> {
     }
     Ok((copies > 0).then(|| {
         format!(
-            "{copies} labelled texts are copies of others, {otherwise} of them with another label: \
+            "{copies} labelled {unit} are copies of others, {otherwise} of them with another label: \
              what is measured on held-out labels is too good where a copy was learned from"
         )
     }))
 }
 
-/// An error if a text that is measured on is a labelled one too.
-fn refuse_shared(labeled: &TextSet, measured: &[&TextSet]) -> Result<()> {
+/// An error if a text or pair that is measured on is a labelled one too.
+fn refuse_shared(labeled: &TextSet, measured: &[&TextSet], unit: &str) -> Result<()> {
     let known: HashMap<Digest, usize> =
         digests(labeled)?.into_iter().enumerate().map(|(i, digest)| (digest, i)).collect();
     for set in measured {
@@ -213,7 +227,7 @@ fn refuse_shared(labeled: &TextSet, measured: &[&TextSet]) -> Result<()> {
             .collect();
         if let Some(&(ours, other)) = shared.first() {
             bail!(
-                "{} of the {} texts of {} are labelled texts too, such as {} and {}: take them out \
+                "{} of the {} {unit} of {} are labelled {unit} too, such as {} and {}: take them out \
                  of one of the two, or go on with --allow-duplicates (allow_duplicates = true)",
                 shared.len(),
                 set.len(),
@@ -226,14 +240,14 @@ fn refuse_shared(labeled: &TextSet, measured: &[&TextSet]) -> Result<()> {
     Ok(())
 }
 
-/// The texts without labels, each once, without those that are labelled or measured on.
+/// The texts or pairs without labels, each once, without those that are labelled or measured on;
+/// and how many were left out.
 fn unlabeled(
     bare: &TextSet,
     more: Option<&TextSet>,
     labeled: &TextSet,
     measured: &[&TextSet],
-    notes: &mut Vec<String>,
-) -> Result<TextSet> {
+) -> Result<(TextSet, usize)> {
     let mut seen: std::collections::HashSet<Digest> = Default::default();
     let mut examples = Vec::new();
     for set in std::iter::once(labeled).chain(measured.iter().copied()) {
@@ -249,12 +263,7 @@ fn unlabeled(
             }
         }
     }
-    if left_out > 0 {
-        notes.push(format!(
-            "{left_out} unlabelled texts are left out: they occur twice, or are labelled, or are \
-             measured on"
-        ));
-    }
     examples.iter_mut().for_each(|example| example.target = Target::None);
-    Ok(TextSet::new("unlabelled texts", examples, labeled.classes().to_vec())?)
+    let name = format!("unlabelled {}", unit(labeled));
+    Ok((TextSet::new(name, examples, labeled.classes().to_vec())?, left_out))
 }

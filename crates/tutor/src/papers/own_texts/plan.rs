@@ -5,8 +5,8 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Result, ensure};
 use data_pipeline::dataset::Samples;
-use data_pipeline::text::TextSet;
 use data_pipeline::text::read::OnBadInput;
+use data_pipeline::text::{TextSet, Texts};
 use electra::{EncoderConfig, Family};
 use torch::Device;
 use torch::precision::Precision;
@@ -20,7 +20,8 @@ use crate::run::trial::LABELS_ALONE;
 /// What a user gives.
 pub(crate) struct Given {
     pub(crate) text: PathBuf,
-    pub(crate) text_column: Option<String>,
+    /// The column of texts, or the two of pairs; looked for by the usual names if none is given.
+    pub(crate) text_columns: Vec<String>,
     pub(crate) label_column: Option<String>,
     pub(crate) unlabeled: Option<PathBuf>,
     pub(crate) validation: Option<PathBuf>,
@@ -51,9 +52,11 @@ pub(crate) fn plan(given: &Given) -> Result<Proposal> {
         "--minutes {}: must be above 0",
         given.minutes
     );
+    let [text_column, pair_column] = columns(&given.text_columns)?;
     let mut data = DataConfig {
         text: given.text.clone(),
-        text_column: given.text_column.clone(),
+        text_column,
+        pair_column,
         label_column: given.label_column.clone(),
         unlabeled: given.unlabeled.clone(),
         validation: given.validation.clone(),
@@ -62,11 +65,22 @@ pub(crate) fn plan(given: &Given) -> Result<Proposal> {
         allow_duplicates: given.allow_duplicates,
     };
     data.anchor(None)?;
-    let reader = data.columns().labeled(&data.text, None)?;
-    (data.text_column, data.label_column) = (reader.text, reader.label);
+    let reader = data.columns().with_usual_pair(&data.text)?.labeled(&data.text, None)?;
+    data.text_column = reader.text;
+    data.pair_column = reader.pair;
+    data.label_column = reader.label;
+    if let Some(label) = &data.label_column {
+        let mut texts = [&data.text_column, &data.pair_column].into_iter().flatten();
+        ensure!(
+            texts.all(|text| text != label),
+            "--label-column {label}: is a column of texts too; name them by --text-column"
+        );
+    }
     let parts = Parts::open(&data)?;
+    let unit = parts.unit();
     let words = Words::of(&parts.labeled);
-    let longest = longest(words.most, given.device);
+    let texts = if data.pair_column.is_some() { 2 } else { 1 };
+    let longest = longest(words.most, texts, given.device);
     let unlabeled = parts.unlabeled.len();
     let learns = unlabeled >= FEWEST_UNLABELED;
     let start = match &given.weights {
@@ -98,27 +112,31 @@ pub(crate) fn plan(given: &Given) -> Result<Proposal> {
     let mut method = format!("methods: {}; tried on held-out labels", methods.join(", "));
     if !learns {
         method += &match unlabeled {
-            0 => "; there are no unlabelled texts".to_owned(),
+            0 => format!("; there are no unlabelled {unit}"),
             few => {
-                format!("; {few} unlabelled texts are too few to learn from ({FEWEST_UNLABELED})")
+                format!("; {few} unlabelled {unit} are too few to learn from ({FEWEST_UNLABELED})")
             }
         };
     }
     let measured = match (&parts.test, &parts.validation) {
-        (Some(test), _) => format!("measured on the {} test texts, once, at the end", test.len()),
-        (None, Some(_)) => "measured on the validation texts; name --test for a measure that no \
-                            choice was made on"
-            .to_owned(),
-        (None, None) => "measured on labelled texts that are held out in turn, since there is no \
-                         --test"
-            .to_owned(),
+        (Some(test), _) => format!("measured on the {} test {unit}, once, at the end", test.len()),
+        (None, Some(_)) => format!(
+            "measured on the validation {unit}; name --test for a measure that no choice was made on"
+        ),
+        (None, None) => format!(
+            "measured on labelled {unit} that are held out in turn, since there is no --test"
+        ),
     };
     let device = torch::device::describe(given.device);
     let mut lines = parts.notes.clone();
     lines.extend([
         data_line(&parts, &words, &data),
         match &start {
-            Some(start) => format!("net: {}; {longest} tokens of a text at most", start.words),
+            Some(start) => format!(
+                "net: {}; {longest} tokens of a {} at most",
+                start.words,
+                unit.trim_end_matches('s')
+            ),
             None => format!(
                 "net: none; one from nothing needs {LONG} minutes or more on a CPU, and published \
                  weights (--weights) would help"
@@ -138,7 +156,25 @@ pub(crate) fn plan(given: &Given) -> Result<Proposal> {
     Ok(Proposal { recipe, lines })
 }
 
-/// How long texts are, in words.
+/// The columns of the first and of the second texts, as far as they are given.
+fn columns(given: &[String]) -> Result<[Option<String>; 2]> {
+    ensure!(
+        given.len() <= 2,
+        "--text-column {}: {} columns of texts; a classifier reads one text a row, or the two of a \
+         pair: name one or two",
+        given.join(", "),
+        given.len()
+    );
+    if let [first, second] = given {
+        ensure!(
+            first != second,
+            "--text-column {first}: named twice; a pair has two columns of its own"
+        );
+    }
+    Ok([given.first().cloned(), given.get(1).cloned()])
+}
+
+/// How long texts are in words, both of a pair together.
 struct Words {
     /// One of twenty has fewer.
     least: usize,
@@ -149,8 +185,8 @@ struct Words {
 
 impl Words {
     fn of(set: &TextSet) -> Self {
-        let count = |text: &str| text.split_whitespace().count();
-        let mut all: Vec<usize> = set.examples().iter().map(|e| count(&e.texts.a)).collect();
+        let count = |texts: &Texts| texts.iter().flat_map(str::split_whitespace).count();
+        let mut all: Vec<usize> = set.examples().iter().map(|e| count(&e.texts)).collect();
         all.sort_unstable();
         let at = |part: usize| all[(all.len() - 1) * part / 20];
         Self { least: at(1), median: at(10), most: at(19) }
@@ -167,26 +203,31 @@ fn data_line(parts: &Parts, words: &Words, data: &DataConfig) -> String {
         .iter()
         .filter_map(|(name, set)| Some(format!(", {} {name}", set.as_ref()?.len())))
         .collect();
-    let column = |name: &Option<String>| name.clone().unwrap_or_default();
+    let texts: Vec<String> = [&data.text_column, &data.pair_column]
+        .into_iter()
+        .flatten()
+        .map(|column| format!("`{column}`"))
+        .collect();
     format!(
-        "data: {} labelled texts of {} classes ({each}), {} unlabelled{others}; nine of ten have {} to \
-         {} words (median {}); columns `{}` and `{}`",
+        "data: {} labelled {} of {} classes ({each}), {} unlabelled{others}; nine of ten have {} to \
+         {} words (median {}); columns {} and `{}`",
         parts.labeled.len(),
+        parts.unit(),
         parts.labeled.classes().len(),
         parts.unlabeled.len(),
         words.least,
         words.most,
         words.median,
-        column(&data.text_column),
-        column(&data.label_column)
+        texts.join(", "),
+        data.label_column.as_deref().unwrap_or_default()
     )
 }
 
-/// Tokens of a sequence: room for most texts, within what a step may cost.
-fn longest(words: usize, device: Device) -> usize {
+/// Tokens of a sequence of so many texts: room for most, within what a step may cost.
+fn longest(words: usize, texts: usize, device: Device) -> usize {
     let most = if device == Device::Cpu { 128 } else { 256 };
-    // A word has a third more tokens; two are special.
-    (words * 4 / 3 + 2).div_ceil(32).saturating_mul(32).clamp(32, most)
+    // A word has a third more tokens; one is special, and one behind each text.
+    (words * 4 / 3 + 1 + texts).div_ceil(32).saturating_mul(32).clamp(32, most)
 }
 
 /// Where a net starts, and how it is trained.
@@ -309,7 +350,11 @@ fn recipe(
 ) -> Result<String> {
     let path = |path: &Path| anyhow::Ok(quoted(utf8(path)?));
     let mut of_data = format!("text = {}\n", path(&data.text)?);
-    for (key, value) in [("text_column", &data.text_column), ("label_column", &data.label_column)] {
+    for (key, value) in [
+        ("text_column", &data.text_column),
+        ("pair_column", &data.pair_column),
+        ("label_column", &data.label_column),
+    ] {
         if let Some(value) = value {
             of_data += &format!("{key} = {}\n", quoted(value));
         }
@@ -325,6 +370,16 @@ fn recipe(
     if given.allow_duplicates {
         of_data += "allow_duplicates = true\n";
     }
+    let (kept, keep) = match data.pair_column {
+        Some(_) => (
+            "Of a longer pair tokens are taken from the end of the longer text, one by one.",
+            "\"start\"".to_owned(),
+        ),
+        None => (
+            "Of a longer text a quarter from its beginning and the rest from its end.",
+            format!("{{ ends = {{ start = {} }} }}", longest / 4),
+        ),
+    };
     let name = own_name(&data.text.with_extension(""), "texts");
     let precision = toml::Value::try_from(Precision::fastest(given.device))?;
     let minutes = given.minutes;
@@ -395,8 +450,8 @@ about = \"A classifier of one's own texts, by tutor fit\"
 # Wall clock; trainings take as many steps as fit.
 minutes = {minutes:?}
 precision = {precision}
-{keys}# Of a longer text a quarter from its beginning and the rest from its end.
-layout = {{ longest = {longest}, keep = {{ ends = {{ start = {} }} }} }}
+{keys}# {kept}
+layout = {{ longest = {longest}, keep = {keep} }}
 trial = {{ share = {share}, folds = {folds} }}
 cadence = {{ log = 10, evaluate = 200, checkpoint = 100, keep = 2 }}
 
@@ -410,7 +465,6 @@ lr = {}
 optim = {optim}
 clip_norm = 1.0
 {pretraining}",
-        longest / 4,
         schedule(*lr, warmup)
     ))
 }
@@ -421,9 +475,12 @@ mod tests {
 
     #[test]
     fn sequences_have_room_for_most_texts_within_bounds() {
-        assert_eq!(longest(5, Device::Cpu), 32);
-        assert_eq!(longest(40, Device::Cpu), 64);
-        assert_eq!(longest(300, Device::Cpu), 128);
-        assert_eq!(longest(300, Device::Cuda(0)), 256);
+        assert_eq!(longest(5, 1, Device::Cpu), 32);
+        assert_eq!(longest(22, 1, Device::Cpu), 32);
+        assert_eq!(longest(23, 1, Device::Cpu), 32);
+        assert_eq!(longest(23, 2, Device::Cpu), 64);
+        assert_eq!(longest(40, 1, Device::Cpu), 64);
+        assert_eq!(longest(300, 2, Device::Cpu), 128);
+        assert_eq!(longest(300, 1, Device::Cuda(0)), 256);
     }
 }

@@ -89,10 +89,14 @@ pub(super) struct DataConfig {
     /// The column of texts; looked for by the usual names without it.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) text_column: Option<String>,
+    /// The column of second texts, where pairs of texts are told apart.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) pair_column: Option<String>,
     /// The column of labels; looked for by the usual names without it.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) label_column: Option<String>,
-    /// Texts without labels: a table, or a file with a text a line. Labels are not read.
+    /// Texts without labels: a table, or a file with a text a line (not of pairs). Labels are not
+    /// read.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) unlabeled: Option<PathBuf>,
     /// A table to choose by.
@@ -210,8 +214,32 @@ impl DataConfig {
 
     /// How such tables are read.
     pub(super) fn columns(&self) -> Columns {
-        let Self { text_column, label_column, on_bad, .. } = self.clone();
-        Columns { text: text_column, label: label_column, on_bad }
+        let Self { text_column, pair_column, label_column, on_bad, .. } = self.clone();
+        Columns { text: text_column, pair: pair_column, label: label_column, on_bad }
+    }
+
+    /// The columns of the two texts, where pairs are told apart.
+    pub(super) fn pair(&self) -> Option<[String; 2]> {
+        let (first, second) = self.text_column.clone().zip(self.pair_column.clone())?;
+        Some([first, second])
+    }
+
+    fn check(&self, faults: &mut Faults) {
+        match (&self.text_column, &self.pair_column) {
+            (None, Some(_)) => {
+                faults.add("data.text_column", "is missing: pair_column names the second texts");
+            }
+            (Some(first), Some(second)) if first == second => {
+                faults.add("data.pair_column", format!("is `{first}`, as text_column is"));
+            }
+            _ => {}
+        }
+        let is_text = |label: &&String| {
+            [&self.text_column, &self.pair_column].iter().any(|text| text.as_ref() == Some(label))
+        };
+        if let Some(label) = self.label_column.as_ref().filter(is_text) {
+            faults.add("data.label_column", format!("is `{label}`, a column of texts"));
+        }
     }
 }
 
@@ -245,6 +273,7 @@ impl Recipe {
             faults.add("minutes", format!("are {}; they must be above 0", self.minutes));
         }
         faults.cadence(&self.cadence);
+        self.data.check(&mut faults);
         if self.layout.longest < 5 {
             faults.add("layout.longest", "must be at least 5");
         }

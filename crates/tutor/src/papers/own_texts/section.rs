@@ -1,6 +1,8 @@
 //! The report's own parts: what unlabelled texts gave, classes, thresholds, mistakes, texts to
 //! label next.
 
+use std::collections::BTreeMap;
+
 use report::{Block, Curves, Section, Table};
 
 use super::seed::{Outcome, SHOWN};
@@ -13,11 +15,12 @@ use crate::text::pretraining::{AREA, MASKED_LOSS, Pretraining};
 pub(super) fn sections(outcomes: &[Outcome]) -> Vec<Section> {
     let Some(first) = outcomes.first() else { return Vec::new() };
     let seen = first.seen();
-    let mut sections = vec![parts::choice(&seen, "texts")];
+    let unit = first.unit();
+    let mut sections = vec![parts::choice(&seen, unit)];
     if let Some(kept) = seen.kept() {
-        sections.push(parts::thresholds(kept, "texts"));
+        sections.push(parts::thresholds(kept, unit));
         sections.push(parts::per_class(&seen));
-        sections.push(parts::confusion(&seen, "texts"));
+        sections.push(parts::confusion(&seen, unit));
         sections.push(mistakes(first, kept));
     }
     if !first.unlabeled.is_empty() {
@@ -33,20 +36,40 @@ pub(super) fn sections(outcomes: &[Outcome]) -> Vec<Section> {
     sections
 }
 
-/// How long a text is shown, in characters.
+/// How many characters of a text are shown, or of both texts of a pair together.
 const EXCERPT: usize = 240;
 
 /// Beginning and end of a text in a line.
-fn excerpt(outcome: &Outcome, id: &str) -> String {
-    let text = outcome.texts.get(id).map(String::as_str).unwrap_or_default();
+fn excerpt(text: &str, most: usize) -> String {
     let words: Vec<&str> = text.split_whitespace().collect();
     let line: Vec<char> = words.join(" ").chars().collect();
-    if line.len() <= EXCERPT {
+    if line.len() <= most {
         return line.into_iter().collect();
     }
-    let half = EXCERPT / 2;
+    let half = most / 2;
     let (start, end) = (&line[..half], &line[line.len() - half..]);
     format!("{} … {}", start.iter().collect::<String>(), end.iter().collect::<String>())
+}
+
+/// A table of single texts, with these columns between their names and what they say.
+fn table(outcome: &Outcome, columns: &[&str]) -> Table {
+    let says = match &outcome.pair {
+        None => vec!["begins and ends".to_owned()],
+        Some(columns) => columns.to_vec(),
+    };
+    let what = outcome.unit().trim_end_matches('s');
+    let columns = [&[what], columns].concat().into_iter().map(str::to_owned);
+    Table::new(columns.chain(says))
+}
+
+/// What a text says, or both of a pair, as cells of a [`table`].
+fn says(outcome: &Outcome, id: &str) -> Vec<String> {
+    let text =
+        |of: &BTreeMap<String, String>, most| excerpt(of.get(id).map_or("", String::as_str), most);
+    match &outcome.pair {
+        None => vec![text(&outcome.texts, EXCERPT)],
+        Some(_) => [&outcome.texts, &outcome.second_texts].map(|of| text(of, EXCERPT / 2)).into(),
+    }
 }
 
 fn percent(p: f32) -> String {
@@ -61,36 +84,45 @@ fn mistakes(outcome: &Outcome, kept: &Measured) -> Section {
         return section.with(Block::Text("There are none.".to_owned()));
     }
     let class = |class: u32| outcome.classes[class as usize].clone();
-    let mut table = Table::new(["text", "label", "taken for", "probability", "begins and ends"]);
+    let mut table = table(outcome, &["label", "taken for", "probability"]);
     for mistake in mistakes.iter().take(SHOWN) {
-        table.rows.push(vec![
+        let mut row = vec![
             mistake.id.to_owned(),
             class(mistake.truth),
             class(mistake.class),
             percent(mistake.probability),
-            excerpt(outcome, mistake.id),
-        ]);
+        ];
+        row.extend(says(outcome, mistake.id));
+        table.rows.push(row);
     }
-    let words = "Look at these first: some are hard, and some are labelled wrongly. A text is named \
-                 by its file and line.";
+    let words = format!(
+        "Look at these first: some are hard, and some are labelled wrongly. A {} is named by its file \
+         and line.",
+        outcome.unit().trim_end_matches('s')
+    );
     section.with(Block::Text(words.to_owned())).with(Block::Table(table))
 }
 
 /// Which texts to label next.
 fn label_next(outcome: &Outcome) -> Section {
     let class = |class: u32| outcome.classes[class as usize].clone();
-    let mut table = Table::new(["text", "label", "or", "begins and ends"]);
+    let mut table = table(outcome, &["label", "or"]);
     for found in to_label(&outcome.unlabeled).into_iter().take(SHOWN) {
-        table.rows.push(vec![
+        let mut row = vec![
             found.id.clone(),
             format!("{} {}", class(found.class), percent(found.probability)),
             format!("{} {}", class(found.second), percent(found.probability - found.margin)),
-            excerpt(outcome, &found.id),
-        ]);
+        ];
+        row.extend(says(outcome, &found.id));
+        table.rows.push(row);
     }
-    Section::new("label-next", "Texts to label next")
+    let (unit, title) = match outcome.pair {
+        None => (outcome.unit(), "Texts to label next"),
+        Some(_) => (outcome.unit(), "Pairs to label next"),
+    };
+    Section::new("label-next", title)
         .with(Block::Text(format!(
-            "A label of these unlabelled texts would tell most: the network wavers between two \
+            "A label of these unlabelled {unit} would tell most: the network wavers between two \
              classes, and all pairs of classes take turns. The whole list is in {TO_LABEL} of the \
              seed's folder."
         )))

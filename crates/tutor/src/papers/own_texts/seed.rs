@@ -7,7 +7,7 @@ use std::time::Instant;
 
 use anyhow::{Context, Result, ensure};
 use data_pipeline::dataset::Samples;
-use data_pipeline::text::TextSet;
+use data_pipeline::text::{Example, TextSet};
 use electra::pretrain::Pretrainer;
 use report::Curve;
 use serde::{Deserialize, Serialize};
@@ -51,8 +51,14 @@ pub(super) struct Outcome {
     pub(super) part: MeasuredOn,
     /// What the chosen network says of the unlabelled texts.
     pub(super) unlabeled: Vec<Unlabeled>,
-    /// The texts that the report shows, by id.
+    /// The texts that the report shows, or the first ones of its pairs, by id.
     pub(super) texts: BTreeMap<String, String>,
+    /// The second texts of these pairs.
+    #[serde(default)]
+    pub(super) second_texts: BTreeMap<String, String>,
+    /// The columns of the two texts, where pairs are told apart.
+    #[serde(default)]
+    pub(super) pair: Option<[String; 2]>,
     /// Loss of the classifiers.
     pub(super) curves: Vec<Curve>,
     pub(super) cost: StageCost,
@@ -63,6 +69,11 @@ impl Outcome {
     pub(super) fn seen(&self) -> Seen<'_> {
         let Self { classes, labels, rows, part, trial, choice, .. } = self;
         Seen { classes, labels, rows, part: *part, trial, choice }
+    }
+
+    /// What a sample is, in the plural.
+    pub(super) fn unit(&self) -> &'static str {
+        if self.pair.is_some() { "pairs" } else { "texts" }
     }
 }
 
@@ -122,8 +133,9 @@ fn find(
     if let Some(uda) = &recipe.uda {
         ensure!(
             !parts.unlabeled.is_empty(),
-            "there are no unlabelled texts for the row {UDA}: name some with --unlabeled \
-             (data.unlabeled), or take [uda] out of the recipe"
+            "there are no unlabelled {} for the row {UDA}: name some with --unlabeled \
+             (data.unlabeled), or take [uda] out of the recipe",
+            parts.unit()
         );
         setting.changes = Some(Changes::of(&parts.unlabeled, [&uda.strong], None)?);
         let of_pace = dir.join("pace").join("uda");
@@ -170,7 +182,7 @@ fn find(
     let tried = |row: &&str| trial.scores.is_empty() || trial.scores.contains_key(*row);
     let there: Vec<&str> = linears.names().chain(recipe.net_rows()).filter(tried).collect();
     let (alone, candidates): (Vec<&str>, Vec<&str>) = there.iter().partition(|row| is_alone(row));
-    let choice = trial.choose(&alone, &candidates, "texts")?;
+    let choice = trial.choose(&alone, &candidates, parts.unit())?;
     run.say(&format!("{}: {}", choice.row, choice.why));
 
     let mut cost = trial.cost;
@@ -240,9 +252,13 @@ fn find(
         }));
     }
     let next = lists::to_label(&unlabeled);
-    let next = texts(&parts.unlabeled, next.iter().map(|found| found.id.as_str()));
-    let columns = Some(("text", &next));
-    lists::write_to_label(&dir, "id", classes, &unlabeled, columns)
+    let [next, second] = texts(&parts.unlabeled, next.iter().map(|found| found.id.as_str()));
+    let pair = recipe.data.pair();
+    let columns = match &pair {
+        None => vec![("text", &next)],
+        Some([a, b]) => vec![(a.as_str(), &next), (b.as_str(), &second)],
+    };
+    lists::write_to_label(&dir, "id", classes, &unlabeled, &columns)
         .context("the list of texts to label")?;
     let mut outcome = Outcome {
         data: parts.describe(),
@@ -257,14 +273,17 @@ fn find(
         part,
         unlabeled,
         texts: next,
+        second_texts: second,
+        pair,
         curves,
         cost,
     };
     if let Some(kept) = outcome.seen().kept() {
         let wrong = kept.scores.surest_mistakes();
         let wrong = wrong.iter().take(SHOWN).map(|mistake| mistake.id);
-        let shown = texts(measured_on.unwrap_or(&parts.labeled), wrong);
-        outcome.texts.extend(shown);
+        let [first, second] = texts(measured_on.unwrap_or(&parts.labeled), wrong);
+        outcome.texts.extend(first);
+        outcome.second_texts.extend(second);
     }
     Ok(outcome)
 }
@@ -305,11 +324,18 @@ fn pretrain(
     Ok(found)
 }
 
-/// The texts of these ids.
-fn texts<'a>(set: &TextSet, ids: impl Iterator<Item = &'a str>) -> BTreeMap<String, String> {
+/// The texts of these ids, and the second ones of pairs.
+fn texts<'a>(set: &TextSet, ids: impl Iterator<Item = &'a str>) -> [BTreeMap<String, String>; 2] {
     let wanted: std::collections::BTreeSet<&str> = ids.collect();
-    let found = set.examples().iter().filter(|example| wanted.contains(example.id.as_str()));
-    found.map(|example| (example.id.clone(), example.texts.a.clone())).collect()
+    let mut found = [BTreeMap::new(), BTreeMap::new()];
+    for Example { id, texts, .. } in set.examples() {
+        if wanted.contains(id.as_str()) {
+            for (all, text) in found.iter_mut().zip(texts.iter()) {
+                all.insert(id.clone(), text.to_owned());
+            }
+        }
+    }
+    found
 }
 
 /// The row whose classifier is kept, of a seed that is finished.

@@ -70,7 +70,9 @@ impl Source {
     }
 
     fn made(recipe: &Recipe, net: &EncoderConfig, parts: &Parts, folder: &Path) -> Result<Self> {
-        let document = |example: &Example| sentences(&example.texts.a);
+        // The texts of a pair belong together, and so are one document.
+        let document =
+            |example: &Example| -> Document { example.texts.iter().flat_map(sentences).collect() };
         let mut running: Vec<Document> = parts.labeled.examples().iter().map(document).collect();
         let mut held_out = Vec::new();
         let last = parts.unlabeled.examples().len().saturating_sub(1);

@@ -33,9 +33,10 @@ pub(super) fn result(
 ) -> Result<RunResult> {
     let first = outcomes.first().context("a run has at least one seed")?;
     let cost = StageCost::sum(outcomes.iter().map(|outcome| outcome.cost));
-    let mut result = frame(head, run, &first.data, cost, "texts");
+    let unit = first.unit();
+    let mut result = frame(head, run, &first.data, cost, unit);
     let seeds: Vec<_> = outcomes.iter().map(Outcome::seen).collect();
-    measured::add(&mut result, &seeds, &PAIRS, "texts")?;
+    measured::add(&mut result, &seeds, &PAIRS, unit)?;
     result.notes.extend(first.about.iter().map(|about| format!("{about}.")));
     if recipe.net_rows().next().is_some() {
         let rows = recipe.net_rows().collect::<Vec<_>>().join(", ");
@@ -60,32 +61,33 @@ pub(super) fn result(
     if let Some(found) = &first.pretraining {
         result.notes.push(format!(
             "{PRE_TRAINED} began with {} steps of pre-training on the texts without their labels, in \
-             {:.0} s; the test and validation texts are not among them. {LABELS_ALONE} has the same \
+             {:.0} s; the test and validation {unit} are not among them. {LABELS_ALONE} has the same \
              net and vocabulary and did without.",
             found.steps, found.cost.seconds
         ));
     }
     if recipe.student.is_some() {
         result.notes.push(format!(
-            "{STUDENT} learned from the labelled texts and from the unlabelled ones with the classes \
+            "{STUDENT} learned from the labelled {unit} and from the unlabelled ones with the classes \
              that {LATENT} gave them."
         ));
     }
     if let Some(uda) = &recipe.uda {
         result.notes.push(format!(
-            "{UDA} learned from the labelled texts, and from the unlabelled ones that it should say \
+            "{UDA} learned from the labelled {unit}, and from the unlabelled ones that it should say \
              the same of each and of itself with words changed ({}).",
             uda.strong.words()
         ));
     }
     if recipe.rows().all(is_alone) && !first.unlabeled.is_empty() {
-        let note = "The unlabelled texts were not learned from: they are listed by what a label of \
-                    each would tell.";
-        result.notes.push(note.to_owned());
+        result.notes.push(format!(
+            "The unlabelled {unit} were not learned from: they are listed by what a label of each \
+             would tell."
+        ));
     }
     result.notes.extend(better_than_kept(&seeds[0]));
     result.notes.extend(measured::unmeasured(&seeds[0]));
-    result.notes.extend(notes.iter().map(|note| format!("Of the texts: {note}.")));
+    result.notes.extend(notes.iter().map(|note| format!("Of the {unit}: {note}.")));
     Ok(result)
 }
 
