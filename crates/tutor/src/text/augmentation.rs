@@ -234,6 +234,33 @@ mod tests {
             .collect()
     }
 
+    #[test]
+    fn both_texts_of_a_pair_are_changed_and_stay_apart() {
+        let texts = ["the cat sat on the mat", "the dog sat", "a cat and a dog", "a mat and a cat"];
+        let example = |(i, a): (usize, &&str)| Example {
+            texts: Texts { a: (*a).to_owned(), b: Some(texts[(i + 1) % 4].to_owned()) },
+            ..Example::default()
+        };
+        let examples = texts.iter().enumerate().map(example).collect();
+        let set = TextSet::new("pairs", examples, vec![]).expect("a set");
+        for policy in [
+            TextPolicy::Uniform { probability: 1.0 },
+            TextPolicy::TfIdf { probability: 0.9 },
+            TextPolicy::SwitchOut { tau: 0.01, decay: Decay::Times },
+        ] {
+            let mut changes = [0, 0];
+            for [plain, changed] in changed(&policy, &set) {
+                assert_eq!((plain.first, plain.len()), (changed.first, changed.len()));
+                for (at, (before, after)) in plain.ids.iter().zip(&changed.ids).enumerate() {
+                    changes[usize::from(at >= plain.first as usize)] += u32::from(before != after);
+                    // The ends of both texts are there as they were.
+                    assert_eq!(*before == 3, *after == 3, "{policy:?}: {changed:?}");
+                }
+            }
+            assert!(changes.iter().all(|count| *count > 0), "{policy:?}: {changes:?}");
+        }
+    }
+
     const TEXTS: [&str; 3] = ["the cat sat on the mat", "the dog sat", "a cat and a dog"];
 
     #[test]

@@ -9,6 +9,7 @@ use parquet::file::properties::WriterProperties;
 use parquet::file::writer::SerializedFileWriter;
 use parquet::schema::parser::parse_message_type;
 
+use crate::rate_imports::study;
 use crate::tutor::{call, refused, result, run, run_folder};
 
 const TOPICS: [[&str; 6]; 2] = [
@@ -290,4 +291,9 @@ fn what_is_no_table_of_pairs_is_refused_with_a_way_out() {
     fs::write(dir.join("text.csv"), "text,a\nOne.,Two.\n").expect("written");
     let error = refused(dir, &["predict", run_path, "text.csv"]);
     assert!(error.contains("no column `b` among text, a"), "{error}");
+    study(dir);
+    let judge = ["rate", "judge", "study.db", "own", "--run", run_path];
+    let meanings = ["--class", "same=specific", "--class", "other=sensible"];
+    let error = refused(dir, &[&judge[..], &meanings].concat());
+    assert!(error.contains("cannot judge responses, each of which is one text"), "{error}");
 }

@@ -12,7 +12,7 @@ const CONTEXTS: [&str; 3] = ["Do you swim?", "I have a cat.", "Where do you live
 const REPLIES: [&str; 3] = ["Yes, every Sunday", "What's its name?", "ok"];
 
 /// A study with three responses of one system, `one/1` to `one/3`, and one vote each.
-fn study(dir: &Path) {
+pub(crate) fn study(dir: &Path) {
     let row = |(context, response): (&str, &str)| {
         json!({ "context": [context], "response": response }).to_string() + "\n"
     };

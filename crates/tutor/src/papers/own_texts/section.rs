@@ -100,7 +100,7 @@ fn mistakes(outcome: &Outcome, kept: &Measured) -> Section {
          and line.",
         outcome.unit().trim_end_matches('s')
     );
-    section.with(Block::Text(words.to_owned())).with(Block::Table(table))
+    section.with(Block::Text(words)).with(Block::Table(table))
 }
 
 /// Which texts to label next.
@@ -116,9 +116,10 @@ fn label_next(outcome: &Outcome) -> Section {
         row.extend(says(outcome, &found.id));
         table.rows.push(row);
     }
-    let (unit, title) = match outcome.pair {
-        None => (outcome.unit(), "Texts to label next"),
-        Some(_) => (outcome.unit(), "Pairs to label next"),
+    let unit = outcome.unit();
+    let title = match outcome.pair {
+        None => "Texts to label next",
+        Some(_) => "Pairs to label next",
     };
     Section::new("label-next", title)
         .with(Block::Text(format!(
