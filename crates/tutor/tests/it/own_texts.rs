@@ -177,6 +177,19 @@ fn a_net_of_a_run_is_read_by_others_and_starts_other_runs() {
     assert!(error.contains("6 tokens") && error.contains("do not belong together"), "{error}");
 }
 
+/// Settings of small nets and few steps.
+pub(crate) const SMALL: [&str; 8] = [
+    "net.layers=1",
+    "net.vocabulary=200",
+    "train.steps=14",
+    "train.batch=4",
+    "student.steps=14",
+    "uda={batch=2,ratio=2,steps=12,strong={kind='tf-idf',probability=0.5},\
+     method={threshold=0.0,temperature=0.85,weak_pass='apart-noised'}}",
+    "pretraining.train.batch=4",
+    "cadence.evaluate=0",
+];
+
 /// A run of so few steps that its time never counts.
 fn short(dir: &Path, out: &str) -> Vec<String> {
     let recipe = dir.join("recipe.toml");
@@ -187,20 +200,8 @@ fn short(dir: &Path, out: &str) -> Vec<String> {
     }
     let mut arguments = vec!["run".to_owned(), "recipe.toml".to_owned(), "--threads=1".to_owned()];
     arguments.extend(["--out".to_owned(), out.to_owned()]);
-    for key in [
-        "minutes=60",
-        "net.layers=1",
-        "net.vocabulary=200",
-        "train.steps=14",
-        "train.batch=4",
-        "student.steps=14",
-        "uda={batch=2,ratio=2,steps=12,strong={kind='tf-idf',probability=0.5},\
-         method={threshold=0.0,temperature=0.85,weak_pass='apart-noised'}}",
-        "pretraining.train.steps=40",
-        "pretraining.train.batch=4",
-        "cadence.checkpoint=5",
-        "cadence.evaluate=0",
-    ] {
+    let own = ["minutes=60", "pretraining.train.steps=40", "cadence.checkpoint=5"];
+    for key in own.into_iter().chain(SMALL) {
         arguments.extend(["--set".to_owned(), key.to_owned()]);
     }
     arguments
