@@ -119,11 +119,23 @@ impl Params {
         self.stage_ends.len()
     }
 
+    /// The tensors of the first `stages` stages with their names, in order, shared with the net.
+    /// Panics if there are fewer.
+    pub fn of_stages(&self, stages: usize) -> Vec<(String, Tensor)> {
+        let first = &self.entries[..self.end_of(stages)];
+        first.iter().map(|p| (p.name.clone(), p.tensor.shallow_clone())).collect()
+    }
+
+    /// How many tensors the first `stages` stages have.
+    fn end_of(&self, stages: usize) -> usize {
+        assert!(stages <= self.stages(), "{stages} stages of a network that has {}", self.stages());
+        if stages == 0 { 0 } else { self.stage_ends[stages - 1] }
+    }
+
     /// Takes the tensors of the first `stages` stages, and of no others, out of training. Panics if
     /// there are fewer.
     pub(crate) fn freeze(&mut self, stages: usize) {
-        assert!(stages <= self.stages(), "freezing {stages} of {} stages", self.stages());
-        self.frozen = if stages == 0 { 0 } else { self.stage_ends[stages - 1] };
+        self.frozen = self.end_of(stages);
         for (i, p) in self.entries.iter().enumerate().filter(|(_, p)| p.role != Role::Buffer) {
             let _ = p.tensor.set_requires_grad(i >= self.frozen);
         }

@@ -15,6 +15,7 @@ pub(crate) mod robustness;
 pub(crate) mod setting;
 pub(crate) mod shown;
 pub(crate) mod source;
+pub(crate) mod stored_views;
 pub(crate) mod subset;
 mod synthetic;
 pub(crate) mod targets;

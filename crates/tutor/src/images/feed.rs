@@ -36,11 +36,28 @@ impl Feed {
 
     /// A step's labelled stream and, if there is one, unlabelled stream.
     pub(super) fn batch(&self, step: &Step<Images>) -> Result<Batch> {
-        let labeled = &step.batches[0];
-        let mut batch = Batch::labeled(self.images(&labeled.data[0]), self.labels(labeled)?);
-        if let Some(unlabeled) = step.batches.get(1) {
+        if let [labeled, unlabeled] = &step.batches[..] {
             same_size(&labeled.data[0], &unlabeled.data)?;
-            batch.u = unlabeled.data.iter().map(|view| self.images(view)).collect();
+        }
+        // What follows the view of labelled images is a probe.
+        let count = |stream| if stream == 0 { 1 } else { usize::MAX };
+        self.batch_of(step, |stream, views| {
+            views.iter().take(count(stream)).map(|view| self.images(view)).collect()
+        })
+    }
+
+    /// The same of whatever a loader brings: `tensors` makes the views of the data of a stream,
+    /// given its number.
+    pub(super) fn batch_of<B>(
+        &self,
+        step: &Step<B>,
+        tensors: impl Fn(usize, &B) -> Vec<Tensor>,
+    ) -> Result<Batch> {
+        let labeled = &step.batches[0];
+        let x = tensors(0, &labeled.data).swap_remove(0);
+        let mut batch = Batch::labeled(x, self.labels(labeled)?);
+        if let Some(unlabeled) = step.batches.get(1) {
+            batch.u = tensors(1, &unlabeled.data);
             let slots: Vec<i64> = unlabeled.slots.iter().map(|&slot| i64::from(slot)).collect();
             batch.slots = Some(Tensor::from_slice(&slots).to_device(self.device));
             batch.targets =
@@ -49,7 +66,7 @@ impl Feed {
         Ok(batch)
     }
 
-    fn labels(&self, batch: &HostBatch<Images>) -> Result<Tensor> {
+    fn labels<B>(&self, batch: &HostBatch<B>) -> Result<Tensor> {
         ensure!(
             batch.labels.iter().all(|&l| l != NO_LABEL),
             "a labelled stream brought an image without a label"

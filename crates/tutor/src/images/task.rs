@@ -5,7 +5,8 @@ use std::sync::Arc;
 
 use anyhow::{Result, anyhow, bail, ensure};
 use augment::policy::Policy;
-use data_pipeline::loader::{Loader, Share, Stream, View, Views};
+use data_pipeline::dataset::Samples;
+use data_pipeline::loader::{Collate, Loader, Share, Stream, View, Views};
 use data_pipeline::sampler::Order;
 use metrics::Metric;
 use ssl_core::{Method, Ssl};
@@ -16,6 +17,7 @@ use vision_models::NetConfig;
 use super::feedback::{Feedback, PROBE};
 use super::objective::{ImageBatch, ImageObjective, Learning, Probes};
 use super::setting::Setting;
+use super::stored_views::{Reader, StoredViews, Unread};
 use super::subset::Subset;
 use super::targets::Targets;
 use crate::recipe::select::Select;
@@ -32,6 +34,8 @@ pub(crate) struct ImageTask<'a> {
     eval_augment: &'a Policy,
     method: Option<Box<dyn Method>>,
     streams: Vec<Stream<Views>>,
+    /// Instead of them: views on which the frozen stages have been run.
+    stored: Vec<Stream<Reader>>,
     targets: Option<Arc<Targets>>,
     start: Option<&'a Params>,
     frozen: &'a [String],
@@ -78,6 +82,7 @@ impl<'a> ImageTask<'a> {
             eval_augment,
             method: Some(method),
             streams: Vec::new(),
+            stored: Vec::new(),
             targets: None,
             start: None,
             frozen: &[],
@@ -97,15 +102,64 @@ impl<'a> ImageTask<'a> {
         batch: usize,
         name: &str,
     ) -> Self {
-        self.streams.push(Stream {
-            set: subset.set.clone(),
+        let stream = self.stream_of(subset.set.clone(), subset, Views(views), batch, name);
+        self.streams.push(stream);
+        self
+    }
+
+    /// The same of views that are stored. All streams are, or none is; the stages that stored views
+    /// went through have to be [frozen](Self::freeze).
+    pub(crate) fn stored_stream(
+        mut self,
+        subset: &Subset,
+        views: Vec<StoredViews>,
+        batch: usize,
+        name: &str,
+    ) -> Self {
+        let set = Arc::new(Unread(subset.set.clone()));
+        let stream = self.stream_of(set, subset, Reader::new(views), batch, name);
+        self.stored.push(stream);
+        self
+    }
+
+    fn stream_of<C: Collate>(
+        &self,
+        set: Arc<dyn Samples<Item = C::Item>>,
+        subset: &Subset,
+        collate: C,
+        batch: usize,
+        name: &str,
+    ) -> Stream<C> {
+        Stream {
+            set,
             entries: subset.indices.clone(),
-            collate: Views(views),
+            collate,
             batch: batch / self.config.accumulate.max(1),
             seed: self.setting.key(&format!("stream/{name}")),
             order: Order::Shuffled,
-        });
-        self
+        }
+    }
+
+    /// Steps from `from` on of these streams.
+    fn load<C>(&self, streams: &[Stream<C>], from: u64) -> Loader<C>
+    where
+        C: Collate<Item: Clone> + Clone + 'static,
+    {
+        let end = Some(self.config.steps * self.config.accumulate as u64);
+        let workers = self.setting.shared.workers;
+        let share = processes::group()
+            .map_or(Share::WHOLE, |group| Share { rank: group.rank(), size: group.size() });
+        Loader::start_share(streams.to_vec(), from, end, workers, share)
+    }
+
+    /// The whole network with the tensors of one that was trained, without the heads that a method
+    /// added.
+    fn whole(&self, trained: &Model) -> Result<Model> {
+        let model = self.build()?;
+        let own = |name: &str| model.params.get(name).is_some();
+        let tensors = trained.params.tensors().into_iter().filter(|(name, _)| own(name));
+        model.params.load(&tensors.collect())?;
+        Ok(model)
     }
 
     /// Stored targets of the unlabelled stream.
@@ -183,8 +237,9 @@ impl Task for ImageTask<'_> {
     type Objective = ImageObjective;
 
     fn throughput(&self) -> Throughput {
-        let part: u64 = self.streams.iter().map(|stream| stream.batch as u64).sum();
-        Throughput { unit: "images", per_step: part * self.config.accumulate as u64 }
+        let of_images = self.streams.iter().map(|stream| stream.batch);
+        let part = of_images.chain(self.stored.iter().map(|stream| stream.batch)).sum::<usize>();
+        Throughput { unit: "images", per_step: (part * self.config.accumulate) as u64 }
     }
 
     fn build(&self) -> Result<Model> {
@@ -202,7 +257,11 @@ impl Task for ImageTask<'_> {
         );
         self.stop_gradients(&model)?;
         let stages = self.freeze;
-        let partly = |model: Model| if stages > 0 { model.freeze(stages) } else { model };
+        let partly = |model: Model| match stages {
+            0 => model,
+            _ if self.stored.is_empty() => model.freeze(stages),
+            _ => model.behind(stages),
+        };
         let model = partly(model);
         let method = self.method.take().expect("a task is trained once");
         method.fits(model.last_layer().inputs()).map_err(|e| anyhow!("method: {e}"))?;
@@ -225,13 +284,17 @@ impl Task for ImageTask<'_> {
             learning.resume(from);
         }
         let feed = self.setting.feed(self.targets.clone());
+        if !self.stored.is_empty() {
+            let device = self.setting.device;
+            let readers: Vec<Reader> = self.stored.iter().map(|s| s.collate.clone()).collect();
+            return Box::new(self.load(&self.stored, from).map(move |step| {
+                let step = step?;
+                let tensors = |i: usize, read: &Vec<Vec<u8>>| readers[i].tensors(read, device);
+                Ok(ImageBatch { batch: feed.batch_of(&step, tensors)?, probes: None })
+            }));
+        }
         let labeled = self.streams[0].seed;
-        let end = Some(self.config.steps * self.config.accumulate as u64);
-        let workers = self.setting.shared.workers;
-        let share = processes::group()
-            .map_or(Share::WHOLE, |group| Share { rank: group.rank(), size: group.size() });
-        let streams = self.streams.clone();
-        let mut steps = Loader::start_share(streams, from, end, workers, share);
+        let mut steps = self.load(&self.streams, from);
         if let Some(learning) = learning {
             let feedback = learning.feedback.clone();
             steps = steps.when_stopped(move || feedback.end());
@@ -251,7 +314,10 @@ impl Task for ImageTask<'_> {
         if let Some(swa) = objective.ssl.swa() {
             self.setting.calibrate(swa, self.eval_augment)?;
         }
-        let model = objective.ssl.evaluated();
+        let evaluated = objective.ssl.evaluated();
+        // One that runs behind its frozen stages takes no images.
+        let whole = (!self.stored.is_empty()).then(|| self.whole(evaluated)).transpose()?;
+        let model = whole.as_ref().unwrap_or(evaluated);
         let confusion = |subset: &Subset| {
             let predictions = self.setting.evaluator(self.eval_augment).predict(model, subset)?;
             anyhow::Ok(predictions.confusion(&subset.labels()))
@@ -279,12 +345,6 @@ impl Task for ImageTask<'_> {
     }
 
     fn finish(&self, objective: ImageObjective) -> Result<Model> {
-        let trained = objective.ssl.into_evaluated();
-        // Heads that a method added are no part of the result.
-        let model = self.build()?;
-        let own = |name: &str| model.params.get(name).is_some();
-        let tensors = trained.params.tensors().into_iter().filter(|(name, _)| own(name));
-        model.params.load(&tensors.collect())?;
-        Ok(model)
+        self.whole(&objective.ssl.into_evaluated())
     }
 }

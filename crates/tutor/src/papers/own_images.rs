@@ -15,6 +15,7 @@ mod start;
 mod summary;
 mod training;
 mod trial;
+mod views;
 
 use std::path::Path;
 use std::time::Instant;

@@ -27,6 +27,7 @@ mod runs;
 mod serve;
 mod settings;
 mod ssa;
+mod stored_views;
 mod text_tools;
 mod together;
 mod translation;

@@ -9,6 +9,7 @@ use torch::precision::Precision;
 use train::{Cadence, TrainConfig};
 use vision_models::NetConfig;
 
+use crate::images::feedback::Feedback;
 use crate::images::setting::Shared;
 use crate::recipe::data::DataConfig;
 use crate::recipe::evaluate::EvaluateConfig;
@@ -39,6 +40,9 @@ pub(super) struct Recipe {
     /// How many of the net's first stages keep the published weights.
     #[serde(default)]
     pub(super) freeze: usize,
+    /// How many views of each picture are stored at most, as the frozen stages make them, for
+    /// trainings to read in turn. Without it each step augments anew and runs these stages.
+    pub(super) stored_views: Option<StoredCounts>,
     /// Unlabelled images of a step for each labelled one.
     pub(super) unlabeled_ratio: usize,
     /// The weak view.
@@ -55,6 +59,18 @@ pub(super) struct Recipe {
     /// first where the trial cannot tell, is trained beside the labels alone.
     #[serde(default)]
     pub(super) candidates: Vec<Candidate>,
+}
+
+/// How many views of each picture are stored.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct StoredCounts {
+    /// Of each labelled picture and kind of view.
+    pub(super) labeled: usize,
+    /// Weak ones of each unlabelled picture.
+    pub(super) weak: usize,
+    /// Strong ones of each unlabelled picture.
+    pub(super) strong: usize,
 }
 
 /// A method that might be used.
@@ -119,6 +135,7 @@ impl Recipe {
                 faults.add("freeze", fault);
             }
         }
+        self.check_stored_views(&mut faults);
         faults.train("train", &self.train, false);
         faults.positive("unlabeled_ratio", self.unlabeled_ratio as u64);
         faults.policy("weak", &self.weak);
@@ -137,5 +154,28 @@ impl Recipe {
             faults.add("candidates", fault);
         }
         faults.done(name)
+    }
+
+    fn check_stored_views(&self, faults: &mut Faults) {
+        let Some(StoredCounts { labeled, weak, strong }) = self.stored_views else { return };
+        for (key, count) in [("labeled", labeled), ("weak", weak), ("strong", strong)] {
+            faults.positive(&format!("stored_views.{key}"), count as u64);
+        }
+        let mut add = |fault: &str| faults.add("stored_views", fault);
+        if self.freeze == 0 {
+            add("are what frozen stages make of pictures, and freeze is 0");
+        }
+        if self.train.swa.is_some() {
+            add("cannot be had with train.swa, whose statistics are taken of pictures");
+        }
+        if Feedback::of(&self.strong).is_some() {
+            add("stay as they are, and the strong view learns from training (CTAugment)");
+        }
+        for (row, method) in self.methods() {
+            let needs = method.needs();
+            if needs.images || needs.numbers {
+                add(&format!("are no pictures any more, and {row} mixes or turns pictures"));
+            }
+        }
     }
 }

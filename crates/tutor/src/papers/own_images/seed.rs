@@ -15,7 +15,7 @@ use super::pictures;
 use super::recipe::{FROZEN, Recipe};
 use super::start::Start;
 use super::training::Training;
-use super::trial;
+use super::{trial, views};
 use crate::images::setting::Setting;
 use crate::images::source::Data;
 use crate::run::clock::Clock;
@@ -86,7 +86,9 @@ pub(super) fn run(
 ) -> Result<Outcome> {
     let dir = run.dir.clone();
     files::make_folder(&dir)?;
-    files::once(&dir.join(FILE), || find(recipe, data, (given, began), run))
+    let outcome = files::once(&dir.join(FILE), || find(recipe, data, (given, began), run))?;
+    views::remove(&dir)?;
+    Ok(outcome)
 }
 
 fn find(
@@ -107,10 +109,13 @@ fn find(
         let tensors = start.on_all()?.params.tensors();
         store::save(&dir.join("final.safetensors"), &tensors, &BTreeMap::new())?;
     }
+    let stored = views::store(recipe, &setting, start.on_all()?, &dir, run)?;
+    let stored = stored.as_ref();
+    clock.note()?;
     let mut pace = BTreeMap::new();
     for (name, _) in recipe.methods() {
         let (model, dir) = (start.on_all()?, dir.join("pace").join(name));
-        let training = Training { recipe, data, name, start: model, dir: &dir };
+        let training = Training { recipe, data, name, start: model, stored, dir: &dir };
         let seconds = PACE_SHARE * 60.0 * recipe.minutes / recipe.methods().count() as f64;
         pace.insert(name.to_owned(), training.pace(seconds, run)?);
     }
@@ -143,7 +148,7 @@ fn find(
     let before = clock.spent();
     let share = recipe.trial.share * (clock.left() - reserve).max(0.0);
     let trial = files::once(&dir.join("trial.json"), || {
-        trial::run(recipe, &setting, &start, (share, &pace), run)
+        trial::run(recipe, &setting, (&start, stored), (share, &pace), run)
     })?;
     clock.note()?;
     let candidates: Vec<&str> = recipe.candidates.iter().map(|c| c.name.as_str()).collect();
@@ -185,7 +190,7 @@ fn find(
         let left = names.len() - i;
         let seconds = ((clock.left() - reserve) / left as f64).max(0.0);
         let (model, dir) = (start.on_all()?, dir.join(name));
-        let training = Training { recipe, data, name, start: model, dir: &dir };
+        let training = Training { recipe, data, name, start: model, stored, dir: &dir };
         let trained = training.train(seconds, slower * pace[name], run)?;
         if trained.steps >= TELLING_STEPS {
             let took = trained.cost.seconds / trained.steps as f64;

@@ -9,7 +9,7 @@ use torch::Model;
 use train::{Callback, TrainConfig};
 
 use super::recipe::Recipe;
-use crate::images::learner::Learner;
+use crate::images::learner::{Learner, StoredParts};
 use crate::images::setting::Setting;
 use crate::images::source::Data;
 use crate::images::task::VALIDATION;
@@ -26,6 +26,8 @@ pub(super) struct Training<'a> {
     pub(super) name: &'a str,
     /// The weights it starts from.
     pub(super) start: &'a Model,
+    /// Views to read, where they are stored.
+    pub(super) stored: Option<&'a StoredParts>,
     pub(super) dir: &'a Path,
 }
 
@@ -92,6 +94,7 @@ impl Training<'_> {
             unlabeled_ratio: recipe.unlabeled_ratio,
             weak: &recipe.weak,
             strong: &recipe.strong,
+            stored: self.stored,
         };
         let task = learner.task(setting)?.start(Some(&self.start.params));
         let task = task.freeze(recipe.freeze).seconds(seconds);

@@ -8,6 +8,7 @@ use anyhow::Result;
 use super::recipe::{FROZEN, Recipe};
 use super::start::Start;
 use super::training::Training;
+use crate::images::learner::StoredParts;
 use crate::images::setting::Setting;
 use crate::run::cost::StageCost;
 use crate::run::files;
@@ -21,7 +22,7 @@ use crate::run::trial::Trial;
 pub(super) fn run(
     recipe: &Recipe,
     setting: &Setting<'_>,
-    start: &Start,
+    (start, stored): (&Start, Option<&StoredParts>),
     (seconds, pace): (f64, &BTreeMap<String, f64>),
     run: &mut SeedRun<'_, '_>,
 ) -> Result<Trial> {
@@ -56,7 +57,8 @@ pub(super) fn run(
         }
         for (name, _) in recipe.methods() {
             let dir = run.dir.join("trial").join(format!("{name}-{}", number + 1));
-            let training = Training { recipe, data: &of_fold, name, start: model, dir: &dir };
+            let training =
+                Training { recipe, data: &of_fold, name, start: model, stored, dir: &dir };
             let file = dir.join("scores.json");
             let (scores, cost) = files::once(&file, || {
                 let trained = training.train(found.seconds, pace[name], run)?;

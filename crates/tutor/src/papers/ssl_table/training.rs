@@ -78,6 +78,7 @@ fn train(
     let setting = Setting::begin(data, recipe.shared(), run, dir)?;
     let (part, subset) = data.part(recipe.evaluate.on);
     let learner = Learner {
+        stored: None,
         net: &recipe.net,
         method: &recipe.method,
         train: &recipe.train,
