@@ -1,12 +1,13 @@
 """What a practitioner gets without Tutor: frozen features of a published EfficientNet-Lite0 at 224
 pixels and scikit-learn's logistic regression, on folders with a sub-folder for each class.
 
-    python xtask/peers/frozen_features.py WEIGHTS.safetensors LABELED TEST [C]
+    python xtask/peers/frozen_features.py WEIGHTS LABELED TEST [LABELED TEST ...] [--c C]
 
-`tutor weights fetch efficientnet-lite0` makes the file of weights. C is 0.01 unless it is named.
+`tutor weights fetch efficientnet-lite0` makes WEIGHTS, a safetensors file. C is 0.01 unless it is
+named. The features of a picture that is in several splits are computed once.
 """
 
-import sys
+import argparse
 from pathlib import Path
 
 import numpy as np
@@ -16,38 +17,38 @@ from PIL import Image
 from safetensors.torch import load_file
 from sklearn.linear_model import LogisticRegression
 
-weights, labeled, test = sys.argv[1:4]
-penalty = float(sys.argv[4]) if len(sys.argv) > 4 else 0.01
+parser = argparse.ArgumentParser()
+parser.add_argument("weights")
+parser.add_argument("folders", nargs="+")
+parser.add_argument("--c", type=float, default=0.01)
+arguments = parser.parse_args()
+if len(arguments.folders) % 2:
+    parser.error("each LABELED needs its TEST")
+
 net = timm.create_model("tf_efficientnet_lite0", num_classes=0)
-state = {k: v for k, v in load_file(weights).items() if not k.startswith("classifier")}
+state = {k: v for k, v in load_file(arguments.weights).items() if not k.startswith("classifier")}
 net.load_state_dict(state, strict=False)
 net.eval()
+known = {}
 
 
 def features(folder):
-    rows, labels, batch = [], [], []
-
-    def flush():
-        if batch:
-            pixels = torch.from_numpy(np.stack(batch)).permute(0, 3, 1, 2).float()
-            with torch.no_grad():
-                rows.append(net((pixels - 127) / 128).numpy())
-            batch.clear()
-
-    for path in sorted(Path(folder).glob("*/*")):
-        image = Image.open(path).convert("RGB").resize((224, 224), Image.Resampling.BICUBIC)
-        batch.append(np.array(image))
-        labels.append(path.parent.name)
-        if len(batch) == 32:
-            flush()
-    flush()
-    return np.concatenate(rows), np.array(labels)
+    paths = sorted(Path(folder).glob("*/*"))
+    new = [path.resolve() for path in paths if path.resolve() not in known]
+    for i in range(0, len(new), 32):
+        images = [Image.open(path).convert("RGB") for path in new[i : i + 32]]
+        images = [np.array(image.resize((224, 224), Image.Resampling.BICUBIC)) for image in images]
+        pixels = torch.from_numpy(np.stack(images)).permute(0, 3, 1, 2).float()
+        with torch.no_grad():
+            known.update(zip(new[i : i + 32], net((pixels - 127) / 128).numpy()))
+    rows = np.stack([known[path.resolve()] for path in paths])
+    return rows, np.array([path.parent.name for path in paths])
 
 
-x, y = features(labeled)
-head = LogisticRegression(C=penalty, max_iter=5000).fit(x, y)
-x, y = features(test)
-guess = head.predict(x)
-recalls = [np.mean(guess[y == c] == c) for c in np.unique(y)]
-print(f"{len(y)} images: accuracy {100 * np.mean(guess == y):.2f} %, "
-      f"balanced {100 * np.mean(recalls):.2f} %")
+for labeled, test in zip(arguments.folders[::2], arguments.folders[1::2]):
+    head = LogisticRegression(C=arguments.c, max_iter=5000).fit(*features(labeled))
+    x, y = features(test)
+    guess = head.predict(x)
+    recalls = [np.mean(guess[y == c] == c) for c in np.unique(y)]
+    print(f"{test}: {len(y)} images: accuracy {100 * np.mean(guess == y):.2f} %, "
+          f"balanced {100 * np.mean(recalls):.2f} %", flush=True)

@@ -16,7 +16,7 @@ const NOT_COUNTED: usize = 3;
 /// checkpoints and for a machine that becomes slower.
 const PLANNED: f64 = 0.92;
 
-/// No training is shorter.
+/// No training is shorter, but for one that may have fewer steps at most.
 pub(crate) const FEWEST_STEPS: u64 = 10;
 
 /// The steps that fit into some seconds.
@@ -59,8 +59,9 @@ pub(crate) fn measure(
 pub(crate) fn plan(dir: &Path, (seconds, pace): (f64, f64), most: u64) -> Result<(u64, f64)> {
     files::make_folder(dir)?;
     files::once(&dir.join("plan.json"), || {
-        let steps = fitting(seconds, pace).clamp(FEWEST_STEPS, most.max(FEWEST_STEPS));
-        Ok((steps, seconds.max(2.0 * pace * FEWEST_STEPS as f64)))
+        let fewest = FEWEST_STEPS.min(most);
+        let steps = fitting(seconds, pace).clamp(fewest, most);
+        Ok((steps, seconds.max(2.0 * pace * fewest as f64)))
     })
 }
 
@@ -102,5 +103,13 @@ mod tests {
         let first = plan(dir.path(), (100.0, 1.0), 50).expect("a plan");
         assert_eq!(first, (50, 100.0));
         assert_eq!(plan(dir.path(), (1.0, 1.0), 50).expect("the same"), first);
+    }
+
+    #[test]
+    fn a_plan_has_the_fewest_steps_or_the_most_that_there_may_be() {
+        let dir = tempfile::tempdir().expect("a folder");
+        let steps = |name, most| plan(&dir.path().join(name), (0.0, 1.0), most).expect("a plan");
+        assert_eq!(steps("long", 50), (10, 20.0));
+        assert_eq!(steps("short", 4), (4, 8.0));
     }
 }

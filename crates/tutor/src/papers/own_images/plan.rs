@@ -94,7 +94,10 @@ pub(crate) fn plan(given: &Given) -> Result<Proposal> {
     let kept = match freeze {
         0 => String::new(),
         stages => {
-            format!("; its first {stages} stages stay as published, since the pictures are small")
+            format!(
+                "; its first {stages} stages stay as published, since the pictures are small, and \
+                 are run once on some views of each"
+            )
         }
     };
     let precision = Precision::fastest(given.device);
@@ -280,6 +283,12 @@ const SMALL: u32 = 48;
 /// The share of the stages that then stay.
 const FROZEN_SHARE: f64 = 0.56;
 
+/// How many views are stored behind them.
+const STORED_VIEWS: &str = "# How many views of each picture are made, at most, and run through these stages; trainings read
+# them in turn.
+stored_views = { labeled = 8, weak = 2, strong = 4 }
+";
+
 /// How many stages of the net keep the published weights.
 fn freeze(median: u32, start: &Start) -> usize {
     match start.weights {
@@ -351,7 +360,13 @@ fn recipe(
         (false, _) => (0.002, 32, 3),
     };
     let folds = if labels >= 40 * classes { 1 } else { 2 };
-    let share = if has_test { 0.2 } else { 0.5 };
+    // Steps behind stored views are short, so that a trial has enough of them in less time.
+    let share = match (has_test, freeze) {
+        (false, _) => 0.5,
+        (true, 0) => 0.2,
+        (true, _) => 0.1,
+    };
+    let stored = if freeze > 0 { STORED_VIEWS } else { "" };
     let pad = size / 8;
     let cut = size / 2;
     let about = "A classifier of one's own pictures, by tutor fit";
@@ -377,7 +392,7 @@ precision = {precision}
 {weights}net = {net}
 # So many of its first stages stay as they are.
 freeze = {freeze}
-unlabeled_ratio = {ratio}
+{stored}unlabeled_ratio = {ratio}
 weak = [{{ kind = \"flip-crop\", pad = {pad} }}]
 strong = [{{ kind = \"flip-crop\", pad = {pad} }}, {{ kind = \"randaugment\", variant = \"fixmatch\" }}, {{ kind = \"cutout\", size = {cut} }}]
 trial = {{ share = {share}, folds = {folds} }}

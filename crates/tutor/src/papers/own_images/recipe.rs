@@ -41,7 +41,8 @@ pub(super) struct Recipe {
     #[serde(default)]
     pub(super) freeze: usize,
     /// How many views of each picture are stored at most, as the frozen stages make them, for
-    /// trainings to read in turn. Without it each step augments anew and runs these stages.
+    /// trainings to read in turn; VAT then perturbs what is stored. Without it each step augments
+    /// anew and runs these stages.
     pub(super) stored_views: Option<StoredCounts>,
     /// Unlabelled images of a step for each labelled one.
     pub(super) unlabeled_ratio: usize,

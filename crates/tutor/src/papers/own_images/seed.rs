@@ -109,7 +109,7 @@ fn find(
         let tensors = start.on_all()?.params.tensors();
         store::save(&dir.join("final.safetensors"), &tensors, &BTreeMap::new())?;
     }
-    let stored = views::store(recipe, &setting, start.on_all()?, &dir, run)?;
+    let (stored, told) = views::store(recipe, &setting, start.on_all()?, &dir, run)?;
     let stored = stored.as_ref();
     clock.note()?;
     let mut pace = BTreeMap::new();
@@ -178,6 +178,7 @@ fn find(
     })?;
     run.say(&format!("{}: {}", choice.row, choice.why));
     notes.iter().for_each(|note| run.say(note));
+    notes.extend(told);
 
     let best_candidate =
         candidates.iter().copied().find(|name| *name == choice.row).or(candidates.first().copied());

@@ -105,15 +105,15 @@ impl StoredCounts {
 }
 
 /// Stores views of the pictures that are learned from, as many as the recipe asks for and time and
-/// disk allow, and says so; nothing where the recipe does not ask.
+/// disk allow, and says so, also for the report; nothing where the recipe does not ask.
 pub(super) fn store(
     recipe: &Recipe,
     setting: &Setting<'_>,
     model: &Model,
     seed: &Path,
     run: &SeedRun<'_, '_>,
-) -> Result<Option<StoredParts>> {
-    let Some(asked) = recipe.stored_views else { return Ok(None) };
+) -> Result<(Option<StoredParts>, Option<String>)> {
+    let Some(asked) = recipe.stored_views else { return Ok((None, None)) };
     let (labeled, unlabeled) = (&setting.data.labeled, &setting.data.unlabeled);
     let task = TaskInfo {
         classes: setting.classes() as i64,
@@ -131,11 +131,10 @@ pub(super) fn store(
         Ok(asked.fitting(room, views).map(|counts| (counts, seconds, bytes)))
     })?;
     let Some((counts, seconds, bytes)) = found else {
-        run.say(
-            "views are not stored, since there are too many pictures for it: each step runs the \
-             frozen stages",
-        );
-        return Ok(None);
+        let note = "Views were not stored, since there are too many pictures for it: each step ran \
+                    the frozen stages.";
+        run.say(note);
+        return Ok((None, Some(note.to_owned())));
     };
     let of = |kinds: &[ViewKind], count: &dyn Fn(ViewKind) -> usize| {
         let told = kinds.iter().map(|kind| format!("{} {}", count(*kind), word(*kind)));
@@ -149,10 +148,15 @@ pub(super) fn store(
     }
     let views = counts.views(&kinds, labeled.len(), unlabeled.len());
     run.say(&format!(
-        "views are stored as the frozen stages make them: {told} ({:.0} MB, about {:.0} s)",
+        "storing views behind the frozen stages: {told} ({:.0} MB, about {:.0} s)",
         (views * bytes) as f64 / 1e6,
         views as f64 * seconds
     ));
+    let note = format!(
+        "The first {} stages stayed as they were. What they make of some views was stored, and \
+         trainings read these in turn: {told}.",
+        recipe.freeze
+    );
     let policy = |kind| match kind {
         ViewKind::Plain => &recipe.evaluate.augment,
         ViewKind::Weak => &recipe.weak,
@@ -168,10 +172,11 @@ pub(super) fn store(
             };
             kinds.iter().map(store).collect::<Result<Vec<_>>>()
         };
-    Ok(Some(StoredParts {
+    let parts = StoredParts {
         labeled: part("labeled", labeled, &kinds.labeled, &|kind| counts.of_labeled(kind))?,
         unlabeled: part("unlabeled", unlabeled, &kinds.unlabeled, &|kind| counts.of(kind))?,
-    }))
+    };
+    Ok((Some(parts), Some(note)))
 }
 
 fn word(kind: ViewKind) -> &'static str {

@@ -212,7 +212,7 @@ fn find(
         let dir = dir.join(name);
         let training = setting.training((name, *start), &labeled, &dir)?;
         let pace = setting.pace_of(name);
-        let full = pace::needed(training.most.max(pace::FEWEST_STEPS), pace);
+        let full = pace::needed(training.most, pace);
         let seconds = ((clock.left() - reserve) / (count - i) as f64).max(0.0).min(full);
         let trained = training.train(seconds, pace, run)?;
         cost = StageCost::sum([cost, trained.cost]);

@@ -94,8 +94,8 @@ impl Setting<'_> {
     /// Seconds that a training of a row in a trial is worth: enough for a training on all labels by
     /// the row of the labels alone, or for the steps that decide by any other.
     pub(super) fn wanted(&self) -> f64 {
-        let steps = self.recipe.train.steps.max(pace::FEWEST_STEPS);
-        let of_uda = self.recipe.trial.steps.min(self.most(UDA)).max(pace::FEWEST_STEPS);
+        let steps = self.recipe.train.steps;
+        let of_uda = self.recipe.trial.steps.min(self.most(UDA));
         let of_uda = pace::needed(of_uda, self.uda_pace);
         let of_uda = if self.recipe.uda.is_some() { of_uda } else { 0.0 };
         pace::needed(steps, self.pace).max(of_uda)
