@@ -4,7 +4,7 @@
 //! A [`Method`] says which [`Views`] of a sample it wants and turns a [`Batch`] into a loss;
 //! [`Ssl`] is the one adapter from a method to the training loop of the crate `train`. No method
 //! knows a data set, a file format or a particular network: a batch is tensors, a network is any
-//! [`torch::Net`].
+//! [`torch::Net`]. [`spreading`] needs no training: labels spread to samples with like features.
 //!
 //! ```
 //! use ssl_core::methods::{Supervised, SupervisedConfig};
@@ -38,6 +38,7 @@ mod golden_tests;
 mod method;
 pub mod methods;
 pub mod parts;
+pub mod spreading;
 mod ssl;
 
 pub use config::MethodConfig;

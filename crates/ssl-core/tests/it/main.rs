@@ -10,6 +10,7 @@ mod methods;
 mod noise;
 mod passes;
 mod sharpen;
+mod spreading;
 mod together;
 mod tsa;
 mod uda_text;

@@ -13,6 +13,7 @@ use super::tally::Tally;
 use super::which::Which;
 use crate::run::experiment::Answer;
 use crate::run::note::note;
+use crate::run::sections::one_of;
 use part::{Key, Part};
 use table::{Format, Table};
 
@@ -79,7 +80,7 @@ pub(crate) fn run(args: &Args) -> Result<()> {
         }
     }
     let table = Table {
-        unit: shown.unit().trim_end_matches('s'),
+        unit: one_of(shown.unit()),
         classes: predictor.classes(),
         threshold,
         rows: &|| {

@@ -8,6 +8,7 @@
 mod choice;
 mod pictures;
 pub(crate) mod plan;
+mod probe;
 mod recipe;
 mod section;
 mod seed;

@@ -26,6 +26,7 @@ mod resume;
 mod runs;
 mod serve;
 mod settings;
+mod spread_labels;
 mod ssa;
 mod stored_views;
 mod text_tools;

@@ -10,7 +10,7 @@ use torch::{Tensor, store};
 use crate::tutor::{command, refused, run, run_folder};
 
 /// A recipe whose first two stages stay as they are.
-const RECIPE: &str = r#"
+pub(crate) const RECIPE: &str = r#"
 kind = "own-images"
 name = "own-images/digits"
 about = "Digits"
@@ -43,7 +43,7 @@ name = "mean-teacher"
 method = { kind = "mean-teacher" }
 "#;
 
-fn arguments<'a>(keys: &[&'a str]) -> Vec<&'a str> {
+pub(crate) fn arguments<'a>(keys: &[&'a str]) -> Vec<&'a str> {
     let keys = keys.iter().flat_map(|key| ["--set", key]);
     ["run", "recipe.toml"].into_iter().chain(keys).collect()
 }
@@ -56,13 +56,13 @@ fn start() -> tempfile::TempDir {
 
 const ROWS: [&str; 2] = ["labels-alone", "fixmatch"];
 
-fn network(folder: &Path, row: &str) -> Vec<(String, Tensor)> {
+pub(crate) fn network(folder: &Path, row: &str) -> Vec<(String, Tensor)> {
     let file = folder.join("seed-1").join(row).join("final.safetensors");
     store::load(&file).expect("a network").tensors.into_iter().collect()
 }
 
 /// The largest difference of two networks, for their largest number.
-fn difference(one: &[(String, Tensor)], other: &[(String, Tensor)]) -> f64 {
+pub(crate) fn difference(one: &[(String, Tensor)], other: &[(String, Tensor)]) -> f64 {
     assert_eq!(one.len(), other.len());
     let apart = one.iter().zip(other).map(|((name, a), (same, b))| {
         assert_eq!(name, same);

@@ -2,8 +2,10 @@
 
 use std::collections::BTreeMap;
 
+use anyhow::Result;
+
 use super::recipe::{FROZEN, Recipe};
-use crate::run::pace::{fitting, needed};
+use crate::run::pace::{FEWEST_STEPS, fitting, needed};
 use crate::run::trial::{Choice, LABELS_ALONE, Trial};
 
 /// With fewer steps of a training than this share of `trial.steps`, fine-tuning is behind the
@@ -12,7 +14,7 @@ const SHARE: f64 = 0.25;
 
 /// The steps that there is time for.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub(super) struct Steps {
+struct Steps {
     alone: u64,
     /// Of the first candidate, where there is one.
     candidate: Option<u64>,
@@ -21,7 +23,7 @@ pub(super) struct Steps {
 impl Steps {
     /// In `seconds` for both trainings, whose steps take `pace`: half of the time each, and to the
     /// candidate what the labels alone do not need for all their steps.
-    pub(super) fn fitting(recipe: &Recipe, seconds: f64, pace: &BTreeMap<String, f64>) -> Self {
+    fn fitting(recipe: &Recipe, seconds: f64, pace: &BTreeMap<String, f64>) -> Self {
         let most = recipe.train.steps;
         let Some(first) = recipe.candidates.first() else {
             let alone = fitting(seconds, pace[LABELS_ALONE]).min(most);
@@ -34,20 +36,48 @@ impl Steps {
     }
 
     /// The fewest of a training.
-    pub(super) fn fewest(self) -> u64 {
+    fn fewest(self) -> u64 {
         self.candidate.map_or(self.alone, |candidate| candidate.min(self.alone))
     }
+}
+
+/// The row that is kept, and what has to be said of the time: `left` are the seconds of the
+/// trainings, `other` those of everything but them and the trial.
+pub(super) fn choose(
+    recipe: &Recipe,
+    trial: &Trial,
+    has_frozen: bool,
+    pace: &BTreeMap<String, f64>,
+    (left, other): (f64, f64),
+) -> Result<(Choice, Vec<String>)> {
+    let candidates: Vec<&str> = recipe.candidates.iter().map(|c| c.name.as_str()).collect();
+    let steps = Steps::fitting(recipe, left, pace);
+    let choice = match of_few_steps(recipe, trial, has_frozen, steps) {
+        Some(choice) => choice,
+        None => trial.choose(&[LABELS_ALONE], &candidates, "images")?,
+    };
+    let fewest = FEWEST_STEPS.min(recipe.train.steps);
+    let note = (steps.fewest() < fewest).then(|| {
+        // Trainings of so few steps get the same time, so the slowest says how much; and the trial
+        // takes its share of whatever there is.
+        let slowest = pace.values().copied().fold(0.0, f64::max);
+        let trainings = if candidates.is_empty() { 1.0 } else { 2.0 };
+        let trial = if trial.scores.is_empty() { 0.0 } else { recipe.trial.share };
+        let seconds = trainings * needed(fewest, slowest) / (1.0 - trial);
+        format!(
+            "{} minutes are too short for {fewest} steps of each training, which are made all the \
+             same: give it {:.1} minutes or more on this machine",
+            recipe.minutes,
+            ((other + seconds) / 6.0).ceil() / 10.0
+        )
+    });
+    Ok((choice, note.into_iter().collect()))
 }
 
 /// The row that is kept where there are few steps and the trial decides nothing: the labels alone
 /// where the first candidate has fewer than `trial.steps`, and the frozen features (`has_frozen`)
 /// where the labels alone have hardly a step either.
-pub(super) fn of_few_steps(
-    recipe: &Recipe,
-    trial: &Trial,
-    has_frozen: bool,
-    steps: Steps,
-) -> Option<Choice> {
+fn of_few_steps(recipe: &Recipe, trial: &Trial, has_frozen: bool, steps: Steps) -> Option<Choice> {
     let enough = recipe.trial.steps.min(recipe.train.steps);
     let least = (SHARE * enough as f64).ceil() as u64;
     let Steps { alone, candidate } = steps;

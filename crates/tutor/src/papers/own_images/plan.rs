@@ -289,6 +289,14 @@ const STORED_VIEWS: &str = "# How many views of each picture are made, at most, 
 stored_views = { labeled = 8, weak = 2, strong = 4 }
 ";
 
+/// With fewer labels a class, those that spread to pictures near the labelled ones make a better
+/// start (docs/results/own-images.md).
+const FEW: usize = 8;
+const SPREAD_LABELS: &str = "# Where that is better, fixmatch starts from a linear classifier that learns labels of unlabelled
+# pictures too: those that spread to them from the nearest labelled ones.
+spread_labels = { neighbours = 10, alpha = 0.9 }
+";
+
 /// How many stages of the net keep the published weights.
 fn freeze(median: u32, start: &Start) -> usize {
     match start.weights {
@@ -367,6 +375,10 @@ fn recipe(
         (true, _) => 0.1,
     };
     let stored = if freeze > 0 { STORED_VIEWS } else { "" };
+    let spread = match labels < FEW * classes && published && method.is_some() {
+        true => SPREAD_LABELS,
+        false => "",
+    };
     let pad = size / 8;
     let cut = size / 2;
     let about = "A classifier of one's own pictures, by tutor fit";
@@ -392,7 +404,7 @@ precision = {precision}
 {weights}net = {net}
 # So many of its first stages stay as they are.
 freeze = {freeze}
-{stored}unlabeled_ratio = {ratio}
+{stored}{spread}unlabeled_ratio = {ratio}
 weak = [{{ kind = \"flip-crop\", pad = {pad} }}]
 strong = [{{ kind = \"flip-crop\", pad = {pad} }}, {{ kind = \"randaugment\", variant = \"fixmatch\" }}, {{ kind = \"cutout\", size = {cut} }}]
 trial = {{ share = {share}, folds = {folds} }}

@@ -44,6 +44,10 @@ pub(super) struct Recipe {
     /// trainings to read in turn; VAT then perturbs what is stored. Without it each step augments
     /// anew and runs these stages.
     pub(super) stored_views: Option<StoredCounts>,
+    /// Whether candidates start from a linear classifier that also learned the labels which spread
+    /// to unlabelled pictures near the labelled ones, where it is better on held-out labels or none
+    /// can be held out.
+    pub(super) spread_labels: Option<SpreadLabels>,
     /// Unlabelled images of a step for each labelled one.
     pub(super) unlabeled_ratio: usize,
     /// The weak view.
@@ -60,6 +64,16 @@ pub(super) struct Recipe {
     /// first where the trial cannot tell, is trained beside the labels alone.
     #[serde(default)]
     pub(super) candidates: Vec<Candidate>,
+}
+
+/// How labels spread ([`ssl_core::spreading`]).
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct SpreadLabels {
+    /// The nearest others of a picture by the net's features.
+    pub(super) neighbours: usize,
+    /// α: how far labels spread.
+    pub(super) alpha: f64,
 }
 
 /// How many views of each picture are stored.
@@ -137,6 +151,15 @@ impl Recipe {
             }
         }
         self.check_stored_views(&mut faults);
+        if let Some(SpreadLabels { neighbours, alpha }) = self.spread_labels {
+            faults.positive("spread_labels.neighbours", neighbours as u64);
+            if !(0.0..1.0).contains(&alpha) {
+                faults.add("spread_labels.alpha", format!("is {alpha}; from 0 to below 1"));
+            }
+            if self.weights.is_none() {
+                faults.add("spread_labels", "goes by the features of published weights: name some");
+            }
+        }
         faults.train("train", &self.train, false);
         faults.positive("unlabeled_ratio", self.unlabeled_ratio as u64);
         faults.policy("weak", &self.weak);

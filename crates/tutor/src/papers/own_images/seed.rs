@@ -10,12 +10,11 @@ use serde::{Deserialize, Serialize};
 use torch::store;
 use weights::StateDict;
 
-use super::choice::{Steps, of_few_steps};
-use super::pictures;
+use super::probe::Labels;
 use super::recipe::{FROZEN, Recipe};
 use super::start::Start;
 use super::training::Training;
-use super::{trial, views};
+use super::{choice, pictures, trial, views};
 use crate::images::setting::Setting;
 use crate::images::source::Data;
 use crate::run::clock::Clock;
@@ -23,7 +22,6 @@ use crate::run::cost::StageCost;
 use crate::run::files;
 use crate::run::lists::{self, Unlabeled};
 use crate::run::measured::{Measured, MeasuredOn, Seen};
-use crate::run::pace::{FEWEST_STEPS, needed};
 use crate::run::seeds::SeedRun;
 use crate::run::trial::{Choice, LABELS_ALONE, Trial};
 
@@ -106,15 +104,15 @@ fn find(
         // It is used as any other network of the run.
         let dir = dir.join(FROZEN);
         Setting::unmeasured(data, recipe.shared(), run, &dir)?;
-        let tensors = start.on_all()?.params.tensors();
+        let tensors = start.on_all(Labels::Given)?.params.tensors();
         store::save(&dir.join("final.safetensors"), &tensors, &BTreeMap::new())?;
     }
-    let (stored, told) = views::store(recipe, &setting, start.on_all()?, &dir, run)?;
+    let (stored, told) = views::store(recipe, &setting, start.on_all(Labels::Given)?, &dir, run)?;
     let stored = stored.as_ref();
     clock.note()?;
     let mut pace = BTreeMap::new();
     for (name, _) in recipe.methods() {
-        let (model, dir) = (start.on_all()?, dir.join("pace").join(name));
+        let (model, dir) = (start.on_all(Labels::Given)?, dir.join("pace").join(name));
         let training = Training { recipe, data, name, start: model, stored, dir: &dir };
         let seconds = PACE_SHARE * 60.0 * recipe.minutes / recipe.methods().count() as f64;
         pace.insert(name.to_owned(), training.pace(seconds, run)?);
@@ -130,7 +128,7 @@ fn find(
     let mut rows = Vec::new();
     let looking = Instant::now();
     if let (Some(subset), Some(_)) = (measured_on, start.penalty()) {
-        let fast = setting.fast(&recipe.net, start.on_all()?);
+        let fast = setting.fast(&recipe.net, start.on_all(Labels::Given)?);
         let said = evaluator.predict(&fast, subset)?;
         let scores = subset.scores(&said);
         rows.push(Measured { name: FROZEN.to_owned(), scores, steps: 0 });
@@ -154,27 +152,8 @@ fn find(
     let candidates: Vec<&str> = recipe.candidates.iter().map(|c| c.name.as_str()).collect();
     // A process that goes on has less time left than the one that chose.
     let (choice, mut notes) = files::once(&dir.join("choice.json"), || {
-        let steps = Steps::fitting(recipe, (clock.left() - reserve).max(0.0), &pace);
-        let choice = match of_few_steps(recipe, &trial, start.penalty().is_some(), steps) {
-            Some(choice) => choice,
-            None => trial.choose(&[LABELS_ALONE], &candidates, "images")?,
-        };
-        let fewest = FEWEST_STEPS.min(recipe.train.steps);
-        let note = (steps.fewest() < fewest).then(|| {
-            // Trainings of so few steps get the same time, so the slowest says how much; and the
-            // trial takes its share of whatever there is.
-            let slowest = pace.values().copied().fold(0.0, f64::max);
-            let trainings = if candidates.is_empty() { 1.0 } else { 2.0 };
-            let trial = if trial.scores.is_empty() { 0.0 } else { recipe.trial.share };
-            let seconds = trainings * needed(fewest, slowest) / (1.0 - trial);
-            format!(
-                "{} minutes are too short for {fewest} steps of each training, which are made all \
-                 the same: give it {:.1} minutes or more on this machine",
-                recipe.minutes,
-                ((before + reserve + seconds) / 6.0).ceil() / 10.0
-            )
-        });
-        Ok((choice, note.into_iter().collect::<Vec<String>>()))
+        let left = (clock.left() - reserve).max(0.0);
+        choice::choose(recipe, &trial, start.penalty().is_some(), &pace, (left, before + reserve))
     })?;
     run.say(&format!("{}: {}", choice.row, choice.why));
     notes.iter().for_each(|note| run.say(note));
@@ -190,7 +169,7 @@ fn find(
     for (i, name) in names.iter().copied().enumerate() {
         let left = names.len() - i;
         let seconds = ((clock.left() - reserve) / left as f64).max(0.0);
-        let (model, dir) = (start.on_all()?, dir.join(name));
+        let (model, dir) = (start.on_all(Labels::of(name))?, dir.join(name));
         let training = Training { recipe, data, name, start: model, stored, dir: &dir };
         let trained = training.train(seconds, slower * pace[name], run)?;
         if trained.steps >= TELLING_STEPS {
@@ -221,7 +200,7 @@ fn find(
         clock.note()?;
     }
     if choice.row == FROZEN {
-        let fast = setting.fast(&recipe.net, start.on_all()?);
+        let fast = setting.fast(&recipe.net, start.on_all(Labels::Given)?);
         unlabeled = lists::of(data.unlabeled.ids(), &evaluator.predict(&fast, &data.unlabeled)?);
     }
     let part = match part {

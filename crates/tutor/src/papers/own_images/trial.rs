@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 
 use anyhow::Result;
 
+use super::probe::Labels;
 use super::recipe::{FROZEN, Recipe};
 use super::start::Start;
 use super::training::Training;
@@ -43,24 +44,25 @@ pub(super) fn run(
     if !found.decides && data.test.is_some() {
         return Ok(Trial::default());
     }
+    let has_frozen = start.penalty().is_some();
     for (number, fold) in folds.iter().enumerate() {
         let of_fold = data.holding_out(&fold.trained, &fold.held_out);
-        let model = match fold.held_out.is_empty() {
-            true => start.on_all()?,
-            false => start.on(&format!("fold-{}", number + 1), &fold.trained)?,
+        let start = |labels| match fold.held_out.is_empty() {
+            true => start.on_all(labels),
+            false => start.on(labels, &format!("fold-{}", number + 1), &fold.trained),
         };
         let evaluator = setting.evaluator(&recipe.evaluate.augment).interruptible();
-        if start.penalty().is_some() {
-            let fast = setting.fast(&recipe.net, model);
+        if has_frozen {
+            let fast = setting.fast(&recipe.net, start(Labels::Given)?);
             let said = evaluator.predict(&fast, &of_fold.validation)?;
             found.add(FROZEN, of_fold.validation.scores(&said));
         }
         for (name, _) in recipe.methods() {
             let dir = run.dir.join("trial").join(format!("{name}-{}", number + 1));
-            let training =
-                Training { recipe, data: &of_fold, name, start: model, stored, dir: &dir };
             let file = dir.join("scores.json");
             let (scores, cost) = files::once(&file, || {
+                let start = start(Labels::of(name))?;
+                let training = Training { recipe, data: &of_fold, name, start, stored, dir: &dir };
                 let trained = training.train(found.seconds, pace[name], run)?;
                 let fast = setting.fast(&recipe.net, &trained.model);
                 let said = evaluator.predict(&fast, &of_fold.validation)?;

@@ -15,6 +15,7 @@ use super::parts::Parts;
 use super::recipe::{DataConfig, LATENT, PRE_TRAINED, STUDENT, UDA, WORDS};
 use crate::recipe::own_name::own_name;
 use crate::recipe::paths::{from_anywhere, utf8};
+use crate::run::sections::one_of;
 use crate::run::trial::LABELS_ALONE;
 
 /// What a user gives.
@@ -132,11 +133,9 @@ pub(crate) fn plan(given: &Given) -> Result<Proposal> {
     lines.extend([
         data_line(&parts, &words, &data),
         match &start {
-            Some(start) => format!(
-                "net: {}; {longest} tokens of a {} at most",
-                start.words,
-                unit.trim_end_matches('s')
-            ),
+            Some(start) => {
+                format!("net: {}; {longest} tokens of a {} at most", start.words, one_of(unit))
+            }
             None => format!(
                 "net: none; one from nothing needs {LONG} minutes or more on a CPU, and published \
                  weights (--weights) would help"

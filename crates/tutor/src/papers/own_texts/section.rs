@@ -57,7 +57,7 @@ fn table(outcome: &Outcome, columns: &[&str]) -> Table {
         None => vec!["begins and ends".to_owned()],
         Some(columns) => columns.to_vec(),
     };
-    let what = outcome.unit().trim_end_matches('s');
+    let what = parts::one_of(outcome.unit());
     let columns = [&[what], columns].concat().into_iter().map(str::to_owned);
     Table::new(columns.chain(says))
 }
@@ -98,7 +98,7 @@ fn mistakes(outcome: &Outcome, kept: &Measured) -> Section {
     let words = format!(
         "Look at these first: some are hard, and some are labelled wrongly. A {} is named by its file \
          and line.",
-        outcome.unit().trim_end_matches('s')
+        parts::one_of(outcome.unit())
     );
     section.with(Block::Text(words)).with(Block::Table(table))
 }

@@ -1,0 +1,322 @@
+//! Linear classifiers on the features of a published net: of the labels, and of the labels and
+//! those that spread from them to unlabelled images.
+
+use std::cell::RefCell;
+use std::collections::BTreeMap;
+use std::collections::btree_map::Entry;
+use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, Result};
+use augment::rng::Key;
+use serde::{Deserialize, Serialize};
+use ssl_core::spreading::Neighbours;
+use torch::{Inference, Kind, Tensor, store};
+use train::Logistic;
+
+use super::recipe::{Recipe, SpreadLabels};
+use crate::images::evaluator::Evaluator;
+use crate::images::setting::Setting;
+use crate::images::subset::Subset;
+use crate::run::files;
+use crate::run::folds::{Fold, folds};
+use crate::run::interrupt;
+use crate::run::trial::LABELS_ALONE;
+
+/// Linear classifiers on the features of the labelled images.
+pub(super) struct Probe {
+    /// `[n, width]`.
+    features: Tensor,
+    labels: Vec<u32>,
+    classes: usize,
+    /// The penalty C, chosen by cross-validation.
+    pub(super) c: f64,
+    /// Where labels spread to, if that helps.
+    spread: Option<Spread>,
+    /// Seconds that one fit may take.
+    seconds: f64,
+    /// Where fits are kept, and those that this process knows, by name.
+    dir: PathBuf,
+    heads: RefCell<BTreeMap<String, Logistic>>,
+}
+
+/// Unlabelled images near the labelled ones.
+struct Spread {
+    /// Of the labelled images and these.
+    graph: Neighbours,
+    /// `[n, width]`.
+    features: Tensor,
+    alpha: f64,
+    found: Found,
+}
+
+/// What was found of labels that spread.
+#[derive(Clone, Copy, Debug, Serialize, Deserialize)]
+struct Found {
+    /// How many unlabelled images they spread to.
+    unlabeled: usize,
+    /// How many held-out labels there were, and how many of them the labels alone got right and
+    /// those that spread too; none where none could be held out.
+    right: Option<[i64; 3]>,
+    used: bool,
+}
+
+/// Which labels a classifier learns.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Labels {
+    Given,
+    /// Those that spread too, if that helps.
+    Spread,
+}
+
+impl Labels {
+    /// Of the classifier that a method starts from: what the labels alone give knows nothing of
+    /// unlabelled images.
+    pub(super) fn of(method: &str) -> Self {
+        if method == LABELS_ALONE { Self::Given } else { Self::Spread }
+    }
+}
+
+/// The penalties that are tried, the strongest first, which is the better of equals and the fastest
+/// to fit.
+const PENALTIES: [f64; 5] = [0.001, 0.01, 0.1, 1.0, 10.0];
+
+/// The one that is taken where no time is left to try them.
+const USUAL: f64 = 0.01;
+
+/// scikit-learn's.
+const TOLERANCE: f64 = 1e-4;
+
+/// The share of all the time that the choice of the penalty may take, that one fit may take, and
+/// that each of the features of unlabelled images and the trial of labels that spread may: the
+/// first two are a moment but for hundreds of classes.
+const CHOICE_SHARE: f64 = 0.05;
+const FIT_SHARE: f64 = 0.03;
+const SPREAD_SHARE: f64 = 0.05;
+
+/// Labels spread to so many images at most, of which features are taken some at a time.
+const SPREAD_TO: usize = 8192;
+const SOME: usize = 256;
+
+impl Probe {
+    /// Takes the features of the labelled images, and chooses the penalty and whether labels
+    /// spread; both choices are kept in `dir`.
+    pub(super) fn new(
+        recipe: &Recipe,
+        setting: &Setting<'_>,
+        net: &Inference,
+        dir: &Path,
+    ) -> Result<Self> {
+        let labeled = &setting.data.labeled;
+        let labels: Option<Vec<u32>> = labeled.labels().into_iter().collect();
+        let labels = labels.context("a labelled image has no label")?;
+        let evaluator = setting.evaluator(&recipe.evaluate.augment).interruptible();
+        let features = evaluator.features(net, labeled)?;
+        let (classes, seconds) = (setting.classes(), (60.0 * recipe.minutes).min(1e9));
+        let mut probe = Self {
+            features,
+            labels,
+            classes,
+            c: USUAL,
+            spread: None,
+            seconds: FIT_SHARE * seconds,
+            dir: dir.join("heads"),
+            heads: RefCell::default(),
+        };
+        let folds = folds(&probe.labels, 5, 0.2, setting.key("probe"));
+        // Another process may have more time for it, or less.
+        let chosen = || probe.best_penalty(&folds, CHOICE_SHARE * seconds);
+        probe.c = files::once(&dir.join("penalty.json"), chosen)?;
+        if let Some(spread) = recipe.spread_labels
+            && setting.data.unlabeled.len() > 0
+        {
+            let seconds = SPREAD_SHARE * seconds;
+            let mut unlabeled = setting.data.unlabeled.clone();
+            let key = Key { seed: setting.key("spread"), epoch: 0, index: 0, view: 1004 };
+            key.rng().shuffle(&mut unlabeled.indices);
+            let features =
+                |at_most: usize| some_features(&evaluator, net, &unlabeled, (at_most, seconds));
+            probe.spread = probe.spreads(spread, features, &folds, seconds, dir)?;
+        }
+        Ok(probe)
+    }
+
+    /// A linear classifier of the images at `positions`, by a name of theirs. It is kept: one whose
+    /// fit the clock ended would be another in the next process.
+    pub(super) fn head(&self, labels: Labels, name: &str, positions: &[usize]) -> Result<Logistic> {
+        let spread = self.spread.as_ref().filter(|_| labels == Labels::Spread);
+        let name = if spread.is_some() { format!("{name}-spread") } else { name.to_owned() };
+        let mut heads = self.heads.borrow_mut();
+        let head = match heads.entry(name) {
+            Entry::Occupied(known) => known.into_mut(),
+            Entry::Vacant(place) => {
+                let head = self.kept(place.key(), spread, positions)?;
+                place.insert(head)
+            }
+        };
+        let [weight, bias] = [&head.weight, &head.bias].map(Tensor::shallow_clone);
+        Ok(Logistic { weight, bias })
+    }
+
+    /// All positions.
+    pub(super) fn all(&self) -> Vec<usize> {
+        (0..self.labels.len()).collect()
+    }
+
+    /// What labels that spread are good for, in words; nothing where that was not tried.
+    pub(super) fn told(&self) -> Option<String> {
+        let Found { unlabeled, right, .. } = self.spread.as_ref()?.found;
+        let why = match right {
+            Some([all, alone, spread]) => {
+                format!(
+                    "it got {spread} of {all} held-out labels right, that of the labels alone {alone}"
+                )
+            }
+            None => "no label can be held out to see whether that is better".to_owned(),
+        };
+        Some(format!(
+            "methods that learn from unlabelled images began with a linear classifier of the labels and \
+             of those that spread to {unlabeled} unlabelled images near them; {why}"
+        ))
+    }
+
+    /// As an earlier process kept it, or fitted and kept now.
+    fn kept(&self, name: &str, spread: Option<&Spread>, positions: &[usize]) -> Result<Logistic> {
+        let file = self.dir.join(format!("{name}.safetensors"));
+        if file.exists() {
+            let mut tensors = store::load(&file)?.tensors;
+            let mut take = |part: &str| {
+                tensors.remove(part).with_context(|| format!("{}: no {part}", file.display()))
+            };
+            return Ok(Logistic { weight: take("weight")?, bias: take("bias")? });
+        }
+        let until = Instant::now() + Duration::from_secs_f64(self.seconds);
+        let head = match spread {
+            Some(spread) => self.fit_spread(spread, positions, until),
+            None => self.fit(positions, self.c, until),
+        };
+        interrupt::check()?;
+        files::make_folder(&self.dir)?;
+        let tensors = [("weight", &head.weight), ("bias", &head.bias)];
+        let tensors = tensors.map(|(part, tensor)| (part.to_owned(), tensor.shallow_clone()));
+        store::save(&file, &tensors, &BTreeMap::new())?;
+        Ok(head)
+    }
+
+    fn of(&self, positions: &[usize]) -> (Tensor, Tensor) {
+        let at: Vec<i64> = positions.iter().map(|&i| i as i64).collect();
+        let labels: Vec<i64> = positions.iter().map(|&i| i64::from(self.labels[i])).collect();
+        let device = self.features.device();
+        let at = Tensor::from_slice(&at).to_device(device);
+        (self.features.index_select(0, &at), Tensor::from_slice(&labels).to_device(device))
+    }
+
+    fn fit(&self, positions: &[usize], c: f64, until: Instant) -> Logistic {
+        let (x, y) = self.of(positions);
+        self.fit_to(&x, &y, c, until)
+    }
+
+    fn fit_to(&self, x: &Tensor, y: &Tensor, c: f64, until: Instant) -> Logistic {
+        let goes_on = || Instant::now() < until && interrupt::check().is_ok();
+        Logistic::fit_while(&goes_on, TOLERANCE, x, y, self.classes as i64, c)
+    }
+
+    /// Of the images at `positions` and the unlabelled ones to which their labels spread.
+    fn fit_spread(&self, spread: &Spread, positions: &[usize], until: Instant) -> Logistic {
+        let count = self.labels.len();
+        let mut given = vec![None; count + spread.features.size()[0] as usize];
+        positions.iter().for_each(|&i| given[i] = Some(self.labels[i]));
+        let z = spread.graph.spread(&given, self.classes as i64, spread.alpha);
+        let (most, class) = z.narrow(0, count as i64, spread.features.size()[0]).max_dim(1, false);
+        let reached = most.gt(0.0).nonzero().squeeze_dim(1);
+        let (x, y) = self.of(positions);
+        let x = Tensor::cat(&[x, spread.features.index_select(0, &reached)], 0);
+        let y = Tensor::cat(&[y, class.index_select(0, &reached)], 0);
+        self.fit_to(&x, &y, self.c, until)
+    }
+
+    fn right(&self, head: &Logistic, positions: &[usize]) -> i64 {
+        let (x, y) = self.of(positions);
+        head.logits(&x).argmax(1, false).eq_tensor(&y).sum(Kind::Int64).int64_value(&[])
+    }
+
+    /// The penalty with the most right answers over the held-out images of all folds, of those that
+    /// could be tried in the time.
+    fn best_penalty(&self, folds: &[Fold], seconds: f64) -> Result<f64> {
+        let until = Instant::now() + Duration::from_secs_f64(seconds);
+        let mut best = None;
+        for c in PENALTIES {
+            let right =
+                |fold: &Fold| self.right(&self.fit(&fold.trained, c, until), &fold.held_out);
+            let score: i64 = folds.iter().map(right).sum();
+            interrupt::check()?;
+            if Instant::now() >= until {
+                break;
+            }
+            if best.is_none_or(|(most, _)| score > most) {
+                best = Some((score, c));
+            }
+        }
+        Ok(best.map_or(USUAL, |(_, c)| c))
+    }
+
+    /// Where labels spread to, if the classifiers that learn these too are better on held-out
+    /// labels, or none can be held out. `features` are those of at most so many unlabelled images.
+    fn spreads(
+        &self,
+        SpreadLabels { neighbours, alpha }: SpreadLabels,
+        features: impl Fn(usize) -> Result<Tensor>,
+        folds: &[Fold],
+        seconds: f64,
+        dir: &Path,
+    ) -> Result<Option<Spread>> {
+        let file = dir.join("spread.json");
+        let before: Option<Found> = files::found_before(&file)?;
+        if before.is_some_and(|found| !found.used) {
+            return Ok(None);
+        }
+        let features = features(before.map_or(SPREAD_TO, |found| found.unlabeled))?;
+        let all = Tensor::cat(&[&self.features, &features], 0);
+        let graph = Neighbours::of(&all, neighbours as i64);
+        let unlabeled = features.size()[0] as usize;
+        let untried = Found { unlabeled, right: None, used: true };
+        let mut spread = Spread { graph, features, alpha, found: untried };
+        spread.found = files::once(&file, || {
+            let until = Instant::now() + Duration::from_secs_f64(seconds);
+            let mut right = [0; 3];
+            for fold in folds {
+                let alone = self.fit(&fold.trained, self.c, until);
+                let with = self.fit_spread(&spread, &fold.trained, until);
+                let of = |head| self.right(head, &fold.held_out);
+                let more = [fold.held_out.len() as i64, of(&alone), of(&with)];
+                right = std::array::from_fn(|i| right[i] + more[i]);
+                interrupt::check()?;
+            }
+            let in_time = Instant::now() < until;
+            let right = (!folds.is_empty()).then_some(right);
+            let is_better = right.is_none_or(|[_, alone, with]| with > alone);
+            Ok(Found { unlabeled, right, used: in_time && is_better })
+        })?;
+        Ok(spread.found.used.then_some(spread))
+    }
+}
+
+/// The features of the first images of a subset: `at_most` so many, and as many as can be had in
+/// some seconds.
+fn some_features(
+    evaluator: &Evaluator,
+    net: &Inference,
+    subset: &Subset,
+    (at_most, seconds): (usize, f64),
+) -> Result<Tensor> {
+    let until = Instant::now() + Duration::from_secs_f64(seconds);
+    let mut found = Vec::new();
+    for some in subset.indices[..at_most.min(subset.len())].chunks(SOME) {
+        let some = Subset { set: subset.set.clone(), indices: some.to_vec() };
+        found.push(evaluator.features(net, &some)?);
+        if Instant::now() >= until && at_most == SPREAD_TO {
+            break;
+        }
+    }
+    Ok(Tensor::cat(&found, 0))
+}
