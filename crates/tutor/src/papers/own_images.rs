@@ -33,7 +33,7 @@ use crate::recipe::edit;
 use crate::recipe::head::Head;
 use crate::run::experiment::{Experiment, Findings, Paper, Predictor};
 use crate::run::seeds::Run;
-use recipe::{FROZEN, Recipe};
+use recipe::{FROZEN, Recipe, SPREAD};
 
 pub(super) const PAPER: Paper = Paper { kind: KIND, read };
 
@@ -109,8 +109,9 @@ impl Experiment for OwnImages {
             None => seed::chosen(seed)?,
         };
         let frozen = self.recipe.weights.is_some().then_some(FROZEN);
-        let known: Vec<&str> =
-            frozen.into_iter().chain(self.recipe.methods().map(|m| m.0)).collect();
+        let spread = seed.join(SPREAD).exists().then_some(SPREAD);
+        let frozen = frozen.into_iter().chain(spread);
+        let known: Vec<&str> = frozen.chain(self.recipe.methods().map(|m| m.0)).collect();
         ensure!(
             known.contains(&name.as_str()),
             "there is no {name} in this run; its networks are {}",

@@ -35,6 +35,20 @@ fn a_single_label_of_a_class_spreads() {
     let notes = result(&with)["notes"].to_string();
     assert!(notes.contains("those that spread to"), "{notes}");
     assert!(notes.contains("no label can be held out"), "{notes}");
+    // Nothing tells whether training makes it better, so it is kept, and used.
+    assert!(notes.contains("Kept: spread-labels;"), "{notes}");
+    let names = |folder: &Path| {
+        let rows = result(folder)["rows"].as_array().expect("rows").clone();
+        let name = |row: &serde_json::Value| row["name"].as_str().expect("text").to_owned();
+        rows.iter().map(name).collect::<Vec<_>>()
+    };
+    assert!(names(&with).contains(&"spread-labels".to_owned()));
+    assert!(!names(&without).contains(&"spread-labels".to_owned()));
+    let (with, without) = (with.to_str().expect("UTF-8"), without.to_str().expect("UTF-8"));
+    let error = refused(dir, &["eval", without, ".", "--model", "spread-labels"]);
+    assert!(error.contains("its networks are frozen-features, labels-alone, fixmatch"), "{error}");
+    let error = refused(dir, &["eval", with, ".", "--model", "other"]);
+    assert!(error.contains("frozen-features, spread-labels, labels-alone"), "{error}");
     assert!(!result(&without)["notes"].to_string().contains("spread"));
 }
 

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use anyhow::Result;
 
-use super::recipe::{FROZEN, Recipe};
+use super::recipe::{Recipe, SPREAD};
 use crate::run::pace::{FEWEST_STEPS, fitting, needed};
 use crate::run::trial::{Choice, LABELS_ALONE, Trial};
 
@@ -46,13 +46,19 @@ impl Steps {
 pub(super) fn choose(
     recipe: &Recipe,
     trial: &Trial,
-    has_frozen: bool,
+    frozen: Option<&str>,
     pace: &BTreeMap<String, f64>,
     (left, other): (f64, f64),
 ) -> Result<(Choice, Vec<String>)> {
     let candidates: Vec<&str> = recipe.candidates.iter().map(|c| c.name.as_str()).collect();
     let steps = Steps::fitting(recipe, left, pace);
-    let choice = match of_few_steps(recipe, trial, has_frozen, steps) {
+    let choice = match of_few_steps(recipe, trial, frozen, steps) {
+        // Trained on a label or so of each class, methods that go by their own predictions may
+        // become worse than what they start from, and nothing would tell.
+        _ if trial.no_labels && frozen == Some(SPREAD) => Choice {
+            row: SPREAD.to_owned(),
+            why: "no label can be held out to see whether training makes it better".to_owned(),
+        },
         Some(choice) => choice,
         None => trial.choose(&[LABELS_ALONE], &candidates, "images")?,
     };
@@ -75,15 +81,20 @@ pub(super) fn choose(
 }
 
 /// The row that is kept where there are few steps and the trial decides nothing: the labels alone
-/// where the first candidate has fewer than `trial.steps`, and the frozen features (`has_frozen`)
+/// where the first candidate has fewer than `trial.steps`, and the linear classifier `frozen`
 /// where the labels alone have hardly a step either.
-fn of_few_steps(recipe: &Recipe, trial: &Trial, has_frozen: bool, steps: Steps) -> Option<Choice> {
+fn of_few_steps(
+    recipe: &Recipe,
+    trial: &Trial,
+    frozen: Option<&str>,
+    steps: Steps,
+) -> Option<Choice> {
     let enough = recipe.trial.steps.min(recipe.train.steps);
     let least = (SHARE * enough as f64).ceil() as u64;
     let Steps { alone, candidate } = steps;
     let has_few = candidate.is_some_and(|candidate| candidate < enough);
-    let is_frozen_better = has_frozen && alone < least && (has_few || candidate.is_none());
-    if trial.decides || !(has_few || is_frozen_better) {
+    let frozen = frozen.filter(|_| alone < least && (has_few || candidate.is_none()));
+    if trial.decides || !(has_few || frozen.is_some()) {
         return None;
     }
     let mut why = match (candidate, recipe.candidates.first()) {
@@ -94,17 +105,17 @@ fn of_few_steps(recipe: &Recipe, trial: &Trial, has_frozen: bool, steps: Steps) 
         ),
         _ => format!("there is time for {alone} steps of {LABELS_ALONE}"),
     };
-    let row = if is_frozen_better { FROZEN } else { LABELS_ALONE };
-    if is_frozen_better {
+    if frozen.is_some() {
         why += &format!(
             ", and fine-tuning needs {least} or more to get ahead of the features that it starts from"
         );
     }
-    Some(Choice { row: row.to_owned(), why })
+    Some(Choice { row: frozen.unwrap_or(LABELS_ALONE).to_owned(), why })
 }
 
 #[cfg(test)]
 mod tests {
+    use super::super::recipe::FROZEN;
     use super::*;
 
     /// Ten steps a second of the labels alone, five of the candidate; 1,000 steps at most.
@@ -146,10 +157,11 @@ mod tests {
 
     #[test]
     fn what_has_no_time_is_not_kept() {
-        let kept = |has_candidate, has_frozen, alone, own: u64| {
+        let kept = |has_candidate, has_frozen: bool, alone, own: u64| {
             let (recipe, _) = recipe(has_candidate);
             let steps = Steps { alone, candidate: has_candidate.then_some(own) };
-            of_few_steps(&recipe, &Trial::default(), has_frozen, steps).map(|choice| choice.row)
+            let frozen = has_frozen.then_some(FROZEN);
+            of_few_steps(&recipe, &Trial::default(), frozen, steps).map(|choice| choice.row)
         };
         let row = |name: &str| Some(name.to_owned());
         assert_eq!(kept(true, true, 200, 100), None);
@@ -163,9 +175,28 @@ mod tests {
         let (recipe, _) = recipe(true);
         let steps = Steps { alone: 24, candidate: Some(12) };
         let decides = Trial { decides: true, ..Trial::default() };
-        assert!(of_few_steps(&recipe, &decides, true, steps).is_none());
-        let told = of_few_steps(&recipe, &Trial::default(), true, steps).expect("a choice").why;
+        assert!(of_few_steps(&recipe, &decides, Some(FROZEN), steps).is_none());
+        let told =
+            of_few_steps(&recipe, &Trial::default(), Some(FROZEN), steps).expect("a choice").why;
         assert!(told.contains("12 steps of it and 24 of labels-alone"), "{told}");
         assert!(told.contains("fine-tuning needs 25 or more"), "{told}");
+    }
+
+    #[test]
+    fn without_a_label_to_hold_out_those_that_spread_are_kept() {
+        let (recipe, pace) = recipe(true);
+        let kept = |no_labels, frozen, seconds| {
+            let trial = Trial { no_labels, ..Trial::default() };
+            let (choice, notes) =
+                choose(&recipe, &trial, Some(frozen), &pace, (seconds, 1.0)).expect("a choice");
+            assert!(notes.is_empty(), "{notes:?}");
+            choice.row
+        };
+        for seconds in [20.0, 1000.0] {
+            assert_eq!(kept(true, SPREAD, seconds), SPREAD);
+        }
+        assert_eq!(kept(true, FROZEN, 1000.0), "it");
+        assert_eq!(kept(false, SPREAD, 1000.0), "it");
+        assert_eq!(kept(false, SPREAD, 20.0), LABELS_ALONE);
     }
 }

@@ -291,7 +291,7 @@ stored_views = { labeled = 8, weak = 2, strong = 4 }
 
 /// With fewer labels a class, those that spread to pictures near the labelled ones make a better
 /// start (docs/results/own-images.md).
-const FEW: usize = 8;
+const FEW: usize = 3;
 const SPREAD_LABELS: &str = "# Where that is better, fixmatch starts from a linear classifier that learns labels of unlabelled
 # pictures too: those that spread to them from the nearest labelled ones.
 spread_labels = { neighbours = 10, alpha = 0.9 }

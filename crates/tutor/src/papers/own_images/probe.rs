@@ -136,7 +136,7 @@ impl Probe {
             key.rng().shuffle(&mut unlabeled.indices);
             let features =
                 |at_most: usize| some_features(&evaluator, net, &unlabeled, (at_most, seconds));
-            probe.spread = probe.spreads(spread, features, &folds, seconds, dir)?;
+            probe.spread = probe.try_spread(spread, features, &folds, seconds, dir)?;
         }
         Ok(probe)
     }
@@ -156,6 +156,11 @@ impl Probe {
         };
         let [weight, bias] = [&head.weight, &head.bias].map(Tensor::shallow_clone);
         Ok(Logistic { weight, bias })
+    }
+
+    /// Whether labels spread.
+    pub(super) fn spreads(&self) -> bool {
+        self.spread.is_some()
     }
 
     /// All positions.
@@ -262,7 +267,7 @@ impl Probe {
 
     /// Where labels spread to, if the classifiers that learn these too are better on held-out
     /// labels, or none can be held out. `features` are those of at most so many unlabelled images.
-    fn spreads(
+    fn try_spread(
         &self,
         SpreadLabels { neighbours, alpha }: SpreadLabels,
         features: impl Fn(usize) -> Result<Tensor>,

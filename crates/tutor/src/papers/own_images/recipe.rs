@@ -99,6 +99,9 @@ pub(super) struct Candidate {
 /// The row of a linear classifier on what the published net says.
 pub(super) const FROZEN: &str = "frozen-features";
 
+/// The same of the labels that spread to unlabelled images, too.
+pub(super) const SPREAD: &str = "spread-labels";
+
 fn one() -> usize {
     1
 }
@@ -173,8 +176,9 @@ impl Recipe {
             }
         }
         faults.rows(self.candidates.iter().map(|c| (c.name.as_str(), None)));
-        if self.candidates.iter().any(|c| [LABELS_ALONE, FROZEN].contains(&c.name.as_str())) {
-            let fault = format!("{LABELS_ALONE} and {FROZEN} are rows of every run");
+        let own = [LABELS_ALONE, FROZEN, SPREAD];
+        if self.candidates.iter().any(|c| own.contains(&c.name.as_str())) {
+            let fault = format!("{} are rows that runs have of themselves", own.join(", "));
             faults.add("candidates", fault);
         }
         faults.done(name)

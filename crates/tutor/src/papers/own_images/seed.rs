@@ -11,7 +11,7 @@ use torch::store;
 use weights::StateDict;
 
 use super::probe::Labels;
-use super::recipe::{FROZEN, Recipe};
+use super::recipe::{FROZEN, Recipe, SPREAD};
 use super::start::Start;
 use super::training::Training;
 use super::{choice, pictures, trial, views};
@@ -100,11 +100,11 @@ fn find(
     let clock = Clock::start(recipe.minutes, began, &spent)?;
     let setting = Setting::unmeasured(data, recipe.shared(), run, &dir)?;
     let start = Start::new(recipe, &setting, given, &dir)?;
-    if start.penalty().is_some() {
+    for (row, labels) in start.frozen() {
         // It is used as any other network of the run.
-        let dir = dir.join(FROZEN);
+        let dir = dir.join(row);
         Setting::unmeasured(data, recipe.shared(), run, &dir)?;
-        let tensors = start.on_all(Labels::Given)?.params.tensors();
+        let tensors = start.on_all(labels)?.params.tensors();
         store::save(&dir.join("final.safetensors"), &tensors, &BTreeMap::new())?;
     }
     let (stored, told) = views::store(recipe, &setting, start.on_all(Labels::Given)?, &dir, run)?;
@@ -125,21 +125,25 @@ fn find(
         None if data.validation.len() > 0 => (MeasuredOn::Validation, Some(&data.validation)),
         None => (MeasuredOn::HeldOut, None),
     };
-    let mut rows = Vec::new();
     let looking = Instant::now();
-    if let (Some(subset), Some(_)) = (measured_on, start.penalty()) {
-        let fast = setting.fast(&recipe.net, start.on_all(Labels::Given)?);
-        let said = evaluator.predict(&fast, subset)?;
-        let scores = subset.scores(&said);
-        rows.push(Measured { name: FROZEN.to_owned(), scores, steps: 0 });
+    let mut frozen = Vec::new();
+    for (row, labels) in start.frozen() {
+        if let Some(subset) = measured_on {
+            let fast = setting.fast(&recipe.net, start.on_all(labels)?);
+            let scores = subset.scores(&evaluator.predict(&fast, subset)?);
+            frozen.push(Measured { name: row.to_owned(), scores, steps: 0 });
+        }
     }
     // What the last measurements will take: both networks on the measured part, the chosen one on
     // the unlabelled images.
     let seen = measured_on.map_or(0, |subset| subset.len());
-    let an_image = match rows.len() {
+    let an_image = match frozen.len() {
         0 => pace[LABELS_ALONE] / recipe.train.batch as f64,
-        _ => looking.elapsed().as_secs_f64() / seen as f64,
+        count => looking.elapsed().as_secs_f64() / (count * seen) as f64,
     };
+    // That of labels that spread, which another seed may lack, stands at the end.
+    let spread = frozen.split_off(frozen.len().min(1));
+    let mut rows = frozen;
     let reserve = an_image * (2 * seen + data.unlabeled.len()) as f64 + 2.0;
     clock.note()?;
 
@@ -153,7 +157,8 @@ fn find(
     // A process that goes on has less time left than the one that chose.
     let (choice, mut notes) = files::once(&dir.join("choice.json"), || {
         let left = (clock.left() - reserve).max(0.0);
-        choice::choose(recipe, &trial, start.penalty().is_some(), &pace, (left, before + reserve))
+        let frozen = start.frozen().last().map(|(row, _)| *row);
+        choice::choose(recipe, &trial, frozen, &pace, (left, before + reserve))
     })?;
     run.say(&format!("{}: {}", choice.row, choice.why));
     notes.iter().for_each(|note| run.say(note));
@@ -199,8 +204,9 @@ fn find(
         Training::remove_checkpoints(&dir)?;
         clock.note()?;
     }
-    if choice.row == FROZEN {
-        let fast = setting.fast(&recipe.net, start.on_all(Labels::Given)?);
+    rows.extend(spread);
+    if let Some((_, labels)) = start.frozen().into_iter().find(|(row, _)| *row == choice.row) {
+        let fast = setting.fast(&recipe.net, start.on_all(labels)?);
         unlabeled = lists::of(data.unlabeled.ids(), &evaluator.predict(&fast, &data.unlabeled)?);
     }
     let part = match part {
@@ -208,7 +214,7 @@ fn find(
         part => part,
     };
     if part == MeasuredOn::HeldOut {
-        let order = std::iter::once(FROZEN).chain(names);
+        let order = std::iter::once(FROZEN).chain(names).chain([SPREAD]);
         let row = |name: &str| {
             let scores = trial.scores.get(name)?.clone();
             Some(Measured { name: name.to_owned(), scores, steps: 0 })

@@ -8,7 +8,7 @@ use vision_models::published::{self, Head};
 use weights::StateDict;
 
 use super::probe::{Labels, Probe};
-use super::recipe::Recipe;
+use super::recipe::{FROZEN, Recipe, SPREAD};
 use crate::images::setting::Setting;
 
 /// The network that all trainings of a seed start from.
@@ -44,6 +44,14 @@ impl Start {
     /// The penalty C of the linear classifier, where there is one.
     pub(super) fn penalty(&self) -> Option<f64> {
         self.probe.as_ref().map(|probe| probe.c)
+    }
+
+    /// The rows that are a linear classifier, with the labels that it learns.
+    pub(super) fn frozen(&self) -> Vec<(&'static str, Labels)> {
+        let probe = self.probe.as_ref();
+        let given = probe.map(|_| (FROZEN, Labels::Given));
+        let spread = probe.filter(|probe| probe.spreads()).map(|_| (SPREAD, Labels::Spread));
+        given.into_iter().chain(spread).collect()
     }
 
     /// The net with the head that is fitted to the labelled images at `positions`, by a name of

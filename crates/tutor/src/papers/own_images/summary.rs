@@ -3,7 +3,7 @@
 use anyhow::{Context, Result};
 use report::RunResult;
 
-use super::recipe::{FROZEN, Recipe};
+use super::recipe::{FROZEN, Recipe, SPREAD};
 use super::seed::Outcome;
 use crate::recipe::head::Head;
 use crate::run::cost::StageCost;
@@ -24,7 +24,7 @@ pub(super) fn result(
     let mut result = frame(head, run, &first.data, cost, "images");
     let seeds: Vec<_> = outcomes.iter().map(Outcome::seen).collect();
     let pairs = recipe.candidates.iter().map(|candidate| (candidate.name.as_str(), LABELS_ALONE));
-    let pairs: Vec<_> = pairs.chain([(LABELS_ALONE, FROZEN)]).collect();
+    let pairs: Vec<_> = pairs.chain([(LABELS_ALONE, FROZEN), (SPREAD, FROZEN)]).collect();
     measured::add(&mut result, &seeds, &pairs, "images")?;
     result.notes.push(match (&recipe.weights, first.applied.is_empty()) {
         (Some(weights), false) => format!("Started from {weights}: {}.", first.applied.join("; ")),

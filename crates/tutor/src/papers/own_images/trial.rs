@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use anyhow::Result;
 
 use super::probe::Labels;
-use super::recipe::{FROZEN, Recipe};
+use super::recipe::Recipe;
 use super::start::Start;
 use super::training::Training;
 use crate::images::learner::StoredParts;
@@ -44,7 +44,7 @@ pub(super) fn run(
     if !found.decides && data.test.is_some() {
         return Ok(Trial::default());
     }
-    let has_frozen = start.penalty().is_some();
+    let frozen = start.frozen();
     for (number, fold) in folds.iter().enumerate() {
         let of_fold = data.holding_out(&fold.trained, &fold.held_out);
         let start = |labels| match fold.held_out.is_empty() {
@@ -52,10 +52,10 @@ pub(super) fn run(
             false => start.on(labels, &format!("fold-{}", number + 1), &fold.trained),
         };
         let evaluator = setting.evaluator(&recipe.evaluate.augment).interruptible();
-        if has_frozen {
-            let fast = setting.fast(&recipe.net, start(Labels::Given)?);
+        for (row, labels) in &frozen {
+            let fast = setting.fast(&recipe.net, start(*labels)?);
             let said = evaluator.predict(&fast, &of_fold.validation)?;
-            found.add(FROZEN, of_fold.validation.scores(&said));
+            found.add(row, of_fold.validation.scores(&said));
         }
         for (name, _) in recipe.methods() {
             let dir = run.dir.join("trial").join(format!("{name}-{}", number + 1));
