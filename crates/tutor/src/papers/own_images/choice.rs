@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use anyhow::Result;
 
-use super::recipe::{Recipe, SPREAD};
+use super::recipe::Recipe;
 use crate::run::pace::{FEWEST_STEPS, fitting, needed};
 use crate::run::trial::{Choice, LABELS_ALONE, Trial};
 
@@ -41,12 +41,13 @@ impl Steps {
     }
 }
 
-/// The row that is kept, and what has to be said of the time: `left` are the seconds of the
-/// trainings, `other` those of everything but them and the trial.
+/// The row that is kept, and what has to be said of the time. `frozen` is the linear classifier
+/// that trainings start from, and `untried` whether no label could be held out to try it; `left`
+/// are the seconds of the trainings, `other` those of everything but them and the trial.
 pub(super) fn choose(
     recipe: &Recipe,
     trial: &Trial,
-    frozen: Option<&str>,
+    (frozen, untried): (Option<&str>, bool),
     pace: &BTreeMap<String, f64>,
     (left, other): (f64, f64),
 ) -> Result<(Choice, Vec<String>)> {
@@ -55,8 +56,8 @@ pub(super) fn choose(
     let choice = match of_few_steps(recipe, trial, frozen, steps) {
         // Trained on a label or so of each class, methods that go by their own predictions may
         // become worse than what they start from, and nothing would tell.
-        _ if trial.no_labels && frozen == Some(SPREAD) => Choice {
-            row: SPREAD.to_owned(),
+        _ if untried && !trial.decides => Choice {
+            row: frozen.unwrap_or(LABELS_ALONE).to_owned(),
             why: "no label can be held out to see whether training makes it better".to_owned(),
         },
         Some(choice) => choice,
@@ -183,20 +184,20 @@ mod tests {
     }
 
     #[test]
-    fn without_a_label_to_hold_out_those_that_spread_are_kept() {
-        let (recipe, pace) = recipe(true);
-        let kept = |no_labels, frozen, seconds| {
-            let trial = Trial { no_labels, ..Trial::default() };
+    fn a_start_that_could_not_be_tried_is_kept_unless_a_trial_decides() {
+        let kept = |untried, decides, seconds| {
+            let (recipe, pace) = recipe(false);
+            let trial = Trial { decides, ..Trial::default() };
+            let frozen = (Some(FROZEN), untried);
             let (choice, notes) =
-                choose(&recipe, &trial, Some(frozen), &pace, (seconds, 1.0)).expect("a choice");
+                choose(&recipe, &trial, frozen, &pace, (seconds, 1.0)).expect("a choice");
             assert!(notes.is_empty(), "{notes:?}");
             choice.row
         };
         for seconds in [20.0, 1000.0] {
-            assert_eq!(kept(true, SPREAD, seconds), SPREAD);
+            assert_eq!(kept(true, false, seconds), FROZEN);
+            assert_eq!(kept(true, true, seconds), LABELS_ALONE);
+            assert_eq!(kept(false, false, seconds), LABELS_ALONE);
         }
-        assert_eq!(kept(true, FROZEN, 1000.0), "it");
-        assert_eq!(kept(false, SPREAD, 1000.0), "it");
-        assert_eq!(kept(false, SPREAD, 20.0), LABELS_ALONE);
     }
 }

@@ -163,6 +163,11 @@ impl Probe {
         self.spread.is_some()
     }
 
+    /// Whether labels spread without a label that could be held out to try it.
+    pub(super) fn is_untried(&self) -> bool {
+        self.spread.as_ref().is_some_and(|spread| spread.found.right.is_none())
+    }
+
     /// All positions.
     pub(super) fn all(&self) -> Vec<usize> {
         (0..self.labels.len()).collect()

@@ -158,6 +158,7 @@ fn find(
     let (choice, mut notes) = files::once(&dir.join("choice.json"), || {
         let left = (clock.left() - reserve).max(0.0);
         let frozen = start.frozen().last().map(|(row, _)| *row);
+        let frozen = (frozen, start.is_untried());
         choice::choose(recipe, &trial, frozen, &pace, (left, before + reserve))
     })?;
     run.say(&format!("{}: {}", choice.row, choice.why));

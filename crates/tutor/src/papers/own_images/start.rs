@@ -54,6 +54,11 @@ impl Start {
         given.into_iter().chain(spread).collect()
     }
 
+    /// Whether labels spread without a label that could be held out to try it.
+    pub(super) fn is_untried(&self) -> bool {
+        self.probe.as_ref().is_some_and(Probe::is_untried)
+    }
+
     /// The net with the head that is fitted to the labelled images at `positions`, by a name of
     /// theirs; a net that starts at random as it is.
     pub(super) fn on(&self, labels: Labels, name: &str, positions: &[usize]) -> Result<&Model> {
