@@ -55,6 +55,11 @@ impl Evaluator {
         Self { interruptible: true, ..self }
     }
 
+    /// The same with the random numbers of a policy drawn by `seed`.
+    pub(super) fn drawn_by(self, seed: u64) -> Self {
+        Self { seed, ..self }
+    }
+
     /// The same with dropout and stochastic depth on, through a random policy keyed by `seed`.
     pub(crate) fn noised(self, policy: &Policy, seed: u64) -> Self {
         Self { view: view(policy), mode: Mode::EvalWithNoise, seed, ..self }
@@ -70,15 +75,11 @@ impl Evaluator {
     /// The features `[n, width]` of a subset's images, in order: what the last linear layer takes.
     pub(crate) fn features(&self, net: &dyn Net, subset: &Subset) -> Result<Tensor> {
         let parts = net.features().expect("a network with features and a head (torch::Features)");
-        let mut batches = Vec::new();
-        for step in self.pass(subset) {
-            if self.interruptible {
-                interrupt::check()?;
-            }
-            let images = self.feed.images(&step?.batches[0].data[0]);
-            batches.push(no_grad(|| parts.forward_features(&images, self.mode)));
-        }
-        Ok(Tensor::cat(&batches, 0))
+        let features = |images: Result<Tensor>| {
+            let images = images?;
+            Ok(no_grad(|| parts.forward_features(&images, self.mode)))
+        };
+        Ok(Tensor::cat(&self.batches(subset).map(features).collect::<Result<Vec<_>>>()?, 0))
     }
 
     /// Runs the network over a subset and keeps of each image only the most probable class and its
@@ -91,15 +92,24 @@ impl Evaluator {
 
     /// A subset's images `[n, c, h, w]` as a network is shown them, in order.
     pub(super) fn images(&self, subset: &Subset) -> Result<Tensor> {
-        let batches = self.pass(subset).map(|step| Ok(self.feed.images(&step?.batches[0].data[0])));
-        Ok(Tensor::cat(&batches.collect::<Result<Vec<_>>>()?, 0))
+        Ok(Tensor::cat(&self.batches(subset).collect::<Result<Vec<_>>>()?, 0))
+    }
+
+    /// A subset's images batch by batch, in order.
+    pub(super) fn batches(&self, subset: &Subset) -> impl Iterator<Item = Result<Tensor>> {
+        self.pass(subset).map(|step| {
+            if self.interruptible {
+                interrupt::check()?;
+            }
+            Ok(self.feed.images(&step?.batches[0].data[0]))
+        })
     }
 
     /// Takes a network's running statistics anew: the mean over the batches of a subset, but for a
     /// last one that is short.
     pub(super) fn calibrate(&self, model: &Model, subset: &Subset) -> Result<()> {
-        for (number, step) in (0..).zip(self.pass(subset)) {
-            let images = self.feed.images(&step?.batches[0].data[0]);
+        for (number, images) in (0..).zip(self.batches(subset)) {
+            let images = images?;
             if number == 0 || images.size()[0] == self.batch as i64 {
                 let _ = no_grad(|| model.forward(&images, Mode::Calibrate(number)));
             }

@@ -18,16 +18,15 @@ use augment::policy::Policy;
 use data_pipeline::dataset::Samples;
 use data_pipeline::digest::Digest;
 use data_pipeline::error::DataError;
-use data_pipeline::loader::{Collate, Items, Loader, Stream, Views};
-use data_pipeline::sampler::Order;
+use data_pipeline::loader::{Collate, Items};
 use torch::precision::Precision;
 use torch::{Device, Features, Inference, Kind, Mode, Model, Tensor, store};
 use vision_models::NetConfig;
 
+use super::evaluator::Evaluator;
 use super::setting::Setting;
 use super::subset::{Set, Subset};
-use super::view::view;
-use crate::run::{files, interrupt};
+use crate::run::files;
 
 /// How many pictures are shown to a front at a time.
 const BATCH: usize = 64;
@@ -74,19 +73,10 @@ impl<'a> Front<'a> {
         seed: u64,
         mut take: impl FnMut(Tensor) -> Result<()>,
     ) -> Result<()> {
-        let stream = Stream {
-            set: subset.set.clone(),
-            entries: subset.indices.clone(),
-            collate: Views(vec![view(policy)]),
-            batch: BATCH,
-            seed,
-            order: Order::Sequential,
-        };
-        let feed = self.setting.feed(None);
-        for step in Loader::pass(stream, self.setting.shared.workers) {
-            interrupt::check()?;
-            let images = feed.images(&step?.batches[0].data[0]);
-            let made = self.net.forward_stages(&images, 0..self.stages, Mode::Eval);
+        let (feed, workers) = (self.setting.feed(None), self.setting.shared.workers);
+        let shown = Evaluator::new(feed, policy, BATCH, workers).interruptible().drawn_by(seed);
+        for images in shown.batches(subset) {
+            let made = self.net.forward_stages(&images?, 0..self.stages, Mode::Eval);
             let made = made.to_kind(self.kind);
             take(if made.dim() == 4 { made.permute([0, 2, 3, 1]) } else { made }.contiguous())?;
         }
@@ -124,11 +114,13 @@ impl<'a> Front<'a> {
         let mut subset = subset.clone();
         subset.indices.sort_unstable();
         subset.indices.dedup();
-        let (ids, text) = (subset.ids(), serde_json::to_string(policy)?);
+        let text = serde_json::to_string(policy)?;
+        let told = format!("{} {text} {:?}", self.digest, subset.ids());
+        let all = Digest::of(told.as_bytes());
         let file = |number: usize| {
             let seed = self.setting.key(&format!("stored/{name}/{number}"));
-            let told = format!("{} {text} {seed} {ids:?}", self.digest);
-            let path = dir.join(format!("{name}-{number}-{}", Digest::of(told.as_bytes())));
+            let own = Digest::of(format!("{all} {seed}").as_bytes());
+            let path = dir.join(format!("{name}-{number}-{own}"));
             if !path.exists() {
                 self.write(&path, &subset, policy, seed)?;
             }
@@ -251,21 +243,35 @@ impl Samples for Unread {
     }
 }
 
-/// Reads the views of a batch: for each of them where it is stored, and how many views of the batch
-/// are stored there before it.
+/// Reads the views of a batch.
 #[derive(Clone)]
-pub(super) struct Reader(Vec<(StoredViews, usize)>);
+pub(super) struct Reader(Vec<InTurn>);
+
+/// A view of a batch: where it is stored, how many views of the batch are stored there, and how
+/// many of these come before it.
+#[derive(Clone)]
+struct InTurn {
+    view: StoredViews,
+    together: usize,
+    before: usize,
+}
 
 impl Reader {
     pub(super) fn new(views: Vec<StoredViews>) -> Self {
-        let is_same = |a: &StoredViews, b: &StoredViews| Arc::ptr_eq(&a.files, &b.files);
-        let before = |i: usize| views[..i].iter().filter(|view| is_same(view, &views[i])).count();
-        Self((0..views.len()).map(|i| (views[i].clone(), before(i))).collect())
+        let like = |view: &StoredViews, among: &[StoredViews]| {
+            among.iter().filter(|other| Arc::ptr_eq(&other.files, &view.files)).count()
+        };
+        let in_turn = |(i, view): (usize, &StoredViews)| InTurn {
+            view: view.clone(),
+            together: like(view, &views),
+            before: like(view, &views[..i]),
+        };
+        Self(views.iter().enumerate().map(in_turn).collect())
     }
 
     /// The tensors of a batch, one a view.
     pub(super) fn tensors(&self, read: &[Vec<u8>], device: Device) -> Vec<Tensor> {
-        self.0.iter().zip(read).map(|((view, _), bytes)| view.tensor(bytes, device)).collect()
+        self.0.iter().zip(read).map(|(own, bytes)| own.view.tensor(bytes, device)).collect()
     }
 }
 
@@ -276,14 +282,12 @@ impl Collate for Reader {
 
     fn collate(&self, items: Items<'_, ()>, _: &mut ()) -> Result<Vec<Vec<u8>>, DataError> {
         let size = |view: &StoredViews| view.bytes() * items.len();
-        let mut read: Vec<Vec<u8>> = self.0.iter().map(|(view, _)| vec![0; size(view)]).collect();
+        let mut read: Vec<_> = self.0.iter().map(|own| vec![0; size(&own.view)]).collect();
         for (i, drawn) in items.enumerate() {
             let drawn = drawn?;
-            for ((view, before), bytes) in self.0.iter().zip(&mut read) {
+            for (InTurn { view, together, before }, bytes) in self.0.iter().zip(&mut read) {
                 // The views of a picture in turn; those of one batch are different ones.
-                let together =
-                    self.0.iter().filter(|other| Arc::ptr_eq(&other.0.files, &view.files));
-                let turn = drawn.epoch as usize * together.count() + before;
+                let turn = drawn.epoch as usize * together + before;
                 let row = view.rows.get(&drawn.index).copied();
                 let row = row.ok_or_else(|| {
                     DataError::Request(format!("no view of {} is stored", drawn.id()))

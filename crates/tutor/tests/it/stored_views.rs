@@ -75,19 +75,26 @@ pub(crate) fn difference(one: &[(String, Tensor)], other: &[(String, Tensor)]) -
 fn what_is_stored_teaches_what_the_pictures_do() {
     let dir = start();
     let dir = dir.path();
+    // Two stages, and all of them: then the last layer alone is trained.
+    for freeze in ["freeze=2", "freeze=4"] {
+        stored_teaches(dir, freeze);
+    }
+}
+
+fn stored_teaches(dir: &Path, freeze: &str) {
     // Views that are not random, so that a stored one is the one that would be made.
-    let fixed = ["weak=[]", "strong=[{kind='resize',size=8}]", "train.steps=12"];
+    let fixed = ["weak=[]", "strong=[{kind='resize',size=8}]", "train.steps=12", freeze];
     let anew = run_folder(dir, &run(dir, &arguments(&fixed)));
     let stored = "stored_views={labeled=1,weak=1,strong=1}";
     let stored = run_folder(dir, &run(dir, &arguments(&[&fixed[..], &[stored]].concat())));
-    let random = run_folder(dir, &run(dir, &arguments(&["train.steps=12"])));
+    let random = run_folder(dir, &run(dir, &arguments(&["train.steps=12", freeze])));
     for row in ROWS {
         let expected = network(&anew, row);
         let found = difference(&expected, &network(&stored, row));
-        assert!(found < 1e-3, "{row}: {found}");
+        assert!(found < 1e-3, "{row}, {freeze}: {found}");
         // Other views teach something else, so that equal is not all that there can be.
         let other = difference(&expected, &network(&random, row));
-        assert!(other > 0.02, "{row}: {other}");
+        assert!(other > 0.02, "{row}, {freeze}: {other}");
     }
     assert!(!stored.join("seed-1/stored-views").exists(), "it is of no use any more");
 }

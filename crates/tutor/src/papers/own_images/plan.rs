@@ -116,7 +116,7 @@ pub(crate) fn plan(given: &Given) -> Result<Proposal> {
         match method {
             Some(method) => format!(
                 "methods: the labels alone and {method}, which learns from the unlabelled pictures \
-                 too, from the same start and for the same time (at most {STEPS} steps); tried on \
+                 too, from the same net and for the same time (at most {STEPS} steps); tried on \
                  held-out labels first where the time allows it"
             ),
             None => "methods: the labels alone, since there are no unlabelled pictures".to_owned(),

@@ -134,8 +134,7 @@ impl Probe {
             let mut unlabeled = setting.data.unlabeled.clone();
             let key = Key { seed: setting.key("spread"), epoch: 0, index: 0, view: 1004 };
             key.rng().shuffle(&mut unlabeled.indices);
-            let features =
-                |at_most: usize| some_features(&evaluator, net, &unlabeled, (at_most, seconds));
+            let features = |count| some_features(&evaluator, net, &unlabeled, count, seconds);
             probe.spread = probe.try_spread(spread, features, &folds, seconds, dir)?;
         }
         Ok(probe)
@@ -271,11 +270,12 @@ impl Probe {
     }
 
     /// Where labels spread to, if the classifiers that learn these too are better on held-out
-    /// labels, or none can be held out. `features` are those of at most so many unlabelled images.
+    /// labels, or none can be held out. `features` are those of so many unlabelled images, or of as
+    /// many as there is time for.
     fn try_spread(
         &self,
         SpreadLabels { neighbours, alpha }: SpreadLabels,
-        features: impl Fn(usize) -> Result<Tensor>,
+        features: impl Fn(Option<usize>) -> Result<Tensor>,
         folds: &[Fold],
         seconds: f64,
         dir: &Path,
@@ -285,7 +285,7 @@ impl Probe {
         if before.is_some_and(|found| !found.used) {
             return Ok(None);
         }
-        let features = features(before.map_or(SPREAD_TO, |found| found.unlabeled))?;
+        let features = features(before.map(|found| found.unlabeled))?;
         let all = Tensor::cat(&[&self.features, &features], 0);
         let graph = Neighbours::of(&all, neighbours as i64);
         let unlabeled = features.size()[0] as usize;
@@ -311,20 +311,22 @@ impl Probe {
     }
 }
 
-/// The features of the first images of a subset: `at_most` so many, and as many as can be had in
-/// some seconds.
+/// The features of the first images of a subset: of `count` of them, or of as many as can be had in
+/// some seconds, [`SPREAD_TO`] at most.
 fn some_features(
     evaluator: &Evaluator,
     net: &Inference,
     subset: &Subset,
-    (at_most, seconds): (usize, f64),
+    count: Option<usize>,
+    seconds: f64,
 ) -> Result<Tensor> {
     let until = Instant::now() + Duration::from_secs_f64(seconds);
     let mut found = Vec::new();
-    for some in subset.indices[..at_most.min(subset.len())].chunks(SOME) {
+    let most = count.unwrap_or(SPREAD_TO).min(subset.len());
+    for some in subset.indices[..most].chunks(SOME) {
         let some = Subset { set: subset.set.clone(), indices: some.to_vec() };
         found.push(evaluator.features(net, &some)?);
-        if Instant::now() >= until && at_most == SPREAD_TO {
+        if count.is_none() && Instant::now() >= until {
             break;
         }
     }

@@ -76,11 +76,10 @@ impl StoredCounts {
     /// As many as there is room for, those that are asked for at most; none if there is no room for
     /// two views of each kind, but for weak ones of unlabelled pictures, of which one will do.
     fn fitting(self, room: u64, views: impl Fn(Self) -> u64) -> Option<Self> {
-        let least = |asked: usize, least: usize| least.min(asked);
         let mut counts = Self {
-            labeled: least(self.labeled, 2),
-            weak: least(self.weak, 1),
-            strong: least(self.strong, 2),
+            labeled: self.labeled.min(2),
+            weak: self.weak.min(1),
+            strong: self.strong.min(2),
         };
         if views(counts) > room {
             return None;
