@@ -51,6 +51,7 @@ mod read;
 mod safety;
 mod select;
 mod streaming;
+mod subwords;
 mod tokenizer;
 
 pub use bpe::{BpeSize, BpeTrainer};

@@ -25,6 +25,7 @@ use super::funnel::Funnel;
 use super::part::{DialogPart, DialogSplit, unit};
 use super::read::{DialogReadOptions, DialogSource};
 use super::select::Dialogs;
+use super::subwords::Subwords;
 use super::tokenizer::DialogTokenizer;
 use crate::digest::Digest;
 use crate::error::DataError;
@@ -172,38 +173,41 @@ pub fn build_dialogs(
         workers => workers,
     };
     let workers = workers.min(4);
-    let ids = |text: &str| tokenizer.ids(text).unwrap_or_default();
-    let checks = Checks { subwords: &ids, is_unsafe };
     let select = |at: usize| -> Result<units::Done, DataError> {
         if let Some(done) = units::done(&work, at)? {
             return Ok(done);
         }
         let dialogs = Dialogs::new(partitions.messages(&units[at])?, &options.split)?;
         let often = |text: Digest| frequent.get(&text).copied().unwrap_or(1);
+        let subwords = Subwords::new(&tokenizer);
+        let ids = |text: &str| subwords.ids(text).map(|ids| ids.to_vec()).unwrap_or_default();
+        let checks = Checks { subwords: &ids, is_unsafe };
         let selected = dialogs.select_counted(&options.filters, &checks, &often, 1)?;
         drop(dialogs);
-        units::write(&work, at, &selected, &tokenizer, &options.lengths)
+        units::write(&work, at, &selected, &subwords, &options.lengths)
     };
-    let mut done = Vec::with_capacity(units.len());
-    while done.len() < units.len() {
-        let some = (units.len() - done.len()).min(workers * 4);
-        let made = parallel::map_on(workers, some, |i| select(done.len() + i));
-        done.extend(made.into_iter().collect::<Result<Vec<_>, _>>()?);
-        let (at, total) = (done.len() as u64, units.len() as u64);
-        progress(DialogProgress { stage: "filtering", done: at, total });
-    }
-    let gone = units::near_duplicates(&work, &done, options.memory / SHARE)?;
     let mut built = DialogBuilt {
         tally: partitions.tally.clone(),
         units: units.len() as u64,
         largest_unit: units.iter().map(|unit| unit.bytes).max().unwrap_or(0),
         ..DialogBuilt::default()
     };
-    done.iter().for_each(|unit| built.funnel.add(&unit.funnel));
-    built.funnel.near_duplicates = gone.iter().flatten().filter(|&&gone| gone).count() as u64;
+    let mut pairs: Vec<u64> = Vec::with_capacity(units.len());
+    while pairs.len() < units.len() {
+        let (at, some) = (pairs.len(), (units.len() - pairs.len()).min(workers * 4));
+        for done in parallel::map_on(workers, some, |i| select(at + i)) {
+            let done = done?;
+            built.funnel.add(&done.funnel);
+            pairs.push(done.pairs);
+        }
+        let (done, total) = (pairs.len() as u64, units.len() as u64);
+        progress(DialogProgress { stage: "filtering", done, total });
+    }
+    let gone = units::near_duplicates(&work, &pairs, options.memory / SHARE)?;
+    built.funnel.near_duplicates = gone.count();
     for part in DialogPart::ALL {
         let into = folder.join(part.name());
-        let pairs = write_part(part, &into, &work, &done, &gone, &tokenizer, settings, options)?;
+        let pairs = write_part(part, &into, &work, &pairs, &gone, &tokenizer, settings, options)?;
         built.pairs.insert(part.name().to_owned(), pairs);
     }
     let note = serde_json::to_string_pretty(&built).unwrap_or_default();
@@ -248,8 +252,8 @@ fn write_part(
     part: DialogPart,
     into: &Path,
     work: &Path,
-    units: &[units::Done],
-    gone: &[Vec<bool>],
+    pairs: &[u64],
+    gone: &units::Marks,
     tokenizer: &DialogTokenizer,
     settings: Digest,
     options: &DialogBuildOptions,
@@ -263,11 +267,11 @@ fn write_part(
     if writer.is_finished() {
         return Ok(writer.built().sequences);
     }
-    for (at, unit) in units.iter().enumerate().skip(writer.next() as usize) {
+    for (at, &all) in pairs.iter().enumerate().skip(writer.next() as usize) {
         let mut sequences = Vec::new();
         let mut pair = 0;
-        units::read(work, at, unit.pairs, &mut |written| {
-            if written.part == part && !gone[at][pair] {
+        units::read(work, at, all, &mut |written| {
+            if written.part == part && !gone.has(at, pair) {
                 sequences.push(written.sequence);
             }
             pair += 1;

@@ -1,6 +1,7 @@
 //! Pairs in token ids, and batches of them without padding.
 
 use super::select::Pair;
+use super::subwords::Subwords;
 use super::tokenizer::DialogTokenizer;
 use crate::dataset::Samples;
 use crate::error::DataError;
@@ -53,12 +54,21 @@ impl PairLengths {
     /// # Errors
     /// Those of [`DialogTokenizer::ids`].
     pub fn encode(&self, tokenizer: &DialogTokenizer, pair: &Pair) -> Result<Sequence, DataError> {
-        let mut ids = self.encode_context(tokenizer, &pair.context)?;
+        self.encode_known(&Subwords::new(tokenizer), pair)
+    }
+
+    /// As [`PairLengths::encode`], by the ids that are known already.
+    pub(super) fn encode_known(
+        &self,
+        subwords: &Subwords<'_>,
+        pair: &Pair,
+    ) -> Result<Sequence, DataError> {
+        let (turn, end) = (subwords.tokenizer().turn(), subwords.tokenizer().end());
+        let mut ids = self.context(turn, &pair.context, |text| subwords.ids(text))?;
         let first = ids.len() as u32;
-        let mut response = tokenizer.ids(&pair.response)?;
-        response.push(tokenizer.end());
-        response.truncate(self.response);
-        ids.extend(response);
+        ids.extend_from_slice(&subwords.ids(&pair.response)?);
+        ids.push(end);
+        ids.truncate(first as usize + self.response);
         Ok(Sequence { ids, first })
     }
 
@@ -71,23 +81,39 @@ impl PairLengths {
         tokenizer: &DialogTokenizer,
         turns: &[T],
     ) -> Result<Vec<u32>, DataError> {
-        let mut kept: Vec<Vec<u32>> = Vec::new();
+        self.context(tokenizer.turn(), turns, |text| tokenizer.ids(text))
+    }
+
+    /// The turns, the last of which are kept, each with `turn` behind it; `ids` are those of a
+    /// text.
+    fn context<T: AsRef<str>, I: AsRef<[u32]>>(
+        &self,
+        turn: u32,
+        turns: &[T],
+        ids: impl Fn(&str) -> Result<I, DataError>,
+    ) -> Result<Vec<u32>, DataError> {
+        let mut kept: Vec<I> = Vec::new();
         let mut room = self.context;
-        for turn in turns.iter().rev() {
-            let mut ids = tokenizer.ids(turn.as_ref())?;
-            ids.push(tokenizer.turn());
-            if ids.len() > room {
+        for text in turns.iter().rev() {
+            let its = ids(text.as_ref())?;
+            let length = its.as_ref().len() + 1;
+            if length > room {
                 if kept.is_empty() {
-                    ids.drain(..ids.len() - room);
-                    kept.push(ids);
+                    let mut its = its.as_ref()[length - room..].to_vec();
+                    its.push(turn);
+                    return Ok(its);
                 }
                 break;
             }
-            room -= ids.len();
-            kept.push(ids);
+            room -= length;
+            kept.push(its);
         }
-        kept.reverse();
-        Ok(kept.concat())
+        let mut context = Vec::with_capacity(self.context - room);
+        for its in kept.iter().rev() {
+            context.extend_from_slice(its.as_ref());
+            context.push(turn);
+        }
+        Ok(context)
     }
 }
 
@@ -151,7 +177,8 @@ impl EncodedPairs {
         };
         let chunks: Vec<&[&Pair]> = pairs.chunks(256).collect();
         let made = crate::parallel::map(chunks.len(), |i| {
-            let encode = |pair: &&Pair| lengths.encode(tokenizer, pair);
+            let subwords = Subwords::new(tokenizer);
+            let encode = |pair: &&Pair| lengths.encode_known(&subwords, pair);
             chunks[i].iter().map(encode).collect::<Result<Vec<_>, _>>()
         });
         let mut pairs = pairs.iter();

@@ -5,7 +5,6 @@ use super::clean;
 use super::funnel::Reason;
 use crate::error::DataError;
 use serde::{Deserialize, Serialize};
-use std::collections::HashSet;
 
 /// The rules. A rule that is switched off drops nothing.
 ///
@@ -193,13 +192,18 @@ fn share_of_letters(text: &str) -> f64 {
 
 /// The share of the trigrams of `own` that `parent` has too.
 fn overlap(own: &[u32], parent: &[u32]) -> f64 {
-    let trigrams =
-        |ids: &[u32]| -> HashSet<[u32; 3]> { ids.windows(3).map(|w| [w[0], w[1], w[2]]).collect() };
+    let trigrams = |ids: &[u32]| {
+        let mut sorted: Vec<[u32; 3]> = ids.windows(3).map(|w| [w[0], w[1], w[2]]).collect();
+        sorted.sort_unstable();
+        sorted.dedup();
+        sorted
+    };
     let (own, parent) = (trigrams(own), trigrams(parent));
     if own.is_empty() {
         return 0.0;
     }
-    own.intersection(&parent).count() as f64 / own.len() as f64
+    let common = own.iter().filter(|trigram| parent.binary_search(trigram).is_ok()).count();
+    common as f64 / own.len() as f64
 }
 
 /// Last parts of names of hosts that are taken for one without `www.` or `://`.

@@ -8,7 +8,7 @@ use crate::dialog::encoded::PairLengths;
 use crate::dialog::funnel::Funnel;
 use crate::dialog::part::DialogPart;
 use crate::dialog::select::Selected;
-use crate::dialog::tokenizer::DialogTokenizer;
+use crate::dialog::subwords::Subwords;
 use crate::digest::Digest;
 use crate::error::DataError;
 use crate::text::Sequence;
@@ -47,14 +47,14 @@ pub(super) fn write(
     folder: &Path,
     unit: usize,
     selected: &Selected,
-    tokenizer: &DialogTokenizer,
+    subwords: &Subwords<'_>,
     lengths: &PairLengths,
 ) -> Result<Done, DataError> {
     let [path, note] = paths(folder, unit);
     let mut failed = None;
     let written = atomic_file::write_with(&path, |file| {
         for pair in &selected.pairs {
-            let sequence = match lengths.encode(tokenizer, pair) {
+            let sequence = match lengths.encode_known(subwords, pair) {
                 Ok(sequence) => sequence,
                 Err(error) => {
                     failed = Some(error);
@@ -120,22 +120,41 @@ pub(super) fn read(
     Ok(())
 }
 
-/// For each pair of each unit whether it is a near-duplicate of one that is kept. Memory holds
-/// `room` bytes of digests at once: where there are more, units are gone through several times.
-pub(super) fn near_duplicates(
-    folder: &Path,
-    units: &[Done],
-    room: u64,
-) -> Result<Vec<Vec<bool>>, DataError> {
-    let mut gone: Vec<Vec<bool>> = units.iter().map(|u| vec![false; u.pairs as usize]).collect();
-    let all: u64 = units.iter().map(|unit| unit.pairs).sum();
+/// A bit for each pair of each unit.
+#[derive(Debug)]
+pub(super) struct Marks(Vec<Vec<u64>>);
+
+impl Marks {
+    fn none(pairs: &[u64]) -> Self {
+        Self(pairs.iter().map(|pairs| vec![0; pairs.div_ceil(64) as usize]).collect())
+    }
+
+    fn set(&mut self, unit: usize, pair: usize) {
+        self.0[unit][pair / 64] |= 1 << (pair % 64);
+    }
+
+    pub(super) fn has(&self, unit: usize, pair: usize) -> bool {
+        self.0[unit][pair / 64] >> (pair % 64) & 1 == 1
+    }
+
+    pub(super) fn count(&self) -> u64 {
+        self.0.iter().flatten().map(|bits| u64::from(bits.count_ones())).sum()
+    }
+}
+
+/// Marks the pairs that are near-duplicates of one that is kept; `pairs` are those of each unit.
+/// Memory holds `room` bytes of digests at once: where there are more, units are gone through
+/// several times.
+pub(super) fn near_duplicates(folder: &Path, pairs: &[u64], room: u64) -> Result<Marks, DataError> {
+    let mut gone = Marks::none(pairs);
     type Row = (Digest, DialogPart, Digest, u32, u32);
-    let passes = (all * size_of::<Row>() as u64).div_ceil(room.max(1)).max(1);
+    let all = pairs.iter().sum::<u64>() * size_of::<Row>() as u64;
+    let passes = all.div_ceil(room.max(1)).max(1);
     for pass in 0..passes {
         let mut rows: Vec<Row> = Vec::new();
-        for (unit, done) in units.iter().enumerate() {
+        for (unit, &pairs) in pairs.iter().enumerate() {
             let mut at = 0;
-            read(folder, unit, done.pairs, &mut |pair| {
+            read(folder, unit, pairs, &mut |pair| {
                 let [a, b, c, d, ..] = pair.print.to_bytes();
                 if u64::from(u32::from_be_bytes([a, b, c, d])) % passes == pass {
                     rows.push((pair.print, pair.part, pair.place, unit as u32, at));
@@ -147,7 +166,7 @@ pub(super) fn near_duplicates(
         rows.sort_unstable();
         for same in rows.chunk_by(|a, b| a.0 == b.0) {
             for &(.., unit, at) in &same[1..] {
-                gone[unit as usize][at as usize] = true;
+                gone.set(unit as usize, at as usize);
             }
         }
     }
