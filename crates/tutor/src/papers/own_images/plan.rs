@@ -379,8 +379,8 @@ fn recipe(
         true => SPREAD_LABELS,
         false => "",
     };
-    // FixMatch's own applies each operation to every other picture. Where the first stages stay, all
-    // of them give half a point more (docs/results/own-images.md).
+    // FixMatch's own applies each operation to every other picture. Where the first stages stay,
+    // all of them give half a point more (docs/results/own-images.md).
     let always = if freeze > 0 { ", probability = 1.0" } else { "" };
     let pad = size / 8;
     let cut = size / 2;
