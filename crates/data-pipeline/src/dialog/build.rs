@@ -207,8 +207,8 @@ pub fn build_dialogs(
     built.funnel.near_duplicates = gone.count();
     for part in DialogPart::ALL {
         let into = folder.join(part.name());
-        let pairs = write_part(part, &into, &work, &pairs, &gone, &tokenizer, settings, options)?;
-        built.pairs.insert(part.name().to_owned(), pairs);
+        let written = write_part(part, &into, &work, &pairs, &gone, &tokenizer, settings, options)?;
+        built.pairs.insert(part.name().to_owned(), written);
     }
     let note = serde_json::to_string_pretty(&built).unwrap_or_default();
     atomic_file::write(&finished, (note + "\n").as_bytes())?;
