@@ -148,8 +148,8 @@ impl RollCall {
             if began.elapsed() >= self.patience {
                 let gone = ranks(&silent, "is", "are");
                 self.accuse(&format!("{gone} gone, as rank {} saw in its {operation}", self.rank));
-                // Another process may have been faster.
-                return Ok(self.store().get(VERDICT)?.or(Some(format!("{gone} gone"))));
+                let known = self.first_verdict()?;
+                return Ok(known.or(Some(format!("{gone} gone"))));
             }
             std::thread::sleep(Duration::from_millis(100));
         }
@@ -157,6 +157,19 @@ impl RollCall {
 }
 
 impl RollCall {
+    /// The verdict after an accusation. Another process may have been faster, and its verdict
+    /// follows its accusation by a moment; it may also have ended in that moment.
+    fn first_verdict(&self) -> Result<Option<String>, String> {
+        let began = Instant::now();
+        loop {
+            let verdict = self.store().get(VERDICT)?;
+            if verdict.is_some() || began.elapsed() >= self.patience {
+                return Ok(verdict);
+            }
+            std::thread::sleep(Duration::from_millis(20));
+        }
+    }
+
     /// Ends the beats.
     pub(super) fn stop(&self) {
         self.stop.store(true, Ordering::Relaxed);

@@ -141,7 +141,9 @@ fn once(all: &[LastWords], size: usize) -> Vec<Said> {
         let (_, reason) = words.text.split_once(&format!("rank {} of {size}: ", words.rank))?;
         // The operation, and behind the reason libtorch's words, are of each process.
         let (_, reason) = reason.split_once(": ").unwrap_or(("", reason));
-        Some(reason.split(" (").next().unwrap_or(reason).to_owned())
+        let reason = reason.split(" (").next().unwrap_or(reason);
+        // Who saw it first is not known to all.
+        Some(reason.split(", as rank ").next().unwrap_or(reason).to_owned())
     };
     let spoke: Vec<usize> =
         all.iter().filter(|w| about_others(w).is_none()).map(|w| w.rank).collect();
@@ -194,6 +196,11 @@ mod tests {
         ]);
         assert_eq!(told.len(), 1);
         assert!(told[0].starts_with("rank 1: row uda: ") && told[0].ends_with("says the same)"));
+        let told = of(&[
+            (1, &format!("rank 1 of 4: all-reduce: {gone} (reset by peer 127.0.0.1:1)")),
+            (0, "rank 0 of 4: broadcast: rank 2 is gone (closed)"),
+        ]);
+        assert_eq!(told.len(), 1, "{told:?}");
         // One that said why need not be missed by the others.
         let told = of(&[
             (3, "a.png: no image"),
