@@ -176,6 +176,7 @@ fn with_few_steps_the_labels_alone_are_kept() {
     folders(dir);
     let net = ["--test", "scored", "--net", "efficientnet_lite0"];
     let plan = run(dir, &[&["check"], &fit(&net)[..]].concat());
+    assert!(plan.contains("freeze = 0") && !plan.contains("probability"), "{plan}");
     fs::write(dir.join("recipe.toml"), plan).expect("written");
     // More steps than there can be on any machine.
     let steps = ["run", "recipe.toml", "--set", "trial.steps=9000"];
@@ -196,6 +197,8 @@ fn with_few_steps_the_labels_alone_are_kept() {
         ["there is time for", "steps of labels-alone, and fine-tuning needs 2250 or more"];
     for (first, reason) in [(&fit(&[])[..], reasons[0]), (&alone, reasons[1])] {
         let plan = run(dir, &[&["check"], first, &weights].concat());
+        // Where the first stages stay, RandAugment always applies both of its operations.
+        assert!(plan.contains("freeze = 5") && plan.contains("probability = 1.0"), "{plan}");
         fs::write(dir.join("recipe.toml"), plan).expect("written");
         let folder = run_folder(dir, &run(dir, &steps));
         let found = result(&folder);
