@@ -143,9 +143,23 @@ def blurs(count=220):
         yield f"gaussian-blur {w}x{h}x{channels} {seed} {radius!r} = {fnv(out.tobytes())} {w}x{h}\n"
 
 
+def unsharp_masks():
+    """Images sharpened by Pillow, with radii and shares up to large ones."""
+    own = random.Random(7)
+    for case in range(220):
+        w, h = own.choice(SIDES)
+        channels, seed = own.choice([1, 3]), own.randrange(1 << 32)
+        radius = 0.0 if case == 0 else own.choice([own.uniform(0.1, 3.0), own.uniform(0, 40)])
+        percent = own.choice([0, 1, 100, 150, own.randrange(1000), 1000])
+        filter = ImageFilter.UnsharpMask(radius, percent, threshold=0)
+        out = np.array(to_pil(picture(w, h, channels, seed)).filter(filter))
+        yield f"unsharp-mask {w}x{h}x{channels} {seed} {radius!r} {percent} = {fnv(out.tobytes())} {w}x{h}\n"
+
+
 if __name__ == "__main__":
     folder = Path(sys.argv[1])
     (folder / "alpha.txt").write_text("".join(alpha()))
     (folder / "levels.txt").write_text("".join(levels()))
     (folder / "rates.txt").write_text("".join(rates()))
     (folder / "blur.txt").write_text("".join(blurs()))
+    (folder / "unsharp.txt").write_text("".join(unsharp_masks()))

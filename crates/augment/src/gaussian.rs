@@ -6,6 +6,7 @@
 
 use crate::image::Image;
 use crate::scratch::Scratch;
+use crate::simd::{self, dispatch};
 
 /// How often the box is applied in each direction.
 const PASSES: usize = 3;
@@ -14,14 +15,24 @@ const PASSES: usize = 3;
 pub fn gaussian_blur(image: &mut Image, radius: f64, scratch: &mut Scratch) {
     let Some(kernel) = Kernel::of(radius as f32) else { return };
     let (width, height, channels) = (image.width(), image.height(), image.channels());
-    let (line, next) = scratch.bytes(2 * width.max(height)).split_at_mut(width.max(height));
-    let pixels = image.pixels_mut();
-    let stride = width * channels;
-    for start in (0..height).flat_map(|row| (0..channels).map(move |c| row * stride + c)) {
-        kernel.blur(&mut pixels[start..], channels, &mut line[..width], &mut next[..width]);
-    }
-    for start in 0..stride {
-        kernel.blur(&mut pixels[start..], stride, &mut line[..height], &mut next[..height]);
+    let len = width * height * channels;
+    scratch.bytes.resize(2 * len, 0);
+    let (one, other) = scratch.bytes.split_at_mut(len);
+    // Both directions go down columns, whose sums are kept side by side in vectors.
+    transpose(image.pixels(), one, [height, width], channels);
+    kernel.blur_columns(one, other, height * channels, &mut scratch.columns);
+    transpose(other, one, [width, height], channels);
+    kernel.blur_columns(one, other, width * channels, &mut scratch.columns);
+    image.pixels_mut().copy_from_slice(other);
+}
+
+/// Makes columns of rows; `[rows, columns]` are those of `from`.
+fn transpose(from: &[u8], to: &mut [u8], [rows, columns]: [usize; 2], channels: usize) {
+    for (row, from) in from.chunks_exact(columns * channels).enumerate() {
+        let to = to[row * channels..].chunks_mut(rows * channels);
+        for (from, to) in from.chunks_exact(channels).zip(to) {
+            to[..channels].copy_from_slice(from);
+        }
     }
 }
 
@@ -51,32 +62,40 @@ impl Kernel {
         (reach != 0.0).then_some(Self { half, inner, outer })
     }
 
-    /// Blurs every `step`-th value, as many as `line` is long.
-    fn blur(&self, values: &mut [u8], step: usize, line: &mut [u8], next: &mut [u8]) {
-        for (value, from) in line.iter_mut().zip(values.iter().step_by(step)) {
-            *value = *from;
-        }
-        let (mut line, mut next) = (line, next);
-        for _ in 0..PASSES {
-            self.pass(line, next);
-            std::mem::swap(&mut line, &mut next);
-        }
-        for (value, to) in line.iter().zip(values.iter_mut().step_by(step)) {
-            *to = *value;
-        }
+    /// Blurs all columns of rows of `stride` bytes; the result is in `other`.
+    fn blur_columns(&self, one: &mut [u8], other: &mut [u8], stride: usize, sums: &mut Vec<u32>) {
+        sums.resize(stride, 0);
+        let (mut from, mut to) = (one, other);
+        dispatch!(simd::level(), simd => {
+            let _ = simd;
+            for _ in 0..PASSES {
+                self.pass(from, to, sums);
+                std::mem::swap(&mut from, &mut to);
+            }
+        });
     }
 
-    fn pass(&self, from: &[u8], to: &mut [u8]) {
-        let last = from.len() - 1;
-        let before = |x: usize, back: usize| u32::from(from[x.saturating_sub(back)]);
-        let behind = |x: usize, ahead: usize| u32::from(from[(x + ahead).min(last)]);
-        let mut sum: u32 = (1..=self.half).map(|i| before(0, i) + behind(0, i)).sum();
-        sum += u32::from(from[0]);
-        for (x, to) in to.iter_mut().enumerate() {
-            let beyond = [before(x, self.half + 1), behind(x, self.half + 1)];
-            let whole = sum * self.inner + (beyond[0] + beyond[1]) * self.outer;
-            *to = ((whole + (1 << 23)) >> 24) as u8;
-            sum = sum + beyond[1] - before(x, self.half);
+    /// One pass down the columns; `sums` has a place for each.
+    #[inline(always)]
+    fn pass(&self, from: &[u8], to: &mut [u8], sums: &mut [u32]) {
+        let stride = sums.len();
+        let last = from.len() / stride - 1;
+        let row = |y: usize| &from[y.min(last) * stride..][..stride];
+        sums.fill(0);
+        // The row beyond the edge is the first one, as often as the box reaches.
+        for y in std::iter::repeat_n(0, self.half).chain(0..=self.half) {
+            sums.iter_mut().zip(row(y)).for_each(|(sum, value)| *sum += u32::from(*value));
+        }
+        for (y, to) in to.chunks_exact_mut(stride).enumerate() {
+            let before = row(y.saturating_sub(self.half + 1));
+            let first = row(y.saturating_sub(self.half));
+            let behind = row(y + self.half + 1);
+            for i in 0..stride {
+                let beyond = u32::from(before[i]) + u32::from(behind[i]);
+                let whole = sums[i] * self.inner + beyond * self.outer;
+                to[i] = ((whole + (1 << 23)) >> 24) as u8;
+                sums[i] = sums[i] + u32::from(behind[i]) - u32::from(first[i]);
+            }
         }
     }
 }

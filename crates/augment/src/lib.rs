@@ -60,6 +60,7 @@ pub mod simd;
 mod table;
 pub mod text;
 pub mod tf;
+pub mod unsharp;
 pub mod weak;
 
 pub use image::Image;

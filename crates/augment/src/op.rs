@@ -14,6 +14,7 @@ use crate::image::Image;
 use crate::resize::{self, Filter};
 use crate::scratch::Scratch;
 use crate::tf;
+use crate::unsharp;
 
 /// An operation, ready to be applied. Every one keeps the image's size and takes any size from 1x1
 /// upwards.
@@ -70,6 +71,13 @@ pub enum Op {
     GaussianBlur {
         /// The standard deviation in pixels.
         radius: f64,
+    },
+    /// [`unsharp::unsharp_mask`].
+    UnsharpMask {
+        /// The standard deviation of the blur in pixels.
+        radius: f64,
+        /// How much of the difference is added, in hundredths.
+        percent: u32,
     },
     /// [`tf::color`].
     ColorTf {
@@ -192,6 +200,9 @@ impl Op {
             Self::Brightness { factor } => color::brightness(image, factor),
             Self::Sharpness { factor } => filter::sharpness(image, factor, scratch),
             Self::GaussianBlur { radius } => gaussian::gaussian_blur(image, radius, scratch),
+            Self::UnsharpMask { radius, percent } => {
+                unsharp::unsharp_mask(image, radius, percent, scratch);
+            }
             Self::ColorTf { factor } => tf::color(image, factor),
             Self::SharpnessTf { factor } => tf::sharpness(image, factor, scratch),
             Self::Blended { with, share } => blended(image, with, share, scratch),
@@ -289,6 +300,7 @@ impl Op {
             | Self::Sharpness { factor }
             | Self::SharpnessTf { factor } => format!("x {factor:.2}"),
             Self::GaussianBlur { radius } => format!("{radius:.1} px"),
+            Self::UnsharpMask { radius, percent } => format!("{radius:.1} px, {percent} %"),
             Self::Blended { share, .. } => percent(share),
             Self::Rescale { margin, filter } => format!("{} {filter:?}", percent(margin)),
             Self::Rotate { degrees, .. } => format!("{degrees:.0} deg"),

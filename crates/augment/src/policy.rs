@@ -17,6 +17,7 @@ use crate::image::Image;
 use crate::randaugment::RandAugment;
 use crate::rng::Rng;
 use crate::scratch::Scratch;
+use crate::unsharp::UnsharpMask;
 use crate::weak::FlipCrop;
 
 /// Steps, applied in order. In a recipe: a list of tables, each with a `kind`, or the name of a
@@ -89,6 +90,8 @@ pub enum Step {
     RandomResizedCrop(RandomResizedCrop),
     /// `center-crop`.
     CenterCrop(CenterCrop),
+    /// `unsharp-mask`: sharpens.
+    UnsharpMask(UnsharpMask),
 }
 
 /// All faults of a policy.
@@ -148,6 +151,7 @@ impl Step {
             Self::Resize(_) => "resize",
             Self::RandomResizedCrop(_) => "random-resized-crop",
             Self::CenterCrop(_) => "center-crop",
+            Self::UnsharpMask(_) => "unsharp-mask",
         }
     }
 
@@ -164,6 +168,7 @@ impl Step {
             Self::Resize(step) => step.apply(image, scratch),
             Self::RandomResizedCrop(step) => step.apply(image, rng, scratch),
             Self::CenterCrop(step) => step.apply(image, scratch),
+            Self::UnsharpMask(step) => step.apply(image, scratch),
         }
     }
 
@@ -179,6 +184,7 @@ impl Step {
             Self::Resize(step) => step.faults(),
             Self::RandomResizedCrop(step) => step.faults(),
             Self::CenterCrop(step) => step.faults(),
+            Self::UnsharpMask(step) => step.faults(),
         }
     }
 }
@@ -226,6 +232,9 @@ impl fmt::Display for Step {
                 write!(f, "random resized crop {size}, area {low} to {high}")
             }
             Self::CenterCrop(step) => write!(f, "center crop {}", step.size),
+            Self::UnsharpMask(UnsharpMask { radius, percent }) => {
+                write!(f, "unsharp mask of {radius} pixels, {percent} %")
+            }
         }
     }
 }

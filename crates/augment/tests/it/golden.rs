@@ -80,6 +80,7 @@ fn op(name: &str, w: &mut Words) -> Op {
         "brightness" => Op::Brightness { factor: w.number() },
         "sharpness" => Op::Sharpness { factor: w.number() },
         "gaussian-blur" => Op::GaussianBlur { radius: w.number() },
+        "unsharp-mask" => Op::UnsharpMask { radius: w.number(), percent: w.number() },
         "color-tf" => Op::ColorTf { factor: w.number() },
         "sharpness-tf" => Op::SharpnessTf { factor: w.number() },
         "blended" => Op::Blended { with: w.whole(), share: w.number() },
@@ -189,4 +190,9 @@ fn geometry_equals_pillow() {
 #[test]
 fn gaussian_blur_equals_pillow() {
     check(include_str!("../golden/blur.txt"));
+}
+
+#[test]
+fn unsharp_masks_equal_pillow() {
+    check(include_str!("../golden/unsharp.txt"));
 }
