@@ -6,6 +6,7 @@
 
 mod augment;
 mod dialog;
+mod dialog_models;
 mod measure;
 mod runner;
 mod ssl;
@@ -40,7 +41,8 @@ struct Args {
 enum What {
     /// Operations on images: Pillow, torchvision, albumentations
     Augment,
-    /// Dialogues from messages to pairs: the same filters in plain Python
+    /// Dialogues from messages to pairs: the same filters in plain Python; training steps and
+    /// replies: PyTorch and transformers
     Dialog,
     /// FixMatch's training step: PyTorch, eager and compiled
     Ssl,
@@ -60,7 +62,7 @@ pub(crate) fn measure(args: &[OsString]) -> Result<String> {
     let args = Args::parse_from(std::iter::once("bench".into()).chain(args.iter().cloned()));
     match args.what {
         What::Augment => augment::run(args.rounds, args.seconds),
-        What::Dialog => dialog::run(args.rounds),
+        What::Dialog => Ok(dialog::run(args.rounds)? + "\n" + &dialog_models::run(args.rounds)?),
         What::Ssl => ssl::run(args.rounds),
         What::Translation => translation::run(args.rounds, args.sentences),
         What::UdaText => uda_text::run(args.rounds),

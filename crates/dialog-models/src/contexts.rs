@@ -190,7 +190,10 @@ impl Shared {
     /// q kᵀ of queries `[rows, heads, width]`, masked: `[contexts, heads, seats, room]`.
     fn scores(&self, q: &Tensor, contexts: &Contexts) -> Tensor {
         let scores = contexts.seat(q).matmul(&self.keys);
-        contexts.mask.as_ref().map_or(scores.shallow_clone(), |mask| scores + mask)
+        match &contexts.mask {
+            Some(mask) => &scores + mask.to_kind(scores.kind()),
+            None => scores,
+        }
     }
 
     /// What rows see, `[rows, heads, width]`, of queries `[rows, heads, width]` that are scaled.

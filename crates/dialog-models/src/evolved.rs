@@ -2,7 +2,7 @@
 //! tensor2tensor: each layer has its norm before it and is added to what it was given.
 
 use torch::nn::{LayerNorm, Linear, keyed_dropout};
-use torch::{Kind, Mode, Scope, Tensor};
+use torch::{Mode, Scope, Tensor};
 
 use crate::Seq2SeqConfig;
 use crate::batch::{Reading, Writing};
@@ -140,7 +140,7 @@ impl DecoderBlock for EvolvedDecoderBlock {
     fn start(&self, memory: &Tensor, contexts: &Contexts) -> Memories {
         let width = memory.size()[1];
         let zeros = |frames, width| {
-            Tensor::zeros([contexts.count(), frames, width], (Kind::Float, memory.device()))
+            Tensor::zeros([contexts.count(), frames, width], (memory.kind(), memory.device()))
         };
         Memories {
             read: vec![

@@ -282,6 +282,7 @@ impl Autoregressive for Gpt2 {
             });
             let last = Tensor::from_slice(&last.collect::<Vec<_>>()).to_device(self.device());
             let logits = x.index_select(0, &last).linear(self.words.weight(), None::<&Tensor>);
+            let logits = logits.to_kind(Kind::Float);
             let decoding = Decoding { net: self, contexts, memories, written: 0 };
             (Box::new(decoding) as Box<dyn Continuation + 'a>, logits)
         })

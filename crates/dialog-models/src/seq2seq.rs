@@ -80,7 +80,7 @@ impl Seq2Seq {
     /// Adds sines and cosines of places, and drops.
     fn placed(&self, x: &Tensor, batch: &Packed, mode: Mode) -> Tensor {
         let table = timing(0, batch.longest() as i64, self.config.hidden, batch.device());
-        let x = x + table.index_select(0, batch.positions());
+        let x = x + table.index_select(0, batch.positions()).to_kind(x.kind());
         keyed_dropout(&x, self.config.dropout, mode)
     }
 
@@ -228,7 +228,7 @@ impl Autoregressive for Seq2Seq {
             let memories = blocks.map(|block| block.start(&memory, &contexts)).collect();
             // The first token follows nothing.
             let shape = [contexts.count(), self.config.hidden];
-            let nothing = Tensor::zeros(shape, (Kind::Float, device));
+            let nothing = Tensor::zeros(shape, (memory.kind(), device));
             let mut decoding = Decoding { net: self, contexts, memories, tokens: 0 };
             let logits = decoding.advance(&nothing);
             (Box::new(decoding) as Box<dyn Continuation + 'a>, logits)
@@ -256,11 +256,13 @@ impl Decoding<'_> {
     /// The next input of each response, `[rows, hidden]`, to logits.
     fn advance(&mut self, before: &Tensor) -> Tensor {
         let net = self.net;
-        let x = before + timing(self.tokens, 1, net.config.hidden, before.device());
+        let place = timing(self.tokens, 1, net.config.hidden, before.device());
+        let x = before + place.to_kind(before.kind());
         self.tokens += 1;
         let blocks = net.decoder.iter().zip(&mut self.memories);
         let x = blocks.fold(x, |x, (block, memories)| block.step(&x, memories, &self.contexts));
-        net.decoder_norm.forward(&x).linear(net.embedding.weight(), None::<&Tensor>)
+        let hidden = net.decoder_norm.forward(&x);
+        hidden.linear(net.embedding.weight(), None::<&Tensor>).to_kind(Kind::Float)
     }
 }
 

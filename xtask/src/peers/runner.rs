@@ -1,8 +1,10 @@
 //! A side of a comparison: a process that answers questions, a line each.
 
+use super::measure::median;
 use crate::workspace;
 use anyhow::{Context, Result, bail};
-use std::io::{BufRead, BufReader, Write as _};
+use std::fmt::Write as _;
+use std::io::{BufRead, BufReader, Write};
 use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
 
 /// A side's process.
@@ -53,4 +55,43 @@ impl Drop for Runner {
         self.questions = None;
         let _ = self.child.wait();
     }
+}
+
+/// The median answer of each side; the first turn is not counted.
+pub(super) fn medians(runners: &mut [Runner], question: &str, rounds: usize) -> Result<Vec<f64>> {
+    let mut answers = vec![Vec::new(); runners.len()];
+    for runner in runners.iter_mut() {
+        runner.ask(question)?;
+    }
+    for _ in 0..rounds {
+        for (runner, answers) in runners.iter_mut().zip(&mut answers) {
+            answers.extend(runner.ask(question)?);
+        }
+        eprint!(".");
+    }
+    eprintln!();
+    answers.into_iter().map(|all| median(all).context("a turn")).collect()
+}
+
+/// A table of training steps, which `question` is answered with the seconds of; the first `ours` of
+/// the sides are this workspace's, the others PyTorch's.
+pub(super) fn step_table(
+    runners: &mut [Runner],
+    ours: usize,
+    question: &str,
+    rounds: usize,
+) -> Result<String> {
+    let times = medians(runners, question, rounds)?;
+    let least = |times: &[f64]| times.iter().copied().fold(f64::INFINITY, f64::min);
+    let theirs = least(&times[ours..]);
+    let mut out = "| side | ms a step | of PyTorch's best | most memory, MiB |\n".to_owned();
+    writeln!(out, "| --- | ---: | ---: | ---: |")?;
+    for (runner, seconds) in runners.iter_mut().zip(&times) {
+        let mib = runner.ask("peak")?.context("the memory of a process")?;
+        let ratio = seconds / theirs;
+        writeln!(out, "| {} | {:.1} | {ratio:.2} | {mib:.0} |", runner.name, 1e3 * seconds)?;
+    }
+    let ratio = least(&times[..ours]) / theirs;
+    writeln!(out, "\nOurs at its best takes {ratio:.2} of PyTorch's best.\n")?;
+    Ok(out)
 }

@@ -2,8 +2,8 @@
 //! `steps N` is answered with the median seconds of a step, `tf-idf S` with the texts that one core
 //! changes in a second, `peak` with the most memory in MiB.
 
-use super::measure::{commit, example, median, processor, versions};
-use super::runner::Runner;
+use super::measure::{commit, example, processor, versions};
+use super::runner::{Runner, medians, step_table};
 use crate::{venv, workspace};
 use anyhow::{Context, Result};
 use std::fmt::Write as _;
@@ -62,23 +62,12 @@ pub(super) fn run(rounds: usize) -> Result<String> {
                 runners.push(Runner::start(&mut command, &name, threads)?);
             }
         }
-        let times = measure(&mut runners, &format!("steps {STEPS}"), rounds)?;
         writeln!(out, "### A step: {what}\n")?;
-        writeln!(out, "| side | ms a step | of PyTorch's best | most memory, MiB |")?;
-        writeln!(out, "| --- | ---: | ---: | ---: |")?;
-        let least = |times: &[f64]| times.iter().copied().fold(f64::INFINITY, f64::min);
-        let theirs = least(&times[ours..]);
-        for (runner, seconds) in runners.iter_mut().zip(&times) {
-            let mib = runner.ask("peak")?.context("the memory of a process")?;
-            let ratio = seconds / theirs;
-            writeln!(out, "| {} | {:.1} | {ratio:.2} | {mib:.0} |", runner.name, 1e3 * seconds)?;
-        }
-        let ratio = least(&times[..ours]) / theirs;
-        writeln!(out, "\nOurs at its best takes {ratio:.2} of PyTorch's best.\n")?;
+        out += &step_table(&mut runners, ours, &format!("steps {STEPS}"), rounds)?;
         if case == CASES[0].0 {
             let peer = runners.pop().context("a peer")?;
             let mut both = vec![runners.swap_remove(0), peer];
-            let speeds = measure(&mut both, &format!("tf-idf {SECONDS}"), rounds)?;
+            let speeds = medians(&mut both, &format!("tf-idf {SECONDS}"), rounds)?;
             writeln!(out, "### TF-IDF replacement, one core\n")?;
             writeln!(out, "| side | texts/s |\n| --- | ---: |")?;
             for (name, speed) in ["ours", "plain Python"].iter().zip(&speeds) {
@@ -88,20 +77,4 @@ pub(super) fn run(rounds: usize) -> Result<String> {
         }
     }
     Ok(out)
-}
-
-/// The median answer of each side; the first turn is not counted.
-fn measure(runners: &mut [Runner], question: &str, rounds: usize) -> Result<Vec<f64>> {
-    let mut answers = vec![Vec::new(); runners.len()];
-    for runner in runners.iter_mut() {
-        runner.ask(question)?;
-    }
-    for _ in 0..rounds {
-        for (runner, answers) in runners.iter_mut().zip(&mut answers) {
-            answers.extend(runner.ask(question)?);
-        }
-        eprint!(".");
-    }
-    eprintln!();
-    answers.into_iter().map(|all| median(all).context("a turn")).collect()
 }

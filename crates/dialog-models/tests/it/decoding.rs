@@ -6,8 +6,8 @@ use dialog_models::decode::{
     Beam, Candidate, Drawing, Dropped, Prompt, Ranking, Repetition, SampleConfig, Sampling,
     Special, beam, rank, sample, sample_each,
 };
-use dialog_models::{Autoregressive, Pairs, Seq2Seq, Seq2SeqConfig};
-use torch::{Device, Kind, Mode, Params, Tensor, device, no_grad};
+use dialog_models::{Autoregressive, Gpt2, Gpt2Config, Pairs, Seq2Seq, Seq2SeqConfig};
+use torch::{Device, Kind, Mode, Params, Scope, Tensor, device, no_grad};
 
 const END: i64 = 1;
 
@@ -65,6 +65,51 @@ fn cached_steps_are_those_of_the_whole_sequence() {
         for (row, all) in all.iter().enumerate() {
             close("after moving", &logits.get(row as i64), &all.get(2));
         }
+    }
+}
+
+/// ln p of what follows two contexts of other lengths, at the first places of two responses each.
+fn followed(net: &dyn Autoregressive) -> Tensor {
+    let (mut decoding, logits) = net.start(&[&sequence(3, 9), &sequence(4, 5)]);
+    decoding.select(&[0, 0, 1, 1]);
+    let mut all = vec![logits];
+    for place in 0..40 {
+        let tokens = [5, 11, 7, 13].map(|start| sequence(start, 40)[place]);
+        all.push(decoding.step(&Tensor::from_slice(&tokens)));
+    }
+    Tensor::cat(&all, 0).log_softmax(-1, None::<Kind>)
+}
+
+#[test]
+fn in_bfloat16_probabilities_are_nearly_the_same() {
+    let _alone = torch::rng::exclusive();
+    torch::rng::seed(5);
+    let gpt2 = Gpt2Config { vocabulary: 30, positions: 64, ..Gpt2Config::sized(2, 16, 2) };
+    let [evolved, plain] = [Seq2SeqConfig::evolved, Seq2SeqConfig::plain];
+    let (evolved, plain) = (evolved(30, 16, 2, [1, 2]), plain(30, 16, 2, [2, 2]));
+    type Make<'a> = Box<dyn Fn(&mut Scope<'_>) -> Box<dyn Autoregressive> + 'a>;
+    let nets: [(&str, Make<'_>); 3] = [
+        ("GPT-2", Box::new(|scope| Box::new(Gpt2::new(scope, &gpt2)))),
+        ("evolved", Box::new(|scope| Box::new(Seq2Seq::new(scope, &evolved)))),
+        ("plain", Box::new(|scope| Box::new(Seq2Seq::new(scope, &plain)))),
+    ];
+    for (name, make) in nets {
+        let (net, params) = Params::build(Device::Cpu, &make);
+        if name == "GPT-2" {
+            // As it is drawn, every token is about as likely as every other one.
+            no_grad(|| {
+                params.trainable().for_each(|p| drop(p.tensor.shallow_clone().g_mul_scalar_(4.0)))
+            });
+        }
+        let ours = followed(&*params.in_kind(Kind::BFloat16, &make));
+        assert_eq!(ours.kind(), Kind::Float, "{name}");
+        let exact = followed(&*net);
+        let off = (&ours - &exact).abs().max().double_value(&[]);
+        let spread = exact.std(false).double_value(&[]);
+        assert!(
+            spread > 0.1 && off > 1e-4 && off < 0.15 * spread.max(1.0),
+            "{name}: {off}, {spread}"
+        );
     }
 }
 

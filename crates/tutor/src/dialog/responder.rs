@@ -12,7 +12,8 @@ use dialog_models::decode::{
 use dialog_models::hub::Checkpoint;
 use dialog_models::{Autoregressive, Gpt2, mmi};
 use serde::{Deserialize, Serialize};
-use torch::{Device, Params};
+use torch::precision::Precision;
+use torch::{Device, Kind, Params};
 use weights::find::Places;
 
 use crate::run::experiment::{Predictor, Shown};
@@ -21,6 +22,8 @@ use crate::run::experiment::{Predictor, Shown};
 pub(crate) struct Responder {
     name: String,
     net: Box<dyn Autoregressive>,
+    /// Makes it anew in another number format.
+    again: Again,
     tokenizer: DialogTokenizer,
     special: Special,
     lengths: PairLengths,
@@ -36,6 +39,9 @@ struct Reverse {
     net: Gpt2,
     positions: usize,
 }
+
+/// Makes a network of the tensors of another, in this kind.
+pub(crate) type Again = Box<dyn Fn(Kind) -> Box<dyn Autoregressive>>;
 
 /// How replies are chosen.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -129,7 +135,7 @@ impl Responder {
     /// One of a run.
     pub(crate) fn new(
         name: String,
-        net: Box<dyn Autoregressive>,
+        (net, again): (Box<dyn Autoregressive>, Again),
         tokenizer: DialogTokenizer,
         lengths: PairLengths,
         turns: Option<usize>,
@@ -141,7 +147,7 @@ impl Responder {
         let never = others.map(i64::from).filter(|&id| id != end).chain(known..net.vocabulary());
         let special = Special { never: never.collect(), ..Special::end(end) };
         let safety = SafetyWords::shipped();
-        Self { name, net, tokenizer, special, lengths, turns, safety, reverse: None }
+        Self { name, net, again, tokenizer, special, lengths, turns, safety, reverse: None }
     }
 
     /// A published GPT-2 or DialoGPT by the path of its folder or its name in the hub's cache; its
@@ -176,7 +182,13 @@ impl Responder {
         );
         let lengths = PairLengths { context: positions - room, response: room };
         let name = asked.trim_end_matches('/').rsplit('/').next().unwrap_or(asked).to_owned();
-        let mut responder = Self::new(name, Box::new(net), tokenizer, lengths, None);
+        let network = config.network.clone();
+        let again = move |kind| {
+            let net = params.in_kind(kind, |scope| Gpt2::new(scope, &network));
+            Box::new(net) as Box<dyn Autoregressive>
+        };
+        let net = (Box::new(net) as Box<dyn Autoregressive>, Box::new(again) as Again);
+        let mut responder = Self::new(name, net, tokenizer, lengths, None);
         responder.reverse = reverse.map(|asked| Reverse::open(asked, table, device)).transpose()?;
         Ok(responder)
     }
@@ -359,6 +371,14 @@ impl Predictor for Responder {
 
     fn classes(&self) -> &[String] {
         &[]
+    }
+
+    fn set_precision(&mut self, precision: Precision) -> Result<()> {
+        self.net = (self.again)(match precision {
+            Precision::Float32 => Kind::Float,
+            Precision::Bfloat16 => Kind::BFloat16,
+        });
+        Ok(())
     }
 
     fn identity(&self) -> Result<String> {

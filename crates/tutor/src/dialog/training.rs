@@ -6,13 +6,14 @@ use anyhow::Result;
 use data_pipeline::dialog::PackPairs;
 use data_pipeline::loader::{Loader, Stream};
 use data_pipeline::sampler::Order;
-use dialog_models::{Seq2Seq, Seq2SeqConfig, Training};
+use dialog_models::{Autoregressive, Seq2Seq, Seq2SeqConfig, Training};
 use metrics::Metric;
 use torch::{Device, Params};
 use train::{Progress, Throughput, TrainConfig};
 
 use super::pairs::{Prepared, on_device};
 use super::perplexity;
+use super::responder::Again;
 use crate::run::stage::{Batches, Task, Trained};
 
 /// The metric of the evaluations along the way.
@@ -29,6 +30,16 @@ impl Network {
     pub(crate) fn new(config: &Seq2SeqConfig, device: Device) -> Self {
         let (net, params) = Params::build(device, |scope| Seq2Seq::new(scope, config));
         Self { net, params }
+    }
+
+    /// The network to write replies with, and what makes it anew in another number format.
+    pub(crate) fn for_replies(self) -> (Box<dyn Autoregressive>, Again) {
+        let (params, config) = (self.params, self.net.config().clone());
+        let again = move |kind| {
+            let net = params.in_kind(kind, |scope| Seq2Seq::new(scope, &config));
+            Box::new(net) as Box<dyn Autoregressive>
+        };
+        (Box::new(self.net), Box::new(again))
     }
 }
 

@@ -122,7 +122,7 @@ impl Experiment for Meena {
         let run = seed.parent().unwrap_or(Path::new("."));
         let tokenizer = DialogTokenizer::open(&vocabulary(run))?;
         let turns = Some(recipe.filters.max_turns);
-        let net = Box::new(network.net);
+        let net = network.for_replies();
         Ok(Box::new(Responder::new(name, net, tokenizer, recipe.lengths, turns)))
     }
 }

@@ -10,6 +10,7 @@ use report::{RunResult, Section};
 use serde::{Deserialize, Serialize};
 use toml::Table;
 use torch::Device;
+use torch::precision::Precision;
 
 use super::seeds::Run;
 use crate::recipe::head::Head;
@@ -85,6 +86,11 @@ pub(crate) trait Predictor {
     /// Brings samples to this width and height before they are shown to it.
     fn resize(&mut self, _size: (u32, u32)) -> Result<()> {
         bail!("--size: {} is not shown images", self.about())
+    }
+
+    /// Computes in this number format from now on.
+    fn set_precision(&mut self, _precision: Precision) -> Result<()> {
+        bail!("--precision: {} does not reply", self.about())
     }
 
     /// What tells it, and how samples are shown to it, from any other: what was said by one may not

@@ -77,6 +77,12 @@ fn both_networks_are_measured_and_one_can_talk_to_them() {
     assert!(one.contains("/save FILE") && one.contains("no /nonsense"), "{one}");
     assert!(!one.contains("never read"));
 
+    // In bfloat16 as well, whose scores are a little different.
+    let half = ["--model", "plain", "--precision", "bfloat16"];
+    let half = talk(&half, "Hello you\n/why\n");
+    assert_eq!(half.lines().count(), 4, "a reply and three candidates: {half}");
+    assert_ne!(half, plain, "scores of bfloat16");
+
     // What is said and replied is written, and nothing is overwritten.
     std::fs::write(dir.path().join("mine.txt"), "mine").expect("written");
     let saved =
@@ -116,6 +122,8 @@ fn both_networks_are_measured_and_one_can_talk_to_them() {
 
     let said = refused(dir.path(), &["chat", run, "--model", "evolvd"]);
     assert!(said.contains("plain, evolved"), "{said}");
+    let said = refused(dir.path(), &["chat", run, "--precision", "int8"]);
+    assert!(said.contains("float32, bfloat16"), "{said}");
     let said = refused(dir.path(), &["chat", run, "--temperature", "nan"]);
     assert!(said.contains("--temperature"), "{said}");
     let said = refused(dir.path(), &["chat", "."]);

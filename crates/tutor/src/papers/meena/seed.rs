@@ -112,7 +112,7 @@ fn measure(
     let parameters = net.config().parameters();
     let turns = Some(recipe.filters.max_turns);
     let responder =
-        Responder::new(name.to_owned(), Box::new(network.net), tokenizer, recipe.lengths, turns);
+        Responder::new(name.to_owned(), network.for_replies(), tokenizer, recipe.lengths, turns);
     run.say(&format!("{name}: validation perplexity {validation:.2}; now its replies"));
     let replied = replies::ask(&responder, &recipe.replies, &data.test, run.seed, variants)?;
     Ok(RowOutcome {
