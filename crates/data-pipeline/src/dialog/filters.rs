@@ -5,6 +5,7 @@ use super::clean;
 use super::funnel::Reason;
 use crate::error::DataError;
 use serde::{Deserialize, Serialize};
+use std::rc::Rc;
 
 /// The rules. A rule that is switched off drops nothing.
 ///
@@ -104,14 +105,16 @@ impl Filters {
     }
 
     /// Why a message is dropped for its own sake, nothing if it is kept. `parent` is the text of
-    /// the message before, `occurrences` how many messages have this text.
+    /// the message before, `occurrences` how many messages have this text. `subwords` are those of
+    /// the checks.
     pub(super) fn reason(
         &self,
         author: &str,
         text: &str,
         parent: Option<&str>,
         occurrences: u32,
-        checks: &Checks<'_>,
+        subwords: impl Fn(&str) -> Rc<[u32]>,
+        is_unsafe: &dyn Fn(&str) -> bool,
     ) -> Option<Reason> {
         if !self.bot_name.is_empty()
             && author.to_lowercase().contains(&self.bot_name.to_lowercase())
@@ -124,11 +127,11 @@ impl Filters {
         if occurrences > self.max_occurrences {
             return Some(Reason::TooFrequent);
         }
-        let subwords = (checks.subwords)(text);
-        if subwords.len() < self.min_subwords {
+        let own = subwords(text);
+        if own.len() < self.min_subwords {
             return Some(Reason::TooFewSubwords);
         }
-        if subwords.len() > self.max_subwords {
+        if own.len() > self.max_subwords {
             return Some(Reason::TooManySubwords);
         }
         if share_of_letters(text) < self.min_alphabetic {
@@ -136,12 +139,12 @@ impl Filters {
         }
         if let Some(parent) = parent
             && self.max_parent_overlap <= 1.0
-            && subwords.len() > 2
-            && overlap(&subwords, &(checks.subwords)(parent)) >= self.max_parent_overlap
+            && own.len() > 2
+            && overlap(&own, &subwords(parent)) >= self.max_parent_overlap
         {
             return Some(Reason::RepeatsParent);
         }
-        (self.offensive && (checks.is_unsafe)(text)).then_some(Reason::Unsafe)
+        (self.offensive && is_unsafe(text)).then_some(Reason::Unsafe)
     }
 }
 
@@ -263,9 +266,9 @@ mod tests {
     #[test]
     fn thresholds_are_where_the_paper_has_them() {
         let filters = Filters::default();
-        let checks = Checks { subwords: &words_as_subwords, is_unsafe: &|text| text == "bad one" };
         let reason = |author: &str, text: &str, parent: Option<&str>, n| {
-            filters.reason(author, text, parent, n, &checks)
+            let subwords = |text: &str| words_as_subwords(text).into();
+            filters.reason(author, text, parent, n, subwords, &|text| text == "bad one")
         };
         assert_eq!(reason("a", "hello", None, 1), Some(Reason::TooFewSubwords));
         assert_eq!(reason("a", "hello there", None, 100), None);

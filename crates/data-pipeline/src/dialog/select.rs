@@ -9,7 +9,9 @@ use super::part::{DialogPart, DialogSplit};
 use crate::digest::Digest;
 use crate::error::DataError;
 use crate::parallel;
+use std::cell::RefCell;
 use std::collections::HashMap;
+use std::rc::Rc;
 use std::sync::Arc;
 
 /// A response and what was said before.
@@ -209,6 +211,22 @@ struct Text {
 /// Messages that one piece of work has.
 const CHUNK: usize = 1 << 10;
 
+/// The subwords of texts that were asked for: a message is compared with what replies to it, which
+/// mostly stands near it.
+#[derive(Default)]
+struct Known(RefCell<HashMap<Box<str>, Rc<[u32]>>>);
+
+impl Known {
+    fn subwords(&self, text: &str, checks: &Checks<'_>) -> Rc<[u32]> {
+        if let Some(known) = self.0.borrow().get(text) {
+            return known.clone();
+        }
+        let made: Rc<[u32]> = (checks.subwords)(text).into();
+        self.0.borrow_mut().insert(text.into(), made.clone());
+        made
+    }
+}
+
 /// The texts of messages, and why each is dropped for its own sake.
 fn judged(
     forest: &Forest,
@@ -224,6 +242,7 @@ fn judged(
     };
     let parts = parallel::map_on(threads, n.div_ceil(CHUNK), |chunk| {
         let range = chunk * CHUNK..n.min((chunk + 1) * CHUNK);
+        let known = Known::default();
         let judge = |i: usize| {
             let message = &forest.messages[i];
             let line = clean::one_line(&message.text);
@@ -244,7 +263,9 @@ fn judged(
                 _ => line.as_str().into(),
             };
             let parent = parent.as_deref();
-            let reason = filters.reason(&message.author, &text, parent, occurrences, checks);
+            let subwords = |text: &str| known.subwords(text, checks);
+            let (author, is_unsafe) = (&message.author, checks.is_unsafe);
+            let reason = filters.reason(author, &text, parent, occurrences, subwords, is_unsafe);
             let quoted = *text != *line;
             (Text { text: text.as_ref().into(), quoted }, reason)
         };
