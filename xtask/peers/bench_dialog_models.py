@@ -8,11 +8,11 @@ Started by `cargo xtask bench dialog --peers`, one process a setting, which take
 
 DIR holds token ids, a line a text. Answers `steps N` with the median seconds of the next N steps,
 `reply` with the seconds that 20 replies of 32 tokens and their scores take, `first` with those
-until each has its first token, `tokens` with the tokens that were written last, and `peak` with the most
-memory so far in MiB. The step is written as a careful user of PyTorch writes it: batches are filled
-up to their longest text (where it is compiled, to the longest of all), attention is the library's
-own operation, only real tokens reach the vocabulary, AdamW is the fused one. The equations are
-those of golden_dialog_models.py.
+until each has its first token, `tokens` with the tokens that were written last, and `peak` with
+the most memory so far in MiB. The step is written as a careful user of PyTorch writes it: batches
+are filled up to their longest text (where it is compiled, to the longest of all), attention is the
+library's own operation, only real tokens reach the vocabulary, AdamW is the fused one. The
+equations are those of golden_dialog_models.py.
 """
 
 import resource
