@@ -67,17 +67,9 @@ fn serve(folder: &Path) -> Result<(), Error> {
             "messages" => println!("{}", last.funnel.messages),
             "kept" => println!("{}", last.funnel.kept),
             "pairs" => println!("{}", last.pairs.len()),
-            "peak" => println!("{}", peak()?),
+            "peak" => println!("{}", benches::peak()),
             other => return Err(format!("no question {other}").into()),
         }
     }
     Ok(())
-}
-
-/// The most memory so far in MiB.
-fn peak() -> Result<f64, Error> {
-    let status = std::fs::read_to_string("/proc/self/status")?;
-    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:")).ok_or("no VmHWM")?;
-    let kib: f64 = line.trim().trim_end_matches(" kB").parse()?;
-    Ok(kib / 1024.0)
 }

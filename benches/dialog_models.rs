@@ -19,7 +19,7 @@ use std::path::Path;
 use std::time::Instant;
 
 use augment::rng::{Key, Rng};
-use benches::SEED;
+use benches::{SEED, median, peak};
 use dialog_models::decode::{Candidate, Ranking, SampleConfig, Special, rank, sample};
 use dialog_models::{Gpt2, Gpt2Config, LanguageModel, Pairs, Seq2Seq, Seq2SeqConfig};
 use torch::optim::{AdamW, OptimConfig};
@@ -90,7 +90,7 @@ fn read(path: &Path) -> Result<Vec<Vec<i64>>, Error> {
 fn serve(mut answer: impl FnMut(&str) -> Result<f64, Error>) -> Result<(), Error> {
     for question in stdin().lock().lines() {
         let number = match question?.trim() {
-            "peak" => peak()?,
+            "peak" => peak() as f64,
             other => answer(other)?,
         };
         println!("{number}");
@@ -126,9 +126,7 @@ fn train(folder: &Path, precision: Precision) -> Result<(), Error> {
     };
     serve(|question| {
         let number = question.strip_prefix("steps ").ok_or("steps N")?;
-        let mut times: Vec<f64> = (0..number.parse::<usize>()?).map(|_| step()).collect();
-        times.sort_by(f64::total_cmp);
-        Ok(times[times.len() / 2])
+        Ok(median((0..number.parse::<usize>()?).map(|_| step()).collect()))
     })
 }
 
@@ -161,12 +159,4 @@ fn reply(folder: &Path, precision: Precision) -> Result<(), Error> {
         written = candidates.iter().map(Candidate::generated).sum();
         Ok(seconds)
     })
-}
-
-/// The most memory so far in MiB.
-fn peak() -> Result<f64, Error> {
-    let status = fs::read_to_string("/proc/self/status")?;
-    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:")).ok_or("no VmHWM")?;
-    let kib: f64 = line.trim().trim_end_matches(" kB").parse()?;
-    Ok(kib / 1024.0)
 }

@@ -1,4 +1,5 @@
-//! Inputs that the benchmarks share, all from fixed seeds: the same bytes on every machine.
+//! What the benchmarks share: inputs, all from fixed seeds (the same bytes on every machine), and
+//! what is measured beside time.
 //!
 //! How the benchmarks are written: an id names everything that is varied
 //! (`loader/digits-8x8x1-affine/batch=200/workers=2`), an iteration does the same work each time,
@@ -140,4 +141,18 @@ pub fn learner<M: Method>(method: M, net: &NetConfig, channels: i64) -> Ssl<M> {
     torch::rng::seed(SEED);
     let build = || net.build(Device::Cpu, channels, CLASSES as i64);
     Ssl::new(method, build(), Some((build(), Ema::with_warmup(0.99))))
+}
+
+/// The most memory that this process has had so far, in MiB; 0 where the system does not say.
+pub fn peak() -> u64 {
+    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
+    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"));
+    let kib = line.and_then(|line| line.split_whitespace().next()?.parse::<u64>().ok());
+    kib.unwrap_or(0) / 1024
+}
+
+/// The middle one of some times, of two the later one. Panics if there is none.
+pub fn median(mut times: Vec<f64>) -> f64 {
+    times.sort_by(f64::total_cmp);
+    times[times.len() / 2]
 }

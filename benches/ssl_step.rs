@@ -20,7 +20,8 @@ use std::time::Instant;
 use augment::policy::{Policy, Step};
 use augment::weak::FlipCrop;
 use benches::{
-    CLASSES, SEED, affine, fixmatch, handwritten, learner, photos, small_net, stream, wrn28_2,
+    CLASSES, SEED, affine, fixmatch, handwritten, learner, median, peak, photos, small_net, stream,
+    wrn28_2,
 };
 use data_pipeline::dataset::ImageSamples;
 use data_pipeline::loader::{HostBatch, Loader};
@@ -113,8 +114,7 @@ impl<I: Iterator<Item = Result<Batch, Error>>> Iterator for Questions<I> {
         self.times.extend(self.began.take().map(|began| began.elapsed().as_secs_f64()));
         while self.times.len() >= self.wanted {
             if self.wanted > 0 {
-                println!("{}", median(&mut self.times));
-                self.times.clear();
+                println!("{}", median(std::mem::take(&mut self.times)));
                 self.wanted = 0;
             }
             let line = stdin().lock().lines().next()?.ok()?;
@@ -127,19 +127,6 @@ impl<I: Iterator<Item = Result<Batch, Error>>> Iterator for Questions<I> {
         self.began = Some(Instant::now());
         self.batches.next()
     }
-}
-
-fn median(times: &mut [f64]) -> f64 {
-    times.sort_by(f64::total_cmp);
-    times[times.len() / 2]
-}
-
-/// The peak memory of this process, in MiB.
-fn peak() -> u64 {
-    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
-    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"));
-    let kib = line.and_then(|line| line.split_whitespace().next()?.parse::<u64>().ok());
-    kib.unwrap_or(0) / 1024
 }
 
 /// Gives its input as logits.
@@ -165,7 +152,7 @@ fn losses(case: &Case) -> impl FnMut(usize) -> f64 + use<> {
     let nets = [(); 2].map(|()| case.net.build(Device::Cpu, channels, CLASSES as i64));
     let at = Progress { step: 0, steps: 1 };
     move |n| {
-        let mut times: Vec<f64> = (0..n)
+        let times: Vec<f64> = (0..n)
             .map(|_| {
                 let began = Instant::now();
                 let loss = bare.loss(batch.share(), at);
@@ -174,7 +161,7 @@ fn losses(case: &Case) -> impl FnMut(usize) -> f64 + use<> {
                 began.elapsed().as_secs_f64()
             })
             .collect();
-        median(&mut times)
+        median(times)
     }
 }
 

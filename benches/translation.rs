@@ -78,7 +78,7 @@ fn main() -> Result<(), Error> {
                 continue;
             }
             "peak" => {
-                println!("{}", peak()?);
+                println!("{}", benches::peak());
                 continue;
             }
             other => return Err(format!("no question {other}").into()),
@@ -87,12 +87,4 @@ fn main() -> Result<(), Error> {
         written = found.iter().flatten().map(Candidate::generated).sum();
     }
     Ok(())
-}
-
-/// The most memory so far in MiB.
-fn peak() -> Result<f64, Error> {
-    let status = std::fs::read_to_string("/proc/self/status")?;
-    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:")).ok_or("no VmHWM")?;
-    let kib: f64 = line.trim().trim_end_matches(" kB").parse()?;
-    Ok(kib / 1024.0)
 }

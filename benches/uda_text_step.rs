@@ -19,7 +19,7 @@ use std::time::Instant;
 use augment::rng::{Key, Rng};
 use augment::text::tfidf::TfIdf;
 use augment::text::words::words;
-use benches::SEED;
+use benches::{SEED, median, peak};
 use data_pipeline::dataset::addresses;
 use electra::heads::{Classifier, ClassifierConfig, HeadForm};
 use electra::{EncoderConfig, Family};
@@ -160,7 +160,7 @@ fn serve(folder: &Path, case: &str, precision: Precision) -> Result<(), Error> {
                     step += 1;
                     one(step)
                 });
-                println!("{}", median(&mut times.collect::<Vec<_>>()));
+                println!("{}", median(times.collect()));
             }
             Some(("tf-idf", seconds)) => println!("{}", tf_idf(&corpus, seconds.parse()?)),
             _ => println!("{}", peak()),
@@ -182,19 +182,6 @@ fn tf_idf(corpus: &[Vec<String>], seconds: f64) -> f64 {
         done += 1;
     }
     (done as usize * corpus.len()) as f64 / began.elapsed().as_secs_f64()
-}
-
-fn median(times: &mut [f64]) -> f64 {
-    times.sort_by(f64::total_cmp);
-    times[times.len() / 2]
-}
-
-/// The peak memory of this process, in MiB.
-fn peak() -> u64 {
-    let status = fs::read_to_string("/proc/self/status").unwrap_or_default();
-    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"));
-    let kib = line.and_then(|line| line.split_whitespace().next()?.parse::<u64>().ok());
-    kib.unwrap_or(0) / 1024
 }
 
 fn main() -> Result<(), Error> {
