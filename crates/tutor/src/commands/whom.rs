@@ -4,7 +4,6 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Result, bail};
 use dialog_models::decode::{Repetition, SampleConfig, Sampling};
-use torch::precision::Precision;
 use weights::find::{Places, find};
 
 use super::ranges;
@@ -80,7 +79,7 @@ impl Whom {
     pub(super) fn open(&self) -> Result<Opened> {
         let mut found = self.found()?;
         if self.precision.as_deref() == Some("bfloat16") {
-            found.set_precision(Precision::Bfloat16)?;
+            found.use_bfloat16()?;
         }
         Ok(Opened(found))
     }

@@ -12,8 +12,7 @@ use dialog_models::decode::{
 use dialog_models::hub::Checkpoint;
 use dialog_models::{Autoregressive, Gpt2, mmi};
 use serde::{Deserialize, Serialize};
-use torch::precision::Precision;
-use torch::{Device, Kind, Params};
+use torch::{Device, Kind, Params, Scope};
 use weights::find::Places;
 
 use crate::run::experiment::{Predictor, Shown};
@@ -22,8 +21,8 @@ use crate::run::experiment::{Predictor, Shown};
 pub(crate) struct Responder {
     name: String,
     net: Box<dyn Autoregressive>,
-    /// Makes it anew in another number format.
-    again: Again,
+    /// Makes it anew in another number format, once.
+    again: Option<Again>,
     tokenizer: DialogTokenizer,
     special: Special,
     lengths: PairLengths,
@@ -40,8 +39,16 @@ struct Reverse {
     positions: usize,
 }
 
-/// Makes a network of the tensors of another, in this kind.
-pub(crate) type Again = Box<dyn Fn(Kind) -> Box<dyn Autoregressive>>;
+/// Makes a network of the tensors of another, in this kind; these are not kept.
+pub(crate) type Again = Box<dyn FnOnce(Kind) -> Box<dyn Autoregressive>>;
+
+/// Makes the network of `params` anew.
+pub(crate) fn again<N: Autoregressive + 'static>(
+    params: Params,
+    make: impl FnOnce(&mut Scope<'_>) -> N + 'static,
+) -> Again {
+    Box::new(move |kind| Box::new(params.in_kind(kind, make)))
+}
 
 /// How replies are chosen.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -147,6 +154,7 @@ impl Responder {
         let never = others.map(i64::from).filter(|&id| id != end).chain(known..net.vocabulary());
         let special = Special { never: never.collect(), ..Special::end(end) };
         let safety = SafetyWords::shipped();
+        let again = Some(again);
         Self { name, net, again, tokenizer, special, lengths, turns, safety, reverse: None }
     }
 
@@ -183,12 +191,8 @@ impl Responder {
         let lengths = PairLengths { context: positions - room, response: room };
         let name = asked.trim_end_matches('/').rsplit('/').next().unwrap_or(asked).to_owned();
         let network = config.network.clone();
-        let again = move |kind| {
-            let net = params.in_kind(kind, |scope| Gpt2::new(scope, &network));
-            Box::new(net) as Box<dyn Autoregressive>
-        };
-        let net = (Box::new(net) as Box<dyn Autoregressive>, Box::new(again) as Again);
-        let mut responder = Self::new(name, net, tokenizer, lengths, None);
+        let again = again(params, move |scope| Gpt2::new(scope, &network));
+        let mut responder = Self::new(name, (Box::new(net), again), tokenizer, lengths, None);
         responder.reverse = reverse.map(|asked| Reverse::open(asked, table, device)).transpose()?;
         Ok(responder)
     }
@@ -373,11 +377,10 @@ impl Predictor for Responder {
         &[]
     }
 
-    fn set_precision(&mut self, precision: Precision) -> Result<()> {
-        self.net = (self.again)(match precision {
-            Precision::Float32 => Kind::Float,
-            Precision::Bfloat16 => Kind::BFloat16,
-        });
+    fn use_bfloat16(&mut self) -> Result<()> {
+        if let Some(again) = self.again.take() {
+            self.net = again(Kind::BFloat16);
+        }
         Ok(())
     }
 

@@ -13,7 +13,7 @@ use train::{Progress, Throughput, TrainConfig};
 
 use super::pairs::{Prepared, on_device};
 use super::perplexity;
-use super::responder::Again;
+use super::responder::{Again, again};
 use crate::run::stage::{Batches, Task, Trained};
 
 /// The metric of the evaluations along the way.
@@ -35,11 +35,7 @@ impl Network {
     /// The network to write replies with, and what makes it anew in another number format.
     pub(crate) fn for_replies(self) -> (Box<dyn Autoregressive>, Again) {
         let (params, config) = (self.params, self.net.config().clone());
-        let again = move |kind| {
-            let net = params.in_kind(kind, |scope| Seq2Seq::new(scope, &config));
-            Box::new(net) as Box<dyn Autoregressive>
-        };
-        (Box::new(self.net), Box::new(again))
+        (Box::new(self.net), again(params, move |scope| Seq2Seq::new(scope, &config)))
     }
 }
 

@@ -10,7 +10,6 @@ use report::{RunResult, Section};
 use serde::{Deserialize, Serialize};
 use toml::Table;
 use torch::Device;
-use torch::precision::Precision;
 
 use super::seeds::Run;
 use crate::recipe::head::Head;
@@ -88,8 +87,8 @@ pub(crate) trait Predictor {
         bail!("--size: {} is not shown images", self.about())
     }
 
-    /// Computes in this number format from now on.
-    fn set_precision(&mut self, _precision: Precision) -> Result<()> {
+    /// Computes in bfloat16 from now on, and lets go of its float32 weights.
+    fn use_bfloat16(&mut self) -> Result<()> {
         bail!("--precision: {} does not reply", self.about())
     }
 
