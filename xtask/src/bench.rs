@@ -10,7 +10,7 @@ const HELP: &str = "\
 Run the benchmarks, or time other libraries in turn with ours
 
 Usage: cargo xtask bench [ARGUMENTS OF cargo bench] [-- FILTER] [CRITERION'S ARGUMENTS]
-       cargo xtask bench augment|dialog|ssl|translation|uda-text --peers [--rounds N] [--seconds S]
+       cargo xtask bench augment|dialog|electra|ssl|translation|uda-text --peers [--rounds N] [--seconds S]
 
 The first form ends with the path of criterion's pages:
   cargo xtask bench                         all benchmarks

@@ -7,6 +7,7 @@
 mod augment;
 mod dialog;
 mod dialog_models;
+mod electra;
 mod measure;
 mod runner;
 mod ssl;
@@ -44,6 +45,9 @@ enum What {
     /// Dialogues from messages to pairs: the same filters in plain Python; training steps and
     /// replies: PyTorch and transformers
     Dialog,
+    /// ELECTRA's pre-training step: PyTorch; fine-tuning step and prediction: transformers; files
+    /// of tokens: plain Python and `tokenizers`
+    Electra,
     /// FixMatch's training step: PyTorch, eager and compiled
     Ssl,
     /// Translating sentences: transformers' `generate`
@@ -63,6 +67,7 @@ pub(crate) fn measure(args: &[OsString]) -> Result<String> {
     match args.what {
         What::Augment => augment::run(args.rounds, args.seconds),
         What::Dialog => Ok(dialog::run(args.rounds)? + "\n" + &dialog_models::run(args.rounds)?),
+        What::Electra => electra::run(args.rounds),
         What::Ssl => ssl::run(args.rounds),
         What::Translation => translation::run(args.rounds, args.sentences),
         What::UdaText => uda_text::run(args.rounds),

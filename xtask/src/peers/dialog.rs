@@ -2,11 +2,10 @@
 //! messages that the program carries to pairs without near-duplicates. Both must find as many.
 
 use super::measure::{commit, example, median, processor, versions};
-use super::runner::Runner;
+use super::runner::{Runner, on_one_core};
 use crate::{venv, workspace};
 use anyhow::{Context, Result, ensure};
 use std::fmt::Write as _;
-use std::path::Path;
 use std::process::Command;
 
 /// `rounds` turns of each side.
@@ -70,11 +69,4 @@ pub(super) fn run(rounds: usize) -> Result<String> {
     }
     writeln!(out, "\nOurs takes {:.1} times as many messages a second.", rates[0] / rates[1])?;
     Ok(out)
-}
-
-/// A program that is kept to the first core.
-fn on_one_core(program: &Path) -> Command {
-    let mut command = Command::new("taskset");
-    command.args(["-c", "0"]).arg(program);
-    command
 }

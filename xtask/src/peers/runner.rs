@@ -5,6 +5,7 @@ use crate::workspace;
 use anyhow::{Context, Result, bail};
 use std::fmt::Write as _;
 use std::io::{BufRead, BufReader, Write};
+use std::path::Path;
 use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
 
 /// A side's process.
@@ -55,6 +56,13 @@ impl Drop for Runner {
         self.questions = None;
         let _ = self.child.wait();
     }
+}
+
+/// A program that is kept to the first core.
+pub(super) fn on_one_core(program: &Path) -> Command {
+    let mut command = Command::new("taskset");
+    command.args(["-c", "0"]).arg(program);
+    command
 }
 
 /// The median answer of each side; the first turn is not counted.
