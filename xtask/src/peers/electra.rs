@@ -99,9 +99,9 @@ pub(super) fn run(rounds: usize) -> Result<String> {
         let mut runners = sides.all("PyTorch", preset, &[&["eager"], &["compile"]])?;
         // Once, so that what is compiled is compiled.
         for runner in &mut runners {
-            runner.ask("steps 2")?;
+            runner.ask("steps 1")?;
         }
-        out += &step_table(&mut runners, PRECISIONS.len(), "steps 4", rounds)?;
+        out += &step_table(&mut runners, PRECISIONS.len(), "steps 1", rounds)?;
     }
     writeln!(out, "### A fine-tuning step: ELECTRA-Small, 32 sentences of 4 to 128 tokens\n")?;
     let mut runners = sides.all("transformers", "finetune", &[&[]])?;

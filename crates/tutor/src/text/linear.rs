@@ -1,193 +1,21 @@
 //! Linear classifiers of texts: on the words and pairs of words in them, and on the directions in
 //! which these vary over many texts (latent semantic analysis), which needs no labels.
 
+mod space;
+
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, ensure};
-use data_pipeline::text::{TermOptions, Terms, Texts};
+use data_pipeline::text::{Terms, Texts};
 use torch::{Device, Kind, Tensor, store};
-use train::{Logistic, SparseRows, TruncatedSvd};
+use train::Logistic;
 
-use super::pair_features;
 use crate::run::folds::{Fold, folds};
 use crate::run::{files, interrupt};
 
-/// Where texts are points: terms weighted by TF-IDF, and the directions onto which they are
-/// projected, if they are.
-#[derive(Debug)]
-pub(crate) struct Space {
-    terms: Terms,
-    /// The directions, float64 `[terms, k]`.
-    directions: Option<Tensor>,
-    /// Whether its samples are pairs of texts.
-    pairs: bool,
-}
-
-impl Space {
-    /// Every term of these texts is a feature of its own.
-    pub(crate) fn of_terms(samples: &[&Texts], options: TermOptions, classes: usize) -> Self {
-        let pairs = are_pairs(samples);
-        let terms = Terms::of(&each_text(samples), options).keep(most_terms(classes, pairs));
-        Self { terms, directions: None, pairs }
-    }
-
-    /// Latent semantic analysis (Deerwester et al. 1990): the `k` directions in which the terms of
-    /// these texts vary most. None where no term is in enough of them.
-    pub(crate) fn latent(
-        samples: &[&Texts],
-        options: TermOptions,
-        (k, classes): (usize, usize),
-    ) -> Result<Option<Self>> {
-        let (texts, pairs) = (each_text(samples), are_pairs(samples));
-        let terms = Terms::of(&texts, options).keep(most_terms(classes, pairs));
-        interrupt::check()?;
-        if terms.names().is_empty() || texts.is_empty() {
-            return Ok(None);
-        }
-        let svd = TruncatedSvd::of(&SparseRows::new(&terms.rows(&texts), terms.names().len()), k);
-        Ok(Some(Self { terms, directions: Some(svd.components), pairs }))
-    }
-
-    /// How many terms are known, and onto how many directions they are projected.
-    pub(crate) fn size(&self) -> (usize, Option<i64>) {
-        (self.terms.names().len(), self.directions.as_ref().map(|of| of.size()[1]))
-    }
-
-    /// Whether its samples are pairs of texts.
-    pub(crate) fn has_pairs(&self) -> bool {
-        self.pairs
-    }
-
-    /// Texts or pairs as points.
-    pub(crate) fn points(&self, samples: &[&Texts]) -> Points {
-        let width = self.terms.names().len();
-        let (terms, first) = self.project(&samples.iter().map(|of| &*of.a).collect::<Vec<_>>());
-        let k = self.directions.as_ref().map_or(0, |of| of.size()[1] as usize);
-        if !self.pairs {
-            return Points {
-                terms,
-                width,
-                latent: first.map(|first| Latent { k, first, second: None }),
-            };
-        }
-        let second: Vec<&str> =
-            samples.iter().map(|of| of.b.as_deref().unwrap_or_default()).collect();
-        let (others, second) = self.project(&second);
-        let pair = |(a, b): (&Row, &Row)| pair_features::of_terms(a, b, width as u32);
-        Points {
-            terms: terms.iter().zip(&others).map(pair).collect(),
-            width: pair_features::width(width),
-            latent: first.map(|first| Latent { k, first, second }),
-        }
-    }
-
-    /// Terms and weights of each text, and its projections, row by row, where there are directions.
-    fn project(&self, texts: &[&str]) -> (Vec<Row>, Option<Vec<f64>>) {
-        let terms = self.terms.rows(texts);
-        let latent = self.directions.as_ref().map(|directions| {
-            let all = SparseRows::new(&terms, self.terms.names().len()).times(directions);
-            Vec::<f64>::try_from(all.reshape([-1])).expect("float64")
-        });
-        (terms, latent)
-    }
-
-    /// How many features a classifier sees that looks at so many directions.
-    fn features(&self, directions: usize) -> usize {
-        let before = self.directions.as_ref().map_or(0, |_| self.of_sample(directions));
-        before + self.of_sample(self.terms.names().len())
-    }
-
-    /// The numbers of a text or pair, where a text has so many.
-    fn of_sample(&self, of_text: usize) -> usize {
-        if self.pairs { pair_features::width(of_text) } else { of_text }
-    }
-}
-
-/// Columns and what stands in them; in all others stands 0.
-type Row = Vec<(u32, f32)>;
-
-fn are_pairs(samples: &[&Texts]) -> bool {
-    samples.iter().any(|of| of.b.is_some())
-}
-
-/// All texts, those of a pair one after the other.
-fn each_text<'a>(samples: &[&'a Texts]) -> Vec<&'a str> {
-    samples.iter().flat_map(|of| of.iter()).collect()
-}
-
-/// Terms at most: the minimiser keeps some twenty matrices of classes and features, and a pair has
-/// three of a term.
-fn most_terms(classes: usize, pairs: bool) -> usize {
-    let features = if pairs { 3 * classes } else { classes };
-    ((1 << 22) / features.max(1)).clamp(1 << 12, 1 << 18)
-}
-
-/// Texts or pairs as points of a [`Space`].
-#[derive(Debug)]
-pub(crate) struct Points {
-    /// The terms of each text or pair, and their weights.
-    terms: Vec<Row>,
-    /// Below what number the columns of terms are.
-    width: usize,
-    latent: Option<Latent>,
-}
-
-/// Projections onto directions.
-#[derive(Debug)]
-struct Latent {
-    /// How many numbers a text has.
-    k: usize,
-    /// Of the texts or the first ones of pairs, row by row.
-    first: Vec<f64>,
-    /// Of the second texts of pairs.
-    second: Option<Vec<f64>>,
-}
-
-impl Latent {
-    /// What a classifier sees of a text or pair that looks at so many directions.
-    fn features(&self, i: usize, directions: usize) -> Vec<f32> {
-        let one = |all: &[f64]| -> Vec<f32> {
-            let first = &all[i * self.k..][..directions];
-            // A text of no known term is the point 0.
-            let length = first.iter().map(|x| x * x).sum::<f64>().sqrt().max(1e-12);
-            first.iter().map(|x| (x / length) as f32).collect()
-        };
-        match &self.second {
-            None => one(&self.first),
-            Some(second) => pair_features::of_directions(&one(&self.first), &one(second)),
-        }
-    }
-
-    /// How many numbers these are.
-    fn width(&self, directions: usize) -> usize {
-        if self.second.is_some() { pair_features::width(directions) } else { directions }
-    }
-}
-
-impl Points {
-    /// The logits `[texts, classes]` of the texts at these positions.
-    fn logits(&self, at: &[usize], fitted: &Fitted) -> Tensor {
-        let Logistic { weight, bias } = &fitted.logistic;
-        self.features(at, fitted.directions).times(&weight.tr()) + bias
-    }
-
-    /// What a classifier sees of the texts at these positions: the first `directions` of their
-    /// projections, brought to length 1, before their terms.
-    fn features(&self, at: &[usize], directions: usize) -> SparseRows {
-        let before = self.latent.as_ref().map_or(0, |latent| latent.width(directions));
-        let row = |&i: &usize| {
-            let mut row = Vec::with_capacity(before + self.terms[i].len());
-            if let Some(latent) = &self.latent {
-                row.extend((0..).zip(latent.features(i, directions)));
-            }
-            row.extend(self.terms[i].iter().map(|(term, weight)| (term + before as u32, *weight)));
-            row
-        };
-        let rows: Vec<Row> = at.iter().map(row).collect();
-        SparseRows::new(&rows, before + self.width)
-    }
-}
+use space::{Directions, Look};
+pub(crate) use space::{Points, Space};
 
 /// A fitted classifier of [`Points`], with what was chosen.
 #[derive(Debug)]
@@ -195,17 +23,21 @@ pub(crate) struct Fitted {
     logistic: Logistic,
     /// The weight of the data against the penalty.
     pub(crate) c: f64,
-    /// So many directions are looked at; 0 for terms.
-    pub(crate) directions: usize,
+    /// What it sees of the directions.
+    look: Look,
 }
 
 /// What is chosen among; of equals the first.
 const PENALTIES: [f64; 3] = [1.0, 10.0, 100.0];
-const DIRECTIONS: [usize; 4] = [30, 60, 100, 200];
+/// What is looked at: the power of the spread of directions, and how many of them at most. Where few
+/// labels do not tell, few directions do no harm.
+const LOOKS: [(i32, usize); 4] = [(0, 30), (1, usize::MAX), (2, usize::MAX), (0, usize::MAX)];
 
 /// The penalty where nothing is tried.
 const USUAL: f64 = 10.0;
 
+/// With fewer labels nothing is tried: a share of them tells settings apart that are 20 points apart.
+const FEW: usize = 30;
 /// Labels from which on one fold is enough to choose by, and so is it for a matrix of so many
 /// classes and terms.
 const MANY: usize = 2_000;
@@ -222,22 +54,26 @@ impl Fitted {
         at: &[usize],
         seed: u64,
     ) -> Result<Self> {
-        let most = points.latent.as_ref().map_or(0, |latent| latent.k);
-        let mut directions: Vec<usize> = DIRECTIONS.iter().map(|&k| k.min(most)).collect();
-        directions.dedup();
+        let most = points.latent.as_ref().map_or(0, |latent| latent.spread.len());
+        let look = |(power, directions): (i32, usize)| match directions.min(most) {
+            0 => Look::default(),
+            directions => Look { directions, power },
+        };
+        let mut looks: Vec<Look> = LOOKS.into_iter().map(look).collect();
+        looks.dedup();
         let inner: Vec<u32> = at.iter().map(|&i| labels[i]).collect();
         let few = at.len() < MANY && classes * points.width < WIDE;
         let folds = folds(&inner, if few { 5 } else { 1 }, 0.2, seed);
-        let mut settings: Vec<(usize, f64)> =
-            directions.iter().flat_map(|&k| PENALTIES.map(|c| (k, c))).collect();
-        if at.len() * classes > HEAVY || folds.is_empty() {
-            // Nothing is tried where it takes long, or where no label can be held out.
-            settings = vec![(directions[directions.len() / 2], USUAL)];
+        let mut settings: Vec<(Look, f64)> =
+            looks.iter().flat_map(|&look| PENALTIES.map(|c| (look, c))).collect();
+        if at.len() < FEW || at.len() * classes > HEAVY || folds.is_empty() {
+            // Nothing is tried where it takes long, or where too few labels can be held out to tell.
+            settings = vec![(looks[0], USUAL)];
         }
         if settings.len() == 1 {
             return Ok(Self::with(points, (labels, classes), at, settings[0]));
         }
-        let mut best: Option<(usize, (usize, f64))> = None;
+        let mut best: Option<(usize, (Look, f64))> = None;
         for setting in settings {
             interrupt::check()?;
             let right: usize = folds
@@ -263,11 +99,16 @@ impl Fitted {
         points: &Points,
         (labels, classes): (&[u32], usize),
         at: &[usize],
-        (directions, c): (usize, f64),
+        (look, c): (Look, f64),
     ) -> Self {
-        let (x, y) = (points.features(at, directions), of_classes(labels, at));
+        let (x, y) = (points.features(at, look), of_classes(labels, at));
         let logistic = Logistic::fit_sparse(1e-4, &x, &y, classes as i64, c);
-        Self { logistic, c, directions }
+        Self { logistic, c, look }
+    }
+
+    /// How many directions it looks at, and the power of their spread that they are multiplied by.
+    pub(crate) fn looks_at(&self) -> (usize, i32) {
+        (self.look.directions, self.look.power)
     }
 
     /// The probability of each class for each text, row by row.
@@ -316,9 +157,11 @@ impl Linear {
             ("weight".to_owned(), weight.shallow_clone()),
             ("bias".into(), bias.shallow_clone()),
         ];
-        if let Some(all) = &space.directions {
-            let used = all.narrow(1, 0, fitted.directions as i64).to_kind(Kind::Float).contiguous();
-            tensors.push(("directions".into(), used));
+        if let Some(Directions { all, spread }) = &space.directions {
+            let Look { directions, power } = fitted.look;
+            let weights: Vec<f64> = spread[..directions].iter().map(|x| x.powi(power)).collect();
+            let used = all.narrow(1, 0, directions as i64) * Tensor::from_slice(&weights);
+            tensors.push(("directions".into(), used.to_kind(Kind::Float).contiguous()));
         }
         let [_, file] = Self::files(dir);
         let mut meta = BTreeMap::from([("c".to_owned(), fitted.c.to_string())]);
@@ -341,20 +184,24 @@ impl Linear {
         let find = |name: &str| stored.tensors.iter().find(|(found, _)| *found == name);
         let tensor = |name: &str| find(name).map(|(_, tensor)| tensor.to_device(Device::Cpu));
         let (weight, bias) = tensor("weight").zip(tensor("bias")).with_context(damaged)?;
+        // They are kept as they are looked at.
         let directions = tensor("directions").map(|of| of.to_kind(Kind::Double));
         let width = terms.names().len() as i64;
         let used = directions.as_ref().map_or(0, |of| of.size().get(1).copied().unwrap_or(-1));
         ensure!(directions.as_ref().is_none_or(|of| of.size() == [width, used]), damaged());
+        let look = Look { directions: used as usize, power: 0 };
+        let directions =
+            directions.map(|all| Directions { all, spread: vec![1.0; look.directions] });
         let pairs = stored.meta.contains_key(PAIRS);
         let space = Space { terms, directions, pairs };
         ensure!(
-            weight.size() == [classes as i64, space.features(used as usize) as i64]
+            weight.size() == [classes as i64, space.features(look.directions) as i64]
                 && bias.size() == [classes as i64],
             damaged()
         );
         let c = stored.meta.get("c").and_then(|c| c.parse().ok()).with_context(damaged)?;
         let logistic = Logistic { weight, bias };
-        let fitted = Fitted { logistic, c, directions: used as usize };
+        let fitted = Fitted { logistic, c, look };
         Ok(Self { space, fitted })
     }
 
@@ -367,6 +214,7 @@ impl Linear {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use data_pipeline::text::TermOptions;
 
     const WORDS: [[&str; 3]; 2] = [["sun", "sand", "sea"], ["snow", "ice", "frost"]];
 
@@ -445,6 +293,39 @@ mod tests {
         let said = fitted.probabilities(&points);
         let right = (0..72).filter(|&i| said[2 * i + labels[i] as usize] > 0.5).count();
         assert!(right <= 36, "{right} of 72");
+    }
+
+    #[test]
+    fn directions_along_which_texts_vary_more_weigh_more() {
+        let (texts, labels) = texts();
+        let _alone = torch::rng::exclusive();
+        torch::rng::seed(1);
+        let samples = all(&texts);
+        let space = Space::latent(&samples, TermOptions::default(), (4, 2)).unwrap().unwrap();
+        let spread = space.directions.as_ref().unwrap().spread.clone();
+        assert!(spread[1] == 1.0 && spread[3] < 1.0 && spread.iter().all(|&x| x <= 1.0));
+        let points = space.points(&samples);
+        let at: Vec<usize> = (0..samples.len()).collect();
+        let seen = |power| {
+            let look = Look { directions: 4, power };
+            let width = points.features(&at, look).size().1 as i64;
+            let identity = Tensor::eye(width, (Kind::Double, Device::Cpu));
+            points.features(&at, look).times(&identity.narrow(1, 0, 4))
+        };
+        let (plain, weighed) = (seen(0), seen(2));
+        let squares = spread.iter().map(|x| x * x).collect::<Vec<_>>();
+        let expected = &plain * Tensor::from_slice(&squares);
+        let lengths = expected.square().sum_dim_intlist([1].as_slice(), true, Kind::Double).sqrt();
+        let off = (weighed - expected / lengths).abs().max().double_value(&[]);
+        assert!(off < 1e-6, "{off}");
+        // Kept as they are looked at.
+        let folder = tempfile::tempdir().unwrap();
+        let look = Look { directions: 3, power: 2 };
+        let fitted = Fitted::with(&points, (&labels, 2), &at, (look, 10.0));
+        Linear::keep(folder.path(), &space, &fitted).unwrap();
+        let kept = Linear::open(folder.path(), 2).unwrap().probabilities(&samples);
+        let ours = fitted.probabilities(&points);
+        assert!(ours.iter().zip(&kept).all(|(a, b)| (a - b).abs() < 1e-5));
     }
 
     #[test]

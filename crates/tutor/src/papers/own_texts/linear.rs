@@ -111,11 +111,18 @@ impl Linears {
         let (terms, directions) = space.size();
         let mut of = match directions {
             None => format!("{terms} words and pairs of words of the labelled texts"),
-            Some(_) => format!(
-                "{terms} words and pairs of words and {} directions in which they vary over the \
-                 labelled and unlabelled texts (latent semantic analysis)",
-                fitted.directions
-            ),
+            Some(_) => {
+                let (directions, power) = fitted.looks_at();
+                let weight = match power {
+                    0 => "",
+                    1 => ", weighed by how much they do",
+                    _ => ", weighed by the square of how much they do",
+                };
+                format!(
+                    "{terms} words and pairs of words and {directions} directions in which they \
+                     vary over the labelled and unlabelled texts{weight} (latent semantic analysis)"
+                )
+            }
         };
         if space.has_pairs() {
             of += ", of each text of a pair, of both, and how alike the two are";
