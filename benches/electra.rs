@@ -51,6 +51,9 @@ const TEXTS: usize = 32;
 const REVIEWS: usize = 256;
 const LONGEST: usize = 512;
 
+/// Texts that go through a network together: about as many tokens as `tutor predict` takes.
+const AT_ONCE: usize = 16;
+
 /// A sequence, and what is masked in it.
 #[derive(Serialize, Deserialize)]
 struct Line {
@@ -292,7 +295,7 @@ fn predict(folder: &Path, precision: Precision) -> Result<(), Error> {
         lines.sort_by_key(|(number, line)| (std::cmp::Reverse(line.ids.len()), *number));
         let (order, lines): (Vec<usize>, Vec<Line>) = lines.into_iter().unzip();
         let mut classes = vec![-1; texts.len()];
-        for (order, lines) in order.chunks(64).zip(lines.chunks(64)) {
+        for (order, lines) in order.chunks(AT_ONCE).zip(lines.chunks(AT_ONCE)) {
             let say = || net.classify(&packed(lines), Mode::Eval);
             let logits = no_grad(|| autocast(precision, Device::Cpu, say));
             let said = Vec::<i64>::try_from(logits.argmax(1, false))?;

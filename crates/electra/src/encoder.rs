@@ -102,11 +102,27 @@ impl Layer {
 
     /// `[tokens, hidden]` to the same shape.
     fn forward(&self, x: &Tensor, batch: &Packed, mode: Mode) -> Tensor {
-        let drop = |x: Tensor| keyed_dropout(&x, self.dropout, batch.token_mode(mode));
         let [q, k, v] = self.qkv.each_ref().map(|layer| layer.forward(x));
         let mixed =
             batch.attention().forward([&q, &k, &v], self.heads, self.attention_dropout, mode);
-        let x = self.mixed_norm.forward(&(x + drop(self.mixed.forward(&mixed))));
+        self.finish(x, &mixed, batch.token_mode(mode))
+    }
+
+    /// What the first token of each sequence becomes: `[tokens, hidden]` to `[sequences, hidden]`,
+    /// without noise.
+    fn first(&self, x: &Tensor, batch: &Packed) -> Tensor {
+        let own = x.index_select(0, batch.starts());
+        let [query, key, value] = &self.qkv;
+        let (q, k, v) = (query.forward(&own), key.forward(x), value.forward(x));
+        let attention = batch.attention_of_first();
+        let mixed = attention.forward([&q, &k, &v], self.heads, 0.0, Mode::Eval);
+        self.finish(&own, &mixed, Mode::Eval)
+    }
+
+    /// The rest of the layer for the tokens `x`, of which attention made `mixed`.
+    fn finish(&self, x: &Tensor, mixed: &Tensor, mode: Mode) -> Tensor {
+        let drop = |x: Tensor| keyed_dropout(&x, self.dropout, mode);
+        let x = self.mixed_norm.forward(&(x + drop(self.mixed.forward(mixed))));
         let inner = self.inner.forward(&x).gelu("none");
         self.norm.forward(&(&x + drop(self.outer.forward(&inner))))
     }
@@ -156,6 +172,20 @@ impl Encoder {
     /// What the last layer gives, `[tokens, hidden]`.
     pub fn forward(&self, batch: &Packed, mode: Mode) -> Tensor {
         self.layers(self.start(batch, None, mode), batch, mode)
+    }
+
+    /// What the last layer gives for the first token of each sequence, `[sequences, hidden]`. In
+    /// evaluation, where no gradient is wanted, the last layer works for these alone, which is less
+    /// work by a fifteenth for a network of twelve layers.
+    pub fn forward_first(&self, batch: &Packed, mode: Mode) -> Tensor {
+        let start = self.start(batch, None, mode);
+        match self.layers.split_last() {
+            Some((last, others)) if matches!(mode, Mode::Eval) && !start.requires_grad() => {
+                let x = others.iter().fold(start, |x, layer| layer.forward(&x, batch, mode));
+                last.first(&x, batch)
+            }
+            _ => self.layers(start, batch, mode).index_select(0, batch.starts()),
+        }
     }
 
     /// The same with `perturbation` `[tokens, embedding]` added to the embeddings.

@@ -194,6 +194,11 @@ impl Packed {
         }
     }
 
+    /// Attention of each sequence's first token to the whole sequence.
+    pub(crate) fn attention_of_first(&self) -> PackedAttention {
+        PackedAttention::across(&vec![1; self.sequences()], &self.lengths, self.device())
+    }
+
     /// Attention within each sequence.
     pub(crate) fn attention(&self) -> &PackedAttention {
         &self.attention

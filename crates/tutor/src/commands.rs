@@ -14,6 +14,7 @@ pub(crate) mod launch;
 pub(crate) mod list;
 pub(crate) mod parity;
 mod plain_text;
+mod precision;
 pub(crate) mod predict;
 pub(crate) mod ranges;
 pub(crate) mod rate;

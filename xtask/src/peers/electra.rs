@@ -22,7 +22,7 @@ const PRESETS: [(&str, &str); 3] = [
 const BATCHES: usize = 16;
 
 /// Batches that transformers' pipeline is tried with.
-const PIPELINE: [&str; 3] = ["1", "8", "32"];
+const PIPELINE: [&str; 2] = ["1", "8"];
 
 /// Both sides of all cases.
 struct Sides {

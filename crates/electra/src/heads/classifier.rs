@@ -89,18 +89,27 @@ impl Classifier {
 
     /// What the last linear layer takes, `[sequences, hidden]`.
     pub fn features_of(&self, batch: &Packed, mode: Mode) -> Tensor {
-        self.pooled(&self.encoder.forward(batch, mode), batch, mode)
+        match self.form {
+            HeadForm::Mean => self.pooled(&self.encoder.forward(batch, mode), batch, mode),
+            _ => self.of_first(&self.encoder.forward_first(batch, mode), mode),
+        }
     }
 
     /// A vector of each sequence from the encoder's `x` `[tokens, hidden]`.
     fn pooled(&self, x: &Tensor, batch: &Packed, mode: Mode) -> Tensor {
+        match self.form {
+            HeadForm::Mean => keyed_dropout(&batch.mean(x), self.dropout, mode),
+            _ => self.of_first(&x.index_select(0, batch.starts()), mode),
+        }
+    }
+
+    /// A vector of each sequence from that of its first token, `[sequences, hidden]`.
+    fn of_first(&self, x: &Tensor, mode: Mode) -> Tensor {
         let drop = |x: &Tensor| keyed_dropout(x, self.dropout, mode);
-        let first = || x.index_select(0, batch.starts());
-        match (self.form, &self.pooler, &self.dense) {
-            (_, Some(pooler), _) => drop(&pooler.forward(x, batch)),
-            (_, _, Some(dense)) => drop(&dense.forward(&drop(&first())).gelu("none")),
-            (HeadForm::Mean, ..) => drop(&batch.mean(x)),
-            _ => drop(&first()),
+        match (&self.pooler, &self.dense) {
+            (Some(pooler), _) => drop(&pooler.of_first(x)),
+            (_, Some(dense)) => drop(&dense.forward(&drop(x)).gelu("none")),
+            _ => drop(x),
         }
     }
 }

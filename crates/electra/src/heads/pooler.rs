@@ -21,6 +21,11 @@ impl Pooler {
 
     /// `[tokens, hidden]` to `[sequences, hidden]`.
     pub fn forward(&self, x: &Tensor, batch: &Packed) -> Tensor {
-        self.dense.forward(&x.index_select(0, batch.starts())).tanh()
+        self.of_first(&x.index_select(0, batch.starts()))
+    }
+
+    /// The same of the first tokens, `[sequences, hidden]`.
+    pub fn of_first(&self, x: &Tensor) -> Tensor {
+        self.dense.forward(x).tanh()
     }
 }

@@ -60,6 +60,21 @@ proptest! {
         }
     }
 
+    /// The last layer may leave out what nobody looks at.
+    #[test]
+    fn first_tokens_alone_get_the_same_vectors(lengths in prop::collection::vec(1_usize..=40, 1..12)) {
+        let (net, _params) = encoder();
+        let batch = pack(&lengths.iter().enumerate().map(|(i, &n)| tokens(n, i)).collect::<Vec<_>>());
+        for precision in [Precision::Float32, Precision::Bfloat16] {
+            let run = |of: &dyn Fn() -> Tensor| no_grad(|| autocast(precision, Device::Cpu, of));
+            let all = run(&|| net.forward(&batch, Mode::Eval)).index_select(0, batch.starts());
+            let first = run(&|| net.forward_first(&batch, Mode::Eval));
+            let allowed = if precision == Precision::Float32 { 1e-5 } else { 0.1 };
+            let error = distance(&all.to_kind(Kind::Float), &first.to_kind(Kind::Float));
+            prop_assert!(error < allowed, "{precision:?}: {error:e}");
+        }
+    }
+
     /// Gradients are those of the sequences one by one, added up.
     #[test]
     fn gradients_add_up(lengths in prop::collection::vec(1_usize..=40, 1..6)) {

@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, Result, bail, ensure};
 use metrics::stats;
 
+use super::precision::Precision;
 use super::ranges;
 use super::tally::Tally;
 use super::which::Choice;
@@ -42,6 +43,8 @@ pub(crate) struct Args {
     label_map: Vec<String>,
     #[command(flatten)]
     choice: Choice,
+    #[command(flatten)]
+    precision: Precision,
     /// Measures robustness too: accuracy under ImageNet-C's corruptions, and how often the answer
     /// flips along ImageNet-P's sequences, made of the images at the size that the network sees.
     #[arg(long)]
@@ -86,7 +89,9 @@ impl Args {
             let [run, samples] = &self.paths[..] else {
                 bail!("name what the network is scored on: tutor eval RUN SAMPLES");
             };
-            return Ok((samples, vec![self.choice.load(run)?]));
+            let (mut network, about) = self.choice.load(run)?;
+            self.precision.bring(&mut *network)?;
+            return Ok((samples, vec![(network, about)]));
         }
         let [samples] = &self.paths[..] else {
             bail!("--weights are scored without a run: tutor eval --weights FILE SAMPLES");
@@ -97,12 +102,13 @@ impl Args {
             self.net.len(),
             self.weights.len()
         );
-        let device = self.choice.device()?;
+        let (device, precision) = (self.choice.device()?, &self.precision);
         let mut networks: Vec<Named> = Vec::new();
         for (i, asked) in self.weights.iter().enumerate() {
             if published::is_text(asked) {
                 let names = (!self.label_map.is_empty()).then_some(&self.label_map[..]);
-                let network = published::classifier(asked, names, device)?;
+                let mut network = published::classifier(asked, names, device)?;
+                precision.bring(&mut network)?;
                 networks.push((Box::new(network), asked.clone()));
                 continue;
             }
@@ -111,6 +117,7 @@ impl Args {
             if let Some(size) = self.choice.size() {
                 network.resize(size)?;
             }
+            precision.bring(&mut network)?;
             networks.push((Box::new(network), asked.clone()));
         }
         Ok((samples, networks))

@@ -8,6 +8,7 @@ use std::path::PathBuf;
 use anyhow::{Context, Result, bail};
 use indicatif::{ProgressBar, ProgressStyle};
 
+use super::precision::Precision;
 use super::ranges;
 use super::tally::Tally;
 use super::which::Which;
@@ -35,6 +36,8 @@ pub(crate) struct Args {
     /// Leaves the label empty where the network is less sure than this, a probability from 0 to 1.
     #[arg(long, value_name = "P", value_parser = ranges::share)]
     threshold: Option<f64>,
+    #[command(flatten)]
+    precision: Precision,
 }
 
 pub(crate) fn run(args: &Args) -> Result<()> {
@@ -43,7 +46,8 @@ pub(crate) fn run(args: &Args) -> Result<()> {
     let Some(format) = Format::of(&out) else {
         bail!("{}: the name must end in .csv, .parquet or .jsonl", out.display());
     };
-    let (predictor, about) = args.which.load()?;
+    let (mut predictor, about) = args.which.load()?;
+    args.precision.bring(&mut *predictor)?;
     let shown = predictor.open(&args.samples, false)?;
     shown.notes().iter().for_each(|text| note(text));
 

@@ -6,6 +6,7 @@ use anyhow::{Result, bail};
 use dialog_models::decode::{Repetition, SampleConfig, Sampling};
 use weights::find::{Places, find};
 
+use super::precision::Precision;
 use super::ranges;
 use super::which::Choice as Network;
 use crate::dialog::responder::{Choice, Responder};
@@ -52,10 +53,8 @@ pub(super) struct Whom {
     /// `--weights`.
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=4096))]
     max_tokens: Option<u16>,
-    /// In which numbers it computes: `bfloat16` halves its memory, and its time where the processor
-    /// has instructions for it; replies differ a little.
-    #[arg(long, value_name = "FORMAT", value_parser = ["float32", "bfloat16"])]
-    precision: Option<String>,
+    #[command(flatten)]
+    precision: Precision,
     /// `cpu`, `cuda`, `cuda:N`, or `auto`.
     #[arg(long, default_value = "auto")]
     device: String,
@@ -78,9 +77,7 @@ impl Whom {
     /// Loads the network.
     pub(super) fn open(&self) -> Result<Opened> {
         let mut found = self.found()?;
-        if self.precision.as_deref() == Some("bfloat16") {
-            found.use_bfloat16()?;
-        }
+        self.precision.bring(&mut *found)?;
         Ok(Opened(found))
     }
 

@@ -48,6 +48,7 @@ pub(crate) struct TrainedModel {
     params: Params,
     /// The file of its weights.
     file: PathBuf,
+    precision: Precision,
 }
 
 /// What a trained network is made of.
@@ -101,8 +102,9 @@ impl TrainedModel {
         };
         let batch = batch.min(BATCH);
         let evaluator = Evaluator::new(feed, &Policy::none(), batch, 0).interruptible();
-        let fast = net.for_inference(&params, channels, classes, Precision::Float32);
-        Self { name, fast, evaluator, input, transform, batch, net, params, file }
+        let precision = Precision::Float32;
+        let fast = net.for_inference(&params, channels, classes, precision);
+        Self { name, fast, evaluator, input, transform, batch, net, params, file, precision }
     }
 
     /// Whether it is shown each image mirrored too.
@@ -163,11 +165,19 @@ impl Predictor for TrainedModel {
         Ok(())
     }
 
+    fn use_bfloat16(&mut self) -> Result<()> {
+        let (channels, classes) = (self.input.channels as i64, self.input.classes.len() as i64);
+        self.precision = Precision::Bfloat16;
+        self.fast = self.net.for_inference(&self.params, channels, classes, self.precision);
+        Ok(())
+    }
+
     fn identity(&self) -> Result<String> {
         let Self { input, transform, file, evaluator, .. } = self;
         let mirror = if evaluator.is_mirrored() { " mirror" } else { "" };
+        let numbers = if self.precision == Precision::Float32 { "" } else { " bfloat16" };
         let weights = fs::read(file).with_context(|| format!("cannot read {}", file.display()))?;
-        let told = format!("{} {input:?} {transform:?}{mirror}", Digest::of(&weights));
+        let told = format!("{} {input:?} {transform:?}{mirror}{numbers}", Digest::of(&weights));
         Ok(Digest::of(told.as_bytes()).to_string())
     }
 

@@ -87,9 +87,9 @@ pub(crate) trait Predictor {
         bail!("--size: {} is not shown images", self.about())
     }
 
-    /// Computes in bfloat16 from now on, and lets go of its float32 weights.
+    /// Computes in bfloat16 from now on.
     fn use_bfloat16(&mut self) -> Result<()> {
-        bail!("--precision: {} does not reply", self.about())
+        bail!("--precision: {} is no network of layers", self.about())
     }
 
     /// What tells it, and how samples are shown to it, from any other: what was said by one may not

@@ -17,6 +17,7 @@ use electra::Family;
 use electra::heads::{ClassifierConfig, HeadForm};
 use electra::hub::{self, HubConfig};
 use serde::{Deserialize, Serialize};
+use torch::precision::{Precision, autocast};
 use torch::{Device, store};
 
 use super::classifier::TextClassifier;
@@ -116,6 +117,7 @@ pub(crate) struct Parts {
     /// Whether classes of a table are those of the network under names that may be spelt in other
     /// letters, as those of published networks are.
     pub(crate) by_name: bool,
+    pub(crate) precision: Precision,
 }
 
 impl TextPredictor {
@@ -142,8 +144,8 @@ impl TextPredictor {
         let net = TextClassifier::new(&kept.net, kept.classes.len(), device);
         let tensors = store::load(&file)?.tensors;
         net.params().load(&tensors).with_context(|| file.display().to_string())?;
-        let by_name = false;
-        Ok(Self(Parts { name, net, kept, tokenizer, columns, file, device, by_name }))
+        let (by_name, precision) = (false, Precision::Float32);
+        Ok(Self(Parts { name, net, kept, tokenizer, columns, file, device, by_name, precision }))
     }
 
     /// Writes it as transformers reads it: `config.json`, `model.safetensors` and the tokenizer's
@@ -179,12 +181,18 @@ impl Predictor for TextPredictor {
         &self.0.kept.classes
     }
 
+    fn use_bfloat16(&mut self) -> Result<()> {
+        self.0.precision = Precision::Bfloat16;
+        Ok(())
+    }
+
     fn identity(&self) -> Result<String> {
         let file = &self.0.file;
         let weights = fs::read(file).with_context(|| format!("cannot read {}", file.display()))?;
         let (kept, columns) = (serde_json::to_string(&self.0.kept)?, &self.0.columns);
         let tokens = self.0.tokenizer.digest();
-        let told = format!("{} {kept} {tokens} {columns:?}", Digest::of(&weights));
+        let numbers = if self.0.precision == Precision::Float32 { "" } else { " bfloat16" };
+        let told = format!("{} {kept} {tokens} {columns:?}{numbers}", Digest::of(&weights));
         Ok(Digest::of(told.as_bytes()).to_string())
     }
 
@@ -204,7 +212,9 @@ impl Predictor for TextPredictor {
         let set = Arc::new(set);
         let encoded = set.encode(tokenizer, kept.layout)?;
         let say = move |range: Range<usize>| {
-            self.0.net.probabilities(&encoded.sequences()[range], BATCH, self.0.device)
+            let Parts { net, device, precision, .. } = &self.0;
+            let say = || net.probabilities(&encoded.sequences()[range], BATCH, *device);
+            autocast(*precision, *device, say)
         };
         Ok(Box::new(OpenTexts { texts: set, classes: classes.len(), say }))
     }

@@ -7,6 +7,7 @@ use data_pipeline::text::{Keep, Layout, Tokenizer};
 use electra::heads::{ClassifierConfig, HeadForm};
 use electra::hub::{Checkpoint, Heads, HubConfig};
 use torch::Device;
+use torch::precision::Precision;
 use weights::find::{Places, find};
 
 use super::classifier::TextClassifier;
@@ -140,5 +141,6 @@ pub(crate) fn classifier(
         file: checkpoint.weights.source,
         device,
         by_name: true,
+        precision: Precision::Float32,
     }))
 }

@@ -92,8 +92,11 @@ pub(crate) fn on_device(packed: &Packed, device: Device) -> electra::Packed {
     electra::Packed::from_parts(&wide(&packed.ids), &segments, &lengths, device)
 }
 
-/// Sequences in batches for evaluation, those of like length together: the positions of a batch
-/// and the batch.
+/// Tokens of a batch for evaluation on a CPU, about: what layers pass on then stays in its caches.
+const TOKENS: usize = 4096;
+
+/// Sequences in batches for evaluation of at most so many, those of like length together: the
+/// positions of a batch and the batch.
 pub(crate) fn in_batches(
     sequences: &[text::Sequence],
     batch: usize,
@@ -101,7 +104,20 @@ pub(crate) fn in_batches(
 ) -> impl Iterator<Item = (Vec<usize>, electra::Packed)> {
     let mut order: Vec<usize> = (0..sequences.len()).collect();
     order.sort_by_key(|&i| (std::cmp::Reverse(sequences[i].len()), i));
-    let chunks: Vec<Vec<usize>> = order.chunks(batch).map(<[usize]>::to_vec).collect();
+    let mut chunks: Vec<Vec<usize>> = Vec::new();
+    let mut tokens = usize::MAX;
+    for i in order {
+        let length = sequences[i].len();
+        let full = device == Device::Cpu && tokens > TOKENS.saturating_sub(length);
+        match chunks.last_mut() {
+            Some(chunk) if chunk.len() < batch && !full => chunk.push(i),
+            _ => {
+                chunks.push(vec![i]);
+                tokens = 0;
+            }
+        }
+        tokens += length;
+    }
     chunks.into_iter().map(move |chunk| {
         let packed = Packed::of(chunk.iter().map(|&i| &sequences[i]));
         (chunk, on_device(&packed, device))

@@ -12,7 +12,7 @@ use weights::meta::{self, Meta};
 use weights::{Interpolation, Preprocess, TensorData};
 
 use crate::folders::folders;
-use crate::tutor::{call, refused, run};
+use crate::tutor::{call, differs_a_little_in_bfloat16, refused, run};
 
 /// Trains a small net on the folders of the module `folders`; gives its run.
 fn trained(dir: &Path) -> &'static str {
@@ -59,6 +59,7 @@ fn labelling_goes_on_where_it_was_stopped_and_tells_what_it_saw() {
     }
     let all = lines(dir, "all.csv");
     assert_eq!(all.len(), 42, "40 pictures and the deep one");
+    differs_a_little_in_bfloat16(dir, &[latest, "unlabeled"], 41);
     assert!(!dir.join("all.csv.part").exists());
 
     // What cannot be written to its place leaves all that was said in the part file.

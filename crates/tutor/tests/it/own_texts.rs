@@ -3,7 +3,7 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use crate::tutor::{call, killed, refused, result, run, run_folder};
+use crate::tutor::{call, differs_a_little_in_bfloat16, killed, refused, result, run, run_folder};
 
 const GOOD: [&str; 6] = ["fine", "lovely", "great", "moving", "bright", "warm"];
 const BAD: [&str; 6] = ["dull", "boring", "awful", "empty", "cold", "slow"];
@@ -100,6 +100,9 @@ fn tables_become_a_classifier_and_its_report() {
     assert_eq!(again.trim(), fs::read_to_string(recipe).expect("it").trim());
     let error = refused(dir, &["export", run_path, "--hub", "hub"]);
     assert!(error.contains("linear classifier") && error.contains("--model"), "{error}");
+    let halved = ["predict", run_path, "more.txt", "--out", "half.csv", "--precision", "bfloat16"];
+    let error = refused(dir, &halved);
+    assert!(error.contains("--precision") && !dir.join("half.csv.part").exists(), "{error}");
     // Damaged files are told.
     fs::write(folder.join(format!("seed-1/{row}/terms.json")), "{").expect("written");
     let error = refused(dir, &["eval", run_path, "test.csv"]);
@@ -138,6 +141,7 @@ fn a_net_of_a_run_is_read_by_others_and_starts_other_runs() {
     assert!(report.contains("with words changed (TF-IDF, probability 0.5)"));
     let run_path = folder.to_str().expect("UTF-8");
     let scored = run(dir, &["eval", run_path, "test.csv", "--model", "student"]);
+    differs_a_little_in_bfloat16(dir, &[run_path, "more.txt", "--model", "student"], 60);
 
     // What is written for others is read back as published weights; names of classes may be spelt
     // in other letters, which changes their order: `Good` comes before `bad`.

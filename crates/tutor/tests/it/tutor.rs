@@ -65,3 +65,20 @@ pub(crate) fn result(run: &Path) -> serde_json::Value {
     let text = std::fs::read_to_string(run.join("result.json")).expect("result.json");
     serde_json::from_str(&text).expect("JSON")
 }
+
+/// What `tutor predict` says in numbers of half the size differs, and by less than 0.05.
+pub(crate) fn differs_a_little_in_bfloat16(dir: &Path, asked: &[&str], samples: usize) {
+    let say = |precision: &str| {
+        let out = format!("{precision}.csv");
+        let how = ["--out", &out, "--precision", precision];
+        run(dir, &[&["predict"], asked, &how].concat());
+        let rows = csv::Reader::from_path(dir.join(out)).expect("labels").into_records();
+        let rows = rows.map(|row| row.expect("a row").iter().skip(2).map(str::parse).collect());
+        rows.collect::<Result<Vec<Vec<f64>>, _>>().expect("probabilities")
+    };
+    let (whole, half) = (say("float32"), say("bfloat16"));
+    assert_eq!((whole.len(), half.len()), (samples, samples));
+    let off = whole.concat().into_iter().zip(half.concat()).map(|(a, b)| (a - b).abs());
+    let most = off.fold(0.0, f64::max);
+    assert!(most > 0.0 && most < 0.05, "{most}");
+}
