@@ -1,17 +1,18 @@
 //! ELECTRA's steps, its files of tokens and its predictions, for `cargo xtask bench electra
-//! --peers`: `xtask/peers/bench_electra.py` does the same in PyTorch, with transformers and in plain
-//! Python.
+//! --peers`: `xtask/peers/bench_electra.py` does the same in PyTorch, with transformers and in
+//! plain Python.
 //!
 //! ```text
-//! electra make DIR                               writes what all sides work on
-//! electra WHAT DIR THREADS PRECISION             answers questions; WHAT is a preset's name,
-//!                                                finetune, predict or build
+//! electra make DIR                      writes what all sides work on
+//! electra WHAT DIR THREADS PRECISION    answers questions
 //! ```
 //!
+//! WHAT is the name of a preset, `finetune`, `predict` or `build`.
+//!
 //! Each line of the input is a question: `steps N` is answered with the median seconds of the next
-//! N steps, `predict` with the seconds from texts to classes, `build` with those from a text file to
-//! files of tokens, `sequences` with how many sequences these hold, and `peak` with the most memory
-//! so far in MiB.
+//! N steps, `predict` with the seconds from texts to classes, `build` with those from a text file
+//! to files of tokens, `sequences` with how many sequences these hold, and `peak` with the most
+//! memory so far in MiB.
 #![allow(clippy::print_stdout, reason = "it answers on its output")]
 
 use std::collections::BTreeMap;

@@ -105,8 +105,9 @@ class Electra(nn.Module):
                 nn.init.zeros_(tensor)
 
     def forward(self, ids, segments, masked, real, mask, places, firsts, weights):
-        """`places` are the filled-in ones of the flattened batch, `firsts` for each the first one at
-        the same place, `weights` 0 at those that only fill up; `mask` is none where all is real."""
+        """`places` are the filled-in ones of the flattened batch, `firsts` for each the first one
+        at the same place, `weights` 0 at those that only fill up; `mask` is none where all is
+        real."""
         x = self.generator(self.embeddings(masked, segments), mask)
         x = x.reshape(-1, x.shape[-1])[places]
         x = self.transform_norm(F.gelu(self.transform(x)))

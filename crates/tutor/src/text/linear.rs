@@ -14,7 +14,7 @@ use train::Logistic;
 use crate::run::folds::{Fold, folds};
 use crate::run::{files, interrupt};
 
-use space::{Directions, Look};
+use space::{Directions, Projected};
 pub(crate) use space::{Points, Space};
 
 /// A fitted classifier of [`Points`], with what was chosen.
@@ -24,19 +24,19 @@ pub(crate) struct Fitted {
     /// The weight of the data against the penalty.
     pub(crate) c: f64,
     /// What it sees of the directions.
-    look: Look,
+    projected: Projected,
 }
 
 /// What is chosen among; of equals the first.
 const PENALTIES: [f64; 3] = [1.0, 10.0, 100.0];
-/// What is looked at: the power of the spread of directions, and how many of them at most. Where few
-/// labels do not tell, few directions do no harm.
-const LOOKS: [(i32, usize); 4] = [(0, 30), (1, usize::MAX), (2, usize::MAX), (0, usize::MAX)];
+/// The power of the spread of directions, and how many of them are looked at, at most; the first
+/// where labels do not tell.
+const CHOICES: [(i32, usize); 4] = [(0, 30), (1, usize::MAX), (2, usize::MAX), (0, usize::MAX)];
 
 /// The penalty where nothing is tried.
 const USUAL: f64 = 10.0;
 
-/// With fewer labels nothing is tried: a share of them tells settings apart that are 20 points apart.
+/// With fewer labels nothing is tried: they tell settings apart that are 20 points apart.
 const FEW: usize = 30;
 /// Labels from which on one fold is enough to choose by, and so is it for a matrix of so many
 /// classes and terms.
@@ -55,25 +55,25 @@ impl Fitted {
         seed: u64,
     ) -> Result<Self> {
         let most = points.latent.as_ref().map_or(0, |latent| latent.spread.len());
-        let look = |(power, directions): (i32, usize)| match directions.min(most) {
-            0 => Look::default(),
-            directions => Look { directions, power },
+        let projected = |(power, directions): (i32, usize)| match directions.min(most) {
+            0 => Projected::default(),
+            directions => Projected { directions, power },
         };
-        let mut looks: Vec<Look> = LOOKS.into_iter().map(look).collect();
-        looks.dedup();
+        let mut choices: Vec<Projected> = CHOICES.into_iter().map(projected).collect();
+        choices.dedup();
         let inner: Vec<u32> = at.iter().map(|&i| labels[i]).collect();
         let few = at.len() < MANY && classes * points.width < WIDE;
         let folds = folds(&inner, if few { 5 } else { 1 }, 0.2, seed);
-        let mut settings: Vec<(Look, f64)> =
-            looks.iter().flat_map(|&look| PENALTIES.map(|c| (look, c))).collect();
+        let mut settings: Vec<(Projected, f64)> =
+            choices.iter().flat_map(|&projected| PENALTIES.map(|c| (projected, c))).collect();
         if at.len() < FEW || at.len() * classes > HEAVY || folds.is_empty() {
-            // Nothing is tried where it takes long, or where too few labels can be held out to tell.
-            settings = vec![(looks[0], USUAL)];
+            // Nothing is tried where it takes long, or too few labels can be held out to tell.
+            settings = vec![(choices[0], USUAL)];
         }
         if settings.len() == 1 {
             return Ok(Self::with(points, (labels, classes), at, settings[0]));
         }
-        let mut best: Option<(usize, (Look, f64))> = None;
+        let mut best: Option<(usize, (Projected, f64))> = None;
         for setting in settings {
             interrupt::check()?;
             let right: usize = folds
@@ -99,16 +99,16 @@ impl Fitted {
         points: &Points,
         (labels, classes): (&[u32], usize),
         at: &[usize],
-        (look, c): (Look, f64),
+        (projected, c): (Projected, f64),
     ) -> Self {
-        let (x, y) = (points.features(at, look), of_classes(labels, at));
+        let (x, y) = (points.features(at, projected), of_classes(labels, at));
         let logistic = Logistic::fit_sparse(1e-4, &x, &y, classes as i64, c);
-        Self { logistic, c, look }
+        Self { logistic, c, projected }
     }
 
     /// How many directions it looks at, and the power of their spread that they are multiplied by.
-    pub(crate) fn looks_at(&self) -> (usize, i32) {
-        (self.look.directions, self.look.power)
+    pub(crate) fn projected(&self) -> (usize, i32) {
+        (self.projected.directions, self.projected.power)
     }
 
     /// The probability of each class for each text, row by row.
@@ -158,7 +158,7 @@ impl Linear {
             ("bias".into(), bias.shallow_clone()),
         ];
         if let Some(Directions { all, spread }) = &space.directions {
-            let Look { directions, power } = fitted.look;
+            let Projected { directions, power } = fitted.projected;
             let weights: Vec<f64> = spread[..directions].iter().map(|x| x.powi(power)).collect();
             let used = all.narrow(1, 0, directions as i64) * Tensor::from_slice(&weights);
             tensors.push(("directions".into(), used.to_kind(Kind::Float).contiguous()));
@@ -189,19 +189,19 @@ impl Linear {
         let width = terms.names().len() as i64;
         let used = directions.as_ref().map_or(0, |of| of.size().get(1).copied().unwrap_or(-1));
         ensure!(directions.as_ref().is_none_or(|of| of.size() == [width, used]), damaged());
-        let look = Look { directions: used as usize, power: 0 };
+        let projected = Projected { directions: used as usize, power: 0 };
         let directions =
-            directions.map(|all| Directions { all, spread: vec![1.0; look.directions] });
+            directions.map(|all| Directions { all, spread: vec![1.0; projected.directions] });
         let pairs = stored.meta.contains_key(PAIRS);
         let space = Space { terms, directions, pairs };
         ensure!(
-            weight.size() == [classes as i64, space.features(look.directions) as i64]
+            weight.size() == [classes as i64, space.features(projected.directions) as i64]
                 && bias.size() == [classes as i64],
             damaged()
         );
         let c = stored.meta.get("c").and_then(|c| c.parse().ok()).with_context(damaged)?;
         let logistic = Logistic { weight, bias };
-        let fitted = Fitted { logistic, c, look };
+        let fitted = Fitted { logistic, c, projected };
         Ok(Self { space, fitted })
     }
 
@@ -307,10 +307,10 @@ mod tests {
         let points = space.points(&samples);
         let at: Vec<usize> = (0..samples.len()).collect();
         let seen = |power| {
-            let look = Look { directions: 4, power };
-            let width = points.features(&at, look).size().1 as i64;
+            let projected = Projected { directions: 4, power };
+            let width = points.features(&at, projected).size().1 as i64;
             let identity = Tensor::eye(width, (Kind::Double, Device::Cpu));
-            points.features(&at, look).times(&identity.narrow(1, 0, 4))
+            points.features(&at, projected).times(&identity.narrow(1, 0, 4))
         };
         let (plain, weighed) = (seen(0), seen(2));
         let squares = spread.iter().map(|x| x * x).collect::<Vec<_>>();
@@ -320,8 +320,8 @@ mod tests {
         assert!(off < 1e-6, "{off}");
         // Kept as they are looked at.
         let folder = tempfile::tempdir().unwrap();
-        let look = Look { directions: 3, power: 2 };
-        let fitted = Fitted::with(&points, (&labels, 2), &at, (look, 10.0));
+        let projected = Projected { directions: 3, power: 2 };
+        let fitted = Fitted::with(&points, (&labels, 2), &at, (projected, 10.0));
         Linear::keep(folder.path(), &space, &fitted).unwrap();
         let kept = Linear::open(folder.path(), 2).unwrap().probabilities(&samples);
         let ours = fitted.probabilities(&points);

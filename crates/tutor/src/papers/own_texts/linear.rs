@@ -112,7 +112,7 @@ impl Linears {
         let mut of = match directions {
             None => format!("{terms} words and pairs of words of the labelled texts"),
             Some(_) => {
-                let (directions, power) = fitted.looks_at();
+                let (directions, power) = fitted.projected();
                 let weight = match power {
                     0 => "",
                     1 => ", weighed by how much they do",

@@ -31,7 +31,7 @@ pub(super) struct Directions {
 
 /// What of the directions a classifier sees.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
-pub(super) struct Look {
+pub(super) struct Projected {
     /// So many of them; 0 where it sees terms alone.
     pub(super) directions: usize,
     /// The power of their spread that they are multiplied by: with few labels a classifier should
@@ -162,11 +162,11 @@ pub(super) struct Latent {
 
 impl Latent {
     /// What a classifier sees of a text or pair.
-    fn features(&self, i: usize, look: Look) -> Vec<f32> {
+    fn features(&self, i: usize, projected: Projected) -> Vec<f32> {
         let k = self.spread.len();
         let one = |all: &[f64]| -> Vec<f32> {
-            let weighed = |(x, spread): (&f64, &f64)| x * spread.powi(look.power);
-            let seen = all[i * k..][..look.directions].iter().zip(&self.spread);
+            let weighed = |(x, spread): (&f64, &f64)| x * spread.powi(projected.power);
+            let seen = all[i * k..][..projected.directions].iter().zip(&self.spread);
             let seen: Vec<f64> = seen.map(weighed).collect();
             // A text of no known term is the point 0.
             let length = seen.iter().map(|x| x * x).sum::<f64>().sqrt().max(1e-12);
@@ -188,17 +188,17 @@ impl Points {
     /// The logits `[texts, classes]` of the texts at these positions.
     pub(super) fn logits(&self, at: &[usize], fitted: &Fitted) -> Tensor {
         let Logistic { weight, bias } = &fitted.logistic;
-        self.features(at, fitted.look).times(&weight.tr()) + bias
+        self.features(at, fitted.projected).times(&weight.tr()) + bias
     }
 
     /// What a classifier sees of the texts at these positions: their projections, brought to length
     /// 1, before their terms.
-    pub(super) fn features(&self, at: &[usize], look: Look) -> SparseRows {
-        let before = self.latent.as_ref().map_or(0, |latent| latent.width(look.directions));
+    pub(super) fn features(&self, at: &[usize], projected: Projected) -> SparseRows {
+        let before = self.latent.as_ref().map_or(0, |latent| latent.width(projected.directions));
         let row = |&i: &usize| {
             let mut row = Vec::with_capacity(before + self.terms[i].len());
             if let Some(latent) = &self.latent {
-                row.extend((0..).zip(latent.features(i, look)));
+                row.extend((0..).zip(latent.features(i, projected)));
             }
             row.extend(self.terms[i].iter().map(|(term, weight)| (term + before as u32, *weight)));
             row
