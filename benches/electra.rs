@@ -11,8 +11,8 @@
 //!
 //! Each line of the input is a question: `steps N` is answered with the median seconds of the next
 //! N steps, `predict` with the seconds from texts to classes, `build` with those from a text file
-//! to files of tokens, `sequences` with how many sequences these hold, and `peak` with the most
-//! memory so far in MiB.
+//! to files of tokens, `sequences` with how many sequences these hold, `yes` with the mean
+//! probability of the second class, and `peak` with the most memory so far in MiB.
 #![allow(clippy::print_stdout, reason = "it answers on its output")]
 
 use std::collections::BTreeMap;
@@ -52,8 +52,9 @@ const TEXTS: usize = 32;
 const REVIEWS: usize = 256;
 const LONGEST: usize = 512;
 
-/// Texts that go through a network together: about as many tokens as `tutor predict` takes.
-const AT_ONCE: usize = 16;
+/// Texts and tokens that go through a network together at most, as in `tutor predict`.
+const AT_ONCE: usize = 64;
+const TOKENS: usize = 4096;
 
 /// A sequence, and what is masked in it.
 #[derive(Serialize, Deserialize)]
@@ -280,9 +281,12 @@ fn predict(folder: &Path, precision: Precision) -> Result<(), Error> {
     let (net, params) = Params::build(Device::Cpu, |scope| Classifier::new(scope, &config, 2));
     params.load(&torch::store::load(&folder.join("model/model.safetensors"))?.tensors)?;
     let layout = Layout { longest: LONGEST, keep: text::Keep::Start };
+    let mut yes = 0.0;
     serve(|question| {
-        if question != "predict" {
-            return Err(format!("no question {question}").into());
+        match question {
+            "predict" => {}
+            "yes" => return Ok(yes),
+            other => return Err(format!("no question {other}").into()),
         }
         let began = Instant::now();
         let mut encoder = Encoder::new(&tokenizer);
@@ -295,14 +299,22 @@ fn predict(folder: &Path, precision: Precision) -> Result<(), Error> {
         // Those of like length together, as `tutor predict` does.
         lines.sort_by_key(|(number, line)| (std::cmp::Reverse(line.ids.len()), *number));
         let (order, lines): (Vec<usize>, Vec<Line>) = lines.into_iter().unzip();
-        let mut classes = vec![-1; texts.len()];
-        for (order, lines) in order.chunks(AT_ONCE).zip(lines.chunks(AT_ONCE)) {
-            let say = || net.classify(&packed(lines), Mode::Eval);
+        let mut found = vec![0.0; texts.len()];
+        let mut from = 0;
+        while from < lines.len() {
+            let ends = lines[from..].iter().scan(0, |tokens, line| {
+                *tokens += line.ids.len();
+                Some(*tokens)
+            });
+            let count = ends.take(AT_ONCE).take_while(|&tokens| tokens <= TOKENS).count().max(1);
+            let say = || net.classify(&packed(&lines[from..from + count]), Mode::Eval);
             let logits = no_grad(|| autocast(precision, Device::Cpu, say));
-            let said = Vec::<i64>::try_from(logits.argmax(1, false))?;
-            order.iter().zip(said).for_each(|(&number, class)| classes[number] = class);
+            let said = Vec::<f32>::try_from(logits.softmax(-1, Kind::Float).select(1, 1))?;
+            order[from..].iter().zip(said).for_each(|(&number, p)| found[number] = f64::from(p));
+            from += count;
         }
-        assert!(classes.iter().all(|&class| class >= 0));
+        assert!(found.iter().all(|&p| p > 0.0));
+        yes = found.iter().sum::<f64>() / found.len() as f64;
         Ok(began.elapsed().as_secs_f64())
     })
 }

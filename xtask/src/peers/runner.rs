@@ -8,6 +8,14 @@ use std::io::{BufRead, BufReader, Write};
 use std::path::Path;
 use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
 
+/// What [`torch::device`](../../../crates/torch/src/device.rs) tells this workspace's own programs.
+pub(super) const TUNED: [(&str, &str); 4] = [
+    ("GOMP_SPINCOUNT", "1000"),
+    ("MALLOC_MMAP_THRESHOLD_", "33554432"),
+    ("MALLOC_TRIM_THRESHOLD_", "2147483647"),
+    ("MALLOC_TOP_PAD_", "67108864"),
+];
+
 /// A side's process.
 pub(super) struct Runner {
     pub(super) name: String,

@@ -7,7 +7,7 @@
 //! variables.
 
 use super::measure::{commit, example, median, processor, versions};
-use super::runner::Runner;
+use super::runner::{Runner, TUNED};
 use crate::{venv, workspace};
 use anyhow::{Context, Result};
 use std::fmt::Write as _;
@@ -73,14 +73,6 @@ pub(super) fn run(rounds: usize) -> Result<String> {
     }
     Ok(out)
 }
-
-/// What [`torch::device`](../../../crates/torch/src/device.rs) tells this workspace's own programs.
-const TUNED: [(&str, &str); 4] = [
-    ("GOMP_SPINCOUNT", "1000"),
-    ("MALLOC_MMAP_THRESHOLD_", "33554432"),
-    ("MALLOC_TRIM_THRESHOLD_", "2147483647"),
-    ("MALLOC_TOP_PAD_", "67108864"),
-];
 
 fn peer(
     root: &Path,
