@@ -71,6 +71,14 @@ impl Inference {
         Self { net: Box::new(net), kind, finite }
     }
 
+    /// In which numbers it computes.
+    pub fn precision(&self) -> Precision {
+        match self.kind {
+            Kind::BFloat16 => Precision::Bfloat16,
+            _ => Precision::Float32,
+        }
+    }
+
     /// The network as a list of operations from normalised images to logits; `None` for networks
     /// that have none, and for those whose operations depend on the images' height and width where
     /// `sides` does not tell them.

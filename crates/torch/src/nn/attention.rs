@@ -32,3 +32,37 @@ pub fn attention([q, k, v]: [&Tensor; 3], mask: Option<&Tensor>, rate: f64, mode
     };
     keyed_dropout(&scores.softmax(-1, None::<Kind>), rate, mode).matmul(v)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::no_grad;
+
+    /// Single operations, as they run in bfloat16, give what libtorch's own attention gives.
+    #[test]
+    fn half_the_numbers_are_the_same_attention() {
+        let _alone = crate::rng::exclusive();
+        crate::rng::seed(3);
+        let draw = || Tensor::randn([2, 3, FEW + 4, 8], (Kind::Float, Device::Cpu));
+        let [q, k, v] = [draw(), draw(), draw()];
+        let hidden: Vec<f32> =
+            (0..FEW + 4).map(|i| if i < 11 { 0.0 } else { f32::NEG_INFINITY }).collect();
+        let mask = Tensor::from_slice(&hidden).view([1, 1, 1, FEW + 4]);
+        let run = |kind| {
+            let [q, k, v] = [&q, &k, &v].map(|x| x.to_kind(kind));
+            no_grad(|| attention([&q, &k, &v], Some(&mask), 0.1, Mode::Eval))
+        };
+        let (whole, half) = (run(Kind::Float), run(Kind::BFloat16));
+        assert_eq!(half.kind(), Kind::BFloat16);
+        let off = (&whole - half.to_kind(Kind::Float)).abs().max().double_value(&[]);
+        assert!(off > 0.0 && off < 0.03, "{off}");
+        // What the mask hides has no influence.
+        let other = v.copy();
+        let _ = other.narrow(2, 11, FEW - 7).fill_(100.0);
+        let moved = no_grad(|| {
+            let [q, k, v] = [&q, &k, &other].map(|x| x.to_kind(Kind::BFloat16));
+            attention([&q, &k, &v], Some(&mask), 0.1, Mode::Eval)
+        });
+        assert_eq!(moved, half);
+    }
+}

@@ -89,8 +89,9 @@ impl Args {
             let [run, samples] = &self.paths[..] else {
                 bail!("name what the network is scored on: tutor eval RUN SAMPLES");
             };
-            let (mut network, about) = self.choice.load(run)?;
+            let (mut network, mut about) = self.choice.load(run)?;
             self.precision.bring(&mut *network)?;
+            about += self.precision.told();
             return Ok((samples, vec![(network, about)]));
         }
         let [samples] = &self.paths[..] else {
@@ -109,7 +110,7 @@ impl Args {
                 let names = (!self.label_map.is_empty()).then_some(&self.label_map[..]);
                 let mut network = published::classifier(asked, names, device)?;
                 precision.bring(&mut network)?;
-                networks.push((Box::new(network), asked.clone()));
+                networks.push((Box::new(network), format!("{asked}{}", precision.told())));
                 continue;
             }
             let net = self.net.get(i).or(self.net.first()).map(String::as_str);
@@ -118,7 +119,7 @@ impl Args {
                 network.resize(size)?;
             }
             precision.bring(&mut network)?;
-            networks.push((Box::new(network), asked.clone()));
+            networks.push((Box::new(network), format!("{asked}{}", precision.told())));
         }
         Ok((samples, networks))
     }

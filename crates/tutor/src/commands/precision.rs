@@ -7,19 +7,24 @@ use crate::run::experiment::Predictor;
 /// In which numbers a network computes.
 #[derive(Clone, clap::Args)]
 pub(super) struct Precision {
-    /// In which numbers it computes: `bfloat16` takes less time where the processor has
-    /// instructions for it, and half the memory of a network that replies; what it says differs a
-    /// little.
+    /// In which numbers the network computes: `bfloat16` takes less time where the processor has
+    /// instructions for it, and less memory; what it says differs a little.
     #[arg(long, value_name = "FORMAT", value_parser = ["float32", "bfloat16"])]
     precision: Option<String>,
 }
 
 impl Precision {
+    fn is_bfloat16(&self) -> bool {
+        self.precision.as_deref() == Some("bfloat16")
+    }
+
     /// Brings a network to it.
     pub(super) fn bring(&self, network: &mut dyn Predictor) -> Result<()> {
-        match self.precision.as_deref() {
-            Some("bfloat16") => network.use_bfloat16(),
-            _ => Ok(()),
-        }
+        if self.is_bfloat16() { network.use_bfloat16() } else { Ok(()) }
+    }
+
+    /// What is said of it behind the name of a network.
+    pub(super) fn told(&self) -> &'static str {
+        if self.is_bfloat16() { ", in bfloat16" } else { "" }
     }
 }

@@ -46,8 +46,9 @@ pub(crate) fn run(args: &Args) -> Result<()> {
     let Some(format) = Format::of(&out) else {
         bail!("{}: the name must end in .csv, .parquet or .jsonl", out.display());
     };
-    let (mut predictor, about) = args.which.load()?;
+    let (mut predictor, mut about) = args.which.load()?;
     args.precision.bring(&mut *predictor)?;
+    about += args.precision.told();
     let shown = predictor.open(&args.samples, false)?;
     shown.notes().iter().for_each(|text| note(text));
 

@@ -19,7 +19,7 @@ use super::feed::Feed;
 use super::input::Input;
 use super::shown::{Open, Pictures};
 use super::view::Transform;
-use crate::run::experiment::{Predictor, Shown};
+use crate::run::experiment::{Predictor, Shown, gains_by_bfloat16};
 
 /// Where a network of a run lies and what it is shown.
 pub(crate) struct Place {
@@ -166,6 +166,8 @@ impl Predictor for TrainedModel {
     }
 
     fn use_bfloat16(&mut self) -> Result<()> {
+        let device = self.params.iter().next().map_or(Device::Cpu, |p| p.tensor.device());
+        gains_by_bfloat16(device)?;
         let (channels, classes) = (self.input.channels as i64, self.input.classes.len() as i64);
         self.precision = Precision::Bfloat16;
         self.fast = self.net.for_inference(&self.params, channels, classes, self.precision);

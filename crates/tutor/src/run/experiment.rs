@@ -3,13 +3,14 @@
 use std::any::Any;
 use std::path::Path;
 
-use anyhow::{Result, bail};
+use anyhow::{Result, bail, ensure};
 use data_pipeline::dataset::folder::Skipped;
 use data_pipeline::picture::Notice;
 use report::{RunResult, Section};
 use serde::{Deserialize, Serialize};
 use toml::Table;
 use torch::Device;
+use torch::precision::Precision;
 
 use super::seeds::Run;
 use crate::recipe::head::Head;
@@ -89,7 +90,11 @@ pub(crate) trait Predictor {
 
     /// Computes in bfloat16 from now on.
     fn use_bfloat16(&mut self) -> Result<()> {
-        bail!("--precision: {} is no network of layers", self.about())
+        bail!(
+            "--precision: {} is a linear classifier, which has no weights to halve: leave it out, or \
+             name a network by --model",
+            self.about()
+        )
     }
 
     /// What tells it, and how samples are shown to it, from any other: what was said by one may not
@@ -101,6 +106,16 @@ pub(crate) trait Predictor {
 
     /// The network itself, for commands that know its kind.
     fn as_any(&self) -> &dyn Any;
+}
+
+/// Fails where bfloat16 would gain nothing on this device.
+pub(crate) fn gains_by_bfloat16(device: Device) -> Result<()> {
+    ensure!(
+        Precision::fastest(device) == Precision::Bfloat16,
+        "--precision bfloat16: this processor has no instructions for it (AVX512-BF16), so that it \
+         would not be faster: leave it out"
+    );
+    Ok(())
 }
 
 /// Samples that are open to be shown to a network, in a fixed order.

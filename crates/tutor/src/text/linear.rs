@@ -42,12 +42,14 @@ const FEW: usize = 30;
 /// classes and terms.
 const MANY: usize = 2_000;
 const WIDE: usize = 1 << 20;
-/// Labels times classes from which on nothing is tried.
+/// Labels times classes from which on nothing is tried, as it takes long, and what is taken then.
 const HEAVY: usize = 100_000;
+const UNTRIED: (i32, usize) = (0, 100);
 
 impl Fitted {
-    /// Fits a classifier of the texts at these positions; the penalty and how many directions are
-    /// looked at are chosen by cross-validation among them. `labels`: of all texts.
+    /// Fits a classifier of the texts at these positions. The penalty, how many directions are looked
+    /// at and how they are weighed are chosen by cross-validation among them, but where there are
+    /// fewer than 30 labels, or so many that it takes long. `labels`: of all texts.
     pub(crate) fn to(
         points: &Points,
         (labels, classes): (&[u32], usize),
@@ -57,17 +59,24 @@ impl Fitted {
         let most = points.latent.as_ref().map_or(0, |latent| latent.spread.len());
         let projected = |(power, directions): (i32, usize)| match directions.min(most) {
             0 => Projected::default(),
+            // The first two weigh the same.
+            directions @ 1..=2 => Projected { directions, power: 0 },
             directions => Projected { directions, power },
         };
-        let mut choices: Vec<Projected> = CHOICES.into_iter().map(projected).collect();
-        choices.dedup();
+        let mut choices: Vec<Projected> = Vec::new();
+        for choice in CHOICES.map(projected) {
+            if !choices.contains(&choice) {
+                choices.push(choice);
+            }
+        }
         let inner: Vec<u32> = at.iter().map(|&i| labels[i]).collect();
         let few = at.len() < MANY && classes * points.width < WIDE;
         let folds = folds(&inner, if few { 5 } else { 1 }, 0.2, seed);
         let mut settings: Vec<(Projected, f64)> =
             choices.iter().flat_map(|&projected| PENALTIES.map(|c| (projected, c))).collect();
-        if at.len() < FEW || at.len() * classes > HEAVY || folds.is_empty() {
-            // Nothing is tried where it takes long, or too few labels can be held out to tell.
+        if at.len() * classes > HEAVY {
+            settings = vec![(projected(UNTRIED), USUAL)];
+        } else if at.len() < FEW || folds.is_empty() {
             settings = vec![(choices[0], USUAL)];
         }
         if settings.len() == 1 {

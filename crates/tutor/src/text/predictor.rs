@@ -22,7 +22,7 @@ use torch::{Device, store};
 
 use super::classifier::TextClassifier;
 use super::shown::OpenTexts;
-use crate::run::experiment::{Predictor, Shown};
+use crate::run::experiment::{Predictor, Shown, gains_by_bfloat16};
 use crate::run::files;
 use crate::run::stage::Trained;
 
@@ -182,6 +182,7 @@ impl Predictor for TextPredictor {
     }
 
     fn use_bfloat16(&mut self) -> Result<()> {
+        gains_by_bfloat16(self.0.device)?;
         self.0.precision = Precision::Bfloat16;
         Ok(())
     }

@@ -102,7 +102,10 @@ fn tables_become_a_classifier_and_its_report() {
     assert!(error.contains("linear classifier") && error.contains("--model"), "{error}");
     let halved = ["predict", run_path, "more.txt", "--out", "half.csv", "--precision", "bfloat16"];
     let error = refused(dir, &halved);
-    assert!(error.contains("--precision") && !dir.join("half.csv.part").exists(), "{error}");
+    assert!(
+        error.contains("name a network by --model") && !dir.join("half.csv.part").exists(),
+        "{error}"
+    );
     // Damaged files are told.
     fs::write(folder.join(format!("seed-1/{row}/terms.json")), "{").expect("written");
     let error = refused(dir, &["eval", run_path, "test.csv"]);
