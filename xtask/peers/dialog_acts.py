@@ -1,5 +1,5 @@
-"""DailyDialog's utterances with what they do (inform, question, directive, commissive) as tables for
-`tutor fit --text`.
+"""DailyDialog's utterances with what they do (inform, question, directive, commissive) as tables
+for `tutor fit --text`.
 
     python xtask/peers/dialog_acts.py DAILYDIALOG OUT
 

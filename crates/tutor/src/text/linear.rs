@@ -47,9 +47,9 @@ const HEAVY: usize = 100_000;
 const UNTRIED: (i32, usize) = (0, 100);
 
 impl Fitted {
-    /// Fits a classifier of the texts at these positions. The penalty, how many directions are looked
-    /// at and how they are weighed are chosen by cross-validation among them, but where there are
-    /// fewer than 30 labels, or so many that it takes long. `labels`: of all texts.
+    /// Fits a classifier of the texts at these positions. The penalty, how many directions are
+    /// looked at and how they are weighed are chosen by cross-validation among them, but where
+    /// there are fewer than 30 labels, or so many that it takes long. `labels`: of all texts.
     pub(crate) fn to(
         points: &Points,
         (labels, classes): (&[u32], usize),
@@ -91,7 +91,7 @@ impl Fitted {
                     let of = |inner: &[usize]| inner.iter().map(|&i| at[i]).collect::<Vec<_>>();
                     let (trained, held_out) = (of(trained), of(held_out));
                     let found = Self::with(points, (labels, classes), &trained, setting);
-                    let said = points.logits(&held_out, &found).argmax(1, false);
+                    let said = found.logits(points, &held_out).argmax(1, false);
                     said.eq_tensor(&of_classes(labels, &held_out)).sum(Kind::Int64).int64_value(&[])
                         as usize
                 })
@@ -120,12 +120,18 @@ impl Fitted {
         (self.projected.directions, self.projected.power)
     }
 
+    /// The logits `[texts, classes]` of the texts at these positions.
+    fn logits(&self, points: &Points, at: &[usize]) -> Tensor {
+        let Logistic { weight, bias } = &self.logistic;
+        points.features(at, self.projected).times(&weight.tr()) + bias
+    }
+
     /// The probability of each class for each text, row by row.
     pub(crate) fn probabilities(&self, points: &Points) -> Vec<f32> {
         let all: Vec<usize> = (0..points.terms.len()).collect();
         let mut found = Vec::new();
         for at in all.chunks(AT_ONCE) {
-            let said = points.logits(at, self).softmax(-1, Kind::Float).contiguous();
+            let said = self.logits(points, at).softmax(-1, Kind::Float).contiguous();
             found.extend(Vec::<f32>::try_from(said.reshape([-1])).expect("float32"));
         }
         found
@@ -272,7 +278,7 @@ mod tests {
         let own: Vec<&Texts> = labelled.iter().map(|&i| &texts[i]).collect();
         let alone = Space::of_terms(&own, options, 2);
         let fitted = Fitted::to(&alone.points(&all(&texts)), (&labels, 2), &labelled, 1).unwrap();
-        assert_eq!(alone.points(&[&single("sea")]).logits(&[0], &fitted).size(), [1, 2]);
+        assert_eq!(fitted.logits(&alone.points(&[&single("sea")]), &[0]).size(), [1, 2]);
         assert_eq!(alone.size(), (4, None));
     }
 

@@ -3,9 +3,8 @@
 use anyhow::Result;
 use data_pipeline::text::{TermOptions, Terms, Texts};
 use torch::Tensor;
-use train::{Logistic, SparseRows, TruncatedSvd};
+use train::{SparseRows, TruncatedSvd};
 
-use super::Fitted;
 use crate::run::interrupt;
 use crate::text::pair_features;
 
@@ -185,12 +184,6 @@ impl Latent {
 }
 
 impl Points {
-    /// The logits `[texts, classes]` of the texts at these positions.
-    pub(super) fn logits(&self, at: &[usize], fitted: &Fitted) -> Tensor {
-        let Logistic { weight, bias } = &fitted.logistic;
-        self.features(at, fitted.projected).times(&weight.tr()) + bias
-    }
-
     /// What a classifier sees of the texts at these positions: their projections, brought to length
     /// 1, before their terms.
     pub(super) fn features(&self, at: &[usize], projected: Projected) -> SparseRows {
