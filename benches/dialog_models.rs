@@ -11,22 +11,17 @@
 //! N steps, `reply` with the seconds that 20 replies of 32 tokens and their ranking take, `first`
 //! with those until each has its first token, `tokens` with the tokens that were written last, and
 //! `peak` with the most memory so far in MiB.
-#![allow(clippy::print_stdout, reason = "it answers on its output")]
-
 use std::fs;
-use std::io::{BufRead, stdin};
 use std::path::Path;
 use std::time::Instant;
 
 use augment::rng::{Key, Rng};
-use benches::{SEED, median, peak};
+use benches::{Error, SEED, median, serve};
 use dialog_models::decode::{Candidate, Ranking, SampleConfig, Special, rank, sample};
 use dialog_models::{Gpt2, Gpt2Config, LanguageModel, Pairs, Seq2Seq, Seq2SeqConfig};
 use torch::optim::{AdamW, OptimConfig};
 use torch::precision::{Precision, autocast};
 use torch::{Device, Mode, Params};
-
-type Error = Box<dyn std::error::Error + Send + Sync>;
 
 /// Pairs of a step, and steps whose batches are made; they come again and again.
 const PAIRS: usize = 32;
@@ -84,18 +79,6 @@ fn make(folder: &Path) -> Result<(), Error> {
 fn read(path: &Path) -> Result<Vec<Vec<i64>>, Error> {
     let ids = |line: &str| line.split(' ').map(str::parse).collect::<Result<Vec<i64>, _>>();
     Ok(fs::read_to_string(path)?.lines().map(ids).collect::<Result<_, _>>()?)
-}
-
-/// Answers each question with what `answer` gives, and `peak`.
-fn serve(mut answer: impl FnMut(&str) -> Result<f64, Error>) -> Result<(), Error> {
-    for question in stdin().lock().lines() {
-        let number = match question?.trim() {
-            "peak" => peak() as f64,
-            other => answer(other)?,
-        };
-        println!("{number}");
-    }
-    Ok(())
 }
 
 fn train(folder: &Path, precision: Precision) -> Result<(), Error> {

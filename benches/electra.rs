@@ -13,16 +13,13 @@
 //! N steps, `predict` with the seconds from texts to classes, `build` with those from a text file
 //! to files of tokens, `sequences` with how many sequences these hold, `yes` with the mean
 //! probability of the second class, and `peak` with the most memory so far in MiB.
-#![allow(clippy::print_stdout, reason = "it answers on its output")]
-
 use std::collections::BTreeMap;
 use std::fs;
-use std::io::{BufRead, stdin};
 use std::path::Path;
 use std::time::Instant;
 
 use augment::rng::{Key, Rng};
-use benches::{SEED, median, peak};
+use benches::{Error, SEED, median, serve};
 use data_pipeline::dataset::Samples;
 use data_pipeline::dataset::addresses::{self, Address};
 use data_pipeline::text::pretrain::{BuildOptions, TokenShards, build};
@@ -39,8 +36,6 @@ use serde::{Deserialize, Serialize};
 use torch::optim::{AdamW, OptimConfig};
 use torch::precision::{Precision, autocast};
 use torch::{Device, Kind, Mode, Params, Tensor, loss, no_grad};
-
-type Error = Box<dyn std::error::Error + Send + Sync>;
 
 /// Steps whose batches are made; they come again and again.
 const BATCHES: usize = 16;
@@ -202,18 +197,6 @@ fn packed(lines: &[Line]) -> Packed {
         lengths.push(own.len());
     }
     Packed::from_parts(&ids, &segments, &lengths, Device::Cpu)
-}
-
-/// Answers each question with what `answer` gives, and `peak`.
-fn serve(mut answer: impl FnMut(&str) -> Result<f64, Error>) -> Result<(), Error> {
-    for question in stdin().lock().lines() {
-        let number = match question?.trim() {
-            "peak" => peak() as f64,
-            other => answer(other)?,
-        };
-        println!("{number}");
-    }
-    Ok(())
 }
 
 /// Answers `steps N`.

@@ -156,3 +156,23 @@ pub fn median(mut times: Vec<f64>) -> f64 {
     times.sort_by(f64::total_cmp);
     times[times.len() / 2]
 }
+
+/// Whatever a program of the comparisons stops with.
+pub type Error = Box<dyn std::error::Error + Send + Sync>;
+
+/// Answers each question, a line of the input, with the number that `answer` gives; `peak` with the
+/// most memory so far in MiB.
+///
+/// # Errors
+/// Those of `answer`, and of reading.
+#[allow(clippy::print_stdout, reason = "it answers on its output")]
+pub fn serve(mut answer: impl FnMut(&str) -> Result<f64, Error>) -> Result<(), Error> {
+    for question in std::io::stdin().lines() {
+        let number = match question?.trim() {
+            "peak" => peak() as f64,
+            other => answer(other)?,
+        };
+        println!("{number}");
+    }
+    Ok(())
+}
