@@ -17,13 +17,12 @@ use std::io::{BufRead, stdin};
 use std::path::{Path, PathBuf};
 use std::time::Instant;
 
+use benches::Error;
 use data_pipeline::dataset::dialogues;
 use data_pipeline::dialog::{
     BpeSize, BpeTrainer, Checks, DialogFormat, DialogReadOptions, DialogSource, DialogSplit,
     DialogTokenizer, Dialogs, Filters, SafetyWords, Selected, read_all,
 };
-
-type Error = Box<dyn std::error::Error + Send + Sync>;
 
 fn main() -> Result<(), Error> {
     let arguments: Vec<String> = std::env::args().skip(1).collect();

@@ -11,12 +11,13 @@
 //! N steps, `reply` with the seconds that 20 replies of 32 tokens and their ranking take, `first`
 //! with those until each has its first token, `tokens` with the tokens that were written last, and
 //! `peak` with the most memory so far in MiB.
+
 use std::fs;
 use std::path::Path;
 use std::time::Instant;
 
 use augment::rng::{Key, Rng};
-use benches::{Error, SEED, median, serve};
+use benches::{Error, SEED, arguments, median, precision, serve};
 use dialog_models::decode::{Candidate, Ranking, SampleConfig, Special, rank, sample};
 use dialog_models::{Gpt2, Gpt2Config, LanguageModel, Pairs, Seq2Seq, Seq2SeqConfig};
 use torch::optim::{AdamW, OptimConfig};
@@ -32,16 +33,13 @@ const PROMPT: usize = 64;
 const NEW: usize = 32;
 
 fn main() -> Result<(), Error> {
-    torch::device::share_cores()?;
-    torch::device::keep_memory();
-    let arguments: Vec<String> = std::env::args().skip(1).collect();
+    let arguments = arguments()?;
     let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
     match arguments[..] {
         ["make", folder] => make(Path::new(folder)),
-        [what, folder, threads, precision] => {
+        [what, folder, threads, numbers] => {
             torch::device::set_threads(threads.parse()?);
-            let precision =
-                if precision == "bfloat16" { Precision::Bfloat16 } else { Precision::Float32 };
+            let precision = precision(numbers);
             match what {
                 "step" => train(Path::new(folder), precision),
                 "reply" => reply(Path::new(folder), precision),

@@ -13,13 +13,14 @@
 //! N steps, `predict` with the seconds from texts to classes, `build` with those from a text file
 //! to files of tokens, `sequences` with how many sequences these hold, `yes` with the mean
 //! probability of the second class, and `peak` with the most memory so far in MiB.
+
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::Path;
 use std::time::Instant;
 
 use augment::rng::{Key, Rng};
-use benches::{Error, SEED, median, serve};
+use benches::{Error, SEED, arguments, median, precision, serve};
 use data_pipeline::dataset::Samples;
 use data_pipeline::dataset::addresses::{self, Address};
 use data_pipeline::text::pretrain::{BuildOptions, TokenShards, build};
@@ -62,17 +63,14 @@ struct Line {
 }
 
 fn main() -> Result<(), Error> {
-    torch::device::share_cores()?;
-    torch::device::keep_memory();
-    let arguments: Vec<String> = std::env::args().skip(1).collect();
+    let arguments = arguments()?;
     let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
     match arguments[..] {
         ["make", folder] => make(Path::new(folder)),
-        [what, folder, threads, precision] => {
+        [what, folder, threads, numbers] => {
             torch::device::set_threads(threads.parse()?);
             let folder = Path::new(folder);
-            let precision =
-                if precision == "bfloat16" { Precision::Bfloat16 } else { Precision::Float32 };
+            let precision = precision(numbers);
             match what {
                 "finetune" => finetune(folder, precision),
                 "predict" => predict(folder, precision),
@@ -189,11 +187,16 @@ fn classifier() -> ClassifierConfig {
     ClassifierConfig { encoder: EncoderConfig::small(), ..ClassifierConfig::default() }
 }
 
-fn packed(lines: &[Line]) -> Packed {
+fn of_lines(lines: &[Line]) -> Packed {
+    packed(lines.iter().map(|line| (&line.ids[..], line.first)))
+}
+
+/// Of token ids, and how many of them are the first segment.
+fn packed<'a>(sequences: impl Iterator<Item = (&'a [u32], u32)>) -> Packed {
     let (mut ids, mut segments, mut lengths) = (Vec::new(), Vec::new(), Vec::new());
-    for Line { ids: own, first, .. } in lines {
+    for (own, first) in sequences {
         ids.extend(own.iter().map(|&id| i64::from(id)));
-        segments.extend((0..own.len()).map(|at| i64::from(at >= *first as usize)));
+        segments.extend((0..own.len()).map(|at| i64::from(at >= first as usize)));
         lengths.push(own.len());
     }
     Packed::from_parts(&ids, &segments, &lengths, Device::Cpu)
@@ -227,7 +230,7 @@ fn pretrain(folder: &Path, precision: Precision, preset: &Preset) -> Result<(), 
         let slot = |&(position, masked)| Slot { position, masked, kept: true };
         let slots: Vec<Vec<Slot>> =
             lines.iter().map(|line| line.slots.iter().map(slot).collect()).collect();
-        let batch = MaskedBatch::new(packed(lines), &slots);
+        let batch = MaskedBatch::new(of_lines(lines), &slots);
         optimizer.zero_grad();
         let loss = || net.step(&batch, Mode::Train).loss.total();
         autocast(precision, Device::Cpu, loss).backward();
@@ -245,7 +248,7 @@ fn finetune(folder: &Path, precision: Precision) -> Result<(), Error> {
     let rate = |name: &str| settings.rates().of(name, config.encoder.layers);
     let mut optimizer = OptimConfig::Adamw(AdamW::bert()).build_with_rates(&params, rate);
     serve_steps(|number| {
-        let batch = packed(batches[number % batches.len()]);
+        let batch = of_lines(batches[number % batches.len()]);
         optimizer.zero_grad();
         let loss = || {
             let logits = net.classify(&batch, Mode::Train);
@@ -273,28 +276,17 @@ fn predict(folder: &Path, precision: Precision) -> Result<(), Error> {
         }
         let began = Instant::now();
         let mut encoder = Encoder::new(&tokenizer);
-        let mut lines = Vec::with_capacity(texts.len());
-        for (number, text) in texts.iter().enumerate() {
-            let text = Texts { a: text.clone(), b: None };
-            let Sequence { ids, first, .. } = layout.sequence(&text, &mut encoder)?;
-            lines.push((number, Line { ids, first, slots: Vec::new() }));
-        }
-        // Those of like length together, as `tutor predict` does.
-        lines.sort_by_key(|(number, line)| (std::cmp::Reverse(line.ids.len()), *number));
-        let (order, lines): (Vec<usize>, Vec<Line>) = lines.into_iter().unzip();
+        let sequence =
+            |text: &String| layout.sequence(&Texts { a: text.clone(), b: None }, &mut encoder);
+        let sequences = texts.iter().map(sequence).collect::<Result<Vec<_>, _>>()?;
+        let lengths: Vec<usize> = sequences.iter().map(Sequence::len).collect();
         let mut found = vec![0.0; texts.len()];
-        let mut from = 0;
-        while from < lines.len() {
-            let ends = lines[from..].iter().scan(0, |tokens, line| {
-                *tokens += line.ids.len();
-                Some(*tokens)
-            });
-            let count = ends.take(AT_ONCE).take_while(|&tokens| tokens <= TOKENS).count().max(1);
-            let say = || net.classify(&packed(&lines[from..from + count]), Mode::Eval);
+        for places in text::batches_by_length(&lengths, AT_ONCE, TOKENS) {
+            let batch = packed(places.iter().map(|&i| (&sequences[i].ids[..], sequences[i].first)));
+            let say = || net.classify(&batch, Mode::Eval);
             let logits = no_grad(|| autocast(precision, Device::Cpu, say));
             let said = Vec::<f32>::try_from(logits.softmax(-1, Kind::Float).select(1, 1))?;
-            order[from..].iter().zip(said).for_each(|(&number, p)| found[number] = f64::from(p));
-            from += count;
+            places.iter().zip(said).for_each(|(&i, p)| found[i] = f64::from(p));
         }
         assert!(found.iter().all(|&p| p > 0.0));
         yes = found.iter().sum::<f64>() / found.len() as f64;

@@ -24,6 +24,7 @@ use data_pipeline::loader::{Stream, View, Views};
 use data_pipeline::sampler::Order;
 use ndarray::Array4;
 use ssl_core::{Batch, Method, Ssl};
+use torch::precision::Precision;
 use torch::{Device, Kind, Tensor};
 use train::Ema;
 use vision_models::{NetConfig, SmallNetConfig, WideResNetConfig};
@@ -159,6 +160,21 @@ pub fn median(mut times: Vec<f64>) -> f64 {
 
 /// Whatever a program of the comparisons stops with.
 pub type Error = Box<dyn std::error::Error + Send + Sync>;
+
+/// Settings of threads and memory for programs of the comparisons, and what they are called with.
+///
+/// # Errors
+/// Those of [`torch::device::share_cores`].
+pub fn arguments() -> Result<Vec<String>, Error> {
+    torch::device::share_cores()?;
+    torch::device::keep_memory();
+    Ok(std::env::args().skip(1).collect())
+}
+
+/// `bfloat16`, or else float32.
+pub fn precision(name: &str) -> Precision {
+    if name == "bfloat16" { Precision::Bfloat16 } else { Precision::Float32 }
+}
 
 /// Answers each question, a line of the input, with the number that `answer` gives; `peak` with the
 /// most memory so far in MiB.

@@ -20,8 +20,8 @@ use std::time::Instant;
 use augment::policy::{Policy, Step};
 use augment::weak::FlipCrop;
 use benches::{
-    CLASSES, SEED, affine, fixmatch, handwritten, learner, median, peak, photos, small_net, stream,
-    wrn28_2,
+    CLASSES, Error, SEED, affine, arguments, fixmatch, handwritten, learner, median, peak, photos,
+    precision, small_net, stream, wrn28_2,
 };
 use data_pipeline::dataset::ImageSamples;
 use data_pipeline::loader::{HostBatch, Loader};
@@ -36,8 +36,6 @@ use train::{
     Cadence, Ema, FitOptions, Objective, Progress, Schedule, StageDir, Throughput, TrainConfig, fit,
 };
 use vision_models::{FastNetConfig, NetConfig};
-
-type Error = Box<dyn std::error::Error + Send + Sync>;
 
 /// What is trained on what.
 struct Case {
@@ -209,15 +207,11 @@ fn make(folder: &Path) -> Result<(), Error> {
 }
 
 fn main() -> Result<(), Error> {
-    torch::device::share_cores()?;
-    torch::device::keep_memory();
-    let args: Vec<String> = std::env::args().skip(1).collect();
-    match args.iter().map(String::as_str).collect::<Vec<_>>().as_slice() {
+    match arguments()?.iter().map(String::as_str).collect::<Vec<_>>().as_slice() {
         ["make", folder] => make(Path::new(folder)),
-        ["serve", case, threads, precision] => {
+        ["serve", case, threads, numbers] => {
             torch::device::set_threads(threads.parse()?);
-            let bf16 = *precision == "bfloat16";
-            serve(case, if bf16 { Precision::Bfloat16 } else { Precision::Float32 })
+            serve(case, precision(numbers))
         }
         _ => Err("ssl_step make DIR | ssl_step serve CASE THREADS PRECISION".into()),
     }

@@ -16,6 +16,7 @@ use std::io::{BufRead, stdin};
 use std::path::Path;
 use std::time::Instant;
 
+use benches::Error;
 use dialog_models::decode::{
     BatchSize, Beam, Candidate, Patience, Prompt, SampleConfig, Sampling, beam_all, many,
     sample_all,
@@ -24,8 +25,6 @@ use dialog_models::hub::MarianCheckpoint;
 use dialog_models::{Autoregressive, Marian};
 use torch::Device;
 use weights::find::Places;
-
-type Error = Box<dyn std::error::Error + Send + Sync>;
 
 /// Tokens of a translation at most, as in the other program.
 const MOST: usize = 48;

@@ -9,17 +9,15 @@
 //! Each line of its input is a question: `steps N` is answered with the median seconds of the next
 //! N steps, `peak` with the most memory so far in MiB, `tf-idf S` with the texts that one core
 //! changes in a second, measured for S seconds.
-#![allow(clippy::print_stdout, reason = "it answers on its output")]
 
 use std::fs;
-use std::io::{BufRead, stdin};
 use std::path::Path;
 use std::time::Instant;
 
 use augment::rng::{Key, Rng};
 use augment::text::tfidf::TfIdf;
 use augment::text::words::words;
-use benches::{SEED, median, peak};
+use benches::{Error, SEED, arguments, median, precision};
 use data_pipeline::dataset::addresses;
 use electra::heads::{Classifier, ClassifierConfig, HeadForm};
 use electra::{EncoderConfig, Family};
@@ -30,8 +28,6 @@ use torch::optim::{AdamW, OptimConfig};
 use torch::precision::{Precision, autocast};
 use torch::{Device, Model, Tensor};
 use train::{Objective, Progress};
-
-type Error = Box<dyn std::error::Error + Send + Sync>;
 
 /// Labelled texts of a step, and unlabelled ones for each of them.
 const LABELED: usize = 8;
@@ -152,21 +148,17 @@ fn serve(folder: &Path, case: &str, precision: Precision) -> Result<(), Error> {
     };
     let corpus: Vec<Vec<String>> =
         fs::read_to_string(folder.join("texts.txt"))?.lines().map(words).collect();
-    for line in stdin().lock().lines() {
-        let line = line?;
-        match line.split_once(' ') {
-            Some(("steps", n)) => {
-                let times = (0..n.parse::<usize>()?).map(|_| {
-                    step += 1;
-                    one(step)
-                });
-                println!("{}", median(times.collect()));
-            }
-            Some(("tf-idf", seconds)) => println!("{}", tf_idf(&corpus, seconds.parse()?)),
-            _ => println!("{}", peak()),
+    benches::serve(|question| match question.split_once(' ') {
+        Some(("steps", n)) => {
+            let times = (0..n.parse::<usize>()?).map(|_| {
+                step += 1;
+                one(step)
+            });
+            Ok(median(times.collect()))
         }
-    }
-    Ok(())
+        Some(("tf-idf", seconds)) => Ok(tf_idf(&corpus, seconds.parse()?)),
+        _ => Err(format!("no question {question}").into()),
+    })
 }
 
 /// Texts a second, from words to words.
@@ -185,9 +177,7 @@ fn tf_idf(corpus: &[Vec<String>], seconds: f64) -> f64 {
 }
 
 fn main() -> Result<(), Error> {
-    torch::device::share_cores()?;
-    torch::device::keep_memory();
-    let arguments: Vec<String> = std::env::args().skip(1).collect();
+    let arguments = arguments()?;
     let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
     match arguments[..] {
         ["make", folder] => {
@@ -197,10 +187,9 @@ fn main() -> Result<(), Error> {
             }
             Ok(fs::write(folder.join("texts.txt"), texts())?)
         }
-        ["serve", folder, case, threads, precision] => {
+        ["serve", folder, case, threads, numbers] => {
             torch::device::set_threads(threads.parse()?);
-            let precision =
-                if precision == "bfloat16" { Precision::Bfloat16 } else { Precision::Float32 };
+            let precision = precision(numbers);
             serve(Path::new(folder), case, precision)
         }
         _ => Err("uda_text_step make DIR | serve DIR CASE THREADS PRECISION".into()),

@@ -67,7 +67,7 @@ pub use masking::{MaskPlan, Masking, Replacement};
 pub use own_texts::{LabelKind, OwnTexts};
 pub use piece_training::PieceTrainer;
 pub use reviews::{Reviews, clean};
-pub use sequence::{Pack, Packed, Sequence};
+pub use sequence::{Pack, Packed, Sequence, batches_by_length};
 pub use squad::{Answer, Question, Squad};
 pub use tagging::{TaggedColumns, TaggedSentence, TaggedSequence, TaggedSet};
 pub use task::{EncodedSet, Example, Target, TextSet};

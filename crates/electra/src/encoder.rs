@@ -128,6 +128,11 @@ impl Layer {
     }
 }
 
+/// What layers, one after the other, make of `start`.
+fn through(layers: &[Layer], start: Tensor, batch: &Packed, mode: Mode) -> Tensor {
+    layers.iter().fold(start, |x, layer| layer.forward(&x, batch, mode))
+}
+
 /// The encoder: token ids to a vector for each token.
 #[derive(Debug)]
 pub struct Encoder {
@@ -171,7 +176,7 @@ impl Encoder {
 
     /// What the last layer gives, `[tokens, hidden]`.
     pub fn forward(&self, batch: &Packed, mode: Mode) -> Tensor {
-        self.layers(self.start(batch, None, mode), batch, mode)
+        through(&self.layers, self.start(batch, None, mode), batch, mode)
     }
 
     /// What the last layer gives for the first token of each sequence, `[sequences, hidden]`. In
@@ -181,20 +186,15 @@ impl Encoder {
         let start = self.start(batch, None, mode);
         match self.layers.split_last() {
             Some((last, others)) if matches!(mode, Mode::Eval) && !start.requires_grad() => {
-                let x = others.iter().fold(start, |x, layer| layer.forward(&x, batch, mode));
-                last.first(&x, batch)
+                last.first(&through(others, start, batch, mode), batch)
             }
-            _ => self.layers(start, batch, mode).index_select(0, batch.starts()),
+            _ => through(&self.layers, start, batch, mode).index_select(0, batch.starts()),
         }
     }
 
     /// The same with `perturbation` `[tokens, embedding]` added to the embeddings.
     pub fn forward_perturbed(&self, batch: &Packed, perturbation: &Tensor, mode: Mode) -> Tensor {
-        self.layers(self.start(batch, Some(perturbation), mode), batch, mode)
-    }
-
-    fn layers(&self, start: Tensor, batch: &Packed, mode: Mode) -> Tensor {
-        self.layers.iter().fold(start, |x, layer| layer.forward(&x, batch, mode))
+        through(&self.layers, self.start(batch, Some(perturbation), mode), batch, mode)
     }
 
     /// What goes into the first layer and what each layer gives, all `[tokens, hidden]`.

@@ -60,7 +60,7 @@ impl Inference {
         precision: Precision,
         make: impl FnOnce(&mut Scope<'_>) -> N,
     ) -> Self {
-        let device = params.iter().next().map_or(Device::Cpu, |p| p.tensor.device());
+        let device = params.device();
         let kind = match precision {
             Precision::Bfloat16 if device != Device::Cpu || ffi::onednn(true) => Kind::BFloat16,
             _ => Kind::Float,

@@ -187,7 +187,7 @@ impl Model {
     /// those of the network. Panics if the network has no [`Features`] or the name is taken.
     pub fn add_head(&mut self, name: &str, outputs: i64) {
         let width = self.parts().head().inputs();
-        let device = self.params.iter().next().map_or(Device::Cpu, |p| p.tensor.device());
+        let device = self.params.device();
         let make = |scope: &mut Scope<'_>| Linear::new(&mut scope.sub(name), width, outputs);
         let head = self.params.extend(device, make);
         self.heads.push((name.to_owned(), head));

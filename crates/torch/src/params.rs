@@ -93,7 +93,7 @@ impl Params {
     /// not train. Panics if it has a tensor that is not among these.
     pub fn sharing<N>(&self, make: impl FnOnce(&mut Scope<'_>) -> N) -> N {
         let (mut params, path) = (Params::default(), String::new());
-        let device = self.iter().next().map_or(Device::Cpu, |p| p.tensor.device());
+        let device = self.device();
         make(&mut Scope { params: &mut params, path, device, values: Values::Shared(self) })
     }
 
@@ -102,15 +102,20 @@ impl Params {
     /// the time. Panics if it has a tensor that is not among these.
     pub fn in_kind<N>(&self, kind: Kind, make: impl FnOnce(&mut Scope<'_>) -> N) -> N {
         let (mut params, path) = (Params::default(), String::new());
-        let device = self.iter().next().map_or(Device::Cpu, |p| p.tensor.device());
+        let device = self.device();
         make(&mut Scope { params: &mut params, path, device, values: Values::InKind(self, kind) })
     }
 
     /// Makes the network of copies of these tensors, to compute in `kind`.
     pub(crate) fn for_inference<N>(&self, kind: Kind, make: impl FnOnce(&mut Scope<'_>) -> N) -> N {
         let (mut params, path) = (Params::default(), String::new());
-        let device = self.iter().next().map_or(Device::Cpu, |p| p.tensor.device());
+        let device = self.device();
         make(&mut Scope { params: &mut params, path, device, values: Values::Of(self, kind) })
+    }
+
+    /// The device of its tensors; the CPU where there is none.
+    pub fn device(&self) -> Device {
+        self.iter().next().map_or(Device::Cpu, |p| p.tensor.device())
     }
 
     /// All tensors in order.

@@ -2,7 +2,7 @@
 //! transformers', and files of tokens with plain Python's and the package `tokenizers`.
 
 use super::measure::{commit, example, processor, versions};
-use super::runner::{Runner, TUNED, medians, on_one_core, step_table};
+use super::runner::{Runner, TUNED, least, medians, on_one_core, step_table};
 use crate::{venv, workspace};
 use anyhow::{Context, Result, ensure};
 use std::fmt::Write as _;
@@ -159,7 +159,6 @@ fn predicting(sides: &Sides, rounds: usize) -> Result<String> {
         let mib = runner.ask("peak")?.context("the memory of a process")?;
         writeln!(out, "| {} | {:.1} | {mib:.0} |", runner.name, 256.0 / seconds)?;
     }
-    let least = |times: &[f64]| times.iter().copied().fold(f64::INFINITY, f64::min);
     let (ours, theirs) = seconds.split_at(PRECISIONS.len());
     let both = [ours[0], least(ours)].map(|ours| least(theirs) / ours);
     let mut yes = Vec::new();

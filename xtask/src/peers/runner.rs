@@ -89,6 +89,11 @@ pub(super) fn medians(runners: &mut [Runner], question: &str, rounds: usize) -> 
     answers.into_iter().map(|all| median(all).context("a turn")).collect()
 }
 
+/// The least of some times.
+pub(super) fn least(times: &[f64]) -> f64 {
+    times.iter().copied().fold(f64::INFINITY, f64::min)
+}
+
 /// A table of training steps, which `question` is answered with the seconds of; the first `ours` of
 /// the sides are this workspace's, the others PyTorch's.
 pub(super) fn step_table(
@@ -98,7 +103,6 @@ pub(super) fn step_table(
     rounds: usize,
 ) -> Result<String> {
     let times = medians(runners, question, rounds)?;
-    let least = |times: &[f64]| times.iter().copied().fold(f64::INFINITY, f64::min);
     let theirs = least(&times[ours..]);
     let mut out = "| side | ms a step | of PyTorch's best | most memory, MiB |\n".to_owned();
     writeln!(out, "| --- | ---: | ---: | ---: |")?;

@@ -106,6 +106,33 @@ impl Packed {
     }
 }
 
+/// The places of sequences of such lengths in batches, those of like length together and the
+/// longest first: a batch has `most` sequences at most, and `tokens` tokens unless it is one
+/// sequence.
+///
+/// ```
+/// use data_pipeline::text::batches_by_length;
+/// let batches = batches_by_length(&[3, 9, 2, 4], 3, 8);
+/// assert_eq!(batches, [vec![1], vec![3, 0], vec![2]]);
+/// ```
+pub fn batches_by_length(lengths: &[usize], most: usize, tokens: usize) -> Vec<Vec<usize>> {
+    let mut order: Vec<usize> = (0..lengths.len()).collect();
+    order.sort_by_key(|&i| (std::cmp::Reverse(lengths[i]), i));
+    let mut batches: Vec<Vec<usize>> = Vec::new();
+    let mut room = 0;
+    for i in order {
+        match batches.last_mut() {
+            Some(batch) if batch.len() < most && lengths[i] <= room => batch.push(i),
+            _ => {
+                batches.push(vec![i]);
+                room = tokens;
+            }
+        }
+        room = room.saturating_sub(lengths[i]);
+    }
+    batches
+}
+
 /// Packs the sequences of a batch in the order drawn. With
 /// [`Order::Bucketed`](crate::sampler::Order::Bucketed) they are of like length.
 #[derive(Clone, Copy, Debug, Default)]

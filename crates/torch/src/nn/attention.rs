@@ -5,7 +5,8 @@ use tch::{Device, Kind, Tensor};
 use super::keyed_dropout;
 use crate::{Mode, NoisyRows};
 
-/// Queries below which libtorch's own attention in bfloat16 is the faster one on a CPU.
+/// Fewer queries than these, as where a reply is written token by token, are left to libtorch's own
+/// attention in bfloat16 too.
 const FEW: i64 = 16;
 
 /// softmax(q kᵀ / √width + `mask`) v (Vaswani et al. 2017), with dropout on the softmax at `rate`
@@ -16,7 +17,7 @@ pub fn attention([q, k, v]: [&Tensor; 3], mask: Option<&Tensor>, rate: f64, mode
     let noise = rate > 0.0 && !matches!(mode.noise(), NoisyRows::None | NoisyRows::First(0));
     let learns = noise || q.requires_grad();
     // On a CPU the backward pass of libtorch's own is slower than that of single operations, and so
-    // is its forward pass in bfloat16, but for a few queries.
+    // is its forward pass in bfloat16 (docs/results/electra.md).
     let half = q.kind() == Kind::BFloat16 && q.size()[2] >= FEW;
     let step_by_step = noise || (q.device() == Device::Cpu && (learns || half));
     if !step_by_step {

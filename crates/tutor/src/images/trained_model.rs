@@ -19,7 +19,7 @@ use super::feed::Feed;
 use super::input::Input;
 use super::shown::{Open, Pictures};
 use super::view::Transform;
-use crate::run::experiment::{Predictor, Shown, gains_by_bfloat16};
+use crate::run::experiment::{Predictor, Shown, gains_by_bfloat16, numbers_of};
 
 /// Where a network of a run lies and what it is shown.
 pub(crate) struct Place {
@@ -48,7 +48,6 @@ pub(crate) struct TrainedModel {
     params: Params,
     /// The file of its weights.
     file: PathBuf,
-    precision: Precision,
 }
 
 /// What a trained network is made of.
@@ -102,9 +101,8 @@ impl TrainedModel {
         };
         let batch = batch.min(BATCH);
         let evaluator = Evaluator::new(feed, &Policy::none(), batch, 0).interruptible();
-        let precision = Precision::Float32;
-        let fast = net.for_inference(&params, channels, classes, precision);
-        Self { name, fast, evaluator, input, transform, batch, net, params, file, precision }
+        let fast = net.for_inference(&params, channels, classes, Precision::Float32);
+        Self { name, fast, evaluator, input, transform, batch, net, params, file }
     }
 
     /// Whether it is shown each image mirrored too.
@@ -166,18 +164,16 @@ impl Predictor for TrainedModel {
     }
 
     fn use_bfloat16(&mut self) -> Result<()> {
-        let device = self.params.iter().next().map_or(Device::Cpu, |p| p.tensor.device());
-        gains_by_bfloat16(device)?;
+        gains_by_bfloat16(self.params.device())?;
         let (channels, classes) = (self.input.channels as i64, self.input.classes.len() as i64);
-        self.precision = Precision::Bfloat16;
-        self.fast = self.net.for_inference(&self.params, channels, classes, self.precision);
+        self.fast = self.net.for_inference(&self.params, channels, classes, Precision::Bfloat16);
         Ok(())
     }
 
     fn identity(&self) -> Result<String> {
         let Self { input, transform, file, evaluator, .. } = self;
         let mirror = if evaluator.is_mirrored() { " mirror" } else { "" };
-        let numbers = if self.precision == Precision::Float32 { "" } else { " bfloat16" };
+        let numbers = numbers_of(self.fast.precision());
         let weights = fs::read(file).with_context(|| format!("cannot read {}", file.display()))?;
         let told = format!("{} {input:?} {transform:?}{mirror}{numbers}", Digest::of(&weights));
         Ok(Digest::of(told.as_bytes()).to_string())

@@ -118,6 +118,14 @@ pub(crate) fn gains_by_bfloat16(device: Device) -> Result<()> {
     Ok(())
 }
 
+/// What an identity says of the numbers that a network computes in.
+pub(crate) fn numbers_of(precision: Precision) -> &'static str {
+    match precision {
+        Precision::Float32 => "",
+        Precision::Bfloat16 => " bfloat16",
+    }
+}
+
 /// Samples that are open to be shown to a network, in a fixed order.
 pub(crate) trait Shown {
     /// What the samples are: `images`, `texts`, `pairs`.

@@ -22,7 +22,7 @@ use torch::{Device, store};
 
 use super::classifier::TextClassifier;
 use super::shown::OpenTexts;
-use crate::run::experiment::{Predictor, Shown, gains_by_bfloat16};
+use crate::run::experiment::{Predictor, Shown, gains_by_bfloat16, numbers_of};
 use crate::run::files;
 use crate::run::stage::Trained;
 
@@ -192,7 +192,7 @@ impl Predictor for TextPredictor {
         let weights = fs::read(file).with_context(|| format!("cannot read {}", file.display()))?;
         let (kept, columns) = (serde_json::to_string(&self.0.kept)?, &self.0.columns);
         let tokens = self.0.tokenizer.digest();
-        let numbers = if self.0.precision == Precision::Float32 { "" } else { " bfloat16" };
+        let numbers = numbers_of(self.0.precision);
         let told = format!("{} {kept} {tokens} {columns:?}{numbers}", Digest::of(&weights));
         Ok(Digest::of(told.as_bytes()).to_string())
     }

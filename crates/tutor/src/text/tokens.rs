@@ -102,22 +102,9 @@ pub(crate) fn in_batches(
     batch: usize,
     device: Device,
 ) -> impl Iterator<Item = (Vec<usize>, electra::Packed)> {
-    let mut order: Vec<usize> = (0..sequences.len()).collect();
-    order.sort_by_key(|&i| (std::cmp::Reverse(sequences[i].len()), i));
-    let mut chunks: Vec<Vec<usize>> = Vec::new();
-    let mut tokens = usize::MAX;
-    for i in order {
-        let length = sequences[i].len();
-        let full = device == Device::Cpu && tokens > TOKENS.saturating_sub(length);
-        match chunks.last_mut() {
-            Some(chunk) if chunk.len() < batch && !full => chunk.push(i),
-            _ => {
-                chunks.push(vec![i]);
-                tokens = 0;
-            }
-        }
-        tokens += length;
-    }
+    let lengths: Vec<usize> = sequences.iter().map(text::Sequence::len).collect();
+    let tokens = if device == Device::Cpu { TOKENS } else { usize::MAX };
+    let chunks = text::batches_by_length(&lengths, batch, tokens);
     chunks.into_iter().map(move |chunk| {
         let packed = Packed::of(chunk.iter().map(|&i| &sequences[i]));
         (chunk, on_device(&packed, device))
