@@ -151,7 +151,8 @@ impl Glue {
         (a, b, (!is_test).then_some(label))
     }
 
-    /// Reads a part of the task from `folder/NAME`, or from `folder` if that is the task's own.
+    /// Reads a part of the task from `folder/glue/NAME` or `folder/NAME`, or from `folder` if that
+    /// is the task's own.
     /// Ids are `NAME/part/number` with rows counted from 0, as predictions count them.
     ///
     /// # Errors
@@ -220,7 +221,10 @@ impl Glue {
         let Some(file) = self.file(part) else {
             return Err(missing(format!("{} has no part {part:?}", self.name())));
         };
-        let places = [folder.join(self.name()).join(file), folder.join(file)];
+        let of_task = Path::new(self.name()).join(file);
+        // The folder of all data has that of GLUE in it.
+        let below = folder.join("glue").join(&of_task);
+        let places = [below, folder.join(of_task), folder.join(file)];
         let found = places.into_iter().find(|path| path.is_file());
         found.ok_or_else(|| missing(format!("no {}/{file}", self.name())))
     }

@@ -2,6 +2,7 @@
 //! classifiers make of it.
 
 mod finetuning;
+mod measure;
 mod recipe;
 mod section;
 mod seed;
@@ -18,6 +19,7 @@ use crate::run::experiment::{Experiment, Findings, Paper};
 use crate::run::seeds::Run;
 use crate::text::texts::Texts;
 use crate::text::tokens::{Making, Tokens};
+use measure::{ByTask, Labeled, Measure};
 use recipe::Recipe;
 
 pub(super) const PAPER: Paper = Paper { kind: "electra", read };
@@ -27,6 +29,8 @@ struct Electra {
     recipe: Recipe,
     /// The texts, once they are open.
     texts: Option<Texts>,
+    /// The labelled texts of each task, once they are open.
+    labeled: ByTask<Labeled>,
 }
 
 /// Where `[MASK]` stands in a vocabulary that is made here: behind the other special tokens.
@@ -41,17 +45,15 @@ fn read(mut head: Head, own: &Table) -> Result<Box<dyn Experiment>> {
     recipe.pretrain.mask = MASK;
     row::choose(&mut head, &mut recipe.rows, &[])?;
     recipe.check(&head.name)?;
-    let rows: Vec<_> = recipe
-        .finetune
-        .labels
-        .iter()
-        .flat_map(|&labels| {
-            let name = move |row: &str| summary::named(labels, row);
+    let rows: Vec<_> = Measure::all(&recipe)
+        .into_iter()
+        .flat_map(|measure| {
+            let name = move |row: &str| measure.named(row);
             recipe.rows.iter().map(move |r| (name(&r.name), r.against.as_deref().map(name)))
         })
         .collect();
     head.check_expectations(&rows)?;
-    Ok(Box::new(Electra { head, recipe, texts: None }))
+    Ok(Box::new(Electra { head, recipe, texts: None, labeled: Vec::new() }))
 }
 
 /// Refuses another value of a key than the one that follows from the texts.
@@ -81,7 +83,9 @@ impl Experiment for Electra {
     }
 
     fn open(&mut self, dir: Option<&Path>) -> Result<()> {
-        self.texts = Some(self.recipe.text.open(dir)?);
+        let texts = self.recipe.text.open(dir)?;
+        self.labeled = Labeled::open(&self.recipe, &texts, dir)?;
+        self.texts = Some(texts);
         Ok(())
     }
 
@@ -96,11 +100,12 @@ impl Experiment for Electra {
         let running = (&texts.running[..], &texts.held_out[..]);
         let tokens = Tokens::make(running, &run.dir.join("text"), making)?;
         tokens.tokenizer.check_fits(recipe.vocabulary)?;
-        let layout = recipe.finetune.layout;
-        let test = texts.test.encode(&tokens.tokenizer, layout)?;
+        let encoded = |texts: &Labeled| texts.encode_test(&tokens.tokenizer);
+        let tests = self.labeled.iter().map(|(task, texts)| Ok((*task, encoded(texts)?)));
+        let tests = tests.collect::<Result<ByTask<_>>>()?;
         let rows = recipe.trainings()?;
         let outcomes = run.each_seed(
-            |one| seed::run(&rows, (texts, &tokens), &test, one),
+            |one| seed::run(&rows, &tokens, (&self.labeled, &tests), one),
             |found| summary::line(found),
         )?;
         Ok(Findings {

@@ -96,13 +96,14 @@ mod tests {
     use data_pipeline::text::Target;
 
     use super::*;
+    use crate::text::texts::draw;
 
     #[test]
     fn more_labels_of_a_seed_hold_the_fewer() {
         let texts =
             TextConfig::Addresses { first_years: addresses::eras() }.open(None).expect("embedded");
         let ids = |count, seed| {
-            let set = texts.draw(count, seed).expect("labels");
+            let set = draw(&texts.labeled, count, seed).expect("labels");
             let ids: std::collections::BTreeSet<String> =
                 set.examples().iter().map(|e| e.id.clone()).collect();
             assert_eq!(ids.len(), count);
@@ -110,9 +111,9 @@ mod tests {
         };
         assert!(ids(40, 1).is_superset(&ids(8, 1)));
         assert_ne!(ids(40, 1), ids(40, 2));
-        let error = texts.draw(10, 1).expect_err("not a multiple").to_string();
+        let error = draw(&texts.labeled, 10, 1).expect_err("not a multiple").to_string();
         assert!(error.contains("10"), "{error}");
-        assert!(texts.draw(400_000, 1).is_err());
+        assert!(draw(&texts.labeled, 400_000, 1).is_err());
         assert_eq!(texts.unlabeled.len(), texts.labeled.len());
         assert!(texts.unlabeled.examples().iter().all(|e| e.target == Target::None));
     }

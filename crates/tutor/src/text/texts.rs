@@ -28,30 +28,31 @@ pub(crate) struct Texts {
 /// The sentences of a document.
 pub(crate) type Document = Vec<String>;
 
-impl Texts {
-    /// `count` labelled texts, as many of each class, drawn by a seed. More labels of the same seed
-    /// hold the fewer.
-    pub(crate) fn draw(&self, count: usize, seed: u64) -> Result<Arc<TextSet>> {
-        let classes = self.labeled.classes().len();
+/// `count` texts of a labelled set, as many of each class, drawn by a seed. More labels of the same
+/// seed hold the fewer.
+pub(crate) fn draw(from: &TextSet, count: usize, seed: u64) -> Result<Arc<TextSet>> {
+    let classes = from.classes();
+    ensure!(
+        count > 0 && count.is_multiple_of(classes.len()),
+        "labels: {count} are not as many of each of the {} classes of {}",
+        classes.len(),
+        from.name()
+    );
+    let a_class = count / classes.len();
+    let mut chosen = Vec::with_capacity(count);
+    let mut rng = augment::rng::Rng::new(seeds::key(seed, "labels"));
+    for (class, name) in (0..).zip(classes) {
+        let of_class = |e: &&Example| e.target == Target::Class(class);
+        let mut all: Vec<&Example> = from.examples().iter().filter(of_class).collect();
         ensure!(
-            count > 0 && count.is_multiple_of(classes),
-            "labels: {count} are not as many of each of the {classes} classes"
+            all.len() >= a_class,
+            "labels: {count} are asked for, and {} has {} texts of {name}",
+            from.name(),
+            all.len()
         );
-        let mut chosen = Vec::with_capacity(count);
-        let mut rng = augment::rng::Rng::new(seeds::key(seed, "labels"));
-        for class in 0..classes as u32 {
-            let of_class = |e: &&Example| e.target == Target::Class(class);
-            let mut all: Vec<&Example> = self.labeled.examples().iter().filter(of_class).collect();
-            ensure!(
-                all.len() >= count / classes,
-                "labels: {count} are asked for, and there are {} texts of {}",
-                all.len(),
-                self.labeled.classes()[class as usize]
-            );
-            rng.shuffle(&mut all);
-            chosen.extend(all[..count / classes].iter().copied().cloned());
-        }
-        let name = format!("{} labels of {}", count, self.labeled.name());
-        Ok(Arc::new(TextSet::new(name, chosen, self.labeled.classes().to_vec())?))
+        rng.shuffle(&mut all);
+        chosen.extend(all[..a_class].iter().copied().cloned());
     }
+    let name = format!("{count} labels of {}", from.name());
+    Ok(Arc::new(TextSet::new(name, chosen, classes.to_vec())?))
 }

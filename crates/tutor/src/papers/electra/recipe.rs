@@ -11,6 +11,7 @@ use serde::{Deserialize, Serialize};
 use torch::precision::Precision;
 use train::{Cadence, TrainConfig};
 
+use super::measure::GlueTask;
 use crate::recipe::faults::Faults;
 use crate::recipe::row::{self, TableRow};
 use crate::text::source::TextConfig;
@@ -48,6 +49,9 @@ pub(super) struct Recipe {
     #[serde(default)]
     pub(super) cadence: Cadence,
     pub(super) finetune: Finetune,
+    /// Tasks of GLUE that the same networks are fine-tuned on and measured by too.
+    #[serde(default)]
+    pub(super) glue: Vec<GlueTask>,
     /// The rows, each the recipe above with something changed.
     #[serde(default)]
     pub(super) rows: Vec<RowConfig>,
@@ -183,6 +187,12 @@ impl Recipe {
             faults.add("vocabulary", fault);
         }
         faults.rows(self.rows.iter().map(|row| (row.name.as_str(), row.against.as_deref())));
+        for (i, task) in self.glue.iter().enumerate() {
+            task.check(self.pretrain.encoder.positions, &mut faults);
+            if self.glue[..i].iter().any(|other| other.task == task.task) {
+                faults.add(&format!("glue.{}", task.task.name()), "is there twice");
+            }
+        }
         self.check_row(&mut faults);
         for row in &self.rows {
             let key = format!("rows.{}", row.name);

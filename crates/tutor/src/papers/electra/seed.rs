@@ -12,13 +12,14 @@ use serde::{Deserialize, Serialize};
 use train::TrainConfig;
 
 use super::finetuning::{self, Finetuning, Parts};
+use super::measure::{ByTask, Labeled, Measure, find};
 use super::recipe::{Recipe, Start};
 use crate::run::cost::StageCost;
 use crate::run::seeds::SeedRun;
 use crate::run::stage::Trained;
 use crate::text::pretraining::{self, Pretraining, Setting};
 use crate::text::published;
-use crate::text::texts::Texts;
+use crate::text::texts::draw;
 use crate::text::tokens::Tokens;
 
 /// What a row found.
@@ -27,7 +28,7 @@ pub(super) struct RowOutcome {
     pub(super) name: String,
     /// None for a row that starts at random.
     pub(super) pretraining: Option<Pretraining>,
-    /// One for each number of labels.
+    /// One for each of [`Measure::all`].
     pub(super) finetunings: Vec<Finetuning>,
 }
 
@@ -42,8 +43,8 @@ impl RowOutcome {
 /// Trains and measures all rows.
 pub(super) fn run(
     rows: &[(String, Recipe)],
-    (texts, tokens): (&Texts, &Tokens),
-    test: &EncodedSet,
+    tokens: &Tokens,
+    (labeled, tests): (&ByTask<Labeled>, &ByTask<EncodedSet>),
     run: &mut SeedRun<'_, '_>,
 ) -> Result<Vec<RowOutcome>> {
     let dir = run.dir.clone();
@@ -59,13 +60,13 @@ pub(super) fn run(
             }
         };
         let mut finetunings = Vec::new();
-        for &labels in &recipe.finetune.labels {
-            let drawn = texts.draw(labels, run.seed)?;
-            let layout = recipe.finetune.layout;
-            let labeled = Arc::new(drawn.encode(&tokens.tokenizer, layout)?);
+        for measure in Measure::all(recipe) {
+            let (texts, test) = (find(labeled, measure), find(tests, measure));
+            let drawn = draw(&texts.from, measure.labels, run.seed)?;
+            let labeled = Arc::new(drawn.encode(&tokens.tokenizer, texts.layout)?);
             let parts = Parts { labeled, test };
-            let title = format!("{name}, {labels} labels");
-            let dir = dir.join(format!("{labels}-labels"));
+            let title = measure.named(name);
+            let dir = dir.join(measure.folder());
             let start = pretrained.as_ref().map(|(net, _)| net.params());
             finetunings.push(finetuning::run(recipe, (&title, &dir), start, &parts, run)?);
         }

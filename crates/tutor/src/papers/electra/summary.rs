@@ -3,6 +3,7 @@
 use anyhow::{Context, Result};
 use report::{Comparison, Row, RunResult};
 
+use super::measure::Measure;
 use super::recipe::Recipe;
 use super::seed::RowOutcome;
 use crate::recipe::head::Head;
@@ -23,11 +24,6 @@ pub(super) fn line(rows: &[RowOutcome]) -> String {
     rows.iter().map(word).collect::<Vec<_>>().join("; ")
 }
 
-/// The name of a row with so many labels.
-pub(super) fn named(labels: usize, row: &str) -> String {
-    format!("{labels} labels, {row}")
-}
-
 /// The numbers of a run.
 pub(super) fn result(
     head: &Head,
@@ -38,22 +34,23 @@ pub(super) fn result(
 ) -> Result<RunResult> {
     let first = outcomes.first().context("a run has at least one seed")?;
     let cost = StageCost::sum(outcomes.iter().flatten().map(RowOutcome::cost));
+    let measures = Measure::all(recipe);
     let mut result = frame(head, run, about, cost, "sequences");
-    for (j, &labels) in recipe.finetune.labels.iter().enumerate() {
+    for (j, measure) in measures.iter().enumerate() {
         for (i, row) in first.iter().enumerate() {
             let accuracy = |rows: &Vec<RowOutcome>| rows[i].finetunings[j].scores.accuracy();
             let per_seed: Option<Vec<f64>> = outcomes.iter().map(accuracy).collect();
             let per_seed = per_seed.context("a test text whose class is known")?;
             let examples = row.finetunings[j].scores.len() as u64;
-            let line = Row::new(named(labels, &row.name), METRIC, per_seed)?;
+            let line = Row::new(measure.named(&row.name), METRIC, per_seed)?;
             result.rows.push(line.group("Classifiers").examples(examples));
         }
     }
     let mut comparisons = Vec::new();
-    for (j, &labels) in recipe.finetune.labels.iter().enumerate() {
+    for (j, measure) in measures.iter().enumerate() {
         for row in &recipe.rows {
             let Some(against) = &row.against else { continue };
-            let find = |name: &str| result.find(&named(labels, name), METRIC);
+            let find = |name: &str| result.find(&measure.named(name), METRIC);
             let pair = (find(&row.name), find(against));
             let found = compared(std::iter::once(pair))?;
             for comparison in found {

@@ -44,9 +44,7 @@ pub(super) struct GlueTask {
 impl GlueTask {
     /// Reads all parts of the task that there are; the training and the dev part must be there.
     pub(super) fn open(config: &GlueConfig, start: &Start) -> Result<Self> {
-        // The folder of all data has that of GLUE in it.
-        let below = config.data.join("glue");
-        let folder = if below.is_dir() { &below } else { &config.data };
+        let folder = &config.data;
         let task = config.task;
         let mut notes = Vec::new();
         let mut read = |task: Glue, part| -> Result<Arc<TextSet>> {

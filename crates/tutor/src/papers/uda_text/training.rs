@@ -22,7 +22,7 @@ use crate::run::stage::Stage;
 use crate::text::augmentation::Changes;
 use crate::text::predictor::Kept;
 use crate::text::semi_supervised::SemiSupervised;
-use crate::text::texts::Texts;
+use crate::text::texts::{Texts, draw};
 
 /// What one training found.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -78,7 +78,7 @@ pub(super) fn labeled(
     seed: u64,
 ) -> Result<Arc<TextSet>> {
     match recipe.draw {
-        Draw::Seed => texts.draw(labels, seed),
+        Draw::Seed => draw(&texts.labeled, labels, seed),
         Draw::First => {
             let first = texts.labeled.first_by_class(labels)?;
             Ok(Arc::new(texts.labeled.select(&first)))
