@@ -113,7 +113,8 @@ impl Layer {
     fn first(&self, x: &Tensor, batch: &Packed) -> Tensor {
         let own = x.index_select(0, batch.starts());
         let [query, key, value] = &self.qkv;
-        let (q, k, v) = (query.forward(&own), key.forward(x), value.forward(x));
+        let q = query.forward(&own);
+        let [k, v] = [key, value].map(|layer| batch.without_filler(&layer.forward(x)));
         let attention = batch.attention_of_first();
         let mixed = attention.forward([&q, &k, &v], self.heads, 0.0, Mode::Eval);
         self.finish(&own, &mixed, Mode::Eval)
@@ -176,7 +177,8 @@ impl Encoder {
 
     /// What the last layer gives, `[tokens, hidden]`.
     pub fn forward(&self, batch: &Packed, mode: Mode) -> Tensor {
-        through(&self.layers, self.start(batch, None, mode), batch, mode)
+        let start = self.start(batch, None, mode);
+        batch.without_filler(&through(&self.layers, start, batch, mode))
     }
 
     /// What the last layer gives for the first token of each sequence, `[sequences, hidden]`. In
@@ -194,7 +196,8 @@ impl Encoder {
 
     /// The same with `perturbation` `[tokens, embedding]` added to the embeddings.
     pub fn forward_perturbed(&self, batch: &Packed, perturbation: &Tensor, mode: Mode) -> Tensor {
-        through(&self.layers, self.start(batch, Some(perturbation), mode), batch, mode)
+        let start = self.start(batch, Some(perturbation), mode);
+        batch.without_filler(&through(&self.layers, start, batch, mode))
     }
 
     /// What goes into the first layer and what each layer gives, all `[tokens, hidden]`.
@@ -204,9 +207,10 @@ impl Encoder {
             let next = layer.forward(states.last().expect("the start"), batch, mode);
             states.push(next);
         }
-        states
+        states.iter().map(|state| batch.without_filler(state)).collect()
     }
 
+    /// What goes into the first layer, with the batch's filler.
     fn start(&self, batch: &Packed, perturbation: Option<&Tensor>, mode: Mode) -> Tensor {
         let longest = batch.lengths().iter().max().copied().unwrap_or(0) as i64;
         let most = self.config.positions;
@@ -214,7 +218,7 @@ impl Encoder {
             longest <= most,
             "a sequence of {longest} tokens; the encoder has {most} positions"
         );
-        let x = self.embeddings.forward(batch, perturbation, mode);
+        let x = batch.with_filler(self.embeddings.forward(batch, perturbation, mode));
         match &self.project {
             Some(project) => project.forward(&x),
             None => x,

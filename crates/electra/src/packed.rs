@@ -24,7 +24,20 @@ pub struct Packed {
     positions: Tensor,
     starts: Tensor,
     lengths: Rc<[usize]>,
+    /// Rows of the matrices in an encoder: the tokens', and filler behind them.
+    rows: usize,
     attention: Rc<PackedAttention>,
+}
+
+/// Rows of a batch's matrices are a multiple of this on a CPU, where libtorch makes code for each
+/// new shape of matrices in bfloat16: half a millisecond or more, for as good as every batch.
+const MULTIPLE: usize = 32;
+
+/// Rows for so many tokens.
+fn rows(tokens: usize, device: Device) -> usize {
+    // Noise that processes share is drawn for all rows of all of them.
+    let alone = device == Device::Cpu && torch::group::current().is_none();
+    if alone { tokens.next_multiple_of(MULTIPLE) } else { tokens }
 }
 
 impl Packed {
@@ -49,13 +62,15 @@ impl Packed {
         });
         let starts: Vec<i64> = std::iter::once(0).chain(ends).take(lengths.len()).collect();
         let on = |list: &[i64]| Tensor::from_slice(list).to_device(device);
+        let rows = rows(total, device);
         Self {
             ids: on(ids),
             segments: on(segments),
             positions: on(&positions),
             starts: on(&starts),
             lengths: lengths.into(),
-            attention: Rc::new(PackedAttention::within(lengths, device)),
+            rows,
+            attention: Rc::new(PackedAttention::within_rows(lengths, rows, device)),
         }
     }
 
@@ -87,6 +102,7 @@ impl Packed {
             positions: self.positions.shallow_clone(),
             starts: self.starts.shallow_clone(),
             lengths: Rc::clone(&self.lengths),
+            rows: self.rows,
             attention: Rc::clone(&self.attention),
         }
     }
@@ -192,6 +208,20 @@ impl Packed {
             }
             NoisyRows::None | NoisyRows::All => mode,
         }
+    }
+
+    /// Vectors `[tokens, width]` with the filler behind them that [`attention`](Self::attention)
+    /// counts on; [`without_filler`](Self::without_filler) is the way back.
+    pub(crate) fn with_filler(&self, x: Tensor) -> Tensor {
+        match self.rows - self.tokens() {
+            0 => x,
+            filler => x.constant_pad_nd([0, 0, 0, filler as i64]),
+        }
+    }
+
+    /// The vectors of the tokens alone.
+    pub(crate) fn without_filler(&self, x: &Tensor) -> Tensor {
+        x.narrow(0, 0, self.tokens() as i64)
     }
 
     /// Attention of each sequence's first token to the whole sequence.

@@ -103,7 +103,7 @@ struct Autocast {
 
 // The cache of cast weights stays off: a weight cast inside no_grad would be taken again by a later
 // forward pass of the same region, which then has no gradient.
-char *tutor_autocast_enter(int32_t device, Autocast *before) {
+char *tutor_autocast_enter(int32_t device, bool on, Autocast *before) {
   return guarded([&] {
     const at::DeviceType type = device_of(device).type();
     before->dtype = static_cast<int32_t>(at::autocast::get_autocast_dtype(type));
@@ -111,7 +111,7 @@ char *tutor_autocast_enter(int32_t device, Autocast *before) {
     before->cache = at::autocast::is_autocast_cache_enabled();
     at::autocast::increment_nesting();
     at::autocast::set_autocast_dtype(type, at::kBFloat16);
-    at::autocast::set_autocast_enabled(type, true);
+    at::autocast::set_autocast_enabled(type, on);
     at::autocast::set_autocast_cache_enabled(false);
   });
 }

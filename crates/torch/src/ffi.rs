@@ -91,7 +91,7 @@ unsafe extern "C" {
     fn tutor_seed(seed: u64, cuda: bool) -> *mut c_char;
     fn tutor_generator_state(device: i32, out: *mut Handle) -> *mut c_char;
     fn tutor_set_generator_state(device: i32, state: Handle) -> *mut c_char;
-    fn tutor_autocast_enter(device: i32, before: *mut Autocast) -> *mut c_char;
+    fn tutor_autocast_enter(device: i32, on: bool, before: *mut Autocast) -> *mut c_char;
     fn tutor_autocast_leave(device: i32, before: *const Autocast) -> *mut c_char;
     fn tutor_tf32(allowed: bool) -> *mut c_char;
     fn tutor_keep_memory();
@@ -324,11 +324,11 @@ pub(crate) fn set_generator_state(device: Device, state: &Tensor) -> Result<(), 
     checked(unsafe { tutor_set_generator_state(index(device), state.as_ptr().cast_mut()) })
 }
 
-/// Turns bfloat16 autocast on for this thread; gives what it was before.
-pub(crate) fn autocast_enter(device: Device) -> Autocast {
+/// Turns bfloat16 autocast on or off for this thread; gives what it was before.
+pub(crate) fn autocast_enter(device: Device, on: bool) -> Autocast {
     let mut before = Autocast::default();
     // SAFETY: `before` outlives the call and is laid out as the shim's struct.
-    expect(unsafe { tutor_autocast_enter(index(device), &mut before) }, "autocast");
+    expect(unsafe { tutor_autocast_enter(index(device), on, &mut before) }, "autocast");
     before
 }
 

@@ -38,12 +38,14 @@ impl Precision {
 pub fn autocast<T>(precision: Precision, device: Device, body: impl FnOnce() -> T) -> T {
     let _region = match precision {
         Precision::Float32 => None,
-        Precision::Bfloat16 => Some(Region {
-            device,
-            before: ffi::autocast_enter(device),
-            known: NOW.replace(Some(device)),
-        }),
+        Precision::Bfloat16 => Some(Region::enter(device, true)),
     };
+    body()
+}
+
+/// Runs `body` on this thread as if no [`autocast`] of `device` were around it.
+pub(crate) fn without_autocast<T>(device: Device, body: impl FnOnce() -> T) -> T {
+    let _region = Region::enter(device, false);
     body()
 }
 
@@ -61,6 +63,13 @@ struct Region {
     device: Device,
     before: ffi::Autocast,
     known: Option<Device>,
+}
+
+impl Region {
+    fn enter(device: Device, on: bool) -> Self {
+        let known = NOW.replace(on.then_some(device));
+        Self { device, before: ffi::autocast_enter(device, on), known }
+    }
 }
 
 impl Drop for Region {

@@ -397,10 +397,10 @@ fn a_simple_language_is_learned() {
         let slots: Vec<_> = (0..16).map(|i| vec![slot(i, step), slot(i + 1, step + 2)]).collect();
         MaskedBatch::new(Packed::new(&ids, &segments, Device::Cpu), &slots)
     };
-    let schedule = Schedule::DecayFromStart { from: 2e-3, warmup: 40, rule: WarmUp::Times };
-    for step in 0..300 {
+    let schedule = Schedule::DecayFromStart { from: 1e-3, warmup: 40, rule: WarmUp::Times };
+    for step in 0..600 {
         optimizer.zero_grad();
-        let at = Progress { step: step as u64, steps: 300 };
+        let at = Progress { step: step as u64, steps: 600 };
         net.loss(batch(step), at).total().backward();
         let _ = optimizer.clip_grad_norm(1.0);
         optimizer.step(schedule.at(at));

@@ -67,21 +67,34 @@ enum Keys {
 impl PackedAttention {
     /// Each token sees its whole sequence. Panics if there is no sequence.
     pub fn within(lengths: &[usize], device: Device) -> Self {
-        Self::new(lengths, None, false, device)
+        Self::within_rows(lengths, lengths.iter().sum(), device)
+    }
+
+    /// The same in matrices of `rows` rows: those behind the sequences are filler, which nobody
+    /// sees and which sees nothing (zeros). Panics if the sequences have more tokens.
+    pub fn within_rows(lengths: &[usize], rows: usize, device: Device) -> Self {
+        Self::new(lengths, None, rows, false, device)
     }
 
     /// Each token sees its sequence up to itself. Panics if there is no sequence.
     pub fn causal(lengths: &[usize], device: Device) -> Self {
-        Self::new(lengths, None, true, device)
+        Self::new(lengths, None, lengths.iter().sum(), true, device)
     }
 
     /// Each token of sequence i sees the whole of sequence i of `keys`. Panics if there is no
     /// sequence, or they are not as many.
     pub fn across(queries: &[usize], keys: &[usize], device: Device) -> Self {
-        Self::new(queries, Some(keys), false, device)
+        Self::new(queries, Some(keys), queries.iter().sum(), false, device)
     }
 
-    fn new(queries: &[usize], others: Option<&[usize]>, causal: bool, device: Device) -> Self {
+    /// `count` is that of the queries' rows, filler included.
+    fn new(
+        queries: &[usize],
+        others: Option<&[usize]>,
+        count: usize,
+        causal: bool,
+        device: Device,
+    ) -> Self {
         let keys = others.unwrap_or(queries);
         assert!(!queries.is_empty() && queries.len() == keys.len(), "{queries:?} and {keys:?}");
         let mut order: Vec<usize> = (0..queries.len()).collect();
@@ -104,15 +117,15 @@ impl PackedAttention {
             let mask = mask(sequences.iter().map(|&i| keys[i]), rooms, causal, device);
             buckets.push(Bucket { sequences, rooms: rooms.map(|n| n as i64), mask });
         }
-        let rows = |places: &[Option<usize>], lengths: &[usize]| {
+        let rows = |places: &[Option<usize>], count: usize| {
             let same = places.iter().enumerate().all(|(i, &place)| place == Some(i));
-            (!same).then(|| Rows::new(places, lengths.iter().sum(), device))
+            (!same || places.len() != count).then(|| Rows::new(places, count, device))
         };
         let keys = match others {
             None => Keys::Queries,
-            Some(lengths) => Keys::Own(rows(&places[1], lengths)),
+            Some(lengths) => Keys::Own(rows(&places[1], lengths.iter().sum())),
         };
-        Self { buckets, queries: rows(&places[0], queries), keys }
+        Self { buckets, queries: rows(&places[0], count), keys }
     }
 
     /// Queries `[tokens, hidden]`, keys and values `[other tokens, hidden]` to `[tokens, hidden]`,

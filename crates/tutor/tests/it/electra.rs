@@ -121,3 +121,52 @@ fn what_cannot_work_is_named() {
     let said = refused(dir.path(), &["run", "electra", "--set", "finetune.labels=[6]"]);
     assert!(said.contains("6") && said.contains("4 classes"), "{said}");
 }
+
+/// A second task of the same networks, in GLUE's format.
+#[test]
+fn a_task_of_glue_is_measured_beside_the_texts_own_classes() {
+    let dir = tempfile::tempdir().expect("a folder");
+    let folder = dir.path().join("data/glue/SST-2");
+    std::fs::create_dir_all(&folder).expect("a folder");
+    let rows = |good: &str, bad: &str| {
+        let row = |i: usize| match i % 2 {
+            0 => format!("a {bad} film , number {i} \t0\n"),
+            _ => format!("a {good} film , number {i} \t1\n"),
+        };
+        let rows: String = (0..20).map(row).collect();
+        format!("sentence\tlabel\n{rows}")
+    };
+    for part in ["train", "dev"] {
+        let file = folder.join(format!("{part}.tsv"));
+        std::fs::write(file, rows("great", "dreadful")).expect("a file");
+    }
+    let task = |task: &str, labels: usize| {
+        let layout = r#"layout = { longest = 16, keep = "start" }"#;
+        format!(r#"glue=[{{ task = "{task}", labels = [{labels}], {layout} }}]"#)
+    };
+    let command = ["run", "electra/imdb", "--quick", "--rows", "random,electra", "--threads", "1"];
+    let asked = task("sst-2", 12);
+    let arguments = [&command[..], &["--data", "data", "--seeds", "1", "--set", &asked]].concat();
+    let folder = run_folder(dir.path(), &run(dir.path(), &arguments));
+    let result = result(&folder);
+    let rows = result["rows"].as_array().expect("rows");
+    let row = rows.iter().find(|row| row["name"] == "SST-2, 12 labels, electra");
+    assert_eq!(row.expect("a row")["examples"], 20, "{result}");
+    assert!(folder.join("seed-1/random/SST-2-12-labels/finetuning.json").is_file());
+    assert!(folder.join("seed-1/electra/8-labels/finetuning.json").is_file());
+
+    // All of this is said before anything is trained.
+    let refusals: [(&str, usize, &[&str], &[&str]); 4] = [
+        ("sst-2", 22, &["--data", "data"], &["22", "10 texts of 0", "SST-2"]),
+        ("sst-2", 12, &[], &["glue/SST-2", "--data"]),
+        ("mrpc", 12, &["--data", "data"], &["MRPC/train.tsv"]),
+        ("sts-b", 12, &["--data", "data"], &["glue.STS-B", "no classes"]),
+    ];
+    for (name, labels, more, words) in refusals {
+        let asked = task(name, labels);
+        let arguments = [&command[..], more, &["--set", &asked, "--out", "refused"]].concat();
+        let said = refused(dir.path(), &arguments);
+        assert!(words.iter().all(|word| said.contains(word)), "{said}");
+        assert!(!dir.path().join("refused/electra/imdb/latest/seed-1").exists());
+    }
+}
