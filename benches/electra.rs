@@ -41,6 +41,9 @@ use torch::{Device, Kind, Mode, Params, Tensor, loss, no_grad};
 /// Steps whose batches are made; they come again and again.
 const BATCHES: usize = 16;
 
+/// The same of fine-tuning, more than are timed: batches of texts have ever new shapes.
+const FINETUNE_BATCHES: usize = 8 * BATCHES;
+
 /// Texts of a step of fine-tuning.
 const TEXTS: usize = 32;
 
@@ -161,7 +164,7 @@ fn short(addresses: &[Address], tokenizer: &Tokenizer, rng: &mut Rng) -> Result<
         let Sequence { ids, first, .. } = layout.sequence(&Texts { a, b: None }, &mut encoder)?;
         Ok(Line { ids, first, slots: Vec::new() })
     };
-    (0..BATCHES * TEXTS).map(line).collect()
+    (0..FINETUNE_BATCHES * TEXTS).map(line).collect()
 }
 
 /// Passages of which half have between 150 and 350 words, as film reviews do.

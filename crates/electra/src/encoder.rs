@@ -100,7 +100,7 @@ impl Layer {
         Self { qkv, mixed, mixed_norm, inner, outer, norm, heads, dropout, attention_dropout }
     }
 
-    /// `[tokens, hidden]` to the same shape.
+    /// Rows of tokens and filler `[rows, hidden]` to the same shape.
     fn forward(&self, x: &Tensor, batch: &Packed, mode: Mode) -> Tensor {
         let [q, k, v] = self.qkv.each_ref().map(|layer| layer.forward(x));
         let mixed =
@@ -108,7 +108,7 @@ impl Layer {
         self.finish(x, &mixed, batch.token_mode(mode))
     }
 
-    /// What the first token of each sequence becomes: `[tokens, hidden]` to `[sequences, hidden]`,
+    /// What the first token of each sequence becomes: `[rows, hidden]` to `[sequences, hidden]`,
     /// without noise.
     fn first(&self, x: &Tensor, batch: &Packed) -> Tensor {
         let own = x.index_select(0, batch.starts());

@@ -5,8 +5,9 @@ use std::rc::Rc;
 use torch::nn::PackedAttention;
 use torch::{Device, IndexOp, Kind, Mode, NoisyRows, Tensor};
 
-/// Token sequences one after another: the rows of all tensors are real tokens only. What a
-/// sequence becomes in an encoder does not depend on the others beside it.
+/// Token sequences one after another: the rows of all tensors are real tokens only; an encoder adds
+/// a few rows that nobody sees. What a sequence becomes in an encoder does not depend on the others
+/// beside it.
 ///
 /// ```
 /// use electra::Packed;
@@ -29,15 +30,14 @@ pub struct Packed {
     attention: Rc<PackedAttention>,
 }
 
-/// Rows of a batch's matrices are a multiple of this on a CPU, where libtorch makes code for each
-/// new shape of matrices in bfloat16: half a millisecond or more, for as good as every batch.
+/// Rows of a batch's matrices in an encoder are a multiple of this on a CPU, where libtorch makes
+/// code for each new shape of matrices in bfloat16: half a millisecond or more, for as good as
+/// every batch. In float32 it is neither a gain nor a loss worth a second way.
 const MULTIPLE: usize = 32;
 
 /// Rows for so many tokens.
 fn rows(tokens: usize, device: Device) -> usize {
-    // Noise that processes share is drawn for all rows of all of them.
-    let alone = device == Device::Cpu && torch::group::current().is_none();
-    if alone { tokens.next_multiple_of(MULTIPLE) } else { tokens }
+    if device == Device::Cpu { tokens.next_multiple_of(MULTIPLE) } else { tokens }
 }
 
 impl Packed {

@@ -18,8 +18,8 @@ const PRESETS: [(&str, &str); 3] = [
     ("small", "12 layers, 256 wide, 16 sequences of 128 tokens"),
 ];
 
-/// Batches that there are.
-const BATCHES: usize = 16;
+/// Steps of fine-tuning of a turn.
+const STEPS: usize = 16;
 
 /// Batches that transformers' pipeline is tried with.
 const PIPELINE: [&str; 2] = ["1", "16"];
@@ -107,7 +107,7 @@ pub(super) fn run(rounds: usize) -> Result<String> {
     }
     writeln!(out, "### A fine-tuning step: ELECTRA-Small, 32 sentences of 4 to 128 tokens\n")?;
     let mut runners = sides.all("transformers", "finetune", &[&[]])?;
-    out += &step_table(&mut runners, PRECISIONS.len(), &format!("steps {BATCHES}"), rounds)?;
+    out += &step_table(&mut runners, PRECISIONS.len(), &format!("steps {STEPS}"), rounds)?;
     drop(runners);
     out += &predicting(&sides, rounds)?;
     Ok(out)

@@ -151,9 +151,9 @@ impl Glue {
         (a, b, (!is_test).then_some(label))
     }
 
-    /// Reads a part of the task from `folder/glue/NAME` or `folder/NAME`, or from `folder` if that
-    /// is the task's own.
-    /// Ids are `NAME/part/number` with rows counted from 0, as predictions count them.
+    /// Reads a part of the task from `folder/glue/NAME`, `folder/NAME`, or `folder` itself where
+    /// there is neither. Ids are `NAME/part/number` with rows counted from 0, as predictions count
+    /// them.
     ///
     /// # Errors
     /// When the file is not there, and for rows with other columns or labels as asked. The
@@ -221,12 +221,11 @@ impl Glue {
         let Some(file) = self.file(part) else {
             return Err(missing(format!("{} has no part {part:?}", self.name())));
         };
-        let of_task = Path::new(self.name()).join(file);
         // The folder of all data has that of GLUE in it.
-        let below = folder.join("glue").join(&of_task);
-        let places = [below, folder.join(of_task), folder.join(file)];
-        let found = places.into_iter().find(|path| path.is_file());
-        found.ok_or_else(|| missing(format!("no {}/{file}", self.name())))
+        let below = [folder.join("glue").join(self.name()), folder.join(self.name())];
+        let own = below.into_iter().find(|place| place.is_dir());
+        let path = own.unwrap_or_else(|| folder.to_owned()).join(file);
+        if path.is_file() { Ok(path) } else { Err(missing(format!("no {}/{file}", self.name()))) }
     }
 
     fn target(self, label: &str) -> Result<Target, String> {

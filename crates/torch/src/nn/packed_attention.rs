@@ -128,7 +128,8 @@ impl PackedAttention {
         Self { buckets, queries: rows(&places[0], count), keys }
     }
 
-    /// Queries `[tokens, hidden]`, keys and values `[other tokens, hidden]` to `[tokens, hidden]`,
+    /// Queries `[tokens, hidden]` (or as many rows as [`within_rows`](Self::within_rows) was told),
+    /// keys and values `[other tokens, hidden]` to `[tokens, hidden]`,
     /// by `heads` heads with dropout at `rate`. Where `mode` speaks of rows, these are sequences.
     pub fn forward(&self, [q, k, v]: [&Tensor; 3], heads: i64, rate: f64, mode: Mode) -> Tensor {
         let hidden = q.size()[1];
@@ -287,6 +288,21 @@ mod tests {
         // A few short ones are filled up.
         assert_eq!(ends(&[20, 19, 18, 5]), [4]);
         assert_eq!(ends(&[512, 500, 3, 2]), [2, 4]);
+    }
+
+    #[test]
+    fn filler_is_not_seen_and_sees_nothing() {
+        for lengths in [[5, 7], [6, 6]] {
+            let x = Tensor::arange(32 * 8, (Kind::Float, Device::Cpu)).view([32, 8]).sin();
+            let _ = x.narrow(0, 12, 20).fill_(f64::NAN);
+            let filled = PackedAttention::within_rows(&lengths, 32, Device::Cpu);
+            let found = filled.forward([&x, &x, &x], 2, 0.0, Mode::Eval);
+            let own = x.narrow(0, 0, 12);
+            let alone = PackedAttention::within(&lengths, Device::Cpu);
+            let expected = alone.forward([&own, &own, &own], 2, 0.0, Mode::Eval);
+            assert_eq!(found.narrow(0, 0, 12), expected, "{lengths:?}");
+            assert_eq!(found.narrow(0, 12, 20), Tensor::zeros_like(&x).narrow(0, 12, 20));
+        }
     }
 
     #[test]

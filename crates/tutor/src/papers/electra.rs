@@ -108,8 +108,11 @@ impl Experiment for Electra {
             |one| seed::run(&rows, &tokens, (&self.labeled, &tests), one),
             |found| summary::line(found),
         )?;
+        let of_glue = self.labeled.iter().filter(|(task, _)| task.is_some());
+        let about = of_glue
+            .fold(texts.about.clone(), |all, (_, texts)| format!("{all}; {}", texts.about()));
         Ok(Findings {
-            result: summary::result(&self.head, recipe, run, &texts.about, &outcomes)?,
+            result: summary::result(&self.head, recipe, run, &about, &outcomes)?,
             sections: section::sections(recipe, &outcomes),
         })
     }

@@ -128,17 +128,14 @@ fn a_task_of_glue_is_measured_beside_the_texts_own_classes() {
     let dir = tempfile::tempdir().expect("a folder");
     let folder = dir.path().join("data/glue/SST-2");
     std::fs::create_dir_all(&folder).expect("a folder");
-    let rows = |good: &str, bad: &str| {
-        let row = |i: usize| match i % 2 {
-            0 => format!("a {bad} film , number {i} \t0\n"),
-            _ => format!("a {good} film , number {i} \t1\n"),
-        };
-        let rows: String = (0..20).map(row).collect();
-        format!("sentence\tlabel\n{rows}")
+    let row = |i: usize| match i % 2 {
+        0 => format!("a dreadful film , number {i} \t0\n"),
+        _ => format!("a great film , number {i} \t1\n"),
     };
-    for part in ["train", "dev"] {
+    for (part, count) in [("train", 20), ("dev", 14)] {
+        let rows: String = (0..count).map(row).collect();
         let file = folder.join(format!("{part}.tsv"));
-        std::fs::write(file, rows("great", "dreadful")).expect("a file");
+        std::fs::write(file, format!("sentence\tlabel\n{rows}")).expect("a file");
     }
     let task = |task: &str, labels: usize| {
         let layout = r#"layout = { longest = 16, keep = "start" }"#;
@@ -151,7 +148,8 @@ fn a_task_of_glue_is_measured_beside_the_texts_own_classes() {
     let result = result(&folder);
     let rows = result["rows"].as_array().expect("rows");
     let row = rows.iter().find(|row| row["name"] == "SST-2, 12 labels, electra");
-    assert_eq!(row.expect("a row")["examples"], 20, "{result}");
+    assert_eq!(row.expect("a row")["examples"], 14, "{result}");
+    assert!(result["data"].to_string().contains("14 of SST-2/dev"), "{}", result["data"]);
     assert!(folder.join("seed-1/random/SST-2-12-labels/finetuning.json").is_file());
     assert!(folder.join("seed-1/electra/8-labels/finetuning.json").is_file());
 
@@ -167,6 +165,26 @@ fn a_task_of_glue_is_measured_beside_the_texts_own_classes() {
         let arguments = [&command[..], more, &["--set", &asked, "--out", "refused"]].concat();
         let said = refused(dir.path(), &arguments);
         assert!(words.iter().all(|word| said.contains(word)), "{said}");
-        assert!(!dir.path().join("refused/electra/imdb/latest/seed-1").exists());
+        assert!(!dir.path().join("refused").exists(), "{name}");
+    }
+    // The folder of reviews is not that of the task.
+    let wrong = dir.path().join("reviews");
+    std::fs::create_dir(&wrong).expect("a folder");
+    std::fs::write(wrong.join("train.tsv"), "id\tlabel\ttext\n").expect("a file");
+    let arguments = [&command[..], &["--data", "reviews", "--set", &asked]].concat();
+    let said = refused(dir.path(), &arguments);
+    assert!(said.contains("SST-2") && said.contains("reviews"), "{said}");
+    // Rows share texts and layout; a network has to have room for the longest.
+    for (set, word) in [
+        (
+            r#"rows=[{ name = "a", about = "a", set = { "finetune.layout.keep" = "end" } }]"#,
+            "layout",
+        ),
+        ("pretrain.encoder.positions=12", "positions"),
+    ] {
+        let arguments =
+            [&command[..3], &["--data", "data", "--set", &asked, "--set", set]].concat();
+        let said = refused(dir.path(), &arguments);
+        assert!(said.contains(word), "{said}");
     }
 }

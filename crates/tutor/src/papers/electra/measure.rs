@@ -1,49 +1,17 @@
-//! What classifiers are made of and measured on: the texts' own classes, and tasks of GLUE.
+//! The labelled texts that classifiers learn from and are measured on: those of the recipe's texts,
+//! told apart by their own classes, and those of tasks of GLUE.
 
 use std::path::Path;
 use std::sync::Arc;
 
 use anyhow::{Context, Result, ensure};
 use data_pipeline::dataset::Samples;
-use data_pipeline::text::read::OnBadInput;
 use data_pipeline::text::{EncodedSet, Glue, GluePart, Layout, TextSet, Tokenizer};
-use serde::{Deserialize, Serialize};
 
-use super::recipe::Recipe;
-use crate::recipe::faults::Faults;
+use super::recipe::{GlueMeasure, Recipe};
 use crate::text::texts::{Texts, draw};
 
-/// A task of GLUE that classifiers are measured on too: labels are drawn of its training part, and
-/// its dev part is the test, because the classes of its test part are not published.
-#[derive(Clone, Debug, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub(super) struct GlueTask {
-    pub(super) task: Glue,
-    /// Numbers of labels, all classes together: a training each.
-    pub(super) labels: Vec<usize>,
-    /// How texts become sequences.
-    pub(super) layout: Layout,
-}
-
-impl GlueTask {
-    /// Names what cannot work; networks read at most `positions` tokens.
-    pub(super) fn check(&self, positions: i64, faults: &mut Faults) {
-        let key = format!("glue.{}", self.task.name());
-        if self.task.classes().is_empty() || self.task == Glue::Ax {
-            faults.add(&key, "has no classes and labels to learn from");
-        }
-        faults.positive(&format!("{key}.labels"), self.labels.len() as u64);
-        if self.labels.contains(&0) {
-            faults.add(&format!("{key}.labels"), "0 labels teach nothing");
-        }
-        if !(5..=positions).contains(&(self.layout.longest as i64)) {
-            let fault = format!("must be between 5 and pretrain.encoder.positions, {positions}");
-            faults.add(&format!("{key}.layout.longest"), fault);
-        }
-    }
-}
-
-/// A number of labels of a task.
+/// Classifiers that are trained on so many labels of a task, a measurement of the report.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Measure {
     /// None for the texts' own classes.
@@ -55,7 +23,7 @@ impl Measure {
     /// All that a recipe asks for, those of the texts' own classes first.
     pub(super) fn all(recipe: &Recipe) -> Vec<Self> {
         let own = recipe.finetune.labels.iter().map(|&labels| Self { glue: None, labels });
-        let of_task = |task: &GlueTask| {
+        let of_task = |task: &GlueMeasure| {
             let glue = Some(task.task);
             task.labels.iter().map(|&labels| Self { glue, labels }).collect::<Vec<_>>()
         };
@@ -79,7 +47,7 @@ impl Measure {
     }
 }
 
-/// Labelled texts: those that labels are drawn of, and those to measure on.
+/// Labelled texts of a task: those that labels are drawn from, and those to measure on.
 pub(super) struct Labeled {
     pub(super) from: TextSet,
     pub(super) test: Arc<TextSet>,
@@ -87,7 +55,8 @@ pub(super) struct Labeled {
 }
 
 impl Labeled {
-    /// The texts of each task of the recipe, none for the texts' own classes; `dir` is `--data`.
+    /// Those of each task; the recipe's own texts have no task's name. `dir` is `--data`. Labels
+    /// that there are not enough of are refused.
     pub(super) fn open(recipe: &Recipe, texts: &Texts, dir: Option<&Path>) -> Result<ByTask<Self>> {
         let (from, test) = (texts.labeled.clone(), texts.test.clone());
         let mut all = vec![(None, Self { from, test, layout: recipe.finetune.layout })];
@@ -97,11 +66,12 @@ impl Labeled {
                 let folder = format!("the folder that holds glue/{name}");
                 format!("{name} is not embedded: name {folder} with --data DIR or $TUTOR_DATA")
             })?;
-            let read = |part| task.task.read(dir, part, OnBadInput::Error);
+            let read = |part| task.task.read(dir, part, task.on_bad);
             let (from, test) = (read(GluePart::Train)?, Arc::new(read(GluePart::Dev)?));
             all.push((Some(task.task), Self { from, test, layout: task.layout }));
         }
         for measure in Measure::all(recipe) {
+            // Whether there are enough is the same for every seed.
             draw(&find(&all, measure).from, measure.labels, 1)?;
         }
         for (_, texts) in &all {
@@ -110,16 +80,29 @@ impl Labeled {
         Ok(all)
     }
 
+    /// Which they are, in words, for a task of GLUE.
+    pub(super) fn about(&self) -> String {
+        let (from, test) = (&self.from, &self.test);
+        let (train, dev) = (from.examples().len(), test.examples().len());
+        let notes: String =
+            [from.notes(), test.notes()].concat().iter().map(|n| format!("; {n}")).collect();
+        format!(
+            "labels drawn from {train} texts of {}, measured on {dev} of {}{notes}",
+            from.name(),
+            test.name()
+        )
+    }
+
     /// The texts to measure on, in tokens.
     pub(super) fn encode_test(&self, tokenizer: &Tokenizer) -> Result<EncodedSet> {
         Ok(self.test.encode(tokenizer, self.layout)?)
     }
 }
 
-/// Something for each task, that of the texts' own classes first.
+/// A value for each task, that of the texts' own classes first.
 pub(super) type ByTask<T> = Vec<(Option<Glue>, T)>;
 
-/// What belongs to a measurement.
+/// The value for the task of a measurement.
 pub(super) fn find<T>(all: &ByTask<T>, measure: Measure) -> &T {
     let found = all.iter().find(|(task, _)| *task == measure.glue);
     &found.expect("every task is opened").1

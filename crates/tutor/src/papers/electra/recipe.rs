@@ -3,7 +3,8 @@
 
 use anyhow::Result;
 use data_pipeline::text::pretrain::Segments;
-use data_pipeline::text::{Layout, Masking};
+use data_pipeline::text::read::OnBadInput;
+use data_pipeline::text::{Glue, Layout, Masking};
 use electra::LayerRates;
 use electra::heads::{ClassifierConfig, HeadForm};
 use electra::pretrain::{GeneratorConfig, PretrainConfig, Sharing, Task};
@@ -11,7 +12,6 @@ use serde::{Deserialize, Serialize};
 use torch::precision::Precision;
 use train::{Cadence, TrainConfig};
 
-use super::measure::GlueTask;
 use crate::recipe::faults::Faults;
 use crate::recipe::row::{self, TableRow};
 use crate::text::source::TextConfig;
@@ -51,7 +51,7 @@ pub(super) struct Recipe {
     pub(super) finetune: Finetune,
     /// Tasks of GLUE that the same networks are fine-tuned on and measured by too.
     #[serde(default)]
-    pub(super) glue: Vec<GlueTask>,
+    pub(super) glue: Vec<GlueMeasure>,
     /// The rows, each the recipe above with something changed.
     #[serde(default)]
     pub(super) rows: Vec<RowConfig>,
@@ -102,6 +102,43 @@ fn one_rate() -> f64 {
     1.0
 }
 
+/// A task of GLUE that classifiers are measured on too: labels are drawn from its training part,
+/// and its dev part is the test, because the classes of its test part are not published.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct GlueMeasure {
+    pub(super) task: Glue,
+    /// Numbers of labels, all classes together: a training each.
+    pub(super) labels: Vec<usize>,
+    /// How texts become sequences.
+    pub(super) layout: Layout,
+    /// What becomes of rows that are bad, of which the published files of QQP have some.
+    #[serde(default)]
+    pub(super) on_bad: OnBadInput,
+}
+
+impl GlueMeasure {
+    /// Names what cannot work.
+    fn check(&self, faults: &mut Faults) {
+        let key = self.key();
+        if self.task.classes().is_empty() || self.task == Glue::Ax {
+            faults.add(&key, "has no classes and labels to learn from");
+        }
+        faults.positive(&format!("{key}.labels"), self.labels.len() as u64);
+        if self.labels.contains(&0) {
+            faults.add(&format!("{key}.labels"), "0 labels teach nothing");
+        }
+        if self.layout.longest < 5 {
+            faults.add(&format!("{key}.layout.longest"), "must be at least 5");
+        }
+    }
+
+    /// What faults call it.
+    fn key(&self) -> String {
+        format!("glue.{}", self.task.name())
+    }
+}
+
 /// A row of the table.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -128,6 +165,9 @@ impl TableRow for RowConfig {
 /// What a row may change: texts, tokens and tasks are the same for all.
 const CHANGEABLE: [&str; 6] = ["start", "flops", "masking", "pretrain", "train", "finetune"];
 
+/// What of these it may not.
+const SHARED: [&str; 2] = ["finetune.labels", "finetune.layout"];
+
 impl Recipe {
     /// The rows by name, each as the recipe of its own.
     pub(super) fn trainings(&self) -> Result<Vec<(String, Self)>> {
@@ -135,10 +175,11 @@ impl Recipe {
     }
 
     fn row(&self, row: &RowConfig) -> Result<Self> {
-        let allowed = |key: &str| {
-            CHANGEABLE.contains(&key.split('.').next().unwrap_or(key)) && key != "finetune.labels"
-        };
-        let words = format!("{}, but not finetune.labels", CHANGEABLE.join(", "));
+        let shared =
+            |key: &str| SHARED.iter().any(|path| path.starts_with(key) || key.starts_with(path));
+        let allowed =
+            |key: &str| CHANGEABLE.contains(&key.split('.').next().unwrap_or(key)) && !shared(key);
+        let words = format!("{}, but not {}", CHANGEABLE.join(", "), SHARED.join(" and "));
         row::changed(self, &row.name, &row.set, (&words, allowed))
     }
 
@@ -188,9 +229,9 @@ impl Recipe {
         }
         faults.rows(self.rows.iter().map(|row| (row.name.as_str(), row.against.as_deref())));
         for (i, task) in self.glue.iter().enumerate() {
-            task.check(self.pretrain.encoder.positions, &mut faults);
+            task.check(&mut faults);
             if self.glue[..i].iter().any(|other| other.task == task.task) {
-                faults.add(&format!("glue.{}", task.task.name()), "is there twice");
+                faults.add(&task.key(), "is there twice");
             }
         }
         self.check_row(&mut faults);
@@ -228,9 +269,9 @@ impl Recipe {
                 faults.add("pretrain.task", fault);
             }
         }
-        if self.pretrain.encoder.positions
-            < self.sequences.longest.max(self.finetune.layout.longest) as i64
-        {
+        let of_tasks = self.glue.iter().map(|task| task.layout.longest).max().unwrap_or(0);
+        let longest = self.sequences.longest.max(self.finetune.layout.longest).max(of_tasks);
+        if self.pretrain.encoder.positions < longest as i64 {
             let fault = "are fewer than the longest sequence has tokens";
             faults.add("pretrain.encoder.positions", fault);
         }

@@ -75,17 +75,18 @@ pub(super) fn result(
     Ok(result)
 }
 
-/// The comparison of two rows of the only seed, with an interval over texts.
+/// The comparison of two rows of the only seed, of their measurement `at`, with an interval over
+/// texts.
 fn over_texts(
     comparison: Comparison,
     rows: &[RowOutcome],
-    labels: usize,
+    at: usize,
     names: [&str; 2],
 ) -> Result<Comparison> {
     let find = |name: &str| rows.iter().find(|row| row.name == name);
     let [left, right] = names.map(find);
     let (left, right) = left.zip(right).context("both rows")?;
-    let [left, right] = [left, right].map(|row| &row.finetunings[labels].scores);
+    let [left, right] = [left, right].map(|row| &row.finetunings[at].scores);
     let paired = Paired::between(left, right)?;
     Ok(comparison.over_examples(paired.ci95, left.len() as u64))
 }
