@@ -19,6 +19,23 @@ const PLANNED: f64 = 0.92;
 /// No training is shorter, but for one that may have fewer steps at most.
 pub(crate) const FEWEST_STEPS: u64 = 10;
 
+/// How long a training may take, in seconds.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(crate) struct Span {
+    /// Its steps are planned for these.
+    pub(crate) planned: f64,
+    /// It ends after these, whatever step it is at: more than the planned ones where a machine that
+    /// became slower may take its time.
+    pub(crate) most: f64,
+}
+
+impl Span {
+    /// With no time but what the steps are planned for.
+    pub(crate) fn exactly(seconds: f64) -> Self {
+        Self { planned: seconds, most: seconds }
+    }
+}
+
 /// The steps that fit into some seconds.
 pub(crate) fn fitting(seconds: f64, pace: f64) -> u64 {
     (seconds * PLANNED / pace) as u64
@@ -54,14 +71,14 @@ pub(crate) fn measure(
     })
 }
 
-/// Steps, `most` at most, and seconds of a training in `dir`; resumed, it has those that were
-/// planned at first.
-pub(crate) fn plan(dir: &Path, (seconds, pace): (f64, f64), most: u64) -> Result<(u64, f64)> {
+/// Steps, `most` at most, and the seconds after which a training in `dir` ends; resumed, it has
+/// those that were planned at first.
+pub(crate) fn plan(dir: &Path, (span, pace): (Span, f64), most: u64) -> Result<(u64, f64)> {
     files::make_folder(dir)?;
     files::once(&dir.join("plan.json"), || {
         let fewest = FEWEST_STEPS.min(most);
-        let steps = fitting(seconds, pace).clamp(fewest, most);
-        Ok((steps, seconds.max(2.0 * pace * fewest as f64)))
+        let steps = fitting(span.planned, pace).clamp(fewest, most);
+        Ok((steps, span.planned.max(span.most).max(2.0 * pace * fewest as f64)))
     })
 }
 
@@ -100,15 +117,26 @@ mod tests {
     #[test]
     fn a_plan_stays_as_it_was_made() {
         let dir = tempfile::tempdir().expect("a folder");
-        let first = plan(dir.path(), (100.0, 1.0), 50).expect("a plan");
+        let first = plan(dir.path(), (Span::exactly(100.0), 1.0), 50).expect("a plan");
         assert_eq!(first, (50, 100.0));
-        assert_eq!(plan(dir.path(), (1.0, 1.0), 50).expect("the same"), first);
+        let again = plan(dir.path(), (Span::exactly(1.0), 1.0), 50);
+        assert_eq!(again.expect("the same"), first);
+    }
+
+    #[test]
+    fn a_machine_that_becomes_slower_takes_the_time_that_there_is() {
+        let dir = tempfile::tempdir().expect("a folder");
+        let span = Span { planned: 20.0, most: 300.0 };
+        assert_eq!(plan(dir.path(), (span, 1.0), 50).expect("a plan"), (18, 300.0));
     }
 
     #[test]
     fn a_plan_has_the_fewest_steps_or_the_most_that_there_may_be() {
         let dir = tempfile::tempdir().expect("a folder");
-        let steps = |name, most| plan(&dir.path().join(name), (0.0, 1.0), most).expect("a plan");
+        let steps = |name, most| {
+            let none = Span::exactly(0.0);
+            plan(&dir.path().join(name), (none, 1.0), most).expect("a plan")
+        };
         assert_eq!(steps("long", 50), (10, 20.0));
         assert_eq!(steps("short", 4), (4, 8.0));
     }

@@ -15,6 +15,7 @@ use crate::images::source::Data;
 use crate::images::task::VALIDATION;
 use crate::recipe::select::Select;
 use crate::run::cost::StageCost;
+use crate::run::pace::Span;
 use crate::run::seeds::SeedRun;
 use crate::run::{curve, pace};
 
@@ -59,7 +60,8 @@ impl Training<'_> {
         pace: f64,
         run: &mut SeedRun<'_, '_>,
     ) -> Result<Trained> {
-        let (planned, seconds) = pace::plan(self.dir, (seconds, pace), self.recipe.train.steps)?;
+        let (planned, seconds) =
+            pace::plan(self.dir, (Span::exactly(seconds), pace), self.recipe.train.steps)?;
         let config = TrainConfig { steps: planned, ..self.recipe.train.clone() };
         let setting = self.setting(run)?;
         let (model, cost) = self.fit(&setting, &config, Some(seconds), run.stage(self.name))?;

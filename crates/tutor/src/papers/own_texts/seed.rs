@@ -23,6 +23,7 @@ use crate::run::clock::Clock;
 use crate::run::cost::StageCost;
 use crate::run::lists::{self, Unlabeled};
 use crate::run::measured::{Measured, MeasuredOn, Seen};
+use crate::run::pace::Span;
 use crate::run::seeds::SeedRun;
 use crate::run::stage::Trained as _;
 use crate::run::trial::{Choice, LABELS_ALONE, Trial};
@@ -175,8 +176,8 @@ fn find(
     let trainings = setting.trainings(run.seed) as f64;
     let left = (clock.left() - reserve).max(0.0);
     let spare = (recipe.trial.share * left).max(left - count as f64 * full);
-    let seconds = (trainings * full).min(spare);
-    let trial = files::once(&dir.join("trial.json"), || setting.trial(seconds, run))?;
+    let span = Span { planned: (trainings * full).min(spare), most: spare };
+    let trial = files::once(&dir.join("trial.json"), || setting.trial(span, run))?;
     clock.note()?;
     // A row that was not tried is not chosen, if others were.
     let tried = |row: &&str| trial.scores.is_empty() || trial.scores.contains_key(*row);
@@ -213,8 +214,8 @@ fn find(
         let training = setting.training((name, *start), &labeled, &dir)?;
         let pace = setting.pace_of(name);
         let full = pace::needed(training.most, pace);
-        let seconds = ((clock.left() - reserve) / (count - i) as f64).max(0.0).min(full);
-        let trained = training.train(seconds, pace, run)?;
+        let most = ((clock.left() - reserve) / (count - i) as f64).max(0.0);
+        let trained = training.train(Span { planned: most.min(full), most }, pace, run)?;
         cost = StageCost::sum([cost, trained.cost]);
         pace::remove(&dir.join("checkpoints"))?;
         clock.note()?;
@@ -316,7 +317,7 @@ fn pretrain(
         Ok(())
     })?;
     let dir = run.dir.join("pre-training");
-    let (steps, seconds) = pace::plan(&dir, (seconds, pace), config.train.steps)?;
+    let (steps, seconds) = pace::plan(&dir, (Span::exactly(seconds), pace), config.train.steps)?;
     let train = TrainConfig { steps, ..config.train.clone() };
     let found =
         pretraining::run(&setting(&train, Some(seconds)), (PRE_TRAINED, &dir), tokens, run)?;

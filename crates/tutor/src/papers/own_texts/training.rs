@@ -14,6 +14,7 @@ use train::{Callback, TrainConfig};
 use super::recipe::{Recipe, UdaConfig};
 use crate::recipe::select::Select;
 use crate::run::cost::StageCost;
+use crate::run::pace::Span;
 use crate::run::seeds::{self, SeedRun, Seeded};
 use crate::run::stage::Stage;
 use crate::run::{curve, pace};
@@ -81,14 +82,14 @@ impl Training<'_> {
         })
     }
 
-    /// Trains for about so many seconds, a step taking `pace`.
+    /// Trains for as long as `span` says, a step taking `pace`.
     pub(super) fn train(
         &self,
-        seconds: f64,
+        span: Span,
         pace: f64,
         run: &mut SeedRun<'_, '_>,
     ) -> Result<Trained> {
-        let (steps, seconds) = pace::plan(self.dir, (seconds, pace), self.most)?;
+        let (steps, seconds) = pace::plan(self.dir, (span, pace), self.most)?;
         let config = self.config(steps);
         let seeded = run.seeded();
         let (net, cost) = self.fit(&config, seeded, Some(seconds), run.stage(self.name))?;

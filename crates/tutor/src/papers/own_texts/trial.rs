@@ -18,7 +18,7 @@ use super::training::{Both, Learned, Training};
 use crate::run::cost::StageCost;
 use crate::run::files;
 use crate::run::folds::{Fold, folds};
-use crate::run::pace::{self, fitting};
+use crate::run::pace::{self, Span, fitting};
 use crate::run::scores::Scores;
 use crate::run::seeds::{self, SeedRun};
 use crate::run::trial::Trial;
@@ -166,12 +166,13 @@ impl Setting<'_> {
         self.folds(seed).len() * self.recipe.net_rows().count()
     }
 
-    /// Runs all folds; `seconds` is what the whole trial may take.
-    pub(super) fn trial(&self, seconds: f64, run: &mut SeedRun<'_, '_>) -> Result<Trial> {
+    /// Runs all folds; `span` is what the whole trial may take.
+    pub(super) fn trial(&self, span: Span, run: &mut SeedRun<'_, '_>) -> Result<Trial> {
         let (recipe, parts) = (self.recipe, self.parts);
         let folds = self.folds(run.seed);
         let trainings = self.trainings(run.seed);
-        let seconds = seconds / trainings.max(1) as f64;
+        let [seconds, most] =
+            [span.planned, span.most].map(|seconds| seconds / trainings.max(1) as f64);
         let long_enough = fitting(seconds, self.pace) >= recipe.trial.steps.min(recipe.train.steps);
         // Nets are tried if it can decide, or if there is nothing else to measure on.
         let nets = trainings > 0 && (long_enough || (seconds > 0.0 && !parts.is_measured()));
@@ -208,7 +209,8 @@ impl Setting<'_> {
                         let labeled = self.learned(name, &fold.trained, teacher.as_ref())?;
                         let training = self.training((name, *start), &labeled, &dir)?;
                         run.part("trial");
-                        let trained = training.train(seconds, self.pace_of(name), run)?;
+                        let span = Span { planned: seconds, most };
+                        let trained = training.train(span, self.pace_of(name), run)?;
                         run.part("");
                         let scores = self.scores(&trained.net, &self.encode(&measured)?, run)?;
                         pace::remove(&dir.join("checkpoints"))?;
