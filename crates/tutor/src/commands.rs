@@ -16,6 +16,7 @@ pub(crate) mod parity;
 mod plain_text;
 mod precision;
 pub(crate) mod predict;
+pub(crate) mod pretrain;
 pub(crate) mod ranges;
 pub(crate) mod rate;
 pub(crate) mod report;

@@ -28,8 +28,10 @@ struct Cli {
 enum Command {
     /// List the recipes and their rows.
     List(commands::list::Args),
-    /// Make a classifier from labelled and unlabelled pictures, without a recipe to write.
+    /// Make a classifier from labelled and unlabelled pictures or texts, without a recipe to write.
     Fit(commands::fit::Args),
+    /// Let networks learn from files of running text, as ELECTRA or a masked language model.
+    Pretrain(commands::pretrain::Args),
     /// Fine-tune a network of texts on a benchmark: GLUE, questions as SQuAD's, tagged words.
     Finetune(commands::finetune::Args),
     /// Run a recipe: train, measure, report. Started again after a stop, it goes on where it was.
@@ -38,9 +40,9 @@ enum Command {
     Launch(commands::launch::Args),
     /// Print the table of a finished run.
     Report(commands::report::Args),
-    /// Label a folder of images with the result of a run.
+    /// Label pictures or texts with the result of a run.
     Predict(commands::predict::Args),
-    /// Score the result of a run, or published weights, on images whose class is known.
+    /// Score the result of a run, or published weights, on pictures or texts whose class is known.
     Eval(commands::eval::Args),
     /// Write a trained network as a file for other programs: safetensors, ONNX.
     Export(commands::export::Args),
@@ -96,6 +98,7 @@ fn main() -> ExitCode {
     let result = match cli.command {
         Command::List(args) => commands::list::run(&args),
         Command::Fit(args) => commands::fit::run(&args),
+        Command::Pretrain(args) => commands::pretrain::run(&args),
         Command::Finetune(args) => commands::finetune::run(&args),
         Command::Run(args) => commands::run::run(&args),
         Command::Launch(args) => commands::launch::run(&args),

@@ -7,6 +7,7 @@ mod meena;
 mod noisy_student;
 pub(crate) mod own_images;
 pub(crate) mod own_texts;
+pub(crate) mod pretraining;
 pub(crate) mod ssa;
 mod ssl_table;
 #[cfg(test)]
@@ -31,6 +32,7 @@ const PAPERS: &[Paper] = &[
     own_images::PAPER,
     ssa::PAPER,
     own_texts::PAPER,
+    pretraining::PAPER,
     finetune::PAPER,
     uda_text::PAPER,
     translation::PAPER,

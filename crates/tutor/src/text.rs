@@ -13,6 +13,7 @@ mod paraphrased;
 mod phrases;
 pub(crate) mod predictor;
 pub(crate) mod pretraining;
+pub(crate) mod pretraining_sections;
 pub(crate) mod published;
 pub(crate) mod replaced;
 pub(crate) mod semi_supervised;

@@ -8,7 +8,7 @@ mod shards;
 
 pub(crate) use build::{Made, Writer};
 
-pub use build::{BuildOptions, Built, build};
+pub use build::{BuildOptions, Built, Chosen, build};
 pub use builder::{Builder, Draws, Segments, Split};
 pub use shard::Shard;
 pub use shards::TokenShards;

@@ -1,9 +1,11 @@
-//! `tutor check`: what a recipe, `tutor fit` or `tutor finetune` would run, without running it.
+//! `tutor check`: what a recipe, or `tutor fit`, `tutor pretrain` or `tutor finetune`, would run,
+//! without running it.
 
 use anyhow::{Context, Result};
 
 use super::finetune::Task;
 use super::fit::Data;
+use super::pretrain::Texts;
 use super::run::Changes;
 
 /// Which recipe, or which data.
@@ -15,13 +17,15 @@ pub(crate) struct Args {
     #[command(flatten)]
     changes: Changes,
     #[command(subcommand)]
-    fit: Option<Fit>,
+    planned: Option<Planned>,
 }
 
 #[derive(clap::Subcommand)]
-enum Fit {
+enum Planned {
     /// What `tutor fit` would do with these pictures or texts, and the recipe that it would run.
     Fit(Box<Data>),
+    /// What `tutor pretrain` would do with these texts, and the recipe that it would run.
+    Pretrain(Box<Texts>),
     /// What `tutor finetune` would do, and the recipe that it would run.
     Finetune {
         #[command(subcommand)]
@@ -30,12 +34,16 @@ enum Fit {
 }
 
 pub(crate) fn run(args: &Args) -> Result<()> {
-    match &args.fit {
-        Some(Fit::Fit(data)) => {
+    match &args.planned {
+        Some(Planned::Fit(data)) => {
             let device = super::device::chosen("auto")?;
             return super::say(&data.plan(device)?);
         }
-        Some(Fit::Finetune { task }) => return super::say(&task.plan()?),
+        Some(Planned::Pretrain(texts)) => {
+            let device = super::device::chosen("auto")?;
+            return super::say(&texts.plan(device)?);
+        }
+        Some(Planned::Finetune { task }) => return super::say(&task.plan()?),
         None => {}
     }
     let recipe = args.recipe.as_ref();

@@ -10,13 +10,14 @@ mod summary;
 
 use std::path::Path;
 
-use anyhow::{Context, Result, ensure};
+use anyhow::{Context, Result};
 use toml::Table;
 
 use crate::recipe::head::Head;
 use crate::recipe::{edit, row};
 use crate::run::experiment::{Experiment, Findings, Paper};
 use crate::run::seeds::Run;
+use crate::text::pretraining;
 use crate::text::texts::Texts;
 use crate::text::tokens::{Making, Tokens};
 use measure::{ByTask, Labeled, Measure};
@@ -33,16 +34,9 @@ struct Electra {
     labeled: ByTask<Labeled>,
 }
 
-/// Where `[MASK]` stands in a vocabulary that is made here: behind the other special tokens.
-const MASK: i64 = 4;
-
 fn read(mut head: Head, own: &Table) -> Result<Box<dyn Experiment>> {
     let mut recipe: Recipe = edit::read(own)?;
-    let vocabulary = recipe.vocabulary as i64;
-    follows(own, &["pretrain", "encoder", "vocabulary"], vocabulary)?;
-    follows(own, &["pretrain", "mask"], MASK)?;
-    recipe.pretrain.encoder.vocabulary = vocabulary;
-    recipe.pretrain.mask = MASK;
+    pretraining::of_made_vocabulary(own, &mut recipe.pretrain, recipe.vocabulary)?;
     row::choose(&mut head, &mut recipe.rows, &[])?;
     recipe.check(&head.name)?;
     let rows: Vec<_> = Measure::all(&recipe)
@@ -54,19 +48,6 @@ fn read(mut head: Head, own: &Table) -> Result<Box<dyn Experiment>> {
         .collect();
     head.check_expectations(&rows)?;
     Ok(Box::new(Electra { head, recipe, texts: None, labeled: Vec::new() }))
-}
-
-/// Refuses another value of a key than the one that follows from the texts.
-fn follows(own: &Table, path: &[&str], value: i64) -> Result<()> {
-    let (last, above) = path.split_last().expect("a key");
-    let table = above.iter().try_fold(own, |table, key| table.get(*key)?.as_table());
-    let given = table.and_then(|table| table.get(*last));
-    ensure!(
-        given.is_none_or(|given| given.as_integer() == Some(value)),
-        "{}: follows from the vocabulary of the texts and is {value}: leave it out",
-        path.join(".")
-    );
-    Ok(())
 }
 
 impl Experiment for Electra {

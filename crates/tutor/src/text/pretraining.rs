@@ -1,26 +1,31 @@
 //! One pre-training, and what it found.
 
+use std::collections::BTreeMap;
 use std::path::Path;
 
 use anyhow::{Result, ensure};
 use data_pipeline::dataset::Samples;
 use data_pipeline::loader::{Loader, Stream};
 use data_pipeline::text::{MaskPlan, Masking, Pack, Packed};
-use electra::flops;
-use electra::pretrain::{MaskedBatch, PretrainConfig, Pretrainer, Slot, Totals};
+use electra::pretrain::{MaskedBatch, PretrainConfig, Pretrainer, Slot, Totals, Tower};
+use electra::{flops, hub};
 use metrics::Metric;
 use report::Curve;
 use serde::{Deserialize, Serialize};
+use toml::Table;
 use torch::precision::Precision;
 use torch::{Device, Mode, Params};
 use train::{Cadence, Callback, Progress, Throughput, TrainConfig};
 
-use super::tokens::{Tokens, on_device};
+use super::published;
+use super::tokens::{MASK, Tokens, on_device};
+use crate::recipe::faults::Faults;
 use crate::recipe::select::Select;
 use crate::run::cost::StageCost;
 use crate::run::curve;
 use crate::run::files;
 use crate::run::interrupt;
+use crate::run::pace::{self, Span};
 use crate::run::seeds::{self, SeedRun, Seeded};
 use crate::run::stage::{Batches, Stage, Task, Trained};
 
@@ -46,6 +51,7 @@ pub(crate) const MASKED_LOSS: &str = "masked_lm_loss";
 pub(crate) const AREA: &str = "disc_auc";
 
 /// What is pre-trained, and how.
+#[derive(Clone, Copy)]
 pub(crate) struct Setting<'a> {
     /// The networks; their vocabulary and `mask` are those of the tokens.
     pub(crate) nets: &'a PretrainConfig,
@@ -114,7 +120,7 @@ pub(crate) fn run(
     let (net, cost) = setting.train(dir, tokens, seeded, run.stage_beside(&title, beside))?;
     let found = files::once(&dir.join(FILE), || {
         let read = |metric| curve::read(dir, name, run.seed, metric);
-        let held_out = held_out(&net, setting, tokens, run.device, usize::MAX)?;
+        let held_out = held_out(&net, setting, tokens, run.device, AT_THE_END)?;
         let params = net.tensors();
         let encoder = params.iter().filter(|p| p.name.starts_with("electra."));
         let kept = encoder.map(|p| p.tensor.numel() as u64).sum();
@@ -129,6 +135,93 @@ pub(crate) fn run(
         })
     })?;
     Ok((net, found))
+}
+
+/// The same for about `seconds` from its first step on, with as many steps as fit, those of
+/// `setting` at most. The pace is measured in the folder `pace`, once; `shortened` makes the
+/// training of so many steps.
+pub(crate) fn within(
+    setting: &Setting<'_>,
+    (seconds, pace): (f64, &Path),
+    (name, dir): (&str, &Path),
+    tokens: &Tokens,
+    run: &mut SeedRun<'_, '_>,
+    shortened: impl Fn(&TrainConfig, u64) -> TrainConfig,
+) -> Result<(Pretrainer, Pretraining)> {
+    let train = TrainConfig { steps: pace::PACE_STEPS, ..setting.train.clone() };
+    let a_step = pace::measure(pace, |stopwatch| {
+        let setting = Setting { train: &train, ..*setting };
+        setting.train(pace, tokens, run.seeded(), stopwatch)?;
+        Ok(())
+    })?;
+    let span = Span::exactly(seconds);
+    let (steps, seconds) = pace::plan(dir, (span, a_step), setting.train.steps)?;
+    let train = shortened(setting.train, steps);
+    let setting = Setting { train: &train, seconds: Some(seconds), ..*setting };
+    let found = self::run(&setting, (name, dir), tokens, run)?;
+    pace::remove(&dir.join("checkpoints"))?;
+    Ok(found)
+}
+
+/// Keeps the network of a training in `dir` with its tokenizer, as published ones are, unless it is
+/// there.
+pub(crate) fn keep_for_others(net: &Pretrainer, tokens: &Tokens, dir: &Path) -> Result<()> {
+    keep(net, Tower::Main, tokens, &dir.join(published::HUB))
+}
+
+/// The same for its generator, if it has one; the folder.
+pub(crate) fn keep_generator(net: &Pretrainer, tokens: &Tokens, dir: &Path) -> Result<()> {
+    keep(net, Tower::Generator, tokens, &dir.join(GENERATOR))
+}
+
+/// The folder of the generator in that of its training.
+const GENERATOR: &str = "hub-generator";
+
+fn keep(net: &Pretrainer, tower: Tower, tokens: &Tokens, folder: &Path) -> Result<()> {
+    // The description is written last.
+    if folder.join("config.json").is_file() {
+        return Ok(());
+    }
+    let Some((config, tensors)) = net.tower(tower) else { return Ok(()) };
+    tokens.tokenizer.save(folder)?;
+    Ok(hub::save(folder, &config, &tensors, &BTreeMap::new())?)
+}
+
+/// Sets what of the networks follows from a vocabulary of so many tokens that is made of the texts;
+/// refuses other values of it in a recipe's own keys.
+pub(crate) fn of_made_vocabulary(
+    own: &Table,
+    nets: &mut PretrainConfig,
+    tokens: usize,
+) -> Result<()> {
+    let given = |path: &[&str]| {
+        let (last, above) = path.split_last()?;
+        above.iter().try_fold(own, |table, key| table.get(*key)?.as_table())?.get(*last)
+    };
+    let size = tokens as i64;
+    for (path, value) in
+        [(&["pretrain", "encoder", "vocabulary"][..], size), (&["pretrain", "mask"], MASK)]
+    {
+        ensure!(
+            given(path).is_none_or(|given| given.as_integer() == Some(value)),
+            "{}: follows from the vocabulary of the texts and is {value}: leave it out",
+            path.join(".")
+        );
+    }
+    nets.encoder.vocabulary = size;
+    nets.mask = MASK;
+    Ok(())
+}
+
+/// Names what cannot work.
+pub(crate) fn check(nets: &PretrainConfig, masking: &Masking, faults: &mut Faults) {
+    for (key, fault) in nets.faults() {
+        faults.add(&format!("pretrain.{key}"), fault);
+    }
+    let share = masking.share;
+    if !(share > 0.0 && share < 1.0) {
+        faults.add("masking.share", format!("is {share}; it must be in (0, 1)"));
+    }
 }
 
 /// A part in percent, in two digits.
@@ -193,8 +286,9 @@ fn held_out(
     Ok(totals)
 }
 
-/// Held-out sequences on which a training is measured along its way.
+/// Held-out sequences on which a training is measured along its way, and after its last step.
 const ALONG: usize = 256;
+const AT_THE_END: usize = 20_000;
 
 /// Networks that learn from running text.
 struct PretrainTask<'a> {

@@ -4,12 +4,14 @@ use std::path::Path;
 use std::sync::Arc;
 
 use anyhow::{Context, Result};
-use data_pipeline::text::pretrain::{BuildOptions, Segments, TokenShards, build};
-use data_pipeline::text::read::{Corpus, ReadOptions};
+use data_pipeline::text::pretrain::{BuildOptions, Built, Chosen, Segments, TokenShards, build};
+use data_pipeline::text::read::{Corpus, ReadOptions, Tally};
 use data_pipeline::text::{self, Casing, Packed, Tokenizer, VocabularySize, VocabularyTrainer};
 use torch::Device;
 
 use super::texts::Document;
+use crate::recipe::faults::Faults;
+use crate::run::files;
 
 /// Running text in tokens.
 pub(crate) struct Tokens {
@@ -17,6 +19,9 @@ pub(crate) struct Tokens {
     pub(crate) running: Arc<TokenShards>,
     pub(crate) held_out: Arc<TokenShards>,
 }
+
+/// Where `[MASK]` stands in a vocabulary that is made here: behind the other special tokens.
+pub(crate) const MASK: i64 = 4;
 
 /// How files of tokens are made.
 #[derive(Clone, Copy)]
@@ -27,6 +32,18 @@ pub(crate) struct Making {
     pub(crate) segments: Segments,
     /// Threads; 0 for all processors. The files are the same for any number.
     pub(crate) workers: usize,
+}
+
+/// Files of text whose documents are learned from, or held out to measure on.
+pub(crate) struct Files<'a> {
+    pub(crate) corpus: &'a Corpus,
+    /// One document in so many is held out.
+    pub(crate) held_out: u64,
+    /// The folder or file of a vocabulary; it is made of the documents that are learned from
+    /// without one.
+    pub(crate) given: Option<&'a Path>,
+    /// How a vocabulary that is made cleans text.
+    pub(crate) casing: Casing,
 }
 
 impl Tokens {
@@ -44,16 +61,104 @@ impl Tokens {
                 atomic_file::write(&file, &in_lines(documents))?;
             }
             let corpus = Corpus::open(&[file], ReadOptions::default())?;
-            let folder = dir.join(name);
-            let (segments, workers) = (making.segments, making.workers);
-            let options = BuildOptions { segments, workers, ..BuildOptions::default() };
-            build(&corpus, &tokenizer, &folder, &options, |_| {})
-                .with_context(|| format!("the tokens in {}", folder.display()))?;
-            Ok(Arc::new(TokenShards::open(&folder)?))
+            Ok(made((&corpus, Chosen::All), &tokenizer, &dir.join(name), making, |_| {})?.0)
         };
         let running = part("running", running)?;
         let held_out = part("held-out", held_out)?;
         Ok(Self { tokenizer, running, held_out })
+    }
+
+    /// Makes what is not yet in `dir` of files: the vocabulary, unless one is given, of which a
+    /// copy is kept; and tokens. `progress` is called now and then with what is made of the
+    /// documents that are learned from. What was read comes with them.
+    pub(crate) fn of_files(
+        from: &Files<'_>,
+        dir: &Path,
+        making: Making,
+        progress: impl FnMut(&Built),
+    ) -> Result<(Self, Tally)> {
+        let learned = Chosen::AllButEvery(from.held_out);
+        let folder = dir.join("vocabulary");
+        if !folder.join("tokenizer.json").is_file() {
+            let tokenizer = match from.given {
+                Some(path) => Tokenizer::open(path)?,
+                None => {
+                    let mut trainer = VocabularyTrainer::new(from.casing);
+                    for document in from.corpus.documents() {
+                        let document = document?;
+                        if learned.has(document.number) {
+                            document.lines.iter().for_each(|line| trainer.count(line));
+                        }
+                    }
+                    let tokens = making.vocabulary;
+                    trainer.tokenizer(VocabularySize { tokens, ..Default::default() })?
+                }
+            };
+            tokenizer.save(&folder)?;
+        }
+        // As it is read back, so that a run that goes on has the same one.
+        let tokenizer = Tokenizer::open(&folder)?;
+        let part = |name: &str, of| (from.corpus, of, dir.join(name));
+        let (corpus, of, folder) = part("running", learned);
+        let (running, built) = made((corpus, of), &tokenizer, &folder, making, progress)?;
+        let read = files::once(&dir.join("read.json"), || match built.read.documents {
+            // An earlier process made the tokens, and was stopped before it noted this.
+            0 => {
+                let mut documents = corpus.documents();
+                documents.by_ref().try_for_each(|document| document.map(drop))?;
+                Ok(documents.tally().clone())
+            }
+            _ => Ok(built.read.clone()),
+        })?;
+        let (corpus, of, folder) = part("held-out", Chosen::Every(from.held_out));
+        let (held_out, _) =
+            made((corpus, of), &tokenizer, &folder, making, |_| {}).with_context(|| {
+                format!(
+                    "of {} documents one in {} is held out to measure on, which is no text: hold \
+                     out more (--held-out N, text.held_out), or let documents be shorter \
+                     (--boundary line, text.boundary)",
+                    read.documents, from.held_out
+                )
+            })?;
+        Ok((Self { tokenizer, running, held_out }, read))
+    }
+}
+
+/// The tokens of the chosen documents, made in `folder` unless they are there.
+fn made(
+    (corpus, documents): (&Corpus, Chosen),
+    tokenizer: &Tokenizer,
+    folder: &Path,
+    making: Making,
+    progress: impl FnMut(&Built),
+) -> Result<(Arc<TokenShards>, Built)> {
+    let (segments, workers) = (making.segments, making.workers);
+    let options = BuildOptions { documents, segments, workers, ..BuildOptions::default() };
+    let built = build(corpus, tokenizer, folder, &options, progress)
+        .with_context(|| format!("the tokens in {}", folder.display()))?;
+    Ok((Arc::new(TokenShards::open(folder)?), built))
+}
+
+/// Names what cannot work of how sequences are made.
+pub(crate) fn check_sequences(segments: &Segments, faults: &mut Faults) {
+    let longest = segments.longest;
+    if !(5..=usize::from(u16::MAX)).contains(&longest) {
+        let fault = format!("is {longest} and must be between 5 and {}", u16::MAX);
+        faults.add("sequences.longest", fault);
+    }
+    for (key, share) in
+        [("sequences.one_segment", segments.one_segment), ("sequences.short", segments.short)]
+    {
+        if !(0.0..=1.0).contains(&share) {
+            faults.add(key, format!("is {share}; it must be in [0, 1]"));
+        }
+    }
+}
+
+/// Names what cannot work of the size of a vocabulary that is made.
+pub(crate) fn check_vocabulary(tokens: usize, faults: &mut Faults) {
+    if !(32..=1 << 20).contains(&tokens) {
+        faults.add("vocabulary", format!("is {tokens} and must be between 32 and {}", 1 << 20));
     }
 }
 

@@ -18,6 +18,7 @@ mod own_texts;
 mod paraphrases;
 mod pictures;
 mod points;
+mod pretrain;
 mod rate;
 mod rate_imports;
 mod rate_walk;

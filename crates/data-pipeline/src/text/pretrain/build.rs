@@ -10,13 +10,40 @@ use crate::text::read::{Corpus, Document, Documents, Tally};
 use crate::text::sequence::Sequence;
 use crate::text::tokenizer::{Encoder, Tokenizer};
 use augment::rng::Key;
+use serde::Serialize;
 use serde_json::json;
 use std::path::Path;
 use std::sync::{Mutex, PoisonError};
 
+/// Which documents become sequences, by their numbers.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Chosen {
+    /// All.
+    #[default]
+    All,
+    /// All but the last of each so many, at least one: to learn from.
+    AllButEvery(u64),
+    /// The last of each so many, at least one: to measure on.
+    Every(u64),
+}
+
+impl Chosen {
+    /// Whether the document of this number is one of them.
+    pub fn has(self, number: u64) -> bool {
+        match self {
+            Self::All => true,
+            Self::AllButEvery(many) => number % many != many - 1,
+            Self::Every(many) => number % many == many - 1,
+        }
+    }
+}
+
 /// How files of tokens are built.
 #[derive(Clone, Copy, Debug)]
 pub struct BuildOptions {
+    /// Which documents they are built of.
+    pub documents: Chosen,
     /// How sequences are made.
     pub segments: Segments,
     /// The seed of lengths and coins; each document has its own random numbers.
@@ -28,9 +55,10 @@ pub struct BuildOptions {
 }
 
 impl Default for BuildOptions {
-    /// Upstream's sequences of 128 tokens, 16 million tokens a file.
+    /// Upstream's sequences of 128 tokens of all documents, 16 million tokens a file.
     fn default() -> Self {
-        Self { segments: Segments::default(), seed: 0, shard_tokens: 1 << 24, workers: 0 }
+        let (documents, segments) = (Chosen::All, Segments::default());
+        Self { documents, segments, seed: 0, shard_tokens: 1 << 24, workers: 0 }
     }
 }
 
@@ -134,9 +162,12 @@ fn begin(
     folder: &Path,
     options: &BuildOptions,
 ) -> Result<Digest, DataError> {
-    let settings = json!({
+    let mut settings = json!({
         "segments": options.segments, "seed": options.seed, "shard-tokens": options.shard_tokens,
     });
+    if options.documents != Chosen::All {
+        settings["documents"] = json!(options.documents);
+    }
     let note = json!({
         "format": 1, "texts": corpus.fingerprint()?, "vocabulary": tokenizer.digest(),
         "settings": settings,
@@ -210,6 +241,10 @@ fn make(
     for document in documents {
         let key = Key { seed: options.seed, epoch: 0, index: document.number, view: VIEW };
         let (mut rng, mut sequences, before) = (key.rng(), Vec::new(), builder.dropped());
+        if !options.documents.has(document.number) {
+            made.push(Made { number: document.number, sequences, dropped: 0 });
+            continue;
+        }
         builder.begin(&mut rng);
         for line in &document.lines {
             builder.add_line(line, encoder, &mut rng, |sequence| sequences.push(sequence))?;

@@ -6,7 +6,7 @@ use data_pipeline::dataset::Samples;
 use data_pipeline::loader::{Loader, Stream};
 use data_pipeline::sampler::Order;
 use data_pipeline::text::pretrain::{
-    BuildOptions, Builder, Draws, Segments, Shard, Split, TokenShards, build,
+    BuildOptions, Builder, Chosen, Draws, Segments, Shard, Split, TokenShards, build,
 };
 use data_pipeline::text::read::{Boundary, Corpus, ReadOptions};
 use data_pipeline::text::{Pack, Packed, Sequence, Specials, Tokenizer};
@@ -242,6 +242,35 @@ fn files_hold_what_was_built() {
     let ids = TokenShards::open(&folder.path().join("wide")).unwrap().item(0).unwrap().ids;
     assert_eq!(ids[1..3], wide.ids("w69999x w0x").unwrap());
     assert!(ids[1] > 1 << 16);
+}
+
+/// What is measured on is never learned from, and nothing is lost.
+#[test]
+fn documents_are_held_out_by_their_numbers() {
+    let folder = tempfile::tempdir().unwrap();
+    let texts = folder.path().join("texts");
+    fs::create_dir(&texts).unwrap();
+    let (corpus, tokenizer) = (corpus(&texts), words());
+    let of = |name: &str, documents| {
+        let dir = folder.path().join(name);
+        let options = BuildOptions { documents, ..options(2) };
+        build(&corpus, &tokenizer, &dir, &options, |_| {}).unwrap();
+        let set = TokenShards::open(&dir).unwrap();
+        assert_eq!(set.documents(), 60);
+        (0..set.len()).map(|i| set.item(i).unwrap()).collect::<Vec<_>>()
+    };
+    let all = of("all", Chosen::All);
+    let (learned, held_out) =
+        (of("learned", Chosen::AllButEvery(7)), of("held-out", Chosen::Every(7)));
+    assert!(!held_out.is_empty() && learned.len() > 4 * held_out.len());
+    assert_eq!(learned.len() + held_out.len(), all.len());
+    // Each document has its own random numbers, so that both parts are those of the whole.
+    assert!(learned.iter().chain(&held_out).all(|sequence| all.contains(sequence)));
+    assert_eq!(of("none", Chosen::AllButEvery(61)), all);
+    let other = BuildOptions { documents: Chosen::Every(7), ..options(2) };
+    let all = folder.path().join("all");
+    let error = build(&corpus, &tokenizer, &all, &other, |_| {}).unwrap_err().to_string();
+    assert!(error.contains("begun with other settings"), "{error}");
 }
 
 /// Texts of one line lose little when their sentences are told apart.

@@ -15,6 +15,7 @@ use train::{Cadence, TrainConfig};
 use crate::recipe::faults::Faults;
 use crate::recipe::row::{self, TableRow};
 use crate::text::source::TextConfig;
+use crate::text::{pretraining, tokens};
 
 /// The keys of a recipe of kind `electra`, beside its head: one pre-training and what is made of
 /// it, and rows that change something of it.
@@ -210,23 +211,8 @@ impl Recipe {
         faults.cadence(&self.cadence);
         faults.of("text", self.text.check());
         faults.positive("rows", self.rows.len() as u64);
-        let segments = &self.sequences;
-        let longest = segments.longest;
-        if !(5..=usize::from(u16::MAX)).contains(&longest) {
-            let fault = format!("is {longest} and must be between 5 and {}", u16::MAX);
-            faults.add("sequences.longest", fault);
-        }
-        for (key, share) in
-            [("sequences.one_segment", segments.one_segment), ("sequences.short", segments.short)]
-        {
-            if !(0.0..=1.0).contains(&share) {
-                faults.add(key, format!("is {share}; it must be in [0, 1]"));
-            }
-        }
-        if !(32..=1 << 20).contains(&self.vocabulary) {
-            let fault = format!("is {} and must be between 32 and {}", self.vocabulary, 1 << 20);
-            faults.add("vocabulary", fault);
-        }
+        tokens::check_sequences(&self.sequences, &mut faults);
+        tokens::check_vocabulary(self.vocabulary, &mut faults);
         faults.rows(self.rows.iter().map(|row| (row.name.as_str(), row.against.as_deref())));
         for (i, task) in self.glue.iter().enumerate() {
             task.check(&mut faults);
@@ -248,9 +234,7 @@ impl Recipe {
     }
 
     fn check_row(&self, faults: &mut Faults) {
-        for (key, fault) in self.pretrain.faults() {
-            faults.add(&format!("pretrain.{key}"), fault);
-        }
+        pretraining::check(&self.pretrain, &self.masking, faults);
         if self.start == Start::TwoStage {
             let PretrainConfig { encoder, task, .. } = &self.pretrain;
             let last = self.stages().pop();
@@ -274,10 +258,6 @@ impl Recipe {
         if self.pretrain.encoder.positions < longest as i64 {
             let fault = "are fewer than the longest sequence has tokens";
             faults.add("pretrain.encoder.positions", fault);
-        }
-        let share = self.masking.share;
-        if !(share > 0.0 && share < 1.0) {
-            faults.add("masking.share", format!("is {share}; it must be in (0, 1)"));
         }
         if self.flops.is_some_and(|flops| !(flops > 0.0 && flops.is_finite())) {
             faults.add("flops", "must be a number above 0");

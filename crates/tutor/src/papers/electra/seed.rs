@@ -1,13 +1,11 @@
 //! One seed: for each row a pre-training and its classifiers.
 
-use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::Arc;
 
 use anyhow::Result;
 use data_pipeline::text::EncodedSet;
-use electra::hub;
-use electra::pretrain::{PretrainConfig, Pretrainer, Tower};
+use electra::pretrain::{PretrainConfig, Pretrainer};
 use serde::{Deserialize, Serialize};
 use train::TrainConfig;
 
@@ -18,7 +16,6 @@ use crate::run::cost::StageCost;
 use crate::run::seeds::SeedRun;
 use crate::run::stage::Trained;
 use crate::text::pretraining::{self, Pretraining, Setting};
-use crate::text::published;
 use crate::text::texts::draw;
 use crate::text::tokens::Tokens;
 
@@ -109,7 +106,7 @@ fn pretrain(
         done = Some((net, found));
     }
     let (net, found) = done.expect("at least one stage");
-    keep_for_others(&net, tokens, &dir.join(published::HUB))?;
+    pretraining::keep_for_others(&net, tokens, dir)?;
     Ok((net, found))
 }
 
@@ -129,15 +126,4 @@ fn setting<'a>(
         seconds: None,
         begin: None,
     }
-}
-
-/// Keeps the network with its tokenizer as published ones are, unless it is there.
-fn keep_for_others(net: &Pretrainer, tokens: &Tokens, folder: &Path) -> Result<()> {
-    // This file is written last.
-    if folder.join("config.json").is_file() {
-        return Ok(());
-    }
-    let (config, tensors) = net.tower(Tower::Main).expect("the network that is kept");
-    tokens.tokenizer.save(folder)?;
-    Ok(hub::save(folder, &config, &tensors, &BTreeMap::new())?)
 }

@@ -299,30 +299,21 @@ fn pretrain(
     let config = recipe.pretraining.as_ref().context("a pre-training")?;
     let tokens = source.tokens.as_ref().context("tokens to pre-train on")?;
     let nets = nets_of(&source.net.encoder, config);
-    let setting = |train, seconds| pretraining::Setting {
+    let setting = pretraining::Setting {
         nets: &nets,
         masking: &config.masking,
         longest: config.sequences.longest,
-        train,
+        train: &config.train,
         cadence: &recipe.cadence,
         precision: recipe.precision,
         workers: recipe.workers,
-        seconds,
+        seconds: None,
         begin: None,
     };
-    let dir = run.dir.join("pace").join("pre-training");
-    let train = TrainConfig { steps: pace::PACE_STEPS, ..config.train.clone() };
-    let pace = pace::measure(&dir, |stopwatch| {
-        setting(&train, None).train(&dir, tokens, run.seeded(), stopwatch)?;
-        Ok(())
-    })?;
-    let dir = run.dir.join("pre-training");
-    let (steps, seconds) = pace::plan(&dir, (Span::exactly(seconds), pace), config.train.steps)?;
-    let train = TrainConfig { steps, ..config.train.clone() };
-    let found =
-        pretraining::run(&setting(&train, Some(seconds)), (PRE_TRAINED, &dir), tokens, run)?;
-    pace::remove(&dir.join("checkpoints"))?;
-    Ok(found)
+    let (pace, dir) = (run.dir.join("pace").join("pre-training"), run.dir.join("pre-training"));
+    let shortened = |train: &TrainConfig, steps| TrainConfig { steps, ..train.clone() };
+    let named = (PRE_TRAINED, &*dir);
+    pretraining::within(&setting, (seconds, &pace), named, tokens, run, shortened)
 }
 
 /// The texts of these ids, and the second ones of pairs.

@@ -1,0 +1,183 @@
+//! `tutor pretrain`: networks learn from one's own files of running text.
+
+use std::path::PathBuf;
+
+use anyhow::Result;
+use clap::ValueEnum;
+use data_pipeline::text::read::Boundary;
+
+use super::ranges;
+use super::skipped::skipped_by;
+use crate::papers::{self, pretraining::plan};
+use crate::run::driver::{self, Options};
+use crate::run::note::note;
+
+/// Which texts, and what is learned from them.
+#[derive(clap::Args)]
+pub(crate) struct Texts {
+    /// Files, folders or patterns: text, `.jsonl` or `.parquet`, packed by gzip or zstd or not.
+    #[arg(required = true)]
+    files: Vec<PathBuf>,
+    /// Networks, batches and steps as published: `small`, `small++`, `base`, `large-400k`, `large`;
+    /// or for a few processor cores: `tiny`, `mini`.
+    #[arg(long, value_name = "NAME", default_value = "small")]
+    size: String,
+    /// What is learned.
+    #[arg(long, value_enum, default_value = "electra")]
+    objective: Objective,
+    /// A vocabulary: a folder with tokenizer.json, or a file vocab.txt. Made of the texts without
+    /// it.
+    #[arg(long, value_name = "DIR|FILE")]
+    vocab: Option<PathBuf>,
+    /// Tokens of a vocabulary that is made, at most; 30,522 by default.
+    #[arg(long, value_name = "N", conflicts_with = "vocab", value_parser = ranges::at_least(32_usize))]
+    vocab_size: Option<usize>,
+    /// Tell upper from lower case and keep accents, in a vocabulary that is made.
+    #[arg(long, conflicts_with = "vocab")]
+    cased: bool,
+    /// Minutes that the training may take: as many steps as fit, with a learning rate that comes
+    /// down to its end.
+    #[arg(long, value_parser = ranges::above_0)]
+    minutes: Option<f64>,
+    /// Steps, in place of those of the size; with --minutes at most so many.
+    #[arg(long, value_parser = ranges::count::<u64>)]
+    steps: Option<u64>,
+    /// Sequences of a batch.
+    #[arg(long, value_parser = ranges::count::<usize>)]
+    batch: Option<usize>,
+    /// The highest learning rate.
+    #[arg(long, value_parser = ranges::above_0)]
+    lr: Option<f64>,
+    /// Tokens of a sequence at most.
+    #[arg(long, value_name = "TOKENS", value_parser = ranges::at_least(5_usize))]
+    longest: Option<usize>,
+    /// Where a document ends; in `.jsonl` and `.parquet` at the end of each record too.
+    #[arg(long, value_enum, default_value = "blank-line")]
+    boundary: Ends,
+    /// The field or column of text in `.jsonl` and `.parquet`.
+    #[arg(long, default_value = "text")]
+    field: String,
+    /// Leave out lines and records that cannot be read, and count them.
+    #[arg(long)]
+    skip_bad: bool,
+    /// One document in so many is not learned from but measured on.
+    #[arg(long, value_name = "N", default_value_t = 200, value_parser = ranges::at_least(2_u64))]
+    held_out: u64,
+    /// How many seeds: 1, 2, ... N.
+    #[arg(long, value_name = "N", default_value_t = 1)]
+    #[arg(value_parser = clap::value_parser!(u64).range(1..=1000))]
+    seeds: u64,
+}
+
+/// What is learned.
+#[derive(Clone, Copy, ValueEnum)]
+enum Objective {
+    /// Replaced-token detection over all tokens (ELECTRA).
+    Electra,
+    /// The same at the masked positions alone.
+    #[value(name = "electra15")]
+    Electra15,
+    /// A masked language model (BERT without next sentences).
+    Mlm,
+    /// A masked language model that sees the generator's tokens.
+    ReplaceMlm,
+    /// The same that predicts all tokens.
+    AllTokensMlm,
+}
+
+impl Objective {
+    fn task(self) -> electra::pretrain::Task {
+        use electra::pretrain::Task;
+        match self {
+            Self::Electra => Task::Electra,
+            Self::Electra15 => Task::Electra15,
+            Self::Mlm => Task::Mlm,
+            Self::ReplaceMlm => Task::ReplaceMlm,
+            Self::AllTokensMlm => Task::AllTokensMlm,
+        }
+    }
+}
+
+/// Where a document ends.
+#[derive(Clone, Copy, ValueEnum)]
+enum Ends {
+    /// At a line without text, and at the end of a file.
+    BlankLine,
+    /// At the end of a file.
+    File,
+    /// At the end of each line.
+    Line,
+}
+
+impl Texts {
+    /// Says what would be done, and returns the recipe.
+    pub(super) fn plan(&self, device: torch::Device) -> Result<String> {
+        let proposal = plan::plan(&plan::Given {
+            files: self.files.clone(),
+            size: self.size.clone(),
+            task: self.objective.task(),
+            vocab: self.vocab.clone(),
+            vocab_size: self.vocab_size,
+            cased: self.cased,
+            minutes: self.minutes,
+            steps: self.steps,
+            batch: self.batch,
+            lr: self.lr,
+            longest: self.longest,
+            boundary: match self.boundary {
+                Ends::BlankLine => Boundary::BlankLine,
+                Ends::File => Boundary::File,
+                Ends::Line => Boundary::Line,
+            },
+            field: self.field.clone(),
+            skip_bad: self.skip_bad,
+            held_out: self.held_out,
+            seeds: self.seeds,
+            device,
+        })?;
+        proposal.lines.iter().for_each(|line| note(line));
+        Ok(proposal.recipe)
+    }
+}
+
+/// The texts, and how it is run.
+#[derive(clap::Args)]
+pub(crate) struct Args {
+    #[command(flatten)]
+    texts: Texts,
+    /// `cpu`, `cuda`, `cuda:N`, or `auto` for a GPU where there is one.
+    #[arg(long, default_value = "auto")]
+    device: String,
+    /// Where runs are kept.
+    #[arg(long, default_value = "runs")]
+    out: PathBuf,
+    /// Begin anew even if the same command was stopped before its end.
+    #[arg(long)]
+    fresh: bool,
+    /// Threads libtorch computes with; all cores by default. The last bits of results depend on it.
+    #[arg(long)]
+    #[arg(value_parser = clap::value_parser!(u16).range(1..))]
+    threads: Option<u16>,
+}
+
+pub(crate) fn run(args: &Args) -> Result<()> {
+    pretrain(args).map_err(|error| skipped_by("--skip-bad", error))
+}
+
+fn pretrain(args: &Args) -> Result<()> {
+    let device = super::device::chosen(&args.device)?;
+    if let Some(threads) = args.threads {
+        torch::device::set_threads(usize::from(threads));
+    }
+    let recipe = args.texts.plan(device)?;
+    let mut experiment = papers::resolve(&recipe, false, true, &[])?;
+    let options = Options { quick: false, data: None, device, out: &args.out, fresh: args.fresh };
+    let (result, page) = driver::run(&mut *experiment, &options)?;
+    let dir = page.parent().unwrap_or(&args.out).display();
+    super::say(&format!(
+        "{}\nstart from it: tutor fit --text TABLE --weights {dir}, or tutor finetune ... --weights \
+         {dir}\nchange and run again: tutor run {dir}/recipe.toml\nreport: {}",
+        report::terminal(&result),
+        page.display()
+    ))
+}

@@ -1,0 +1,134 @@
+//! Pre-training on one's own files: ELECTRA, its ablations or a masked language model, in a published
+//! size or another. What is kept lies in a folder as published networks have it, for `tutor
+//! finetune`, `tutor fit --text`, `tutor show replaced` and other programs.
+//!
+//! `tutor pretrain` writes the recipe ([`plan`]).
+
+pub(crate) mod plan;
+mod recipe;
+mod seed;
+mod summary;
+
+use std::path::Path;
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, Result, ensure};
+use data_pipeline::dataset::Samples;
+use data_pipeline::text::Tokenizer;
+use data_pipeline::text::pretrain::Built;
+use data_pipeline::text::read::{Corpus, Tally};
+use toml::Table;
+
+use crate::recipe::edit;
+use crate::recipe::head::Head;
+use crate::run::experiment::{Experiment, Findings, Paper};
+use crate::run::note::note;
+use crate::run::seeds::Run;
+use crate::text::pretraining;
+use crate::text::tokens::{self, Making, Tokens};
+use recipe::{Recipe, Vocabulary};
+
+pub(super) const PAPER: Paper = Paper { kind: "pretraining", read };
+
+struct OwnPretraining {
+    head: Head,
+    recipe: Recipe,
+    /// The files, once they are found.
+    corpus: Option<Corpus>,
+}
+
+fn read(head: Head, own: &Table) -> Result<Box<dyn Experiment>> {
+    let mut recipe: Recipe = edit::read(own)?;
+    if let Vocabulary::Made { tokens, .. } = recipe.vocabulary {
+        pretraining::of_made_vocabulary(own, &mut recipe.pretrain, tokens)?;
+    }
+    recipe.check(&head.name)?;
+    head.check_expectations(&[(seed::FOLDER.to_owned(), None)])?;
+    Ok(Box::new(OwnPretraining { head, recipe, corpus: None }))
+}
+
+impl Experiment for OwnPretraining {
+    fn head(&self) -> &Head {
+        &self.head
+    }
+
+    fn to_toml(&self) -> Result<String> {
+        self.head.to_toml(&self.recipe)
+    }
+
+    fn open(&mut self, dir: Option<&Path>) -> Result<()> {
+        self.recipe.text.anchor(dir)?;
+        if let Vocabulary::Of(path) = &self.recipe.vocabulary {
+            let (tokenizer, nets) = (Tokenizer::open(path)?, &self.recipe.pretrain);
+            tokenizer.check_fits(nets.encoder.vocabulary as usize)?;
+            let mask = i64::from(tokenizer.specials().mask);
+            ensure!(
+                mask == nets.mask,
+                "pretrain.mask: is {}, and [MASK] is {mask} in {}",
+                nets.mask,
+                path.display()
+            );
+        }
+        self.corpus = Some(Corpus::open(&self.recipe.text.files, self.recipe.text.reading())?);
+        Ok(())
+    }
+
+    fn run(&self, run: &mut Run<'_>) -> Result<Findings> {
+        let recipe = &self.recipe;
+        let (tokens, read) = self.tokens(&run.dir.join("text"))?;
+        let about = self.about(&tokens, &read);
+        let outcomes = run.each_seed(|one| seed::run(recipe, &tokens, one), summary::line)?;
+        let mut result = summary::result((&self.head, recipe), run, &about, &outcomes)?;
+        let left_out = |(why, count)| format!("Left out {count} times of the texts: {why}.");
+        result.notes.extend(read.skipped.iter().map(left_out));
+        Ok(Findings { result, sections: summary::sections(&outcomes) })
+    }
+}
+
+/// How often is said how far the making of tokens has come.
+const PATIENCE: Duration = Duration::from_secs(10);
+
+impl OwnPretraining {
+    /// Makes vocabulary and tokens, unless they are there.
+    fn tokens(&self, dir: &Path) -> Result<(Tokens, Tally)> {
+        let recipe = &self.recipe;
+        let (vocabulary, given) = match &recipe.vocabulary {
+            Vocabulary::Made { tokens, .. } => (*tokens, None),
+            Vocabulary::Of(path) => (0, Some(&**path)),
+        };
+        let files = tokens::Files {
+            corpus: self.corpus.as_ref().context("the files are found before the run")?,
+            held_out: recipe.text.held_out,
+            given,
+            casing: recipe.vocabulary.casing(),
+        };
+        let making = Making { vocabulary, segments: recipe.sequences, workers: 0 };
+        let mut said = Instant::now();
+        let progress = |built: &Built| {
+            if said.elapsed() >= PATIENCE {
+                said = Instant::now();
+                let (read, made) = (built.read.bytes as f64 / 1e6, built.tokens as f64 / 1e6);
+                note(&format!("tokens: {read:.0} MB of text read, {made:.1} million tokens made"));
+            }
+        };
+        let made = Tokens::of_files(&files, dir, making, progress)?;
+        made.0.tokenizer.check_fits(recipe.pretrain.encoder.vocabulary as usize)?;
+        Ok(made)
+    }
+
+    /// What is learned from, in words.
+    fn about(&self, tokens: &Tokens, read: &Tally) -> String {
+        let Tokens { tokenizer, running, held_out } = tokens;
+        format!(
+            "{} documents of {} files: {} sequences of {} tokens in all to learn from, {} sequences \
+             of {} documents held out of it, a vocabulary of {}",
+            read.documents,
+            read.files,
+            running.len(),
+            running.tokens(),
+            held_out.len(),
+            read.documents / self.recipe.text.held_out,
+            tokenizer.size()
+        )
+    }
+}

@@ -1,0 +1,139 @@
+//! The recipe of a pre-training on one's own files: what `tutor pretrain` writes.
+
+use std::path::{Path, PathBuf};
+
+use anyhow::Result;
+use data_pipeline::text::pretrain::Segments;
+use data_pipeline::text::read::{Boundary, OnBadInput, ReadOptions};
+use data_pipeline::text::{Casing, Masking};
+use electra::pretrain::PretrainConfig;
+use serde::{Deserialize, Serialize};
+use torch::precision::Precision;
+use train::{Cadence, TrainConfig};
+
+use crate::recipe::faults::Faults;
+use crate::text::{pretraining, tokens};
+
+/// The keys of a recipe of kind `pretraining`, beside its head.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Recipe {
+    #[serde(default)]
+    pub(super) precision: Precision,
+    /// Threads that prepare batches; 0 for none beside the training thread. Has no influence on
+    /// the numbers.
+    #[serde(default = "one")]
+    pub(super) workers: usize,
+    /// Minutes that the training of a seed may take: as many steps as fit, `train.steps` at most.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) minutes: Option<f64>,
+    pub(super) text: Files,
+    pub(super) vocabulary: Vocabulary,
+    /// How sequences are made of running text.
+    #[serde(default)]
+    pub(super) sequences: Segments,
+    #[serde(default)]
+    pub(super) masking: Masking,
+    /// The networks. Of a vocabulary that is made, its size and `mask` follow.
+    pub(super) pretrain: PretrainConfig,
+    pub(super) train: TrainConfig,
+    #[serde(default)]
+    pub(super) cadence: Cadence,
+}
+
+fn one() -> usize {
+    1
+}
+
+/// Files of running text.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Files {
+    /// Files, folders or patterns: text, `.jsonl` or `.parquet`, packed by gzip or zstd or not.
+    pub(super) files: Vec<PathBuf>,
+    /// Where a document ends.
+    pub(super) boundary: Boundary,
+    /// The field or column of text in `.jsonl` and `.parquet`.
+    pub(super) field: String,
+    /// What becomes of lines and records that cannot be read.
+    #[serde(default)]
+    pub(super) on_bad: OnBadInput,
+    /// One document in so many is not learned from but measured on.
+    pub(super) held_out: u64,
+}
+
+impl Files {
+    /// How they are read.
+    pub(super) fn reading(&self) -> ReadOptions {
+        ReadOptions {
+            boundary: self.boundary,
+            field: self.field.clone(),
+            on_bad: self.on_bad,
+            ..ReadOptions::default()
+        }
+    }
+
+    /// Makes paths absolute, relative ones below `dir`.
+    pub(super) fn anchor(&mut self, dir: Option<&Path>) -> Result<()> {
+        for path in &mut self.files {
+            let below = dir.map_or_else(|| path.clone(), |dir| dir.join(&*path));
+            *path = std::path::absolute(below)?;
+        }
+        Ok(())
+    }
+}
+
+/// Where the vocabulary comes from.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+pub(super) enum Vocabulary {
+    /// It is made of the texts.
+    Made {
+        /// Tokens at most, the five special ones included.
+        tokens: usize,
+        /// Whether upper case is told from lower case and accents are kept.
+        cased: bool,
+    },
+    /// That of a folder or file: `tokenizer.json` or `vocab.txt`.
+    Of(PathBuf),
+}
+
+impl Vocabulary {
+    /// How a vocabulary that is made cleans text.
+    pub(super) fn casing(&self) -> Casing {
+        match self {
+            Self::Made { cased: true, .. } => Casing { lower_case: false, ..Casing::default() },
+            Self::Made { cased: false, .. } | Self::Of(_) => Casing::default(),
+        }
+    }
+}
+
+impl Recipe {
+    /// Names everything that cannot work; `name` is the recipe's.
+    pub(super) fn check(&self, name: &str) -> Result<()> {
+        let mut faults = Faults::default();
+        faults.cadence(&self.cadence);
+        if self.minutes.is_some_and(|minutes| !(minutes > 0.0 && minutes.is_finite())) {
+            faults.add("minutes", "must be a number above 0");
+        }
+        faults.positive("text.files", self.text.files.len() as u64);
+        if self.text.held_out < 2 {
+            faults.add("text.held_out", "one document in so many is held out: at least 2");
+        }
+        if let Vocabulary::Made { tokens, .. } = self.vocabulary {
+            tokens::check_vocabulary(tokens, &mut faults);
+        }
+        tokens::check_sequences(&self.sequences, &mut faults);
+        pretraining::check(&self.pretrain, &self.masking, &mut faults);
+        if self.pretrain.encoder.positions < self.sequences.longest as i64 {
+            let fault = "are fewer than the longest sequence has tokens";
+            faults.add("pretrain.encoder.positions", fault);
+        }
+        faults.train("train", &self.train, false);
+        if self.train.ema.is_some() || self.train.swa.is_some() {
+            let fault = "texts are trained without averages of weights: leave ema and swa out";
+            faults.add("train", fault);
+        }
+        faults.done(name)
+    }
+}

@@ -1,0 +1,58 @@
+//! One seed: a pre-training, and the folders of its networks.
+
+use anyhow::Result;
+use serde::{Deserialize, Serialize};
+use train::{Schedule, TrainConfig};
+
+use super::recipe::Recipe;
+use crate::run::seeds::SeedRun;
+use crate::text::pretraining::{self, Pretraining, Setting};
+use crate::text::tokens::Tokens;
+
+/// The folder of the training in that of its seed, and what reports call it.
+pub(super) const FOLDER: &str = "pre-trained";
+
+/// What a seed found.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub(super) struct Outcome {
+    pub(super) pretraining: Pretraining,
+}
+
+/// Pre-trains, or goes on, and keeps the networks as published ones are.
+pub(super) fn run(recipe: &Recipe, tokens: &Tokens, run: &mut SeedRun<'_, '_>) -> Result<Outcome> {
+    let setting = Setting {
+        nets: &recipe.pretrain,
+        masking: &recipe.masking,
+        longest: recipe.sequences.longest,
+        train: &recipe.train,
+        cadence: &recipe.cadence,
+        precision: recipe.precision,
+        workers: recipe.workers,
+        seconds: None,
+        begin: None,
+    };
+    let dir = run.dir.join(FOLDER);
+    let named = (FOLDER, &*dir);
+    let (net, pretraining) = match recipe.minutes {
+        None => pretraining::run(&setting, named, tokens, run)?,
+        Some(minutes) => {
+            let pace = run.dir.join("pace");
+            let time = (60.0 * minutes, &*pace);
+            pretraining::within(&setting, time, named, tokens, run, shortened)?
+        }
+    };
+    pretraining::keep_for_others(&net, tokens, &dir)?;
+    pretraining::keep_generator(&net, tokens, &dir)?;
+    Ok(Outcome { pretraining })
+}
+
+/// The training with so many steps, of which at most a tenth warms up.
+pub(super) fn shortened(train: &TrainConfig, steps: u64) -> TrainConfig {
+    let lr = match train.lr.clone() {
+        Schedule::DecayFromStart { from, warmup, rule } => {
+            Schedule::DecayFromStart { from, warmup: warmup.min(steps / 10), rule }
+        }
+        other => other,
+    };
+    TrainConfig { steps, lr, ..train.clone() }
+}

@@ -1,0 +1,188 @@
+//! `tutor pretrain`: from files of running text to networks that others start from.
+
+use std::fs;
+use std::path::Path;
+
+use serde_json::Value;
+
+use crate::tutor::{call, killed, refused, result, run, run_folder};
+
+const SUBJECTS: [&str; 4] = ["The river", "A teacher", "The old house", "My neighbour"];
+const VERBS: [&str; 4] = ["carries", "remembers", "hides", "sells"];
+const OBJECTS: [&str; 4] = ["small boats", "every name", "a green door", "apples and bread"];
+
+/// A document of some sentences, another for each number.
+fn document(i: usize) -> String {
+    let sentence = |k: usize| {
+        let (s, v, o) = (SUBJECTS[k % 4], VERBS[(k / 4 + i) % 4], OBJECTS[(k + i / 3) % 4]);
+        format!("{s} {v} {o}.")
+    };
+    (0..4 + i % 3).map(|k| sentence(i + 5 * k)).collect::<Vec<_>>().join(" ")
+}
+
+/// Text with blank lines between documents, and JSON lines.
+fn corpus(dir: &Path) {
+    fs::create_dir(dir.join("texts")).expect("a folder");
+    let text: Vec<String> = (0..60).map(document).collect();
+    fs::write(dir.join("texts/a.txt"), text.join("\n\n")).expect("written");
+    let record = |i| serde_json::json!({ "id": i, "text": document(i) }).to_string() + "\n";
+    fs::write(dir.join("texts/b.jsonl"), (60..90).map(record).collect::<String>())
+        .expect("written");
+}
+
+const SMALL: [&str; 12] = [
+    "--size",
+    "tiny",
+    "--vocab-size",
+    "90",
+    "--longest",
+    "24",
+    "--batch",
+    "4",
+    "--held-out",
+    "10",
+    "--threads",
+    "1",
+];
+
+fn pretrain<'a>(more: &[&'a str]) -> Vec<&'a str> {
+    [&["pretrain", "texts"], &SMALL[..], more].concat()
+}
+
+fn metrics(result: &Value) -> Vec<&str> {
+    let rows = result["rows"].as_array().expect("rows").iter();
+    rows.map(|row| row["metric"].as_str().expect("a metric")).collect()
+}
+
+#[test]
+fn files_become_networks_that_others_start_from() {
+    let dir = tempfile::tempdir().expect("a folder");
+    let dir = dir.path();
+    corpus(dir);
+    let asked = pretrain(&["--steps", "30"]);
+    let plan =
+        call(dir, &[&["check"], &asked[..asked.len() - 4], &asked[asked.len() - 2..]].concat());
+    assert!(plan.success, "{}", plan.err);
+    for words in ["texts: 2 files, one document in 10 held out", "tiny, 4 layers", "30 steps"] {
+        assert!(plan.err.contains(words), "{words}: {}", plan.err);
+    }
+    assert!(!dir.join("runs").exists(), "check ran something");
+
+    let folder = run_folder(dir, &run(dir, &asked));
+    let found = result(&folder);
+    let data = found["data"].as_str().expect("words");
+    assert!(data.starts_with("90 documents of 2 files: "), "{data}");
+    assert!(data.contains("sequences of 9 documents held out of it, a vocabulary of "), "{data}");
+    let of_both = ["loss at masked tokens", "masked tokens right"];
+    assert_eq!(metrics(&found)[..2], of_both);
+    assert!(metrics(&found).contains(&"area under the curve"));
+    let page = fs::read_to_string(folder.join("report.html")).expect("the page");
+    for words in ["What pre-training took", "of ELECTRA-Small", "Loss at masked tokens"] {
+        assert!(page.contains(words), "{words}");
+    }
+    let config = |name: &str| -> Value {
+        let path = folder.join("seed-1/pre-trained").join(name).join("config.json");
+        serde_json::from_str(&fs::read_to_string(path).expect("a description")).expect("JSON")
+    };
+    assert_eq!(config("hub")["architectures"][0], "ElectraForPreTraining");
+    assert_eq!(config("hub-generator")["architectures"][0], "ElectraForMaskedLM");
+
+    // The network is one for other commands, by the name of the run.
+    let run_path = folder.to_str().expect("UTF-8");
+    let said = run(dir, &["show", "replaced", run_path, "The river sells a green door.", "--json"]);
+    let tokens: Value = serde_json::from_str(&said).expect("JSON");
+    assert!(tokens.to_string().contains("probability"), "{tokens}");
+    let tags = "The O\nriver B-X\nsells O\n\nA O\nteacher B-X\n\n";
+    fs::write(dir.join("tags.txt"), tags).expect("written");
+    let tag = ["finetune", "tag", "--train", "tags.txt", "--test", "tags.txt", "--steps", "2"];
+    run(dir, &[&tag[..], &["--seeds", "1", "--longest", "16", "--weights", run_path]].concat());
+    // And its recipe is the same run again.
+    let recipe = folder.join("recipe.toml");
+    let again = run(dir, &["check", recipe.to_str().expect("UTF-8")]);
+    assert_eq!(again.trim(), fs::read_to_string(recipe).expect("it").trim());
+}
+
+#[test]
+fn killed_at_some_moment_it_ends_with_the_same_bits() {
+    let dir = tempfile::tempdir().expect("a folder");
+    let dir = dir.path();
+    corpus(dir);
+    let ends = |out: &'static str| pretrain(&["--steps", "60", "--out", out]);
+    let whole = run_folder(dir, &run(dir, &ends("whole")));
+    killed(dir, &ends("broken"), [300, 700, 1200]);
+    let broken = run_folder(dir, &run(dir, &ends("broken")));
+    for file in [
+        "text/vocabulary/tokenizer.json",
+        "text/read.json",
+        "text/running/tokens-00000.shard",
+        "text/held-out/tokens-00000.shard",
+        "seed-1/pre-trained/final.safetensors",
+        "seed-1/pre-trained/hub/model.safetensors",
+        "seed-1/pre-trained/hub-generator/model.safetensors",
+    ] {
+        let read = |run: &Path| fs::read(run.join(file)).unwrap_or_else(|_| panic!("{file}"));
+        assert!(read(&whole) == read(&broken), "{file} differs");
+    }
+}
+
+#[test]
+fn minutes_and_a_given_vocabulary_are_kept_to() {
+    let dir = tempfile::tempdir().expect("a folder");
+    let dir = dir.path();
+    corpus(dir);
+    let train = ["data", "tokenizer", "train", "texts", "--vocab-size", "70", "--out", "vocab.txt"];
+    run(dir, &train);
+    let asked = ["pretrain", "texts", "--size", "tiny", "--vocab", "vocab.txt", "--longest", "24"];
+    let more = ["--batch", "4", "--held-out", "10", "--objective", "mlm", "--minutes", "0.03"];
+    let folder = run_folder(dir, &run(dir, &[&asked[..], &more].concat()));
+    let found = result(&folder);
+    // A masked language model has nothing to tell of replaced tokens.
+    assert_eq!(metrics(&found), ["loss at masked tokens", "masked tokens right"]);
+    let given = fs::read_to_string(dir.join("vocab.txt")).expect("a vocabulary");
+    let kept = fs::read_to_string(folder.join("seed-1/pre-trained/hub/vocab.txt"));
+    assert_eq!(kept.expect("a vocabulary").trim(), given.trim());
+    assert!(!folder.join("seed-1/pre-trained/hub-generator").exists());
+    let plan: (u64, f64) = serde_json::from_str(
+        &fs::read_to_string(folder.join("seed-1/pre-trained/plan.json")).expect("a plan"),
+    )
+    .expect("steps and seconds");
+    assert!((10..10_000).contains(&plan.0), "{plan:?}");
+    let note = "of the 10000 that were asked for at most fit into 0.03 minutes";
+    assert!(found["notes"].to_string().contains(note), "{}", found["notes"]);
+}
+
+#[test]
+fn what_cannot_be_learned_from_is_refused_with_a_way_out() {
+    let dir = tempfile::tempdir().expect("a folder");
+    let dir = dir.path();
+    corpus(dir);
+    let error = refused(dir, &["pretrain", "nowhere"]);
+    assert!(error.contains("nowhere") && error.contains("name a file"), "{error}");
+    // A book without blank lines is one document, and nothing of it can be held out.
+    fs::create_dir(dir.join("book")).expect("a folder");
+    let book: Vec<String> = (0..40).map(document).collect();
+    fs::write(dir.join("book/a.txt"), book.join("\n")).expect("written");
+    let of = |texts, more: &[&'static str]| {
+        [&["pretrain", texts], &SMALL[..], &["--steps", "5"], more].concat()
+    };
+    let error = refused(dir, &of("book", &[]));
+    assert!(error.contains("of 1 documents one in 10") && error.contains("--boundary"), "{error}");
+    let lines = run_folder(dir, &run(dir, &of("book", &["--boundary", "line", "--fresh"])));
+    assert!(result(&lines)["data"].as_str().expect("words").starts_with("40 documents"));
+    // What cannot be read is named with its line, or left out and counted.
+    let bad = [document(1).as_bytes(), b"\n\nbroken \xff\xfe text\n\n"].concat();
+    fs::write(dir.join("texts/c.txt"), bad).expect("written");
+    let error = refused(dir, &of("texts", &[]));
+    assert!(error.contains("c.txt line 3") && error.contains("--skip-bad"), "{error}");
+    let skipped = run_folder(dir, &run(dir, &of("texts", &["--skip-bad"])));
+    let notes = result(&skipped)["notes"].to_string();
+    assert!(notes.contains("Left out 1 times of the texts: "), "{notes}");
+    // A vocabulary of another network.
+    fs::write(dir.join("vocab.txt"), "[PAD]\n[UNK]\nfilm\n").expect("written");
+    let error = refused(dir, &["pretrain", "texts", "--vocab", "vocab.txt"]);
+    assert!(error.contains("vocab.txt") && error.contains("[CLS]"), "{error}");
+    for (option, value) in [("--minutes", "0"), ("--held-out", "1"), ("--size", "smal")] {
+        let error = refused(dir, &["pretrain", "texts", option, value]);
+        assert!(error.contains(option), "{error}");
+    }
+}
