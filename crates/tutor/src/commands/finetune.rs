@@ -63,7 +63,7 @@ pub(crate) enum Task {
 #[derive(clap::Args)]
 pub(crate) struct Common {
     /// The network to start from, BERT or ELECTRA with its tokenizer: a folder of the Hugging Face
-    /// hub, a name in its cache, or a run of `tutor run electra`.
+    /// hub, a name in its cache, or a run of `tutor pretrain` or `tutor run electra`.
     #[arg(long, value_name = "DIR|NAME")]
     weights: String,
     /// How many seeds: 1, 2, ... N.

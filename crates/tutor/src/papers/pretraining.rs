@@ -1,6 +1,6 @@
-//! Pre-training on one's own files: ELECTRA, its ablations or a masked language model, in a published
-//! size or another. What is kept lies in a folder as published networks have it, for `tutor
-//! finetune`, `tutor fit --text`, `tutor show replaced` and other programs.
+//! Pre-training on one's own files: ELECTRA, its ablations or a masked language model, in a
+//! published size or another. What is kept lies in a folder as published networks have it, for
+//! `tutor finetune`, `tutor fit --text`, `tutor show replaced` and other programs.
 //!
 //! `tutor pretrain` writes the recipe ([`plan`]).
 
@@ -43,7 +43,7 @@ fn read(head: Head, own: &Table) -> Result<Box<dyn Experiment>> {
         pretraining::of_made_vocabulary(own, &mut recipe.pretrain, tokens)?;
     }
     recipe.check(&head.name)?;
-    head.check_expectations(&[(seed::FOLDER.to_owned(), None)])?;
+    head.check_expectations(&[(recipe.row(), None)])?;
     Ok(Box::new(OwnPretraining { head, recipe, corpus: None }))
 }
 
@@ -81,7 +81,7 @@ impl Experiment for OwnPretraining {
         let mut result = summary::result((&self.head, recipe), run, &about, &outcomes)?;
         let left_out = |(why, count)| format!("Left out {count} times of the texts: {why}.");
         result.notes.extend(read.skipped.iter().map(left_out));
-        Ok(Findings { result, sections: summary::sections(&outcomes) })
+        Ok(Findings { result, sections: summary::sections(recipe, &outcomes) })
     }
 }
 

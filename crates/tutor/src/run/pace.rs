@@ -82,6 +82,18 @@ pub(crate) fn plan(dir: &Path, (span, pace): (Span, f64), most: u64) -> Result<(
     })
 }
 
+/// What should be known of a training that had no time for the steps that were planned; nothing of
+/// one that had.
+pub(crate) fn cut_short(name: &str, (steps, planned): (u64, u64), seconds: f64) -> Option<String> {
+    (steps < planned).then(|| {
+        format!(
+            "{name} was ended by its time after {steps} of {planned} steps, {seconds:.0} s: steps \
+             took longer than when they were measured, and the learning rate did not come down to \
+             its end"
+        )
+    })
+}
+
 /// Removes a folder, if it is there.
 pub(crate) fn remove(dir: &Path) -> Result<()> {
     match std::fs::remove_dir_all(dir) {

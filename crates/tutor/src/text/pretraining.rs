@@ -33,6 +33,9 @@ use crate::run::stage::{Batches, Stage, Task, Trained};
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub(crate) struct Pretraining {
     pub(crate) steps: u64,
+    /// The steps that its time was to suffice for.
+    #[serde(default)]
+    pub(crate) planned: u64,
     /// Operations, as ELECTRA's code counts them.
     pub(crate) flops: f64,
     /// Trainable numbers of all networks, and of the encoder that is kept.
@@ -127,6 +130,7 @@ pub(crate) fn run(
         let steps = cost.samples / setting.train.batch as u64;
         Ok(Pretraining {
             steps,
+            planned: setting.train.steps,
             flops: a_step * steps as f64,
             parameters: [params.count() as u64, kept],
             metrics: held_out.metrics().into_iter().map(|(n, v)| (n.to_owned(), v)).collect(),

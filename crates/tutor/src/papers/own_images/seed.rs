@@ -22,6 +22,7 @@ use crate::run::cost::StageCost;
 use crate::run::files;
 use crate::run::lists::{self, Unlabeled};
 use crate::run::measured::{Measured, MeasuredOn, Seen};
+use crate::run::pace::cut_short;
 use crate::run::seeds::SeedRun;
 use crate::run::trial::{Choice, LABELS_ALONE, Trial};
 
@@ -182,12 +183,8 @@ fn find(
             let took = trained.cost.seconds / trained.steps as f64;
             slower = (took / pace[name]).clamp(1.0, 2.0);
         }
-        if trained.steps < trained.planned {
-            let note = format!(
-                "{name} was ended by its time after {} of {} steps, {:.0} s: steps took longer than \
-                 when they were measured, and the learning rate did not come down to its end",
-                trained.steps, trained.planned, trained.cost.seconds
-            );
+        let steps = (trained.steps, trained.planned);
+        if let Some(note) = cut_short(name, steps, trained.cost.seconds) {
             run.say(&note);
             notes.push(note);
         }

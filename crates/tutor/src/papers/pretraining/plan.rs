@@ -136,7 +136,7 @@ fn lines(recipe: &Recipe, (size, files): (&str, usize)) -> Vec<String> {
     let what = match nets.task {
         Task::Electra => "replaced-token detection".to_owned(),
         Task::Mlm => "a masked language model".to_owned(),
-        other => Value::try_from(other).map_or_else(|_| String::new(), |name| name.to_string()),
+        _ => recipe.row(),
     };
     let longest = recipe.sequences.longest;
     let a_step = flops::sequence(nets, longest) * train.batch as f64;

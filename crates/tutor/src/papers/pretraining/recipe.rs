@@ -8,6 +8,7 @@ use data_pipeline::text::read::{Boundary, OnBadInput, ReadOptions};
 use data_pipeline::text::{Casing, Masking};
 use electra::pretrain::PretrainConfig;
 use serde::{Deserialize, Serialize};
+use toml::Value;
 use torch::precision::Precision;
 use train::{Cadence, TrainConfig};
 
@@ -109,6 +110,14 @@ impl Vocabulary {
 }
 
 impl Recipe {
+    /// What is learned: what reports call it, and the folder of the training in that of its seed.
+    pub(super) fn row(&self) -> String {
+        match Value::try_from(self.pretrain.task) {
+            Ok(Value::String(name)) => name,
+            other => unreachable!("a task is a word in a recipe: {other:?}"),
+        }
+    }
+
     /// Names everything that cannot work; `name` is the recipe's.
     pub(super) fn check(&self, name: &str) -> Result<()> {
         let mut faults = Faults::default();

@@ -9,9 +9,6 @@ use crate::run::seeds::SeedRun;
 use crate::text::pretraining::{self, Pretraining, Setting};
 use crate::text::tokens::Tokens;
 
-/// The folder of the training in that of its seed, and what reports call it.
-pub(super) const FOLDER: &str = "pre-trained";
-
 /// What a seed found.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub(super) struct Outcome {
@@ -31,8 +28,9 @@ pub(super) fn run(recipe: &Recipe, tokens: &Tokens, run: &mut SeedRun<'_, '_>) -
         seconds: None,
         begin: None,
     };
-    let dir = run.dir.join(FOLDER);
-    let named = (FOLDER, &*dir);
+    let name = recipe.row();
+    let dir = run.dir.join(&name);
+    let named = (&*name, &*dir);
     let (net, pretraining) = match recipe.minutes {
         None => pretraining::run(&setting, named, tokens, run)?,
         Some(minutes) => {

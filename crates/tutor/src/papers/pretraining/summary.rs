@@ -5,9 +5,10 @@ use metrics::Better;
 use report::{Row, RunResult, Section};
 
 use super::recipe::Recipe;
-use super::seed::{FOLDER, Outcome};
+use super::seed::Outcome;
 use crate::recipe::head::Head;
 use crate::run::cost::StageCost;
+use crate::run::pace::cut_short;
 use crate::run::result::frame;
 use crate::run::seeds::Run;
 use crate::text::pretraining::{AREA, MASKED_LOSS};
@@ -32,6 +33,7 @@ pub(super) fn result(
 ) -> Result<RunResult> {
     let cost = StageCost::sum(outcomes.iter().map(|outcome| outcome.pretraining.cost));
     let mut result = frame(head, run, about, cost, "sequences");
+    let row = recipe.row();
     for (metric, words) in METRICS {
         let of_seed = |outcome: &Outcome| outcome.pretraining.metric(metric);
         // An objective without a discriminator has none of its metrics.
@@ -40,17 +42,20 @@ pub(super) fn result(
             continue;
         };
         let better = if metric == MASKED_LOSS { Better::Lower } else { Better::Higher };
-        let row = Row::new(FOLDER, words, per_seed)?.unit("").better(better);
-        result.rows.push(row.group("Held-out text"));
+        let line = Row::new(&row, words, per_seed)?.unit("").better(better);
+        result.rows.push(line.group("Held-out text"));
     }
     let first = outcomes.first().context("a run has at least one seed")?;
     if let Some(minutes) = recipe.minutes {
-        let most = recipe.train.steps;
+        let (planned, most) = (first.pretraining.planned, recipe.train.steps);
         result.notes.push(format!(
-            "{} steps of the {most} that were asked for at most fit into {minutes} minutes; the \
-             learning rate came down to its end with them.",
-            first.pretraining.steps
+            "{planned} steps, of {most} at most, were to fit into {minutes} minutes: the learning rate \
+             comes down to its end with them."
         ));
+    }
+    for found in outcomes.iter().map(|outcome| &outcome.pretraining) {
+        let note = cut_short(&row, (found.steps, found.planned), found.cost.seconds);
+        result.notes.extend(note);
     }
     result.notes.push(
         "Held-out documents are those of the same files that were not learned from. Losses of \
@@ -61,7 +66,8 @@ pub(super) fn result(
 }
 
 /// The parts of the report.
-pub(super) fn sections(outcomes: &[Outcome]) -> Vec<Section> {
-    let rows: Vec<_> = outcomes.first().iter().map(|one| (FOLDER, &one.pretraining)).collect();
+pub(super) fn sections(recipe: &Recipe, outcomes: &[Outcome]) -> Vec<Section> {
+    let row = recipe.row();
+    let rows: Vec<_> = outcomes.first().iter().map(|one| (&*row, &one.pretraining)).collect();
     pretraining_sections::all(&rows, outcomes.iter().map(|outcome| &outcome.pretraining))
 }
