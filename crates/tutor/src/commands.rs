@@ -26,6 +26,7 @@ pub(crate) mod serve;
 pub(crate) mod show;
 mod skipped;
 mod tally;
+mod text_tables;
 pub(crate) mod weights;
 mod which;
 mod whom;

@@ -220,6 +220,10 @@ impl OwnTexts {
         }
         let read = documents.tally();
         tally.lines += read.lines;
+        let blank = read.lines - read.documents - read.skipped.values().sum::<u64>();
+        if blank > 0 {
+            *tally.skipped.entry("a line without text".to_owned()).or_default() += blank;
+        }
         for (reason, count) in &read.skipped {
             *tally.skipped.entry(reason.clone()).or_default() += count;
         }

@@ -10,7 +10,9 @@ use metrics::stats;
 
 use super::precision::Precision;
 use super::ranges;
+use super::skipped::skipped_by;
 use super::tally::Tally;
+use super::text_tables::TextTables;
 use super::which::Choice;
 use crate::images::checkpoint;
 use crate::run::experiment::{Answer, Predictor};
@@ -44,6 +46,12 @@ pub(crate) struct Args {
     #[command(flatten)]
     choice: Choice,
     #[command(flatten)]
+    tables: TextTables,
+    /// The column of labels, for classifiers of texts; that of the run by default, else looked for
+    /// by the usual names.
+    #[arg(long, value_name = "NAME")]
+    label_column: Option<String>,
+    #[command(flatten)]
     precision: Precision,
     /// Measures robustness too: accuracy under ImageNet-C's corruptions, and how often the answer
     /// flips along ImageNet-P's sequences, made of the images at the size that the network sees.
@@ -58,7 +66,14 @@ pub(crate) struct Args {
 }
 
 pub(crate) fn run(args: &Args) -> Result<()> {
-    let (samples, networks) = args.load()?;
+    evaluate(args).map_err(|error| skipped_by("--skip-bad", error))
+}
+
+fn evaluate(args: &Args) -> Result<()> {
+    let (samples, mut networks) = args.load()?;
+    for (network, _) in &mut networks {
+        args.tables.bring(&mut **network, args.label_column.as_deref())?;
+    }
     let mut scored = Vec::new();
     for (network, about) in &networks {
         scored.push(score(&**network, about, samples)?);

@@ -10,7 +10,9 @@ use indicatif::{ProgressBar, ProgressStyle};
 
 use super::precision::Precision;
 use super::ranges;
+use super::skipped::skipped_by;
 use super::tally::Tally;
+use super::text_tables::TextTables;
 use super::which::Which;
 use crate::run::experiment::Answer;
 use crate::run::note::note;
@@ -37,10 +39,16 @@ pub(crate) struct Args {
     #[arg(long, value_name = "P", value_parser = ranges::share)]
     threshold: Option<f64>,
     #[command(flatten)]
+    tables: TextTables,
+    #[command(flatten)]
     precision: Precision,
 }
 
 pub(crate) fn run(args: &Args) -> Result<()> {
+    predict(args).map_err(|error| skipped_by("--skip-bad", error))
+}
+
+fn predict(args: &Args) -> Result<()> {
     let threshold = args.threshold.map(|least| least as f32);
     let out = super::out_file(args.out.as_deref(), "labels.csv")?;
     let Some(format) = Format::of(&out) else {
@@ -48,6 +56,7 @@ pub(crate) fn run(args: &Args) -> Result<()> {
     };
     let (mut predictor, mut about) = args.which.load()?;
     args.precision.bring(&mut *predictor)?;
+    args.tables.bring(&mut *predictor, None)?;
     about += args.precision.told();
     let shown = predictor.open(&args.samples, false)?;
     shown.notes().iter().for_each(|text| note(text));

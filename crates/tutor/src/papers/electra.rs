@@ -45,6 +45,8 @@ fn read(mut head: Head, own: &Table) -> Result<Box<dyn Experiment>> {
             let name = move |row: &str| measure.named(row);
             recipe.rows.iter().map(move |r| (name(&r.name), r.against.as_deref().map(name)))
         })
+        // What is said of a pre-training itself bears the row's name.
+        .chain(recipe.rows.iter().map(|row| (row.name.clone(), None)))
         .collect();
     head.check_expectations(&rows)?;
     Ok(Box::new(Electra { head, recipe, texts: None, labeled: Vec::new() }))

@@ -75,6 +75,16 @@ pub(crate) struct Findings {
     pub(crate) sections: Vec<Section>,
 }
 
+/// How tables of texts are read, where it is asked for.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Reading {
+    /// The column of texts, or the two of pairs.
+    pub(crate) text: Vec<String>,
+    pub(crate) label: Option<String>,
+    /// Whether rows that cannot be read are left out and counted.
+    pub(crate) skip_bad: bool,
+}
+
 /// A trained network with all that is needed to show it something new.
 pub(crate) trait Predictor {
     /// Which network of which row it is, in words.
@@ -86,6 +96,15 @@ pub(crate) trait Predictor {
     /// Brings samples to this width and height before they are shown to it.
     fn resize(&mut self, _size: (u32, u32)) -> Result<()> {
         bail!("--size: {} is not shown images", self.about())
+    }
+
+    /// Reads tables of texts as it is asked from now on.
+    fn read_tables(&mut self, _how: &Reading) -> Result<()> {
+        bail!(
+            "--text-column, --label-column and --skip-bad are for tables of texts, and {} is shown \
+             images: leave them out",
+            self.about()
+        )
     }
 
     /// Computes in bfloat16 from now on.

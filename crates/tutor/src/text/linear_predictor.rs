@@ -13,7 +13,7 @@ use data_pipeline::text::Texts;
 use super::linear::Linear;
 use super::predictor::Columns;
 use super::shown::OpenTexts;
-use crate::run::experiment::{Predictor, Shown};
+use crate::run::experiment::{Predictor, Reading, Shown};
 
 /// A linear classifier of texts.
 pub(crate) struct LinearPredictor {
@@ -44,6 +44,11 @@ impl Predictor for LinearPredictor {
 
     fn classes(&self) -> &[String] {
         &self.classes
+    }
+
+    fn read_tables(&mut self, how: &Reading) -> Result<()> {
+        let pairs = self.columns.pair.is_some();
+        self.columns.change(how, Some(pairs))
     }
 
     fn identity(&self) -> Result<String> {

@@ -22,7 +22,7 @@ use torch::{Device, store};
 
 use super::classifier::TextClassifier;
 use super::shown::OpenTexts;
-use crate::run::experiment::{Predictor, Shown, gains_by_bfloat16, numbers_of};
+use crate::run::experiment::{Predictor, Reading, Shown, gains_by_bfloat16, numbers_of};
 use crate::run::files;
 use crate::run::stage::Trained;
 
@@ -37,6 +37,32 @@ pub(crate) struct Columns {
 }
 
 impl Columns {
+    /// Reads as it is asked where something is asked; `pairs` is whether the classifier judges two
+    /// texts together, where that is known.
+    pub(crate) fn change(&mut self, how: &Reading, pairs: Option<bool>) -> Result<()> {
+        match (&how.text[..], pairs) {
+            ([], _) => {}
+            ([text], None | Some(false)) => (self.text, self.pair) = (Some(text.clone()), None),
+            ([text, pair], None | Some(true)) => {
+                (self.text, self.pair) = (Some(text.clone()), Some(pair.clone()));
+            }
+            (named, Some(true)) => {
+                bail!(
+                    "--text-column: pairs are judged, which have two columns, not {}",
+                    named.len()
+                )
+            }
+            (named, _) => bail!("--text-column: texts have one column, not {}", named.len()),
+        }
+        if how.label.is_some() {
+            self.label.clone_from(&how.label);
+        }
+        if how.skip_bad {
+            self.on_bad = OnBadInput::Skip;
+        }
+        Ok(())
+    }
+
     /// A reader of a table of labelled texts; labels must be among `classes`, where they are given.
     pub(crate) fn labeled(&self, path: &Path, classes: Option<Vec<String>>) -> Result<OwnTexts> {
         let reader = OwnTexts { label: self.label.clone(), classes, ..self.reader() };
@@ -179,6 +205,13 @@ impl Predictor for TextPredictor {
 
     fn classes(&self) -> &[String] {
         &self.0.kept.classes
+    }
+
+    fn read_tables(&mut self, how: &Reading) -> Result<()> {
+        let Parts { columns, by_name, .. } = &mut self.0;
+        // Folders of the hub do not say whether they judge pairs.
+        let pairs = (!*by_name).then_some(columns.pair.is_some());
+        columns.change(how, pairs)
     }
 
     fn use_bfloat16(&mut self) -> Result<()> {

@@ -1,8 +1,10 @@
 //! What a report says of pre-trainings: what each took, how well it does on held-out text, and how
 //! it went.
 
+use anyhow::Result;
 use electra::flops;
-use report::{Block, Curves, Section, Table};
+use metrics::Better;
+use report::{Block, Curves, Row, Section, Table};
 
 use super::pretraining::{self, AREA, MASKED_LOSS, Pretraining};
 
@@ -76,6 +78,26 @@ pub(crate) const METRICS: [(&str, &str); 7] = [
     (AREA, "area under the curve"),
 ];
 
+/// Rows of a result: of each of these metrics, what the pre-training of `name` reached, seed by
+/// seed. An objective without a discriminator has none of its metrics.
+pub(crate) fn rows<'a>(
+    name: &str,
+    seeds: impl Iterator<Item = &'a Pretraining> + Clone,
+    metrics: &[&str],
+) -> Result<Vec<Row>> {
+    let mut rows = Vec::new();
+    for (metric, words) in METRICS.iter().filter(|(metric, _)| metrics.contains(metric)) {
+        let per_seed: Option<Vec<f64>> = seeds.clone().map(|found| found.metric(metric)).collect();
+        let Some(per_seed) = per_seed.filter(|values| values.iter().all(|x| x.is_finite())) else {
+            continue;
+        };
+        let better = if *metric == MASKED_LOSS { Better::Lower } else { Better::Higher };
+        let row = Row::new(name, *words, per_seed)?.unit("").better(better);
+        rows.push(row.group("Pre-training on held-out text"));
+    }
+    Ok(rows)
+}
+
 fn held_out(rows: &[(&str, &Pretraining)]) -> Section {
     let header = std::iter::once("row").chain(METRICS.iter().map(|(_, words)| *words));
     let mut table = Table::new(header);
@@ -108,8 +130,7 @@ fn curves<'a>(
     if curves.is_empty() {
         return None;
     }
-    let better =
-        if metric == MASKED_LOSS { metrics::Better::Lower } else { metrics::Better::Higher };
+    let better = if metric == MASKED_LOSS { Better::Lower } else { Better::Higher };
     let curves = Curves { note: Some(note.to_owned()), better, ..Curves::new(title, "", curves) };
     Some(Section::new(id, title).with(Block::Curves(curves)))
 }

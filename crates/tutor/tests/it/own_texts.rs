@@ -106,6 +106,25 @@ fn tables_become_a_classifier_and_its_report() {
         error.contains("name a network by --model") && !dir.join("half.csv.part").exists(),
         "{error}"
     );
+    // What cannot be read ends it, or is left out where that is asked for.
+    let bad = "y,t\ngood,The film was fine.\ngood,\nbad,The cast was dull.\nawful,Cold.\n";
+    fs::write(dir.join("bad.csv"), bad).expect("written");
+    let predict = ["predict", run_path, "bad.csv", "--out", "bad-labels.csv"];
+    let error = refused(dir, &predict);
+    assert!(error.contains("bad.csv line 3") && error.contains("--skip-bad"), "{error}");
+    let skipped = call(dir, &[&predict[..], &["--skip-bad"]].concat());
+    assert!(skipped.err.contains("left out: a row without text (1 times)"), "{}", skipped.err);
+    assert!(skipped.out.contains("3 texts labelled"), "{}", skipped.out);
+    let error = refused(dir, &["eval", run_path, "bad.csv"]);
+    assert!(error.contains("--skip-bad"), "{error}");
+    let scored = run(dir, &["eval", run_path, "bad.csv", "--skip-bad"]);
+    assert!(scored.contains("of 2 texts"), "{scored}");
+    let error =
+        refused(dir, &["predict", run_path, "bad.csv", "--text-column", "a", "--text-column", "b"]);
+    assert!(error.contains("texts have one column, not 2"), "{error}");
+    fs::write(dir.join("blank.txt"), "A fine film.\n\n\nA dull one.\n").expect("written");
+    let blank = call(dir, &["predict", run_path, "blank.txt", "--out", "blank.csv"]);
+    assert!(blank.err.contains("a line without text (2 times)"), "{}", blank.err);
     // Damaged files are told.
     fs::write(folder.join(format!("seed-1/{row}/terms.json")), "{").expect("written");
     let error = refused(dir, &["eval", run_path, "test.csv"]);
@@ -158,6 +177,11 @@ fn a_net_of_a_run_is_read_by_others_and_starts_other_runs() {
     let line =
         |text: &str| text.lines().find(|line| line.starts_with("accuracy")).map(str::to_owned);
     assert_eq!(line(&published), line(&scored), "classes are compared by name");
+    // The folder does not say which columns there were.
+    let error = refused(dir, &["eval", "--weights", "hub", "test.csv"]);
+    assert!(error.contains("--text-column"), "{error}");
+    let named = ["eval", "--weights", "hub", "test.csv", "--text-column", "t"];
+    assert_eq!(line(&run(dir, &[&named[..], &["--label-column", "y"]].concat())), line(&scored));
     let nameless = config.replace("\"good\"", "\"LABEL_1\"").replace("\"bad\"", "\"LABEL_0\"");
     fs::write(dir.join("hub/config.json"), nameless).expect("written");
     let error = refused(dir, &["eval", "--weights", "hub", "other.csv"]);

@@ -11,6 +11,8 @@ use crate::run::cost::StageCost;
 use crate::run::result::{compared, frame};
 use crate::run::scores::Paired;
 use crate::run::seeds::Run;
+use crate::text::pretraining::{AREA, MASKED_LOSS};
+use crate::text::pretraining_sections;
 
 pub(super) const METRIC: &str = "test accuracy";
 
@@ -44,6 +46,13 @@ pub(super) fn result(
             let examples = row.finetunings[j].scores.len() as u64;
             let line = Row::new(measure.named(&row.name), METRIC, per_seed)?;
             result.rows.push(line.group("Classifiers").examples(examples));
+        }
+    }
+    for (i, row) in first.iter().enumerate() {
+        if row.pretraining.is_some() {
+            let seeds = outcomes.iter().filter_map(|rows| rows[i].pretraining.as_ref());
+            let found = pretraining_sections::rows(&row.name, seeds, &[MASKED_LOSS, AREA])?;
+            result.rows.extend(found);
         }
     }
     let mut comparisons = Vec::new();

@@ -66,10 +66,13 @@ pub(crate) fn plan(given: &Given) -> Result<Proposal> {
             (task.name().to_lowercase(), epochs, TaskConfig::Glue(config))
         }
         GivenTask::Squad { train, test } => {
+            let (longest, usual) = (longest(512), Windows::default());
+            // A network of few positions has room for a paragraph beside the question, too.
+            let [stride, question] = [usual.stride, usual.question].map(|n| n.min(longest / 2));
             let config = SquadConfig {
                 train: train.clone(),
                 test: test.clone(),
-                windows: Windows { longest: longest(512), ..Windows::default() },
+                windows: Windows { longest, stride: stride.max(1), question },
                 beam: 20,
                 longest_answer: 30,
                 answerable_weight: 0.5,

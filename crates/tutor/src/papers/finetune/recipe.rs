@@ -196,7 +196,8 @@ impl TaskConfig {
                 if question > longest || longest - question < 4 {
                     let fault = format!(
                         "is {longest} and leaves no room for a paragraph beside questions of \
-                         {question}"
+                         {question} tokens: more tokens (--longest), or a smaller \
+                         task.windows.question"
                     );
                     faults.add("task.windows.longest", fault);
                 }

@@ -1,8 +1,7 @@
 //! From what the seeds found to the report.
 
 use anyhow::{Context, Result};
-use metrics::Better;
-use report::{Row, RunResult, Section};
+use report::{RunResult, Section};
 
 use super::recipe::Recipe;
 use super::seed::Outcome;
@@ -34,17 +33,8 @@ pub(super) fn result(
     let cost = StageCost::sum(outcomes.iter().map(|outcome| outcome.pretraining.cost));
     let mut result = frame(head, run, about, cost, "sequences");
     let row = recipe.row();
-    for (metric, words) in METRICS {
-        let of_seed = |outcome: &Outcome| outcome.pretraining.metric(metric);
-        // An objective without a discriminator has none of its metrics.
-        let per_seed: Option<Vec<f64>> = outcomes.iter().map(of_seed).collect();
-        let Some(per_seed) = per_seed.filter(|values| values.iter().all(|x| x.is_finite())) else {
-            continue;
-        };
-        let better = if metric == MASKED_LOSS { Better::Lower } else { Better::Higher };
-        let line = Row::new(&row, words, per_seed)?.unit("").better(better);
-        result.rows.push(line.group("Held-out text"));
-    }
+    let seeds = outcomes.iter().map(|outcome| &outcome.pretraining);
+    result.rows = pretraining_sections::rows(&row, seeds, &METRICS.map(|(metric, _)| metric))?;
     let first = outcomes.first().context("a run has at least one seed")?;
     if let Some(minutes) = recipe.minutes {
         let (planned, most) = (first.pretraining.planned, recipe.train.steps);

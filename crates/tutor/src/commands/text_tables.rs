@@ -1,0 +1,29 @@
+//! How tables of texts are read that a trained network is shown.
+
+use anyhow::Result;
+
+use crate::run::experiment::{Predictor, Reading};
+
+/// How tables of texts are read.
+#[derive(Clone, clap::Args)]
+pub(super) struct TextTables {
+    /// The column of texts, for classifiers of texts; given twice, the two columns of pairs. Those
+    /// of the run by default, else looked for by the usual names.
+    #[arg(long, value_name = "NAME")]
+    text_column: Vec<String>,
+    /// Leave out rows of texts that cannot be read, and count them.
+    #[arg(long)]
+    skip_bad: bool,
+}
+
+impl TextTables {
+    /// Brings a network to it, and to a column of labels where one is named.
+    pub(super) fn bring(&self, network: &mut dyn Predictor, label: Option<&str>) -> Result<()> {
+        let how = Reading {
+            text: self.text_column.clone(),
+            label: label.map(str::to_owned),
+            skip_bad: self.skip_bad,
+        };
+        if how == Reading::default() { Ok(()) } else { network.read_tables(&how) }
+    }
+}
