@@ -47,8 +47,8 @@ pub(crate) struct Args {
     choice: Choice,
     #[command(flatten)]
     tables: TextTables,
-    /// The column of labels, for classifiers of texts; that of the run by default, else looked for
-    /// by the usual names.
+    /// The column of labels, for classifiers of texts; that of the run by default, looked for by
+    /// the usual names where there is no run.
     #[arg(long, value_name = "NAME")]
     label_column: Option<String>,
     #[command(flatten)]

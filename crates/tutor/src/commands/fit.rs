@@ -47,8 +47,8 @@ pub(crate) struct Data {
     #[arg(long, value_name = "PATH")]
     validation: Option<PathBuf>,
     /// Published weights to start from: a file, a repository in the Hugging Face cache, or a name
-    /// of `tutor weights list`. For texts, a folder of the Hugging Face hub (BERT or ELECTRA) with
-    /// its tokenizer.
+    /// of `tutor weights list`. For texts, a run of `tutor pretrain`, or a folder of the Hugging
+    /// Face hub (BERT or ELECTRA) with its tokenizer.
     #[arg(long, value_name = "FILE|NAME")]
     weights: Option<String>,
     /// The net of the weights by its name in timm, where they do not say it.

@@ -174,9 +174,18 @@ fn pretrain(args: &Args) -> Result<()> {
     let options = Options { quick: false, data: None, device, out: &args.out, fresh: args.fresh };
     let (result, page) = driver::run(&mut *experiment, &options)?;
     let dir = page.parent().unwrap_or(&args.out).display();
+    // Of several seeds the first one is as good as any.
+    let net = match args.texts.seeds {
+        1 => dir.to_string(),
+        _ => {
+            let objective = args.texts.objective.to_possible_value();
+            let objective = objective.as_ref().map_or("", |value| value.get_name());
+            format!("{dir}/seed-1/{objective}/hub")
+        }
+    };
     super::say(&format!(
-        "{}\nstart from it: tutor fit --text TABLE --weights {dir}, or tutor finetune ... --weights \
-         {dir}\nchange and run again: tutor run {dir}/recipe.toml\nreport: {}",
+        "{}\nstart from it: tutor fit --text TABLE --weights {net}, or tutor finetune ... --weights \
+         {net}\nchange and run again: tutor run {dir}/recipe.toml\nreport: {}",
         report::terminal(&result),
         page.display()
     ))

@@ -8,7 +8,7 @@ use crate::run::experiment::{Predictor, Reading};
 #[derive(Clone, clap::Args)]
 pub(super) struct TextTables {
     /// The column of texts, for classifiers of texts; given twice, the two columns of pairs. Those
-    /// of the run by default, else looked for by the usual names.
+    /// of the run by default; looked for by the usual names where there is no run.
     #[arg(long, value_name = "NAME")]
     text_column: Vec<String>,
     /// Leave out rows of texts that cannot be read, and count them.

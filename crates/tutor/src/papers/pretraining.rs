@@ -77,7 +77,13 @@ impl Experiment for OwnPretraining {
         let recipe = &self.recipe;
         let (tokens, read) = self.tokens(&run.dir.join("text"))?;
         let about = self.about(&tokens, &read);
-        let outcomes = run.each_seed(|one| seed::run(recipe, &tokens, one), summary::line)?;
+        let mut nets = recipe.pretrain.clone();
+        if let Vocabulary::Made { .. } = recipe.vocabulary {
+            // Texts may have fewer pieces than were asked for.
+            nets.encoder.vocabulary = tokens.tokenizer.size() as i64;
+        }
+        let outcomes =
+            run.each_seed(|one| seed::run(recipe, &nets, &tokens, one), summary::line)?;
         let mut result = summary::result((&self.head, recipe), run, &about, &outcomes)?;
         let left_out = |(why, count)| format!("Left out {count} times of the texts: {why}.");
         result.notes.extend(read.skipped.iter().map(left_out));
@@ -111,9 +117,7 @@ impl OwnPretraining {
                 note(&format!("tokens: {read:.0} MB of text read, {made:.1} million tokens made"));
             }
         };
-        let made = Tokens::of_files(&files, dir, making, progress)?;
-        made.0.tokenizer.check_fits(recipe.pretrain.encoder.vocabulary as usize)?;
-        Ok(made)
+        Tokens::of_files(&files, dir, making, progress)
     }
 
     /// What is learned from, in words.

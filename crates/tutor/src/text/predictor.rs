@@ -34,6 +34,8 @@ pub(crate) struct Columns {
     pub(crate) pair: Option<String>,
     pub(crate) label: Option<String>,
     pub(crate) on_bad: OnBadInput,
+    /// Whether the columns of texts were asked for, so that no others are looked for.
+    pub(crate) asked: bool,
 }
 
 impl Columns {
@@ -54,6 +56,7 @@ impl Columns {
             }
             (named, _) => bail!("--text-column: texts have one column, not {}", named.len()),
         }
+        self.asked = !how.text.is_empty();
         if how.label.is_some() {
             self.label.clone_from(&how.label);
         }
@@ -87,7 +90,8 @@ impl Columns {
         let mut reader = OwnTexts { classes: Some(classes.to_vec()), ..self.reader() };
         let path = [path.to_owned()];
         let read = reader.read(&path);
-        if read.is_err() && reader.pair.is_none() && reader.text.take().is_some() {
+        let others = !self.asked && reader.pair.is_none();
+        if read.is_err() && others && reader.text.take().is_some() {
             // The first error speaks of the column that was asked for.
             return reader.read(&path).or(read).map_err(Into::into);
         }

@@ -123,7 +123,7 @@ pub(crate) fn run(
     let (net, cost) = setting.train(dir, tokens, seeded, run.stage_beside(&title, beside))?;
     let found = files::once(&dir.join(FILE), || {
         let read = |metric| curve::read(dir, name, run.seed, metric);
-        let held_out = held_out(&net, setting, tokens, run.device, AT_THE_END)?;
+        let held_out = held_out(&net, setting, tokens, run.device, (AT_THE_END, interrupt::check))?;
         let params = net.tensors();
         let encoder = params.iter().filter(|p| p.name.starts_with("electra."));
         let kept = encoder.map(|p| p.tensor.numel() as u64).sum();
@@ -268,17 +268,18 @@ fn batch(setting: &Setting<'_>, tokens: &Tokens, packed: &Packed, device: Device
 const BATCH: usize = 64;
 
 /// Measures networks on the first `most` held-out sequences; what is masked is always the same.
+/// Calls `each` before each batch.
 fn held_out(
     net: &Pretrainer,
     setting: &Setting<'_>,
     tokens: &Tokens,
     device: Device,
-    most: usize,
+    (most, each): (usize, fn() -> Result<()>),
 ) -> Result<Totals> {
     let set = &tokens.held_out;
     let mut totals = Totals::default();
     for start in (0..set.len().min(most)).step_by(BATCH) {
-        interrupt::check()?;
+        each()?;
         let end = (start + BATCH).min(set.len()).min(most);
         let sequences = (start..end).map(|i| set.item(i)).collect::<Result<Vec<_>, _>>()?;
         let mut packed = Packed::of(&sequences);
@@ -338,7 +339,9 @@ impl Task for PretrainTask<'_> {
     }
 
     fn evaluate(&self, net: &mut Pretrainer, _: Progress) -> Result<Vec<Metric>> {
-        let totals = held_out(net, self.setting, self.tokens, self.seeded.device, ALONG)?;
+        // Short: the training itself looks whether it was told to stop, and writes a checkpoint.
+        let how = (ALONG, (|| Ok(())) as fn() -> Result<()>);
+        let totals = held_out(net, self.setting, self.tokens, self.seeded.device, how)?;
         let metric = |(name, value): (&str, f64)| match name {
             MASKED_LOSS | "disc_loss" => Metric::lower(name, "", value),
             _ => Metric::higher(name, "", value),

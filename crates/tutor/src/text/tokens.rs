@@ -3,7 +3,7 @@
 use std::path::Path;
 use std::sync::Arc;
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, ensure};
 use data_pipeline::text::pretrain::{BuildOptions, Built, Chosen, Segments, TokenShards, build};
 use data_pipeline::text::read::{Corpus, ReadOptions, Tally};
 use data_pipeline::text::{self, Casing, Packed, Tokenizer, VocabularySize, VocabularyTrainer};
@@ -11,7 +11,7 @@ use torch::Device;
 
 use super::texts::Document;
 use crate::recipe::faults::Faults;
-use crate::run::files;
+use crate::run::{files, pace};
 
 /// Running text in tokens.
 pub(crate) struct Tokens {
@@ -77,6 +77,7 @@ impl Tokens {
         making: Making,
         progress: impl FnMut(&Built),
     ) -> Result<(Self, Tally)> {
+        same_texts(from.corpus, dir)?;
         let learned = Chosen::AllButEvery(from.held_out);
         let folder = dir.join("vocabulary");
         if !folder.join("tokenizer.json").is_file() {
@@ -101,7 +102,7 @@ impl Tokens {
         let part = |name: &str, of| (from.corpus, of, dir.join(name));
         let (corpus, of, folder) = part("running", learned);
         let (running, built) = made((corpus, of), &tokenizer, &folder, making, progress)?;
-        let read = files::once(&dir.join("read.json"), || match built.read.documents {
+        let read = files::once(&dir.join(READ), || match built.read.documents {
             // An earlier process made the tokens, and was stopped before it noted this.
             0 => {
                 let mut documents = corpus.documents();
@@ -110,19 +111,46 @@ impl Tokens {
             }
             _ => Ok(built.read.clone()),
         })?;
+        let documents = read.documents;
+        ensure!(
+            documents > 1,
+            "the texts are one document, and nothing of it can be held out to measure on: let \
+             documents end elsewhere (--boundary line, text.boundary), or name more texts"
+        );
+        ensure!(
+            documents >= from.held_out,
+            "there are {documents} documents, of which one in {} is held out to measure on: hold \
+             out more, as --held-out {} (text.held_out), or let documents be shorter (--boundary \
+             line, text.boundary)",
+            from.held_out,
+            (documents / 10).max(2)
+        );
         let (corpus, of, folder) = part("held-out", Chosen::Every(from.held_out));
-        let (held_out, _) =
-            made((corpus, of), &tokenizer, &folder, making, |_| {}).with_context(|| {
-                format!(
-                    "of {} documents one in {} is held out to measure on, which is no text: hold \
-                     out more (--held-out N, text.held_out), or let documents be shorter \
-                     (--boundary line, text.boundary)",
-                    read.documents, from.held_out
-                )
-            })?;
+        let (held_out, _) = made((corpus, of), &tokenizer, &folder, making, |_| {})?;
         Ok((Self { tokenizer, running, held_out }, read))
     }
 }
+
+/// Refuses other texts than those that the tokens in `dir` were made of. Where not all were made
+/// yet, nothing was learned from them, and they are made anew.
+fn same_texts(corpus: &Corpus, dir: &Path) -> Result<()> {
+    let file = dir.join("texts.json");
+    let now = corpus.fingerprint()?.to_string();
+    let before: Option<String> = files::found_before(&file)?;
+    if before.as_ref().is_some_and(|before| *before != now) {
+        ensure!(
+            !dir.join(READ).is_file(),
+            "the texts are no longer those that this run began with (names, sizes and times of change \
+             of their files): put them back, or begin anew with --fresh"
+        );
+        pace::remove(dir)?;
+    }
+    files::make_folder(dir)?;
+    files::keep(&file, &now)
+}
+
+/// The file that says what was read; it is there when all tokens that are learned from are made.
+const READ: &str = "read.json";
 
 /// The tokens of the chosen documents, made in `folder` unless they are there.
 fn made(

@@ -119,9 +119,11 @@ fn tables_become_a_classifier_and_its_report() {
     assert!(error.contains("--skip-bad"), "{error}");
     let scored = run(dir, &["eval", run_path, "bad.csv", "--skip-bad"]);
     assert!(scored.contains("of 2 texts"), "{scored}");
-    let error =
-        refused(dir, &["predict", run_path, "bad.csv", "--text-column", "a", "--text-column", "b"]);
+    let none = ["predict", run_path, "bad.csv", "--out", "none.csv", "--text-column"];
+    let error = refused(dir, &[&none[..], &["a", "--text-column", "b"]].concat());
     assert!(error.contains("texts have one column, not 2"), "{error}");
+    let error = refused(dir, &[&none[..], &["nope"]].concat());
+    assert!(error.contains("nope"), "{error}");
     fs::write(dir.join("blank.txt"), "A fine film.\n\n\nA dull one.\n").expect("written");
     let blank = call(dir, &["predict", run_path, "blank.txt", "--out", "blank.csv"]);
     assert!(blank.err.contains("a line without text (2 times)"), "{}", blank.err);

@@ -2,10 +2,12 @@
 
 use std::fs;
 use std::path::Path;
+use std::process::Stdio;
+use std::time::Duration;
 
 use serde_json::Value;
 
-use crate::tutor::{call, killed, refused, result, run, run_folder};
+use crate::tutor::{call, command, killed, refused, result, run, run_folder};
 
 const SUBJECTS: [&str; 4] = ["The river", "A teacher", "The old house", "My neighbour"];
 const VERBS: [&str; 4] = ["carries", "remembers", "hides", "sells"];
@@ -30,11 +32,12 @@ fn corpus(dir: &Path) {
         .expect("written");
 }
 
+/// More tokens than these texts have pieces.
 const SMALL: [&str; 12] = [
     "--size",
     "tiny",
     "--vocab-size",
-    "90",
+    "300",
     "--longest",
     "24",
     "--batch",
@@ -96,6 +99,10 @@ fn files_become_networks_that_others_start_from() {
     fs::write(dir.join("tags.txt"), tags).expect("written");
     let tag = ["finetune", "tag", "--train", "tags.txt", "--test", "tags.txt", "--steps", "2"];
     run(dir, &[&tag[..], &["--seeds", "1", "--longest", "16", "--weights", run_path]].concat());
+    let labels = "label,text\na,The river.\nb,A teacher.\na,My neighbour.\nb,The old house.\n";
+    fs::write(dir.join("labels.csv"), labels).expect("written");
+    let fit = call(dir, &["check", "fit", "--text", "labels.csv", "--weights", run_path]);
+    assert!(fit.success && fit.out.contains("seed-1/electra/hub"), "{}", fit.err);
     // And its recipe is the same run again.
     let recipe = folder.join("recipe.toml");
     let again = run(dir, &["check", recipe.to_str().expect("UTF-8")]);
@@ -152,6 +159,34 @@ fn minutes_and_a_given_vocabulary_are_kept_to() {
 }
 
 #[test]
+fn texts_that_change_under_a_run_are_refused() {
+    let dir = tempfile::tempdir().expect("a folder");
+    let dir = dir.path();
+    // A run is named after the folder above `texts`.
+    let dir = &dir.join("mine");
+    fs::create_dir(dir).expect("a folder");
+    corpus(dir);
+    let long = pretrain(&["--steps", "100000"]);
+    let mut child = command(dir, &long).stderr(Stdio::null()).spawn().expect("started");
+    let runs = dir.join("runs/pretraining/mine");
+    let began = || {
+        let mut runs = fs::read_dir(&runs).into_iter().flatten().flatten();
+        runs.any(|run| run.path().join("seed-1/electra").is_dir())
+    };
+    let mut waited = 0;
+    while !began() && waited < 1200 {
+        std::thread::sleep(Duration::from_millis(100));
+        waited += 1;
+    }
+    child.kill().expect("killed");
+    child.wait().expect("ended");
+    assert!(began(), "the training did not begin");
+    fs::write(dir.join("texts/c.txt"), document(2)).expect("written");
+    let error = refused(dir, &long);
+    assert!(error.contains("no longer those") && error.contains("--fresh"), "{error}");
+}
+
+#[test]
 fn what_cannot_be_learned_from_is_refused_with_a_way_out() {
     let dir = tempfile::tempdir().expect("a folder");
     let dir = dir.path();
@@ -166,9 +201,12 @@ fn what_cannot_be_learned_from_is_refused_with_a_way_out() {
         [&["pretrain", texts], &SMALL[..], &["--steps", "5"], more].concat()
     };
     let error = refused(dir, &of("book", &[]));
-    assert!(error.contains("of 1 documents one in 10") && error.contains("--boundary"), "{error}");
+    assert!(error.contains("one document") && error.contains("--boundary"), "{error}");
     let lines = run_folder(dir, &run(dir, &of("book", &["--boundary", "line", "--fresh"])));
     assert!(result(&lines)["data"].as_str().expect("words").starts_with("40 documents"));
+    let few = ["pretrain", "book", "--boundary", "line", "--vocab-size", "90", "--steps", "5"];
+    let error = refused(dir, &few);
+    assert!(error.contains("40 documents") && error.contains("--held-out 4"), "{error}");
     // What cannot be read is named with its line, or left out and counted.
     let bad = [document(1).as_bytes(), b"\n\nbroken \xff\xfe text\n\n"].concat();
     fs::write(dir.join("texts/c.txt"), bad).expect("written");
@@ -177,6 +215,9 @@ fn what_cannot_be_learned_from_is_refused_with_a_way_out() {
     let skipped = run_folder(dir, &run(dir, &of("texts", &["--skip-bad"])));
     let notes = result(&skipped)["notes"].to_string();
     assert!(notes.contains("Left out 1 times of the texts: "), "{notes}");
+    // Mended, the same command begins anew, as nothing was learned yet.
+    fs::write(dir.join("texts/c.txt"), document(1)).expect("written");
+    run(dir, &of("texts", &[]));
     // A vocabulary of another network.
     fs::write(dir.join("vocab.txt"), "[PAD]\n[UNK]\nfilm\n").expect("written");
     let error = refused(dir, &["pretrain", "texts", "--vocab", "vocab.txt"]);

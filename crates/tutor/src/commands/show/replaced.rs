@@ -10,7 +10,7 @@ use crate::text::replaced::{Discriminator, Judged};
 #[derive(clap::Args)]
 pub(super) struct Args {
     /// A discriminator of ELECTRA: a folder of the Hugging Face hub, a name in its cache, or a run
-    /// of `tutor run electra`.
+    /// of `tutor pretrain` or `tutor run electra`.
     model: String,
     /// The text.
     text: String,

@@ -14,7 +14,7 @@ use torch::precision::Precision;
 use super::parts::Parts;
 use super::recipe::{DataConfig, LATENT, PRE_TRAINED, STUDENT, UDA, WORDS};
 use crate::recipe::own_name::own_name;
-use crate::recipe::paths::{from_anywhere, utf8};
+use crate::recipe::paths::utf8;
 use crate::run::sections::one_of;
 use crate::run::trial::LABELS_ALONE;
 
@@ -255,14 +255,14 @@ fn quoted(text: &str) -> String {
 }
 
 fn published(asked: &str, longest: usize) -> Result<Start> {
-    let (checkpoint, _) = crate::text::published::open(asked)?;
+    let weights = crate::text::published::locate(asked)?;
+    let (checkpoint, _) = crate::text::published::open(&weights)?;
     let net = &checkpoint.config.encoder;
     ensure!(
         longest as i64 <= net.positions,
         "{asked} has {} positions, and {longest} tokens are needed",
         net.positions
     );
-    let weights = from_anywhere(asked)?;
     let pooled = checkpoint.weights.tensors.keys().any(|name| name.contains("pooler."));
     // Sentence encoders say by this file that they are used by the mean of the tokens.
     let by_mean = Path::new(&weights).join("modules.json").is_file();

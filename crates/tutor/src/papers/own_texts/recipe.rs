@@ -215,7 +215,7 @@ impl DataConfig {
     /// How such tables are read.
     pub(super) fn columns(&self) -> Columns {
         let Self { text_column, pair_column, label_column, on_bad, .. } = self.clone();
-        Columns { text: text_column, pair: pair_column, label: label_column, on_bad }
+        Columns { text: text_column, pair: pair_column, label: label_column, on_bad, asked: false }
     }
 
     /// The columns of the two texts, where pairs are told apart.

@@ -1,6 +1,7 @@
 //! One seed: a pre-training, and the folders of its networks.
 
 use anyhow::Result;
+use electra::pretrain::PretrainConfig;
 use serde::{Deserialize, Serialize};
 use train::{Schedule, TrainConfig};
 
@@ -15,10 +16,16 @@ pub(super) struct Outcome {
     pub(super) pretraining: Pretraining,
 }
 
-/// Pre-trains, or goes on, and keeps the networks as published ones are.
-pub(super) fn run(recipe: &Recipe, tokens: &Tokens, run: &mut SeedRun<'_, '_>) -> Result<Outcome> {
+/// Pre-trains, or goes on, and keeps the networks as published ones are. `nets` are the recipe's,
+/// with as many rows of embeddings as there are tokens.
+pub(super) fn run(
+    recipe: &Recipe,
+    nets: &PretrainConfig,
+    tokens: &Tokens,
+    run: &mut SeedRun<'_, '_>,
+) -> Result<Outcome> {
     let setting = Setting {
-        nets: &recipe.pretrain,
+        nets,
         masking: &recipe.masking,
         longest: recipe.sequences.longest,
         train: &recipe.train,

@@ -38,10 +38,9 @@ pub(super) fn result(
     let first = outcomes.first().context("a run has at least one seed")?;
     if let Some(minutes) = recipe.minutes {
         let (planned, most) = (first.pretraining.planned, recipe.train.steps);
-        result.notes.push(format!(
-            "{planned} steps, of {most} at most, were to fit into {minutes} minutes: the learning rate \
-             comes down to its end with them."
-        ));
+        let note =
+            format!("{planned} steps, of {most} at most, were to fit into {minutes} minutes.");
+        result.notes.push(note);
     }
     for found in outcomes.iter().map(|outcome| &outcome.pretraining) {
         let note = cut_short(&row, (found.steps, found.planned), found.cost.seconds);
