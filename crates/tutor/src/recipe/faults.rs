@@ -40,6 +40,14 @@ impl Faults {
         }
     }
 
+    /// Of the settings of a training on texts, which keeps no averages of weights.
+    pub(crate) fn train_on_texts(&mut self, key: &str, config: &TrainConfig) {
+        self.train(key, config, false);
+        if config.ema.is_some() || config.swa.is_some() {
+            self.add(key, "texts are trained without averages of weights: leave ema and swa out");
+        }
+    }
+
     pub(crate) fn cadence(&mut self, cadence: &Cadence) {
         for fault in cadence.faults() {
             self.add(&format!("cadence.{}", fault.key), fault.fault);

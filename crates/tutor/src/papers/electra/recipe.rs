@@ -262,17 +262,9 @@ impl Recipe {
         if self.flops.is_some_and(|flops| !(flops > 0.0 && flops.is_finite())) {
             faults.add("flops", "must be a number above 0");
         }
-        faults.train("train", &self.train, false);
+        faults.train_on_texts("train", &self.train);
         let finetune = &self.finetune;
-        faults.train("finetune.train", &finetune.train, false);
-        for (key, config) in [("train", &self.train), ("finetune.train", &finetune.train)] {
-            if config.ema.is_some() || config.swa.is_some() {
-                faults.add(
-                    key,
-                    "texts are trained without averages of weights: leave ema and swa out",
-                );
-            }
-        }
+        faults.train_on_texts("finetune.train", &finetune.train);
         faults.positive("finetune.labels", finetune.labels.len() as u64);
         if let Some(bad) = finetune.labels.iter().find(|n| **n == 0) {
             faults.add("finetune.labels", format!("{bad} labels teach nothing"));

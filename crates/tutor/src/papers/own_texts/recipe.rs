@@ -282,7 +282,7 @@ impl Recipe {
             faults.add("layer_decay", fault);
         }
         self.trial.check(&mut faults);
-        self.check_training(&mut faults, "train", &self.train);
+        faults.train_on_texts("train", &self.train);
         match (&self.net, &self.weights) {
             (Some(net), None) => self.check_net(&mut faults, net),
             (None, Some(_)) if self.pretraining.is_some() => {
@@ -340,16 +340,9 @@ impl Recipe {
                     faults.add(&key, format!("is {share}; it must be in [0, 1]"));
                 }
             }
-            self.check_training(&mut faults, "pretraining.train", &pretraining.train);
+            faults.train_on_texts("pretraining.train", &pretraining.train);
         }
         faults.done(name)
-    }
-
-    fn check_training(&self, faults: &mut Faults, key: &str, config: &TrainConfig) {
-        faults.train(key, config, false);
-        if config.ema.is_some() || config.swa.is_some() {
-            faults.add(key, "texts are trained without averages of weights: leave ema and swa out");
-        }
     }
 
     fn check_net(&self, faults: &mut Faults, net: &EncoderConfig) {

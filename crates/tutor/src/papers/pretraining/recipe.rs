@@ -138,11 +138,7 @@ impl Recipe {
             let fault = "are fewer than the longest sequence has tokens";
             faults.add("pretrain.encoder.positions", fault);
         }
-        faults.train("train", &self.train, false);
-        if self.train.ema.is_some() || self.train.swa.is_some() {
-            let fault = "texts are trained without averages of weights: leave ema and swa out";
-            faults.add("train", fault);
-        }
+        faults.train_on_texts("train", &self.train);
         faults.done(name)
     }
 }

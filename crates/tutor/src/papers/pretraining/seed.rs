@@ -2,19 +2,12 @@
 
 use anyhow::Result;
 use electra::pretrain::PretrainConfig;
-use serde::{Deserialize, Serialize};
 use train::{Schedule, TrainConfig};
 
 use super::recipe::Recipe;
 use crate::run::seeds::SeedRun;
 use crate::text::pretraining::{self, Pretraining, Setting};
 use crate::text::tokens::Tokens;
-
-/// What a seed found.
-#[derive(Clone, Debug, Serialize, Deserialize)]
-pub(super) struct Outcome {
-    pub(super) pretraining: Pretraining,
-}
 
 /// Pre-trains, or goes on, and keeps the networks as published ones are. `nets` are the recipe's,
 /// with as many rows of embeddings as there are tokens.
@@ -23,7 +16,7 @@ pub(super) fn run(
     nets: &PretrainConfig,
     tokens: &Tokens,
     run: &mut SeedRun<'_, '_>,
-) -> Result<Outcome> {
+) -> Result<Pretraining> {
     let setting = Setting {
         nets,
         masking: &recipe.masking,
@@ -48,7 +41,7 @@ pub(super) fn run(
     };
     pretraining::keep_for_others(&net, tokens, &dir)?;
     pretraining::keep_generator(&net, tokens, &dir)?;
-    Ok(Outcome { pretraining })
+    Ok(pretraining)
 }
 
 /// The training with so many steps, of which at most a tenth warms up.

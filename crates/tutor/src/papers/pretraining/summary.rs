@@ -4,18 +4,16 @@ use anyhow::{Context, Result};
 use report::{RunResult, Section};
 
 use super::recipe::Recipe;
-use super::seed::Outcome;
 use crate::recipe::head::Head;
 use crate::run::cost::StageCost;
 use crate::run::pace::cut_short;
 use crate::run::result::frame;
 use crate::run::seeds::Run;
-use crate::text::pretraining::{AREA, MASKED_LOSS};
+use crate::text::pretraining::{AREA, MASKED_LOSS, Pretraining};
 use crate::text::pretraining_sections::{self, METRICS};
 
 /// What a seed found, in a line.
-pub(super) fn line(outcome: &Outcome) -> String {
-    let found = &outcome.pretraining;
+pub(super) fn line(found: &Pretraining) -> String {
     let said = METRICS.iter().filter(|(metric, _)| [MASKED_LOSS, AREA].contains(metric));
     let said =
         said.filter_map(|(metric, words)| Some(format!("{words} {:.3}", found.metric(metric)?)));
@@ -28,21 +26,21 @@ pub(super) fn result(
     (head, recipe): (&Head, &Recipe),
     run: &Run<'_>,
     about: &str,
-    outcomes: &[Outcome],
+    outcomes: &[Pretraining],
 ) -> Result<RunResult> {
-    let cost = StageCost::sum(outcomes.iter().map(|outcome| outcome.pretraining.cost));
+    let cost = StageCost::sum(outcomes.iter().map(|found| found.cost));
     let mut result = frame(head, run, about, cost, "sequences");
     let row = recipe.row();
-    let seeds = outcomes.iter().map(|outcome| &outcome.pretraining);
-    result.rows = pretraining_sections::rows(&row, seeds, &METRICS.map(|(metric, _)| metric))?;
+    result.rows =
+        pretraining_sections::rows(&row, outcomes.iter(), &METRICS.map(|(metric, _)| metric))?;
     let first = outcomes.first().context("a run has at least one seed")?;
     if let Some(minutes) = recipe.minutes {
-        let (planned, most) = (first.pretraining.planned, recipe.train.steps);
+        let (planned, most) = (first.planned, recipe.train.steps);
         let note =
             format!("{planned} steps, of {most} at most, were to fit into {minutes} minutes.");
         result.notes.push(note);
     }
-    for found in outcomes.iter().map(|outcome| &outcome.pretraining) {
+    for found in outcomes {
         let note = cut_short(&row, (found.steps, found.planned), found.cost.seconds);
         result.notes.extend(note);
     }
@@ -55,8 +53,8 @@ pub(super) fn result(
 }
 
 /// The parts of the report.
-pub(super) fn sections(recipe: &Recipe, outcomes: &[Outcome]) -> Vec<Section> {
+pub(super) fn sections(recipe: &Recipe, outcomes: &[Pretraining]) -> Vec<Section> {
     let row = recipe.row();
-    let rows: Vec<_> = outcomes.first().iter().map(|one| (&*row, &one.pretraining)).collect();
-    pretraining_sections::all(&rows, outcomes.iter().map(|outcome| &outcome.pretraining))
+    let rows: Vec<_> = outcomes.first().iter().map(|one| (&*row, *one)).collect();
+    pretraining_sections::all(&rows, outcomes.iter())
 }
