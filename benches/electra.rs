@@ -23,8 +23,8 @@ use augment::rng::{Key, Rng};
 use benches::{Error, SEED, arguments, median, precision, serve};
 use data_pipeline::dataset::Samples;
 use data_pipeline::dataset::addresses::{self, Address};
+use data_pipeline::text::corpus::{Corpus, ReadOptions};
 use data_pipeline::text::pretrain::{BuildOptions, TokenShards, build};
-use data_pipeline::text::read::{Corpus, ReadOptions};
 use data_pipeline::text::{
     self, Casing, Encoder, Layout, Masking, Sequence, Texts, Tokenizer, VocabularySize,
     VocabularyTrainer,

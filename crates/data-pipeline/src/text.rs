@@ -1,6 +1,6 @@
 //! Text: tokenizers, running text for pre-training, tasks for fine-tuning.
 //!
-//! Text files become [documents](read::Corpus), documents become [sequences](pretrain::build) in
+//! Text files become [documents](corpus::Corpus), documents become [sequences](pretrain::build) in
 //! files of tokens, and the loader gives [packed](Packed) batches of them without padding;
 //! [`Masking`] draws what is masked. Labelled texts are a [`TextSet`], from [`Glue`],
 //! [`Reviews`] or [`OwnTexts`]; questions are in [`Squad`], tagged words in [`TaggedSet`].
@@ -8,7 +8,7 @@
 //! ```
 //! use data_pipeline::loader::{Loader, Stream};
 //! use data_pipeline::text::pretrain::{BuildOptions, TokenShards, build};
-//! use data_pipeline::text::read::{Corpus, ReadOptions};
+//! use data_pipeline::text::corpus::{Corpus, ReadOptions};
 //! use data_pipeline::text::{Casing, Masking, Pack, VocabularySize, VocabularyTrainer};
 //! let folder = tempfile::tempdir().unwrap();
 //! let file = folder.path().join("a.txt");
@@ -35,6 +35,7 @@
 mod basic;
 mod charsmap;
 mod class_names;
+pub mod corpus;
 mod glue;
 mod layout;
 mod marian;

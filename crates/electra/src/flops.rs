@@ -20,6 +20,12 @@ pub const PREDICTED: f64 = 0.15625;
 pub const GPT: f64 = 3.968_752_230_785_352e19;
 /// What ELECTRA-Small's pre-training cost by the script.
 pub const ELECTRA_SMALL: f64 = 1.293_743_798_272e18;
+/// What ELMo's pre-training cost: ten passes over 768,648,884 words, of which TensorFlow counted
+/// 568,093,262,680 operations of a forward pass for 20 sequences of 128.
+pub const ELMO: f64 = 2.0 * 10.0 * 768_648_884.0 * 568_093_262_680.0 / (20.0 * 128.0);
+/// What XLNet's pre-training cost: 500,000 steps of 8,192 sequences, of which TensorFlow counted
+/// 15,064,773,691,518 operations of a forward pass for 32.
+pub const XLNET: f64 = 2.0 * 500_000.0 * 8192.0 * 15_064_773_691_518.0 / 32.0;
 
 /// A transformer whose cost is counted.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -38,6 +44,10 @@ pub struct Transformer {
     pub feed_forward: f64,
     /// Heads of attention.
     pub heads: f64,
+    /// Width of queries, keys and values, of all heads together.
+    pub attention: f64,
+    /// Attentions of a layer: 2 in a decoder, whose layers also look at what the encoder gave.
+    pub attentions: f64,
     /// Part of the tokens whose softmax over the vocabulary is computed.
     pub predicted: f64,
 }
@@ -62,19 +72,22 @@ impl Transformer {
             embedding: config.embedding as f64,
             feed_forward: config.feed_forward as f64,
             heads: config.heads as f64,
+            attention: config.hidden as f64,
+            attentions: 1.0,
             predicted: PREDICTED,
         }
     }
 
     /// Operations of one layer for one token.
     fn layer(&self) -> f64 {
-        let &Self { hidden: h, feed_forward: i, tokens: s, heads: a, .. } = self;
-        let projections = 3.0 * (2.0 * h * h + h);
-        let scores = 2.0 * h * s + (SOFTMAX + DROPOUT + 1.0) * s * a + 2.0 * h * s;
+        let &Self { hidden: h, feed_forward: i, tokens: s, heads: a, attention: w, .. } = self;
+        let projections = 3.0 * (2.0 * h * w + w);
+        let scores = 2.0 * w * s + (SOFTMAX + DROPOUT + 1.0) * s * a + 2.0 * h * s;
         // The norm of attention's output is counted once, not for each number, as in the script.
         let output = 2.0 * h * h + h + DROPOUT * h + h + NORM;
         let inner = 2.0 * h * i + GELU * i + i;
-        projections + scores + output + inner + 2.0 * h * i + h + DROPOUT * h + h + NORM * h
+        let perceptron = inner + 2.0 * h * i + h + DROPOUT * h + h + NORM * h;
+        self.attentions * (projections + scores + output) + perceptron
     }
 
     /// Operations of looking tokens up, for one.
@@ -163,6 +176,19 @@ mod tests {
         check("RoBERTa-500K", masked(roberta, 8000.0, 5e5), "3.19e21");
         let albert = Transformer { vocabulary: 30_000.0, ..bert(4096, 12, 128, 512) };
         check("ALBERT", masked(albert, 4096.0, 1.5e6), "3.11e22");
+        check("ELMo", ELMO, "3.41e18");
+        check("XLNet", XLNET, "3.86e21");
+        let t5 = Transformer {
+            vocabulary: 32_000.0,
+            feed_forward: 65_536.0,
+            heads: 128.0,
+            attention: 128.0 * 128.0,
+            ..bert(1024, 24, 1024, 512)
+        };
+        let encoder = Transformer { predicted: 0.0, ..t5 };
+        let decoder = Transformer { predicted: 1.0, attentions: 2.0, ..t5 };
+        let t5 = masked(encoder, 2048.0, 1e6) + masked(decoder, 2048.0, 1e6);
+        check("T5-11B", t5, "4.58e22");
     }
 
     #[test]

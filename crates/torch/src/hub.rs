@@ -192,6 +192,18 @@ pub fn copy<'t>(
     Ok(())
 }
 
+/// Checks what [`copy`] would copy of the tensors of these names, one after the other.
+///
+/// # Errors
+/// When one holds integers, NaN or infinities. Panics if one is not `given`.
+pub fn check_values<'n>(
+    source: &Path,
+    given: &Named<'_>,
+    names: impl IntoIterator<Item = &'n String>,
+) -> Result<(), HubError> {
+    names.into_iter().try_for_each(|name| value(source, name, given[name].1).map(drop))
+}
+
 /// A tensor's numbers.
 fn value(source: &Path, name: &str, data: &TensorData) -> Result<Tensor, HubError> {
     let path = source.to_owned();

@@ -13,6 +13,7 @@ pub(crate) mod fit;
 pub(crate) mod launch;
 pub(crate) mod list;
 pub(crate) mod parity;
+mod place;
 mod plain_text;
 mod precision;
 pub(crate) mod predict;

@@ -2,7 +2,7 @@
 //! random GPT-2 of the small size in turn with transformers' `generate`, on all cores.
 
 use super::measure::{commit, example, processor, versions};
-use super::runner::{Runner, medians, step_table};
+use super::runner::{Runner, TUNED, medians, step_table};
 use crate::{venv, workspace};
 use anyhow::{Context, Result};
 use std::fmt::Write as _;
@@ -32,12 +32,13 @@ pub(super) fn run(rounds: usize) -> Result<String> {
         side(what, "ours", &mut Command::new(&program), precision, &[])
     };
     let theirs = |what: &str, name: &str, precision: &str, mode: &[&str]| {
-        side(what, name, Command::new(&python).arg(&script), precision, mode)
+        side(what, name, Command::new(&python).arg(&script).envs(TUNED), precision, mode)
     };
     let mut out = String::new();
     writeln!(
         out,
-        "Commit {}; {}, {threads} threads; {}. The median of {rounds} turns.\n",
+        "Commit {}; {}, {threads} threads; {}. The median of {rounds} turns. PyTorch has the settings \
+         of allocator and OpenMP that ours takes.\n",
         commit()?,
         processor(),
         versions(&python, &["torch", "transformers"])?,

@@ -6,7 +6,7 @@
 //! counts.
 
 use super::measure::{commit, example, median, processor, versions};
-use super::runner::Runner;
+use super::runner::{Runner, TUNED};
 use crate::{venv, workspace};
 use anyhow::{Context, Result};
 use std::fmt::Write as _;
@@ -34,6 +34,7 @@ pub(super) fn run(rounds: usize, sentences: usize) -> Result<String> {
     let mut runners = vec![Runner::start(&mut ours, "ours", threads)?];
     for size in BATCHES {
         let mut peer = Command::new(&python);
+        peer.envs(TUNED);
         peer.arg(&script).arg(folder.path()).arg(threads.to_string()).arg(size.to_string());
         let name = format!("transformers, {size} sentences a batch");
         runners.push(Runner::start(&mut peer, &name, threads)?);
@@ -42,7 +43,8 @@ pub(super) fn run(rounds: usize, sentences: usize) -> Result<String> {
     writeln!(out, "    cargo xtask bench translation --peers --rounds {rounds}\n")?;
     writeln!(
         out,
-        "Commit {}; {}, {threads} threads; {}. {sentences} sentences: the median of {rounds} turns.\n",
+        "Commit {}; {}, {threads} threads; {}. {sentences} sentences: the median of {rounds} turns. \
+         transformers has the settings of allocator and OpenMP that ours takes.\n",
         commit()?,
         processor(),
         versions(&python, &["torch", "transformers"])?,

@@ -3,7 +3,7 @@
 //! changes in a second, `peak` with the most memory in MiB.
 
 use super::measure::{commit, example, processor, versions};
-use super::runner::{Runner, medians, step_table};
+use super::runner::{Runner, TUNED, medians, step_table};
 use crate::{venv, workspace};
 use anyhow::{Context, Result};
 use std::fmt::Write as _;
@@ -39,7 +39,8 @@ pub(super) fn run(rounds: usize) -> Result<String> {
     writeln!(
         out,
         "Commit {}; {}, {threads} threads; {}. 8 labelled and 24 unlabelled texts twice, BERT of 6 \
-         layers and width 384; the median of {rounds} turns.\n",
+         layers and width 384; the median of {rounds} turns. PyTorch has the settings of allocator \
+         and OpenMP that ours takes.\n",
         commit()?,
         processor(),
         versions(&python, &["torch", "numpy"])?,
@@ -57,7 +58,7 @@ pub(super) fn run(rounds: usize) -> Result<String> {
             for pass in PASSES {
                 let mut command = Command::new(&python);
                 command.arg(root.join("xtask/peers/bench_uda_text.py")).arg(data.path());
-                command.args([case, &threads.to_string(), precision, pass]);
+                command.args([case, &threads.to_string(), precision, pass]).envs(TUNED);
                 let name = format!("PyTorch {precision} {pass}");
                 runners.push(Runner::start(&mut command, &name, threads)?);
             }

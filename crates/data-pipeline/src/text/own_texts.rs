@@ -1,7 +1,8 @@
 //! One's own texts: tables with one or two columns of texts and one of labels, and files of running
 //! text.
 
-use super::read::{Boundary, Corpus, OnBadInput, ReadOptions, Tally, ends_with, files};
+use super::corpus::{Boundary, Corpus, ReadOptions};
+use super::read::{OnBadInput, Tally, ends_with, files};
 use super::table::{self, bad};
 use super::task::{Example, Target, TextSet};
 use super::texts::Texts;
@@ -81,7 +82,7 @@ impl OwnTexts {
     /// When the table cannot be read.
     pub fn with_usual_pair(mut self, path: &Path) -> Result<Self, DataError> {
         if self.text.is_none() && self.pair.is_none() {
-            let columns = table::names(path)?;
+            let columns = table::names(path, self.on_bad)?;
             let single = usual(&columns, &TEXTS).map(|column| column.to_lowercase());
             let both = |names: &[&str; 2]| {
                 let is_other = single.as_ref().is_some_and(|name| !names.contains(&name.as_str()));
@@ -99,7 +100,7 @@ impl OwnTexts {
     /// # Errors
     /// When the table cannot be read or has no such column, with the columns that it has.
     pub fn with_usual_columns(mut self, path: &Path) -> Result<Self, DataError> {
-        let columns = table::names(path)?;
+        let columns = table::names(path, self.on_bad)?;
         let missing = |what: &str, way_out| {
             let fault = format!("no column of {what} among {}", columns.join(", "));
             DataError::Line { path: path.to_path_buf(), line: 1, fault, way_out }
@@ -150,7 +151,7 @@ impl OwnTexts {
             let text = match &self.text {
                 Some(text) => text.clone(),
                 None => {
-                    let columns = table::names(path)?;
+                    let columns = table::names(path, self.on_bad)?;
                     usual(&columns, &TEXTS).ok_or_else(|| DataError::Line {
                         path: path.clone(),
                         line: 1,

@@ -27,17 +27,26 @@ const LONGEST: usize = 256 << 20;
 
 const WAY_OUT: &str = "mend it, or let bad input be skipped";
 
+/// What to do about a table without names; that it is skipped is no help.
+const FIRST_LINE: &str = "mend its first line, or fetch the file again";
+
 /// The names of the columns of a table; in lines of JSON those of all objects.
-pub(super) fn names(path: &Path) -> Result<Vec<String>, DataError> {
+pub(super) fn names(path: &Path, on_bad: OnBadInput) -> Result<Vec<String>, DataError> {
     if ends_with(path, &["parquet"]) {
         return columns(path);
     }
+    if ends_with(path, &["jsonl", "ndjson"]) {
+        return keys(Lines::open(path, on_bad, LONGEST)?);
+    }
     let mut lines = Lines::open(path, OnBadInput::Error, LONGEST)?;
     let mut tally = Tally::default();
-    if ends_with(path, &["jsonl", "ndjson"]) {
-        return keys(lines);
-    }
-    while let Some(line) = lines.next(&mut tally)? {
+    let first_line = |error| match error {
+        DataError::Line { path, line, fault, .. } => {
+            DataError::Line { path, line, fault, way_out: FIRST_LINE }
+        }
+        other => other,
+    };
+    while let Some(line) = lines.next(&mut tally).map_err(first_line)? {
         if line.trim().is_empty() {
             continue;
         }
@@ -45,7 +54,7 @@ pub(super) fn names(path: &Path) -> Result<Vec<String>, DataError> {
             let delimiter = delimiter(line);
             let mut reader = csv_reader(delimiter, true).from_reader(line.as_bytes());
             let record = reader.records().next().transpose();
-            let record = record.map_err(|error| lines.fault(error.to_string(), WAY_OUT))?;
+            let record = record.map_err(|error| lines.fault(error.to_string(), FIRST_LINE))?;
             return Ok(record.iter().flat_map(|r| r.iter()).map(|c| c.trim().to_owned()).collect());
         }
         return Ok(line.split('\t').map(|cell| cell.trim().to_owned()).collect());
@@ -140,7 +149,13 @@ pub(super) fn csv(
     tally: &mut Tally,
 ) -> Result<Vec<Row>, DataError> {
     let mut text = Vec::new();
-    open(path)?.read_to_end(&mut text).map_err(DataError::io(path, "fetch the file again"))?;
+    if let Err(error) = open(path)?.read_to_end(&mut text) {
+        let way_out = "fetch the file again, or let bad input be skipped";
+        let error = DataError::io(path, way_out)(error);
+        bad(error, on_bad, tally, "the rest of a damaged file")?;
+        let lines = text.iter().rposition(|&byte| byte == b'\n').map_or(0, |at| at + 1);
+        text.truncate(lines);
+    }
     let text = text.strip_prefix(b"\xef\xbb\xbf").unwrap_or(&text);
     let first = text.split(|&byte| byte == b'\n').next().unwrap_or_default();
     let delimiter = delimiter(&String::from_utf8_lossy(first));
@@ -313,14 +328,14 @@ mod tests {
         let path = dir.path().join("a.jsonl");
         let write = |text: &str| std::fs::write(&path, text).expect("written");
         write("{\"text\": \"no label\"}\n\n{\"label\": 1, \"text\": \"b\"}\nbroken\n");
-        assert_eq!(names(&path).expect("columns"), ["text", "label"]);
+        assert_eq!(names(&path, OnBadInput::Error).expect("columns"), ["text", "label"]);
         let mut tally = Tally::default();
         let rows = read(&path, &["label", "text"], OnBadInput::Skip, &mut tally).expect("rows");
         assert_eq!(rows[0].cells, [None, Some("no label".into())]);
         assert_eq!((rows.len(), tally.skipped.values().sum::<u64>()), (2, 1));
         for (text, fault) in [("\n", "empty"), ("broken\n", "expected value"), ("[1]\n", "map")] {
             write(text);
-            let error = names(&path).expect_err(text).to_string();
+            let error = names(&path, OnBadInput::Error).expect_err(text).to_string();
             assert!(error.contains(fault), "{error}");
         }
     }

@@ -72,13 +72,16 @@ impl Checkpoint {
     /// one.
     ///
     /// # Errors
-    /// When a tensor of the encoder is missing, surplus or of another shape: all of them.
+    /// When a tensor of the encoder is missing, surplus or of another shape: all of them; when one
+    /// holds integers, NaN or infinities.
     pub fn fits(&self) -> Result<(), HubError> {
         let config = &self.config.encoder;
         let outline = Params::outline(|scope| {
             drop(Encoder::new(&mut scope.sub(config.family.prefix()), config));
         });
-        self.compared(&self.renamed()?, &outline.tensors(), Heads::Replace).map(drop)
+        let (given, wanted) = (self.renamed()?, outline.tensors());
+        let (copies, _) = self.compared(&given, &wanted, Heads::Replace)?;
+        hub::check_values(&self.weights.source, &given, copies.iter().map(|(name, _)| *name))
     }
 
     /// Which tensors are copied, and what is said of the others.

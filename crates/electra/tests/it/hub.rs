@@ -107,7 +107,14 @@ fn load_renamed(
     let tensors: Vec<_> = renamed.chain(more).collect();
     let hub = HubConfig::new(config.clone(), "Any");
     hub::save(folder.path(), &hub, &tensors, &BTreeMap::new()).unwrap();
-    open(folder.path()).load(into, heads)
+    let checkpoint = open(folder.path());
+    let loaded = checkpoint.load(into, heads);
+    // What is found out before a network is made: here all faults are the encoder's.
+    if heads == Heads::Replace {
+        let fits = checkpoint.fits();
+        assert_eq!(fits.is_ok(), loaded.is_ok(), "{:?} {:?}", fits.err(), loaded.err());
+    }
+    loaded
 }
 
 fn gamma(name: &str) -> String {

@@ -4,10 +4,10 @@ use std::path::PathBuf;
 
 use anyhow::Result;
 
+use super::place::{Done, Place};
 use super::ranges;
 use super::skipped::skipped_by;
-use crate::papers::{self, finetune::plan};
-use crate::run::driver::{self, Options};
+use crate::papers::finetune::plan;
 use crate::run::note::note;
 
 /// Which task, and where.
@@ -94,19 +94,8 @@ pub(crate) struct Common {
     /// Leave out what cannot be read or has a label that is not known, and count it.
     #[arg(long)]
     skip_bad: bool,
-    /// `cpu`, `cuda`, `cuda:N`, or `auto` for a GPU where there is one.
-    #[arg(long, default_value = "auto")]
-    device: String,
-    /// Where runs are kept.
-    #[arg(long, default_value = "runs")]
-    out: PathBuf,
-    /// Begin anew even if the same command was stopped before its end.
-    #[arg(long)]
-    fresh: bool,
-    /// Threads libtorch computes with; all cores by default. The last bits of results depend on it.
-    #[arg(long)]
-    #[arg(value_parser = clap::value_parser!(u16).range(1..))]
-    threads: Option<u16>,
+    #[command(flatten)]
+    place: Place,
 }
 
 impl Task {
@@ -158,16 +147,10 @@ pub(crate) fn run(args: &Args) -> Result<()> {
 
 fn fine_tune(args: &Args) -> Result<()> {
     let common = args.task.common();
-    let device = super::device::chosen(&common.device)?;
-    if let Some(threads) = common.threads {
-        torch::device::set_threads(usize::from(threads));
-    }
+    let device = common.place.device()?;
     let recipe = args.task.plan()?;
-    let mut experiment = papers::resolve(&recipe, false, true, &[])?;
-    let options =
-        Options { quick: false, data: None, device, out: &common.out, fresh: common.fresh };
-    let (result, page) = driver::run(&mut *experiment, &options)?;
-    let dir = page.parent().unwrap_or(&common.out).display();
+    let Done { result, dir, page } = common.place.run(&recipe, device)?;
+    let dir = dir.display();
     super::say(&format!(
         "{}\npredictions: {dir}/seed-1/predictions\n\
          change and run again: tutor run {dir}/recipe.toml\nreport: {}",

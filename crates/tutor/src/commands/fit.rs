@@ -5,10 +5,10 @@ use std::path::PathBuf;
 use anyhow::{Context, Result};
 use weights::catalog;
 
+use super::place::{Done, Place};
 use super::ranges;
 use super::skipped::skipped_by;
-use crate::papers::{self, own_images, own_texts};
-use crate::run::driver::{self, Options};
+use crate::papers::{own_images, own_texts};
 use crate::run::note::note;
 
 /// One's own pictures or texts, and how long it may take.
@@ -74,15 +74,8 @@ pub(crate) struct Data {
 pub(crate) struct Args {
     #[command(flatten)]
     data: Data,
-    /// `cpu`, `cuda`, `cuda:N`, or `auto` for a GPU where there is one.
-    #[arg(long, default_value = "auto")]
-    device: String,
-    /// Where runs are kept.
-    #[arg(long, default_value = "runs")]
-    out: PathBuf,
-    /// Begin anew even if the same command was stopped before its end.
-    #[arg(long)]
-    fresh: bool,
+    #[command(flatten)]
+    place: Place,
 }
 
 impl Data {
@@ -148,12 +141,10 @@ fn text_offer() -> Option<String> {
 }
 
 pub(crate) fn run(args: &Args) -> Result<()> {
-    let device = super::device::chosen(&args.device)?;
+    let device = args.place.device()?;
     let recipe = args.data.plan(device)?;
-    let mut experiment = papers::resolve(&recipe, false, true, &[])?;
-    let options = Options { quick: false, data: None, device, out: &args.out, fresh: args.fresh };
-    let (result, page) = driver::run(&mut *experiment, &options)?;
-    let dir = page.parent().unwrap_or(&args.out).display();
+    let Done { result, dir, page } = args.place.run(&recipe, device)?;
+    let dir = dir.display();
     let others = if args.data.text.is_some() { "TABLE" } else { "FOLDER" };
     super::say(&format!(
         "{}\nlabel others: tutor predict {dir} {others}\n\

@@ -4,18 +4,19 @@ use std::path::PathBuf;
 
 use anyhow::Result;
 use clap::ValueEnum;
-use data_pipeline::text::read::Boundary;
+use data_pipeline::text::corpus::Boundary;
 
+use super::place::{Done, Place};
 use super::ranges;
 use super::skipped::skipped_by;
-use crate::papers::{self, pretraining::plan};
-use crate::run::driver::{self, Options};
+use crate::papers::pretraining::plan;
 use crate::run::note::note;
 
 /// Which texts, and what is learned from them.
 #[derive(clap::Args)]
 pub(crate) struct Texts {
-    /// Files, folders or patterns: text, `.jsonl` or `.parquet`, packed by gzip or zstd or not.
+    /// Files, folders or patterns: text, `.jsonl`, `.csv`, `.tsv` or `.parquet`, packed by gzip or
+    /// zstd or not.
     #[arg(required = true)]
     files: Vec<PathBuf>,
     /// Networks, batches and steps as published: `small`, `small++`, `base`, `large-400k`, `large`;
@@ -51,10 +52,10 @@ pub(crate) struct Texts {
     /// Tokens of a sequence at most.
     #[arg(long, value_name = "TOKENS", value_parser = ranges::at_least(5_usize))]
     longest: Option<usize>,
-    /// Where a document ends; in `.jsonl` and `.parquet` at the end of each record too.
+    /// Where a document ends; in all but text files at the end of each record too.
     #[arg(long, value_enum, default_value = "blank-line")]
     boundary: Ends,
-    /// The field or column of text in `.jsonl` and `.parquet`.
+    /// The field or column of text in files that have several.
     #[arg(long, default_value = "text")]
     field: String,
     /// Leave out lines and records that cannot be read, and count them.
@@ -145,19 +146,8 @@ impl Texts {
 pub(crate) struct Args {
     #[command(flatten)]
     texts: Texts,
-    /// `cpu`, `cuda`, `cuda:N`, or `auto` for a GPU where there is one.
-    #[arg(long, default_value = "auto")]
-    device: String,
-    /// Where runs are kept.
-    #[arg(long, default_value = "runs")]
-    out: PathBuf,
-    /// Begin anew even if the same command was stopped before its end.
-    #[arg(long)]
-    fresh: bool,
-    /// Threads libtorch computes with; all cores by default. The last bits of results depend on it.
-    #[arg(long)]
-    #[arg(value_parser = clap::value_parser!(u16).range(1..))]
-    threads: Option<u16>,
+    #[command(flatten)]
+    place: Place,
 }
 
 pub(crate) fn run(args: &Args) -> Result<()> {
@@ -165,15 +155,10 @@ pub(crate) fn run(args: &Args) -> Result<()> {
 }
 
 fn pretrain(args: &Args) -> Result<()> {
-    let device = super::device::chosen(&args.device)?;
-    if let Some(threads) = args.threads {
-        torch::device::set_threads(usize::from(threads));
-    }
+    let device = args.place.device()?;
     let recipe = args.texts.plan(device)?;
-    let mut experiment = papers::resolve(&recipe, false, true, &[])?;
-    let options = Options { quick: false, data: None, device, out: &args.out, fresh: args.fresh };
-    let (result, page) = driver::run(&mut *experiment, &options)?;
-    let dir = page.parent().unwrap_or(&args.out).display();
+    let Done { result, dir, page } = args.place.run(&recipe, device)?;
+    let dir = dir.display();
     // Of several seeds the first one is as good as any.
     let net = match args.texts.seeds {
         1 => dir.to_string(),

@@ -6,11 +6,12 @@ use anyhow::{Result, anyhow};
 use toml::Value;
 use torch::Device;
 
+use super::place::Place;
 use super::ranges;
 use crate::papers;
 use crate::recipe::catalog;
 use crate::recipe::edit::{Override, parse_override};
-use crate::run::driver::{self, Options};
+use crate::run::driver;
 use crate::run::experiment::Experiment;
 use crate::run::processes;
 
@@ -21,19 +22,8 @@ pub(crate) struct Args {
     recipe: String,
     #[command(flatten)]
     changes: Changes,
-    /// `cpu`, `cuda`, `cuda:N`, or `auto` for a GPU where there is one.
-    #[arg(long, default_value = "auto")]
-    device: String,
-    /// Where runs are kept.
-    #[arg(long, default_value = "runs")]
-    out: PathBuf,
-    /// Begin anew even if the same command was stopped before its end.
-    #[arg(long)]
-    fresh: bool,
-    /// Threads libtorch computes with; all cores by default. The last bits of results depend on it.
-    #[arg(long)]
-    #[arg(value_parser = clap::value_parser!(u16).range(1..))]
-    threads: Option<u16>,
+    #[command(flatten)]
+    place: Place,
 }
 
 /// What differs from the recipe as it is written.
@@ -112,20 +102,12 @@ pub(crate) fn run(args: &Args) -> Result<()> {
 fn run_here(args: &Args) -> Result<()> {
     let mut experiment = args.changes.resolve(&args.recipe)?;
     let device = match processes::group() {
-        Some(_) if args.device == "auto" => Device::Cpu,
-        _ => super::device::chosen(&args.device)?,
+        Some(_) if args.place.device == "auto" => Device::Cpu,
+        _ => super::device::chosen(&args.place.device)?,
     };
     processes::check_device(device)?;
-    if let Some(threads) = args.threads {
-        torch::device::set_threads(usize::from(threads));
-    }
-    let options = Options {
-        quick: args.changes.quick,
-        data: args.changes.data.as_deref(),
-        device,
-        out: &args.out,
-        fresh: args.fresh,
-    };
+    args.place.set_threads();
+    let options = args.place.options(args.changes.quick, args.changes.data.as_deref(), device);
     let (result, page) = driver::run(&mut *experiment, &options)?;
     if !processes::is_first() {
         return Ok(());

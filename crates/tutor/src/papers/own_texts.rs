@@ -7,6 +7,7 @@
 //! recipe ([`plan`]).
 
 mod linear;
+mod look;
 mod parts;
 pub(crate) mod plan;
 mod recipe;

@@ -15,8 +15,8 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, Result, ensure};
 use data_pipeline::dataset::Samples;
 use data_pipeline::text::Tokenizer;
-use data_pipeline::text::pretrain::Built;
-use data_pipeline::text::read::{Corpus, Tally};
+use data_pipeline::text::corpus::Corpus;
+use data_pipeline::text::read::Tally;
 use toml::Table;
 
 use crate::recipe::edit;
@@ -25,7 +25,7 @@ use crate::run::experiment::{Experiment, Findings, Paper};
 use crate::run::note::note;
 use crate::run::seeds::Run;
 use crate::text::pretraining;
-use crate::text::tokens::{self, Making, Tokens};
+use crate::text::tokens::{self, Making, Step, Tokens};
 use recipe::{Recipe, Vocabulary};
 
 pub(super) const PAPER: Paper = Paper { kind: "pretraining", read };
@@ -110,12 +110,19 @@ impl OwnPretraining {
         };
         let making = Making { vocabulary, segments: recipe.sequences, workers: 0 };
         let mut said = Instant::now();
-        let progress = |built: &Built| {
-            if said.elapsed() >= PATIENCE {
-                said = Instant::now();
-                let (read, made) = (built.read.bytes as f64 / 1e6, built.tokens as f64 / 1e6);
-                note(&format!("tokens: {read:.0} MB of text read, {made:.1} million tokens made"));
+        let progress = |step: Step<'_>| {
+            if said.elapsed() < PATIENCE {
+                return;
             }
+            said = Instant::now();
+            let mb = |read: &Tally| format!("{:.0} MB of text read", read.bytes as f64 / 1e6);
+            note(&match step {
+                Step::Vocabulary(read) => format!("vocabulary: {}", mb(read)),
+                Step::Tokens(built) => {
+                    let made = built.tokens as f64 / 1e6;
+                    format!("tokens: {}, {made:.1} million tokens made", mb(&built.read))
+                }
+            });
         };
         Tokens::of_files(&files, dir, making, progress)
     }

@@ -15,7 +15,7 @@ use serde::{Deserialize, Serialize};
 use toml::Table;
 use torch::precision::Precision;
 use torch::{Device, Mode, Params};
-use train::{Cadence, Callback, Progress, Throughput, TrainConfig};
+use train::{Cadence, Callback, Progress, Schedule, Throughput, TrainConfig};
 
 use super::published;
 use super::tokens::{MASK, Tokens, on_device};
@@ -142,15 +142,15 @@ pub(crate) fn run(
 }
 
 /// The same for about `seconds` from its first step on, with as many steps as fit, those of
-/// `setting` at most. The pace is measured in the folder `pace`, once; `shortened` makes the
-/// training of so many steps.
+/// `setting` at most. The pace is measured in the folder `pace`, once; `shorten` makes the training
+/// of so many steps.
 pub(crate) fn within(
     setting: &Setting<'_>,
     (seconds, pace): (f64, &Path),
     (name, dir): (&str, &Path),
     tokens: &Tokens,
     run: &mut SeedRun<'_, '_>,
-    shortened: impl Fn(&TrainConfig, u64) -> TrainConfig,
+    shorten: impl Fn(&TrainConfig, u64) -> TrainConfig,
 ) -> Result<(Pretrainer, Pretraining)> {
     let train = TrainConfig { steps: pace::PACE_STEPS, ..setting.train.clone() };
     let a_step = pace::measure(pace, |stopwatch| {
@@ -160,11 +160,22 @@ pub(crate) fn within(
     })?;
     let span = Span::exactly(seconds);
     let (steps, seconds) = pace::plan(dir, (span, a_step), setting.train.steps)?;
-    let train = shortened(setting.train, steps);
+    let train = shorten(setting.train, steps);
     let setting = Setting { train: &train, seconds: Some(seconds), ..*setting };
     let found = self::run(&setting, (name, dir), tokens, run)?;
     pace::remove(&dir.join("checkpoints"))?;
     Ok(found)
+}
+
+/// The training with so many steps, of which at most a tenth warms up.
+pub(crate) fn shortened(train: &TrainConfig, steps: u64) -> TrainConfig {
+    let lr = match train.lr.clone() {
+        Schedule::DecayFromStart { from, warmup, rule } => {
+            Schedule::DecayFromStart { from, warmup: warmup.min(steps / 10), rule }
+        }
+        other => other,
+    };
+    TrainConfig { steps, lr, ..train.clone() }
 }
 
 /// Keeps the network of a training in `dir` with its tokenizer, as published ones are, unless it is
@@ -225,6 +236,13 @@ pub(crate) fn check(nets: &PretrainConfig, masking: &Masking, faults: &mut Fault
     let share = masking.share;
     if !(share > 0.0 && share < 1.0) {
         faults.add("masking.share", format!("is {share}; it must be in (0, 1)"));
+    }
+}
+
+/// Names minutes that are none.
+pub(crate) fn check_minutes(minutes: Option<f64>, faults: &mut Faults) {
+    if minutes.is_some_and(|minutes| !(minutes > 0.0 && minutes.is_finite())) {
+        faults.add("minutes", "must be a number above 0");
     }
 }
 

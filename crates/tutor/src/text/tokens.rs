@@ -4,8 +4,9 @@ use std::path::Path;
 use std::sync::Arc;
 
 use anyhow::{Context, Result, ensure};
+use data_pipeline::text::corpus::{Corpus, ReadOptions};
 use data_pipeline::text::pretrain::{BuildOptions, Built, Chosen, Segments, TokenShards, build};
-use data_pipeline::text::read::{Corpus, ReadOptions, Tally};
+use data_pipeline::text::read::Tally;
 use data_pipeline::text::{self, Casing, Packed, Tokenizer, VocabularySize, VocabularyTrainer};
 use torch::Device;
 
@@ -46,6 +47,14 @@ pub(crate) struct Files<'a> {
     pub(crate) casing: Casing,
 }
 
+/// How far the making of tokens from files has come.
+pub(crate) enum Step<'a> {
+    /// What was read of the texts for the vocabulary.
+    Vocabulary(&'a Tally),
+    /// What was made of those that are learned from.
+    Tokens(&'a Built),
+}
+
 impl Tokens {
     /// Makes what is not yet in `dir`: a vocabulary of the running text alone, and the tokens of
     /// it and of the held-out one.
@@ -69,13 +78,12 @@ impl Tokens {
     }
 
     /// Makes what is not yet in `dir` of files: the vocabulary, unless one is given, of which a
-    /// copy is kept; and tokens. `progress` is called now and then with what is made of the
-    /// documents that are learned from. What was read comes with them.
+    /// copy is kept; and tokens. `progress` is called now and then. What was read comes with them.
     pub(crate) fn of_files(
         from: &Files<'_>,
         dir: &Path,
         making: Making,
-        progress: impl FnMut(&Built),
+        mut progress: impl FnMut(Step<'_>),
     ) -> Result<(Self, Tally)> {
         same_texts(from.corpus, dir)?;
         let learned = Chosen::AllButEvery(from.held_out);
@@ -85,11 +93,12 @@ impl Tokens {
                 Some(path) => Tokenizer::open(path)?,
                 None => {
                     let mut trainer = VocabularyTrainer::new(from.casing);
-                    for document in from.corpus.documents() {
-                        let document = document?;
+                    let mut documents = from.corpus.documents();
+                    while let Some(document) = documents.next().transpose()? {
                         if learned.has(document.number) {
                             document.lines.iter().for_each(|line| trainer.count(line));
                         }
+                        progress(Step::Vocabulary(documents.tally()));
                     }
                     let tokens = making.vocabulary;
                     trainer.tokenizer(VocabularySize { tokens, ..Default::default() })?
@@ -101,7 +110,8 @@ impl Tokens {
         let tokenizer = Tokenizer::open(&folder)?;
         let part = |name: &str, of| (from.corpus, of, dir.join(name));
         let (corpus, of, folder) = part("running", learned);
-        let (running, built) = made((corpus, of), &tokenizer, &folder, making, progress)?;
+        let said = |built: &Built| progress(Step::Tokens(built));
+        let (running, built) = made((corpus, of), &tokenizer, &folder, making, said)?;
         let read = files::once(&dir.join(READ), || match built.read.documents {
             // An earlier process made the tokens, and was stopped before it noted this.
             0 => {
@@ -167,26 +177,24 @@ fn made(
     Ok((Arc::new(TokenShards::open(folder)?), built))
 }
 
-/// Names what cannot work of how sequences are made.
-pub(crate) fn check_sequences(segments: &Segments, faults: &mut Faults) {
+/// Names what cannot work of how sequences are made, whose settings are below `key`.
+pub(crate) fn check_sequences(key: &str, segments: &Segments, faults: &mut Faults) {
     let longest = segments.longest;
     if !(5..=usize::from(u16::MAX)).contains(&longest) {
         let fault = format!("is {longest} and must be between 5 and {}", u16::MAX);
-        faults.add("sequences.longest", fault);
+        faults.add(&format!("{key}.longest"), fault);
     }
-    for (key, share) in
-        [("sequences.one_segment", segments.one_segment), ("sequences.short", segments.short)]
-    {
+    for (name, share) in [("one_segment", segments.one_segment), ("short", segments.short)] {
         if !(0.0..=1.0).contains(&share) {
-            faults.add(key, format!("is {share}; it must be in [0, 1]"));
+            faults.add(&format!("{key}.{name}"), format!("is {share}; it must be in [0, 1]"));
         }
     }
 }
 
-/// Names what cannot work of the size of a vocabulary that is made.
-pub(crate) fn check_vocabulary(tokens: usize, faults: &mut Faults) {
+/// Names what cannot work of the size of a vocabulary that is made, which is that of `key`.
+pub(crate) fn check_vocabulary(key: &str, tokens: usize, faults: &mut Faults) {
     if !(32..=1 << 20).contains(&tokens) {
-        faults.add("vocabulary", format!("is {tokens} and must be between 32 and {}", 1 << 20));
+        faults.add(key, format!("is {tokens} and must be between 32 and {}", 1 << 20));
     }
 }
 

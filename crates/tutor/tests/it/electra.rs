@@ -77,6 +77,36 @@ fn a_training_in_two_stages_keeps_the_generator_of_the_first() {
     assert!(said.contains("two-stage") && said.contains("embedding"), "{said}");
 }
 
+/// The pace of each row is measured, and its steps follow.
+#[test]
+fn rows_may_take_the_same_time() {
+    let dir = tempfile::tempdir().expect("a folder");
+    let minutes = ["--set", "minutes=0.02", "--rows", "mlm,electra"];
+    let command = [&QUICK[..], &["--unset", "flops"], &minutes].concat();
+    let folder = run_folder(dir.path(), &run(dir.path(), &command));
+    for row in ["mlm", "electra"] {
+        let file = folder.join("seed-1").join(row).join("pretraining/pretraining.json");
+        let found = std::fs::read_to_string(file).expect("what it found");
+        let found: serde_json::Value = serde_json::from_str(&found).expect("JSON");
+        let [steps, planned] = ["steps", "planned"].map(|key| found[key].as_u64().expect("steps"));
+        // The recipe has 1000; they are neither those nor bound by them.
+        assert!(steps >= 10 && steps <= planned && planned != 1000, "{row}: {found}");
+    }
+    // Where there are both, what comes first.
+    let both = [&QUICK[..], &["--set", "minutes=10", "--rows", "mlm", "--out", "both"]].concat();
+    let flops = [&QUICK[..], &["--rows", "mlm", "--out", "flops"]].concat();
+    let steps = |command: &[&str]| {
+        let folder = run_folder(dir.path(), &run(dir.path(), command));
+        let file = folder.join("seed-1/mlm/pretraining/pretraining.json");
+        let found = std::fs::read_to_string(file).expect("what it found");
+        let found: serde_json::Value = serde_json::from_str(&found).expect("JSON");
+        found["steps"].clone()
+    };
+    assert_eq!(steps(&both), steps(&flops));
+    let said = refused(dir.path(), &["check", "electra", "--set", "minutes=0.0"]);
+    assert!(said.contains("minutes") && said.contains("above 0"), "{said}");
+}
+
 #[test]
 fn killed_at_some_moment_it_ends_with_the_same_bits() {
     let dir = tempfile::tempdir().expect("a folder");

@@ -219,6 +219,49 @@ fn bad_rows_are_errors_or_counted() {
     assert!(own().read(&[folder.path().join("none.csv")]).is_err());
 }
 
+/// Of a file that ends too early what is there is read, if bad input is to be skipped; else the
+/// error says so. Where not even the first line is there, skipping is no way out.
+#[test]
+fn of_a_damaged_table_the_first_rows_are_read() {
+    let folder = tempfile::tempdir().unwrap();
+    let rows = 20_000;
+    // Numbers that do not repeat, so that the packed file is not small.
+    let cell = |i: u64| i.wrapping_mul(0x9e37_79b9_7f4a_7c15);
+    let csv = |i| format!("\"ok {}\",a\n", cell(i));
+    let tsv = |i| format!("ok {}\ta\n", cell(i));
+    let json = |i| format!("{{\"t\": \"ok {}\", \"y\": \"a\"}}\n", cell(i));
+    for (name, text) in [
+        ("a.csv", format!("t,y\n{}", (0..rows).map(csv).collect::<String>())),
+        ("a.tsv", format!("t\ty\n{}", (0..rows).map(tsv).collect::<String>())),
+        ("a.jsonl", (0..rows).map(json).collect()),
+    ] {
+        let zst = zstd::encode_all(text.as_bytes(), 1).unwrap();
+        let gz = crate::datasets::gzip(text.as_bytes());
+        for (ending, bytes) in [("zst", &zst), ("gz", &gz)] {
+            let name = format!("{name}.{ending}");
+            let path = write(folder.path(), &name, &bytes[..bytes.len() / 2]);
+            let strict = own().read(std::slice::from_ref(&path)).unwrap_err().to_string();
+            assert!(strict.contains(&name) && strict.ends_with("be skipped)"), "{strict}");
+            let skips = OwnTexts { on_bad: OnBadInput::Skip, ..OwnTexts::default() };
+            let skips = OwnTexts { text: Some("t".into()), ..skips };
+            let skips = skips.with_usual_columns(&path).unwrap();
+            assert_eq!(skips.label.as_deref(), Some("y"), "{name}");
+            let set = skips.read(std::slice::from_ref(&path)).unwrap();
+            assert!((1_000..15_000).contains(&set.len()), "{name}: {}", set.len());
+            assert!(rows_of(&set).all(|text| text.starts_with("ok ")), "{name}");
+            assert!(set.notes()[0].contains("damaged file"), "{:?}", set.notes());
+
+            let torn = write(folder.path(), &name, &bytes[..8]);
+            let error = OwnTexts { text: None, ..skips }.with_usual_columns(&torn).unwrap_err();
+            assert!(!error.can_be_skipped() && error.to_string().contains(&name), "{error}");
+        }
+    }
+}
+
+fn rows_of(set: &TextSet) -> impl Iterator<Item = &str> {
+    set.examples().iter().map(|example| example.texts.a.as_str())
+}
+
 proptest! {
     #[test]
     fn no_bytes_make_a_table_panic(bytes: Vec<u8>, named: bool, skip: bool) {

@@ -5,10 +5,10 @@ use augment::rng::Rng;
 use data_pipeline::dataset::Samples;
 use data_pipeline::loader::{Loader, Stream};
 use data_pipeline::sampler::Order;
+use data_pipeline::text::corpus::{Boundary, Corpus, ReadOptions};
 use data_pipeline::text::pretrain::{
     BuildOptions, Builder, Chosen, Draws, Segments, Shard, Split, TokenShards, build,
 };
-use data_pipeline::text::read::{Boundary, Corpus, ReadOptions};
 use data_pipeline::text::{Pack, Packed, Sequence, Specials, Tokenizer};
 use proptest::prelude::*;
 use std::fs;

@@ -2,7 +2,8 @@
 
 use super::published;
 use data_pipeline::error::DataError;
-use data_pipeline::text::read::{Boundary, Corpus, OnBadInput, ReadOptions, Tally, files};
+use data_pipeline::text::corpus::{Boundary, Corpus, ReadOptions};
+use data_pipeline::text::read::{OnBadInput, Tally, files};
 use proptest::prelude::*;
 use std::fs;
 use std::io::Write;
@@ -112,6 +113,40 @@ fn every_form_holds_the_same_text() {
     let path = write(folder.path(), "b.txt.gz", &both);
     let found = read(&[path], options(Boundary::Line, OnBadInput::Error)).unwrap();
     assert_eq!(found.0, [["one"], ["two"]]);
+}
+
+/// A column is read, not the table with its labels and names.
+#[test]
+fn of_a_table_the_column_of_texts_is_read() {
+    let folder = tempfile::tempdir().unwrap();
+    let csv = "label,text\n1,\"It was\ngood, \"\"really\"\".\"\n0,\n1,naïve\n2\n";
+    let tsv = "text\tlabel\nIt was \"good\t1\n\nnaïve\t0\n";
+    let csv_texts: [&[&str]; 2] = [&["It was", "good, \"really\"."], &["naïve"]];
+    let tsv_texts: [&[&str]; 2] = [&["It was \"good"], &["naïve"]];
+    let cases = [
+        ("a.csv", csv.as_bytes(), csv_texts, 2),
+        ("a.csv.gz", &gzip(csv.as_bytes()), csv_texts, 2),
+        ("a.tsv", tsv.as_bytes(), tsv_texts, 0),
+    ];
+    for (name, bytes, expected, bad) in cases {
+        let path = [write(folder.path(), name, bytes)];
+        let found = read(&path, options(Boundary::File, OnBadInput::Skip)).unwrap();
+        assert_eq!(found.0, expected, "{name}");
+        assert_eq!(found.1.skipped.values().sum::<u64>(), bad, "{name} {:?}", found.1.skipped);
+        let strict = read(&path, options(Boundary::File, OnBadInput::Error));
+        assert_eq!(strict.is_err(), bad > 0, "{name}");
+        // A column that is not there is none of few bad rows.
+        for on_bad in [OnBadInput::Error, OnBadInput::Skip] {
+            let other = ReadOptions { field: "body".into(), ..options(Boundary::File, on_bad) };
+            let error = read(&path, other).unwrap_err().to_string();
+            assert!(error.contains("no column `body` among") && error.contains(name), "{error}");
+        }
+    }
+    for on_bad in [OnBadInput::Error, OnBadInput::Skip] {
+        let path = [write(folder.path(), "all.json", b"[{\"text\": \"a\"}]")];
+        let error = read(&path, options(Boundary::File, on_bad)).unwrap_err().to_string();
+        assert!(error.contains("all.json") && error.contains(".jsonl"), "{error}");
+    }
 }
 
 /// O-23's window of 2 GiB, as dumps have it, is read.
@@ -228,10 +263,12 @@ proptest! {
         let starts: [&[u8]; 6] = [b"", b"\x1f\x8b", b"\x28\xb5\x2f\xfd", b"PAR1", b"{\"text\": \"", b"\xef\xbb\xbf"];
         let bytes = [starts[start], &bytes].concat();
         let on_bad = if skip { OnBadInput::Skip } else { OnBadInput::Error };
-        for name in ["a.txt", "a.jsonl", "a.parquet", "a.gz"] {
+        for name in ["a.txt", "a.jsonl", "a.parquet", "a.gz", "a.csv", "a.tsv"] {
             let path = write(folder.path(), name, &bytes);
             let read = read(&[path], options(Boundary::BlankLine, on_bad));
-            prop_assert!(!skip || read.is_ok(), "{:?}", read.err());
+            // Random bytes name no column `text`.
+            let is_table = name.ends_with("sv");
+            prop_assert!(is_table || !skip || read.is_ok(), "{:?}", read.err());
         }
     }
 

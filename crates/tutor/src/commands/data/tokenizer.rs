@@ -3,7 +3,8 @@
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, ensure};
-use data_pipeline::text::read::{Boundary, Corpus, OnBadInput, ReadOptions};
+use data_pipeline::text::corpus::{Boundary, Corpus, ReadOptions};
+use data_pipeline::text::read::OnBadInput;
 use data_pipeline::text::{Casing, Tokenizer, VocabularySize, VocabularyTrainer};
 
 use super::say;
@@ -14,7 +15,8 @@ use crate::commands::skipped::skipped_by;
 pub(super) enum Action {
     /// Make a WordPiece vocabulary of texts; the same texts give the same one in any order.
     Train {
-        /// Files, folders or patterns: text, `.jsonl` or `.parquet`, packed by gzip or zstd or not.
+        /// Files, folders or patterns: text, `.jsonl`, `.csv`, `.tsv` or `.parquet`, packed by gzip
+        /// or zstd or not.
         #[arg(required = true)]
         files: Vec<PathBuf>,
         /// Tokens at most, the five special ones included.
@@ -27,7 +29,7 @@ pub(super) enum Action {
         /// Tell upper from lower case and keep accents.
         #[arg(long)]
         cased: bool,
-        /// The field or column of text in `.jsonl` and `.parquet`.
+        /// The field or column of text in files that have several.
         #[arg(long, default_value = "text")]
         field: String,
         /// Pieces are made that occur at least so often.

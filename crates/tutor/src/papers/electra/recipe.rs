@@ -43,6 +43,9 @@ pub(super) struct Recipe {
     /// sequences): its steps follow, so that rows cost the same. Without it, `train.steps` are
     /// taken.
     pub(super) flops: Option<f64>,
+    /// Minutes of a pre-training from its first step on, so that rows take the same time: its steps
+    /// are as many as fit, at most those that `flops` give where there are `flops` too.
+    pub(super) minutes: Option<f64>,
     /// The networks; their vocabulary and `mask` are those of the texts.
     pub(super) pretrain: PretrainConfig,
     /// The pre-training.
@@ -164,7 +167,8 @@ impl TableRow for RowConfig {
 }
 
 /// What a row may change: texts, tokens and tasks are the same for all.
-const CHANGEABLE: [&str; 6] = ["start", "flops", "masking", "pretrain", "train", "finetune"];
+const CHANGEABLE: [&str; 7] =
+    ["start", "flops", "minutes", "masking", "pretrain", "train", "finetune"];
 
 /// What of these it may not.
 const SHARED: [&str; 2] = ["finetune.labels", "finetune.layout"];
@@ -211,8 +215,8 @@ impl Recipe {
         faults.cadence(&self.cadence);
         faults.of("text", self.text.check());
         faults.positive("rows", self.rows.len() as u64);
-        tokens::check_sequences(&self.sequences, &mut faults);
-        tokens::check_vocabulary(self.vocabulary, &mut faults);
+        tokens::check_sequences("sequences", &self.sequences, &mut faults);
+        tokens::check_vocabulary("vocabulary", self.vocabulary, &mut faults);
         faults.rows(self.rows.iter().map(|row| (row.name.as_str(), row.against.as_deref())));
         for (i, task) in self.glue.iter().enumerate() {
             task.check(&mut faults);
@@ -262,6 +266,7 @@ impl Recipe {
         if self.flops.is_some_and(|flops| !(flops > 0.0 && flops.is_finite())) {
             faults.add("flops", "must be a number above 0");
         }
+        pretraining::check_minutes(self.minutes, faults);
         faults.train_on_texts("train", &self.train);
         let finetune = &self.finetune;
         faults.train_on_texts("finetune.train", &finetune.train);

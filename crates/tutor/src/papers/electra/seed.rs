@@ -15,7 +15,7 @@ use super::recipe::{Recipe, Start};
 use crate::run::cost::StageCost;
 use crate::run::seeds::SeedRun;
 use crate::run::stage::Trained;
-use crate::text::pretraining::{self, Pretraining, Setting};
+use crate::text::pretraining::{self, Pretraining, Setting, shortened};
 use crate::text::texts::draw;
 use crate::text::tokens::Tokens;
 
@@ -73,7 +73,7 @@ pub(super) fn run(
     Ok(found)
 }
 
-/// Pre-trains in `dir` for as many operations as the recipe says.
+/// Pre-trains in `dir` for as many operations, or minutes, as the recipe says.
 fn pretrain(
     recipe: &Recipe,
     (name, dir): (&str, &Path),
@@ -85,8 +85,12 @@ fn pretrain(
     for nets in &stages {
         a_step += setting(recipe, nets, &recipe.train).flops(tokens)?;
     }
-    // All stages have as many steps.
-    let steps = recipe.flops.map_or(recipe.train.steps, |flops| ((flops / a_step) as u64).max(1));
+    // All stages have as many steps, or as much time.
+    let steps = match (recipe.flops, recipe.minutes) {
+        (Some(flops), _) => ((flops / a_step) as u64).max(1),
+        (None, Some(_)) => u64::MAX,
+        (None, None) => recipe.train.steps,
+    };
     let train = TrainConfig { steps, ..recipe.train.clone() };
     let mut done: Option<(Pretrainer, Pretraining)> = None;
     for (i, nets) in stages.iter().enumerate() {
@@ -97,9 +101,18 @@ fn pretrain(
             true => (name.to_owned(), dir.to_owned()),
             false => (format!("{name}, generator"), dir.with_extension("generator")),
         };
-        let (net, mut found) = pretraining::run(&setting, (&of_stage.0, &of_stage.1), tokens, run)?;
+        let named = (&*of_stage.0, &*of_stage.1);
+        let (net, mut found) = match recipe.minutes {
+            None => pretraining::run(&setting, named, tokens, run)?,
+            Some(minutes) => {
+                let pace = named.1.with_extension(if is_last { "pace" } else { "generator-pace" });
+                let time = (60.0 * minutes / stages.len() as f64, &*pace);
+                pretraining::within(&setting, time, named, tokens, run, shortened)?
+            }
+        };
         if let Some((_, before)) = done {
             found.steps += before.steps;
+            found.planned += before.planned;
             found.flops += before.flops;
             found.cost = StageCost::sum([before.cost, found.cost]);
         }

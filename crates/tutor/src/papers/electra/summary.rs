@@ -8,6 +8,7 @@ use super::recipe::Recipe;
 use super::seed::RowOutcome;
 use crate::recipe::head::Head;
 use crate::run::cost::StageCost;
+use crate::run::pace::cut_short;
 use crate::run::result::{compared, frame};
 use crate::run::scores::Paired;
 use crate::run::seeds::Run;
@@ -54,6 +55,13 @@ pub(super) fn result(
             let found = pretraining_sections::rows(&row.name, seeds, &[MASKED_LOSS, AREA])?;
             result.rows.extend(found);
         }
+    }
+    for found in outcomes.iter().flatten() {
+        let pretraining = found.pretraining.iter();
+        result.notes.extend(
+            pretraining
+                .filter_map(|p| cut_short(&found.name, (p.steps, p.planned), p.cost.seconds)),
+        );
     }
     let mut comparisons = Vec::new();
     for (j, measure) in measures.iter().enumerate() {

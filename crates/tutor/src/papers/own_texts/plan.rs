@@ -6,11 +6,11 @@ use std::path::{Path, PathBuf};
 use anyhow::{Result, ensure};
 use data_pipeline::dataset::Samples;
 use data_pipeline::text::read::OnBadInput;
-use data_pipeline::text::{TextSet, Texts};
 use electra::{EncoderConfig, Family};
 use torch::Device;
 use torch::precision::Precision;
 
+use super::look::{Words, data_line, numbers_as_classes};
 use super::parts::Parts;
 use super::recipe::{DataConfig, LATENT, PRE_TRAINED, STUDENT, UDA, WORDS};
 use crate::recipe::own_name::own_name;
@@ -130,6 +130,7 @@ pub(crate) fn plan(given: &Given) -> Result<Proposal> {
     };
     let device = torch::device::describe(given.device);
     let mut lines = parts.notes.clone();
+    lines.extend(numbers_as_classes(parts.labeled.classes(), parts.labeled.len()));
     lines.extend([
         data_line(&parts, &words, &data),
         match &start {
@@ -171,55 +172,6 @@ fn columns(given: &[String]) -> Result<[Option<String>; 2]> {
         );
     }
     Ok([given.first().cloned(), given.get(1).cloned()])
-}
-
-/// How long texts are in words, both of a pair together.
-struct Words {
-    /// One of twenty has fewer.
-    least: usize,
-    median: usize,
-    /// One of twenty has more.
-    most: usize,
-}
-
-impl Words {
-    fn of(set: &TextSet) -> Self {
-        let count = |texts: &Texts| texts.iter().flat_map(str::split_whitespace).count();
-        let mut all: Vec<usize> = set.examples().iter().map(|e| count(&e.texts)).collect();
-        all.sort_unstable();
-        let at = |part: usize| all[(all.len() - 1) * part / 20];
-        Self { least: at(1), median: at(10), most: at(19) }
-    }
-}
-
-fn data_line(parts: &Parts, words: &Words, data: &DataConfig) -> String {
-    let labels = parts.labels();
-    let (least, most) = (labels.iter().min().unwrap_or(&0), labels.iter().max().unwrap_or(&0));
-    let each =
-        if least == most { format!("{least} each") } else { format!("{least} to {most} each") };
-    let others = [("validation", &parts.validation), ("test", &parts.test)];
-    let others: String = others
-        .iter()
-        .filter_map(|(name, set)| Some(format!(", {} {name}", set.as_ref()?.len())))
-        .collect();
-    let texts: Vec<String> = [&data.text_column, &data.pair_column]
-        .into_iter()
-        .flatten()
-        .map(|column| format!("`{column}`"))
-        .collect();
-    format!(
-        "data: {} labelled {} of {} classes ({each}), {} unlabelled{others}; nine of ten have {} to \
-         {} words (median {}); columns {} and `{}`",
-        parts.labeled.len(),
-        parts.unit(),
-        parts.labeled.classes().len(),
-        parts.unlabeled.len(),
-        words.least,
-        words.most,
-        words.median,
-        texts.join(", "),
-        data.label_column.as_deref().unwrap_or_default()
-    )
 }
 
 /// Tokens of a sequence of so many texts: room for most, within what a step may cost.

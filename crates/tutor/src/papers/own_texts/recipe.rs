@@ -19,6 +19,7 @@ use crate::recipe::faults::Faults;
 use crate::run::trial::{LABELS_ALONE, TrialConfig};
 use crate::text::augmentation::TextPolicy;
 use crate::text::predictor::Columns;
+use crate::text::tokens;
 
 /// The keys of a recipe of kind `own-texts`, beside its head.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -333,13 +334,8 @@ impl Recipe {
                 faults
                     .add("pretraining.masking.share", format!("is {share}; it must be in (0, 1)"));
             }
-            let Segments { one_segment, short, .. } = pretraining.sequences;
-            for (key, share) in [("one_segment", one_segment), ("short", short)] {
-                if !(0.0..=1.0).contains(&share) {
-                    let key = format!("pretraining.sequences.{key}");
-                    faults.add(&key, format!("is {share}; it must be in [0, 1]"));
-                }
-            }
+            let (key, sequences) = ("pretraining.sequences", &pretraining.sequences);
+            tokens::check_sequences(key, sequences, &mut faults);
             faults.train_on_texts("pretraining.train", &pretraining.train);
         }
         faults.done(name)
@@ -349,18 +345,11 @@ impl Recipe {
         for (key, fault) in net.faults() {
             faults.add(&format!("net.{key}"), fault);
         }
-        if !(32..=1 << 20).contains(&net.vocabulary) {
-            let fault = format!("is {} and must be between 32 and {}", net.vocabulary, 1 << 20);
-            faults.add("net.vocabulary", fault);
-        }
+        let vocabulary = usize::try_from(net.vocabulary).unwrap_or(0);
+        tokens::check_vocabulary("net.vocabulary", vocabulary, faults);
         let mut longest = self.layout.longest;
         if let Some(pretraining) = &self.pretraining {
-            let of_pretraining = pretraining.sequences.longest;
-            if !(5..=usize::from(u16::MAX)).contains(&of_pretraining) {
-                let fault = format!("is {of_pretraining} and must be between 5 and {}", u16::MAX);
-                faults.add("pretraining.sequences.longest", fault);
-            }
-            longest = longest.max(of_pretraining);
+            longest = longest.max(pretraining.sequences.longest);
             let nets = nets_of(net, pretraining);
             for (key, fault) in nets.faults().into_iter().filter(|(key, _)| !key.starts_with("enc"))
             {
@@ -373,9 +362,6 @@ impl Recipe {
     }
 }
 
-/// Where `[MASK]` stands in a vocabulary that is made here: behind the other special tokens.
-const MASK: i64 = 4;
-
 /// The networks of a pre-training whose encoder is `net`.
 pub(super) fn nets_of(
     net: &EncoderConfig,
@@ -384,7 +370,7 @@ pub(super) fn nets_of(
     electra::pretrain::PretrainConfig {
         encoder: net.clone(),
         generator: pretraining.generator.clone(),
-        mask: MASK,
+        mask: tokens::MASK,
         ..Default::default()
     }
 }

@@ -4,8 +4,9 @@
 use std::path::PathBuf;
 
 use anyhow::{Context, Result};
+use data_pipeline::text::corpus::Boundary;
 use data_pipeline::text::pretrain::{Segments, Split};
-use data_pipeline::text::read::{Boundary, OnBadInput, files};
+use data_pipeline::text::read::{OnBadInput, files};
 use data_pipeline::text::{Masking, Tokenizer};
 use electra::pretrain::{PretrainConfig, Task};
 use electra::{flops, presets};
@@ -15,11 +16,10 @@ use torch::precision::Precision;
 use train::{Cadence, Schedule, TrainConfig};
 
 use super::recipe::{Files, Recipe, Vocabulary};
-use super::seed::shortened;
 use crate::recipe::edit::nearest;
 use crate::recipe::head::Head;
 use crate::recipe::own_name::own_name;
-use crate::text::pretraining::share;
+use crate::text::pretraining::{share, shortened};
 use crate::text::tokens::MASK;
 
 /// What is asked for; what is none follows from the size.

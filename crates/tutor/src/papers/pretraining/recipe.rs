@@ -3,8 +3,9 @@
 use std::path::{Path, PathBuf};
 
 use anyhow::Result;
+use data_pipeline::text::corpus::{Boundary, ReadOptions};
 use data_pipeline::text::pretrain::Segments;
-use data_pipeline::text::read::{Boundary, OnBadInput, ReadOptions};
+use data_pipeline::text::read::OnBadInput;
 use data_pipeline::text::{Casing, Masking};
 use electra::pretrain::PretrainConfig;
 use serde::{Deserialize, Serialize};
@@ -122,17 +123,15 @@ impl Recipe {
     pub(super) fn check(&self, name: &str) -> Result<()> {
         let mut faults = Faults::default();
         faults.cadence(&self.cadence);
-        if self.minutes.is_some_and(|minutes| !(minutes > 0.0 && minutes.is_finite())) {
-            faults.add("minutes", "must be a number above 0");
-        }
+        pretraining::check_minutes(self.minutes, &mut faults);
         faults.positive("text.files", self.text.files.len() as u64);
         if self.text.held_out < 2 {
             faults.add("text.held_out", "one document in so many is held out: at least 2");
         }
         if let Vocabulary::Made { tokens, .. } = self.vocabulary {
-            tokens::check_vocabulary(tokens, &mut faults);
+            tokens::check_vocabulary("vocabulary", tokens, &mut faults);
         }
-        tokens::check_sequences(&self.sequences, &mut faults);
+        tokens::check_sequences("sequences", &self.sequences, &mut faults);
         pretraining::check(&self.pretrain, &self.masking, &mut faults);
         if self.pretrain.encoder.positions < self.sequences.longest as i64 {
             let fault = "are fewer than the longest sequence has tokens";

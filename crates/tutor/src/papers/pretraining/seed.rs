@@ -2,11 +2,10 @@
 
 use anyhow::Result;
 use electra::pretrain::PretrainConfig;
-use train::{Schedule, TrainConfig};
 
 use super::recipe::Recipe;
 use crate::run::seeds::SeedRun;
-use crate::text::pretraining::{self, Pretraining, Setting};
+use crate::text::pretraining::{self, Pretraining, Setting, shortened};
 use crate::text::tokens::Tokens;
 
 /// Pre-trains, or goes on, and keeps the networks as published ones are. `nets` are the recipe's,
@@ -42,15 +41,4 @@ pub(super) fn run(
     pretraining::keep_for_others(&net, tokens, &dir)?;
     pretraining::keep_generator(&net, tokens, &dir)?;
     Ok(pretraining)
-}
-
-/// The training with so many steps, of which at most a tenth warms up.
-pub(super) fn shortened(train: &TrainConfig, steps: u64) -> TrainConfig {
-    let lr = match train.lr.clone() {
-        Schedule::DecayFromStart { from, warmup, rule } => {
-            Schedule::DecayFromStart { from, warmup: warmup.min(steps / 10), rule }
-        }
-        other => other,
-    };
-    TrainConfig { steps, lr, ..train.clone() }
 }

@@ -1,13 +1,60 @@
-//! Documents, one after the other.
+//! Running text: the documents of [files](super::read), one after the other.
+//!
+//! | file, all but Parquet also with `.gz` or `.zst` behind | holds |
+//! |---|---|
+//! | `.jsonl`, `.ndjson` | an object a line; its text stands in [`ReadOptions::field`] |
+//! | `.parquet` (by its content) | rows; their text stands in the column of that name |
+//! | `.csv`, `.tsv` | the same |
+//! | any other, but `.json` | text |
+//!
+//! Reading streams: memory holds a document, not a file; of a `.csv` or `.tsv` it holds the column.
 
-use super::lines::{Lines, Tally};
-use super::parquet::Columns;
-use super::source::{ends_with, files};
-use super::{Boundary, OnBadInput, ReadOptions};
+use super::read::{Columns, Lines, OnBadInput, Tally, ends_with, files};
+use super::table::{self, Row};
 use crate::digest::Digest;
 use crate::error::DataError;
+use serde::{Deserialize, Serialize};
 use std::collections::VecDeque;
 use std::path::{Path, PathBuf};
+
+/// Where a document ends. Documents are never joined in one sequence.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Boundary {
+    /// At a line without text, and at the end of a file or record.
+    BlankLine,
+    /// At the end of a file or record; lines without text are passed over (ELECTRA on
+    /// OpenWebText).
+    File,
+    /// At the end of each line: a review a line.
+    Line,
+}
+
+/// How text is read.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields, rename_all = "kebab-case")]
+pub struct ReadOptions {
+    /// Where a document ends.
+    pub boundary: Boundary,
+    /// The field or column of text in JSON lines, Parquet and tables.
+    pub field: String,
+    /// What becomes of bad input.
+    pub on_bad: OnBadInput,
+    /// A line (of a text file) or record may have so many bytes.
+    pub longest: usize,
+}
+
+impl Default for ReadOptions {
+    /// Blank lines end documents, the field is `text`, bad input is an error, 64 MiB a line.
+    fn default() -> Self {
+        Self {
+            boundary: Boundary::BlankLine,
+            field: "text".into(),
+            on_bad: OnBadInput::Error,
+            longest: 64 << 20,
+        }
+    }
+}
 
 /// Texts that belong together, in order.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -21,7 +68,7 @@ pub struct Document {
 /// Files of running text.
 ///
 /// ```
-/// use data_pipeline::text::read::{Corpus, ReadOptions};
+/// use data_pipeline::text::corpus::{Corpus, ReadOptions};
 /// let folder = tempfile::tempdir().unwrap();
 /// std::fs::write(folder.path().join("a.txt"), "One.\nTwo.\n\nThree.\n").unwrap();
 /// let corpus = Corpus::open(&[folder.path().into()], ReadOptions::default())?;
@@ -34,6 +81,9 @@ pub struct Corpus {
     files: Vec<PathBuf>,
     options: ReadOptions,
 }
+
+/// Why a row is left out.
+const WITHOUT_TEXT: &str = "a row without text";
 
 /// A document that grows beyond so many bytes ends, so that a file of any size can be one.
 const LARGEST: usize = 4 << 20;
@@ -87,6 +137,7 @@ enum Open {
     Text(Lines),
     Json(Lines),
     Parquet(Columns),
+    Table(std::vec::IntoIter<Row>),
 }
 
 /// The documents of a [`Corpus`]. It ends after the first error.
@@ -140,7 +191,19 @@ impl Documents {
         self.end_document();
     }
 
-    fn open(&self, path: &Path) -> Result<Open, DataError> {
+    fn open(&mut self, path: &Path) -> Result<Open, DataError> {
+        if ends_with(path, &["csv", "tsv"]) {
+            let ReadOptions { field, on_bad, .. } = &self.options;
+            let rows = table::read(path, &[field], *on_bad, &mut self.tally)?;
+            return Ok(Open::Table(rows.into_iter()));
+        }
+        if ends_with(path, &["json"]) {
+            return Err(DataError::Missing {
+                path: path.to_path_buf(),
+                fault: "JSON that is read as a whole is no running text".into(),
+                way_out: "make a file with an object a line of it (.jsonl), or name the other files",
+            });
+        }
         let lines = || Lines::open(path, self.options.on_bad, self.options.longest);
         if ends_with(path, &["jsonl", "ndjson"]) {
             return Ok(Open::Json(lines()?));
@@ -164,6 +227,12 @@ impl Documents {
             self.tally.files += 1;
             match self.open(&path) {
                 Ok(open) => self.open = Some(open),
+                // A column that is not there is no bad input, which there is little of.
+                Err(error @ (DataError::Missing { .. } | DataError::Line { .. }))
+                    if !error.can_be_skipped() =>
+                {
+                    return Err(error);
+                }
                 Err(error) => self.bad(error, "a file that cannot be opened")?,
             }
             return Ok(true);
@@ -190,6 +259,13 @@ impl Documents {
                 }
                 None => None,
             },
+            Open::Table(mut rows) => rows.next().map(|row| {
+                match row.cells.into_iter().next().flatten() {
+                    Some(text) if !text.trim().is_empty() => self.add_record(&text),
+                    _ => self.tally.skip(WITHOUT_TEXT),
+                }
+                Open::Table(rows)
+            }),
             Open::Parquet(mut columns) => match columns.next_group() {
                 Ok(Some(rows)) => {
                     for text in rows.into_iter().map(|mut row| row.pop().flatten()) {
@@ -206,7 +282,7 @@ impl Documents {
                                     "a text that is too long",
                                 )?;
                             }
-                            None => self.tally.skip("a row without text"),
+                            None => self.tally.skip(WITHOUT_TEXT),
                         }
                     }
                     Some(Open::Parquet(columns))
