@@ -63,6 +63,16 @@ pub enum DataError {
         /// What to try.
         way_out: &'static str,
     },
+    /// A table lacks a column that is asked for.
+    #[error("{}: no column {column} among {} (name one that is there)", path.display(), found.join(", "))]
+    Column {
+        /// The table.
+        path: PathBuf,
+        /// The column, in words.
+        column: String,
+        /// The columns that it has.
+        found: Vec<String>,
+    },
     /// A request does not fit the data: too few samples of a class, an index out of range, an empty
     /// stream.
     #[error("{0}")]
@@ -128,7 +138,7 @@ impl DataError {
             | Self::Line { way_out, .. }
             | Self::Missing { way_out, .. }
             | Self::Fetch { way_out, .. } => way_out.ends_with(SKIPPED),
-            Self::Write(_) | Self::Request(_) | Self::Worker { .. } => false,
+            Self::Column { .. } | Self::Write(_) | Self::Request(_) | Self::Worker { .. } => false,
         }
     }
 

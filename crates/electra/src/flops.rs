@@ -83,7 +83,8 @@ impl Transformer {
         let &Self { hidden: h, feed_forward: i, tokens: s, heads: a, attention: w, .. } = self;
         let projections = 3.0 * (2.0 * h * w + w);
         let scores = 2.0 * w * s + (SOFTMAX + DROPOUT + 1.0) * s * a + 2.0 * h * s;
-        // The norm of attention's output is counted once, not for each number, as in the script.
+        // As in the script, the weighted values and the output have the layers' width, and the norm
+        // of the output is counted once, not for each number.
         let output = 2.0 * h * h + h + DROPOUT * h + h + NORM;
         let inner = 2.0 * h * i + GELU * i + i;
         let perceptron = inner + 2.0 * h * i + h + DROPOUT * h + h + NORM * h;

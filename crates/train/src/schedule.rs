@@ -212,6 +212,28 @@ impl Schedule {
         Schedule::Constant { value, warmup: 0 }
     }
 
+    /// The same with a warm-up of at most so many steps. What knows nothing of the run's length, as
+    /// the inverse root of the step, or has no warm-up, stays as it is.
+    pub fn warmed_up_within(mut self, most: u64) -> Self {
+        use Schedule as S;
+        match &mut self {
+            S::Constant { warmup, .. }
+            | S::Linear { warmup, .. }
+            | S::DecayFromStart { warmup, .. }
+            | S::Cosine { warmup, .. }
+            | S::HalfCosine { warmup, .. }
+            | S::Exponential { warmup, .. }
+            | S::ExponentialTo { warmup, .. } => *warmup = most.min(*warmup),
+            S::RsqrtDecay { .. }
+            | S::CyclicCosine { .. }
+            | S::RampUp { .. }
+            | S::CosineRampUp { .. }
+            | S::SigmoidRampUp { .. }
+            | S::SigmoidRampDown { .. } => {}
+        }
+        self
+    }
+
     /// The value at a moment of the run.
     pub fn at(&self, at: Progress) -> f64 {
         use Schedule as S;

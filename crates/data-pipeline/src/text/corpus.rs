@@ -7,9 +7,10 @@
 //! | `.csv`, `.tsv` | the same |
 //! | any other, but `.json` | text |
 //!
-//! Reading streams: memory holds a document, not a file; of a `.csv` or `.tsv` it holds the column.
+//! Reading streams: memory holds a document, not a file. Of a `.tsv` it holds the column, and while a
+//! `.csv` is opened the whole of it.
 
-use super::read::{Columns, Lines, OnBadInput, Tally, ends_with, files};
+use super::read::{Columns, Lines, OnBadInput, Tally, ends_with, files, refuse_json};
 use super::table::{self, Row};
 use crate::digest::Digest;
 use crate::error::DataError;
@@ -84,6 +85,7 @@ pub struct Corpus {
 
 /// Why a row is left out.
 const WITHOUT_TEXT: &str = "a row without text";
+const TOO_LONG: &str = "a text that is too long";
 
 /// A document that grows beyond so many bytes ends, so that a file of any size can be one.
 const LARGEST: usize = 4 << 20;
@@ -92,9 +94,11 @@ impl Corpus {
     /// Finds the files; nothing is read yet.
     ///
     /// # Errors
-    /// When a path stands for nothing.
+    /// When a path stands for nothing, or for a `.json`.
     pub fn open(paths: &[PathBuf], options: ReadOptions) -> Result<Self, DataError> {
-        Ok(Self { files: files(paths)?, options })
+        let files = files(paths)?;
+        files.iter().try_for_each(|path| refuse_json(path))?;
+        Ok(Self { files, options })
     }
 
     /// The files in the order in which they are read.
@@ -137,7 +141,7 @@ enum Open {
     Text(Lines),
     Json(Lines),
     Parquet(Columns),
-    Table(std::vec::IntoIter<Row>),
+    Table(PathBuf, std::vec::IntoIter<Row>),
 }
 
 /// The documents of a [`Corpus`]. It ends after the first error.
@@ -194,15 +198,10 @@ impl Documents {
     fn open(&mut self, path: &Path) -> Result<Open, DataError> {
         if ends_with(path, &["csv", "tsv"]) {
             let ReadOptions { field, on_bad, .. } = &self.options;
-            let rows = table::read(path, &[field], *on_bad, &mut self.tally)?;
-            return Ok(Open::Table(rows.into_iter()));
-        }
-        if ends_with(path, &["json"]) {
-            return Err(DataError::Missing {
-                path: path.to_path_buf(),
-                fault: "JSON that is read as a whole is no running text".into(),
-                way_out: "make a file with an object a line of it (.jsonl), or name the other files",
-            });
+            let mut of_table = Tally::default();
+            let rows = table::read(path, &[field], *on_bad, &mut of_table)?;
+            self.tally.add_lines(&of_table);
+            return Ok(Open::Table(path.to_path_buf(), rows.into_iter()));
         }
         let lines = || Lines::open(path, self.options.on_bad, self.options.longest);
         if ends_with(path, &["jsonl", "ndjson"]) {
@@ -228,11 +227,7 @@ impl Documents {
             match self.open(&path) {
                 Ok(open) => self.open = Some(open),
                 // A column that is not there is no bad input, which there is little of.
-                Err(error @ (DataError::Missing { .. } | DataError::Line { .. }))
-                    if !error.can_be_skipped() =>
-                {
-                    return Err(error);
-                }
+                Err(error @ DataError::Column { .. }) => return Err(error),
                 Err(error) => self.bad(error, "a file that cannot be opened")?,
             }
             return Ok(true);
@@ -259,13 +254,24 @@ impl Documents {
                 }
                 None => None,
             },
-            Open::Table(mut rows) => rows.next().map(|row| {
-                match row.cells.into_iter().next().flatten() {
-                    Some(text) if !text.trim().is_empty() => self.add_record(&text),
-                    _ => self.tally.skip(WITHOUT_TEXT),
+            Open::Table(path, mut rows) => match rows.next() {
+                Some(row) => {
+                    let text = row.cells.into_iter().next().flatten();
+                    match text.filter(|text| !text.trim().is_empty()) {
+                        Some(text) if text.len() > self.options.longest => {
+                            let fault = self.too_long();
+                            let way_out = "allow longer texts, or let them be skipped";
+                            let path = path.clone();
+                            let error = DataError::Line { path, line: row.line, fault, way_out };
+                            self.bad(error, TOO_LONG)?;
+                        }
+                        Some(text) => self.add_record(&text),
+                        None => self.tally.skip(WITHOUT_TEXT),
+                    }
+                    Some(Open::Table(path, rows))
                 }
-                Open::Table(rows)
-            }),
+                None => None,
+            },
             Open::Parquet(mut columns) => match columns.next_group() {
                 Ok(Some(rows)) => {
                     for text in rows.into_iter().map(|mut row| row.pop().flatten()) {
@@ -275,12 +281,9 @@ impl Documents {
                                 self.add_record(&text)
                             }
                             Some(_) => {
-                                let fault =
-                                    format!("a text has more than {} bytes", self.options.longest);
-                                self.bad(
-                                    DataError::format(columns.path(), 0, fault),
-                                    "a text that is too long",
-                                )?;
+                                let fault = self.too_long();
+                                let error = DataError::format(columns.path(), 0, fault);
+                                self.bad(error, TOO_LONG)?;
                             }
                             None => self.tally.skip(WITHOUT_TEXT),
                         }
@@ -316,6 +319,10 @@ impl Documents {
                 Err(Some(format!("no `{field}` among {known:?}")))
             }
         }
+    }
+
+    fn too_long(&self) -> String {
+        format!("a text has more than {} bytes", self.options.longest)
     }
 
     fn bad(&mut self, error: DataError, reason: &str) -> Result<(), DataError> {

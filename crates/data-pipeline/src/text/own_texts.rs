@@ -220,13 +220,10 @@ impl OwnTexts {
             each(documents.tally().lines, document?.lines.join(" "));
         }
         let read = documents.tally();
-        tally.lines += read.lines;
+        tally.add_lines(read);
         let blank = read.lines - read.documents - read.skipped.values().sum::<u64>();
         if blank > 0 {
             *tally.skipped.entry("a line without text".to_owned()).or_default() += blank;
-        }
-        for (reason, count) in &read.skipped {
-            *tally.skipped.entry(reason.clone()).or_default() += count;
         }
         Ok(())
     }

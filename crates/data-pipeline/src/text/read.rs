@@ -16,7 +16,7 @@ mod source;
 pub(crate) use lines::Lines;
 pub use lines::all_lines;
 pub(crate) use parquet::{Columns, columns};
-pub(crate) use source::{ends_with, open};
+pub(crate) use source::{ends_with, open, refuse_json};
 
 pub use lines::Tally;
 pub use source::files;

@@ -7,7 +7,7 @@
 //! | `.jsonl`, `.ndjson` | an object a line |
 //! | `.parquet` | rows; numbers are written out, those of Hugging Face's classes as their names, -1 is none |
 
-use super::read::{Columns, Lines, OnBadInput, Tally, columns, ends_with, open};
+use super::read::{Columns, Lines, OnBadInput, Tally, columns, ends_with, open, refuse_json};
 use crate::error::DataError;
 use serde_json::Value;
 use std::io::Read;
@@ -32,6 +32,7 @@ const FIRST_LINE: &str = "mend its first line, or fetch the file again";
 
 /// The names of the columns of a table; in lines of JSON those of all objects.
 pub(super) fn names(path: &Path, on_bad: OnBadInput) -> Result<Vec<String>, DataError> {
+    refuse_json(path)?;
     if ends_with(path, &["parquet"]) {
         return columns(path);
     }
@@ -40,13 +41,7 @@ pub(super) fn names(path: &Path, on_bad: OnBadInput) -> Result<Vec<String>, Data
     }
     let mut lines = Lines::open(path, OnBadInput::Error, LONGEST)?;
     let mut tally = Tally::default();
-    let first_line = |error| match error {
-        DataError::Line { path, line, fault, .. } => {
-            DataError::Line { path, line, fault, way_out: FIRST_LINE }
-        }
-        other => other,
-    };
-    while let Some(line) = lines.next(&mut tally).map_err(first_line)? {
+    while let Some(line) = lines.next(&mut tally).map_err(of_first_line)? {
         if line.trim().is_empty() {
             continue;
         }
@@ -59,13 +54,24 @@ pub(super) fn names(path: &Path, on_bad: OnBadInput) -> Result<Vec<String>, Data
         }
         return Ok(line.split('\t').map(|cell| cell.trim().to_owned()).collect());
     }
-    Err(lines.fault("the table is empty", "name a table with a first line of names"))
+    Err(lines.fault("the table is empty", FIRST_LINE))
+}
+
+/// An error about the first line of a table, without which no other line has a meaning.
+fn of_first_line(error: DataError) -> DataError {
+    match error {
+        DataError::Line { path, line, fault, .. } => {
+            DataError::Line { path, line, fault, way_out: FIRST_LINE }
+        }
+        other => other,
+    }
 }
 
 /// The keys of all objects. A line that cannot be read is told of when the rows are read, but a
 /// file without any that can is none of objects.
 fn keys(mut lines: Lines) -> Result<Vec<String>, DataError> {
     let (mut tally, mut keys, mut fault) = (Tally::default(), Vec::<String>::new(), None);
+    let whole = "mend it, or name a table with an object a line";
     while let Some(line) = lines.next(&mut tally)? {
         if line.trim().is_empty() {
             continue;
@@ -75,11 +81,14 @@ fn keys(mut lines: Lines) -> Result<Vec<String>, DataError> {
                 let new = object.into_iter().map(|(key, _)| key).filter(|key| !keys.contains(key));
                 keys.extend(new.collect::<Vec<_>>());
             }
-            Err(error) => fault = fault.or_else(|| Some(lines.fault(error.to_string(), WAY_OUT))),
+            Err(error) => fault = fault.or_else(|| Some(lines.fault(error.to_string(), whole))),
         }
     }
     match fault {
         Some(fault) if keys.is_empty() => Err(fault),
+        None if !tally.skipped.is_empty() && keys.is_empty() => {
+            Err(lines.fault("no line of it can be read", "fetch the file again"))
+        }
         None if keys.is_empty() => {
             Err(lines.fault("the table is empty", "name a table with an object a line"))
         }
@@ -104,12 +113,12 @@ pub(super) fn read(
     if ends_with(path, &["csv"]) {
         return csv(path, Some(wanted), on_bad, tally);
     }
-    let mut lines = Lines::open(path, on_bad, LONGEST)?;
-    let Some(header) = lines.next(tally)?.map(str::to_owned) else {
-        return Err(lines.fault("the table is empty", "name a table with a first line of names"));
-    };
-    let names: Vec<&str> = header.split('\t').map(str::trim).collect();
+    let names = names(path, on_bad)?;
+    let names: Vec<&str> = names.iter().map(String::as_str).collect();
     let places = places(path, &names, wanted)?;
+    let mut lines = Lines::open(path, on_bad, LONGEST)?;
+    // To the names, which are read already.
+    while lines.next(tally)?.is_some_and(|line| line.trim().is_empty()) {}
     tsv(lines, Some(names.len()), &places, on_bad, tally)
 }
 
@@ -149,12 +158,15 @@ pub(super) fn csv(
     tally: &mut Tally,
 ) -> Result<Vec<Row>, DataError> {
     let mut text = Vec::new();
-    if let Err(error) = open(path)?.read_to_end(&mut text) {
+    let read = open(path)?.read_to_end(&mut text);
+    let is_damaged = read.is_err();
+    if let Err(error) = read {
+        if !text.contains(&b'\n') {
+            return Err(DataError::io(path, FIRST_LINE)(error));
+        }
         let way_out = "fetch the file again, or let bad input be skipped";
         let error = DataError::io(path, way_out)(error);
         bad(error, on_bad, tally, "the rest of a damaged file")?;
-        let lines = text.iter().rposition(|&byte| byte == b'\n').map_or(0, |at| at + 1);
-        text.truncate(lines);
     }
     let text = text.strip_prefix(b"\xef\xbb\xbf").unwrap_or(&text);
     let first = text.split(|&byte| byte == b'\n').next().unwrap_or_default();
@@ -177,11 +189,19 @@ pub(super) fn csv(
             Err(error) => return Err(at(start, error.to_string())),
         }
         let line = record.position().map_or(start, |position| first_line(text, position));
+        // Of a damaged file the last record may be a part of one.
+        if is_damaged && reader.position().byte() as usize >= text.len() {
+            break;
+        }
         tally.lines += 1;
         let cells: Option<Vec<&str>> =
             record.iter().map(|cell| std::str::from_utf8(cell).ok()).collect();
         let Some(cells) = cells else {
-            bad(at(line, "no UTF-8".into()), on_bad, tally, "a row that is no UTF-8")?;
+            let error = at(line, "no UTF-8".into());
+            if wanted.is_some() && places.is_none() {
+                return Err(of_first_line(error));
+            }
+            bad(error, on_bad, tally, "a row that is no UTF-8")?;
             continue;
         };
         if let (Some(wanted), None) = (wanted, &places) {
@@ -204,7 +224,7 @@ pub(super) fn csv(
         rows.push(Row { line, cells });
     }
     match (wanted, places) {
-        (Some(_), None) => Err(at(1, "the table is empty".into())),
+        (Some(_), None) => Err(of_first_line(at(1, "the table is empty".into()))),
         _ => Ok(rows),
     }
 }
@@ -284,11 +304,10 @@ fn parquet(path: &Path, wanted: &[&str], tally: &mut Tally) -> Result<Vec<Row>, 
 /// The places of columns among the names of the first line.
 fn places(path: &Path, names: &[&str], wanted: &[&str]) -> Result<Vec<usize>, DataError> {
     let place = |wanted: &&str| {
-        names.iter().position(|name| name == wanted).ok_or_else(|| DataError::Line {
+        names.iter().position(|name| name == wanted).ok_or_else(|| DataError::Column {
             path: path.to_path_buf(),
-            line: 1,
-            fault: format!("no column `{wanted}` among {}", names.join(", ")),
-            way_out: "name a column that is there",
+            column: format!("`{wanted}`"),
+            found: names.iter().map(|&name| name.to_owned()).collect(),
         })
     };
     wanted.iter().map(place).collect()

@@ -115,6 +115,26 @@ fn cycles_repeat_the_end_of_the_first_fall() {
 }
 
 #[test]
+fn a_warm_up_is_shortened() {
+    for text in [
+        "kind = 'constant'\nvalue = 1.0",
+        "kind = 'linear'\nfrom = 1.0\nto = 0.0",
+        "kind = 'decay-from-start'\nfrom = 1.0\nrule = 'times'",
+        "kind = 'cosine'\nfrom = 1.0",
+        "kind = 'half-cosine'\nfrom = 1.0\nto = 0.0",
+        "kind = 'exponential'\nfrom = 1.0\nrate = 0.5\nevery = 10.0",
+        "kind = 'exponential-to'\nfrom = 1.0\nto = 0.1\nrate = 0.5",
+    ] {
+        let with = |warmup: u64| from_toml(&format!("{text}\nwarmup = {warmup}"));
+        assert_eq!(with(100).warmed_up_within(7), with(7), "{text}");
+        assert_eq!(with(5).warmed_up_within(7), with(5), "{text}");
+    }
+    // Its warm-up is where it begins to fall.
+    let inverse_root = from_toml("kind = 'rsqrt-decay'\nscale = 1\nwarmup = 100\nrule = 'flat'");
+    assert_eq!(inverse_root.clone().warmed_up_within(7), inverse_root);
+}
+
+#[test]
 fn a_fault_is_named() {
     let fault = |text: &str| from_toml(text).check().unwrap_err().to_string();
     let message = fault("kind = 'exponential'\nfrom = 1\nrate = 1.5\nevery = 10");

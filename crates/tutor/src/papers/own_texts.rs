@@ -8,6 +8,7 @@
 
 mod linear;
 mod look;
+mod numbers;
 mod parts;
 pub(crate) mod plan;
 mod recipe;

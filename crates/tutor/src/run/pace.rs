@@ -87,9 +87,9 @@ pub(crate) fn plan(dir: &Path, (span, pace): (Span, f64), most: u64) -> Result<(
 pub(crate) fn cut_short(name: &str, (steps, planned): (u64, u64), seconds: f64) -> Option<String> {
     (steps < planned).then(|| {
         format!(
-            "{name} was ended by its time after {steps} of {planned} steps, {seconds:.0} s: steps \
-             took longer than when they were measured, and the learning rate did not come down to \
-             its end"
+            "{name} was ended by its time after {steps} of {planned} steps, {seconds:.0} s: steps, \
+             evaluations or checkpoints took longer than was planned, and the learning rate did not \
+             come down to its end"
         )
     })
 }

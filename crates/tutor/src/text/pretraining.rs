@@ -15,7 +15,7 @@ use serde::{Deserialize, Serialize};
 use toml::Table;
 use torch::precision::Precision;
 use torch::{Device, Mode, Params};
-use train::{Cadence, Callback, Progress, Schedule, Throughput, TrainConfig};
+use train::{Cadence, Callback, Progress, Throughput, TrainConfig};
 
 use super::published;
 use super::tokens::{MASK, Tokens, on_device};
@@ -143,7 +143,7 @@ pub(crate) fn run(
 
 /// The same for about `seconds` from its first step on, with as many steps as fit, those of
 /// `setting` at most. The pace is measured in the folder `pace`, once; `shorten` makes the training
-/// of so many steps.
+/// of fewer steps.
 pub(crate) fn within(
     setting: &Setting<'_>,
     (seconds, pace): (f64, &Path),
@@ -160,7 +160,10 @@ pub(crate) fn within(
     })?;
     let span = Span::exactly(seconds);
     let (steps, seconds) = pace::plan(dir, (span, a_step), setting.train.steps)?;
-    let train = shorten(setting.train, steps);
+    let train = match steps < setting.train.steps {
+        true => shorten(setting.train, steps),
+        false => setting.train.clone(),
+    };
     let setting = Setting { train: &train, seconds: Some(seconds), ..*setting };
     let found = self::run(&setting, (name, dir), tokens, run)?;
     pace::remove(&dir.join("checkpoints"))?;
@@ -169,13 +172,7 @@ pub(crate) fn within(
 
 /// The training with so many steps, of which at most a tenth warms up.
 pub(crate) fn shortened(train: &TrainConfig, steps: u64) -> TrainConfig {
-    let lr = match train.lr.clone() {
-        Schedule::DecayFromStart { from, warmup, rule } => {
-            Schedule::DecayFromStart { from, warmup: warmup.min(steps / 10), rule }
-        }
-        other => other,
-    };
-    TrainConfig { steps, lr, ..train.clone() }
+    TrainConfig { steps, lr: train.lr.clone().warmed_up_within(steps / 10), ..train.clone() }
 }
 
 /// Keeps the network of a training in `dir` with its tokenizer, as published ones are, unless it is
@@ -239,7 +236,7 @@ pub(crate) fn check(nets: &PretrainConfig, masking: &Masking, faults: &mut Fault
     }
 }
 
-/// Names minutes that are none.
+/// Refuses minutes that are not a number above 0.
 pub(crate) fn check_minutes(minutes: Option<f64>, faults: &mut Faults) {
     if minutes.is_some_and(|minutes| !(minutes > 0.0 && minutes.is_finite())) {
         faults.add("minutes", "must be a number above 0");

@@ -192,7 +192,7 @@ pub(crate) fn check_sequences(key: &str, segments: &Segments, faults: &mut Fault
 }
 
 /// Names what cannot work of the size of a vocabulary that is made, which is that of `key`.
-pub(crate) fn check_vocabulary(key: &str, tokens: usize, faults: &mut Faults) {
+pub(crate) fn check_vocabulary(key: &str, tokens: i64, faults: &mut Faults) {
     if !(32..=1 << 20).contains(&tokens) {
         faults.add(key, format!("is {tokens} and must be between 32 and {}", 1 << 20));
     }

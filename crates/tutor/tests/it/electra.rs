@@ -77,32 +77,57 @@ fn a_training_in_two_stages_keeps_the_generator_of_the_first() {
     assert!(said.contains("two-stage") && said.contains("embedding"), "{said}");
 }
 
-/// The pace of each row is measured, and its steps follow.
+/// The pace of each row is measured, and its steps follow; what was planned stays planned for a run
+/// that is stopped and goes on.
 #[test]
 fn rows_may_take_the_same_time() {
     let dir = tempfile::tempdir().expect("a folder");
-    let minutes = ["--set", "minutes=0.02", "--rows", "mlm,electra"];
-    let command = [&QUICK[..], &["--unset", "flops"], &minutes].concat();
-    let folder = run_folder(dir.path(), &run(dir.path(), &command));
-    for row in ["mlm", "electra"] {
-        let file = folder.join("seed-1").join(row).join("pretraining/pretraining.json");
-        let found = std::fs::read_to_string(file).expect("what it found");
-        let found: serde_json::Value = serde_json::from_str(&found).expect("JSON");
-        let [steps, planned] = ["steps", "planned"].map(|key| found[key].as_u64().expect("steps"));
-        // The recipe has 1000; they are neither those nor bound by them.
-        assert!(steps >= 10 && steps <= planned && planned != 1000, "{row}: {found}");
+    // No other number of steps bounds them, and nothing but steps takes time.
+    let quiet = ["train.steps=5", "cadence.evaluate=0", "cadence.checkpoint=2", "minutes=0.02"];
+    let quiet = quiet.iter().flat_map(|change| ["--set", change]);
+    let quiet: Vec<&str> =
+        ["--quick", "--threads", "1", "--unset", "flops"].into_iter().chain(quiet).collect();
+    let minutes = 0.02;
+    for (recipe, rows, parts) in [
+        ("electra", "mlm,electra", &["mlm/pretraining", "electra/pretraining"][..]),
+        (
+            "electra/generators",
+            "two-stage",
+            &["two-stage/pretraining.generator", "two-stage/pretraining"],
+        ),
+    ] {
+        let command = [&["run", recipe, "--rows", rows][..], &quiet].concat();
+        killed(dir.path(), &command, [400, 700, 1000]);
+        let folder = run_folder(dir.path(), &run(dir.path(), &command)).join("seed-1");
+        for part in parts {
+            let (row, name) = part.split_once('/').expect("a row and a part");
+            let pace = match name {
+                "pretraining" => "pretraining.pace",
+                _ => "pretraining.generator-pace",
+            };
+            let read = |file: std::path::PathBuf| {
+                let text = std::fs::read_to_string(&file);
+                text.unwrap_or_else(|error| panic!("{}: {error}", file.display()))
+            };
+            let pace = read(folder.join(row).join(pace).join("pace.json"));
+            let pace: f64 = serde_json::from_str(&pace).expect("seconds");
+            let plan = read(folder.join(part).join("plan.json"));
+            let (steps, seconds): (u64, f64) = serde_json::from_str(&plan).expect("a plan");
+            // Two stages share the time of a row.
+            let time = 60.0 * minutes / if rows == "two-stage" { 2.0 } else { 1.0 };
+            assert!((seconds - f64::max(time, 20.0 * pace)).abs() < 1e-9, "{part}: {plan} {pace}");
+            assert_eq!(steps, ((time * 0.92 / pace) as u64).max(10), "{part}: {plan} {pace}");
+        }
     }
     // Where there are both, what comes first.
     let both = [&QUICK[..], &["--set", "minutes=10", "--rows", "mlm", "--out", "both"]].concat();
     let flops = [&QUICK[..], &["--rows", "mlm", "--out", "flops"]].concat();
-    let steps = |command: &[&str]| {
+    let found = |command: &[&str]| {
         let folder = run_folder(dir.path(), &run(dir.path(), command));
-        let file = folder.join("seed-1/mlm/pretraining/pretraining.json");
-        let found = std::fs::read_to_string(file).expect("what it found");
-        let found: serde_json::Value = serde_json::from_str(&found).expect("JSON");
-        found["steps"].clone()
+        let file = folder.join("seed-1/mlm/pretraining/final.safetensors");
+        std::fs::read(file).expect("the network")
     };
-    assert_eq!(steps(&both), steps(&flops));
+    assert_eq!(found(&both), found(&flops));
     let said = refused(dir.path(), &["check", "electra", "--set", "minutes=0.0"]);
     assert!(said.contains("minutes") && said.contains("above 0"), "{said}");
 }

@@ -27,6 +27,14 @@ impl Tally {
     pub(crate) fn skip(&mut self, reason: &str) {
         *self.skipped.entry(reason.to_owned()).or_default() += 1;
     }
+
+    /// Adds what was read and left out of a file that is counted already.
+    pub(crate) fn add_lines(&mut self, of_file: &Tally) {
+        self.lines += of_file.lines;
+        for (reason, count) in &of_file.skipped {
+            *self.skipped.entry(reason.clone()).or_default() += count;
+        }
+    }
 }
 
 /// Bytes of the longest line of a file that is read whole.

@@ -46,13 +46,10 @@ impl Columns {
             };
             columns.iter().position(is).ok_or_else(|| {
                 let names: Vec<String> = columns.iter().map(|c| c.path().string()).collect();
-                DataError::Missing {
+                DataError::Column {
                     path: path.to_path_buf(),
-                    fault: format!(
-                        "no column `{name}` of single values among {}",
-                        names.join(", ")
-                    ),
-                    way_out: "name the column",
+                    column: format!("`{name}` of single values"),
+                    found: names,
                 }
             })
         };

@@ -80,6 +80,18 @@ pub(crate) fn open(path: &Path) -> Result<Box<dyn BufRead + Send>, DataError> {
     Ok(Box::new(file))
 }
 
+/// Refuses files whose name says that they are JSON as a whole.
+pub(crate) fn refuse_json(path: &Path) -> Result<(), DataError> {
+    if !ends_with(path, &["json"]) {
+        return Ok(());
+    }
+    Err(DataError::Missing {
+        path: path.to_path_buf(),
+        fault: "a .json is not read".into(),
+        way_out: "if each of its lines is an object, name it .jsonl; else make such a file of it",
+    })
+}
+
 /// Whether the name of a file, without `.gz` or `.zst`, ends so.
 pub(crate) fn ends_with(path: &Path, endings: &[&str]) -> bool {
     let name = path.file_name().unwrap_or_default().to_string_lossy().to_lowercase();

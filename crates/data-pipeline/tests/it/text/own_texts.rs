@@ -207,7 +207,7 @@ fn bad_rows_are_errors_or_counted() {
         assert_eq!((set.len(), set.notes().len(), rows(&set)[0].0), (1, 1, "ok"), "{fault}");
     }
     for (name, text, fault) in [
-        ("a.csv", "t,z\nok,a\n", "line 1: no column `y` among t, z"),
+        ("a.csv", "t,z\nok,a\n", "a.csv: no column `y` among t, z"),
         ("a.csv", "", "the table is empty"),
         ("a.tsv", "", "the table is empty"),
         ("a.tsv", "t\ty\n", "no text can be read"),

@@ -40,11 +40,12 @@ pub(super) struct Recipe {
     #[serde(default)]
     pub(super) start: Start,
     /// Operations of a pre-training, as ELECTRA's code counts them (at the mean length of the
-    /// sequences): its steps follow, so that rows cost the same. Without it, `train.steps` are
-    /// taken.
+    /// sequences): its steps follow, so that rows cost the same.
     pub(super) flops: Option<f64>,
     /// Minutes of a pre-training from its first step on, so that rows take the same time: its steps
-    /// are as many as fit, at most those that `flops` give where there are `flops` too.
+    /// are as many as fit, at most those that `flops` give where there are `flops` too; where they
+    /// are fewer, at most a tenth of them warms up. Without minutes and `flops`, `train.steps` are
+    /// taken.
     pub(super) minutes: Option<f64>,
     /// The networks; their vocabulary and `mask` are those of the texts.
     pub(super) pretrain: PretrainConfig,
@@ -72,7 +73,7 @@ pub(super) enum Start {
     /// The pre-trained network.
     #[default]
     PreTrained,
-    /// The same in two stages of as many steps: a masked language model; then a discriminator
+    /// The same in two stages of as many steps, or as much time: a masked language model; then a discriminator
     /// that begins with its weights, while it stays as it is and fills in.
     TwoStage,
     /// Random weights: nothing is pre-trained.
@@ -216,7 +217,7 @@ impl Recipe {
         faults.of("text", self.text.check());
         faults.positive("rows", self.rows.len() as u64);
         tokens::check_sequences("sequences", &self.sequences, &mut faults);
-        tokens::check_vocabulary("vocabulary", self.vocabulary, &mut faults);
+        tokens::check_vocabulary("vocabulary", self.vocabulary as i64, &mut faults);
         faults.rows(self.rows.iter().map(|row| (row.name.as_str(), row.against.as_deref())));
         for (i, task) in self.glue.iter().enumerate() {
             task.check(&mut faults);

@@ -5,11 +5,12 @@ use std::collections::{BTreeMap, HashMap};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use anyhow::{Context, Result, bail, ensure};
+use anyhow::{Context, Result, anyhow, bail, ensure};
 use data_pipeline::dataset::Samples;
 use data_pipeline::digest::Digest;
 use data_pipeline::text::{Target, TextSet};
 
+use super::numbers::numbers_as_classes;
 use super::recipe::DataConfig;
 use crate::run::files;
 use crate::text::shown::unit;
@@ -52,6 +53,7 @@ impl Parts {
         let labeled = all.select(&labeled);
         let mut notes = all.notes().to_vec();
         notes.extend(repeated(&labeled, unit)?);
+        let numbers = numbers_as_classes(&classes, labeled.len());
         let scored = |path: &Option<PathBuf>, name: &str| -> Result<Option<TextSet>> {
             let Some(path) = path else { return Ok(None) };
             ensure!(
@@ -60,7 +62,13 @@ impl Parts {
                 path.display()
             );
             let reader = columns.labeled(path, Some(classes.clone()))?;
-            let set = named(reader.read(std::slice::from_ref(path))?, path)?;
+            let read = reader.read(std::slice::from_ref(path));
+            // Numbers of one table are not those of another.
+            let read = read.map_err(|error| match &numbers {
+                Some(numbers) => anyhow!("{error}; {numbers}"),
+                None => error.into(),
+            });
+            let set = named(read?, path)?;
             let known: Vec<u32> =
                 (0..set.len() as u32).filter(|i| set.label(*i as usize).is_some()).collect();
             ensure!(!known.is_empty(), "{}: no row has a label", path.display());
@@ -68,6 +76,7 @@ impl Parts {
         };
         let validation = scored(&config.validation, "validation")?;
         let test = scored(&config.test, "test")?;
+        notes.extend(numbers);
         for set in [&validation, &test].into_iter().flatten() {
             notes.extend(set.notes().iter().map(|note| format!("{}: {note}", set.name())));
         }

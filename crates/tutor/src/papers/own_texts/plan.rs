@@ -10,7 +10,7 @@ use electra::{EncoderConfig, Family};
 use torch::Device;
 use torch::precision::Precision;
 
-use super::look::{Words, data_line, numbers_as_classes};
+use super::look::{Words, data_line};
 use super::parts::Parts;
 use super::recipe::{DataConfig, LATENT, PRE_TRAINED, STUDENT, UDA, WORDS};
 use crate::recipe::own_name::own_name;
@@ -130,7 +130,6 @@ pub(crate) fn plan(given: &Given) -> Result<Proposal> {
     };
     let device = torch::device::describe(given.device);
     let mut lines = parts.notes.clone();
-    lines.extend(numbers_as_classes(parts.labeled.classes(), parts.labeled.len()));
     lines.extend([
         data_line(&parts, &words, &data),
         match &start {

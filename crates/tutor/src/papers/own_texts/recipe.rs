@@ -345,8 +345,7 @@ impl Recipe {
         for (key, fault) in net.faults() {
             faults.add(&format!("net.{key}"), fault);
         }
-        let vocabulary = usize::try_from(net.vocabulary).unwrap_or(0);
-        tokens::check_vocabulary("net.vocabulary", vocabulary, faults);
+        tokens::check_vocabulary("net.vocabulary", net.vocabulary, faults);
         let mut longest = self.layout.longest;
         if let Some(pretraining) = &self.pretraining {
             longest = longest.max(pretraining.sequences.longest);

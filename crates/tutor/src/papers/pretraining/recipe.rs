@@ -129,7 +129,7 @@ impl Recipe {
             faults.add("text.held_out", "one document in so many is held out: at least 2");
         }
         if let Vocabulary::Made { tokens, .. } = self.vocabulary {
-            tokens::check_vocabulary("vocabulary", tokens, &mut faults);
+            tokens::check_vocabulary("vocabulary", tokens as i64, &mut faults);
         }
         tokens::check_sequences("sequences", &self.sequences, &mut faults);
         pretraining::check(&self.pretrain, &self.masking, &mut faults);
