@@ -7,8 +7,8 @@
 //! | `.csv`, `.tsv` | the same |
 //! | any other, but `.json` | text |
 //!
-//! Reading streams: memory holds a document, not a file. Of a `.tsv` it holds the column, and while a
-//! `.csv` is opened the whole of it.
+//! Reading streams: memory holds a document, not a file. Of a `.tsv` it holds the column, and while
+//! a `.csv` is opened the whole of it.
 
 use super::read::{Columns, Lines, OnBadInput, Tally, ends_with, files, refuse_json};
 use super::table::{self, Row};

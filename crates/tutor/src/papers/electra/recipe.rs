@@ -73,8 +73,8 @@ pub(super) enum Start {
     /// The pre-trained network.
     #[default]
     PreTrained,
-    /// The same in two stages of as many steps, or as much time: a masked language model; then a discriminator
-    /// that begins with its weights, while it stays as it is and fills in.
+    /// The same in two stages of as many steps, or as much time: a masked language model; then a
+    /// discriminator that begins with its weights, while it stays as it is and fills in.
     TwoStage,
     /// Random weights: nothing is pre-trained.
     Random,
