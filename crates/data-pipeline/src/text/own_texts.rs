@@ -68,6 +68,9 @@ const PAIRS: [[&str; 2]; 4] = [
 const LABELS: [&str; 9] =
     ["label", "labels", "class", "category", "target", "sentiment", "rating", "score", "y"];
 
+/// Classes that an error lists at most.
+const SHOWN: usize = 20;
+
 fn usual(columns: &[String], names: &[&str]) -> Option<String> {
     let find = |name: &&str| columns.iter().find(|column| column.to_lowercase() == **name);
     names.iter().find_map(find).cloned()
@@ -250,7 +253,12 @@ impl OwnTexts {
                 let known = || {
                     let mut names: Vec<&str> = number.keys().copied().collect();
                     names.sort_unstable();
-                    names.join(", ")
+                    let more = names.len().saturating_sub(SHOWN);
+                    names.truncate(SHOWN);
+                    match more {
+                        0 => names.join(", "),
+                        more => format!("{} and {more} more", names.join(", ")),
+                    }
                 };
                 let class = number.get(label).copied().map(Target::Class);
                 class.ok_or_else(|| format!("no class `{label}` among {}", known()))

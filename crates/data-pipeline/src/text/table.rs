@@ -161,11 +161,16 @@ pub(super) fn csv(
     let read = open(path)?.read_to_end(&mut text);
     let is_damaged = read.is_err();
     if let Err(error) = read {
-        if !text.contains(&b'\n') {
-            return Err(DataError::io(path, FIRST_LINE)(error));
+        let ends = text.iter().filter(|&&byte| byte == b'\n').count() as u64;
+        let way_out = match ends {
+            0 => FIRST_LINE,
+            _ => "fetch it again, or let bad input be skipped",
+        };
+        let fault = format!("the file cannot be read on: {error}");
+        let error = DataError::Line { path: path.to_path_buf(), line: ends + 1, fault, way_out };
+        if ends == 0 {
+            return Err(error);
         }
-        let way_out = "fetch the file again, or let bad input be skipped";
-        let error = DataError::io(path, way_out)(error);
         bad(error, on_bad, tally, "the rest of a damaged file")?;
     }
     let text = text.strip_prefix(b"\xef\xbb\xbf").unwrap_or(&text);

@@ -135,7 +135,8 @@ impl Texts {
             held_out: self.held_out,
             seeds: self.seeds,
             device,
-        })?;
+        });
+        let proposal = proposal.map_err(|error| skipped_by("--skip-bad", error))?;
         proposal.lines.iter().for_each(|line| note(line));
         Ok(proposal.recipe)
     }

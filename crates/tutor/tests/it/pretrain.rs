@@ -218,6 +218,15 @@ fn what_cannot_be_learned_from_is_refused_with_a_way_out() {
     // Mended, the same command begins anew, as nothing was learned yet.
     fs::write(dir.join("texts/c.txt"), document(1)).expect("written");
     run(dir, &of("texts", &[]));
+    // Before anything is made: where the text of a table stands, and what no text is.
+    fs::write(dir.join("t.csv"), "stars,review\n1,a text\n").expect("written");
+    let error = refused(dir, &["check", "pretrain", "t.csv"]);
+    assert!(error.contains("no column `text` among stars, review"), "{error}");
+    let plan = run(dir, &["check", "pretrain", "t.csv", "--field", "review"]);
+    assert!(plan.contains("field = \"review\""), "{plan}");
+    fs::write(dir.join("t.json"), "[]").expect("written");
+    let error = refused(dir, &["check", "pretrain", "t.json"]);
+    assert!(error.contains("t.json") && error.contains(".jsonl"), "{error}");
     // A vocabulary of another network.
     fs::write(dir.join("vocab.txt"), "[PAD]\n[UNK]\nfilm\n").expect("written");
     let error = refused(dir, &["pretrain", "texts", "--vocab", "vocab.txt"]);

@@ -217,6 +217,12 @@ fn bad_rows_are_errors_or_counted() {
         assert!(error.contains(fault), "{error}");
     }
     assert!(own().read(&[folder.path().join("none.csv")]).is_err());
+    let many: Vec<String> = (100..400).map(|class| class.to_string()).collect();
+    let many = OwnTexts { classes: Some(many), ..own() };
+    let path = write(folder.path(), "a.csv", "t,y\nok,7\n");
+    let error = many.read(&[path]).unwrap_err().to_string();
+    assert!(error.contains("no class `7` among 100, 101, ") && error.len() < 300, "{error}");
+    assert!(error.contains("119 and 280 more"), "{error}");
 }
 
 /// Of a file that ends too early what is there is read, if bad input is to be skipped; else the

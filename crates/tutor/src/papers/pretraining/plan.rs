@@ -4,9 +4,9 @@
 use std::path::PathBuf;
 
 use anyhow::{Context, Result};
-use data_pipeline::text::corpus::Boundary;
+use data_pipeline::text::corpus::{Boundary, Corpus};
 use data_pipeline::text::pretrain::{Segments, Split};
-use data_pipeline::text::read::{OnBadInput, files};
+use data_pipeline::text::read::OnBadInput;
 use data_pipeline::text::{Masking, Tokenizer};
 use electra::pretrain::{PretrainConfig, Task};
 use electra::{flops, presets};
@@ -49,9 +49,18 @@ pub(crate) struct Proposal {
     pub(crate) lines: Vec<String>,
 }
 
-/// Finds the files and reads a given vocabulary, not the texts.
+/// Finds the files and reads a given vocabulary and the first text, which tells whether it is where
+/// it is looked for.
 pub(crate) fn plan(given: &Given) -> Result<Proposal> {
-    let found = files(&given.files)?;
+    let text = Files {
+        files: given.files.clone(),
+        boundary: given.boundary,
+        field: given.field.clone(),
+        on_bad: if given.skip_bad { OnBadInput::Skip } else { OnBadInput::Error },
+        held_out: given.held_out,
+    };
+    let found = Corpus::open(&text.files, text.reading())?;
+    found.documents().next().transpose()?;
     let all = presets();
     let names = || all.iter().map(|preset| preset.name.as_str());
     let preset = all.iter().find(|preset| preset.name == given.size).with_context(|| {
@@ -92,13 +101,7 @@ pub(crate) fn plan(given: &Given) -> Result<Proposal> {
         precision: Precision::fastest(given.device),
         workers: 1,
         minutes: given.minutes,
-        text: Files {
-            files: given.files.clone(),
-            boundary: given.boundary,
-            field: given.field.clone(),
-            on_bad: if given.skip_bad { OnBadInput::Skip } else { OnBadInput::Error },
-            held_out: given.held_out,
-        },
+        text,
         vocabulary,
         // Of a line that is a paragraph or a whole text little is dropped so.
         sequences: Segments { longest, split: Split::Sentences, ..Segments::default() },
@@ -109,7 +112,7 @@ pub(crate) fn plan(given: &Given) -> Result<Proposal> {
     };
     recipe.text.anchor(None)?;
     let name = own_name(&given.files[0].with_extension(""), "texts");
-    let lines = lines(&recipe, (&given.size, found.len()));
+    let lines = lines(&recipe, (&given.size, found.files().len()));
     let text = head(&name, given.seeds)?.to_toml(&recipe)?;
     let said = "# Written by tutor pretrain. Change what you like and run it again: tutor run \
                 THIS-FILE\n";

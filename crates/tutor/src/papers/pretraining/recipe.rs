@@ -51,11 +51,12 @@ fn one() -> usize {
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct Files {
-    /// Files, folders or patterns: text, `.jsonl` or `.parquet`, packed by gzip or zstd or not.
+    /// Files, folders or patterns: text, `.jsonl`, `.csv`, `.tsv` or `.parquet`, packed by gzip or
+    /// zstd or not.
     pub(super) files: Vec<PathBuf>,
     /// Where a document ends.
     pub(super) boundary: Boundary,
-    /// The field or column of text in `.jsonl` and `.parquet`.
+    /// The field or column of text in files that have several.
     pub(super) field: String,
     /// What becomes of lines and records that cannot be read.
     #[serde(default)]
