@@ -83,10 +83,6 @@ pub struct Corpus {
     options: ReadOptions,
 }
 
-/// Why a row is left out.
-const WITHOUT_TEXT: &str = "a row without text";
-const TOO_LONG: &str = "a text that is too long";
-
 /// A document that grows beyond so many bytes ends, so that a file of any size can be one.
 const LARGEST: usize = 4 << 20;
 
@@ -257,17 +253,11 @@ impl Documents {
             Open::Table(path, mut rows) => match rows.next() {
                 Some(row) => {
                     let text = row.cells.into_iter().next().flatten();
-                    match text.filter(|text| !text.trim().is_empty()) {
-                        Some(text) if text.len() > self.options.longest => {
-                            let fault = self.too_long();
-                            let way_out = "allow longer texts, or let them be skipped";
-                            let path = path.clone();
-                            let error = DataError::Line { path, line: row.line, fault, way_out };
-                            self.bad(error, TOO_LONG)?;
-                        }
-                        Some(text) => self.add_record(&text),
-                        None => self.tally.skip(WITHOUT_TEXT),
-                    }
+                    let text = text.filter(|text| !text.trim().is_empty());
+                    self.add_cell(text, |fault| {
+                        let way_out = "allow longer texts, or let them be skipped";
+                        DataError::Line { path: path.clone(), line: row.line, fault, way_out }
+                    })?;
                     Some(Open::Table(path, rows))
                 }
                 None => None,
@@ -276,17 +266,7 @@ impl Documents {
                 Ok(Some(rows)) => {
                     for text in rows.into_iter().map(|mut row| row.pop().flatten()) {
                         self.tally.lines += 1;
-                        match text {
-                            Some(text) if text.len() <= self.options.longest => {
-                                self.add_record(&text)
-                            }
-                            Some(_) => {
-                                let fault = self.too_long();
-                                let error = DataError::format(columns.path(), 0, fault);
-                                self.bad(error, TOO_LONG)?;
-                            }
-                            None => self.tally.skip(WITHOUT_TEXT),
-                        }
+                        self.add_cell(text, |fault| DataError::format(columns.path(), 0, fault))?;
                     }
                     Some(Open::Parquet(columns))
                 }
@@ -321,8 +301,22 @@ impl Documents {
         }
     }
 
-    fn too_long(&self) -> String {
-        format!("a text has more than {} bytes", self.options.longest)
+    /// The cell of a row; `error` is that of one that is too long, with what is wrong.
+    fn add_cell(
+        &mut self,
+        text: Option<String>,
+        error: impl FnOnce(String) -> DataError,
+    ) -> Result<(), DataError> {
+        let longest = self.options.longest;
+        match text {
+            Some(text) if text.len() <= longest => self.add_record(&text),
+            Some(_) => {
+                let error = error(format!("a text has more than {longest} bytes"));
+                self.bad(error, "a text that is too long")?;
+            }
+            None => self.tally.skip("a row without text"),
+        }
+        Ok(())
     }
 
     fn bad(&mut self, error: DataError, reason: &str) -> Result<(), DataError> {

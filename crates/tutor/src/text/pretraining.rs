@@ -141,6 +141,21 @@ pub(crate) fn run(
     Ok((net, found))
 }
 
+/// The same for so many minutes, with as many steps as fit and at most a tenth of them to warm up;
+/// without minutes for all steps.
+pub(crate) fn run_for(
+    setting: &Setting<'_>,
+    (minutes, pace): (Option<f64>, &Path),
+    named: (&str, &Path),
+    tokens: &Tokens,
+    run: &mut SeedRun<'_, '_>,
+) -> Result<(Pretrainer, Pretraining)> {
+    match minutes {
+        None => self::run(setting, named, tokens, run),
+        Some(minutes) => within(setting, (60.0 * minutes, pace), named, tokens, run, shortened),
+    }
+}
+
 /// The share of the time of a pre-training in which its pace is measured, about, and the most steps
 /// that are taken for it.
 const PACE_SHARE: f64 = 0.05;

@@ -15,7 +15,7 @@ use super::recipe::{Recipe, Start};
 use crate::run::cost::StageCost;
 use crate::run::seeds::SeedRun;
 use crate::run::stage::Trained;
-use crate::text::pretraining::{self, Pretraining, Setting, shortened};
+use crate::text::pretraining::{self, Pretraining, Setting};
 use crate::text::texts::draw;
 use crate::text::tokens::Tokens;
 
@@ -102,14 +102,10 @@ fn pretrain(
             false => (format!("{name}, generator"), dir.with_extension("generator")),
         };
         let named = (&*of_stage.0, &*of_stage.1);
-        let (net, mut found) = match recipe.minutes {
-            None => pretraining::run(&setting, named, tokens, run)?,
-            Some(minutes) => {
-                let pace = named.1.with_extension(if is_last { "pace" } else { "generator-pace" });
-                let time = (60.0 * minutes / stages.len() as f64, &*pace);
-                pretraining::within(&setting, time, named, tokens, run, shortened)?
-            }
-        };
+        let minutes = recipe.minutes.map(|minutes| minutes / stages.len() as f64);
+        let pace = named.1.with_extension(if is_last { "pace" } else { "generator-pace" });
+        let time = (minutes, &*pace);
+        let (net, mut found) = pretraining::run_for(&setting, time, named, tokens, run)?;
         if let Some((_, before)) = done {
             found.steps += before.steps;
             found.planned += before.planned;

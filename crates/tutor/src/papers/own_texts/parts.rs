@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, HashMap};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use anyhow::{Context, Result, anyhow, bail, ensure};
+use anyhow::{Context, Error, Result, bail, ensure};
 use data_pipeline::dataset::Samples;
 use data_pipeline::digest::Digest;
 use data_pipeline::text::{Target, TextSet};
@@ -65,8 +65,10 @@ impl Parts {
             let read = reader.read(std::slice::from_ref(path));
             // Numbers of one table are not those of another.
             let read = read.map_err(|error| match &numbers {
-                Some(numbers) => anyhow!("{error}; {numbers}"),
-                None => error.into(),
+                Some(numbers) if error.can_be_skipped() => {
+                    Error::from(error).context(numbers.clone())
+                }
+                _ => error.into(),
             });
             let set = named(read?, path)?;
             let known: Vec<u32> =

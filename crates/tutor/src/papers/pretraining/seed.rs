@@ -5,7 +5,7 @@ use electra::pretrain::PretrainConfig;
 
 use super::recipe::Recipe;
 use crate::run::seeds::SeedRun;
-use crate::text::pretraining::{self, Pretraining, Setting, shortened};
+use crate::text::pretraining::{self, Pretraining, Setting};
 use crate::text::tokens::Tokens;
 
 /// Pre-trains, or goes on, and keeps the networks as published ones are. `nets` are the recipe's,
@@ -30,14 +30,9 @@ pub(super) fn run(
     let name = recipe.row();
     let dir = run.dir.join(&name);
     let named = (&*name, &*dir);
-    let (net, pretraining) = match recipe.minutes {
-        None => pretraining::run(&setting, named, tokens, run)?,
-        Some(minutes) => {
-            let pace = run.dir.join("pace");
-            let time = (60.0 * minutes, &*pace);
-            pretraining::within(&setting, time, named, tokens, run, shortened)?
-        }
-    };
+    let pace = run.dir.join("pace");
+    let time = (recipe.minutes, &*pace);
+    let (net, pretraining) = pretraining::run_for(&setting, time, named, tokens, run)?;
     pretraining::keep_for_others(&net, tokens, &dir)?;
     pretraining::keep_generator(&net, tokens, &dir)?;
     Ok(pretraining)
