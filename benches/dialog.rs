@@ -51,7 +51,7 @@ fn serve(folder: &Path) -> Result<(), Error> {
     let tokenizer = DialogTokenizer::open(folder)?;
     let safety = SafetyWords::shipped();
     let subwords = |text: &str| tokenizer.ids(text).unwrap_or_default();
-    let checks = Checks { subwords: &subwords, is_unsafe: &|text| safety.is_unsafe(text) };
+    let checks = Checks { subwords: &subwords, safety: &safety };
     let mut last = Selected::default();
     for question in stdin().lock().lines() {
         match question?.trim() {

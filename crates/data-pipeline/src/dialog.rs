@@ -25,7 +25,7 @@
 //!
 //! let safety = SafetyWords::shipped();
 //! let ids = |text: &str| tokenizer.ids(text).unwrap_or_default();
-//! let checks = Checks { subwords: &ids, is_unsafe: &|text| safety.is_unsafe(text) };
+//! let checks = Checks { subwords: &ids, safety: &safety };
 //! let mut selected = dialogs.select(&Filters::default(), &checks)?;
 //! selected.remove_near_duplicates();
 //! let train: Vec<&Pair> = selected.part(DialogPart::Train).collect();
@@ -62,7 +62,7 @@ pub use funnel::{Dropped, Funnel, Reason};
 pub use message::Message;
 pub use part::{DialogPart, DialogSplit};
 pub use read::{DialogFormat, DialogReadOptions, DialogSource, read_all};
-pub use safety::SafetyWords;
+pub use safety::{Safety, SafetyWords};
 pub use select::{Dialogs, Pair, Selected};
 pub use streaming::StreamDecoder;
 pub use tokenizer::DialogTokenizer;

@@ -1,9 +1,11 @@
 //! What papers about text share: texts, vocabularies, tokens on the device, classifiers.
 
 mod addresses;
+pub(crate) mod asked;
 pub(crate) mod augmentation;
 pub(crate) mod classification;
 pub(crate) mod classifier;
+pub(crate) mod guard;
 pub(crate) mod linear;
 pub(crate) mod linear_predictor;
 mod pair_features;

@@ -1,6 +1,6 @@
 //! A vocabulary of byte pairs made from texts.
 
-use super::tokenizer::{DialogTokenizer, SPECIALS, added, byte_name, whole_json};
+use super::tokenizer::{DialogTokenizer, SPECIALS, added, byte_name, split_of_words, whole_json};
 use crate::error::DataError;
 use crate::text::words::words;
 use serde_json::{Map, Value, json};
@@ -27,10 +27,6 @@ impl Default for BpeSize {
         Self { tokens: 8192, least_count: 2, most_characters: 512 }
     }
 }
-
-/// Splits a text into words, each with the space before it; nothing is lost. They are counted by
-/// [`words`], whose letters are a few more.
-const WORDS: &str = r" ?\p{L}+| ?\p{N}+| ?[^\s\p{L}\p{N}]+|\s";
 
 /// Counts words and makes a vocabulary from them by the crate `tokenizers`: from single characters,
 /// the most frequent pair of pieces becomes a piece of its own, again and again. Tokens for the 256
@@ -106,14 +102,16 @@ impl BpeTrainer {
             vocabulary.insert((*name).to_owned(), json!(id));
         }
         let specials: Vec<Value> = specials.map(|(id, name)| added(id as u64, name)).collect();
-        let split = json!({
-            "type": "Split", "pattern": { "Regex": WORDS }, "behavior": "Isolated", "invert": false,
-        });
         let decoder = json!({
             "type": "Sequence", "decoders": [{ "type": "ByteFallback" }, { "type": "Fuse" }],
         });
-        let whole =
-            whole_json(&vocabulary.into(), &trained["merges"], &specials.into(), &split, &decoder);
+        let whole = whole_json(
+            &vocabulary.into(),
+            &trained["merges"],
+            &specials.into(),
+            &split_of_words(),
+            &decoder,
+        );
         DialogTokenizer::from_json(&whole.to_string()).map_err(|fault| failed(&fault))
     }
 

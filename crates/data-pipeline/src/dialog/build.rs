@@ -24,6 +24,7 @@ use super::filters::{Checks, Filters};
 use super::funnel::Funnel;
 use super::part::{DialogPart, DialogSplit, unit};
 use super::read::{DialogReadOptions, DialogSource};
+use super::safety::Safety;
 use super::select::Dialogs;
 use super::subwords::Subwords;
 use super::tokenizer::DialogTokenizer;
@@ -60,7 +61,8 @@ pub struct DialogBuildOptions {
     pub vocabulary_bytes: u64,
     /// Tokens of a file; at most one for 32 bytes of memory, in which it is put together.
     pub shard_tokens: u64,
-    /// What tells the words that make a message unsafe from others, such as a digest.
+    /// What tells the words or the classifier that make a message unsafe from others, such as a
+    /// digest.
     pub unsafe_words: String,
 }
 
@@ -117,12 +119,13 @@ const SHARE: u64 = 8;
 /// written whole. `tokenizer` is taken if it is given, else one is made.
 ///
 /// # Errors
-/// Those of reading and writing; when a conversation does not fit in the memory; when the folder
-/// was begun with files of other content or other options, or another process builds in it.
+/// Those of reading, of writing and of `safety`; when a conversation does not fit in the memory; when
+/// the folder was begun with files of other content or other options, or another process builds in
+/// it.
 pub fn build_dialogs(
     sources: &[DialogSource],
     tokenizer: Option<&DialogTokenizer>,
-    is_unsafe: &(dyn Fn(&str) -> bool + Sync),
+    safety: &dyn Safety,
     folder: &Path,
     options: &DialogBuildOptions,
     progress: &mut dyn FnMut(DialogProgress),
@@ -181,7 +184,7 @@ pub fn build_dialogs(
         let often = |text: Digest| frequent.get(&text).copied().unwrap_or(1);
         let subwords = Subwords::new(&tokenizer);
         let ids = |text: &str| subwords.ids(text).map(|ids| ids.to_vec()).unwrap_or_default();
-        let checks = Checks { subwords: &ids, is_unsafe };
+        let checks = Checks { subwords: &ids, safety };
         let selected = dialogs.select_counted(&options.filters, &checks, &often, 1)?;
         drop(dialogs);
         units::write(&work, at, &selected, &subwords, &options.lengths)

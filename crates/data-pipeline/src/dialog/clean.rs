@@ -1,9 +1,14 @@
 //! Texts of messages made comparable: white space, control characters, quotations.
 
+use memchr::memmem;
 use std::borrow::Cow;
 
-/// A text on one line: runs of white space become one space, control characters vanish.
-pub(super) fn one_line(text: &str) -> String {
+/// A text on one line: runs of white space become one space, control characters vanish. Borrowed
+/// where it is so already.
+pub(super) fn one_line(text: &str) -> Cow<'_, str> {
+    if is_one_line(text) {
+        return Cow::Borrowed(text);
+    }
     let mut line = String::with_capacity(text.len());
     let mut gap = false;
     for c in text.chars() {
@@ -17,7 +22,20 @@ pub(super) fn one_line(text: &str) -> String {
             line.push(c);
         }
     }
-    line
+    Cow::Owned(line)
+}
+
+/// Whether [`one_line`] would change nothing.
+fn is_one_line(text: &str) -> bool {
+    let mut after_space = true;
+    let plain = text.bytes().all(|byte| {
+        let fine = if byte == b' ' { !after_space } else { byte > b' ' && byte != 0x7f };
+        after_space = byte == b' ';
+        fine
+    });
+    let odd = |c: char| !c.is_ascii() && (c.is_whitespace() || c.is_control() || c == '\u{feff}');
+    let ended = text.is_empty() || !after_space;
+    plain && ended && (text.is_ascii() || !text.contains(odd))
 }
 
 /// The words of a text in lower case, without punctuation, one space between two: what texts are
@@ -32,7 +50,10 @@ pub(super) fn words(text: &str) -> String {
                 words.push(' ');
             }
             gap = false;
-            words.extend(c.to_lowercase());
+            match c.is_ascii() {
+                true => words.push(c.to_ascii_lowercase()),
+                false => words.extend(c.to_lowercase()),
+            }
         } else if !matches!(c, '\'' | '’') {
             gap = true;
         }
@@ -66,13 +87,13 @@ pub(super) fn without_quotes<'a>(raw: &str, text: &'a str, parent: &str) -> Cow<
         };
         if raw.lines().any(|line| is_quote(&line)) {
             let lines: Vec<&str> = raw.lines().filter(|line| !is_quote(line)).collect();
-            left = Cow::Owned(one_line(&lines.join("\n")));
+            left = Cow::Owned(one_line(&lines.join("\n")).into_owned());
         }
     }
-    let bare = parent.split(' ').count() >= LEAST_WORDS;
+    let bare = parent.bytes().filter(|&byte| byte == b' ').count() + 1 >= LEAST_WORDS;
     while let Some(at) = place(&left, parent, bare) {
         let (before, after) = (&left[..at.start], &left[at.end..]);
-        left = Cow::Owned(one_line(&format!("{before} {after}")));
+        left = Cow::Owned(one_line(&format!("{before} {after}")).into_owned());
     }
     match &left {
         Cow::Owned(left) if !left.contains(char::is_alphanumeric) => Cow::Borrowed(text),
@@ -84,7 +105,7 @@ pub(super) fn without_quotes<'a>(raw: &str, text: &'a str, parent: &str) -> Cow<
 fn place(text: &str, parent: &str, bare: bool) -> Option<std::ops::Range<usize>> {
     const MARKS: [(char, char); 4] = [('"', '"'), ('“', '”'), ('«', '»'), ('\'', '\'')];
     let mut from = 0;
-    while let Some(at) = text[from..].find(parent) {
+    while let Some(at) = memmem::find(text[from..].as_bytes(), parent.as_bytes()) {
         let (start, end) = (from + at, from + at + parent.len());
         let (before, after) = (text[..start].chars().next_back(), text[end..].chars().next());
         if let (Some(a), Some(b)) = (before, after)
@@ -113,6 +134,13 @@ mod tests {
     fn texts_stand_on_one_line() {
         assert_eq!(one_line("\u{feff} a\u{7}b \r\n\t c\u{2028}d "), "ab c d");
         assert_eq!(one_line(" \n "), "");
+        for fine in ["", "a", "a b", "naïve — “yes”"] {
+            assert!(is_one_line(fine) && one_line(fine) == fine, "{fine:?}");
+        }
+        for odd in [" ", " a", "a ", "a  b", "a\tb", "a\u{a0}b", "é\u{85}b", "\u{feff}a", "a\u{7f}"]
+        {
+            assert!(!is_one_line(odd) && one_line(odd) != odd, "{odd:?}");
+        }
         assert_eq!(words("I’m here, O.K.?  Étage 2"), "im here o k étage 2");
     }
 

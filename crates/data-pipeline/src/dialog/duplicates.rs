@@ -19,7 +19,11 @@ const LEAST_WORDS: usize = 8;
 pub(super) fn print(pair: &Pair) -> Digest {
     let response = clean::words(&pair.response);
     let last = pair.context.last().map_or(String::new(), |turn| clean::words(turn));
-    let count = |text: &str| text.split(' ').filter(|word| !word.is_empty()).count();
+    // One space stands between two words.
+    let count = |text: &str| match text {
+        "" => 0,
+        text => text.bytes().filter(|&byte| byte == b' ').count() + 1,
+    };
     let turns = if count(&response) + count(&last) < LEAST_WORDS {
         pair.context.iter().map(|turn| clean::words(turn)).collect()
     } else {

@@ -38,17 +38,25 @@ impl Forest {
                 .then_with(|| a.cmp(b))
         });
         let mut above: Vec<Above> = Vec::with_capacity(messages.len());
+        // The messages of the conversation of the one that is looked at.
+        let mut own = 0..0;
         for (i, message) in messages.iter().enumerate() {
+            if i == own.end {
+                let same = |other: &&Message| other.conversation == message.conversation;
+                own = i..i + messages[i..].iter().take_while(same).count();
+            }
             let key = |m: &Message| (m.conversation.as_str(), m.id.as_str()).cmp(&key_of(message));
             let doubled = i > 0 && key(&messages[i - 1]).is_eq();
             above.push(match &message.parent {
                 _ if doubled => Above::Fault(Reason::DuplicateId),
                 None => Above::Nothing,
                 Some(parent) => {
-                    let wanted = (message.conversation.as_str(), parent.as_str());
-                    let at = messages.partition_point(|m| key_of(m) < wanted);
-                    match messages.get(at) {
-                        Some(found) if key_of(found) == wanted => Above::Message(at as u32),
+                    let conversation = &messages[own.clone()];
+                    let at = conversation.partition_point(|m| m.id < *parent);
+                    match conversation.get(at) {
+                        Some(found) if found.id == *parent => {
+                            Above::Message((own.start + at) as u32)
+                        }
                         _ => Above::Fault(Reason::MissingParent),
                     }
                 }

@@ -1,9 +1,41 @@
-//! A list of words that offensive messages hold.
+//! Which messages are offensive, by a list of words or by whatever else judges texts.
 
 use super::clean;
 use crate::error::DataError;
-use std::collections::HashSet;
+use aho_corasick::AhoCorasick;
 use std::path::Path;
+
+/// Says which texts are offensive.
+///
+/// ```
+/// use data_pipeline::dialog::{Safety, SafetyWords};
+/// use data_pipeline::error::DataError;
+/// /// What a list finds, and whatever shouts.
+/// struct Calm(SafetyWords);
+/// impl Safety for Calm {
+///     fn are_unsafe(&self, texts: &[&str]) -> Result<Vec<bool>, DataError> {
+///         let shouts = |text: &str| text.chars().all(|c| !c.is_lowercase());
+///         Ok(texts.iter().map(|text| self.0.is_unsafe(text) || shouts(text)).collect())
+///     }
+/// }
+/// let found = Calm(SafetyWords::shipped()).are_unsafe(&["WHAT?", "What?"])?;
+/// assert_eq!(found, [true, false]);
+/// # Ok::<(), DataError>(())
+/// ```
+pub trait Safety: Sync {
+    /// Whether each of some texts is offensive. Texts come many at a time, as networks like them,
+    /// and on several threads; how they are put together must not change what is said of one.
+    ///
+    /// # Errors
+    /// When it cannot judge them: no message passes unjudged.
+    fn are_unsafe(&self, texts: &[&str]) -> Result<Vec<bool>, DataError>;
+}
+
+impl Safety for SafetyWords {
+    fn are_unsafe(&self, texts: &[&str]) -> Result<Vec<bool>, DataError> {
+        Ok(texts.iter().map(|text| self.is_unsafe(text)).collect())
+    }
+}
 
 /// Words, and phrases of several words, each of which makes a message offensive.
 ///
@@ -21,10 +53,8 @@ use std::path::Path;
 /// ```
 #[derive(Clone, Debug, Default)]
 pub struct SafetyWords {
-    /// Words in lower case; phrases with one space between words.
-    phrases: HashSet<String>,
-    /// Words of the longest phrase.
-    longest: usize,
+    /// Finds each word or phrase in lower case, with a space around it; nothing of no words.
+    finder: Option<AhoCorasick>,
 }
 
 impl SafetyWords {
@@ -36,10 +66,11 @@ impl SafetyWords {
     /// Of a text with a word or phrase a line; `#` begins a comment.
     pub fn from_text(text: &str) -> Self {
         let lines = text.lines().map(|line| line.split('#').next().unwrap_or_default());
-        let phrases: HashSet<String> =
+        let phrases: Vec<String> =
             lines.map(clean::words).filter(|phrase| !phrase.is_empty()).collect();
-        let longest = phrases.iter().map(|phrase| phrase.split(' ').count()).max().unwrap_or(0);
-        Self { phrases, longest }
+        let patterns = phrases.iter().map(|phrase| format!(" {phrase} "));
+        let finder = AhoCorasick::new(patterns).expect("a list of fewer than 2^31 bytes");
+        Self { finder: (!phrases.is_empty()).then_some(finder) }
     }
 
     /// Of a file like that.
@@ -53,7 +84,7 @@ impl SafetyWords {
             DataError::format(path, error.valid_up_to() as u64, "no UTF-8 text")
         })?;
         let words = Self::from_text(text.trim_start_matches('\u{feff}'));
-        if words.phrases.is_empty() {
+        if words.finder.is_none() {
             return Err(DataError::format(path, 0, "no word in it"));
         }
         Ok(words)
@@ -61,13 +92,7 @@ impl SafetyWords {
 
     /// Whether a text holds one of them.
     pub fn is_unsafe(&self, text: &str) -> bool {
-        let words = clean::words(text);
-        let words: Vec<&str> = words.split(' ').collect();
-        (1..=self.longest).any(|n| {
-            words.windows(n).any(|phrase| match phrase {
-                [word] => self.phrases.contains(*word),
-                words => self.phrases.contains(&words.join(" ")),
-            })
-        })
+        let holds = |finder: &AhoCorasick| finder.is_match(&format!(" {} ", clean::words(text)));
+        self.finder.as_ref().is_some_and(holds)
     }
 }

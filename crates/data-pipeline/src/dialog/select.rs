@@ -9,6 +9,7 @@ use super::part::{DialogPart, DialogSplit};
 use crate::digest::Digest;
 use crate::error::DataError;
 use crate::parallel;
+use std::borrow::Cow;
 use std::cell::RefCell;
 use std::collections::HashMap;
 use std::rc::Rc;
@@ -49,7 +50,7 @@ impl Selected {
 ///
 /// ```
 /// use data_pipeline::dialog::{Checks, DialogSplit, Dialogs, Filters, Message, Reason};
-/// use data_pipeline::dialog::words_as_subwords;
+/// use data_pipeline::dialog::{SafetyWords, words_as_subwords};
 /// let message = |id: &str, parent: Option<&str>, text: &str| Message {
 ///     id: id.into(),
 ///     parent: parent.map(Into::into),
@@ -65,7 +66,7 @@ impl Selected {
 ///     ],
 ///     &DialogSplit::default(),
 /// )?;
-/// let checks = Checks { subwords: &words_as_subwords, is_unsafe: &|_| false };
+/// let checks = Checks { subwords: &words_as_subwords, safety: &SafetyWords::shipped() };
 /// let selected = dialogs.select(&Filters::default(), &checks)?;
 /// assert_eq!(selected.pairs.len(), 2);
 /// assert_eq!(selected.pairs[1].context.len(), 2);
@@ -121,7 +122,7 @@ impl Dialogs {
     pub fn texts(&self, part: DialogPart) -> impl Iterator<Item = String> {
         let messages = self.forest.messages.iter().zip(&self.parts);
         let of_part = messages.filter(move |(_, its)| **its == part);
-        of_part.map(|(message, _)| clean::one_line(&message.text))
+        of_part.map(|(message, _)| clean::one_line(&message.text).into_owned())
     }
 
     /// The pairs of messages that pass the filters: each message that replies to another, with the
@@ -129,7 +130,7 @@ impl Dialogs {
     /// still there.
     ///
     /// # Errors
-    /// When the filters have [faults](Filters::check).
+    /// When the filters have [faults](Filters::check), and those of what judges safety.
     pub fn select(&self, filters: &Filters, checks: &Checks<'_>) -> Result<Selected, DataError> {
         let mut counts: HashMap<Digest, u32> = HashMap::new();
         for message in &self.forest.messages {
@@ -149,7 +150,7 @@ impl Dialogs {
     ) -> Result<Selected, DataError> {
         filters.check()?;
         let forest = &self.forest;
-        let (texts, reasons) = judged(forest, filters, checks, occurrences, workers);
+        let (texts, reasons) = judged(forest, filters, checks, occurrences, workers)?;
         let mut funnel = Funnel { messages: texts.len() as u64, ..Funnel::default() };
         let mut dropped: Vec<Option<Reason>> = vec![None; texts.len()];
         for &i in &forest.order {
@@ -211,19 +212,15 @@ struct Text {
 /// Messages that one piece of work has.
 const CHUNK: usize = 1 << 10;
 
-/// The subwords of texts that were asked for: a message is compared with what replies to it, which
-/// mostly stands near it.
+/// The subwords of messages that were asked for, by their positions: a message is compared with
+/// what replies to it, which mostly stands near it.
 #[derive(Default)]
-struct Known(RefCell<HashMap<Box<str>, Rc<[u32]>>>);
+struct Known(RefCell<HashMap<usize, Rc<[u32]>>>);
 
 impl Known {
-    fn subwords(&self, text: &str, checks: &Checks<'_>) -> Rc<[u32]> {
-        if let Some(known) = self.0.borrow().get(text) {
-            return known.clone();
-        }
-        let made: Rc<[u32]> = (checks.subwords)(text).into();
-        self.0.borrow_mut().insert(text.into(), made.clone());
-        made
+    fn subwords(&self, message: usize, line: &str, checks: &Checks<'_>) -> Rc<[u32]> {
+        let mut known = self.0.borrow_mut();
+        known.entry(message).or_insert_with(|| (checks.subwords)(line).into()).clone()
     }
 }
 
@@ -234,7 +231,7 @@ fn judged(
     checks: &Checks<'_>,
     occurrences: &(dyn Fn(Digest) -> u32 + Sync),
     workers: usize,
-) -> (Vec<Text>, Vec<Option<Reason>>) {
+) -> Result<(Vec<Text>, Vec<Option<Reason>>), DataError> {
     let n = forest.messages.len();
     let threads = match workers {
         0 => std::thread::available_parallelism().map_or(1, |n| n.get()),
@@ -242,13 +239,14 @@ fn judged(
     };
     let parts = parallel::map_on(threads, n.div_ceil(CHUNK), |chunk| {
         let range = chunk * CHUNK..n.min((chunk + 1) * CHUNK);
-        let known = Known::default();
+        let known = &Known::default();
         let judge = |i: usize| {
             let message = &forest.messages[i];
             let line = clean::one_line(&message.text);
             let parent = match forest.above[i] {
                 Above::Message(parent) => {
-                    Some(clean::one_line(&forest.messages[parent as usize].text))
+                    let parent = parent as usize;
+                    Some((parent, clean::one_line(&forest.messages[parent].text)))
                 }
                 Above::Nothing => None,
                 Above::Fault(_) => {
@@ -257,21 +255,36 @@ fn judged(
             };
             let occurrences = occurrences(Digest::of(line.as_bytes()));
             let text = match &parent {
-                Some(parent) if filters.quotes => {
+                Some((_, parent)) if filters.quotes => {
                     clean::without_quotes(&message.text, &line, parent)
                 }
-                _ => line.as_str().into(),
+                _ => Cow::Borrowed(&*line),
             };
-            let parent = parent.as_deref();
-            let subwords = |text: &str| known.subwords(text, checks);
-            let (author, is_unsafe) = (&message.author, checks.is_unsafe);
-            let reason = filters.reason(author, &text, parent, occurrences, subwords, is_unsafe);
             let quoted = *text != *line;
+            let own = || match quoted {
+                true => (checks.subwords)(&text).into(),
+                false => known.subwords(i, &text, checks),
+            };
+            let parent =
+                parent.as_ref().map(|(at, line)| move || known.subwords(*at, line, checks));
+            let reason = filters.reason(&message.author, &text, occurrences, own, parent);
             (Text { text: text.as_ref().into(), quoted }, reason)
         };
-        range.map(judge).collect::<Vec<_>>()
+        let (texts, mut reasons): (Vec<Text>, Vec<Option<Reason>>) = range.map(judge).unzip();
+        if filters.offensive {
+            let left: Vec<usize> = (0..texts.len()).filter(|&i| reasons[i].is_none()).collect();
+            let asked: Vec<&str> = left.iter().map(|&i| &*texts[i].text).collect();
+            let answers = checks.safety.are_unsafe(&asked)?;
+            assert_eq!(answers.len(), asked.len(), "an answer for each text");
+            for (i, _) in left.into_iter().zip(answers).filter(|(_, is_unsafe)| *is_unsafe) {
+                reasons[i] = Some(Reason::Unsafe);
+            }
+        }
+        Ok((texts, reasons))
     });
-    parts.into_iter().flatten().unzip()
+    let parts = parts.into_iter().collect::<Result<Vec<_>, DataError>>()?;
+    let (texts, reasons): (Vec<_>, Vec<_>) = parts.into_iter().unzip();
+    Ok((texts.into_iter().flatten().collect(), reasons.into_iter().flatten().collect()))
 }
 
 /// The conversations of messages; those of one conversation that stand together share the name.

@@ -3,10 +3,13 @@
 use super::streaming::StreamDecoder;
 use crate::digest::Digest;
 use crate::error::DataError;
+use crate::text::memory::Memory;
+use crate::text::words::{splits_as_library, words};
 use serde_json::{Value, json};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
-use tokenizers::DecoderWrapper;
+use std::sync::{Mutex, PoisonError};
+use tokenizers::{DecoderWrapper, Model};
 
 /// A tokenizer by the crate `tokenizers` that loses nothing: every text comes back from its ids.
 ///
@@ -31,6 +34,10 @@ pub struct DialogTokenizer {
     end: u32,
     turn: u32,
     digest: Digest,
+    /// Whether texts are split as [`words`] does it, where the texts hold no rare characters.
+    in_words: bool,
+    /// What the threads that encode texts remember, while none of them works with it.
+    memories: Mutex<Vec<Memory>>,
 }
 
 /// The special tokens of a vocabulary that we make, in the order of their ids from 0.
@@ -139,7 +146,9 @@ impl DialogTokenizer {
         }
         let pipeline = json!([inner.get_normalizer(), inner.get_pre_tokenizer()]);
         let digest = Digest::of(format!("{pipeline}\n{text}").as_bytes());
-        Ok(Self { inner, bytes, pad, end, turn, digest })
+        let all_special = inner.get_added_tokens_decoder().values().all(|token| token.special);
+        let in_words = pipeline == json!([null, split_of_words()]) && all_special;
+        Ok(Self { inner, bytes, pad, end, turn, digest, in_words, memories: Mutex::default() })
     }
 
     /// Writes `tokenizer.json`, as [`DialogTokenizer::open`] and transformers read it.
@@ -161,7 +170,17 @@ impl DialogTokenizer {
     /// # Errors
     /// When the pipeline of a `tokenizer.json` of others lacks something.
     pub fn ids(&self, text: &str) -> Result<Vec<u32>, DataError> {
-        Ok(self.inner.encode_fast(text, false).map_err(fault)?.get_ids().to_vec())
+        if !self.in_words || !splits_as_library(text) {
+            return Ok(self.inner.encode_fast(text, false).map_err(fault)?.get_ids().to_vec());
+        }
+        let memories = || self.memories.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut memory = memories().pop().unwrap_or_default();
+        let (model, mut ids) = (self.inner.get_model(), Vec::with_capacity(text.len() / 3));
+        let cut =
+            |word: &str| model.tokenize(word).map(|cut| cut.into_iter().map(|token| token.id));
+        let done = words(text).try_for_each(|word| memory.push(word, &mut ids, cut));
+        memories().push(memory);
+        done.map(|()| ids).map_err(fault)
     }
 
     /// The text of ids. Special tokens give nothing, bytes that are no UTF-8 give U+FFFD.
@@ -244,6 +263,15 @@ pub(super) fn whole_json(
     })
 }
 
+/// How the library splits a text into words for a vocabulary that we make, each with the space
+/// before it; nothing is lost. They are counted by [`words`], whose letters are a few more.
+pub(super) fn split_of_words() -> Value {
+    json!({
+        "type": "Split", "pattern": { "Regex": r" ?\p{L}+| ?\p{N}+| ?[^\s\p{L}\p{N}]+|\s" },
+        "behavior": "Isolated", "invert": false,
+    })
+}
+
 /// The name of the token for a byte.
 pub(super) fn byte_name(byte: u8) -> String {
     format!("<0x{byte:02X}>")
@@ -269,4 +297,52 @@ fn level_bytes(token: &str) -> Box<[u8]> {
     };
     let bytes: Option<Vec<u8>> = token.chars().map(byte).collect();
     bytes.unwrap_or_else(|| token.as_bytes().to_vec()).into()
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::dialog::{BpeSize, BpeTrainer};
+    use crate::text::words::splits_as_library;
+    use proptest::prelude::*;
+
+    fn tokenizer() -> super::DialogTokenizer {
+        let mut trainer = BpeTrainer::default();
+        trainer.count("the café and the hat, 12 or 123 of them — they're “here”");
+        trainer.count("the hat , and  the\tcat\u{a0}and ½ of the café's 12");
+        trainer.tokenizer(BpeSize { tokens: 340, ..BpeSize::default() }).expect("a tokenizer")
+    }
+
+    /// The ids as the library alone gives them.
+    fn library(tokenizer: &super::DialogTokenizer, text: &str) -> Vec<u32> {
+        tokenizer.inner.encode_fast(text, false).expect("ids").get_ids().to_vec()
+    }
+
+    #[test]
+    fn texts_are_cut_as_by_the_library() {
+        let tokenizer = tokenizer();
+        assert!(tokenizer.in_words, "the tokenizers that we make are known");
+        let mut known = 0;
+        for c in '\0'..='\u{ffff}' {
+            let text = format!("the{c}hat {c} 12{c}{c} {c}12 ,{c}, {c}{c}the {c}");
+            if splits_as_library(&text) {
+                known += 1;
+                assert_eq!(tokenizer.ids(&text).expect("ids"), library(&tokenizer, &text), "{c:?}");
+            }
+        }
+        assert!(known > 700, "{known} characters");
+        let cut = "the <end> of <0x41> <turn>";
+        assert_eq!(tokenizer.ids(cut).expect("ids"), library(&tokenizer, cut));
+    }
+
+    proptest! {
+        #[test]
+        fn random_texts_are_cut_as_by_the_library(
+            text in "([ -~\t\n]|[¡-ʯ]|[\u{2000}-\u{206f}]|the|hat|[a-z]{60}|\\PC){0,40}"
+        ) {
+            let tokenizer = tokenizer();
+            prop_assert_eq!(tokenizer.ids(&text).expect("ids"), library(&tokenizer, &text));
+            let again = tokenizer.ids(&text).expect("ids");
+            prop_assert_eq!(again, library(&tokenizer, &text));
+        }
+    }
 }

@@ -1,9 +1,9 @@
 //! Texts to token ids and back.
 
 use super::basic::Basic;
+use super::memory::Memory;
 use crate::digest::Digest;
 use crate::error::DataError;
-use std::collections::HashMap;
 use std::sync::OnceLock;
 use tokenizers::{Model, ModelWrapper, NormalizerWrapper, PreTokenizerWrapper};
 
@@ -245,22 +245,6 @@ pub struct Encoder<'a> {
     memory: Memory,
 }
 
-/// What an [`Encoder`] remembers, without the tokenizer.
-#[derive(Debug, Default)]
-pub struct Memory {
-    /// Whose words they are.
-    of: Option<Digest>,
-    /// Of each word, where its pieces lie in `pieces`.
-    known: HashMap<Box<str>, (u32, u32)>,
-    pieces: Vec<u32>,
-    word: String,
-}
-
-/// So many words are remembered; then it starts afresh.
-const MOST_WORDS: usize = 1 << 17;
-/// Longer words are not remembered, in bytes.
-const LONGEST_WORD: usize = 48;
-
 impl<'a> Encoder<'a> {
     /// An encoder that remembers nothing yet.
     pub fn new(tokenizer: &'a Tokenizer) -> Self {
@@ -269,11 +253,8 @@ impl<'a> Encoder<'a> {
 
     /// An encoder with the memory of an earlier one ([`Encoder::into_memory`]). That of another
     /// tokenizer is forgotten.
-    pub fn with(tokenizer: &'a Tokenizer, mut memory: Memory) -> Self {
-        if memory.of != Some(tokenizer.digest) {
-            memory = Memory { of: Some(tokenizer.digest), ..Memory::default() };
-        }
-        Self { tokenizer, memory }
+    pub fn with(tokenizer: &'a Tokenizer, memory: Memory) -> Self {
+        Self { tokenizer, memory: memory.of(tokenizer.digest) }
     }
 
     /// What it remembers, for a later one.
@@ -298,29 +279,17 @@ impl<'a> Encoder<'a> {
             return Ok(ids.len() - before);
         };
         let model = self.tokenizer.inner.get_model();
-        let Memory { known, pieces, word, .. } = &mut self.memory;
+        let mut word = std::mem::take(&mut self.memory.word);
         let mut failed = None;
-        basic.words(text, word, |word| {
-            if let Some(&(start, end)) = known.get(word) {
-                return ids.extend_from_slice(&pieces[start as usize..end as usize]);
-            }
-            match model.tokenize(word) {
-                Err(error) => failed = failed.take().or(Some(error)),
-                Ok(tokens) => {
-                    let start = ids.len();
-                    ids.extend(tokens.iter().map(|token| token.id));
-                    if word.len() <= LONGEST_WORD {
-                        if known.len() >= MOST_WORDS {
-                            known.clear();
-                            pieces.clear();
-                        }
-                        let first = pieces.len() as u32;
-                        pieces.extend_from_slice(&ids[start..]);
-                        known.insert(word.into(), (first, pieces.len() as u32));
-                    }
-                }
+        basic.words(text, &mut word, |word| {
+            let cut = |word: &str| {
+                model.tokenize(word).map(|tokens| tokens.into_iter().map(|token| token.id))
+            };
+            if let Err(error) = self.memory.push(word, ids, cut) {
+                failed = failed.take().or(Some(error));
             }
         });
+        self.memory.word = word;
         match failed {
             Some(error) => Err(fault(error)),
             None => Ok(ids.len() - before),

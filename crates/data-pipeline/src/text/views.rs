@@ -1,9 +1,10 @@
 //! Texts that are changed and tokenized while batches are made.
 
 use super::layout::Layout;
+use super::memory::Memory;
 use super::sequence::{Packed, Sequence};
 use super::texts::Texts;
-use super::tokenizer::{Encoder, Memory, Tokenizer};
+use super::tokenizer::{Encoder, Tokenizer};
 use crate::error::DataError;
 use crate::loader::{Collate, Items};
 use augment::rng::Rng;

@@ -48,3 +48,13 @@ pub(crate) fn words(text: &str) -> impl Iterator<Item = &str> {
         Some(word)
     })
 }
+
+/// Whether [`words`] gives what the crate `tokenizers` gives with the pattern of
+/// [`BpeTrainer`](crate::dialog::BpeTrainer): in all of Latin and its punctuation, whose characters
+/// are letters, numbers and spaces to both. Beyond, marks are letters to one of them only, and
+/// which characters are known depends on versions.
+pub(crate) fn splits_as_library(text: &str) -> bool {
+    let same =
+        |c: char| matches!(c, '\0'..='\u{2af}' | '\u{2000}'..='\u{206f}' | '\u{20a0}'..='\u{20bf}');
+    text.is_ascii() || text.chars().all(same)
+}

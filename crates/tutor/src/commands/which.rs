@@ -9,6 +9,7 @@ use crate::papers;
 use crate::run::experiment::Predictor;
 use crate::run::folder;
 use crate::run::seeds::seed_dir;
+use crate::text::published;
 
 /// Which network of which run.
 #[derive(clap::Args)]
@@ -44,6 +45,15 @@ fn size(text: &str) -> Result<(u32, u32), String> {
         (Ok(width @ 1..=16_384), Ok(height @ 1..=16_384)) => Ok((width, height)),
         _ => Err(format!("{text:?} is no size: write WIDTHxHEIGHT, each from 1 to 16384")),
     }
+}
+
+/// The classifier of texts that is asked for: of a run, by its folder, or a published one.
+pub(crate) fn classifier(asked: &str) -> Result<Box<dyn Predictor>> {
+    let choice = Choice::of_row(None, 1, "auto");
+    if Path::new(asked).join("recipe.toml").is_file() {
+        return Ok(choice.load(Path::new(asked))?.0);
+    }
+    Ok(Box::new(published::classifier(asked, None, choice.device()?)?))
 }
 
 impl Which {

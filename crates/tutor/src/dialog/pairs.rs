@@ -7,7 +7,7 @@ use anyhow::{Context, Result, ensure};
 use data_pipeline::dataset::Samples;
 use data_pipeline::dialog::{
     BpeSize, BpeTrainer, Checks, DialogPart, DialogTokenizer, Dialogs, EncodedPairs, Filters,
-    Funnel, PackedPairs, Pair, PairLengths, SafetyWords,
+    Funnel, PackedPairs, Pair, PairLengths, Safety,
 };
 use dialog_models::{Packed, Pairs};
 use torch::Device;
@@ -45,8 +45,14 @@ pub(crate) fn vocabulary(run: &Path) -> PathBuf {
 
 impl Prepared {
     /// Makes a vocabulary of the training part in a run's folder, if it is not there, and the
-    /// pairs. What became of the messages is kept beside it in `funnel.json`.
-    pub(crate) fn make(dialogs: &Dialogs, run: &Path, making: Making<'_>) -> Result<Self> {
+    /// pairs without what `safety` finds offensive. What became of the messages is kept beside it
+    /// in `funnel.json`.
+    pub(crate) fn make(
+        dialogs: &Dialogs,
+        run: &Path,
+        making: Making<'_>,
+        safety: &dyn Safety,
+    ) -> Result<Self> {
         let dir = vocabulary(run);
         if !dir.join("tokenizer.json").is_file() {
             let mut trainer = BpeTrainer::default();
@@ -55,9 +61,8 @@ impl Prepared {
         }
         // As it is read back, so that a run that goes on has the same one.
         let tokenizer = DialogTokenizer::open(&dir)?;
-        let safety = SafetyWords::shipped();
         let subwords = |text: &str| tokenizer.ids(text).unwrap_or_default();
-        let checks = Checks { subwords: &subwords, is_unsafe: &|text| safety.is_unsafe(text) };
+        let checks = Checks { subwords: &subwords, safety };
         let mut selected = dialogs.select(making.filters, &checks)?;
         selected.remove_near_duplicates();
         files::keep(&run.join("funnel.json"), &selected.funnel)?;

@@ -8,7 +8,7 @@ use data_pipeline::loader::{Loader, Stream};
 use data_pipeline::sampler::Order;
 use dialog_models::{Autoregressive, Seq2Seq, Seq2SeqConfig, Training};
 use metrics::Metric;
-use torch::{Device, Params};
+use torch::{Device, Kind, Params};
 use train::{Progress, Throughput, TrainConfig};
 
 use super::pairs::{Prepared, on_device};
@@ -30,6 +30,11 @@ impl Network {
     pub(crate) fn new(config: &Seq2SeqConfig, device: Device) -> Self {
         let (net, params) = Params::build(device, |scope| Seq2Seq::new(scope, config));
         Self { net, params }
+    }
+
+    /// The same network with weights of another kind.
+    pub(crate) fn in_kind(&self, kind: Kind) -> Seq2Seq {
+        self.params.in_kind(kind, |scope| Seq2Seq::new(scope, self.net.config()))
     }
 
     /// The network to write replies with, and what makes it anew in another number format.

@@ -20,8 +20,10 @@ use crate::dialog::pairs::{Making, Prepared, vocabulary};
 use crate::dialog::responder::Responder;
 use crate::dialog::training::Network;
 use crate::recipe::head::Head;
+use crate::recipe::paths::from_anywhere;
 use crate::recipe::{edit, row};
 use crate::run::experiment::{Experiment, Findings, Paper, Predictor};
+use crate::run::interrupt;
 use crate::run::seeds::Run;
 use crate::run::stage::Trained;
 use recipe::Recipe;
@@ -44,6 +46,9 @@ fn read(mut head: Head, own: &Table) -> Result<Box<dyn Experiment>> {
         "net.vocabulary: follows from vocabulary.tokens and is {tokens}: leave it out"
     );
     recipe.net.vocabulary = tokens;
+    if let Some(classifier) = &mut recipe.classifier {
+        classifier.weights = from_anywhere(&classifier.weights)?;
+    }
     row::choose(&mut head, &mut recipe.rows, &[])?;
     recipe.check(&head.name)?;
     let rows: Vec<_> =
@@ -75,7 +80,11 @@ impl Experiment for Meena {
         let corpus = self.corpus.as_ref().context("conversations are opened before the run")?;
         let (filters, lengths) = (&recipe.filters, recipe.lengths);
         let making = Making { filters, vocabulary: recipe.vocabulary, lengths };
-        let data = Prepared::make(&corpus.dialogs, run.dir, making)?;
+        let guard = recipe.guard(run.device)?;
+        let made = Prepared::make(&corpus.dialogs, run.dir, making, &guard);
+        // A classifier that was interrupted is no error of the conversations.
+        interrupt::check()?;
+        let data = made?;
         ensure!(
             data.tokenizer.size() <= recipe.vocabulary.tokens,
             "the vocabulary in {} has {} tokens and the networks know {}: delete it",

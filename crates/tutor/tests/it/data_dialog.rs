@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::io::Write;
 use std::path::{Path, PathBuf};
 
-use crate::tutor::{killed, refused, run};
+use crate::tutor::{killed, refused, run, run_folder};
 
 /// Writes a dump of at least `bytes` bytes: trees of up to 30 messages, every reply before what it
 /// answers, the lines of 40 conversations mixed; one message in 40 says the same as others.
@@ -74,6 +74,72 @@ fn files(folder: &Path) -> BTreeMap<PathBuf, Vec<u8>> {
         }
     }
     found
+}
+
+/// Messages that are friendly or rude, labelled in `remarks.csv` and as conversations in
+/// `talk.txt`: of every four messages the last one is rude.
+fn remarks(dir: &Path) {
+    let friendly = ["lovely day for a walk", "what a lovely garden", "the lovely music plays on"];
+    let rude = ["you rotten old goat", "what a rotten goat you are", "rotten goats all of you"];
+    let mut table = csv::Writer::from_path(dir.join("remarks.csv")).expect("a table");
+    table.write_record(["text", "label"]).expect("a row");
+    let mut talk = String::new();
+    for i in 0..40 {
+        for (label, texts) in [("friendly", friendly), ("rude", rude)] {
+            table.write_record([&format!("{} {i}", texts[i % 3]), label]).expect("a row");
+        }
+        let said = |texts: [&str; 3], n: usize| format!("{} said number {i}\n", texts[n % 3]);
+        for n in 0..3 {
+            talk += &said(friendly, n);
+        }
+        talk += &(said(rude, i) + "\n");
+    }
+    table.flush().expect("written");
+    std::fs::write(dir.join("talk.txt"), talk).expect("written");
+}
+
+#[test]
+fn a_classifier_of_texts_drops_messages_beside_the_words() {
+    let dir = tempfile::tempdir().expect("a folder");
+    let dir = dir.path();
+    remarks(dir);
+    let fitted = run(dir, &["fit", "--text", "remarks.csv", "--minutes", "0.1"]);
+    let folder = run_folder(dir, &fitted).display().to_string();
+    let base = ["data", "dialog", "talk.txt", "--format", "blocks", "--tokens", "400"];
+    let keep = ["--min-alphabetic", "0.5", "--max-occurrences", "1000"];
+    let base = [&base[..], &keep].concat();
+    let said = run(dir, &[&base[..], &["--out", "plain"]].concat());
+    assert_eq!(count(&said, "kept"), 160, "{said}");
+
+    let with = |more: &[&'static str]| {
+        let asked = ["--classifier".to_owned(), folder.clone()];
+        let own: Vec<String> = base.iter().chain(more).map(|&word| word.to_owned()).collect();
+        [own, asked.to_vec()].concat()
+    };
+    let words = |call: &[String]| call.iter().map(String::as_str).collect::<Vec<_>>().join("\n");
+    let call = with(&["--out", "judged", "--refuse", "rude"]);
+    let call: Vec<&str> = call.iter().map(String::as_str).collect();
+    let said = run(dir, &call);
+    assert_eq!((count(&said, "- unsafe"), count(&said, "kept")), (40, 120), "{said}");
+    assert!(said.lines().any(|l| l.starts_with("- unsafe") && l.contains("rotten goat")), "{said}");
+    // The same call gives the same; other classes, or none, are another thing.
+    assert_eq!(count(&run(dir, &call), "- unsafe"), 40);
+    for (more, part) in [
+        (&["--out", "judged", "--refuse", "friendly"][..], "or another classifier"),
+        (&["--out", "judged", "--refuse", "rude", "--refuse-from", "0.9"], "or another classifier"),
+        (&["--out", "new", "--refuse", "mean"], "knows no class \"mean\""),
+        (&["--out", "new", "--refuse", "rude", "--refuse", "friendly"], "all classes of"),
+        (&["--out", "new"], "--refuse"),
+        (&["--out", "new", "--refuse", "rude", "--refuse-from", "2"], "--refuse-from"),
+    ] {
+        let call = with(more);
+        let error = refused(dir, &call.iter().map(String::as_str).collect::<Vec<_>>());
+        assert!(error.contains(part), "{}: {error}", words(&call));
+    }
+    let nowhere = ["--out", "new", "--classifier", "nowhere", "--refuse", "rude"];
+    let error = refused(dir, &[&base[..], &nowhere].concat());
+    assert!(error.contains("nowhere"), "{error}");
+    assert!(!dir.join("new").exists(), "nothing is begun with a classifier that cannot be used");
 }
 
 /// The number behind a name at the beginning of a line.

@@ -35,6 +35,24 @@ fn texts(dir: &Path) {
     fs::write(dir.join("more.txt"), lines).expect("written");
 }
 
+/// The classifier in `hub` drops messages of a recipe of conversations: with a probability of 0 all
+/// of them, and what it does not know is named.
+fn refuses_messages(dir: &Path) {
+    let turns = (0..90).map(|i| if i % 3 == 2 { "\n".to_owned() } else { review(i) + "\n" });
+    fs::write(dir.join("talk.txt"), turns.collect::<String>()).expect("written");
+    let path = dir.join("talk.txt").display().to_string();
+    let data = format!("data={{kind=\"files\",sources=[{{path={path:?},format=\"blocks\"}}]}}");
+    let refuse = |class: &str, from: f64| {
+        let classifier =
+            format!("classifier={{weights=\"hub\",refuse=[\"{class}\"],from={from:?}}}");
+        refused(dir, &["run", "meena", "--quick", "--set", &data, "--set", &classifier])
+    };
+    let error = refuse("bad", 0.0);
+    assert!(error.contains("part has no pair"), "{error}");
+    assert!(refuse("mean", 0.5).contains("knows no class \"mean\""));
+    assert!(refuse("bad", 1.5).contains("classifier.from"));
+}
+
 fn fit<'a>(more: &[&'a str]) -> Vec<&'a str> {
     let first = ["fit", "--text", "reviews.csv", "--label-column", "y", "--text-column", "t"];
     [&first[..], more].concat()
@@ -174,6 +192,7 @@ fn a_net_of_a_run_is_read_by_others_and_starts_other_runs() {
     fs::write(dir.join("other.csv"), capital).expect("written");
     run(dir, &["export", run_path, "--model", "student", "--hub", "hub"]);
     let config = fs::read_to_string(dir.join("hub/config.json")).expect("written");
+    refuses_messages(dir);
     assert!(config.contains("ElectraForSequenceClassification") && config.contains("\"good\""));
     let published = run(dir, &["eval", "--weights", "hub", "other.csv"]);
     let line =

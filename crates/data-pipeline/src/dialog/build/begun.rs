@@ -149,7 +149,9 @@ fn other_values(name: &str, new: &Value, old: &Value, found: &mut Vec<String>) {
             }
         }
         _ if new == old => {}
-        _ if name == "unsafe-words" => found.push("other offensive words".into()),
+        _ if name == "unsafe-words" => {
+            found.push("other offensive words, or another classifier".into())
+        }
         _ => found.push(format!("{name} {old}, not {new}")),
     }
 }

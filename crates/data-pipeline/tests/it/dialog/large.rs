@@ -1,5 +1,6 @@
 //! Messages that do not fit in memory.
 
+use super::Fine;
 use data_pipeline::dataset::Samples;
 use data_pipeline::dialog::*;
 use data_pipeline::text::pretrain::TokenShards;
@@ -92,7 +93,7 @@ fn ten_times_the_memory() {
     let build = |name: &str, workers| {
         let into = folder.path().join(name);
         let options = options(1 << 20, workers);
-        build_dialogs(&sources, Some(&tokenizer), &|_| false, &into, &options, &mut |_| {})
+        build_dialogs(&sources, Some(&tokenizer), &Fine, &into, &options, &mut |_| {})
     };
     let built = build("one", 1).unwrap();
     assert!(built.largest_unit <= 1 << 17 && built.units > 80, "{built:?}");
@@ -108,7 +109,7 @@ fn ten_times_the_memory() {
     let options = options(1 << 20, 1);
     let dialogs = Dialogs::new(messages, &options.split).unwrap();
     let ids = |text: &str| tokenizer.ids(text).unwrap();
-    let checks = Checks { subwords: &ids, is_unsafe: &|_| false };
+    let checks = Checks { subwords: &ids, safety: &Fine };
     let mut selected = dialogs.select(&options.filters, &checks).unwrap();
     selected.remove_near_duplicates();
     let counts = |funnel: &Funnel| {
@@ -136,7 +137,7 @@ fn a_stopped_build_goes_on() {
     let options = options(1 << 18, 1);
     let into = |name: &str| folder.path().join(name);
     let build = |name: &str, progress: &mut dyn FnMut(DialogProgress)| {
-        build_dialogs(&sources, Some(&tokenizer), &|_| false, &into(name), &options, progress)
+        build_dialogs(&sources, Some(&tokenizer), &Fine, &into(name), &options, progress)
     };
     let whole = build("whole", &mut |_| {}).unwrap();
     // Stopped at each step in turn, and taken up each time.
@@ -159,7 +160,7 @@ fn a_stopped_build_goes_on() {
     assert!(steps.len() > 4, "{steps:?}");
     assert!(files(&into("parts")) == files(&into("whole")));
     let other = DialogBuildOptions { filters: Filters::none(), ..options.clone() };
-    let error = build_dialogs(&sources, None, &|_| false, &into("whole"), &other, &mut |_| {});
+    let error = build_dialogs(&sources, None, &Fine, &into("whole"), &other, &mut |_| {});
     let error = error.unwrap_err().to_string();
     assert!(error.contains("begun with another vocabulary, "), "{error}");
     assert!(error.contains("min-subwords 2, not 1"), "{error}");
@@ -172,7 +173,7 @@ fn a_folder_is_of_one_call_and_of_one_content() {
     let (sources, tokenizer) = ([source], tokenizer());
     let (into, options) = (folder.path().join("out"), options(1 << 18, 1));
     let build = |progress: &mut dyn FnMut(DialogProgress)| {
-        build_dialogs(&sources, Some(&tokenizer), &|_| false, &into, &options, progress)
+        build_dialogs(&sources, Some(&tokenizer), &Fine, &into, &options, progress)
     };
     // A second call while the first one works.
     let mut second = None;
@@ -207,7 +208,7 @@ fn a_conversation_that_does_not_fit_is_named() {
     std::fs::write(&path, (0..2000).map(line).collect::<String>()).unwrap();
     let source = DialogSource { path, format: DialogFormat::JsonLines, part: None };
     let (into, options) = (folder.path().join("out"), options(1 << 18, 1));
-    let built = build_dialogs(&[source], None, &|_| false, &into, &options, &mut |_| {});
+    let built = build_dialogs(&[source], None, &Fine, &into, &options, &mut |_| {});
     let error = built.unwrap_err().to_string();
     assert!(error.contains("conversation `huge`") && error.contains("memory"), "{error}");
 }
@@ -221,7 +222,7 @@ fn ten_gigabytes() {
     let source = dump(folder.path(), 10 << 30);
     let into = folder.path().join("out");
     let options = DialogBuildOptions { shard_tokens: 1 << 26, ..options(2 << 30, 0) };
-    let built = build_dialogs(&[source], None, &|_| false, &into, &options, &mut |_| {}).unwrap();
+    let built = build_dialogs(&[source], None, &Fine, &into, &options, &mut |_| {}).unwrap();
     let status = std::fs::read_to_string("/proc/self/status").unwrap();
     let peak = status.lines().find_map(|line| line.strip_prefix("VmHWM:")).unwrap();
     let peak: u64 = peak.trim().trim_end_matches(" kB").parse().unwrap();

@@ -63,7 +63,7 @@ fn official_parts_do_not_overlap() {
     let tokenizer = trainer.tokenizer(BpeSize::default()).unwrap();
     assert_eq!(tokenizer.size(), 8192);
     let (safety, ids) = (SafetyWords::shipped(), |text: &str| tokenizer.ids(text).unwrap());
-    let checks = Checks { subwords: &ids, is_unsafe: &|text| safety.is_unsafe(text) };
+    let checks = Checks { subwords: &ids, safety: &safety };
     let mut found = dialogs.select(&Filters::default(), &checks).unwrap();
     found.remove_near_duplicates();
     let long = |pair: &&Pair| pair.response.split(' ').count() >= 8;

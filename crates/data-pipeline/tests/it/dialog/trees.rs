@@ -2,6 +2,7 @@
 
 use super::{checks, message, selected, shown};
 use data_pipeline::dialog::*;
+use data_pipeline::error::DataError;
 
 /// The messages of case O-24.
 fn film() -> Vec<Message> {
@@ -161,4 +162,46 @@ fn near_duplicates_are_removed_from_training_first() {
     let names: Vec<&str> = found.pairs.iter().map(|pair| &*pair.conversation).collect();
     assert_eq!((names, found.funnel.near_duplicates), (vec!["c", "d", "e", "f"], 2));
     assert_eq!(found.part(DialogPart::Train).count(), 2);
+}
+
+#[test]
+fn safety_is_asked_last_and_many_at_a_time() {
+    /// Counts what it is asked; fails at one text.
+    #[derive(Default)]
+    struct Judge(std::sync::Mutex<Vec<usize>>);
+    impl Safety for Judge {
+        fn are_unsafe(&self, texts: &[&str]) -> Result<Vec<bool>, DataError> {
+            self.0.lock().unwrap().push(texts.len());
+            match texts.contains(&"who judges this one") {
+                true => Err(DataError::Request("it cannot be judged".into())),
+                false => Ok(texts.iter().map(|text| text.contains("bad")).collect()),
+            }
+        }
+    }
+    let mut messages = vec![
+        message("a", None, "", "How do you do?"),
+        message("b", Some("a"), "", "see http://x.org now"),
+        message("c", Some("a"), "", "a bad one that is"),
+        message("d", Some("c"), "", "and what answers it"),
+        message("e", Some("a"), "", "Very well indeed."),
+    ];
+    let judge = Judge::default();
+    let checks = Checks { subwords: &words_as_subwords, safety: &judge };
+    let select = |messages: Vec<Message>, filters: &Filters| {
+        let dialogs = Dialogs::new(messages, &DialogSplit::default()).unwrap();
+        dialogs.select(filters, &checks)
+    };
+    let found = select(messages.clone(), &Filters::default()).unwrap();
+    assert_eq!(found.funnel.count(Reason::Unsafe), 1);
+    assert_eq!(found.funnel.count(Reason::DroppedWithAncestor), 1);
+    assert_eq!(shown(&found), [(vec!["How do you do?"], "Very well indeed.")]);
+    assert_eq!(*judge.0.lock().unwrap(), [4], "one question, without what was dropped before");
+
+    let lenient = Filters { offensive: false, ..Filters::default() };
+    assert_eq!(select(messages.clone(), &lenient).unwrap().pairs.len(), 3);
+    assert_eq!(judge.0.lock().unwrap().len(), 1, "nobody is asked");
+
+    messages.push(message("f", Some("a"), "", "who judges this one"));
+    let error = select(messages, &Filters::default()).unwrap_err();
+    assert!(error.to_string().contains("it cannot be judged"), "{error}");
 }

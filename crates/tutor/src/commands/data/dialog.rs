@@ -17,7 +17,9 @@ use super::say;
 use crate::commands::plain_text::shown;
 use crate::commands::ranges;
 use crate::commands::skipped::skipped_by;
+use crate::commands::which;
 use crate::run::cost::peak_rss_bytes;
+use crate::text::guard::{Guard, Refused};
 
 /// Which dumps, what is dropped of them, and where the pairs go.
 #[derive(clap::Args)]
@@ -85,6 +87,16 @@ struct FilterArgs {
     /// The offensive words, one or a phrase a line, in place of those that come along
     #[arg(long, value_name = "FILE")]
     offensive_words: Option<PathBuf>,
+    /// Drop what this classifier of texts refuses as well: the folder of a run, of the Hugging Face
+    /// hub, or a name of `tutor weights list`
+    #[arg(long, value_name = "CLASSIFIER", requires = "refuse", conflicts_with = "keep_offensive")]
+    classifier: Option<String>,
+    /// A class of --classifier whose messages are dropped; may be given several times
+    #[arg(long, value_name = "CLASS", requires = "classifier")]
+    refuse: Vec<String>,
+    /// The probability of these classes together from which on a message is dropped
+    #[arg(long, value_name = "SHARE", default_value_t = 0.5, requires = "classifier", value_parser = ranges::share)]
+    refuse_from: f64,
 }
 
 #[derive(clap::Args)]
@@ -210,6 +222,7 @@ pub(super) fn run(args: &Args) -> Result<()> {
         part: None,
     });
     let sources: Vec<DialogSource> = own.chain(args.source.iter().cloned()).collect();
+    let (guard, said) = guard(filters)?;
     let options = DialogBuildOptions {
         memory: args.memory,
         workers: args.workers,
@@ -237,14 +250,10 @@ pub(super) fn run(args: &Args) -> Result<()> {
             most_characters: made.characters,
         },
         shard_tokens: made.shard_tokens,
-        unsafe_words: which_words(filters.offensive_words.as_deref())?,
+        unsafe_words: said,
         ..DialogBuildOptions::default()
     };
     let tokenizer = made.vocabulary.as_deref().map(DialogTokenizer::open).transpose()?;
-    let words = match &filters.offensive_words {
-        Some(file) => SafetyWords::open(file)?,
-        None => SafetyWords::shipped(),
-    };
     let bar = ProgressBar::no_length();
     bar.set_style(ProgressStyle::with_template("{msg} {bar:32} {pos}/{len} {eta}")?);
     let mut show = |at: data_pipeline::dialog::DialogProgress| {
@@ -252,12 +261,26 @@ pub(super) fn run(args: &Args) -> Result<()> {
         bar.set_length(at.total);
         bar.set_position(at.done);
     };
-    let is_unsafe = |text: &str| words.is_unsafe(text);
-    let built =
-        build_dialogs(&sources, tokenizer.as_ref(), &is_unsafe, &args.out, &options, &mut show);
+    let built = build_dialogs(&sources, tokenizer.as_ref(), &guard, &args.out, &options, &mut show);
     let built = built.map_err(|error| skipped_by("--skip-bad", error.into()))?;
     bar.finish_and_clear();
     tell(&built, &args.out)
+}
+
+/// What drops offensive messages, and what tells it from any other.
+fn guard(filters: &FilterArgs) -> Result<(Guard, String)> {
+    let words = match &filters.offensive_words {
+        Some(file) => SafetyWords::open(file)?,
+        None => SafetyWords::shipped(),
+    };
+    let (guard, said) = (Guard::new(words), which_words(filters.offensive_words.as_deref())?);
+    let Some(asked) = &filters.classifier else { return Ok((guard, said)) };
+    let (asked, from) = (asked.clone(), filters.refuse_from);
+    let refused = Refused { classes: filters.refuse.clone(), from };
+    let guard = guard.with_classifier(move || which::classifier(&asked), refused)?;
+    let by = guard.identity().unwrap_or_default();
+    let said = format!("{said}; {:?} from {from} by {by}", filters.refuse);
+    Ok((guard, said))
 }
 
 /// Which words these are: pairs that one list has dropped must not stand beside those of another.

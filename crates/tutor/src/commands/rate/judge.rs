@@ -1,17 +1,16 @@
 //! `tutor rate judge`: a model says what it thinks of the responses, beside people.
 
-use std::fs::File;
-use std::io::{BufWriter, Write};
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
-use anyhow::{Context, Result, bail, ensure};
-use eval_ssa::{Item, Judgment, Label};
+use anyhow::{Context, Result, bail};
+use eval_ssa::{Judgment, Label};
 use rating_server::{Endpoint, Project};
 
 use super::super::say;
 use super::super::which::Choice;
 use super::input::{asked, progress};
 use crate::run::experiment::{Answer, Predictor};
+use crate::text::asked::ask;
 use crate::text::published;
 
 /// Who judges.
@@ -101,16 +100,9 @@ fn classify(project: &Project, args: &Args, network: &dyn Predictor) -> Result<u
     if items.is_empty() {
         return Ok(0);
     }
-    let folder = tempfile::tempdir().context("a folder for the texts cannot be made")?;
-    let file = folder.path().join("responses.jsonl");
-    write(&file, &items).with_context(|| format!("cannot write {}", file.display()))?;
-    let shown = network.open(&file, false).with_context(|| {
-        format!("{} cannot judge responses, each of which is one text", network.about())
-    })?;
-    ensure!(shown.unit() == "texts", "{} is not shown texts", network.about());
-    ensure!(shown.len() == items.len(), "{} responses are empty", items.len() - shown.len());
+    let texts: Vec<String> = items.iter().map(|item| item.as_text()).collect();
     let mut judgments = Vec::with_capacity(items.len());
-    shown.show(0, &mut |answers| {
+    ask(network, "responses", &texts, &mut |answers| {
         for answer in answers {
             let item = items[judgments.len()].id.clone();
             let (label, output) = said(&answer, network.classes(), &labels);
@@ -119,15 +111,6 @@ fn classify(project: &Project, args: &Args, network: &dyn Predictor) -> Result<u
         Ok(())
     })?;
     Ok(project.add_judgments(&judgments)?)
-}
-
-fn write(file: &Path, items: &[Item]) -> std::io::Result<()> {
-    let mut out = BufWriter::new(File::create(file)?);
-    for item in items {
-        serde_json::to_writer(&mut out, &serde_json::json!({ "text": item.as_text() }))?;
-        out.write_all(b"\n")?;
-    }
-    out.flush()
 }
 
 /// What each class means.

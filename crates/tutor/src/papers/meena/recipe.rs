@@ -2,9 +2,10 @@
 //! how they reply.
 
 use anyhow::Result;
-use data_pipeline::dialog::{BpeSize, DialogSplit, Filters, PairLengths};
+use data_pipeline::dialog::{BpeSize, DialogSplit, Filters, PairLengths, SafetyWords};
 use dialog_models::Seq2SeqConfig;
 use serde::{Deserialize, Serialize};
+use torch::Device;
 use torch::precision::Precision;
 use train::{Cadence, TrainConfig};
 
@@ -12,6 +13,9 @@ use crate::dialog::corpus::CorpusConfig;
 use crate::dialog::responder::Choice;
 use crate::recipe::faults::Faults;
 use crate::recipe::row::{self, TableRow};
+use crate::run::experiment::Predictor;
+use crate::text::guard::{Guard, Refused};
+use crate::text::published;
 
 /// The keys of a recipe of kind `meena`, beside its head: one network, how it is trained and how it
 /// replies, and rows that change something of it.
@@ -29,6 +33,9 @@ pub(super) struct Recipe {
     pub(super) split: DialogSplit,
     #[serde(default)]
     pub(super) filters: Filters,
+    /// A classifier that drops messages beside the list of words.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) classifier: Option<Refusing>,
     #[serde(default)]
     pub(super) lengths: PairLengths,
     /// Whether the network is a plain Transformer, of the width and encoder of `net` and of as
@@ -62,6 +69,23 @@ fn along() -> usize {
     512
 }
 
+/// A published classifier of texts, and which of its classes are dropped.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Refusing {
+    /// Its folder, or its name in the hub's cache.
+    pub(super) weights: String,
+    /// The classes whose messages are dropped.
+    pub(super) refuse: Vec<String>,
+    /// The probability of these classes together from which on a message is dropped.
+    #[serde(default = "half")]
+    pub(super) from: f64,
+}
+
+fn half() -> f64 {
+    0.5
+}
+
 /// What is replied to, and how.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -83,6 +107,9 @@ pub(super) struct Replies {
     /// networks of the first seed.
     #[serde(default)]
     pub(super) variants: Vec<Variant>,
+    /// Whether the networks of the first seed are measured with weights in bfloat16 as well.
+    #[serde(default)]
+    pub(super) bfloat16: bool,
     /// Conversations of each network with itself, each opened by a prompt.
     #[serde(default)]
     pub(super) talks: usize,
@@ -93,6 +120,13 @@ pub(super) struct Replies {
 
 fn turns() -> usize {
     14
+}
+
+impl Replies {
+    /// To the contexts of the test part, and to nothing else.
+    pub(super) fn contexts_alone(&self) -> Self {
+        Self { prompts: Vec::new(), variants: Vec::new(), talks: 0, ..self.clone() }
+    }
 }
 
 /// Another way to choose replies: `choice` with something changed.
@@ -164,6 +198,17 @@ impl Recipe {
         row::changed(self, &row.name, &row.set, (&words, allowed))
     }
 
+    /// What drops offensive messages.
+    pub(super) fn guard(&self, device: Device) -> Result<Guard> {
+        let words = Guard::new(SafetyWords::shipped());
+        let Some(refusing) = self.classifier.clone() else { return Ok(words) };
+        let Refusing { weights, refuse: classes, from } = refusing;
+        let open = move || -> Result<Box<dyn Predictor>> {
+            Ok(Box::new(published::classifier(&weights, None, device)?))
+        };
+        words.with_classifier(open, Refused { classes, from })
+    }
+
     /// The network that is trained.
     pub(super) fn network(&self) -> Seq2SeqConfig {
         if self.plain { self.net.plain_of_equal_size() } else { self.net.clone() }
@@ -181,6 +226,11 @@ impl Recipe {
         if !self.filters.max_parent_overlap.is_finite() {
             faults
                 .add("filters.max-parent-overlap", "must be a number; above 1 nothing is dropped");
+        }
+        if let Some(Refusing { from, .. }) = &self.classifier
+            && !(0.0..=1.0).contains(from)
+        {
+            faults.add("classifier.from", format!("is {from}, no probability"));
         }
         if !(300..=1 << 20).contains(&self.vocabulary.tokens) {
             let fault =

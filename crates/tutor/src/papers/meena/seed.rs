@@ -6,15 +6,17 @@ use anyhow::{Context, Result};
 use data_pipeline::dialog::DialogTokenizer;
 use report::Curve;
 use serde::{Deserialize, Serialize};
+use torch::Kind;
 
 use super::recipe::Recipe;
-use super::replies::{self, Replied};
+use super::replies::{self, Measured, Replied};
 use crate::dialog::pairs::{Prepared, vocabulary};
 use crate::dialog::perplexity::{self, Perplexity};
 use crate::dialog::responder::Responder;
 use crate::dialog::training::{DialogTraining, Network, PERPLEXITY};
 use crate::recipe::select::Select;
 use crate::run::cost::StageCost;
+use crate::run::experiment::Predictor;
 use crate::run::seeds::{self, SeedRun};
 use crate::run::stage::Stage;
 use crate::run::{curve, files};
@@ -31,6 +33,19 @@ pub(super) struct RowOutcome {
     pub(super) test: Perplexity,
     pub(super) curve: Curve,
     pub(super) replied: Replied,
+    /// What weights of half the size change, where it was measured.
+    #[serde(default)]
+    pub(super) halved: Option<Halved>,
+}
+
+/// A network with weights in bfloat16, beside itself in float32.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub(super) struct Halved {
+    /// Perplexity of a token of the test part.
+    pub(super) test: f64,
+    /// Of the best replies to contexts of the test part, how many are the same word for word.
+    pub(super) same: usize,
+    pub(super) measures: Vec<Measured>,
 }
 
 const FILE: &str = "row.json";
@@ -106,15 +121,33 @@ fn measure(
     let on = |part, indices| perplexity::measure(net, part, indices, &data.tokenizer, device);
     let all = data.validation.spread(usize::MAX);
     let validation = on(&data.validation, all)?.totals().perplexity().context("a pair")?;
-    let test = on(&data.test, data.test.spread(usize::MAX))?;
+    let whole = || data.test.spread(usize::MAX);
+    let test = on(&data.test, whole())?;
+    let half = variants && recipe.replies.bfloat16;
+    let half = half.then(|| {
+        let net = network.in_kind(Kind::BFloat16);
+        perplexity::measure(&net, &data.test, whole(), &data.tokenizer, device)
+    });
+    let half = half.transpose()?;
     let run_dir = run.dir.parent().context("a seed's folder is below its run's")?;
     let tokenizer = DialogTokenizer::open(&vocabulary(run_dir))?;
     let parameters = net.config().parameters();
     let turns = Some(recipe.filters.max_turns);
-    let responder =
+    let mut responder =
         Responder::new(name.to_owned(), network.for_replies(), tokenizer, recipe.lengths, turns);
     run.say(&format!("{name}: validation perplexity {validation:.2}; now its replies"));
     let replied = replies::ask(&responder, &recipe.replies, &data.test, run.seed, variants)?;
+    let halved = match half.and_then(|half| half.totals().perplexity()) {
+        None => None,
+        Some(test) => {
+            responder.use_bfloat16()?;
+            let asked = recipe.replies.contexts_alone();
+            let again = replies::ask(&responder, &asked, &data.test, run.seed, false)?;
+            let both = again.items.iter().zip(&replied.items);
+            let same = both.filter(|(half, whole)| half.response == whole.response).count();
+            Some(Halved { test, same, measures: again.measures })
+        }
+    };
     Ok(RowOutcome {
         name: name.to_owned(),
         parameters,
@@ -124,6 +157,7 @@ fn measure(
         test,
         curve: curve::read(dir, name, run.seed, PERPLEXITY)?,
         replied,
+        halved,
     })
 }
 
