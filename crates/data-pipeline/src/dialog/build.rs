@@ -119,9 +119,9 @@ const SHARE: u64 = 8;
 /// written whole. `tokenizer` is taken if it is given, else one is made.
 ///
 /// # Errors
-/// Those of reading, of writing and of `safety`; when a conversation does not fit in the memory; when
-/// the folder was begun with files of other content or other options, or another process builds in
-/// it.
+/// Those of reading, of writing and of `safety`; when a conversation does not fit in the memory;
+/// when the folder was begun with files of other content or other options, or another process
+/// builds in it.
 pub fn build_dialogs(
     sources: &[DialogSource],
     tokenizer: Option<&DialogTokenizer>,
