@@ -105,7 +105,7 @@ pub(super) fn without_quotes<'a>(raw: &str, text: &'a str, parent: &str) -> Cow<
 fn place(text: &str, parent: &str, bare: bool) -> Option<std::ops::Range<usize>> {
     const MARKS: [(char, char); 4] = [('"', '"'), ('“', '”'), ('«', '»'), ('\'', '\'')];
     let mut from = 0;
-    while let Some(at) = memmem::find(text[from..].as_bytes(), parent.as_bytes()) {
+    while let Some(at) = memmem::find(&text.as_bytes()[from..], parent.as_bytes()) {
         let (start, end) = (from + at, from + at + parent.len());
         let (before, after) = (text[..start].chars().next_back(), text[end..].chars().next());
         if let (Some(a), Some(b)) = (before, after)
