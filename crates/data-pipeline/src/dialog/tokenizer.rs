@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
 use std::sync::{Mutex, PoisonError};
-use tokenizers::{DecoderWrapper, Model};
+use tokenizers::{DecoderWrapper, Model, ModelWrapper};
 
 /// A tokenizer by the crate `tokenizers` that loses nothing: every text comes back from its ids.
 ///
@@ -147,7 +147,10 @@ impl DialogTokenizer {
         let pipeline = json!([inner.get_normalizer(), inner.get_pre_tokenizer()]);
         let digest = Digest::of(format!("{pipeline}\n{text}").as_bytes());
         let all_special = inner.get_added_tokens_decoder().values().all(|token| token.special);
-        let in_words = pipeline == json!([null, split_of_words()]) && all_special;
+        // Cuts that are drawn anew each time must not be remembered.
+        let certain =
+            matches!(inner.get_model(), ModelWrapper::BPE(model) if model.dropout.is_none());
+        let in_words = pipeline == json!([null, split_of_words()]) && all_special && certain;
         Ok(Self { inner, bytes, pad, end, turn, digest, in_words, memories: Mutex::default() })
     }
 

@@ -23,9 +23,9 @@ use crate::recipe::head::Head;
 use crate::recipe::paths::from_anywhere;
 use crate::recipe::{edit, row};
 use crate::run::experiment::{Experiment, Findings, Paper, Predictor};
-use crate::run::interrupt;
 use crate::run::seeds::Run;
 use crate::run::stage::Trained;
+use crate::run::{files, interrupt};
 use recipe::Recipe;
 
 pub(super) const PAPER: Paper = Paper { kind: "meena", read };
@@ -81,7 +81,19 @@ impl Experiment for Meena {
         let (filters, lengths) = (&recipe.filters, recipe.lengths);
         let making = Making { filters, vocabulary: recipe.vocabulary, lengths };
         let guard = recipe.guard(run.device)?;
+        if let Some(own) = guard.identity() {
+            let file = run.dir.join("classifier.json");
+            let before: Option<String> = files::found_before(&file)?;
+            ensure!(
+                before.is_none_or(|before| before == own),
+                "the run was begun with another classifier of messages than the one that is there \
+                 now: bring it back, or begin anew by --fresh"
+            );
+            files::keep(&file, &own)?;
+        }
         let made = Prepared::make(&corpus.dialogs, run.dir, making, &guard);
+        // Its network is not needed any more.
+        drop(guard);
         // A classifier that was interrupted is no error of the conversations.
         interrupt::check()?;
         let data = made?;

@@ -110,7 +110,11 @@ fn answer(asked: &Receiver<Question>, network: &dyn Predictor, classes: &[usize]
             refused.extend(answers.iter().map(|answer| is_refused(answer, classes, from)));
             Ok(())
         });
-        drop(answer.send(said.map(|()| refused)));
+        let all = said.and_then(|()| {
+            ensure!(refused.len() == texts.len(), "{} of {}", refused.len(), texts.len());
+            Ok(refused)
+        });
+        drop(answer.send(all));
     }
 }
 
@@ -136,7 +140,9 @@ impl Safety for Guard {
     fn are_unsafe(&self, texts: &[&str]) -> Result<Vec<bool>, DataError> {
         let mut found = self.words.are_unsafe(texts)?;
         if let Some(classifier) = &self.classifier {
-            let left: Vec<usize> = (0..texts.len()).filter(|&i| !found[i]).collect();
+            // Nothing can be said of an empty message, which other filters may let pass.
+            let is_left = |&i: &usize| !found[i] && !texts[i].trim().is_empty();
+            let left: Vec<usize> = (0..texts.len()).filter(is_left).collect();
             let asked = left.iter().map(|&i| texts[i].to_owned()).collect();
             let failed =
                 |error| DataError::Request(format!("the classifier of texts failed: {error:#}"));
@@ -160,6 +166,6 @@ mod tests {
         };
         assert!(is_refused(&said(&[0.25, 0.5, 0.25]), &[0, 2], 0.5));
         assert!(!is_refused(&said(&[0.25, 0.5, 0.25]), &[0], 0.5));
-        assert!(is_refused(&said(&[f32::NAN, 0.0]), &[0], 0.5), "what is no number passes nothing");
+        assert!(is_refused(&said(&[f32::NAN, 0.0]), &[0], 0.5), "NaN is refused");
     }
 }

@@ -136,6 +136,17 @@ fn a_classifier_of_texts_drops_messages_beside_the_words() {
         let error = refused(dir, &call.iter().map(String::as_str).collect::<Vec<_>>());
         assert!(error.contains(part), "{}: {error}", words(&call));
     }
+    // An empty message, which no filter drops, is judged by nobody.
+    let lines = [("null", "a lovely day"), ("0", ""), ("1", "a rotten goat you are")];
+    let line = |(i, (parent, text)): (usize, &(&str, &str))| {
+        format!("{{\"id\": {i}, \"parent\": {parent}, \"text\": \"{text}\"}}\n")
+    };
+    let lines: String = lines.iter().enumerate().map(line).collect();
+    std::fs::write(dir.join("odd.jsonl"), lines).expect("written");
+    let odd = ["data", "dialog", "odd.jsonl", "--out", "odd", "--tokens", "400"];
+    let lenient = ["--min-subwords", "0", "--min-alphabetic", "0", "--refuse", "rude"];
+    let said = run(dir, &[&odd[..], &lenient, &["--classifier", &folder]].concat());
+    assert_eq!((count(&said, "- unsafe"), count(&said, "kept")), (1, 2), "{said}");
     let nowhere = ["--out", "new", "--classifier", "nowhere", "--refuse", "rude"];
     let error = refused(dir, &[&base[..], &nowhere].concat());
     assert!(error.contains("nowhere"), "{error}");

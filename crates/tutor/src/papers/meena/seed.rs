@@ -52,7 +52,7 @@ const FILE: &str = "row.json";
 
 /// Trains and measures all rows.
 ///
-/// The recipe's variants of replies are measured with `variants`.
+/// With `variants` the recipe's variants of replies are measured, and weights in bfloat16.
 pub(super) fn run(
     recipe: &Recipe,
     data: &Prepared,
@@ -144,7 +144,11 @@ fn measure(
             let asked = recipe.replies.contexts_alone();
             let again = replies::ask(&responder, &asked, &data.test, run.seed, false)?;
             let both = again.items.iter().zip(&replied.items);
-            let same = both.filter(|(half, whole)| half.response == whole.response).count();
+            let same = both
+                .filter(|(half, whole)| {
+                    !half.response.is_empty() && half.response == whole.response
+                })
+                .count();
             Some(Halved { test, same, measures: again.measures })
         }
     };
