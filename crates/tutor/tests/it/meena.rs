@@ -246,14 +246,22 @@ fn ways_to_choose_replies_are_measured_side_by_side() {
     for how in ["one", "best of 3", "best of 5", "best of 3, top-k 4"] {
         assert!(page.contains(&format!("| plain, {how} | 2 | ")), "{how}: {page}");
     }
-    // Those of the recipe are measured for the first seed alone.
-    let measures = |seed: u32| -> usize {
+    // Those of the recipe are measured for the first seed alone, and so is bfloat16.
+    let row = |seed: u32| -> serde_json::Value {
         let file = folder.join(format!("seed-{seed}/plain/row.json"));
-        let found: serde_json::Value =
-            serde_json::from_str(&std::fs::read_to_string(file).expect("it")).expect("JSON");
-        found["replied"]["measures"].as_array().expect("measures").len()
+        serde_json::from_str(&std::fs::read_to_string(file).expect("it")).expect("JSON")
     };
+    let measures = |seed| row(seed)["replied"]["measures"].as_array().expect("measures").len();
     assert_eq!((measures(1), measures(2)), (4, 2));
+    let halved = row(1)["halved"].clone();
+    let sum = |key: &str| -> f64 {
+        let all = row(1)["test"]["conversations"].as_array().expect("conversations").clone();
+        all.iter().map(|one| one[key].as_f64().expect("a number")).sum()
+    };
+    let (whole, half) = ((sum("nll") / sum("tokens")).exp(), halved["test"].as_f64());
+    let off = (half.expect("a perplexity") / whole - 1.0).abs();
+    assert!(0.0 < off && off < 0.02, "{halved} beside {whole}");
+    assert!(page.contains("## Weights in bfloat16") && row(2)["halved"].is_null());
     let set = ["--set", "replies.variants=[{ name = 'none', candidates = 0 }]"];
     let said = refused(dir.path(), &[&arguments[..3], &set].concat());
     assert!(said.contains("none: candidates"), "{said}");
