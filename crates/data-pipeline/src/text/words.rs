@@ -50,9 +50,9 @@ pub(crate) fn words(text: &str) -> impl Iterator<Item = &str> {
 }
 
 /// Whether [`words`] gives what the crate `tokenizers` gives with the pattern of
-/// [`BpeTrainer`](crate::dialog::BpeTrainer): in Latin up to U+02AF, general punctuation and currency
-/// signs, whose characters are letters, numbers and spaces to both. Beyond, marks are letters to one
-/// of them only, and which characters are known depends on versions.
+/// [`BpeTrainer`](crate::dialog::BpeTrainer): in Latin up to U+02AF, general punctuation and
+/// currency signs, whose characters are letters, numbers and spaces to both. Beyond, marks are
+/// letters to one of them only, and which characters are known depends on versions.
 pub(crate) fn splits_as_library(text: &str) -> bool {
     let same =
         |c: char| matches!(c, '\0'..='\u{2af}' | '\u{2000}'..='\u{206f}' | '\u{20a0}'..='\u{20bf}');
