@@ -181,11 +181,16 @@ pub fn build_dialogs(
             return Ok(done);
         }
         let dialogs = Dialogs::new(partitions.messages(&units[at])?, &options.split)?;
-        let often = |text: Digest| frequent.get(&text).copied().unwrap_or(1);
+        let often = |line: &str| match frequent.is_empty() {
+            true => 1,
+            false => frequent.get(&Digest::of(line.as_bytes())).copied().unwrap_or(1),
+        };
         let subwords = Subwords::new(&tokenizer);
         let ids = |text: &str| subwords.ids(text).map(|ids| ids.to_vec()).unwrap_or_default();
         let checks = Checks { subwords: &ids, safety };
-        let selected = dialogs.select_counted(&options.filters, &checks, &often, 1)?;
+        let lines = dialogs.lines();
+        let selected = dialogs.select_counted(&options.filters, &checks, &lines, &often, 1)?;
+        drop(lines);
         drop(dialogs);
         units::write(&work, at, &selected, &subwords, &options.lengths)
     };

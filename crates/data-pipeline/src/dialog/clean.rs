@@ -25,40 +25,75 @@ pub(super) fn one_line(text: &str) -> Cow<'_, str> {
     Cow::Owned(line)
 }
 
-/// Whether [`one_line`] would change nothing.
+/// Whether [`one_line`] would change nothing. Nothing ends the loops early, so that many bytes are
+/// looked at together.
 fn is_one_line(text: &str) -> bool {
-    let mut after_space = true;
-    let plain = text.bytes().all(|byte| {
-        let fine = if byte == b' ' { !after_space } else { byte > b' ' && byte != 0x7f };
-        after_space = byte == b' ';
-        fine
-    });
+    let bytes = text.as_bytes();
+    let ([first, behind @ ..], Some(last)) = (bytes, bytes.last()) else { return true };
+    let control = |found, &byte: &u8| found | (byte < b' ') | (byte == 0x7f);
+    let gap = |found, (&a, &b): (&u8, &u8)| found | ((a == b' ') & (b == b' '));
+    let at_end = *first == b' ' || *last == b' ';
+    if at_end || bytes.iter().fold(false, control) || bytes.iter().zip(behind).fold(false, gap) {
+        return false;
+    }
     let odd = |c: char| !c.is_ascii() && (c.is_whitespace() || c.is_control() || c == '\u{feff}');
-    let ended = text.is_empty() || !after_space;
-    plain && ended && (text.is_ascii() || !text.contains(odd))
+    text.is_ascii() || !text.contains(odd)
 }
 
 /// The words of a text in lower case, without punctuation, one space between two: what texts are
 /// compared by.
 pub(super) fn words(text: &str) -> String {
-    let mut words = String::with_capacity(text.len());
-    let mut gap = false;
+    let mut words = Vec::new();
+    add_words(text, &mut words);
+    String::from_utf8(words).expect("whole characters")
+}
+
+/// What becomes of a character of ASCII in [`words`]: letters become small ones, apostrophes, which
+/// part no words, nothing, the others a gap.
+const ASCII: [u8; 128] = {
+    let mut words = [b' '; 128];
+    let mut byte = 0;
+    while byte < 128 {
+        if (byte as u8).is_ascii_alphanumeric() {
+            words[byte] = (byte as u8).to_ascii_lowercase();
+        }
+        byte += 1;
+    }
+    words[b'\'' as usize] = 0;
+    words
+};
+
+/// Adds the [`words`] of a text to other bytes.
+pub(super) fn add_words(text: &str, to: &mut Vec<u8>) {
+    let start = to.len();
+    if text.is_ascii() {
+        to.resize(start + text.len(), 0);
+        let (mut end, mut last) = (start, b' ');
+        for byte in text.bytes() {
+            let word = ASCII[usize::from(byte & 0x7f)];
+            to[end] = word;
+            // Without a branch, which would be foretold wrongly at the end of each word.
+            let adds = (word != 0) & ((word != b' ') | (last != b' '));
+            end += usize::from(adds);
+            last = if adds { word } else { last };
+        }
+        to.truncate(end - usize::from(end > start && last == b' '));
+        return;
+    }
+    to.reserve(text.len());
+    let (mut gap, mut utf8) = (false, [0; 4]);
     for c in text.chars() {
         // An apostrophe parts no words, with or without spaces around it.
         if c.is_alphanumeric() {
-            if gap && !words.is_empty() {
-                words.push(' ');
+            if gap && to.len() > start {
+                to.push(b' ');
             }
             gap = false;
-            match c.is_ascii() {
-                true => words.push(c.to_ascii_lowercase()),
-                false => words.extend(c.to_lowercase()),
-            }
+            c.to_lowercase().for_each(|c| to.extend(c.encode_utf8(&mut utf8).bytes()));
         } else if !matches!(c, '\'' | '’') {
             gap = true;
         }
     }
-    words
 }
 
 /// Words that a parent must have, for its copy without quotation marks to be taken out.
@@ -104,6 +139,9 @@ pub(super) fn without_quotes<'a>(raw: &str, text: &'a str, parent: &str) -> Cow<
 /// Where the parent's text stands as a whole, its quotation marks included.
 fn place(text: &str, parent: &str, bare: bool) -> Option<std::ops::Range<usize>> {
     const MARKS: [(char, char); 4] = [('"', '"'), ('“', '”'), ('«', '»'), ('\'', '\'')];
+    if parent.len() > text.len() {
+        return None;
+    }
     let mut from = 0;
     while let Some(at) = memmem::find(&text.as_bytes()[from..], parent.as_bytes()) {
         let (start, end) = (from + at, from + at + parent.len());
@@ -125,6 +163,18 @@ fn place(text: &str, parent: &str, bare: bool) -> Option<std::ops::Range<usize>>
 #[cfg(test)]
 mod tests {
     use super::*;
+    use proptest::prelude::*;
+
+    proptest! {
+        #[test]
+        fn fast_ways_give_what_the_slow_ones_give(text in "[ -~\t\n\u{7f}]{0,80}") {
+            // A character beyond ASCII, or white space at the end, takes the slow way.
+            let slow = words(&format!("{text} é"));
+            prop_assert_eq!(format!("{} é", words(&text)).trim_start(), slow);
+            let slow = one_line(&format!("{text}\t")).into_owned();
+            prop_assert_eq!(one_line(&text), slow);
+        }
+    }
 
     fn cleaned(text: &str, parent: &str) -> String {
         without_quotes(text, &one_line(text), &one_line(parent)).into_owned()
@@ -142,6 +192,10 @@ mod tests {
             assert!(!is_one_line(odd) && one_line(odd) != odd, "{odd:?}");
         }
         assert_eq!(words("I’m here, O.K.?  Étage 2"), "im here o k étage 2");
+        assert_eq!(words("I'm here, O.K.?  (Floor 2)"), "im here o k floor 2");
+        for nothing in ["", "...", "' '", "—"] {
+            assert_eq!(words(nothing), "", "{nothing:?}");
+        }
     }
 
     #[test]

@@ -10,26 +10,33 @@
 use super::clean;
 use super::select::{Pair, Selected};
 use crate::digest::Digest;
-use std::collections::HashSet;
 
 /// Words that the last turn and the response have together, for the turns before not to matter.
 const LEAST_WORDS: usize = 8;
 
 /// What two near-duplicates have in common.
 pub(super) fn print(pair: &Pair) -> Digest {
-    let response = clean::words(&pair.response);
-    let last = pair.context.last().map_or(String::new(), |turn| clean::words(turn));
+    let mut words = Vec::new();
+    let last = pair.context.last().map_or("", |turn| turn);
+    clean::add_words(last, &mut words);
+    let of_last = words.len();
+    words.extend(b"\n\n");
+    clean::add_words(&pair.response, &mut words);
     // One space stands between two words.
-    let count = |text: &str| match text {
-        "" => 0,
-        text => text.bytes().filter(|&byte| byte == b' ').count() + 1,
+    let count = |text: &[u8]| match text {
+        [] => 0,
+        text => text.iter().filter(|&&byte| byte == b' ').count() + 1,
     };
-    let turns = if count(&response) + count(&last) < LEAST_WORDS {
-        pair.context.iter().map(|turn| clean::words(turn)).collect()
-    } else {
-        vec![last]
-    };
-    Digest::of(format!("{}\n\n{response}", turns.join("\n")).as_bytes())
+    if count(&words[..of_last]) + count(&words[of_last + 2..]) < LEAST_WORDS {
+        words.clear();
+        for (i, turn) in pair.context.iter().enumerate() {
+            words.extend((i > 0).then_some(b'\n'));
+            clean::add_words(turn, &mut words);
+        }
+        words.extend(b"\n\n");
+        clean::add_words(&pair.response, &mut words);
+    }
+    Digest::of(&words)
 }
 
 /// Which one of near-duplicates in one part is kept: that with the lowest of these.
@@ -42,11 +49,11 @@ impl Selected {
     pub fn remove_near_duplicates(&mut self) {
         let prints = crate::parallel::map(self.pairs.len(), |i| print(&self.pairs[i]));
         let mut order: Vec<usize> = (0..prints.len()).collect();
-        order.sort_by_cached_key(|&i| (self.pairs[i].part, place(&self.pairs[i])));
-        let mut known = HashSet::with_capacity(prints.len());
-        let mut kept = vec![false; prints.len()];
-        for i in order {
-            kept[i] = known.insert(prints[i]);
+        order.sort_unstable_by_key(|&i| (prints[i], i));
+        let mut kept = vec![true; prints.len()];
+        for same in order.chunk_by(|&a, &b| prints[a] == prints[b]).filter(|same| same.len() > 1) {
+            let first = same.iter().min_by_key(|&&i| (self.pairs[i].part, place(&self.pairs[i])));
+            same.iter().for_each(|i| kept[*i] = Some(i) == first);
         }
         let mut kept = kept.into_iter();
         self.pairs.retain(|_| kept.next().unwrap_or(true));

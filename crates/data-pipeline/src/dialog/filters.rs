@@ -1,12 +1,11 @@
 //! Which messages are fit for training: the rules of Meena's paper (Adiwardana et al. 2020, arXiv
 //! 2001.09977, section 3.1), each with its threshold.
 
-use super::clean;
 use super::funnel::Reason;
 use super::safety::Safety;
 use crate::error::DataError;
 use serde::{Deserialize, Serialize};
-use std::rc::Rc;
+use std::borrow::Cow;
 
 /// The rules. A rule that is switched off drops nothing.
 ///
@@ -108,13 +107,13 @@ impl Filters {
     /// Why a message is dropped for its own sake, nothing if it is kept; whether it is offensive is
     /// asked later. `occurrences` is how many messages have this text; `subwords` are its own,
     /// `parent` those of the message before, each worked out where a rule needs it.
-    pub(super) fn reason(
+    pub(super) fn reason<'a>(
         &self,
         author: &str,
         text: &str,
         occurrences: u32,
-        subwords: impl FnOnce() -> Rc<[u32]>,
-        parent: Option<impl FnOnce() -> Rc<[u32]>>,
+        subwords: impl FnOnce() -> Cow<'a, [u32]>,
+        parent: Option<impl FnOnce() -> &'a [u32]>,
     ) -> Option<Reason> {
         if !self.bot_name.is_empty() && holds_in_any_case(author, &self.bot_name) {
             return Some(Reason::Bot);
@@ -138,7 +137,7 @@ impl Filters {
         if let Some(parent) = parent
             && self.max_parent_overlap <= 1.0
             && own.len() > 2
-            && overlap(&own, &parent()) >= self.max_parent_overlap
+            && overlap(&own, parent()) >= self.max_parent_overlap
         {
             return Some(Reason::RepeatsParent);
         }
@@ -192,16 +191,26 @@ fn holds_in_any_case(text: &str, wanted: &str) -> bool {
 
 /// The share of letters among all characters; 0 of nothing.
 fn share_of_letters(text: &str) -> f64 {
-    let (mut letters, mut all) = (0u64, 0u64);
-    for c in text.chars() {
-        letters += u64::from(c.is_alphabetic());
-        all += 1;
-    }
+    let (letters, all) = if text.is_ascii() {
+        (text.bytes().filter(u8::is_ascii_alphabetic).count(), text.len())
+    } else {
+        (text.chars().filter(|c| c.is_alphabetic()).count(), text.chars().count())
+    };
     if all == 0 { 0.0 } else { letters as f64 / all as f64 }
 }
 
 /// The share of the trigrams of `own` that `parent` has too.
 fn overlap(own: &[u32], parent: &[u32]) -> f64 {
+    // A bit for each trigram of the parent: mostly none of the message's own has one.
+    let mut bits = [0u64; 64];
+    let bit = |trigram: &[u32]| {
+        let mix = |mixed: u32, &id: &u32| (mixed ^ id).wrapping_mul(0x9e37_79b1).rotate_left(15);
+        trigram.iter().fold(0, mix) as usize % 4096
+    };
+    parent.windows(3).map(bit).for_each(|bit| bits[bit / 64] |= 1 << (bit % 64));
+    if !own.windows(3).map(bit).any(|bit| bits[bit / 64] >> (bit % 64) & 1 == 1) {
+        return 0.0;
+    }
     let trigrams = |ids: &[u32]| {
         let mut sorted: Vec<[u32; 3]> = ids.windows(3).map(|w| [w[0], w[1], w[2]]).collect();
         sorted.sort_unstable();
@@ -222,6 +231,14 @@ const DOMAINS: [&str; 14] =
 
 /// Whether a text holds the address of a page.
 fn has_url(text: &str) -> bool {
+    // Most texts have neither a point within a word nor `:/`, which is seen at once.
+    let bytes = text.as_bytes();
+    let within = |found, (&a, &b): (&u8, &u8)| {
+        found | ((a == b'.') & (b != b' ')) | ((a == b':') & (b == b'/'))
+    };
+    if !bytes.iter().zip(bytes.iter().skip(1)).fold(false, within) {
+        return false;
+    }
     text.split_whitespace().any(|word| {
         if !word.contains(['.', ':']) {
             return false;
@@ -250,11 +267,6 @@ fn has_url(text: &str) -> bool {
     })
 }
 
-/// The text that messages are counted by: how often a text occurs.
-pub(super) fn counted(text: &str) -> crate::digest::Digest {
-    crate::digest::Digest::of(clean::one_line(text).as_bytes())
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -281,9 +293,9 @@ mod tests {
     fn thresholds_are_where_the_paper_has_them() {
         let filters = Filters::default();
         let reason = |author: &str, text: &str, parent: Option<&str>, n| {
-            let subwords = |text: &str| words_as_subwords(text).into();
-            let parent = parent.map(|parent: &str| move || subwords(parent));
-            filters.reason(author, text, n, || subwords(text), parent)
+            let parent = parent.map(words_as_subwords);
+            let parent = parent.as_ref().map(|ids| move || ids.as_slice());
+            filters.reason(author, text, n, || words_as_subwords(text).into(), parent)
         };
         assert_eq!(reason("a", "hello", None, 1), Some(Reason::TooFewSubwords));
         assert_eq!(reason("a", "hello there", None, 100), None);

@@ -3,7 +3,9 @@
 
 use super::funnel::Reason;
 use super::message::Message;
+use foldhash::fast::RandomState;
 use std::cmp::Reverse;
+use std::collections::HashMap;
 
 /// Where a message stands.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -23,6 +25,8 @@ pub(super) struct Forest {
     /// All positions, each behind that of the message it replies to; messages without a tree, and
     /// what replies to them, as well.
     pub(super) order: Vec<u32>,
+    /// Where the messages of one conversation that stand together end.
+    ends: Vec<usize>,
 }
 
 impl Forest {
@@ -30,42 +34,48 @@ impl Forest {
     /// of equally long ones the one that comes first in the alphabet.
     pub(super) fn new(mut messages: Vec<Message>) -> Self {
         assert!(messages.len() < u32::MAX as usize, "{} messages at once", messages.len());
-        messages.sort_unstable_by(|a, b| {
-            let place = |m: &Message| (Reverse(m.text.len()), m.parent.is_none());
-            (&a.conversation, &a.id)
-                .cmp(&(&b.conversation, &b.id))
-                .then_with(|| place(a).cmp(&place(b)))
-                .then_with(|| a.cmp(b))
-        });
+        let ends = sort(&mut messages);
         let mut above: Vec<Above> = Vec::with_capacity(messages.len());
-        // The messages of the conversation of the one that is looked at.
-        let mut own = 0..0;
-        for (i, message) in messages.iter().enumerate() {
-            if i == own.end {
-                let same = |other: &&Message| other.conversation == message.conversation;
-                own = i..i + messages[i..].iter().take_while(same).count();
-            }
-            let key = |m: &Message| (m.conversation.as_str(), m.id.as_str()).cmp(&key_of(message));
-            let doubled = i > 0 && key(&messages[i - 1]).is_eq();
-            above.push(match &message.parent {
-                _ if doubled => Above::Fault(Reason::DuplicateId),
-                None => Above::Nothing,
-                Some(parent) => {
-                    let conversation = &messages[own.clone()];
-                    let at = conversation.partition_point(|m| m.id < *parent);
-                    match conversation.get(at) {
-                        Some(found) if found.id == *parent => {
-                            Above::Message((own.start + at) as u32)
+        let mut start = 0;
+        for end in ends {
+            let conversation = &messages[start..end];
+            for (i, message) in conversation.iter().enumerate() {
+                let doubled = i > 0 && conversation[i - 1].id == message.id;
+                above.push(match &message.parent {
+                    _ if doubled => Above::Fault(Reason::DuplicateId),
+                    None => Above::Nothing,
+                    Some(parent) => {
+                        let at = conversation.partition_point(|m| m.id < *parent);
+                        match conversation.get(at) {
+                            Some(found) if found.id == *parent => {
+                                Above::Message((start + at) as u32)
+                            }
+                            _ => Above::Fault(Reason::MissingParent),
                         }
-                        _ => Above::Fault(Reason::MissingParent),
                     }
-                }
-            });
+                });
+            }
+            start = end;
         }
         let order = order(&mut above);
-        let mut forest = Self { messages, above, order };
+        let mut forest = Self { messages, above, order, ends: Vec::new() };
         forest.name_conversations();
+        let runs = forest.messages.chunk_by(|a, b| a.conversation == b.conversation);
+        let mut end = 0;
+        forest.ends = runs
+            .map(|run| {
+                end += run.len();
+                end
+            })
+            .collect();
         forest
+    }
+
+    /// The messages in their order, those of one conversation that stand together at once. One
+    /// without a name of its own may come up several times.
+    pub(super) fn runs(&self) -> impl Iterator<Item = &[Message]> {
+        let mut start = 0;
+        self.ends.iter().map(move |&end| &self.messages[std::mem::replace(&mut start, end)..end])
     }
 
     /// Messages without a conversation get the id of the first message of their tree.
@@ -83,8 +93,64 @@ impl Forest {
     }
 }
 
-fn key_of(message: &Message) -> (&str, &str) {
-    (&message.conversation, &message.id)
+/// Sorts messages by conversation and id, those of one id so that the one that is kept comes first.
+/// Gives where each conversation ends.
+fn sort(messages: &mut [Message]) -> Vec<usize> {
+    // Names are long and alike: each is compared with others once, not once a message.
+    let mut numbers: HashMap<&str, u32, RandomState> = HashMap::default();
+    let mut names: Vec<&str> = Vec::new();
+    let mut its: Vec<u32> = Vec::with_capacity(messages.len());
+    for message in messages.iter() {
+        let name = message.conversation.as_str();
+        its.push(match its.last() {
+            Some(&last) if names[last as usize] == name => last,
+            _ => *numbers.entry(name).or_insert_with(|| {
+                names.push(name);
+                names.len() as u32 - 1
+            }),
+        });
+    }
+    let mut ranked: Vec<u32> = (0..names.len() as u32).collect();
+    ranked.sort_unstable_by_key(|&number| names[number as usize]);
+    let mut counts = vec![0; names.len()];
+    its.iter().for_each(|&number| counts[number as usize] += 1);
+    // Where the next message of each conversation goes.
+    let mut next = vec![0; names.len()];
+    let mut end = 0;
+    let mut ends = Vec::with_capacity(names.len());
+    for &number in &ranked {
+        next[number as usize] = end;
+        end += counts[number as usize];
+        ends.push(end);
+    }
+    let mut order = vec![0u32; messages.len()];
+    for (i, &number) in its.iter().enumerate() {
+        order[next[number as usize]] = i as u32;
+        next[number as usize] += 1;
+    }
+    let mut start = 0;
+    for &end in &ends {
+        order[start..end].sort_unstable_by(|&a, &b| {
+            let (a, b) = (&messages[a as usize], &messages[b as usize]);
+            let place = |m: &Message| (Reverse(m.text.len()), m.parent.is_none());
+            let kept = || place(a).cmp(&place(b)).then_with(|| a.cmp(b));
+            a.id.cmp(&b.id).then_with(kept)
+        });
+        start = end;
+    }
+    // Each goes to its place, along one circle of places after another.
+    for first in 0..order.len() {
+        let mut at = first;
+        loop {
+            let from = std::mem::replace(&mut order[at], at as u32) as usize;
+            if from == first {
+                break;
+            }
+            messages.swap(at, from);
+            at = from;
+        }
+    }
+    ends
 }
 
 /// Positions with parents first; what is in a cycle is marked as that and comes as the first of

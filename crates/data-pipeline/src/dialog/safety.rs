@@ -33,7 +33,8 @@ pub trait Safety: Sync {
 
 impl Safety for SafetyWords {
     fn are_unsafe(&self, texts: &[&str]) -> Result<Vec<bool>, DataError> {
-        Ok(texts.iter().map(|text| self.is_unsafe(text)).collect())
+        let mut words = Vec::new();
+        Ok(texts.iter().map(|text| self.holds(text, &mut words)).collect())
     }
 }
 
@@ -92,7 +93,16 @@ impl SafetyWords {
 
     /// Whether a text holds one of them.
     pub fn is_unsafe(&self, text: &str) -> bool {
-        let holds = |finder: &AhoCorasick| finder.is_match(&format!(" {} ", clean::words(text)));
-        self.finder.as_ref().is_some_and(holds)
+        self.holds(text, &mut Vec::new())
+    }
+
+    /// The same, with room for the words of the text.
+    fn holds(&self, text: &str, words: &mut Vec<u8>) -> bool {
+        let Some(finder) = &self.finder else { return false };
+        words.clear();
+        words.push(b' ');
+        clean::add_words(text, words);
+        words.push(b' ');
+        finder.is_match(&*words)
     }
 }

@@ -1,18 +1,18 @@
 //! From messages to pairs of a context and a response.
 
 use super::clean;
-use super::filters::{Checks, Filters, counted};
+use super::filters::{Checks, Filters};
 use super::forest::{Above, Forest};
 use super::funnel::{Funnel, Reason};
 use super::message::Message;
 use super::part::{DialogPart, DialogSplit};
-use crate::digest::Digest;
 use crate::error::DataError;
 use crate::parallel;
+use foldhash::fast::RandomState;
 use std::borrow::Cow;
-use std::cell::RefCell;
+use std::cell::OnceCell;
 use std::collections::HashMap;
-use std::rc::Rc;
+use std::ops::Range;
 use std::sync::Arc;
 
 /// A response and what was said before.
@@ -90,25 +90,19 @@ impl Dialogs {
         split.check()?;
         let forest = Forest::new(messages);
         let mut named: HashMap<&str, DialogPart> = HashMap::new();
-        for message in &forest.messages {
-            if let Some(part) = message.part {
-                let known = named.entry(&message.conversation).or_insert(part);
+        for run in forest.runs() {
+            if let Some(part) = run.iter().filter_map(|message| message.part).min() {
+                let known = named.entry(&run[0].conversation).or_insert(part);
                 *known = part.min(*known);
             }
         }
-        let mut last: Option<(&str, DialogPart)> = None;
-        let part = |message| {
-            let name = conversation(message);
-            match last {
-                Some((known, part)) if known == name => part,
-                _ => {
-                    let part = named.get(name).copied().unwrap_or_else(|| split.part(name));
-                    last = Some((name, part));
-                    part
-                }
-            }
-        };
-        let parts = forest.messages.iter().map(part).collect();
+        let mut parts = Vec::with_capacity(forest.messages.len());
+        for run in forest.runs() {
+            let name = run[0].conversation.as_str();
+            let part = named.get(name).copied().unwrap_or_else(|| split.part(name));
+            parts.resize(parts.len() + run.len(), part);
+        }
+        drop(named);
         Ok(Self { forest, parts })
     }
 
@@ -132,25 +126,34 @@ impl Dialogs {
     /// # Errors
     /// When the filters have [faults](Filters::check), and those of what judges safety.
     pub fn select(&self, filters: &Filters, checks: &Checks<'_>) -> Result<Selected, DataError> {
-        let mut counts: HashMap<Digest, u32> = HashMap::new();
-        for message in &self.forest.messages {
-            *counts.entry(counted(&message.text)).or_default() += 1;
+        let lines = self.lines();
+        let mut counts: HashMap<&str, u32, RandomState> = HashMap::default();
+        for line in &lines {
+            *counts.entry(line).or_default() += 1;
         }
-        self.select_counted(filters, checks, &|text| counts.get(&text).copied().unwrap_or(0), 0)
+        let occurrences = |line: &str| counts.get(line).copied().unwrap_or(0);
+        self.select_counted(filters, checks, &lines, &occurrences, 0)
     }
 
-    /// As [`Dialogs::select`] where this is a part of all messages: `occurrences` is how often a
-    /// text occurs in all of them. On `workers` threads, 0 for one a processor.
+    /// The texts of all messages on one line each.
+    pub(super) fn lines(&self) -> Vec<Cow<'_, str>> {
+        self.forest.messages.iter().map(|message| clean::one_line(&message.text)).collect()
+    }
+
+    /// As [`Dialogs::select`] where this is a part of all messages: `lines` are the texts of these,
+    /// `occurrences` is how often one occurs in all of them. On `workers` threads, 0 for one a
+    /// processor.
     pub(super) fn select_counted(
         &self,
         filters: &Filters,
         checks: &Checks<'_>,
-        occurrences: &(dyn Fn(Digest) -> u32 + Sync),
+        lines: &[Cow<'_, str>],
+        occurrences: &(dyn Fn(&str) -> u32 + Sync),
         workers: usize,
     ) -> Result<Selected, DataError> {
         filters.check()?;
         let forest = &self.forest;
-        let (texts, reasons) = judged(forest, filters, checks, occurrences, workers)?;
+        let (texts, reasons) = judged(forest, lines, filters, checks, occurrences, workers)?;
         let mut funnel = Funnel { messages: texts.len() as u64, ..Funnel::default() };
         let mut dropped: Vec<Option<Reason>> = vec![None; texts.len()];
         for &i in &forest.order {
@@ -163,33 +166,43 @@ impl Dialogs {
                 _ => reasons[i],
             };
         }
-        let conversations = shared(&forest.messages);
-        let mut pairs = Vec::new();
+        let mut shared: Vec<Option<Arc<str>>> = vec![None; texts.len()];
         for (i, text) in texts.iter().enumerate() {
             if let Some(reason) = dropped[i] {
-                funnel.drop(reason, &text.text);
+                funnel.drop(reason, text);
                 continue;
             }
             funnel.kept += 1;
-            funnel.quotes_removed += u64::from(text.quoted);
-            let mut context = Vec::new();
-            let mut at = i;
-            while context.len() < filters.max_turns
-                && let Above::Message(parent) = forest.above[at]
-            {
-                at = parent as usize;
-                context.push(texts[at].text.clone());
+            // What is not as the message has it lost a quotation.
+            funnel.quotes_removed += u64::from(matches!(text, Cow::Owned(_)));
+            shared[i] = Some(text.as_ref().into());
+        }
+        let mut pairs = Vec::new();
+        let mut start = 0;
+        for run in forest.runs() {
+            let conversation: Arc<str> = run[0].conversation.as_str().into();
+            for (i, message) in (start..).zip(run) {
+                let Some(response) = &shared[i] else { continue };
+                let mut context = Vec::new();
+                let mut at = i;
+                while context.len() < filters.max_turns
+                    && let Above::Message(parent) = forest.above[at]
+                {
+                    at = parent as usize;
+                    context.extend(shared[at].clone());
+                }
+                if !context.is_empty() {
+                    context.reverse();
+                    pairs.push(Pair {
+                        part: self.parts[i],
+                        conversation: conversation.clone(),
+                        id: message.id.as_str().into(),
+                        context,
+                        response: response.clone(),
+                    });
+                }
             }
-            if !context.is_empty() {
-                context.reverse();
-                pairs.push(Pair {
-                    part: self.parts[i],
-                    conversation: conversations[i].clone(),
-                    id: forest.messages[i].id.as_str().into(),
-                    context,
-                    response: text.text.clone(),
-                });
-            }
+            start += run.len();
         }
         // Conversations without a name got one that need not be in order.
         pairs.sort_unstable_by(|a, b| (&a.conversation, &a.id).cmp(&(&b.conversation, &b.id)));
@@ -198,40 +211,53 @@ impl Dialogs {
     }
 }
 
-fn conversation(message: &Message) -> &str {
-    &message.conversation
-}
-
-/// A message's text as it is used.
-struct Text {
-    text: Arc<str>,
-    /// Whether a quotation was taken out.
-    quoted: bool,
-}
-
 /// Messages that one piece of work has.
 const CHUNK: usize = 1 << 10;
 
-/// The subwords of messages that were asked for, by their positions: a message is compared with
-/// what replies to it, which mostly stands near it.
-#[derive(Default)]
-struct Known(RefCell<HashMap<usize, Rc<[u32]>>>);
+/// The subwords of the messages of a piece of work, and of those that they reply to, each worked
+/// out when it is first asked for.
+struct Known<'a> {
+    start: usize,
+    own: Vec<OnceCell<Vec<u32>>>,
+    others: HashMap<usize, OnceCell<Vec<u32>>>,
+    lines: &'a [Cow<'a, str>],
+    checks: &'a Checks<'a>,
+}
 
-impl Known {
-    fn subwords(&self, message: usize, line: &str, checks: &Checks<'_>) -> Rc<[u32]> {
-        let mut known = self.0.borrow_mut();
-        known.entry(message).or_insert_with(|| (checks.subwords)(line).into()).clone()
+impl<'a> Known<'a> {
+    fn new(
+        range: &Range<usize>,
+        forest: &Forest,
+        lines: &'a [Cow<'a, str>],
+        checks: &'a Checks<'a>,
+    ) -> Self {
+        let parent = |above: &Above| match above {
+            Above::Message(parent) => Some(*parent as usize),
+            Above::Nothing | Above::Fault(_) => None,
+        };
+        let parents = forest.above[range.clone()].iter().filter_map(parent);
+        let others = parents.filter(|parent| !range.contains(parent));
+        let others = others.map(|parent| (parent, OnceCell::new())).collect();
+        Self { start: range.start, own: vec![OnceCell::new(); range.len()], others, lines, checks }
+    }
+
+    fn subwords(&self, message: usize) -> &[u32] {
+        let own = message.checked_sub(self.start).and_then(|at| self.own.get(at));
+        let cell = own.unwrap_or_else(|| &self.others[&message]);
+        cell.get_or_init(|| (self.checks.subwords)(&self.lines[message]))
     }
 }
 
-/// The texts of messages, and why each is dropped for its own sake.
-fn judged(
+/// The texts of messages as they are used, owned where a quotation was taken out, and why each is
+/// dropped for its own sake.
+fn judged<'a>(
     forest: &Forest,
+    lines: &'a [Cow<'a, str>],
     filters: &Filters,
     checks: &Checks<'_>,
-    occurrences: &(dyn Fn(Digest) -> u32 + Sync),
+    occurrences: &(dyn Fn(&str) -> u32 + Sync),
     workers: usize,
-) -> Result<(Vec<Text>, Vec<Option<Reason>>), DataError> {
+) -> Result<(Vec<Cow<'a, str>>, Vec<Option<Reason>>), DataError> {
     let n = forest.messages.len();
     let threads = match workers {
         0 => std::thread::available_parallelism().map_or(1, |n| n.get()),
@@ -239,41 +265,32 @@ fn judged(
     };
     let parts = parallel::map_on(threads, n.div_ceil(CHUNK), |chunk| {
         let range = chunk * CHUNK..n.min((chunk + 1) * CHUNK);
-        let known = &Known::default();
+        let known = &Known::new(&range, forest, lines, checks);
         let judge = |i: usize| {
-            let message = &forest.messages[i];
-            let line = clean::one_line(&message.text);
+            let (message, line) = (&forest.messages[i], &*lines[i]);
             let parent = match forest.above[i] {
-                Above::Message(parent) => {
-                    let parent = parent as usize;
-                    Some((parent, clean::one_line(&forest.messages[parent].text)))
-                }
+                Above::Message(parent) => Some(parent as usize),
                 Above::Nothing => None,
-                Above::Fault(_) => {
-                    return (Text { text: line.into(), quoted: false }, None);
+                Above::Fault(_) => return (Cow::Borrowed(line), None),
+            };
+            let text = match parent {
+                Some(parent) if filters.quotes => {
+                    clean::without_quotes(&message.text, line, &lines[parent])
                 }
+                _ => Cow::Borrowed(line),
             };
-            let occurrences = occurrences(Digest::of(line.as_bytes()));
-            let text = match &parent {
-                Some((_, parent)) if filters.quotes => {
-                    clean::without_quotes(&message.text, &line, parent)
-                }
-                _ => Cow::Borrowed(&*line),
+            let own = || match &text {
+                Cow::Owned(left) => (checks.subwords)(left).into(),
+                Cow::Borrowed(_) => known.subwords(i).into(),
             };
-            let quoted = *text != *line;
-            let own = || match quoted {
-                true => (checks.subwords)(&text).into(),
-                false => known.subwords(i, &text, checks),
-            };
-            let parent =
-                parent.as_ref().map(|(at, line)| move || known.subwords(*at, line, checks));
-            let reason = filters.reason(&message.author, &text, occurrences, own, parent);
-            (Text { text: text.as_ref().into(), quoted }, reason)
+            let parent = parent.map(|parent| move || known.subwords(parent));
+            let reason = filters.reason(&message.author, &text, occurrences(line), own, parent);
+            (text, reason)
         };
-        let (texts, mut reasons): (Vec<Text>, Vec<Option<Reason>>) = range.map(judge).unzip();
+        let (texts, mut reasons): (Vec<_>, Vec<_>) = range.clone().map(judge).unzip();
         if filters.offensive {
             let left: Vec<usize> = (0..texts.len()).filter(|&i| reasons[i].is_none()).collect();
-            let asked: Vec<&str> = left.iter().map(|&i| &*texts[i].text).collect();
+            let asked: Vec<&str> = left.iter().map(|&i| &*texts[i]).collect();
             let answers = checks.safety.are_unsafe(&asked)?;
             assert_eq!(answers.len(), asked.len(), "an answer for each text");
             for (i, _) in left.into_iter().zip(answers).filter(|(_, is_unsafe)| *is_unsafe) {
@@ -285,16 +302,4 @@ fn judged(
     let parts = parts.into_iter().collect::<Result<Vec<_>, DataError>>()?;
     let (texts, reasons): (Vec<_>, Vec<_>) = parts.into_iter().unzip();
     Ok((texts.into_iter().flatten().collect(), reasons.into_iter().flatten().collect()))
-}
-
-/// The conversations of messages; those of one conversation that stand together share the name.
-fn shared(messages: &[Message]) -> Vec<Arc<str>> {
-    let mut names: Vec<Arc<str>> = Vec::with_capacity(messages.len());
-    for message in messages {
-        match names.last() {
-            Some(last) if **last == *message.conversation => names.push(last.clone()),
-            _ => names.push(message.conversation.as_str().into()),
-        }
-    }
-    names
 }

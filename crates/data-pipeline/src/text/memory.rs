@@ -10,8 +10,10 @@ use std::collections::HashMap;
 pub struct Memory {
     /// The tokenizer whose words they are.
     of: Option<Digest>,
-    /// Of each word, where its tokens lie in `tokens`.
-    known: HashMap<Box<str>, (u32, u32), RandomState>,
+    /// Of each word, where its tokens lie in `tokens`: short words by their bytes themselves,
+    /// which are found without a look elsewhere, and long ones.
+    short: HashMap<u128, (u32, u32), RandomState>,
+    long: HashMap<Box<str>, (u32, u32), RandomState>,
     tokens: Vec<u32>,
     /// Room in which a word is prepared.
     pub(super) word: String,
@@ -38,21 +40,35 @@ impl Memory {
         ids: &mut Vec<u32>,
         cut: impl FnOnce(&str) -> Result<C, E>,
     ) -> Result<(), E> {
-        if let Some(&(start, end)) = self.known.get(word) {
+        let key = short(word);
+        let known = key.map_or_else(|| self.long.get(word), |key| self.short.get(&key));
+        if let Some(&(start, end)) = known {
             ids.extend_from_slice(&self.tokens[start as usize..end as usize]);
             return Ok(());
         }
         let start = ids.len();
         ids.extend(cut(word)?);
         if word.len() <= LONGEST_WORD {
-            if self.known.len() >= MOST_WORDS {
-                self.known.clear();
+            if self.short.len() + self.long.len() >= MOST_WORDS {
+                self.short.clear();
+                self.long.clear();
                 self.tokens.clear();
             }
             let first = self.tokens.len() as u32;
             self.tokens.extend_from_slice(&ids[start..]);
-            self.known.insert(word.into(), (first, self.tokens.len() as u32));
+            let place = (first, self.tokens.len() as u32);
+            match key {
+                Some(key) => self.short.insert(key, place),
+                None => self.long.insert(word.into(), place),
+            };
         }
         Ok(())
     }
+}
+
+/// The bytes of a word of up to 15 of them, and their number.
+fn short(word: &str) -> Option<u128> {
+    let mut key = [0; 16];
+    key.get_mut(..word.len())?.copy_from_slice(word.as_bytes());
+    (word.len() < 16).then(|| u128::from_le_bytes(key) | (word.len() as u128) << 120)
 }
