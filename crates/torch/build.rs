@@ -41,6 +41,7 @@ fn main() {
             "shim/norm.cpp",
             "shim/optim.cpp",
             "shim/rows.cpp",
+            "shim/sequences.cpp",
         ])
         .compile("tutor_torch");
 }

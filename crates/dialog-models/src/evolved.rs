@@ -59,10 +59,10 @@ impl EncoderBlock for EvolvedEncoderBlock {
         let n = self.conv_norm.forward(&x);
         let spread = &reading.spread;
         let left = keyed_dropout(&self.left.forward(&n).relu(), rate, mode);
-        let right = self.right.forward(&spread.forward(&n), spread).relu();
+        let right = self.right.forward(&n, spread).relu();
         let right = keyed_dropout(&right, rate, mode);
         let sum = self.merged_norm.forward(&(left + widen(&right, 4 * width)));
-        let merged = self.merged.forward(&spread.forward(&sum), spread);
+        let merged = self.merged.forward(&sum, spread);
         let x = post(&x, &widen(&merged, width), rate, mode);
 
         let n = self.attention_norm.forward(&x);
@@ -124,11 +124,11 @@ impl DecoderBlock for EvolvedDecoderBlock {
         let x = post(&post(x, &own, rate, mode), &read, rate, mode);
 
         let spread = &writing.spread;
-        let row = spread.forward(&self.conv_norm.forward(&x));
-        let left = keyed_dropout(&self.left.forward(&row, spread).relu(), rate, mode);
-        let right = keyed_dropout(&self.right.forward(&row, spread), rate, mode);
+        let n = self.conv_norm.forward(&x);
+        let left = keyed_dropout(&self.left.forward(&n, spread).relu(), rate, mode);
+        let right = keyed_dropout(&self.right.forward(&n, spread), rate, mode);
         let sum = self.merged_norm.forward(&(left + widen(&right, 2 * width)));
-        let x = post(&x, &self.merged.forward(&spread.forward(&sum), spread), rate, mode);
+        let x = post(&x, &self.merged.forward(&sum, spread), rate, mode);
 
         let n = self.attention_norm.forward(&x);
         let x = post(&x, &self.attention.forward(&n, &n, &writing.attending, mode), rate, mode);

@@ -69,10 +69,9 @@ impl Conv {
         Self { kernel, bias }
     }
 
-    /// The row with zeros of [`Spread`] to `[tokens, outputs]`.
-    pub(crate) fn forward(&self, row: &Tensor, spread: &Spread) -> Tensor {
-        let kernel = self.kernel.permute([2, 1, 0]);
-        spread.conv(row, &kernel, 1) + &self.bias
+    /// `[tokens, inputs]` to `[tokens, outputs]`.
+    pub(crate) fn forward(&self, x: &Tensor, spread: &Spread) -> Tensor {
+        spread.conv(x, &self.kernel) + &self.bias
     }
 }
 
@@ -93,10 +92,9 @@ impl SepConv {
         Self { depthwise, pointwise }
     }
 
-    /// The row with zeros of [`Spread`] to `[tokens, outputs]`.
-    pub(crate) fn forward(&self, row: &Tensor, spread: &Spread) -> Tensor {
-        let kernel = self.depthwise.permute([1, 2, 0]);
-        self.pointwise.forward(&spread.conv(row, &kernel, kernel.size()[0]))
+    /// `[tokens, channels]` to `[tokens, outputs]`.
+    pub(crate) fn forward(&self, x: &Tensor, spread: &Spread) -> Tensor {
+        self.pointwise.forward(&spread.depthwise(x, &self.depthwise))
     }
 
     /// The last of frames `[rows, frames, channels]`, of which there are at least as many as taps,

@@ -1,6 +1,6 @@
 //! Training by cross entropy, as an objective of the training loop.
 
-use torch::{Device, Kind, Mode, Params, Scope, Tensor, no_grad};
+use torch::{Device, Kind, Mode, Params, Scope, Tensor, group, no_grad};
 use train::{Ema, Loss, Objective, Progress};
 
 use crate::{TokenLoss, Totals};
@@ -68,7 +68,7 @@ where
 ///
 /// A step learns from one or more batches: their gradients are added up one batch after another, so
 /// that no more than one is in memory, and are those of one large batch: the mean is over all
-/// tokens that are predicted in the step.
+/// tokens that are predicted in the step, by all processes that train together.
 ///
 /// The loss has the term `cross_entropy`, and the note `nll`, the mean −ln p of a token without
 /// smoothing.
@@ -141,7 +141,9 @@ impl<N: LanguageModel> Objective for Training<N> {
     fn parts(&self, batches: Vec<N::Batch>) -> Vec<(f64, Vec<N::Batch>)> {
         assert!(!batches.is_empty(), "a step learns from at least one batch");
         let all: usize = batches.iter().map(N::predicted).sum();
-        let part = |batch| (N::predicted(&batch) as f64 / all as f64, vec![batch]);
+        // Texts of one length are not those of another process's length.
+        let mean = group::mean(&Tensor::from(all as f64)).double_value(&[]);
+        let part = |batch| (N::predicted(&batch) as f64 / mean, vec![batch]);
         batches.into_iter().map(part).collect()
     }
 

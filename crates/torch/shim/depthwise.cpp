@@ -3,7 +3,7 @@
 // differs between two sides, which a strided convolution with TensorFlow's padding needs, and
 // copies the image for it; the gradient of its kernels is some ten times as slow as these loops.
 
-#include "loops.h"
+#include "lanes.h"
 
 #include <ATen/core/grad_mode.h>
 #include <ATen/ops/constant_pad_nd.h>
@@ -22,30 +22,8 @@ using torch::autograd::variable_list;
 
 namespace {
 
-constexpr int64_t LANES = 16;
 // Output columns that are computed at once, so that a pixel that several of them see is read once.
 constexpr int64_t TILE = 4;
-
-using Floats = float __attribute__((vector_size(4 * LANES)));
-using Words = uint32_t __attribute__((vector_size(4 * LANES)));
-using Halves = uint16_t __attribute__((vector_size(2 * LANES)));
-
-INLINE void load_lanes(Floats &to, const float *from) { std::memcpy(&to, from, sizeof to); }
-INLINE void load_lanes(Floats &to, const Half *from) {
-  Halves half;
-  std::memcpy(&half, from, sizeof half);
-  const Words bits = __builtin_convertvector(half, Words) << 16;
-  std::memcpy(&to, &bits, sizeof to);
-}
-INLINE void store_lanes(float *to, const Floats &x) { std::memcpy(to, &x, sizeof x); }
-// As `store` of one.
-INLINE void store_lanes(Half *to, const Floats &x) {
-  Words bits;
-  std::memcpy(&bits, &x, sizeof bits);
-  const Words rounded = (bits + 0x7fff + ((bits >> 16) & 1)) >> 16, bad = bits * 0 + 0x7fc0;
-  const Halves half = __builtin_convertvector(x == x ? rounded : bad, Halves);
-  std::memcpy(to, &half, sizeof half);
-}
 
 // Calls body(0), ..., body(N - 1), each with its number as a type.
 template <class Body, size_t... I> INLINE void each_of(Body &&body, std::index_sequence<I...>) {

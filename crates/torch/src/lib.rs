@@ -46,6 +46,7 @@ mod parts;
 pub mod precision;
 pub mod rng;
 pub mod rows;
+pub mod sequences;
 pub mod store;
 
 pub use inference::Inference;

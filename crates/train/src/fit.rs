@@ -272,8 +272,9 @@ impl<'a, O: Objective> Run<'a, O> {
                 None => return Err(FitError::OutOfBatches { step, steps }),
                 Some(batch) => batch.map_err(|e| FitError::Batch { step, source: e.into() })?,
             };
-            let parts = self.objective.parts(batch);
-            let (count, single) = (parts.len(), config.accumulate == 1 && parts.len() == 1);
+            let parts = self.within(|objective| objective.parts(batch))?;
+            let count = parts.len();
+            let single = config.accumulate == 1 && matches!(parts[..], [(1.0, _)]);
             for (i, (factor, part)) in parts.into_iter().enumerate() {
                 let factor = factor / config.accumulate as f64;
                 let loss = self

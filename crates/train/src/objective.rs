@@ -37,7 +37,8 @@ pub trait Objective {
     /// The parts of a batch whose losses are computed one after another, so that the graph of no
     /// more than one is in memory, with the factor of each in the step's loss: gradients are added
     /// up. What is logged is the sum of terms and notes with these factors. One part with factor 1
-    /// unless said otherwise; if there are several, they should add up to 1.
+    /// unless said otherwise; else the factors should add up to 1, in the mean over the processes
+    /// that train together, of which each may have its own number of what a loss is a mean over.
     fn parts(&self, batch: Self::Batch) -> Vec<(f64, Self::Batch)> {
         vec![(1.0, batch)]
     }

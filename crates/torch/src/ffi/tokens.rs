@@ -1,14 +1,22 @@
-//! Rows in another order (`shim/rows.cpp`), and dropout by a key (`shim/dropout.cpp`).
+//! Rows in another order (`shim/rows.cpp`), dropout by a key (`shim/dropout.cpp`), and convolutions
+//! along sequences (`shim/sequences.cpp`).
 
 use std::ffi::c_char;
 
 use tch::Tensor;
 
-use super::{Handle, handle, made};
+use super::{Handle, expect, handle, made};
 
 unsafe extern "C" {
     fn tutor_rows(x: Handle, places: Handle, back: Handle, out: *mut Handle) -> *mut c_char;
     fn tutor_dropout(x: Handle, rate: f64, out: *mut Handle) -> *mut c_char;
+    fn tutor_sequences(
+        x: Handle,
+        weight: Handle,
+        starts: Handle,
+        back: i64,
+        out: *mut Handle,
+    ) -> *mut c_char;
 }
 
 /// Row i of the result is row `places[i]` of `x`, or zeros where that is negative.
@@ -23,4 +31,16 @@ pub(crate) fn rows(x: &Tensor, places: &Tensor, back: &Tensor) -> Tensor {
 pub(crate) fn dropout(x: &Tensor, rate: f64) -> Tensor {
     // SAFETY: the tensor is live.
     made("dropout", |out| unsafe { tutor_dropout(handle(x), rate, out) })
+}
+
+/// Each channel of `x` convolved with its column of `weight` along the sequences; none where there
+/// are no loops for it.
+pub(crate) fn sequences(x: &Tensor, weight: &Tensor, starts: &Tensor, back: i64) -> Option<Tensor> {
+    let mut out = std::ptr::null_mut();
+    let [x, weight, starts] = [x, weight, starts].map(handle);
+    // SAFETY: the tensors are live.
+    let error = unsafe { tutor_sequences(x, weight, starts, back, &mut out) };
+    expect(error, "a convolution along sequences");
+    // SAFETY: without an error `out` is null or a new tensor, whose owner is the caller.
+    (!out.is_null()).then(|| unsafe { Tensor::from_ptr(out) })
 }

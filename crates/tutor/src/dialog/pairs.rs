@@ -12,7 +12,7 @@ use data_pipeline::dialog::{
 use dialog_models::{Packed, Pairs};
 use torch::Device;
 
-use crate::run::files;
+use crate::run::{files, processes};
 
 /// Pairs of one part.
 pub(crate) struct Part {
@@ -54,6 +54,8 @@ impl Prepared {
         safety: &dyn Safety,
     ) -> Result<Self> {
         let dir = vocabulary(run);
+        files::make_folder(&dir)?;
+        processes::share_file(&dir.join("tokenizer.json"))?;
         if !dir.join("tokenizer.json").is_file() {
             let mut trainer = BpeTrainer::default();
             dialogs.texts(DialogPart::Train).for_each(|text| trainer.count(&text));

@@ -1,16 +1,16 @@
 //! Perplexity by conversation, and what is certain of the difference of two.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 
 use anyhow::{Result, ensure};
 use augment::rng::Key;
 use data_pipeline::dialog::DialogTokenizer;
 use dialog_models::{LanguageModel, Totals};
 use serde::{Deserialize, Serialize};
-use torch::{Device, Kind, Mode};
+use torch::{Device, Kind, Mode, Tensor};
 
 use super::pairs::{Part, on_device};
-use crate::run::interrupt;
+use crate::run::{interrupt, processes};
 
 /// Sums over the responses of one conversation.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -34,7 +34,8 @@ pub(crate) struct Perplexity {
 /// Pairs of a batch of an evaluation.
 const BATCH: usize = 64;
 
-/// Measures a network on some pairs of a part.
+/// Measures a network on some pairs of a part. Several processes that run together measure a part
+/// each, every pair once.
 pub(crate) fn measure<N: LanguageModel<Batch = dialog_models::Pairs>>(
     net: &N,
     part: &Part,
@@ -42,8 +43,41 @@ pub(crate) fn measure<N: LanguageModel<Batch = dialog_models::Pairs>>(
     tokenizer: &DialogTokenizer,
     device: Device,
 ) -> Result<Perplexity> {
-    let mut found: BTreeMap<&str, (f64, u64, u64)> = BTreeMap::new();
-    for batch in part.batches(indices, BATCH) {
+    let rows = match processes::group() {
+        None => of_pairs(net, part, &indices, tokenizer, device)?,
+        Some(group) => {
+            let own = train::parallel::part(indices.len(), [group.rank(), group.size()]);
+            let rows = of_pairs(net, part, &indices[own], tokenizer, device)?;
+            let rows = Tensor::from_slice(rows.as_flattened()).view([-1, 3]);
+            let all = Vec::<f64>::try_from(group.all_gather_rows(&rows)?.reshape([-1]))?;
+            all.chunks_exact(3).map(|row| [row[0], row[1], row[2]]).collect()
+        }
+    };
+    let mut found: BTreeMap<&str, [f64; 3]> = BTreeMap::new();
+    for (i, row) in indices.into_iter().zip(rows) {
+        let sums = found.entry(&part.pairs[i].conversation).or_default();
+        sums.iter_mut().zip(row).for_each(|(sum, value)| *sum += value);
+    }
+    let named = |(name, [nll, tokens, words]): (&str, [f64; 3])| Conversation {
+        name: name.to_owned(),
+        nll,
+        tokens: tokens as u64,
+        words: words as u64,
+    };
+    Ok(Perplexity { conversations: found.into_iter().map(named).collect() })
+}
+
+/// Σ −ln p, tokens and words of the response of each of these pairs.
+fn of_pairs<N: LanguageModel<Batch = dialog_models::Pairs>>(
+    net: &N,
+    part: &Part,
+    indices: &[usize],
+    tokenizer: &DialogTokenizer,
+    device: Device,
+) -> Result<Vec<[f64; 3]>> {
+    let places: HashMap<usize, usize> = indices.iter().copied().zip(0..).collect();
+    let mut rows = vec![[0.0; 3]; indices.len()];
+    for batch in part.batches(indices.to_vec(), BATCH) {
         interrupt::check()?;
         let (chunk, packed) = batch?;
         let pairs = on_device(&packed, device);
@@ -52,20 +86,13 @@ pub(crate) fn measure<N: LanguageModel<Batch = dialog_models::Pairs>>(
         let of_pairs = nll.to_kind(Kind::Double).split_with_sizes(lengths, 0);
         let responses = packed.rows().map(|(_, response)| response.to_vec());
         for ((i, nll), ids) in chunk.into_iter().zip(of_pairs).zip(responses) {
-            let sums = found.entry(&part.pairs[i].conversation).or_default();
-            sums.0 += nll.sum(Kind::Double).double_value(&[]);
-            sums.1 += ids.len() as u64;
+            let tokens = ids.len() as f64;
             let ids: Vec<u32> = ids.iter().filter_map(|&id| u32::try_from(id).ok()).collect();
-            sums.2 += tokenizer.decode(&ids).split_whitespace().count() as u64;
+            let words = tokenizer.decode(&ids).split_whitespace().count() as f64;
+            rows[places[&i]] = [nll.sum(Kind::Double).double_value(&[]), tokens, words];
         }
     }
-    let named = |(name, (nll, tokens, words)): (&str, (f64, u64, u64))| Conversation {
-        name: name.to_owned(),
-        nll,
-        tokens,
-        words,
-    };
-    Ok(Perplexity { conversations: found.into_iter().map(named).collect() })
+    Ok(rows)
 }
 
 /// How often conversations are drawn again for an interval.

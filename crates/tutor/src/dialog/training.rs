@@ -14,6 +14,7 @@ use train::{Progress, Throughput, TrainConfig};
 use super::pairs::{Prepared, on_device};
 use super::perplexity;
 use super::responder::{Again, again};
+use crate::run::processes;
 use crate::run::stage::{Batches, Task, Trained};
 
 /// The metric of the evaluations along the way.
@@ -84,7 +85,8 @@ impl Task for DialogTraining<'_> {
         let set = Arc::clone(&self.data.train.encoded);
         let stream = Stream::shuffled(set, PackPairs, self.train.batch, self.seed);
         let stream = Stream { order: Order::Bucketed, ..stream };
-        let steps = Loader::start(vec![stream], from, Some(self.train.steps), self.workers);
+        let (end, share) = (Some(self.train.steps), processes::share());
+        let steps = Loader::start_share(vec![stream], from, end, self.workers, share);
         Box::new(steps.map(|step| Ok(vec![on_device(&step?.batches[0].data, self.device)])))
     }
 

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use anyhow::{Result, anyhow, bail, ensure};
 use augment::policy::Policy;
 use data_pipeline::dataset::Samples;
-use data_pipeline::loader::{Collate, Loader, Share, Stream, View, Views};
+use data_pipeline::loader::{Collate, Loader, Stream, View, Views};
 use data_pipeline::sampler::Order;
 use metrics::Metric;
 use ssl_core::{Method, Ssl};
@@ -147,9 +147,7 @@ impl<'a> ImageTask<'a> {
     {
         let end = Some(self.config.steps * self.config.accumulate as u64);
         let workers = self.setting.shared.workers;
-        let share = processes::group()
-            .map_or(Share::WHOLE, |group| Share { rank: group.rank(), size: group.size() });
-        Loader::start_share(streams.to_vec(), from, end, workers, share)
+        Loader::start_share(streams.to_vec(), from, end, workers, processes::share())
     }
 
     /// The whole network with the tensors of one that was trained, without the heads that a method

@@ -12,6 +12,7 @@ use std::path::Path;
 
 use anyhow::{Context, Result, ensure};
 use data_pipeline::dialog::DialogTokenizer;
+use dialog_models::Seq2SeqConfig;
 use toml::Table;
 use torch::{Device, store};
 
@@ -25,7 +26,7 @@ use crate::recipe::{edit, row};
 use crate::run::experiment::{Experiment, Findings, Paper, Predictor};
 use crate::run::seeds::Run;
 use crate::run::stage::Trained;
-use crate::run::{files, interrupt};
+use crate::run::{files, interrupt, processes};
 use recipe::Recipe;
 
 pub(super) const PAPER: Paper = Paper { kind: "meena", read };
@@ -68,6 +69,20 @@ impl Experiment for Meena {
 
     fn to_toml(&self) -> Result<String> {
         self.head.to_toml(&self.recipe)
+    }
+
+    fn shares(&self, processes: usize) -> Result<()> {
+        for (name, row) in self.recipe.trainings()? {
+            let Seq2SeqConfig { dropout, attention_dropout, .. } = row.net;
+            ensure!(
+                dropout == 0.0 && attention_dropout == 0.0,
+                "row {name}: dropout is drawn for the tokens of a whole batch, of which no process \
+                 knows those of the others: give --set net.dropout=0 --set net.attention_dropout=0"
+            );
+            processes::check_batch("train", &row.train, processes)
+                .with_context(|| format!("row {name}"))?;
+        }
+        Ok(())
     }
 
     fn open(&mut self, dir: Option<&Path>) -> Result<()> {

@@ -5,6 +5,7 @@ use std::cell::RefCell;
 use std::path::Path;
 
 use anyhow::{Context, Result, bail};
+use data_pipeline::loader::Share;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use torch::group::{Group, Meeting};
@@ -36,6 +37,11 @@ pub(crate) fn group() -> Option<Group> {
 /// Whether this process is the one that writes and speaks.
 pub(crate) fn is_first() -> bool {
     group().is_none_or(|group| group.is_first())
+}
+
+/// Which part of every batch this process takes.
+pub(crate) fn share() -> Share {
+    group().map_or(Share::WHOLE, |group| Share { rank: group.rank(), size: group.size() })
 }
 
 /// Runs what all processes do together; an error of this one is told to the others.

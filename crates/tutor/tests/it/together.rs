@@ -92,6 +92,40 @@ fn a_teacher_and_its_students_are_those_of_one_process() {
 }
 
 #[test]
+fn networks_that_reply_are_those_of_one_process() {
+    let dir = tempfile::tempdir().expect("a folder");
+    let few = "--quick --threads 1 --rows evolved,plain --device cpu --set train.steps=20 --set \
+               train.batch=8 --set cadence.log=1 --set train.lr={kind=\"constant\",value=0.001}";
+    let few: Vec<&str> = few.split_whitespace().collect();
+    let of = |processes: &str| {
+        let before = match processes {
+            "1" => vec!["run", "meena"],
+            _ => vec!["launch", "--nproc", processes, "--", "run", "meena"],
+        };
+        let all = [&before[..], &few, &["--out", processes]].concat();
+        run_folder(dir.path(), &run(dir.path(), &all))
+    };
+    let alone = of("1");
+    for processes in ["2", "4"] {
+        let shared = of(processes);
+        for row in ["evolved", "plain"] {
+            assert_near(&shared.join("seed-1").join(row), &alone.join("seed-1").join(row));
+        }
+        for row in 0..2 {
+            let of = |folder| result(folder)["rows"][row]["mean"].as_f64().expect("a perplexity");
+            let (found, wanted) = (of(&shared), of(&alone));
+            assert!((found / wanted - 1.0).abs() < 1e-5, "each pair once: {found}, not {wanted}");
+        }
+    }
+    let drops = ["--set", "net.dropout=0.1"];
+    let refused = refused(
+        dir.path(),
+        &[&["launch", "--nproc", "2", "--", "run", "meena"], &few[..], &drops].concat(),
+    );
+    assert!(refused.contains("net.dropout=0"), "{refused}");
+}
+
+#[test]
 fn o37_a_killed_process_is_named_and_the_run_goes_on_with_fewer() {
     let dir = tempfile::tempdir().expect("a folder");
     let long = ["--set", "train.steps=4000", "--set", "cadence.checkpoint=20"];
