@@ -111,13 +111,13 @@ pub(super) fn without_quotes<'a>(raw: &str, text: &'a str, parent: &str) -> Cow<
     }
     let mut left = Cow::Borrowed(text);
     if raw.contains('\n') || raw.starts_with(['>', '&']) {
-        let within = words(parent);
+        let within = format!(" {} ", words(parent));
         let is_quote = |line: &&str| {
             let line = line.trim_start();
             let quoted = line.strip_prefix('>').or_else(|| line.strip_prefix("&gt;"));
             quoted.is_some_and(|quoted| {
                 let quoted = words(quoted);
-                format!(" {within} ").contains(&format!(" {quoted} ")) || quoted.is_empty()
+                quoted.is_empty() || within.contains(&format!(" {quoted} "))
             })
         };
         if raw.lines().any(|line| is_quote(&line)) {
@@ -125,8 +125,10 @@ pub(super) fn without_quotes<'a>(raw: &str, text: &'a str, parent: &str) -> Cow<
             left = Cow::Owned(one_line(&lines.join("\n")).into_owned());
         }
     }
-    let bare = parent.bytes().filter(|&byte| byte == b' ').count() + 1 >= LEAST_WORDS;
-    while let Some(at) = place(&left, parent, bare) {
+    let spaces = |text: &str| text.bytes().filter(|&byte| byte == b' ').count();
+    let fits = parent.len() <= left.len();
+    let bare = fits && spaces(parent) + 1 >= LEAST_WORDS;
+    while fits && let Some(at) = place(&left, parent, bare) {
         let (before, after) = (&left[..at.start], &left[at.end..]);
         left = Cow::Owned(one_line(&format!("{before} {after}")).into_owned());
     }
@@ -139,9 +141,6 @@ pub(super) fn without_quotes<'a>(raw: &str, text: &'a str, parent: &str) -> Cow<
 /// Where the parent's text stands as a whole, its quotation marks included.
 fn place(text: &str, parent: &str, bare: bool) -> Option<std::ops::Range<usize>> {
     const MARKS: [(char, char); 4] = [('"', '"'), ('“', '”'), ('«', '»'), ('\'', '\'')];
-    if parent.len() > text.len() {
-        return None;
-    }
     let mut from = 0;
     while let Some(at) = memmem::find(&text.as_bytes()[from..], parent.as_bytes()) {
         let (start, end) = (from + at, from + at + parent.len());

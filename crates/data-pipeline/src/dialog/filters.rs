@@ -201,44 +201,53 @@ fn share_of_letters(text: &str) -> f64 {
 
 /// The share of the trigrams of `own` that `parent` has too.
 fn overlap(own: &[u32], parent: &[u32]) -> f64 {
-    // A bit for each trigram of the parent: mostly none of the message's own has one.
+    // A bit for each trigram of the message: mostly none of the parent's has one.
     let mut bits = [0u64; 64];
     let bit = |trigram: &[u32]| {
         let mix = |mixed: u32, &id: &u32| (mixed ^ id).wrapping_mul(0x9e37_79b1).rotate_left(15);
         trigram.iter().fold(0, mix) as usize % 4096
     };
-    parent.windows(3).map(bit).for_each(|bit| bits[bit / 64] |= 1 << (bit % 64));
-    if !own.windows(3).map(bit).any(|bit| bits[bit / 64] >> (bit % 64) & 1 == 1) {
-        return 0.0;
-    }
-    let trigrams = |ids: &[u32]| {
-        let mut sorted: Vec<[u32; 3]> = ids.windows(3).map(|w| [w[0], w[1], w[2]]).collect();
-        sorted.sort_unstable();
-        sorted.dedup();
-        sorted
+    own.windows(3).map(bit).for_each(|bit| bits[bit / 64] |= 1 << (bit % 64));
+    let may_be_own = |trigram: &&[u32]| {
+        let bit = bit(trigram);
+        bits[bit / 64] >> (bit % 64) & 1 == 1
     };
-    let (own, parent) = (trigrams(own), trigrams(parent));
-    if own.is_empty() {
+    let mut like = parent.windows(3).filter(may_be_own).peekable();
+    if like.peek().is_none() {
         return 0.0;
     }
-    let common = own.iter().filter(|trigram| parent.binary_search(trigram).is_ok()).count();
-    common as f64 / own.len() as f64
+    let mut trigrams: Vec<&[u32]> = own.windows(3).collect();
+    trigrams.sort_unstable();
+    trigrams.dedup();
+    let mut common = vec![false; trigrams.len()];
+    for trigram in like {
+        if let Ok(at) = trigrams.binary_search(&trigram) {
+            common[at] = true;
+        }
+    }
+    common.iter().filter(|&&found| found).count() as f64 / trigrams.len() as f64
 }
 
 /// Last parts of names of hosts that are taken for one without `www.` or `://`.
 const DOMAINS: [&str; 14] =
     ["com", "org", "net", "edu", "gov", "info", "io", "uk", "de", "fr", "ru", "ly", "tv", "biz"];
 
-/// Whether a text holds the address of a page.
+/// Whether a text on one line holds the address of a page.
 fn has_url(text: &str) -> bool {
-    // Most texts have neither a point within a word nor `:/`, which is seen at once.
+    may_have_url(text) && has_url_word(text)
+}
+
+/// Whether it has a point within a word, or `:/`: most texts have neither, which is seen at once.
+fn may_have_url(text: &str) -> bool {
     let bytes = text.as_bytes();
     let within = |found, (&a, &b): (&u8, &u8)| {
         found | ((a == b'.') & (b != b' ')) | ((a == b':') & (b == b'/'))
     };
-    if !bytes.iter().zip(bytes.iter().skip(1)).fold(false, within) {
-        return false;
-    }
+    bytes.iter().zip(bytes.iter().skip(1)).fold(false, within)
+}
+
+/// Whether a word of a text is such an address.
+fn has_url_word(text: &str) -> bool {
     text.split_whitespace().any(|word| {
         if !word.contains(['.', ':']) {
             return false;
@@ -270,6 +279,29 @@ fn has_url(text: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use proptest::prelude::*;
+    use std::collections::BTreeSet;
+
+    proptest! {
+        #[test]
+        fn trigrams_in_common_are_those_of_two_sets(
+            own in prop::collection::vec(0..4u32, 0..40),
+            parent in prop::collection::vec(0..4u32, 0..40),
+        ) {
+            let set = |ids: &[u32]| ids.windows(3).map(<[u32]>::to_vec).collect::<BTreeSet<_>>();
+            let (a, b) = (set(&own), set(&parent));
+            let wanted = a.intersection(&b).count() as f64 / a.len().max(1) as f64;
+            prop_assert_eq!(overlap(&own, &parent), wanted);
+        }
+
+        #[test]
+        fn nothing_with_an_address_is_taken_for_a_text_without(
+            words in prop::collection::vec("[a-z:/.(]{1,9}|www\\.[a-z]|[a-z]{2}\\.com|é://", 0..6)
+        ) {
+            let text = words.join(" ");
+            prop_assert!(may_have_url(&text) || !has_url_word(&text), "{}", text);
+        }
+    }
 
     #[test]
     fn addresses_are_found() {

@@ -71,8 +71,8 @@ impl Forest {
         forest
     }
 
-    /// The messages in their order, those of one conversation that stand together at once. One
-    /// without a name of its own may come up several times.
+    /// The messages in their order, those of one conversation that stand together at once. A
+    /// conversation may come up again, where one without a name is called like it.
     pub(super) fn runs(&self) -> impl Iterator<Item = &[Message]> {
         let mut start = 0;
         self.ends.iter().map(move |&end| &self.messages[std::mem::replace(&mut start, end)..end])
@@ -96,7 +96,7 @@ impl Forest {
 /// Sorts messages by conversation and id, those of one id so that the one that is kept comes first.
 /// Gives where each conversation ends.
 fn sort(messages: &mut [Message]) -> Vec<usize> {
-    // Names are long and alike: each is compared with others once, not once a message.
+    // Names are long and alike: they are sorted by themselves, and messages only within them.
     let mut numbers: HashMap<&str, u32, RandomState> = HashMap::default();
     let mut names: Vec<&str> = Vec::new();
     let mut its: Vec<u32> = Vec::with_capacity(messages.len());
@@ -227,6 +227,30 @@ fn order(above: &mut [Above]) -> Vec<u32> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use proptest::prelude::*;
+
+    proptest! {
+        #[test]
+        fn messages_are_sorted_by_conversation_id_and_text(
+            drawn in prop::collection::vec(("[ab]{0,2}", "[0-3]", "[xy]{0,2}"), 0..40)
+        ) {
+            let message = |(conversation, id, text): (String, String, String)| {
+                Message { conversation, id, text, ..Message::default() }
+            };
+            let mut messages: Vec<Message> = drawn.into_iter().map(message).collect();
+            let mut wanted = messages.clone();
+            wanted.sort_by_key(|m| {
+                (m.conversation.clone(), m.id.clone(), Reverse(m.text.len()), m.text.clone())
+            });
+            let ends = sort(&mut messages);
+            prop_assert_eq!(&messages, &wanted);
+            let runs = wanted.chunk_by(|a, b| a.conversation == b.conversation);
+            let lengths: Vec<usize> = runs.map(<[Message]>::len).collect();
+            let starts = [0].into_iter().chain(ends.iter().copied());
+            let found: Vec<usize> = ends.iter().zip(starts).map(|(end, start)| end - start).collect();
+            prop_assert_eq!(found, lengths);
+        }
+    }
 
     fn forest(messages: &[(&str, Option<&str>)]) -> Forest {
         let message = |(id, parent): &(&str, Option<&str>)| Message {

@@ -102,7 +102,6 @@ impl Dialogs {
             let part = named.get(name).copied().unwrap_or_else(|| split.part(name));
             parts.resize(parts.len() + run.len(), part);
         }
-        drop(named);
         Ok(Self { forest, parts })
     }
 
@@ -131,8 +130,9 @@ impl Dialogs {
         for line in &lines {
             *counts.entry(line).or_default() += 1;
         }
-        let occurrences = |line: &str| counts.get(line).copied().unwrap_or(0);
-        self.select_counted(filters, checks, &lines, &occurrences, 0)
+        let occurrences: Vec<u32> = lines.iter().map(|line| counts[&**line]).collect();
+        drop(counts);
+        self.select_counted(filters, checks, lines, &occurrences, 0)
     }
 
     /// The texts of all messages on one line each.
@@ -141,21 +141,21 @@ impl Dialogs {
     }
 
     /// As [`Dialogs::select`] where this is a part of all messages: `lines` are the texts of these,
-    /// `occurrences` is how often one occurs in all of them. On `workers` threads, 0 for one a
+    /// `occurrences` is how often each occurs in all of them. On `workers` threads, 0 for one a
     /// processor.
     pub(super) fn select_counted(
         &self,
         filters: &Filters,
         checks: &Checks<'_>,
-        lines: &[Cow<'_, str>],
-        occurrences: &(dyn Fn(&str) -> u32 + Sync),
+        lines: Vec<Cow<'_, str>>,
+        occurrences: &[u32],
         workers: usize,
     ) -> Result<Selected, DataError> {
         filters.check()?;
         let forest = &self.forest;
-        let (texts, reasons) = judged(forest, lines, filters, checks, occurrences, workers)?;
-        let mut funnel = Funnel { messages: texts.len() as u64, ..Funnel::default() };
-        let mut dropped: Vec<Option<Reason>> = vec![None; texts.len()];
+        let (left, reasons) = judged(forest, &lines, filters, checks, occurrences, workers)?;
+        let mut funnel = Funnel { messages: lines.len() as u64, ..Funnel::default() };
+        let mut dropped: Vec<Option<Reason>> = vec![None; lines.len()];
         for &i in &forest.order {
             let i = i as usize;
             dropped[i] = match forest.above[i] {
@@ -166,16 +166,17 @@ impl Dialogs {
                 _ => reasons[i],
             };
         }
-        let mut shared: Vec<Option<Arc<str>>> = vec![None; texts.len()];
-        for (i, text) in texts.iter().enumerate() {
+        let mut shared: Vec<Option<Arc<str>>> = vec![None; lines.len()];
+        // A line goes as soon as what is kept of it is there.
+        for (i, (line, left)) in lines.into_iter().zip(left).enumerate() {
+            let text = left.as_deref().unwrap_or(&line);
             if let Some(reason) = dropped[i] {
                 funnel.drop(reason, text);
                 continue;
             }
             funnel.kept += 1;
-            // What is not as the message has it lost a quotation.
-            funnel.quotes_removed += u64::from(matches!(text, Cow::Owned(_)));
-            shared[i] = Some(text.as_ref().into());
+            funnel.quotes_removed += u64::from(left.is_some());
+            shared[i] = Some(text.into());
         }
         let mut pairs = Vec::new();
         let mut start = 0;
@@ -248,16 +249,16 @@ impl<'a> Known<'a> {
     }
 }
 
-/// The texts of messages as they are used, owned where a quotation was taken out, and why each is
-/// dropped for its own sake.
+/// What is left of each message from which a quotation was taken out, and why each is dropped for
+/// its own sake.
 fn judged<'a>(
     forest: &Forest,
     lines: &'a [Cow<'a, str>],
     filters: &Filters,
     checks: &Checks<'_>,
-    occurrences: &(dyn Fn(&str) -> u32 + Sync),
+    occurrences: &[u32],
     workers: usize,
-) -> Result<(Vec<Cow<'a, str>>, Vec<Option<Reason>>), DataError> {
+) -> Result<(Vec<Option<String>>, Vec<Option<Reason>>), DataError> {
     let n = forest.messages.len();
     let threads = match workers {
         0 => std::thread::available_parallelism().map_or(1, |n| n.get()),
@@ -284,7 +285,7 @@ fn judged<'a>(
                 Cow::Borrowed(_) => known.subwords(i).into(),
             };
             let parent = parent.map(|parent| move || known.subwords(parent));
-            let reason = filters.reason(&message.author, &text, occurrences(line), own, parent);
+            let reason = filters.reason(&message.author, &text, occurrences[i], own, parent);
             (text, reason)
         };
         let (texts, mut reasons): (Vec<_>, Vec<_>) = range.clone().map(judge).unzip();
@@ -297,9 +298,13 @@ fn judged<'a>(
                 reasons[i] = Some(Reason::Unsafe);
             }
         }
-        Ok((texts, reasons))
+        let left = texts.into_iter().map(|text| match text {
+            Cow::Owned(left) => Some(left),
+            Cow::Borrowed(_) => None,
+        });
+        Ok((left.collect::<Vec<_>>(), reasons))
     });
     let parts = parts.into_iter().collect::<Result<Vec<_>, DataError>>()?;
-    let (texts, reasons): (Vec<_>, Vec<_>) = parts.into_iter().unzip();
-    Ok((texts.into_iter().flatten().collect(), reasons.into_iter().flatten().collect()))
+    let (left, reasons): (Vec<_>, Vec<_>) = parts.into_iter().unzip();
+    Ok((left.into_iter().flatten().collect(), reasons.into_iter().flatten().collect()))
 }
