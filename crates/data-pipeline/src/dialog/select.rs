@@ -153,7 +153,8 @@ impl Dialogs {
     ) -> Result<Selected, DataError> {
         filters.check()?;
         let forest = &self.forest;
-        let (left, reasons) = judged(forest, &lines, filters, checks, occurrences, workers)?;
+        let Judged { left, reasons } =
+            judged(forest, &lines, filters, checks, occurrences, workers)?;
         let mut funnel = Funnel { messages: lines.len() as u64, ..Funnel::default() };
         let mut dropped: Vec<Option<Reason>> = vec![None; lines.len()];
         for &i in &forest.order {
@@ -249,8 +250,16 @@ impl<'a> Known<'a> {
     }
 }
 
-/// What is left of each message from which a quotation was taken out, and why each is dropped for
-/// its own sake.
+/// What was found of messages.
+#[derive(Default)]
+struct Judged {
+    /// What is left of each message from which a quotation was taken out.
+    left: Vec<Option<String>>,
+    /// Why each is dropped for its own sake.
+    reasons: Vec<Option<Reason>>,
+}
+
+/// Judges messages, each for itself.
 fn judged<'a>(
     forest: &Forest,
     lines: &'a [Cow<'a, str>],
@@ -258,13 +267,13 @@ fn judged<'a>(
     checks: &Checks<'_>,
     occurrences: &[u32],
     workers: usize,
-) -> Result<(Vec<Option<String>>, Vec<Option<Reason>>), DataError> {
+) -> Result<Judged, DataError> {
     let n = forest.messages.len();
     let threads = match workers {
         0 => std::thread::available_parallelism().map_or(1, |n| n.get()),
         workers => workers,
     };
-    let parts = parallel::map_on(threads, n.div_ceil(CHUNK), |chunk| {
+    let parts = parallel::map_on(threads, n.div_ceil(CHUNK), |chunk| -> Result<_, DataError> {
         let range = chunk * CHUNK..n.min((chunk + 1) * CHUNK);
         let known = &Known::new(&range, forest, lines, checks);
         let judge = |i: usize| {
@@ -302,9 +311,13 @@ fn judged<'a>(
             Cow::Owned(left) => Some(left),
             Cow::Borrowed(_) => None,
         });
-        Ok((left.collect::<Vec<_>>(), reasons))
+        Ok(Judged { left: left.collect(), reasons })
     });
-    let parts = parts.into_iter().collect::<Result<Vec<_>, DataError>>()?;
-    let (left, reasons): (Vec<_>, Vec<_>) = parts.into_iter().unzip();
-    Ok((left.into_iter().flatten().collect(), reasons.into_iter().flatten().collect()))
+    let mut all = Judged::default();
+    for part in parts {
+        let Judged { left, reasons } = part?;
+        all.left.extend(left);
+        all.reasons.extend(reasons);
+    }
+    Ok(all)
 }
