@@ -1,8 +1,9 @@
 //! Where the tokens of a batch lie while convolutions look at them.
 //!
-//! Everything else works on real tokens only, one sequence after another. For a convolution all
-//! sequences lie in one long row with as many rows of zeros between two of them as its reach: these
-//! are the zeros that it sees beyond the ends of a sequence.
+//! Everything else works on real tokens only, one sequence after another. Depthwise
+//! convolutions have loops that know where a sequence ends. For the others, and where these loops
+//! are not, all sequences lie in one long row with as many rows of zeros between two of them as the
+//! convolution's reach: these are the zeros that it sees beyond the ends of a sequence.
 
 use torch::rows::Rows;
 use torch::sequences::Sequences;

@@ -274,7 +274,9 @@ impl<'a, O: Objective> Run<'a, O> {
             };
             let parts = self.within(|objective| objective.parts(batch))?;
             let count = parts.len();
-            let single = config.accumulate == 1 && matches!(parts[..], [(1.0, _)]);
+            // By their number alone, which is equal in all processes: what follows is what these do
+            // together, in one order.
+            let single = config.accumulate == 1 && count == 1;
             for (i, (factor, part)) in parts.into_iter().enumerate() {
                 let factor = factor / config.accumulate as f64;
                 let loss = self
@@ -282,7 +284,10 @@ impl<'a, O: Objective> Run<'a, O> {
                 let total = if factor == 1.0 { loss.total() } else { loss.total() * factor };
                 if single {
                     // Before the backward pass, so that nothing follows a loss that is no number.
-                    self.check_loss(lr, &loss)?;
+                    match factor == 1.0 {
+                        true => self.check_loss(lr, &loss)?,
+                        false => self.check_loss(lr, &Loss::sum(&[(factor, loss.detach())]))?,
+                    }
                 }
                 if let Some(reducer) = &self.reducer
                     && number == config.accumulate

@@ -39,6 +39,7 @@ pub trait Objective {
     /// up. What is logged is the sum of terms and notes with these factors. One part with factor 1
     /// unless said otherwise; else the factors should add up to 1, in the mean over the processes
     /// that train together, of which each may have its own number of what a loss is a mean over.
+    /// All processes have as many parts.
     fn parts(&self, batch: Self::Batch) -> Vec<(f64, Self::Batch)> {
         vec![(1.0, batch)]
     }
