@@ -21,7 +21,7 @@ pub use beam::{Beam, Patience, beam, beam_all};
 pub use candidate::{Candidate, Prompt, Special};
 pub use drawing::{Drawing, Written};
 pub use many::{BatchSize, Decode, many};
-pub use rank::{Dropped, Filter, Ranked, Ranking, rank};
+pub use rank::{Dropped, Ranked, Ranking, rank};
 pub use repetition::Repetition;
 pub use sample::{sample, sample_all, sample_each};
 pub use sample_config::SampleConfig;

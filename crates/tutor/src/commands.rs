@@ -20,6 +20,7 @@ pub(crate) mod predict;
 pub(crate) mod pretrain;
 pub(crate) mod ranges;
 pub(crate) mod rate;
+mod refusal;
 pub(crate) mod report;
 pub(crate) mod run;
 mod say;

@@ -2,6 +2,7 @@
 //! network that replies, its perplexity, and its replies.
 
 pub(crate) mod corpus;
+pub(crate) mod held_back;
 pub(crate) mod pairs;
 pub(crate) mod perplexity;
 pub(crate) mod responder;

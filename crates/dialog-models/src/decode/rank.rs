@@ -9,7 +9,7 @@ pub enum Dropped {
     Empty,
     /// It repeats the earlier turn of this number.
     Repeats(usize),
-    /// The caller's filter refused it.
+    /// It is one of [`Ranking::refused`].
     Refused,
     /// It was cut off, and others came to an end.
     Truncated,
@@ -27,9 +27,6 @@ pub struct Ranked {
     pub dropped: Option<Dropped>,
 }
 
-/// Says of a response's tokens whether it must not be given, as a safety filter does.
-pub type Filter<'a> = dyn Fn(&[i64]) -> bool + 'a;
-
 /// What responses are refused for.
 #[derive(Clone, Copy, Default)]
 pub struct Ranking<'a> {
@@ -37,8 +34,8 @@ pub struct Ranking<'a> {
     pub repetition: Option<Repetition>,
     /// The turns before, as token ids.
     pub earlier: &'a [&'a [i64]],
-    /// Which responses must not be given; none without.
-    pub refuses: Option<&'a Filter<'a>>,
+    /// Of each candidate whether it must not be given, as a safety filter says; none without.
+    pub refused: Option<&'a [bool]>,
     /// What candidates are ordered by, a number for each, in place of their own scores: that of a
     /// network that reads backwards ([`mmi`](crate::mmi)).
     pub scores: Option<&'a [f64]>,
@@ -62,28 +59,30 @@ pub struct Ranking<'a> {
 /// assert_eq!((ranked[0].score, ranked[2].dropped), (-0.45, Some(Dropped::Empty)));
 /// ```
 pub fn rank(candidates: &[Candidate], ranking: &Ranking<'_>) -> Vec<Ranked> {
-    let fault = |candidate: &Candidate| {
-        if candidate.is_empty() {
+    let fault = |number: usize| {
+        if candidates[number].is_empty() {
             return Some(Dropped::Empty);
         }
-        let tokens = candidate.tokens.as_slice();
+        let tokens = candidates[number].tokens.as_slice();
         let repeated = ranking
             .repetition
             .and_then(|rule| ranking.earlier.iter().position(|turn| rule.repeats(tokens, turn)));
         if let Some(turn) = repeated {
             return Some(Dropped::Repeats(turn));
         }
-        ranking.refuses.is_some_and(|refuses| refuses(tokens)).then_some(Dropped::Refused)
+        ranking.refused.is_some_and(|refused| refused[number]).then_some(Dropped::Refused)
     };
     let other = ranking.scores.map_or(candidates.len(), <[f64]>::len);
     assert_eq!(other, candidates.len(), "scores of the candidates");
+    let judged = ranking.refused.map_or(candidates.len(), <[bool]>::len);
+    assert_eq!(judged, candidates.len(), "candidates that were judged");
     let mut ranked: Vec<Ranked> = candidates
         .iter()
         .enumerate()
         .map(|(candidate, of)| {
             let own = of.score().unwrap_or(f64::NEG_INFINITY);
             let score = ranking.scores.map_or(own, |scores| scores[candidate]);
-            Ranked { candidate, score, dropped: fault(of) }
+            Ranked { candidate, score, dropped: fault(candidate) }
         })
         .collect();
     let whole = |r: &Ranked| candidates[r.candidate].finished;

@@ -356,9 +356,9 @@ fn repetitions_and_refused_responses_are_passed_over() {
         of(&[7, 8, 10], -2.0),
     ];
     let earlier: [&[i64]; 2] = [&[20, 21], &[1, 2, 9, 3, 4, 5]];
-    let refuses = |tokens: &[i64]| tokens.contains(&66);
+    let refused = candidates.each_ref().map(|candidate| candidate.tokens.contains(&66));
     let repetition = Some(Repetition::default());
-    let ranking = Ranking { repetition, earlier: &earlier, refuses: Some(&refuses), scores: None };
+    let ranking = Ranking { repetition, earlier: &earlier, refused: Some(&refused), scores: None };
     let ranked = rank(&candidates, &ranking);
     let order: Vec<_> = ranked.iter().map(|r| (r.candidate, r.dropped)).collect();
     let (repeats, refused) = (Some(Dropped::Repeats(1)), Some(Dropped::Refused));

@@ -23,13 +23,12 @@ pub(crate) struct Args {
 
 pub(crate) fn run(args: &Args) -> Result<()> {
     train::signals::install().context("Ctrl-C cannot be watched for")?;
-    let opened = args.whom.open()?;
-    let responder = opened.responder();
-    let choice = args.whom.choice(responder);
+    let responder = args.whom.open()?;
+    let choice = args.whom.choice(&responder);
     let by_hand = std::io::stdin().is_terminal() && std::io::stdout().is_terminal();
     if by_hand {
         let name = super::plain_text::shown(&responder.about());
         super::say(&format!("You talk to {name}. /help says what else there is."))?;
     }
-    Session::new(responder, choice, args.draws, by_hand).run()
+    Session::new(&responder, choice, args.draws, by_hand).run()
 }

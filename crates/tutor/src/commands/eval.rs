@@ -19,7 +19,7 @@ use crate::run::experiment::{Answer, Predictor};
 use crate::run::note::note;
 use crate::run::predictions::Predictions;
 use crate::run::result::listed;
-use crate::text::published;
+use crate::text::published::{self, Names};
 
 /// Which network is scored on what.
 #[derive(clap::Args)]
@@ -122,7 +122,7 @@ impl Args {
         let mut networks: Vec<Named> = Vec::new();
         for (i, asked) in self.weights.iter().enumerate() {
             if published::is_text(asked) {
-                let names = (!self.label_map.is_empty()).then_some(&self.label_map[..]);
+                let names = Names::Given(&self.label_map);
                 let mut network = published::classifier(asked, names, device)?;
                 precision.bring(&mut network)?;
                 networks.push((Box::new(network), format!("{asked}{}", precision.told())));

@@ -2,7 +2,6 @@
 //! chat completions.
 
 mod group;
-mod held_back;
 mod served;
 
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};

@@ -9,7 +9,7 @@ use crate::papers;
 use crate::run::experiment::Predictor;
 use crate::run::folder;
 use crate::run::seeds::seed_dir;
-use crate::text::published;
+use crate::text::published::{self, Names};
 
 /// Which network of which run.
 #[derive(clap::Args)]
@@ -53,7 +53,8 @@ pub(crate) fn classifier(asked: &str) -> Result<Box<dyn Predictor>> {
     if Path::new(asked).join("recipe.toml").is_file() {
         return Ok(choice.load(Path::new(asked))?.0);
     }
-    Ok(Box::new(published::classifier(asked, None, choice.device()?)?))
+    let network = published::classifier(asked, Names::OwnOrNumbered, choice.device()?)?;
+    Ok(Box::new(network))
 }
 
 impl Which {

@@ -8,9 +8,9 @@ use weights::find::{Places, find};
 
 use super::precision::Precision;
 use super::ranges;
+use super::refusal::RefusalArgs;
 use super::which::Choice as Network;
 use crate::dialog::responder::{Choice, Responder};
-use crate::run::experiment::Predictor;
 
 /// Tokens of a reply of published weights.
 const ROOM: u16 = 128;
@@ -54,19 +54,12 @@ pub(super) struct Whom {
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=4096))]
     max_tokens: Option<u16>,
     #[command(flatten)]
+    refusal: RefusalArgs,
+    #[command(flatten)]
     precision: Precision,
     /// `cpu`, `cuda`, `cuda:N`, or `auto`.
     #[arg(long, default_value = "auto")]
     device: String,
-}
-
-/// A network that replies, loaded.
-pub(super) struct Opened(Box<dyn Predictor>);
-
-impl Opened {
-    pub(super) fn responder(&self) -> &Responder {
-        self.0.as_any().downcast_ref().expect("checked when it was opened")
-    }
 }
 
 impl Whom {
@@ -75,13 +68,15 @@ impl Whom {
     }
 
     /// Loads the network.
-    pub(super) fn open(&self) -> Result<Opened> {
+    pub(super) fn open(&self) -> Result<Responder> {
+        let (words, judge) = self.refusal.of_replies()?;
         let mut found = self.found()?;
-        self.precision.bring(&mut *found)?;
-        Ok(Opened(found))
+        self.precision.bring(&mut found)?;
+        found.refuse(words, judge);
+        Ok(found)
     }
 
-    fn found(&self) -> Result<Box<dyn Predictor>> {
+    fn found(&self) -> Result<Responder> {
         if let Some(asked) = &self.weights {
             let room = self.max_tokens.unwrap_or(ROOM);
             let found = find(asked, &Places::of_user())?.path;
@@ -90,16 +85,15 @@ impl Whom {
             let vocabulary = self.vocabulary.as_deref().or(beside).unwrap_or(Path::new("."));
             let device = super::device::chosen(&self.device)?;
             let (room, reverse) = (usize::from(room), self.mmi.as_deref());
-            let responder = Responder::published(asked, vocabulary, room, reverse, device)?;
-            return Ok(Box::new(responder));
+            return Responder::published(asked, vocabulary, room, reverse, device);
         }
         let Some(run) = &self.run else { bail!("name the folder of a run, or --weights") };
         let network = Network::of_row(self.model.clone(), self.seed, &self.device);
         let (found, about) = network.load(run)?;
-        if found.as_any().downcast_ref::<Responder>().is_none() {
-            bail!("{about} tells classes apart, and does not reply: use tutor predict")
+        match found.into_any().downcast() {
+            Ok(responder) => Ok(*responder),
+            Err(_) => bail!("{about} tells classes apart, and does not reply: use tutor predict"),
         }
-        Ok(found)
     }
 
     /// How replies are chosen.
@@ -110,6 +104,13 @@ impl Whom {
             max_tokens: longest,
             sampling: self.sampling(),
         };
-        Choice { sample, repetition: Some(Repetition::default()) }
+        let repetition = repetition(sample.candidates);
+        Choice { sample, repetition }
     }
+}
+
+/// The rule against repetition for so many candidates: of a single one there is nothing to give in
+/// its place.
+pub(super) fn repetition(candidates: usize) -> Option<Repetition> {
+    (candidates > 1).then(Repetition::default)
 }

@@ -5,7 +5,7 @@ use std::ops::ControlFlow;
 use std::path::Path;
 
 use anyhow::{Result, bail, ensure};
-use data_pipeline::dialog::{DialogTokenizer, PairLengths, SafetyWords, StreamDecoder};
+use data_pipeline::dialog::{DialogTokenizer, PairLengths, Safety, SafetyWords, StreamDecoder};
 use dialog_models::decode::{
     Candidate, Drawing, Dropped, Prompt, Ranking, Repetition, SampleConfig, Special, Written, rank,
 };
@@ -28,7 +28,10 @@ pub(crate) struct Responder {
     lengths: PairLengths,
     /// Turns of a context at most.
     turns: Option<usize>,
-    safety: SafetyWords,
+    /// Words that must not be said.
+    words: SafetyWords,
+    /// What judges whole responses, these words with them.
+    judge: Option<Box<dyn Safety>>,
     /// What ranks responses by how well the context can be told from them, if they are ranked so.
     reverse: Option<Reverse>,
 }
@@ -94,7 +97,7 @@ pub(crate) struct Drawn {
     /// Whether it came to an end by itself.
     #[serde(skip)]
     pub(crate) finished: bool,
-    /// Whether it may not be given for its words.
+    /// Whether it may not be given for what it says.
     #[serde(skip)]
     pub(crate) refused: bool,
 }
@@ -153,9 +156,20 @@ impl Responder {
         let known = tokenizer.size() as i64;
         let never = others.map(i64::from).filter(|&id| id != end).chain(known..net.vocabulary());
         let special = Special { never: never.collect(), ..Special::end(end) };
-        let safety = SafetyWords::shipped();
-        let again = Some(again);
-        Self { name, net, again, tokenizer, special, lengths, turns, safety, reverse: None }
+        let (words, again) = (SafetyWords::shipped(), Some(again));
+        let (judge, reverse) = (None, None);
+        Self { name, net, again, tokenizer, special, lengths, turns, words, judge, reverse }
+    }
+
+    /// Refuses these words in place of those that come along, and what `judge` finds unsafe, whose
+    /// words they are.
+    pub(crate) fn refuse(&mut self, words: SafetyWords, judge: Option<Box<dyn Safety>>) {
+        (self.words, self.judge) = (words, judge);
+    }
+
+    /// Whether a response is judged as a whole, so that nothing of it may be shown before.
+    pub(crate) fn judges_whole(&self) -> bool {
+        self.judge.is_some()
     }
 
     /// A published GPT-2 or DialoGPT by the path of its folder or its name in the hub's cache; its
@@ -238,13 +252,15 @@ impl Responder {
 
     /// Draws responses and ranks them. Every token is told to `each`, which ends the drawing if it
     /// breaks.
+    ///
+    /// Fails where they cannot be judged.
     pub(crate) fn reply(
         &self,
         context: &Context,
         choice: &Choice,
         seed: u64,
         each: &mut dyn FnMut(Written) -> ControlFlow<()>,
-    ) -> Reply {
+    ) -> Result<Reply> {
         let mut drawing = self.begin(&[(context, choice, seed)]);
         while drawing.step(&mut |_, written| each(written)) {}
         self.ranked(context, choice, drawing.candidates(0))
@@ -261,44 +277,66 @@ impl Responder {
         Drawing::new(self.net.as_ref(), &wanted, &self.special)
     }
 
-    /// What was drawn to a context, ranked.
-    pub(crate) fn ranked(&self, context: &Context, choice: &Choice, all: &[Candidate]) -> Reply {
+    /// What was drawn to a context, ranked. Fails where it cannot be judged.
+    pub(crate) fn ranked(
+        &self,
+        context: &Context,
+        choice: &Choice,
+        all: &[Candidate],
+    ) -> Result<Reply> {
+        let texts: Vec<String> = all.iter().map(|of| self.text(&of.tokens)).collect();
         // White space alone says as little as no token.
-        let says_nothing = |candidate: &Candidate| self.text(&candidate.tokens).is_empty();
-        let judged: Vec<Candidate> = all
-            .iter()
-            .map(|candidate| match says_nothing(candidate) {
+        let both = all.iter().zip(&texts);
+        let judged: Vec<Candidate> = both
+            .map(|(candidate, text)| match text.is_empty() {
                 true => Candidate { tokens: Vec::new(), ..*candidate },
                 false => candidate.clone(),
             })
             .collect();
         let earlier: Vec<&[i64]> = context.earlier.iter().map(Vec::as_slice).collect();
-        let refuses = |tokens: &[i64]| self.refuses(&self.text(tokens));
+        let asked: Vec<&str> = texts.iter().map(String::as_str).collect();
+        let judge = self.judge.as_deref().unwrap_or(&self.words);
+        let refused = judge.are_unsafe(&asked)?;
         let scores = self.reverse.as_ref().filter(|_| all.len() > 1);
         let scores = scores.map(|reverse| reverse.scores(&context.earlier, all, self.special.end));
         let ranking = Ranking {
             repetition: choice.repetition,
             earlier: &earlier,
-            refuses: Some(&refuses),
+            refused: Some(&refused),
             scores: scores.as_deref(),
         };
         let ranked = rank(&judged, &ranking);
         let drawn = |ranked: &dialog_models::decode::Ranked| Drawn {
-            text: self.text(&all[ranked.candidate].tokens),
+            text: texts[ranked.candidate].clone(),
             score: all[ranked.candidate].score(),
             reverse: scores.as_ref().map(|scores| scores[ranked.candidate]),
-            dropped: ranked.dropped.map(|dropped| why(dropped, context.left_out)),
+            dropped: ranked
+                .dropped
+                .map(|dropped| self.why(dropped, &texts[ranked.candidate], context.left_out)),
             tokens: all[ranked.candidate].generated(),
             finished: all[ranked.candidate].finished,
             refused: ranked.dropped == Some(Dropped::Refused),
         };
         let single = ranked.iter().find(|r| r.candidate == 0).expect("at least one candidate");
-        Reply { single: drawn(single), ranked: ranked.iter().map(drawn).collect() }
+        Ok(Reply { single: drawn(single), ranked: ranked.iter().map(drawn).collect() })
     }
 
-    /// Whether a text must not be given.
-    pub(crate) fn refuses(&self, text: &str) -> bool {
-        self.safety.is_unsafe(text)
+    /// Whether a text holds a word that must not be said.
+    pub(crate) fn holds_word(&self, text: &str) -> bool {
+        self.words.is_unsafe(text)
+    }
+
+    /// Why a response is not given, in words, to a context of which so many turns are not read.
+    fn why(&self, dropped: Dropped, text: &str, left_out: usize) -> String {
+        match dropped {
+            Dropped::Empty => "says nothing".to_owned(),
+            Dropped::Repeats(turn) => {
+                format!("repeats turn {} of the context", left_out + turn + 1)
+            }
+            Dropped::Refused if self.holds_word(text) => "holds an offensive word".to_owned(),
+            Dropped::Refused => "refused by the classifier".to_owned(),
+            Dropped::Truncated => "did not come to an end".to_owned(),
+        }
     }
 
     /// The text of tokens; a response begins with the space that stands before words, or not.
@@ -358,16 +396,6 @@ fn last_turns(turns: &[Vec<i64>], room: usize) -> Vec<Vec<i64>> {
     last
 }
 
-/// Why a response is not given, in words, to a context of which so many turns are not read.
-fn why(dropped: Dropped, left_out: usize) -> String {
-    match dropped {
-        Dropped::Empty => "says nothing".to_owned(),
-        Dropped::Repeats(turn) => format!("repeats turn {} of the context", left_out + turn + 1),
-        Dropped::Refused => "holds an offensive word".to_owned(),
-        Dropped::Truncated => "did not come to an end".to_owned(),
-    }
-}
-
 impl Predictor for Responder {
     fn about(&self) -> String {
         self.name.clone()
@@ -396,6 +424,10 @@ impl Predictor for Responder {
     }
 
     fn as_any(&self) -> &dyn Any {
+        self
+    }
+
+    fn into_any(self: Box<Self>) -> Box<dyn Any> {
         self
     }
 }

@@ -125,6 +125,9 @@ pub(crate) trait Predictor {
 
     /// The network itself, for commands that know its kind.
     fn as_any(&self) -> &dyn Any;
+
+    /// The same, for commands that keep it.
+    fn into_any(self: Box<Self>) -> Box<dyn Any>;
 }
 
 /// Fails where bfloat16 would gain nothing on this device.

@@ -1,4 +1,5 @@
-//! Which texts must not be learned from: by a list of words, and by a classifier of texts.
+//! Which texts must not be learned from, or replied: by a list of words, and by a classifier of
+//! texts.
 
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::sync::{Mutex, PoisonError};
@@ -71,7 +72,7 @@ impl Guard {
         Ok(Self { classifier: Some(Asked { questions, identity }), ..self })
     }
 
-    /// What tells the classifier from any other.
+    /// What tells the classifier from any other; none without one.
     pub(crate) fn identity(&self) -> Option<&str> {
         self.classifier.as_ref().map(|asked| asked.identity.as_str())
     }

@@ -80,4 +80,8 @@ impl Predictor for LinearPredictor {
     fn as_any(&self) -> &dyn Any {
         self
     }
+
+    fn into_any(self: Box<Self>) -> Box<dyn Any> {
+        self
+    }
 }

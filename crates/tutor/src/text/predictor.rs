@@ -260,6 +260,10 @@ impl Predictor for TextPredictor {
     fn as_any(&self) -> &dyn Any {
         self
     }
+
+    fn into_any(self: Box<Self>) -> Box<dyn Any> {
+        self
+    }
 }
 
 /// The same texts with the classes of a network, which are compared by name.

@@ -93,13 +93,16 @@ pub(crate) fn open(asked: &str) -> Result<(Checkpoint, Tokenizer)> {
     Ok((checkpoint, tokenizer))
 }
 
-/// A published classifier as it is. `names` are its classes in the order of its outputs, where it
-/// does not name them itself.
-pub(crate) fn classifier(
-    asked: &str,
-    names: Option<&[String]>,
-    device: Device,
-) -> Result<TextPredictor> {
+/// What the classes of a published classifier are called.
+pub(crate) enum Names<'a> {
+    /// So, in the order of its outputs; by its own names, which it must have, if none are given.
+    Given(&'a [String]),
+    /// By its own names, or `LABEL_0`, `LABEL_1` and so on where it has none.
+    OwnOrNumbered,
+}
+
+/// A published classifier as it is.
+pub(crate) fn classifier(asked: &str, names: Names<'_>, device: Device) -> Result<TextPredictor> {
     let (checkpoint, tokenizer) = open(asked)?;
     let HubConfig { encoder, architecture, labels, pad } = checkpoint.config.clone();
     let (form, head) = match architecture.as_deref() {
@@ -115,9 +118,10 @@ pub(crate) fn classifier(
     let weight = checkpoint.weights.tensors.get(head);
     let count = weight.with_context(|| format!("{asked} lacks {head}"))?.shape()[0];
     let classes = match (names, labels) {
-        (Some(names), _) => names.to_vec(),
-        (None, Some(labels)) => labels,
-        (None, None) => bail!(
+        (Names::Given(names), _) if !names.is_empty() => names.to_vec(),
+        (_, Some(labels)) => labels,
+        (Names::OwnOrNumbered, None) => (0..count).map(|i| format!("LABEL_{i}")).collect(),
+        (Names::Given(_), None) => bail!(
             "{asked} does not say what its {count} classes LABEL_0, ... mean: say it with \
              --label-map, in their order"
         ),

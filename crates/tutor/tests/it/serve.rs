@@ -271,3 +271,86 @@ fn who_asks_at_the_same_moment_gets_what_each_gets_alone() {
     let said = refused(dir.path(), &["serve", folder, "--port", "0", "--allow-origin", "*"]);
     assert!(said.contains("no origin of a page"), "{said}");
 }
+
+#[test]
+fn a_classifier_of_texts_refuses_replies_beside_the_words() {
+    let dir = tempfile::tempdir().expect("a folder");
+    let dir = dir.path();
+    let quick = ["run", "meena", "--quick", "--threads", "1", "--set", "replies.contexts=0"];
+    let folder = run_folder(dir, &run(dir, &[&quick[..], &["--rows", "plain"]].concat()));
+    let folder = folder.to_str().expect("a path");
+    let body = json!({ "turns": ["Hello you"], "seed": 1, "candidates": 12 });
+    let drawn = |more: &[&str]| {
+        let served = Server::start(dir, &[&[folder], more].concat());
+        let answer = served.chat(&body);
+        let all = answer["candidates"].as_array().expect("candidates").clone();
+        (answer["reply"].clone(), all)
+    };
+    let text = |candidate: &Value| candidate["text"].as_str().expect("a text").to_owned();
+    let (given, all) = drawn(&[]);
+    let mut texts: Vec<String> = all.iter().map(text).filter(|text| !text.is_empty()).collect();
+    texts.sort_unstable();
+    texts.dedup();
+    assert!(texts.len() > 3, "{all:?}");
+
+    // A classifier that tells every other one of them from the rest.
+    let mut table = csv::Writer::from_path(dir.join("said.csv")).expect("a table");
+    table.write_record(["text", "label"]).expect("a row");
+    for _ in 0..10 {
+        for (text, label) in texts.iter().zip(["even", "odd"].iter().cycle()) {
+            table.write_record([text, *label]).expect("a row");
+        }
+    }
+    table.flush().expect("written");
+    let fitted = run(dir, &["fit", "--text", "said.csv", "--minutes", "0.1"]);
+    let classifier = run_folder(dir, &fitted).display().to_string();
+    let by = |class: &'static str| ["--classifier", classifier.as_str(), "--refuse", class];
+    let refused_by = |class: &'static str| -> Vec<Value> {
+        let (reply, all) = drawn(&by(class));
+        let unsafe_ones = all.iter().filter(|of| of["dropped"].to_string().contains("classifier"));
+        // Texts of what is refused are not told.
+        assert!(unsafe_ones.clone().all(|of| text(of).is_empty()), "{all:?}");
+        let best = all.iter().find(|of| of["dropped"].is_null()).map(|of| of["text"].clone());
+        assert_eq!(best, Some(reply), "{all:?}");
+        unsafe_ones.map(|of| of["score"].clone()).collect()
+    };
+    // What is refused for one class is not for the other; together they are all that says anything.
+    let (even, odd) = (refused_by("even"), refused_by("odd"));
+    let scores = all.iter().filter(|of| !text(of).is_empty()).map(|of| of["score"].clone());
+    let (mut both, mut scores) = ([even.clone(), odd.clone()].concat(), scores.collect::<Vec<_>>());
+    for list in [&mut both, &mut scores] {
+        list.sort_by_key(Value::to_string);
+    }
+    assert!(!even.is_empty() && !odd.is_empty(), "{even:?} {odd:?}");
+    assert_eq!(both, scores, "{given}");
+
+    // With one candidate nothing is shown before it is judged, neither here nor in the terminal.
+    let never = [&by("even")[..], &["--refuse-from", "0"]].concat();
+    let served = Server::start(dir, &[&[folder], &never[..]].concat());
+    let one = json!({ "turns": ["Hello you"], "seed": 1, "candidates": 1, "stream": true });
+    let (_, events) = served.ask("/api/chat", Some(&one));
+    let data = events.lines().filter_map(|line| line.strip_prefix("data:"));
+    let data: Vec<Value> = data.map(|data| serde_json::from_str(data).expect("JSON")).collect();
+    assert!(data.len() > 1, "{events}");
+    let shown = data.iter().filter_map(|of| of["text"].as_str()).collect::<String>();
+    assert_eq!(shown, "", "{events}");
+    drop(served);
+    let single = [&[folder, "--candidates", "1"], &never[..]].concat();
+    let replies = typed(dir, &single, "Hello you\n");
+    assert_eq!(replies, ["(nothing that may be said; say it in other words, or /why)"]);
+    let mild = [&by("even")[..], &["--refuse-from", "1", "--candidates", "1"]].concat();
+    let replies = typed(dir, &[&[folder], &mild[..]].concat(), "Hello you\n");
+    assert!(!replies[0].is_empty() && !replies[0].starts_with('('), "{replies:?}");
+
+    // One's own words are refused word by word, and what was shown before them stays alone.
+    let first = replies[0].split_whitespace().next().expect("a word");
+    let word: String = first.chars().filter(|c| c.is_ascii_alphanumeric()).collect();
+    if !word.is_empty() {
+        std::fs::write(dir.join("words.txt"), word).expect("written");
+        let own = ["--candidates", "1", "--offensive-words", "words.txt"];
+        let replies = typed(dir, &[&[folder], &own[..]].concat(), "Hello you\n");
+        assert_eq!(replies, [""], "its first word is refused");
+    }
+    let said = refused(dir, &[&["serve", folder], &by("mean")[..]].concat());
+    assert!(said.contains("knows no class \"mean\""), "{said}");
+}

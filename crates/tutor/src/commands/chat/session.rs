@@ -9,6 +9,7 @@ use anyhow::{Context, Result};
 
 use super::asking::{Line, Lines};
 use crate::commands::plain_text::shown;
+use crate::dialog::held_back::{HeldBack, Refused};
 use crate::dialog::responder::{Choice, Reply, Responder};
 use crate::run::note::note;
 use crate::run::seeds;
@@ -108,42 +109,42 @@ impl<'a> Session<'a> {
         }
         let seed = seeds::key(self.draws, &format!("turn/{}", self.turns.len()));
         print(&format!("{}: ", shown(self.responder.name())))?;
-        let single = self.choice.sample.candidates == 1;
+        // Words of a single one are shown as they come, where words are all that is judged.
+        let single = self.choice.sample.candidates == 1 && !self.responder.judges_whole();
         let waiting = Waiting::new(self.by_hand && !single && io::stderr().is_terminal());
-        let mut stream = self.responder.stream();
-        let mut failed = None;
+        let (mut stream, mut held) = (self.responder.stream(), HeldBack::default());
+        let (mut failed, mut refused) = (None, false);
         let reply = self.responder.reply(&context, &self.choice, seed, &mut |written| {
             if single {
-                failed = print(&shown(&stream.push(Responder::id(written.token)))).err();
+                let more = stream.push(Responder::id(written.token));
+                match held.push(&more, |text| self.responder.holds_word(text)) {
+                    Ok(text) => failed = print(&shown(&text)).err(),
+                    Err(Refused) => refused = true,
+                }
             } else {
                 waiting.at(written.place);
             }
-            match failed.is_some() || train::signals::interrupted() {
+            match failed.is_some() || refused || train::signals::interrupted() {
                 true => ControlFlow::Break(()),
                 false => ControlFlow::Continue(()),
             }
-        });
+        })?;
         if let Some(error) = failed {
             return Err(error);
         }
         waiting.end();
-        let given = match single {
-            true => {
-                print(&shown(&stream.finish()))?;
-                Some(reply.single.text.as_str()).filter(|text| !text.is_empty())
-            }
-            false => reply.given(),
-        };
         if train::signals::interrupted() {
             return print("\n");
         }
-        match given {
+        match reply.given() {
             Some(text) => {
-                print(&if single { "\n".to_owned() } else { format!("{}\n", shown(text)) })?;
+                print(&format!("{}\n", shown(if single { held.rest(text) } else { text })))?;
                 self.turns.push(text.to_owned());
             }
             None => {
                 self.turns.pop();
+                // Perhaps some words stand there.
+                print(if refused { "\n" } else { "" })?;
                 print("(nothing that may be said; say it in other words, or /why)\n")?;
             }
         }

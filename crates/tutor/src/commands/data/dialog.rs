@@ -2,13 +2,12 @@
 
 use std::path::{Path, PathBuf};
 
-use anyhow::{Context, Result};
+use anyhow::Result;
 use clap::ValueEnum;
 use data_pipeline::dialog::{
     BpeSize, DialogBuildOptions, DialogBuilt, DialogFormat, DialogPart, DialogReadOptions,
-    DialogSource, DialogSplit, DialogTokenizer, Filters, PairLengths, SafetyWords, build_dialogs,
+    DialogSource, DialogSplit, DialogTokenizer, Filters, PairLengths, build_dialogs,
 };
-use data_pipeline::digest::Digest;
 use data_pipeline::text::read::OnBadInput;
 use indicatif::{ProgressBar, ProgressStyle};
 use report::words;
@@ -16,10 +15,9 @@ use report::words;
 use super::say;
 use crate::commands::plain_text::shown;
 use crate::commands::ranges;
+use crate::commands::refusal::RefusalArgs;
 use crate::commands::skipped::skipped_by;
-use crate::commands::which;
 use crate::run::cost::peak_rss_bytes;
-use crate::text::guard::{Guard, Refused};
 
 /// Which dumps, what is dropped of them, and where the pairs go.
 #[derive(clap::Args)]
@@ -81,22 +79,11 @@ struct FilterArgs {
     /// Keep copies of the parent's text in messages
     #[arg(long)]
     keep_quotes: bool,
-    /// Keep messages with offensive words
-    #[arg(long, conflicts_with = "offensive_words")]
+    /// Keep offensive messages
+    #[arg(long, conflicts_with_all = ["offensive_words", "classifier"])]
     keep_offensive: bool,
-    /// The offensive words, one or a phrase a line, in place of those that come along
-    #[arg(long, value_name = "FILE")]
-    offensive_words: Option<PathBuf>,
-    /// Drop what this classifier of texts refuses as well: the folder of a run, of the Hugging Face
-    /// hub, or a name of `tutor weights list`
-    #[arg(long, value_name = "CLASSIFIER", requires = "refuse", conflicts_with = "keep_offensive")]
-    classifier: Option<String>,
-    /// A class of --classifier whose messages are dropped; may be given several times
-    #[arg(long, value_name = "CLASS", requires = "classifier")]
-    refuse: Vec<String>,
-    /// The probability of these classes together from which on a message is dropped
-    #[arg(long, value_name = "SHARE", default_value_t = 0.5, requires = "classifier", value_parser = ranges::share)]
-    refuse_from: f64,
+    #[command(flatten)]
+    offensive: RefusalArgs,
 }
 
 #[derive(clap::Args)]
@@ -222,7 +209,7 @@ pub(super) fn run(args: &Args) -> Result<()> {
         part: None,
     });
     let sources: Vec<DialogSource> = own.chain(args.source.iter().cloned()).collect();
-    let (guard, said) = guard(filters)?;
+    let (guard, said) = filters.offensive.guard()?;
     let options = DialogBuildOptions {
         memory: args.memory,
         workers: args.workers,
@@ -265,29 +252,6 @@ pub(super) fn run(args: &Args) -> Result<()> {
     let built = built.map_err(|error| skipped_by("--skip-bad", error.into()))?;
     bar.finish_and_clear();
     tell(&built, &args.out)
-}
-
-/// What drops offensive messages, and what tells it from any other.
-fn guard(filters: &FilterArgs) -> Result<(Guard, String)> {
-    let words = match &filters.offensive_words {
-        Some(file) => SafetyWords::open(file)?,
-        None => SafetyWords::shipped(),
-    };
-    let (guard, said) = (Guard::new(words), which_words(filters.offensive_words.as_deref())?);
-    let Some(asked) = &filters.classifier else { return Ok((guard, said)) };
-    let (asked, from) = (asked.clone(), filters.refuse_from);
-    let refused = Refused { classes: filters.refuse.clone(), from };
-    let guard = guard.with_classifier(move || which::classifier(&asked), refused)?;
-    let by = guard.identity().unwrap_or_default();
-    let said = format!("{said}; {:?} from {from} by {by}", filters.refuse);
-    Ok((guard, said))
-}
-
-/// Which words these are: pairs that one list has dropped must not stand beside those of another.
-fn which_words(file: Option<&Path>) -> Result<String> {
-    let Some(file) = file else { return Ok("those that come along".to_owned()) };
-    let bytes = std::fs::read(file).with_context(|| file.display().to_string())?;
-    Ok(Digest::of(&bytes).to_string())
 }
 
 /// What became of the messages, and where the pairs are.

@@ -11,7 +11,7 @@ use super::super::which::Choice;
 use super::input::{asked, progress};
 use crate::run::experiment::{Answer, Predictor};
 use crate::text::asked::ask;
-use crate::text::published;
+use crate::text::published::{self, Names};
 
 /// Who judges.
 #[derive(clap::Args)]
@@ -76,7 +76,7 @@ pub(super) fn run(args: &Args) -> Result<()> {
     let judged = match &args.who {
         Who { run: Some(run), .. } => classify(&project, args, &*args.choice.load(run)?.0)?,
         Who { weights: Some(asked), .. } => {
-            let names = (!args.label_map.is_empty()).then_some(&args.label_map[..]);
+            let names = Names::Given(&args.label_map);
             let network = published::classifier(asked, names, args.choice.device()?)?;
             classify(&project, args, &network)?
         }

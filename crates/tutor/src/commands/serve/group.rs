@@ -6,7 +6,7 @@ use chat_server::{Candidate, Dropped, Line, Piece, Read, Reply};
 use data_pipeline::dialog::StreamDecoder;
 use dialog_models::decode::{Drawing, Written};
 
-use super::held_back::{HeldBack, Refused};
+use crate::dialog::held_back::{HeldBack, Refused};
 use crate::dialog::responder::{Choice, Context, Drawn, Responder};
 
 /// What is asked for, read and understood.
@@ -33,9 +33,9 @@ struct UnderWay<'a> {
 
 /// What was told of a reply.
 enum Told<'a> {
-    /// A single candidate's text, word by word.
+    /// A single candidate's text, word by word, where its words are all that is judged.
     Text { stream: StreamDecoder<'a>, held: HeldBack, broken: bool },
-    /// How many places of several candidates have a token.
+    /// How many places of what is shown when it is written have a token.
     Places(usize),
 }
 
@@ -45,13 +45,11 @@ impl<'a> Group<'a> {
             asked.iter().map(|asked| (&asked.context, &asked.choice, asked.seed)).collect();
         let drawing = responder.begin(&wanted);
         let under_way = |asked: Asked| {
-            let told = match asked.choice.sample.candidates {
-                1 => Told::Text {
-                    stream: responder.stream(),
-                    held: HeldBack::default(),
-                    broken: false,
-                },
-                _ => Told::Places(0),
+            let is_streamed = asked.choice.sample.candidates == 1 && !responder.judges_whole();
+            let (stream, held) = (responder.stream(), HeldBack::default());
+            let told = match is_streamed {
+                true => Told::Text { stream, held, broken: false },
+                false => Told::Places(0),
             };
             UnderWay { asked, told, is_done: false }
         };
@@ -70,7 +68,13 @@ impl<'a> Group<'a> {
             if !reply.is_done && !drawing.goes_on(i) {
                 reply.is_done = true;
                 let Asked { number, context, choice, .. } = &reply.asked;
-                let found = responder.ranked(context, choice, drawing.candidates(i));
+                let found = match responder.ranked(context, choice, drawing.candidates(i)) {
+                    Ok(found) => found,
+                    Err(error) => {
+                        line.done(*number, Err(format!("{error:#}")));
+                        continue;
+                    }
+                };
                 reply.told.rest(&found.single, &mut |piece| line.piece(*number, piece));
                 let read = Read {
                     tokens: context.tokens(),
@@ -95,7 +99,7 @@ impl UnderWay<'_> {
         match &mut self.told {
             Told::Text { stream, held, broken } => {
                 let more = stream.push(Responder::id(written.token));
-                let told = match held.push(&more, |text| responder.refuses(text)) {
+                let told = match held.push(&more, |text| responder.holds_word(text)) {
                     Ok(text) => {
                         line.piece(number, Piece { tokens: written.place + 1, text: &text })
                     }

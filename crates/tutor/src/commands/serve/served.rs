@@ -7,13 +7,13 @@ use chat_server::{About, Ask, Line, Model, Piece, Reply, Sampling};
 use dialog_models::decode::{SampleConfig, Sampling as Draws};
 
 use super::group::{Asked, Group};
-use crate::commands::whom::{Opened, Whom};
-use crate::dialog::responder::Choice;
+use crate::commands::whom::{Whom, repetition};
+use crate::dialog::responder::{Choice, Responder};
 use crate::run::seeds;
 
 /// A network that replies, with its name, and how it does if nobody says otherwise.
 pub(super) struct Served {
-    opened: Opened,
+    responder: Responder,
     choice: Choice,
     name: Option<String>,
     /// Chats that it replies to at once.
@@ -22,36 +22,32 @@ pub(super) struct Served {
 
 impl Served {
     pub(super) fn open(whom: &Whom, name: Option<String>, together: usize) -> Result<Self> {
-        let opened = whom.open()?;
-        let choice = whom.choice(opened.responder());
-        Ok(Self { opened, choice, name, together })
-    }
-
-    fn chosen(&self, sampling: &Sampling) -> Choice {
-        let Sampling { candidates, temperature, top_k, top_p, max_tokens } = *sampling;
-        let sampling = Draws { temperature, top_k, nucleus: top_p };
-        Choice {
-            sample: SampleConfig { candidates, max_tokens, sampling },
-            // Of a single one, as in the terminal: there is nothing to give in its place.
-            repetition: self.choice.repetition.filter(|_| candidates > 1),
-        }
+        let responder = whom.open()?;
+        let choice = whom.choice(&responder);
+        Ok(Self { responder, choice, name, together })
     }
 
     fn read(&self, number: u64, ask: &Ask) -> Result<Asked> {
-        let context = self.opened.responder().read(&ask.turns)?;
+        let context = self.responder.read(&ask.turns)?;
         // As `tutor chat --draws` has it.
         let seed = seeds::key(ask.seed, &format!("turn/{}", ask.turns.len()));
-        Ok(Asked { number, context, choice: self.chosen(&ask.sampling), seed })
+        Ok(Asked { number, context, choice: chosen(&ask.sampling), seed })
     }
+}
+
+fn chosen(sampling: &Sampling) -> Choice {
+    let Sampling { candidates, temperature, top_k, top_p, max_tokens } = *sampling;
+    let sampling = Draws { temperature, top_k, nucleus: top_p };
+    let sample = SampleConfig { candidates, max_tokens, sampling };
+    Choice { sample, repetition: repetition(candidates) }
 }
 
 impl Model for Served {
     fn about(&self) -> About {
-        let responder = self.opened.responder();
         let SampleConfig { candidates, max_tokens, sampling } = self.choice.sample;
         let Draws { temperature, top_k, nucleus } = sampling;
         About {
-            name: self.name.clone().unwrap_or_else(|| responder.name().to_owned()),
+            name: self.name.clone().unwrap_or_else(|| self.responder.name().to_owned()),
             sampling: Sampling { candidates, temperature, top_k, top_p: nucleus, max_tokens },
             // `--max-tokens`, or what the network was made for.
             longest: max_tokens,
@@ -82,7 +78,7 @@ impl Model for Served {
                 }
             }
             if !asked.is_empty() {
-                groups.push(Group::new(self.opened.responder(), asked));
+                groups.push(Group::new(&self.responder, asked));
             }
             if groups.is_empty() {
                 return;

@@ -15,7 +15,7 @@ use crate::recipe::faults::Faults;
 use crate::recipe::row::{self, TableRow};
 use crate::run::experiment::Predictor;
 use crate::text::guard::{Guard, Refused};
-use crate::text::published;
+use crate::text::published::{self, Names};
 
 /// The keys of a recipe of kind `meena`, beside its head: one network, how it is trained and how it
 /// replies, and rows that change something of it.
@@ -204,7 +204,7 @@ impl Recipe {
         let Some(refusing) = self.classifier.clone() else { return Ok(words) };
         let Refusing { weights, refuse: classes, from } = refusing;
         let open = move || -> Result<Box<dyn Predictor>> {
-            Ok(Box::new(published::classifier(&weights, None, device)?))
+            Ok(Box::new(published::classifier(&weights, Names::OwnOrNumbered, device)?))
         };
         words.with_classifier(open, Refused { classes, from })
     }

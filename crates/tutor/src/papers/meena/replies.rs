@@ -62,7 +62,7 @@ pub(super) fn ask(
             false => ControlFlow::Continue(()),
         };
         let context = responder.read(turns)?;
-        Ok(responder.reply(&context, choice, seeds::key(seed, key), each))
+        responder.reply(&context, choice, seeds::key(seed, key), each)
     };
     let choice = &asked.choice;
     let prompts = asked.prompts.iter().enumerate();

@@ -3,7 +3,7 @@
 /// Holds back the last word until it is whole, so that a word that must not be said is never shown,
 /// and white space until something follows, so that what is shown is the start of the whole text.
 #[derive(Debug, Default)]
-pub(super) struct HeldBack {
+pub(crate) struct HeldBack {
     text: String,
     /// Bytes of the text that were shown.
     shown: usize,
@@ -12,7 +12,7 @@ pub(super) struct HeldBack {
 impl HeldBack {
     /// The text that can be shown after more was written; nothing of it, if `refuses` says of what
     /// would be shown that it must not be.
-    pub(super) fn push(
+    pub(crate) fn push(
         &mut self,
         more: &str,
         refuses: impl Fn(&str) -> bool,
@@ -32,14 +32,14 @@ impl HeldBack {
     }
 
     /// What was not shown of the whole text.
-    pub(super) fn rest<'a>(&self, whole: &'a str) -> &'a str {
+    pub(crate) fn rest<'a>(&self, whole: &'a str) -> &'a str {
         whole.get(self.shown..).unwrap_or_default()
     }
 }
 
 /// What was written must not be shown.
 #[derive(Debug, PartialEq)]
-pub(super) struct Refused;
+pub(crate) struct Refused;
 
 #[cfg(test)]
 mod tests {

@@ -1,0 +1,67 @@
+//! What is offensive: by a list of words, and by a classifier of texts.
+
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, Result};
+use data_pipeline::dialog::{Safety, SafetyWords};
+use data_pipeline::digest::Digest;
+
+use super::{ranges, which};
+use crate::text::guard::{Guard, Refused};
+
+/// What is offensive.
+#[derive(Clone, clap::Args)]
+pub(super) struct RefusalArgs {
+    /// The offensive words, one or a phrase a line, in place of those that come along
+    #[arg(long, value_name = "FILE")]
+    offensive_words: Option<PathBuf>,
+    /// Refuse what this classifier of texts refuses as well: the folder of a run, of the Hugging
+    /// Face hub, or a name of `tutor weights list`
+    #[arg(long, value_name = "CLASSIFIER", requires = "refuse")]
+    classifier: Option<String>,
+    /// A class of --classifier that is refused; may be given several times
+    #[arg(long, value_name = "CLASS", requires = "classifier")]
+    refuse: Vec<String>,
+    /// The probability of these classes together from which on a text is refused
+    #[arg(long, value_name = "SHARE", default_value_t = 0.5, requires = "classifier", value_parser = ranges::share)]
+    refuse_from: f64,
+}
+
+impl RefusalArgs {
+    /// What refuses offensive texts, and what tells it from any other: pairs that one list has
+    /// dropped must not stand beside those of another.
+    pub(super) fn guard(&self) -> Result<(Guard, String)> {
+        let guard = Guard::new(self.words()?);
+        let said = which_words(self.offensive_words.as_deref())?;
+        let Some(asked) = &self.classifier else { return Ok((guard, said)) };
+        let (asked, from) = (asked.clone(), self.refuse_from);
+        let refused = Refused { classes: self.refuse.clone(), from };
+        let guard = guard.with_classifier(move || which::classifier(&asked), refused)?;
+        let by = guard.identity().unwrap_or_default();
+        let said = format!("{said}; {:?} from {from} by {by}", self.refuse);
+        Ok((guard, said))
+    }
+
+    /// The words that must not be said, and what judges whole replies, if a classifier is named.
+    pub(super) fn of_replies(&self) -> Result<(SafetyWords, Option<Box<dyn Safety>>)> {
+        let judge = match self.classifier {
+            Some(_) => Some(Box::new(self.guard()?.0) as Box<dyn Safety>),
+            None => None,
+        };
+        Ok((self.words()?, judge))
+    }
+
+    fn words(&self) -> Result<SafetyWords> {
+        Ok(match &self.offensive_words {
+            Some(file) => SafetyWords::open(file)?,
+            None => SafetyWords::shipped(),
+        })
+    }
+}
+
+/// Which words these are.
+fn which_words(file: Option<&Path>) -> Result<String> {
+    let Some(file) = file else { return Ok("those that come along".to_owned()) };
+    let bytes = std::fs::read(file).with_context(|| file.display().to_string())?;
+    Ok(Digest::of(&bytes).to_string())
+}
