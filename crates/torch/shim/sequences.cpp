@@ -10,7 +10,6 @@
 
 #include <algorithm>
 #include <cstdint>
-#include <vector>
 
 using torch::autograd::AutogradContext;
 using torch::autograd::variable_list;
@@ -122,7 +121,7 @@ Shape shape(const Tensor &starts, const Tensor &weight, int64_t back) {
 
 int64_t parts_of(const Tensor &x, int64_t taps, int64_t most) {
   const int64_t threads = std::max(1, at::get_num_threads());
-  return std::clamp<int64_t>(x.numel() * taps / GRAIN, 1, std::min(most, 4 * threads));
+  return std::clamp<int64_t>(x.numel() * taps / GRAIN, 1, std::max<int64_t>(1, std::min(most, 4 * threads)));
 }
 
 // The weights, [taps, channels], are float32 here.
@@ -135,7 +134,7 @@ Tensor convolved(const Tensor &x, const Tensor &weight, const Tensor &starts, in
     const T *from = static_cast<const T *>(x.const_data_ptr());
     T *to = elements<T>(y);
     const int64_t rows = x.size(0);
-    in_parts(rows, 1, parts_of(x, s.taps, std::max<int64_t>(1, rows)),
+    in_parts(rows, 1, parts_of(x, s.taps, rows),
              [&](int64_t, int64_t first, int64_t n) { run_convolve(from, factors, to, first, n, s); });
   });
   return y;
@@ -166,6 +165,7 @@ struct Sequences : torch::autograd::Function<Sequences> {
     return convolved(rows, factors, starts, back);
   }
   static variable_list backward(AutogradContext *context, variable_list gradients) {
+    TORCH_CHECK(!at::GradMode::is_enabled(), "a convolution along sequences has first derivatives only");
     const variable_list saved = context->get_saved_variables();
     const Tensor &x = saved[0], &weight = saved[1], &starts = saved[2];
     const int64_t back = context->saved_data["back"].toInt();
@@ -197,6 +197,7 @@ char *tutor_sequences(const Tensor *x, const Tensor *weight, const Tensor *start
                 " channels was expected");
     const int64_t *last = starts->const_data_ptr<int64_t>() + starts->numel() - 1;
     TORCH_CHECK(starts->is_contiguous() && *last == x->size(0), "sequences of ", *last, " rows were expected");
+    TORCH_CHECK(weight->device().is_cpu(), "weights on the CPU were expected, where the rows are");
     TORCH_CHECK(back >= 0 && back < weight->size(0), "the first tap is out of reach");
     *out = new Tensor(Sequences::apply(*x, *weight, *starts, back));
   });

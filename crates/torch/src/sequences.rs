@@ -40,8 +40,8 @@ impl Sequences {
     /// and for more than 32 taps.
     ///
     /// # Panics
-    /// If `x` has other rows than the sequences, `weight` other channels, or `back` is none of its
-    /// taps.
+    /// If `x` has other rows than the sequences, `weight` other channels or another device, or
+    /// `back` is none of its taps; in the backward pass, if the gradient is to have a graph.
     pub fn depthwise(&self, x: &Tensor, weight: &Tensor, back: i64) -> Option<Tensor> {
         ffi::tokens::sequences(x, weight, &self.starts, back)
     }
@@ -148,6 +148,28 @@ mod tests {
         };
         assert!(of(Kind::Float, 32).is_some());
         assert!(of(Kind::Float, 33).is_none() && of(Kind::Double, 3).is_none());
+    }
+
+    #[test]
+    fn nothing_to_convolve_gives_nothing() {
+        let options = (Kind::Float, Device::Cpu);
+        for (rows, channels) in [(0, 3), (4, 0)] {
+            let x = Tensor::ones([rows, channels], options).set_requires_grad(true);
+            let weight = Tensor::ones([2, channels], options).set_requires_grad(true);
+            let y = Sequences::new(&[rows as usize]).depthwise(&x, &weight, 1).expect("loops");
+            assert_eq!(y.size(), [rows, channels]);
+            let found = grad(&y.sum(Kind::Float), &[&x, &weight]);
+            assert_eq!((found[0].size(), found[1].size()), (x.size(), weight.size()));
+            assert_eq!(found[1].abs().sum(Kind::Float).double_value(&[]), 0.0);
+        }
+    }
+
+    #[test]
+    #[should_panic(expected = "first derivatives only")]
+    fn a_gradient_has_no_graph() {
+        let x = Tensor::ones([4, 2], (Kind::Float, Device::Cpu)).set_requires_grad(true);
+        let y = Sequences::new(&[4]).depthwise(&x, &x.narrow(0, 0, 3), 0).expect("loops");
+        let _ = Tensor::run_backward(&[y.square().sum(Kind::Float)], &[&x], true, true);
     }
 
     #[test]

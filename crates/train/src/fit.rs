@@ -62,18 +62,19 @@ where
     let mut batches = batches(run.state.step * options.config.accumulate as u64).into_iter();
     while run.state.step < steps {
         if run.is_stopped()? {
+            run.count()?;
             run.checkpoint()?;
             return Ok(Outcome::Interrupted(run.summary()));
         }
         let clock = Instant::now();
         run.step(&mut batches)?;
         run.training.add(options.throughput.per_step, clock);
-        // Those of all processes, whose shares are equal.
-        let processes = options.parallel.map_or(1, |parallel| parallel.group().size() as u64);
-        run.state.operations = run.operations_before + processes * run.objective.operations();
         let step = run.state.step;
         let last = step == steps || run.is_over()?;
         let due = |every: u64| last || (every > 0 && step % every == 0);
+        if due(cadence.log) || due(cadence.evaluate) || due(cadence.checkpoint) {
+            run.count()?;
+        }
         if due(cadence.log) {
             run.log()?;
         }
@@ -81,8 +82,12 @@ where
         if due(cadence.evaluate) {
             run.check_tensors()?;
             let at = run.at();
-            let mut metrics = no_grad(|| evaluate(run.objective, at))
-                .map_err(|e| FitError::Evaluate { step, source: e.into() })?;
+            let mut metrics = match no_grad(|| evaluate(run.objective, at)) {
+                Ok(metrics) => metrics,
+                // Without a checkpoint, so that this step is evaluated when the run goes on.
+                Err(_) if signals::interrupted() => return Ok(Outcome::Interrupted(run.summary())),
+                Err(e) => return Err(FitError::Evaluate { step, source: e.into() }),
+            };
             if let Some(parallel) = options.parallel {
                 metrics = parallel.metrics_of_first(metrics)?;
             }
@@ -246,6 +251,14 @@ impl<'a, O: Objective> Run<'a, O> {
             None => Ok(so),
             Some(parallel) => Ok(parallel.group().any(so)?),
         }
+    }
+
+    /// Counts the operations so far, those of all processes together.
+    fn count(&mut self) -> Result<(), FitError> {
+        let own = self.objective.operations();
+        let all = self.options.parallel.map_or(Ok(own), |parallel| parallel.sum(own))?;
+        self.state.operations = self.operations_before + all;
+        Ok(())
     }
 
     /// Runs a part of a step within the group, if there is one.

@@ -108,7 +108,8 @@ pub enum Outcome {
     /// All steps are done.
     Finished(Summary),
     /// A signal or the [`Callback`](crate::Callback) asked for the end. There is a checkpoint, and
-    /// the same command resumes from it.
+    /// the same command resumes from it. A signal that stopped an evaluation leaves that of the
+    /// steps before, if there is one.
     Interrupted(Summary),
 }
 

@@ -101,6 +101,13 @@ impl Parallel {
         Ok(())
     }
 
+    /// The sum of what each process counted.
+    pub(crate) fn sum(&self, own: u64) -> Result<u64, Error> {
+        let sum = Tensor::from_slice(&[own as i64]);
+        self.group.all_reduce(&sum, torch::group::Reduce::Sum)?;
+        Ok(sum.int64_value(&[0]) as u64)
+    }
+
     /// The values that rank 0 measured, by which all decide.
     pub(crate) fn metrics_of_first(&self, metrics: Vec<Metric>) -> Result<Vec<Metric>, Error> {
         let values: Vec<f64> = metrics.iter().map(|metric| metric.value).collect();

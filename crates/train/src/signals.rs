@@ -21,6 +21,14 @@ pub fn interrupted() -> bool {
     matches!(ASKED.get(), Some(Ok(flag)) if flag.load(Ordering::SeqCst))
 }
 
+/// Counts as a signal that has come: for one of several processes that work together, whose other
+/// one was told to stop. Does nothing before [`install`].
+pub fn interrupt() {
+    if let Some(Ok(flag)) = ASKED.get() {
+        flag.store(true, Ordering::SeqCst);
+    }
+}
+
 fn asked() -> io::Result<&'static Arc<AtomicBool>> {
     let installed = ASKED.get_or_init(|| {
         let asked = Arc::new(AtomicBool::new(false));

@@ -125,9 +125,9 @@ pub(super) fn without_quotes<'a>(raw: &str, text: &'a str, parent: &str) -> Cow<
             left = Cow::Owned(one_line(&lines.join("\n")).into_owned());
         }
     }
-    let spaces = |text: &str| text.bytes().filter(|&byte| byte == b' ').count();
     let fits = parent.len() <= left.len();
-    let bare = fits && spaces(parent) + 1 >= LEAST_WORDS;
+    let parts = 1 + parent.bytes().filter(|&byte| byte == b' ').count();
+    let bare = fits && parts >= LEAST_WORDS;
     while fits && let Some(at) = place(&left, parent, bare) {
         let (before, after) = (&left[..at.start], &left[at.end..]);
         left = Cow::Owned(one_line(&format!("{before} {after}")).into_owned());

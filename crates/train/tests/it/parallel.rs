@@ -71,6 +71,10 @@ fn child() {
             counts(&group);
             Ok(())
         }
+        "uneven" => {
+            uneven(&group);
+            Ok(())
+        }
         "killed" => train_killed(folder, &group).map(|_| ()),
         other => panic!("no case {other}"),
     };
@@ -202,6 +206,9 @@ fn with_statistics_of_their_own_all_stay_equal() {
 struct Tokens {
     weight: Tensor,
     params: Params,
+    /// Whether their number is a factor of the one part of a step, or within the loss.
+    by_parts: bool,
+    seen: u64,
 }
 
 impl Objective for Tokens {
@@ -211,23 +218,44 @@ impl Objective for Tokens {
         &self.params
     }
 
+    fn parts(&self, nll: Tensor) -> Vec<(f64, Tensor)> {
+        let count = nll.numel() as f64;
+        let mean = || group::mean(&Tensor::from(count)).double_value(&[]);
+        vec![(if self.by_parts { count / mean() } else { 1.0 }, nll)]
+    }
+
     fn loss(&mut self, nll: Tensor, _at: Progress) -> Loss {
+        self.seen += nll.numel() as u64;
+        let weighted = &nll * &self.weight;
         let count = Tensor::from(nll.numel() as f32);
-        let sum = (&nll * &self.weight).sum(Kind::Float);
-        Loss::new().term("nll", 1.0, sum / group::mean(&count))
+        let loss = match self.by_parts {
+            true => weighted.mean(Kind::Float),
+            false => weighted.sum(Kind::Float) / group::mean(&count),
+        };
+        Loss::new().term("nll", 1.0, loss)
+    }
+
+    fn operations(&self) -> u64 {
+        self.seen
     }
 }
 
-/// Case O-36: rank 0 has one token of 4, rank 1 three of 1: 1.75, not 2.5, and the gradient alike.
-fn counts(group: &Group) {
+/// Trains a weight of 1 by plain SGD with rate 1 on a process's own tokens; its value in the end,
+/// and in rank 0 what was recorded of each step.
+fn steps_on(
+    group: &Group,
+    own: &[f32],
+    by_parts: bool,
+    steps: u64,
+) -> (f64, Vec<[Option<f64>; 2]>) {
     let make = |scope: &mut torch::Scope<'_>| {
         scope.tensor("w", &[], Role::Weight, torch::Init::Const(1.0))
     };
     let (weight, params) = Params::build(Device::Cpu, make);
-    let mut tokens = Tokens { weight, params };
-    let own: &[f32] = if group.rank() == 0 { &[4.0] } else { &[1.0, 1.0, 1.0] };
+    let mut tokens = Tokens { weight, params, by_parts, seen: 0 };
     let sgd = OptimConfig::Sgd(Sgd { momentum: 0.0, weight_decay: 0.0, ..Sgd::default() });
-    let setup = lab::Setup::new(1, Schedule::constant(1.0));
+    let cadence = Cadence { log: 1, ..Cadence::default() };
+    let setup = lab::Setup { cadence, ..lab::Setup::new(steps, Schedule::constant(1.0)) };
     let mut optimizer = sgd.build(&tokens.params);
     let folder = tempfile::tempdir().expect("a folder");
     let stage = StageDir::open(folder.path()).expect("a stage");
@@ -237,11 +265,44 @@ fn counts(group: &Group) {
     let none = |_: &mut Tokens, _| Ok(Vec::new());
     let batches = |from: u64| (from..).map(batch);
     train::fit(&mut tokens, &mut optimizer, &options, &stage, batches, none, &mut ()).expect("one");
-    assert_eq!(tokens.weight.double_value(&[]), 1.0 - 1.75);
+    let rows = if group.is_first() { lab::record(folder.path()) } else { Vec::new() };
+    let told = rows.iter().filter(|(_, values)| values.contains_key("loss"));
+    let told = told.map(|(_, values)| ["loss", "flop"].map(|name| values[name])).collect();
+    (tokens.weight.double_value(&[]), told)
+}
+
+/// Case O-36: rank 0 has one token of 4, rank 1 three of 1: 1.75, not 2.5, and the gradient alike.
+fn counts(group: &Group) {
+    let own: &[f32] = if group.rank() == 0 { &[4.0] } else { &[1.0, 1.0, 1.0] };
+    let (weight, told) = steps_on(group, own, false, 1);
+    assert_eq!(weight, 1.0 - 1.75);
     if group.is_first() {
-        let rows = lab::record(folder.path());
-        assert_eq!(rows[0].1["loss"], Some(1.75));
+        assert_eq!(told, [[Some(1.75), Some(4.0)]], "operations of all");
     }
+}
+
+/// Ranks with 10, 8, 12 and 10 tokens of 1, 2, 3 and 4, of which some have the factor 1 and others
+/// do not: 2.55, and the same collective operations in all of them.
+fn uneven(group: &Group) {
+    let rank = group.rank();
+    let own = vec![rank as f32 + 1.0; [10, 8, 12, 10][rank]];
+    let (weight, told) = steps_on(group, &own, true, 2);
+    let near = |a: f64, b: f64| assert!((a - b).abs() < 1e-5, "{a}, not {b}");
+    near(weight, 1.0 - 2.0 * 2.55);
+    if group.is_first() {
+        let wanted = [(2.55, 40.0), (2.55 * (1.0 - 2.55), 80.0)];
+        assert_eq!(told.len(), 2);
+        for ([loss, operations], (wanted, of_all)) in told.into_iter().zip(wanted) {
+            near(loss.expect("a loss"), wanted);
+            assert_eq!(operations, Some(of_all));
+        }
+    }
+}
+
+#[test]
+fn processes_with_unequal_counts_do_the_same_together() {
+    let folder = tempfile::tempdir().expect("a folder");
+    well("uneven", 4, folder.path(), NEVER);
 }
 
 #[test]

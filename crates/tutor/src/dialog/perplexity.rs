@@ -47,7 +47,7 @@ pub(crate) fn measure<N: LanguageModel<Batch = dialog_models::Pairs>>(
         None => of_pairs(net, part, &indices, tokenizer, device)?,
         Some(group) => {
             let own = train::parallel::part(indices.len(), [group.rank(), group.size()]);
-            let rows = of_pairs(net, part, &indices[own], tokenizer, device)?;
+            let rows = processes::each(|| of_pairs(net, part, &indices[own], tokenizer, device))?;
             let rows = Tensor::from_slice(rows.as_flattened()).view([-1, 3]);
             let all = Vec::<f64>::try_from(group.all_gather_rows(&rows)?.reshape([-1]))?;
             all.chunks_exact(3).map(|row| [row[0], row[1], row[2]]).collect()

@@ -12,6 +12,8 @@ use torch::group::{Group, Meeting};
 use torch::{Device, Tensor};
 use train::TrainConfig;
 
+use super::interrupt::Interrupted;
+
 thread_local! {
     static GROUP: RefCell<Option<Group>> = const { RefCell::new(None) };
 }
@@ -52,6 +54,22 @@ pub(crate) fn together<T>(run: impl FnOnce() -> Result<T>) -> Result<T> {
         // Rank 0 serves the store and ends with the others.
         (Ok(_), Some(group)) => group.barrier()?,
         (_, None) => {}
+    }
+    done
+}
+
+/// Work that each process does by itself. A signal that stops it in one of them stops it in all.
+pub(crate) fn each<T>(work: impl FnOnce() -> Result<T>) -> Result<T> {
+    let done = work();
+    let Some(group) = group() else { return done };
+    let stopped = match &done {
+        Ok(_) => false,
+        Err(error) if error.is::<Interrupted>() => true,
+        Err(_) => return done,
+    };
+    if group.any(stopped)? {
+        train::signals::interrupt();
+        bail!(Interrupted);
     }
     done
 }

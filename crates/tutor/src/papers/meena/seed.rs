@@ -8,7 +8,7 @@ use report::Curve;
 use serde::{Deserialize, Serialize};
 use torch::Kind;
 
-use super::recipe::Recipe;
+use super::recipe::{Recipe, Replies};
 use super::replies::{self, Measured, Replied};
 use crate::dialog::pairs::{Prepared, vocabulary};
 use crate::dialog::perplexity::{self, Perplexity};
@@ -19,7 +19,7 @@ use crate::run::cost::StageCost;
 use crate::run::experiment::Predictor;
 use crate::run::seeds::{self, SeedRun};
 use crate::run::stage::Stage;
-use crate::run::{curve, files};
+use crate::run::{curve, files, processes};
 
 /// What a row found.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -136,13 +136,16 @@ fn measure(
     let mut responder =
         Responder::new(name.to_owned(), network.for_replies(), tokenizer, recipe.lengths, turns);
     run.say(&format!("{name}: validation perplexity {validation:.2}; now its replies"));
-    let replied = replies::ask(&responder, &recipe.replies, &data.test, run.seed, variants)?;
+    let ask = |responder: &Responder, asked: &Replies, variants| {
+        processes::each(|| replies::ask(responder, asked, &data.test, run.seed, variants))
+    };
+    let replied = ask(&responder, &recipe.replies, variants)?;
     let halved = match half.and_then(|half| half.totals().perplexity()) {
         None => None,
         Some(test) => {
             responder.use_bfloat16()?;
             let asked = recipe.replies.contexts_alone();
-            let again = replies::ask(&responder, &asked, &data.test, run.seed, false)?;
+            let again = ask(&responder, &asked, false)?;
             let both = again.items.iter().zip(&replied.items);
             let same = both
                 .filter(|(half, whole)| {
