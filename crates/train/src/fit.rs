@@ -13,6 +13,7 @@ use torch::{Device, no_grad};
 use crate::checkpoint::{Best, RunState};
 use crate::finite::{self, NonFinite, Unchecked};
 use crate::outcome::{FitError, Outcome, Summary};
+use crate::pace::Pace;
 use crate::record::Log;
 use crate::resume::{begin_together, restore, tensors};
 use crate::{
@@ -85,7 +86,11 @@ where
             let mut metrics = match no_grad(|| evaluate(run.objective, at)) {
                 Ok(metrics) => metrics,
                 // Without a checkpoint, so that this step is evaluated when the run goes on.
-                Err(_) if signals::interrupted() => return Ok(Outcome::Interrupted(run.summary())),
+                Err(e) if signals::interrupted() => {
+                    let why: Box<dyn Error + Send + Sync> = e.into();
+                    tracing::warn!("the evaluation after {step} steps was stopped: {why}");
+                    return Ok(Outcome::Interrupted(run.summary()));
+                }
                 Err(e) => return Err(FitError::Evaluate { step, source: e.into() }),
             };
             if let Some(parallel) = options.parallel {
@@ -111,24 +116,6 @@ fn check(options: &FitOptions<'_>) -> Result<(), FitError> {
     }
     faults.extend(options.cadence.faults().into_iter().map(|e| e.within("cadence")));
     if faults.is_empty() { Ok(()) } else { Err(FitError::Config(faults)) }
-}
-
-/// Seconds and units of the steps themselves, without evaluations and checkpoints.
-#[derive(Default)]
-struct Pace {
-    units: u64,
-    seconds: f64,
-}
-
-impl Pace {
-    fn add(&mut self, units: u64, since: Instant) {
-        self.units += units;
-        self.seconds += since.elapsed().as_secs_f64();
-    }
-
-    fn per_second(&self) -> f64 {
-        if self.seconds > 0.0 { self.units as f64 / self.seconds } else { 0.0 }
-    }
 }
 
 /// A run while it runs.

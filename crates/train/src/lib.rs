@@ -71,6 +71,7 @@ mod fit_options;
 mod logistic;
 mod objective;
 mod outcome;
+mod pace;
 pub mod parallel;
 pub mod record;
 mod resume;

@@ -71,6 +71,7 @@ fn child() {
             counts(&group);
             Ok(())
         }
+        "signal" => train(folder, Some((&group, BatchStatistics::Whole)), STOPPED_AT).map(|_| ()),
         "uneven" => {
             uneven(&group);
             Ok(())
@@ -131,6 +132,10 @@ fn train_on(
         Ok::<_, std::io::Error>(lab::batch(step).share(place))
     };
     let evaluate = |student: &mut lab::Student, at: Progress| {
+        if at.step == STOPPED_AT && std::env::var(CASE).is_ok_and(|case| case == "signal") {
+            train::signals::interrupt();
+            return Err(std::io::Error::other("stopped"));
+        }
         // Each process measures something else; rank 0's counts.
         let accuracy = student.accuracy() + place[0] as f64 * at.step as f64;
         Ok(vec![Metric::higher("accuracy", "", accuracy)])
@@ -163,6 +168,29 @@ fn assert_near(found: &[f64], wanted: &[f64]) {
 }
 
 const NEVER: u64 = 1000;
+
+/// The step whose evaluation a signal stops.
+const STOPPED_AT: u64 = 10;
+
+#[test]
+fn an_evaluation_that_a_signal_stopped_is_made_when_the_run_goes_on() {
+    let alone = tempfile::tempdir().expect("a folder");
+    train(alone.path(), None, NEVER).expect("trained");
+    let folder = tempfile::tempdir().expect("a folder");
+    well("signal", 2, folder.path(), NEVER);
+    let steps = || {
+        let checkpoints = Checkpoints::open(&folder.path().join("checkpoints"));
+        checkpoints.expect("checkpoints").steps().expect("their steps")
+    };
+    assert_eq!(steps().into_iter().max(), Some(8), "none of the step that was not evaluated");
+    well("whole", 2, folder.path(), NEVER);
+    assert_near(&losses(folder.path()), &losses(alone.path()));
+    let evaluations = |at: &Path| {
+        let rows = lab::record(at);
+        rows.iter().filter(|(_, values)| values.contains_key("eval/accuracy")).count()
+    };
+    assert_eq!(evaluations(folder.path()), evaluations(alone.path()));
+}
 
 #[test]
 fn any_number_of_processes_has_the_losses_of_one() {

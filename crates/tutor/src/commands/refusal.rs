@@ -28,27 +28,30 @@ pub(super) struct RefusalArgs {
 }
 
 impl RefusalArgs {
-    /// What refuses offensive texts, and what tells it from any other: pairs that one list has
-    /// dropped must not stand beside those of another.
-    pub(super) fn guard(&self) -> Result<(Guard, String)> {
+    /// What refuses offensive texts, a classifier on this device, and what tells it from any other:
+    /// pairs that one list has dropped must not stand beside those of another.
+    pub(super) fn guard(&self, device: &str) -> Result<(Guard, String)> {
         let guard = Guard::new(self.words()?);
         let said = which_words(self.offensive_words.as_deref())?;
         let Some(asked) = &self.classifier else { return Ok((guard, said)) };
-        let (asked, from) = (asked.clone(), self.refuse_from);
+        let (asked, device, from) = (asked.clone(), device.to_owned(), self.refuse_from);
         let refused = Refused { classes: self.refuse.clone(), from };
-        let guard = guard.with_classifier(move || which::classifier(&asked), refused)?;
+        let guard = guard.with_classifier(move || which::classifier(&asked, &device), refused)?;
         let by = guard.identity().unwrap_or_default();
         let said = format!("{said}; {:?} from {from} by {by}", self.refuse);
         Ok((guard, said))
     }
 
     /// The words that must not be said, and what judges whole replies, if a classifier is named.
-    pub(super) fn of_replies(&self) -> Result<(SafetyWords, Option<Box<dyn Safety>>)> {
-        let judge = match self.classifier {
-            Some(_) => Some(Box::new(self.guard()?.0) as Box<dyn Safety>),
-            None => None,
-        };
-        Ok((self.words()?, judge))
+    pub(super) fn of_replies(
+        &self,
+        device: &str,
+    ) -> Result<(SafetyWords, Option<Box<dyn Safety>>)> {
+        let words = self.words()?;
+        if self.classifier.is_none() {
+            return Ok((words, None));
+        }
+        Ok((words, Some(Box::new(self.guard(device)?.0))))
     }
 
     fn words(&self) -> Result<SafetyWords> {

@@ -47,9 +47,10 @@ fn size(text: &str) -> Result<(u32, u32), String> {
     }
 }
 
-/// The classifier of texts that is asked for: of a run, by its folder, or a published one.
-pub(crate) fn classifier(asked: &str) -> Result<Box<dyn Predictor>> {
-    let choice = Choice::of_row(None, 1, "auto");
+/// The classifier of texts that is asked for, on a device: of a run, by its folder, or a published
+/// one.
+pub(crate) fn classifier(asked: &str, device: &str) -> Result<Box<dyn Predictor>> {
+    let choice = Choice::of_row(None, 1, device);
     if Path::new(asked).join("recipe.toml").is_file() {
         return Ok(choice.load(Path::new(asked))?.0);
     }

@@ -69,7 +69,7 @@ impl Whom {
 
     /// Loads the network.
     pub(super) fn open(&self) -> Result<Responder> {
-        let (words, judge) = self.refusal.of_replies()?;
+        let (words, judge) = self.refusal.of_replies(&self.device)?;
         let mut found = self.found()?;
         self.precision.bring(&mut found)?;
         found.refuse(words, judge);

@@ -11,7 +11,7 @@ pub(crate) struct HeldBack {
 
 impl HeldBack {
     /// The text that can be shown after more was written; nothing of it, if `refuses` says of what
-    /// would be shown that it must not be.
+    /// would be shown that it must not be, for words of ASCII alone.
     pub(crate) fn push(
         &mut self,
         more: &str,
@@ -19,7 +19,7 @@ impl HeldBack {
     ) -> Result<String, Refused> {
         let more = if self.text.is_empty() { more.trim_start() } else { more };
         self.text.push_str(more);
-        // The list of words is one of ASCII, and so are the words that are waited for: writing
+        // Words that must not be said are ASCII here, and so are those that are waited for: writing
         // without spaces goes on.
         let last = self.text.trim_end_matches(|c: char| c.is_ascii() && !c.is_whitespace());
         let certain = last.trim_end().len().max(self.shown);

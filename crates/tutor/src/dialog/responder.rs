@@ -97,7 +97,7 @@ pub(crate) struct Drawn {
     /// Whether it came to an end by itself.
     #[serde(skip)]
     pub(crate) finished: bool,
-    /// Whether it may not be given for what it says.
+    /// Whether it may not be given for what it says, whatever else it is dropped for.
     #[serde(skip)]
     pub(crate) refused: bool,
 }
@@ -167,9 +167,10 @@ impl Responder {
         (self.words, self.judge) = (words, judge);
     }
 
-    /// Whether a response is judged as a whole, so that nothing of it may be shown before.
+    /// Whether a response is judged as a whole, so that nothing of it may be shown before: by more
+    /// than words, or by words that may stand in writing without spaces.
     pub(crate) fn judges_whole(&self) -> bool {
-        self.judge.is_some()
+        self.judge.is_some() || !self.words.is_ascii()
     }
 
     /// A published GPT-2 or DialoGPT by the path of its folder or its name in the hub's cache; its
@@ -315,7 +316,7 @@ impl Responder {
                 .map(|dropped| self.why(dropped, &texts[ranked.candidate], context.left_out)),
             tokens: all[ranked.candidate].generated(),
             finished: all[ranked.candidate].finished,
-            refused: ranked.dropped == Some(Dropped::Refused),
+            refused: refused[ranked.candidate],
         };
         let single = ranked.iter().find(|r| r.candidate == 0).expect("at least one candidate");
         Ok(Reply { single: drawn(single), ranked: ranked.iter().map(drawn).collect() })

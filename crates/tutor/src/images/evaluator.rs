@@ -139,7 +139,7 @@ impl Evaluator {
         let indices = subset.indices[own].to_vec();
         let mut rows = Vec::with_capacity(indices.len() * self.feed.classes);
         let own = Subset { set: subset.set.clone(), indices };
-        self.each_here(net, &own, |row| rows.extend_from_slice(row))?;
+        processes::each(|| self.each_here(net, &own, |row| rows.extend_from_slice(row)))?;
         let rows = Tensor::from_slice(&rows).view([-1, self.feed.classes as i64]);
         let all = Vec::<f32>::try_from(group.all_gather_rows(&rows)?.reshape([-1]))?;
         all.chunks_exact(self.feed.classes).for_each(&mut take);

@@ -110,7 +110,7 @@ impl Experiment for Meena {
         // Its network is not needed any more.
         drop(guard);
         // A classifier that was interrupted is no error of the conversations.
-        interrupt::check()?;
+        processes::each(interrupt::check)?;
         let data = made?;
         ensure!(
             data.tokenizer.size() <= recipe.vocabulary.tokens,

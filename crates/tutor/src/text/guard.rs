@@ -3,7 +3,7 @@
 
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::sync::{Mutex, PoisonError};
-use std::thread;
+use std::thread::{self, JoinHandle};
 
 use anyhow::{Context, Result, anyhow, ensure};
 use data_pipeline::dialog::{Safety, SafetyWords};
@@ -20,8 +20,19 @@ pub(crate) struct Guard {
 
 /// A classifier, which lives on a thread of its own: networks do not go from one to another.
 struct Asked {
-    questions: Mutex<Sender<Question>>,
+    /// None once nobody asks any more.
+    questions: Mutex<Option<Sender<Question>>>,
+    thread: Option<JoinHandle<()>>,
     identity: String,
+}
+
+impl Drop for Asked {
+    /// Waits for the end of what is asked, which has texts in a file for this time.
+    fn drop(&mut self) {
+        drop(self.questions.get_mut().unwrap_or_else(PoisonError::into_inner).take());
+        // One that has failed has said so to who asked it.
+        self.thread.take().map(JoinHandle::join);
+    }
 }
 
 /// Texts, and where it is told which of them are refused.
@@ -53,7 +64,7 @@ impl Guard {
     ) -> Result<Self> {
         let (questions, asked) = channel();
         let (ready, opened) = channel();
-        thread::spawn(move || {
+        let thread = thread::spawn(move || {
             let found = open().and_then(|network| {
                 let classes = refused.of(&*network)?;
                 Ok((network.identity()?, network, classes))
@@ -68,8 +79,8 @@ impl Guard {
             }
         });
         let identity = opened.recv().context("the classifier of texts has failed")??;
-        let questions = Mutex::new(questions);
-        Ok(Self { classifier: Some(Asked { questions, identity }), ..self })
+        let (questions, thread) = (Mutex::new(Some(questions)), Some(thread));
+        Ok(Self { classifier: Some(Asked { questions, thread, identity }), ..self })
     }
 
     /// What tells the classifier from any other; none without one.
@@ -132,7 +143,7 @@ impl Asked {
         let (answer, answered) = channel();
         let questions = self.questions.lock().unwrap_or_else(PoisonError::into_inner).clone();
         let ended = || anyhow!("its thread has ended");
-        questions.send(Question { texts, answer }).map_err(|_| ended())?;
+        questions.ok_or_else(ended)?.send(Question { texts, answer }).map_err(|_| ended())?;
         answered.recv().map_err(|_| ended())?
     }
 }

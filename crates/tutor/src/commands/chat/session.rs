@@ -113,12 +113,15 @@ impl<'a> Session<'a> {
         let single = self.choice.sample.candidates == 1 && !self.responder.judges_whole();
         let waiting = Waiting::new(self.by_hand && !single && io::stderr().is_terminal());
         let (mut stream, mut held) = (self.responder.stream(), HeldBack::default());
-        let (mut failed, mut refused) = (None, false);
+        let (mut failed, mut refused, mut shows) = (None, false, false);
         let reply = self.responder.reply(&context, &self.choice, seed, &mut |written| {
             if single {
                 let more = stream.push(Responder::id(written.token));
                 match held.push(&more, |text| self.responder.holds_word(text)) {
-                    Ok(text) => failed = print(&shown(&text)).err(),
+                    Ok(text) => {
+                        shows |= !text.is_empty();
+                        failed = print(&shown(&text)).err();
+                    }
                     Err(Refused) => refused = true,
                 }
             } else {
@@ -143,8 +146,8 @@ impl<'a> Session<'a> {
             }
             None => {
                 self.turns.pop();
-                // Perhaps some words stand there.
-                print(if refused { "\n" } else { "" })?;
+                // Words that were shown stand alone.
+                print(if shows { "\n" } else { "" })?;
                 print("(nothing that may be said; say it in other words, or /why)\n")?;
             }
         }

@@ -209,7 +209,7 @@ pub(super) fn run(args: &Args) -> Result<()> {
         part: None,
     });
     let sources: Vec<DialogSource> = own.chain(args.source.iter().cloned()).collect();
-    let (guard, said) = filters.offensive.guard()?;
+    let (guard, said) = filters.offensive.guard("auto")?;
     let options = DialogBuildOptions {
         memory: args.memory,
         workers: args.workers,
