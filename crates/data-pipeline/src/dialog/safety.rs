@@ -56,8 +56,8 @@ impl Safety for SafetyWords {
 pub struct SafetyWords {
     /// Finds each word or phrase in lower case, with a space around it; nothing of no words.
     finder: Option<AhoCorasick>,
-    /// Whether all of them are ASCII.
-    ascii: bool,
+    /// Whether any of them is not ASCII.
+    beyond_ascii: bool,
 }
 
 impl SafetyWords {
@@ -73,13 +73,13 @@ impl SafetyWords {
             lines.map(clean::words).filter(|phrase| !phrase.is_empty()).collect();
         let patterns = phrases.iter().map(|phrase| format!(" {phrase} "));
         let finder = AhoCorasick::new(patterns).expect("a list of fewer than 2^31 bytes");
-        let ascii = phrases.iter().all(|phrase| phrase.is_ascii());
-        Self { finder: (!phrases.is_empty()).then_some(finder), ascii }
+        let beyond_ascii = !phrases.iter().all(|phrase| phrase.is_ascii());
+        Self { finder: (!phrases.is_empty()).then_some(finder), beyond_ascii }
     }
 
     /// Whether all of them are ASCII, so that they end where writing without spaces begins.
     pub fn is_ascii(&self) -> bool {
-        self.ascii
+        !self.beyond_ascii
     }
 
     /// Of a file like that.

@@ -31,14 +31,11 @@ impl RefusalArgs {
     /// What refuses offensive texts, a classifier on this device, and what tells it from any other:
     /// pairs that one list has dropped must not stand beside those of another.
     pub(super) fn guard(&self, device: &str) -> Result<(Guard, String)> {
-        let guard = Guard::new(self.words()?);
-        let said = which_words(self.offensive_words.as_deref())?;
-        let Some(asked) = &self.classifier else { return Ok((guard, said)) };
-        let (asked, device, from) = (asked.clone(), device.to_owned(), self.refuse_from);
-        let refused = Refused { classes: self.refuse.clone(), from };
-        let guard = guard.with_classifier(move || which::classifier(&asked, &device), refused)?;
-        let by = guard.identity().unwrap_or_default();
-        let said = format!("{said}; {:?} from {from} by {by}", self.refuse);
+        let guard = self.guard_by(self.words()?, device)?;
+        let mut said = which_words(self.offensive_words.as_deref())?;
+        if let Some(by) = guard.identity() {
+            said += &format!("; {:?} from {} by {by}", self.refuse, self.refuse_from);
+        }
         Ok((guard, said))
     }
 
@@ -51,7 +48,17 @@ impl RefusalArgs {
         if self.classifier.is_none() {
             return Ok((words, None));
         }
-        Ok((words, Some(Box::new(self.guard(device)?.0))))
+        let guard = self.guard_by(words.clone(), device)?;
+        Ok((words, Some(Box::new(guard))))
+    }
+
+    /// By these words, and by the classifier if one is named.
+    fn guard_by(&self, words: SafetyWords, device: &str) -> Result<Guard> {
+        let guard = Guard::new(words);
+        let Some(asked) = &self.classifier else { return Ok(guard) };
+        let (asked, device) = (asked.clone(), device.to_owned());
+        let refused = Refused { classes: self.refuse.clone(), from: self.refuse_from };
+        guard.with_classifier(move || which::classifier(&asked, &device), refused)
     }
 
     fn words(&self) -> Result<SafetyWords> {

@@ -35,7 +35,7 @@ struct UnderWay<'a> {
 enum Told<'a> {
     /// A single candidate's text, word by word, where its words are all that is judged.
     Text { stream: StreamDecoder<'a>, held: HeldBack, broken: bool },
-    /// How many places of what is shown when it is written have a token.
+    /// How many tokens the longest candidate has so far; texts are shown when all are written.
     Places(usize),
 }
 
