@@ -23,7 +23,7 @@ use electra::heads::{Classifier, ClassifierConfig, HeadForm};
 use electra::{EncoderConfig, Family};
 use ssl_core::methods::{Uda, UdaConfig};
 use ssl_core::parts::{Tsa, WeakPass};
-use ssl_core::{Batch, Method, Ssl};
+use ssl_core::{Batch, Method, Ssl, TaskInfo};
 use torch::optim::{AdamW, OptimConfig};
 use torch::precision::{Precision, autocast};
 use torch::{Device, Model, Tensor};
@@ -131,7 +131,8 @@ fn serve(folder: &Path, case: &str, precision: Precision) -> Result<(), Error> {
     let (tsa, weak_pass) = (Tsa::Linear, WeakPass::ApartNoised);
     let config =
         UdaConfig { temperature: 0.85, threshold: 0.0, tsa, weak_pass, ..UdaConfig::default() };
-    let method: Box<dyn Method> = Box::new(Uda::new(config));
+    let task = TaskInfo { classes: 2, unlabeled: 24, device: Device::Cpu };
+    let method: Box<dyn Method> = Box::new(Uda::new(config, &task));
     let model = Model::build(Device::Cpu, |scope| Classifier::new(scope, &net(), 2));
     let mut ssl = Ssl::new(method, model, None);
     let mut optimizer = OptimConfig::Adamw(AdamW::bert()).build(ssl.params());

@@ -8,6 +8,7 @@ mod augment;
 mod dialog;
 mod dialog_models;
 mod electra;
+mod group;
 mod measure;
 mod runner;
 mod ssl;
@@ -48,6 +49,8 @@ enum What {
     /// ELECTRA's pre-training step: PyTorch; fine-tuning step and prediction: transformers; files
     /// of tokens: plain Python and `tokenizers`
     Electra,
+    /// Sums over processes: torch.distributed
+    Group,
     /// FixMatch's training step: PyTorch, eager and compiled
     Ssl,
     /// Translating sentences: transformers' `generate`
@@ -68,6 +71,7 @@ pub(crate) fn measure(args: &[OsString]) -> Result<String> {
         What::Augment => augment::run(args.rounds, args.seconds),
         What::Dialog => Ok(dialog::run(args.rounds)? + "\n" + &dialog_models::run(args.rounds)?),
         What::Electra => electra::run(args.rounds),
+        What::Group => group::run(args.rounds),
         What::Ssl => ssl::run(args.rounds),
         What::Translation => translation::run(args.rounds, args.sentences),
         What::UdaText => uda_text::run(args.rounds),

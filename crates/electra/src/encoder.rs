@@ -7,7 +7,7 @@
 
 use std::rc::Rc;
 
-use torch::nn::{Embedding, LayerNorm, Linear, keyed_dropout};
+use torch::nn::{Embedding, LayerNorm, Linear};
 use torch::{Init, Mode, Scope, Tensor};
 
 use crate::{EncoderConfig, Packed};
@@ -62,7 +62,7 @@ impl Embeddings {
             + self.positions.forward(batch.positions());
         let normed = self.norm.forward(&sum);
         let normed = perturbation.map_or(normed.shallow_clone(), |change| &normed + change);
-        keyed_dropout(&normed, self.dropout, batch.token_mode(mode))
+        batch.drop_tokens(&normed, self.dropout, mode)
     }
 
     /// The table of tokens `[vocabulary, embedding]`, which heads that predict tokens share.
@@ -105,7 +105,7 @@ impl Layer {
         let [q, k, v] = self.qkv.each_ref().map(|layer| layer.forward(x));
         let mixed =
             batch.attention().forward([&q, &k, &v], self.heads, self.attention_dropout, mode);
-        self.finish(x, &mixed, batch.token_mode(mode))
+        self.finish(x, &mixed, |x| batch.drop_tokens(&x, self.dropout, mode))
     }
 
     /// What the first token of each sequence becomes: `[rows, hidden]` to `[sequences, hidden]`,
@@ -117,12 +117,11 @@ impl Layer {
         let [k, v] = [key, value].map(|layer| batch.without_filler(&layer.forward(x)));
         let attention = batch.attention_of_first();
         let mixed = attention.forward([&q, &k, &v], self.heads, 0.0, Mode::Eval);
-        self.finish(&own, &mixed, Mode::Eval)
+        self.finish(&own, &mixed, |x| x)
     }
 
     /// The rest of the layer for the tokens `x`, of which attention made `mixed`.
-    fn finish(&self, x: &Tensor, mixed: &Tensor, mode: Mode) -> Tensor {
-        let drop = |x: Tensor| keyed_dropout(&x, self.dropout, mode);
+    fn finish(&self, x: &Tensor, mixed: &Tensor, drop: impl Fn(Tensor) -> Tensor) -> Tensor {
         let x = self.mixed_norm.forward(&(x + drop(self.mixed.forward(mixed))));
         let inner = self.inner.forward(&x).gelu("none");
         self.norm.forward(&(&x + drop(self.outer.forward(&inner))))

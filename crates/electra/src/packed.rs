@@ -1,8 +1,9 @@
 //! A batch of sequences one after another, without padding.
 
+use std::ops::Range;
 use std::rc::Rc;
 
-use torch::nn::PackedAttention;
+use torch::nn::{PackedAttention, keyed_dropout_behind};
 use torch::{Device, IndexOp, Kind, Mode, NoisyRows, Tensor};
 
 /// Token sequences one after another: the rows of all tensors are real tokens only; an encoder adds
@@ -27,6 +28,10 @@ pub struct Packed {
     lengths: Rc<[usize]>,
     /// Rows of the matrices in an encoder: the tokens', and filler behind them.
     rows: usize,
+    /// Sequences and tokens that come before in the batch of which this is a part.
+    before: [i64; 2],
+    /// Tokens of that batch.
+    whole: usize,
     attention: Rc<PackedAttention>,
 }
 
@@ -52,6 +57,20 @@ impl Packed {
     /// The same of ids and segments that lie one after another already, sequences of `lengths`.
     /// Panics as [`new`](Self::new) does.
     pub fn from_parts(ids: &[i64], segments: &[i64], lengths: &[usize], device: Device) -> Self {
+        Self::part(ids, segments, (lengths, 0..lengths.len()), device)
+    }
+
+    /// The same of some sequences, `own`, of a batch that several processes share, with the lengths
+    /// of all its sequences: they get the dropout that they have in the whole batch. `ids` and
+    /// `segments` are of the own ones. Panics as [`new`](Self::new) does.
+    pub fn part(
+        ids: &[i64],
+        segments: &[i64],
+        (all, own): (&[usize], Range<usize>),
+        device: Device,
+    ) -> Self {
+        let lengths = &all[own.clone()];
+        let before = [own.start, all[..own.start].iter().sum()].map(|n| n as i64);
         assert!(!lengths.is_empty() && lengths.iter().all(|&n| n > 0), "sequences of {lengths:?}");
         let total: usize = lengths.iter().sum();
         assert_eq!((ids.len(), segments.len()), (total, total), "ids and segments of {lengths:?}");
@@ -70,7 +89,9 @@ impl Packed {
             starts: on(&starts),
             lengths: lengths.into(),
             rows,
-            attention: Rc::new(PackedAttention::within_rows(lengths, rows, device)),
+            before,
+            whole: all.iter().sum(),
+            attention: Rc::new(PackedAttention::within_rows_of(all, own, rows, device)),
         }
     }
 
@@ -103,6 +124,8 @@ impl Packed {
             starts: self.starts.shallow_clone(),
             lengths: Rc::clone(&self.lengths),
             rows: self.rows,
+            before: self.before,
+            whole: self.whole,
             attention: Rc::clone(&self.attention),
         }
     }
@@ -140,6 +163,18 @@ impl Packed {
     /// How many tokens there are.
     pub fn tokens(&self) -> usize {
         self.lengths().iter().sum()
+    }
+
+    /// Tokens of the batch of which these sequences are a part.
+    pub(crate) fn tokens_of_whole(&self) -> usize {
+        self.whole
+    }
+
+    /// Which sequences these are of the batch of which they are a part, counted from 0; all of them
+    /// where this is the whole batch.
+    pub(crate) fn part_of(&self) -> Range<usize> {
+        let first = self.before[0] as usize;
+        first..first + self.sequences()
     }
 
     /// Where the tokens are.
@@ -198,8 +233,18 @@ impl Packed {
         sums.index_add(0, &numbers, &x) / counts
     }
 
+    /// Dropout on rows of tokens `[tokens, width]`, filler behind them or not.
+    pub(crate) fn drop_tokens(&self, x: &Tensor, rate: f64, mode: Mode) -> Tensor {
+        keyed_dropout_behind(self.before[1], x, rate, self.token_mode(mode))
+    }
+
+    /// Dropout on rows of sequences `[sequences, width]`.
+    pub(crate) fn drop_sequences(&self, x: &Tensor, rate: f64, mode: Mode) -> Tensor {
+        keyed_dropout_behind(self.before[0], x, rate, mode)
+    }
+
     /// The mode for rows of tokens, where `mode` speaks of sequences.
-    pub(crate) fn token_mode(&self, mode: Mode) -> Mode {
+    fn token_mode(&self, mode: Mode) -> Mode {
         match mode.noise() {
             NoisyRows::First(n) => {
                 let n = (n.max(0) as usize).min(self.sequences());

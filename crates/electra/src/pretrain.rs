@@ -29,7 +29,7 @@ mod step;
 mod totals;
 mod two_stage;
 
-pub use batch::{MaskedBatch, Replaced, Slot};
+pub use batch::{MaskedBatch, Replaced, Slot, SlotCounts};
 pub use config::{GeneratorConfig, PretrainConfig, Sharing, Task};
 pub use pretrainer::Pretrainer;
 pub use saved::Tower;

@@ -51,7 +51,8 @@ template <class T> INLINE void drop(const T *__restrict__ x, T *__restrict__ y, 
 EACH_WIDTH void run_drop(const float *x, float *y, int64_t first, int64_t n, const Key &key) { drop(x, y, first, n, key); }
 EACH_WIDTH void run_drop(const Half *x, Half *y, int64_t first, int64_t n, const Key &key) { drop(x, y, first, n, key); }
 
-Tensor dropped(const Tensor &given, const Key &key) {
+// The first number's place is `before`: those of a part of a batch have the places that they have in the whole.
+Tensor dropped(const Tensor &given, const Key &key, int64_t before) {
   const Tensor x = given.contiguous();
   Tensor y = at::empty_like(x);
   const int64_t n = x.numel();
@@ -61,24 +62,27 @@ Tensor dropped(const Tensor &given, const Key &key) {
     const T *from = static_cast<const T *>(x.const_data_ptr());
     T *to = elements<T>(y);
     in_parts(n, 1, parts,
-             [&](int64_t, int64_t first, int64_t count) { run_drop(from + first, to + first, first, count, key); });
+             [&](int64_t, int64_t first, int64_t count) { run_drop(from + first, to + first, before + first, count, key); });
   });
   return y;
 }
 
 struct Dropout : torch::autograd::Function<Dropout> {
-  static Tensor forward(AutogradContext *context, const Tensor &x, double rate, int64_t key) {
+  static Tensor forward(AutogradContext *context, const Tensor &x, double rate, int64_t key, int64_t before) {
     context->saved_data["rate"] = rate;
+    context->saved_data["before"] = before;
     context->saved_data["key"] = key;
     const uint64_t bits = static_cast<uint64_t>(key);
     const double below = std::round(rate * 4294967296.0);
     return dropped(x, Key{static_cast<uint32_t>(bits), static_cast<uint32_t>(bits >> 32),
-                          static_cast<uint32_t>(std::min(below, 4294967295.0)), static_cast<float>(1.0 / (1.0 - rate))});
+                          static_cast<uint32_t>(std::min(below, 4294967295.0)), static_cast<float>(1.0 / (1.0 - rate))},
+                   before);
   }
   static variable_list backward(AutogradContext *context, variable_list gradients) {
     // Through the same function, so that a gradient has a gradient.
     const double rate = context->saved_data["rate"].toDouble();
-    return {Dropout::apply(gradients[0], rate, context->saved_data["key"].toInt()), Tensor(), Tensor()};
+    const int64_t key = context->saved_data["key"].toInt(), before = context->saved_data["before"].toInt();
+    return {Dropout::apply(gradients[0], rate, key, before), Tensor(), Tensor(), Tensor()};
   }
 };
 
@@ -88,8 +92,8 @@ extern "C" {
 
 // Each number is 0 with this probability (below 1), else divided by what is left of 1. Float32 and
 // bfloat16 on the CPU; libtorch's own for everything else. The key is drawn from the default
-// generator.
-char *tutor_dropout(const Tensor *x, double rate, Tensor **out) {
+// generator; `before` is how many numbers of the whole come before the first one.
+char *tutor_dropout(const Tensor *x, double rate, int64_t before, Tensor **out) {
   return guarded([&] {
     const bool kind = x->scalar_type() == at::kFloat || x->scalar_type() == at::kBFloat16;
     if (!x->device().is_cpu() || !kind) {
@@ -102,7 +106,7 @@ char *tutor_dropout(const Tensor *x, double rate, Tensor **out) {
       std::lock_guard<std::mutex> lock(generator.mutex());
       key = generator.get<at::CPUGeneratorImpl>()->random64();
     }
-    *out = new Tensor(Dropout::apply(*x, rate, static_cast<int64_t>(key)));
+    *out = new Tensor(Dropout::apply(*x, rate, static_cast<int64_t>(key), before));
   });
 }
 }

@@ -30,7 +30,7 @@ const SECONDS: usize = 2;
 pub(super) fn run(rounds: usize) -> Result<String> {
     let root = workspace::root();
     let program = example("benches", "uda_text_step")?;
-    let python = venv::python(&root, "bench-requirements.txt")?;
+    let python = venv::python(&root, "requirements.txt")?;
     let data = tempfile::tempdir()?;
     workspace::run(Command::new(&program).arg("make").arg(data.path()))?;
     let threads = std::thread::available_parallelism().map_or(1, usize::from);

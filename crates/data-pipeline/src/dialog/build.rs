@@ -22,8 +22,8 @@ use super::bpe::{BpeSize, BpeTrainer};
 use super::encoded::PairLengths;
 use super::filters::{Checks, Filters};
 use super::funnel::Funnel;
-use super::part::{DialogPart, DialogSplit, unit};
-use super::read::{DialogReadOptions, DialogSource};
+use super::part::{DialogPart, DialogSplit, unit as draw};
+use super::read::{DialogReadOptions, DialogSource, files_of};
 use super::safety::Safety;
 use super::select::Dialogs;
 use super::subwords::Subwords;
@@ -36,7 +36,7 @@ use crate::text::read::Tally;
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 use std::collections::{BTreeMap, HashMap};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 /// How dialogues are built.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -134,10 +134,7 @@ pub fn build_dialogs(
     options.split.check()?;
     options.lengths.check()?;
     let _lock = DataError::lock(folder)?;
-    let mut files: Vec<(&DialogSource, PathBuf)> = Vec::new();
-    for source in sources {
-        files.extend(source.files()?.into_iter().map(|file| (source, file)));
-    }
+    let files = files_of(sources)?;
     let total = files.len() as u64;
     // Their number has no influence on the result.
     let noted = json!(DialogBuildOptions { workers: 0, ..options.clone() });
@@ -154,7 +151,7 @@ pub fn build_dialogs(
             .map_err(|error| DataError::format(&finished, 0, error.to_string()));
     }
     let mut read = |done| progress(DialogProgress { stage: "reading", done, total });
-    let bytes: u64 = files.iter().filter_map(|(_, f)| Some(f.metadata().ok()?.len())).sum();
+    let bytes: u64 = files.iter().filter_map(|f| Some(f.path.metadata().ok()?.len())).sum();
     // Packed text is five times as long, and messages take more room in memory.
     let wanted = (bytes * 16).div_ceil((options.memory / SHARE).max(1));
     let count = wanted.clamp(16, 256) as usize;
@@ -165,7 +162,7 @@ pub fn build_dialogs(
         return Err(DataError::Request(fault.into()));
     }
     let units = partitions.units(options.memory / SHARE)?;
-    let tokenizer = vocabulary(&partitions, tokenizer, folder, options)?;
+    let tokenizer = vocabulary((&partitions, &units), tokenizer, folder, options)?;
     let frequent: HashMap<Digest, u32> = partitions
         .frequent(options.filters.max_occurrences, options.memory / SHARE)?
         .into_iter()
@@ -226,7 +223,7 @@ pub fn build_dialogs(
 
 /// The tokenizer that is given, was made before, or is made of training texts now.
 fn vocabulary(
-    partitions: &Partitions,
+    (partitions, units): (&Partitions, &[partition::Unit]),
     given: Option<&DialogTokenizer>,
     folder: &Path,
     options: &DialogBuildOptions,
@@ -238,15 +235,32 @@ fn vocabulary(
             None => {
                 let room = options.vocabulary_bytes.min(options.memory / 16).max(1 << 16);
                 let share = room as f64 / partitions.bytes.max(1) as f64;
-                let mut trainer = BpeTrainer::default();
+                let (mut trainer, mut any) = (BpeTrainer::default(), false);
+                let mut count = |name: &str, part: DialogPart, text: &str| {
+                    let drawn = draw(options.split.seed ^ 1 << 63, name) < share;
+                    if part == DialogPart::Train && drawn {
+                        trainer.count(&super::clean::one_line(text));
+                        any = true;
+                    }
+                };
                 partitions.each(&mut |message| {
                     let name = &message.conversation;
-                    let part = message.part.unwrap_or_else(|| options.split.part(name));
-                    let drawn = unit(options.split.seed ^ 1 << 63, name) < share;
-                    if part == DialogPart::Train && drawn {
-                        trainer.count(&super::clean::one_line(&message.text));
+                    if !name.is_empty() {
+                        let part = message.part.unwrap_or_else(|| options.split.part(name));
+                        count(name, part, &message.text);
                     }
                 })?;
+                // Those without a conversation are of trees, which have names.
+                let trees = Dialogs::new(partitions.unnamed(units)?, &options.split)?;
+                trees.each(count);
+                if !any {
+                    let bytes = partitions.bytes;
+                    return Err(DataError::Request(format!(
+                        "no training conversation was drawn for the vocabulary, which is made of \
+                         some {room} of {bytes} bytes of text (give a vocabulary, more memory, or \
+                         another seed of the split)"
+                    )));
+                }
                 trainer.tokenizer(options.vocabulary)?.save(&own)?;
             }
         }

@@ -99,6 +99,13 @@ pub(super) fn add_words(text: &str, to: &mut Vec<u8>) {
 /// Words that a parent must have, for its copy without quotation marks to be taken out.
 const LEAST_WORDS: usize = 4;
 
+/// Bytes of a parent that the quoted lines of a message are looked for in, all together: a thousand
+/// lines in a parent of 64 KiB. What is still quoted then makes a message too long for any pair.
+const MOST_SEARCHED: usize = 1 << 26;
+
+/// How often copies are taken out of what is left: one behind another is one round.
+const ROUNDS: usize = 8;
+
 /// A message without the copies of its parent's text that it quotes, on one line:
 ///
 /// - lines that begin with `>` or `&gt;` and go on with a part of the parent's text,
@@ -112,25 +119,42 @@ pub(super) fn without_quotes<'a>(raw: &str, text: &'a str, parent: &str) -> Cow<
     let mut left = Cow::Borrowed(text);
     if raw.contains('\n') || raw.starts_with(['>', '&']) {
         let within = format!(" {} ", words(parent));
+        let mut searched = 0;
         let is_quote = |line: &&str| {
             let line = line.trim_start();
             let quoted = line.strip_prefix('>').or_else(|| line.strip_prefix("&gt;"));
             quoted.is_some_and(|quoted| {
                 let quoted = words(quoted);
-                quoted.is_empty() || within.contains(&format!(" {quoted} "))
+                if quoted.is_empty() {
+                    return true;
+                }
+                searched += within.len();
+                searched <= MOST_SEARCHED && within.contains(&format!(" {quoted} "))
             })
         };
-        if raw.lines().any(|line| is_quote(&line)) {
-            let lines: Vec<&str> = raw.lines().filter(|line| !is_quote(line)).collect();
+        let mut is_quote = is_quote;
+        let lines: Vec<&str> = raw.lines().filter(|line| !is_quote(line)).collect();
+        if lines.len() < raw.lines().count() {
             left = Cow::Owned(one_line(&lines.join("\n")).into_owned());
         }
     }
     let fits = parent.len() <= left.len();
     let parts = 1 + parent.bytes().filter(|&byte| byte == b' ').count();
     let bare = fits && parts >= LEAST_WORDS;
-    while fits && let Some(at) = place(&left, parent, bare) {
-        let (before, after) = (&left[..at.start], &left[at.end..]);
-        left = Cow::Owned(one_line(&format!("{before} {after}")).into_owned());
+    // What is left may hold a copy that was cut in two by another one.
+    for _ in 0..if fits { ROUNDS } else { 0 } {
+        let mut rest = String::new();
+        let mut done = 0;
+        while let Some(at) = place(&left, done, parent, bare) {
+            rest += &left[done..at.start];
+            rest.push(' ');
+            done = at.end;
+        }
+        if done == 0 {
+            break;
+        }
+        rest += &left[done..];
+        left = Cow::Owned(one_line(&rest).into_owned());
     }
     match &left {
         Cow::Owned(left) if !left.contains(char::is_alphanumeric) => Cow::Borrowed(text),
@@ -138,13 +162,14 @@ pub(super) fn without_quotes<'a>(raw: &str, text: &'a str, parent: &str) -> Cow<
     }
 }
 
-/// Where the parent's text stands as a whole, its quotation marks included.
-fn place(text: &str, parent: &str, bare: bool) -> Option<std::ops::Range<usize>> {
+/// Where the parent's text stands as a whole, its quotation marks included, in the part of the text
+/// that begins at `from`.
+fn place(text: &str, mut from: usize, parent: &str, bare: bool) -> Option<std::ops::Range<usize>> {
+    let begin = from;
     const MARKS: [(char, char); 4] = [('"', '"'), ('“', '”'), ('«', '»'), ('\'', '\'')];
-    let mut from = 0;
     while let Some(at) = memmem::find(&text.as_bytes()[from..], parent.as_bytes()) {
         let (start, end) = (from + at, from + at + parent.len());
-        let (before, after) = (text[..start].chars().next_back(), text[end..].chars().next());
+        let (before, after) = (text[begin..start].chars().next_back(), text[end..].chars().next());
         if let (Some(a), Some(b)) = (before, after)
             && MARKS.contains(&(a, b))
         {
@@ -198,6 +223,20 @@ mod tests {
         }
     }
 
+    /// Megabytes that somebody wrote to make this slow: each took minutes, copy by copy.
+    #[test]
+    fn megabytes_of_copies_take_no_longer_than_other_megabytes() {
+        let parent = "What do you mean";
+        let many = 200_000;
+        assert_eq!(cleaned(&format!("{parent} ").repeat(many), parent).len(), 17 * many - 1);
+        assert_eq!(cleaned(&format!("{}yes", format!("{parent} ").repeat(many)), parent), "yes");
+        let nested = format!("{}{}", "What do ".repeat(many), "you mean ".repeat(many));
+        assert!(cleaned(&nested, parent).len() > 3_000_000);
+        let long = "a word and ".repeat(many);
+        let quoted = "> another text\n".repeat(many);
+        assert!(cleaned(&quoted, &long).len() > 2_000_000);
+    }
+
     #[test]
     fn copies_of_the_parent_are_taken_out() {
         let parent = "Have you seen the film?";
@@ -206,6 +245,9 @@ mod tests {
         assert_eq!(cleaned("> another text\nNot yet.", parent), "> another text Not yet.");
         assert_eq!(cleaned("\"Have you seen the film?\" Not yet.", parent), "Not yet.");
         assert_eq!(cleaned("Have you seen the film? Not yet.", parent), "Not yet.");
+        assert_eq!(cleaned("\"yes\" \"yes\" you say “yes”", "yes"), "you say");
+        let twice = "Have you seen the film? Have you seen the film? Not yet.";
+        assert_eq!(cleaned(twice, parent), "Not yet.");
         assert_eq!(cleaned("yes, I have", "yes"), "yes, I have");
         assert_eq!(cleaned("“yes” you say", "yes"), "you say");
         // Nothing is left: the copy stays, and the rule about repetition drops it.

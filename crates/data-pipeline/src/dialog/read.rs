@@ -27,6 +27,7 @@ use super::part::DialogPart;
 use crate::error::DataError;
 use crate::text::read::{Tally, files};
 use serde::{Deserialize, Serialize};
+use std::collections::{HashMap, HashSet};
 use std::path::{Path, PathBuf};
 
 pub use reading::DialogReadOptions;
@@ -69,6 +70,16 @@ impl DialogFormat {
             Self::Blocks => "blocks",
             Self::Csv => "csv",
         }
+    }
+
+    /// What a file is called in the names of its conversations.
+    fn stem(self, path: &Path) -> String {
+        let name = path.file_name().unwrap_or_default().to_string_lossy();
+        let stem = match self {
+            Self::Irc => name.strip_suffix(".annotation.txt"),
+            _ => name.split('.').next(),
+        };
+        stem.unwrap_or(&name).to_owned()
     }
 
     /// Whether a file of a folder is one of this format, by its name.
@@ -117,7 +128,9 @@ impl DialogSource {
         Ok(found)
     }
 
-    /// Hands out the messages of one file, in its order.
+    /// Hands out the messages of one file, in its order. Conversations that have no names of their
+    /// own get that of the file up to its first dot; files that are read together are told apart
+    /// by [`read_all`].
     ///
     /// # Errors
     /// Those of `each`, and when the file cannot be read or is of another format. With
@@ -128,10 +141,19 @@ impl DialogSource {
         options: &DialogReadOptions,
         each: &mut dyn FnMut(Message) -> Result<(), DataError>,
     ) -> Result<Tally, DataError> {
+        self.read_as(&self.format.stem(file), file, options, each)
+    }
+
+    /// The same with what the file is called in the names of its conversations.
+    pub(super) fn read_as(
+        &self,
+        name: &str,
+        file: &Path,
+        options: &DialogReadOptions,
+        each: &mut dyn FnMut(Message) -> Result<(), DataError>,
+    ) -> Result<Tally, DataError> {
         let mut tally = Tally { files: 1, ..Tally::default() };
-        let name = file.file_name().unwrap_or_default().to_string_lossy();
-        let stem = name.split('.').next().unwrap_or_default();
-        let prefix = format!("{}/{stem}", self.format.name());
+        let prefix = format!("{}/{name}", self.format.name());
         let tally_of = &mut tally;
         let mut reading = Reading { options, tally: tally_of, each, prefix, part: self.part };
         match self.format {
@@ -149,6 +171,47 @@ impl DialogSource {
     }
 }
 
+/// A file of a source, and what it is called in the names of its conversations.
+pub(super) struct NamedFile<'a> {
+    pub(super) source: &'a DialogSource,
+    pub(super) path: PathBuf,
+    pub(super) name: String,
+}
+
+/// The files of some sources, in the order in which they are read. Where two of a format would be
+/// called alike, both are called by their whole names, with as many of the folders above as tell
+/// them apart: `train/talk.txt` and `test/talk.txt`. A file that is named twice is the same twice.
+pub(super) fn files_of(sources: &[DialogSource]) -> Result<Vec<NamedFile<'_>>, DataError> {
+    let mut files = Vec::new();
+    for source in sources {
+        let name = |path: PathBuf| NamedFile { source, name: source.format.stem(&path), path };
+        files.extend(source.files()?.into_iter().map(name));
+    }
+    let mut above = 0;
+    loop {
+        let mut known: HashMap<(DialogFormat, &str), &Path> = HashMap::new();
+        let mut alike = HashSet::new();
+        for file in &files {
+            let key = (file.source.format, file.name.as_str());
+            if *known.entry(key).or_insert(&file.path) != file.path {
+                alike.insert((key.0, key.1.to_owned()));
+            }
+        }
+        let most = files.iter().map(|file| file.path.iter().count()).max().unwrap_or(0);
+        if alike.is_empty() || above > most {
+            return Ok(files);
+        }
+        for file in &mut files {
+            if alike.contains(&(file.source.format, file.name.clone())) {
+                let parts: Vec<_> = file.path.iter().collect();
+                let last: PathBuf = parts[parts.len().saturating_sub(above + 1)..].iter().collect();
+                file.name = last.to_string_lossy().into_owned();
+            }
+        }
+        above += 1;
+    }
+}
+
 /// All messages of some sources in memory, and what was read.
 ///
 /// # Errors
@@ -158,14 +221,12 @@ pub fn read_all(
     options: &DialogReadOptions,
 ) -> Result<(Vec<Message>, Tally), DataError> {
     let (mut messages, mut tally) = (Vec::new(), Tally::default());
-    for source in sources {
-        for file in source.files()? {
-            let mut each = |message| {
-                messages.push(message);
-                Ok(())
-            };
-            add(&mut tally, &source.read(&file, options, &mut each)?);
-        }
+    for NamedFile { source, path, name } in files_of(sources)? {
+        let mut each = |message| {
+            messages.push(message);
+            Ok(())
+        };
+        add(&mut tally, &source.read_as(&name, &path, options, &mut each)?);
     }
     if messages.is_empty() {
         let names: Vec<String> =

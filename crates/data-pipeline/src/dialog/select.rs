@@ -118,6 +118,13 @@ impl Dialogs {
         of_part.map(|(message, _)| clean::one_line(&message.text).into_owned())
     }
 
+    /// Hands out conversation, part and text of each message.
+    pub(super) fn each(&self, mut each: impl FnMut(&str, DialogPart, &str)) {
+        for (message, &part) in self.forest.messages.iter().zip(&self.parts) {
+            each(&message.conversation, part, &message.text);
+        }
+    }
+
     /// The pairs of messages that pass the filters: each message that replies to another, with the
     /// path above it. What replies to a dropped message is dropped with it. Near-duplicates are
     /// still there.

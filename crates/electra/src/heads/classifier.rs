@@ -1,7 +1,7 @@
 //! A class for each text.
 
 use serde::{Deserialize, Serialize};
-use torch::nn::{Linear, keyed_dropout};
+use torch::nn::Linear;
 use torch::{Features, Kind, Mode, Scope, Tensor};
 
 use super::Pooler;
@@ -91,21 +91,21 @@ impl Classifier {
     pub fn features_of(&self, batch: &Packed, mode: Mode) -> Tensor {
         match self.form {
             HeadForm::Mean => self.pooled(&self.encoder.forward(batch, mode), batch, mode),
-            _ => self.of_first(&self.encoder.forward_first(batch, mode), mode),
+            _ => self.of_first(&self.encoder.forward_first(batch, mode), batch, mode),
         }
     }
 
     /// A vector of each sequence from the encoder's `x` `[tokens, hidden]`.
     fn pooled(&self, x: &Tensor, batch: &Packed, mode: Mode) -> Tensor {
         match self.form {
-            HeadForm::Mean => keyed_dropout(&batch.mean(x), self.dropout, mode),
-            _ => self.of_first(&x.index_select(0, batch.starts()), mode),
+            HeadForm::Mean => batch.drop_sequences(&batch.mean(x), self.dropout, mode),
+            _ => self.of_first(&x.index_select(0, batch.starts()), batch, mode),
         }
     }
 
     /// A vector of each sequence from that of its first token, `[sequences, hidden]`.
-    fn of_first(&self, x: &Tensor, mode: Mode) -> Tensor {
-        let drop = |x: &Tensor| keyed_dropout(x, self.dropout, mode);
+    fn of_first(&self, x: &Tensor, batch: &Packed, mode: Mode) -> Tensor {
+        let drop = |x: &Tensor| batch.drop_sequences(x, self.dropout, mode);
         match (&self.pooler, &self.dense) {
             (Some(pooler), _) => drop(&pooler.of_first(x)),
             (_, Some(dense)) => drop(&dense.forward(&drop(x)).gelu("none")),

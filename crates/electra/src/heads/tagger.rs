@@ -1,6 +1,6 @@
 //! A class for each token.
 
-use torch::nn::{Linear, keyed_dropout};
+use torch::nn::Linear;
 use torch::{Mode, Scope, Tensor};
 
 use crate::encoder::fresh;
@@ -25,6 +25,6 @@ impl Tagger {
     /// Logits `[tokens, classes]`.
     pub fn forward(&self, batch: &Packed, mode: Mode) -> Tensor {
         let x = self.encoder.forward(batch, mode);
-        self.head.forward(&keyed_dropout(&x, self.dropout, batch.token_mode(mode)))
+        self.head.forward(&batch.drop_tokens(&x, self.dropout, mode))
     }
 }

@@ -33,6 +33,24 @@ pub(crate) struct Sampler<'a> {
     pub(crate) disallow_correct: bool,
     /// Uniform numbers `[places, vocabulary]` for the Gumbel noise, in place of random ones.
     pub(crate) uniform: Option<&'a Tensor>,
+    /// Places of other processes before and behind the own ones, for which numbers are drawn too.
+    pub(crate) around: [i64; 2],
+}
+
+impl Sampler<'_> {
+    /// Draws the numbers of so many places of others, for tables of so many tokens.
+    fn skip(&self, places: i64, vocabulary: i64, device: Device) {
+        let mut left = match self.sampling {
+            Sampling::Gumbel if self.uniform.is_some() => 0,
+            Sampling::Gumbel => places * vocabulary,
+            Sampling::Inverse => places,
+        };
+        while left > 0 {
+            let now = left.min(PIECE);
+            drop(Tensor::rand([now], (Kind::Float, device)));
+            left -= now;
+        }
+    }
 }
 
 /// What a head predicted at some places.
@@ -137,11 +155,18 @@ impl VocabularyHead {
         no_grad(|| {
             // Once for all pieces.
             let fixed = words.to_kind(kind);
+            let skip = |places: fn([i64; 2]) -> i64| {
+                if let Some(sampler) = sampler {
+                    sampler.skip(places(sampler.around), vocabulary, y.device());
+                }
+            };
+            skip(|[before, _]| before);
             for start in (0..places).step_by(rows as usize) {
                 let range = (start, rows.min(places - start));
                 let weigh = trained.then_some(weigh);
                 self.piece([&y, &fixed, truth], range, sampler, weigh, &mut all);
             }
+            skip(|[_, behind]| behind);
         });
         let cat = |list: &[Tensor]| Tensor::cat(list, 0);
         let carrier = all.shared.map(|[table, bias]| {

@@ -1,6 +1,6 @@
 //! A batch of sequences with the positions that the generator fills in.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use torch::{Device, Kind, Tensor};
 
@@ -32,6 +32,37 @@ pub struct MaskedBatch {
     places: Tensor,
     /// Rows at which the generator sees `[MASK]`, int64.
     masked: Tensor,
+    /// Where this is in a batch that several processes share.
+    whole: Option<Whole>,
+}
+
+/// Numbers of a batch that several processes share.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Whole {
+    /// Slots of the parts before this one, and of those behind it.
+    pub(super) around: [i64; 2],
+    /// What a mean over the own part's slots, places or tokens counts for in the mean over
+    /// processes, so that this is the mean over those of all.
+    pub(super) slots: f64,
+    pub(super) places: f64,
+    pub(super) tokens: f64,
+}
+
+/// What of a sequence a shared batch is counted by.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct SlotCounts {
+    /// Slots that count.
+    pub slots: usize,
+    /// Positions at which some slot counts.
+    pub places: usize,
+}
+
+impl SlotCounts {
+    /// Those of a sequence.
+    pub fn of(slots: &[Slot]) -> Self {
+        let kept = || slots.iter().filter(|slot| slot.kept).map(|slot| slot.position);
+        Self { slots: kept().count(), places: kept().collect::<BTreeSet<_>>().len() }
+    }
 }
 
 impl MaskedBatch {
@@ -61,7 +92,33 @@ impl MaskedBatch {
         let on = |list: &[i64]| Tensor::from_slice(list).to_device(device);
         let [rows, firsts, places, masked] =
             [&rows, &firsts, &places, &masked].map(|list| on(list));
-        Self { packed, rows, firsts, places, masked }
+        Self { packed, rows, firsts, places, masked, whole: None }
+    }
+
+    /// The same of a [part](Packed::part) of a batch that `processes` share equally, with the
+    /// counts of all its sequences: losses are then such that their mean over the processes is the
+    /// loss of the whole batch, and tokens are drawn as in it. Panics if there are not as many
+    /// sequences.
+    #[must_use]
+    pub fn shared(self, counts: &[SlotCounts], processes: usize) -> Self {
+        let own = self.packed.part_of();
+        assert_eq!(counts.len(), own.len() * processes, "counts of all processes' sequences");
+        let slots = |part: &[SlotCounts]| part.iter().map(|c| c.slots).sum::<usize>();
+        let share = |own: usize, all: usize| (own * processes) as f64 / all as f64;
+        let places = counts.iter().map(|c| c.places).sum();
+        let around = [slots(&counts[..own.start]), slots(&counts[own.end..])];
+        let whole = Whole {
+            around: around.map(|n| n as i64),
+            slots: share(self.rows.numel(), slots(counts)),
+            places: share(self.places.numel(), places),
+            tokens: share(self.packed.tokens(), self.packed.tokens_of_whole()),
+        };
+        Self { whole: Some(whole), ..self }
+    }
+
+    /// Where this is in a batch that several processes share.
+    pub(super) fn whole(&self) -> Option<Whole> {
+        self.whole
     }
 
     /// The sequences as they are.

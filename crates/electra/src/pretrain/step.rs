@@ -3,7 +3,7 @@
 use torch::{Kind, Mode, Params, Tensor, loss, no_grad};
 use train::{Loss, Objective, Progress};
 
-use super::batch::Replaced;
+use super::batch::{Replaced, Whole};
 use super::pretrainer::{Generator, MainHead};
 use super::{MaskedBatch, Pretrainer, Task};
 use crate::Packed;
@@ -38,22 +38,25 @@ impl Pretrainer {
     /// then nothing in evaluation is random.
     pub fn step_with(&self, batch: &MaskedBatch, mode: Mode, uniform: Option<&Tensor>) -> Step {
         let truth = batch.truth();
+        let weights = Weights(batch.whole());
         if self.config.task == Task::Mlm {
             let MainHead::Vocabulary(head) = &self.head else { unreachable!("made for it") };
             let x = self.main.forward(&batch.masked(self.config.mask), mode);
             let Predicted { loss, nll, best, .. } = self.at_slots(head, &x, batch, &truth);
-            let loss = Loss::new().term("mlm", 1.0, loss);
-            let loss = loss.note("mlm_accuracy", share(&best.eq_tensor(&truth)));
+            let loss = Loss::new().term("mlm", 1.0, weights.slots(loss));
+            let right = weights.slots(share(&best.eq_tensor(&truth)));
+            let loss = loss.note("mlm_accuracy", right);
             return Step::of(loss, nll, best);
         }
         let filled = self.fill_in(batch, &truth, mode, uniform);
         let sampled = filled.sampled.expect("tokens were sampled");
         let Replaced { packed: corrupted, tokens: sampled, labels } = batch.replaced(&sampled);
-        let right = share(&filled.best.eq_tensor(&truth));
+        let right = weights.slots(share(&filled.best.eq_tensor(&truth)));
         let mut loss = Loss::new();
+        let generator = weights.slots(filled.loss);
         loss = match self.generator.is_some() && self.config.generator.train {
-            true => loss.term("generator", self.config.generator.weight, filled.loss),
-            false => loss.note("generator", filled.loss),
+            true => loss.term("generator", self.config.generator.weight, generator),
+            false => loss.note("generator", generator),
         };
         loss = loss.note("generator_accuracy", right);
         let mut step = Step::of(Loss::new(), filled.nll, filled.best);
@@ -62,31 +65,31 @@ impl Pretrainer {
             MainHead::Replaced(head) => {
                 let logits = head.forward(&x);
                 let each = loss::binary_cross_entropy(&logits, &labels);
-                let seen = match self.config.task {
-                    Task::Electra15 => each.index_select(0, batch.places()),
-                    _ => each,
+                let mean = |seen: &Tensor| seen.sum(Kind::Float) / (seen.numel() as f64 + 1e-6);
+                let mean = match self.config.task {
+                    Task::Electra15 => weights.places(mean(&each.index_select(0, batch.places()))),
+                    _ => weights.tokens(mean(&each)),
                 };
-                let count = seen.numel() as f64;
-                let mean = seen.sum(Kind::Float) / (count + 1e-6);
                 let logits = logits.detach().to_kind(Kind::Float);
                 let said = logits.gt(0.0).to_kind(Kind::Float);
-                let right = share(&said.eq_tensor(&labels));
+                let right = weights.tokens(share(&said.eq_tensor(&labels)));
                 step.logits = Some(logits);
                 loss.term("discriminator", self.config.discriminator_weight, mean)
                     .note("discriminator_accuracy", right)
-                    .note("replaced", labels.mean(Kind::Float))
+                    .note("replaced", weights.tokens(labels.mean(Kind::Float)))
             }
             MainHead::Vocabulary(head) => {
                 let predicted = self.at_slots(head, &x, batch, &truth);
-                let right = share(&predicted.best.eq_tensor(&truth));
-                loss.term("mlm", 1.0, predicted.loss).note("mlm_accuracy", right)
+                let right = weights.slots(share(&predicted.best.eq_tensor(&truth)));
+                loss.term("mlm", 1.0, weights.slots(predicted.loss)).note("mlm_accuracy", right)
             }
             MainHead::Copying(head, gate) => {
                 let gate = gate.forward(&x).squeeze_dim(1).to_kind(Kind::Float).sigmoid();
                 let originals = batch.packed().ids();
                 let same = labels.ones_like() - &labels;
-                loss.term("mlm", 1.0, self.copying(head, &x, [&gate, &same, originals]))
-                    .note("copied", gate.mean(Kind::Float))
+                let nll = self.copying(head, &x, [&gate, &same, originals]);
+                loss.term("mlm", 1.0, weights.tokens(nll))
+                    .note("copied", weights.tokens(gate.mean(Kind::Float)))
             }
         };
         step.labels = Some(labels);
@@ -115,8 +118,9 @@ impl Pretrainer {
         uniform: Option<&Tensor>,
     ) -> Predicted {
         let config = &self.config.generator;
+        let around = batch.whole().map_or([0, 0], |whole| whole.around);
         let Some(Generator { encoder, head }) = &self.generator else {
-            return self.uniformly(truth);
+            return self.uniformly(truth, around);
         };
         let encoder = encoder.as_ref().unwrap_or(&self.main);
         let sampler = Sampler {
@@ -124,6 +128,7 @@ impl Pretrainer {
             temperature: config.temperature,
             disallow_correct: config.disallow_correct,
             uniform,
+            around,
         };
         let run = || {
             let x = encoder.forward(&batch.masked(self.config.mask), mode);
@@ -134,14 +139,20 @@ impl Pretrainer {
     }
 
     /// Any token as likely as any other.
-    fn uniformly(&self, truth: &Tensor) -> Predicted {
+    fn uniformly(&self, truth: &Tensor, [before, behind]: [i64; 2]) -> Predicted {
         let vocabulary = self.config.encoder.vocabulary;
         let nll = Tensor::full_like(&truth.to_kind(Kind::Float), (vocabulary as f64).ln());
+        // Those of other processes' slots are drawn too.
+        let drawn = |high| {
+            let all = before + truth.numel() as i64 + behind;
+            let all = Tensor::randint(high, [all], (Kind::Int64, truth.device()));
+            all.narrow(0, before, truth.numel() as i64)
+        };
         let sampled = if self.config.generator.disallow_correct && vocabulary > 1 {
-            let others = truth.randint_like(vocabulary - 1);
+            let others = drawn(vocabulary - 1);
             &others + others.ge_tensor(truth).to_kind(Kind::Int64)
         } else {
-            truth.randint_like(vocabulary)
+            drawn(vocabulary)
         };
         Predicted {
             loss: nll.mean(Kind::Float),
@@ -181,6 +192,31 @@ impl Pretrainer {
 impl Step {
     fn of(loss: Loss, nll: Tensor, best: Tensor) -> Self {
         Self { loss, nll, best, sampled: None, corrupted: None, labels: None, logits: None }
+    }
+}
+
+/// What means over a part of a shared batch count for.
+#[derive(Clone, Copy)]
+struct Weights(Option<Whole>);
+
+impl Weights {
+    fn slots(self, mean: Tensor) -> Tensor {
+        self.weighed(mean, |whole| whole.slots)
+    }
+
+    fn places(self, mean: Tensor) -> Tensor {
+        self.weighed(mean, |whole| whole.places)
+    }
+
+    fn tokens(self, mean: Tensor) -> Tensor {
+        self.weighed(mean, |whole| whole.tokens)
+    }
+
+    fn weighed(self, mean: Tensor, weight: impl Fn(Whole) -> f64) -> Tensor {
+        match self.0 {
+            None => mean,
+            Some(whole) => mean * weight(whole),
+        }
     }
 }
 

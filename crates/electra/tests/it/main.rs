@@ -5,6 +5,7 @@ mod golden;
 mod hub;
 mod minilm;
 mod packing;
+mod parts;
 mod perturbed;
 mod pretraining;
 mod rates;

@@ -9,7 +9,9 @@ use serde::{Deserialize, Serialize};
 use torch::{Kind, Tensor, loss::kl_divergence};
 use train::{Loss, Progress, Schedule};
 
-use crate::parts::{Judged, Tsa, WeakPass, check_passes, entropy, mask_by_class, sharpen};
+use crate::parts::{
+    Aligner, Alignment, Judged, Tsa, WeakPass, check_passes, entropy, mask_by_class, sharpen,
+};
 use crate::{Batch, Config, Method, Needs, Nets, TaskInfo, ViewKind, Views, check};
 
 /// The settings of UDA. The defaults are the authors' last recipe (February 2020);
@@ -20,6 +22,7 @@ use crate::{Batch, Config, Method, Needs, Nets, TaskInfo, ViewKind, Views, check
 /// | `weight` | 1 | λ of the consistency term | a schedule |
 /// | `temperature` | 0.4 | τ of the target softmax(z/τ) | above 0 |
 /// | `threshold` | 0.8 | β: only samples whose largest probability exceeds it count; 0 for all | \[0, 1) |
+/// | `alignment` | none | distribution alignment of the predictions, before they are sharpened and compared with β, as in [`Alignment`]; not in the paper: for few labels, where one class takes over | |
 /// | `entropy` | 0 | weight of the entropy of the weak view's prediction | at least 0 |
 /// | `tsa` | `none` | training signal annealing: `none`, `linear`, `log`, `exp` | |
 /// | `weak_pass` | `joint` | how the weak view is predicted, a [`WeakPass`] | `joint` where `entropy` is above 0 |
@@ -34,6 +37,9 @@ pub struct UdaConfig {
     pub temperature: f64,
     /// β of the mask.
     pub threshold: f64,
+    /// Distribution alignment of the predictions on the weak view.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub alignment: Option<Alignment>,
     /// Weight of the entropy term.
     pub entropy: f64,
     /// Training signal annealing.
@@ -52,6 +58,7 @@ impl Default for UdaConfig {
             weight: Schedule::constant(1.0),
             temperature: 0.4,
             threshold: 0.8,
+            alignment: None,
             entropy: 0.0,
             tsa: Tsa::None,
             weak_pass: WeakPass::Joint,
@@ -78,20 +85,23 @@ impl Config for UdaConfig {
         if self.entropy > 0.0 && self.weak_pass != WeakPass::Joint {
             return Err("entropy: its gradient needs the weak view: weak_pass must be joint".into());
         }
-        check_passes(self.weak_pass, self.skip_masked)
+        check_passes(self.weak_pass, self.skip_masked)?;
+        let alignment = self.alignment.as_ref().map(Alignment::check).transpose();
+        alignment.map(|_| ()).map_err(|e| format!("alignment.{e}"))
     }
 
-    fn build(&self, _task: &TaskInfo) -> Box<dyn Method> {
-        Box::new(Uda::new(self.clone()))
+    fn build(&self, task: &TaskInfo) -> Box<dyn Method> {
+        Box::new(Uda::new(self.clone(), task))
     }
 
     fn needs(&self) -> Needs {
         self.weak_pass.needs()
     }
 
-    /// Not where each process would run another number of strong views.
+    /// Not where the alignment goes by the predictions of the batch, or each process would run
+    /// another number of strong views.
     fn shares_batches(&self) -> bool {
-        !self.skip_masked
+        !self.skip_masked && self.alignment.is_none()
     }
 }
 
@@ -99,12 +109,14 @@ impl Config for UdaConfig {
 #[derive(Debug)]
 pub struct Uda {
     config: UdaConfig,
+    aligner: Option<Aligner>,
 }
 
 impl Uda {
-    /// The method with these settings, which have to pass [`Config::check`].
-    pub fn new(config: UdaConfig) -> Self {
-        Self { config }
+    /// The method with these settings, which have to pass [`Config::check`], in a fresh state.
+    pub fn new(config: UdaConfig, task: &TaskInfo) -> Self {
+        let aligner = config.alignment.clone().map(|alignment| Aligner::new(alignment, task));
+        Self { config, aligner }
     }
 }
 
@@ -115,9 +127,13 @@ impl Method for Uda {
 
     fn loss(&mut self, nets: &Nets, batch: &Batch, at: Progress) -> Loss {
         let &UdaConfig { temperature, threshold, weak_pass, skip_masked, .. } = &self.config;
+        let aligner = &mut self.aligner;
         let mut probs = Tensor::new();
         let passes = weak_pass.run(nets, batch, skip_masked, |weak| {
             probs = weak.softmax(-1, Kind::Float);
+            if let Some(aligner) = aligner {
+                probs = aligner.align(&probs, &batch.y);
+            }
             let target = sharpen(&probs, temperature);
             let mask = probs.amax([-1].as_slice(), false).gt(threshold).to_kind(Kind::Float);
             Judged { target, mask }
@@ -139,6 +155,10 @@ impl Method for Uda {
         let loss = loss.note("confidence", confidence.mean(Kind::Float));
         loss.note("mask", mask.mean(Kind::Float)).note_each("mask", mask_by_class(&probs, mask))
     }
+
+    fn state(&self) -> Vec<(String, Tensor)> {
+        self.aligner.as_ref().map_or_else(Vec::new, Aligner::state)
+    }
 }
 
 #[cfg(test)]
@@ -147,8 +167,16 @@ mod tests {
 
     use super::*;
 
+    use crate::parts::AlignTo;
+
     /// The consistency term for logits (2, 0) of the weak view and (1, 0) of the strong one.
     fn unsup(temperature: f64, threshold: f64) -> f64 {
+        let config = UdaConfig { temperature, threshold, ..UdaConfig::default() };
+        unsup_of(&config, [&[[2.0, 0.0]], &[[1.0, 0.0]]])
+    }
+
+    /// The consistency term for such logits of weak and of strong views.
+    fn unsup_of(config: &UdaConfig, views: [&[[f32; 2]]; 2]) -> f64 {
         let student = Model::build(Device::Cpu, |scope| Linear::new(scope, 2, 2));
         no_grad(|| {
             for (name, values) in [("weight", &[1f32, 0.0, 0.0, 1.0][..]), ("bias", &[0.0, 0.0])] {
@@ -156,14 +184,15 @@ mod tests {
                 tensor.copy_(&Tensor::from_slice(values).view_as(&tensor));
             }
         });
-        let logits = |first: f32| Tensor::from_slice(&[first, 0.0]).view([1, 2]);
+        let logits = |all: &[[f32; 2]]| Tensor::from_slice(all.as_flattened()).view([-1, 2]);
         let batch = Batch {
-            u: vec![logits(2.0), logits(1.0)],
-            ..Batch::labeled(logits(0.0), Tensor::from_slice(&[0i64]))
+            u: views.map(logits).into(),
+            ..Batch::labeled(logits(&[[0.0; 2]]), Tensor::from_slice(&[0i64]))
         };
-        let config = UdaConfig { temperature, threshold, ..UdaConfig::default() };
         let nets = Nets { student, ema: None };
-        let loss = Uda::new(config).loss(&nets, &batch, Progress { step: 0, steps: 10 });
+        let task = TaskInfo { classes: 2, unlabeled: 2, device: Device::Cpu };
+        let mut method = Uda::new(config.clone(), &task);
+        let loss = method.loss(&nets, &batch, Progress { step: 0, steps: 10 });
         loss.values().terms.iter().find(|term| term.0 == "unsup").expect("the term").1
     }
 
@@ -176,5 +205,20 @@ mod tests {
         // Before sharpening the target's largest probability is 0.8808, after it 0.993.
         assert_eq!(unsup(0.4, 0.9), 0.0);
         assert!(unsup(0.4, 0.88) > 0.27);
+    }
+
+    /// Logits of 3 and 2 for the first class: aligned within the batch the second sample is of the
+    /// other class (probabilities 0.6461 and 0.4018), and thresholds see these.
+    #[test]
+    fn predictions_are_aligned_before_they_are_sharpened() {
+        let alignment = Alignment { to: AlignTo::Uniform, decay: 0.0, start: Vec::new() };
+        for (temperature, threshold, expected) in
+            [(1.0, 0.0, 0.031368576), (0.4, 0.62, 0.109567103)]
+        {
+            let alignment = Some(alignment.clone());
+            let config = UdaConfig { temperature, threshold, alignment, ..UdaConfig::default() };
+            let found = unsup_of(&config, [&[[3.0, 0.0], [2.0, 0.0]], &[[0.0; 2]; 2]]);
+            assert!((found - expected).abs() < 1e-6, "{found}, not {expected}");
+        }
     }
 }

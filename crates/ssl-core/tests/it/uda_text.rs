@@ -5,7 +5,7 @@
 use serde::Deserialize;
 use ssl_core::methods::{Uda, UdaConfig};
 use ssl_core::parts::{Tsa, WeakPass};
-use ssl_core::{Batch, Config, Method, Nets};
+use ssl_core::{Batch, Config, Method, Nets, TaskInfo};
 use torch::{Device, Kind, Model, Tensor, nn::Linear, no_grad};
 use train::{Progress, Schedule};
 
@@ -75,7 +75,12 @@ fn uda_on_texts() {
             };
             let nets = Nets { student: identity(case.labeled[0].len() as i64), ema: None };
             let at = Progress { step: case.step, steps: case.steps };
-            let loss = Uda::new(config).loss(&nets, &batch, at);
+            let task = TaskInfo {
+                classes: case.labeled[0].len() as i64,
+                unlabeled: case.original.len() as i64,
+                device: Device::Cpu,
+            };
+            let loss = Uda::new(config, &task).loss(&nets, &batch, at);
             loss.total().backward();
             let values = loss.values();
             let close = |what: &str, ours: f64, theirs: f64| {

@@ -9,7 +9,7 @@ use super::{Handle, expect, handle, made};
 
 unsafe extern "C" {
     fn tutor_rows(x: Handle, places: Handle, back: Handle, out: *mut Handle) -> *mut c_char;
-    fn tutor_dropout(x: Handle, rate: f64, out: *mut Handle) -> *mut c_char;
+    fn tutor_dropout(x: Handle, rate: f64, before: i64, out: *mut Handle) -> *mut c_char;
     fn tutor_sequences(
         x: Handle,
         weight: Handle,
@@ -27,10 +27,10 @@ pub(crate) fn rows(x: &Tensor, places: &Tensor, back: &Tensor) -> Tensor {
     })
 }
 
-/// `x` with a part `rate` of its numbers dropped.
-pub(crate) fn dropout(x: &Tensor, rate: f64) -> Tensor {
+/// `x` with a part `rate` of its numbers dropped, as where it lies behind so many others.
+pub(crate) fn dropout(x: &Tensor, rate: f64, before: i64) -> Tensor {
     // SAFETY: the tensor is live.
-    made("dropout", |out| unsafe { tutor_dropout(handle(x), rate, out) })
+    made("dropout", |out| unsafe { tutor_dropout(handle(x), rate, before, out) })
 }
 
 /// Each channel of `x` convolved with its column of `weight` along the sequences; none where there

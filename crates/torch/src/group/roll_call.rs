@@ -2,7 +2,7 @@
 //! whose heart stands still can be named when an operation fails.
 
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, OnceLock};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, mpsc};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
@@ -14,13 +14,19 @@ const BEAT: Duration = Duration::from_millis(200);
 /// A process without a beat for so long counts as gone, where an operation failed.
 const PATIENCE: Duration = Duration::from_secs(4);
 
+/// A store that does not answer for so long cannot be reached: nobody says goodbye where a network
+/// is cut, and libtorch waits for an answer for good.
+const ANSWER: Duration = Duration::from_secs(10);
+
 /// The key of what is known about a process that is gone.
 const VERDICT: &str = "verdict";
 
 /// The beats of a group, and what they tell.
 #[derive(Debug)]
 pub(super) struct RollCall {
-    store: Mutex<Store>,
+    store: Arc<Mutex<Store>>,
+    /// Whether the store has once not answered.
+    unreachable: AtomicBool,
     rank: usize,
     size: usize,
     patience: Duration,
@@ -79,21 +85,52 @@ impl RollCall {
         });
         let heart = Some(heart.map_err(|e| format!("no thread for the heart beat: {e}"))?);
         let patience = PATIENCE.min(timeout);
-        let store = Mutex::new(store);
-        Ok(Self { store, rank, size, patience, verdict, stop, heart })
+        let store = Arc::new(Mutex::new(store));
+        let unreachable = AtomicBool::new(false);
+        Ok(Self { store, unreachable, rank, size, patience, verdict, stop, heart })
     }
 
-    /// The connection of the thread that computes.
-    pub(super) fn store(&self) -> std::sync::MutexGuard<'_, Store> {
-        self.store.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
+    /// The connection of the thread that computes, while all is well.
+    pub(super) fn store(&self) -> MutexGuard<'_, Store> {
+        locked(&self.store)
+    }
+
+    /// What a question to the store gives, where something failed: another thread waits for the
+    /// answer.
+    fn ask<T: Send + 'static>(
+        &self,
+        question: impl FnOnce(&Store) -> Result<T, String> + Send + 'static,
+    ) -> Result<T, String> {
+        let silent = || "the store does not answer".to_owned();
+        if self.unreachable.load(Ordering::Relaxed) {
+            return Err(silent());
+        }
+        let (answer, answers) = mpsc::channel();
+        let store = self.store.clone();
+        std::thread::spawn(move || answer.send(question(&locked(&store))));
+        answers.recv_timeout(ANSWER).unwrap_or_else(|_| {
+            self.unreachable.store(true, Ordering::Relaxed);
+            Err(silent())
+        })
+    }
+
+    /// Adds to a number in the store and gives what it is now.
+    fn add(&self, key: String, amount: i64) -> Result<i64, String> {
+        self.ask(move |store| store.add(&key, amount))
+    }
+
+    /// What is known about a process that is gone.
+    fn known(&self) -> Result<Option<String>, String> {
+        self.ask(|store| store.get(VERDICT))
     }
 
     /// Says why a process is gone, unless something was said before.
     pub(super) fn accuse(&self, what: &str) {
-        let store = self.store();
-        if let Ok(1) = store.add("accusations", 1) {
-            let _ = store.set(VERDICT, what);
-        }
+        let what = what.to_owned();
+        let _ = self.ask(move |store| match store.add("accusations", 1)? {
+            1 => store.set(VERDICT, &what),
+            _ => Ok(()),
+        });
     }
 
     /// Which process is gone, in words, after an operation failed. Takes some seconds.
@@ -102,6 +139,9 @@ impl RollCall {
             Ok(verdict) => verdict,
             Err(_) => Some(match self.verdict.get() {
                 Some(verdict) => verdict.clone(),
+                None if self.unreachable.load(Ordering::Relaxed) => {
+                    "rank 0, which serves the store, cannot be reached".to_owned()
+                }
                 None => "rank 0, which serves the store, is gone".to_owned(),
             }),
         };
@@ -112,14 +152,12 @@ impl RollCall {
     /// Rank 0 takes the store with it: it waits until all others have read the verdict, those
     /// aside that it names.
     pub(super) fn until_heard(&self, verdict: Option<&str>) {
-        let store = self.store();
-        let _ = store.add(&heard(self.rank), 1);
+        let _ = self.add(heard(self.rank), 1);
         let began = Instant::now();
         while self.rank == 0 && began.elapsed() < self.patience {
             let living = |r: &usize| verdict.is_none_or(|v| !v.contains(&format!("rank {r} ")));
-            let open = (1..self.size)
-                .filter(living)
-                .any(|r| store.add(&heard(r), 0).is_ok_and(|n| n == 0));
+            let open =
+                (1..self.size).filter(living).any(|r| self.add(heard(r), 0).is_ok_and(|n| n == 0));
             if !open {
                 break;
             }
@@ -129,11 +167,11 @@ impl RollCall {
 
     fn find(&self, operation: &str) -> Result<Option<String>, String> {
         let others: Vec<usize> = (0..self.size).filter(|&r| r != self.rank).collect();
-        let beats = |r: usize| self.store().add(&beat(r), 0);
+        let beats = |r: usize| self.add(beat(r), 0);
         let first = others.iter().map(|&r| beats(r)).collect::<Result<Vec<_>, _>>()?;
         let began = Instant::now();
         loop {
-            if let Some(verdict) = self.store().get(VERDICT)? {
+            if let Some(verdict) = self.known()? {
                 return Ok(Some(verdict));
             }
             let mut silent = Vec::new();
@@ -162,7 +200,7 @@ impl RollCall {
     fn first_verdict(&self) -> Result<Option<String>, String> {
         let began = Instant::now();
         loop {
-            let verdict = self.store().get(VERDICT)?;
+            let verdict = self.known()?;
             if verdict.is_some() || began.elapsed() >= self.patience {
                 return Ok(verdict);
             }
@@ -182,10 +220,20 @@ impl RollCall {
 impl Drop for RollCall {
     fn drop(&mut self) {
         self.stop();
-        if let Some(heart) = self.heart.take() {
+        let Some(heart) = self.heart.take() else { return };
+        let began = Instant::now();
+        // One that waits for an answer that does not come is left to the end of the process.
+        while !heart.is_finished() && began.elapsed() < self.patience {
+            std::thread::sleep(Duration::from_millis(1));
+        }
+        if heart.is_finished() {
             let _ = heart.join();
         }
     }
+}
+
+fn locked(store: &Mutex<Store>) -> MutexGuard<'_, Store> {
+    store.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
 }
 
 fn beat(rank: usize) -> String {

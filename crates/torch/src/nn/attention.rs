@@ -2,7 +2,7 @@
 
 use tch::{Device, Kind, Tensor};
 
-use super::keyed_dropout;
+use super::keyed_dropout_behind;
 use crate::precision::without_autocast;
 use crate::{Mode, NoisyRows};
 
@@ -22,7 +22,18 @@ const FEW_QUERIES: i64 = 16;
 /// `mask` is added to the scores and must expand to `[batch, heads, tokens, tokens]`, with −∞ where
 /// nothing is to be seen; each token must see at least one. On a CPU attention over few tokens of
 /// bfloat16 is computed in float32; the result is of the kind of `q` all the same.
-pub fn attention([q, k, v]: [&Tensor; 3], mask: Option<&Tensor>, rate: f64, mode: Mode) -> Tensor {
+pub fn attention(qkv: [&Tensor; 3], mask: Option<&Tensor>, rate: f64, mode: Mode) -> Tensor {
+    attention_behind(0, qkv, mask, rate, mode)
+}
+
+/// The same for samples before which there are so many others, as in [`keyed_dropout_behind`].
+pub(super) fn attention_behind(
+    before: i64,
+    [q, k, v]: [&Tensor; 3],
+    mask: Option<&Tensor>,
+    rate: f64,
+    mode: Mode,
+) -> Tensor {
     let noise = rate > 0.0 && !matches!(mode.noise(), NoisyRows::None | NoisyRows::First(0));
     let learns = noise || q.requires_grad();
     let on_cpu = q.device() == Device::Cpu;
@@ -37,14 +48,15 @@ pub fn attention([q, k, v]: [&Tensor; 3], mask: Option<&Tensor>, rate: f64, mode
     let pairs = q.numel() as i64 / q.size()[3] * keys;
     if on_cpu && half && pairs < FEW_PAIRS {
         let [q, k, v] = [q, k, v].map(|x| x.to_kind(Kind::Float));
-        let whole = || in_steps([&q, &k, &v], mask, learns, rate, mode);
+        let whole = || in_steps(before, [&q, &k, &v], mask, learns, rate, mode);
         return without_autocast(Device::Cpu, whole).to_kind(Kind::BFloat16);
     }
-    in_steps([q, k, v], mask, learns, rate, mode)
+    in_steps(before, [q, k, v], mask, learns, rate, mode)
 }
 
 /// Attention by one operation after the other.
 fn in_steps(
+    before: i64,
     [q, k, v]: [&Tensor; 3],
     mask: Option<&Tensor>,
     learns: bool,
@@ -58,7 +70,7 @@ fn in_steps(
         Some(mask) => &scores + mask.to_kind(scores.kind()),
         None => scores,
     };
-    keyed_dropout(&scores.softmax(-1, None::<Kind>), rate, mode).matmul(v)
+    keyed_dropout_behind(before, &scores.softmax(-1, None::<Kind>), rate, mode).matmul(v)
 }
 
 #[cfg(test)]
@@ -112,7 +124,7 @@ mod tests {
             let y = autocast(Precision::Bfloat16, Device::Cpu, || match kind {
                 Kind::BFloat16 => attention([&q, &k, &v], None, 0.0, Mode::Train),
                 _ => without_autocast(Device::Cpu, || {
-                    in_steps([&q, &k, &v], None, true, 0.0, Mode::Train)
+                    in_steps(0, [&q, &k, &v], None, true, 0.0, Mode::Train)
                 }),
             });
             let loss = y.to_kind(Kind::Float).square().sum(Kind::Float);

@@ -6,13 +6,24 @@ use crate::{Mode, NoisyRows, ffi, group};
 
 /// Dropout with probability `rate`, on the samples (rows of `x`) that get noise in this mode.
 pub fn dropout(x: &Tensor, rate: f64, mode: Mode) -> Tensor {
-    on_noisy_rows(x, rate, mode, |x| x.dropout(rate, true))
+    on_noisy_rows(x, rate, mode, |x| match group::current() {
+        None => x.dropout(rate, true),
+        Some(_) => x * shared_noise(x, rate),
+    })
 }
 
 /// The same with other random numbers: which are dropped follows from one number that is drawn and
 /// from their places. On a CPU it takes a fraction of the time, and no mask is kept.
 pub fn keyed_dropout(x: &Tensor, rate: f64, mode: Mode) -> Tensor {
-    on_noisy_rows(x, rate, mode, |x| ffi::tokens::dropout(x, rate))
+    keyed_dropout_behind(0, x, rate, mode)
+}
+
+/// The same for rows of a larger tensor, of which so many come before them: what is dropped of them
+/// is what is dropped in the whole. Several processes that each have a part of a batch, and draw as
+/// often, drop what a single one does.
+pub fn keyed_dropout_behind(rows: i64, x: &Tensor, rate: f64, mode: Mode) -> Tensor {
+    let before = rows * x.size()[1..].iter().product::<i64>();
+    on_noisy_rows(x, rate, mode, |x| ffi::tokens::dropout(x, rate, before))
 }
 
 fn on_noisy_rows(
@@ -21,10 +32,6 @@ fn on_noisy_rows(
     mode: Mode,
     drop: impl FnOnce(&Tensor) -> Tensor,
 ) -> Tensor {
-    let drop = |x: &Tensor| match group::current() {
-        None => drop(x),
-        Some(_) => x * shared_noise(x, rate),
-    };
     match mode.noise() {
         _ if rate <= 0.0 => x.shallow_clone(),
         NoisyRows::None | NoisyRows::First(0) => x.shallow_clone(),
@@ -104,6 +111,23 @@ mod tests {
         }
         for found in pairs {
             assert!((found - both).abs() < 5.0 * deviation, "{found}, not {both}");
+        }
+    }
+
+    #[test]
+    fn parts_drop_what_the_whole_does() {
+        let _alone = rng::exclusive();
+        let x = Tensor::ones([7, 3, 5], (Kind::Float, Device::Cpu)).set_requires_grad(true);
+        let dropped = |before: i64, x: &Tensor| {
+            rng::seed(9);
+            keyed_dropout_behind(before, x, 0.4, Mode::Train)
+        };
+        let whole = dropped(0, &x);
+        for (first, rows) in [(0, 4), (4, 3), (7, 0)] {
+            let part = dropped(first, &x.narrow(0, first, rows));
+            assert_eq!(part, whole.narrow(0, first, rows));
+            let slope = grad(&part.sum(Kind::Float), &[&x]).swap_remove(0);
+            assert_eq!(slope.narrow(0, first, rows), part);
         }
     }
 

@@ -8,7 +8,7 @@ use std::ops::Range;
 
 use tch::{Device, Kind, Tensor};
 
-use super::attention;
+use super::attention::attention_behind;
 use crate::rows::Rows;
 use crate::{Mode, NoisyRows};
 
@@ -25,6 +25,8 @@ const GPU_BUCKET: u64 = 1 << 22;
 struct Bucket {
     /// Their numbers, rising.
     sequences: Vec<usize>,
+    /// How many sequences of other parts of the batch come before them in this bucket.
+    before: i64,
     /// Rows of each for queries, and for keys and values.
     rooms: [i64; 2],
     /// Float32, −∞ where nothing is to be seen; none where all may be seen.
@@ -67,69 +69,82 @@ enum Keys {
 impl PackedAttention {
     /// Each token sees its whole sequence. Panics if there is no sequence.
     pub fn within(lengths: &[usize], device: Device) -> Self {
-        Self::within_rows(lengths, lengths.iter().sum(), device)
+        Self::within_rows_of(lengths, 0..lengths.len(), lengths.iter().sum(), device)
     }
 
-    /// The same in matrices of `rows` rows: those behind the sequences are filler, which nobody
-    /// sees and which sees nothing (zeros). Panics if the sequences have more tokens.
-    pub fn within_rows(lengths: &[usize], rows: usize, device: Device) -> Self {
-        Self::new(lengths, None, rows, false, device)
+    /// The same for some sequences of a batch, `own` of those of `lengths`, which lie in the
+    /// buckets of the whole batch and get its dropout; in matrices of `rows` rows: those behind
+    /// the sequences are filler, which nobody sees and which sees nothing (zeros). Panics if
+    /// `own` is empty or has more tokens.
+    pub fn within_rows_of(
+        lengths: &[usize],
+        own: Range<usize>,
+        rows: usize,
+        device: Device,
+    ) -> Self {
+        Self::new([lengths, lengths], own, Keys::Queries, rows, false, device)
     }
 
     /// Each token sees its sequence up to itself. Panics if there is no sequence.
     pub fn causal(lengths: &[usize], device: Device) -> Self {
-        Self::new(lengths, None, lengths.iter().sum(), true, device)
+        let (all, rows) = (0..lengths.len(), lengths.iter().sum());
+        Self::new([lengths, lengths], all, Keys::Queries, rows, true, device)
     }
 
     /// Each token of sequence i sees the whole of sequence i of `keys`. Panics if there is no
     /// sequence, or they are not as many.
     pub fn across(queries: &[usize], keys: &[usize], device: Device) -> Self {
-        Self::new(queries, Some(keys), queries.iter().sum(), false, device)
+        let (all, rows) = (0..queries.len(), queries.iter().sum());
+        Self::new([queries, keys], all, Keys::Own(None), rows, false, device)
     }
 
-    /// `count` is that of the queries' rows, filler included.
+    /// `rows` are the queries', filler included; `kind` says whether keys are of other tokens.
     fn new(
-        queries: &[usize],
-        others: Option<&[usize]>,
+        [queries, keys]: [&[usize]; 2],
+        own: Range<usize>,
+        kind: Keys,
         count: usize,
         causal: bool,
         device: Device,
     ) -> Self {
-        let keys = others.unwrap_or(queries);
-        assert!(!queries.is_empty() && queries.len() == keys.len(), "{queries:?} and {keys:?}");
-        let mut order: Vec<usize> = (0..queries.len()).collect();
+        let number = queries.len();
+        assert!(!own.is_empty() && number == keys.len(), "{own:?} of {queries:?} and {keys:?}");
+        let mut order: Vec<usize> = (0..number).collect();
         order.sort_by_key(|&i| std::cmp::Reverse((queries[i], keys[i])));
         let sorted: Vec<[usize; 2]> = order.iter().map(|&i| [queries[i], keys[i]]).collect();
         let mut places = [Vec::new(), Vec::new()];
-        let starts = [queries, keys].map(starts);
+        let lengths = [queries, keys].map(|all| &all[own.clone()]);
+        let starts = lengths.map(starts);
         let mut buckets = Vec::new();
         let bucket = if device == Device::Cpu { BUCKET } else { GPU_BUCKET };
         for range in cut(&sorted, bucket) {
             let rooms = longest(&sorted[range.clone()]);
-            let mut sequences = order[range].to_vec();
+            let before = order[range.clone()].iter().filter(|&&i| i < own.start).count() as i64;
+            let here = order[range].iter().filter(|i| own.contains(i));
+            let mut sequences: Vec<usize> = here.map(|i| i - own.start).collect();
             sequences.sort_unstable();
             for &i in &sequences {
-                for (k, lengths) in [queries, keys].into_iter().enumerate() {
+                for (k, lengths) in lengths.into_iter().enumerate() {
                     let token = |at| (at < lengths[i]).then(|| starts[k][i] + at);
                     places[k].extend((0..rooms[k]).map(token));
                 }
             }
-            let mask = mask(sequences.iter().map(|&i| keys[i]), rooms, causal, device);
-            buckets.push(Bucket { sequences, rooms: rooms.map(|n| n as i64), mask });
+            let mask = mask(sequences.iter().map(|&i| lengths[1][i]), rooms, causal, device);
+            buckets.push(Bucket { sequences, before, rooms: rooms.map(|n| n as i64), mask });
         }
         let rows = |places: &[Option<usize>], count: usize| {
             let same = places.iter().enumerate().all(|(i, &place)| place == Some(i));
             (!same || places.len() != count).then(|| Rows::new(places, count, device))
         };
-        let keys = match others {
-            None => Keys::Queries,
-            Some(lengths) => Keys::Own(rows(&places[1], lengths.iter().sum())),
+        let keys = match kind {
+            Keys::Queries => kind,
+            Keys::Own(_) => Keys::Own(rows(&places[1], lengths[1].iter().sum())),
         };
         Self { buckets, queries: rows(&places[0], count), keys }
     }
 
-    /// Queries `[tokens, hidden]` (or as many rows as [`within_rows`](Self::within_rows) was told),
-    /// keys and values `[other tokens, hidden]` to `[tokens, hidden]`,
+    /// Queries `[tokens, hidden]` (or as many rows as [`within_rows_of`](Self::within_rows_of) was
+    /// told), keys and values `[other tokens, hidden]` to `[tokens, hidden]`,
     /// by `heads` heads with dropout at `rate`. Where `mode` speaks of rows, these are sequences.
     pub fn forward(&self, [q, k, v]: [&Tensor; 3], heads: i64, rate: f64, mode: Mode) -> Tensor {
         let hidden = q.size()[1];
@@ -154,7 +169,8 @@ impl PackedAttention {
             for (start, room) in starts.iter_mut().zip(bucket.rooms) {
                 *start += count * room;
             }
-            let mixed = attention([&q, &k, &v], bucket.mask.as_ref(), rate, bucket.mode(mode));
+            let (mask, mode) = (bucket.mask.as_ref(), bucket.mode(mode));
+            let mixed = attention_behind(bucket.before, [&q, &k, &v], mask, rate, mode);
             mixed.transpose(1, 2).reshape([count * bucket.rooms[0], hidden])
         });
         let parts: Vec<Tensor> = parts.collect();
@@ -295,13 +311,38 @@ mod tests {
         for lengths in [[5, 7], [6, 6]] {
             let x = Tensor::arange(32 * 8, (Kind::Float, Device::Cpu)).view([32, 8]).sin();
             let _ = x.narrow(0, 12, 20).fill_(f64::NAN);
-            let filled = PackedAttention::within_rows(&lengths, 32, Device::Cpu);
+            let filled = PackedAttention::within_rows_of(&lengths, 0..2, 32, Device::Cpu);
             let found = filled.forward([&x, &x, &x], 2, 0.0, Mode::Eval);
             let own = x.narrow(0, 0, 12);
             let alone = PackedAttention::within(&lengths, Device::Cpu);
             let expected = alone.forward([&own, &own, &own], 2, 0.0, Mode::Eval);
             assert_eq!(found.narrow(0, 0, 12), expected, "{lengths:?}");
             assert_eq!(found.narrow(0, 12, 20), Tensor::zeros_like(&x).narrow(0, 12, 20));
+        }
+    }
+
+    /// Parts of a batch that different processes have, one of them without a sequence in a bucket.
+    #[test]
+    fn parts_are_those_of_the_whole_batch_with_its_dropout() {
+        let _alone = crate::rng::exclusive();
+        let lengths: Vec<usize> = [vec![3; 4], vec![90, 85, 2, 7], vec![80; 4]].concat();
+        let total: usize = lengths.iter().sum();
+        let x = Tensor::arange(8 * total as i64, (Kind::Float, Device::Cpu)).view([-1, 8]).sin();
+        let mixed = |attention: &PackedAttention, x: &Tensor| {
+            crate::rng::seed(5);
+            let made = attention.forward([x, x, x], 2, 0.3, Mode::Train);
+            // Further numbers are the same for all too.
+            (made, Tensor::rand([1], (Kind::Float, Device::Cpu)))
+        };
+        let (whole, next) = mixed(&PackedAttention::within(&lengths, Device::Cpu), &x);
+        for own in [0..4, 4..8, 8..12] {
+            let count = |part: &[usize]| part.iter().sum::<usize>() as i64;
+            let (first, rows) = (count(&lengths[..own.start]), count(&lengths[own.clone()]));
+            let part = PackedAttention::within_rows_of(&lengths, own, rows as usize, Device::Cpu);
+            assert!(part.buckets.len() > 1, "{part:?}");
+            let (part, then) = mixed(&part, &x.narrow(0, first, rows));
+            assert!(part.allclose(&whole.narrow(0, first, rows), 1e-5, 1e-6, false));
+            assert_eq!(then, next);
         }
     }
 

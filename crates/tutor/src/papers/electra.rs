@@ -16,12 +16,13 @@ use toml::Table;
 use crate::recipe::head::Head;
 use crate::recipe::{edit, row};
 use crate::run::experiment::{Experiment, Findings, Paper};
+use crate::run::processes;
 use crate::run::seeds::Run;
 use crate::text::pretraining;
 use crate::text::texts::Texts;
 use crate::text::tokens::{Making, Tokens};
 use measure::{ByTask, Labeled, Measure};
-use recipe::Recipe;
+use recipe::{Recipe, Start};
 
 pub(super) const PAPER: Paper = Paper { kind: "electra", read };
 
@@ -63,6 +64,21 @@ impl Experiment for Electra {
 
     fn to_toml(&self) -> Result<String> {
         self.head.to_toml(&self.recipe)
+    }
+
+    fn shares(&self, processes: usize) -> Result<()> {
+        for (name, row) in self.recipe.trainings()? {
+            let row_named = || format!("row {name}");
+            if row.start != Start::Random {
+                processes::check_batch("train", &row.train, processes).with_context(row_named)?;
+            }
+            for measure in Measure::all(&row) {
+                let train = row.finetune.train(measure.labels);
+                processes::check_batch("finetune.train", &train, processes)
+                    .with_context(row_named)?;
+            }
+        }
+        Ok(())
     }
 
     fn open(&mut self, dir: Option<&Path>) -> Result<()> {

@@ -87,6 +87,13 @@ pub(crate) fn from_first<T: Serialize + DeserializeOwned>(
     Ok(serde_json::from_slice(&group.from_first(&[])?)?)
 }
 
+/// Numbers of all processes, of which each has as many, in the order of ranks.
+pub(crate) fn gather(own: Vec<i64>) -> Result<Vec<i64>> {
+    let Some(group) = group() else { return Ok(own) };
+    let all = group.all_gather(&Tensor::from_slice(&own))?;
+    Ok(Vec::try_from(Tensor::cat(&all, 0))?)
+}
+
 /// Gives all processes the file that rank 0 has at its `path`, if it has one, at theirs.
 pub(crate) fn share_file(path: &Path) -> Result<()> {
     let Some(group) = group() else { return Ok(()) };

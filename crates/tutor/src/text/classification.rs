@@ -13,7 +13,8 @@ use torch::{Device, Params, Tensor};
 use train::{Progress, Throughput, TrainConfig};
 
 use super::classifier::{LabeledBatch, TextClassifier};
-use super::tokens::on_device;
+use super::tokens::share_on_device;
+use crate::run::processes;
 use crate::run::stage::{Batches, Task};
 
 /// One training of a classifier on labelled texts.
@@ -59,13 +60,14 @@ impl Task for Classification<'_> {
 
     fn batches(&self, from: u64) -> Batches<'_, TextClassifier> {
         let stream = Stream::shuffled(self.labeled.clone(), Pack, self.config.batch, self.seed);
-        let steps = Loader::start(vec![stream], from, Some(self.config.steps), self.workers);
+        let (end, share) = (Some(self.config.steps), processes::share());
+        let steps = Loader::start_share(vec![stream], from, end, self.workers, share);
         Box::new(steps.map(|step| {
             let step = step?;
             let batch = &step.batches[0];
             let labels: Vec<i64> = batch.labels.iter().map(|&label| i64::from(label)).collect();
             Ok(LabeledBatch {
-                packed: on_device(&batch.data, self.device),
+                packed: share_on_device(&batch.data, self.device)?,
                 labels: Tensor::from_slice(&labels).to_device(self.device),
             })
         }))

@@ -7,7 +7,7 @@ use anyhow::{Result, ensure};
 use data_pipeline::dataset::Samples;
 use data_pipeline::loader::{Loader, Stream};
 use data_pipeline::text::{MaskPlan, Masking, Pack, Packed};
-use electra::pretrain::{MaskedBatch, PretrainConfig, Pretrainer, Slot, Totals, Tower};
+use electra::pretrain::{MaskedBatch, PretrainConfig, Pretrainer, Slot, SlotCounts, Totals, Tower};
 use electra::{flops, hub};
 use metrics::Metric;
 use report::Curve;
@@ -18,16 +18,16 @@ use torch::{Device, Mode, Params};
 use train::{Cadence, Callback, Progress, Throughput, TrainConfig};
 
 use super::published;
-use super::tokens::{MASK, Tokens, on_device};
+use super::tokens::{MASK, Tokens, on_device, share_on_device};
 use crate::recipe::faults::Faults;
 use crate::recipe::select::Select;
 use crate::run::cost::StageCost;
 use crate::run::curve;
 use crate::run::files;
-use crate::run::interrupt;
 use crate::run::pace::{self, Span};
 use crate::run::seeds::{self, SeedRun, Seeded};
 use crate::run::stage::{Batches, Stage, Task, Trained};
+use crate::run::{interrupt, processes};
 
 /// What a pre-training found.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -123,7 +123,8 @@ pub(crate) fn run(
     let (net, cost) = setting.train(dir, tokens, seeded, run.stage_beside(&title, beside))?;
     let found = files::once(&dir.join(FILE), || {
         let read = |metric| curve::read(dir, name, run.seed, metric);
-        let held_out = held_out(&net, setting, tokens, run.device, (AT_THE_END, interrupt::check))?;
+        let how = (AT_THE_END, interrupt::check as fn() -> Result<()>);
+        let held_out = processes::each(|| held_out(&net, setting, tokens, run.device, how))?;
         let params = net.tensors();
         let encoder = params.iter().filter(|p| p.name.starts_with("electra."));
         let kept = encoder.map(|p| p.tensor.numel() as u64).sum();
@@ -175,9 +176,10 @@ pub(crate) fn within(
     let measured = |steps, dir: &Path| {
         let train = TrainConfig { steps, ..setting.train.clone() };
         let setting = Setting { train: &train, ..*setting };
-        pace::measure(dir, |stopwatch| {
+        let own = pace::measure(dir, |stopwatch| {
             setting.train(dir, tokens, run.seeded(), stopwatch).map(drop)
-        })
+        })?;
+        processes::from_first(|| Ok(own))
     };
     let rough = measured(pace::PACE_STEPS, pace)?;
     // The first steps make code for new shapes (docs/results/electra.md), and are slower than
@@ -285,8 +287,14 @@ fn mean_length(tokens: &Tokens) -> Result<usize> {
     Ok((set.tokens() as f64 / set.len() as f64).round() as usize)
 }
 
-/// What is masked, as the networks take it.
-fn masked(packed: &Packed, plan: &MaskPlan, mask: u32, device: Device) -> MaskedBatch {
+/// What is masked, as the networks take it, which have the batch `on` their device; and the counts
+/// of its sequences.
+fn masked(
+    packed: &Packed,
+    plan: &MaskPlan,
+    mask: u32,
+    on: electra::Packed,
+) -> (MaskedBatch, Vec<SlotCounts>) {
     let mut slots: Vec<Vec<Slot>> = Vec::with_capacity(plan.counts.len());
     let mut next = plan.positions.iter().map(|&at| at as usize);
     for &count in &plan.counts {
@@ -297,15 +305,41 @@ fn masked(packed: &Packed, plan: &MaskPlan, mask: u32, device: Device) -> Masked
         });
         slots.push(of_row.collect());
     }
-    MaskedBatch::new(on_device(packed, device), &slots)
+    let counts = slots.iter().map(|slots| SlotCounts::of(slots)).collect();
+    (MaskedBatch::new(on, &slots), counts)
 }
 
-/// A batch of sequences with what is masked in it.
-fn batch(setting: &Setting<'_>, tokens: &Tokens, packed: &Packed, device: Device) -> MaskedBatch {
+/// A batch of sequences, on the device too, with what is masked in it.
+fn batch(
+    setting: &Setting<'_>,
+    tokens: &Tokens,
+    packed: &Packed,
+    on: electra::Packed,
+) -> (MaskedBatch, Vec<SlotCounts>) {
     let specials = tokens.tokenizer.specials();
     let size = tokens.tokenizer.size();
     let plan = setting.masking.plan(packed, specials, size, setting.longest);
-    masked(packed, &plan, specials.mask, device)
+    masked(packed, &plan, specials.mask, on)
+}
+
+/// The same of this process's part of a batch that several processes share: all of them call it
+/// together.
+fn share_of_batch(
+    setting: &Setting<'_>,
+    tokens: &Tokens,
+    packed: &Packed,
+    device: Device,
+) -> Result<MaskedBatch> {
+    let (batch, own) = batch(setting, tokens, packed, share_on_device(packed, device)?);
+    let size = processes::share().size;
+    if size == 1 {
+        return Ok(batch);
+    }
+    let own = own.iter().flat_map(|count| [count.slots as i64, count.places as i64]).collect();
+    let all = processes::gather(own)?;
+    let counts = all.chunks_exact(2);
+    let counts = counts.map(|n| SlotCounts { slots: n[0] as usize, places: n[1] as usize });
+    Ok(batch.shared(&counts.collect::<Vec<_>>(), size))
 }
 
 /// Sequences of a batch of an evaluation.
@@ -329,7 +363,7 @@ fn held_out(
         let mut packed = Packed::of(&sequences);
         let key = |i| augment::rng::Key { seed: 0, epoch: 0, index: i as u64, view: 0 };
         packed.keys = (start..end).map(key).collect();
-        let batch = batch(setting, tokens, &packed, device);
+        let (batch, _) = batch(setting, tokens, &packed, on_device(&packed, device));
         totals.add(&batch, &torch::no_grad(|| net.step(&batch, Mode::Eval)));
     }
     Ok(totals)
@@ -375,10 +409,11 @@ impl Task for PretrainTask<'_> {
         let seed = seeds::key(self.seeded.seed, "stream/pretrain");
         let Setting { train, workers, .. } = *self.setting;
         let stream = Stream::shuffled(self.tokens.running.clone(), Pack, train.batch, seed);
-        let steps = Loader::start(vec![stream], from, Some(train.steps), workers);
+        let (end, share) = (Some(train.steps), processes::share());
+        let steps = Loader::start_share(vec![stream], from, end, workers, share);
         Box::new(steps.map(|step| {
-            let step = step?;
-            Ok(batch(self.setting, self.tokens, &step.batches[0].data, self.seeded.device))
+            let packed = &step?.batches[0].data;
+            share_of_batch(self.setting, self.tokens, packed, self.seeded.device)
         }))
     }
 

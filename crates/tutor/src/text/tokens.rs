@@ -1,5 +1,6 @@
 //! A vocabulary and files of tokens, made once for a run; batches of tokens on the device.
 
+use std::ops::Range;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -12,7 +13,7 @@ use torch::Device;
 
 use super::texts::Document;
 use crate::recipe::faults::Faults;
-use crate::run::{files, pace};
+use crate::run::{files, pace, processes};
 
 /// Running text in tokens.
 pub(crate) struct Tokens {
@@ -227,10 +228,28 @@ fn in_lines(documents: &[Document]) -> Vec<u8> {
 
 /// A packed batch on the device.
 pub(crate) fn on_device(packed: &Packed, device: Device) -> electra::Packed {
+    let lengths = lengths(packed);
+    of_batch(packed, (&lengths, 0..lengths.len()), device)
+}
+
+/// The same of this process's part of a batch that several processes share equally: all of them
+/// call it together.
+pub(crate) fn share_on_device(packed: &Packed, device: Device) -> Result<electra::Packed> {
+    let own = lengths(packed);
+    let all = processes::gather(own.iter().map(|&n| n as i64).collect())?;
+    let all: Vec<usize> = all.into_iter().map(|n| n as usize).collect();
+    let first = processes::share().rank * own.len();
+    Ok(of_batch(packed, (&all, first..first + own.len()), device))
+}
+
+fn lengths(packed: &Packed) -> Vec<usize> {
+    packed.lengths.iter().map(|&n| n as usize).collect()
+}
+
+fn of_batch(packed: &Packed, whole: (&[usize], Range<usize>), device: Device) -> electra::Packed {
     let wide = |ids: &[u32]| ids.iter().map(|&id| i64::from(id)).collect::<Vec<_>>();
     let segments: Vec<i64> = packed.segments.iter().map(|&s| i64::from(s)).collect();
-    let lengths: Vec<usize> = packed.lengths.iter().map(|&n| n as usize).collect();
-    electra::Packed::from_parts(&wide(&packed.ids), &segments, &lengths, device)
+    electra::Packed::part(&wide(&packed.ids), &segments, whole, device)
 }
 
 /// Tokens of a batch for evaluation on a CPU, about: what layers pass on then stays in its caches.

@@ -7,6 +7,7 @@ mod electra;
 mod finetune;
 mod fit;
 mod folders;
+mod machines;
 mod meena;
 mod methods;
 #[path = "../../../web-server/browser/needed.rs"]

@@ -253,15 +253,15 @@ fn ways_to_choose_replies_are_measured_side_by_side() {
     };
     let measures = |seed| row(seed)["replied"]["measures"].as_array().expect("measures").len();
     assert_eq!((measures(1), measures(2)), (4, 2));
-    let halved = row(1)["halved"].clone();
+    let found = row(1)["bfloat16"].clone();
     let sum = |key: &str| -> f64 {
         let all = row(1)["test"]["conversations"].as_array().expect("conversations").clone();
         all.iter().map(|one| one[key].as_f64().expect("a number")).sum()
     };
-    let (whole, half) = ((sum("nll") / sum("tokens")).exp(), halved["test"].as_f64());
-    let off = (half.expect("a perplexity") / whole - 1.0).abs();
-    assert!(0.0 < off && off < 0.02, "{halved} beside {whole}");
-    assert!(page.contains("## Weights in bfloat16") && row(2)["halved"].is_null());
+    let (float32, half) = ((sum("nll") / sum("tokens")).exp(), found["test"].as_f64());
+    let off = (half.expect("a perplexity") / float32 - 1.0).abs();
+    assert!(0.0 < off && off < 0.02, "{found} beside {float32}");
+    assert!(page.contains("## Weights in bfloat16") && row(2)["bfloat16"].is_null());
     let set = ["--set", "replies.variants=[{ name = 'none', candidates = 0 }]"];
     let said = refused(dir.path(), &[&arguments[..3], &set].concat());
     assert!(said.contains("none: candidates"), "{said}");

@@ -1,6 +1,6 @@
 //! What a folder was begun with, so that a later call goes on with nothing else.
 
-use crate::dialog::read::DialogSource;
+use crate::dialog::read::{DialogSource, NamedFile};
 use crate::dialog::tokenizer::DialogTokenizer;
 use crate::digest::{Digest, of_file};
 use crate::error::DataError;
@@ -76,7 +76,7 @@ impl Known {
 /// the options. `progress` is told how many files are known.
 pub(super) fn begin(
     folder: &Path,
-    files: &[(&DialogSource, PathBuf)],
+    files: &[NamedFile<'_>],
     tokenizer: Option<&DialogTokenizer>,
     options: Value,
     progress: &mut dyn FnMut(u64),
@@ -100,7 +100,7 @@ pub(super) fn begin(
         None
     };
     let mut known = Vec::with_capacity(files.len());
-    for (at, (source, file)) in files.iter().enumerate() {
+    for (at, NamedFile { source, path: file, .. }) in files.iter().enumerate() {
         let before = before.as_ref().and_then(|before| before.files.get(at));
         known.push(Known::of(source, file, before)?);
         progress(at as u64 + 1);

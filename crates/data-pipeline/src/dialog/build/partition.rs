@@ -7,7 +7,7 @@
 
 use crate::dialog::clean;
 use crate::dialog::message::Message;
-use crate::dialog::read::{DialogReadOptions, DialogSource, add};
+use crate::dialog::read::{DialogReadOptions, NamedFile, add};
 use crate::digest::Digest;
 use crate::error::DataError;
 use crate::text::read::Tally;
@@ -57,7 +57,7 @@ impl Partitions {
     /// Distributes the messages of all sources on `count` files, or goes on with that.
     pub(super) fn make(
         folder: &Path,
-        sources: &[(&DialogSource, PathBuf)],
+        sources: &[NamedFile<'_>],
         options: &DialogReadOptions,
         count: usize,
         memory: u64,
@@ -92,7 +92,8 @@ impl Partitions {
             (0..count).map(one).collect()
         };
         let mut files = [open(0)?, open(1)?];
-        for (at, (source, path)) in sources.iter().enumerate().skip(own.files) {
+        for (at, file) in sources.iter().enumerate().skip(own.files) {
+            let NamedFile { source, path, name } = file;
             let mut each = |message: Message| {
                 let (file, bucket) = place(&message.conversation, count);
                 let text = clean::one_line(&message.text);
@@ -111,7 +112,7 @@ impl Partitions {
                 own.bytes += text.len() as u64;
                 Ok(())
             };
-            let tally = source.read(path, options, &mut each)?;
+            let tally = source.read_as(name, path, options, &mut each)?;
             add(&mut own.tally, &tally);
             own.files = at + 1;
             for file in files.iter_mut().flatten() {
@@ -209,6 +210,16 @@ impl Partitions {
     pub(super) fn messages(&self, unit: &Unit) -> Result<Vec<Message>, DataError> {
         let mut messages = Vec::new();
         self.read(unit.file, &unit.buckets, &mut |message| messages.push(message))?;
+        Ok(messages)
+    }
+
+    /// The messages without a conversation, which are all in one of the units.
+    pub(super) fn unnamed(&self, units: &[Unit]) -> Result<Vec<Message>, DataError> {
+        let (file, bucket) = place("", self.count());
+        let has = |unit: &&Unit| unit.file == file && unit.buckets.contains(&bucket);
+        let unit = units.iter().find(has);
+        let mut messages = unit.map_or(Ok(Vec::new()), |unit| self.messages(unit))?;
+        messages.retain(|message| message.conversation.is_empty());
         Ok(messages)
     }
 

@@ -56,7 +56,7 @@ pub(super) fn read(file: &Path, reading: &mut Reading<'_>) -> Result<(), DataErr
         let first = joined.first(number);
         reading.tally.documents += u64::from(first == number);
         reading.message(Message {
-            conversation: format!("irc/{stem}/{first:05}"),
+            conversation: format!("{}/{first:05}", reading.prefix),
             id: format!("{number:05}"),
             parent: parents.get(&number).map(|parent| format!("{parent:05}")),
             author: author.clone(),

@@ -8,7 +8,8 @@ use serde_json::Value;
 use std::path::Path;
 
 /// A table with a header, separated by commas, or by tabs if the name ends in `.tsv`. `text` must
-/// be there. Without `id`, the rows of a conversation that stand together follow each other.
+/// be there. Without `id`, the rows of a conversation that stand together follow each other, and
+/// its name begins with the file's: rows of other files have the same numbers.
 pub(super) fn read(file: &Path, reading: &mut Reading<'_>) -> Result<(), DataError> {
     let tabs = crate::text::read::ends_with(file, &["tsv"]);
     let mut table = csv::ReaderBuilder::new()
@@ -30,7 +31,8 @@ pub(super) fn read(file: &Path, reading: &mut Reading<'_>) -> Result<(), DataErr
     let Some(text) = text else {
         return Err(fault(1, "no column `text` in the header".into()));
     };
-    let mut before: Option<(String, u64)> = None;
+    // Conversation and number of the row before.
+    let mut before: Option<(String, String)> = None;
     let mut row = csv::StringRecord::new();
     loop {
         let line = table.position().line();
@@ -62,7 +64,7 @@ pub(super) fn read(file: &Path, reading: &mut Reading<'_>) -> Result<(), DataErr
                 continue;
             }
         };
-        let conversation = cell(conversation).to_owned();
+        let mut conversation = cell(conversation).to_owned();
         let (id, parent) = match id {
             Some(_) if cell(id).is_empty() => {
                 reading.bad("a row without id", fault(line, "the cell `id` is empty".into()))?;
@@ -73,11 +75,15 @@ pub(super) fn read(file: &Path, reading: &mut Reading<'_>) -> Result<(), DataErr
                 (cell(id).to_owned(), parent)
             }
             None => {
+                conversation = match conversation.as_str() {
+                    "" => reading.prefix.clone(),
+                    own => format!("{}/{own}", reading.prefix),
+                };
                 let last = before.take().filter(|(name, _)| *name == conversation);
-                let number = last.map_or(0, |(_, number)| number + 1);
-                before = Some((conversation.clone(), number));
-                let parent = number.checked_sub(1).map(|number| format!("{number:06}"));
-                (format!("{number:06}"), parent)
+                // Of equal width, so that they sort as they stand there.
+                let id = format!("{:012}", reading.tally.lines);
+                before = Some((conversation.clone(), id.clone()));
+                (id, last.map(|(_, last)| last))
             }
         };
         reading.message(Message {

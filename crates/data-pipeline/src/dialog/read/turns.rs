@@ -96,11 +96,11 @@ pub(super) fn transcripts(file: &Path, reading: &mut Reading<'_>) -> Result<(), 
     reading.chain(&heading, turns.into_iter())
 }
 
-/// The number of `Meena Conversation 12`, with zeros before it, so that they sort.
+/// `Meena/000012` of `Meena Conversation 12`: zeros before the number, so that they sort.
 fn heading_of(line: &str) -> Option<String> {
     let (name, number) = line.split_once(" Conversation ")?;
     let number: u32 = number.parse().ok()?;
-    (!name.contains(':')).then(|| format!("{number:06}"))
+    (!name.contains(':')).then(|| format!("{name}/{number:06}"))
 }
 
 /// Blocks: a turn a line, a blank line between dialogues. Turns alternate between two authors.

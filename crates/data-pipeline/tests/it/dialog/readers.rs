@@ -145,16 +145,16 @@ fn irc_with_links() {
 #[test]
 fn transcripts_of_meena() {
     let text = "\nMeena Conversation 1\nHuman: Hi!\nMeena: Note: it is late.\nMeena: Really.\n\n\n\
-                Meena Conversation 12\nHuman: Hey\n\"\n";
+                Human Conversation 1\nHuman: Hey\n\"\n";
     let found = read(DialogFormat::Transcripts, "meena.txt", text);
-    let name = "transcripts/meena/000001";
+    let name = "transcripts/meena/Meena/000001";
     assert_eq!(
         shown(&found),
         [
             (name, "0000", None, "Human", "Hi!"),
             (name, "0001", Some("0000"), "Meena", "Note: it is late."),
             (name, "0002", Some("0001"), "Meena", "Really."),
-            ("transcripts/meena/000012", "0000", None, "Human", "Hey"),
+            ("transcripts/meena/Human/000001", "0000", None, "Human", "Hey"),
         ]
     );
     let options = DialogReadOptions::default();
@@ -229,15 +229,24 @@ fn blocks_of_lines() {
 
 #[test]
 fn tables() {
-    let text = "conversation,author,text\nc,a,\"Hi, you\"\nc,b,\"two\nlines\"\nd,a,Bye\n";
+    let text =
+        "conversation,author,text\nc,a,\"Hi, you\"\nc,b,\"two\nlines\"\nd,a,Bye\nc,b,Again\n";
     let found = read(DialogFormat::Csv, "a.csv", text);
     assert_eq!(
         shown(&found),
         [
-            ("c", "000000", None, "a", "Hi, you"),
-            ("c", "000001", Some("000000"), "b", "two\nlines"),
-            ("d", "000000", None, "a", "Bye"),
+            ("csv/a/c", "000000000001", None, "a", "Hi, you"),
+            ("csv/a/c", "000000000002", Some("000000000001"), "b", "two\nlines"),
+            ("csv/a/d", "000000000003", None, "a", "Bye"),
+            // The same name again, behind another conversation.
+            ("csv/a/c", "000000000004", None, "b", "Again"),
         ]
+    );
+    let found = read(DialogFormat::Csv, "a.csv", "text\nHi\nHello\n");
+    let (first, second) = ("000000000001", "000000000002");
+    assert_eq!(
+        shown(&found),
+        [("csv/a", first, None, "", "Hi"), ("csv/a", second, Some(first), "", "Hello")]
     );
     let found = read(DialogFormat::Csv, "a.tsv", "text\tid\tparent\tpart\nHi\t2\t1\ttest\n");
     assert_eq!(shown(&found), [("", "2", Some("1"), "", "Hi")]);
@@ -247,6 +256,35 @@ fn tables() {
         let error = read_with(DialogFormat::Csv, "a.csv", text.as_bytes(), &options).unwrap_err();
         assert!(error.contains(fault), "{error}");
     }
+}
+
+/// Files of one name in two folders, or with one name up to the first dot.
+#[test]
+fn conversations_of_files_that_are_called_alike_stay_apart() {
+    let folder = tempfile::tempdir().unwrap();
+    let texts = ["train/talk.txt", "test/talk.txt", "other.a.txt", "other.b.txt", "alone.txt"];
+    for (number, name) in texts.iter().enumerate() {
+        let path = folder.path().join(name);
+        std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+        std::fs::write(path, format!("Hello {number}.\nBye {number}.\n")).unwrap();
+    }
+    let source = |name: &str| DialogSource {
+        path: folder.path().join(name),
+        format: DialogFormat::Blocks,
+        part: None,
+    };
+    let names = |sources: &[DialogSource]| {
+        let (messages, _) = read_all(sources, &Default::default()).unwrap();
+        let mut names: Vec<String> = messages.into_iter().map(|m| m.conversation).collect();
+        names.dedup();
+        names
+    };
+    let found = names(&texts.map(source));
+    let expected = ["train/talk.txt", "test/talk.txt", "other.a.txt", "other.b.txt", "alone"];
+    assert_eq!(found, expected.map(|name| format!("blocks/{name}/00000001")));
+    // Alone a file has its short name, whatever is beside it; named twice it is one.
+    assert_eq!(names(&[source(texts[0])]), ["blocks/talk/00000001"]);
+    assert_eq!(names(&[source(texts[0]), source(texts[0])]), ["blocks/talk/00000001"]);
 }
 
 #[test]

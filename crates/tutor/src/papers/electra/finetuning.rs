@@ -12,10 +12,10 @@ use torch::Params;
 use super::recipe::Recipe;
 use crate::recipe::select::Select;
 use crate::run::cost::StageCost;
-use crate::run::files;
 use crate::run::scores::Scores;
 use crate::run::seeds::{self, SeedRun};
 use crate::run::stage::Stage;
+use crate::run::{files, processes};
 use crate::text::classification::Classification;
 use crate::text::classifier::TextClassifier;
 
@@ -52,7 +52,7 @@ pub(super) fn run(
     let labels = parts.labeled.len();
     files::once(&dir.join(FILE), || {
         let (net, cost) = train(recipe, (title, dir), start, parts, run)?;
-        let said = net.predict(parts.test, BATCH, run.device)?;
+        let said = processes::each(|| net.predict(parts.test, BATCH, run.device))?;
         let test = parts.test;
         let ids = (0..test.len()).map(|i| test.id(i));
         let truth = (0..test.len()).map(|i| test.label(i));

@@ -31,7 +31,7 @@ pub(super) fn sections(
     sections.extend(replies(recipe, first));
     sections.extend(candidates(recipe, first));
     sections.extend(measures(first));
-    sections.extend(halved(first));
+    sections.extend(in_bfloat16(first));
     sections
 }
 
@@ -169,7 +169,7 @@ fn candidates(recipe: &Recipe, rows: &[RowOutcome]) -> Option<Section> {
 }
 
 /// What weights in bfloat16 change.
-fn halved(rows: &[RowOutcome]) -> Option<Section> {
+fn in_bfloat16(rows: &[RowOutcome]) -> Option<Section> {
     let mut table = Table::new([
         "row",
         "test perplexity of a token, float32",
@@ -177,20 +177,20 @@ fn halved(rows: &[RowOutcome]) -> Option<Section> {
         "best replies that are the same",
     ]);
     for row in rows {
-        let Some(halved) = &row.halved else { continue };
-        let whole = row.test.totals().perplexity();
+        let Some(found) = &row.bfloat16 else { continue };
+        let float32 = row.test.totals().perplexity();
         table.rows.push(vec![
             row.name.clone(),
-            whole.map_or("–".to_owned(), |whole| format!("{whole:.3}")),
-            format!("{:.3}", halved.test),
-            format!("{} of {}", halved.same, row.replied.items.len()),
+            float32.map_or("–".to_owned(), |value| format!("{value:.3}")),
+            format!("{:.3}", found.test),
+            format!("{} of {}", found.same, row.replied.items.len()),
         ]);
     }
     let words = "The networks of the first seed with weights and arithmetic in bfloat16, as tutor \
                  chat --precision bfloat16 has them. Replies are drawn by the same seeds; one token \
                  that is drawn otherwise changes all behind it.";
     (!table.rows.is_empty()).then(|| {
-        let section = Section::new("halved", "Weights in bfloat16");
+        let section = Section::new("bfloat16", "Weights in bfloat16");
         section.with(Block::Table(table)).with(Block::Caption(words.to_owned()))
     })
 }
@@ -214,9 +214,9 @@ fn measures(rows: &[RowOutcome]) -> Option<Section> {
     };
     let share = |value: Option<f64>| number(value.map(|value| 100.0 * value), 1);
     for row in rows {
-        let halved = row.halved.iter().flat_map(|halved| &halved.measures);
-        let whole = row.replied.measures.iter().map(|measured| (measured, ""));
-        let all = whole.chain(halved.map(|measured| (measured, ", bfloat16")));
+        let bfloat16 = row.bfloat16.iter().flat_map(|found| &found.measures);
+        let float32 = row.replied.measures.iter().map(|measured| (measured, ""));
+        let all = float32.chain(bfloat16.map(|measured| (measured, ", bfloat16")));
         for (Measured { how, proxies: found, mean_ln_p }, kind) in all {
             table.rows.push(vec![
                 format!("{}, {how}{kind}", row.name),

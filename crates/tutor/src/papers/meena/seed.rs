@@ -33,14 +33,14 @@ pub(super) struct RowOutcome {
     pub(super) test: Perplexity,
     pub(super) curve: Curve,
     pub(super) replied: Replied,
-    /// What weights of half the size change, where it was measured.
-    #[serde(default)]
-    pub(super) halved: Option<Halved>,
+    /// What weights in bfloat16 change, where it was measured.
+    #[serde(default, alias = "halved")]
+    pub(super) bfloat16: Option<InBfloat16>,
 }
 
 /// A network with weights in bfloat16, beside itself in float32.
 #[derive(Clone, Debug, Serialize, Deserialize)]
-pub(super) struct Halved {
+pub(super) struct InBfloat16 {
     /// Perplexity of a token of the test part.
     pub(super) test: f64,
     /// Of the best replies to contexts of the test part, how many are the same word for word.
@@ -140,7 +140,7 @@ fn measure(
         processes::each(|| replies::ask(responder, asked, &data.test, run.seed, variants))
     };
     let replied = ask(&responder, &recipe.replies, variants)?;
-    let halved = match half.and_then(|half| half.totals().perplexity()) {
+    let bfloat16 = match half.and_then(|half| half.totals().perplexity()) {
         None => None,
         Some(test) => {
             responder.use_bfloat16()?;
@@ -152,7 +152,7 @@ fn measure(
                     !half.response.is_empty() && half.response == whole.response
                 })
                 .count();
-            Some(Halved { test, same, measures: again.measures })
+            Some(InBfloat16 { test, same, measures: again.measures })
         }
     };
     Ok(RowOutcome {
@@ -164,7 +164,7 @@ fn measure(
         test,
         curve: curve::read(dir, name, run.seed, PERPLEXITY)?,
         replied,
-        halved,
+        bfloat16,
     })
 }
 
