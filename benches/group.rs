@@ -1,5 +1,5 @@
-//! Sums over processes, for `cargo xtask bench group --peers`: `xtask/peers/bench_group.py` does the
-//! same with `torch.distributed`.
+//! Sums over processes, for `cargo xtask bench group --peers`: `xtask/peers/bench_group.py` does
+//! the same with `torch.distributed`.
 //!
 //! Each process is told by the variables of `torchrun` who it is. Rank 0 answers questions, a line
 //! each: `all-reduce N` with the median seconds in which N float32 numbers are summed over all

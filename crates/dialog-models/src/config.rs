@@ -57,6 +57,15 @@ impl Default for Seq2SeqConfig {
     }
 }
 
+/// Heads and dropout of tensor2tensor's settings for a width: 128 is its `tiny`, 1024 its `big`.
+fn paper_heads(hidden: i64) -> (i64, f64) {
+    match hidden {
+        ..=128 => (4, 0.1),
+        1024.. => (16, 0.3),
+        _ => (8, 0.1),
+    }
+}
+
 impl Seq2SeqConfig {
     /// An Evolved Transformer of this shape, dropout 0.1.
     pub fn evolved(vocabulary: i64, hidden: i64, heads: i64, blocks: [i64; 2]) -> Self {
@@ -92,12 +101,14 @@ impl Seq2SeqConfig {
     /// The Evolved Transformer of its paper: 3 + 4 blocks of one of the paper's widths (128, 432,
     /// 512 "base", 768, 1024 "big"), 32,768 tokens.
     pub fn evolved_paper(hidden: i64) -> Self {
-        Self::evolved(32_768, hidden, if hidden >= 1024 { 16 } else { 8 }, [3, 4])
+        let (heads, dropout) = paper_heads(hidden);
+        Self { dropout, ..Self::evolved(32_768, hidden, heads, [3, 4]) }
     }
 
     /// The Transformer that the paper compares it with: 6 + 6 blocks, 32,768 tokens.
     pub fn plain_paper(hidden: i64) -> Self {
-        Self::plain(32_768, hidden, if hidden >= 1024 { 16 } else { 8 }, [6, 6])
+        let (heads, dropout) = paper_heads(hidden);
+        Self { dropout, ..Self::plain(32_768, hidden, heads, [6, 6]) }
     }
 
     /// The deep Evolved Transformer of its paper: 9 + 10 blocks, 640 wide.

@@ -147,7 +147,7 @@ mod tests {
                 resolve(text, false, false, &[all]).expect("it").to_toml().expect("text")
             })
             .collect();
-        let base = catalog::find("fixmatch/cifar10").expect("a recipe");
+        let base = catalog::find("fixmatch/cifar10", false).expect("a recipe");
         let kinds = [
             (
                 "method",
@@ -230,15 +230,15 @@ mod tests {
 
     #[test]
     fn one_recipe_a_paper_is_the_default() {
-        let text = catalog::find("noisy-student").expect("a default");
+        let text = catalog::find("noisy-student", false).expect("a default");
         assert!(text.contains("noisy-student/digits"));
-        let error = catalog::find("noisy-student/digit").expect_err("unknown").to_string();
+        let error = catalog::find("noisy-student/digit", false).expect_err("unknown").to_string();
         assert!(error.contains("noisy-student/digits"), "{error}");
     }
 
     #[test]
     fn a_misspelt_kind_or_key_is_refused_with_the_nearest() {
-        let text = catalog::find("ssl-benchmark").expect("a recipe");
+        let text = catalog::find("ssl-benchmark", false).expect("a recipe");
         let refused = |text: &str| match resolve(text, false, false, &[]) {
             Ok(_) => panic!("not refused"),
             Err(error) => format!("{error:#}"),
@@ -259,7 +259,7 @@ mod tests {
                  commit = 'c'\nmachine = 'm'\nseeds = 1\ncost = 'c'\n"
             )
         };
-        let text = catalog::find("label-propagation").expect("a recipe")
+        let text = catalog::find("label-propagation", false).expect("a recipe")
             + &expect("row = 'two-moons, vat'")
             + &expect("comparison = 'circles, vat - circles, supervised'");
         let rows = edit::parse_override("run_rows=vat").expect("an override");
@@ -279,7 +279,7 @@ mod tests {
 
     #[test]
     fn an_expectation_of_a_row_that_no_run_has_is_refused() {
-        let text = catalog::find("noisy-student").expect("a recipe");
+        let text = catalog::find("noisy-student", false).expect("a recipe");
         for (known, unknown) in [("\"student 2\"", "\"student 3\""), ("- teacher\"", "- pupil\"")] {
             assert!(text.contains(known), "{known}");
             let changed = text.replace(known, unknown);

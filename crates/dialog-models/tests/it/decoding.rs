@@ -117,6 +117,28 @@ fn config(candidates: usize) -> SampleConfig {
     SampleConfig { candidates, max_tokens: 25, sampling: Sampling::default() }
 }
 
+/// Matrices of a size that several threads share.
+#[test]
+fn a_network_of_some_width_draws_the_same_on_any_number_of_threads() {
+    let (before, config) = (device::threads(), Seq2SeqConfig::mini());
+    let _alone = torch::rng::exclusive();
+    torch::rng::seed(5);
+    let (net, _) = Params::build(Device::Cpu, |scope| Seq2Seq::new(scope, &config));
+    let context: Vec<i64> = (0..40).map(|i| 300 + 17 * i).collect();
+    let how = SampleConfig { candidates: 20, max_tokens: 8, sampling: Sampling::default() };
+    let draw = |threads| {
+        device::set_threads(threads);
+        sample(&net, &context, &Special::end(END), &how, 7)
+    };
+    let all = [1, 2, 3].map(draw);
+    device::set_threads(before);
+    for other in &all[1..] {
+        for (a, b) in other.iter().zip(&all[0]) {
+            assert_eq!(a.tokens, b.tokens);
+        }
+    }
+}
+
 #[test]
 fn a_candidate_is_what_it_is_alone_and_on_any_number_of_threads() {
     let before = device::threads();

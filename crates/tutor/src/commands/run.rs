@@ -18,7 +18,8 @@ use crate::run::processes;
 /// What is run and where.
 #[derive(clap::Args)]
 pub(crate) struct Args {
-    /// `paper/row`, `paper` (its default row), or a TOML file.
+    /// `paper/row`, `paper` (its default row; with `--data` the one for data, if there is one), or
+    /// a TOML file.
     recipe: String,
     #[command(flatten)]
     changes: Changes,
@@ -76,8 +77,11 @@ impl Changes {
         // An override within the data is of the recipe's own, not of the generated ones of
         // `--quick`.
         let own = set.iter().any(|change| change.key.split('.').next() == Some("data"));
-        let resolved =
-            papers::resolve(&catalog::find(recipe)?, self.quick, own || self.data.is_some(), &set);
+        // What the environment names is there for all recipes and asks for none.
+        let of_environment = std::env::var_os("TUTOR_DATA").map(PathBuf::from);
+        let named = self.data.is_some() && self.data != of_environment;
+        let text = catalog::find(recipe, named)?;
+        let resolved = papers::resolve(&text, self.quick, own || self.data.is_some(), &set);
         resolved.map_err(|error| match error.to_string() {
             text if !self.labels.is_empty() && text.contains("unknown field `labels`") => {
                 anyhow!("--labels: the recipe {recipe} has no number of labels of its own")

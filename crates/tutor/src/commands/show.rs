@@ -148,7 +148,7 @@ fn policy(text: &str) -> Result<Policy> {
     }
     let is_file = text.ends_with(".toml") && Path::new(text).exists();
     if is_file || text.contains('/') {
-        let recipe = catalog::find(text)?;
+        let recipe = catalog::find(text, false)?;
         let table: toml::Table = toml::from_str(&recipe).with_context(|| text.to_owned())?;
         let student = table.get("student").and_then(|student| student.get("augment"));
         let Some(value) = table.get("policy").or(student) else {

@@ -49,6 +49,9 @@ pub(super) struct Whom {
     /// Draw from the K likeliest tokens only.
     #[arg(long, value_name = "K", value_parser = ranges::count::<usize>)]
     top_k: Option<usize>,
+    /// Draw from the fewest likeliest tokens whose probabilities are P together (nucleus).
+    #[arg(long, value_name = "P", value_parser = ranges::factor)]
+    top_p: Option<f64>,
     /// Tokens of a reply at most; as many as the network was made for by default, 128 for
     /// `--weights`.
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=4096))]
@@ -64,7 +67,7 @@ pub(super) struct Whom {
 
 impl Whom {
     fn sampling(&self) -> Sampling {
-        Sampling { temperature: self.temperature, top_k: self.top_k, nucleus: None }
+        Sampling { temperature: self.temperature, top_k: self.top_k, nucleus: self.top_p }
     }
 
     /// Loads the network.

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use anyhow::Result;
 use data_pipeline::dialog::PackPairs;
-use data_pipeline::loader::{Loader, Stream};
+use data_pipeline::loader::{Loader, Share, Stream};
 use data_pipeline::sampler::Order;
 use dialog_models::{Autoregressive, Seq2Seq, Seq2SeqConfig, Training};
 use metrics::Metric;
@@ -55,6 +55,10 @@ impl Trained for Network {
 pub(crate) struct DialogTraining<'a> {
     pub(crate) net: &'a Seq2SeqConfig,
     pub(crate) smoothing: f64,
+    /// Parts of a batch that are computed one after another, in a fraction of the memory.
+    pub(crate) parts: usize,
+    /// Whether blocks are run again in place of what they keep for their gradients.
+    pub(crate) recompute: bool,
     pub(crate) data: &'a Prepared,
     pub(crate) train: &'a TrainConfig,
     /// Validation pairs on which it is measured along its way.
@@ -78,16 +82,29 @@ impl Task for DialogTraining<'_> {
     }
 
     fn objective(&mut self, net: Network) -> Result<Training<Seq2Seq>> {
-        Ok(Training::new(net.net, net.params, self.smoothing))
+        let training = Training::new(net.net, net.params, self.smoothing);
+        Ok(if self.recompute { training.recomputing() } else { training })
     }
 
     fn batches(&self, from: u64) -> Batches<'_, Training<Seq2Seq>> {
         let set = Arc::clone(&self.data.train.encoded);
-        let stream = Stream::shuffled(set, PackPairs, self.train.batch, self.seed);
-        let stream = Stream { order: Order::Bucketed, ..stream };
-        let (end, share) = (Some(self.train.steps), processes::share());
-        let steps = Loader::start_share(vec![stream], from, end, self.workers, share);
-        Box::new(steps.map(|step| Ok(vec![on_device(&step?.batches[0].data, self.device)])))
+        let share = processes::share();
+        // Each part of a batch is a share of it, as if a process of its own computed it.
+        let mut parts: Vec<_> = (0..self.parts)
+            .map(|part| {
+                let stream = Stream::shuffled(set.clone(), PackPairs, self.train.batch, self.seed);
+                let stream = Stream { order: Order::Bucketed, ..stream };
+                let rank = share.rank * self.parts + part;
+                let share = Share { rank, size: share.size * self.parts };
+                Loader::start_share(vec![stream], from, Some(self.train.steps), self.workers, share)
+            })
+            .collect();
+        let device = self.device;
+        Box::new(std::iter::from_fn(move || {
+            let step = parts.iter_mut().map(Iterator::next).collect::<Option<Vec<_>>>()?;
+            let pairs = step.into_iter().map(|part| Ok(on_device(&part?.batches[0].data, device)));
+            Some(pairs.collect())
+        }))
     }
 
     fn evaluate(&self, training: &mut Training<Seq2Seq>, _: Progress) -> Result<Vec<Metric>> {

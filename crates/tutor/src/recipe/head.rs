@@ -22,6 +22,9 @@ pub(crate) struct Head {
     /// Whether it is the one meant when only the paper is named.
     #[serde(default)]
     pub(crate) default: bool,
+    /// Whether it is that where `--data` names data, too.
+    #[serde(default)]
+    pub(crate) default_with_data: bool,
     /// How many seeds are run unless `--seeds` says otherwise.
     #[serde(default = "one")]
     pub(crate) seeds: u64,

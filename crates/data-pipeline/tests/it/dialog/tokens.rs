@@ -107,7 +107,22 @@ proptest! {
     }
 }
 
-/// Case O-29, with the vocabulary of GPT-2.
+/// Case O-29: of a character whose bytes come one by one nothing is shown before it is whole.
+#[test]
+fn bytes_come_as_whole_characters() {
+    for (text, whole) in [("ok 🐙!", "🐙"), ("來 here", "來"), ("👍🏽", "🏽")] {
+        let ids = TOKENIZER.ids(text).unwrap();
+        let mut stream = TOKENIZER.stream();
+        let mut pieces: Vec<String> = ids.iter().map(|&id| stream.push(id)).collect();
+        pieces.push(stream.finish());
+        assert_eq!(pieces.concat(), text);
+        let at = pieces.iter().position(|piece| piece.contains(whole)).unwrap();
+        let nothing = pieces[..at].iter().rev().take_while(|piece| piece.is_empty()).count();
+        assert_eq!(nothing, whole.len() - 1, "{pieces:?}");
+    }
+}
+
+/// The same with the vocabulary of GPT-2.
 #[test]
 fn text_comes_in_whole_characters() {
     let Some(folder) = std::env::var_os("TUTOR_DATA").map(PathBuf::from) else { return };

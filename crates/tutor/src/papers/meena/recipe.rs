@@ -45,6 +45,10 @@ pub(super) struct Recipe {
     /// Label smoothing ε.
     #[serde(default)]
     pub(super) smoothing: f64,
+    /// Whether blocks are run again in place of what they keep for their gradients (Chen et al.
+    /// 2016, arXiv 1604.06174): less memory for one more forward pass.
+    #[serde(default)]
+    pub(super) recompute: bool,
     /// Pairs of the validation part on which a training is measured along its way.
     #[serde(default = "along")]
     pub(super) along: usize,
@@ -182,7 +186,7 @@ impl TableRow for RowConfig {
 }
 
 /// What a row may change: conversations, vocabulary and prompts are the same for all.
-const CHANGEABLE: [&str; 4] = ["plain", "smoothing", "net", "train"];
+const CHANGEABLE: [&str; 5] = ["plain", "smoothing", "recompute", "net", "train"];
 
 impl Recipe {
     /// The rows by name, each as the recipe of its own.
@@ -227,10 +231,13 @@ impl Recipe {
             faults
                 .add("filters.max-parent-overlap", "must be a number; above 1 nothing is dropped");
         }
-        if let Some(Refusing { from, .. }) = &self.classifier
-            && !(0.0..=1.0).contains(from)
-        {
-            faults.add("classifier.from", format!("is {from}, no probability"));
+        if let Some(Refusing { from, refuse, .. }) = &self.classifier {
+            if !(0.0..=1.0).contains(from) {
+                faults.add("classifier.from", format!("is {from}, no probability"));
+            }
+            if refuse.is_empty() {
+                faults.add("classifier.refuse", "names no class: nothing would be dropped");
+            }
         }
         if !(300..=1 << 20).contains(&self.vocabulary.tokens) {
             let fault =
@@ -288,6 +295,11 @@ impl Recipe {
             faults.add("smoothing", format!("is {}; it must be in [0, 1)", self.smoothing));
         }
         faults.train("train", &self.train, false);
+        let (batch, parts) = (self.train.batch, self.train.accumulate.max(1));
+        if !batch.is_multiple_of(parts) {
+            let fault = format!("is {parts}: a batch of {batch} pairs has no such equal parts");
+            faults.add("train.accumulate", fault);
+        }
         if self.train.ema.is_some() || self.train.swa.is_some() {
             let fault = "networks that reply are trained without averages of weights: leave ema and \
                          swa out";

@@ -6,7 +6,7 @@ use metrics::Better;
 use report::{Block, Curves, Section, Table, words};
 
 use super::recipe::Recipe;
-use super::replies::Measured;
+use super::replies::{Measured, Talk};
 use super::seed::RowOutcome;
 use crate::dialog::pairs::Prepared;
 use crate::dialog::responder::Drawn;
@@ -30,6 +30,7 @@ pub(super) fn sections(
     sections.push(Section::new("curves", "Learning curves").with(Block::Curves(curves)));
     sections.extend(replies(recipe, first));
     sections.extend(candidates(recipe, first));
+    sections.extend(talks(first));
     sections.extend(measures(first));
     sections.extend(in_bfloat16(first));
     sections
@@ -166,6 +167,33 @@ fn candidates(recipe: &Recipe, rows: &[RowOutcome]) -> Option<Section> {
         }
     }
     (!section.blocks.is_empty()).then_some(section)
+}
+
+/// Conversations that the report shows of each network.
+const TALKS: usize = 2;
+
+/// What the networks said to themselves, the first conversations of each.
+fn talks(rows: &[RowOutcome]) -> Option<Section> {
+    let all = || rows.iter().map(|row| &row.replied.talks[..]);
+    let mut section = Section::new("talks", "Conversations with themselves");
+    for number in 0..all().map(<[Talk]>::len).max()?.min(TALKS) {
+        let talks: Vec<Option<&Talk>> = all().map(|talks| talks.get(number)).collect();
+        let given = talks.iter().flatten().map(|talk| talk.given).max().unwrap_or(0);
+        let turns = talks.iter().flatten().map(|talk| talk.turns.len()).max().unwrap_or(0);
+        let names = rows.iter().map(|row| row.name.clone());
+        let mut table = Table::new(std::iter::once("turn".to_owned()).chain(names));
+        for turn in 0..turns {
+            let name = if turn < given { "given".to_owned() } else { (turn + 1).to_string() };
+            let said = talks.iter().map(|talk| talk.and_then(|talk| talk.turns.get(turn)));
+            let said = said.map(|text| text.cloned().unwrap_or_default());
+            table.rows.push(std::iter::once(name).chain(said).collect());
+        }
+        section = section.with(Block::Table(table));
+    }
+    let words = "Each network goes on with an opening that is given, both sides alike, until it \
+                 has nothing to say that it has not said. None is picked.";
+    let shown = all().any(|talks| !talks.is_empty());
+    shown.then(|| section.with(Block::Caption(words.to_owned())))
 }
 
 /// What weights in bfloat16 change.

@@ -7,6 +7,7 @@ use data_pipeline::dialog::DialogTokenizer;
 use report::Curve;
 use serde::{Deserialize, Serialize};
 use torch::Kind;
+use train::TrainConfig;
 
 use super::recipe::{Recipe, Replies};
 use super::replies::{self, Measured, Replied};
@@ -81,11 +82,16 @@ fn one(
 ) -> Result<RowOutcome> {
     files::make_folder(dir)?;
     let config = recipe.network();
+    // The parts of a batch are this training's own, which weighs them by their tokens.
+    let parts = recipe.train.accumulate;
+    let train = TrainConfig { accumulate: 1, ..recipe.train.clone() };
     let task = DialogTraining {
         net: &config,
         smoothing: recipe.smoothing,
+        parts,
+        recompute: recipe.recompute,
         data,
-        train: &recipe.train,
+        train: &train,
         along: recipe.along,
         // All rows see the same pairs in the same order.
         seed: seeds::key(run.seed, "stream/pairs"),
@@ -96,7 +102,7 @@ fn one(
         dir,
         // All rows start alike, as far as their tensors are alike.
         key: seeds::key(run.seed, "dialog"),
-        config: &recipe.train,
+        config: &train,
         cadence: &recipe.cadence,
         select: &Select::default(),
         precision: recipe.precision,

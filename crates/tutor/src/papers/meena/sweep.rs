@@ -115,11 +115,16 @@ pub(super) fn section(outcomes: &[Vec<RowOutcome>]) -> Option<Section> {
             format!("{:.2}", perplexity(row)),
         ]);
     }
+    let talks = match rows.iter().all(|row| row.replied.talks.is_empty()) {
+        true => String::new(),
+        false => format!(
+            ", and their conversations with themselves ({TALKS}) by “tutor rate import --transcripts”"
+        ),
+    };
     let words = format!(
         "The run's folder has a line for each model in {MODELS}, which “tutor run ssa --set \
          sweep=FOLDER/{MODELS}” draws. People rate the models' replies to the same contexts ({ITEMS}, with \
-         {SYSTEMS}) by “tutor rate import”, and their conversations with themselves ({TALKS}) by “tutor rate \
-         import --transcripts”. Operations are counted: products of layers, convolutions and attention, \
+         {SYSTEMS}) by “tutor rate import”{talks}. Operations are counted: products of layers, convolutions and attention, \
          forwards and backwards."
     );
     let section = Section::new("sweep", "The models, the best first");
