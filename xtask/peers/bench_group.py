@@ -39,6 +39,7 @@ def main():
     if dist.get_rank() > 0:
         while (numbers := from_first(0)) > 0:
             seconds(numbers)
+        dist.destroy_process_group()
         return
     for line in sys.stdin:
         match line.split():
@@ -50,6 +51,7 @@ def main():
             case _:
                 print("-", flush=True)
     from_first(0)
+    dist.destroy_process_group()
 
 
 main()
