@@ -182,6 +182,12 @@ step electra-small gpu train electra/addresses --rows electra --unset flops --se
   --set finetune.labels=[400] --set finetune.train.steps=1
 step electra gpu train electra/addresses
 step meena gpu train meena/conversations
+# Meena's own size with random weights: a training step, beside what an H200 can do, and a reply. Both
+# ways of a step, with what blocks keep and without.
+step meena-full gpu "$tutor" measure --size meena --device cuda --peak 989 --json "$out/meena-full.json"
+step meena-full-recomputed gpu "$tutor" measure --size meena --device cuda --peak 989 --pairs 64 \
+  --recompute --json "$out/meena-full-recomputed.json"
+step measure-cpu cpu "$tutor" measure --device cpu --steps 2 --json "$out/measure-cpu.json"
 step cifar10-fast data train fixmatch/cifar10-fast --seeds 1
 step cifar10 data train fixmatch/cifar10 --set data.labels=4000 --set train.steps=60000 \
   --set cadence.evaluate=2000 --set cadence.checkpoint=1000

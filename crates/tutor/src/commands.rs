@@ -12,6 +12,7 @@ pub(crate) mod finetune;
 pub(crate) mod fit;
 pub(crate) mod launch;
 pub(crate) mod list;
+pub(crate) mod measure;
 pub(crate) mod parity;
 mod place;
 mod plain_text;

@@ -66,6 +66,8 @@ enum Command {
     Check(commands::check::Args),
     /// Compare what a GPU computes with what the CPU does.
     Parity(commands::parity::Args),
+    /// Time a network that replies, at its full size: a training step and a reply.
+    Measure(commands::measure::Args),
 }
 
 /// An error and its causes, from the outermost on, but for those that the words before them hold.
@@ -116,6 +118,7 @@ fn main() -> ExitCode {
         Command::Serve(args) => commands::serve::run(&args),
         Command::Check(args) => commands::check::run(&args),
         Command::Parity(args) => commands::parity::run(&args),
+        Command::Measure(args) => commands::measure::run(&args),
     };
     match result {
         Ok(()) => ExitCode::SUCCESS,

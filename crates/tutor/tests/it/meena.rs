@@ -138,6 +138,20 @@ fn both_networks_are_measured_and_one_can_talk_to_them() {
     assert!(said.contains("vocab.json"), "{said}");
 }
 
+#[test]
+fn a_network_is_timed_at_its_size() {
+    let dir = tempfile::tempdir().expect("a folder");
+    let few = ["--device", "cpu", "--pairs", "2", "--steps", "1", "--recompute", "--peak", "100"];
+    let said = run(dir.path(), &[&["measure", "--json", "found.json"], &few[..]].concat());
+    assert!(said.contains("1572992 parameters") && said.contains("% of its peak"), "{said}");
+    let text = std::fs::read_to_string(dir.path().join("found.json")).expect("it");
+    let found: serde_json::Value = serde_json::from_str(&text).expect("JSON");
+    let number = |key: &str| found[key].as_f64().expect("a number");
+    let made = number("step_operations") / number("step_seconds") / 1e12;
+    assert!((made / number("teraflops") - 1.0).abs() < 1e-6);
+    assert!(number("first_tokens_seconds") < number("reply_seconds"), "{found}");
+}
+
 /// A batch in parts, whose blocks are run again, takes less memory and gives the same losses.
 #[test]
 fn a_batch_in_parts_has_the_losses_of_the_whole() {
