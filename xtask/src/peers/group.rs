@@ -46,15 +46,31 @@ pub(super) fn run(rounds: usize) -> Result<String> {
         let [ours, theirs] = [0, 1].map(|side| 1e3 * times[side]);
         writeln!(out, "| {numbers} | {ours:.2} | {theirs:.2} | {:.2} |", ours / theirs)?;
     }
+    // The others end with those that answer.
     drop(both);
-    for mut child in others {
-        child.wait()?;
-    }
+    others.iter_mut().try_for_each(Other::wait)?;
     Ok(out)
 }
 
+/// A process that answers nothing, and does not outlive the comparison.
+struct Other(Child);
+
+impl Other {
+    fn wait(&mut self) -> Result<()> {
+        self.0.wait()?;
+        Ok(())
+    }
+}
+
+impl Drop for Other {
+    fn drop(&mut self) {
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
+
 /// The processes of a side: the one that answers, and the others.
-fn start(name: &str, command: impl Fn() -> Command) -> Result<(Runner, Vec<Child>)> {
+fn start(name: &str, command: impl Fn() -> Command) -> Result<(Runner, Vec<Other>)> {
     // Free now, and so most likely in a moment.
     let port = TcpListener::bind("127.0.0.1:0")?.local_addr()?.port();
     let of_rank = |rank: usize| {
@@ -67,7 +83,8 @@ fn start(name: &str, command: impl Fn() -> Command) -> Result<(Runner, Vec<Child
     let others = (1..PROCESSES).map(|rank| {
         let mut command = of_rank(rank);
         let shown = workspace::shown(&command);
-        command.spawn().with_context(|| format!("could not start {shown}"))
+        let child = command.spawn().with_context(|| format!("could not start {shown}"))?;
+        Ok(Other(child))
     });
     let others = others.collect::<Result<Vec<_>>>()?;
     Ok((Runner::start(&mut of_rank(0), name, 1)?, others))

@@ -235,9 +235,10 @@ fn vocabulary(
             None => {
                 let room = options.vocabulary_bytes.min(options.memory / 16).max(1 << 16);
                 let share = room as f64 / partitions.bytes.max(1) as f64;
-                let (mut trainer, mut any) = (BpeTrainer::default(), false);
+                let (mut trainer, mut trains, mut any) = (BpeTrainer::default(), false, false);
                 let mut count = |name: &str, part: DialogPart, text: &str| {
                     let drawn = draw(options.split.seed ^ 1 << 63, name) < share;
+                    trains |= part == DialogPart::Train;
                     if part == DialogPart::Train && drawn {
                         trainer.count(&super::clean::one_line(text));
                         any = true;
@@ -253,6 +254,11 @@ fn vocabulary(
                 // Those without a conversation are of trees, which have names.
                 let trees = Dialogs::new(partitions.unnamed(units)?, &options.split)?;
                 trees.each(count);
+                if !trains {
+                    let fault = "no conversation is in the training part, which a vocabulary is \
+                                 made of (give a vocabulary, or sources of that part)";
+                    return Err(DataError::Request(fault.into()));
+                }
                 if !any {
                     let bytes = partitions.bytes;
                     return Err(DataError::Request(format!(

@@ -99,8 +99,9 @@ pub(super) fn add_words(text: &str, to: &mut Vec<u8>) {
 /// Words that a parent must have, for its copy without quotation marks to be taken out.
 const LEAST_WORDS: usize = 4;
 
-/// Bytes of a parent that the quoted lines of a message are looked for in, all together: a thousand
-/// lines in a parent of 64 KiB. What is still quoted then makes a message too long for any pair.
+/// Bytes of a parent that a message is compared with, all together: a thousand quoted lines, or
+/// places that look like its text and are not, of a parent of 64 KiB. What is still quoted then
+/// makes a message too long for any pair.
 const MOST_SEARCHED: usize = 1 << 26;
 
 /// How often copies are taken out of what is left: one behind another is one round.
@@ -120,7 +121,7 @@ pub(super) fn without_quotes<'a>(raw: &str, text: &'a str, parent: &str) -> Cow<
     if raw.contains('\n') || raw.starts_with(['>', '&']) {
         let within = format!(" {} ", words(parent));
         let mut searched = 0;
-        let is_quote = |line: &&str| {
+        let mut is_quote = |line: &&str| {
             let line = line.trim_start();
             let quoted = line.strip_prefix('>').or_else(|| line.strip_prefix("&gt;"));
             quoted.is_some_and(|quoted| {
@@ -132,7 +133,6 @@ pub(super) fn without_quotes<'a>(raw: &str, text: &'a str, parent: &str) -> Cow<
                 searched <= MOST_SEARCHED && within.contains(&format!(" {quoted} "))
             })
         };
-        let mut is_quote = is_quote;
         let lines: Vec<&str> = raw.lines().filter(|line| !is_quote(line)).collect();
         if lines.len() < raw.lines().count() {
             left = Cow::Owned(one_line(&lines.join("\n")).into_owned());
@@ -141,11 +141,13 @@ pub(super) fn without_quotes<'a>(raw: &str, text: &'a str, parent: &str) -> Cow<
     let fits = parent.len() <= left.len();
     let parts = 1 + parent.bytes().filter(|&byte| byte == b' ').count();
     let bare = fits && parts >= LEAST_WORDS;
+    let finder = memmem::Finder::new(parent);
+    let mut copies = Copies { finder, parent, bare, searched: 0 };
     // What is left may hold a copy that was cut in two by another one.
     for _ in 0..if fits { ROUNDS } else { 0 } {
         let mut rest = String::new();
         let mut done = 0;
-        while let Some(at) = place(&left, done, parent, bare) {
+        while let Some(at) = copies.next(&left, done) {
             rest += &left[done..at.start];
             rest.push(' ');
             done = at.end;
@@ -162,26 +164,43 @@ pub(super) fn without_quotes<'a>(raw: &str, text: &'a str, parent: &str) -> Cow<
     }
 }
 
-/// Where the parent's text stands as a whole, its quotation marks included, in the part of the text
-/// that begins at `from`.
-fn place(text: &str, mut from: usize, parent: &str, bare: bool) -> Option<std::ops::Range<usize>> {
-    let begin = from;
-    const MARKS: [(char, char); 4] = [('"', '"'), ('“', '”'), ('«', '»'), ('\'', '\'')];
-    while let Some(at) = memmem::find(&text.as_bytes()[from..], parent.as_bytes()) {
-        let (start, end) = (from + at, from + at + parent.len());
-        let (before, after) = (text[begin..start].chars().next_back(), text[end..].chars().next());
-        if let (Some(a), Some(b)) = (before, after)
-            && MARKS.contains(&(a, b))
-        {
-            return Some(start - a.len_utf8()..end + b.len_utf8());
+/// Looks for copies of a parent's text.
+struct Copies<'a> {
+    finder: memmem::Finder<'a>,
+    parent: &'a str,
+    /// Whether those without quotation marks count.
+    bare: bool,
+    /// Bytes of the parent in places that were none.
+    searched: usize,
+}
+
+impl Copies<'_> {
+    /// Where the parent's text stands as a whole, its quotation marks included, in the part of the
+    /// text that begins at `from`.
+    fn next(&mut self, text: &str, from: usize) -> Option<std::ops::Range<usize>> {
+        const MARKS: [(char, char); 4] = [('"', '"'), ('“', '”'), ('«', '»'), ('\'', '\'')];
+        let mut at = from;
+        while let Some(found) = self.finder.find(&text.as_bytes()[at..]) {
+            let (start, end) = (at + found, at + found + self.parent.len());
+            let (before, after) =
+                (text[from..start].chars().next_back(), text[end..].chars().next());
+            if let (Some(a), Some(b)) = (before, after)
+                && MARKS.contains(&(a, b))
+            {
+                return Some(start - a.len_utf8()..end + b.len_utf8());
+            }
+            let outside = |c: Option<char>| c.is_none_or(|c| !c.is_alphanumeric());
+            if self.bare && outside(before) && outside(after) {
+                return Some(start..end);
+            }
+            self.searched += self.parent.len();
+            if self.searched > MOST_SEARCHED {
+                return None;
+            }
+            at = start + self.parent.chars().next().map_or(1, char::len_utf8);
         }
-        let outside = |c: Option<char>| c.is_none_or(|c| !c.is_alphanumeric());
-        if bare && outside(before) && outside(after) {
-            return Some(start..end);
-        }
-        from = start + parent.chars().next().map_or(1, char::len_utf8);
+        None
     }
-    None
 }
 
 #[cfg(test)]
@@ -232,6 +251,8 @@ mod tests {
         assert_eq!(cleaned(&format!("{}yes", format!("{parent} ").repeat(many)), parent), "yes");
         let nested = format!("{}{}", "What do ".repeat(many), "you mean ".repeat(many));
         assert!(cleaned(&nested, parent).len() > 3_000_000);
+        let letters = |n| "a".repeat(n);
+        assert_eq!(cleaned(&letters(2_000_000), &letters(100_000)).len(), 2_000_000);
         let long = "a word and ".repeat(many);
         let quoted = "> another text\n".repeat(many);
         assert!(cleaned(&quoted, &long).len() > 2_000_000);

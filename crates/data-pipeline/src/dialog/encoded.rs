@@ -272,6 +272,45 @@ pub struct PackedPairs {
 }
 
 impl PackedPairs {
+    /// The batch in so many equal parts, one behind the other. Panics if they cannot be equal.
+    ///
+    /// ```
+    /// use data_pipeline::dialog::PackedPairs;
+    /// let batch = PackedPairs {
+    ///     context_ids: vec![5, 6, 7],
+    ///     context_lengths: vec![1, 2],
+    ///     response_ids: vec![8, 1, 1],
+    ///     response_lengths: vec![2, 1],
+    ///     keys: Vec::new(),
+    /// };
+    /// let parts = batch.parts(2);
+    /// assert_eq!((&*parts[1].context_ids, &*parts[1].response_ids), (&[6, 7][..], &[1][..]));
+    /// ```
+    pub fn parts(&self, parts: usize) -> Vec<Self> {
+        let pairs = self.context_lengths.len();
+        assert!(parts > 0 && pairs.is_multiple_of(parts), "{pairs} pairs in {parts} equal parts");
+        let each = (pairs / parts).max(1);
+        let cut = |mut ids: &[i64], lengths: &[usize]| -> Vec<(Vec<i64>, Vec<usize>)> {
+            let cut = lengths.chunks(each).map(|lengths| {
+                let (own, rest) = ids.split_at(lengths.iter().sum());
+                ids = rest;
+                (own.to_vec(), lengths.to_vec())
+            });
+            cut.collect()
+        };
+        let contexts = cut(&self.context_ids, &self.context_lengths);
+        let responses = cut(&self.response_ids, &self.response_lengths);
+        let both = contexts.into_iter().zip(responses).enumerate();
+        let part = |(i, (context, response)): (usize, ((_, _), (_, _)))| Self {
+            context_ids: context.0,
+            context_lengths: context.1,
+            response_ids: response.0,
+            response_lengths: response.1,
+            keys: self.keys.iter().skip(i * each).take(each).copied().collect(),
+        };
+        both.map(part).collect()
+    }
+
     /// Adds a pair.
     pub fn push(&mut self, pair: &Sequence) {
         let (context, response) = pair.ids.split_at(pair.first as usize);

@@ -10,7 +10,7 @@
 //! | `convokit` | ConvoKit's `utterances.jsonl` | as it says |
 //! | `reddit` | comments of a Reddit dump, an object a line | a submission |
 //! | `blocks` | a turn a line, a blank line between conversations | a block |
-//! | `csv` | a table with a header: `text`, and `id`, `parent`, `conversation`, `author`, `part` | as it says |
+//! | `csv` | a table with a header: `text`, and `id`, `parent`, `conversation`, `author`, `part` | as it says, behind the file's name where there is no `id` |
 //!
 //! Files may be packed by gzip or zstd, which is told by their content; a path may be a folder or a
 //! pattern too. All but `topical-chat` and `irc` are read as a stream.
@@ -180,36 +180,39 @@ pub(super) struct NamedFile<'a> {
 
 /// The files of some sources, in the order in which they are read. Where two of a format would be
 /// called alike, both are called by their whole names, with as many of the folders above as tell
-/// them apart: `train/talk.txt` and `test/talk.txt`. A file that is named twice is the same twice.
+/// them apart: `train/talk.txt` and `test/talk.txt`. A file that is named twice, in whatever way, is
+/// the same twice.
 pub(super) fn files_of(sources: &[DialogSource]) -> Result<Vec<NamedFile<'_>>, DataError> {
     let mut files = Vec::new();
     for source in sources {
         let name = |path: PathBuf| NamedFile { source, name: source.format.stem(&path), path };
         files.extend(source.files()?.into_iter().map(name));
     }
-    let mut above = 0;
-    loop {
+    // However a path is spelled.
+    let whole = |path: &PathBuf| path.canonicalize().unwrap_or_else(|_| path.clone());
+    let paths: Vec<PathBuf> = files.iter().map(|file| whole(&file.path)).collect();
+    let most = paths.iter().map(|path| path.iter().count()).max().unwrap_or(0);
+    for above in 0..most {
         let mut known: HashMap<(DialogFormat, &str), &Path> = HashMap::new();
         let mut alike = HashSet::new();
-        for file in &files {
+        for (file, path) in files.iter().zip(&paths) {
             let key = (file.source.format, file.name.as_str());
-            if *known.entry(key).or_insert(&file.path) != file.path {
+            if *known.entry(key).or_insert(path) != path {
                 alike.insert((key.0, key.1.to_owned()));
             }
         }
-        let most = files.iter().map(|file| file.path.iter().count()).max().unwrap_or(0);
-        if alike.is_empty() || above > most {
-            return Ok(files);
+        if alike.is_empty() {
+            break;
         }
-        for file in &mut files {
+        for (file, path) in files.iter_mut().zip(&paths) {
             if alike.contains(&(file.source.format, file.name.clone())) {
-                let parts: Vec<_> = file.path.iter().collect();
+                let parts: Vec<_> = path.iter().collect();
                 let last: PathBuf = parts[parts.len().saturating_sub(above + 1)..].iter().collect();
                 file.name = last.to_string_lossy().into_owned();
             }
         }
-        above += 1;
     }
+    Ok(files)
 }
 
 /// All messages of some sources in memory, and what was read.

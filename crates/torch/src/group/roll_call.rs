@@ -30,6 +30,7 @@ pub(super) struct RollCall {
     rank: usize,
     size: usize,
     patience: Duration,
+    answer: Duration,
     /// What the beating thread has read: it outlives the store, which goes with rank 0.
     verdict: Arc<OnceLock<String>>,
     stop: Arc<AtomicBool>,
@@ -44,11 +45,24 @@ impl RollCall {
         [rank, size]: [usize; 2],
         timeout: Duration,
     ) -> Result<Self, String> {
-        store.add(&beat(rank), 1)?;
+        let stop = Arc::new(AtomicBool::new(false));
+        let verdict = Arc::new(OnceLock::new());
+        let mut call = Self {
+            store: Arc::new(Mutex::new(store)),
+            unreachable: AtomicBool::new(false),
+            rank,
+            size,
+            patience: PATIENCE.min(timeout),
+            answer: ANSWER.min(timeout),
+            verdict: verdict.clone(),
+            stop: stop.clone(),
+            heart: None,
+        };
+        call.add(beat(rank), 1)?;
         let began = Instant::now();
         loop {
             let missing = (0..size)
-                .map(|r| Ok((r, store.add(&beat(r), 0)?)))
+                .map(|r| Ok((r, call.add(beat(r), 0)?)))
                 .filter_map(|found: Result<_, String>| match found {
                     Ok((r, 0)) => Some(Ok(r)),
                     Ok(_) => None,
@@ -67,9 +81,7 @@ impl RollCall {
             }
             std::thread::sleep(Duration::from_millis(20));
         }
-        let stop = Arc::new(AtomicBool::new(false));
-        let verdict = Arc::new(OnceLock::new());
-        let (told, read) = (stop.clone(), verdict.clone());
+        let (told, read) = (stop, verdict);
         let heart = std::thread::Builder::new().name("heart".into()).spawn(move || {
             while !told.load(Ordering::Relaxed) && watched.add(&beat(rank), 1).is_ok() {
                 // An operation may wait for rank 0 alone: it fails when rank 0 has ended, and
@@ -83,11 +95,8 @@ impl RollCall {
                 std::thread::park_timeout(BEAT);
             }
         });
-        let heart = Some(heart.map_err(|e| format!("no thread for the heart beat: {e}"))?);
-        let patience = PATIENCE.min(timeout);
-        let store = Arc::new(Mutex::new(store));
-        let unreachable = AtomicBool::new(false);
-        Ok(Self { store, unreachable, rank, size, patience, verdict, stop, heart })
+        call.heart = Some(heart.map_err(|e| format!("no thread for the heart beat: {e}"))?);
+        Ok(call)
     }
 
     /// The connection of the thread that computes, while all is well.
@@ -107,8 +116,10 @@ impl RollCall {
         }
         let (answer, answers) = mpsc::channel();
         let store = self.store.clone();
-        std::thread::spawn(move || answer.send(question(&locked(&store))));
-        answers.recv_timeout(ANSWER).unwrap_or_else(|_| {
+        let asking = std::thread::Builder::new().name("question".into());
+        let asking = asking.spawn(move || answer.send(question(&locked(&store))));
+        asking.map_err(|e| format!("no thread to ask the store: {e}"))?;
+        answers.recv_timeout(self.answer).unwrap_or_else(|_| {
             self.unreachable.store(true, Ordering::Relaxed);
             Err(silent())
         })

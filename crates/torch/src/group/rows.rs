@@ -18,6 +18,12 @@ pub fn joint<T>(rows: &[i64], f: impl FnOnce() -> T) -> T {
     made
 }
 
+/// How many rows of other processes come before the `rows` of this one, where each has as many of
+/// one batch; none where there is one process.
+pub(crate) fn rows_before(rows: i64) -> i64 {
+    current().map_or(0, |group| group.rank() as i64 * rows)
+}
+
 /// Random numbers for a tensor of this shape, whose first axis is samples: `draw` is given a shape
 /// and draws from libtorch's generator. Within a group they are drawn for all processes' samples,
 /// of which this one takes its own: the generators of all processes, which begin alike, stay alike,

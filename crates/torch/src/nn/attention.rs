@@ -4,7 +4,7 @@ use tch::{Device, Kind, Tensor};
 
 use super::keyed_dropout_behind;
 use crate::precision::without_autocast;
-use crate::{Mode, NoisyRows};
+use crate::{Mode, NoisyRows, group};
 
 /// Pairs of tokens that are compared, those of all heads and samples together, below which bfloat16
 /// is left for float32 on a CPU. libtorch multiplies bfloat16 by code that is made for each shape,
@@ -23,7 +23,7 @@ const FEW_QUERIES: i64 = 16;
 /// nothing is to be seen; each token must see at least one. On a CPU attention over few tokens of
 /// bfloat16 is computed in float32; the result is of the kind of `q` all the same.
 pub fn attention(qkv: [&Tensor; 3], mask: Option<&Tensor>, rate: f64, mode: Mode) -> Tensor {
-    attention_behind(0, qkv, mask, rate, mode)
+    attention_behind(group::rows_before(qkv[0].size()[0]), qkv, mask, rate, mode)
 }
 
 /// The same for samples before which there are so many others, as in [`keyed_dropout_behind`].

@@ -13,14 +13,15 @@ pub fn dropout(x: &Tensor, rate: f64, mode: Mode) -> Tensor {
 }
 
 /// The same with other random numbers: which are dropped follows from one number that is drawn and
-/// from their places. On a CPU it takes a fraction of the time, and no mask is kept.
+/// from their places. On a CPU, in float32 and bfloat16, it takes a fraction of the time, and no
+/// mask is kept. Within a group the rows are taken to be an equal share of one batch's.
 pub fn keyed_dropout(x: &Tensor, rate: f64, mode: Mode) -> Tensor {
-    keyed_dropout_behind(0, x, rate, mode)
+    keyed_dropout_behind(group::rows_before(x.size()[0]), x, rate, mode)
 }
 
 /// The same for rows of a larger tensor, of which so many come before them: what is dropped of them
 /// is what is dropped in the whole. Several processes that each have a part of a batch, and draw as
-/// often, drop what a single one does.
+/// often, drop what a single one does: on a CPU, in float32 and bfloat16.
 pub fn keyed_dropout_behind(rows: i64, x: &Tensor, rate: f64, mode: Mode) -> Tensor {
     let before = rows * x.size()[1..].iter().product::<i64>();
     on_noisy_rows(x, rate, mode, |x| ffi::tokens::dropout(x, rate, before))

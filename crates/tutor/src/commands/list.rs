@@ -23,7 +23,11 @@ pub(crate) fn run(args: &Args) -> Result<()> {
             continue;
         }
         let experiment = papers::resolve(recipe, false, false, &[])?;
-        let default = if experiment.head().default { " (default)" } else { "" };
+        let default = match experiment.head() {
+            head if head.default => " (default)",
+            head if head.default_with_data => " (default with --data)",
+            _ => "",
+        };
         writeln!(text, "{name}{default}\n    {}", experiment.head().about)?;
         for (row, about) in experiment.rows() {
             writeln!(text, "    + {row}: {about}")?;

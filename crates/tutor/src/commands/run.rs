@@ -36,8 +36,8 @@ pub(crate) struct Changes {
     /// How many seeds: 1, 2, ... N; as many as the recipe says by default.
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=1000))]
     seeds: Option<u32>,
-    /// The folder that holds the data sets.
-    #[arg(long, env = "TUTOR_DATA")]
+    /// The folder that holds the data sets; $TUTOR_DATA without it.
+    #[arg(long, value_name = "DIR")]
     data: Option<PathBuf>,
     /// Which rows of the recipe's table to run: `all`, `none`, or names with commas.
     #[arg(long, value_name = "WHICH")]
@@ -57,6 +57,12 @@ pub(crate) struct Changes {
 }
 
 impl Changes {
+    /// Where data sets lie: what is named, or what the environment names.
+    pub(crate) fn data(&self) -> Option<PathBuf> {
+        let of_environment = || std::env::var_os("TUTOR_DATA").filter(|dir| !dir.is_empty());
+        self.data.clone().or_else(|| of_environment().map(PathBuf::from))
+    }
+
     /// The recipe of this name with the changes applied.
     ///
     /// The number of seeds becomes part of it, so that the resolved recipe is the same run again.
@@ -78,10 +84,8 @@ impl Changes {
         // `--quick`.
         let own = set.iter().any(|change| change.key.split('.').next() == Some("data"));
         // What the environment names is there for all recipes and asks for none.
-        let of_environment = std::env::var_os("TUTOR_DATA").map(PathBuf::from);
-        let named = self.data.is_some() && self.data != of_environment;
-        let text = catalog::find(recipe, named)?;
-        let resolved = papers::resolve(&text, self.quick, own || self.data.is_some(), &set);
+        let text = catalog::find(recipe, self.data.is_some())?;
+        let resolved = papers::resolve(&text, self.quick, own || self.data().is_some(), &set);
         resolved.map_err(|error| match error.to_string() {
             text if !self.labels.is_empty() && text.contains("unknown field `labels`") => {
                 anyhow!("--labels: the recipe {recipe} has no number of labels of its own")
@@ -111,7 +115,8 @@ fn run_here(args: &Args) -> Result<()> {
     };
     processes::check_device(device)?;
     args.place.set_threads();
-    let options = args.place.options(args.changes.quick, args.changes.data.as_deref(), device);
+    let data = args.changes.data();
+    let options = args.place.options(args.changes.quick, data.as_deref(), device);
     let (result, page) = driver::run(&mut *experiment, &options)?;
     if !processes::is_first() {
         return Ok(());

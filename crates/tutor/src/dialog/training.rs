@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use anyhow::Result;
 use data_pipeline::dialog::PackPairs;
-use data_pipeline::loader::{Loader, Share, Stream};
+use data_pipeline::loader::{Loader, Stream};
 use data_pipeline::sampler::Order;
 use dialog_models::{Autoregressive, Seq2Seq, Seq2SeqConfig, Training};
 use metrics::Metric;
@@ -88,22 +88,14 @@ impl Task for DialogTraining<'_> {
 
     fn batches(&self, from: u64) -> Batches<'_, Training<Seq2Seq>> {
         let set = Arc::clone(&self.data.train.encoded);
-        let share = processes::share();
-        // Each part of a batch is a share of it, as if a process of its own computed it.
-        let mut parts: Vec<_> = (0..self.parts)
-            .map(|part| {
-                let stream = Stream::shuffled(set.clone(), PackPairs, self.train.batch, self.seed);
-                let stream = Stream { order: Order::Bucketed, ..stream };
-                let rank = share.rank * self.parts + part;
-                let share = Share { rank, size: share.size * self.parts };
-                Loader::start_share(vec![stream], from, Some(self.train.steps), self.workers, share)
-            })
-            .collect();
-        let device = self.device;
-        Box::new(std::iter::from_fn(move || {
-            let step = parts.iter_mut().map(Iterator::next).collect::<Option<Vec<_>>>()?;
-            let pairs = step.into_iter().map(|part| Ok(on_device(&part?.batches[0].data, device)));
-            Some(pairs.collect())
+        let stream = Stream::shuffled(set, PackPairs, self.train.batch, self.seed);
+        let stream = Stream { order: Order::Bucketed, ..stream };
+        let (end, share) = (Some(self.train.steps), processes::share());
+        let steps = Loader::start_share(vec![stream], from, end, self.workers, share);
+        Box::new(steps.map(|step| {
+            let packed = &step?.batches[0].data;
+            let parts = packed.parts(self.parts);
+            Ok(parts.iter().map(|part| on_device(part, self.device)).collect())
         }))
     }
 

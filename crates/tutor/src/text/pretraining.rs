@@ -287,8 +287,8 @@ fn mean_length(tokens: &Tokens) -> Result<usize> {
     Ok((set.tokens() as f64 / set.len() as f64).round() as usize)
 }
 
-/// What is masked, as the networks take it, which have the batch `on` their device; and the counts
-/// of its sequences.
+/// The batch as the networks take it, and for each sequence the counts of what is filled in. `on` is
+/// the same batch on the networks' device.
 fn masked(
     packed: &Packed,
     plan: &MaskPlan,
@@ -309,7 +309,7 @@ fn masked(
     (MaskedBatch::new(on, &slots), counts)
 }
 
-/// A batch of sequences, on the device too, with what is masked in it.
+/// The same by the masking of a pre-training.
 fn batch(
     setting: &Setting<'_>,
     tokens: &Tokens,

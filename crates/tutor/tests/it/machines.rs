@@ -4,7 +4,7 @@
 #![cfg(target_os = "linux")]
 
 use std::path::Path;
-use std::process::{Child, Command, Stdio};
+use std::process::{Child, Command, Output, Stdio};
 use std::time::{Duration, Instant};
 
 use crate::together::{FEW, assert_near, wait_until_it_trains};
@@ -41,7 +41,7 @@ impl Machines {
     }
 
     /// The program as one of so many processes, of which half are on each machine.
-    fn process(&self, dir: &Path, (rank, size): (usize, usize), arguments: &[&str]) -> Child {
+    fn process(&self, dir: &Path, (rank, size): (usize, usize), arguments: &[&str]) -> Process {
         let program = command(dir, arguments);
         let mut on = Command::new("ip");
         on.args(["netns", "exec", &self.names[rank * 2 / size]]);
@@ -55,7 +55,26 @@ impl Machines {
         on.env("RANK", rank.to_string()).env("WORLD_SIZE", size.to_string());
         on.env("MASTER_ADDR", format!("{}.1", self.net)).env("MASTER_PORT", PORT);
         on.env("TUTOR_GROUP_TIMEOUT", "20");
-        on.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("started")
+        on.stdout(Stdio::piped()).stderr(Stdio::piped());
+        Process(Some(on.spawn().expect("started")))
+    }
+}
+
+/// A process that does not outlive its test.
+struct Process(Option<Child>);
+
+impl Process {
+    fn output(mut self) -> Output {
+        self.0.take().expect("it runs").wait_with_output().expect("ended")
+    }
+}
+
+impl Drop for Process {
+    fn drop(&mut self) {
+        if let Some(mut child) = self.0.take() {
+            let _ = child.kill();
+            let _ = child.wait();
+        }
     }
 }
 
@@ -79,11 +98,11 @@ fn two_machines_have_the_losses_of_one_process() {
     let rows =
         |out| [&["run", "ssl-benchmark"], &FEW[..14], &["--rows", "uda", "--out", out]].concat();
     let alone = run_folder(dir.path(), &run(dir.path(), &rows("alone")));
-    let ranks: Vec<Child> =
+    let ranks: Vec<Process> =
         (0..4).map(|rank| machines.process(dir.path(), (rank, 4), &rows("together"))).collect();
     let mut said = Vec::new();
     for child in ranks {
-        let output = child.wait_with_output().expect("ended");
+        let output = child.output();
         let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
         assert!(output.status.success(), "{}", text(&output.stderr));
         said.push(text(&output.stdout));
@@ -105,7 +124,7 @@ fn machines_that_lose_each_other_stop() {
     assert!(ip(&format!("-n {} link set c0 down", machines.names[0])));
     let began = Instant::now();
     for (rank, child) in ranks.into_iter().enumerate() {
-        let output = child.wait_with_output().expect("ended");
+        let output = child.output();
         let said = String::from_utf8_lossy(&output.stderr).into_owned();
         assert_eq!(output.status.code(), Some(1), "{said}");
         let line = said.lines().find(|line| line.starts_with("error")).unwrap_or_default();

@@ -19,7 +19,9 @@ fn rows_are_methods_starts_and_numbers_of_labels() {
     let rows =
         "supervised,fixmatch,uda-switchout,uda-tf-idf,uda-bt,own-uda-tf-idf,supervised-tf-idf";
     let arguments = ["run", "uda-text/imdb", "--quick", "--threads", "1", "--labels", "20,200"];
-    let arguments = [&arguments[..], &["--set", "epochs=0", "--rows", rows]].concat();
+    let arguments =
+        [&arguments[..], &["--set", "epochs=0", "--set", "method.tsa=linear", "--rows", rows]]
+            .concat();
     let arguments = [&arguments[..], &["--seeds", "1"]].concat();
     let called = call(dir.path(), &arguments);
     assert!(called.success, "{}", called.err);

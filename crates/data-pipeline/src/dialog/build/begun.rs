@@ -1,6 +1,6 @@
 //! What a folder was begun with, so that a later call goes on with nothing else.
 
-use crate::dialog::read::{DialogSource, NamedFile};
+use crate::dialog::read::NamedFile;
 use crate::dialog::tokenizer::DialogTokenizer;
 use crate::digest::{Digest, of_file};
 use crate::error::DataError;
@@ -11,7 +11,7 @@ use std::path::{Path, PathBuf};
 use std::time::UNIX_EPOCH;
 
 /// Another number stands for notes of another shape.
-const FORMAT: u32 = 2;
+const FORMAT: u32 = 3;
 
 /// `build.json`.
 #[derive(Serialize, Deserialize)]
@@ -27,6 +27,8 @@ struct Note {
 #[derive(Serialize, Deserialize)]
 struct Known {
     path: PathBuf,
+    /// What it is called in the names of its conversations.
+    name: String,
     bytes: u64,
     /// When it was changed last, in nanoseconds since 1970.
     changed: u64,
@@ -39,7 +41,9 @@ struct Known {
 impl Known {
     /// What is known of a file now. `before` is what was known of the file at this place: where
     /// length and time of change are as they were, so is its content, which is not read again.
-    fn of(source: &DialogSource, path: &Path, before: Option<&Self>) -> Result<Self, DataError> {
+    fn of(file: &NamedFile<'_>, before: Option<&Self>) -> Result<Self, DataError> {
+        let NamedFile { source, path, name } = file;
+        let path = path.as_path();
         let data = path.metadata().map_err(DataError::io(path, "check the file"))?;
         let changed = data.modified().ok().and_then(|time| time.duration_since(UNIX_EPOCH).ok());
         let changed = changed.map_or(0, |since| since.as_nanos() as u64);
@@ -51,7 +55,8 @@ impl Known {
             None => of_file::<Sha256>(path)?,
         };
         let (format, part) = (json!(source.format), json!(source.part));
-        Ok(Self { path: path.to_owned(), bytes: data.len(), changed, content, format, part })
+        let (path, name) = (path.to_owned(), name.clone());
+        Ok(Self { path, name, bytes: data.len(), changed, content, format, part })
     }
 
     /// What tells it from what was known, in words.
@@ -100,9 +105,9 @@ pub(super) fn begin(
         None
     };
     let mut known = Vec::with_capacity(files.len());
-    for (at, NamedFile { source, path: file, .. }) in files.iter().enumerate() {
+    for (at, file) in files.iter().enumerate() {
         let before = before.as_ref().and_then(|before| before.files.get(at));
-        known.push(Known::of(source, file, before)?);
+        known.push(Known::of(file, before)?);
         progress(at as u64 + 1);
     }
     let note = Note {

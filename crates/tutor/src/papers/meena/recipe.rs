@@ -295,11 +295,6 @@ impl Recipe {
             faults.add("smoothing", format!("is {}; it must be in [0, 1)", self.smoothing));
         }
         faults.train("train", &self.train, false);
-        let (batch, parts) = (self.train.batch, self.train.accumulate.max(1));
-        if !batch.is_multiple_of(parts) {
-            let fault = format!("is {parts}: a batch of {batch} pairs has no such equal parts");
-            faults.add("train.accumulate", fault);
-        }
         if self.train.ema.is_some() || self.train.swa.is_some() {
             let fault = "networks that reply are trained without averages of weights: leave ema and \
                          swa out";

@@ -190,8 +190,9 @@ fn talks(rows: &[RowOutcome]) -> Option<Section> {
         }
         section = section.with(Block::Table(table));
     }
-    let words = "Each network goes on with an opening that is given, both sides alike, until it \
-                 has nothing to say that it has not said. None is picked.";
+    let words = "Each network takes both sides after an opening that is given, for as many turns \
+                 as the recipe says, or until no candidate may be given. These are the first \
+                 conversations of the run, not chosen ones.";
     let shown = all().any(|talks| !talks.is_empty());
     shown.then(|| section.with(Block::Caption(words.to_owned())))
 }
