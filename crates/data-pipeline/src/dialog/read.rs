@@ -180,8 +180,8 @@ pub(super) struct NamedFile<'a> {
 
 /// The files of some sources, in the order in which they are read. Where two of a format would be
 /// called alike, both are called by their whole names, with as many of the folders above as tell
-/// them apart: `train/talk.txt` and `test/talk.txt`. A file that is named twice, in whatever way, is
-/// the same twice.
+/// them apart: `train/talk.txt` and `test/talk.txt`. A file that is named twice, in whatever way,
+/// is the same twice.
 pub(super) fn files_of(sources: &[DialogSource]) -> Result<Vec<NamedFile<'_>>, DataError> {
     let mut files = Vec::new();
     for source in sources {

@@ -76,7 +76,8 @@ struct Found {
     response: usize,
     /// Of a training step in bfloat16, the median.
     step_seconds: f64,
-    /// Operations of a step: products of layers, convolutions and attention, forwards and backwards.
+    /// Operations of a step: products of layers, convolutions and attention, forwards and
+    /// backwards.
     step_operations: u64,
     teraflops: f64,
     share_of_peak: Option<f64>,

@@ -287,8 +287,8 @@ fn mean_length(tokens: &Tokens) -> Result<usize> {
     Ok((set.tokens() as f64 / set.len() as f64).round() as usize)
 }
 
-/// The batch as the networks take it, and for each sequence the counts of what is filled in. `on` is
-/// the same batch on the networks' device.
+/// The batch as the networks take it, and for each sequence the counts of what is filled in. `on`
+/// is the same batch on the networks' device.
 fn masked(
     packed: &Packed,
     plan: &MaskPlan,
