@@ -155,18 +155,19 @@ impl VocabularyHead {
         no_grad(|| {
             // Once for all pieces.
             let fixed = words.to_kind(kind);
-            let skip = |places: fn([i64; 2]) -> i64| {
+            let [before, behind] = sampler.map_or([0, 0], |sampler| sampler.around);
+            let skip = |places| {
                 if let Some(sampler) = sampler {
-                    sampler.skip(places(sampler.around), vocabulary, y.device());
+                    sampler.skip(places, vocabulary, y.device());
                 }
             };
-            skip(|[before, _]| before);
+            skip(before);
             for start in (0..places).step_by(rows as usize) {
                 let range = (start, rows.min(places - start));
                 let weigh = trained.then_some(weigh);
                 self.piece([&y, &fixed, truth], range, sampler, weigh, &mut all);
             }
-            skip(|[_, behind]| behind);
+            skip(behind);
         });
         let cat = |list: &[Tensor]| Tensor::cat(list, 0);
         let carrier = all.shared.map(|[table, bias]| {

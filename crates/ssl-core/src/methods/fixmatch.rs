@@ -61,8 +61,7 @@ impl Config for FixMatchConfig {
         check::schedule("weight", &self.weight)?;
         check::fraction("threshold", self.threshold)?;
         check_passes(self.weak_pass, self.skip_masked)?;
-        let alignment = self.alignment.as_ref().map(Alignment::check).transpose();
-        alignment.map(|_| ()).map_err(|e| format!("alignment.{e}"))
+        Alignment::check_if_any(self.alignment.as_ref())
     }
 
     fn build(&self, task: &TaskInfo) -> Box<dyn Method> {

@@ -130,6 +130,11 @@ fn default_decay() -> f64 {
 }
 
 impl Alignment {
+    /// Whether a method's setting `alignment`, which may be left out, lies in its range.
+    pub(crate) fn check_if_any(alignment: Option<&Self>) -> Result<(), String> {
+        alignment.map_or(Ok(()), Self::check).map_err(|e| format!("alignment.{e}"))
+    }
+
     /// Whether the decay lies in its range.
     pub fn check(&self) -> Result<(), String> {
         check::rate("decay", self.decay)?;
