@@ -28,14 +28,14 @@ pub(crate) const FEW: [&str; 16] = [
     "supervised,uda,fixmatch",
 ];
 
-/// Runs it in so many processes and gives the run's folder.
-fn together(dir: &Path, processes: usize, more: &[&str]) -> PathBuf {
+/// Runs a recipe in so many processes, in a folder of their number, and gives the run's folder.
+fn in_processes(dir: &Path, recipe: &str, processes: usize, more: &[&str]) -> PathBuf {
     let number = processes.to_string();
     let before = match processes {
-        1 => vec!["run", "ssl-benchmark"],
-        _ => vec!["launch", "--nproc", &number, "--", "run", "ssl-benchmark"],
+        1 => vec!["run", recipe],
+        _ => vec!["launch", "--nproc", &number, "--", "run", recipe],
     };
-    run_folder(dir, &run(dir, &[&before[..], &FEW, &["--out", &number], more].concat()))
+    run_folder(dir, &run(dir, &[&before[..], more, &["--out", &number]].concat()))
 }
 
 /// The loss of every step of a training.
@@ -60,9 +60,9 @@ pub(crate) fn assert_near(found: &Path, wanted: &Path) {
 #[test]
 fn two_and_four_processes_have_the_losses_of_one() {
     let dir = tempfile::tempdir().expect("a folder");
-    let alone = together(dir.path(), 1, &[]);
+    let alone = in_processes(dir.path(), "ssl-benchmark", 1, &FEW);
     for processes in [2, 4] {
-        let shared = together(dir.path(), processes, &[]);
+        let shared = in_processes(dir.path(), "ssl-benchmark", processes, &FEW);
         for row in ["supervised", "uda", "fixmatch"] {
             assert_near(&shared.join("seed-1").join(row), &alone.join("seed-1").join(row));
         }
@@ -97,16 +97,9 @@ fn networks_that_reply_are_those_of_one_process() {
     let few = "--quick --threads 1 --rows evolved,plain --device cpu --set train.steps=20 --set \
                train.batch=8 --set cadence.log=1 --set train.lr={kind=\"constant\",value=0.001}";
     let few: Vec<&str> = few.split_whitespace().collect();
-    let of = |processes: &str| {
-        let before = match processes {
-            "1" => vec!["run", "meena"],
-            _ => vec!["launch", "--nproc", processes, "--", "run", "meena"],
-        };
-        let all = [&before[..], &few, &["--out", processes]].concat();
-        run_folder(dir.path(), &run(dir.path(), &all))
-    };
-    let alone = of("1");
-    for processes in ["2", "4"] {
+    let of = |processes| in_processes(dir.path(), "meena", processes, &few);
+    let alone = of(1);
+    for processes in [2, 4] {
         let shared = of(processes);
         for row in ["evolved", "plain"] {
             assert_near(&shared.join("seed-1").join(row), &alone.join("seed-1").join(row));
@@ -134,16 +127,9 @@ fn pre_training_and_its_classifiers_are_those_of_one_process() {
                finetune.train.steps=20 --set \
                finetune.train.lr={kind=\"constant\",value=0.0005}";
     let few: Vec<&str> = few.split_whitespace().collect();
-    let of = |processes: &str| {
-        let before = match processes {
-            "1" => vec!["run", "electra"],
-            _ => vec!["launch", "--nproc", processes, "--", "run", "electra"],
-        };
-        let all = [&before[..], &few, &["--out", processes]].concat();
-        run_folder(dir.path(), &run(dir.path(), &all))
-    };
-    let alone = of("1");
-    for processes in ["2", "4"] {
+    let of = |processes| in_processes(dir.path(), "electra", processes, &few);
+    let alone = of(1);
+    for processes in [2, 4] {
         let shared = of(processes);
         for row in ["mlm", "electra"] {
             for training in ["pretraining", "8-labels"] {
