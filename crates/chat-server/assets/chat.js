@@ -228,12 +228,21 @@ function askForKey(message) {
   byId("key").focus();
 }
 
-async function open() {
+// How often the model was asked for: only the last answer counts, whichever comes last.
+let asked = 0;
+
+/** Asks for the model and shows the conversation; `refused` is what is said without a right key. */
+async function open(refused) {
+  asked += 1;
+  const mine = asked;
   try {
-    model = await about();
+    const answer = await about();
+    if (mine !== asked) return;
+    model = answer;
   } catch (error) {
     if (!(error instanceof Trouble)) throw error;
-    if (error.status === 401) return askForKey("This server wants its key.");
+    if (mine !== asked) return;
+    if (error.status === 401) return askForKey(refused);
     byId("chat").hidden = false;
     return warn(`${error.message} Load the page again.`);
   }
@@ -273,10 +282,10 @@ byId("key-form").addEventListener("submit", (event) => {
   event.preventDefault();
   useKey(byId("key").value.trim());
   byId("key").value = "";
-  open();
+  open("This is not the server's key.");
 });
 
 reset();
 byId("heard").textContent = "";
 findKey();
-open();
+open("This server wants its key.");

@@ -26,6 +26,10 @@ const idle = (page) => page.waitForFunction(() => !document.body.classList.conta
 const narrow = (page) =>
   page.evaluate(() => document.documentElement.scrollWidth <= document.documentElement.clientWidth);
 
+async function until(holds) {
+  while (!holds()) await new Promise((resolve) => setTimeout(resolve, 10));
+}
+
 /** Types a message, sends it by Enter, and waits for the end of the reply. */
 async function say(page, message) {
   await page.keyboard.type(message);
@@ -147,12 +151,27 @@ async function withKey() {
   await page.waitForFunction(() => document.activeElement.id === "key");
   await picture(page, "key", false);
   await check(page, "key");
+  assert.equal(await text(page, "kept"), "This server wants its key.");
   await page.keyboard.type("wrong");
   await page.keyboard.press("Enter");
-  await page.waitForFunction(() => document.getElementById("key").value === "");
+  const refused = () => document.getElementById("kept").textContent === "This is not the server's key.";
+  await page.waitForFunction(refused);
+
+  // A refusal that comes after the right key's welcome changes nothing.
+  await page.setRequestInterception(true);
+  let held;
+  page.once("request", (request) => (held = request));
+  await page.keyboard.type("wrong again");
+  await page.keyboard.press("Enter");
+  await until(() => held);
+  page.on("request", (request) => request.continue());
   await page.keyboard.type(plan.key);
   await page.keyboard.press("Enter");
   await ready(page);
+  assert.match(await text(page, "kept"), /is kept/);
+  const late = page.waitForResponse((response) => response.status() === 401);
+  await held.continue();
+  await (await late).text();
   assert.match(await text(page, "kept"), /is kept/);
   await say(page, "Hi");
   await page.browserContext().close();
