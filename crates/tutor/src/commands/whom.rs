@@ -108,7 +108,7 @@ impl Whom {
             sampling: self.sampling(),
         };
         let repetition = repetition(sample.candidates);
-        Choice { sample, repetition }
+        Choice { sample, beam: None, repetition }
     }
 }
 

@@ -7,7 +7,8 @@ use std::path::Path;
 use anyhow::{Result, bail, ensure};
 use data_pipeline::dialog::{DialogTokenizer, PairLengths, Safety, SafetyWords, StreamDecoder};
 use dialog_models::decode::{
-    Candidate, Drawing, Dropped, Prompt, Ranking, Repetition, SampleConfig, Special, Written, rank,
+    Beam, Candidate, Drawing, Dropped, Prompt, Ranking, Repetition, SampleConfig, Special, Written,
+    beam, rank,
 };
 use dialog_models::hub::Checkpoint;
 use dialog_models::{Autoregressive, Gpt2, mmi};
@@ -59,16 +60,48 @@ pub(crate) fn again<N: Autoregressive + 'static>(
 pub(crate) struct Choice {
     /// How responses are drawn: the best of them by score is given.
     pub(crate) sample: SampleConfig,
+    /// The width of a beam search, for comparison: it finds the likeliest responses, in place of
+    /// drawing some; of `sample` the most tokens alone count then. No key of a recipe's choice:
+    /// what is drawn alone stands beside what is given there.
+    #[serde(skip)]
+    pub(crate) beam: Option<usize>,
     /// The rule against turns that repeat an earlier one.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) repetition: Option<Repetition>,
 }
 
 impl Choice {
+    /// Whether a single response is drawn, whose words can be shown as they come.
+    pub(crate) fn draws_one(&self) -> bool {
+        self.beam.is_none() && self.sample.candidates == 1
+    }
+
+    /// Every value that makes no sense: its key, and what is wrong with it.
+    pub(crate) fn faults(&self) -> Vec<(String, String)> {
+        let sample = self.sample.faults().into_iter().map(|(key, fault)| ("sample.", key, fault));
+        let rule = self.repetition.iter().flat_map(|rule| rule.faults());
+        let rule = rule.map(|(key, fault)| ("repetition.", key, fault));
+        let beam = (self.beam == Some(0)).then(|| ("", "beam", "0 is not at least 1".to_owned()));
+        let all = sample.chain(rule).chain(beam);
+        all.map(|(part, key, fault)| (format!("{part}{key}"), fault)).collect()
+    }
+
+    /// What is given, in words: `best of 20`.
+    pub(crate) fn given_in_words(&self) -> String {
+        match self.beam {
+            Some(width) => format!("beam search of width {width}"),
+            None => format!("best of {}", self.sample.candidates),
+        }
+    }
+
     /// It in words: `best of 20, temperature 0.88`.
     pub(crate) fn in_words(&self) -> String {
-        let SampleConfig { candidates, sampling, .. } = &self.sample;
-        let mut words = format!("best of {candidates}, temperature {}", sampling.temperature);
+        let sampling = &self.sample.sampling;
+        let mut words = self.given_in_words();
+        if self.beam.is_some() {
+            return words;
+        }
+        words += &format!(", temperature {}", sampling.temperature);
         if let Some(k) = sampling.top_k {
             words += &format!(", top-k {k}");
         }
@@ -252,7 +285,7 @@ impl Responder {
     }
 
     /// Draws responses and ranks them. Every token is told to `each`, which ends the drawing if it
-    /// breaks.
+    /// breaks; a beam search tells nothing and ends by itself.
     ///
     /// Fails where they cannot be judged.
     pub(crate) fn reply(
@@ -262,13 +295,19 @@ impl Responder {
         seed: u64,
         each: &mut dyn FnMut(Written) -> ControlFlow<()>,
     ) -> Result<Reply> {
+        if let Some(width) = choice.beam {
+            let max_tokens = choice.sample.max_tokens;
+            let search = Beam { width, max_tokens, ..Beam::default() };
+            let found = beam(self.net.as_ref(), &context.ids, &self.special, &search);
+            return self.ranked(context, choice, &found);
+        }
         let mut drawing = self.begin(&[(context, choice, seed)]);
         while drawing.step(&mut |_, written| each(written)) {}
         self.ranked(context, choice, drawing.candidates(0))
     }
 
-    /// Begins responses to several contexts, each chosen in its way by its own seed, that are
-    /// written together.
+    /// Begins responses to several contexts, each drawn in its way by its own seed, that are
+    /// written together. A beam search is not among the ways: [`Responder::reply`] has it.
     pub(crate) fn begin(&self, asked: &[(&Context, &Choice, u64)]) -> Drawing<'_> {
         let prompt = |context, seed| Prompt { context, seed, max_tokens: usize::MAX };
         let wanted: Vec<_> = asked

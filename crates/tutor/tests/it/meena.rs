@@ -78,6 +78,14 @@ fn both_networks_are_measured_and_one_can_talk_to_them() {
     let [nucleus, first] = [["--top-p", "0.000001"], ["--top-k", "1"]];
     let greedy = talk(&[&["--model", "plain"], &nucleus[..]].concat(), "Hello you\n");
     assert_eq!(greedy, talk(&[&["--model", "plain"], &first[..]].concat(), "Hello you\n"));
+    // A search for the likeliest reply finds it too, or better ones.
+    let beam = |width, typed| {
+        let how = ["--beam", width, "--max-tokens", "5"];
+        talk_by(&how, &["--model", "plain"], typed)
+    };
+    assert_eq!(greedy, beam("1", "Hello you\n"));
+    let wide = beam("3", "Hello you\n/why\n");
+    assert_eq!(wide.lines().count(), 4, "a reply and three candidates: {wide}");
     let twice = talk(&["--model", "plain"], "Hello you\n/reset\nHello you\n");
     let replies: Vec<&str> = twice.lines().filter(|line| line.starts_with("plain: ")).collect();
     assert_eq!(replies, [plain.lines().next().expect("a reply"); 2]);
@@ -132,6 +140,8 @@ fn both_networks_are_measured_and_one_can_talk_to_them() {
 
     let said = refused(dir.path(), &["chat", run, "--model", "evolvd"]);
     assert!(said.contains("plain, evolved"), "{said}");
+    let said = refused(dir.path(), &["chat", run, "--beam", "2", "--temperature", "1"]);
+    assert!(said.contains("cannot be used with"), "{said}");
     let said = refused(dir.path(), &["chat", run, "--precision", "int8"]);
     assert!(said.contains("float32, bfloat16"), "{said}");
     let said = refused(dir.path(), &["chat", run, "--temperature", "nan"]);
@@ -290,7 +300,7 @@ fn ways_to_choose_replies_are_measured_side_by_side() {
         ["run", "meena/dialogues", "--quick", "--threads", "1", "--rows", "plain", "--seeds", "2"];
     let folder = run_folder(dir.path(), &run(dir.path(), &arguments));
     let page = std::fs::read_to_string(folder.join("report.md")).expect("the report");
-    for how in ["one", "best of 3", "best of 5", "best of 3, top-k 4"] {
+    for how in ["one", "best of 3", "best of 5", "best of 3, top-k 4", "beam of 3"] {
         assert!(page.contains(&format!("| plain, {how} | 2 | ")), "{how}: {page}");
     }
     // Those of the recipe are measured for the first seed alone, and so is bfloat16.
@@ -299,7 +309,7 @@ fn ways_to_choose_replies_are_measured_side_by_side() {
         serde_json::from_str(&std::fs::read_to_string(file).expect("it")).expect("JSON")
     };
     let measures = |seed| row(seed)["replied"]["measures"].as_array().expect("measures").len();
-    assert_eq!((measures(1), measures(2)), (4, 2));
+    assert_eq!((measures(1), measures(2)), (5, 2));
     let found = row(1)["bfloat16"].clone();
     let sum = |key: &str| -> f64 {
         let all = row(1)["test"]["conversations"].as_array().expect("conversations").clone();
@@ -311,7 +321,10 @@ fn ways_to_choose_replies_are_measured_side_by_side() {
     assert!(page.contains("## Weights in bfloat16") && row(2)["bfloat16"].is_null());
     let set = ["--set", "replies.variants=[{ name = 'none', candidates = 0 }]"];
     let said = refused(dir.path(), &[&arguments[..3], &set].concat());
-    assert!(said.contains("none: candidates"), "{said}");
+    assert!(said.contains("none: sample.candidates"), "{said}");
+    let set = ["--set", "replies.variants=[{ name = 'both', beam = 2, candidates = 3 }]"];
+    let said = refused(dir.path(), &[&arguments[..3], &set].concat());
+    assert!(said.contains("both: beam: a beam search draws nothing"), "{said}");
 }
 
 /// A folder like that of a published GPT-2: random weights, bytes as tokens.

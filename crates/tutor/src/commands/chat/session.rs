@@ -110,7 +110,7 @@ impl<'a> Session<'a> {
         let seed = seeds::key(self.draws, &format!("turn/{}", self.turns.len()));
         print(&format!("{}: ", shown(self.responder.name())))?;
         // Words of a single one are shown as they come, where words are all that is judged.
-        let single = self.choice.sample.candidates == 1 && !self.responder.judges_whole();
+        let single = self.choice.draws_one() && !self.responder.judges_whole();
         let waiting = Waiting::new(self.by_hand && !single && io::stderr().is_terminal());
         let (mut stream, mut held) = (self.responder.stream(), HeldBack::default());
         let (mut failed, mut refused, mut shows) = (None, false, false);

@@ -45,7 +45,7 @@ impl<'a> Group<'a> {
             asked.iter().map(|asked| (&asked.context, &asked.choice, asked.seed)).collect();
         let drawing = responder.begin(&wanted);
         let under_way = |asked: Asked| {
-            let is_streamed = asked.choice.sample.candidates == 1 && !responder.judges_whole();
+            let is_streamed = asked.choice.draws_one() && !responder.judges_whole();
             let (stream, held) = (responder.stream(), HeldBack::default());
             let told = match is_streamed {
                 true => Told::Text { stream, held, broken: false },

@@ -39,7 +39,7 @@ fn chosen(sampling: &Sampling) -> Choice {
     let Sampling { candidates, temperature, top_k, top_p, max_tokens } = *sampling;
     let sampling = Draws { temperature, top_k, nucleus: top_p };
     let sample = SampleConfig { candidates, max_tokens, sampling };
-    Choice { sample, repetition: repetition(candidates) }
+    Choice { sample, beam: None, repetition: repetition(candidates) }
 }
 
 impl Model for Served {

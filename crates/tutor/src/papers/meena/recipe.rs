@@ -140,6 +140,8 @@ pub(super) struct Variant {
     /// It in words, as the report shows it.
     pub(super) name: String,
     pub(super) candidates: Option<usize>,
+    /// The width of a beam search in place of draws.
+    pub(super) beam: Option<usize>,
     pub(super) temperature: Option<f64>,
     pub(super) top_k: Option<usize>,
     pub(super) nucleus: Option<f64>,
@@ -149,6 +151,7 @@ impl Variant {
     /// The choice that it makes of `choice`.
     pub(super) fn of(&self, choice: &Choice) -> Choice {
         let mut changed = choice.clone();
+        changed.beam = self.beam;
         let sample = &mut changed.sample;
         sample.candidates = self.candidates.unwrap_or(sample.candidates);
         let sampling = &mut sample.sampling;
@@ -156,6 +159,19 @@ impl Variant {
         sampling.top_k = self.top_k.or(sampling.top_k);
         sampling.nucleus = self.nucleus.or(sampling.nucleus);
         changed
+    }
+
+    /// Every value that makes no sense beside `choice`: its key, and what is wrong with it.
+    fn faults(&self, choice: &Choice) -> Vec<(String, String)> {
+        let mut faults = self.of(choice).faults();
+        let counts = [self.candidates, self.top_k].iter().any(Option::is_some);
+        let numbers = [self.temperature, self.nucleus].iter().any(Option::is_some);
+        if self.beam.is_some() && (counts || numbers) {
+            let fault = "a beam search draws nothing: leave candidates, temperature, top_k and \
+                         nucleus out";
+            faults.push(("beam".to_owned(), fault.to_owned()));
+        }
+        faults
     }
 }
 
@@ -245,14 +261,11 @@ impl Recipe {
             faults.add("vocabulary.tokens", fault);
         }
         let choice = &self.replies.choice;
-        let sample = choice.sample.faults().into_iter().map(|(key, fault)| ("sample", key, fault));
-        let repetition = choice.repetition.iter().flat_map(|rule| rule.faults());
-        let repetition = repetition.map(|(key, fault)| ("repetition", key, fault));
-        for (part, key, fault) in sample.chain(repetition) {
-            faults.add(&format!("replies.choice.{part}.{key}"), fault);
+        for (key, fault) in choice.faults() {
+            faults.add(&format!("replies.choice.{key}"), fault);
         }
         for variant in &self.replies.variants {
-            for (key, fault) in variant.of(choice).sample.faults() {
+            for (key, fault) in variant.faults(choice) {
                 faults.add(&format!("replies.variants: {}: {key}", variant.name), fault);
             }
         }

@@ -84,7 +84,7 @@ pub(super) fn ask(
         let found = all(choice)?;
         let single: Vec<Option<&Drawn>> = found.iter().map(|reply| Some(&reply.single)).collect();
         measures.push(measured("one".to_owned(), &texts, &single));
-        let how = format!("best of {}", choice.sample.candidates);
+        let how = choice.given_in_words();
         let best: Vec<Option<&Drawn>> = found.iter().map(Reply::best).collect();
         measures.push(measured(how, &texts, &best));
         for ((pair, turns), best) in contexts.iter().zip(&texts).zip(&best) {

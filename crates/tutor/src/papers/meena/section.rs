@@ -129,7 +129,7 @@ fn said(drawn: &Drawn) -> String {
 
 fn replies(recipe: &Recipe, rows: &[RowOutcome]) -> Option<Section> {
     let replies = &recipe.replies;
-    let best = format!("best of {}", replies.choice.sample.candidates);
+    let best = replies.choice.given_in_words();
     let mut header = vec!["prompt".to_owned()];
     for row in rows {
         header.extend([format!("{}, one", row.name), format!("{}, {best}", row.name)]);
