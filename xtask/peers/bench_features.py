@@ -81,4 +81,5 @@ def main():
         print(f"{name:24} {median:8.1f} median {best:8.1f} best")
 
 
-main()
+if __name__ == "__main__":
+    main()

@@ -8,6 +8,7 @@ mod augment;
 mod dialog;
 mod dialog_models;
 mod electra;
+mod features;
 mod group;
 mod measure;
 mod runner;
@@ -49,6 +50,8 @@ enum What {
     /// ELECTRA's pre-training step: PyTorch; fine-tuning step and prediction: transformers; files
     /// of tokens: plain Python and `tokenizers`
     Electra,
+    /// Features of a folder of pictures: Pillow and PyTorch, plain and at its best
+    Features,
     /// Sums over processes: torch.distributed
     Group,
     /// FixMatch's training step: PyTorch, eager and compiled
@@ -71,6 +74,7 @@ pub(crate) fn measure(args: &[OsString]) -> Result<String> {
         What::Augment => augment::run(args.rounds, args.seconds),
         What::Dialog => Ok(dialog::run(args.rounds)? + "\n" + &dialog_models::run(args.rounds)?),
         What::Electra => electra::run(args.rounds),
+        What::Features => features::run(args.rounds),
         What::Group => group::run(args.rounds),
         What::Ssl => ssl::run(args.rounds),
         What::Translation => translation::run(args.rounds, args.sentences),

@@ -68,6 +68,20 @@ impl Image {
         self.pixels
     }
 
+    /// Gives back the memory beyond the bytes: what an operation made smaller keeps the room of
+    /// what it was made from.
+    ///
+    /// ```
+    /// use augment::{Image, Scratch, resize::{self, Filter}};
+    /// let mut image = Image::filled(400, 300, 3, 0);
+    /// resize::resize(&mut image, 4, 3, Filter::Bilinear, &mut Scratch::new());
+    /// image.shrink_to_fit();
+    /// assert!(image.into_pixels().capacity() < 100);
+    /// ```
+    pub fn shrink_to_fit(&mut self) {
+        self.pixels.shrink_to_fit();
+    }
+
     /// The bytes of row `y`, `[width][channels]`. Panics if there is no such row.
     pub fn row(&self, y: usize) -> &[u8] {
         let stride = self.width * self.channels;

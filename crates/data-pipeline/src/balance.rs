@@ -1,7 +1,12 @@
 //! Which pseudo-labelled images a student sees, and how often: Noisy Student's filter and balance
 //! (arXiv 1911.04252, 2.2 and the released `filter_unlabel.py`).
 //!
-//! Everything is a pure function of labels and confidences, wherever the rows come from.
+//! Everything is a pure function of labels and confidences, wherever the rows come from. NaN is no
+//! confidence: such a row is never selected. −0 is 0.
+
+mod histogram;
+
+pub use histogram::{Histogram, bucket};
 
 use augment::rng::Rng;
 use serde::{Deserialize, Serialize};
@@ -48,6 +53,39 @@ impl Default for Selection {
     }
 }
 
+impl Selection {
+    /// Whether a row of this confidence is kept before classes are balanced.
+    pub fn keeps(&self, confidence: f32) -> bool {
+        confidence >= self.min_confidence
+    }
+
+    /// How often each of a class's images is taken, best first, so that there are `wanted`: of
+    /// those at or above its threshold ([`enough`]) by the released code, of all that are kept by
+    /// the paper's rule. `there` is how many these are; images behind the last number are not
+    /// taken.
+    pub fn copies(&self, there: usize, wanted: usize, rng: &mut Rng) -> Vec<usize> {
+        match self.rule {
+            Rule::ReleasedCode => copies_by_chance(there, wanted, self.duplicate, rng),
+            Rule::Paper => exact_copies(there, wanted, self.duplicate, rng),
+        }
+    }
+}
+
+/// The order of confidences: larger for a larger one, the same for 0 and −0; none for NaN, which is
+/// no confidence.
+///
+/// ```
+/// use data_pipeline::balance::rank;
+/// assert!(rank(0.5) > rank(0.25) && rank(0.25) > rank(-1.0));
+/// assert_eq!((rank(-0.0), rank(f32::NAN)), (rank(0.0), None));
+/// ```
+pub fn rank(confidence: f32) -> Option<u32> {
+    // The sign of 0 goes: −0 + 0 is 0.
+    let bits = (confidence + 0.0).to_bits();
+    let ordered = if bits >> 31 == 1 { !bits } else { bits | 1 << 31 };
+    (!confidence.is_nan()).then_some(ordered)
+}
+
 /// The part of a row that the selection needs.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Scored {
@@ -66,7 +104,7 @@ impl From<&crate::pseudo_labels::PseudoLabel> for Scored {
 /// Positions in `rows` that are selected, ascending, each as often as its image is to be shown in
 /// an epoch.
 ///
-/// Classes are treated one after the other, each in the order of falling confidence (equal ones in
+/// Classes are treated one after the other, each in the order of falling [`rank`] (equal ones in
 /// the order of `rows`), and random numbers are drawn from `rng` in that order. A class without an
 /// image above the threshold gives none.
 ///
@@ -80,7 +118,7 @@ impl From<&crate::pseudo_labels::PseudoLabel> for Scored {
 /// ```
 pub fn filter_and_balance(rows: &[Scored], selection: &Selection, rng: &mut Rng) -> Vec<u32> {
     let mut order: Vec<u32> = (0..rows.len() as u32).collect();
-    order.retain(|&i| rows[i as usize].confidence >= selection.min_confidence);
+    order.retain(|&i| selection.keeps(rows[i as usize].confidence));
     let Some(per_class) = selection.per_class else { return order };
     let row = |i: u32| rows[i as usize];
     order.sort_by(|&a, &b| {
@@ -88,20 +126,17 @@ pub fn filter_and_balance(rows: &[Scored], selection: &Selection, rng: &mut Rng)
         row_a
             .label
             .cmp(&row_b.label)
-            .then(row_b.confidence.total_cmp(&row_a.confidence))
+            .then(rank(row_b.confidence).cmp(&rank(row_a.confidence)))
             .then(a.cmp(&b))
     });
     let mut chosen = Vec::new();
     for class in order.chunk_by(|&a, &b| row(a).label == row(b).label) {
         let confidences: Vec<f32> = class.iter().map(|&i| row(i).confidence).collect();
-        let copies = match selection.rule {
-            Rule::ReleasedCode => {
-                let kept = enough(&confidences, per_class);
-                copies_by_chance(kept, per_class, selection.duplicate, rng)
-            }
-            Rule::Paper => exact_copies(class.len(), per_class, selection.duplicate, rng),
+        let there = match selection.rule {
+            Rule::ReleasedCode => enough(&confidences, per_class),
+            Rule::Paper => class.len(),
         };
-        for (&i, count) in class.iter().zip(copies) {
+        for (&i, count) in class.iter().zip(selection.copies(there, per_class, rng)) {
             chosen.extend(std::iter::repeat_n(i, count));
         }
     }

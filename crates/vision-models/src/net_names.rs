@@ -6,6 +6,11 @@ use crate::resnet::ResNetConfig;
 use crate::vit::{Size, VitConfig};
 
 impl NetConfig {
+    /// The names that [`by_name`](Self::by_name) knows, in words.
+    pub const NAMES: &str = "efficientnet_b0 to b8, l2 and lite0 to lite4 (with tf_ before them \
+                             too), resnet50, 101 and 152, resnext101_32x8d and 32x48d, \
+                             vit_small_patch14_dinov2, base and large (reg4 behind the patch too)";
+
     /// The network that timm or torchvision call so: `efficientnet_b0` to `b8` and `l2`,
     /// `efficientnet_lite0` to `lite4` (with `tf_` before them too), `resnet50`, `resnet101`,
     /// `resnet152`, `resnext101_32x8d`, `resnext101_32x48d`, `vit_small_patch14_dinov2`, `base` and

@@ -50,7 +50,8 @@ impl<S: Samples<Item = Image>> Cached<S> {
     }
 
     /// Keeps what [`Samples::kept`] gives of an image, if it fits.
-    pub(super) fn keep(&self, index: usize, image: Image) {
+    pub(super) fn keep(&self, index: usize, mut image: Image) {
+        image.shrink_to_fit();
         let mut slot = lock(&self.kept[index]);
         if slot.is_none() && self.fits(&image) {
             *slot = Some(image);

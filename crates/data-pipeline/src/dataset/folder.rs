@@ -18,6 +18,7 @@
 //! | an image, whatever its name | is read |
 //! | named as an image (`.jpg`, `.PNG`, ...) and none, or damaged | [`OnBad`]: an error, or left out, counted and named by reason |
 //! | an image with more pixels than allowed | the same |
+//! | an archive, an array, a PDF and the like, which may hold pictures | in class folders left out and named, no error; else passed over |
 //! | any other file | passed over |
 //! | hidden files and folders, `Thumbs.db`, `desktop.ini`, `__MACOSX`, `@eaDir`, `$RECYCLE.BIN` | passed over |
 //! | a link | followed; folders more than 32 deep are an error |
@@ -70,6 +71,7 @@ mod listed;
 pub(crate) mod listing;
 mod parquet;
 mod places;
+mod published;
 mod rows;
 mod same;
 pub(crate) mod set;
@@ -126,6 +128,9 @@ impl FolderSet {
         let mut files = Vec::new();
         listing::below(path, path, &mut files)?;
         let found = look(files, options);
+        if found.iter().all(|(_, content)| !matches!(content, Content::Image(_))) {
+            published::refuse(path)?;
+        }
         let set = set(path, options, vec![], found, vec![], |_| None);
         set.checked(None)
     }
@@ -140,6 +145,7 @@ impl FolderSet {
         }
         let way_out = "name a folder, a table (.csv, .tsv, .jsonl) or Parquet files";
         match content::look(path, &options.decode) {
+            Content::Holder(kind) => Err(missing(path, format!("is {kind}"), way_out)),
             Content::Other => Err(missing(path, "is a file that holds no image", way_out)),
             Content::Bad(fault) => Err(missing(path, fault.fault, way_out)),
             Content::Image(_) if options.labeled => {
@@ -165,7 +171,7 @@ pub fn files_below(dir: &Path) -> Result<Vec<(PathBuf, String)>, DataError> {
     let mut files = Vec::new();
     listing::below(dir, dir, &mut files)?;
     let found = look(files, &FolderOptions::default()).into_iter();
-    let images = found.filter(|(_, content)| !matches!(content, Content::Other));
+    let images = found.filter(|(_, content)| content.is_image());
     Ok(images.map(|(file, _)| (file.path, file.id)).collect())
 }
 
@@ -191,9 +197,14 @@ fn set(
                 let label = label(&id);
                 entries.push(Entry { place: Place::File(path), id, label, header: Some(header) });
             }
-            Content::Bad(Fault { reason, fault }) => skipped.push(Skipped { path, reason, fault }),
+            Content::Bad(fault) => skipped.push(Skipped::new(path, fault)),
+            Content::Holder(kind) => skipped.push(Skipped::new(path, Fault::of_holder(kind))),
             Content::Other => {}
         }
+    }
+    // Beside images without labels, what else lies there is of no class.
+    if !options.labeled && !entries.is_empty() {
+        skipped.retain(|skipped| !skipped.is_holder());
     }
     let (path, options, known) = (path.to_path_buf(), options.clone(), Known::default());
     FolderSet { path, entries, classes, skipped, notes, options, known }
@@ -213,7 +224,7 @@ fn class_folders(dir: &Path, options: &FolderOptions) -> Result<FolderSet, DataE
     let loose = look(loose.collect(), options);
     let loose: Vec<&Path> = loose
         .iter()
-        .filter(|(_, content)| !matches!(content, Content::Other))
+        .filter(|(_, content)| content.is_image())
         .map(|(file, _)| file.path.as_path())
         .collect();
     let images = Layout::of(&found);
@@ -232,6 +243,9 @@ fn class_folders(dir: &Path, options: &FolderOptions) -> Result<FolderSet, DataE
         };
         let fault = format!("an image outside the class folders{others}");
         return Err(missing(first, fault, "move it, or set labeled = false"));
+    }
+    if images.classes.is_empty() {
+        published::refuse(dir)?;
     }
     images.refuse_parts(dir, options.classes.as_deref())?;
     let names: Vec<String> =

@@ -128,23 +128,28 @@ impl Decode {
         Ok(Decoded { image: self.sized(image), kind, noticed })
     }
 
-    /// An image that was decoded without [`size`](Self::size), as it is with it.
+    /// An image that was decoded without [`size`](Self::size), as it is with it; in no more memory
+    /// than it needs, since it may be kept.
     pub(crate) fn sized(&self, mut image: Image) -> Image {
         if let Some((width, height)) = self.size {
             let (width, height) = (width as usize, height as usize);
             resize::resize(&mut image, width, height, Filter::Bilinear, &mut Scratch::new());
         }
+        image.shrink_to_fit();
         image
     }
 
     /// The same, unless that is larger: what has all of it in the least memory.
-    pub(crate) fn smaller(&self, image: Image) -> Image {
+    pub(crate) fn smaller(&self, mut image: Image) -> Image {
         let pixels = (image.width() * image.height()) as u64;
         match self.size {
             Some((width, height)) if u64::from(width) * u64::from(height) < pixels => {
                 self.sized(image)
             }
-            _ => image,
+            _ => {
+                image.shrink_to_fit();
+                image
+            }
         }
     }
 
@@ -163,5 +168,23 @@ impl Decode {
             Kind::Gif => gif_file::read(bytes, most),
             kind => other_files::read(bytes, kind, most),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_image_takes_no_more_memory_than_its_bytes() {
+        let mut png = std::io::Cursor::new(Vec::new());
+        let file = image::RgbImage::new(400, 300);
+        file.write_to(&mut png, image::ImageFormat::Png).expect("encoded");
+        let small = Decode { size: Some((4, 3)), ..Decode::default() };
+        let whole = Decode::default().bytes(png.get_ref()).expect("an image");
+        assert_eq!(whole.clone().into_pixels().capacity(), 3 * 400 * 300);
+        let room = |image: Image| image.into_pixels().capacity();
+        assert!(room(small.bytes(png.get_ref()).expect("an image")) < 100);
+        assert!(room(small.smaller(whole)) < 100);
     }
 }

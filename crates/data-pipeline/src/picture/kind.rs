@@ -2,6 +2,7 @@
 //! lies in folders of pictures.
 
 use std::fmt;
+use std::path::Path;
 
 /// What the content of a file is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -40,6 +41,44 @@ impl Kind {
         !matches!(self, Self::Other(_))
     }
 
+    /// Whether it is known, and neither text nor what may be text in another encoding.
+    pub(crate) fn is_other_than_text(self) -> bool {
+        !matches!(self, Self::Other(UNKNOWN | UTF_16))
+    }
+
+    /// Whether it is no image but may hold pictures.
+    pub(crate) fn may_hold_pictures(self) -> bool {
+        const NAMES: [&str; 8] =
+            [PDF, POSTSCRIPT, TAR, SEVEN_ZIP, RAR, "a NumPy array", "an HDF5 file", MATLAB];
+        matches!(self, Self::Other(name) if NAMES.contains(&name))
+    }
+
+    /// What the name of the file adds where the content does not tell all: what is packed, and
+    /// formats without bytes of their own at the start.
+    pub(crate) fn by_name(self, path: &Path) -> Option<Self> {
+        const NAMES: [(&str, Kind); 14] = [
+            (".tga", Kind::Unread("TGA")),
+            (".nii", Kind::Unread("NIfTI")),
+            (".nii.gz", Kind::Unread("NIfTI")),
+            (".npz", Kind::Other("a NumPy archive")),
+            (".mat", Kind::Other(MATLAB)),
+            (".zip", Kind::Other(ZIP)),
+            (".cbz", Kind::Other(ZIP)),
+            (".tar", Kind::Other(TAR)),
+            (".tar.gz", Kind::Other(TAR)),
+            (".tgz", Kind::Other(TAR)),
+            (".tar.bz2", Kind::Other(TAR)),
+            (".tbz2", Kind::Other(TAR)),
+            (".tar.xz", Kind::Other(TAR)),
+            (".tar.zst", Kind::Other(TAR)),
+        ];
+        if !matches!(self, Self::Other(UNKNOWN | ZIP | GZIP | BZIP2 | XZ | ZSTANDARD)) {
+            return None;
+        }
+        let name = path.file_name()?.to_string_lossy().to_lowercase();
+        NAMES.iter().find(|(ending, _)| name.ends_with(ending)).map(|&(_, kind)| kind)
+    }
+
     /// The format's name, or what the file is instead of an image.
     pub fn name(self) -> &'static str {
         match self {
@@ -56,7 +95,7 @@ impl Kind {
     }
 
     /// Why the file cannot be read, nothing for a format that is read.
-    pub(super) fn refusal(self) -> Option<String> {
+    pub(crate) fn refusal(self) -> Option<String> {
         match self {
             Self::Unread(_) => {
                 Some(format!("this is {self}, which is not read: convert it to PNG"))
@@ -76,8 +115,8 @@ impl fmt::Display for Kind {
         let name = self.name();
         match self {
             Self::Other(_) => to.write_str(name),
-            // An AVIF, an HEIC, an SVG; a JPEG.
-            _ if name.starts_with(['A', 'H', 'O', 'S']) => {
+            // An AVIF, an EPS, an HEIC, an SVG; a JPEG.
+            _ if name.starts_with(['A', 'E', 'H', 'O', 'S']) => {
                 write!(to, "an {name} image")
             }
             _ => write!(to, "a {name} image"),
@@ -99,7 +138,7 @@ pub fn kind(bytes: &[u8]) -> Kind {
         .or_else(|| netpbm(bytes))
         .or_else(|| elsewhere(bytes))
         .or_else(|| text(bytes))
-        .unwrap_or(Kind::Other("a file of an unknown format"))
+        .unwrap_or(Kind::Other(UNKNOWN))
 }
 
 /// Files that begin with bytes of their own.
@@ -134,16 +173,16 @@ const STARTS: &[(&[u8], Kind)] = &[
     (b"Pf\n", Kind::Unread("PFM")),
     (b"\x0a\x05\x01\x08", Kind::Unread("PCX")),
     (b"BPG\xfb", Kind::Unread("BPG")),
-    (b"%PDF-", Kind::Other("a PDF document")),
-    (b"%!PS", Kind::Other("a PostScript document")),
-    (b"PK\x03\x04", Kind::Other("a ZIP archive")),
+    (b"%PDF-", Kind::Other(PDF)),
+    (b"\xc5\xd0\xd3\xc6", Kind::Unread("EPS")),
+    (b"PK\x03\x04", Kind::Other(ZIP)),
     (b"PK\x05\x06", Kind::Other("an empty ZIP archive")),
-    (b"\x1f\x8b", Kind::Other("a gzip file")),
-    (b"BZh", Kind::Other("a bzip2 file")),
-    (b"\xfd7zXZ\0", Kind::Other("an xz file")),
-    (b"\x28\xb5\x2f\xfd", Kind::Other("a Zstandard file")),
-    (b"7z\xbc\xaf\x27\x1c", Kind::Other("a 7-Zip archive")),
-    (b"Rar!\x1a\x07", Kind::Other("a RAR archive")),
+    (b"\x1f\x8b", Kind::Other(GZIP)),
+    (b"BZh", Kind::Other(BZIP2)),
+    (b"\xfd7zXZ\0", Kind::Other(XZ)),
+    (b"\x28\xb5\x2f\xfd", Kind::Other(ZSTANDARD)),
+    (b"7z\xbc\xaf\x27\x1c", Kind::Other(SEVEN_ZIP)),
+    (b"Rar!\x1a\x07", Kind::Other(RAR)),
     (b"\x1a\x45\xdf\xa3", Kind::Other("a video")),
     (b"FLV\x01", Kind::Other("a video")),
     (b"\0\0\x01\xba", Kind::Other("a video")),
@@ -153,7 +192,8 @@ const STARTS: &[(&[u8], Kind)] = &[
     (b"fLaC", Kind::Other("a sound file")),
     (b"\x93NUMPY", Kind::Other("a NumPy array")),
     (b"\x89HDF\r\n\x1a\n", Kind::Other("an HDF5 file")),
-    (b"MATLAB 5.0", Kind::Other("a MATLAB file")),
+    (b"MATLAB 5.0", Kind::Other(MATLAB)),
+    (b"MATLAB 7.3", Kind::Other(MATLAB)),
     (b"PAR1", Kind::Other("a Parquet file")),
     (b"SQLite format 3\0", Kind::Other("an SQLite database")),
     (b"\x7fELF", Kind::Other("a program")),
@@ -168,6 +208,19 @@ const STARTS: &[(&[u8], Kind)] = &[
     (b"/annex/objects/", Kind::Other(ANNEX)),
 ];
 
+const UNKNOWN: &str = "a file of an unknown format";
+const UTF_16: &str = "a text in UTF-16";
+const PDF: &str = "a PDF document";
+const POSTSCRIPT: &str = "a PostScript document";
+const ZIP: &str = "a ZIP archive";
+const GZIP: &str = "a gzip file";
+const BZIP2: &str = "a bzip2 file";
+const XZ: &str = "an xz file";
+const ZSTANDARD: &str = "a Zstandard file";
+const SEVEN_ZIP: &str = "a 7-Zip archive";
+const RAR: &str = "a RAR archive";
+const TAR: &str = "a tar archive";
+const MATLAB: &str = "a MATLAB file";
 const LFS: &str = "a pointer of Git LFS";
 const ANNEX: &str = "a pointer of git-annex";
 
@@ -230,9 +283,21 @@ fn elsewhere(bytes: &[u8]) -> Option<Kind> {
         return Some(Kind::Unread("DICOM"));
     }
     if bytes.get(257..262) == Some(b"ustar") {
-        return Some(Kind::Other("a tar archive"));
+        return Some(Kind::Other(TAR));
     }
-    if matches!(bytes.get(344..348), Some(b"n+1\0" | b"ni1\0")) {
+    // Whether packed, and 1 or 2 bytes a sample.
+    if bytes.starts_with(b"\x01\xda") && matches!(bytes.get(2..4), Some([0 | 1, 1 | 2])) {
+        return Some(Kind::Unread("SGI"));
+    }
+    if bytes.starts_with(b"%!PS") {
+        let first = bytes.split(|byte| b"\r\n".contains(byte)).next().unwrap_or_default();
+        let encapsulated = first.windows(4).any(|word| word == b"EPSF");
+        let document = Kind::Other(POSTSCRIPT);
+        return Some(if encapsulated { Kind::Unread("EPS") } else { document });
+    }
+    if matches!(bytes.get(344..348), Some(b"n+1\0" | b"ni1\0"))
+        || matches!(bytes.get(4..8), Some(b"n+2\0" | b"ni2\0"))
+    {
         return Some(Kind::Unread("NIfTI"));
     }
     if bytes.starts_with(b"\x80") && matches!(bytes.get(1), Some(2..=5)) {
@@ -249,7 +314,7 @@ fn elsewhere(bytes: &[u8]) -> Option<Kind> {
 fn text(bytes: &[u8]) -> Option<Kind> {
     let bytes = &bytes[..bytes.len().min(4096)];
     if bytes.starts_with(b"\xff\xfe") || bytes.starts_with(b"\xfe\xff") {
-        return Some(Kind::Other("a text in UTF-16"));
+        return Some(Kind::Other(UTF_16));
     }
     let bytes = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(bytes);
     let control = |&byte: &u8| byte < 0x20 && !b"\t\n\r\x0c\x1b".contains(&byte) || byte == 0x7f;

@@ -188,7 +188,7 @@ pub(crate) fn too_many(width: u32, height: u32, max_pixels: u64) -> String {
     let pixels = grouped(u64::from(width) * u64::from(height));
     format!(
         "it has {width}x{height} = {pixels} pixels{OVER}{}: shrink the picture or remove it, or \
-         raise max_pixels in a recipe",
+         raise `data.max_pixels` in a recipe",
         grouped(max_pixels)
     )
 }

@@ -182,3 +182,51 @@ fn a_pattern_is_printed_for_a_shell() {
     let shown = dir.path().display();
     assert!(error.contains(&format!("'{shown}/Ann'\\''s/train*.parquet'")), "{error}");
 }
+
+#[test]
+fn what_packs_a_file_is_named_where_it_is_not_read() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("a.parquet");
+    let rows = [(Some(4), None), (Some(5), None)];
+    write(&path, &rows, &Labels::Numbers(&[0, 1]), &[], true);
+    let plain = std::fs::read(&path).unwrap();
+    assert!(open(&path, &FolderOptions::default()).is_ok());
+    // The codec follows the name of the column in the footer: a field of one byte.
+    for (codec, name) in [(6, "LZO"), (8, "Brotli")] {
+        let mut bytes = plain.clone();
+        let place = bytes.windows(8).rposition(|part| part == b"\x05bytes\x15\0").unwrap();
+        bytes[place + 7] = codec;
+        std::fs::write(&path, bytes).unwrap();
+        let error = open(&path, &skipping()).unwrap_err();
+        let expected = format!(
+            "a.parquet: its column `image.bytes` is compressed by {name}, which is not read (write \
+             it with Zstandard or Snappy)"
+        );
+        assert!(error.ends_with(&expected), "{error}");
+    }
+}
+
+#[test]
+fn columns_without_pictures_are_no_damage() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("a.parquet");
+    let refused = |columns: &str| {
+        let schema = format!("message schema {{ {columns} optional int64 label; }}");
+        let schema = Arc::new(parse_message_type(&schema).unwrap());
+        let file = std::fs::File::create(&path).unwrap();
+        SerializedFileWriter::new(file, schema, Arc::default()).unwrap().close().unwrap();
+        let error = open(&path, &FolderOptions::default()).unwrap_err();
+        assert!(!error.contains("damaged"), "{error}");
+        error
+    };
+    // As PyArrow writes it where all bytes are null.
+    let paths = "optional group image { optional int32 bytes; optional binary path (UTF8); }";
+    for (columns, paths) in [(paths, "image.path"), ("optional binary img (UTF8);", "img")] {
+        let error = refused(columns);
+        assert!(error.contains(&format!("`{paths}` has only the paths of pictures")), "{error}");
+        assert!(error.contains("with the pictures inside"), "{error}");
+    }
+    let error = refused("optional binary text (UTF8);");
+    assert!(error.contains("no column `image` of encoded images"), "{error}");
+    assert!(error.contains("among text, label (call the column of pictures `image`"), "{error}");
+}

@@ -35,6 +35,13 @@ fn the_content_decides() {
         (b"FUJIFILMCCD-RAW 0201", "this is a Fujifilm raw image, which is not read"),
         (b"II*\0\x10\0\0\0CR\x02\0", "this is a Canon raw image, which is not read"),
         (b"8BPS\0\x01", "this is a Photoshop image, which is not read"),
+        (b"\x01\xda\x01\x01\0\x03", "this is an SGI image, which is not read"),
+        (b"\x01\xda\x07\x01\0\x03", "this is a file of an unknown format, not an image"),
+        (b"%!PS-Adobe-3.0 EPSF-3.0\n", "this is an EPS image, which is not read"),
+        (b"\xc5\xd0\xd3\xc6\x1e\0", "this is an EPS image, which is not read"),
+        (b"%!PS-Adobe-3.0\n% no EPSF\n", "this is a PostScript document, not an image"),
+        (b"MATLAB 7.3 MAT-file", "this is a MATLAB file, not an image"),
+        (b"\x1c\x02\0\0n+2\0\r\n", "this is a NIfTI image, which is not read"),
         (b"\x93NUMPY\x01", "this is a NumPy array, not an image"),
         (b"\0\0\0\x01Bud1", "this is a .DS_Store file of macOS, not an image"),
         (b"\0\x05\x16\x07", "this is metadata of macOS, named after another file, not an image"),
@@ -85,14 +92,14 @@ fn too_many_pixels_are_refused_with_a_way_out() {
         let fits = Decode { max_pixels: pixels, ..Decode::default() };
         assert_eq!(fits.bytes(file).as_ref(), Ok(&whole), "{words:?}");
         let fault = Decode { max_pixels: pixels - 1, ..fits }.bytes(file).unwrap_err();
-        assert!(fault.contains("raise max_pixels"), "{words:?}: {fault}");
+        assert!(fault.contains("raise `data.max_pixels`"), "{words:?}: {fault}");
     }
     let image = png(&Image::filled(2, 2, 1, 0));
     let fault = Decode { max_pixels: 3, ..Decode::default() }.bytes(&image).unwrap_err();
     assert_eq!(
         fault,
         "PNG image: it has 2x2 = 4 pixels, more than the limit of 3: shrink the picture or remove \
-         it, or raise max_pixels in a recipe"
+         it, or raise `data.max_pixels` in a recipe"
     );
 }
 

@@ -201,3 +201,45 @@ fn labels_that_differ_in_case_are_named() {
     let note = "the class `zero` differs from `ZERO` in upper case alone: they are two classes";
     assert_eq!(set.notes(), [note]);
 }
+
+#[test]
+fn names_with_spaces_at_their_ends_are_found() {
+    for (name, table) in [
+        ("a.csv", "file,label\n lead.jpg,cat\ntrail .png , dog\n 1.png , cat \n lead2,dog\n"),
+        ("a.csv", " lead.jpg,cat\ntrail .png ,dog\n 1.png,cat\n lead2,dog\n"),
+        (
+            "a.jsonl",
+            "{\"file\": \" lead.jpg\", \"label\": \"cat\"}\n{\"file\": \"trail .png \", \"label\": \
+             \" dog\"}\n{\"file\": \" 1.png \", \"label\": \"cat\"}\n{\"file\": \" lead2\", \"label\": \
+             \"dog\"}\n",
+        ),
+    ] {
+        let dir = folder(name, table);
+        let images = dir.path().join("images");
+        save(&images, " lead.jpg", &picture(4, 4, 6));
+        save(&images, " lead2.jpg", &picture(4, 4, 7));
+        std::fs::copy(images.join("2.png"), images.join("trail .png ")).unwrap();
+        let set = over(dir.path(), name, &FolderOptions::default()).expect(table);
+        let expected =
+            [(" lead.jpg", "cat"), ("trail .png ", "dog"), ("1.png", "cat"), (" lead2", "dog")];
+        assert_eq!(pairs(&set), expected.map(|(a, b)| (a.to_owned(), b.to_owned())), "{table}");
+        assert_eq!(set.notes(), [""; 0]);
+    }
+}
+
+#[test]
+fn a_table_that_is_no_text_is_told_for_what_it_is() {
+    let cases: [(&str, &[u8], &str); 5] = [
+        ("a.parquet", b"PAR1\x15\0\x80", "a.parquet: is a Parquet file, where a CSV file or"),
+        ("a.csv", b"PK\x03\x04\x14\0\x80", "a.csv: is a ZIP archive, where a CSV file or"),
+        ("a.csv", b"\x89PNG\r\n\x1a\n", "a.csv: is a PNG image, where a CSV file or lines"),
+        ("a.csv", b"\xff\xfef\0", "a.csv at byte 0: no UTF-8 text (save it as UTF-8)"),
+        ("a.csv", b"file,label\n\xe9.png,a\n", "a.csv at byte 11: no UTF-8 text"),
+    ];
+    for (name, bytes, expected) in cases {
+        let dir = folder(name, "");
+        std::fs::write(dir.path().join(name), bytes).unwrap();
+        let error = over(dir.path(), name, &FolderOptions::default()).unwrap_err();
+        assert!(error.contains(expected), "{error}");
+    }
+}

@@ -37,7 +37,7 @@ pub(crate) fn run(args: &Args) -> Result<()> {
     match &args.planned {
         Some(Planned::Fit(data)) => {
             let device = super::device::chosen("auto")?;
-            return super::say(&data.plan(device)?);
+            return super::say(&data.plan(device, true)?);
         }
         Some(Planned::Pretrain(texts)) => {
             let device = super::device::chosen("auto")?;

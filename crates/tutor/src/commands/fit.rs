@@ -79,17 +79,22 @@ pub(crate) struct Args {
 }
 
 impl Data {
-    /// Looks at the data, says what would be done, and returns the recipe.
-    pub(super) fn plan(&self, device: torch::Device) -> Result<String> {
+    /// Looks at the data, says what would be done, and returns the recipe. Where it is not run
+    /// afterwards (`looks_only`), what the run would say of the data is said too.
+    pub(super) fn plan(&self, device: torch::Device, looks_only: bool) -> Result<String> {
         let (recipe, lines) = match &self.text {
             Some(text) => self.plan_texts(text.clone(), device)?,
-            None => self.plan_pictures(device)?,
+            None => self.plan_pictures(device, looks_only)?,
         };
         lines.iter().for_each(|line| note(line));
         Ok(recipe)
     }
 
-    fn plan_pictures(&self, device: torch::Device) -> Result<(String, Vec<String>)> {
+    fn plan_pictures(
+        &self,
+        device: torch::Device,
+        looks_only: bool,
+    ) -> Result<(String, Vec<String>)> {
         let given = own_images::plan::Given {
             labeled: self.labeled.clone().context("name pictures with --labeled")?,
             labels: self.labels.clone(),
@@ -103,6 +108,7 @@ impl Data {
             memory: self.memory,
             allow_duplicates: self.allow_duplicates,
             device,
+            looks_only,
         };
         let plan = own_images::plan::plan(&given)?;
         Ok((plan.recipe, plan.lines.into_iter().chain(plan.offer).collect()))
@@ -142,7 +148,7 @@ fn text_offer() -> Option<String> {
 
 pub(crate) fn run(args: &Args) -> Result<()> {
     let device = args.place.device()?;
-    let recipe = args.data.plan(device)?;
+    let recipe = args.data.plan(device, false)?;
     let Done { result, dir, page } = args.place.run(&recipe, device)?;
     let dir = dir.display();
     let others = if args.data.text.is_some() { "TABLE" } else { "FOLDER" };

@@ -119,11 +119,13 @@ fn named(net: Option<&str>, given: &StateDict) -> Result<NetConfig> {
             given.source.display()
         );
     };
+    Ok(by_name(name)?.with_positions_of(given))
+}
+
+/// The net that timm or torchvision call so.
+pub(crate) fn by_name(name: &str) -> Result<NetConfig> {
     NetConfig::by_name(name).with_context(|| {
-        format!(
-            "there is no net {name} here; by name there are efficientnet_b0 to b8, l2 and lite0 to \
-             lite4 (with tf_ before them too), resnet50, 101 and 152, resnext101_32x8d and 32x48d"
-        )
+        format!("there is no net {name} here; by name there are {}", NetConfig::NAMES)
     })
 }
 

@@ -260,8 +260,13 @@ fn nearest_expected(message: &str) -> Option<String> {
     let mut names = message.split('`').skip(1).step_by(2);
     let unknown = names.next()?;
     let head = keys::HEAD.into_iter().filter(|_| message.contains("unknown field"));
-    nearest(unknown, names.chain(head)).map(str::to_owned)
+    // All names that are known stand in the message: only one that may be meant is worth repeating.
+    let near = |hint: &&str| strsim::jaro_winkler(unknown, hint) > LIKE;
+    nearest(unknown, names.chain(head)).filter(near).map(str::to_owned)
 }
+
+/// How much a name is like one that was meant, from 0 to 1 (Jaro-Winkler).
+const LIKE: f64 = 0.75;
 
 /// The name that is most like `wanted`.
 pub(crate) fn nearest<'a>(wanted: &str, names: impl Iterator<Item = &'a str>) -> Option<&'a str> {

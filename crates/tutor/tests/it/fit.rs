@@ -167,6 +167,35 @@ fn check_says_what_fit_would_refuse_or_leave_out() {
     }
     let told = call(dir, &["check", "fit", "--labeled", "single", "--unlabeled", "unlabeled"]);
     assert!(told.success && told.err.contains("measured on nothing"), "{}", told.err);
+    let alone = "the class `blue` has one labelled picture (1 more classes as well)";
+    assert!(told.err.contains(alone), "{}", told.err);
+    // A class that only the test part has, and weights that lack a tensor.
+    fs::rename(dir.join("scored/red"), dir.join("scored/reed")).expect("renamed");
+    let told = check(&["--test", "scored"]);
+    assert!(!told.success && told.err.contains("reed"), "{}", told.err);
+    fs::rename(dir.join("scored/reed"), dir.join("scored/red")).expect("renamed");
+    let (none, nothing) = (dir.join("none.safetensors"), Default::default());
+    weights::save(&none, &nothing, &Default::default()).expect("written");
+    let told = check(&["--net", "efficientnet_lite0", "--weights", "none.safetensors"]);
+    assert!(!told.success && told.err.contains("conv_stem.weight"), "{}", told.err);
+}
+
+#[test]
+fn what_is_left_out_is_told_once_and_samples_of_12_bits_are_read_as_such() {
+    let dir = tempfile::tempdir().expect("a folder");
+    let dir = dir.path();
+    folders(dir);
+    fs::write(dir.join("labeled/red/no.png"), b"no image").expect("written");
+    for part in ["labeled/red", "labeled/blue"] {
+        let deep = image::ImageBuffer::from_fn(16, 16, |x, y| image::Luma([(x * y * 16) as u16]));
+        deep.save(dir.join(part).join("deep.png")).expect("written");
+    }
+    let done = call(dir, &fit(&["--test", "scored"]));
+    assert!(done.success, "{}", done.err);
+    assert_eq!(done.err.matches("no.png").count(), 1, "{}", done.err);
+    assert!(done.err.contains("of more than 8 bits use 12 of them"), "{}", done.err);
+    let recipe = fs::read_to_string(run_folder(dir, &done.out).join("recipe.toml")).expect("it");
+    assert!(recipe.contains("depth = { bits = 12 }") || recipe.contains("bits = 12"), "{recipe}");
 }
 
 #[test]

@@ -3,8 +3,10 @@
 use std::collections::BTreeMap;
 
 use torch::Tensor;
-use weights::TensorData;
 use weights::matching::{Scheme, Target};
+use weights::{StateDict, TensorData};
+
+use crate::NetConfig;
 
 /// The schemes of a vision transformer.
 pub(super) fn schemes<'a>() -> Vec<Scheme<'a>> {
@@ -83,6 +85,31 @@ fn block(number: &str, layer: &str, last: &str) -> Option<Target> {
         _ => return None,
     };
     Some(Target::whole(format!("blocks.{number}.{ours}")))
+}
+
+impl NetConfig {
+    /// The same with positions for pictures of the size that these weights are for: a vision
+    /// transformer brings them from there to the pictures it sees. Other nets have none.
+    pub fn with_positions_of(mut self, given: &StateDict) -> Self {
+        let is_one = |name: &str| {
+            let last = name.rsplit('.').next().unwrap_or(name);
+            matches!(last, "pos_embed" | "position_embeddings")
+        };
+        let found = given.tensors.iter().find(|(name, _)| is_one(name));
+        if let (Self::Vit(config), Some((_, positions))) = (&mut self, found)
+            && let &[1, count, _] = positions.shape()
+        {
+            // With the class token's position or without.
+            let grids = [count, count.saturating_sub(1)].map(|places| (places.isqrt(), places));
+            let grid = grids.into_iter().find(|(grid, places)| *grid > 0 && grid * grid == *places);
+            if let Some((grid, _)) = grid
+                && grid as i64 != config.side / config.patch
+            {
+                config.side = grid as i64 * config.patch;
+            }
+        }
+        self
+    }
 }
 
 /// Brings positions to the form that is wanted: where they leave out the class token's, as timm's

@@ -7,7 +7,8 @@ use std::path::Path;
 use flate2::read::GzDecoder;
 use torch::{Device, Init, Params, Role, Tensor};
 use vision_models::published::{Head, Loaded, PublishedError, load, to_timm};
-use vision_models::{EfficientNetConfig, NetConfig, ResNetConfig, WideResNetConfig};
+use vision_models::vit::Size;
+use vision_models::{EfficientNetConfig, NetConfig, ResNetConfig, VitConfig, WideResNetConfig};
 use weights::{Dtype, StateDict, TensorData, meta};
 
 /// Their name, ours, and which part of ours it is where it is one.
@@ -116,6 +117,37 @@ fn names_of_other_code_bases_are_translated() {
     check_values(&params, &own, "fc");
     let error = load(&params, &trunk, Head::Keep).unwrap_err().to_string();
     assert!(error.contains("2 missing: fc.weight, fc.bias"), "{error}");
+}
+
+#[test]
+fn positions_are_for_pictures_of_the_size_that_the_weights_were_trained_on() {
+    let shape = VitConfig {
+        width: Some(6),
+        depth: Some(1),
+        heads: Some(2),
+        ..VitConfig::dinov2(Size::Small)
+    };
+    let net = NetConfig::Vit(VitConfig { side: 28, patch: 14, ..shape });
+    let weights = |name: &str, count: usize| StateDict {
+        tensors: [(name.to_owned(), numbered(vec![1, count, 6], 1))].into(),
+        ..StateDict::default()
+    };
+    let side = |given: &StateDict| match net.clone().with_positions_of(given) {
+        NetConfig::Vit(config) => config.side,
+        other => panic!("{other:?}"),
+    };
+    for (count, expected) in [(5, 28), (4, 28), (50, 98), (49, 98), (1370, 518), (7, 28)] {
+        assert_eq!(side(&weights("model.pos_embed", count)), expected, "{count}");
+    }
+    assert_eq!(side(&weights("vit.embeddings.position_embeddings", 10)), 42);
+    assert_eq!(side(&weights("head.weight", 10)), 28);
+    // Then they are loaded as they are.
+    let given = weights("pos_embed", 50);
+    let model = net.clone().with_positions_of(&given).build(Device::Cpu, 3, 2);
+    let mut all = own(&model.params);
+    all.tensors.extend(given.tensors);
+    load(&model.params, &all, Head::Keep).expect("they fit");
+    assert!(load(&net.build(Device::Cpu, 3, 2).params, &all, Head::Keep).is_err());
 }
 
 #[test]

@@ -17,6 +17,8 @@ pub struct Header {
     pub height: u32,
     /// Whether there is one channel of colour.
     pub grey: bool,
+    /// Bits of a sample, as stored.
+    pub bits: u8,
 }
 
 /// Why an image is left out.
@@ -31,6 +33,12 @@ pub(super) struct Fault {
 impl Fault {
     pub(super) fn new(reason: impl Into<String>, fault: impl Into<String>) -> Self {
         Self { reason: reason.into(), fault: fault.into() }
+    }
+
+    /// Of a file that is no image but may hold pictures.
+    pub(super) fn of_holder(kind: Kind) -> Self {
+        let fault = format!("this is {kind}{HOLDER}: save them as PNG files beside it");
+        Self::new(format!("{kind}{HOLDER}"), fault)
     }
 
     /// Of an image that a decoder refuses.
@@ -50,7 +58,10 @@ impl Fault {
 
 /// The reason for images with more pixels than `limit`.
 fn larger(limit: &str) -> String {
-    format!("larger than the limit of {limit} pixels: shrink or remove what is so large")
+    format!(
+        "larger than the limit of {limit} pixels: shrink or remove what is so large, or raise \
+         `data.max_pixels` in a recipe"
+    )
 }
 
 /// What is wrong with a row of Parquet without bytes.
@@ -59,13 +70,28 @@ pub(super) const NO_IMAGE: &str = "the row holds no encoded image";
 /// The same as a reason.
 const EMPTY_ROW: &str = "a row without an encoded image";
 
+/// How the reason ends of images of a format that is not read.
+pub(super) const UNREAD: &str = ", which is not read";
+
+/// How the reason ends of files that are no images but may hold pictures.
+pub(super) const HOLDER: &str = ", of which no pictures are read";
+
 /// What a file is found to be.
 pub(super) enum Content {
     Image(Header),
     /// An image that cannot be used, or a file that is named as an image and is none.
     Bad(Fault),
+    /// No image, but it may hold pictures.
+    Holder(Kind),
     /// No image, and nothing says that it should be one.
     Other,
+}
+
+impl Content {
+    /// Whether it is an image, or should be one.
+    pub(super) fn is_image(&self) -> bool {
+        matches!(self, Self::Image(_) | Self::Bad(_))
+    }
 }
 
 /// The reason of a link that leads back to a folder that it lies in.
@@ -82,10 +108,14 @@ pub(super) fn look(path: &Path, decode: &Decode) -> Content {
         Err(_) if !is_named_as_image(path) => return Content::Other,
         Err(error) => return Content::Bad(Fault::new("cannot be opened", error.to_string())),
     };
-    if !kind(&start).is_image() && !is_named_as_image(path) {
-        return Content::Other;
+    let by_start = kind(&start);
+    let by_name = by_start.by_name(path);
+    let kind = by_name.unwrap_or(by_start);
+    if !kind.is_image() && !is_named_as_image(path) {
+        let holds = by_name.is_some() || kind.may_hold_pictures();
+        return if holds { Content::Holder(kind) } else { Content::Other };
     }
-    let probed = refuse(&start).and_then(|()| {
+    let probed = refuse(kind).and_then(|()| {
         let probed = probe_file(path).map_err(|error| match error {
             DataError::Image { fault, .. } => fault,
             other => other.to_string(),
@@ -97,23 +127,20 @@ pub(super) fn look(path: &Path, decode: &Decode) -> Content {
 
 /// Looks at the content of a file.
 pub(super) fn header(bytes: &[u8], decode: &Decode) -> Result<Header, Fault> {
-    refuse(bytes)?;
+    refuse(kind(bytes))?;
     checked(probe(bytes), bytes, decode)
 }
 
-/// Fails if the content is no image that is read.
-fn refuse(bytes: &[u8]) -> Result<(), Fault> {
-    let kind = kind(bytes);
-    if kind.is_read() {
-        return Ok(());
+/// Fails if a file of this kind is no image that is read.
+fn refuse(kind: Kind) -> Result<(), Fault> {
+    match kind.refusal() {
+        None => Ok(()),
+        Some(refusal) if kind.is_image() => Err(Fault::new(format!("{kind}{UNREAD}"), refusal)),
+        Some(_) => {
+            let reason = format!("no image but {kind}");
+            Err(Fault::new(reason.clone(), reason))
+        }
     }
-    let reason = match kind.is_image() {
-        true => format!("{kind}, which is not read"),
-        false => format!("no image but {kind}"),
-    };
-    // The decoder's own words may have a way out.
-    let fault = probe(bytes).err().filter(|_| kind.is_image());
-    Err(Fault::new(reason.clone(), fault.unwrap_or(reason)))
 }
 
 fn checked(probed: Result<Probe, String>, start: &[u8], decode: &Decode) -> Result<Header, Fault> {
@@ -131,7 +158,7 @@ fn checked(probed: Result<Probe, String>, start: &[u8], decode: &Decode) -> Resu
     }
     // Palettes are of colour: GIF's always, PNG's by the colour type in its first chunk.
     let palette = kind == Kind::Gif || (kind == Kind::Png && start.get(25) == Some(&3));
-    Ok(Header { kind, width, height, grey: channels <= 2 && !palette })
+    Ok(Header { kind, width, height, grey: channels <= 2 && !palette, bits: probed.bits })
 }
 
 /// The first bytes of a file, enough to tell its kind.
@@ -151,9 +178,9 @@ pub(super) fn starts_with(path: &Path, magic: &[u8]) -> bool {
 }
 
 /// Endings that promise an image.
-const ENDINGS: [&str; 22] = [
+const ENDINGS: [&str; 25] = [
     "jpg", "jpeg", "jpe", "jfif", "png", "apng", "gif", "webp", "tif", "tiff", "bmp", "dib", "pnm",
-    "pbm", "pgm", "ppm", "avif", "heic", "heif", "jxl", "jp2", "ico",
+    "pbm", "pgm", "ppm", "avif", "heic", "heif", "jxl", "jp2", "ico", "pcx", "sgi", "tga",
 ];
 
 /// Whether the name of a file promises an image.

@@ -1,6 +1,6 @@
 //! Images that were left out, and why.
 
-use super::content::LOOP;
+use super::content::{Fault, HOLDER, LOOP, UNREAD};
 use serde::{Deserialize, Serialize};
 use std::fmt;
 use std::path::PathBuf;
@@ -17,9 +17,23 @@ pub struct Skipped {
 }
 
 impl Skipped {
-    /// Whether it is a link that leads back up: nothing is lost without it.
-    pub(super) fn is_loop(&self) -> bool {
-        self.reason == LOOP
+    pub(super) fn new(path: PathBuf, Fault { reason, fault }: Fault) -> Self {
+        Self { path, reason, fault }
+    }
+
+    /// Whether it would be read in another format.
+    pub(super) fn is_convertible(&self) -> bool {
+        self.reason.ends_with(UNREAD)
+    }
+
+    /// Whether it is no image, but may hold pictures.
+    pub(super) fn is_holder(&self) -> bool {
+        self.reason.ends_with(HOLDER)
+    }
+
+    /// Whether it is no image: a link that leads back up, or what may hold pictures.
+    pub(super) fn is_no_image(&self) -> bool {
+        self.reason == LOOP || self.is_holder()
     }
 }
 
@@ -52,6 +66,16 @@ impl LeftOut {
         }
         reasons.sort_by_key(|left_out| std::cmp::Reverse(left_out.count));
         reasons
+    }
+
+    /// "4 files, a TGA image, which is not read; 1 file, damaged"; none where nothing was left out.
+    pub(super) fn counted<'a>(skipped: impl IntoIterator<Item = &'a Skipped>) -> Option<String> {
+        let reasons = Self::by_reason(skipped).into_iter().map(|Self { reason, count, .. }| {
+            let files = if count == 1 { "file" } else { "files" };
+            format!("{count} {files}, {reason}")
+        });
+        let reasons: Vec<String> = reasons.collect();
+        (!reasons.is_empty()).then(|| reasons.join("; "))
     }
 }
 

@@ -90,12 +90,15 @@ pub(super) fn open(
             Content::Image(header) => {
                 entries.push(Entry { place: Place::File(path), id, label, header: Some(header) });
             }
-            Content::Bad(Fault { reason, fault }) => skipped.push(Skipped { path, reason, fault }),
-            Content::Other if listed => {
-                let (reason, fault) = ("no image".to_owned(), "no image".to_owned());
-                skipped.push(Skipped { path, reason, fault });
+            Content::Bad(fault) => skipped.push(Skipped::new(path, fault)),
+            Content::Holder(kind) if listed => {
+                let reason = format!("no image but {kind}");
+                skipped.push(Skipped::new(path, Fault::new(reason.clone(), reason)));
             }
-            Content::Other => {}
+            Content::Other if listed => {
+                skipped.push(Skipped::new(path, Fault::new("no image", "no image")));
+            }
+            Content::Holder(_) | Content::Other => {}
         }
     }
     let set = FolderSet {

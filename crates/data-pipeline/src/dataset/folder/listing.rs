@@ -6,6 +6,7 @@ use std::collections::btree_map::Entry;
 use std::ffi::OsStr;
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Component, Path, PathBuf};
+use unicode_normalization::UnicodeNormalization;
 
 /// A file and its path relative to the folder that is read, with `/` between the parts.
 #[derive(Clone, Debug)]
@@ -124,18 +125,37 @@ pub(super) fn is_like_part(name: &str) -> bool {
     words.any(|word| is_part(word) || SHORT.contains(&&*word.to_lowercase()))
 }
 
-/// A note for each name that differs from one before it in upper case or spaces around it alone.
+/// A note for each name that people take for one before it: that differs from it in spaces around
+/// it, in upper case or in how Unicode writes its letters.
 pub(super) fn alike(classes: &[String]) -> Vec<String> {
     let mut first: BTreeMap<String, &str> = BTreeMap::new();
     let mut notes = Vec::new();
     for name in classes {
-        match first.entry(name.trim().to_lowercase()) {
+        match first.entry(composed(&name.trim().to_lowercase())) {
             Entry::Vacant(entry) => _ = entry.insert(name),
             Entry::Occupied(entry) => notes.push(format!(
-                "the class `{name}` differs from `{}` in upper case alone: they are two classes",
-                entry.get()
+                "the class `{name}` differs from `{}` in {} alone: they are two classes",
+                entry.get(),
+                difference(name, entry.get())
             )),
         }
     }
     notes
+}
+
+/// In what two names differ that are alike.
+fn difference(a: &str, b: &str) -> String {
+    let differ = |fold: fn(&str) -> String| fold(a) != fold(b);
+    let parts = [
+        (differ(|name| composed(&name.to_lowercase())), "spaces at an end"),
+        (differ(|name| composed(name.trim())), "upper case"),
+        (differ(|name| name.trim().to_lowercase()), "the Unicode form of letters (NFC, NFD)"),
+    ];
+    let parts: Vec<&str> = parts.into_iter().filter_map(|(is, part)| is.then_some(part)).collect();
+    parts.join(" and ")
+}
+
+/// A name in Unicode's composed form, NFC.
+fn composed(name: &str) -> String {
+    name.nfc().collect()
 }

@@ -3,7 +3,7 @@
 use super::content::{Fault, NO_IMAGE};
 use super::known::Known;
 use super::left_out::Skipped;
-use super::rows::{Labels, Rows};
+use super::rows::{EMBED, Labels, Rows};
 use super::set::{Entry, FolderOptions, FolderSet, Place};
 use crate::error::DataError;
 use std::collections::{BTreeSet, HashMap};
@@ -124,9 +124,7 @@ fn without_image(path: &Path, files: &[Arc<Rows>]) -> Result<Vec<Vec<usize>>, Da
         Some(rows) => format!("no row holds an encoded image in `{}`{told}", rows.image_column()),
         None => return Ok(missing),
     };
-    let way_out = "write the files anew with the pictures inside, as `push_to_hub` and \
-                   `embed_table_storage` of Hugging Face's `datasets` do, or name the folder of \
-                   the pictures";
+    let way_out = EMBED;
     Err(DataError::Missing { path: path.to_path_buf(), fault, way_out })
 }
 

@@ -2,7 +2,7 @@
 
 use super::content::NO_IMAGE;
 use crate::error::DataError;
-use parquet::basic::{ConvertedType, LogicalType, Type as Physical};
+use parquet::basic::{Compression, ConvertedType, LogicalType, Type as Physical};
 use parquet::column::reader::{ColumnReader, get_column_reader};
 use parquet::data_type::ByteArray;
 use parquet::errors::ParquetError;
@@ -54,6 +54,14 @@ struct Cells {
 const LABELS: [&str; 9] =
     ["label", "labels", "class", "fine_label", "category", "target", "class_name", "digit", "y"];
 
+/// Columns that hold images.
+const IMAGES: [&str; 3] = ["image", "img", "picture"];
+
+/// What to do with a file that has only the paths of its pictures.
+pub(super) const EMBED: &str = "write the files anew with the pictures inside, as `push_to_hub` \
+                                and `embed_table_storage` of Hugging Face's `datasets` do, or name \
+                                the folder of the pictures";
+
 impl Rows {
     /// Reads the footer. Fails if the file is no Parquet or has no column of encoded images.
     pub(super) fn open(path: &Path) -> Result<Self, DataError> {
@@ -83,17 +91,10 @@ impl Rows {
             .position(|c| is_bytes(c) && typed.contains(&root(c)) && c.name() == "bytes")
             .or_else(|| leaves.iter().position(|c| is_bytes(c) && c.name() == "bytes"))
             .or_else(|| {
-                let named = |c: &&ColumnDescriptor| ["image", "img", "picture"].contains(&c.name());
+                let named = |c: &&ColumnDescriptor| IMAGES.contains(&c.name());
                 leaves.iter().position(|c| is_bytes(c) && named(c))
             });
-        let Some(image) = image else {
-            let names: Vec<String> = leaves.iter().map(|c| c.path().string()).collect();
-            let fault = format!(
-                "no column `image` of encoded images (a struct with `bytes`, or binary) among {}",
-                names.join(", ")
-            );
-            return Err(DataError::format(path, 0, fault));
-        };
+        let image = image.ok_or_else(|| without_images(path, &leaves))?;
         let flat = |name: &str| {
             let is = |c: &&ColumnDescriptor| c.path().string() == name && c.max_rep_level() == 0;
             leaves.iter().position(is)
@@ -121,6 +122,9 @@ impl Rows {
             let names = features[leaves[label].name()]["names"].as_array()?;
             names.iter().map(|name| name.as_str().map(str::to_owned)).collect()
         });
+        for column in [Some(image), label].into_iter().flatten() {
+            packed(path, &footer, column)?;
+        }
         let mut starts = vec![0];
         for (number, group) in footer.row_groups().iter().enumerate() {
             // A damaged number would be taken for that many images.
@@ -412,6 +416,55 @@ impl Rows {
         let pages = SerializedPageReader::new(file, group.column(column), rows, None)?;
         Ok(get_column_reader(self.descriptor(column), Box::new(pages)))
     }
+}
+
+/// What is said of a file without a column of encoded images.
+fn without_images(path: &Path, leaves: &[&ColumnDescriptor]) -> DataError {
+    let names: Vec<String> = leaves.iter().map(|c| c.path().string()).collect();
+    let names = names.join(", ");
+    // Writers give a column in which all is null some other type.
+    let of_paths = |c: &&&ColumnDescriptor| {
+        c.path().parts().len() == 2 && c.name() == "path" && c.max_rep_level() == 0
+    };
+    let of_text = |c: &&&ColumnDescriptor| {
+        IMAGES.contains(&c.name()) && c.physical_type() == Physical::BYTE_ARRAY
+    };
+    let paths = leaves.iter().find(of_paths).or_else(|| leaves.iter().find(of_text));
+    let (fault, way_out) = match paths {
+        Some(paths) => {
+            let fault = format!(
+                "no encoded images among its columns {names}: `{}` has only the paths of pictures",
+                paths.path().string()
+            );
+            (fault, EMBED)
+        }
+        None => (
+            format!(
+                "no column `image` of encoded images (a struct with `bytes`, or binary) among \
+                 {names}"
+            ),
+            "call the column of pictures `image`, and write their files' bytes into it",
+        ),
+    };
+    DataError::Missing { path: path.to_path_buf(), fault, way_out }
+}
+
+/// Fails if a column is packed in a way that is not read.
+fn packed(path: &Path, footer: &ParquetMetaData, column: usize) -> Result<(), DataError> {
+    for group in footer.row_groups() {
+        let name = match group.column(column).compression() {
+            Compression::BROTLI(_) => "Brotli",
+            Compression::LZO => "LZO",
+            _ => continue,
+        };
+        let fault = format!(
+            "its column `{}` is compressed by {name}, which is not read",
+            group.column(column).column_descr().path().string()
+        );
+        let way_out = "write it with Zstandard or Snappy";
+        return Err(DataError::Missing { path: path.to_path_buf(), fault, way_out });
+    }
+    Ok(())
 }
 
 /// The name of the column that a leaf belongs to.

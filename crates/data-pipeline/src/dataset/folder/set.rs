@@ -3,6 +3,7 @@
 use super::content::{self, Fault, Header};
 use super::known::{self, Known};
 use super::left_out::{LeftOut, Skipped};
+use super::listing;
 use super::rows::Rows;
 use crate::dataset::{Cached, Samples};
 use crate::digest::Digest;
@@ -11,6 +12,7 @@ use crate::parallel;
 use crate::picture::{Decode, Decoded, Notices};
 use augment::Image;
 use serde::{Deserialize, Serialize};
+use std::collections::HashMap;
 use std::ops::Range;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -328,7 +330,7 @@ impl FolderSet {
     /// Refuses what cannot be learned from, and leaves out classes that have no image. `meant` says
     /// what was probably meant where there is one class only.
     pub(super) fn checked(mut self, meant: Option<&str>) -> Result<Self, DataError> {
-        let mut bad = self.skipped.iter().filter(|skipped| !skipped.is_loop());
+        let mut bad = self.skipped.iter().filter(|skipped| !skipped.is_no_image());
         if let (OnBad::Error, Some(first)) = (self.options.on_bad, bad.next()) {
             let others = match bad.count() {
                 0 => String::new(),
@@ -338,11 +340,18 @@ impl FolderSet {
             return Err(DataError::Image { path: first.path.clone(), fault });
         }
         if self.entries.is_empty() {
-            if let Some(Skipped { path, fault, .. }) = self.skipped.first() {
+            let image = self.skipped.iter().find(|skipped| !skipped.is_holder());
+            if let Some(Skipped { path, fault, .. }) = image {
                 let fault = format!("{fault}; no other image is good either");
                 return Err(DataError::Image { path: path.clone(), fault });
             }
-            return Err(self.missing("there is no image", "name a folder of images"));
+            return Err(match LeftOut::counted(&self.skipped) {
+                None => self.missing("there is no image", "name a folder of images"),
+                Some(files) => {
+                    let fault = format!("there is no image but {files}");
+                    self.missing(fault, "save the pictures as PNG files")
+                }
+            });
         }
         if self.options.labeled {
             self.check_classes(meant)?;
@@ -360,14 +369,19 @@ impl FolderSet {
             return Ok(());
         }
         let mut place = Vec::with_capacity(sizes.len());
-        let mut kept = Vec::new();
+        let (mut kept, mut empty) = (Vec::new(), Vec::new());
+        let left_out = if sizes.contains(&0) { self.left_out_of() } else { HashMap::new() };
         for (name, &size) in std::mem::take(&mut self.classes).into_iter().zip(&sizes) {
             place.push(kept.len() as u32);
             if size > 0 {
                 kept.push(name);
             } else {
-                let note = format!("the class `{name}` has no image that can be read: left out");
-                self.notes.push(note);
+                let files = left_out.get(&name);
+                let files = files.map_or_else(String::new, |files| format!(" ({files})"));
+                self.notes.push(format!(
+                    "the class `{name}` has no image that can be read: left out{files}"
+                ));
+                empty.push(name);
             }
         }
         self.classes = kept;
@@ -376,13 +390,31 @@ impl FolderSet {
         }
         if let [class] = &self.classes[..] {
             let fault = format!("`{class}` is the only class that has images");
-            let fault = match meant {
-                Some(meant) => format!("{fault}; {meant}"),
-                None => fault,
+            let of_class = |name: &String| {
+                Some(format!("`{name}` has none that can be read: {}", left_out.get(name)?))
             };
-            return Err(self.missing(fault, "at least two classes are needed"));
+            let others = empty.iter().filter_map(of_class).take(3);
+            let more = meant.map(str::to_owned).into_iter().chain(others);
+            let fault = more.fold(fault, |fault, more| format!("{fault}; {more}"));
+            let way_out = match self.skipped.iter().any(|skipped| skipped.is_convertible()) {
+                true => "at least two classes are needed: convert pictures to PNG",
+                false => "at least two classes are needed",
+            };
+            return Err(self.missing(fault, way_out));
         }
         Ok(())
+    }
+
+    /// What was left out of each class folder, by reason; only of those where something was.
+    fn left_out_of(&self) -> HashMap<String, String> {
+        let mut skipped: HashMap<String, Vec<&Skipped>> = HashMap::new();
+        for one in &self.skipped {
+            if let Some((class, _)) = listing::id(&one.path, &self.path).split_once('/') {
+                skipped.entry(class.to_owned()).or_default().push(one);
+            }
+        }
+        let counted = |(class, skipped)| Some((class, LeftOut::counted(skipped)?));
+        skipped.into_iter().filter_map(counted).collect()
     }
 
     fn missing(&self, fault: impl Into<String>, way_out: &'static str) -> DataError {

@@ -3,6 +3,7 @@
 use super::left_out::{LeftOut, Skipped};
 use super::set::FolderSet;
 use crate::dataset::Samples;
+use crate::picture::Notice;
 use std::collections::BTreeMap;
 use std::fmt;
 
@@ -54,6 +55,9 @@ pub struct Summary {
     pub height: Side,
     /// The share of images that are stored as grey, 0 to 1.
     pub grey: f64,
+    /// The most bits that images of more than 8 bits a sample use, of 32 of them that lie apart;
+    /// none where there are no such images.
+    pub used_bits: Option<u8>,
     /// How many images of each format.
     pub kinds: BTreeMap<&'static str, usize>,
     /// Images that cannot be used by their header: rows of Parquet files, which are first looked at
@@ -74,9 +78,13 @@ impl Summary {
         labels.for_each(|label| classes[label as usize].1 += 1);
         let labeled: usize = classes.iter().map(|(_, count)| count).sum();
         let (mut headers, mut bad): (Vec<_>, Vec<Skipped>) = (vec![], vec![]);
-        for header in set.headers() {
+        let mut deep = Vec::new();
+        for (i, header) in set.headers().into_iter().enumerate() {
             match header {
-                Ok(header) => headers.push(header),
+                Ok(header) => {
+                    headers.push(header);
+                    deep.extend((header.bits > 8).then_some(i));
+                }
                 Err(skipped) => bad.push(skipped),
             }
         }
@@ -90,10 +98,25 @@ impl Summary {
             width: Side::of(headers.iter().map(|header| header.width).collect()),
             height: Side::of(headers.iter().map(|header| header.height).collect()),
             grey: grey as f64 / headers.len().max(1) as f64,
+            used_bits: used_bits(set, &deep),
             kinds,
             unusable: set.len() - headers.len(),
             left_out: LeftOut::by_reason(set.skipped().iter().chain(&bad)),
             notes: set.notes().to_vec(),
         }
     }
+}
+
+/// Images that are decoded to see how many of their bits are used.
+const DECODED: usize = 32;
+
+/// The most bits that some of the images at `numbers` use.
+fn used_bits(set: &FolderSet, numbers: &[usize]) -> Option<u8> {
+    let step = numbers.len().div_ceil(DECODED).max(1);
+    let noticed = numbers.iter().step_by(step).filter_map(|&i| Some(set.decode(i).ok()?.noticed));
+    let used = noticed.flatten().filter_map(|notice| match notice {
+        Notice::Deep { used, .. } => Some(used),
+        _ => None,
+    });
+    used.max()
 }

@@ -2,15 +2,17 @@
 
 use super::places::Places;
 use crate::error::DataError;
+use crate::picture::kind;
 use serde_json::Value;
 use std::path::Path;
+use std::string::FromUtf8Error;
 
 /// A line of a table.
 #[derive(Debug)]
 pub(super) struct Row {
     /// Counted from 1.
     pub(super) line: u64,
-    /// As it is written.
+    /// As it is written, without spaces at its ends unless a file is called so.
     pub(super) file: String,
     /// None where it is empty.
     pub(super) label: Option<String>,
@@ -49,15 +51,11 @@ pub(super) fn is_table(path: &Path) -> bool {
 /// Reads a table. Whether a file of a name is in `places` tells a line of data from a header.
 pub(super) fn read(path: &Path, places: &Places<'_>) -> Result<Vec<Row>, DataError> {
     let bytes = std::fs::read(path).map_err(DataError::io(path, "check the path of the table"))?;
-    let text = String::from_utf8(bytes).map_err(|error| {
-        let offset = error.utf8_error().valid_up_to() as u64;
-        let fault = "no UTF-8 text".to_owned();
-        DataError::Format { path: path.to_path_buf(), offset, fault, way_out: "save it as UTF-8" }
-    })?;
+    let text = String::from_utf8(bytes).map_err(|error| no_text(path, &error))?;
     let text = text.trim_start_matches('\u{feff}');
     let ending = path.extension().unwrap_or_default().to_ascii_lowercase();
     let rows = if ending == "jsonl" || ending == "ndjson" {
-        json(path, text)?
+        json(path, text, places)?
     } else {
         csv(path, text, places)?
     };
@@ -65,6 +63,28 @@ pub(super) fn read(path: &Path, places: &Places<'_>) -> Result<Vec<Row>, DataErr
         return Err(fault(path, 1, "no file is listed"));
     }
     Ok(rows)
+}
+
+/// What is said of a table that is no text in UTF-8.
+fn no_text(path: &Path, error: &FromUtf8Error) -> DataError {
+    let path = path.to_path_buf();
+    let kind = kind(error.as_bytes());
+    if kind.is_other_than_text() {
+        let fault = format!("is {kind}, where a CSV file or lines of JSON are expected");
+        let way_out = "save files and labels as .csv, .tsv or .jsonl";
+        return DataError::Missing { path, fault, way_out };
+    }
+    let offset = error.utf8_error().valid_up_to() as u64;
+    let fault = "no UTF-8 text".to_owned();
+    DataError::Format { path, offset, fault, way_out: "save it as UTF-8" }
+}
+
+/// The name of a file as it is written, if one is called so, else without spaces at its ends.
+fn named(written: &str, places: &Places<'_>) -> String {
+    let name = written.trim();
+    let as_written = name != written
+        && (places.is_there(written) || !places.is_there(name) && places.find(written).is_ok());
+    if as_written { written.to_owned() } else { name.to_owned() }
 }
 
 fn fault(path: &Path, line: u64, fault: impl Into<String>) -> DataError {
@@ -82,7 +102,6 @@ fn csv(path: &Path, text: &str, places: &Places<'_>) -> Result<Vec<Row>, DataErr
         .delimiter(delimiter)
         .has_headers(false)
         .flexible(true)
-        .trim(csv::Trim::All)
         .from_reader(text.as_bytes());
     let mut rows = Vec::new();
     // The columns of files and labels.
@@ -93,7 +112,7 @@ fn csv(path: &Path, text: &str, places: &Places<'_>) -> Result<Vec<Row>, DataErr
             fault(path, line, error.to_string())
         })?;
         let line = record.position().map_or(0, csv::Position::line);
-        if record.iter().all(str::is_empty) {
+        if record.iter().all(|cell| cell.trim().is_empty()) {
             continue;
         }
         let (file, label, width) = match columns {
@@ -111,12 +130,13 @@ fn csv(path: &Path, text: &str, places: &Places<'_>) -> Result<Vec<Row>, DataErr
             let what = format!("{} cells, the first line has {width}", record.len());
             return Err(fault(path, line, format!("{what}: put a name with commas in quotes")));
         }
-        let name = record.get(file).unwrap_or_default().to_owned();
+        let name = named(record.get(file).unwrap_or_default(), places);
         if name.is_empty() {
             return Err(fault(path, line, "the cell of the file is empty"));
         }
-        let label = label.and_then(|label| record.get(label)).filter(|label| !label.is_empty());
-        rows.push(Row { line, file: name, label: label.map(str::to_owned) });
+        let label = label.and_then(|label| record.get(label)).map(str::trim);
+        let label = label.filter(|label| !label.is_empty()).map(str::to_owned);
+        rows.push(Row { line, file: name, label });
     }
     Ok(rows)
 }
@@ -131,14 +151,14 @@ fn header(
     first: &csv::StringRecord,
     places: &Places<'_>,
 ) -> Result<(Columns, bool), DataError> {
-    let cells: Vec<String> = first.iter().map(str::to_lowercase).collect();
+    let cells: Vec<String> = first.iter().map(|cell| cell.trim().to_lowercase()).collect();
     let place =
         |names: &[&str]| names.iter().find_map(|name| cells.iter().position(|cell| cell == name));
-    let start = first.get(0).unwrap_or_default();
+    let start = named(first.get(0).unwrap_or_default(), places);
     let column = place(&FILES);
-    let is_data = places.is_there(start)
-        || super::content::is_named_as_image(Path::new(start))
-        || column.is_none() && places.find(start).is_ok();
+    let is_data = places.is_there(&start)
+        || super::content::is_named_as_image(Path::new(&start))
+        || column.is_none() && places.find(&start).is_ok();
     if is_data {
         if first.len() > 2 {
             let what = format!("{} columns without names", first.len());
@@ -162,7 +182,7 @@ fn header(
     }
 }
 
-fn json(path: &Path, text: &str) -> Result<Vec<Row>, DataError> {
+fn json(path: &Path, text: &str, places: &Places<'_>) -> Result<Vec<Row>, DataError> {
     let mut rows = Vec::new();
     for (number, text) in text.lines().enumerate() {
         let line = number as u64 + 1;
@@ -185,7 +205,7 @@ fn json(path: &Path, text: &str) -> Result<Vec<Row>, DataError> {
                 return Err(fault(path, line, what));
             }
         };
-        rows.push(Row { line, file: file.trim().to_owned(), label });
+        rows.push(Row { line, file: named(file, places), label });
     }
     Ok(rows)
 }

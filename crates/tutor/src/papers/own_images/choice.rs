@@ -75,7 +75,7 @@ pub(super) fn choose(
             "{} minutes are too short for {fewest} steps of each training, which are made all the \
              same: give it {:.1} minutes or more on this machine",
             recipe.minutes,
-            ((other + seconds) / 6.0).ceil() / 10.0
+            (((other + seconds) / 6.0).ceil() / 10.0).max(recipe.minutes + 0.1)
         )
     });
     Ok((choice, note.into_iter().collect()))

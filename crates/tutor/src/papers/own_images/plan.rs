@@ -2,15 +2,17 @@
 
 use std::path::{Path, PathBuf};
 
-use anyhow::{Context, Result, bail, ensure};
+use anyhow::{Result, bail, ensure};
 use data_pipeline::dataset::folder::{FolderOptions, FolderSet, OnBad, Summary};
 use torch::Device;
 use torch::precision::Precision;
 use vision_models::NetConfig;
+use vision_models::published::{self, Head};
 use weights::StateDict;
 use weights::find::{Places, find};
 use weights::meta;
 
+use crate::images::checkpoint::by_name;
 use crate::images::folder::refuse_same_path;
 use crate::recipe::own_name::own_name;
 use crate::recipe::paths::{from_anywhere, utf8};
@@ -33,6 +35,8 @@ pub(crate) struct Given {
     pub(crate) memory: u64,
     pub(crate) allow_duplicates: bool,
     pub(crate) device: Device,
+    /// Whether nothing is run afterwards: what the run would find is told here.
+    pub(crate) looks_only: bool,
 }
 
 /// A recipe and why it is so.
@@ -76,18 +80,25 @@ pub(crate) fn plan(given: &Given) -> Result<Proposal> {
         ..FolderOptions::default()
     };
     let labeled = Summary::of(&FolderSet::open(&given.labeled, &options)?);
-    let part = |path: &Option<PathBuf>, labeled: bool| {
+    let part = |path: &Option<PathBuf>, classes: Option<Vec<String>>| {
         let root = given.labels.is_some().then(|| given.labeled.clone());
-        let options = FolderOptions { labeled, root, on_bad: OnBad::Skip, ..Default::default() };
+        let (labeled, on_bad) = (classes.is_some(), OnBad::Skip);
+        let options = FolderOptions { labeled, classes, root, on_bad, ..Default::default() };
         let look = |path: &PathBuf| anyhow::Ok(Summary::of(&FolderSet::open(path, &options)?));
         path.as_ref().map(look).transpose()
     };
-    let unlabeled = part(&given.unlabeled, false)?;
-    let (validation, test) = (part(&given.validation, true)?, part(&given.test, true)?);
+    let unlabeled = part(&given.unlabeled, None)?;
+    let classes: Vec<String> = labeled.classes.iter().map(|(name, _)| name.clone()).collect();
+    let measured = |path| part(path, Some(classes.clone()));
+    let (validation, test) = (measured(&given.validation)?, measured(&given.test)?);
     let labels = labeled.count - labeled.unlabeled;
     let unlabeled_count = labeled.unlabeled + unlabeled.as_ref().map_or(0, |look| look.count);
 
     let start = start(given)?;
+    if let (Some(weights), true) = (&start.weights, given.looks_only) {
+        let net = start.net.build(Device::Cpu, 3, classes.len().max(2) as i64);
+        published::load(&net.params, &find(weights, &Places::of_user())?.open()?, Head::Replace)?;
+    }
     let largest = labeled.width.median.min(labeled.height.median);
     let size = given.size.unwrap_or_else(|| size(largest, start.weights.is_some(), given.device));
     let freeze = freeze(largest, &start);
@@ -101,6 +112,8 @@ pub(crate) fn plan(given: &Given) -> Result<Proposal> {
         }
     };
     let precision = Precision::fastest(given.device);
+    // All of 16 bits are what is taken without a word.
+    let bits = labeled.used_bits.filter(|&bits| bits < 16).map(|bits| bits.max(8));
     let method = match unlabeled_count {
         0 => None,
         _ => Some("fixmatch"),
@@ -157,7 +170,28 @@ pub(crate) fn plan(given: &Given) -> Result<Proposal> {
         ("validation", validation.as_ref()),
         ("test", test.as_ref()),
     ];
+    if let Some(bits) = bits {
+        lines.push(format!(
+            "depth: pictures of more than 8 bits use {bits} of them, and the upper 8 of these are \
+             taken (depth in the recipe)"
+        ));
+    }
+    let alone = labeled.classes.iter().filter(|(_, count)| *count == 1);
+    let alone: Vec<&str> = alone.map(|(name, _)| name.as_str()).collect();
+    if let [first, others @ ..] = &alone[..] {
+        let others = match others.len() {
+            0 => String::new(),
+            more => format!(" ({more} more classes as well)"),
+        };
+        lines.push(format!(
+            "note: the class `{first}` has one labelled picture{others}, which is trained on: none \
+             is left to try anything on; label more if you can"
+        ));
+    }
     for (name, look) in looks.into_iter().filter_map(|(name, look)| Some((name, look?))) {
+        if !given.looks_only {
+            break;
+        }
         lines.extend(look.left_out.iter().map(|left_out| format!("{name} pictures: {left_out}")));
         lines.extend(look.notes.iter().map(|note| format!("{name} pictures: {note}")));
     }
@@ -169,7 +203,7 @@ pub(crate) fn plan(given: &Given) -> Result<Proposal> {
     let recipe = recipe(
         given,
         &start,
-        (size, freeze, precision),
+        (size, freeze, precision, bits),
         labels,
         labeled.classes.len(),
         method,
@@ -247,9 +281,15 @@ fn start(given: &Given) -> Result<Start> {
             stem.unwrap_or(&asked).to_owned()
         }
     };
-    let net = named(&name).with_context(|| {
-        format!("{asked} does not say which net it is of: name it, as --net resnet50")
-    })?;
+    let net = match (&given.net, said) {
+        (None, None) if NetConfig::by_name(&name).is_none() => {
+            bail!(
+                "{asked} does not say which net it is of: name it by --net, one of {}",
+                NetConfig::NAMES
+            )
+        }
+        _ => named(&name)?.with_positions_of(&opened),
+    };
     let dataset = opened.meta.get(meta::DATASET).map_or(String::new(), |set| format!(" of {set}"));
     let weights = from_anywhere(&asked)?;
     let words = format!("{name} with the published weights {asked}{dataset}");
@@ -259,12 +299,12 @@ fn start(given: &Given) -> Result<Start> {
 /// Whether weights are of the net of this name, where they say whose they are.
 fn is_of(opened: &StateDict, net: &str) -> Result<Option<bool>> {
     let said = opened.meta.get(meta::ARCHITECTURE).and_then(|said| NetConfig::by_name(said));
-    let net = NetConfig::by_name(net).with_context(|| format!("there is no net {net}"))?;
+    let net = by_name(net)?;
     Ok(said.map(|said| said == net))
 }
 
 fn named(name: &str) -> Result<NetConfig> {
-    let mut net = NetConfig::by_name(name).with_context(|| format!("there is no net {name}"))?;
+    let mut net = by_name(name)?;
     if let NetConfig::EfficientNet(config) = &mut net {
         // A short training has no use for it.
         config.stochastic_depth = 0.0;
@@ -325,7 +365,7 @@ fn size(median: u32, published: bool, device: Device) -> u32 {
 fn recipe(
     given: &Given,
     start: &Start,
-    (size, freeze, precision): (u32, usize, Precision),
+    (size, freeze, precision, bits): (u32, usize, Precision, Option<u8>),
     labels: usize,
     classes: usize,
     method: Option<&str>,
@@ -346,6 +386,9 @@ fn recipe(
         if let Some(value) = value {
             parts += &format!("{key} = {}\n", path(value)?);
         }
+    }
+    if let Some(bits) = bits {
+        parts += &format!("depth = {{ bits = {bits} }}\n");
     }
     if given.allow_duplicates {
         parts += "allow_duplicates = true\n";
