@@ -242,7 +242,7 @@ fn class_folders(dir: &Path, options: &FolderOptions) -> Result<FolderSet, DataE
             n => format!(", and {} more", n - 1),
         };
         let fault = format!("an image outside the class folders{others}");
-        return Err(missing(first, fault, "move it, or set labeled = false"));
+        return Err(missing(first, fault, "move it into the folder of its class, or away"));
     }
     if images.classes.is_empty() {
         published::refuse(dir)?;
