@@ -9,6 +9,7 @@ mod bench;
 mod ci;
 mod dist;
 mod doctor;
+mod engine;
 mod fetch;
 mod files;
 mod golden;
@@ -66,6 +67,13 @@ enum Task {
         #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
         args: Vec<OsString>,
     },
+    /// Run cargo for `data-engine`, which brings DataFusion: `engine test`, `engine run --release
+    /// -- select --help`
+    #[command(disable_help_flag = true)]
+    Engine {
+        #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
+        args: Vec<OsString>,
+    },
     /// Make a folder that runs where there is a Python with torch and no toolchain, with a script
     /// that checks, measures and trains on the GPU there
     Dist(dist::Args),
@@ -101,6 +109,7 @@ fn run(task: Task) -> Result<()> {
         Task::Golden(args) => golden::run(&args),
         Task::Dist(args) => dist::run(&args),
         Task::Results(args) => results::run(&args),
+        Task::Engine { .. } => engine::run_cargo(&handed_on().collect::<Vec<_>>()),
         Task::Bench { .. } => bench::run(&handed_on().collect::<Vec<_>>()),
     }
 }

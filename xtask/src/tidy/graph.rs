@@ -51,6 +51,10 @@ const HOST_WING: [&str; 12] = [
 /// The packages that bring libtorch.
 const LIBTORCH: [&str; 2] = ["tch", "torch-sys"];
 
+/// How the names of packages begin that only `data-engine`, a workspace of its own, may bring: they
+/// take as long to build as all the rest.
+const APART: [&str; 3] = ["arrow", "ballista", "datafusion"];
+
 /// Faults in what `cargo metadata` says.
 pub(super) fn faults(metadata: &Value) -> Vec<String> {
     let empty = Vec::new();
@@ -62,6 +66,10 @@ pub(super) fn faults(metadata: &Value) -> Vec<String> {
     let ours: Vec<&Value> = packages.iter().filter(|p| p["source"].is_null()).collect();
     let our_names: BTreeSet<String> = ours.iter().map(|p| text(&p["name"])).collect();
     let mut faults = Vec::new();
+    let is_apart = |name: &&String| APART.iter().any(|start| name.starts_with(start));
+    for name in names.values().filter(is_apart) {
+        faults.push(format!("{name} is part of the main build: it belongs to data-engine"));
+    }
 
     for package in &ours {
         let name = text(&package["name"]);
@@ -125,7 +133,7 @@ mod tests {
 
     /// Packages with their dependencies, as `cargo metadata` would describe them.
     fn check(packages: &[(&str, &[&str])], expected: &[&str]) {
-        let ours = |name: &str| name != "tch" && name != "image";
+        let ours = |name: &str| !["tch", "image", "datafusion"].contains(&name);
         let package = |(name, dependencies): &(&str, &[&str])| {
             let source = if ours(name) { json!(null) } else { json!("registry") };
             let dependencies: Vec<_> = dependencies.iter().map(|d| json!({ "name": d })).collect();
@@ -161,6 +169,11 @@ mod tests {
         );
         check(&[("tutor", &[]), ("benches", &["tutor"])], &["benches depends on tutor"]);
         check(&[("novelty", &[])], &["no place in the layers"]);
+    }
+
+    #[test]
+    fn engines_stay_out_of_the_main_build() {
+        check(&[("datafusion", &[]), ("image", &["datafusion"])], &["belongs to data-engine"]);
     }
 
     #[test]
