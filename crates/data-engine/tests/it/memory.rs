@@ -31,7 +31,7 @@ fn what_does_not_fit_into_memory_goes_to_files_and_comes_to_the_same() {
         let engine = Engine::new(&Options { memory, partitions: 2, spill: None })?;
         let out = folder.path().join(memory.to_string());
         let columns = Columns::default();
-        select(&engine, &[table.clone()], &columns, &selection, 1, &out)?;
+        select(&engine, std::slice::from_ref(&table), &columns, &selection, 1, &out)?;
         read(&out)
     };
     let (small, large) = (run(64 << 20).expect("by files"), run(2 << 30).expect("in memory"));

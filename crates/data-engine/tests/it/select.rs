@@ -169,7 +169,7 @@ fn tables_are_described() {
     let rows = [("a", "x", 0.25), ("b", "x", 0.75), ("c", "y", f32::NAN)];
     write(&table, &rows).expect("written");
     for partitions in [1, 2, 16] {
-        let found = describe(&engine(partitions), &[table.clone()]).expect("described");
+        let found = describe(&engine(partitions), std::slice::from_ref(&table)).expect("described");
         assert_eq!(found.rows, 3);
         let [image, label, confidence] = &found.columns[..] else { panic!("{found:?}") };
         assert_eq!((image.distinct, image.nulls), (Some(3), 0));
