@@ -15,7 +15,7 @@ use std::path::PathBuf;
 pub struct Description {
     /// Its rows.
     pub rows: u64,
-    /// Its columns, in their order. Nested ones and bytes have counts alone.
+    /// Its columns, in their order. Others than texts and numbers have counts alone.
     pub columns: Vec<Described>,
 }
 
@@ -41,7 +41,8 @@ pub struct Described {
 /// Describes Parquet files as one table.
 ///
 /// # Errors
-/// When a file cannot be read, or files have different columns.
+/// When a file cannot be read, or files have columns of one name and different types. Where a file
+/// lacks a column of another, its values are null.
 pub fn describe(engine: &Engine, files: &[PathBuf]) -> Result<Description, EngineError> {
     engine.run(async {
         let table = engine.table(files).await?;

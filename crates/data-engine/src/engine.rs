@@ -69,6 +69,9 @@ impl Engine {
         // What a sort sets aside for merging its files has to fit beside its rows.
         let aside = (memory / partitions / 8).min(10 << 20);
         config.options_mut().execution.sort_spill_reservation_bytes = aside;
+        // A file's smallest and largest value know nothing of NaN: where they are the same, the
+        // engine would take the whole column for that value.
+        config.options_mut().execution.collect_statistics = false;
         // Views of text keep whole pages alive, for which a sort has no room.
         config.options_mut().execution.parquet.schema_force_view_types = false;
         let context = SessionContext::new_with_config_rt(config, environment.build_arc()?);

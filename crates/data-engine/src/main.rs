@@ -65,8 +65,8 @@ struct Select {
     #[arg(long, value_name = "P", default_value_t = 0.3)]
     min_confidence: f32,
     /// Samples of each class; without it classes are not balanced.
-    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
-    per_class: Option<u64>,
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
+    per_class: Option<u32>,
     /// How a class comes to its number.
     #[arg(long, value_enum, default_value_t = By::ReleasedCode)]
     rule: By,

@@ -10,6 +10,7 @@ use datafusion::parquet::file::properties::WriterProperties;
 use std::fs::{self, File};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, LazyLock};
+use std::time::{SystemTime, UNIX_EPOCH};
 
 /// Rows of a file at most.
 const ROWS: usize = 1 << 22;
@@ -40,9 +41,11 @@ impl Parts {
             return Err(EngineError::Asked(format!("{out} is there already: name a new folder")));
         }
         let mut name = out.file_name().unwrap_or_default().to_owned();
-        name.push(format!(".partial-{}", std::process::id()));
+        let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_nanos();
+        name.push(format!(".partial-{}-{now}", std::process::id()));
         let partial = out.with_file_name(name);
-        fs::create_dir_all(&partial).map_err(EngineError::io(&partial))?;
+        // Not one that another call has left, nor a parent that nobody meant.
+        fs::create_dir(&partial).map_err(EngineError::io(&partial))?;
         Ok(Self { out: out.to_path_buf(), partial, number: 0, file: None, whole: false })
     }
 

@@ -23,6 +23,7 @@ use datafusion::logical_expr::{Case, Expr};
 use datafusion::prelude::{col, lit};
 use futures::StreamExt;
 use std::collections::BTreeMap;
+use std::iter::repeat_n;
 use std::path::{Path, PathBuf};
 
 /// What was selected.
@@ -51,6 +52,9 @@ pub struct Class {
     pub copies: u64,
 }
 
+/// How often each of a class's rows is taken, as they come.
+type Copies = Box<dyn Iterator<Item = usize> + Send>;
+
 /// A class while its rows come.
 struct Quota {
     /// Rows in the buckets from `least` on.
@@ -77,6 +81,14 @@ pub fn select(
     seed: u64,
     out: &Path,
 ) -> Result<Selected, EngineError> {
+    if !(0.0..=1.0).contains(&selection.min_confidence) {
+        let least = selection.min_confidence;
+        return Err(EngineError::Asked(format!("{least} is no least confidence: 0 to 1 are")));
+    }
+    if selection.per_class.is_some_and(|wanted| wanted == 0 || u32::try_from(wanted).is_err()) {
+        let fault = "the rows of a class must be between 1 and 4,294,967,295".to_owned();
+        return Err(EngineError::Asked(fault));
+    }
     let parts = Parts::create(out)?;
     engine.run(async {
         let table = columns.of(engine.table(files).await?, files)?;
@@ -166,7 +178,7 @@ async fn write(
     ];
     let mut rows = taken.sort(order)?.execute_stream().await?;
     let mut rng = Rng::new(seed);
-    let (mut quotas, mut copies) = (quotas.iter_mut(), Vec::new().into_iter());
+    let (mut quotas, mut copies) = (quotas.iter_mut(), Copies::from(Box::new(std::iter::empty())));
     let mut quota: Option<&mut Quota> = None;
     let mut last: Option<RecordBatch> = None;
     while let Some(batch) = rows.next().await {
@@ -182,10 +194,11 @@ async fn write(
                 let next = quotas.next().expect("classes come in their order");
                 let reached = next.reached as usize;
                 copies = match selection.per_class {
-                    Some(wanted) => selection.copies(reached, wanted, &mut rng),
-                    None => vec![1; reached],
-                }
-                .into_iter();
+                    Some(wanted) => {
+                        Box::new(selection.copies(reached, wanted, &mut rng).into_iter())
+                    }
+                    None => Box::new(repeat_n(1, reached)),
+                };
                 quota = Some(next);
             }
             let count = copies.next().unwrap_or(0) as u32;

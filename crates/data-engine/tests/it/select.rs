@@ -85,6 +85,29 @@ fn nothing_that_is_no_confidence_is_selected_and_minus_zero_is_zero() {
     }
 }
 
+#[test]
+fn one_value_beside_nan_is_not_taken_for_all() {
+    // By a file's statistics all of these are 0.5.
+    let rows = [("a", "x", 0.5), ("b", "x", f32::NAN), ("c", "x", 0.5), ("d", "x", f32::NAN)];
+    let all = Selection { per_class: None, ..Selection::default() };
+    for partitions in [1, 2] {
+        let ids: Vec<String> =
+            by_engine(&rows, (partitions, &all, 1)).into_iter().map(|row| row.0).collect();
+        assert_eq!(ids, ["a", "c"]);
+    }
+    let (nothing, columns) = (&rows[..1], Columns::default());
+    for (fault, selection) in [
+        ("no least confidence", Selection { min_confidence: f32::NAN, ..all }),
+        ("between 1 and", Selection { per_class: Some(1 << 40), ..all }),
+    ] {
+        let folder = tempfile::tempdir().expect("a folder");
+        let (table, out) = (folder.path().join("t.parquet"), folder.path().join("out"));
+        write(&table, nothing).expect("written");
+        let found = select(&engine(1), &[table], &columns, &selection, 1, &out);
+        assert!(found.expect_err(fault).to_string().contains(fault));
+    }
+}
+
 fn rows() -> impl Strategy<Value = Vec<(String, String, f32)>> {
     let confidence = prop_oneof![
         4 => (0u32..=100).prop_map(|percent| percent as f32 / 100.0),

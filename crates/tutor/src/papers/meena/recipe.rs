@@ -163,7 +163,8 @@ impl Variant {
 
     /// Every value that makes no sense beside `choice`: its key, and what is wrong with it.
     fn faults(&self, choice: &Choice) -> Vec<(String, String)> {
-        let mut faults = self.of(choice).faults();
+        // Those of the rule are told of `choice`.
+        let mut faults = Choice { repetition: None, ..self.of(choice) }.faults();
         let counts = [self.candidates, self.top_k].iter().any(Option::is_some);
         let numbers = [self.temperature, self.nucleus].iter().any(Option::is_some);
         if self.beam.is_some() && (counts || numbers) {

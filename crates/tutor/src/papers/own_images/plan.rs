@@ -113,7 +113,9 @@ pub(crate) fn plan(given: &Given) -> Result<Proposal> {
     };
     let precision = Precision::fastest(given.device);
     // All of 16 bits are what is taken without a word.
-    let bits = labeled.used_bits.filter(|&bits| bits < 16).map(|bits| bits.max(8));
+    let parts = [Some(&labeled), unlabeled.as_ref(), validation.as_ref(), test.as_ref()];
+    let used = parts.into_iter().flatten().filter_map(|look| look.used_bits).max();
+    let bits = used.filter(|&bits| bits < 16).map(|bits| bits.max(8));
     let method = match unlabeled_count {
         0 => None,
         _ => Some("fixmatch"),
