@@ -10,8 +10,8 @@ Started by `cargo xtask bench features --peers`:
 The others are what a careful user has: a DataLoader whose workers decode while the network
 computes, channels last, batch norm folded into the convolutions; `compile` is bfloat16 by autocast
 under `torch.compile` with freezing. Answers `folder` with the seconds of all pictures, `pictures`
-with their number, `peak` with the most memory so far in MiB, that of its largest worker added. Needs the
-packages of requirements.txt.
+with their number, `peak` with the most memory so far in MiB, that of its largest worker added.
+Needs the packages of requirements.txt.
 """
 
 import copy
