@@ -72,7 +72,7 @@ impl Image {
     /// what it was made from.
     ///
     /// ```
-    /// use augment::{Image, Scratch, resize::{self, Filter}};
+    /// use augment::{Image, resize::{self, Filter}, scratch::Scratch};
     /// let mut image = Image::filled(400, 300, 3, 0);
     /// resize::resize(&mut image, 4, 3, Filter::Bilinear, &mut Scratch::new());
     /// image.shrink_to_fit();
