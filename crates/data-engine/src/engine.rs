@@ -111,7 +111,7 @@ impl Engine {
 }
 
 /// A file, or those of a folder that end in `.parquet`, by name.
-fn parquet_files(path: &Path) -> Result<Vec<String>, EngineError> {
+pub(crate) fn parquet_files(path: &Path) -> Result<Vec<String>, EngineError> {
     let text = |path: &Path| {
         path.to_str().map(str::to_owned).ok_or_else(|| EngineError::Table {
             path: path.to_path_buf(),

@@ -26,9 +26,6 @@ pub enum EngineError {
     /// The engine failed otherwise: a damaged file, a full disk.
     #[error("{}", plain(.0))]
     Engine(DataFusionError),
-    /// A file cannot be written.
-    #[error(transparent)]
-    Write(#[from] atomic_file::Error),
     /// The operating system refused to make, rename or remove a file.
     #[error("{}: {source}", path.display())]
     Io {

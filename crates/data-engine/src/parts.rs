@@ -1,5 +1,6 @@
 //! Folders of Parquet files of selected rows, that are there as a whole or not at all.
 
+use crate::engine::parquet_files;
 use crate::error::EngineError;
 use datafusion::arrow::array::{ArrayRef, AsArray, Float32Array, RecordBatch, StringArray};
 use datafusion::arrow::datatypes::{DataType, Field, Float32Type, Schema, UInt32Type};
@@ -115,11 +116,8 @@ pub type Row = (String, String, f32, u32);
 /// # Errors
 /// When a file cannot be read.
 pub fn read(folder: &Path) -> Result<Vec<Row>, EngineError> {
-    let entries = folder.read_dir().map_err(EngineError::io(folder))?;
-    let mut files: Vec<PathBuf> = entries.flatten().map(|entry| entry.path()).collect();
-    files.sort();
     let mut rows = Vec::new();
-    for path in files {
+    for path in parquet_files(folder)? {
         let file = File::open(&path).map_err(EngineError::io(&path))?;
         for batch in ParquetRecordBatchReaderBuilder::try_new(file)?.build()? {
             let batch = batch?;

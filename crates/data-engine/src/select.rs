@@ -23,7 +23,7 @@ use datafusion::logical_expr::{Case, Expr};
 use datafusion::prelude::{col, lit};
 use futures::StreamExt;
 use std::collections::BTreeMap;
-use std::iter::repeat_n;
+use std::iter::{empty, repeat_n};
 use std::path::{Path, PathBuf};
 
 /// What was selected.
@@ -178,7 +178,8 @@ async fn write(
     ];
     let mut rows = taken.sort(order)?.execute_stream().await?;
     let mut rng = Rng::new(seed);
-    let (mut quotas, mut copies) = (quotas.iter_mut(), Copies::from(Box::new(std::iter::empty())));
+    let mut quotas = quotas.iter_mut();
+    let mut copies: Copies = Box::new(empty());
     let mut quota: Option<&mut Quota> = None;
     let mut last: Option<RecordBatch> = None;
     while let Some(batch) = rows.next().await {

@@ -14,7 +14,7 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("rating-server", &["atomic-file", "eval-ssa", "web-server"]),
     ("report", &["atomic-file", "metrics"]),
     ("data-pipeline", &["atomic-file", "augment", "weights"]),
-    ("data-engine", &["atomic-file", "augment", "data-pipeline"]),
+    ("data-engine", &["augment", "data-pipeline"]),
     ("web-server", &[]),
     ("weights", &["atomic-file"]),
     ("torch", &["atomic-file", "weights"]),

@@ -7,7 +7,8 @@ use std::path::Path;
 struct Published {
     name: &'static str,
     files: &'static [&'static [&'static str]],
-    way_out: &'static str,
+    /// The `kind` of a recipe's data that reads it.
+    kind: &'static str,
 }
 
 const ALL: [Published; 5] = [
@@ -19,26 +20,22 @@ const ALL: [Published; 5] = [
             &["test_batch", "batches.meta"],
             &["test_batch.bin"],
         ],
-        way_out: "recipes with `kind = \"cifar10\"` in `[data]` read it, from `--data` or \
-                  $TUTOR_DATA",
+        kind: "cifar10",
     },
     Published {
         name: "CIFAR-100",
         files: &[&["train", "test", "meta"], &["train.bin", "test.bin", "fine_label_names.txt"]],
-        way_out: "recipes with `kind = \"cifar100\"` in `[data]` read it, from `--data` or \
-                  $TUTOR_DATA",
+        kind: "cifar100",
     },
     Published {
         name: "STL-10",
         files: &[&["train_X.bin"], &["test_X.bin"], &["unlabeled_X.bin"]],
-        way_out: "recipes with `kind = \"stl10\"` in `[data]` read it, from `--data` or \
-                  $TUTOR_DATA",
+        kind: "stl10",
     },
     Published {
         name: "SVHN",
         files: &[&["train_32x32.mat"], &["test_32x32.mat"], &["extra_32x32.mat"]],
-        way_out: "recipes with `kind = \"svhn\"` in `[data]` read it, from `--data` or \
-                  $TUTOR_DATA",
+        kind: "svhn",
     },
     Published {
         name: "MNIST",
@@ -48,8 +45,7 @@ const ALL: [Published; 5] = [
             &["t10k-images-idx3-ubyte"],
             &["t10k-images-idx3-ubyte.gz"],
         ],
-        way_out: "recipes with `kind = \"mnist\"` in `[data]` read it, from `--data` or \
-                  $TUTOR_DATA",
+        kind: "mnist",
     },
 ];
 
@@ -60,8 +56,12 @@ pub(super) fn refuse(dir: &Path) -> Result<(), DataError> {
         let there =
             |files: &&'static [&'static str]| files.iter().all(|name| dir.join(name).is_file());
         let found = ALL.iter().find(|set| set.files.iter().any(there));
-        if let Some(Published { name, way_out, .. }) = found {
-            let fault = format!("this is {name} as it is published, which has no image files");
+        if let Some(Published { name, kind, .. }) = found {
+            let fault = format!(
+                "this is {name} as it is published, which has no image files: recipes with \
+                 `kind = \"{kind}\"` in `[data]` read it"
+            );
+            let way_out = "run one of them with `--data` or $TUTOR_DATA";
             return Err(DataError::Missing { path: dir.to_path_buf(), fault, way_out });
         }
     }
