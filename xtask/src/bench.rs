@@ -10,7 +10,7 @@ const HELP: &str = "\
 Run the benchmarks, or time other libraries in turn with ours
 
 Usage: cargo xtask bench [ARGUMENTS OF cargo bench] [-- FILTER] [CRITERION'S ARGUMENTS]
-       cargo xtask bench augment|dialog|electra|ssl|translation|uda-text --peers [--rounds N] [--seconds S]
+       cargo xtask bench WHAT --peers [--rounds N]
 
 The first form ends with the path of criterion's pages:
   cargo xtask bench                         all benchmarks
@@ -19,7 +19,7 @@ The first form ends with the path of criterion's pages:
   cargo xtask bench --no-run                only compile them
 
 The second form prints a Markdown table; `cargo xtask results augment training-step` writes both
-tables into docs/results. `cargo xtask bench augment --peers --help` explains its options.";
+tables into docs/results. `cargo xtask bench augment --peers --help` lists what can be timed.";
 
 /// Runs what the arguments, as they were typed, ask for.
 pub(crate) fn run(args: &[OsString]) -> Result<()> {

@@ -12,6 +12,7 @@ mod features;
 mod group;
 mod measure;
 mod runner;
+mod selection;
 mod ssl;
 mod translation;
 mod uda_text;
@@ -38,6 +39,9 @@ struct Args {
     /// `translation`: how many sentences
     #[arg(long, default_value_t = 1000)]
     sentences: usize,
+    /// `selection`: how many predictions
+    #[arg(long, default_value_t = 30_000_000)]
+    rows: u64,
 }
 
 #[derive(Clone, Copy, ValueEnum)]
@@ -54,6 +58,8 @@ enum What {
     Features,
     /// Sums over processes: torch.distributed
     Group,
+    /// Selection of pseudo-labels from Parquet files: two passes in plain Python
+    Selection,
     /// FixMatch's training step: PyTorch, eager and compiled
     Ssl,
     /// Translating sentences: transformers' `generate`
@@ -76,6 +82,7 @@ pub(crate) fn measure(args: &[OsString]) -> Result<String> {
         What::Electra => electra::run(args.rounds),
         What::Features => features::run(args.rounds),
         What::Group => group::run(args.rounds),
+        What::Selection => selection::run(args.rounds, args.rows),
         What::Ssl => ssl::run(args.rounds),
         What::Translation => translation::run(args.rounds, args.sentences),
         What::UdaText => uda_text::run(args.rounds),

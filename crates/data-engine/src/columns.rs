@@ -1,9 +1,13 @@
 //! Which columns of a table are meant.
 
+use crate::engine::{Engine, parquet_files};
 use crate::error::EngineError;
 use datafusion::arrow::datatypes::DataType;
 use datafusion::dataframe::DataFrame;
-use datafusion::prelude::{Expr, cast, ident};
+use datafusion::parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
+use datafusion::prelude::{Expr, cast, ident, lit};
+use datafusion::scalar::ScalarValue;
+use std::fs::File;
 use std::path::PathBuf;
 
 /// The columns of a table of pseudo-labels; by default those that `tutor predict` writes.
@@ -25,8 +29,15 @@ impl Default for Columns {
 }
 
 impl Columns {
-    /// A table of `id` and `label` as text and `confidence` in 32 bits.
-    pub(crate) fn of(&self, table: DataFrame, files: &[PathBuf]) -> Result<DataFrame, EngineError> {
+    /// The rows of these files, or of folders of them, as a table of `id` and `label` as text and
+    /// `confidence` in 32 bits.
+    pub(crate) async fn of(
+        &self,
+        engine: &Engine,
+        files: &[PathBuf],
+    ) -> Result<DataFrame, EngineError> {
+        let table = engine.table(files).await?;
+        self.all_there(files)?;
         let fault = |fault: String| EngineError::Table {
             path: files.first().cloned().unwrap_or_default(),
             fault,
@@ -43,7 +54,7 @@ impl Columns {
             let kind = found.data_type();
             let fits = match floats {
                 true => matches!(kind, DataType::Float32 | DataType::Float64),
-                false => kind.is_integer() || kind.is_string(),
+                false => is_text(kind),
             };
             if !fits {
                 let wanted = if floats { "floats" } else { "text or whole numbers" };
@@ -56,5 +67,77 @@ impl Columns {
         let label = column(&self.label, false)?.alias("label");
         let confidence = column(&self.confidence, true)?.alias("confidence");
         Ok(table.select([id, label, confidence])?)
+    }
+
+    /// Fails if one file lacks a column that others have: its values would be null.
+    fn all_there(&self, files: &[PathBuf]) -> Result<(), EngineError> {
+        let names = [&self.id, &self.label, &self.confidence];
+        let mut there = [0; 3];
+        let mut last_without = [None, None, None];
+        let mut count = 0;
+        for path in files {
+            for path in parquet_files(path)? {
+                count += 1;
+                let file = File::open(&path).map_err(EngineError::io(&path))?;
+                let schema = ParquetRecordBatchReaderBuilder::try_new(file)?.schema().clone();
+                for (i, name) in names.iter().enumerate() {
+                    match schema.column_with_name(name) {
+                        Some(_) => there[i] += 1,
+                        None => last_without[i] = Some(path.clone()),
+                    }
+                }
+            }
+        }
+        // A column that no file has is told of with those that there are.
+        let lacking = (0..3).find(|&i| there[i] > 0 && there[i] < count);
+        match lacking.and_then(|i| Some((i, last_without[i].take()?))) {
+            None => Ok(()),
+            Some((i, path)) => Err(EngineError::Table {
+                path,
+                fault: format!("there is no column {}, which other files have", names[i]),
+                way_out: "name files with the same columns".to_owned(),
+            }),
+        }
+    }
+}
+
+/// The columns of a table by name as text, those that are `needed` and the `others`, which are null
+/// where the table has them not.
+pub(crate) fn text_columns(
+    table: DataFrame,
+    needed: &[&str],
+    others: &[&str],
+    files: &[PathBuf],
+) -> Result<DataFrame, EngineError> {
+    let fault = |fault: String| EngineError::Table {
+        path: files.first().cloned().unwrap_or_default(),
+        fault,
+        way_out: "name a table with such columns".to_owned(),
+    };
+    let column = |name: &&str| -> Result<Expr, EngineError> {
+        let field = table.schema().fields().iter().find(|field| field.name() == *name);
+        let Some(field) = field else {
+            if needed.contains(name) {
+                let all: Vec<&str> =
+                    table.schema().fields().iter().map(|f| f.name().as_str()).collect();
+                return Err(fault(format!("there is no column {name} among {}", all.join(", "))));
+            }
+            return Ok(cast(lit(ScalarValue::Utf8(None)), DataType::Utf8).alias(*name));
+        };
+        if !is_text(field.data_type()) {
+            let kind = field.data_type();
+            return Err(fault(format!("column {name} holds {kind}, not text or whole numbers")));
+        }
+        Ok(cast(ident(*name), DataType::Utf8).alias(*name))
+    };
+    let columns = needed.iter().chain(others).map(column).collect::<Result<Vec<Expr>, _>>()?;
+    Ok(table.select(columns)?)
+}
+
+/// Whether a column holds text, or whole numbers, which can be written as text.
+fn is_text(kind: &DataType) -> bool {
+    match kind {
+        DataType::Dictionary(_, of) => of.is_string(),
+        _ => kind.is_integer() || kind.is_string(),
     }
 }

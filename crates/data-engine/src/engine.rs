@@ -1,5 +1,6 @@
 //! The engine: a session of DataFusion with our functions, within a limit of memory.
 
+use crate::cluster::connect;
 use crate::error::EngineError;
 use crate::functions;
 use datafusion::dataframe::DataFrame;
@@ -7,10 +8,12 @@ use datafusion::datasource::file_format::options::ParquetReadOptions;
 use datafusion::execution::memory_pool::FairSpillPool;
 use datafusion::execution::runtime_env::RuntimeEnvBuilder;
 use datafusion::prelude::{SessionConfig, SessionContext};
+use std::collections::{BTreeMap, BTreeSet};
 use std::future::Future;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use tokio::runtime::Runtime;
+use url::Url;
 
 /// How an engine works; has no influence on the rows that it finds.
 ///
@@ -19,6 +22,8 @@ use tokio::runtime::Runtime;
 /// | `memory` | 2 GiB | bytes for rows that are grouped or sorted; beyond them files are used | ≥ 64 MiB |
 /// | `partitions` | 0 | parts of a table that are worked on at once; 0: as many as cores | |
 /// | `spill` | none | the folder for temporary files; none: the system's | |
+/// | `batch` | 8192 | rows that are worked on together | ≥ 1 |
+/// | `cluster` | none | `http://HOST:PORT` of a scheduler; none: this process works | |
 #[derive(Clone, Debug)]
 pub struct Options {
     /// Bytes for rows that are grouped or sorted. Pages that are read and written come on top: some
@@ -28,13 +33,21 @@ pub struct Options {
     pub partitions: usize,
     /// The folder for temporary files.
     pub spill: Option<PathBuf>,
+    /// Rows that are worked on together.
+    pub batch: usize,
+    /// The scheduler of a cluster that does the work, whose executors have their own memory and
+    /// temporary files.
+    pub cluster: Option<String>,
 }
 
 impl Default for Options {
     fn default() -> Self {
-        Self { memory: 2 << 30, partitions: 0, spill: None }
+        Self { memory: 2 << 30, partitions: 0, spill: None, batch: 8192, cluster: None }
     }
 }
+
+/// More parts at once than any machine has use for; each takes memory.
+const MOST_PARTITIONS: usize = 4096;
 
 /// The least that can be worked with: two sorts, each with what it needs to merge files.
 const LEAST_MEMORY: u64 = 64 << 20;
@@ -49,7 +62,8 @@ impl Engine {
     /// Starts one.
     ///
     /// # Errors
-    /// With less than 64 MiB of memory, or if the folder for temporary files cannot be used.
+    /// With less than 64 MiB of memory, batches without rows or more than 4,096 partitions, if the
+    /// folder for temporary files cannot be used, or nobody answers where a cluster should be.
     pub fn new(options: &Options) -> Result<Self, EngineError> {
         if options.memory < LEAST_MEMORY {
             return Err(EngineError::Asked(format!(
@@ -57,30 +71,39 @@ impl Engine {
                 options.memory >> 20
             )));
         }
+        if options.batch == 0 || options.partitions > MOST_PARTITIONS {
+            let fault = "a batch has 1 row at least, and there are 4,096 partitions at most";
+            return Err(EngineError::Asked(fault.to_owned()));
+        }
         let cores = std::thread::available_parallelism().map_or(1, usize::from);
         let partitions = if options.partitions == 0 { cores } else { options.partitions };
         let memory = usize::try_from(options.memory).unwrap_or(usize::MAX);
-        let mut environment =
-            RuntimeEnvBuilder::new().with_memory_pool(Arc::new(FairSpillPool::new(memory)));
+        let mut environment = RuntimeEnvBuilder::new()
+            .with_memory_pool(Arc::new(FairSpillPool::new(memory)))
+            // The disk says where it ends.
+            .with_max_temp_directory_size(u64::MAX);
         if let Some(folder) = &options.spill {
             environment = environment.with_temp_file_path(folder);
         }
-        let mut config = SessionConfig::new().with_target_partitions(partitions);
+        let mut config = configured(SessionConfig::new())
+            .with_target_partitions(partitions)
+            .with_batch_size(options.batch);
         // What a sort sets aside for merging its files has to fit beside its rows.
         let aside = (memory / partitions / 8).min(10 << 20);
         config.options_mut().execution.sort_spill_reservation_bytes = aside;
-        // A file's smallest and largest value know nothing of NaN: where they are the same, the
-        // engine would take the whole column for that value.
-        config.options_mut().execution.collect_statistics = false;
-        // Views of text keep whole pages alive, for which a sort has no room.
-        config.options_mut().execution.parquet.schema_force_view_types = false;
-        let context = SessionContext::new_with_config_rt(config, environment.build_arc()?);
-        functions::register(&context);
         let runtime = tokio::runtime::Builder::new_multi_thread()
             .worker_threads(cores)
             .enable_all()
             .build()
             .map_err(EngineError::io("the engine's threads"))?;
+        let context = match &options.cluster {
+            Some(url) => runtime.block_on(connect(url, config))?,
+            None => {
+                let context = SessionContext::new_with_config_rt(config, environment.build_arc()?);
+                functions::register(&context);
+                context
+            }
+        };
         Ok(Self { context, runtime })
     }
 
@@ -103,39 +126,82 @@ impl Engine {
             fault,
             way_out: "name Parquet files with the same columns".to_owned(),
         };
+        // As addresses: in names of files, `*`, `?` and `[` would be patterns.
+        let addresses = found.iter().map(|path| address(path)).collect::<Result<Vec<_>, _>>()?;
         // Every file by its name, whatever its ending.
         let options = ParquetReadOptions { file_extension: "", ..ParquetReadOptions::default() };
-        let read = self.context.read_parquet(found, options).await;
+        let read = self.context.read_parquet(addresses, options).await;
         read.map_err(|error| fault(EngineError::Engine(error).to_string()))
     }
 }
 
+/// What all plans need, in whatever process they are made.
+pub(crate) fn configured(mut config: SessionConfig) -> SessionConfig {
+    // A file's smallest and largest value know nothing of NaN: where they are the same, the engine
+    // would take the whole column for that value.
+    config.options_mut().execution.collect_statistics = false;
+    // Views of text keep whole pages alive, for which a sort has no room.
+    config.options_mut().execution.parquet.schema_force_view_types = false;
+    config
+}
+
+/// A file's address.
+fn address(path: &Path) -> Result<String, EngineError> {
+    let whole = path.canonicalize().map_err(EngineError::io(path))?;
+    let address = Url::from_file_path(&whole).map_err(|()| EngineError::Table {
+        path: path.to_path_buf(),
+        fault: "the name cannot be written as an address".to_owned(),
+        way_out: "rename the file".to_owned(),
+    })?;
+    Ok(address.into())
+}
+
 /// A file, or those of a folder that end in `.parquet`, by name.
-pub(crate) fn parquet_files(path: &Path) -> Result<Vec<String>, EngineError> {
-    let text = |path: &Path| {
-        path.to_str().map(str::to_owned).ok_or_else(|| EngineError::Table {
-            path: path.to_path_buf(),
-            fault: "the name is no UTF-8".to_owned(),
-            way_out: "rename the file".to_owned(),
-        })
-    };
+pub(crate) fn parquet_files(path: &Path) -> Result<Vec<PathBuf>, EngineError> {
     if !path.metadata().map_err(EngineError::io(path))?.is_dir() {
-        return Ok(vec![text(path)?]);
+        return Ok(vec![path.to_path_buf()]);
     }
+    let fault = |fault: String, way_out: &str| EngineError::Table {
+        path: path.to_path_buf(),
+        fault,
+        way_out: way_out.to_owned(),
+    };
     let mut files = Vec::new();
     for entry in path.read_dir().map_err(EngineError::io(path))? {
         let file = entry.map_err(EngineError::io(path))?.path();
         if file.extension().is_some_and(|ending| ending == "parquet") && file.is_file() {
-            files.push(text(&file)?);
+            files.push(file);
         }
     }
     if files.is_empty() {
-        return Err(EngineError::Table {
-            path: path.to_path_buf(),
-            fault: "there is no .parquet file".to_owned(),
-            way_out: "name the files, or their folder".to_owned(),
-        });
+        let fault =
+            fault("there is no .parquet file".to_owned(), "name the files, or their folder");
+        return Err(fault);
     }
     files.sort();
-    Ok(files)
+    let names = files.iter().filter_map(|file| file.file_stem()?.to_str());
+    match first_missing(names) {
+        Some(missing) => Err(fault(
+            format!("there is no {missing}.parquet, though other parts are there"),
+            "label that part, or name the files",
+        )),
+        None => Ok(files),
+    }
+}
+
+/// The first part that is not there among names such as `part-00002-of-00004`.
+fn first_missing<'a>(names: impl Iterator<Item = &'a str>) -> Option<String> {
+    let mut sets: BTreeMap<(&str, &str), BTreeSet<usize>> = BTreeMap::new();
+    for name in names {
+        if let Some((before, of)) = name.rsplit_once("-of-")
+            && let Some((set, number)) = before.rsplit_once('-')
+            && let (Ok(number), true) = (number.parse(), of.parse::<usize>().is_ok())
+        {
+            sets.entry((set, of)).or_default().insert(number);
+        }
+    }
+    sets.into_iter().find_map(|((set, of), there)| {
+        let missing = (1..=of.parse().ok()?).find(|number| !there.contains(number))?;
+        Some(format!("{set}-{missing:0width$}-of-{of}", width = of.len()))
+    })
 }

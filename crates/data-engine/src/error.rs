@@ -23,6 +23,9 @@ pub enum EngineError {
     /// The engine could not do it within its memory.
     #[error("{0} (give more by --memory, or fewer --partitions)")]
     Memory(String),
+    /// A cluster cannot be reached, or a part of one cannot work.
+    #[error("{0}")]
+    Cluster(String),
     /// The engine failed otherwise: a damaged file, a full disk.
     #[error("{}", plain(.0))]
     Engine(DataFusionError),

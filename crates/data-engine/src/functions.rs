@@ -1,77 +1,124 @@
 //! The project's rules as functions of the engine, by name, so that any process that registers them
 //! can run a plan with them.
 
-use data_pipeline::balance::{self, Rule, Selection};
-use datafusion::arrow::array::{Array, ArrayRef, Float32Array, UInt32Array};
+pub(crate) mod balance;
+pub(crate) mod dialogs;
+pub(crate) mod duplicates;
+
+use datafusion::arrow::array::{Array, ArrayRef, AsArray};
 use datafusion::arrow::datatypes::DataType;
-use datafusion::common::cast::as_float32_array;
 use datafusion::error::{DataFusionError, Result};
-use datafusion::logical_expr::{ColumnarValue, ScalarUDF, Volatility, create_udf};
-use datafusion::prelude::{Expr, SessionContext, lit};
-use datafusion::scalar::ScalarValue;
-use std::sync::Arc;
+use datafusion::logical_expr::{
+    ColumnarValue, Expr, ScalarFunctionArgs, ScalarUDF, ScalarUDFImpl, Signature, Volatility,
+};
+use datafusion::prelude::{SessionContext, lit};
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+use std::hash::{Hash, Hasher};
+
+/// All of them.
+pub(crate) fn all() -> Vec<ScalarUDF> {
+    [&balance::ALL[..], &dialogs::ALL, &duplicates::ALL]
+        .concat()
+        .iter()
+        .map(Function::udf)
+        .collect()
+}
 
 /// Registers all of them.
 pub(crate) fn register(context: &SessionContext) {
-    context.register_udf(rank_function());
-    context.register_udf(bucket_function());
+    all().into_iter().for_each(|function| context.register_udf(function));
 }
 
-/// [`balance::rank`] of a confidence: null for null and for NaN.
-pub(crate) fn rank(confidence: Expr) -> Expr {
-    rank_function().call(vec![confidence])
+/// A function of columns.
+#[derive(Clone, Copy)]
+pub(crate) struct Function {
+    name: &'static str,
+    takes: fn() -> Vec<Option<DataType>>,
+    gives: fn() -> DataType,
+    /// From columns of as many rows each.
+    work: fn(&[ArrayRef]) -> Result<ArrayRef>,
 }
 
-/// 1 + [`balance::bucket`] of a confidence, 0 where the selection does not keep it; null for null
-/// and for NaN.
-pub(crate) fn bucket(confidence: Expr, selection: &Selection) -> Expr {
-    let paper = selection.rule == Rule::Paper;
-    bucket_function().call(vec![confidence, lit(selection.min_confidence), lit(paper)])
-}
-
-fn rank_function() -> ScalarUDF {
-    let of = |values: &[ColumnarValue]| each(&values[0], balance::rank);
-    let (from, to) = (vec![DataType::Float32], DataType::UInt32);
-    create_udf("confidence_rank", from, to, Volatility::Immutable, Arc::new(of))
-}
-
-fn bucket_function() -> ScalarUDF {
-    let of = |values: &[ColumnarValue]| {
-        let (ColumnarValue::Scalar(least), ColumnarValue::Scalar(paper)) = (&values[1], &values[2])
-        else {
-            let fault = "confidence_bucket takes the same least confidence and rule for all rows";
-            return Err(DataFusionError::Execution(fault.to_owned()));
+impl Function {
+    fn udf(&self) -> ScalarUDF {
+        let takes = (self.takes)();
+        let exact: Option<Vec<DataType>> = takes.iter().cloned().collect();
+        let signature = match exact {
+            Some(types) => Signature::exact(types, Volatility::Immutable),
+            // Types with fields within them have more to agree in than matters.
+            None => Signature::any(takes.len(), Volatility::Immutable),
         };
-        let (ScalarValue::Float32(Some(least)), ScalarValue::Boolean(Some(paper))) = (least, paper)
-        else {
-            let fault = format!("confidence_bucket takes no {least} and {paper}");
-            return Err(DataFusionError::Execution(fault));
-        };
-        let rule = if *paper { Rule::Paper } else { Rule::ReleasedCode };
-        let selection = Selection { rule, min_confidence: *least, ..Selection::default() };
-        each(&values[0], |confidence| {
-            balance::rank(confidence)?;
-            Some(balance::bucket(&selection, confidence).map_or(0, |bucket| bucket + 1))
-        })
-    };
-    let from = vec![DataType::Float32, DataType::Float32, DataType::Boolean];
-    let kind = Volatility::Immutable;
-    create_udf("confidence_bucket", from, DataType::UInt32, kind, Arc::new(of))
+        ScalarUDF::new_from_impl(Registered { function: *self, signature })
+    }
+
+    pub(crate) fn call(&self, of: Vec<Expr>) -> Expr {
+        self.udf().call(of)
+    }
 }
 
-/// A function of each confidence; null for null.
-fn each(values: &ColumnarValue, of: impl Fn(f32) -> Option<u32>) -> Result<ColumnarValue> {
-    let rows = match values {
-        ColumnarValue::Array(rows) => rows.clone(),
-        ColumnarValue::Scalar(value) => value.to_array()?,
-    };
-    let rows: &Float32Array = as_float32_array(&rows)?;
-    let found: UInt32Array = rows.iter().map(|value| of(value?)).collect();
-    Ok(match values {
-        ColumnarValue::Array(_) => ColumnarValue::Array(Arc::new(found) as ArrayRef),
-        ColumnarValue::Scalar(_) => {
-            let value = found.is_valid(0).then(|| found.value(0));
-            ColumnarValue::Scalar(ScalarValue::UInt32(value))
-        }
-    })
+/// A function as the engine knows it.
+struct Registered {
+    function: Function,
+    signature: Signature,
+}
+
+impl std::fmt::Debug for Registered {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(self.function.name)
+    }
+}
+
+impl PartialEq for Registered {
+    fn eq(&self, other: &Self) -> bool {
+        self.function.name == other.function.name
+    }
+}
+
+impl Eq for Registered {}
+
+impl Hash for Registered {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        self.function.name.hash(state);
+    }
+}
+
+impl ScalarUDFImpl for Registered {
+    fn name(&self) -> &str {
+        self.function.name
+    }
+
+    fn signature(&self) -> &Signature {
+        &self.signature
+    }
+
+    fn return_type(&self, _: &[DataType]) -> Result<DataType> {
+        Ok((self.function.gives)())
+    }
+
+    fn invoke_with_args(&self, args: ScalarFunctionArgs) -> Result<ColumnarValue> {
+        let columns: Result<Vec<ArrayRef>> =
+            args.args.into_iter().map(|value| value.into_array(args.number_rows)).collect();
+        Ok(ColumnarValue::Array((self.function.work)(&columns?)?))
+    }
+}
+
+/// Settings as an argument: they are the same in all rows.
+pub(crate) fn settings(of: &impl Serialize) -> Expr {
+    lit(serde_json::to_string(of).unwrap_or_default())
+}
+
+/// Settings from the argument that [`settings`] made; none where there is no row.
+fn settings_of<T: DeserializeOwned>(column: &ArrayRef) -> Result<Option<T>> {
+    let column = column.as_string::<i32>();
+    if column.is_empty() {
+        return Ok(None);
+    }
+    let read = serde_json::from_str(column.value(0));
+    read.map(Some).map_err(|error| DataFusionError::Execution(format!("settings: {error}")))
+}
+
+/// What went wrong in a rule.
+fn failed(error: impl std::fmt::Display) -> DataFusionError {
+    DataFusionError::Execution(error.to_string())
 }

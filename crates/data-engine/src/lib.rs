@@ -1,10 +1,12 @@
-//! Tables that no memory holds: which pseudo-labelled samples a student sees, and what a table
-//! says, over Parquet, by DataFusion.
+//! Tables that no memory holds: which pseudo-labelled samples a student sees ([`select`]), pairs of
+//! a dialogue from trees of messages ([`dialogs`]), texts that say the same ([`deduplicate`]), and
+//! what a table holds ([`describe`]); over Parquet, by DataFusion in this process or on a
+//! [`cluster`] of Ballista.
 //!
-//! The rules are those of `data-pipeline`, which other programs apply to rows in memory
-//! ([`data_pipeline::balance`]): here they are functions of the engine, so that both choose the
-//! same rows, whatever the number of partitions. Memory is kept within a limit; what does not fit
-//! goes to temporary files. The program `data-engine` has the same as commands.
+//! The rules are those of `data-pipeline`, which other programs apply to rows in memory: here they
+//! are functions of the engine, so that all choose the same rows, whatever the number of
+//! partitions and processes. Memory is kept within a limit; what does not fit goes to temporary
+//! files. The program `data-engine` has the same as commands.
 //!
 //! A workspace of its own, since nothing else of the project needs an engine of queries:
 //! `cargo xtask engine` builds and tests it.
@@ -26,8 +28,11 @@
 //! # }
 //! ```
 
+pub mod cluster;
 mod columns;
 mod describe;
+mod dialogs;
+mod duplicates;
 mod engine;
 mod error;
 mod functions;
@@ -36,6 +41,8 @@ mod select;
 
 pub use columns::Columns;
 pub use describe::{Described, Description, describe};
+pub use dialogs::{DialogOptions, dialogs};
+pub use duplicates::{Deduplicated, deduplicate};
 pub use engine::{Engine, Options};
 pub use error::EngineError;
 pub use select::{Class, Selected, select};

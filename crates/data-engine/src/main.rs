@@ -1,9 +1,14 @@
 //! The engine as commands.
 #![allow(clippy::print_stdout, reason = "its results go to the standard output")]
 
+use anyhow::Context;
 use clap::{Args, Parser, Subcommand, ValueEnum};
-use data_engine::{Columns, Engine, EngineError, Options, describe, select};
+use data_engine::{
+    Columns, DialogOptions, Engine, EngineError, Options, deduplicate, describe, dialogs, select,
+};
 use data_pipeline::balance::{Rule, Selection};
+use data_pipeline::dialog::{DialogSplit, Filters};
+use data_pipeline::text::duplicates::MinHash;
 use std::path::PathBuf;
 
 /// Tables that no memory holds: selection of pseudo-labels, and what a table says.
@@ -18,6 +23,44 @@ struct Cli {
 enum What {
     /// Select pseudo-labelled samples for a student, and how often each is shown.
     Select(Box<Select>),
+    /// Make pairs of a context and a response of messages (columns id and text; conversation,
+    /// parent, author and part where they are there), by the rules of Meena's paper.
+    Dialogs {
+        #[command(flatten)]
+        how: How,
+        /// The tokenizer that counts subwords, a folder or file; words are counted without one.
+        #[arg(long, value_name = "PATH")]
+        tokenizer: Option<PathBuf>,
+        /// A setting of the filters, as max-occurrences=50, or of the split, as split.test=0.1.
+        #[arg(long, value_name = "KEY=VALUE")]
+        set: Vec<String>,
+        /// The folder to write, which must not be there.
+        #[arg(long, value_name = "DIR")]
+        out: PathBuf,
+        /// Parquet files, or folders of them.
+        #[arg(required = true)]
+        files: Vec<PathBuf>,
+    },
+    /// Keep one of texts that are the same, or nearly the same.
+    Deduplicate {
+        #[command(flatten)]
+        how: How,
+        /// The column of the texts' ids.
+        #[arg(long, value_name = "COLUMN", default_value = "id")]
+        id: String,
+        /// The column of the texts.
+        #[arg(long, value_name = "COLUMN", default_value = "text")]
+        text: String,
+        /// The share of their runs of five words from which on two texts are nearly the same.
+        #[arg(long, value_name = "SHARE", default_value_t = MinHash::default().least)]
+        least: f64,
+        /// The folder to write, which must not be there.
+        #[arg(long, value_name = "DIR")]
+        out: PathBuf,
+        /// Parquet files, or folders of them.
+        #[arg(required = true)]
+        files: Vec<PathBuf>,
+    },
     /// Say what a table holds, column by column, as JSON.
     Describe {
         #[command(flatten)]
@@ -26,6 +69,53 @@ enum What {
         #[arg(required = true)]
         files: Vec<PathBuf>,
     },
+    /// Divide the work of a cluster, until the process is ended.
+    Scheduler {
+        /// Where executors and clients find it.
+        #[arg(long, value_name = "ADDRESS:PORT", default_value = "127.0.0.1:50050")]
+        address: std::net::SocketAddr,
+        /// After so many seconds without a word of it an executor is gone.
+        #[arg(long, value_name = "SECONDS", default_value_t = 30)]
+        gone_after: u64,
+    },
+    /// Do a part of the work of a cluster, until the process is ended.
+    Executor(Box<Work>),
+}
+
+#[derive(Args)]
+struct Work {
+    /// The scheduler.
+    #[arg(long, value_name = "HOST:PORT", default_value = "127.0.0.1:50050", value_parser = host)]
+    scheduler: (String, u16),
+    /// Where others fetch what it has made; the port behind this one is used too.
+    #[arg(long, value_name = "ADDRESS:PORT", default_value = "127.0.0.1:50051")]
+    address: std::net::SocketAddr,
+    /// The name by which others reach it; its address by default.
+    #[arg(long, value_name = "HOST")]
+    host: Option<String>,
+    /// Memory for rows that are grouped or sorted, as 512M or 2G, of all its tasks together.
+    #[arg(long, value_name = "SIZE", default_value = "2G", value_parser = size)]
+    memory: u64,
+    /// Tasks at once; as many as cores by default.
+    #[arg(long, value_name = "N", default_value_t = 0)]
+    cores: usize,
+    /// The folder for what it hands on; the system's for temporary files by default.
+    #[arg(long, value_name = "DIR")]
+    work: Option<PathBuf>,
+}
+
+fn host(text: &str) -> Result<(String, u16), String> {
+    let parts = text.rsplit_once(':').and_then(|(host, port)| Some((host, port.parse().ok()?)));
+    match parts {
+        Some((host, port)) if !host.is_empty() => Ok((host.to_owned(), port)),
+        _ => Err(format!("{text:?} is no HOST:PORT")),
+    }
+}
+
+/// Serves on as many threads as cores.
+fn serve(work: impl Future<Output = Result<(), EngineError>>) -> anyhow::Result<()> {
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
+    Ok(runtime.block_on(work)?)
 }
 
 #[derive(Args)]
@@ -39,12 +129,21 @@ struct How {
     /// The folder for temporary files; the system's by default.
     #[arg(long, value_name = "DIR")]
     spill: Option<PathBuf>,
+    /// The scheduler of a cluster that does the work.
+    #[arg(long, value_name = "http://HOST:PORT")]
+    cluster: Option<String>,
 }
 
 impl How {
     fn engine(&self) -> Result<Engine, EngineError> {
-        let Self { memory, partitions, spill } = self;
-        Engine::new(&Options { memory: *memory, partitions: *partitions, spill: spill.clone() })
+        let Self { memory, partitions, spill, cluster } = self;
+        Engine::new(&Options {
+            memory: *memory,
+            partitions: *partitions,
+            spill: spill.clone(),
+            cluster: cluster.clone(),
+            ..Options::default()
+        })
     }
 }
 
@@ -93,6 +192,29 @@ enum By {
     Paper,
 }
 
+/// Filters and a split with these settings.
+fn dialog_options(set: &[String]) -> anyhow::Result<DialogOptions> {
+    let mut filters = serde_json::to_value(Filters::default())?;
+    let mut split = serde_json::to_value(DialogSplit::default())?;
+    for text in set {
+        let (key, value) =
+            text.split_once('=').with_context(|| format!("{text} is no KEY=VALUE"))?;
+        let (of, key) = match key.strip_prefix("split.") {
+            Some(key) => (&mut split, key),
+            None => (&mut filters, key),
+        };
+        // What is no JSON is text.
+        let value = serde_json::from_str(value).unwrap_or_else(|_| value.into());
+        of[key] = value;
+    }
+    let wrong = "--set names no setting of the filters or of the split, or a value that is none";
+    Ok(DialogOptions {
+        filters: serde_json::from_value(filters).context(wrong)?,
+        split: serde_json::from_value(split).context(wrong)?,
+        tokenizer: None,
+    })
+}
+
 /// Bytes: a number with K, M, G or T for 1024s.
 fn size(text: &str) -> Result<u64, String> {
     let wrong = || format!("{text:?} is no size: write it as 512M or 2G");
@@ -111,8 +233,29 @@ fn size(text: &str) -> Result<u64, String> {
 
 fn main() -> anyhow::Result<()> {
     match Cli::parse().what {
+        What::Dialogs { how, tokenizer, set, out, files } => {
+            let mut options = dialog_options(&set)?;
+            options.tokenizer = tokenizer;
+            let found = dialogs(&how.engine()?, &files, &options, &out)?;
+            println!("{}", serde_json::to_string_pretty(&found)?);
+        }
+        What::Deduplicate { how, id, text, least, out, files } => {
+            let min_hash = MinHash { least, ..MinHash::default() };
+            let found = deduplicate(&how.engine()?, &files, (&id, &text), &min_hash, &out)?;
+            println!("{}", serde_json::to_string_pretty(&found)?);
+        }
         What::Describe { how, files } => {
             println!("{}", serde_json::to_string_pretty(&describe(&how.engine()?, &files)?)?);
+        }
+        What::Scheduler { address, gone_after } => {
+            let gone_after = std::time::Duration::from_secs(gone_after);
+            serve(data_engine::cluster::Scheduler { address, gone_after }.serve())?;
+        }
+        What::Executor(work) => {
+            let Work { scheduler, address, host, memory, cores, work } = *work;
+            let executor =
+                data_engine::cluster::Executor { scheduler, address, host, memory, cores, work };
+            serve(executor.serve())?;
         }
         What::Select(asked) => {
             let Select { how, id, label, confidence, per_class, seed, out, files, .. } = *asked;

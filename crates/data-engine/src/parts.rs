@@ -3,30 +3,22 @@
 use crate::engine::parquet_files;
 use crate::error::EngineError;
 use datafusion::arrow::array::{ArrayRef, AsArray, Float32Array, RecordBatch, StringArray};
-use datafusion::arrow::datatypes::{DataType, Field, Float32Type, Schema, UInt32Type};
+use datafusion::arrow::datatypes::{Field, Float32Type, Schema, UInt32Type};
 use datafusion::parquet::arrow::ArrowWriter;
 use datafusion::parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
 use datafusion::parquet::basic::{Compression, ZstdLevel};
 use datafusion::parquet::file::properties::WriterProperties;
 use std::fs::{self, File};
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, LazyLock};
+use std::sync::Arc;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 /// Rows of a file at most.
 const ROWS: usize = 1 << 22;
 
-static SCHEMA: LazyLock<Arc<Schema>> = LazyLock::new(|| {
-    Arc::new(Schema::new(vec![
-        Field::new("id", DataType::Utf8, true),
-        Field::new("label", DataType::Utf8, true),
-        Field::new("confidence", DataType::Float32, true),
-        Field::new("copies", DataType::UInt32, false),
-    ]))
-});
-
 /// A folder that is being written, beside its place until it is whole.
 pub(crate) struct Parts {
+    schema: Arc<Schema>,
     out: PathBuf,
     partial: PathBuf,
     number: usize,
@@ -35,8 +27,8 @@ pub(crate) struct Parts {
 }
 
 impl Parts {
-    /// Begins a folder that is not there yet.
-    pub(crate) fn create(out: &Path) -> Result<Self, EngineError> {
+    /// Begins a folder that is not there yet, of rows with these columns.
+    pub(crate) fn create(out: &Path, columns: Vec<Field>) -> Result<Self, EngineError> {
         if out.symlink_metadata().is_ok() {
             let out = out.display();
             return Err(EngineError::Asked(format!("{out} is there already: name a new folder")));
@@ -47,16 +39,13 @@ impl Parts {
         let partial = out.with_file_name(name);
         // Not one that another call has left, nor a parent that nobody meant.
         fs::create_dir(&partial).map_err(EngineError::io(&partial))?;
-        Ok(Self { out: out.to_path_buf(), partial, number: 0, file: None, whole: false })
-    }
-
-    /// Rows from their columns.
-    pub(crate) fn batch(columns: Vec<ArrayRef>) -> Result<RecordBatch, EngineError> {
-        Ok(RecordBatch::try_new(SCHEMA.clone(), columns)?)
+        let schema = Arc::new(Schema::new(columns));
+        Ok(Self { schema, out: out.to_path_buf(), partial, number: 0, file: None, whole: false })
     }
 
     /// Adds rows.
-    pub(crate) fn push(&mut self, rows: &RecordBatch) -> Result<(), EngineError> {
+    pub(crate) fn push(&mut self, columns: Vec<ArrayRef>) -> Result<(), EngineError> {
+        let rows = RecordBatch::try_new(self.schema.clone(), columns)?;
         if rows.num_rows() == 0 {
             return Ok(());
         }
@@ -69,11 +58,11 @@ impl Parts {
                     .set_compression(Compression::ZSTD(ZstdLevel::try_new(1)?))
                     .build();
                 self.number += 1;
-                let writer = ArrowWriter::try_new(file, SCHEMA.clone(), Some(how))?;
+                let writer = ArrowWriter::try_new(file, self.schema.clone(), Some(how))?;
                 self.file.insert((writer, 0))
             }
         };
-        writer.write(rows)?;
+        writer.write(&rows)?;
         *written += rows.num_rows();
         if *written >= ROWS { self.close() } else { Ok(()) }
     }
@@ -91,7 +80,7 @@ impl Parts {
         if self.number == 0 {
             let path = self.partial.join("part-00000.parquet");
             let file = File::create(&path).map_err(EngineError::io(&path))?;
-            ArrowWriter::try_new(file, SCHEMA.clone(), None)?.close()?;
+            ArrowWriter::try_new(file, self.schema.clone(), None)?.close()?;
         }
         self.close()?;
         fs::rename(&self.partial, &self.out).map_err(EngineError::io(&self.out))?;

@@ -10,13 +10,13 @@
 use crate::columns::Columns;
 use crate::engine::Engine;
 use crate::error::EngineError;
-use crate::functions::{bucket, rank};
+use crate::functions::balance::{bucket, rank};
 use crate::parts::Parts;
 use augment::rng::Rng;
 use data_pipeline::balance::{self, Histogram, Selection};
-use datafusion::arrow::array::{Array, AsArray, RecordBatch, UInt32Array};
-use datafusion::arrow::compute::filter_record_batch;
-use datafusion::arrow::datatypes::{Float32Type, Int64Type, UInt32Type};
+use datafusion::arrow::array::{Array, ArrayRef, AsArray, RecordBatch, UInt32Array};
+use datafusion::arrow::compute::filter;
+use datafusion::arrow::datatypes::{DataType, Field, Float32Type, Int64Type, UInt32Type};
 use datafusion::dataframe::DataFrame;
 use datafusion::functions_aggregate::expr_fn::count;
 use datafusion::logical_expr::{Case, Expr};
@@ -25,6 +25,7 @@ use futures::StreamExt;
 use std::collections::BTreeMap;
 use std::iter::{empty, repeat_n};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 /// What was selected.
 #[derive(Clone, Debug, Default, PartialEq, Eq, serde::Serialize)]
@@ -89,9 +90,12 @@ pub fn select(
         let fault = "the rows of a class must be between 1 and 4,294,967,295".to_owned();
         return Err(EngineError::Asked(fault));
     }
-    let parts = Parts::create(out)?;
+    let text = |name: &str| Field::new(name, DataType::Utf8, true);
+    let confidence = Field::new("confidence", DataType::Float32, true);
+    let copies = Field::new("copies", DataType::UInt32, false);
+    let parts = Parts::create(out, vec![text("id"), text("label"), confidence, copies])?;
     engine.run(async {
-        let table = columns.of(engine.table(files).await?, files)?;
+        let table = columns.of(engine, files).await?;
         let (mut found, histograms) = counted(&table, selection, files).await?;
         let quotas = histograms.into_iter().map(|(label, histogram)| {
             let there = histogram.rows();
@@ -210,7 +214,7 @@ async fn write(
         }
         all_differ(&batch, last.as_ref())?;
         last = Some(batch.slice(batch.num_rows() - 1, 1));
-        parts.push(&with_copies(&batch, counts)?)?;
+        parts.push(with_copies(&batch, counts)?)?;
     }
     parts.finish()
 }
@@ -237,10 +241,10 @@ fn all_differ(batch: &RecordBatch, before: Option<&RecordBatch>) -> Result<(), E
     }
 }
 
-/// The rows that are taken, with how often.
-fn with_copies(batch: &RecordBatch, counts: Vec<u32>) -> Result<RecordBatch, EngineError> {
+/// The columns of the rows that are taken, with how often.
+fn with_copies(batch: &RecordBatch, counts: Vec<u32>) -> Result<Vec<ArrayRef>, EngineError> {
     let taken = counts.iter().map(|&count| Some(count > 0)).collect();
-    let mut columns = batch.columns().to_vec();
-    columns.push(std::sync::Arc::new(UInt32Array::from(counts)));
-    Ok(filter_record_batch(&Parts::batch(columns)?, &taken)?)
+    let counts: ArrayRef = Arc::new(UInt32Array::from(counts));
+    let columns = batch.columns().iter().chain([&counts]);
+    Ok(columns.map(|column| filter(column, &taken)).collect::<Result<_, _>>()?)
 }

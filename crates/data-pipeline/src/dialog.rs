@@ -56,6 +56,8 @@ mod tokenizer;
 
 pub use bpe::{BpeSize, BpeTrainer};
 pub use build::{DialogBuildOptions, DialogBuilt, DialogProgress, build_dialogs};
+pub(crate) use clean::add_words;
+pub use clean::one_line;
 pub use encoded::{EncodedPairs, PackPairs, PackedPairs, PairLengths};
 pub use filters::{Checks, Filters, words_as_subwords};
 pub use funnel::{Dropped, Funnel, Reason};

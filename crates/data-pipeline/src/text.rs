@@ -36,6 +36,7 @@ mod basic;
 mod charsmap;
 mod class_names;
 pub mod corpus;
+pub mod duplicates;
 mod glue;
 mod layout;
 mod marian;

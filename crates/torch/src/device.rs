@@ -97,6 +97,12 @@ pub(crate) fn cuda_is_loaded() -> bool {
     CUDA.get().is_some_and(Result::is_ok)
 }
 
+/// How many GPUs this process can use; 0 where CUDA cannot be loaded. Call it before any tensor is
+/// made.
+pub fn gpus() -> usize {
+    load_cuda().map_or(0, |()| usize::try_from(Cuda::device_count()).unwrap_or(0))
+}
+
 /// The folder of the libtorch_cpu.so that this process runs with.
 fn libtorch_folder() -> PathBuf {
     ffi::libtorch_folder().map(PathBuf::from).unwrap_or_else(|| {

@@ -1,4 +1,8 @@
-//! Selection and descriptions: the rows that memory gives, whatever the partitions.
+//! The rows that memory gives, whatever the partitions, from one process and from a cluster.
 
+mod cluster;
+mod dialogs;
+mod duplicates;
 mod memory;
 mod select;
+mod tables;

@@ -8,14 +8,15 @@ use proptest::prelude::*;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
+/// In batches that are smaller than the tables here.
 fn engine(partitions: usize) -> Engine {
-    Engine::new(&Options { partitions, ..Options::default() }).expect("an engine")
+    Engine::new(&Options { partitions, batch: 7, ..Options::default() }).expect("an engine")
 }
 
-type Labels<'a> = [(&'a str, &'a str, f32)];
+pub(crate) type Labels<'a> = [(&'a str, &'a str, f32)];
 
 /// What the rule for rows in memory selects of these rows.
-fn in_memory(rows: &Labels<'_>, selection: &Selection, seed: u64) -> Vec<Row> {
+pub(crate) fn in_memory(rows: &Labels<'_>, selection: &Selection, seed: u64) -> Vec<Row> {
     let mut rows = rows.to_vec();
     rows.sort_by_key(|row| row.0);
     let mut names: Vec<&str> = rows.iter().map(|row| row.1).collect();
@@ -37,6 +38,14 @@ fn in_memory(rows: &Labels<'_>, selection: &Selection, seed: u64) -> Vec<Row> {
     copies.into_iter().map(row).collect()
 }
 
+/// Writes rows as two files of a new folder.
+pub(crate) fn write_parts(rows: &Labels<'_>, tables: &Path) {
+    std::fs::create_dir(tables).expect("made");
+    let (first, second) = rows.split_at(rows.len() / 3);
+    write(&tables.join("a.parquet"), first).expect("written");
+    write(&tables.join("b.parquet"), second).expect("written");
+}
+
 /// What the engine selects of rows in two files, by id.
 fn by_engine(
     rows: &Labels<'_>,
@@ -44,10 +53,7 @@ fn by_engine(
 ) -> Vec<Row> {
     let folder = tempfile::tempdir().expect("a folder");
     let (tables, out) = (folder.path().join("tables"), folder.path().join("out"));
-    std::fs::create_dir(&tables).expect("made");
-    let (first, second) = rows.split_at(rows.len() / 3);
-    write(&tables.join("a.parquet"), first).expect("written");
-    write(&tables.join("b.parquet"), second).expect("written");
+    write_parts(rows, &tables);
     let engine = engine(partitions);
     select(&engine, &[tables], &Columns::default(), selection, seed, &out).expect("selected");
     let mut found = read(&out).expect("parts");
@@ -59,7 +65,6 @@ fn by_engine(
 
 #[test]
 fn nothing_that_is_no_confidence_is_selected_and_minus_zero_is_zero() {
-    // Rows whose confidence is null are rows without one, as NaN is.
     let rows = [
         ("a", "0", 0.9),
         ("b", "0", 0.9),

@@ -182,12 +182,10 @@ pub fn build_dialogs(
             true => 1,
             false => frequent.get(&Digest::of(line.as_bytes())).copied().unwrap_or(1),
         };
-        let lines = dialogs.lines();
-        let occurrences: Vec<u32> = lines.iter().map(|line| often(line)).collect();
         let subwords = Subwords::new(&tokenizer);
         let ids = |text: &str| subwords.ids(text).map(|ids| ids.to_vec()).unwrap_or_default();
         let checks = Checks { subwords: &ids, safety };
-        let selected = dialogs.select_counted(&options.filters, &checks, lines, &occurrences, 1)?;
+        let selected = dialogs.select_of_many(&options.filters, &checks, often, 1)?;
         drop(dialogs);
         units::write(&work, at, &selected, &subwords, &options.lengths)
     };

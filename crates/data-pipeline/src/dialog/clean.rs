@@ -5,7 +5,7 @@ use std::borrow::Cow;
 
 /// A text on one line: runs of white space become one space, control characters vanish. Borrowed
 /// where it is so already.
-pub(super) fn one_line(text: &str) -> Cow<'_, str> {
+pub fn one_line(text: &str) -> Cow<'_, str> {
     if is_one_line(text) {
         return Cow::Borrowed(text);
     }
@@ -64,7 +64,7 @@ const ASCII: [u8; 128] = {
 };
 
 /// Adds the [`words`] of a text to other bytes.
-pub(super) fn add_words(text: &str, to: &mut Vec<u8>) {
+pub(crate) fn add_words(text: &str, to: &mut Vec<u8>) {
     let start = to.len();
     if text.is_ascii() {
         to.resize(start + text.len(), 0);

@@ -139,23 +139,38 @@ impl Dialogs {
         }
         let occurrences: Vec<u32> = lines.iter().map(|line| counts[&**line]).collect();
         drop(counts);
-        self.select_counted(filters, checks, lines, &occurrences, 0)
+        self.selected(filters, checks, (lines, &occurrences), 0)
     }
 
-    /// The texts of all messages on one line each.
-    pub(super) fn lines(&self) -> Vec<Cow<'_, str>> {
-        self.forest.messages.iter().map(|message| clean::one_line(&message.text)).collect()
-    }
-
-    /// As [`Dialogs::select`] where this is a part of all messages: `lines` are the texts of these,
-    /// `occurrences` is how often each occurs in all of them. On `workers` threads, 0 for one a
-    /// processor.
-    pub(super) fn select_counted(
+    /// As [`Dialogs::select`] where this is a part of all messages, whole conversations of them:
+    /// `often` says how often a text, on [one line](super::one_line), occurs in all of them. On
+    /// `workers` threads, 0 for one a processor.
+    ///
+    /// # Errors
+    /// As there.
+    pub fn select_of_many(
         &self,
         filters: &Filters,
         checks: &Checks<'_>,
-        lines: Vec<Cow<'_, str>>,
-        occurrences: &[u32],
+        often: impl Fn(&str) -> u32,
+        workers: usize,
+    ) -> Result<Selected, DataError> {
+        let lines = self.lines();
+        let occurrences: Vec<u32> = lines.iter().map(|line| often(line)).collect();
+        self.selected(filters, checks, (lines, &occurrences), workers)
+    }
+
+    /// The texts of all messages on one line each.
+    fn lines(&self) -> Vec<Cow<'_, str>> {
+        self.forest.messages.iter().map(|message| clean::one_line(&message.text)).collect()
+    }
+
+    /// The pairs; `lines` are the texts, with how often each occurs in all messages.
+    fn selected(
+        &self,
+        filters: &Filters,
+        checks: &Checks<'_>,
+        (lines, occurrences): (Vec<Cow<'_, str>>, &[u32]),
         workers: usize,
     ) -> Result<Selected, DataError> {
         filters.check()?;

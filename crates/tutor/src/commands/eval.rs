@@ -154,7 +154,7 @@ fn score(network: &dyn Predictor, about: &str, samples: &Path) -> Result<Scored>
     let mut tally = Tally::new(shown.left_out());
     let (mut rows, mut truth, mut readable) = (Vec::new(), Vec::new(), Vec::new());
     let mut next = 0;
-    shown.show(0, &mut |answers| {
+    shown.show(0..shown.len(), &mut |answers| {
         for answer in answers {
             tally.add(&answer);
             if let Answer::Said { probabilities, .. } = answer {

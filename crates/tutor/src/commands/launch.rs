@@ -1,4 +1,5 @@
-//! `tutor launch`: several processes of this program on this machine that run a recipe together.
+//! `tutor launch`: several processes of this program on this machine that run a recipe together, or
+//! label a part of the samples each.
 
 use std::ffi::OsString;
 use std::os::unix::process::ExitStatusExt;
@@ -9,17 +10,17 @@ use std::time::SystemTime;
 use anyhow::{Context, Result, bail};
 use torch::group::{Ended, Launch};
 
-use super::{ranges, run};
+use super::{predict, ranges, run};
 use crate::run::interrupt::Interrupted;
 use crate::run::note::{FAILURE, note};
 
 /// How many processes, and what they run.
 #[derive(clap::Args)]
 pub(crate) struct Args {
-    /// How many processes. Each takes an equal share of every batch.
+    /// How many processes. Each takes an equal share of every batch, or of the samples to label.
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=1024))]
     nproc: u16,
-    /// What each of them runs, after `--`: `run RECIPE`, with its options.
+    /// What each of them runs, after `--`: `run RECIPE` or `predict RUN SAMPLES`, with its options.
     #[arg(last = true, required = true, value_name = "COMMAND")]
     command: Vec<OsString>,
 }
@@ -29,26 +30,38 @@ pub(crate) struct Args {
 #[command(name = "tutor")]
 enum Launched {
     Run(run::Args),
+    Predict(Box<predict::Args>),
 }
 
 /// The exit code of a run that was asked to stop and has kept what was done.
 const STOPPED: i32 = 130;
 
+/// The number of SIGTERM.
+const TERMINATED: i32 = 15;
+
 pub(crate) fn run(args: &Args) -> Result<()> {
     let first = args.command.first().and_then(|word| word.to_str());
-    if first != Some("run") {
+    if !matches!(first, Some("run" | "predict")) {
         bail!(
             "launch: several processes can `run` a recipe together, as in `tutor launch --nproc 4 \
-             -- run uda/digits`; they cannot {}",
+             -- run uda/digits`, or `predict` a part each; they cannot {}",
             first.unwrap_or("do this")
         );
     }
     let size = usize::from(args.nproc);
     let words = [OsString::from("tutor")].into_iter().chain(args.command.iter().cloned());
-    let Launched::Run(launched) = ranges::parse(words);
-    if size > 1 {
-        launched.shares(size)?;
-    }
+    let way_on = match ranges::parse(words) {
+        Launched::Run(asked) => {
+            if size > 1 {
+                asked.shares(size)?;
+            }
+            "The same command goes on from the newest checkpoint, if there is one"
+        }
+        Launched::Predict(asked) => {
+            asked.check()?;
+            "The same command goes on from what is labelled"
+        }
+    };
     let program = std::env::current_exe().context("the path of this program")?;
     train::signals::install().context("watching for SIGINT and SIGTERM")?;
     let last_words = tempfile::tempdir().context("a folder for what the processes say")?;
@@ -62,7 +75,12 @@ pub(crate) fn run(args: &Args) -> Result<()> {
         .context("starting the processes")?;
     let Ended { statuses, first, killed } = ended;
     let Some(first) = first else { return Ok(()) };
-    if statuses.iter().all(|status| status.code() == Some(STOPPED)) {
+    let stopped = |status: &ExitStatus| {
+        // Those that label end at once: what they have done is in their files.
+        let at_once = train::signals::interrupted() && status.signal() == Some(TERMINATED);
+        status.success() || status.code() == Some(STOPPED) || at_once
+    };
+    if statuses.iter().all(stopped) {
         bail!(Interrupted);
     }
     let said = once(&read(last_words.path(), size), size);
@@ -80,7 +98,7 @@ pub(crate) fn run(args: &Args) -> Result<()> {
         let names: Vec<String> = killed.iter().map(usize::to_string).collect();
         what += &format!("; of the others, {} did not end by themselves", names.join(", "));
     }
-    bail!("{what}. The same command goes on from the newest checkpoint, if there is one");
+    bail!("{what}. {way_on}");
 }
 
 /// How a process ended, in words.

@@ -1,6 +1,7 @@
 //! `tutor predict`: labels new samples.
 
 mod part;
+mod shard;
 mod table;
 
 use std::path::PathBuf;
@@ -18,6 +19,7 @@ use crate::run::experiment::Answer;
 use crate::run::note::note;
 use crate::run::sections::one_of;
 use part::{Key, Part};
+use shard::{Shard, Whole};
 use table::{Format, Table};
 
 /// Which network labels what.
@@ -35,6 +37,12 @@ pub(crate) struct Args {
     /// lies `FILE.part` until all is done, from which a command that was stopped goes on.
     #[arg(long)]
     out: Option<PathBuf>,
+    /// Labels the I-th of N equal parts of the samples alone, `1/N` to `N/N`: one process after
+    /// another, or as many at once on as many machines. `--out` is then a folder (`labels`) with a
+    /// Parquet file a part; a part that is done is not done again. Processes of a launcher take a
+    /// part each without it.
+    #[arg(long, value_name = "I/N", value_parser = shard::parse)]
+    shard: Option<Shard>,
     /// Leaves the label empty where the network is less sure than this, a probability from 0 to 1.
     #[arg(long, value_name = "P", value_parser = ranges::share)]
     threshold: Option<f64>,
@@ -48,43 +56,93 @@ pub(crate) fn run(args: &Args) -> Result<()> {
     predict(args).map_err(|error| skipped_by("--skip-bad", error))
 }
 
+impl Args {
+    /// Finds what would end every process of several, before any of them starts.
+    pub(super) fn check(&self) -> Result<()> {
+        if self.shard.is_some() {
+            bail!("--shard is one part; the processes of a launcher take a part each without it");
+        }
+        shard::folder(self.out.as_deref()).map(drop)
+    }
+}
+
+/// Where labels go, and of which part of the samples.
+enum Out {
+    File(PathBuf, Format),
+    Parts(PathBuf, Shard),
+}
+
+impl Out {
+    fn of(args: &Args, launched: Option<Shard>) -> Result<Self> {
+        if let Some(shard) = args.shard.or(launched) {
+            return Ok(Self::Parts(shard::folder(args.out.as_deref())?, shard));
+        }
+        let out = super::out_file(args.out.as_deref(), "labels.csv")?;
+        let Some(format) = Format::of(&out) else {
+            bail!("{}: the name must end in .csv, .parquet or .jsonl", out.display());
+        };
+        Ok(Self::File(out, format))
+    }
+}
+
 fn predict(args: &Args) -> Result<()> {
+    torch::group::end_with_launcher()?;
+    let launched = shard::of_launcher()?;
     let threshold = args.threshold.map(|least| least as f32);
-    let out = super::out_file(args.out.as_deref(), "labels.csv")?;
-    let Some(format) = Format::of(&out) else {
-        bail!("{}: the name must end in .csv, .parquet or .jsonl", out.display());
-    };
-    let (mut predictor, mut about) = args.which.load()?;
+    let out = Out::of(args, launched.map(|(shard, _)| shard))?;
+    let (mut predictor, mut about) = args.which.load(launched.map(|(_, place)| place))?;
     args.precision.bring(&mut *predictor)?;
     args.tables.bring(&mut *predictor, None)?;
     about += args.precision.told();
     let shown = predictor.open(&args.samples, false)?;
-    shown.notes().iter().for_each(|text| note(text));
+    let (file, format, range, whole) = match out {
+        Out::File(file, format) => (file, format, 0..shown.len(), None),
+        Out::Parts(folder, shard) => {
+            let range = shard.range(shown.len());
+            let names = (0..shown.len()).map(|i| shown.id(i));
+            let stamps = range.clone().map(|i| shown.stamp(i));
+            let whole = Whole::new((predictor.identity()?, threshold), shard, names, stamps);
+            let file = shard.file(&folder);
+            if shard.is_done(&folder, &whole)? {
+                return super::say(&format!("{}: done before", file.display()));
+            }
+            (file, Format::Parquet, range, Some((whole, shard)))
+        }
+    };
+    // What all of several processes would tell, one of them does.
+    let is_first = whole.as_ref().is_none_or(|(_, shard)| shard.number == 1);
+    if is_first {
+        shown.notes().iter().for_each(|text| note(text));
+    }
 
     let samples =
         args.samples.canonicalize().with_context(|| args.samples.display().to_string())?;
-    let ids = (0..shown.len()).map(|i| format!("{}\t{}", shown.id(i), shown.stamp(i)));
+    let ids = range.clone().map(|i| format!("{}\t{}", shown.id(i), shown.stamp(i)));
     let key = Key::new(predictor.identity()?, samples, ids);
-    let mut part = Part::open(&out, &key)?;
+    let mut part = Part::open(&file, &key)?;
     let from = part.len();
     if from > 0 {
         note(&format!(
             "{from} of {} {} were done before; going on from {}",
-            shown.len(),
+            range.len(),
             shown.unit(),
             part.path().display()
         ));
     }
-    let bar = ProgressBar::new(shown.len() as u64).with_position(from as u64);
+    let bar = match launched.is_none() || is_first {
+        true => ProgressBar::new(range.len() as u64),
+        false => ProgressBar::hidden(),
+    };
+    let bar = bar.with_position(from as u64);
     bar.set_style(ProgressStyle::with_template("{bar:32} {pos}/{len} {per_sec} {eta}")?);
     bar.reset_eta();
-    shown.show(from, &mut |answers| {
+    shown.show(range.start + from..range.end, &mut |answers| {
         bar.inc(answers.len() as u64);
         part.append(&answers)
     })?;
     bar.finish_and_clear();
 
-    let mut tally = Tally::new(shown.left_out());
+    let mut tally = Tally::new(if is_first { shown.left_out() } else { &[] });
     let mut unsure = 0u64;
     for answer in part.answers()? {
         let answer = answer?;
@@ -97,8 +155,9 @@ fn predict(args: &Args) -> Result<()> {
         unit: one_of(shown.unit()),
         classes: predictor.classes(),
         threshold,
+        about: whole.map(|(whole, _)| whole.entry()).transpose()?,
         rows: &|| {
-            let answers = part.answers()?.enumerate();
+            let answers = range.clone().zip(part.answers()?);
             let row = |(i, answer): (usize, Result<Answer>)| match answer {
                 Ok(Answer::Said { probabilities, .. }) => Some(Ok((shown.id(i), probabilities))),
                 Ok(Answer::LeftOut(_)) => None,
@@ -107,11 +166,13 @@ fn predict(args: &Args) -> Result<()> {
             Ok(Box::new(answers.filter_map(row)))
         },
     };
-    table.write(&out, format)?;
+    table.write(&file, format)?;
     part.remove()?;
-    tally.tell(shown.unit());
+    if !range.is_empty() {
+        tally.tell(shown.unit());
+    }
     let labelled = tally.said - unsure;
-    let mut text = format!("{}: {labelled} {} labelled by {about}", out.display(), shown.unit());
+    let mut text = format!("{}: {labelled} {} labelled by {about}", file.display(), shown.unit());
     if let Some(least) = threshold {
         text += &format!(", {unsure} below {least} left without a label");
     }

@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Result, ensure};
 use torch::Device;
+use torch::device::gpus;
 
 use crate::papers;
 use crate::run::experiment::Predictor;
@@ -21,7 +22,7 @@ pub(crate) struct Which {
 }
 
 /// Which network of a run, and how it is run.
-#[derive(clap::Args)]
+#[derive(clap::Args, Clone)]
 pub(crate) struct Choice {
     /// Which of its networks: `teacher`, `student-1`, ..., or the name of a row; the recipe's main
     /// one by default.
@@ -59,9 +60,16 @@ pub(crate) fn classifier(asked: &str, device: &str) -> Result<Box<dyn Predictor>
 }
 
 impl Which {
-    /// Loads it; with it, what it is in words.
-    pub(crate) fn load(&self) -> Result<(Box<dyn Predictor>, String)> {
-        self.choice.load(&self.run)
+    /// Loads it; with it, what it is in words. On a machine with several GPUs, the process that has
+    /// this `place` among several on it takes the GPU of that number, where none is named.
+    pub(crate) fn load(&self, place: Option<usize>) -> Result<(Box<dyn Predictor>, String)> {
+        let mut choice = self.choice.clone();
+        if let (Some(place), "auto") = (place, choice.device.as_str())
+            && let count @ 1.. = gpus()
+        {
+            choice.device = format!("cuda:{}", place % count);
+        }
+        choice.load(&self.run)
     }
 }
 

@@ -1,6 +1,7 @@
 //! Pictures that are shown to a trained network one after another: decoded by loader threads while
 //! the network computes. One that does not decode is left out, with the reason.
 
+use std::ops::Range;
 use std::sync::Arc;
 
 use anyhow::{Result, anyhow};
@@ -153,10 +154,14 @@ impl Shown for Open<'_> {
         self.pictures.0.skipped()
     }
 
-    fn show(&self, from: usize, take: &mut dyn FnMut(Vec<Answer>) -> Result<()>) -> Result<()> {
+    fn show(
+        &self,
+        range: Range<usize>,
+        take: &mut dyn FnMut(Vec<Answer>) -> Result<()>,
+    ) -> Result<()> {
         let stream = Stream {
             set: self.pictures.clone(),
-            entries: (from as u32..self.pictures.len() as u32).collect(),
+            entries: (range.start as u32..range.end as u32).collect(),
             collate: Seen { view: self.view.clone(), way_out: self.way_out.clone() },
             batch: self.batch,
             seed: 0,

@@ -1,6 +1,7 @@
 //! What the commands know of a paper.
 
 use std::any::Any;
+use std::ops::Range;
 use std::path::Path;
 
 use anyhow::{Result, bail, ensure};
@@ -171,8 +172,12 @@ pub(crate) trait Shown {
     /// What was found to be no sample when they were opened; not among those that are counted.
     fn left_out(&self) -> &[Skipped];
 
-    /// Shows them from number `from` on; hands the answers to `take`, some at a time, in order.
-    fn show(&self, from: usize, take: &mut dyn FnMut(Vec<Answer>) -> Result<()>) -> Result<()>;
+    /// Shows those of a range; hands the answers to `take`, some at a time, in order.
+    fn show(
+        &self,
+        range: Range<usize>,
+        take: &mut dyn FnMut(Vec<Answer>) -> Result<()>,
+    ) -> Result<()>;
 }
 
 /// What a network says of a sample.

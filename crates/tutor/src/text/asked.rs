@@ -28,7 +28,7 @@ pub(crate) fn ask(
         .with_context(|| format!("{about} cannot judge {what}, each of which is one text"))?;
     ensure!(shown.unit() == "texts", "{about} is not shown texts");
     ensure!(shown.len() == texts.len(), "{} {what} are empty", texts.len() - shown.len());
-    shown.show(0, take)
+    shown.show(0..shown.len(), take)
 }
 
 fn write(file: &Path, texts: &[impl AsRef<str>]) -> std::io::Result<()> {

@@ -58,9 +58,13 @@ impl<F: Fn(Range<usize>) -> Result<Vec<f32>>> Shown for OpenTexts<F> {
         &[]
     }
 
-    fn show(&self, from: usize, take: &mut dyn FnMut(Vec<Answer>) -> Result<()>) -> Result<()> {
-        for start in (from..self.len()).step_by(AT_ONCE) {
-            let said = (self.say)(start..(start + AT_ONCE).min(self.len()))?;
+    fn show(
+        &self,
+        range: Range<usize>,
+        take: &mut dyn FnMut(Vec<Answer>) -> Result<()>,
+    ) -> Result<()> {
+        for start in range.clone().step_by(AT_ONCE) {
+            let said = (self.say)(start..(start + AT_ONCE).min(range.end))?;
             let answer =
                 |row: &[f32]| Answer::Said { probabilities: row.to_vec(), noticed: Vec::new() };
             take(said.chunks_exact(self.classes).map(answer).collect())?;

@@ -15,7 +15,7 @@ use crate::folders::folders;
 use crate::tutor::{call, differs_a_little_in_bfloat16, refused, run};
 
 /// Trains a small net on the folders of the module `folders`; gives its run.
-fn trained(dir: &Path) -> &'static str {
+pub(crate) fn trained(dir: &Path) -> &'static str {
     folders(dir);
     let keys = [
         "data.labeled=labeled",

@@ -28,6 +28,7 @@ mod resume;
 mod runs;
 mod serve;
 mod settings;
+mod shards;
 mod spread_labels;
 mod ssa;
 mod stored_views;

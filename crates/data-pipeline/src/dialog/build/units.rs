@@ -3,7 +3,6 @@
 //! A pair is: its part (1 byte), what near-duplicates have in common (16), its place among them
 //! (16), lengths of the context and of the whole (2 each), ids (4 each, little-endian).
 
-use crate::dialog::duplicates;
 use crate::dialog::encoded::PairLengths;
 use crate::dialog::funnel::Funnel;
 use crate::dialog::part::DialogPart;
@@ -62,8 +61,8 @@ pub(super) fn write(
                 }
             };
             file.write_all(&[pair.part as u8])?;
-            file.write_all(&duplicates::print(pair).to_bytes())?;
-            file.write_all(&duplicates::place(pair).to_bytes())?;
+            file.write_all(&pair.fingerprint().to_bytes())?;
+            file.write_all(&pair.place().to_bytes())?;
             file.write_all(&(sequence.first as u16).to_le_bytes())?;
             file.write_all(&(sequence.len() as u16).to_le_bytes())?;
             for id in &sequence.ids {

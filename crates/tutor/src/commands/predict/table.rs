@@ -8,6 +8,7 @@ use std::sync::Arc;
 use anyhow::{Context, Result};
 use parquet::basic::{LogicalType, Repetition, Type as Physical};
 use parquet::data_type::{ByteArray, ByteArrayType, FloatType};
+use parquet::file::metadata::KeyValue;
 use parquet::file::properties::WriterProperties;
 use parquet::file::writer::SerializedFileWriter;
 use parquet::schema::types::Type;
@@ -48,6 +49,8 @@ pub(super) struct Table<'a> {
     pub(super) classes: &'a [String],
     /// From which probability on a label is written.
     pub(super) threshold: Option<f32>,
+    /// What a Parquet file says of itself: a key and its value.
+    pub(super) about: Option<(String, String)>,
     pub(super) rows: Rows<'a>,
 }
 
@@ -134,8 +137,9 @@ impl Table<'_> {
             fields.push(float(&format!("p_{class}"))?);
         }
         let schema = Arc::new(Type::group_type_builder("predictions").with_fields(fields).build()?);
-        let properties = Arc::new(WriterProperties::builder().build());
-        let mut writer = SerializedFileWriter::new(Vec::new(), schema, properties)?;
+        let about = self.about.clone().map(|(key, value)| vec![KeyValue::new(key, value)]);
+        let properties = WriterProperties::builder().set_key_value_metadata(about).build();
+        let mut writer = SerializedFileWriter::new(Vec::new(), schema, Arc::new(properties))?;
         let mut rows = (self.rows)()?.peekable();
         // A file without a group of rows is one too.
         while rows.peek().is_some() {

@@ -1,0 +1,182 @@
+//! A cluster of Ballista: a scheduler, which divides plans into tasks, and executors, which do them.
+//!
+//! Both are this crate's own, since the plans call the project's functions by name: a program that
+//! does not know these cannot run them. All processes see the files of a table under the same
+//! paths, and all are of the same version.
+
+use crate::engine::configured;
+use crate::error::EngineError;
+use crate::functions;
+use ballista::prelude::{SessionConfigExt, SessionContextExt};
+use ballista_core::registry::BallistaFunctionRegistry;
+use ballista_core::utils::default_session_builder;
+use ballista_executor::executor_process::{ExecutorProcessConfig, start_executor_process};
+use ballista_scheduler::cluster::BallistaCluster;
+use ballista_scheduler::config::SchedulerConfig;
+use ballista_scheduler::scheduler_process::start_server;
+use datafusion::execution::{FunctionRegistry, SessionState};
+use datafusion::prelude::{SessionConfig, SessionContext};
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+use url::Url;
+
+/// How a scheduler works.
+///
+/// | field | default | meaning |
+/// |---|---|---|
+/// | `address` | 127.0.0.1:50050 | where executors and clients find it |
+/// | `gone_after` | 30 s | an executor that has not been heard of for so long is gone, and others do its tasks |
+#[derive(Clone, Copy, Debug)]
+pub struct Scheduler {
+    /// Where it listens.
+    pub address: SocketAddr,
+    /// How long an executor may be silent; whole seconds count, one at least.
+    pub gone_after: Duration,
+}
+
+impl Default for Scheduler {
+    fn default() -> Self {
+        Self { address: ([127, 0, 0, 1], 50050).into(), gone_after: Duration::from_secs(30) }
+    }
+}
+
+/// How an executor works.
+///
+/// | field | default | meaning |
+/// |---|---|---|
+/// | `scheduler` | 127.0.0.1:50050 | the scheduler's host and port |
+/// | `address` | 127.0.0.1:50051 | where others fetch what it has made; the next port is used too |
+/// | `host` | that of `address` | the name by which others reach it |
+/// | `memory` | 2 GiB | bytes for rows that are grouped or sorted, of all its tasks together |
+/// | `cores` | 0 | tasks at once; 0: as many as cores |
+/// | `work` | none | the folder for what it hands on; none: the system's for temporary files |
+#[derive(Clone, Debug)]
+pub struct Executor {
+    /// The scheduler's host and port.
+    pub scheduler: (String, u16),
+    /// Where it listens.
+    pub address: SocketAddr,
+    /// The name by which others reach it.
+    pub host: Option<String>,
+    /// Bytes for rows that are grouped or sorted.
+    pub memory: u64,
+    /// Tasks at once.
+    pub cores: usize,
+    /// The folder for what it hands on.
+    pub work: Option<PathBuf>,
+}
+
+impl Default for Executor {
+    fn default() -> Self {
+        Self {
+            scheduler: ("127.0.0.1".to_owned(), 50050),
+            address: ([127, 0, 0, 1], 50051).into(),
+            host: None,
+            memory: 2 << 30,
+            cores: 0,
+            work: None,
+        }
+    }
+}
+
+/// A session with the functions of plans.
+fn session(config: SessionConfig) -> datafusion::common::Result<SessionState> {
+    let mut state = default_session_builder(config)?;
+    for function in functions::all() {
+        state.register_udf(Arc::new(function))?;
+    }
+    Ok(state)
+}
+
+fn config() -> SessionConfig {
+    configured(SessionConfig::new_with_ballista())
+}
+
+fn fault(what: &str, error: impl std::fmt::Display) -> EngineError {
+    EngineError::Cluster(format!("{what}: {error}"))
+}
+
+impl Scheduler {
+    /// Serves until the process ends.
+    ///
+    /// # Errors
+    /// When it cannot listen.
+    pub async fn serve(self) -> Result<(), EngineError> {
+        let gone_after = self.gone_after.as_secs().max(1);
+        let config = SchedulerConfig {
+            bind_host: self.address.ip().to_string(),
+            bind_port: self.address.port(),
+            external_host: self.address.ip().to_string(),
+            executor_timeout_seconds: gone_after,
+            expire_dead_executor_interval_seconds: (gone_after / 2).max(1),
+            override_config_producer: Some(Arc::new(config)),
+            override_session_builder: Some(Arc::new(session)),
+            ..SchedulerConfig::default()
+        };
+        let what = || format!("the scheduler at {}", self.address);
+        let cluster =
+            BallistaCluster::new_from_config(&config).await.map_err(|e| fault(&what(), e))?;
+        let served = start_server(cluster, self.address, Arc::new(config)).await;
+        served.map_err(|error| fault(&what(), error))
+    }
+}
+
+impl Executor {
+    /// Works until it is told to stop (SIGTERM, Ctrl-C).
+    ///
+    /// # Errors
+    /// When it cannot listen, or does not find the scheduler within ten seconds.
+    pub async fn serve(self) -> Result<(), EngineError> {
+        let functions = session(config())?;
+        let cores = match self.cores {
+            0 => std::thread::available_parallelism().map_or(1, usize::from),
+            cores => cores,
+        };
+        let (scheduler_host, scheduler_port) = self.scheduler.clone();
+        let what = format!("the executor at {}", self.address);
+        let Some(grpc_port) = self.address.port().checked_add(1) else {
+            return Err(fault(&what, "the port behind it is needed too"));
+        };
+        let config = ExecutorProcessConfig {
+            bind_host: self.address.ip().to_string(),
+            external_host: Some(self.host.unwrap_or_else(|| self.address.ip().to_string())),
+            port: self.address.port(),
+            grpc_port,
+            scheduler_host,
+            scheduler_port,
+            scheduler_connect_timeout_seconds: 10,
+            vcores: cores,
+            work_dir: self.work.map(|work| work.to_string_lossy().into_owned()),
+            memory_pool_size: Some(self.memory),
+            executor_heartbeat_interval_seconds: 1,
+            override_function_registry: Some(Arc::new(BallistaFunctionRegistry::from(&functions))),
+            override_config_producer: Some(Arc::new(config)),
+            ..ExecutorProcessConfig::default()
+        };
+        start_executor_process(Arc::new(config)).await.map_err(|error| fault(&what, error))
+    }
+}
+
+/// A session whose plans a cluster runs. `url`: `http://HOST:PORT` of its scheduler.
+pub(crate) async fn connect(
+    url: &str,
+    config: SessionConfig,
+) -> Result<SessionContext, EngineError> {
+    // Nobody is asked before there is a plan.
+    let address = Url::parse(url).ok().filter(|url| url.scheme() == "http");
+    let address = address.and_then(|url| Some((url.host_str()?.to_owned(), url.port()?)));
+    let address = address.ok_or_else(|| fault(url, "is no http://HOST:PORT of a scheduler"))?;
+    let found = tokio::net::TcpStream::connect(address);
+    match tokio::time::timeout(Duration::from_secs(10), found).await {
+        Ok(Ok(_)) => {}
+        Ok(Err(error)) => return Err(fault(url, format!("no scheduler answers there ({error})"))),
+        Err(_) => return Err(fault(url, "no scheduler answers there within ten seconds")),
+    }
+    let state = session(config.upgrade_for_ballista())?;
+    let context = SessionContext::remote_with_state(url, state).await;
+    let context = context.map_err(|error| fault(url, error))?;
+    functions::register(&context);
+    Ok(context)
+}

@@ -1,0 +1,106 @@
+//! Texts that say the same.
+
+use super::{Function, failed, settings, settings_of};
+use data_pipeline::text::duplicates::{MinHash, Signature, exact};
+use datafusion::arrow::array::{AsArray, BinaryArray, BinaryBuilder, BooleanArray, ListBuilder};
+use datafusion::arrow::datatypes::{DataType, Field};
+use datafusion::prelude::Expr;
+use std::sync::Arc;
+
+pub(super) const ALL: [Function; 4] = [EXACT, SIGNATURE, BUCKETS, SAME];
+
+const EXACT: Function = Function {
+    name: "text_exact",
+    takes: || vec![Some(DataType::Utf8)],
+    gives: || DataType::Binary,
+    work: |columns| {
+        let texts = columns[0].as_string::<i32>();
+        let of = |text: Option<&str>| text.map(|text| exact(text).to_bytes());
+        Ok(Arc::new(texts.iter().map(of).collect::<BinaryArray>()))
+    },
+};
+
+const SIGNATURE: Function = Function {
+    name: "text_signature",
+    takes: || vec![Some(DataType::Utf8), Some(DataType::Utf8)],
+    gives: || DataType::Binary,
+    work: |columns| {
+        let how = settings_of::<MinHash>(&columns[1])?.unwrap_or_default();
+        let hasher = how.hasher().map_err(failed)?;
+        let of = |text: Option<&str>| Some(hasher.signature(text?)?.to_bytes());
+        Ok(Arc::new(columns[0].as_string::<i32>().iter().map(of).collect::<BinaryArray>()))
+    },
+};
+
+fn buckets() -> DataType {
+    DataType::List(Arc::new(Field::new("item", DataType::Binary, true)))
+}
+
+/// The buckets of a signature, and where there is none, one that no other text is in: that of the
+/// id.
+const BUCKETS: Function = Function {
+    name: "text_buckets",
+    takes: || vec![Some(DataType::Binary), Some(DataType::Utf8), Some(DataType::Utf8)],
+    gives: buckets,
+    work: |columns| {
+        let how = settings_of::<MinHash>(&columns[2])?.unwrap_or_default();
+        let (signatures, ids) = (columns[0].as_binary::<i32>(), columns[1].as_string::<i32>());
+        let mut all = ListBuilder::new(BinaryBuilder::new());
+        for (bytes, id) in signatures.iter().zip(ids) {
+            match bytes {
+                Some(bytes) => {
+                    let read = signature(bytes, &how)?;
+                    read.buckets().for_each(|b| all.values().append_value(b.to_le_bytes()));
+                }
+                // Longer than the number of a bucket.
+                None => {
+                    let own = [b"no words:", id.unwrap_or_default().as_bytes()].concat();
+                    all.values().append_value(own);
+                }
+            }
+            all.append(true);
+        }
+        Ok(Arc::new(all.finish()))
+    },
+};
+
+const SAME: Function = Function {
+    name: "text_same",
+    takes: || vec![Some(DataType::Binary), Some(DataType::Binary), Some(DataType::Utf8)],
+    gives: || DataType::Boolean,
+    work: |columns| {
+        let how = settings_of::<MinHash>(&columns[2])?.unwrap_or_default();
+        let hasher = how.hasher().map_err(failed)?;
+        let [a, b] = [0, 1].map(|i| columns[i].as_binary::<i32>());
+        let pairs = a.iter().zip(b).map(|pair| match pair {
+            (Some(a), Some(b)) => Ok(hasher.same(&signature(a, &how)?, &signature(b, &how)?)),
+            _ => Ok(false),
+        });
+        let same = pairs.collect::<datafusion::error::Result<Vec<bool>>>()?;
+        Ok(Arc::new(BooleanArray::from(same)))
+    },
+};
+
+fn signature(bytes: &[u8], how: &MinHash) -> datafusion::error::Result<Signature> {
+    Signature::from_bytes(bytes, how).ok_or_else(|| failed("signatures of another length"))
+}
+
+/// [`exact`] of a text; null for null.
+pub(crate) fn exact_of(text: Expr) -> Expr {
+    EXACT.call(vec![text])
+}
+
+/// The signature of a text; null for null and for one without words.
+pub(crate) fn signature_of(text: Expr, how: &MinHash) -> Expr {
+    SIGNATURE.call(vec![text, settings(how)])
+}
+
+/// The buckets of a text: one at least.
+pub(crate) fn buckets_of(signature: Expr, id: Expr, how: &MinHash) -> Expr {
+    BUCKETS.call(vec![signature, id, settings(how)])
+}
+
+/// Whether two texts of a bucket are the same.
+pub(crate) fn same(a: Expr, b: Expr, how: &MinHash) -> Expr {
+    SAME.call(vec![a, b, settings(how)])
+}
