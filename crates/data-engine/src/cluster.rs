@@ -7,6 +7,7 @@
 use crate::engine::configured;
 use crate::error::EngineError;
 use crate::functions;
+use crate::stores::Stores;
 use ballista::prelude::{SessionConfigExt, SessionContextExt};
 use ballista_core::registry::BallistaFunctionRegistry;
 use ballista_core::utils::default_session_builder;
@@ -14,10 +15,11 @@ use ballista_executor::executor_process::{ExecutorProcessConfig, start_executor_
 use ballista_scheduler::cluster::BallistaCluster;
 use ballista_scheduler::config::SchedulerConfig;
 use ballista_scheduler::scheduler_process::start_server;
-use datafusion::execution::{FunctionRegistry, SessionState};
+use datafusion::execution::runtime_env::{RuntimeEnv, RuntimeEnvBuilder};
+use datafusion::execution::{FunctionRegistry, SessionState, SessionStateBuilder};
 use datafusion::prelude::{SessionConfig, SessionContext};
 use std::net::SocketAddr;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 use url::Url;
@@ -81,9 +83,21 @@ impl Default for Executor {
     }
 }
 
+/// What reads tables wherever they lie, with temporary files in a folder.
+fn runtime(work: Option<&Path>) -> datafusion::common::Result<Arc<RuntimeEnv>> {
+    let stores = Arc::new(Stores::default());
+    let runtime = RuntimeEnvBuilder::new().with_object_store_registry(stores);
+    let runtime = runtime.with_max_temp_directory_size(u64::MAX);
+    match work {
+        Some(work) => runtime.with_temp_file_path(work).build_arc(),
+        None => runtime.build_arc(),
+    }
+}
+
 /// A session with the functions of plans.
 fn session(config: SessionConfig) -> datafusion::common::Result<SessionState> {
-    let mut state = default_session_builder(config)?;
+    let state = SessionStateBuilder::new_from_existing(default_session_builder(config)?);
+    let mut state = state.with_runtime_env(runtime(None)?).build();
     for function in functions::all() {
         state.register_udf(Arc::new(function))?;
     }
@@ -139,6 +153,7 @@ impl Executor {
         let Some(grpc_port) = self.address.port().checked_add(1) else {
             return Err(fault(&what, "the port behind it is needed too"));
         };
+        let folder = self.work.clone();
         let config = ExecutorProcessConfig {
             bind_host: self.address.ip().to_string(),
             external_host: Some(self.host.unwrap_or_else(|| self.address.ip().to_string())),
@@ -153,6 +168,7 @@ impl Executor {
             executor_heartbeat_interval_seconds: 1,
             override_function_registry: Some(Arc::new(BallistaFunctionRegistry::from(&functions))),
             override_config_producer: Some(Arc::new(config)),
+            override_runtime_producer: Some(Arc::new(move |_| runtime(folder.as_deref()))),
             ..ExecutorProcessConfig::default()
         };
         start_executor_process(Arc::new(config)).await.map_err(|error| fault(&what, error))

@@ -1,13 +1,11 @@
 //! Which columns of a table are meant.
 
-use crate::engine::{Engine, parquet_files};
+use crate::engine::Engine;
 use crate::error::EngineError;
 use datafusion::arrow::datatypes::DataType;
 use datafusion::dataframe::DataFrame;
-use datafusion::parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
 use datafusion::prelude::{Expr, cast, ident, lit};
 use datafusion::scalar::ScalarValue;
-use std::fs::File;
 use std::path::PathBuf;
 
 /// The columns of a table of pseudo-labels; by default those that `tutor predict` writes.
@@ -37,7 +35,7 @@ impl Columns {
         files: &[PathBuf],
     ) -> Result<DataFrame, EngineError> {
         let table = engine.table(files).await?;
-        self.all_there(files)?;
+        engine.all_have(files, &[&self.id, &self.label, &self.confidence]).await?;
         let fault = |fault: String| EngineError::Table {
             path: files.first().cloned().unwrap_or_default(),
             fault,
@@ -67,37 +65,6 @@ impl Columns {
         let label = column(&self.label, false)?.alias("label");
         let confidence = column(&self.confidence, true)?.alias("confidence");
         Ok(table.select([id, label, confidence])?)
-    }
-
-    /// Fails if one file lacks a column that others have: its values would be null.
-    fn all_there(&self, files: &[PathBuf]) -> Result<(), EngineError> {
-        let names = [&self.id, &self.label, &self.confidence];
-        let mut there = [0; 3];
-        let mut last_without = [None, None, None];
-        let mut count = 0;
-        for path in files {
-            for path in parquet_files(path)? {
-                count += 1;
-                let file = File::open(&path).map_err(EngineError::io(&path))?;
-                let schema = ParquetRecordBatchReaderBuilder::try_new(file)?.schema().clone();
-                for (i, name) in names.iter().enumerate() {
-                    match schema.column_with_name(name) {
-                        Some(_) => there[i] += 1,
-                        None => last_without[i] = Some(path.clone()),
-                    }
-                }
-            }
-        }
-        // A column that no file has is told of with those that there are.
-        let lacking = (0..3).find(|&i| there[i] > 0 && there[i] < count);
-        match lacking.and_then(|i| Some((i, last_without[i].take()?))) {
-            None => Ok(()),
-            Some((i, path)) => Err(EngineError::Table {
-                path,
-                fault: format!("there is no column {}, which other files have", names[i]),
-                way_out: "name files with the same columns".to_owned(),
-            }),
-        }
     }
 }
 

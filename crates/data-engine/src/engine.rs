@@ -3,17 +3,18 @@
 use crate::cluster::connect;
 use crate::error::EngineError;
 use crate::functions;
+use crate::stores::{Stores, addresses};
+use datafusion::common::{DFSchema, DataFusionError};
 use datafusion::dataframe::DataFrame;
 use datafusion::datasource::file_format::options::ParquetReadOptions;
 use datafusion::execution::memory_pool::FairSpillPool;
 use datafusion::execution::runtime_env::RuntimeEnvBuilder;
 use datafusion::prelude::{SessionConfig, SessionContext};
-use std::collections::{BTreeMap, BTreeSet};
+use futures::{StreamExt, TryStreamExt};
 use std::future::Future;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::Arc;
 use tokio::runtime::Runtime;
-use url::Url;
 
 /// How an engine works; has no influence on the rows that it finds.
 ///
@@ -81,7 +82,8 @@ impl Engine {
         let mut environment = RuntimeEnvBuilder::new()
             .with_memory_pool(Arc::new(FairSpillPool::new(memory)))
             // The disk says where it ends.
-            .with_max_temp_directory_size(u64::MAX);
+            .with_max_temp_directory_size(u64::MAX)
+            .with_object_store_registry(Arc::new(Stores::default()));
         if let Some(folder) = &options.spill {
             environment = environment.with_temp_file_path(folder);
         }
@@ -112,22 +114,57 @@ impl Engine {
         self.runtime.block_on(work)
     }
 
+    /// The addresses of Parquet files, of those of folders too.
+    async fn addresses(&self, files: &[PathBuf]) -> Result<Vec<String>, EngineError> {
+        let runtime = self.context.runtime_env();
+        let mut found = Vec::new();
+        for path in files {
+            found.extend(addresses(path, &runtime).await?);
+        }
+        Ok(found)
+    }
+
+    /// Fails if one file lacks one of these columns that others have: its values would be null.
+    pub(crate) async fn all_have(
+        &self,
+        files: &[PathBuf],
+        names: &[&str],
+    ) -> Result<(), EngineError> {
+        let schema = |address: String| async move {
+            let options = ParquetReadOptions { file_extension: "", ..Default::default() };
+            let table = self.context.read_parquet(&address, options).await?;
+            Ok::<_, DataFusionError>((address, table.schema().clone()))
+        };
+        let schemas = self.addresses(files).await?.into_iter().map(schema);
+        let schemas: Vec<_> = futures::stream::iter(schemas).buffered(16).try_collect().await?;
+        let has = |schema: &DFSchema, name: &str| schema.fields().iter().any(|f| f.name() == name);
+        for name in names {
+            let without = schemas.iter().find(|(_, schema)| !has(schema, name));
+            // A column that no file has is told of with those that there are.
+            if let Some((address, _)) = without
+                && schemas.iter().any(|(_, schema)| has(schema, name))
+            {
+                return Err(EngineError::Table {
+                    path: address.trim_start_matches("file://").into(),
+                    fault: format!("there is no column {name}, which other files have"),
+                    way_out: "name files with the same columns".to_owned(),
+                });
+            }
+        }
+        Ok(())
+    }
+
     /// The rows of Parquet files, or of folders of them, as one table.
     pub(crate) async fn table(&self, files: &[PathBuf]) -> Result<DataFrame, EngineError> {
         let Some(first) = files.first() else {
             return Err(EngineError::Asked("name the files of a table".to_owned()));
         };
-        let mut found = Vec::new();
-        for path in files {
-            found.extend(parquet_files(path)?);
-        }
         let fault = |fault: String| EngineError::Table {
             path: first.clone(),
             fault,
             way_out: "name Parquet files with the same columns".to_owned(),
         };
-        // As addresses: in names of files, `*`, `?` and `[` would be patterns.
-        let addresses = found.iter().map(|path| address(path)).collect::<Result<Vec<_>, _>>()?;
+        let addresses = self.addresses(files).await?;
         // Every file by its name, whatever its ending.
         let options = ParquetReadOptions { file_extension: "", ..ParquetReadOptions::default() };
         let read = self.context.read_parquet(addresses, options).await;
@@ -143,65 +180,4 @@ pub(crate) fn configured(mut config: SessionConfig) -> SessionConfig {
     // Views of text keep whole pages alive, for which a sort has no room.
     config.options_mut().execution.parquet.schema_force_view_types = false;
     config
-}
-
-/// A file's address.
-fn address(path: &Path) -> Result<String, EngineError> {
-    let whole = path.canonicalize().map_err(EngineError::io(path))?;
-    let address = Url::from_file_path(&whole).map_err(|()| EngineError::Table {
-        path: path.to_path_buf(),
-        fault: "the name cannot be written as an address".to_owned(),
-        way_out: "rename the file".to_owned(),
-    })?;
-    Ok(address.into())
-}
-
-/// A file, or those of a folder that end in `.parquet`, by name.
-pub(crate) fn parquet_files(path: &Path) -> Result<Vec<PathBuf>, EngineError> {
-    if !path.metadata().map_err(EngineError::io(path))?.is_dir() {
-        return Ok(vec![path.to_path_buf()]);
-    }
-    let fault = |fault: String, way_out: &str| EngineError::Table {
-        path: path.to_path_buf(),
-        fault,
-        way_out: way_out.to_owned(),
-    };
-    let mut files = Vec::new();
-    for entry in path.read_dir().map_err(EngineError::io(path))? {
-        let file = entry.map_err(EngineError::io(path))?.path();
-        if file.extension().is_some_and(|ending| ending == "parquet") && file.is_file() {
-            files.push(file);
-        }
-    }
-    if files.is_empty() {
-        let fault =
-            fault("there is no .parquet file".to_owned(), "name the files, or their folder");
-        return Err(fault);
-    }
-    files.sort();
-    let names = files.iter().filter_map(|file| file.file_stem()?.to_str());
-    match first_missing(names) {
-        Some(missing) => Err(fault(
-            format!("there is no {missing}.parquet, though other parts are there"),
-            "label that part, or name the files",
-        )),
-        None => Ok(files),
-    }
-}
-
-/// The first part that is not there among names such as `part-00002-of-00004`.
-fn first_missing<'a>(names: impl Iterator<Item = &'a str>) -> Option<String> {
-    let mut sets: BTreeMap<(&str, &str), BTreeSet<usize>> = BTreeMap::new();
-    for name in names {
-        if let Some((before, of)) = name.rsplit_once("-of-")
-            && let Some((set, number)) = before.rsplit_once('-')
-            && let (Ok(number), true) = (number.parse(), of.parse::<usize>().is_ok())
-        {
-            sets.entry((set, of)).or_default().insert(number);
-        }
-    }
-    sets.into_iter().find_map(|((set, of), there)| {
-        let missing = (1..=of.parse().ok()?).find(|number| !there.contains(number))?;
-        Some(format!("{set}-{missing:0width$}-of-{of}", width = of.len()))
-    })
 }

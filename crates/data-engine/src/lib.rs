@@ -38,6 +38,7 @@ mod error;
 mod functions;
 pub mod parts;
 mod select;
+mod stores;
 
 pub use columns::Columns;
 pub use describe::{Described, Description, describe};

@@ -1,7 +1,7 @@
 //! Folders of Parquet files of selected rows, that are there as a whole or not at all.
 
-use crate::engine::parquet_files;
 use crate::error::EngineError;
+use crate::stores::whole;
 use datafusion::arrow::array::{ArrayRef, AsArray, Float32Array, RecordBatch, StringArray};
 use datafusion::arrow::datatypes::{Field, Float32Type, Schema, UInt32Type};
 use datafusion::parquet::arrow::ArrowWriter;
@@ -97,6 +97,23 @@ impl Drop for Parts {
     }
 }
 
+/// A file, or those of a folder that end in `.parquet`, by name.
+pub(crate) fn files(path: &Path) -> Result<Vec<PathBuf>, EngineError> {
+    if !path.metadata().map_err(EngineError::io(path))?.is_dir() {
+        return Ok(vec![path.to_path_buf()]);
+    }
+    let mut files = Vec::new();
+    for entry in path.read_dir().map_err(EngineError::io(path))? {
+        let file = entry.map_err(EngineError::io(path))?.path();
+        if file.extension().is_some_and(|ending| ending == "parquet") && file.is_file() {
+            files.push(file);
+        }
+    }
+    files.sort();
+    whole(path, files.iter().filter_map(|file| file.file_stem()?.to_str()), files.len())?;
+    Ok(files)
+}
+
 /// A selected row: id, label, confidence, copies.
 pub type Row = (String, String, f32, u32);
 
@@ -106,7 +123,7 @@ pub type Row = (String, String, f32, u32);
 /// When a file cannot be read.
 pub fn read(folder: &Path) -> Result<Vec<Row>, EngineError> {
     let mut rows = Vec::new();
-    for path in parquet_files(folder)? {
+    for path in files(folder)? {
         let file = File::open(&path).map_err(EngineError::io(&path))?;
         for batch in ParquetRecordBatchReaderBuilder::try_new(file)?.build()? {
             let batch = batch?;

@@ -21,7 +21,7 @@ struct Cluster {
 }
 
 /// A port of this machine that nobody listens on; the one behind it too.
-fn free_port() -> u16 {
+pub(crate) fn free_port() -> u16 {
     loop {
         let port = TcpListener::bind(("127.0.0.1", 0)).and_then(|found| found.local_addr());
         let port = port.expect("a port").port();

@@ -4,5 +4,9 @@ mod cluster;
 mod dialogs;
 mod duplicates;
 mod memory;
+#[expect(dead_code, reason = "programs are looked for by the tests of other crates")]
+#[path = "../../../web-server/browser/needed.rs"]
+mod needed;
 mod select;
+mod storage;
 mod tables;

@@ -95,9 +95,9 @@ fn parts_are_the_whole_and_are_done_once() {
     refused(&["--shard", "1/2"], "one of another number of parts");
     refused(&["--shard", "2/3", "--threshold", "0.5"], "labels with another --threshold");
     let picture = |name: &str| dir.join("unlabeled").join(name);
-    fs::copy(picture("01.png"), picture("00.png")).expect("changed");
+    fs::copy(picture("02.png"), picture("00.png")).expect("changed");
     refused(&["--shard", "1/3"], "labels of samples that have changed since");
-    fs::copy(picture("01.png"), picture("zz.png")).expect("one more");
+    fs::copy(picture("02.png"), picture("zz.png")).expect("one more");
     refused(&["--shard", "1/3"], "labels of other samples");
     fs::copy(dir.join("whole.parquet"), labels.join("other.parquet")).expect("copied");
     fs::remove_file(picture("zz.png")).expect("removed");
@@ -128,8 +128,8 @@ fn processes_of_a_launcher_take_a_part_each() {
     // As an indexed job of Kubernetes; its pods do not know of each other.
     for index in ["1", "0"] {
         let variables = [("JOB_COMPLETION_INDEX", index), ("WORLD_SIZE", "2")];
-        let status = command(dir, &predict).envs(variables).status().expect("started");
-        assert!(status.success());
+        let ended = command(dir, &predict).envs(variables).output().expect("started");
+        assert!(ended.status.success(), "{ended:?}");
     }
     assert_same(&parts(&dir.join("labels"), 2), &whole);
 }
