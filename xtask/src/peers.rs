@@ -5,6 +5,7 @@
 //! part of a Markdown page; `cargo xtask results` puts it into `docs/results`.
 
 mod augment;
+mod cluster;
 mod dialog;
 mod dialog_models;
 mod electra;
@@ -39,15 +40,17 @@ struct Args {
     /// `translation`: how many sentences
     #[arg(long, default_value_t = 1000)]
     sentences: usize,
-    /// `selection`: how many predictions
-    #[arg(long, default_value_t = 30_000_000)]
-    rows: u64,
+    /// `cluster`: how many messages (400,000); `selection`: how many predictions (30 million)
+    #[arg(long)]
+    rows: Option<u64>,
 }
 
 #[derive(Clone, Copy, ValueEnum)]
 enum What {
     /// Operations on images: Pillow, torchvision, albumentations
     Augment,
+    /// Dialogues from messages to pairs by data-engine: one process, and clusters on this machine
+    Cluster,
     /// Dialogues from messages to pairs: the same filters in plain Python; training steps and
     /// replies: PyTorch and transformers
     Dialog,
@@ -78,11 +81,12 @@ pub(crate) fn measure(args: &[OsString]) -> Result<String> {
     let args = Args::parse_from(std::iter::once("bench".into()).chain(args.iter().cloned()));
     match args.what {
         What::Augment => augment::run(args.rounds, args.seconds),
+        What::Cluster => cluster::run(args.rounds, args.rows.unwrap_or(400_000)),
         What::Dialog => Ok(dialog::run(args.rounds)? + "\n" + &dialog_models::run(args.rounds)?),
         What::Electra => electra::run(args.rounds),
         What::Features => features::run(args.rounds),
         What::Group => group::run(args.rounds),
-        What::Selection => selection::run(args.rounds, args.rows),
+        What::Selection => selection::run(args.rounds, args.rows.unwrap_or(30_000_000)),
         What::Ssl => ssl::run(args.rounds),
         What::Translation => translation::run(args.rounds, args.sentences),
         What::UdaText => uda_text::run(args.rounds),

@@ -1,4 +1,5 @@
-//! A cluster of Ballista: a scheduler, which divides plans into tasks, and executors, which do them.
+//! A cluster of Ballista: a scheduler, which divides plans into tasks, and executors, which do
+//! them.
 //!
 //! Both are this crate's own, since the plans call the project's functions by name: a program that
 //! does not know these cannot run them. All processes see the files of a table under the same

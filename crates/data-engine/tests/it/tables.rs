@@ -46,7 +46,7 @@ fn null_nan_and_minus_zero_are_ordered_as_the_rule_says() {
     let letters = ["a", "b", "c", "d", "e", "f", "g", "h", "i", "j", "k", "l"];
     let labels = [0, 0, 0, 0, 1, 1, 1, 1, 2, 2, 2].map(Some).into_iter().chain([None]);
     let p = |p: f64| Some(p);
-    let sure = [
+    let confidences = [
         p(0.9),
         p(0.9),
         p(0.9),
@@ -65,7 +65,7 @@ fn null_nan_and_minus_zero_are_ordered_as_the_rule_says() {
     let columns: Vec<(&str, ArrayRef)> = vec![
         ("image", Arc::new(names)),
         ("label", Arc::new(labels.collect::<Int64Array>())),
-        ("confidence", Arc::new(sure.into_iter().collect::<Float64Array>())),
+        ("confidence", Arc::new(confidences.into_iter().collect::<Float64Array>())),
     ];
     let tables = folder.path().join("labels [1*?]");
     std::fs::create_dir(&tables).expect("made");
@@ -111,7 +111,7 @@ fn tables_that_are_not_whole_are_refused() {
 
     let columns: Vec<(&str, ArrayRef)> = vec![
         ("image", Arc::new(StringArray::from_iter_values(["e"]))),
-        ("sure", Arc::new(Float32Array::from_iter_values([0.9]))),
+        ("other", Arc::new(Float32Array::from_iter_values([0.9]))),
     ];
     table(&path("other.parquet"), columns);
     let said = refused();

@@ -19,8 +19,8 @@ fn rows(file: &Path) -> Vec<Row> {
         let row = row.expect("a row");
         let columns: Vec<&Field> = row.get_column_iter().map(|(_, value)| value).collect();
         match columns[..3] {
-            [Field::Str(id), Field::Str(label), Field::Float(sure)] => {
-                (id.clone(), label.clone(), *sure)
+            [Field::Str(id), Field::Str(label), Field::Float(confidence)] => {
+                (id.clone(), label.clone(), *confidence)
             }
             _ => panic!("{columns:?}"),
         }
