@@ -48,7 +48,7 @@ pub fn write(path: &Path, bytes: &[u8]) -> Result<(), Error> {
 /// Those of `fill`, and when the folder cannot be written to; then `path` is as it was.
 pub fn write_with(
     path: &Path,
-    fill: impl FnOnce(&mut dyn Write) -> io::Result<()>,
+    fill: impl FnOnce(&mut (dyn Write + Send)) -> io::Result<()>,
 ) -> Result<(), Error> {
     let at = |source| Error { path: path.to_owned(), source };
     let part = unfinished(path).map_err(at)?;

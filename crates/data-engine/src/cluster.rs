@@ -5,9 +5,10 @@
 //! does not know these cannot run them. All processes see the files of a table under the same
 //! paths, and all are of the same version.
 
-use crate::engine::configured;
+use crate::engine::{LEAST_MEMORY, configured};
 use crate::error::EngineError;
 use crate::functions;
+use crate::functions::balance::rank;
 use crate::stores::Stores;
 use ballista::prelude::{SessionConfigExt, SessionContextExt};
 use ballista_core::registry::BallistaFunctionRegistry;
@@ -18,7 +19,7 @@ use ballista_scheduler::config::SchedulerConfig;
 use ballista_scheduler::scheduler_process::start_server;
 use datafusion::execution::runtime_env::{RuntimeEnv, RuntimeEnvBuilder};
 use datafusion::execution::{FunctionRegistry, SessionState, SessionStateBuilder};
-use datafusion::prelude::{SessionConfig, SessionContext};
+use datafusion::prelude::{SessionConfig, SessionContext, lit};
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -29,19 +30,23 @@ use url::Url;
 ///
 /// | field | default | meaning |
 /// |---|---|---|
-/// | `address` | 127.0.0.1:50050 | where executors and clients find it |
-/// | `gone_after` | 30 s | an executor that has not been heard of for so long is gone, and others do its tasks |
-#[derive(Clone, Copy, Debug)]
+/// | `address` | 127.0.0.1:50050 | where it listens |
+/// | `host` | that of `address` | the name by which executors reach it |
+/// | `gone_after` | 30 s | from 3 s on: an executor that has not been heard of for so long is told to stop, and others do its tasks |
+#[derive(Clone, Debug)]
 pub struct Scheduler {
     /// Where it listens.
     pub address: SocketAddr,
-    /// How long an executor may be silent; whole seconds count, one at least.
+    /// The name by which executors reach it.
+    pub host: Option<String>,
+    /// How long an executor may be silent; whole seconds count.
     pub gone_after: Duration,
 }
 
 impl Default for Scheduler {
     fn default() -> Self {
-        Self { address: ([127, 0, 0, 1], 50050).into(), gone_after: Duration::from_secs(30) }
+        let address = ([127, 0, 0, 1], 50050).into();
+        Self { address, host: None, gone_after: Duration::from_secs(30) }
     }
 }
 
@@ -117,20 +122,27 @@ impl Scheduler {
     /// Serves until the process ends.
     ///
     /// # Errors
-    /// When it cannot listen.
+    /// When it cannot listen, or `gone_after` is too short.
     pub async fn serve(self) -> Result<(), EngineError> {
-        let gone_after = self.gone_after.as_secs().max(1);
+        let what = || format!("the scheduler at {}", self.address);
+        let gone_after = self.gone_after.as_secs();
+        if gone_after < 3 {
+            return Err(fault(
+                &what(),
+                "executors cannot be heard of more often than in 3 seconds",
+            ));
+        }
+        let host = reached_at(self.address, self.host.clone()).map_err(|e| fault(&what(), e))?;
         let config = SchedulerConfig {
             bind_host: self.address.ip().to_string(),
             bind_port: self.address.port(),
-            external_host: self.address.ip().to_string(),
+            external_host: host,
             executor_timeout_seconds: gone_after,
             expire_dead_executor_interval_seconds: (gone_after / 2).max(1),
             override_config_producer: Some(Arc::new(config)),
             override_session_builder: Some(Arc::new(session)),
             ..SchedulerConfig::default()
         };
-        let what = || format!("the scheduler at {}", self.address);
         let cluster =
             BallistaCluster::new_from_config(&config).await.map_err(|e| fault(&what(), e))?;
         let served = start_server(cluster, self.address, Arc::new(config)).await;
@@ -142,7 +154,7 @@ impl Executor {
     /// Works until it is told to stop (SIGTERM, Ctrl-C).
     ///
     /// # Errors
-    /// When it cannot listen, or does not find the scheduler within ten seconds.
+    /// When it cannot listen, has less than 64 MiB for a task, or the scheduler does not answer.
     pub async fn serve(self) -> Result<(), EngineError> {
         let functions = session(config())?;
         let cores = match self.cores {
@@ -154,22 +166,36 @@ impl Executor {
         let Some(grpc_port) = self.address.port().checked_add(1) else {
             return Err(fault(&what, "the port behind it is needed too"));
         };
-        let folder = self.work.clone();
+        let host = reached_at(self.address, self.host).map_err(|error| fault(&what, error))?;
+        if self.memory / (cores as u64) < LEAST_MEMORY {
+            return Err(fault(
+                &what,
+                "64 MiB are the least for each task: give more memory, or fewer cores",
+            ));
+        }
+        answers(self.scheduler.clone()).await.map_err(|error| {
+            let (host, port) = &self.scheduler;
+            fault(&what, format!("no scheduler answers at {host}:{port} ({error})"))
+        })?;
+        // What is left in it goes with the process.
+        let own = tempfile::tempdir().map_err(EngineError::io("a temporary folder"))?;
+        let folder = self.work.clone().unwrap_or_else(|| own.path().to_path_buf());
         let config = ExecutorProcessConfig {
             bind_host: self.address.ip().to_string(),
-            external_host: Some(self.host.unwrap_or_else(|| self.address.ip().to_string())),
+            external_host: Some(host),
             port: self.address.port(),
             grpc_port,
             scheduler_host,
             scheduler_port,
-            scheduler_connect_timeout_seconds: 10,
             vcores: cores,
-            work_dir: self.work.map(|work| work.to_string_lossy().into_owned()),
+            work_dir: Some(folder.to_string_lossy().into_owned()),
+            job_data_clean_up_interval_seconds: 600,
+            job_data_ttl_seconds: 86_400,
             memory_pool_size: Some(self.memory),
             executor_heartbeat_interval_seconds: 1,
             override_function_registry: Some(Arc::new(BallistaFunctionRegistry::from(&functions))),
             override_config_producer: Some(Arc::new(config)),
-            override_runtime_producer: Some(Arc::new(move |_| runtime(folder.as_deref()))),
+            override_runtime_producer: Some(Arc::new(move |_| runtime(Some(&folder)))),
             ..ExecutorProcessConfig::default()
         };
         start_executor_process(Arc::new(config)).await.map_err(|error| fault(&what, error))
@@ -185,15 +211,42 @@ pub(crate) async fn connect(
     let address = Url::parse(url).ok().filter(|url| url.scheme() == "http");
     let address = address.and_then(|url| Some((url.host_str()?.to_owned(), url.port()?)));
     let address = address.ok_or_else(|| fault(url, "is no http://HOST:PORT of a scheduler"))?;
-    let found = tokio::net::TcpStream::connect(address);
-    match tokio::time::timeout(Duration::from_secs(10), found).await {
-        Ok(Ok(_)) => {}
-        Ok(Err(error)) => return Err(fault(url, format!("no scheduler answers there ({error})"))),
-        Err(_) => return Err(fault(url, "no scheduler answers there within ten seconds")),
-    }
+    let found = answers(address).await;
+    found.map_err(|error| fault(url, format!("no scheduler answers there ({error})")))?;
     let state = session(config.upgrade_for_ballista())?;
     let context = SessionContext::remote_with_state(url, state).await;
     let context = context.map_err(|error| fault(url, error))?;
     functions::register(&context);
+    // A job waits for its first executor for ever.
+    let probe = context.read_empty()?.select(vec![rank(lit(0.5f32))])?.collect();
+    match tokio::time::timeout(Duration::from_secs(30), probe).await {
+        Ok(answer) => answer.map(drop)?,
+        Err(_) => {
+            return Err(fault(
+                url,
+                "the scheduler has no executor: start some, and see that they find it",
+            ));
+        }
+    }
     Ok(context)
+}
+
+/// Fails unless somebody listens there.
+async fn answers(address: (String, u16)) -> Result<(), String> {
+    let found = tokio::net::TcpStream::connect(address);
+    match tokio::time::timeout(Duration::from_secs(10), found).await {
+        Ok(found) => found.map(drop).map_err(|error| error.to_string()),
+        Err(_) => Err("ten seconds have passed".to_owned()),
+    }
+}
+
+/// The name by which others reach who listens at an address.
+fn reached_at(address: SocketAddr, host: Option<String>) -> Result<String, &'static str> {
+    match host {
+        Some(host) => Ok(host),
+        None if address.ip().is_unspecified() => {
+            Err("others need a name to reach it by: name its --host")
+        }
+        None => Ok(address.ip().to_string()),
+    }
 }

@@ -3,11 +3,11 @@
 use crate::engine::Engine;
 use crate::error::EngineError;
 use datafusion::arrow::array::{Array, AsArray, RecordBatch};
-use datafusion::arrow::compute::cast;
+use datafusion::arrow::compute;
 use datafusion::arrow::datatypes::{DataType, Float64Type, Int64Type, UInt64Type};
 use datafusion::functions_aggregate::expr_fn::{approx_distinct, avg, count, max, min};
 use datafusion::logical_expr::Expr;
-use datafusion::prelude::{ident, lit};
+use datafusion::prelude::{cast, ident, lit};
 use std::path::PathBuf;
 
 /// What a table holds.
@@ -30,9 +30,9 @@ pub struct Described {
     pub nulls: u64,
     /// Different values of texts and whole numbers, to some 2 % (HyperLogLog).
     pub distinct: Option<u64>,
-    /// The smallest value, as text; NaN is larger than all numbers.
+    /// The smallest value, as text; NaN is none.
     pub least: Option<String>,
-    /// The largest value, as text.
+    /// The largest value, as text; NaN is none.
     pub most: Option<String>,
     /// The mean of numbers, of which NaN is none.
     pub mean: Option<f64>,
@@ -55,11 +55,13 @@ pub fn describe(engine: &Engine, files: &[PathBuf]) -> Result<Description, Engin
                 asked.push(approx_distinct(name()).alias(format!("distinct {i}")));
             }
             if kind.is_numeric() || kind.is_string() {
-                asked.push(min(name()).alias(format!("least {i}")));
-                asked.push(max(name()).alias(format!("most {i}")));
+                let of = number(name(), kind);
+                asked.push(min(of.clone()).alias(format!("least {i}")));
+                asked.push(max(of).alias(format!("most {i}")));
             }
             if kind.is_numeric() {
-                asked.push(avg(number(name(), kind)).alias(format!("mean {i}")));
+                let wide = cast(number(name(), kind), DataType::Float64);
+                asked.push(avg(wide).alias(format!("mean {i}")));
             }
         }
         let batches = table.aggregate(vec![], asked)?.collect().await?;
@@ -88,21 +90,20 @@ pub fn describe(engine: &Engine, files: &[PathBuf]) -> Result<Description, Engin
     })
 }
 
-/// A number in 64 bits, null for NaN.
+/// A value as it is, null for NaN.
 fn number(of: Expr, kind: &DataType) -> Expr {
-    let wide = datafusion::prelude::cast(of, DataType::Float64);
-    match kind.is_floating() {
-        // Only NaN is above infinity for the engine.
-        true => datafusion::prelude::when(wide.clone().lt_eq(lit(f64::INFINITY)), wide.clone())
-            .end()
-            .unwrap_or(wide),
-        false => wide,
+    if !kind.is_floating() {
+        return of;
     }
+    // For the engine one NaN is above infinity, and that of the other sign below.
+    let wide = cast(of.clone(), DataType::Float64);
+    let is_number = wide.between(lit(f64::NEG_INFINITY), lit(f64::INFINITY));
+    datafusion::prelude::when(is_number, of.clone()).end().unwrap_or(of)
 }
 
 /// The value of the only row, as text.
 fn text(found: &RecordBatch, name: &str) -> Option<String> {
-    let value = cast(found.column_by_name(name)?, &DataType::Utf8).ok()?;
+    let value = compute::cast(found.column_by_name(name)?, &DataType::Utf8).ok()?;
     let value = value.as_string::<i32>();
     value.is_valid(0).then(|| value.value(0).to_owned())
 }

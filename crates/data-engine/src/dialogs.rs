@@ -25,6 +25,9 @@ use futures::StreamExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+/// Conversations that become pairs together: what a step takes beside the limit of memory.
+const CONVERSATIONS: usize = 256;
+
 /// What of messages becomes pairs.
 #[derive(Clone, Debug, Default)]
 pub struct DialogOptions {
@@ -43,14 +46,16 @@ pub struct DialogOptions {
 /// messages.
 ///
 /// Columns are `id` and `text`, and where they are there `conversation`, `parent`, `author` and
-/// `part`. Messages without a conversation are worked on together.
+/// `part`. Messages without a conversation are worked on together, apart from those of a
+/// conversation that is called as one of them.
 ///
 /// The pairs are those of [`Dialogs::select`](data_pipeline::dialog::Dialogs::select) without
 /// [near-duplicates](data_pipeline::dialog::Selected::remove_near_duplicates).
 ///
 /// # Errors
-/// When the options make no sense, the table lacks a column, the folder is there or cannot be
-/// written, or memory and disk do not suffice. Nothing is left then.
+/// When the options make no sense, the table or one of its files lacks a column, a message has no
+/// id, the folder is there or cannot be written, or memory and disk do not suffice. Nothing is left
+/// then.
 pub fn dialogs(
     engine: &Engine,
     files: &[PathBuf],
@@ -60,18 +65,16 @@ pub fn dialogs(
     let asked = |error: data_pipeline::error::DataError| EngineError::Asked(error.to_string());
     options.filters.check().map_err(asked)?;
     options.split.check().map_err(asked)?;
-    let rules = Rules {
-        filters: options.filters.clone(),
-        split: options.split,
-        tokenizer: options.tokenizer.clone(),
-    };
+    let rules = Rules::of(options)?;
     let text = |name: &str| Field::new(name, DataType::Utf8, true);
     let found = fields();
     let context = found.find("context").map(|(_, field)| field.as_ref().clone());
     let context = context.unwrap_or_else(|| text("context"));
     let columns = vec![text("conversation"), text("id"), text("part"), context, text("response")];
-    let parts = Parts::create(out, columns)?;
-    engine.run(write(engine, files, &rules, parts))
+    engine.again(|| {
+        let parts = Parts::create(out, columns.clone())?;
+        engine.run(write(engine, files, &rules, parts))
+    })
 }
 
 async fn write(
@@ -81,11 +84,14 @@ async fn write(
     mut parts: Parts,
 ) -> Result<Funnel, EngineError> {
     let (needed, others) = (["id", "text"], ["conversation", "parent", "author", "part"]);
-    let messages = text_columns(engine.table(files).await?, &needed, &others, files)?;
+    let mut steps = engine.steps();
+    let table = engine.few_rows_at_once(files, CONVERSATIONS).await?;
+    engine.all_have(files, &[&needed[..], &others].concat()).await?;
+    let messages = text_columns(table, &needed, &others, files)?;
     // One conversation without a name.
     let named = |name: &str| datafusion::prelude::coalesce(vec![col(name), lit("")]).alias(name);
-    let mut all = vec![named("conversation"), named("id"), named("author"), named("text")];
-    all.extend([col("parent"), col("part"), exact_of(col("text")).alias("line")]);
+    let mut all = vec![named("conversation"), named("author"), named("text")];
+    all.extend([col("id"), col("parent"), col("part"), exact_of(col("text")).alias("line")]);
     let messages = messages.select(all)?;
     let most = lit(i64::from(rules.filters.max_occurrences));
     let frequent = messages
@@ -93,7 +99,8 @@ async fn write(
         .aggregate(vec![col("line")], vec![count(lit(1)).alias("often")])?
         .filter(col("often").gt(most))?
         .select(vec![col("line").alias("frequent"), col("often")])?;
-    let messages = messages.join(frequent, JoinType::Left, &["line"], &["frequent"], None)?;
+    // The side that stands first has to fit in memory.
+    let messages = frequent.join(messages, JoinType::Right, &["frequent"], &["line"], None)?;
     let conversations = messages
         .select(vec![col("conversation"), message().alias("message")])?
         .aggregate(vec![col("conversation")], vec![array_agg(col("message")).alias("messages")])?;
@@ -103,6 +110,7 @@ async fn write(
     let fields = fields();
     let field = |name: &str| get_field(col("pair"), name).alias(name);
     let all = all.select(fields.iter().map(|f| field(f.name())).collect::<Vec<Expr>>())?;
+    let all = steps.done(all).await?;
     // The test part's stay before those of the others.
     let place = row_number()
         .partition_by(vec![col("fingerprint")])
@@ -114,6 +122,7 @@ async fn write(
     let kept = kept.select(
         ["conversation", "id", "part", "context", "response", "funnel"].map(col).to_vec(),
     )?;
+    let kept = steps.done(kept).await?;
     let order = vec![col("conversation").sort(true, false), col("id").sort(true, false)];
     let mut rows = kept.sort(order)?.execute_stream().await?;
     let (mut funnel, mut written) = (Funnel::default(), 0);

@@ -4,9 +4,11 @@ use crate::cluster::connect;
 use crate::error::EngineError;
 use crate::functions;
 use crate::stores::{Stores, addresses};
+use datafusion::common::config::TableParquetOptions;
 use datafusion::common::{DFSchema, DataFusionError};
-use datafusion::dataframe::DataFrame;
+use datafusion::dataframe::{DataFrame, DataFrameWriteOptions};
 use datafusion::datasource::file_format::options::ParquetReadOptions;
+use datafusion::execution::SessionStateBuilder;
 use datafusion::execution::memory_pool::FairSpillPool;
 use datafusion::execution::runtime_env::RuntimeEnvBuilder;
 use datafusion::prelude::{SessionConfig, SessionContext};
@@ -14,6 +16,7 @@ use futures::{StreamExt, TryStreamExt};
 use std::future::Future;
 use std::path::PathBuf;
 use std::sync::Arc;
+use tempfile::TempDir;
 use tokio::runtime::Runtime;
 
 /// How an engine works; has no influence on the rows that it finds.
@@ -51,12 +54,15 @@ impl Default for Options {
 const MOST_PARTITIONS: usize = 4096;
 
 /// The least that can be worked with: two sorts, each with what it needs to merge files.
-const LEAST_MEMORY: u64 = 64 << 20;
+pub(crate) const LEAST_MEMORY: u64 = 64 << 20;
 
 /// A session of DataFusion with the project's functions, and the threads that it runs on.
 pub struct Engine {
     context: SessionContext,
     runtime: Runtime,
+    /// Whether a cluster does the work.
+    far: bool,
+    spill: Option<PathBuf>,
 }
 
 impl Engine {
@@ -74,6 +80,10 @@ impl Engine {
         }
         if options.batch == 0 || options.partitions > MOST_PARTITIONS {
             let fault = "a batch has 1 row at least, and there are 4,096 partitions at most";
+            return Err(EngineError::Asked(fault.to_owned()));
+        }
+        if options.cluster.is_some() && options.spill.is_some() {
+            let fault = "executors have temporary files of their own: name their folder to them";
             return Err(EngineError::Asked(fault.to_owned()));
         }
         let cores = std::thread::available_parallelism().map_or(1, usize::from);
@@ -106,7 +116,39 @@ impl Engine {
                 context
             }
         };
-        Ok(Self { context, runtime })
+        let (far, spill) = (options.cluster.is_some(), options.spill.clone());
+        Ok(Self { context, runtime, far, spill })
+    }
+
+    /// Does something; once more where the result of a cluster was lost on its way here, as when
+    /// the executor is gone that held it.
+    pub(crate) fn again<T>(
+        &self,
+        once: impl Fn() -> Result<T, EngineError>,
+    ) -> Result<T, EngineError> {
+        match once() {
+            Err(EngineError::Engine(_)) if self.far => once(),
+            done => done,
+        }
+    }
+
+    /// A table of which so many rows are worked on together.
+    pub(crate) async fn few_rows_at_once(
+        &self,
+        files: &[PathBuf],
+        rows: usize,
+    ) -> Result<DataFrame, EngineError> {
+        let mut config = self.context.copied_config();
+        let rows = rows.min(config.batch_size());
+        config = config.with_batch_size(rows);
+        let state = SessionStateBuilder::new_from_existing(self.context.state());
+        let context = SessionContext::new_with_state(state.with_config(config).build());
+        self.table_in(&context, files).await
+    }
+
+    /// The folders of a plan's steps.
+    pub(crate) fn steps(&self) -> Steps<'_> {
+        Steps { engine: self, folders: Vec::new() }
     }
 
     /// Runs something to its end.
@@ -156,6 +198,14 @@ impl Engine {
 
     /// The rows of Parquet files, or of folders of them, as one table.
     pub(crate) async fn table(&self, files: &[PathBuf]) -> Result<DataFrame, EngineError> {
+        self.table_in(&self.context, files).await
+    }
+
+    async fn table_in(
+        &self,
+        context: &SessionContext,
+        files: &[PathBuf],
+    ) -> Result<DataFrame, EngineError> {
         let Some(first) = files.first() else {
             return Err(EngineError::Asked("name the files of a table".to_owned()));
         };
@@ -167,9 +217,51 @@ impl Engine {
         let addresses = self.addresses(files).await?;
         // Every file by its name, whatever its ending.
         let options = ParquetReadOptions { file_extension: "", ..ParquetReadOptions::default() };
-        let read = self.context.read_parquet(addresses, options).await;
+        let read = context.read_parquet(addresses, options).await;
         read.map_err(|error| fault(EngineError::Engine(error).to_string()))
     }
+}
+
+/// Steps of a plan that are done one after another, as a cluster does them: of sorts that stand one
+/// behind the other each has its share of the memory from the start, and none has enough. The files
+/// between them go with this.
+pub(crate) struct Steps<'a> {
+    engine: &'a Engine,
+    folders: Vec<TempDir>,
+}
+
+impl Steps<'_> {
+    /// Does all that a table says, and gives its rows as another table.
+    pub(crate) async fn done(&mut self, table: DataFrame) -> Result<DataFrame, EngineError> {
+        if self.engine.far {
+            return Ok(table);
+        }
+        let folder = match &self.engine.spill {
+            Some(spill) => tempfile::tempdir_in(spill).map_err(EngineError::io(spill))?,
+            None => tempfile::tempdir().map_err(EngineError::io("a temporary folder"))?,
+        };
+        let path = folder.path().to_string_lossy().into_owned();
+        let schema = table.schema().as_arrow().clone();
+        let (state, plan) = table.into_parts();
+        let table = DataFrame::new(state.clone(), plan);
+        table.write_parquet(&path, DataFrameWriteOptions::new(), Some(between())).await?;
+        // Without a row there may be no file.
+        let options = ParquetReadOptions { schema: Some(&schema), ..Default::default() };
+        let read = SessionContext::new_with_state(state).read_parquet(&path, options).await?;
+        self.folders.push(folder);
+        Ok(read)
+    }
+}
+
+/// How files between steps are written: what is not yet in a file takes memory that no sort has.
+fn between() -> TableParquetOptions {
+    let mut options = TableParquetOptions::default();
+    options.global.max_row_group_size = 2048;
+    options.global.allow_single_file_parallelism = false;
+    options.global.dictionary_enabled = Some(false);
+    options.global.statistics_enabled = Some("none".to_owned());
+    options.global.compression = Some("zstd(1)".to_owned());
+    options
 }
 
 /// What all plans need, in whatever process they are made.

@@ -71,9 +71,12 @@ enum What {
     },
     /// Divide the work of a cluster, until the process is ended.
     Scheduler {
-        /// Where executors and clients find it.
+        /// Where it listens.
         #[arg(long, value_name = "ADDRESS:PORT", default_value = "127.0.0.1:50050")]
         address: std::net::SocketAddr,
+        /// The name by which executors reach it; its address by default.
+        #[arg(long, value_name = "HOST")]
+        host: Option<String>,
         /// After so many seconds without a word of it an executor is gone.
         #[arg(long, value_name = "SECONDS", default_value_t = 30)]
         gone_after: u64,
@@ -114,15 +117,19 @@ fn host(text: &str) -> Result<(String, u16), String> {
 
 /// Serves on as many threads as cores.
 fn serve(work: impl Future<Output = Result<(), EngineError>>) -> anyhow::Result<()> {
+    // What Ballista warns of; RUST_LOG says more.
+    let filter = env_logger::Env::default().default_filter_or("warn");
+    env_logger::Builder::from_env(filter).init();
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
     Ok(runtime.block_on(work)?)
 }
 
 #[derive(Args)]
 struct How {
-    /// Memory for rows that are grouped or sorted, as 512M or 2G; more goes to temporary files.
-    #[arg(long, value_name = "SIZE", default_value = "2G", value_parser = size)]
-    memory: u64,
+    /// Memory for rows that are grouped or sorted, as 512M (2G); more goes to temporary files.
+    /// A cluster's executors have their own.
+    #[arg(long, value_name = "SIZE", value_parser = size, conflicts_with = "cluster")]
+    memory: Option<u64>,
     /// Parts of the table that are worked on at once; as many as cores by default.
     #[arg(long, value_name = "N", default_value_t = 0)]
     partitions: usize,
@@ -138,7 +145,7 @@ impl How {
     fn engine(&self) -> Result<Engine, EngineError> {
         let Self { memory, partitions, spill, cluster } = self;
         Engine::new(&Options {
-            memory: *memory,
+            memory: memory.unwrap_or(Options::default().memory),
             partitions: *partitions,
             spill: spill.clone(),
             cluster: cluster.clone(),
@@ -247,9 +254,9 @@ fn main() -> anyhow::Result<()> {
         What::Describe { how, files } => {
             println!("{}", serde_json::to_string_pretty(&describe(&how.engine()?, &files)?)?);
         }
-        What::Scheduler { address, gone_after } => {
+        What::Scheduler { address, host, gone_after } => {
             let gone_after = std::time::Duration::from_secs(gone_after);
-            serve(data_engine::cluster::Scheduler { address, gone_after }.serve())?;
+            serve(data_engine::cluster::Scheduler { address, host, gone_after }.serve())?;
         }
         What::Executor(work) => {
             let Work { scheduler, address, host, memory, cores, work } = *work;

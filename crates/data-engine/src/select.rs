@@ -93,25 +93,29 @@ pub fn select(
     let text = |name: &str| Field::new(name, DataType::Utf8, true);
     let confidence = Field::new("confidence", DataType::Float32, true);
     let copies = Field::new("copies", DataType::UInt32, false);
-    let parts = Parts::create(out, vec![text("id"), text("label"), confidence, copies])?;
-    engine.run(async {
-        let table = columns.of(engine, files).await?;
-        let (mut found, histograms) = counted(&table, selection, files).await?;
-        let quotas = histograms.into_iter().map(|(label, histogram)| {
-            let there = histogram.rows();
-            let wanted = selection.per_class.map_or(there, |wanted| wanted as u64);
-            let (least, reached) = match selection.per_class {
-                Some(_) => histogram.down_to(wanted),
-                None => (0, there),
-            };
-            let class = Class { label, there, ..Class::default() };
-            Quota { least, reached, class }
-        });
-        let mut quotas: Vec<Quota> = quotas.collect();
-        write(&table, selection, (&mut quotas, seed), parts).await?;
-        found.classes = quotas.into_iter().map(|quota| quota.class).collect();
-        Ok(found)
-    })
+    let schema = vec![text("id"), text("label"), confidence, copies];
+    let once = || {
+        let parts = Parts::create(out, schema.clone())?;
+        engine.run(async {
+            let table = columns.of(engine, files).await?;
+            let (mut found, histograms) = counted(&table, selection, files).await?;
+            let quotas = histograms.into_iter().map(|(label, histogram)| {
+                let there = histogram.rows();
+                let wanted = selection.per_class.map_or(there, |wanted| wanted as u64);
+                let (least, reached) = match selection.per_class {
+                    Some(_) => histogram.down_to(wanted),
+                    None => (0, there),
+                };
+                let class = Class { label, there, ..Class::default() };
+                Quota { least, reached, class }
+            });
+            let mut quotas: Vec<Quota> = quotas.collect();
+            write(&table, selection, (&mut quotas, seed), parts).await?;
+            found.classes = quotas.into_iter().map(|quota| quota.class).collect();
+            Ok(found)
+        })
+    };
+    engine.again(once)
 }
 
 /// How many rows of each class lie in each bucket, and what is in none.
@@ -224,7 +228,8 @@ async fn write(
 fn all_differ(batch: &RecordBatch, before: Option<&RecordBatch>) -> Result<(), EngineError> {
     let place = |batch: &RecordBatch, row: usize| {
         let confidence = batch.column(2).as_primitive::<Float32Type>().value(row);
-        (batch.column(0).as_string::<i32>().value(row).to_owned(), balance::rank(confidence))
+        let [id, label] = [0, 1].map(|i| batch.column(i).as_string::<i32>().value(row).to_owned());
+        (id, label, balance::rank(confidence))
     };
     let ids = batch.column(0).as_string::<i32>();
     let same = (1..batch.num_rows())

@@ -150,7 +150,10 @@ fn first_missing<'a>(names: impl Iterator<Item = &'a str>) -> Option<String> {
         }
     }
     sets.into_iter().find_map(|((set, of), there)| {
-        let missing = (1..=of.parse().ok()?).find(|number| !there.contains(number))?;
+        // Some count from 0.
+        let first = usize::from(!there.contains(&0));
+        let of_all = first..of.parse::<usize>().ok()? + first;
+        let missing = of_all.into_iter().find(|number| !there.contains(number))?;
         Some(format!("{set}-{missing:0width$}-of-{of}", width = of.len()))
     })
 }

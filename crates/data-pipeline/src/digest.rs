@@ -24,6 +24,20 @@ impl Digest {
     pub(crate) fn of_parts(parts: &[&[u8]]) -> Self {
         let mut digest = <Sha256 as sha2::Digest>::new();
         parts.iter().for_each(|part| sha2::Digest::update(&mut digest, part));
+        Self::first_half(digest)
+    }
+
+    /// Of these texts, each as a line.
+    pub fn of_lines(lines: impl IntoIterator<Item = String>) -> Self {
+        let mut digest = <Sha256 as sha2::Digest>::new();
+        for line in lines {
+            sha2::Digest::update(&mut digest, line.as_bytes());
+            sha2::Digest::update(&mut digest, b"\n");
+        }
+        Self::first_half(digest)
+    }
+
+    fn first_half(digest: Sha256) -> Self {
         let whole: [u8; 32] = sha2::Digest::finalize(digest).into();
         let (first, _) = whole.split_at(16);
         Self(first.iter().fold(0, |number, &byte| number << 8 | u128::from(byte)))

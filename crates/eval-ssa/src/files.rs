@@ -152,7 +152,7 @@ fn lines<T: DeserializeOwned>(path: &Path) -> Result<Vec<T>, FileError> {
 }
 
 fn write<T: Serialize>(path: &Path, records: &[T]) -> Result<(), FileError> {
-    let fill = |out: &mut dyn Write| {
+    let fill = |out: &mut (dyn Write + Send)| {
         for record in records {
             serde_json::to_writer(&mut *out, record)?;
             out.write_all(b"\n")?;

@@ -1,10 +1,13 @@
 //! From the messages of a conversation to pairs of a context and a response.
 
 use super::{Function, failed, settings, settings_of};
+use crate::dialogs::DialogOptions;
+use crate::error::EngineError;
 use data_pipeline::dialog::{
     Checks, DialogPart, DialogSplit, DialogTokenizer, Dialogs, Filters, Message, SafetyWords,
     Selected, one_line, words_as_subwords,
 };
+use data_pipeline::digest::Digest;
 use datafusion::arrow::array::{
     Array, ArrayRef, AsArray, BinaryBuilder, Int64Array, ListArray, ListBuilder, StringArray,
     StringBuilder, StructArray, UInt8Builder,
@@ -46,9 +49,22 @@ const PAIRS: Function = Function {
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
 pub(crate) struct Rules {
     pub(crate) filters: Filters,
-    pub(crate) split: DialogSplit,
-    /// Subwords are words without one.
-    pub(crate) tokenizer: Option<PathBuf>,
+    split: DialogSplit,
+    /// Subwords are words without one. The digest tells it from another at the same place.
+    tokenizer: Option<(PathBuf, Digest)>,
+}
+
+impl Rules {
+    pub(crate) fn of(options: &DialogOptions) -> std::result::Result<Self, EngineError> {
+        let opened = |path: &PathBuf| {
+            let path = path.canonicalize().map_err(EngineError::io(path))?;
+            let opened = DialogTokenizer::open(&path);
+            let opened = opened.map_err(|error| EngineError::Asked(error.to_string()))?;
+            Ok::<_, EngineError>((path, opened.digest()))
+        };
+        let tokenizer = options.tokenizer.as_ref().map(opened).transpose()?;
+        Ok(Self { filters: options.filters.clone(), split: options.split, tokenizer })
+    }
 }
 
 /// The columns of a message, all of them text but `often`, in the order of [`message`].
@@ -82,16 +98,19 @@ pub(crate) fn fields() -> Fields {
 }
 
 /// Tokenizers that were opened.
-type Tokenizers = HashMap<PathBuf, Arc<DialogTokenizer>>;
+type Tokenizers = HashMap<Digest, Arc<DialogTokenizer>>;
 
-fn tokenizer(path: &Path) -> Result<Arc<DialogTokenizer>> {
+fn tokenizer(path: &Path, digest: Digest) -> Result<Arc<DialogTokenizer>> {
     static KNOWN: LazyLock<Mutex<Tokenizers>> = LazyLock::new(Mutex::default);
     let mut known = KNOWN.lock().unwrap_or_else(PoisonError::into_inner);
-    if let Some(tokenizer) = known.get(path) {
+    if let Some(tokenizer) = known.get(&digest) {
         return Ok(tokenizer.clone());
     }
     let opened = Arc::new(DialogTokenizer::open(path).map_err(failed)?);
-    known.insert(path.to_owned(), opened.clone());
+    if opened.digest() != digest {
+        return Err(failed(format!("{} is another tokenizer here", path.display())));
+    }
+    known.insert(digest, opened.clone());
     Ok(opened)
 }
 
@@ -103,10 +122,13 @@ struct Ready {
 
 impl Rules {
     fn ready(self) -> Result<Ready> {
-        let tokenizer = self.tokenizer.as_deref().map(tokenizer).transpose()?;
+        let tokenizer = self.tokenizer.as_ref().map(|(path, digest)| tokenizer(path, *digest));
+        let tokenizer = tokenizer.transpose()?;
         Ok(Ready { rules: self, tokenizer })
     }
 }
+
+const NO_ID: &str = "a message has no id: give every message one of its own";
 
 /// The messages of one conversation.
 struct Messages<'a> {
@@ -150,7 +172,7 @@ impl Ready {
             }
             all.push(Message {
                 conversation: owned(0),
-                id: owned(1),
+                id: text(1).map(str::to_owned).ok_or_else(|| failed(NO_ID))?,
                 parent: text(2).map(str::to_owned),
                 author: owned(3),
                 text: owned(4),
@@ -158,13 +180,21 @@ impl Ready {
             });
         }
         let dialogs = Dialogs::new(all, &self.rules.split).map_err(failed)?;
+        let fault = Mutex::new(None);
         let ids = |text: &str| match &self.tokenizer {
-            Some(tokenizer) => tokenizer.ids(text).unwrap_or_default(),
+            Some(tokenizer) => tokenizer.ids(text).unwrap_or_else(|error| {
+                *fault.lock().unwrap_or_else(PoisonError::into_inner) = Some(error);
+                Vec::new()
+            }),
             None => words_as_subwords(text),
         };
         let checks = Checks { subwords: &ids, safety: &*SAFETY };
         let often = |line: &str| frequent.get(line).copied().unwrap_or(1);
-        dialogs.select_of_many(&self.rules.filters, &checks, often, 1).map_err(failed)
+        let selected = dialogs.select_of_many(&self.rules.filters, &checks, often, 1);
+        match fault.into_inner().unwrap_or_else(PoisonError::into_inner) {
+            Some(error) => Err(failed(error)),
+            None => selected.map_err(failed),
+        }
     }
 }
 

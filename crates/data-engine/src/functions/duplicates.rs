@@ -2,8 +2,12 @@
 
 use super::{Function, failed, settings, settings_of};
 use data_pipeline::text::duplicates::{MinHash, Signature, exact};
-use datafusion::arrow::array::{AsArray, BinaryArray, BinaryBuilder, BooleanArray, ListBuilder};
-use datafusion::arrow::datatypes::{DataType, Field};
+use datafusion::arrow::array::{
+    Array, ArrayRef, AsArray, BinaryArray, BinaryBuilder, BooleanArray, ListArray, StringBuilder,
+    StructArray,
+};
+use datafusion::arrow::buffer::OffsetBuffer;
+use datafusion::arrow::datatypes::{DataType, Field, Fields};
 use datafusion::prelude::Expr;
 use std::sync::Arc;
 
@@ -32,35 +36,57 @@ const SIGNATURE: Function = Function {
     },
 };
 
+fn placed() -> Fields {
+    let bucket = Field::new("bucket", DataType::Binary, true);
+    Fields::from(vec![bucket, Field::new("text", DataType::Utf8, true)])
+}
+
 fn buckets() -> DataType {
-    DataType::List(Arc::new(Field::new("item", DataType::Binary, true)))
+    DataType::List(Arc::new(Field::new("item", DataType::Struct(placed()), true)))
 }
 
 /// The buckets of a signature, and where there is none, one that no other text is in: that of the
-/// id.
+/// id. With the first stands the text, which is carried along once.
 const BUCKETS: Function = Function {
     name: "text_buckets",
-    takes: || vec![Some(DataType::Binary), Some(DataType::Utf8), Some(DataType::Utf8)],
+    takes: || {
+        vec![
+            Some(DataType::Binary),
+            Some(DataType::Utf8),
+            Some(DataType::Utf8),
+            Some(DataType::Utf8),
+        ]
+    },
     gives: buckets,
     work: |columns| {
-        let how = settings_of::<MinHash>(&columns[2])?.unwrap_or_default();
-        let (signatures, ids) = (columns[0].as_binary::<i32>(), columns[1].as_string::<i32>());
-        let mut all = ListBuilder::new(BinaryBuilder::new());
-        for (bytes, id) in signatures.iter().zip(ids) {
-            match bytes {
+        let how = settings_of::<MinHash>(&columns[3])?.unwrap_or_default();
+        let signatures = columns[0].as_binary::<i32>();
+        let [ids, texts] = [1, 2].map(|i| columns[i].as_string::<i32>());
+        let (mut buckets, mut carried) = (BinaryBuilder::new(), StringBuilder::new());
+        let mut lengths = Vec::with_capacity(ids.len());
+        for ((bytes, id), text) in signatures.iter().zip(ids).zip(texts) {
+            let count = match bytes {
                 Some(bytes) => {
                     let read = signature(bytes, &how)?;
-                    read.buckets().for_each(|b| all.values().append_value(b.to_le_bytes()));
+                    read.buckets().for_each(|bucket| buckets.append_value(bucket.to_le_bytes()));
+                    how.buckets
                 }
                 // Longer than the number of a bucket.
                 None => {
                     let own = [b"no words:", id.unwrap_or_default().as_bytes()].concat();
-                    all.values().append_value(own);
+                    buckets.append_value(own);
+                    1
                 }
-            }
-            all.append(true);
+            };
+            carried.append_option(text);
+            (1..count).for_each(|_| carried.append_null());
+            lengths.push(count);
         }
-        Ok(Arc::new(all.finish()))
+        let columns: Vec<ArrayRef> = vec![Arc::new(buckets.finish()), Arc::new(carried.finish())];
+        let rows = StructArray::try_new(placed(), columns, None)?;
+        let item = Arc::new(Field::new("item", DataType::Struct(placed()), true));
+        let offsets = OffsetBuffer::from_lengths(lengths);
+        Ok(Arc::new(ListArray::try_new(item, offsets, Arc::new(rows), None)?))
     },
 };
 
@@ -95,9 +121,9 @@ pub(crate) fn signature_of(text: Expr, how: &MinHash) -> Expr {
     SIGNATURE.call(vec![text, settings(how)])
 }
 
-/// The buckets of a text: one at least.
-pub(crate) fn buckets_of(signature: Expr, id: Expr, how: &MinHash) -> Expr {
-    BUCKETS.call(vec![signature, id, settings(how)])
+/// The buckets of a text, one at least, as a list of `bucket` and, with the first, `text`.
+pub(crate) fn buckets_of(signature: Expr, id: Expr, text: Expr, how: &MinHash) -> Expr {
+    BUCKETS.call(vec![signature, id, text, settings(how)])
 }
 
 /// Whether two texts of a bucket are the same.

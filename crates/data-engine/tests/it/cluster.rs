@@ -16,6 +16,8 @@ use crate::{dialogs, duplicates};
 struct Cluster {
     scheduler: Child,
     executors: Vec<Child>,
+    /// The folders of what executors hand on.
+    works: Vec<PathBuf>,
     url: String,
     _folder: tempfile::TempDir,
 }
@@ -55,9 +57,10 @@ impl Cluster {
             let how = ["--address", &own, "--work", work, "--cores", "2", "--memory", "256M"];
             start(&[&["executor", "--scheduler", &address][..], &how].concat())
         };
+        let works = (0..executors).map(|number| folder.path().join(number.to_string())).collect();
         let executors = (0..executors).map(executor).collect();
         let url = format!("http://{address}");
-        Self { scheduler, executors, url, _folder: folder }
+        Self { scheduler, executors, works, url, _folder: folder }
     }
 
     fn engine(&self, partitions: usize) -> Engine {
@@ -129,11 +132,14 @@ fn a_cluster_makes_the_pairs_and_keeps_the_texts_that_memory_does() {
         messages.iter().map(|m| (format!("{}/{}", m.conversation, m.id), m.text.clone())).collect();
     let stay = duplicates::in_memory(&texts, how);
     assert!(stay.1.near_duplicates > 0 && stay.1.duplicates > 0, "{:?}", stay.1);
-    let cluster = Cluster::new(2);
-    for partitions in [1, 2, 16] {
-        let engine = cluster.engine(partitions);
-        assert!(dialogs::by_engine(&engine, &messages, &options) == wanted, "{partitions}");
-        assert!(duplicates::by_engine(&engine, &texts, how) == stay, "{partitions}");
+    for (executors, partitions) in [(1, vec![2]), (2, vec![1, 2, 16])] {
+        let cluster = Cluster::new(executors);
+        for partitions in partitions {
+            let engine = cluster.engine(partitions);
+            let which = (executors, partitions);
+            assert!(dialogs::by_engine(&engine, &messages, &options) == wanted, "{which:?}");
+            assert!(duplicates::by_engine(&engine, &texts, how) == stay, "{which:?}");
+        }
     }
 }
 
@@ -149,30 +155,64 @@ fn an_executor_that_is_killed_costs_no_row() {
     let wanted = in_memory(&rows, &selection, 7);
     let mut cluster = Cluster::new(2);
     let engine = cluster.engine(16);
-    // Both are at work.
-    assert!(selected(&engine, &tables, &selection) == wanted);
-    let mut victim = cluster.executors.pop().expect("two");
+    // Until both have done something.
+    let begin = Instant::now();
+    while cluster.works.iter().any(|work| files_below(work) == 0) {
+        assert!(begin.elapsed() < Duration::from_secs(60), "one has nothing to do");
+        assert!(selected(&engine, &tables, &selection) == wanted);
+    }
+    let (mut victim, work) = (cluster.executors.pop().expect("two"), cluster.works[1].clone());
+    let before = files_below(&work);
     let killer = std::thread::spawn(move || {
-        std::thread::sleep(Duration::from_millis(150));
+        let begin = Instant::now();
+        while files_below(&work) <= before && begin.elapsed() < Duration::from_secs(60) {
+            std::thread::sleep(Duration::from_millis(2));
+        }
+        let worked = files_below(&work) > before;
         victim.kill().expect("killed");
         victim.wait().expect("gone");
+        worked
     });
     let found = selected(&engine, &tables, &selection);
     assert!(killer.is_finished(), "it was killed after the end");
-    killer.join().expect("killed");
+    assert!(killer.join().expect("killed"), "it had no part in this");
     assert!(found == wanted, "{} rows, not {}", found.len(), wanted.len());
     assert!(selected(&engine, &tables, &selection) == wanted, "by the other alone");
+}
+
+fn files_below(folder: &Path) -> usize {
+    let Ok(entries) = folder.read_dir() else { return 0 };
+    let count = |path: PathBuf| if path.is_dir() { files_below(&path) } else { 1 };
+    entries.flatten().map(|entry| count(entry.path())).sum()
+}
+
+#[test]
+fn a_cluster_without_executors_is_named() {
+    let cluster = Cluster::new(0);
+    let options = Options { cluster: Some(cluster.url.clone()), ..Options::default() };
+    let said = Engine::new(&options).err().map(|error| error.to_string()).expect("refused");
+    assert!(said.contains("has no executor"), "{said}");
+    let spill = Some(PathBuf::from("/tmp"));
+    let said = Engine::new(&Options { spill, ..options }).err().map(|error| error.to_string());
+    assert!(said.expect("refused").contains("temporary files of their own"));
+    let nowhere = format!("127.0.0.1:{}", free_port());
+    for (arguments, what) in [
+        (&["executor", "--scheduler", &nowhere][..], "no scheduler answers at 127.0.0.1"),
+        (&["executor", "--address", "0.0.0.0:50051"], "name its --host"),
+        (&["executor", "--memory", "64M", "--cores", "2"], "64 MiB are the least for each task"),
+        (&["scheduler", "--gone-after", "2"], "in 3 seconds"),
+    ] {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_data-engine"));
+        let ended = command.args(arguments).output().expect("the program starts");
+        let said = String::from_utf8(ended.stderr).expect("UTF-8");
+        assert!(!ended.status.success() && said.contains(what), "{said}");
+    }
 }
 
 #[test]
 fn a_cluster_that_is_not_there_is_named() {
     let nowhere = format!("http://127.0.0.1:{}", free_port());
     let options = Options { cluster: Some(nowhere.clone()), ..Options::default() };
-    let folder = tempfile::tempdir().expect("a folder");
-    write_parts(&[("a", "x", 0.9)], &folder.path().join("tables"));
-    let said = Engine::new(&options)
-        .and_then(|engine| describe(&engine, &[folder.path().join("tables")]).map(drop))
-        .expect_err("nobody is there")
-        .to_string();
+    let said = Engine::new(&options).err().map(|error| error.to_string()).expect("refused");
     assert!(said.contains(&nowhere), "{said}");
 }

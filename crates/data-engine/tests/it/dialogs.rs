@@ -220,6 +220,10 @@ fn messages_without_what_is_needed_are_refused() {
     );
     let said = run("part.parquet", &options()).expect_err("refused").to_string();
     assert!(said.contains("\"exam\" is no part: train, validation and test are"), "{said}");
+    let nobody: ArrayRef = Arc::new(StringArray::from(vec![None::<&str>]));
+    table(&path("nobody.parquet"), vec![("id", nobody), ("text", column(&["Hi!"]))]);
+    let said = run("nobody.parquet", &options()).expect_err("refused").to_string();
+    assert!(said.contains("a message has no id"), "{said}");
     // Without parents there are no replies.
     table(&path("alone.parquet"), vec![("id", column(&["1"])), ("text", column(&["Hi there!"]))]);
     let funnel = run("alone.parquet", &options()).expect("no pairs");

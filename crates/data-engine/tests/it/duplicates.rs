@@ -103,6 +103,13 @@ fn texts_without_ids_of_their_own_are_refused() {
     table(&path("a.parquet"), vec![("id", column(twice)), ("text", column(texts.clone()))]);
     let said = refused("a.parquet", ("id", "text"), &how);
     assert!(said.contains("the id a stands twice"), "{said}");
+    // One of two files has texts by another name.
+    std::fs::create_dir(path("both")).expect("made");
+    let ids = || column(vec![Some("a")]);
+    table(&path("both/a.parquet"), vec![("id", ids()), ("text", column(vec![Some("one")]))]);
+    table(&path("both/b.parquet"), vec![("id", ids()), ("body", column(vec![Some("two")]))]);
+    let said = refused("both", ("id", "text"), &how);
+    assert!(said.contains("b.parquet: there is no column text, which other"), "{said}");
     table(&path("b.parquet"), vec![("id", column(vec![Some("a"), None])), ("text", column(texts))]);
     let said = refused("b.parquet", ("id", "text"), &how);
     assert!(said.contains("1 texts have no id"), "{said}");

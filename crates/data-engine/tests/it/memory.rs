@@ -4,9 +4,13 @@ use augment::rng::Rng;
 use data_engine::parts::{read, write};
 use data_engine::{Columns, Engine, Options, select};
 use data_pipeline::balance::{Rule, Scored, Selection, filter_and_balance};
+use data_pipeline::text::duplicates::MinHash;
+use std::panic::{AssertUnwindSafe, resume_unwind};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
+
+use crate::{dialogs, duplicates};
 
 #[test]
 fn too_little_memory_is_refused() {
@@ -42,9 +46,10 @@ fn watched<T>(folder: &Path, work: impl FnOnce() -> T) -> (T, u64) {
             }
             most
         });
-        let done = work();
+        let done = std::panic::catch_unwind(AssertUnwindSafe(work));
         over.store(true, Ordering::Relaxed);
-        (done, watch.join().expect("it watched"))
+        let most = watch.join().expect("it watched");
+        (done.unwrap_or_else(|panic| resume_unwind(panic)), most)
     })
 }
 
@@ -95,4 +100,58 @@ fn what_does_not_fit_into_memory_goes_to_files_and_comes_to_the_same() {
     let taken = rows.iter().zip(copies).filter(|(_, copies)| *copies > 0);
     let wanted = taken.map(|(row, copies)| (row.0, row.1, row.2, copies));
     assert!(found.iter().map(|row| (&*row.0, &*row.1, row.2, row.3)).eq(wanted));
+}
+
+/// An engine that keeps within so much memory, and the folder of its temporary files.
+fn narrow(folder: &Path, memory: u64) -> (Engine, PathBuf) {
+    let spill = folder.join("spill");
+    std::fs::create_dir(&spill).expect("made");
+    let path = Some(spill.clone());
+    let options = Options { memory, partitions: 2, spill: path, ..Options::default() };
+    (Engine::new(&options).expect("an engine"), spill)
+}
+
+#[test]
+fn texts_that_do_not_fit_into_memory_are_deduplicated() {
+    let folder = tempfile::tempdir().expect("a folder");
+    // Some 240 MiB.
+    let texts: duplicates::Texts = (0..120_000u64)
+        .map(|i| {
+            // Every fifth is nearly the one before, every seventh the same.
+            let of = if i % 5 == 4 || i % 7 == 6 { i - 1 } else { i };
+            let words = (0..200).map(|n| (of * 200 + n).wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 20);
+            let mut text: Vec<String> = words.map(|word| format!("{word:x}")).collect();
+            if i % 5 == 4 {
+                text[100] = "other".to_owned();
+            }
+            (format!("{:06}", i.wrapping_mul(7919) % 120_011), text.join(" "))
+        })
+        .collect();
+    let how = MinHash { buckets: 4, rows: 4, ..MinHash::default() };
+    let wanted = duplicates::in_memory(&texts, how);
+    assert!(wanted.1.duplicates > 5_000 && wanted.1.near_duplicates > 5_000, "{:?}", wanted.1);
+    let (engine, spill) = narrow(folder.path(), 128 << 20);
+    let (found, spilled) = watched(&spill, || duplicates::by_engine(&engine, &texts, how));
+    assert!(spilled > 64 << 20, "{spilled} bytes went to files");
+    assert!(found == wanted, "other texts than in memory: {:?}, {:?}", found.1, wanted.1);
+}
+
+#[test]
+fn messages_that_do_not_fit_into_memory_become_pairs() {
+    let folder = tempfile::tempdir().expect("a folder");
+    // Some 150 MiB, four times as much with the contexts.
+    let mut messages = dialogs::many(150_000);
+    for (i, message) in messages.iter_mut().enumerate() {
+        let more = (0..100).map(|n| format!(" {:x}", (i * 100 + n).wrapping_mul(0x9e37_79b9) >> 8));
+        message.text.extend(more);
+    }
+    let mut options = dialogs::options();
+    options.filters.min_alphabetic = 0.0;
+    let wanted = dialogs::in_memory(&messages, &options);
+    assert!(wanted.0.len() > 15_000, "{:?}", wanted.1);
+    let (engine, spill) = narrow(folder.path(), 256 << 20);
+    let (found, spilled) = watched(&spill, || dialogs::by_engine(&engine, &messages, &options));
+    assert!(spilled > 64 << 20, "{spilled} bytes went to files");
+    assert!(found.1 == wanted.1, "{:?}\n{:?}", found.1, wanted.1);
+    assert!(found.0 == wanted.0, "other pairs than in memory");
 }

@@ -167,6 +167,11 @@ fn refused(rows: &Labels<'_>, columns: &Columns) -> String {
 fn what_cannot_be_selected_is_said_and_leaves_nothing() {
     let rows = [("a", "x", 0.9), ("a", "x", 0.9)];
     assert!(refused(&rows, &Columns::default()).contains("the id a stands twice"));
+    // Of another label it is another row.
+    let other = [("a", "x", 0.9), ("a", "y", 0.9), ("b", "y", 0.8)];
+    let all = Selection { per_class: None, ..Selection::default() };
+    let taken = by_engine(&other, (2, &all, 1));
+    assert_eq!(taken.len(), 3);
     let columns = Columns { id: "file".into(), ..Columns::default() };
     let said = refused(&rows, &columns);
     assert!(said.contains("no column file among image, label, confidence (name"), "{said}");
@@ -194,14 +199,15 @@ fn what_cannot_be_selected_is_said_and_leaves_nothing() {
 fn tables_are_described() {
     let folder = tempfile::tempdir().expect("a folder");
     let table = folder.path().join("t.parquet");
-    let rows = [("a", "x", 0.25), ("b", "x", 0.75), ("c", "y", f32::NAN)];
+    let rows = [("a", "x", 0.25), ("b", "x", 0.75), ("c", "y", -f32::NAN), ("d", "y", f32::NAN)];
     write(&table, &rows).expect("written");
     for partitions in [1, 2, 16] {
         let found = describe(&engine(partitions), std::slice::from_ref(&table)).expect("described");
-        assert_eq!(found.rows, 3);
+        assert_eq!(found.rows, 4);
         let [image, label, confidence] = &found.columns[..] else { panic!("{found:?}") };
-        assert_eq!((image.distinct, image.nulls), (Some(3), 0));
+        assert_eq!((image.distinct, image.nulls), (Some(4), 0));
         assert_eq!((label.least.as_deref(), label.most.as_deref()), (Some("x"), Some("y")));
         assert_eq!((confidence.mean, confidence.least.as_deref()), (Some(0.5), Some("0.25")));
+        assert_eq!(confidence.most.as_deref(), Some("0.75"));
     }
 }

@@ -105,9 +105,15 @@ fn tables_that_are_not_whole_are_refused() {
     assert!(said.contains("there is no part-00002-of-00003.parquet"), "{said}");
     write(&part(2), &[("b", "x", 0.8)]).expect("written");
     assert_eq!(ids(folder.path(), 2, &Selection::default()).expect("all"), ["a", "b", "c"]);
+    // As others count, from 0.
+    let from_0 = |number: usize| path(&format!("train-{number:05}-of-00002.parquet"));
+    write(&from_0(1), &[("f", "x", 0.9)]).expect("written");
+    assert!(refused().contains("there is no train-00002-of-00002.parquet"));
+    write(&from_0(0), &[("e", "x", 0.9)]).expect("written");
+    assert_eq!(ids(folder.path(), 2, &Selection::default()).expect("all").len(), 5);
     // One name, no number of another set.
     write(&path("more-of-them.parquet"), &[("d", "x", 0.6)]).expect("written");
-    assert_eq!(ids(folder.path(), 1, &Selection::default()).expect("all").len(), 4);
+    assert_eq!(ids(folder.path(), 1, &Selection::default()).expect("all").len(), 6);
 
     let columns: Vec<(&str, ArrayRef)> = vec![
         ("image", Arc::new(StringArray::from_iter_values(["e"]))),

@@ -11,12 +11,12 @@
 //! the same:
 //!
 //! 1. Of texts that are the same on [one line](crate::dialog::one_line), that of the lowest id
-//!    stays.
+//!    stays; of those of one id, which should not be, the lowest text.
 //! 2. Of those left, each bucket has a first text, that of the lowest id. A text goes that agrees
 //!    with the first of one of its buckets in [`MinHash::least`] of its numbers or more.
 //!
-//! What goes may have been the first of another bucket: of a chain of texts, each nearly the next,
-//! one stays.
+//! What goes may have been the first of a bucket: a text that is nearly that one goes with it, even
+//! where it is not so near to any text that stays.
 
 use crate::dialog::{add_words, one_line};
 use crate::digest::Digest;
@@ -192,7 +192,7 @@ pub enum Fate {
 pub fn fates(texts: &[(&str, &str)], how: MinHash) -> Result<Vec<Fate>, DataError> {
     let hasher = how.hasher()?;
     let mut order: Vec<usize> = (0..texts.len()).collect();
-    order.sort_by_key(|&i| texts[i].0);
+    order.sort_by_key(|&i| texts[i]);
     let mut fates = vec![Fate::Kept; texts.len()];
     let mut known = HashMap::new();
     for &i in &order {

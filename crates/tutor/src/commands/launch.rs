@@ -5,7 +5,7 @@ use std::ffi::OsString;
 use std::os::unix::process::ExitStatusExt;
 use std::path::Path;
 use std::process::{Command, ExitStatus};
-use std::time::SystemTime;
+use std::time::{Duration, SystemTime};
 
 use anyhow::{Context, Result, bail};
 use torch::group::{Ended, Launch};
@@ -50,16 +50,20 @@ pub(crate) fn run(args: &Args) -> Result<()> {
     }
     let size = usize::from(args.nproc);
     let words = [OsString::from("tutor")].into_iter().chain(args.command.iter().cloned());
-    let way_on = match ranges::parse(words) {
+    let (way_on, grace) = match ranges::parse(words) {
         Launched::Run(asked) => {
             if size > 1 {
                 asked.shares(size)?;
             }
-            "The same command goes on from the newest checkpoint, if there is one"
+            let way_on = "The same command goes on from the newest checkpoint, if there is one";
+            (way_on, Launch::new(size).grace)
         }
         Launched::Predict(asked) => {
-            asked.check()?;
-            "The same command goes on from what is labelled"
+            if size > 1 {
+                asked.check()?;
+            }
+            // Nobody waits for another.
+            ("The same command goes on from what is labelled", Duration::MAX)
         }
     };
     let program = std::env::current_exe().context("the path of this program")?;
@@ -70,7 +74,7 @@ pub(crate) fn run(args: &Args) -> Result<()> {
         command.args(&args.command).env(FAILURE, last_words.path().join(rank.to_string()));
         command
     };
-    let ended = Launch::new(size)
+    let ended = Launch { grace, ..Launch::new(size) }
         .run(make, train::signals::interrupted)
         .context("starting the processes")?;
     let Ended { statuses, first, killed } = ended;

@@ -103,6 +103,7 @@ fn predict(args: &Args) -> Result<()> {
             let stamps = range.clone().map(|i| shown.stamp(i));
             let whole = Whole::new((predictor.identity()?, threshold), shard, names, stamps);
             let file = shard.file(&folder);
+            shard::make(&folder)?;
             if shard.is_done(&folder, &whole)? {
                 return super::say(&format!("{}: done before", file.display()));
             }
@@ -155,7 +156,7 @@ fn predict(args: &Args) -> Result<()> {
         unit: one_of(shown.unit()),
         classes: predictor.classes(),
         threshold,
-        about: whole.map(|(whole, _)| whole.entry()).transpose()?,
+        about: whole.map(|(whole, _)| whole.entry()),
         rows: &|| {
             let answers = range.clone().zip(part.answers()?);
             let row = |(i, answer): (usize, Result<Answer>)| match answer {

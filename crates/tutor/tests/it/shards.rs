@@ -8,7 +8,7 @@ use parquet::file::reader::{FileReader, SerializedFileReader};
 use parquet::record::Field;
 
 use crate::afterwards::trained;
-use crate::tutor::{call, command, killed, refused, run};
+use crate::tutor::{call, command, refused, run};
 
 /// Name, label, confidence.
 type Row = (String, String, f32);
@@ -33,6 +33,7 @@ fn parts(folder: &Path, count: usize) -> Vec<Row> {
     let mut names: Vec<_> =
         folder.read_dir().expect("it").map(|entry| entry.expect("it").file_name()).collect();
     names.sort();
+    assert_eq!(names.pop().expect("what they are of"), "parts.json");
     let name = |i: usize| OsString::from(format!("part-{i:05}-of-{count:05}.parquet"));
     assert_eq!(names, (1..=count).map(name).collect::<Vec<_>>());
     names.iter().flat_map(|name| rows(&folder.join(name))).collect()
@@ -58,10 +59,19 @@ fn parts_are_the_whole_and_are_done_once() {
     let predict = ["predict", latest, "unlabeled"];
     let shard = |shard: &'static str| [&predict[..], &["--shard", shard]].concat();
 
-    // Not in order, one of them killed on its way.
     run(dir, &shard("3/3"));
-    killed(dir, &shard("1/3"), [60, 120, 240]);
-    run(dir, &shard("1/3"));
+    // As if it had been killed on its way: what cannot be written to its place leaves all that was
+    // said, of which some lines are taken.
+    let first = dir.join("labels/part-00001-of-00003.parquet");
+    fs::create_dir(&first).expect("made");
+    call(dir, &shard("1/3"));
+    fs::remove_dir(&first).expect("removed");
+    let said = first.with_extension("parquet.part");
+    let lines = fs::read_to_string(&said).expect("what was said");
+    let some: Vec<&str> = lines.lines().take(6).collect();
+    fs::write(&said, some.join("\n") + "\n{\"said\"").expect("written");
+    let called = call(dir, &shard("1/3"));
+    assert!(called.success && called.err.contains("5 of 13 images were done"), "{}", called.err);
     run(dir, &shard("2/3"));
     let labels = dir.join("labels");
     assert_same(&parts(&labels, 3), &whole);
@@ -93,6 +103,15 @@ fn parts_are_the_whole_and_are_done_once() {
         assert!(said.contains(what) && said.contains("name another folder"), "{said}");
     };
     refused(&["--shard", "1/2"], "one of another number of parts");
+    for number in 1..=3 {
+        let file = format!("labels/part-{number:05}-of-00003.parquet");
+        fs::rename(dir.join(&file), dir.join(file.replace("labels/", ""))).expect("moved");
+    }
+    refused(&["--shard", "1/2"], "another number of parts");
+    for number in 1..=3 {
+        let file = format!("part-{number:05}-of-00003.parquet");
+        fs::rename(dir.join(&file), labels.join(&file)).expect("moved back");
+    }
     refused(&["--shard", "2/3", "--threshold", "0.5"], "labels with another --threshold");
     let picture = |name: &str| dir.join("unlabeled").join(name);
     fs::copy(picture("02.png"), picture("00.png")).expect("changed");
@@ -104,7 +123,7 @@ fn parts_are_the_whole_and_are_done_once() {
     for number in 1..=3 {
         fs::remove_file(labels.join(format!("part-{number:05}-of-00003.parquet"))).expect("gone");
     }
-    refused(&["--shard", "1/3"], "something else than labels by `tutor predict --shard`");
+    refused(&["--shard", "1/3"], "something else than a part of labels");
     let said = call(dir, &[&predict[..], &["--shard", "1/3", "--out", "whole.parquet"]].concat());
     assert!(said.err.contains("--out is the folder of their Parquet files"), "{}", said.err);
     let said = call(dir, &shard("0/3")).err;
@@ -120,6 +139,17 @@ fn processes_of_a_launcher_take_a_part_each() {
     let whole = rows(&dir.join("whole.parquet"));
     let predict = ["predict", latest, "unlabeled"];
     let launch = ["launch", "--nproc", "2", "--"];
+    let one = ["launch", "--nproc", "1", "--"];
+    run(dir, &[&one[..], &predict, &["--out", "alone.parquet"]].concat());
+    assert_same(&rows(&dir.join("alone.parquet")), &whole);
+    // A batch script of Slurm is none of its tasks.
+    let variables = [("SLURM_PROCID", "0"), ("SLURM_NTASKS", "4")];
+    let mut script = command(dir, &[&predict[..], &["--out", "script.parquet"]].concat());
+    assert!(script.envs(variables).output().expect("started").status.success());
+    assert_same(&rows(&dir.join("script.parquet")), &whole);
+    let said = refused(dir, &[&launch[..], &predict, &["--out", "labels.csv"]].concat());
+    assert!(said.contains("--out is the folder"), "{said}");
+    assert!(!dir.join("labels.csv").exists());
     run(dir, &[&launch[..], &predict, &["--out", "launched"]].concat());
     assert_same(&parts(&dir.join("launched"), 2), &whole);
     let said = refused(dir, &[&launch[..], &predict, &["--shard", "1/2"]].concat());

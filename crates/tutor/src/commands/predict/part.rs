@@ -31,13 +31,8 @@ impl Key {
         samples: PathBuf,
         ids: impl Iterator<Item = String>,
     ) -> Self {
-        let (mut count, mut names) = (0, String::new());
-        for id in ids {
-            count += 1;
-            names += &id;
-            names.push('\n');
-        }
-        let names = Digest::of(names.as_bytes());
+        let mut count = 0;
+        let names = Digest::of_lines(ids.inspect(|_| count += 1));
         Self { format: 2, network, samples, count, names }
     }
 }

@@ -1,7 +1,8 @@
 //! One of several equal parts of the samples, labelled by a process of its own into a Parquet file
 //! of its own.
 //!
-//! The file says what it is a part of, so that parts of different work are not taken for one table.
+//! Beside the parts stands what they are of, so that those of different work are not taken for one
+//! table.
 
 use std::fs::File;
 use std::ops::Range;
@@ -12,6 +13,8 @@ use data_pipeline::digest::Digest;
 use parquet::file::reader::{FileReader, SerializedFileReader};
 use serde::{Deserialize, Serialize};
 use torch::group::Meeting;
+
+use super::table::Format;
 
 /// Which of how many parts, the first being 1.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -34,9 +37,12 @@ pub(super) fn parse(text: &str) -> Result<Shard, String> {
 /// The part of a process that a launcher has started beside others, and the process's place on its
 /// machine.
 pub(super) fn of_launcher() -> Result<Option<(Shard, usize)>> {
-    // These processes never meet.
+    // A batch script of Slurm has the variables of its tasks and is none of them.
+    let alone = std::env::var_os("SLURM_STEP_ID").is_none();
     let variable = |name: &str| {
         let value = std::env::var(name).ok().filter(|value| !value.is_empty());
+        let value = value.filter(|_| !(alone && name.starts_with("SLURM_")));
+        // These processes never meet.
         value.or_else(|| (name == "MASTER_ADDR").then(|| "localhost".to_owned()))
     };
     let meeting = Meeting::of(variable)?.filter(|meeting| meeting.size > 1);
@@ -62,26 +68,31 @@ impl Shard {
         let entries = folder.read_dir().with_context(|| folder.display().to_string())?;
         for entry in entries {
             let path = entry.with_context(|| folder.display().to_string())?.path();
-            if path.extension().is_none_or(|ending| ending != "parquet") {
-                continue;
-            }
-            let there = Whole::read(&path)?;
-            let differs = match &there {
-                Some(there) => there.differs(whole, path == own),
-                None => Some("something else than labels by `tutor predict --shard`"),
-            };
-            if let Some(what) = differs {
-                bail!(
-                    "{} holds {what}: name another folder by --out, or remove the file",
-                    path.display()
-                );
+            let name = path.file_name().unwrap_or_default().to_string_lossy();
+            let Some(stem) = name.strip_suffix(".parquet") else { continue };
+            let of = stem.strip_prefix("part-").and_then(|part| part.split_once("-of-"));
+            match of.and_then(|(_, of)| of.parse::<usize>().ok()) {
+                Some(of) if of == self.of => {}
+                Some(_) => bail!(other(&path, "one of another number of parts")),
+                None => bail!(other(&path, "something else than a part of labels")),
             }
         }
-        Ok(own.is_file())
+        whole.agree(folder)?;
+        if !own.is_file() {
+            return Ok(false);
+        }
+        if stamps(&own)?.as_deref() != Some(&whole.stamps.to_string()) {
+            bail!(other(&own, "labels of samples that have changed since"));
+        }
+        Ok(true)
     }
 }
 
-/// What all parts together label, and how.
+fn other(path: &Path, what: &str) -> String {
+    format!("{} holds {what}: name another folder by --out, or remove it", path.display())
+}
+
+/// What all parts together label, and how; beside them as `parts.json`.
 #[derive(Debug, PartialEq, Serialize, Deserialize)]
 pub(super) struct Whole {
     network: String,
@@ -91,11 +102,26 @@ pub(super) struct Whole {
     /// Of the names of all samples.
     names: Digest,
     /// Of what tells the part's samples from others of their names.
+    #[serde(skip, default = "no_stamps")]
     stamps: Digest,
 }
 
-/// The key under which a file says it.
-const KEY: &str = "tutor.labels";
+fn no_stamps() -> Digest {
+    Digest::of(&[])
+}
+
+/// The key under which a part keeps its stamps.
+const KEY: &str = "tutor.stamps";
+
+/// What a part keeps of its samples.
+fn stamps(path: &Path) -> Result<Option<String>> {
+    let at = || path.display().to_string();
+    let file = File::open(path).with_context(at)?;
+    let reader = SerializedFileReader::new(file).with_context(at)?;
+    let entries = reader.metadata().file_metadata().key_value_metadata();
+    let entry = entries.into_iter().flatten().find(|entry| entry.key == KEY);
+    Ok(entry.and_then(|entry| entry.value.clone()))
+}
 
 impl Whole {
     /// `names` of all samples, `stamps` of those of the part.
@@ -106,56 +132,53 @@ impl Whole {
         stamps: impl Iterator<Item = String>,
     ) -> Self {
         let samples = names.len();
-        let [names, stamps] = [&mut lines(names), &mut lines(stamps)]
-            .map(|text| Digest::of(std::mem::take(text).as_bytes()));
+        let [names, stamps] = [Digest::of_lines(names), Digest::of_lines(stamps)];
         Self { network, threshold, parts: shard.of, samples, names, stamps }
     }
 
     /// What a Parquet file keeps.
-    pub(super) fn entry(&self) -> Result<(String, String)> {
-        Ok((KEY.to_owned(), serde_json::to_string(self)?))
+    pub(super) fn entry(&self) -> (String, String) {
+        (KEY.to_owned(), self.stamps.to_string())
     }
 
-    fn read(path: &Path) -> Result<Option<Self>> {
-        let at = || path.display().to_string();
-        let file = File::open(path).with_context(at)?;
-        let reader = SerializedFileReader::new(file).with_context(at)?;
-        let entries = reader.metadata().file_metadata().key_value_metadata();
-        let value = entries.into_iter().flatten().find(|entry| entry.key == KEY);
-        Ok(value.and_then(|entry| serde_json::from_str(entry.value.as_deref()?).ok()))
-    }
-
-    /// What is not the same, in words.
-    fn differs(&self, other: &Self, same_part: bool) -> Option<&'static str> {
-        match () {
-            () if self.network != other.network => Some("labels by another network"),
-            () if self.threshold != other.threshold => Some("labels with another --threshold"),
-            () if self.parts != other.parts => Some("one of another number of parts"),
-            () if self.samples != other.samples || self.names != other.names => {
-                Some("labels of other samples")
-            }
-            () if same_part && self.stamps != other.stamps => {
-                Some("labels of samples that have changed since")
-            }
-            () => None,
+    /// Fails unless the folder is for the same labels. The first process writes what they are.
+    fn agree(&self, folder: &Path) -> Result<()> {
+        let path = folder.join("parts.json");
+        if !path.exists() {
+            // Of processes that start together each writes the same, or finds another below.
+            atomic_file::write(&path, &serde_json::to_vec_pretty(self)?)?;
         }
+        let at = || path.display().to_string();
+        let text = std::fs::read_to_string(&path).with_context(at)?;
+        let known: Self = serde_json::from_str(&text).with_context(at)?;
+        let differs = match () {
+            () if known.network != self.network => "labels by another network",
+            () if known.threshold != self.threshold => "labels with another --threshold",
+            () if known.parts != self.parts => "another number of parts",
+            () if known.samples != self.samples || known.names != self.names => {
+                "labels of other samples"
+            }
+            () => return Ok(()),
+        };
+        bail!(other(folder, differs))
     }
 }
 
-fn lines(texts: impl Iterator<Item = String>) -> String {
-    texts.fold(String::new(), |all, text| all + &text + "\n")
-}
-
-/// The folder of the parts, made if it is not there.
+/// The folder of the parts, which need not be there.
 pub(super) fn folder(named: Option<&Path>) -> Result<PathBuf> {
     let folder = named.unwrap_or(Path::new("labels")).to_owned();
+    let is_file = folder.is_file() || Format::of(&folder).is_some();
     ensure!(
-        !folder.is_file(),
+        !is_file,
         "{}: with several parts, --out is the folder of their Parquet files",
         folder.display()
     );
-    std::fs::create_dir_all(&folder).with_context(|| folder.display().to_string())?;
     Ok(folder)
+}
+
+/// Makes it.
+pub(super) fn make(folder: &Path) -> Result<()> {
+    std::fs::create_dir_all(folder).with_context(|| folder.display().to_string())
 }
 
 #[cfg(test)]

@@ -5,7 +5,7 @@ use std::io::{self, Write};
 use std::path::Path;
 use std::sync::Arc;
 
-use anyhow::{Context, Result};
+use anyhow::Result;
 use parquet::basic::{LogicalType, Repetition, Type as Physical};
 use parquet::data_type::{ByteArray, ByteArrayType, FloatType};
 use parquet::file::metadata::KeyValue;
@@ -65,7 +65,7 @@ const GROUP: usize = 10_000;
 impl Table<'_> {
     /// Writes the file as a whole or not at all.
     pub(super) fn write(&self, path: &Path, format: Format) -> Result<()> {
-        let fill = |out: &mut dyn Write| {
+        let fill = |out: &mut (dyn Write + Send)| {
             let written = match format {
                 Format::Csv => self.csv(out),
                 Format::Parquet => self.parquet(out),
@@ -117,7 +117,7 @@ impl Table<'_> {
 
     /// Columns for the sample's name and `label` (strings, the label null where it is left empty),
     /// `confidence` and one `p_<class>` a class (32-bit floats).
-    fn parquet(&self, out: &mut dyn Write) -> Result<()> {
+    fn parquet(&self, out: &mut (dyn Write + Send)) -> Result<()> {
         let text = |name: &str, repetition| {
             let column = Type::primitive_type_builder(name, Physical::BYTE_ARRAY)
                 .with_repetition(repetition);
@@ -139,18 +139,22 @@ impl Table<'_> {
         let schema = Arc::new(Type::group_type_builder("predictions").with_fields(fields).build()?);
         let about = self.about.clone().map(|(key, value)| vec![KeyValue::new(key, value)]);
         let properties = WriterProperties::builder().set_key_value_metadata(about).build();
-        let mut writer = SerializedFileWriter::new(Vec::new(), schema, Arc::new(properties))?;
+        let mut writer = SerializedFileWriter::new(out, schema, Arc::new(properties))?;
         let mut rows = (self.rows)()?.peekable();
         // A file without a group of rows is one too.
         while rows.peek().is_some() {
             let group: Vec<Row> = rows.by_ref().take(GROUP).collect::<Result<_>>()?;
             self.group(&mut writer, &group)?;
         }
-        let bytes = writer.into_inner()?;
-        out.write_all(&bytes).context("the table")
+        writer.close()?;
+        Ok(())
     }
 
-    fn group(&self, writer: &mut SerializedFileWriter<Vec<u8>>, rows: &[Row]) -> Result<()> {
+    fn group<W: Write + Send>(
+        &self,
+        writer: &mut SerializedFileWriter<W>,
+        rows: &[Row],
+    ) -> Result<()> {
         let mut group = writer.next_row_group()?;
         let labels: Vec<(Option<&str>, f32)> = rows.iter().map(|row| self.label(&row.1)).collect();
         let ids: Vec<ByteArray> = rows.iter().map(|row| ByteArray::from(row.0.as_str())).collect();
