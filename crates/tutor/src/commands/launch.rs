@@ -29,7 +29,7 @@ pub(crate) struct Args {
 #[derive(clap::Parser)]
 #[command(name = "tutor")]
 enum Launched {
-    Run(run::Args),
+    Run(Box<run::Args>),
     Predict(Box<predict::Args>),
 }
 
