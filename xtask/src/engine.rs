@@ -4,6 +4,13 @@
 use crate::workspace::{self, cargo, run};
 use anyhow::Result;
 use std::ffi::OsString;
+use std::path::PathBuf;
+
+/// Builds the program with optimisations; gives it.
+pub(crate) fn program() -> Result<PathBuf> {
+    run_cargo(&["build".into(), "--release".into()])?;
+    Ok(workspace::target()?.join("engine/release/data-engine"))
+}
 
 /// Runs cargo's command `args[0]` on the crate, `test` by default, with the others behind it. What
 /// is built goes to a folder within that of the main workspace.

@@ -5,11 +5,10 @@
 //! does not know these cannot run them. All processes see the files of a table under the same
 //! paths, and all are of the same version.
 
-use crate::engine::{LEAST_MEMORY, configured};
+use crate::engine::{LEAST_MEMORY, configured, environment};
 use crate::error::EngineError;
 use crate::functions;
 use crate::functions::balance::rank;
-use crate::stores::Stores;
 use ballista::prelude::{SessionConfigExt, SessionContextExt};
 use ballista_core::registry::BallistaFunctionRegistry;
 use ballista_core::utils::default_session_builder;
@@ -17,11 +16,10 @@ use ballista_executor::executor_process::{ExecutorProcessConfig, start_executor_
 use ballista_scheduler::cluster::BallistaCluster;
 use ballista_scheduler::config::SchedulerConfig;
 use ballista_scheduler::scheduler_process::start_server;
-use datafusion::execution::runtime_env::{RuntimeEnv, RuntimeEnvBuilder};
 use datafusion::execution::{FunctionRegistry, SessionState, SessionStateBuilder};
 use datafusion::prelude::{SessionConfig, SessionContext, lit};
 use std::net::SocketAddr;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 use url::Url;
@@ -89,21 +87,10 @@ impl Default for Executor {
     }
 }
 
-/// What reads tables wherever they lie, with temporary files in a folder.
-fn runtime(work: Option<&Path>) -> datafusion::common::Result<Arc<RuntimeEnv>> {
-    let stores = Arc::new(Stores::default());
-    let runtime = RuntimeEnvBuilder::new().with_object_store_registry(stores);
-    let runtime = runtime.with_max_temp_directory_size(u64::MAX);
-    match work {
-        Some(work) => runtime.with_temp_file_path(work).build_arc(),
-        None => runtime.build_arc(),
-    }
-}
-
 /// A session with the functions of plans.
 fn session(config: SessionConfig) -> datafusion::common::Result<SessionState> {
     let state = SessionStateBuilder::new_from_existing(default_session_builder(config)?);
-    let mut state = state.with_runtime_env(runtime(None)?).build();
+    let mut state = state.with_runtime_env(environment(None).build_arc()?).build();
     for function in functions::all() {
         state.register_udf(Arc::new(function))?;
     }
@@ -195,7 +182,9 @@ impl Executor {
             executor_heartbeat_interval_seconds: 1,
             override_function_registry: Some(Arc::new(BallistaFunctionRegistry::from(&functions))),
             override_config_producer: Some(Arc::new(config)),
-            override_runtime_producer: Some(Arc::new(move |_| runtime(Some(&folder)))),
+            override_runtime_producer: Some(Arc::new(move |_| {
+                environment(Some(&folder)).build_arc()
+            })),
             ..ExecutorProcessConfig::default()
         };
         start_executor_process(Arc::new(config)).await.map_err(|error| fault(&what, error))

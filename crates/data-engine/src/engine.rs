@@ -14,7 +14,7 @@ use datafusion::execution::runtime_env::RuntimeEnvBuilder;
 use datafusion::prelude::{SessionConfig, SessionContext};
 use futures::{StreamExt, TryStreamExt};
 use std::future::Future;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use tempfile::TempDir;
 use tokio::runtime::Runtime;
@@ -89,14 +89,6 @@ impl Engine {
         let cores = std::thread::available_parallelism().map_or(1, usize::from);
         let partitions = if options.partitions == 0 { cores } else { options.partitions };
         let memory = usize::try_from(options.memory).unwrap_or(usize::MAX);
-        let mut environment = RuntimeEnvBuilder::new()
-            .with_memory_pool(Arc::new(FairSpillPool::new(memory)))
-            // The disk says where it ends.
-            .with_max_temp_directory_size(u64::MAX)
-            .with_object_store_registry(Arc::new(Stores::default()));
-        if let Some(folder) = &options.spill {
-            environment = environment.with_temp_file_path(folder);
-        }
         let mut config = configured(SessionConfig::new())
             .with_target_partitions(partitions)
             .with_batch_size(options.batch);
@@ -111,6 +103,8 @@ impl Engine {
         let context = match &options.cluster {
             Some(url) => runtime.block_on(connect(url, config))?,
             None => {
+                let environment = environment(options.spill.as_deref())
+                    .with_memory_pool(Arc::new(FairSpillPool::new(memory)));
                 let context = SessionContext::new_with_config_rt(config, environment.build_arc()?);
                 functions::register(&context);
                 context
@@ -262,6 +256,18 @@ fn between() -> TableParquetOptions {
     options.global.statistics_enabled = Some("none".to_owned());
     options.global.compression = Some("zstd(1)".to_owned());
     options
+}
+
+/// What reads tables wherever they lie, with temporary files in a folder.
+pub(crate) fn environment(folder: Option<&Path>) -> RuntimeEnvBuilder {
+    let environment = RuntimeEnvBuilder::new()
+        // The disk says where it ends.
+        .with_max_temp_directory_size(u64::MAX)
+        .with_object_store_registry(Arc::new(Stores::default()));
+    match folder {
+        Some(folder) => environment.with_temp_file_path(folder),
+        None => environment,
+    }
 }
 
 /// What all plans need, in whatever process they are made.

@@ -5,8 +5,9 @@ pub(crate) mod balance;
 pub(crate) mod dialogs;
 pub(crate) mod duplicates;
 
-use datafusion::arrow::array::{Array, ArrayRef, AsArray};
-use datafusion::arrow::datatypes::DataType;
+use datafusion::arrow::array::{Array, ArrayRef, AsArray, ListArray, StructArray};
+use datafusion::arrow::buffer::OffsetBuffer;
+use datafusion::arrow::datatypes::{DataType, Field, Fields};
 use datafusion::error::{DataFusionError, Result};
 use datafusion::logical_expr::{
     ColumnarValue, Expr, ScalarFunctionArgs, ScalarUDF, ScalarUDFImpl, Signature, Volatility,
@@ -15,6 +16,7 @@ use datafusion::prelude::{SessionContext, lit};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use std::hash::{Hash, Hasher};
+use std::sync::Arc;
 
 /// All of them.
 pub(crate) fn all() -> Vec<ScalarUDF> {
@@ -116,6 +118,18 @@ fn settings_of<T: DeserializeOwned>(column: &ArrayRef) -> Result<Option<T>> {
     }
     let read = serde_json::from_str(column.value(0));
     read.map(Some).map_err(|error| DataFusionError::Execution(format!("settings: {error}")))
+}
+
+/// A list of rows with these fields.
+fn rows_type(fields: Fields) -> DataType {
+    DataType::List(Arc::new(Field::new("item", DataType::Struct(fields), true)))
+}
+
+/// Lists of rows, of so many each, from the columns of all.
+fn rows(fields: Fields, columns: Vec<ArrayRef>, lengths: Vec<usize>) -> Result<ArrayRef> {
+    let item = Arc::new(Field::new("item", DataType::Struct(fields.clone()), true));
+    let all = Arc::new(StructArray::try_new(fields, columns, None)?);
+    Ok(Arc::new(ListArray::try_new(item, OffsetBuffer::from_lengths(lengths), all, None)?))
 }
 
 /// What went wrong in a rule.

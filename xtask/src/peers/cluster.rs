@@ -18,8 +18,7 @@ const TICKS: f64 = 100.0;
 /// `rounds` turns of each, over so many messages.
 pub(super) fn run(rounds: usize, messages: u64) -> Result<String> {
     let root = workspace::root();
-    engine::run_cargo(&["build".into(), "--release".into()])?;
-    let program = workspace::target()?.join("engine/release/data-engine");
+    let program = engine::program()?;
     let python = venv::python(&root, "requirements.txt")?;
     let script = root.join("xtask/peers/bench_cluster.py");
     let work = tempfile::tempdir_in(workspace::target()?)?;

@@ -23,8 +23,7 @@ struct Timed {
 /// `rounds` turns of each side, over so many rows.
 pub(super) fn run(rounds: usize, rows: u64) -> Result<String> {
     let root = workspace::root();
-    engine::run_cargo(&["build".into(), "--release".into()])?;
-    let program = workspace::target()?.join("engine/release/data-engine");
+    let program = engine::program()?;
     let python = venv::python(&root, "requirements.txt")?;
     let script = root.join("xtask/peers/bench_selection.py");
     let work = tempfile::tempdir_in(workspace::target()?)?;

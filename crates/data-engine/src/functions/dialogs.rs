@@ -1,6 +1,6 @@
 //! From the messages of a conversation to pairs of a context and a response.
 
-use super::{Function, failed, settings, settings_of};
+use super::{Function, failed, rows, rows_type, settings, settings_of};
 use crate::dialogs::DialogOptions;
 use crate::error::EngineError;
 use data_pipeline::dialog::{
@@ -9,10 +9,9 @@ use data_pipeline::dialog::{
 };
 use data_pipeline::digest::Digest;
 use datafusion::arrow::array::{
-    Array, ArrayRef, AsArray, BinaryBuilder, Int64Array, ListArray, ListBuilder, StringArray,
-    StringBuilder, StructArray, UInt8Builder,
+    Array, ArrayRef, AsArray, BinaryBuilder, Int64Array, ListBuilder, StringArray, StringBuilder,
+    UInt8Builder,
 };
-use datafusion::arrow::buffer::OffsetBuffer;
 use datafusion::arrow::datatypes::{DataType, Field, Fields, Int64Type};
 use datafusion::error::Result;
 use datafusion::functions::core::expr_fn::named_struct;
@@ -27,7 +26,7 @@ pub(super) const ALL: [Function; 1] = [PAIRS];
 const PAIRS: Function = Function {
     name: "dialog_pairs",
     takes: || vec![None, None],
-    gives: || DataType::List(Arc::new(Field::new("item", DataType::Struct(fields()), true))),
+    gives: || rows_type(fields()),
     work: |columns| {
         let mut found = Rows::default();
         let Some(settings) = settings_of::<Rules>(&columns[1])? else { return found.finish() };
@@ -255,9 +254,6 @@ impl Rows {
             Arc::new(self.place.finish()),
             Arc::new(self.funnel.finish()),
         ];
-        let rows = StructArray::try_new(fields(), columns, None)?;
-        let item = Arc::new(Field::new("item", DataType::Struct(fields()), true));
-        let offsets = OffsetBuffer::from_lengths(self.lengths);
-        Ok(Arc::new(ListArray::try_new(item, offsets, Arc::new(rows), None)?))
+        rows(fields(), columns, self.lengths)
     }
 }

@@ -1,12 +1,10 @@
 //! Texts that say the same.
 
-use super::{Function, failed, settings, settings_of};
+use super::{Function, failed, rows, rows_type, settings, settings_of};
 use data_pipeline::text::duplicates::{MinHash, Signature, exact};
 use datafusion::arrow::array::{
-    Array, ArrayRef, AsArray, BinaryArray, BinaryBuilder, BooleanArray, ListArray, StringBuilder,
-    StructArray,
+    Array, ArrayRef, AsArray, BinaryArray, BinaryBuilder, BooleanArray, StringBuilder,
 };
-use datafusion::arrow::buffer::OffsetBuffer;
 use datafusion::arrow::datatypes::{DataType, Field, Fields};
 use datafusion::prelude::Expr;
 use std::sync::Arc;
@@ -41,10 +39,6 @@ fn placed() -> Fields {
     Fields::from(vec![bucket, Field::new("text", DataType::Utf8, true)])
 }
 
-fn buckets() -> DataType {
-    DataType::List(Arc::new(Field::new("item", DataType::Struct(placed()), true)))
-}
-
 /// The buckets of a signature, and where there is none, one that no other text is in: that of the
 /// id. With the first stands the text, which is carried along once.
 const BUCKETS: Function = Function {
@@ -57,7 +51,7 @@ const BUCKETS: Function = Function {
             Some(DataType::Utf8),
         ]
     },
-    gives: buckets,
+    gives: || rows_type(placed()),
     work: |columns| {
         let how = settings_of::<MinHash>(&columns[3])?.unwrap_or_default();
         let signatures = columns[0].as_binary::<i32>();
@@ -83,10 +77,7 @@ const BUCKETS: Function = Function {
             lengths.push(count);
         }
         let columns: Vec<ArrayRef> = vec![Arc::new(buckets.finish()), Arc::new(carried.finish())];
-        let rows = StructArray::try_new(placed(), columns, None)?;
-        let item = Arc::new(Field::new("item", DataType::Struct(placed()), true));
-        let offsets = OffsetBuffer::from_lengths(lengths);
-        Ok(Arc::new(ListArray::try_new(item, offsets, Arc::new(rows), None)?))
+        rows(placed(), columns, lengths)
     },
 };
 
