@@ -7,7 +7,7 @@ use tch::{Device, Tensor, no_grad};
 use crate::graph::{Graph, Value};
 use crate::nn::Linear;
 use crate::parts::in_parts;
-use crate::{Mode, Params, Scope, ffi};
+use crate::{Mode, Params, Scope, ffi, rng};
 
 /// A network maps a batch to logits.
 pub trait Net {
@@ -23,6 +23,7 @@ pub trait Net {
 
     /// A perturbation of the samples `x` of independent normal numbers.
     fn random_perturbation(&self, x: &Tensor) -> Tensor {
+        let _alone = rng::exclusive();
         x.randn_like()
     }
 
@@ -82,6 +83,7 @@ pub trait Features {
 
     /// The same as [`Net::random_perturbation`].
     fn random_perturbation(&self, x: &Tensor) -> Tensor {
+        let _alone = rng::exclusive();
         x.randn_like()
     }
 }

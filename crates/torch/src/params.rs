@@ -4,8 +4,8 @@ use std::collections::{BTreeMap, HashMap};
 
 use tch::{Device, Kind, Tensor, no_grad};
 
-use crate::ffi;
 use crate::store::{self, LoadError};
+use crate::{ffi, rng};
 
 /// What a tensor of a network is for: decides what is trained and what weight decay touches.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -274,6 +274,7 @@ impl Scope<'_> {
             Some(t) if t.size() == shape => t.detach(),
             found => panic!("{name} of shape {shape:?}, not {:?}", found.map(Tensor::size)),
         };
+        let _alone = rng::exclusive();
         let value = match init {
             _ if let Values::Of(params, _) = self.values => {
                 return known(params, self.full(name)).copy();

@@ -3,6 +3,7 @@
 //! Everything random that a network does (dropout, stochastic depth, initial weights) draws from
 //! the default generator of the tensor's device. Host-side randomness does not come from here.
 
+use std::cell::Cell;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use tch::{Device, Tensor};
@@ -24,6 +25,8 @@ pub enum RngError {
 
 /// The default generator of the CPU belongs to the whole process: whoever seeds it, or whose result
 /// depends on what is drawn from it, holds this where other threads might draw too, as tests do.
+/// What this library's crates draw (initial weights, dropout, the draws of methods) waits for it. A
+/// thread that holds it already may ask for it again.
 ///
 /// ```
 /// let _alone = torch::rng::exclusive();
@@ -32,9 +35,31 @@ pub enum RngError {
 /// torch::rng::seed(1);
 /// assert_eq!(first, torch::Tensor::rand([2], (torch::Kind::Float, torch::Device::Cpu)));
 /// ```
-pub fn exclusive() -> MutexGuard<'static, ()> {
+pub fn exclusive() -> Exclusive {
     static GENERATOR: Mutex<()> = Mutex::new(());
-    GENERATOR.lock().unwrap_or_else(PoisonError::into_inner)
+    Exclusive(
+        (!HELD.replace(true)).then(|| GENERATOR.lock().unwrap_or_else(PoisonError::into_inner)),
+    )
+}
+
+thread_local! {
+    static HELD: Cell<bool> = const { Cell::new(false) };
+}
+
+/// No other thread draws from the CPU's default generator while this lives: [`exclusive`].
+#[derive(Debug)]
+#[must_use]
+pub struct Exclusive(
+    /// None where the thread held it before: it is the first one that lets go.
+    Option<MutexGuard<'static, ()>>,
+);
+
+impl Drop for Exclusive {
+    fn drop(&mut self) {
+        if self.0.is_some() {
+            HELD.set(false);
+        }
+    }
 }
 
 /// Seeds the generator of the CPU and, once [`crate::device::select`] chose one, those of all CUDA

@@ -32,7 +32,9 @@ impl TruncatedSvd {
         let looked = (k + MORE).min(most as i64);
         no_grad(|| {
             let orthogonal = |x: &Tensor| Tensor::linalg_qr(x, "reduced").0;
+            let alone = torch::rng::exclusive();
             let start = Tensor::randn([width as i64, looked], (Kind::Double, torch::Device::Cpu));
+            drop(alone);
             let mut range = orthogonal(&rows.times(&start));
             for _ in 0..ITERATIONS {
                 let right = orthogonal(&rows.transposed_times(&range));

@@ -138,6 +138,7 @@ fn shake_drop(x: &Tensor, keep: f64, mode: Mode) -> Tensor {
     if noisy == 0 {
         return x * keep;
     }
+    let _alone = torch::rng::exclusive();
     let column = || Tensor::empty([noisy, 1, 1, 1], (x.kind(), x.device()));
     let kept = column().bernoulli_float_(keep);
     let scale = |low: f64| {

@@ -175,6 +175,7 @@ fn shake(first: &Tensor, second: &Tensor, mode: Mode) -> Tensor {
         NoisyRows::All => rows,
     };
     let alpha = || {
+        let _alone = torch::rng::exclusive();
         let draw = |_| Tensor::rand([noisy, 1, 1, 1], (first.kind(), first.device()));
         let [a, b] = [0, 1].map(draw);
         let half = Tensor::full([rows - noisy, 1, 1, 1], 0.5, (first.kind(), first.device()));

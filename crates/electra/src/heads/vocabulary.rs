@@ -45,6 +45,7 @@ impl Sampler<'_> {
             Sampling::Gumbel => places * vocabulary,
             Sampling::Inverse => places,
         };
+        let _alone = torch::rng::exclusive();
         while left > 0 {
             let now = left.min(PIECE);
             drop(Tensor::rand([now], (Kind::Float, device)));
@@ -271,7 +272,10 @@ fn by_gumbel(
 ) -> Tensor {
     let mut noise = match uniform {
         Some(given) => given.copy(),
-        None => logits.rand_like(),
+        None => {
+            let _alone = torch::rng::exclusive();
+            logits.rand_like()
+        }
     };
     let mut noise = noise.g_add_scalar_(1e-9).log_().neg_().g_add_scalar_(1e-9).log_().neg_();
     let _ = match sampler.temperature {
@@ -293,6 +297,7 @@ fn by_inverse(weights: &Tensor, truth: &Tensor, sampler: &Sampler<'_>) -> Tensor
     };
     let (rows, vocabulary) = sums.size2().expect("a matrix");
     let total = sums.narrow(1, vocabulary - 1, 1);
+    let _alone = torch::rng::exclusive();
     let at = Tensor::rand([rows, 1], (Kind::Float, sums.device())) * total;
     let none = None::<&Tensor>;
     let found = at.searchsorted(&sums, false, true, "right", none);

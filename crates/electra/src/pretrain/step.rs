@@ -145,6 +145,7 @@ impl Pretrainer {
         // Those of other processes' slots are drawn too.
         let drawn = |high| {
             let all = before + truth.numel() as i64 + behind;
+            let _alone = torch::rng::exclusive();
             let all = Tensor::randint(high, [all], (Kind::Int64, truth.device()));
             all.narrow(0, before, truth.numel() as i64)
         };

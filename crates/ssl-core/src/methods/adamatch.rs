@@ -92,6 +92,7 @@ impl AdaMatch {
     pub(crate) fn draw(&self, batch: &Batch) -> AdaMatchDraws {
         let shape = [batch.x.size()[0], self.labeled.tensor().size()[0]];
         let options = (Kind::Float, batch.x.device());
+        let _alone = torch::rng::exclusive();
         AdaMatchDraws { lambda: self.config.interpolate.then(|| Tensor::rand(shape, options)) }
     }
 

@@ -144,7 +144,9 @@ impl Method for Lga {
     }
 
     fn loss(&mut self, nets: &Nets, batch: &Batch, at: Progress) -> Loss {
+        let alone = torch::rng::exclusive();
         let draws = LgaDraws { start: batch.u[0].randn_like() };
+        drop(alone);
         self.loss_with(nets, batch, &draws, at)
     }
 

@@ -85,6 +85,7 @@ impl MixMixUp {
         let device = batch.x.device();
         let [x, u] = [&batch.x, &batch.u[0]].map(|t| t.size()[0]);
         let lambdas = [(); 3].map(|()| beta(self.config.alpha, device));
+        let _alone = torch::rng::exclusive();
         let across = Tensor::randint(x, [u], (Kind::Int64, device));
         MixMixUpDraws { lambdas, orders: [permutation(x, device), permutation(u, device), across] }
     }

@@ -103,6 +103,7 @@ impl Vadd {
 
     /// Draws two masks for features `[batch, width]` from libtorch's generator.
     pub(crate) fn draw(&self, features: &Tensor) -> VaddDraws {
+        let _alone = torch::rng::exclusive();
         let keep = 1.0 - self.config.dropout;
         VaddDraws { masks: [(); 2].map(|()| features.empty_like().bernoulli_float_(keep)) }
     }

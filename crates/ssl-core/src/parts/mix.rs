@@ -1,10 +1,11 @@
 //! MixUp (Zhang et al. 2018, arXiv 1710.09412): convex combinations of samples and of their
 //! targets.
 
-use torch::{Device, Kind, Tensor};
+use torch::{Device, Kind, Tensor, rng};
 
 /// A draw from Beta(α, α) as a scalar on `device`, from libtorch's generator there.
 pub fn beta(alpha: f64, device: Device) -> Tensor {
+    let _alone = rng::exclusive();
     let both = Tensor::full([1, 2], alpha, (Kind::Float, device)).internal_sample_dirichlet();
     both.select(1, 0).squeeze()
 }
@@ -12,6 +13,7 @@ pub fn beta(alpha: f64, device: Device) -> Tensor {
 /// A draw from Beta(α, α) for each of `rows` rows: `[rows]` on `device`, from libtorch's generator
 /// there.
 pub fn betas(alpha: f64, rows: i64, device: Device) -> Tensor {
+    let _alone = rng::exclusive();
     let both = Tensor::full([rows, 2], alpha, (Kind::Float, device)).internal_sample_dirichlet();
     both.select(1, 0)
 }
@@ -30,5 +32,6 @@ pub fn mix_rows(a: &Tensor, b: &Tensor, lambda: &Tensor) -> Tensor {
 
 /// A random order of `rows` rows: int64 `[rows]` on `device`, from libtorch's generator there.
 pub fn permutation(rows: i64, device: Device) -> Tensor {
+    let _alone = rng::exclusive();
     Tensor::randperm(rows, (Kind::Int64, device))
 }

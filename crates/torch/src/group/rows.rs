@@ -8,6 +8,7 @@ use tch::{Device, Kind, Tensor};
 
 use super::ambient::current;
 use super::processes::Group;
+use crate::rng;
 
 /// Runs `f`, a pass over batches that were put together, of so many rows each.
 pub fn joint<T>(rows: &[i64], f: impl FnOnce() -> T) -> T {
@@ -29,6 +30,7 @@ pub(crate) fn rows_before(rows: i64) -> i64 {
 /// of which this one takes its own: the generators of all processes, which begin alike, stay alike,
 /// and a sample gets what it would get in a single process.
 pub fn drawn(shape: &[i64], draw: impl FnOnce(&[i64]) -> Tensor) -> Tensor {
+    let _alone = rng::exclusive();
     let Some(group) = current() else { return draw(shape) };
     let mut whole = shape.to_vec();
     whole[0] *= group.size() as i64;

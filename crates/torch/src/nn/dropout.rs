@@ -2,7 +2,7 @@
 
 use tch::Tensor;
 
-use crate::{Mode, NoisyRows, ffi, group};
+use crate::{Mode, NoisyRows, ffi, group, rng};
 
 /// Dropout with probability `rate`, on the samples (rows of `x`) that get noise in this mode.
 pub fn dropout(x: &Tensor, rate: f64, mode: Mode) -> Tensor {
@@ -33,6 +33,10 @@ fn on_noisy_rows(
     mode: Mode,
     drop: impl FnOnce(&Tensor) -> Tensor,
 ) -> Tensor {
+    let drop = |x: &Tensor| {
+        let _alone = rng::exclusive();
+        drop(x)
+    };
     match mode.noise() {
         _ if rate <= 0.0 => x.shallow_clone(),
         NoisyRows::None | NoisyRows::First(0) => x.shallow_clone(),

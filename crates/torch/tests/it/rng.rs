@@ -7,6 +7,33 @@ fn draw() -> (Tensor, Tensor) {
     (x.dropout(0.5, true), x.randn_like())
 }
 
+/// What the library draws waits for a thread that holds the generator, which may ask again.
+#[test]
+fn nobody_else_draws_meanwhile() {
+    let options = (Kind::Float, Device::Cpu);
+    let held = rng::exclusive();
+    drop(rng::exclusive());
+    let start = std::sync::Barrier::new(2);
+    std::thread::scope(|scope| {
+        let others = scope.spawn(|| {
+            start.wait();
+            let x = Tensor::ones([1000], options).view([10, 100]);
+            (0..200).for_each(|_| drop(torch::nn::dropout(&x, 0.5, torch::Mode::Train)));
+        });
+        start.wait();
+        for _ in 0..20 {
+            let [first, again] = [0, 1].map(|_| {
+                rng::seed(1);
+                std::thread::sleep(std::time::Duration::from_millis(1));
+                Tensor::rand([2], options)
+            });
+            assert_eq!(first, again);
+        }
+        drop(held);
+        others.join().expect("it ends");
+    });
+}
+
 #[test]
 fn a_restored_state_continues_and_a_seed_starts_anew() {
     let _alone = torch::rng::exclusive();
