@@ -53,6 +53,10 @@ impl Default for Options {
 /// More parts at once than any machine has use for; each takes memory.
 const MOST_PARTITIONS: usize = 4096;
 
+/// Temporary files that a sort merges at once. Without a bound it takes as many as it has memory for,
+/// and another one beside it finds none, or does, as threads happen to run.
+const MERGED_AT_ONCE: usize = 8;
+
 /// The least that can be worked with: two sorts, each with what it needs to merge files.
 pub(crate) const LEAST_MEMORY: u64 = 64 << 20;
 
@@ -263,6 +267,7 @@ pub(crate) fn environment(folder: Option<&Path>) -> RuntimeEnvBuilder {
     let environment = RuntimeEnvBuilder::new()
         // The disk says where it ends.
         .with_max_temp_directory_size(u64::MAX)
+        .with_max_spill_merge_fan_in(MERGED_AT_ONCE)
         .with_object_store_registry(Arc::new(Stores::default()));
     match folder {
         Some(folder) => environment.with_temp_file_path(folder),

@@ -112,7 +112,6 @@ fn narrow(folder: &Path, memory: u64) -> (Engine, PathBuf) {
 }
 
 #[test]
-#[ignore = "so near the least memory it may be refused by chance, as the next one is"]
 fn texts_that_do_not_fit_into_memory_are_deduplicated() {
     let folder = tempfile::tempdir().expect("a folder");
     // Some 240 MiB.
@@ -138,7 +137,6 @@ fn texts_that_do_not_fit_into_memory_are_deduplicated() {
 }
 
 #[test]
-#[ignore = "with 256 MiB it is refused by chance, once in four runs: merging files finds no room"]
 fn messages_that_do_not_fit_into_memory_become_pairs() {
     let folder = tempfile::tempdir().expect("a folder");
     // Some 150 MiB, four times as much with the contexts.
