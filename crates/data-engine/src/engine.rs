@@ -3,13 +3,13 @@
 use crate::cluster::connect;
 use crate::error::EngineError;
 use crate::functions;
+use crate::memory::Pool;
 use crate::stores::{Stores, addresses};
 use datafusion::common::config::TableParquetOptions;
 use datafusion::common::{DFSchema, DataFusionError};
 use datafusion::dataframe::{DataFrame, DataFrameWriteOptions};
 use datafusion::datasource::file_format::options::ParquetReadOptions;
 use datafusion::execution::SessionStateBuilder;
-use datafusion::execution::memory_pool::FairSpillPool;
 use datafusion::execution::runtime_env::RuntimeEnvBuilder;
 use datafusion::prelude::{SessionConfig, SessionContext};
 use futures::{StreamExt, TryStreamExt};
@@ -108,7 +108,7 @@ impl Engine {
             Some(url) => runtime.block_on(connect(url, config))?,
             None => {
                 let environment = environment(options.spill.as_deref())
-                    .with_memory_pool(Arc::new(FairSpillPool::new(memory)));
+                    .with_memory_pool(Arc::new(Pool::new(memory)));
                 let context = SessionContext::new_with_config_rt(config, environment.build_arc()?);
                 functions::register(&context);
                 context

@@ -36,6 +36,7 @@ mod duplicates;
 mod engine;
 mod error;
 mod functions;
+mod memory;
 pub mod parts;
 mod select;
 mod stores;

@@ -10,6 +10,7 @@ use data_pipeline::balance::{Rule, Selection};
 use data_pipeline::dialog::{DialogSplit, Filters};
 use data_pipeline::text::duplicates::MinHash;
 use std::path::PathBuf;
+use std::process::ExitCode;
 
 /// Tables that no memory holds: selection of pseudo-labels, and what a table says.
 #[derive(Parser)]
@@ -238,8 +239,18 @@ fn size(text: &str) -> Result<u64, String> {
     number.checked_mul(1 << shift).ok_or_else(wrong)
 }
 
-fn main() -> anyhow::Result<()> {
-    match Cli::parse().what {
+fn main() -> ExitCode {
+    match done(Cli::parse().what) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("Error: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn done(what: What) -> anyhow::Result<()> {
+    match what {
         What::Dialogs { how, tokenizer, set, out, files } => {
             let mut options = dialog_options(&set)?;
             options.tokenizer = tokenizer;

@@ -56,6 +56,8 @@ impl Parts {
                 let file = File::create(&path).map_err(EngineError::io(&path))?;
                 let how = WriterProperties::builder()
                     .set_compression(Compression::ZSTD(ZstdLevel::try_new(1)?))
+                    // Each is another one.
+                    .set_column_dictionary_enabled("id".into(), false)
                     .build();
                 self.number += 1;
                 let writer = ArrowWriter::try_new(file, self.schema.clone(), Some(how))?;

@@ -18,8 +18,10 @@ use datafusion::arrow::array::{Array, ArrayRef, AsArray, RecordBatch, UInt32Arra
 use datafusion::arrow::compute::filter;
 use datafusion::arrow::datatypes::{DataType, Field, Float32Type, Int64Type, UInt32Type};
 use datafusion::dataframe::DataFrame;
+use datafusion::execution::SendableRecordBatchStream;
 use datafusion::functions_aggregate::expr_fn::count;
 use datafusion::logical_expr::{Case, Expr};
+use datafusion::physical_plan::stream::RecordBatchReceiverStream;
 use datafusion::prelude::{col, lit};
 use futures::StreamExt;
 use std::collections::BTreeMap;
@@ -184,7 +186,7 @@ async fn write(
         rank(col("confidence")).sort(false, false),
         col("id").sort(true, false),
     ];
-    let mut rows = taken.sort(order)?.execute_stream().await?;
+    let mut rows = ahead(taken.sort(order)?.execute_stream().await?);
     let mut rng = Rng::new(seed);
     let mut quotas = quotas.iter_mut();
     let mut copies: Copies = Box::new(empty());
@@ -221,6 +223,22 @@ async fn write(
         parts.push(with_copies(&batch, counts)?)?;
     }
     parts.finish()
+}
+
+/// The same rows, which another thread merges while this one writes.
+fn ahead(mut rows: SendableRecordBatchStream) -> SendableRecordBatchStream {
+    let mut builder = RecordBatchReceiverStream::builder(rows.schema(), 4);
+    let sender = builder.tx();
+    builder.spawn(async move {
+        while let Some(batch) = rows.next().await {
+            // Nobody wants more.
+            if sender.send(batch).await.is_err() {
+                break;
+            }
+        }
+        Ok(())
+    });
+    builder.build()
 }
 
 /// Fails if neighbours have one id: which of them is taken would follow from nothing. `before` is
