@@ -98,7 +98,13 @@ fn session(config: SessionConfig) -> datafusion::common::Result<SessionState> {
 }
 
 fn config() -> SessionConfig {
-    configured(SessionConfig::new_with_ballista())
+    planned_once(configured(SessionConfig::new_with_ballista()))
+}
+
+/// Without the planner that changes the rest of a job by what its stages have found: of a stage
+/// without rows it makes another one, and so on for ever.
+fn planned_once(config: SessionConfig) -> SessionConfig {
+    config.with_ballista_adaptive_query_planner(false)
 }
 
 fn fault(what: &str, error: impl std::fmt::Display) -> EngineError {
@@ -202,7 +208,7 @@ pub(crate) async fn connect(
     let address = address.ok_or_else(|| fault(url, "is no http://HOST:PORT of a scheduler"))?;
     let found = answers(address).await;
     found.map_err(|error| fault(url, format!("no scheduler answers there ({error})")))?;
-    let state = session(config.upgrade_for_ballista())?;
+    let state = session(planned_once(config.upgrade_for_ballista()))?;
     let context = SessionContext::remote_with_state(url, state).await;
     let context = context.map_err(|error| fault(url, error))?;
     functions::register(&context);

@@ -96,8 +96,10 @@ fn turn(
     let quiet = |command: &mut Command| command.stdout(Stdio::null()).stderr(Stdio::null()).spawn();
     let out = work.join("out");
     let mut command = Command::new(program);
-    command.args(["dialogs", "--memory", "2G", "--spill"]).arg(work).arg("--out").arg(&out);
-    if executors > 0 {
+    command.arg("dialogs").arg("--out").arg(&out);
+    if executors == 0 {
+        command.args(["--memory", "2G", "--spill"]).arg(work);
+    } else {
         let address = free_address()?;
         let mut scheduler = Command::new(program);
         cluster.0.push(quiet(scheduler.args(["scheduler", "--address", &address]))?);

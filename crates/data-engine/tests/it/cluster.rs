@@ -143,6 +143,18 @@ fn a_cluster_makes_the_pairs_and_keeps_the_texts_that_memory_does() {
     }
 }
 
+/// Of which an adaptive planner makes stages for ever.
+#[test]
+fn stages_without_rows_end() {
+    // No line is so frequent that it counts.
+    let (messages, mut options) = (dialogs::many(400), dialogs::options());
+    options.filters.max_occurrences = 1000;
+    let wanted = dialogs::in_memory(&messages, &options);
+    assert!(!wanted.0.is_empty(), "{:?}", wanted.1);
+    let cluster = Cluster::new(1);
+    assert!(dialogs::by_engine(&cluster.engine(2), &messages, &options) == wanted);
+}
+
 #[test]
 fn an_executor_that_is_killed_costs_no_row() {
     let rows = rows(400_009);
