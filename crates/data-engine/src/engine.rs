@@ -3,7 +3,7 @@
 use crate::cluster::connect;
 use crate::error::EngineError;
 use crate::functions;
-use crate::memory::Pool;
+use crate::memory::Memory;
 use crate::stores::{Stores, addresses};
 use datafusion::common::config::TableParquetOptions;
 use datafusion::common::{DFSchema, DataFusionError};
@@ -53,8 +53,8 @@ impl Default for Options {
 /// More parts at once than any machine has use for; each takes memory.
 const MOST_PARTITIONS: usize = 4096;
 
-/// Temporary files that a sort merges at once. Without a bound it takes as many as it has memory for,
-/// and another one beside it finds none, or does, as threads happen to run.
+/// Temporary files that a sort merges at once. Without a bound it takes as many as it has memory
+/// for, and another one beside it finds none, or does, as threads happen to run.
 const MERGED_AT_ONCE: usize = 8;
 
 /// The least that can be worked with: two sorts, each with what it needs to merge files.
@@ -108,7 +108,7 @@ impl Engine {
             Some(url) => runtime.block_on(connect(url, config))?,
             None => {
                 let environment = environment(options.spill.as_deref())
-                    .with_memory_pool(Arc::new(Pool::new(memory)));
+                    .with_memory_pool(Arc::new(Memory::new(memory)));
                 let context = SessionContext::new_with_config_rt(config, environment.build_arc()?);
                 functions::register(&context);
                 context

@@ -9,10 +9,10 @@ use std::sync::{Mutex, PoisonError};
 
 /// Equal shares for all sorts and groups, which can go to files, as in DataFusion's
 /// `FairSpillPool`; but never all of the memory: a quarter is left for what must be in it. In that
-/// pool a sort that has filled its share, and has to merge what it holds in order to write it, finds
+/// one a sort that has filled its share, and has to merge what it holds in order to write it, finds
 /// nothing left, or does, as other threads happen to run.
 #[derive(Debug)]
-pub(crate) struct Pool {
+pub(crate) struct Memory {
     bytes: usize,
     used: Mutex<Used>,
 }
@@ -32,7 +32,7 @@ impl Used {
     }
 }
 
-impl Pool {
+impl Memory {
     /// Of so many bytes.
     pub(crate) fn new(bytes: usize) -> Self {
         Self { bytes, used: Mutex::default() }
@@ -43,7 +43,7 @@ impl Pool {
     }
 }
 
-impl MemoryPool for Pool {
+impl MemoryPool for Memory {
     fn name(&self) -> &str {
         "shares"
     }
@@ -96,7 +96,7 @@ impl MemoryPool for Pool {
     }
 }
 
-impl fmt::Display for Pool {
+impl fmt::Display for Memory {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "shares of {}", human_readable_size(self.bytes))
     }
