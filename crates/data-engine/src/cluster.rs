@@ -9,6 +9,7 @@ use crate::engine::{LEAST_MEMORY, configured, environment};
 use crate::error::EngineError;
 use crate::functions;
 use crate::functions::balance::rank;
+use crate::memory::Memory;
 use ballista::prelude::{SessionConfigExt, SessionContextExt};
 use ballista_core::registry::BallistaFunctionRegistry;
 use ballista_core::utils::default_session_builder;
@@ -16,6 +17,7 @@ use ballista_executor::executor_process::{ExecutorProcessConfig, start_executor_
 use ballista_scheduler::cluster::BallistaCluster;
 use ballista_scheduler::config::SchedulerConfig;
 use ballista_scheduler::scheduler_process::start_server;
+use datafusion::execution::memory_pool::MemoryPool;
 use datafusion::execution::{FunctionRegistry, SessionState, SessionStateBuilder};
 use datafusion::prelude::{SessionConfig, SessionContext, lit};
 use std::net::SocketAddr;
@@ -171,8 +173,12 @@ impl Executor {
             fault(&what, format!("no scheduler answers at {host}:{port} ({error})"))
         })?;
         // What is left in it goes with the process.
-        let own = tempfile::tempdir().map_err(EngineError::io("a temporary folder"))?;
-        let folder = self.work.clone().unwrap_or_else(|| own.path().to_path_buf());
+        let temporary = self.work.is_none().then(tempfile::tempdir).transpose();
+        let temporary = temporary.map_err(EngineError::io("a temporary folder"))?;
+        let folder = temporary.as_ref().map(|folder| folder.path().to_path_buf());
+        let folder = self.work.or(folder).expect("one of them");
+        let memory: Arc<dyn MemoryPool> =
+            Arc::new(Memory::new(usize::try_from(self.memory).unwrap_or(usize::MAX)));
         let config = ExecutorProcessConfig {
             bind_host: self.address.ip().to_string(),
             external_host: Some(host),
@@ -184,12 +190,13 @@ impl Executor {
             work_dir: Some(folder.to_string_lossy().into_owned()),
             job_data_clean_up_interval_seconds: 600,
             job_data_ttl_seconds: 86_400,
-            memory_pool_size: Some(self.memory),
+            // None of its own: that of the environment below.
+            memory_pool_size: Some(0),
             executor_heartbeat_interval_seconds: 1,
             override_function_registry: Some(Arc::new(BallistaFunctionRegistry::from(&functions))),
             override_config_producer: Some(Arc::new(config)),
             override_runtime_producer: Some(Arc::new(move |_| {
-                environment(Some(&folder)).build_arc()
+                environment(Some(&folder)).with_memory_pool(memory.clone()).build_arc()
             })),
             ..ExecutorProcessConfig::default()
         };

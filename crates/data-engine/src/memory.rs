@@ -7,10 +7,12 @@ use datafusion::execution::memory_pool::{
 use std::fmt;
 use std::sync::{Mutex, PoisonError};
 
-/// Equal shares for all sorts and groups, which can go to files, as in DataFusion's
-/// `FairSpillPool`; but never all of the memory: a quarter is left for what must be in it. In that
-/// one a sort that has filled its share, and has to merge what it holds in order to write it, finds
-/// nothing left, or does, as other threads happen to run.
+/// Equal shares for all that can go to files (sorts, groups, rows on their way to another
+/// partition), as in DataFusion's `FairSpillPool`, but of three quarters of the memory: the rest is
+/// for what must be in it. With `FairSpillPool` a sort that has filled its share, and has to merge
+/// what it holds in order to write it, finds nothing left, or does, as other threads happen to run.
+///
+/// Shares become smaller with each one that registers; what is above its share by then stays so.
 #[derive(Debug)]
 pub(crate) struct Memory {
     bytes: usize,
@@ -99,5 +101,34 @@ impl MemoryPool for Memory {
 impl fmt::Display for Memory {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "shares of {}", human_readable_size(self.bytes))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::sync::Arc;
+
+    #[test]
+    fn a_quarter_is_left_to_what_must_be_in_memory() {
+        let pool: Arc<dyn MemoryPool> = Arc::new(Memory::new(800));
+        let spills = |name: &str| MemoryConsumer::new(name).with_can_spill(true).register(&pool);
+        let (one, other) = (spills("one"), spills("other"));
+        one.try_grow(300).expect("its share");
+        let said = one.try_grow(1).expect_err("more than its share").to_string();
+        assert!(said.contains("one has 300.0 B and needs 1.0 B"), "{said}");
+        other.try_grow(300).expect("the other share");
+        let must = MemoryConsumer::new("merge").register(&pool);
+        must.try_grow(200).expect("the quarter");
+        assert!(must.try_grow(1).is_err());
+        // What it takes beyond a quarter is no longer shared.
+        one.shrink(200);
+        must.try_grow(100).expect("what was given back");
+        assert!(one.try_grow(151).is_err());
+        drop(other);
+        one.try_grow(400).expect("a share of one");
+        assert_eq!(pool.reserved(), 800);
+        drop((one, must));
+        assert_eq!(pool.reserved(), 0);
     }
 }

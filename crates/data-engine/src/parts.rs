@@ -56,7 +56,7 @@ impl Parts {
                 let file = File::create(&path).map_err(EngineError::io(&path))?;
                 let how = WriterProperties::builder()
                     .set_compression(Compression::ZSTD(ZstdLevel::try_new(1)?))
-                    // Each is another one.
+                    // Ids differ, so that a dictionary would only cost time.
                     .set_column_dictionary_enabled("id".into(), false)
                     .build();
                 self.number += 1;

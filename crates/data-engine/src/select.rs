@@ -227,12 +227,13 @@ async fn write(
 
 /// The same rows, which another thread merges while this one writes.
 fn ahead(mut rows: SendableRecordBatchStream) -> SendableRecordBatchStream {
-    let mut builder = RecordBatchReceiverStream::builder(rows.schema(), 4);
+    let mut builder = RecordBatchReceiverStream::builder(rows.schema(), 2);
     let sender = builder.tx();
     builder.spawn(async move {
         while let Some(batch) = rows.next().await {
-            // Nobody wants more.
-            if sender.send(batch).await.is_err() {
+            let failed = batch.is_err();
+            // Behind an error there is nothing, and perhaps nobody wants more.
+            if sender.send(batch).await.is_err() || failed {
                 break;
             }
         }

@@ -44,6 +44,7 @@ impl<'a> Chain<'a> {
         let (mut x, mut kept) = (read.detach(), Vec::new());
         no_grad(|| {
             for stage in &stages {
+                let _alone = rng::exclusive();
                 kept.push([x.shallow_clone(), generator(&x)]);
                 x = (stage.run)(&x, read);
             }
@@ -56,12 +57,14 @@ impl<'a> Chain<'a> {
     pub(crate) fn back(&self, mut slope: Tensor, slopes: &mut Slopes<'_>) -> Option<Tensor> {
         let mut of_read: Option<Tensor> = None;
         for (stage, [x, state]) in self.stages.iter().zip(&self.kept).rev() {
-            rewind(x, state);
             let leaf = |x: &Tensor| x.detach().set_requires_grad(true);
-            let (x, read) = (leaf(x), leaf(&self.read));
-            let y = (stage.run)(&x, &read);
+            let (leaf, read) = (leaf(x), leaf(&self.read));
+            let alone = rng::exclusive();
+            rewind(x, state);
+            let (x, y) = (&leaf, (stage.run)(&leaf, &read));
+            drop(alone);
             let sum = (y.to_kind(Kind::Float) * &slope).sum(Kind::Float);
-            let inputs = [(stage.follows, &x), (stage.reads, &read)];
+            let inputs = [(stage.follows, x), (stage.reads, &read)];
             let inputs: Vec<&Tensor> =
                 inputs.iter().filter(|(wanted, _)| *wanted).map(|(_, x)| *x).collect();
             let mut found = slopes.take(&sum, &inputs, &stage.prefixes).into_iter();
@@ -78,6 +81,7 @@ impl<'a> Chain<'a> {
 
 /// Runs `body`, and leaves the generator of the device of `x` as it is.
 pub(crate) fn drawing_nothing<T>(x: &Tensor, body: impl FnOnce() -> T) -> T {
+    let _alone = rng::exclusive();
     let state = generator(x);
     let result = body();
     rewind(x, &state);

@@ -274,7 +274,6 @@ impl Scope<'_> {
             Some(t) if t.size() == shape => t.detach(),
             found => panic!("{name} of shape {shape:?}, not {:?}", found.map(Tensor::size)),
         };
-        let _alone = rng::exclusive();
         let value = match init {
             _ if let Values::Of(params, _) = self.values => {
                 return known(params, self.full(name)).copy();
@@ -287,14 +286,21 @@ impl Scope<'_> {
                 Tensor::zeros([1], options).expand(shape, false)
             }
             Init::Const(value) => Tensor::full(shape, value, options),
-            Init::Normal { std } => Tensor::randn(shape, options) * std,
+            Init::Normal { std } => {
+                let _alone = rng::exclusive();
+                Tensor::randn(shape, options) * std
+            }
             Init::TruncatedNormal { std } => {
                 // Between two deviations lies erf(√2) of the distribution.
                 let inner = 0.954_499_736_103_641_6;
+                let _alone = rng::exclusive();
                 let share = Tensor::empty(shape, options).uniform_(-inner, inner);
                 share.erfinv() * (std * std::f64::consts::SQRT_2)
             }
-            Init::Uniform { bound } => Tensor::empty(shape, options).uniform_(-bound, bound),
+            Init::Uniform { bound } => {
+                let _alone = rng::exclusive();
+                Tensor::empty(shape, options).uniform_(-bound, bound)
+            }
         };
         let tensor = value.to_device(self.device).set_requires_grad(role != Role::Buffer);
         self.params.push(self.full(name), tensor.shallow_clone(), role);

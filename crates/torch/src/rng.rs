@@ -25,8 +25,9 @@ pub enum RngError {
 
 /// The default generator of the CPU belongs to the whole process: whoever seeds it, or whose result
 /// depends on what is drawn from it, holds this where other threads might draw too, as tests do.
-/// What this library's crates draw (initial weights, dropout, the draws of methods) waits for it. A
-/// thread that holds it already may ask for it again.
+/// What this library's crates draw (initial weights, dropout, the draws of methods) waits for it, on
+/// any device, as do [`seed`], [`state`] and [`set_state`]. A thread that holds it already may ask
+/// for it again; it holds it until its first one is dropped.
 ///
 /// ```
 /// let _alone = torch::rng::exclusive();
@@ -50,7 +51,7 @@ thread_local! {
 #[derive(Debug)]
 #[must_use]
 pub struct Exclusive(
-    /// None where the thread held it before: it is the first one that lets go.
+    /// None where the thread held it before.
     Option<MutexGuard<'static, ()>>,
 );
 
@@ -65,6 +66,7 @@ impl Drop for Exclusive {
 /// Seeds the generator of the CPU and, once [`crate::device::select`] chose one, those of all CUDA
 /// devices.
 pub fn seed(seed: u64) {
+    let _alone = exclusive();
     ffi::seed(seed, device::cuda_is_loaded());
 }
 
@@ -72,12 +74,14 @@ pub fn seed(seed: u64) {
 /// [`set_state`].
 pub fn state(device: Device) -> Result<Tensor, RngError> {
     check(device)?;
+    let _alone = exclusive();
     ffi::generator_state(device).map_err(|reason| RngError::Generator { device, reason })
 }
 
 /// Restores what [`state`] gave. A tensor of another kind or length is an error that changes
 /// nothing.
 pub fn set_state(device: Device, state: &Tensor) -> Result<(), RngError> {
+    let _alone = exclusive();
     ffi::set_generator_state(device, state).map_err(|reason| RngError::Generator { device, reason })
 }
 

@@ -41,23 +41,24 @@ pub(super) fn run(rounds: usize, messages: u64) -> Result<String> {
     let [times, processors] =
         [times, processors].map(|all| all.map(|all| median(all).unwrap_or(f64::NAN)));
 
+    let threads = std::thread::available_parallelism().map_or(1, usize::from);
     let mut out = String::new();
     writeln!(out, "    cargo xtask bench cluster --peers --rounds {rounds} --rows {messages}\n")?;
     writeln!(
         out,
         "Commit {}; {}, {} cores. {messages} made-up messages of `xtask/peers/dialog_dump.py` in \
-         eight Parquet files, {} pairs; executors with one task at a time; the median of {rounds} \
+         eight Parquet files, {} pairs; executors with one task at a time and 2 GiB each; the median of {rounds} \
          turns. Processor seconds are those of all processes together, what starts them included.\n",
         commit()?,
         processor(),
-        std::thread::available_parallelism().map_or(1, usize::from),
+        threads,
         pairs[0][0],
     )?;
-    writeln!(out, "| | seconds | messages/s | processor seconds | of one process's |")?;
+    writeln!(out, "| | seconds | messages/s | processor seconds | to one process's |")?;
     writeln!(out, "| --- | ---: | ---: | ---: | ---: |")?;
     for (i, executors) in EXECUTORS.iter().enumerate() {
         let name = match executors {
-            0 => "one process".to_owned(),
+            0 => format!("one process, {threads} threads, 2 GiB"),
             1 => "a cluster of 1 executor".to_owned(),
             more => format!("a cluster of {more} executors"),
         };
@@ -122,7 +123,13 @@ fn turn(
     for child in &cluster.0 {
         of_cpu += processor_seconds(&child.id().to_string(), 13)?;
     }
-    std::fs::remove_dir_all(out)?;
+    drop(cluster);
+    for made in std::fs::read_dir(work)?.map(|entry| entry.map(|entry| entry.path())) {
+        let made = made?;
+        if made != tables {
+            std::fs::remove_dir_all(made)?;
+        }
+    }
     Ok((seconds, of_cpu, said))
 }
 

@@ -143,7 +143,7 @@ fn a_cluster_makes_the_pairs_and_keeps_the_texts_that_memory_does() {
     }
 }
 
-/// Of which an adaptive planner makes stages for ever.
+/// An adaptive planner would make one after the other here, for ever.
 #[test]
 fn stages_without_rows_end() {
     // No line is so frequent that it counts.

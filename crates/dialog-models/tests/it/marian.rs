@@ -16,8 +16,6 @@ use serde_json::Value;
 use torch::{Device, Kind, Mode, Params, Tensor, no_grad, store};
 use weights::find::Places;
 
-use crate::decoding::close;
-
 const FOLDERS: [&str; 2] = ["marian", "marian_apart"];
 
 /// What logits may be off in float32: twice what those of transformers are (1.2e-4 on an AMD
@@ -40,6 +38,11 @@ fn exact(name: &str) -> (MarianCheckpoint, Marian) {
     let (read, _, params) = open(&folder(name)).expect(name);
     let net = params.in_kind(Kind::Double, |scope| Marian::new(scope, &read.config.network));
     (read, net)
+}
+
+fn close(what: &str, a: &Tensor, b: &Tensor) {
+    let difference = (a - b).abs().max().double_value(&[]);
+    assert!(difference < 1e-10, "{what}: {difference}");
 }
 
 fn expected(name: &str) -> Value {
@@ -82,6 +85,8 @@ fn logits_are_those_of_transformers() {
         let parts: Vec<&Tensor> = (0..read.len()).map(theirs).collect();
         let found = difference(&net, &pairs, &Tensor::cat(&parts, 0));
         assert!(found < 1e-9, "{name}, together: {found}");
+        let found = difference(&single, &pairs, &Tensor::cat(&parts, 0));
+        assert!(found < FLOAT32, "{name}, together: {found} in float32");
     }
 }
 

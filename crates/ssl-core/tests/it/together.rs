@@ -120,7 +120,7 @@ fn method(case: &str) -> Box<dyn Method> {
         // Training signal annealing divides by the number of released labels.
         "uda-2019" => own(&UdaConfig::october_2019()),
         "fixmatch" => own(&FixMatchConfig { threshold: 0.4, ..FixMatchConfig::default() }),
-        // By their default weights of up to 50, training at this rate is so unstable that a last
+        // By their default weights of up to 50, training at a rate of 0.05 is so unstable that a last
         // digit becomes a third one within the twenty steps.
         "mean-teacher" => own(&MeanTeacherConfig { weight: Schedule::constant(2.0) }),
         "pi-model" => own(&PiModelConfig { weight: Schedule::constant(2.0) }),
@@ -140,7 +140,7 @@ fn train(case: &str, folder: &Path, group: Option<&Group>) {
     torch::rng::seed(11);
     let mut ssl = Ssl::new(method(case), model(), Some((model(), Ema::with_warmup(0.99))));
     let sgd = Sgd { momentum: 0.9, nesterov: true, weight_decay: 5e-4, ..Sgd::default() };
-    // At five times this rate a last digit becomes a fifth one within the steps on some processors.
+    // At five times this rate what is rounded otherwise grows to the fifth digit on some processors.
     let lr = Schedule::constant(0.01);
     let config = TrainConfig::new(STEPS, BATCH[0] as usize, lr, OptimConfig::Sgd(sgd));
     let mut optimizer = config.optim.build(ssl.params());

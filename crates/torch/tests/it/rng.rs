@@ -1,5 +1,9 @@
 //! The generator: seeds, and states that continue.
 
+use std::sync::Barrier;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
 use torch::{Device, Kind, Tensor, rng};
 
 fn draw() -> (Tensor, Tensor) {
@@ -13,22 +17,25 @@ fn nobody_else_draws_meanwhile() {
     let options = (Kind::Float, Device::Cpu);
     let held = rng::exclusive();
     drop(rng::exclusive());
-    let start = std::sync::Barrier::new(2);
+    let (start, over) = (Barrier::new(2), AtomicBool::new(false));
     std::thread::scope(|scope| {
         let others = scope.spawn(|| {
             start.wait();
             let x = Tensor::ones([1000], options).view([10, 100]);
-            (0..200).for_each(|_| drop(torch::nn::dropout(&x, 0.5, torch::Mode::Train)));
+            while !over.load(Ordering::Relaxed) {
+                drop(torch::nn::dropout(&x, 0.5, torch::Mode::Train));
+            }
         });
         start.wait();
         for _ in 0..20 {
             let [first, again] = [0, 1].map(|_| {
                 rng::seed(1);
-                std::thread::sleep(std::time::Duration::from_millis(1));
+                std::thread::sleep(Duration::from_millis(1));
                 Tensor::rand([2], options)
             });
             assert_eq!(first, again);
         }
+        over.store(true, Ordering::Relaxed);
         drop(held);
         others.join().expect("it ends");
     });
