@@ -25,9 +25,9 @@ pub enum RngError {
 
 /// The default generator of the CPU belongs to the whole process: whoever seeds it, or whose result
 /// depends on what is drawn from it, holds this where other threads might draw too, as tests do.
-/// What this library's crates draw (initial weights, dropout, the draws of methods) waits for it, on
-/// any device, as do [`seed`], [`state`] and [`set_state`]. A thread that holds it already may ask
-/// for it again; it holds it until its first one is dropped.
+/// What this library's crates draw (initial weights, dropout, the draws of methods) waits for it,
+/// on any device, as do [`seed`], [`state`] and [`set_state`]. A thread that holds it already may
+/// ask for it again; it holds it until its first one is dropped.
 ///
 /// ```
 /// let _alone = torch::rng::exclusive();

@@ -10,7 +10,8 @@ use std::path::Path;
 use std::process::Command;
 use std::time::{Duration, Instant};
 
-/// Rows of a class that are asked for, as a part of the mean class: as many as 130,000 of 300 million in 1,000 classes.
+/// Rows of a class that are asked for, as a part of the mean class: as many as 130,000 of 300
+/// million in 1,000 classes.
 const PER_CLASS: f64 = 0.433;
 
 /// How a process went.
