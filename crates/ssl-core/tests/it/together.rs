@@ -140,7 +140,7 @@ fn train(case: &str, folder: &Path, group: Option<&Group>) {
     torch::rng::seed(11);
     let mut ssl = Ssl::new(method(case), model(), Some((model(), Ema::with_warmup(0.99))));
     let sgd = Sgd { momentum: 0.9, nesterov: true, weight_decay: 5e-4, ..Sgd::default() };
-    // At five times this rate what is rounded otherwise grows to the fifth digit on some processors.
+    // At five times this rate what is rounded otherwise grows to the fifth digit on some machines.
     let lr = Schedule::constant(0.01);
     let config = TrainConfig::new(STEPS, BATCH[0] as usize, lr, OptimConfig::Sgd(sgd));
     let mut optimizer = config.optim.build(ssl.params());
