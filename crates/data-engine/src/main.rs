@@ -1,5 +1,9 @@
 //! The engine as commands.
-#![allow(clippy::print_stdout, reason = "its results go to the standard output")]
+#![allow(
+    clippy::print_stdout,
+    clippy::print_stderr,
+    reason = "its results go to the standard output, what went wrong to the other one"
+)]
 
 use anyhow::Context;
 use clap::{Args, Parser, Subcommand, ValueEnum};
@@ -243,7 +247,7 @@ fn main() -> ExitCode {
     match done(Cli::parse().what) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            eprintln!("Error: {error:#}");
+            eprintln!("error: {error:#}");
             ExitCode::FAILURE
         }
     }

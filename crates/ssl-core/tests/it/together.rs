@@ -120,8 +120,8 @@ fn method(case: &str) -> Box<dyn Method> {
         // Training signal annealing divides by the number of released labels.
         "uda-2019" => own(&UdaConfig::october_2019()),
         "fixmatch" => own(&FixMatchConfig { threshold: 0.4, ..FixMatchConfig::default() }),
-        // By their default weights of up to 50, training at a rate of 0.05 is so unstable that a last
-        // digit becomes a third one within the twenty steps.
+        // By their default weights of up to 50, training at a rate of 0.05 is so unstable that what
+        // is rounded otherwise grows to the third digit within the twenty steps.
         "mean-teacher" => own(&MeanTeacherConfig { weight: Schedule::constant(2.0) }),
         "pi-model" => own(&PiModelConfig { weight: Schedule::constant(2.0) }),
         "pseudo-label" => own(&PseudoLabelConfig { threshold: 0.4, ..Default::default() }),
