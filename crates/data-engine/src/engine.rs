@@ -53,9 +53,9 @@ impl Default for Options {
 /// More parts at once than any machine has use for; each takes memory.
 const MOST_PARTITIONS: usize = 4096;
 
-/// Temporary files that a sort merges at once: without a bound it takes as many as it has memory for,
-/// and another one beside it finds none, or does, as threads happen to run. Of very long rows even
-/// eight may be too many. A table of a hundred times the memory is merged three times over.
+/// Temporary files that a sort merges at once. Without a bound it takes as many as it has memory
+/// for, and another one beside it finds none, or does, as threads happen to run. Of very long rows
+/// even eight may be too many. A table of a hundred times the memory is merged three times over.
 const MERGED_AT_ONCE: usize = 8;
 
 /// The least that can be worked with: two sorts, each with what it needs to merge files.
