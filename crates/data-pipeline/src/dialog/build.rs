@@ -213,6 +213,10 @@ pub fn build_dialogs(
         let written = write_part(part, &into, &work, &pairs, &gone, &tokenizer, settings, options)?;
         built.pairs.insert(part.name().to_owned(), written);
     }
+    // Of a call that was killed while it wrote one of the files.
+    for made in [folder, &folder.join("tokenizer")] {
+        atomic_file::remove_left_overs(made)?;
+    }
     let note = serde_json::to_string_pretty(&built).unwrap_or_default();
     atomic_file::write(&finished, (note + "\n").as_bytes())?;
     std::fs::remove_dir_all(&work).map_err(DataError::io(&work, "remove it"))?;
