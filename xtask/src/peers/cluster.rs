@@ -47,8 +47,9 @@ pub(super) fn run(rounds: usize, messages: u64) -> Result<String> {
     writeln!(
         out,
         "Commit {}; {}, {} cores. {messages} made-up messages of `xtask/peers/dialog_dump.py` in \
-         eight Parquet files, {} pairs; executors with one task at a time and 2 GiB each; the median of {rounds} \
-         turns. Processor seconds are those of all processes together, what starts them included.\n",
+         eight Parquet files, {} pairs; executors with one task at a time and 2 GiB each; the \
+         median of {rounds} turns. Processor seconds are those of all processes together, what \
+         starts them included.\n",
         commit()?,
         processor(),
         threads,
