@@ -27,8 +27,10 @@ mod adafactor;
 mod adamw;
 mod rmsprop;
 mod sgd;
+mod share;
 mod slot;
 
+use std::cell::OnceCell;
 use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
@@ -38,6 +40,7 @@ pub use adafactor::Adafactor;
 pub use adamw::AdamW;
 pub use rmsprop::RmsProp;
 pub use sgd::Sgd;
+use share::Share;
 pub use slot::DecayOn;
 use slot::Slot;
 
@@ -137,34 +140,40 @@ impl OptimConfig {
             OptimConfig::Adafactor(_) => (0.0, DecayOn::Kernels),
         };
         let decay = |role| if decay_on.touches(role) { weight_decay } else { 0.0 };
-        let tensors: Vec<_> = params.trainable().map(|p| p.tensor.shallow_clone()).collect();
-        let slots = match self {
-            OptimConfig::Sgd(c) => c.slots(&tensors),
-            OptimConfig::Rmsprop(_) => RmsProp::slots(&tensors),
-            OptimConfig::Adamw(_) => AdamW::slots(&tensors),
-            OptimConfig::Adafactor(c) => c.slots(&tensors),
-        };
         Optimizer {
             config: *self,
             names: params.trainable().map(|p| p.name.clone()).collect(),
             decay: params.trainable().map(|p| decay(p.role)).collect(),
             rates: params.trainable().map(|p| rate(&p.name)).collect(),
-            params: tensors,
-            slots,
+            params: params.trainable().map(|p| p.tensor.shallow_clone()).collect(),
+            share: None,
+            slots: OnceCell::new(),
             steps: Tensor::from(0i64),
+        }
+    }
+
+    /// Fresh state of some parameters.
+    fn slots(&self, params: &[Tensor]) -> Vec<Slot> {
+        match self {
+            OptimConfig::Sgd(c) => c.slots(params),
+            OptimConfig::Rmsprop(_) => RmsProp::slots(params),
+            OptimConfig::Adamw(_) => AdamW::slots(params),
+            OptimConfig::Adafactor(c) => c.slots(params),
         }
     }
 }
 
 /// Changes parameters by their gradients. Made by [`OptimConfig::build`]; shares its tensors with
-/// the network.
+/// the network. Memory for its state is taken when that is first needed.
 pub struct Optimizer {
     config: OptimConfig,
     names: Vec<String>,
     params: Vec<Tensor>,
     decay: Vec<f64>,
     rates: Vec<f64>,
-    slots: Vec<Slot>,
+    /// Which of the processes that train together keeps what; `None` where each keeps all.
+    share: Option<Share>,
+    slots: OnceCell<Vec<Slot>>,
     steps: Tensor,
 }
 
@@ -176,16 +185,79 @@ impl Optimizer {
     }
 
     fn step_by(&mut self, lr: f64, loops: bool) {
-        let (params, each) = (&self.params, [self.decay.as_slice(), self.rates.as_slice()]);
-        match &self.config {
-            OptimConfig::Sgd(c) => c.step(params, &self.slots, each, lr, loops),
-            OptimConfig::Rmsprop(c) => c.step(params, &self.slots, each, lr, loops),
-            OptimConfig::Adamw(c) => c.step(params, &self.slots, each, lr, loops),
-            OptimConfig::Adafactor(c) => {
-                c.step(params, &self.slots, each[1], lr, self.steps.int64_value(&[]));
+        match &self.share {
+            None => self.step_on(&self.params, self.slots(), [&self.decay, &self.rates], lr, loops),
+            Some(share) => {
+                let params = share.own(&self.params, Tensor::shallow_clone);
+                let slots: Vec<Slot> = self.slots().iter().map(|slot| slot.own(share)).collect();
+                let [decay, rates] = [&self.decay, &self.rates].map(|all| share.own(all, |&x| x));
+                self.step_on(&params, &slots, [&decay, &rates], lr, loops);
             }
         }
         let _ = self.steps.g_add_scalar_(1);
+    }
+
+    fn step_on(&self, params: &[Tensor], slots: &[Slot], each: [&[f64]; 2], lr: f64, loops: bool) {
+        match &self.config {
+            OptimConfig::Sgd(c) => c.step(params, slots, each, lr, loops),
+            OptimConfig::Rmsprop(c) => c.step(params, slots, each, lr, loops),
+            OptimConfig::Adamw(c) => c.step(params, slots, each, lr, loops),
+            OptimConfig::Adafactor(c) => {
+                c.step(params, slots, each[1], lr, self.steps.int64_value(&[]));
+            }
+        }
+    }
+
+    fn slots(&self) -> &Vec<Slot> {
+        self.slots.get_or_init(|| match &self.share {
+            None => self.config.slots(&self.params),
+            Some(share) => share.slots(&self.params, |params| self.config.slots(params)),
+        })
+    }
+
+    /// Keeps the state of a part of the parameters from now on, as process `rank` of `size` that
+    /// train the same network, and changes only these: [`owners`](Self::owners) tells which process
+    /// has a parameter, and from it the others have to get the new value after each step (ZeRO's
+    /// first stage, Rajbhandari et al. 2020, arXiv 1910.02054, section 5.1). Panics once there is
+    /// state.
+    ///
+    /// ```
+    /// use torch::{Device, Init, Params, Role, optim::{AdamW, OptimConfig}};
+    ///
+    /// let (_, params) = Params::build(Device::Cpu, |scope| {
+    ///     ["a", "b"].map(|name| scope.tensor(name, &[100], Role::Weight, Init::Const(1.0)))
+    /// });
+    /// let bytes = [0, 1].map(|rank| {
+    ///     let mut optimizer = OptimConfig::Adamw(AdamW::default()).build(&params);
+    ///     optimizer.share([rank, 2]);
+    ///     assert_eq!(optimizer.owners(), Some([0, 1].as_slice()));
+    ///     optimizer.state_bytes()
+    /// });
+    /// let whole = OptimConfig::Adamw(AdamW::default()).build(&params).state_bytes();
+    /// assert_eq!(bytes, [whole / 2; 2]);
+    /// ```
+    pub fn share(&mut self, place: [usize; 2]) {
+        assert!(self.slots.get().is_none(), "an optimiser is shared before it has state");
+        self.share = Some(Share::new(&self.params, place));
+    }
+
+    /// Whose the state of each parameter is, by rank, in the order of [`params`](Self::params);
+    /// `None` where it is all here.
+    pub fn owners(&self) -> Option<&[usize]> {
+        self.share.as_ref().map(|share| share.owners.as_slice())
+    }
+
+    /// The parameters that it changes, or whose state others keep.
+    pub fn params(&self) -> &[Tensor] {
+        &self.params
+    }
+
+    /// Bytes of the state that is kept here, but for the number of steps.
+    pub fn state_bytes(&self) -> usize {
+        let bytes = |t: &Tensor| t.numel() * t.kind().elt_size_in_bytes();
+        let kept = |i: usize| self.share.as_ref().is_none_or(|share| share.keeps(i));
+        let each = self.slots().iter().flat_map(|slot| slot.tensors.iter().enumerate());
+        each.filter(|(i, _)| kept(*i)).map(|(_, t)| bytes(t)).sum()
     }
 
     /// Clears all gradients: they are undefined, not 0, until the next backward pass.
@@ -210,11 +282,13 @@ impl Optimizer {
     }
 
     /// All state by name, as `rmsprop.mean_square.conv_stem.weight`, with the number of steps as
-    /// int64 `rmsprop.step`. The tensors are the optimiser's own, not copies.
+    /// int64 `rmsprop.step`. The tensors are the optimiser's own, not copies. Of a
+    /// [shared](Self::share) one, what others keep has its name and shape, and no values:
+    /// [`state_owners`](Self::state_owners).
     pub fn state(&self) -> Vec<(String, Tensor)> {
         let kind = self.config.kind();
         let mut state = vec![(format!("{kind}.step"), self.steps.shallow_clone())];
-        for slot in &self.slots {
+        for slot in self.slots() {
             for (name, tensor) in self.names.iter().zip(&slot.tensors) {
                 state.push((format!("{kind}.{}.{name}", slot.name), tensor.shallow_clone()));
             }
@@ -222,14 +296,25 @@ impl Optimizer {
         state
     }
 
+    /// By whom each entry of [`state`](Self::state) is kept; `None` is everybody.
+    pub fn state_owners(&self) -> Vec<Option<usize>> {
+        let each = |i: usize| self.share.as_ref().map(|share| share.owners[i]);
+        let slots = self.slots().iter().flat_map(|slot| (0..slot.tensors.len()).map(each));
+        std::iter::once(None).chain(slots).collect()
+    }
+
     /// Takes over what [`state`](Self::state) gave. If a tensor is missing, surplus or of another
-    /// shape, the error ([`StoreError::Mismatch`]) names all such and nothing is changed.
+    /// shape, the error ([`StoreError::Mismatch`]) names all such and nothing is changed. Of what
+    /// others keep the name and the shape are looked at.
     pub fn load_state(&mut self, state: &BTreeMap<String, Tensor>) -> Result<(), StoreError> {
         let own = self.state();
         let wanted = own.iter().map(|(name, tensor)| (name.as_str(), tensor));
         store::check(wanted, state, |_| false)?;
-        for (name, mut tensor) in own {
-            tensor.copy_(&state[&name]);
+        let rank = self.share.as_ref().map(|share| share.rank);
+        for ((name, mut tensor), owner) in own.into_iter().zip(self.state_owners()) {
+            if owner.is_none() || owner == rank {
+                tensor.copy_(&state[&name]);
+            }
         }
         Ok(())
     }

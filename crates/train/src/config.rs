@@ -4,7 +4,7 @@
 use serde::{Deserialize, Serialize};
 use torch::optim::OptimConfig;
 
-use crate::{BatchStatistics, ConfigError, Ema, Schedule, Swa};
+use crate::{BatchStatistics, ConfigError, Ema, OptimizerState, Schedule, Swa};
 
 /// How a network is trained: a table of a recipe, wherever something is trained.
 ///
@@ -18,6 +18,7 @@ use crate::{BatchStatistics, ConfigError, Ema, Schedule, Swa};
 /// | `ema` | none | exponential moving average of the weights, an [`Ema`] | |
 /// | `swa` | none | mean of the weights near the end of the run, a [`Swa`] | |
 /// | `batch_statistics` | `whole` | of several processes that train together: batch norm takes statistics of the `whole` batch, or each process of its `own` samples, a [`BatchStatistics`] | |
+/// | `optimizer_state` | `whole` | of several processes that train together: each keeps the `whole` state of the optimiser, or it is `sharded`, an [`OptimizerState`] | |
 /// | `clip_norm` | none | joint norm to which gradients are clipped | above 0 |
 ///
 /// ```
@@ -57,6 +58,9 @@ pub struct TrainConfig {
     /// Whose samples batch norm's statistics are of, where several processes train together.
     #[serde(default, skip_serializing_if = "is_default")]
     pub batch_statistics: BatchStatistics,
+    /// Where the optimiser's state is, where several processes train together.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub optimizer_state: OptimizerState,
     /// The norm to which all gradients together are clipped; `None` does not clip.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub clip_norm: Option<f64>,
@@ -74,6 +78,7 @@ impl TrainConfig {
             ema: None,
             swa: None,
             batch_statistics: BatchStatistics::default(),
+            optimizer_state: OptimizerState::default(),
             clip_norm: None,
         }
     }
@@ -105,8 +110,8 @@ impl TrainConfig {
     }
 }
 
-fn is_default(statistics: &BatchStatistics) -> bool {
-    *statistics == BatchStatistics::default()
+fn is_default<T: Default + PartialEq>(value: &T) -> bool {
+    *value == T::default()
 }
 
 fn one() -> usize {

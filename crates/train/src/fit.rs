@@ -1,5 +1,7 @@
 //! The training loop: the only place that calls backward and the optimiser.
 
+mod kept;
+
 use std::error::Error;
 use std::path::PathBuf;
 use std::time::Instant;
@@ -10,15 +12,15 @@ use torch::optim::Optimizer;
 use torch::precision::autocast;
 use torch::{Device, no_grad};
 
-use crate::checkpoint::{Best, RunState};
+use crate::checkpoint::RunState;
 use crate::finite::{self, NonFinite, Unchecked};
 use crate::outcome::{FitError, Outcome, Summary};
 use crate::pace::Pace;
 use crate::record::Log;
-use crate::resume::{begin_together, restore, tensors};
+use crate::resume::{begin_together, restore};
+use crate::shards::Shards;
 use crate::{
-    Callback, ConfigError, FitOptions, Loss, Objective, Parallel, Progress, StageDir, StepLog,
-    signals,
+    Callback, ConfigError, FitOptions, Loss, Objective, Parallel, Progress, StageDir, signals,
 };
 
 /// Trains `objective` with `optimizer` (made over the objective's parameters) as `options` say, and
@@ -127,6 +129,8 @@ struct Run<'a, O> {
     callback: &'a mut dyn Callback,
     /// What averages gradients over the processes that train together.
     reducer: Option<Reducer>,
+    /// What each of them keeps of the optimiser's state, if not all of it.
+    shards: Option<Shards>,
     /// The record, which rank 0 alone writes.
     log: Option<Log>,
     state: RunState,
@@ -155,6 +159,7 @@ impl<'a, O: Objective> Run<'a, O> {
         callback: &'a mut dyn Callback,
     ) -> Result<Self, FitError> {
         let writes = options.parallel.is_none_or(Parallel::writes);
+        let shards = options.parallel.and_then(|all| all.shards(options.config, optimizer));
         let found = if writes { stage.checkpoints().newest()? } else { None };
         if let Some(checkpoint) = &found {
             restore(checkpoint, objective, optimizer, options)?;
@@ -176,12 +181,16 @@ impl<'a, O: Objective> Run<'a, O> {
         let mut newest = found.as_ref().map(|c| c.path.clone());
         let mut damaged = if writes { stage.checkpoints().steps()? } else { Vec::new() };
         damaged.retain(|step| resumed_from.is_none_or(|from| *step > from));
-        let mut state = found.map(|c| c.run).unwrap_or_default();
+        let (mut state, stored) = match found {
+            Some(checkpoint) => (checkpoint.run.clone(), Some(checkpoint.part("optim."))),
+            None => Default::default(),
+        };
         let mut reducer = None;
         if let Some(parallel) = options.parallel {
-            begin_together(parallel, &mut state, objective, optimizer, options.device)?;
+            let optim = (&*optimizer, shards.as_ref(), stored.as_ref());
+            let found = begin_together(parallel, &mut state, objective, optim, options.device)?;
             reducer = Some(parallel.reducer(objective.params())?);
-            if !writes && state.step > 0 {
+            if !writes && found {
                 resumed_from = Some(state.step);
                 newest = Some(stage.checkpoints().path(state.step));
             }
@@ -196,6 +205,7 @@ impl<'a, O: Objective> Run<'a, O> {
             stage,
             callback,
             reducer,
+            shards,
             log,
             state,
             resumed_from,
@@ -328,6 +338,9 @@ impl<'a, O: Objective> Run<'a, O> {
         if let Some(parallel) = self.options.parallel {
             parallel.average_buffers(self.objective.params())?;
         }
+        if let Some(shards) = &self.shards {
+            shards.spread()?;
+        }
         self.within(|objective| no_grad(|| objective.after_step(at)))?;
         self.state.step += 1;
         let at = self.at();
@@ -346,115 +359,6 @@ impl<'a, O: Objective> Run<'a, O> {
         if self.options.device == Device::Cpu || self.unchecked.is_full() {
             self.check_finite()?;
         }
-        Ok(())
-    }
-
-    fn log(&mut self) -> Result<(), FitError> {
-        let clock = Instant::now();
-        self.check_finite()?;
-        let (loss, lr) = self.unchecked.latest().expect("a step was taken");
-        // Reading waits for the work that the device still has to do, which belongs to the steps.
-        self.training.add(0, clock);
-        let mut values = vec![("loss".to_owned(), loss.total), ("lr".to_owned(), lr)];
-        let operations = self.state.operations;
-        values.extend((operations > 0).then(|| ("flop".to_owned(), operations as f64)));
-        values.extend(self.grad_norm.map(|norm| ("grad_norm".to_owned(), norm)));
-        values.extend(loss.terms.iter().map(|(n, v)| (format!("loss/{n}"), *v)));
-        values.extend(loss.notes.iter().map(|(n, v)| (format!("note/{n}"), *v)));
-        self.record(&values)?;
-
-        let (at, seconds) = (self.at(), self.seconds());
-        let since = Pace {
-            units: self.training.units - self.logged.0,
-            seconds: self.training.seconds - self.logged.1,
-        };
-        let operations_since = (operations - self.logged.2) as f64;
-        self.logged = (self.training.units, self.training.seconds, operations);
-        let taken = at.step - self.resumed_from.unwrap_or(0);
-        let a_step = self.start.0.elapsed().as_secs_f64() / taken as f64;
-        self.callback.logged(&StepLog {
-            at,
-            loss,
-            lr,
-            grad_norm: self.grad_norm,
-            throughput: since.per_second(),
-            unit: self.options.throughput.unit,
-            operations,
-            operations_per_second: if since.seconds > 0.0 {
-                operations_since / since.seconds
-            } else {
-                0.0
-            },
-            seconds,
-            seconds_left: a_step * (at.steps - at.step) as f64,
-        });
-        Ok(())
-    }
-
-    /// Records an evaluation; says whether it is the best so far.
-    fn evaluated(&mut self, metrics: Vec<Metric>) -> Result<bool, FitError> {
-        let step = self.state.step;
-        let rows: Vec<_> = metrics.iter().map(|m| (format!("eval/{}", m.name), m.value)).collect();
-        self.record(&rows)?;
-        let at = self.at();
-        self.callback.evaluated(at, &metrics);
-        self.state.evaluation = metrics;
-        let metrics = &self.state.evaluation;
-        let Some(wanted) = self.options.best else { return Ok(false) };
-        let Some(metric) = metrics.iter().find(|m| m.name == wanted) else {
-            let given = metrics.iter().map(|m| m.name.clone()).collect();
-            return Err(FitError::NoMetric { metric: wanted.to_owned(), given });
-        };
-        let improved = metric.is_better_than(self.state.best.map_or(f64::NAN, |best| best.value));
-        if improved {
-            let &Metric { value, better, .. } = metric;
-            self.state.best = Some(Best { step, value, better });
-        }
-        Ok(improved)
-    }
-
-    fn record(&mut self, values: &[(String, f64)]) -> Result<(), FitError> {
-        let (step, seconds) = (self.state.step, self.seconds());
-        let record = |source| FitError::Record { path: self.stage.path().to_owned(), source };
-        match &mut self.log {
-            Some(log) => log.write(step, seconds, values).map_err(record),
-            None => Ok(()),
-        }
-    }
-
-    /// Writes a checkpoint of the steps completed, unless there is one.
-    fn checkpoint(&mut self) -> Result<(), FitError> {
-        let checkpoints = self.stage.checkpoints();
-        let path = checkpoints.path(self.state.step);
-        if self.newest.as_ref() == Some(&path) {
-            return Ok(());
-        }
-        self.check_tensors()?;
-        let record = |source| FitError::Record { path: self.stage.path().to_owned(), source };
-        let Some(log) = &mut self.log else {
-            // Rank 0 writes it.
-            self.newest = Some(path);
-            return Ok(());
-        };
-        let (record_bytes, events_bytes) = log.sync().map_err(record)?;
-        self.state.record_bytes = record_bytes;
-        self.state.events_bytes = events_bytes;
-        self.state.seconds = self.seconds();
-        let tensors = tensors(self.objective, self.optimizer, self.options.device)?;
-        let step = self.state.step;
-        checkpoints.write(&self.state, self.options.recipe, &tensors)?;
-        if self.state.best.is_some_and(|best| best.step == step) {
-            checkpoints.set_best(step)?;
-        }
-        // Older ones are removed only now that the new one is durable. Damaged ones are removed
-        // first, so that they do not count among those that are kept.
-        for damaged in self.damaged.drain(..).filter(|s| *s != step) {
-            checkpoints.remove(damaged)?;
-        }
-        checkpoints.prune(self.options.cadence.keep)?;
-        let at = self.at();
-        self.callback.checkpointed(at, &path);
-        self.newest = Some(path);
         Ok(())
     }
 

@@ -16,8 +16,9 @@ use torch::group::{Error, Group, Reducer};
 use torch::optim::Optimizer;
 use torch::{Device, Kind, Params, Role, Tensor, no_grad};
 
-use crate::Objective;
 use crate::checkpoint::RunState;
+use crate::shards::Shards;
+use crate::{Objective, TrainConfig};
 
 /// Whose samples batch norm's mean and variance are of, where several processes train together.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -30,6 +31,20 @@ pub enum BatchStatistics {
     /// Each process takes those of its own samples; running statistics are the mean over the
     /// processes.
     Own,
+}
+
+/// Where the optimiser's state is, where several processes train together.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum OptimizerState {
+    /// All of it in each process.
+    #[default]
+    Whole,
+    /// A part in each process, which changes those parameters and gives them to the others after
+    /// every step: ZeRO's first stage (Rajbhandari et al. 2020, arXiv 1910.02054, section 5.1). The
+    /// numbers are those of `Whole`, bit by bit. Rank 0 has all of it while it writes or reads a
+    /// checkpoint.
+    Sharded,
 }
 
 /// The processes that train together, as one of them sees them.
@@ -56,21 +71,27 @@ impl Parallel {
     }
 
     /// Gives all processes what rank 0 begins with: how far the run had come, weights, running
-    /// statistics, the optimiser's and the objective's state, generators.
+    /// statistics, the optimiser's state where each has all of it, the objective's, generators.
     pub(crate) fn begin<O: Objective>(
         &self,
         state: &mut RunState,
         objective: &O,
-        optimizer: &Optimizer,
+        optimizer: Vec<(String, Tensor)>,
         generators: &mut [(Device, Tensor)],
     ) -> Result<(), Error> {
         let text = serde_json::to_vec(state).expect("plain data");
         let text = self.group.from_first(&text)?;
         *state = serde_json::from_slice(&text).expect("what rank 0 wrote");
-        let parts = [objective.params().tensors(), optimizer.state(), objective.state()];
+        let parts = [objective.params().tensors(), optimizer, objective.state()];
         let mut all: Vec<Tensor> = parts.into_iter().flatten().map(|(_, tensor)| tensor).collect();
         all.extend(generators.iter().map(|(_, state)| state.shallow_clone()));
         self.group.equalize(&all)
+    }
+
+    /// Leaves this process its share of the optimiser's state, if that is shared.
+    pub(crate) fn shards(&self, config: &TrainConfig, optimizer: &mut Optimizer) -> Option<Shards> {
+        let shared = config.optimizer_state == OptimizerState::Sharded;
+        shared.then(|| Shards::new(&self.group, optimizer))
     }
 
     /// What averages the gradients of these parameters.

@@ -1,29 +1,41 @@
 //! Everything that a training begins or goes on with: from a checkpoint, into one, and from rank 0
 //! to the other processes.
 
+use std::collections::BTreeMap;
+
 use torch::optim::Optimizer;
 use torch::rng::RngError;
 use torch::{Device, Tensor};
 
 use crate::checkpoint::{CheckpointError, RunState};
 use crate::outcome::FitError;
+use crate::shards::Shards;
 use crate::{Checkpoint, FitOptions, Objective, Parallel};
 
-/// Gives the processes that train together what rank 0 begins with.
+/// An optimiser, what it keeps if not all of its state, and the state in rank 0's checkpoint.
+type Optim<'a> = (&'a Optimizer, Option<&'a Shards>, Option<&'a BTreeMap<String, Tensor>>);
+
+/// Gives the processes that train together what rank 0 begins with. Says whether that is a
+/// checkpoint.
 pub(crate) fn begin_together<O: Objective>(
     parallel: &Parallel,
     state: &mut RunState,
     objective: &O,
-    optimizer: &Optimizer,
+    (optimizer, shards, stored): Optim<'_>,
     device: Device,
-) -> Result<(), FitError> {
+) -> Result<bool, FitError> {
     let of = |(_, device)| Ok((device, torch::rng::state(device)?));
     let mut states = generators(device).map(of).collect::<Result<Vec<_>, RngError>>()?;
-    parallel.begin(state, objective, optimizer, &mut states)?;
+    let mut optim = Vec::new();
+    match shards {
+        None => optim = optimizer.state(),
+        Some(shards) => shards.scatter(optimizer, stored)?,
+    }
+    parallel.begin(state, objective, optim, &mut states)?;
     for (device, state) in states {
         torch::rng::set_state(device, &state)?;
     }
-    Ok(())
+    Ok(parallel.group().any(stored.is_some())?)
 }
 
 /// The generators that a run on `device` draws from, by name.
@@ -32,17 +44,17 @@ fn generators(device: Device) -> impl Iterator<Item = (&'static str, Device)> {
     [("cpu", Device::Cpu)].into_iter().chain(own)
 }
 
-/// All tensors of a checkpoint under their prefixed names.
+/// All tensors of a checkpoint under their prefixed names, those of the whole optimiser among them.
 pub(crate) fn tensors<O: Objective>(
     objective: &O,
-    optimizer: &Optimizer,
+    optimizer: Vec<(String, Tensor)>,
     device: Device,
 ) -> Result<Vec<(String, Tensor)>, FitError> {
     let state = |(name, device): (&str, _)| Ok((name.to_owned(), torch::rng::state(device)?));
     let rng = generators(device).map(state).collect::<Result<_, RngError>>()?;
     let parts = [
         ("param.", objective.params().tensors()),
-        ("optim.", optimizer.state()),
+        ("optim.", optimizer),
         ("state.", objective.state()),
         ("rng.", rng),
     ];

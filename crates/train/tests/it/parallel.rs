@@ -6,11 +6,11 @@ use std::time::Duration;
 
 use metrics::Metric;
 use torch::group::{Ended, Group, Launch, Meeting};
-use torch::optim::{OptimConfig, Sgd};
+use torch::optim::{OptimConfig, RmsProp, Sgd};
 use torch::{Device, Kind, Params, Role, Tensor, group};
 use train::{
-    BatchStatistics, Cadence, Checkpoints, FitOptions, Loss, Objective, Outcome, Parallel,
-    Progress, Schedule, StageDir,
+    BatchStatistics, Cadence, Checkpoints, FitOptions, Loss, Objective, OptimizerState, Outcome,
+    Parallel, Progress, Schedule, StageDir,
 };
 
 use crate::lab;
@@ -57,9 +57,11 @@ fn child() {
     let folder = Path::new(&folder);
     let group = join();
     let result = match std::env::var(CASE).expect("a case").as_str() {
-        "whole" => train(folder, Some((&group, BatchStatistics::Whole)), stop_at).map(|_| ()),
+        "whole" => train(folder, Some(&group), WHOLE, stop_at).map(|_| ()),
+        "rmsprop" => train(folder, Some(&group), RMSPROP, stop_at).map(|_| ()),
+        "sharded" => train(folder, Some(&group), SHARDED, stop_at).map(|_| ()),
         "own" => {
-            let bits = train(folder, Some((&group, BatchStatistics::Own)), stop_at);
+            let bits = train(folder, Some(&group), OWN, stop_at);
             bits.map(|bits| {
                 // Weights, statistics, average, state: equal everywhere.
                 let words: Vec<i64> = bits.into_iter().map(i64::from).collect();
@@ -71,7 +73,7 @@ fn child() {
             counts(&group);
             Ok(())
         }
-        "signal" => train(folder, Some((&group, BatchStatistics::Whole)), STOPPED_AT).map(|_| ()),
+        "signal" => train(folder, Some(&group), WHOLE, STOPPED_AT).map(|_| ()),
         "uneven" => {
             uneven(&group);
             Ok(())
@@ -86,12 +88,31 @@ fn child() {
     }
 }
 
-fn setup(statistics: BatchStatistics) -> lab::Setup {
-    let sgd = OptimConfig::Sgd(Sgd { momentum: 0.9, ..Sgd::default() });
+/// How processes train together.
+#[derive(Clone, Copy)]
+struct Way {
+    statistics: BatchStatistics,
+    state: OptimizerState,
+    rmsprop: bool,
+}
+
+const WHOLE: Way =
+    Way { statistics: BatchStatistics::Whole, state: OptimizerState::Whole, rmsprop: false };
+const OWN: Way = Way { statistics: BatchStatistics::Own, ..WHOLE };
+const RMSPROP: Way = Way { rmsprop: true, ..WHOLE };
+const SHARDED: Way = Way { state: OptimizerState::Sharded, ..RMSPROP };
+
+fn setup(way: Way) -> lab::Setup {
     let mut setup = lab::Setup::new(STEPS, Schedule::constant(0.05));
-    setup.config.optim = sgd;
+    setup.config.optim = OptimConfig::Sgd(Sgd { momentum: 0.9, ..Sgd::default() });
+    if way.rmsprop {
+        // Two numbers of state a weight.
+        setup.config.lr = Schedule::constant(0.005);
+        setup.config.optim = OptimConfig::Rmsprop(RmsProp::default());
+    }
     setup.config.clip_norm = Some(1.0);
-    setup.config.batch_statistics = statistics;
+    setup.config.batch_statistics = way.statistics;
+    setup.config.optimizer_state = way.state;
     let cadence = Cadence { log: 1, evaluate: 5, checkpoint: 4, keep: 2 };
     lab::Setup { cadence, best: Some("accuracy"), ..setup }
 }
@@ -101,31 +122,32 @@ const STEPS: u64 = 20;
 /// Trains the lab's student, alone or as one of a group, and gives all its bits.
 fn train(
     folder: &Path,
-    group: Option<(&Group, BatchStatistics)>,
+    group: Option<&Group>,
+    way: Way,
     stop_at: u64,
 ) -> Result<Vec<u32>, train::FitError> {
-    train_on(folder, group, stop_at, |_| {})
+    train_on(folder, group, way, stop_at, |_| {})
 }
 
 fn train_on(
     folder: &Path,
-    group: Option<(&Group, BatchStatistics)>,
+    group: Option<&Group>,
+    way: Way,
     stop_at: u64,
     meanwhile: impl Fn(u64),
 ) -> Result<Vec<u32>, train::FitError> {
     let _alone = torch::rng::exclusive();
     torch::device::set_threads(1);
     torch::rng::seed(7);
-    let statistics = group.map_or_else(BatchStatistics::default, |(_, statistics)| statistics);
-    let setup = setup(statistics);
+    let setup = setup(way);
     let mut student = lab::Student::new();
     let mut optimizer = setup.config.optim.build(student.params());
-    let place = group.map_or([0, 1], |(group, _)| [group.rank(), group.size()]);
+    let place = group.map_or([0, 1], |group| [group.rank(), group.size()]);
     let stage = match place[0] {
         0 => StageDir::open(folder).expect("the stage's folder"),
         _ => StageDir::beside(Path::new("/nowhere")),
     };
-    let parallel = group.map(|(group, statistics)| Parallel::new(group, statistics));
+    let parallel = group.map(|group| Parallel::new(group, way.statistics));
     let options = FitOptions { parallel: parallel.as_ref(), ..setup.options() };
     let batch = |step| {
         meanwhile(step);
@@ -150,6 +172,15 @@ fn train_on(
         &mut lab::StopAt(stop_at),
     )?;
     assert_eq!(matches!(outcome, Outcome::Finished(_)), stop_at > STEPS);
+    if let (OptimizerState::Sharded, Some(group)) = (way.state, group) {
+        // A part in each process, all of it in none.
+        let whole = setup.config.optim.build(student.params()).state_bytes() as i64;
+        let own = optimizer.state_bytes() as i64;
+        let all = Tensor::from_slice(&[own]);
+        group.all_reduce(&all, group::Reduce::Sum)?;
+        assert_eq!(all.int64_value(&[0]), whole);
+        assert!(own < whole, "{own} of {whole} bytes");
+    }
     Ok(student.bits().into_values().flatten().collect())
 }
 
@@ -175,7 +206,7 @@ const STOPPED_AT: u64 = 10;
 #[test]
 fn an_evaluation_that_a_signal_stopped_is_made_when_the_run_goes_on() {
     let alone = tempfile::tempdir().expect("a folder");
-    train(alone.path(), None, NEVER).expect("trained");
+    train(alone.path(), None, WHOLE, NEVER).expect("trained");
     let folder = tempfile::tempdir().expect("a folder");
     well("signal", 2, folder.path(), NEVER);
     let steps = || {
@@ -195,7 +226,7 @@ fn an_evaluation_that_a_signal_stopped_is_made_when_the_run_goes_on() {
 #[test]
 fn any_number_of_processes_has_the_losses_of_one() {
     let alone = tempfile::tempdir().expect("a folder");
-    train(alone.path(), None, NEVER).expect("trained");
+    train(alone.path(), None, WHOLE, NEVER).expect("trained");
     let wanted = losses(alone.path());
     for size in [2, 4] {
         let folder = tempfile::tempdir().expect("a folder");
@@ -212,11 +243,46 @@ fn any_number_of_processes_has_the_losses_of_one() {
 #[test]
 fn a_checkpoint_is_one_for_any_number_of_processes() {
     let alone = tempfile::tempdir().expect("a folder");
-    train(alone.path(), None, NEVER).expect("trained");
+    train(alone.path(), None, WHOLE, NEVER).expect("trained");
     let folder = tempfile::tempdir().expect("a folder");
     well("whole", 4, folder.path(), 7);
     well("whole", 2, folder.path(), 13);
-    train(folder.path(), None, NEVER).expect("trained");
+    train(folder.path(), None, WHOLE, NEVER).expect("trained");
+    assert_near(&losses(folder.path()), &losses(alone.path()));
+}
+
+/// The tensors of the newest checkpoint's optimiser, bit by bit.
+fn optimizer_bits(folder: &Path) -> Vec<(String, Vec<f64>)> {
+    let folder = Checkpoints::open(&folder.join("checkpoints")).expect("checkpoints");
+    let newest = folder.newest().expect("whole").expect("one");
+    let values = |t: Tensor| Vec::<f64>::try_from(t.reshape([-1]).to_kind(Kind::Double));
+    let all = newest.part("optim.").into_iter();
+    all.map(|(name, t)| (name, values(t).expect("numbers"))).collect()
+}
+
+#[test]
+fn an_optimizer_kept_in_parts_steps_as_a_whole_one_bit_by_bit() {
+    for size in [2, 4] {
+        let [whole, sharded] = ["rmsprop", "sharded"].map(|case| {
+            let folder = tempfile::tempdir().expect("a folder");
+            well(case, size, folder.path(), NEVER);
+            folder
+        });
+        assert_eq!(losses(sharded.path()), losses(whole.path()));
+        assert_eq!(losses(whole.path()).len(), STEPS as usize);
+        assert_eq!(optimizer_bits(sharded.path()), optimizer_bits(whole.path()));
+    }
+}
+
+#[test]
+fn a_checkpoint_of_an_optimizer_kept_in_parts_is_one_for_any_number_of_processes() {
+    let alone = tempfile::tempdir().expect("a folder");
+    train(alone.path(), None, RMSPROP, NEVER).expect("trained");
+    let folder = tempfile::tempdir().expect("a folder");
+    well("sharded", 4, folder.path(), 7);
+    well("sharded", 2, folder.path(), 11);
+    well("rmsprop", 2, folder.path(), 15);
+    train(folder.path(), None, RMSPROP, NEVER).expect("trained");
     assert_near(&losses(folder.path()), &losses(alone.path()));
 }
 
@@ -225,7 +291,7 @@ fn with_statistics_of_their_own_all_stay_equal() {
     let folder = tempfile::tempdir().expect("a folder");
     well("own", 2, folder.path(), NEVER);
     let alone = tempfile::tempdir().expect("a folder");
-    train(alone.path(), None, NEVER).expect("trained");
+    train(alone.path(), None, WHOLE, NEVER).expect("trained");
     // Not those of one process: batch norm sees other batches.
     assert_ne!(losses(folder.path()), losses(alone.path()));
 }
@@ -347,7 +413,7 @@ fn train_killed(folder: &Path, group: &Group) -> Result<Vec<u32>, train::FitErro
             let _ = Command::new("sh").args(["-c", &kill]).status();
         }
     };
-    train_on(folder, Some((group, BatchStatistics::Whole)), NEVER, meanwhile)
+    train_on(folder, Some(group), WHOLE, NEVER, meanwhile)
 }
 
 #[test]
@@ -364,6 +430,6 @@ fn o37_a_killed_rank_ends_the_others_and_the_checkpoint_is_whole() {
     }
     well("whole", 2, folder.path(), NEVER);
     let alone = tempfile::tempdir().expect("a folder");
-    train(alone.path(), None, NEVER).expect("trained");
+    train(alone.path(), None, WHOLE, NEVER).expect("trained");
     assert_near(&losses(folder.path()), &losses(alone.path()));
 }

@@ -22,6 +22,7 @@ use torch::Device;
 use crate::recipe::edit;
 use crate::recipe::head::Head;
 use crate::run::experiment::{Experiment, Findings, Paper, Predictor};
+use crate::run::processes;
 use crate::run::seeds::{Run, SeedRun};
 use crate::text::predictor::{Columns, TextPredictor};
 use recipe::{Recipe, TaskConfig};
@@ -87,6 +88,12 @@ impl Experiment for Finetune {
 
     fn to_toml(&self) -> Result<String> {
         self.head.to_toml(&self.recipe)
+    }
+
+    fn shares(&self, processes: usize) -> Result<()> {
+        // Of a task with fewer examples the batch is smaller, which the loader looks at.
+        let train = self.recipe.train(self.recipe.finetuning.batch);
+        processes::check_batch("finetuning", &train, processes)
     }
 
     fn open(&mut self, dir: Option<&Path>) -> Result<()> {

@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 use std::process::Stdio;
 use std::time::{Duration, Instant};
 
+use crate::finetune::network;
 use crate::tutor::{call, command, refused, result, run, run_folder};
 
 /// Twenty steps, each of which is logged, with a learning rate at which a difference in the last
@@ -98,17 +99,34 @@ fn networks_that_reply_are_those_of_one_process() {
                train.batch=8 --set cadence.log=1 --set train.lr={kind=\"constant\",value=0.001}";
     let few: Vec<&str> = few.split_whitespace().collect();
     let of = |processes| in_processes(dir.path(), "meena", processes, &few);
-    let alone = of(1);
-    for processes in [2, 4] {
-        let shared = of(processes);
+    let (alone, shared) = (of(1), [2, 4].map(of));
+    for shared in &shared {
         for row in ["evolved", "plain"] {
             assert_near(&shared.join("seed-1").join(row), &alone.join("seed-1").join(row));
         }
         for row in 0..2 {
             let of = |folder| result(folder)["rows"][row]["mean"].as_f64().expect("a perplexity");
-            let (found, wanted) = (of(&shared), of(&alone));
+            let (found, wanted) = (of(shared), of(&alone));
             assert!((found / wanted - 1.0).abs() < 1e-5, "each pair once: {found}, not {wanted}");
         }
+    }
+    // Adafactor's rows and columns in parts, one in each process.
+    let parts = ["--set", "train.optimizer_state=\"sharded\""];
+    let sharded = run_folder(
+        dir.path(),
+        &run(
+            dir.path(),
+            &[
+                &["launch", "--nproc", "2", "--", "run", "meena", "--out", "parts"],
+                &few[..],
+                &parts,
+            ]
+            .concat(),
+        ),
+    );
+    for row in ["evolved", "plain"] {
+        let of = |folder: &Path| losses(&folder.join("seed-1").join(row));
+        assert_eq!(of(&sharded), of(&shared[0]), "bit by bit");
     }
     let drops = ["--set", "net.dropout=0.1"];
     let refused = refused(
@@ -116,6 +134,38 @@ fn networks_that_reply_are_those_of_one_process() {
         &[&["launch", "--nproc", "2", "--", "run", "meena"], &few[..], &drops].concat(),
     );
     assert!(refused.contains("net.dropout=0"), "{refused}");
+}
+
+/// Words with tags, of which the processes do not have equally many.
+#[test]
+fn fine_tuning_is_that_of_one_process() {
+    let dir = tempfile::tempdir().expect("a folder");
+    network(dir.path(), "electra_tf");
+    let words = ["the X O\n", "a X O\n", "good A B-GOOD\n", "bad A O\n", "it X O\n"];
+    let sentence = |i: usize| -> String {
+        (0..1 + i % 5).map(|j| words[(i + 2 * j) % 5]).chain(["\n"]).collect()
+    };
+    let text: String = (0..16).map(sentence).collect();
+    for file in ["eng.train", "eng.testa"] {
+        std::fs::write(dir.path().join(file), &text).expect("written");
+    }
+    let plan = "finetune tag --train eng.train --test eng.testa --longest 12 --weights electra_tf \
+                --steps 1 --seeds 1 --threads 1";
+    let planned = run(dir.path(), &plan.split_whitespace().collect::<Vec<_>>());
+    let recipe = run_folder(dir.path(), &planned).join("recipe.toml");
+    let recipe = recipe.to_str().expect("UTF-8");
+    let few = "--threads 1 --device cpu --set steps=20 --set cadence.log=1 --set \
+               finetuning.batch=8 --set finetuning.lr=0.0005";
+    let few: Vec<&str> = few.split_whitespace().collect();
+    let alone = in_processes(dir.path(), recipe, 1, &few);
+    for processes in [2, 4] {
+        let shared = in_processes(dir.path(), recipe, processes, &few);
+        assert_near(&shared.join("seed-1/training"), &alone.join("seed-1/training"));
+        assert_eq!(result(&shared)["rows"], result(&alone)["rows"]);
+    }
+    let odd = ["launch", "--nproc", "3", "--", "run", recipe];
+    let said = refused(dir.path(), &[&odd[..], &few].concat());
+    assert!(said.contains("finetuning.batch: a batch of 8"), "{said}");
 }
 
 /// With its dropout and its generator's draws, and the classifiers that start from it.

@@ -7,7 +7,7 @@ use data_pipeline::text::{Encoder, TaggedColumns, TaggedSequence, TaggedSet};
 use electra::heads::Tagger;
 use electra::{EncoderConfig, Packed};
 use metrics::{Score, SpanScores};
-use torch::{Device, Kind, Mode, Scope, Tensor, loss, no_grad};
+use torch::{Device, Kind, Mode, Scope, Tensor, group, loss, no_grad};
 use train::Loss;
 
 use super::recipe::TagsConfig;
@@ -139,9 +139,11 @@ impl Head for Tagger {
         let logits = self.forward(packed, Mode::Train).index_select(0, &on(&rows));
         let tags = on(&tags);
         let right = logits.argmax(1, false).eq_tensor(&tags).to_kind(Kind::Float);
+        // Processes that train together do not have equally many words.
+        let words = group::mean(&Tensor::from(tags.numel() as f32)).to_device(packed.device());
         Loss::new()
-            .term("sup", 1.0, loss::cross_entropy(&logits, &tags).mean(Kind::Float))
-            .note("sup_accuracy", right.mean(Kind::Float))
+            .term("sup", 1.0, loss::cross_entropy(&logits, &tags).sum(Kind::Float) / &words)
+            .note("sup_accuracy", right.sum(Kind::Float) / &words)
     }
 }
 

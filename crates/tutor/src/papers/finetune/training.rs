@@ -18,10 +18,10 @@ use super::recipe::Recipe;
 use super::start::Start;
 use super::summary::{Measure, Outcome, PREDICTIONS};
 use crate::recipe::select::Select;
-use crate::run::files;
 use crate::run::seeds::{self, SeedRun};
 use crate::run::stage::{Batches, Stage, Task, Trained};
-use crate::text::tokens::on_device;
+use crate::run::{files, processes};
+use crate::text::tokens::share_on_device;
 
 /// The folder of the training in that of its seed.
 pub(super) const FOLDER: &str = "training";
@@ -164,13 +164,14 @@ impl<B: Benchmark> Task for Training<'_, B> {
         let Examples { sequences, targets } = self.benchmark.examples();
         let seed = seeds::key(self.seed, "stream/finetune");
         let stream = Stream::shuffled(sequences.clone(), Pack, self.config.batch, seed);
-        let workers = self.recipe.workers;
-        let steps = Loader::start(vec![stream], from, Some(self.config.steps), workers);
+        let (workers, share) = (self.recipe.workers, processes::share());
+        let end = Some(self.config.steps);
+        let steps = Loader::start_share(vec![stream], from, end, workers, share);
         Box::new(steps.map(|step| {
             let step = step?;
             let batch = &step.batches[0];
             let drawn = batch.indices.iter().map(|&index| targets[index as usize].clone());
-            Ok((on_device(&batch.data, self.device), drawn.collect()))
+            Ok((share_on_device(&batch.data, self.device)?, drawn.collect()))
         }))
     }
 
@@ -213,7 +214,7 @@ pub(super) fn seed<B: Benchmark>(
         let (net, cost) = stage.train(task, run.stage(recipe.task.name()))?;
         let folder = dir.join(PREDICTIONS);
         files::make_folder(&folder)?;
-        let measures = benchmark.measure(&net.head, &folder, device)?;
+        let measures = processes::each(|| benchmark.measure(&net.head, &folder, device))?;
         Ok(Outcome { measures, steps: config.steps, loaded, cost })
     })
 }
