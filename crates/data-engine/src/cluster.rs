@@ -8,7 +8,7 @@
 use crate::engine::{LEAST_MEMORY, configured, environment};
 use crate::error::EngineError;
 use crate::functions;
-use crate::functions::balance::rank;
+use crate::functions::balance::bucket;
 use crate::memory::Memory;
 use ballista::prelude::{SessionConfigExt, SessionContextExt};
 use ballista_core::registry::BallistaFunctionRegistry;
@@ -17,6 +17,7 @@ use ballista_executor::executor_process::{ExecutorProcessConfig, start_executor_
 use ballista_scheduler::cluster::BallistaCluster;
 use ballista_scheduler::config::SchedulerConfig;
 use ballista_scheduler::scheduler_process::start_server;
+use data_pipeline::balance::Selection;
 use datafusion::execution::memory_pool::MemoryPool;
 use datafusion::execution::{FunctionRegistry, SessionState, SessionStateBuilder};
 use datafusion::prelude::{SessionConfig, SessionContext, lit};
@@ -220,7 +221,8 @@ pub(crate) async fn connect(
     let context = context.map_err(|error| fault(url, error))?;
     functions::register(&context);
     // A job waits for its first executor for ever.
-    let probe = context.read_empty()?.select(vec![rank(lit(0.5f32))])?.collect();
+    let probe =
+        context.read_empty()?.select(vec![bucket(lit(0.5f32), &Selection::default())])?.collect();
     match tokio::time::timeout(Duration::from_secs(30), probe).await {
         Ok(answer) => answer.map(drop)?,
         Err(_) => {

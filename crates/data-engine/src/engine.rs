@@ -3,6 +3,7 @@
 use crate::cluster::connect;
 use crate::error::EngineError;
 use crate::functions;
+use crate::gather::{Gathered, LEAST_ROW, gather};
 use crate::memory::Memory;
 use crate::stores::{Stores, addresses};
 use datafusion::common::config::TableParquetOptions;
@@ -68,6 +69,7 @@ pub struct Engine {
     /// Whether a cluster does the work.
     far: bool,
     spill: Option<PathBuf>,
+    memory: u64,
 }
 
 impl Engine {
@@ -116,7 +118,7 @@ impl Engine {
             }
         };
         let (far, spill) = (options.cluster.is_some(), options.spill.clone());
-        Ok(Self { context, runtime, far, spill })
+        Ok(Self { context, runtime, far, spill, memory: options.memory })
     }
 
     /// Does something; once more where the result of a cluster was lost on its way here, as when
@@ -148,6 +150,26 @@ impl Engine {
     /// The folders of a plan's steps.
     pub(crate) fn steps(&self) -> Steps<'_> {
         Steps { engine: self, folders: Vec::new() }
+    }
+
+    /// Bytes for rows that are grouped or sorted.
+    pub(crate) fn memory(&self) -> u64 {
+        self.memory
+    }
+
+    /// Rows of a selection, of whose classes each has so many, in memory: unless a cluster has
+    /// them, or there is no room.
+    pub(crate) async fn gather(
+        &self,
+        rows: DataFrame,
+        counts: &[u64],
+    ) -> Result<Gathered, EngineError> {
+        let least = counts.iter().sum::<u64>().saturating_mul(LEAST_ROW);
+        if self.far || least > self.memory {
+            return Ok(Gathered::TooMany);
+        }
+        let streams = rows.execute_stream_partitioned().await?;
+        gather(streams, counts, &self.context.runtime_env().memory_pool).await
     }
 
     /// Runs something to its end.

@@ -5,7 +5,7 @@ pub(crate) mod balance;
 pub(crate) mod dialogs;
 pub(crate) mod duplicates;
 
-use datafusion::arrow::array::{Array, ArrayRef, AsArray, ListArray, StructArray};
+use datafusion::arrow::array::{ArrayRef, AsArray, ListArray, StructArray};
 use datafusion::arrow::buffer::OffsetBuffer;
 use datafusion::arrow::datatypes::{DataType, Field, Fields};
 use datafusion::error::{DataFusionError, Result};
@@ -13,6 +13,7 @@ use datafusion::logical_expr::{
     ColumnarValue, Expr, ScalarFunctionArgs, ScalarUDF, ScalarUDFImpl, Signature, Volatility,
 };
 use datafusion::prelude::{SessionContext, lit};
+use datafusion::scalar::ScalarValue;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use std::hash::{Hash, Hasher};
@@ -38,7 +39,7 @@ pub(crate) struct Function {
     name: &'static str,
     takes: fn() -> Vec<Option<DataType>>,
     gives: fn() -> DataType,
-    /// From columns of as many rows each.
+    /// From columns of as many rows each; of [`settings`] there is one row.
     work: fn(&[ArrayRef]) -> Result<ArrayRef>,
 }
 
@@ -99,25 +100,28 @@ impl ScalarUDFImpl for Registered {
     }
 
     fn invoke_with_args(&self, args: ScalarFunctionArgs) -> Result<ColumnarValue> {
-        let columns: Result<Vec<ArrayRef>> =
-            args.args.into_iter().map(|value| value.into_array(args.number_rows)).collect();
+        let column = |value: ColumnarValue| match value {
+            // Settings are not written out for every row: they may be long.
+            ColumnarValue::Scalar(value) if value.data_type() == SETTINGS => value.to_array(),
+            value => value.into_array(args.number_rows),
+        };
+        let columns: Result<Vec<ArrayRef>> = args.args.into_iter().map(column).collect();
         Ok(ColumnarValue::Array((self.function.work)(&columns?)?))
     }
 }
 
+/// The type of settings, which no column of text has here.
+const SETTINGS: DataType = DataType::LargeUtf8;
+
 /// Settings as an argument: they are the same in all rows.
 pub(crate) fn settings(of: &impl Serialize) -> Expr {
-    lit(serde_json::to_string(of).unwrap_or_default())
+    lit(ScalarValue::LargeUtf8(Some(serde_json::to_string(of).unwrap_or_default())))
 }
 
-/// Settings from the argument that [`settings`] made; none where there is no row.
-fn settings_of<T: DeserializeOwned>(column: &ArrayRef) -> Result<Option<T>> {
-    let column = column.as_string::<i32>();
-    if column.is_empty() {
-        return Ok(None);
-    }
-    let read = serde_json::from_str(column.value(0));
-    read.map(Some).map_err(|error| DataFusionError::Execution(format!("settings: {error}")))
+/// Settings from the argument that [`settings`] made.
+fn settings_of<T: DeserializeOwned>(column: &ArrayRef) -> Result<T> {
+    let read = serde_json::from_str(column.as_string::<i64>().value(0));
+    read.map_err(|error| DataFusionError::Execution(format!("settings: {error}")))
 }
 
 /// A list of rows with these fields.

@@ -36,10 +36,12 @@ mod duplicates;
 mod engine;
 mod error;
 mod functions;
+mod gather;
 mod memory;
 pub mod parts;
 mod select;
 mod stores;
+mod ties;
 
 pub use columns::Columns;
 pub use describe::{Described, Description, describe};

@@ -56,8 +56,9 @@ impl Parts {
                 let file = File::create(&path).map_err(EngineError::io(&path))?;
                 let how = WriterProperties::builder()
                     .set_compression(Compression::ZSTD(ZstdLevel::try_new(1)?))
-                    // Ids differ, so that a dictionary would only cost time.
+                    // Of values that differ a dictionary would only cost time.
                     .set_column_dictionary_enabled("id".into(), false)
+                    .set_column_dictionary_enabled("confidence".into(), false)
                     .build();
                 self.number += 1;
                 let writer = ArrowWriter::try_new(file, self.schema.clone(), Some(how))?;

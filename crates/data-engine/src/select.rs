@@ -5,22 +5,27 @@
 //! Two passes. The first counts how many rows of each class lie in each bucket of confidence; from
 //! these counts each class's threshold follows. The second takes what lies above, sorts it by
 //! class, falling confidence and id, and counts off how often each row is taken. What is sorted is
-//! little more than what is selected, and goes to temporary files where memory ends.
+//! little more than what is selected. Where it fits into memory it is gathered there
+//! ([`gather`](crate::gather)); else, and on a cluster, the engine sorts it, with temporary files.
+//! Class and confidence are one number then, by which rows are sorted; those of one number are put
+//! in the order of their ids as they come ([`Ties`]), unless so many share one that memory may not
+//! hold them.
 
 use crate::columns::Columns;
 use crate::engine::Engine;
 use crate::error::EngineError;
-use crate::functions::balance::{bucket, rank};
+use crate::functions::balance::{bucket, class_of, place};
+use crate::gather::Gathered;
 use crate::parts::Parts;
+use crate::ties::Ties;
 use augment::rng::Rng;
-use data_pipeline::balance::{self, Histogram, Selection};
-use datafusion::arrow::array::{Array, ArrayRef, AsArray, RecordBatch, UInt32Array};
+use data_pipeline::balance::{Histogram, Selection};
+use datafusion::arrow::array::{Array, ArrayRef, AsArray, RecordBatch, StringBuilder, UInt32Array};
 use datafusion::arrow::compute::filter;
-use datafusion::arrow::datatypes::{DataType, Field, Float32Type, Int64Type, UInt32Type};
+use datafusion::arrow::datatypes::{DataType, Field, Int64Type, UInt32Type, UInt64Type};
 use datafusion::dataframe::DataFrame;
 use datafusion::execution::SendableRecordBatchStream;
 use datafusion::functions_aggregate::expr_fn::count;
-use datafusion::logical_expr::{Case, Expr};
 use datafusion::physical_plan::stream::RecordBatchReceiverStream;
 use datafusion::prelude::{col, lit};
 use futures::StreamExt;
@@ -63,8 +68,16 @@ struct Quota {
     /// Rows in the buckets from `least` on.
     least: u32,
     reached: u64,
+    /// Rows of the fullest bucket.
+    fullest: u64,
     class: Class,
 }
+
+/// Bytes that a row takes, about, that waits for others of its place, and is put in order.
+const ROW: u64 = 256;
+
+/// Rows at most that wait for each other.
+const WAITING: u64 = 1 << 20;
 
 /// Selects rows of a table and writes them to the folder `out`, which must not be there: Parquet
 /// files of `id`, `label`, `confidence` and `copies`, how often a row is shown in an epoch, by
@@ -100,7 +113,7 @@ pub fn select(
         let parts = Parts::create(out, schema.clone())?;
         engine.run(async {
             let table = columns.of(engine, files).await?;
-            let (mut found, histograms) = counted(&table, selection, files).await?;
+            let (mut found, histograms) = counted(&table, selection).await?;
             let quotas = histograms.into_iter().map(|(label, histogram)| {
                 let there = histogram.rows();
                 let wanted = selection.per_class.map_or(there, |wanted| wanted as u64);
@@ -108,11 +121,14 @@ pub fn select(
                     Some(_) => histogram.down_to(wanted),
                     None => (0, there),
                 };
-                let class = Class { label, there, ..Class::default() };
-                Quota { least, reached, class }
+                let (fullest, class) =
+                    (histogram.fullest(), Class { label, there, ..Class::default() });
+                Quota { least, reached, fullest, class }
             });
             let mut quotas: Vec<Quota> = quotas.collect();
-            write(&table, selection, (&mut quotas, seed), parts).await?;
+            if !write(&table, selection, (&mut quotas, seed), engine, parts).await? {
+                return Err(without_id(&table, files).await?);
+            }
             found.classes = quotas.into_iter().map(|quota| quota.class).collect();
             Ok(found)
         })
@@ -124,21 +140,18 @@ pub fn select(
 async fn counted(
     table: &DataFrame,
     selection: &Selection,
-    files: &[PathBuf],
 ) -> Result<(Selected, BTreeMap<String, Histogram>), EngineError> {
     let by = vec![col("label"), bucket(col("confidence"), selection).alias("bucket")];
-    let counts = vec![count(lit(1)).alias("rows"), count(col("id")).alias("ids")];
+    let counts = vec![count(lit(1)).alias("rows")];
     let batches = table.clone().aggregate(by, counts)?.collect().await?;
     let (mut found, mut histograms) = (Selected::default(), BTreeMap::<String, Histogram>::new());
-    let mut ids = 0;
     for batch in &batches {
         let labels = batch.column(0).as_string::<i32>();
         let buckets = batch.column(1).as_primitive::<UInt32Type>();
-        let [rows, with_id] = [2, 3].map(|i| batch.column(i).as_primitive::<Int64Type>());
+        let rows = batch.column(2).as_primitive::<Int64Type>();
         for row in 0..batch.num_rows() {
             let count = rows.value(row) as u64;
             found.rows += count;
-            ids += with_id.value(row) as u64;
             match buckets.is_valid(row).then(|| buckets.value(row)) {
                 Some(bucket) if labels.is_valid(row) => match bucket.checked_sub(1) {
                     Some(bucket) => {
@@ -151,58 +164,69 @@ async fn counted(
             }
         }
     }
-    if ids < found.rows {
-        return Err(EngineError::Table {
-            path: files.first().cloned().unwrap_or_default(),
-            fault: format!("{} rows have no id", found.rows - ids),
-            way_out: "give every row an id, or name another column by --id".to_owned(),
-        });
-    }
     Ok((found, histograms))
 }
 
-/// Writes what is taken, and counts it in the quotas, which are in the order of the classes.
+/// The error of a table with rows that have no id.
+async fn without_id(table: &DataFrame, files: &[PathBuf]) -> Result<EngineError, EngineError> {
+    let rows = table.clone().filter(col("id").is_null())?.count().await?;
+    Ok(EngineError::Table {
+        path: files.first().cloned().unwrap_or_default(),
+        fault: format!("{rows} rows have no id"),
+        way_out: "give every row an id, or name another column by --id".to_owned(),
+    })
+}
+
+/// Writes what is taken, and counts it in the quotas, which are in the order of the classes. Says
+/// whether all rows of the table have an id; nothing is written if not.
 async fn write(
     table: &DataFrame,
     selection: &Selection,
     (quotas, seed): (&mut [Quota], u64),
+    engine: &Engine,
     mut parts: Parts,
-) -> Result<(), EngineError> {
-    if quotas.is_empty() {
-        return parts.finish();
-    }
-    let least = |quota: &Quota| {
-        let [label, least] = [lit(quota.class.label.as_str()), lit(quota.least + 1)];
-        (Box::new(label), Box::new(least))
-    };
-    let least = Expr::Case(Case {
-        expr: Some(Box::new(col("label"))),
-        when_then_expr: quotas.iter().map(least).collect(),
-        else_expr: None,
-    });
-    let taken = table.clone().filter(bucket(col("confidence"), selection).gt_eq(least))?;
-    let order = vec![
-        col("label").sort(true, false),
-        rank(col("confidence")).sort(false, false),
-        col("id").sort(true, false),
-    ];
-    let mut rows = ahead(taken.sort(order)?.execute_stream().await?);
-    let mut rng = Rng::new(seed);
-    let mut quotas = quotas.iter_mut();
-    let mut copies: Copies = Box::new(empty());
-    let mut quota: Option<&mut Quota> = None;
-    let mut last: Option<RecordBatch> = None;
-    while let Some(batch) = rows.next().await {
-        let batch = batch?;
-        if batch.num_rows() == 0 {
-            continue;
+) -> Result<bool, EngineError> {
+    let classes = quotas.iter().map(|quota| (quota.class.label.clone(), quota.least)).collect();
+    let place = place(selection, classes).alias("place");
+    let all = table.clone().select([place, col("id"), col("confidence")])?;
+    let counts: Vec<u64> = quotas.iter().map(|quota| quota.reached).collect();
+    let (mut rows, in_order) = match engine.gather(all.clone(), &counts).await? {
+        Gathered::All(rows) => (rows.in_order(Arc::new(all.schema().as_arrow().clone())), true),
+        Gathered::WithoutId => return Ok(false),
+        Gathered::TooMany => {
+            let taken = all.filter(col("place").is_not_null().or(col("id").is_null()))?;
+            let fullest = quotas.iter().map(|quota| quota.fullest).max().unwrap_or(0);
+            let by_id = fullest > (engine.memory() / 8 / ROW).min(WAITING);
+            let mut order = vec![col("place").sort(true, true)];
+            order.extend(by_id.then(|| col("id").sort(true, true)));
+            (ahead(taken.sort(order)?.execute_stream().await?), by_id)
         }
-        let labels = batch.column(1).as_string::<i32>();
-        let mut counts = Vec::with_capacity(batch.num_rows());
-        for row in 0..batch.num_rows() {
-            let label = labels.value(row);
-            while quota.as_ref().is_none_or(|quota| quota.class.label != label) {
-                let next = quotas.next().expect("classes come in their order");
+    };
+    let mut ties = Ties::new(rows.schema());
+    let mut rng = Rng::new(seed);
+    let mut quotas = quotas.iter_mut().enumerate();
+    let mut copies: Copies = Box::new(empty());
+    let mut current: Option<(usize, &mut Quota)> = None;
+    let mut last: Option<RecordBatch> = None;
+    let mut more = true;
+    while more {
+        let batch = match rows.next().await.transpose()? {
+            Some(batch) if batch.num_rows() == 0 => continue,
+            Some(batch) if batch.column(1).null_count() > 0 => return Ok(false),
+            Some(batch) if in_order => Some(batch),
+            Some(batch) => ties.push(batch)?,
+            None => {
+                more = false;
+                ties.finish()?
+            }
+        };
+        let Some(batch) = batch else { continue };
+        all_differ(&batch, last.as_ref())?;
+        last = Some(batch.slice(batch.num_rows() - 1, 1));
+        let (mut counts, mut labels) = (Vec::new(), StringBuilder::new());
+        for &place in batch.column(0).as_primitive::<UInt64Type>().values() {
+            while current.as_ref().is_none_or(|(number, _)| *number != class_of(place)) {
+                let (number, next) = quotas.next().expect("classes come in their order");
                 let reached = next.reached as usize;
                 copies = match selection.per_class {
                     Some(wanted) => {
@@ -210,19 +234,19 @@ async fn write(
                     }
                     None => Box::new(repeat_n(1, reached)),
                 };
-                quota = Some(next);
+                current = Some((number, next));
             }
+            let class = &mut current.as_mut().expect("it was set").1.class;
             let count = copies.next().unwrap_or(0) as u32;
-            counts.push(count);
-            let class = &mut quota.as_mut().expect("it was set").class;
             class.taken += u64::from(count > 0);
             class.copies += u64::from(count);
+            counts.push(count);
+            labels.append_value(&class.label);
         }
-        all_differ(&batch, last.as_ref())?;
-        last = Some(batch.slice(batch.num_rows() - 1, 1));
-        parts.push(with_copies(&batch, counts)?)?;
+        parts.push(with_copies(&batch, labels, counts)?)?;
     }
-    parts.finish()
+    parts.finish()?;
+    Ok(true)
 }
 
 /// The same rows, which another thread merges while this one writes.
@@ -242,20 +266,22 @@ fn ahead(mut rows: SendableRecordBatchStream) -> SendableRecordBatchStream {
     builder.build()
 }
 
-/// Fails if neighbours have one id: which of them is taken would follow from nothing. `before` is
-/// the row before the first.
+/// Fails if neighbours have one place and one id: which of them is taken would follow from nothing.
+/// `before` is the row before the first.
 fn all_differ(batch: &RecordBatch, before: Option<&RecordBatch>) -> Result<(), EngineError> {
-    let place = |batch: &RecordBatch, row: usize| {
-        let confidence = batch.column(2).as_primitive::<Float32Type>().value(row);
-        let [id, label] = [0, 1].map(|i| batch.column(i).as_string::<i32>().value(row).to_owned());
-        (id, label, balance::rank(confidence))
+    let columns = |batch: &RecordBatch| {
+        let places = batch.column(0).as_primitive::<UInt64Type>().clone();
+        (places, batch.column(1).as_string::<i32>().clone())
     };
-    let ids = batch.column(0).as_string::<i32>();
+    let (places, ids) = columns(batch);
     let same = (1..batch.num_rows())
         .find(|&row| {
-            ids.value(row - 1) == ids.value(row) && place(batch, row - 1) == place(batch, row)
+            places.value(row - 1) == places.value(row) && ids.value(row - 1) == ids.value(row)
         })
-        .or_else(|| (place(before?, 0) == place(batch, 0)).then_some(0));
+        .or_else(|| {
+            let (place, id) = columns(before?);
+            (place.value(0) == places.value(0) && id.value(0) == ids.value(0)).then_some(0)
+        });
     match same {
         Some(row) => Err(EngineError::Asked(format!(
             "the id {} stands twice with the same confidence: give every row an id of its own",
@@ -265,10 +291,15 @@ fn all_differ(batch: &RecordBatch, before: Option<&RecordBatch>) -> Result<(), E
     }
 }
 
-/// The columns of the rows that are taken, with how often.
-fn with_copies(batch: &RecordBatch, counts: Vec<u32>) -> Result<Vec<ArrayRef>, EngineError> {
+/// The columns of the rows that are taken: id, label, confidence, and how often.
+fn with_copies(
+    batch: &RecordBatch,
+    mut labels: StringBuilder,
+    counts: Vec<u32>,
+) -> Result<Vec<ArrayRef>, EngineError> {
     let taken = counts.iter().map(|&count| Some(count > 0)).collect();
-    let counts: ArrayRef = Arc::new(UInt32Array::from(counts));
-    let columns = batch.columns().iter().chain([&counts]);
-    Ok(columns.map(|column| filter(column, &taken)).collect::<Result<_, _>>()?)
+    let (labels, counts): (ArrayRef, ArrayRef) =
+        (Arc::new(labels.finish()), Arc::new(UInt32Array::from(counts)));
+    let columns = [batch.column(1), &labels, batch.column(2), &counts];
+    Ok(columns.into_iter().map(|column| filter(column, &taken)).collect::<Result<_, _>>()?)
 }

@@ -37,7 +37,8 @@ use crate::{
 ///
 /// With [`parallel`](FitOptions::parallel) all processes call this, each with its share of every
 /// batch, and rank 0's `stage` alone is read and written. Weights, state and decisions are equal in
-/// all of them after every step.
+/// all of them after every step; of the optimiser each has a part, if the configuration
+/// [says so](crate::OptimizerState): it has to be made for this call then, without state.
 ///
 /// # Errors
 /// See [`FitError`]. After any of them the checkpoints written so far can be resumed from.
@@ -160,6 +161,7 @@ impl<'a, O: Objective> Run<'a, O> {
     ) -> Result<Self, FitError> {
         let writes = options.parallel.is_none_or(Parallel::writes);
         let shards = options.parallel.and_then(|all| all.shards(options.config, optimizer));
+        assert_eq!(optimizer.owners().is_some(), shards.is_some(), "an optimiser of another call");
         let found = if writes { stage.checkpoints().newest()? } else { None };
         if let Some(checkpoint) = &found {
             restore(checkpoint, objective, optimizer, options)?;

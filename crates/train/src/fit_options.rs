@@ -30,8 +30,8 @@ pub struct Throughput {
 /// ```
 #[derive(Clone, Copy, Debug)]
 pub struct FitOptions<'a> {
-    /// The recipe's part. The loop reads `steps`, `lr` and `clip_norm`; the optimiser and the
-    /// averages are made by the caller.
+    /// The recipe's part. The loop reads `steps`, `accumulate`, `lr`, `clip_norm` and
+    /// `optimizer_state`; the optimiser and the averages are made by the caller.
     pub config: &'a TrainConfig,
     /// How often to log, evaluate and checkpoint.
     pub cadence: &'a Cadence,

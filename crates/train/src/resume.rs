@@ -26,16 +26,18 @@ pub(crate) fn begin_together<O: Objective>(
 ) -> Result<bool, FitError> {
     let of = |(_, device)| Ok((device, torch::rng::state(device)?));
     let mut states = generators(device).map(of).collect::<Result<Vec<_>, RngError>>()?;
-    let mut optim = Vec::new();
-    match shards {
-        None => optim = optimizer.state(),
-        Some(shards) => shards.scatter(optimizer, stored)?,
+    let found = parallel.group().any(stored.is_some())?;
+    let optim = if shards.is_some() { Vec::new() } else { optimizer.state() };
+    if let Some(shards) = shards
+        && found
+    {
+        shards.scatter(optimizer, stored)?;
     }
     parallel.begin(state, objective, optim, &mut states)?;
     for (device, state) in states {
         torch::rng::set_state(device, &state)?;
     }
-    Ok(parallel.group().any(stored.is_some())?)
+    Ok(found)
 }
 
 /// The generators that a run on `device` draws from, by name.

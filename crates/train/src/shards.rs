@@ -34,11 +34,16 @@ impl Bucket {
             && self.bytes() + t.numel() * t.kind().elt_size_in_bytes() <= LIMIT
     }
 
-    /// All values in a row: a copy, unless it is one tensor that lies so.
-    fn packed(&self) -> Tensor {
+    /// All values in a row, or room for them where they are another's: a copy, unless it is one
+    /// tensor that lies so.
+    fn packed(&self, own: bool) -> Tensor {
         match self.tensors.as_slice() {
-            [one] => one.contiguous().view([-1]),
-            all => Tensor::cat(&all.iter().map(|t| t.reshape([-1])).collect::<Vec<_>>(), 0),
+            [one] if one.is_contiguous() => one.view([-1]),
+            all if own => Tensor::cat(&all.iter().map(|t| t.reshape([-1])).collect::<Vec<_>>(), 0),
+            all => {
+                let numbers = all.iter().map(|t| t.numel() as i64).sum::<i64>();
+                Tensor::empty([numbers], (all[0].kind(), all[0].device()))
+            }
         }
     }
 
@@ -83,7 +88,8 @@ impl Shards {
     /// After a step: gives every process the parameters that the others changed.
     pub(crate) fn spread(&self) -> Result<(), Error> {
         for some in self.buckets.chunks(AT_ONCE) {
-            let packed: Vec<Tensor> = no_grad(|| some.iter().map(Bucket::packed).collect());
+            let own = |bucket: &Bucket| bucket.packed(bucket.owner == self.group.rank());
+            let packed: Vec<Tensor> = no_grad(|| some.iter().map(own).collect());
             let start =
                 |(bucket, t): (&Bucket, &Tensor)| self.group.start_broadcast(t, bucket.owner);
             let works: Result<Vec<Work>, Error> = some.iter().zip(&packed).map(start).collect();
@@ -115,16 +121,12 @@ impl Shards {
         Ok(whole)
     }
 
-    /// Gives each process its part of the state that rank 0 has read from a checkpoint, if it has
-    /// one; else all keep what they have, which is fresh.
+    /// Gives each process its part of the state that rank 0 has read from a checkpoint.
     pub(crate) fn scatter(
         &self,
         optimizer: &Optimizer,
         stored: Option<&BTreeMap<String, Tensor>>,
     ) -> Result<(), Error> {
-        if !self.group.any(stored.is_some())? {
-            return Ok(());
-        }
         for ((name, tensor), owner) in optimizer.state().into_iter().zip(optimizer.state_owners()) {
             if tensor.numel() == 0 {
                 continue;

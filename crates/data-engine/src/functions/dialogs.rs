@@ -29,8 +29,7 @@ const PAIRS: Function = Function {
     gives: || rows_type(fields()),
     work: |columns| {
         let mut found = Rows::default();
-        let Some(settings) = settings_of::<Rules>(&columns[1])? else { return found.finish() };
-        let ready = settings.ready()?;
+        let ready = settings_of::<Rules>(&columns[1])?.ready()?;
         for messages in columns[0].as_list::<i32>().iter() {
             match messages {
                 Some(messages) => {

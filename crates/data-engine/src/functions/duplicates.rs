@@ -1,6 +1,6 @@
 //! Texts that say the same.
 
-use super::{Function, failed, rows, rows_type, settings, settings_of};
+use super::{Function, SETTINGS, failed, rows, rows_type, settings, settings_of};
 use data_pipeline::text::duplicates::{MinHash, Signature, exact};
 use datafusion::arrow::array::{
     Array, ArrayRef, AsArray, BinaryArray, BinaryBuilder, BooleanArray, StringBuilder,
@@ -24,10 +24,10 @@ const EXACT: Function = Function {
 
 const SIGNATURE: Function = Function {
     name: "text_signature",
-    takes: || vec![Some(DataType::Utf8), Some(DataType::Utf8)],
+    takes: || vec![Some(DataType::Utf8), Some(SETTINGS)],
     gives: || DataType::Binary,
     work: |columns| {
-        let how = settings_of::<MinHash>(&columns[1])?.unwrap_or_default();
+        let how = settings_of::<MinHash>(&columns[1])?;
         let hasher = how.hasher().map_err(failed)?;
         let of = |text: Option<&str>| Some(hasher.signature(text?)?.to_bytes());
         Ok(Arc::new(columns[0].as_string::<i32>().iter().map(of).collect::<BinaryArray>()))
@@ -44,16 +44,11 @@ fn placed() -> Fields {
 const BUCKETS: Function = Function {
     name: "text_buckets",
     takes: || {
-        vec![
-            Some(DataType::Binary),
-            Some(DataType::Utf8),
-            Some(DataType::Utf8),
-            Some(DataType::Utf8),
-        ]
+        vec![Some(DataType::Binary), Some(DataType::Utf8), Some(DataType::Utf8), Some(SETTINGS)]
     },
     gives: || rows_type(placed()),
     work: |columns| {
-        let how = settings_of::<MinHash>(&columns[3])?.unwrap_or_default();
+        let how = settings_of::<MinHash>(&columns[3])?;
         let signatures = columns[0].as_binary::<i32>();
         let [ids, texts] = [1, 2].map(|i| columns[i].as_string::<i32>());
         let (mut buckets, mut carried) = (BinaryBuilder::new(), StringBuilder::new());
@@ -83,10 +78,10 @@ const BUCKETS: Function = Function {
 
 const SAME: Function = Function {
     name: "text_same",
-    takes: || vec![Some(DataType::Binary), Some(DataType::Binary), Some(DataType::Utf8)],
+    takes: || vec![Some(DataType::Binary), Some(DataType::Binary), Some(SETTINGS)],
     gives: || DataType::Boolean,
     work: |columns| {
-        let how = settings_of::<MinHash>(&columns[2])?.unwrap_or_default();
+        let how = settings_of::<MinHash>(&columns[2])?;
         let hasher = how.hasher().map_err(failed)?;
         let [a, b] = [0, 1].map(|i| columns[i].as_binary::<i32>());
         let pairs = a.iter().zip(b).map(|pair| match pair {

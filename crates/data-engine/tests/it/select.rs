@@ -152,6 +152,38 @@ proptest! {
     }
 }
 
+/// More rows of one confidence than may wait for each other in 64 MiB, and few: what does not fit
+/// into memory is sorted by the engine, by place or by place and id, and is the same.
+#[test]
+fn what_does_not_fit_into_memory_is_the_same() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let long = "x".repeat(400);
+    let ids: Vec<String> =
+        (0..200_000u64).map(|i| format!("{:06}{long}", i * 7919 % 200_003)).collect();
+    let selection =
+        Selection { rule: Rule::Paper, per_class: Some(150_000), ..Selection::default() };
+    for (case, steps) in [("equal", 1), ("few", 50_000)] {
+        let row = |(i, id)| {
+            let i: usize = i;
+            let label = if i.is_multiple_of(4) { "a" } else { "b" };
+            (String::as_str(id), label, 1.0 - (i % steps) as f32 / 100_000.0)
+        };
+        let rows: Vec<(&str, &str, f32)> = ids.iter().enumerate().map(row).collect();
+        let table = folder.path().join(format!("{case}.parquet"));
+        write(&table, &rows).expect("written");
+        let found = [64 << 20, 2 << 30].map(|memory| {
+            let options = Options { memory, partitions: 2, batch: 512, ..Options::default() };
+            let out = folder.path().join(format!("{case}-{memory}"));
+            let (engine, columns) = (Engine::new(&options).expect("one"), Columns::default());
+            let files = [table.clone()];
+            select(&engine, &files, &columns, &selection, 1, &out).expect("selected");
+            read(&out).expect("parts")
+        });
+        assert_eq!(found[0].len(), 200_000);
+        assert!(found[0] == found[1], "{case}");
+    }
+}
+
 fn refused(rows: &Labels<'_>, columns: &Columns) -> String {
     let folder = tempfile::tempdir().expect("a folder");
     let (table, out) = (folder.path().join("t.parquet"), folder.path().join("out"));

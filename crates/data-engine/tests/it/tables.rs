@@ -124,6 +124,23 @@ fn tables_that_are_not_whole_are_refused() {
     assert!(said.contains("other.parquet: there is no column label, which other"), "{said}");
 }
 
+#[test]
+fn rows_without_an_id_are_counted() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let columns: Vec<(&str, ArrayRef)> = vec![
+        ("image", Arc::new(StringArray::from(vec![Some("a"), None, Some("c"), None, Some("e")]))),
+        ("label", Arc::new(StringArray::from(vec![Some("x"), Some("x"), None, None, Some("y")]))),
+        ("confidence", Arc::new(Float32Array::from(vec![0.9, 0.8, 0.7, 0.1, f32::NAN]))),
+    ];
+    table(&folder.path().join("t.parquet"), columns);
+    let above = |min_confidence| Selection { min_confidence, ..Selection::default() };
+    // Whether they are taken, or nothing is.
+    for selection in [above(0.0), above(0.95)] {
+        let said = ids(folder.path(), 2, &selection).expect_err("refused").to_string();
+        assert!(said.contains("2 rows have no id"), "{said}");
+    }
+}
+
 /// Ballista has returned wrong rows for these.
 #[test]
 fn no_plan_has_a_set_operation() {

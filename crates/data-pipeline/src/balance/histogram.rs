@@ -40,6 +40,11 @@ impl Histogram {
         self.0.values().sum()
     }
 
+    /// The rows of the fullest bucket.
+    pub fn fullest(&self) -> u64 {
+        self.0.values().copied().max().unwrap_or(0)
+    }
+
     /// The highest bucket down to which there are `wanted` rows, and how many there are; all of
     /// them, from bucket 0 on, if there are fewer.
     ///
