@@ -34,7 +34,7 @@ impl Columns {
         engine: &Engine,
         files: &[PathBuf],
     ) -> Result<DataFrame, EngineError> {
-        let table = engine.table(files).await?;
+        let table = engine.of_few_groups(files).await?;
         engine.all_have(files, &[&self.id, &self.label, &self.confidence]).await?;
         let fault = |fault: String| EngineError::Table {
             path: files.first().cloned().unwrap_or_default(),

@@ -139,9 +139,31 @@ impl Engine {
         files: &[PathBuf],
         rows: usize,
     ) -> Result<DataFrame, EngineError> {
-        let mut config = self.context.copied_config();
-        let rows = rows.min(config.batch_size());
-        config = config.with_batch_size(rows);
+        self.configured_table(files, |config| {
+            let rows = rows.min(config.batch_size());
+            config.with_batch_size(rows)
+        })
+        .await
+    }
+
+    /// A table of whose rows many fall into one group. Else, where the first rows of a part are in
+    /// groups of their own, the engine would count no more within parts, but bring all rows of a
+    /// group together first.
+    pub(crate) async fn of_few_groups(&self, files: &[PathBuf]) -> Result<DataFrame, EngineError> {
+        self.configured_table(files, |mut config| {
+            let options = &mut config.options_mut().execution;
+            options.skip_partial_aggregation_probe_ratio_threshold = 2.0;
+            config
+        })
+        .await
+    }
+
+    async fn configured_table(
+        &self,
+        files: &[PathBuf],
+        change: impl FnOnce(SessionConfig) -> SessionConfig,
+    ) -> Result<DataFrame, EngineError> {
+        let config = change(self.context.copied_config());
         let state = SessionStateBuilder::new_from_existing(self.context.state());
         let context = SessionContext::new_with_state(state.with_config(config).build());
         self.table_in(&context, files).await

@@ -4,6 +4,8 @@
 use std::collections::{BTreeMap, HashMap};
 use std::path::{Path, PathBuf};
 
+use foldhash::fast::FixedState;
+
 use super::{TextError, io, write};
 use crate::rng::Rng;
 
@@ -20,7 +22,9 @@ pub struct TfIdf {
     tf_idf: Vec<f64>,
     /// Sums of `max T - T(w)` up to and with each word.
     cumulative: Vec<f64>,
-    index: HashMap<String, usize>,
+    /// Of as many equal parts of the last sum as there are words: where a search in a part begins.
+    guide: Vec<u32>,
+    index: HashMap<String, u32, FixedState>,
     /// `idf` of a word that no document has: that of the rarest.
     unseen: f64,
 }
@@ -76,15 +80,21 @@ impl TfIdf {
             sum += most - row.2;
             sum
         });
-        let cumulative = cumulative.collect();
-        let index = table.iter().enumerate().map(|(i, row)| (row.0.clone(), i)).collect();
+        let cumulative: Vec<f64> = cumulative.collect();
+        let parts = cumulative.len();
+        let guide = (0..parts).map(|part| {
+            let place = part as f64 / parts as f64 * sum;
+            cumulative.partition_point(|&sum| sum <= place) as u32
+        });
+        let guide = guide.collect();
+        let index = (0..).zip(&table).map(|(i, row)| (row.0.clone(), i)).collect();
         let (mut words, mut idf, mut tf_idf) = (Vec::new(), Vec::new(), Vec::new());
         for (word, i, t) in table {
             words.push(word);
             idf.push(i);
             tf_idf.push(t);
         }
-        Self { words, idf, tf_idf, cumulative, index, unseen }
+        Self { words, idf, tf_idf, cumulative, guide, index, unseen }
     }
 
     /// The words of the corpus in rising order.
@@ -92,19 +102,23 @@ impl TfIdf {
         &self.words
     }
 
+    fn place(&self, word: &str) -> Option<usize> {
+        self.index.get(word).map(|&i| i as usize)
+    }
+
     /// Share of the documents that hold a word, `df(w) / N`; 0 for one that the corpus lacks.
     pub fn share(&self, word: &str) -> f64 {
-        self.index.get(word).map_or(0.0, |&i| (-self.idf[i]).exp())
+        self.place(word).map_or(0.0, |i| (-self.idf[i]).exp())
     }
 
     /// `idf` of a word; for one that the corpus lacks, that of the rarest word.
     pub fn idf(&self, word: &str) -> f64 {
-        self.index.get(word).map_or(self.unseen, |&i| self.idf[i])
+        self.place(word).map_or(self.unseen, |i| self.idf[i])
     }
 
     /// `T` of a word; 0 for one that the corpus lacks.
     pub fn tf_idf(&self, word: &str) -> f64 {
-        self.index.get(word).map_or(0.0, |&i| self.tf_idf[i])
+        self.place(word).map_or(0.0, |i| self.tf_idf[i])
     }
 
     /// With which chance each word of a document is replaced: `token_prob n z / sum z`, where `z`
@@ -113,11 +127,23 @@ impl TfIdf {
     /// word), as the formula has no answer there; an empty document has none.
     pub fn chances(&self, document: &[String], token_prob: f64) -> Vec<f64> {
         let length = document.len() as f64;
-        let mut counts = HashMap::<&str, f64>::new();
-        document.iter().for_each(|word| *counts.entry(word).or_default() += 1.0);
-        let score = |word: &String| counts[word.as_str()] * self.idf(word) / length;
-        let most = document.iter().map(score).fold(f64::NEG_INFINITY, f64::max);
-        let gaps: Vec<f64> = document.iter().map(|word| most - score(word)).collect();
+        let places: Vec<Option<usize>> = document.iter().map(|word| self.place(word)).collect();
+        let room = || HashMap::with_capacity_and_hasher(document.len(), FixedState::default());
+        let (mut known, mut others): (HashMap<usize, f64, _>, HashMap<&str, f64, _>) =
+            (room(), HashMap::with_hasher(FixedState::default()));
+        for (word, place) in document.iter().zip(&places) {
+            *match place {
+                Some(i) => known.entry(*i).or_default(),
+                None => others.entry(word.as_str()).or_default(),
+            } += 1.0;
+        }
+        let score = |(word, place): (&String, &Option<usize>)| match place {
+            Some(i) => known[i] * self.idf[*i] / length,
+            None => others[word.as_str()] * self.unseen / length,
+        };
+        let mut gaps: Vec<f64> = document.iter().zip(&places).map(score).collect();
+        let most = gaps.iter().copied().fold(f64::NEG_INFINITY, f64::max);
+        gaps.iter_mut().for_each(|score| *score = most - *score);
         let total: f64 = gaps.iter().sum();
         if total > 0.0 {
             gaps.into_iter().map(|gap| token_prob * length * gap / total).collect()
@@ -127,15 +153,30 @@ impl TfIdf {
     }
 
     /// A word of the corpus, the likelier the less informative it is: `q(w)` proportional to `max T
-    /// - T(w)`, found by a binary search in its running sums. `None` where all words have one `T`.
+    /// - T(w)`, found in its running sums. `None` where all words have one `T`.
     pub fn draw(&self, rng: &mut Rng) -> Option<&str> {
         let total = *self.cumulative.last()?;
         if total <= 0.0 {
             return None;
         }
-        let place = rng.unit() * total;
-        let i = self.cumulative.partition_point(|&sum| sum <= place);
+        let i = self.first_above(rng.unit() * total, total);
         Some(&self.words[i.min(self.words.len() - 1)])
+    }
+
+    /// The first word whose sum is above a place below `total`, the last sum: what a binary search
+    /// finds, by one step or two.
+    fn first_above(&self, place: f64, total: f64) -> usize {
+        let parts = self.guide.len();
+        let part = (place / total * parts as f64) as usize;
+        let mut i = self.guide[part.min(parts - 1)] as usize;
+        // Rounding may have gone to a neighbour's part.
+        while i > 0 && self.cumulative[i - 1] > place {
+            i -= 1;
+        }
+        while self.cumulative.get(i).is_some_and(|&sum| sum <= place) {
+            i += 1;
+        }
+        i
     }
 
     /// Replaces words of a document by their chances. `token_prob` is from 0 to 1; a document of
@@ -192,5 +233,30 @@ impl TfIdf {
 
     fn files(folder: &Path) -> [PathBuf; 2] {
         ["tf_idf.json", "idf.json"].map(|name| folder.join(name))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    proptest! {
+        #[test]
+        fn a_word_is_found_where_a_binary_search_finds_it(
+            scores in prop::collection::vec(prop_oneof![Just(0.0), Just(5.0), 0.0..5.0], 1..60),
+            unit in prop_oneof![Just(0.0), 0.0..1.0],
+        ) {
+            let row = |(i, t): (usize, &f64)| (format!("{i:02}"), 1.0, *t);
+            let statistics = TfIdf::from_table(scores.iter().enumerate().map(row).collect());
+            let total = *statistics.cumulative.last().expect("a word");
+            prop_assume!(total > 0.0);
+            let below = f64::from_bits(total.to_bits() - 1);
+            for place in [unit * total, statistics.cumulative[0], below] {
+                let wanted = statistics.cumulative.partition_point(|&sum| sum <= place);
+                prop_assert_eq!(statistics.first_above(place, total), wanted);
+            }
+        }
     }
 }
