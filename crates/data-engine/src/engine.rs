@@ -175,7 +175,7 @@ impl Engine {
     }
 
     /// Bytes for rows that are grouped or sorted.
-    pub(crate) fn memory(&self) -> u64 {
+    pub(crate) fn room(&self) -> u64 {
         self.memory
     }
 

@@ -196,7 +196,7 @@ async fn write(
         Gathered::TooMany => {
             let taken = all.filter(col("place").is_not_null().or(col("id").is_null()))?;
             let fullest = quotas.iter().map(|quota| quota.fullest).max().unwrap_or(0);
-            let by_id = fullest > (engine.memory() / 8 / ROW).min(WAITING);
+            let by_id = fullest > (engine.room() / 8 / ROW).min(WAITING);
             let mut order = vec![col("place").sort(true, true)];
             order.extend(by_id.then(|| col("id").sort(true, true)));
             (ahead(taken.sort(order)?.execute_stream().await?), by_id)

@@ -189,7 +189,7 @@ impl Optimizer {
             None => self.step_on(&self.params, self.slots(), [&self.decay, &self.rates], lr, loops),
             Some(share) => {
                 let params = share.own(&self.params, Tensor::shallow_clone);
-                let slots: Vec<Slot> = self.slots().iter().map(|slot| slot.own(share)).collect();
+                let slots = share.own_slots(self.slots());
                 let [decay, rates] = [&self.decay, &self.rates].map(|all| share.own(all, |&x| x));
                 self.step_on(&params, &slots, [&decay, &rates], lr, loops);
             }

@@ -160,7 +160,8 @@ impl<'a, O: Objective> Run<'a, O> {
         callback: &'a mut dyn Callback,
     ) -> Result<Self, FitError> {
         let writes = options.parallel.is_none_or(Parallel::writes);
-        let shards = options.parallel.and_then(|all| all.shards(options.config, optimizer));
+        let shards =
+            options.parallel.and_then(|all| all.shards(options.config.optimizer_state, optimizer));
         assert_eq!(optimizer.owners().is_some(), shards.is_some(), "an optimiser of another call");
         let found = if writes { stage.checkpoints().newest()? } else { None };
         if let Some(checkpoint) = &found {

@@ -16,9 +16,9 @@ use torch::group::{Error, Group, Reducer};
 use torch::optim::Optimizer;
 use torch::{Device, Kind, Params, Role, Tensor, no_grad};
 
+use crate::Objective;
 use crate::checkpoint::RunState;
 use crate::shards::Shards;
-use crate::{Objective, TrainConfig};
 
 /// Whose samples batch norm's mean and variance are of, where several processes train together.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -89,9 +89,12 @@ impl Parallel {
     }
 
     /// Leaves this process its share of the optimiser's state, if that is shared.
-    pub(crate) fn shards(&self, config: &TrainConfig, optimizer: &mut Optimizer) -> Option<Shards> {
-        let shared = config.optimizer_state == OptimizerState::Sharded;
-        shared.then(|| Shards::new(&self.group, optimizer))
+    pub(crate) fn shards(
+        &self,
+        state: OptimizerState,
+        optimizer: &mut Optimizer,
+    ) -> Option<Shards> {
+        (state == OptimizerState::Sharded).then(|| Shards::new(&self.group, optimizer))
     }
 
     /// What averages the gradients of these parameters.

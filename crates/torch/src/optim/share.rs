@@ -40,6 +40,15 @@ impl Share {
         kept.map(|(_, entry)| copy(entry)).collect()
     }
 
+    /// The state of this process's parameters.
+    pub(super) fn own_slots(&self, slots: &[Slot]) -> Vec<Slot> {
+        let own = |slot: &Slot| Slot {
+            name: slot.name,
+            tensors: self.own(&slot.tensors, Tensor::shallow_clone),
+        };
+        slots.iter().map(own).collect()
+    }
+
     /// The state that `make` gives for some parameters, with stand-ins of the same shape for what
     /// others keep: a single number each. No more than one parameter's state is made and let go.
     pub(super) fn slots(

@@ -3,7 +3,6 @@
 use serde::{Deserialize, Serialize};
 use tch::Tensor;
 
-use super::share::Share;
 use crate::Role;
 
 /// Which tensors weight decay touches.
@@ -41,10 +40,5 @@ impl Slot {
     pub(super) fn like(params: &[Tensor], name: &'static str, value: f64) -> Self {
         let tensors = params.iter().map(|p| p.detach().full_like(value)).collect();
         Self { name, tensors }
-    }
-
-    /// That of a process's own parameters.
-    pub(super) fn own(&self, share: &Share) -> Self {
-        Self { name: self.name, tensors: share.own(&self.tensors, Tensor::shallow_clone) }
     }
 }
