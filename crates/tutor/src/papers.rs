@@ -275,6 +275,12 @@ mod tests {
         let steps = edit::parse_override("train.steps=5").expect("an override");
         assert!(resolve(&text, false, false, &[steps]).expect("it").head().expect.is_empty());
         assert!(resolve(&text, true, false, &[]).expect("it").head().expect.is_empty());
+        let text = catalog::find("uda-text", false).expect("a recipe");
+        for (labels, expected) in [("[25]", 4), ("[50]", 0), ("[25, 50, 100]", 8)] {
+            let labels = edit::parse_override(&format!("labels={labels}")).expect("an override");
+            let found = resolve(&text, false, false, &[labels]).expect("a recipe");
+            assert_eq!(found.head().expect.len(), expected);
+        }
     }
 
     #[test]

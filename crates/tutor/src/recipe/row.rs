@@ -23,7 +23,8 @@ pub(crate) trait TableRow {
 
 /// Leaves the rows that are to be run, so that the resolved recipe is the table that is run. A
 /// comparison with a row that is not run goes. A row that is for other numbers of labels than the
-/// recipe's, `labels`, is left out, and told of in what is returned.
+/// recipe's, `labels`, is left out, and told of in what is returned; what is expected of other
+/// numbers goes too.
 pub(crate) fn choose<R: TableRow>(
     head: &mut Head,
     rows: &mut Vec<R>,
@@ -63,9 +64,15 @@ pub(crate) fn choose<R: TableRow>(
         let about = expected.row.iter().chain(&expected.comparison);
         about
             .flat_map(|name| name.split(" - "))
-            .all(|name| left.iter().any(|left| left == last_word(name)))
+            .all(|name| left.iter().any(|left| left == last_word(name)) && is_asked(name, labels))
     });
     Ok(left_out)
+}
+
+/// Whether a row is of these numbers of labels: where its name says how many, and there are any.
+fn is_asked(name: &str, labels: &[usize]) -> bool {
+    let own = name.split_once(" labels, ").and_then(|(count, _)| count.parse().ok());
+    own.is_none_or(|own| labels.is_empty() || labels.contains(&own))
 }
 
 /// `uda` of `two-moons, uda`: a row's name may stand behind that of its data.
