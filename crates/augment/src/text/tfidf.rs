@@ -128,9 +128,9 @@ impl TfIdf {
     pub fn chances(&self, document: &[String], token_prob: f64) -> Vec<f64> {
         let length = document.len() as f64;
         let places: Vec<Option<usize>> = document.iter().map(|word| self.place(word)).collect();
-        let room = || HashMap::with_capacity_and_hasher(document.len(), FixedState::default());
-        let (mut known, mut others): (HashMap<usize, f64, _>, HashMap<&str, f64, _>) =
-            (room(), HashMap::with_hasher(FixedState::default()));
+        let mut known = HashMap::<usize, f64, FixedState>::default();
+        let mut others = HashMap::<&str, f64, FixedState>::default();
+        known.reserve(document.len());
         for (word, place) in document.iter().zip(&places) {
             *match place {
                 Some(i) => known.entry(*i).or_default(),
