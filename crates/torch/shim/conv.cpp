@@ -45,6 +45,17 @@ bool tutor_onednn(bool bfloat16) {
 #endif
 }
 
+// Whether this processor multiplies in bfloat16 faster than in float32. Intel's without AMX have the
+// instruction (AVX512-BF16), but on one of the two ports that multiply float32, so that nothing is
+// gained by it and the conversions are lost.
+bool tutor_fast_bfloat16() {
+#if defined(__x86_64__) && defined(__GNUC__)
+  return tutor_onednn(true) && (!__builtin_cpu_is("intel") || __builtin_cpu_supports("amx-bf16"));
+#else
+  return false;
+#endif
+}
+
 // Lays the weights of a convolution out for oneDNN, for a batch of images [n, c, h, w] of this size.
 // `shape` are stride, groups, rows of zeros and columns of zeros on each side.
 char *tutor_conv_pack(const Tensor *weight, const int64_t *size, const int64_t *shape, Tensor **out) {

@@ -56,6 +56,7 @@ unsafe extern "C" {
         out: *mut Handle,
     ) -> *mut c_char;
     fn tutor_onednn(bfloat16: bool) -> bool;
+    fn tutor_fast_bfloat16() -> bool;
     fn tutor_conv_pack(
         weight: Handle,
         size: *const i64,
@@ -234,6 +235,12 @@ pub(crate) fn norm_relu(
 pub(crate) fn onednn(bfloat16: bool) -> bool {
     // SAFETY: no pointers.
     unsafe { tutor_onednn(bfloat16) }
+}
+
+/// Whether this processor multiplies in bfloat16 faster than in float32.
+pub(crate) fn fast_bfloat16() -> bool {
+    // SAFETY: no arguments.
+    unsafe { tutor_fast_bfloat16() }
 }
 
 /// A convolution's weights, laid out for [`conv`] of images `[n, c, h, w]` of this size. `shape`,

@@ -13,6 +13,7 @@ use toml::Table;
 use torch::Device;
 use torch::precision::Precision;
 
+use super::note::note;
 use super::seeds::Run;
 use crate::recipe::head::Head;
 
@@ -131,13 +132,16 @@ pub(crate) trait Predictor {
     fn into_any(self: Box<Self>) -> Box<dyn Any>;
 }
 
-/// Fails where bfloat16 would gain nothing on this device.
+/// Fails where this device has no instructions for bfloat16; says where it has and gains nothing.
 pub(crate) fn gains_by_bfloat16(device: Device) -> Result<()> {
     ensure!(
-        Precision::fastest(device) == Precision::Bfloat16,
+        Precision::Bfloat16.has_instructions(device),
         "--precision bfloat16: this processor has no instructions for it (AVX512-BF16), so that it \
          would not be faster: leave it out"
     );
+    if Precision::fastest(device) != Precision::Bfloat16 {
+        note("note: --precision bfloat16 gains no time on this processor, which has no AMX");
+    }
     Ok(())
 }
 

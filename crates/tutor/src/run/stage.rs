@@ -1,6 +1,7 @@
 //! One training of anything: a task in a folder of its own. The only caller of the training loop.
 
 use std::path::Path;
+use std::sync::Once;
 
 use anyhow::{Context, Result, bail, ensure};
 use metrics::Metric;
@@ -15,6 +16,7 @@ use train::{
 use super::cost::StageCost;
 use super::interrupt::Interrupted;
 use super::memory;
+use super::note::note;
 use super::processes;
 use crate::recipe::select::{Select, Weights};
 
@@ -133,6 +135,9 @@ impl Stage<'_> {
             "select: weights can be chosen on a validation part only, and there is none: give the \
              data one, or leave select.metric out and set select.weights=last"
         );
+        if writes {
+            note_slow_bfloat16(self.precision, self.device);
+        }
         let throughput = task.throughput();
         let per_step = throughput.per_step;
         let group = processes::group();
@@ -183,5 +188,22 @@ impl Stage<'_> {
             stage.finish(model.params(), &cost)?;
         }
         Ok((model, cost))
+    }
+}
+
+/// Says once where bfloat16 costs time instead of saving it.
+fn note_slow_bfloat16(precision: Precision, device: Device) {
+    static SAID: Once = Once::new();
+    if precision == Precision::Bfloat16 && Precision::fastest(device) != Precision::Bfloat16 {
+        let why = match precision.has_instructions(device) {
+            true => "multiplies in it no faster than in float32 (no AMX)",
+            false => "has no instructions for it (AVX512-BF16)",
+        };
+        SAID.call_once(|| {
+            note(&format!(
+                "note: precision=bfloat16 makes this training slower: the processor {why}; \
+                 precision=float32 is faster here"
+            ));
+        });
     }
 }

@@ -162,7 +162,7 @@ pub(crate) fn plan(given: &Given) -> Result<Proposal> {
             torch::device::describe(given.device),
             match precision {
                 Precision::Float32 => "in float32",
-                Precision::Bfloat16 => "in bfloat16, for which it has instructions",
+                Precision::Bfloat16 => "in bfloat16, which is faster there",
             }
         ),
     ];
