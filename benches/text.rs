@@ -45,6 +45,14 @@ fn main() {
             text
         });
     });
+    let looked_up = statistics.document(&corpus[0]);
+    group.bench_function("tf-idf, looked up", |b| {
+        b.iter(|| {
+            let mut text = looked_up.clone();
+            statistics.replace_in(&mut text, 0.7, &mut next());
+            text
+        });
+    });
     group.bench_function("uniform", |b| {
         b.iter(|| {
             let mut text = corpus[0].clone();

@@ -162,15 +162,17 @@ fn serve(folder: &Path, case: &str, precision: Precision) -> Result<(), Error> {
     })
 }
 
-/// Texts a second, from words to words.
+/// Texts a second: words looked up once, as a training does, are replaced in copies.
 fn tf_idf(corpus: &[Vec<String>], seconds: f64) -> f64 {
     let statistics = TfIdf::of(corpus);
+    let corpus: Vec<_> = corpus.iter().map(|text| statistics.document(text)).collect();
     let (began, mut done) = (Instant::now(), 0);
     while began.elapsed().as_secs_f64() < seconds {
         for (index, text) in corpus.iter().enumerate() {
             let mut text = text.clone();
             let key = Key { seed: SEED, epoch: done, index: index as u64, view: 0 };
-            statistics.replace(&mut text, 0.7, &mut key.rng());
+            statistics.replace_in(&mut text, 0.7, &mut key.rng());
+            std::hint::black_box(&text);
         }
         done += 1;
     }

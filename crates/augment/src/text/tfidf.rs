@@ -3,6 +3,7 @@
 
 use std::collections::{BTreeMap, HashMap};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use foldhash::fast::FixedState;
 
@@ -27,6 +28,15 @@ pub struct TfIdf {
     index: HashMap<String, u32, FixedState>,
     /// `idf` of a word that no document has: that of the rarest.
     unseen: f64,
+}
+
+/// A text as a corpus knows it: each word as its place in the corpus's vocabulary. Made, changed
+/// and read by the [`TfIdf`] of one corpus.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Document {
+    /// Words that the corpus lacks have places behind its own, in the order of `others`.
+    places: Vec<u32>,
+    others: Arc<[String]>,
 }
 
 /// What is counted of a word.
@@ -121,53 +131,81 @@ impl TfIdf {
         self.place(word).map_or(0.0, |i| self.tf_idf[i])
     }
 
+    /// Looks the words of a document up.
+    ///
+    /// ```
+    /// use augment::{rng::Rng, text::{tfidf::TfIdf, words::words}};
+    /// let corpus: Vec<Vec<String>> = ["the film was good", "the plot was thin"].map(words).into();
+    /// let statistics = TfIdf::of(&corpus);
+    /// let text = words("the new film was good");
+    /// let known = statistics.document(&text);
+    /// let [mut once, mut again] = [known.clone(), known];
+    /// statistics.replace_in(&mut once, 0.5, &mut Rng::new(1));
+    /// statistics.replace_in(&mut again, 0.5, &mut Rng::new(2));
+    /// let mut same = text.clone();
+    /// statistics.replace(&mut same, 0.5, &mut Rng::new(1));
+    /// assert!(statistics.words_of(&once).eq(same.iter().map(String::as_str)));
+    /// ```
+    pub fn document<W: AsRef<str>>(&self, words: &[W]) -> Document {
+        let mut others = Vec::new();
+        let mut numbers = HashMap::<&str, u32, FixedState>::default();
+        let mut places = Vec::with_capacity(words.len());
+        for word in words.iter().map(AsRef::as_ref) {
+            places.push(self.index.get(word).copied().unwrap_or_else(|| {
+                *numbers.entry(word).or_insert_with(|| {
+                    others.push(word.to_owned());
+                    (self.words.len() + others.len() - 1) as u32
+                })
+            }));
+        }
+        Document { places, others: others.into() }
+    }
+
     /// With which chance each word of a document is replaced: `token_prob n z / sum z`, where `z`
     /// is how far the word's TF-IDF within the document lies below the greatest there. Their mean
     /// is `token_prob`; single ones may exceed 1. All are 0 where every word is alike (so with one
     /// word), as the formula has no answer there; an empty document has none.
     pub fn chances(&self, document: &[String], token_prob: f64) -> Vec<f64> {
-        let length = document.len() as f64;
-        let places: Vec<Option<usize>> = document.iter().map(|word| self.place(word)).collect();
-        let mut known = HashMap::<usize, f64, FixedState>::default();
-        let mut others = HashMap::<&str, f64, FixedState>::default();
-        known.reserve(document.len());
-        for (word, place) in document.iter().zip(&places) {
-            *match place {
-                Some(i) => known.entry(*i).or_default(),
-                None => others.entry(word.as_str()).or_default(),
-            } += 1.0;
-        }
-        let score = |(word, place): (&String, &Option<usize>)| match place {
-            Some(i) => known[i] * self.idf[*i] / length,
-            None => others[word.as_str()] * self.unseen / length,
+        self.chances_at(&self.document(document).places, token_prob)
+    }
+
+    fn chances_at(&self, places: &[u32], token_prob: f64) -> Vec<f64> {
+        let length = places.len() as f64;
+        let score = |(&place, count): (&u32, u32)| {
+            let idf = self.idf.get(place as usize).copied().unwrap_or(self.unseen);
+            f64::from(count) * idf / length
         };
-        let mut gaps: Vec<f64> = document.iter().zip(&places).map(score).collect();
+        let mut gaps: Vec<f64> = places.iter().zip(occurrences(places)).map(score).collect();
         let most = gaps.iter().copied().fold(f64::NEG_INFINITY, f64::max);
         gaps.iter_mut().for_each(|score| *score = most - *score);
         let total: f64 = gaps.iter().sum();
         if total > 0.0 {
-            gaps.into_iter().map(|gap| token_prob * length * gap / total).collect()
+            gaps.iter_mut().for_each(|gap| *gap = token_prob * length * *gap / total);
         } else {
-            vec![0.0; document.len()]
+            gaps.fill(0.0);
         }
+        gaps
     }
 
     /// A word of the corpus, the likelier the less informative it is: `q(w)` proportional to `max T
     /// - T(w)`, found in its running sums. `None` where all words have one `T`.
     pub fn draw(&self, rng: &mut Rng) -> Option<&str> {
+        self.draw_place(rng).map(|place| self.words[place].as_str())
+    }
+
+    fn draw_place(&self, rng: &mut Rng) -> Option<usize> {
         let total = *self.cumulative.last()?;
         if total <= 0.0 {
             return None;
         }
-        let i = self.first_above(rng.unit() * total, total);
-        Some(&self.words[i.min(self.words.len() - 1)])
+        Some(self.first_above(rng.unit() * total, total))
     }
 
-    /// The first word whose sum is above a place below `total`, the last sum: what a binary search
-    /// finds, by one step or two.
+    /// The first word whose sum is above a place below `total`, the last sum, or else the last: what
+    /// a binary search finds, by one step or two.
     fn first_above(&self, place: f64, total: f64) -> usize {
         let parts = self.guide.len();
-        let part = (place / total * parts as f64) as usize;
+        let part = (place * (parts as f64 / total)) as usize;
         let mut i = self.guide[part.min(parts - 1)] as usize;
         // Rounding may have gone to a neighbour's part.
         while i > 0 && self.cumulative[i - 1] > place {
@@ -176,20 +214,54 @@ impl TfIdf {
         while self.cumulative.get(i).is_some_and(|&sum| sum <= place) {
             i += 1;
         }
-        i
+        i.min(self.words.len() - 1)
     }
 
     /// Replaces words of a document by their chances. `token_prob` is from 0 to 1; a document of
-    /// two texts is both, joined.
+    /// two texts is both, joined. Where a text is changed in every epoch, look it up once
+    /// ([`document`](Self::document)) and change copies of what that gives.
     pub fn replace(&self, document: &mut [String], token_prob: f64, rng: &mut Rng) {
-        let chances = self.chances(document, token_prob);
-        for (word, chance) in document.iter_mut().zip(chances) {
-            if rng.chance(chance)
-                && let Some(new) = self.draw(rng)
-            {
-                new.clone_into(word);
+        let places = self.document(document).places;
+        self.replacements(&places, token_prob, rng, |i, new| {
+            self.words[new].clone_into(&mut document[i]);
+        });
+    }
+
+    /// The same, with the same words for the same generator.
+    pub fn replace_in(&self, document: &mut Document, token_prob: f64, rng: &mut Rng) {
+        let places = document.places.clone();
+        self.replacements(&places, token_prob, rng, |i, new| document.places[i] = new as u32);
+    }
+
+    /// Which words of a document are replaced, and by which of the corpus.
+    fn replacements(
+        &self,
+        places: &[u32],
+        token_prob: f64,
+        rng: &mut Rng,
+        mut replace: impl FnMut(usize, usize),
+    ) {
+        let total = self.cumulative.last().copied().unwrap_or_default();
+        let mut drawn = Vec::with_capacity(places.len());
+        for (i, chance) in self.chances_at(places, token_prob).into_iter().enumerate() {
+            if rng.chance(chance) && total > 0.0 {
+                drawn.push((i, rng.unit() * total));
             }
         }
+        // Apart, since what is looked up for one word need not wait for the generator.
+        for (i, place) in drawn {
+            replace(i, self.first_above(place, total));
+        }
+    }
+
+    /// The words of a document that was looked up here, in their order.
+    pub fn words_of<'a>(&'a self, document: &'a Document) -> impl Iterator<Item = &'a str> {
+        let known = self.words.len();
+        let word = move |&place: &u32| match self.words.get(place as usize) {
+            Some(word) => word.as_str(),
+            None => document.others[place as usize - known].as_str(),
+        };
+        document.places.iter().map(word)
     }
 
     /// Writes `tf_idf.json` and `idf.json` into a folder (UDA's is `data_stats/SUB_SET`), each a
@@ -236,6 +308,34 @@ impl TfIdf {
     }
 }
 
+/// How often the place at each position stands in the document.
+fn occurrences(places: &[u32]) -> impl Iterator<Item = u32> {
+    // A table with linear probing of where each place stands first, counted from 1: of twice as
+    // many slots as positions, so that an empty one is near.
+    let slots = (2 * places.len()).next_power_of_two().max(2);
+    let mut table = vec![0_u32; slots];
+    let mut counts = vec![0; places.len()];
+    let mut firsts = Vec::with_capacity(places.len());
+    for (i, &place) in (1..).zip(places) {
+        // The upper bits of a multiplication by the golden ratio spread places that are near.
+        let hash = u64::from(place).wrapping_mul(0x9e37_79b9_7f4a_7c15);
+        let mut slot = (hash >> (64 - slots.trailing_zeros())) as usize;
+        let first = loop {
+            match table[slot] {
+                0 => {
+                    table[slot] = i;
+                    break i - 1;
+                }
+                first if places[first as usize - 1] == place => break first - 1,
+                _ => slot = (slot + 1) & (slots - 1),
+            }
+        };
+        firsts.push(first);
+        counts[first as usize] += 1;
+    }
+    firsts.into_iter().map(move |first| counts[first as usize])
+}
+
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;
@@ -243,6 +343,13 @@ mod tests {
     use super::*;
 
     proptest! {
+        #[test]
+        fn words_are_counted(places in prop::collection::vec(0_u32..40, 0..60)) {
+            let count = |place| places.iter().filter(|other| *other == place).count() as u32;
+            let wanted: Vec<u32> = places.iter().map(count).collect();
+            prop_assert_eq!(occurrences(&places).collect::<Vec<_>>(), wanted);
+        }
+
         #[test]
         fn a_word_is_found_where_a_binary_search_finds_it(
             scores in prop::collection::vec(prop_oneof![Just(0.0), Just(5.0), 0.0..5.0], 1..60),
@@ -255,6 +362,7 @@ mod tests {
             let below = f64::from_bits(total.to_bits() - 1);
             for place in [unit * total, statistics.cumulative[0], below] {
                 let wanted = statistics.cumulative.partition_point(|&sum| sum <= place);
+                let wanted = wanted.min(scores.len() - 1);
                 prop_assert_eq!(statistics.first_above(place, total), wanted);
             }
         }

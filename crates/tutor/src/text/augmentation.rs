@@ -7,9 +7,10 @@ use std::sync::Arc;
 
 use anyhow::Result;
 use augment::text::switchout::{Decay, SwitchOut};
-use augment::text::tfidf::TfIdf;
+use augment::text::tfidf::{Document, TfIdf};
 use augment::text::uniform;
 use augment::text::words::words;
+use data_pipeline::digest::Digest;
 use data_pipeline::text::{Layout, Sequence, TextSet, TextView, Texts, Tokenizer};
 use serde::{Deserialize, Serialize};
 
@@ -82,10 +83,56 @@ impl TextPolicy {
     }
 }
 
+/// A text by the digests of its parts.
+type Name = (Digest, Option<Digest>);
+
+/// A text in the words of the statistics, those of a second one behind the `first` of the first.
+#[derive(Clone)]
+struct LookedUp {
+    document: Document,
+    first: usize,
+}
+
+impl LookedUp {
+    fn of(texts: &Texts, statistics: &TfIdf) -> Self {
+        let (all, first) = all_words(texts);
+        Self { document: statistics.document(&all), first }
+    }
+
+    fn name(texts: &Texts) -> Name {
+        let digest = |text: &String| Digest::of(text.as_bytes());
+        (digest(&texts.a), texts.b.as_ref().map(digest))
+    }
+}
+
+/// The words of a text and of a second one, and how many the first has.
+fn all_words(texts: &Texts) -> (Vec<String>, usize) {
+    let mut all = words(&texts.a);
+    let first = all.len();
+    all.extend(texts.b.iter().flat_map(|b| words(b)));
+    (all, first)
+}
+
+/// Puts words where [`all_words`] found them.
+fn put<W: AsRef<str>>(texts: &mut Texts, mut words: impl Iterator<Item = W>, first: usize) {
+    let join = |text: &mut String, words: &mut dyn Iterator<Item = W>| {
+        text.clear();
+        for (i, word) in words.enumerate() {
+            text.push_str(if i > 0 { " " } else { "" });
+            text.push_str(word.as_ref());
+        }
+    };
+    join(&mut texts.a, &mut words.by_ref().take(first));
+    if let Some(b) = &mut texts.b {
+        join(b, &mut words);
+    }
+}
+
 /// What changes of texts are made by: the statistics of the unlabelled texts, once a run, and the
 /// paraphrases that were read.
 pub(crate) struct Changes {
     statistics: Arc<TfIdf>,
+    looked_up: Arc<HashMap<Name, LookedUp>>,
     paraphrases: HashMap<PathBuf, Arc<Paraphrased>>,
     data: Option<PathBuf>,
 }
@@ -98,13 +145,13 @@ impl Changes {
         policies: impl IntoIterator<Item = &'a TextPolicy>,
         data: Option<&Path>,
     ) -> Result<Self> {
-        let document = |texts: &Texts| {
-            let mut all = words(&texts.a);
-            all.extend(texts.b.iter().flat_map(|b| words(b)));
-            all
-        };
-        let all = unlabeled.examples().iter().map(|example| document(&example.texts));
-        let statistics = Arc::new(TfIdf::of(all));
+        let policies: Vec<&TextPolicy> = policies.into_iter().collect();
+        let texts = || unlabeled.examples().iter().map(|example| &example.texts);
+        let statistics = Arc::new(TfIdf::of(texts().map(|texts| all_words(texts).0)));
+        // Texts come again in every epoch: their words are found once.
+        let again = policies.iter().any(|policy| matches!(policy, TextPolicy::TfIdf { .. }));
+        let look_up = |texts| (LookedUp::name(texts), LookedUp::of(texts, &statistics));
+        let looked_up = Arc::new(texts().filter(|_| again).map(look_up).collect());
         let mut paraphrases = HashMap::new();
         for file in policies.into_iter().filter_map(|policy| policy.file(data)) {
             if let Entry::Vacant(place) = paraphrases.entry(file) {
@@ -112,7 +159,7 @@ impl Changes {
                 place.insert(read);
             }
         }
-        Ok(Self { statistics, paraphrases, data: data.map(Path::to_owned) })
+        Ok(Self { statistics, looked_up, paraphrases, data: data.map(Path::to_owned) })
     }
 
     /// The view of a policy that was given to [`of`](Self::of), with this tokenizer.
@@ -120,14 +167,22 @@ impl Changes {
         match *policy {
             TextPolicy::None {} => TextView::Plain,
             TextPolicy::TfIdf { probability } => {
-                let statistics = self.statistics.clone();
-                replacing(move |words, rng| statistics.replace(words, probability, rng))
+                let (statistics, looked_up) = (self.statistics.clone(), self.looked_up.clone());
+                TextView::Words(Arc::new(move |texts: &mut Texts, rng| {
+                    let known = looked_up.get(&LookedUp::name(texts)).cloned();
+                    let LookedUp { mut document, first } =
+                        known.unwrap_or_else(|| LookedUp::of(texts, &statistics));
+                    statistics.replace_in(&mut document, probability, rng);
+                    put(texts, statistics.words_of(&document), first);
+                }))
             }
             TextPolicy::Uniform { probability } => {
                 let known = self.statistics.clone();
-                replacing(move |words, rng| {
-                    uniform::replace(words, known.words(), probability, rng);
-                })
+                TextView::Words(Arc::new(move |texts: &mut Texts, rng| {
+                    let (mut all, first) = all_words(texts);
+                    uniform::replace(&mut all, known.words(), probability, rng);
+                    put(texts, all.iter(), first);
+                }))
             }
             TextPolicy::SwitchOut { tau, decay } => {
                 let (switch, size) = (SwitchOut { tau, decay }, tokenizer.size() as u32);
@@ -149,22 +204,6 @@ impl Changes {
             }
         }
     }
-}
-
-/// A view that replaces words of a text; those of a pair are one document.
-fn replacing(
-    replace: impl Fn(&mut [String], &mut augment::rng::Rng) + Send + Sync + 'static,
-) -> TextView {
-    TextView::Words(Arc::new(move |texts: &mut Texts, rng| {
-        let mut all = words(&texts.a);
-        let first = all.len();
-        all.extend(texts.b.iter().flat_map(|b| words(b)));
-        replace(&mut all, rng);
-        texts.a = all[..first].join(" ");
-        if let Some(b) = &mut texts.b {
-            *b = all[first..].join(" ");
-        }
-    }))
 }
 
 /// A text as it is and as a view changes it, in tokens.
@@ -258,6 +297,34 @@ mod tests {
                 }
             }
             assert!(changes.iter().all(|count| *count > 0), "{policy:?}: {changes:?}");
+        }
+    }
+
+    /// A text that was counted is looked up by its digest, another one when it is seen; both become
+    /// what their words become.
+    #[test]
+    fn tf_idf_gives_known_and_other_texts_the_same_words() {
+        let set = set(&TEXTS);
+        let policy = TextPolicy::TfIdf { probability: 0.5 };
+        let known = Changes::of(&set, [&policy], None).expect("statistics");
+        let none = Changes::of(&set, [&TextPolicy::None {}], None).expect("statistics");
+        assert_eq!((known.looked_up.len(), none.looked_up.len()), (3, 0));
+        let tokenizer =
+            Tokenizer::from_vocabulary("[PAD]\n[UNK]\n[CLS]\n[SEP]\n[MASK]\n", Casing::default());
+        let tokenizer = tokenizer.expect("it");
+        let views = [&known, &none].map(|changes| changes.view(&policy, &tokenizer));
+        for text in TEXTS.iter().chain(&["The  zebra sat on a mat, alone"]) {
+            for seed in 0..20 {
+                let mut expected = words(text);
+                let rng = || augment::rng::Rng::new(seed);
+                known.statistics.replace(&mut expected, 0.5, &mut rng());
+                for view in &views {
+                    let TextView::Words(change) = view else { panic!("a view of words") };
+                    let mut texts = Texts { a: (*text).to_owned(), b: None };
+                    change(&mut texts, &mut rng());
+                    assert_eq!(texts.a, expected.join(" "));
+                }
+            }
         }
     }
 
