@@ -10,7 +10,7 @@
 use super::read::{Columns, Lines, OnBadInput, Tally, columns, ends_with, open, refuse_json};
 use crate::error::DataError;
 use serde_json::Value;
-use std::io::Read;
+use std::io::{Cursor, Read};
 use std::path::Path;
 
 /// A row of a table.
@@ -47,7 +47,7 @@ pub(super) fn names(path: &Path, on_bad: OnBadInput) -> Result<Vec<String>, Data
         }
         if ends_with(path, &["csv"]) {
             let delimiter = delimiter(line);
-            let mut reader = csv_reader(delimiter, true).from_reader(line.as_bytes());
+            let mut reader = csv_reader(delimiter).from_reader(line.as_bytes());
             let record = reader.records().next().transpose();
             let record = record.map_err(|error| lines.fault(error.to_string(), FIRST_LINE))?;
             return Ok(record.iter().flat_map(|r| r.iter()).map(|c| c.trim().to_owned()).collect());
@@ -175,8 +175,11 @@ pub(super) fn csv(
     }
     let text = text.strip_prefix(b"\xef\xbb\xbf").unwrap_or(&text);
     let first = text.split(|&byte| byte == b'\n').next().unwrap_or_default();
-    let delimiter = delimiter(&String::from_utf8_lossy(first));
-    let mut reader = csv_reader(delimiter, wanted.is_some()).from_reader(text);
+    let delimiter = match wanted {
+        Some(_) => delimiter(&String::from_utf8_lossy(first)),
+        None => b',',
+    };
+    let mut reader = csv_reader(delimiter).from_reader(Cursor::new(text));
     let mut places: Option<Vec<usize>> = None;
     let (mut rows, mut width, mut record) = (Vec::new(), None, csv::ByteRecord::new());
     let at = |line: u64, fault: String| DataError::Line {
@@ -199,6 +202,21 @@ pub(super) fn csv(
             break;
         }
         tally.lines += 1;
+        let from = record.position().map_or(0, |position| position.byte() as usize);
+        if let Some(first) =
+            swallows_lines(&text[from..reader.position().byte() as usize], delimiter)
+        {
+            bad(
+                at(line, STRAY_QUOTE.to_owned()),
+                on_bad,
+                tally,
+                "a row with a quote that is not closed",
+            )?;
+            let mut next = csv::Position::new();
+            next.set_byte((from + first) as u64).set_line(line + 1);
+            reader.seek(next).map_err(|error| at(line, error.to_string()))?;
+            continue;
+        }
         let cells: Option<Vec<&str>> =
             record.iter().map(|cell| std::str::from_utf8(cell).ok()).collect();
         let Some(cells) = cells else {
@@ -234,11 +252,46 @@ pub(super) fn csv(
     }
 }
 
-fn csv_reader(delimiter: u8, named: bool) -> csv::ReaderBuilder {
+fn csv_reader(delimiter: u8) -> csv::ReaderBuilder {
     let mut builder = csv::ReaderBuilder::new();
     // UDA's sets and own files double quotes inside of quotes, as RFC 4180.
-    builder.delimiter(if named { delimiter } else { b',' }).has_headers(false).flexible(true);
+    builder.delimiter(delimiter).has_headers(false).flexible(true);
     builder
+}
+
+const STRAY_QUOTE: &str = "a cell begins with a quote that no other one closes before the next cell \
+                           or row, so that the rows behind it would become part of it";
+
+/// Where the second line of a record begins if a quote at the start of one of its cells is closed
+/// nowhere, or in the middle of another cell: by a stray quote the record has taken lines that are
+/// rows of their own.
+fn swallows_lines(record: &[u8], delimiter: u8) -> Option<usize> {
+    let ends = |byte: u8| byte == delimiter || byte == b'\n' || byte == b'\r';
+    let (mut at, mut is_start) = (0, true);
+    while at < record.len() {
+        if !(is_start && record[at] == b'"') {
+            is_start = ends(record[at]);
+            at += 1;
+            continue;
+        }
+        let begin = at;
+        at += 1;
+        // Up to a quote that is not doubled.
+        loop {
+            match (record.get(at), record.get(at + 1)) {
+                (Some(b'"'), Some(b'"')) => at += 2,
+                (Some(b'"'), _) | (None, _) => break,
+                _ => at += 1,
+            }
+        }
+        let is_closed = at < record.len() && record.get(at + 1).is_none_or(|&byte| ends(byte));
+        if !is_closed && record[begin..at].contains(&b'\n') {
+            return record.iter().position(|&byte| byte == b'\n').map(|end| end + 1);
+        }
+        at += 1;
+        is_start = false;
+    }
+    None
 }
 
 /// The most frequent one; of equals, a comma.

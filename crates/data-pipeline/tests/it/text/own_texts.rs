@@ -178,6 +178,28 @@ fn columns_are_found_by_usual_names() {
     }
 }
 
+/// A quote that is not closed costs its own row, and none of those behind it.
+#[test]
+fn a_stray_quote_takes_no_further_rows() {
+    let folder = tempfile::tempdir().unwrap();
+    for (text, line, left) in [
+        ("t,y\n\"x\ny,a\nok,a\n", 2, &["y", "ok"][..]),
+        ("t,y\nok,a\n\"x,a\n\"more, \"\"or\"\"\",a\nso,a\n", 3, &["ok", "more, \"or\"", "so"]),
+        ("y,t\na,\"two\nlines\"\na,\"x\na,ok\n", 4, &["two\nlines", "ok"]),
+        ("t,y\r\none,a\r\n\"x,a\r\ntwo,a\r\n\"y,a\r\n", 3, &["one", "two"]),
+    ] {
+        let path = [write(folder.path(), "a.csv", text)];
+        let error = own().read(&path).unwrap_err().to_string();
+        assert!(error.contains(&format!("line {line}: a cell begins with a quote")), "{error}");
+        let set = OwnTexts { on_bad: OnBadInput::Skip, ..own() }.read(&path).unwrap();
+        let texts: Vec<_> = rows(&set).iter().map(|row| row.0).collect();
+        assert_eq!((&texts[..], set.notes().len()), (left, 1), "{text}");
+    }
+    // One that is closed in the middle of a cell takes no other row, and is read as it always was.
+    let path = [write(folder.path(), "a.csv", "t,y\n\"Great\" they said,a\nok,a\n")];
+    assert_eq!(rows(&own().read(&path).unwrap())[0].0, "Great they said");
+}
+
 #[test]
 fn bad_rows_are_errors_or_counted() {
     let folder = tempfile::tempdir().unwrap();
