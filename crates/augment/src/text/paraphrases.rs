@@ -7,7 +7,7 @@
 //! translators that depend on their generator alone).
 
 use std::fs::{self, File, OpenOptions, TryLockError};
-use std::io::{ErrorKind, Read, Seek, SeekFrom, Write};
+use std::io::{BufRead, BufReader, ErrorKind, Read, Seek, SeekFrom, Write};
 use std::ops::Range;
 use std::path::{Path, PathBuf};
 
@@ -17,6 +17,9 @@ use super::back_translation::{BackTranslation, Translator, paraphrase_file};
 use super::{TextError, aug_ops, io, write};
 use crate::fault::Fault;
 use crate::rng::Key;
+
+/// The name of the file in the folder of what is made of it.
+pub const STORE: &str = "paraphrases.jsonl";
 
 /// How much is made, and from which seed.
 ///
@@ -73,11 +76,6 @@ impl Made {
         if let Some(fault) = pipeline.faults().into_iter().chain(batch).next() {
             return Err(fault.into());
         }
-        // FNV-1a. No text has the byte 255, so it tells where one ends.
-        let bytes = texts.iter().flat_map(|text| text.bytes().chain([0xff]));
-        let hash = bytes.fold(0xcbf2_9ce4_8422_2325u64, |hash, byte| {
-            (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3)
-        });
         Ok(Self {
             version: 2,
             translators: [pipeline.forward.name(), pipeline.backward.name()],
@@ -85,7 +83,7 @@ impl Made {
             temperature: pipeline.temperature,
             amount,
             texts: texts.len(),
-            hash: format!("{hash:016x}"),
+            hash: hash(texts),
         })
     }
 
@@ -170,6 +168,43 @@ impl Made {
         line.push(b'\n');
         Ok(line)
     }
+}
+
+/// A text as a line of a file: what any program may take for the end of a line becomes a space, as
+/// Python's `splitlines` does beside LF (U+0085, U+2028 and other separators).
+pub fn one_line(text: &str) -> String {
+    let ends = [
+        '\n', '\r', '\u{b}', '\u{c}', '\u{1c}', '\u{1d}', '\u{1e}', '\u{85}', '\u{2028}',
+        '\u{2029}',
+    ];
+    text.replace(ends, " ")
+}
+
+/// What the store beside files of paraphrases ([`STORE`]) was made of: how many texts, and whether
+/// they are these, in this order. `None` where there is no store.
+pub fn made_of(folder: &Path, texts: &[&str]) -> Result<Option<(usize, bool)>, TextError> {
+    let path = folder.join(STORE);
+    let file = match File::open(&path) {
+        Ok(file) => file,
+        Err(error) if error.kind() == ErrorKind::NotFound => return Ok(None),
+        Err(error) => return Err(io(&path)(error)),
+    };
+    let mut line = String::new();
+    BufReader::new(file).read_line(&mut line).map_err(io(&path))?;
+    let made: Made = serde_json::from_str(&line).map_err(|error| TextError::Format {
+        path,
+        fault: format!("not a file of paraphrases ({error}); take it away, or make it anew"),
+    })?;
+    Ok(Some((made.texts, made.texts == texts.len() && made.hash == hash(texts))))
+}
+
+/// FNV-1a, as hexadecimal digits. No text has the byte 255, so it tells where one ends.
+fn hash(texts: &[impl AsRef<str>]) -> String {
+    let bytes = texts.iter().flat_map(|text| text.as_ref().bytes().chain([0xff]));
+    let hash = bytes.fold(0xcbf2_9ce4_8422_2325u64, |hash, byte| {
+        (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3)
+    });
+    format!("{hash:016x}")
 }
 
 /// One batch.
@@ -381,7 +416,7 @@ impl Paraphrases {
         let whole = if self.found.len() == self.made.texts { copies } else { 0 };
         aug_ops::enough(whole, copies)?;
         for copy in 0..copies {
-            let line = |of_text: &Vec<String>| of_text[copy].replace(['\n', '\r'], " ") + "\n";
+            let line = |of_text: &Vec<String>| one_line(&of_text[copy]) + "\n";
             let lines: String = self.found.iter().map(line).collect();
             write(&path(copy), lines.as_bytes())?;
         }

@@ -43,11 +43,12 @@ impl MarianTokenizer {
     /// When a file is missing or is not what it should be; the text names it.
     pub fn open(folder: &Path) -> Result<Self, DataError> {
         let (ids, path) = numbers(folder, "vocab.json")?;
-        let target_ids = match folder.join("target_vocab.json").is_file() {
-            true => Some(numbers(folder, "target_vocab.json")?.0),
+        let of_target = match folder.join("target_vocab.json").is_file() {
+            true => Some(numbers(folder, "target_vocab.json")?),
             false => None,
         };
-        let written = target_ids.as_ref().unwrap_or(&ids);
+        let (written, written_path) =
+            of_target.as_ref().map_or((&ids, &path), |own| (&own.0, &own.1));
         let special = |name: &str| {
             ids.get(name).copied().ok_or_else(|| format_fault(&path, format!("no piece {name}")))
         };
@@ -63,6 +64,21 @@ impl MarianTokenizer {
         }
         let source = SentencePiece::open(&folder.join("source.spm"))?;
         let target = SentencePiece::open(&folder.join("target.spm"))?;
+        let sides =
+            [("source.spm", &source, &ids, &path), ("target.spm", &target, written, written_path)];
+        for (name, model, ids, path) in sides {
+            // Published ones lack a few; of another network's most are missing, and every text
+            // would be `<unk>`.
+            let (all, known) = model.known(|piece| ids.contains_key(piece));
+            if 2 * known < all {
+                let fault = format!(
+                    "it has numbers for {known} of the {all} pieces of {name}: the \
+                                     files do not belong together"
+                );
+                return Err(format_fault(path, fault));
+            }
+        }
+        let target_ids = of_target.map(|own| own.0);
         Ok(Self { source, target, ids, target_ids, pieces, specials })
     }
 
@@ -144,8 +160,13 @@ fn numbers(folder: &Path, name: &str) -> Result<(HashMap<String, i64>, PathBuf),
     let bytes = std::fs::read(&path).map_err(DataError::io(&path, way_out))?;
     let ids: HashMap<String, i64> = serde_json::from_slice(&bytes)
         .map_err(|error| format_fault(&path, format!("no pieces with their numbers: {error}")))?;
-    match ids.iter().find(|(_, id)| !(0..LARGEST).contains(*id)) {
-        Some((piece, id)) => Err(format_fault(&path, format!("{piece:?} has the number {id}"))),
+    if let Some((piece, id)) = ids.iter().find(|(_, id)| !(0..LARGEST).contains(*id)) {
+        return Err(format_fault(&path, format!("{piece:?} has the number {id}")));
+    }
+    let mut all: Vec<i64> = ids.values().copied().collect();
+    all.sort_unstable();
+    match all.windows(2).find(|pair| pair[0] == pair[1]) {
+        Some(pair) => Err(format_fault(&path, format!("two pieces have the number {}", pair[0]))),
         None => Ok((ids, path)),
     }
 }

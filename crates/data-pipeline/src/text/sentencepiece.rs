@@ -171,6 +171,12 @@ impl SentencePiece {
         self.model.encode(&self.cleaned(text)).map_err(fault)
     }
 
+    /// How many pieces it has, and how many of them are among these.
+    pub(super) fn known(&self, is_known: impl Fn(&str) -> bool) -> (usize, usize) {
+        let pieces = || self.model.iter().map(|(piece, _)| piece.as_str());
+        (pieces().count(), pieces().filter(|piece| is_known(piece)).count())
+    }
+
     /// What the text starts with, replaced, and its length.
     fn first<'a>(&'a self, text: &'a str) -> (&'a str, usize) {
         if let Some(found) = self.charsmap.as_ref().and_then(|map| map.longest(text)) {

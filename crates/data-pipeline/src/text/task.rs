@@ -159,7 +159,10 @@ impl TextSet {
         let fault = |fault: String| DataError::Request(format!("set `{}`: {fault}", self.name));
         let classes = self.classes.len();
         if classes == 0 || !n.is_multiple_of(classes) {
-            return Err(fault(format!("{n} labels cannot be shared evenly by {classes} classes")));
+            let many = n.div_ceil(classes.max(1)) * classes;
+            return Err(fault(format!(
+                "{n} cannot be shared evenly by {classes} classes; take a multiple, as {many}"
+            )));
         }
         let mut of_class = vec![Vec::new(); classes];
         for (index, example) in self.examples.iter().enumerate() {

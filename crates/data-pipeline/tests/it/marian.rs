@@ -67,4 +67,16 @@ fn what_is_missing_or_damaged_in_a_folder_is_named() {
     fs::write(copy.path().join("vocab.json"), r#"{"</s>": 0, "<unk>": 1}"#).expect("written");
     let error = MarianTokenizer::open(copy.path()).expect_err("no padding").to_string();
     assert!(error.contains("no piece <pad>"), "{error}");
+    fs::write(copy.path().join("vocab.json"), r#"{"</s>": 0, "<unk>": 1, "a": 1}"#)
+        .expect("written");
+    let error = MarianTokenizer::open(copy.path()).expect_err("a number twice").to_string();
+    assert!(error.contains("two pieces have the number 1"), "{error}");
+    // The vocabulary of another network, in which hardly a piece of this one's is.
+    for file in ["source.spm", "target.spm"] {
+        fs::copy(folder().join(file), copy.path().join(file)).expect("copied");
+    }
+    let other = r#"{"</s>": 0, "<unk>": 1, "<pad>": 2, "other": 3}"#;
+    fs::write(copy.path().join("vocab.json"), other).expect("written");
+    let error = MarianTokenizer::open(copy.path()).expect_err("another vocabulary").to_string();
+    assert!(error.contains("pieces of source.spm") && error.contains("vocab.json"), "{error}");
 }

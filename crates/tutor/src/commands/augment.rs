@@ -7,7 +7,7 @@ use anyhow::{Context, Result, bail, ensure};
 use augment::text::TextError;
 use augment::text::back_translation::BackTranslation;
 use augment::text::paraphrase_parts::Parts;
-use augment::text::paraphrases::{Amount, Made, Paraphrases};
+use augment::text::paraphrases::{Amount, Made, Paraphrases, STORE};
 use clap::ValueEnum;
 use data_pipeline::dataset::Part;
 use data_pipeline::text::read::OnBadInput;
@@ -155,7 +155,7 @@ fn back_translation(args: &TextArgs) -> Result<()> {
     let mut pipeline = BackTranslation::new(forward, backward, args.temperature);
     let amount = Amount { copies: args.paraphrases, batch: args.batch, seed: args.seed };
     let made = Made::new(&pipeline, amount, &texts)?;
-    let path = args.out.join("paraphrases.jsonl");
+    let path = args.out.join(STORE);
     let parts = Parts::beside(&path, made.clone());
     let bar = bar(made.batches())?;
     // With one process the file itself grows; several ones make parts of it.

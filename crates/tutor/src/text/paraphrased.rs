@@ -4,9 +4,10 @@ use std::collections::HashMap;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use anyhow::{Context, Result, ensure};
+use anyhow::{Context, Result, bail, ensure};
 use augment::rng::Rng;
 use augment::text::back_translation::accepted;
+use augment::text::paraphrases::{STORE, made_of};
 use data_pipeline::digest::Digest;
 use data_pipeline::text::TextSet;
 
@@ -15,8 +16,9 @@ use data_pipeline::text::TextSet;
 /// They come from a file whose line `i` is a paraphrase of unlabelled text `i`, or from a folder of
 /// several such files, `para_0.txt`, `para_1.txt`, ... (`augment::text::paraphrases` writes them).
 /// Only LF ends a line, and a file with more or fewer lines than there are texts is an error: a
-/// single surplus line would pair all texts behind it with another's paraphrase. A paraphrase whose
-/// length is far from its text's counts as none (UDA's test).
+/// single surplus line would pair all texts behind it with another's paraphrase. Where the store
+/// that the files were made from lies beside them, it must be of the same texts in the same order.
+/// A paraphrase whose length is far from its text's counts as none (UDA's test).
 pub(crate) struct Paraphrased {
     /// By the digest of the text, so that a labelled text that is among the unlabelled ones has
     /// those of it.
@@ -28,11 +30,23 @@ impl Paraphrased {
     pub(crate) fn read(path: &Path, texts: &TextSet) -> Result<Self> {
         let examples = texts.examples();
         let mut of: HashMap<Digest, Vec<String>> = HashMap::with_capacity(examples.len());
+        let folder = if path.is_dir() { path } else { path.parent().unwrap_or(Path::new(".")) };
+        let originals: Vec<&str> = examples.iter().map(|example| &*example.texts.a).collect();
+        if let Some((made, is_same)) = made_of(folder, &originals)? {
+            ensure!(
+                is_same,
+                "{}: made of {made} texts that are not the {} unlabelled ones, or stand in another \
+                 order: make the paraphrases anew of the unlabelled texts",
+                folder.join(STORE).display(),
+                originals.len()
+            );
+        }
         for file in copies(path)? {
             let read = fs::read_to_string(&file);
             let read = read.with_context(|| format!("cannot read {}", file.display()))?;
             let whole = read.strip_suffix('\n').unwrap_or(&read);
-            let lines: Vec<&str> = whole.split('\n').collect();
+            let lines: Vec<&str> =
+                if read.is_empty() { Vec::new() } else { whole.split('\n').collect() };
             ensure!(
                 lines.len() == examples.len(),
                 "{}: {} lines for {} unlabelled texts: a paraphrase a line is wanted, in the order \
@@ -63,18 +77,25 @@ fn copies(path: &Path) -> Result<Vec<PathBuf>> {
     if !path.is_dir() {
         return Ok(vec![path.to_owned()]);
     }
-    let mut found: Vec<PathBuf> = Vec::new();
-    while let next = path.join(format!("para_{}.txt", found.len()))
-        && next.is_file()
-    {
-        found.push(next);
+    let mut numbers = Vec::new();
+    for entry in fs::read_dir(path).with_context(|| format!("cannot read {}", path.display()))? {
+        let name = entry?.file_name();
+        let number =
+            name.to_str().and_then(|name| name.strip_prefix("para_")?.strip_suffix(".txt"));
+        numbers.extend(number.and_then(|number| number.parse::<usize>().ok()));
     }
-    ensure!(
-        !found.is_empty(),
-        "{}: there is no para_0.txt; name a folder of files para_0.txt, para_1.txt, ..., or a file",
-        path.display()
-    );
-    Ok(found)
+    numbers.sort_unstable();
+    let file = |number: usize| path.join(format!("para_{number}.txt"));
+    // Without any, the first is missing.
+    let missing = (0..numbers.len().max(1)).find(|number| numbers.get(*number) != Some(number));
+    if let Some(missing) = missing {
+        bail!(
+            "{}: there is no para_{missing}.txt; name a folder of files para_0.txt, para_1.txt, ... \
+             without a gap, or a file",
+            path.display()
+        );
+    }
+    Ok(numbers.into_iter().map(file).collect())
 }
 
 #[cfg(test)]
@@ -109,6 +130,17 @@ mod tests {
         // Neither of them passes UDA's test of lengths.
         assert_eq!(read.draw("short", &mut rng), Some("short"));
         assert_eq!(read.draw("no such text", &mut rng), None);
+        let refused = |texts: &TextSet| {
+            Paraphrased::read(folder.path(), texts).err().expect("refused").to_string()
+        };
+        // A file between the others is missing.
+        write("para_3.txt", "one\ntwo\n");
+        let error = refused(&texts);
+        assert!(error.contains("no para_2.txt"), "{error}");
+        fs::remove_file(folder.path().join("para_3.txt")).expect("removed");
+        write("para_1.txt", "");
+        let error = refused(&texts);
+        assert!(error.contains("0 lines for 2"), "{error}");
         write("para_1.txt", "one\ntwo\nthree\n");
         let error = Paraphrased::read(folder.path(), &texts).err().expect("refused").to_string();
         assert!(error.contains("3 lines for 2 unlabelled texts"), "{error}");

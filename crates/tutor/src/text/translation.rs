@@ -6,6 +6,7 @@ use anyhow::{Context, Result, bail, ensure};
 use augment::rng::{Key, Rng};
 use augment::text::TextError;
 use augment::text::back_translation::Translator;
+use augment::text::paraphrases::one_line;
 use data_pipeline::digest::Digest;
 use data_pipeline::text::MarianTokenizer;
 use dialog_models::decode::{
@@ -171,7 +172,7 @@ impl Translation {
                 if !text.is_empty() && !part.is_empty() {
                     text.push(' ');
                 }
-                text.push_str(&part.replace(['\n', '\r'], " "));
+                text.push_str(&one_line(&part));
             }
         }
         Ok(all)
