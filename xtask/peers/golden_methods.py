@@ -263,8 +263,8 @@ def aligned_to(probs, target, current):
 
 
 def ict(net, frozen, ema, batch, c, draws, state, step):
-    lam, (lab, unl) = draws["lambda"], (draws["labeled"], draws["unlabeled"])
-    sup = cross_entropy(mixed(onehot(batch["y"]), lab, lam), logits(net, mixed(batch["x"], lab, lam))).mean()
+    own, lam, (lab, unl) = draws["lambda0"], draws["lambda"], (draws["labeled"], draws["unlabeled"])
+    sup = cross_entropy(mixed(onehot(batch["y"]), lab, own), logits(net, mixed(batch["x"], lab, own))).mean()
     if c["targets"] == "logits":
         target = softmax(mixed(logits(ema, batch["u0"]), unl, lam))
     else:

@@ -42,7 +42,11 @@ fn assert_permutation(order: &Tensor, count: i64) {
 fn mixing_coefficients_are_beta() {
     let batch = batch();
     let ict = Ict::new(IctConfig::default());
-    assert_beta(1.0, || ict.draw(&batch).lambda);
+    for i in 0..2 {
+        assert_beta(1.0, || ict.draw(&batch).lambdas[i].shallow_clone());
+    }
+    let [a, b] = ict.draw(&batch).lambdas.map(|t| t.double_value(&[]));
+    assert!(a != b, "labelled and unlabelled samples have their own: {a}, {b}");
     let mixmatch = MixMatch::new(MixMatchConfig::default());
     let remixmatch = ReMixMatch::new(ReMixMatchConfig::default(), &TASK);
     for i in 0..10 {

@@ -258,9 +258,9 @@ fn mixtures_with_given_lambdas() {
         "ict",
         |c: IctConfig| Ict::new(c),
         |method, nets, batch, draws, at| {
-            let [lambda, labeled, unlabeled] =
-                ["lambda", "labeled", "unlabeled"].map(|name| draws.get(name));
-            method.loss_with(nets, batch, &IctDraws { lambda, labeled, unlabeled }, at)
+            let lambdas = ["lambda0", "lambda"].map(|name| draws.get(name));
+            let [labeled, unlabeled] = ["labeled", "unlabeled"].map(|name| draws.get(name));
+            method.loss_with(nets, batch, &IctDraws { lambdas, labeled, unlabeled }, at)
         },
     );
     golden.check(

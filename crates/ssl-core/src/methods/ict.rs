@@ -1,9 +1,10 @@
 //! Interpolation consistency (ICT; Verma et al. 2019, arXiv 1903.03825): the prediction on a
 //! mixture of two samples should be the mixture of the EMA model's predictions on each.
 //!
-//! Labelled samples are mixed among themselves with the same λ. The EMA model runs with batch
-//! statistics; the student's running statistics follow the labelled pass alone. λ is used as drawn
-//! (FixMatch's code base takes max(λ, 1 − λ)).
+//! Labelled samples are mixed among themselves with a λ of their own, as in the authors' code. The
+//! EMA model runs with batch statistics; the student's running statistics follow the labelled pass
+//! alone (the authors' follow all three passes). λ is used as drawn (FixMatch's code base takes
+//! max(λ, 1 − λ)).
 
 use serde::{Deserialize, Serialize};
 use torch::{Kind, Mode, Tensor, loss::soft_cross_entropy, no_grad};
@@ -28,7 +29,7 @@ pub enum MixedTargets {
 /// | setting | default | what | range |
 /// |---|---|---|---|
 /// | `weight` | 100, a sigmoid ramp over the first quarter of the run | weight of the squared error | a schedule |
-/// | `alpha` | 1 | α of λ's distribution Beta(α, α): 1 on CIFAR-10, 0.1 on SVHN | above 0 |
+/// | `alpha` | 1 | α of both λs' distribution Beta(α, α): 1 on CIFAR-10, 0.1 on SVHN | above 0 |
 /// | `targets` | `logits` | what is mixed: `logits` or `probabilities` | |
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
@@ -74,8 +75,8 @@ pub struct Ict {
 
 /// What a step draws.
 pub(crate) struct IctDraws {
-    /// λ, a scalar.
-    pub(crate) lambda: Tensor,
+    /// λ of the labelled samples and of the unlabelled ones, scalars.
+    pub(crate) lambdas: [Tensor; 2],
     /// The labelled sample that each labelled one is mixed with, int64 `[labeled]`.
     pub(crate) labeled: Tensor,
     /// The unlabelled sample that each unlabelled one is mixed with, int64 `[unlabeled]`.
@@ -91,10 +92,10 @@ impl Ict {
     /// Draws from libtorch's generator.
     pub(crate) fn draw(&self, batch: &Batch) -> IctDraws {
         let device = batch.x.device();
-        let lambda = beta(self.config.alpha, device);
+        let lambdas = [(); 2].map(|()| beta(self.config.alpha, device));
         let [labeled, unlabeled] =
             [&batch.x, &batch.u[0]].map(|t| permutation(t.size()[0], device));
-        IctDraws { lambda, labeled, unlabeled }
+        IctDraws { lambdas, labeled, unlabeled }
     }
 
     /// The loss with its draws given.
@@ -105,16 +106,17 @@ impl Ict {
         draws: &IctDraws,
         at: Progress,
     ) -> Loss {
-        let IctDraws { lambda, labeled, unlabeled } = draws;
-        let blend = |all: &Tensor, order: &Tensor| mix(all, &all.index_select(0, order), lambda);
-        let x = nets.student.forward(&blend(&batch.x, labeled), Mode::Train);
-        let labels = blend(&one_hot(&batch.y, x.size()[1]), labeled);
-        let u = nets.student.forward(&blend(&batch.u[0], unlabeled), Mode::TrainUntracked);
+        let IctDraws { lambdas, labeled, unlabeled } = draws;
+        let [of_labeled, of_unlabeled] = [(labeled, &lambdas[0]), (unlabeled, &lambdas[1])]
+            .map(|(order, lambda)| |all: &Tensor| mix(all, &all.index_select(0, order), lambda));
+        let x = nets.student.forward(&of_labeled(&batch.x), Mode::Train);
+        let labels = of_labeled(&one_hot(&batch.y, x.size()[1]));
+        let u = nets.student.forward(&of_unlabeled(&batch.u[0]), Mode::TrainUntracked);
         let target = no_grad(|| {
             let logits = nets.ema_model().forward(&batch.u[0], Mode::TrainUntracked);
             match self.config.targets {
-                MixedTargets::Logits => blend(&logits, unlabeled).softmax(-1, Kind::Float),
-                MixedTargets::Probabilities => blend(&logits.softmax(-1, Kind::Float), unlabeled),
+                MixedTargets::Logits => of_unlabeled(&logits).softmax(-1, Kind::Float),
+                MixedTargets::Probabilities => of_unlabeled(&logits.softmax(-1, Kind::Float)),
             }
         });
         Loss::new().term("sup", 1.0, soft_cross_entropy(&x, &labels).mean(Kind::Float)).term(

@@ -221,4 +221,25 @@ mod tests {
             assert!((found - expected).abs() < 1e-6, "{found}, not {expected}");
         }
     }
+
+    /// Predictions whose mean is the given shares already stay as they are, and equal shares given
+    /// as numbers are the uniform ones.
+    #[test]
+    fn predictions_are_aligned_to_shares_that_are_given() {
+        let loss = |to, start: Vec<f64>| {
+            let alignment = Some(Alignment { to, decay: 0.0, start });
+            let config = UdaConfig { alignment, ..UdaConfig::default() };
+            unsup_of(&config, [&[[3.0, 0.0], [2.0, 0.0]], &[[0.0; 2]; 2]])
+        };
+        let plain = unsup_of(&UdaConfig::default(), [&[[3.0, 0.0], [2.0, 0.0]], &[[0.0; 2]; 2]]);
+        let mean =
+            [3.0f64, 2.0].map(|logit| 1.0 / (1.0 + (-logit).exp())).iter().sum::<f64>() / 2.0;
+        let same = loss(AlignTo::Start, vec![mean, 1.0 - mean]);
+        assert!((same - plain).abs() < 1e-5, "{same}, not {plain}");
+        let uniform = loss(AlignTo::Uniform, Vec::new());
+        assert!((loss(AlignTo::Start, vec![0.5, 0.5]) - uniform).abs() < 1e-6);
+        assert!((uniform - plain).abs() > 1e-2);
+        let without = Alignment { to: AlignTo::Start, decay: 0.0, start: Vec::new() };
+        assert!(without.check().unwrap_err().contains("no shares"));
+    }
 }

@@ -137,7 +137,9 @@ impl Method for Vadd {
         if self.flips(features) > 0 {
             return Ok(());
         }
-        let (flips, least) = (self.config.flips, 1.0 / features as f64);
+        let flips = self.config.flips;
+        // Rounded up, so that what is advised is one entry at least.
+        let least = ((1000.0 / features as f64).floor() / 1000.0 + 0.001).min(1.0);
         Err(format!(
             "flips is {flips}, which is no entry of a mask over this network's {features} \
              features; set it to {least:.3} or more, or take a wider network"

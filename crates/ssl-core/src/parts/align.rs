@@ -101,15 +101,17 @@ pub enum AlignTo {
     Labels,
     /// The uniform one.
     Uniform,
+    /// The shares of `start`, which stay.
+    Start,
 }
 
 /// Distribution alignment as an option of a method.
 ///
 /// | setting | default | what | range |
 /// |---|---|---|---|
-/// | `to` | | the target: `labels`, the distribution of the labelled samples, or `uniform` | |
+/// | `to` | | the target: `labels`, the distribution of the labelled samples, `uniform`, or `start`, the shares given there | |
 /// | `decay` | 0.999 | decay of the moving averages | \[0, 1) |
-/// | `start` | uniform | the shares of the classes that both averages start from | sum 1 |
+/// | `start` | uniform | the shares of the classes that both averages start from | sum 1; needed by `to = "start"` |
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Alignment {
@@ -140,6 +142,9 @@ impl Alignment {
         check::rate("decay", self.decay)?;
         let shares = &self.start;
         let whole = (shares.iter().sum::<f64>() - 1.0).abs() < 1e-6;
+        if shares.is_empty() && self.to == AlignTo::Start {
+            return Err("to is `start`, and start has no shares of the classes".to_owned());
+        }
         if shares.is_empty() || (whole && shares.iter().all(|share| *share > 0.0)) {
             return Ok(());
         }

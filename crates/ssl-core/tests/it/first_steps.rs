@@ -114,6 +114,13 @@ fn vadd_refuses_a_network_in_which_it_could_flip_nothing() {
         "flips is 0.05, which is no entry of a mask over this network's 19 features; set it to \
          0.053 or more, or take a wider network"
     );
+    // What is advised is accepted, whatever the width.
+    for width in (1..300).chain([999, 1000, 1001, 2048, 5000]) {
+        let error = of(r#"{"kind": "vadd", "flips": 1e-9}"#).fits(width).unwrap_err();
+        let advised = error.split("set it to ").nth(1).unwrap().split(' ').next().unwrap();
+        let config = format!(r#"{{"kind": "vadd", "flips": {advised}}}"#);
+        of(&config).fits(width).unwrap_or_else(|error| panic!("{width}: {error}"));
+    }
     let none: MethodConfig = serde_json::from_str(r#"{"kind": "vadd", "flips": 0.0}"#).unwrap();
     assert_eq!(none.check().unwrap_err(), "flips is 0; it must be above 0");
     of(r#"{"kind": "fixmatch"}"#).fits(1).unwrap();
