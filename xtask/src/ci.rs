@@ -1,7 +1,7 @@
 //! `cargo xtask ci`: every check, the cheapest first, with a table of what each cost.
 
 use crate::workspace::{cargo, run};
-use crate::{bench, golden, libtorch, reproduce, tidy, workspace};
+use crate::{golden, libtorch, reproduce, tidy, workspace};
 use anyhow::{Context, Result, bail};
 use std::path::Path;
 use std::process::Command;
@@ -45,6 +45,7 @@ fn every_step(args: &Args, steps: &mut Steps) -> Result<()> {
     steps.step("fmt", || run(cargo().args(["fmt", "--all", "--check"])))?;
     steps.step("tidy", || tidy::run(&tidy::Args::default()))?;
     steps.step("golden", || golden::check(&workspace::root()))?;
+    // Of the benches as well, which are not built.
     steps.step("clippy", || {
         run(cargo().args([
             "clippy",
@@ -76,9 +77,6 @@ fn every_step(args: &Args, steps: &mut Steps) -> Result<()> {
     let out = tempfile::tempdir()?;
     for recipe in recipes.lines() {
         steps.step(&format!("{recipe} --quick"), || quick(&tutor, recipe, out.path()))?;
-    }
-    if workspace::has_package("benches")? {
-        steps.step("benches compile", || bench::criterion(&["--no-run".into()]))?;
     }
     Ok(())
 }

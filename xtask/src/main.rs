@@ -41,7 +41,7 @@ struct Args {
 #[derive(Subcommand)]
 enum Task {
     /// Run a recipe: fetches and builds what is missing, trains, writes a report
-    Reproduce(reproduce::Args),
+    Reproduce(Box<reproduce::Args>),
     /// Run all tests; arguments are handed to `cargo test`
     #[command(disable_help_flag = true)]
     Test {

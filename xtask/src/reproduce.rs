@@ -41,6 +41,9 @@ pub(crate) struct Args {
     /// Change one value of the recipe; may be given many times
     #[arg(long, value_name = "KEY=VALUE")]
     set: Vec<String>,
+    /// Take one value out of the recipe, as `train.ema`; may be given many times
+    #[arg(long, value_name = "KEY")]
+    unset: Vec<String>,
     /// Talk to what was trained afterwards, for recipes whose networks reply
     #[arg(long, conflicts_with = "serve")]
     chat: bool,
@@ -93,6 +96,9 @@ impl Args {
         value("--out", self.out.as_ref().map(Into::into));
         for set in &self.set {
             value("--set", Some(set.into()));
+        }
+        for unset in &self.unset {
+            value("--unset", Some(unset.into()));
         }
         args.extend(self.quick.then(|| "--quick".into()));
         args.extend(self.more.iter().cloned());

@@ -33,6 +33,31 @@ fn every_name_is_a_policy_that_passes_prints_and_comes_back() {
     }
 }
 
+/// What the released code does to SVHN alone: a view is cropped and never flipped, and holes have
+/// SVHN's mean colour.
+#[test]
+fn views_of_svhn_are_not_flipped_and_have_its_colour() {
+    // Brighter to the right.
+    let pixels = (0..32 * 32).flat_map(|at| [8 * (at % 32) as u8; 3]).collect();
+    let image = Image::new(32, 32, 3, pixels);
+    let outs = |name: &str| {
+        let policy: Policy = name.parse().unwrap();
+        (0..200).map(|seed| policy.apply(image.clone(), &mut Rng::new(seed))).collect::<Vec<_>>()
+    };
+    // The middle of a row, which no mirrored border reaches.
+    let is_flipped =
+        |out: &&Image| out.pixels()[3 * (16 * 32 + 12)] > out.pixels()[3 * (16 * 32 + 20)];
+    assert_eq!(outs("weak-svhn").iter().filter(is_flipped).count(), 0);
+    assert!((60..140).contains(&outs("weak-cifar10").iter().filter(is_flipped).count()));
+    let first = &outs("weak-svhn")[0];
+    assert!(outs("weak-svhn").iter().any(|out| out != first), "crops are drawn");
+    for (name, colour) in [("uda-svhn", [112, 113, 121]), ("uda", [125, 122, 113])] {
+        for out in outs(name) {
+            assert!(out.pixels().chunks_exact(3).any(|pixel| pixel == colour), "{name}: no hole");
+        }
+    }
+}
+
 fn timm(name: &str) -> RandAugment {
     match &name.parse::<Policy>().unwrap().0[..] {
         [Step::RandAugment(step)] => step.clone(),

@@ -61,8 +61,15 @@ fn number(text: &str, holds: impl Fn(f64) -> bool, range: &str) -> Result<f64, S
 
 /// What the words of a command line ask for; or the process ends with what is wrong with them.
 pub(crate) fn parse<P: clap::Parser>(words: impl IntoIterator<Item = OsString>) -> P {
-    let found = with_negative_values(P::command()).get_matches_from(words);
-    P::from_arg_matches(&found).unwrap_or_else(|error| error.exit())
+    try_parse(words).unwrap_or_else(|error| error.exit())
+}
+
+/// The same, with what is wrong as an error.
+pub(crate) fn try_parse<P: clap::Parser>(
+    words: impl IntoIterator<Item = OsString>,
+) -> Result<P, clap::Error> {
+    let found = with_negative_values(P::command()).try_get_matches_from(words)?;
+    P::from_arg_matches(&found)
 }
 
 /// The command, all of whose options take negative numbers as values, so that their parsers say

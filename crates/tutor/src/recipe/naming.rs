@@ -12,6 +12,11 @@ pub(crate) fn changes_what_is_run(change: &Override) -> bool {
     !CHOICES.contains(&change.key.as_str())
 }
 
+/// Whether a change is of the data: what papers print beside it is then of something else.
+fn is_of_the_data(change: &Override) -> bool {
+    ["data", "text"].contains(&change.key.split('.').next().unwrap_or_default())
+}
+
 /// Puts the changes into a recipe's description. Where the method is another one than in `before`,
 /// the recipe and its rows are named after it, if they were named after the old one.
 pub(crate) fn follow(table: &mut Table, before: &Table, overrides: &[Override]) {
@@ -29,6 +34,11 @@ pub(crate) fn follow(table: &mut Table, before: &Table, overrides: &[Override]) 
         table.insert("name".to_owned(), Value::String(replaced(&name, old, new)));
     }
     let renamed = rows(table, before);
+    if overrides.iter().any(is_of_the_data) {
+        let rows = table.get_mut("rows").and_then(Value::as_array_mut).into_iter().flatten();
+        rows.filter_map(Value::as_table_mut).for_each(|row| drop(row.remove("paper")));
+        table.remove("paper");
+    }
     if !given("about") {
         let changes = told.join(", ");
         let about = match other {
@@ -133,7 +143,7 @@ mod tests {
     use crate::recipe::edit::{parse_override, resolved};
 
     const TEXT: &str = "name = 'uda/digits'\nabout = 'UDA'\nheadline = 'uda-20 - supervised-20'\n\
-        method = { kind = 'uda' }\nnet = { width = 3 }\n\
+        method = { kind = 'uda' }\nnet = { width = 3 }\ndata = { labels = 20 }\n\
         rows = [{ name = 'supervised-20', about = 'labels', set = { method = { kind = 'supervised' } } },\
         { name = 'uda-20', about = 'UDA', against = 'supervised-20', paper = [] },\
         { name = 'longer', about = 'UDA', against = 'uda-20' }]";
@@ -171,6 +181,8 @@ mod tests {
         assert_eq!(text(&table, "name"), "uda/digits");
         assert_eq!(text(&table, "about"), "UDA; changed: net.width = 8");
         assert_eq!(text(&followed(&["seeds=3", "run_rows=uda-20"]), "about"), "UDA");
+        let paper = |set: &[&str]| followed(set)["rows"][1].get("paper").is_some();
+        assert!(paper(&["net.width=8"]) && !paper(&["data.labels=250"]), "what papers print");
         let own = followed(&["method.kind=vat", "name=my/run", "about=mine"]);
         assert_eq!((text(&own, "name"), text(&own, "about")), ("my/run".into(), "mine".into()));
         assert_eq!(replaced("udalike, uda2 or uda", "uda", "x"), "udalike, uda2 or x");

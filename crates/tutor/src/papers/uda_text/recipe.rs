@@ -291,6 +291,9 @@ impl Recipe {
         if self.labels.contains(&0) {
             faults.add("labels", "0 labels teach nothing");
         }
+        if !self.labels.iter().enumerate().all(|(i, n)| !self.labels[..i].contains(n)) {
+            faults.add("labels", "names a number twice, which would be the same training again");
+        }
         if self.test == Some(0) {
             faults.add("test", "0 texts measure nothing; leave it out for all");
         }
