@@ -203,15 +203,15 @@ pub(super) fn csv(
         }
         tally.lines += 1;
         let from = record.position().map_or(0, |position| position.byte() as usize);
-        if let Some(first) =
-            swallows_lines(&text[from..reader.position().byte() as usize], delimiter)
-        {
-            bad(
-                at(line, STRAY_QUOTE.to_owned()),
-                on_bad,
-                tally,
-                "a row with a quote that is not closed",
-            )?;
+        // Empty lines before it are part of a record.
+        let from = from + text[from..].iter().take_while(|b| matches!(b, b'\r' | b'\n')).count();
+        let until = (reader.position().byte() as usize).max(from);
+        if let Some(first) = swallows_lines(&text[from..until], delimiter) {
+            let error = at(line, STRAY_QUOTE.to_owned());
+            if wanted.is_some() && places.is_none() {
+                return Err(of_first_line(error));
+            }
+            bad(error, on_bad, tally, "a row with a quote that is not closed")?;
             let mut next = csv::Position::new();
             next.set_byte((from + first) as u64).set_line(line + 1);
             reader.seek(next).map_err(|error| at(line, error.to_string()))?;
@@ -267,6 +267,7 @@ const STRAY_QUOTE: &str = "a cell begins with a quote that no other one closes b
 /// rows of their own.
 fn swallows_lines(record: &[u8], delimiter: u8) -> Option<usize> {
     let ends = |byte: u8| byte == delimiter || byte == b'\n' || byte == b'\r';
+    let is_blank = |byte: &&u8| **byte == b' ' || (**byte == b'\t' && delimiter != b'\t');
     let (mut at, mut is_start) = (0, true);
     while at < record.len() {
         if !(is_start && record[at] == b'"') {
@@ -284,7 +285,8 @@ fn swallows_lines(record: &[u8], delimiter: u8) -> Option<usize> {
                 _ => at += 1,
             }
         }
-        let is_closed = at < record.len() && record.get(at + 1).is_none_or(|&byte| ends(byte));
+        let mut behind = record.iter().skip(at + 1).skip_while(is_blank);
+        let is_closed = at < record.len() && behind.next().is_none_or(|&byte| ends(byte));
         if !is_closed && record[begin..at].contains(&b'\n') {
             return record.iter().position(|&byte| byte == b'\n').map(|end| end + 1);
         }

@@ -182,19 +182,33 @@ fn columns_are_found_by_usual_names() {
 #[test]
 fn a_stray_quote_takes_no_further_rows() {
     let folder = tempfile::tempdir().unwrap();
-    for (text, line, left) in [
-        ("t,y\n\"x\ny,a\nok,a\n", 2, &["y", "ok"][..]),
-        ("t,y\nok,a\n\"x,a\n\"more, \"\"or\"\"\",a\nso,a\n", 3, &["ok", "more, \"or\"", "so"]),
-        ("y,t\na,\"two\nlines\"\na,\"x\na,ok\n", 4, &["two\nlines", "ok"]),
-        ("t,y\r\none,a\r\n\"x,a\r\ntwo,a\r\n\"y,a\r\n", 3, &["one", "two"]),
+    for (text, lines, left) in [
+        ("t,y\n\"x\ny,a\nok,a\n", &[2][..], &[(3, "y"), (4, "ok")][..]),
+        (
+            "t,y\nok,a\n\"x,a\n\"more, \"\"or\"\"\",a\nso,a\n",
+            &[3],
+            &[(2, "ok"), (4, "more, \"or\""), (5, "so")],
+        ),
+        ("y,t\na,\"two\nlines\"\na,\"x\na,ok\n", &[4], &[(2, "two\nlines"), (5, "ok")]),
+        ("y,t\na,\"two\nlines\" \n\n\na,\"x\n\na,ok\n", &[6], &[(2, "two\nlines "), (8, "ok")]),
+        ("t,y\r\none,a\r\n\r\n\"x,a\r\ntwo,a\r\n\"y,a\r\n", &[4, 6], &[(2, "one"), (5, "two")]),
     ] {
         let path = [write(folder.path(), "a.csv", text)];
         let error = own().read(&path).unwrap_err().to_string();
-        assert!(error.contains(&format!("line {line}: a cell begins with a quote")), "{error}");
+        let first = format!("line {}: a cell begins with a quote", lines[0]);
+        assert!(error.contains(&first), "{error}");
         let set = OwnTexts { on_bad: OnBadInput::Skip, ..own() }.read(&path).unwrap();
-        let texts: Vec<_> = rows(&set).iter().map(|row| row.0).collect();
-        assert_eq!((&texts[..], set.notes().len()), (left, 1), "{text}");
+        let ids: Vec<String> = (0..set.len()).map(|i| set.id(i)).collect();
+        let wanted: Vec<String> = left.iter().map(|(line, _)| format!("a.csv/{line}")).collect();
+        assert_eq!(ids, wanted, "{text:?}");
+        let texts: Vec<&str> = rows(&set).iter().map(|row| row.0).collect();
+        assert_eq!(texts, left.iter().map(|row| row.1).collect::<Vec<_>>(), "{text:?}");
+        let said = format!("a quote that is not closed ({} times)", lines.len());
+        assert!(set.notes().concat().contains(&said), "{:?}", set.notes());
     }
+    let path = [write(folder.path(), "a.csv", "t,\"y\nok,a\nso,\"b\n")];
+    let error = OwnTexts { on_bad: OnBadInput::Skip, ..own() }.read(&path).unwrap_err();
+    assert!(error.to_string().contains("line 1"), "{error}");
     // One that is closed in the middle of a cell takes no other row, and is read as it always was.
     let path = [write(folder.path(), "a.csv", "t,y\n\"Great\" they said,a\nok,a\n")];
     assert_eq!(rows(&own().read(&path).unwrap())[0].0, "Great they said");
