@@ -181,7 +181,8 @@ pub fn one_line(text: &str) -> String {
 }
 
 /// What the store beside files of paraphrases ([`STORE`]) was made of: how many texts, and whether
-/// they are these, in this order. `None` where there is no store.
+/// they are these, in this order. `None` where there is none that this version
+/// reads.
 pub fn made_of(folder: &Path, texts: &[&str]) -> Result<Option<(usize, bool)>, TextError> {
     let path = folder.join(STORE);
     let file = match File::open(&path) {
@@ -191,10 +192,7 @@ pub fn made_of(folder: &Path, texts: &[&str]) -> Result<Option<(usize, bool)>, T
     };
     let mut line = String::new();
     BufReader::new(file).read_line(&mut line).map_err(io(&path))?;
-    let made: Made = serde_json::from_str(&line).map_err(|error| TextError::Format {
-        path,
-        fault: format!("not a file of paraphrases ({error}); take it away, or make it anew"),
-    })?;
+    let Ok(made) = serde_json::from_str::<Made>(&line) else { return Ok(None) };
     Ok(Some((made.texts, made.texts == texts.len() && made.hash == hash(texts))))
 }
 

@@ -30,14 +30,16 @@ impl Paraphrased {
     pub(crate) fn read(path: &Path, texts: &TextSet) -> Result<Self> {
         let examples = texts.examples();
         let mut of: HashMap<Digest, Vec<String>> = HashMap::with_capacity(examples.len());
-        let folder = if path.is_dir() { path } else { path.parent().unwrap_or(Path::new(".")) };
         let originals: Vec<&str> = examples.iter().map(|example| &*example.texts.a).collect();
-        if let Some((made, is_same)) = made_of(folder, &originals)? {
+        if path.is_dir()
+            && let Some((made, is_same)) = made_of(path, &originals)?
+        {
             ensure!(
                 is_same,
-                "{}: made of {made} texts that are not the {} unlabelled ones, or stand in another \
-                 order: make the paraphrases anew of the unlabelled texts",
-                folder.join(STORE).display(),
+                "{}: made of {made} texts that are not the {} unlabelled ones as they are here, or \
+                 stand in another order: make the paraphrases anew of the unlabelled texts, or, if \
+                 line i of each file is known to belong to text i, move this file away",
+                path.join(STORE).display(),
                 originals.len()
             );
         }
@@ -79,13 +81,16 @@ fn copies(path: &Path) -> Result<Vec<PathBuf>> {
     }
     let mut numbers = Vec::new();
     for entry in fs::read_dir(path).with_context(|| format!("cannot read {}", path.display()))? {
-        let name = entry?.file_name();
+        let entry = entry?;
+        let name = entry.file_name();
         let number =
             name.to_str().and_then(|name| name.strip_prefix("para_")?.strip_suffix(".txt"));
-        numbers.extend(number.and_then(|number| number.parse::<usize>().ok()));
+        let number = number.and_then(|number| number.parse::<usize>().ok());
+        // Not `para_00.txt`, which is no name of ours.
+        let is_ours = |number: &usize| *name == *file_name(*number) && entry.path().is_file();
+        numbers.extend(number.filter(is_ours));
     }
     numbers.sort_unstable();
-    let file = |number: usize| path.join(format!("para_{number}.txt"));
     // Without any, the first is missing.
     let missing = (0..numbers.len().max(1)).find(|number| numbers.get(*number) != Some(number));
     if let Some(missing) = missing {
@@ -95,7 +100,11 @@ fn copies(path: &Path) -> Result<Vec<PathBuf>> {
             path.display()
         );
     }
-    Ok(numbers.into_iter().map(file).collect())
+    Ok(numbers.into_iter().map(|number| path.join(file_name(number))).collect())
+}
+
+fn file_name(number: usize) -> String {
+    format!("para_{number}.txt")
 }
 
 #[cfg(test)]
@@ -135,6 +144,7 @@ mod tests {
         };
         // A file between the others is missing.
         write("para_3.txt", "one\ntwo\n");
+        write("para_02.txt", "one\ntwo\n");
         let error = refused(&texts);
         assert!(error.contains("no para_2.txt"), "{error}");
         fs::remove_file(folder.path().join("para_3.txt")).expect("removed");

@@ -249,12 +249,18 @@ fn paraphrases_of_reviews_are_what_the_recipe_reads() {
     assert_eq!(names, ["20 labels, supervised", "20 labels, uda-bt"]);
     let page = fs::read_to_string(folder.join("report.html")).expect("the page");
     assert!(page.contains("paraphrases of imdb-paraphrases"), "the views side by side");
-    // Other reviews than those that were paraphrased are no pairs.
+    // Other reviews than those that were paraphrased are no pairs, nor the same in another order.
     let unsup = at.join("data/imdb/unsup.tsv");
     let text = fs::read_to_string(&unsup).expect("it");
     let mut lines: Vec<&str> = text.lines().collect();
+    lines.swap(1, 2);
+    let said_of = |lines: &[&str]| {
+        fs::write(&unsup, lines.join("\n") + "\n").expect("written");
+        refused(at, &[&train[..], &["--out", "other"]].concat())
+    };
+    let said = said_of(&lines);
+    assert!(said.contains("26 texts that are not the 26") && said.contains("order"), "{said}");
     lines.remove(1);
-    fs::write(&unsup, lines.join("\n") + "\n").expect("written");
-    let said = refused(at, &[&train[..], &["--out", "other"]].concat());
-    assert!(said.contains("26 lines") && said.contains("25"), "{said}");
+    let said = said_of(&lines);
+    assert!(said.contains("26 texts that are not the 25"), "{said}");
 }
