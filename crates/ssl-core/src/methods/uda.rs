@@ -239,7 +239,11 @@ mod tests {
         let uniform = loss(AlignTo::Uniform, Vec::new());
         assert!((loss(AlignTo::Start, vec![0.5, 0.5]) - uniform).abs() < 1e-6);
         assert!((uniform - plain).abs() > 1e-2);
-        let without = Alignment { to: AlignTo::Start, decay: 0.0, start: Vec::new() };
-        assert!(without.check().unwrap_err().contains("no shares"));
+        let mut counted = Alignment { to: AlignTo::Start, decay: 0.0, start: Vec::new() };
+        counted.start_from(&[3, 0]);
+        assert!(counted.start.is_empty(), "a class without a sample");
+        counted.start_from(&[3, 1]);
+        counted.start_from(&[1, 1]);
+        assert_eq!(counted.start, [0.75, 0.25]);
     }
 }

@@ -109,9 +109,9 @@ pub enum AlignTo {
 ///
 /// | setting | default | what | range |
 /// |---|---|---|---|
-/// | `to` | | the target: `labels`, the distribution of the labelled samples, `uniform`, or `start`, the shares given there | |
+/// | `to` | | the target: `labels`, the distribution of the labelled samples, `uniform`, or `start`, the shares that are given there, which stay | |
 /// | `decay` | 0.999 | decay of the moving averages | \[0, 1) |
-/// | `start` | uniform | the shares of the classes that both averages start from | sum 1; needed by `to = "start"` |
+/// | `start` | uniform | the shares of the classes that both averages start from | sum 1 |
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Alignment {
@@ -137,14 +137,20 @@ impl Alignment {
         alignment.map_or(Ok(()), Self::check).map_err(|e| format!("alignment.{e}"))
     }
 
+    /// Takes the shares of classes that have so many samples each for `start`, unless it has some,
+    /// or a class has no sample.
+    pub fn start_from(&mut self, counts: &[u64]) {
+        if self.start.is_empty() && counts.iter().all(|count| *count > 0) {
+            let sum: u64 = counts.iter().sum();
+            self.start = counts.iter().map(|&count| count as f64 / sum as f64).collect();
+        }
+    }
+
     /// Whether the decay lies in its range.
     pub fn check(&self) -> Result<(), String> {
         check::rate("decay", self.decay)?;
         let shares = &self.start;
         let whole = (shares.iter().sum::<f64>() - 1.0).abs() < 1e-6;
-        if shares.is_empty() && self.to == AlignTo::Start {
-            return Err("to is `start`, and start has no shares of the classes".to_owned());
-        }
         if shares.is_empty() || (whole && shares.iter().all(|share| *share > 0.0)) {
             return Ok(());
         }

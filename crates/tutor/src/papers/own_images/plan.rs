@@ -162,7 +162,8 @@ pub(crate) fn plan(given: &Given) -> Result<Proposal> {
             torch::device::describe(given.device),
             match precision {
                 Precision::Float32 => "in float32",
-                Precision::Bfloat16 => "in bfloat16, which is faster there",
+                Precision::Bfloat16 if given.device == Device::Cpu => "in bfloat16, which is faster there",
+                Precision::Bfloat16 => "in bfloat16",
             }
         ),
     ];

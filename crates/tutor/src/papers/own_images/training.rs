@@ -109,15 +109,11 @@ fn method(recipe: &Recipe, name: &str, data: &Data) -> MethodConfig {
     let mut method = recipe.method(name).clone();
     if let MethodConfig::FixMatch(fixmatch) = &mut method
         && let Some(alignment) = &mut fixmatch.alignment
-        && alignment.to == ssl_core::AlignTo::Labels
-        && alignment.start.is_empty()
+        && alignment.to != ssl_core::AlignTo::Uniform
     {
-        let mut counts = vec![0.0; data.input.classes.len()];
-        data.labeled.labels().into_iter().flatten().for_each(|l| counts[l as usize] += 1.0);
-        let sum: f64 = counts.iter().sum();
-        if counts.iter().all(|count| *count > 0.0) {
-            alignment.start = counts.into_iter().map(|count| count / sum).collect();
-        }
+        let mut counts = vec![0; data.input.classes.len()];
+        data.labeled.labels().into_iter().flatten().for_each(|l| counts[l as usize] += 1);
+        alignment.start_from(&counts);
     }
     method
 }

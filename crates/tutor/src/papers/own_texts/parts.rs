@@ -126,10 +126,7 @@ impl Parts {
 
     /// How many labels each class has.
     pub(super) fn labels(&self) -> Vec<u64> {
-        let mut counts = vec![0; self.labeled.classes().len()];
-        let all = (0..self.labeled.len()).filter_map(|i| self.labeled.label(i));
-        all.for_each(|class| counts[class as usize] += 1);
-        counts
+        labels(&self.labeled)
     }
 
     /// What a sample is, in the plural: `texts` or `pairs`.
@@ -277,4 +274,11 @@ fn unlabeled(
     examples.iter_mut().for_each(|example| example.target = Target::None);
     let name = format!("unlabelled {}", unit(labeled));
     Ok((TextSet::new(name, examples, labeled.classes().to_vec())?, left_out))
+}
+/// How many labels each class of a set has.
+pub(super) fn labels(set: &TextSet) -> Vec<u64> {
+    let mut counts = vec![0; set.classes().len()];
+    let all = (0..set.len()).filter_map(|i| set.label(i));
+    all.for_each(|class| counts[class as usize] += 1);
+    counts
 }

@@ -352,19 +352,17 @@ fn recipe(
                  labels = 0.1\nsteps = 2000\n";
     }
     if consistent {
-        let counts = parts.labels();
-        let all: u64 = counts.iter().sum();
-        let shares: Vec<f64> = counts.iter().map(|&count| count as f64 / all as f64).collect();
-        // The mean of a step's 40 texts says nothing about many classes; that of ten steps does.
-        let decay = if counts.len() <= 5 { 0.0 } else { 0.9 };
+        // A step's 40 texts say little about the shares of many classes.
+        let decay = if parts.labeled.classes().len() <= 5 { 0.0 } else { 0.9 };
         rows += "\n# The row `uda`: the net should say the same of an unlabelled text and of the same \
                  with words\n# changed, those first that tell texts apart least. What it says of the \
-                 unlabelled texts of a step is\n# brought to the shares of the labels, so that no \
-                 class takes over (docs/results/uda-text.md).\n[uda]\nbatch = 8\nratio = 5\nsteps = \
+                 unlabelled texts of a step is\n# brought to the shares of the labels, lest one class \
+                 takes over; if the unlabelled texts are known to\n# have others, write them into \
+                 `start`. Measured with two classes alone (docs/results/uda-text.md).\n[uda]\nbatch = 8\nratio = 5\nsteps = \
                  400\nstrong = { kind = \"tf-idf\", probability = 0.3 }\n\n[uda.method]\nthreshold = \
                  0.0\ntemperature = 0.4\nweak_pass = \"apart-noised\"\nweight = { kind = \
                  \"constant\", value = 1.0, warmup = 60 }\n";
-        rows += &format!("alignment = {{ to = \"start\", decay = {decay}, start = {shares:?} }}\n");
+        rows += &format!("alignment = {{ to = \"start\", decay = {decay:?} }}\n");
     }
     let steps = (6 * labels.div_ceil(batch)).clamp(120, 3000);
     let warmup = steps / 10;

@@ -155,9 +155,14 @@ pub(super) struct UdaConfig {
 }
 
 impl UdaConfig {
-    /// The method, as all methods are given.
-    pub(super) fn method(&self) -> MethodConfig {
-        MethodConfig::Uda(self.method.clone())
+    /// The method, as all methods are given, for these labels: alignment to shares that the recipe
+    /// leaves out is to theirs.
+    pub(super) fn method(&self, labels: &[u64]) -> MethodConfig {
+        let mut method = self.method.clone();
+        if let Some(alignment) = &mut method.alignment {
+            alignment.start_from(labels);
+        }
+        MethodConfig::Uda(method)
     }
 
     fn check(&self, faults: &mut Faults) {

@@ -11,6 +11,7 @@ use report::Curve;
 use torch::Params;
 use train::{Callback, TrainConfig};
 
+use super::parts::labels;
 use super::recipe::{Recipe, UdaConfig};
 use crate::recipe::select::Select;
 use crate::run::cost::StageCost;
@@ -144,8 +145,10 @@ impl Training<'_> {
                 stage.train(task, callback)
             }
             Learned::Both(both) => {
-                let (net, method) =
-                    (ClassifierConfig { pad: PAD, ..self.net.clone() }, both.uda.method());
+                let (net, method) = (
+                    ClassifierConfig { pad: PAD, ..self.net.clone() },
+                    both.uda.method(&labels(&both.labeled)),
+                );
                 let task = SemiSupervised {
                     net: &net,
                     classes: both.labeled.classes().len(),
