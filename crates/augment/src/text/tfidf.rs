@@ -201,8 +201,8 @@ impl TfIdf {
         Some(self.first_above(rng.unit() * total, total))
     }
 
-    /// The first word whose sum is above a place below `total`, the last sum, or else the last: what
-    /// a binary search finds, by one step or two.
+    /// The first word whose sum is above a place below `total`, the last sum, or else the last one:
+    /// what a binary search finds, by one step or two.
     fn first_above(&self, place: f64, total: f64) -> usize {
         let parts = self.guide.len();
         let part = (place * (parts as f64 / total)) as usize;

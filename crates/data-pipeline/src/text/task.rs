@@ -159,10 +159,11 @@ impl TextSet {
         let fault = |fault: String| DataError::Request(format!("set `{}`: {fault}", self.name));
         let classes = self.classes.len();
         if classes == 0 || !n.is_multiple_of(classes) {
-            let many = n.div_ceil(classes.max(1)) * classes;
-            return Err(fault(format!(
-                "{n} cannot be shared evenly by {classes} classes; take a multiple, as {many}"
-            )));
+            let way_out = match classes {
+                0 => "the set has no classes".to_owned(),
+                _ => format!("take {}, for example", n.div_ceil(classes) * classes),
+            };
+            return Err(fault(format!("{n} is no multiple of its {classes} classes; {way_out}")));
         }
         let mut of_class = vec![Vec::new(); classes];
         for (index, example) in self.examples.iter().enumerate() {

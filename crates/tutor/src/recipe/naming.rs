@@ -12,9 +12,10 @@ pub(crate) fn changes_what_is_run(change: &Override) -> bool {
     !CHOICES.contains(&change.key.as_str())
 }
 
-/// Whether a change is of the data: what papers print beside it is then of something else.
+/// Whether a change is of which samples there are: what a paper prints is then of others.
 fn is_of_the_data(change: &Override) -> bool {
-    ["data", "text"].contains(&change.key.split('.').next().unwrap_or_default())
+    let of_data = ["data", "data.kind", "data.labels", "data.rule"];
+    of_data.contains(&&*change.key) || change.key.split('.').next() == Some("text")
 }
 
 /// Puts the changes into a recipe's description. Where the method is another one than in `before`,

@@ -70,7 +70,7 @@ fn labelled_subsets_are_the_first_of_each_class() {
     let chosen = set.select(&[1, 3, 0]);
     assert_eq!((chosen.len(), chosen.id(1), chosen.label(2)), (3, "3".into(), Some(2)));
     let error = |n| set.first_by_class(n).unwrap_err().to_string();
-    assert!(error(5).contains("5 cannot be shared evenly by 3 classes; take a multiple, as 6"));
+    assert!(error(5).contains("5 is no multiple of its 3 classes; take 6, for example"));
     assert!(error(12).contains("class `x` has 3 examples, 4 are needed"));
 }
 
