@@ -46,7 +46,7 @@ bool tutor_onednn(bool bfloat16) {
 }
 
 // Whether this processor multiplies in bfloat16 faster than in float32. Intel's without AMX have the
-// instruction (AVX512-BF16), and a training step of BERT takes 1.56 times float32's time with it
+// instruction (AVX512-BF16), and a training step of BERT takes 1.7 times float32's time with it
 // (docs/results/uda-text.md).
 bool tutor_fast_bfloat16() {
 #if defined(__x86_64__) && defined(__GNUC__)
