@@ -181,8 +181,7 @@ pub fn one_line(text: &str) -> String {
 }
 
 /// What the store beside files of paraphrases ([`STORE`]) was made of: how many texts, and whether
-/// they are these, in this order. `None` where there is none that this version
-/// reads.
+/// they are these, in this order. `None` where there is none that this version reads.
 pub fn made_of(folder: &Path, texts: &[&str]) -> Result<Option<(usize, bool)>, TextError> {
     let path = folder.join(STORE);
     let file = match File::open(&path) {

@@ -132,7 +132,7 @@ pub(crate) trait Predictor {
     fn into_any(self: Box<Self>) -> Box<dyn Any>;
 }
 
-/// Fails where this device has no instructions for bfloat16; says where it has and gains nothing.
+/// Fails where this device has no instructions for bfloat16; says where they may gain nothing.
 pub(crate) fn gains_by_bfloat16(device: Device) -> Result<()> {
     ensure!(
         Precision::Bfloat16.has_instructions(device),
@@ -140,7 +140,7 @@ pub(crate) fn gains_by_bfloat16(device: Device) -> Result<()> {
          would not be faster: leave it out"
     );
     if Precision::fastest(device) != Precision::Bfloat16 {
-        note("note: --precision bfloat16 gains no time on this processor, which has no AMX");
+        note("note: --precision bfloat16 may gain no time on this processor, which has no AMX");
     }
     Ok(())
 }

@@ -275,6 +275,7 @@ fn unlabeled(
     let name = format!("unlabelled {}", unit(labeled));
     Ok((TextSet::new(name, examples, labeled.classes().to_vec())?, left_out))
 }
+
 /// How many labels each class of a set has.
 pub(super) fn labels(set: &TextSet) -> Vec<u64> {
     let mut counts = vec![0; set.classes().len()];
