@@ -5,12 +5,13 @@ Started by `cargo xtask bench translation --peers`:
     python xtask/peers/bench_translation.py make DIR SENTENCES
     python xtask/peers/bench_translation.py DIR THREADS BATCH
 
-The first form writes the network and `sentences.json`. It has an output table of its own, lest a
+The first form writes the network and `sentences.json`. The network has an output table of its own, lest a
 text repeat a token, and its bias lets the end come after twenty to thirty tokens, whether the
 likeliest are taken or tokens are drawn. The second one answers `greedy` and `sampled` with the
-seconds that all sentences take, those of about the same length in a batch, `tokens` with the
-number of tokens that were written last, and `peak` with the most memory so far in MiB. Needs the
-packages of requirements.txt.
+seconds that all sentences take, those of about the same length in a batch, `try greedy` and
+`try sampled` with those of the 256 sentences of middle length, `tokens` with the number of tokens
+that were written last, and `peak` with the most memory so far in MiB. Needs the packages of
+requirements.txt.
 """
 
 import json
@@ -27,6 +28,7 @@ from transformers.generation.configuration_utils import GenerationConfig
 VOCABULARY = 58101
 PAD = VOCABULARY - 1
 MOST = 48
+TRIED = 256
 
 
 def make(folder, count):
@@ -60,10 +62,11 @@ def make(folder, count):
 def serve(folder, threads, size):
     torch.set_num_threads(threads)
     model = MarianMTModel.from_pretrained(folder).eval()
-    sentences = sorted(json.loads((folder / "sentences.json").read_text()), key=len, reverse=True)
+    all_sentences = sorted(json.loads((folder / "sentences.json").read_text()), key=len, reverse=True)
+    middle = max(0, (len(all_sentences) - TRIED) // 2)
     written = 0
 
-    def run(**how):
+    def run(sentences, **how):
         count = 0
         with torch.inference_mode():
             for first in range(0, len(sentences), size):
@@ -76,12 +79,15 @@ def serve(folder, threads, size):
 
     for line in sys.stdin:
         question = line.strip()
-        if question in ("greedy", "sampled"):
+        tried = question.startswith("try ")
+        case = question.removeprefix("try ")
+        if case in ("greedy", "sampled"):
+            sentences = all_sentences[middle : middle + TRIED] if tried else all_sentences
             start = time.perf_counter()
-            if question == "greedy":
-                written = run(do_sample=False, num_beams=1)
+            if case == "greedy":
+                written = run(sentences, do_sample=False, num_beams=1)
             else:
-                written = run(do_sample=True, num_beams=1, temperature=0.9, top_k=0, num_return_sequences=5)
+                written = run(sentences, do_sample=True, num_beams=1, temperature=0.9, top_k=0, num_return_sequences=5)
             print(time.perf_counter() - start, flush=True)
         elif question == "tokens":
             print(written, flush=True)
