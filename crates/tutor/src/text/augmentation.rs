@@ -87,7 +87,6 @@ impl TextPolicy {
 type Name = (Digest, Option<Digest>);
 
 /// A text in the words of the statistics, those of a second one behind the `first` of the first.
-#[derive(Clone)]
 struct LookedUp {
     document: Document,
     first: usize,
@@ -169,11 +168,16 @@ impl Changes {
             TextPolicy::TfIdf { probability } => {
                 let (statistics, looked_up) = (self.statistics.clone(), self.looked_up.clone());
                 TextView::Words(Arc::new(move |texts: &mut Texts, rng| {
-                    let known = looked_up.get(&LookedUp::name(texts)).cloned();
-                    let LookedUp { mut document, first } =
-                        known.unwrap_or_else(|| LookedUp::of(texts, &statistics));
-                    statistics.replace_in(&mut document, probability, rng);
-                    put(texts, statistics.words_of(&document), first);
+                    let new;
+                    let LookedUp { document, first } =
+                        if let Some(known) = looked_up.get(&LookedUp::name(texts)) {
+                            known
+                        } else {
+                            new = LookedUp::of(texts, &statistics);
+                            &new
+                        };
+                    let words = statistics.replaced(document, probability, rng);
+                    put(texts, words.into_iter(), *first);
                 }))
             }
             TextPolicy::Uniform { probability } => {
