@@ -32,6 +32,8 @@ pub struct OwnTexts {
     pub pair: Option<String>,
     /// The column of labels; none for unlabelled texts.
     pub label: Option<String>,
+    /// Labels that stand for none, such as `unsup`: rows with one of them are unlabelled.
+    pub no_label: Vec<String>,
     /// What the labels are.
     pub kind: LabelKind,
     /// The classes in their order, such as those of the training texts: any other label is bad
@@ -122,7 +124,8 @@ impl OwnTexts {
 
     /// Reads tables (`.csv`, `.tsv`, `.jsonl`, `.parquet`), and running text of which each line is
     /// a text, one after the other. Folders and patterns stand for their files. Rows without text,
-    /// or of a pair without one of the two, are bad input; rows with an empty label are unlabelled.
+    /// or of a pair without one of the two, are bad input; rows with an empty label, or with one
+    /// that stands for none, are unlabelled.
     ///
     /// # Errors
     /// When a file or column is not there, when pairs are to be read from running text, and for bad
@@ -181,6 +184,7 @@ impl OwnTexts {
                     continue;
                 }
                 let label = label.map(|label| label.trim().to_owned());
+                let label = label.filter(|label| !self.no_label.contains(label));
                 let id = format!("{name}/{}", row.line);
                 rows.push((id, Texts { a, b }, label, path.clone(), row.line));
             }

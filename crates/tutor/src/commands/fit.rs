@@ -29,6 +29,10 @@ pub(crate) struct Data {
     /// The column of labels; looked for by the usual names without it.
     #[arg(long, value_name = "NAME", requires = "text")]
     label_column: Option<String>,
+    /// A label that stands for none, such as `unsup` or `-1`: texts that have it are unlabelled.
+    /// May be given several times.
+    #[arg(long, value_name = "LABEL", requires = "text", allow_hyphen_values = true)]
+    no_label: Vec<String>,
     /// Leave out rows that cannot be read or have a label that is not known, and count them.
     #[arg(long, requires = "text")]
     skip_bad: bool,
@@ -119,6 +123,7 @@ impl Data {
             text,
             text_columns: self.text_column.clone(),
             label_column: self.label_column.clone(),
+            no_label: self.no_label.clone(),
             unlabeled: self.unlabeled.clone(),
             validation: self.validation.clone(),
             test: self.test.clone(),

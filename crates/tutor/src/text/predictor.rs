@@ -33,6 +33,8 @@ pub(crate) struct Columns {
     /// The column of second texts, where rows are pairs.
     pub(crate) pair: Option<String>,
     pub(crate) label: Option<String>,
+    /// Labels that stand for none.
+    pub(crate) no_label: Vec<String>,
     pub(crate) on_bad: OnBadInput,
     /// Whether the columns of texts were asked for, so that no others are looked for.
     pub(crate) asked: bool,
@@ -79,8 +81,8 @@ impl Columns {
     }
 
     fn reader(&self) -> OwnTexts {
-        let Self { text, pair, on_bad, .. } = self.clone();
-        OwnTexts { text, pair, on_bad, ..OwnTexts::default() }
+        let Self { text, pair, no_label, on_bad, .. } = self.clone();
+        OwnTexts { text, pair, no_label, on_bad, ..OwnTexts::default() }
     }
 
     /// Texts whose labels, if there are any, are not read: of the column of texts, or of the one

@@ -53,6 +53,34 @@ fn refuses_messages(dir: &Path) {
     assert!(refuse("bad", 1.5).contains("classifier.from"));
 }
 
+/// Labels that stand for none or differ in capital letters alone are not taken for classes unasked.
+fn labels_that_are_hardly_meant(dir: &Path) {
+    let fit = ["check", "fit", "--text", "odd.csv", "--text-column", "t"];
+    let odd = |label: &str, i: usize| format!("{label},{}\n", review(i).replace(['"', ','], ""));
+    let usual = fs::read_to_string(dir.join("reviews.csv")).expect("a table");
+    let write = |label: &str| {
+        fs::write(dir.join("odd.csv"), usual.clone() + &odd(label, 300)).expect("written");
+    };
+    write("unsup");
+    let error = refused(dir, &fit);
+    assert!(
+        error.contains("odd.csv, column `y`") && error.contains("--no-label 'unsup'"),
+        "{error}"
+    );
+    let asked = call(dir, &[&fit[..], &["--no-label", "unsup"]].concat());
+    assert!(asked.success && asked.err.contains("(12 each), 1 unlabelled"), "{}", asked.err);
+    assert!(asked.out.contains("no_label = [\"unsup\"]"), "{}", asked.out);
+    write("Good");
+    let error = refused(dir, &fit);
+    assert!(error.contains("`Good` (1 of the labels) and `good` (12)"), "{error}");
+    let numbers = usual.replace("good,", "1,").replace("bad,", "0,") + &odd("-1", 300);
+    fs::write(dir.join("odd.csv"), numbers).expect("written");
+    let plan = call(dir, &fit);
+    assert!(plan.success && plan.err.contains("-1 is a class here, of 1 rows"), "{}", plan.err);
+    let asked = call(dir, &[&fit[..], &["--no-label", "-1"]].concat());
+    assert!(asked.success && asked.err.contains("of 2 classes (12 each)"), "{}", asked.err);
+}
+
 fn fit<'a>(more: &[&'a str]) -> Vec<&'a str> {
     let first = ["fit", "--text", "reviews.csv", "--label-column", "y", "--text-column", "t"];
     [&first[..], more].concat()
@@ -346,6 +374,7 @@ fn what_cannot_be_fitted_is_refused_with_a_way_out() {
     fs::write(dir.join("one.csv"), "y,t\ngood,A film.\ngood,Another film.\n").expect("written");
     let error = check(&["fit", "--text", "one.csv", "--text-column", "t"]);
     assert!(error.contains("`good` is the only class"), "{error}");
+    labels_that_are_hardly_meant(dir);
     fs::write(dir.join("other.csv"), "y,t\nfair,A film.\ngood,One more.\n").expect("written");
     let error = check(&fit(&["--test", "other.csv"]));
     assert!(error.contains("no class `fair` among bad, good"), "{error}");

@@ -62,6 +62,10 @@ fn every_form_of_a_table_says_the_same() {
         assert_eq!(rows(&set), expected, "{text}");
         assert_eq!(set.classes(), ["neg", "pos"]);
     }
+    let path = [write(folder.path(), "b.csv", "t,y\ngood,pos\nbad,neg\nwhat, unsup \n")];
+    let set = OwnTexts { no_label: vec!["unsup".into()], ..own() }.read(&path).unwrap();
+    assert_eq!(rows(&set)[2], ("what", None));
+    assert_eq!(set.classes(), ["neg", "pos"]);
     let parquet = write(folder.path(), "a.parquet", include_bytes!("../../golden/texts.parquet"));
     let columns = OwnTexts {
         text: Some("text".into()),

@@ -10,6 +10,7 @@ use data_pipeline::dataset::Samples;
 use data_pipeline::digest::Digest;
 use data_pipeline::text::{Target, TextSet};
 
+use super::class_names::{minus_one, refuse_alike, refuse_missing};
 use super::numbers::numbers_as_classes;
 use super::recipe::DataConfig;
 use crate::run::files;
@@ -28,7 +29,8 @@ pub(super) struct Parts {
 }
 
 impl Parts {
-    /// Reads all parts. Fails if one cannot be read, if there are fewer than two classes, if a
+    /// Reads all parts. Fails if one cannot be read, if there are fewer than two classes, if two
+    /// classes have the same name but for case, or one's name says that there is no label, if a
     /// label of another part is not among them, or if a text that is measured on is labelled too
     /// and the recipe does not allow it.
     pub(super) fn open(config: &DataConfig) -> Result<Self> {
@@ -51,6 +53,12 @@ impl Parts {
         let is_labeled = |i: &u32| all.label(*i as usize).is_some();
         let (labeled, bare): (Vec<u32>, Vec<u32>) = (0..all.len() as u32).partition(is_labeled);
         let labeled = all.select(&labeled);
+        let counts: Vec<(&str, u64)> =
+            classes.iter().map(String::as_str).zip(labels(&labeled)).collect();
+        refuse_missing(&counts).and_then(|()| refuse_alike(&counts)).with_context(|| {
+            let column = reader.label.as_deref().unwrap_or_default();
+            format!("{}, column `{column}`", config.text.display())
+        })?;
         let mut notes = all.notes().to_vec();
         notes.extend(repeated(&labeled, unit)?);
         let numbers = numbers_as_classes(&classes, labeled.len());
@@ -79,6 +87,7 @@ impl Parts {
         let validation = scored(&config.validation, "validation")?;
         let test = scored(&config.test, "test")?;
         notes.extend(numbers);
+        notes.extend(minus_one(&counts));
         for set in [&validation, &test].into_iter().flatten() {
             notes.extend(set.notes().iter().map(|note| format!("{}: {note}", set.name())));
         }

@@ -24,6 +24,8 @@ pub(crate) struct Given {
     /// The column of texts, or the two of pairs; looked for by the usual names if none is given.
     pub(crate) text_columns: Vec<String>,
     pub(crate) label_column: Option<String>,
+    /// Labels that stand for none.
+    pub(crate) no_label: Vec<String>,
     pub(crate) unlabeled: Option<PathBuf>,
     pub(crate) validation: Option<PathBuf>,
     pub(crate) test: Option<PathBuf>,
@@ -59,6 +61,7 @@ pub(crate) fn plan(given: &Given) -> Result<Proposal> {
         text_column,
         pair_column,
         label_column: given.label_column.clone(),
+        no_label: given.no_label.clone(),
         unlabeled: given.unlabeled.clone(),
         validation: given.validation.clone(),
         test: given.test.clone(),
@@ -308,6 +311,10 @@ fn recipe(
         if let Some(value) = value {
             of_data += &format!("{key} = {}\n", quoted(value));
         }
+    }
+    if !data.no_label.is_empty() {
+        let all: Vec<String> = data.no_label.iter().map(|label| quoted(label)).collect();
+        of_data += &format!("no_label = [{}]\n", all.join(", "));
     }
     for (key, value) in
         [("unlabeled", &data.unlabeled), ("validation", &data.validation), ("test", &data.test)]

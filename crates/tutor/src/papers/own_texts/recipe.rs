@@ -96,6 +96,9 @@ pub(super) struct DataConfig {
     /// The column of labels; looked for by the usual names without it.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) label_column: Option<String>,
+    /// Labels that stand for none, such as `unsup`: texts that have one of them are unlabelled.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub(super) no_label: Vec<String>,
     /// Texts without labels: a table, or a file with a text a line (not of pairs). Labels are not
     /// read.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -220,8 +223,15 @@ impl DataConfig {
 
     /// How such tables are read.
     pub(super) fn columns(&self) -> Columns {
-        let Self { text_column, pair_column, label_column, on_bad, .. } = self.clone();
-        Columns { text: text_column, pair: pair_column, label: label_column, on_bad, asked: false }
+        let Self { text_column, pair_column, label_column, no_label, on_bad, .. } = self.clone();
+        Columns {
+            text: text_column,
+            pair: pair_column,
+            label: label_column,
+            no_label,
+            on_bad,
+            asked: false,
+        }
     }
 
     /// The columns of the two texts, where pairs are told apart.
