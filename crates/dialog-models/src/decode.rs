@@ -9,6 +9,7 @@ mod beam;
 mod candidate;
 mod draw;
 mod drawing;
+mod likeliest;
 mod logits;
 mod many;
 mod rank;

@@ -1,9 +1,10 @@
 //! Beam search, with the rules of transformers' `generate`.
 
 use serde::{Deserialize, Serialize};
-use torch::{Device, Kind, Tensor, no_grad};
+use torch::Tensor;
 
-use super::logits::{allowed, host, room};
+use super::likeliest::{Way, likeliest};
+use super::logits::room;
 use super::{Candidate, Prompt, Special};
 use crate::Autoregressive;
 
@@ -127,9 +128,6 @@ pub fn beam_all(
     searches.into_iter().map(|search| search.found(beam)).collect()
 }
 
-/// A token that may follow, and ln of its probability.
-type Way = (i64, f64);
-
 /// The search for responses to one context.
 struct Search {
     /// Tokens of a response at most.
@@ -226,23 +224,4 @@ impl Search {
         self.finished.truncate(beam.width);
         self.finished
     }
-}
-
-/// The `count` likeliest tokens of each row of logits.
-fn likeliest(logits: &Tensor, special: &Special, count: usize) -> Vec<Vec<Way>> {
-    let (values, tokens) = no_grad(|| {
-        let logits = logits.to_kind(Kind::Float);
-        let log_p = match special.renormalized {
-            true => allowed(&logits, special).log_softmax(-1, Kind::Float),
-            false => allowed(&logits.log_softmax(-1, Kind::Float), special),
-        };
-        let count = (count as i64).min(log_p.size()[1]);
-        log_p.topk(count, 1, true, true)
-    });
-    let each = tokens.size()[1] as usize;
-    let tokens = tokens.to_device(Device::Cpu).reshape([-1]);
-    let tokens = Vec::<i64>::try_from(tokens).expect("int64");
-    let values = host(&values);
-    let ways = tokens.into_iter().zip(values.into_iter().map(f64::from)).collect::<Vec<Way>>();
-    ways.chunks_exact(each).map(<[Way]>::to_vec).collect()
 }
