@@ -1,6 +1,12 @@
 //! Every recipe that is meant for a GPU takes three steps here: its views, its batch and the parts
-//! of it as they are, with a small net and generated images, in little memory.
+//! of it as they are, with a small net and few images, in little memory.
 
+use std::fs;
+use std::path::Path;
+
+use augment::rng::Rng;
+
+use crate::folders::picture;
 use crate::tutor::{result, run, run_folder};
 
 const SMALL: &str = "{kind='small-net',width=8}";
@@ -63,15 +69,31 @@ const NARROW: &str = "{kind='efficientnet',variant='b0',width=0.1,depth=0.1}";
 /// A net that makes little of large images at once.
 const COARSE: &str = "{kind='small-net',width=8,stem_stride=2,stages=2,blocks=0}";
 
+/// Folders of two classes where the recipes on ImageNet look for theirs; images are decoded when
+/// their turn comes.
+fn imagenet(dir: &Path) {
+    let mut rng = Rng::new(4);
+    let folders = [("imagenet/train/red", 0, 50), ("imagenet/train/blue", 1, 50)];
+    let others = [("imagenet/val/red", 0, 4), ("imagenet/val/blue", 1, 4), ("unlabeled", 0, 60)];
+    for (folder, class, images) in folders.into_iter().chain(others) {
+        let folder = dir.join(folder);
+        fs::create_dir_all(&folder).expect("made");
+        for i in 0..images {
+            picture(&folder.join(format!("{i}.png")), class, &mut rng);
+        }
+    }
+}
+
 /// Steps of one or two parts instead of a thousand; a part has as many images as the recipe's, and
 /// they have its sizes.
 #[test]
 fn noisy_student_on_imagenet() {
-    let (data, teacher) = (images(64), format!("teacher.net={COARSE}"));
+    let data = tempfile::tempdir().expect("a folder");
+    imagenet(data.path());
+    let teacher = format!("teacher.net={COARSE}");
     let generations = format!("generations=[{{net={COARSE},unlabeled_ratio=28}}]");
     let shared = [
-        data.as_str(),
-        &teacher,
+        teacher.as_str(),
         &generations,
         "labeling.select.min_confidence=0.0",
         "labeling.select.per_class=10",
@@ -90,7 +112,8 @@ fn noisy_student_on_imagenet() {
         "student.fix_resolution.train.batch=16",
         "student.fix_resolution.train.accumulate=2",
     ];
-    three_steps("noisy-student/imagenet", &[], &[&shared[..], &parts].concat(), 6144);
+    let options = ["--data", data.path().to_str().expect("a path")];
+    three_steps("noisy-student/imagenet", &options, &[&shared[..], &parts].concat(), 6144);
 }
 
 #[test]
