@@ -162,6 +162,13 @@ train() { "$tutor" run "$@" --device cuda --data "$data" --out "$out/runs"; }
 
 peers() { "$python" "$here/peers/bench_cuda.py" >"$out/peers.json"; }
 
+# measure NAME ...: a training step on random images, written to NAME.json.
+measure() {
+  local name=$1
+  shift
+  "$tutor" measure images "$@" --precision bfloat16 --peak 989 --json "$out/$name.json"
+}
+
 # All that there is to read, in one file, without weights and checkpoints.
 collect() {
   (cd "$out" && find . -type f \( -name '*.log' -o -name '*.json' -o -name '*.tsv' -o -name '*.txt' \
@@ -170,7 +177,7 @@ collect() {
 }
 
 export here out data python gpu version tutor
-export -f machine auto resume near out_of_memory train peers
+export -f machine auto resume near out_of_memory train peers measure
 
 unfinished=0
 device=cpu
@@ -186,8 +193,21 @@ step resume-cpu cpu resume cpu
 step resume-cuda gpu resume cuda
 step out-of-memory data out_of_memory
 step peers gpu peers
-# Step times stand in cost.json: images, seconds.
+# The same steps of ours, images on the GPU too; once more with images that come from the host's memory
+# in each step; and EfficientNet-B0's training.
+for method in fixmatch uda; do
+  step "step-$method" gpu measure step-$method --method $method --device cuda --steps 200
+  step "step-$method-from-host" gpu measure step-$method-from-host --method $method --device cuda \
+    --steps 200 --from-host
+done
+step step-efficientnet-b0 gpu measure step-efficientnet-b0 --net efficientnet-b0 --method supervised \
+  --labeled 256 --device cuda --steps 100
+step step-cpu cpu measure step-cpu --net small-net --method uda --labeled 8 --unlabeled 24 --device cpu \
+  --steps 3
+# Whole trainings of some steps, reading and augmentation included: the time stands in cost.json, as
+# images and seconds.
 step steps-fixmatch data train fixmatch/cifar10 --set train.steps=400 --set cadence.evaluate=0
+step steps-uda data train uda/cifar10-2020 --rows uda --set train.steps=400 --set cadence.evaluate=0
 # ELECTRA-Small, 128 sequences of 128 tokens: its steps a second follow from cost.json. The embedded
 # text has 14,944 pieces, about half of the published vocabulary.
 step electra-small gpu train electra/addresses --rows electra --unset flops --set precision=bfloat16 \
@@ -200,10 +220,11 @@ step electra gpu train electra/addresses
 step meena gpu train meena/conversations
 # Meena's own size with random weights: a training step, beside what an H200 can do, and a reply. Both
 # ways of a step, with what blocks keep and without.
-step meena-full gpu "$tutor" measure --size meena --device cuda --peak 989 --json "$out/meena-full.json"
-step meena-full-recomputed gpu "$tutor" measure --size meena --device cuda --peak 989 --pairs 64 \
-  --recompute --json "$out/meena-full-recomputed.json"
-step measure-cpu cpu "$tutor" measure --device cpu --steps 2 --json "$out/measure-cpu.json"
+step meena-full gpu "$tutor" measure replies --size meena --device cuda --peak 989 \
+  --json "$out/meena-full.json"
+step meena-full-recomputed gpu "$tutor" measure replies --size meena --device cuda --peak 989 \
+  --pairs 64 --recompute --json "$out/meena-full-recomputed.json"
+step measure-cpu cpu "$tutor" measure replies --device cpu --steps 2 --json "$out/measure-cpu.json"
 step cifar10-fast data train fixmatch/cifar10-fast --seeds 1
 step cifar10 data train fixmatch/cifar10 --set data.labels=4000 --set train.steps=60000 \
   --set cadence.evaluate=2000 --set cadence.checkpoint=1000

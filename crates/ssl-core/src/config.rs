@@ -82,6 +82,10 @@ impl Config for MethodConfig {
         self.config().check()
     }
 
+    fn fits_classes(&self, classes: usize) -> Result<(), String> {
+        self.config().fits_classes(classes)
+    }
+
     fn build(&self, task: &TaskInfo) -> Box<dyn Method> {
         self.config().build(task)
     }

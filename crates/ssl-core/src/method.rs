@@ -137,8 +137,13 @@ pub trait Config {
     /// Whether every setting lies in its range; the error names the first that does not.
     fn check(&self) -> Result<(), String>;
 
-    /// The method in a fresh state. Settings that [`check`](Config::check) refuses are a bug here
-    /// and may panic.
+    /// Whether the settings are of so many classes; the error names the first that is not.
+    fn fits_classes(&self, _classes: usize) -> Result<(), String> {
+        Ok(())
+    }
+
+    /// The method in a fresh state. Settings that [`check`](Config::check) or
+    /// [`fits_classes`](Config::fits_classes) refuse are a bug here and may panic.
     fn build(&self, task: &TaskInfo) -> Box<dyn Method>;
 
     /// What the method needs.

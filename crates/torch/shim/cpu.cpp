@@ -1,5 +1,5 @@
 // What libtorch has and tch does not bind: generator state, autocast, memory formats, loading CUDA
-// at run time; and the allocator. Optimisers, batch norm, convolutions and process groups have files
+// at run time, copies to a GPU that are not waited for and the memory that it took; and the allocator. Optimisers, batch norm, convolutions and process groups have files
 // of their own; src/ffi.rs and the files below it declare every function of all.
 //
 // Every function catches C++ exceptions and returns their message (to be given to tutor_free), or a
@@ -11,6 +11,7 @@
 #include <ATen/Context.h>
 #include <ATen/core/Generator.h>
 #include <ATen/core/grad_mode.h>
+#include <c10/core/CachingDeviceAllocator.h>
 #include <torch/version.h>
 
 #include <dlfcn.h>
@@ -176,6 +177,27 @@ char *tutor_cuda_device(int32_t index, char *name, size_t room, uint64_t *bytes)
                     get_name(name, static_cast<int>(room), device) == 0 && memory(&total, device) == 0,
                 "the CUDA driver does not answer for device ", index);
     *bytes = total;
+  });
+}
+
+// Copies a tensor of the CPU to a CUDA device through pinned memory, without waiting for the device:
+// what is computed with the copy follows it on the same stream. The pinned memory goes back to
+// libtorch's allocator at once, which gives it away again only when the copy is over.
+char *tutor_send(const Tensor *tensor, int32_t device, Tensor **out) {
+  return guarded([&] {
+    const Tensor pinned = tensor->pin_memory();
+    *out = new Tensor(pinned.to(device_of(device), pinned.scalar_type(), /*non_blocking=*/true));
+  });
+}
+
+// The most bytes of a CUDA device that tensors have had at once.
+char *tutor_peak_memory(int32_t device, uint64_t *bytes) {
+  return guarded([&] {
+    TORCH_CHECK(device >= 0, "the memory of tensors is counted on CUDA devices");
+    const auto stats =
+        c10::getDeviceAllocator(at::kCUDA)->getDeviceStats(static_cast<c10::DeviceIndex>(device));
+    const auto all = static_cast<size_t>(c10::CachingAllocator::StatType::AGGREGATE);
+    *bytes = static_cast<uint64_t>(stats.allocated_bytes[all].peak);
   });
 }
 

@@ -11,7 +11,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::OnceLock;
 
-use tch::{Cuda, Device};
+use tch::{Cuda, Device, Tensor};
 
 use crate::ffi;
 
@@ -175,6 +175,29 @@ pub fn set_threads(n: usize) {
 /// How many threads one CPU operation uses.
 pub fn threads() -> usize {
     usize::try_from(tch::get_num_threads()).unwrap_or(1)
+}
+
+/// A tensor of the CPU on `device`, as [`Tensor::to_device`] gives it. A GPU is not waited for: the
+/// values go through pinned memory, the copy waits in line with the operations of this thread's
+/// stream, and whoever uses the result comes after it. `tensor` may be changed or dropped at once.
+/// On the CPU it is the same tensor.
+///
+/// ```
+/// use torch::{Device, Tensor, device::copy_async};
+/// let labels = Tensor::from_slice(&[3i64, 1, 4]);
+/// assert_eq!(copy_async(&labels, Device::Cpu), labels);
+/// ```
+pub fn copy_async(tensor: &Tensor, device: Device) -> Tensor {
+    match device {
+        Device::Cuda(_) => ffi::send(tensor, device),
+        _ => tensor.to_device(device),
+    }
+}
+
+/// The most bytes that tensors of this process have had at once on a GPU; `None` on the CPU, where
+/// the system counts those of the whole process.
+pub fn peak_memory(device: Device) -> Option<u64> {
+    ffi::peak_memory(device).ok()
 }
 
 /// Whether float32 convolutions and matrix products may be computed in TF32, with ten bits after

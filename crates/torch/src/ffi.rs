@@ -11,7 +11,7 @@ pub(crate) mod tokens;
 
 use std::ffi::{CStr, CString, c_char};
 
-use tch::{Device, Tensor};
+use tch::{Device, Kind, Tensor};
 use torch_sys::C_tensor;
 
 /// libtorch's own `at::Tensor *`.
@@ -104,6 +104,8 @@ unsafe extern "C" {
         room: usize,
         bytes: *mut u64,
     ) -> *mut c_char;
+    fn tutor_send(tensor: Handle, device: i32, out: *mut Handle) -> *mut c_char;
+    fn tutor_peak_memory(device: i32, bytes: *mut u64) -> *mut c_char;
 }
 
 /// Takes a text that the shim allocated.
@@ -381,4 +383,28 @@ pub(crate) fn cuda_device(device: usize) -> Result<(String, u64), String> {
     })?;
     let text = CStr::from_bytes_until_nul(&name).map_err(|e| e.to_string())?;
     Ok((text.to_string_lossy().into_owned(), bytes))
+}
+
+/// Copies a tensor of the CPU to a CUDA device, through pinned memory and without waiting for it.
+pub(crate) fn send(tensor: &Tensor, device: Device) -> Tensor {
+    made("copy to a GPU", |out| {
+        // SAFETY: the tensor is live; it is read before the call returns.
+        unsafe { tutor_send(handle(tensor), index(device), out) }
+    })
+}
+
+/// The same of bytes, which become a tensor of this size.
+pub(crate) fn send_bytes(bytes: &[u8], size: &[i64], device: Device) -> Tensor {
+    assert_eq!(bytes.len() as i64, size.iter().product::<i64>(), "bytes of {size:?}");
+    // SAFETY: the view has as many bytes as the slice, which is borrowed until the view is gone.
+    let view = unsafe { Tensor::from_blob(bytes.as_ptr(), size, &[], Kind::Uint8, Device::Cpu) };
+    send(&view, device)
+}
+
+/// The most bytes of a CUDA device that tensors have had at once.
+pub(crate) fn peak_memory(device: Device) -> Result<u64, String> {
+    let mut bytes = 0;
+    // SAFETY: the number outlives the call, which fills it.
+    checked(unsafe { tutor_peak_memory(index(device), &mut bytes) })?;
+    Ok(bytes)
 }

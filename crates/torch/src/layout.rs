@@ -3,6 +3,9 @@
 
 use tch::{Device, Kind, Tensor};
 
+use crate::device::copy_async;
+use crate::ffi;
+
 /// The same images `[n, c, h, w]` with their channels last in memory; no copy where they are.
 pub fn channels_last(x: &Tensor) -> Tensor {
     x.permute([0, 2, 3, 1]).contiguous().permute([0, 3, 1, 2])
@@ -11,7 +14,8 @@ pub fn channels_last(x: &Tensor) -> Tensor {
 /// Makes a network's input of 8-bit images: `pixels` is `[n, h, w, c]` of `shape`, row by row with
 /// channels interleaved; the result is float32 `[n, c, h, w]` on `device`, channels last in memory,
 /// with values (x / 255 − mean) / std. `mean` and `std` hold one value a channel. The bytes are
-/// copied to the device and become floats there. Panics if lengths do not fit `shape`.
+/// copied to the device and become floats there; a GPU is not waited for ([`copy_async`]). Panics
+/// if lengths do not fit `shape`.
 pub fn image_batch(
     pixels: &[u8],
     shape: [usize; 4],
@@ -24,11 +28,15 @@ pub fn image_batch(
     assert_eq!((mean.len(), std.len()), (c, c), "mean and standard deviation of each channel");
     let channel = |f: &dyn Fn(usize) -> f64| {
         let values: Vec<f32> = (0..c).map(|i| f(i) as f32).collect();
-        Tensor::from_slice(&values).to_device(device)
+        copy_async(&Tensor::from_slice(&values), device)
     };
     let scale = channel(&|i| 1.0 / (255.0 * std[i]));
     let shift = channel(&|i| -mean[i] / std[i]);
-    let bytes = Tensor::from_slice(pixels).view(shape.map(|x| x as i64)).to_device(device);
+    let size = shape.map(|x| x as i64);
+    let bytes = match device {
+        Device::Cpu => Tensor::from_slice(pixels).view(size),
+        _ => ffi::send_bytes(pixels, &size, device),
+    };
     let floats = bytes.to_kind(Kind::Float).g_mul_(&scale).g_add_(&shift);
     floats.permute([0, 3, 1, 2])
 }

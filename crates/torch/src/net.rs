@@ -23,8 +23,7 @@ pub trait Net {
 
     /// A perturbation of the samples `x` of independent normal numbers.
     fn random_perturbation(&self, x: &Tensor) -> Tensor {
-        let _alone = rng::exclusive();
-        x.randn_like()
+        rng::drawn(x.device(), |device| x.to_device(device).randn_like())
     }
 
     /// The network as features and a head on them, if it is made of these: for methods that read
@@ -83,8 +82,7 @@ pub trait Features {
 
     /// The same as [`Net::random_perturbation`].
     fn random_perturbation(&self, x: &Tensor) -> Tensor {
-        let _alone = rng::exclusive();
-        x.randn_like()
+        rng::drawn(x.device(), |device| x.to_device(device).randn_like())
     }
 }
 

@@ -45,6 +45,8 @@ pub fn exclusive() -> Exclusive {
 
 thread_local! {
     static HELD: Cell<bool> = const { Cell::new(false) };
+    /// Whether [`drawn`] takes numbers from the CPU's generator.
+    static FROM_CPU: Cell<bool> = const { Cell::new(false) };
 }
 
 /// No other thread draws from the CPU's default generator while this lives: [`exclusive`].
@@ -61,6 +63,46 @@ impl Drop for Exclusive {
             HELD.set(false);
         }
     }
+}
+
+/// Random numbers for `device`: `draw` makes them on the device that it is given, from libtorch's
+/// generator there. That is `device` itself, or the CPU within [`from_cpu`].
+pub fn drawn(device: Device, draw: impl FnOnce(Device) -> Tensor) -> Tensor {
+    let _alone = exclusive();
+    let from = source(device);
+    let numbers = draw(from);
+    if from == device { numbers } else { numbers.to_device(device) }
+}
+
+/// Whose generator [`drawn`] takes numbers for `device` from.
+fn source(device: Device) -> Device {
+    if FROM_CPU.get() { Device::Cpu } else { device }
+}
+
+/// Runs `body` with all that [`drawn`] gives on this thread drawn from the CPU's generator and
+/// copied to the device: after the same seed the same numbers on every device, so that what two
+/// devices make of them can be compared. A computation on the CPU is the same without it. Dropout
+/// and stochastic depth still draw on the device.
+///
+/// ```
+/// use torch::{Device, Kind, Tensor, rng};
+///
+/// let _alone = rng::exclusive();
+/// let draw = || rng::drawn(Device::Cpu, |device| Tensor::rand([3], (Kind::Float, device)));
+/// rng::seed(1);
+/// let first = draw();
+/// rng::seed(1);
+/// assert_eq!(rng::from_cpu(draw), first);
+/// ```
+pub fn from_cpu<T>(body: impl FnOnce() -> T) -> T {
+    struct Before(bool);
+    impl Drop for Before {
+        fn drop(&mut self) {
+            FROM_CPU.set(self.0);
+        }
+    }
+    let _before = Before(FROM_CPU.replace(true));
+    body()
 }
 
 /// Seeds the generator of the CPU and, once [`crate::device::select`] chose one, those of all CUDA
@@ -93,4 +135,24 @@ fn check(device: Device) -> Result<(), RngError> {
         return Err(RngError::Generator { device, reason });
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use std::panic::catch_unwind;
+
+    use super::*;
+
+    #[test]
+    fn numbers_come_from_the_cpu_where_that_is_asked_and_not_after_it() {
+        let gpu = Device::Cuda(0);
+        assert_eq!(source(gpu), gpu);
+        assert_eq!(from_cpu(|| [source(gpu), from_cpu(|| source(gpu))]), [Device::Cpu; 2]);
+        assert_eq!(
+            from_cpu(|| std::thread::scope(|s| s.spawn(|| source(gpu)).join()).ok()),
+            Some(gpu)
+        );
+        assert!(catch_unwind(|| from_cpu(|| panic!("on its way"))).is_err());
+        assert_eq!(source(gpu), gpu);
+    }
 }

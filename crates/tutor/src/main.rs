@@ -66,7 +66,7 @@ enum Command {
     Check(commands::check::Args),
     /// Compare what a GPU computes with what the CPU does.
     Parity(commands::parity::Args),
-    /// Time a network that replies, at its full size: a training step and a reply.
+    /// Time a training step of a network at its full size, and a reply of one that replies.
     Measure(commands::measure::Args),
 }
 

@@ -138,7 +138,7 @@ impl Features for Classifier {
         let lengths: Vec<i64> = batch.lengths().iter().map(|&n| n as i64).collect();
         let lengths = Tensor::from_slice(&lengths).to_device(x.device()).view([-1, 1, 1]);
         let places = Tensor::arange(tokens, (Kind::Int64, x.device())).view([1, -1, 1]);
-        let _alone = torch::rng::exclusive();
-        Tensor::randn(size, (Kind::Float, x.device())) * places.less_tensor(&lengths)
+        let draw = |device| Tensor::randn(size, (Kind::Float, device));
+        torch::rng::drawn(x.device(), draw) * places.less_tensor(&lengths)
     }
 }

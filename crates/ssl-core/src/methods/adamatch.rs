@@ -11,7 +11,7 @@
 //! view (theirs have a weak and a strong one).
 
 use serde::{Deserialize, Serialize};
-use torch::{Kind, Mode, Tensor, loss::cross_entropy};
+use torch::{Kind, Mode, Tensor, loss::cross_entropy, rng};
 use train::{Loss, Progress, Schedule};
 
 use crate::parts::{
@@ -91,9 +91,9 @@ impl AdaMatch {
     /// Draws from libtorch's generator.
     pub(crate) fn draw(&self, batch: &Batch) -> AdaMatchDraws {
         let shape = [batch.x.size()[0], self.labeled.tensor().size()[0]];
-        let options = (Kind::Float, batch.x.device());
-        let _alone = torch::rng::exclusive();
-        AdaMatchDraws { lambda: self.config.interpolate.then(|| Tensor::rand(shape, options)) }
+        let draw = |device| Tensor::rand(shape, (Kind::Float, device));
+        let lambda = self.config.interpolate.then(|| rng::drawn(batch.x.device(), draw));
+        AdaMatchDraws { lambda }
     }
 
     /// The loss with its draws given.

@@ -8,7 +8,7 @@
 //! statistics follow the labelled pass alone.
 
 use serde::{Deserialize, Serialize};
-use torch::{Kind, Mode, Tensor, grad, loss, no_grad};
+use torch::{Kind, Mode, Tensor, grad, loss, no_grad, rng};
 use train::{Loss, Progress, Schedule};
 
 use crate::parts::Adversary;
@@ -144,10 +144,9 @@ impl Method for Lga {
     }
 
     fn loss(&mut self, nets: &Nets, batch: &Batch, at: Progress) -> Loss {
-        let alone = torch::rng::exclusive();
-        let draws = LgaDraws { start: batch.u[0].randn_like() };
-        drop(alone);
-        self.loss_with(nets, batch, &draws, at)
+        let u = &batch.u[0];
+        let start = rng::drawn(u.device(), |device| u.to_device(device).randn_like());
+        self.loss_with(nets, batch, &LgaDraws { start }, at)
     }
 
     fn state(&self) -> Vec<(String, Tensor)> {

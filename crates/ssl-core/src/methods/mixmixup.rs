@@ -8,7 +8,7 @@
 //! statistics as they are.
 
 use serde::{Deserialize, Serialize};
-use torch::{Kind, Mode, Tensor, loss::soft_cross_entropy, no_grad};
+use torch::{Kind, Mode, Tensor, loss::soft_cross_entropy, no_grad, rng};
 use train::{Loss, Progress, Schedule};
 
 use crate::parts::{beta, mix, one_hot, permutation, sharpen};
@@ -85,8 +85,7 @@ impl MixMixUp {
         let device = batch.x.device();
         let [x, u] = [&batch.x, &batch.u[0]].map(|t| t.size()[0]);
         let lambdas = [(); 3].map(|()| beta(self.config.alpha, device));
-        let _alone = torch::rng::exclusive();
-        let across = Tensor::randint(x, [u], (Kind::Int64, device));
+        let across = rng::drawn(device, |device| Tensor::randint(x, [u], (Kind::Int64, device)));
         MixMixUpDraws { lambdas, orders: [permutation(x, device), permutation(u, device), across] }
     }
 

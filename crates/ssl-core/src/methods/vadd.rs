@@ -11,7 +11,7 @@
 //! is kept is scaled to the same sum; and it adds the predictions' entropy.
 
 use serde::{Deserialize, Serialize};
-use torch::{Kind, Mode, Model, Tensor, grad::grad, loss};
+use torch::{Kind, Mode, Model, Tensor, grad::grad, loss, rng};
 use train::{Loss, Progress, Schedule};
 
 use crate::{Batch, Config, Method, Nets, TaskInfo, ViewKind, Views, check};
@@ -103,9 +103,9 @@ impl Vadd {
 
     /// Draws two masks for features `[batch, width]` from libtorch's generator.
     pub(crate) fn draw(&self, features: &Tensor) -> VaddDraws {
-        let _alone = torch::rng::exclusive();
         let keep = 1.0 - self.config.dropout;
-        VaddDraws { masks: [(); 2].map(|()| features.empty_like().bernoulli_float_(keep)) }
+        let mask = |device| features.to_device(device).empty_like().bernoulli_float_(keep);
+        VaddDraws { masks: [(); 2].map(|()| rng::drawn(features.device(), mask)) }
     }
 
     /// The loss with its draws given, which are made for the features of the unlabelled samples.

@@ -3,18 +3,18 @@
 
 use torch::{Device, Kind, Tensor, rng};
 
-/// A draw from Beta(α, α) as a scalar on `device`, from libtorch's generator there.
+/// A draw from Beta(α, α) as a scalar on `device`, from libtorch's generator there
+/// ([`rng::drawn`]).
 pub fn beta(alpha: f64, device: Device) -> Tensor {
-    let _alone = rng::exclusive();
-    let both = Tensor::full([1, 2], alpha, (Kind::Float, device)).internal_sample_dirichlet();
-    both.select(1, 0).squeeze()
+    betas(alpha, 1, device).squeeze()
 }
 
 /// A draw from Beta(α, α) for each of `rows` rows: `[rows]` on `device`, from libtorch's generator
-/// there.
+/// there ([`rng::drawn`]).
 pub fn betas(alpha: f64, rows: i64, device: Device) -> Tensor {
-    let _alone = rng::exclusive();
-    let both = Tensor::full([rows, 2], alpha, (Kind::Float, device)).internal_sample_dirichlet();
+    let both = rng::drawn(device, |device| {
+        Tensor::full([rows, 2], alpha, (Kind::Float, device)).internal_sample_dirichlet()
+    });
     both.select(1, 0)
 }
 
@@ -30,8 +30,8 @@ pub fn mix_rows(a: &Tensor, b: &Tensor, lambda: &Tensor) -> Tensor {
     mix(a, b, &lambda.reshape(shape))
 }
 
-/// A random order of `rows` rows: int64 `[rows]` on `device`, from libtorch's generator there.
+/// A random order of `rows` rows: int64 `[rows]` on `device`, from libtorch's generator there
+/// ([`rng::drawn`]).
 pub fn permutation(rows: i64, device: Device) -> Tensor {
-    let _alone = rng::exclusive();
-    Tensor::randperm(rows, (Kind::Int64, device))
+    rng::drawn(device, |device| Tensor::randperm(rows, (Kind::Int64, device)))
 }

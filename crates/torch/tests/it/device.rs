@@ -1,7 +1,7 @@
 //! Devices by name. Whether CUDA works depends on the machine; it never falls back silently.
 
-use torch::Device;
 use torch::device::{self, DeviceError};
+use torch::{Device, Kind, Tensor};
 
 #[test]
 fn the_cpu_is_always_there() {
@@ -36,6 +36,31 @@ fn cuda_works_or_says_why_not() {
         }
         (Err(error), Ok(device)) => panic!("{device:?} although {error}"),
     }
+}
+
+/// On the GPU where there is one; on the CPU a copy is the tensor itself, and stays as it is.
+#[test]
+fn copies_keep_their_values_whatever_becomes_of_the_source() {
+    let device = device::select("auto").expect("the CPU at least");
+    let copies: Vec<Tensor> = (0..8i64)
+        .map(|i| {
+            let mut source = Tensor::full([10_000], i, (Kind::Int64, Device::Cpu));
+            let copy = device::copy_async(&source, device);
+            assert_eq!(copy.device(), device);
+            assert_eq!(copy.data_ptr() == source.data_ptr(), device == Device::Cpu);
+            if device != Device::Cpu {
+                let _ = source.fill_(-1);
+            }
+            copy
+        })
+        .collect();
+    for (i, copy) in (0..).zip(copies) {
+        let there = copy.to_device(Device::Cpu);
+        assert_eq!(there, Tensor::full([10_000], i, (Kind::Int64, Device::Cpu)));
+    }
+    assert_eq!(device::peak_memory(Device::Cpu), None);
+    let peak = device::peak_memory(device);
+    assert_eq!(peak.is_some_and(|bytes| bytes >= 8 * 80_000), device != Device::Cpu, "{peak:?}");
 }
 
 /// The program that [`a_program_starts_anew_once`] starts: says what it runs with.

@@ -3,6 +3,7 @@
 
 mod case;
 mod layers;
+mod methods;
 mod networks;
 mod rest;
 
@@ -40,11 +41,22 @@ struct Found<'a> {
     cpu: String,
     agrees: bool,
     compared: &'a [Compared],
+    /// What is not compared on this device.
+    left_out: &'a [LeftOut],
+}
+
+/// Something that is not compared in a precision, and why.
+#[derive(Serialize)]
+struct LeftOut {
+    name: String,
+    precision: Precision,
+    why: &'static str,
 }
 
 /// All there is to compare.
 fn cases() -> Vec<Case> {
-    layers::cases().into_iter().chain(rest::cases()).chain(networks::cases()).collect()
+    let units = layers::cases().into_iter().chain(rest::cases());
+    units.chain(networks::cases()).chain(methods::cases()).collect()
 }
 
 /// Compares, prints a table, and fails where a device computes something else.
@@ -60,20 +72,25 @@ pub(crate) fn run(args: &Args) -> Result<()> {
         cpu: describe(Device::Cpu),
         agrees: false,
         compared: &[],
+        left_out: &[],
     };
     say(&format!(
         "{} beside float32 of the {}, libtorch {}",
         about.device, about.cpu, about.libtorch
     ))?;
     say(&format!("{:<44} {:>9} {:>12} {:>9}", "", "precision", "difference", "allowed"))?;
-    let mut compared = Vec::new();
+    let (mut compared, mut left_out) = (Vec::new(), Vec::new());
     for case in &cases {
         for precision in precisions(device) {
+            if let Some(why) = case.left_out(precision) {
+                say(&format!("{:<44} {:>9} not compared: {why}", case.name, told(precision)))?;
+                left_out.push(LeftOut { name: case.name.clone(), precision, why });
+                continue;
+            }
             let Some(found) = case.compare(device, precision) else { continue };
             let mark = if found.agrees { "" } else { "  differs" };
             let (difference, allowed) = (found.difference, found.allowed);
-            let precision = format!("{precision:?}").to_lowercase();
-            let name = &case.name;
+            let (precision, name) = (told(precision), &case.name);
             say(&format!("{name:<44} {precision:>9} {difference:>12.1e} {allowed:>9.1e}{mark}"))?;
             compared.push(found);
         }
@@ -81,7 +98,8 @@ pub(crate) fn run(args: &Args) -> Result<()> {
     let differ: Vec<&str> =
         compared.iter().filter(|found| !found.agrees).map(|found| found.name.as_str()).collect();
     if let Some(path) = &args.json {
-        let found = Found { agrees: differ.is_empty(), compared: &compared, ..about };
+        let agrees = differ.is_empty();
+        let found = Found { agrees, compared: &compared, left_out: &left_out, ..about };
         files::keep(path, &found)?;
     }
     if !differ.is_empty() {
@@ -89,6 +107,11 @@ pub(crate) fn run(args: &Args) -> Result<()> {
     }
     say(&format!("{} comparisons, all within what is allowed", compared.len()))?;
     Ok(())
+}
+
+/// A precision's name.
+fn told(precision: Precision) -> String {
+    format!("{precision:?}").to_lowercase()
 }
 
 /// The CPU's float32 is what others are compared with.

@@ -6,6 +6,7 @@ use augment::policy::Policy;
 use data_pipeline::loader::{Loader, Stream, View, Views};
 use data_pipeline::sampler::Order;
 use ndarray::Array4;
+use torch::precision::{Precision, autocast};
 use torch::{Kind, Mode, Model, Net, Tensor, no_grad};
 use train::parallel::part;
 
@@ -20,6 +21,8 @@ pub(crate) struct Evaluator {
     feed: Feed,
     view: View,
     mode: Mode,
+    /// In which numbers features are computed.
+    precision: Precision,
     /// Whether each image is shown mirrored too.
     mirror: bool,
     batch: usize,
@@ -31,11 +34,17 @@ pub(crate) struct Evaluator {
 }
 
 impl Evaluator {
-    /// Without noise, through a policy that is not random.
+    /// Without noise, in float32, through a policy that is not random.
     pub(super) fn new(feed: Feed, policy: &Policy, batch: usize, workers: usize) -> Self {
-        let (view, mode) = (view(policy), Mode::Eval);
+        let (view, mode, precision) = (view(policy), Mode::Eval, Precision::Float32);
         let (mirror, seed, interruptible) = (false, 0, false);
-        Self { feed, view, mode, mirror, batch, workers, seed, interruptible }
+        Self { feed, view, mode, precision, mirror, batch, workers, seed, interruptible }
+    }
+
+    /// The same with features computed in `precision`. The head, and with it logits and
+    /// probabilities, stays in float32, or logits would have eight bits.
+    pub(super) fn computing_in(self, precision: Precision) -> Self {
+        Self { precision, ..self }
     }
 
     /// The same; with `mirror`, what is said of an image is the mean of what the network says of it
@@ -77,7 +86,8 @@ impl Evaluator {
         let parts = net.features().expect("a network with features and a head (torch::Features)");
         let features = |images: Result<Tensor>| {
             let images = images?;
-            Ok(no_grad(|| parts.forward_features(&images, self.mode)))
+            let made = || parts.forward_features(&images, self.mode).to_kind(Kind::Float);
+            Ok(no_grad(|| autocast(self.precision, self.feed.device, made)))
         };
         Ok(Tensor::cat(&self.batches(subset).map(features).collect::<Result<Vec<_>>>()?, 0))
     }
@@ -188,7 +198,7 @@ impl Evaluator {
         if self.interruptible {
             interrupt::check()?;
         }
-        let said = |images: &Tensor| net.forward(images, self.mode).softmax(-1, Kind::Float);
+        let said = |images: &Tensor| self.logits(net, images).softmax(-1, Kind::Float);
         let probabilities = no_grad(|| match self.mirror {
             true => (said(images) + said(&images.flip([3]))) / 2.0,
             false => said(images),
@@ -197,14 +207,31 @@ impl Evaluator {
         all_numbers(&probabilities)?;
         Ok(probabilities)
     }
+
+    /// The logits `[n, classes]` of images `[n, c, h, w]`.
+    fn logits(&self, net: &dyn Net, images: &Tensor) -> Tensor {
+        let (Precision::Bfloat16, Some(parts)) = (self.precision, net.features()) else {
+            return net.forward(images, self.mode);
+        };
+        let made = || parts.forward_features(images, self.mode);
+        let features = autocast(self.precision, self.feed.device, made);
+        parts.forward_head(&features.to_kind(Kind::Float), self.mode)
+    }
 }
 
 #[cfg(test)]
 mod tests {
     use torch::Device;
+    use vision_models::{NetConfig, SmallNetConfig};
 
     use super::*;
     use crate::images::input::Normalization;
+
+    fn feed(classes: usize, channels: usize) -> Feed {
+        let [mean, std] = [0.0, 1.0].map(|value| vec![value; channels]);
+        let normalization = Normalization { mean, std };
+        Feed { device: Device::Cpu, normalization, classes, targets: None }
+    }
 
     /// Logits of two classes: the leftmost pixel, and nothing.
     struct Left;
@@ -218,14 +245,8 @@ mod tests {
 
     #[test]
     fn what_is_said_of_an_image_and_of_its_mirror_image_is_averaged() {
-        let feed = || Feed {
-            device: Device::Cpu,
-            normalization: Normalization { mean: vec![0.0], std: vec![1.0] },
-            classes: 2,
-            targets: None,
-        };
         let said = |mirror, pixels: [u8; 3]| {
-            let evaluator = Evaluator::new(feed(), &Policy::none(), 8, 0).mirrored(mirror);
+            let evaluator = Evaluator::new(feed(2, 1), &Policy::none(), 8, 0).mirrored(mirror);
             let image = Array4::from_shape_vec((1, 1, 3, 1), pixels.to_vec()).expect("an image");
             evaluator.answers(&Left, &image).expect("numbers")[0]
         };
@@ -233,6 +254,38 @@ mod tests {
         assert!(one > other + 0.05, "{one} {other}");
         for pixels in [[255, 0, 51], [51, 0, 255]] {
             assert!((said(true, pixels) - (one + other) / 2.0).abs() < 1e-6);
+        }
+    }
+
+    /// Of a network and of one that only runs: features lose bits, and the head does not.
+    #[test]
+    fn features_are_computed_in_bfloat16_and_logits_in_float32() {
+        let _alone = torch::rng::exclusive();
+        torch::rng::seed(1);
+        let config = NetConfig::SmallNet(SmallNetConfig::default());
+        let model = config.build(Device::Cpu, 3, 5);
+        let fast = config.for_inference(&model.params, 3, 5, Precision::Bfloat16);
+        let pixels = (0..8 * 8 * 8 * 3).map(|i| (i * i * 37 % 251) as u8).collect();
+        let images = Array4::from_shape_vec((8, 8, 8, 3), pixels).expect("images");
+        let evaluator =
+            |precision| Evaluator::new(feed(5, 3), &Policy::none(), 8, 0).computing_in(precision);
+        let said = |net: &dyn Net, precision| {
+            let said = evaluator(precision).answers(net, &images).expect("numbers");
+            Tensor::from_slice(&said).view([8, 5])
+        };
+        let whole = said(&model, Precision::Float32);
+        let alone = no_grad(|| model.forward(&feed(5, 3).images(&images), Mode::Eval));
+        assert_eq!(whole, alone.softmax(-1, Kind::Float), "float32 is the network itself");
+        for net in [&model as &dyn Net, &fast] {
+            let half = said(net, Precision::Bfloat16);
+            let off = (&half - &whole).abs().max().double_value(&[]);
+            assert!(off > 0.0 && off < 0.02, "{off}");
+            // Of logits in bfloat16 all differences would be multiples of a step.
+            let logits = evaluator(Precision::Bfloat16).logits(net, &feed(5, 3).images(&images));
+            assert_eq!(logits.kind(), Kind::Float);
+            let rounded = logits.to_kind(Kind::BFloat16).to_kind(Kind::Float);
+            let same = logits.eq_tensor(&rounded).to_kind(Kind::Float).mean(Kind::Float);
+            assert!(same.double_value(&[]) < 0.2, "{same}");
         }
     }
 }

@@ -6,6 +6,7 @@ use anyhow::{Result, bail, ensure};
 use data_pipeline::loader::{HostBatch, NO_LABEL, Step};
 use ndarray::Array4;
 use ssl_core::Batch;
+use torch::device::copy_async;
 use torch::layout::image_batch;
 use torch::{Device, Tensor};
 
@@ -59,7 +60,7 @@ impl Feed {
         if let Some(unlabeled) = step.batches.get(1) {
             batch.u = tensors(1, &unlabeled.data);
             let slots: Vec<i64> = unlabeled.slots.iter().map(|&slot| i64::from(slot)).collect();
-            batch.slots = Some(Tensor::from_slice(&slots).to_device(self.device));
+            batch.slots = Some(copy_async(&Tensor::from_slice(&slots), self.device));
             batch.targets =
                 self.targets.as_ref().map(|targets| targets.of(&unlabeled.slots, self.device));
         }
@@ -72,7 +73,7 @@ impl Feed {
             "a labelled stream brought an image without a label"
         );
         let labels: Vec<i64> = batch.labels.iter().map(|&l| i64::from(l)).collect();
-        Ok(Tensor::from_slice(&labels).to_device(self.device))
+        Ok(copy_async(&Tensor::from_slice(&labels), self.device))
     }
 }
 

@@ -1,6 +1,6 @@
 //! A method with its views: from the words of a recipe to a task that can be trained.
 
-use anyhow::{Context, Result, ensure};
+use anyhow::{Context, Result, anyhow, ensure};
 use augment::policy::Policy;
 use ssl_core::{Config, Method, MethodConfig, TaskInfo, ViewKind, Views};
 use train::TrainConfig;
@@ -39,6 +39,7 @@ impl<'a> Learner<'a> {
     /// differ in what they are told alone.
     pub(crate) fn task(&self, setting: &'a Setting<'a>) -> Result<ImageTask<'a>> {
         let data = setting.data;
+        self.method.fits_classes(setting.classes()).map_err(|e| anyhow!("method.{e}"))?;
         let method = self.method.build(&TaskInfo {
             classes: setting.classes() as i64,
             unlabeled: data.unlabeled.len() as i64,

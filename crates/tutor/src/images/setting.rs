@@ -129,13 +129,16 @@ impl<'a> Setting<'a> {
     /// Shows images to networks without noise, through a policy that is not random.
     pub(crate) fn evaluator(&self, policy: &Policy) -> Evaluator {
         let EvaluateConfig { batch, mirror, .. } = *self.shared.evaluate;
-        Evaluator::new(self.feed(None), policy, batch, self.shared.workers).mirrored(mirror)
+        Evaluator::new(self.feed(None), policy, batch, self.shared.workers)
+            .mirrored(mirror)
+            .computing_in(shown_in(self.shared.precision, self.device))
     }
 
     /// A trained network made for evaluation alone: batch norm is folded into its convolutions.
     pub(crate) fn fast(&self, net: &NetConfig, model: &Model) -> Inference {
         let (channels, classes) = (self.data.input.channels as i64, self.classes() as i64);
-        net.for_inference(&model.params, channels, classes, Precision::Float32)
+        let precision = shown_in(self.shared.precision, self.device);
+        net.for_inference(&model.params, channels, classes, precision)
     }
 
     /// Takes batch norm's running statistics of a network anew, over training images without
@@ -144,6 +147,15 @@ impl<'a> Setting<'a> {
         let batch = self.shared.evaluate.batch;
         let subset = self.trained_on().spread(CALIBRATION.next_multiple_of(batch));
         self.evaluator(policy).calibrate(model, &subset)
+    }
+}
+
+/// In which numbers a network that is trained in `precision` is shown images, to be evaluated or to
+/// label them: on a GPU those of its training, on a CPU float32 whatever the training has.
+fn shown_in(precision: Precision, device: Device) -> Precision {
+    match device {
+        Device::Cuda(_) => precision,
+        _ => Precision::Float32,
     }
 }
 
@@ -229,6 +241,14 @@ mod tests {
     use super::*;
     use crate::images::source::ImageSource;
     use crate::recipe::data::DataConfig;
+
+    #[test]
+    fn images_are_shown_in_bfloat16_on_a_gpu_alone_where_it_is_trained_in_it() {
+        use Precision::{Bfloat16, Float32};
+        assert_eq!([Float32, Bfloat16].map(|p| shown_in(p, Device::Cpu)), [Float32; 2]);
+        let gpu = [Float32, Bfloat16].map(|p| shown_in(p, Device::Cuda(1)));
+        assert_eq!(gpu, [Float32, Bfloat16]);
+    }
 
     #[test]
     fn a_run_keeps_to_the_images_that_it_began_with() {

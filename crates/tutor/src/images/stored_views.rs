@@ -19,6 +19,7 @@ use data_pipeline::dataset::Samples;
 use data_pipeline::digest::Digest;
 use data_pipeline::error::DataError;
 use data_pipeline::loader::{Collate, Items};
+use torch::device::copy_async;
 use torch::precision::Precision;
 use torch::{Device, Features, Inference, Kind, Mode, Model, Tensor, store};
 use vision_models::NetConfig;
@@ -210,7 +211,7 @@ impl StoredViews {
         let shape = &self.files[0].shape;
         let count = bytes.len() / self.bytes();
         let size: Vec<i64> = std::iter::once(count as i64).chain(shape.iter().copied()).collect();
-        let read = Tensor::from_data_size(bytes, &size, self.kind).to_device(device);
+        let read = copy_async(&Tensor::from_data_size(bytes, &size, self.kind), device);
         let read = read.to_kind(Kind::Float);
         if read.dim() == 4 { read.permute([0, 3, 1, 2]) } else { read }
     }

@@ -1,5 +1,6 @@
 //! Stored targets of unlabelled images.
 
+use torch::device::copy_async;
 use torch::{Device, Tensor};
 
 /// Rows of probabilities, by position in a stream's entries.
@@ -13,8 +14,7 @@ impl Targets {
     pub(super) fn of(&self, slots: &[u32], device: Device) -> Tensor {
         let row = |&slot: &u32| &self.rows[slot as usize * self.classes..][..self.classes];
         let rows: Vec<f32> = slots.iter().flat_map(row).copied().collect();
-        Tensor::from_slice(&rows)
-            .reshape([slots.len() as i64, self.classes as i64])
-            .to_device(device)
+        let size = [slots.len() as i64, self.classes as i64];
+        copy_async(&Tensor::from_slice(&rows).reshape(size), device)
     }
 }

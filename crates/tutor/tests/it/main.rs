@@ -3,6 +3,7 @@
 mod afterwards;
 mod big_recipes;
 mod data_dialog;
+mod devices;
 mod electra;
 mod finetune;
 mod fit;

@@ -156,7 +156,8 @@ fn both_networks_are_measured_and_one_can_talk_to_them() {
 fn a_network_is_timed_at_its_size() {
     let dir = tempfile::tempdir().expect("a folder");
     let few = ["--device", "cpu", "--pairs", "2", "--steps", "1", "--recompute", "--peak", "100"];
-    let said = run(dir.path(), &[&["measure", "--json", "found.json"], &few[..]].concat());
+    let json = ["measure", "replies", "--json", "found.json"];
+    let said = run(dir.path(), &[&json, &few[..]].concat());
     assert!(said.contains("1572992 parameters") && said.contains("% of its peak"), "{said}");
     let text = std::fs::read_to_string(dir.path().join("found.json")).expect("it");
     let found: serde_json::Value = serde_json::from_str(&text).expect("JSON");
@@ -164,6 +165,7 @@ fn a_network_is_timed_at_its_size() {
     let made = number("step_operations") / number("step_seconds") / 1e12;
     assert!((made / number("teraflops") - 1.0).abs() < 1e-6);
     assert!(number("first_tokens_seconds") < number("reply_seconds"), "{found}");
+    assert!(number("peak_bytes") > 4.0 * 1_572_992.0, "{found}");
 }
 
 /// A batch in parts, whose blocks are run again, gives the losses of the whole to the last digits,

@@ -1,13 +1,15 @@
-//! What is no layer: losses, optimisers, averages of weights, random numbers, files.
+//! What is no layer: losses, optimisers, averages of weights, random numbers, files, copies.
 
 use std::collections::BTreeMap;
 
+use ssl_core::parts;
+use torch::device::copy_async;
 use torch::layout::image_batch;
 use torch::optim::{Adafactor, AdamW, OptimConfig, RmsProp, Sgd};
 use torch::rows::Rows;
 use torch::{Device, Init, Kind, Params, Role, Tensor, finite, foreach, loss, no_grad, rng, store};
 
-use super::case::{Case, EXACT, PLAIN, Pieces, wave};
+use super::case::{Allowed, Case, EXACT, PLAIN, Pieces, wave};
 
 /// A loss a sample, with the gradient of the logits.
 fn of_loss(name: &str, of: impl Fn(&Tensor, Device) -> Tensor + 'static) -> Case {
@@ -73,6 +75,31 @@ fn drawn(device: Device) -> Pieces {
     ]
 }
 
+/// Copies that are not waited for, of numbers that are dropped at once: as many, one after another,
+/// as would show memory that is given away too early.
+fn sent(device: Device) -> Pieces {
+    let numbers = |i: i64| Tensor::arange_start(i, i + 100_000, (Kind::Int64, Device::Cpu));
+    let there: Vec<Tensor> = (0..32).map(|i| copy_async(&numbers(i), device)).collect();
+    (0..).zip(there).map(|(i, t)| (format!("copy {i}"), t)).collect()
+}
+
+/// Mean and spread of what methods draw: each device draws numbers of its own.
+fn drawn_by_methods(device: Device) -> Pieces {
+    rng::seed(6);
+    let many = 1 << 16;
+    let mut pieces = Vec::new();
+    let mut spread = |name: &str, numbers: &Tensor| {
+        pieces.push((format!("mean of {name}"), numbers.mean(Kind::Double)));
+        pieces.push((format!("deviation of {name}"), numbers.std(true)));
+    };
+    spread("Beta(0.75, 0.75)", &parts::betas(0.75, many, device));
+    spread("Beta(3, 3)", &parts::betas(3.0, many, device));
+    let order = parts::permutation(many, device);
+    spread("the first half of an order", &order.narrow(0, 0, many / 2).to_kind(Kind::Float));
+    pieces.push(("the order, sorted".to_owned(), order.sort(0, false).0));
+    pieces
+}
+
 /// Tensors that were written and read.
 fn kept(device: Device) -> Pieces {
     let tensors = vec![
@@ -123,6 +150,8 @@ pub(super) fn cases() -> Vec<Case> {
         }),
         Case::new("random numbers come again", EXACT, drawn),
         Case::new("tensors in files", EXACT, kept),
+        Case::new("copies that are not waited for", EXACT, sent),
+        Case::new("draws of methods", Allowed { float32: 0.02, bfloat16: None }, drawn_by_methods),
     ];
     cases.extend(optimisers.map(of_optimizer));
     cases

@@ -1,0 +1,23 @@
+//! What something took: time, for which a GPU is waited for, and memory.
+
+use torch::{Device, Params};
+
+use crate::run::cost::peak_rss_bytes;
+
+/// Waits for a GPU: the next value of a weight is read.
+pub(super) fn wait(params: &Params) {
+    let (name, weight) = params.tensors().swap_remove(0);
+    let value = weight.flatten(0, -1).double_value(&[0]);
+    assert!(value.is_finite(), "{name} is {value}");
+}
+
+/// The most memory so far, bytes: of tensors on a GPU, of the whole process on the CPU.
+pub(super) fn peak_bytes(device: Device) -> u64 {
+    torch::device::peak_memory(device).unwrap_or_else(peak_rss_bytes)
+}
+
+/// The median of some times, of which there has to be one.
+pub(super) fn median(mut times: Vec<f64>) -> f64 {
+    times.sort_by(f64::total_cmp);
+    times[times.len() / 2]
+}
