@@ -2,8 +2,9 @@
 
 use torch::nn::PackedAttention;
 use torch::rows::Rows;
-use torch::{Device, Tensor};
+use torch::{BatchPart, Device, Mode, Tensor};
 
+use crate::noise::Noise;
 use crate::spread::Spread;
 
 /// Token sequences one after another: the rows of all tensors are real tokens only.
@@ -20,24 +21,32 @@ use crate::spread::Spread;
 pub struct Packed {
     ids: Tensor,
     positions: Tensor,
-    lengths: Vec<usize>,
+    part: BatchPart,
 }
 
 impl Packed {
     /// Sequences of token ids on `device`. Panics if there is none or one is empty.
     pub fn new(sequences: &[&[i64]], device: Device) -> Self {
-        let lengths = sequences.iter().map(|s| s.len()).collect();
+        let lengths: Vec<usize> = sequences.iter().map(|s| s.len()).collect();
         Self::from_parts(&sequences.concat(), lengths, device)
     }
 
     /// The same of ids that lie one after another already. Panics as [`new`](Self::new) does, and
     /// if the lengths are not those of `ids`.
     pub fn from_parts(ids: &[i64], lengths: Vec<usize>, device: Device) -> Self {
+        Self::of_part(ids, BatchPart::whole(&lengths), device)
+    }
+
+    /// The same of some sequences of a batch that several processes share: they get the dropout
+    /// that they have in the whole batch. `ids` are those of the part. Panics as
+    /// [`new`](Self::new) does, and if the lengths of the part are not those of `ids`.
+    pub fn of_part(ids: &[i64], part: BatchPart, device: Device) -> Self {
+        let lengths = part.lengths();
         assert!(!lengths.is_empty() && lengths.iter().all(|&n| n > 0), "sequences of {lengths:?}");
         assert_eq!(ids.len(), lengths.iter().sum::<usize>(), "ids of {lengths:?}");
         let positions: Vec<i64> = lengths.iter().flat_map(|&n| 0..n as i64).collect();
         let on = |list: &[i64]| Tensor::from_slice(list).to_device(device);
-        Self { ids: on(ids), positions: on(&positions), lengths }
+        Self { ids: on(ids), positions: on(&positions), part }
     }
 
     /// The real tokens of padded ones: `ids` is int64 `[sequences, room]`, of which the first
@@ -64,22 +73,28 @@ impl Packed {
 
     /// Tokens of each sequence.
     pub fn lengths(&self) -> &[usize] {
-        &self.lengths
+        self.part.lengths()
+    }
+
+    /// Which sequences these are of the batch of which they are a part; all of them where this is
+    /// the whole batch.
+    pub fn part(&self) -> &BatchPart {
+        &self.part
     }
 
     /// How many sequences there are.
     pub fn sequences(&self) -> usize {
-        self.lengths.len()
+        self.part.sequences()
     }
 
     /// How many tokens there are.
     pub fn tokens(&self) -> usize {
-        self.lengths.iter().sum()
+        self.part.tokens()
     }
 
     /// Tokens of the longest sequence.
     pub fn longest(&self) -> usize {
-        self.lengths.iter().copied().max().unwrap_or(0)
+        self.lengths().iter().copied().max().unwrap_or(0)
     }
 
     /// Where the tokens are.
@@ -89,8 +104,13 @@ impl Packed {
 
     /// Rows `[tokens, ...]` of each sequence, in order.
     pub fn split(&self, x: &Tensor) -> Vec<Tensor> {
-        let lengths: Vec<i64> = self.lengths.iter().map(|&n| n as i64).collect();
+        let lengths: Vec<i64> = self.lengths().iter().map(|&n| n as i64).collect();
         x.split_with_sizes(lengths, 0)
+    }
+
+    /// The noise of a pass over these tokens.
+    pub(crate) fn noise(&self, mode: Mode) -> Noise<'_> {
+        Noise::new(self.part.token_ranges(), mode)
     }
 }
 
@@ -122,13 +142,20 @@ pub struct Pairs {
 pub(crate) struct Reading {
     pub(crate) attending: PackedAttention,
     pub(crate) spread: Spread,
+    part: BatchPart,
 }
 
 impl Reading {
     pub(crate) fn new(context: &Packed) -> Self {
-        let (lengths, device) = (context.lengths(), context.device());
-        let spread = Spread::same(lengths, 4, device);
-        Self { attending: PackedAttention::within(lengths, device), spread }
+        let (part, device) = (context.part(), context.device());
+        let spread = Spread::same(part.lengths(), 4, device);
+        let attending = PackedAttention::within_rows_of(part, part.tokens(), device);
+        Self { attending, spread, part: part.clone() }
+    }
+
+    /// The noise of a pass over the contexts' tokens.
+    pub(crate) fn noise(&self, mode: Mode) -> Noise<'_> {
+        Noise::new(self.part.token_ranges(), mode)
     }
 }
 
@@ -138,6 +165,24 @@ pub(crate) struct Writing {
     pub(crate) attending: PackedAttention,
     pub(crate) memory: PackedAttention,
     pub(crate) spread: Spread,
+    part: BatchPart,
+}
+
+impl Writing {
+    fn new(context: &Packed, response: &Packed) -> Self {
+        let (part, device) = (response.part(), response.device());
+        Self {
+            attending: PackedAttention::causal_of(part, device),
+            memory: PackedAttention::across_of([part, context.part()], device),
+            spread: Spread::causal(part.lengths(), 10, device),
+            part: part.clone(),
+        }
+    }
+
+    /// The noise of a pass over the responses' tokens.
+    pub(crate) fn noise(&self, mode: Mode) -> Noise<'_> {
+        Noise::new(self.part.token_ranges(), mode)
+    }
 }
 
 impl Pairs {
@@ -147,7 +192,8 @@ impl Pairs {
         Self::from_packed(Packed::new(contexts, device), Packed::new(responses, device))
     }
 
-    /// The same of packed sequences.
+    /// The same of packed sequences, all of a batch or [parts](Packed::of_part) of one. Panics also
+    /// if contexts and responses are other parts.
     pub fn from_packed(context: Packed, response: Packed) -> Self {
         assert_eq!(context.sequences(), response.sequences(), "contexts and responses");
         let (lengths, device) = (response.lengths(), response.device());
@@ -159,12 +205,7 @@ impl Pairs {
             row += n;
         }
         let shifted = Rows::new(&before, row, device);
-        let reading = Reading::new(&context);
-        let writing = Writing {
-            attending: PackedAttention::causal(lengths, device),
-            memory: PackedAttention::across(lengths, context.lengths(), device),
-            spread: Spread::causal(lengths, 10, device),
-        };
+        let (reading, writing) = (Reading::new(&context), Writing::new(&context, &response));
         Self { context, response, shifted, reading, writing }
     }
 

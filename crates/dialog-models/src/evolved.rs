@@ -1,7 +1,7 @@
 //! The blocks of the Evolved Transformer (So, Liang, Le 2019, arXiv 1901.11117), as in
 //! tensor2tensor: each layer has its norm before it and is added to what it was given.
 
-use torch::nn::{LayerNorm, Linear, keyed_dropout};
+use torch::nn::{LayerNorm, Linear};
 use torch::{Mode, Scope, Tensor};
 
 use crate::Seq2SeqConfig;
@@ -10,6 +10,7 @@ use crate::block::{DecoderBlock, EncoderBlock, Memories};
 use crate::cache::push_frame;
 use crate::contexts::Contexts;
 use crate::layers::{Attention, Conv, SepConv, linear, norm, post, widen};
+use crate::noise::Noise;
 use crate::perceptron::{Activation, FeedForward};
 
 /// Gated linear unit, convolutions of two widths, self-attention, perceptron.
@@ -51,23 +52,23 @@ impl EvolvedEncoderBlock {
 
 impl EncoderBlock for EvolvedEncoderBlock {
     fn forward(&self, x: &Tensor, reading: &Reading, mode: Mode) -> Tensor {
-        let rate = self.dropout;
+        let (rate, noise) = (self.dropout, reading.noise(mode));
         let width = x.size()[1];
         let n = self.glu_norm.forward(x);
-        let x = post(x, &(self.value.forward(&n) * self.gate.forward(&n).sigmoid()), rate, mode);
+        let x = post(x, &(self.value.forward(&n) * self.gate.forward(&n).sigmoid()), rate, noise);
 
         let n = self.conv_norm.forward(&x);
         let spread = &reading.spread;
-        let left = keyed_dropout(&self.left.forward(&n).relu(), rate, mode);
+        let left = noise.drop(&self.left.forward(&n).relu(), rate);
         let right = self.right.forward(&n, spread).relu();
-        let right = keyed_dropout(&right, rate, mode);
+        let right = noise.drop(&right, rate);
         let sum = self.merged_norm.forward(&(left + widen(&right, 4 * width)));
         let merged = self.merged.forward(&sum, spread);
-        let x = post(&x, &widen(&merged, width), rate, mode);
+        let x = post(&x, &widen(&merged, width), rate, noise);
 
         let n = self.attention_norm.forward(&x);
-        let x = post(&x, &self.attention.forward(&n, &n, &reading.attending, mode), rate, mode);
-        self.feed_forward.forward(&x, mode)
+        let x = post(&x, &self.attention.forward(&n, &n, &reading.attending, mode), rate, noise);
+        self.feed_forward.forward(&x, noise)
     }
 }
 
@@ -116,25 +117,25 @@ impl EvolvedDecoderBlock {
 
 impl DecoderBlock for EvolvedDecoderBlock {
     fn forward(&self, x: &Tensor, memory: &Tensor, writing: &Writing, mode: Mode) -> Tensor {
-        let rate = self.dropout;
+        let (rate, noise) = (self.dropout, writing.noise(mode));
         let width = x.size()[1];
         let n = self.first_norm.forward(x);
         let own = self.wide_attention.forward(&n, &n, &writing.attending, mode);
         let read = self.first_memory.forward(&n, memory, &writing.memory, mode);
-        let x = post(&post(x, &own, rate, mode), &read, rate, mode);
+        let x = post(&post(x, &own, rate, noise), &read, rate, noise);
 
         let spread = &writing.spread;
         let n = self.conv_norm.forward(&x);
-        let left = keyed_dropout(&self.left.forward(&n, spread).relu(), rate, mode);
-        let right = keyed_dropout(&self.right.forward(&n, spread), rate, mode);
+        let left = noise.drop(&self.left.forward(&n, spread).relu(), rate);
+        let right = noise.drop(&self.right.forward(&n, spread), rate);
         let sum = self.merged_norm.forward(&(left + widen(&right, 2 * width)));
-        let x = post(&x, &self.merged.forward(&sum, spread), rate, mode);
+        let x = post(&x, &self.merged.forward(&sum, spread), rate, noise);
 
         let n = self.attention_norm.forward(&x);
-        let x = post(&x, &self.attention.forward(&n, &n, &writing.attending, mode), rate, mode);
+        let x = post(&x, &self.attention.forward(&n, &n, &writing.attending, mode), rate, noise);
         let n = self.memory_norm.forward(&x);
-        let x = post(&x, &self.memory.forward(&n, memory, &writing.memory, mode), rate, mode);
-        self.feed_forward.forward(&x, mode)
+        let x = post(&x, &self.memory.forward(&n, memory, &writing.memory, mode), rate, noise);
+        self.feed_forward.forward(&x, noise)
     }
 
     fn start(&self, memory: &Tensor, contexts: &Contexts) -> Memories {
@@ -168,6 +169,6 @@ impl DecoderBlock for EvolvedDecoderBlock {
 
         let x = &x + self.attention.step(&self.attention_norm.forward(&x), &mut own[1]);
         let x = &x + self.memory.read(&self.memory_norm.forward(&x), &read[1], contexts);
-        self.feed_forward.forward(&x, Mode::Eval)
+        self.feed_forward.forward(&x, Noise::NONE)
     }
 }

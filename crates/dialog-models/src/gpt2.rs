@@ -5,11 +5,12 @@
 //! `transformer.h.N.attn.c_attn`, …; weights of its "Conv1D" layers are `[inputs, outputs]`.
 
 use serde::{Deserialize, Serialize};
-use torch::nn::{Embedding, LayerNorm, PackedAttention, keyed_dropout};
+use torch::nn::{Embedding, LayerNorm, PackedAttention};
 use torch::{Device, Init, Kind, Mode, NoisyRows, Role, Scope, Tensor, no_grad};
 
 use crate::cache::{Growing, attend};
 use crate::contexts::{Contexts, Shared};
+use crate::noise::Noise;
 use crate::vocabulary::{TokenLoss, token_loss};
 use crate::{Autoregressive, Continuation, LanguageModel, Packed, Texts};
 
@@ -210,10 +211,10 @@ impl Gpt2 {
     fn run(
         &self,
         x: Tensor,
-        mode: Mode,
+        noise: Noise<'_>,
         mut attention: impl FnMut(usize, [&Tensor; 3]) -> Tensor,
     ) -> Tensor {
-        let drop = |x: Tensor| keyed_dropout(&x, self.config.dropout, mode);
+        let drop = |x: Tensor| noise.drop(&x, self.config.dropout);
         let mut x = drop(x);
         for (i, layer) in self.layers.iter().enumerate() {
             let qkv = layer.qkv.forward(&layer.attention_norm.forward(&x)).chunk(3, 1);
@@ -232,10 +233,10 @@ impl Gpt2 {
         assert!(whole, "{mode:?} singles out rows, and rows are tokens here");
         let (longest, room) = (batch.longest(), self.config.positions);
         assert!(longest as i64 <= room, "{longest} tokens where there are {room} positions");
-        let attending = PackedAttention::causal(batch.lengths(), batch.device());
+        let attending = PackedAttention::causal_of(batch.part(), batch.device());
         let x = self.words.forward(batch.ids()) + self.positions.forward(batch.positions());
         let &Gpt2Config { heads, attention_dropout: rate, .. } = &self.config;
-        self.run(x, mode, |_, qkv| attending.forward(qkv, heads, rate, mode))
+        self.run(x, batch.noise(mode), |_, qkv| attending.forward(qkv, heads, rate, mode))
     }
 
     /// The logits `[tokens, vocabulary]` of what follows each token.
@@ -270,7 +271,7 @@ impl Autoregressive for Gpt2 {
             let attending = PackedAttention::causal(batch.lengths(), batch.device());
             let x = self.words.forward(batch.ids()) + self.positions.forward(batch.positions());
             let mut memories = Vec::new();
-            let x = self.run(x, Mode::Eval, |_, qkv| {
+            let x = self.run(x, Noise::NONE, |_, qkv| {
                 let read = Shared::new(qkv[1], qkv[2], self.config.heads, &contexts);
                 memories.push(Memory { read, own: Growing::default() });
                 attending.forward(qkv, self.config.heads, 0.0, Mode::Eval)
@@ -318,7 +319,7 @@ impl Continuation for Decoding<'_> {
             let places = before + self.written;
             self.written += 1;
             let x = net.words.forward(tokens) + net.positions.forward(&places);
-            let x = net.run(x, Mode::Eval, |i, [q, k, v]| {
+            let x = net.run(x, Noise::NONE, |i, [q, k, v]| {
                 let Memory { read, own } = &mut memories[i];
                 own.push(&net.heads(k), &net.heads(v));
                 attend(&net.heads(q), Some((read, contexts)), Some(own))

@@ -1,10 +1,11 @@
 //! The layers that blocks are made of: linear layers, convolutions along a sequence, attention.
 
-use torch::nn::{LayerNorm, Linear, PackedAttention, keyed_dropout};
+use torch::nn::{LayerNorm, Linear, PackedAttention};
 use torch::{Init, Mode, Role, Scope, Tensor};
 
 use crate::cache::{Growing, attend};
 use crate::contexts::{Contexts, Shared};
+use crate::noise::Noise;
 use crate::spread::Spread;
 
 /// What layer norms add to variances.
@@ -196,6 +197,6 @@ impl Attention {
 }
 
 /// What follows every layer: dropout, and the sum with what the layer was given.
-pub(crate) fn post(x: &Tensor, branch: &Tensor, rate: f64, mode: Mode) -> Tensor {
-    x + keyed_dropout(branch, rate, mode)
+pub(crate) fn post(x: &Tensor, branch: &Tensor, rate: f64, noise: Noise<'_>) -> Tensor {
+    x + noise.drop(branch, rate)
 }

@@ -50,6 +50,7 @@ pub mod hub;
 mod layers;
 mod marian;
 pub mod mmi;
+mod noise;
 mod operations;
 mod perceptron;
 mod recompute;

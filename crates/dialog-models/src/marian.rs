@@ -7,13 +7,14 @@
 //! `model.encoder.layers.N.self_attn.q_proj`, …
 
 use serde::{Deserialize, Serialize};
-use torch::nn::{Embedding, LayerNorm, Linear, keyed_dropout};
+use torch::nn::{Embedding, LayerNorm, Linear};
 use torch::{Device, Init, Kind, Mode, NoisyRows, Role, Scope, Tensor, no_grad};
 
 use crate::batch::Reading;
 use crate::block::Memories;
 use crate::contexts::Contexts;
 use crate::layers::Attention;
+use crate::noise::Noise;
 use crate::vocabulary::{TokenLoss, token_loss};
 use crate::{Autoregressive, Continuation, LanguageModel, Packed, Pairs};
 
@@ -196,11 +197,11 @@ impl Layer {
     fn forward(
         &self,
         x: &Tensor,
-        mode: Mode,
+        noise: Noise<'_>,
         attend: impl FnOnce(&Attention, &Tensor) -> Tensor,
         read: impl FnOnce(&Attention, &Tensor) -> Tensor,
     ) -> Tensor {
-        let drop = |x: &Tensor| keyed_dropout(x, self.dropout, mode);
+        let drop = |x: &Tensor| noise.drop(x, self.dropout);
         let mut x = self.attention_norm.forward(&(x + drop(&attend(&self.attention, x))));
         if let Some((memory, norm)) = &self.memory {
             x = norm.forward(&(&x + drop(&read(memory, &x))));
@@ -212,7 +213,7 @@ impl Layer {
             MarianActivation::Gelu => inner.gelu("none"),
             MarianActivation::GeluTanh => inner.gelu("tanh"),
         };
-        let outer = self.outer.forward(&keyed_dropout(&inner, self.inner_dropout, mode));
+        let outer = self.outer.forward(&noise.drop(&inner, self.inner_dropout));
         self.norm.forward(&(x + drop(&outer)))
     }
 }
@@ -310,11 +311,12 @@ impl Marian {
     /// What the encoder makes of contexts: `[tokens, hidden]`.
     fn encode(&self, context: &Packed, reading: &Reading, mode: Mode) -> Tensor {
         self.fits(context);
+        let noise = context.noise(mode);
         let x = self.embed(0, context.ids(), context.positions());
-        let x = keyed_dropout(&x, self.config.dropout, mode);
+        let x = noise.drop(&x, self.config.dropout);
         self.encoder.iter().fold(x, |x, layer| {
             let attend = |own: &Attention, x: &Tensor| own.forward(x, x, &reading.attending, mode);
-            layer.forward(&x, mode, attend, |_, _| unreachable!("an encoder reads no context"))
+            layer.forward(&x, noise, attend, |_, _| unreachable!("an encoder reads no context"))
         })
     }
 
@@ -337,12 +339,13 @@ impl Marian {
         let before = Tensor::cat(&[&start, &before], 0);
         let before = before.where_self(&response.positions().not_equal(0), &start);
         let x = self.embed(1, &before, response.positions());
-        let x = keyed_dropout(&x, self.config.dropout, mode);
+        let noise = response.noise(mode);
+        let x = noise.drop(&x, self.config.dropout);
         self.decoder.iter().fold(x, |x, layer| {
             let attend = |own: &Attention, x: &Tensor| own.forward(x, x, &writing.attending, mode);
             let read =
                 |read: &Attention, x: &Tensor| read.forward(x, &memory, &writing.memory, mode);
-            layer.forward(&x, mode, attend, read)
+            layer.forward(&x, noise, attend, read)
         })
     }
 
@@ -433,7 +436,7 @@ impl Decoding<'_> {
             let Memories { read: kept, own, .. } = memories;
             let attend = |attention: &Attention, x: &Tensor| attention.step(x, &mut own[0]);
             let read = |read: &Attention, x: &Tensor| read.read(x, &kept[0], &self.contexts);
-            layer.forward(&x, Mode::Eval, attend, read)
+            layer.forward(&x, Noise::NONE, attend, read)
         });
         net.to_logits(&x)
     }

@@ -1,9 +1,10 @@
 //! The perceptron that every block ends with.
 
-use torch::nn::{LayerNorm, Linear, keyed_dropout};
-use torch::{Mode, Scope, Tensor};
+use torch::nn::{LayerNorm, Linear};
+use torch::{Scope, Tensor};
 
 use crate::layers::{linear, norm, post};
+use crate::noise::Noise;
 
 /// What is between its two layers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -43,13 +44,13 @@ impl FeedForward {
         }
     }
 
-    pub(crate) fn forward(&self, x: &Tensor, mode: Mode) -> Tensor {
+    pub(crate) fn forward(&self, x: &Tensor, noise: Noise<'_>) -> Tensor {
         let inner = self.inner.forward(&self.norm.forward(x));
-        let drop = |x: &Tensor| keyed_dropout(x, self.dropout, mode);
+        let drop = |x: &Tensor| noise.drop(x, self.dropout);
         let inner = match &self.inner_norm {
             Some(norm) => norm.forward(&drop(&inner.silu())),
             None => drop(&inner.relu()),
         };
-        post(x, &self.outer.forward(&inner), self.dropout, mode)
+        post(x, &self.outer.forward(&inner), self.dropout, noise)
     }
 }

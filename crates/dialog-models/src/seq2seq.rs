@@ -2,7 +2,7 @@
 //!
 //! Tensors are `embedding.weight`, `encoder.N.…`, `encoder.norm`, `decoder.N.…`, `decoder.norm`.
 
-use torch::nn::{Embedding, LayerNorm, keyed_dropout};
+use torch::nn::{Embedding, LayerNorm};
 use torch::{Device, Init, Kind, Mode, NoisyRows, Params, Scope, Tensor, no_grad};
 
 use crate::autoregressive::{Autoregressive, Continuation};
@@ -81,7 +81,7 @@ impl Seq2Seq {
     fn placed(&self, x: &Tensor, batch: &Packed, mode: Mode) -> Tensor {
         let table = timing(0, batch.longest() as i64, self.config.hidden, batch.device());
         let x = x + table.index_select(0, batch.positions()).to_kind(x.kind());
-        keyed_dropout(&x, self.config.dropout, mode)
+        batch.noise(mode).drop(&x, self.config.dropout)
     }
 
     /// What the encoder makes of contexts: `[tokens, hidden]`.

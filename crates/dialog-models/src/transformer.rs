@@ -9,6 +9,7 @@ use crate::batch::{Reading, Writing};
 use crate::block::{DecoderBlock, EncoderBlock, Memories};
 use crate::contexts::Contexts;
 use crate::layers::{Attention, norm, post};
+use crate::noise::Noise;
 use crate::perceptron::{Activation, FeedForward};
 
 /// Self-attention and a perceptron.
@@ -36,7 +37,8 @@ impl EncoderBlock for PlainEncoderBlock {
     fn forward(&self, x: &Tensor, reading: &Reading, mode: Mode) -> Tensor {
         let n = self.attention_norm.forward(x);
         let mixed = self.attention.forward(&n, &n, &reading.attending, mode);
-        self.feed_forward.forward(&post(x, &mixed, self.dropout, mode), mode)
+        let noise = reading.noise(mode);
+        self.feed_forward.forward(&post(x, &mixed, self.dropout, noise), noise)
     }
 }
 
@@ -67,12 +69,12 @@ impl PlainDecoderBlock {
 
 impl DecoderBlock for PlainDecoderBlock {
     fn forward(&self, x: &Tensor, memory: &Tensor, writing: &Writing, mode: Mode) -> Tensor {
-        let rate = self.dropout;
+        let (rate, noise) = (self.dropout, writing.noise(mode));
         let n = self.attention_norm.forward(x);
-        let x = post(x, &self.attention.forward(&n, &n, &writing.attending, mode), rate, mode);
+        let x = post(x, &self.attention.forward(&n, &n, &writing.attending, mode), rate, noise);
         let n = self.memory_norm.forward(&x);
-        let x = post(&x, &self.memory.forward(&n, memory, &writing.memory, mode), rate, mode);
-        self.feed_forward.forward(&x, mode)
+        let x = post(&x, &self.memory.forward(&n, memory, &writing.memory, mode), rate, noise);
+        self.feed_forward.forward(&x, noise)
     }
 
     fn start(&self, memory: &Tensor, contexts: &Contexts) -> Memories {
@@ -84,6 +86,6 @@ impl DecoderBlock for PlainDecoderBlock {
         let Memories { read, own, .. } = memories;
         let x = x + self.attention.step(&self.attention_norm.forward(x), &mut own[0]);
         let x = &x + self.memory.read(&self.memory_norm.forward(&x), &read[0], contexts);
-        self.feed_forward.forward(&x, Mode::Eval)
+        self.feed_forward.forward(&x, Noise::NONE)
     }
 }

@@ -1,10 +1,9 @@
 //! A batch of sequences one after another, without padding.
 
-use std::ops::Range;
 use std::rc::Rc;
 
-use torch::nn::{PackedAttention, keyed_dropout_behind};
-use torch::{Device, IndexOp, Kind, Mode, NoisyRows, Tensor};
+use torch::nn::{PackedAttention, keyed_dropout_at};
+use torch::{BatchPart, Device, IndexOp, Kind, Mode, NoisyRows, Tensor};
 
 /// Token sequences one after another: the rows of all tensors are real tokens only; an encoder adds
 /// a few rows that nobody sees. What a sequence becomes in an encoder does not depend on the others
@@ -25,13 +24,9 @@ pub struct Packed {
     segments: Tensor,
     positions: Tensor,
     starts: Tensor,
-    lengths: Rc<[usize]>,
+    part: Rc<BatchPart>,
     /// Rows of the matrices in an encoder: the tokens', and filler behind them.
     rows: usize,
-    /// Sequences and tokens that come before in the batch of which this is a part.
-    before: [i64; 2],
-    /// Tokens of that batch.
-    whole: usize,
     attention: Rc<PackedAttention>,
 }
 
@@ -57,20 +52,14 @@ impl Packed {
     /// The same of ids and segments that lie one after another already, sequences of `lengths`.
     /// Panics as [`new`](Self::new) does.
     pub fn from_parts(ids: &[i64], segments: &[i64], lengths: &[usize], device: Device) -> Self {
-        Self::part(ids, segments, (lengths, 0..lengths.len()), device)
+        Self::of_part(ids, segments, BatchPart::whole(lengths), device)
     }
 
-    /// The same of some sequences, `own`, of a batch that several processes share, with the lengths
-    /// of all its sequences: they get the dropout that they have in the whole batch. `ids` and
-    /// `segments` are of the own ones. Panics as [`new`](Self::new) does.
-    pub fn part(
-        ids: &[i64],
-        segments: &[i64],
-        (all, own): (&[usize], Range<usize>),
-        device: Device,
-    ) -> Self {
-        let lengths = &all[own.clone()];
-        let before = [own.start, all[..own.start].iter().sum()].map(|n| n as i64);
+    /// The same of some sequences of a batch that several processes share: they get the dropout
+    /// that they have in the whole batch. `ids` and `segments` are those of the part. Panics as
+    /// [`new`](Self::new) does.
+    pub fn of_part(ids: &[i64], segments: &[i64], part: BatchPart, device: Device) -> Self {
+        let lengths = part.lengths();
         assert!(!lengths.is_empty() && lengths.iter().all(|&n| n > 0), "sequences of {lengths:?}");
         let total: usize = lengths.iter().sum();
         assert_eq!((ids.len(), segments.len()), (total, total), "ids and segments of {lengths:?}");
@@ -87,17 +76,17 @@ impl Packed {
             segments: on(segments),
             positions: on(&positions),
             starts: on(&starts),
-            lengths: lengths.into(),
             rows,
-            before,
-            whole: all.iter().sum(),
-            attention: Rc::new(PackedAttention::within_rows_of(all, own, rows, device)),
+            attention: Rc::new(PackedAttention::within_rows_of(&part, rows, device)),
+            part: Rc::new(part),
         }
     }
 
     /// The real tokens of padded ones: `x` is int64 `[batch, 2, tokens]`, ids and segments, and a
-    /// sequence ends before the first `pad`. Reads `x` back to the host. Panics if a sequence is
-    /// empty.
+    /// sequence ends before the first `pad`. Reads `x` back to the host. Within a
+    /// [group](torch::group) they are taken to be this process's part of a batch
+    /// ([`BatchPart::of_group`]), and all processes have to call this together. Panics if a
+    /// sequence is empty.
     pub fn from_padded(x: &Tensor, pad: i64) -> Self {
         let (batch, two, room) = x.size3().expect("ids and segments [batch, 2, tokens]");
         assert_eq!(two, 2, "ids and segments [batch, 2, tokens], not {:?}", x.size());
@@ -110,7 +99,7 @@ impl Packed {
             ids.extend_from_slice(&own[..length]);
             segments.extend_from_slice(&kinds[..length]);
         }
-        Self::from_parts(&ids, &segments, &lengths, x.device())
+        Self::of_part(&ids, &segments, BatchPart::of_group(&lengths), x.device())
     }
 
     /// The same sequences with other tokens: `ids` is int64 `[tokens]`.
@@ -122,10 +111,8 @@ impl Packed {
             segments: self.segments.shallow_clone(),
             positions: self.positions.shallow_clone(),
             starts: self.starts.shallow_clone(),
-            lengths: Rc::clone(&self.lengths),
+            part: Rc::clone(&self.part),
             rows: self.rows,
-            before: self.before,
-            whole: self.whole,
             attention: Rc::clone(&self.attention),
         }
     }
@@ -152,7 +139,7 @@ impl Packed {
 
     /// Tokens of each sequence.
     pub fn lengths(&self) -> &[usize] {
-        &self.lengths
+        self.part.lengths()
     }
 
     /// How many sequences there are.
@@ -165,16 +152,10 @@ impl Packed {
         self.lengths().iter().sum()
     }
 
-    /// Tokens of the batch of which these sequences are a part.
-    pub(crate) fn tokens_of_whole(&self) -> usize {
-        self.whole
-    }
-
-    /// Which sequences these are of the batch of which they are a part, counted from 0; all of them
-    /// where this is the whole batch.
-    pub(crate) fn part_of(&self) -> Range<usize> {
-        let first = self.before[0] as usize;
-        first..first + self.sequences()
+    /// Which sequences these are of the batch of which they are a part; all of them where this is
+    /// the whole batch.
+    pub(crate) fn part(&self) -> &BatchPart {
+        &self.part
     }
 
     /// Where the tokens are.
@@ -235,12 +216,12 @@ impl Packed {
 
     /// Dropout on rows of tokens `[tokens, width]`, filler behind them or not.
     pub(crate) fn drop_tokens(&self, x: &Tensor, rate: f64, mode: Mode) -> Tensor {
-        keyed_dropout_behind(self.before[1], x, rate, self.token_mode(mode))
+        keyed_dropout_at(self.part.token_ranges(), x, rate, self.token_mode(mode))
     }
 
     /// Dropout on rows of sequences `[sequences, width]`.
     pub(crate) fn drop_sequences(&self, x: &Tensor, rate: f64, mode: Mode) -> Tensor {
-        keyed_dropout_behind(self.before[0], x, rate, mode)
+        keyed_dropout_at(self.part.ranges(), x, rate, mode)
     }
 
     /// The mode for rows of tokens, where `mode` speaks of sequences.
@@ -271,7 +252,7 @@ impl Packed {
 
     /// Attention of each sequence's first token to the whole sequence.
     pub(crate) fn attention_of_first(&self) -> PackedAttention {
-        PackedAttention::across(&vec![1; self.sequences()], &self.lengths, self.device())
+        PackedAttention::across(&vec![1; self.sequences()], self.lengths(), self.device())
     }
 
     /// Attention within each sequence.

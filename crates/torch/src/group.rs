@@ -26,5 +26,5 @@ pub use launch::{Ended, Launch, end_with_launcher};
 pub use meeting::{Meeting, MeetingError};
 pub use processes::{Error, Group, Reduce, Work};
 pub use reducer::Reducer;
-pub(crate) use rows::rows_before;
 pub use rows::{drawn, joint};
+pub(crate) use rows::{gathered, own_rows};

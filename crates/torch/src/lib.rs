@@ -25,6 +25,7 @@
 //! assert_eq!(params.names().collect::<Vec<_>>(), ["fc.weight", "fc.bias"]);
 //! ```
 
+mod batch_part;
 pub mod device;
 mod ffi;
 pub mod finite;
@@ -49,6 +50,7 @@ pub mod rows;
 pub mod sequences;
 pub mod store;
 
+pub use batch_part::BatchPart;
 pub use inference::Inference;
 pub use mode::{Mode, NoisyRows};
 pub use net::{Features, Model, Net};

@@ -7,7 +7,7 @@ pub use attention::attention;
 pub use conv::Conv2d;
 pub use conv_config::{ConvConfig, Padding};
 pub use conv_norm::{ConvNorm, ConvNormConfig};
-pub use dropout::{dropout, keyed_dropout, keyed_dropout_behind};
+pub use dropout::{dropout, keyed_dropout, keyed_dropout_at};
 pub use embedding::Embedding;
 pub use layer_norm::LayerNorm;
 pub use norm::BatchNorm;

@@ -33,26 +33,35 @@ pub struct Share {
     pub rank: usize,
     /// How many there are.
     pub size: usize,
+    /// In how many equal parts, one behind the other, a batch is computed: each of them is shared.
+    pub parts: usize,
 }
 
 impl Share {
     /// All of it.
-    pub const WHOLE: Self = Self { rank: 0, size: 1 };
+    pub const WHOLE: Self = Self { rank: 0, size: 1, parts: 1 };
 
-    /// The positions that this process takes of those of a batch.
-    fn of(self, first: u64, last: u64) -> (u64, u64) {
-        let own = last.saturating_sub(first) / self.size as u64;
-        let start = first + self.rank as u64 * own;
-        (start, start + own)
+    /// The positions that this process takes of those of a batch, part by part.
+    fn of(self, first: u64, last: u64) -> impl Iterator<Item = u64> {
+        let [rank, size, parts] = [self.rank, self.size, self.parts].map(|n| n as u64);
+        let own = last.saturating_sub(first) / (size * parts);
+        (0..parts).flat_map(move |part| {
+            let start = first + (part * size + rank) * own;
+            start..start + own
+        })
     }
 
     /// Refuses batches that cannot be shared equally.
     fn check(self, batch: usize) -> Result<(), DataError> {
-        let Self { rank, size } = self;
+        let Self { rank, size, parts } = self;
         if rank >= size {
             return Err(DataError::Request(format!("share {rank} of {size}, counted from 0")));
         }
-        if !batch.is_multiple_of(size) {
+        if parts == 0 || !batch.is_multiple_of(parts) {
+            return Err(DataError::Request(format!("a batch of {batch} in {parts} equal parts")));
+        }
+        if !(batch / parts).is_multiple_of(size) {
+            let batch = batch / parts;
             return Err(DataError::Request(format!(
                 "a batch of {batch} samples cannot be shared equally by {size} processes: take a \
                  multiple of {size}"
@@ -107,8 +116,8 @@ impl<C: Collate> Preparer<C> {
                 Extent::Run { .. } => first.checked_add(stream.batch as u64)?,
                 Extent::Pass { entries } => entries.min(first + stream.batch as u64),
             };
-            let (first, last) = self.share.of(first, last);
-            let draws: Vec<Draw> = (first..last).map(|position| sampler.at(position)).collect();
+            let own = self.share.of(first, last);
+            let draws: Vec<Draw> = own.map(|position| sampler.at(position)).collect();
             if draws.is_empty() {
                 return None;
             }
@@ -187,7 +196,7 @@ impl<C: Collate + 'static> Loader<C> {
     /// let words = VecSet::new("words", vec!["a", "b", "c"], None, vec![])?;
     /// let stream = Stream::shuffled(std::sync::Arc::new(words), AsIs::default(), 4, 1);
     /// let whole = Loader::start(vec![stream.clone()], 0, Some(1), 0).next().expect("a step")?;
-    /// let share = Share { rank: 1, size: 2 };
+    /// let share = Share { rank: 1, size: 2, parts: 1 };
     /// let half = Loader::start_share(vec![stream], 0, Some(1), 0, share).next().expect("one")?;
     /// assert_eq!(half.batches[0].data, whole.batches[0].data[2..]);
     /// # Ok::<(), data_pipeline::error::DataError>(())

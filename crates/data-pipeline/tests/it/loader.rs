@@ -5,7 +5,7 @@ use crate::{noisy, toy};
 use augment::Image;
 use data_pipeline::dataset::{ImageSamples, Samples};
 use data_pipeline::error::DataError;
-use data_pipeline::loader::{Collate, Loader, NO_LABEL, Step, Stream, View, Views, plain};
+use data_pipeline::loader::{Collate, Loader, NO_LABEL, Share, Step, Stream, View, Views, plain};
 use data_pipeline::sampler::Order;
 use proptest::prelude::*;
 use std::sync::Arc;
@@ -53,6 +53,28 @@ proptest! {
             prop_assert_eq!(slots, (0..n as u32 + 2).collect::<Vec<_>>());
         }
     }
+}
+
+/// Each part of a batch, which is computed by itself, is shared by the processes.
+#[test]
+fn processes_take_their_share_of_each_part() {
+    let slots = |share| -> Vec<u32> {
+        let streams = vec![stream(30, 12, 3, Order::Shuffled)];
+        let steps = collect(Loader::start_share(streams, 1, Some(2), 0, share));
+        steps[0].batches[0].slots.clone()
+    };
+    let whole = slots(Share::WHOLE);
+    assert_eq!(whole, slots(Share { parts: 3, ..Share::WHOLE }));
+    for (parts, size) in [(1, 4), (3, 2), (2, 3), (6, 2)] {
+        let own: Vec<_> = (0..size).map(|rank| slots(Share { rank, size, parts })).collect();
+        let each = 12 / parts / size;
+        let of_part = |part: usize| own.iter().flat_map(move |own| &own[part * each..][..each]);
+        assert!((0..parts).flat_map(of_part).eq(&whole), "{parts} parts of {size} processes");
+    }
+    let streams = vec![stream(30, 12, 3, Order::Shuffled)];
+    let share = Share { rank: 0, size: 4, parts: 2 };
+    let error = Loader::start_share(streams, 0, Some(1), 0, share).next().expect("an error");
+    assert!(error.expect_err("6 for 4").to_string().contains("a batch of 6 samples"));
 }
 
 #[test]

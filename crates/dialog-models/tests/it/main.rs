@@ -5,5 +5,6 @@ mod golden;
 mod gpt2;
 mod layouts;
 mod marian;
+mod parts;
 mod shapes;
 mod training;

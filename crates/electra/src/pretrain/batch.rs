@@ -95,13 +95,14 @@ impl MaskedBatch {
         Self { packed, rows, firsts, places, masked, whole: None }
     }
 
-    /// The same of a [part](Packed::part) of a batch that `processes` share equally, with the
+    /// The same of a [part](Packed::of_part) of a batch that `processes` share equally, with the
     /// counts of all its sequences: losses are then such that their mean over the processes is the
     /// loss of the whole batch, and tokens are drawn as in it. Panics if there are not as many
-    /// sequences.
+    /// sequences, or those of the part do not follow one another.
     #[must_use]
     pub fn shared(self, counts: &[SlotCounts], processes: usize) -> Self {
-        let own = self.packed.part_of();
+        let part = self.packed.part();
+        let [own] = part.ranges() else { panic!("several ranges: {part:?}") };
         assert_eq!(counts.len(), own.len() * processes, "counts of all processes' sequences");
         let slots = |part: &[SlotCounts]| part.iter().map(|c| c.slots).sum::<usize>();
         let share = |own: usize, all: usize| (own * processes) as f64 / all as f64;
@@ -111,7 +112,7 @@ impl MaskedBatch {
             around: around.map(|n| n as i64),
             slots: share(self.rows.numel(), slots(counts)),
             places: share(self.places.numel(), places),
-            tokens: share(self.packed.tokens(), self.packed.tokens_of_whole()),
+            tokens: share(self.packed.tokens(), part.all().iter().sum()),
         };
         Self { whole: Some(whole), ..self }
     }

@@ -1,10 +1,12 @@
 //! Batches that several processes share: the mean over the parts is what the whole batch gives.
 
+use std::ops::Range;
+
 use electra::heads::{Classifier, ClassifierConfig, HeadForm, Sampling};
 use electra::pretrain::{MaskedBatch, PretrainConfig, Pretrainer, Slot, SlotCounts, Task};
 use electra::{EncoderConfig, Packed};
 use proptest::prelude::*;
-use torch::{Device, Kind, Mode, Params, Tensor, rng};
+use torch::{BatchPart, Device, Kind, Mode, Params, Tensor, rng};
 
 /// Sequences with what is filled in of each.
 type Sequences = Vec<(Vec<i64>, Vec<Slot>)>;
@@ -37,14 +39,21 @@ fn sequences() -> impl Strategy<Value = Sequences> {
 }
 
 /// The sequences of `own`, as a part of all.
-fn packed(all: &Sequences, own: std::ops::Range<usize>) -> Packed {
+fn packed(all: &Sequences, own: Range<usize>) -> Packed {
+    packed_of(all, &[own])
+}
+
+/// The same of several ranges.
+fn packed_of(all: &Sequences, own: &[Range<usize>]) -> Packed {
     let lengths: Vec<usize> = all.iter().map(|(ids, _)| ids.len()).collect();
-    let ids: Vec<i64> = all[own.clone()].iter().flat_map(|(ids, _)| ids.clone()).collect();
-    Packed::part(&ids, &vec![0; ids.len()], (&lengths, own), Device::Cpu)
+    let sequences = own.iter().flat_map(|own| &all[own.clone()]);
+    let ids: Vec<i64> = sequences.flat_map(|(ids, _)| ids.clone()).collect();
+    let part = BatchPart::new(&lengths, own.to_vec());
+    Packed::of_part(&ids, &vec![0; ids.len()], part, Device::Cpu)
 }
 
 /// The part of each process.
-fn parts(processes: usize) -> impl Iterator<Item = std::ops::Range<usize>> {
+fn parts(processes: usize) -> impl Iterator<Item = Range<usize>> {
     let own = 6 / processes;
     (0..processes).map(move |rank| rank * own..(rank + 1) * own)
 }
@@ -127,11 +136,20 @@ proptest! {
                 ClassifierConfig { encoder: encoder(), form, dropout: Some(0.4), pad: -1 };
             rng::seed(3);
             let (net, _) = Params::build(Device::Cpu, |scope| Classifier::new(scope, &config, 3));
-            let logits = |own| {
+            let logits_of = |own: &[Range<usize>]| {
                 rng::seed(4);
-                net.classify(&packed(&all, own), Mode::Train)
+                net.classify(&packed_of(&all, own), Mode::Train)
             };
+            let logits = |own| logits_of(&[own]);
             let whole = logits(0..6);
+            // Batches of two and of four texts that were put together, shared by two processes.
+            for own in [[0..1, 2..4], [1..2, 4..6]] {
+                let [first, second] = &own;
+                let wanted = [first, second]
+                    .map(|own| whole.narrow(0, own.start as i64, own.len() as i64));
+                let off = (logits_of(&own) - Tensor::cat(&wanted, 0)).abs().max().double_value(&[]);
+                prop_assert!(off < 1e-5, "{form:?}, {own:?}: {off}");
+            }
             for processes in [2, 3, 6] {
                 let parts = parts(processes).map(logits).collect::<Vec<_>>();
                 let off = (Tensor::cat(&parts, 0) - &whole).abs().max().double_value(&[]);

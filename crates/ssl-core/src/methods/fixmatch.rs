@@ -64,6 +64,10 @@ impl Config for FixMatchConfig {
         Alignment::check_if_any(self.alignment.as_ref())
     }
 
+    fn fits_classes(&self, classes: usize) -> Result<(), String> {
+        Alignment::fits_if_any(self.alignment.as_ref(), classes)
+    }
+
     fn build(&self, task: &TaskInfo) -> Box<dyn Method> {
         Box::new(FixMatch::new(self.clone(), task))
     }
@@ -72,10 +76,9 @@ impl Config for FixMatchConfig {
         self.weak_pass.needs()
     }
 
-    /// Not where the alignment goes by the predictions of the batch, or each process would run
-    /// another number of strong views.
+    /// Not where each process would run another number of strong views.
     fn shares_batches(&self) -> bool {
-        !self.skip_masked && self.alignment.is_none()
+        !self.skip_masked
     }
 }
 

@@ -89,6 +89,10 @@ impl Config for UdaConfig {
         Alignment::check_if_any(self.alignment.as_ref())
     }
 
+    fn fits_classes(&self, classes: usize) -> Result<(), String> {
+        Alignment::fits_if_any(self.alignment.as_ref(), classes)
+    }
+
     fn build(&self, task: &TaskInfo) -> Box<dyn Method> {
         Box::new(Uda::new(self.clone(), task))
     }
@@ -97,10 +101,9 @@ impl Config for UdaConfig {
         self.weak_pass.needs()
     }
 
-    /// Not where the alignment goes by the predictions of the batch, or each process would run
-    /// another number of strong views.
+    /// Not where each process would run another number of strong views.
     fn shares_batches(&self) -> bool {
-        !self.skip_masked && self.alignment.is_none()
+        !self.skip_masked
     }
 }
 
@@ -234,6 +237,12 @@ mod tests {
         let plain = unsup_of(&UdaConfig::default(), [&[[3.0, 0.0], [2.0, 0.0]], &[[0.0; 2]; 2]]);
         let mean =
             [3.0f64, 2.0].map(|logit| 1.0 / (1.0 + (-logit).exp())).iter().sum::<f64>() / 2.0;
+        let start = vec![0.5, 0.3, 0.2];
+        let alignment = Some(Alignment { to: AlignTo::Start, decay: 0.0, start });
+        let config = UdaConfig { alignment, ..UdaConfig::default() };
+        assert!(config.fits_classes(3).is_ok() && UdaConfig::default().fits_classes(2).is_ok());
+        let error = config.fits_classes(2).expect_err("two shares");
+        assert!(error.contains("3 shares, and there are 2 classes"), "{error}");
         let same = loss(AlignTo::Start, vec![mean, 1.0 - mean]);
         assert!((same - plain).abs() < 1e-5, "{same}, not {plain}");
         let uniform = loss(AlignTo::Uniform, Vec::new());

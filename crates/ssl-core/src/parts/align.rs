@@ -2,7 +2,7 @@
 //! their mean over the classes is the target distribution.
 
 use serde::{Deserialize, Serialize};
-use torch::{Device, Kind, Tensor, no_grad};
+use torch::{Device, Kind, Tensor, group, no_grad};
 
 use super::one_hot;
 use crate::{TaskInfo, check};
@@ -42,9 +42,11 @@ impl Marginal {
         Self { average, decay }
     }
 
-    /// Takes a batch of distributions `[batch, classes]` into account, without a gradient.
+    /// Takes a batch of distributions `[batch, classes]` into account, without a gradient; of
+    /// several processes that share a batch, the rows of all.
     pub fn update(&mut self, probs: &Tensor) {
         let batch = probs.detach().mean_dim([0].as_slice(), false, Kind::Float);
+        let batch = group::mean(&batch);
         no_grad(|| {
             let moved = &self.average * self.decay + &batch * (1.0 - self.decay);
             let begun = self.average.sum(Kind::Float).gt(0.0);
@@ -135,6 +137,18 @@ impl Alignment {
     /// Whether a method's setting `alignment`, which may be left out, lies in its range.
     pub(crate) fn check_if_any(alignment: Option<&Self>) -> Result<(), String> {
         alignment.map_or(Ok(()), Self::check).map_err(|e| format!("alignment.{e}"))
+    }
+
+    /// Whether a method's setting `alignment`, which may be left out, is of so many classes.
+    pub(crate) fn fits_if_any(alignment: Option<&Self>, classes: usize) -> Result<(), String> {
+        let shares = alignment.map_or(0, |alignment| alignment.start.len());
+        if shares == 0 || shares == classes {
+            return Ok(());
+        }
+        Err(format!(
+            "alignment.start has {shares} shares, and there are {classes} classes: give each a share, \
+             or none, for equal ones"
+        ))
     }
 
     /// Takes the shares of classes that have so many samples each for `start`, unless it has some,

@@ -9,6 +9,7 @@ use ssl_core::methods::{
     FixMatchConfig, MeanTeacherConfig, NoisyStudent, NoisyStudentConfig, PiModelConfig,
     PseudoLabelConfig, SupervisedConfig, UdaConfig,
 };
+use ssl_core::parts::{AlignTo, Alignment};
 use ssl_core::{Batch, Config, Method, Ssl, TaskInfo};
 use torch::group::{Group, Launch, Meeting};
 use torch::nn::{
@@ -96,17 +97,23 @@ fn share(batch: Batch, place: [usize; 2]) -> Batch {
     }
 }
 
-const CASES: [&str; 9] = [
+const CASES: [&str; 11] = [
     "supervised",
     "uda",
     "uda-2019",
+    "uda-aligned",
     "fixmatch",
+    "fixmatch-aligned",
     "mean-teacher",
     "pi-model",
     "pseudo-label",
     "noisy-student",
     "noisy-student-in-loop",
 ];
+
+fn aligned(to: AlignTo, decay: f64) -> Option<Alignment> {
+    Some(Alignment { to, decay, start: Vec::new() })
+}
 
 fn method(case: &str) -> Box<dyn Method> {
     let task = TaskInfo { classes: CLASSES, unlabeled: 1000, device: Device::Cpu };
@@ -119,6 +126,15 @@ fn method(case: &str) -> Box<dyn Method> {
         "uda" => own(&UdaConfig { threshold: 0.4, ..UdaConfig::default() }),
         // Training signal annealing divides by the number of released labels.
         "uda-2019" => own(&UdaConfig::october_2019()),
+        // Within the step, as recipes for texts have it, and to moving averages of both.
+        "uda-aligned" => {
+            let alignment = aligned(AlignTo::Uniform, 0.0);
+            own(&UdaConfig { threshold: 0.0, alignment, ..UdaConfig::default() })
+        }
+        "fixmatch-aligned" => {
+            let alignment = aligned(AlignTo::Labels, 0.9);
+            own(&FixMatchConfig { threshold: 0.3, alignment, ..FixMatchConfig::default() })
+        }
         "fixmatch" => own(&FixMatchConfig { threshold: 0.4, ..FixMatchConfig::default() }),
         // By their default weights of up to 50, training at a rate of 0.05 is so unstable that what
         // is rounded otherwise grows to the third digit within the twenty steps.

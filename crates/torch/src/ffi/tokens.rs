@@ -9,7 +9,13 @@ use super::{Handle, expect, handle, made};
 
 unsafe extern "C" {
     fn tutor_rows(x: Handle, places: Handle, back: Handle, out: *mut Handle) -> *mut c_char;
-    fn tutor_dropout(x: Handle, rate: f64, before: i64, out: *mut Handle) -> *mut c_char;
+    fn tutor_dropout(
+        x: Handle,
+        rate: f64,
+        places: *const i64,
+        ranges: usize,
+        out: *mut Handle,
+    ) -> *mut c_char;
     fn tutor_sequences(
         x: Handle,
         weight: Handle,
@@ -27,10 +33,12 @@ pub(crate) fn rows(x: &Tensor, places: &Tensor, back: &Tensor) -> Tensor {
     })
 }
 
-/// `x` with a part `rate` of its numbers dropped, as where it lies behind so many others.
-pub(crate) fn dropout(x: &Tensor, rate: f64, before: i64) -> Tensor {
-    // SAFETY: the tensor is live.
-    made("dropout", |out| unsafe { tutor_dropout(handle(x), rate, before, out) })
+/// `x` with a part `rate` of its numbers dropped, as where it lies in a larger tensor: in ranges of
+/// numbers, each with the place of its first number there and how many there are.
+pub(crate) fn dropout(x: &Tensor, rate: f64, places: &[[i64; 2]]) -> Tensor {
+    let (ranges, places) = (places.len(), places.as_ptr().cast());
+    // SAFETY: the tensor is live; `places` has two numbers a range, which the shim copies.
+    made("dropout", |out| unsafe { tutor_dropout(handle(x), rate, places, ranges, out) })
 }
 
 /// Each channel of `x` convolved with its column of `weight` along the sequences; none where there

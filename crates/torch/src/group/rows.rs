@@ -4,6 +4,9 @@
 //! A batch of n samples is shared equally: rank r has the samples from r·n/N on. Where several
 //! batches go through a network together, one after another, each is shared so.
 
+use std::iter::once;
+use std::ops::Range;
+
 use tch::{Device, Kind, Tensor};
 
 use super::ambient::current;
@@ -19,10 +22,30 @@ pub fn joint<T>(rows: &[i64], f: impl FnOnce() -> T) -> T {
     made
 }
 
-/// How many rows of other processes come before the `rows` of this one, where each has as many of
-/// one batch; none where there is one process.
-pub(crate) fn rows_before(rows: i64) -> i64 {
-    current().map_or(0, |group| group.rank() as i64 * rows)
+/// Which rows of all processes' batches the `rows` of this one are, where each has as many: a range
+/// for each batch, in rising order; all of them where there is one process.
+pub(crate) fn own_rows(rows: usize) -> Vec<Range<usize>> {
+    match current() {
+        None => once(0..rows).collect(),
+        Some(group) => group.own_ranges(rows),
+    }
+}
+
+/// Numbers of all processes' rows, each of which gives as many of its own, in the order of the
+/// whole batch; and which of them are its own. All processes have to call this together.
+pub(crate) fn gathered(own: &[i64]) -> (Vec<i64>, Vec<Range<usize>>) {
+    let alone = || (own.to_vec(), once(0..own.len()).collect());
+    let Some(group) = current() else { return alone() };
+    // A failure stays with the group, which is asked before the result is used.
+    let Ok(parts) = group.all_gather(&Tensor::from_slice(own)) else { return alone() };
+    let parts: Vec<Vec<i64>> =
+        parts.iter().map(|part| Vec::try_from(part).expect("int64")).collect();
+    let (mut all, mut start) = (Vec::with_capacity(own.len() * parts.len()), 0);
+    for rows in group.batches(own.len()) {
+        parts.iter().for_each(|part| all.extend_from_slice(&part[start..start + rows]));
+        start += rows;
+    }
+    (all, group.own_ranges(own.len()))
 }
 
 /// Random numbers for a tensor of this shape, whose first axis is samples: `draw` is given a shape
@@ -35,25 +58,36 @@ pub fn drawn(shape: &[i64], draw: impl FnOnce(&[i64]) -> Tensor) -> Tensor {
     let mut whole = shape.to_vec();
     whole[0] *= group.size() as i64;
     let all = draw(&whole);
-    all.index_select(0, &group.own_rows(shape[0]).to_device(all.device()))
+    let own = group.own_ranges(shape[0] as usize).into_iter().map(|rows| {
+        Tensor::arange_start(rows.start as i64, rows.end as i64, (Kind::Int64, Device::Cpu))
+    });
+    all.index_select(0, &Tensor::cat(&own.collect::<Vec<_>>(), 0).to_device(all.device()))
 }
 
 impl Group {
-    /// Where this process's first `rows` rows are in the batches of all processes: int64 `[rows]`.
-    fn own_rows(&self, rows: i64) -> Tensor {
-        let (rank, size) = (self.rank() as i64, self.size() as i64);
-        let (mut left, mut before, mut own) = (rows, 0, Vec::new());
-        let parts = self.0.rows.borrow();
-        // Rows that belong to no known part are a batch of their own.
-        for part in parts.iter().copied().chain([i64::MAX]) {
-            let part = part.min(left);
-            if part > 0 {
-                let first = before + rank * part;
-                own.push(Tensor::arange_start(first, first + part, (Kind::Int64, Device::Cpu)));
-                before += size * part;
-                left -= part;
+    /// How many of this process's first `rows` rows each batch has.
+    fn batches(&self, rows: usize) -> Vec<usize> {
+        let (mut left, mut batches) = (rows, Vec::new());
+        let known = self.0.rows.borrow();
+        // Rows that belong to no known batch are one of their own.
+        for batch in known.iter().map(|&rows| rows as usize).chain([usize::MAX]) {
+            let batch = batch.min(left);
+            if batch > 0 {
+                batches.push(batch);
+                left -= batch;
             }
         }
-        Tensor::cat(&own, 0)
+        batches
+    }
+
+    /// Where these rows are in the batches of all processes.
+    fn own_ranges(&self, rows: usize) -> Vec<Range<usize>> {
+        let (rank, size, mut before) = (self.rank(), self.size(), 0);
+        let own = |batch: usize| {
+            let first = before + rank * batch;
+            before += size * batch;
+            first..first + batch
+        };
+        self.batches(rows).into_iter().map(own).collect()
     }
 }

@@ -1,8 +1,10 @@
 //! Scaled dot-product attention.
 
+use std::ops::Range;
+
 use tch::{Device, Kind, Tensor};
 
-use super::keyed_dropout_behind;
+use super::keyed_dropout_at;
 use crate::precision::without_autocast;
 use crate::{Mode, NoisyRows, group};
 
@@ -23,12 +25,12 @@ const FEW_QUERIES: i64 = 16;
 /// nothing is to be seen; each token must see at least one. On a CPU attention over few tokens of
 /// bfloat16 is computed in float32; the result is of the kind of `q` all the same.
 pub fn attention(qkv: [&Tensor; 3], mask: Option<&Tensor>, rate: f64, mode: Mode) -> Tensor {
-    attention_behind(group::rows_before(qkv[0].size()[0]), qkv, mask, rate, mode)
+    attention_at(&group::own_rows(qkv[0].size()[0] as usize), qkv, mask, rate, mode)
 }
 
-/// The same for samples before which there are so many others, as in [`keyed_dropout_behind`].
-pub(super) fn attention_behind(
-    before: i64,
+/// The same for some samples of a larger batch, as in [`keyed_dropout_at`].
+pub(super) fn attention_at(
+    samples: &[Range<usize>],
     [q, k, v]: [&Tensor; 3],
     mask: Option<&Tensor>,
     rate: f64,
@@ -48,15 +50,15 @@ pub(super) fn attention_behind(
     let pairs = q.numel() as i64 / q.size()[3] * keys;
     if on_cpu && half && pairs < FEW_PAIRS {
         let [q, k, v] = [q, k, v].map(|x| x.to_kind(Kind::Float));
-        let whole = || in_steps(before, [&q, &k, &v], mask, learns, rate, mode);
+        let whole = || in_steps(samples, [&q, &k, &v], mask, learns, rate, mode);
         return without_autocast(Device::Cpu, whole).to_kind(Kind::BFloat16);
     }
-    in_steps(before, [q, k, v], mask, learns, rate, mode)
+    in_steps(samples, [q, k, v], mask, learns, rate, mode)
 }
 
 /// Attention by one operation after the other.
 fn in_steps(
-    before: i64,
+    samples: &[Range<usize>],
     [q, k, v]: [&Tensor; 3],
     mask: Option<&Tensor>,
     learns: bool,
@@ -70,7 +72,7 @@ fn in_steps(
         Some(mask) => &scores + mask.to_kind(scores.kind()),
         None => scores,
     };
-    keyed_dropout_behind(before, &scores.softmax(-1, None::<Kind>), rate, mode).matmul(v)
+    keyed_dropout_at(samples, &scores.softmax(-1, None::<Kind>), rate, mode).matmul(v)
 }
 
 #[cfg(test)]
@@ -124,7 +126,7 @@ mod tests {
             let y = autocast(Precision::Bfloat16, Device::Cpu, || match kind {
                 Kind::BFloat16 => attention([&q, &k, &v], None, 0.0, Mode::Train),
                 _ => without_autocast(Device::Cpu, || {
-                    in_steps(0, [&q, &k, &v], None, true, 0.0, Mode::Train)
+                    in_steps(&[], [&q, &k, &v], None, true, 0.0, Mode::Train)
                 }),
             });
             let loss = y.to_kind(Kind::Float).square().sum(Kind::Float);

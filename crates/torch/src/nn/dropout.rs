@@ -1,5 +1,7 @@
 //! Dropout, on the samples that get noise.
 
+use std::ops::Range;
+
 use tch::Tensor;
 
 use crate::{Mode, NoisyRows, ffi, group, rng};
@@ -14,17 +16,47 @@ pub fn dropout(x: &Tensor, rate: f64, mode: Mode) -> Tensor {
 
 /// The same with other random numbers: which are dropped follows from one number that is drawn and
 /// from their places. On a CPU, in float32 and bfloat16, it takes a fraction of the time, and no
-/// mask is kept. Within a group the rows are taken to be an equal share of one batch's.
+/// mask is kept. Within a group the rows are taken to be an equal share of a batch's, or of each
+/// of several that were [put together](crate::group::joint).
 pub fn keyed_dropout(x: &Tensor, rate: f64, mode: Mode) -> Tensor {
-    keyed_dropout_behind(group::rows_before(x.size()[0]), x, rate, mode)
+    keyed_dropout_at(&group::own_rows(x.size()[0] as usize), x, rate, mode)
 }
 
-/// The same for rows of a larger tensor, of which so many come before them: what is dropped of them
-/// is what is dropped in the whole. Several processes that each have a part of a batch, and draw as
-/// often, drop what a single one does: on a CPU, in float32 and bfloat16.
-pub fn keyed_dropout_behind(rows: i64, x: &Tensor, rate: f64, mode: Mode) -> Tensor {
-    let before = rows * x.size()[1..].iter().product::<i64>();
-    on_noisy_rows(x, rate, mode, |x| ffi::tokens::dropout(x, rate, before))
+/// The same for some rows of a larger tensor, those in `rows`, in this order: what is dropped of
+/// them is what is dropped in the whole. Rows of `x` beyond these follow the last of them. Several
+/// processes that each have a part of a batch, and draw as often, drop what a single one does: on a
+/// CPU, in float32 and bfloat16. Panics if `x` has rows and `rows` is empty.
+///
+/// ```
+/// use torch::nn::keyed_dropout_at;
+/// use torch::{Device, Kind, Mode, Tensor};
+///
+/// let _alone = torch::rng::exclusive();
+/// let x = Tensor::ones([6, 40], (Kind::Float, Device::Cpu));
+/// let drop = |rows: &[std::ops::Range<usize>], x: &Tensor| {
+///     torch::rng::seed(1);
+///     keyed_dropout_at(rows, x, 0.5, Mode::Train)
+/// };
+/// let whole = drop(&[0..1, 1..6], &x);
+/// let part = drop(&[1..2, 4..6], &x.narrow(0, 0, 3));
+/// assert_eq!(part, Tensor::cat(&[whole.narrow(0, 1, 1), whole.narrow(0, 4, 2)], 0));
+/// ```
+pub fn keyed_dropout_at(rows: &[Range<usize>], x: &Tensor, rate: f64, mode: Mode) -> Tensor {
+    on_noisy_rows(x, rate, mode, |x| ffi::tokens::dropout(x, rate, &places(rows, x)))
+}
+
+/// For each range of rows the place of its first number in the whole, and how many of `x` are in
+/// it.
+fn places(rows: &[Range<usize>], x: &Tensor) -> Vec<[i64; 2]> {
+    let width = x.size()[1..].iter().product::<i64>();
+    let (mut left, mut places) = (x.size()[0], Vec::with_capacity(rows.len()));
+    for (i, range) in rows.iter().enumerate() {
+        let count = if i + 1 == rows.len() { left } else { left.min(range.len() as i64) };
+        places.push([range.start as i64 * width, count * width]);
+        left -= count;
+    }
+    assert_eq!(left, 0, "rows without a place in the whole");
+    places
 }
 
 fn on_noisy_rows(
@@ -123,18 +155,32 @@ mod tests {
     fn parts_drop_what_the_whole_does() {
         let _alone = rng::exclusive();
         let x = Tensor::ones([7, 3, 5], (Kind::Float, Device::Cpu)).set_requires_grad(true);
-        let dropped = |before: i64, x: &Tensor| {
+        let dropped = |rows: &[Range<usize>], x: &Tensor| {
             rng::seed(9);
-            keyed_dropout_behind(before, x, 0.4, Mode::Train)
+            keyed_dropout_at(rows, x, 0.4, Mode::Train)
         };
-        let whole = dropped(0, &x);
-        for (first, rows) in [(0, 4), (4, 3), (7, 0)] {
-            let part = dropped(first, &x.narrow(0, first, rows));
-            assert_eq!(part, whole.narrow(0, first, rows));
+        rng::seed(9);
+        let whole = keyed_dropout(&x, 0.4, Mode::Train);
+        let of = |rows: &[Range<usize>], t: &Tensor| {
+            let rows = rows.iter().cloned().flatten().map(|row| row as i64);
+            t.index_select(0, &Tensor::from_slice(&rows.collect::<Vec<_>>()))
+        };
+        for rows in [&[0..1, 1..4][..], &[4..4, 4..7], &[1..3, 4..5, 6..7], &[3..3, 7..7]] {
+            let part = dropped(rows, &of(rows, &x));
+            assert_eq!(part, of(rows, &whole), "{rows:?}");
             let slope = grad(&part.sum(Kind::Float), &[&x]).swap_remove(0);
-            assert_eq!(slope.narrow(0, first, rows), part);
+            assert_eq!(of(rows, &slope), part, "{rows:?}");
         }
+        // Rows behind the last range follow it.
+        assert_eq!(dropped(&[0..2, 4..4], &of(&[0..2, 4..6], &x)), of(&[0..2, 4..6], &whole));
+        // With noise for the first rows alone.
+        rng::seed(9);
+        let first = keyed_dropout_at(&[1..2, 4..7], &of(&[1..2, 4..7], &x), 0.4, FIRST);
+        assert_eq!(first.narrow(0, 0, 2), of(&[1..2, 4..5], &whole));
+        assert_eq!(first.narrow(0, 2, 2), x.narrow(0, 0, 2));
     }
+
+    const FIRST: Mode = Mode::TrainNoisyRows(2);
 
     #[test]
     fn gradients_pass_where_numbers_did() {

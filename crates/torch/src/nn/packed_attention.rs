@@ -8,9 +8,9 @@ use std::ops::Range;
 
 use tch::{Device, Kind, Tensor};
 
-use super::attention::attention_behind;
+use super::attention::attention_at;
 use crate::rows::Rows;
-use crate::{Mode, NoisyRows};
+use crate::{BatchPart, Mode, NoisyRows};
 
 /// Groups of lengths between which batches are cut, at most: more take long to weigh.
 const GROUPS: usize = 512;
@@ -25,8 +25,8 @@ const GPU_BUCKET: u64 = 1 << 22;
 struct Bucket {
     /// Their numbers, rising.
     sequences: Vec<usize>,
-    /// How many sequences of other parts of the batch come before them in this bucket.
-    before: i64,
+    /// Which they are of the sequences that the whole batch has in this bucket.
+    places: Vec<Range<usize>>,
     /// Rows of each for queries, and for keys and values.
     rooms: [i64; 2],
     /// Float32, −∞ where nothing is to be seen; none where all may be seen.
@@ -69,60 +69,61 @@ enum Keys {
 impl PackedAttention {
     /// Each token sees its whole sequence. Panics if there is no sequence.
     pub fn within(lengths: &[usize], device: Device) -> Self {
-        Self::within_rows_of(lengths, 0..lengths.len(), lengths.iter().sum(), device)
+        Self::within_rows_of(&BatchPart::whole(lengths), lengths.iter().sum(), device)
     }
 
-    /// The same for some sequences of a batch, `own` of those of `lengths`, which lie in the
-    /// buckets of the whole batch and get its dropout; in matrices of `rows` rows: those behind
-    /// the sequences are filler, which nobody sees and which sees nothing (zeros). Panics if
-    /// `own` is empty or has more tokens.
-    pub fn within_rows_of(
-        lengths: &[usize],
-        own: Range<usize>,
-        rows: usize,
-        device: Device,
-    ) -> Self {
-        Self::new([lengths, lengths], own, Keys::Queries, rows, false, device)
+    /// The same for some sequences of a batch, which lie in the buckets of the whole batch and get
+    /// its dropout; in matrices of `rows` rows: those behind the sequences are filler, which nobody
+    /// sees and which sees nothing (zeros). Panics if the part is empty or has more tokens.
+    pub fn within_rows_of(part: &BatchPart, rows: usize, device: Device) -> Self {
+        Self::new([part; 2], Keys::Queries, rows, false, device)
     }
 
     /// Each token sees its sequence up to itself. Panics if there is no sequence.
     pub fn causal(lengths: &[usize], device: Device) -> Self {
-        let (all, rows) = (0..lengths.len(), lengths.iter().sum());
-        Self::new([lengths, lengths], all, Keys::Queries, rows, true, device)
+        Self::causal_of(&BatchPart::whole(lengths), device)
+    }
+
+    /// The same for some sequences of a batch, which get the dropout that they have in the whole.
+    pub fn causal_of(part: &BatchPart, device: Device) -> Self {
+        Self::new([part; 2], Keys::Queries, part.tokens(), true, device)
     }
 
     /// Each token of sequence i sees the whole of sequence i of `keys`. Panics if there is no
     /// sequence, or they are not as many.
     pub fn across(queries: &[usize], keys: &[usize], device: Device) -> Self {
-        let (all, rows) = (0..queries.len(), queries.iter().sum());
-        Self::new([queries, keys], all, Keys::Own(None), rows, false, device)
+        Self::across_of([queries, keys].map(BatchPart::whole).each_ref(), device)
+    }
+
+    /// The same for some sequences of a batch, which get the dropout that they have in the whole.
+    /// Panics also if queries and keys are of other ones.
+    pub fn across_of([queries, keys]: [&BatchPart; 2], device: Device) -> Self {
+        Self::new([queries, keys], Keys::Own(None), queries.tokens(), false, device)
     }
 
     /// `rows` are the queries', filler included; `kind` says whether keys are of other tokens.
-    fn new(
-        [queries, keys]: [&[usize]; 2],
-        own: Range<usize>,
-        kind: Keys,
-        count: usize,
-        causal: bool,
-        device: Device,
-    ) -> Self {
-        let number = queries.len();
-        assert!(!own.is_empty() && number == keys.len(), "{own:?} of {queries:?} and {keys:?}");
+    fn new(parts: [&BatchPart; 2], kind: Keys, count: usize, causal: bool, device: Device) -> Self {
+        let [queries, keys] = parts.map(BatchPart::all);
+        let (number, ranges) = (queries.len(), parts[0].ranges());
+        let alike = number == keys.len() && ranges == parts[1].ranges();
+        let some = parts[0].sequences() > 0;
+        assert!(some && alike, "sequences {ranges:?} of {queries:?} and {keys:?}");
+        // Of each sequence of the batch its number in the part.
+        let mut own = vec![None; number];
+        ranges.iter().cloned().flatten().enumerate().for_each(|(i, which)| own[which] = Some(i));
         let mut order: Vec<usize> = (0..number).collect();
         order.sort_by_key(|&i| std::cmp::Reverse((queries[i], keys[i])));
         let sorted: Vec<[usize; 2]> = order.iter().map(|&i| [queries[i], keys[i]]).collect();
         let mut places = [Vec::new(), Vec::new()];
-        let lengths = [queries, keys].map(|all| &all[own.clone()]);
+        let lengths = parts.map(BatchPart::lengths);
         let starts = lengths.map(starts);
         let mut buckets = Vec::new();
         let bucket = if device == Device::Cpu { BUCKET } else { GPU_BUCKET };
         for range in cut(&sorted, bucket) {
             let rooms = longest(&sorted[range.clone()]);
-            let before = order[range.clone()].iter().filter(|&&i| i < own.start).count() as i64;
-            let here = order[range].iter().filter(|i| own.contains(i));
-            let mut sequences: Vec<usize> = here.map(|i| i - own.start).collect();
-            sequences.sort_unstable();
+            order[range.clone()].sort_unstable();
+            let here = order[range].iter().enumerate().filter_map(|(at, &i)| Some((at, own[i]?)));
+            let (at, sequences): (Vec<usize>, Vec<usize>) = here.unzip();
             for &i in &sequences {
                 for (k, lengths) in lengths.into_iter().enumerate() {
                     let token = |at| (at < lengths[i]).then(|| starts[k][i] + at);
@@ -130,7 +131,8 @@ impl PackedAttention {
                 }
             }
             let mask = mask(sequences.iter().map(|&i| lengths[1][i]), rooms, causal, device);
-            buckets.push(Bucket { sequences, before, rooms: rooms.map(|n| n as i64), mask });
+            let (places, rooms) = (runs(&at), rooms.map(|n| n as i64));
+            buckets.push(Bucket { sequences, places, rooms, mask });
         }
         let rows = |places: &[Option<usize>], count: usize| {
             let same = places.iter().enumerate().all(|(i, &place)| place == Some(i));
@@ -170,7 +172,7 @@ impl PackedAttention {
                 *start += count * room;
             }
             let (mask, mode) = (bucket.mask.as_ref(), bucket.mode(mode));
-            let mixed = attention_behind(bucket.before, [&q, &k, &v], mask, rate, mode);
+            let mixed = attention_at(&bucket.places, [&q, &k, &v], mask, rate, mode);
             mixed.transpose(1, 2).reshape([count * bucket.rooms[0], hidden])
         });
         let parts: Vec<Tensor> = parts.collect();
@@ -196,6 +198,18 @@ impl Bucket {
             NoisyRows::None | NoisyRows::All => mode,
         }
     }
+}
+
+/// Rising numbers as ranges.
+fn runs(numbers: &[usize]) -> Vec<Range<usize>> {
+    let mut runs: Vec<Range<usize>> = Vec::new();
+    for &number in numbers {
+        match runs.last_mut().filter(|run| run.end == number) {
+            Some(run) => run.end += 1,
+            None => runs.push(number..number + 1),
+        }
+    }
+    runs
 }
 
 /// Where each sequence begins.
@@ -311,7 +325,8 @@ mod tests {
         for lengths in [[5, 7], [6, 6]] {
             let x = Tensor::arange(32 * 8, (Kind::Float, Device::Cpu)).view([32, 8]).sin();
             let _ = x.narrow(0, 12, 20).fill_(f64::NAN);
-            let filled = PackedAttention::within_rows_of(&lengths, 0..2, 32, Device::Cpu);
+            let both = BatchPart::whole(&lengths);
+            let filled = PackedAttention::within_rows_of(&both, 32, Device::Cpu);
             let found = filled.forward([&x, &x, &x], 2, 0.0, Mode::Eval);
             let own = x.narrow(0, 0, 12);
             let alone = PackedAttention::within(&lengths, Device::Cpu);
@@ -321,29 +336,63 @@ mod tests {
         }
     }
 
-    /// Parts of a batch that different processes have, one of them without a sequence in a bucket.
+    /// Parts of a batch that different processes have, some of them without a sequence in a bucket,
+    /// some with several runs of them there.
     #[test]
     fn parts_are_those_of_the_whole_batch_with_its_dropout() {
         let _alone = crate::rng::exclusive();
         let lengths: Vec<usize> = [vec![3; 4], vec![90, 85, 2, 7], vec![80; 4]].concat();
-        let total: usize = lengths.iter().sum();
-        let x = Tensor::arange(8 * total as i64, (Kind::Float, Device::Cpu)).view([-1, 8]).sin();
-        let mixed = |attention: &PackedAttention, x: &Tensor| {
+        let others: Vec<usize> = lengths.iter().rev().copied().collect();
+        let rows = |lengths: &[usize], step: f64| {
+            let tokens = lengths.iter().sum::<usize>() as i64;
+            (Tensor::arange(8 * tokens, (Kind::Float, Device::Cpu)) * step).sin().view([-1, 8])
+        };
+        let (x, read) = (rows(&lengths, 1.0), rows(&others, 0.3));
+        let own_rows = |part: &BatchPart, x: &Tensor| {
+            let ranges = part.token_ranges().iter();
+            let own = ranges.map(|own| x.narrow(0, own.start as i64, own.len() as i64));
+            Tensor::cat(&own.collect::<Vec<_>>(), 0)
+        };
+        let mixed = |attention: &PackedAttention, x: &Tensor, read: &Tensor| {
             crate::rng::seed(5);
-            let made = attention.forward([x, x, x], 2, 0.3, Mode::Train);
+            let made = attention.forward([x, read, read], 2, 0.3, Mode::Train);
             // Further numbers are the same for all too.
             (made, Tensor::rand([1], (Kind::Float, Device::Cpu)))
         };
-        let (whole, next) = mixed(&PackedAttention::within(&lengths, Device::Cpu), &x);
-        for own in [0..4, 4..8, 8..12] {
-            let count = |part: &[usize]| part.iter().sum::<usize>() as i64;
-            let (first, rows) = (count(&lengths[..own.start]), count(&lengths[own.clone()]));
-            let part = PackedAttention::within_rows_of(&lengths, own, rows as usize, Device::Cpu);
-            assert!(part.buckets.len() > 1, "{part:?}");
-            let (part, then) = mixed(&part, &x.narrow(0, first, rows));
-            assert!(part.allclose(&whole.narrow(0, first, rows), 1e-5, 1e-6, false));
-            assert_eq!(then, next);
+        let device = Device::Cpu;
+        let whole = [
+            mixed(&PackedAttention::within(&lengths, device), &x, &x),
+            mixed(&PackedAttention::causal(&lengths, device), &x, &x),
+            mixed(&PackedAttention::across(&lengths, &others, device), &x, &read),
+        ];
+        for own in [
+            &[0..2, 2..4][..],
+            &[4..8, 8..8],
+            &[8..10, 10..12],
+            &[0..1, 3..5, 6..7, 9..11],
+            &[1..3, 5..6, 7..9, 11..12],
+        ] {
+            let [part, seen] = [&lengths, &others].map(|all| BatchPart::new(all, own.to_vec()));
+            let [x, read] = [own_rows(&part, &x), own_rows(&seen, &read)];
+            let within = PackedAttention::within_rows_of(&part, part.tokens(), device);
+            assert!(within.buckets.len() > 1, "{within:?}");
+            let found = [
+                mixed(&within, &x, &x),
+                mixed(&PackedAttention::causal_of(&part, device), &x, &x),
+                mixed(&PackedAttention::across_of([&part, &seen], device), &x, &read),
+            ];
+            for (i, ((found, then), (whole, next))) in found.iter().zip(&whole).enumerate() {
+                let wanted = own_rows(&part, whole);
+                assert!(found.allclose(&wanted, 1e-5, 1e-6, false), "{i} of {own:?}");
+                assert_eq!(then, next, "{i} of {own:?}");
+            }
         }
+    }
+
+    #[test]
+    fn rising_numbers_are_ranges() {
+        assert_eq!(runs(&[0, 1, 4, 6, 7]), [0..2, 4..5, 6..8]);
+        assert!(runs(&[]).is_empty());
     }
 
     #[test]

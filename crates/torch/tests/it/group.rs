@@ -5,7 +5,7 @@ use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
 use torch::group::{Ended, Group, Launch, Meeting, Reduce, Reducer};
-use torch::{Device, Kind, Mode, Net, Params, Role, Tensor, nn, no_grad};
+use torch::{BatchPart, Device, Kind, Mode, Net, Params, Role, Tensor, nn, no_grad};
 
 /// The variables that tell a child which case it is and where to write.
 const CASE: &str = "TORCH_TEST_CASE";
@@ -313,6 +313,52 @@ fn noise() {
             .expect("well");
         assert_eq!(found, wanted, "{mode:?}");
     }
+    by_place(&group);
+}
+
+/// The same by the place in batches that were put together, of samples and of texts, of whose
+/// lengths no process knows the others'.
+fn by_place(group: &Group) {
+    let (rank, size) = (group.rank(), group.size());
+    let batches = [8, 24];
+    let together = |f: &dyn Fn() -> Tensor| {
+        let sizes = batches.map(|rows| (rows / size) as i64);
+        torch::rng::seed(6);
+        group.within(|| torch::group::joint(&sizes, f)).expect("well")
+    };
+    // Of both batches, the second behind the first one.
+    let own = batches.map(|rows| rank * (rows / size)..(rank + 1) * (rows / size));
+    let own = [own[0].clone(), 8 + own[1].start..8 + own[1].end];
+    let of = |own: &[std::ops::Range<usize>], x: &Tensor| {
+        let rows = own.iter().map(|own| x.narrow(0, own.start as i64, own.len() as i64));
+        Tensor::cat(&rows.collect::<Vec<_>>(), 0)
+    };
+    let x = Tensor::ones([32, 5], (Kind::Float, Device::Cpu));
+    torch::rng::seed(6);
+    let whole = nn::keyed_dropout(&x, 0.3, Mode::Train);
+    let found = together(&|| nn::keyed_dropout(&of(&own, &x), 0.3, Mode::Train));
+    assert_eq!(found, of(&own, &whole));
+
+    let lengths: Vec<usize> = (0..32).map(|i| 1 + (i * i) % 11).collect();
+    let wanted = BatchPart::new(&lengths, own.clone());
+    let count = lengths.iter().sum::<usize>() as i64;
+    let tokens = Tensor::ones([count, 3], (Kind::Float, Device::Cpu));
+    let drop = |part: &BatchPart| {
+        let places = part.token_ranges();
+        nn::keyed_dropout_at(places, &of(places, &tokens), 0.3, Mode::Train)
+    };
+    torch::rng::seed(6);
+    let whole = nn::keyed_dropout(&tokens, 0.3, Mode::Train);
+    let found = together(&|| {
+        let part = BatchPart::of_group(wanted.lengths());
+        assert_eq!(part, wanted);
+        drop(&part)
+    });
+    assert_eq!(found, of(wanted.token_ranges(), &whole));
+    // Of a pass over the second batch alone.
+    let alone = BatchPart::new(&lengths[8..], Some(own[1].start - 8..own[1].end - 8));
+    let part = group.within(|| BatchPart::of_group(alone.lengths())).expect("well");
+    assert_eq!(part, alone);
 }
 
 #[test]

@@ -10,7 +10,7 @@ use data_pipeline::dialog::{
     Funnel, PackedPairs, Pair, PairLengths, Safety,
 };
 use dialog_models::{Packed, Pairs};
-use torch::Device;
+use torch::{BatchPart, Device};
 
 use crate::run::{files, processes};
 
@@ -113,9 +113,28 @@ impl Part {
 
 /// A packed batch on the device.
 pub(crate) fn on_device(packed: &PackedPairs, device: Device) -> Pairs {
-    let of = |ids: &[i64], lengths: &[usize]| Packed::from_parts(ids, lengths.to_vec(), device);
+    let lengths = [&packed.context_lengths, &packed.response_lengths];
+    of_parts(packed, lengths.map(|lengths| BatchPart::whole(lengths)), device)
+}
+
+/// The same of this process's part of a batch that several processes share equally: all of them
+/// call it together.
+pub(crate) fn share_on_device(packed: &PackedPairs, device: Device) -> Result<Pairs> {
+    let pairs = packed.context_lengths.len();
+    let own = packed.context_lengths.iter().chain(&packed.response_lengths);
+    let all = processes::gather(own.map(|&n| n as i64).collect())?;
+    let first = processes::share().rank * pairs;
+    let part = |start: usize| {
+        let lengths = all.chunks_exact(2 * pairs).flat_map(|both| &both[start..start + pairs]);
+        let lengths: Vec<usize> = lengths.map(|&n| n as usize).collect();
+        BatchPart::new(&lengths, Some(first..first + pairs))
+    };
+    Ok(of_parts(packed, [0, pairs].map(part), device))
+}
+
+fn of_parts(packed: &PackedPairs, [read, written]: [BatchPart; 2], device: Device) -> Pairs {
     Pairs::from_packed(
-        of(&packed.context_ids, &packed.context_lengths),
-        of(&packed.response_ids, &packed.response_lengths),
+        Packed::of_part(&packed.context_ids, read, device),
+        Packed::of_part(&packed.response_ids, written, device),
     )
 }

@@ -4,14 +4,14 @@ use std::sync::Arc;
 
 use anyhow::Result;
 use data_pipeline::dialog::PackPairs;
-use data_pipeline::loader::{Loader, Stream};
+use data_pipeline::loader::{Loader, Share, Stream};
 use data_pipeline::sampler::Order;
 use dialog_models::{Autoregressive, Seq2Seq, Seq2SeqConfig, Training};
 use metrics::Metric;
 use torch::{Device, Kind, Params};
 use train::{Progress, Throughput, TrainConfig};
 
-use super::pairs::{Prepared, on_device};
+use super::pairs::{Prepared, share_on_device};
 use super::perplexity;
 use super::responder::{Again, again};
 use crate::run::processes;
@@ -90,12 +90,13 @@ impl Task for DialogTraining<'_> {
         let set = Arc::clone(&self.data.train.encoded);
         let stream = Stream::shuffled(set, PackPairs, self.train.batch, self.seed);
         let stream = Stream { order: Order::Bucketed, ..stream };
-        let (end, share) = (Some(self.train.steps), processes::share());
+        let share = Share { parts: self.parts, ..processes::share() };
+        let end = Some(self.train.steps);
         let steps = Loader::start_share(vec![stream], from, end, self.workers, share);
         Box::new(steps.map(|step| {
             let packed = &step?.batches[0].data;
             let parts = packed.parts(self.parts);
-            Ok(parts.iter().map(|part| on_device(part, self.device)).collect())
+            parts.iter().map(|part| share_on_device(part, self.device)).collect()
         }))
     }
 

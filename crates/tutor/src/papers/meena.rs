@@ -12,7 +12,6 @@ use std::path::Path;
 
 use anyhow::{Context, Result, ensure};
 use data_pipeline::dialog::DialogTokenizer;
-use dialog_models::Seq2SeqConfig;
 use toml::Table;
 use torch::{Device, store};
 
@@ -73,12 +72,6 @@ impl Experiment for Meena {
 
     fn shares(&self, processes: usize) -> Result<()> {
         for (name, row) in self.recipe.trainings()? {
-            let Seq2SeqConfig { dropout, attention_dropout, .. } = row.net;
-            ensure!(
-                dropout == 0.0 && attention_dropout == 0.0,
-                "row {name}: dropout is drawn for the tokens of a whole batch, of which no process \
-                 knows those of the others: give --set net.dropout=0 --set net.attention_dropout=0"
-            );
             processes::check_batch("train", &row.train, processes)
                 .with_context(|| format!("row {name}"))?;
         }

@@ -15,6 +15,7 @@ use toml::Table;
 use crate::recipe::head::Head;
 use crate::recipe::{edit, row};
 use crate::run::experiment::{Experiment, Findings, Paper};
+use crate::run::processes;
 use crate::run::seeds::Run;
 use crate::text::parallel::Parallel;
 use recipe::Recipe;
@@ -62,6 +63,14 @@ impl Experiment for Translating {
 
     fn to_toml(&self) -> Result<String> {
         self.head.to_toml(&self.recipe)
+    }
+
+    fn shares(&self, processes: usize) -> Result<()> {
+        for (name, row) in self.recipe.trainings()? {
+            processes::check_batch("train", &row.train, processes)
+                .with_context(|| format!("row {name}"))?;
+        }
+        Ok(())
     }
 
     fn open(&mut self, dir: Option<&Path>) -> Result<()> {

@@ -16,12 +16,14 @@ use std::sync::Arc;
 use anyhow::{Context, Result, ensure};
 use data_pipeline::dataset::Samples;
 use data_pipeline::text::TextSet;
+use ssl_core::Config as _;
 use toml::Table;
 use torch::Device;
 
 use crate::recipe::head::Head;
 use crate::recipe::{edit, row};
 use crate::run::experiment::{Experiment, Findings, Paper, Predictor};
+use crate::run::processes;
 use crate::run::seeds::Run;
 use crate::text::augmentation::Changes;
 use crate::text::predictor::{Columns, TextPredictor};
@@ -96,6 +98,23 @@ impl Experiment for UdaText {
 
     fn to_toml(&self) -> Result<String> {
         self.head.to_toml(&self.recipe)
+    }
+
+    fn shares(&self, processes: usize) -> Result<()> {
+        for Row { name, recipe, .. } in self.recipe.trainings()? {
+            ensure!(
+                recipe.method.shares_batches(),
+                "row {name}: its method goes by all texts of a batch, or draws numbers for it, and \
+                 so it trains in one process; choose others by --rows"
+            );
+            let of_row = || format!("row {name}");
+            processes::check_batch("train", &recipe.train, processes).with_context(of_row)?;
+            if let Some(pretraining) = recipe.pretraining.filter(|_| recipe.start.pretrain) {
+                processes::check_batch("pretraining.train", &pretraining.train, processes)
+                    .with_context(of_row)?;
+            }
+        }
+        Ok(())
     }
 
     fn open(&mut self, dir: Option<&Path>) -> Result<()> {

@@ -48,7 +48,8 @@ pub(crate) trait Experiment {
     fn shares(&self, _processes: usize) -> Result<()> {
         bail!(
             "{}: recipes of the kind {} run in one process; several can run those of the \
-             kinds ssl-table, noisy-student, electra, finetune and meena together",
+             kinds ssl-table, noisy-student, electra, finetune, uda-text, translation and meena \
+             together",
             self.head().name,
             self.head().kind
         )

@@ -43,7 +43,11 @@ pub(crate) fn is_first() -> bool {
 
 /// Which part of every batch this process takes.
 pub(crate) fn share() -> Share {
-    group().map_or(Share::WHOLE, |group| Share { rank: group.rank(), size: group.size() })
+    group().map_or(Share::WHOLE, |group| Share {
+        rank: group.rank(),
+        size: group.size(),
+        ..Share::WHOLE
+    })
 }
 
 /// Runs what all processes do together; an error of this one is told to the others.

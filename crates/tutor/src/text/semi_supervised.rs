@@ -18,6 +18,7 @@ use torch::{Device, Net, Params, Tensor};
 use train::{Progress, Throughput, TrainConfig};
 
 use super::classifier::TextClassifier;
+use crate::run::processes;
 use crate::run::stage::{Batches, Task, Trained};
 
 /// What fills up sequences; no token has this id, not even one that a view has put in.
@@ -118,6 +119,7 @@ impl Task for SemiSupervised<'_> {
     }
 
     fn build(&self) -> Result<TextClassifier> {
+        self.method.fits_classes(self.classes).map_err(|e| anyhow!("method.{e}"))?;
         Ok(TextClassifier::new(self.net, self.classes, self.device))
     }
 
@@ -151,7 +153,8 @@ impl Task for SemiSupervised<'_> {
         if !views.unlabeled.is_empty() {
             streams.push(self.stream(1, &views.unlabeled));
         }
-        let steps = Loader::start(streams, from, Some(self.config.steps), self.workers);
+        let (end, share) = (Some(self.config.steps), processes::share());
+        let steps = Loader::start_share(streams, from, end, self.workers, share);
         Box::new(steps.map(|step| Ok(self.batch(&step?))))
     }
 

@@ -1,6 +1,5 @@
 //! A vocabulary and files of tokens, made once for a run; batches of tokens on the device.
 
-use std::ops::Range;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -9,7 +8,7 @@ use data_pipeline::text::corpus::{Corpus, ReadOptions};
 use data_pipeline::text::pretrain::{BuildOptions, Built, Chosen, Segments, TokenShards, build};
 use data_pipeline::text::read::Tally;
 use data_pipeline::text::{self, Casing, Packed, Tokenizer, VocabularySize, VocabularyTrainer};
-use torch::Device;
+use torch::{BatchPart, Device};
 
 use super::texts::Document;
 use crate::recipe::faults::Faults;
@@ -228,8 +227,7 @@ fn in_lines(documents: &[Document]) -> Vec<u8> {
 
 /// A packed batch on the device.
 pub(crate) fn on_device(packed: &Packed, device: Device) -> electra::Packed {
-    let lengths = lengths(packed);
-    of_batch(packed, (&lengths, 0..lengths.len()), device)
+    of_batch(packed, BatchPart::whole(&lengths(packed)), device)
 }
 
 /// The same of this process's part of a batch that several processes share equally: all of them
@@ -239,17 +237,17 @@ pub(crate) fn share_on_device(packed: &Packed, device: Device) -> Result<electra
     let all = processes::gather(own.iter().map(|&n| n as i64).collect())?;
     let all: Vec<usize> = all.into_iter().map(|n| n as usize).collect();
     let first = processes::share().rank * own.len();
-    Ok(of_batch(packed, (&all, first..first + own.len()), device))
+    Ok(of_batch(packed, BatchPart::new(&all, Some(first..first + own.len())), device))
 }
 
 fn lengths(packed: &Packed) -> Vec<usize> {
     packed.lengths.iter().map(|&n| n as usize).collect()
 }
 
-fn of_batch(packed: &Packed, whole: (&[usize], Range<usize>), device: Device) -> electra::Packed {
+fn of_batch(packed: &Packed, part: BatchPart, device: Device) -> electra::Packed {
     let wide = |ids: &[u32]| ids.iter().map(|&id| i64::from(id)).collect::<Vec<_>>();
     let segments: Vec<i64> = packed.segments.iter().map(|&s| i64::from(s)).collect();
-    electra::Packed::part(&wide(&packed.ids), &segments, whole, device)
+    electra::Packed::of_part(&wide(&packed.ids), &segments, part, device)
 }
 
 /// Tokens of a batch for evaluation on a CPU, about: what layers pass on then stays in its caches.

@@ -128,12 +128,96 @@ fn networks_that_reply_are_those_of_one_process() {
         let of = |folder: &Path| losses(&folder.join("seed-1").join(row));
         assert_eq!(of(&sharded), of(&shared[0]), "bit by bit");
     }
-    let drops = ["--set", "net.dropout=0.1"];
-    let refused = refused(
+}
+
+/// With dropout on vectors and in attention; then with batches in parts, of which blocks are run
+/// again.
+#[test]
+fn networks_that_reply_have_the_dropout_of_one_process() {
+    let dir = tempfile::tempdir().expect("a folder");
+    let few = "--quick --threads 1 --device cpu --set train.steps=20 --set train.batch=8 --set \
+               cadence.log=1 --set train.lr={kind=\"constant\",value=0.001} --set \
+               net.dropout=0.1 --set net.attention_dropout=0.2";
+    let in_parts = "--set train.accumulate=2 --set recompute=true";
+    for (rows, more) in [(&["evolved", "plain"][..], ""), (&["evolved"], in_parts)] {
+        let named = rows.join(",");
+        let few: Vec<&str> = few.split_whitespace().chain(more.split_whitespace()).collect();
+        let few = [&["--rows", &named][..], &few].concat();
+        let alone = in_processes(dir.path(), "meena", 1, &few);
+        for processes in [2, 4] {
+            let shared = in_processes(dir.path(), "meena", processes, &few);
+            for row in rows {
+                assert_near(&shared.join("seed-1").join(row), &alone.join("seed-1").join(row));
+            }
+        }
+    }
+}
+
+/// Both directions, with dropout on vectors, in attention and within perceptrons.
+#[test]
+fn networks_that_translate_are_those_of_one_process() {
+    let dir = tempfile::tempdir().expect("a folder");
+    let few = "--quick --threads 1 --device cpu --set precision=\"float32\" --set \
+               train.steps=20 --set train.batch=8 --set cadence.log=1 --set \
+               train.lr={kind=\"constant\",value=0.001} --set train.ema={decay=0.9}";
+    let few: Vec<&str> = few.split_whitespace().collect();
+    let of = |processes| in_processes(dir.path(), "translation", processes, &few);
+    let alone = of(1);
+    let validation = |folder: &Path| {
+        let row = std::fs::read_to_string(folder.join("row.json")).expect("a row");
+        let row: serde_json::Value = serde_json::from_str(&row).expect("JSON");
+        row["validation"].as_f64().expect("a perplexity")
+    };
+    for shared in [2, 4].map(of) {
+        for row in ["en-fr", "fr-en"] {
+            let [found, wanted] = [&shared, &alone].map(|run| run.join("seed-1").join(row));
+            assert_near(&found, &wanted);
+            let (found, wanted) = (validation(&found), validation(&wanted));
+            assert!((found / wanted - 1.0).abs() < 1e-5, "each pair once: {found}, not {wanted}");
+        }
+    }
+    let odd = ["--set", "train.batch=5"];
+    let said = refused(
         dir.path(),
-        &[&["launch", "--nproc", "2", "--", "run", "meena"], &few[..], &drops].concat(),
+        &[&["launch", "--nproc", "2", "--", "run", "translation"], &few[..], &odd].concat(),
     );
-    assert!(refused.contains("net.dropout=0"), "{refused}");
+    assert!(said.contains("row en-fr: train.batch: a batch of 5"), "{said}");
+}
+
+/// Methods on texts, of which no process has the others': with annealing, with predictions that are
+/// aligned within a step, and from a network that is pre-trained first.
+#[test]
+fn methods_on_texts_have_the_losses_of_one_process() {
+    let dir = tempfile::tempdir().expect("a folder");
+    let few = "--quick --seeds 1 --threads 1 --device cpu --set train.steps=20 --set \
+               train.batch=8 --set train.lr={kind=\"constant\",value=0.001} --set workers=1";
+    let annealed = "--rows supervised,pseudo-label,fixmatch,uda-switchout,uda-uniform";
+    let aligned = "--rows uda-tf-idf,own-uda-tf-idf --set method.weak_pass=\"joint\" --set \
+                   pretraining.train.steps=20 --set pretraining.train.batch=8";
+    for (recipe, labels, more) in
+        [("uda-text", "10-labels", annealed), ("uda-text/imdb", "20-labels", aligned)]
+    {
+        let few: Vec<&str> = few.split_whitespace().chain(more.split_whitespace()).collect();
+        let of = |processes| in_processes(dir.path(), recipe, processes, &few);
+        let (alone, shared) = (of(1), [2, 4].map(of));
+        let rows = more.split(' ').nth(1).expect("rows");
+        for shared in shared {
+            for row in rows.split(',') {
+                let of = |run: &Path| run.join("seed-1").join(row).join(labels);
+                assert_near(&of(&shared), &of(&alone));
+            }
+            if recipe == "uda-text/imdb" {
+                let of = |run: &Path| run.join("text/own/net");
+                assert_near(&of(&shared), &of(&alone));
+            }
+        }
+    }
+    let launch = ["launch", "--nproc", "2", "--", "run", "uda-text", "--quick", "--rows"];
+    let with = |more: &[&str]| refused(dir.path(), &[&launch[..], more].concat());
+    let said = with(&["supervised,vat"]);
+    assert!(said.contains("row vat: its method"), "{said}");
+    let said = with(&["supervised", "--set", "train.batch=5"]);
+    assert!(said.contains("row supervised: train.batch: a batch of 5"), "{said}");
 }
 
 /// Words with tags, of which the processes do not have equally many.

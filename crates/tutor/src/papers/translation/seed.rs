@@ -20,7 +20,7 @@ use crate::recipe::select::Select;
 use crate::run::cost::StageCost;
 use crate::run::seeds::{self, SeedRun};
 use crate::run::stage::{Stage, Trained};
-use crate::run::{curve, files};
+use crate::run::{curve, files, processes};
 use crate::text::parallel::{Pair, Parallel, Part};
 use crate::text::published::HUB;
 use crate::text::translation::{TOKENIZER, Translation, WAY};
@@ -38,6 +38,10 @@ impl Vocabulary {
     /// Makes it of the training part in a run's folder, if it is not there.
     pub(super) fn make(run: &Path, recipe: &Recipe, data: &Parallel) -> Result<Self> {
         let folder = run.join("vocabulary");
+        files::make_folder(&folder)?;
+        for name in FILES {
+            processes::share_file(&folder.join(name))?;
+        }
         // This file is written last.
         if !folder.join("vocab.json").is_file() {
             let mut trainer = PieceTrainer::default();
@@ -176,7 +180,7 @@ fn one(
             pairs: data_pipeline::dataset::Samples::len(&*train) as u64,
             cost,
             validation,
-            scores: scores(recipe, &hub, given, run)?,
+            scores: processes::each(|| scores(recipe, &hub, given, run))?,
             curve: curve::read(dir, name, run.seed, PERPLEXITY)?,
         })
     })

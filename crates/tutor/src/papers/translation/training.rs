@@ -9,13 +9,14 @@ use data_pipeline::loader::{Loader, Stream};
 use data_pipeline::sampler::Order;
 use dialog_models::{Marian, MarianConfig, Totals, Training, evaluate};
 use metrics::Metric;
-use torch::{Device, Params};
+use torch::group::Reduce;
+use torch::{Device, Params, Tensor};
 use train::{Progress, Throughput};
 
 use super::recipe::Recipe;
-use crate::dialog::pairs::on_device;
-use crate::run::interrupt;
+use crate::dialog::pairs::{on_device, share_on_device};
 use crate::run::stage::{Batches, Task, Trained};
+use crate::run::{interrupt, processes};
 
 /// The metric of the evaluations along the way.
 pub(super) const PERPLEXITY: &str = "perplexity";
@@ -82,8 +83,9 @@ impl Task for Translating<'_> {
         let set = Arc::clone(&self.train);
         let stream = Stream::shuffled(set, PackPairs, train.batch, self.seed);
         let stream = Stream { order: Order::Bucketed, ..stream };
-        let steps = Loader::start(vec![stream], from, Some(train.steps), self.recipe.workers);
-        Box::new(steps.map(|step| Ok(vec![on_device(&step?.batches[0].data, self.device)])))
+        let (end, share) = (Some(train.steps), processes::share());
+        let steps = Loader::start_share(vec![stream], from, end, self.recipe.workers, share);
+        Box::new(steps.map(|step| Ok(vec![share_on_device(&step?.batches[0].data, self.device)?])))
     }
 
     fn evaluate(&self, training: &mut Training<Marian>, _: Progress) -> Result<Vec<Metric>> {
@@ -106,16 +108,30 @@ impl Task for Translating<'_> {
 /// Pairs of a batch of an evaluation.
 const BATCH: usize = 64;
 
-/// −ln p of the first `most` translations by the true tokens before.
+/// −ln p of the first `most` translations by the true tokens before. Several processes that run
+/// together measure a part each, every translation once.
 pub(super) fn measure(
     net: &Marian,
     set: &EncodedPairs,
     most: usize,
     device: Device,
 ) -> Result<Totals> {
-    let mut totals = Totals::default();
     let mut numbers: Vec<usize> = (0..set.len().min(most)).collect();
     numbers.sort_by_key(|&i| (set.size(i), i));
+    let Some(group) = processes::group() else { return of_pairs(net, set, &numbers, device) };
+    let own = train::parallel::part(numbers.len(), [group.rank(), group.size()]);
+    let own = processes::each(|| of_pairs(net, set, &numbers[own], device))?;
+    // Numbers of tokens up to 2⁵³ are whole in it.
+    let sums = Tensor::from_slice(&[own.nll, own.tokens as f64]);
+    group.all_reduce(&sums, Reduce::Sum)?;
+    let mut totals = Totals::default();
+    totals.add_sum(sums.double_value(&[0]), sums.double_value(&[1]) as u64);
+    Ok(totals)
+}
+
+/// −ln p of these translations, which are sorted by their length.
+fn of_pairs(net: &Marian, set: &EncodedPairs, numbers: &[usize], device: Device) -> Result<Totals> {
+    let mut totals = Totals::default();
     for chunk in numbers.chunks(BATCH) {
         interrupt::check()?;
         let mut packed = PackedPairs::default();

@@ -15,10 +15,10 @@ use super::recipe::{Draw, Recipe, named};
 use super::start::Source;
 use crate::recipe::select::Select;
 use crate::run::cost::StageCost;
-use crate::run::files;
 use crate::run::scores::Scores;
 use crate::run::seeds::{self, SeedRun};
 use crate::run::stage::Stage;
+use crate::run::{files, processes};
 use crate::text::augmentation::Changes;
 use crate::text::predictor::Kept;
 use crate::text::semi_supervised::SemiSupervised;
@@ -130,11 +130,12 @@ fn train(
         recipe_text: run.recipe_text,
     };
     let (net, cost) = stage.train(task, run.stage(&named(labels, row)))?;
-    let said = net.predict(&source.test, BATCH, run.device)?;
+    let said = processes::each(|| net.predict(&source.test, BATCH, run.device))?;
     let all = 0..source.test.len();
     let (ids, truth) = (all.clone().map(|i| source.test.id(i)), all.map(|i| source.test.label(i)));
     let scores = Scores::of(ids, truth, &said);
-    let (row, course) = (row.to_owned(), course(dir)?);
+    // Rank 0 alone keeps a record.
+    let (row, course) = (row.to_owned(), processes::from_first(|| course(dir))?);
     Ok(Training { row, labels, scores, steps: config.steps, course, cost })
 }
 
