@@ -4,7 +4,8 @@
 #   ./gpu.sh OUT [DATA]
 #
 # OUT gets a log for each step, JSON where there are numbers, and steps.tsv with what became of each
-# step; a step of several parts keeps those that are done. DATA is the folder with cifar-10-batches-bin; without it, what needs it is skipped.
+# step; a step of several parts keeps those that are done. DATA is the folder with
+# cifar-10-batches-bin; without it, what needs it is skipped.
 # A call ends after $SECONDS_A_CALL seconds (540) at the latest; call it again until it says
 # "all steps are done". A step that failed is not tried again, unless its line in steps.tsv is
 # deleted.
@@ -166,7 +167,7 @@ peers() { "$python" "$here/peers/bench_cuda.py" >"$out/peers.json"; }
 measure() {
   local name=$1
   shift
-  "$tutor" measure images "$@" --precision bfloat16 --peak 989 --json "$out/$name.json"
+  "$tutor" measure images "$@" --precision bfloat16 --json "$out/$name.json"
 }
 
 # All that there is to read, in one file, without weights and checkpoints.
@@ -196,12 +197,12 @@ step peers gpu peers
 # The same steps of ours, images on the GPU too; once more with images that come from the host's memory
 # in each step; and EfficientNet-B0's training.
 for method in fixmatch uda; do
-  step "step-$method" gpu measure step-$method --method $method --device cuda --steps 200
+  step "step-$method" gpu measure step-$method --method $method --device cuda --peak 989 --steps 200
   step "step-$method-from-host" gpu measure step-$method-from-host --method $method --device cuda \
-    --steps 200 --from-host
+    --peak 989 --steps 200 --from-host
 done
 step step-efficientnet-b0 gpu measure step-efficientnet-b0 --net efficientnet-b0 --method supervised \
-  --labeled 256 --device cuda --steps 100
+  --labeled 256 --device cuda --peak 989 --steps 100
 step step-cpu cpu measure step-cpu --net small-net --method uda --labeled 8 --unlabeled 24 --device cpu \
   --steps 3
 # Whole trainings of some steps, reading and augmentation included: the time stands in cost.json, as

@@ -1,12 +1,13 @@
 """FixMatch's and UDA's training steps on a GPU in PyTorch: WRN-28-2, 64 labelled images and 448
-unlabelled ones in two views, as `fixmatch/cifar10` and `uda/cifar10-2020` have them.
+unlabelled ones in two views, with the network, the optimiser and the EMA model of
+`fixmatch/cifar10`.
 
     python bench_cuda.py [STEPS]
 
 Prints one line of JSON a setting: each method eager and compiled, all with bfloat16 and channels
-last. The
-images are random and lie on the GPU: what an augmentation takes is left out, so that no script of
-PyTorch that reads pictures can be faster than this. It was tried on a CPU alone (`--device cpu`).
+last. The images are random and lie on the GPU: what an augmentation takes is left out, so that no
+script of PyTorch that reads pictures can be faster than this. It was tried on a CPU alone
+(`--device cpu`).
 """
 
 import argparse

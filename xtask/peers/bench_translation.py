@@ -6,8 +6,8 @@ Started by `cargo xtask bench translation --peers`:
     python xtask/peers/bench_translation.py DIR THREADS BATCH
 
 The first form writes the network and `sentences.json`. The network has an output table of its
-own, lest a text repeat a token, and its bias lets the end come after twenty to thirty tokens,
-whether the likeliest are taken or tokens are drawn. The second one answers `greedy` and `sampled`
+own, lest a text repeat a token, and its bias lets the end come after some 33 tokens where the
+likeliest are taken, and 25 where tokens are drawn. The second one answers `greedy` and `sampled`
 with the seconds that all sentences take, those of about the same length in a batch, `try greedy`
 and `try sampled` with those of the 256 sentences of middle length, `tokens` with the number of
 tokens that were written last, and `peak` with the most memory so far in MiB. Needs the packages of

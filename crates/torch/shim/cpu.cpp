@@ -1,6 +1,6 @@
 // What libtorch has and tch does not bind: generator state, autocast, memory formats, loading CUDA
-// at run time, copies to a GPU that are not waited for and the memory that it took; and the allocator. Optimisers, batch norm, convolutions and process groups have files
-// of their own; src/ffi.rs and the files below it declare every function of all.
+// at run time, copies to a GPU that are not waited for, and the memory of tensors there; and the
+// allocator. Optimisers, batch norm, convolutions and process groups have files of their own; src/ffi.rs and the files below it declare every function of all.
 //
 // Every function catches C++ exceptions and returns their message (to be given to tutor_free), or a
 // null pointer. Only the headers of the operators that are used are included, so that they compile

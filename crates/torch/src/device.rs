@@ -179,8 +179,8 @@ pub fn threads() -> usize {
 
 /// A tensor of the CPU on `device`, as [`Tensor::to_device`] gives it. A GPU is not waited for: the
 /// values go through pinned memory, the copy waits in line with the operations of this thread's
-/// stream, and whoever uses the result comes after it. `tensor` may be changed or dropped at once.
-/// On the CPU it is the same tensor.
+/// stream, and whoever uses the result comes after it. `tensor`, if it is not pinned itself, may be
+/// changed or dropped at once. On the CPU the result is the same tensor and shares its memory.
 ///
 /// ```
 /// use torch::{Device, Tensor, device::copy_async};
@@ -195,7 +195,7 @@ pub fn copy_async(tensor: &Tensor, device: Device) -> Tensor {
 }
 
 /// The most bytes that tensors of this process have had at once on a GPU; `None` on the CPU, where
-/// the system counts those of the whole process.
+/// the system counts those of the whole process, and where libtorch does not know.
 pub fn peak_memory(device: Device) -> Option<u64> {
     ffi::peak_memory(device).ok()
 }

@@ -36,7 +36,7 @@ pub struct Document {
     /// Words that the corpus lacks have places behind its own, in the order of `others`.
     places: Vec<u32>,
     others: Vec<String>,
-    /// Of the mean chance.
+    /// With which chance each word is replaced for a mean of 1; times `token_prob` for another.
     chances: Vec<f64>,
 }
 

@@ -9,7 +9,7 @@ use super::texts::Texts;
 use crate::dataset::folder::set::sorted;
 use crate::error::DataError;
 use serde::{Deserialize, Serialize};
-use std::collections::{BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::path::{Path, PathBuf};
 
 /// What the labels are.
@@ -32,7 +32,8 @@ pub struct OwnTexts {
     pub pair: Option<String>,
     /// The column of labels; none for unlabelled texts.
     pub label: Option<String>,
-    /// Labels that stand for none, such as `unsup`: rows with one of them are unlabelled.
+    /// Labels that stand for none, such as `unsup`: rows with one of them are unlabelled, and a
+    /// note says how many have each. White space around them does not count.
     pub no_label: Vec<String>,
     /// What the labels are.
     pub kind: LabelKind,
@@ -132,6 +133,8 @@ impl OwnTexts {
     /// rows as asked.
     pub fn read(&self, paths: &[PathBuf]) -> Result<TextSet, DataError> {
         let mut tally = Tally::default();
+        let mut nones: BTreeMap<&str, u64> =
+            self.no_label.iter().map(|none| (none.trim(), 0)).collect();
         let mut rows: Vec<(String, Texts, Option<String>, PathBuf, u64)> = Vec::new();
         let files = files(paths)?;
         for path in &files {
@@ -184,7 +187,10 @@ impl OwnTexts {
                     continue;
                 }
                 let label = label.map(|label| label.trim().to_owned());
-                let label = label.filter(|label| !self.no_label.contains(label));
+                let stands_for = |none: &&String| Some(none.trim()) == label.as_deref();
+                let none = self.no_label.iter().find(stands_for);
+                none.into_iter().for_each(|none| *nones.entry(none.trim()).or_default() += 1);
+                let label = label.filter(|_| none.is_none());
                 let id = format!("{name}/{}", row.line);
                 rows.push((id, Texts { a, b }, label, path.clone(), row.line));
             }
@@ -210,7 +216,15 @@ impl OwnTexts {
             });
         }
         let name = files[0].file_stem().unwrap_or_default().to_string_lossy().into_owned();
-        Ok(TextSet::new(name, examples, classes)?.noted(notes(&tally)))
+        let mut notes = notes(&tally);
+        if self.label.is_some() {
+            let note = |(none, rows): (&str, u64)| match rows {
+                0 => format!("no row has the label `{none}`, which stands for none"),
+                _ => format!("rows with the label `{none}`, which stands for none: {rows}"),
+            };
+            notes.extend(nones.into_iter().map(note));
+        }
+        Ok(TextSet::new(name, examples, classes)?.noted(notes))
     }
 
     fn running(

@@ -188,7 +188,8 @@ impl PackedAttention {
 }
 
 impl Bucket {
-    /// The mode for this bucket's sequences.
+    /// The mode for this bucket's sequences. A part of a larger batch has noise for all of its
+    /// sequences or for none: processes would draw unequally often otherwise.
     fn mode(&self, mode: Mode) -> Mode {
         match mode.noise() {
             NoisyRows::First(n) => {
@@ -356,8 +357,9 @@ mod tests {
         let mixed = |attention: &PackedAttention, x: &Tensor, read: &Tensor| {
             crate::rng::seed(5);
             let made = attention.forward([x, read, read], 2, 0.3, Mode::Train);
+            let evaluated = tch::no_grad(|| attention.forward([x, read, read], 2, 0.3, Mode::Eval));
             // Further numbers are the same for all too.
-            (made, Tensor::rand([1], (Kind::Float, Device::Cpu)))
+            ([made, evaluated], Tensor::rand([1], (Kind::Float, Device::Cpu)))
         };
         let device = Device::Cpu;
         let whole = [
@@ -382,8 +384,10 @@ mod tests {
                 mixed(&PackedAttention::across_of([&part, &seen], device), &x, &read),
             ];
             for (i, ((found, then), (whole, next))) in found.iter().zip(&whole).enumerate() {
-                let wanted = own_rows(&part, whole);
-                assert!(found.allclose(&wanted, 1e-5, 1e-6, false), "{i} of {own:?}");
+                for (found, whole) in found.iter().zip(whole) {
+                    let wanted = own_rows(&part, whole);
+                    assert!(found.allclose(&wanted, 1e-5, 1e-6, false), "{i} of {own:?}");
+                }
                 assert_eq!(then, next, "{i} of {own:?}");
             }
         }

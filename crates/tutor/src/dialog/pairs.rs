@@ -118,9 +118,10 @@ pub(crate) fn on_device(packed: &PackedPairs, device: Device) -> Pairs {
 }
 
 /// The same of this process's part of a batch that several processes share equally: all of them
-/// call it together.
+/// call it together, with one pair or more.
 pub(crate) fn share_on_device(packed: &PackedPairs, device: Device) -> Result<Pairs> {
     let pairs = packed.context_lengths.len();
+    assert!(pairs > 0, "no pair");
     let own = packed.context_lengths.iter().chain(&packed.response_lengths);
     let all = processes::gather(own.map(|&n| n as i64).collect())?;
     let first = processes::share().rank * pairs;

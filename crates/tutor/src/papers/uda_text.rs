@@ -13,7 +13,7 @@ use std::collections::btree_map::Entry;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use anyhow::{Context, Result, ensure};
+use anyhow::{Context, Result, anyhow, ensure};
 use data_pipeline::dataset::Samples;
 use data_pipeline::text::TextSet;
 use ssl_core::Config as _;
@@ -81,6 +81,9 @@ impl UdaText {
                 None => rows.push(row),
             }
         }
+        let names: Vec<&str> = rows.iter().map(|row| row.name.as_str()).collect();
+        let way_out = "paraphrases and weights have to be there for every process";
+        processes::as_first("rows that can be run", &names.join(", "), way_out)?;
         ensure!(!rows.is_empty(), "no row can be run:\n  {}", left_out.join("\n  "));
         left_out.iter().for_each(|line| run.say(line));
         Ok((rows, left_out))
@@ -104,8 +107,8 @@ impl Experiment for UdaText {
         for Row { name, recipe, .. } in self.recipe.trainings()? {
             ensure!(
                 recipe.method.shares_batches(),
-                "row {name}: its method goes by all texts of a batch, or draws numbers for it, and \
-                 so it trains in one process; choose others by --rows"
+                "row {name}: its method goes by all texts of a batch, draws numbers for it, or leaves \
+                 some out (skip_masked), and so it trains in one process; choose others by --rows"
             );
             let of_row = || format!("row {name}");
             processes::check_batch("train", &recipe.train, processes).with_context(of_row)?;
@@ -129,7 +132,11 @@ impl Experiment for UdaText {
         train::signals::install().context("cannot listen to signals")?;
         let texts = self.texts.as_ref().context("the texts are opened before the run")?;
         let (rows, left_out) = self.rows_there(run)?;
-        // Before hours of training end at labels that there are not.
+        // Before hours of training end at labels that there are not, or at shares of other classes.
+        for Row { name, recipe, .. } in &rows {
+            let fits = recipe.method.fits_classes(texts.test.classes().len());
+            fits.map_err(|error| anyhow!("row {name}: method.{error}"))?;
+        }
         for &labels in &self.recipe.labels {
             training::labeled(&self.recipe, texts, labels, run.started.seeds[0])?;
         }

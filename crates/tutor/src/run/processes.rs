@@ -91,6 +91,15 @@ pub(crate) fn from_first<T: Serialize + DeserializeOwned>(
     Ok(serde_json::from_slice(&group.from_first(&[])?)?)
 }
 
+/// An error if this process has found something else than rank 0: what it is, and the way out.
+pub(crate) fn as_first(what: &str, own: &str, way_out: &str) -> Result<()> {
+    let first: String = from_first(|| Ok(own.to_owned()))?;
+    if first != own {
+        bail!("{what}: here {own}, in the first process {first}; {way_out}");
+    }
+    Ok(())
+}
+
 /// Numbers of all processes, of which each has as many, in the order of ranks.
 pub(crate) fn gather(own: Vec<i64>) -> Result<Vec<i64>> {
     let Some(group) = group() else { return Ok(own) };

@@ -201,6 +201,8 @@ pub(crate) fn check_vocabulary(key: &str, tokens: i64, faults: &mut Faults) {
 /// The vocabulary in `dir`, made of the running text if it is not there: `most` tokens, fewer where
 /// the text does not have as many pieces.
 pub(crate) fn vocabulary(running: &[Document], dir: &Path, most: usize) -> Result<Tokenizer> {
+    files::make_folder(dir)?;
+    processes::share_file(&dir.join("tokenizer.json"))?;
     if !dir.join("tokenizer.json").is_file() {
         let mut trainer = VocabularyTrainer::new(Casing::default());
         running.iter().flatten().for_each(|sentence| trainer.count(sentence));

@@ -76,7 +76,7 @@ fn labels_that_are_hardly_meant(dir: &Path) {
     let numbers = usual.replace("good,", "1,").replace("bad,", "0,") + &odd("-1", 300);
     fs::write(dir.join("odd.csv"), numbers).expect("written");
     let plan = call(dir, &fit);
-    assert!(plan.success && plan.err.contains("-1 is a class here, of 1 rows"), "{}", plan.err);
+    assert!(plan.success && plan.err.contains("-1 is a class here (1 times)"), "{}", plan.err);
     let asked = call(dir, &[&fit[..], &["--no-label", "-1"]].concat());
     assert!(asked.success && asked.err.contains("of 2 classes (12 each)"), "{}", asked.err);
 }

@@ -63,7 +63,13 @@ fn every_form_of_a_table_says_the_same() {
         assert_eq!(set.classes(), ["neg", "pos"]);
     }
     let path = [write(folder.path(), "b.csv", "t,y\ngood,pos\nbad,neg\nwhat, unsup \n")];
-    let set = OwnTexts { no_label: vec!["unsup".into()], ..own() }.read(&path).unwrap();
+    let no_label = vec![" unsup".into(), "unsupp".into()];
+    let set = OwnTexts { no_label, ..own() }.read(&path).unwrap();
+    let notes = [
+        "rows with the label `unsup`, which stands for none: 1",
+        "no row has the label `unsupp`, which stands for none",
+    ];
+    assert_eq!(set.notes(), notes);
     assert_eq!(rows(&set)[2], ("what", None));
     assert_eq!(set.classes(), ["neg", "pos"]);
     let parquet = write(folder.path(), "a.parquet", include_bytes!("../../golden/texts.parquet"));

@@ -11,9 +11,13 @@ pub(super) fn wait(params: &Params) {
     assert!(value.is_finite(), "{name} is {value}");
 }
 
-/// The most memory so far, bytes: of tensors on a GPU, of the whole process on the CPU.
+/// The most memory so far, bytes: of tensors on a GPU, of the whole process on the CPU. Panics if
+/// libtorch does not know it of a GPU that has computed something.
 pub(super) fn peak_bytes(device: Device) -> u64 {
-    torch::device::peak_memory(device).unwrap_or_else(peak_rss_bytes)
+    match device {
+        Device::Cpu => peak_rss_bytes(),
+        _ => torch::device::peak_memory(device).expect("memory of tensors on a GPU"),
+    }
 }
 
 /// The median of some times, of which there has to be one.

@@ -25,9 +25,9 @@ pub(super) fn refuse_missing(classes: &[(&str, u64)]) -> Result<()> {
     let is_missing = |(name, _): &&(&str, u64)| MISSING.contains(&name.to_lowercase().as_str());
     if let Some((name, count)) = classes.iter().find(is_missing) {
         bail!(
-            "{count} rows have the label `{name}`, which reads as if they had none: give --no-label \
-             '{name}' (data.no_label), and they count as unlabelled; if it is a class, give it \
-             another name"
+            "the label `{name}` ({count} times) reads as if there were none: give --no-label '{name}' \
+             (data.no_label), and its rows count as unlabelled; if it is a class, give it another \
+             name"
         );
     }
     Ok(())
@@ -51,14 +51,15 @@ pub(super) fn refuse_alike(classes: &[(&str, u64)]) -> Result<()> {
 
 /// What should be known where -1 is a class beside numbers from 0 on.
 pub(super) fn minus_one(classes: &[(&str, u64)]) -> Option<String> {
-    let numbers: Vec<i64> =
+    let numbers: Vec<f64> =
         classes.iter().map(|(name, _)| name.parse().ok()).collect::<Option<_>>()?;
-    let others_count_from_0 = numbers.contains(&0) && numbers.iter().all(|&number| number >= -1);
-    let (_, count) = classes.iter().find(|(name, _)| *name == "-1")?;
+    let others_count_from_0 =
+        numbers.contains(&0.0) && numbers.iter().all(|&n| n == -1.0 || n >= 0.0);
+    let (name, count) = classes[numbers.iter().position(|&number| number == -1.0)?];
     others_count_from_0.then(|| {
         format!(
-            "labels: -1 is a class here, of {count} rows; if it stands for no label, give --no-label \
-             -1 (data.no_label)"
+            "labels: {name} is a class here ({count} times); if it stands for no label, give \
+             --no-label {name} (data.no_label)"
         )
     })
 }
@@ -93,6 +94,8 @@ mod tests {
     fn minus_one_is_told_of_beside_numbers_from_0_on() {
         for (names, told) in [
             (&["-1", "0", "1"][..], true),
+            (&["-1.0", "0.0", "1.0"], true),
+            (&["-0.5", "-1", "0"], false),
             (&["-1", "1"], false),
             (&["-2", "-1", "0"], false),
             (&["0", "1"], false),
