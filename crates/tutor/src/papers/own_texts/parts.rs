@@ -30,9 +30,9 @@ pub(super) struct Parts {
 
 impl Parts {
     /// Reads all parts. Fails if one cannot be read, if there are fewer than two classes, if two
-    /// classes have the same name but for case and spaces, or one's name says that there is no label, if a
-    /// label of another part is not among them, or if a text that is measured on is labelled too
-    /// and the recipe does not allow it.
+    /// classes have the same name but for case and spaces, or one's name says that there is no
+    /// label, if a label of another part is not among them, or if a text that is measured on is
+    /// labelled too and the recipe does not allow it.
     pub(super) fn open(config: &DataConfig) -> Result<Self> {
         let columns = config.columns();
         let reader = columns.labeled(&config.text, None)?;
