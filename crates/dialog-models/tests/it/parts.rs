@@ -113,7 +113,7 @@ fn the_place_of_a_pair_decides_what_is_dropped() {
 }
 
 #[test]
-#[should_panic(expected = "[0..1, 1..2]")]
+#[should_panic(expected = "sequences [0..1, 2..3] of")]
 fn contexts_and_responses_are_of_the_same_pairs() {
     let _ = Pairs::from_packed(packed(0, &[0..1, 1..2]), packed(1, &[0..1, 2..3]));
 }
