@@ -12,8 +12,8 @@ use crate::Autoregressive;
 ///
 /// | key | default | meaning |
 /// |---|---|---|
-/// | `rows` | 256 | responses that are written at a time, at most |
-/// | `tokens` | 8,192 | tokens of their contexts, what fills up shorter ones included, at most |
+/// | `rows` | 128 | responses that are written at a time, at most |
+/// | `tokens` | 4,096 | tokens of their contexts, what fills up shorter ones included, at most |
 ///
 /// A context whose responses are more than that is a batch of its own.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -26,7 +26,7 @@ pub struct BatchSize {
 
 impl Default for BatchSize {
     fn default() -> Self {
-        Self { rows: 256, tokens: 8192 }
+        Self { rows: 128, tokens: 4096 }
     }
 }
 
