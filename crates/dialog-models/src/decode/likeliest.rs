@@ -24,7 +24,8 @@ pub(super) fn likeliest(logits: &Tensor, special: &Special, count: usize) -> Vec
     let vocabulary = log_p.size()[1] as usize;
     let count = count.min(vocabulary);
     match log_p.device() {
-        // A scan takes a third of the time of libtorch's `topk`.
+        // Faster than libtorch's `topk`, by an eighth of a greedy translation
+        // (docs/results/translation.md).
         Device::Cpu => {
             let all = host(&log_p);
             let is_allowed = |token: i64| !special.never.contains(&token);
