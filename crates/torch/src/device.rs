@@ -5,7 +5,7 @@
 //! libtorch decides once whether there is CUDA: call [`select`] before anything else touches a
 //! tensor.
 
-use std::io;
+use std::io::{self, Write};
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -206,9 +206,9 @@ pub fn set_tf32(allowed: bool) {
     ffi::tf32(allowed);
 }
 
-/// Call this first in `main`. It restarts the program, in the same process and with the same
-/// arguments, with a setting that lets libtorch's threads wait only microseconds for each other
-/// before they sleep.
+/// Call this in `main` before anything that must happen once. It restarts the program, in the same
+/// process and with the same arguments, with a setting that lets libtorch's threads wait only
+/// microseconds for each other before they sleep.
 ///
 /// By default they keep their cores busy for milliseconds while they wait; where loaders or other
 /// programs need these cores, training becomes several times slower. The OpenMP library reads the
@@ -233,6 +233,15 @@ pub fn share_cores() -> io::Result<()> {
 /// train about 1.5 times as fast; peak memory stays about the same. Without glibc it does nothing.
 pub fn keep_memory() {
     ffi::keep_memory();
+}
+
+/// Ends the program, as the last thing that `main` does: flushes standard output, but does not run
+/// the destructors of C and C++ libraries. libtorch takes a tenth of a second to undo what it
+/// registered when it was loaded, of memory that the system takes back anyway.
+pub fn leave(status: u8) -> ! {
+    // There is nobody left to tell.
+    let _ = io::stdout().flush();
+    ffi::exit_at_once(status)
 }
 
 #[cfg(test)]

@@ -106,6 +106,8 @@ unsafe extern "C" {
     ) -> *mut c_char;
     fn tutor_send(tensor: Handle, device: i32, out: *mut Handle) -> *mut c_char;
     fn tutor_peak_memory(device: i32, bytes: *mut u64) -> *mut c_char;
+    // Of the C library.
+    fn _exit(status: i32) -> !;
 }
 
 /// Takes a text that the shim allocated.
@@ -357,6 +359,12 @@ pub(crate) fn tf32(allowed: bool) {
 pub(crate) fn keep_memory() {
     // SAFETY: no arguments; the allocator may be told at any time.
     unsafe { tutor_keep_memory() }
+}
+
+/// Ends the process at once.
+pub(crate) fn exit_at_once(status: u8) -> ! {
+    // SAFETY: may be called at any time; nothing of this process runs afterwards.
+    unsafe { _exit(i32::from(status)) }
 }
 
 /// The folder of the libtorch_cpu.so in this process.

@@ -9,8 +9,6 @@ mod recipe;
 mod run;
 mod text;
 
-use std::process::ExitCode;
-
 use clap::{Parser, Subcommand};
 
 use run::interrupt::Interrupted;
@@ -70,6 +68,21 @@ enum Command {
     Measure(commands::measure::Args),
 }
 
+impl Command {
+    /// Whether it may keep libtorch's threads busy; the others only read and write.
+    fn computes(&self) -> bool {
+        !matches!(
+            self,
+            Self::List(_)
+                | Self::Launch(_)
+                | Self::Report(_)
+                | Self::Corrupt(_)
+                | Self::Weights(_)
+                | Self::Check(_)
+        )
+    }
+}
+
 /// An error and its causes, from the outermost on, but for those that the words before them hold.
 fn told_once(error: &anyhow::Error) -> String {
     let mut told = String::new();
@@ -83,8 +96,17 @@ fn told_once(error: &anyhow::Error) -> String {
     told
 }
 
-fn main() -> ExitCode {
-    if let Err(error) = torch::device::share_cores() {
+fn main() {
+    torch::device::leave(run_command())
+}
+
+/// What was asked for on the command line; returns the status of the process.
+fn run_command() -> u8 {
+    let cli: Cli = commands::ranges::parse(std::env::args_os());
+    // Before anything else: it starts the program anew, which takes a quarter of a second.
+    if cli.command.computes()
+        && let Err(error) = torch::device::share_cores()
+    {
         note(&format!("warning: {error}; computing threads will spin while they wait"));
     }
     torch::device::keep_memory();
@@ -96,7 +118,6 @@ fn main() -> ExitCode {
         .with_writer(std::io::stderr)
         .without_time()
         .init();
-    let cli: Cli = commands::ranges::parse(std::env::args_os());
     let result = match cli.command {
         Command::List(args) => commands::list::run(&args),
         Command::Fit(args) => commands::fit::run(&args),
@@ -121,15 +142,15 @@ fn main() -> ExitCode {
         Command::Measure(args) => commands::measure::run(&args),
     };
     match result {
-        Ok(()) => ExitCode::SUCCESS,
+        Ok(()) => 0,
         Err(error) if error.is::<Interrupted>() => {
             failed(&Interrupted.to_string());
             // As a shell counts a program ended by SIGINT.
-            ExitCode::from(130)
+            130
         }
         Err(error) => {
             failed(&format!("error: {}", told_once(&error)));
-            ExitCode::FAILURE
+            1
         }
     }
 }

@@ -218,11 +218,14 @@ impl OwnTexts {
         let name = files[0].file_stem().unwrap_or_default().to_string_lossy().into_owned();
         let mut notes = notes(&tally);
         if self.label.is_some() {
+            // Where classes are given, another table has named them, and the labels that stand for
+            // none with them: this one need not have any.
+            let here = self.classes.is_none();
             let note = |(none, rows): (&str, u64)| match rows {
-                0 => format!("no row has the label `{none}`, which stands for none"),
-                _ => format!("rows with the label `{none}`, which stands for none: {rows}"),
+                0 => here.then(|| format!("no row has the label `{none}`, which stands for none")),
+                _ => Some(format!("rows with the label `{none}`, which stands for none: {rows}")),
             };
-            notes.extend(nones.into_iter().map(note));
+            notes.extend(nones.into_iter().filter_map(note));
         }
         Ok(TextSet::new(name, examples, classes)?.noted(notes))
     }

@@ -15,7 +15,7 @@ use super::tally::Tally;
 use super::text_tables::TextTables;
 use super::which::Choice;
 use crate::images::checkpoint;
-use crate::run::experiment::{Answer, Predictor};
+use crate::run::experiment::{Answer, Predictor, Reading};
 use crate::run::note::note;
 use crate::run::predictions::Predictions;
 use crate::run::result::listed;
@@ -51,6 +51,10 @@ pub(crate) struct Args {
     /// the usual names where there is no run.
     #[arg(long, value_name = "NAME")]
     label_column: Option<String>,
+    /// A label that stands for none, beside those of the run: texts that have it are not scored.
+    /// May be given several times.
+    #[arg(long, value_name = "LABEL", allow_hyphen_values = true)]
+    no_label: Vec<String>,
     #[command(flatten)]
     precision: Precision,
     /// Measures robustness too: accuracy under ImageNet-C's corruptions, and how often the answer
@@ -72,7 +76,8 @@ pub(crate) fn run(args: &Args) -> Result<()> {
 fn evaluate(args: &Args) -> Result<()> {
     let (samples, mut networks) = args.load()?;
     for (network, _) in &mut networks {
-        args.tables.bring(&mut **network, args.label_column.as_deref())?;
+        let (label, no_label) = (args.label_column.clone(), args.no_label.clone());
+        args.tables.bring(&mut **network, Reading { label, no_label, ..Reading::default() })?;
     }
     let mut scored = Vec::new();
     for (network, about) in &networks {

@@ -15,7 +15,7 @@ use super::skipped::skipped_by;
 use super::tally::Tally;
 use super::text_tables::TextTables;
 use super::which::Which;
-use crate::run::experiment::Answer;
+use crate::run::experiment::{Answer, Reading};
 use crate::run::note::note;
 use crate::run::sections::one_of;
 use part::{Key, Part};
@@ -92,7 +92,7 @@ fn predict(args: &Args) -> Result<()> {
     let out = Out::of(args, launched.map(|(shard, _)| shard))?;
     let (mut predictor, mut about) = args.which.load(launched.map(|(_, place)| place))?;
     args.precision.bring(&mut *predictor)?;
-    args.tables.bring(&mut *predictor, None)?;
+    args.tables.bring(&mut *predictor, Reading::default())?;
     about += args.precision.told();
     let shown = predictor.open(&args.samples, false)?;
     let (file, format, range, whole) = match out {

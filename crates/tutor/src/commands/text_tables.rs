@@ -17,13 +17,9 @@ pub(super) struct TextTables {
 }
 
 impl TextTables {
-    /// Brings a network to it, and to a column of labels where one is named.
-    pub(super) fn bring(&self, network: &mut dyn Predictor, label: Option<&str>) -> Result<()> {
-        let how = Reading {
-            text: self.text_column.clone(),
-            label: label.map(str::to_owned),
-            skip_bad: self.skip_bad,
-        };
+    /// Brings a network to it, and to how `labels` are read.
+    pub(super) fn bring(&self, network: &mut dyn Predictor, labels: Reading) -> Result<()> {
+        let how = Reading { text: self.text_column.clone(), skip_bad: self.skip_bad, ..labels };
         if how == Reading::default() { Ok(()) } else { network.read_tables(&how) }
     }
 }

@@ -84,6 +84,8 @@ pub(crate) struct Reading {
     /// The column of texts, or the two of pairs.
     pub(crate) text: Vec<String>,
     pub(crate) label: Option<String>,
+    /// Labels that stand for none, beside those of the run.
+    pub(crate) no_label: Vec<String>,
     /// Whether rows that cannot be read are left out and counted.
     pub(crate) skip_bad: bool,
 }
@@ -104,8 +106,8 @@ pub(crate) trait Predictor {
     /// Reads tables of texts as it is asked from now on.
     fn read_tables(&mut self, _how: &Reading) -> Result<()> {
         bail!(
-            "--text-column, --label-column and --skip-bad are for tables of texts, and {} is shown \
-             images: leave them out",
+            "--text-column, --label-column, --no-label and --skip-bad are for tables of texts, and \
+             {} is shown images: leave them out",
             self.about()
         )
     }

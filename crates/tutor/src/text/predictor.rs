@@ -62,6 +62,7 @@ impl Columns {
         if how.label.is_some() {
             self.label.clone_from(&how.label);
         }
+        self.no_label.extend(how.no_label.iter().cloned());
         if how.skip_bad {
             self.on_bad = OnBadInput::Skip;
         }

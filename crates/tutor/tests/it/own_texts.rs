@@ -165,6 +165,10 @@ fn tables_become_a_classifier_and_its_report() {
     assert!(error.contains("--skip-bad"), "{error}");
     let scored = run(dir, &["eval", run_path, "bad.csv", "--skip-bad"]);
     assert!(scored.contains("of 2 texts"), "{scored}");
+    // A label that stands for none in this table.
+    fs::write(dir.join("other.csv"), bad.replace("good,\n", "")).expect("written");
+    let scored = call(dir, &["eval", run_path, "other.csv", "--no-label", "awful"]);
+    assert!(scored.success && scored.out.contains("of 2 texts"), "{}{}", scored.out, scored.err);
     let none = ["predict", run_path, "bad.csv", "--out", "none.csv", "--text-column"];
     let error = refused(dir, &[&none[..], &["a", "--text-column", "b"]].concat());
     assert!(error.contains("texts have one column, not 2"), "{error}");

@@ -20,6 +20,8 @@ pub(crate) fn command(dir: &Path, arguments: &[&str]) -> Command {
     command.current_dir(dir).args(arguments).env_remove("TUTOR_DATA").env_remove("RUST_LOG");
     // Weights that somebody has fetched must not change what a test sees.
     command.env("TUTOR_CACHE", dir.join("cache")).env("HF_HOME", dir.join("hub"));
+    // What the program would set by starting anew, for which libtorch is loaded twice.
+    command.env("GOMP_SPINCOUNT", "1000");
     command
 }
 

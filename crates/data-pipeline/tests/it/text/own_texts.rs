@@ -64,13 +64,17 @@ fn every_form_of_a_table_says_the_same() {
     }
     let path = [write(folder.path(), "b.csv", "t,y\ngood,pos\nbad,neg\nwhat, unsup \n")];
     let no_label = vec![" unsup".into(), "unsupp".into()];
-    let set = OwnTexts { no_label, ..own() }.read(&path).unwrap();
+    let reader = OwnTexts { no_label, ..own() };
+    let set = reader.read(&path).unwrap();
     let notes = [
         "rows with the label `unsup`, which stands for none: 1",
         "no row has the label `unsupp`, which stands for none",
     ];
     assert_eq!(set.notes(), notes);
     assert_eq!(rows(&set)[2], ("what", None));
+    // A table beside another one, which names the classes, need not have such a label.
+    let beside = OwnTexts { classes: Some(vec!["neg".into(), "pos".into()]), ..reader };
+    assert_eq!(beside.read(&path).unwrap().notes(), &notes[..1]);
     assert_eq!(set.classes(), ["neg", "pos"]);
     let parquet = write(folder.path(), "a.parquet", include_bytes!("../../golden/texts.parquet"));
     let columns = OwnTexts {
