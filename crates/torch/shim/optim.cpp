@@ -18,6 +18,7 @@
 #include <ATen/ops/empty_like.h>
 #include <ATen/ops/linalg_vector_norm.h>
 #include <ATen/ops/stack.h>
+#include <ATen/ops/zeros.h>
 
 #include <cmath>
 #include <cstdint>
@@ -208,21 +209,45 @@ char *tutor_zero_grad(Handles p, size_t n) {
   });
 }
 
+static std::vector<Tensor> grads_of(Handles p, size_t n) {
+  std::vector<Tensor> grads;
+  for (size_t i = 0; i < n; ++i)
+    if (p[i]->grad().defined())
+      grads.push_back(p[i]->grad());
+  return grads;
+}
+
+static Tensor joint_norm(const std::vector<Tensor> &grads) {
+  return at::linalg_vector_norm(at::stack(at::_foreach_norm(grads, 2)), 2);
+}
+
 // Scales all gradients so that their norm is at most `max` and writes the norm before that.
 char *tutor_clip_grad_norm(Handles p, size_t n, double max, double *norm) {
   return guarded([&] {
     at::NoGradGuard guard;
-    std::vector<Tensor> grads;
-    for (size_t i = 0; i < n; ++i)
-      if (p[i]->grad().defined())
-        grads.push_back(p[i]->grad());
+    std::vector<Tensor> grads = grads_of(p, n);
     *norm = 0.0;
     if (grads.empty())
       return;
-    *norm = at::linalg_vector_norm(at::stack(at::_foreach_norm(grads, 2)), 2).item().toDouble();
+    *norm = joint_norm(grads).item().toDouble();
     const double factor = max / (*norm + 1e-6);
     if (factor < 1.0)
       at::_foreach_mul_(grads, factor);
+  });
+}
+
+// The same without waiting for the device, on which the norm stays.
+char *tutor_clip_grad_norm_later(Handles p, size_t n, double max, Tensor **norm) {
+  return guarded([&] {
+    at::NoGradGuard guard;
+    std::vector<Tensor> grads = grads_of(p, n);
+    if (grads.empty()) {
+      *norm = new Tensor(at::zeros({}));
+      return;
+    }
+    Tensor before = joint_norm(grads);
+    at::_foreach_mul_(grads, before.add(1e-6).reciprocal().mul(max).clamp_max(1.0));
+    *norm = new Tensor(before);
   });
 }
 

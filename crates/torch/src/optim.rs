@@ -271,6 +271,12 @@ impl Optimizer {
         ffi::optim::clip_grad_norm(&self.params, max)
     }
 
+    /// The same without waiting for the device, on which the norm stays as a tensor `[]`. It has
+    /// to be looked at later: where it is infinite or NaN, the gradients are of no use.
+    pub fn clip_grad_norm_later(&mut self, max: f64) -> Tensor {
+        ffi::optim::clip_grad_norm_later(&self.params, max)
+    }
+
     /// The settings that it was made from.
     pub fn config(&self) -> OptimConfig {
         self.config

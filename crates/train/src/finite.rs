@@ -50,6 +50,8 @@ struct Step {
     loss: Loss,
     /// Whether every buffer was finite after the step's forward passes, a bool on the device.
     buffers: Option<Tensor>,
+    /// The norm of the gradient before it was clipped, where it is.
+    grad_norm: Option<Tensor>,
 }
 
 impl Unchecked {
@@ -57,7 +59,14 @@ impl Unchecked {
         let buffers = params.iter().filter(|p| p.role == Role::Buffer);
         let flat: Vec<_> = buffers.map(|p| p.tensor.detach().reshape([-1])).collect();
         let buffers = (!flat.is_empty()).then(|| Tensor::cat(&flat, 0).isfinite().all());
-        self.losses.push(Step { step, lr, loss: loss.detach(), buffers });
+        self.losses.push(Step { step, lr, loss: loss.detach(), buffers, grad_norm: None });
+    }
+
+    /// The norm `[]` of the gradient of the step that was pushed last.
+    pub(crate) fn push_norm(&mut self, norm: Tensor) {
+        if let Some(step) = self.losses.last_mut().or(self.latest.as_mut()) {
+            step.grad_norm = Some(norm);
+        }
     }
 
     /// Whether it is time to check, because many losses are waiting.
@@ -65,8 +74,8 @@ impl Unchecked {
         self.losses.len() >= 256
     }
 
-    /// Checks all totals and buffers with one synchronisation each. An error names the first step,
-    /// and the first of its terms or the first buffer. `params` are those of the steps.
+    /// Checks all totals, buffers and norms with one synchronisation each. An error names the first
+    /// step, and the first of its terms or the first buffer. `params` are those of the steps.
     pub(crate) fn check(&mut self, params: &Params) -> Result<(), NonFinite> {
         let mut losses = std::mem::take(&mut self.losses);
         if losses.is_empty() {
@@ -94,6 +103,11 @@ impl Unchecked {
             };
             return Err(NonFinite { step, what, value, lr, parameter: None });
         }
+        let bad_norm = bad_norm(&losses).filter(|(at, _)| bad_loss.is_none_or(|loss| *at < loss));
+        if let Some((at, value)) = bad_norm {
+            let Step { step, lr, .. } = losses[at];
+            return Err(NonFinite { step, what: GRAD_NORM.to_owned(), value, lr, parameter: None });
+        }
         if let Some(at) = bad_loss {
             let Step { step, lr, loss, .. } = &losses[at];
             let bad = loss.values().terms.into_iter().find(|(_, value)| !value.is_finite());
@@ -110,10 +124,27 @@ impl Unchecked {
         Ok(())
     }
 
-    /// Values and learning rate of the latest step that was checked.
-    pub(crate) fn latest(&self) -> Option<(Values, f64)> {
-        self.latest.as_ref().map(|s| (s.loss.values(), s.lr))
+    /// Values, learning rate and, if gradients are clipped, the gradient's norm of the latest step
+    /// that was checked.
+    pub(crate) fn latest(&self) -> Option<(Values, f64, Option<f64>)> {
+        let norm = |s: &Step| s.grad_norm.as_ref().map(|norm| norm.double_value(&[]));
+        self.latest.as_ref().map(|s| (s.loss.values(), s.lr, norm(s)))
     }
+}
+
+/// What is not finite where the gradient's norm is not.
+pub(crate) const GRAD_NORM: &str = "the norm of the gradient";
+
+/// The first step whose gradient had no finite norm, and the norm.
+fn bad_norm(steps: &[Step]) -> Option<(usize, f64)> {
+    let with_norm = steps.iter().enumerate().filter_map(|(i, s)| Some((i, s.grad_norm.as_ref()?)));
+    let (at, norms): (Vec<usize>, Vec<Tensor>) =
+        with_norm.map(|(i, norm)| (i, norm.to_kind(Kind::Double))).unzip();
+    if norms.is_empty() {
+        return None;
+    }
+    let norms = Vec::<f64>::try_from(Tensor::stack(&norms, 0)).expect("float64 norms");
+    at.into_iter().zip(norms).find(|(_, norm)| !norm.is_finite())
 }
 
 /// The first tensor of an objective with a value that is not finite, in words, and such a value:
@@ -152,6 +183,29 @@ mod tests {
         unchecked.push(9, 0.3, &loss(f32::NAN, 1.0), &none);
         let message = unchecked.check(&none).unwrap_err().to_string();
         assert_eq!(message, "step 8: the term `unsup` of the loss is inf at learning rate 0.2");
+    }
+
+    #[test]
+    fn a_gradient_without_a_norm_is_named_before_the_losses_that_follow() {
+        let none = Params::default();
+        for (last, expected) in [
+            (f32::INFINITY, "step 8: the norm of the gradient is inf at learning rate 0.2"),
+            (2.0, "step 9: the term `sup` of the loss is NaN at learning rate 0.3"),
+        ] {
+            let mut unchecked = Unchecked::default();
+            for (step, norm) in [(7, 1.0f32), (8, last)] {
+                unchecked.push(step, 0.025 * step as f64, &loss(1.0, 2.0), &none);
+                unchecked.push_norm(Tensor::from(norm));
+            }
+            unchecked.push(9, 0.3, &loss(f32::NAN, 1.0), &none);
+            assert_eq!(unchecked.check(&none).unwrap_err().to_string(), expected);
+        }
+        let mut unchecked = Unchecked::default();
+        unchecked.push(7, 0.1, &loss(1.0, 2.0), &none);
+        unchecked.check(&none).unwrap();
+        // A step whose loss was looked at before its backward pass.
+        unchecked.push_norm(Tensor::from(0.5f32));
+        assert_eq!(unchecked.latest().unwrap().2, Some(0.5));
     }
 
     #[test]

@@ -10,7 +10,7 @@ use metrics::Metric;
 use torch::group::Reducer;
 use torch::optim::Optimizer;
 use torch::precision::autocast;
-use torch::{Device, no_grad};
+use torch::{Device, Tensor, no_grad};
 
 use crate::checkpoint::RunState;
 use crate::finite::{self, NonFinite, Unchecked};
@@ -145,7 +145,6 @@ struct Run<'a, O> {
     logged: (u64, f64, u64),
     /// Losses that have not been checked yet.
     unchecked: Unchecked,
-    grad_norm: Option<f64>,
     newest: Option<PathBuf>,
     /// Steps of checkpoints that were passed over as damaged.
     damaged: Vec<u64>,
@@ -217,7 +216,6 @@ impl<'a, O: Objective> Run<'a, O> {
             training: Pace::default(),
             logged: (0, 0.0, operations_before),
             unchecked: Unchecked::default(),
-            grad_norm: None,
             newest,
             damaged,
         })
@@ -322,19 +320,7 @@ impl<'a, O: Objective> Run<'a, O> {
             reducer.finish()?;
         }
         if let Some(max) = config.clip_norm {
-            let norm = self.optimizer.clip_grad_norm(max);
-            if !norm.is_finite() {
-                self.check_finite()?;
-                let what = "the norm of the gradient".to_owned();
-                return Err(self.diverged(NonFinite {
-                    step: at.step,
-                    what,
-                    value: norm,
-                    lr,
-                    parameter: None,
-                }));
-            }
-            self.grad_norm = Some(norm);
+            self.clip_grad_norm(max, lr)?;
         }
         self.optimizer.step(lr);
         self.optimizer.zero_grad();
@@ -362,6 +348,22 @@ impl<'a, O: Objective> Run<'a, O> {
         if self.options.device == Device::Cpu || self.unchecked.is_full() {
             self.check_finite()?;
         }
+        Ok(())
+    }
+
+    /// On the CPU a norm that is not finite ends the run at once; a GPU is not waited for.
+    fn clip_grad_norm(&mut self, max: f64, lr: f64) -> Result<(), FitError> {
+        if self.options.device != Device::Cpu {
+            self.unchecked.push_norm(self.optimizer.clip_grad_norm_later(max));
+            return Ok(());
+        }
+        let value = self.optimizer.clip_grad_norm(max);
+        if !value.is_finite() {
+            self.check_finite()?;
+            let (step, what) = (self.state.step, finite::GRAD_NORM.to_owned());
+            return Err(self.diverged(NonFinite { step, what, value, lr, parameter: None }));
+        }
+        self.unchecked.push_norm(Tensor::from(value));
         Ok(())
     }
 

@@ -83,7 +83,10 @@ impl FlexMatch {
 
     /// The threshold of each class, `[classes]`.
     fn thresholds(&self) -> Tensor {
-        let counts = self.latest.bincount::<Tensor>(None, self.classes + 1).to_kind(Kind::Float);
+        // `bincount` would wait for the device, to see how long its result must be.
+        let ones = self.latest.ones_like().to_kind(Kind::Float);
+        let counts = Tensor::zeros([self.classes + 1], (Kind::Float, self.latest.device()))
+            .scatter_add(0, &self.latest, &ones);
         let beta = counts.narrow(0, 0, self.classes) / counts.max().clamp_min(1.0);
         &beta / (2.0 - &beta) * self.config.threshold
     }

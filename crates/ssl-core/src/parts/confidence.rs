@@ -7,7 +7,12 @@ use crate::parts::{hard_labels, one_hot};
 /// 1 for each row of `probabilities` `[batch, classes]` whose largest is at least its threshold,
 /// else 0: float32 `[batch]`. `threshold` is one number or one a row.
 pub fn confident(probabilities: &Tensor, threshold: impl Into<Tensor>) -> Tensor {
-    let threshold = threshold.into().to_device(probabilities.device());
+    let threshold = threshold.into();
+    // One number is compared as it is: to copy it would wait for the device.
+    let threshold = match threshold.dim() {
+        0 => threshold,
+        _ => threshold.to_device(probabilities.device()),
+    };
     let largest = probabilities.amax([-1].as_slice(), false);
     largest.ge_tensor(&threshold.to_kind(largest.kind())).to_kind(Kind::Float)
 }

@@ -10,6 +10,12 @@ use super::{Handle, expect, handles};
 unsafe extern "C" {
     fn tutor_zero_grad(p: *const Handle, n: usize) -> *mut c_char;
     fn tutor_clip_grad_norm(p: *const Handle, n: usize, max: f64, norm: *mut f64) -> *mut c_char;
+    fn tutor_clip_grad_norm_later(
+        p: *const Handle,
+        n: usize,
+        max: f64,
+        norm: *mut Handle,
+    ) -> *mut c_char;
     fn tutor_sgd(
         p: *const Handle,
         buffer: *const Handle,
@@ -65,6 +71,18 @@ pub(crate) fn clip_grad_norm(params: &[Tensor], max: f64) -> f64 {
     // SAFETY: `p` holds `p.len()` live tensors; `norm` outlives the call.
     expect(unsafe { tutor_clip_grad_norm(p.as_ptr(), p.len(), max, &mut norm) }, "clip_grad_norm");
     norm
+}
+
+/// The same without waiting for the device, on which the norm stays.
+pub(crate) fn clip_grad_norm_later(params: &[Tensor], max: f64) -> Tensor {
+    let p = handles(params);
+    let mut norm = std::ptr::null_mut();
+    let clip = tutor_clip_grad_norm_later;
+    // SAFETY: `p` holds `p.len()` live tensors; `norm` outlives the call and is a new tensor then.
+    unsafe {
+        expect(clip(p.as_ptr(), p.len(), max, &mut norm), "clip_grad_norm_later");
+        Tensor::from_ptr(norm)
+    }
 }
 
 /// The constants of one step of SGD. `loops`, here and below, says whether plain loops do the work

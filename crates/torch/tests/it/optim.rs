@@ -184,7 +184,17 @@ fn gradients_are_clipped_by_their_joint_norm() {
     assert!(params.trainable().all(|p| !p.tensor.grad().defined()));
     set_grads(&params, &arrays, 0);
     let _ = no_grad(|| params.get("conv.bias").unwrap().grad().fill_(f64::NAN));
+    assert!(optimizer.clip_grad_norm_later(0.5).double_value(&[]).is_nan());
     assert!(optimizer.clip_grad_norm(0.5).is_nan());
+    // Without waiting for a device.
+    optimizer.zero_grad();
+    assert_eq!(optimizer.clip_grad_norm_later(1.0).double_value(&[]), 0.0);
+    for (max, after) in [(1e9, before), (0.5, 0.5)] {
+        set_grads(&params, &arrays, 0);
+        let found = optimizer.clip_grad_norm_later(max).double_value(&[]);
+        assert!((found - before).abs() < 1e-4 * before);
+        assert!((norm() - after).abs() < 1e-5 * after, "{}", norm());
+    }
 }
 
 #[test]

@@ -15,13 +15,13 @@ impl<O: Objective> Run<'_, O> {
     pub(super) fn log(&mut self) -> Result<(), FitError> {
         let clock = Instant::now();
         self.check_finite()?;
-        let (loss, lr) = self.unchecked.latest().expect("a step was taken");
+        let (loss, lr, grad_norm) = self.unchecked.latest().expect("a step was taken");
         // Reading waits for the work that the device still has to do, which belongs to the steps.
         self.training.add(0, clock);
         let mut values = vec![("loss".to_owned(), loss.total), ("lr".to_owned(), lr)];
         let operations = self.state.operations;
         values.extend((operations > 0).then(|| ("flop".to_owned(), operations as f64)));
-        values.extend(self.grad_norm.map(|norm| ("grad_norm".to_owned(), norm)));
+        values.extend(grad_norm.map(|norm| ("grad_norm".to_owned(), norm)));
         values.extend(loss.terms.iter().map(|(n, v)| (format!("loss/{n}"), *v)));
         values.extend(loss.notes.iter().map(|(n, v)| (format!("note/{n}"), *v)));
         self.record(&values)?;
@@ -39,7 +39,7 @@ impl<O: Objective> Run<'_, O> {
             at,
             loss,
             lr,
-            grad_norm: self.grad_norm,
+            grad_norm,
             throughput: since.per_second(),
             unit: self.options.throughput.unit,
             operations,
