@@ -22,9 +22,9 @@ pub(crate) fn chosen(asked: &Asked, about: &About, limits: &Limits) -> Result<Sa
     let own = about.sampling;
     let count = |name, value: Option<u64>, own: usize, most: u64| match value {
         None => Ok(own),
-        Some(0) => Err((name, "0 is not at least 1".to_owned())),
-        Some(value) if value <= most => Ok(value as usize),
-        Some(value) => Err((name, format!("{value} is not at most {most}"))),
+        Some(value) if (1..=most).contains(&value) => Ok(value as usize),
+        Some(value) if most == u64::MAX => Err((name, format!("{value} is not at least 1"))),
+        Some(value) => Err((name, format!("{value}: it must be 1 to {most}"))),
     };
     let temperature = asked.temperature.unwrap_or(own.temperature);
     if !(0.0..=2.0).contains(&temperature) && asked.temperature.is_some() {

@@ -2,6 +2,7 @@
 
 mod app;
 mod body;
+mod fields;
 mod guard;
 mod openai;
 mod origins;

@@ -163,7 +163,7 @@ impl How {
 struct Select {
     #[command(flatten)]
     how: How,
-    /// The column of the samples' ids.
+    /// The column of the samples' ids; `id` in labels of texts.
     #[arg(long, value_name = "COLUMN", default_value = "image")]
     id: String,
     /// The column of their pseudo-labels.

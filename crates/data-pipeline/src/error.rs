@@ -1,6 +1,7 @@
 //! What can go wrong with data from outside: every message names the file, the place in it and what
 //! to do about it.
 
+use crate::endings::ends_with;
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
@@ -64,7 +65,10 @@ pub enum DataError {
         way_out: &'static str,
     },
     /// A table lacks a column that is asked for.
-    #[error("{}: no column {column} among {} (name one that is there)", path.display(), found.join(", "))]
+    #[error(
+        "{}: no column {column} among {} ({})",
+        path.display(), shown(found), way_out(path, found)
+    )]
     Column {
         /// The table.
         path: PathBuf,
@@ -97,6 +101,33 @@ pub enum DataError {
         /// What to try.
         way_out: &'static str,
     },
+}
+
+/// Characters of a column's name in a message.
+const LONGEST: usize = 40;
+
+/// The names of columns in a message, long ones cut.
+pub(crate) fn shown(names: &[String]) -> String {
+    let cut = |name: &String| match name.char_indices().nth(LONGEST) {
+        Some((end, _)) => format!("{}…", &name[..end]),
+        None => name.clone(),
+    };
+    names.iter().map(cut).collect::<Vec<_>>().join(", ")
+}
+
+/// Whether the first line of a table may hold a row instead of names: one of them is as long as a
+/// text, or there is only one.
+pub(crate) fn may_lack_names(path: &Path, names: &[String]) -> bool {
+    let is_text = |name: &String| name.chars().count() > LONGEST;
+    let has_first_line = !ends_with(path, &["jsonl", "ndjson", "parquet"]);
+    has_first_line && (names.len() == 1 || names.iter().any(is_text))
+}
+
+fn way_out(path: &Path, names: &[String]) -> &'static str {
+    match may_lack_names(path, names) {
+        true => "name one that is there, or write names above the first line if it holds none",
+        false => "name one that is there",
+    }
 }
 
 /// How a way out ends that is to leave out what cannot be read.

@@ -80,6 +80,7 @@ pub mod balance;
 pub mod dataset;
 pub mod dialog;
 pub mod digest;
+mod endings;
 pub mod error;
 pub mod fetch;
 pub mod loader;

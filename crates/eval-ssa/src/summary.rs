@@ -13,6 +13,7 @@ use crate::regression::{Line, fit};
 use crate::score::{Comparison, Measure, Score, comparisons, scores};
 use crate::study::Study;
 use crate::votes::Counts;
+use metrics::words::counted;
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -362,22 +363,16 @@ fn percent(share: f64) -> String {
     format!("{:.1} %", share * 100.0)
 }
 
-/// So many of something whose plural ends with an s.
-fn counted(count: usize, what: &str) -> String {
-    format!("{count} {what}{}", if count == 1 { "" } else { "s" })
-}
-
 fn named(score: &Score) -> String {
     format!("{} ({})", score.system, score.mode.name())
 }
 
 fn units(mode: Mode, count: usize) -> String {
-    match (mode, count) {
-        (Mode::Static, 1) => "1 context".into(),
-        (Mode::Static, _) => format!("{count} contexts"),
-        (Mode::Interactive, 1) => "1 conversation".into(),
-        (Mode::Interactive, _) => format!("{count} conversations"),
-    }
+    let unit = match mode {
+        Mode::Static => "context",
+        Mode::Interactive => "conversation",
+    };
+    counted(count, unit)
 }
 
 fn agreement(study: &Study, bootstrap: &Bootstrap) -> Vec<QuestionAgreement> {

@@ -25,6 +25,7 @@ mod spaces;
 mod spans;
 mod squad;
 pub mod stats;
+pub mod words;
 
 pub use bleu::{Bleu, BleuScore, Smoothing, StreamError, Tokenization};
 pub use chrf::{Chrf, ChrfScore};

@@ -116,6 +116,11 @@ pub(crate) fn by_key(db: &Connection, key: &str) -> Result<Rater> {
 
 /// Adds a rater.
 pub(crate) fn add(db: &Connection, new: &NewRater, who: &str, now: i64) -> Result<Invitation> {
+    if new.label.trim().is_empty() {
+        return Err(Error::invalid(
+            "a rater's label tells you who it is: write one that is not empty",
+        ));
+    }
     if new.label.chars().count() > 200 {
         return Err(Error::invalid("a rater's label has at most 200 characters"));
     }

@@ -40,7 +40,10 @@ pub fn markdown(report: &Report<'_>) -> Result<String> {
     }
     let paired = "Taken seed by seed. A difference counts as shown only where its interval lies wholly on \
                   one side of 0.";
-    numbers(&mut out, "Paired differences", &[paired], tables::comparisons(result));
+    let caveats = tables::caveats(result);
+    let paired: Vec<&str> =
+        std::iter::once(paired).chain(caveats.iter().map(String::as_str)).collect();
+    numbers(&mut out, "Paired differences", &paired, tables::comparisons(result));
     let source = format!("Source: {}.", beside_paper::sources(result));
     let about = [beside_paper::CAVEAT, &source];
     numbers(&mut out, "Beside the paper", &about, beside_paper::table(result));

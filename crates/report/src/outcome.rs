@@ -16,6 +16,9 @@ pub enum Claim {
     Worse,
     /// The interval contains 0.
     NotShown,
+    /// The interval lies on one side of 0, and something else speaks against a claim
+    /// ([`Comparison::caveat`]).
+    Unequal,
     /// One seed: no interval, no claim.
     OneSeed,
     /// A quick run: no claim whatever the numbers.
@@ -62,6 +65,7 @@ fn claim(c: &Comparison) -> Claim {
     match c.ci95 {
         None => Claim::OneSeed,
         Some([lo, hi]) if lo <= 0.0 && hi >= 0.0 => Claim::NotShown,
+        Some(_) if c.caveat.is_some() => Claim::Unequal,
         Some([lo, _]) if (lo > 0.0) == (c.better == Better::Higher) => Claim::Better,
         Some(_) => Claim::Worse,
     }
@@ -80,17 +84,21 @@ fn sentence(claim: Claim, c: &Comparison) -> String {
                  95 % interval over {over} {lo} to {hi} contains 0."
             )
         }
-        (Claim::Better | Claim::Worse, Some([lo, hi])) => {
-            let (word, noun) = match claim {
-                Claim::Better => ("better", "gain"),
-                _ => ("worse", "loss"),
+        (Claim::Better | Claim::Worse | Claim::Unequal, Some([lo, hi])) => {
+            let (word, noun) = match c.is_gain() {
+                true => ("better", "gain"),
+                false => ("worse", "loss"),
             };
             // The whole interval lies on one side: its end nearer to 0 comes first.
             let (near, far) = (lo.abs().min(hi.abs()), lo.abs().max(hi.abs()));
             let [mean, near, far] = rounded([c.mean.abs(), near, far], &c.unit);
+            let shown = match &c.caveat {
+                None => format!(": the {noun} is shown at this level"),
+                Some(caveat) => format!(", which shows no {noun}: {caveat}"),
+            };
             format!(
                 "{left} is {mean}{unit} {word} than {right} in {metric} (95 % interval over {over}: \
-                 {near} to {far}): the {noun} is shown at this level."
+                 {near} to {far}){shown}."
             )
         }
         _ => format!(

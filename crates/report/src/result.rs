@@ -34,6 +34,9 @@ pub struct RunResult {
     /// Which data, how many labelled, unlabelled, validation and test examples, in words.
     #[serde(default)]
     pub data: String,
+    /// The same in full, a part each, where `data` leaves something out; else empty.
+    #[serde(default)]
+    pub data_in_full: Vec<String>,
     /// The command line as given, program first.
     pub command: Vec<String>,
     /// Commit of the source tree that the program was built from, with `-dirty` appended when the
@@ -86,6 +89,7 @@ impl Default for RunResult {
             row: String::new(),
             about: String::new(),
             data: String::new(),
+            data_in_full: Vec::new(),
             command: Vec::new(),
             commit: None,
             started: String::new(),

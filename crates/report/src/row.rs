@@ -25,6 +25,9 @@ pub struct Row {
     /// How many examples each value was counted on, when it is a share of examples.
     #[serde(default)]
     pub examples: Option<u64>,
+    /// Whether it is what one reaches without learning; it is drawn without a colour of its own.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub baseline: bool,
     /// The value of each seed, in the order of [`RunResult::seeds`](crate::RunResult::seeds).
     pub per_seed: Vec<f64>,
     /// Their mean.
@@ -52,6 +55,7 @@ impl Row {
             group: String::new(),
             better: Better::default(),
             examples: None,
+            baseline: false,
             mean: stats::mean(&per_seed),
             ci95: stats::t_interval(&per_seed),
             per_seed,
@@ -73,6 +77,12 @@ impl Row {
     /// The same row under this heading.
     pub fn group(mut self, group: impl Into<String>) -> Self {
         self.group = group.into();
+        self
+    }
+
+    /// The same row as one that is reached without learning.
+    pub fn baseline(mut self) -> Self {
+        self.baseline = true;
         self
     }
 
@@ -112,6 +122,10 @@ pub struct Comparison {
     /// examples would give, not what another training would.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub examples: Option<u64>,
+    /// Why it shows nothing of the two sides even where its interval lies on one side of 0, as when
+    /// one was trained for a shorter time; `None` where nothing speaks against it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub caveat: Option<String>,
 }
 
 impl Comparison {
@@ -147,6 +161,7 @@ impl Comparison {
             ci95: stats::t_interval(&per_seed),
             per_seed,
             examples: None,
+            caveat: None,
         })
     }
 

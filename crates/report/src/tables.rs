@@ -142,6 +142,12 @@ pub fn comparisons(result: &RunResult) -> Option<Table> {
     Some(table)
 }
 
+/// What speaks against single differences, a sentence each.
+pub(crate) fn caveats(result: &RunResult) -> Vec<String> {
+    let said = |c: &Comparison| Some(format!("{} − {}: {}.", c.left, c.right, c.caveat.as_ref()?));
+    result.comparisons.iter().filter_map(said).collect()
+}
+
 /// Whether all of these are of one metric and unit.
 pub(crate) fn alike(comparisons: &[Comparison]) -> bool {
     comparisons.windows(2).all(|c| c[0].metric == c[1].metric && c[0].unit == c[1].unit)
@@ -168,6 +174,24 @@ pub fn expected(result: &RunResult) -> Option<Table> {
     Some(table)
 }
 
+/// The device by the name of its kind and its maker's, each once, and the threads.
+fn device(result: &RunResult) -> String {
+    let device = &result.device;
+    let machine = match &result.machine {
+        None => device.clone(),
+        Some(machine) if machine.starts_with(device.as_str()) => machine.clone(),
+        Some(machine) => format!("{device} ({machine})"),
+    };
+    let threads = match result.threads {
+        1 => "1 thread".to_owned(),
+        threads => format!("{threads} threads"),
+    };
+    match machine.ends_with(&format!(" {threads})")) {
+        true => machine,
+        false => format!("{machine}, {threads}"),
+    }
+}
+
 /// What the run took and what made it, as name and value.
 pub fn provenance(result: &RunResult) -> Table {
     let mut table = Table::new(["", ""]);
@@ -177,8 +201,15 @@ pub fn provenance(result: &RunResult) -> Table {
             table.rows.push(vec![name.into(), value]);
         }
     };
-    line("command", result.command.join(" "));
-    line("data", result.data.clone());
+    let command: Vec<String> = result.command.iter().map(|word| words::shell(word)).collect();
+    line("command", command.join(" "));
+    line(
+        "data",
+        match result.data_in_full.is_empty() {
+            true => result.data.clone(),
+            false => result.data_in_full.join(";\n"),
+        },
+    );
     line("seeds", result.seeds.iter().map(u64::to_string).collect::<Vec<_>>().join(", "));
     line("started", result.started.clone());
     line("wall time", words::duration(cost.wall_s));
@@ -191,8 +222,7 @@ pub fn provenance(result: &RunResult) -> Table {
         line("throughput", format!("{rate} {} per second", cost.unit));
     }
     line("arithmetic of the trainings", cost.operations.map_or(String::new(), words::operations));
-    let machine = result.machine.as_deref().map(|m| format!(" ({m})")).unwrap_or_default();
-    line("device", format!("{}{machine}, {} threads", result.device, result.threads));
+    line("device", device(result));
     line("commit", result.commit.clone().unwrap_or_else(|| "not built from git".into()));
     let v = &result.versions;
     line("versions", format!("tutor {}, libtorch {}, {}", v.tutor, v.libtorch, v.rustc));

@@ -147,6 +147,21 @@ pub fn row_wilson(percent: f64, unit: &str, examples: Option<u64>) -> Option<[f6
     Some([100.0 * lo, 100.0 * hi])
 }
 
+/// A word of a command as a shell takes it: in quotes where it needs them.
+///
+/// ```
+/// use report::words::shell;
+/// assert_eq!(shell("runs/own-texts/latest"), "runs/own-texts/latest");
+/// assert_eq!(shell("Ann's runs"), r"'Ann'\''s runs'");
+/// ```
+pub fn shell(word: &str) -> String {
+    let plain = |c: char| c.is_ascii_alphanumeric() || "@%+=:,./-_".contains(c);
+    match !word.is_empty() && word.chars().all(plain) {
+        true => word.to_owned(),
+        false => format!("'{}'", word.replace('\'', "'\\''")),
+    }
+}
+
 /// The same words with a capital first letter.
 pub fn capitalised(words: &str) -> String {
     let mut chars = words.chars();

@@ -10,6 +10,7 @@ pub(crate) mod eval;
 pub(crate) mod export;
 pub(crate) mod finetune;
 pub(crate) mod fit;
+mod inputs;
 pub(crate) mod launch;
 pub(crate) mod list;
 pub(crate) mod measure;
@@ -39,10 +40,21 @@ use std::path::{Path, PathBuf};
 use anyhow::{Result, bail};
 use say::say;
 
-/// The file that a command writes: the one that is named, or `default`, which replaces nothing.
+/// The file that a command writes: the one that is named, in a folder that is there, or `default`,
+/// which replaces nothing.
 fn out_file(named: Option<&Path>, default: &str) -> Result<PathBuf> {
     match named {
-        Some(path) => Ok(path.to_owned()),
+        Some(path) => {
+            let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty());
+            if let Some(folder) = folder.filter(|folder| !folder.is_dir()) {
+                bail!(
+                    "{}: there is no folder {}; make it, or name another place by --out",
+                    path.display(),
+                    folder.display()
+                );
+            }
+            Ok(path.to_owned())
+        }
         None if Path::new(default).exists() => {
             bail!("{default} is there already: name a file by --out, or this one to replace it")
         }

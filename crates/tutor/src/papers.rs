@@ -15,12 +15,14 @@ mod toy;
 mod translation;
 mod uda_text;
 
-use anyhow::{Context, Result, anyhow};
+use anyhow::{Context, Result, anyhow, ensure};
+use toml::Value;
 
 use crate::recipe::by_type::by_type;
-use crate::recipe::edit::{self, Override, nearest};
+use crate::recipe::edit::{self, Override};
 use crate::recipe::head::Head;
 use crate::recipe::naming;
+use crate::recipe::near::proposal;
 use crate::run::experiment::{Experiment, Paper};
 
 const PAPERS: &[Paper] = &[
@@ -39,6 +41,9 @@ const PAPERS: &[Paper] = &[
     #[cfg(test)]
     toy::PAPER,
 ];
+
+/// The most threads that load and augment.
+const MOST_WORKERS: i64 = 256;
 
 /// Reads a recipe, applies `--quick` and the overrides, and checks the result.
 ///
@@ -67,14 +72,21 @@ fn resolve_exactly(
     let expect = table.remove("expect").filter(|_| !changed);
     table.extend(expect.map(|expect| ("expect".to_owned(), expect)));
     let mut head = Head::take(&mut table)?;
+    let workers = table.get("workers").and_then(Value::as_integer);
+    ensure!(
+        workers.is_none_or(|workers| workers <= MOST_WORKERS),
+        "workers: {} threads that load and augment are too many: at most {MOST_WORKERS}, and as \
+         many as there are processors suffice",
+        workers.unwrap_or_default()
+    );
     if changed {
         // What the recipe expects is not what a changed one gives.
         head.expect.clear();
     }
-    let kinds = || PAPERS.iter().map(|paper| paper.kind);
     let paper = PAPERS.iter().find(|paper| paper.kind == head.kind).with_context(|| {
-        let hint = nearest(&head.kind, kinds()).unwrap_or_default();
-        anyhow!("kind: there is no kind of recipe {:?}; did you mean {hint}?", head.kind)
+        let (kind, kinds) = (&head.kind, PAPERS.iter().map(|paper| paper.kind));
+        let proposal = proposal(kind, &kinds.collect::<Vec<_>>(), &[]);
+        anyhow!("kind: there is no kind of recipe {kind:?}{proposal}")
     })?;
     let experiment = (paper.read)(head, &table)?;
     let rows = experiment.rows();
@@ -84,8 +96,6 @@ fn resolve_exactly(
 
 #[cfg(test)]
 mod tests {
-    use toml::Value;
-
     use super::*;
     use crate::recipe::catalog::{self, RECIPES};
     use crate::run::driver::{self, Options};
@@ -244,11 +254,11 @@ mod tests {
             Err(error) => format!("{error:#}"),
         };
         let error = refused(&text.replace("\"ssl-table\"", "\"ssl-tabel\""));
-        assert!(error.contains("did you mean ssl-table?"), "{error}");
+        assert!(error.contains("did you mean `ssl-table`?"), "{error}");
         let error = refused(&text.replace("[train]", "[trian]"));
         assert!(error.contains("did you mean `train`?"), "{error}");
         let error = refused(&text.replace("kind = \"ssl-table\"", ""));
-        assert!(error.contains("missing field `kind`"), "{error}");
+        assert!(error.contains("the key `kind` is missing"), "{error}");
     }
 
     #[test]

@@ -6,6 +6,7 @@ pub(crate) mod augmentation;
 pub(crate) mod classification;
 pub(crate) mod classifier;
 pub(crate) mod guard;
+mod hub_note;
 pub(crate) mod linear;
 pub(crate) mod linear_predictor;
 mod pair_features;

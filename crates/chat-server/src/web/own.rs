@@ -2,6 +2,7 @@
 
 use super::app::{App, Awaited, Wanted};
 use super::body;
+use super::fields::Fields;
 use super::problem::Problem;
 use super::stream;
 use crate::model::{About, Sampling};
@@ -14,7 +15,6 @@ use axum::http::StatusCode;
 use axum::response::sse::Event;
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
-use serde::Deserialize;
 use serde_json::{Value, json};
 use web_server::answer;
 
@@ -40,59 +40,54 @@ async fn about(State(app): State<App>) -> Response {
     answer::json(StatusCode::OK, &body)
 }
 
-/// What is posted.
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct Posted {
-    turns: Vec<String>,
-    #[serde(default)]
-    stream: bool,
-    conversation: Option<String>,
-    seed: Option<u64>,
-    candidates: Option<u64>,
-    temperature: Option<f64>,
-    top_k: Option<u64>,
-    top_p: Option<f64>,
-    max_tokens: Option<u64>,
-    #[serde(default)]
-    stop: Vec<String>,
-}
+/// What may be posted.
+const PARAMETERS: [&str; 10] = [
+    "turns",
+    "stream",
+    "conversation",
+    "seed",
+    "candidates",
+    "temperature",
+    "top_k",
+    "top_p",
+    "max_tokens",
+    "stop",
+];
 
 /// The longest name of a conversation.
 const NAME: usize = 64;
 
-fn wanted(app: &App, posted: Posted) -> Result<Wanted, Problem> {
-    let count = posted.turns.len();
+fn wanted(app: &App, posted: &Fields) -> Result<Wanted, Problem> {
+    posted.only(&PARAMETERS)?;
+    let turns = posted.texts("turns")?;
+    let turns = turns.ok_or_else(|| Problem::of("turns", "a list of texts is needed"))?;
+    let count = turns.len();
     let is_ours = |index: usize| !(count - 1 - index).is_multiple_of(2);
-    if let Some(fault) = turns_fault(&posted.turns, is_ours, &app.about, &app.limits) {
+    if let Some(fault) = turns_fault(&turns, is_ours, &app.about, &app.limits) {
         return Err(Problem::of("turns", fault));
     }
     let asked = Asked {
-        candidates: posted.candidates,
-        temperature: posted.temperature,
-        top_k: posted.top_k,
-        top_p: posted.top_p,
-        max_tokens: posted.max_tokens.map(|bound| ("max_tokens", bound)),
+        candidates: posted.whole("candidates")?,
+        temperature: posted.number("temperature")?,
+        top_k: posted.whole("top_k")?,
+        top_p: posted.number("top_p")?,
+        max_tokens: posted.whole("max_tokens")?.map(|bound| ("max_tokens", bound)),
     };
     let sampling: Sampling = chosen(&asked, &app.about, &app.limits)?;
     let named = |name: &String| {
         let fine = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_');
         (1..=NAME).contains(&name.len()) && name.chars().all(fine)
     };
-    if posted.conversation.as_ref().is_some_and(|name| !named(name)) {
+    let conversation = posted.text("conversation")?;
+    if conversation.as_ref().is_some_and(|name| !named(name)) {
         let why = format!("a name has 1 to {NAME} letters, digits, - and _");
         return Err(Problem::of("conversation", why));
     }
-    if posted.stop.len() > 4 || posted.stop.iter().any(String::is_empty) {
+    let stops = posted.texts("stop")?.unwrap_or_default();
+    if stops.len() > 4 || stops.iter().any(String::is_empty) {
         return Err(Problem::of("stop", "up to four texts, none of them empty"));
     }
-    Ok(Wanted {
-        turns: posted.turns,
-        sampling,
-        seed: posted.seed,
-        stops: posted.stop,
-        conversation: posted.conversation,
-    })
+    Ok(Wanted { turns, sampling, seed: posted.whole("seed")?, stops, conversation })
 }
 
 async fn chat(State(app): State<App>, body: Body) -> Response {
@@ -104,10 +99,9 @@ async fn chat(State(app): State<App>, body: Body) -> Response {
 
 async fn answered(app: &App, body: Body) -> Result<Response, Problem> {
     let bytes = body::read(body, &app.limits).await?;
-    let posted: Posted = serde_json::from_slice(&bytes)
-        .map_err(|error| Problem::invalid(format!("the request: {error}")))?;
-    let streamed = posted.stream;
-    let Awaited { mut ticket, id, seed } = app.ask(wanted(app, posted)?, "reply-")?;
+    let posted = Fields::read(&bytes)?;
+    let streamed = posted.flag("stream")?;
+    let Awaited { mut ticket, id, seed } = app.ask(wanted(app, &posted)?, "reply-")?;
     if streamed {
         let event = |name: &str, data: &Value| Event::default().event(name).data(data.to_string());
         let start = json!({ "id": id, "seed": seed, "waiting": ticket.ahead() });

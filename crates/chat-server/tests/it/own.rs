@@ -95,7 +95,12 @@ fn a_request_that_makes_no_sense_is_named() {
     for (body, fault) in [
         (json!({ "turns": [] }), "nothing to reply to"),
         (json!({ "turns": ["a", " "] }), "says nothing"),
-        (json!({ "turns": "a" }), "the request"),
+        (json!({ "turns": "a" }), "turns: a list of texts is needed"),
+        (json!({ "turns": ["a", 1] }), "turns: a list of texts is needed"),
+        (json!({}), "turns: a list of texts is needed"),
+        (json!({ "turns": ["a"], "seed": -1 }), "seed: -1 is not a whole number of at least 0"),
+        (json!({ "turns": ["a"], "top_p": "a" }), "top_p: \"a\" is not a number"),
+        (json!({ "turns": ["a"], "candidates": 1000 }), "candidates: 1000: it must be 1 to 100"),
         (json!({ "turns": ["a"], "temprature": 1 }), "temprature"),
         (json!({ "turns": ["a"], "temperature": 2.5 }), "temperature: 2.5"),
         (json!({ "turns": ["a"], "candidates": 101 }), "candidates: 101"),

@@ -16,7 +16,7 @@ mod begun;
 mod partition;
 mod units;
 
-use self::begun::begin;
+use self::begun::{WORK, begin, discard, refuse_own, remove_folder};
 use self::partition::Partitions;
 use super::bpe::{BpeSize, BpeTrainer};
 use super::encoded::PairLengths;
@@ -120,8 +120,8 @@ const SHARE: u64 = 8;
 ///
 /// # Errors
 /// Those of reading, of writing and of `safety`; when a conversation does not fit in the memory;
-/// when the folder was begun with files of other content or other options, or another process
-/// builds in it.
+/// when no pair is left; when a source is among what is made; when the folder was begun with files
+/// of other content or other options, or another process builds in it.
 pub fn build_dialogs(
     sources: &[DialogSource],
     tokenizer: Option<&DialogTokenizer>,
@@ -133,20 +133,19 @@ pub fn build_dialogs(
     options.filters.check()?;
     options.split.check()?;
     options.lengths.check()?;
-    let _lock = DataError::lock(folder)?;
     let files = files_of(sources)?;
+    refuse_own(folder, &files)?;
+    let _lock = DataError::lock(folder)?;
     let total = files.len() as u64;
     // Their number has no influence on the result.
     let noted = json!(DialogBuildOptions { workers: 0, ..options.clone() });
     let mut known = |done| progress(DialogProgress { stage: "checking", done, total });
     let settings = begin(folder, &files, tokenizer, noted, &mut known)?;
     let finished = folder.join("built.json");
-    let work = folder.join("work");
+    let work = folder.join(WORK);
     if let Ok(bytes) = std::fs::read(&finished) {
         // A call that was killed at its very end has left it.
-        if work.exists() {
-            std::fs::remove_dir_all(&work).map_err(DataError::io(&work, "remove it"))?;
-        }
+        remove_folder(&work)?;
         return serde_json::from_slice(&bytes)
             .map_err(|error| DataError::format(&finished, 0, error.to_string()));
     }
@@ -158,10 +157,12 @@ pub fn build_dialogs(
     let partitions =
         Partitions::make(&work, &files, &options.read, count, options.memory, &mut read)?;
     if partitions.messages == 0 {
+        discard(folder)?;
         let fault = "no message in the sources (name files of conversations, and their format)";
         return Err(DataError::Request(fault.into()));
     }
     let units = partitions.units(options.memory / SHARE)?;
+    let vocabulary_stays = tokenizer.is_some() && folder.join("tokenizer").exists();
     let tokenizer = vocabulary((&partitions, &units), tokenizer, folder, options)?;
     let frequent: HashMap<Digest, u32> = partitions
         .frequent(options.filters.max_occurrences, options.memory / SHARE)?
@@ -206,6 +207,13 @@ pub fn build_dialogs(
         let (done, total) = (pairs.len() as u64, units.len() as u64);
         progress(DialogProgress { stage: "filtering", done, total });
     }
+    if built.funnel.pairs == 0 {
+        discard(folder)?;
+        if !vocabulary_stays {
+            remove_folder(&folder.join("tokenizer"))?;
+        }
+        return Err(DataError::Request(no_pair(&built.funnel)));
+    }
     let gone = units::near_duplicates(&work, &pairs, options.memory / SHARE)?;
     built.funnel.near_duplicates = gone.count();
     for part in DialogPart::ALL {
@@ -219,8 +227,22 @@ pub fn build_dialogs(
     }
     let note = serde_json::to_string_pretty(&built).unwrap_or_default();
     atomic_file::write(&finished, (note + "\n").as_bytes())?;
-    std::fs::remove_dir_all(&work).map_err(DataError::io(&work, "remove it"))?;
+    remove_folder(&work)?;
     Ok(built)
+}
+
+/// That no pair is left, with what dropped the messages.
+fn no_pair(funnel: &Funnel) -> String {
+    let count = |(name, count): (&str, u64)| format!("{name} {count}");
+    let dropped = funnel.dropped.iter().map(|(reason, dropped)| (reason.name(), dropped.count));
+    let messages = std::iter::once(("messages", funnel.messages));
+    let counts: Vec<String> =
+        messages.chain(dropped).chain([("kept", funnel.kept)]).map(count).collect();
+    format!(
+        "no pair is left: {}; none that is kept replies to another (name their format, or drop \
+         less)",
+        counts.join(", ")
+    )
 }
 
 /// The tokenizer that is given, was made before, or is made of training texts now.

@@ -29,6 +29,21 @@ pub enum Depth {
 }
 
 impl Depth {
+    /// What shows pictures that use so many of more than 8 bits at most: the upper 8 of those.
+    ///
+    /// ```
+    /// use data_pipeline::picture::Depth;
+    /// assert_eq!(Depth::of_used(Some(12)), Depth::Bits(12));
+    /// // Nothing is to be said of pictures of 8 bits, and of those that use all of theirs.
+    /// assert_eq!([None, Some(16)].map(Depth::of_used), [Depth::UpperByte; 2]);
+    /// ```
+    pub fn of_used(bits: Option<u8>) -> Self {
+        match bits {
+            Some(bits) if bits < 16 => Self::Bits(bits.max(8)),
+            _ => Self::UpperByte,
+        }
+    }
+
     /// Bytes from samples of 16 bits.
     pub(super) fn bytes_of_words(self, words: &[u16], noticed: &mut Vec<Notice>) -> Vec<u8> {
         let (least, most) = words.iter().fold((u16::MAX, 0), |(a, b), &v| (a.min(v), b.max(v)));

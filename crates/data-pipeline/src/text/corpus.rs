@@ -10,9 +10,10 @@
 //! Reading streams: memory holds a document, not a file. Of a `.tsv` it holds the column, and while
 //! a `.csv` is opened the whole of it.
 
-use super::read::{Columns, Lines, OnBadInput, Tally, ends_with, files, refuse_json};
+use super::read::{Columns, Lines, OnBadInput, Tally, files, json_fault, refuse_json};
 use super::table::{self, Row};
 use crate::digest::Digest;
+use crate::endings::ends_with;
 use crate::error::DataError;
 use serde::{Deserialize, Serialize};
 use std::collections::VecDeque;
@@ -290,7 +291,7 @@ impl Documents {
         }
         let field = &self.options.field;
         let mut object: serde_json::Map<String, serde_json::Value> =
-            serde_json::from_str(line).map_err(|error| Some(error.to_string()))?;
+            serde_json::from_str(line).map_err(|error| Some(json_fault(&error)))?;
         match object.remove(field) {
             Some(serde_json::Value::String(text)) => Ok(text),
             Some(_) => Err(Some(format!("`{field}` is no text"))),

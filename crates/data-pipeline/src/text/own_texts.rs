@@ -1,13 +1,16 @@
 //! One's own texts: tables with one or two columns of texts and one of labels, and files of running
 //! text.
 
+use super::class_names::class_by_name;
 use super::corpus::{Boundary, Corpus, ReadOptions};
-use super::read::{OnBadInput, Tally, ends_with, files};
-use super::table::{self, bad};
+use super::labels::{in_spelling, plain_label, stands_for_none};
+use super::read::{OnBadInput, Tally, files};
+use super::table::{self, Row, bad};
 use super::task::{Example, Target, TextSet};
 use super::texts::Texts;
 use crate::dataset::folder::set::sorted;
-use crate::error::DataError;
+use crate::endings::ends_with;
+use crate::error::{DataError, may_lack_names, shown};
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::path::{Path, PathBuf};
@@ -41,6 +44,14 @@ pub struct OwnTexts {
     /// input then. If not given, they are those that occur, sorted, by number if all are whole
     /// numbers.
     pub classes: Option<Vec<String>>,
+    /// Whether labels may be spelt otherwise than `classes`, as those of published classifiers are
+    /// ([`class_by_name`]).
+    pub respelled: bool,
+    /// Whether a table that lacks the column `text` is read by one of a usual name, which a note
+    /// then says; not where rows are pairs.
+    pub usual_text: bool,
+    /// The same of the column `label`.
+    pub usual_label: bool,
     /// What becomes of bad rows.
     pub on_bad: OnBadInput,
 }
@@ -107,18 +118,16 @@ impl OwnTexts {
     /// When the table cannot be read or has no such column, with the columns that it has.
     pub fn with_usual_columns(mut self, path: &Path) -> Result<Self, DataError> {
         let columns = table::names(path, self.on_bad)?;
-        let missing = |what: &str, way_out| {
-            let fault = format!("no column of {what} among {}", columns.join(", "));
-            DataError::Line { path: path.to_path_buf(), line: 1, fault, way_out }
-        };
         if self.text.is_none() {
             let found = usual(&columns, &TEXTS);
-            self.text = Some(found.ok_or_else(|| missing("texts", "name it with --text-column"))?);
+            self.text = Some(found.ok_or_else(|| no_texts(path, &columns))?);
         }
         if self.label.is_none() {
-            let found = usual(&columns, &LABELS);
-            self.label =
-                Some(found.ok_or_else(|| missing("labels", "name it with --label-column"))?);
+            let found = usual(&columns, &LABELS).ok_or_else(|| {
+                let fault = format!("no column of labels among {}", shown(&columns));
+                fault_at(path, 1, fault, "name it with --label-column")
+            })?;
+            self.label = Some(found);
         }
         Ok(self)
     }
@@ -136,10 +145,10 @@ impl OwnTexts {
         let mut nones: BTreeMap<&str, u64> =
             self.no_label.iter().map(|none| (none.trim(), 0)).collect();
         let mut rows: Vec<(String, Texts, Option<String>, PathBuf, u64)> = Vec::new();
-        let files = files(paths)?;
+        let (files, mut notes) = (files(paths)?, Vec::new());
         for path in &files {
             let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
-            if !ends_with(path, &["csv", "tsv", "jsonl", "ndjson", "parquet"]) {
+            if !is_table(path) {
                 if let Some(pair) = &self.pair {
                     let text = self.text.as_deref().unwrap_or_default();
                     return Err(DataError::Missing {
@@ -157,22 +166,8 @@ impl OwnTexts {
                 })?;
                 continue;
             }
-            let text = match &self.text {
-                Some(text) => text.clone(),
-                None => {
-                    let columns = table::names(path, self.on_bad)?;
-                    usual(&columns, &TEXTS).ok_or_else(|| DataError::Line {
-                        path: path.clone(),
-                        line: 1,
-                        fault: format!("no column of texts among {}", columns.join(", ")),
-                        way_out: "name it with --text-column",
-                    })?
-                }
-            };
-            let mut wanted = vec![text.as_str()];
-            wanted.extend(self.pair.as_deref());
-            wanted.extend(self.label.as_deref());
-            for row in table::read(path, &wanted, self.on_bad, &mut tally)? {
+            let (text, table) = self.table(path, &mut tally, &mut notes)?;
+            for row in table {
                 let mut cells = row.cells.into_iter();
                 let a = cells.next().flatten().unwrap_or_default();
                 let b = self.pair.as_ref().map(|_| cells.next().flatten().unwrap_or_default());
@@ -209,14 +204,10 @@ impl OwnTexts {
             }
         }
         if examples.is_empty() {
-            return Err(DataError::Missing {
-                path: files[0].clone(),
-                fault: "no text can be read".into(),
-                way_out: "name a table with a column of texts, or a file of a text a line",
-            });
+            return Err(nothing(&files[0], &tally));
         }
         let name = files[0].file_stem().unwrap_or_default().to_string_lossy().into_owned();
-        let mut notes = notes(&tally);
+        notes.extend(self::notes(&tally));
         if self.label.is_some() {
             // Where classes are given, another table has named them, and the labels that stand for
             // none with them: this one need not have any.
@@ -228,6 +219,57 @@ impl OwnTexts {
             notes.extend(nones.into_iter().filter_map(note));
         }
         Ok(TextSet::new(name, examples, classes)?.noted(notes))
+    }
+
+    /// The rows of a table, and the name of the column of texts. What should be known of the
+    /// columns goes to `notes`.
+    fn table(
+        &self,
+        path: &Path,
+        tally: &mut Tally,
+        notes: &mut Vec<String>,
+    ) -> Result<(String, Vec<Row>), DataError> {
+        let read = |text: &str, label: Option<&str>, tally: &mut Tally| {
+            let wanted: Vec<&str> =
+                std::iter::once(text).chain(self.pair.as_deref()).chain(label).collect();
+            table::read(path, &wanted, self.on_bad, tally)
+        };
+        let label = self.label.as_deref();
+        let Some(text) = self.text.as_deref() else {
+            let columns = table::names(path, self.on_bad)?;
+            let text = usual(&columns, &TEXTS).ok_or_else(|| no_texts(path, &columns))?;
+            let rows = read(&text, label, tally)?;
+            return Ok((text, rows));
+        };
+        let mut of_file = Tally::default();
+        let error = match read(text, label, &mut of_file) {
+            Ok(rows) => {
+                tally.add_lines(&of_file);
+                return Ok((text.to_owned(), rows));
+            }
+            Err(error @ DataError::Column { .. }) => error,
+            Err(error) => return Err(error),
+        };
+        let columns = table::names(path, self.on_bad)?;
+        let others = |column: &str, may: bool, names: &[&str]| {
+            let is_absent = may && columns.iter().all(|name| name != column);
+            is_absent.then(|| usual(&columns, names)).flatten()
+        };
+        let other_text = others(text, self.usual_text && self.pair.is_none(), &TEXTS);
+        let other_label = label.and_then(|label| others(label, self.usual_label, &LABELS));
+        if other_text.is_none() && other_label.is_none() {
+            return Err(error);
+        }
+        let asked = [("texts", text, &other_text), ("labels", label.unwrap_or(""), &other_label)];
+        for (what, asked, found) in asked {
+            let told = |found: &String| {
+                format!("no column `{asked}` in {}: {what} are those of `{found}`", path.display())
+            };
+            notes.extend(found.as_ref().map(told));
+        }
+        let text = other_text.unwrap_or_else(|| text.to_owned());
+        let rows = read(&text, other_label.as_deref().or(label), tally)?;
+        Ok((text, rows))
     }
 
     fn running(
@@ -281,11 +323,62 @@ impl OwnTexts {
                         more => format!("{} and {more} more", names.join(", ")),
                     }
                 };
-                let class = number.get(label).copied().map(Target::Class);
-                class.ok_or_else(|| format!("no class `{label}` among {}", known()))
+                let respelled = || {
+                    let classes = self.classes.as_deref().filter(|_| self.respelled)?;
+                    class_by_name(classes, label)
+                };
+                let class = number.get(label).copied().or_else(respelled).map(Target::Class);
+                class.ok_or_else(|| {
+                    let hint = self.hint(label, number.keys().copied());
+                    format!("no class `{label}` among {}{hint}", known())
+                })
             }
         }
     }
+
+    /// What may be meant by a label that is no class.
+    fn hint<'a>(&self, label: &str, mut classes: impl Iterator<Item = &'a str>) -> String {
+        match classes.find(|class| plain_label(class) == plain_label(label)) {
+            Some(class) => format!("; it and `{class}` {}", in_spelling(label)),
+            None if stands_for_none(label) => {
+                format!("; if it stands for none, say --no-label '{label}'")
+            }
+            None if self.respelled => {
+                "; if it is one of these under another name, say so with --label-map".to_owned()
+            }
+            None => String::new(),
+        }
+    }
+}
+
+fn is_table(path: &Path) -> bool {
+    ends_with(path, &["csv", "tsv", "jsonl", "ndjson", "parquet"])
+}
+
+fn no_texts(path: &Path, columns: &[String]) -> DataError {
+    let way_out = match may_lack_names(path, columns) {
+        true => {
+            "name it with --text-column, or write names such as text,label above the first line if \
+             it holds none"
+        }
+        false => "name it with --text-column",
+    };
+    fault_at(path, 1, format!("no column of texts among {}", shown(columns)), way_out)
+}
+
+/// That there is no text, and why.
+fn nothing(path: &Path, tally: &Tally) -> DataError {
+    let left_out: Vec<String> = tally.left_out().collect();
+    let (why, way_out) = match left_out.join(", ") {
+        none if none.is_empty() && is_table(path) => {
+            (": it has no rows".to_owned(), "name a table with rows below its first line")
+        }
+        none if none.is_empty() => (": it has no lines".to_owned(), "name a file of a text a line"),
+        all if all.contains("UTF-8") => (format!("; left out: {all}"), "save it as UTF-8"),
+        all => (format!("; left out: {all}"), "mend it, or name another file"),
+    };
+    let fault = format!("no text can be read{why}");
+    DataError::Missing { path: path.to_path_buf(), fault, way_out }
 }
 
 fn fault_at(path: &Path, line: u64, fault: String, way_out: &'static str) -> DataError {
@@ -294,6 +387,5 @@ fn fault_at(path: &Path, line: u64, fault: String, way_out: &'static str) -> Dat
 
 /// What was left out, in words.
 pub(super) fn notes(tally: &Tally) -> Vec<String> {
-    let note = |(reason, count): (&String, &u64)| format!("left out: {reason} ({count} times)");
-    tally.skipped.iter().map(note).collect()
+    tally.left_out().map(|reason| format!("left out: {reason}")).collect()
 }

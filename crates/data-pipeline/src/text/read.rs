@@ -13,12 +13,12 @@ mod lines;
 mod parquet;
 mod source;
 
-pub(crate) use lines::Lines;
 pub use lines::all_lines;
+pub(crate) use lines::{Lines, NO_UTF8, json_fault};
 pub(crate) use parquet::{Columns, columns};
-pub(crate) use source::{ends_with, open, refuse_json};
+pub(crate) use source::{open, refuse_json};
 
-pub use lines::Tally;
+pub use lines::{Tally, times};
 pub use source::files;
 
 use serde::{Deserialize, Serialize};

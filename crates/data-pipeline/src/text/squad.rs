@@ -1,6 +1,6 @@
 //! Questions about paragraphs, in the JSON of SQuAD 1.1 and 2.0 (Rajpurkar et al. 2016, 2018).
 
-use super::read::{OnBadInput, Tally, open};
+use super::read::{OnBadInput, Tally, json_fault, open};
 use crate::error::DataError;
 use serde::Deserialize;
 use std::collections::HashSet;
@@ -88,7 +88,7 @@ impl Squad {
         let file: File = serde_json::from_slice(text).map_err(|error| DataError::Line {
             path: path.to_path_buf(),
             line: error.line() as u64,
-            fault: error.to_string(),
+            fault: json_fault(&error),
             way_out: "name a file of SQuAD 1.1 or 2.0",
         })?;
         let mut squad = Self::default();

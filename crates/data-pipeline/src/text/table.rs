@@ -3,11 +3,14 @@
 //! | file, the first three also with `.gz` or `.zst` behind | is read |
 //! |---|---|
 //! | `.tsv` | a row a line, cells between tabs, quotes are characters |
-//! | `.csv` | quoted cells may hold line ends; tab, semicolon or comma, whichever is most frequent in the first line |
+//! | `.csv` | quoted cells may hold line ends; comma, semicolon, tab or `\|`, whichever is most frequent in the first line, or what Excel's line `sep=;` above it says |
 //! | `.jsonl`, `.ndjson` | an object a line |
 //! | `.parquet` | rows; numbers are written out, those of Hugging Face's classes as their names, -1 is none |
 
-use super::read::{Columns, Lines, OnBadInput, Tally, columns, ends_with, open, refuse_json};
+use super::read::{
+    Columns, Lines, NO_UTF8, OnBadInput, Tally, columns, json_fault, open, refuse_json,
+};
+use crate::endings::ends_with;
 use crate::error::DataError;
 use serde_json::Value;
 use std::io::{Cursor, Read};
@@ -40,13 +43,19 @@ pub(super) fn names(path: &Path, on_bad: OnBadInput) -> Result<Vec<String>, Data
         return keys(Lines::open(path, on_bad, LONGEST)?);
     }
     let mut lines = Lines::open(path, OnBadInput::Error, LONGEST)?;
-    let mut tally = Tally::default();
+    let (mut tally, mut told) = (Tally::default(), None);
     while let Some(line) = lines.next(&mut tally).map_err(of_first_line)? {
         if line.trim().is_empty() {
             continue;
         }
         if ends_with(path, &["csv"]) {
-            let delimiter = delimiter(line);
+            if told.is_none() {
+                told = told_separator(line);
+                if told.is_some() {
+                    continue;
+                }
+            }
+            let delimiter = told.unwrap_or_else(|| delimiter(line));
             let mut reader = csv_reader(delimiter).from_reader(line.as_bytes());
             let record = reader.records().next().transpose();
             let record = record.map_err(|error| lines.fault(error.to_string(), FIRST_LINE))?;
@@ -54,7 +63,11 @@ pub(super) fn names(path: &Path, on_bad: OnBadInput) -> Result<Vec<String>, Data
         }
         return Ok(line.split('\t').map(|cell| cell.trim().to_owned()).collect());
     }
-    Err(lines.fault("the table is empty", FIRST_LINE))
+    Err(empty(path, "name one with rows below a first line of names"))
+}
+
+fn empty(path: &Path, way_out: &'static str) -> DataError {
+    DataError::Missing { path: path.to_path_buf(), fault: "the table is empty".into(), way_out }
 }
 
 /// An error about the first line of a table, without which no other line has a meaning.
@@ -81,7 +94,7 @@ fn keys(mut lines: Lines) -> Result<Vec<String>, DataError> {
                 let new = object.into_iter().map(|(key, _)| key).filter(|key| !keys.contains(key));
                 keys.extend(new.collect::<Vec<_>>());
             }
-            Err(error) => fault = fault.or_else(|| Some(lines.fault(error.to_string(), whole))),
+            Err(error) => fault = fault.or_else(|| Some(lines.fault(json_fault(&error), whole))),
         }
     }
     match fault {
@@ -89,9 +102,7 @@ fn keys(mut lines: Lines) -> Result<Vec<String>, DataError> {
         None if !tally.skipped.is_empty() && keys.is_empty() => {
             Err(lines.fault("no line of it can be read", "fetch the file again"))
         }
-        None if keys.is_empty() => {
-            Err(lines.fault("the table is empty", "name a table with an object a line"))
-        }
+        None if keys.is_empty() => Err(empty(&lines.path, "name one with an object a line")),
         _ => Ok(keys),
     }
 }
@@ -175,9 +186,9 @@ pub(super) fn csv(
     }
     let text = text.strip_prefix(b"\xef\xbb\xbf").unwrap_or(&text);
     let first = text.split(|&byte| byte == b'\n').next().unwrap_or_default();
-    let delimiter = match wanted {
-        Some(_) => delimiter(&String::from_utf8_lossy(first)),
-        None => b',',
+    let (delimiter, mut is_told) = match wanted {
+        Some(_) => separator_of(&String::from_utf8_lossy(first)),
+        None => (b',', false),
     };
     let mut reader = csv_reader(delimiter).from_reader(Cursor::new(text));
     let mut places: Option<Vec<usize>> = None;
@@ -195,6 +206,9 @@ pub(super) fn csv(
             Ok(false) => break,
             // The reader only fails where it cannot go on.
             Err(error) => return Err(at(start, error.to_string())),
+        }
+        if std::mem::take(&mut is_told) {
+            continue;
         }
         let line = record.position().map_or(start, |position| first_line(text, position));
         // Of a damaged file the last record may be a part of one.
@@ -220,7 +234,8 @@ pub(super) fn csv(
         let cells: Option<Vec<&str>> =
             record.iter().map(|cell| std::str::from_utf8(cell).ok()).collect();
         let Some(cells) = cells else {
-            let error = at(line, "no UTF-8".into());
+            let (path, fault) = (path.to_path_buf(), "no UTF-8".to_owned());
+            let error = DataError::Line { path, line, fault, way_out: NO_UTF8 };
             if wanted.is_some() && places.is_none() {
                 return Err(of_first_line(error));
             }
@@ -247,7 +262,7 @@ pub(super) fn csv(
         rows.push(Row { line, cells });
     }
     match (wanted, places) {
-        (Some(_), None) => Err(of_first_line(at(1, "the table is empty".into()))),
+        (Some(_), None) => Err(empty(path, "name one with rows below a first line of names")),
         _ => Ok(rows),
     }
 }
@@ -299,7 +314,32 @@ fn swallows_lines(record: &[u8], delimiter: u8) -> Option<usize> {
 /// The most frequent one; of equals, a comma.
 fn delimiter(line: &str) -> u8 {
     let count = |delimiter: u8| line.bytes().filter(|&byte| byte == delimiter).count();
-    [b'\t', b';', b','].into_iter().max_by_key(|&delimiter| count(delimiter)).unwrap_or(b',')
+    [b'|', b'\t', b';', b','].into_iter().max_by_key(|&delimiter| count(delimiter)).unwrap_or(b',')
+}
+
+/// What a line such as `sep=;` says, which Excel writes and reads above all others.
+fn told_separator(line: &str) -> Option<u8> {
+    let line = line.trim_end_matches(['\r', '\n']).trim_matches('"');
+    let (key, separator) = line.split_at_checked(4)?;
+    match separator.as_bytes() {
+        [one] if key.eq_ignore_ascii_case("sep=") => Some(*one),
+        _ => None,
+    }
+}
+
+/// What stands between cells, by the first line; and whether this line is there to say so.
+fn separator_of(first: &str) -> (u8, bool) {
+    match told_separator(first) {
+        Some(told) => (told, true),
+        None => (delimiter(first), false),
+    }
+}
+
+/// The same of a CSV file.
+pub(crate) fn separator(path: &Path) -> Result<(u8, bool), DataError> {
+    let mut lines = Lines::open(path, OnBadInput::Error, LONGEST)?;
+    let first = lines.next(&mut Tally::default()).map_err(of_first_line)?;
+    Ok(separator_of(first.unwrap_or_default()))
 }
 
 fn json(
@@ -332,7 +372,7 @@ fn json(
 
 fn object(line: &str, wanted: &[&str]) -> Result<Vec<Option<String>>, String> {
     let mut object: serde_json::Map<String, Value> =
-        serde_json::from_str(line).map_err(|error| error.to_string())?;
+        serde_json::from_str(line).map_err(|error| json_fault(&error))?;
     let cell = |name: &&str| match object.remove(*name) {
         None | Some(Value::Null) => Ok(None),
         Some(Value::String(text)) => Ok(Some(text)),
@@ -364,11 +404,21 @@ fn parquet(path: &Path, wanted: &[&str], tally: &mut Tally) -> Result<Vec<Row>, 
 /// The places of columns among the names of the first line.
 fn places(path: &Path, names: &[&str], wanted: &[&str]) -> Result<Vec<usize>, DataError> {
     let place = |wanted: &&str| {
-        names.iter().position(|name| name == wanted).ok_or_else(|| DataError::Column {
-            path: path.to_path_buf(),
-            column: format!("`{wanted}`"),
-            found: names.iter().map(|&name| name.to_owned()).collect(),
-        })
+        let mut found = (0..names.len()).filter(|&place| names[place] == *wanted);
+        match (found.next(), found.next()) {
+            (Some(place), None) => Ok(place),
+            (Some(_), Some(_)) => Err(DataError::Line {
+                path: path.to_path_buf(),
+                line: 1,
+                fault: format!("several columns are named `{wanted}`"),
+                way_out: "give the others another name",
+            }),
+            (None, _) => Err(DataError::Column {
+                path: path.to_path_buf(),
+                column: format!("`{wanted}`"),
+                found: names.iter().map(|&name| name.to_owned()).collect(),
+            }),
+        }
     };
     wanted.iter().map(place).collect()
 }

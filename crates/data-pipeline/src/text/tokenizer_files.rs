@@ -139,6 +139,14 @@ impl Tokenizer {
     /// # Errors
     /// When the folder cannot be made or written to.
     pub fn save(&self, folder: &Path) -> Result<(), DataError> {
+        self.save_for(folder, 512)
+    }
+
+    /// The same for a network of so many tokens at most, which transformers then cuts texts to.
+    ///
+    /// # Errors
+    /// When the folder cannot be made or written to.
+    pub fn save_for(&self, folder: &Path, longest: usize) -> Result<(), DataError> {
         let way_out = "name a folder that may be written to";
         std::fs::create_dir_all(folder).map_err(DataError::io(folder, way_out))?;
         let mut inner = self.inner().clone();
@@ -148,7 +156,7 @@ impl Tokenizer {
         })?;
         let specials = self.specials();
         let ids = [specials.pad, specials.unk, specials.cls, specials.sep, specials.mask];
-        let mut config = json!({ "tokenizer_class": "BertTokenizer", "model_max_length": 512 });
+        let mut config = json!({ "tokenizer_class": "BertTokenizer", "model_max_length": longest });
         for ((key, _), id) in SPECIALS.iter().zip(ids) {
             config[*key] = self.token(id).into();
         }

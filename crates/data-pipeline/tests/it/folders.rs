@@ -189,6 +189,8 @@ fn the_content_decides_and_what_is_left_out_is_counted_by_reason() {
     assert!(lines[0].starts_with("2 files left out, no image but an HTML page: "), "{lines:?}");
     assert!(lines[0].ends_with("b.JPG") && lines[1].contains("no image but an empty file"));
     assert!(lines[2].contains("cannot be opened"), "{lines:?}");
+    let brief = set.left_out()[0].brief();
+    assert_eq!(brief, "2 files left out, no image but an HTML page: a.jpg, b.JPG");
     // As an error, the first is named and the others are counted.
     let error = FolderSet::open(root, &FolderOptions { labeled: false, ..Default::default() });
     let error = error.unwrap_err().to_string();

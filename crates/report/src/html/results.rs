@@ -6,7 +6,7 @@ use maud::{Markup, html};
 
 use super::parts::table;
 use crate::beside_paper;
-use crate::plots::colours::{SERIES, colour};
+use crate::plots::colours::{INK, SERIES, colour};
 use crate::plots::{padded, range, strips};
 use crate::result::RunResult;
 use crate::row::{Comparison, Row};
@@ -49,14 +49,18 @@ pub(super) fn rows(result: &RunResult) -> Option<Markup> {
 }
 
 fn strips_of(results: &Results<'_>, group: usize, span: &Range<f64>) -> Vec<Markup> {
-    let rows = results.rows.len();
+    let is_baseline = |row: &Option<&Row>| row.is_some_and(|r| r.baseline);
+    let rows = results.rows.iter().filter(|row| !is_baseline(row)).count();
     // The first group's rows have the colours of their curves; those of a later group share one.
     let shade = |i: usize| match group {
         0 => colour(i, rows),
         later => SERIES[3 + (later - 1) % (SERIES.len() - 3)].0,
     };
     let strip = |(i, row): (usize, &Option<&Row>)| match row {
-        Some(r) => strips::strip(&r.per_seed, r.mean, band(r), span, shade(i), false),
+        Some(r) => {
+            let shade = if r.baseline { INK.0 } else { shade(i) };
+            strips::strip(&r.per_seed, r.mean, band(r), span, shade, false)
+        }
         None => html! {},
     };
     results.rows.iter().enumerate().map(strip).collect()
@@ -98,6 +102,7 @@ pub(super) fn differences(result: &RunResult) -> Option<Markup> {
             "A difference counts as shown only where its interval lies wholly on one side of 0 (the dashed line)." }
         (table(&drawn, extra))
         p.caption { "Blue: an improvement. Orange: a change for the worse." }
+        @for caveat in tables::caveats(result) { p { (caveat) } }
     })
 }
 

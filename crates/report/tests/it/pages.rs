@@ -67,6 +67,26 @@ fn a_page_without_sections_has_no_empty_ones() {
 }
 
 #[test]
+fn provenance_has_the_data_in_full_and_a_command_for_a_shell() {
+    let mut result = run(&[90.0], &[91.0]);
+    result.data = "20 images; 4 files left out".into();
+    result.data_in_full = vec!["20 images".into(), "4 files left out: /a, /b".into()];
+    result.command = ["tutor", "run", "--out", "r uns", "Ann's"].map(Into::into).into();
+    (result.threads, result.machine) = (1, Some("cpu (A Processor, 1 thread)".into()));
+    let page = page(&report(&result, &[])).unwrap();
+    assert_eq!(page.matches("4 files left out").count(), 2);
+    assert_eq!(page.matches("/a, /b").count(), 1);
+    assert!(page.contains("<td>cpu (A Processor, 1 thread)</td>"), "{page}");
+    let text = markdown(&report(&result, &[])).unwrap();
+    assert!(text.contains("| data | 20 images; 4 files left out: /a, /b |"), "{text}");
+    assert!(text.contains(r"| command | tutor run --out 'r uns' 'Ann'\\''s' |"), "{text}");
+    (result.threads, result.machine) = (2, Some("cuda:0 (A GPU, 9 GiB)".into()));
+    result.device = "cuda:0".into();
+    let text = markdown(&report(&result, &[])).unwrap();
+    assert!(text.contains("| device | cuda:0 (A GPU, 9 GiB), 2 threads |"), "{text}");
+}
+
+#[test]
 fn blocks_at_odds_with_themselves_are_errors_and_nothing_is_written() {
     let dir = tempfile::tempdir().unwrap();
     let (result, _) = full();
@@ -207,6 +227,21 @@ fn a_lower_perplexity_is_drawn_and_coloured_as_a_gain() {
     assert!(gain.contains("test perplexity (less is better)"), "{gain}");
     let loss = strip(&perplexities(&[10.2, 10.4, 10.5], &[17.0, 17.5, 17.2]));
     assert!(loss.contains(orange) && !loss.contains(blue) && loss.contains("+6.867"), "{loss}");
+}
+
+#[test]
+fn a_baseline_takes_no_colour_from_the_rows() {
+    let mut result = run(&[90.0], &[94.0]);
+    let always = Row::new("always", "test accuracy", vec![60.0]).unwrap().examples(360);
+    result.rows.push(always.group("Models").baseline());
+    let page = page(&report(&result, &[])).unwrap();
+    let row = |name: &str| {
+        let from = page.find(&format!(">{name}</td>")).expect(name);
+        page[from..][..page[from..].find("</tr>").unwrap()].to_owned()
+    };
+    for (name, colour) in [("plain", "#C2571A"), ("wide", "#2563B8"), ("always", "#5A6270")] {
+        assert!(row(name).contains(&format!("fill=\"{colour}\"")), "{}", row(name));
+    }
 }
 
 #[test]

@@ -87,6 +87,25 @@ fn no_more_is_claimed_than_the_interval_allows() {
 }
 
 #[test]
+fn what_speaks_against_a_difference_is_said_in_place_of_a_claim() {
+    let with = |first: &[f64], last: &[f64]| {
+        let mut result = run(first, last);
+        result.comparisons[0].caveat = Some("wide had 10 steps".into());
+        result
+    };
+    let result = with(&[94.0, 95.5, 96.0], &[90.0, 91.0, 92.0]);
+    let said = outcome(&result);
+    assert_eq!(said.claim, Claim::Unequal);
+    assert!(said.sentence.ends_with("which shows no loss: wide had 10 steps."), "{said:?}");
+    let report = Report { result: &result, sections: &[], recipe_toml: "" };
+    for text in [page(&report).unwrap(), markdown(&report).unwrap()] {
+        assert!(text.contains("wide − plain: wide had 10 steps."), "{text}");
+    }
+    let open = outcome(&with(&[90.0, 93.0, 91.5], &[90.0, 91.0, 92.0]));
+    assert_eq!(open.claim, Claim::NotShown);
+}
+
+#[test]
 fn the_sentence_says_what_was_gained_and_how_sure_it_is() {
     let said = |first: &[f64], last: &[f64]| outcome(&run(first, last)).sentence;
     assert_eq!(

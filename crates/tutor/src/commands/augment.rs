@@ -15,6 +15,8 @@ use data_pipeline::text::{OwnTexts, Reviews, clean};
 use indicatif::{ProgressBar, ProgressStyle};
 
 use super::device::chosen;
+use super::inputs::keep_inputs;
+use super::predict::shard::{self, Shard};
 use super::{ranges, say};
 use crate::run::note::note;
 use crate::text::paraphrase_quality::Quality;
@@ -69,10 +71,10 @@ struct TextArgs {
     /// Texts that are made at a time: what a stop loses at most.
     #[arg(long, value_name = "N", default_value_t = 64, value_parser = ranges::count::<usize>)]
     batch: usize,
-    /// Make the part W of R, counted from 0, while other processes make the others, in the same
+    /// Make the I-th of N parts, `1/N` to `N/N`, while other processes make the others, in the same
     /// folder; what comes out has the same bytes.
-    #[arg(long, value_name = "W/R", value_parser = shard, default_value = "0/1")]
-    shard: [usize; 2],
+    #[arg(long, value_name = "I/N", value_parser = shard::parse, default_value = "1/1")]
+    shard: Shard,
     /// `texts` is the folder of a published set (imdb, yelp-2, yelp-5, amazon-2, amazon-5, dbpedia,
     /// ag-news): paraphrases of what the recipes take as its unlabelled texts, cleaned as they are.
     #[arg(long, value_name = "SET", value_parser = set_of_reviews, conflicts_with_all = ["text_column", "clean"])]
@@ -89,8 +91,9 @@ struct TextArgs {
     /// `auto`, `cpu`, `cuda` or `cuda:N`.
     #[arg(long, default_value = "auto")]
     device: String,
-    /// Threads on the CPU; all processors if not given. They change no bit of what is made.
-    #[arg(long, value_parser = ranges::count::<usize>)]
+    /// Threads on the CPU, at most four times the processors; as many as these if not given. They
+    /// change no bit of what is made.
+    #[arg(long, value_parser = ranges::threads)]
     threads: Option<usize>,
 }
 
@@ -100,13 +103,8 @@ enum Policy {
     BackTranslation,
 }
 
-fn shard(text: &str) -> Result<[usize; 2], String> {
-    let parsed = text.split_once('/').and_then(|(w, r)| Some([w.parse().ok()?, r.parse().ok()?]));
-    match parsed {
-        Some([w, r]) if w < r => Ok([w, r]),
-        _ => Err(format!("{text:?} is no part: write W/R with W from 0 to R - 1, as 0/4")),
-    }
-}
+/// The file of the figures of what was made.
+const QUALITY: &str = "quality.json";
 
 pub(crate) fn run(args: &Args) -> Result<()> {
     match &args.action {
@@ -141,7 +139,20 @@ fn read(args: &TextArgs) -> Result<Vec<String>> {
     Ok(texts)
 }
 
+/// An error if what is made would be written over the texts, or lie in a folder of them.
+fn keep_texts(args: &TextArgs) -> Result<()> {
+    // A published set has files of its own names, which are never made here.
+    if args.reviews.is_some() {
+        return Ok(());
+    }
+    let copies = (0..args.paraphrases).map(|copy| format!("para_{copy}.txt"));
+    let made = [STORE, QUALITY].into_iter().map(str::to_owned).chain(copies);
+    let texts = std::slice::from_ref(&args.texts);
+    made.map(|name| args.out.join(name)).try_for_each(|out| keep_inputs(&out, texts))
+}
+
 fn back_translation(args: &TextArgs) -> Result<()> {
+    keep_texts(args)?;
     let texts = read(args)?;
     let device = chosen(&args.device)?;
     let cores = std::thread::available_parallelism().map_or(1, std::num::NonZeroUsize::get);
@@ -159,7 +170,7 @@ fn back_translation(args: &TextArgs) -> Result<()> {
     let parts = Parts::beside(&path, made.clone());
     let bar = bar(made.batches())?;
     // With one process the file itself grows; several ones make parts of it.
-    let [worker, workers] = args.shard;
+    let Shard { number, of: workers } = args.shard;
     if workers == 1 {
         let mut whole = Paraphrases::open(&path, made.clone())?;
         parts.gather(&mut whole)?;
@@ -168,7 +179,8 @@ fn back_translation(args: &TextArgs) -> Result<()> {
     } else {
         let done = open_when_free(&path, &made)?.progress().0;
         bar.set_position(done as u64);
-        parts.fill(&mut pipeline, &texts, args.shard, done, |_| bar.inc(workers as u64))?;
+        let shard = [number - 1, workers];
+        parts.fill(&mut pipeline, &texts, shard, done, |_| bar.inc(workers as u64))?;
     }
     bar.finish_and_clear();
     let mut whole = open_when_free(&path, &made)?;
@@ -176,7 +188,7 @@ fn back_translation(args: &TextArgs) -> Result<()> {
     let (there, all) = whole.progress();
     if there < all {
         say(&format!(
-            "part {worker} of {workers} is made; {there} of all {all} batches are joined, and the \
+            "part {number} of {workers} is made; {there} of all {all} batches are joined, and the \
              process that ends last joins the others"
         ))?;
         return Ok(());
@@ -248,7 +260,7 @@ fn finish(args: &TextArgs, path: &Path, whole: &Paraphrases, texts: &[String]) -
     let quality = Quality::of(whole, texts);
     let mut json = serde_json::to_vec_pretty(&quality)?;
     json.push(b'\n');
-    atomic_file::write(&args.out.join("quality.json"), &json)?;
+    atomic_file::write(&args.out.join(QUALITY), &json)?;
     for line in quality.lines() {
         say(&line)?;
     }

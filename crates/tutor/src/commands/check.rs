@@ -1,12 +1,16 @@
 //! `tutor check`: what a recipe, or `tutor fit`, `tutor pretrain` or `tutor finetune`, would run,
 //! without running it.
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, ensure};
+use metrics::words::counted;
+use toml::{Table, Value};
 
 use super::finetune::Task;
 use super::fit::Data;
 use super::pretrain::Texts;
 use super::run::Changes;
+use crate::run::experiment::Experiment;
+use crate::run::note::note;
 
 /// Which recipe, or which data.
 #[derive(clap::Args)]
@@ -47,7 +51,42 @@ pub(crate) fn run(args: &Args) -> Result<()> {
         None => {}
     }
     let recipe = args.recipe.as_ref();
-    let recipe =
-        recipe.context("name a recipe (`tutor list`), or say `check fit --labeled DIR`")?;
-    super::say(&args.changes.resolve(recipe)?.to_toml()?)
+    let recipe = recipe.context(
+        "name a recipe (`tutor list`), or say `check fit --text TABLE` or `--labeled DIR`",
+    )?;
+    let experiment = args.changes.resolve(recipe)?;
+    told(&*experiment, &args.changes)?;
+    super::say(&args.changes.printed(recipe, &*experiment)?)
+}
+
+/// Says beside the recipe what would be run, and what is not there.
+fn told(experiment: &dyn Experiment, changes: &Changes) -> Result<()> {
+    let head = experiment.head();
+    let rows = experiment.rows().into_iter().map(|(row, _)| row);
+    let rows: Vec<String> = rows.filter(|row| head.run_rows.takes(row)).collect();
+    let mut parts = vec![counted(head.seeds, "seed")];
+    if !rows.is_empty() {
+        parts.push(format!("{} ({})", counted(rows.len(), "row"), rows.join(", ")));
+    }
+    steps(&experiment.to_toml()?.parse::<Table>()?, "", &mut parts);
+    note(&format!("{} would run: {}", head.name, parts.join("; ")));
+    let missing = experiment.missing(changes.data().as_deref())?;
+    // A recipe may be looked at without its data, but not with a folder that does not hold them.
+    let named = changes.named_data().filter(|dir| !dir.is_dir());
+    ensure!(named.is_none() || missing.is_empty(), "{}", missing.join("\n"));
+    missing.iter().for_each(|missing| note(&format!("missing: {missing}")));
+    Ok(())
+}
+
+/// The keys that say how many steps a training takes, with their values.
+fn steps(table: &Table, above: &str, found: &mut Vec<String>) {
+    for (key, value) in table {
+        match value {
+            Value::Integer(steps) if key == "steps" => {
+                found.push(format!("{above}steps = {steps}"))
+            }
+            Value::Table(table) => steps(table, &format!("{above}{key}."), found),
+            _ => {}
+        }
+    }
 }

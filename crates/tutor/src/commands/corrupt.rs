@@ -3,17 +3,20 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::{Mutex, PoisonError};
 
-use anyhow::{Context, Result, bail, ensure};
+use anyhow::{Context, Result, anyhow, bail, ensure};
 use augment::corrupt::{Corruption, Severity, corrupt};
 use augment::rng::Key;
-use data_pipeline::dataset::folder::{OnBad, files_below};
-use data_pipeline::picture::{Decode, write_png};
+use data_pipeline::dataset::folder::{FolderOptions, FolderSet, OnBad, Summary, files_below};
+use data_pipeline::picture::{Decode, Decoded, Depth, Notice, Notices, write_png};
 use indicatif::{ProgressBar, ProgressStyle};
+use metrics::words::counted;
 use serde::{Deserialize, Serialize};
 
+use super::inputs::keep_inputs;
 use super::say;
-use super::skipped::skipped_by;
+use super::skipped::{bad_image, skipped_by};
 use crate::run::files;
 use crate::run::note::note;
 
@@ -100,29 +103,37 @@ fn corruptions(names: &[String]) -> Result<Vec<Corruption>> {
 struct Made {
     images: PathBuf,
     seed: u64,
+    /// How samples of more than 8 bits became bytes.
+    #[serde(default)]
+    depth: Depth,
 }
 
 const MADE: &str = "corrupted.json";
 
 /// Makes the folder, or finds it made by this very command.
-fn prepare(args: &Args) -> Result<()> {
+fn prepare(args: &Args, depth: Depth) -> Result<()> {
     let images = std::fs::canonicalize(&args.images)
         .with_context(|| format!("{}: name a folder of images", args.images.display()))?;
+    keep_inputs(&args.out, std::slice::from_ref(&args.images))?;
     std::fs::create_dir_all(&args.out)
         .with_context(|| format!("cannot make {}", args.out.display()))?;
-    let out = std::fs::canonicalize(&args.out)?;
-    ensure!(!out.starts_with(&images), "{}: name a folder outside the images", args.out.display());
-    let (file, made) = (args.out.join(MADE), Made { images, seed: args.seed });
+    let (file, made) = (args.out.join(MADE), Made { images, seed: args.seed, depth });
     match std::fs::read_to_string(&file) {
         Ok(text) => {
             let before: Made = serde_json::from_str(&text)
                 .with_context(|| format!("{}: not written by this command", file.display()))?;
             ensure!(
-                before == made,
+                (&before.images, before.seed) == (&made.images, made.seed),
                 "{} holds copies of {} with seed {}; name another folder, or remove it",
                 args.out.display(),
                 before.images.display(),
                 before.seed
+            );
+            ensure!(
+                before.depth == made.depth,
+                "{} holds copies of pictures of more than 8 bits that used others than these do; \
+                 name another folder, or remove it",
+                args.out.display()
             );
         }
         Err(_) => {
@@ -140,7 +151,14 @@ pub(crate) fn run(args: &Args) -> Result<()> {
     let files = files_below(&args.images)?;
     ensure!(!files.is_empty(), "{}: no .jpg, .jpeg or .png images", args.images.display());
     one_name_each(&files)?;
-    prepare(args)?;
+    let depth = depth(&args.images);
+    if let Depth::Bits(bits) = depth {
+        note(&format!(
+            "pictures of more than 8 bits use {bits} of them, and the upper 8 of these are taken"
+        ));
+    }
+    prepare(args, depth)?;
+    let decode = Decode { depth, ..Decode::default() };
     for (corruption, severity) in
         corruptions.iter().flat_map(|c| severities.iter().map(move |s| (c, s)))
     {
@@ -154,51 +172,62 @@ pub(crate) fn run(args: &Args) -> Result<()> {
     let bar = ProgressBar::new(files.len() as u64);
     bar.set_style(ProgressStyle::with_template("{bar:32} {pos}/{len} images {eta}")?);
     let (next, stop) = (AtomicUsize::new(0), AtomicBool::new(false));
-    let work = || -> Result<(usize, usize)> {
-        let (mut written, mut skipped) = (0, 0);
+    let (written, skipped) = (AtomicUsize::new(0), AtomicUsize::new(0));
+    let noticed = Mutex::new(Notices::default());
+    let work = || -> Result<()> {
         loop {
             let i = next.fetch_add(1, Ordering::Relaxed);
             let Some((path, id)) = files.get(i).filter(|_| !stop.load(Ordering::Relaxed)) else {
-                return Ok((written, skipped));
+                return Ok(());
             };
-            match one(args, &corruptions, severities, path, id) {
-                Ok(count) => written += count,
-                Err(error) if args.on_bad == OnBad::Skip && is_bad_image(&error) => {
-                    bar.suspend(|| note(&format!("skipped: {error:#}")));
-                    skipped += 1;
+            match one(args, (&corruptions[..], &severities[..]), &decode, path, id) {
+                Ok((count, seen)) => {
+                    written.fetch_add(count, Ordering::Relaxed);
+                    noticed.lock().unwrap_or_else(PoisonError::into_inner).add(&seen);
                 }
-                Err(error) => {
-                    stop.store(true, Ordering::Relaxed);
-                    return Err(error);
-                }
+                Err(error) => match bad_image(&error) {
+                    Some(fault) if args.on_bad == OnBad::Skip => {
+                        bar.suspend(|| note(&format!("skipped: {fault}")));
+                        skipped.fetch_add(1, Ordering::Relaxed);
+                    }
+                    _ => {
+                        stop.store(true, Ordering::Relaxed);
+                        return Err(error);
+                    }
+                },
             }
             bar.inc(1);
         }
     };
     let threads = std::thread::available_parallelism().map_or(1, |n| n.get()).min(files.len());
-    let results: Vec<Result<(usize, usize)>> = std::thread::scope(|scope| {
+    let results: Vec<Result<()>> = std::thread::scope(|scope| {
         let workers: Vec<_> = (0..threads).map(|_| scope.spawn(work)).collect();
         workers.into_iter().map(|worker| worker.join().expect("a worker does not panic")).collect()
     });
     bar.finish_and_clear();
-    let (mut written, mut skipped) = (0, 0);
-    for result in results {
-        let (w, s) = result.map_err(|error| skipped_by("--on-bad skip", error))?;
-        (written, skipped) = (written + w, skipped + s);
-    }
+    noticed.into_inner().unwrap_or_else(PoisonError::into_inner).lines().for_each(|l| note(&l));
+    let (written, skipped) = (written.into_inner(), skipped.into_inner());
+    results.into_iter().collect::<Result<()>>().map_err(|error| {
+        let told = counted(written, "image");
+        let (error, out) = (skipped_by("--on-bad skip", error), args.out.display());
+        anyhow!("{error:#}; {told} written to {out}, and the same command goes on from there")
+    })?;
     let kept = (files.len() - skipped) * corruptions.len() * severities.len() - written;
     say(&format!(
-        "{}: {written} images written, {kept} were there, {skipped} of {} skipped",
+        "{}: {} written, {kept} {} there, {skipped} of {} skipped",
         args.out.display(),
+        counted(written, "image"),
+        if kept == 1 { "was" } else { "were" },
         files.len()
     ))
 }
 
-fn is_bad_image(error: &anyhow::Error) -> bool {
-    matches!(
-        error.downcast_ref::<data_pipeline::error::DataError>(),
-        Some(data_pipeline::error::DataError::Image { .. })
-    )
+/// How pictures of more than 8 bits become bytes, by what those of the folder use.
+fn depth(images: &Path) -> Depth {
+    let options = FolderOptions { labeled: false, on_bad: OnBad::Skip, ..Default::default() };
+    // What cannot be opened is told of when it is to be changed.
+    let looked = FolderSet::open(images, &options).map(|set| Summary::of(&set));
+    Depth::of_used(looked.ok().and_then(|look| look.used_bits))
 }
 
 /// The name of an image's copies. The old ending stays, so that a.jpg and a.png beside each other
@@ -226,14 +255,14 @@ fn one_name_each(files: &[(PathBuf, String)]) -> Result<()> {
     Ok(())
 }
 
-/// Writes those copies of an image that are not there; how many.
+/// Writes those copies of an image that are not there; how many, and what was noticed in the image.
 fn one(
     args: &Args,
-    corruptions: &[Corruption],
-    severities: &[Severity],
+    (corruptions, severities): (&[Corruption], &[Severity]),
+    decode: &Decode,
     path: &Path,
     id: &str,
-) -> Result<usize> {
+) -> Result<(usize, Vec<Notice>)> {
     let targets = corruptions.iter().flat_map(|&corruption| {
         let target = move |&severity: &Severity| (corruption, severity);
         severities.iter().map(target)
@@ -245,9 +274,9 @@ fn one(
         .filter(|(_, _, target)| !target.exists())
         .collect();
     if missing.is_empty() {
-        return Ok(0);
+        return Ok((0, vec![]));
     }
-    let image = Decode::default().file(path)?;
+    let Decoded { image, noticed, .. } = decode.describe_file(path)?;
     let index = id.bytes().fold(0xcbf2_9ce4_8422_2325u64, |hash, byte| {
         (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3)
     });
@@ -256,7 +285,7 @@ fn one(
         let mut rng = Key { seed: args.seed, epoch: 0, index, view }.rng();
         write_png(target, &corrupt(&image, *corruption, *severity, &mut rng))?;
     }
-    Ok(missing.len())
+    Ok((missing.len(), noticed))
 }
 
 #[cfg(test)]

@@ -172,6 +172,10 @@ fn score(network: &dyn Predictor, about: &str, samples: &Path) -> Result<Scored>
         Ok(())
     })?;
     tally.tell(shown.unit());
+    if let count @ 1.. = truth.iter().filter(|class| class.is_none()).count() {
+        let (unit, all) = (shown.unit(), truth.len());
+        note(&format!("{count} of the {all} {unit} have no label, and are not scored"));
+    }
     let predictions = Predictions::new(network.classes().len(), rows)?;
     let said = text(&predictions, &truth, network.classes(), shown.unit())?;
     super::say(&format!("{about}\n{said}"))?;

@@ -3,7 +3,9 @@
 use std::path::PathBuf;
 
 use anyhow::{Context, Result, bail};
+use weights::find::{Places, find};
 
+use super::inputs::keep_inputs;
 use super::which::Choice;
 use crate::images::checkpoint;
 use crate::images::trained_model::TrainedModel;
@@ -34,12 +36,31 @@ pub(crate) struct Args {
     #[arg(long, value_name = "FILE", group = "file")]
     onnx: Option<PathBuf>,
     /// Writes a classifier of texts as a folder that transformers reads: `config.json`,
-    /// `model.safetensors` and the tokenizer's files.
+    /// `model.safetensors` and the tokenizer's files. `tutor.json` beside them says what `eval
+    /// --weights` keeps of long texts.
     #[arg(long, value_name = "FOLDER", group = "file")]
     hub: Option<PathBuf>,
 }
 
+/// An error if something would be written over the weights, or over a file of the run.
+fn keep_network(args: &Args) -> Result<()> {
+    let files = [&args.safetensors, &args.onnx].into_iter().flatten();
+    let written =
+        |folder: &PathBuf| ["config.json", "tokenizer.json"].map(|name| folder.join(name));
+    let outs: Vec<PathBuf> = files.cloned().chain(args.hub.iter().flat_map(written)).collect();
+    let input = match (&args.run, &args.weights) {
+        (Some(run), _) => Some(run.clone()),
+        (None, Some(asked)) => find(asked, &Places::of_user()).ok().map(|found| found.path),
+        (None, None) => None,
+    };
+    let inputs: Vec<PathBuf> = input.into_iter().collect();
+    // A run's folder may take new files.
+    let is_in_question = |out: &&PathBuf| args.run.is_none() || out.exists();
+    outs.iter().filter(is_in_question).try_for_each(|out| keep_inputs(out, &inputs))
+}
+
 pub(crate) fn run(args: &Args) -> Result<()> {
+    keep_network(args)?;
     match (&args.run, &args.weights) {
         (Some(run), _) => {
             let (network, about) = args.choice.load(run)?;

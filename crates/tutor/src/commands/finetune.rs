@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use anyhow::Result;
 
-use super::place::{Done, Place};
+use super::place::{Done, Place, shell_path};
 use super::ranges;
 use super::skipped::skipped_by;
 use crate::papers::finetune::plan;
@@ -150,11 +150,11 @@ fn fine_tune(args: &Args) -> Result<()> {
     let device = common.place.device()?;
     let recipe = args.task.plan()?;
     let Done { result, dir, page } = common.place.run(&recipe, device)?;
-    let dir = dir.display();
     super::say(&format!(
-        "{}\npredictions: {dir}/seed-1/predictions\n\
-         change and run again: tutor run {dir}/recipe.toml\nreport: {}",
+        "{}\npredictions: {}\nchange and run again: tutor run {}\nreport: {}",
         report::terminal(&result),
+        dir.join("seed-1/predictions").display(),
+        shell_path(&dir.join("recipe.toml")),
         page.display()
     ))
 }

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use anyhow::{Context, Result};
 use weights::catalog;
 
-use super::place::{Done, Place};
+use super::place::{Done, Place, shell_path};
 use super::ranges;
 use super::skipped::skipped_by;
 use crate::papers::{own_images, own_texts};
@@ -13,14 +13,15 @@ use crate::run::note::note;
 
 /// One's own pictures or texts, and how long it may take.
 #[derive(clap::Args)]
+#[command(group(clap::ArgGroup::new("learned").required(true)))]
 pub(crate) struct Data {
     /// Labelled pictures: a folder with a sub-folder for each class, a table of files and labels,
     /// or Hugging Face Parquet.
-    #[arg(long, value_name = "PATH", required_unless_present = "text")]
+    #[arg(long, value_name = "PATH", group = "learned")]
     labeled: Option<PathBuf>,
     /// Labelled texts, in place of pictures: a table (`.csv`, `.tsv`, `.jsonl`, `.parquet`) with a
     /// column of texts, or two of pairs, and one of labels. Rows without a label are unlabelled.
-    #[arg(long, value_name = "FILE", conflicts_with = "labeled")]
+    #[arg(long, value_name = "FILE", group = "learned")]
     text: Option<PathBuf>,
     /// The column of texts. Given twice, the two columns of pairs that are judged together, as
     /// premise and hypothesis. Looked for by the usual names without it.
@@ -33,6 +34,10 @@ pub(crate) struct Data {
     /// May be given several times.
     #[arg(long, value_name = "LABEL", requires = "text", allow_hyphen_values = true)]
     no_label: Vec<String>,
+    /// A label that is a class although it reads as if it stood for none, such as `none` or `NA`.
+    /// May be given several times.
+    #[arg(long, value_name = "LABEL", requires = "text", allow_hyphen_values = true)]
+    class: Vec<String>,
     /// Leave out rows that cannot be read or have a label that is not known, and count them.
     #[arg(long, requires = "text")]
     skip_bad: bool,
@@ -44,7 +49,8 @@ pub(crate) struct Data {
     /// table with both columns.
     #[arg(long, value_name = "PATH")]
     unlabeled: Option<PathBuf>,
-    /// Labelled pictures or texts to measure the result on, once.
+    /// Labelled pictures or texts to measure the result on, once; rows without a label are counted
+    /// and left out. With it the report also tells thresholds for `predict --threshold`.
     #[arg(long, value_name = "PATH")]
     test: Option<PathBuf>,
     /// Labelled pictures or texts to choose by; labels are held out in turn without it.
@@ -124,6 +130,7 @@ impl Data {
             text_columns: self.text_column.clone(),
             label_column: self.label_column.clone(),
             no_label: self.no_label.clone(),
+            class: self.class.clone(),
             unlabeled: self.unlabeled.clone(),
             validation: self.validation.clone(),
             test: self.test.clone(),
@@ -155,11 +162,12 @@ pub(crate) fn run(args: &Args) -> Result<()> {
     let device = args.place.device()?;
     let recipe = args.data.plan(device, false)?;
     let Done { result, dir, page } = args.place.run(&recipe, device)?;
-    let dir = dir.display();
+    let recipe = shell_path(&dir.join("recipe.toml"));
+    let dir = shell_path(&dir);
     let others = if args.data.text.is_some() { "TABLE" } else { "FOLDER" };
     super::say(&format!(
         "{}\nlabel others: tutor predict {dir} {others}\n\
-         change and run again: tutor run {dir}/recipe.toml\nreport: {}",
+         change and run again: tutor run {recipe}\nreport: {}",
         report::terminal(&result),
         page.display()
     ))

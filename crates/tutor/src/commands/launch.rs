@@ -80,7 +80,7 @@ pub(crate) fn run(args: &Args) -> Result<()> {
     let Ended { statuses, first, killed } = ended;
     let Some(first) = first else { return Ok(()) };
     let stopped = |status: &ExitStatus| {
-        // Those that label end at once: what they have done is in their files.
+        // Those that label end at once while they have no answer yet.
         let at_once = train::signals::interrupted() && status.signal() == Some(TERMINATED);
         status.success() || status.code() == Some(STOPPED) || at_once
     };

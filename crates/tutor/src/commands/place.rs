@@ -4,8 +4,10 @@ use std::path::{Path, PathBuf};
 
 use anyhow::Result;
 use report::RunResult;
+use report::words::shell;
 use torch::Device;
 
+use super::ranges;
 use crate::papers;
 use crate::run::driver::{self, Options};
 
@@ -21,10 +23,10 @@ pub(super) struct Place {
     /// Begin anew even if the same command was stopped before its end.
     #[arg(long)]
     fresh: bool,
-    /// Threads libtorch computes with; all cores by default. The last bits of results depend on it.
-    #[arg(long)]
-    #[arg(value_parser = clap::value_parser!(u16).range(1..))]
-    threads: Option<u16>,
+    /// Threads libtorch computes with, at most four times the processors; all cores by default. The
+    /// last bits of results depend on it.
+    #[arg(long, value_parser = ranges::threads)]
+    threads: Option<usize>,
 }
 
 impl Place {
@@ -37,7 +39,7 @@ impl Place {
     /// Computes with the threads that are asked for.
     pub(super) fn set_threads(&self) {
         if let Some(threads) = self.threads {
-            torch::device::set_threads(usize::from(threads));
+            torch::device::set_threads(threads);
         }
     }
 
@@ -58,6 +60,11 @@ impl Place {
         let dir = page.parent().unwrap_or(&self.out).to_owned();
         Ok(Done { result, dir, page })
     }
+}
+
+/// A path as a word of a command that is shown.
+pub(super) fn shell_path(path: &Path) -> String {
+    shell(&path.display().to_string())
 }
 
 /// A run that came to its end.

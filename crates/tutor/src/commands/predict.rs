@@ -1,26 +1,29 @@
 //! `tutor predict`: labels new samples.
 
 mod part;
-mod shard;
+pub(super) mod shard;
 mod table;
 
 use std::path::PathBuf;
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result, bail, ensure};
 use indicatif::{ProgressBar, ProgressStyle};
+use metrics::words::counted;
 
+use super::inputs::keep_inputs;
 use super::precision::Precision;
 use super::ranges;
 use super::skipped::skipped_by;
 use super::tally::Tally;
 use super::text_tables::TextTables;
 use super::which::Which;
-use crate::run::experiment::{Answer, Reading};
+use crate::run::experiment::{Answer, Reading, Shown};
+use crate::run::interrupt;
 use crate::run::note::note;
 use crate::run::sections::one_of;
 use part::{Key, Part};
 use shard::{Shard, Whole};
-use table::{Format, Table};
+use table::{Format, Row, Table};
 
 /// Which network labels what.
 #[derive(clap::Args)]
@@ -33,8 +36,9 @@ pub(crate) struct Args {
     /// from.
     samples: PathBuf,
     /// Where the labels go: `.csv`, `.parquet` or `.jsonl`. A file that is there is replaced if it
-    /// is named here; without this option it is `labels.csv`, which must not be there. Beside it
-    /// lies `FILE.part` until all is done, from which a command that was stopped goes on.
+    /// is named here, unless it is one that is read; without this option it is `labels.csv`, which
+    /// must not be there. Beside it lies `FILE.part` until all is done, from which a command that
+    /// was stopped goes on.
     #[arg(long)]
     out: Option<PathBuf>,
     /// Labels the I-th of N equal parts of the samples alone, `1/N` to `N/N`: one process after
@@ -46,6 +50,9 @@ pub(crate) struct Args {
     /// Leaves the label empty where the network is less sure than this, a probability from 0 to 1.
     #[arg(long, value_name = "P", value_parser = ranges::share)]
     threshold: Option<f64>,
+    /// Writes the texts beside their labels, under the name of their column.
+    #[arg(long)]
+    with_text: bool,
     #[command(flatten)]
     tables: TextTables,
     #[command(flatten)]
@@ -62,7 +69,26 @@ impl Args {
         if self.shard.is_some() {
             bail!("--shard is one part; the processes of a launcher take a part each without it");
         }
-        shard::folder(self.out.as_deref()).map(drop)
+        let folder = shard::folder(self.out.as_deref())?;
+        keep_inputs(&folder, std::slice::from_ref(&self.samples))
+    }
+
+    /// The columns of texts that are written beside the labels.
+    fn texts<'a>(&self, shown: &'a dyn Shown) -> Result<&'a [String]> {
+        if !self.with_text {
+            return Ok(&[]);
+        }
+        let columns = shown.columns();
+        ensure!(!columns.is_empty(), "--with-text: {} have no texts: leave it out", shown.unit());
+        let is_taken = |name: &&String| {
+            [shown.id_column(), "label", "confidence", "probabilities"].contains(&name.as_str())
+        };
+        if let Some(name) = columns.iter().find(is_taken) {
+            bail!(
+                "--with-text: a column of the labels is named `{name}` too: give the texts another"
+            );
+        }
+        Ok(columns)
     }
 }
 
@@ -91,17 +117,24 @@ fn predict(args: &Args) -> Result<()> {
     let threshold = args.threshold.map(|least| least as f32);
     let out = Out::of(args, launched.map(|(shard, _)| shard))?;
     let (mut predictor, mut about) = args.which.load(launched.map(|(_, place)| place))?;
+    let target = match &out {
+        Out::File(file, _) => file.clone(),
+        Out::Parts(folder, shard) => shard.file(folder),
+    };
+    keep_inputs(&target, std::slice::from_ref(&args.samples))?;
     args.precision.bring(&mut *predictor)?;
     args.tables.bring(&mut *predictor, Reading::default())?;
     about += args.precision.told();
     let shown = predictor.open(&args.samples, false)?;
+    let texts = args.texts(&*shown)?;
     let (file, format, range, whole) = match out {
         Out::File(file, format) => (file, format, 0..shown.len(), None),
         Out::Parts(folder, shard) => {
             let range = shard.range(shown.len());
+            let identity = (predictor.identity()?, threshold, args.with_text);
             let names = (0..shown.len()).map(|i| shown.id(i));
             let stamps = range.clone().map(|i| shown.stamp(i));
-            let whole = Whole::new((predictor.identity()?, threshold), shard, names, stamps);
+            let whole = Whole::new(identity, shard, names, stamps);
             let file = shard.file(&folder);
             shard::make(&folder)?;
             if shard.is_done(&folder, &whole)? {
@@ -121,15 +154,20 @@ fn predict(args: &Args) -> Result<()> {
     let ids = range.clone().map(|i| format!("{}\t{}", shown.id(i), shown.stamp(i)));
     let key = Key::new(predictor.identity()?, samples, ids);
     let mut part = Part::open(&file, &key)?;
-    let from = part.len();
+    let (from, path) = (part.len(), part.path().display().to_string());
     if from > 0 {
+        let all = counted(range.len(), one_of(shown.unit()));
+        let were = if from == 1 { "was" } else { "were" };
+        note(&format!("{from} of {all} {were} done before; going on from {path}"));
+    }
+    if part.replaced() {
         note(&format!(
-            "{from} of {} {} were done before; going on from {}",
-            range.len(),
-            shown.unit(),
-            part.path().display()
+            "{path}: what a stopped command left is by another network or of other samples, and is \
+             begun anew"
         ));
     }
+    // From now on a stop loses nothing.
+    train::signals::install().context("watching for SIGINT and SIGTERM")?;
     let bar = match launched.is_none() || is_first {
         true => ProgressBar::new(range.len() as u64),
         false => ProgressBar::hidden(),
@@ -139,7 +177,8 @@ fn predict(args: &Args) -> Result<()> {
     bar.reset_eta();
     shown.show(range.start + from..range.end, &mut |answers| {
         bar.inc(answers.len() as u64);
-        part.append(&answers)
+        part.append(&answers)?;
+        interrupt::check()
     })?;
     bar.finish_and_clear();
 
@@ -153,14 +192,18 @@ fn predict(args: &Args) -> Result<()> {
         }
     }
     let table = Table {
-        unit: one_of(shown.unit()),
+        id: shown.id_column(),
+        texts,
         classes: predictor.classes(),
         threshold,
         about: whole.map(|(whole, _)| whole.entry()),
         rows: &|| {
             let answers = range.clone().zip(part.answers()?);
             let row = |(i, answer): (usize, Result<Answer>)| match answer {
-                Ok(Answer::Said { probabilities, .. }) => Some(Ok((shown.id(i), probabilities))),
+                Ok(Answer::Said { probabilities, .. }) => {
+                    let texts = if texts.is_empty() { Vec::new() } else { shown.texts(i) };
+                    Some(Ok(Row { id: shown.id(i), probabilities, texts }))
+                }
                 Ok(Answer::LeftOut(_)) => None,
                 Err(error) => Some(Err(error)),
             };
@@ -173,7 +216,8 @@ fn predict(args: &Args) -> Result<()> {
         tally.tell(shown.unit());
     }
     let labelled = tally.said - unsure;
-    let mut text = format!("{}: {labelled} {} labelled by {about}", file.display(), shown.unit());
+    let labelled = counted(labelled, one_of(shown.unit()));
+    let mut text = format!("{}: {labelled} labelled by {about}", file.display());
     if let Some(least) = threshold {
         text += &format!(", {unsure} below {least} left without a label");
     }

@@ -6,7 +6,7 @@ use anyhow::Result;
 use clap::ValueEnum;
 use data_pipeline::text::corpus::Boundary;
 
-use super::place::{Done, Place};
+use super::place::{Done, Place, shell_path};
 use super::ranges;
 use super::skipped::skipped_by;
 use crate::papers::pretraining::plan;
@@ -159,20 +159,20 @@ fn pretrain(args: &Args) -> Result<()> {
     let device = args.place.device()?;
     let recipe = args.texts.plan(device)?;
     let Done { result, dir, page } = args.place.run(&recipe, device)?;
-    let dir = dir.display();
     // Of several seeds the first one is as good as any.
     let net = match args.texts.seeds {
-        1 => dir.to_string(),
+        1 => shell_path(&dir),
         _ => {
             let objective = args.texts.objective.to_possible_value();
             let objective = objective.as_ref().map_or("", |value| value.get_name());
-            format!("{dir}/seed-1/{objective}/hub")
+            shell_path(&dir.join("seed-1").join(objective).join("hub"))
         }
     };
     super::say(&format!(
         "{}\nstart from it: tutor fit --text TABLE --weights {net}, or tutor finetune ... --weights \
-         {net}\nchange and run again: tutor run {dir}/recipe.toml\nreport: {}",
+         {net}\nchange and run again: tutor run {}\nreport: {}",
         report::terminal(&result),
+        shell_path(&dir.join("recipe.toml")),
         page.display()
     ))
 }

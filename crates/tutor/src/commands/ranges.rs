@@ -26,6 +26,23 @@ where
     at_least(T::from(1))(text)
 }
 
+/// A number of threads to compute with: 1 to four times the processors that there are.
+pub(super) fn threads(text: &str) -> Result<usize, String> {
+    let processors = std::thread::available_parallelism().map_or(1, std::num::NonZeroUsize::get);
+    let most = 4 * processors;
+    match count(text)? {
+        threads if threads <= most => Ok(threads),
+        _ => Err(format!(
+            "more threads than processors only wait for each other, and there {}: it must be a \
+             whole number from 1 to {most}",
+            match processors {
+                1 => "is 1 processor".to_owned(),
+                _ => format!("are {processors} processors"),
+            }
+        )),
+    }
+}
+
 /// A share or probability, 0 to 1.
 pub(super) fn share(text: &str) -> Result<f64, String> {
     number(text, |share| (0.0..=1.0).contains(&share), "from 0 to 1")
@@ -110,6 +127,10 @@ mod tests {
             let fault = count::<u32>(text).expect_err(text);
             assert!(fault.contains("1 or more"), "{text}: {fault}");
         }
+        assert_eq!(threads("1"), Ok(1));
+        assert!(threads("0").expect_err("none").contains("1 or more"));
+        let fault = threads("1000000").expect_err("too many");
+        assert!(fault.contains("processor") && fault.contains("from 1 to"), "{fault}");
         assert_eq!(at_least(5_usize)("5"), Ok(5));
         assert!(at_least(5_usize)("4").expect_err("too few").contains("5 or more"));
     }

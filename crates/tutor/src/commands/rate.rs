@@ -11,6 +11,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, bail};
 use eval_ssa::Item;
+use metrics::words::counted;
 use rating_server::{
     Export, Names, NewRater, Project, Records, ServeOptions, Settings, Tool, base_url,
     new_password, new_seed, read_records, read_tool, read_transcripts, serve,
@@ -19,6 +20,7 @@ use report::Document;
 
 use super::{ranges, say};
 use crate::papers::ssa::study;
+use crate::run::note::note;
 use input::{Partner, text};
 
 /// What is done with a study.
@@ -214,13 +216,27 @@ pub(crate) fn run(args: &Args) -> Result<()> {
         What::Chat { project, partner, conversations } => {
             let name = &partner.name;
             Project::open(project)?.offer_chats(name, &partner.endpoint(), *conversations)?;
-            say(&format!("{conversations} conversations with {name} are wanted"))
+            let are = if *conversations == 1 { "is" } else { "are" };
+            let conversations = counted(conversations, "conversation");
+            say(&format!("{conversations} with {name} {are} wanted"))
         }
         What::Judge(arguments) => judge::run(arguments),
         What::Invite { project, labels, chats, url } => {
             let url = base_url(url)?;
             let project = Project::open(project)?;
+            // Before the first link, which is printed this once.
+            if labels.iter().any(|label| label.trim().is_empty()) {
+                bail!("a label is empty: write one for each rater, which only you see");
+            }
+            let mut known: BTreeSet<String> =
+                project.raters()?.into_iter().map(|rater| rater.label).collect();
             for label in labels {
+                if !known.insert(label.trim().to_owned()) {
+                    note(&format!(
+                        "note: there is a rater {label} already; this link is for another one of \
+                         that label"
+                    ));
+                }
                 let new = NewRater { label: label.clone(), rates: true, chats: *chats };
                 let token = project.add_rater(&new)?.token;
                 say(&format!("{label}\t{url}/r/{token}"))?;
@@ -266,7 +282,8 @@ pub(crate) fn run(args: &Args) -> Result<()> {
                 bail!("{first} and {second} have no response to the same turns");
             }
             let done = project.add_pairs(&pairs)?;
-            say(&format!("{} pairs added, {} were there already", done.added, done.known))
+            let known = known_already(done.known);
+            say(&format!("{} added{known}", counted(done.added, "pair")))
         }
         What::Export { project, out, names, replace } => {
             export(&Project::open(project)?, out, *names, *replace)
@@ -370,19 +387,29 @@ fn import(arguments: &Import) -> Result<()> {
 fn add(project: &Project, file: &Path, records: &Records) -> Result<()> {
     let done =
         project.add_records(records).with_context(|| format!("cannot add {}", file.display()))?;
-    let known = match done.known {
-        0 => String::new(),
-        known => format!(", {known} were there already"),
-    };
+    let known = known_already(done.known);
     say(&format!("{}: {} added{known}", file.display(), done.added))?;
     if done.late > 0 {
-        let votes = project.settings().votes;
-        say(&format!("  {} are not counted: their items have {votes} votes already", done.late))?;
+        let votes = counted(project.settings().votes, "vote");
+        let are = match done.late {
+            1 => "1 is not counted: its item has".to_owned(),
+            late => format!("{late} are not counted: their items have"),
+        };
+        say(&format!("  {are} {votes} already"))?;
     }
     for note in &records.notes {
         say(&format!("  {note}"))?;
     }
     Ok(())
+}
+
+/// How many records were known before, if any.
+fn known_already(count: usize) -> String {
+    match count {
+        0 => String::new(),
+        1 => ", 1 was there already".to_owned(),
+        _ => format!(", {count} were there already"),
+    }
 }
 
 /// Writes the page and, beside it, the same as Markdown and the numbers as JSON.
@@ -429,8 +456,10 @@ fn status(project: &Project) -> Result<()> {
         status.votes, status.wanted, status.full, status.items, status.skipped, status.late
     ))?;
     say(&format!(
-        "{} raters, {} of them active in the last five minutes, {} items in front of them",
-        status.raters, status.active, status.open
+        "{}, {} of them active in the last five minutes, {} in front of them",
+        counted(status.raters, "rater"),
+        status.active,
+        counted(status.open, "item")
     ))?;
     if status.chats_wanted > 0 {
         say(&format!("{} of {} conversations", status.chats, status.chats_wanted))?;

@@ -2,8 +2,10 @@
 
 use std::path::PathBuf;
 
-use anyhow::Result;
+use anyhow::{Result, ensure};
 use report::RunResult;
+
+use crate::run::folder;
 
 /// Which run.
 #[derive(clap::Args)]
@@ -13,6 +15,14 @@ pub(crate) struct Args {
 }
 
 pub(crate) fn run(args: &Args) -> Result<()> {
+    if !args.run.join(report::FILE).exists() {
+        folder::read(&args.run)?;
+    }
+    ensure!(
+        args.run.join(report::FILE).exists(),
+        "{}: this run is not finished; start the same command again, and it goes on from there",
+        args.run.display()
+    );
     let table = report::terminal(&RunResult::load(&args.run)?);
     super::say(&format!("{table}\nreport: {}", args.run.join("report.html").display()))
 }

@@ -2,17 +2,19 @@
 
 use std::path::{Path, PathBuf};
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Error, Result, anyhow, bail, ensure};
 use augment::crop::CenterCrop;
 use augment::image::Image;
 use augment::policy::Policy;
 use augment::scratch::Scratch;
 use augment::sheet::{self, SheetRow};
 use data_pipeline::dataset::{Samples, digits};
-use data_pipeline::picture::{Decode, write_png};
+use data_pipeline::picture::{Decode, Decoded, Depth, Notice, Notices, write_png};
 
+use super::skipped::bad_image;
 use super::{ranges, say};
 use crate::recipe::catalog;
+use crate::run::note::note;
 
 mod canvas;
 mod replaced;
@@ -55,7 +57,8 @@ enum What {
 struct Common {
     /// Images; without any, a made-up scene and a digit
     images: Vec<PathBuf>,
-    /// Where the picture goes; without it `sheet.png`, which must not be there
+    /// Where the picture goes, a name that ends in .png; without it `sheet.png`, which must not be
+    /// there
     #[arg(long)]
     out: Option<PathBuf>,
     /// What random draws are keyed by
@@ -104,6 +107,8 @@ fn draw(
     sheet: &dyn Fn(&Image) -> Vec<SheetRow>,
 ) -> Result<Vec<SheetRow>> {
     let out = super::out_file(common.out.as_deref(), "sheet.png")?;
+    let is_png = out.extension().is_some_and(|ending| ending.eq_ignore_ascii_case("png"));
+    ensure!(is_png, "{}: the picture is a PNG file, whose name must end in .png", out.display());
     let images = images(&common.images, side)?;
     let sheets: Vec<(String, Image, Vec<SheetRow>)> = images
         .into_iter()
@@ -126,15 +131,38 @@ fn images(paths: &[PathBuf], side: usize) -> Result<Vec<(String, Image)>> {
             ("a digit, 8x8".into(), digit),
         ]);
     }
-    let one = |path: &PathBuf| {
-        let mut image = Decode::default().file(path)?;
+    let decoded = |decode: Decode| {
+        let one = |path: &PathBuf| {
+            ensure!(!path.is_dir(), "{}: this is a folder; name images", path.display());
+            let decoded = decode.describe_file(path).map_err(Error::from);
+            decoded.map_err(|error| match bad_image(&error) {
+                Some(fault) => anyhow!("{fault}; name another image"),
+                None => error,
+            })
+        };
+        paths.iter().map(one).collect::<Result<Vec<Decoded>>>()
+    };
+    // As `tutor fit` takes them.
+    let mut images = decoded(Decode::default())?;
+    let used = images.iter().flat_map(|image| &image.noticed).filter_map(|notice| match notice {
+        Notice::Deep { used, .. } => Some(*used),
+        _ => None,
+    });
+    let depth = Depth::of_used(used.max());
+    if depth != Depth::default() {
+        images = decoded(Decode { depth, ..Decode::default() })?;
+    }
+    let mut noticed = Notices::default();
+    images.iter().for_each(|image| noticed.add(&image.noticed));
+    noticed.lines().for_each(|line| note(&line));
+    let one = |(path, Decoded { mut image, .. }): (&PathBuf, Decoded)| {
         if image.width().min(image.height()) > 256 {
             CenterCrop::default().apply(&mut image, &mut Scratch::new());
         }
         let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
-        Ok((name, image))
+        (name, image)
     };
-    paths.iter().map(one).collect()
+    Ok(paths.iter().zip(images).map(one).collect())
 }
 
 /// A policy by name, as JSON, or out of a file or recipe.

@@ -17,6 +17,14 @@ pub(super) fn skipped_by(option: &str, error: Error) -> Error {
     }
 }
 
+/// What is wrong with an image file, without a way out; none for errors about other things.
+pub(super) fn bad_image(error: &Error) -> Option<String> {
+    match error.downcast_ref::<DataError>()? {
+        DataError::Image { path, fault } => Some(format!("{}: {fault}", path.display())),
+        _ => None,
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use data_pipeline::text::OwnTexts;

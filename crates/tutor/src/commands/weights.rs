@@ -134,7 +134,7 @@ fn convert(asked: &str, out: &Path, network: Network, cased: bool) -> Result<()>
                 false => Tokenizer::open(&vocabulary)?,
             };
             tokenizer.check_fits(checkpoint.config.encoder.vocabulary as usize)?;
-            tokenizer.save(out)?;
+            tokenizer.save_for(out, checkpoint.config.encoder.positions as usize)?;
             "with its vocabulary"
         }
         false => "without a vocabulary, as there is no vocab.txt beside it: copy it there",

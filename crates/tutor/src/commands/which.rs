@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use anyhow::{Result, ensure};
+use anyhow::{Context, Result, ensure};
 use torch::Device;
 use torch::device::gpus;
 
@@ -31,7 +31,8 @@ pub(crate) struct Choice {
     /// Of which seed.
     #[arg(long, default_value_t = 1)]
     seed: u64,
-    /// Width and height to which images are brought, as `64x48`; those of the run by default.
+    /// Width and height to which images are brought, as `64x48`, or `64` for a square; those of the
+    /// run by default, since a network answers otherwise at another size than it was trained at.
     #[arg(long, value_name = "WxH", value_parser = size)]
     size: Option<(u32, u32)>,
     /// `cpu`, `cuda`, `cuda:N`, or `auto`.
@@ -97,7 +98,8 @@ impl Choice {
     /// Loads a network of a run; with it, what it is in words.
     pub(crate) fn load(&self, run: &Path) -> Result<(Box<dyn Predictor>, String)> {
         let (text, started) = folder::read(run)?;
-        let experiment = papers::resolve(&text, false, true, &[])?;
+        let experiment = papers::resolve(&text, false, true, &[])
+            .with_context(|| run.join("recipe.toml").display().to_string())?;
         let seed = seed_dir(run, self.seed);
         ensure!(
             seed.is_dir(),

@@ -1,18 +1,20 @@
 //! One's own images: opens the parts that a recipe names, and looks for images that are in two of
 //! them.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use anyhow::{Result, bail, ensure};
-use data_pipeline::dataset::fingerprint::{self, Duplicates, Fingerprint};
+use data_pipeline::dataset::fingerprint::{self, Contents, Duplicates, Fingerprint};
 use data_pipeline::dataset::folder::{self, FolderOptions, FolderSet};
 use data_pipeline::dataset::{Cached, Concat, ImageSamples, Samples};
+use data_pipeline::digest::Digest;
 
 use super::subset::Set;
 use crate::recipe::data;
 use crate::run::files;
+use crate::run::measured::Overlap;
 use crate::run::note::note;
 
 /// The parts of one's own images, open.
@@ -21,8 +23,24 @@ pub(super) struct Folder {
     pub(super) unlabeled: Option<Set>,
     pub(super) validation: Option<Set>,
     pub(super) test: Option<Set>,
-    /// What should be known of them, in words.
-    pub(super) notes: Vec<String>,
+    /// What should be known of them.
+    pub(super) notes: Vec<Note>,
+    /// Images of the validation and of the test part that are in other parts too.
+    pub(super) overlap: BTreeMap<&'static str, Overlap>,
+}
+
+/// What should be known of images, in words.
+#[derive(Clone)]
+pub(super) struct Note {
+    pub(super) full: String,
+    /// With few examples.
+    pub(super) brief: String,
+}
+
+impl From<String> for Note {
+    fn from(full: String) -> Self {
+        Self { brief: full.clone(), full }
+    }
 }
 
 impl Folder {
@@ -98,19 +116,23 @@ impl Folder {
                 opened.push((name, decode(set)?));
             }
         }
-        let mut notes = match config.on_demand {
-            true => vec![
-                "contents were not compared between the parts (data.on_demand): an image of the \
-                 test part may be among the others"
-                    .to_owned(),
-            ],
+        let (told, overlap) = match config.on_demand {
+            true => {
+                let note = "contents were not compared between the parts (data.on_demand): an \
+                            image of the test part may be among the others";
+                (vec![note.to_owned()], BTreeMap::new())
+            }
             false => shared(&opened, config.allow_duplicates)?,
         };
+        let mut notes: Vec<Note> = told.into_iter().map(Note::from).collect();
         let mut sets: BTreeMap<&str, Vec<Set>> = BTreeMap::new();
         for (name, set) in opened {
-            notes.extend(set.inner().notes().iter().map(|text| format!("{name} images: {text}")));
-            let left_out = set.inner().left_out();
-            notes.extend(left_out.iter().map(|left_out| format!("{name} images: {left_out}")));
+            let of_set = set.inner().notes().iter();
+            notes.extend(of_set.map(|text| Note::from(format!("{name} images: {text}"))));
+            notes.extend(set.inner().left_out().iter().map(|left_out| Note {
+                full: format!("{name} images: {left_out}"),
+                brief: format!("{name} images: {}", left_out.brief()),
+            }));
             sets.entry(name).or_default().push(Arc::new(set));
         }
         let mut take = |name: &str| match sets.remove(name).unwrap_or_default() {
@@ -125,19 +147,20 @@ impl Folder {
             measured.into_iter().filter_map(|(name, set)| Some((name, set.as_ref()?)))
         {
             notes.extend(unmeasured(&**set).map(|class| {
-                format!("no {name} image is of the class `{class}`, which is not measured there")
+                let told = format!("no {name} image is of the class `{class}`");
+                Note::from(format!("{told}, which is not measured there"))
             }));
         }
         if validation.is_none() && config.validation_share > 0.0 {
             notes.extend(single(&*labeled).map(|class| {
-                format!(
+                Note::from(format!(
                     "the class `{class}` has one labelled image, which is trained on: no \
-                         validation image measures it"
-                )
+                     validation image measures it"
+                ))
             }));
         }
-        notes.iter().for_each(|text| note(text));
-        Ok(Self { labeled, unlabeled, validation, test, notes })
+        notes.iter().for_each(|text| note(&text.full));
+        Ok(Self { labeled, unlabeled, validation, test, notes, overlap })
     }
 }
 
@@ -177,11 +200,14 @@ pub(crate) fn refuse_same_path(parts: [(&str, Option<&PathBuf>); 4]) -> Result<(
     Ok(())
 }
 
-/// What is told of images that are in more than one part. Fails if they are in the validation or
-/// test part and that is not allowed.
-fn shared(parts: &[(&str, Cached<FolderSet>)], allowed: bool) -> Result<Vec<String>> {
+/// What is told of images that are in more than one part, and which of the validation and test part
+/// they are. Fails if there are such and that is not allowed.
+fn shared(
+    parts: &[(&str, Cached<FolderSet>)],
+    allowed: bool,
+) -> Result<(Vec<String>, BTreeMap<&'static str, Overlap>)> {
     let sets: Vec<&FolderSet> = parts.iter().map(|(_, set)| set.inner()).collect();
-    let mut contents: Vec<(&str, fingerprint::Contents)> = Vec::new();
+    let mut contents: Vec<(&str, Contents)> = Vec::new();
     for ((name, _), found) in parts.iter().zip(folder::contents(&sets)?) {
         match contents.last_mut() {
             Some((last, known)) if last == name => known.extend(found),
@@ -214,7 +240,19 @@ fn shared(parts: &[(&str, Cached<FolderSet>)], allowed: bool) -> Result<Vec<Stri
         };
         notes.push(format!("{count} of the {name} images are there twice{labels}{example}"));
     }
-    Ok(notes)
+    let overlap = ["validation", "test"].map(|part| {
+        let of = |other| among(&contents, part, other);
+        (part, Overlap { labeled: of("labelled"), unlabeled: of("unlabelled") })
+    });
+    Ok((notes, overlap.into()))
+}
+
+/// The images of a part, by id, that are in another one too.
+fn among(parts: &[(&str, Contents)], part: &str, other: &str) -> Vec<String> {
+    let of = |wanted| parts.iter().filter(move |(name, _)| *name == wanted).flat_map(|(_, c)| c);
+    let known: HashSet<&Digest> = of(other).map(|(_, _, digest)| digest).collect();
+    let found = of(part).filter(|(_, _, digest)| known.contains(digest));
+    found.map(|(id, _, _)| id.clone()).collect()
 }
 
 /// Keeps in a file which images each part has, or makes sure that they are those of an earlier

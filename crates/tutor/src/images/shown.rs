@@ -4,7 +4,7 @@
 use std::ops::Range;
 use std::sync::Arc;
 
-use anyhow::{Result, anyhow};
+use anyhow::{Context, Result};
 use augment::Image;
 use augment::rng::Rng;
 use data_pipeline::dataset::Samples;
@@ -171,9 +171,9 @@ impl Shown for Open<'_> {
             let batch = step?.batches.pop().expect("one stream");
             let Stack { images, fates } = batch.data;
             let said = match &images {
-                Some(images) => self.evaluator.answers(self.net, images).map_err(|error| {
+                Some(images) => self.evaluator.answers(self.net, images).with_context(|| {
                     let first = batch.indices.first().map(|&i| self.id(i as usize));
-                    anyhow!("images from {} on: {error:#}", first.unwrap_or_default())
+                    format!("images from {} on", first.unwrap_or_default())
                 })?,
                 None => Vec::new(),
             };

@@ -1,5 +1,6 @@
 //! Data sets of images: from a recipe's `[data]` to an open set, and from that to one seed's parts.
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -13,12 +14,13 @@ use data_pipeline::dataset::{Concat, ImageSamples, Part as Official, Recompresse
 use data_pipeline::picture::Decode;
 use data_pipeline::split::{Split, SplitRequest, digits_split};
 
-use super::folder::{self, Folder};
+use super::folder::{self, Folder, Note};
 use super::input::{Input, Normalization};
 use super::subset::{Set, Subset};
 use super::synthetic;
-use crate::recipe::data::DataConfig;
+use crate::recipe::data::{DataConfig, Official as OfficialConfig};
 use crate::recipe::evaluate::Part;
+use crate::run::measured::Overlap;
 
 /// The data of one seed.
 #[derive(Clone)]
@@ -31,8 +33,10 @@ pub(crate) struct Data {
     /// None where the data have no part for it.
     pub(crate) test: Option<Subset>,
     pub(crate) input: Input,
-    /// What else should be known of the images, in words.
-    notes: Vec<String>,
+    /// What else should be known of the images.
+    notes: Vec<Note>,
+    /// Images of the validation and of the test part that are in other parts too.
+    pub(crate) overlap: BTreeMap<&'static str, Overlap>,
 }
 
 impl Data {
@@ -71,12 +75,28 @@ impl Data {
         Ok(())
     }
 
-    /// How many samples of what, in words.
+    /// How many samples of what, and what else should be known of them, in words.
     pub(crate) fn describe(&self) -> String {
+        self.in_full().join("; ")
+    }
+
+    /// The same with few examples of what was left out.
+    pub(crate) fn brief(&self) -> String {
+        let notes = self.notes.iter().map(|note| note.brief.clone());
+        std::iter::once(self.counts()).chain(notes).collect::<Vec<_>>().join("; ")
+    }
+
+    /// The parts of [`describe`](Self::describe).
+    pub(crate) fn in_full(&self) -> Vec<String> {
+        let notes = self.notes.iter().map(|note| note.full.clone());
+        std::iter::once(self.counts()).chain(notes).collect()
+    }
+
+    /// How many samples of what.
+    fn counts(&self) -> String {
         let test = self.test.as_ref().map_or("no".to_owned(), |test| test.len().to_string());
-        let notes: String = self.notes.iter().map(|note| format!("; {note}")).collect();
         format!(
-            "{} labelled, {} unlabelled, {} validation and {test} test images of {} classes{notes}",
+            "{} labelled, {} unlabelled, {} validation and {test} test images of {} classes",
             self.labeled.len(),
             self.unlabeled.len(),
             self.validation.len(),
@@ -95,7 +115,8 @@ pub(crate) struct ImageSource {
     /// The same of images to choose weights by.
     validation: Option<Set>,
     test: Option<Set>,
-    notes: Vec<String>,
+    notes: Vec<Note>,
+    overlap: BTreeMap<&'static str, Overlap>,
 }
 
 impl ImageSource {
@@ -120,8 +141,7 @@ impl ImageSource {
                 let open = |part| -> Result<Set> { Ok(Arc::new(Stl10::open(&dir, part)?)) };
                 let (train, test) = (open(Official::Train)?, Some(open(Official::Test)?));
                 let unlabeled = Some(open(Official::Extra)?);
-                let (validation, notes) = (None, vec![]);
-                return Ok(Self { config, train, unlabeled, validation, test, notes });
+                return Ok(Self { unlabeled, ..Self::of_one(config, train, test) });
             }
             DataConfig::Mnist(_) => {
                 let dir = needed(dir, "mnist")?;
@@ -146,11 +166,52 @@ impl ImageSource {
                 (kept(train)?, Some(kept(open(Official::Test)?)?))
             }
             DataConfig::Folder(folder) => {
-                let Folder { labeled, unlabeled, validation, test, notes } = Folder::open(folder)?;
-                return Ok(Self { train: labeled, unlabeled, validation, test, notes, config });
+                let Folder { labeled: train, unlabeled, validation, test, notes, overlap } =
+                    Folder::open(folder)?;
+                return Ok(Self { train, unlabeled, validation, test, notes, overlap, config });
             }
         };
-        Ok(Self { config, train, unlabeled: None, validation: None, test, notes: vec![] })
+        Ok(Self::of_one(config, train, test))
+    }
+
+    /// Of one set from which unlabelled and validation images are drawn, too.
+    fn of_one(config: DataConfig, train: Set, test: Option<Set>) -> Self {
+        let (unlabeled, validation) = (None, None);
+        let (notes, overlap) = (Vec::new(), BTreeMap::new());
+        Self { config, train, unlabeled, validation, test, notes, overlap }
+    }
+
+    /// What is not there of the data that a recipe names, a sentence each. Fails where the labels
+    /// that it asks for cannot be drawn. Opens nothing but what is embedded.
+    pub(crate) fn missing(config: &DataConfig, dir: Option<&Path>) -> Result<Vec<String>> {
+        let mut config = config.clone();
+        config.anchor(dir)?;
+        let asked = |set: &OfficialConfig| set.labels.saturating_add(set.validation);
+        let (drawn, images, place) = match &config {
+            DataConfig::Synthetic(_) => return Ok(vec![]),
+            DataConfig::Folder(folder) => return Ok(folder.missing()),
+            DataConfig::Digits { .. } => {
+                return Self::open(&config, None)?.draw(1).map(|_| vec![]);
+            }
+            DataConfig::Cifar10(set) => (asked(set), 50_000, needed(dir, "cifar10")),
+            DataConfig::Cifar100(set) => (asked(set), 50_000, needed_here(dir, "cifar100")),
+            DataConfig::Stl10(set) => (asked(set), 5_000, needed_here(dir, "stl10")),
+            DataConfig::Mnist(set) => (asked(set), 60_000, needed(dir, "mnist")),
+            DataConfig::Svhn { labels, validation, .. } => {
+                let drawn = labels.unwrap_or(0).saturating_add(*validation);
+                (drawn, SVHN_TRAIN, needed(dir, "svhn"))
+            }
+        };
+        ensure!(
+            drawn <= images,
+            "data: {drawn} images of labels and validation are asked for, and there are {images} to \
+             train on"
+        );
+        Ok(match place {
+            Ok(dir) if dir.is_dir() => vec![],
+            Ok(dir) => vec![format!("{}: there is no such folder of data sets", dir.display())],
+            Err(error) => vec![error.to_string()],
+        })
     }
 
     /// Keeps in a run's folder which images of one's own it is about, or makes sure that they are
@@ -236,8 +297,8 @@ impl ImageSource {
         let classes = self.train.classes().to_vec();
         let input = Input { classes, channels, size, normalization, orient, depth, max_pixels };
         let test = Some(test).filter(|test| test.len() > 0);
-        let notes = self.notes.clone();
-        Ok(Data { split, labeled, unlabeled, validation, test, input, notes })
+        let (notes, overlap) = (self.notes.clone(), self.overlap.clone());
+        Ok(Data { split, labeled, unlabeled, validation, test, input, notes, overlap })
     }
 }
 

@@ -20,6 +20,7 @@ use super::input::Input;
 use super::shown::{Open, Pictures};
 use super::view::Transform;
 use crate::run::experiment::{Predictor, Shown, gains_by_bfloat16, numbers_of};
+use crate::run::note::note;
 
 /// Where a network of a run lies and what it is shown.
 pub(crate) struct Place {
@@ -153,12 +154,19 @@ impl Predictor for TrainedModel {
     }
 
     fn resize(&mut self, size: (u32, u32)) -> Result<()> {
-        match &mut self.transform {
-            Transform::Policy(_) => self.input.size = Some(size),
+        let trained = match &mut self.transform {
+            Transform::Policy(_) => self.input.size.replace(size),
             Transform::Published(preprocess) => {
                 ensure!(size.0 == size.1, "--size: {} is shown squares", self.name);
-                preprocess.size = size.0;
+                let side = std::mem::replace(&mut preprocess.size, size.0);
+                Some((side, side))
             }
+        };
+        if let Some((width, height)) = trained.filter(|trained| *trained != size) {
+            note(&format!(
+                "note: {} was trained at {width}x{height}, and its answers at {}x{} are others",
+                self.name, size.0, size.1
+            ));
         }
         Ok(())
     }

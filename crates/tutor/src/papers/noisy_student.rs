@@ -21,6 +21,7 @@ use torch::Device;
 
 use crate::images::source::ImageSource;
 use crate::images::trained_model::{Place, TrainedModel};
+use crate::recipe::data::DataConfig;
 use crate::recipe::edit;
 use crate::recipe::evaluate::EvaluateConfig;
 use crate::recipe::head::Head;
@@ -57,17 +58,23 @@ impl NoisyStudent {
         names.filter(|name| self.head.run_rows.takes(name)).collect()
     }
 
+    /// The data with each number of labels that is run.
+    fn data(&self) -> Result<Vec<DataConfig>> {
+        let Recipe { data, labels, .. } = &self.recipe;
+        match &labels[..] {
+            [] => Ok(vec![data.clone()]),
+            labels => labels.iter().map(|&count| data.with_labels(count)).collect(),
+        }
+    }
+
     /// The runs of one seed: one for each number of labels, with its images and folder.
     fn cells(&self, seed: &Path) -> Result<Vec<(PathBuf, ImageSource)>> {
         let source = self.source.as_ref().context("the data are opened before the run")?;
         if self.recipe.labels.is_empty() {
             return Ok(vec![(seed.to_owned(), source.clone())]);
         }
-        let cell = |&count: &usize| {
-            let data = self.recipe.data.with_labels(count)?;
-            Ok((labels_dir(seed, count), source.of(&data)))
-        };
-        self.recipe.labels.iter().map(cell).collect()
+        let dirs = self.recipe.labels.iter().map(|&count| labels_dir(seed, count));
+        Ok(dirs.zip(self.data()?).map(|(dir, data)| (dir, source.of(&data))).collect())
     }
 }
 
@@ -97,6 +104,16 @@ impl Experiment for NoisyStudent {
             row.with_context(|| format!("row {name}"))?;
         }
         Ok(())
+    }
+
+    fn missing(&self, dir: Option<&Path>) -> Result<Vec<String>> {
+        let mut missing = Vec::new();
+        for data in self.data()? {
+            missing.extend(ImageSource::missing(&data, dir)?);
+        }
+        // All numbers of labels are of the same images.
+        missing.dedup();
+        Ok(missing)
     }
 
     fn open(&mut self, dir: Option<&Path>) -> Result<()> {

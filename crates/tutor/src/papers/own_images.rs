@@ -62,8 +62,16 @@ impl Experiment for OwnImages {
         &self.head
     }
 
+    fn states_numbers(&self) -> bool {
+        false
+    }
+
     fn to_toml(&self) -> Result<String> {
         self.head.to_toml(&self.recipe)
+    }
+
+    fn missing(&self, dir: Option<&Path>) -> Result<Vec<String>> {
+        ImageSource::missing(&self.recipe.data, dir)
     }
 
     fn open(&mut self, dir: Option<&Path>) -> Result<()> {

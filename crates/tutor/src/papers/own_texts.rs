@@ -62,6 +62,10 @@ impl Experiment for OwnTexts {
         &self.head
     }
 
+    fn states_numbers(&self) -> bool {
+        false
+    }
+
     fn to_toml(&self) -> Result<String> {
         self.head.to_toml(&self.recipe)
     }

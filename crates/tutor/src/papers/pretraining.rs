@@ -85,8 +85,8 @@ impl Experiment for OwnPretraining {
         let outcomes =
             run.each_seed(|one| seed::run(recipe, &nets, &tokens, one), summary::line)?;
         let mut result = summary::result((&self.head, recipe), run, &about, &outcomes)?;
-        let left_out = |(why, count)| format!("Left out {count} times of the texts: {why}.");
-        result.notes.extend(read.skipped.iter().map(left_out));
+        let left_out = read.left_out().map(|reason| format!("Left out of the texts: {reason}."));
+        result.notes.extend(left_out);
         Ok(Findings { result, sections: summary::sections(recipe, &outcomes) })
     }
 }

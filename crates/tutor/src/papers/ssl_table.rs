@@ -52,6 +52,17 @@ impl Experiment for SslTable {
         self.head.to_toml(&self.recipe)
     }
 
+    fn missing(&self, dir: Option<&Path>) -> Result<Vec<String>> {
+        let mut missing = Vec::new();
+        for (name, row) in self.recipe.trainings()? {
+            let of_row = ImageSource::missing(&row.data, dir);
+            missing.extend(of_row.with_context(|| format!("row {name}"))?);
+        }
+        // All rows are of the same images.
+        missing.dedup();
+        Ok(missing)
+    }
+
     fn open(&mut self, dir: Option<&Path>) -> Result<()> {
         self.recipe.data.anchor(dir)?;
         self.source = Some(ImageSource::open(&self.recipe.data, dir)?);

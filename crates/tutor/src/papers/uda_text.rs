@@ -120,6 +120,26 @@ impl Experiment for UdaText {
         Ok(())
     }
 
+    fn missing(&self, dir: Option<&Path>) -> Result<Vec<String>> {
+        let mut missing = Vec::new();
+        let text = &self.recipe.text;
+        match text.is_embedded() {
+            true => {
+                let texts = text.open(dir)?;
+                for &labels in &self.recipe.labels {
+                    training::labeled(&self.recipe, &texts, labels, 1)?;
+                }
+            }
+            false if dir.is_none() => missing.extend(text.open(None).err().map(|e| e.to_string())),
+            false => {}
+        }
+        for row in self.recipe.trainings()? {
+            let why = start::missing(&row.recipe, dir);
+            missing.extend(why.map(|why| format!("row {}: {why}", row.name)));
+        }
+        Ok(missing)
+    }
+
     fn open(&mut self, dir: Option<&Path>) -> Result<()> {
         self.texts = Some(self.recipe.text.open(dir)?);
         self.recipe.anchor(dir)?;

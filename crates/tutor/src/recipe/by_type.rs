@@ -3,7 +3,8 @@
 use anyhow::Result;
 use toml::Value;
 
-use super::edit::{Override, ReadError};
+use super::edit::Override;
+use super::reading::ReadError;
 
 /// Resolves a recipe with `overrides`, each read as TOML first; where that has the wrong type for
 /// its key, as what else the same text can be: a string (`2024-01-01` for a path), a number (`.5`,
@@ -63,27 +64,15 @@ fn readings(change: &Override) -> Vec<Value> {
 
 /// Whether a fault shows that reading got further with a value than without it.
 fn is_better(fault: &anyhow::Error, before: &anyhow::Error, value: &Value) -> bool {
-    let (message, earlier) = (fault.to_string(), before.to_string());
-    let complains = match value {
-        Value::String(text) => format!("string {text:?}"),
-        Value::Integer(number) => format!("integer `{number}`"),
-        Value::Float(number) => format!("floating point `{number}"),
-        Value::Boolean(truth) => format!("boolean `{truth}`"),
-        _ => return false,
-    };
-    let of_type = ["invalid type: ", "invalid value: "]
-        .iter()
-        .any(|what| message.contains(&format!("{what}{complains}")));
-    !fault.is::<ReadError>() || (!of_type && message != earlier)
+    let Some(found) = fault.downcast_ref::<ReadError>() else { return true };
+    !found.rejects(value) && before.downcast_ref::<ReadError>() != Some(found)
 }
 
 /// A word on a list or table that is not TOML, as when the shell took its quotes.
 fn not_toml(overrides: &[Override], fault: &anyhow::Error) -> Option<String> {
-    let message = fault.to_string();
+    let fault = fault.downcast_ref::<ReadError>()?;
     let change = overrides.iter().find(|change| match &change.value {
-        Some(Value::String(text)) => {
-            text.starts_with(['[', '{']) && message.contains(&format!("string {text:?}"))
-        }
+        Some(value @ Value::String(text)) => text.starts_with(['[', '{']) && fault.rejects(value),
         _ => false,
     })?;
     let (key, text) = (&change.key, change.written.as_ref()?);
@@ -178,10 +167,10 @@ mod tests {
             [&["steps=1.5"][..], &["data.name=2023", "steps=1.5"], &["steps=1.5", "data.name=1"]]
         {
             let error = format!("{:#}", read(set).expect_err("half a step"));
-            assert!(error.contains("steps = 1.5") && error.contains("floating point"), "{error}");
+            assert!(error.contains("steps = 1.5: must be a whole number"), "{error}");
         }
         let error = format!("{:#}", read(&["data.name=1", "data.nam=2"]).expect_err("no key"));
-        assert!(error.contains("unknown field `nam`"), "{error}");
+        assert!(error.contains("data: there is no key `nam`"), "{error}");
         let error = format!("{:#}", read(&["data.size=[a,b]"]).expect_err("no sizes"));
         assert!(error.contains("not TOML"), "{error}");
         for nothing in ["none", "false", "{}"] {

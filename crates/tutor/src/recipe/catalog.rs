@@ -1,8 +1,10 @@
 //! The recipes that the program carries with it.
 
-use anyhow::{Context, Result, bail};
+use std::path::Path;
 
-use super::edit::nearest;
+use anyhow::{Context, Result, bail, ensure};
+
+use super::near::near;
 
 // Name and text of every file `recipes/<paper>/<row>.toml`, by name.
 include!(concat!(env!("OUT_DIR"), "/recipes.rs"));
@@ -31,13 +33,40 @@ pub(crate) fn find(name: &str, with_data: bool) -> Result<String> {
     if let Some((_, text)) = RECIPES.iter().find(|(known, _)| known.replace('/', "-") == name) {
         return Ok((*text).to_owned());
     }
-    let nearest = nearest(name, RECIPES.iter().map(|(known, _)| *known)).unwrap_or_default();
-    bail!("there is no recipe {name}; did you mean {nearest}? `tutor list` shows all of them")
+    ensure!(
+        !Path::new(name).is_file(),
+        "{name} is no recipe: the name of a recipe's file must end in .toml"
+    );
+    let known =
+        RECIPES.iter().flat_map(|(known, _)| known.split('/').next().into_iter().chain([*known]));
+    match near(name, known) {
+        Some(near) => {
+            bail!("there is no recipe {name}; did you mean {near}? `tutor list` shows all of them")
+        }
+        None => bail!("there is no recipe {name}: `tutor list` shows all of them"),
+    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::find;
+
+    #[test]
+    fn only_a_name_that_may_be_meant_is_proposed() {
+        let said = |name| find(name, false).expect_err(name).to_string();
+        for (name, meant) in [
+            ("Noisy-Student", "mean noisy-student?"),
+            ("noisy-student/digit", "mean noisy-student/digits?"),
+            ("fixmacth", "mean fixmatch?"),
+            ("noisy", "mean noisy-student?"),
+        ] {
+            assert!(said(name).contains(meant), "{}", said(name));
+        }
+        for name in ["nosuch", "d", "", "imagenet-22k"] {
+            assert!(!said(name).contains("did you mean"), "{}", said(name));
+            assert!(said(name).contains("tutor list"), "{}", said(name));
+        }
+    }
 
     #[test]
     fn a_papers_recipe_is_the_one_for_data_that_is_named() {

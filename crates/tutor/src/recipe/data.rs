@@ -160,6 +160,22 @@ impl Folder {
         std::iter::once(labeled).chain(others)
     }
 
+    /// Which of its paths are not there, a sentence each.
+    pub(crate) fn missing(&self) -> Vec<String> {
+        let others = [
+            ("labels", &self.labels),
+            ("unlabeled", &self.unlabeled),
+            ("validation", &self.validation),
+            ("test", &self.test),
+        ];
+        let others = others.into_iter().filter_map(|(key, path)| Some((key, path.as_ref()?)));
+        std::iter::once(("labeled", &self.labeled))
+            .chain(others)
+            .filter(|(_, path)| !path.exists())
+            .map(|(key, path)| format!("data.{key}: {} is not there", path.display()))
+            .collect()
+    }
+
     fn check(&self, evaluated: Part, faults: &mut Faults) {
         self.check_parts(faults);
         let share = self.validation_share;
@@ -212,7 +228,10 @@ impl DataConfig {
     pub(crate) fn with_labels(&self, count: usize) -> Result<Self> {
         let per_class = |classes: usize| match count % classes {
             0 if count > 0 => Ok(count / classes),
-            _ => bail!("labels: {count} are not as many of each of the {classes} classes"),
+            _ => bail!(
+                "{count} labels are not the same number of each of the {classes} classes: take a \
+                 multiple of {classes}"
+            ),
         };
         let mut data = self.clone();
         match &mut data {
@@ -224,7 +243,7 @@ impl DataConfig {
             | DataConfig::Mnist(official) => official.labels = count,
             DataConfig::Svhn { labels, .. } => *labels = Some(count),
             DataConfig::Folder(_) => {
-                bail!("labels: a folder has the labels that it has; leave images out of it instead")
+                bail!("a folder has the labels that it has; leave images out of it instead")
             }
         }
         Ok(data)

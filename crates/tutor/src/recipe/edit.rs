@@ -1,12 +1,10 @@
-//! Changing recipes by dotted keys, and saying what was meant when a key is unknown.
-
-use std::fmt;
+//! Changing recipes by dotted keys.
 
 use anyhow::{Context, Result, anyhow, bail};
-use serde::de::DeserializeOwned;
 use toml::{Table, Value};
 
 use super::keys;
+pub(crate) use super::reading::read;
 
 /// A change of one key, as `--set` and `--unset` ask for it.
 #[derive(Clone, Debug, PartialEq)]
@@ -52,18 +50,6 @@ pub(crate) fn parse_override(text: &str) -> Result<Override, String> {
     Ok(Override { key: key.to_owned(), value: Some(value), written: Some(written.to_owned()) })
 }
 
-/// A recipe that cannot be read: a key that is unknown or missing, a value of another type.
-#[derive(Debug)]
-pub(crate) struct ReadError(String);
-
-impl fmt::Display for ReadError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.0)
-    }
-}
-
-impl std::error::Error for ReadError {}
-
 /// Reads a recipe and applies `--quick` and the overrides.
 ///
 /// A quick run is on generated images where the recipe's own data have to be brought, unless they
@@ -76,10 +62,10 @@ pub(crate) fn resolved(
 ) -> Result<Table> {
     let mut table: Table = toml::from_str(text).context("the recipe is not valid TOML")?;
     if quick {
-        let mut quick = table.get("quick").and_then(|q| q.as_table()).cloned().unwrap_or_default();
-        if data_is_there {
-            quick.remove("data");
-        }
+        let quick = quick_of(&table, data_is_there).context(
+            "--quick: this recipe has no table [quick], which says what a short run changes: leave \
+             --quick out, or write the table, as\n  [quick]\n  \"train.steps\" = 20",
+        )?;
         let whole = table.clone();
         apply_table(&mut table, &quick)?;
         shorten_rows(&mut table, &quick, &whole);
@@ -97,10 +83,49 @@ pub(crate) fn resolved(
     Ok(table)
 }
 
-/// Reads a table as settings; an unknown key is an error that names the nearest known one.
-pub(crate) fn read<T: DeserializeOwned>(table: &Table) -> Result<T> {
-    let text = toml::to_string_pretty(table)?;
-    toml::from_str(&text).map_err(|error| ReadError(explain(&error, &text)).into())
+/// What a quick run of a recipe changes; generated data only where its own are not there.
+pub(crate) fn quick_of(recipe: &Table, data_is_there: bool) -> Option<Table> {
+    let mut quick = recipe.get("quick")?.as_table()?.clone();
+    if data_is_there {
+        quick.remove("data");
+    }
+    Some(quick)
+}
+
+/// Adds to `quick` the values in which the recipe `printed` differs from `wanted`, both being quick
+/// ones; those of its head, rows and lists of tables aside.
+pub(crate) fn add_differences(quick: &mut Table, printed: &Table, wanted: &Table) {
+    for (key, value) in wanted {
+        if !keys::HEAD.contains(&key.as_str()) {
+            differences(key, printed.get(key), value, quick);
+        }
+    }
+}
+
+fn differences(key: &str, printed: Option<&Value>, wanted: &Value, found: &mut Table) {
+    match (printed, wanted) {
+        (Some(Value::Table(printed)), Value::Table(wanted)) => {
+            for (name, wanted) in wanted {
+                differences(&format!("{key}.{name}"), printed.get(name), wanted, found);
+            }
+        }
+        (None, _) | (_, Value::Table(_)) => {}
+        (_, Value::Array(items)) if items.iter().any(Value::is_table) => {}
+        (Some(printed), wanted) if printed != wanted => {
+            found.insert(key.to_owned(), wanted.clone());
+        }
+        _ => {}
+    }
+}
+
+/// What stands at a dotted key.
+pub(crate) fn value<'t>(table: &'t Table, key: &str) -> Option<&'t Value> {
+    let mut parts = key.split('.');
+    let first = table.get(parts.next()?)?;
+    parts.try_fold(first, |value, part| match value {
+        Value::Array(items) => items.get(part.parse::<usize>().ok()?),
+        value => value.get(part),
+    })
 }
 
 /// Sets every dotted key of `changes`.
@@ -120,17 +145,10 @@ fn shorten_rows(table: &mut Table, quick: &Table, whole: &Table) {
         let Some(set) = row.get_mut("set").and_then(Value::as_table_mut) else { continue };
         for (key, most) in quick.iter().filter_map(|(key, value)| Some((key, value.as_integer()?)))
         {
-            let usual = number(whole, key).filter(|usual| *usual > 0);
+            let usual = value(whole, key).and_then(Value::as_integer).filter(|usual| *usual > 0);
             shorten(set, key, (most, usual.unwrap_or(i64::MAX)));
         }
     }
-}
-
-/// The whole number that a dotted key has.
-fn number(table: &Table, key: &str) -> Option<i64> {
-    let mut parts = key.split('.');
-    let first = table.get(parts.next()?)?;
-    parts.try_fold(first, |value, part| value.get(part))?.as_integer()
 }
 
 /// Lowers the number of a dotted key to `most`, or to as many times that as it is times `usual`,
@@ -223,83 +241,9 @@ fn remove_below(place: &mut Value, key: &str) -> Result<()> {
     }
 }
 
-/// A reading error: the table and line at fault, and the nearest known name where a name is
-/// unknown. Line numbers would be of `text`, which nobody has written.
-fn explain(error: &toml::de::Error, text: &str) -> String {
-    let message = error.message();
-    let missing = message.starts_with("missing field");
-    let place = error.span().map_or(String::new(), |span| place(text, span.start, missing));
-    match nearest_expected(message) {
-        Some(hint) => format!("{place}{message}; did you mean `{hint}`?"),
-        None => format!("{place}{message}"),
-    }
-}
-
-/// `[table] key = value: ` at a byte of a TOML text; `[table]: ` of a key that is missing, whose
-/// place is where its table begins.
-fn place(text: &str, at: usize, missing: bool) -> String {
-    let (before, after) = text.split_at(at.min(text.len()));
-    let begin = before.rfind('\n').map_or(0, |end| end + 1);
-    let line = &text[begin..at + after.find('\n').unwrap_or(after.len())];
-    let table = before[..begin].lines().rev().find(|line| line.starts_with('['));
-    match table {
-        table if missing && !line.starts_with('[') => {
-            table.map_or(String::new(), |table| format!("{table}: "))
-        }
-        Some(table) if !line.starts_with('[') => format!("{table} {line}: "),
-        _ => format!("{line}: "),
-    }
-}
-
-/// The nearest known name for serde's "unknown field `x`, expected one of `a`, `b`". A key of the
-/// recipe itself may also be meant for its head.
-fn nearest_expected(message: &str) -> Option<String> {
-    if !message.contains("unknown field") && !message.contains("unknown variant") {
-        return None;
-    }
-    let mut names = message.split('`').skip(1).step_by(2);
-    let unknown = names.next()?;
-    let head = keys::HEAD.into_iter().filter(|_| message.contains("unknown field"));
-    // All names that are known stand in the message: only one that may be meant is worth repeating.
-    let near = |hint: &&str| strsim::jaro_winkler(unknown, hint) > LIKE;
-    nearest(unknown, names.chain(head)).filter(near).map(str::to_owned)
-}
-
-/// How much a name is like one that was meant, from 0 to 1 (Jaro-Winkler).
-const LIKE: f64 = 0.75;
-
-/// The name that is most like `wanted`.
-pub(crate) fn nearest<'a>(wanted: &str, names: impl Iterator<Item = &'a str>) -> Option<&'a str> {
-    let like = names.map(|name| (strsim::jaro_winkler(wanted, name), name));
-    like.max_by(|a, b| a.0.total_cmp(&b.0)).map(|(_, name)| name)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn a_missing_key_is_said_of_its_table_and_of_no_other_key() {
-        #[derive(Debug, serde::Deserialize)]
-        struct Whole {
-            #[serde(rename = "width")]
-            _width: u32,
-            #[serde(rename = "net")]
-            _net: Part,
-        }
-        #[derive(Debug, serde::Deserialize)]
-        struct Part {
-            #[serde(rename = "depth")]
-            _depth: u32,
-        }
-        for (text, said) in [
-            ("width = 1", "missing field `net`"),
-            ("width = 1\n[net]\nkind = \"b\"", "[net]: missing field `depth`"),
-        ] {
-            let error = read::<Whole>(&table(text)).expect_err(text).to_string();
-            assert_eq!(error, said);
-        }
-    }
 
     fn table(text: &str) -> Table {
         text.parse().expect("valid TOML")
@@ -324,6 +268,12 @@ mod tests {
         let named = "rows.a.set = { \"train.steps\" = 9 }\nquick = { \"train.steps\" = 2 }\n";
         let found = resolved(named, true, false, &[]).expect("a recipe");
         assert_eq!(found["rows"]["a"]["set"]["train.steps"], Value::Integer(2));
+    }
+
+    #[test]
+    fn a_recipe_without_a_quick_run_has_none() {
+        let error = resolved("a = 1", true, false, &[]).expect_err("refused").to_string();
+        assert!(error.contains("[quick]") && error.contains("leave --quick out"), "{error}");
     }
 
     #[test]
@@ -373,12 +323,5 @@ mod tests {
         assert!(apply(&mut t, "a.1.b", Value::Integer(5)).is_err());
         assert!(apply(&mut t, "c.x", Value::Integer(5)).is_err());
         assert!(apply(&mut t, "", Value::Integer(5)).is_err());
-    }
-
-    #[test]
-    fn the_nearest_name_is_named() {
-        let message = "unknown field `stepz`, expected one of `net`, `steps`, `batch`";
-        assert_eq!(nearest_expected(message).as_deref(), Some("steps"));
-        assert_eq!(nearest_expected("invalid type: string"), None);
     }
 }

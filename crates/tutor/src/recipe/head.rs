@@ -69,6 +69,9 @@ impl From<RowChoice> for Value {
     }
 }
 
+/// How rows are chosen.
+const FORMS: &str = "rows to run are `all`, `none`, or names of rows with commas";
+
 impl TryFrom<Value> for RowChoice {
     type Error = String;
 
@@ -76,11 +79,17 @@ impl TryFrom<Value> for RowChoice {
         let names = match value {
             Value::String(text) => text.split(',').map(|name| name.trim().to_owned()).collect(),
             other => Vec::<String>::deserialize(other)
-                .map_err(|_| "must be \"all\", \"none\" or a list of rows".to_owned())?,
+                .map_err(|_| format!("is no list of names; {FORMS}"))?,
         };
         Ok(match names.iter().map(String::as_str).collect::<Vec<_>>()[..] {
             ["all"] => RowChoice::All,
             ["none"] => RowChoice::None,
+            ref names if names.is_empty() || names.contains(&"") => {
+                return Err(format!("names no row; {FORMS}"));
+            }
+            ref names if names.contains(&"all") || names.contains(&"none") => {
+                return Err(format!("`all` and `none` stand alone; {FORMS}"));
+            }
             _ => RowChoice::Only(names),
         })
     }
@@ -194,5 +203,11 @@ mod tests {
         let error = only.check(["a"].into_iter()).expect_err("no b").to_string();
         assert!(error.contains("no row b"), "{error}");
         assert!(RowChoice::try_from(Value::Integer(3)).is_err());
+        for (text, said) in
+            [("", "names no row"), ("all,none", "stand alone"), ("a,", "with commas")]
+        {
+            let fault = RowChoice::try_from(Value::String(text.to_owned())).expect_err(text);
+            assert!(fault.contains(said), "{text}: {fault}");
+        }
     }
 }

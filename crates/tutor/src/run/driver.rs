@@ -10,11 +10,11 @@ use torch::Device;
 use super::cost::{Spent, peak_rss_bytes};
 use super::experiment::{Experiment, Findings};
 use super::folder::{RunFolder, Started, now};
+use super::interrupt::Interrupted;
 use super::note::note;
 use super::processes;
 use super::progress::Progress;
 use super::seeds::Run;
-use crate::recipe::head::Head;
 
 /// How a recipe is run, beside what it says itself.
 pub(crate) struct Options<'a> {
@@ -78,7 +78,13 @@ pub(crate) fn run(
         progress: Progress::new(note),
     };
     let found = experiment.run(&mut run);
-    folder.note_spent(spent())?;
+    match &found {
+        // It was refused before anything was made.
+        Err(error) if !error.is::<Interrupted>() && folder.is_unused() => {
+            folder.remove(options.out);
+        }
+        _ => folder.note_spent(spent())?,
+    }
     let Findings { mut result, sections } = found?;
     result.cost.wall_s = spent().wall_s;
     result.cost.peak_rss_bytes = spent().peak_rss_bytes;
@@ -90,7 +96,7 @@ pub(crate) fn run(
     // What the paper prints for a row that is not run has nothing to stand beside.
     let names: Vec<String> = result.rows.iter().map(|row| row.name.clone()).collect();
     result.paper_reference.retain(|row| row.ours.as_ref().is_none_or(|ours| names.contains(ours)));
-    expect(&mut result, head)?;
+    expect(&mut result, experiment)?;
     if !processes::is_first() {
         return Ok((result, folder.dir.clone()));
     }
@@ -103,11 +109,12 @@ pub(crate) fn run(
 }
 
 /// Holds the result against what the recipe expects.
-fn expect(result: &mut RunResult, head: &Head) -> Result<()> {
-    for expectation in &head.expect {
+fn expect(result: &mut RunResult, experiment: &dyn Experiment) -> Result<()> {
+    let expected = &experiment.head().expect;
+    for expectation in expected {
         result.expected.push(result.check_expectation(expectation)?);
     }
-    if head.expect.is_empty() {
+    if expected.is_empty() && experiment.states_numbers() {
         let note = "The recipe, as it was run, states no expected numbers.";
         result.notes.push(note.to_owned());
     }

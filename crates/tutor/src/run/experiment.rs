@@ -14,6 +14,7 @@ use torch::Device;
 use torch::precision::Precision;
 
 use super::note::note;
+use super::sections::one_of;
 use super::seeds::Run;
 use crate::recipe::head::Head;
 
@@ -30,6 +31,11 @@ pub(crate) trait Experiment {
     /// Kind, name, what it is and what it expects.
     fn head(&self) -> &Head;
 
+    /// Whether a recipe can state what a run of it finds: one of somebody's own data cannot.
+    fn states_numbers(&self) -> bool {
+        true
+    }
+
     /// Name and meaning of each row beside what the recipe runs anyway.
     fn rows(&self) -> Vec<(String, String)> {
         Vec::new()
@@ -37,6 +43,13 @@ pub(crate) trait Experiment {
 
     /// The resolved recipe: running this text again is the same run.
     fn to_toml(&self) -> Result<String>;
+
+    /// What is not there of that which a run needs, a sentence each, as far as it is cheap to see.
+    /// Fails where the recipe asks for what its data cannot give. `dir` is as for
+    /// [`open`](Experiment::open).
+    fn missing(&self, _dir: Option<&Path>) -> Result<Vec<String>> {
+        Ok(Vec::new())
+    }
 
     /// Opens the data; `dir` is where data sets lie (`--data`). Called once, before
     /// [`run`](Experiment::run).
@@ -169,6 +182,21 @@ pub(crate) trait Shown {
     /// What tells the sample of today from another one of its name: of its file size and time, or
     /// the text itself.
     fn stamp(&self, index: usize) -> String;
+
+    /// What the column of their names is called in tables: `image`, `id` of texts.
+    fn id_column(&self) -> &str {
+        one_of(self.unit())
+    }
+
+    /// The columns of texts, where they are some.
+    fn columns(&self) -> &[String] {
+        &[]
+    }
+
+    /// The texts of a sample, one for each of the columns.
+    fn texts(&self, _index: usize) -> Vec<String> {
+        Vec::new()
+    }
 
     /// The true class of the sample, where it is known.
     fn truth(&self, index: usize) -> Option<u32>;

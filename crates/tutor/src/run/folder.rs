@@ -45,6 +45,8 @@ pub(crate) struct RunFolder {
 const RECIPE: &str = "recipe.toml";
 const STARTED: &str = "started.json";
 const COST: &str = "cost.json";
+/// The file by which [`atomic_file::lock_folder`] keeps others out.
+const LOCK: &str = ".lock";
 /// How the name of a folder starts that is not whole yet.
 const BEGINNING: &str = ".beginning-";
 
@@ -98,6 +100,19 @@ impl RunFolder {
         files::keep(&self.dir.join(COST), &spent)
     }
 
+    /// Whether nothing was made in it yet.
+    pub(crate) fn is_unused(&self) -> bool {
+        self._lock.is_some() && holds_only(&self.dir, &[RECIPE, STARTED, COST, LOCK])
+    }
+
+    /// Removes it, and those above it below `out` that hold nothing else.
+    pub(crate) fn remove(&self, out: &Path) {
+        // What cannot be removed is only in the way.
+        let _ = fs::remove_dir_all(&self.dir);
+        let above = self.dir.ancestors().skip(1).take_while(|dir| *dir != out);
+        above.take_while(|dir| fs::remove_dir(dir).is_ok()).for_each(drop);
+    }
+
     /// Points `<out>/<paper>/latest` at this folder; `name` is the recipe's.
     pub(crate) fn point_latest(&self, out: &Path, name: &str) -> Result<()> {
         let (paper, row) = name.split_once('/').unwrap_or((name, ""));
@@ -134,6 +149,17 @@ fn begin(parent: &Path, recipe: &str, wanted: &Started) -> Result<RunFolder> {
         .expect("a free name");
     fs::rename(&beginning, &dir).with_context(|| format!("cannot make {}", dir.display()))?;
     Ok(RunFolder::held(dir, wanted.clone(), false, lock))
+}
+
+/// Whether a folder and those in it have no other files than of these names.
+fn holds_only(dir: &Path, names: &[&str]) -> bool {
+    let known = |entry: std::io::Result<fs::DirEntry>| {
+        entry.is_ok_and(|entry| match entry.path() {
+            path if path.is_dir() => holds_only(&path, names),
+            _ => names.contains(&&*entry.file_name().to_string_lossy()),
+        })
+    };
+    fs::read_dir(dir).is_ok_and(|mut entries| entries.all(known))
 }
 
 /// Whether a folder is one that [`begin`] has not finished.

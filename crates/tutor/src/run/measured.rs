@@ -1,13 +1,16 @@
 //! Classifiers of one's own samples as rows of a report: accuracy, balanced accuracy, calibration,
 //! and differences with an interval over samples.
 
+use std::collections::BTreeSet;
+
 use anyhow::{Context, Result};
+use report::words::number;
 use report::{Comparison, Row, RunResult};
 use serde::{Deserialize, Serialize};
 
-use super::result::{balanced_name, unmeasured_note};
+use super::result::{balanced_name, listed, unmeasured_note};
 use super::scores::{Paired, Scores};
-use super::trial::{Choice, Trial};
+use super::trial::{Choice, Trained, Trial};
 
 /// Which samples the numbers are counted on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -15,10 +18,11 @@ use super::trial::{Choice, Trial};
 pub(crate) enum MeasuredOn {
     /// The test part; networks were trained on all labels.
     Test,
-    /// One's own validation part, on which the choice was made too.
+    /// One's own validation part, on which the choice was made too; networks were trained on all
+    /// labels.
     Validation,
-    /// Labelled samples held out by the trial; networks were trained on the others, for a shorter
-    /// time than the one that is kept.
+    /// Labelled samples held out by the trial, whose networks were trained on the others: they are
+    /// not the one that is kept.
     HeldOut,
     /// Nothing.
     Nothing,
@@ -29,8 +33,18 @@ pub(crate) enum MeasuredOn {
 pub(crate) struct Measured {
     pub(crate) name: String,
     pub(crate) scores: Scores,
-    /// Steps of its training; 0 where there was none.
-    pub(crate) steps: u64,
+    /// What its training took; none of a row without a network.
+    #[serde(default)]
+    pub(crate) trained: Option<Trained>,
+}
+
+/// Samples of the measured part, by id, that are in parts which were learned from too.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Overlap {
+    /// Those among the labelled samples.
+    pub(crate) labeled: Vec<String>,
+    /// Those among the unlabelled ones.
+    pub(crate) unlabeled: Vec<String>,
 }
 
 /// What a seed found, as far as a report speaks of it.
@@ -41,6 +55,7 @@ pub(crate) struct Seen<'a> {
     /// The rows in the order of the table.
     pub(crate) rows: &'a [Measured],
     pub(crate) part: MeasuredOn,
+    pub(crate) overlap: &'a Overlap,
     pub(crate) trial: &'a Trial,
     pub(crate) choice: &'a Choice,
 }
@@ -54,12 +69,29 @@ impl MeasuredOn {
             MeasuredOn::HeldOut | MeasuredOn::Nothing => "held-out",
         }
     }
+
+    /// The name of the calibration error, which says whose it is.
+    fn calibration(self) -> &'static str {
+        match self {
+            MeasuredOn::HeldOut => "calibration error (ECE) of the trial's classifiers",
+            _ => "calibration error (ECE)",
+        }
+    }
+}
+
+/// `words` is, or `words, student` are.
+fn are(rows: &[String]) -> String {
+    format!("{} {}", rows.join(", "), if rows.len() == 1 { "is" } else { "are" })
 }
 
 impl Seen<'_> {
     /// The row whose network is kept.
     pub(crate) fn kept(&self) -> Option<&Measured> {
-        self.rows.iter().find(|row| row.name == self.choice.row)
+        self.row(&self.choice.row)
+    }
+
+    fn row(&self, name: &str) -> Option<&Measured> {
+        self.rows.iter().find(|row| row.name == name)
     }
 
     /// The accuracies in a line.
@@ -74,12 +106,126 @@ impl Seen<'_> {
         }
     }
 
+    /// The class that most measured samples are of, what always answering it is called, and the
+    /// share of the samples that it is right for, in percent.
+    pub(crate) fn baseline(&self) -> Option<(u32, String, f64)> {
+        let (class, share) = self.rows.first()?.scores.most_frequent()?;
+        Some((class, format!("always `{}`", self.classes[class as usize]), share))
+    }
+
     /// The difference of two rows.
     fn paired(&self, left: &str, right: &str) -> Result<Paired> {
-        let find = |name: &str| self.rows.iter().find(|row| row.name == name);
-        let pair = find(left).zip(find(right));
+        let pair = self.row(left).zip(self.row(right));
         let (left, right) = pair.with_context(|| format!("rows {left} and {right}"))?;
         Paired::between(&left.scores, &right.scores)
+    }
+
+    /// Why the difference of two rows shows nothing of them, if the training of the one that is
+    /// behind was too short for that.
+    fn caveat(&self, left: &str, right: &str) -> Option<String> {
+        let behind = self.paired(left, right).ok()?.mean < 0.0;
+        let (behind, ahead) = if behind { (left, right) } else { (right, left) };
+        let of = |name| self.row(name).and_then(|row| row.trained);
+        let trained = of(behind)?;
+        if !trained.is_short(of(ahead)) {
+            return None;
+        }
+        let other = of(ahead).map_or(String::new(), |of| format!(", {ahead} {}", of.told()));
+        let why = match trained.has_few_steps() {
+            true => format!("fewer than {} steps tell little (trial.steps)", trained.enough),
+            false => "that is clearly less time".to_owned(),
+        };
+        Some(format!("{behind} had {}{other}; {why}", trained.told()))
+    }
+
+    /// What the trainings took, in a sentence, if one was too short to be held against another.
+    fn unequal(&self) -> Option<String> {
+        let all = || self.rows.iter().filter_map(|row| Some((&row.name, row.trained?)));
+        let is_short = |one: Trained| all().any(|(_, other)| one.is_short(Some(other)));
+        let told: Vec<String> =
+            all().map(|(name, trained)| format!("{name} {}", trained.told())).collect();
+        all()
+            .any(|(_, trained)| is_short(trained))
+            .then(|| format!("Trainings were short or unequal: {}.", told.join(", ")))
+    }
+
+    /// What should be known of rows that tell classes apart no better than one answer for all, or
+    /// never say one, a sentence each.
+    fn unlearned(&self, unit: &str) -> Vec<String> {
+        let Some((_, always, share)) = self.baseline() else { return Vec::new() };
+        let mut notes = Vec::new();
+        let is_below = |row: &&Measured| row.scores.accuracy().is_some_and(|of| of <= share);
+        let told = |row: &Measured| {
+            format!("{} ({} %)", row.name, number(row.scores.accuracy().unwrap_or(0.0), "%"))
+        };
+        let below: Vec<String> = self.rows.iter().filter(is_below).map(told).collect();
+        if !below.is_empty() {
+            notes.push(format!(
+                "{} not above the baseline: {always} would be right for {} % of these {unit}.",
+                are(&below),
+                number(share, "%")
+            ));
+        }
+        for row in self.rows {
+            let said: BTreeSet<u32> = row.scores.tops().map(|(class, _)| class).collect();
+            let missing: BTreeSet<u32> =
+                row.scores.truth.iter().copied().filter(|class| !said.contains(class)).collect();
+            let name = |class: &u32| self.classes[*class as usize].as_str();
+            let is_kept = row.name == self.choice.row;
+            if let (Some(only), 1, false) = (said.first(), said.len(), missing.is_empty()) {
+                let all = row.scores.len();
+                notes.push(format!("{} said `{}` of all {all} {unit}.", row.name, name(only)));
+            } else if is_kept && !missing.is_empty() {
+                let names: Vec<&str> = missing.iter().map(name).collect();
+                let count = row.scores.truth.iter().filter(|of| missing.contains(of)).count();
+                notes.push(format!(
+                    "{} never said {}: of the {} {unit}, {count} {} labelled so.",
+                    row.name,
+                    listed(&names),
+                    row.scores.len(),
+                    if count == 1 { "is" } else { "are" }
+                ));
+            }
+        }
+        notes
+    }
+
+    /// Which measured samples were learned from, a sentence for each part that they are in, and
+    /// the accuracies without them.
+    fn overlapping(&self, unit: &str) -> Vec<String> {
+        let part = self.part.part();
+        let ids = self.rows.first().map(|row| row.scores.ids.iter().map(String::as_str));
+        let measured: BTreeSet<&str> = ids.into_iter().flatten().collect();
+        let Overlap { labeled, unlabeled } = self.overlap;
+        let [labeled, unlabeled] = [labeled, unlabeled].map(|seen| {
+            let seen: BTreeSet<&str> = seen.iter().map(String::as_str).collect();
+            measured.intersection(&seen).copied().collect::<BTreeSet<&str>>()
+        });
+        let mut notes = Vec::new();
+        for (seen, among) in [
+            (&labeled, "labelled ones, which were trained on"),
+            (&unlabeled, "unlabelled ones, which were trained on without their labels"),
+        ] {
+            let (count, all) = (seen.len(), measured.len());
+            if count > 0 {
+                let are = if count == 1 { "is" } else { "are" };
+                notes.push(format!("{count} of the {all} {part} {unit} {are} among the {among}."));
+            }
+        }
+        let seen: BTreeSet<&str> = labeled.union(&unlabeled).copied().collect();
+        let without = |row: &Measured| {
+            let accuracy = row.scores.accuracy_without(&seen)?;
+            Some(format!("{} {} %", row.name, number(accuracy, "%")))
+        };
+        let without: Option<Vec<String>> = self.rows.iter().map(without).collect();
+        if let (false, Some(without)) = (seen.is_empty(), without) {
+            let left = measured.len() - seen.len();
+            notes.push(format!(
+                "Accuracy on the {left} {unit} that were not seen before: {}.",
+                without.join(", ")
+            ));
+        }
+        notes
     }
 
     /// How it was measured and what is kept, a sentence each. `unit`: `images`.
@@ -97,17 +243,27 @@ impl Seen<'_> {
             MeasuredOn::Validation => {
                 "Measured on the validation part; nothing was chosen on it.".to_owned()
             }
-            MeasuredOn::HeldOut => format!(
-                "There is no test part. Measured on labelled {unit} that were held out, by classifiers \
-                 that learned from the other labels in {} splits (networks for {:.0} s): the one that \
-                 is kept had all labels, and a network more time.",
-                self.trial.folds, self.trial.seconds
-            ),
+            MeasuredOn::HeldOut => {
+                let networks = self.trial.seconds();
+                let networks = networks.map_or(String::new(), |of| format!(" (networks for {of})"));
+                format!(
+                    "There is no test part. Measured on labelled {unit} that were held out, by \
+                     classifiers that learned from the other labels in {} splits{networks}: the \
+                     one that is kept learned from all labels. Its probabilities are others, so \
+                     that no threshold for predict can be told from these; --test gives some.",
+                    self.trial.folds
+                )
+            }
             MeasuredOn::Nothing => "No label could be held out and there is no test part: nothing \
                                     was measured."
                 .to_owned(),
         };
-        vec![measured, format!("Kept: {}; {}.", self.choice.row, self.choice.why)]
+        let mut notes = vec![measured];
+        notes.extend(self.overlapping(unit));
+        notes.extend(self.unlearned(unit));
+        notes.extend(self.unequal());
+        notes.push(format!("Kept: {}; {}.", self.choice.row, self.choice.why));
+        notes
     }
 }
 
@@ -122,6 +278,10 @@ pub(crate) fn add(
     let first = seeds.first().context("a run has at least one seed")?;
     let part = first.part.part();
     let metric = format!("{part} accuracy");
+    let known = "a sample whose class is known";
+    let row = |name: &str, metric: &str, values| {
+        Row::new(name, metric, values).map(|row| row.group("Networks"))
+    };
     for (i, measured) in first.rows.iter().enumerate() {
         // Seeds may choose differently; a row stands where all have it.
         if seeds.iter().any(|s| s.rows.get(i).is_none_or(|row| row.name != measured.name)) {
@@ -132,15 +292,22 @@ pub(crate) fn add(
         let accuracy: Option<Vec<f64>> = confusions.iter().map(|c| c.accuracy()).collect();
         let balanced: Option<Vec<f64>> = confusions.iter().map(|c| c.balanced_accuracy()).collect();
         let calibration = seeds.iter().map(|s| s.rows[i].scores.calibration_error()).collect();
-        let known = "a sample whose class is known";
-        let row = |metric: &str, values| {
-            Row::new(&measured.name, metric, values).map(|row| row.group("Networks"))
-        };
+        let row = |metric: &str, values| row(&measured.name, metric, values);
         let accuracy = row(&metric, accuracy.context(known)?)?;
         result.rows.push(accuracy.examples(measured.scores.len() as u64));
         result.rows.push(row(&balanced_name(&confusions[0]), balanced.context(known)?)?);
-        let calibration = row("calibration error (ECE)", calibration)?.unit("points");
+        let calibration = row(first.part.calibration(), calibration)?.unit("points");
         result.rows.push(calibration.better(metrics::Better::Lower));
+    }
+    if let (Some((class, always, _)), Some(measured)) = (first.baseline(), first.rows.first()) {
+        let scores = |s: &Seen<'_>| s.rows.first().map(|row| row.scores.share_of(class));
+        let shares: Option<Vec<f64>> = seeds.iter().map(scores).collect();
+        let accuracy = row(&always, &metric, shares.context(known)?)?;
+        result.rows.push(accuracy.examples(measured.scores.len() as u64).baseline());
+        let confusion = measured.scores.confusion(first.classes.len());
+        let classes = first.classes.len() - confusion.unmeasured().count();
+        let balanced = vec![100.0 / classes as f64; seeds.len()];
+        result.rows.push(row(&always, &balanced_name(&confusion), balanced)?.baseline());
     }
     let find = |name: &str| result.rows.iter().find(|r| r.name == name && r.metric == metric);
     let mut comparisons = Vec::new();
@@ -151,6 +318,7 @@ pub(crate) fn add(
             let examples = other.examples.unwrap_or(0);
             comparison = comparison.over_examples(one.paired(left, right)?.ci95, examples);
         }
+        comparison.caveat = seeds.iter().find_map(|seen| seen.caveat(left, right));
         comparisons.push(comparison);
     }
     result.comparisons = comparisons;
@@ -168,4 +336,88 @@ pub(crate) fn add(
 pub(crate) fn unmeasured(seen: &Seen<'_>) -> Option<String> {
     let confusion = seen.rows.first()?.scores.confusion(seen.classes.len());
     unmeasured_note(seen.part.part(), seen.classes, &confusion)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A row that says `pos` of the first samples and `neg` of the others; `pos` is right for the
+    /// first `of_pos` of ten.
+    fn row(name: &str, said_pos: usize, trained: Option<Trained>) -> Measured {
+        let of_pos = 8;
+        let scores = Scores {
+            ids: (0..10).map(|i| i.to_string()).collect(),
+            truth: (0..10).map(|i| u32::from(i < of_pos)).collect(),
+            rows: (0..10)
+                .map(|i| if i < said_pos { vec![0.1, 0.9] } else { vec![0.9, 0.1] })
+                .collect(),
+        };
+        Measured { name: name.to_owned(), scores, trained }
+    }
+
+    fn noted(rows: &[Measured], kept: &str, overlap: &Overlap) -> (RunResult, String) {
+        let (classes, labels) = (["neg", "pos"].map(str::to_owned), [2, 8]);
+        let trial = Trial::default();
+        let choice = Choice { row: kept.to_owned(), why: "the default".to_owned() };
+        let seen = Seen {
+            classes: &classes,
+            labels: &labels,
+            rows,
+            part: MeasuredOn::Test,
+            overlap,
+            trial: &trial,
+            choice: &choice,
+        };
+        let mut result = RunResult { seeds: vec![1], ..RunResult::default() };
+        add(&mut result, &[seen], &[("fixmatch", "labels-alone")], "texts").expect("a result");
+        let notes = result.notes.join("\n");
+        (result, notes)
+    }
+
+    #[test]
+    fn what_learned_nothing_is_named_beside_the_baseline() {
+        let none = Overlap::default();
+        let (result, notes) = noted(&[row("words", 10, None)], "words", &none);
+        let always = result.find("always `pos`", "test accuracy").expect("the baseline");
+        assert_eq!((always.mean, always.examples), (80.0, Some(10)));
+        assert_eq!(result.find("always `pos`", "balanced over classes").expect("it").mean, 50.0);
+        assert!(
+            notes.contains("words (80.00 %) is not above the baseline: always `pos`"),
+            "{notes}"
+        );
+        assert!(notes.contains("words said `pos` of all 10 texts."), "{notes}");
+        let (_, notes) = noted(&[row("words", 9, None)], "words", &none);
+        assert!(!notes.contains("baseline") && !notes.contains("said"), "{notes}");
+    }
+
+    #[test]
+    fn accuracy_is_told_without_what_was_seen_before() {
+        // The two that are wrong stay.
+        let labeled = ["0", "1", "2"].map(str::to_owned).into();
+        let overlap = Overlap { labeled, ..Overlap::default() };
+        let (_, notes) = noted(&[row("words", 9, None)], "words", &overlap);
+        assert!(notes.contains("3 of the 10 test texts are among the labelled ones"), "{notes}");
+        let without = "Accuracy on the 7 texts that were not seen before: words 85.71 %.";
+        assert!(notes.contains(without), "{notes}");
+    }
+
+    #[test]
+    fn a_short_training_loses_nothing_that_is_shown() {
+        let trained = |steps, seconds| Some(Trained { steps, seconds, most: 1000, enough: 100 });
+        let rows = |own| [row("labels-alone", 8, trained(570, 23.4)), row("fixmatch", 0, own)];
+        let caveat = |own| {
+            let (mut result, notes) = noted(&rows(own), "labels-alone", &Overlap::default());
+            (result.comparisons.remove(0).caveat, notes)
+        };
+        let (told, notes) = caveat(trained(10, 13.0));
+        let told = told.expect("a caveat");
+        assert!(told.contains("10 steps in 13.0 s, labels-alone 570 steps in 23.4 s"), "{told}");
+        assert!(told.contains("fewer than 100 steps"), "{told}");
+        assert!(notes.contains("labels-alone 570 steps in 23.4 s, fixmatch 10 steps"), "{notes}");
+        let (told, _) = caveat(trained(200, 13.0));
+        assert!(told.expect("a caveat").contains("clearly less time"));
+        let (told, notes) = caveat(trained(200, 23.0));
+        assert!(told.is_none() && !notes.contains("Trainings were"), "{told:?} {notes}");
+    }
 }

@@ -152,3 +152,49 @@ pub(crate) fn check_device(device: Device) -> Result<()> {
     }
     Ok(())
 }
+
+#[cfg(test)]
+mod tests {
+    use std::net::TcpListener;
+    use std::thread;
+    use std::time::Duration;
+
+    use super::*;
+
+    /// What two processes (threads here) are told of what each of them found, rank 0 first.
+    fn compared(own: [&'static str; 2]) -> Vec<Result<(), String>> {
+        let listener = TcpListener::bind(("127.0.0.1", 0)).expect("a port");
+        let port = listener.local_addr().expect("an address").port();
+        drop(listener);
+        let process = |(rank, own)| {
+            thread::spawn(move || {
+                let meeting = Meeting {
+                    host: "127.0.0.1".to_owned(),
+                    port,
+                    rank,
+                    local_rank: rank,
+                    size: 2,
+                    served: false,
+                    name: "compared".to_owned(),
+                    timeout: Duration::from_secs(60),
+                };
+                let group = Group::join(&meeting).expect("joined");
+                GROUP.with(|known| *known.borrow_mut() = Some(group.clone()));
+                let found = as_first("rows that can be run", own, "bring the weights there too");
+                group.barrier().expect("both get here");
+                found.map_err(|error| error.to_string())
+            })
+        };
+        let processes: Vec<_> = (0..).zip(own).map(process).collect();
+        processes.into_iter().map(|process| process.join().expect("no panic")).collect()
+    }
+
+    #[test]
+    fn what_only_one_process_can_run_is_named_there_with_a_way_out() {
+        assert_eq!(compared(["a, b", "a, b"]), [Ok(()), Ok(())]);
+        let said = "rows that can be run: here a, in the first process a, b; bring the weights \
+                    there too";
+        assert_eq!(compared(["a, b", "a"]), [Ok(()), Err(said.to_owned())]);
+        assert_eq!(as_first("rows that can be run", "a", "").ok(), Some(()), "alone");
+    }
+}

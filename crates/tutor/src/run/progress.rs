@@ -9,6 +9,7 @@ use super::note::note;
 use super::processes;
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use metrics::Metric;
+use metrics::words::counted;
 use report::words;
 use train::{Callback, Progress as At, StepLog};
 
@@ -176,7 +177,8 @@ impl Callback for Progress<'_> {
             && self.seed.is_empty()
             && let Some(measured) = &self.measured
         {
-            self.line(&format!("{}: {} steps, {measured}", self.title, at.steps));
+            let steps = counted(at.steps, "step");
+            self.line(&format!("{}: {steps}, {measured}", self.title));
         }
     }
 }

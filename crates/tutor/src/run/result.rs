@@ -26,6 +26,7 @@ pub(crate) fn frame(
         row: row.to_owned(),
         about: head.about.clone(),
         data: data.to_owned(),
+        data_in_full: Vec::new(),
         command: std::env::args().collect(),
         commit: option_env!("TUTOR_COMMIT").map(str::to_owned),
         started: started.at.clone(),

@@ -1,7 +1,10 @@
 //! What a network said of the samples that it is measured on, and differences of two networks.
 
+use std::cmp::Reverse;
+use std::collections::{BTreeMap, BTreeSet};
+
 use anyhow::{Result, ensure};
-use metrics::Confusion;
+use metrics::{Confusion, stats};
 use serde::{Deserialize, Serialize};
 
 use super::predictions::{self, Predictions, top};
@@ -85,28 +88,51 @@ impl Scores {
         predictions::calibration_error(self.tops().map(|(_, p)| p).zip(self.right()))
     }
 
-    /// For each precision in percent, the largest share of the samples, the surest first, that is
-    /// right at that rate, and the probability from which on a sample belongs to it; `None` where
-    /// there is no such share.
-    pub(crate) fn thresholds(&self, precisions: &[f64]) -> Vec<Threshold> {
+    /// The class that most samples are of (the first of equals), and the share of them in percent;
+    /// none without samples.
+    pub(crate) fn most_frequent(&self) -> Option<(u32, f64)> {
+        let mut counts: BTreeMap<u32, u64> = BTreeMap::new();
+        self.truth.iter().for_each(|truth| *counts.entry(*truth).or_default() += 1);
+        let (class, _) = counts.into_iter().max_by_key(|(class, n)| (*n, Reverse(*class)))?;
+        Some((class, self.share_of(class)))
+    }
+
+    /// The share of the samples that are of a class, in percent.
+    pub(crate) fn share_of(&self, class: u32) -> f64 {
+        let count = self.truth.iter().filter(|truth| **truth == class).count();
+        100.0 * count as f64 / self.len().max(1) as f64
+    }
+
+    /// The accuracy in percent on the samples that are none of these; none where no other is left.
+    pub(crate) fn accuracy_without(&self, ids: &BTreeSet<&str>) -> Option<f64> {
+        let others = self.ids.iter().zip(self.right()).filter(|(id, _)| !ids.contains(id.as_str()));
+        let (count, right) = others
+            .fold((0_u64, 0_u64), |(count, right), one| (count + 1, right + u64::from(one.1)));
+        (count > 0).then(|| 100.0 * right as f64 / count as f64)
+    }
+
+    /// The surest samples in groups of growing size, those of one probability all or none.
+    pub(crate) fn surest(&self) -> Vec<Surest> {
         let mut order: Vec<(f32, bool)> = self.tops().map(|(_, p)| p).zip(self.right()).collect();
         order.sort_by(|a, b| b.0.total_cmp(&a.0));
-        let mut best: Vec<Threshold> = precisions.iter().map(|&at| Threshold::none(at)).collect();
+        let mut groups = Vec::new();
         let mut right = 0;
         for (i, (p, is_right)) in order.iter().enumerate() {
             right += u64::from(*is_right);
-            // Samples of one probability belong together.
-            if order.get(i + 1).is_some_and(|next| next.0 == *p) {
-                continue;
-            }
-            let kept = i as u64 + 1;
-            let precision = 100.0 * right as f64 / kept as f64;
-            for threshold in best.iter_mut().filter(|t| precision >= t.asked) {
-                let coverage = 100.0 * kept as f64 / order.len() as f64;
-                *threshold = Threshold { found: Some((coverage, *p, precision)), ..*threshold };
+            let next = order.get(i + 1).map(|next| next.0);
+            if next != Some(*p) {
+                groups.push(Surest { count: i as u64 + 1, right, from: *p, next });
             }
         }
-        best
+        groups
+    }
+
+    /// For each precision in percent, the largest group of the surest samples that is right at that
+    /// rate; `None` where there is none.
+    pub(crate) fn thresholds(&self, precisions: &[f64]) -> Vec<Option<Surest>> {
+        let groups = self.surest();
+        let last = |asked: &f64| groups.iter().rfind(|g| g.precision() >= *asked).copied();
+        precisions.iter().map(last).collect()
     }
 }
 
@@ -120,18 +146,43 @@ pub(crate) struct Mistake<'a> {
     pub(crate) probability: f32,
 }
 
-/// A share of the samples that a network labels at a precision.
+/// The samples of which a network is surest.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub(crate) struct Threshold {
-    /// The precision in percent that is asked for.
-    pub(crate) asked: f64,
-    /// The share of the samples in percent, the least probability, and the precision in percent.
-    pub(crate) found: Option<(f64, f32, f64)>,
+pub(crate) struct Surest {
+    pub(crate) count: u64,
+    /// How many of them were recognised.
+    pub(crate) right: u64,
+    /// The least of their probabilities.
+    pub(crate) from: f32,
+    /// The largest probability of the others.
+    next: Option<f32>,
 }
 
-impl Threshold {
-    fn none(asked: f64) -> Self {
-        Self { asked, found: None }
+impl Surest {
+    /// The share that was recognised, in percent.
+    pub(crate) fn precision(self) -> f64 {
+        100.0 * self.right as f64 / self.count as f64
+    }
+
+    /// Wilson's 95 % interval of the precision, in percent.
+    pub(crate) fn interval(self) -> Option<[f64; 2]> {
+        Some(stats::wilson(self.precision() / 100.0, self.count)?.map(|end| 100.0 * end))
+    }
+
+    /// A threshold in few digits that these samples reach and no other does.
+    pub(crate) fn threshold(self) -> String {
+        let from = f64::from(self.from);
+        let digits = (3..=7).find_map(|digits| {
+            let scale = 10_f64.powi(digits);
+            let least = (from * scale).floor() / scale;
+            let told = format!("{least:.*}", digits as usize);
+            // As it is read again.
+            let is_reached = told
+                .parse::<f32>()
+                .is_ok_and(|least| least <= self.from && self.next.is_none_or(|next| next < least));
+            is_reached.then_some(told)
+        });
+        digits.unwrap_or_else(|| self.from.to_string())
     }
 }
 
@@ -189,9 +240,32 @@ mod tests {
     fn thresholds_of_a_small_case() {
         let scores = scores(&[([0.9, 0.1], 0), ([0.2, 0.8], 1), ([0.3, 0.7], 0), ([0.6, 0.4], 0)]);
         let found = scores.thresholds(&[100.0, 75.0, 80.0]);
-        assert_eq!(found[0].found, Some((50.0, 0.8, 100.0)));
-        assert_eq!(found[1].found, Some((100.0, 0.6, 75.0)));
-        assert_eq!(found[2].found, Some((50.0, 0.8, 100.0)));
+        let found: Vec<_> = found.iter().flatten().map(|f| (f.count, f.right, f.from)).collect();
+        assert_eq!(found, [(2, 2, 0.8), (4, 3, 0.6), (2, 2, 0.8)]);
+        let few = Surest { count: 75, right: 75, from: 0.984_49, next: Some(0.97) };
+        // scipy: stats.binomtest(75, 75).proportion_ci(.95, method="wilson")
+        let [low, high] = few.interval().expect("an interval");
+        assert!((low - 95.13).abs() < 0.01 && high == 100.0, "{low} {high}");
+        // What is printed selects the same samples.
+        assert_eq!(few.threshold(), "0.984");
+        assert_eq!(Surest { next: Some(0.984_2), ..few }.threshold(), "0.9844");
+        assert_eq!(Surest { from: 1.0, next: Some(0.999_99), ..few }.threshold(), "1.000");
+        assert_eq!(Surest { from: 0.999_96, next: Some(0.999_2), ..few }.threshold(), "0.9999");
+    }
+
+    #[test]
+    fn the_most_frequent_class_is_the_first_of_equals() {
+        let of = |truth: &[u32]| {
+            let rows: Vec<_> = truth.iter().map(|&truth| ([0.9, 0.1], truth)).collect();
+            scores(&rows).most_frequent()
+        };
+        assert_eq!(of(&[1, 0, 1, 1]), Some((1, 75.0)));
+        assert_eq!(of(&[1, 0, 1, 0]), Some((0, 50.0)));
+        assert_eq!(of(&[]), None);
+        let scores = scores(&[([0.9, 0.1], 0), ([0.2, 0.8], 0), ([0.3, 0.7], 0)]);
+        assert_eq!(scores.accuracy_without(&["0"].into()), Some(0.0));
+        assert_eq!(scores.accuracy_without(&["1"].into()), Some(50.0));
+        assert_eq!(scores.accuracy_without(&["0", "1", "2"].into()), None);
     }
 
     #[test]

@@ -1,9 +1,11 @@
 //! Parts of a report about classifiers of one's own samples: the choice, thresholds, classes,
 //! confusion. `unit` is what a sample is, in the plural: `images`.
 
+use report::words::{interval, number};
 use report::{Block, Matrices, Matrix, Section, Table};
 
-use super::measured::{Measured, Seen};
+use super::measured::{Measured, MeasuredOn, Seen};
+use super::scores::{Scores, Surest};
 
 /// What one of a unit is called: `image` of `images`.
 pub(crate) fn one_of(unit: &str) -> &str {
@@ -14,44 +16,110 @@ pub(crate) fn one_of(unit: &str) -> &str {
 pub(crate) fn choice(seen: &Seen<'_>, unit: &str) -> Section {
     let trial = seen.trial;
     let mut table = Table::new(["row", "held-out accuracy, %", unit]);
+    let has_chosen = !trial.chosen.is_empty();
+    table.header.extend(has_chosen.then(|| "chosen in each split".to_owned()));
     for (name, scores) in &trial.scores {
         let accuracy = scores.accuracy().map_or(String::new(), |percent| format!("{percent:.1}"));
-        table.rows.push(vec![name.clone(), accuracy, scores.len().to_string()]);
+        let mut row = vec![name.clone(), accuracy, scores.len().to_string()];
+        let chosen = || trial.chosen.get(name).map_or(String::new(), |each| each.join("; "));
+        row.extend(has_chosen.then(chosen));
+        table.rows.push(row);
     }
     let words = format!("{}: {}.", seen.choice.row, seen.choice.why);
     let section = Section::new("choice", "What was tried and chosen").with(Block::Text(words));
+    let networks = trial.seconds().map_or(String::new(), |of| format!(", networks for {of},"));
     match trial.scores.is_empty() {
         true => section,
-        false => section.with(Block::Table(table)).with(Block::Caption(format!(
-            "All learned from some of the labels, networks for {:.0} s, and were measured on the others, \
-             in {} splits. Long trainings with all labels differ.",
-            trial.seconds, trial.folds
+        false => section.with(Block::Table(table)).with(Block::Text(format!(
+            "All learned from some of the labels{networks} and were measured on the others, in {} \
+             splits. What learns from all labels differs.",
+            trial.folds
         ))),
     }
 }
 
-/// Which share of the samples can be labelled at which precision.
-pub(crate) fn thresholds(kept: &Measured, unit: &str) -> Section {
-    const PRECISIONS: [f64; 5] = [99.0, 98.0, 95.0, 90.0, 80.0];
-    let mut table = Table::new(["precision at least, %", "share labelled, %", "from probability"]);
-    for found in kept.scores.thresholds(&PRECISIONS) {
-        let cells = match found.found {
-            Some((coverage, p, _)) => [format!("{coverage:.1}"), format!("{p:.3}")],
-            None => ["none".to_owned(), String::new()],
-        };
-        let [coverage, p] = cells;
-        table.rows.push(vec![format!("{:.0}", found.asked), coverage, p]);
+/// Which share of the samples can be labelled at which precision. Where the classifier that is kept
+/// was not measured itself, nothing is said of its probabilities.
+pub(crate) fn thresholds(seen: &Seen<'_>, kept: &Measured, unit: &str) -> Section {
+    let section = Section::new("thresholds", "Labelling only the sure ones");
+    let always = seen.baseline().map_or(String::new(), |(_, always, share)| {
+        format!(" Of all {unit}, {always} would be right for {} %.", number(share, "%"))
+    });
+    let (name, all) = (&kept.name, kept.scores.len());
+    if seen.part == MeasuredOn::HeldOut {
+        return section
+            .with(Block::Text(format!(
+                "There is no test part, and so no threshold for `predict --threshold`: the \
+                 probabilities were those of the trial's classifiers, which learned from fewer \
+                 labels than the one that is kept, whose probabilities are on another scale. With \
+                 --test this table has thresholds. Of the held-out {unit} of which {name} was \
+                 surest in the trial, so many were right:"
+            )))
+            .with(Block::Table(by_share(&kept.scores, unit)))
+            .with(Block::Text(format!(
+                "Counted on {all} held-out {unit}, with Wilson's 95 % intervals.{always}"
+            )));
     }
-    Section::new("thresholds", "Labelling only the sure ones")
+    section
         .with(Block::Text(format!(
-            "If {} labels only the {unit} of which it is sure, and leaves the others to people:",
-            kept.name
+            "If {name} labels only the {unit} of which it is sure (`predict --threshold`), and \
+             leaves the others to people:"
         )))
-        .with(Block::Table(table))
-        .with(Block::Caption(format!(
-            "Counted on {} {unit}; with few of them, a high precision rests on few mistakes.",
-            kept.scores.len()
+        .with(Block::Table(by_precision(&kept.scores, unit)))
+        .with(Block::Text(format!(
+            "Each threshold was chosen on the same {all} {unit} that it is counted on, so that \
+             others fare a little worse: go by the lower end of the interval, which is Wilson's for \
+             the number of {unit} that are labelled.{always}"
         )))
+}
+
+/// How many of some samples were right.
+fn counted(found: Surest) -> [String; 3] {
+    let precision = number(found.precision(), "%");
+    [found.count.to_string(), precision, interval(found.interval(), "%")]
+}
+
+/// The heads of [`counted`].
+fn heads(unit: &str) -> [String; 3] {
+    [unit.to_owned(), "precision, %".to_owned(), "95 % interval, %".to_owned()]
+}
+
+/// The largest share of the samples for each of some precisions.
+fn by_precision(scores: &Scores, unit: &str) -> Table {
+    const PRECISIONS: [f64; 5] = [99.0, 98.0, 95.0, 90.0, 80.0];
+    let first = ["precision at least, %", "share labelled, %", "threshold"].map(str::to_owned);
+    let mut table = Table::new(first.into_iter().chain(heads(unit)));
+    for (asked, found) in PRECISIONS.iter().zip(scores.thresholds(&PRECISIONS)) {
+        let mut row = vec![format!("{asked:.0}")];
+        match found {
+            Some(found) => {
+                let share = 100.0 * found.count as f64 / scores.len() as f64;
+                row.extend([format!("{share:.1}"), found.threshold()]);
+                row.extend(counted(found));
+            }
+            None => row.extend(["none", "", "", "", ""].map(str::to_owned)),
+        }
+        table.rows.push(row);
+    }
+    table
+}
+
+/// The precision of some shares of the samples, the surest first.
+fn by_share(scores: &Scores, unit: &str) -> Table {
+    const SHARES: [f64; 4] = [0.25, 0.5, 0.75, 1.0];
+    let groups = scores.surest();
+    let mut shown: Vec<Surest> = Vec::new();
+    for share in SHARES {
+        let least = share * scores.len() as f64;
+        let found = groups.iter().find(|group| group.count as f64 >= least);
+        shown.extend(found.filter(|found| shown.last() != Some(found)));
+    }
+    let mut table = Table::new(std::iter::once("surest, %".to_owned()).chain(heads(unit)));
+    for found in shown {
+        let share = 100.0 * found.count as f64 / scores.len() as f64;
+        table.rows.push(std::iter::once(format!("{share:.1}")).chain(counted(found)).collect());
+    }
+    table
 }
 
 /// How many of each class were recognised by each network.

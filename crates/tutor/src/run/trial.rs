@@ -4,6 +4,7 @@
 use std::collections::BTreeMap;
 
 use anyhow::{Context, Result};
+use report::words::duration;
 use serde::{Deserialize, Serialize};
 
 use super::cost::StageCost;
@@ -62,14 +63,50 @@ pub(crate) struct Trial {
     pub(crate) scores: BTreeMap<String, Scores>,
     /// How many folds were trained.
     pub(crate) folds: usize,
-    /// Seconds of each of its trainings.
-    pub(crate) seconds: f64,
+    /// What each training of a network took, fold by fold.
+    #[serde(default)]
+    pub(crate) trained: BTreeMap<String, Vec<Trained>>,
+    /// What was chosen for each row without a network, in words, fold by fold.
+    #[serde(default)]
+    pub(crate) chosen: BTreeMap<String, Vec<String>>,
     /// Whether they were long enough to choose by.
     pub(crate) decides: bool,
     /// Whether there was no label to hold out.
     #[serde(default)]
     pub(crate) no_labels: bool,
     pub(crate) cost: StageCost,
+}
+
+/// What a training of a network took.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+pub(crate) struct Trained {
+    pub(crate) steps: u64,
+    pub(crate) seconds: f64,
+    /// Steps that a network of its row has at most.
+    pub(crate) most: u64,
+    /// Steps from which on it tells something of its row.
+    pub(crate) enough: u64,
+}
+
+/// Of two trainings, one of less than this share of the other's time is clearly shorter.
+const SHORT: f64 = 0.75;
+
+impl Trained {
+    /// Whether so few steps tell little.
+    pub(crate) fn has_few_steps(self) -> bool {
+        self.steps < self.enough
+    }
+
+    /// Whether it was too short to be held against `other`, which had no training where it is none.
+    pub(crate) fn is_short(self, other: Option<Self>) -> bool {
+        let is_shorter = |other: Self| self.seconds < SHORT * other.seconds;
+        self.has_few_steps() || (self.steps < self.most && other.is_some_and(is_shorter))
+    }
+
+    /// `57 steps in 23.4 s`.
+    pub(crate) fn told(self) -> String {
+        format!("{} steps in {}", self.steps, duration(self.seconds))
+    }
 }
 
 /// Why a row was chosen.
@@ -83,6 +120,28 @@ impl Trial {
     /// Adds what a row said of samples that were held out.
     pub(crate) fn add(&mut self, row: &str, scores: Scores) {
         self.scores.entry(row.to_owned()).or_default().extend(scores);
+    }
+
+    /// Notes what a row's training on a fold took.
+    pub(crate) fn took(&mut self, row: &str, trained: Trained) {
+        self.trained.entry(row.to_owned()).or_default().push(trained);
+    }
+
+    /// What the trainings of a row took: the fewest steps and the mean of the seconds; none of a
+    /// row without a network.
+    pub(crate) fn training(&self, row: &str) -> Option<Trained> {
+        let all = self.trained.get(row)?;
+        let least = all.iter().copied().min_by_key(|trained| trained.steps)?;
+        let seconds = all.iter().map(|trained| trained.seconds).sum::<f64>() / all.len() as f64;
+        Some(Trained { seconds, ..least })
+    }
+
+    /// How long its networks were trained, in words; none without a network.
+    pub(crate) fn seconds(&self) -> Option<String> {
+        let all = || self.trained.values().flatten().map(|trained| trained.seconds);
+        let least = all().reduce(f64::min)?;
+        let (least, most) = (duration(least), duration(all().fold(0.0, f64::max)));
+        Some(if least == most { least } else { format!("{least} to {most}") })
     }
 
     /// The row whose network is used: the best of `candidates`, those that learn from unlabelled
@@ -125,14 +184,23 @@ impl Trial {
             best(candidates).with_context(|| format!("a trial of {}", candidates.join(", ")))?;
         let scores = &self.scores[&candidate];
         let paired = Paired::between(&self.scores[&name], scores)?;
-        let (row, verdict) = match paired.mean > 2.0 * paired.error {
-            true => (&name, "better by more than two standard errors"),
-            false if paired.mean > 0.0 => (&candidate, "kept, as the difference may be chance"),
-            false => (&candidate, "not behind"),
+        let clear = 2.0 * paired.error;
+        let (row, verdict) = match paired.mean {
+            lead if lead > clear => {
+                (&name, "is better by more than two standard errors".to_owned())
+            }
+            lead if lead > 0.0 => {
+                (&candidate, "is kept, as it is behind by no more than chance".to_owned())
+            }
+            lead if lead < -clear => {
+                (&candidate, "is better by more than two standard errors".to_owned())
+            }
+            lead if lead < 0.0 => (&candidate, "is ahead, which may be chance".to_owned()),
+            _ => (&candidate, format!("is as good, and learns from unlabelled {unit} too")),
         };
         let why = format!(
             "in the trial {candidate} got {percent:.1} % of {} held-out {unit}, {name} {alone:.1} %: \
-             {row} is {verdict}",
+             {row} {verdict}",
             scores.len()
         );
         Ok(Choice { row: row.to_owned(), why })
@@ -167,6 +235,42 @@ mod tests {
         let none = Trial::default().choose(&[LABELS_ALONE], &[], "texts").expect("a choice");
         assert_eq!(none.row, LABELS_ALONE);
         assert!(none.why.contains("unlabelled texts"));
+    }
+
+    #[test]
+    fn what_is_kept_is_said_to_be_ahead_only_where_it_is() {
+        let why = |alone, other| {
+            let mut trial = Trial { decides: true, ..Trial::default() };
+            trial.add(LABELS_ALONE, scores(alone));
+            trial.add("other", scores(other));
+            trial.choose(&[LABELS_ALONE], &["other"], "texts").expect("a choice").why
+        };
+        for (alone, other, said) in [
+            (90, 60, "labels-alone is better by more than two standard errors"),
+            (61, 60, "other is kept, as it is behind by no more than chance"),
+            (60, 60, "other is as good, and learns from unlabelled texts too"),
+            (60, 61, "other is ahead, which may be chance"),
+            (60, 90, "other is better by more than two standard errors"),
+        ] {
+            let why = why(alone, other);
+            assert!(why.ends_with(said), "{why}");
+        }
+    }
+
+    #[test]
+    fn trainings_are_told_by_what_they_took() {
+        let mut trial = Trial::default();
+        assert_eq!((trial.seconds(), trial.training("it")), (None, None));
+        let trained = |steps, seconds| Trained { steps, seconds, most: 1000, enough: 100 };
+        trial.took("it", trained(120, 3.0));
+        trial.took("it", trained(90, 4.0));
+        assert_eq!(trial.seconds().as_deref(), Some("3.0 s to 4.0 s"));
+        assert_eq!(trial.training("it"), Some(trained(90, 3.5)));
+        assert!(trained(90, 3.5).is_short(None) && !trained(100, 3.5).is_short(None));
+        assert!(trained(500, 7.0).is_short(Some(trained(100, 10.0))));
+        assert!(!trained(1000, 7.0).is_short(Some(trained(100, 10.0))), "it had all its steps");
+        let few = Trained { most: 14, enough: 14, ..trained(14, 1.0) };
+        assert!(!few.is_short(Some(trained(14, 1.1))), "it cannot have more");
     }
 
     #[test]

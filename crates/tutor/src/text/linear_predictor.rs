@@ -64,7 +64,7 @@ impl Predictor for LinearPredictor {
     fn open(&self, path: &Path, labeled: bool) -> Result<Box<dyn Shown + '_>> {
         let texts = Arc::new(match labeled {
             true => {
-                let reader = self.columns.labeled(path, Some(self.classes.clone()))?;
+                let reader = self.columns.scored(path, &self.classes)?;
                 reader.read(&[path.to_owned()])?
             }
             false => self.columns.bare(path, &self.classes)?,
@@ -74,7 +74,8 @@ impl Predictor for LinearPredictor {
             let texts: Vec<&Texts> = shown.examples()[range].iter().map(|of| &of.texts).collect();
             Ok(self.linear.probabilities(&texts))
         };
-        Ok(Box::new(OpenTexts { texts, classes: self.classes.len(), say }))
+        let columns = self.columns.of_texts();
+        Ok(Box::new(OpenTexts { texts, columns, classes: self.classes.len(), say }))
     }
 
     fn as_any(&self) -> &dyn Any {

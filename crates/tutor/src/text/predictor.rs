@@ -9,10 +9,9 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use anyhow::{Context, Result, bail, ensure};
-use data_pipeline::dataset::Samples;
 use data_pipeline::digest::Digest;
 use data_pipeline::text::read::OnBadInput;
-use data_pipeline::text::{Layout, OwnTexts, Target, TextSet, Tokenizer, match_classes};
+use data_pipeline::text::{Layout, OwnTexts, TextSet, Tokenizer};
 use electra::Family;
 use electra::heads::{ClassifierConfig, HeadForm};
 use electra::hub::{self, HubConfig};
@@ -21,6 +20,7 @@ use torch::precision::{Precision, autocast};
 use torch::{Device, store};
 
 use super::classifier::TextClassifier;
+use super::hub_note::HubNote;
 use super::shown::OpenTexts;
 use crate::run::experiment::{Predictor, Reading, Shown, gains_by_bfloat16, numbers_of};
 use crate::run::files;
@@ -38,6 +38,8 @@ pub(crate) struct Columns {
     pub(crate) on_bad: OnBadInput,
     /// Whether the columns of texts were asked for, so that no others are looked for.
     pub(crate) asked: bool,
+    /// The same of the column of labels.
+    pub(crate) label_asked: bool,
 }
 
 impl Columns {
@@ -61,6 +63,7 @@ impl Columns {
         self.asked = !how.text.is_empty();
         if how.label.is_some() {
             self.label.clone_from(&how.label);
+            self.label_asked = true;
         }
         self.no_label.extend(how.no_label.iter().cloned());
         if how.skip_bad {
@@ -73,6 +76,19 @@ impl Columns {
     pub(crate) fn labeled(&self, path: &Path, classes: Option<Vec<String>>) -> Result<OwnTexts> {
         let reader = OwnTexts { label: self.label.clone(), classes, ..self.reader() };
         Ok(reader.with_usual_columns(path)?)
+    }
+
+    /// The same of labels among `classes`; a table that lacks a column which was not asked for is
+    /// read by one of a usual name, as [`bare`](Self::bare) does.
+    pub(crate) fn scored(&self, path: &Path, classes: &[String]) -> Result<OwnTexts> {
+        let reader = self.labeled(path, Some(classes.to_vec()))?;
+        Ok(OwnTexts { usual_text: !self.asked, usual_label: !self.label_asked, ..reader })
+    }
+
+    /// The names of the columns of texts, for tables that are written.
+    pub(crate) fn of_texts(&self) -> Vec<String> {
+        let first = self.text.clone().unwrap_or_else(|| "text".to_owned());
+        std::iter::once(first).chain(self.pair.clone()).collect()
     }
 
     /// The same; pairs are looked for by their usual names, where no column of texts is named.
@@ -90,15 +106,9 @@ impl Columns {
     /// with a usual name where a table has no such column; pairs of their columns alone. The set
     /// knows `classes` all the same.
     pub(crate) fn bare(&self, path: &Path, classes: &[String]) -> Result<TextSet> {
-        let mut reader = OwnTexts { classes: Some(classes.to_vec()), ..self.reader() };
-        let path = [path.to_owned()];
-        let read = reader.read(&path);
-        let others = !self.asked && reader.pair.is_none();
-        if read.is_err() && others && reader.text.take().is_some() {
-            // The first error speaks of the column that was asked for.
-            return reader.read(&path).or(read).map_err(Into::into);
-        }
-        Ok(read?)
+        let classes = Some(classes.to_vec());
+        let reader = OwnTexts { classes, usual_text: !self.asked, ..self.reader() };
+        Ok(reader.read(&[path.to_owned()])?)
     }
 }
 
@@ -182,7 +192,7 @@ impl TextPredictor {
     }
 
     /// Writes it as transformers reads it: `config.json`, `model.safetensors` and the tokenizer's
-    /// files in a folder.
+    /// files in a folder, with a note beside them of what is kept of long texts.
     pub(crate) fn save_hub(&self, folder: &Path) -> Result<()> {
         let ClassifierConfig { encoder, form, pad, .. } = &self.0.kept.net;
         let architecture = match (encoder.family, form) {
@@ -199,7 +209,9 @@ impl TextPredictor {
         let labels = Some(self.0.kept.classes.clone());
         let config =
             HubConfig { labels, pad: *pad, ..HubConfig::new(encoder.clone(), architecture) };
-        self.0.tokenizer.save(folder)?;
+        let layout = self.0.kept.layout;
+        self.0.tokenizer.save_for(folder, layout.longest)?;
+        HubNote { layout }.keep(folder)?;
         hub::save(folder, &config, &self.0.net.params().tensors(), &BTreeMap::new())?;
         Ok(())
     }
@@ -244,10 +256,11 @@ impl Predictor for TextPredictor {
         let path = [path.to_owned()];
         let set = match (labeled, by_name) {
             (false, _) => columns.bare(&path[0], classes)?,
-            (true, false) => columns.labeled(&path[0], Some(classes.clone()))?.read(&path)?,
+            (true, false) => columns.scored(&path[0], classes)?.read(&path)?,
             (true, true) => {
-                let columns = columns.clone().with_usual_pair(&path[0])?;
-                renamed(columns.labeled(&path[0], None)?.read(&path)?, classes)?
+                let reader = columns.clone().with_usual_pair(&path[0])?;
+                let reader = reader.scored(&path[0], classes)?;
+                OwnTexts { respelled: true, ..reader }.read(&path)?
             }
         };
         let set = Arc::new(set);
@@ -257,7 +270,8 @@ impl Predictor for TextPredictor {
             let say = || net.probabilities(&encoded.sequences()[range], BATCH, *device);
             autocast(*precision, *device, say)
         };
-        Ok(Box::new(OpenTexts { texts: set, classes: classes.len(), say }))
+        let (classes, columns) = (classes.len(), columns.of_texts());
+        Ok(Box::new(OpenTexts { texts: set, columns, classes, say }))
     }
 
     fn as_any(&self) -> &dyn Any {
@@ -267,17 +281,4 @@ impl Predictor for TextPredictor {
     fn into_any(self: Box<Self>) -> Box<dyn Any> {
         self
     }
-}
-
-/// The same texts with the classes of a network, which are compared by name.
-fn renamed(set: TextSet, classes: &[String]) -> Result<TextSet> {
-    let numbers = match_classes(classes, set.classes())?;
-    let mut examples = set.examples().to_vec();
-    for example in &mut examples {
-        if let Target::Class(class) = &mut example.target {
-            let found = numbers.iter().position(|number| number == class);
-            *class = found.context("the same classes")? as u32;
-        }
-    }
-    Ok(TextSet::new(set.name(), examples, classes.to_vec())?)
 }

@@ -226,7 +226,7 @@ fn keep(net: &Pretrainer, tower: Tower, tokens: &Tokens, folder: &Path) -> Resul
         return Ok(());
     }
     let Some((config, tensors)) = net.tower(tower) else { return Ok(()) };
-    tokens.tokenizer.save(folder)?;
+    tokens.tokenizer.save_for(folder, config.encoder.positions as usize)?;
     Ok(hub::save(folder, &config, &tensors, &BTreeMap::new())?)
 }
 

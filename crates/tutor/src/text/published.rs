@@ -8,9 +8,11 @@ use electra::heads::{ClassifierConfig, HeadForm};
 use electra::hub::{Checkpoint, Heads, HubConfig};
 use torch::Device;
 use torch::precision::Precision;
+use weights::catalog;
 use weights::find::{Places, find};
 
 use super::classifier::TextClassifier;
+use super::hub_note::HubNote;
 use super::predictor::{Columns, Kept, Parts, TextPredictor};
 use crate::recipe::paths::{from_anywhere, utf8};
 use crate::run::stage::Trained;
@@ -82,6 +84,11 @@ pub(crate) fn is_there(asked: &str) -> bool {
 /// A published network and its tokenizer, which must fit.
 pub(crate) fn open(asked: &str) -> Result<(Checkpoint, Tokenizer)> {
     let places = Places::of_user();
+    ensure!(
+        Path::new(asked).exists() || catalog::by_name(asked).is_err(),
+        "{asked}: these are weights of a net for pictures; name one of texts, BERT or ELECTRA (`tutor \
+         weights list`)"
+    );
     let checkpoint = Checkpoint::open(asked, &places)?;
     // Before memory is taken for what may be another network.
     checkpoint.fits()?;
@@ -132,7 +139,18 @@ pub(crate) fn classifier(asked: &str, names: Names<'_>, device: Device) -> Resul
         classes.len(),
         classes.join(", ")
     );
-    let layout = Layout { longest: encoder.positions.min(512) as usize, keep: Keep::Start };
+    let positions = encoder.positions as usize;
+    let folder = checkpoint.weights.source.parent().unwrap_or(Path::new("."));
+    let layout = match HubNote::read(folder)? {
+        Some(HubNote { layout }) => layout,
+        None => Layout { longest: positions.min(512), keep: Keep::Start },
+    };
+    ensure!(
+        layout.longest <= positions,
+        "{asked} has {positions} positions, and tutor.json beside it speaks of {} tokens: export it \
+         anew",
+        layout.longest
+    );
     let net_config = ClassifierConfig { encoder, form, pad, ..ClassifierConfig::default() };
     let net = TextClassifier::new(&net_config, count, device);
     checkpoint.load(net.params(), Heads::Keep)?;

@@ -13,6 +13,8 @@ use crate::run::experiment::{Answer, Shown};
 /// Texts, and what a classifier says of them.
 pub(super) struct OpenTexts<F> {
     pub(super) texts: Arc<TextSet>,
+    /// What the columns of the texts are called.
+    pub(super) columns: Vec<String>,
     /// How many classes it tells apart.
     pub(super) classes: usize,
     /// The probability of each class for each text of a range, row by row.
@@ -30,6 +32,18 @@ pub(crate) fn unit(set: &TextSet) -> &'static str {
 impl<F: Fn(Range<usize>) -> Result<Vec<f32>>> Shown for OpenTexts<F> {
     fn unit(&self) -> &'static str {
         unit(&self.texts)
+    }
+
+    fn id_column(&self) -> &str {
+        "id"
+    }
+
+    fn columns(&self) -> &[String] {
+        &self.columns
+    }
+
+    fn texts(&self, index: usize) -> Vec<String> {
+        self.texts.examples()[index].texts.iter().map(str::to_owned).collect()
     }
 
     fn len(&self) -> usize {

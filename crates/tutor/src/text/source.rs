@@ -45,6 +45,11 @@ impl TextConfig {
         }
     }
 
+    /// Whether they come along with the program.
+    pub(crate) fn is_embedded(&self) -> bool {
+        matches!(self, TextConfig::Addresses { .. } | TextConfig::Topics {})
+    }
+
     /// Opens them; `dir` is `--data`, for texts that are not embedded.
     pub(crate) fn open(&self, dir: Option<&Path>) -> Result<Texts> {
         match self {

@@ -34,7 +34,8 @@ pub(crate) fn draw(from: &TextSet, count: usize, seed: u64) -> Result<Arc<TextSe
     let classes = from.classes();
     ensure!(
         count > 0 && count.is_multiple_of(classes.len()),
-        "labels: {count} are not as many of each of the {} classes of {}",
+        "labels: {count} are not the same number of each of the {0} classes of {1}: take a multiple \
+         of {0}",
         classes.len(),
         from.name()
     );

@@ -95,6 +95,7 @@ fn labelling_goes_on_where_it_was_stopped_and_tells_what_it_saw() {
     fs::copy(dir.join("unlabeled/00.png"), dir.join("unlabeled/02.png")).expect("copied");
     let called = call(dir, &["predict", latest, "unlabeled", "--out", "new.csv"]);
     assert!(called.success && !called.err.contains("done before"), "{}", called.err);
+    assert!(called.err.contains("begun anew"), "{}", called.err);
     fs::write(dir.join("other.csv.part"), text).expect("written");
     fs::remove_file(dir.join("unlabeled/z-deep.png")).expect("removed");
     let called = call(dir, &["predict", latest, "unlabeled", "--out", "other.csv"]);
@@ -126,6 +127,8 @@ fn labelling_goes_on_where_it_was_stopped_and_tells_what_it_saw() {
     assert!(bytes.starts_with(b"PAR1") && bytes.ends_with(b"PAR1"));
     let error = refused(dir, &["predict", latest, "unlabeled", "--threshold", "2"]);
     assert!(error.contains("from 0 to 1"), "{error}");
+    let error = refused(dir, &["predict", latest, "unlabeled", "--out", "nodir/a.csv"]);
+    assert!(error.contains("there is no folder nodir; make it"), "{error}");
 }
 
 /// What is said of a score, without the first line, which says of what.

@@ -241,6 +241,24 @@ fn several_formats_are_read_together() {
     let broken = ["data", "dialog", "broken.jsonl", "--out", "broken", "--tokens", "300"];
     let said = refused(dir.path(), &broken);
     assert!(said.contains("broken.jsonl line 2") && said.contains("--skip-bad)"), "{said}");
+    // The way out works in the same folder, which nothing was kept in; of one message is no pair.
+    let said = refused(dir.path(), &[&broken[..], &["--skip-bad"]].concat());
+    assert!(said.contains("no pair is left: messages 1, kept 1;"), "{said}");
+    let said = refused(dir.path(), &[&broken[..], &["--format", "csv"]].concat());
+    assert!(said.contains("no column `text`"), "{said}");
+    // Another path to the same files, and pairs that would lie among what is read.
+    std::fs::create_dir(dir.path().join("below")).expect("made");
+    let above = ["../talk.txt", "../daily.txt"];
+    let sources = ["blocks,train:", "daily-dialog,test:"];
+    let sources: Vec<String> =
+        sources.iter().zip(above).map(|(of, path)| format!("{of}{path}")).collect();
+    let again = ["data", "dialog", "--out", "../out", "--tokens", "300"];
+    let again = [&again[..], &["--source", &sources[0], "--source", &sources[1]]].concat();
+    let said = run(&dir.path().join("below"), &again);
+    assert_eq!((count(&said, "train"), count(&said, "test")), (2, 2), "{said}");
+    let inside = ["data", "dialog", ".", "--format", "blocks", "--out", "pairs"];
+    let said = refused(dir.path(), &inside);
+    assert!(said.contains("outside") && !dir.path().join("pairs").exists(), "{said}");
     // What is of one length need not be the same.
     write(
         "daily.txt",

@@ -46,6 +46,7 @@ fn folders_become_a_classifier_in_time() {
         assert!(names.contains(&format!("{row}: test accuracy")), "{names:?}");
         assert!(names.contains(&format!("{row}: calibration error (ECE)")), "{names:?}");
     }
+    assert!(names.contains(&"always `blue`: test accuracy".to_owned()), "{names:?}");
     let compared = &found["comparisons"][0];
     assert_eq!(compared["name"], "fixmatch - labels-alone");
     assert_eq!(compared["examples"], 16);
@@ -55,7 +56,7 @@ fn folders_become_a_classifier_in_time() {
         assert!(report.contains(part), "{part} is missing");
     }
     let list = fs::read_to_string(folder.join("seed-1/label-next.csv")).expect("a list");
-    assert!(list.starts_with("file,label,or,probability,margin\n"), "{list}");
+    assert!(list.starts_with("file,predicted,or,probability,margin\n"), "{list}");
     assert_eq!(list.lines().count(), 41, "a line for each unlabelled picture");
     // Steps are planned by the time that is left; a busy machine takes the fewest.
     for row in ["labels-alone", "fixmatch"] {
@@ -90,6 +91,12 @@ fn without_a_test_folder_held_out_labels_are_measured() {
     assert_eq!(found["rows"][0]["examples"], 16);
     let notes = found["notes"].to_string();
     assert!(notes.contains("There is no test part"), "{notes}");
+    // The time that was taken, not the one that was planned.
+    assert!(notes.contains("(networks for ") && !notes.contains("(networks for 0.0 s"));
+    let calibration = "labels-alone: calibration error (ECE) of the trial's classifiers";
+    assert!(names.contains(&calibration.to_owned()), "{names:?}");
+    let report = fs::read_to_string(folder.join("report.md")).expect("a report");
+    assert!(report.contains("and so no threshold") && !report.contains("threshold |"), "{report}");
 }
 
 #[test]
@@ -190,11 +197,21 @@ fn what_is_left_out_is_told_once_and_samples_of_12_bits_are_read_as_such() {
         let deep = image::ImageBuffer::from_fn(16, 16, |x, y| image::Luma([(x * y * 16) as u16]));
         deep.save(dir.join(part).join("deep.png")).expect("written");
     }
-    let done = call(dir, &fit(&["--test", "scored"]));
+    // One of the test pictures is a labelled one, too.
+    fs::copy(dir.join("labeled/red/3.png"), dir.join("scored/red/again.png")).expect("copied");
+    let done = call(dir, &fit(&["--test", "scored", "--allow-duplicates"]));
     assert!(done.success, "{}", done.err);
     assert_eq!(done.err.matches("no.png").count(), 1, "{}", done.err);
+    let folder = run_folder(dir, &done.out);
+    let notes = result(&folder)["notes"].to_string();
+    assert!(notes.contains("1 of the 17 test images is among the labelled ones"), "{notes}");
+    assert!(notes.contains("Accuracy on the 16 images that were not seen before"), "{notes}");
+    // The page has its folder where everything stands in full, and nowhere else.
+    let page = fs::read_to_string(folder.join("report.html")).expect("the page");
+    let place = dir.join("labeled/red/no.png").display().to_string();
+    assert_eq!((page.matches("no.png").count(), page.matches(&place).count()), (2, 1), "{page}");
     assert!(done.err.contains("of more than 8 bits use 12 of them"), "{}", done.err);
-    let recipe = fs::read_to_string(run_folder(dir, &done.out).join("recipe.toml")).expect("it");
+    let recipe = fs::read_to_string(folder.join("recipe.toml")).expect("it");
     assert!(recipe.contains("bits = 12"), "{recipe}");
 }
 
@@ -210,8 +227,13 @@ fn with_few_steps_the_labels_alone_are_kept() {
     // More steps than there can be on any machine.
     let steps = ["run", "recipe.toml", "--set", "trial.steps=9000"];
     let folder = run_folder(dir, &run(dir, &steps));
-    let notes = result(&folder)["notes"].to_string();
+    let found = result(&folder);
+    let notes = found["notes"].to_string();
     assert!(notes.contains("Kept: labels-alone; there is time for"), "{notes}");
+    // Whichever is behind, its training was too short to show it.
+    let caveat = found["comparisons"][0]["caveat"].as_str().expect("a caveat");
+    assert!(caveat.contains("fewer than 9000 steps tell little"), "{caveat}");
+    assert!(notes.contains("Trainings were short or unequal: labels-alone "), "{notes}");
     // The others can be used, too.
     let folder = folder.to_str().expect("UTF-8");
     run(dir, &["eval", folder, "scored", "--model", "fixmatch"]);

@@ -6,7 +6,7 @@ use std::path::Path;
 use augment::rng::Rng;
 use image::{Rgb, RgbImage};
 
-use crate::tutor::{refused, result, run, run_folder};
+use crate::tutor::{call, refused, result, run, run_folder};
 
 /// Writes a PNG of a class: class 0 is reddish, class 1 bluish, with noise.
 pub(crate) fn picture(path: &Path, class: usize, rng: &mut Rng) {
@@ -89,10 +89,12 @@ fn own_folders_train_predict_and_score() {
     });
     assert!(right.count() >= 36, "{text}");
 
-    run(
-        dir.path(),
-        &["predict", latest, "unlabeled", "--out", "labels.parquet", "--model", "teacher"],
-    );
+    let teacher = ["--model", "teacher", "--size", "24"];
+    let labels = ["predict", latest, "unlabeled", "--out", "labels.parquet"];
+    let called = call(dir.path(), &[&labels[..], &teacher].concat());
+    assert!(called.success, "{}", called.err);
+    let told = "teacher was trained at 32x32, and its answers at 24x24 are others";
+    assert!(called.err.contains(told), "{}", called.err);
     let bytes = fs::read(dir.path().join("labels.parquet")).expect("labels");
     assert!(bytes.starts_with(b"PAR1") && bytes.ends_with(b"PAR1"));
 
@@ -106,7 +108,8 @@ fn own_folders_train_predict_and_score() {
         .expect("written");
     let scored = run(dir.path(), &["eval", latest, "list.csv"]);
     assert!(scored.contains("of 2 images"), "{scored}");
-    run(dir.path(), &["predict", latest, "unlabeled/00.png", "--out", "one.csv"]);
+    let said = run(dir.path(), &["predict", latest, "unlabeled/00.png", "--out", "one.csv"]);
+    assert!(said.contains("one.csv: 1 image labelled by "), "{said}");
     let text = fs::read_to_string(dir.path().join("one.csv")).expect("labels");
     assert!(text.lines().count() == 2 && text.contains("\n00.png,red,"), "{text}");
     let error = refused(dir.path(), &["predict", latest, "nowhere", "--out", "no.csv"]);
@@ -115,6 +118,8 @@ fn own_folders_train_predict_and_score() {
     let error = refused(dir.path(), &["eval", latest, "scored", "--model", "student-9"]);
     assert!(error.contains("student-9") && error.contains("student-1"), "{error}");
     let error = refused(dir.path(), &["eval", "away", "scored"]);
+    assert!(error.contains("is not the folder of a run"), "{error}");
+    let error = refused(dir.path(), &["report", "."]);
     assert!(error.contains("is not the folder of a run"), "{error}");
 }
 

@@ -16,6 +16,7 @@ mod needed;
 mod numbers;
 mod own_images;
 mod own_pairs;
+mod own_tables;
 mod own_texts;
 mod paraphrases;
 mod pictures;

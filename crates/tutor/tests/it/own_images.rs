@@ -125,6 +125,8 @@ fn a_run_that_goes_on_refuses_other_images() {
     let (folder, _) = finished(dir, &keys);
     // As if it had been interrupted before the report.
     fs::remove_file(folder.join("result.json")).expect("removed");
+    let error = refused(dir, &["report", folder.to_str().expect("UTF-8")]);
+    assert!(error.contains("not finished; start the same command again"), "{error}");
     fs::copy(dir.join("scored/red/1.png"), dir.join("unlabeled/00.png")).expect("copied");
     fs::copy(dir.join("scored/red/2.png"), dir.join("unlabeled/new.png")).expect("copied");
     let error = refused(dir, &arguments(&keys));

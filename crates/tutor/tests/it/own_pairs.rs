@@ -134,7 +134,7 @@ fn pairs_become_a_classifier_that_reads_both_texts() {
 
     // The list has both texts under the names of their columns.
     let next = rows(&folder.join("seed-1/label-next.csv"));
-    assert_eq!(next[0], ["id", "label", "or", "probability", "margin", "a", "b"][..]);
+    assert_eq!(next[0], ["id", "predicted", "or", "probability", "margin", "a", "b"][..]);
     assert_eq!(next.len(), 81);
     for row in &next[1..] {
         let line: usize = row[0].strip_prefix("more.tsv/").expect("its file").parse().expect("it");
@@ -150,7 +150,7 @@ fn pairs_become_a_classifier_that_reads_both_texts() {
         let out = format!("labels-{ending}.csv");
         run(dir, &["predict", run_path, &name, "--out", &out]);
         let labels = rows(&dir.join(out));
-        assert_eq!(labels[0].iter().take(3).collect::<Vec<_>>(), ["pair", "label", "confidence"]);
+        assert_eq!(labels[0].iter().take(3).collect::<Vec<_>>(), ["id", "label", "confidence"]);
         let labels: Vec<String> = labels[1..].iter().map(|row| row[1].to_owned()).collect();
         let right = labels.iter().zip(300..).filter(|(label, i)| **label == pair(*i)[2]).count();
         assert!(right >= 36, "{ending}: {right} of 40");
@@ -191,7 +191,15 @@ fn nets_of_pairs_see_both_texts_and_are_read_by_others() {
     };
     assert_eq!(
         rows_of(&result(&folder)),
-        ["words", "latent-semantic", "labels-alone", "pre-trained", "student", "uda"]
+        [
+            "words",
+            "latent-semantic",
+            "labels-alone",
+            "pre-trained",
+            "student",
+            "uda",
+            "always `other`"
+        ]
     );
 
     // What a net says changes with the second text alone.
@@ -233,7 +241,7 @@ fn what_is_no_table_of_pairs_is_refused_with_a_way_out() {
     let error = check(&[&missing[..], &["--label-column", "y"]].concat());
     assert!(error.contains("no column `c` among a, b, y"), "{error}");
     let error = check(&["fit", "--text", "pairs.csv", "--text-column", "a", "--text-column", "y"]);
-    assert!(error.contains("--label-column y: is a column of texts too"), "{error}");
+    assert!(error.contains("`y` cannot hold both texts and labels"), "{error}");
     fs::write(dir.join("lines.txt"), "A line.\nAnother.\n").expect("written");
     let error = check(&fit(&["--unlabeled", "lines.txt"]));
     assert!(error.contains("lines.txt") && error.contains("holds no pairs"), "{error}");
@@ -249,7 +257,7 @@ fn what_is_no_table_of_pairs_is_refused_with_a_way_out() {
     assert!(error.contains("--skip-bad"), "{error}");
     let skipped = call(dir, &[&["check"], &fit(&["--skip-bad"])[..]].concat());
     assert!(skipped.success && skipped.err.contains("40 labelled pairs"), "{}", skipped.err);
-    assert!(skipped.err.contains("a row without text (1 times)"), "{}", skipped.err);
+    assert!(skipped.err.contains("a row without text (once)"), "{}", skipped.err);
     fs::write(dir.join("pairs.csv"), whole).expect("written");
     // A pair is another one's copy if both texts are.
     let [a, b, _] = pair(0);

@@ -70,13 +70,19 @@ fn labels_that_are_hardly_meant(dir: &Path) {
     let asked = call(dir, &[&fit[..], &["--no-label", "unsup"]].concat());
     assert!(asked.success && asked.err.contains("(12 each), 1 unlabelled"), "{}", asked.err);
     assert!(asked.out.contains("no_label = [\"unsup\"]"), "{}", asked.out);
+    write("none");
+    let error = refused(dir, &fit);
+    assert!(error.contains("--no-label 'none'") && error.contains("--class 'none'"), "{error}");
+    let asked = call(dir, &[&fit[..], &["--class", "none"]].concat());
+    assert!(asked.success && asked.err.contains("of 3 classes (1 to 12 each)"), "{}", asked.err);
+    assert!(asked.out.contains("class = [\"none\"]"), "{}", asked.out);
     write("Good");
     let error = refused(dir, &fit);
     assert!(error.contains("`Good` (1 of the labels) and `good` (12)"), "{error}");
     let numbers = usual.replace("good,", "1,").replace("bad,", "0,") + &odd("-1", 300);
     fs::write(dir.join("odd.csv"), numbers).expect("written");
     let plan = call(dir, &fit);
-    assert!(plan.success && plan.err.contains("-1 is a class here (1 times)"), "{}", plan.err);
+    assert!(plan.success && plan.err.contains("-1 is a class here (once)"), "{}", plan.err);
     let asked = call(dir, &[&fit[..], &["--no-label", "-1"]].concat());
     assert!(asked.success && asked.err.contains("of 2 classes (12 each)"), "{}", asked.err);
 }
@@ -105,12 +111,18 @@ fn tables_become_a_classifier_and_its_report() {
     assert_eq!(compared["name"], "latent-semantic - words");
     assert_eq!(compared["examples"], 24);
     assert!(compared["ci95"][0].as_f64() < compared["ci95"][1].as_f64());
+    let baseline = found["rows"].as_array().expect("rows").iter();
+    let baseline: Vec<_> = baseline.filter(|row| row["name"] == "always `bad`").collect();
+    assert_eq!((baseline.len(), baseline[0]["mean"].as_f64()), (2, Some(50.0)));
+    assert!(!found["notes"].to_string().contains("expected numbers"), "{}", found["notes"]);
     let report = fs::read_to_string(folder.join("report.md")).expect("a report");
     for part in [
         "test accuracy",
         "balanced over classes",
         "calibration error (ECE)",
         "Labelling only the sure ones",
+        "| share labelled, % | threshold | texts | precision, % | 95 % interval, % |",
+        "Each threshold was chosen on the same 24 texts",
         "Class by class",
         "The surest mistakes",
         "Texts to label next",
@@ -121,10 +133,17 @@ fn tables_become_a_classifier_and_its_report() {
     assert!(page.contains("Confusion"));
     let next = fs::read(folder.join("seed-1/label-next.csv")).expect("a list");
     let mut next = csv::Reader::from_reader(&next[..]);
-    let columns = ["id", "label", "or", "probability", "margin", "text"];
+    let columns = ["id", "predicted", "or", "probability", "margin", "text"];
     assert_eq!(next.headers().expect("names"), &columns[..]);
     let rows: Vec<csv::StringRecord> = next.records().map(|row| row.expect("a row")).collect();
     assert_eq!(rows.len(), 60);
+    assert!(report.contains("label-next.csv of the seed's folder lists 60 of them"), "{report}");
+    // What was guessed is not taken for labels.
+    let error = refused(
+        dir,
+        &["check", "fit", "--text", folder.join("seed-1/label-next.csv").to_str().expect("UTF-8")],
+    );
+    assert!(error.contains("--label-column"), "{error}");
     assert!(rows.iter().all(|row| row[0].starts_with("more.txt/") && row[5].starts_with("The ")));
 
     // The classifier that was kept labels and is scored; the recipe is the same run again.
@@ -159,7 +178,7 @@ fn tables_become_a_classifier_and_its_report() {
     let error = refused(dir, &predict);
     assert!(error.contains("bad.csv line 3") && error.contains("--skip-bad"), "{error}");
     let skipped = call(dir, &[&predict[..], &["--skip-bad"]].concat());
-    assert!(skipped.err.contains("left out: a row without text (1 times)"), "{}", skipped.err);
+    assert!(skipped.err.contains("left out: a row without text (once)"), "{}", skipped.err);
     assert!(skipped.out.contains("3 texts labelled"), "{}", skipped.out);
     let error = refused(dir, &["eval", run_path, "bad.csv"]);
     assert!(error.contains("--skip-bad"), "{error}");
@@ -226,6 +245,7 @@ fn a_net_of_a_run_is_read_by_others_and_starts_other_runs() {
     let config = fs::read_to_string(dir.join("hub/config.json")).expect("written");
     refuses_messages(dir);
     assert!(config.contains("ElectraForSequenceClassification") && config.contains("\"good\""));
+    reads_long_texts_as_its_run(dir, run_path);
     let published = run(dir, &["eval", "--weights", "hub", "other.csv"]);
     let line =
         |text: &str| text.lines().find(|line| line.starts_with("accuracy")).map(str::to_owned);
@@ -259,6 +279,32 @@ fn a_net_of_a_run_is_read_by_others_and_starts_other_runs() {
     fs::write(dir.join("hub/vocab.txt"), vocabulary).expect("written");
     let error = refused(dir, &fit(&weights));
     assert!(error.contains("6 tokens") && error.contains("do not belong together"), "{error}");
+}
+
+/// The net in `hub` keeps of texts that are too long what the one of its run keeps, and scores a
+/// table that has one class alone.
+fn reads_long_texts_as_its_run(dir: &Path, run_path: &str) {
+    let many = |words: [&str; 6]| format!("{} ", words.join(" ")).repeat(10);
+    let long = |i: usize| format!("good,{i} {}{}\n", many(BAD), many(GOOD));
+    let rows: String = (0..24).map(long).collect();
+    fs::write(dir.join("long.csv"), format!("y,t\n{rows}")).expect("written");
+    let named = ["long.csv", "--text-column", "t", "--label-column", "y"];
+    let of_hub = || run(dir, &[&["eval", "--weights", "hub"], &named[..]].concat());
+    let after_name = |text: String| text.split_once('\n').map(|(_, rest)| rest.to_owned());
+    let own = after_name(run(dir, &["eval", run_path, "long.csv", "--model", "student"]));
+    assert!(own.as_ref().is_some_and(|told| told.contains("over 1 of 2 classes; none of bad")));
+    assert_eq!(after_name(of_hub()), own);
+    let read = |name: &str| -> serde_json::Value {
+        let text = fs::read_to_string(dir.join("hub").join(name)).expect(name);
+        serde_json::from_str(&text).expect("JSON")
+    };
+    let layout = &read("tutor.json")["layout"];
+    assert_eq!(read("tokenizer_config.json")["model_max_length"], layout["longest"]);
+    assert!(layout["keep"]["ends"]["start"].as_u64() > Some(0), "{layout}");
+    // Without the note it keeps the beginning, as other programs do.
+    fs::rename(dir.join("hub/tutor.json"), dir.join("note")).expect("moved");
+    assert_ne!(after_name(of_hub()), own);
+    fs::rename(dir.join("note"), dir.join("hub/tutor.json")).expect("moved");
 }
 
 /// Settings of small nets and few steps.
@@ -323,6 +369,16 @@ fn killed_at_some_moment_it_ends_with_the_same_bits() {
     let found = result(&broken);
     assert_eq!(found["rows"][0]["metric"], "held-out accuracy");
     assert_eq!(found["rows"][0]["examples"], 24);
+    // Nothing is said of the probabilities of what is kept.
+    let calibration = "calibration error (ECE) of the trial's classifiers";
+    assert_eq!(found["rows"][2]["metric"], calibration);
+    let report = fs::read_to_string(broken.join("report.md")).expect("a report");
+    assert!(report.contains("There is no test part, and so no threshold"), "{report}");
+    assert!(!report.contains("threshold |") && report.contains("| surest, % |"), "{report}");
+    // What was chosen with fewer labels is told beside what is kept.
+    let notes = found["notes"].to_string();
+    assert!(notes.contains("C = 10 with all labels (C = 10; C = 10 in the splits"), "{notes}");
+    assert!(report.contains("| chosen in each split |"), "{report}");
     // Other texts are another run.
     table(&dir.join("reviews.csv"), 0..26);
     let arguments = short(dir, "broken");
@@ -345,14 +401,27 @@ fn parts_of_one_name_and_copies_are_told_apart() {
     let twice = fs::read_to_string(dir.join("a/data.csv")).expect("it");
     let row = format!("bad,\"{}\"\n", review(0).replace('"', "\"\""));
     fs::write(dir.join("a/data.csv"), twice + &row).expect("written");
+    // Two of the test texts are labelled ones.
+    table(&dir.join("d.csv"), 1..3);
+    let copies = fs::read_to_string(dir.join("d.csv")).expect("it").replacen("y,t\n", "", 1);
+    let own = fs::read_to_string(dir.join("c/data.csv")).expect("it");
+    fs::write(dir.join("c/data.csv"), own + &copies).expect("written");
     let arguments = ["--unlabeled", "b/data.csv", "--test", "c/data.csv", "--minutes", "0.1"];
     let arguments =
         [&["fit", "--text", "a/data.csv", "--label-column", "y"], &arguments[..]].concat();
-    let arguments = [&arguments[..], &["--text-column", "t"]].concat();
+    let more = ["--text-column", "t", "--allow-duplicates", "--out", "r uns"];
+    let arguments = [&arguments[..], &more].concat();
     let plan = call(dir, &[&["check"], &arguments[..]].concat());
     let note = "1 labelled texts are copies of others, 1 of them with another label";
     assert!(plan.success && plan.err.contains(note), "{}", plan.err);
-    let folder = run_folder(dir, &run(dir, &arguments));
+    let out = run(dir, &arguments);
+    assert!(out.contains("tutor predict 'r uns/own-texts/"), "{out}");
+    let folder = run_folder(dir, &out);
+    let notes = result(&folder)["notes"].to_string();
+    assert!(notes.contains("2 of the 26 test texts are among the labelled ones"), "{notes}");
+    assert!(notes.contains("Accuracy on the 24 texts that were not seen before"), "{notes}");
+    let report = fs::read_to_string(folder.join("report.md")).expect("a report");
+    assert!(report.contains(" --out 'r uns' |"), "{report}");
     let next = fs::read(folder.join("seed-1/label-next.csv")).expect("a list");
     let mut next = csv::Reader::from_reader(&next[..]);
     for row in next.records().map(|row| row.expect("a row")) {

@@ -7,7 +7,7 @@ use augment::corrupt::Corruption;
 use augment::image::Image;
 use data_pipeline::picture::{Decode, write_png};
 
-use crate::tutor::{refused, run};
+use crate::tutor::{call, refused, run};
 
 fn images(dir: &Path) {
     for (name, seed) in [("a/1.png", 3), ("a/2.png", 5), ("b/1.png", 7)] {
@@ -105,10 +105,45 @@ fn what_cannot_be_corrupted_is_said() {
     assert!(refused(dir.path(), &["corrupt", "images", "full"]).contains("not empty"));
     fs::write(dir.path().join("images/a/broken.png"), "no picture").expect("written");
     let fog = ["corrupt", "images", "out", "--corruption", "fog", "--severity", "3"];
-    assert!(refused(dir.path(), &fog).contains("broken.png"));
-    let said = run(dir.path(), &[&fog[..], &["--on-bad", "skip"]].concat());
-    assert!(said.contains("1 of 4 skipped"), "{said}");
+    let said = refused(dir.path(), &fog);
+    assert!(said.contains("broken.png") && said.contains("be skipped: --on-bad skip"), "{said}");
+    assert!(said.contains(" written to out, and the same command goes on from there"), "{said}");
+    let skipping = call(dir.path(), &[&fog[..], &["--on-bad", "skip"]].concat());
+    assert!(skipping.out.contains("1 of 4 skipped"), "{}", skipping.out);
+    assert!(skipping.err.contains("skipped: ") && !skipping.err.contains("("), "{}", skipping.err);
     assert_eq!(files(&dir.path().join("out/fog/3")).len(), 3);
+}
+
+/// As `tutor fit` takes them: a picture of 16 bits that uses 12 is as bright as it would be in 8.
+#[test]
+fn pictures_that_use_12_of_16_bits_are_not_black() {
+    let dir = tempfile::tempdir().expect("a folder");
+    let path = dir.path().join("deep/a.png");
+    fs::create_dir(path.parent().expect("a folder")).expect("made");
+    let pixels: Vec<u16> = (0..32 * 32).map(|i: u16| 2048 + i % 2048).collect();
+    image::ImageBuffer::<image::Luma<u16>, _>::from_raw(32, 32, pixels)
+        .expect("a picture")
+        .save(&path)
+        .expect("written");
+    let brighter = ["corrupt", "deep", "out", "--corruption", "brightness", "--severity", "1"];
+    let called = call(dir.path(), &brighter);
+    let told = "pictures of more than 8 bits use 12 of them, and the upper 8 of these are taken";
+    assert!(called.success && called.err.contains(told), "{}", called.err);
+    assert!(called.err.contains("1 picture was of 16 bits, 12 of them in use"), "{}", called.err);
+    assert!(called.out.contains("1 image written, 0 were there"), "{}", called.out);
+    let copy = dir.path().join("out/brightness/1/a.png");
+    let copy = Decode::default().file(&copy).expect("an image").into_pixels();
+    let mean = copy.iter().map(|&byte| f64::from(byte)).sum::<f64>() / copy.len() as f64;
+    assert!(mean > 180.0, "{mean}");
+    let shown = call(dir.path(), &["show", "corruptions", "deep/a.png"]);
+    assert!(shown.err.contains("1 picture was of 16 bits, 12 of them in use"), "{}", shown.err);
+    // The sheet is that of the same picture of 8 bits.
+    let pixels: Vec<u8> = (0..32 * 32).map(|i: u16| ((2048 + i % 2048) >> 4) as u8).collect();
+    fs::create_dir(dir.path().join("eight")).expect("made");
+    write_png(&dir.path().join("eight/a.png"), &Image::new(32, 32, 1, pixels)).expect("written");
+    run(dir.path(), &["show", "corruptions", "eight/a.png", "--out", "eight.png"]);
+    let sheet = |name: &str| fs::read(dir.path().join(name)).expect("a picture");
+    assert!(sheet("sheet.png") == sheet("eight.png"), "as bright as it is");
 }
 
 #[test]
@@ -142,6 +177,15 @@ fn policies_and_corruptions_are_drawn() {
     assert!(size("corruptions.png").1 > 22 * 80);
     let listed = run(dir.path(), &["show", "augment"]);
     assert!(listed.contains("autoaugment-svhn") && listed.contains("rand-m9-n3"), "{listed}");
+    for (asked, said) in [
+        (&["nosuch.png", "--out", "s.png"][..], "nosuch.png"),
+        (&["images", "--out", "s.png"], "images: this is a folder; name images"),
+        (&["images/a/1.png", "--out", "s.jpg"], "must end in .png"),
+    ] {
+        let error = refused(dir.path(), &[&["show", "corruptions"], asked].concat());
+        assert!(error.contains(said) && !error.contains("be skipped"), "{error}");
+        assert!(!dir.path().join("s.jpg").exists() && !dir.path().join("s.png").exists());
+    }
     let said = refused(dir.path(), &["show", "augment", "--policy", "fixmach"]);
     assert!(said.contains("did you mean `fixmatch`"), "{said}");
 }

@@ -8,7 +8,7 @@ use std::process::{Child, Stdio};
 
 use serde_json::{Value, json};
 
-use crate::tutor::{command, refused, run};
+use crate::tutor::{call, command, refused, run};
 
 /// A process that ends with the test, whatever happens.
 struct Ends(Child);
@@ -370,6 +370,11 @@ fn a_lost_password_is_replaced() {
     let said = refused(dir, &["rate", "password", "study.db", "--password-file", "short"]);
     assert!(said.contains("10 characters"), "{said}");
     assert_eq!(run(dir, &["rate", "password", "study.db", "--password-file", "long"]), "");
+    let said = refused(dir, &["rate", "invite", "study.db", "Bob", " "]);
+    assert!(said.contains("a label is empty"), "{said}");
+    let told = call(dir, &["rate", "invite", "study.db", "Zoe", "Zoe"]);
+    assert!(told.success && told.out.lines().count() == 2, "{}", told.err);
+    assert!(told.err.contains("there is a rater Zoe already"), "{}", told.err);
     let said = refused(dir, &["rate", "invite", "study.db", "Ada", "--url", "study.example.org"]);
     assert!(said.contains("https://study.example.org"), "{said}");
     assert!(run(dir, &["rate", "status", "study.db"]).contains("0 raters"));

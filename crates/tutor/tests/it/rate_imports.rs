@@ -248,13 +248,13 @@ fn further_files_of_a_system_pairs_and_exports_that_replace_nothing() {
     fs::write(dir.join("more.jsonl"), more).expect("a file");
     let import = ["rate", "import", "study.db", "more.jsonl", "--system", "one"];
     assert!(run(dir, &import).contains("more.jsonl: 1 added"));
-    assert!(run(dir, &import).contains("0 added, 1 were there already"));
+    assert!(run(dir, &import).contains("0 added, 1 was there already"));
     let two = "context,response\nDo you ski?,'-5' says the thermometer\n";
     fs::write(dir.join("two.csv"), two).expect("a file");
     run(dir, &["rate", "import", "study.db", "two.csv", "--system", "two"]);
     let pair = ["rate", "pair", "study.db", "one", "two"];
-    assert!(run(dir, &pair).contains("1 pairs added, 0 were there already"));
-    assert!(run(dir, &pair).contains("0 pairs added, 1 were there already"));
+    assert!(run(dir, &pair).contains("1 pair added"));
+    assert!(run(dir, &pair).contains("0 pairs added, 1 was there already"));
     let refuses = |second| refused(dir, &["rate", "pair", "study.db", "one", second]);
     let there = refuses("three");
     assert!(there.contains("no system three; the study has one, two"), "{there}");

@@ -30,6 +30,60 @@ fn unknown_names_are_answered_with_the_nearest() {
         &["digitz", "did you mean `digits`"],
     );
     says(&["data", "fetch", "cifar"], &["cifar10"]);
+    says(&["check", "Noisy-Student"], &["did you mean noisy-student?"]);
+}
+
+#[test]
+fn a_fault_of_a_recipe_is_said_of_its_key_in_words() {
+    let count = "must be a whole number of at least 0";
+    for (setting, said) in [
+        ("data.labels_per_class=-5", format!("data.labels_per_class = -5: {count}")),
+        ("seeds=five", format!("seeds = \"five\": {count}")),
+        ("student=3", "student = 3: must be a table".to_owned()),
+        (
+            "teacher.label_smoothing=a",
+            "teacher.label_smoothing = \"a\": must be a number".to_owned(),
+        ),
+        ("workers=5000", "workers: 5000 threads".to_owned()),
+    ] {
+        says(&["check", "noisy-student", "--set", setting], &[&said]);
+    }
+    says(
+        &["check", "fixmatch/folder", "--set", "data.size=96"],
+        &["data.size = 96: must be a list"],
+    );
+    let missing = ["error: noisy-student: the key `data` is missing"];
+    says(&["check", "noisy-student", "--unset", "data"], &missing);
+}
+
+#[test]
+fn what_a_run_would_refuse_at_once_is_found_by_check() {
+    let dir = tempfile::tempdir().expect("a folder");
+    for (more, said) in [
+        (&["--set", "data.labels_per_class=5000"][..], "samples left, 5000 are needed"),
+        (&["--labels", "1000000"], "100000 are needed"),
+        (
+            &["--labels", "55"],
+            "labels: 55 labels are not the same number of each of the 10 classes",
+        ),
+        (&["--rows", ""], "names no row"),
+        (&["--rows", "all,none"], "`all` and `none` stand alone"),
+    ] {
+        let error = refused(dir.path(), &[&["check", "noisy-student"], more].concat());
+        assert!(error.contains(said), "{more:?}: {error}");
+        assert!(!error.contains("labels: labels"), "{error}");
+    }
+    // A run that is refused leaves no folder.
+    let many = ["run", "noisy-student", "--set", "data.labels_per_class=5000", "--threads", "1"];
+    let error = refused(dir.path(), &many);
+    assert!(error.contains("5000 are needed"), "{error}");
+    let left = std::fs::read_dir(dir.path().join("runs")).expect("where runs are kept").count();
+    assert_eq!(left, 0);
+    says(
+        &["check", "noisy-student/cifar10", "--data", "/nowhere"],
+        &["/nowhere: there is no such"],
+    );
+    says(&["check", "uda", "--labels", "20"], &["--rows", "data.labels_per_class", "uda-text"]);
 }
 
 #[test]
@@ -61,6 +115,8 @@ fn values_that_cannot_work_are_all_named() {
         &["teacher.steps", "a row may change labeling, student and generations.0"],
     );
     says(&["run", "noisy-student", "--threads", "0"], &["threads"]);
+    let too_many = ["--threads", "1000000", "processor", "from 1 to"];
+    says(&["run", "noisy-student", "--threads", "1000000"], &too_many);
     says(&["run", "noisy-student", "--set", "nonsense"], &["key=value"]);
     says(&["run", "noisy-student", "--set", "student.warm_start=true"], &["warm_start"]);
 }

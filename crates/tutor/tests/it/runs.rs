@@ -202,4 +202,13 @@ fn list_and_check_show_recipes() {
     assert!(names.lines().any(|name| name == "noisy-student/svhn"), "{names}");
     let resolved = run(dir.path(), &["check", "noisy-student", "--set", "student.train.steps=77"]);
     assert!(resolved.contains("steps = 77"), "{resolved}");
+    assert!(resolved.contains("\n[quick]\n"), "what is printed has the quick run: {resolved}");
+    let called = call(dir.path(), &["check", "uda", "--seeds", "1", "--unset", "workers"]);
+    assert!(called.success, "{}", called.err);
+    for words in ["uda/digits would run: 1 seed; ", "train.steps = ", "--unset workers: it has its"]
+    {
+        assert!(called.err.contains(words), "{words}: {}", called.err);
+    }
+    let called = call(dir.path(), &["check", "fixmatch/folder"]);
+    assert!(called.success && called.err.contains("missing: data.labeled: "), "{}", called.err);
 }

@@ -91,7 +91,12 @@ fn a_vocabulary_is_made_of_texts() {
     assert!(said.contains("bad.txt line 2"), "{said}");
     assert!(!dir.path().join("bad").exists(), "nothing half-written stays");
     let said = run(dir.path(), &[&bad[..], &["--skip-bad"]].concat());
-    assert!(said.contains("left out 1 times"), "{said}");
+    assert!(said.contains("left out: a line that is no UTF-8 (once)"), "{said}");
+    // What is read is not written over.
+    let said = refused(dir.path(), &[&train[..], &["--out", "a.txt"]].concat());
+    assert!(said.contains("would be lost"), "{said}");
+    let said = refused(dir.path(), &["data", "tokenizer", "train", ".", "--out", "new.txt"]);
+    assert!(said.contains("outside"), "{said}");
     file("empty.txt", b"");
     let said = refused(dir.path(), &["data", "tokenizer", "train", "empty.txt"]);
     assert!(said.contains("no word"), "{said}");

@@ -2,6 +2,7 @@
 //! refused by name, unless their value is the one that changes nothing; unknown ones are ignored.
 
 use super::super::app::{State, Wanted};
+use super::super::fields::Fields;
 use super::super::problem::Problem;
 use crate::sampling::{Asked, chosen, turns_fault};
 use serde_json::{Map, Value};
@@ -88,25 +89,18 @@ const REFUSED: [(&str, Neutral, &str); 27] = [
 
 /// Reads a request.
 pub(super) fn parse(app: &State, bytes: &[u8]) -> Result<Request, Problem> {
-    let body: Value = serde_json::from_slice(bytes)
-        .map_err(|error| Problem::invalid(format!("the request is no JSON: {error}")))?;
-    let Value::Object(mut body) = body else {
-        return Err(Problem::invalid("the request is no JSON object"));
-    };
-    // Clients send null for what they leave out.
-    body.retain(|_, value| !value.is_null());
+    let body = Fields::read(bytes)?;
     for (name, neutral, way_out) in REFUSED {
-        if body.get(name).is_some_and(|value| !neutral.is(value)) {
+        if body.0.get(name).is_some_and(|value| !neutral.is(value)) {
             return Err(Problem::unsupported(name, way_out));
         }
     }
-    if let Some(model) = body.get("model") {
+    if let Some(model) = body.0.get("model") {
         let asked = model.as_str().ok_or_else(|| Problem::of("model", "a name is needed"))?;
         if asked != app.about.name {
             return Err(Problem::no_model(asked, &app.about.name));
         }
     }
-    let body = Body(body);
     let n = body.whole("n")?.unwrap_or(1);
     if !(1..=app.limits.candidates as u64).contains(&n) {
         let why = format!("{n} is not from 1 to {}", app.limits.candidates);
@@ -143,31 +137,7 @@ pub(super) fn parse(app: &State, bytes: &[u8]) -> Result<Request, Problem> {
     })
 }
 
-/// The parameters that were sent.
-struct Body(Map<String, Value>);
-
-impl Body {
-    fn number(&self, name: &'static str) -> Result<Option<f64>, Problem> {
-        let read = |value: &Value| value.as_f64().ok_or_else(|| Problem::of(name, "no number"));
-        self.0.get(name).map(read).transpose()
-    }
-
-    fn whole(&self, name: &'static str) -> Result<Option<u64>, Problem> {
-        let read = |value: &Value| {
-            let fault =
-                || Problem::of(name, format!("{value} is not a whole number of at least 0"));
-            value.as_u64().ok_or_else(fault)
-        };
-        self.0.get(name).map(read).transpose()
-    }
-
-    fn flag(&self, name: &'static str) -> Result<bool, Problem> {
-        let read = |value: &Value| {
-            value.as_bool().ok_or_else(|| Problem::of(name, "neither true nor false"))
-        };
-        self.0.get(name).map_or(Ok(false), read)
-    }
-
+impl Fields {
     /// Seeds of OpenAI's API may be negative.
     fn seed(&self) -> Result<Option<u64>, Problem> {
         let read = |value: &Value| {

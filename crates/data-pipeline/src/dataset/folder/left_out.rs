@@ -79,11 +79,27 @@ impl LeftOut {
     }
 }
 
+impl LeftOut {
+    /// In words, with three examples at most, each without its folder.
+    pub fn brief(&self) -> String {
+        let name = |path: &PathBuf| match path.file_name() {
+            Some(name) => name.to_string_lossy().into_owned(),
+            None => path.display().to_string(),
+        };
+        self.told(self.examples.iter().take(3).map(name).collect())
+    }
+
+    fn told(&self, examples: Vec<String>) -> String {
+        let rest = if self.count > examples.len() { ", ..." } else { "" };
+        let files = if self.count == 1 { "file" } else { "files" };
+        let Self { count, reason, .. } = self;
+        format!("{count} {files} left out, {reason}: {}{rest}", examples.join(", "))
+    }
+}
+
 impl fmt::Display for LeftOut {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let names: Vec<_> = self.examples.iter().map(|path| path.display().to_string()).collect();
-        let rest = if self.count > names.len() { ", ..." } else { "" };
-        let files = if self.count == 1 { "file" } else { "files" };
-        write!(f, "{} {files} left out, {}: {}{rest}", self.count, self.reason, names.join(", "))
+        let names = self.examples.iter().map(|path| path.display().to_string());
+        f.write_str(&self.told(names.collect()))
     }
 }

@@ -1,5 +1,6 @@
 //! What a folder was begun with, so that a later call goes on with nothing else.
 
+use crate::dialog::part::DialogPart;
 use crate::dialog::read::NamedFile;
 use crate::dialog::tokenizer::DialogTokenizer;
 use crate::digest::{Digest, of_file};
@@ -7,8 +8,15 @@ use crate::error::DataError;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use sha2::Sha256;
+use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 use std::time::UNIX_EPOCH;
+
+/// The folder of what is needed until the pairs are there.
+pub(super) const WORK: &str = "work";
+
+/// The note in it of the sources that were read to their end.
+pub(super) const READ: &str = "partition.json";
 
 /// Another number stands for notes of another shape.
 const FORMAT: u32 = 3;
@@ -27,6 +35,9 @@ struct Note {
 #[derive(Serialize, Deserialize)]
 struct Known {
     path: PathBuf,
+    /// The same from the root on, without links; nothing in notes of earlier versions.
+    #[serde(default)]
+    whole: PathBuf,
     /// What it is called in the names of its conversations.
     name: String,
     bytes: u64,
@@ -47,8 +58,10 @@ impl Known {
         let data = path.metadata().map_err(DataError::io(path, "check the file"))?;
         let changed = data.modified().ok().and_then(|time| time.duration_since(UNIX_EPOCH).ok());
         let changed = changed.map_or(0, |since| since.as_nanos() as u64);
+        let whole = path.canonicalize().map_err(DataError::io(path, "check the file"))?;
         let same = |before: &&Self| {
-            (before.path.as_path(), before.bytes, before.changed) == (path, data.len(), changed)
+            let at_place = before.path == path || before.whole == whole;
+            at_place && (before.bytes, before.changed) == (data.len(), changed)
         };
         let content = match before.filter(same) {
             Some(before) => before.content.clone(),
@@ -56,13 +69,13 @@ impl Known {
         };
         let (format, part) = (json!(source.format), json!(source.part));
         let (path, name) = (path.to_owned(), name.clone());
-        Ok(Self { path, name, bytes: data.len(), changed, content, format, part })
+        Ok(Self { path, whole, name, bytes: data.len(), changed, content, format, part })
     }
 
     /// What tells it from what was known, in words.
     fn difference(&self, before: &Self) -> Option<String> {
         let (path, old) = (self.path.display(), before.path.display());
-        if self.path != before.path {
+        if self.path != before.path && self.whole != before.whole {
             return Some(format!("{old} where {path} is now"));
         }
         if self.content != before.content {
@@ -77,8 +90,9 @@ impl Known {
     }
 }
 
-/// Notes what is built, or compares it with the note of the call that began. Gives the digest of
-/// the options. `progress` is told how many files are known.
+/// Notes what is built, or compares it with the note of the call that began; one that came to
+/// nothing is forgotten. Gives the digest of the options. `progress` is told how many files are
+/// known.
 pub(super) fn begin(
     folder: &Path,
     files: &[NamedFile<'_>],
@@ -119,14 +133,69 @@ pub(super) fn begin(
     let digest = Digest::of(note.options.to_string().as_bytes());
     if let Some(before) = before {
         let differences = differences(&note, &before);
-        return match differences.is_empty() {
-            true => Ok(digest),
-            false => Err(other(format!("begun with {}", differences.join(", ")))),
-        };
+        if differences.is_empty() {
+            return Ok(digest);
+        }
+        if !keeps_anything(folder) {
+            discard(folder)?;
+        } else if !skips_now(&note, &before, &differences) || has_parts(folder) {
+            return Err(other(format!("begun with {}", differences.join(", "))));
+        }
     }
     let text = serde_json::to_string_pretty(&note).unwrap_or_default();
     atomic_file::write(&path, (text + "\n").as_bytes())?;
     Ok(digest)
+}
+
+/// Whether something is there that another call would make anew: what was read of a whole file of
+/// the sources, or the pairs.
+fn keeps_anything(folder: &Path) -> bool {
+    folder.join("built.json").exists() || folder.join(WORK).join(READ).exists()
+}
+
+fn has_parts(folder: &Path) -> bool {
+    DialogPart::ALL.iter().any(|part| folder.join(part.name()).exists())
+}
+
+/// Whether a call differs from that which began in leaving out bad input alone: of what was read
+/// until now nothing was bad.
+fn skips_now(note: &Note, before: &Note, differences: &[String]) -> bool {
+    let [now, then] = [note, before].map(|note| &note.options["read"]["on-bad"]);
+    differences.len() == 1 && now == "skip" && then == "error"
+}
+
+/// Takes away what a call made that came to nothing.
+pub(super) fn discard(folder: &Path) -> Result<(), DataError> {
+    remove_folder(&folder.join(WORK))?;
+    let note = folder.join("build.json");
+    std::fs::remove_file(&note).map_err(DataError::io(&note, "remove it"))
+}
+
+/// Removes a folder, if it is there.
+pub(super) fn remove_folder(folder: &Path) -> Result<(), DataError> {
+    match std::fs::remove_dir_all(folder) {
+        Err(error) if error.kind() == ErrorKind::NotFound => Ok(()),
+        removed => removed.map_err(DataError::io(folder, "remove it")),
+    }
+}
+
+/// Refuses sources that are among what is made, and would be replaced or removed.
+pub(super) fn refuse_own(folder: &Path, files: &[NamedFile<'_>]) -> Result<(), DataError> {
+    let Ok(whole) = folder.canonicalize() else { return Ok(()) };
+    let parts = DialogPart::ALL.map(DialogPart::name);
+    let made = ["build.json", "built.json", "tokenizer", WORK].into_iter().chain(parts);
+    let made: Vec<PathBuf> = made.map(|name| whole.join(name)).collect();
+    for file in files {
+        let Ok(path) = file.path.canonicalize() else { continue };
+        if made.iter().any(|made| path.starts_with(made)) {
+            return Err(DataError::Missing {
+                path: file.path.clone(),
+                fault: format!("it is read, and would be lost in {}", folder.display()),
+                way_out: "name another folder for the pairs",
+            });
+        }
+    }
+    Ok(())
 }
 
 /// In what a call is not that which began, in words.

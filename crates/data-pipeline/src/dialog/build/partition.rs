@@ -5,6 +5,7 @@
 //! that buckets can be put together to units that fit. Digests of texts go to files of their own,
 //! by their first byte, so that the same texts meet.
 
+use super::begun::READ;
 use crate::dialog::clean;
 use crate::dialog::message::Message;
 use crate::dialog::read::{DialogReadOptions, NamedFile, add};
@@ -64,7 +65,7 @@ impl Partitions {
         mut progress: impl FnMut(u64),
     ) -> Result<Self, DataError> {
         std::fs::create_dir_all(folder).map_err(DataError::io(folder, WAY_OUT))?;
-        let note = folder.join("partition.json");
+        let note = folder.join(READ);
         let mut own = match std::fs::read(&note) {
             Ok(bytes) => serde_json::from_slice(&bytes)
                 .map_err(|error| DataError::format(&note, 0, error.to_string()))?,

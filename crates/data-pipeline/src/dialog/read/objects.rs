@@ -4,7 +4,7 @@ use super::reading::Reading;
 use crate::dialog::message::Message;
 use crate::dialog::part::DialogPart;
 use crate::error::DataError;
-use crate::text::read::{Lines, open};
+use crate::text::read::{Lines, json_fault, open};
 use serde::Deserialize;
 use serde_json::Value;
 use std::collections::BTreeMap;
@@ -35,7 +35,7 @@ fn each_object<T: for<'de> Deserialize<'de>>(
         if line.trim().is_empty() {
             continue;
         }
-        let parsed = serde_json::from_str::<T>(line).map_err(|error| error.to_string());
+        let parsed = serde_json::from_str::<T>(line).map_err(|error| json_fault(&error));
         match parsed.and_then(&to_message) {
             Ok(Some(message)) => reading.message(message)?,
             Ok(None) => reading.tally.skip("a record that is no message"),
@@ -195,7 +195,7 @@ pub(super) fn topical_chat(file: &Path, reading: &mut Reading<'_>) -> Result<(),
     let all = parsed.map_err(|error| DataError::Line {
         path: file.to_path_buf(),
         line: error.line() as u64,
-        fault: error.to_string(),
+        fault: json_fault(&error),
         way_out: "name a file of Topical-Chat's conversations, or another format",
     })?;
     for (name, conversation) in all {

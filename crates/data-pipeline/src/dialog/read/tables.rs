@@ -2,20 +2,29 @@
 
 use super::reading::Reading;
 use crate::dialog::message::Message;
+use crate::endings::ends_with;
 use crate::error::DataError;
 use crate::text::read::open;
+use crate::text::table::separator;
 use serde_json::Value;
+use std::io::BufRead;
 use std::path::Path;
 
-/// A table with a header, separated by commas, or by tabs if the name ends in `.tsv`. `text` must
-/// be there. Without `id`, the rows of a conversation that stand together follow each other, and
-/// its name begins with the file's: rows of other files have the same numbers.
+/// A table with a header: a `.tsv` is separated by tabs, others as those of one's own texts.
+/// `text` must be there. Without `id`, the rows of a conversation that stand together follow each
+/// other, and its name begins with the file's: rows of other files have the same numbers.
 pub(super) fn read(file: &Path, reading: &mut Reading<'_>) -> Result<(), DataError> {
-    let tabs = crate::text::read::ends_with(file, &["tsv"]);
-    let mut table = csv::ReaderBuilder::new()
-        .delimiter(if tabs { b'\t' } else { b',' })
-        .flexible(true)
-        .from_reader(open(file)?);
+    let (delimiter, is_told) = match ends_with(file, &["tsv"]) {
+        true => (b'\t', false),
+        false => separator(file)?,
+    };
+    let mut source = open(file)?;
+    if is_told {
+        source.skip_until(b'\n').map_err(DataError::io(file, "fetch it again"))?;
+    }
+    let above = u64::from(is_told);
+    let mut table =
+        csv::ReaderBuilder::new().delimiter(delimiter).flexible(true).from_reader(source);
     let fault = |line: u64, fault: String| DataError::Line {
         path: file.to_path_buf(),
         line,
@@ -29,13 +38,17 @@ pub(super) fn read(file: &Path, reading: &mut Reading<'_>) -> Result<(), DataErr
     let [id, parent, conversation, author, text, part] =
         ["id", "parent", "conversation", "author", "text", "part"].map(column);
     let Some(text) = text else {
-        return Err(fault(1, "no column `text` in the header".into()));
+        return Err(DataError::Column {
+            path: file.to_path_buf(),
+            column: "`text`".into(),
+            found: header.iter().map(str::to_owned).collect(),
+        });
     };
     // Conversation and number of the row before.
     let mut before: Option<(String, String)> = None;
     let mut row = csv::StringRecord::new();
     loop {
-        let line = table.position().line();
+        let line = table.position().line() + above;
         match table.read_record(&mut row) {
             Ok(false) => return Ok(()),
             Ok(true) => {}

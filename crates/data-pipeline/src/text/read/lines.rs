@@ -28,12 +28,37 @@ impl Tally {
         *self.skipped.entry(reason.to_owned()).or_default() += 1;
     }
 
+    /// What was left out and how often, a reason each: `a row without text (2 times)`.
+    pub fn left_out(&self) -> impl Iterator<Item = String> + '_ {
+        self.skipped.iter().map(|(reason, &count)| format!("{reason} ({})", times(count)))
+    }
+
     /// Adds what was read and left out of a file that is counted already.
     pub(crate) fn add_lines(&mut self, of_file: &Tally) {
         self.lines += of_file.lines;
         for (reason, count) in &of_file.skipped {
             *self.skipped.entry(reason.clone()).or_default() += count;
         }
+    }
+}
+
+/// What to do about bytes that are no UTF-8.
+pub(crate) const NO_UTF8: &str = "save the file as UTF-8, or let bad input be skipped";
+
+/// How often something happened: `once`, `2 times`.
+pub fn times(count: u64) -> String {
+    match count {
+        1 => "once".to_owned(),
+        _ => format!("{count} times"),
+    }
+}
+
+/// What is wrong with a text in JSON, with its column alone: the line is that of the file.
+pub(crate) fn json_fault(error: &serde_json::Error) -> String {
+    let (told, column) = (error.to_string(), error.column());
+    match told.strip_suffix(&format!(" at line {} column {column}", error.line())) {
+        Some(what) => format!("{what} at column {column}"),
+        None => told,
     }
 }
 
@@ -56,7 +81,7 @@ pub fn all_lines(path: &Path) -> Result<Vec<String>, DataError> {
 
 /// The lines of a file, each without its end.
 pub(crate) struct Lines {
-    path: PathBuf,
+    pub(crate) path: PathBuf,
     reader: Box<dyn BufRead + Send>,
     line: Vec<u8>,
     /// The line that was read last, counted from 1.
@@ -79,7 +104,6 @@ impl Lines {
 
     /// The next line that can be read.
     pub(crate) fn next<'a>(&'a mut self, tally: &mut Tally) -> Result<Option<&'a str>, DataError> {
-        let way_out = "mend it, or let bad input be skipped";
         loop {
             if self.over {
                 return Ok(None);
@@ -133,7 +157,7 @@ impl Lines {
                 Ok(_) => break,
                 Err(error) if self.on_bad == OnBadInput::Error => {
                     let fault = format!("no UTF-8 from byte {} on", error.valid_up_to() + 1);
-                    return Err(self.fault(fault, way_out));
+                    return Err(self.fault(fault, NO_UTF8));
                 }
                 Err(_) => tally.skip("a line that is no UTF-8"),
             }

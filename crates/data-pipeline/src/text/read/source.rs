@@ -1,6 +1,7 @@
 //! Which files are read, and how they are unpacked.
 
 use crate::dataset::folder::listing;
+use crate::endings::ends_with;
 use crate::error::DataError;
 use flate2::bufread::MultiGzDecoder;
 use std::collections::HashSet;
@@ -63,10 +64,11 @@ fn of_path(path: &Path) -> Result<Vec<PathBuf>, DataError> {
 
 /// Opens a file of text and unpacks it while it is read.
 pub(crate) fn open(path: &Path) -> Result<Box<dyn BufRead + Send>, DataError> {
-    let way_out = "name a file of text, packed by gzip or zstd or not";
+    let way_out = "name a file that is there and can be read";
     let file = File::open(path).map_err(DataError::io(path, way_out))?;
     let mut file = BufReader::with_capacity(1 << 16, file);
     let start = file.fill_buf().map_err(DataError::io(path, way_out))?;
+    refuse_other(path, start)?;
     if start.starts_with(&[0x1f, 0x8b]) {
         return Ok(Box::new(BufReader::with_capacity(1 << 16, MultiGzDecoder::new(file))));
     }
@@ -80,6 +82,18 @@ pub(crate) fn open(path: &Path) -> Result<Box<dyn BufRead + Send>, DataError> {
     Ok(Box::new(file))
 }
 
+/// Refuses what is no text in UTF-8, where it is told by how it begins.
+fn refuse_other(path: &Path, start: &[u8]) -> Result<(), DataError> {
+    let (fault, way_out) = match start {
+        [b'P', b'K', 3, 4, ..] | [0xd0, 0xcf, 0x11, 0xe0, ..] => {
+            ("a spreadsheet or an archive, and no text", "save a spreadsheet as CSV UTF-8")
+        }
+        [0xff, 0xfe, ..] | [0xfe, 0xff, ..] => ("the file is UTF-16", "save it as UTF-8"),
+        _ => return Ok(()),
+    };
+    Err(DataError::Missing { path: path.to_path_buf(), fault: fault.into(), way_out })
+}
+
 /// Refuses files whose name says that they are JSON as a whole.
 pub(crate) fn refuse_json(path: &Path) -> Result<(), DataError> {
     if !ends_with(path, &["json"]) {
@@ -90,11 +104,4 @@ pub(crate) fn refuse_json(path: &Path) -> Result<(), DataError> {
         fault: "a .json is not read".into(),
         way_out: "if each of its lines is an object, name it .jsonl; else make such a file of it",
     })
-}
-
-/// Whether the name of a file, without `.gz` or `.zst`, ends so.
-pub(crate) fn ends_with(path: &Path, endings: &[&str]) -> bool {
-    let name = path.file_name().unwrap_or_default().to_string_lossy().to_lowercase();
-    let name = name.strip_suffix(".gz").or(name.strip_suffix(".zst")).unwrap_or(&name);
-    endings.iter().any(|ending| name.strip_suffix(ending).is_some_and(|stem| stem.ends_with('.')))
 }

@@ -4,6 +4,7 @@ use super::Fine;
 use data_pipeline::dataset::Samples;
 use data_pipeline::dialog::*;
 use data_pipeline::text::pretrain::TokenShards;
+use data_pipeline::text::read::OnBadInput;
 use std::collections::{BTreeMap, BTreeSet};
 use std::io::Write;
 use std::path::{Path, PathBuf};
@@ -197,6 +198,71 @@ fn a_folder_is_of_one_call_and_of_one_content() {
     std::fs::write(path, other).unwrap();
     let error = build(&mut |_| {}).unwrap_err().to_string();
     assert!(error.contains("another content of") && error.contains("a.jsonl"), "{error}");
+}
+
+/// What a call has not read to its end, or has made no pair of, does not keep others from the
+/// folder.
+#[test]
+fn a_call_that_came_to_nothing_is_forgotten() {
+    let folder = tempfile::tempdir().unwrap();
+    let at = |name: &str| folder.path().join(name);
+    let write = |name: &str, text: &str| std::fs::write(at(name), text).unwrap();
+    let (first, second) = ("{\"id\":1,\"text\":\"the water is yellow\"}\n", "the street is sudden");
+    let reply = format!("{{\"id\":2,\"parent\":1,\"text\":\"{second}\"}}\n");
+    let tokenizer = tokenizer();
+    let build = |name: &str, format, on_bad, into: &str| {
+        let source = DialogSource { path: at(name), format, part: None };
+        let read = DialogReadOptions { on_bad, ..DialogReadOptions::default() };
+        let options = DialogBuildOptions { read, ..options(1 << 20, 1) };
+        let built =
+            build_dialogs(&[source], Some(&tokenizer), &Fine, &at(into), &options, &mut |_| {});
+        built.map_err(|error| error.to_string())
+    };
+    use DialogFormat::{Blocks, JsonLines};
+    use OnBadInput::{Error, Skip};
+    write("bad.jsonl", &format!("{first}no JSON\n{reply}"));
+    assert!(build("bad.jsonl", JsonLines, Error, "out").unwrap_err().contains("line 2"));
+    assert_eq!(build("bad.jsonl", JsonLines, Skip, "out").unwrap().funnel.pairs, 1);
+    // Now it is finished.
+    let error = build("bad.jsonl", JsonLines, Error, "out").unwrap_err();
+    assert!(error.contains("begun with on-bad"), "{error}");
+    // Another path to the same file is the same source.
+    let beside = "../".to_owned() + &folder.path().file_name().unwrap().to_string_lossy();
+    assert_eq!(
+        build(&format!("{beside}/bad.jsonl"), JsonLines, Skip, "out").unwrap().funnel.pairs,
+        1
+    );
+
+    // The first file was read to its end, and what was read of it holds for the other call.
+    std::fs::create_dir(at("two")).unwrap();
+    write("two/a.jsonl", &format!("{first}{reply}"));
+    write("two/b.jsonl", "no JSON\n");
+    assert!(build("two", JsonLines, Error, "some").unwrap_err().contains("b.jsonl line 1"));
+    let error = build("bad.jsonl", JsonLines, Skip, "some").unwrap_err();
+    assert!(error.contains("2 files, not 1"), "{error}");
+    assert_eq!(build("two", JsonLines, Skip, "some").unwrap().funnel.pairs, 1);
+
+    // No message, or no pair, and the folder is as if nothing had been.
+    write("lone.jsonl", first);
+    write("empty.txt", "\n");
+    let error = build("empty.txt", Blocks, Error, "none").unwrap_err();
+    assert!(error.contains("no message"), "{error}");
+    let error = build("lone.jsonl", JsonLines, Error, "none").unwrap_err();
+    assert!(error.contains("no pair is left: messages 1, kept 1;"), "{error}");
+    let orphan = reply.replace("\"parent\":1", "\"parent\":7");
+    write("orphan.jsonl", &orphan);
+    let error = build("orphan.jsonl", JsonLines, Error, "none").unwrap_err();
+    assert!(error.contains("missing-parent 1"), "{error}");
+    assert!(!at("none/build.json").exists() && !at("none/tokenizer").exists());
+    write("talk.txt", "the water is yellow\nthe street is sudden\n");
+    assert_eq!(build("talk.txt", Blocks, Error, "none").unwrap().funnel.pairs, 1);
+
+    // A source that would be replaced.
+    std::fs::create_dir(at("work")).unwrap();
+    write("work/talk.txt", "the water is yellow\nthe street is sudden\n");
+    let error = build("work/talk.txt", Blocks, Error, ".").unwrap_err();
+    assert!(error.contains("would be lost"), "{error}");
+    assert!(at("work/talk.txt").exists());
 }
 
 #[test]

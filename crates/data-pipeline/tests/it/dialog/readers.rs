@@ -43,7 +43,7 @@ fn bad_lines_are_errors_or_counted() {
     let lines: [(&[u8], &str); 5] = [
         (b"{\"id\": \"1\"}", "missing field `text`"),
         (b"{\"id\": [], \"text\": \"a\"}", "`id` is neither"),
-        (b"{\"id\": \"1\", \"text\": \"a\"", "EOF"),
+        (b"{\"id\": \"1\", \"text\": \"a\"", "EOF while parsing an object at column 23"),
         (b"\xff\xfe", "no UTF-8"),
         (b"{\"id\": \"\", \"text\": \"a\"}", "`id` is empty"),
     ];
@@ -251,6 +251,10 @@ fn tables() {
     let found = read(DialogFormat::Csv, "a.tsv", "text\tid\tparent\tpart\nHi\t2\t1\ttest\n");
     assert_eq!(shown(&found), [("", "2", Some("1"), "", "Hi")]);
     assert_eq!(found[0].part, Some(DialogPart::Test));
+    for text in ["text;author\n\"Hi; you\";a, b\n", "sep=;\ntext;author\n\"Hi; you\";a, b\n"] {
+        let found = read(DialogFormat::Csv, "a.csv", text);
+        assert_eq!(shown(&found), [("csv/a", first, None, "a, b", "Hi; you")]);
+    }
     let options = DialogReadOptions::default();
     for (text, fault) in [("a,b\n1,2\n", "no column `text`"), ("text,part\na,dev\n", "line 2")] {
         let error = read_with(DialogFormat::Csv, "a.csv", text.as_bytes(), &options).unwrap_err();

@@ -201,7 +201,7 @@ fn bad_rows_are_errors_or_counted() {
     assert_eq!(
         set.notes(),
         [
-            "left out: a row with another label (1 times)",
+            "left out: a row with another label (once)",
             "left out: a row with other columns (2 times)"
         ]
     );

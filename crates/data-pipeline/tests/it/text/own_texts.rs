@@ -2,7 +2,7 @@
 
 use super::published;
 use data_pipeline::dataset::Samples;
-use data_pipeline::text::read::OnBadInput;
+use data_pipeline::text::read::{OnBadInput, times};
 use data_pipeline::text::{Example, LabelKind, OwnTexts, Target, TextSet, Texts};
 use proptest::prelude::*;
 use std::fs;
@@ -131,7 +131,7 @@ fn both_texts_of_a_pair_must_be_there() {
         let skipping = OwnTexts { on_bad: OnBadInput::Skip, ..pairs.clone() };
         let set = skipping.read(&path).unwrap();
         assert_eq!(set.len(), 1);
-        assert!(set.notes()[0].contains("a row without text (1 times)"), "{:?}", set.notes());
+        assert!(set.notes()[0].contains("a row without text (once)"), "{:?}", set.notes());
     }
     for (name, text, fault) in [
         ("b.csv", "t,v,y\none,two,a\n", "no column `u` among t, v, y"),
@@ -192,6 +192,80 @@ fn columns_are_found_by_usual_names() {
     }
 }
 
+#[test]
+fn a_table_that_lacks_a_column_is_read_by_a_usual_one_if_asked() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = [write(folder.path(), "a.csv", "id,Comment,label\n1,fine,a\n2,,a\n")];
+    let skips = OwnTexts { on_bad: OnBadInput::Skip, ..own() };
+    let error = skips.read(&path).unwrap_err().to_string();
+    assert!(error.contains("no column `t` among id, Comment, label"), "{error}");
+    let either = OwnTexts { usual_text: true, usual_label: true, ..skips.clone() };
+    let set = either.read(&path).unwrap();
+    assert_eq!(rows(&set), [("fine", Some("a"))]);
+    let notes = set.notes().join("; ");
+    assert!(notes.contains("no column `t` in ") && notes.contains("`Comment`"), "{notes}");
+    assert!(
+        notes.contains("no column `y` in ") && notes.contains("without text (once)"),
+        "{notes}"
+    );
+    // The label was asked for.
+    let error = OwnTexts { usual_text: true, ..skips }.read(&path).unwrap_err().to_string();
+    assert!(error.contains("no column `y` among"), "{error}");
+    // What is there is taken.
+    let path = [write(folder.path(), "b.csv", "text,t,label,y\nno,yes,no,a\n")];
+    assert_eq!(rows(&either.read(&path).unwrap()), [("yes", Some("a"))]);
+}
+
+#[test]
+fn tables_of_other_programs_are_read_or_named() {
+    let folder = tempfile::tempdir().unwrap();
+    for text in
+        ["t|y\nok, so|a\n", "sep=;\nt;y\nok, so;a\n", "\u{feff}SEP=|\r\nt|y\r\nok, so|a\r\n"]
+    {
+        let path = [write(folder.path(), "a.csv", text)];
+        let set = own().read(&path).unwrap();
+        assert_eq!(rows(&set), [("ok, so", Some("a"))], "{text}");
+        let line = if text.starts_with('t') { "a.csv/2" } else { "a.csv/3" };
+        assert_eq!(set.id(0), line);
+        let found = OwnTexts { text: Some("t".into()), ..OwnTexts::default() };
+        assert_eq!(found.with_usual_columns(&path[0]).unwrap().label.as_deref(), Some("y"));
+    }
+    let review = "It was a film that nobody should have made, and that I have seen twice";
+    let latin = b"t,y\nna\xefve,a\ncaf\xe9,a\n";
+    let cases: [(&str, &[u8], &[&str]); 7] = [
+        ("a.xlsx", b"PK\x03\x04rest", &["a spreadsheet", "CSV UTF-8"]),
+        ("a.csv", b"PK\x03\x04rest", &["a spreadsheet", "CSV UTF-8"]),
+        ("a.csv", b"\xff\xfet\0,\0y\0", &["UTF-16", "save it as UTF-8"]),
+        ("a.csv", latin, &["no text can be read", "no UTF-8 (2 times)", "save it as UTF-8"]),
+        ("a.csv", b"t,y\n", &["no text can be read: it has no rows"]),
+        ("a.csv", b"t,t,y\na,b,c\n", &["several columns are named `t`"]),
+        ("a.tsv", b"t\ty\ty\na\tb\tc\n", &["several columns are named `y`"]),
+    ];
+    for (name, bytes, parts) in cases {
+        let path = [write(folder.path(), name, bytes)];
+        // A file of lines that cannot be opened is left out as a whole.
+        let on_bad = if name == "a.xlsx" { OnBadInput::Error } else { OnBadInput::Skip };
+        let error = OwnTexts { on_bad, ..own() }.read(&path).unwrap_err();
+        let error = error.to_string();
+        assert!(parts.iter().all(|part| error.contains(part)), "{name}: {error}");
+    }
+    // A first line that holds a text, and no names.
+    for (name, text) in [("a.csv", format!("\"{review}\",a\n")), ("a.csv", "t\na\n".into())] {
+        let path = write(folder.path(), name, text);
+        for error in [
+            OwnTexts { text: Some("x".into()), ..own() }.read(std::slice::from_ref(&path)).err(),
+            OwnTexts::default().with_usual_columns(&path).err(),
+        ] {
+            let error = error.expect("refused").to_string();
+            assert!(error.contains("above the first line") && !error.contains(review), "{error}");
+        }
+    }
+    let path = [write(folder.path(), "a.jsonl", "{\"t\": \"ok\", \"y\": \"a\"}\n{\"t\": \"x\n")];
+    let error = own().read(&path).unwrap_err().to_string();
+    assert!(error.contains("line 2: ") && error.contains(" at column "), "{error}");
+    assert!(!error.contains("line 1"), "{error}");
+}
+
 /// A quote that is not closed costs its own row, and none of those behind it.
 #[test]
 fn a_stray_quote_takes_no_further_rows() {
@@ -217,7 +291,7 @@ fn a_stray_quote_takes_no_further_rows() {
         assert_eq!(ids, wanted, "{text:?}");
         let texts: Vec<&str> = rows(&set).iter().map(|row| row.0).collect();
         assert_eq!(texts, left.iter().map(|row| row.1).collect::<Vec<_>>(), "{text:?}");
-        let said = format!("a quote that is not closed ({} times)", lines.len());
+        let said = format!("a quote that is not closed ({})", times(lines.len() as u64));
         assert!(set.notes().concat().contains(&said), "{:?}", set.notes());
     }
     let path = [write(folder.path(), "a.csv", "t,\"y\nok,a\nso,\"b\n")];
@@ -267,6 +341,15 @@ fn bad_rows_are_errors_or_counted() {
         assert!(error.contains(fault), "{error}");
     }
     assert!(own().read(&[folder.path().join("none.csv")]).is_err());
+    let numbers = OwnTexts { classes: Some(vec!["0".into(), "1".into()]), ..own() };
+    for (label, hint) in [
+        ("0.0", "; it and `0` are the same number"),
+        ("nan", "; if it stands for none, say --no-label 'nan'"),
+    ] {
+        let path = write(folder.path(), "n.csv", format!("t,y\nok,1\nok,{label}\n"));
+        let error = numbers.read(&[path]).unwrap_err().to_string();
+        assert!(error.contains(&format!("line 3: no class `{label}` among 0, 1{hint}")), "{error}");
+    }
     let many: Vec<String> = (100..400).map(|class| class.to_string()).collect();
     let many = OwnTexts { classes: Some(many), ..own() };
     let path = write(folder.path(), "a.csv", "t,y\nok,7\n");

@@ -50,7 +50,7 @@ fn unlabelled_reviews_are_long_before_they_are_cleaned() {
     let extra = read(Part::Extra);
     let ids: Vec<String> = (0..extra.len()).map(|i| extra.id(i)).collect();
     assert_eq!(ids, ["imdb/0_9", "imdb/2_0", "imdb/3_1"]);
-    assert!(extra.notes()[0].contains("fewer than 500 characters (1 times)"));
+    assert!(extra.notes()[0].contains("fewer than 500 characters (once)"));
 }
 
 /// The archive as it is published: a review a file.

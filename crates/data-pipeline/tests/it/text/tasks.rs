@@ -4,9 +4,10 @@ use super::{small, uncased};
 use data_pipeline::dataset::Samples;
 use data_pipeline::loader::{Loader, Stream};
 use data_pipeline::sampler::Order;
+use data_pipeline::text::read::OnBadInput;
 use data_pipeline::text::{
-    Casing, Encoder, Example, Keep, Layout, Pack, Packed, Target, TextSet, TextView, TextViews,
-    Texts, match_classes,
+    Casing, Encoder, Example, Keep, Layout, OwnTexts, Pack, Packed, Target, TextSet, TextView,
+    TextViews, Texts, class_by_name,
 };
 use proptest::prelude::*;
 use std::sync::Arc;
@@ -29,37 +30,46 @@ fn o12_class_ids_belong_to_the_checkpoint() {
     let names = |names: &[&str]| names.iter().map(|&name| name.to_owned()).collect::<Vec<_>>();
     let checkpoint = names(&["contradiction", "entailment", "neutral"]);
     let gold = ["contradiction", "entailment", "neutral", "contradiction"];
-    for order in
-        [["contradiction", "entailment", "neutral"], ["entailment", "neutral", "contradiction"]]
-    {
-        let task = names(&order);
-        let map = match_classes(&checkpoint, &task).unwrap();
-        let right = [0, 1, 2, 0]
-            .into_iter()
-            .zip(gold)
-            .filter(|(class, gold)| task[map[*class] as usize] == *gold);
-        assert_eq!(right.count(), 4, "{order:?}");
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("task.csv");
+    // A table may have the labels in any order, and may lack some.
+    for left_out in ["nothing", "contradiction", "entailment"] {
+        let rows = gold.iter().rev().filter(|gold| **gold != left_out);
+        let rows: String = rows.map(|gold| format!("text,{}\n", gold.to_uppercase())).collect();
+        std::fs::write(&path, format!("t,y\n{rows}")).unwrap();
+        let own = OwnTexts {
+            text: Some("t".into()),
+            label: Some("y".into()),
+            classes: Some(checkpoint.clone()),
+            respelled: true,
+            ..OwnTexts::default()
+        };
+        let set = own.read(std::slice::from_ref(&path)).unwrap();
+        let found: Vec<&str> =
+            (0..set.len()).map(|i| &*checkpoint[set.label(i).unwrap() as usize]).collect();
+        let wanted: Vec<&str> =
+            gold.iter().rev().copied().filter(|gold| *gold != left_out).collect();
+        assert_eq!(found, wanted);
+        // Spelt otherwise it is another class, unless that is asked for.
+        let error = OwnTexts { respelled: false, ..own.clone() }.read(std::slice::from_ref(&path));
+        assert!(error.unwrap_err().to_string().contains("line 2: no class `"));
+        std::fs::write(&path, "t,y\ntext,neutral\ntext,pos\n").unwrap();
+        let error = own.read(std::slice::from_ref(&path)).unwrap_err().to_string();
+        assert!(
+            error.contains("line 3: no class `pos`") && error.contains("--label-map"),
+            "{error}"
+        );
+        let skips = OwnTexts { on_bad: OnBadInput::Skip, ..own };
+        assert_eq!(skips.read(std::slice::from_ref(&path)).unwrap().len(), 1);
     }
-    let error = |checkpoint: &[&str], task: &[&str]| {
-        match_classes(&names(checkpoint), &names(task)).unwrap_err().to_string()
-    };
-    let nameless = error(&["LABEL_0", "LABEL_1"], &["neg", "pos"]);
-    assert!(nameless.contains("does not say what its classes LABEL_0, LABEL_1 mean"), "{nameless}");
-    assert!(nameless.contains("--label-map") && nameless.contains("neg, pos"), "{nameless}");
-    // The run's own manifest may have such names.
-    let own = names(&["LABEL_0", "LABEL_1"]);
-    assert_eq!(match_classes(&own, &own).unwrap(), [0, 1]);
-    assert!(error(&["negative", "positive"], &["neg", "pos"]).contains("other names"));
-    assert!(error(&["neg"], &["neg", "pos"]).contains("not have the same classes"));
-    assert!(error(&["neg", "neg"], &["neg", "pos"]).contains("not have the same classes"));
-    assert_eq!(
-        match_classes(
-            &names(&["Not Entailment", "ENTAILMENT"]),
-            &names(&["entailment", "not_entailment"])
-        )
-        .unwrap(),
-        [1, 0]
-    );
+    let found = |classes: &[&str], label: &str| class_by_name(&names(classes), label);
+    assert_eq!(found(&["Not Entailment", "ENTAILMENT"], "not_entailment"), Some(0));
+    assert_eq!(found(&["Not Entailment", "ENTAILMENT"], "entailment"), Some(1));
+    assert_eq!(found(&["LABEL_0", "LABEL_1"], "LABEL_1"), Some(1));
+    assert_eq!(found(&["negative", "positive"], "pos"), None);
+    // Of two that are meant as well none is, unless one is named to the letter.
+    assert_eq!(found(&["neg", "Neg"], "NEG"), None);
+    assert_eq!(found(&["neg", "Neg"], "Neg"), Some(1));
 }
 
 /// Section 1.6: the first of each class in the order of the file, in turn.

@@ -8,11 +8,13 @@ use data_pipeline::dialog::{
     BpeSize, DialogBuildOptions, DialogBuilt, DialogFormat, DialogPart, DialogReadOptions,
     DialogSource, DialogSplit, DialogTokenizer, Filters, PairLengths, build_dialogs,
 };
-use data_pipeline::text::read::OnBadInput;
+use data_pipeline::text::read::{OnBadInput, times};
 use indicatif::{ProgressBar, ProgressStyle};
+use metrics::words::counted;
 use report::words;
 
 use super::say;
+use crate::commands::inputs::keep_inputs;
 use crate::commands::plain_text::shown;
 use crate::commands::ranges;
 use crate::commands::refusal::RefusalArgs;
@@ -209,6 +211,8 @@ pub(super) fn run(args: &Args) -> Result<()> {
         part: None,
     });
     let sources: Vec<DialogSource> = own.chain(args.source.iter().cloned()).collect();
+    let paths: Vec<PathBuf> = sources.iter().map(|source| source.path.clone()).collect();
+    keep_inputs(&args.out, &paths)?;
     let (guard, said) = filters.offensive.guard("auto")?;
     let options = DialogBuildOptions {
         memory: args.memory,
@@ -273,17 +277,16 @@ fn tell(built: &DialogBuilt, out: &Path) -> Result<()> {
     for (part, count) in pairs {
         row(part, *count, &[])?;
     }
-    for (why, count) in &tally.skipped {
-        say(&format!("left out {count} times {why}"))?;
-    }
+    tally.left_out().try_for_each(|reason| say(&format!("left out: {reason}")))?;
     let memory = match peak_rss_bytes() {
         0 => String::new(),
         peak => format!("; {} of memory at the peak, the program with it", words::bytes(peak)),
     };
     say(&format!(
-        "{} of text in {} files, {units} times into memory, {} at most{memory}",
+        "{} of text in {}, {} into memory, {} at most{memory}",
         words::bytes(tally.bytes),
-        tally.files,
+        counted(tally.files, "file"),
+        times(*units),
         words::bytes(*largest_unit)
     ))?;
     say(&format!("{}: tokenizer, train, validation, test, built.json", out.display()))

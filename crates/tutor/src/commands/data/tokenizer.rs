@@ -6,8 +6,10 @@ use anyhow::{Context, Result, ensure};
 use data_pipeline::text::corpus::{Boundary, Corpus, ReadOptions};
 use data_pipeline::text::read::OnBadInput;
 use data_pipeline::text::{Casing, Tokenizer, VocabularySize, VocabularyTrainer};
+use metrics::words::counted;
 
 use super::say;
+use crate::commands::inputs::keep_inputs;
 use crate::commands::ranges;
 use crate::commands::skipped::skipped_by;
 
@@ -54,6 +56,12 @@ pub(super) fn run(action: &Action) -> Result<()> {
          name a folder with --out",
         out.display()
     );
+    match alone {
+        true => keep_inputs(out, files)?,
+        false => ["vocab.txt", "tokenizer.json", "tokenizer_config.json"]
+            .iter()
+            .try_for_each(|name| keep_inputs(&out.join(name), files))?,
+    }
     let options = ReadOptions {
         boundary: Boundary::Line,
         field: field.clone(),
@@ -83,20 +91,17 @@ pub(super) fn run(action: &Action) -> Result<()> {
     }
     let tally = documents.tally();
     say(&format!(
-        "{}: {} tokens from {} lines and records of {} files",
+        "{}: {} from {} lines and records of {}",
         out.display(),
-        tokenizer.size(),
+        counted(tokenizer.size(), "token"),
         tally.lines,
-        tally.files
+        counted(tally.files, "file")
     ))?;
     if tokenizer.size() < *vocab_size {
         let more = "; there are no more pieces that occur so often";
         say(&format!("fewer than {vocab_size}{more} (--least-count {least_count})"))?;
     }
-    for (why, count) in &tally.skipped {
-        say(&format!("left out {count} times {why}"))?;
-    }
-    Ok(())
+    tally.left_out().try_for_each(|reason| say(&format!("left out: {reason}")))
 }
 
 /// A token a line, the first has id 0.

@@ -12,6 +12,7 @@ use augment::scratch::Scratch;
 use data_pipeline::dataset::Samples;
 use data_pipeline::dataset::folder::{FolderOptions, FolderSet, OnBad};
 use metrics::stats;
+use metrics::words::counted;
 
 use crate::images::robustness::{self, Measured, Robustness};
 use crate::images::subset::Subset;
@@ -62,9 +63,9 @@ pub(super) fn measure(
     let found = robustness::measure(&images, &sequences, &measured, BATCH)?;
     let names: Vec<&str> = models.iter().map(|(_, name)| *name).collect();
     let made = format!(
-        "robustness of {} images and {} sequences at {}x{} pixels",
-        images.len(),
-        sequences.len(),
+        "robustness of {} and {} at {}x{} pixels",
+        counted(images.len(), "image"),
+        counted(sequences.len(), "sequence"),
         size.0,
         size.1
     );

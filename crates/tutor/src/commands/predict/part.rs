@@ -42,6 +42,8 @@ pub(super) struct Part {
     path: PathBuf,
     file: File,
     len: usize,
+    /// Whether it was about other work, which is gone.
+    replaced: bool,
 }
 
 impl Part {
@@ -79,13 +81,20 @@ impl Part {
             line.clear();
         }
         drop(reader);
+        let replaced = whole == 0 && file.metadata().with_context(at)?.len() > 0;
         file.set_len(whole).with_context(at)?;
         file.seek(SeekFrom::End(0)).with_context(at)?;
-        let mut part = Self { path, file, len };
+        let mut part = Self { path, file, len, replaced };
         if whole == 0 {
             part.write(&[key])?;
         }
         Ok(part)
+    }
+
+    /// Whether what an earlier command left in it was by another network or about other samples,
+    /// and is begun anew.
+    pub(super) fn replaced(&self) -> bool {
+        self.replaced
     }
 
     /// How many samples it has.
@@ -159,7 +168,10 @@ mod tests {
         let all: Vec<Answer> = part.answers().expect("open").map(|a| a.expect("whole")).collect();
         assert_eq!(all, [said(0.1), said(1.0 / 3.0), said(0.7)]);
         drop(part);
-        assert_eq!(Part::open(&out, &key("b")).expect("anew").len(), 0);
+        let other = Part::open(&out, &key("b")).expect("anew");
+        assert_eq!((other.len(), other.replaced()), (0, true));
+        drop(other);
+        assert!(!Part::open(&out, &key("b")).expect("taken up").replaced());
         assert_eq!(Part::open(&out, &key("a")).expect("anew").len(), 0);
     }
 }

@@ -19,18 +19,18 @@ use super::table::Format;
 /// Which of how many parts, the first being 1.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Shard {
-    pub(super) number: usize,
-    pub(super) of: usize,
+    pub(in crate::commands) number: usize,
+    pub(in crate::commands) of: usize,
 }
 
 /// `2/4`.
-pub(super) fn parse(text: &str) -> Result<Shard, String> {
+pub(in crate::commands) fn parse(text: &str) -> Result<Shard, String> {
     let numbers = text.split_once('/').and_then(|(number, of)| {
         Some(Shard { number: number.trim().parse().ok()?, of: of.trim().parse().ok()? })
     });
     match numbers {
         Some(shard) if (1..=shard.of).contains(&shard.number) && shard.of < 100_000 => Ok(shard),
-        _ => Err(format!("{text:?} is none of N parts: write 1/N to N/N")),
+        _ => Err(format!("{text:?} is none of N parts, counted from 1: write 1/N to N/N")),
     }
 }
 
@@ -97,6 +97,9 @@ fn other(path: &Path, what: &str) -> String {
 pub(super) struct Whole {
     network: String,
     threshold: Option<f32>,
+    /// Whether the texts stand beside their labels.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    texts: bool,
     parts: usize,
     samples: usize,
     /// Of the names of all samples.
@@ -126,14 +129,14 @@ fn stamps(path: &Path) -> Result<Option<String>> {
 impl Whole {
     /// `names` of all samples, `stamps` of those of the part.
     pub(super) fn new(
-        (network, threshold): (String, Option<f32>),
+        (network, threshold, texts): (String, Option<f32>, bool),
         shard: Shard,
         names: impl ExactSizeIterator<Item = String>,
         stamps: impl Iterator<Item = String>,
     ) -> Self {
         let samples = names.len();
         let [names, stamps] = [Digest::of_lines(names), Digest::of_lines(stamps)];
-        Self { network, threshold, parts: shard.of, samples, names, stamps }
+        Self { network, threshold, texts, parts: shard.of, samples, names, stamps }
     }
 
     /// What a Parquet file keeps.
@@ -154,6 +157,7 @@ impl Whole {
         let differs = match () {
             () if known.network != self.network => "labels by another network",
             () if known.threshold != self.threshold => "labels with another --threshold",
+            () if known.texts != self.texts => "labels that differ in --with-text",
             () if known.parts != self.parts => "another number of parts",
             () if known.samples != self.samples || known.names != self.names => {
                 "labels of other samples"

@@ -1,5 +1,5 @@
 //! The tables that `predict` writes: a row a sample, with its name, the label, the probability of
-//! that, and of every class.
+//! that, and of every class, and its texts if they are asked for.
 
 use std::io::{self, Write};
 use std::path::Path;
@@ -36,16 +36,25 @@ impl Format {
     }
 }
 
-/// The name of a sample and the probability of each class.
-type Row = (String, Vec<f32>);
+/// What is said of a sample.
+pub(super) struct Row {
+    /// Its name.
+    pub(super) id: String,
+    /// The probability of each class.
+    pub(super) probabilities: Vec<f32>,
+    /// The text of each column of texts.
+    pub(super) texts: Vec<String>,
+}
 
 /// Gives all rows from the first on, each time it is called.
 type Rows<'a> = &'a dyn Fn() -> Result<Box<dyn Iterator<Item = Result<Row>> + 'a>>;
 
 /// What there is to write.
 pub(super) struct Table<'a> {
-    /// What a sample is: `image`.
-    pub(super) unit: &'a str,
+    /// The column of the samples' names: `image`, `id` of texts.
+    pub(super) id: &'a str,
+    /// The columns of texts.
+    pub(super) texts: &'a [String],
     pub(super) classes: &'a [String],
     /// From which probability on a label is written.
     pub(super) threshold: Option<f32>,
@@ -85,30 +94,33 @@ impl Table<'_> {
 
     fn csv(&self, out: &mut dyn Write) -> Result<()> {
         let mut writer = csv::Writer::from_writer(out);
-        let heads = [self.unit, "label", "confidence"].map(str::to_owned);
+        let heads = [self.id, "label", "confidence"].map(str::to_owned);
         let classes = self.classes.iter().map(|class| format!("p_{class}"));
-        writer.write_record(heads.into_iter().chain(classes))?;
+        writer.write_record(heads.into_iter().chain(classes).chain(self.texts.iter().cloned()))?;
         for row in (self.rows)()? {
-            let (id, row) = row?;
-            let (label, confidence) = self.label(&row);
+            let Row { id, probabilities, texts } = row?;
+            let (label, confidence) = self.label(&probabilities);
             let first = [id, label.unwrap_or_default().to_owned(), confidence.to_string()];
-            writer.write_record(first.into_iter().chain(row.iter().map(f32::to_string)))?;
+            let numbers = probabilities.iter().map(f32::to_string);
+            writer.write_record(first.into_iter().chain(numbers).chain(texts))?;
         }
         Ok(writer.flush()?)
     }
 
-    /// A line an object: `image`, `label` (null where it is left empty), `confidence`, and
-    /// `probabilities` by class.
+    /// A line an object: the name, `label` (null where it is left empty), `confidence`,
+    /// `probabilities` by class, and the texts.
     fn jsonl(&self, out: &mut dyn Write) -> Result<()> {
         for row in (self.rows)()? {
-            let (id, row) = row?;
-            let (label, confidence) = self.label(&row);
-            let by_class = self.classes.iter().cloned().zip(row.iter().map(|&p| json!(p)));
+            let Row { id, probabilities, texts } = row?;
+            let (label, confidence) = self.label(&probabilities);
+            let probabilities = probabilities.iter().map(|&p| json!(p));
+            let by_class = self.classes.iter().cloned().zip(probabilities);
             let mut line = Map::new();
-            line.insert(self.unit.to_owned(), json!(id));
+            line.insert(self.id.to_owned(), json!(id));
             line.insert("label".to_owned(), json!(label));
             line.insert("confidence".to_owned(), json!(confidence));
             line.insert("probabilities".to_owned(), Value::Object(by_class.collect()));
+            line.extend(self.texts.iter().cloned().zip(texts.into_iter().map(Value::from)));
             serde_json::to_writer(&mut *out, &line)?;
             out.write_all(b"\n")?;
         }
@@ -116,7 +128,7 @@ impl Table<'_> {
     }
 
     /// Columns for the sample's name and `label` (strings, the label null where it is left empty),
-    /// `confidence` and one `p_<class>` a class (32-bit floats).
+    /// `confidence` and one `p_<class>` a class (32-bit floats), and the texts (strings).
     fn parquet(&self, out: &mut (dyn Write + Send)) -> Result<()> {
         let text = |name: &str, repetition| {
             let column = Type::primitive_type_builder(name, Physical::BYTE_ARRAY)
@@ -129,12 +141,15 @@ impl Table<'_> {
             column.build().map(Arc::new)
         };
         let mut fields = vec![
-            text(self.unit, Repetition::REQUIRED)?,
+            text(self.id, Repetition::REQUIRED)?,
             text("label", Repetition::OPTIONAL)?,
             float("confidence")?,
         ];
         for class in self.classes {
             fields.push(float(&format!("p_{class}"))?);
+        }
+        for column in self.texts {
+            fields.push(text(column, Repetition::REQUIRED)?);
         }
         let schema = Arc::new(Type::group_type_builder("predictions").with_fields(fields).build()?);
         let about = self.about.clone().map(|(key, value)| vec![KeyValue::new(key, value)]);
@@ -156,8 +171,9 @@ impl Table<'_> {
         rows: &[Row],
     ) -> Result<()> {
         let mut group = writer.next_row_group()?;
-        let labels: Vec<(Option<&str>, f32)> = rows.iter().map(|row| self.label(&row.1)).collect();
-        let ids: Vec<ByteArray> = rows.iter().map(|row| ByteArray::from(row.0.as_str())).collect();
+        let labels: Vec<(Option<&str>, f32)> =
+            rows.iter().map(|row| self.label(&row.probabilities)).collect();
+        let ids: Vec<ByteArray> = rows.iter().map(|row| ByteArray::from(&*row.id)).collect();
         let names: Vec<ByteArray> =
             labels.iter().filter_map(|(label, _)| label.map(ByteArray::from)).collect();
         let there: Vec<i16> = labels.iter().map(|(label, _)| i16::from(label.is_some())).collect();
@@ -167,11 +183,18 @@ impl Table<'_> {
             writer.close()?;
         }
         let confidence = labels.iter().map(|&(_, confidence)| confidence).collect();
-        let of_class = |class: usize| rows.iter().map(|row| row.1[class]).collect();
+        let of_class = |class: usize| rows.iter().map(|row| row.probabilities[class]).collect();
         let probabilities = (0..self.classes.len()).map(of_class);
         for column in std::iter::once::<Vec<f32>>(confidence).chain(probabilities) {
             let mut writer = group.next_column()?.expect("a column a field");
             writer.typed::<FloatType>().write_batch(&column, None, None)?;
+            writer.close()?;
+        }
+        for place in 0..self.texts.len() {
+            let texts: Vec<ByteArray> =
+                rows.iter().map(|row| ByteArray::from(&*row.texts[place])).collect();
+            let mut writer = group.next_column()?.expect("a column a field");
+            writer.typed::<ByteArrayType>().write_batch(&texts, None, None)?;
             writer.close()?;
         }
         group.close()?;

@@ -9,6 +9,7 @@ use data_pipeline::text::{Glue, Keep, Layout, Windows};
 use electra::heads::HeadForm;
 use electra::hub::Checkpoint;
 use electra::{EncoderConfig, Family, FineTuning};
+use metrics::words::counted;
 use toml::Value;
 
 use super::recipe::{GlueConfig, Recipe, SquadConfig, TagsConfig, TaskConfig};
@@ -124,12 +125,12 @@ pub(crate) fn plan(given: &Given) -> Result<Proposal> {
             net.hidden
         ),
         format!(
-            "training: {length} of batches of {batch}, rate {lr:e}{}; {} seeds",
+            "training: {length} of batches of {batch}, rate {lr:e}{}; {}",
             match layer_decay {
                 1.0 => String::new(),
                 decay => format!(" that falls by {decay} from layer to layer"),
             },
-            given.seeds
+            counted(given.seeds, "seed")
         ),
     ];
     let text = head.to_toml(&recipe)?;

@@ -123,8 +123,7 @@ impl SquadTask {
 /// What was left out of a file, in words.
 pub(super) fn told(path: &Path, tally: &Tally) -> Vec<String> {
     let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
-    let told = |(why, count): (&String, &u64)| format!("{name}: left out {count} times {why}");
-    tally.skipped.iter().map(told).collect()
+    tally.left_out().map(|reason| format!("{name}: left out: {reason}")).collect()
 }
 
 /// First and last token of the paragraph, if an answer may be taken from this window: no other

@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Result, bail, ensure};
 use data_pipeline::dataset::folder::{FolderOptions, FolderSet, OnBad, Summary};
+use data_pipeline::picture::Depth;
 use torch::Device;
 use torch::precision::Precision;
 use vision_models::NetConfig;
@@ -115,7 +116,7 @@ pub(crate) fn plan(given: &Given) -> Result<Proposal> {
     // All of 16 bits are what is taken without a word.
     let parts = [Some(&labeled), unlabeled.as_ref(), validation.as_ref(), test.as_ref()];
     let used = parts.into_iter().flatten().filter_map(|look| look.used_bits).max();
-    let bits = used.filter(|&bits| bits < 16).map(|bits| bits.max(8));
+    let bits = if let Depth::Bits(bits) = Depth::of_used(used) { Some(bits) } else { None };
     let method = match unlabeled_count {
         0 => None,
         _ => Some("fixmatch"),

@@ -4,7 +4,7 @@ use anyhow::Result;
 use report::{Block, Curves, Section, Tile, TileLine};
 
 use super::seed::{Outcome, SHOWN};
-use crate::run::lists::{TO_LABEL, to_label};
+use crate::run::lists;
 use crate::run::measured::Measured;
 use crate::run::sections as parts;
 
@@ -14,7 +14,7 @@ pub(super) fn sections(outcomes: &[Outcome]) -> Result<Vec<Section>> {
     let seen = first.seen();
     let mut sections = vec![parts::choice(&seen, "images")];
     if let Some(kept) = seen.kept() {
-        sections.push(parts::thresholds(kept, "images"));
+        sections.push(parts::thresholds(&seen, kept, "images"));
         sections.push(parts::per_class(&seen));
         sections.push(parts::confusion(&seen, "images"));
         sections.push(mistakes(first, kept));
@@ -52,18 +52,14 @@ fn mistakes(outcome: &Outcome, kept: &Measured) -> Section {
 /// Which pictures to label next.
 fn label_next(outcome: &Outcome) -> Section {
     let class = |class: u32| outcome.classes[class as usize].clone();
-    let tiles = to_label(&outcome.unlabeled).into_iter().take(SHOWN).filter_map(|found| {
+    let tiles = lists::shown(&outcome.unlabeled).into_iter().take(SHOWN).filter_map(|found| {
         let percent = |p: f32| format!("{:.0} %", 100.0 * p);
         let first = (class(found.class), percent(found.probability));
         let second = (class(found.second), percent(found.probability - found.margin));
         tile(outcome, &found.id, [first, second])
     });
     Section::new("label-next", "Pictures to label next")
-        .with(Block::Text(format!(
-            "A label of these unlabelled pictures would tell most: the network wavers between two \
-             classes, and all pairs of classes take turns. The whole list is in {TO_LABEL} of the \
-             seed's folder."
-        )))
+        .with(Block::Text(lists::about(&outcome.unlabeled, &outcome.choice.row, "pictures")))
         .with(Block::Tiles(tiles.collect()))
 }
 

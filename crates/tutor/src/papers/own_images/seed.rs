@@ -21,7 +21,7 @@ use crate::run::clock::Clock;
 use crate::run::cost::StageCost;
 use crate::run::files;
 use crate::run::lists::{self, Unlabeled};
-use crate::run::measured::{Measured, MeasuredOn, Seen};
+use crate::run::measured::{Measured, MeasuredOn, Overlap, Seen};
 use crate::run::pace::cut_short;
 use crate::run::seeds::SeedRun;
 use crate::run::trial::{Choice, LABELS_ALONE, Trial};
@@ -31,6 +31,9 @@ use crate::run::trial::{Choice, LABELS_ALONE, Trial};
 pub(super) struct Outcome {
     /// Which data, in words.
     pub(super) data: String,
+    /// The same in full, a part each.
+    #[serde(default)]
+    pub(super) data_in_full: Vec<String>,
     pub(super) classes: Vec<String>,
     /// How many labels each class has.
     pub(super) labels: Vec<u64>,
@@ -44,6 +47,9 @@ pub(super) struct Outcome {
     pub(super) rows: Vec<Measured>,
     /// What was measured on.
     pub(super) part: MeasuredOn,
+    /// What of it was learned from.
+    #[serde(default)]
+    pub(super) overlap: Overlap,
     /// What the chosen network says of the unlabelled images.
     pub(super) unlabeled: Vec<Unlabeled>,
     /// Small copies of the pictures that the report shows, by id.
@@ -58,8 +64,8 @@ pub(super) struct Outcome {
 impl Outcome {
     /// As a report speaks of it.
     pub(super) fn seen(&self) -> Seen<'_> {
-        let Self { classes, labels, rows, part, trial, choice, .. } = self;
-        Seen { classes, labels, rows, part: *part, trial, choice }
+        let Self { classes, labels, rows, part, overlap, trial, choice, .. } = self;
+        Seen { classes, labels, rows, part: *part, overlap, trial, choice }
     }
 }
 
@@ -132,7 +138,7 @@ fn find(
         if let Some(subset) = measured_on {
             let fast = setting.fast(&recipe.net, start.on_all(labels)?);
             let scores = subset.scores(&evaluator.predict(&fast, subset)?);
-            frozen.push(Measured { name: row.to_owned(), scores, steps: 0 });
+            frozen.push(Measured { name: row.to_owned(), scores, trained: None });
         }
     }
     // What the last measurements will take: both networks on the measured part, the chosen one on
@@ -173,6 +179,8 @@ fn find(
     let (mut curves, mut unlabeled) = (Vec::new(), Vec::new());
     // How much slower the machine is than when its pace was measured.
     let mut slower = 1.0;
+    // Measured after all trainings, so that these have the same time.
+    let mut all = Vec::new();
     for (i, name) in names.iter().copied().enumerate() {
         let left = names.len() - i;
         let seconds = ((clock.left() - reserve) / left as f64).max(0.0);
@@ -189,17 +197,22 @@ fn find(
             notes.push(note);
         }
         cost = StageCost::sum([cost, trained.cost]);
+        Training::remove_checkpoints(&dir)?;
+        clock.note()?;
+        all.push((name, trained));
+    }
+    for (name, trained) in all {
         let fast = setting.fast(&recipe.net, &trained.model);
         if let Some(subset) = measured_on {
             let scores = subset.scores(&evaluator.predict(&fast, subset)?);
-            rows.push(Measured { name: name.to_owned(), scores, steps: trained.steps });
+            let taken = Some(trained.taken(recipe));
+            rows.push(Measured { name: name.to_owned(), scores, trained: taken });
         }
         if name == choice.row {
             let said = evaluator.predict(&fast, &data.unlabeled)?;
             unlabeled = lists::of(data.unlabeled.ids(), &said);
         }
         curves.push(trained.curve);
-        Training::remove_checkpoints(&dir)?;
         clock.note()?;
     }
     rows.extend(spread);
@@ -215,7 +228,7 @@ fn find(
         let order = std::iter::once(FROZEN).chain(names).chain([SPREAD]);
         let row = |name: &str| {
             let scores = trial.scores.get(name)?.clone();
-            Some(Measured { name: name.to_owned(), scores, steps: 0 })
+            Some(Measured { name: name.to_owned(), scores, trained: trial.training(name) })
         };
         rows.extend(order.filter_map(row));
     }
@@ -223,7 +236,7 @@ fn find(
     let wrong = kept.map(|row| row.scores.surest_mistakes()).unwrap_or_default();
     let wrong = wrong.iter().take(SHOWN).map(|mistake| mistake.id);
     let mut pictures = pictures::copies(measured_on.unwrap_or(&data.labeled), wrong)?;
-    let next = lists::to_label(&unlabeled);
+    let next = lists::shown(&unlabeled);
     let next = next.iter().take(SHOWN).map(|found| found.id.as_str());
     pictures.extend(pictures::copies(&data.unlabeled, next)?);
     lists::write_to_label(&dir, "file", &data.input.classes, &unlabeled, &[])
@@ -232,7 +245,8 @@ fn find(
     let count =
         |class: usize| labels.iter().filter(|label| **label == Some(class as u32)).count() as u64;
     Ok(Outcome {
-        data: data.describe(),
+        data: data.brief(),
+        data_in_full: data.in_full(),
         labels: (0..data.input.classes.len()).map(count).collect(),
         classes: data.input.classes.clone(),
         applied: start.applied.clone(),
@@ -240,6 +254,7 @@ fn find(
         trial,
         choice,
         rows,
+        overlap: data.overlap.get(part.part()).cloned().unwrap_or_default(),
         part,
         unlabeled,
         pictures,

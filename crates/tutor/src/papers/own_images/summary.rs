@@ -22,6 +22,7 @@ pub(super) fn result(
     let first = outcomes.first().context("a run has at least one seed")?;
     let cost = StageCost::sum(outcomes.iter().map(|outcome| outcome.cost));
     let mut result = frame(head, run, &first.data, cost, "images");
+    result.data_in_full = first.data_in_full.clone();
     let seeds: Vec<_> = outcomes.iter().map(Outcome::seen).collect();
     let pairs = recipe.candidates.iter().map(|candidate| (candidate.name.as_str(), LABELS_ALONE));
     let pairs: Vec<_> = pairs.chain([(LABELS_ALONE, FROZEN), (SPREAD, FROZEN)]).collect();

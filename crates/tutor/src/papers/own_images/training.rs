@@ -17,7 +17,7 @@ use crate::recipe::select::Select;
 use crate::run::cost::StageCost;
 use crate::run::pace::Span;
 use crate::run::seeds::SeedRun;
-use crate::run::{curve, pace};
+use crate::run::{curve, pace, trial};
 
 /// What is trained on what, in a folder of its own.
 pub(super) struct Training<'a> {
@@ -40,6 +40,18 @@ pub(super) struct Trained {
     pub(super) steps: u64,
     /// The steps that were to fit its time.
     pub(super) planned: u64,
+}
+
+impl Trained {
+    /// What it took.
+    pub(super) fn taken(&self, recipe: &Recipe) -> trial::Trained {
+        trial::Trained {
+            steps: self.steps,
+            seconds: self.cost.seconds,
+            most: recipe.train.steps,
+            enough: recipe.trial.steps.min(recipe.train.steps),
+        }
+    }
 }
 
 impl Training<'_> {

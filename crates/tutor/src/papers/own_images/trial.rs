@@ -39,8 +39,8 @@ pub(super) fn run(
     if trainings == 0 || (seconds <= 0.0 && data.test.is_some()) {
         return Ok(Trial { no_labels: trainings == 0, ..Trial::default() });
     }
-    found.seconds = seconds / trainings as f64;
-    found.decides = pace.values().all(|pace| fitting(found.seconds, *pace) >= recipe.trial.steps);
+    let seconds = seconds / trainings as f64;
+    found.decides = pace.values().all(|pace| fitting(seconds, *pace) >= recipe.trial.steps);
     if !found.decides && data.test.is_some() {
         return Ok(Trial::default());
     }
@@ -60,16 +60,17 @@ pub(super) fn run(
         for (name, _) in recipe.methods() {
             let dir = run.dir.join("trial").join(format!("{name}-{}", number + 1));
             let file = dir.join("scores.json");
-            let (scores, cost) = files::once(&file, || {
+            let (scores, cost, taken) = files::once(&file, || {
                 let start = start(Labels::of(name))?;
                 let training = Training { recipe, data: &of_fold, name, start, stored, dir: &dir };
-                let trained = training.train(found.seconds, pace[name], run)?;
+                let trained = training.train(seconds, pace[name], run)?;
                 let fast = setting.fast(&recipe.net, &trained.model);
                 let said = evaluator.predict(&fast, &of_fold.validation)?;
                 Training::remove_checkpoints(&dir)?;
-                Ok((of_fold.validation.scores(&said), trained.cost))
+                Ok((of_fold.validation.scores(&said), trained.cost, trained.taken(recipe)))
             })?;
             found.add(name, scores);
+            found.took(name, taken);
             found.cost = StageCost::sum([found.cost, cost]);
         }
     }

@@ -3,65 +3,73 @@
 use std::collections::HashMap;
 
 use anyhow::{Result, bail};
+use data_pipeline::text::read::times;
+use data_pipeline::text::{in_spelling, plain_label, stands_for_none};
 
-/// What tables have in place of a label, in lower case. Words that may well be a class, such as
-/// `none` and `unknown`, are not among them.
-const MISSING: [&str; 10] = [
-    "?",
-    "#n/a",
-    "n/a",
-    "nan",
-    "null",
-    "unlabeled",
-    "unlabelled",
-    "unsup",
-    "unsupervised",
-    "no label",
-];
-
-/// An error if the name of a class says that there is none; classes have their names and how many
-/// labels they have.
-pub(super) fn refuse_missing(classes: &[(&str, u64)]) -> Result<()> {
-    let is_missing = |(name, _): &&(&str, u64)| MISSING.contains(&name.to_lowercase().as_str());
+/// An error if the name of a class says that there is none, and it is not among those that `are`
+/// classes all the same; classes have their names and how many labels they have.
+pub(super) fn refuse_missing(classes: &[(&str, u64)], are: &[String]) -> Result<()> {
+    let is_missing = |(name, _): &&(&str, u64)| stands_for_none(name) && !is_one(name, are);
     if let Some((name, count)) = classes.iter().find(is_missing) {
         bail!(
-            "the label `{name}` ({count} times) reads as if there were none: give --no-label '{name}' \
-             (data.no_label), and its rows count as unlabelled; if it is a class, give it another \
-             name"
+            "the label `{name}` ({}) reads as if there were none: give --no-label '{name}' \
+             (data.no_label), and its rows count as unlabelled; or, if it is a class, --class '{name}' \
+             (data.class)",
+            times(*count)
         );
     }
     Ok(())
 }
 
-/// An error if two classes have one name but for capital letters and spaces.
+fn is_one(name: &str, are: &[String]) -> bool {
+    are.iter().any(|class| class.trim() == name)
+}
+
+/// An error if two classes have one name but for capital letters and spaces, or are one number.
 pub(super) fn refuse_alike(classes: &[(&str, u64)]) -> Result<()> {
     let mut seen = HashMap::new();
     for (name, count) in classes {
-        let folded = name.to_lowercase().split_whitespace().collect::<Vec<_>>().join(" ");
-        if let Some((other, others)) = seen.insert(folded, (name, count)) {
+        if let Some((other, others)) = seen.insert(plain_label(name), (name, count)) {
             bail!(
-                "`{other}` ({others} of the labels) and `{name}` ({count}) differ in capital letters or \
-                 spaces alone: write both alike, or give them names that differ more if they are two \
-                 classes"
+                "`{other}` ({others} of the labels) and `{name}` ({count}) {}: write both alike, or \
+                 give them names that differ more if they are two classes",
+                in_spelling(name)
             );
         }
     }
     Ok(())
 }
 
-/// What should be known where -1 is a class beside numbers from 0 on.
-pub(super) fn minus_one(classes: &[(&str, u64)]) -> Option<String> {
+/// What should be known of labels that may or may not stand for none: `unknown`, and -1 beside
+/// numbers from 0 on.
+pub(super) fn doubtful(classes: &[(&str, u64)], are: &[String]) -> Vec<String> {
+    let unknown = classes.iter().find(|(name, _)| name.eq_ignore_ascii_case("unknown"));
+    let found = unknown.into_iter().chain(minus_one(classes));
+    let told = |(name, count): &(&str, u64)| {
+        format!(
+            "labels: {name} is a class here ({}); if it stands for no label, give --no-label {name} \
+             (data.no_label), else --class {name} (data.class)",
+            times(*count)
+        )
+    };
+    found.filter(|(name, _)| !is_one(name, are)).map(told).collect()
+}
+
+fn minus_one<'a, 'b>(classes: &'b [(&'a str, u64)]) -> Option<&'b (&'a str, u64)> {
     let numbers: Vec<f64> =
         classes.iter().map(|(name, _)| name.parse().ok()).collect::<Option<_>>()?;
     let others_count_from_0 =
         numbers.contains(&0.0) && numbers.iter().all(|&n| n == -1.0 || n >= 0.0);
-    let (name, count) = classes[numbers.iter().position(|&number| number == -1.0)?];
-    others_count_from_0.then(|| {
-        format!(
-            "labels: {name} is a class here ({count} times); if it stands for no label, give \
-             --no-label {name} (data.no_label)"
-        )
-    })
+    let place = numbers.iter().position(|&number| number == -1.0)?;
+    others_count_from_0.then(|| &classes[place])
+}
+
+/// What should be known of names that are said to be classes, and are not among them.
+pub(super) fn absent(classes: &[(&str, u64)], are: &[String]) -> Vec<String> {
+    let is_absent = |name: &&String| classes.iter().all(|(class, _)| *class != name.trim());
+    let told =
+        |name: &String| format!("no row has the label `{name}`, which is said to be a class");
+    are.iter().filter(is_absent).map(told).collect()
 }
 
 #[cfg(test)]
@@ -72,36 +80,68 @@ mod tests {
         names.iter().copied().zip(1..).collect()
     }
 
+    fn classes(names: &[&str]) -> Vec<String> {
+        names.iter().map(|&name| name.to_owned()).collect()
+    }
+
     #[test]
     fn names_that_say_that_there_is_no_label_are_refused() {
-        for names in [["neg", "unsup"], ["0", "?"], ["a", "NaN"], ["Unlabeled", "b"]] {
-            let error = refuse_missing(&counted(&names)).unwrap_err().to_string();
-            assert!(error.contains("--no-label"), "{error}");
+        for names in [
+            ["neg", "unsup"],
+            ["0", "?"],
+            ["a", "NaN"],
+            ["Unlabeled", "b"],
+            ["NA", "b"],
+            ["a", "<NA>"],
+            ["None", "some"],
+            ["a", "missing"],
+            ["-", "+"],
+        ] {
+            let error = refuse_missing(&counted(&names), &[]).unwrap_err().to_string();
+            assert!(error.contains("--no-label") && error.contains("--class"), "{error}");
+            let name = names.into_iter().find(|name| stands_for_none(name)).expect("one");
+            assert!(error.contains(&format!("`{name}`")), "{error}");
+            assert!(refuse_missing(&counted(&names), &classes(&[name])).is_ok(), "{name}");
         }
-        assert!(refuse_missing(&counted(&["none", "unknown", "-1", "na"])).is_ok());
+        assert!(refuse_missing(&counted(&["unknown", "-1", "neutral"]), &[]).is_ok());
+        // Each is said to be a class by itself.
+        assert!(refuse_missing(&counted(&["none", "NA"]), &classes(&["none"])).is_err());
     }
 
     #[test]
     fn names_that_differ_in_case_or_spaces_alone_are_refused() {
-        for names in [["Pos", "pos"], ["very good", "Very  good"], ["É", "é"]] {
+        for (names, part) in [
+            (["Pos", "pos"], "capital letters"),
+            (["very good", "Very  good"], "capital letters"),
+            (["É", "é"], "capital letters"),
+            (["1", "1.0"], "are the same number"),
+        ] {
             let error = refuse_alike(&counted(&names)).unwrap_err().to_string();
             assert!(error.contains("(1 of the labels)") && error.contains("(2)"), "{error}");
+            assert!(error.contains(part), "{error}");
         }
-        assert!(refuse_alike(&counted(&["pos", "positive", "p os"])).is_ok());
+        assert!(refuse_alike(&counted(&["pos", "positive", "p os", "1", "-1", "10"])).is_ok());
     }
 
     #[test]
-    fn minus_one_is_told_of_beside_numbers_from_0_on() {
+    fn what_may_stand_for_none_is_told_of() {
         for (names, told) in [
-            (&["-1", "0", "1"][..], true),
-            (&["-1.0", "0.0", "1.0"], true),
-            (&["-0.5", "-1", "0"], false),
-            (&["-1", "1"], false),
-            (&["-2", "-1", "0"], false),
-            (&["0", "1"], false),
-            (&["-1", "0", "many"], false),
+            (&["-1", "0", "1"][..], Some("-1")),
+            (&["-1.0", "0.0", "1.0"], Some("-1.0")),
+            (&["-0.5", "-1", "0"], None),
+            (&["-1", "1"], None),
+            (&["-2", "-1", "0"], None),
+            (&["0", "1"], None),
+            (&["-1", "0", "many"], None),
+            (&["spam", "Unknown"], Some("Unknown")),
         ] {
-            assert_eq!(minus_one(&counted(names)).is_some(), told, "{names:?}");
+            let found = doubtful(&counted(names), &[]);
+            assert_eq!(found.len(), usize::from(told.is_some()), "{names:?}");
+            if let Some(name) = told {
+                assert!(found[0].contains(&format!("--no-label {name} ")), "{found:?}");
+                assert!(doubtful(&counted(names), &classes(&[name])).is_empty());
+            }
         }
+        assert_eq!(absent(&counted(&["a", "none"]), &classes(&["none", "-"])).len(), 1);
     }
 }

@@ -131,6 +131,23 @@ impl Linears {
         Ok(format!("{name}: logistic regression on {of}, C = {c}"))
     }
 
+    /// What was chosen for a row's classifier, in words.
+    pub(super) fn chosen(&self, name: &str, fitted: &Fitted) -> Result<String> {
+        let c = fitted.c;
+        Ok(match self.row(name)?.space.size().1 {
+            None => format!("C = {c}"),
+            Some(_) => {
+                let (directions, power) = fitted.projected();
+                let weight = match power {
+                    0 => "",
+                    1 => " weighed by their spread",
+                    _ => " weighed by the square of their spread",
+                };
+                format!("C = {c}, {directions} directions{weight}")
+            }
+        })
+    }
+
     fn row(&self, name: &str) -> Result<&Row> {
         self.rows.iter().find(|row| row.name == name).with_context(|| format!("a row {name}"))
     }

@@ -10,7 +10,7 @@ use data_pipeline::dataset::Samples;
 use data_pipeline::digest::Digest;
 use data_pipeline::text::{Target, TextSet};
 
-use super::class_names::{minus_one, refuse_alike, refuse_missing};
+use super::class_names::{absent, doubtful, refuse_alike, refuse_missing};
 use super::numbers::numbers_as_classes;
 use super::recipe::DataConfig;
 use crate::run::files;
@@ -31,8 +31,8 @@ pub(super) struct Parts {
 impl Parts {
     /// Reads all parts. Fails if one cannot be read, if there are fewer than two classes, if two
     /// classes have the same name but for case and spaces, or one's name says that there is no
-    /// label, if a label of another part is not among them, or if a text that is measured on is
-    /// labelled too and the recipe does not allow it.
+    /// label and the recipe does not say that it is one, if a label of another part is not among
+    /// them, or if a text that is measured on is labelled too and the recipe does not allow it.
     pub(super) fn open(config: &DataConfig) -> Result<Self> {
         let columns = config.columns();
         let reader = columns.labeled(&config.text, None)?;
@@ -55,7 +55,8 @@ impl Parts {
         let labeled = all.select(&labeled);
         let counts: Vec<(&str, u64)> =
             classes.iter().map(String::as_str).zip(labels(&labeled)).collect();
-        refuse_missing(&counts).and_then(|()| refuse_alike(&counts)).with_context(|| {
+        let are = &config.class;
+        refuse_missing(&counts, are).and_then(|()| refuse_alike(&counts)).with_context(|| {
             let column = reader.label.as_deref().unwrap_or_default();
             format!("{}, column `{column}`", config.text.display())
         })?;
@@ -82,12 +83,20 @@ impl Parts {
             let known: Vec<u32> =
                 (0..set.len() as u32).filter(|i| set.label(*i as usize).is_some()).collect();
             ensure!(!known.is_empty(), "{}: no row has a label", path.display());
-            Ok(Some(set.select(&known)))
+            let note = match set.len() - known.len() {
+                0 => None,
+                bare => Some(format!(
+                    "{bare} of the {} {unit} have no label, and are neither measured nor learned from",
+                    set.len()
+                )),
+            };
+            Ok(Some(set.select(&known).noted(note)))
         };
         let validation = scored(&config.validation, "validation")?;
         let test = scored(&config.test, "test")?;
         notes.extend(numbers);
-        notes.extend(minus_one(&counts));
+        notes.extend(doubtful(&counts, are));
+        notes.extend(absent(&counts, are));
         for set in [&validation, &test].into_iter().flatten() {
             notes.extend(set.notes().iter().map(|note| format!("{}: {note}", set.name())));
         }
@@ -124,6 +133,12 @@ impl Parts {
     /// Whether there is a part to measure on, beside the labels that are learned from.
     pub(super) fn is_measured(&self) -> bool {
         self.test.is_some() || self.validation.is_some()
+    }
+
+    /// The ids of those texts of a part that are labelled texts too.
+    pub(super) fn labeled_of(&self, set: &TextSet) -> Result<Vec<String>> {
+        let shared = shared(&self.labeled, set)?;
+        Ok(shared.into_iter().map(|(ours, _)| set.id(ours)).collect())
     }
 
     /// All parts by name.
@@ -234,14 +249,8 @@ fn repeated(labeled: &TextSet, unit: &str) -> Result<Option<String>> {
 
 /// An error if a text or pair that is measured on is a labelled one too.
 fn refuse_shared(labeled: &TextSet, measured: &[&TextSet], unit: &str) -> Result<()> {
-    let known: HashMap<Digest, usize> =
-        digests(labeled)?.into_iter().enumerate().map(|(i, digest)| (digest, i)).collect();
     for set in measured {
-        let shared: Vec<(usize, usize)> = digests(set)?
-            .iter()
-            .enumerate()
-            .filter_map(|(i, digest)| Some((i, *known.get(digest)?)))
-            .collect();
+        let shared = shared(labeled, set)?;
         if let Some(&(ours, other)) = shared.first() {
             bail!(
                 "{} of the {} {unit} of {} are labelled {unit} too, such as {} and {}: take them out \
@@ -255,6 +264,14 @@ fn refuse_shared(labeled: &TextSet, measured: &[&TextSet], unit: &str) -> Result
         }
     }
     Ok(())
+}
+
+/// The texts or pairs of a set that are labelled ones too, and which, by position.
+fn shared(labeled: &TextSet, set: &TextSet) -> Result<Vec<(usize, usize)>> {
+    let known: HashMap<Digest, usize> =
+        digests(labeled)?.into_iter().enumerate().map(|(i, digest)| (digest, i)).collect();
+    let found = digests(set)?.into_iter().enumerate();
+    Ok(found.filter_map(|(i, digest)| Some((i, *known.get(&digest)?))).collect())
 }
 
 /// The texts or pairs without labels, each once, without those that are labelled or measured on;

@@ -26,6 +26,8 @@ pub(crate) struct Given {
     pub(crate) label_column: Option<String>,
     /// Labels that stand for none.
     pub(crate) no_label: Vec<String>,
+    /// Labels that are classes although they read as if they stood for none.
+    pub(crate) class: Vec<String>,
     pub(crate) unlabeled: Option<PathBuf>,
     pub(crate) validation: Option<PathBuf>,
     pub(crate) test: Option<PathBuf>,
@@ -62,6 +64,7 @@ pub(crate) fn plan(given: &Given) -> Result<Proposal> {
         pair_column,
         label_column: given.label_column.clone(),
         no_label: given.no_label.clone(),
+        class: given.class.clone(),
         unlabeled: given.unlabeled.clone(),
         validation: given.validation.clone(),
         test: given.test.clone(),
@@ -77,7 +80,8 @@ pub(crate) fn plan(given: &Given) -> Result<Proposal> {
         let mut texts = [&data.text_column, &data.pair_column].into_iter().flatten();
         ensure!(
             texts.all(|text| text != label),
-            "--label-column {label}: is a column of texts too; name them by --text-column"
+            "the column `{label}` cannot hold both texts and labels: name that of the labels with \
+             --label-column, and that of the texts with --text-column"
         );
     }
     let parts = Parts::open(&data)?;
@@ -312,9 +316,11 @@ fn recipe(
             of_data += &format!("{key} = {}\n", quoted(value));
         }
     }
-    if !data.no_label.is_empty() {
-        let all: Vec<String> = data.no_label.iter().map(|label| quoted(label)).collect();
-        of_data += &format!("no_label = [{}]\n", all.join(", "));
+    for (key, labels) in [("no_label", &data.no_label), ("class", &data.class)] {
+        let all: Vec<String> = labels.iter().map(|label| quoted(label)).collect();
+        if !all.is_empty() {
+            of_data += &format!("{key} = [{}]\n", all.join(", "));
+        }
     }
     for (key, value) in
         [("unlabeled", &data.unlabeled), ("validation", &data.validation), ("test", &data.test)]

@@ -99,6 +99,9 @@ pub(super) struct DataConfig {
     /// Labels that stand for none, such as `unsup`: texts that have one of them are unlabelled.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub(super) no_label: Vec<String>,
+    /// Labels that are classes although they read as if they stood for none, such as `none`.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub(super) class: Vec<String>,
     /// Texts without labels: a table, or a file with a text a line (not of pairs). Labels are not
     /// read.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -231,6 +234,7 @@ impl DataConfig {
             no_label,
             on_bad,
             asked: false,
+            label_asked: false,
         }
     }
 

@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use report::{Block, Curves, Section, Table};
 
 use super::seed::{Outcome, SHOWN};
-use crate::run::lists::{TO_LABEL, to_label};
+use crate::run::lists;
 use crate::run::measured::Measured;
 use crate::run::sections as parts;
 use crate::text::pretraining::{AREA, MASKED_LOSS, Pretraining};
@@ -18,7 +18,7 @@ pub(super) fn sections(outcomes: &[Outcome]) -> Vec<Section> {
     let unit = first.unit();
     let mut sections = vec![parts::choice(&seen, unit)];
     if let Some(kept) = seen.kept() {
-        sections.push(parts::thresholds(kept, unit));
+        sections.push(parts::thresholds(&seen, kept, unit));
         sections.push(parts::per_class(&seen));
         sections.push(parts::confusion(&seen, unit));
         sections.push(mistakes(first, kept));
@@ -106,8 +106,8 @@ fn mistakes(outcome: &Outcome, kept: &Measured) -> Section {
 /// Which texts to label next.
 fn label_next(outcome: &Outcome) -> Section {
     let class = |class: u32| outcome.classes[class as usize].clone();
-    let mut table = table(outcome, &["label", "or"]);
-    for found in to_label(&outcome.unlabeled).into_iter().take(SHOWN) {
+    let mut table = table(outcome, &["predicted", "or"]);
+    for found in lists::shown(&outcome.unlabeled).into_iter().take(SHOWN) {
         let mut row = vec![
             found.id.clone(),
             format!("{} {}", class(found.class), percent(found.probability)),
@@ -121,13 +121,8 @@ fn label_next(outcome: &Outcome) -> Section {
         None => "Texts to label next",
         Some(_) => "Pairs to label next",
     };
-    Section::new("label-next", title)
-        .with(Block::Text(format!(
-            "A label of these unlabelled {unit} would tell most: the network wavers between two \
-             classes, and all pairs of classes take turns. The whole list is in {TO_LABEL} of the \
-             seed's folder."
-        )))
-        .with(Block::Table(table))
+    let about = lists::about(&outcome.unlabeled, &outcome.choice.row, unit);
+    Section::new("label-next", title).with(Block::Text(about)).with(Block::Table(table))
 }
 
 /// What was pre-trained.

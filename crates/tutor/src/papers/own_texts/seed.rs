@@ -22,7 +22,7 @@ use super::trial::Setting;
 use crate::run::clock::Clock;
 use crate::run::cost::StageCost;
 use crate::run::lists::{self, Unlabeled};
-use crate::run::measured::{Measured, MeasuredOn, Seen};
+use crate::run::measured::{Measured, MeasuredOn, Overlap, Seen};
 use crate::run::pace::Span;
 use crate::run::seeds::SeedRun;
 use crate::run::stage::Trained as _;
@@ -50,6 +50,9 @@ pub(super) struct Outcome {
     pub(super) rows: Vec<Measured>,
     /// What was measured on.
     pub(super) part: MeasuredOn,
+    /// What of it was learned from.
+    #[serde(default)]
+    pub(super) overlap: Overlap,
     /// What the chosen network says of the unlabelled texts.
     pub(super) unlabeled: Vec<Unlabeled>,
     /// The texts that the report shows, or the first ones of its pairs, by id.
@@ -68,8 +71,8 @@ pub(super) struct Outcome {
 impl Outcome {
     /// As a report speaks of it.
     pub(super) fn seen(&self) -> Seen<'_> {
-        let Self { classes, labels, rows, part, trial, choice, .. } = self;
-        Seen { classes, labels, rows, part: *part, trial, choice }
+        let Self { classes, labels, rows, part, overlap, trial, choice, .. } = self;
+        Seen { classes, labels, rows, part: *part, overlap, trial, choice }
     }
 
     /// What a sample is, in the plural.
@@ -194,10 +197,17 @@ fn find(
     for name in linears.names() {
         let fitted = linears.fit(name, &everyone)?;
         linears.keep(name, &fitted, &dir.join(name))?;
-        about.push(linears.describe(name, &fitted)?);
+        about.push(match trial.chosen.get(name) {
+            None => linears.describe(name, &fitted)?,
+            Some(each) => format!(
+                "{} with all labels ({} in the splits of the trial)",
+                linears.describe(name, &fitted)?,
+                each.join("; ")
+            ),
+        });
         if let Some(set) = measured_on {
             let scores = linears.scores(name, &fitted, set)?;
-            outcome_rows.push(Measured { name: name.to_owned(), scores, steps: 0 });
+            outcome_rows.push(Measured { name: name.to_owned(), scores, trained: None });
         }
         if name == choice.row {
             let said = linears.unlabeled(name, &fitted)?;
@@ -226,7 +236,8 @@ fn find(
         for (name, trained) in all {
             if let Some(set) = &measured {
                 let scores = setting.scores(&trained.net, set, run)?;
-                outcome_rows.push(Measured { name: name.to_owned(), scores, steps: trained.steps });
+                let taken = Some(setting.taken(name, &trained));
+                outcome_rows.push(Measured { name: name.to_owned(), scores, trained: taken });
             }
             if name == choice.row && listed > 0 {
                 // Evenly among all, where there is no time for all.
@@ -247,9 +258,9 @@ fn find(
         let row = |(name, scores): (&&str, _)| (name.to_string(), scores);
         let of_trial = there.iter().filter_map(|n| Some((n, trial.scores.get(*n)?)));
         outcome_rows.extend(of_trial.map(row).map(|(name, scores)| Measured {
+            trained: trial.training(&name),
             name,
             scores: scores.clone(),
-            steps: 0,
         }));
     }
     let next = lists::to_label(&unlabeled);
@@ -261,6 +272,7 @@ fn find(
     };
     lists::write_to_label(&dir, "id", classes, &unlabeled, &columns)
         .context("the list of texts to label")?;
+    let labeled = measured_on.map(|set| parts.labeled_of(set)).transpose()?.unwrap_or_default();
     let mut outcome = Outcome {
         data: parts.describe(),
         labels: parts.labels(),
@@ -272,6 +284,7 @@ fn find(
         choice,
         rows: outcome_rows,
         part,
+        overlap: Overlap { labeled, unlabeled: Vec::new() },
         unlabeled,
         texts: next,
         second_texts: second,

@@ -14,14 +14,14 @@ use super::parts::Parts;
 use super::recipe::{LATENT, Recipe, STUDENT, UDA};
 use super::start::Source;
 use super::student;
-use super::training::{Both, Learned, Training};
+use super::training::{Both, Learned, Trained, Training};
 use crate::run::cost::StageCost;
 use crate::run::files;
 use crate::run::folds::{Fold, folds};
 use crate::run::pace::{self, Span, fitting};
 use crate::run::scores::Scores;
 use crate::run::seeds::{self, SeedRun};
-use crate::run::trial::Trial;
+use crate::run::trial::{Trained as Taken, Trial};
 use crate::text::augmentation::Changes;
 use crate::text::classifier::TextClassifier;
 use crate::text::linear::Fitted;
@@ -75,6 +75,16 @@ impl Setting<'_> {
             _ => Learned::Labels(Arc::new(self.encode(labeled)?)),
         };
         Ok(Training { recipe, net: &source.net, learned, name, start, most, dir })
+    }
+
+    /// What a training of a row of a net took.
+    pub(super) fn taken(&self, name: &str, trained: &Trained) -> Taken {
+        Taken {
+            steps: trained.steps,
+            seconds: trained.cost.seconds,
+            most: self.most(name),
+            enough: self.recipe.trial.steps.min(self.most(name)),
+        }
     }
 
     /// Steps of a row of a net at most.
@@ -181,7 +191,7 @@ impl Setting<'_> {
             return Ok(Trial { no_labels: folds.is_empty(), ..Trial::default() });
         }
         let seconds = if nets { seconds } else { 0.0 };
-        let mut found = Trial { folds: folds.len(), seconds, decides, ..Trial::default() };
+        let mut found = Trial { folds: folds.len(), decides, ..Trial::default() };
         for (number, fold) in folds.iter().enumerate() {
             let measured = match &parts.validation {
                 Some(validation) => validation.clone(),
@@ -194,6 +204,8 @@ impl Setting<'_> {
             for name in self.linears.names() {
                 let fitted = self.linears.fit(name, &fold.trained)?;
                 found.add(name, self.linears.scores(name, &fitted, &measured)?);
+                let chosen = found.chosen.entry(name.to_owned()).or_default();
+                chosen.push(self.linears.chosen(name, &fitted)?);
                 teacher = (name == LATENT).then_some(fitted).or(teacher);
             }
             // Of a row whose steps take longer there may be too few; where there is nothing else to
@@ -204,7 +216,7 @@ impl Setting<'_> {
             for (name, start) in self.rows.iter().filter(|(name, _)| tried(name)) {
                 let dir = run.dir.join("trial").join(format!("{name}-{}", number + 1));
                 files::make_folder(&dir)?;
-                let (scores, cost): (Scores, StageCost) =
+                let (scores, cost, taken): (Scores, StageCost, Taken) =
                     files::once(&dir.join("scores.json"), || {
                         let labeled = self.learned(name, &fold.trained, teacher.as_ref())?;
                         let training = self.training((name, *start), &labeled, &dir)?;
@@ -214,9 +226,10 @@ impl Setting<'_> {
                         run.part("");
                         let scores = self.scores(&trained.net, &self.encode(&measured)?, run)?;
                         pace::remove(&dir.join("checkpoints"))?;
-                        Ok((scores, trained.cost))
+                        Ok((scores, trained.cost, self.taken(name, &trained)))
                     })?;
                 found.add(name, scores);
+                found.took(name, taken);
                 found.cost = StageCost::sum([found.cost, cost]);
             }
         }

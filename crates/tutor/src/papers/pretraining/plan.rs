@@ -16,8 +16,8 @@ use torch::precision::Precision;
 use train::{Cadence, Schedule, TrainConfig};
 
 use super::recipe::{Files, Recipe, Vocabulary};
-use crate::recipe::edit::nearest;
 use crate::recipe::head::Head;
+use crate::recipe::near::proposal;
 use crate::recipe::own_name::own_name;
 use crate::text::pretraining::{share, shortened};
 use crate::text::tokens::MASK;
@@ -62,11 +62,9 @@ pub(crate) fn plan(given: &Given) -> Result<Proposal> {
     let found = Corpus::open(&text.files, text.reading())?;
     found.documents().next().transpose()?;
     let all = presets();
-    let names = || all.iter().map(|preset| preset.name.as_str());
     let preset = all.iter().find(|preset| preset.name == given.size).with_context(|| {
-        let hint = nearest(&given.size, names()).unwrap_or_default();
-        let known = names().collect::<Vec<_>>().join(", ");
-        format!("--size: there is no {:?}; did you mean {hint}? There are {known}", given.size)
+        let names: Vec<&str> = all.iter().map(|preset| preset.name.as_str()).collect();
+        format!("--size: there is no {:?}{}", given.size, proposal(&given.size, &names, &[]))
     })?;
     let mut pretrain = PretrainConfig { task: given.task, ..preset.config.clone() };
     let vocabulary = match &given.vocab {
@@ -239,6 +237,6 @@ mod tests {
     #[test]
     fn an_unknown_size_is_refused_with_the_nearest() {
         let error = plan(&given("smal")).err().expect("refused").to_string();
-        assert!(error.contains("did you mean small?") && error.contains("large-400k"), "{error}");
+        assert!(error.contains("did you mean `small`?") && error.contains("large-400k"), "{error}");
     }
 }
