@@ -344,8 +344,12 @@ impl<'a, O: Objective> Run<'a, O> {
             Some(parallel) => Some(loss.averaged(parallel.group())?),
         };
         let loss = averaged.as_ref().unwrap_or(loss);
+        // Before this step is noted: of those that are, the norms are known too.
+        if self.unchecked.is_full() {
+            self.check_finite()?;
+        }
         self.unchecked.push(self.state.step, lr, loss, self.objective.params());
-        if self.options.device == Device::Cpu || self.unchecked.is_full() {
+        if self.options.device == Device::Cpu {
             self.check_finite()?;
         }
         Ok(())

@@ -162,7 +162,8 @@ pub fn build_dialogs(
         return Err(DataError::Request(fault.into()));
     }
     let units = partitions.units(options.memory / SHARE)?;
-    let vocabulary_stays = tokenizer.is_some() && folder.join("tokenizer").exists();
+    let own = folder.join("tokenizer");
+    let there_before = (own.exists(), own.join("tokenizer.json").exists());
     let tokenizer = vocabulary((&partitions, &units), tokenizer, folder, options)?;
     let frequent: HashMap<Digest, u32> = partitions
         .frequent(options.filters.max_occurrences, options.memory / SHARE)?
@@ -209,8 +210,13 @@ pub fn build_dialogs(
     }
     if built.funnel.pairs == 0 {
         discard(folder)?;
-        if !vocabulary_stays {
-            remove_folder(&folder.join("tokenizer"))?;
+        match there_before {
+            (false, _) => remove_folder(&own)?,
+            (true, false) => {
+                let made = own.join("tokenizer.json");
+                std::fs::remove_file(&made).map_err(DataError::io(&made, "remove it"))?;
+            }
+            (true, true) => {}
         }
         return Err(DataError::Request(no_pair(&built.funnel)));
     }

@@ -25,23 +25,40 @@ pub fn stands_for_none(label: &str) -> bool {
     NONE.contains(&label.trim().to_lowercase().as_str())
 }
 
-fn number(label: &str) -> Option<f64> {
-    label.trim().parse().ok().filter(|number: &f64| number.is_finite())
+/// A number as it is compared: its digits as they stand, without the sign `+`, that of a zero, and
+/// a fraction of zeros. Leading zeros stay, as those of codes are; nothing is rounded.
+fn number(label: &str) -> Option<String> {
+    let label = label.trim();
+    let (sign, digits) = match label.strip_prefix(['+', '-']) {
+        Some(digits) => (if label.starts_with('-') { "-" } else { "" }, digits),
+        None => ("", label),
+    };
+    let (whole, fraction) = digits.split_once('.').unwrap_or((digits, "0"));
+    let are_digits = |text: &str| !text.is_empty() && text.bytes().all(|b| b.is_ascii_digit());
+    if !(are_digits(whole) && are_digits(fraction)) {
+        return None;
+    }
+    let are_zeros = |text: &str| text.bytes().all(|byte| byte == b'0');
+    Some(match (are_zeros(whole), are_zeros(fraction)) {
+        (true, true) => whole.to_owned(),
+        (false, true) => format!("{sign}{whole}"),
+        (_, false) => format!("{sign}{whole}.{fraction}"),
+    })
 }
 
-/// A label as it is compared where its spelling does not count: numbers by their values, others
-/// without regard to capital letters and white space.
+/// A label as it is compared where its spelling does not count: of numbers a sign `+`, that of a
+/// zero, and a fraction of zeros do not, of others capital letters and white space.
 ///
 /// ```
 /// use data_pipeline::text::plain_label;
 /// assert_eq!(plain_label("1.0"), plain_label("1"));
 /// assert_eq!(plain_label("Very  good"), plain_label("very good"));
 /// assert_ne!(plain_label("verygood"), plain_label("very good"));
+/// assert_ne!(plain_label("01"), plain_label("1"));
 /// ```
 pub fn plain_label(label: &str) -> String {
     match number(label) {
-        // Of the two zeros the one without a sign.
-        Some(number) => (number + 0.0).to_string(),
+        Some(number) => number,
         None => label.to_lowercase().split_whitespace().collect::<Vec<_>>().join(" "),
     }
 }
@@ -69,11 +86,19 @@ mod tests {
     }
 
     #[test]
-    fn numbers_are_compared_by_their_values() {
+    fn numbers_are_compared_by_their_digits() {
         for (a, b, same) in [
             ("1", "1.0", true),
             ("-0", "0", true),
-            ("1e1", "10", true),
+            ("+1", "1.00", true),
+            ("-2.0", "-2", true),
+            ("-0.0", "0", true),
+            ("9007199254740992", "9007199254740992.0", true),
+            ("9007199254740992", "9007199254740993", false),
+            ("01", "1", false),
+            ("1e2", "100", false),
+            ("0.5", "-0.5", false),
+            ("1.5", "1", false),
             ("Pos", "pos", true),
             ("É", "é", true),
             ("1", "-1", false),

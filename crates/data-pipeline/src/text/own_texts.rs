@@ -244,6 +244,7 @@ impl OwnTexts {
         let mut of_file = Tally::default();
         let error = match read(text, label, &mut of_file) {
             Ok(rows) => {
+                tally.files += of_file.files;
                 tally.add_lines(&of_file);
                 return Ok((text.to_owned(), rows));
             }
@@ -286,6 +287,7 @@ impl OwnTexts {
             each(documents.tally().lines, document?.lines.join(" "));
         }
         let read = documents.tally();
+        tally.files += read.files;
         tally.add_lines(read);
         let blank = read.lines - read.documents - read.skipped.values().sum::<u64>();
         if blank > 0 {
@@ -388,4 +390,28 @@ fn fault_at(path: &Path, line: u64, fault: String, way_out: &'static str) -> Dat
 /// What was left out, in words.
 pub(super) fn notes(tally: &Tally) -> Vec<String> {
     tally.left_out().map(|reason| format!("left out: {reason}")).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_file_is_counted_once() {
+        let dir = tempfile::tempdir().expect("a folder");
+        let (table, lines) = (dir.path().join("a.csv"), dir.path().join("a.txt"));
+        std::fs::write(&table, "t,y\nfine,a\n").expect("written");
+        std::fs::write(&lines, "fine\n").expect("written");
+        let (mut tally, mut notes) = (Tally::default(), Vec::new());
+        let named = |text: &str| OwnTexts { text: Some(text.into()), ..OwnTexts::default() };
+        named("t").table(&table, &mut tally, &mut notes).expect("rows");
+        assert_eq!(tally.files, 1);
+        // Looked for by one name, and read by another.
+        std::fs::write(&table, "text,y\nfine,a\n").expect("written");
+        let usual = OwnTexts { usual_text: true, ..named("t") };
+        usual.table(&table, &mut tally, &mut notes).expect("rows");
+        assert_eq!(tally.files, 2);
+        named("t").running(&lines, &mut tally, |_, _| {}).expect("lines");
+        assert_eq!(tally.files, 3);
+    }
 }

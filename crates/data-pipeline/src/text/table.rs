@@ -43,25 +43,18 @@ pub(super) fn names(path: &Path, on_bad: OnBadInput) -> Result<Vec<String>, Data
         return keys(Lines::open(path, on_bad, LONGEST)?);
     }
     let mut lines = Lines::open(path, OnBadInput::Error, LONGEST)?;
-    let (mut tally, mut told) = (Tally::default(), None);
+    let (mut tally, mut above) = (Tally::default(), AboveNames::default());
     while let Some(line) = lines.next(&mut tally).map_err(of_first_line)? {
-        if line.trim().is_empty() {
-            continue;
-        }
         if ends_with(path, &["csv"]) {
-            if told.is_none() {
-                told = told_separator(line);
-                if told.is_some() {
-                    continue;
-                }
-            }
-            let delimiter = told.unwrap_or_else(|| delimiter(line));
+            let Some(delimiter) = above.pass(line) else { continue };
             let mut reader = csv_reader(delimiter).from_reader(line.as_bytes());
             let record = reader.records().next().transpose();
             let record = record.map_err(|error| lines.fault(error.to_string(), FIRST_LINE))?;
             return Ok(record.iter().flat_map(|r| r.iter()).map(|c| c.trim().to_owned()).collect());
         }
-        return Ok(line.split('\t').map(|cell| cell.trim().to_owned()).collect());
+        if !line.trim().is_empty() {
+            return Ok(line.split('\t').map(|cell| cell.trim().to_owned()).collect());
+        }
     }
     Err(empty(path, "name one with rows below a first line of names"))
 }
@@ -185,11 +178,16 @@ pub(super) fn csv(
         bad(error, on_bad, tally, "the rest of a damaged file")?;
     }
     let text = text.strip_prefix(b"\xef\xbb\xbf").unwrap_or(&text);
-    let first = text.split(|&byte| byte == b'\n').next().unwrap_or_default();
-    let (delimiter, mut is_told) = match wanted {
-        Some(_) => separator_of(&String::from_utf8_lossy(first)),
-        None => (b',', false),
-    };
+    let (mut delimiter, mut above, mut names_at) = (b',', AboveNames::default(), 0);
+    if wanted.is_some() {
+        for line in text.split_inclusive(|&byte| byte == b'\n') {
+            if let Some(found) = above.pass(&String::from_utf8_lossy(line)) {
+                delimiter = found;
+                break;
+            }
+            names_at += line.len();
+        }
+    }
     let mut reader = csv_reader(delimiter).from_reader(Cursor::new(text));
     let mut places: Option<Vec<usize>> = None;
     let (mut rows, mut width, mut record) = (Vec::new(), None, csv::ByteRecord::new());
@@ -199,6 +197,11 @@ pub(super) fn csv(
         fault,
         way_out: WAY_OUT,
     };
+    if above.lines > 0 {
+        let mut names = csv::Position::new();
+        names.set_byte(names_at as u64).set_line(above.lines + 1);
+        reader.seek(names).map_err(|error| at(1, error.to_string()))?;
+    }
     loop {
         let start = reader.position().line();
         match reader.read_byte_record(&mut record) {
@@ -206,9 +209,6 @@ pub(super) fn csv(
             Ok(false) => break,
             // The reader only fails where it cannot go on.
             Err(error) => return Err(at(start, error.to_string())),
-        }
-        if std::mem::take(&mut is_told) {
-            continue;
         }
         let line = record.position().map_or(start, |position| first_line(text, position));
         // Of a damaged file the last record may be a part of one.
@@ -327,19 +327,39 @@ fn told_separator(line: &str) -> Option<u8> {
     }
 }
 
-/// What stands between cells, by the first line; and whether this line is there to say so.
-fn separator_of(first: &str) -> (u8, bool) {
-    match told_separator(first) {
-        Some(told) => (told, true),
-        None => (delimiter(first), false),
+/// What stands above the names of a CSV file: blank lines, and one that says what is between cells.
+#[derive(Default)]
+struct AboveNames {
+    lines: u64,
+    told: Option<u8>,
+}
+
+impl AboveNames {
+    /// Takes the next line. If it is that of the names, gives what stands between cells.
+    fn pass(&mut self, line: &str) -> Option<u8> {
+        let told = match self.told {
+            None => told_separator(line),
+            Some(_) => None,
+        };
+        if told.is_none() && !line.trim().is_empty() {
+            return Some(self.told.unwrap_or_else(|| delimiter(line)));
+        }
+        self.told = self.told.or(told);
+        self.lines += 1;
+        None
     }
 }
 
-/// The same of a CSV file.
-pub(crate) fn separator(path: &Path) -> Result<(u8, bool), DataError> {
+/// What stands between the cells of a CSV file, and how many lines above its names.
+pub(crate) fn separator(path: &Path) -> Result<(u8, u64), DataError> {
     let mut lines = Lines::open(path, OnBadInput::Error, LONGEST)?;
-    let first = lines.next(&mut Tally::default()).map_err(of_first_line)?;
-    Ok(separator_of(first.unwrap_or_default()))
+    let (mut tally, mut above) = (Tally::default(), AboveNames::default());
+    while let Some(line) = lines.next(&mut tally).map_err(of_first_line)? {
+        if let Some(delimiter) = above.pass(line) {
+            return Ok((delimiter, above.lines));
+        }
+    }
+    Ok((b',', above.lines))
 }
 
 fn json(

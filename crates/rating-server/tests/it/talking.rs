@@ -56,7 +56,7 @@ fn the_last_turn_ends_the_conversation() {
     let study = Study::new(&settings(), 0, 0);
     let project = study.server.project();
     project.offer_chats("bot", &Endpoint::GenericBot, 5).expect("a partner");
-    let talker = NewRater { label: String::new(), rates: false, chats: 1 };
+    let talker = NewRater { label: "Tal".to_owned(), rates: false, chats: 1 };
     let talker = project.add_rater(&talker).expect("a rater").token;
     study.begin(&talker);
     say(&study, &talker, 0, "Hi!");
@@ -112,7 +112,7 @@ fn a_partner_over_http_may_fail_and_is_asked_again() {
     let endpoint = Endpoint::OpenAi { url, model: "m".into(), key_variable: None };
     let project = study.server.project();
     project.offer_chats("web", &endpoint, 1).expect("a partner");
-    let talker = NewRater { label: String::new(), rates: false, chats: 1 };
+    let talker = NewRater { label: "Tal".to_owned(), rates: false, chats: 1 };
     let talker = project.add_rater(&talker).expect("a rater").token;
     study.begin(&talker);
     for _ in 0..2 {

@@ -131,9 +131,12 @@ fn prepare(args: &Args, depth: Depth) -> Result<()> {
             );
             ensure!(
                 before.depth == made.depth,
-                "{} holds copies of pictures of more than 8 bits that used others than these do; \
-                 name another folder, or remove it",
-                args.out.display()
+                "{} holds copies of another brightness: of pictures of more than 8 bits they show \
+                 the upper 8 of {} bits, new ones would show those of {} (the pictures have \
+                 changed, or an earlier version made the copies); name another folder, or remove it",
+                args.out.display(),
+                bits(before.depth),
+                bits(made.depth)
             );
         }
         Err(_) => {
@@ -143,6 +146,11 @@ fn prepare(args: &Args, depth: Depth) -> Result<()> {
         }
     }
     Ok(())
+}
+
+/// Of how many bits the upper 8 are shown.
+fn bits(depth: Depth) -> u8 {
+    if let Depth::Bits(bits) = depth { bits } else { 16 }
 }
 
 pub(crate) fn run(args: &Args) -> Result<()> {

@@ -1,17 +1,18 @@
 //! `tutor export`: a trained network as a file for other programs.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, bail};
+use data_pipeline::text::read::files;
 use weights::find::{Places, find};
 
-use super::inputs::keep_inputs;
+use super::inputs::keep_files;
 use super::which::Choice;
 use crate::images::checkpoint;
 use crate::images::trained_model::TrainedModel;
 use crate::run::note::note;
 use crate::text::linear_predictor::LinearPredictor;
-use crate::text::predictor::TextPredictor;
+use crate::text::predictor::{Kept, TextPredictor};
 
 /// Which network goes where.
 #[derive(clap::Args)]
@@ -42,21 +43,48 @@ pub(crate) struct Args {
     hub: Option<PathBuf>,
 }
 
-/// An error if something would be written over the weights, or over a file of the run.
+/// An error if something would be written over a file of the network that is exported. What earlier
+/// exports wrote into its folder may be replaced.
 fn keep_network(args: &Args) -> Result<()> {
-    let files = [&args.safetensors, &args.onnx].into_iter().flatten();
-    let written =
-        |folder: &PathBuf| ["config.json", "tokenizer.json"].map(|name| folder.join(name));
-    let outs: Vec<PathBuf> = files.cloned().chain(args.hub.iter().flat_map(written)).collect();
-    let input = match (&args.run, &args.weights) {
-        (Some(run), _) => Some(run.clone()),
-        (None, Some(asked)) => find(asked, &Places::of_user()).ok().map(|found| found.path),
-        (None, None) => None,
+    let single = [&args.safetensors, &args.onnx].into_iter().flatten();
+    let written = |folder: &PathBuf| TextPredictor::HUB_FILES.map(|name| folder.join(name));
+    let mut outs = single.cloned().chain(args.hub.iter().flat_map(written));
+    let (input, is_part): (_, fn(&Path) -> bool) = match (&args.run, &args.weights) {
+        (Some(run), _) => (Some(run.clone()), is_of_run),
+        (None, Some(asked)) => {
+            (find(asked, &Places::of_user()).ok().map(|found| found.path), is_of_weights)
+        }
+        (None, None) => (None, is_of_weights),
     };
-    let inputs: Vec<PathBuf> = input.into_iter().collect();
-    // A run's folder may take new files.
-    let is_in_question = |out: &&PathBuf| args.run.is_none() || out.exists();
-    outs.iter().filter(is_in_question).try_for_each(|out| keep_inputs(out, &inputs))
+    // What is not there is told of when it is loaded.
+    let input: Vec<PathBuf> = input.into_iter().collect();
+    let mut loaded = files(&input).unwrap_or_default();
+    if input.iter().any(|path| path.is_dir()) {
+        loaded.retain(|path| is_part(path));
+    }
+    outs.try_for_each(|out| keep_files(&out, &loaded))
+}
+
+/// Whether a file of a run is one that its networks are loaded from.
+fn is_of_run(path: &Path) -> bool {
+    let is_of_vocabulary = path.parent().is_some_and(|folder| folder.ends_with(Kept::VOCABULARY));
+    let names = [
+        "recipe.toml",
+        "started.json",
+        "input.json",
+        "terms.json",
+        Kept::FILE,
+        "final.safetensors",
+    ];
+    is_of_vocabulary || names.iter().any(|name| path.ends_with(name))
+}
+
+/// Whether a file in a folder of weights is one of theirs, rather than an export with a name of its
+/// own.
+fn is_of_weights(path: &Path) -> bool {
+    let name = path.file_name().unwrap_or_default().to_string_lossy();
+    let is_export = name.ends_with(".onnx") || name.ends_with(".safetensors");
+    name.starts_with("model.safetensors") || name.starts_with("model-0") || !is_export
 }
 
 pub(crate) fn run(args: &Args) -> Result<()> {
@@ -111,4 +139,77 @@ fn write(args: &Args, network: &TrainedModel, about: &str) -> Result<()> {
         );
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::Parser;
+
+    use super::*;
+
+    #[derive(Parser)]
+    struct Cli {
+        #[command(flatten)]
+        args: Args,
+    }
+
+    #[test]
+    fn exports_replace_each_other_and_no_file_of_the_network() {
+        let dir = tempfile::tempdir().expect("a folder");
+        let at = |name: &str| dir.path().join(name).to_str().expect("UTF-8").to_owned();
+        for folder in ["run/texts/vocabulary", "run/net", "run/hub", "weights"] {
+            std::fs::create_dir_all(at(folder)).expect("made");
+        }
+        let vocabulary = ["vocab.txt", "tokenizer.json", "tokenizer_config.json"];
+        let own = vocabulary.map(|name| format!("run/texts/vocabulary/{name}"));
+        let others = [
+            "run/recipe.toml",
+            "run/net/final.safetensors",
+            "run/net.safetensors",
+            "run/net.onnx",
+            "weights/model.safetensors",
+            "weights/config.json",
+            "weights/net.onnx",
+        ];
+        let hub = TextPredictor::HUB_FILES.map(|name| format!("run/hub/{name}"));
+        let all = own.iter().chain(&hub).map(String::as_str).chain(others);
+        all.for_each(|name| std::fs::write(at(name), "").expect("written"));
+        let keep = |arguments: &[&str]| {
+            let is_place = |text: &&str| text.starts_with("run") || text.starts_with("weights");
+            let whole = arguments.iter().map(|text| match is_place(text) {
+                true => at(text),
+                false => (*text).to_owned(),
+            });
+            let Cli { args } = Cli::parse_from(std::iter::once("export".to_owned()).chain(whole));
+            keep_network(&args)
+        };
+        for allowed in [
+            &["run", "--safetensors", "run/net.safetensors", "--onnx", "run/net.onnx"][..],
+            &["run", "--hub", "run/hub"],
+            &["--weights", "weights", "--onnx", "weights/net.onnx"],
+            &["--weights", "weights", "--safetensors", "weights/new.safetensors"],
+        ] {
+            keep(allowed).unwrap_or_else(|error| panic!("{allowed:?}: {error}"));
+        }
+        for refused in [
+            &["run", "--safetensors", "run/net/final.safetensors"][..],
+            &["run", "--onnx", "run/recipe.toml"],
+            &["run", "--hub", "run/texts/vocabulary"],
+            &["--weights", "weights", "--safetensors", "weights/model.safetensors"],
+            &["--weights", "weights/net.onnx", "--onnx", "weights/net.onnx"],
+            &["--weights", "weights", "--hub", "weights"],
+        ] {
+            let error = keep(refused).expect_err(refused[1]).to_string();
+            assert!(error.contains("would be lost"), "{error}");
+        }
+        // A file is enough of each that is written.
+        for name in TextPredictor::HUB_FILES {
+            let folder = tempfile::tempdir().expect("a folder");
+            let lone = folder.path().join("vocabulary");
+            std::fs::create_dir(&lone).expect("made");
+            std::fs::write(lone.join(name), "").expect("written");
+            let [run, hub] = [folder.path(), &lone].map(|path| path.to_str().expect("UTF-8"));
+            assert!(keep(&[run, "--hub", hub]).is_err(), "{name}");
+        }
+    }
 }

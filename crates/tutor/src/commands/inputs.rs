@@ -1,4 +1,4 @@
-//! That no command writes over what it reads.
+//! That commands do not write over what they read.
 
 use std::path::{Path, PathBuf};
 
@@ -8,20 +8,11 @@ use data_pipeline::text::read::files;
 /// An error if `out` is one of the inputs, which are files, folders and patterns, or would lie in a
 /// folder of them.
 pub(super) fn keep_inputs(out: &Path, inputs: &[PathBuf]) -> Result<()> {
+    keep_files(out, inputs)?;
     let out_whole = whole(out);
     for input in inputs {
-        // A pattern that fits nothing, or a name of something else, is told of by who reads it.
-        let found = match input.exists() {
-            true => vec![input.clone()],
-            false => files(std::slice::from_ref(input)).unwrap_or_default(),
-        };
-        for read in found {
+        for read in named(input) {
             let read_whole = whole(&read);
-            ensure!(
-                out_whole != read_whole,
-                "{}: this is what is read, and would be lost: name another place",
-                out.display()
-            );
             ensure!(
                 !(read_whole.is_dir() && out_whole.starts_with(&read_whole)),
                 "{}: lies in {}, all of which is read: name a place outside of it",
@@ -31,6 +22,45 @@ pub(super) fn keep_inputs(out: &Path, inputs: &[PathBuf]) -> Result<()> {
         }
     }
     Ok(())
+}
+
+/// The same of a table of pictures: a folder of these may hold it, unless it would be read as
+/// pictures itself, as Parquet files directly in the folder are, and those in its sub-folder
+/// `data`.
+pub(super) fn keep_pictures(out: &Path, pictures: &Path) -> Result<()> {
+    keep_files(out, &[pictures.to_owned()])?;
+    let (place, folder) = (whole(out), whole(pictures));
+    let is_parquet = place.extension().is_some_and(|end| end.eq_ignore_ascii_case("parquet"));
+    let is_there =
+        [folder.join("data"), folder].iter().any(|dir| place.parent() == Some(dir.as_path()));
+    ensure!(
+        !(is_parquet && is_there),
+        "{}: a Parquet file in {} would be read as pictures from then on: name a place outside of \
+         it",
+        out.display(),
+        pictures.display()
+    );
+    Ok(())
+}
+
+/// An error if `out` is one of the inputs.
+pub(super) fn keep_files(out: &Path, inputs: &[PathBuf]) -> Result<()> {
+    let out_whole = whole(out);
+    ensure!(
+        inputs.iter().flat_map(|input| named(input)).all(|read| whole(&read) != out_whole),
+        "{}: this is what is read, and would be lost: name another place",
+        out.display()
+    );
+    Ok(())
+}
+
+/// What an input stands for. A pattern that fits nothing, or a name of something else, is told of
+/// by who reads it.
+fn named(input: &Path) -> Vec<PathBuf> {
+    match input.exists() {
+        true => vec![input.to_owned()],
+        false => files(&[input.to_owned()]).unwrap_or_default(),
+    }
 }
 
 /// A path from the root on without links, as far as it is there.
@@ -78,6 +108,35 @@ mod tests {
             }
         }
         for (out, input) in [("c.csv", "b.csv"), ("in/c.csv", "b.csv"), ("inner.csv", "in")] {
+            assert_eq!(fault(out, input), None, "{out}, {input}");
+        }
+    }
+
+    #[test]
+    fn a_folder_of_pictures_holds_tables_that_are_not_read_as_pictures() {
+        let dir = tempfile::tempdir().expect("a folder");
+        let at = |name: &str| dir.path().join(name);
+        fs::create_dir_all(at("in/data")).expect("made");
+        fs::write(at("list.csv"), "file\n").expect("written");
+        let fault = |out: &str, input: &str| {
+            keep_pictures(&at(out), &at(input)).err().map(|error| error.to_string())
+        };
+        for (out, input, part) in [
+            ("list.csv", "list.csv", "would be lost"),
+            ("in", "in", "would be lost"),
+            ("in/labels.parquet", "in", "outside"),
+            ("in/data/part.PARQUET", "in/.", "outside"),
+        ] {
+            let said = fault(out, input).unwrap_or_else(|| panic!("{out}, {input}"));
+            assert!(said.contains(part), "{said}");
+        }
+        for (out, input) in [
+            ("in/labels.csv", "in"),
+            ("in/labels.jsonl", "in"),
+            ("in/labels/part.parquet", "in"),
+            ("labels.parquet", "in"),
+            ("labels.csv", "list.csv"),
+        ] {
             assert_eq!(fault(out, input), None, "{out}, {input}");
         }
     }

@@ -10,20 +10,21 @@ use anyhow::{Context, Result, bail, ensure};
 use indicatif::{ProgressBar, ProgressStyle};
 use metrics::words::counted;
 
-use super::inputs::keep_inputs;
+use super::inputs::{keep_inputs, keep_pictures};
 use super::precision::Precision;
 use super::ranges;
 use super::skipped::skipped_by;
 use super::tally::Tally;
 use super::text_tables::TextTables;
 use super::which::Which;
+use crate::images::trained_model::TrainedModel;
 use crate::run::experiment::{Answer, Reading, Shown};
 use crate::run::interrupt;
 use crate::run::note::note;
 use crate::run::sections::one_of;
 use part::{Key, Part};
 use shard::{Shard, Whole};
-use table::{Format, Row, Table};
+use table::{Format, Row, Table, heads};
 
 /// Which network labels what.
 #[derive(clap::Args)]
@@ -64,26 +65,24 @@ pub(crate) fn run(args: &Args) -> Result<()> {
 }
 
 impl Args {
-    /// Finds what would end every process of several, before any of them starts.
+    /// Finds what would end every process of several, before any of them starts, as far as it is
+    /// seen without the network.
     pub(super) fn check(&self) -> Result<()> {
         if self.shard.is_some() {
             bail!("--shard is one part; the processes of a launcher take a part each without it");
         }
         let folder = shard::folder(self.out.as_deref())?;
-        keep_inputs(&folder, std::slice::from_ref(&self.samples))
+        keep_pictures(&Shard { number: 1, of: 1 }.file(&folder), &self.samples)
     }
 
-    /// The columns of texts that are written beside the labels.
-    fn texts<'a>(&self, shown: &'a dyn Shown) -> Result<&'a [String]> {
+    /// The columns of texts that are written beside the labels, whose columns are `heads`.
+    fn texts<'a>(&self, shown: &'a dyn Shown, heads: &[String]) -> Result<&'a [String]> {
         if !self.with_text {
             return Ok(&[]);
         }
         let columns = shown.columns();
         ensure!(!columns.is_empty(), "--with-text: {} have no texts: leave it out", shown.unit());
-        let is_taken = |name: &&String| {
-            [shown.id_column(), "label", "confidence", "probabilities"].contains(&name.as_str())
-        };
-        if let Some(name) = columns.iter().find(is_taken) {
+        if let Some(name) = columns.iter().find(|&name| heads.contains(name)) {
             bail!(
                 "--with-text: a column of the labels is named `{name}` too: give the texts another"
             );
@@ -121,17 +120,24 @@ fn predict(args: &Args) -> Result<()> {
         Out::File(file, _) => file.clone(),
         Out::Parts(folder, shard) => shard.file(folder),
     };
-    keep_inputs(&target, std::slice::from_ref(&args.samples))?;
+    match predictor.as_any().is::<TrainedModel>() {
+        true => keep_pictures(&target, &args.samples)?,
+        false => keep_inputs(&target, std::slice::from_ref(&args.samples))?,
+    }
     args.precision.bring(&mut *predictor)?;
     args.tables.bring(&mut *predictor, Reading::default())?;
     about += args.precision.told();
     let shown = predictor.open(&args.samples, false)?;
-    let texts = args.texts(&*shown)?;
-    let (file, format, range, whole) = match out {
-        Out::File(file, format) => (file, format, 0..shown.len(), None),
+    let format = match &out {
+        Out::File(_, format) => *format,
+        Out::Parts(..) => Format::Parquet,
+    };
+    let texts = args.texts(&*shown, &heads(shown.id_column(), predictor.classes(), format))?;
+    let (file, range, whole) = match out {
+        Out::File(file, _) => (file, 0..shown.len(), None),
         Out::Parts(folder, shard) => {
             let range = shard.range(shown.len());
-            let identity = (predictor.identity()?, threshold, args.with_text);
+            let identity = (predictor.identity()?, threshold, args.with_text, shown.id_column());
             let names = (0..shown.len()).map(|i| shown.id(i));
             let stamps = range.clone().map(|i| shown.stamp(i));
             let whole = Whole::new(identity, shard, names, stamps);
@@ -140,7 +146,7 @@ fn predict(args: &Args) -> Result<()> {
             if shard.is_done(&folder, &whole)? {
                 return super::say(&format!("{}: done before", file.display()));
             }
-            (file, Format::Parquet, range, Some((whole, shard)))
+            (file, range, Some((whole, shard)))
         }
     };
     // What all of several processes would tell, one of them does.
@@ -162,8 +168,8 @@ fn predict(args: &Args) -> Result<()> {
     }
     if part.replaced() {
         note(&format!(
-            "{path}: what a stopped command left is by another network or of other samples, and is \
-             begun anew"
+            "{path}: what a stopped command left is by another network or another version of this \
+             program, or of other samples, and is begun anew"
         ));
     }
     // From now on a stop loses nothing.

@@ -32,7 +32,8 @@ pub(crate) struct Args {
 /// What differs from the recipe as it is written.
 #[derive(clap::Args)]
 pub(crate) struct Changes {
-    /// The recipe's smoke run: a few steps on little data, one seed.
+    /// The recipe's smoke run: a few steps on little data, one seed. The recipe needs a table
+    /// `[quick]`; the one that a run keeps has none.
     #[arg(long)]
     quick: bool,
     /// How many seeds: 1, 2, ... N; as many as the recipe says by default.
@@ -181,7 +182,10 @@ impl Changes {
         let all = self.resolve_with(&text, &[&set[..], &[all_rows]].concat())?;
         if all.rows().len() > experiment.rows().len() {
             let rows = experiment.rows().into_iter().map(|(row, _)| Value::String(row));
-            let rows = Value::Array(rows.collect());
+            let rows = match rows.collect::<Vec<_>>() {
+                none if none.is_empty() => Value::String("none".to_owned()),
+                rows => Value::Array(rows),
+            };
             table = all.to_toml()?.parse()?;
             table.insert("run_rows".to_owned(), rows);
         }

@@ -72,12 +72,18 @@ pub(crate) fn about(said: &[Unlabeled], row: &str, unit: &str) -> String {
              the two most probable classes are {points:.0} points apart or more. Those that are \
              nearest to each other come first. {list}."
         ),
-        count => format!(
-            "A label of these unlabelled {unit} would tell most: {row} wavers between two classes, \
-             whose probabilities are less than {points:.0} points apart, and all pairs of classes \
-             take turns. It does so for {count} of the {all} {unit} that it was shown. {list}, \
-             those first and then others by how far apart the two are."
-        ),
+        count => {
+            let others = match count < listed {
+                true => ", those first and then others by how far apart the two are",
+                false => "",
+            };
+            format!(
+                "A label of these unlabelled {unit} would tell most: {row} wavers between two \
+                 classes, whose probabilities are less than {points:.0} points apart, and all \
+                 pairs of classes take turns. It does so for {count} of the {all} {unit} that it \
+                 was shown. {list}{others}."
+            )
+        }
     };
     format!("{told} Its columns `predicted` and `or` are the two classes, not labels.")
 }
@@ -162,7 +168,10 @@ mod tests {
         assert_eq!(ids(&said[4..]), ["f", "e"], "it is sure of all");
         let told = about(&said, "words", "texts");
         assert!(told.contains("words wavers") && told.contains("4 of the 6 texts"), "{told}");
-        assert!(told.contains("lists 6 of them"), "{told}");
+        assert!(told.contains("lists 6 of them, those first and then others"), "{told}");
+        let told = about(&vec![said[0].clone(); LISTED + 1], "words", "texts");
+        assert!(told.contains("for 201 of the 201 texts"), "{told}");
+        assert!(told.contains("lists 200 of them. Its"), "there are no others: {told}");
         let told = about(&said[4..], "words", "texts");
         assert!(told.starts_with("words is sure of all 2 unlabelled texts"), "{told}");
     }

@@ -120,11 +120,9 @@ impl Seen<'_> {
         Paired::between(&left.scores, &right.scores)
     }
 
-    /// Why the difference of two rows shows nothing of them, if the training of the one that is
-    /// behind was too short for that.
-    fn caveat(&self, left: &str, right: &str) -> Option<String> {
-        let behind = self.paired(left, right).ok()?.mean < 0.0;
-        let (behind, ahead) = if behind { (left, right) } else { (right, left) };
+    /// Why the difference of a row to one that is ahead of it over all seeds shows nothing of the
+    /// two, if the training of the one that is behind was too short for that.
+    fn caveat(&self, behind: &str, ahead: &str) -> Option<String> {
         let of = |name| self.row(name).and_then(|row| row.trained);
         let trained = of(behind)?;
         if !trained.is_short(of(ahead)) {
@@ -132,7 +130,11 @@ impl Seen<'_> {
         }
         let other = of(ahead).map_or(String::new(), |of| format!(", {ahead} {}", of.told()));
         let why = match trained.has_few_steps() {
-            true => format!("fewer than {} steps tell little (trial.steps)", trained.enough),
+            true => {
+                // Where the training may have no more than that, another key sets the number.
+                let key = if trained.enough < trained.most { " (trial.steps)" } else { "" };
+                format!("fewer than {} steps tell little{key}", trained.enough)
+            }
             false => "that is clearly less time".to_owned(),
         };
         Some(format!("{behind} had {}{other}; {why}", trained.told()))
@@ -267,6 +269,22 @@ impl Seen<'_> {
     }
 }
 
+/// The notes of all seeds: one that all have once, any other behind the number of its seed.
+fn over_seeds(all: &[(u64, Vec<String>)]) -> Vec<String> {
+    let is_common = |note: &String| all.iter().all(|(_, notes)| notes.contains(note));
+    let mut told = Vec::new();
+    for (seed, notes) in all {
+        for note in notes {
+            match is_common(note) {
+                true if told.contains(note) => {}
+                true => told.push(note.clone()),
+                false => told.push(format!("seed {seed}: {note}")),
+            }
+        }
+    }
+    told
+}
+
 /// Adds rows, differences of `pairs` of them where both were measured, and notes to the result.
 /// `unit` is what a sample is, in the plural.
 pub(crate) fn add(
@@ -318,11 +336,14 @@ pub(crate) fn add(
             let examples = other.examples.unwrap_or(0);
             comparison = comparison.over_examples(one.paired(left, right)?.ci95, examples);
         }
-        comparison.caveat = seeds.iter().find_map(|seen| seen.caveat(left, right));
+        let (behind, ahead) = if comparison.mean < 0.0 { (left, right) } else { (right, left) };
+        comparison.caveat = seeds.iter().find_map(|seen| seen.caveat(behind, ahead));
         comparisons.push(comparison);
     }
     result.comparisons = comparisons;
-    result.notes.extend(first.notes(unit));
+    let notes = result.seeds.iter().zip(seeds).map(|(seed, seen)| (*seed, seen.notes(unit)));
+    let notes = over_seeds(&notes.collect::<Vec<_>>());
+    result.notes.extend(notes);
     if result.seeds.len() == 1 && !first.rows.is_empty() {
         result.notes.push(format!(
             "Intervals are over {unit}: they say what other {unit} of this kind would give, not what \
@@ -357,10 +378,15 @@ mod tests {
     }
 
     fn noted(rows: &[Measured], kept: &str, overlap: &Overlap) -> (RunResult, String) {
+        noted_over(&[rows], kept, overlap)
+    }
+
+    /// What is told of seeds 1, 2 and so on, of each of which these are the rows.
+    fn noted_over(seeds: &[&[Measured]], kept: &str, overlap: &Overlap) -> (RunResult, String) {
         let (classes, labels) = (["neg", "pos"].map(str::to_owned), [2, 8]);
         let trial = Trial::default();
         let choice = Choice { row: kept.to_owned(), why: "the default".to_owned() };
-        let seen = Seen {
+        let seen = |rows| Seen {
             classes: &classes,
             labels: &labels,
             rows,
@@ -369,8 +395,10 @@ mod tests {
             trial: &trial,
             choice: &choice,
         };
-        let mut result = RunResult { seeds: vec![1], ..RunResult::default() };
-        add(&mut result, &[seen], &[("fixmatch", "labels-alone")], "texts").expect("a result");
+        let numbers = (1..=seeds.len() as u64).collect();
+        let mut result = RunResult { seeds: numbers, ..RunResult::default() };
+        let seeds: Vec<Seen<'_>> = seeds.iter().copied().map(seen).collect();
+        add(&mut result, &seeds, &[("fixmatch", "labels-alone")], "texts").expect("a result");
         let notes = result.notes.join("\n");
         (result, notes)
     }
@@ -393,7 +421,7 @@ mod tests {
 
     #[test]
     fn accuracy_is_told_without_what_was_seen_before() {
-        // The two that are wrong stay.
+        // The one that is wrong stays.
         let labeled = ["0", "1", "2"].map(str::to_owned).into();
         let overlap = Overlap { labeled, ..Overlap::default() };
         let (_, notes) = noted(&[row("words", 9, None)], "words", &overlap);
@@ -415,9 +443,48 @@ mod tests {
         assert!(told.contains("10 steps in 13.0 s, labels-alone 570 steps in 23.4 s"), "{told}");
         assert!(told.contains("fewer than 100 steps"), "{told}");
         assert!(notes.contains("labels-alone 570 steps in 23.4 s, fixmatch 10 steps"), "{notes}");
+        assert!(told.ends_with(" (trial.steps)"), "{told}");
+        let few = Trained { steps: 10, seconds: 13.0, most: 14, enough: 14 };
+        let (told, _) = caveat(Some(few));
+        let told = told.expect("a caveat");
+        assert!(told.ends_with("fewer than 14 steps tell little"), "no key sets it: {told}");
         let (told, _) = caveat(trained(200, 13.0));
         assert!(told.expect("a caveat").contains("clearly less time"));
         let (told, notes) = caveat(trained(200, 23.0));
         assert!(told.is_none() && !notes.contains("Trainings were"), "{told:?} {notes}");
+    }
+
+    #[test]
+    fn a_short_training_takes_nothing_from_what_is_ahead_over_all_seeds() {
+        let trained = |steps| Some(Trained { steps, seconds: 20.0, most: 1000, enough: 100 });
+        // Of ten texts fixmatch gets 10 and 9 right, labels-alone 2 and 10.
+        let caveat = |ahead, behind| {
+            let one = [row("labels-alone", 0, trained(500)), row("fixmatch", 8, trained(500))];
+            let two = [row("labels-alone", 8, trained(behind)), row("fixmatch", 7, trained(ahead))];
+            let over = [&one[..], &two];
+            let (mut result, _) = noted_over(&over, "labels-alone", &Overlap::default());
+            let comparison = result.comparisons.remove(0);
+            assert!(comparison.mean > 0.0 && comparison.per_seed[1] < 0.0, "{comparison:?}");
+            comparison.caveat
+        };
+        assert_eq!(caveat(10, 500), None, "fixmatch is ahead in spite of it");
+        let told = caveat(500, 10).expect("a caveat");
+        assert!(told.starts_with("labels-alone had 10 steps"), "{told}");
+    }
+
+    #[test]
+    fn notes_are_those_of_all_seeds() {
+        let (learned, unlearned) = ([row("words", 9, None)], [row("words", 10, None)]);
+        let none = Overlap::default();
+        let told = |seeds: &[&[Measured]]| noted_over(seeds, "words", &none).0.notes;
+        let notes = told(&[&learned, &unlearned]);
+        assert!(notes.contains(&"seed 2: words said `pos` of all 10 texts.".to_owned()));
+        assert!(!notes.iter().any(|note| note.starts_with("seed 1")), "{notes:?}");
+        for start in ["Measured on the test part", "Kept: words"] {
+            assert_eq!(notes.iter().filter(|note| note.starts_with(start)).count(), 1, "{notes:?}");
+        }
+        let notes = told(&[&unlearned, &unlearned]);
+        assert!(notes.contains(&"words said `pos` of all 10 texts.".to_owned()), "{notes:?}");
+        assert!(!notes.iter().any(|note| note.starts_with("seed ")), "{notes:?}");
     }
 }

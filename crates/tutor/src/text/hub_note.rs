@@ -17,18 +17,18 @@ pub(crate) struct HubNote {
     pub(crate) layout: Layout,
 }
 
-/// Its name.
-const FILE: &str = "tutor.json";
-
 impl HubNote {
+    /// Its name.
+    pub(crate) const FILE: &'static str = "tutor.json";
+
     /// Keeps it in a folder, which is there.
     pub(crate) fn keep(&self, folder: &Path) -> Result<()> {
-        files::keep(&folder.join(FILE), self)
+        files::keep(&folder.join(Self::FILE), self)
     }
 
     /// The one of a folder; none of those that other programs wrote.
     pub(crate) fn read(folder: &Path) -> Result<Option<Self>> {
-        let path = folder.join(FILE);
+        let path = folder.join(Self::FILE);
         if !path.is_file() {
             return Ok(None);
         }

@@ -52,7 +52,7 @@ impl Predictor for LinearPredictor {
     }
 
     fn identity(&self) -> Result<String> {
-        let mut told = format!("{:?} {:?}", self.classes, self.columns);
+        let mut told = format!("{:?} {}", self.classes, self.columns.identity());
         for file in &self.files {
             let bytes =
                 fs::read(file).with_context(|| format!("cannot read {}", file.display()))?;

@@ -72,6 +72,16 @@ impl Columns {
         Ok(())
     }
 
+    /// What tells answers to texts that are read so from others. The form stays as it is: what
+    /// stopped commands left is known by it. Where labels are looked for has no influence on them.
+    pub(crate) fn identity(&self) -> String {
+        let Self { text, pair, label, no_label, on_bad, asked, label_asked: _ } = self;
+        format!(
+            "Columns {{ text: {text:?}, pair: {pair:?}, label: {label:?}, no_label: {no_label:?}, \
+             on_bad: {on_bad:?}, asked: {asked:?} }}"
+        )
+    }
+
     /// A reader of a table of labelled texts; labels must be among `classes`, where they are given.
     pub(crate) fn labeled(&self, path: &Path, classes: Option<Vec<String>>) -> Result<OwnTexts> {
         let reader = OwnTexts { label: self.label.clone(), classes, ..self.reader() };
@@ -121,11 +131,14 @@ pub(crate) struct Kept {
 }
 
 impl Kept {
-    const FILE: &'static str = "classifier.json";
+    /// The file.
+    pub(crate) const FILE: &'static str = "classifier.json";
+    /// The folder of the vocabulary.
+    pub(crate) const VOCABULARY: &'static str = "vocabulary";
 
     /// The folder of the vocabulary in that of a run's texts.
     pub(crate) fn vocabulary(folder: &Path) -> PathBuf {
-        folder.join("vocabulary")
+        folder.join(Self::VOCABULARY)
     }
 
     /// Keeps it in the folder of a run's texts.
@@ -164,6 +177,16 @@ pub(crate) struct Parts {
 }
 
 impl TextPredictor {
+    /// What [`save_hub`](Self::save_hub) writes, of some vocabularies without `vocab.txt`.
+    pub(crate) const HUB_FILES: [&str; 6] = [
+        "config.json",
+        "model.safetensors",
+        "tokenizer.json",
+        "tokenizer_config.json",
+        "vocab.txt",
+        HubNote::FILE,
+    ];
+
     /// Of its parts.
     pub(crate) fn new(parts: Parts) -> Self {
         Self(parts)
@@ -242,10 +265,10 @@ impl Predictor for TextPredictor {
     fn identity(&self) -> Result<String> {
         let file = &self.0.file;
         let weights = fs::read(file).with_context(|| format!("cannot read {}", file.display()))?;
-        let (kept, columns) = (serde_json::to_string(&self.0.kept)?, &self.0.columns);
+        let (kept, columns) = (serde_json::to_string(&self.0.kept)?, self.0.columns.identity());
         let tokens = self.0.tokenizer.digest();
         let numbers = numbers_of(self.0.precision);
-        let told = format!("{} {kept} {tokens} {columns:?}{numbers}", Digest::of(&weights));
+        let told = format!("{} {kept} {tokens} {columns}{numbers}", Digest::of(&weights));
         Ok(Digest::of(told.as_bytes()).to_string())
     }
 
@@ -280,5 +303,25 @@ impl Predictor for TextPredictor {
 
     fn into_any(self: Box<Self>) -> Box<dyn Any> {
         self
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_stopped_commands_left_is_known_as_before() {
+        let columns = Columns {
+            text: Some("t".to_owned()),
+            no_label: vec!["unsup".to_owned()],
+            label_asked: true,
+            ..Columns::default()
+        };
+        let written = "Columns { text: Some(\"t\"), pair: None, label: None, no_label: \
+                       [\"unsup\"], on_bad: Error, asked: false }";
+        assert_eq!(columns.identity(), written);
+        let other = Columns { pair: Some("u".to_owned()), ..columns };
+        assert_ne!(other.identity(), written);
     }
 }

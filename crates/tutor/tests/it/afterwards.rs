@@ -164,7 +164,7 @@ fn an_export_is_scored_as_its_run_is() {
 
     let robust = ["eval", "scored", "--robustness", "--images", "4", "--sequences", "1"];
     let one = run(dir, &[&robust[..], &["--weights", own]].concat());
-    assert!(one.contains("robustness of 4 images and 1 sequences at 32x32 pixels"), "{one}");
+    assert!(one.contains("robustness of 4 images and 1 sequence at 32x32 pixels"), "{one}");
     let numbers = |text: &str, name: &str| -> Vec<f64> {
         let line = text.lines().find(|line| line.trim_start().starts_with(name));
         let line = line.unwrap_or_else(|| panic!("{name}: {text}"));

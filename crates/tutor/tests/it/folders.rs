@@ -112,6 +112,21 @@ fn own_folders_train_predict_and_score() {
     assert!(said.contains("one.csv: 1 image labelled by "), "{said}");
     let text = fs::read_to_string(dir.path().join("one.csv")).expect("labels");
     assert!(text.lines().count() == 2 && text.contains("\n00.png,red,"), "{text}");
+    // The folder of the pictures may hold their labels, if it is read as pictures all the same.
+    let scored = dir.path().join("scored");
+    let beside = dir.path().join(latest);
+    let beside = ["predict", beside.to_str().expect("UTF-8"), "."];
+    run(&scored, &beside);
+    let text = fs::read_to_string(scored.join("labels.csv")).expect("labels");
+    assert_eq!(text.lines().count(), 17, "{text}");
+    run(&scored, &[&beside[..], &["--out", "labels.csv"]].concat());
+    assert_eq!(fs::read_to_string(scored.join("labels.csv")).expect("labels"), text);
+    fs::remove_file(scored.join("labels.csv")).expect("removed");
+    run(&scored, &[&beside[..], &["--shard", "1/8", "--out", "labels"]].concat());
+    assert!(scored.join("labels/part-00001-of-00008.parquet").is_file());
+    fs::remove_dir_all(scored.join("labels")).expect("removed");
+    let error = refused(&scored, &[&beside[..], &["--out", "labels.parquet"]].concat());
+    assert!(error.contains("outside") && !scored.join("labels.parquet").exists(), "{error}");
     let error = refused(dir.path(), &["predict", latest, "nowhere", "--out", "no.csv"]);
     assert!(!dir.path().join("no.csv.part").exists(), "nothing is begun");
     assert!(error.contains("nowhere"), "{error}");

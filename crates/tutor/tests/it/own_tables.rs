@@ -70,6 +70,10 @@ fn tables_are_scored_and_labelled_and_never_lost() {
         let again = call(dir, &["check", "fit", "--text", name, "--text-column", "t"]);
         assert!(again.err.contains("40 labelled texts of 2 classes"), "{name}: {}", again.err);
     }
+    fs::write(dir.join("named.csv"), format!("p_0\n{}\n", text(1))).expect("written");
+    let named = ["predict", run_path, "named.csv", "--with-text", "--text-column", "p_0", "--out"];
+    let error = refused(dir, &[&named[..], &["named-labels.csv"]].concat());
+    assert!(error.contains("a column of the labels is named `p_0` too"), "{error}");
     run(dir, &["predict", run_path, "test.csv", "--out", "plain.csv"]);
     let plain = fs::read_to_string(dir.join("plain.csv")).expect("labels");
     assert!(plain.starts_with("id,label,confidence,p_0,p_1\ntest.csv/2,"), "{plain}");

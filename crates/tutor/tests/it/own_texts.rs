@@ -243,6 +243,12 @@ fn a_net_of_a_run_is_read_by_others_and_starts_other_runs() {
     fs::write(dir.join("other.csv"), capital).expect("written");
     run(dir, &["export", run_path, "--model", "student", "--hub", "hub"]);
     let config = fs::read_to_string(dir.join("hub/config.json")).expect("written");
+    let written = fs::read_dir(dir.join("hub")).expect("a folder");
+    let mut written: Vec<_> = written.map(|file| file.expect("a file").file_name()).collect();
+    written.sort();
+    let each = ["config.json", "model.safetensors", "tokenizer.json", "tokenizer_config.json"];
+    let each = [&each[..], &["tutor.json", "vocab.txt"]].concat();
+    assert_eq!(written, each, "an export is guarded by these names");
     refuses_messages(dir);
     assert!(config.contains("ElectraForSequenceClassification") && config.contains("\"good\""));
     reads_long_texts_as_its_run(dir, run_path);
@@ -409,12 +415,11 @@ fn parts_of_one_name_and_copies_are_told_apart() {
     let arguments = ["--unlabeled", "b/data.csv", "--test", "c/data.csv", "--minutes", "0.1"];
     let arguments =
         [&["fit", "--text", "a/data.csv", "--label-column", "y"], &arguments[..]].concat();
-    let more = ["--text-column", "t", "--allow-duplicates", "--out", "r uns"];
-    let arguments = [&arguments[..], &more].concat();
+    let arguments = [&arguments[..], &["--text-column", "t", "--allow-duplicates"]].concat();
     let plan = call(dir, &[&["check"], &arguments[..]].concat());
     let note = "1 labelled texts are copies of others, 1 of them with another label";
     assert!(plan.success && plan.err.contains(note), "{}", plan.err);
-    let out = run(dir, &arguments);
+    let out = run(dir, &[&arguments[..], &["--out", "r uns"]].concat());
     assert!(out.contains("tutor predict 'r uns/own-texts/"), "{out}");
     let folder = run_folder(dir, &out);
     let notes = result(&folder)["notes"].to_string();

@@ -258,8 +258,9 @@ fn chatbots_answer_contexts_and_become_systems() {
         json!({ "reply": if asks { "" } else { "Tom." } }).to_string()
     });
     // Where nobody answers, or not so, the address is named, and no secret in it.
-    let gone = std::net::TcpListener::bind(("127.0.0.1", 0)).expect("a port");
-    let gone = gone.local_addr().expect("an address");
+    let listener = TcpListener::bind(("127.0.0.1", 0)).expect("a port");
+    let gone = listener.local_addr().expect("an address");
+    drop(listener);
     let secret = format!("http://me:hidden@{gone}/bot?key=hidden");
     let said = refused(dir, &[&ask[..], &["gone", "--url", &secret], &set].concat());
     assert!(said.contains(&format!("asking http://{gone}/bot: ")), "{said}");
@@ -372,10 +373,11 @@ fn a_lost_password_is_replaced() {
     assert_eq!(run(dir, &["rate", "password", "study.db", "--password-file", "long"]), "");
     let said = refused(dir, &["rate", "invite", "study.db", "Bob", " "]);
     assert!(said.contains("a label is empty"), "{said}");
+    assert!(run(dir, &["rate", "status", "study.db"]).contains("0 raters"));
     let told = call(dir, &["rate", "invite", "study.db", "Zoe", "Zoe"]);
     assert!(told.success && told.out.lines().count() == 2, "{}", told.err);
     assert!(told.err.contains("there is a rater Zoe already"), "{}", told.err);
     let said = refused(dir, &["rate", "invite", "study.db", "Ada", "--url", "study.example.org"]);
     assert!(said.contains("https://study.example.org"), "{said}");
-    assert!(run(dir, &["rate", "status", "study.db"]).contains("0 raters"));
+    assert!(run(dir, &["rate", "status", "study.db"]).contains("2 raters"));
 }

@@ -1,6 +1,6 @@
 //! What is wrong is said, with the way out.
 
-use crate::tutor::refused;
+use crate::tutor::{command, refused};
 
 fn says(arguments: &[&str], words: &[&str]) {
     let dir = tempfile::tempdir().expect("a folder");
@@ -149,6 +149,19 @@ fn missing_data_and_devices_are_said() {
     says(&["run", "noisy-student/cifar10", "--data", "/nowhere"], &["/nowhere"]);
     says(&["run", "noisy-student", "--device", "tpu"], &["tpu", "cuda"]);
     says(&["run", "no-such-file.toml"], &["no-such-file.toml"]);
+}
+
+/// Programs that compute start anew with a setting of OpenMP's, unless it is there already, as in
+/// the other tests.
+#[test]
+fn a_program_that_starts_anew_has_its_arguments() {
+    let dir = tempfile::tempdir().expect("a folder");
+    let arguments = ["eval", "no such run", "a 'quoted' folder"];
+    let mut program = command(dir.path(), &arguments);
+    let said = program.env_remove("GOMP_SPINCOUNT").output().expect("the program starts");
+    assert!(!said.status.success() && said.stdout.is_empty());
+    let said = String::from_utf8_lossy(&said.stderr);
+    assert!(said.starts_with("error: ") && said.contains("no such run"), "{said}");
 }
 
 /// The ranges of all options are a test of the program's own, which starts no process for each.

@@ -89,10 +89,12 @@ fn a_sweep_of_models_is_drawn_where_one_is_named() {
     let recipe = fs::read_to_string(folder.join("recipe.toml")).expect("the recipe");
     let path = fs::canonicalize(dir).expect("a folder").join("sweep");
     assert!(recipe.contains(&format!("sweep = \"{}\"", path.display())), "{recipe}");
-    // So it can be run from elsewhere.
+    // So it can be run from elsewhere, as short as it was.
     let elsewhere = tempfile::tempdir().expect("a folder");
     let again = folder.join("recipe.toml").display().to_string();
-    run(elsewhere.path(), &["run", &again, "--quick"]);
+    run(elsewhere.path(), &["run", &again]);
+    let said = refused(elsewhere.path(), &["run", &again, "--quick"]);
+    assert!(said.contains("has no table [quick]"), "{said}");
     let text = fs::read_to_string(folder.join("report.md")).expect("a report");
     assert!(text.contains("| distinct-2 | 4 | 1.000 | -0.0200 | 1.0000 |"), "{text}");
     assert!(text.contains("| big | 10.00 | 0.800 | – | 100.0 ["), "{text}");

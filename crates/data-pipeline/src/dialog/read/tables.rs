@@ -14,15 +14,14 @@ use std::path::Path;
 /// `text` must be there. Without `id`, the rows of a conversation that stand together follow each
 /// other, and its name begins with the file's: rows of other files have the same numbers.
 pub(super) fn read(file: &Path, reading: &mut Reading<'_>) -> Result<(), DataError> {
-    let (delimiter, is_told) = match ends_with(file, &["tsv"]) {
-        true => (b'\t', false),
+    let (delimiter, above) = match ends_with(file, &["tsv"]) {
+        true => (b'\t', 0),
         false => separator(file)?,
     };
     let mut source = open(file)?;
-    if is_told {
+    for _ in 0..above {
         source.skip_until(b'\n').map_err(DataError::io(file, "fetch it again"))?;
     }
-    let above = u64::from(is_told);
     let mut table =
         csv::ReaderBuilder::new().delimiter(delimiter).flexible(true).from_reader(source);
     let fault = |line: u64, fault: String| DataError::Line {

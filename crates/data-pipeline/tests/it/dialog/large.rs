@@ -254,7 +254,21 @@ fn a_call_that_came_to_nothing_is_forgotten() {
     let error = build("orphan.jsonl", JsonLines, Error, "none").unwrap_err();
     assert!(error.contains("missing-parent 1"), "{error}");
     assert!(!at("none/build.json").exists() && !at("none/tokenizer").exists());
+    // What was there before stays.
+    std::fs::create_dir_all(at("own/tokenizer")).unwrap();
+    write("own/tokenizer/mine.txt", "mine");
+    build("lone.jsonl", JsonLines, Error, "own").unwrap_err();
+    assert!(at("own/tokenizer/mine.txt").exists() && !at("own/tokenizer/tokenizer.json").exists());
     write("talk.txt", "the water is yellow\nthe street is sudden\n");
+    assert_eq!(build("talk.txt", Blocks, Error, "own").unwrap().funnel.pairs, 1);
+    for made in ["build.json", "built.json"] {
+        std::fs::remove_file(at("own").join(made)).unwrap();
+    }
+    for made in ["train", "validation", "test"] {
+        std::fs::remove_dir_all(at("own").join(made)).unwrap();
+    }
+    build("lone.jsonl", JsonLines, Error, "own").unwrap_err();
+    assert!(at("own/tokenizer/tokenizer.json").exists());
     assert_eq!(build("talk.txt", Blocks, Error, "none").unwrap().funnel.pairs, 1);
 
     // A source that would be replaced.
@@ -290,7 +304,8 @@ fn trees_without_names_make_a_vocabulary_of_those_that_train() {
     let lines = (0..16).flat_map(|tree| {
         (0..6).map(move |i| {
             let parent = if i == 0 { "null".to_owned() } else { format!("\"t{tree}-{}\"", i - 1) };
-            let text = format!("{} ", word(tree)).repeat(8);
+            // Other than its parent's, which it would be dropped for.
+            let text = format!("{} ", word(tree)).repeat(8 + i % 2);
             format!("{{\"id\":\"t{tree}-{i}\",\"parent\":{parent},\"text\":\"{text}\"}}\n")
         })
     });

@@ -251,7 +251,9 @@ fn tables() {
     let found = read(DialogFormat::Csv, "a.tsv", "text\tid\tparent\tpart\nHi\t2\t1\ttest\n");
     assert_eq!(shown(&found), [("", "2", Some("1"), "", "Hi")]);
     assert_eq!(found[0].part, Some(DialogPart::Test));
-    for text in ["text;author\n\"Hi; you\";a, b\n", "sep=;\ntext;author\n\"Hi; you\";a, b\n"] {
+    let rows = "text;author\n\"Hi; you\";a, b\n";
+    for above in ["", "sep=;\n", "\n \nsep=;\n\n"] {
+        let text = &format!("{above}{rows}");
         let found = read(DialogFormat::Csv, "a.csv", text);
         assert_eq!(shown(&found), [("csv/a", first, None, "a, b", "Hi; you")]);
     }

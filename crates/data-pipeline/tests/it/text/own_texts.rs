@@ -219,13 +219,16 @@ fn a_table_that_lacks_a_column_is_read_by_a_usual_one_if_asked() {
 #[test]
 fn tables_of_other_programs_are_read_or_named() {
     let folder = tempfile::tempdir().unwrap();
-    for text in
-        ["t|y\nok, so|a\n", "sep=;\nt;y\nok, so;a\n", "\u{feff}SEP=|\r\nt|y\r\nok, so|a\r\n"]
-    {
+    for (text, line) in [
+        ("t|y\nok, so|a\n", "a.csv/2"),
+        ("sep=;\nt;y\nok, so;a\n", "a.csv/3"),
+        ("\u{feff}SEP=|\r\nt|y\r\nok, so|a\r\n", "a.csv/3"),
+        ("\n \nsep=;\n\nt;y\nok, so;a\n", "a.csv/6"),
+        ("\r\nt;y\r\nok, so;a\r\n", "a.csv/3"),
+    ] {
         let path = [write(folder.path(), "a.csv", text)];
         let set = own().read(&path).unwrap();
         assert_eq!(rows(&set), [("ok, so", Some("a"))], "{text}");
-        let line = if text.starts_with('t') { "a.csv/2" } else { "a.csv/3" };
         assert_eq!(set.id(0), line);
         let found = OwnTexts { text: Some("t".into()), ..OwnTexts::default() };
         assert_eq!(found.with_usual_columns(&path[0]).unwrap().label.as_deref(), Some("y"));

@@ -100,6 +100,10 @@ pub(super) struct Whole {
     /// Whether the texts stand beside their labels.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     texts: bool,
+    /// What the first column is called. Earlier versions called it `text` or `pair` where texts
+    /// were shown, and did not note it.
+    #[serde(default = "image", skip_serializing_if = "is_image")]
+    id: String,
     parts: usize,
     samples: usize,
     /// Of the names of all samples.
@@ -107,6 +111,14 @@ pub(super) struct Whole {
     /// Of what tells the part's samples from others of their names.
     #[serde(skip, default = "no_stamps")]
     stamps: Digest,
+}
+
+fn image() -> String {
+    "image".to_owned()
+}
+
+fn is_image(id: &str) -> bool {
+    id == image()
 }
 
 fn no_stamps() -> Digest {
@@ -129,14 +141,15 @@ fn stamps(path: &Path) -> Result<Option<String>> {
 impl Whole {
     /// `names` of all samples, `stamps` of those of the part.
     pub(super) fn new(
-        (network, threshold, texts): (String, Option<f32>, bool),
+        (network, threshold, texts, id): (String, Option<f32>, bool, &str),
         shard: Shard,
         names: impl ExactSizeIterator<Item = String>,
         stamps: impl Iterator<Item = String>,
     ) -> Self {
         let samples = names.len();
         let [names, stamps] = [Digest::of_lines(names), Digest::of_lines(stamps)];
-        Self { network, threshold, texts, parts: shard.of, samples, names, stamps }
+        let id = id.to_owned();
+        Self { network, threshold, texts, id, parts: shard.of, samples, names, stamps }
     }
 
     /// What a Parquet file keeps.
@@ -155,6 +168,10 @@ impl Whole {
         let text = std::fs::read_to_string(&path).with_context(at)?;
         let known: Self = serde_json::from_str(&text).with_context(at)?;
         let differs = match () {
+            () if known.id != self.id => {
+                "labels by another version of this program, which may call the first column \
+                 otherwise"
+            }
             () if known.network != self.network => "labels by another network",
             () if known.threshold != self.threshold => "labels with another --threshold",
             () if known.texts != self.texts => "labels that differ in --with-text",
@@ -197,6 +214,26 @@ mod tests {
         }
         let file = Shard { number: 2, of: 4 }.file(Path::new("labels"));
         assert_eq!(file, Path::new("labels/part-00002-of-00004.parquet"));
+    }
+
+    #[test]
+    fn parts_of_texts_by_versions_that_named_their_first_column_otherwise_are_refused() {
+        let dir = tempfile::tempdir().expect("a folder");
+        let note = dir.path().join("parts.json");
+        let whole = |id: &str| {
+            let (shard, names) = (Shard { number: 1, of: 2 }, ["a", "b"].map(str::to_owned));
+            let identity = ("net".to_owned(), None, false, id);
+            Whole::new(identity, shard, names.into_iter(), std::iter::empty())
+        };
+        whole("image").agree(dir.path()).expect("the first");
+        let text = std::fs::read_to_string(&note).expect("it");
+        assert!(!text.contains("\"id\""), "as earlier versions wrote it: {text}");
+        whole("image").agree(dir.path()).expect("the same");
+        let error = whole("id").agree(dir.path()).expect_err("others").to_string();
+        assert!(error.contains("another version") && error.contains("--out"), "{error}");
+        std::fs::remove_file(&note).expect("removed");
+        whole("id").agree(dir.path()).expect("the first");
+        whole("id").agree(dir.path()).expect("the same");
     }
 
     #[test]

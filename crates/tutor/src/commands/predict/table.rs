@@ -63,6 +63,18 @@ pub(super) struct Table<'a> {
     pub(super) rows: Rows<'a>,
 }
 
+/// The columns of a table without texts, of lines of JSON the keys.
+pub(super) fn heads(id: &str, classes: &[String], format: Format) -> Vec<String> {
+    let mut heads = [id, "label", "confidence"].map(str::to_owned).to_vec();
+    match format {
+        Format::Csv | Format::Parquet => {
+            heads.extend(classes.iter().map(|class| format!("p_{class}")));
+        }
+        Format::Jsonl => heads.push("probabilities".to_owned()),
+    }
+    heads
+}
+
 /// Whether a label would be left empty.
 pub(super) fn is_unsure(probabilities: &[f32], least: f32) -> bool {
     top(probabilities).1 < least
@@ -94,9 +106,7 @@ impl Table<'_> {
 
     fn csv(&self, out: &mut dyn Write) -> Result<()> {
         let mut writer = csv::Writer::from_writer(out);
-        let heads = [self.id, "label", "confidence"].map(str::to_owned);
-        let classes = self.classes.iter().map(|class| format!("p_{class}"));
-        writer.write_record(heads.into_iter().chain(classes).chain(self.texts.iter().cloned()))?;
+        writer.write_record(heads(self.id, self.classes, Format::Csv).iter().chain(self.texts))?;
         for row in (self.rows)()? {
             let Row { id, probabilities, texts } = row?;
             let (label, confidence) = self.label(&probabilities);

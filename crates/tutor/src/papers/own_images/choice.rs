@@ -101,8 +101,10 @@ fn of_few_steps(
     let mut why = match (candidate, recipe.candidates.first()) {
         (Some(candidate), Some(first)) => format!(
             "there is time for {candidate} steps of {} and {alone} of {LABELS_ALONE}: a method that \
-             learns from its own predictions needs {enough} or more (trial.steps)",
-            first.name
+             learns from its own predictions needs {enough} or more{}",
+            first.name,
+            // Where a training is shorter than that, another key says so.
+            if enough == recipe.trial.steps { " (trial.steps)" } else { "" }
         ),
         _ => format!("there is time for {alone} steps of {LABELS_ALONE}"),
     };
