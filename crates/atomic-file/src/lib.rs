@@ -118,13 +118,16 @@ pub struct FolderLock {
     _file: File,
 }
 
+/// The file in a folder by which [`lock_folder`] keeps others out.
+pub const LOCK: &str = ".lock";
+
 /// Keeps others out of a folder that is there, by a lock on the file `.lock` in it; `None` where
 /// another one has it. File systems without locks, as some of networks are, keep nobody out.
 ///
 /// # Errors
 /// When that file neither is there nor can be made.
 pub fn lock_folder(folder: &Path) -> Result<Option<FolderLock>, Error> {
-    let path = folder.join(".lock");
+    let path = folder.join(LOCK);
     let at = |source| Error { path: path.clone(), source };
     let options = File::options().write(true).create(true).truncate(false).open(&path);
     // The lock of another user's file may be taken by those who read it.

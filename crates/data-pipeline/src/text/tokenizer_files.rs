@@ -133,6 +133,9 @@ impl Tokenizer {
         of_vocabulary(text, casing, &names, "the vocabulary")
     }
 
+    /// The files of a folder that [`save`](Self::save) writes; `vocab.txt` is of WordPiece alone.
+    pub const FILES: [&str; 3] = ["tokenizer.json", "vocab.txt", "tokenizer_config.json"];
+
     /// Writes `tokenizer.json`, `vocab.txt` (if the model is WordPiece) and
     /// `tokenizer_config.json` into a folder, as transformers reads them.
     ///
@@ -154,6 +157,7 @@ impl Tokenizer {
         let whole = inner.to_string(true).map_err(|error| {
             DataError::Request(format!("the tokenizer cannot be written: {error}"))
         })?;
+        let [whole_name, words_name, config_name] = Self::FILES;
         let specials = self.specials();
         let ids = [specials.pad, specials.unk, specials.cls, specials.sep, specials.mask];
         let mut config = json!({ "tokenizer_class": "BertTokenizer", "model_max_length": longest });
@@ -172,11 +176,11 @@ impl Tokenizer {
                 lines.push_str(&self.token(id).unwrap_or_else(|| format!("[unused-{id}]")));
                 lines.push('\n');
             }
-            atomic_file::write(&folder.join("vocab.txt"), lines.as_bytes())?;
+            atomic_file::write(&folder.join(words_name), lines.as_bytes())?;
         }
         let config = format!("{config:#}\n");
-        atomic_file::write(&folder.join("tokenizer_config.json"), config.as_bytes())?;
-        atomic_file::write(&folder.join("tokenizer.json"), whole.as_bytes())?;
+        atomic_file::write(&folder.join(config_name), config.as_bytes())?;
+        atomic_file::write(&folder.join(whole_name), whole.as_bytes())?;
         Ok(())
     }
 }

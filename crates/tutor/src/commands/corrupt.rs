@@ -114,7 +114,6 @@ const MADE: &str = "corrupted.json";
 fn prepare(args: &Args, depth: Depth) -> Result<()> {
     let images = std::fs::canonicalize(&args.images)
         .with_context(|| format!("{}: name a folder of images", args.images.display()))?;
-    keep_inputs(&args.out, std::slice::from_ref(&args.images))?;
     std::fs::create_dir_all(&args.out)
         .with_context(|| format!("cannot make {}", args.out.display()))?;
     let (file, made) = (args.out.join(MADE), Made { images, seed: args.seed, depth });
@@ -159,6 +158,7 @@ pub(crate) fn run(args: &Args) -> Result<()> {
     let files = files_below(&args.images)?;
     ensure!(!files.is_empty(), "{}: no .jpg, .jpeg or .png images", args.images.display());
     one_name_each(&files)?;
+    keep_inputs(&args.out, std::slice::from_ref(&args.images))?;
     let depth = depth(&args.images);
     if let Depth::Bits(bits) = depth {
         note(&format!(

@@ -144,6 +144,7 @@ fn write(args: &Args, network: &TrainedModel, about: &str) -> Result<()> {
 #[cfg(test)]
 mod tests {
     use clap::Parser;
+    use data_pipeline::text::Tokenizer;
 
     use super::*;
 
@@ -160,8 +161,7 @@ mod tests {
         for folder in ["run/texts/vocabulary", "run/net", "run/hub", "weights"] {
             std::fs::create_dir_all(at(folder)).expect("made");
         }
-        let vocabulary = ["vocab.txt", "tokenizer.json", "tokenizer_config.json"];
-        let own = vocabulary.map(|name| format!("run/texts/vocabulary/{name}"));
+        let own = Tokenizer::FILES.map(|name| format!("run/texts/vocabulary/{name}"));
         let others = [
             "run/recipe.toml",
             "run/net/final.safetensors",

@@ -3,8 +3,8 @@
 use anyhow::{Context, Result, anyhow, bail};
 use toml::{Table, Value};
 
-use super::keys;
 pub(crate) use super::reading::read;
+use super::{keys, reading};
 
 /// A change of one key, as `--set` and `--unset` ask for it.
 #[derive(Clone, Debug, PartialEq)]
@@ -121,11 +121,7 @@ fn differences(key: &str, printed: Option<&Value>, wanted: &Value, found: &mut T
 /// What stands at a dotted key.
 pub(crate) fn value<'t>(table: &'t Table, key: &str) -> Option<&'t Value> {
     let mut parts = key.split('.');
-    let first = table.get(parts.next()?)?;
-    parts.try_fold(first, |value, part| match value {
-        Value::Array(items) => items.get(part.parse::<usize>().ok()?),
-        value => value.get(part),
-    })
+    reading::at(table.get(parts.next()?)?, parts)
 }
 
 /// Sets every dotted key of `changes`.

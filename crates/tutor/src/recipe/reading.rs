@@ -123,10 +123,14 @@ fn visit(value: &Value, path: &[String], look: &mut impl FnMut(&[String], &Value
     }
 }
 
-fn at<'v>(value: &'v Value, path: &[String]) -> Option<&'v Value> {
-    path.iter().try_fold(value, |value, part| match value {
-        Value::Array(items) => items.get(part.parse::<usize>().ok()?),
-        value => value.get(part),
+/// What lies at a place below a value.
+pub(super) fn at<P: AsRef<str>>(
+    value: &Value,
+    path: impl IntoIterator<Item = P>,
+) -> Option<&Value> {
+    path.into_iter().try_fold(value, |value, part| match value {
+        Value::Array(items) => items.get(part.as_ref().parse::<usize>().ok()?),
+        value => value.get(part.as_ref()),
     })
 }
 

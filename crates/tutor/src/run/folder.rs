@@ -45,8 +45,6 @@ pub(crate) struct RunFolder {
 const RECIPE: &str = "recipe.toml";
 const STARTED: &str = "started.json";
 const COST: &str = "cost.json";
-/// The file by which [`atomic_file::lock_folder`] keeps others out.
-const LOCK: &str = ".lock";
 /// How the name of a folder starts that is not whole yet.
 const BEGINNING: &str = ".beginning-";
 
@@ -102,7 +100,7 @@ impl RunFolder {
 
     /// Whether nothing was made in it yet.
     pub(crate) fn is_unused(&self) -> bool {
-        self._lock.is_some() && holds_only(&self.dir, &[RECIPE, STARTED, COST, LOCK])
+        self._lock.is_some() && holds_only(&self.dir, &[RECIPE, STARTED, COST, atomic_file::LOCK])
     }
 
     /// Removes it, and those above it below `out` that hold nothing else.

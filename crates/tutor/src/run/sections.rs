@@ -74,12 +74,12 @@ pub(crate) fn thresholds(seen: &Seen<'_>, kept: &Measured, unit: &str) -> Sectio
 }
 
 /// How many of some samples were right.
-fn counted(found: Surest) -> [String; 3] {
+fn cells(found: Surest) -> [String; 3] {
     let precision = number(found.precision(), "%");
     [found.count.to_string(), precision, interval(found.interval(), "%")]
 }
 
-/// The heads of [`counted`].
+/// The heads of [`cells`].
 fn heads(unit: &str) -> [String; 3] {
     [unit.to_owned(), "precision, %".to_owned(), "95 % interval, %".to_owned()]
 }
@@ -95,7 +95,7 @@ fn by_precision(scores: &Scores, unit: &str) -> Table {
             Some(found) => {
                 let share = 100.0 * found.count as f64 / scores.len() as f64;
                 row.extend([format!("{share:.1}"), found.threshold()]);
-                row.extend(counted(found));
+                row.extend(cells(found));
             }
             None => row.extend(["none", "", "", "", ""].map(str::to_owned)),
         }
@@ -117,7 +117,7 @@ fn by_share(scores: &Scores, unit: &str) -> Table {
     let mut table = Table::new(std::iter::once("surest, %".to_owned()).chain(heads(unit)));
     for found in shown {
         let share = 100.0 * found.count as f64 / scores.len() as f64;
-        table.rows.push(std::iter::once(format!("{share:.1}")).chain(counted(found)).collect());
+        table.rows.push(std::iter::once(format!("{share:.1}")).chain(cells(found)).collect());
     }
     table
 }

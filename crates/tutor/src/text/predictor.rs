@@ -181,9 +181,9 @@ impl TextPredictor {
     pub(crate) const HUB_FILES: [&str; 6] = [
         "config.json",
         "model.safetensors",
-        "tokenizer.json",
-        "tokenizer_config.json",
-        "vocab.txt",
+        Tokenizer::FILES[0],
+        Tokenizer::FILES[1],
+        Tokenizer::FILES[2],
         HubNote::FILE,
     ];
 

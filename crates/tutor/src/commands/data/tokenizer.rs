@@ -58,9 +58,9 @@ pub(super) fn run(action: &Action) -> Result<()> {
     );
     match alone {
         true => keep_inputs(out, files)?,
-        false => ["vocab.txt", "tokenizer.json", "tokenizer_config.json"]
-            .iter()
-            .try_for_each(|name| keep_inputs(&out.join(name), files))?,
+        false => {
+            Tokenizer::FILES.iter().try_for_each(|name| keep_inputs(&out.join(name), files))?
+        }
     }
     let options = ReadOptions {
         boundary: Boundary::Line,
