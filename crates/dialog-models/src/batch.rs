@@ -1,5 +1,6 @@
 //! Batches without padding: sequences one after another, and pairs of them.
 
+use torch::device::tensor_on;
 use torch::nn::PackedAttention;
 use torch::rows::Rows;
 use torch::{BatchPart, Device, Mode, Tensor};
@@ -45,7 +46,7 @@ impl Packed {
         assert!(!lengths.is_empty() && lengths.iter().all(|&n| n > 0), "sequences of {lengths:?}");
         assert_eq!(ids.len(), lengths.iter().sum::<usize>(), "ids of {lengths:?}");
         let positions: Vec<i64> = lengths.iter().flat_map(|&n| 0..n as i64).collect();
-        let on = |list: &[i64]| Tensor::from_slice(list).to_device(device);
+        let on = |list: &[i64]| tensor_on(list, device);
         Self { ids: on(ids), positions: on(&positions), part }
     }
 

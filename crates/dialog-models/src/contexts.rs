@@ -1,5 +1,6 @@
 //! Several contexts that were read, and which of them each sequence that is written goes on from.
 
+use torch::device::{copy_async, tensor_on};
 use torch::rows::Rows;
 use torch::{Device, Kind, Tensor};
 
@@ -63,7 +64,7 @@ impl Contexts {
         let of = |&length: &usize| (0..room).map(move |place| seen(place < length));
         let values: Vec<f32> = self.lengths.iter().flat_map(of).collect();
         let mask = Tensor::from_slice(&values).view([self.lengths.len() as i64, 1, 1, room as i64]);
-        Some(mask.to_device(self.device))
+        Some(copy_async(&mask, self.device))
     }
 
     /// How many tokens the context of each row has.
@@ -88,7 +89,7 @@ impl Contexts {
     pub(crate) fn select(&mut self, rows: &[usize]) -> Kept {
         let on = |list: &[usize]| {
             let list: Vec<i64> = list.iter().map(|&i| i as i64).collect();
-            Tensor::from_slice(&list).to_device(self.device)
+            tensor_on(&list, self.device)
         };
         let whole = |list: &[usize], all: usize| list.iter().copied().eq(0..all);
         let owners: Vec<usize> = rows.iter().map(|&row| self.owners[row]).collect();
@@ -128,7 +129,7 @@ impl Contexts {
             rows[seat] = row as i64;
         }
         let seat_of: Vec<i64> = seat_of.iter().map(|&seat| seat as i64).collect();
-        let moved = [rows, seat_of].map(|list| Tensor::from_slice(&list).to_device(self.device));
+        let moved = [rows, seat_of].map(|list| tensor_on(&list, self.device));
         Seats { each: each as i64, moved: Some(moved) }
     }
 

@@ -5,6 +5,7 @@
 //! `transformer.h.N.attn.c_attn`, …; weights of its "Conv1D" layers are `[inputs, outputs]`.
 
 use serde::{Deserialize, Serialize};
+use torch::device::tensor_on;
 use torch::nn::{Embedding, LayerNorm, PackedAttention};
 use torch::{Device, Init, Kind, Mode, NoisyRows, Role, Scope, Tensor, no_grad};
 
@@ -281,7 +282,7 @@ impl Autoregressive for Gpt2 {
                 end += length as i64;
                 end - 1
             });
-            let last = Tensor::from_slice(&last.collect::<Vec<_>>()).to_device(self.device());
+            let last = tensor_on(&last.collect::<Vec<_>>(), self.device());
             let logits = x.index_select(0, &last).linear(self.words.weight(), None::<&Tensor>);
             let logits = logits.to_kind(Kind::Float);
             let decoding = Decoding { net: self, contexts, memories, written: 0 };
@@ -315,7 +316,7 @@ impl Continuation for Decoding<'_> {
     fn step(&mut self, tokens: &Tensor) -> Tensor {
         no_grad(|| {
             let (net, contexts, memories) = (self.net, &self.contexts, &mut self.memories);
-            let before = Tensor::from_slice(&contexts.lengths_of_rows()).to_device(net.device());
+            let before = tensor_on(&contexts.lengths_of_rows(), net.device());
             let places = before + self.written;
             self.written += 1;
             let x = net.words.forward(tokens) + net.positions.forward(&places);

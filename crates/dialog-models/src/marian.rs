@@ -7,6 +7,7 @@
 //! `model.encoder.layers.N.self_attn.q_proj`, …
 
 use serde::{Deserialize, Serialize};
+use torch::device::tensor_on;
 use torch::nn::{Embedding, LayerNorm, Linear};
 use torch::{Device, Init, Kind, Mode, NoisyRows, Role, Scope, Tensor, no_grad};
 
@@ -334,7 +335,7 @@ impl Marian {
         let (response, writing) = (batch.response(), &batch.writing);
         self.fits(response);
         // Each token is predicted from the one before, the first one from the start.
-        let start = Tensor::from_slice(&[self.config.start]).to_device(response.device());
+        let start = tensor_on(&[self.config.start], response.device());
         let before = response.ids().narrow(0, 0, response.tokens() as i64 - 1);
         let before = Tensor::cat(&[&start, &before], 0);
         let before = before.where_self(&response.positions().not_equal(0), &start);
@@ -429,7 +430,7 @@ impl Decoding<'_> {
         let net = self.net;
         let room = net.config.positions;
         assert!(self.tokens < room, "a text of more tokens than {room} positions");
-        let place = Tensor::from_slice(&[self.tokens]).to_device(before.device());
+        let place = tensor_on(&[self.tokens], before.device());
         self.tokens += 1;
         let x = net.embed(1, before, &place);
         let x = net.decoder.iter().zip(&mut self.memories).fold(x, |x, (layer, memories)| {

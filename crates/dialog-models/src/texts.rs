@@ -1,5 +1,6 @@
 //! Texts of which some tokens are predicted: dialogues for GPT-2.
 
+use torch::device::tensor_on;
 use torch::{Device, Tensor};
 
 use crate::Packed;
@@ -59,7 +60,7 @@ impl Texts {
             truth.extend_from_slice(&text[first..]);
         }
         assert!(!truth.is_empty(), "no token is predicted");
-        let on = |list: &[i64]| Tensor::from_slice(list).to_device(device);
+        let on = |list: &[i64]| tensor_on(list, device);
         let tokens = Packed::from_parts(&read, lengths, device);
         Self { tokens, from: on(&from), truth: on(&truth) }
     }

@@ -2,6 +2,7 @@
 
 use std::rc::Rc;
 
+use torch::device::tensor_on;
 use torch::nn::{PackedAttention, keyed_dropout_at};
 use torch::{BatchPart, Device, IndexOp, Kind, Mode, NoisyRows, Tensor};
 
@@ -69,7 +70,7 @@ impl Packed {
             Some(*at)
         });
         let starts: Vec<i64> = std::iter::once(0).chain(ends).take(lengths.len()).collect();
-        let on = |list: &[i64]| Tensor::from_slice(list).to_device(device);
+        let on = |list: &[i64]| tensor_on(list, device);
         let rows = rows(total, device);
         Self {
             ids: on(ids),
@@ -194,7 +195,7 @@ impl Packed {
             .zip(self.lengths())
             .flat_map(|(i, &n)| i * room..i * room + n as i64)
             .collect();
-        let places = Tensor::from_slice(&places).to_device(padded.device());
+        let places = tensor_on(&places, padded.device());
         padded.reshape([sequences * room, width]).index_select(0, &places)
     }
 
@@ -206,9 +207,9 @@ impl Packed {
             .enumerate()
             .flat_map(|(i, &n)| std::iter::repeat_n(i as i64, n))
             .collect();
-        let numbers = Tensor::from_slice(&numbers).to_device(x.device());
+        let numbers = tensor_on(&numbers, x.device());
         let counts: Vec<f32> = self.lengths().iter().map(|&n| n as f32).collect();
-        let counts = Tensor::from_slice(&counts).to_device(x.device()).unsqueeze(1);
+        let counts = tensor_on(&counts, x.device()).unsqueeze(1);
         let x = x.to_kind(Kind::Float);
         let sums = Tensor::zeros([self.sequences() as i64, x.size()[1]], (Kind::Float, x.device()));
         sums.index_add(0, &numbers, &x) / counts

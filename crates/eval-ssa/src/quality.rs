@@ -5,7 +5,7 @@ use crate::agreement::{Statistic, Undefined};
 use crate::item::{CheckKind, Label};
 use crate::rating::Rating;
 use crate::study::Study;
-use metrics::stats::wilson;
+use metrics::stats::{median, wilson};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
@@ -95,7 +95,7 @@ pub fn raters(study: &Study) -> Vec<RaterQuality> {
     for rating in by_item.values().flatten() {
         by_rater.entry(&rating.rater).or_default().push(rating);
     }
-    let typical = median(by_item.values().flatten().filter_map(|r| r.duration_ms()));
+    let typical = median_ms(by_item.values().flatten().copied());
     let hasty = |rating: &Rating| {
         let times = rating.duration_ms().zip(typical);
         times.is_some_and(|(taken, typical)| (taken as f64) < FLOOR.max(typical / 10.0))
@@ -110,7 +110,7 @@ pub fn raters(study: &Study) -> Vec<RaterQuality> {
             attention: Share::default(),
             agrees_sensible: Share::default(),
             agrees_specific: Share::default(),
-            median_seconds: median(ratings.iter().filter_map(|r| r.duration_ms())).map(|m| m / 1e3),
+            median_seconds: median_ms(ratings.iter().copied()).map(|ms| ms / 1e3),
             hasty: 0,
             longest_run: 0,
             favourite: None,
@@ -199,9 +199,8 @@ fn favourite(own: &[Label], others: &[Label]) -> Option<Favourite> {
     })
 }
 
-/// The median of durations in milliseconds.
-fn median(durations: impl Iterator<Item = u64>) -> Option<f64> {
-    let mut sorted: Vec<f64> = durations.map(|d| d as f64).collect();
-    sorted.sort_unstable_by(f64::total_cmp);
-    (!sorted.is_empty()).then(|| crate::bootstrap::percentile(&sorted, 0.5))
+/// The median time of answers, milliseconds.
+fn median_ms<'a>(ratings: impl IntoIterator<Item = &'a Rating>) -> Option<f64> {
+    let times = ratings.into_iter().filter_map(Rating::duration_ms);
+    median(&times.map(|ms| ms as f64).collect::<Vec<_>>())
 }

@@ -1,4 +1,4 @@
-//! The statistics behind every number of a report: mean, sample deviation, Student-t intervals over
+//! The statistics behind every number of a report: mean, median, sample deviation, Student-t intervals over
 //! seeds, and Wilson's interval for an accuracy counted on so many examples.
 
 use statrs::distribution::{ContinuousCDF, Normal, StudentsT};
@@ -6,6 +6,21 @@ use statrs::distribution::{ContinuousCDF, Normal, StudentsT};
 /// Arithmetic mean; NaN for an empty slice.
 pub fn mean(values: &[f64]) -> f64 {
     values.iter().sum::<f64>() / values.len() as f64
+}
+
+/// The middle value, of an even number the mean of the two in the middle; `None` of no values.
+///
+/// ```
+/// use metrics::stats::median;
+/// assert_eq!(median(&[9.0, 1.0, 2.0]), Some(2.0));
+/// assert_eq!(median(&[9.0, 1.0, 4.0, 2.0]), Some(3.0));
+/// assert_eq!(median(&[]), None);
+/// ```
+pub fn median(values: &[f64]) -> Option<f64> {
+    let mut sorted = values.to_vec();
+    sorted.sort_unstable_by(f64::total_cmp);
+    let n = sorted.len();
+    (n > 0).then(|| mean(&[sorted[(n - 1) / 2], sorted[n / 2]]))
 }
 
 /// Sample standard deviation (divisor n - 1), or `None` below two values.

@@ -131,6 +131,10 @@ pub struct Cost {
     pub wall_s: f64,
     /// Largest resident set of any of these processes, bytes.
     pub peak_rss_bytes: u64,
+    /// The most bytes that tensors of any of these processes had at once on a GPU; `None` on the
+    /// CPU.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub peak_gpu_bytes: Option<u64>,
     /// Units per second of the trainings' wall clock, their evaluations and checkpoints included;
     /// 0 when nothing was trained.
     pub throughput: f64,

@@ -214,6 +214,7 @@ pub fn provenance(result: &RunResult) -> Table {
     line("started", result.started.clone());
     line("wall time", words::duration(cost.wall_s));
     line("peak memory", words::bytes(cost.peak_rss_bytes));
+    line("peak memory of the GPU", cost.peak_gpu_bytes.map_or(String::new(), words::bytes));
     if cost.throughput > 0.0 {
         let rate = match cost.throughput {
             rate if rate < 10.0 => format!("{rate:.2}"),

@@ -11,6 +11,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::OnceLock;
 
+use tch::kind::Element;
 use tch::{Cuda, Device, Tensor};
 
 use crate::ffi;
@@ -192,6 +193,12 @@ pub fn copy_async(tensor: &Tensor, device: Device) -> Tensor {
         Device::Cuda(_) => ffi::send(tensor, device),
         _ => tensor.to_device(device),
     }
+}
+
+/// A tensor `[values.len()]` of some values on `device`, for which a GPU is not waited for
+/// ([`copy_async`]).
+pub fn tensor_on<T: Element>(values: &[T], device: Device) -> Tensor {
+    copy_async(&Tensor::from_slice(values), device)
 }
 
 /// The most bytes that tensors of this process have had at once on a GPU; `None` on the CPU, where

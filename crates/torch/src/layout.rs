@@ -3,7 +3,7 @@
 
 use tch::{Device, Kind, Tensor};
 
-use crate::device::copy_async;
+use crate::device::tensor_on;
 use crate::ffi;
 
 /// The same images `[n, c, h, w]` with their channels last in memory; no copy where they are.
@@ -14,7 +14,7 @@ pub fn channels_last(x: &Tensor) -> Tensor {
 /// Makes a network's input of 8-bit images: `pixels` is `[n, h, w, c]` of `shape`, row by row with
 /// channels interleaved; the result is float32 `[n, c, h, w]` on `device`, channels last in memory,
 /// with values (x / 255 − mean) / std. `mean` and `std` hold one value a channel. The bytes are
-/// copied to the device and become floats there; a GPU is not waited for ([`copy_async`]). Panics
+/// copied to the device and become floats there; a GPU is not waited for ([`crate::device::copy_async`]). Panics
 /// if lengths do not fit `shape`.
 pub fn image_batch(
     pixels: &[u8],
@@ -28,7 +28,7 @@ pub fn image_batch(
     assert_eq!((mean.len(), std.len()), (c, c), "mean and standard deviation of each channel");
     let channel = |f: &dyn Fn(usize) -> f64| {
         let values: Vec<f32> = (0..c).map(|i| f(i) as f32).collect();
-        copy_async(&Tensor::from_slice(&values), device)
+        tensor_on(&values, device)
     };
     let scale = channel(&|i| 1.0 / (255.0 * std[i]));
     let shift = channel(&|i| -mean[i] / std[i]);

@@ -2,6 +2,7 @@
 
 use tch::{Device, Tensor};
 
+use crate::device::tensor_on;
 use crate::ffi;
 
 /// Where each row of a matrix goes, and where each row of the result comes from.
@@ -34,7 +35,7 @@ impl Rows {
             }
         }
         let places: Vec<i64> = places.iter().map(|p| p.map_or(-1, |p| p as i64)).collect();
-        let on = |list: &[i64]| Tensor::from_slice(list).to_device(device);
+        let on = |list: &[i64]| tensor_on(list, device);
         Self { places: on(&places), back: on(&back) }
     }
 

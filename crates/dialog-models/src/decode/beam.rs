@@ -1,7 +1,7 @@
 //! Beam search, with the rules of transformers' `generate`.
 
 use serde::{Deserialize, Serialize};
-use torch::Tensor;
+use torch::device::tensor_on;
 
 use super::likeliest::{Way, likeliest};
 use super::logits::room;
@@ -123,7 +123,7 @@ pub fn beam_all(
             break;
         }
         decoding.select(&rows);
-        logits = decoding.step(&Tensor::from_slice(&given).to_device(net.device()));
+        logits = decoding.step(&tensor_on(&given, net.device()));
     }
     searches.into_iter().map(|search| search.found(beam)).collect()
 }

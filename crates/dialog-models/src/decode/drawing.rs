@@ -2,6 +2,7 @@
 
 use std::ops::ControlFlow;
 
+use torch::device::tensor_on;
 use torch::{Tensor, no_grad};
 
 use super::draw::uniform;
@@ -93,7 +94,7 @@ impl<'a> Drawing<'a> {
             let (mut decoding, logits) = net.start(&contexts);
             let rows: Vec<usize> = open.iter().map(|row| row.0).collect();
             let numbers: Vec<i64> = rows.iter().map(|&row| row as i64).collect();
-            let numbers = Tensor::from_slice(&numbers).to_device(net.device());
+            let numbers = tensor_on(&numbers, net.device());
             let logits = no_grad(|| logits.index_select(0, &numbers));
             decoding.select(&rows);
             UnderWay { decoding, logits, open }
@@ -144,7 +145,7 @@ impl<'a> Drawing<'a> {
             decoding.select(&left);
         }
         let given: Vec<i64> = left.iter().map(|&row| tokens[row]).collect();
-        let logits = decoding.step(&Tensor::from_slice(&given).to_device(self.net.device()));
+        let logits = decoding.step(&tensor_on(&given, self.net.device()));
         let open = left.iter().map(|&row| open[row]).collect();
         self.under_way = Some(UnderWay { decoding, logits, open });
         true

@@ -1,5 +1,6 @@
 //! From logits to tokens, and how many of these there may be.
 
+use torch::device::tensor_on;
 use torch::{Device, Kind, Tensor, no_grad};
 
 use super::{Prompt, Sampling, Special};
@@ -17,7 +18,7 @@ pub(super) fn allowed(logits: &Tensor, special: &Special) -> Tensor {
     if special.never.is_empty() {
         return logits.shallow_clone();
     }
-    let never = Tensor::from_slice(&special.never).to_device(logits.device());
+    let never = tensor_on(&special.never, logits.device());
     logits.index_fill(1, &never, f64::NEG_INFINITY)
 }
 
@@ -41,12 +42,12 @@ pub(super) fn draw(
         // Row by row whatever the temperatures, so that a row is rounded alike in any company.
         let warm = |s: &Sampling| if s.is_greedy() { 1.0 } else { s.temperature as f32 };
         let warm: Vec<f32> = samplings.iter().map(warm).collect();
-        let warm = Tensor::from_slice(&warm).to_device(logits.device()).unsqueeze(1);
+        let warm = tensor_on(&warm, logits.device()).unsqueeze(1);
         let probabilities = host(&(allowed(&logits, special) / warm).softmax(-1, Kind::Float));
         let rows = probabilities.chunks_exact(vocabulary).zip(samplings).zip(numbers);
         let tokens: Vec<i64> =
             rows.map(|((row, sampling), &at)| sampling.draw(row, at) as i64).collect();
-        let chosen = Tensor::from_slice(&tokens).to_device(logits.device()).unsqueeze(1);
+        let chosen = tensor_on(&tokens, logits.device()).unsqueeze(1);
         let all = match special.renormalized {
             true => allowed(&logits, special).logsumexp([1].as_slice(), true),
             false => logits.logsumexp([1].as_slice(), true),

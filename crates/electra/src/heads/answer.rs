@@ -1,5 +1,6 @@
 //! ELECTRA's head for questions: the end of an answer given its start, and whether there is one.
 
+use torch::device::tensor_on;
 use torch::nn::Linear;
 use torch::{Kind, Mode, Scope, Tensor, loss, no_grad};
 
@@ -91,19 +92,19 @@ impl AnswerHead {
         let start = self.start.forward(&x).squeeze_dim(1).to_kind(Kind::Float) + &shut;
         let at = |place: &dyn Fn(&Span) -> usize| {
             let places: Vec<i64> = spans.iter().map(|s| place(s) as i64).collect();
-            Tensor::from_slice(&places).to_device(batch.device())
+            tensor_on(&places, batch.device())
         };
         let (first, last) = (at(&|s| s.start), at(&|s| s.end));
         let begin = x.index_select(0, &(batch.starts() + &first));
         let lengths: Vec<i64> = batch.lengths().iter().map(|&n| n as i64).collect();
-        let repeats = Tensor::from_slice(&lengths).to_device(batch.device());
+        let repeats = tensor_on(&lengths, batch.device());
         let begins = begin.repeat_interleave_self_tensor(&repeats, 0, x.size()[0]);
         let end = pair(&self.end, &x, &begins).to_kind(Kind::Float) + &shut;
         let [start_rows, end_rows] = [&start, &end].map(|logits| rows(batch, logits));
         let cross = |rows: &Tensor, truth: &Tensor| loss::cross_entropy(rows, truth);
         let both = cross(&start_rows, &first) + cross(&end_rows, &last);
         let yes: Vec<f32> = impossible.iter().map(|&i| f32::from(u8::from(i))).collect();
-        let yes = Tensor::from_slice(&yes).to_device(batch.device());
+        let yes = tensor_on(&yes, batch.device());
         let logits = self.impossible(batch, &x, &start);
         AnswerLoss {
             span: both.mean(Kind::Float) * 0.5,

@@ -1,6 +1,7 @@
 //! A class for each text.
 
 use serde::{Deserialize, Serialize};
+use torch::device::tensor_on;
 use torch::nn::Linear;
 use torch::{Features, Kind, Mode, Scope, Tensor};
 
@@ -136,7 +137,7 @@ impl Features for Classifier {
         let size = [batch, tokens, self.encoder.config().embedding];
         let batch = Packed::from_padded(x, self.pad);
         let lengths: Vec<i64> = batch.lengths().iter().map(|&n| n as i64).collect();
-        let lengths = Tensor::from_slice(&lengths).to_device(x.device()).view([-1, 1, 1]);
+        let lengths = tensor_on(&lengths, x.device()).view([-1, 1, 1]);
         let places = Tensor::arange(tokens, (Kind::Int64, x.device())).view([1, -1, 1]);
         let draw = |device| Tensor::randn(size, (Kind::Float, device));
         torch::rng::drawn(x.device(), draw) * places.less_tensor(&lengths)

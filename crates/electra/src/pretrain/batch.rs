@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use torch::device::tensor_on;
 use torch::{Device, Kind, Tensor};
 
 use crate::Packed;
@@ -89,7 +90,7 @@ impl MaskedBatch {
         assert!(!rows.is_empty(), "no position of {} sequences is to be filled in", slots.len());
         let places: Vec<i64> = known.into_keys().collect();
         let device = packed.device();
-        let on = |list: &[i64]| Tensor::from_slice(list).to_device(device);
+        let on = |list: &[i64]| tensor_on(list, device);
         let [rows, firsts, places, masked] =
             [&rows, &firsts, &places, &masked].map(|list| on(list));
         Self { packed, rows, firsts, places, masked, whole: None }

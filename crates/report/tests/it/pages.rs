@@ -79,6 +79,7 @@ fn provenance_has_the_data_in_full_and_a_command_for_a_shell() {
     assert!(page.contains("<td>cpu (A Processor, 1 thread)</td>"), "{page}");
     let text = markdown(&report(&result, &[])).unwrap();
     assert!(text.contains("| data | 20 images; 4 files left out: /a, /b |"), "{text}");
+    assert!(text.contains("| peak memory of the GPU | 3.22 GB |"), "{text}");
     assert!(text.contains(r"| command | tutor run --out 'r uns' 'Ann'\\''s' |"), "{text}");
     (result.threads, result.machine) = (2, Some("cuda:0 (A GPU, 9 GiB)".into()));
     result.device = "cuda:0".into();

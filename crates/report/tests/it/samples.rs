@@ -30,6 +30,7 @@ pub(crate) fn run(first: &[f64], last: &[f64]) -> RunResult {
         cost: Cost {
             wall_s: 3.0,
             peak_rss_bytes: 7,
+            peak_gpu_bytes: Some(3 << 30),
             throughput: 5200.4,
             unit: "training images".into(),
             operations: Some(1_234_000_000_000_000),

@@ -11,6 +11,7 @@ use tch::{Kind, Tensor, no_grad};
 
 use super::meeting::Meeting;
 use super::roll_call::RollCall;
+use crate::device::tensor_on;
 use crate::ffi::group as shim;
 
 /// An operation of several processes that failed.
@@ -157,7 +158,7 @@ impl Group {
     /// equal sizes but for the first.
     pub fn all_gather_rows(&self, t: &Tensor) -> Result<Tensor, Error> {
         let rows = t.size()[0];
-        let counts = self.all_gather(&Tensor::from_slice(&[rows]).to_device(t.device()))?;
+        let counts = self.all_gather(&tensor_on(&[rows], t.device()))?;
         let counts: Vec<i64> = counts.iter().map(|n| n.int64_value(&[0])).collect();
         let most = counts.iter().copied().max().unwrap_or(0);
         let mut shape = t.size();

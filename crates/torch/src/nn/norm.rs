@@ -2,6 +2,7 @@
 
 use tch::{Kind, Tensor, no_grad};
 
+use crate::device::tensor_on;
 use crate::ffi::{self, NormRelu};
 use crate::graph::{Array, Graph, Operation, Value};
 use crate::{Init, Mode, Role, Scope, group};
@@ -91,7 +92,7 @@ impl BatchNorm {
         let wide = |t: &Tensor| t.view(shape.as_slice());
         let axes: Vec<i64> = (0..x.dim() as i64).filter(|&axis| axis != 1).collect();
         let total = |t: &Tensor| t.sum_dim_intlist(axes.as_slice(), false, Kind::Float);
-        let own = Tensor::from_slice(&[x.numel() as f32 / channels as f32]).to_device(x.device());
+        let own = tensor_on(&[x.numel() as f32 / channels as f32], x.device());
         let sums = group::sum(&Tensor::cat(&[total(&x), own], 0));
         let (sum, count) = (sums.narrow(0, 0, channels), sums.narrow(0, channels, 1).detach());
         let mean = sum / &count;

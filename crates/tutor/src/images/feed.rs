@@ -6,7 +6,7 @@ use anyhow::{Result, bail, ensure};
 use data_pipeline::loader::{HostBatch, NO_LABEL, Step};
 use ndarray::Array4;
 use ssl_core::Batch;
-use torch::device::copy_async;
+use torch::device::tensor_on;
 use torch::layout::image_batch;
 use torch::{Device, Tensor};
 
@@ -60,7 +60,7 @@ impl Feed {
         if let Some(unlabeled) = step.batches.get(1) {
             batch.u = tensors(1, &unlabeled.data);
             let slots: Vec<i64> = unlabeled.slots.iter().map(|&slot| i64::from(slot)).collect();
-            batch.slots = Some(copy_async(&Tensor::from_slice(&slots), self.device));
+            batch.slots = Some(tensor_on(&slots, self.device));
             batch.targets =
                 self.targets.as_ref().map(|targets| targets.of(&unlabeled.slots, self.device));
         }
@@ -73,7 +73,7 @@ impl Feed {
             "a labelled stream brought an image without a label"
         );
         let labels: Vec<i64> = batch.labels.iter().map(|&l| i64::from(l)).collect();
-        Ok(copy_async(&Tensor::from_slice(&labels), self.device))
+        Ok(tensor_on(&labels, self.device))
     }
 }
 

@@ -1,6 +1,6 @@
 //! Stored targets of unlabelled images.
 
-use torch::device::copy_async;
+use torch::device::tensor_on;
 use torch::{Device, Tensor};
 
 /// Rows of probabilities, by position in a stream's entries.
@@ -15,6 +15,6 @@ impl Targets {
         let row = |&slot: &u32| &self.rows[slot as usize * self.classes..][..self.classes];
         let rows: Vec<f32> = slots.iter().flat_map(row).copied().collect();
         let size = [slots.len() as i64, self.classes as i64];
-        copy_async(&Tensor::from_slice(&rows).reshape(size), device)
+        tensor_on(&rows, device).reshape(size)
     }
 }

@@ -35,6 +35,9 @@ impl StageCost {
 pub(crate) struct Spent {
     pub(crate) wall_s: f64,
     pub(crate) peak_rss_bytes: u64,
+    /// The most that tensors had on a GPU; `None` on the CPU.
+    #[serde(default)]
+    pub(crate) peak_gpu_bytes: Option<u64>,
 }
 
 /// The largest resident set of this process so far, bytes; 0 where the system does not say.

@@ -64,6 +64,7 @@ pub(crate) fn run(
     let spent = || Spent {
         wall_s: earlier.wall_s + clock.elapsed().as_secs_f64(),
         peak_rss_bytes: earlier.peak_rss_bytes.max(peak_rss_bytes()),
+        peak_gpu_bytes: earlier.peak_gpu_bytes.max(torch::device::peak_memory(options.device)),
     };
     let note = || {
         if let Err(error) = folder.note_spent(spent()) {
@@ -86,8 +87,10 @@ pub(crate) fn run(
         _ => folder.note_spent(spent())?,
     }
     let Findings { mut result, sections } = found?;
-    result.cost.wall_s = spent().wall_s;
-    result.cost.peak_rss_bytes = spent().peak_rss_bytes;
+    let spent = spent();
+    result.cost.wall_s = spent.wall_s;
+    result.cost.peak_rss_bytes = spent.peak_rss_bytes;
+    result.cost.peak_gpu_bytes = spent.peak_gpu_bytes;
     if let Some(headline) = &head.headline
         && result.comparisons.iter().any(|comparison| comparison.name == *headline)
     {

@@ -8,8 +8,9 @@ use data_pipeline::text::{EncodedSet, Pack};
 use electra::LayerRates;
 use electra::heads::ClassifierConfig;
 use metrics::Metric;
+use torch::device::tensor_on;
 use torch::optim::Optimizer;
-use torch::{Device, Params, Tensor};
+use torch::{Device, Params};
 use train::{Progress, Throughput, TrainConfig};
 
 use super::classifier::{LabeledBatch, TextClassifier};
@@ -68,7 +69,7 @@ impl Task for Classification<'_> {
             let labels: Vec<i64> = batch.labels.iter().map(|&label| i64::from(label)).collect();
             Ok(LabeledBatch {
                 packed: share_on_device(&batch.data, self.device)?,
-                labels: Tensor::from_slice(&labels).to_device(self.device),
+                labels: tensor_on(&labels, self.device),
             })
         }))
     }

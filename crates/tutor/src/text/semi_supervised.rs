@@ -13,6 +13,7 @@ use electra::LayerRates;
 use electra::heads::ClassifierConfig;
 use metrics::Metric;
 use ssl_core::{Batch, Config, Method, MethodConfig, Ssl, TaskInfo, ViewKind};
+use torch::device::{copy_async, tensor_on};
 use torch::optim::Optimizer;
 use torch::{Device, Net, Params, Tensor};
 use train::{Progress, Throughput, TrainConfig};
@@ -77,10 +78,10 @@ impl SemiSupervised<'_> {
     fn batch(&self, step: &Step<Vec<Packed>>) -> Batch {
         let all = step.batches.iter().flat_map(|batch| &batch.data);
         let width = all.map(|packed| packed.longest() as usize).max().unwrap_or(0);
-        let on = |packed: &Packed| padded(packed, width).to_device(self.device);
+        let on = |packed: &Packed| copy_async(&padded(packed, width), self.device);
         let longs = |all: &[u32]| {
             let all: Vec<i64> = all.iter().map(|&n| i64::from(n)).collect();
-            Tensor::from_slice(&all).to_device(self.device)
+            tensor_on(&all, self.device)
         };
         let labeled: &HostBatch<Vec<Packed>> = &step.batches[0];
         let batch = Batch::labeled(on(&labeled.data[0]), longs(&labeled.labels));

@@ -9,6 +9,7 @@ use anyhow::{Result, anyhow};
 use clap::ValueEnum;
 use serde::Serialize;
 use ssl_core::{Batch, Config, Method, MethodConfig, Ssl, TaskInfo};
+use torch::device::tensor_on;
 use torch::layout::image_batch;
 use torch::optim::{OptimConfig, RmsProp, Sgd};
 use torch::precision::{Precision, autocast};
@@ -171,7 +172,7 @@ impl Host {
         };
         let numbers = |count: usize, below: i64| {
             let numbers: Vec<i64> = (0..count as i64).map(|i| i % below).collect();
-            torch::device::copy_async(&Tensor::from_slice(&numbers), device)
+            tensor_on(&numbers, device)
         };
         let [labeled, unlabeled] = self.counts;
         let mut tensors: Vec<Tensor> = self.pixels.iter().map(images).collect();

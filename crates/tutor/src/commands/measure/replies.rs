@@ -7,6 +7,7 @@ use anyhow::Result;
 use clap::ValueEnum;
 use dialog_models::decode::{Ranking, SampleConfig, Sampling, Special, rank, sample};
 use dialog_models::{Pairs, Seq2Seq, Seq2SeqConfig, Training};
+use metrics::stats::median;
 use serde::Serialize;
 use torch::optim::{Adafactor, OptimConfig};
 use torch::precision::{Precision, autocast};
@@ -15,7 +16,7 @@ use train::{Objective, Progress};
 
 use super::super::say::say;
 use super::super::{device, ranges};
-use super::taken::{median, peak_bytes, wait};
+use super::taken::{peak_bytes, wait};
 use crate::run::files;
 
 /// Which network, and what it is measured on.
@@ -173,7 +174,7 @@ fn step(training: &mut Training<Seq2Seq>, args: &Args, device: Device) -> f64 {
             times.push(began.elapsed().as_secs_f64());
         }
     }
-    median(times)
+    median(&times).expect("a time")
 }
 
 /// The median seconds of the best of 20 replies of so many tokens.
@@ -191,5 +192,5 @@ fn reply(net: &Seq2Seq, tokens_each: usize) -> f64 {
             times.push(began.elapsed().as_secs_f64());
         }
     }
-    median(times)
+    median(&times).expect("a time")
 }

@@ -19,9 +19,3 @@ pub(super) fn peak_bytes(device: Device) -> u64 {
         _ => torch::device::peak_memory(device).expect("memory of tensors on a GPU"),
     }
 }
-
-/// The median of some times, of which there has to be one.
-pub(super) fn median(mut times: Vec<f64>) -> f64 {
-    times.sort_by(f64::total_cmp);
-    times[times.len() / 2]
-}

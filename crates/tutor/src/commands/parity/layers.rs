@@ -1,5 +1,6 @@
 //! The layers of `torch::nn`.
 
+use torch::device::tensor_on;
 use torch::nn::{
     Activation, BatchNorm, Conv2d, ConvConfig, ConvNorm, ConvNormConfig, Embedding, LayerNorm,
     Linear, Padding, attention, global_average_pool, keyed_dropout,
@@ -94,9 +95,7 @@ pub(super) fn cases() -> Vec<Case> {
             "embedding",
             LAYER,
             |scope| Embedding::new(scope, 20, 24, Init::Normal { std: 0.5 }),
-            |words, device| {
-                words.forward(&Tensor::from_slice(&[3i64, 19, 3, 0, 7]).to_device(device))
-            },
+            |words, device| words.forward(&tensor_on(&[3i64, 19, 3, 0, 7], device)),
         ),
         Case::new("attention", LAYER, |device| attended(false, device)),
         Case::new("attention, no look ahead", LAYER, |device| attended(true, device)),

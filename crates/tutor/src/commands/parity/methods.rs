@@ -3,6 +3,7 @@
 
 use ssl_core::methods::{Labeling, NoisyStudent, NoisyStudentConfig, Targets};
 use ssl_core::{Batch, Config, Method, MethodConfig, Ssl, TaskInfo};
+use torch::device::tensor_on;
 use torch::layout::channels_last;
 use torch::optim::OptimConfig;
 use torch::{Device, Kind, Model, Tensor, no_grad, rng};
@@ -132,7 +133,7 @@ fn batch(views: usize, off: f64, device: Device) -> Batch {
         u,
         targets: Some(targets.to_device(device)),
         slots: Some(slots.to_device(device)),
-        ..Batch::labeled(x, Tensor::from_slice(&y).to_device(device))
+        ..Batch::labeled(x, tensor_on(&y, device))
     }
 }
 

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use ssl_core::parts;
-use torch::device::copy_async;
+use torch::device::{copy_async, tensor_on};
 use torch::layout::image_batch;
 use torch::optim::{Adafactor, AdamW, OptimConfig, RmsProp, Sgd};
 use torch::rows::Rows;
@@ -105,7 +105,7 @@ fn kept(device: Device) -> Pieces {
     let tensors = vec![
         ("numbers".to_owned(), wave(&[7, 3], device)),
         ("half".to_owned(), wave(&[9], device).to_kind(Kind::BFloat16)),
-        ("whole".to_owned(), Tensor::from_slice(&[1i64, -5]).to_device(device)),
+        ("whole".to_owned(), tensor_on(&[1i64, -5], device)),
     ];
     let dir = tempfile::tempdir().expect("a folder");
     let path = dir.path().join("tensors");
@@ -114,7 +114,7 @@ fn kept(device: Device) -> Pieces {
 }
 
 pub(super) fn cases() -> Vec<Case> {
-    let labels = |device| Tensor::from_slice(&[0i64, 4, 2, 2, 1, 3]).to_device(device);
+    let labels = |device| tensor_on(&[0i64, 4, 2, 2, 1, 3], device);
     let optimisers = [
         OptimConfig::Sgd(Sgd::default()),
         OptimConfig::Rmsprop(RmsProp::default()),

@@ -9,7 +9,8 @@ use data_pipeline::text::{EncodedSet, Glue, GluePart, Layout, Target, TextSet, T
 use electra::heads::{Classifier, ClassifierConfig};
 use electra::{EncoderConfig, Packed};
 use metrics::{Confusion, Score, pearson, spearman};
-use torch::{Device, Kind, Mode, Scope, Tensor, loss, no_grad};
+use torch::device::tensor_on;
+use torch::{Device, Kind, Mode, Scope, loss, no_grad};
 use train::Loss;
 
 use super::recipe::GlueConfig;
@@ -166,7 +167,7 @@ impl Head for GlueHead {
                     _ => unreachable!("a training part of scores has them"),
                 })
                 .collect();
-            let wanted = Tensor::from_slice(&wanted).to_device(packed.device());
+            let wanted = tensor_on(&wanted, packed.device());
             let error = logits.squeeze_dim(1).to_kind(Kind::Float) - wanted;
             return Loss::new().term("sup", 1.0, error.square().mean(Kind::Float));
         }
@@ -177,7 +178,7 @@ impl Head for GlueHead {
                 _ => unreachable!("a training part of classes has them"),
             })
             .collect();
-        let wanted = Tensor::from_slice(&wanted).to_device(packed.device());
+        let wanted = tensor_on(&wanted, packed.device());
         let right = logits.argmax(1, false).eq_tensor(&wanted).to_kind(Kind::Float);
         Loss::new()
             .term("sup", 1.0, loss::cross_entropy(&logits, &wanted).mean(Kind::Float))

@@ -112,7 +112,7 @@ pub(super) fn sections(outcomes: &[Outcome]) -> Vec<Section> {
         let cell = |value: Option<f64>| shown(&Measure { value, ..measure.clone() });
         table.rows.push(vec![
             measure.metric.clone(),
-            cell(median(&values)),
+            cell(stats::median(&values)),
             cell(values.first().copied()),
             cell(values.last().copied()),
             values.len().to_string(),
@@ -140,22 +140,9 @@ pub(super) fn sections(outcomes: &[Outcome]) -> Vec<Section> {
     ]
 }
 
-/// The middle of sorted values, the mean of the two of an even number; none without values.
-fn median(sorted: &[f64]) -> Option<f64> {
-    let n = sorted.len();
-    (n > 0).then(|| stats::mean(&[sorted[(n - 1) / 2], sorted[n / 2]]))
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn the_median_is_the_middle() {
-        assert_eq!(median(&[]), None);
-        assert_eq!(median(&[1.0, 2.0, 9.0]), Some(2.0));
-        assert_eq!(median(&[1.0, 2.0, 4.0, 9.0]), Some(3.0));
-    }
 
     #[test]
     fn an_undefined_score_is_no_zero_among_medians() {

@@ -7,6 +7,7 @@ use data_pipeline::text::{Encoder, TaggedColumns, TaggedSequence, TaggedSet};
 use electra::heads::Tagger;
 use electra::{EncoderConfig, Packed};
 use metrics::{Score, SpanScores};
+use torch::device::tensor_on;
 use torch::{Device, Kind, Mode, Scope, Tensor, group, loss, no_grad};
 use train::Loss;
 
@@ -135,7 +136,7 @@ impl Head for Tagger {
             }
             first += length as i64;
         }
-        let on = |list: &[i64]| Tensor::from_slice(list).to_device(packed.device());
+        let on = |list: &[i64]| tensor_on(list, packed.device());
         let logits = self.forward(packed, Mode::Train).index_select(0, &on(&rows));
         let tags = on(&tags);
         let right = logits.argmax(1, false).eq_tensor(&tags).to_kind(Kind::Float);

@@ -3,6 +3,7 @@
 use augment::rng::{Key, Rng};
 use data_pipeline::dataset::points::Shape;
 use ssl_core::{Batch, ViewKind, Views};
+use torch::device::tensor_on;
 use torch::{Device, Tensor};
 
 use super::recipe::{self, Points};
@@ -101,7 +102,7 @@ impl Scene {
         let all: Vec<usize> = (0..self.labeled.len()).collect();
         let y: Vec<i64> = self.labeled.classes.iter().map(|&c| i64::from(c)).collect();
         let x = seen(&self.labeled, &all, views.labeled, 0);
-        let mut batch = Batch::labeled(x, Tensor::from_slice(&y).to_device(device));
+        let mut batch = Batch::labeled(x, tensor_on(&y, device));
         if !views.unlabeled.is_empty() {
             let mut rng = Key { seed: self.seed, epoch: step, index: 0, view: ORDER }.rng();
             let slots: Vec<usize> =
@@ -111,7 +112,7 @@ impl Scene {
                 .map(|(number, &view)| seen(&self.unlabeled, &slots, view, number))
                 .collect();
             let slots: Vec<i64> = slots.iter().map(|&slot| slot as i64).collect();
-            batch.slots = Some(Tensor::from_slice(&slots).to_device(device));
+            batch.slots = Some(tensor_on(&slots, device));
         }
         batch
     }

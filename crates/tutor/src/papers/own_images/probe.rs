@@ -11,6 +11,7 @@ use anyhow::{Context, Result};
 use augment::rng::Key;
 use serde::{Deserialize, Serialize};
 use ssl_core::spreading::Neighbours;
+use torch::device::tensor_on;
 use torch::{Inference, Kind, Tensor, store};
 use train::Logistic;
 
@@ -216,8 +217,8 @@ impl Probe {
         let at: Vec<i64> = positions.iter().map(|&i| i as i64).collect();
         let labels: Vec<i64> = positions.iter().map(|&i| i64::from(self.labels[i])).collect();
         let device = self.features.device();
-        let at = Tensor::from_slice(&at).to_device(device);
-        (self.features.index_select(0, &at), Tensor::from_slice(&labels).to_device(device))
+        let at = tensor_on(&at, device);
+        (self.features.index_select(0, &at), tensor_on(&labels, device))
     }
 
     fn fit(&self, positions: &[usize], c: f64, until: Instant) -> Logistic {
