@@ -1,5 +1,5 @@
-//! The statistics behind every number of a report: mean, median, sample deviation, Student-t intervals over
-//! seeds, and Wilson's interval for an accuracy counted on so many examples.
+//! The statistics behind every number of a report: mean, median, sample deviation, Student-t
+//! intervals over seeds, and Wilson's interval for an accuracy counted on so many examples.
 
 use statrs::distribution::{ContinuousCDF, Normal, StudentsT};
 

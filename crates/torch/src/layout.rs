@@ -14,8 +14,8 @@ pub fn channels_last(x: &Tensor) -> Tensor {
 /// Makes a network's input of 8-bit images: `pixels` is `[n, h, w, c]` of `shape`, row by row with
 /// channels interleaved; the result is float32 `[n, c, h, w]` on `device`, channels last in memory,
 /// with values (x / 255 − mean) / std. `mean` and `std` hold one value a channel. The bytes are
-/// copied to the device and become floats there; a GPU is not waited for ([`crate::device::copy_async`]). Panics
-/// if lengths do not fit `shape`.
+/// copied to the device and become floats there; a GPU is not waited for
+/// ([`copy_async`](crate::device::copy_async)). Panics if lengths do not fit `shape`.
 pub fn image_batch(
     pixels: &[u8],
     shape: [usize; 4],

@@ -51,9 +51,7 @@ fn read(mut head: Head, own: &Table) -> Result<Box<dyn Experiment>> {
     }
     row::choose(&mut head, &mut recipe.rows, &[])?;
     recipe.check(&head.name)?;
-    let rows: Vec<_> =
-        recipe.rows.iter().map(|row| (row.name.clone(), row.against.clone())).collect();
-    head.check_expectations(&rows)?;
+    head.check_expectations(&row::compared(&recipe.rows))?;
     Ok(Box::new(Meena { head, recipe, corpus: None }))
 }
 
@@ -63,7 +61,7 @@ impl Experiment for Meena {
     }
 
     fn rows(&self) -> Vec<(String, String)> {
-        self.recipe.rows.iter().map(|row| (row.name.clone(), row.about.clone())).collect()
+        row::listed(&self.recipe.rows)
     }
 
     fn to_toml(&self) -> Result<String> {

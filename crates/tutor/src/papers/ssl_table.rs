@@ -19,7 +19,7 @@ use crate::recipe::{edit, row};
 use crate::run::experiment::{Experiment, Findings, Paper, Predictor};
 use crate::run::processes;
 use crate::run::seeds::Run;
-use recipe::{Recipe, RowConfig};
+use recipe::Recipe;
 
 pub(super) const PAPER: Paper = Paper { kind: "ssl-table", read };
 
@@ -34,8 +34,7 @@ fn read(mut head: Head, own: &Table) -> Result<Box<dyn Experiment>> {
     let mut recipe: Recipe = edit::read(own)?;
     row::choose(&mut head, &mut recipe.rows, &[])?;
     recipe.check(&head.name)?;
-    let row = |row: &RowConfig| (row.name.clone(), row.against.clone());
-    head.check_expectations(&recipe.rows.iter().map(row).collect::<Vec<_>>())?;
+    head.check_expectations(&row::compared(&recipe.rows))?;
     Ok(Box::new(SslTable { head, recipe, source: None }))
 }
 
@@ -45,7 +44,7 @@ impl Experiment for SslTable {
     }
 
     fn rows(&self) -> Vec<(String, String)> {
-        self.recipe.rows.iter().map(|row| (row.name.clone(), row.about.clone())).collect()
+        row::listed(&self.recipe.rows)
     }
 
     fn to_toml(&self) -> Result<String> {

@@ -96,7 +96,7 @@ impl Experiment for UdaText {
     }
 
     fn rows(&self) -> Vec<(String, String)> {
-        self.recipe.rows.iter().map(|row| (row.name.clone(), row.about.clone())).collect()
+        row::listed(&self.recipe.rows)
     }
 
     fn to_toml(&self) -> Result<String> {

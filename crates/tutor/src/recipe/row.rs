@@ -1,19 +1,56 @@
 //! Rows of a table: which are run, and the recipe's own keys with something changed.
 
 use anyhow::{Context, Result, ensure};
-use serde::Serialize;
 use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
 use toml::Table;
 
 use super::edit;
+use super::faults::Faults;
 use super::head::Head;
+
+/// A row of a table that knows no keys but these.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct RowConfig {
+    pub(crate) name: String,
+    pub(crate) about: String,
+    /// What is changed: dotted key to value.
+    #[serde(default)]
+    pub(crate) set: Table,
+    /// The row that this one is compared with, seed by seed.
+    pub(crate) against: Option<String>,
+}
+
+impl TableRow for RowConfig {
+    fn name(&self) -> &str {
+        &self.name
+    }
+
+    fn about(&self) -> &str {
+        &self.about
+    }
+
+    fn against(&self) -> Option<&str> {
+        self.against.as_deref()
+    }
+
+    fn against_mut(&mut self) -> &mut Option<String> {
+        &mut self.against
+    }
+}
 
 /// A row that may be compared with another of its table.
 pub(crate) trait TableRow {
     fn name(&self) -> &str;
 
+    /// What it is, in a line.
+    fn about(&self) -> &str;
+
     /// The row that it is compared with.
-    fn against(&mut self) -> &mut Option<String>;
+    fn against(&self) -> Option<&str>;
+
+    fn against_mut(&mut self) -> &mut Option<String>;
 
     /// The numbers of labels that it is for, where these are not all of the recipe's.
     fn labels(&self) -> Option<&[usize]> {
@@ -57,8 +94,8 @@ pub(crate) fn choose<R: TableRow>(
     for row in rows.iter_mut() {
         // That a name is unknown is found when the rows are checked.
         let is_run = |name: &String| left.contains(name) || !known.contains(name);
-        let kept = row.against().take().filter(is_run);
-        *row.against() = kept;
+        let kept = row.against_mut().take().filter(is_run);
+        *row.against_mut() = kept;
     }
     head.expect.retain(|expected| {
         let about = expected.row.iter().chain(&expected.comparison);
@@ -78,6 +115,40 @@ fn is_asked(name: &str, labels: &[usize]) -> bool {
 /// `uda` of `two-moons, uda`: a row's name may stand behind that of its data.
 fn last_word(name: &str) -> &str {
     name.rsplit(", ").next().unwrap_or(name)
+}
+
+/// What rows are called, and what they are.
+pub(crate) fn listed<R: TableRow>(rows: &[R]) -> Vec<(String, String)> {
+    rows.iter().map(|row| (row.name().to_owned(), row.about().to_owned())).collect()
+}
+
+/// What rows are called, and the rows that they are compared with.
+pub(crate) fn compared<R: TableRow>(rows: &[R]) -> Vec<(String, Option<String>)> {
+    rows.iter().map(|row| (row.name().to_owned(), row.against().map(str::to_owned))).collect()
+}
+
+/// Names what cannot work in rows: names that are not their own, comparisons with rows that are not
+/// there, and what `check` names or returns of each. `recipe` is what the recipe is called.
+pub(crate) fn check<R: TableRow>(
+    rows: &[R],
+    recipe: &str,
+    faults: &mut Faults,
+    check: impl Fn(&R, &mut Faults) -> Result<()>,
+) {
+    faults.rows(rows.iter().map(|row| (row.name(), row.against())));
+    for row in rows {
+        let key = format!("rows.{}", row.name());
+        let mut of_row = Faults::default();
+        if let Err(error) = check(row, &mut of_row) {
+            of_row.add(&key, format!("{error:#}"));
+        }
+        faults.of(&key, of_row.done(recipe));
+    }
+}
+
+/// Whether a key is one of `keys`, or lies below one.
+pub(crate) fn is_within(key: &str, keys: &[&str]) -> bool {
+    keys.contains(&key.split('.').next().unwrap_or(key))
 }
 
 /// `base` with the dotted keys of `changes` set, and no rows of its own. `allowed` says which keys

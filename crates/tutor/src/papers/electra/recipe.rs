@@ -13,7 +13,7 @@ use torch::precision::Precision;
 use train::{Cadence, TrainConfig};
 
 use crate::recipe::faults::Faults;
-use crate::recipe::row::{self, TableRow};
+use crate::recipe::row::{self, RowConfig};
 use crate::text::source::TextConfig;
 use crate::text::{pretraining, tokens};
 
@@ -144,29 +144,6 @@ impl GlueMeasure {
     }
 }
 
-/// A row of the table.
-#[derive(Clone, Debug, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub(super) struct RowConfig {
-    pub(super) name: String,
-    pub(super) about: String,
-    /// What is changed: dotted key to value.
-    #[serde(default)]
-    pub(super) set: toml::Table,
-    /// The row that this one is compared with, seed by seed.
-    pub(super) against: Option<String>,
-}
-
-impl TableRow for RowConfig {
-    fn name(&self) -> &str {
-        &self.name
-    }
-
-    fn against(&mut self) -> &mut Option<String> {
-        &mut self.against
-    }
-}
-
 /// What a row may change: texts, tokens and tasks are the same for all.
 const CHANGEABLE: [&str; 7] =
     ["start", "flops", "minutes", "masking", "pretrain", "train", "finetune"];
@@ -183,8 +160,7 @@ impl Recipe {
     fn row(&self, row: &RowConfig) -> Result<Self> {
         let shared =
             |key: &str| SHARED.iter().any(|path| path.starts_with(key) || key.starts_with(path));
-        let allowed =
-            |key: &str| CHANGEABLE.contains(&key.split('.').next().unwrap_or(key)) && !shared(key);
+        let allowed = |key: &str| row::is_within(key, &CHANGEABLE) && !shared(key);
         let words = format!("{}, but not {}", CHANGEABLE.join(", "), SHARED.join(" and "));
         row::changed(self, &row.name, &row.set, (&words, allowed))
     }
@@ -218,7 +194,6 @@ impl Recipe {
         faults.positive("rows", self.rows.len() as u64);
         tokens::check_sequences("sequences", &self.sequences, &mut faults);
         tokens::check_vocabulary("vocabulary", self.vocabulary as i64, &mut faults);
-        faults.rows(self.rows.iter().map(|row| (row.name.as_str(), row.against.as_deref())));
         for (i, task) in self.glue.iter().enumerate() {
             task.check(&mut faults);
             if self.glue[..i].iter().any(|other| other.task == task.task) {
@@ -226,15 +201,10 @@ impl Recipe {
             }
         }
         self.check_row(&mut faults);
-        for row in &self.rows {
-            let key = format!("rows.{}", row.name);
-            let mut of_row = Faults::default();
-            match self.row(row) {
-                Ok(changed) => changed.check_row(&mut of_row),
-                Err(error) => of_row.add(&key, format!("{error:#}")),
-            }
-            faults.of(&key, of_row.done(name));
-        }
+        row::check(&self.rows, name, &mut faults, |row, faults| {
+            self.row(row)?.check_row(faults);
+            Ok(())
+        });
         faults.done(name)
     }
 

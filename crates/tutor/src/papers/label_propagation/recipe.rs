@@ -72,7 +72,15 @@ impl TableRow for RowConfig {
         &self.name
     }
 
-    fn against(&mut self) -> &mut Option<String> {
+    fn about(&self) -> &str {
+        &self.about
+    }
+
+    fn against(&self) -> Option<&str> {
+        self.against.as_deref()
+    }
+
+    fn against_mut(&mut self) -> &mut Option<String> {
         &mut self.against
     }
 }

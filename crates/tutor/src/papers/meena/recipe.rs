@@ -197,7 +197,15 @@ impl TableRow for RowConfig {
         &self.name
     }
 
-    fn against(&mut self) -> &mut Option<String> {
+    fn about(&self) -> &str {
+        &self.about
+    }
+
+    fn against(&self) -> Option<&str> {
+        self.against.as_deref()
+    }
+
+    fn against_mut(&mut self) -> &mut Option<String> {
         &mut self.against
     }
 }
@@ -212,9 +220,7 @@ impl Recipe {
     }
 
     fn row(&self, row: &RowConfig) -> Result<Self> {
-        let allowed = |key: &str| {
-            CHANGEABLE.contains(&key.split('.').next().unwrap_or(key)) && key != "net.vocabulary"
-        };
+        let allowed = |key: &str| row::is_within(key, &CHANGEABLE) && key != "net.vocabulary";
         let words = format!("{}, but not net.vocabulary", CHANGEABLE.join(", "));
         row::changed(self, &row.name, &row.set, (&words, allowed))
     }
@@ -279,7 +285,6 @@ impl Recipe {
         if !self.replies.prompts.iter().all(said) {
             faults.add("replies.prompts", "a prompt is a list of turns, none of them empty");
         }
-        faults.rows(self.rows.iter().map(|row| (row.name.as_str(), row.against.as_deref())));
         for (i, row) in self.rows.iter().enumerate() {
             if let Some(other) = &row.time_of
                 && self.rows[..i].iter().all(|earlier| earlier.name != *other)
@@ -289,15 +294,10 @@ impl Recipe {
             }
         }
         self.check_row(&mut faults);
-        for row in &self.rows {
-            let key = format!("rows.{}", row.name);
-            let mut of_row = Faults::default();
-            match self.row(row) {
-                Ok(changed) => changed.check_row(&mut of_row),
-                Err(error) => of_row.add(&key, format!("{error:#}")),
-            }
-            faults.of(&key, of_row.done(name));
-        }
+        row::check(&self.rows, name, &mut faults, |row, faults| {
+            self.row(row)?.check_row(faults);
+            Ok(())
+        });
         faults.done(name)
     }
 

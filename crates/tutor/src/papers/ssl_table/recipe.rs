@@ -92,7 +92,15 @@ impl TableRow for RowConfig {
         &self.name
     }
 
-    fn against(&mut self) -> &mut Option<String> {
+    fn about(&self) -> &str {
+        &self.about
+    }
+
+    fn against(&self) -> Option<&str> {
+        self.against.as_deref()
+    }
+
+    fn against_mut(&mut self) -> &mut Option<String> {
         &mut self.against
     }
 }
@@ -110,9 +118,7 @@ impl Recipe {
     }
 
     fn row(&self, row: &RowConfig) -> Result<Self> {
-        let allowed = |key: &str| {
-            CHANGEABLE.contains(&key.split('.').next().unwrap_or(key)) || LABELS.contains(&key)
-        };
+        let allowed = |key: &str| row::is_within(key, &CHANGEABLE) || LABELS.contains(&key);
         let words = format!("{}, {}", CHANGEABLE.join(", "), LABELS.join(", "));
         row::changed(self, &row.name, &row.set, (&words, allowed))
     }
@@ -137,19 +143,13 @@ impl Recipe {
         if self.rows.is_empty() {
             self.training(&mut faults);
         }
-        faults.rows(self.rows.iter().map(|row| (row.name.as_str(), row.against.as_deref())));
-        for row in &self.rows {
-            let key = format!("rows.{}", row.name);
-            let mut of_row = Faults::default();
+        row::check(&self.rows, name, &mut faults, |row, faults| {
             for number in row.paper.iter().filter(|n| !(0.0..=100.0).contains(&n.error)) {
-                of_row.add("paper.error", format!("{} is not in [0, 100]", number.error));
+                faults.add("paper.error", format!("{} is not in [0, 100]", number.error));
             }
-            match self.row(row) {
-                Ok(changed) => changed.training(&mut of_row),
-                Err(error) => of_row.add(&key, format!("{error:#}")),
-            }
-            faults.of(&key, of_row.done(name));
-        }
+            self.row(row)?.training(faults);
+            Ok(())
+        });
         faults.done(name)
     }
 

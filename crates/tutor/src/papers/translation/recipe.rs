@@ -9,7 +9,7 @@ use torch::precision::Precision;
 use train::{Cadence, TrainConfig};
 
 use crate::recipe::faults::Faults;
-use crate::recipe::row::{self, TableRow};
+use crate::recipe::row::{self, RowConfig};
 use crate::text::parallel::ParallelConfig;
 
 /// The keys of a recipe of kind `translation`, beside its head: one network in one direction, and
@@ -78,29 +78,6 @@ pub(super) struct VocabularyConfig {
     pub(super) tokens: usize,
 }
 
-/// A row of the table.
-#[derive(Clone, Debug, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub(super) struct RowConfig {
-    pub(super) name: String,
-    pub(super) about: String,
-    /// What is changed: dotted key to value.
-    #[serde(default)]
-    pub(super) set: toml::Table,
-    /// The row that this one is compared with, seed by seed.
-    pub(super) against: Option<String>,
-}
-
-impl TableRow for RowConfig {
-    fn name(&self) -> &str {
-        &self.name
-    }
-
-    fn against(&mut self) -> &mut Option<String> {
-        &mut self.against
-    }
-}
-
 /// What a row may change: sentences and vocabulary are the same for all.
 const CHANGEABLE: [&str; 5] = ["reverse", "smoothing", "net", "train", "beam"];
 
@@ -121,8 +98,7 @@ impl Recipe {
 
     fn row(&self, row: &RowConfig) -> Result<Self> {
         let allowed = |key: &str| {
-            CHANGEABLE.contains(&key.split('.').next().unwrap_or(key))
-                && !["net.vocabularies", "net.start"].contains(&key)
+            row::is_within(key, &CHANGEABLE) && !["net.vocabularies", "net.start"].contains(&key)
         };
         let words = format!("{}, but not the vocabulary", CHANGEABLE.join(", "));
         row::changed(self, &row.name, &row.set, (&words, allowed))
@@ -139,17 +115,11 @@ impl Recipe {
         if !(8..=MOST_TOKENS).contains(&tokens) {
             faults.add("vocabulary.tokens", format!("{tokens} is not in 8 to {MOST_TOKENS}"));
         }
-        faults.rows(self.rows.iter().map(|row| (row.name.as_str(), row.against.as_deref())));
         self.check_row(&mut faults);
-        for row in &self.rows {
-            let key = format!("rows.{}", row.name);
-            let mut of_row = Faults::default();
-            match self.row(row) {
-                Ok(changed) => changed.check_row(&mut of_row),
-                Err(error) => of_row.add(&key, format!("{error:#}")),
-            }
-            faults.of(&key, of_row.done(name));
-        }
+        row::check(&self.rows, name, &mut faults, |row, faults| {
+            self.row(row)?.check_row(faults);
+            Ok(())
+        });
         faults.done(name)
     }
 

@@ -187,7 +187,15 @@ impl TableRow for RowConfig {
         &self.name
     }
 
-    fn against(&mut self) -> &mut Option<String> {
+    fn about(&self) -> &str {
+        &self.about
+    }
+
+    fn against(&self) -> Option<&str> {
+        self.against.as_deref()
+    }
+
+    fn against_mut(&mut self) -> &mut Option<String> {
         &mut self.against
     }
 
@@ -240,7 +248,7 @@ impl Recipe {
     }
 
     fn row(&self, row: &RowConfig) -> Result<Self> {
-        let allowed = |key: &str| CHANGEABLE.contains(&key.split('.').next().unwrap_or(key));
+        let allowed = |key: &str| row::is_within(key, &CHANGEABLE);
         row::changed(self, &row.name, &row.set, (&CHANGEABLE.join(", "), allowed))
     }
 
@@ -308,16 +316,10 @@ impl Recipe {
         if let Some(pretraining) = &self.pretraining {
             self.check_pretraining(pretraining, &mut faults);
         }
-        faults.rows(self.rows.iter().map(|row| (row.name.as_str(), row.against.as_deref())));
-        for row in &self.rows {
-            let key = format!("rows.{}", row.name);
-            let mut of_row = Faults::default();
-            match self.row(row) {
-                Ok(changed) => changed.check_row(&mut of_row),
-                Err(error) => of_row.add(&key, format!("{error:#}")),
-            }
-            faults.of(&key, of_row.done(name));
-        }
+        row::check(&self.rows, name, &mut faults, |row, faults| {
+            self.row(row)?.check_row(faults);
+            Ok(())
+        });
         faults.done(name)
     }
 
