@@ -23,16 +23,8 @@ pub(crate) struct RowConfig {
 }
 
 impl TableRow for RowConfig {
-    fn name(&self) -> &str {
-        &self.name
-    }
-
-    fn about(&self) -> &str {
-        &self.about
-    }
-
-    fn against(&self) -> Option<&str> {
-        self.against.as_deref()
+    fn keys(&self) -> (&str, &str, Option<&str>) {
+        (&self.name, &self.about, self.against.as_deref())
     }
 
     fn against_mut(&mut self) -> &mut Option<String> {
@@ -42,15 +34,23 @@ impl TableRow for RowConfig {
 
 /// A row that may be compared with another of its table.
 pub(crate) trait TableRow {
-    fn name(&self) -> &str;
+    /// Its name, what it is in a line, and the row that it is compared with.
+    fn keys(&self) -> (&str, &str, Option<&str>);
 
-    /// What it is, in a line.
-    fn about(&self) -> &str;
-
-    /// The row that it is compared with.
-    fn against(&self) -> Option<&str>;
-
+    /// The row that it is compared with, to take it away.
     fn against_mut(&mut self) -> &mut Option<String>;
+
+    fn name(&self) -> &str {
+        self.keys().0
+    }
+
+    fn about(&self) -> &str {
+        self.keys().1
+    }
+
+    fn against(&self) -> Option<&str> {
+        self.keys().2
+    }
 
     /// The numbers of labels that it is for, where these are not all of the recipe's.
     fn labels(&self) -> Option<&[usize]> {

@@ -88,16 +88,8 @@ const CHANGEABLE: [&str; 6] = ["net", "method", "unlabeled_ratio", "weak", "stro
 const LABELS: [&str; 2] = ["data.labels_per_class", "data.labels"];
 
 impl TableRow for RowConfig {
-    fn name(&self) -> &str {
-        &self.name
-    }
-
-    fn about(&self) -> &str {
-        &self.about
-    }
-
-    fn against(&self) -> Option<&str> {
-        self.against.as_deref()
+    fn keys(&self) -> (&str, &str, Option<&str>) {
+        (&self.name, &self.about, self.against.as_deref())
     }
 
     fn against_mut(&mut self) -> &mut Option<String> {

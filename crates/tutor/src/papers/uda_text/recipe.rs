@@ -183,16 +183,8 @@ pub(super) struct RowConfig {
 }
 
 impl TableRow for RowConfig {
-    fn name(&self) -> &str {
-        &self.name
-    }
-
-    fn about(&self) -> &str {
-        &self.about
-    }
-
-    fn against(&self) -> Option<&str> {
-        self.against.as_deref()
+    fn keys(&self) -> (&str, &str, Option<&str>) {
+        (&self.name, &self.about, self.against.as_deref())
     }
 
     fn against_mut(&mut self) -> &mut Option<String> {
