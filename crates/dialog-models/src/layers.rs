@@ -87,7 +87,8 @@ pub(crate) struct SepConv {
 impl SepConv {
     pub(crate) fn new(scope: &mut Scope<'_>, name: &str, taps: i64, sizes: [i64; 2]) -> Self {
         let mut scope = scope.sub(name);
-        let init = glorot(taps, taps);
+        // TensorFlow takes the two last sides of the kernel for inputs and outputs.
+        let init = glorot(taps * sizes[0], taps);
         let depthwise = scope.tensor("depthwise", &[taps, sizes[0], 1], Role::Weight, init);
         let pointwise = linear(&mut scope, "pointwise", sizes[0], sizes[1]);
         Self { depthwise, pointwise }
