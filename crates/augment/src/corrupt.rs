@@ -17,7 +17,7 @@ pub mod tables;
 pub mod textures;
 pub mod weather;
 
-pub use kinds::{Corruption, NoSuchSeverity, Scale, Severity};
+pub use kinds::{Corruption, NoSuchCorruption, NoSuchSeverity, Scale, Severity};
 pub use pixels::saturate;
 
 use grid::Grid;
@@ -82,8 +82,8 @@ pub fn corrupt_at(
         }
         Corruption::Fog => {
             let (thickness, decay) = tables::fog(scale, severity);
-            let side = image.width().max(image.height()).next_power_of_two().max(2);
-            let map = weather::plasma(side, decay, || rng.range(-1.0, 1.0));
+            let (width, height) = (image.width(), image.height());
+            let map = weather::plasma_over(width, height, decay, || rng.range(-1.0, 1.0));
             weather::fog(image, thickness, &map)
         }
         Corruption::ElasticTransform => {

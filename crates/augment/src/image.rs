@@ -10,6 +10,34 @@ pub struct Image {
     pixels: Vec<u8>,
 }
 
+/// Bytes that are no image.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum InvalidImage {
+    /// A number of channels that images do not have.
+    #[error("an image has 1 or 3 channels, not {0}: bring it to grey or RGB, without alpha")]
+    Channels(usize),
+    /// A side of 0.
+    #[error("an image of {width}x{height} has no pixels")]
+    NoPixels {
+        /// Columns.
+        width: usize,
+        /// Rows.
+        height: usize,
+    },
+    /// Too few or too many bytes.
+    #[error("{found} bytes are no image of {width}x{height} pixels and channels: {channels}")]
+    Length {
+        /// Columns.
+        width: usize,
+        /// Rows.
+        height: usize,
+        /// Channels.
+        channels: usize,
+        /// How many bytes there are.
+        found: usize,
+    },
+}
+
 impl Clone for Image {
     fn clone(&self) -> Self {
         Self { pixels: self.pixels.clone(), ..*self }
@@ -24,13 +52,39 @@ impl Clone for Image {
 }
 
 impl Image {
-    /// An image from its bytes. Panics unless `channels` is 1 or 3, no side is 0 and the length is
-    /// the product of all three.
+    /// An image from its bytes. Panics where [`try_new`](Self::try_new) fails.
     pub fn new(width: usize, height: usize, channels: usize, pixels: Vec<u8>) -> Self {
-        assert!(channels == 1 || channels == 3, "an image has 1 or 3 channels, not {channels}");
-        assert!(width > 0 && height > 0, "an image of {width}x{height} has no pixels");
-        assert_eq!(pixels.len(), width * height * channels, "{width}x{height}x{channels} image");
-        Self { width, height, channels, pixels }
+        Self::try_new(width, height, channels, pixels).unwrap_or_else(|fault| panic!("{fault}"))
+    }
+
+    /// An image from its bytes.
+    ///
+    /// # Errors
+    /// Unless `channels` is 1 or 3, no side is 0 and the length is the product of all three.
+    ///
+    /// ```
+    /// use augment::Image;
+    /// assert!(Image::try_new(2, 1, 3, vec![0; 6]).is_ok());
+    /// let error = Image::try_new(2, 1, 4, vec![0; 8]).unwrap_err();
+    /// assert!(error.to_string().contains("1 or 3 channels, not 4"));
+    /// ```
+    pub fn try_new(
+        width: usize,
+        height: usize,
+        channels: usize,
+        pixels: Vec<u8>,
+    ) -> Result<Self, InvalidImage> {
+        if channels != 1 && channels != 3 {
+            return Err(InvalidImage::Channels(channels));
+        }
+        if width == 0 || height == 0 {
+            return Err(InvalidImage::NoPixels { width, height });
+        }
+        let wanted = width.checked_mul(height).and_then(|area| area.checked_mul(channels));
+        if wanted != Some(pixels.len()) {
+            return Err(InvalidImage::Length { width, height, channels, found: pixels.len() });
+        }
+        Ok(Self { width, height, channels, pixels })
     }
 
     /// An image of one value.

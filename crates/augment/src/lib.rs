@@ -63,4 +63,4 @@ pub mod tf;
 pub mod unsharp;
 pub mod weak;
 
-pub use image::Image;
+pub use image::{Image, InvalidImage};

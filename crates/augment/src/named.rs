@@ -1,5 +1,16 @@
 //! Policies by name: those of the papers, and timm's notation `rand-m9-n3-mstd0.5-inc1`,
 //! `augmix-m5-w4-d2`, `original-mstd0.5`, `3a`.
+//!
+//! ```
+//! use augment::policy::Policy;
+//! let strong: Policy = "rand-m9-n3-mstd0.5-inc1".parse()?;
+//! assert_eq!(strong.0[0].kind(), "randaugment");
+//! let weak: Policy = "weak-cifar10".parse()?;
+//! assert_eq!(weak.0[0].kind(), "flip-crop");
+//! let error = "weak-cifar".parse::<Policy>().unwrap_err();
+//! assert!(error.to_string().contains("weak-cifar10"));
+//! # Ok::<(), augment::named::NameError>(())
+//! ```
 
 use std::str::FromStr;
 

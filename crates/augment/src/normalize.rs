@@ -14,7 +14,7 @@ pub struct Normalize {
 
 impl Normalize {
     /// Means and standard deviations of each channel, of values in `[0, 1]`. For grey images only
-    /// the first of each counts.
+    /// the first of each counts. Panics if a deviation is not above 0.
     ///
     /// ```
     /// use augment::{image::Image, normalize::Normalize};
@@ -24,6 +24,8 @@ impl Normalize {
     /// assert_eq!(floats, [-1.0, 1.0, 1.0, -1.0, -1.0, 1.0]);
     /// ```
     pub fn new(mean: [f32; 3], std: [f32; 3]) -> Self {
+        let above = |deviation: &f32| *deviation > 0.0;
+        assert!(std.iter().all(above), "images cannot be divided by the deviations {std:?}");
         let scale = std.map(|std| 1.0 / (255.0 * std));
         Self { scale, shift: std::array::from_fn(|i| -mean[i] / std[i]) }
     }

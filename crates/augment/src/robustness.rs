@@ -6,6 +6,8 @@
 
 use std::collections::BTreeMap;
 
+use crate::corrupt::Corruption;
+
 /// Top-1 errors of one model, as fractions.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Errors {
@@ -97,6 +99,13 @@ fn ratios(
     model.iter().map(one).collect()
 }
 
+/// A model's errors without those of the [extra](Corruption::EXTRA) corruptions.
+fn of_fifteen(model: &Errors) -> BTreeMap<String, Vec<f64>> {
+    let extra = Corruption::EXTRA.map(Corruption::name);
+    let errors = model.corrupted.iter().filter(|(name, _)| !extra.contains(&name.as_str()));
+    errors.map(|(name, errors)| (name.clone(), errors.clone())).collect()
+}
+
 fn hundredfold_mean(ratios: BTreeMap<String, f64>) -> Result<f64, RobustnessError> {
     mean(&ratios.into_values().collect::<Vec<_>>())
         .map(|mean| 100.0 * mean)
@@ -112,7 +121,10 @@ pub fn corruption_errors(
     ratios(&model.corrupted, 0.0, &reference.corrupted, 0.0)
 }
 
-/// mCE in percent: 100 times the mean corruption error; the reference itself has 100.
+/// mCE in percent: 100 times the mean corruption error over those of the fifteen corruptions that
+/// the model was measured on (the paper's is over all of them), the
+/// [extra](Corruption::EXTRA) ones left out;
+/// the reference itself has 100.
 ///
 /// ```
 /// use augment::robustness::{mce, Errors};
@@ -124,13 +136,14 @@ pub fn corruption_errors(
 /// assert!((mce - 50.0).abs() < 1e-9);
 /// ```
 pub fn mce(model: &Errors, reference: &Errors) -> Result<f64, RobustnessError> {
-    hundredfold_mean(corruption_errors(model, reference)?)
+    hundredfold_mean(ratios(&of_fifteen(model), 0.0, &reference.corrupted, 0.0)?)
 }
 
 /// Relative mCE in percent: as [`mce`], of the errors that corruption adds to each model's clean
 /// error.
 pub fn relative_mce(model: &Errors, reference: &Errors) -> Result<f64, RobustnessError> {
-    hundredfold_mean(ratios(&model.corrupted, model.clean, &reference.corrupted, reference.clean)?)
+    let errors = of_fifteen(model);
+    hundredfold_mean(ratios(&errors, model.clean, &reference.corrupted, reference.clean)?)
 }
 
 /// What each frame's prediction is compared with.

@@ -9,7 +9,7 @@ use std::io::{self, Read as _, Seek, SeekFrom, Write};
 use std::path::Path;
 use std::sync::{Mutex, PoisonError};
 
-/// The names of the two sides; whoever is replied to is the first.
+/// The names of the two sides; the model is the second.
 const SPEAKERS: [&str; 2] = ["A", "B"];
 
 /// A file to which items are added.
@@ -113,10 +113,8 @@ pub(crate) fn item(
     ask: &Ask,
     reply: &Candidate,
 ) -> Item {
-    let count = ask.turns.len();
-    let context = ask.turns.iter().enumerate().map(|(index, text)| {
-        Turn::new(SPEAKERS[usize::from(!(count - 1 - index).is_multiple_of(2))], text)
-    });
+    let said = ask.turns.iter().zip(&ask.by_model);
+    let context = said.map(|(text, by_model)| Turn::new(SPEAKERS[usize::from(*by_model)], text));
     let likelihood = reply
         .score
         .map(|score| Likelihood { nll: -score * reply.tokens as f64, tokens: reply.tokens as u64 });
@@ -125,7 +123,7 @@ pub(crate) fn item(
         mode: Mode::Interactive,
         system: system.to_owned(),
         conversation: conversation.to_owned(),
-        turn: u32::try_from(count).unwrap_or(u32::MAX),
+        turn: u32::try_from(ask.turns.len()).unwrap_or(u32::MAX),
         context: context.collect(),
         response: reply.text.clone(),
         likelihood,

@@ -92,9 +92,11 @@ impl Default for Sampling {
 /// What is asked of a model.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Ask {
-    /// What was said so far, oldest first, by the two sides in turn; the last turn is replied to.
-    /// There is at least one.
+    /// What was said so far, oldest first; the last turn is somebody else's, and replied to. There
+    /// is at least one. Mostly the two sides alternate, but one may say several turns in a row.
     pub turns: Vec<String>,
+    /// Whether the model said it, for each of the turns.
+    pub by_model: Vec<bool>,
     /// How to reply.
     pub sampling: Sampling,
     /// What the draws follow from.

@@ -279,7 +279,8 @@ mod tests {
     use crate::model::Sampling;
 
     fn ask(slots: &Arc<Slots>) -> Result<Ticket, Refused> {
-        let ask = Ask { turns: vec!["Hi".into()], sampling: Sampling::default(), seed: 1 };
+        let (turns, by_model) = (vec!["Hi".into()], vec![false]);
+        let ask = Ask { turns, by_model, sampling: Sampling::default(), seed: 1 };
         slots.ask(ask, vec![], ["a".into(), "b".into()])
     }
 

@@ -53,9 +53,9 @@ pub struct DialogOptions {
 /// [near-duplicates](data_pipeline::dialog::Selected::remove_near_duplicates).
 ///
 /// # Errors
-/// When the options make no sense, the table or one of its files lacks a column, a message has no
-/// id, the folder is there or cannot be written, or memory and disk do not suffice. Nothing is left
-/// then.
+/// When the options make no sense, the table or one of its files lacks a column, files have
+/// different types of one, a message has no id, the folder is there or cannot be written, or memory
+/// and disk do not suffice. Nothing is left then.
 pub fn dialogs(
     engine: &Engine,
     files: &[PathBuf],
@@ -85,9 +85,7 @@ async fn write(
 ) -> Result<Funnel, EngineError> {
     let (needed, others) = (["id", "text"], ["conversation", "parent", "author", "part"]);
     let mut steps = engine.steps();
-    let table = engine.few_rows_at_once(files, CONVERSATIONS).await?;
-    engine.all_have(files, &[&needed[..], &others].concat()).await?;
-    let messages = text_columns(table, &needed, &others, files)?;
+    let messages = text_columns(engine, files, (&needed, &others), CONVERSATIONS).await?;
     // One conversation without a name.
     let named = |name: &str| datafusion::prelude::coalesce(vec![col(name), lit("")]).alias(name);
     let mut all = vec![named("conversation"), named("author"), named("text")];

@@ -45,9 +45,9 @@ pub struct Deduplicated {
 /// They are those of [`fates`](data_pipeline::text::duplicates::fates).
 ///
 /// # Errors
-/// When a number of `how` is out of its range, the table lacks a column, an id is null or stands
-/// twice among texts that differ, the folder is there or cannot be written, or memory and disk do
-/// not suffice. Nothing is left then.
+/// When a number of `how` is out of its range, the table lacks a column or its files have different
+/// types of it, an id is null or stands twice among texts that differ, the folder is there or
+/// cannot be written, or memory and disk do not suffice. Nothing is left then.
 pub fn deduplicate(
     engine: &Engine,
     files: &[PathBuf],
@@ -60,9 +60,7 @@ pub fn deduplicate(
     engine.again(|| {
         let parts = Parts::create(out, vec![column("id"), column("text")])?;
         engine.run(async {
-            engine.all_have(files, &[id, text]).await?;
-            let table = engine.few_rows_at_once(files, TEXTS).await?;
-            let table = text_columns(table, &[id, text], &[], files)?;
+            let table = text_columns(engine, files, (&[id, text], &[]), TEXTS).await?;
             let texts = table
                 .select(vec![ident(id).alias("id"), ident(text).alias("text")])?
                 .filter(col("text").is_not_null())?;

@@ -1,19 +1,22 @@
 //! The engine: a session of DataFusion with our functions, within a limit of memory.
 
 use crate::cluster::connect;
-use crate::error::EngineError;
+use crate::error::{EngineError, plain};
 use crate::functions;
 use crate::gather::{Gathered, LEAST_ROW, gather};
 use crate::memory::Memory;
-use crate::stores::{Stores, addresses};
+use crate::schemas::{FileColumns, Wanted, agreed};
+use crate::stores::{Place, Stores, places};
 use datafusion::common::config::TableParquetOptions;
-use datafusion::common::{DFSchema, DataFusionError};
 use datafusion::dataframe::{DataFrame, DataFrameWriteOptions};
 use datafusion::datasource::file_format::options::ParquetReadOptions;
+use datafusion::datasource::listing::ListingTableUrl;
+use datafusion::datasource::physical_plan::parquet::metadata::DFParquetMetadata;
 use datafusion::execution::SessionStateBuilder;
 use datafusion::execution::runtime_env::RuntimeEnvBuilder;
 use datafusion::prelude::{SessionConfig, SessionContext};
 use futures::{StreamExt, TryStreamExt};
+use object_store::ObjectStoreExt;
 use std::future::Future;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -137,9 +140,10 @@ impl Engine {
     pub(crate) async fn few_rows_at_once(
         &self,
         files: &[PathBuf],
+        wanted: &Wanted<'_>,
         rows: usize,
     ) -> Result<DataFrame, EngineError> {
-        self.configured_table(files, |config| {
+        self.configured_table(files, wanted, |config| {
             let rows = rows.min(config.batch_size());
             config.with_batch_size(rows)
         })
@@ -149,8 +153,12 @@ impl Engine {
     /// A table of whose rows many fall into one group. Else, where the first rows of a part are in
     /// groups of their own, the engine would count no more within parts, but bring all rows of a
     /// group together first.
-    pub(crate) async fn of_few_groups(&self, files: &[PathBuf]) -> Result<DataFrame, EngineError> {
-        self.configured_table(files, |mut config| {
+    pub(crate) async fn of_few_groups(
+        &self,
+        files: &[PathBuf],
+        wanted: &Wanted<'_>,
+    ) -> Result<DataFrame, EngineError> {
+        self.configured_table(files, wanted, |mut config| {
             let options = &mut config.options_mut().execution;
             options.skip_partial_aggregation_probe_ratio_threshold = 2.0;
             config
@@ -161,12 +169,13 @@ impl Engine {
     async fn configured_table(
         &self,
         files: &[PathBuf],
+        wanted: &Wanted<'_>,
         change: impl FnOnce(SessionConfig) -> SessionConfig,
     ) -> Result<DataFrame, EngineError> {
         let config = change(self.context.copied_config());
         let state = SessionStateBuilder::new_from_existing(self.context.state());
         let context = SessionContext::new_with_state(state.with_config(config).build());
-        self.table_in(&context, files).await
+        self.table_in(&context, files, wanted).await
     }
 
     /// The folders of a plan's steps.
@@ -199,69 +208,59 @@ impl Engine {
         self.runtime.block_on(work)
     }
 
-    /// The addresses of Parquet files, of those of folders too.
-    async fn addresses(&self, files: &[PathBuf]) -> Result<Vec<String>, EngineError> {
-        let runtime = self.context.runtime_env();
-        let mut found = Vec::new();
-        for path in files {
-            found.extend(addresses(path, &runtime).await?);
-        }
-        Ok(found)
+    /// The columns of a file, as its footer says.
+    async fn columns(&self, place: &Place) -> Result<FileColumns, EngineError> {
+        let read = async {
+            let url = ListingTableUrl::parse(&place.address)?;
+            let runtime = self.context.runtime_env();
+            let store = runtime.object_store(&url)?;
+            let file = store.head(url.prefix()).await?;
+            let known = runtime.cache_manager.get_file_metadata_cache();
+            let footer = DFParquetMetadata::new(store.as_ref(), &file);
+            footer.with_file_metadata_cache(Some(known)).fetch_schema().await
+        };
+        let schema = read.await.map_err(|error| EngineError::Table {
+            path: place.path.clone(),
+            fault: format!("its footer cannot be read: {}", plain(&error)),
+            way_out: "write the file anew, or leave it out".to_owned(),
+        })?;
+        Ok(FileColumns { path: place.path.clone(), schema })
     }
 
-    /// Fails if one file lacks one of these columns that others have: its values would be null.
-    pub(crate) async fn all_have(
+    /// Columns of Parquet files, or of folders of them, as one table.
+    pub(crate) async fn table(
         &self,
         files: &[PathBuf],
-        names: &[&str],
-    ) -> Result<(), EngineError> {
-        let schema = |address: String| async move {
-            let options = ParquetReadOptions { file_extension: "", ..Default::default() };
-            let table = self.context.read_parquet(&address, options).await?;
-            Ok::<_, DataFusionError>((address, table.schema().clone()))
-        };
-        let schemas = self.addresses(files).await?.into_iter().map(schema);
-        let schemas: Vec<_> = futures::stream::iter(schemas).buffered(16).try_collect().await?;
-        let has = |schema: &DFSchema, name: &str| schema.fields().iter().any(|f| f.name() == name);
-        for name in names {
-            let without = schemas.iter().find(|(_, schema)| !has(schema, name));
-            // A column that no file has is told of with those that there are.
-            if let Some((address, _)) = without
-                && schemas.iter().any(|(_, schema)| has(schema, name))
-            {
-                return Err(EngineError::Table {
-                    path: address.trim_start_matches("file://").into(),
-                    fault: format!("there is no column {name}, which other files have"),
-                    way_out: "name files with the same columns".to_owned(),
-                });
-            }
-        }
-        Ok(())
-    }
-
-    /// The rows of Parquet files, or of folders of them, as one table.
-    pub(crate) async fn table(&self, files: &[PathBuf]) -> Result<DataFrame, EngineError> {
-        self.table_in(&self.context, files).await
+        wanted: &Wanted<'_>,
+    ) -> Result<DataFrame, EngineError> {
+        self.table_in(&self.context, files, wanted).await
     }
 
     async fn table_in(
         &self,
         context: &SessionContext,
         files: &[PathBuf],
+        wanted: &Wanted<'_>,
     ) -> Result<DataFrame, EngineError> {
-        let Some(first) = files.first() else {
+        if files.is_empty() {
             return Err(EngineError::Asked("name the files of a table".to_owned()));
-        };
-        let fault = |fault: String| EngineError::Table {
-            path: first.clone(),
-            fault,
-            way_out: "name Parquet files with the same columns".to_owned(),
-        };
-        let addresses = self.addresses(files).await?;
+        }
+        let runtime = self.context.runtime_env();
+        let mut all = Vec::new();
+        for path in files {
+            all.extend(places(path, &runtime).await?);
+        }
+        let columns = all.iter().map(|place| self.columns(place));
+        let columns: Vec<_> = futures::stream::iter(columns).buffered(16).try_collect().await?;
+        let schema = agreed(&columns, wanted)?;
         // Every file by its name, whatever its ending.
-        let options = ParquetReadOptions { file_extension: "", ..ParquetReadOptions::default() };
-        let read = context.read_parquet(addresses, options).await;
-        read.map_err(|error| fault(EngineError::Engine(error).to_string()))
+        let options = ParquetReadOptions {
+            file_extension: "",
+            schema: Some(&schema),
+            ..ParquetReadOptions::default()
+        };
+        let addresses: Vec<String> = all.into_iter().map(|place| place.address).collect();
+        Ok(context.read_parquet(addresses, options).await?)
     }
 }
 

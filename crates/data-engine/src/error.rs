@@ -10,7 +10,7 @@ pub enum EngineError {
     /// A table is not what is needed.
     #[error("{}: {fault} ({way_out})", path.display())]
     Table {
-        /// The first of its files.
+        /// The file, or the first of the table's.
         path: PathBuf,
         /// What is wrong.
         fault: String,
@@ -30,12 +30,12 @@ pub enum EngineError {
     #[error("{}", plain(.0))]
     Engine(DataFusionError),
     /// The operating system refused to make, rename or remove a file.
-    #[error("{}: {source}", path.display())]
+    #[error("{}: {error}", path.display())]
     Io {
         /// The file or folder.
         path: PathBuf,
         /// What the system said.
-        source: std::io::Error,
+        error: std::io::Error,
     },
 }
 
@@ -63,13 +63,14 @@ impl From<datafusion::arrow::error::ArrowError> for EngineError {
 impl EngineError {
     pub(crate) fn io(path: impl Into<PathBuf>) -> impl FnOnce(std::io::Error) -> Self {
         let path = path.into();
-        |source| Self::Io { path, source }
+        |error| Self::Io { path, error }
     }
 }
 
 /// What the engine said, without its stack of contexts.
-fn plain(error: &DataFusionError) -> String {
-    first_line(&error.strip_backtrace())
+pub(crate) fn plain(error: &DataFusionError) -> String {
+    let twice = "Parquet error: Parquet error: ";
+    first_line(&error.strip_backtrace()).replacen(twice, "Parquet error: ", 1)
 }
 
 fn first_line(text: &str) -> String {

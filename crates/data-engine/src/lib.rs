@@ -39,6 +39,7 @@ mod functions;
 mod gather;
 mod memory;
 pub mod parts;
+mod schemas;
 mod select;
 mod stores;
 mod ties;

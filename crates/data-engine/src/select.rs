@@ -39,7 +39,7 @@ use std::sync::Arc;
 pub struct Selected {
     /// Rows of the table.
     pub rows: u64,
-    /// Rows without a label, or with a confidence that is null or NaN.
+    /// Rows without a label, or without a confidence: it is null, NaN or outside 0 to 1.
     pub without: u64,
     /// Rows below the least confidence.
     pub below: u64,
@@ -87,8 +87,9 @@ const WAITING: u64 = 1 << 20;
 /// classes in the order of their names, with `Rng::new(seed)`.
 ///
 /// # Errors
-/// When the table lacks a column, an id is null or stands twice at the same place of the order, the
-/// folder is there or cannot be written, or memory and disk do not suffice. Nothing is left then.
+/// When the table lacks a column or its files have different types of it, an id is null or stands
+/// twice at the same place of the order, the folder is there or cannot be written, or memory and
+/// disk do not suffice. Nothing is left then.
 pub fn select(
     engine: &Engine,
     files: &[PathBuf],

@@ -8,7 +8,7 @@ use futures::TryStreamExt;
 use object_store::aws::AmazonS3Builder;
 use object_store::{ObjectStore, ObjectStoreExt};
 use std::collections::{BTreeMap, BTreeSet};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use url::Url;
 
@@ -40,14 +40,23 @@ impl ObjectStoreRegistry for Stores {
     }
 }
 
-/// The addresses of the Parquet files that `path` names: a file, or those of a folder, whose names
-/// end in `.parquet`, by name.
-pub(crate) async fn addresses(
+/// A file of a table.
+pub(crate) struct Place {
+    /// As messages name it.
+    pub(crate) path: PathBuf,
+    /// As the engine finds it.
+    pub(crate) address: String,
+}
+
+/// The Parquet files that `path` names: a file, or those of a folder, whose names end in
+/// `.parquet`, by name.
+pub(crate) async fn places(
     path: &Path,
     runtime: &RuntimeEnv,
-) -> std::result::Result<Vec<String>, EngineError> {
-    let name = path.to_str().and_then(|text| text.strip_prefix("s3://"));
-    let Some(name) = name else { return local(path) };
+) -> std::result::Result<Vec<Place>, EngineError> {
+    let Some(("s3", name)) = path.to_str().and_then(|text| text.split_once("://")) else {
+        return local(path);
+    };
     let fault = |fault: String| EngineError::Table {
         path: path.to_path_buf(),
         fault,
@@ -80,13 +89,13 @@ pub(crate) async fn addresses(
         let stems = names.iter().filter_map(|name| stem(name.rsplit('/').next()?));
         whole(path, stems, names.len())?;
     }
-    let encoded = |name: &String| {
+    let place = |name: &String| {
         let mut address = address.clone();
         // What is no escape must not be taken for one.
         address.set_path(&name.replace('%', "%25"));
-        String::from(address)
+        Place { path: format!("s3://{bucket}/{name}").into(), address: address.into() }
     };
-    Ok(names.iter().map(encoded).collect())
+    Ok(names.iter().map(place).collect())
 }
 
 fn first_line(error: &impl std::fmt::Display) -> String {
@@ -94,17 +103,26 @@ fn first_line(error: &impl std::fmt::Display) -> String {
 }
 
 /// As addresses: in names of files, `*`, `?` and `[` would be patterns.
-fn local(path: &Path) -> std::result::Result<Vec<String>, EngineError> {
+fn local(path: &Path) -> std::result::Result<Vec<Place>, EngineError> {
+    let other = path.to_str().and_then(|text| text.split_once("://"));
+    if let Some((scheme, _)) = other.filter(|_| !path.exists()) {
+        return Err(EngineError::Table {
+            path: path.to_path_buf(),
+            fault: format!("nothing is read from {scheme}://"),
+            way_out: "name files or folders of this machine by their paths, or s3://BUCKET/NAME"
+                .to_owned(),
+        });
+    }
     crate::parts::files(path)?
-        .iter()
+        .into_iter()
         .map(|path| {
-            let whole = path.canonicalize().map_err(EngineError::io(path))?;
+            let whole = path.canonicalize().map_err(EngineError::io(&path))?;
             let address = Url::from_file_path(&whole).map_err(|()| EngineError::Table {
-                path: path.to_path_buf(),
+                path: path.clone(),
                 fault: "the name cannot be written as an address".to_owned(),
                 way_out: "rename the file".to_owned(),
             })?;
-            Ok(address.into())
+            Ok(Place { path, address: address.into() })
         })
         .collect()
 }

@@ -1,8 +1,8 @@
 //! Which pseudo-labelled images a student sees, and how often: Noisy Student's filter and balance
 //! (arXiv 1911.04252, 2.2 and the released `filter_unlabel.py`).
 //!
-//! Everything is a pure function of labels and confidences, wherever the rows come from. NaN is no
-//! confidence: such a row is never selected. −0 is 0.
+//! Everything is a pure function of labels and confidences, wherever the rows come from. NaN and
+//! what lies outside 0 to 1 are no confidences: such a row is never selected. −0 is 0.
 
 mod histogram;
 
@@ -56,7 +56,7 @@ impl Default for Selection {
 impl Selection {
     /// Whether a row of this confidence is kept before classes are balanced.
     pub fn keeps(&self, confidence: f32) -> bool {
-        confidence >= self.min_confidence
+        rank(confidence).is_some() && confidence >= self.min_confidence
     }
 
     /// How often each of a class's images is taken, best first, so that there are `wanted`: of
@@ -71,19 +71,18 @@ impl Selection {
     }
 }
 
-/// The order of confidences: larger for a larger one, the same for 0 and −0; none for NaN, which is
-/// no confidence.
+/// The order of confidences: larger for a larger one, the same for 0 and −0; none for what is no
+/// confidence: NaN, and what lies outside 0 to 1.
 ///
 /// ```
 /// use data_pipeline::balance::rank;
-/// assert!(rank(0.5) > rank(0.25) && rank(0.25) > rank(-1.0));
+/// assert!(rank(1.0) > rank(0.25) && rank(0.25) > rank(0.0));
 /// assert_eq!((rank(-0.0), rank(f32::NAN)), (rank(0.0), None));
+/// assert_eq!([-0.5, 1.000_000_1, f32::INFINITY].map(rank), [None; 3]);
 /// ```
 pub fn rank(confidence: f32) -> Option<u32> {
-    // The sign of 0 goes: −0 + 0 is 0.
-    let bits = (confidence + 0.0).to_bits();
-    let ordered = if bits >> 31 == 1 { !bits } else { bits | 1 << 31 };
-    (!confidence.is_nan()).then_some(ordered)
+    // The bits of positive numbers are ordered as they are. The sign of 0 goes: −0 + 0 is 0.
+    (0.0..=1.0).contains(&confidence).then(|| (confidence + 0.0).to_bits())
 }
 
 /// The part of a row that the selection needs.

@@ -27,7 +27,7 @@ pub use recompressed::Recompressed;
 pub use vec_set::VecSet;
 
 use crate::digest::Digest;
-use crate::error::DataError;
+use crate::error::{DataError, label_beyond};
 use augment::Image;
 use ndarray::Array4;
 use serde::{Deserialize, Serialize};
@@ -183,7 +183,7 @@ fn check_labels(
         return fault(format!("{n} samples but {} labels", labels.len()));
     }
     match labels.iter().position(|&label| label as usize >= classes) {
-        Some(i) => fault(format!("sample {i} has label {} of {classes} classes", labels[i])),
+        Some(i) => fault(format!("sample {i} has {}", label_beyond(labels[i], classes))),
         None => Ok(()),
     }
 }

@@ -103,6 +103,11 @@ pub enum DataError {
     },
 }
 
+/// A label that is none of so many classes, in words.
+pub(crate) fn label_beyond(label: u32, classes: usize) -> String {
+    format!("label {label} of {classes} {}", if classes == 1 { "class" } else { "classes" })
+}
+
 /// Characters of a column's name in a message.
 const LONGEST: usize = 40;
 

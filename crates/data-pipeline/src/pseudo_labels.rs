@@ -6,7 +6,7 @@
 //! readers: treat `#` as a comment).
 
 use crate::digest::hex;
-use crate::error::DataError;
+use crate::error::{DataError, label_beyond};
 use sha2::{Digest, Sha256};
 use std::path::Path;
 
@@ -49,7 +49,7 @@ impl PseudoLabel {
             return Some(format!("the probabilities sum up to {sum}, not 1"));
         }
         match self.probabilities.get(self.label as usize) {
-            None => Some(format!("label {} of {classes} classes", self.label)),
+            None => Some(label_beyond(self.label, classes)),
             Some(&p) if p != self.confidence => {
                 Some(format!("confidence {}, but p{} = {p}", self.confidence, self.label))
             }

@@ -32,6 +32,7 @@
 //! # Ok::<(), data_pipeline::error::DataError>(())
 //! ```
 
+pub(crate) mod added_tokens;
 mod basic;
 mod charsmap;
 mod class_names;
@@ -65,6 +66,7 @@ pub(crate) mod words;
 
 pub use class_names::class_by_name;
 pub use glue::{Glue, GluePart};
+pub(crate) use labels::number_value;
 pub use labels::{in_spelling, plain_label, stands_for_none};
 pub use layout::{Keep, Layout};
 pub use marian::{MarianSpecials, MarianTokenizer};
@@ -74,7 +76,7 @@ pub use own_texts::{LabelKind, OwnTexts};
 pub use piece_training::PieceTrainer;
 pub use reviews::{Reviews, clean};
 pub use sequence::{Pack, Packed, Sequence, batches_by_length};
-pub use squad::{Answer, Question, Squad};
+pub use squad::{Answer, Question, Squad, SquadUse};
 pub use tagging::{TaggedColumns, TaggedSentence, TaggedSequence, TaggedSet};
 pub use task::{EncodedSet, Example, Target, TextSet};
 pub use terms::{TermOptions, Terms};

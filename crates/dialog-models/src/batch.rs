@@ -23,10 +23,13 @@ pub struct Packed {
     ids: Tensor,
     positions: Tensor,
     part: BatchPart,
+    /// The largest id.
+    largest: i64,
 }
 
 impl Packed {
-    /// Sequences of token ids on `device`. Panics if there is none or one is empty.
+    /// Sequences of token ids on `device`. Panics if there is none, one is empty or an id is below
+    /// 0. A network panics if an id is not in its vocabulary.
     pub fn new(sequences: &[&[i64]], device: Device) -> Self {
         let lengths: Vec<usize> = sequences.iter().map(|s| s.len()).collect();
         Self::from_parts(&sequences.concat(), lengths, device)
@@ -47,7 +50,8 @@ impl Packed {
         assert_eq!(ids.len(), lengths.iter().sum::<usize>(), "ids of {lengths:?}");
         let positions: Vec<i64> = lengths.iter().flat_map(|&n| 0..n as i64).collect();
         let on = |list: &[i64]| tensor_on(list, device);
-        Self { ids: on(ids), positions: on(&positions), part }
+        let largest = largest(ids);
+        Self { ids: on(ids), positions: on(&positions), part, largest }
     }
 
     /// The real tokens of padded ones: `ids` is int64 `[sequences, room]`, of which the first
@@ -103,6 +107,11 @@ impl Packed {
         self.ids.device()
     }
 
+    /// Panics if an id is not in a vocabulary of so many.
+    pub(crate) fn check(&self, vocabulary: i64) {
+        check(self.largest, vocabulary);
+    }
+
     /// Rows `[tokens, ...]` of each sequence, in order.
     pub fn split(&self, x: &Tensor) -> Vec<Tensor> {
         let lengths: Vec<i64> = self.lengths().iter().map(|&n| n as i64).collect();
@@ -113,6 +122,18 @@ impl Packed {
     pub(crate) fn noise(&self, mode: Mode) -> Noise<'_> {
         Noise::new(self.part.token_ranges(), mode)
     }
+}
+
+/// The largest of some token ids; −1 of none. Panics if one is below 0.
+pub(crate) fn largest(ids: &[i64]) -> i64 {
+    let least = ids.iter().copied().min().unwrap_or(0);
+    assert!(least >= 0, "token {least}: ids are 0 and above");
+    ids.iter().copied().max().unwrap_or(-1)
+}
+
+/// Panics if `largest`, the largest of some ids, is not in a vocabulary of so many.
+pub(crate) fn check(largest: i64, vocabulary: i64) {
+    assert!(largest < vocabulary, "token {largest} is not in a vocabulary of {vocabulary}");
 }
 
 /// Contexts and their responses: what a network reads, and what it has to write.
@@ -186,17 +207,25 @@ impl Writing {
     }
 }
 
+/// Panics unless there are as many responses as contexts.
+fn as_many(contexts: usize, responses: usize) {
+    let counted = |n, noun| format!("{n} {noun}{}", if n == 1 { "" } else { "s" });
+    let [read, written] = [counted(contexts, "context"), counted(responses, "response")];
+    assert!(contexts == responses, "{read} and {written}: there has to be one for each");
+}
+
 impl Pairs {
     /// Contexts and as many responses on `device`, each with the token that ends it. Panics if
     /// there is none, one is empty, or they are not as many.
     pub fn new(contexts: &[&[i64]], responses: &[&[i64]], device: Device) -> Self {
+        as_many(contexts.len(), responses.len());
         Self::from_packed(Packed::new(contexts, device), Packed::new(responses, device))
     }
 
     /// The same of packed sequences, all of a batch or [parts](Packed::of_part) of one. Panics also
     /// if contexts and responses are other parts.
     pub fn from_packed(context: Packed, response: Packed) -> Self {
-        assert_eq!(context.sequences(), response.sequences(), "contexts and responses");
+        as_many(context.sequences(), response.sequences());
         let (lengths, device) = (response.lengths(), response.device());
         let mut row = 0;
         let mut before = Vec::with_capacity(response.tokens());

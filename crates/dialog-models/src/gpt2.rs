@@ -234,6 +234,7 @@ impl Gpt2 {
         assert!(whole, "{mode:?} singles out rows, and rows are tokens here");
         let (longest, room) = (batch.longest(), self.config.positions);
         assert!(longest as i64 <= room, "{longest} tokens where there are {room} positions");
+        batch.check(self.config.vocabulary);
         let attending = PackedAttention::causal_of(batch.part(), batch.device());
         let x = self.words.forward(batch.ids()) + self.positions.forward(batch.positions());
         let &Gpt2Config { heads, attention_dropout: rate, .. } = &self.config;
@@ -259,6 +260,7 @@ impl LanguageModel for Gpt2 {
     }
 
     fn token_loss(&self, batch: &Texts, smoothing: f64, mode: Mode) -> TokenLoss {
+        batch.check(self.config.vocabulary);
         let hidden = self.hidden(batch.tokens(), mode).index_select(0, batch.from());
         token_loss(&hidden, self.words.weight(), batch.truth(), smoothing)
     }
@@ -268,6 +270,7 @@ impl Autoregressive for Gpt2 {
     fn start<'a>(&'a self, contexts: &[&[i64]]) -> (Box<dyn Continuation + 'a>, Tensor) {
         no_grad(|| {
             let batch = Packed::new(contexts, self.device());
+            batch.check(self.config.vocabulary);
             let contexts = Contexts::new(batch.lengths(), batch.device());
             let attending = PackedAttention::causal(batch.lengths(), batch.device());
             let x = self.words.forward(batch.ids()) + self.positions.forward(batch.positions());

@@ -311,7 +311,7 @@ impl Marian {
 
     /// What the encoder makes of contexts: `[tokens, hidden]`.
     fn encode(&self, context: &Packed, reading: &Reading, mode: Mode) -> Tensor {
-        self.fits(context);
+        self.fits(0, context);
         let noise = context.noise(mode);
         let x = self.embed(0, context.ids(), context.positions());
         let x = noise.drop(&x, self.config.dropout);
@@ -321,7 +321,9 @@ impl Marian {
         })
     }
 
-    fn fits(&self, text: &Packed) {
+    /// Panics unless a text is one for the encoder (0) or decoder.
+    fn fits(&self, which: usize, text: &Packed) {
+        text.check(self.config.vocabularies[which]);
         let (longest, room) = (text.longest(), self.config.positions);
         assert!(longest as i64 <= room, "{longest} tokens where there are {room} positions");
     }
@@ -333,7 +335,7 @@ impl Marian {
         assert!(whole, "{mode:?} singles out rows, and rows are tokens here");
         let memory = self.encode(batch.context(), &batch.reading, mode);
         let (response, writing) = (batch.response(), &batch.writing);
-        self.fits(response);
+        self.fits(1, response);
         // Each token is predicted from the one before, the first one from the start.
         let start = tensor_on(&[self.config.start], response.device());
         let before = response.ids().narrow(0, 0, response.tokens() as i64 - 1);

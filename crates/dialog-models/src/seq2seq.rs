@@ -77,6 +77,12 @@ impl Seq2Seq {
         self.embedding.forward(ids) * (self.config.hidden as f64).sqrt()
     }
 
+    /// The same of a batch's tokens. Panics if one is not in the vocabulary.
+    fn embed_all(&self, batch: &Packed) -> Tensor {
+        batch.check(self.config.vocabulary);
+        self.embed(batch.ids())
+    }
+
     /// Adds sines and cosines of places, and drops.
     fn placed(&self, x: &Tensor, batch: &Packed, mode: Mode) -> Tensor {
         let table = timing(0, batch.longest() as i64, self.config.hidden, batch.device());
@@ -86,7 +92,7 @@ impl Seq2Seq {
 
     /// What the encoder makes of contexts: `[tokens, hidden]`.
     fn encode(&self, context: &Packed, reading: &Reading, mode: Mode) -> Tensor {
-        let x = self.placed(&self.embed(context.ids()), context, mode);
+        let x = self.placed(&self.embed_all(context), context, mode);
         let x = self.encoder.iter().fold(x, |x, block| block.forward(&x, reading, mode));
         self.encoder_norm.forward(&x)
     }
@@ -106,7 +112,7 @@ impl Seq2Seq {
     /// What the decoder is given: for each token of a response the vector of the one before.
     fn begin(&self, batch: &Pairs, mode: Mode) -> Tensor {
         let response = batch.response();
-        self.placed(&batch.shifted.forward(&self.embed(response.ids())), response, mode)
+        self.placed(&batch.shifted.forward(&self.embed_all(response)), response, mode)
     }
 
     /// The logits `[tokens, vocabulary]` of each token of the responses.
@@ -162,7 +168,7 @@ impl Seq2Seq {
     fn reading_stages<'a>(&'a self, batch: &'a Pairs, mode: Mode) -> Vec<Stage<'a>> {
         let context = batch.context();
         let first =
-            move |_: &Tensor, _: &Tensor| self.placed(&self.embed(context.ids()), context, mode);
+            move |_: &Tensor, _: &Tensor| self.placed(&self.embed_all(context), context, mode);
         let mut stages = vec![Stage {
             prefixes: vec!["embedding.".to_owned()],
             follows: false,

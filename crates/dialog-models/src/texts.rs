@@ -4,6 +4,7 @@ use torch::device::tensor_on;
 use torch::{Device, Tensor};
 
 use crate::Packed;
+use crate::batch::{check, largest};
 
 /// Texts one after another, and which of their tokens are predicted from those before.
 ///
@@ -21,6 +22,8 @@ pub struct Texts {
     tokens: Packed,
     from: Tensor,
     truth: Tensor,
+    /// The largest id that is predicted.
+    largest: i64,
 }
 
 impl Texts {
@@ -62,7 +65,13 @@ impl Texts {
         assert!(!truth.is_empty(), "no token is predicted");
         let on = |list: &[i64]| tensor_on(list, device);
         let tokens = Packed::from_parts(&read, lengths, device);
-        Self { tokens, from: on(&from), truth: on(&truth) }
+        let largest = largest(&truth);
+        Self { tokens, from: on(&from), truth: on(&truth), largest }
+    }
+
+    /// Panics if an id that is predicted is not in a vocabulary of so many.
+    pub(crate) fn check(&self, vocabulary: i64) {
+        check(self.largest, vocabulary);
     }
 
     /// What is read.

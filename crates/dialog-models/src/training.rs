@@ -3,6 +3,7 @@
 use torch::{Device, Kind, Mode, Params, Scope, Tensor, group, no_grad};
 use train::{Ema, Loss, Objective, Progress};
 
+use crate::vocabulary::check_smoothing;
 use crate::{TokenLoss, Totals};
 
 /// A network that gives each token of a text a probability.
@@ -14,7 +15,7 @@ pub trait LanguageModel {
     fn predicted(batch: &Self::Batch) -> usize;
 
     /// The loss over the tokens that are predicted, with label smoothing ε `smoothing` (0 for
-    /// none).
+    /// none). Panics if that is not in \[0, 1).
     fn token_loss(&self, batch: &Self::Batch, smoothing: f64, mode: Mode) -> TokenLoss;
 
     /// Floating-point operations of the loss of a batch and of its gradients; 0 where they are not
@@ -102,7 +103,7 @@ impl<N: LanguageModel> Training<N> {
 
     /// The same of a network that is there.
     pub fn new(net: N, params: Params, smoothing: f64) -> Self {
-        assert!((0.0..1.0).contains(&smoothing), "label smoothing {smoothing} is not in [0, 1)");
+        check_smoothing(smoothing);
         Self { net, params, smoothing, recompute: false, operations: 0, average: None }
     }
 

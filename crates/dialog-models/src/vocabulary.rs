@@ -19,11 +19,18 @@ pub struct TokenLoss {
     pub nll: Tensor,
 }
 
+/// Panics if labels cannot be smoothed so.
+pub(crate) fn check_smoothing(smoothing: f64) {
+    assert!((0.0..1.0).contains(&smoothing), "label smoothing {smoothing} is not in [0, 1)");
+}
+
 /// The loss of hidden states `[tokens, hidden]` whose logits are products with the rows of `table`
-/// `[vocabulary, hidden]`. `truth` is int64 `[tokens]`, `smoothing` is ε. Panics without a token.
+/// `[vocabulary, hidden]`. `truth` is int64 `[tokens]`, `smoothing` is ε. Panics without a token,
+/// or if ε is not in \[0, 1).
 pub(crate) fn token_loss(x: &Tensor, table: &Tensor, truth: &Tensor, smoothing: f64) -> TokenLoss {
     let (tokens, vocabulary) = (x.size()[0], table.size()[0]);
     assert!(tokens > 0, "a loss over no token");
+    check_smoothing(smoothing);
     // A part of the table, for the table itself requires a gradient where none is recorded too.
     let trained = x.requires_grad() || table.narrow(0, 0, 1).requires_grad();
     let piece = if x.device() == Device::Cpu { PIECE } else { GPU_PIECE };

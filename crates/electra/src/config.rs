@@ -145,6 +145,12 @@ impl EncoderConfig {
         self.hidden / self.heads
     }
 
+    /// Panics if no encoder can have this.
+    pub(crate) fn check(&self) {
+        let faults = self.faults();
+        assert!(faults.is_empty(), "no encoder can have this: {faults:?}");
+    }
+
     /// Every value that no encoder can have: its key, and what is wrong with it.
     pub fn faults(&self) -> Vec<(&'static str, String)> {
         let mut faults = Vec::new();

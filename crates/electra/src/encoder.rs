@@ -42,8 +42,10 @@ pub struct Embeddings {
 }
 
 impl Embeddings {
-    /// Makes the tables of an encoder of this shape.
+    /// Makes the tables of an encoder of this shape. Panics if the shape has
+    /// [faults](EncoderConfig::faults).
     pub fn new(scope: &mut Scope<'_>, config: &EncoderConfig) -> Self {
+        config.check();
         let init = Init::TruncatedNormal { std: config.init };
         let mut table =
             |name: &str, rows| Embedding::new(&mut scope.sub(name), rows, config.embedding, init);
@@ -55,8 +57,11 @@ impl Embeddings {
     }
 
     /// The vectors `[tokens, embedding]` of a batch. `perturbation`, of that size, is added to them
-    /// behind their norm, where a network cannot grow out of its reach.
+    /// behind their norm, where a network cannot grow out of its reach. Panics if a token id or a
+    /// segment number is in no table.
     pub fn forward(&self, batch: &Packed, perturbation: Option<&Tensor>, mode: Mode) -> Tensor {
+        let [vocabulary, segments] = [&self.words, &self.segments].map(|t| t.weight().size()[0]);
+        batch.check(vocabulary, segments);
         let sum = self.words.forward(batch.ids())
             + self.segments.forward(batch.segments())
             + self.positions.forward(batch.positions());
@@ -134,6 +139,20 @@ fn through(layers: &[Layer], start: Tensor, batch: &Packed, mode: Mode) -> Tenso
 }
 
 /// The encoder: token ids to a vector for each token.
+///
+/// ```
+/// use electra::{Encoder, EncoderConfig, Packed};
+/// use torch::{Device, Mode, Params};
+///
+/// let config = EncoderConfig { vocabulary: 200, layers: 2, ..EncoderConfig::tiny() };
+/// let (net, params) = Params::build(Device::Cpu, |scope| {
+///     Encoder::new(&mut scope.sub(config.family.prefix()), &config)
+/// });
+/// let batch = Packed::new(&[&[101, 7, 8, 102], &[101, 9, 102]], &[&[0; 4], &[0; 3]], Device::Cpu);
+/// assert_eq!(net.forward(&batch, Mode::Eval).size(), [7, 128]);
+/// assert_eq!(net.forward_first(&batch, Mode::Eval).size(), [2, 128]);
+/// assert!(params.get("electra.encoder.layer.1.attention.self.query.weight").is_some());
+/// ```
 #[derive(Debug)]
 pub struct Encoder {
     embeddings: Rc<Embeddings>,
@@ -144,19 +163,23 @@ pub struct Encoder {
 
 impl Encoder {
     /// Makes the tensors at a scope of the family's name: `scope.sub(config.family.prefix())`.
-    /// Linear layers and tables are drawn from N(0, init²) cut at two deviations.
+    /// Linear layers and tables are drawn from N(0, init²) cut at two deviations. Panics if the
+    /// shape has [faults](EncoderConfig::faults).
     pub fn new(scope: &mut Scope<'_>, config: &EncoderConfig) -> Self {
         let embeddings = Embeddings::new(&mut scope.sub("embeddings"), config);
         Self::with_embeddings(scope, config, Rc::new(embeddings))
     }
 
-    /// The same on embeddings that another encoder has too.
+    /// The same on embeddings that another encoder has too. Panics if these are of another width.
     pub fn with_embeddings(
         scope: &mut Scope<'_>,
         config: &EncoderConfig,
         embeddings: Rc<Embeddings>,
     ) -> Self {
+        config.check();
         let (width, hidden) = (config.embedding, config.hidden);
+        let own = embeddings.words().size()[1];
+        assert_eq!(own, width, "the width of embeddings, and that of the encoder's configuration");
         let project =
             (width != hidden).then(|| linear(scope, "embeddings_project", [width, hidden], config));
         let layer = |i| Layer::new(&mut scope.sub(format!("encoder.layer.{i}")), config);

@@ -12,6 +12,20 @@
 //!
 //! Heads of fine-tuning are started as in ELECTRA's released code, uniformly in ±√(6 / (inputs +
 //! outputs)).
+//!
+//! ```
+//! use electra::heads::{SpanHead, Tagger};
+//! use electra::{EncoderConfig, Packed};
+//! use torch::{Device, Mode, Params};
+//!
+//! let config = EncoderConfig { vocabulary: 40, layers: 1, ..EncoderConfig::tiny() };
+//! let batch = Packed::new(&[&[1, 7, 9, 2], &[1, 5, 2]], &[&[0; 4], &[0; 3]], Device::Cpu);
+//! let (tagger, _) = Params::build(Device::Cpu, |scope| Tagger::new(scope, &config, 5));
+//! assert_eq!(tagger.forward(&batch, Mode::Eval).size(), [7, 5]);
+//! let (spans, _) = Params::build(Device::Cpu, |scope| SpanHead::new(scope, &config));
+//! let [first, last] = spans.forward(&batch, Mode::Eval);
+//! assert_eq!((first.size(), last.size()), (vec![7], vec![7]));
+//! ```
 
 mod answer;
 mod classifier;

@@ -29,6 +29,8 @@ pub struct Packed {
     /// Rows of the matrices in an encoder: the tokens', and filler behind them.
     rows: usize,
     attention: Rc<PackedAttention>,
+    /// The largest id, where ids came from the host, and the largest segment number.
+    largest: (Option<i64>, i64),
 }
 
 /// Rows of a batch's matrices in an encoder are a multiple of this on a CPU, where libtorch makes
@@ -41,9 +43,17 @@ fn rows(tokens: usize, device: Device) -> usize {
     if device == Device::Cpu { tokens.next_multiple_of(MULTIPLE) } else { tokens }
 }
 
+/// The largest of some numbers, of what `noun` says. Panics if one is below 0.
+fn largest(numbers: &[i64], noun: &str) -> i64 {
+    let least = numbers.iter().copied().min().unwrap_or(0);
+    assert!(least >= 0, "{noun} {least}: numbers are 0 and above");
+    numbers.iter().copied().max().unwrap_or(0)
+}
+
 impl Packed {
     /// Sequences of token ids, and of as many segment numbers, on `device`. Panics if there is no
-    /// sequence, one is empty, or ids and segments are not as many.
+    /// sequence, one is empty, ids and segments are not as many, or one of them is below 0. An
+    /// encoder panics if one is in none of its tables.
     pub fn new(ids: &[&[i64]], segments: &[&[i64]], device: Device) -> Self {
         let lengths: Vec<usize> = ids.iter().map(|s| s.len()).collect();
         assert_eq!(lengths, segments.iter().map(|s| s.len()).collect::<Vec<_>>(), "segments");
@@ -72,7 +82,9 @@ impl Packed {
         let starts: Vec<i64> = std::iter::once(0).chain(ends).take(lengths.len()).collect();
         let on = |list: &[i64]| tensor_on(list, device);
         let rows = rows(total, device);
+        let largest = (Some(largest(ids, "token")), largest(segments, "segment"));
         Self {
+            largest,
             ids: on(ids),
             segments: on(segments),
             positions: on(&positions),
@@ -103,7 +115,8 @@ impl Packed {
         Self::of_part(&ids, &segments, BatchPart::of_group(&lengths), x.device())
     }
 
-    /// The same sequences with other tokens: `ids` is int64 `[tokens]`.
+    /// The same sequences with other tokens: `ids` is int64 `[tokens]`, and taken to be in the
+    /// vocabulary.
     #[must_use]
     pub fn with_ids(&self, ids: Tensor) -> Self {
         assert_eq!(ids.size(), self.ids.size(), "as many tokens");
@@ -115,7 +128,15 @@ impl Packed {
             part: Rc::clone(&self.part),
             rows: self.rows,
             attention: Rc::clone(&self.attention),
+            largest: (None, self.largest.1),
         }
+    }
+
+    /// Panics if an encoder with so many token ids and segments does not know one of these.
+    pub(crate) fn check(&self, vocabulary: i64, segments: i64) {
+        let (id, segment) = (self.largest.0.unwrap_or(0), self.largest.1);
+        assert!(id < vocabulary, "token {id} is not in a vocabulary of {vocabulary}");
+        assert!(segment < segments, "segment {segment} of an encoder of {segments}");
     }
 
     /// Token ids, int64 `[tokens]`.

@@ -14,6 +14,7 @@
 
 use crate::bootstrap::{Bootstrap, Resampled};
 use crate::votes::{Counts, Votes};
+use metrics::words::counted;
 use serde::{Deserialize, Serialize};
 use std::fmt;
 
@@ -31,6 +32,8 @@ pub enum Undefined {
     UnequalVotes,
     /// There are too few values.
     TooFew,
+    /// The number is larger than a computer's numbers are.
+    TooLarge,
 }
 
 impl fmt::Display for Undefined {
@@ -41,6 +44,7 @@ impl fmt::Display for Undefined {
             Self::NoComplete => "undefined (no item has all its votes)",
             Self::UnequalVotes => "undefined (items have different numbers of votes)",
             Self::TooFew => "undefined (too few values)",
+            Self::TooLarge => "undefined (too large to compute)",
         })
     }
 }
@@ -56,10 +60,12 @@ pub struct Statistic {
 }
 
 impl Statistic {
-    /// A number. Panics if it is not finite: whoever computes it has to know when it is undefined.
+    /// A number; undefined if it is not finite.
     pub fn of(value: f64) -> Self {
-        assert!(value.is_finite(), "a statistic of {value}");
-        Self { value: Some(value), undefined: None }
+        match value.is_finite() {
+            true => Self { value: Some(value), undefined: None },
+            false => Self::undefined(Undefined::TooLarge),
+        }
     }
 
     /// No number, with its reason.
@@ -178,8 +184,13 @@ pub fn fleiss(counts: &Counts) -> Statistic {
     beyond_chance(equal, pairs, &totals, &totals)
 }
 
-/// Cohen's kappa of two raters, columns of the table, over the items on which both voted.
+/// Cohen's kappa of two raters, columns of the table, over the items on which both voted. Panics if
+/// the table has no such column.
 pub fn cohen(votes: &Votes, first: usize, second: usize) -> Statistic {
+    let raters = votes.raters();
+    for rater in [first, second] {
+        assert!(rater < raters, "rater {rater} of a table of {}", counted(raters, "rater"));
+    }
     let both: Vec<(u32, u32)> =
         votes.items().iter().filter_map(|row| row[first].zip(row[second])).collect();
     if both.is_empty() {

@@ -31,6 +31,26 @@ pub struct Unit {
     pub count: f64,
 }
 
+impl Unit {
+    /// Panics if no responses have such a sum; `number` is that of the unit.
+    fn check(&self, number: usize) {
+        let Self { sum, count } = *self;
+        let counted = count >= 0.0 && count.is_finite();
+        // What adding up values may round.
+        let slack = 1e-9 * count;
+        assert!(
+            counted && sum >= -slack && sum <= count + slack,
+            "unit {number} has the sum {sum} of {count} values, and values are from 0 to 1"
+        );
+    }
+}
+
+/// The units that have responses. Panics if one is none.
+fn with_responses(units: &[Unit]) -> Vec<Unit> {
+    units.iter().enumerate().for_each(|(number, unit)| unit.check(number));
+    units.iter().copied().filter(|unit| unit.count > 0.0).collect()
+}
+
 /// How to resample.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Bootstrap {
@@ -137,6 +157,15 @@ impl Bootstrap {
         (0..self.resamples).filter_map(draw).collect()
     }
 
+    /// Panics if the level is none.
+    fn check(&self) {
+        let level = self.level;
+        assert!(
+            level > 0.0 && level < 1.0,
+            "a bootstrap at the level {level}: it lies between 0 and 1, as 0.95 for 95 %"
+        );
+    }
+
     fn interval(&self, values: &mut [f64]) -> [f64; 2] {
         values.sort_unstable_by(f64::total_cmp);
         let tail = (1.0 - self.level) / 2.0;
@@ -144,12 +173,13 @@ impl Bootstrap {
     }
 
     /// Any statistic of `units` units; `None` if there are none, or if fewer than two resamples
-    /// have a value.
+    /// have a value. Panics if the level is not between 0 and 1.
     pub fn resample(
         &self,
         units: usize,
         statistic: impl FnMut(&[usize]) -> Option<f64>,
     ) -> Option<Resampled> {
+        self.check();
         if units == 0 {
             return None;
         }
@@ -160,19 +190,22 @@ impl Bootstrap {
     }
 
     /// The mean over all responses of the units. Units without responses are left out; `None` if
-    /// none is left, or without two resamples.
+    /// none is left, or without two resamples. Panics if the level is not between 0 and 1, or a
+    /// unit is none: its sum is not within 0 and its count, or one of them is no number.
     ///
     /// The interval for small studies is the score interval (Wilson 1927) with Student's t quantile
     /// for the units' number, minus one, of degrees of freedom, and with as many independent
     /// observations as would have the variance that the means of units show. Where they show none,
     /// it takes each unit for one observation if the mean is 0 or 1, and each response otherwise.
     pub fn mean(&self, units: &[Unit]) -> Option<Estimate> {
-        let units: Vec<Unit> = units.iter().copied().filter(|unit| unit.count > 0.0).collect();
+        self.check();
+        let units = with_responses(units);
         if units.is_empty() {
             return None;
         }
         let all = total(units.iter());
-        let value = all.sum / all.count;
+        // Rounding of sums must not leave 0 to 1.
+        let value = (all.sum / all.count).clamp(0.0, 1.0);
         let mut values = self.draw(units.len(), |indices| {
             let drawn = total(indices.iter().map(|index| &units[*index]));
             Some(drawn.sum / drawn.count)
@@ -205,7 +238,10 @@ impl Bootstrap {
 
     /// First minus second where both systems answered the same units: `units[i]` holds both. Drawn
     /// are units, so what makes a context easy or hard for both cancels out. `None` without units.
+    /// Panics as [`mean`](Self::mean) does.
     pub fn paired(&self, units: &[[Unit; 2]]) -> Option<Difference> {
+        self.check();
+        units.as_flattened().iter().enumerate().for_each(|(i, unit)| unit.check(i / 2));
         let units: Vec<[Unit; 2]> =
             units.iter().copied().filter(|[a, b]| a.count > 0.0 && b.count > 0.0).collect();
         if units.is_empty() {
@@ -234,12 +270,11 @@ impl Bootstrap {
     }
 
     /// First minus second for units that have nothing to do with each other, such as conversations
-    /// with two systems: each side is drawn on its own. `None` if a side has no units.
+    /// with two systems: each side is drawn on its own. `None` if a side has no units. Panics as
+    /// [`mean`](Self::mean) does.
     pub fn unpaired(&self, first: &[Unit], second: &[Unit]) -> Option<Difference> {
-        let kept = |units: &[Unit]| -> Vec<Unit> {
-            units.iter().copied().filter(|unit| unit.count > 0.0).collect()
-        };
-        let (first, second) = (kept(first), kept(second));
+        self.check();
+        let (first, second) = (with_responses(first), with_responses(second));
         if first.is_empty() || second.is_empty() {
             return None;
         }
@@ -312,9 +347,12 @@ fn variance_of_mean(units: &[Unit], mean: f64) -> Option<f64> {
 }
 
 /// The quantile of sorted values at `probability`, linear between neighbours: numpy's default
-/// (type 7 of Hyndman and Fan 1996). Panics without values.
+/// (type 7 of Hyndman and Fan 1996). Panics without values, or if the probability is not within 0
+/// and 1.
 pub fn percentile(sorted: &[f64], probability: f64) -> f64 {
     assert!(!sorted.is_empty(), "a percentile of no values");
+    let within = (0.0..=1.0).contains(&probability);
+    assert!(within, "a percentile at the probability {probability}: it lies within 0 and 1");
     let place = probability * (sorted.len() - 1) as f64;
     let (below, part) = (place.floor() as usize, place.fract());
     let above = (below + 1).min(sorted.len() - 1);

@@ -143,11 +143,24 @@ const FORMULA: [char; 8] = ['=', '+', '-', '@', '＝', '＋', '－', '＠'];
 /// What may end a cell where another separator than the comma is usual, quotes or not.
 const SEPARATORS: [char; 4] = [';', '\t', '\r', '\n'];
 
+/// Whether a character alone shows nothing: blanks, control and format characters, fillers.
+///
+/// ```
+/// use eval_ssa::export::is_invisible;
+/// assert!(" \n\u{200b}\u{feff}\u{3164}".chars().all(is_invisible));
+/// assert!(!".".chars().all(is_invisible));
+/// ```
+pub fn is_invisible(c: char) -> bool {
+    let is_format = matches!(c, '\u{ad}' | '\u{34f}' | '\u{61c}' | '\u{115f}' | '\u{1160}'
+        | '\u{180b}'..='\u{180f}' | '\u{200b}'..='\u{200f}' | '\u{202a}'..='\u{202e}'
+        | '\u{2060}'..='\u{206f}' | '\u{2800}' | '\u{3164}' | '\u{fe00}'..='\u{fe0f}'
+        | '\u{feff}' | '\u{ffa0}' | '\u{e0000}'..='\u{e0fff}');
+    c.is_whitespace() || c.is_control() || is_format
+}
+
 /// Whether a character is not seen, or is a quotation mark around a cell.
 fn is_passed_over(c: char) -> bool {
-    let is_invisible = matches!(c, '\u{ad}' | '\u{200b}'..='\u{200f}' | '\u{202a}'..='\u{202e}'
-        | '\u{2060}'..='\u{2069}' | '\u{feff}');
-    c.is_whitespace() || c.is_control() || is_invisible || c == '"'
+    is_invisible(c) || c == '"'
 }
 
 /// Whether a spreadsheet might run what may be a cell. Apostrophes before it change nothing, so

@@ -4,7 +4,17 @@
 //! Tools name questions and choices as their users like. A [`Mapping`] says which question is
 //! which; choices are understood as yes and no, or by what they say (`sensible`, `not sensible`,
 //! `specific`, `not specific`, `skip`), in any case, with spaces, `-` or `_` between the words.
+//!
+//! ```
+//! use eval_ssa::import::{Mapping, doccano};
+//! let line = r#"{"id": 7, "text": "Hello!", "label": ["sensible", "specific"]}"#;
+//! let imported = doccano(line, "anna", &Mapping::default())?;
+//! let rating = &imported.ratings[0];
+//! assert_eq!((rating.item.as_str(), rating.rater.as_str()), ("7", "anna"));
+//! # Ok::<(), eval_ssa::import::ImportError>(())
+//! ```
 
+mod cells;
 mod doccano;
 mod label_studio;
 mod potato;
@@ -13,7 +23,7 @@ mod responses;
 pub use doccano::doccano;
 pub use label_studio::label_studio;
 pub use potato::potato;
-pub use responses::{Defaults, responses_csv, responses_jsonl};
+pub use responses::{Defaults, responses_csv, responses_json, responses_jsonl};
 
 use crate::item::{Item, Turn};
 use crate::rating::{Answer, Rating, answer};

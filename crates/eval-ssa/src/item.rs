@@ -218,9 +218,27 @@ pub struct System {
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub description: String,
     /// Perplexity on a held-out set that all systems share, by
-    /// [`perplexity`](crate::proxies::perplexity): the x of the correlation plot.
+    /// [`perplexity`](crate::proxies::perplexity): the x of the correlation plot. A number of 1 or
+    /// more.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub perplexity: Option<f64>,
+}
+
+impl System {
+    /// Says what of it cannot be.
+    ///
+    /// # Errors
+    /// A perplexity that is no finite number of 1 or more.
+    pub fn check(&self) -> Result<(), String> {
+        // It is exp of a mean negative log-likelihood, which is at least 0.
+        match self.perplexity.filter(|value| !(value.is_finite() && *value >= 1.0)) {
+            Some(value) => Err(format!(
+                "system {:?}: a perplexity is a finite number of 1 or more, and {value} is none",
+                self.name
+            )),
+            None => Ok(()),
+        }
+    }
 }
 
 #[cfg(test)]

@@ -28,7 +28,7 @@ pub struct Line {
     pub r_squared: Statistic,
     /// Standard error of the slope; undefined below three points.
     pub slope_error: Statistic,
-    /// Student's t interval of the slope at 95 %.
+    /// Student's t interval of the slope at 95 %; `None` where it is not finite.
     pub slope_interval: Option<[f64; 2]>,
     /// Two-sided p value of a slope of 0.
     pub p_value: Statistic,
@@ -56,11 +56,21 @@ fn constant(values: &[f64]) -> bool {
     values.windows(2).all(|pair| pair[0] == pair[1])
 }
 
-/// The line through points (x, y), with an intercept. Panics on values that are not finite.
+/// The power of two next to the largest of some values: divided by it, none of them overflows when
+/// it is squared, and none loses a digit.
+fn scale(values: &[f64]) -> f64 {
+    let largest = values.iter().fold(0.0_f64, |largest, value| largest.max(value.abs()));
+    if largest > 0.0 { largest.log2().floor().min(1023.0).exp2() } else { 1.0 }
+}
+
+/// The line through points (x, y), with an intercept. Of values that are not finite there is none.
 pub fn fit(points: &[(f64, f64)]) -> Line {
     let n = points.len();
     let (x, y): (Vec<f64>, Vec<f64>) = points.iter().copied().unzip();
-    assert!(x.iter().chain(&y).all(|v| v.is_finite()), "points must be finite: {points:?}");
+    if !x.iter().chain(&y).all(|value| value.is_finite()) {
+        let warning = "a point is not finite: there is no line".to_owned();
+        return Line::undefined(n, Undefined::TooLarge, warning);
+    }
     if n < 2 {
         let warning = format!("{n} points: a line needs at least 2");
         return Line::undefined(n, Undefined::TooFew, warning);
@@ -69,14 +79,17 @@ pub fn fit(points: &[(f64, f64)]) -> Line {
         let warning = format!("all {n} points have the same x: there is no line");
         return Line::undefined(n, Undefined::NoVariation, warning);
     }
+    let (unit_x, unit_y) = (scale(&x), scale(&y));
+    let x: Vec<f64> = x.iter().map(|x| x / unit_x).collect();
+    let y: Vec<f64> = y.iter().map(|y| y / unit_y).collect();
     let (mx, my) = (mean(&x), mean(&y));
     let sum = |f: &dyn Fn(f64, f64) -> f64| -> f64 {
-        points.iter().map(|(x, y)| f(x - mx, y - my)).sum()
+        x.iter().zip(&y).map(|(x, y)| f(x - mx, y - my)).sum()
     };
     let (sxx, sxy, syy) = (sum(&|x, _| x * x), sum(&|x, y| x * y), sum(&|_, y| y * y));
     let flat = constant(&y);
     let slope = if flat { 0.0 } else { sxy / sxx };
-    let residual: f64 = points.iter().map(|(x, y)| (y - my - slope * (x - mx)).powi(2)).sum();
+    let residual = sum(&|x, y| (y - slope * x).powi(2));
     let none = Statistic::undefined;
     let r_squared = match flat {
         true => none(Undefined::NoVariation),
@@ -104,15 +117,20 @@ pub fn fit(points: &[(f64, f64)]) -> Line {
     if flat {
         warnings.push("all points have the same y: R² is undefined".into());
     }
+    // Back from the scaled values.
+    let intercept = (my - slope * mx) * unit_y;
+    let steep = |value: f64| value * unit_y / unit_x;
+    let (slope, error) = (steep(slope), error.map(steep));
     Line {
         points: n,
         slope: Statistic::of(slope),
-        intercept: Statistic::of(my - slope * mx),
+        intercept: Statistic::of(intercept),
         r_squared,
         slope_error: error.map_or(none(Undefined::TooFew), Statistic::of),
         slope_interval: error
             .zip(t_quantile(freedom, 0.975))
-            .map(|(error, t)| [slope - t * error, slope + t * error]),
+            .map(|(error, t)| [slope - t * error, slope + t * error])
+            .filter(|ends| ends.iter().all(|end| end.is_finite())),
         p_value,
         warnings,
     }

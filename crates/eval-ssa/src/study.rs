@@ -62,6 +62,7 @@ impl Study {
         let items = unique("item", self.items.iter().map(|item| &item.id), &mut faults);
         let pairs = unique("pair", self.pairs.iter().map(|pair| &pair.id), &mut faults);
         unique("system", self.systems.iter().map(|system| &system.name), &mut faults);
+        faults.extend(self.systems.iter().filter_map(|system| system.check().err()));
         for item in self.items.iter().filter(|item| item.is_rated() && item.system.is_empty()) {
             faults.push(format!("item {:?} names no system", item.id));
         }

@@ -192,7 +192,7 @@ impl Summary {
                 let open = progress.responses - progress.decided;
                 let bounds = score.ssa_bounds.map(|[low, high]| {
                     format!(
-                        "; whatever their labels, SSA is within {} to {}",
+                        "; whatever their labels, SSA over all responses is within {} to {}",
                         percent(low),
                         percent(high)
                     )
@@ -217,7 +217,8 @@ impl Summary {
                 |m: &Measure| score.estimate(*m).is_some_and(|estimate| estimate.degenerate);
             let alike: Vec<&str> =
                 Measure::ALL.into_iter().filter(alike).map(Measure::name).collect();
-            if !alike.is_empty() {
+            // Of a single one it is said above that there is no interval.
+            if ssa.units > 1 && !alike.is_empty() {
                 let (verb, have) = if alike.len() == 1 {
                     ("is", "interval has")
                 } else {
@@ -273,22 +274,31 @@ impl Summary {
     fn describe_methods(&self) -> String {
         let mut text = Vec::new();
         for mode in self.scores.iter().map(|score| score.mode).collect::<BTreeSet<Mode>>() {
+            let of_mode = || self.scores.iter().filter(|score| score.mode == mode);
+            let responses: usize = of_mode().map(|score| score.progress.responses).sum();
+            let decided: usize = of_mode().map(|score| score.progress.decided).sum();
             // A mode of which nothing is decided yet has nothing to tell.
-            let decided = |score: &&Score| score.mode == mode && score.ssa.is_some();
-            let of_mode = || self.scores.iter().filter(decided);
-            if of_mode().next().is_none() {
+            if decided == 0 {
                 continue;
             }
             let count = of_mode().map(|s| s.ssa.as_ref().map_or(0, |ssa| ssa.units));
             let (fewest, most) = (count.clone().min().unwrap_or(0), count.max().unwrap_or(0));
             let range = if fewest == most { String::new() } else { format!("{fewest} to ") };
-            let responses: usize = of_mode().map(|score| score.progress.responses).sum();
             let (number, many) = (of_mode().count(), units(mode, most));
             let of = format!("{} of {}", counted(responses, "response"), counted(number, "system"));
             let were = if responses == 1 { "was" } else { "were" };
-            text.push(match mode {
-                Mode::Static => format!("{of} to {range}{many} {were} rated."),
-                Mode::Interactive => format!("{of}, from {range}{many} with each, {were} rated."),
+            let are = if decided == 1 { "is" } else { "are" };
+            text.push(match (mode, decided == responses) {
+                (Mode::Static, true) => format!("{of} to {range}{many} {were} rated."),
+                (Mode::Interactive, true) => {
+                    format!("{of}, from {range}{many} with each, {were} rated.")
+                }
+                (Mode::Static, false) => format!(
+                    "Of {of}, {decided} {are} decided so far: to {range}{many} for each system."
+                ),
+                (Mode::Interactive, false) => format!(
+                    "Of {of}, {decided} {are} decided so far: from {range}{many} with each system."
+                ),
             });
         }
         text.push(format!(
@@ -349,10 +359,11 @@ fn describe_decisions(found: &Adjudications) -> Option<String> {
         format!("{} ({}): {votes} by votes, {both} with them", score.system, score.mode.name())
     });
     (found.counted() > 0).then(|| {
+        let were = if found.counted() == 1 { "was" } else { "were" };
         format!(
-            "{} responses without a majority were decided by {}; the scores do not count these \
-             decisions. SSA of {}.",
-            found.counted(),
+            "{} without a majority {were} decided by {}; the scores do not count these decisions. \
+             SSA of {}.",
+            counted(found.counted(), "response"),
             by.join(", "),
             changed.collect::<Vec<_>>().join("; of ")
         )

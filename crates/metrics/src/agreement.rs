@@ -2,6 +2,8 @@
 
 use crate::confusion::Confusion;
 use crate::score::Score;
+use crate::stats::mean;
+use crate::words::counted;
 
 impl Confusion {
     /// The Matthews correlation of truth and prediction, -1 to 1, for any number of classes
@@ -43,14 +45,24 @@ impl Confusion {
         Score::of(together / apart.sqrt())
     }
 
-    /// Precision of a class in percent: the share of its predictions that are right.
+    /// Panics if there is no such class.
+    fn check(&self, class: usize) {
+        let classes = self.counts().len();
+        assert!(class < classes, "class {class} of {}", counted(classes, "class"));
+    }
+
+    /// Precision of a class in percent: the share of its predictions that are right. Panics if
+    /// there is no such class.
     pub fn precision(&self, class: usize) -> Score {
+        self.check(class);
         let predicted = self.counts().iter().map(|row| row[class]).sum();
         self.share(class, predicted, "no prediction is")
     }
 
-    /// Recall of a class in percent: the share of its examples that are found.
+    /// Recall of a class in percent: the share of its examples that are found. Panics if there is
+    /// no such class.
     pub fn recall(&self, class: usize) -> Score {
+        self.check(class);
         self.share(class, self.counts()[class].iter().sum(), "no label is")
     }
 
@@ -62,13 +74,35 @@ impl Confusion {
     }
 
     /// F1 of a class in percent: the harmonic mean of precision and recall. Undefined if the class
-    /// is neither among the labels nor among the predictions.
+    /// is neither among the labels nor among the predictions. Panics if there is no such class.
     pub fn f1(&self, class: usize) -> Score {
+        self.check(class);
         let row: u64 = self.counts()[class].iter().sum();
         let column: u64 = self.counts().iter().map(|row| row[class]).sum();
         match row + column {
             0 => Score::undefined(format!("neither a label nor a prediction is class {class}")),
             both => Score::of(200.0 * self.counts()[class][class] as f64 / both as f64),
+        }
+    }
+
+    /// Macro F1 in percent: the mean of the classes' F1, as scikit-learn's
+    /// `f1_score(average="macro")` takes it over the classes that are among the labels or the
+    /// predictions. Undefined if nothing was predicted.
+    ///
+    /// ```
+    /// use metrics::Confusion;
+    /// let mut confusion = Confusion::new(4);
+    /// let pairs = [(0, 0), (1, 2), (2, 1), (0, 0), (1, 0), (2, 1)];
+    /// pairs.map(|(truth, prediction)| confusion.add(truth, prediction));
+    /// // F1 of class 0 is 2 · 2 / (2 + 3) = 80 %, of 1 and 2 it is 0, and class 3 is nowhere.
+    /// assert!((confusion.macro_f1().value.unwrap() - 80.0 / 3.0).abs() < 1e-12);
+    /// ```
+    pub fn macro_f1(&self) -> Score {
+        let all: Vec<f64> =
+            (0..self.counts().len()).filter_map(|class| self.f1(class).value).collect();
+        match all.is_empty() {
+            true => Score::undefined("nothing was predicted"),
+            false => Score::of(mean(&all)),
         }
     }
 }

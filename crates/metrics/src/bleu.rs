@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 
 use crate::spaces::{is_space, words};
+use crate::words::counted;
 
 /// Words of the longest n-gram.
 const ORDER: usize = 4;
@@ -107,9 +108,10 @@ impl std::fmt::Display for StreamError {
             Self::NoReference => write!(f, "no references: give at least one stream of them"),
             Self::Lines { stream, lines, translations } => write!(
                 f,
-                "reference {} has {lines} lines for {translations} translations: line i of each \
-                 must belong to translation i",
-                stream + 1
+                "reference {} has {} for {}: line i of each must belong to translation i",
+                stream + 1,
+                counted(lines, "line"),
+                counted(translations, "translation")
             ),
         }
     }

@@ -1,7 +1,7 @@
 //! What models are measured by: named values that know their unit and which way they improve, the
-//! arithmetic of accuracy, correlation, answers to questions, tagged spans and translations, and
-//! the [`stats`] behind means and intervals. Plain Rust, no tensor library. A score that is
-//! undefined has no value ([`Score`]), so that it never wins.
+//! arithmetic of accuracy, F1, calibration, correlation, answers to questions, tagged spans and
+//! translations, and the [`stats`] behind means and intervals. Plain Rust, no tensor library. A
+//! score that is undefined has no value ([`Score`]), so that it never wins.
 //!
 //! ```
 //! use metrics::{Confusion, Metric};
@@ -17,6 +17,7 @@
 
 mod agreement;
 mod bleu;
+mod calibration;
 mod chrf;
 mod confusion;
 mod correlation;
@@ -28,6 +29,7 @@ pub mod stats;
 pub mod words;
 
 pub use bleu::{Bleu, BleuScore, Smoothing, StreamError, Tokenization};
+pub use calibration::{brier_score, calibration_error};
 pub use chrf::{Chrf, ChrfScore};
 pub use confusion::Confusion;
 pub use correlation::{pearson, spearman};

@@ -63,8 +63,17 @@ pub fn wilson(proportion: f64, examples: u64) -> Option<[f64; 2]> {
 /// with this `proportion` do not reject when `quantile` standard errors are allowed (Wilson 1927;
 /// his quantile is the normal distribution's). It lies within 0..=1, as the proportion has to.
 ///
-/// `observations` need not be whole: fewer than were made stand for clustered ones.
+/// `observations` need not be whole: fewer than were made stand for clustered ones. Panics if the
+/// proportion is not within 0..=1 or the observations are not above 0.
+///
+/// ```
+/// use metrics::stats::score_interval;
+/// let [low, high] = score_interval(0.5, 100.0, 1.96);
+/// assert!((low - 0.4038).abs() < 1e-4 && (high - 0.5962).abs() < 1e-4);
+/// ```
 pub fn score_interval(proportion: f64, observations: f64, quantile: f64) -> [f64; 2] {
+    assert!((0.0..=1.0).contains(&proportion), "a proportion of {proportion}: it is from 0 to 1");
+    assert!(observations > 0.0, "{observations} observations: they have to be more than 0");
     let (n, z2) = (observations, quantile * quantile);
     let centre = (proportion + z2 / (2.0 * n)) / (1.0 + z2 / n);
     let spread = proportion * (1.0 - proportion) / n + z2 / (4.0 * n * n);
@@ -73,9 +82,11 @@ pub fn score_interval(proportion: f64, observations: f64, quantile: f64) -> [f64
     [(centre - half).clamp(0.0, proportion), (centre + half).clamp(proportion, 1.0)]
 }
 
-/// The quantile of Student's t distribution at `probability` (between 0 and 1), with `freedom`
-/// degrees of freedom; `None` unless they are positive.
+/// The quantile of Student's t distribution at `probability`, with `freedom` degrees of freedom;
+/// `None` unless they are positive. Panics if the probability is not within 0..=1.
 pub fn t_quantile(freedom: f64, probability: f64) -> Option<f64> {
+    let within = (0.0..=1.0).contains(&probability);
+    assert!(within, "a quantile at the probability {probability}: it is from 0 to 1");
     Some(StudentsT::new(0.0, 1.0, freedom).ok()?.inverse_cdf(probability))
 }
 
@@ -114,6 +125,18 @@ mod tests {
         close(wilson(9000.0 / 10000.0, 10000).unwrap(), [0.8939656314740893, 0.9057271698293695]);
         assert_eq!(wilson(0.5, 0), None);
         assert_eq!(wilson(1.2, 10), None);
+    }
+
+    #[test]
+    #[should_panic(expected = "a proportion of NaN")]
+    fn what_is_no_proportion_has_no_interval() {
+        let _ = score_interval(f64::NAN, 10.0, 1.96);
+    }
+
+    #[test]
+    #[should_panic(expected = "the probability 1.95")]
+    fn what_is_no_probability_has_no_quantile() {
+        let _ = t_quantile(3.0, 1.95);
     }
 
     #[test]

@@ -35,6 +35,10 @@ pub struct Asked {
     pub new: usize,
     /// The contexts to which it answered with nothing; they stay open.
     pub empty: Vec<String>,
+    /// How many of the new ones were cut off at the greatest length that the server allows.
+    pub cut: usize,
+    /// How many of the new ones had thoughts before them, which are left out.
+    pub had_thoughts: usize,
 }
 
 impl Project {
@@ -66,7 +70,11 @@ impl Project {
         for mut item in open {
             let turns: Vec<String> = item.context.iter().map(|turn| turn.text.clone()).collect();
             match partner.reply(&turns, &mut |why, wait| pause(said, why, wait)) {
-                Ok(reply) => item.response = reply.trim().to_owned(),
+                Ok(reply) => {
+                    item.response = reply.text.trim().to_owned();
+                    asked.cut += usize::from(reply.is_cut);
+                    asked.had_thoughts += usize::from(reply.had_thoughts);
+                }
                 Err(Error::ChatEmpty) => {
                     asked.empty.push(item.conversation);
                     continue;

@@ -76,6 +76,17 @@ impl Endpoint {
     }
 }
 
+/// What a chatbot answers.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Reply {
+    /// What people are shown.
+    pub text: String,
+    /// Whether it was cut off at the greatest length that the chatbot's server allows.
+    pub is_cut: bool,
+    /// Whether the chatbot's thoughts stood before it, which nobody is shown.
+    pub had_thoughts: bool,
+}
+
 /// Something that answers.
 pub trait Chat: Send + Sync {
     /// The answer to the turns so far, the rater's first and last.
@@ -83,7 +94,7 @@ pub trait Chat: Send + Sync {
     /// # Errors
     /// [`Error::Chat`], [`Error::ChatBusy`], [`Error::ChatLost`] or [`Error::ChatEmpty`] when there
     /// is no answer.
-    fn reply(&self, turns: &[String]) -> Result<String>;
+    fn reply(&self, turns: &[String]) -> Result<Reply>;
 }
 
 /// A conversation as its rater sees it.

@@ -36,8 +36,9 @@ pub enum Which {
     All,
 }
 
-/// Keeps decisions that name items by the researcher's ids.
+/// Keeps decisions that name items by the researcher's ids, and says how many are new.
 pub(crate) fn add(db: &Connection, decisions: &[Adjudication], now: i64) -> Result<usize> {
+    let mut new = 0;
     for decision in decisions {
         let key: Option<String> = db
             .prepare_cached("SELECT key FROM item WHERE source = ?1 AND kind = 'rate'")?
@@ -50,9 +51,9 @@ pub(crate) fn add(db: &Connection, decisions: &[Adjudication], now: i64) -> Resu
             ))
         })?;
         let own = Adjudication { item: key, ..decision.clone() };
-        keep(db, &own, TOOL, now)?;
+        new += usize::from(keep(db, &own, TOOL, now)?);
     }
-    Ok(decisions.len())
+    Ok(new)
 }
 
 /// The votes on an item that count.
@@ -136,10 +137,11 @@ pub(crate) fn adjudicate(
     if found.is_some_and(|ballot| ballot.label(required).is_some()) {
         return Err(Error::Invalid(format!("the votes on item {key} decide it already")));
     }
-    keep(db, decision, who, now)
+    keep(db, decision, who, now).map(|_| ())
 }
 
-fn keep(db: &Connection, decision: &Adjudication, who: &str, now: i64) -> Result<()> {
+/// Keeps a decision; whether it is new.
+fn keep(db: &Connection, decision: &Adjudication, who: &str, now: i64) -> Result<bool> {
     let Adjudication { item: key, by, sensible, specific, note, made_at } = decision;
     if *specific && !sensible {
         return Err(Error::invalid("a response that makes no sense is not specific"));
@@ -156,16 +158,22 @@ fn keep(db: &Connection, decision: &Adjudication, who: &str, now: i64) -> Result
         .optional()?
         .ok_or(Error::Unknown("item"))?;
     let by = Some(by.trim()).filter(|by| !by.is_empty()).unwrap_or(RESEARCHER);
-    db.execute(
+    let changed = db.execute(
         "INSERT INTO adjudicated (item, sensible, specific, note, made_at, decided_by)
          VALUES (?1, ?2, ?3, ?4, ?5, ?6)
          ON CONFLICT (item) DO UPDATE SET sensible = excluded.sensible,
            specific = excluded.specific, note = excluded.note, made_at = excluded.made_at,
-           decided_by = excluded.decided_by",
-        (id, sensible, specific, note.trim(), made_at.unwrap_or(now), by),
+           decided_by = excluded.decided_by
+         WHERE sensible IS NOT excluded.sensible OR specific IS NOT excluded.specific
+           OR note IS NOT excluded.note OR decided_by IS NOT excluded.decided_by
+           OR (?7 AND made_at IS NOT excluded.made_at)",
+        (id, sensible, specific, note.trim(), made_at.unwrap_or(now), by, made_at.is_some()),
     )?;
-    let decided = format!("{key}: sensible {sensible}, specific {specific}, by {by}");
-    audit::log(db, now, who, "adjudicated", &decided)
+    if changed == 1 {
+        let decided = format!("{key}: sensible {sensible}, specific {specific}, by {by}");
+        audit::log(db, now, who, "adjudicated", &decided)?;
+    }
+    Ok(changed == 1)
 }
 
 /// Takes a decision back; raters may change their answers again.

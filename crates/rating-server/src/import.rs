@@ -5,8 +5,9 @@ use crate::items::{self, Imported, Row};
 use crate::numbered::Numbers;
 use crate::settings::Settings;
 use crate::{decisions, imported};
-use eval_ssa::import::{self, Defaults, Mapping, responses_csv, responses_jsonl};
+use eval_ssa::import::{self, Defaults, Mapping, responses_csv, responses_json, responses_jsonl};
 use eval_ssa::{Adjudication, Item, Judgment, Pair, Rating, System, transcripts};
+use metrics::words::counted;
 use rusqlite::Connection;
 use serde::de::DeserializeOwned;
 use std::collections::HashSet;
@@ -71,7 +72,12 @@ impl Records {
         let decided = decisions::add(db, &self.adjudications, now)?;
         Ok(Imported {
             added: items.added + described + ratings.added + judged + decided,
-            known: items.known + known + (self.systems.len() - described) + ratings.known,
+            known: items.known
+                + known
+                + (self.systems.len() - described)
+                + ratings.known
+                + (self.judgments.len() - judged)
+                + (self.adjudications.len() - decided),
             late,
         })
     }
@@ -128,8 +134,10 @@ pub fn read_tool(
         }
     }
     if count > 0 {
+        let (responses, were) =
+            (counted(count, "response"), if count == 1 { "was" } else { "were" });
         notes.push(format!(
-            "{count} responses name no system and are those of {:?}: name it by --system",
+            "{responses} without a system {were} given to {:?}: name theirs by --system",
             import::UNKNOWN
         ));
     }
@@ -169,8 +177,9 @@ pub fn read_transcripts(
 }
 
 /// Reads a file by its name: `systems.jsonl`, `pairs.jsonl`, `ratings.jsonl`, `judgments.jsonl`,
-/// `adjudications.jsonl`, items as lines of JSON, or responses as CSV or lines of JSON. `system` is
-/// whose responses they are where the file does not say it.
+/// `adjudications.jsonl`, items as lines of JSON, or responses as CSV, lines of JSON or a list of
+/// JSON objects; in upper case too. `system` is whose responses they are where the file does not
+/// say it.
 ///
 /// # Errors
 /// [`Error::Input`] names the file and the line.
@@ -178,6 +187,7 @@ pub fn read_records(path: &Path, system: Option<&str>) -> Result<Records> {
     let failed = |problem: String| Error::Input { file: path.to_owned(), problem };
     let text = text(path)?;
     let name = path.file_name().and_then(|name| name.to_str()).unwrap_or_default();
+    let name = name.to_lowercase();
     if name.ends_with("systems.jsonl") {
         return Ok(Records { systems: lines(&text).map_err(failed)?, ..Records::default() });
     }
@@ -200,12 +210,17 @@ pub fn read_records(path: &Path, system: Option<&str>) -> Result<Records> {
     if is_item {
         return Ok(Records { items: lines(&text).map_err(failed)?, ..Records::default() });
     }
+    let is_list = text.trim_start().starts_with('[');
     let defaults = Defaults { system: system.map(str::to_owned), ..Defaults::default() };
     let mapping = Mapping::default();
-    let read = match path.extension().and_then(|end| end.to_str()) {
+    let read = match name.rsplit_once('.').map(|(_, end)| end) {
         Some("csv" | "tsv") => responses_csv(&text, &defaults, &mapping),
-        Some("jsonl" | "ndjson") => responses_jsonl(&text, &defaults, &mapping),
-        _ => return Err(failed("the name ends neither in .csv nor in .jsonl".to_owned())),
+        Some("json") if is_list => responses_json(&text, &defaults, &mapping),
+        Some("jsonl" | "ndjson" | "json") => responses_jsonl(&text, &defaults, &mapping),
+        _ => {
+            let fault = "the name ends neither in .csv nor in .jsonl, .tsv, .ndjson or .json";
+            return Err(failed(fault.to_owned()));
+        }
     };
     let read = read.map_err(|error| failed(error.to_string()))?;
     if read.items.is_empty() {
@@ -257,6 +272,14 @@ mod tests {
         let read = read_records(&csv, Some("mine")).expect("responses");
         assert_eq!((read.items.len(), &*read.items[0].response), (1, "Yes, often"));
         assert!(read_records(&csv, None).expect_err("whose?").to_string().contains("mine.csv"));
+        let upper = write("MINE.CSV", "context,response\nDo you ski?,No\n");
+        assert_eq!(read_records(&upper, Some("mine")).expect("responses").items.len(), 1);
+        let list = write("mine.json", "[{\"context\": [\"Hi!\"],\n \"response\": \"Hey\"}]");
+        let from_list = read_records(&list, Some("mine")).expect("a list");
+        assert_eq!((from_list.items.len(), &*from_list.items[0].response), (1, "Hey"));
+        let open = write("open.csv", "context,response\nHi,\"unclosed\nfoo,bar\n");
+        let said = read_records(&open, Some("mine")).expect_err("an open quote").to_string();
+        assert!(said.contains("open.csv: line 2: ") && said.contains("quote"), "{said}");
         let item = serde_json::to_string(&read.items[0]).expect("plain data");
         let items = write("items.jsonl", &format!("{item}\n\n{item}\n"));
         assert_eq!(read_records(&items, None).expect("items").items.len(), 2);

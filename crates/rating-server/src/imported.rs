@@ -125,24 +125,28 @@ fn rater(db: &Connection, seed: u64, name: &str, now: i64) -> Result<i64> {
         .query_row([&key], |row| row.get(0))?)
 }
 
-/// Keeps judgements; a later one of the same judge on the same item replaces the earlier.
+/// Keeps judgements, and says how many are new; a later one of the same judge on the same item
+/// replaces the earlier.
 ///
 /// # Errors
 /// [`Error::Invalid`] names an item that is not there.
 pub(crate) fn judgments(db: &Connection, judgments: &[Judgment], now: i64) -> Result<usize> {
+    let mut new = 0;
     for Judgment { item: id, judge, label, output } in judgments {
         let (item, _) = item(db, id, judge)?;
-        db.prepare_cached(
-            "INSERT INTO judgment (item, judge, label, output) VALUES (?1, ?2, ?3, ?4)
-             ON CONFLICT (judge, item) DO UPDATE SET label = excluded.label, output = excluded.output",
-        )?
-        .execute((item, judge, label.map(name), output))?;
+        new += db
+            .prepare_cached(
+                "INSERT INTO judgment (item, judge, label, output) VALUES (?1, ?2, ?3, ?4)
+                 ON CONFLICT (judge, item) DO UPDATE
+                 SET label = excluded.label, output = excluded.output
+                 WHERE label IS NOT excluded.label OR output IS NOT excluded.output",
+            )?
+            .execute((item, judge, label.map(name), output))?;
     }
     if let Some(first) = judgments.first() {
-        let detail = format!("{} of {}", judgments.len(), first.judge);
-        audit::log(db, now, TOOL, "judgements added", &detail)?;
+        audit::log(db, now, TOOL, "judgements added", &format!("{new} of {}", first.judge))?;
     }
-    Ok(judgments.len())
+    Ok(new)
 }
 
 /// All judgements, by a column that names their items and in the order of another.
@@ -263,6 +267,10 @@ mod tests {
         assert!(own.items.is_sorted_by(|a, b| a.id < b.id));
     }
 
+    fn judgments_of(project: &Project) -> Vec<Judgment> {
+        project.study(Names::Own).expect("a study").judgments
+    }
+
     #[test]
     fn judgements_are_replaced_and_stay_apart_in_projects_of_version_1_too() {
         let folder = tempfile::tempdir().expect("a folder");
@@ -275,8 +283,13 @@ mod tests {
         Connection::open(&path).and_then(|db| db.execute_batch(old)).expect("an old file");
         let project = Project::open(&path).expect("brought up to date");
         let says = |label| Judgment { item: "a".into(), judge: "j".into(), label, output: None };
-        project.add_judgments(&[says(None)]).expect("kept");
-        project.add_judgments(&[says(Some(Label::Sensible))]).expect("kept");
+        assert_eq!(project.add_judgments(&[says(None)]).expect("kept"), 1);
+        assert_eq!(project.add_judgments(&[says(None)]).expect("the same"), 0);
+        assert_eq!(project.add_judgments(&[says(Some(Label::Sensible))]).expect("kept"), 1);
+        let again =
+            crate::Records { judgments: judgments_of(&project), ..crate::Records::default() };
+        let done = project.add_records(&again).expect("the same");
+        assert_eq!((done.added, done.known), (0, 1));
         let study = project.study(Names::Own).expect("a study");
         assert_eq!(study.judgments, [says(Some(Label::Sensible))]);
         assert!(study.ratings.is_empty());

@@ -14,9 +14,9 @@ const LONGEST: usize = 20_000;
 /// What an import did.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Imported {
-    /// Items that were not there before.
+    /// Items and records that were not there before, or not so.
     pub added: usize,
-    /// Items that were there already, equal in every word.
+    /// Those that were there already, equal in every word.
     pub known: usize,
     /// Of the ratings among them, those that an item had no vote left for: kept, not counted.
     pub late: usize,
@@ -114,6 +114,7 @@ pub(crate) fn add(db: &Connection, seed: u64, rows: &[Row], now: i64) -> Result<
 
 /// Keeps what the study's owner says about a system; whether it is new.
 pub(crate) fn describe(db: &Connection, seed: u64, about: &System) -> Result<bool> {
+    about.check().map_err(Error::Invalid)?;
     let id = system(db, seed, &about.name)?;
     let changed = db
         .prepare_cached(

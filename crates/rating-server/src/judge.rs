@@ -63,7 +63,7 @@ impl Project {
             let output = match model.reply(&asked, &mut |why, wait| pause(said, why, wait)) {
                 // It was asked and says nothing: an answer that cannot be read.
                 Err(Error::ChatEmpty) => String::new(),
-                output => output?,
+                output => output?.text,
             };
             self.add_judgments(&[Judgment {
                 item: item.id.clone(),

@@ -62,7 +62,7 @@ mod web;
 
 pub use ask::{Asked, Asking};
 pub use audit::Entry;
-pub use chat::{Chat, Endpoint};
+pub use chat::{Chat, Endpoint, Reply};
 pub use decisions::{Undecided, Which};
 pub use error::{Error, Result};
 pub use export::Export;
@@ -70,7 +70,7 @@ pub use import::{Records, Tool, read_records, read_tool, read_transcripts};
 pub use items::Imported;
 pub use progress::Status;
 pub use project::{Project, new_password, new_seed};
-pub use raters::{Deletion, Invitation, NewRater, RaterInfo};
+pub use raters::{Deletion, Invitation, MOST_CHATS, NewRater, RaterInfo};
 pub use records::Names;
-pub use settings::Settings;
+pub use settings::{LONGEST_LEASE, MOST_VOTES, Settings};
 pub use web::{Limits, ServeOptions, Server, base_url, serve};

@@ -4,6 +4,9 @@ use crate::audit;
 use crate::error::{Error, Result};
 use rusqlite::{Connection, OptionalExtension, Row};
 
+/// The most conversations that one rater is asked for.
+pub const MOST_CHATS: u32 = 1000;
+
 /// What a new rater is asked to do.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct NewRater {
@@ -126,6 +129,12 @@ pub(crate) fn add(db: &Connection, new: &NewRater, who: &str, now: i64) -> Resul
     }
     if !new.rates && new.chats == 0 {
         return Err(Error::invalid("a rater has to rate items, hold conversations, or both"));
+    }
+    if new.chats > MOST_CHATS {
+        return Err(Error::Invalid(format!(
+            "{} conversations: a rater holds {MOST_CHATS} at most",
+            new.chats
+        )));
     }
     let invitation = Invitation {
         rater: format!("r-{}", web_server::secret::random_name(8)),

@@ -86,8 +86,9 @@ fn scores(scores: &[Score]) -> Markup {
                 p.quiet {
                     "By the majority of the required votes, with 95 % intervals: percentile bootstrap \
                      over contexts or conversations, and with fewer than 50 of those the interval for \
-                     small samples. Undecided responses do not count; the last column says between \
-                     which values the SSA can still end."
+                     small samples. Scores are those of the decided responses alone; the last \
+                     column is about all responses, the decided ones and the others, and says \
+                     between which values their SSA can still end."
                 }
                 (plot(scores))
                 div.wide tabindex="0" role="region" aria-label="Scores" { table {
@@ -95,7 +96,7 @@ fn scores(scores: &[Score]) -> Markup {
                         th scope="col" { "System" } th scope="col" { "Mode" }
                         th scope="col" { "Decided" } th scope="col" { "Undecided" }
                         th scope="col" { "Sensibleness" } th scope="col" { "Specificity" }
-                        th scope="col" { "SSA" } th scope="col" { "SSA bounds" }
+                        th scope="col" { "SSA" } th scope="col" { "SSA of all, bounds" }
                     } }
                     tbody { @for score in scores { tr {
                         th scope="row" { (score.system) }

@@ -5,6 +5,12 @@ use rusqlite::{Connection, OptionalExtension};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
+/// The most votes that an item gets.
+pub const MOST_VOTES: u32 = 99;
+
+/// The longest time for which an item is kept for a rater, in minutes: a week.
+pub const LONGEST_LEASE: u32 = 7 * 24 * 60;
+
 /// The choices of a study. Those that say how votes are counted cannot be changed later.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
@@ -56,16 +62,17 @@ impl Settings {
     /// # Errors
     /// [`Error::Invalid`].
     pub fn check(&self) -> Result<()> {
-        if self.votes.is_multiple_of(2) || self.votes > 99 {
+        if self.votes.is_multiple_of(2) || self.votes > MOST_VOTES {
             return Err(Error::Invalid(format!(
-                "votes = {}: an odd number from 1 to 99 is needed, so that a majority decides",
+                "votes = {}: an odd number from 1 to {MOST_VOTES} is needed, so that a majority \
+                 decides",
                 self.votes
             )));
         }
         if self.name.trim().is_empty() {
             return Err(Error::invalid("the study needs a name"));
         }
-        if self.lease_minutes == 0 || self.lease_minutes > 7 * 24 * 60 {
+        if self.lease_minutes == 0 || self.lease_minutes > LONGEST_LEASE {
             return Err(Error::invalid("lease_minutes: from one minute to a week"));
         }
         let (min, max) = (self.chat_turns_min, self.chat_turns_max);

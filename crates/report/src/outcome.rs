@@ -54,7 +54,7 @@ pub fn outcome(result: &RunResult) -> Outcome {
         (_, Some(c)) => sentence(claim, c),
         (_, None) => match result.rows.first() {
             Some(row) => format!("Nothing was compared. {}.", words::capitalised(&value(row))),
-            None => "The run reported no rows.".into(),
+            None => "Nothing was measured, so that nothing can be claimed.".into(),
         },
     };
     let detail = compared.map(|c| detail(result, c)).unwrap_or_default();

@@ -9,6 +9,7 @@
 //! ```
 //! use ssl_core::methods::{Supervised, SupervisedConfig};
 //! use ssl_core::{Batch, Ssl};
+//! use torch::optim::{OptimConfig, Sgd};
 //! use torch::{Device, Kind, Mode, Model, Net, Tensor, nn::Linear};
 //! use train::{Objective, Progress};
 //!
@@ -22,11 +23,26 @@
 //! let model = Model::build(Device::Cpu, |scope| Line(Linear::new(&mut scope.sub("fc"), 2, 2)));
 //! let method = Supervised::new(SupervisedConfig::default());
 //! let mut objective = Ssl::new(method, model, None);
-//! let points = Tensor::eye(2, (Kind::Float, Device::Cpu));
-//! let batch = Batch::labeled(points, Tensor::from_slice(&[0i64, 1]));
-//! let loss = objective.loss(batch, Progress { step: 0, steps: 1 });
-//! assert!(loss.total().double_value(&[]) > 0.0);
+//! let mut optimizer = OptimConfig::Sgd(Sgd::default()).build(objective.params());
+//! let mut losses = Vec::new();
+//! for step in 0..30 {
+//!     let at = Progress { step, steps: 30 };
+//!     let points = Tensor::eye(2, (Kind::Float, Device::Cpu));
+//!     let batch = Batch::labeled(points, Tensor::from_slice(&[0i64, 1]));
+//!     let loss = objective.loss(batch, at).total();
+//!     optimizer.zero_grad();
+//!     loss.backward();
+//!     optimizer.step(0.5);
+//!     // The EMA model, if there is one, follows.
+//!     objective.after_step(at);
+//!     losses.push(loss.double_value(&[]));
+//! }
+//! assert!(losses[29] < 0.5 * losses[0]);
 //! ```
+//!
+//! A method of unlabelled samples takes [`Batch::u`] too, a tensor for each of its
+//! [`Views::unlabeled`]. `train::fit` is the same loop with checkpoints, and goes on after a kill
+//! with the same bits. A method of one's own is anything that implements [`Method`].
 #![forbid(unsafe_code)]
 
 mod check;

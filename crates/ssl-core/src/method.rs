@@ -62,6 +62,34 @@ impl Batch {
         }
     }
 
+    /// Whether a method that asks for these views can learn from it; the error says what does not
+    /// fit. Only sizes are looked at.
+    pub fn check(&self, views: &Views) -> Result<(), String> {
+        let rows = |t: &Tensor| t.size().first().copied().unwrap_or(0);
+        let labeled = rows(&self.x);
+        if labeled == 0 {
+            return Err("x holds no labelled sample".into());
+        }
+        if self.y.size() != [labeled] {
+            return Err(format!("y is {:?}, and x holds {labeled} samples", self.y.size()));
+        }
+        if self.u.len() != views.unlabeled.len() {
+            let (have, need) = (self.u.len(), views.unlabeled.len());
+            return Err(format!("u holds {have} views of the unlabelled samples, not {need}"));
+        }
+        let Some(unlabeled) = self.u.first().map(rows) else { return Ok(()) };
+        if unlabeled == 0 {
+            return Err("u holds no unlabelled sample".into());
+        }
+        let of_each = self.u.iter().chain(&self.targets).chain(&self.slots);
+        match of_each.map(rows).find(|&n| n != unlabeled) {
+            Some(n) => {
+                Err(format!("views, targets and slots are of {unlabeled} and of {n} samples"))
+            }
+            None => Ok(()),
+        }
+    }
+
     /// [`Batch::slots`]. Panics if the batch has none.
     pub(crate) fn slots(&self) -> &Tensor {
         self.slots.as_ref().expect("a batch that says which unlabelled samples it holds")
@@ -169,7 +197,8 @@ pub trait Method {
         Ok(())
     }
 
-    /// The loss of a batch.
+    /// The loss of a batch, which fits the method's views ([`Batch::check`], which
+    /// [`Ssl`](crate::Ssl) calls).
     fn loss(&mut self, nets: &Nets, batch: &Batch, at: Progress) -> Loss;
 
     /// Layers that [`Ssl`](crate::Ssl) adds to the networks for this method.

@@ -80,7 +80,11 @@ impl<M: Method> Objective for Ssl<M> {
         &self.nets.student.params
     }
 
+    /// Panics if the batch does not fit the method's views.
     fn loss(&mut self, batch: Batch, at: Progress) -> Loss {
+        if let Err(fault) = batch.check(&self.method.views()) {
+            panic!("a batch that its method cannot learn from: {fault}");
+        }
         self.method.loss(&self.nets, &batch, at)
     }
 

@@ -244,10 +244,10 @@ at::MemoryFormat format_of(const Tensor &x) {
 }
 
 // Whether the loops above can do it.
-bool loops_fit(const Tensor &x, const Tensor &weight) {
+bool loops_fit(const Tensor &x) {
   const bool kind = x.scalar_type() == at::kFloat || x.scalar_type() == at::kBFloat16;
   return x.device().is_cpu() && kind && (x.dim() == 4 || x.dim() == 2) && x.is_contiguous(format_of(x)) &&
-         weight.scalar_type() == at::kFloat && x.numel() > x.size(1);
+         x.numel() > x.size(1);
 }
 
 // Scale and shift of each channel, given its mean and 1 / standard deviation.
@@ -433,9 +433,17 @@ char *tutor_norm_relu(const Tensor *x, const Tensor *weight, const Tensor *bias,
     const Bend bend{slope, high};
     const auto given = [](const Tensor *t) { return t ? std::make_optional(*t) : std::nullopt; };
     const Tensor none;
+    TORCH_CHECK(x->dim() > 1 && (!keep || (keep->dim() == 1 && keep->size(0) == x->size(0))),
+                "a factor for each sample of ", x->sizes(), " was expected");
+    // What does not fit is told by libtorch's operations.
+    const auto of_channels = [&](const Tensor *t) {
+      return !t || (t->device().is_cpu() && t->scalar_type() == at::kFloat && t->is_contiguous() && t->numel() == x->size(1));
+    };
+    const bool each = of_channels(weight) && of_channels(bias) && of_channels(running_mean) && of_channels(running_var) &&
+                      (!keep || (keep->device().is_cpu() && keep->scalar_type() == at::kFloat && keep->is_contiguous()));
     const bool same = !rest || (rest->sizes() == x->sizes() && rest->scalar_type() == x->scalar_type() &&
                                 rest->is_contiguous(format_of(*x)));
-    if (batch && loops && same && loops_fit(*x, *weight)) {
+    if (batch && loops && same && each && loops_fit(*x)) {
       const Settings set{running_mean ? *running_mean : none, running_var ? *running_var : none, momentum, eps, bend};
       *out = new Tensor(NormRelu::apply(*x, *weight, *bias, given(rest), given(keep), set));
       return;

@@ -4,7 +4,9 @@
 //! [`Inference::graph`](crate::Inference::graph) makes one: batch norm is folded into convolutions,
 //! LayerScale into linear layers.
 
-use tch::{Device, Kind, Tensor, no_grad};
+use tch::{Device, Kind, Tensor};
+
+use crate::grad::no_grad;
 
 /// Numbers of a tensor, row by row.
 #[derive(Clone, Debug, PartialEq)]

@@ -23,7 +23,7 @@ mod rows;
 pub(crate) use ambient::whole_batch_norm;
 pub use ambient::{current, least_share, mean, sum};
 pub use launch::{Ended, Launch, end_with_launcher};
-pub use meeting::{Meeting, MeetingError};
+pub use meeting::{Launcher, Meeting, MeetingError};
 pub use processes::{Error, Group, Reduce, Work};
 pub use reducer::Reducer;
 pub use rows::{drawn, joint};

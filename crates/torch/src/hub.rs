@@ -8,10 +8,11 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
 use serde_json::Value;
-use tch::{Tensor, no_grad};
+use tch::Tensor;
 use weights::{StateDict, TensorData, WeightsError};
 
 use crate::Params;
+use crate::grad::no_grad;
 use crate::store::{self, LoadError, ShapeError, StoreError};
 
 /// Why a network was not read, loaded or written. Nothing is changed then.
@@ -68,6 +69,22 @@ pub enum HubError {
 /// weights.
 pub fn beside(path: &Path, name: &str) -> PathBuf {
     if path.is_dir() { path.join(name) } else { path.with_file_name(name) }
+}
+
+/// Reads weights as [`weights::open_part`] does. Where all names begin with the `module.` of
+/// PyTorch's `DataParallel`, they lose it.
+///
+/// # Errors
+/// When there are no weights that can be read.
+pub fn open_weights(path: &Path, part: Option<&str>) -> Result<StateDict, WeightsError> {
+    let read = weights::open_part(path, part)?;
+    let own = |name: &String| name.strip_prefix("module.").map(str::to_owned);
+    let names: Option<Vec<String>> = read.tensors.keys().map(own).collect();
+    let Some(names) = names.filter(|names| !names.is_empty()) else { return Ok(read) };
+    let mut applied = read.applied;
+    applied.push("prefix module. removed".to_owned());
+    let tensors = names.into_iter().zip(read.tensors.into_values()).collect();
+    Ok(StateDict { tensors, applied, ..read })
 }
 
 /// Reads a file of JSON, and makes of it what `understand` does; its error says what is wrong.

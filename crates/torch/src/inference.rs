@@ -2,8 +2,9 @@
 
 use std::ops::Range;
 
-use tch::{Device, Kind, Tensor, no_grad};
+use tch::{Device, Kind, Tensor};
 
+use crate::grad::no_grad;
 use crate::graph::Graph;
 use crate::nn::Linear;
 use crate::parts::in_parts;

@@ -51,8 +51,9 @@ pub mod sequences;
 pub mod store;
 
 pub use batch_part::BatchPart;
+pub use grad::no_grad;
 pub use inference::Inference;
 pub use mode::{Mode, NoisyRows};
 pub use net::{Features, Model, Net};
 pub use params::{Init, Param, Params, Role, Scope};
-pub use tch::{Device, IndexOp, Kind, Tensor, no_grad};
+pub use tch::{Device, IndexOp, Kind, Tensor};

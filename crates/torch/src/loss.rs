@@ -10,8 +10,14 @@ pub fn soft_cross_entropy(logits: &Tensor, targets: &Tensor) -> Tensor {
 }
 
 /// Cross entropy with class numbers. `logits` is `[batch, classes]`, `labels` int64 `[batch]`; the
-/// result is `[batch]`, in nats, float32.
+/// result is `[batch]`, in nats, float32. Panics if there are more or fewer labels than rows.
 pub fn cross_entropy(logits: &Tensor, labels: &Tensor) -> Tensor {
+    let rows = logits.size();
+    assert_eq!(
+        rows.split_last().map(|(_, rows)| rows),
+        Some(&labels.size()[..]),
+        "logits and labels"
+    );
     -logits.log_softmax(-1, Kind::Float).gather(-1, &labels.unsqueeze(-1), false).squeeze_dim(-1)
 }
 

@@ -2,8 +2,9 @@
 
 use std::ops::Range;
 
-use tch::{Device, Tensor, no_grad};
+use tch::{Device, Tensor};
 
+use crate::grad::no_grad;
 use crate::graph::{Graph, Value};
 use crate::nn::Linear;
 use crate::parts::in_parts;

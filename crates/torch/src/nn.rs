@@ -77,7 +77,7 @@ impl Linear {
     pub fn set(&self, weight: &Tensor, bias: &Tensor) {
         for (own, given) in [(&self.weight, weight), (&self.bias, bias)] {
             assert_eq!(own.size(), given.size(), "a linear layer's tensor");
-            tch::no_grad(|| own.shallow_clone().copy_(given));
+            crate::no_grad(|| own.shallow_clone().copy_(given));
         }
     }
 

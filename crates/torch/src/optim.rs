@@ -352,7 +352,7 @@ mod tests {
                     for (i, (shape, role)) in shapes.iter().enumerate() {
                         let mut w = scope.tensor(&i.to_string(), shape, *role, Init::Const(0.0));
                         let ramp = Tensor::arange(w.numel() as i64, (Kind::Float, Device::Cpu));
-                        tch::no_grad(|| w.copy_(&ramp.cos().view_as(&w)));
+                        crate::no_grad(|| w.copy_(&ramp.cos().view_as(&w)));
                     }
                 });
                 let rate = |name: &str| if name == "1" { 0.5 } else { 1.0 };

@@ -2,8 +2,9 @@
 
 use std::collections::{BTreeMap, HashMap};
 
-use tch::{Device, Kind, Tensor, no_grad};
+use tch::{Device, Kind, Tensor};
 
+use crate::grad::no_grad;
 use crate::store::{self, LoadError};
 use crate::{ffi, rng};
 

@@ -31,6 +31,7 @@ pub(crate) mod show;
 mod skipped;
 mod tally;
 mod text_tables;
+pub(crate) mod told;
 pub(crate) mod weights;
 mod which;
 mod whom;

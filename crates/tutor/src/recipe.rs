@@ -3,6 +3,7 @@
 
 pub(crate) mod by_type;
 pub(crate) mod catalog;
+pub(crate) mod class_names;
 pub(crate) mod data;
 pub(crate) mod edit;
 pub(crate) mod evaluate;

@@ -2,6 +2,7 @@
 //! meanwhile. Nothing here knows a paper or a kind of data.
 
 pub(crate) mod clock;
+pub(crate) mod copies;
 pub(crate) mod cost;
 pub(crate) mod curve;
 pub(crate) mod driver;

@@ -91,8 +91,12 @@ const LAYERS: [(i64, i64, i64); 9] = [
 /// The layers after which images are halved.
 const POOLED: [usize; 2] = [2, 5];
 
+/// The smallest side of an image, pixels: what two poolings leave of it is as large as the kernel
+/// without padding.
+pub(crate) const LEAST_SIDE: i64 = 3 << POOLED.len();
+
 /// The network: `[batch, channels, h, w]` to logits `[batch, classes]`, for images of at least 12
-/// pixels.
+/// pixels a side.
 pub struct ConvLarge {
     layers: Vec<ConvNorm>,
     fc: Linear,

@@ -4,9 +4,10 @@
 //! net](small_net) and a [fast net](fast_net) for a CPU.
 //! Each is one file with its configuration, which is plain data that a recipe may hold; tensors
 //! have the names of published checkpoints, and [published] weights of other code bases are
-//! loaded into them. Every net takes images of any size (the fast net of
-//! a few pixels at least) and runs without its noise (dropout, stochastic depth) when the
-//! [`torch::Mode`] says so.
+//! loaded into them. Every net takes images of any size from
+//! [`NetConfig::least_side`] on (12 pixels for Conv-Large, a patch for a vision transformer, 9 for
+//! the fast net of three blocks, 1 for the others) and runs without its noise (dropout, stochastic
+//! depth) when the [`torch::Mode`] says so.
 //!
 //! ```
 //! use torch::{Device, Kind, Mode, Tensor};

@@ -5,7 +5,7 @@ use torch::precision::Precision;
 use torch::{Device, Inference, Model, Net, Params, Scope, Tensor};
 
 use crate::InvalidConfig;
-use crate::conv_large::{ConvLarge, ConvLargeConfig};
+use crate::conv_large::{self, ConvLarge, ConvLargeConfig};
 use crate::efficientnet::{EfficientNet, EfficientNetConfig};
 use crate::fast_net::{FastNet, FastNetConfig};
 use crate::pyramidnet::{PyramidNet, PyramidNetConfig};
@@ -67,9 +67,10 @@ impl NetConfig {
         }
     }
 
-    /// Makes the network for images `[batch, channels_in, h, w]` of any size and for `classes`
-    /// classes, with random weights from the CPU generator. A configuration that
-    /// [`NetConfig::check`] refuses is a bug here and panics with its message.
+    /// Makes the network for images `[batch, channels_in, h, w]` of any size from
+    /// [`least_side`](Self::least_side) on and for `classes` classes, with random weights from the
+    /// CPU generator. A configuration that [`NetConfig::check`] refuses is a bug here and panics
+    /// with its message, and so do fewer than one channel or class.
     pub fn build(&self, device: Device, channels_in: i64, classes: i64) -> Model {
         Model::build(device, |scope| self.make(scope, channels_in, classes))
     }
@@ -84,9 +85,17 @@ impl NetConfig {
     }
 
     /// The smallest side of an image that the network can take, pixels.
+    ///
+    /// ```
+    /// use vision_models::{ConvLargeConfig, NetConfig, VitConfig};
+    /// assert_eq!(NetConfig::from(ConvLargeConfig::default()).least_side(), 12);
+    /// assert_eq!(NetConfig::from(VitConfig::default()).least_side(), 14);
+    /// ```
     pub fn least_side(&self) -> i64 {
         match self {
             NetConfig::FastNet(config) => config.least_side(),
+            NetConfig::ConvLarge(_) => conv_large::LEAST_SIDE,
+            NetConfig::Vit(config) => config.patch,
             _ => 1,
         }
     }
@@ -120,6 +129,8 @@ impl NetConfig {
     /// The same in a place of a larger network.
     pub fn make(&self, scope: &mut Scope<'_>, channels_in: i64, classes: i64) -> Box<dyn Net> {
         self.check().unwrap_or_else(|e| panic!("{e}"));
+        assert!(channels_in >= 1, "model: images of {channels_in} channels: at least 1 is needed");
+        assert!(classes >= 1, "model: {classes} classes: at least 1 is needed");
         match self {
             NetConfig::WideResNet(c) => Box::new(WideResNet::new(scope, c, channels_in, classes)),
             NetConfig::EfficientNet(c) => {

@@ -244,6 +244,11 @@ fn converted(
         if tensor.numel() > 0 && tensor.isfinite().all().int64_value(&[]) == 0 {
             return Err(fault("holds NaN or infinities: the training that wrote it had failed"));
         }
+        if name.ends_with("running_var") && tensor.lt(0.0).any().int64_value(&[]) != 0 {
+            return Err(fault(
+                "holds variances below 0: the file is damaged or was averaged badly",
+            ));
+        }
         Ok((name.clone(), tensor))
     };
     matched.tensors.iter().map(convert).collect()

@@ -221,7 +221,7 @@ impl Block {
 }
 
 /// The network: `[batch, channels, h, w]` to logits `[batch, classes]`, for images of at least one
-/// patch.
+/// patch a side.
 pub struct Vit {
     class: Tensor,
     registers: Option<Tensor>,

@@ -11,7 +11,7 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("chat-server", &["eval-ssa", "web-server"]),
     ("eval-ssa", &["atomic-file", "augment", "metrics"]),
     ("metrics", &[]),
-    ("rating-server", &["atomic-file", "eval-ssa", "web-server"]),
+    ("rating-server", &["atomic-file", "eval-ssa", "metrics", "web-server"]),
     ("report", &["atomic-file", "metrics"]),
     ("data-pipeline", &["atomic-file", "augment", "weights"]),
     ("data-engine", &["augment", "data-pipeline"]),

@@ -1,6 +1,7 @@
 //! Which corruptions there are, how severe they are, and for which sizes of image.
 
 use std::fmt;
+use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
 
@@ -150,6 +151,31 @@ impl Corruption {
             Self::Rotate => "rotate",
             Self::Translate => "translate",
         }
+    }
+}
+
+/// A name that no corruption has.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error(
+    "there is no corruption `{}`; known are {}",
+    .0, Corruption::ALL.map(Corruption::name).join(", ")
+)]
+pub struct NoSuchCorruption(pub String);
+
+impl FromStr for Corruption {
+    type Err = NoSuchCorruption;
+
+    /// By [`name`](Self::name).
+    ///
+    /// ```
+    /// use augment::corrupt::Corruption;
+    /// assert_eq!("fog".parse(), Ok(Corruption::Fog));
+    /// let error = "fogg".parse::<Corruption>().unwrap_err();
+    /// assert!(error.to_string().contains("no corruption `fogg`; known are gaussian_noise, "));
+    /// ```
+    fn from_str(name: &str) -> Result<Self, NoSuchCorruption> {
+        let found = Self::ALL.into_iter().find(|corruption| corruption.name() == name);
+        found.ok_or_else(|| NoSuchCorruption(name.to_owned()))
     }
 }
 

@@ -105,6 +105,23 @@ pub fn plasma(side: usize, decay: f64, mut uniform: impl FnMut() -> f64) -> Grid
         .map(|value| if greatest > 0.0 { (value - least) / greatest } else { 0.0 })
 }
 
+/// The longest side of a plasma map that is computed, for its memory grows by the square of it.
+const LONGEST: usize = 4096;
+
+/// A plasma map of `width` columns and `height` rows at least: of the power of two that holds both,
+/// or where that is more than 4096 its map of 4096, each value as large as it has to be.
+pub fn plasma_over(width: usize, height: usize, decay: f64, uniform: impl FnMut() -> f64) -> Grid {
+    let side = width.max(height).next_power_of_two().max(2);
+    let map = plasma(side.min(LONGEST), decay, uniform);
+    if side <= LONGEST {
+        return map;
+    }
+    let times = side / LONGEST;
+    let row = |y: usize| map.row(y / times);
+    let values = (0..height).flat_map(|y| (0..width).map(move |x| row(y)[x / times])).collect();
+    Grid { width, height, values }
+}
+
 /// Frost: `weights.0` of the image and `weights.1` of a texture of its size.
 pub fn frost(image: &Image, weights: (f64, f64), texture: &Image) -> Image {
     let shape = |image: &Image| [image.width(), image.height()];
@@ -141,7 +158,7 @@ const PHOTOGRAPHS: [(f64, f64, [f64; 3]); 5] = [
 pub fn ice(width: usize, height: usize, rng: &mut Rng) -> Image {
     let (mean, deviation, tint) = PHOTOGRAPHS[rng.below(PHOTOGRAPHS.len())];
     let side = width.max(height).next_power_of_two().max(2);
-    let base = plasma(side, 1.7, || rng.range(-1.0, 1.0));
+    let base = plasma_over(width, height, 1.7, || rng.range(-1.0, 1.0));
     let mut needles = Grid::draw(width, height, || if rng.chance(0.02) { 1.0 } else { 0.0 });
     let reach = (side / 16).clamp(1, 20);
     let mut layer = Grid { width, height, values: vec![0.0; width * height] };

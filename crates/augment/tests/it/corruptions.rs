@@ -159,3 +159,38 @@ proptest! {
         prop_assert_eq!(&out, &corrupt(&image, corruption, severity, &mut Rng::new(seed)));
     }
 }
+
+#[test]
+fn every_name_is_read_as_its_corruption() {
+    for corruption in Corruption::ALL {
+        assert_eq!(corruption.name().parse(), Ok(corruption));
+    }
+}
+
+proptest! {
+    /// What bytes are an image does not depend on how they are made one.
+    #[test]
+    fn bytes_are_an_image_if_they_are_as_many(
+        (width, height, channels) in (0usize..5, 0usize..5, 0usize..5),
+        length in 0usize..80,
+    ) {
+        let fits = width * height > 0 && [1, 3].contains(&channels);
+        let fits = fits && length == width * height * channels;
+        let made = Image::try_new(width, height, channels, vec![7; length]);
+        prop_assert_eq!(made.is_ok(), fits);
+        if let Ok(image) = made {
+            prop_assert_eq!(image, Image::filled(width, height, channels, 7));
+        }
+    }
+}
+
+#[test]
+fn bytes_that_are_no_image_say_why() {
+    let said = |width, height, channels, length: usize| {
+        Image::try_new(width, height, channels, vec![0; length]).unwrap_err().to_string()
+    };
+    assert!(said(2, 2, 4, 16).contains("1 or 3 channels, not 4"));
+    assert!(said(0, 2, 3, 0).contains("0x2 has no pixels"));
+    assert!(said(2, 2, 3, 11).starts_with("11 bytes are no image of 2x2"));
+    assert!(said(usize::MAX, 2, 3, 11).starts_with("11 bytes are no image"));
+}

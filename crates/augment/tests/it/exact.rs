@@ -237,3 +237,9 @@ fn a_fill_has_its_colour_or_its_grey() {
     assert_eq!(painted(3, Fill::GREY), image(&[128; 3]));
     assert_eq!(painted(1, Fill::BLACK), image(&[0]));
 }
+
+#[test]
+#[should_panic(expected = "divided by the deviations [0.5, 0.0, 0.5]")]
+fn nothing_is_divided_by_0() {
+    let _ = Normalize::new([0.5; 3], [0.5, 0.0, 0.5]);
+}

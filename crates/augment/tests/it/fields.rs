@@ -6,7 +6,7 @@ use augment::corrupt::elastic::elastic;
 use augment::corrupt::grid::Grid;
 use augment::corrupt::spatter::spatter;
 use augment::corrupt::textures::Textures;
-use augment::corrupt::weather::{fog, frost, ice, plasma, snow};
+use augment::corrupt::weather::{fog, frost, ice, plasma, plasma_over, snow};
 use augment::corrupt::{Corruption, Scale, Severity, blur, corrupt_at, saturate, tables};
 use augment::image::Image;
 use augment::jpeg;
@@ -224,4 +224,21 @@ fn textures_are_cut_at_random_and_cover_the_image() {
     let whole = picture(50, 40, 3, 2);
     let row = &first.row(0);
     assert!((0..40).any(|y| whole.row(y).windows(60).any(|part| part == *row)));
+}
+
+/// A map's memory grows by the square of the longer side: a long strip has the map of 4096.
+#[test]
+fn maps_of_long_pictures_are_enlarged() {
+    let uniform = || {
+        let mut lcg = Lcg(5);
+        move || lcg.signed()
+    };
+    let (square, over) = (plasma(64, 2.0, uniform()), plasma_over(33, 60, 2.0, uniform()));
+    assert_eq!((over.width, over.values), (64, square.values));
+    let (small, long) = (plasma(4096, 2.0, uniform()), plasma_over(9000, 7, 2.0, uniform()));
+    assert_eq!((long.width, long.height), (9000, 7));
+    // 16,384 is the power of two: each value stands for four by four.
+    for (x, y) in [(0, 0), (3, 3), (4, 3), (8999, 6)] {
+        assert_eq!(long.values[y * 9000 + x], small.values[y / 4 * 4096 + x / 4], "{x}, {y}");
+    }
 }

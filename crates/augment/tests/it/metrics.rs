@@ -2,9 +2,10 @@
 
 use std::collections::BTreeMap;
 
+use augment::corrupt::Corruption;
 use augment::robustness::{
-    Compare, Errors, RobustnessError, alexnet, alexnet_flips, corruption_errors, flip_probability,
-    mce, mean_distance, mfr, mt5d, relative_mce, top5_distance, zipf_distance,
+    ALEXNET_ERRORS, Compare, Errors, RobustnessError, alexnet, alexnet_flips, corruption_errors,
+    flip_probability, mce, mean_distance, mfr, mt5d, relative_mce, top5_distance, zipf_distance,
 };
 
 fn table(clean: f64, rows: &[(&str, &[f64])]) -> Errors {
@@ -34,6 +35,14 @@ fn mce_is_the_mean_of_ratios_of_sums() {
     close(relative_mce(&model, &reference).unwrap(), 100.0 * (0.5 + 1.0 / 3.0) / 2.0);
     close(mce(&reference, &reference).unwrap(), 100.0);
     close(relative_mce(&reference, &reference).unwrap(), 100.0);
+    // The four extra corruptions of ImageNet-C do not count.
+    let extra = Corruption::EXTRA.map(Corruption::name);
+    assert_eq!(ALEXNET_ERRORS[15..].iter().map(|(name, _)| *name).collect::<Vec<_>>(), extra);
+    let mut more = model.clone();
+    more.corrupted.insert("spatter".to_owned(), vec![0.9; 5]);
+    close(mce(&more, &reference).unwrap(), 45.0);
+    close(relative_mce(&more, &reference).unwrap(), 100.0 * (0.5 + 1.0 / 3.0) / 2.0);
+    assert!(mce(&table(0.1, &[("spatter", &[0.9])]), &reference).is_err(), "nothing is left");
 }
 
 #[test]

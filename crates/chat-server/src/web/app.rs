@@ -34,6 +34,8 @@ pub(super) type App = Arc<State>;
 /// A request that makes sense.
 pub(super) struct Wanted {
     pub(super) turns: Vec<String>,
+    /// Whether the model said it, for each of the turns.
+    pub(super) by_model: Vec<bool>,
     pub(super) sampling: Sampling,
     /// What the draws follow from; a random number without it.
     pub(super) seed: Option<u64>,
@@ -84,7 +86,8 @@ impl State {
         // JavaScript's numbers are whole up to 2^53.
         let seed = wanted.seed.unwrap_or_else(|| u64::from_le_bytes(random_bytes()) >> 11);
         let conversation = wanted.conversation.unwrap_or_else(|| id.clone());
-        let ask = Ask { turns: wanted.turns, sampling: wanted.sampling, seed };
+        let ask =
+            Ask { turns: wanted.turns, by_model: wanted.by_model, sampling: wanted.sampling, seed };
         let names = [id.clone(), conversation];
         let ticket = self.slots.ask(ask, wanted.stops, names).map_err(|refused| match refused {
             Refused::Full(wait) => Problem::busy(wait),

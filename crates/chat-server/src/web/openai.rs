@@ -10,6 +10,7 @@ use super::stream;
 use crate::slots::Said;
 use axum::Router;
 use axum::body::Body;
+use axum::extract::rejection::PathRejection;
 use axum::extract::{Path, State};
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
@@ -35,7 +36,11 @@ async fn models(State(app): State<App>) -> Response {
     answer::json(StatusCode::OK, &list)
 }
 
-async fn model(State(app): State<App>, Path(name): Path<String>) -> Response {
+async fn model(State(app): State<App>, name: Result<Path<String>, PathRejection>) -> Response {
+    let Ok(Path(name)) = name else {
+        let why = "the name of the model in the address is no text in UTF-8";
+        return Problem::invalid(why).into_response();
+    };
     if name != app.about.name {
         return Problem::no_model(&name, &app.about.name).into_response();
     }

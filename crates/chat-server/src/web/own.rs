@@ -87,7 +87,8 @@ fn wanted(app: &App, posted: &Fields) -> Result<Wanted, Problem> {
     if stops.len() > 4 || stops.iter().any(String::is_empty) {
         return Err(Problem::of("stop", "up to four texts, none of them empty"));
     }
-    Ok(Wanted { turns, sampling, seed: posted.whole("seed")?, stops, conversation })
+    let by_model = (0..count).map(is_ours).collect();
+    Ok(Wanted { turns, by_model, sampling, seed: posted.whole("seed")?, stops, conversation })
 }
 
 async fn chat(State(app): State<App>, body: Body) -> Response {

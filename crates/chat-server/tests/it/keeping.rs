@@ -39,23 +39,37 @@ fn what_is_said_is_kept_as_items_where_that_is_asked_for() {
     let file = folder.path().join("kept.jsonl");
     // A process that was killed left half a line.
     own(&file, "{\"id\": \"ha");
-    let served = Served::with(0, &ServeOptions { keep: Some(file.clone()), ..options() });
+    let leave_out_system = true;
+    let keep = Some(file.clone());
+    let served = Served::with(0, &ServeOptions { keep, leave_out_system, ..options() });
     assert_eq!(served.get("/api/about").json()["kept"], true);
     let body =
         json!({ "turns": ["Hi", "Hello", "How\nare you?"], "conversation": "c-1", "seed": 7 });
     served.post("/api/chat", &body);
     served.complete("a b", &json!({ "n": 2, "stream": true }));
+    // Who said what is told by the roles, not by the order.
+    let message = |role: &str, text: &str| json!({ "role": role, "content": text });
+    let messages = [
+        message("system", "Be kind."),
+        message("assistant", "Hello!"),
+        message("user", "Hi"),
+        message("user", "Are you there?"),
+    ];
+    served.complete("", &json!({ "messages": messages }));
     served.complete("an awful word", &json!({}));
     served.complete("fail", &json!({}));
     let text = std::fs::read_to_string(&file).expect("a file");
     let lines: Vec<&str> = text.lines().collect();
-    assert_eq!(lines.len(), 2, "{text}");
+    assert_eq!(lines.len(), 3, "{text}");
     let item = |line: &str| -> Item { serde_json::from_str(line).expect("an item") };
     let (first, second) = (item(lines[0]), item(lines[1]));
     assert_eq!((first.mode, &*first.conversation, first.turn), (Mode::Interactive, "c-1", 3));
     assert_eq!((&*first.response, first.seed), ("How\nare you?", Some(7)));
     let speakers: Vec<&str> = first.context.iter().map(|turn| turn.speaker.as_str()).collect();
     assert_eq!(speakers, ["A", "B", "A"]);
+    let by_role = item(lines[2]).context;
+    let said: Vec<(&str, &str)> = by_role.iter().map(|t| (&*t.speaker, &*t.text)).collect();
+    assert_eq!(said, [("B", "Hello!"), ("A", "Hi"), ("A", "Are you there?")]);
     assert_eq!(first.likelihood.expect("a score").nll, 0.5 * 2.0);
     assert_eq!(second.conversation, second.id);
     assert_ne!(first.id, second.id);

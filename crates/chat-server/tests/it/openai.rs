@@ -25,6 +25,9 @@ fn models_are_listed() {
     assert_eq!((&list["object"], &list["data"][0]["id"]), (&json!("list"), &json!(NAME)));
     let name = "/v1/models/stub%20%22%3E%3Cscript%3E1%3C%2Fscript%3E";
     assert_eq!(served.get(name).json()["object"], "model");
+    let garbled = served.get("/v1/models/%00%ff");
+    assert_eq!((garbled.status, &garbled.json()["error"]["param"]), (400, &Value::Null));
+    assert!(garbled.error().contains("UTF-8"), "{}", garbled.text);
     let missing = served.get("/v1/models/gpt-4");
     assert_eq!(
         (missing.status, &missing.json()["error"]["code"]),
@@ -133,6 +136,17 @@ fn parameters_that_cannot_be_heeded_are_refused_by_name() {
         ("frequency_penalty", json!(1)),
         ("repetition_penalty", json!(1.2)),
         ("audio", json!({ "voice": "alloy" })),
+        ("guided_regex", json!("a+")),
+        ("guided_choice", json!(["a", "b"])),
+        ("structured_outputs", json!({ "choice": ["a"] })),
+        ("json_schema", json!({ "type": "object" })),
+        ("bad_words", json!(["no"])),
+        ("stop_token_ids", json!([2])),
+        ("ignore_eos", json!(true)),
+        ("length_penalty", json!(2.0)),
+        ("include_stop_str_in_output", json!(true)),
+        ("dry_multiplier", json!(0.8)),
+        ("xtc_probability", json!(0.5)),
         ("temperature", json!(3)),
         ("temperature", json!("hot")),
         ("top_p", json!(1.5)),

@@ -111,7 +111,7 @@ pub(crate) fn place(selection: &Selection, classes: Vec<(String, u32)>) -> Expr 
 }
 
 /// 1 + [`balance::bucket`] of a confidence, 0 where the selection does not keep it; null for null
-/// and for NaN.
+/// and for what is no confidence.
 pub(crate) fn bucket(confidence: Expr, selection: &Selection) -> Expr {
     BUCKET.call(vec![confidence, settings(&Kept::of(selection))])
 }

@@ -2,7 +2,7 @@
 
 use augment::rng::Rng;
 use data_engine::parts::{read, write};
-use data_engine::{Columns, Engine, Options, select};
+use data_engine::{Columns, Engine, Options, describe, select};
 use data_pipeline::balance::{Rule, Scored, Selection, filter_and_balance};
 use data_pipeline::text::duplicates::MinHash;
 use std::panic::{AssertUnwindSafe, resume_unwind};
@@ -84,6 +84,12 @@ fn what_does_not_fit_into_memory_goes_to_files_and_comes_to_the_same() {
     assert!(spilled > 64 << 20, "{spilled} bytes went to files");
     assert_eq!(bytes_below(&path("spill")), 0, "temporary files are left");
     assert!(small == large, "other rows than in memory");
+    let options = Options { memory: 64 << 20, partitions: 2, ..Options::default() };
+    let engine = Engine::new(&Options { spill: Some(path("spill")), ..options }).expect("one");
+    let (said, spilled) = watched(&path("spill"), || describe(&engine, &[path("t.parquet")]));
+    let distinct: Vec<_> = said.expect("described").columns.iter().map(|c| c.distinct).collect();
+    assert_eq!(distinct, [Some(1_000_000), Some(3), Some(1009)]);
+    assert!(spilled > 64 << 20, "{spilled} bytes of different ids went to files");
 
     // What the rule finds in memory.
     rows.sort_unstable_by_key(|row| row.0);

@@ -2,7 +2,7 @@
 
 use augment::rng::Rng;
 use data_engine::parts::{Row, read, write};
-use data_engine::{Columns, Engine, Options, describe, select};
+use data_engine::{Columns, Engine, Options, Selected, select};
 use data_pipeline::balance::{Rule, Scored, Selection, filter_and_balance};
 use proptest::prelude::*;
 use std::collections::BTreeMap;
@@ -63,6 +63,15 @@ fn by_engine(
     found
 }
 
+/// How many rows there are, and of what the engine takes none.
+fn counts(rows: &Labels<'_>, (partitions, selection): (usize, &Selection)) -> Selected {
+    let folder = tempfile::tempdir().expect("a folder");
+    let (table, out) = (folder.path().join("t.parquet"), folder.path().join("out"));
+    write(&table, rows).expect("written");
+    let (engine, columns) = (engine(partitions), Columns::default());
+    select(&engine, &[table], &columns, selection, 1, &out).expect("selected")
+}
+
 #[test]
 fn nothing_that_is_no_confidence_is_selected_and_minus_zero_is_zero() {
     let rows = [
@@ -73,6 +82,11 @@ fn nothing_that_is_no_confidence_is_selected_and_minus_zero_is_zero() {
         ("e", "1", f32::NAN),
         ("f", "1", 0.8),
         ("g", "1", 0.7),
+        // Outside 0 to 1, by however little.
+        ("h", "0", f32::INFINITY),
+        ("l", "0", 1.000_000_1),
+        ("m", "1", 2.0),
+        ("n", "2", -0.5),
         ("i", "2", -0.0),
         ("j", "2", 0.0),
         ("k", "2", 0.1),
@@ -87,6 +101,8 @@ fn nothing_that_is_no_confidence_is_selected_and_minus_zero_is_zero() {
         assert_eq!(ids(&best_two), ["a", "b", "f", "g", "i", "k"]);
         let above = Selection { per_class: None, min_confidence: 0.3, ..best_two };
         assert_eq!(ids(&above), ["a", "b", "c", "d", "f", "g"]);
+        let counted = counts(&rows, (partitions, &above));
+        assert_eq!((counted.rows, counted.without, counted.below), (14, 5, 3));
     }
 }
 
@@ -119,6 +135,7 @@ fn rows() -> impl Strategy<Value = Vec<(String, String, f32)>> {
         4 => 0.0..=1.0f32,
         1 => Just(f32::NAN),
         1 => Just(-0.0f32),
+        1 => prop::sample::select(vec![f32::INFINITY, 2.0, 1.000_000_1, -0.5, -f32::INFINITY]),
     ];
     let row = (prop::sample::select(vec!["ant", "bee", "Cat", "cat", "é"]), confidence);
     prop::collection::vec(row, 1..200).prop_map(|rows| {
@@ -225,21 +242,4 @@ fn what_cannot_be_selected_is_said_and_leaves_nothing() {
     assert!(said.contains("text.parquet") && said.lines().count() == 1, "{said}");
     std::fs::create_dir(path("out")).expect("made");
     assert!(all(&path("text.parquet")).contains("is there already"));
-}
-
-#[test]
-fn tables_are_described() {
-    let folder = tempfile::tempdir().expect("a folder");
-    let table = folder.path().join("t.parquet");
-    let rows = [("a", "x", 0.25), ("b", "x", 0.75), ("c", "y", -f32::NAN), ("d", "y", f32::NAN)];
-    write(&table, &rows).expect("written");
-    for partitions in [1, 2, 16] {
-        let found = describe(&engine(partitions), std::slice::from_ref(&table)).expect("described");
-        assert_eq!(found.rows, 4);
-        let [image, label, confidence] = &found.columns[..] else { panic!("{found:?}") };
-        assert_eq!((image.distinct, image.nulls), (Some(4), 0));
-        assert_eq!((label.least.as_deref(), label.most.as_deref()), (Some("x"), Some("y")));
-        assert_eq!((confidence.mean, confidence.least.as_deref()), (Some(0.5), Some("0.25")));
-        assert_eq!(confidence.most.as_deref(), Some("0.75"));
-    }
 }

@@ -6,14 +6,17 @@
 use std::net::TcpStream;
 use std::path::Path;
 use std::process::{Child, Command, Output, Stdio};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use data_engine::parts::{read, write};
+use datafusion::arrow::array::{ArrayRef, BooleanArray};
 use object_store::aws::AmazonS3Builder;
 use object_store::{ObjectStore, ObjectStoreExt};
 
 use crate::cluster::free_port;
 use crate::needed::skip;
+use crate::tables::table;
 
 struct Server {
     child: Child,
@@ -128,6 +131,20 @@ fn tables_are_read_from_buckets() {
     assert!(missing.contains("there is no part-00002-of-00003.parquet"), "{missing}");
     let nothing = said(select("s3://tutor/nothing", "out"));
     assert!(nothing.contains("there is no .parquet file"), "{nothing}");
+    // Of files that differ, or are damaged, the names in the bucket are said.
+    std::fs::write(path("damaged"), "no table").expect("written");
+    for (name, file) in [("a", "part-00001-of-00003.parquet"), ("b", "damaged")] {
+        runtime.block_on(put(&store, &format!("mixed/{name}.parquet"), &path(file)));
+    }
+    let damaged = said(select("s3://tutor/mixed", "out"));
+    assert!(damaged.contains("s3://tutor/mixed/b.parquet: its footer"), "{damaged}");
+    let labels: ArrayRef = Arc::new(BooleanArray::from(vec![true]));
+    table(&path("differs"), vec![("label", labels)]);
+    runtime.block_on(put(&store, "mixed/b.parquet", &path("differs")));
+    let differs = said(server.run(&["describe", "s3://tutor/mixed"]));
+    for part in ["mixed/b.parquet: column label holds Boolean", "s3://tutor/mixed/a.parquet Utf8"] {
+        assert!(differs.contains(part), "{differs}");
+    }
     let bucket = said(select("s3://other/labels", "out"));
     assert!(bucket.contains("AWS_ENDPOINT") && bucket.lines().count() == 1, "{bucket}");
     assert!(!path("out").exists());

@@ -5,7 +5,7 @@ use super::Samples;
 use crate::digest::Digest;
 use crate::error::DataError;
 use serde::{Deserialize, Serialize};
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::fmt;
 
 /// What a part of an experiment consists of: ids, labels and contents.
@@ -37,6 +37,11 @@ impl Fingerprint {
             Sample(set.id(i), class, digests.as_ref().map(|digests| digests[i]))
         };
         Ok(Self { samples: (0..set.len()).map(sample).collect() })
+    }
+
+    /// The contents that the samples have, where they are known.
+    pub fn contents(&self) -> impl Iterator<Item = &Digest> {
+        self.samples.iter().filter_map(|sample| sample.2.as_ref())
     }
 
     /// What is different from what it was before, or nothing.
@@ -189,6 +194,60 @@ pub fn duplicates(parts: &[(&str, Contents)]) -> Duplicates {
             found.within.push(Repeated { part, count, conflicting, examples });
         }
         firsts.push(first);
+    }
+    found
+}
+
+/// Labelled samples that have the content of others, and are left out so that each content counts
+/// once. Samples go by their numbers.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Copies {
+    /// All that are left out, in ascending order.
+    pub left_out: Vec<usize>,
+    /// How many of them have the content and the label of an earlier sample, which stays.
+    pub same_label: usize,
+    /// How many of them have one content and several labels; none of these stays.
+    pub several_labels: usize,
+    /// The first pair with the same label: the one that stays, and a copy of it.
+    pub example: Option<(usize, usize)>,
+    /// The first pair with two labels.
+    pub contradiction: Option<(usize, usize)>,
+}
+
+/// Finds the labelled samples that have the content of others, from the label and the content of
+/// each. Drawing and measuring without them never has one content on both sides of a split.
+///
+/// ```
+/// use data_pipeline::dataset::fingerprint::copies;
+/// use data_pipeline::digest::Digest;
+/// let samples = [(0, "a"), (1, "b"), (0, "a"), (1, "c"), (0, "c")]
+///     .map(|(label, content)| (Some(label), Digest::of(content.as_bytes())));
+/// let found = copies(&samples);
+/// assert_eq!(found.left_out, [2, 3, 4]);
+/// assert_eq!((found.same_label, found.several_labels), (1, 2));
+/// ```
+pub fn copies(samples: &[(Option<u32>, Digest)]) -> Copies {
+    let mut found = Copies::default();
+    let mut first: HashMap<Digest, usize> = HashMap::with_capacity(samples.len());
+    let mut contradictory: HashSet<Digest> = HashSet::new();
+    for (i, (label, content)) in samples.iter().enumerate() {
+        let before = *first.entry(*content).or_insert(i);
+        if samples[before].0 != *label {
+            contradictory.insert(*content);
+            found.contradiction.get_or_insert((before, i));
+        }
+    }
+    for (i, (_, content)) in samples.iter().enumerate() {
+        let before = first[content];
+        if contradictory.contains(content) {
+            found.several_labels += 1;
+        } else if before != i {
+            found.same_label += 1;
+            found.example.get_or_insert((before, i));
+        } else {
+            continue;
+        }
+        found.left_out.push(i);
     }
     found
 }

@@ -30,6 +30,7 @@
 //! |---|---|
 //! | a class folder without an image that can be read | left out and noted ([`FolderSet::notes`]) |
 //! | one class only | an error, with what was probably meant |
+//! | a folder called as a label that stands for none ([`FolderOptions::no_label`]) | its images are unlabelled |
 //! | `train`, `val`, `test` and the like instead of classes | an error that names `DIR/train` |
 //! | folders with the same folders in them, no images beside, and most of them called as parts | the same |
 //! | the same, and fewer of them called as parts | noted |
@@ -40,6 +41,7 @@
 //!
 //! | found | what becomes of it |
 //! |---|---|
+//! | one of the numbered files of a set is missing (`train-00000-of-00002.parquet` alone) | an error that names it |
 //! | a row without the bytes of an image | as a bad image; an error if all are so |
 //! | labels that are lists, or numbers with a fraction | an error |
 //!
@@ -51,7 +53,7 @@
 //!
 //! | found | what becomes of it |
 //! |---|---|
-//! | a line without a label | an unlabelled image |
+//! | a line without a label, or with one that stands for none ([`FolderOptions::no_label`]) | an unlabelled image |
 //! | a file that the table does not name | an unlabelled image with [`FolderOptions::unlisted`], else passed over |
 //! | a file that is not there | as a bad image; an error if they are more than one in ten |
 //! | a file twice with two labels, by whichever names | an error that names both lines |
@@ -59,6 +61,24 @@
 //!
 //! Classes of tables and Parquet are sorted, by number if all are whole numbers; those of Hugging
 //! Face's class labels keep their order, and the label -1 is none.
+//!
+//! ```
+//! use augment::Image;
+//! use data_pipeline::dataset::Samples;
+//! use data_pipeline::dataset::folder::{FolderOptions, FolderSet};
+//! use data_pipeline::picture::write_png;
+//!
+//! let folder = tempfile::tempdir()?;
+//! for (class, grey) in [("cat", 40), ("dog", 200)] {
+//!     std::fs::create_dir(folder.path().join(class))?;
+//!     write_png(&folder.path().join(class).join("1.png"), &Image::filled(8, 6, 3, grey))?;
+//! }
+//! let set = FolderSet::open(folder.path(), &FolderOptions::default())?;
+//! assert_eq!((set.len(), set.classes()), (2, ["cat", "dog"].map(String::from).as_slice()));
+//! assert_eq!((set.id(1), set.label(1)), ("dog/1.png".to_owned(), Some(1)));
+//! assert_eq!(set.item(1)?.pixels()[0], 200);
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
 //!
 //! Opening reads headers and decodes nothing; [`FolderSet::decode_all`] does. The id of an image is
 //! its path below the folder, as the table has it, or of Parquet the file and what the image was
@@ -248,16 +268,21 @@ fn class_folders(dir: &Path, options: &FolderOptions) -> Result<FolderSet, DataE
         published::refuse(dir)?;
     }
     images.refuse_parts(dir, options.classes.as_deref())?;
-    let names: Vec<String> =
-        folders.iter().map(|f| listing::text(f.file_name().unwrap_or_default())).collect();
+    let names = folders.iter().map(|f| listing::text(f.file_name().unwrap_or_default()));
+    let names: Vec<String> = names.filter(|name| options.is_label(name)).collect();
     let classes = options.classes.clone().unwrap_or_else(|| names.clone());
-    let strange = images.classes.keys().find(|name| !classes.contains(name));
+    let mut found_classes = images.classes.keys().filter(|name| options.is_label(name));
+    let strange = found_classes.find(|name| !classes.contains(name));
     if let Some(name) = strange {
         let fault = format!("no class of this name among {classes:?}");
-        return Err(missing(&dir.join(name), fault, "rename or remove the folder"));
+        let way_out = "rename or remove the folder, or say --no-label if its name stands for none";
+        return Err(missing(&dir.join(name), fault, way_out));
     }
     let number: BTreeMap<&str, u32> = classes.iter().map(String::as_str).zip(0..).collect();
-    let label = |id: &str| number.get(first_part(id)).copied();
+    let label = |id: &str| {
+        let name = Some(first_part(id)).filter(|name| options.is_label(name))?;
+        number.get(name).copied()
+    };
     let set = set(dir, options, classes.clone(), found, images.notes(), label);
     if set.entries.is_empty() && set.skipped.is_empty() {
         return Err(missing(dir, "no images in class folders", "name a folder of images"));
@@ -373,9 +398,10 @@ impl Layout {
         }
         let deeper: usize = self.classes.values().flat_map(|(_, deeper)| deeper.values()).sum();
         if deeper > 0 {
+            let lie = if deeper == 1 { "image lies" } else { "images lie" };
             notes.push(format!(
-                "{deeper} images lie deeper than their class folder; the folder at the first level \
-                 is the class"
+                "{deeper} {lie} deeper than the class folder; the folder at the first level is the \
+                 class"
             ));
         }
         let names: Vec<String> = self.classes.keys().cloned().collect();

@@ -3,9 +3,10 @@
 use super::streaming::StreamDecoder;
 use crate::digest::Digest;
 use crate::error::DataError;
+use crate::text::added_tokens::{self, CONFIG};
 use crate::text::memory::Memory;
 use crate::text::words::{splits_as_library, words};
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
 use std::sync::{Mutex, PoisonError};
@@ -53,7 +54,8 @@ fn fault(error: impl std::fmt::Display) -> DataError {
 
 impl DialogTokenizer {
     /// The tokenizer of a folder with a `tokenizer.json`, or with the `vocab.json` and `merges.txt`
-    /// of GPT-2 and DialoGPT; or of a `tokenizer.json` itself.
+    /// of GPT-2 and DialoGPT, and the tokens that `tokenizer_config.json` or `added_tokens.json`
+    /// add to these; or of a `tokenizer.json` itself.
     ///
     /// # Errors
     /// When the files are not there or damaged, when a special token is missing, or when the
@@ -82,8 +84,13 @@ impl DialogTokenizer {
                 way_out: "name the folder of a tokenizer or of a GPT-2",
             });
         }
-        let tokens: Value = serde_json::from_str(&read(&vocabulary)?)
+        let mut tokens: Map<String, Value> = serde_json::from_str(&read(&vocabulary)?)
             .map_err(|error| DataError::format(&vocabulary, 0, error.to_string()))?;
+        let config = added_tokens::json_beside(&vocabulary, CONFIG)?;
+        let found = added_tokens::beside(&vocabulary, &config)?;
+        let known = tokens.iter().filter_map(|(token, id)| Some((token.as_str(), id.as_u64()?)));
+        added_tokens::check(&found, known).map_err(at_start(&vocabulary))?;
+        tokens.extend(found.iter().map(|one| (one.token.content.clone(), json!(one.id))));
         let merges = read(&merges)?;
         let lines = merges.lines().filter(|line| !line.starts_with("#version"));
         let merges: Vec<Vec<&str>> =
@@ -91,9 +98,19 @@ impl DialogTokenizer {
         let level = json!({
             "type": BYTE_LEVEL, "add_prefix_space": false, "trim_offsets": true, "use_regex": true,
         });
-        let end = json!([added(tokens[END_OF_TEXT].as_u64().unwrap_or(50_256), END_OF_TEXT)]);
-        let json = whole_json(&tokens, &json!(merges), &end, &level, &level);
+        let end = tokens.get(END_OF_TEXT).and_then(Value::as_u64).unwrap_or(50_256);
+        let others = found.iter().filter(|one| one.token.content != END_OF_TEXT);
+        let mut all: Vec<Value> = others.map(|one| one.entry()).collect();
+        all.push(added(end, END_OF_TEXT));
+        all.sort_by_key(|one| one["id"].as_u64());
+        let json = whole_json(&tokens.into(), &json!(merges), &json!(all), &level, &level);
         Self::from_json(&json.to_string()).map_err(at_start(&vocabulary))
+    }
+
+    /// Whether a pipeline has the special tokens of such a tokenizer.
+    pub(crate) fn has_specials(inner: &tokenizers::Tokenizer) -> bool {
+        let has = |name: &str| inner.token_to_id(name).is_some();
+        has(END_OF_TEXT) || SPECIALS[1..].iter().all(|name| has(name))
     }
 
     /// Of the text of a `tokenizer.json`; the error is what is wrong with it.
@@ -120,19 +137,20 @@ impl DialogTokenizer {
         tokens.sort_unstable();
         let size = tokens.last().map_or(0, |(id, _)| *id as usize + 1);
         let mut bytes = vec![Box::default(); size];
-        let special: Vec<u32> = inner
-            .get_added_tokens_decoder()
-            .iter()
-            .filter_map(|(&id, token)| token.special.then_some(id))
-            .collect();
+        let added = inner.get_added_tokens_decoder();
         let mut single = [false; 256];
         let mut text = String::new();
         for (id, token) in &tokens {
             text.push_str(&format!("{id} {token}\n"));
-            if special.contains(id) {
+            let added = added.get(id);
+            if added.is_some_and(|added| added.special) {
                 continue;
             }
-            let its = if byte_level { level_bytes(token) } else { fallback_bytes(token) };
+            let its = match (byte_level, added) {
+                (true, None) => level_bytes(token),
+                (true, Some(_)) => token.as_bytes().into(),
+                (false, _) => fallback_bytes(token),
+            };
             if let [byte] = *its {
                 single[usize::from(byte)] |= byte_level || token.len() == 6;
             }
@@ -146,12 +164,25 @@ impl DialogTokenizer {
         }
         let pipeline = json!([inner.get_normalizer(), inner.get_pre_tokenizer()]);
         let digest = Digest::of(format!("{pipeline}\n{text}").as_bytes());
-        let all_special = inner.get_added_tokens_decoder().values().all(|token| token.special);
+        let all_special = added.values().all(|token| token.special);
         // Cuts that are drawn anew each time must not be remembered.
         let certain =
             matches!(inner.get_model(), ModelWrapper::BPE(model) if model.dropout.is_none());
         let in_words = pipeline == json!([null, split_of_words()]) && all_special && certain;
         Ok(Self { inner, bytes, pad, end, turn, digest, in_words, memories: Mutex::default() })
+    }
+
+    /// The same for a network that ends responses and turns by this token, as fine-tuned ones end
+    /// them by one that was added; none where it is no special token, or where turns do not end as
+    /// responses do.
+    pub fn ended_by(self, end: u32) -> Option<Self> {
+        if end == self.end {
+            return Some(self);
+        }
+        let is_special = |token: &tokenizers::AddedToken| token.special;
+        let found = self.inner.get_added_tokens_decoder().get(&end).is_some_and(is_special);
+        let digest = Digest::of(format!("{} ended by {end}", self.digest).as_bytes());
+        (found && self.turn == self.end).then_some(Self { end, turn: end, digest, ..self })
     }
 
     /// Writes `tokenizer.json`, as [`DialogTokenizer::open`] and transformers read it.

@@ -11,7 +11,7 @@ pub(super) struct Chunks {
     header: Vec<u8>,
     palette: Vec<u8>,
     transparency: Option<Vec<u8>>,
-    /// An EXIF block.
+    /// An EXIF block; one in a text where there is no other.
     pub(super) exif: Option<Vec<u8>>,
     /// An XMP packet.
     pub(super) xmp: Option<Vec<u8>>,
@@ -30,6 +30,7 @@ impl Chunks {
     /// When header or palette are damaged.
     pub(super) fn read(file: &mut (impl Read + Seek), to_end: bool) -> Result<Self, String> {
         let (mut found, mut after) = (Self::default(), false);
+        let mut in_text = None;
         file.seek(SeekFrom::Start(8)).map_err(say)?;
         let mut head = [0; 8];
         while file.read_exact(&mut head).is_ok() {
@@ -41,7 +42,7 @@ impl Chunks {
                 b"IDAT" if !to_end => break,
                 b"IDAT" if !after => {}
                 b"IHDR" | b"PLTE" | b"tRNS" | b"acTL" if !after => {}
-                b"eXIf" | b"iTXt" => {}
+                b"eXIf" | b"iTXt" | b"zTXt" => {}
                 b"IEND" => break,
                 _ => {
                     file.seek_relative(length as i64 + 4).map_err(say)?;
@@ -72,9 +73,11 @@ impl Chunks {
                     found.frames = data.first_chunk().copied().map_or(0, u32::from_be_bytes);
                 }
                 b"eXIf" => found.exif = Some(data),
+                b"zTXt" => in_text = exif_digits(&data).or(in_text),
                 _ => found.xmp = packet(&data).or(found.xmp),
             }
         }
+        found.exif = found.exif.or(in_text);
         match found.header.len() {
             ..13 => Err("its header is missing or too short".into()),
             _ => Ok(found),
@@ -154,6 +157,18 @@ fn packet(text: &[u8]) -> Option<Vec<u8>> {
     Some(packet)
 }
 
+/// The EXIF block in a chunk of compressed text, where ImageMagick and others put it as digits.
+fn exif_digits(text: &[u8]) -> Option<Vec<u8>> {
+    let rest = text.strip_prefix(b"Raw profile type exif\0\0")?;
+    let mut lines = Vec::new();
+    flate2::read::ZlibDecoder::new(rest).take(1 << 20).read_to_end(&mut lines).ok()?;
+    // An empty line, the name of the profile, its length, and lines of digits.
+    let digits = lines.split(|&byte| byte == b'\n').skip(3).flatten();
+    let digits = digits.map(|&byte| char::from(byte).to_digit(16));
+    let digits: Vec<u8> = digits.map(|digit| Some(digit? as u8)).collect::<Option<_>>()?;
+    Some(digits.chunks_exact(2).map(|pair| pair[0] << 4 | pair[1]).collect())
+}
+
 /// Whether a compressed stream comes to its end; its checksum may be missing.
 fn is_whole(stream: &[u8]) -> bool {
     let mut inflate = Decompress::new(false);
@@ -166,5 +181,25 @@ fn is_whole(stream: &[u8]) -> bool {
             Ok(_) if (taken, given) != (inflate.total_in(), inflate.total_out()) => {}
             _ => return false,
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::io::Write;
+
+    #[test]
+    fn exif_in_digits_is_read() {
+        let packed = |lines: &str| {
+            let mut zlib = flate2::write::ZlibEncoder::new(Vec::new(), Default::default());
+            zlib.write_all(lines.as_bytes()).expect("packed");
+            [b"Raw profile type exif\0\0", &zlib.finish().expect("packed")[..]].concat()
+        };
+        let of = |lines: &str| exif_digits(&packed(lines));
+        assert_eq!(of("\nexif\n       4\n4d4d\n002A\n"), Some(b"MM\0*".to_vec()));
+        assert_eq!(of("\nexif\n       4\n4d4d\n00-A\n"), None);
+        assert_eq!(of("exif"), Some(vec![]));
+        assert_eq!(exif_digits(&packed("\nexif\n 1\n4d")[1..]), None);
     }
 }

@@ -13,7 +13,7 @@ use tiff::tags::{CompressionMethod, PhotometricInterpretation as Photometric, Sa
 /// An error of the decoder as text.
 fn say(error: TiffError) -> String {
     match error {
-        TiffError::UnsupportedError(what) => format!("{what}, is not read: convert it to PNG"),
+        TiffError::UnsupportedError(what) => format!("{what}: convert it to PNG"),
         error => error.to_string(),
     }
 }

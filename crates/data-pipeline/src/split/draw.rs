@@ -2,7 +2,7 @@
 
 use super::candidates::{Candidates, name};
 use super::rule::{SplitRequest, SplitRule};
-use crate::error::DataError;
+use crate::error::{DataError, label_beyond};
 use crate::numpy_random::RandomState;
 use augment::rng::Key;
 
@@ -38,7 +38,7 @@ pub(super) fn draw(
         return fault(format!("a training part of {train} samples in a set of {}", labels.len()));
     }
     if let Some(i) = labels[..train].iter().position(|&label| label as usize >= classes) {
-        return fault(format!("sample {i} has label {} of {classes} classes", labels[i]));
+        return fault(format!("sample {i} has {}", label_beyond(labels[i], classes)));
     }
     let candidates =
         Candidates { request, labels: &labels[..train], classes, all: labels.len() as u32 };

@@ -58,6 +58,21 @@ pub enum GluePart {
     TestMismatched,
 }
 
+fn is_test(part: GluePart) -> bool {
+    matches!(part, GluePart::Test | GluePart::TestMismatched)
+}
+
+/// An error in a part whose rows are all to be predicted: skipping is no way out.
+fn of_test(error: DataError) -> DataError {
+    match error {
+        DataError::Line { path, line, fault, .. } => {
+            let way_out = "mend it: predictions of a test part have to be of all its rows";
+            DataError::Line { path, line, fault, way_out }
+        }
+        other => other,
+    }
+}
+
 const YES_NO: [&str; 2] = ["0", "1"];
 const ENTAILED: [&str; 2] = ["entailment", "not_entailment"];
 const RELATIONS: [&str; 3] = ["contradiction", "entailment", "neutral"];
@@ -135,7 +150,7 @@ impl Glue {
 
     /// The columns of the texts and of the label.
     fn columns(self, part: GluePart) -> (At, Option<At>, Option<At>) {
-        let is_test = matches!(part, GluePart::Test | GluePart::TestMismatched);
+        let is_test = is_test(part);
         let (a, b, label) = match (self, is_test) {
             (Self::Cola, false) => (First(3), None, First(1)),
             (Self::Sst2, false) => (First(0), None, First(1)),
@@ -152,12 +167,14 @@ impl Glue {
     }
 
     /// Reads a part of the task from `folder/glue/NAME`, `folder/NAME`, or `folder` itself where
-    /// there is neither. Ids are `NAME/part/number` with rows counted from 0, as predictions count
-    /// them.
+    /// there is neither; the rows of AX from `diagnostic/diagnostic.tsv` too, where GLUE's script
+    /// puts them. Ids are `NAME/part/number` with the rows of the file counted from 0, as
+    /// predictions count them.
     ///
     /// # Errors
     /// When the file is not there, and for rows with other columns or labels as asked. The
-    /// published training file of QQP has some of these.
+    /// published training file of QQP has some of these. Of a test part no row is skipped, whatever
+    /// is asked: its predictions are to be of all.
     pub fn read(
         self,
         folder: &Path,
@@ -165,6 +182,8 @@ impl Glue {
         on_bad: OnBadInput,
     ) -> Result<TextSet, DataError> {
         let path = self.path(folder, part)?;
+        let is_test = is_test(part);
+        let on_bad = if is_test { OnBadInput::Error } else { on_bad };
         let part_name = format!("{part:?}").to_lowercase();
         let mut tally = Tally::default();
         let mut lines = Lines::open(&path, on_bad, 1 << 24)?;
@@ -179,9 +198,11 @@ impl Glue {
             Last(back) => width.saturating_sub(back),
         };
         let places: Vec<usize> = [Some(a), b, label].into_iter().flatten().map(place).collect();
-        let rows = tsv(lines, Some(width), &places, on_bad, &mut tally)?;
+        let rows = tsv(lines, Some(width), &places, on_bad, &mut tally);
+        let rows = rows.map_err(|error| if is_test { of_test(error) } else { error })?;
         let mut examples = Vec::with_capacity(rows.len());
-        for (number, row) in rows.into_iter().enumerate() {
+        for row in rows {
+            let number = row.line - 1 - u64::from(has_names);
             let mut cells = row.cells.into_iter().flatten();
             let a = cells.next().unwrap_or_default();
             let b = b.and_then(|_| cells.next());
@@ -222,10 +243,14 @@ impl Glue {
             return Err(missing(format!("{} has no part {part:?}", self.name())));
         };
         // The folder of all data has that of GLUE in it.
-        let below = [folder.join("glue").join(self.name()), folder.join(self.name())];
-        let own = below.into_iter().find(|place| place.is_dir());
-        let path = own.unwrap_or_else(|| folder.to_owned()).join(file);
-        if path.is_file() { Ok(path) } else { Err(missing(format!("no {}/{file}", self.name()))) }
+        let roots = [folder.join("glue"), folder.to_owned()];
+        let own = roots.iter().map(|root| root.join(self.name())).find(|place| place.is_dir());
+        let mut places = vec![own.unwrap_or_else(|| folder.to_owned()).join(file)];
+        if self == Self::Ax {
+            places.extend(roots.iter().map(|root| root.join("diagnostic/diagnostic.tsv")));
+        }
+        let found = places.into_iter().find(|path| path.is_file());
+        found.ok_or_else(|| missing(format!("no {}/{file}", self.name())))
     }
 
     fn target(self, label: &str) -> Result<Target, String> {
@@ -251,7 +276,8 @@ impl Glue {
     }
 
     /// Writes predictions as gluebenchmark.com takes them: `index` and `prediction`, classes as the
-    /// training files write them, scores between 0 and 5 with three digits. Gives the path.
+    /// training files write them, scores between 0 and 5 with three digits. What is said stands
+    /// behind the id of its example, whose last part is the index. Gives the path.
     ///
     /// # Errors
     /// When a class is out of range, a score is no number, the kind is not that of the task, or the
@@ -260,10 +286,11 @@ impl Glue {
         self,
         folder: &Path,
         part: GluePart,
-        predictions: &[Target],
+        predictions: &[(&str, Target)],
     ) -> Result<PathBuf, DataError> {
         let mut text = "index\tprediction\n".to_owned();
-        for (index, prediction) in predictions.iter().enumerate() {
+        for (id, prediction) in predictions {
+            let index = id.rsplit('/').next().unwrap_or(id);
             let shown = match *prediction {
                 Target::Score(score) if self == Self::StsB && score.is_finite() => {
                     Some(format!("{:.3}", score.clamp(0.0, 5.0)))

@@ -46,6 +46,16 @@ fn number(label: &str) -> Option<String> {
     })
 }
 
+/// A number by its value: as [`number`], but leading zeros do not count.
+pub(crate) fn number_value(label: &str) -> Option<String> {
+    let plain = number(label)?;
+    let (sign, digits) = match plain.strip_prefix('-') {
+        Some(digits) => ("-", digits),
+        None => ("", plain.as_str()),
+    };
+    Some(format!("{sign}{}", digits.trim_start_matches('0')))
+}
+
 /// A label as it is compared where its spelling does not count: of numbers a sign `+`, that of a
 /// zero, and a fraction of zeros do not, of others capital letters and white space.
 ///

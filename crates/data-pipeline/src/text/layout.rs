@@ -52,7 +52,8 @@ pub struct Layout {
 }
 
 impl Layout {
-    /// The sequence of a text or pair. A second text without tokens counts as none.
+    /// The sequence of a text or pair. A second text without tokens counts as none, as in the code
+    /// of BERT and ELECTRA.
     ///
     /// # Errors
     /// Those of the tokenizer, and when the longest sequence is shorter than 5 tokens.
@@ -60,6 +61,29 @@ impl Layout {
         &self,
         texts: &Texts,
         encoder: &mut Encoder<'_>,
+    ) -> Result<Sequence, DataError> {
+        self.made(texts, encoder, false)
+    }
+
+    /// The same as transformers has it: a pair always has both `[SEP]`, even if its second text has
+    /// no tokens.
+    ///
+    /// # Errors
+    /// As [`Layout::sequence`].
+    pub fn whole_sequence(
+        &self,
+        texts: &Texts,
+        encoder: &mut Encoder<'_>,
+    ) -> Result<Sequence, DataError> {
+        self.made(texts, encoder, texts.b.is_some())
+    }
+
+    /// The sequence; `is_pair` is whether it has a second segment even if that has no tokens.
+    fn made(
+        &self,
+        texts: &Texts,
+        encoder: &mut Encoder<'_>,
+        is_pair: bool,
     ) -> Result<Sequence, DataError> {
         if self.longest < 5 {
             let fault = format!("sequences of {} tokens hold no text: at least 5", self.longest);
@@ -70,14 +94,21 @@ impl Layout {
         if let Some(text) = &texts.b {
             encoder.push(text, &mut b)?;
         }
-        self.fit(&mut a, &mut b);
-        Ok(Sequence::new(&a, &b, encoder.tokenizer().specials()))
+        let is_pair = is_pair || !b.is_empty();
+        self.cut(&mut a, &mut b, is_pair);
+        let sequence = if is_pair { Sequence::pair } else { Sequence::new };
+        Ok(sequence(&a, &b, encoder.tokenizer().specials()))
     }
 
     /// Cuts the tokens of one text, or of two if `b` has any, so that they fit with their special
     /// tokens.
     pub fn fit(&self, a: &mut Vec<u32>, b: &mut Vec<u32>) {
-        let room = self.longest.saturating_sub(if b.is_empty() { 2 } else { 3 });
+        let is_pair = !b.is_empty();
+        self.cut(a, b, is_pair);
+    }
+
+    fn cut(&self, a: &mut Vec<u32>, b: &mut Vec<u32>, is_pair: bool) {
+        let room = self.longest.saturating_sub(if is_pair { 3 } else { 2 });
         let (mut of_a, mut of_b) = (a.len(), b.len());
         while of_a + of_b > room {
             if of_a > of_b { of_a -= 1 } else { of_b -= 1 }

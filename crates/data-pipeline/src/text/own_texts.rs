@@ -27,6 +27,20 @@ pub enum LabelKind {
 }
 
 /// How one's own texts are read.
+///
+/// ```
+/// use data_pipeline::dataset::Samples;
+/// use data_pipeline::text::OwnTexts;
+///
+/// let folder = tempfile::tempdir()?;
+/// let table = folder.path().join("reviews.csv");
+/// std::fs::write(&table, "review,rating\nA good film.,good\nHow dull!,bad\nHm.,\n")?;
+/// let reader = OwnTexts { label: Some("rating".into()), ..OwnTexts::default() };
+/// let set = reader.read(&[table])?;
+/// assert_eq!((set.len(), set.classes()), (3, ["bad", "good"].map(String::from).as_slice()));
+/// assert_eq!([0, 1, 2].map(|i| set.label(i)), [Some(1), Some(0), None]);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct OwnTexts {
     /// The column of texts; looked for by the usual names if not given.
@@ -138,14 +152,18 @@ impl OwnTexts {
     /// that stands for none, are unlabelled.
     ///
     /// # Errors
-    /// When a file or column is not there, when pairs are to be read from running text, and for bad
-    /// rows as asked.
+    /// When no file is named, when a file or column is not there, when pairs are to be read from
+    /// running text, and for bad rows as asked.
     pub fn read(&self, paths: &[PathBuf]) -> Result<TextSet, DataError> {
         let mut tally = Tally::default();
         let mut nones: BTreeMap<&str, u64> =
             self.no_label.iter().map(|none| (none.trim(), 0)).collect();
         let mut rows: Vec<(String, Texts, Option<String>, PathBuf, u64)> = Vec::new();
         let (files, mut notes) = (files(paths)?, Vec::new());
+        let Some(first) = files.first() else {
+            let fault = "no file of texts is named: name a table or a file of a text a line";
+            return Err(DataError::Request(fault.to_owned()));
+        };
         for path in &files {
             let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
             if !is_table(path) {
@@ -204,9 +222,9 @@ impl OwnTexts {
             }
         }
         if examples.is_empty() {
-            return Err(nothing(&files[0], &tally));
+            return Err(nothing(first, &tally));
         }
-        let name = files[0].file_stem().unwrap_or_default().to_string_lossy().into_owned();
+        let name = first.file_stem().unwrap_or_default().to_string_lossy().into_owned();
         notes.extend(self::notes(&tally));
         if self.label.is_some() {
             // Where classes are given, another table has named them, and the labels that stand for

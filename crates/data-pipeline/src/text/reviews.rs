@@ -194,6 +194,11 @@ impl Reviews {
             let text = cells.next();
             let class = label.trim().parse::<usize>().ok();
             let class = class.filter(|class| (1..=self.classes().len()).contains(class));
+            // Some who publish these files anew put the names of the columns above them.
+            if row.line == 1 && label.trim().parse::<f64>().is_err() && text.is_some() {
+                tally.skip("a first line of names");
+                continue;
+            }
             let (Some(class), Some(text)) = (class, text) else {
                 let columns = if self.has_title() { "class, title, text" } else { "class, text" };
                 let fault = format!(

@@ -17,15 +17,22 @@ pub struct Sequence {
 impl Sequence {
     /// Of one or two segments. A second one without tokens counts as none.
     pub fn new(a: &[u32], b: &[u32], specials: Specials) -> Self {
+        let mut whole = Self::pair(a, b, specials);
+        if b.is_empty() {
+            whole.ids.truncate(whole.first as usize);
+        }
+        whole
+    }
+
+    /// Of two segments, of which the second may have no tokens.
+    pub fn pair(a: &[u32], b: &[u32], specials: Specials) -> Self {
         let mut ids = Vec::with_capacity(a.len() + b.len() + 3);
         ids.push(specials.cls);
         ids.extend_from_slice(a);
         ids.push(specials.sep);
         let first = ids.len() as u32;
-        if !b.is_empty() {
-            ids.extend_from_slice(b);
-            ids.push(specials.sep);
-        }
+        ids.extend_from_slice(b);
+        ids.push(specials.sep);
         Self { ids, first }
     }
 

@@ -12,8 +12,25 @@ use std::path::{Path, PathBuf};
 pub struct Answer {
     /// Its text.
     pub text: String,
-    /// Its first character in the paragraph, counted in characters.
+    /// Its first character in the paragraph, counted in characters; [`Answer::NOWHERE`] where it
+    /// does not stand there.
     pub start: u32,
+}
+
+impl Answer {
+    /// The start of an answer that does not stand in its paragraph.
+    pub const NOWHERE: u32 = u32::MAX;
+}
+
+/// What questions are read for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum SquadUse {
+    /// To learn from: each question needs an answer that stands where it is said to, or has to be
+    /// marked as impossible.
+    Learn,
+    /// To be answered and scored: answers are compared by their texts, as the official scripts do,
+    /// wherever they are said to stand; a question without answers has none.
+    Measure,
 }
 
 /// A question.
@@ -71,17 +88,17 @@ struct Asked {
 #[derive(Deserialize)]
 struct Given {
     text: String,
-    answer_start: u32,
+    answer_start: i64,
 }
 
 impl Squad {
     /// Reads a file, packed by gzip or zstd or not.
     ///
     /// # Errors
-    /// When the file is no such JSON, and, as asked, for a question of which an answer does not
-    /// stand where it should, that has no answer although it is not marked as impossible, or whose
-    /// id another one has.
-    pub fn read(path: &Path, on_bad: OnBadInput) -> Result<Self, DataError> {
+    /// When the file is no such JSON, and, as asked, for a question whose id another one has; of
+    /// questions to learn from, for one of which an answer does not stand where it should, or that
+    /// has no answer although it is not marked as impossible.
+    pub fn read(path: &Path, to: SquadUse, on_bad: OnBadInput) -> Result<Self, DataError> {
         let mut text = Vec::new();
         open(path)?.read_to_end(&mut text).map_err(DataError::io(path, "fetch it again"))?;
         let text = text.strip_prefix(b"\xef\xbb\xbf").unwrap_or(&text);
@@ -97,7 +114,7 @@ impl Squad {
         for paragraph in file.data.into_iter().flat_map(|article| article.paragraphs) {
             let place = squad.paragraphs.len() as u32;
             for asked in paragraph.qas {
-                let question = question(asked, place);
+                let question = question(asked, place, &paragraph.context);
                 // Predictions name questions by their ids.
                 let taken = || {
                     let fault = "another question has this id".to_owned();
@@ -106,7 +123,11 @@ impl Squad {
                 };
                 let misplaced =
                     |fault| (fault, "a question whose answer is not where it should be");
-                match fault(&question, &paragraph.context).map(misplaced).or_else(taken) {
+                let fault = match to {
+                    SquadUse::Learn => fault(&question),
+                    SquadUse::Measure => None,
+                };
+                match fault.map(misplaced).or_else(taken) {
                     None => squad.questions.push(question),
                     Some((_, why)) if on_bad == OnBadInput::Skip => squad.tally.skip(why),
                     Some((fault, _)) => {
@@ -158,13 +179,19 @@ impl Squad {
     }
 }
 
-fn question(asked: Asked, paragraph: u32) -> Question {
+/// A question about the paragraph at a place, which reads `context`.
+fn question(asked: Asked, paragraph: u32, context: &str) -> Question {
     let id = match asked.id {
         serde_json::Value::String(id) => id,
         other => other.to_string(),
     };
     let given = if asked.is_impossible { vec![] } else { asked.answers };
-    let answer = |given: Given| Answer { text: given.text, start: given.answer_start };
+    let answer = |Given { text, answer_start }: Given| {
+        let start = u32::try_from(answer_start).unwrap_or(Answer::NOWHERE);
+        let rest = context.char_indices().nth(start as usize).map(|(at, _)| &context[at..]);
+        let stands = rest.is_some_and(|rest| rest.starts_with(&text));
+        Answer { text, start: if stands { start } else { Answer::NOWHERE } }
+    };
     Question {
         id,
         text: asked.question,
@@ -174,14 +201,11 @@ fn question(asked: Asked, paragraph: u32) -> Question {
     }
 }
 
-fn fault(question: &Question, context: &str) -> Option<String> {
+/// Why nothing can be learnt from a question.
+fn fault(question: &Question) -> Option<String> {
     if question.answers.is_empty() && !question.is_impossible {
         return Some("no answer".into());
     }
-    question.answers.iter().find_map(|answer| {
-        let rest = context.char_indices().nth(answer.start as usize).map(|(at, _)| &context[at..]);
-        let stands = rest.is_some_and(|rest| rest.starts_with(&answer.text));
-        let Answer { text, start } = answer;
-        (!stands).then(|| format!("the answer `{text}` does not stand at character {start}"))
-    })
+    let nowhere = question.answers.iter().find(|answer| answer.start == Answer::NOWHERE)?;
+    Some(format!("the answer `{}` does not stand where it is said to", nowhere.text))
 }

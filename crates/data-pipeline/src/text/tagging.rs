@@ -52,8 +52,10 @@ pub struct TaggedSequence {
 }
 
 impl TaggedSet {
-    /// Reads a file with a word a line, cells between spaces or tabs, and a line without words
-    /// behind each sentence. Lines that begin with `-DOCSTART-` or `# ` are passed over.
+    /// Reads a file with a word a line, cells between tabs, in lines without any between spaces,
+    /// and a line without words behind each sentence. Passed over are lines that begin with
+    /// `-DOCSTART-`, and comments: lines that begin with `# ` and have other columns than the word
+    /// before them, or `=` for a third cell.
     ///
     /// # Errors
     /// When the file cannot be read, and for lines with too few columns or other tags as asked. A
@@ -67,10 +69,12 @@ impl TaggedSet {
         let mut lines = Lines::open(path, on_bad, 1 << 20)?;
         let mut found: Vec<(Vec<String>, Vec<String>)> = vec![];
         let (mut words, mut tags, mut spoilt) = (vec![], vec![], false);
+        let mut width = None;
         loop {
             let line = lines.next(&mut tally)?.map(str::to_owned);
-            let text = line.as_deref().unwrap_or_default().trim();
-            if text.is_empty() || text.starts_with("-DOCSTART-") {
+            // A word may be a space of another kind.
+            let text = line.as_deref().unwrap_or_default().trim_matches([' ', '\t', '\r']);
+            if text.trim().is_empty() || text.starts_with("-DOCSTART-") {
                 let sentence = (std::mem::take(&mut words), std::mem::take(&mut tags));
                 if !std::mem::take(&mut spoilt) && !sentence.0.is_empty() {
                     found.push(sentence);
@@ -80,10 +84,13 @@ impl TaggedSet {
                 }
                 continue;
             }
-            if text.starts_with("# ") {
+            let between = if text.contains('\t') { '\t' } else { ' ' };
+            let cells = text.split(between).map(|cell| cell.trim_matches(' '));
+            let cells: Vec<&str> = cells.filter(|cell| !cell.is_empty()).collect();
+            let is_word = width == Some(cells.len()) && cells.get(2) != Some(&"=");
+            if text.starts_with("# ") && !is_word {
                 continue;
             }
-            let cells: Vec<&str> = text.split([' ', '\t']).filter(|c| !c.is_empty()).collect();
             let tag = columns.tag.unwrap_or(cells.len() - 1);
             let has_tag = columns.untagged || (tag != columns.word && tag < cells.len());
             let known = |tag: &str| match &columns.tags {
@@ -91,10 +98,11 @@ impl TaggedSet {
                 None => true,
             };
             let fault = if columns.word >= cells.len() || !has_tag {
-                format!("{} columns, too few for a word and its tag", cells.len())
+                format!("too few columns for a word and its tag: {}", cells.len())
             } else if !columns.untagged && !known(cells[tag]) {
                 format!("no tag `{}` among the known ones", cells[tag])
             } else {
+                width = Some(cells.len());
                 words.push(cells[columns.word].to_owned());
                 tags.push(if columns.untagged { String::new() } else { cells[tag].to_owned() });
                 continue;

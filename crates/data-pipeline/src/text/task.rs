@@ -192,12 +192,32 @@ impl TextSet {
         tokenizer: &Tokenizer,
         layout: Layout,
     ) -> Result<EncodedSet, DataError> {
+        self.encoded(tokenizer, |texts, encoder| layout.sequence(texts, encoder))
+    }
+
+    /// The same by [`Layout::whole_sequence`], as transformers has it.
+    ///
+    /// # Errors
+    /// Those of the tokenizer.
+    pub fn encode_whole(
+        self: &Arc<Self>,
+        tokenizer: &Tokenizer,
+        layout: Layout,
+    ) -> Result<EncodedSet, DataError> {
+        self.encoded(tokenizer, |texts, encoder| layout.whole_sequence(texts, encoder))
+    }
+
+    fn encoded(
+        self: &Arc<Self>,
+        tokenizer: &Tokenizer,
+        sequence: impl Fn(&Texts, &mut Encoder<'_>) -> Result<Sequence, DataError> + Sync,
+    ) -> Result<EncodedSet, DataError> {
         const AT_ONCE: usize = 128;
         let parts = parallel::map(self.examples.len().div_ceil(AT_ONCE), |part| {
             let end = self.examples.len().min((part + 1) * AT_ONCE);
             let mut encoder = Encoder::new(tokenizer);
             let examples = self.examples[part * AT_ONCE..end].iter();
-            let made = examples.map(|example| layout.sequence(&example.texts, &mut encoder));
+            let made = examples.map(|example| sequence(&example.texts, &mut encoder));
             made.collect::<Result<Vec<_>, _>>()
         });
         let parts = parts.into_iter().collect::<Result<Vec<_>, _>>()?;

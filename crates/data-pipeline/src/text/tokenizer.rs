@@ -2,6 +2,7 @@
 
 use super::basic::Basic;
 use super::memory::Memory;
+use crate::dialog::DialogTokenizer;
 use crate::digest::Digest;
 use crate::error::DataError;
 use std::sync::OnceLock;
@@ -45,6 +46,7 @@ pub struct Piece {
 ///
 /// Text is text: `[MASK]` in a review becomes the tokens `[`, `mask`, `]`, as in Google's code.
 /// [`Tokenizer::ids_with_specials`] reads it as the special token, as transformers does by default.
+/// Special tokens without such a role, as `<user>`, are found in texts if the files add them.
 ///
 /// ```
 /// use data_pipeline::text::{Casing, Tokenizer};
@@ -65,6 +67,8 @@ pub struct Tokenizer {
     basic: Option<Basic>,
     specials: Specials,
     size: usize,
+    /// What the files say of the longest sequence.
+    pub(super) longest: Option<usize>,
     digest: Digest,
 }
 
@@ -86,6 +90,12 @@ impl Tokenizer {
         inner.set_encode_special_tokens(true);
         let id = |name: &str| {
             inner.token_to_id(name).ok_or_else(|| {
+                if DialogTokenizer::has_specials(&inner) {
+                    return DataError::Request(format!(
+                        "{from}: a tokenizer of dialogues, which has no `{name}`: open it by \
+                         `DialogTokenizer::open`"
+                    ));
+                }
                 DataError::Request(format!(
                     "{from}: no token `{name}` in the vocabulary (a vocabulary of the BERT kind \
                      has [PAD], [UNK], [CLS], [SEP] and [MASK]; other names stand in \
@@ -109,9 +119,16 @@ impl Tokenizer {
         for (id, token) in &tokens {
             text.push_str(&format!("\n{id} {token}"));
         }
+        let added = inner.get_added_tokens_decoder().into_iter();
+        let mut found: Vec<_> = added.filter(|(_, token)| !token.special).collect();
+        found.sort_unstable_by_key(|(id, _)| *id);
+        for (_, token) in found {
+            text.push_str(&format!("\n{}", serde_json::to_string(&token).map_err(fault)?));
+        }
         let basic = Self::basic_of(&inner);
         let digest = Digest::of(text.as_bytes());
-        Ok(Self { inner, knowing: OnceLock::new(), basic, specials, size, digest })
+        let (knowing, longest) = (OnceLock::new(), None);
+        Ok(Self { inner, knowing, basic, specials, size, longest, digest })
     }
 
     /// How words are found where the pipeline is BERT's and no added token stands for text.
@@ -138,7 +155,18 @@ impl Tokenizer {
     }
 
     /// As [`Tokenizer::ids`], but `[MASK]` and the like in the text are the special tokens. For
-    /// prompts that we write, never for texts of others.
+    /// prompts that we write, never for texts of others. It adds none: `[CLS]` and `[SEP]` come
+    /// around a text by [`Sequence::new`](super::Sequence::new).
+    ///
+    /// ```
+    /// use data_pipeline::text::{Casing, Sequence, Tokenizer};
+    /// let vocabulary = "[PAD]\n[UNK]\n[CLS]\n[SEP]\n[MASK]\na\nfilm\n";
+    /// let tokenizer = Tokenizer::from_vocabulary(vocabulary, Casing::default())?;
+    /// let ids = tokenizer.ids_with_specials("a [MASK] film")?;
+    /// assert_eq!(ids, [5, 4, 6]);
+    /// assert_eq!(Sequence::new(&ids, &[], tokenizer.specials()).ids, [2, 5, 4, 6, 3]);
+    /// # Ok::<(), data_pipeline::error::DataError>(())
+    /// ```
     ///
     /// # Errors
     /// As [`Tokenizer::ids`].
@@ -208,6 +236,12 @@ impl Tokenizer {
     /// The number of ids: the largest one and 1.
     pub fn size(&self) -> usize {
         self.size
+    }
+
+    /// How many tokens a sequence has at most by `model_max_length` in `tokenizer_config.json`, the
+    /// special ones included; none where that names no number, or one that stands for none.
+    pub fn longest(&self) -> Option<usize> {
+        self.longest
     }
 
     /// A digest of the vocabulary and of how text is cleaned: two tokenizers with the same digest

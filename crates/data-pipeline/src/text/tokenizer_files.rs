@@ -1,5 +1,6 @@
 //! Files of tokenizers: `vocab.txt`, `tokenizer.json`, and the folder of a published model.
 
+use super::added_tokens::{self, Added};
 use super::tokenizer::Tokenizer;
 use crate::error::DataError;
 use serde_json::{Value, json};
@@ -52,13 +53,7 @@ struct Config(Value);
 impl Config {
     /// The configuration beside `path`, empty where there is none.
     fn beside(path: &Path) -> Result<Self, DataError> {
-        let path = path.with_file_name("tokenizer_config.json");
-        if !path.is_file() {
-            return Ok(Self::default());
-        }
-        let bytes = std::fs::read(&path).map_err(DataError::io(&path, "check the file"))?;
-        let value = serde_json::from_slice(&bytes);
-        value.map(Self).map_err(|error| DataError::format(&path, 0, error.to_string()))
+        added_tokens::json_beside(path, added_tokens::CONFIG).map(Self)
     }
 
     fn flag(&self, key: &str) -> Option<bool> {
@@ -66,10 +61,24 @@ impl Config {
     }
 
     fn names(&self) -> [String; 5] {
-        SPECIALS.map(|(key, usual)| {
-            let value = &self.0[key];
-            value.as_str().or(value["content"].as_str()).unwrap_or(usual).to_owned()
-        })
+        SPECIALS.map(|(key, usual)| self.name(key).unwrap_or(usual).to_owned())
+    }
+
+    /// The special token that this key names.
+    fn name(&self, key: &str) -> Option<&str> {
+        self.0[key].as_str().or(self.0[key]["content"].as_str())
+    }
+
+    /// Whether a special token of the files is found in texts: those that have a role are not.
+    fn is_found_in_texts(&self, content: &str) -> bool {
+        let roles = ["bos_token", "eos_token"].map(|key| self.name(key));
+        !roles.contains(&Some(content)) && !self.names().iter().any(|name| name == content)
+    }
+
+    /// What transformers takes for the most tokens; numbers such as 1e30 stand for none.
+    fn longest(&self) -> Option<usize> {
+        let said = self.0["model_max_length"].as_f64();
+        said.filter(|most| (1.0..1e9).contains(most)).map(|most| most as usize)
     }
 
     fn casing(&self) -> Casing {
@@ -98,7 +107,9 @@ fn read(path: &Path) -> Result<String, DataError> {
 impl Tokenizer {
     /// The tokenizer of a folder of a published model, of a `tokenizer.json` or of a `vocab.txt`.
     /// In a folder, `tokenizer.json` comes before `vocab.txt`. A `tokenizer_config.json` beside
-    /// either says how text is cleaned and how the special tokens are called.
+    /// either says how text is cleaned and how the special tokens are called; of what it does not
+    /// say of cleaning, `tokenizer.json` does. Tokens that it adds, or `added_tokens.json` beside
+    /// `vocab.txt`, are found in texts as wholes, of several the longest.
     ///
     /// # Errors
     /// When there is no such file, when it is damaged, or when a special token is missing.
@@ -117,10 +128,19 @@ impl Tokenizer {
         let text = read(path)?;
         let config = Config::beside(path)?;
         if path.extension().is_some_and(|ending| ending.eq_ignore_ascii_case("json")) {
-            let inner = parse(&text).map_err(|fault| DataError::format(path, 0, fault))?;
-            return Self::new(recased(inner, &config), borrowed(&config.names()), &shown(path));
+            let added = added_tokens::named(path, &config.0)?;
+            let inner = parse(&text).and_then(|inner| with_added(inner, &text, &added, &config));
+            let inner = inner.map_err(|fault| DataError::format(path, 0, fault))?;
+            let inner = recased(inner, &config);
+            let mut found = Self::new(inner, borrowed(&config.names()), &shown(path))?;
+            found.longest = config.longest();
+            return Ok(found);
         }
-        of_vocabulary(&text, config.casing(), &config.names(), &shown(path))
+        let added = added_tokens::beside(path, &config.0)?;
+        let from = shown(path);
+        let mut found = of_vocabulary(&text, config.casing(), (&config, &added), &from)?;
+        found.longest = config.longest();
+        Ok(found)
     }
 
     /// Of the text of a `vocab.txt`: a token a line, the first has id 0. Only LF ends a line. Of
@@ -129,8 +149,7 @@ impl Tokenizer {
     /// # Errors
     /// When a special token is missing.
     pub fn from_vocabulary(text: &str, casing: Casing) -> Result<Self, DataError> {
-        let names = Config::default().names();
-        of_vocabulary(text, casing, &names, "the vocabulary")
+        of_vocabulary(text, casing, (&Config::default(), &[]), "the vocabulary")
     }
 
     /// The files of a folder that [`save`](Self::save) writes; `vocab.txt` is of WordPiece alone.
@@ -197,7 +216,47 @@ fn parse(text: &str) -> Result<tokenizers::Tokenizer, String> {
     }
 }
 
-/// What the configuration says of cleaning counts more than the pipeline, as in transformers.
+/// Adds the tokens that the configuration alone names. Special tokens without a role lose their
+/// mark: by it the library leaves them out when it looks for added tokens in texts.
+fn with_added(
+    inner: tokenizers::Tokenizer,
+    text: &str,
+    added: &[Added],
+    config: &Config,
+) -> Result<tokenizers::Tokenizer, String> {
+    let known = inner.get_added_tokens_decoder();
+    let is_known = |content: &str| known.values().any(|token| token.content == content);
+    let new: Vec<&Added> = added.iter().filter(|added| !is_known(&added.token.content)).collect();
+    let is_marked = |token: &AddedToken| token.special && config.is_found_in_texts(&token.content);
+    if new.is_empty() && !known.values().any(is_marked) {
+        return Ok(inner);
+    }
+    let mut whole: Value = serde_json::from_str(text).map_err(|error| error.to_string())?;
+    let mut entries = whole["added_tokens"].as_array().cloned().unwrap_or_default();
+    entries.extend(new.iter().map(|added| added.entry()));
+    for entry in &mut entries {
+        if entry["content"].as_str().is_some_and(|content| config.is_found_in_texts(content)) {
+            entry["special"] = false.into();
+        }
+    }
+    entries.sort_by_key(|entry| entry["id"].as_u64());
+    whole["added_tokens"] = entries.into();
+    let inner = parse(&whole.to_string())?;
+    for Added { id, token } in new {
+        let found = inner.token_to_id(&token.content);
+        if found != Some(*id) {
+            return Err(format!(
+                "tokenizer_config.json adds `{}` with the id {id}, which has no place in this \
+                 vocabulary: take all files of the tokenizer from one folder",
+                token.content
+            ));
+        }
+    }
+    Ok(inner)
+}
+
+/// What the configuration says of cleaning counts more than the pipeline. Where it says nothing,
+/// the pipeline counts; transformers takes the defaults of its `BertTokenizer` then.
 fn recased(mut inner: tokenizers::Tokenizer, config: &Config) -> tokenizers::Tokenizer {
     if let Some(NormalizerWrapper::BertNormalizer(normalizer)) = inner.get_normalizer() {
         let mut changed = *normalizer;
@@ -213,9 +272,10 @@ fn recased(mut inner: tokenizers::Tokenizer, config: &Config) -> tokenizers::Tok
 fn of_vocabulary(
     text: &str,
     casing: Casing,
-    names: &[String; 5],
+    (config, others): (&Config, &[Added]),
     from: &str,
 ) -> Result<Tokenizer, DataError> {
+    let names = &config.names();
     let text = text.trim_start_matches('\u{feff}');
     let lines = text.strip_suffix('\n').unwrap_or(text).split('\n');
     let fault = |error: &dyn std::fmt::Display| DataError::Request(format!("{from}: {error}"));
@@ -223,6 +283,9 @@ fn of_vocabulary(
     let mut vocabulary = WordPiece::read_bytes(&[]).map_err(|error| fault(&error))?;
     vocabulary.extend(lines.zip(0..).map(|(line, id)| (line.trim_end().to_owned(), id)));
     vocabulary.remove("");
+    let known = vocabulary.iter().map(|(token, &id)| (token.as_str(), u64::from(id)));
+    added_tokens::check(others, known).map_err(|error| fault(&error))?;
+    vocabulary.extend(others.iter().map(|other| (other.token.content.clone(), other.id)));
     let [_, unk, cls, sep, _] = borrowed(names);
     let present = |name: &&String| vocabulary.contains_key(name.as_str());
     let added: Vec<AddedToken> =
@@ -238,5 +301,8 @@ fn of_vocabulary(
         inner.with_post_processor(Some(ends));
     }
     inner.add_special_tokens(&added);
+    let others = others.iter().map(|other| &other.token);
+    let others = others.filter(|token| config.is_found_in_texts(&token.content));
+    inner.add_tokens(&others.map(|token| token.clone().special(false)).collect::<Vec<_>>());
     Tokenizer::new(inner, borrowed(names), from)
 }

@@ -147,7 +147,7 @@ fn of_question(
     asked.truncate(windows.question);
     let room = windows.longest - asked.len() - 3;
     let answer = question.answers.first().and_then(|answer| {
-        let end = answer.start + answer.text.chars().count() as u32;
+        let end = answer.start.saturating_add(answer.text.chars().count() as u32);
         // The tokens that hold its first and its last character.
         let first = tokens.iter().position(|token| token.end > answer.start)?;
         let last = tokens.iter().rposition(|token| token.start < end)?;

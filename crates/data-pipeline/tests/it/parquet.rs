@@ -79,6 +79,16 @@ fn shards_are_one_set_and_parts_are_not() {
         assert_eq!((set.len(), set.id(8)), (16, "train-00001-of-00002.parquet/0".into()));
         assert_eq!(set.item(9).unwrap(), set.item(1).unwrap());
     }
+    // A set that lacks a file is none; a pattern may pick files of it.
+    let (first, away) = (data.join("train-00000-of-00002.parquet"), dir.path().join("away"));
+    std::fs::rename(&first, &away).unwrap();
+    for path in [dir.path(), &data, &data.join("train-*.parquet")] {
+        let error = FolderSet::open(path, &FolderOptions::default()).unwrap_err().to_string();
+        let missing = "train-00000-of-00002.parquet is missing: 1 of 2 files are there";
+        assert!(error.contains(missing), "{error}");
+    }
+    assert_eq!(open(&data.join("train-00001*.parquet")).len(), 8);
+    std::fs::rename(&away, &first).unwrap();
     std::fs::write(data.join("test-00000-of-00001.parquet"), STRUCT).unwrap();
     let error = FolderSet::open(dir.path(), &FolderOptions::default()).unwrap_err().to_string();
     assert!(error.contains("several parts") && error.contains("data/train*.parquet"), "{error}");

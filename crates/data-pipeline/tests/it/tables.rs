@@ -66,6 +66,40 @@ fn every_form_of_a_table_says_the_same() {
 }
 
 #[test]
+fn labels_may_stand_for_none_and_be_one_number() {
+    let dir = folder("a.csv", "file,label\n1.png,0\n2.png,00\n3.png,-1\n4.png,0.0\n");
+    let options = FolderOptions { no_label: vec!["-1".to_owned()], ..Default::default() };
+    let set = over(dir.path(), "a.csv", &options).unwrap();
+    assert_eq!(set.classes(), ["0", "0.0", "00"]);
+    assert_eq!(pairs(&set)[2], ("3.png".to_owned(), "-".to_owned()));
+    for name in ["0.0", "00"] {
+        let told = format!("`{name}` differs from `0` in how the same number is written alone");
+        assert!(set.notes().iter().any(|note| note.contains(&told)), "{:?}", set.notes());
+    }
+    let set = over(dir.path(), "a.csv", &FolderOptions::default()).unwrap();
+    assert_eq!(set.classes().len(), 4);
+    // The same of folders.
+    let root = dir.path().join("classes");
+    for (name, image) in [("cat", "1.png"), ("dog", "2.png"), ("unsup", "3.png")] {
+        std::fs::create_dir_all(root.join(name)).unwrap();
+        let from = dir.path().join("images").join(image);
+        std::fs::copy(from, root.join(name).join("1.png")).unwrap();
+    }
+    let options = FolderOptions { no_label: vec!["unsup".to_owned()], ..Default::default() };
+    let set = FolderSet::open(&root, &options).unwrap();
+    assert_eq!((set.classes().len(), set.label(2)), (2, None));
+    let fixed = Some(set.classes().to_vec());
+    let known = FolderOptions { classes: fixed.clone(), ..options };
+    assert_eq!(FolderSet::open(&root, &known).unwrap().label(2), None);
+    let error = FolderSet::open(&root, &FolderOptions { classes: fixed, ..Default::default() });
+    let error = error.unwrap_err().to_string();
+    assert!(
+        error.contains("unsup: no class of this name") && error.contains("--no-label"),
+        "{error}"
+    );
+}
+
+#[test]
 fn what_a_table_does_not_name_is_unlabelled_on_demand() {
     let dir = folder("images/labels.csv", "file,label\n1.png,7\n2.png,10\n4.png,7\n");
     let root = dir.path().join("images");

@@ -149,7 +149,7 @@ fn the_labels_of_a_set_must_fit() {
         assert_eq!(error.to_string(), expected);
     };
     refuse(vec![0], "set `t`: 2 samples but 1 labels");
-    refuse(vec![0, 1], "set `t`: sample 1 has label 1 of 1 classes");
+    refuse(vec![0, 1], "set `t`: sample 1 has label 1 of 1 class");
     let error = VecSet::new("t", vec!["a"], None, vec![]).unwrap().labels().unwrap_err();
     assert!(error.to_string().contains("t/0 has no label"), "{error}");
 }

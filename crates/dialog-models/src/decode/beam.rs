@@ -79,8 +79,23 @@ impl Beam {
 }
 
 /// The likeliest responses that beam search finds, the best first: at most `beam.width`, those that
-/// came to an end before those that were cut off. Panics as [`Autoregressive::start`] does, and if
-/// the configuration has faults.
+/// came to an end before those that were cut off. Panics as [`Autoregressive::start`] does, if the
+/// configuration has faults, and if the network's vocabulary cannot keep to `special`.
+///
+/// ```
+/// use dialog_models::decode::{Beam, Special, beam};
+/// use dialog_models::{Seq2Seq, Seq2SeqConfig};
+/// use torch::{Device, Params};
+///
+/// let config = Seq2SeqConfig::evolved(20, 16, 2, [1, 1]);
+/// let (net, _) = Params::build(Device::Cpu, |scope| Seq2Seq::new(scope, &config));
+/// // Token 1 ends a response, and 0 is padding, which none has.
+/// let special = Special { never: vec![0], ..Special::end(1) };
+/// let search = Beam { width: 3, max_tokens: 5, ..Beam::default() };
+/// let found = beam(&net, &[5, 6, 7], &special, &search);
+/// assert_eq!(found.len(), 3);
+/// assert!(found.iter().all(|response| response.generated() <= 5));
+/// ```
 pub fn beam(
     net: &dyn Autoregressive,
     context: &[i64],
@@ -91,7 +106,8 @@ pub fn beam(
     beam_all(net, &[prompt], special, beam).remove(0)
 }
 
-/// The same for several contexts at once: what is found for each alone, to rounding.
+/// The same for several contexts at once: what is found for each alone, to rounding. Panics as
+/// [`beam`] does.
 pub fn beam_all(
     net: &dyn Autoregressive,
     prompts: &[Prompt<'_>],
@@ -99,6 +115,7 @@ pub fn beam_all(
     beam: &Beam,
 ) -> Vec<Vec<Candidate>> {
     assert!(beam.faults().is_empty(), "{:?}", beam.faults());
+    special.check(net.vocabulary());
     if prompts.is_empty() {
         return Vec::new();
     }

@@ -1,5 +1,7 @@
 //! What is read and what is written, and the tokens that mean something to decoding.
 
+use std::collections::BTreeSet;
+
 /// A context to which responses are written.
 #[derive(Clone, Copy, Debug)]
 pub struct Prompt<'a> {
@@ -11,7 +13,8 @@ pub struct Prompt<'a> {
     pub max_tokens: usize,
 }
 
-/// Tokens that are no text.
+/// Tokens that are no text. Decoding panics if one is not in the vocabulary, or no token is left
+/// that a response may have.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Special {
     /// What ends a response.
@@ -29,6 +32,18 @@ impl Special {
     /// Nothing but the token that ends a response.
     pub fn end(end: i64) -> Self {
         Self { end, ..Self::default() }
+    }
+
+    /// Panics if a network of so many tokens cannot keep to this.
+    pub(super) fn check(&self, vocabulary: i64) {
+        let never = self.never.iter().map(|&token| (token, "which no response has"));
+        for (token, what) in std::iter::once((self.end, "which ends responses")).chain(never) {
+            let known = (0..vocabulary).contains(&token);
+            assert!(known, "token {token}, {what}, is not in a vocabulary of {vocabulary}");
+        }
+        let never: BTreeSet<i64> = self.never.iter().copied().collect();
+        let left = (never.len() as i64) < vocabulary;
+        assert!(left, "no response may have any of the {vocabulary} tokens of the vocabulary");
     }
 }
 

@@ -69,13 +69,14 @@ struct UnderWay<'a> {
 }
 
 impl<'a> Drawing<'a> {
-    /// Reads the contexts. Panics as [`Autoregressive::start`] does, and if a configuration has
-    /// faults.
+    /// Reads the contexts. Panics as [`Autoregressive::start`] does, if a configuration has faults,
+    /// and if the network's vocabulary cannot keep to `special`.
     pub fn new(
         net: &'a dyn Autoregressive,
         wanted: &[(Prompt<'_>, &SampleConfig)],
         special: &Special,
     ) -> Self {
+        special.check(net.vocabulary());
         let asked = |(prompt, config): &(Prompt<'_>, &SampleConfig)| {
             assert!(config.faults().is_empty(), "{:?}", config.faults());
             let most = room(net, prompt, config.max_tokens);

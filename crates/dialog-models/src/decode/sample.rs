@@ -23,7 +23,8 @@ pub fn sample(
 ///
 /// What is drawn follows from the seed, the number of the response and the place of the token, so
 /// that the first of 20 responses is that which is drawn alone. Panics as
-/// [`Autoregressive::start`] does, and if the configuration has faults.
+/// [`Autoregressive::start`] does, if the configuration has faults, and if the network's vocabulary
+/// cannot keep to `special`.
 pub fn sample_each(
     net: &dyn Autoregressive,
     context: &[i64],

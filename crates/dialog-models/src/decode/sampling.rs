@@ -83,8 +83,18 @@ impl Sampling {
     }
 
     /// The tokens that may be drawn, the most likely one first, with the probabilities with which
-    /// they are drawn, of the probabilities of all tokens at this temperature.
+    /// they are drawn, of the probabilities of all tokens at this temperature. Panics if there are
+    /// none, or their sum is 0 or no number.
     pub fn kept(&self, probabilities: &[f32]) -> Vec<(usize, f64)> {
+        assert!(!probabilities.is_empty(), "there is no token to draw");
+        let total: f32 = probabilities.iter().sum();
+        let possible = total > 0.0 && total.is_finite();
+        assert!(possible, "no token can be drawn by probabilities of the sum {total}");
+        self.among(probabilities)
+    }
+
+    /// The same of what a network says.
+    fn among(&self, probabilities: &[f32]) -> Vec<(usize, f64)> {
         let all = probabilities.len();
         let limit = if self.is_greedy() { 1 } else { self.top_k.unwrap_or(all).clamp(1, all) };
         let nucleus = self.nucleus.filter(|&p| p < 1.0);
@@ -124,7 +134,7 @@ impl Sampling {
             let all = probabilities.iter().map(|&p| f64::from(p)).enumerate();
             return fallen(all, at * total);
         }
-        fallen(self.kept(probabilities).into_iter(), at)
+        fallen(self.among(probabilities).into_iter(), at)
     }
 }
 

@@ -8,12 +8,15 @@ use torch::hub::{HubError, Keys, read_json};
 
 use crate::Gpt2Config;
 
+/// GPT-2's own token that ends a text, in the vocabulary that was published with it.
+const END_OF_TEXT: i64 = 50_256;
+
 /// What a `config.json` says.
 #[derive(Clone, Debug, PartialEq)]
 pub struct HubConfig {
     /// The network.
     pub network: Gpt2Config,
-    /// The token that ends a text, and a turn of a dialogue.
+    /// The token that ends a text, and a turn of a dialogue; the first of several.
     pub end: i64,
 }
 
@@ -62,7 +65,13 @@ impl HubConfig {
         if !faults.is_empty() {
             return Err(format!("no network can have this: {}", faults.join("; ")));
         }
-        let end = keys.whole("eos_token_id", network.vocabulary - 1)?;
+        let end = match &json["eos_token_id"] {
+            Value::Array(several) => several.first().and_then(Value::as_i64).ok_or_else(|| {
+                format!("`eos_token_id` is {}, no whole numbers", json["eos_token_id"])
+            })?,
+            // Transformers' default does not follow the size of the vocabulary.
+            _ => keys.whole("eos_token_id", END_OF_TEXT.min(network.vocabulary - 1))?,
+        };
         if !(0..network.vocabulary).contains(&end) {
             let last = network.vocabulary - 1;
             return Err(format!("`eos_token_id` is {end}, and token ids are 0 to {last}"));

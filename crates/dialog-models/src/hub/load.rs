@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use torch::Params;
-use torch::hub::{self, HubError, Named, beside};
+use torch::hub::{self, HubError, Named, beside, open_weights};
 use weights::StateDict;
 use weights::find::{Places, find};
 
@@ -11,6 +11,10 @@ use super::HubConfig;
 
 /// What our names begin with.
 const PREFIX: &str = "transformer.";
+/// The table of tokens.
+const TABLE: &str = "transformer.wte.weight";
+/// The output table, which is tied to it.
+const HEAD: &str = "lm_head.weight";
 
 /// A network that was read, not yet loaded.
 #[derive(Clone, Debug)]
@@ -36,7 +40,7 @@ impl Checkpoint {
 
     fn read(path: &Path, part: Option<&str>) -> Result<Self, HubError> {
         let config = HubConfig::read(&beside(path, "config.json"))?;
-        Ok(Self { config, weights: weights::open_part(path, part)? })
+        Ok(Self { config, weights: open_weights(path, part)? })
     }
 
     /// Loads all tensors into `params`, those of a [`Gpt2`](crate::Gpt2).
@@ -50,23 +54,24 @@ impl Checkpoint {
     }
 
     /// The tensors under this crate's names, with those of the file; causal masks and an output
-    /// table that repeats the table of tokens are left away.
+    /// table that repeats the table of tokens are left away. Where a file has one of the two tables
+    /// alone, as safetensors' `save_model` writes tied tensors, it is the table of tokens.
     fn renamed(&self) -> Result<Named<'_>, HubError> {
         let bare = !self.weights.tensors.keys().any(|name| name.starts_with(PREFIX));
         let ours = |name: &str| match name {
             mask if mask.ends_with(".attn.bias") || mask.ends_with(".attn.masked_bias") => None,
             // As the code that DialoGPT was trained by names it.
-            "lm_head.decoder.weight" => Some("lm_head.weight".to_owned()),
+            "lm_head.decoder.weight" => Some(HEAD.to_owned()),
             head if head.starts_with("lm_head.") => Some(head.to_owned()),
             name if bare => Some(format!("{PREFIX}{name}")),
             name => Some(name.to_owned()),
         };
         let mut all = hub::renamed(&self.weights, ours)?;
-        let table = all.get("transformer.wte.weight").map(|(_, table)| *table);
-        if let (Some(table), Some((_, head))) = (table, all.get("lm_head.weight"))
-            && table == *head
+        let [table, head] = [TABLE, HEAD].map(|name| all.get(name).map(|(_, tensor)| *tensor));
+        if (table.is_none() || table == head)
+            && let Some(head) = all.remove(HEAD)
         {
-            all.remove("lm_head.weight");
+            all.entry(TABLE.to_owned()).or_insert(head);
         }
         Ok(all)
     }

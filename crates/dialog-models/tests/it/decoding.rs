@@ -1,6 +1,7 @@
 //! Decoding: cached as uncached, each candidate as alone, and the rules by which one is chosen.
 
 use std::ops::ControlFlow;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use dialog_models::decode::{
     Beam, Candidate, Drawing, Dropped, Prompt, Ranking, Repetition, SampleConfig, Sampling,
@@ -444,4 +445,28 @@ fn values_that_make_no_sense_are_named() {
     assert_eq!(keys(Repetition { share: 0.0, least: 0 }.faults()), ["share", "least"]);
     let beam = Beam { width: 0, max_tokens: 1, length_power: f64::NAN, ..Beam::default() };
     assert_eq!(keys(beam.faults()), ["width", "length_power"]);
+}
+
+#[test]
+fn tokens_that_no_vocabulary_has_are_refused() {
+    let fault = |call: &dyn Fn()| {
+        let panic = catch_unwind(AssertUnwindSafe(call)).unwrap_err();
+        let text = panic.downcast_ref::<&str>().map(|text| (*text).to_owned());
+        text.or_else(|| panic.downcast_ref().cloned()).unwrap_or_default()
+    };
+    let (nets, how) = (networks(), SampleConfig { candidates: 1, ..SampleConfig::default() });
+    for (special, context, said) in [
+        (Special::end(99), 5, "token 99, which ends responses, is not in a vocabulary of 30"),
+        (Special { never: vec![0, 77], ..Special::end(END) }, 5, "token 77, which no response has"),
+        (Special { never: (0..30).collect(), ..Special::end(END) }, 5, "any of the 30 tokens"),
+        (Special::end(END), 30, "token 30 is not in a vocabulary of 30"),
+    ] {
+        let drawn = fault(&|| _ = sample(&nets[0], &[context], &special, &how, 1));
+        let found = fault(&|| _ = beam(&nets[0], &[context], &special, &Beam::default()));
+        assert!(drawn.contains(said) && found.contains(said), "{drawn} {found}");
+    }
+    for probabilities in [[].as_slice(), &[0.0, 0.0], &[f32::NAN, 1.0]] {
+        let said = fault(&|| _ = Sampling::default().kept(probabilities));
+        assert!(said.contains("token"), "{said}");
+    }
 }

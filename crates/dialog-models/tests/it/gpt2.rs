@@ -97,7 +97,14 @@ fn names_without_prefix_and_other_names_of_the_head_are_known() {
     let bare = |name: &str| Some(name.strip_prefix("transformer.").unwrap().to_owned());
     let mask = Tensor::ones([1, 1, 24, 24], (Kind::Uint8, Device::Cpu));
     let old = [("lm_head.decoder.weight", table.shallow_clone())];
-    for checkpoint in [write(&bare, &[("h.0.attn.bias", mask)]), write(&keep, &old)] {
+    let tied = |name: &str| Some(name.replace("transformer.wte.weight", "lm_head.weight"));
+    let wrapped = |name: &str| Some(format!("module.{name}"));
+    for checkpoint in [
+        write(&bare, &[("h.0.attn.bias", mask)]),
+        write(&keep, &old),
+        write(&tied, &[]),
+        write(&wrapped, &[("module.lm_head.weight", table.shallow_clone())]),
+    ] {
         let (net, fresh) = build(&checkpoint.config.network);
         checkpoint.load(&fresh).unwrap();
         assert_eq!(no_grad(|| net.logits(&batch, Mode::Eval)), wanted);
@@ -140,6 +147,15 @@ fn configurations_say_what_they_cannot() {
     assert!(fault(json!({"model_type": "gpt2", "n_inner": 5})).contains("3072"));
     assert!(fault(json!({"model_type": "gpt2", "n_layer": "many"})).contains("n_layer"));
     assert!(fault(json!({"model_type": "gpt2", "eos_token_id": 50257})).contains("eos_token_id"));
+    assert!(fault(json!({"model_type": "gpt2", "eos_token_id": []})).contains("eos_token_id"));
+    let end = |vocabulary: i64, more: serde_json::Value| {
+        read(json!({"model_type": "gpt2", "vocab_size": vocabulary, "eos_token_id": more}))
+            .unwrap()
+            .end
+    };
+    assert_eq!(end(50_304, json!(null)), 50_256, "a resized vocabulary");
+    assert_eq!(end(100, json!(null)), 99);
+    assert_eq!(end(50_304, json!([50_260, 50_256])), 50_260);
 }
 
 #[test]
@@ -226,4 +242,12 @@ fn mutual_information_is_that_of_the_context() {
         assert!((score - own).abs() < 1e-4, "{score}, not {own}");
     }
     assert!(mmi::scores(&net, &turns, &[], END).is_empty());
+}
+
+/// The last token of a text is predicted, and never read.
+#[test]
+#[should_panic(expected = "is not in a vocabulary of")]
+fn a_token_that_is_predicted_is_in_the_vocabulary() {
+    let (net, _) = published();
+    let _ = evaluate(&net, [&Texts::whole(&[&[3, 1000]], Device::Cpu)]);
 }

@@ -92,3 +92,15 @@ fn perplexity_does_not_depend_on_batches() {
     assert!((totals.perplexity_per(13).unwrap() - 2f64.exp()).abs() < 1e-12);
     assert_eq!(Totals::default().perplexity(), None);
 }
+
+#[test]
+#[should_panic(expected = "1 context and 0 responses: there has to be one for each")]
+fn each_context_has_a_response() {
+    let _ = Pairs::new(&[&[1]], &[], Device::Cpu);
+}
+
+#[test]
+#[should_panic(expected = "token -1: ids are 0 and above")]
+fn ids_are_not_negative() {
+    let _ = Packed::new(&[&[3, -1]], Device::Cpu);
+}

@@ -33,6 +33,32 @@ fn published_networks_have_their_numbers_of_parameters() {
     assert_eq!((vanilla.parameters() as f64 / 1e7).round(), 346.0);
 }
 
+/// tensor2tensor's `uniform_unit_scaling`: ±√(6 / (inputs + outputs)), both times the taps of a
+/// kernel `[taps, inputs, outputs]`, whose sides TensorFlow takes for them, depthwise or not.
+#[test]
+fn weights_start_as_in_tensor2tensor() {
+    let _alone = torch::rng::exclusive();
+    torch::rng::seed(3);
+    for config in
+        [Seq2SeqConfig::evolved(40, 64, 4, [1, 1]), Seq2SeqConfig::plain(40, 64, 4, [1, 1])]
+    {
+        let (_, params) = Params::build(Device::Cpu, |scope| Seq2Seq::new(scope, &config));
+        let mut kernels = 0;
+        for (name, tensor) in params.tensors() {
+            let (inputs, outputs) = match tensor.size()[..] {
+                [outputs, inputs] if !name.starts_with("embedding") => (inputs, outputs),
+                [taps, inputs, outputs] => (taps * inputs, taps * outputs),
+                _ => continue,
+            };
+            kernels += 1;
+            let bound = (6.0 / (inputs + outputs) as f64).sqrt();
+            let share = tensor.abs().max().double_value(&[]) / bound;
+            assert!((0.97..=1.0 + 1e-6).contains(&share), "{name} {:?}: {share}", tensor.size());
+        }
+        assert!(kernels > 10, "{kernels}");
+    }
+}
+
 #[test]
 fn counted_operations_are_those_that_pytorch_counts() {
     let text = std::fs::read_to_string("tests/golden/operations.json").expect("golden numbers");

@@ -4,7 +4,7 @@ use dialog_models::decode::{SampleConfig, Special, sample};
 use dialog_models::{LanguageModel, Pairs, Seq2Seq, Seq2SeqConfig, Training, evaluate};
 use torch::optim::{AdamW, OptimConfig};
 use torch::precision::{Precision, autocast};
-use torch::{Device, Kind, Mode, Tensor, rng};
+use torch::{Device, Kind, Mode, Params, Tensor, rng};
 use train::{Objective, Progress};
 
 const AT: Progress = Progress { step: 0, steps: 1 };
@@ -176,4 +176,13 @@ fn an_average_follows_the_weights_and_is_what_counts() {
     let kept = of(&averaged);
     let (_, params) = averaged.into_evaluated();
     assert_eq!(params.tensors().remove(0).1, kept);
+}
+
+#[test]
+#[should_panic(expected = "label smoothing 2 is not in [0, 1)")]
+fn labels_are_smoothed_by_less_than_1() {
+    let config = Seq2SeqConfig::evolved(20, 16, 2, [1, 1]);
+    let (net, _) = Params::build(Device::Cpu, |scope| Seq2Seq::new(scope, &config));
+    let pairs = Pairs::new(&[&[5, 6]], &[&[7, 1]], Device::Cpu);
+    let _ = net.token_loss(&pairs, 2.0, Mode::Eval);
 }

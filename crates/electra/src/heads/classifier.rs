@@ -64,8 +64,12 @@ pub struct Classifier {
 }
 
 impl Classifier {
-    /// Makes the encoder's tensors and the head's.
+    /// Makes the encoder's tensors and the head's. Panics if the encoder's configuration has
+    /// [faults](EncoderConfig::faults), dropout is not in \[0, 1) or there is no class.
     pub fn new(scope: &mut Scope<'_>, config: &ClassifierConfig, classes: i64) -> Self {
+        assert!(classes >= 1, "a classifier of {classes} classes: at least 1 is needed");
+        let dropout = config.dropout.unwrap_or(0.0);
+        assert!((0.0..1.0).contains(&dropout), "dropout {dropout} is not in [0, 1)");
         let (shape, form) = (&config.encoder, config.form);
         let encoder = Encoder::new(&mut scope.sub(shape.family.prefix()), shape);
         let hidden = shape.hidden;

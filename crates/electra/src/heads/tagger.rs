@@ -15,8 +15,10 @@ pub struct Tagger {
 }
 
 impl Tagger {
-    /// Makes the encoder's tensors and `classifier`.
+    /// Makes the encoder's tensors and `classifier`. Panics if the configuration has
+    /// [faults](EncoderConfig::faults) or there is no class.
     pub fn new(scope: &mut Scope<'_>, config: &EncoderConfig, classes: i64) -> Self {
+        assert!(classes >= 1, "a tagger of {classes} classes: at least 1 is needed");
         let encoder = Encoder::new(&mut scope.sub(config.family.prefix()), config);
         let head = fresh(scope, "classifier", config.hidden, classes);
         Self { encoder, head, dropout: config.dropout }

@@ -18,14 +18,46 @@ pub struct HubConfig {
     /// The names of the classes, in the order of the head's outputs; none where they are only
     /// numbered, as `LABEL_0`.
     pub labels: Option<Vec<String>>,
+    /// What the outputs of a classifier mean; none where the file does not say it.
+    pub problem: Option<ProblemType>,
     /// The token that fills padded input.
     pub pad: i64,
+}
+
+/// What the outputs of a classifier mean (`problem_type`).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ProblemType {
+    /// A text has one of the classes.
+    SingleLabel,
+    /// A text may have several of the classes, or none.
+    MultiLabel,
+    /// Each output is a quantity.
+    Regression,
+}
+
+impl ProblemType {
+    const ALL: [Self; 3] = [Self::SingleLabel, Self::MultiLabel, Self::Regression];
+
+    /// What `config.json` calls it.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::SingleLabel => "single_label_classification",
+            Self::MultiLabel => "multi_label_classification",
+            Self::Regression => "regression",
+        }
+    }
 }
 
 impl HubConfig {
     /// An encoder by itself.
     pub fn new(encoder: EncoderConfig, architecture: &str) -> Self {
-        Self { encoder, architecture: Some(architecture.to_owned()), labels: None, pad: 0 }
+        Self {
+            encoder,
+            architecture: Some(architecture.to_owned()),
+            labels: None,
+            problem: None,
+            pad: 0,
+        }
     }
 
     /// Reads a `config.json`. Keys that are left out have transformers' defaults.
@@ -54,6 +86,7 @@ impl HubConfig {
         let keys = Keys(json);
         keys.only("hidden_act", &[json!("gelu")])?;
         keys.only("position_embedding_type", &[json!("absolute")])?;
+        keys.only("problem_type", &ProblemType::ALL.map(|problem| json!(problem.name())))?;
         keys.only("is_decoder", &[json!(false)])?;
         keys.only("add_cross_attention", &[json!(false)])?;
         let hidden = keys.whole("hidden_size", if electra { 256 } else { 768 })?;
@@ -82,6 +115,9 @@ impl HubConfig {
             encoder,
             architecture: json["architectures"][0].as_str().map(str::to_owned),
             labels: labels(&json["id2label"])?,
+            problem: ProblemType::ALL
+                .into_iter()
+                .find(|problem| json["problem_type"] == problem.name()),
             pad: keys.whole("pad_token_id", 0)?,
         })
     }
@@ -113,6 +149,9 @@ impl HubConfig {
         }
         if let Some(architecture) = &self.architecture {
             map.insert("architectures".to_owned(), json!([architecture]));
+        }
+        if let Some(problem) = self.problem {
+            map.insert("problem_type".to_owned(), json!(problem.name()));
         }
         if let Some(labels) = &self.labels {
             let numbered = labels.iter().enumerate();

@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use torch::hub::{HubError, beside};
+use torch::hub::{HubError, beside, open_weights};
 use weights::find::{Places, find};
 
 use super::{Checkpoint, HubConfig, Network};
@@ -24,12 +24,12 @@ impl Checkpoint {
     fn read(path: &Path, part: Option<&str>) -> Result<Self, HubError> {
         let file = beside(path, "config.json");
         if !file.exists()
-            && let Ok(read) = weights::open_part(path, part)
+            && let Ok(read) = open_weights(path, part)
             && read.source.extension().is_some_and(|ending| ending == "index")
         {
             return Ok(Self::from_tensorflow(&read, Network::Main)?.0);
         }
         let config = HubConfig::read(&file)?;
-        Ok(Self { config, weights: weights::open_part(path, part)? })
+        Ok(Self { config, weights: open_weights(path, part)? })
     }
 }

@@ -167,10 +167,17 @@ fn config(
     if !faults.is_empty() {
         return Err(format!("no encoder can have these shapes: {}", faults.join("; ")));
     }
+    let has = |head: &str| tensors.keys().any(|name| name.starts_with(head));
     let architecture = match (family, network) {
-        (Family::Bert, _) => "BertForPreTraining",
-        (_, Network::Main) => "ElectraForPreTraining",
-        (_, Network::Generator) => "ElectraForMaskedLM",
+        (Family::Bert, _) => match ["cls.predictions.", "cls.seq_relationship."].map(has) {
+            [true, true] => "BertForPreTraining",
+            [true, false] => "BertForMaskedLM",
+            [false, true] => "BertForNextSentencePrediction",
+            [false, false] => "BertModel",
+        },
+        (_, Network::Main) if has("discriminator_predictions.") => "ElectraForPreTraining",
+        (_, Network::Generator) if has("generator_predictions.") => "ElectraForMaskedLM",
+        (Family::Electra, _) => "ElectraModel",
     };
     Ok(HubConfig::new(encoder, architecture))
 }

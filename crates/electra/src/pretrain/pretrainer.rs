@@ -40,7 +40,7 @@ pub(super) enum MainHead {
 }
 
 impl Pretrainer {
-    /// Makes the networks of a configuration without [faults](PretrainConfig::faults).
+    /// Makes the networks of a configuration. Panics if it has [faults](PretrainConfig::faults).
     pub fn new(config: &PretrainConfig, device: Device) -> Self {
         let (net, params) = Params::build(device, |scope| Networks::new(scope, config));
         Self::of(net, params, config)
@@ -80,6 +80,8 @@ struct Networks {
 
 impl Networks {
     fn new(scope: &mut Scope<'_>, config: &PretrainConfig) -> Self {
+        let faults = config.faults();
+        assert!(faults.is_empty(), "nothing can be pre-trained so: {faults:?}");
         let shape = &config.encoder;
         assert_eq!(shape.family, Family::Electra, "the family of pre-trained networks");
         let main = Encoder::new(&mut scope.sub("electra"), shape);

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 
 use electra::heads::{AnswerHead, Classifier, ClassifierConfig, HeadForm, ReplacedHead};
 use electra::heads::{Pooler, VocabularyHead};
-use electra::hub::{self, Checkpoint, Heads, HubConfig};
+use electra::hub::{self, Checkpoint, Heads, HubConfig, ProblemType};
 use electra::pretrain::{PretrainConfig, Pretrainer, Task, Tower};
 use electra::{Encoder, EncoderConfig, Family, Packed};
 use proptest::prelude::*;
@@ -143,6 +143,12 @@ fn names_of_older_files_and_of_bare_models_are_known() {
     let once = of(&net);
     assert!(given.iter().zip(params.iter()).all(|(a, b)| a.tensor == b.tensor));
 
+    // Before a checkpoint was saved, the network may have been wrapped.
+    let wrapped = |name: &str| Some(format!("module.{name}"));
+    let ((net, ..), fresh) = build(|scope| bert(scope, &config));
+    load_renamed(&config, &given, wrapped, &[], &fresh, Heads::Keep).unwrap();
+    assert_eq!(of(&net), once);
+
     // A bare model has neither the prefix nor the head.
     let bare = |name: &str| Some(name.strip_prefix("bert.")?.to_owned());
     let more = [("embeddings.position_ids", places)];
@@ -251,9 +257,11 @@ fn configurations_go_round_and_say_what_they_cannot() {
     let labels = ["contradiction", "entailment", "neutral"].map(str::to_owned).to_vec();
     let mut hub = HubConfig::new(EncoderConfig::small(), "ElectraForSequenceClassification");
     hub.labels = Some(labels);
+    hub.problem = Some(ProblemType::MultiLabel);
     let json = hub.to_json();
     assert_eq!(json["id2label"]["2"], "neutral");
     assert_eq!(json["label2id"]["entailment"], 1);
+    assert_eq!(json["problem_type"], "multi_label_classification");
     assert_eq!(HubConfig::from_json(&json).unwrap(), hub);
     let bare = HubConfig::from_json(&json!({"model_type": "electra"})).unwrap();
     assert_eq!(bare.encoder, EncoderConfig::small());
@@ -272,6 +280,7 @@ fn configurations_go_round_and_say_what_they_cannot() {
         ("hidden_act", json!("relu"), "`hidden_act` is \"relu\""),
         ("position_embedding_type", json!("relative_key"), "relative_key"),
         ("is_decoder", json!(true), "is_decoder"),
+        ("problem_type", json!("ranking"), "`problem_type` is \"ranking\""),
         ("hidden_size", json!(-1), "hidden -1"),
         ("hidden_size", json!("wide"), "`hidden_size` is \"wide\""),
         ("num_attention_heads", json!(7), "256 is no multiple of 7 heads"),

@@ -159,3 +159,22 @@ fn bfloat16_computes_nearly_the_same() {
 fn longer_sequences_than_positions_are_refused() {
     let _ = encoder().0.forward(&pack(&[tokens(41, 0)]), Mode::Eval);
 }
+
+#[test]
+#[should_panic(expected = "token 50 is not in a vocabulary of 50")]
+fn tokens_that_no_vocabulary_has_are_refused() {
+    let _ = encoder().0.forward(&pack(&[vec![3, 50]]), Mode::Eval);
+}
+
+#[test]
+#[should_panic(expected = "segment 2 of an encoder of 2")]
+fn segments_that_an_encoder_does_not_have_are_refused() {
+    let batch = Packed::new(&[&[3, 4]], &[&[0, 2]], Device::Cpu);
+    let _ = encoder().0.forward(&batch, Mode::Eval);
+}
+
+#[test]
+#[should_panic(expected = "token -1")]
+fn ids_are_not_negative() {
+    let _ = Packed::new(&[&[3, -1]], &[&[0, 0]], Device::Cpu);
+}

@@ -1,6 +1,6 @@
 //! Numbers of parameters and names, without memory for the values.
 
-use electra::heads::{Pooler, ReplacedHead};
+use electra::heads::{Classifier, ClassifierConfig, Pooler, ReplacedHead};
 use electra::pretrain::{GeneratorConfig, PretrainConfig, Pretrainer, Sharing, Task};
 use electra::{Encoder, EncoderConfig, presets};
 use torch::{Params, Role};
@@ -103,4 +103,24 @@ fn values_that_no_network_can_have_are_named() {
     assert_eq!(keys, ["generator.fraction", "mask", "generator.train"]);
     let unknown = toml::from_str::<PretrainConfig>("task = 'electra'\nmaks = 3");
     assert!(unknown.unwrap_err().to_string().contains("maks"));
+}
+
+#[test]
+#[should_panic(expected = "256 is no multiple of 3 heads")]
+fn an_encoder_with_a_fault_is_not_made() {
+    let _ = count(&EncoderConfig { heads: 3, ..EncoderConfig::small() }, false);
+}
+
+#[test]
+#[should_panic(expected = "0 classes: at least 1 is needed")]
+fn a_classifier_tells_at_least_one_class() {
+    let config = ClassifierConfig::default();
+    let _ = Params::outline(|scope| drop(Classifier::new(scope, &config, 0)));
+}
+
+#[test]
+#[should_panic(expected = "103 is not in a vocabulary of 50")]
+fn a_pre_training_with_a_fault_is_not_made() {
+    let encoder = EncoderConfig { vocabulary: 50, ..EncoderConfig::small() };
+    let _ = Pretrainer::outline(&PretrainConfig { encoder, ..PretrainConfig::default() });
 }

@@ -70,6 +70,27 @@ fn bert_is_that_of_transformers() {
     assert!(error.expect_err("BERT").to_string().contains("no generator"));
 }
 
+/// The head of google-research's fine-tuning is none of transformers', and says so by its name.
+#[test]
+fn architectures_are_those_of_the_heads_that_are_there() {
+    let mut tuned = read("bert_tf.index");
+    let architecture = |read: &StateDict| {
+        let (found, left_out) = Checkpoint::from_tensorflow(read, Network::Main).expect("BERT");
+        (found.config.architecture.expect("one"), left_out)
+    };
+    let pretrained = architecture(&tuned).0;
+    assert!(["BertForPreTraining", "BertForMaskedLM"].contains(&pretrained.as_str()));
+    tuned.tensors.retain(|name, _| !name.starts_with("cls/"));
+    for name in ["output_bias", "output_weights"] {
+        tuned.tensors.insert(name.to_owned(), TensorData::from_f32(vec![1], &[0.0]));
+    }
+    let (encoder, left_out) = architecture(&tuned);
+    assert_eq!(
+        (encoder.as_str(), left_out),
+        ("BertModel", vec!["output_bias".to_owned(), "output_weights".to_owned()])
+    );
+}
+
 fn copied(files: [&str; 2]) -> tempfile::TempDir {
     let folder = tempfile::tempdir().expect("a folder");
     for file in files {

@@ -3,6 +3,7 @@
 use super::{Choices, ImportError, Imported, Mapping, UNKNOWN, error, milliseconds, text, turns};
 use crate::item::Item;
 use crate::rating::{Answer, Rating};
+use metrics::words::counted;
 use serde_json::Value;
 use std::collections::BTreeMap;
 
@@ -10,7 +11,9 @@ use std::collections::BTreeMap;
 ///
 /// A task's `data` has the response and its context, by the names of the mapping; its id is the
 /// field `item` there, or else the task's own. Answers come from `choices`, remarks from text
-/// areas; a cancelled annotation is a skip. Raters who are given by e-mail get numbers instead.
+/// areas; a cancelled annotation is a skip. Of several annotations of one task by the same user the
+/// newest counts, by `updated_at` or else by its place; a ground truth is nobody's answer and does
+/// not count. Raters who are given by e-mail get numbers instead.
 ///
 /// # Errors
 /// When the text is not that export, a task has no response, or a choice is not understood.
@@ -19,15 +22,23 @@ pub fn label_studio(json: &str, mapping: &Mapping) -> Result<Imported, ImportErr
         .map_err(|fault| error("the export", format!("it is no list of tasks in JSON: {fault}")))?;
     let mut imported = Imported::default();
     let mut raters: BTreeMap<String, String> = BTreeMap::new();
-    let mut empty = 0;
+    let mut left_out = LeftOut::default();
     for (number, task) in (1..).zip(&tasks) {
         let place = format!("task {}", text(task.get("id")).unwrap_or(format!("number {number}")));
+        let mini =
+            || error(&place, "it is of JSON-MIN: export the project as JSON, not as JSON-MIN");
+        if task.get("data").is_none() {
+            return Err(mini());
+        }
         let item = item(task, mapping, &place)?;
-        let annotations = task.get("annotations").and_then(Value::as_array);
-        let annotations = annotations.ok_or_else(|| {
-            error(&place, "it has no `annotations`: export the project as JSON, not as JSON-MIN")
-        })?;
+        let annotations = task.get("annotations").and_then(Value::as_array).ok_or_else(mini)?;
+        // The task's ratings, with whether the file says whose they are, and when they changed.
+        let mut of_task: Vec<(Rating, bool, Option<i64>)> = Vec::new();
         for annotation in annotations {
+            if annotation.get("ground_truth").and_then(Value::as_bool) == Some(true) {
+                left_out.truths += 1;
+                continue;
+            }
             let by = annotation.get("completed_by").unwrap_or(&Value::Null);
             let rater = match text(by.get("id")).or_else(|| by.as_u64().map(|id| id.to_string())) {
                 Some(id) => format!("user {id}"),
@@ -36,21 +47,61 @@ pub fn label_studio(json: &str, mapping: &Mapping) -> Result<Imported, ImportErr
                     raters.entry(by.to_string()).or_insert(next).clone()
                 }
             };
-            match rating(annotation, &item.id, &rater, mapping) {
-                Ok(Some(rating)) => imported.ratings.push(rating),
-                Ok(None) => empty += 1,
+            let rating = match rating(annotation, &item.id, &rater, mapping) {
+                Ok(Some(rating)) => rating,
+                Ok(None) => {
+                    left_out.empty += 1;
+                    continue;
+                }
                 Err(fault) => return Err(error(&place, fault)),
+            };
+            let changed = annotation.get("updated_at").and_then(Value::as_str);
+            let changed = changed.and_then(milliseconds);
+            let new = (rating, !by.is_null(), changed);
+            match of_task.iter_mut().find(|(there, known, _)| *known && there.rater == rater) {
+                Some(there) => {
+                    left_out.earlier += 1;
+                    if changed.zip(there.2).is_none_or(|(new, old)| new >= old) {
+                        *there = new;
+                    }
+                }
+                None => of_task.push(new),
             }
         }
+        imported.ratings.extend(of_task.into_iter().map(|(rating, ..)| rating));
         imported.items.push(item);
     }
-    if empty > 0 {
-        imported.notes.push(format!("{empty} annotations without an answer were left out"));
-    }
+    imported.notes.extend(left_out.notes());
     if !raters.is_empty() {
-        imported.notes.push(format!("{} raters without a number got names", raters.len()));
+        let raters = counted(raters.len(), "rater");
+        imported.notes.push(format!("{raters} without a number got a name instead"));
     }
     Ok(imported)
+}
+
+/// How many annotations are no votes.
+#[derive(Default)]
+struct LeftOut {
+    /// Without an answer.
+    empty: usize,
+    /// Replaced by a newer one of the same user.
+    earlier: usize,
+    /// What the project holds for true.
+    truths: usize,
+}
+
+impl LeftOut {
+    fn notes(&self) -> impl Iterator<Item = String> + use<> {
+        let parts = [
+            (self.empty, "without an answer"),
+            (self.earlier, "of a task that the same user annotated anew"),
+            (self.truths, "marked as ground truth"),
+        ];
+        parts.into_iter().filter(|(count, _)| *count > 0).map(|(count, which)| {
+            let were = if count == 1 { "was" } else { "were" };
+            format!("{} {which} {were} left out", counted(count, "annotation"))
+        })
+    }
 }
 
 fn item(task: &Value, mapping: &Mapping, place: &str) -> Result<Item, ImportError> {
@@ -60,7 +111,8 @@ fn item(task: &Value, mapping: &Mapping, place: &str) -> Result<Item, ImportErro
     let id = id.ok_or_else(|| error(place, "it has no id"))?;
     let response = of(&mapping.response);
     let response = response.ok_or_else(|| {
-        error(place, format!("its data has no text {:?}: name the field", mapping.response))
+        let (name, way_out) = (&mapping.response, "call the field of the response so");
+        error(place, format!("its data has no text {name:?}: {way_out} in the tasks"))
     })?;
     let context = turns(data.get(&mapping.context).unwrap_or(&Value::Null)).ok_or_else(|| {
         let shape = "a text, a list of texts, or a list of objects with `speaker` and `text`";

@@ -1,8 +1,10 @@
 //! Tables of responses that are to be rated.
 
+use super::cells::Cells;
 use super::{ImportError, Imported, Mapping, error, is_prompt, text, turns};
 use crate::export::{is_ours, unescaped};
 use crate::item::{Item, Mode};
+use metrics::words::counted;
 use serde_json::{Map, Value};
 
 /// What a table may leave out.
@@ -15,53 +17,53 @@ pub struct Defaults {
 }
 
 /// Reads responses from CSV with a header; where that is split by semicolons or tabs, so is the
-/// rest. Columns, by the mapping's names: `response`; `context`
-/// (a list of texts in JSON, or a turn a line) or `context_1`, `context_2` and so on; and, where
-/// they are there, `item`, `system` and `conversation`. Other columns are left out and noted. A
-/// response may be empty. Marks of [`escaped`](crate::export::escaped) are taken away where the
-/// table has the columns of [`csv`](crate::export::csv()).
+/// rest, unless a line such as `sep=;` above it says otherwise. Columns, by the mapping's names:
+/// `response`; `context` (a list of texts in JSON, or a turn a line) or `context_1`, `context_2`
+/// and so on; and, where they are there, `item`, `system` and `conversation`. Other columns are
+/// left out and noted. A response may be empty. Marks of [`escaped`](crate::export::escaped) are
+/// taken away where the table has the columns of [`csv`](crate::export::csv()).
 ///
 /// Responses with the same context belong to the same conversation, unless a column says otherwise.
 ///
 /// # Errors
-/// The first row that has no response, or a missing column.
+/// The first row that has no response or another number of cells, a missing column, or a quote that
+/// opens a cell and is not closed; with the line.
 pub fn responses_csv(
     csv: &str,
     defaults: &Defaults,
     mapping: &Mapping,
 ) -> Result<Imported, ImportError> {
-    let csv = csv.trim_start_matches('\u{feff}');
-    let mut reader =
-        csv::ReaderBuilder::new().delimiter(separator(csv)).from_reader(csv.as_bytes());
-    let header = reader.headers().map_err(|fault| error("the header", fault.to_string()))?.clone();
-    if !header.is_empty() && !header.iter().any(|name| name.trim() == mapping.response) {
+    let Cells { header, rows: records } = Cells::read(csv)?;
+    if !header.is_empty() && !header.contains(&mapping.response) {
         let there: Vec<String> = header.iter().map(|name| format!("{name:?}")).collect();
-        let fault = format!("no column is called {:?}, but {}", mapping.response, there.join(", "));
+        let fault = format!(
+            "no column is called {0:?}, but {1}: call the one with the responses {0:?}",
+            mapping.response,
+            there.join(", ")
+        );
         return Err(error("the header", fault));
     }
     let mut seen = std::collections::BTreeSet::new();
     let used = mapping.of_responses();
     let is_used = |name: &&str| used.contains(name) || name.starts_with("context_");
-    let twice = header.iter().map(str::trim).filter(is_used).find(|name| !seen.insert(*name));
+    let twice = header.iter().map(String::as_str).filter(is_used).find(|name| !seen.insert(*name));
     if let Some(name) = twice {
         return Err(error("the header", format!("two columns are called {name:?}")));
     }
     // An apostrophe may be somebody's own, but in the tables that are written here.
-    let ours = is_ours(header.iter().map(str::trim));
+    let ours = is_ours(header.iter().map(String::as_str));
     let mut rows = Vec::new();
-    for record in reader.records() {
-        let record = record.map_err(|fault| error("the table", fault.to_string()))?;
-        let line = record.position().map_or(0, csv::Position::line);
+    for (line, record) in records {
         let mut row = Map::new();
         let mut numbered = Vec::new();
-        for (name, value) in header.iter().map(str::trim).zip(&record) {
-            let value = if ours { unescaped(value) } else { value.to_owned() };
+        for (name, value) in header.iter().zip(record) {
+            let value = if ours { unescaped(&value) } else { value };
             match name.strip_prefix("context_").and_then(|n| n.parse::<u32>().ok()) {
                 Some(number) if !value.trim().is_empty() => numbered.push((number, value)),
                 Some(_) => {}
-                None if value.is_empty() && name != mapping.response => {}
+                None if value.is_empty() && *name != mapping.response => {}
                 None => {
-                    row.insert(name.to_owned(), Value::String(value));
+                    row.insert(name.clone(), Value::String(value));
                 }
             }
         }
@@ -99,15 +101,19 @@ pub fn responses_jsonl(
     items(rows, defaults, mapping)
 }
 
-/// What splits the cells of a table, by its header.
-fn separator(csv: &str) -> u8 {
-    let header = csv.lines().next().unwrap_or_default();
-    let count = |separator: u8| header.bytes().filter(|byte| *byte == separator).count();
-    match (count(b','), count(b';'), count(b'\t')) {
-        (0, 0, 1..) => b'\t',
-        (0, 1.., _) => b';',
-        _ => b',',
-    }
+/// Reads responses from a list of objects in JSON, with the fields of [`responses_jsonl`].
+///
+/// # Errors
+/// When it is no list, or its first object that is not of that form.
+pub fn responses_json(
+    json: &str,
+    defaults: &Defaults,
+    mapping: &Mapping,
+) -> Result<Imported, ImportError> {
+    let rows: Vec<Map<String, Value>> = serde_json::from_str(json)
+        .map_err(|fault| error("the file", format!("it is no list of JSON objects: {fault}")))?;
+    let rows = (1..).zip(rows).map(|(number, row)| (format!("object {number}"), row));
+    items(rows.collect(), defaults, mapping)
 }
 
 fn items(
@@ -124,11 +130,13 @@ fn items(
         let of = |name: &String| text(row.get(name));
         let response = of(&mapping.response).ok_or_else(|| {
             let name = &mapping.response;
-            error(&place, format!("there is no text in {name:?}: name the field of the response"))
+            let way_out = format!("call the field of the response {name:?}");
+            error(&place, format!("there is no text in {name:?}: {way_out}"))
         })?;
         let system = of(&mapping.system).or_else(|| defaults.system.clone()).ok_or_else(|| {
             let name = &mapping.system;
-            error(&place, format!("there is no {name:?}: say which system the responses are from"))
+            let way_out = "say by --system which system the responses are from";
+            error(&place, format!("there is no {name:?}: {way_out}, or in a field of that name"))
         })?;
         let context =
             turns(row.get(&mapping.context).unwrap_or(&Value::Null)).ok_or_else(|| {
@@ -161,12 +169,14 @@ fn items(
         });
     }
     if empty > 0 {
-        imported.notes.push(format!("{empty} responses are empty, and are shown to raters so"));
+        let (responses, are) = (counted(empty, "response"), if empty == 1 { "is" } else { "are" });
+        imported.notes.push(format!("{responses} {are} empty, and {are} shown to raters so"));
     }
     if prompts > 0 {
+        let (contexts, begin) = (counted(prompts, "context"), if prompts == 1 { "s" } else { "" });
         imported.notes.push(format!(
-            "{prompts} contexts begin with a prompt of the role \"system\", \
-                                     which is not shown to raters"
+            "{contexts} begin{begin} with a prompt of the role \"system\", which is not shown to \
+             raters"
         ));
     }
     for name in others {

@@ -179,6 +179,42 @@ fn o_06_bootstrap_draws_conversations_and_flags_constant_data() {
     assert!(bootstrap.mean(&[]).is_none());
     let one = bootstrap.mean(&[Unit { sum: 3.0, count: 10.0 }]).unwrap();
     assert!(one.degenerate && one.small_sample.is_none());
+    // Units without responses are left out; what is no unit, or no level, is named.
+    let empty = Unit::default();
+    assert_eq!(bootstrap.mean(&[half.clone(), vec![empty]].concat()), Some(by_conversation));
+    let fault = |call: &dyn Fn()| {
+        let panic = std::panic::catch_unwind(std::panic::AssertUnwindSafe(call)).unwrap_err();
+        panic.downcast_ref::<String>().cloned().unwrap_or_default()
+    };
+    for level in [95.0, 0.0, 1.0, f64::NAN] {
+        let bootstrap = Bootstrap { level, ..bootstrap };
+        let pairs = [[half[0]; 2]; 3];
+        let calls: [&dyn Fn(); 4] = [
+            &|| _ = bootstrap.mean(&half),
+            &|| _ = bootstrap.paired(&pairs),
+            &|| _ = bootstrap.unpaired(&half, &half),
+            &|| _ = bootstrap.resample(3, |_| Some(1.0)),
+        ];
+        for call in calls {
+            let said = fault(call);
+            assert!(said.contains(&format!("the level {level}: it lies between")), "{said}");
+        }
+    }
+    for (sum, count) in [(3.0, 2.0), (-1.0, 2.0), (f64::NAN, 2.0), (1.0, f64::NAN), (0.0, -1.0)] {
+        let units = [half[0], Unit { sum, count }];
+        let pairs = [[half[0]; 2], [half[1], Unit { sum, count }]];
+        let calls: [&dyn Fn(); 3] =
+            [&|| _ = bootstrap.mean(&units), &|| _ = bootstrap.paired(&pairs), &|| {
+                _ = bootstrap.unpaired(&half, &units)
+            }];
+        for call in calls {
+            let said = fault(call);
+            assert!(
+                said.contains(&format!("unit 1 has the sum {sum} of {count} values")),
+                "{said}"
+            );
+        }
+    }
 }
 
 #[test]
@@ -199,6 +235,21 @@ fn o_07_r_squared_has_an_intercept_and_its_warnings() {
     let upright = regression::fit(&[(12.0, 0.70), (12.0, 0.60)]);
     assert_eq!(upright.slope.undefined, Some(Undefined::NoVariation));
     assert_eq!(regression::fit(&[]).points, 0);
+    // The line is the same whatever x is measured in, as far as there are numbers for it.
+    for unit in [1e-150, 1e155, 8e306] {
+        let points = [(12.0, 0.70), (14.0, 0.60), (16.0, 0.55), (20.0, 0.30)];
+        let far = regression::fit(&points.map(|(x, y)| (x * unit, y)));
+        close(far.r_squared.value, 0.978622816032888);
+        close(far.p_value.value, line.p_value.value.unwrap());
+        close(far.intercept.value, 1.301428571428571);
+        close(far.slope.value.map(|slope| slope * unit), -0.04928571428571429);
+    }
+    let steep = regression::fit(&[(0.0, -1e300), (1e-300, 1e300), (2e-300, 1e299)]);
+    assert_eq!(steep.slope.undefined, Some(Undefined::TooLarge));
+    assert_eq!(steep.slope_interval, None);
+    let nowhere = regression::fit(&[(1.0, 0.5), (f64::INFINITY, 0.6), (2.0, f64::NAN)]);
+    assert_eq!(nowhere.r_squared.undefined, Some(Undefined::TooLarge));
+    assert!(nowhere.warnings[0].contains("not finite"), "{:?}", nowhere.warnings);
 }
 
 #[test]
@@ -211,4 +262,11 @@ fn o_40_perplexity_is_of_all_tokens_together() {
     close(perplexity(&split), 13.463738035001692);
     assert_eq!(perplexity(&[]), None);
     assert_eq!(agreement::ONE_SIDED, 0.95);
+}
+
+#[test]
+#[should_panic(expected = "rater 9 of a table of 2 raters")]
+fn a_rater_that_there_is_not_agrees_with_nobody() {
+    let votes = eval_ssa::Votes::from_items(vec![vec![Some(1), Some(0)]]).unwrap();
+    let _ = eval_ssa::agreement::cohen(&votes, 0, 9);
 }

@@ -4,7 +4,7 @@ use eval_ssa::bootstrap::Bootstrap;
 use eval_ssa::export::{csv, escaped, parquet, unescaped};
 use eval_ssa::import::{
     Defaults, ImportError, Imported, Mapping, doccano, label_studio, potato, responses_csv,
-    responses_jsonl,
+    responses_json, responses_jsonl,
 };
 use eval_ssa::score::scores;
 use eval_ssa::simulate::Simulation;
@@ -65,7 +65,11 @@ fn label_studios_export_is_read() {
     );
     assert_eq!(found.items[0].context[2], Turn::new("A", "How?"));
     assert_eq!((found.items[0].turn, &*found.items[1].system), (3, "unknown"));
-    assert_eq!(found.notes[0], "1 annotations without an answer were left out");
+    let notes = [
+        "1 annotation without an answer was left out",
+        "1 rater without a number got a name instead",
+    ];
+    assert_eq!(found.notes, notes);
     assert!(!format!("{found:?}").contains("example.com"));
     let study = Study { items: found.items, ratings: found.ratings, ..Study::default() };
     study.check().unwrap();
@@ -77,10 +81,53 @@ fn label_studios_export_is_read() {
         &["task 1", "\"response\""],
     );
     fault(label_studio(r#"[{"id": 1, "data": {"response": "x"}}]"#, &mapping), &["JSON-MIN"]);
+    fault(
+        label_studio(r#"[{"id": 1, "response": "x", "sensible": "Yes"}]"#, &mapping),
+        &["JSON-MIN"],
+    );
     let odd = json.replace("[\"Yes\"]", "[\"maybe\"]");
     fault(label_studio(&odd, &mapping), &["task 7", "\"maybe\"", "neither yes nor no"]);
     let both = json.replace("[\"Yes\"]", "[\"Yes\", \"No\"]");
     fault(label_studio(&both, &mapping), &["contradict"]);
+}
+
+/// Of what one user said of a task twice, the newest counts; what the project holds for true is no
+/// vote.
+#[test]
+fn label_studios_corrections_and_ground_truths_are_no_further_votes() {
+    let says = |by: &str, choice: &str, more: &str| {
+        format!(
+            r#"{{"completed_by": {by}, {more} "result": [
+                {{"from_name": "x", "value": {{"choices": ["{choice}"]}}}}]}}"#
+        )
+    };
+    let at = |time: &str| format!(r#""updated_at": "2021-03-0{time}T10:00:00Z","#);
+    let tasks = [
+        vec![says("3", "specific", &at("9")), says("3", "not sensible", &at("8"))],
+        vec![says("3", "specific", ""), says("4", "sensible", ""), says("3", "not sensible", "")],
+        vec![says("1", "specific", r#""ground_truth": true,"#), says("4", "specific", "")],
+    ];
+    let task = |(id, all): (usize, &Vec<String>)| {
+        let all = all.join(",");
+        format!(r#"{{"id": {id}, "data": {{"response": "ok"}}, "annotations": [{all}]}}"#)
+    };
+    let tasks: Vec<String> = (1..).zip(&tasks).map(task).collect();
+    let found = label_studio(&format!("[{}]", tasks.join(",")), &Mapping::default()).unwrap();
+    let sensible = Answer::Sensible { specific: None };
+    assert_eq!(
+        answers(&found),
+        [
+            ("1", "user 3", &SPECIFIC),
+            ("2", "user 3", &Answer::NotSensible),
+            ("2", "user 4", &sensible),
+            ("3", "user 4", &SPECIFIC),
+        ]
+    );
+    let notes = [
+        "2 annotations of a task that the same user annotated anew were left out",
+        "1 annotation marked as ground truth was left out",
+    ];
+    assert_eq!(found.notes, notes);
 }
 
 #[test]
@@ -157,7 +204,9 @@ fn tables_of_responses_become_items() {
     // Marks before formulas are taken away from our own tables alone.
     assert_eq!((&*found.items[0].response, found.items[0].mode), ("'=1+1", Mode::Interactive));
     assert_eq!((&*found.items[0].id, &found.numbered[..]), ("mine/1", &[0, 1][..]));
-    fault(responses_csv(csv, &defaults, &mapping), &["line 2", "\"system\""]);
+    fault(responses_csv(csv, &defaults, &mapping), &["line 2", "\"system\"", "--system"]);
+    let open = "context,response\r\nHi!,x\r\nHi,\"unclosed\r\nfoo,bar\r\n";
+    fault(responses_csv(open, &given, &mapping), &["line 3", "quote"]);
     let wanted = ["the header", "\"response\"", "\"a\", \"b;c\""];
     fault(responses_csv("a,b;c\n1,2\n", &given, &mapping), &wanted);
     fault(responses_csv("response\nx\n", &given, &mapping), &["neither a context"]);
@@ -165,21 +214,29 @@ fn tables_of_responses_become_items() {
     fault(responses_csv(twice, &given, &mapping), &["two columns", "\"response\""]);
     let notes = "context,response,note,note\nHi!,a,b,c\n";
     assert_eq!(responses_csv(notes, &given, &mapping).unwrap().items.len(), 1);
-    fault(responses_csv("response,context\nx\n", &given, &mapping), &["the table", "fields"]);
+    fault(responses_csv("response,context\nx\n", &given, &mapping), &["line 2", "1 cell"]);
 
     // As spreadsheets of other languages write it, and with a system that once said nothing.
-    for csv in ["context;response\nHi!;a, b\nHo!;\n", "context\tresponse\r\nHi!\ta, b\r\nHo!\t\r\n"]
-    {
+    for csv in [
+        "context;response\nHi!;a, b\nHo!;\n",
+        "sep=;\r\ncontext;response\r\nHi!;a, b\r\nHo!;\r\n",
+        "context\tresponse\r\nHi!\ta, b\r\nHo!\t\r\n",
+    ] {
         let found = responses_csv(csv, &given, &mapping).unwrap();
         let texts: Vec<&str> = found.items.iter().map(|item| item.response.as_str()).collect();
         assert_eq!(texts, ["a, b", ""]);
-        assert_eq!(found.notes, ["1 responses are empty, and are shown to raters so"]);
+        assert_eq!(found.notes, ["1 response is empty, and is shown to raters so"]);
     }
 
     let jsonl =
         r#"{"item":"i1","context":[{"speaker":"A","text":"Hi!"}],"response":"Hey","system":"s"}"#;
     let found = responses_jsonl(jsonl, &defaults, &mapping).unwrap();
     assert_eq!((&*found.items[0].id, found.items[0].context.len()), ("i1", 1));
+    let list = format!("[{jsonl},\n{jsonl}]");
+    let found = responses_json(&list, &defaults, &mapping).unwrap();
+    assert_eq!((found.items.len(), &*found.items[1].response), (2, "Hey"));
+    fault(responses_json("[{}]", &defaults, &mapping), &["object 1", "\"response\""]);
+    fault(responses_json("{}", &defaults, &mapping), &["no list"]);
     let prompted = r#"{"context":[{"role":"system","content":"You are Bob"},
         {"role":"user","content":"Hi!"}],"response":"Hey","system":"s"}"#
         .replace('\n', "");
@@ -188,7 +245,7 @@ fn tables_of_responses_become_items() {
     let agent = prompted.replace("user", "system").replacen("system", "user", 1);
     let found_agent = responses_jsonl(&agent, &defaults, &mapping).unwrap();
     assert_eq!(found_agent.items[0].context.len(), 2, "an agent of that role has turns");
-    assert!(found.notes[0].contains("1 contexts begin with a prompt"), "{:?}", found.notes);
+    assert!(found.notes[0].contains("1 context begins with a prompt"), "{:?}", found.notes);
     fault(responses_jsonl("[]", &given, &mapping), &["line 1"]);
     let nested = r#"{"context":7,"response":"Hey"}"#;
     fault(responses_jsonl(nested, &given, &mapping), &["line 1", "\"context\""]);

@@ -103,11 +103,12 @@ fn warnings_and_methods_say_what_a_reader_needs() {
         "1 interactive conversation has fewer than 7 rated responses",
         "different guidelines: \"\", \"en-2\"",
         "often (static): 1 of 1 responses have no label yet",
+        "SSA over all responses is within 0.0 % to 100.0 %",
     ] {
         assert!(warnings.contains(part), "{part:?} is missing in {warnings}");
     }
     for part in [
-        "83 responses of 2 systems, from 6 conversations with each, were rated.",
+        "Of 83 responses of 2 systems, 82 are decided so far: from 6 conversations with each system",
         "rated by 5 raters (5 took part",
         "Krippendorff's alpha was 1.00",
         "for small samples the score interval with Student's t quantile",
@@ -187,7 +188,38 @@ fn a_single_vote_is_told_as_such() {
     assert!(!summary.methods.contains("no case"), "{}", summary.methods);
     let warnings = summary.warnings.join("\n");
     assert!(warnings.contains("one says nothing of others"), "{warnings}");
+    assert!(!warnings.contains("no width"), "there is no interval at all: {warnings}");
     assert!(summary.agreement.iter().all(|found| found.warning.is_none()));
+}
+
+/// Of a study that goes on, the methods count what is decided, and the contexts of that alone.
+#[test]
+fn the_methods_of_a_half_done_study_say_how_far_it_is() {
+    let item = |system: &str, context: u32| Item {
+        id: format!("{system}/{context}"),
+        system: system.into(),
+        conversation: format!("c{context}"),
+        ..Item::default()
+    };
+    let items: Vec<Item> = ["a", "b"].iter().flat_map(|s| (0..12).map(|c| item(s, c))).collect();
+    let decided = items.iter().filter(|item| {
+        let context: u32 = item.conversation[1..].parse().unwrap();
+        context < if item.system == "a" { 5 } else { 8 }
+    });
+    let ratings = decided.map(|item| Rating::new(&item.id, "r", Label::Specific.into())).collect();
+    let required = Required::new(1).unwrap();
+    let mut study = Study { items, ratings, required, ..Study::default() };
+    let said = Summary::of(&study, &quick()).methods;
+    let wanted =
+        "Of 24 responses of 2 systems, 13 are decided so far: to 5 to 8 contexts for each system.";
+    assert!(said.starts_with(wanted), "{said}");
+    // What is no perplexity does not come as far as a line.
+    for (perplexity, is_one) in [(0.5, false), (-3.0, false), (1.0, true), (1e308, true)] {
+        let system = System { name: "a".into(), perplexity: Some(perplexity), ..System::default() };
+        study.systems = vec![system];
+        let fault = study.check().err().map(|fault| fault.to_string()).unwrap_or_default();
+        assert_eq!(fault.contains("system \"a\": a perplexity is"), !is_one, "{fault}");
+    }
 }
 
 /// A study in which nothing has been rated yet, and one with nothing in it.

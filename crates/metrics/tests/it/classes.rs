@@ -1,6 +1,8 @@
 //! Classes and scores where predictions say little.
 
-use metrics::{Better, Confusion, Score, SpanScores, pearson, spearman};
+use metrics::{
+    Better, Confusion, Score, SpanScores, brier_score, calibration_error, pearson, spearman,
+};
 use proptest::prelude::*;
 
 fn confusion(truth: &str, prediction: &str) -> Confusion {
@@ -47,6 +49,8 @@ fn what_is_undefined_says_why() {
     assert_eq!(confusion("00", "11").f1(1).value, Some(0.0));
     assert!(why(confusion("11", "11").precision(0)).contains("no prediction is class 0"));
     assert!(why(confusion("11", "11").recall(0)).contains("no label is class 0"));
+    assert_eq!(why(Confusion::new(2).macro_f1()), "nothing was predicted");
+    assert_eq!(why(Confusion::new(0).macro_f1()), "nothing was predicted");
     assert!(why(pearson(&[1.0], &[1.0])).contains("fewer than two"));
     assert!(why(pearson(&[1.0, 2.0], &[f64::NAN, 1.0])).contains("no finite number"));
     assert!(why(spearman(&[1.0, 2.0], &[f64::INFINITY, 1.0])).contains("no finite number"));
@@ -82,5 +86,23 @@ proptest! {
         let mut scores = SpanScores::default();
         scores.add(&tags, &tags);
         prop_assert_eq!(scores.all.right, scores.all.labelled);
+    }
+}
+
+#[test]
+#[should_panic(expected = "class 2 of 2 classes")]
+fn a_class_that_there_is_not_has_no_f1() {
+    let _ = Confusion::new(2).f1(2);
+}
+
+proptest! {
+    /// Probabilities of 0 and 1 are right or wrong: both say the share that is wrong.
+    #[test]
+    fn calibration_and_brier_score_of_certain_models(right in prop::collection::vec(any::<bool>(), 1..40)) {
+        let wrong = right.iter().filter(|right| !**right).count() as f64 / right.len() as f64;
+        let error = calibration_error(right.iter().map(|&right| (1.0, right))).unwrap();
+        prop_assert!((error - 100.0 * wrong).abs() < 1e-9);
+        let rows = right.iter().map(|&right| ([1.0, 0.0].as_slice(), usize::from(!right)));
+        prop_assert!((brier_score(rows).unwrap() - 2.0 * wrong).abs() < 1e-9);
     }
 }

@@ -1,11 +1,12 @@
 //! The systems that raters talk to.
 
 use super::http::{Answered, agent, post};
-use super::{Chat, Endpoint};
+use super::{Chat, Endpoint, Reply};
 use crate::error::{Error, Result};
+use eval_ssa::export::is_invisible;
 use eval_ssa::{Chatbot, Turn};
 use serde::Deserialize;
-use serde_json::json;
+use serde_json::{Value, json};
 
 /// Makes a partner of how it is reached.
 ///
@@ -35,9 +36,11 @@ pub(crate) fn connect(endpoint: &Endpoint) -> Result<Box<dyn Chat>> {
 struct GenericBot;
 
 impl Chat for GenericBot {
-    fn reply(&self, turns: &[String]) -> Result<String> {
+    fn reply(&self, turns: &[String]) -> Result<Reply> {
         let last: Vec<Turn> = turns.last().map(|text| Turn::new("A", text)).into_iter().collect();
-        eval_ssa::GenericBot.reply(&last, 0).map_err(|error| Error::Chat(error.to_string()))
+        let text = eval_ssa::GenericBot.reply(&last, 0);
+        let text = text.map_err(|error| Error::Chat(error.to_string()))?;
+        Ok(Reply { text, ..Reply::default() })
     }
 }
 
@@ -55,17 +58,20 @@ struct Completion {
 
 #[derive(Deserialize)]
 struct Choice {
+    index: Option<u64>,
     message: Message,
+    finish_reason: Option<String>,
 }
 
 #[derive(Deserialize)]
 struct Message {
-    /// Null where a model says nothing.
-    content: Option<String>,
+    /// A text, a list of parts, or null where a model says nothing.
+    #[serde(default)]
+    content: Value,
 }
 
 impl Chat for OpenAi {
-    fn reply(&self, turns: &[String]) -> Result<String> {
+    fn reply(&self, turns: &[String]) -> Result<Reply> {
         // The last turn is somebody else's; before it, sides alternate.
         let role = |index: usize| {
             if (turns.len() - 1 - index).is_multiple_of(2) { "user" } else { "assistant" }
@@ -83,8 +89,29 @@ impl Chat for OpenAi {
         let text = post(request, &body)?.text;
         let completion: Completion = serde_json::from_str(&text)
             .map_err(|error| Error::Chat(format!("its answer is no chat completion: {error}")))?;
-        let first = completion.choices.into_iter().next();
-        not_empty(first.and_then(|choice| choice.message.content).unwrap_or_default())
+        let first = completion.choices.iter().find(|choice| choice.index == Some(0));
+        let Some(choice) = first.or(completion.choices.first()) else {
+            return Err(Error::ChatEmpty);
+        };
+        let reply = shown(&content(&choice.message.content)?)?;
+        Ok(Reply { is_cut: choice.finish_reason.as_deref() == Some("length"), ..reply })
+    }
+}
+
+/// The text of a message: as it is, or of its parts that are texts.
+fn content(content: &Value) -> Result<String> {
+    let part = |part: &Value| match part["type"].as_str() {
+        None | Some("text") => part["text"].as_str().map(str::to_owned),
+        Some(_) => None,
+    };
+    match content {
+        Value::Null => Ok(String::new()),
+        Value::String(text) => Ok(text.clone()),
+        Value::Array(parts) => Ok(parts.iter().filter_map(part).collect()),
+        _ => Err(Error::Chat(
+            "its answer is no chat completion: `content` is neither a text nor a list of parts"
+                .to_owned(),
+        )),
     }
 }
 
@@ -100,23 +127,33 @@ struct Replied {
 }
 
 impl Chat for Plain {
-    fn reply(&self, turns: &[String]) -> Result<String> {
+    fn reply(&self, turns: &[String]) -> Result<Reply> {
         let Answered { text, is_json } =
             post(self.agent.post(&self.url), &json!({ "turns": turns }))?;
         if !is_json && !text.trim_start().starts_with('{') {
-            return not_empty(text);
+            return shown(&text);
         }
         let replied: Replied = serde_json::from_str(&text)
             .map_err(|error| Error::Chat(format!("its answer has no text `reply`: {error}")))?;
-        not_empty(replied.reply)
+        shown(&replied.reply)
     }
 }
 
-fn not_empty(text: String) -> Result<String> {
-    if text.trim().is_empty() {
+/// What people are shown of an answer: without the thoughts that some models write before it,
+/// between `<think>` and `</think>`. One that ends within its thoughts says nothing.
+///
+/// # Errors
+/// [`Error::ChatEmpty`] when nobody would see anything.
+fn shown(answer: &str) -> Result<Reply> {
+    let thinks = answer.trim_start().strip_prefix("<think>");
+    let text = match thinks {
+        Some(thoughts) => thoughts.split_once("</think>").map_or("", |(_, text)| text.trim_start()),
+        None => answer,
+    };
+    if text.chars().all(is_invisible) {
         return Err(Error::ChatEmpty);
     }
-    Ok(text)
+    Ok(Reply { text: text.to_owned(), is_cut: false, had_thoughts: thinks.is_some() })
 }
 
 #[cfg(test)]
@@ -129,7 +166,30 @@ mod tests {
         for (said, answer) in
             [("Do you swim? ", "I don't know"), ("I swim.", "ok"), ("你会游泳吗？", "I don't know")]
         {
-            assert_eq!(bot.reply(&[said.to_owned()]).expect("an answer"), answer);
+            assert_eq!(bot.reply(&[said.to_owned()]).expect("an answer").text, answer);
         }
+    }
+
+    #[test]
+    fn thoughts_and_what_nobody_sees_are_no_reply() {
+        let of = |text: &str| shown(text).map(|reply| (reply.text, reply.had_thoughts));
+        assert_eq!(of("\n<think>\nHm.</think>\n\nYes.").expect("a reply"), ("Yes.".into(), true));
+        let said = "I <think> so";
+        assert_eq!(of(said).expect("a reply"), (said.into(), false));
+        for nothing in ["", " \n", "\u{200b}\u{feff}", "<think>Hm", "<think></think> \u{2060}"] {
+            assert!(matches!(of(nothing), Err(Error::ChatEmpty)), "{nothing:?}");
+        }
+    }
+
+    #[test]
+    fn the_content_of_a_message_is_a_text_or_its_parts() {
+        let parts = json!([
+            { "type": "thinking", "thinking": [] }, { "type": "text", "text": "a " },
+            { "text": "b" },
+        ]);
+        for (value, text) in [(json!("a b"), "a b"), (parts, "a b"), (Value::Null, "")] {
+            assert_eq!(content(&value).expect("a text"), text);
+        }
+        assert!(content(&json!(1)).expect_err("a number").to_string().contains("`content`"));
     }
 }

@@ -1,5 +1,6 @@
 //! What chatbots on the web are asked through, and what it means when they do not answer.
 
+use super::Endpoint;
 use crate::error::{Error, Result};
 use serde_json::Value;
 use std::io;
@@ -87,11 +88,21 @@ fn refused(status: StatusCode, headers: &HeaderMap, text: &str, now: SystemTime)
     }
     // 529 is what some say for 503.
     let again = matches!(status.as_u16(), 408 | 425 | 429 | 500 | 502 | 503 | 504 | 529);
+    if let (true, Some(place)) = (status.is_redirection(), moved(headers)) {
+        return Error::Chat(format!("{why} (it sends on to {place}: ask there, if you trust it)"));
+    }
     if !again || text.contains(NO_CREDIT) {
         return Error::Chat(why);
     }
     let wait = headers.get(header::RETRY_AFTER).and_then(|value| value.to_str().ok());
     Error::ChatBusy { why, wait: wait.and_then(|value| retry_after(value, now)) }
+}
+
+/// Where a redirection points, as an address to name: without what may be secret in it.
+fn moved(headers: &HeaderMap) -> Option<String> {
+    let place = headers.get(header::LOCATION)?.to_str().ok()?;
+    let address = Endpoint::Http { url: place.to_owned() }.address()?;
+    Some(address.trim_end_matches("/chat/completions").to_owned())
 }
 
 /// How long `Retry-After` says to wait: seconds, or a date.
@@ -136,6 +147,13 @@ mod tests {
         for code in [301, 400, 401, 403, 404, 405, 413, 422, 501] {
             assert!(matches!(of(code, ""), Error::Chat(_)), "{code}");
         }
+        let mut headers = HeaderMap::new();
+        let place = "https://bot.example/v1/chat/completions?key=secret";
+        headers.insert(header::LOCATION, header::HeaderValue::from_static(place));
+        let said = refused(StatusCode::PERMANENT_REDIRECT, &headers, "", SystemTime::now());
+        let said = said.to_string();
+        assert!(said.contains("sends on to https://bot.example/v1:"), "{said}");
+        assert!(!said.contains("secret"), "{said}");
         let credit = r#"{"error": {"code": "insufficient_quota"}}"#;
         assert!(matches!(of(429, credit), Error::Chat(_)));
         let said = of(401, "wrong\n  key").to_string();

@@ -1,6 +1,6 @@
 //! Asking a chatbot that is busy again, for a bounded time: for responses that no person waits for.
 
-use super::Chat;
+use super::{Chat, Reply};
 use crate::error::{Error, Result};
 use std::time::Duration;
 
@@ -33,7 +33,7 @@ impl Patient {
         &mut self,
         turns: &[String],
         wait: &mut dyn FnMut(&str, Duration),
-    ) -> Result<String> {
+    ) -> Result<Reply> {
         let mut waited = Duration::ZERO;
         for tried in 1.. {
             let error = match self.partner.reply(turns) {
@@ -78,8 +78,9 @@ mod tests {
     struct Script(Mutex<Vec<Error>>);
 
     impl Chat for Script {
-        fn reply(&self, _: &[String]) -> Result<String> {
-            self.0.lock().expect("one thread").pop().map_or_else(|| Ok("yes".into()), Err)
+        fn reply(&self, _: &[String]) -> Result<Reply> {
+            let yes = Reply { text: "yes".into(), ..Reply::default() };
+            self.0.lock().expect("one thread").pop().map_or(Ok(yes), Err)
         }
     }
 
@@ -93,7 +94,7 @@ mod tests {
         let mut partner = Patient { partner: Box::new(Script(failures)), answered };
         let mut waits = Vec::new();
         let reply = partner.reply(&[], &mut |_, wait| waits.push(wait.as_secs()));
-        (reply, waits)
+        (reply.map(|reply| reply.text), waits)
     }
 
     #[test]

@@ -9,11 +9,11 @@ mod session;
 mod undecided;
 
 use super::app::{App, blocking};
-use super::reply;
+use super::reply::{self, Place};
 use crate::error::Error;
 use crate::export::Export;
 use axum::Router;
-use axum::extract::{DefaultBodyLimit, Path, State};
+use axum::extract::{DefaultBodyLimit, State};
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
@@ -46,7 +46,7 @@ async fn progress(State(app): State<App>, _: Session) -> Response {
     }
 }
 
-async fn export(State(app): State<App>, _: Session, Path(file): Path<String>) -> Response {
+async fn export(State(app): State<App>, _: Session, Place(file): Place<String>) -> Response {
     let Some(export) = Export::ALL.into_iter().find(|export| export.file_name() == file) else {
         return Error::Unknown("export").into_response();
     };

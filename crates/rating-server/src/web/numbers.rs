@@ -3,17 +3,17 @@
 use crate::error::Result;
 use crate::project::Project;
 use crate::records::Names;
-use crate::secret::now;
 use eval_ssa::Summary;
 use eval_ssa::bootstrap::Bootstrap;
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
 
-/// How long numbers are shown again before they are computed anew, in milliseconds.
-const FRESH: i64 = 10_000;
+/// How long numbers are shown again before they are computed anew. By a clock that nobody sets.
+const FRESH: Duration = Duration::from_secs(10);
 
 /// The numbers of a moment.
 pub(super) struct Numbers {
-    at: i64,
+    at: Instant,
     pub(super) names: Names,
     pub(super) summary: Summary,
 }
@@ -32,14 +32,14 @@ impl Statistics {
     pub(super) fn get(&self, project: &Project) -> Result<Arc<Numbers>> {
         // Held while computing: two pages do not compute the same twice.
         let mut kept = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(numbers) = kept.as_ref().filter(|numbers| now() - numbers.at < FRESH) {
+        if let Some(numbers) = kept.as_ref().filter(|numbers| numbers.at.elapsed() < FRESH) {
             return Ok(Arc::clone(numbers));
         }
         let names = project.names()?;
         let bootstrap =
             Bootstrap { resamples: 1000, seed: project.settings().seed, ..Bootstrap::default() };
         let summary = Summary::of(&project.study(names)?, &bootstrap);
-        let numbers = Arc::new(Numbers { at: now(), names, summary });
+        let numbers = Arc::new(Numbers { at: Instant::now(), names, summary });
         *kept = Some(Arc::clone(&numbers));
         Ok(numbers)
     }

@@ -3,6 +3,7 @@
 
 use super::app::App;
 use super::rater_page;
+use super::reply::Place;
 use crate::answers::{self, Given};
 use crate::error::{Error, Result};
 use crate::raters::{self, Rater};
@@ -11,7 +12,7 @@ use crate::view::{self, Saved, State as Seen};
 use crate::{chat, seats, secret};
 use axum::Router;
 use axum::body::Bytes;
-use axum::extract::{FromRequestParts, Path, State};
+use axum::extract::{FromRequestParts, State};
 use axum::http::request::Parts;
 use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
@@ -77,7 +78,7 @@ fn parse<'a, T: Deserialize<'a>>(body: &'a Bytes) -> Result<T> {
     serde_json::from_slice(body).map_err(|error| Error::Invalid(format!("the request: {error}")))
 }
 
-async fn start(State(app): State<App>, Path(token): Path<String>) -> Response {
+async fn start(State(app): State<App>, Place(token): Place<String>) -> Response {
     let study = app.settings.name.clone();
     let known = {
         let app = Arc::clone(&app);
@@ -143,7 +144,7 @@ async fn answer(State(app): State<App>, Token(token): Token, body: Bytes) -> Res
     }
 }
 
-async fn before(State(app): State<App>, Token(token): Token, Path(place): Path<i64>) -> Response {
+async fn before(State(app): State<App>, Token(token): Token, Place(place): Place<i64>) -> Response {
     let shown = with(&app, token, move |db, settings, rater, _| {
         let place = answers::before(db, rater, place)?.ok_or(Error::Unknown("item"))?;
         view::shown(db, settings, rater, place)
@@ -229,7 +230,7 @@ async fn reply_of(app: &App, open: chat::Open, endpoint: &chat::Endpoint) -> Res
         Ok::<_, Error>(partner)
     };
     let partner = known(app)?;
-    tokio::task::spawn_blocking(move || partner.reply(&open.turns))
+    tokio::task::spawn_blocking(move || partner.reply(&open.turns).map(|reply| reply.text))
         .await
         .unwrap_or(Err(Error::Closed))
 }

@@ -152,6 +152,38 @@ fn a_chatbot_that_says_nothing_does_not_hold_up_the_others() {
     assert_eq!((asked.new, asked.empty.len()), (1, 0));
 }
 
+/// What servers of OpenAI's shape put beside a reply is not shown to raters, and counted.
+#[test]
+fn replies_are_taken_out_of_a_completion_as_people_would_read_them() {
+    let (_folder, project) = project();
+    let choice = |index: u64, content: Value, finish: &str| {
+        let message = json!({ "content": content });
+        json!({ "index": index, "message": message, "finish_reason": finish })
+    };
+    let parts = json!([{ "type": "text", "text": "in " }, { "type": "text", "text": "parts" }]);
+    let bodies = [
+        json!([choice(1, "second".into(), "stop"), choice(0, "first".into(), "stop")]),
+        json!([choice(0, parts, "length")]),
+        json!([choice(0, "<think>What do I say?</think>\n\nYes.".into(), "stop")]),
+        json!([choice(0, "\u{200b}".into(), "stop")]),
+        json!([]),
+    ];
+    let replies = bodies.map(|all| reply("200 OK", "", &json!({ "choices": all }).to_string()));
+    let (url, _) = stub(replies.to_vec());
+    let endpoint = Endpoint::OpenAi { url, model: "m".into(), key_variable: None };
+    let contexts = contexts(&["a", "b", "c", "d", "e"]);
+    let asked = project.ask("bot", &endpoint, &contexts, &mut |_| ()).expect("three");
+    assert_eq!((asked.new, asked.cut, asked.had_thoughts), (3, 1, 1));
+    assert_eq!(asked.empty, ["d", "e"]);
+    let study = project.study(Names::Own).expect("records");
+    let responses: Vec<&str> = study.items.iter().map(|item| item.response.as_str()).collect();
+    assert_eq!(responses, ["first", "in parts", "Yes."]);
+    let elsewhere = reply("308 Permanent Redirect", "Location: http://x.example/v2\r\n", "");
+    let (url, _) = stub(vec![elsewhere]);
+    let said = ask(&project, &url, &self::contexts(&["f"])).0.expect_err("moved").to_string();
+    assert!(said.contains("sends on to http://x.example/v2"), "{said}");
+}
+
 #[test]
 fn a_judge_is_waited_for_and_may_say_nothing() {
     let (_folder, project) = project();

@@ -141,7 +141,13 @@ fn raters_are_added_renewed_and_deleted_in_the_browser() {
     assert_eq!(page.status, 200);
     assert_eq!(page.text.matches("/r/").count(), 2);
     assert!(page.text.contains("&lt;b&gt;Bob"));
+    for chats in ["-1", "99999999999", "1001", "many"] {
+        let refused = study.form(&cookie, "/admin/raters", &format!("labels=Eve&chats={chats}"));
+        assert_eq!(refused.status, 422, "{chats}");
+        assert!(refused.text.contains("from 0 to 1000"), "{chats}: {}", refused.text);
+    }
     let raters = study.server.project().raters().expect("raters");
+    assert_eq!(raters.len(), 2);
     let token = page.text.split("/r/").nth(1).map(|rest| &rest[..26]).expect("a link").to_owned();
     study.begin(&token);
     let path = format!("/admin/raters/{}", raters[0].key);

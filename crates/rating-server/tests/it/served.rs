@@ -283,6 +283,8 @@ fn the_third_question_is_asked_where_the_study_has_it() {
     assert_eq!(state["stage"], "nothing");
     let own = study.rater(token, "GET", "/api/before/3", &Value::Null).json();
     assert_eq!(own["own"]["human_like"], true);
+    let nowhere = study.rater(token, "GET", "/api/before/abc", &Value::Null);
+    assert_eq!((nowhere.status, &*nowhere.text), (404, "there is no such page"));
     let records = study.server.project().study(Names::Own).expect("records");
     let kept: BTreeSet<_> =
         records.ratings.iter().map(|r| (r.answer.sensible(), r.human_like)).collect();
@@ -328,6 +330,8 @@ fn the_page_is_in_the_language_of_the_study() {
         ] {
             assert!(page.text.contains(part), "{part} is missing in {}", page.text);
         }
+        let garbled = get("/r/%ff");
+        assert_eq!((garbled.status, &*garbled.text), (404, "there is no such page"));
         let unknown = get("/r/zzzz");
         assert_eq!(unknown.status, 404);
         assert!(unknown.text.contains("קישור שגוי") && unknown.text.contains("dir=\"rtl\""));

@@ -84,6 +84,9 @@ fn no_more_is_claimed_than_the_interval_allows() {
     let mut alone = run(&first, &first);
     (alone.comparisons, alone.headline) = (Vec::new(), None);
     assert_eq!(outcome(&alone).claim, Claim::Nothing);
+    alone.rows.clear();
+    let sentence = outcome(&alone).sentence;
+    assert_eq!(sentence, "Nothing was measured, so that nothing can be claimed.");
 }
 
 #[test]

@@ -8,7 +8,8 @@
 //! statistics follow the labelled pass alone.
 
 use serde::{Deserialize, Serialize};
-use torch::{Kind, Mode, Tensor, grad, loss, no_grad, rng};
+use torch::grad::{Graph, grads, with_grad};
+use torch::{Kind, Mode, Tensor, loss, no_grad, rng};
 use train::{Loss, Progress, Schedule};
 
 use crate::parts::Adversary;
@@ -91,15 +92,18 @@ impl Lga {
         let weights: Vec<_> = weights.iter().filter(|w| w.requires_grad()).collect();
         let labels = labels.copy().set_requires_grad(true);
         let loss = loss::soft_cross_entropy(u, &labels).mean(Kind::Float);
-        let labeled = grad::grad_keeping_graph(x, &weights);
-        let imputed = grad::grad_with_graph(&loss, &weights);
+        let labeled = grads(x, &weights, Graph::Kept);
+        let imputed = grads(&loss, &weights, Graph::Grown);
         // A head that these losses do not use has no gradient.
-        let pairs = imputed.iter().zip(&labeled).filter(|(imputed, _)| imputed.defined());
-        let distance = pairs
+        let distance = imputed
+            .iter()
+            .zip(&labeled)
+            .filter_map(|(imputed, labeled)| Some((imputed.as_ref()?, labeled.as_ref()?)))
             .map(|(imputed, labeled)| (imputed - labeled.detach()).square().sum(Kind::Float))
             .reduce(|a, b| a + b)
             .expect("a network with weights");
-        let grad = grad::grad_keeping_graph(&distance, &[&labels]).swap_remove(0);
+        let slope = grads(&distance, &[&labels], Graph::Kept).swap_remove(0);
+        let grad = slope.expect("a distance that depends on the labels");
         no_grad(|| {
             let length = grad.abs().amax([-1].as_slice(), true).clamp_min(1e-12);
             let moved = (labels - grad / length * self.config.step).clamp_min(0.0);
@@ -109,6 +113,17 @@ impl Lga {
 
     /// The loss with its draws given.
     pub(crate) fn loss_with(
+        &mut self,
+        nets: &Nets,
+        batch: &Batch,
+        draws: &LgaDraws,
+        at: Progress,
+    ) -> Loss {
+        // Where the loss is only measured, too.
+        with_grad(|| self.loss_with_gradients(nets, batch, draws, at))
+    }
+
+    fn loss_with_gradients(
         &mut self,
         nets: &Nets,
         batch: &Batch,

@@ -11,7 +11,8 @@
 //! is kept is scaled to the same sum; and it adds the predictions' entropy.
 
 use serde::{Deserialize, Serialize};
-use torch::{Kind, Mode, Model, Tensor, grad::grad, loss, rng};
+use torch::grad::{grad, with_grad};
+use torch::{Kind, Mode, Model, Tensor, loss, rng};
 use train::{Loss, Progress, Schedule};
 
 use crate::{Batch, Config, Method, Nets, TaskInfo, ViewKind, Views, check};
@@ -88,13 +89,15 @@ impl Vadd {
         };
         let fixed = features.detach();
         let target = under(&fixed, masks[0]).detach().softmax(-1, Kind::Float);
-        let from = masks[1].copy().set_requires_grad(true);
-        let kl = loss::kl_divergence(&target, &under(&fixed, &from)).sum(Kind::Float);
-        let grad = grad(&kl, &[&from]).swap_remove(0);
+        let slope = with_grad(|| {
+            let from = masks[1].copy().set_requires_grad(true);
+            let kl = loss::kl_divergence(&target, &under(&fixed, &from)).sum(Kind::Float);
+            grad(&kl, &[&from]).swap_remove(0)
+        });
         // What flipping an entry of the target's mask would add: from 1 to 0 minus the gradient,
         // from 0 to 1 the gradient.
         let signs: Tensor = 1.0 - masks[0] * 2.0;
-        let (gain, places) = (grad * signs).topk(self.flips(features.size()[1]), -1, true, true);
+        let (gain, places) = (slope * signs).topk(self.flips(features.size()[1]), -1, true, true);
         let old = masks[0].gather(-1, &places, false);
         let flipped = old.where_self(&gain.le(0.0), &(-&old + 1.0));
         let worst = masks[0].scatter(-1, &places, &flipped);

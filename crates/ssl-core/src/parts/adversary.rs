@@ -2,7 +2,8 @@
 //! 1704.03976, section 3.3).
 
 use serde::{Deserialize, Serialize};
-use torch::{Kind, Mode, Model, Net, Tensor, grad::grad, loss};
+use torch::grad::{grad, with_grad};
+use torch::{Kind, Mode, Model, Net, Tensor, loss};
 
 use crate::check;
 
@@ -80,9 +81,11 @@ impl Adversary {
         };
         let mut direction = start.shallow_clone();
         for _ in 0..self.iterations {
-            let probe = (unit(&direction) * self.xi).set_requires_grad(true);
-            let kl = under(&probe).mean(Kind::Float);
-            direction = grad(&kl, &[&probe]).swap_remove(0).detach();
+            direction = with_grad(|| {
+                let probe = (unit(&direction) * self.xi).detach().set_requires_grad(true);
+                let kl = under(&probe).mean(Kind::Float);
+                grad(&kl, &[&probe]).swap_remove(0).detach()
+            });
         }
         under(&(unit(&direction) * self.epsilon))
     }

@@ -160,3 +160,30 @@ fn a_boxed_method_is_the_method() {
     assert_eq!(loss(&mut boxed), loss(&mut Counting::new()));
     assert_eq!(boxed.state()[0].1.double_value(&[0]), (lab::LABELED + lab::UNLABELED) as f64);
 }
+
+/// Sizes that do not fit are told, not broadcast.
+#[test]
+fn batches_that_do_not_fit_the_views() {
+    let zeros = |n: i64| Tensor::zeros([n, 2], (Kind::Float, Device::Cpu));
+    let numbers = |n: i64| Tensor::zeros([n], (Kind::Int64, Device::Cpu));
+    let views =
+        Views { labeled: ViewKind::Weak, unlabeled: vec![ViewKind::Weak, ViewKind::Strong] };
+    let batch = |x, y, u: &[i64], slots: Option<i64>| Batch {
+        u: u.iter().map(|&n| zeros(n)).collect(),
+        slots: slots.map(numbers),
+        ..Batch::labeled(zeros(x), numbers(y))
+    };
+    assert_eq!(batch(4, 4, &[6, 6], Some(6)).check(&views), Ok(()));
+    for (batch, fault) in [
+        (batch(0, 0, &[6, 6], None), "no labelled sample"),
+        (batch(4, 2, &[6, 6], None), "y is [2], and x holds 4"),
+        (batch(4, 4, &[], None), "0 views of the unlabelled samples, not 2"),
+        (batch(4, 4, &[6, 6, 6], None), "3 views"),
+        (batch(4, 4, &[0, 0], None), "no unlabelled sample"),
+        (batch(4, 4, &[3, 6], None), "of 3 and of 6"),
+        (batch(4, 4, &[6, 6], Some(5)), "of 6 and of 5"),
+    ] {
+        let found = batch.check(&views).unwrap_err();
+        assert!(found.contains(fault), "{found}");
+    }
+}

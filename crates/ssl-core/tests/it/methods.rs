@@ -11,7 +11,7 @@ use ssl_core::methods::{
 };
 use ssl_core::{Config, Method, MethodConfig, Ssl, TaskInfo};
 use torch::optim::{OptimConfig, Sgd};
-use torch::{Device, Kind};
+use torch::{Device, Kind, no_grad};
 use train::{
     Cadence, Callback, Ema, FitError, FitOptions, Objective, Outcome, Schedule, StageDir, StepLog,
     TrainConfig,
@@ -120,6 +120,13 @@ fn check(task: Task, make: &Make) -> f64 {
     let resumed = run(make, task, CONFIDENT, broken.path(), short, None).unwrap();
     assert!(resumed.curve.len() < unbroken.curve.len(), "it goes on from a checkpoint");
     assert_eq!(resumed.bits, unbroken.bits, "killed runs end with the same bits");
+
+    // Without gradients its loss can be measured, as `train::fit` does it.
+    let ema = Some((student_of(task), Ema::with_warmup(0.95)));
+    let mut measured = Ssl::new(make(Rule(CONFIDENT)), student_of(task), ema);
+    let batch = lab::batch_of(task, &measured.method().views(), &Rule(CONFIDENT), 0);
+    let loss = no_grad(|| measured.loss(batch, lab::START).total());
+    assert!(loss.double_value(&[]).is_finite(), "{loss:?}");
 
     learned.accuracy
 }

@@ -2,7 +2,9 @@
 
 use std::cell::RefCell;
 
-use tch::{Kind, Tensor, no_grad};
+use tch::{Kind, Tensor};
+
+use crate::grad::no_grad;
 
 use super::processes::{Error, Group};
 

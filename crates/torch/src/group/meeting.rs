@@ -1,5 +1,5 @@
-//! Where the processes of a group meet, as launchers tell them: `tutor launch`, `torchrun`, Slurm,
-//! Open MPI, indexed jobs of Kubernetes.
+//! Where the processes of a group meet, as launchers tell them: `tutor launch`, `torchrun`, Open
+//! MPI, MPICH and Intel MPI, Slurm, indexed jobs of Kubernetes.
 
 use std::time::Duration;
 
@@ -24,6 +24,8 @@ pub struct Meeting {
     pub name: String,
     /// How long an operation waits for the other processes.
     pub timeout: Duration,
+    /// Who said all this; none where it was no launcher.
+    pub launcher: Option<Launcher>,
 }
 
 /// Variables of a launcher that make no sense.
@@ -36,14 +38,49 @@ pub struct MeetingError {
     pub fault: String,
 }
 
-/// Names of the variables of one launcher: rank, number of processes, rank on its machine.
-type Names = [&'static str; 3];
+/// The variables of one launcher.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Launcher {
+    /// That of the rank.
+    pub rank: &'static str,
+    /// That of the number of processes.
+    pub size: &'static str,
+    /// That of the rank on its machine.
+    pub local_rank: &'static str,
+    /// What starts all processes.
+    pub by: &'static str,
+}
 
-const TORCHRUN: Names = ["RANK", "WORLD_SIZE", "LOCAL_RANK"];
-const SLURM: Names = ["SLURM_PROCID", "SLURM_NTASKS", "SLURM_LOCALID"];
-const OPEN_MPI: Names =
-    ["OMPI_COMM_WORLD_RANK", "OMPI_COMM_WORLD_SIZE", "OMPI_COMM_WORLD_LOCAL_RANK"];
-const KUBERNETES: Names = ["JOB_COMPLETION_INDEX", "WORLD_SIZE", "LOCAL_RANK"];
+const TORCHRUN: Launcher = Launcher {
+    rank: "RANK",
+    size: "WORLD_SIZE",
+    local_rank: "LOCAL_RANK",
+    by: "`tutor launch` or torchrun",
+};
+const OPEN_MPI: Launcher = Launcher {
+    rank: "OMPI_COMM_WORLD_RANK",
+    size: "OMPI_COMM_WORLD_SIZE",
+    local_rank: "OMPI_COMM_WORLD_LOCAL_RANK",
+    by: "mpirun",
+};
+/// MPICH and Intel MPI.
+const PMI: Launcher =
+    Launcher { rank: "PMI_RANK", size: "PMI_SIZE", local_rank: "MPI_LOCALRANKID", by: "mpirun" };
+const SLURM: Launcher = Launcher {
+    rank: "SLURM_PROCID",
+    size: "SLURM_NTASKS",
+    local_rank: "SLURM_LOCALID",
+    by: "srun",
+};
+const KUBERNETES: Launcher = Launcher {
+    rank: "JOB_COMPLETION_INDEX",
+    size: "WORLD_SIZE",
+    local_rank: "LOCAL_RANK",
+    by: "an indexed job of as many pods",
+};
+
+/// What Slurm sets in the tasks of `srun` and not in a batch script.
+const SLURM_STEP: &str = "SLURM_STEP_ID";
 
 /// The variable for the time-out in seconds, which an hour of preparation on rank 0 alone may need
 /// larger.
@@ -59,41 +96,25 @@ impl Meeting {
     }
 
     /// The same, of variables that `get` gives. The first launcher whose variables are there
-    /// counts: `RANK` with `WORLD_SIZE` (`torchrun` and `tutor launch`), Slurm with more than one
-    /// task, Open MPI, Kubernetes' job index with `WORLD_SIZE`. `MASTER_ADDR` and `MASTER_PORT` say
-    /// where they meet; Slurm's list of machines is read where they are missing.
+    /// counts: `RANK` with `WORLD_SIZE` (`torchrun` and `tutor launch`), Open MPI, MPICH and Intel
+    /// MPI with more than one process, Slurm with more than one task, Kubernetes' job index with
+    /// `WORLD_SIZE`. One process, and a batch script of Slurm, which has the variables of its tasks
+    /// and is none of them, are alone. `MASTER_ADDR` and `MASTER_PORT` say where the others meet;
+    /// Slurm's list of machines is read where they are missing.
     ///
     /// ```
     /// use torch::group::Meeting;
     /// let list = [("SLURM_PROCID", "5"), ("SLURM_NTASKS", "8"), ("SLURM_LOCALID", "1"),
-    ///     ("SLURM_JOB_NODELIST", "node[07-08,11]"), ("SLURM_JOB_ID", "4711")];
+    ///     ("SLURM_STEP_ID", "0"), ("SLURM_JOB_NODELIST", "node[07-08,11]"),
+    ///     ("SLURM_JOB_ID", "4711")];
     /// let get = |name: &str| list.iter().find(|(n, _)| *n == name).map(|(_, v)| v.to_string());
     /// let meeting = Meeting::of(get)?.expect("a group");
     /// assert_eq!((meeting.rank, meeting.size, meeting.host.as_str()), (5, 8, "node07"));
     /// # Ok::<(), torch::group::MeetingError>(())
     /// ```
     pub fn of(get: impl Fn(&str) -> Option<String>) -> Result<Option<Self>, MeetingError> {
-        let has = |names: Names| get(names[0]).is_some() && get(names[1]).is_some();
-        // Half of what a launcher says would be a process that trains alone beside the others.
-        for [rank, size, _] in [TORCHRUN, OPEN_MPI] {
-            if get(rank).is_some() && get(size).is_none() {
-                let fault = format!("is missing, though {rank} is set: set both, or neither");
-                return Err(MeetingError { variable: size, fault });
-            }
-        }
-        // A shell within a Slurm job has its variables too, with one task.
-        let slurm = has(SLURM) && get(SLURM[1]).is_some_and(|n| n != "1");
-        let (names, by_slurm) = match () {
-            () if has(TORCHRUN) => (TORCHRUN, false),
-            () if slurm => (SLURM, true),
-            () if has(OPEN_MPI) => (OPEN_MPI, false),
-            () if has(KUBERNETES) => (KUBERNETES, false),
-            () if get(TORCHRUN[1]).is_some_and(|size| size.trim() != "1") => {
-                let fault = "is missing, though WORLD_SIZE is set: set both, or neither".to_owned();
-                return Err(MeetingError { variable: TORCHRUN[0], fault });
-            }
-            () => return Ok(None),
-        };
+        let Some(launcher) = launcher(&get)? else { return Ok(None) };
+        let by_slurm = launcher == SLURM;
         let number = |variable: &'static str| match get(variable) {
             None => Ok(None),
             Some(text) => text.trim().parse::<usize>().map(Some).map_err(|_| {
@@ -101,15 +122,19 @@ impl Meeting {
                 MeetingError { variable, fault }
             }),
         };
-        let rank = number(names[0])?.unwrap_or(0);
-        let size = number(names[1])?.unwrap_or(1);
+        let rank = number(launcher.rank)?.unwrap_or(0);
+        let size = number(launcher.size)?.unwrap_or(1);
         if size == 0 {
             let fault = "is 0: it counts the processes, and there is one at least".to_owned();
-            return Err(MeetingError { variable: names[1], fault });
+            return Err(MeetingError { variable: launcher.size, fault });
         }
-        if rank >= size {
-            let fault = format!("{rank} of {} = {size} processes, counted from 0", names[1]);
-            return Err(MeetingError { variable: names[0], fault });
+        // Pods of a job may each work alone, whatever their numbers.
+        if rank >= size && !(launcher == KUBERNETES && size == 1) {
+            let fault = format!("{rank} of {} = {size} processes, counted from 0", launcher.size);
+            return Err(MeetingError { variable: launcher.rank, fault });
+        }
+        if size == 1 {
+            return Ok(None);
         }
         let host = match get("MASTER_ADDR") {
             Some(host) => host,
@@ -140,13 +165,66 @@ impl Meeting {
             host,
             port,
             rank,
-            local_rank: number(names[2])?.unwrap_or(0),
+            local_rank: number(launcher.local_rank)?.unwrap_or(0),
             size,
             served: get("TORCHELASTIC_USE_AGENT_STORE").is_some_and(|v| v == "True"),
             name: format!("tutor/{restart}"),
             timeout: Duration::from_secs(timeout as u64),
+            launcher: Some(launcher),
         }))
     }
+
+    /// What is to be done where others do not come, as the end of a sentence.
+    pub(super) fn way_out(&self) -> String {
+        let size = self.size;
+        match self.launcher {
+            Some(Launcher { rank, size: of, by, .. }) => format!(
+                "{rank} and {of} say that this is one of {size} processes: start all of them, by \
+                 {by}, or unset both for one that works alone"
+            ),
+            None => format!("start all {size} processes"),
+        }
+    }
+}
+
+/// The launcher whose variables count, if there is one.
+fn launcher(get: &impl Fn(&str) -> Option<String>) -> Result<Option<Launcher>, MeetingError> {
+    let has = |launcher: Launcher| get(launcher.rank).is_some() && get(launcher.size).is_some();
+    let several = |launcher: Launcher| {
+        has(launcher) && get(launcher.size).is_some_and(|size| size.trim() != "1")
+    };
+    let missing = |variable: &'static str, known: &str, way_out: &str| {
+        let fault = format!("is missing, though {known} is set: {way_out}");
+        Err(MeetingError { variable, fault })
+    };
+    let both = "set both, or neither";
+    // Half of what a launcher says would be a process that trains alone beside the others.
+    for Launcher { rank, size, .. } in [TORCHRUN, OPEN_MPI] {
+        if get(rank).is_some() && get(size).is_none() {
+            return missing(size, rank, both);
+        }
+    }
+    // A shell within a Slurm job has its variables too, with one task; a batch script has those of
+    // its tasks.
+    let slurm = several(SLURM) && get(SLURM_STEP).is_some();
+    // Slurm's tasks may have both; Slurm knows more.
+    let same = get(PMI.rank) == get(SLURM.rank) && get(PMI.size) == get(SLURM.size);
+    Ok(Some(match () {
+        () if has(TORCHRUN) => TORCHRUN,
+        // What was started within a task of Slurm knows better which process it is.
+        () if has(OPEN_MPI) => OPEN_MPI,
+        () if several(PMI) && !(slurm && same) => PMI,
+        () if slurm => SLURM,
+        () if has(KUBERNETES) => KUBERNETES,
+        () if get(KUBERNETES.rank).is_some() => {
+            let way_out = "set it to the number of pods that work together, or to 1 for each alone";
+            return missing(KUBERNETES.size, KUBERNETES.rank, way_out);
+        }
+        () if get(TORCHRUN.size).is_some_and(|size| size.trim() != "1") => {
+            return missing(TORCHRUN.rank, TORCHRUN.size, both);
+        }
+        () => return Ok(None),
+    }))
 }
 
 /// The first machine of a list as Slurm writes them: `a1,b2`, `node[07-09,12],x1`.
@@ -190,24 +268,48 @@ mod tests {
             // torchrun within a Slurm job.
             ("SLURM_PROCID", "0"),
             ("SLURM_NTASKS", "2"),
+            ("SLURM_STEP_ID", "0"),
         ]);
         assert_eq!((torchrun.rank, torchrun.size, torchrun.local_rank), (3, 4, 1));
         assert!(torchrun.served && torchrun.name.ends_with("/2"));
         assert_eq!((torchrun.host.as_str(), torchrun.port), ("10.0.0.7", 4000));
         let mpi = with(&[("OMPI_COMM_WORLD_RANK", "1"), ("OMPI_COMM_WORLD_SIZE", "2")]);
         assert_eq!((mpi.rank, mpi.size, mpi.served), (1, 2, false));
+        // mpirun within a task of Slurm, which is the first of two.
+        let step = [("SLURM_PROCID", "0"), ("SLURM_NTASKS", "2"), ("SLURM_STEP_ID", "0")];
+        let mpi = [("OMPI_COMM_WORLD_RANK", "3"), ("OMPI_COMM_WORLD_SIZE", "4")];
+        let found = with(&[&step[..], &mpi].concat());
+        assert_eq!((found.rank, found.size), (3, 4));
+        let mpich = [("PMI_RANK", "3"), ("PMI_SIZE", "4"), ("MPI_LOCALRANKID", "1")];
+        let found = with(&[&step[..], &mpich].concat());
+        assert_eq!((found.rank, found.size, found.local_rank), (3, 4, 1));
+        // Where srun has set both.
+        let both = [("PMI_RANK", "0"), ("PMI_SIZE", "2"), ("SLURM_LOCALID", "0")];
+        let found = with(&[&step[..], &both].concat());
+        assert_eq!((found.size, found.launcher), (2, Some(SLURM)));
         let pod = with(&[("JOB_COMPLETION_INDEX", "0"), ("WORLD_SIZE", "8")]);
         assert_eq!((pod.rank, pod.size), (0, 8));
         let slurm = [("SLURM_PROCID", "1"), ("SLURM_NTASKS", "2"), ("SLURM_JOB_ID", "70001")];
-        let hosts = [("SLURM_JOB_NODELIST", "gpu-a")];
+        let hosts = [("SLURM_STEP_ID", "0"), ("SLURM_JOB_NODELIST", "gpu-a")];
         let found = of(&[&slurm[..], &hosts].concat()).expect("good").expect("a group");
         assert_eq!((found.host.as_str(), found.port), ("gpu-a", 30_001));
+        let way_out = found.way_out();
+        assert!(way_out.starts_with("SLURM_PROCID and SLURM_NTASKS say"), "{way_out}");
+        assert!(way_out.contains("by srun, or unset both"), "{way_out}");
     }
 
     #[test]
     fn a_process_alone_is_alone() {
         assert_eq!(of(&[]), Ok(None));
-        assert_eq!(of(&[("SLURM_PROCID", "0"), ("SLURM_NTASKS", "1")]), Ok(None));
+        let one = [("SLURM_PROCID", "0"), ("SLURM_NTASKS", "1"), ("SLURM_STEP_ID", "0")];
+        assert_eq!(of(&one), Ok(None));
+        // A batch script is none of its tasks.
+        assert_eq!(of(&[("SLURM_PROCID", "0"), ("SLURM_NTASKS", "4")]), Ok(None));
+        // One process meets nobody.
+        assert_eq!(of(&[("RANK", "0"), ("WORLD_SIZE", "1")]), Ok(None));
+        assert_eq!(of(&[("OMPI_COMM_WORLD_RANK", "0"), ("OMPI_COMM_WORLD_SIZE", "1")]), Ok(None));
+        assert_eq!(of(&[("PMI_RANK", "0"), ("PMI_SIZE", "1")]), Ok(None));
+        assert_eq!(of(&[("JOB_COMPLETION_INDEX", "3"), ("WORLD_SIZE", "1")]), Ok(None));
         assert_eq!(of(&[("WORLD_SIZE", "1")]), Ok(None));
     }
 
@@ -219,6 +321,14 @@ mod tests {
         );
         assert!(fault(&[("RANK", "2"), ("WORLD_SIZE", "2")]).starts_with("RANK: 2 of WORLD_SIZE"));
         assert!(fault(&[("RANK", "0")]).starts_with("WORLD_SIZE: is missing"));
+        assert!(fault(&[("RANK", "1"), ("WORLD_SIZE", "1")]).starts_with("RANK: 1 of WORLD_SIZE"));
+        for index in ["0", "1"] {
+            let pod = fault(&[("JOB_COMPLETION_INDEX", index)]);
+            assert!(
+                pod.starts_with("WORLD_SIZE: is missing, though JOB_COMPLETION_INDEX"),
+                "{pod}"
+            );
+        }
         assert!(fault(&[("WORLD_SIZE", "4")]).starts_with("RANK: is missing"));
         let half = fault(&[("OMPI_COMM_WORLD_RANK", "0")]);
         assert!(half.starts_with("OMPI_COMM_WORLD_SIZE: is missing, though OMPI_COMM_WORLD_RANK"));

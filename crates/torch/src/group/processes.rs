@@ -7,12 +7,13 @@ use std::rc::Rc;
 use std::sync::mpsc;
 use std::time::Duration;
 
-use tch::{Kind, Tensor, no_grad};
+use tch::{Kind, Tensor};
 
 use super::meeting::Meeting;
 use super::roll_call::RollCall;
 use crate::device::tensor_on;
 use crate::ffi::group as shim;
+use crate::grad::no_grad;
 
 /// An operation of several processes that failed.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -96,9 +97,8 @@ impl Group {
         let told = |reason: String| format!("{at}: {}", plain(&reason));
         let store = open(serves).map_err(told).map_err(error("joining"))?;
         let watched = open(false).map_err(told).map_err(error("joining"))?;
-        let roll_call = RollCall::begin(store, watched, [rank, size], timeout)
-            .map_err(told)
-            .map_err(error("joining"))?;
+        let roll_call =
+            RollCall::begin(store, watched, meeting).map_err(told).map_err(error("joining"))?;
         let address = address_towards(host, port);
         let shim = shim::Group::join(&roll_call.store(), [rank, size], &address, ms)
             .map_err(|reason| format!("{at}: connecting from {address}: {}", plain(&reason)))

@@ -6,6 +6,7 @@ use std::sync::{Arc, Mutex, MutexGuard, OnceLock, mpsc};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
+use super::meeting::Meeting;
 use crate::ffi::group::Store;
 
 /// From one beat to the next.
@@ -39,12 +40,8 @@ pub(super) struct RollCall {
 
 impl RollCall {
     /// Waits until all processes are there. `watched` is a connection for the thread that beats.
-    pub(super) fn begin(
-        store: Store,
-        watched: Store,
-        [rank, size]: [usize; 2],
-        timeout: Duration,
-    ) -> Result<Self, String> {
+    pub(super) fn begin(store: Store, watched: Store, meeting: &Meeting) -> Result<Self, String> {
+        let &Meeting { rank, size, timeout, .. } = meeting;
         let stop = Arc::new(AtomicBool::new(false));
         let verdict = Arc::new(OnceLock::new());
         let mut call = Self {
@@ -75,8 +72,9 @@ impl RollCall {
             if began.elapsed() > timeout {
                 let seconds = timeout.as_secs_f64();
                 return Err(format!(
-                    "{} not come within {seconds} s",
-                    ranks(&missing, "has", "have")
+                    "{} not come within {seconds} s; {}",
+                    ranks(&missing, "has", "have"),
+                    meeting.way_out()
                 ));
             }
             std::thread::sleep(Duration::from_millis(20));

@@ -3,13 +3,14 @@
 
 use std::cell::{Ref, RefCell};
 
-use tch::{Device, Kind, Tensor, no_grad};
+use tch::{Device, Kind, Tensor};
 
 use super::activation::Activation;
 use super::conv::Conv2d;
 use super::conv_config::ConvConfig;
 use super::folded::Folded;
 use super::norm::BatchNorm;
+use crate::grad::no_grad;
 use crate::graph::{Graph, Value};
 use crate::precision::convolution_kind;
 use crate::{Mode, Scope, ffi, finite};

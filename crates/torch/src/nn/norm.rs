@@ -1,9 +1,10 @@
 //! Batch norm, and the activation after it.
 
-use tch::{Kind, Tensor, no_grad};
+use tch::{Kind, Tensor};
 
 use crate::device::tensor_on;
 use crate::ffi::{self, NormRelu};
+use crate::grad::no_grad;
 use crate::graph::{Array, Graph, Operation, Value};
 use crate::{Init, Mode, Role, Scope, group};
 
@@ -151,6 +152,9 @@ impl BatchNorm {
         mode: Mode,
         loops: bool,
     ) -> Tensor {
+        if let [_, Some(keep)] = residual {
+            assert_eq!(keep.size(), &x.size()[..1], "a factor for each sample of {:?}", x.size());
+        }
         if mode.batch_statistics() && group::whole_batch_norm() {
             let [rest, keep] = residual;
             let y = self.over_all(x, mode);
@@ -326,5 +330,33 @@ mod tests {
         // A slope of 1 is no ReLU at all.
         let found = norm.forward_relu(&x, 1.0, Mode::TrainUntracked);
         assert!(distance(&found, &wanted) < 1e-3, "{found} {wanted}");
+    }
+
+    fn of_eight_channels() -> BatchNorm {
+        Params::build(Device::Cpu, |scope| BatchNorm::new(scope, 8, 0.1, 1e-5)).0
+    }
+
+    /// Images whose channels are last in memory, as the loops take them.
+    fn images(n: i64, channels: i64) -> Tensor {
+        Tensor::ones([n, 3, 3, channels], (Kind::Float, Device::Cpu)).permute([0, 3, 1, 2])
+    }
+
+    #[test]
+    #[should_panic(expected = "running_mean should contain 12 elements not 8")]
+    fn more_channels_are_refused() {
+        let _ = of_eight_channels().forward_relu(&images(2, 12), 0.0, Mode::Train);
+    }
+
+    #[test]
+    #[should_panic(expected = "running_mean should contain 4 elements not 8")]
+    fn fewer_channels_are_refused() {
+        let _ = of_eight_channels().forward_relu(&images(2, 4), 0.0, Mode::Train);
+    }
+
+    #[test]
+    #[should_panic(expected = "a factor for each sample")]
+    fn factors_of_other_samples_are_refused() {
+        let (x, keep) = (images(4, 8), Tensor::from_slice(&[1f32]));
+        let _ = of_eight_channels().forward_residual(&x, &x, Some(&keep), 0.0, Mode::Train);
     }
 }

@@ -357,7 +357,8 @@ mod tests {
         let mixed = |attention: &PackedAttention, x: &Tensor, read: &Tensor| {
             crate::rng::seed(5);
             let made = attention.forward([x, read, read], 2, 0.3, Mode::Train);
-            let evaluated = tch::no_grad(|| attention.forward([x, read, read], 2, 0.3, Mode::Eval));
+            let evaluated =
+                crate::no_grad(|| attention.forward([x, read, read], 2, 0.3, Mode::Eval));
             // Further numbers are the same for all too.
             ([made, evaluated], Tensor::rand([1], (Kind::Float, Device::Cpu)))
         };

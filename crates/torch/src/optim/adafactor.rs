@@ -1,7 +1,9 @@
 //! Adafactor, which keeps a sum a row and a column in place of a number a weight.
 
 use serde::{Deserialize, Serialize};
-use tch::{Kind, Tensor, no_grad};
+use tch::{Kind, Tensor};
+
+use crate::grad::no_grad;
 
 use super::slot::Slot;
 

@@ -442,7 +442,7 @@ fn who_does_not_come_is_named() {
     let ended = ranks("late", 2, folder.path());
     assert_eq!(ended.statuses[0].code(), Some(1));
     let said = said(folder.path(), 0);
-    assert!(said.contains("rank 1 has not come within 3 s"), "{said}");
+    assert!(said.contains("rank 1 has not come within 3 s; RANK and WORLD_SIZE say"), "{said}");
 }
 
 #[test]
@@ -461,6 +461,7 @@ fn a_port_of_another_program_is_named_within_the_time_out() {
             served: false,
             name: "test".into(),
             timeout,
+            launcher: None,
         };
         let began = Instant::now();
         let error = Group::join(&meeting).expect_err("another program").to_string();

@@ -11,8 +11,9 @@ use augment::text::paraphrases::{Amount, Made, Paraphrases, STORE};
 use clap::ValueEnum;
 use data_pipeline::dataset::Part;
 use data_pipeline::text::read::OnBadInput;
-use data_pipeline::text::{OwnTexts, Reviews, clean};
+use data_pipeline::text::{OwnTexts, Reviews, TextSet, clean};
 use indicatif::{ProgressBar, ProgressStyle};
+use metrics::words::counted;
 
 use super::device::chosen;
 use super::inputs::keep_inputs;
@@ -85,6 +86,10 @@ struct TextArgs {
     /// Clean the texts as UDA cleans reviews: no <br />, no links.
     #[arg(long)]
     clean: bool,
+    /// Leave out rows that cannot be read, and say how many. Who reads the paraphrases has to leave
+    /// out the same: recipes by `on_bad = "skip"`.
+    #[arg(long)]
+    skip_bad: bool,
     /// Examples that are shown at the end.
     #[arg(long, value_name = "N", default_value_t = 3)]
     examples: usize,
@@ -123,13 +128,16 @@ fn set_of_reviews(text: &str) -> Result<Reviews, String> {
 }
 
 fn read(args: &TextArgs) -> Result<Vec<String>> {
-    let on_bad = OnBadInput::Error;
+    let on_bad = if args.skip_bad { OnBadInput::Skip } else { OnBadInput::Error };
+    let tell = |set: &TextSet| set.notes().iter().for_each(|line| note(line));
     if let Some(set) = args.reviews {
         let all = set.read(&args.texts, Part::Extra, on_bad)?;
+        tell(&all);
         return Ok(all.examples().iter().map(|example| example.texts.a.clone()).collect());
     }
     let reader = OwnTexts { text: args.text_column.clone(), on_bad, ..OwnTexts::default() };
     let set = reader.read(std::slice::from_ref(&args.texts))?;
+    tell(&set);
     let texts = set.examples().iter().map(|example| &example.texts.a);
     let texts: Vec<String> = match args.clean {
         true => texts.map(|text| clean(text)).collect(),
@@ -195,7 +203,8 @@ fn back_translation(args: &TextArgs) -> Result<()> {
     }
     whole.export_copies(&args.out)?;
     if let cut @ 1.. = whole.sentences_cut() {
-        note(&format!("{cut} sentences had more tokens than a network reads, and were cut"));
+        let cut = counted(cut, "sentence");
+        note(&format!("{cut} of more tokens than a network reads, cut at its length"));
     }
     finish(args, &path, &whole, &texts)
 }

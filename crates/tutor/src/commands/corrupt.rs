@@ -1,6 +1,8 @@
 //! `tutor corrupt`: corrupted copies of a folder of images, in the layout of ImageNet-C.
 
 use std::collections::BTreeMap;
+use std::fs::{self, File};
+use std::io::{Read, Seek, SeekFrom};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Mutex, PoisonError};
@@ -9,6 +11,8 @@ use anyhow::{Context, Result, anyhow, bail, ensure};
 use augment::corrupt::{Corruption, Severity, corrupt};
 use augment::rng::Key;
 use data_pipeline::dataset::folder::{FolderOptions, FolderSet, OnBad, Summary, files_below};
+use data_pipeline::digest::Digest;
+use data_pipeline::parallel;
 use data_pipeline::picture::{Decode, Decoded, Depth, Notice, Notices, write_png};
 use indicatif::{ProgressBar, ProgressStyle};
 use metrics::words::counted;
@@ -17,6 +21,7 @@ use serde::{Deserialize, Serialize};
 use super::inputs::keep_inputs;
 use super::say;
 use super::skipped::{bad_image, skipped_by};
+use super::told::told_once;
 use crate::run::files;
 use crate::run::note::note;
 
@@ -83,13 +88,10 @@ fn corruptions(names: &[String]) -> Result<Vec<Corruption>> {
     }
     let mut found = Vec::new();
     for name in names {
-        match Corruption::ALL.iter().find(|c| c.name() == name) {
-            Some(&corruption) => found.push(corruption),
-            None if name == "all" => found.extend(Corruption::ALL),
-            None => {
-                let known: Vec<_> = Corruption::ALL.iter().map(|c| c.name()).collect();
-                bail!("there is no corruption `{name}`; known are {} and all", known.join(", "));
-            }
+        match name.parse::<Corruption>() {
+            Ok(corruption) => found.push(corruption),
+            Err(_) if name == "all" => found.extend(Corruption::ALL),
+            Err(error) => bail!("{error} and all"),
         }
     }
     found.sort();
@@ -99,25 +101,32 @@ fn corruptions(names: &[String]) -> Result<Vec<Corruption>> {
 
 /// What a folder of copies was made from, kept in it: the same command goes on where it was,
 /// another one is refused.
-#[derive(Serialize, Deserialize, PartialEq)]
+#[derive(Serialize, Deserialize)]
 struct Made {
     images: PathBuf,
     seed: u64,
     /// How samples of more than 8 bits became bytes.
     #[serde(default)]
     depth: Depth,
+    /// The content of each image, by its path: the copies of one that has changed are made anew,
+    /// and those of a version that kept no contents.
+    #[serde(default)]
+    contents: BTreeMap<String, Digest>,
 }
 
 const MADE: &str = "corrupted.json";
 
-/// Makes the folder, or finds it made by this very command.
-fn prepare(args: &Args, depth: Depth) -> Result<()> {
-    let images = std::fs::canonicalize(&args.images)
+/// Makes the folder, or finds it made by this very command. Copies of images that have changed
+/// since are removed.
+fn prepare(args: &Args, files: &[(PathBuf, String)], depth: Depth) -> Result<()> {
+    let images = fs::canonicalize(&args.images)
         .with_context(|| format!("{}: name a folder of images", args.images.display()))?;
-    std::fs::create_dir_all(&args.out)
-        .with_context(|| format!("cannot make {}", args.out.display()))?;
-    let (file, made) = (args.out.join(MADE), Made { images, seed: args.seed, depth });
-    match std::fs::read_to_string(&file) {
+    fs::create_dir_all(&args.out).with_context(|| format!("cannot make {}", args.out.display()))?;
+    // What cannot be read is told of when it is to be changed.
+    let content = |i: usize| Some((files[i].1.clone(), Digest::of(&fs::read(&files[i].0).ok()?)));
+    let contents = parallel::map(files.len(), content).into_iter().flatten().collect();
+    let (file, made) = (args.out.join(MADE), Made { images, seed: args.seed, depth, contents });
+    match fs::read_to_string(&file) {
         Ok(text) => {
             let before: Made = serde_json::from_str(&text)
                 .with_context(|| format!("{}: not written by this command", file.display()))?;
@@ -137,14 +146,60 @@ fn prepare(args: &Args, depth: Depth) -> Result<()> {
                 bits(before.depth),
                 bits(made.depth)
             );
+            let is_changed =
+                |(id, content): &(&String, &Digest)| before.contents.get(*id) != Some(*content);
+            let changed = made.contents.iter().filter(is_changed);
+            let mut anew = 0;
+            for (id, _) in changed {
+                anew += usize::from(remove_copies(&args.out, id)?);
+            }
+            if anew > 0 {
+                let have = if anew == 1 { "has" } else { "have" };
+                note(&format!(
+                    "{} {have} changed since the copies were made, or an earlier version made them: \
+                     they are made anew",
+                    counted(anew, "image")
+                ));
+            }
+            if before.contents != made.contents {
+                files::keep(&file, &made)?;
+            }
         }
         Err(_) => {
-            let empty = std::fs::read_dir(&args.out)?.next().is_none();
+            let empty = fs::read_dir(&args.out)?.next().is_none();
             ensure!(empty, "{} is not empty; name a new folder", args.out.display());
             files::keep(&file, &made)?;
         }
     }
     Ok(())
+}
+
+/// Removes all copies of an image; whether there were some.
+fn remove_copies(out: &Path, id: &str) -> Result<bool> {
+    let mut any = false;
+    for corruption in Corruption::ALL {
+        for severity in Severity::ALL {
+            let copy = copy(out, corruption, severity, id);
+            if copy.exists() {
+                fs::remove_file(&copy)
+                    .with_context(|| format!("cannot remove {}", copy.display()))?;
+                any = true;
+            }
+        }
+    }
+    Ok(any)
+}
+
+/// Whether a copy is there to its end, the last chunk of a PNG file.
+fn is_whole(copy: &Path) -> bool {
+    const END: [u8; 8] = *b"IEND\xaeB`\x82";
+    let end = || -> std::io::Result<[u8; 8]> {
+        let (mut file, mut end) = (File::open(copy)?, END);
+        file.seek(SeekFrom::End(-(END.len() as i64)))?;
+        file.read_exact(&mut end)?;
+        Ok(end)
+    };
+    end().is_ok_and(|end| end == END)
 }
 
 /// Of how many bits the upper 8 are shown.
@@ -165,15 +220,16 @@ pub(crate) fn run(args: &Args) -> Result<()> {
             "pictures of more than 8 bits use {bits} of them, and the upper 8 of these are taken"
         ));
     }
-    prepare(args, depth)?;
-    let decode = Decode { depth, ..Decode::default() };
+    prepare(args, &files, depth)?;
+    // The copies have no EXIF that would turn them.
+    let decode = Decode { depth, orient: true, ..Decode::default() };
     for (corruption, severity) in
         corruptions.iter().flat_map(|c| severities.iter().map(move |s| (c, s)))
     {
         for (_, id) in &files {
             let path = copy(&args.out, *corruption, *severity, id);
             let folder = path.parent().unwrap_or(&args.out);
-            std::fs::create_dir_all(folder)
+            fs::create_dir_all(folder)
                 .with_context(|| format!("cannot make {}", folder.display()))?;
         }
     }
@@ -217,8 +273,9 @@ pub(crate) fn run(args: &Args) -> Result<()> {
     let (written, skipped) = (written.into_inner(), skipped.into_inner());
     results.into_iter().collect::<Result<()>>().map_err(|error| {
         let told = counted(written, "image");
-        let (error, out) = (skipped_by("--on-bad skip", error), args.out.display());
-        anyhow!("{error:#}; {told} written to {out}, and the same command goes on from there")
+        let error = told_once(&skipped_by("--on-bad skip", error));
+        let out = args.out.display();
+        anyhow!("{error}; {told} written to {out}, and the same command goes on from there")
     })?;
     let kept = (files.len() - skipped) * corruptions.len() * severities.len() - written;
     say(&format!(
@@ -263,7 +320,8 @@ fn one_name_each(files: &[(PathBuf, String)]) -> Result<()> {
     Ok(())
 }
 
-/// Writes those copies of an image that are not there; how many, and what was noticed in the image.
+/// Writes those copies of an image that are not there whole; how many, and what was noticed in the
+/// image.
 fn one(
     args: &Args,
     (corruptions, severities): (&[Corruption], &[Severity]),
@@ -279,7 +337,7 @@ fn one(
         .map(|(corruption, severity)| {
             (corruption, severity, copy(&args.out, corruption, severity, id))
         })
-        .filter(|(_, _, target)| !target.exists())
+        .filter(|(_, _, target)| !is_whole(target))
         .collect();
     if missing.is_empty() {
         return Ok((0, vec![]));

@@ -1,6 +1,7 @@
 //! `tutor eval`: scores a network on samples whose classes are known.
 
 mod robust;
+mod seen;
 
 use std::fmt::Write;
 use std::path::{Path, PathBuf};
@@ -51,7 +52,7 @@ pub(crate) struct Args {
     /// the usual names where there is no run.
     #[arg(long, value_name = "NAME")]
     label_column: Option<String>,
-    /// A label that stands for none, beside those of the run: texts that have it are not scored.
+    /// A label that stands for none, beside those of the run: what has it is not scored.
     /// May be given several times.
     #[arg(long, value_name = "LABEL", allow_hyphen_values = true)]
     no_label: Vec<String>,
@@ -81,7 +82,7 @@ fn evaluate(args: &Args) -> Result<()> {
     }
     let mut scored = Vec::new();
     for (network, about) in &networks {
-        scored.push(score(&**network, about, samples)?);
+        scored.push(score(&**network, about, (args.run(), samples))?);
     }
     if args.robustness {
         let networks: Vec<(&dyn Predictor, &str)> =
@@ -103,6 +104,11 @@ fn evaluate(args: &Args) -> Result<()> {
 type Named = (Box<dyn Predictor>, String);
 
 impl Args {
+    /// The run whose network is scored.
+    fn run(&self) -> Option<&Path> {
+        self.paths.first().filter(|_| self.weights.is_empty()).map(PathBuf::as_path)
+    }
+
     /// What the networks are scored on, and the networks with what they are in words.
     fn load(&self) -> Result<(&Path, Vec<Named>)> {
         if self.weights.is_empty() {
@@ -153,7 +159,11 @@ struct Scored {
     readable: Vec<u32>,
 }
 
-fn score(network: &dyn Predictor, about: &str, samples: &Path) -> Result<Scored> {
+fn score(
+    network: &dyn Predictor,
+    about: &str,
+    (run, samples): (Option<&Path>, &Path),
+) -> Result<Scored> {
     let shown = network.open(samples, true)?;
     shown.notes().iter().for_each(|text| note(text));
     let mut tally = Tally::new(shown.left_out());
@@ -172,6 +182,7 @@ fn score(network: &dyn Predictor, about: &str, samples: &Path) -> Result<Scored>
         Ok(())
     })?;
     tally.tell(shown.unit());
+    seen::tell(run, &*shown)?;
     if let count @ 1.. = truth.iter().filter(|class| class.is_none()).count() {
         let (unit, all) = (shown.unit(), truth.len());
         note(&format!("{count} of the {all} {unit} have no label, and are not scored"));

@@ -2,11 +2,11 @@
 
 use std::path::{Path, PathBuf};
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result, bail, ensure};
 use data_pipeline::text::read::files;
 use weights::find::{Places, find};
 
-use super::inputs::keep_files;
+use super::inputs::{keep_files, whole};
 use super::which::Choice;
 use crate::images::checkpoint;
 use crate::images::trained_model::TrainedModel;
@@ -43,11 +43,18 @@ pub(crate) struct Args {
     hub: Option<PathBuf>,
 }
 
-/// An error if something would be written over a file of the network that is exported. What earlier
-/// exports wrote into its folder may be replaced.
+/// An error if something would be written over a file of the network that is exported, or two files
+/// over each other. What earlier exports wrote into its folder may be replaced.
 fn keep_network(args: &Args) -> Result<()> {
     let single = [&args.safetensors, &args.onnx].into_iter().flatten();
     let written = |folder: &PathBuf| TextPredictor::HUB_FILES.map(|name| folder.join(name));
+    if let (Some(one), Some(other)) = (&args.safetensors, &args.onnx) {
+        ensure!(
+            whole(one) != whole(other),
+            "--safetensors and --onnx are both {}: give each file a name of its own",
+            one.display()
+        );
+    }
     let mut outs = single.cloned().chain(args.hub.iter().flat_map(written));
     let (input, is_part): (_, fn(&Path) -> bool) = match (&args.run, &args.weights) {
         (Some(run), _) => (Some(run.clone()), is_of_run),
@@ -202,6 +209,9 @@ mod tests {
             let error = keep(refused).expect_err(refused[1]).to_string();
             assert!(error.contains("would be lost"), "{error}");
         }
+        let twice = ["run", "--safetensors", "run/net", "--onnx", "run/../run/net"];
+        let error = keep(&twice).expect_err("one file").to_string();
+        assert!(error.contains("a name of its own"), "{error}");
         // A file is enough of each that is written.
         for name in TextPredictor::HUB_FILES {
             let folder = tempfile::tempdir().expect("a folder");

@@ -30,13 +30,13 @@ pub(crate) struct Data {
     /// The column of labels; looked for by the usual names without it.
     #[arg(long, value_name = "NAME", requires = "text")]
     label_column: Option<String>,
-    /// A label that stands for none, such as `unsup` or `-1`: texts that have it are unlabelled.
-    /// May be given several times.
-    #[arg(long, value_name = "LABEL", requires = "text", allow_hyphen_values = true)]
+    /// A label that stands for none, such as `unsup` or `-1`: pictures or texts that have it are
+    /// unlabelled. May be given several times.
+    #[arg(long, value_name = "LABEL", allow_hyphen_values = true)]
     no_label: Vec<String>,
     /// A label that is a class although it reads as if it stood for none, such as `none` or `NA`.
     /// May be given several times.
-    #[arg(long, value_name = "LABEL", requires = "text", allow_hyphen_values = true)]
+    #[arg(long, value_name = "LABEL", allow_hyphen_values = true)]
     class: Vec<String>,
     /// Leave out rows that cannot be read or have a label that is not known, and count them.
     #[arg(long, requires = "text")]
@@ -66,7 +66,7 @@ pub(crate) struct Data {
     net: Option<String>,
     /// Side in pixels at which pictures are shown to the net.
     #[arg(long, conflicts_with = "text")]
-    #[arg(value_parser = clap::value_parser!(u32).range(16..=1024))]
+    #[arg(value_parser = side)]
     size: Option<u32>,
     /// Minutes that the run may take.
     #[arg(long, default_value_t = 10.0, value_parser = ranges::above_0)]
@@ -86,6 +86,12 @@ pub(crate) struct Args {
     data: Data,
     #[command(flatten)]
     place: Place,
+}
+
+/// A side of the squares that a net sees.
+fn side(text: &str) -> Result<u32, String> {
+    let not_one = |fault| format!("{fault}, the side of the square as which pictures are shown");
+    ranges::within(16, 1024)(text).map_err(not_one)
 }
 
 impl Data {
@@ -108,6 +114,8 @@ impl Data {
         let given = own_images::plan::Given {
             labeled: self.labeled.clone().context("name pictures with --labeled")?,
             labels: self.labels.clone(),
+            no_label: self.no_label.clone(),
+            class: self.class.clone(),
             unlabeled: self.unlabeled.clone(),
             validation: self.validation.clone(),
             test: self.test.clone(),

@@ -64,7 +64,7 @@ fn named(input: &Path) -> Vec<PathBuf> {
 }
 
 /// A path from the root on without links, as far as it is there.
-fn whole(path: &Path) -> PathBuf {
+pub(super) fn whole(path: &Path) -> PathBuf {
     if let Ok(whole) = path.canonicalize() {
         return whole;
     }

@@ -18,6 +18,20 @@ where
     }
 }
 
+/// A whole number from `least` to `most`.
+pub(super) fn within<T>(
+    least: T,
+    most: T,
+) -> impl Fn(&str) -> Result<T, String> + Clone + Send + Sync + 'static
+where
+    T: FromStr + PartialOrd + Display + Clone + Send + Sync + 'static,
+{
+    move |text| match text.trim().parse::<T>() {
+        Ok(number) if number >= least && number <= most => Ok(number),
+        _ => Err(format!("it must be a whole number from {least} to {most}")),
+    }
+}
+
 /// How many: 1 or more.
 pub(super) fn count<T>(text: &str) -> Result<T, String>
 where
@@ -131,6 +145,10 @@ mod tests {
         assert!(threads("0").expect_err("none").contains("1 or more"));
         let fault = threads("1000000").expect_err("too many");
         assert!(fault.contains("processor") && fault.contains("from 1 to"), "{fault}");
+        assert_eq!(within(0_u32, 9)("9"), Ok(9));
+        for text in ["10", "-1", "18446744073709551615", "x"] {
+            assert!(within(0_u32, 9)(text).expect_err(text).ends_with("from 0 to 9"), "{text}");
+        }
         assert_eq!(at_least(5_usize)("5"), Ok(5));
         assert!(at_least(5_usize)("4").expect_err("too few").contains("5 or more"));
     }

@@ -13,8 +13,9 @@ use anyhow::{Context, Result, bail};
 use eval_ssa::Item;
 use metrics::words::counted;
 use rating_server::{
-    Export, Names, NewRater, Project, Records, ServeOptions, Settings, Tool, base_url,
-    new_password, new_seed, read_records, read_tool, read_transcripts, serve,
+    Export, LONGEST_LEASE, MOST_CHATS, MOST_VOTES, Names, NewRater, Project, Records, ServeOptions,
+    Settings, Tool, base_url, new_password, new_seed, read_records, read_tool, read_transcripts,
+    serve,
 };
 use report::Document;
 
@@ -45,7 +46,7 @@ enum What {
         #[command(flatten)]
         partner: Partner,
         /// How many conversations are wanted
-        #[arg(long, default_value_t = 100, value_parser = ranges::count::<u32>)]
+        #[arg(long, default_value_t = 100, value_parser = ranges::within(1, u32::MAX))]
         conversations: u32,
     },
     /// Ask a model the raters' questions; what it says stands beside their votes, never among them
@@ -58,7 +59,7 @@ enum What {
         #[arg(required = true)]
         labels: Vec<String>,
         /// Conversations that each of them holds first
-        #[arg(long, default_value_t = 0)]
+        #[arg(long, default_value_t = 0, value_parser = ranges::within(0, MOST_CHATS))]
         chats: u32,
         /// How raters reach the server
         #[arg(long, default_value = "http://127.0.0.1:8642")]
@@ -139,7 +140,7 @@ enum What {
 struct Import {
     /// The study
     project: PathBuf,
-    /// Responses as .csv or .jsonl; items.jsonl, pairs.jsonl, systems.jsonl, ratings.jsonl,
+    /// Responses as .csv, .jsonl or .json; items.jsonl, pairs.jsonl, systems.jsonl, ratings.jsonl,
     /// judgments.jsonl and adjudications.jsonl as `export` writes them; with --from, another
     /// tool's export
     #[arg(required_unless_present = "transcripts")]
@@ -179,20 +180,20 @@ struct Init {
     #[arg(long, default_value = "Rating study")]
     name: String,
     /// Votes for each item, an odd number
-    #[arg(long, default_value_t = 5, value_parser = ranges::count::<u32>)]
+    #[arg(long, default_value_t = 5, value_parser = ranges::within(1, MOST_VOTES))]
     votes: u32,
     /// What orders and blind names are drawn by; a random number where none is named, so that the
     /// blind names of one study say nothing of the next
     #[arg(long)]
     seed: Option<u64>,
     /// Minutes for which an item is kept for a rater who does not answer
-    #[arg(long, default_value_t = 20, value_parser = ranges::count::<u32>)]
+    #[arg(long, default_value_t = 20, value_parser = ranges::within(1, LONGEST_LEASE))]
     lease_minutes: u32,
     /// A gold item is shown about once in so many items; 0 for never
     #[arg(long, default_value_t = 10)]
     gold_every: u32,
     /// The most items for one rater
-    #[arg(long, value_parser = ranges::count::<u32>)]
+    #[arg(long, value_parser = ranges::within(1, u32::MAX))]
     items_per_rater: Option<u32>,
     /// Ask a third question: could a person have said this?
     #[arg(long)]

@@ -22,7 +22,8 @@ pub(super) struct RefusalArgs {
     /// A class of --classifier that is refused; may be given several times
     #[arg(long, value_name = "CLASS", requires = "classifier")]
     refuse: Vec<String>,
-    /// The probability of these classes together from which on a text is refused
+    /// The probability of these classes together from which on a text is refused; of a classifier
+    /// whose classes do not exclude each other, that of one of them
     #[arg(long, value_name = "SHARE", default_value_t = 0.5, requires = "classifier", value_parser = ranges::share)]
     refuse_from: f64,
 }

@@ -3,6 +3,8 @@
 use anyhow::{Error, anyhow};
 use data_pipeline::error::DataError;
 
+use super::told::told_once;
+
 /// The same error; one about input that may be left out names the option that does so.
 pub(super) fn skipped_by(option: &str, error: Error) -> Error {
     let about_input = |cause: &(dyn std::error::Error + 'static)| {
@@ -11,7 +13,7 @@ pub(super) fn skipped_by(option: &str, error: Error) -> Error {
     match error.chain().any(about_input) {
         true => anyhow!(
             "{}",
-            format!("{error:#}").replace("be skipped)", &format!("be skipped: {option})"))
+            told_once(&error).replace("be skipped)", &format!("be skipped: {option})"))
         ),
         false => error,
     }

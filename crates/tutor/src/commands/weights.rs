@@ -11,10 +11,12 @@ use data_pipeline::fetch::{Checksum, Patience, PublishedSet, RemoteFile};
 use data_pipeline::text::{Casing, Tokenizer};
 use electra::hub::{Checkpoint, Network};
 use indicatif::{ProgressBar, ProgressStyle};
+use metrics::words::counted;
 use vision_models::published;
 
 use super::say;
 use crate::run::note::note;
+use crate::run::result::listed;
 
 /// What to do with which weights.
 #[derive(clap::Args)]
@@ -117,7 +119,7 @@ fn show(asked: &str) -> Result<()> {
 fn convert(asked: &str, out: &Path, network: Network, cased: bool) -> Result<()> {
     ensure!(!out.exists(), "{} is there already: name another folder", out.display());
     let read = find(asked, &Places::of_user())?.open()?;
-    let (checkpoint, left_out) = Checkpoint::from_tensorflow(&read, network)?;
+    let (checkpoint, mut left_out) = Checkpoint::from_tensorflow(&read, network)?;
     let beside = read.source.parent().unwrap_or(Path::new("."));
     let vocabulary = beside.join("vocab.txt");
     let words = match vocabulary.is_file() {
@@ -142,14 +144,19 @@ fn convert(asked: &str, out: &Path, network: Network, cased: bool) -> Result<()>
     checkpoint.save(out)?;
     let encoder = &checkpoint.config.encoder;
     say(&format!(
-        "{}: {} of {} layers, {} wide; {} tensors, {} of the checkpoint not used",
+        "{}: {} of {} layers, {} wide; {}",
         out.display(),
         checkpoint.config.architecture.as_deref().unwrap_or_default(),
         encoder.layers,
         encoder.hidden,
-        checkpoint.weights.tensors.len(),
-        left_out.len()
+        counted(checkpoint.weights.tensors.len(), "tensor")
     ))?;
+    if !left_out.is_empty() {
+        // What optimisers kept is of least interest, and most of it all.
+        left_out.sort_by_key(|name| name.ends_with("/adam_m") || name.ends_with("/adam_v"));
+        let names: Vec<&str> = left_out.iter().map(String::as_str).collect();
+        say(&format!("not used: {}", listed(&names)))?;
+    }
     say(words)
 }
 

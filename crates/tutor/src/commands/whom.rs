@@ -91,6 +91,13 @@ impl Whom {
             return Responder::published(asked, vocabulary, room, reverse, device);
         }
         let Some(run) = &self.run else { bail!("name the folder of a run, or --weights") };
+        if !run.join("recipe.toml").is_file() {
+            bail!(
+                "{} is not the folder of a run (it has no recipe.toml): name one of the paper \
+                 Meena, as runs/meena/latest, or published weights by --weights",
+                run.display()
+            );
+        }
         let network = Network::of_row(self.model.clone(), self.seed, &self.device);
         let (found, about) = network.load(run)?;
         match found.into_any().downcast() {

@@ -220,21 +220,23 @@ impl Responder {
         let checkpoint = Checkpoint::open(asked, &Places::of_user())?;
         let config = &checkpoint.config;
         let (table, known) = (config.network.vocabulary, tokenizer.size() as i64);
-        ensure!(
-            known <= table && i64::from(tokenizer.end()) == config.end,
-            "the vocabulary in {} has {known} tokens, of which {} ends a turn; {asked} knows {table} \
-             and ends turns by {}: name its own by --vocabulary",
-            vocabulary.display(),
-            tokenizer.end(),
-            config.end
-        );
+        let own_end = tokenizer.end();
+        let ended = u32::try_from(config.end).ok().and_then(|end| tokenizer.ended_by(end));
+        let Some(tokenizer) = ended.filter(|_| known <= table) else {
+            bail!(
+                "the vocabulary in {} has {known} tokens, of which {own_end} ends a turn; {asked} \
+                 knows {table} and ends turns by {}: name its own by --vocabulary",
+                vocabulary.display(),
+                config.end
+            );
+        };
         let (net, params) = Params::build(device, |scope| Gpt2::new(scope, &config.network));
         checkpoint.load(&params)?;
         let positions = config.network.positions as usize;
         ensure!(
             room < positions,
             "responses of {room} tokens leave no room for what is said before: {asked} reads \
-             {positions} tokens in all"
+             {positions} tokens in all; ask for fewer by --max-tokens"
         );
         let lengths = PairLengths { context: positions - room, response: room };
         let name = asked.trim_end_matches('/').rsplit('/').next().unwrap_or(asked).to_owned();

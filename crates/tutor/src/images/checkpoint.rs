@@ -40,6 +40,7 @@ pub(crate) fn open(
     device: Device,
 ) -> Result<TrainedModel> {
     let given = find(asked, &Places::of_user())?.open()?;
+    given.applied.iter().for_each(|said| note(&format!("{asked}: {said}")));
     let own: Option<Own> = match given.meta.get(OWN) {
         Some(text) if net.is_none() => Some(serde_json::from_str(text).with_context(|| {
             format!("{}: its `{OWN}` is of another version", given.source.display())

@@ -5,14 +5,16 @@ use std::collections::{BTreeMap, HashSet};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use anyhow::{Result, bail, ensure};
+use anyhow::{Context, Result, bail, ensure};
 use data_pipeline::dataset::fingerprint::{self, Contents, Duplicates, Fingerprint};
 use data_pipeline::dataset::folder::{self, FolderOptions, FolderSet};
 use data_pipeline::dataset::{Cached, Concat, ImageSamples, Samples};
 use data_pipeline::digest::Digest;
 
 use super::subset::Set;
+use crate::recipe::class_names::{absent, doubtful, refuse_missing};
 use crate::recipe::data;
+use crate::run::copies;
 use crate::run::files;
 use crate::run::measured::Overlap;
 use crate::run::note::note;
@@ -23,6 +25,9 @@ pub(super) struct Folder {
     pub(super) unlabeled: Option<Set>,
     pub(super) validation: Option<Set>,
     pub(super) test: Option<Set>,
+    /// Labelled images, by number, that have the content of others: neither learned from nor
+    /// measured on.
+    pub(super) left_out: HashSet<u32>,
     /// What should be known of them.
     pub(super) notes: Vec<Note>,
     /// Images of the validation and of the test part that are in other parts too.
@@ -58,6 +63,7 @@ impl Folder {
             on_bad: config.on_bad,
             decode: config.decode(),
             digests: !config.on_demand,
+            no_label: config.no_label.clone(),
             ..FolderOptions::default()
         };
         let labeled = FolderSet::open(
@@ -85,6 +91,13 @@ impl Folder {
         };
         // The other labelled parts may lack a class, but not bring a new one.
         let classes = labeled.classes().to_vec();
+        let counts = classes.iter().map(String::as_str);
+        let counts: Vec<(&str, u64)> = counts.zip(sizes(&labeled, &HashSet::new())).collect();
+        refuse_missing(&counts, &config.class).with_context(|| {
+            config.labels.as_ref().unwrap_or(&config.labeled).display().to_string()
+        })?;
+        let mut told = doubtful(&counts, &config.class);
+        told.extend(absent(&counts, &config.class));
         let measured = |classes: &[String]| {
             let options = FolderOptions {
                 classes: Some(classes.to_vec()),
@@ -116,14 +129,16 @@ impl Folder {
                 opened.push((name, decode(set)?));
             }
         }
-        let (told, overlap) = match config.on_demand {
+        let Same { told: of_contents, left_out, overlap } = match config.on_demand {
             true => {
                 let note = "contents were not compared between the parts (data.on_demand): an \
-                            image of the test part may be among the others";
-                (vec![note.to_owned()], BTreeMap::new())
+                            image of the test part may be among the others, and a copy of a \
+                            labelled one counts again";
+                Same { told: vec![note.to_owned()], ..Same::default() }
             }
             false => shared(&opened, config.allow_duplicates)?,
         };
+        told.extend(of_contents);
         let mut notes: Vec<Note> = told.into_iter().map(Note::from).collect();
         let mut sets: BTreeMap<&str, Vec<Set>> = BTreeMap::new();
         for (name, set) in opened {
@@ -152,7 +167,7 @@ impl Folder {
             }));
         }
         if validation.is_none() && config.validation_share > 0.0 {
-            notes.extend(single(&*labeled).map(|class| {
+            notes.extend(single(&*labeled, &left_out).map(|class| {
                 Note::from(format!(
                     "the class `{class}` has one labelled image, which is trained on: no \
                      validation image measures it"
@@ -160,25 +175,31 @@ impl Folder {
             }));
         }
         notes.iter().for_each(|text| note(&text.full));
-        Ok(Self { labeled, unlabeled, validation, test, notes, overlap })
+        Ok(Self { labeled, unlabeled, validation, test, left_out, notes, overlap })
     }
 }
 
-/// How many images each class has.
-fn sizes(set: &ImageSamples) -> Vec<usize> {
+/// How many images each class has, without those that are left out.
+fn sizes(set: &ImageSamples, left_out: &HashSet<u32>) -> Vec<u64> {
     let mut sizes = vec![0; set.classes().len()];
-    (0..set.len()).filter_map(|i| set.label(i)).for_each(|label| sizes[label as usize] += 1);
+    let counted = (0..set.len()).filter(|&i| !left_out.contains(&(i as u32)));
+    counted.filter_map(|i| set.label(i)).for_each(|label| sizes[label as usize] += 1);
     sizes
 }
 
 /// The classes without an image.
 fn unmeasured(set: &ImageSamples) -> impl Iterator<Item = &String> {
-    set.classes().iter().zip(sizes(set)).filter(|(_, size)| *size == 0).map(|(class, _)| class)
+    let sizes = sizes(set, &HashSet::new());
+    set.classes().iter().zip(sizes).filter(|(_, size)| *size == 0).map(|(class, _)| class)
 }
 
-/// The classes with one image.
-fn single(set: &ImageSamples) -> impl Iterator<Item = &String> {
-    set.classes().iter().zip(sizes(set)).filter(|(_, size)| *size == 1).map(|(class, _)| class)
+/// The classes with one image that counts.
+fn single<'a>(
+    set: &'a ImageSamples,
+    left_out: &HashSet<u32>,
+) -> impl Iterator<Item = &'a String> + use<'a> {
+    let sizes = sizes(set, left_out);
+    set.classes().iter().zip(sizes).filter(|(_, size)| *size == 1).map(|(class, _)| class)
 }
 
 /// Fails if the validation or test part, the last two, is the folder or file of another part. A
@@ -200,12 +221,21 @@ pub(crate) fn refuse_same_path(parts: [(&str, Option<&PathBuf>); 4]) -> Result<(
     Ok(())
 }
 
-/// What is told of images that are in more than one part, and which of the validation and test part
-/// they are. Fails if there are such and that is not allowed.
-fn shared(
-    parts: &[(&str, Cached<FolderSet>)],
-    allowed: bool,
-) -> Result<(Vec<String>, BTreeMap<&'static str, Overlap>)> {
+/// Images that have the content of others.
+#[derive(Default)]
+struct Same {
+    /// What is told of them.
+    told: Vec<String>,
+    /// Those of the labelled images, by number, that do not count.
+    left_out: HashSet<u32>,
+    /// Those of the validation and of the test part that are in other parts too.
+    overlap: BTreeMap<&'static str, Overlap>,
+}
+
+/// Finds images that are there more than once; the first part is that of the labelled ones. Fails
+/// if images that are measured on are in another part too and that is not allowed, or if a class
+/// has no labelled image that counts.
+fn shared(parts: &[(&str, Cached<FolderSet>)], allowed: bool) -> Result<Same> {
     let sets: Vec<&FolderSet> = parts.iter().map(|(_, set)| set.inner()).collect();
     let mut contents: Vec<(&str, Contents)> = Vec::new();
     for ((name, _), found) in parts.iter().zip(folder::contents(&sets)?) {
@@ -221,7 +251,8 @@ fn shared(
         let example = pair.examples.first().map_or(String::new(), |(a, b)| {
             if a == b { format!(" ({a})") } else { format!(" ({b} is {a})") }
         });
-        let text = format!("{} of the {second} images are among the {first} ones", pair.count);
+        let are = if pair.count == 1 { "is" } else { "are" };
+        let text = format!("{} of the {second} images {are} among the {first} ones", pair.count);
         ensure!(
             second == "unlabelled" || allowed,
             "{text}{example}, by their pixels: what is measured on must not be seen before. Remove \
@@ -230,7 +261,8 @@ fn shared(
         );
         notes.push(format!("{text}{example}"));
     }
-    for part in within {
+    let (labelled, _) = &parts[0];
+    for part in within.iter().filter(|part| part.part != *labelled) {
         let (name, count) = (&part.part, part.count);
         let example =
             part.examples.first().map_or(String::new(), |(a, b)| format!(" ({b} is {a})"));
@@ -238,13 +270,21 @@ fn shared(
             0 => String::new(),
             n => format!(", {n} of them with another label"),
         };
-        notes.push(format!("{count} of the {name} images are there twice{labels}{example}"));
+        let are = if count == 1 { "is" } else { "are" };
+        notes.push(format!("{count} of the {name} images {are} there twice{labels}{example}"));
     }
+    let (labelled, set) = (&contents[0].1, parts[0].1.inner());
+    let samples: Vec<_> = labelled.iter().map(|(_, label, digest)| (*label, *digest)).collect();
+    let copies = fingerprint::copies(&samples);
+    notes.extend(copies::told(&copies, "images", |i| labelled[i].0.clone()));
+    let left_out: HashSet<u32> = copies.left_out.iter().map(|&i| i as u32).collect();
+    let kept = (0..set.len()).filter(|&i| !left_out.contains(&(i as u32)));
+    copies::refuse_emptied(set.classes(), kept.map(|i| set.label(i)), "images")?;
     let overlap = ["validation", "test"].map(|part| {
         let of = |other| among(&contents, part, other);
         (part, Overlap { labeled: of("labelled"), unlabeled: of("unlabelled") })
     });
-    Ok((notes, overlap.into()))
+    Ok(Same { told: notes, left_out, overlap: overlap.into() })
 }
 
 /// The images of a part, by id, that are in another one too.
@@ -255,14 +295,23 @@ fn among(parts: &[(&str, Contents)], part: &str, other: &str) -> Vec<String> {
     found.map(|(id, _, _)| id.clone()).collect()
 }
 
-/// Keeps in a file which images each part has, or makes sure that they are those of an earlier
-/// process.
-pub(super) fn keep(parts: &[(&str, &ImageSamples)], path: &Path) -> Result<()> {
+/// Where a run keeps which images of one's own it is about.
+const KEPT: &str = "images.json";
+
+/// The images that a run is about, by part; none where it is not about one's own.
+pub(crate) fn kept(run: &Path) -> Result<BTreeMap<String, Fingerprint>> {
+    Ok(files::found_before(&run.join(KEPT))?.unwrap_or_default())
+}
+
+/// Keeps in the folder of a run which images each part has, or makes sure that they are those of an
+/// earlier process.
+pub(super) fn keep(parts: &[(&str, &ImageSamples)], run: &Path) -> Result<()> {
+    let path = run.join(KEPT);
     let now: BTreeMap<String, Fingerprint> = parts
         .iter()
         .map(|(name, set)| Ok(((*name).to_owned(), Fingerprint::of(*set)?)))
         .collect::<Result<_>>()?;
-    let earlier = files::once(path, || Ok(now.clone()))?;
+    let earlier = files::once(&path, || Ok(now.clone()))?;
     let mut changes = Vec::new();
     for (name, part) in &now {
         match earlier.get(name) {

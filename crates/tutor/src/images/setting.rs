@@ -91,13 +91,6 @@ impl<'a> Setting<'a> {
         let wanted = net.images_at_start();
         if wanted > 0 {
             let images = self.evaluator(policy).images(&self.trained_on().spread(wanted))?;
-            let [height, width] = [images.size()[2], images.size()[3]];
-            ensure!(
-                height.min(width) >= net.least_side(),
-                "net: it takes images of at least {} pixels a side, and these are {width}x{height}: \
-                 give it fewer widths, or larger images",
-                net.least_side()
-            );
             net.start_from(&model.params, &images);
         }
         Ok(())

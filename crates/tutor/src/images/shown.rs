@@ -9,6 +9,7 @@ use augment::Image;
 use augment::rng::Rng;
 use data_pipeline::dataset::Samples;
 use data_pipeline::dataset::folder::{FolderSet, Skipped};
+use data_pipeline::digest::Digest;
 use data_pipeline::error::DataError;
 use data_pipeline::loader::{Collate, Items, Loader, Stream, View, ViewScratch};
 use data_pipeline::picture::Notice;
@@ -140,6 +141,11 @@ impl Shown for Open<'_> {
             Some(since.as_nanos())
         };
         meta.map_or(String::new(), |meta| format!("{} {:?}", meta.len(), modified(&meta)))
+    }
+
+    fn digests(&self) -> Option<Vec<Digest>> {
+        // An image that cannot be read is told of when it is shown.
+        self.pictures.0.digests().ok().flatten()
     }
 
     fn truth(&self, index: usize) -> Option<u32> {

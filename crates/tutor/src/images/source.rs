@@ -1,11 +1,12 @@
 //! Data sets of images: from a recipe's `[data]` to an open set, and from that to one seed's parts.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use anyhow::{Context, Result, bail, ensure};
-use augment::rng::Key;
+use augment::policy::Policy;
+use augment::rng::{Key, Rng};
 use data_pipeline::dataset::cifar10::Cifar10;
 use data_pipeline::dataset::cifar100::Cifar100;
 use data_pipeline::dataset::stl10::Stl10;
@@ -13,6 +14,7 @@ use data_pipeline::dataset::svhn::Svhn;
 use data_pipeline::dataset::{Concat, ImageSamples, Part as Official, Recompressed, digits, idx};
 use data_pipeline::picture::Decode;
 use data_pipeline::split::{Split, SplitRequest, digits_split};
+use vision_models::NetConfig;
 
 use super::folder::{self, Folder, Note};
 use super::input::{Input, Normalization};
@@ -115,6 +117,8 @@ pub(crate) struct ImageSource {
     /// The same of images to choose weights by.
     validation: Option<Set>,
     test: Option<Set>,
+    /// Images of `train`, by number, that are copies of others and in no part.
+    left_out: HashSet<u32>,
     notes: Vec<Note>,
     overlap: BTreeMap<&'static str, Overlap>,
 }
@@ -166,9 +170,11 @@ impl ImageSource {
                 (kept(train)?, Some(kept(open(Official::Test)?)?))
             }
             DataConfig::Folder(folder) => {
-                let Folder { labeled: train, unlabeled, validation, test, notes, overlap } =
-                    Folder::open(folder)?;
-                return Ok(Self { train, unlabeled, validation, test, notes, overlap, config });
+                let folder = Folder::open(folder)?;
+                let Folder { labeled: train, unlabeled, validation, test, .. } = folder;
+                let Folder { left_out, notes, overlap, .. } = folder;
+                let all = Self::of_one(config, train, test);
+                return Ok(Self { unlabeled, validation, left_out, notes, overlap, ..all });
             }
         };
         Ok(Self::of_one(config, train, test))
@@ -177,8 +183,8 @@ impl ImageSource {
     /// Of one set from which unlabelled and validation images are drawn, too.
     fn of_one(config: DataConfig, train: Set, test: Option<Set>) -> Self {
         let (unlabeled, validation) = (None, None);
-        let (notes, overlap) = (Vec::new(), BTreeMap::new());
-        Self { config, train, unlabeled, validation, test, notes, overlap }
+        let (left_out, notes, overlap) = Default::default();
+        Self { config, train, unlabeled, validation, test, left_out, notes, overlap }
     }
 
     /// What is not there of the data that a recipe names, a sentence each. Fails where the labels
@@ -214,6 +220,32 @@ impl ImageSource {
         })
     }
 
+    /// Refuses a network that cannot take images as small as some policy makes them, before there
+    /// is a folder of a run. `net` and `policies` come with their keys in the recipe. A policy
+    /// makes all images of one size, so that the first one tells.
+    pub(crate) fn suits(
+        &self,
+        (key, net): (&str, &NetConfig),
+        policies: &[(&str, &Policy)],
+    ) -> Result<()> {
+        let least = net.least_side() as usize;
+        if least == 1 || self.train.is_empty() {
+            return Ok(());
+        }
+        let image = self.train.item(0)?;
+        for (policy_key, policy) in policies {
+            let seen = policy.apply(image.clone(), &mut Rng::new(0));
+            let [width, height] = [seen.width(), seen.height()];
+            ensure!(
+                width.min(height) >= least,
+                "{key}: it takes images of at least {least} pixels a side, and {policy_key} gives \
+                 it {width}x{height}: take another net, or enlarge the images by a step of kind \
+                 resize in every policy"
+            );
+        }
+        Ok(())
+    }
+
     /// Keeps in a run's folder which images of one's own it is about, or makes sure that they are
     /// those that it began with. The other sets never change.
     pub(crate) fn keep(&self, dir: &Path) -> Result<()> {
@@ -226,7 +258,7 @@ impl ImageSource {
         ];
         let parts: Vec<(&str, &ImageSamples)> =
             parts.into_iter().filter_map(|(name, set)| Some((name, &**set?))).collect();
-        folder::keep(&parts, &dir.join("images.json"))
+        folder::keep(&parts, dir)
     }
 
     /// The same images with other labels.
@@ -267,7 +299,7 @@ impl ImageSource {
             DataConfig::Folder(folder) => {
                 let own = self.validation.is_some();
                 let share = if own { 0.0 } else { folder.validation_share };
-                (folder_split(&*self.train, share)?, None, None)
+                (folder_split(&*self.train, share, &self.left_out)?, None, None)
             }
         };
         let Split { labeled, unlabeled, validation, test, .. } = split.clone();
@@ -372,14 +404,15 @@ fn measured(subsets: &[&Subset], channels: usize) -> Result<Normalization> {
 }
 
 /// Keeps a share of every class for validation, at least one image where a class has two; the same
-/// for every seed, so that seeds differ in training alone.
-fn folder_split(set: &ImageSamples, share: f64) -> Result<Split> {
+/// for every seed, so that seeds differ in training alone. What is left out is in no part.
+fn folder_split(set: &ImageSamples, share: f64, left_out: &HashSet<u32>) -> Result<Split> {
     let labels = set.labels()?;
     let mut rng = Key { seed: 0, epoch: 0, index: 0, view: 1000 }.rng();
     let (mut labeled, mut validation) = (Vec::new(), Vec::new());
     for class in 0..set.classes().len() as u32 {
-        let mut members: Vec<u32> =
-            (0..labels.len() as u32).filter(|&i| labels[i as usize] == class).collect();
+        let mut members: Vec<u32> = (0..labels.len() as u32)
+            .filter(|i| labels[*i as usize] == class && !left_out.contains(i))
+            .collect();
         rng.shuffle(&mut members);
         let kept = (members.len() as f64 * share).ceil() as usize;
         let kept = kept.min(members.len().saturating_sub(1));

@@ -19,7 +19,7 @@ use super::feed::Feed;
 use super::input::Input;
 use super::shown::{Open, Pictures};
 use super::view::Transform;
-use crate::run::experiment::{Predictor, Shown, gains_by_bfloat16, numbers_of};
+use crate::run::experiment::{Predictor, Reading, Shown, gains_by_bfloat16, numbers_of};
 use crate::run::note::note;
 
 /// Where a network of a run lies and what it is shown.
@@ -49,6 +49,8 @@ pub(crate) struct TrainedModel {
     params: Params,
     /// The file of its weights.
     file: PathBuf,
+    /// Labels of images that stand for none.
+    no_label: Vec<String>,
 }
 
 /// What a trained network is made of.
@@ -103,7 +105,8 @@ impl TrainedModel {
         let batch = batch.min(BATCH);
         let evaluator = Evaluator::new(feed, &Policy::none(), batch, 0).interruptible();
         let fast = net.for_inference(&params, channels, classes, Precision::Float32);
-        Self { name, fast, evaluator, input, transform, batch, net, params, file }
+        let no_label = Vec::new();
+        Self { name, fast, evaluator, input, transform, batch, net, params, file, no_label }
     }
 
     /// Whether it is shown each image mirrored too.
@@ -171,6 +174,18 @@ impl Predictor for TrainedModel {
         Ok(())
     }
 
+    fn read_tables(&mut self, how: &Reading) -> Result<()> {
+        let labels = Reading { no_label: how.no_label.clone(), ..Reading::default() };
+        ensure!(
+            *how == labels,
+            "--text-column, --label-column and --skip-bad are for tables of texts, and {} is shown \
+             images: leave them out",
+            self.name
+        );
+        self.no_label = labels.no_label;
+        Ok(())
+    }
+
     fn use_bfloat16(&mut self) -> Result<()> {
         gains_by_bfloat16(self.params.device())?;
         let (channels, classes) = (self.input.channels as i64, self.input.classes.len() as i64);
@@ -194,6 +209,7 @@ impl Predictor for TrainedModel {
             classes: labeled.then(|| self.input.classes.clone()),
             on_bad: OnBad::Skip,
             decode: self.decode(),
+            no_label: self.no_label.clone(),
             ..FolderOptions::default()
         };
         let way_out = match self.input.size {

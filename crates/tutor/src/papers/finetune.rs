@@ -128,9 +128,8 @@ impl Experiment for Finetune {
             bail!("{}: only classifiers can be shown new texts", self.head.name);
         };
         ensure!(
-            !config.task.has_pairs() && !config.task.classes().is_empty(),
-            "{} is a task of its own files, of two texts or a score each; the predictions of its test \
-             part lie in {} (a classifier for tables of pairs is made by tutor fit --text)",
+            !config.task.classes().is_empty(),
+            "{} gives scores, not classes; those of its test part lie in {}",
             config.task.name(),
             seed.join(summary::PREDICTIONS).display()
         );
@@ -141,7 +140,14 @@ impl Experiment for Finetune {
         );
         let run = seed.parent().context("a seed's folder lies in that of its run")?;
         let named = (config.task.name().to_owned(), &*seed.join(training::FOLDER));
-        let columns = Columns::default();
+        let columns = match glue::pair_columns(config.task) {
+            Some([first, second]) => Columns {
+                text: Some(first.to_owned()),
+                pair: Some(second.to_owned()),
+                ..Columns::default()
+            },
+            None => Columns::default(),
+        };
         Ok(Box::new(TextPredictor::of_run(named, &glue::folder(run), columns, device)?))
     }
 }

@@ -121,7 +121,18 @@ impl Experiment for NoisyStudent {
         if let Some(asked) = &mut self.recipe.teacher.weights {
             *asked = from_anywhere(asked)?;
         }
-        self.source = Some(ImageSource::open(&self.recipe.data, dir)?);
+        let source = ImageSource::open(&self.recipe.data, dir)?;
+        let suit = |recipe: &Recipe| {
+            recipe
+                .nets()
+                .into_iter()
+                .try_for_each(|(key, net, policies)| source.suits((&key, net), &policies))
+        };
+        suit(&self.recipe)?;
+        for name in self.chosen_rows() {
+            suit(&self.recipe.row(name)?).with_context(|| format!("row {name}"))?;
+        }
+        self.source = Some(source);
         Ok(())
     }
 

@@ -6,6 +6,7 @@
 //! on the unlabelled images too. `tutor fit` looks at the data and writes the recipe ([`plan`]).
 
 mod choice;
+mod look;
 mod pictures;
 pub(crate) mod plan;
 mod probe;
@@ -80,7 +81,12 @@ impl Experiment for OwnImages {
         if let Some(asked) = &self.recipe.weights {
             self.given = Some(find(asked, &Places::of_user())?.open()?);
         }
-        self.source = Some(ImageSource::open(&self.recipe.data, dir)?);
+        let source = ImageSource::open(&self.recipe.data, dir)?;
+        let Recipe { net, evaluate, weak, strong, .. } = &self.recipe;
+        let policies =
+            [("evaluate.augment", &evaluate.augment), ("weak", weak), ("strong", strong)];
+        source.suits(("net", net), &policies)?;
+        self.source = Some(source);
         Ok(())
     }
 

@@ -6,7 +6,6 @@
 //! of the labels, and trains with all of them. `tutor fit --text` looks at the data and writes the
 //! recipe ([`plan`]).
 
-mod class_names;
 mod linear;
 mod look;
 mod numbers;

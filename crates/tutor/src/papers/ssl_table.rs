@@ -64,7 +64,17 @@ impl Experiment for SslTable {
 
     fn open(&mut self, dir: Option<&Path>) -> Result<()> {
         self.recipe.data.anchor(dir)?;
-        self.source = Some(ImageSource::open(&self.recipe.data, dir)?);
+        let source = ImageSource::open(&self.recipe.data, dir)?;
+        for (name, row) in self.recipe.trainings()? {
+            let policies = [
+                ("evaluate.augment", &row.evaluate.augment),
+                ("weak", &row.weak),
+                ("strong", &row.strong),
+            ];
+            let suits = source.suits(("net", &row.net), &policies);
+            suits.with_context(|| format!("row {name}"))?;
+        }
+        self.source = Some(source);
         Ok(())
     }
 

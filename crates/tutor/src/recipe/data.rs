@@ -65,6 +65,12 @@ pub(crate) struct Folder {
     pub(crate) validation: Option<PathBuf>,
     /// Labelled images for the result; without it, the validation part is also reported on.
     pub(crate) test: Option<PathBuf>,
+    /// Labels that stand for none, such as `unsup`: images that have one of them are unlabelled.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub(crate) no_label: Vec<String>,
+    /// Labels that are classes although they read as if they stood for none, such as `none`.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub(crate) class: Vec<String>,
     /// Share of the labelled images kept for validation, where there is no `validation`.
     #[serde(default = "default_validation_share")]
     pub(crate) validation_share: f64,
@@ -205,8 +211,8 @@ impl Folder {
             let fault = format!("is {share}; it must be in [0, 1)");
             faults.add("data.validation_share", fault);
         }
-        if self.size.is_some_and(|sides| sides.contains(&0)) {
-            faults.add("data.size", "must be at least 1 in both directions");
+        if self.size.is_some_and(|sides| sides.iter().any(|side| !(1..=1 << 14).contains(side))) {
+            faults.add("data.size", "must be from 1 to 16384 in both directions");
         }
         faults.positive("data.max_pixels", self.max_pixels);
     }

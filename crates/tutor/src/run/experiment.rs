@@ -6,6 +6,7 @@ use std::path::Path;
 
 use anyhow::{Result, bail, ensure};
 use data_pipeline::dataset::folder::Skipped;
+use data_pipeline::digest::Digest;
 use data_pipeline::picture::Notice;
 use report::{RunResult, Section};
 use serde::{Deserialize, Serialize};
@@ -91,7 +92,7 @@ pub(crate) struct Findings {
     pub(crate) sections: Vec<Section>,
 }
 
-/// How tables of texts are read, where it is asked for.
+/// How tables of texts are read, and labels of images, where it is asked for.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Reading {
     /// The column of texts, or the two of pairs.
@@ -111,12 +112,17 @@ pub(crate) trait Predictor {
     /// The names of the classes that it tells apart, by index.
     fn classes(&self) -> &[String];
 
+    /// Whether a sample has exactly one of the classes, so that their probabilities add up to 1.
+    fn is_exclusive(&self) -> bool {
+        true
+    }
+
     /// Brings samples to this width and height before they are shown to it.
     fn resize(&mut self, _size: (u32, u32)) -> Result<()> {
         bail!("--size: {} is not shown images", self.about())
     }
 
-    /// Reads tables of texts as it is asked from now on.
+    /// Reads tables of texts, and labels of images, as it is asked from now on.
     fn read_tables(&mut self, _how: &Reading) -> Result<()> {
         bail!(
             "--text-column, --label-column, --no-label and --skip-bad are for tables of texts, and \
@@ -196,6 +202,12 @@ pub(crate) trait Shown {
     /// The texts of a sample, one for each of the columns.
     fn texts(&self, _index: usize) -> Vec<String> {
         Vec::new()
+    }
+
+    /// What each sample is as it is stored, to be compared with those that a run kept; none where
+    /// runs keep no such thing.
+    fn digests(&self) -> Option<Vec<Digest>> {
+        None
     }
 
     /// The true class of the sample, where it is known.

@@ -13,6 +13,7 @@ use tempfile::TempDir;
 
 use super::cost::Spent;
 use super::files;
+use super::note::note;
 use crate::recipe::head::Head;
 
 /// What a run was started with, beside its recipe.
@@ -62,6 +63,7 @@ impl RunFolder {
         fs::create_dir_all(&parent).with_context(|| {
             format!("cannot make {}: choose another place by --out", parent.display())
         })?;
+        let mut unfinished = None;
         if !fresh {
             for dir in newest_first(&parent)?.into_iter().filter(|dir| !is_beginning(dir)) {
                 let Some(started) = read_started(&dir)? else { continue };
@@ -72,9 +74,21 @@ impl RunFolder {
                     let lock = lock(&dir)?;
                     return Ok(Self::held(dir, started, true, lock));
                 }
+                if unfinished.is_none() && !dir.join(RESULT).exists() {
+                    // One that another process works on is no news.
+                    unfinished = lock(&dir).is_ok().then_some(dir);
+                }
             }
         }
-        begin(&parent, text, wanted)
+        let new = begin(&parent, text, wanted)?;
+        if let Some(dir) = unfinished {
+            note(&format!(
+                "note: {} lies unfinished, begun with other settings or by another version: the \
+                 command that began it goes on there, and this one begins a new run",
+                dir.display()
+            ));
+        }
+        Ok(new)
     }
 
     fn held(dir: PathBuf, started: Started, resumed: bool, lock: FolderLock) -> Self {

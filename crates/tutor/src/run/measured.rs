@@ -256,9 +256,11 @@ impl Seen<'_> {
                     self.trial.folds
                 )
             }
-            MeasuredOn::Nothing => "No label could be held out and there is no test part: nothing \
-                                    was measured."
-                .to_owned(),
+            MeasuredOn::Nothing => {
+                "No label could be held out and there is no test part: label two \
+                                    or more of each class, or name a test part (--test)."
+                    .to_owned()
+            }
         };
         let mut notes = vec![measured];
         notes.extend(self.overlapping(unit));

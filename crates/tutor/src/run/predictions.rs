@@ -1,7 +1,7 @@
 //! Class probabilities of some samples, and what follows from them.
 
 use anyhow::{Result, bail};
-use metrics::Confusion;
+use metrics::{Confusion, calibration_error};
 
 /// Class probabilities of some samples, row by row; of no sample too. All of them are numbers.
 #[derive(Clone, Debug, PartialEq)]
@@ -38,30 +38,12 @@ impl Predictions {
         confusion
     }
 
-    /// Expected calibration error in percent, over the samples whose class is known
-    /// ([`calibration_error`]).
+    /// Expected calibration error in percent, over the samples whose class is known; 0 of none.
     pub(crate) fn calibration_error(&self, truth: &[Option<u32>]) -> f64 {
         let known = self.top().zip(truth);
-        calibration_error(known.filter_map(|((class, p), truth)| Some((p, class == (*truth)?))))
+        let known = known.filter_map(|((class, p), truth)| Some((p, class == (*truth)?)));
+        calibration_error(known).unwrap_or(0.0)
     }
-}
-
-/// Expected calibration error in percent: samples in 15 bins of equal width by the probability of
-/// what the network says, and over them the mean distance of that from the share that is right (Guo
-/// et al., arXiv 1706.04599, equation 3). Takes each sample's probability, and whether it is right.
-pub(crate) fn calibration_error(samples: impl Iterator<Item = (f32, bool)>) -> f64 {
-    const BINS: usize = 15;
-    let mut bins = [(0.0, 0u64); BINS];
-    let mut count = 0u64;
-    for (p, right) in samples {
-        // Bins are open below and closed above.
-        let bin = ((f64::from(p) * BINS as f64).ceil() as usize).clamp(1, BINS) - 1;
-        bins[bin].0 += f64::from(p);
-        bins[bin].1 += u64::from(right);
-        count += 1;
-    }
-    let gap = |&(sum, right): &(f64, u64)| (sum - right as f64).abs();
-    100.0 * bins.iter().map(gap).sum::<f64>() / count.max(1) as f64
 }
 
 /// An error if a network's probabilities are not numbers: nothing may be scored or labelled by

@@ -22,9 +22,7 @@ thread_local! {
 /// happens in a process that was started alone.
 pub(crate) fn join() -> Result<()> {
     torch::group::end_with_launcher()?;
-    if let Some(meeting) = Meeting::of_environment()?
-        && meeting.size > 1
-    {
+    if let Some(meeting) = Meeting::of_environment()? {
         let group = Group::join(&meeting)?;
         GROUP.with(|known| *known.borrow_mut() = Some(group));
     }
@@ -177,6 +175,7 @@ mod tests {
                     served: false,
                     name: "compared".to_owned(),
                     timeout: Duration::from_secs(60),
+                    launcher: None,
                 };
                 let group = Group::join(&meeting).expect("joined");
                 GROUP.with(|known| *known.borrow_mut() = Some(group.clone()));

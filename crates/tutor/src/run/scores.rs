@@ -4,10 +4,10 @@ use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet};
 
 use anyhow::{Result, ensure};
-use metrics::{Confusion, stats};
+use metrics::{Confusion, calibration_error, stats};
 use serde::{Deserialize, Serialize};
 
-use super::predictions::{self, Predictions, top};
+use super::predictions::{Predictions, top};
 
 /// Predictions of samples whose class is known.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
@@ -85,7 +85,7 @@ impl Scores {
 
     /// Expected calibration error in points.
     pub(crate) fn calibration_error(&self) -> f64 {
-        predictions::calibration_error(self.tops().map(|(_, p)| p).zip(self.right()))
+        calibration_error(self.tops().map(|(_, p)| p).zip(self.right())).unwrap_or(0.0)
     }
 
     /// The class that most samples are of (the first of equals), and the share of them in percent;

@@ -17,6 +17,8 @@ use crate::run::stage::Trained;
 pub(crate) struct TextClassifier {
     net: Classifier,
     params: Params,
+    /// Whether a text has exactly one of the classes.
+    exclusive: bool,
 }
 
 impl TextClassifier {
@@ -24,7 +26,18 @@ impl TextClassifier {
     pub(crate) fn new(config: &ClassifierConfig, classes: usize, device: Device) -> Self {
         let make = |scope: &mut torch::Scope<'_>| Classifier::new(scope, config, classes as i64);
         let (net, params) = Params::build(device, make);
-        Self { net, params }
+        Self { net, params, exclusive: true }
+    }
+
+    /// The same of classes that are judged each for itself: a text may have several, or none.
+    #[must_use]
+    pub(crate) fn of_independent_classes(self) -> Self {
+        Self { exclusive: false, ..self }
+    }
+
+    /// Whether a text has exactly one of the classes.
+    pub(crate) fn is_exclusive(&self) -> bool {
+        self.exclusive
     }
 
     /// Takes over the encoder of another network: every tensor of that name, whichever family's
@@ -83,7 +96,11 @@ impl TextClassifier {
             let logits = no_grad(|| self.net.classify(&packed, Mode::Eval));
             let classes = logits.size()[1] as usize;
             found.resize(sequences.len() * classes, 0.0);
-            let said = logits.softmax(-1, Kind::Float).to_device(Device::Cpu).contiguous();
+            let said = match self.exclusive {
+                true => logits.softmax(-1, Kind::Float),
+                false => logits.to_kind(Kind::Float).sigmoid(),
+            };
+            let said = said.to_device(Device::Cpu).contiguous();
             let said = Vec::<f32>::try_from(said.reshape([-1]))?;
             for (place, row) in places.into_iter().zip(said.chunks_exact(classes)) {
                 found[place * classes..][..classes].copy_from_slice(row);

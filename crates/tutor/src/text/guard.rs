@@ -45,7 +45,8 @@ struct Question {
 pub(crate) struct Refused {
     /// The classes.
     pub(crate) classes: Vec<String>,
-    /// Their probability together from which on a text is refused.
+    /// Their probability together from which on a text is refused; where classes do not exclude
+    /// each other, that of one of them.
     pub(crate) from: f64,
 }
 
@@ -107,7 +108,10 @@ impl Refused {
         indices.dedup();
         let words = known.join(", ");
         ensure!(!indices.is_empty(), "name classes of {about} that are refused: {words}");
-        ensure!(indices.len() < known.len(), "all classes of {about} are refused: {words}");
+        ensure!(
+            indices.len() < known.len() || !network.is_exclusive(),
+            "all classes of {about} are refused: {words}"
+        );
         // What is no classifier of single texts fails here, and not after hours of reading.
         ask(network, "messages", &["a text"], &mut |_| Ok(()))?;
         Ok(indices)
@@ -116,10 +120,12 @@ impl Refused {
 
 /// Answers questions until nobody is left to ask.
 fn answer(asked: &Receiver<Question>, network: &dyn Predictor, classes: &[usize], from: f64) {
+    let exclusive = network.is_exclusive();
     while let Ok(Question { texts, answer }) = asked.recv() {
         let mut refused = Vec::with_capacity(texts.len());
         let said = ask(network, "messages", &texts, &mut |answers| {
-            refused.extend(answers.iter().map(|answer| is_refused(answer, classes, from)));
+            let is_refused = |answer| is_refused(answer, (classes, exclusive), from);
+            refused.extend(answers.iter().map(is_refused));
             Ok(())
         });
         let all = said.and_then(|()| {
@@ -130,12 +136,13 @@ fn answer(asked: &Receiver<Question>, network: &dyn Predictor, classes: &[usize]
     }
 }
 
-/// Whether the classes have this probability together. What a network could not say is refused: no
-/// text passes unjudged.
-fn is_refused(answer: &Answer, classes: &[usize], from: f64) -> bool {
+/// Whether the classes have this probability together, or one of them where they do not exclude
+/// each other. What a network could not say is refused: no text passes unjudged.
+fn is_refused(answer: &Answer, (classes, exclusive): (&[usize], bool), from: f64) -> bool {
     let Answer::Said { probabilities, .. } = answer else { return true };
-    let sum: f64 = classes.iter().map(|&class| f64::from(probabilities[class])).sum();
-    sum >= from || sum.is_nan()
+    let mut said = classes.iter().map(|&class| f64::from(probabilities[class]));
+    let reaches = |share: f64| share >= from || share.is_nan();
+    if exclusive { reaches(said.sum()) } else { said.any(reaches) }
 }
 
 impl Asked {
@@ -176,8 +183,13 @@ mod tests {
             probabilities: probabilities.to_vec(),
             noticed: Vec::new(),
         };
-        assert!(is_refused(&said(&[0.25, 0.5, 0.25]), &[0, 2], 0.5));
-        assert!(!is_refused(&said(&[0.25, 0.5, 0.25]), &[0], 0.5));
-        assert!(is_refused(&said(&[f32::NAN, 0.0]), &[0], 0.5), "NaN is refused");
+        let three = said(&[0.25, 0.5, 0.25]);
+        assert!(is_refused(&three, (&[0, 2], true), 0.5));
+        assert!(!is_refused(&three, (&[0], true), 0.5));
+        assert!(!is_refused(&three, (&[0, 2], false), 0.5), "each for itself");
+        assert!(is_refused(&three, (&[0, 1, 2], false), 0.5));
+        for exclusive in [true, false] {
+            assert!(is_refused(&said(&[f32::NAN, 0.0]), (&[0], exclusive), 0.5), "NaN is refused");
+        }
     }
 }

@@ -173,6 +173,8 @@ pub(crate) struct Parts {
     /// Whether classes of a table are those of the network under names that may be spelt in other
     /// letters, as those of published networks are.
     pub(crate) by_name: bool,
+    /// Whether pairs always have two segments, as in transformers.
+    pub(crate) whole_pairs: bool,
     pub(crate) precision: Precision,
 }
 
@@ -210,8 +212,18 @@ impl TextPredictor {
         let net = TextClassifier::new(&kept.net, kept.classes.len(), device);
         let tensors = store::load(&file)?.tensors;
         net.params().load(&tensors).with_context(|| file.display().to_string())?;
-        let (by_name, precision) = (false, Precision::Float32);
-        Ok(Self(Parts { name, net, kept, tokenizer, columns, file, device, by_name, precision }))
+        Ok(Self(Parts {
+            name,
+            net,
+            kept,
+            tokenizer,
+            columns,
+            file,
+            device,
+            by_name: false,
+            whole_pairs: false,
+            precision: Precision::Float32,
+        }))
     }
 
     /// Writes it as transformers reads it: `config.json`, `model.safetensors` and the tokenizer's
@@ -249,6 +261,10 @@ impl Predictor for TextPredictor {
         &self.0.kept.classes
     }
 
+    fn is_exclusive(&self) -> bool {
+        self.0.net.is_exclusive()
+    }
+
     fn read_tables(&mut self, how: &Reading) -> Result<()> {
         let Parts { columns, by_name, .. } = &mut self.0;
         // Folders of the hub do not say whether they judge pairs.
@@ -268,13 +284,14 @@ impl Predictor for TextPredictor {
         let (kept, columns) = (serde_json::to_string(&self.0.kept)?, self.0.columns.identity());
         let tokens = self.0.tokenizer.digest();
         let numbers = numbers_of(self.0.precision);
-        let told = format!("{} {kept} {tokens} {columns}{numbers}", Digest::of(&weights));
+        let each = if self.is_exclusive() { "" } else { ", each class for itself" };
+        let told = format!("{} {kept} {tokens} {columns}{numbers}{each}", Digest::of(&weights));
         Ok(Digest::of(told.as_bytes()).to_string())
     }
 
     /// With `labeled`, each label must be a class that the network knows.
     fn open(&self, path: &Path, labeled: bool) -> Result<Box<dyn Shown + '_>> {
-        let Parts { columns, kept, tokenizer, by_name, .. } = &self.0;
+        let Parts { columns, kept, tokenizer, by_name, whole_pairs, .. } = &self.0;
         let classes = &kept.classes;
         let path = [path.to_owned()];
         let set = match (labeled, by_name) {
@@ -287,7 +304,10 @@ impl Predictor for TextPredictor {
             }
         };
         let set = Arc::new(set);
-        let encoded = set.encode(tokenizer, kept.layout)?;
+        let encoded = match whole_pairs {
+            true => set.encode_whole(tokenizer, kept.layout)?,
+            false => set.encode(tokenizer, kept.layout)?,
+        };
         let say = move |range: Range<usize>| {
             let Parts { net, device, precision, .. } = &self.0;
             let say = || net.probabilities(&encoded.sequences()[range], BATCH, *device);

@@ -2,11 +2,14 @@
 
 use std::path::{Path, PathBuf};
 
-use anyhow::{Context, Result, bail, ensure};
+use anyhow::{Context, Result, anyhow, bail, ensure};
 use data_pipeline::text::{Keep, Layout, Tokenizer};
 use electra::heads::{ClassifierConfig, HeadForm};
-use electra::hub::{Checkpoint, Heads, HubConfig};
+use electra::hub::{Checkpoint, Heads, HubConfig, ProblemType};
+use metrics::words::counted;
+use serde_json::Value;
 use torch::Device;
+use torch::hub::{beside, read_json};
 use torch::precision::Precision;
 use weights::catalog;
 use weights::find::{Places, find};
@@ -17,14 +20,18 @@ use super::predictor::{Columns, Kept, Parts, TextPredictor};
 use crate::recipe::paths::{from_anywhere, utf8};
 use crate::run::stage::Trained;
 
-/// Whether what was asked for is a network of texts.
+/// Whether what was asked for is a network of texts, if only by what it says of itself: it may be
+/// one that cannot be read.
 pub(crate) fn is_text(asked: &str) -> bool {
     let Ok(found) = find(asked, &Places::of_user()) else { return false };
-    let config = match found.path.is_dir() {
-        true => found.path.join("config.json"),
-        false => found.path.with_file_name("config.json"),
-    };
-    HubConfig::read(&config).is_ok()
+    read_json(&beside(&found.path, "config.json"), |json| Ok(says_text(json))).unwrap_or(false)
+}
+
+/// Whether a `config.json` is that of an encoder that is known, or of another classifier of texts.
+fn says_text(json: &Value) -> bool {
+    let architecture = json["architectures"][0].as_str().unwrap_or_default();
+    matches!(json["model_type"].as_str(), Some("bert" | "electra"))
+        || architecture.ends_with("ForSequenceClassification")
 }
 
 /// The name of the folder of a pre-trained network in that of its training.
@@ -103,15 +110,34 @@ pub(crate) fn open(asked: &str) -> Result<(Checkpoint, Tokenizer)> {
 /// What the classes of a published classifier are called.
 pub(crate) enum Names<'a> {
     /// So, in the order of its outputs; by its own names, which it must have, if none are given.
+    /// They must exclude each other.
     Given(&'a [String]),
-    /// By its own names, or `LABEL_0`, `LABEL_1` and so on where it has none.
+    /// By its own names, or `LABEL_0`, `LABEL_1` and so on where it has none. A text may have
+    /// several of them, or none.
     OwnOrNumbered,
+}
+
+/// Why the classes of a published classifier do not exclude each other; none if they do. Fails if
+/// its outputs are no classes.
+fn independent(problem: Option<ProblemType>, outputs: usize) -> Result<Option<&'static str>> {
+    Ok(match (problem, outputs) {
+        (Some(ProblemType::Regression), _) => bail!(
+            "it predicts {} (`problem_type` is regression) and no classes",
+            counted(outputs, "quantity")
+        ),
+        (Some(ProblemType::MultiLabel), _) => Some(
+            "a text may have several of its classes, or none (`problem_type` is \
+             multi_label_classification)",
+        ),
+        (_, 1) => Some("it has a single output, which judges one class alone"),
+        _ => None,
+    })
 }
 
 /// A published classifier as it is.
 pub(crate) fn classifier(asked: &str, names: Names<'_>, device: Device) -> Result<TextPredictor> {
     let (checkpoint, tokenizer) = open(asked)?;
-    let HubConfig { encoder, architecture, labels, pad } = checkpoint.config.clone();
+    let HubConfig { encoder, architecture, labels, problem, pad } = checkpoint.config.clone();
     let (form, head) = match architecture.as_deref() {
         Some("ElectraForSequenceClassification") => {
             (HeadForm::Electra, "classifier.out_proj.weight")
@@ -124,27 +150,42 @@ pub(crate) fn classifier(asked: &str, names: Names<'_>, device: Device) -> Resul
     };
     let weight = checkpoint.weights.tensors.get(head);
     let count = weight.with_context(|| format!("{asked} lacks {head}"))?.shape()[0];
+    let way_out = "name another classifier, or train one from it with tutor fit --text --weights";
+    let independent = independent(problem, count);
+    let independent = independent.map_err(|why| anyhow!("{asked}: {why}: {way_out}"))?;
+    if let (Names::Given(_), Some(why)) = (&names, independent) {
+        bail!(
+            "{asked} cannot tell which one class a text has: {why}. As it is, it can refuse texts \
+             (--classifier and --refuse of tutor data dialog, chat and serve); for one class a \
+             text, {way_out}"
+        );
+    }
     let classes = match (names, labels) {
         (Names::Given(names), _) if !names.is_empty() => names.to_vec(),
         (_, Some(labels)) => labels,
         (Names::OwnOrNumbered, None) => (0..count).map(|i| format!("LABEL_{i}")).collect(),
         (Names::Given(_), None) => bail!(
-            "{asked} does not say what its {count} classes LABEL_0, ... mean: say it with \
-             --label-map, in their order"
+            "{asked} does not say what its {} mean, which are called LABEL_0, ...: say it with \
+             --label-map, in their order",
+            counted(count, "class")
         ),
     };
     ensure!(
         classes.len() == count,
-        "{asked} tells {count} classes apart, and {} are named: {}",
-        classes.len(),
+        "{asked} judges {}, and {} named: {}",
+        counted(count, "class"),
+        if classes.len() == 1 { "1 is".to_owned() } else { format!("{} are", classes.len()) },
         classes.join(", ")
     );
     let positions = encoder.positions as usize;
     let folder = checkpoint.weights.source.parent().unwrap_or(Path::new("."));
-    let layout = match HubNote::read(folder)? {
-        Some(HubNote { layout }) => layout,
-        None => Layout { longest: positions.min(512), keep: Keep::Start },
-    };
+    let note = HubNote::read(folder)?;
+    // What transformers does with a folder that says no more.
+    let whole_pairs = note.is_none();
+    let layout = note.map(|HubNote { layout }| layout).unwrap_or_else(|| {
+        let longest = positions.min(512).min(tokenizer.longest().unwrap_or(usize::MAX));
+        Layout { longest, keep: Keep::Start }
+    });
     ensure!(
         layout.longest <= positions,
         "{asked} has {positions} positions, and tutor.json beside it speaks of {} tokens: export it \
@@ -154,6 +195,7 @@ pub(crate) fn classifier(asked: &str, names: Names<'_>, device: Device) -> Resul
     let net_config = ClassifierConfig { encoder, form, pad, ..ClassifierConfig::default() };
     let net = TextClassifier::new(&net_config, count, device);
     checkpoint.load(net.params(), Heads::Keep)?;
+    let net = if independent.is_some() { net.of_independent_classes() } else { net };
     Ok(TextPredictor::new(Parts {
         name: asked.to_owned(),
         net,
@@ -163,6 +205,34 @@ pub(crate) fn classifier(asked: &str, names: Names<'_>, device: Device) -> Resul
         file: checkpoint.weights.source,
         device,
         by_name: true,
+        whole_pairs,
         precision: Precision::Float32,
     }))
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn classes_exclude_each_other_unless_the_folder_says_otherwise() {
+        let said = |problem, outputs| independent(problem, outputs).expect("classes");
+        assert_eq!(said(None, 2), None);
+        assert_eq!(said(Some(ProblemType::SingleLabel), 3), None);
+        assert!(said(Some(ProblemType::MultiLabel), 6).is_some_and(|why| why.contains("multi")));
+        assert!(said(None, 1).is_some_and(|why| why.contains("single output")));
+        let error = independent(Some(ProblemType::Regression), 1).expect_err("no class");
+        assert!(error.to_string().contains("1 quantity (`problem_type` is regression)"), "{error}");
+    }
+
+    #[test]
+    fn networks_of_texts_say_so_even_if_they_cannot_be_read() {
+        assert!(says_text(&json!({"model_type": "bert", "hidden_act": "relu"})));
+        let other = |name: &str| json!({"model_type": "other", "architectures": [name]});
+        assert!(says_text(&other("RobertaForSequenceClassification")));
+        assert!(!says_text(&other("ViTForImageClassification")));
+        assert!(!says_text(&json!({"architecture": "resnet50"})));
+    }
 }

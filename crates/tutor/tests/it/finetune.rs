@@ -326,11 +326,17 @@ fn what_cannot_work_is_named() {
     let arguments = [&finetune(&glue("wnli", "12"), "bert_tf", "1")[..], &["--skip-bad"]].concat();
     let folder = run_folder(dir.path(), &run(dir.path(), &arguments));
     assert!(result(&folder)["notes"].to_string().contains("another label"), "the row is counted");
-    // A pair is no single text.
+    // New pairs get labels; a pair is no single text.
     let run_dir = folder.display().to_string();
+    let predict = ["predict", &run_dir, "new.csv", "--out", "labels.csv"];
+    fs::write(dir.path().join("new.csv"), "sentence1,sentence2\na,b\nIt is.,good\n").expect("it");
+    run(dir.path(), &predict);
+    let labels = fs::read_to_string(dir.path().join("labels.csv")).expect("labels");
+    assert_eq!(labels.lines().count(), 3, "{labels}");
+    fs::remove_file(dir.path().join("labels.csv")).expect("removed");
     fs::write(dir.path().join("new.csv"), "text\ngood\n").expect("written");
-    let said = refused(dir.path(), &["predict", &run_dir, "new.csv", "--out", "labels.csv"]);
-    assert!(said.contains("two texts"), "{said}");
+    let said = refused(dir.path(), &predict);
+    assert!(said.contains("sentence1"), "{said}");
     // A vocabulary that does not fit.
     fs::write(dir.path().join("bert_tf/vocab.txt"), format!("{TOKENS}more\n")).expect("written");
     let said = refused(dir.path(), &finetune(&glue("wnli", "12"), "bert_tf", "1"));

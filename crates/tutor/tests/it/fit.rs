@@ -147,6 +147,30 @@ fn what_cannot_be_fitted_is_refused_with_a_way_out() {
     assert!(error.contains("nowhere"), "{error}");
     let error = refused(dir, &["fit", "--labeled", "labeled", "--minutes", "0"]);
     assert!(error.contains("--minutes"), "{error}");
+    let error = refused(dir, &fit(&["--size", "64x48"]));
+    assert!(error.contains("a whole number from 16 to 1024, the side of the square"), "{error}");
+    // A folder that says of its pictures that they have no label.
+    fs::rename(dir.join("scored/red"), dir.join("labeled/unsup")).expect("moved");
+    let error = refused(dir, &fit(&[]));
+    assert!(error.contains("the label `unsup` (8 times)"), "{error}");
+    assert!(error.contains("--no-label 'unsup'") && error.contains("--class 'unsup'"), "{error}");
+    let check = |more: &[&str]| call(dir, &[&["check"], &fit(more)[..]].concat());
+    let none = check(&["--no-label", "unsup"]);
+    assert!(none.success && none.err.contains("16 labelled pictures of 2 classes"), "{}", none.err);
+    assert!(none.err.contains(", 48 unlabelled"), "{}", none.err);
+    assert!(none.out.contains("no_label = [\"unsup\"]"), "{}", none.out);
+    let class = check(&["--class", "unsup"]);
+    assert!(class.success && class.err.contains("24 labelled pictures of 3"), "{}", class.err);
+    fs::rename(dir.join("labeled/unsup"), dir.join("scored/red")).expect("moved");
+    // In a table: numbers from 0 on and -1 may mean none.
+    let rows: String = (0..8).map(|i| format!("red/{i}.png,{}\n", i % 3 - 1)).collect();
+    fs::write(dir.join("labels.csv"), format!("file,label\n{rows}")).expect("written");
+    let table = ["check", "fit", "--labeled", "labeled", "--labels", "labels.csv"];
+    let doubtful = call(dir, &table);
+    assert!(doubtful.success && doubtful.err.contains("--no-label -1"), "{}", doubtful.err);
+    fs::write(dir.join("labels.csv"), "red/0.png,a\nred/1.png,b\nred/2.png,NA\n").expect("it");
+    let error = refused(dir, &table);
+    assert!(error.contains("labels.csv") && error.contains("--no-label 'NA'"), "{error}");
 }
 
 #[test]
@@ -174,7 +198,7 @@ fn check_says_what_fit_would_refuse_or_leave_out() {
     }
     let told = call(dir, &["check", "fit", "--labeled", "single", "--unlabeled", "unlabeled"]);
     assert!(told.success && told.err.contains("measured on nothing"), "{}", told.err);
-    let alone = "the class `blue` has one labelled picture (1 more classes as well)";
+    let alone = "the class `blue` has one labelled picture (1 more class as well)";
     assert!(told.err.contains(alone), "{}", told.err);
     // A class that only the test part has, and weights that lack a tensor.
     fs::rename(dir.join("scored/red"), dir.join("scored/reed")).expect("renamed");

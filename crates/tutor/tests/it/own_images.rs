@@ -43,23 +43,49 @@ fn images_that_are_measured_on_are_not_trained_on() {
             if copy.starts_with("scored") { "labeled/red/3.png" } else { "scored/red/3.png" };
         fs::copy(dir.join(from), dir.join(copy)).expect("copied");
         let error = refused(dir, &arguments(&keys));
-        assert!(error.contains("1 of the test images are among the"), "{error}");
+        assert!(error.contains("1 of the test images is among the"), "{error}");
         assert!(error.contains("--allow-duplicates of `tutor fit`"), "{error}");
         let (_, data) = finished(dir, &[&keys[..], &["data.allow_duplicates=true"]].concat());
-        assert!(data.contains("1 of the test images are among the"), "{data}");
+        assert!(data.contains("1 of the test images is among the"), "{data}");
         fs::remove_file(dir.join(copy)).expect("removed");
     }
     // The same pixels in another file.
     let pixels = image::open(dir.join("scored/red/3.png")).expect("read");
     pixels.save(dir.join("unlabeled/again.bmp")).expect("written");
     let error = refused(dir, &arguments(&keys));
-    assert!(error.contains("1 of the test images are among the unlabelled ones"), "{error}");
+    assert!(error.contains("1 of the test images is among the unlabelled ones"), "{error}");
     assert!(error.contains("red/3.png is again.bmp), by their pixels"), "{error}");
     fs::remove_file(dir.join("unlabeled/again.bmp")).expect("removed");
     // Labelled images may be among the unlabelled ones: said, not refused.
     fs::copy(dir.join("labeled/red/3.png"), dir.join("unlabeled/x.png")).expect("copied");
-    let (_, data) = finished(dir, &keys);
-    assert!(data.contains("1 of the unlabelled images are among the labelled ones"), "{data}");
+    // An image counts once, and one with two labels not at all.
+    fs::copy(dir.join("labeled/red/3.png"), dir.join("labeled/red/again.png")).expect("copied");
+    fs::copy(dir.join("labeled/red/5.png"), dir.join("labeled/blue/other.png")).expect("copied");
+    let (folder, data) = finished(dir, &keys);
+    assert!(data.contains("1 of the unlabelled images is among the labelled ones"), "{data}");
+    let counts = "11 labelled, 41 unlabelled, 4 validation and 16 test images of 2 classes";
+    assert!(data.starts_with(counts), "{data}");
+    for told in [
+        "1 labelled image is a copy of another (red/again.png is red/3.png): it is left out",
+        "2 labelled images have the content of another and a different label (red/5.png is \
+         blue/other.png): they are left out",
+    ] {
+        assert!(data.contains(told), "{data}");
+    }
+    // What was learned from is no measure.
+    let folder = folder.to_str().expect("UTF-8");
+    let scored = call(dir, &["eval", folder, "labeled"]);
+    assert!(scored.success, "{}", scored.err);
+    for told in [
+        "18 of the 18 images are among the labelled ones of this run",
+        "2 of the 18 images are among the unlabelled ones of this run",
+        "1 of the 18 images has the content of another with another label (red/5.png is \
+         blue/other.png)",
+    ] {
+        assert!(scored.err.contains(told), "{}", scored.err);
+    }
+    let scored = call(dir, &["eval", folder, "scored"]);
+    assert!(scored.success && !scored.err.contains("of the 16 images"), "{}", scored.err);
 }
 
 #[test]
@@ -133,6 +159,12 @@ fn a_run_that_goes_on_refuses_other_images() {
     let expected =
         "unlabelled images: 1 sample added (new.png), 1 sample with another content (00.png)";
     assert!(error.contains(expected) && error.contains("--fresh"), "{error}");
+    // With other settings it is another run, beside this one.
+    let beside = call(dir, &arguments(&[&keys[..], &["train.steps=1"]].concat()));
+    assert!(beside.success, "{}", beside.err);
+    let name = folder.file_name().expect("a name").to_str().expect("UTF-8");
+    let told = format!("{name} lies unfinished, begun with other settings");
+    assert!(beside.err.contains(&told), "{}", beside.err);
     let anew = call(dir, &[&arguments(&keys)[..], &["--fresh"]].concat());
     assert!(anew.success, "{}", anew.err);
 }

@@ -51,6 +51,23 @@ fn refuses_messages(dir: &Path) {
     assert!(error.contains("part has no pair"), "{error}");
     assert!(refuse("mean", 0.5).contains("knows no class \"mean\""));
     assert!(refuse("bad", 1.5).contains("classifier.from"));
+    // Classes that do not exclude each other are judged each for itself: all may be refused, and
+    // none is the only one.
+    let all = "bad\", \"good";
+    assert!(refuse(all, 0.0).contains("all classes"));
+    let config = dir.join("hub/config.json");
+    let own = fs::read_to_string(&config).expect("written");
+    let several = "{\"problem_type\": \"multi_label_classification\",";
+    fs::write(&config, own.replacen('{', several, 1)).expect("written");
+    let error = refuse(all, 0.0);
+    assert!(error.contains("part has no pair"), "{error}");
+    let error = refused(dir, &["eval", "--weights", "hub", "other.csv"]);
+    assert!(error.contains("`problem_type` is multi_label") && error.contains("fit"), "{error}");
+    // What cannot be read is known for a network of texts.
+    fs::write(&config, own.replace("\"gelu\"", "\"relu\"")).expect("written");
+    let error = refused(dir, &["eval", "--weights", "hub", "other.csv"]);
+    assert!(error.contains("`hidden_act` is \"relu\""), "{error}");
+    fs::write(&config, own).expect("written");
 }
 
 /// Labels that stand for none or differ in capital letters alone are not taken for classes unasked.
@@ -406,7 +423,8 @@ fn parts_of_one_name_and_copies_are_told_apart() {
     table(&dir.join("c/data.csv"), 100..124);
     let twice = fs::read_to_string(dir.join("a/data.csv")).expect("it");
     let row = format!("bad,\"{}\"\n", review(0).replace('"', "\"\""));
-    fs::write(dir.join("a/data.csv"), twice + &row).expect("written");
+    let copy = twice.lines().nth(2).expect("a row").to_owned();
+    fs::write(dir.join("a/data.csv"), format!("{twice}{row}{copy}\n")).expect("written");
     // Two of the test texts are labelled ones.
     table(&dir.join("d.csv"), 1..3);
     let copies = fs::read_to_string(dir.join("d.csv")).expect("it").replacen("y,t\n", "", 1);
@@ -417,8 +435,10 @@ fn parts_of_one_name_and_copies_are_told_apart() {
         [&["fit", "--text", "a/data.csv", "--label-column", "y"], &arguments[..]].concat();
     let arguments = [&arguments[..], &["--text-column", "t", "--allow-duplicates"]].concat();
     let plan = call(dir, &[&["check"], &arguments[..]].concat());
-    let note = "1 labelled texts are copies of others, 1 of them with another label";
-    assert!(plan.success && plan.err.contains(note), "{}", plan.err);
+    let one = "1 labelled text is a copy of another (a/data.csv/27 is a/data.csv/3): it is";
+    let two = "2 labelled texts have the content of another and a different label";
+    assert!(plan.success && plan.err.contains(one) && plan.err.contains(two), "{}", plan.err);
+    assert!(plan.err.contains("data: 23 labelled texts"), "{}", plan.err);
     let out = run(dir, &[&arguments[..], &["--out", "r uns"]].concat());
     assert!(out.contains("tutor predict 'r uns/own-texts/"), "{out}");
     let folder = run_folder(dir, &out);

@@ -57,8 +57,43 @@ fn a_folder_is_corrupted_once_and_taken_up_again() {
     let said = run(dir.path(), &fifteen);
     assert!(said.contains("33 images written, 192 were there"), "{said}");
     assert_eq!(files(&dir.path().join("all15")), whole);
+    // So are a copy that is cut off, and the copies of an image that has been replaced.
+    let cut = dir.path().join("all15/fog/3/a/1.png");
+    let bytes = fs::read(&cut).expect("a copy");
+    fs::write(&cut, &bytes[..bytes.len() / 2]).expect("written");
+    let pixels = vec![90; 24 * 20 * 3];
+    write_png(&dir.path().join("images/b/1.png"), &Image::new(24, 20, 3, pixels)).expect("written");
+    let again = call(dir.path(), &fifteen);
+    assert!(again.out.contains("76 images written, 149 were there"), "{}", again.out);
+    assert!(again.err.contains("1 image has changed since the copies were made"), "{}", again.err);
+    let now = files(&dir.path().join("all15"));
+    let differing = now.iter().zip(&whole).filter(|(now, before)| now.1 != before.1);
+    let names: Vec<&str> = differing.map(|(now, _)| now.0.as_str()).collect();
+    assert_eq!(names.iter().filter(|name| name.ends_with("b/1.png")).count(), 75);
+    // And what was kept of the contents.
+    assert_eq!(names.len(), 76, "{names:?}");
     let said = refused(dir.path(), &["corrupt", "images", "all15", "--seed", "1"]);
     assert!(said.contains("holds copies of") && said.contains("with seed 0"), "{said}");
+}
+
+#[test]
+fn photographs_are_turned_upright() {
+    let dir = tempfile::tempdir().expect("a folder");
+    images(dir.path());
+    // EXIF of a single entry, the orientation, behind the header of the file.
+    let exif = b"MM\0*\0\0\0\x08\0\x01\x01\x12\0\x03\0\0\0\x01\0\x06\0\0\0\0\0\0";
+    let path = dir.path().join("images/a/1.png");
+    let whole = fs::read(&path).expect("a picture");
+    let (header, rest) = whole.split_at(33);
+    let length = (exif.len() as u32).to_be_bytes();
+    let turned = [header, &length, b"eXIf", exif, &[0; 4], rest].concat();
+    fs::write(&path, turned).expect("written");
+    run(dir.path(), &["corrupt", "images", "out", "--corruption", "fog", "--severity", "1"]);
+    let size = |name: &str| {
+        let copy = Decode::default().file(&dir.path().join("out/fog/1").join(name));
+        copy.map(|copy| (copy.width(), copy.height())).expect("an image")
+    };
+    assert_eq!((size("a/1.png"), size("a/2.png")), ((20, 24), (24, 20)));
 }
 
 #[test]
@@ -112,6 +147,12 @@ fn what_cannot_be_corrupted_is_said() {
     assert!(skipping.out.contains("1 of 4 skipped"), "{}", skipping.out);
     assert!(skipping.err.contains("skipped: ") && !skipping.err.contains("("), "{}", skipping.err);
     assert_eq!(files(&dir.path().join("out/fog/3")).len(), 3);
+    // What the system says of a copy that cannot be written is told once.
+    let copy = dir.path().join("out/fog/3/a/2.png");
+    fs::remove_file(&copy).expect("removed");
+    fs::create_dir(&copy).expect("made");
+    let said = refused(dir.path(), &[&fog[..], &["--on-bad", "skip"]].concat());
+    assert_eq!(said.matches("os error").count(), 1, "{said}");
 }
 
 /// As `tutor fit` takes them: a picture of 16 bits that uses 12 is as bright as it would be in 8.

@@ -277,6 +277,18 @@ fn chatbots_answer_contexts_and_become_systems() {
     fs::write(dir.join("contexts.jsonl"), "{\"id\": \"a\", \"turns\": []}").expect("a file");
     let said = refused(dir, &[&ask[..], &["control"], &set].concat());
     assert!(said.contains("contexts.jsonl") && said.contains("line 1"), "{said}");
+    // Thoughts are not shown, and what is cut off is told.
+    let context = "{\"id\": \"ski\", \"turns\": [\"Do you ski?\"]}";
+    fs::write(dir.join("contexts.jsonl"), context).expect("a file");
+    let thinks = server(|_, _| {
+        let message = json!({ "content": "<think>Hm.</think>Often, and" });
+        json!({ "choices": [{ "message": message, "finish_reason": "length" }] }).to_string()
+    });
+    let thinks = ["thinks", "--url", &thinks, "--model", "m"];
+    let all = call(dir, &[&ask[..], &thinks, &set].concat());
+    assert_eq!(all.out, "thinks has a response to 1 context, which is new\n");
+    let noted = all.err;
+    assert!(noted.contains("1 response was cut off") && noted.contains("<think>"), "{noted}");
     let own = run(dir, &[&ask[..], &["control"]].concat());
     assert!(own.contains("control has responses to 500 contexts"), "{own}");
 }
@@ -342,10 +354,20 @@ fn what_cannot_be_is_named_and_leaves_nothing_behind() {
         ("bad.csv", "context,respnse\na,b\n", "\"response\""),
         ("bad.jsonl", "{\"response\": \"x\"\n", "line 1"),
         ("bad.txt", "x", "neither in .csv nor in .jsonl"),
+        ("open.csv", "context,response\nHi,\"unclosed\nfoo,bar\n", "line 2: a cell begins"),
+        ("systems.jsonl", "{\"name\": \"x\", \"perplexity\": 0}", "finite number of 1 or more"),
     ] {
         write(name, text.as_bytes());
         let said = refused(dir, &["rate", "import", "study.db", name, "--system", "x"]);
         assert!(said.contains(name) && said.contains(part), "{said}");
+    }
+    for (arguments, range) in [
+        (&["init", "new.db", "--votes", "99999999999"][..], "from 1 to 99"),
+        (&["init", "new.db", "--lease-minutes", "18446744073709551615"], "from 1 to 10080"),
+        (&["invite", "study.db", "Ada", "--chats", "1001"], "from 0 to 1000"),
+    ] {
+        let said = refused(dir, &[&["rate"], arguments].concat());
+        assert!(said.contains(range), "{said}");
     }
     // A file whose second half is wrong adds nothing of its first.
     let good = json!({ "item": "a", "context": ["b"], "response": "c" }).to_string();

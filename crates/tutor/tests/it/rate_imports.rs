@@ -96,7 +96,7 @@ fn label_studios_export_comes_in_by_the_program() {
     let other = ["rate", "import", "other.db", "--from", "label-studio", "project-3.json"];
     let said = run(dir, &[&other[..], &["--system", "one"]].concat());
     assert!(said.contains("6 added"), "{said}");
-    assert!(!said.contains("name no system"), "{said}");
+    assert!(!said.contains("without a system"), "{said}");
     // An id with another response is a mistake, and then nothing is added.
     let changed = json!(tasks).to_string().replace("What's its name?", "Meow");
     fs::write(dir.join("changed.json"), changed).expect("a file");
@@ -107,7 +107,8 @@ fn label_studios_export_comes_in_by_the_program() {
         r#"[{"id": 40, "item": "one/1", "response": "x", "sensible": "Yes", "annotator": 2}]"#;
     fs::write(dir.join("min.json"), min).expect("a file");
     let wrong = ["rate", "import", "study.db", "--from", "label-studio", "min.json"];
-    refused(dir, &wrong);
+    let said = refused(dir, &wrong);
+    assert!(said.contains("export the project as JSON, not as JSON-MIN"), "{said}");
 }
 
 #[test]

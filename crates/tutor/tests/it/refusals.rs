@@ -141,6 +141,21 @@ fn what_could_not_be_measured_is_found_before_training() {
         ],
         &["8x8", "12x12", "one size"],
     );
+    // Before there is a folder of the run.
+    for (recipe, net, said) in [
+        ("ssl-benchmark/digits", "net={kind='conv-large'}", "net: it takes images of at least 12"),
+        ("ssl-benchmark/digits", "net={kind='vit'}", "net: it takes images of at least 14"),
+        (
+            "noisy-student",
+            "generations=[{net={kind='conv-large'}}]",
+            "generations.0.net: it takes images of at least 12",
+        ),
+    ] {
+        let dir = tempfile::tempdir().expect("a folder");
+        let error = refused(dir.path(), &["run", recipe, "--quick", "--set", net]);
+        assert!(error.contains(said) && error.contains("8x8"), "{error}");
+        assert!(!dir.path().join("runs").exists(), "{error}");
+    }
 }
 
 #[test]

@@ -224,7 +224,11 @@ fn what_was_trained_is_served() {
         (&[folder, "--rate", "0"], "--rate"),
         (&[folder, "--model", "plane", "--port", "0"], "plain, evolved"),
         (&[folder, "--keep", "no/where/kept.jsonl", "--port", "0"], "no/where/kept.jsonl"),
-        (&[".", "--port", "0"], "not the folder of a run"),
+        (
+            &[".", "--port", "0"],
+            "not the folder of a run (it has no recipe.toml): name one of the paper Meena, \
+             as runs/meena/latest",
+        ),
         (&["--weights", ".", "--port", "0"], "vocab.json"),
         (&[folder, "--temperature", "nan"], "--temperature"),
     ] {

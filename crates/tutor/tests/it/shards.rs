@@ -162,4 +162,9 @@ fn processes_of_a_launcher_take_a_part_each() {
         assert!(ended.status.success(), "{ended:?}");
     }
     assert_same(&parts(&dir.join("labels"), 2), &whole);
+    // One that does not know how many there are would label everything, as the others do.
+    let mut pod = command(dir, &predict);
+    let ended = pod.env("JOB_COMPLETION_INDEX", "1").output().expect("started");
+    let said = String::from_utf8_lossy(&ended.stderr);
+    assert!(!ended.status.success() && said.contains("WORLD_SIZE: is missing"), "{said}");
 }

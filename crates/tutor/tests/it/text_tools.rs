@@ -109,6 +109,7 @@ fn a_checkpoint_of_tensorflow_becomes_a_folder_of_the_hub() {
     let convert = ["weights", "convert", "electra_tf/electra_tf", "--out"];
     let said = run(dir.path(), &[&convert[..], &["main"]].concat());
     assert!(said.contains("ElectraForPreTraining of 2 layers, 32 wide"), "{said}");
+    assert!(said.contains("not used: generator/") && said.contains(" more\n"), "{said}");
     let said = run(dir.path(), &[&convert[..], &["generator", "--generator"]].concat());
     assert!(said.contains("ElectraForMaskedLM of 2 layers, 8 wide"), "{said}");
     let read = |name: &str| fs::read_to_string(dir.path().join(name)).expect(name);

@@ -426,5 +426,21 @@ fn what_cannot_be_shared_is_refused() {
     let mut alone = command(dir.path(), &["run", "ssl-benchmark", "--quick"]);
     let output = alone.env("RANK", "0").env("WORLD_SIZE", "2").output().expect("ended");
     assert!(String::from_utf8_lossy(&output.stderr).contains("MASTER_ADDR: is missing"));
+    // One process, and a batch script of Slurm, which is none of its tasks, meet nobody: they come
+    // to the fault of the recipe. A pod that does not know how many there are does not.
+    let one = [("RANK", "0"), ("WORLD_SIZE", "1")];
+    let script =
+        [("SLURM_PROCID", "0"), ("SLURM_NTASKS", "4"), ("SLURM_JOB_NODELIST", "localhost")];
+    let pod = [("JOB_COMPLETION_INDEX", "0")];
+    for (variables, wanted) in
+        [(&one[..], "nowhere"), (&script, "nowhere"), (&pod, "WORLD_SIZE: is missing")]
+    {
+        let arguments = ["run", "fixmatch/folder", "--set", "data.labeled=nowhere"];
+        let mut alone = command(dir.path(), &arguments);
+        alone.envs(variables.iter().copied()).env("TUTOR_GROUP_TIMEOUT", "5");
+        let said = alone.output().expect("ended").stderr;
+        let said = String::from_utf8_lossy(&said);
+        assert!(said.contains(wanted) && !said.contains("meeting"), "{said}");
+    }
     assert!(call(dir.path(), &["launch", "--help"]).success);
 }

@@ -1,6 +1,9 @@
 //! Configurations as data: round trips, defaults, unknown keys, faults.
 
+use std::panic::{AssertUnwindSafe, catch_unwind};
+
 use serde_json::{from_str, to_string};
+use torch::{Device, Kind, Mode, Tensor, no_grad};
 use vision_models::{
     EfficientNetConfig, FastNetConfig, NetConfig, SmallNetConfig, WideResNetConfig,
 };
@@ -71,4 +74,45 @@ fn every_fault_is_named_at_once() {
             assert!(error.to_string().contains(fault), "{error}");
         }
     }
+}
+
+/// Every kind of net takes images of its smallest side, and none of a pixel less.
+#[test]
+fn the_smallest_side_is_that_which_a_net_takes() {
+    for (text, least) in [
+        (r#"{"kind": "conv-large", "width": 2}"#, 12),
+        (r#"{"kind": "vit", "patch": 5, "side": 10, "width": 4, "depth": 1, "heads": 1}"#, 5),
+        (r#"{"kind": "fast-net", "widths": [2, 2]}"#, 5),
+        (r#"{"kind": "wide-resnet", "depth": 10, "width": 1, "shortcuts": "pooled"}"#, 1),
+        (r#"{"kind": "efficientnet", "width": 0.1}"#, 1),
+        (r#"{"kind": "shake-shake", "width": 2, "blocks": 1}"#, 1),
+        (r#"{"kind": "pyramidnet", "depth": 11, "alpha": 3}"#, 1),
+        (r#"{"kind": "resnet", "layers": [1, 1, 1, 1]}"#, 1),
+        (r#"{"kind": "small-net", "stages": 4}"#, 1),
+    ] {
+        let config: NetConfig = from_str(text).unwrap();
+        assert_eq!(config.least_side(), least, "{text}");
+        let net = config.build(Device::Cpu, 3, 2);
+        let shown = |height, width| {
+            let images = Tensor::zeros([1, 3, height, width], (Kind::Float, Device::Cpu));
+            no_grad(|| net.forward(&images, Mode::Eval)).size()
+        };
+        assert_eq!(shown(least, least + 1), [1, 2], "{text}");
+        if least > 1 {
+            let small = catch_unwind(AssertUnwindSafe(|| shown(least, least - 1)));
+            assert!(small.is_err(), "{text}: a side of {}", least - 1);
+        }
+    }
+}
+
+#[test]
+#[should_panic(expected = "0 classes: at least 1 is needed")]
+fn a_net_tells_at_least_one_class() {
+    let _ = NetConfig::from(SmallNetConfig::digits()).build(Device::Cpu, 3, 0);
+}
+
+#[test]
+#[should_panic(expected = "images of 0 channels")]
+fn images_have_channels() {
+    let _ = NetConfig::from(SmallNetConfig::digits()).build(Device::Cpu, 0, 2);
 }

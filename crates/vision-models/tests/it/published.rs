@@ -302,6 +302,12 @@ fn numbers_that_no_net_can_have_are_refused() {
     given.tensors.insert("bn1.bias".to_owned(), TensorData::from_f32(vec![8], &[f32::NAN; 8]));
     let text = load(&params, &given, Head::Keep).unwrap_err().to_string();
     assert!(text.contains("net.pth: tensor bn1.bias holds NaN"), "{text}");
+    // Its root would be none.
+    let mut below = own(&params);
+    let variances = TensorData::from_f32(vec![8], &[-0.5; 8]);
+    below.tensors.insert("bn1.running_var".to_owned(), variances);
+    let text = load(&params, &below, Head::Keep).unwrap_err().to_string();
+    assert!(text.contains("tensor bn1.running_var holds variances below 0"), "{text}");
     let bytes = TensorData::new(Dtype::I8, vec![8], vec![1; 8]).unwrap();
     given.tensors.insert("bn1.bias".to_owned(), bytes);
     let text = load(&params, &given, Head::Keep).unwrap_err().to_string();

@@ -56,8 +56,11 @@ const NO_TOOLS: &str = "the model calls no tools";
 const TEXT_ALONE: &str = "the model writes plain text";
 const OTHER_WAY: &str = "temperature, top_p and top_k say how words are chosen";
 
-/// Parameters of OpenAI's API, and of servers of the same shape, that would change the reply.
-const REFUSED: [(&str, Neutral, &str); 27] = [
+const OTHER_END: &str = "`stop` and max_tokens say where a reply ends";
+
+/// Parameters of OpenAI's API, and of servers of the same shape, that would change the reply. What
+/// only tunes one of them (such as `mirostat_tau`) is not here: it changes nothing by itself.
+const REFUSED: &[(&str, Neutral, &str)] = &[
     ("tools", Neutral::Empty, NO_TOOLS),
     ("tool_choice", Neutral::Text(&["none", "auto"]), NO_TOOLS),
     ("functions", Neutral::Empty, NO_TOOLS),
@@ -68,6 +71,15 @@ const REFUSED: [(&str, Neutral, &str); 27] = [
     ("audio", Neutral::Nothing, TEXT_ALONE),
     ("grammar", Neutral::Text(&[""]), TEXT_ALONE),
     ("guided_json", Neutral::Nothing, TEXT_ALONE),
+    ("guided_regex", Neutral::Nothing, TEXT_ALONE),
+    ("guided_choice", Neutral::Nothing, TEXT_ALONE),
+    ("guided_grammar", Neutral::Nothing, TEXT_ALONE),
+    ("guided_decoding_backend", Neutral::Nothing, TEXT_ALONE),
+    ("structured_outputs", Neutral::Nothing, TEXT_ALONE),
+    ("structural_tag", Neutral::Nothing, TEXT_ALONE),
+    ("json_schema", Neutral::Nothing, TEXT_ALONE),
+    ("regex", Neutral::Nothing, TEXT_ALONE),
+    ("ebnf", Neutral::Nothing, TEXT_ALONE),
     ("logprobs", Neutral::False, "scores of whole candidates are in `tutor`"),
     ("top_logprobs", Neutral::Number(0.0), "scores of whole candidates are in `tutor`"),
     ("logit_bias", Neutral::Empty, OTHER_WAY),
@@ -77,13 +89,26 @@ const REFUSED: [(&str, Neutral, &str); 27] = [
     ("repeat_penalty", Neutral::Number(1.0), OTHER_WAY),
     ("min_p", Neutral::Number(0.0), OTHER_WAY),
     ("typical_p", Neutral::Number(1.0), OTHER_WAY),
+    ("top_a", Neutral::Number(0.0), OTHER_WAY),
+    ("tfs_z", Neutral::Number(1.0), OTHER_WAY),
     ("mirostat", Neutral::Number(0.0), OTHER_WAY),
-    ("min_tokens", Neutral::Number(0.0), "max_tokens bounds a reply"),
+    ("dry_multiplier", Neutral::Number(0.0), OTHER_WAY),
+    ("xtc_probability", Neutral::Number(0.0), OTHER_WAY),
+    ("dynatemp_range", Neutral::Number(0.0), OTHER_WAY),
+    ("no_repeat_ngram_size", Neutral::Number(0.0), OTHER_WAY),
+    ("length_penalty", Neutral::Number(1.0), OTHER_WAY),
+    ("bad_words", Neutral::Empty, OTHER_WAY),
+    ("allowed_token_ids", Neutral::Empty, OTHER_WAY),
+    ("logits_processors", Neutral::Empty, OTHER_WAY),
+    ("stop_token_ids", Neutral::Empty, OTHER_END),
+    ("ignore_eos", Neutral::False, OTHER_END),
+    ("include_stop_str_in_output", Neutral::False, OTHER_END),
+    ("min_tokens", Neutral::Number(0.0), OTHER_END),
     ("best_of", Neutral::Number(1.0), "`candidates` says how many are drawn"),
     ("prediction", Neutral::Nothing, "leave it out"),
     ("prompt", Neutral::Nothing, "send `messages`"),
     ("reasoning_effort", Neutral::Text(&["none"]), "the model does not reason"),
-    ("verbosity", Neutral::Nothing, "max_tokens bounds a reply"),
+    ("verbosity", Neutral::Nothing, OTHER_END),
     ("use_beam_search", Neutral::False, OTHER_WAY),
 ];
 
@@ -91,7 +116,7 @@ const REFUSED: [(&str, Neutral, &str); 27] = [
 pub(super) fn parse(app: &State, bytes: &[u8]) -> Result<Request, Problem> {
     let body = Fields::read(bytes)?;
     for (name, neutral, way_out) in REFUSED {
-        if body.0.get(name).is_some_and(|value| !neutral.is(value)) {
+        if body.0.get(*name).is_some_and(|value| !neutral.is(value)) {
             return Err(Problem::unsupported(name, way_out));
         }
     }
@@ -118,14 +143,15 @@ pub(super) fn parse(app: &State, bytes: &[u8]) -> Result<Request, Problem> {
     let mut sampling = chosen(&asked, &app.about, &app.limits)?;
     sampling.candidates = sampling.candidates.max(n as usize);
     let said = turns(body.0.get("messages"), app.leave_out_system)?;
-    let (ours, turns): (Vec<bool>, Vec<String>) = said.into_iter().unzip();
-    if let Some(fault) = turns_fault(&turns, |index| ours[index], &app.about, &app.limits) {
+    let (by_model, turns): (Vec<bool>, Vec<String>) = said.into_iter().unzip();
+    if let Some(fault) = turns_fault(&turns, |index| by_model[index], &app.about, &app.limits) {
         return Err(Problem::of("messages", fault));
     }
     let options = body.0.get("stream_options").unwrap_or(&Value::Null);
     Ok(Request {
         wanted: Wanted {
             turns,
+            by_model,
             sampling,
             seed: body.seed()?,
             stops: body.stops()?,
@@ -267,18 +293,24 @@ mod tests {
         let body = json!({
             "tools": [], "tool_choice": "none", "response_format": { "type": "text" },
             "modalities": ["text"], "logprobs": false, "logit_bias": {}, "presence_penalty": 0,
-            "frequency_penalty": 0.0, "repetition_penalty": 1.0,
+            "frequency_penalty": 0.0, "repetition_penalty": 1.0, "bad_words": [],
+            "stop_token_ids": [], "ignore_eos": false, "length_penalty": 1.0,
+            "include_stop_str_in_output": false, "dry_multiplier": 0.0, "xtc_probability": 0,
         });
         let odd = json!({
             "tools": [{}], "tool_choice": "required", "response_format": { "type": "json_object" },
             "modalities": ["text", "audio"], "logprobs": true, "logit_bias": { "5": 1 },
             "presence_penalty": 0.5, "frequency_penalty": "0", "repetition_penalty": 1.1,
+            "bad_words": ["no"], "stop_token_ids": [2], "ignore_eos": true, "length_penalty": 1.5,
+            "include_stop_str_in_output": true, "dry_multiplier": 0.8, "xtc_probability": 0.5,
         });
-        for (name, neutral, _) in REFUSED {
-            if let Some(value) = body.get(name) {
-                assert!(neutral.is(value), "{name}");
-                assert!(!neutral.is(&odd[name]), "{name}");
-            }
+        for (name, value) in body.as_object().expect("an object") {
+            let known = REFUSED.iter().find(|(refused, ..)| refused == name);
+            let (_, neutral, _) = known.expect("a parameter that is refused");
+            assert!(neutral.is(value), "{name}");
+            assert!(!neutral.is(&odd[name]), "{name}");
         }
+        let names: std::collections::BTreeSet<&str> = REFUSED.iter().map(|one| one.0).collect();
+        assert_eq!(names.len(), REFUSED.len(), "none is there twice");
     }
 }

@@ -24,7 +24,10 @@ pub(super) fn open(
     let own = own.unwrap_or(Path::new("."));
     let roots: Vec<&Path> = root.into_iter().chain([own]).chain(options.root.as_deref()).collect();
     let places = Places::new(&roots);
-    let rows = table::read(table, &places)?;
+    let mut rows = table::read(table, &places)?;
+    for row in &mut rows {
+        row.label = row.label.take().filter(|label| options.is_label(label));
+    }
     let rows = rows.into_iter().map(|row| (places.find(&row.file), row)).collect();
     let Rows { kept, at, mut notes } = once_each(table, rows, options.labeled)?;
     let (mut found, mut absent, mut moved) = (Vec::new(), Vec::new(), Vec::new());
@@ -167,6 +170,7 @@ fn once_each(table: &Path, rows: Vec<(Found, Row)>, labeled: bool) -> Result<Row
     }
     let notes = match twice {
         0 => vec![],
+        1 => vec![format!("1 line of {} names a file again", table.display())],
         n => vec![format!("{n} lines of {} name a file again", table.display())],
     };
     Ok(Rows { kept, at: places, notes })

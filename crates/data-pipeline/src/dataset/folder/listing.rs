@@ -1,6 +1,7 @@
 //! Which files lie below a folder.
 
 use crate::error::DataError;
+use crate::text::number_value;
 use std::collections::BTreeMap;
 use std::collections::btree_map::Entry;
 use std::ffi::OsStr;
@@ -126,12 +127,12 @@ pub(super) fn is_like_part(name: &str) -> bool {
 }
 
 /// A note for each name that people take for one before it: that differs from it in spaces around
-/// it, in upper case or in how Unicode writes its letters.
+/// it, in upper case, in how Unicode writes its letters, or is the same number.
 pub(super) fn alike(classes: &[String]) -> Vec<String> {
     let mut first: BTreeMap<String, &str> = BTreeMap::new();
     let mut notes = Vec::new();
     for name in classes {
-        match first.entry(composed(&name.trim().to_lowercase())) {
+        match first.entry(number_value(name).unwrap_or_else(|| plain(name))) {
             Entry::Vacant(entry) => _ = entry.insert(name),
             Entry::Occupied(entry) => notes.push(format!(
                 "the class `{name}` differs from `{}` in {} alone: they are two classes",
@@ -145,6 +146,9 @@ pub(super) fn alike(classes: &[String]) -> Vec<String> {
 
 /// In what two names differ that are alike.
 fn difference(a: &str, b: &str) -> String {
+    if plain(a) != plain(b) {
+        return "how the same number is written".to_owned();
+    }
     let differ = |fold: fn(&str) -> String| fold(a) != fold(b);
     let parts = [
         (differ(|name| composed(&name.to_lowercase())), "spaces at an end"),
@@ -153,6 +157,11 @@ fn difference(a: &str, b: &str) -> String {
     ];
     let parts: Vec<&str> = parts.into_iter().filter_map(|(is, part)| is.then_some(part)).collect();
     parts.join(" and ")
+}
+
+/// A name without what people do not see in it.
+fn plain(name: &str) -> String {
+    composed(&name.trim().to_lowercase())
 }
 
 /// A name in Unicode's composed form, NFC.

@@ -6,7 +6,7 @@ use super::left_out::Skipped;
 use super::rows::{EMBED, Labels, Rows};
 use super::set::{Entry, FolderOptions, FolderSet, Place};
 use crate::error::DataError;
-use std::collections::{BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -25,6 +25,7 @@ pub(super) fn files(path: &Path) -> Result<Option<Vec<PathBuf>>, DataError> {
         };
         let mut files = inside(dir.unwrap_or(Path::new(".")))?;
         files.retain(fits);
+        whole(&files, start)?;
         return Ok(Some(files).filter(|files| !files.is_empty()));
     }
     if !path.is_dir() {
@@ -36,6 +37,7 @@ pub(super) fn files(path: &Path) -> Result<Option<Vec<PathBuf>>, DataError> {
             continue;
         }
         one_split(&dir, &files)?;
+        whole(&files, "")?;
         return Ok(Some(files));
     }
     Ok(None)
@@ -68,6 +70,43 @@ fn one_split(dir: &Path, files: &[PathBuf]) -> Result<(), DataError> {
         fault: format!("holds the files of several parts; name one: {}", names.join(", ")),
         way_out: "in quotes: a `*` stands for the rest of the name, and is not for the shell",
     })
+}
+
+/// Fails if one of the files of a set is missing that are numbered as
+/// `train-00000-of-00002.parquet`. Files are those whose names begin with `start`; where that says
+/// which of the numbers are meant, the others need not be there.
+fn whole(files: &[PathBuf], start: &str) -> Result<(), DataError> {
+    // By folder, name and count: the numbers that are there, and how the name ends.
+    let mut sets: BTreeMap<(&str, &str), BTreeMap<usize, &PathBuf>> = BTreeMap::new();
+    for file in files {
+        let stem = file.file_stem().and_then(|stem| stem.to_str());
+        let Some((before, after)) = stem.and_then(|stem| stem.split_once("-of-")) else { continue };
+        let Some((name, number)) = before.rsplit_once('-') else { continue };
+        // A digest may follow on the count.
+        let count = after.split('-').next().unwrap_or_default();
+        if let Ok(number) = number.parse() {
+            sets.entry((name, count)).or_default().insert(number, file);
+        }
+    }
+    for ((name, count), there) in sets {
+        let Some(all) = count.parse::<usize>().ok().filter(|_| name.len() + 1 >= start.len())
+        else {
+            continue;
+        };
+        // Some count from 1.
+        let first = usize::from(!there.contains_key(&0) && there.contains_key(&all));
+        let missing = (first..first + all).find(|number| !there.contains_key(number));
+        if let (Some(number), Some(file)) = (missing, there.values().next()) {
+            let width = count.len();
+            let missing = format!("{name}-{number:0width$}-of-{count}.parquet");
+            return Err(DataError::Missing {
+                path: file.parent().unwrap_or(Path::new(".")).to_path_buf(),
+                fault: format!("{missing} is missing: {} of {all} files are there", there.len()),
+                way_out: "copy it there too, or name the single file that is to be read",
+            });
+        }
+    }
+    Ok(())
 }
 
 /// A path as a shell takes it, without a word of its own on what is in it.
@@ -206,9 +245,14 @@ fn labels(
             }
         });
     }
+    for text in texts.iter_mut().flatten() {
+        *text = text.take().filter(|text| options.is_label(text));
+    }
     let classes = match (&options.classes, names) {
         (Some(fixed), _) => fixed.clone(),
-        (None, Some(names)) => names.to_vec(),
+        (None, Some(names)) => {
+            names.iter().filter(|name| options.is_label(name)).cloned().collect()
+        }
         (None, None) => {
             let found: BTreeSet<&String> = texts.iter().flatten().flatten().collect();
             super::set::sorted(found.into_iter().cloned().collect())

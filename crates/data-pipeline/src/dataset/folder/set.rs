@@ -37,6 +37,7 @@ pub enum OnBad {
 /// | `root` | none | where else the files of a table are looked for than in its own folder |
 /// | `unlisted` | false | whether images of the folder that the table does not name are unlabelled ones |
 /// | `exclude` | none | files and folders whose images do not count as those that a table leaves out |
+/// | `no_label` | none | labels that stand for none, such as `unsup`: what has one is unlabelled |
 /// | `classes` | as found, sorted | fixed class names: any other is an error |
 /// | `on_bad` | error | what to do with an image that cannot be read |
 /// | `decode` | | colours, size, the most pixels of an image |
@@ -53,6 +54,8 @@ pub struct FolderOptions {
     pub unlisted: bool,
     /// What is no part of this set although it lies in its folder.
     pub exclude: Vec<PathBuf>,
+    /// Labels that stand for none.
+    pub no_label: Vec<String>,
     /// Fixed class names.
     pub classes: Option<Vec<String>>,
     /// What to do with bad images.
@@ -71,11 +74,19 @@ impl Default for FolderOptions {
             root: None,
             unlisted: false,
             exclude: vec![],
+            no_label: vec![],
             classes: None,
             on_bad: OnBad::Error,
             decode: Decode::default(),
             digests: true,
         }
+    }
+}
+
+impl FolderOptions {
+    /// Whether a label is one, and does not stand for none.
+    pub(super) fn is_label(&self, label: &str) -> bool {
+        self.no_label.iter().all(|none| none.trim() != label.trim())
     }
 }
 

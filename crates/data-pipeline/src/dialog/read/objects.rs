@@ -5,8 +5,11 @@ use crate::dialog::message::Message;
 use crate::dialog::part::DialogPart;
 use crate::error::DataError;
 use crate::text::read::{Lines, json_fault, open};
+use html_escape::decode_html_entities;
+use memchr::memchr;
 use serde::Deserialize;
 use serde_json::Value;
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::path::Path;
 
@@ -35,7 +38,11 @@ fn each_object<T: for<'de> Deserialize<'de>>(
         if line.trim().is_empty() {
             continue;
         }
-        let parsed = serde_json::from_str::<T>(line).map_err(|error| json_fault(&error));
+        let parsed = match line.trim_start().starts_with('{') {
+            true => serde_json::from_str::<T>(&paired(line)).map_err(|error| json_fault(&error)),
+            // An array would be read by the order of its values.
+            false => Err("no object: a line is one, between { and }".to_owned()),
+        };
         match parsed.and_then(&to_message) {
             Ok(Some(message)) => reading.message(message)?,
             Ok(None) => reading.tally.skip("a record that is no message"),
@@ -80,23 +87,25 @@ pub(super) fn json_lines(file: &Path, reading: &mut Reading<'_>) -> Result<(), D
     })
 }
 
-/// An utterance of ConvoKit; older corpora say `user` and `root`.
+/// An utterance of ConvoKit; older corpora say `user`, `root` and `reply_to`, some both.
 #[derive(Deserialize)]
 struct Utterance {
     id: Value,
-    #[serde(alias = "root", default)]
-    conversation_id: Value,
-    #[serde(alias = "user", default)]
-    speaker: Value,
-    #[serde(rename = "reply-to", alias = "reply_to", default)]
-    reply_to: Value,
-    #[serde(default)]
+    conversation_id: Option<Value>,
+    root: Option<Value>,
+    speaker: Option<Value>,
+    user: Option<Value>,
+    #[serde(rename = "reply-to")]
+    reply_to: Option<Value>,
+    #[serde(rename = "reply_to")]
+    reply_to_before: Option<Value>,
     text: Option<String>,
 }
 
 pub(super) fn convokit(file: &Path, reading: &mut Reading<'_>) -> Result<(), DataError> {
     each_object(file, reading, |utterance: Utterance| {
-        let author = match utterance.speaker {
+        let either = |new: Option<Value>, old: Option<Value>| new.or(old).unwrap_or_default();
+        let author = match either(utterance.speaker, utterance.user) {
             // Some corpora have an object here.
             Value::Object(speaker) => speaker.get("id").cloned().unwrap_or_default(),
             speaker => speaker,
@@ -104,10 +113,12 @@ pub(super) fn convokit(file: &Path, reading: &mut Reading<'_>) -> Result<(), Dat
         let name = |value, key| {
             name_of(value).ok_or_else(|| format!("`{key}` is neither a string nor a number"))
         };
-        let conversation = name(utterance.conversation_id, "conversation_id")?;
+        let conversation = either(utterance.conversation_id, utterance.root);
+        let conversation = name(conversation, "conversation_id")?;
+        let parent = either(utterance.reply_to, utterance.reply_to_before);
         Ok(Some(Message {
             id: filled(name(utterance.id, "id")?).ok_or("`id` is empty")?,
-            parent: filled(name(utterance.reply_to, "reply-to")?),
+            parent: filled(name(parent, "reply-to")?),
             conversation: filled(conversation)
                 .map(|conversation| format!("convokit/{conversation}"))
                 .unwrap_or_default(),
@@ -146,7 +157,6 @@ pub(super) fn reddit(file: &Path, reading: &mut Reading<'_>) -> Result<(), DataE
             Value::Number(number) => Some(base_36(number.as_u64().unwrap_or(0))),
             _ => None,
         };
-        let removed = matches!(body.trim(), "[deleted]" | "[removed]");
         let link = name_of(comment.link_id).unwrap_or_default();
         let conversation = match link.strip_prefix("t3_").unwrap_or(&link) {
             "" => String::new(),
@@ -157,7 +167,7 @@ pub(super) fn reddit(file: &Path, reading: &mut Reading<'_>) -> Result<(), DataE
             parent,
             conversation,
             author: comment.author.unwrap_or_default(),
-            text: if removed { String::new() } else { unescaped(&body) },
+            text: if is_removed(&body) { String::new() } else { unescaped(&body) },
             part: None,
         }))
     })
@@ -173,9 +183,48 @@ fn base_36(mut number: u64) -> String {
     String::from_utf8(digits).unwrap_or_default()
 }
 
-/// The three characters that Reddit writes as entities.
+/// Whether a text stands for one that is not there any more.
+fn is_removed(text: &str) -> bool {
+    let text = text.trim().to_ascii_lowercase();
+    matches!(&*text, "[deleted]" | "[removed]" | "[deleted by user]")
+        || text.starts_with("[ removed by reddit") && text.ends_with(']')
+}
+
+/// A comment as its readers see it: `&`, `<` and `>` are entities in dumps, and then those that the
+/// comment itself has.
 fn unescaped(text: &str) -> String {
-    text.replace("&gt;", ">").replace("&lt;", "<").replace("&amp;", "&")
+    decode_html_entities(&decode_html_entities(text)).into_owned()
+}
+
+/// A line of JSON in which halves of surrogate pairs that stand alone, which some programs write
+/// and no text can hold, are the replacement character.
+fn paired(line: &str) -> Cow<'_, str> {
+    // Of `\ud83d`, `d8` to `db` begin a pair and `dc` to `df` end it.
+    let half = |at: usize| {
+        let code = line.get(at..at + 6)?.strip_prefix("\\u")?;
+        u16::from_str_radix(code, 16).ok().filter(|code| (0xd800..0xe000).contains(code))
+    };
+    let (mut whole, mut from, mut at) = (String::new(), 0, 0);
+    while let Some(found) = memchr(b'\\', &line.as_bytes()[at..]) {
+        at += found;
+        at += match (half(at), half(at + 6)) {
+            (Some(..0xdc00), Some(0xdc00..)) => 12,
+            (Some(_), _) => {
+                whole += &line[from..at];
+                whole += "\\ufffd";
+                from = at + 6;
+                6
+            }
+            // What is escaped may be a backslash; it is one byte, or the first of a character.
+            (None, _) => 2,
+        };
+        at = at.min(line.len());
+    }
+    if from == 0 {
+        return line.into();
+    }
+    whole += &line[from..];
+    whole.into()
 }
 
 /// A conversation of Topical-Chat.

@@ -167,10 +167,16 @@ fn convokit() {
     let text = "{\"id\": \"u1\", \"conversation_id\": \"u0\", \"text\": \"Yes.\", \"speaker\": \"b\", \
                 \"meta\": {}, \"reply-to\": \"u0\", \"timestamp\": 1}\n\
                 {\"id\": \"u0\", \"root\": \"u0\", \"text\": null, \"user\": {\"id\": \"a\"}, \
-                \"reply_to\": null}\n";
+                \"reply_to\": null}\n\
+                {\"id\": \"u2\", \"root\": \"u0\", \"conversation_id\": \"u0\", \"text\": \"No.\", \
+                \"user\": \"c\", \"speaker\": \"c\", \"reply_to\": \"u0\", \"reply-to\": \"u1\"}\n";
     let found = read(DialogFormat::Convokit, "utterances.jsonl", text);
     let name = "convokit/u0";
-    let expected = [(name, "u1", Some("u0"), "b", "Yes."), (name, "u0", None, "a", "")];
+    let expected = [
+        (name, "u1", Some("u0"), "b", "Yes."),
+        (name, "u0", None, "a", ""),
+        (name, "u2", Some("u1"), "c", "No."),
+    ];
     assert_eq!(shown(&found), expected);
 }
 
@@ -194,6 +200,48 @@ fn reddit() {
         ]
     );
     assert_eq!(tally.skipped["a record that is no message"], 1);
+}
+
+#[test]
+fn what_reddit_took_away_has_no_text_and_entities_are_characters() {
+    let comment = |body: &str| {
+        let line = format!("{{\"id\": \"c\", \"link_id\": \"t3_s\", \"body\": \"{body}\"}}\n");
+        read(DialogFormat::Reddit, "RC.jsonl", &line)[0].text.clone()
+    };
+    for gone in [
+        "[deleted]",
+        "[removed]",
+        "[deleted by user]",
+        "[ Removed by Reddit ]",
+        "[ Removed by reddit in response to a copyright notice. ]",
+    ] {
+        assert_eq!(comment(gone), "", "{gone}");
+    }
+    assert_eq!(comment("[removed] the lid"), "[removed] the lid");
+    let entities =
+        "a&amp;nbsp;b &amp;#x200B; it&#39;s &lt;3 &amp;gt; &amp;lt; R&amp;amp;B &nothing;";
+    assert_eq!(comment(entities), "a\u{a0}b \u{200b} it's <3 > < R&B &nothing;");
+}
+
+/// Half a surrogate pair, which Python's `json` writes, is no reason to lose a line.
+#[test]
+fn lines_with_halves_of_characters() {
+    let text = |escaped: &str| {
+        let line = format!("{{\"id\": \"1\", \"text\": \"{escaped}\"}}\n");
+        read(DialogFormat::JsonLines, "a.jsonl", &line)[0].text.clone()
+    };
+    assert_eq!(text(r"so \ud83d sad"), "so \u{fffd} sad");
+    assert_eq!(text(r"\ude00 \ud83d\ude00\ud83d"), "\u{fffd} \u{1f600}\u{fffd}");
+    assert_eq!(text(r"\ud83d\ud83d\ude00"), "\u{fffd}\u{1f600}");
+    assert_eq!(text(r"a \\ud83d \n é\\"), "a \\ud83d \n é\\");
+}
+
+#[test]
+fn an_array_is_no_message() {
+    let options = DialogReadOptions::default();
+    let line = b"[\"1\", null, \"c\", \"ann\", \"hello there\", \"train\"]\n";
+    let error = read_with(DialogFormat::JsonLines, "a.jsonl", line, &options).unwrap_err();
+    assert!(error.contains("a.jsonl line 1: no object"), "{error}");
 }
 
 /// Case O-23: dumps are packed with windows of up to 2 GiB.

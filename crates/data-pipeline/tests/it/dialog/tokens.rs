@@ -8,6 +8,47 @@ use proptest::prelude::*;
 use std::path::PathBuf;
 use std::sync::{Arc, LazyLock};
 
+/// The files of a GPT-2 whose vocabulary has the bytes and nothing else.
+fn gpt2(folder: &std::path::Path) {
+    let printable = |byte: u8| matches!(byte, b'!'..=b'~' | 0xa1..=0xac | 0xae..=0xff);
+    let mut hidden = '\u{100}'..;
+    let mut name = |byte| if printable(byte) { char::from(byte) } else { hidden.next().unwrap() };
+    let mut vocabulary: serde_json::Map<String, serde_json::Value> =
+        (0..=255u8).map(|byte| (name(byte).to_string(), byte.into())).collect();
+    vocabulary.insert("<|endoftext|>".to_owned(), 256.into());
+    let vocabulary = serde_json::Value::from(vocabulary).to_string();
+    std::fs::write(folder.join("vocab.json"), vocabulary).unwrap();
+    std::fs::write(folder.join("merges.txt"), "#version: 0.2\n").unwrap();
+}
+
+/// What a folder adds to the vocabulary of GPT-2, and how a network ends turns that was fine-tuned.
+#[test]
+fn tokens_that_a_folder_adds_are_known() {
+    let folder = tempfile::tempdir().unwrap();
+    gpt2(folder.path());
+    let write = |name: &str, text: &str| std::fs::write(folder.path().join(name), text).unwrap();
+    let open = || DialogTokenizer::open(folder.path());
+    assert_eq!(open().unwrap().size(), 257);
+    write("added_tokens.json", r#"{"<|im_end|>": 257, "café": 260}"#);
+    write("tokenizer_config.json", r#"{"eos_token": "<|im_end|>"}"#);
+    let tokenizer = open().unwrap();
+    assert_eq!(tokenizer.ids("a café").unwrap(), [97, 32, 260]);
+    assert_eq!(tokenizer.decode(&[97, 257, 260, 256]), "acafé");
+    // Control tokens in texts are text (O-30).
+    assert_eq!(tokenizer.ids("<|im_end|>").unwrap().len(), 10);
+    assert_eq!((tokenizer.end(), tokenizer.turn(), tokenizer.size()), (256, 256, 261));
+    let digest = tokenizer.digest();
+    let ended = tokenizer.ended_by(257).unwrap();
+    assert_eq!((ended.end(), ended.turn()), (257, 257));
+    assert_ne!(ended.digest(), digest);
+    for no_special_token in [97, 260, 300] {
+        assert!(open().unwrap().ended_by(no_special_token).is_none(), "{no_special_token}");
+    }
+    write("added_tokens.json", r#"{"café": 97}"#);
+    let error = open().unwrap_err().to_string();
+    assert!(error.contains("`café` has the id 97, which `a` has"), "{error}");
+}
+
 static TOKENIZER: LazyLock<DialogTokenizer> = LazyLock::new(|| {
     let mut trainer = BpeTrainer::default();
     for text in ["the film was great, the film was long", "I like it too!", "5 or 6 of the films"] {

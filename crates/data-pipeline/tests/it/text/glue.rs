@@ -212,11 +212,43 @@ fn bad_rows_are_errors_or_counted() {
     assert_eq!(read(folder.path(), Glue::Sst2, GluePart::Dev).len(), 0);
 }
 
+/// Predictions name rows by their places in the file.
+#[test]
+fn a_row_that_is_left_out_does_not_move_the_others() {
+    let folder = tempfile::tempdir().unwrap();
+    let rows =
+        "index\tsentence1\tsentence2\tlabel\n0\ta\tb\tentailment\nbroken\n2\tc\td\tentailment\n";
+    write(folder.path(), "RTE/dev.tsv", rows);
+    let set = Glue::Rte.read(folder.path(), GluePart::Dev, OnBadInput::Skip).unwrap();
+    let ids: Vec<_> = set.examples().iter().map(|example| example.id.as_str()).collect();
+    assert_eq!(ids, ["RTE/dev/0", "RTE/dev/2"]);
+    let said: Vec<_> = ids.into_iter().map(|id| (id, Target::Class(1))).collect();
+    let path = Glue::Rte.write_predictions(folder.path(), GluePart::Dev, &said).unwrap();
+    let text = fs::read_to_string(path).unwrap();
+    assert_eq!(text, "index\tprediction\n0\tnot_entailment\n2\tnot_entailment\n");
+    // Predictions of a test part have to be of all rows.
+    write(folder.path(), "RTE/test.tsv", "index\tsentence1\tsentence2\n0\ta\tb\nbroken\n");
+    let error = Glue::Rte.read(folder.path(), GluePart::Test, OnBadInput::Skip).unwrap_err();
+    let error = error.to_string();
+    assert!(error.contains("line 3") && error.contains("of all its rows"), "{error}");
+}
+
+#[test]
+fn the_diagnostic_set_lies_where_its_script_puts_it() {
+    let folder = tempfile::tempdir().unwrap();
+    assert!(!Glue::Ax.has_part(folder.path(), GluePart::Test));
+    let rows = "index\tsentence1\tsentence2\n0\ta\tb\n";
+    write(folder.path(), "diagnostic/diagnostic.tsv", rows);
+    assert_eq!(read(folder.path(), Glue::Ax, GluePart::Test).len(), 1);
+}
+
 #[test]
 fn files_of_predictions() {
     let folder = tempfile::tempdir().unwrap();
     let check = |task: Glue, part, targets: &[Target], name: &str, rows: &str| {
-        let path = task.write_predictions(folder.path(), part, targets).unwrap();
+        let ids: Vec<_> = (0..targets.len()).map(|i| format!("{}/test/{i}", task.name())).collect();
+        let said: Vec<_> = ids.iter().map(String::as_str).zip(targets.iter().copied()).collect();
+        let path = task.write_predictions(folder.path(), part, &said).unwrap();
         assert_eq!(path.file_name().unwrap(), name);
         assert_eq!(fs::read_to_string(path).unwrap(), format!("index\tprediction\n{rows}"));
     };
@@ -236,7 +268,8 @@ fn files_of_predictions() {
         (Glue::StsB, Target::Score(f32::NAN)),
         (Glue::Rte, Target::None),
     ] {
-        let error = task.write_predictions(folder.path(), GluePart::Test, &[target]).unwrap_err();
+        let said = [("RTE/test/0", target)];
+        let error = task.write_predictions(folder.path(), GluePart::Test, &said).unwrap_err();
         assert!(error.to_string().contains("prediction 0 of"), "{error}");
     }
 }

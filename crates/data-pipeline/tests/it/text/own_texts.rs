@@ -444,3 +444,9 @@ proptest! {
         prop_assert_eq!(found, kept);
     }
 }
+
+#[test]
+fn texts_come_from_some_file() {
+    let error = own().read(&[]).unwrap_err().to_string();
+    assert!(error.contains("no file of texts is named"), "{error}");
+}

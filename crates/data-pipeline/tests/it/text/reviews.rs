@@ -110,6 +110,12 @@ fn other_sets_have_classes_from_1_and_titles() {
     }
     let error = read(Reviews::Yelp2, "3,text\n").unwrap_err().to_string();
     assert!(error.contains("line 1") && error.contains("class 1 to 2, here it is `3`"), "{error}");
+    let named = "\"Class Index\",Title,Description\n3,t,x\n";
+    let set = read(Reviews::AgNews, named).unwrap();
+    assert_eq!(
+        (set.len(), set.notes()),
+        (1, &["left out: a first line of names (once)".to_owned()][..])
+    );
     let error = read(Reviews::AgNews, "1,t,x\n1,only a title\n").unwrap_err().to_string();
     assert!(error.contains("line 2: 2 columns, the first line has 3"), "{error}");
     let error = Reviews::Yelp2.read(folder.path(), Part::Test, OnBadInput::Error).unwrap_err();

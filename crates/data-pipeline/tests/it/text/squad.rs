@@ -3,7 +3,7 @@
 
 use super::{published, small, uncased};
 use data_pipeline::text::read::OnBadInput;
-use data_pipeline::text::{Casing, Squad, Windows, spans};
+use data_pipeline::text::{Casing, Squad, SquadUse, Windows, spans};
 use proptest::prelude::*;
 use std::fs;
 use std::path::Path;
@@ -43,7 +43,7 @@ proptest! {
         for bytes in [text, bytes] {
             let path = write(folder.path(), &bytes);
             for on_bad in [OnBadInput::Error, OnBadInput::Skip] {
-                if let Ok(squad) = Squad::read(&path, on_bad) {
+                if let Ok(squad) = Squad::read(&path, SquadUse::Learn, on_bad) {
                     squad.windows(&small(&[]), Windows::default()).unwrap();
                 }
             }
@@ -65,7 +65,8 @@ fn write(folder: &Path, bytes: impl AsRef<[u8]>) -> std::path::PathBuf {
 #[test]
 fn answers_are_found_by_characters() {
     let folder = tempfile::tempdir().unwrap();
-    let squad = Squad::read(&write(folder.path(), FILE), OnBadInput::Error).unwrap();
+    let squad =
+        Squad::read(&write(folder.path(), FILE), SquadUse::Learn, OnBadInput::Error).unwrap();
     assert_eq!((squad.paragraphs.len(), squad.questions.len()), (1, 2));
     assert_eq!((squad.questions[0].answers.len(), squad.questions[1].id.as_str()), (2, "7"));
     assert!(squad.questions[1].is_impossible);
@@ -112,7 +113,8 @@ fn the_window_with_the_most_around() {
     let text = format!(
         r#"{{"data": [{{"paragraphs": [{{"context": "{words}", "qas": [{{"id": "q", "question": "b", "answers": [{{"text": "a", "answer_start": 0}}]}}]}}]}}]}}"#
     );
-    let squad = Squad::read(&write(folder.path(), text), OnBadInput::Error).unwrap();
+    let squad =
+        Squad::read(&write(folder.path(), text), SquadUse::Learn, OnBadInput::Error).unwrap();
     let windows = Windows { longest: 10, stride: 3, question: 3 };
     let made = squad.windows(&small(&[]), windows).unwrap();
     let shape: Vec<_> = made.windows.iter().map(|w| (w.start, w.length)).collect();
@@ -131,10 +133,15 @@ fn the_window_with_the_most_around() {
 #[test]
 fn bad_files_are_told() {
     let folder = tempfile::tempdir().unwrap();
-    let read = |text: &str, on_bad| Squad::read(&write(folder.path(), text), on_bad);
+    let read =
+        |text: &str, on_bad| Squad::read(&write(folder.path(), text), SquadUse::Learn, on_bad);
     for (from, to, fault) in [
-        ("\"answer_start\": 17", "\"answer_start\": 16", "`Zürich` does not stand at character 16"),
-        ("\"answer_start\": 17", "\"answer_start\": 999", "does not stand"),
+        (
+            "\"answer_start\": 17",
+            "\"answer_start\": 16",
+            "`Zürich` does not stand where it is said to",
+        ),
+        ("\"answer_start\": 17", "\"answer_start\": 999", "does not stand where"),
         ("\"is_impossible\": true", "\"is_impossible\": false", "question 7: no answer"),
         // Predictions name questions by their ids: of two with one id, one would be lost.
         ("\"id\": 7", "\"id\": \"a\"", "question a: another question has this id"),
@@ -151,10 +158,38 @@ fn bad_files_are_told() {
     }
 }
 
+/// To be scored, a question needs no more than an id and the texts of its answers.
+#[test]
+fn questions_that_are_measured_are_all_there() {
+    let folder = tempfile::tempdir().unwrap();
+    let read = |text: &str, to| Squad::read(&write(folder.path(), text), to, OnBadInput::Error);
+    for (from, to) in [
+        ("\"answer_start\": 17", "\"answer_start\": 19"),
+        ("\"answer_start\": 17", "\"answer_start\": -1"),
+        ("\"answer_start\": 17", "\"answer_start\": 99999999999"),
+    ] {
+        let text = FILE.replace(from, to);
+        let squad = read(&text, SquadUse::Measure).unwrap();
+        assert_eq!(squad.questions[0].answers[0].text, "Zürich");
+        let made = squad.windows(&small(&[]), Windows::default()).unwrap();
+        assert_eq!(made.windows[0].answer, None, "it stands nowhere");
+        assert!(read(&text, SquadUse::Learn).is_err());
+    }
+    let bare = FILE.replace(", \"is_impossible\": true", "").replace("\"answers\": [], ", "");
+    let squad = read(&bare, SquadUse::Measure).unwrap();
+    assert_eq!((squad.questions.len(), squad.questions[1].answers.len()), (2, 0));
+    assert!(read(&bare, SquadUse::Learn).unwrap_err().to_string().contains("7: no answer"));
+    // What is not there stands nowhere either.
+    let nowhere =
+        FILE.replace("\"answers\": [], ", r#""answers": [{"text": "", "answer_start": -1}], "#);
+    assert_eq!(read(&nowhere, SquadUse::Learn).unwrap().questions.len(), 2);
+}
+
 #[test]
 fn predictions_are_objects_of_ids() {
     let folder = tempfile::tempdir().unwrap();
-    let squad = Squad::read(&write(folder.path(), FILE), OnBadInput::Error).unwrap();
+    let squad =
+        Squad::read(&write(folder.path(), FILE), SquadUse::Learn, OnBadInput::Error).unwrap();
     let path = folder.path().join("out.json");
     squad.write_answers(&path, &["Zürich".into(), String::new()]).unwrap();
     let text = fs::read_to_string(&path).unwrap();
@@ -172,7 +207,7 @@ fn predictions_are_objects_of_ids() {
 fn answers_of_the_published_extract() {
     let Some(path) = published("xquad-en/xquad.en.json") else { return };
     let Some(tokenizer) = uncased(Casing::default()) else { return };
-    let squad = Squad::read(&path, OnBadInput::Error).unwrap();
+    let squad = Squad::read(&path, SquadUse::Learn, OnBadInput::Error).unwrap();
     assert_eq!((squad.paragraphs.len(), squad.questions.len()), (240, 1190));
     let made = squad.windows(&tokenizer, Windows { longest: 256, ..Windows::default() }).unwrap();
     assert!(made.windows.len() > 1190);

@@ -41,9 +41,32 @@ fn sentences_of_conll() {
 }
 
 #[test]
+fn a_number_sign_is_a_word_where_it_has_the_columns_of_one() {
+    let words = |text: &str| {
+        let set = read(text, &TaggedColumns::default(), OnBadInput::Error).unwrap();
+        set.sentences.iter().map(|s| s.words.join(" ")).collect::<Vec<_>>()
+    };
+    let conll2000 = "paid VBD B-VP\n# # B-NP\n1.9 CD I-NP\n\n# # B-NP\n2 CD I-NP\n";
+    assert_eq!(words(conll2000), ["paid # 1.9", "# 2"]);
+    let conll_u =
+        "# newdoc\n# sent_id = 1\na X O\n\n# text = b\nb X O\n# a remark of ours\nc X O\n";
+    assert_eq!(words(conll_u), ["a", "b c"]);
+}
+
+#[test]
+fn between_tabs_a_word_may_hold_spaces() {
+    let text = "New York\tB-LOC\n\u{a0}\tO\nis O\n";
+    let set = read(text, &TaggedColumns::default(), OnBadInput::Error).unwrap();
+    assert_eq!(set.sentences[0].words, ["New York", "\u{a0}", "is"]);
+    assert_eq!(set.tags, ["O", "B-LOC"]);
+}
+
+#[test]
 fn bad_lines_spoil_their_sentence() {
     let columns = TaggedColumns { tags: Some(vec!["O".into()]), ..TaggedColumns::default() };
-    for (bad, fault) in [("word", "1 columns, too few"), ("word B-X", "no tag `B-X`")] {
+    for (bad, fault) in
+        [("word", "too few columns for a word and its tag: 1"), ("word B-X", "no tag `B-X`")]
+    {
         let text = format!("a O\n{bad}\nb O\n\nc O\n");
         let error = read(&text, &columns, OnBadInput::Error).unwrap_err();
         assert!(error.contains(&format!("a.conll line 2: {fault}")), "{error}");

@@ -122,6 +122,15 @@ fn texts_that_are_too_long_are_cut() {
     check(10, Keep::End, one, Some("a b c d e"), "^ 6 7 8 9 | c d e |");
     check(6, Keep::Start, one, Some(" "), "^ 1 2 3 4 |");
     check(6, Keep::Start, "", Some("a b c d"), "^ | a b c |");
+    // Transformers' pairs have two segments whatever is in them.
+    let layout = Layout { longest: 6, keep: Keep::Start };
+    let mut texts = Texts { a: one.into(), b: Some("\u{200b}".into()) };
+    let whole = layout.whole_sequence(&texts, &mut encoder).unwrap();
+    let sep = tokenizer.specials().sep;
+    assert_eq!((whole.len(), whole.first, &whole.ids[4..]), (6, 5, &[sep, sep][..]));
+    texts.b = None;
+    let alone = layout.sequence(&texts, &mut encoder).unwrap();
+    assert_eq!(layout.whole_sequence(&texts, &mut encoder).unwrap(), alone);
     let texts = Texts { a: "x".into(), b: None };
     assert!(Layout { longest: 4, keep: Keep::Start }.sequence(&texts, &mut encoder).is_err());
 }

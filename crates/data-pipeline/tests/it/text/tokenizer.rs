@@ -2,6 +2,7 @@
 
 use super::{small, uncased};
 use augment::rng::Rng;
+use data_pipeline::dialog::{BpeSize, BpeTrainer};
 use data_pipeline::text::{Casing, Encoder, Piece, Tokenizer};
 use proptest::prelude::*;
 use std::fs;
@@ -227,4 +228,100 @@ fn published_settings_are_followed() {
     assert!(error.contains("name a vocab.txt"), "{error}");
     let error = Tokenizer::from_vocabulary("a\nb\n", Casing::default()).unwrap_err().to_string();
     assert!(error.contains("no token `[PAD]`"), "{error}");
+}
+
+/// What a published folder adds is found in texts as a whole, the longest first; special tokens
+/// that have a role are text all the same (O-30).
+#[test]
+fn tokens_that_a_folder_adds_are_found_in_texts() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = |name: &str| folder.path().join(name);
+    let write = |name: &str, text: String| fs::write(path(name), text).unwrap();
+    let open = || Tokenizer::open(folder.path());
+    small(&[]).save(folder.path()).unwrap();
+    let whole = fs::read_to_string(path("tokenizer.json")).unwrap();
+    for name in ["tokenizer.json", "tokenizer_config.json"] {
+        fs::remove_file(path(name)).unwrap();
+    }
+    let plain = open().unwrap();
+    let size = plain.size() as u32;
+    let [a, b] = ["a", "b"].map(|text| plain.ids(text).unwrap()[0]);
+
+    // Beside `vocab.txt`.
+    let tokens =
+        |id| format!(r#"{{"covid": {}, "covidword": {id}, "<user>": {}}}"#, id + 1, id + 2);
+    write("added_tokens.json", tokens(size));
+    write("special_tokens_map.json", r#"{"additional_special_tokens": ["<user>"]}"#.to_owned());
+    let slow = open().unwrap();
+    assert_eq!(slow.ids("Covidword a COVIDb").unwrap(), [size, a, size + 1, b]);
+    assert_eq!(slow.ids("a<user> b").unwrap(), [a, size + 2, b]);
+    for text in ["a [MASK] b", "[PAD]", "<USER>", "[sep]"] {
+        assert_eq!(slow.ids(text).unwrap(), plain.ids(text).unwrap(), "{text}");
+    }
+    assert!(slow.check_fits(size as usize + 3).is_ok());
+    assert!(slow.check_fits(size as usize + 2).is_err(), "an id without a row");
+    assert_ne!(slow.digest(), plain.digest());
+    let saved = tempfile::tempdir().unwrap();
+    slow.save(saved.path()).unwrap();
+    let again = Tokenizer::open(saved.path()).unwrap();
+    assert_eq!(again.digest(), slow.digest());
+    assert_eq!(again.ids("a<user> covid").unwrap(), [a, size + 2, size + 1]);
+    // A gap between ids is as it is.
+    write("added_tokens.json", tokens(size + 7));
+    assert_eq!(open().unwrap().ids("covidword").unwrap(), [size + 7]);
+    for (tokens, fault) in [
+        (tokens(5), "`covidword` has the id 5"),
+        (r#"{"x": 4000000000}"#.to_owned(), "`x` has the id 4000000000"),
+        (r#"{"x": 1000, "y": 1000}"#.to_owned(), "both have the id 1000"),
+        (r#"{"x": -1}"#.to_owned(), "the id of `x` is -1"),
+    ] {
+        write("added_tokens.json", tokens);
+        let error = open().unwrap_err().to_string();
+        assert!(error.contains(fault), "{error}");
+    }
+
+    // Beside `tokenizer.json`, and in it.
+    write("tokenizer.json", whole.clone());
+    let config = |id: u32, more: &str| {
+        format!(
+            r#"{{"added_tokens_decoder": {{
+                "4": {{"content": "[MASK]", "special": true}},
+                "{id}": {{"content": "[E1]", "special": true, "normalized": false}}}}{more}}}"#
+        )
+    };
+    write("tokenizer_config.json", config(size, ""));
+    let fast = open().unwrap();
+    assert_eq!(fast.ids("a [E1] b").unwrap(), [a, size, b]);
+    assert_eq!(fast.ids("[MASK] [e1]").unwrap(), plain.ids("[MASK] [e1]").unwrap());
+    write("tokenizer_config.json", config(size + 1, ""));
+    let error = open().unwrap_err().to_string();
+    assert!(error.contains(&format!("`[E1]` with the id {}", size + 1)), "{error}");
+    let mut json: serde_json::Value = serde_json::from_str(&whole).unwrap();
+    json["added_tokens"].as_array_mut().unwrap().push(serde_json::json!({
+        "id": size, "content": "[E1]", "special": true, "normalized": false, "single_word": false,
+        "lstrip": false, "rstrip": false,
+    }));
+    write("tokenizer.json", json.to_string());
+    for (config, ids) in
+        [("{}", vec![size]), (r#"{"eos_token": "[E1]"}"#, plain.ids("[E1]").unwrap())]
+    {
+        write("tokenizer_config.json", config.to_owned());
+        assert_eq!(open().unwrap().ids("[E1]").unwrap(), ids, "{config}");
+    }
+
+    // How long sequences may be.
+    for (said, longest) in [("64", Some(64)), ("1000000000000000019884624838656", None)] {
+        write("tokenizer_config.json", config(size, &format!(", \"model_max_length\": {said}")));
+        assert_eq!(open().unwrap().longest(), longest);
+    }
+}
+
+#[test]
+fn a_tokenizer_of_dialogues_is_told_of() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut trainer = BpeTrainer::default();
+    ["good day", "a good day"].into_iter().for_each(|text| trainer.count(text));
+    trainer.tokenizer(BpeSize::default()).unwrap().save(folder.path()).unwrap();
+    let error = Tokenizer::open(folder.path()).unwrap_err().to_string();
+    assert!(error.contains("open it by `DialogTokenizer::open`"), "{error}");
 }

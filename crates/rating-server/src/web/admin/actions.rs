@@ -1,13 +1,13 @@
 //! What the researcher changes.
 
 use super::super::app::{App, blocking};
-use super::super::reply;
+use super::super::reply::{self, Place};
 use super::pages;
 use super::session::{Sent, Session, see};
 use crate::error::Error;
 use crate::raters::{self, Deletion, NewRater};
 use crate::{audit, decisions, secret, settings};
-use axum::extract::{Path, State};
+use axum::extract::State;
 use axum::response::Response;
 use eval_ssa::Adjudication;
 use web_server::answer;
@@ -33,7 +33,16 @@ pub(super) async fn add_raters(State(app): State<App>, session: Session, sent: S
         let why = format!("give 1 to {MOST} labels, one a line");
         return refused(&Error::Invalid(why));
     }
-    let (rates, chats) = (sent.get("rates") == "yes", sent.get("chats").parse().unwrap_or(0));
+    let rates = sent.get("rates") == "yes";
+    let chats = match sent.get("chats").trim() {
+        "" => Ok(0),
+        number => number.parse::<u32>(),
+    };
+    let Some(chats) = chats.ok().filter(|chats| *chats <= raters::MOST_CHATS) else {
+        let why =
+            format!("conversations: a whole number from 0 to {} is needed", raters::MOST_CHATS);
+        return refused(&Error::Invalid(why));
+    };
     let added = app.project.write(move |db| {
         let now = secret::now();
         let add = |label: String| {
@@ -52,7 +61,7 @@ pub(super) async fn add_raters(State(app): State<App>, session: Session, sent: S
 /// Pauses, renews or deletes a rater.
 pub(super) async fn change_rater(
     State(app): State<App>,
-    Path(key): Path<String>,
+    Place(key): Place<String>,
     session: Session,
     sent: Sent,
 ) -> Response {

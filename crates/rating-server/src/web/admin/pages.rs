@@ -123,7 +123,8 @@ pub(super) async fn raters(State(app): State<App>, session: Session) -> Response
                 textarea #labels name="labels" rows="4" required {}
                 label { input type="checkbox" name="rates" value="yes" checked; " rate items" }
                 label for="chats" { "Conversations each of them holds first" }
-                input #chats type="number" name="chats" min="0" max="1000" value="0";
+                input #chats type="number" name="chats" min="0" max=(crate::raters::MOST_CHATS)
+                    value="0";
                 div.tools { button.main type="submit" { "Make links" } }
             }
         }

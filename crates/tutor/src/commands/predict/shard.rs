@@ -37,15 +37,12 @@ pub(in crate::commands) fn parse(text: &str) -> Result<Shard, String> {
 /// The part of a process that a launcher has started beside others, and the process's place on its
 /// machine.
 pub(super) fn of_launcher() -> Result<Option<(Shard, usize)>> {
-    // A batch script of Slurm has the variables of its tasks and is none of them.
-    let alone = std::env::var_os("SLURM_STEP_ID").is_none();
     let variable = |name: &str| {
         let value = std::env::var(name).ok().filter(|value| !value.is_empty());
-        let value = value.filter(|_| !(alone && name.starts_with("SLURM_")));
         // These processes never meet.
         value.or_else(|| (name == "MASTER_ADDR").then(|| "localhost".to_owned()))
     };
-    let meeting = Meeting::of(variable)?.filter(|meeting| meeting.size > 1);
+    let meeting = Meeting::of(variable)?;
     let shard = |m: Meeting| (Shard { number: m.rank + 1, of: m.size }, m.local_rank);
     Ok(meeting.map(shard))
 }

@@ -4,10 +4,12 @@ use std::path::PathBuf;
 
 use anyhow::{Context as _, Result, ensure};
 use eval_ssa::Context;
+use metrics::words::counted;
 use rating_server::Project;
 
 use super::super::say;
 use super::input::{Partner, asked, progress, text};
+use crate::run::note::note;
 
 /// Who is asked what.
 #[derive(clap::Args)]
@@ -34,13 +36,31 @@ pub(super) fn run(args: &Args) -> Result<()> {
     let outcome = project.ask(name, &endpoint, &contexts, &mut progress("contexts"));
     let asked = asked(outcome, &endpoint)?;
     let there = contexts.len() - asked.empty.len();
-    say(&format!("{name} has responses to {there} contexts, {} of them new", asked.new))?;
+    say(&match (there, asked.new) {
+        (1, 0) => format!("{name} has a response to 1 context, which was there already"),
+        (1, _) => format!("{name} has a response to 1 context, which is new"),
+        (_, new) => format!("{name} has responses to {there} contexts, {new} of them new"),
+    })?;
+    if asked.cut > 0 {
+        note(&format!(
+            "note: {} {} cut off at the greatest length that the server allows, and raters see \
+             no more",
+            counted(asked.cut, "response"),
+            if asked.cut == 1 { "was" } else { "were" }
+        ));
+    }
+    if asked.had_thoughts > 0 {
+        note(&format!(
+            "note: the thoughts before {} (<think>...</think>) were left out",
+            counted(asked.had_thoughts, "response")
+        ));
+    }
     ensure!(
         asked.empty.is_empty(),
-        "{name} answered {} of {} contexts with nothing: {} (give the command again to ask for them, or \
+        "{name} answered {} of {} with nothing: {} (give the command again to ask for them, or \
          import what it is to be rated by)",
         asked.empty.len(),
-        contexts.len(),
+        counted(contexts.len(), "context"),
         asked.empty.join(", ")
     );
     Ok(())

@@ -26,6 +26,15 @@ pub(super) fn folder(run: &Path) -> PathBuf {
     run.join("text")
 }
 
+/// The columns of a task's two texts in tables of new ones; none where it judges one.
+pub(super) fn pair_columns(task: Glue) -> Option<[&'static str; 2]> {
+    task.has_pairs().then_some(match task {
+        Glue::Qqp => ["question1", "question2"],
+        Glue::Qnli => ["question", "sentence"],
+        _ => ["sentence1", "sentence2"],
+    })
+}
+
 /// Scores go from 0 to this.
 const HIGHEST: f64 = 5.0;
 
@@ -212,14 +221,27 @@ impl Benchmark for GlueTask {
                 _ => "dev",
             };
             measures.extend(scores(self.config.task, name, &truth, &said));
-            self.config.task.write_predictions(&folder.join("dev"), *part, &said)?;
+            write(self.config.task, &folder.join("dev"), (*part, set), &said)?;
         }
         for (task, part, set) in &self.test {
             let said = self.predict(head, set, device)?;
-            task.write_predictions(&folder.join("test"), *part, &said)?;
+            write(*task, &folder.join("test"), (*part, set), &said)?;
         }
         Ok(measures)
     }
+}
+
+/// Writes what is said of the texts of a part.
+fn write(
+    task: Glue,
+    folder: &Path,
+    (part, set): (GluePart, &EncodedSet),
+    said: &[Target],
+) -> Result<()> {
+    let ids = set.texts().examples().iter().map(|example| example.id.as_str());
+    let said: Vec<_> = ids.zip(said.iter().copied()).collect();
+    task.write_predictions(folder, part, &said)?;
+    Ok(())
 }
 
 /// What GLUE measures a task by, the main score first.
@@ -234,10 +256,18 @@ fn scores(task: Glue, part: &str, truth: &[Target], said: &[Target]) -> Vec<Meas
             targets.iter().map(score).collect()
         };
         let (truth, said) = (numbers(truth), numbers(said));
-        return vec![
-            Measure::new(format!("{part} Spearman correlation"), "", spearman(&truth, &said)),
-            Measure::new(format!("{part} Pearson correlation"), "", pearson(&truth, &said)),
-        ];
+        let mut spearman =
+            Measure::new(format!("{part} Spearman correlation"), "", spearman(&truth, &said));
+        let outside = said.iter().filter(|score| !(0.0..=HIGHEST).contains(*score)).count();
+        if outside > 0 && spearman.note.is_none() {
+            spearman.note = Some(format!(
+                "{outside} of {n} scores lie outside of 0 to {HIGHEST}, between which they are \
+                 written; the correlations are of what the network says"
+            ));
+        }
+        let pearson =
+            Measure::new(format!("{part} Pearson correlation"), "", pearson(&truth, &said));
+        return vec![spearman, pearson];
     }
     let mut confusion = Confusion::new(task.classes().len());
     for pair in truth.iter().zip(said) {
@@ -287,6 +317,9 @@ mod tests {
         let gold = numbers([0.0, 1.0, 1.0, 2.0, 5.0]);
         let found = scores(Glue::StsB, "dev", &gold, &numbers([0.1, 0.4, 0.35, 0.8, 0.9]));
         assert!((found[0].value.expect("defined") - 0.974_679_4).abs() < 1e-6);
+        assert_eq!(found[0].note, None);
+        let beyond = scores(Glue::StsB, "dev", &gold, &numbers([-0.1, 0.4, 0.35, 0.8, 5.9]));
+        assert!(beyond[0].note.as_deref().is_some_and(|note| note.starts_with("2 of 5 scores")));
         assert!((found[1].value.expect("defined") - 0.883_621_9).abs() < 1e-6);
         let found = scores(Glue::Mnli, "matched dev", &classes("0120"), &classes("0121"));
         assert_eq!(found.len(), 1);

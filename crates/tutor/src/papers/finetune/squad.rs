@@ -5,7 +5,7 @@ use std::path::Path;
 
 use anyhow::{Result, ensure};
 use data_pipeline::text::read::Tally;
-use data_pipeline::text::{Sequence, Squad, SquadWindows, Window};
+use data_pipeline::text::{Sequence, Squad, SquadUse, SquadWindows, Window};
 use electra::heads::{Answer, AnswerHead, Span};
 use electra::{EncoderConfig, Packed};
 use metrics::{Answered, Score, Squad2Scores, SquadScore, squad1, squad2};
@@ -48,15 +48,20 @@ pub(super) struct SquadTask {
 impl SquadTask {
     pub(super) fn open(config: &SquadConfig, start: &Start) -> Result<Self> {
         let mut notes = Vec::new();
-        let mut read = |path: &Path| -> Result<(Squad, SquadWindows)> {
-            let squad = Squad::read(path, config.on_bad)?;
+        let mut read = |path: &Path, to: SquadUse| -> Result<(Squad, SquadWindows)> {
+            let squad = Squad::read(path, to, config.on_bad)?;
             ensure!(!squad.questions.is_empty(), "{} has no question", path.display());
             notes.extend(told(path, &squad.tally));
             let windows = squad.windows(&start.tokenizer, config.windows)?;
             Ok((squad, windows))
         };
-        let (train, of_train) = read(&config.train)?;
-        let (test, windows) = read(&config.test)?;
+        let (train, of_train) = read(&config.train, SquadUse::Learn)?;
+        let (test, windows) = read(&config.test, SquadUse::Measure)?;
+        ensure!(
+            test.questions.iter().any(|q| q.is_impossible || !q.answers.is_empty()),
+            "{}: no question has an answer, so that nothing can be measured: name a file with answers",
+            config.test.display()
+        );
         let truth = |window: &Window| {
             let impossible = train.questions[window.question as usize].is_impossible;
             let (first, last) = window.answer.unwrap_or((0, 0));
@@ -66,7 +71,7 @@ impl SquadTask {
         let sequences: Vec<Sequence> =
             of_train.windows.into_iter().map(|window| window.sequence).collect();
         let many = |squad: &Squad, windows: usize| {
-            let without = squad.questions.iter().filter(|q| q.is_impossible).count();
+            let without = squad.questions.iter().filter(|q| q.answers.is_empty()).count();
             let without = match without {
                 0 => String::new(),
                 without => format!(" ({without} without an answer)"),
@@ -189,7 +194,7 @@ impl Benchmark for SquadTask {
                 no_answer,
             })
             .collect();
-        let has_impossible = self.test.questions.iter().any(|question| question.is_impossible);
+        let has_impossible = self.test.questions.iter().any(|question| question.answers.is_empty());
         let (measures, told) = match has_impossible {
             true => of_v2(&squad2(&answered, self.config.threshold).unwrap_or_default()),
             false => of_v1(&squad1(&answered).unwrap_or_default()),

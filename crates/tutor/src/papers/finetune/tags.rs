@@ -1,5 +1,6 @@
 //! Words with tags: names, chunks, parts of speech.
 
+use std::borrow::Cow;
 use std::path::Path;
 
 use anyhow::{Result, ensure};
@@ -117,10 +118,21 @@ impl TagTask {
     }
 }
 
-/// Whether tags mark spans: `O`, and others that begin with `B-`, `I-`, `E-` or `S-`.
+/// Whether tags mark spans: `O`, and others that begin with `B-`, `I-`, `E-` or `S-`, or with `L-`
+/// and `U-` for the last two.
 fn mark_spans(tags: &[String]) -> bool {
-    let marks = |tag: &String| ["B-", "I-", "E-", "S-"].iter().any(|start| tag.starts_with(start));
+    let starts = ["B-", "I-", "E-", "S-", "L-", "U-"];
+    let marks = |tag: &String| starts.iter().any(|start| tag.starts_with(start));
     tags.iter().any(marks) && tags.iter().all(|tag| tag == "O" || marks(tag))
+}
+
+/// A tag that marks spans as spans are counted: `L-` ends one as `E-` does, `U-` is one as `S-` is.
+fn of_span(tag: &str) -> Cow<'_, str> {
+    match tag.split_once('-') {
+        Some(("L", kind)) => format!("E-{kind}").into(),
+        Some(("U", kind)) => format!("S-{kind}").into(),
+        _ => tag.into(),
+    }
 }
 
 impl Head for Tagger {
@@ -171,18 +183,23 @@ impl Benchmark for TagTask {
             let (truth, said): (Vec<&str>, Vec<&str>) =
                 truth.zip(said.iter().map(|&tag| name(tag))).unzip();
             for (word, (truth, said)) in sentence.words.iter().zip(truth.iter().zip(&said)) {
+                // A space ends a word there.
+                let word = word.split_whitespace().collect::<Vec<_>>().join("_");
                 text += &format!("{word} {truth} {said}\n");
                 right += u64::from(truth == said);
                 words += 1;
             }
             text.push('\n');
+            let [truth, said] =
+                [truth, said].map(|tags| tags.into_iter().map(of_span).collect::<Vec<_>>());
             spans.add(&truth, &said);
         }
         atomic_file::write(&folder.join("predictions.txt"), text.as_bytes())?;
         let accuracy = Score::of(100.0 * right as f64 / words as f64);
         let accuracy = Measure::new("test accuracy of words", "%", accuracy).of(words);
         if !mark_spans(&self.tags) {
-            return Ok(vec![accuracy]);
+            let note = "no spans are scored: tags mark them by O, B-, I-, E-, S-, L- and U-";
+            return Ok(vec![Measure { note: Some(note.into()), ..accuracy }]);
         }
         let mut measures = vec![
             Measure::new("test F1 of spans", "%", spans.all.f1()),
@@ -205,7 +222,11 @@ mod tests {
     fn spans_are_told_from_other_tags() {
         let tags =
             |all: &[&str]| mark_spans(&all.iter().map(|&t| t.to_owned()).collect::<Vec<_>>());
-        assert!(tags(&["O", "B-PER", "I-PER"]));
+        assert!(tags(&["O", "B-PER", "I-PER"]) && tags(&["O", "B-PER", "L-PER", "U-LOC"]));
+        let spans = |tags: [&str; 5]| metrics::spans(&tags.map(of_span));
+        let bilou = spans(["B-PER", "I-PER", "L-PER", "U-PER", "U-LOC"]);
+        assert_eq!(bilou, spans(["B-PER", "I-PER", "E-PER", "S-PER", "S-LOC"]));
+        assert_eq!(bilou.len(), 3);
         assert!(!tags(&["NN", "IN", "DT"]) && !tags(&["O"]) && !tags(&["O", "B-PER", "X"]));
     }
 }

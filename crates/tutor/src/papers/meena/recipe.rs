@@ -81,7 +81,8 @@ pub(super) struct Refusing {
     pub(super) weights: String,
     /// The classes whose messages are dropped.
     pub(super) refuse: Vec<String>,
-    /// The probability of these classes together from which on a message is dropped.
+    /// The probability of these classes together from which on a message is dropped; where classes
+    /// do not exclude each other, that of one of them.
     #[serde(default = "half")]
     pub(super) from: f64,
 }

@@ -17,6 +17,9 @@ use crate::recipe::evaluate::EvaluateConfig;
 use crate::recipe::row;
 use crate::run::processes;
 
+/// Policies by their keys.
+type Policies<'a> = Vec<(&'static str, &'a Policy)>;
+
 /// The keys of a recipe of kind `noisy-student`, beside its head.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -203,6 +206,28 @@ impl Recipe {
     /// What evaluation of the students sees, before a resolution fix.
     pub(super) fn student_eval(&self) -> &Policy {
         self.student.eval_augment.as_ref().unwrap_or(&self.evaluate.augment)
+    }
+
+    /// Every network by its key, with the policies through which it sees images by theirs.
+    pub(super) fn nets(&self) -> Vec<(String, &NetConfig, Policies<'_>)> {
+        let own = [
+            ("evaluate.augment", &self.evaluate.augment),
+            ("teacher.augment", &self.teacher.augment),
+        ];
+        let mut of_students = vec![
+            ("student.eval_augment", self.student_eval()),
+            ("student.augment", &self.student.augment),
+            ("student.unlabeled_augment", self.unlabeled_noise()),
+        ];
+        if let Some(fix) = &self.student.fix_resolution {
+            of_students.push(("student.fix_resolution.augment", &fix.augment));
+            of_students.push(("student.fix_resolution.eval_augment", &fix.eval_augment));
+        }
+        let students = self.generations.iter().enumerate().map(|(i, generation)| {
+            (format!("generations.{i}.net"), &generation.net, of_students.clone())
+        });
+        let teacher = ("teacher.net".to_owned(), &self.teacher.net, own.to_vec());
+        std::iter::once(teacher).chain(students).collect()
     }
 
     /// The recipe of a further row: this one with that row's changes, and no further rows.

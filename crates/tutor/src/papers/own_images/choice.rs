@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use anyhow::Result;
+use metrics::words::counted;
 
 use super::recipe::Recipe;
 use crate::run::pace::{FEWEST_STEPS, fitting, needed};
@@ -72,9 +73,10 @@ pub(super) fn choose(
         let trial = if trial.scores.is_empty() { 0.0 } else { recipe.trial.share };
         let seconds = trainings * needed(fewest, slowest) / (1.0 - trial);
         format!(
-            "{} minutes are too short for {fewest} steps of each training, which are made all the \
+            "{} {} too short for {fewest} steps of each training, which are made all the \
              same: give it {:.1} minutes or more on this machine",
-            recipe.minutes,
+            counted(recipe.minutes, "minute"),
+            if recipe.minutes == 1.0 { "is" } else { "are" },
             (((other + seconds) / 6.0).ceil() / 10.0).max(recipe.minutes + 0.1)
         )
     });

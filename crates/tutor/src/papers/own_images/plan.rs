@@ -2,9 +2,10 @@
 
 use std::path::{Path, PathBuf};
 
-use anyhow::{Result, bail, ensure};
+use anyhow::{Context, Result, bail, ensure};
 use data_pipeline::dataset::folder::{FolderOptions, FolderSet, OnBad, Summary};
 use data_pipeline::picture::Depth;
+use metrics::words::counted;
 use torch::Device;
 use torch::precision::Precision;
 use vision_models::NetConfig;
@@ -13,8 +14,10 @@ use weights::StateDict;
 use weights::find::{Places, find};
 use weights::meta;
 
+use super::look::{alone_line, data_line};
 use crate::images::checkpoint::by_name;
 use crate::images::folder::refuse_same_path;
+use crate::recipe::class_names::{absent, doubtful, refuse_missing};
 use crate::recipe::own_name::own_name;
 use crate::recipe::paths::{from_anywhere, utf8};
 
@@ -22,6 +25,10 @@ use crate::recipe::paths::{from_anywhere, utf8};
 pub(crate) struct Given {
     pub(crate) labeled: PathBuf,
     pub(crate) labels: Option<PathBuf>,
+    /// Labels that stand for none.
+    pub(crate) no_label: Vec<String>,
+    /// Labels that are classes although they read as if they stood for none.
+    pub(crate) class: Vec<String>,
     pub(crate) unlabeled: Option<PathBuf>,
     pub(crate) validation: Option<PathBuf>,
     pub(crate) test: Option<PathBuf>,
@@ -78,13 +85,20 @@ pub(crate) fn plan(given: &Given) -> Result<Proposal> {
         labels: given.labels.clone(),
         unlisted: given.unlabeled.is_none(),
         exclude: given.validation.iter().chain(&given.test).cloned().collect(),
+        no_label: given.no_label.clone(),
         ..FolderOptions::default()
     };
     let labeled = Summary::of(&FolderSet::open(&given.labeled, &options)?);
+    let counts = labeled.classes.iter().map(|(name, count)| (name.as_str(), *count as u64));
+    let counts: Vec<(&str, u64)> = counts.collect();
+    refuse_missing(&counts, &given.class)
+        .with_context(|| given.labels.as_ref().unwrap_or(&given.labeled).display().to_string())?;
     let part = |path: &Option<PathBuf>, classes: Option<Vec<String>>| {
         let root = given.labels.is_some().then(|| given.labeled.clone());
         let (labeled, on_bad) = (classes.is_some(), OnBad::Skip);
-        let options = FolderOptions { labeled, classes, root, on_bad, ..Default::default() };
+        let no_label = given.no_label.clone();
+        let options =
+            FolderOptions { labeled, classes, root, on_bad, no_label, ..Default::default() };
         let look = |path: &PathBuf| anyhow::Ok(Summary::of(&FolderSet::open(path, &options)?));
         path.as_ref().map(look).transpose()
     };
@@ -158,8 +172,8 @@ pub(crate) fn plan(given: &Given) -> Result<Proposal> {
             }
         },
         format!(
-            "time: {} minutes on {}, {}",
-            given.minutes,
+            "time: {} on {}, {}",
+            counted(given.minutes, "minute"),
             torch::device::describe(given.device),
             match precision {
                 Precision::Float32 => "in float32",
@@ -180,17 +194,10 @@ pub(crate) fn plan(given: &Given) -> Result<Proposal> {
              taken (depth in the recipe)"
         ));
     }
-    let alone = labeled.classes.iter().filter(|(_, count)| *count == 1);
-    let alone: Vec<&str> = alone.map(|(name, _)| name.as_str()).collect();
-    if let [first, others @ ..] = &alone[..] {
-        let others = match others.len() {
-            0 => String::new(),
-            more => format!(" ({more} more classes as well)"),
-        };
-        lines.push(format!(
-            "note: the class `{first}` has one labelled picture{others}, which is trained on: none \
-             is left to try anything on; label more if you can"
-        ));
+    lines.extend(alone_line(&labeled));
+    if given.looks_only {
+        lines.extend(doubtful(&counts, &given.class));
+        lines.extend(absent(&counts, &given.class));
     }
     for (name, look) in looks.into_iter().filter_map(|(name, look)| Some((name, look?))) {
         if !given.looks_only {
@@ -214,36 +221,6 @@ pub(crate) fn plan(given: &Given) -> Result<Proposal> {
         test.is_some(),
     )?;
     Ok(Proposal { recipe, lines, offer })
-}
-
-fn data_line(
-    labeled: &Summary,
-    labels: usize,
-    unlabeled: usize,
-    others: &[(&str, &Option<Summary>)],
-) -> String {
-    let sizes: Vec<usize> = labeled.classes.iter().map(|class| class.1).collect();
-    let (least, most) = (sizes.iter().min().unwrap_or(&0), sizes.iter().max().unwrap_or(&0));
-    let each =
-        if least == most { format!("{least} each") } else { format!("{least} to {most} each") };
-    let others: String = others
-        .iter()
-        .filter_map(|(name, look)| Some(format!(", {} {name}", look.as_ref()?.count)))
-        .collect();
-    let colour = match labeled.grey {
-        grey if grey > 0.99 => "grey",
-        grey if grey < 0.01 => "colour",
-        _ => "grey and colour",
-    };
-    let kinds: Vec<&str> = labeled.kinds.keys().copied().collect();
-    format!(
-        "data: {labels} labelled pictures of {} classes ({each}), {unlabeled} unlabelled{others}; \
-         width {}, height {}, {colour}, {}",
-        labeled.classes.len(),
-        labeled.width,
-        labeled.height,
-        kinds.join(" and ")
-    )
 }
 
 /// The weights that are asked for, or those of the catalog if they are there.
@@ -389,6 +366,11 @@ fn recipe(
     ] {
         if let Some(value) = value {
             parts += &format!("{key} = {}\n", path(value)?);
+        }
+    }
+    for (key, labels) in [("no_label", &given.no_label), ("class", &given.class)] {
+        if !labels.is_empty() {
+            parts += &format!("{key} = {}\n", toml::Value::try_from(labels)?);
         }
     }
     if let Some(bits) = bits {

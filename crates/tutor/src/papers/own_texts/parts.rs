@@ -6,13 +6,14 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use anyhow::{Context, Error, Result, bail, ensure};
-use data_pipeline::dataset::Samples;
+use data_pipeline::dataset::{Samples, fingerprint};
 use data_pipeline::digest::Digest;
 use data_pipeline::text::{Target, TextSet};
 
-use super::class_names::{absent, doubtful, refuse_alike, refuse_missing};
 use super::numbers::numbers_as_classes;
 use super::recipe::DataConfig;
+use crate::recipe::class_names::{absent, doubtful, refuse_alike, refuse_missing};
+use crate::run::copies;
 use crate::run::files;
 use crate::text::shown::unit;
 
@@ -61,7 +62,7 @@ impl Parts {
             format!("{}, column `{column}`", config.text.display())
         })?;
         let mut notes = all.notes().to_vec();
-        notes.extend(repeated(&labeled, unit)?);
+        let labeled = once_each(labeled, unit, &mut notes)?;
         let numbers = numbers_as_classes(&classes, labeled.len());
         let scored = |path: &Option<PathBuf>, name: &str| -> Result<Option<TextSet>> {
             let Some(path) = path else { return Ok(None) };
@@ -226,25 +227,21 @@ fn digests(set: &TextSet) -> Result<Vec<Digest>> {
     set.digests()?.context("texts have digests")
 }
 
-/// Which labelled texts are there more than once, in a sentence.
-fn repeated(labeled: &TextSet, unit: &str) -> Result<Option<String>> {
-    let mut first: HashMap<Digest, Option<u32>> = HashMap::new();
-    let (mut copies, mut otherwise) = (0, 0);
-    for (i, digest) in digests(labeled)?.into_iter().enumerate() {
-        let label = labeled.label(i);
-        if let Some(before) = first.get(&digest) {
-            copies += 1;
-            otherwise += usize::from(*before != label);
-        } else {
-            first.insert(digest, label);
-        }
+/// The labelled texts without those that are copies of others, of which `notes` then tell. Fails
+/// if a class has none left.
+fn once_each(labeled: TextSet, unit: &str, notes: &mut Vec<String>) -> Result<TextSet> {
+    let samples = digests(&labeled)?.into_iter().enumerate();
+    let samples: Vec<_> = samples.map(|(i, digest)| (labeled.label(i), digest)).collect();
+    let found = fingerprint::copies(&samples);
+    if found.left_out.is_empty() {
+        return Ok(labeled);
     }
-    Ok((copies > 0).then(|| {
-        format!(
-            "{copies} labelled {unit} are copies of others, {otherwise} of them with another label: \
-             what is measured on held-out labels is too good where a copy was learned from"
-        )
-    }))
+    notes.extend(copies::told(&found, unit, |i| labeled.id(i)));
+    let is_left_out = |i: &u32| found.left_out.binary_search(&(*i as usize)).is_ok();
+    let kept: Vec<u32> = (0..labeled.len() as u32).filter(|i| !is_left_out(i)).collect();
+    let kept = labeled.select(&kept);
+    copies::refuse_emptied(labeled.classes(), (0..kept.len()).map(|i| kept.label(i)), unit)?;
+    Ok(kept)
 }
 
 /// An error if a text or pair that is measured on is a labelled one too.

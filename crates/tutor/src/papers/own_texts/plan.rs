@@ -7,6 +7,7 @@ use anyhow::{Result, ensure};
 use data_pipeline::dataset::Samples;
 use data_pipeline::text::read::OnBadInput;
 use electra::{EncoderConfig, Family};
+use metrics::words::counted;
 use torch::Device;
 use torch::precision::Precision;
 
@@ -150,7 +151,7 @@ pub(crate) fn plan(given: &Given) -> Result<Proposal> {
         },
         method,
         measured,
-        format!("time: {} minutes on {device}", given.minutes),
+        format!("time: {} on {device}", counted(given.minutes, "minute")),
     ]);
     let recipe = recipe(
         given,

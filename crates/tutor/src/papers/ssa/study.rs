@@ -69,6 +69,11 @@ fn scores(summary: &Summary) -> Option<Section> {
         words +=
             " Where there are fewer than 50 of those, the interval is the one for small samples.";
     }
+    let bounded = |score: &Score| score.ssa_bounds.is_some_and(|[low, high]| high > low);
+    if summary.scores.iter().any(bounded) {
+        words += " The last column is about all responses, the decided ones and the others: \
+                  between which values their SSA can still end.";
+    }
     let mut section = Section::new("scores", "Scores").with(Block::Text(words));
     let mut series = vec!["SSA".to_owned(), "sensibleness".to_owned(), "specificity".to_owned()];
     series.extend(people.then(|| "human-likeness".to_owned()));
@@ -89,7 +94,7 @@ fn scores(summary: &Summary) -> Option<Section> {
     }
     let mut header = vec!["system", "mode", "SSA, %", "sensibleness, %", "specificity, %"];
     header.extend(people.then_some("human-likeness, %"));
-    header.extend(["decided", "SSA may still be, %"]);
+    header.extend(["decided", "SSA of all may still be, %"]);
     let mut table = Table::new(header);
     for score in &summary.scores {
         let mut row = vec![score.system.clone(), score.mode.name().to_owned()];

@@ -1,4 +1,4 @@
-//! Names of classes that are hardly meant as they stand in a table.
+//! Names of classes that are hardly meant as they stand in a table or a folder of one's own data.
 
 use std::collections::HashMap;
 
@@ -8,12 +8,12 @@ use data_pipeline::text::{in_spelling, plain_label, stands_for_none};
 
 /// An error if the name of a class says that there is none, and it is not among those that `are`
 /// classes all the same; classes have their names and how many labels they have.
-pub(super) fn refuse_missing(classes: &[(&str, u64)], are: &[String]) -> Result<()> {
+pub(crate) fn refuse_missing(classes: &[(&str, u64)], are: &[String]) -> Result<()> {
     let is_missing = |(name, _): &&(&str, u64)| stands_for_none(name) && !is_one(name, are);
     if let Some((name, count)) = classes.iter().find(is_missing) {
         bail!(
             "the label `{name}` ({}) reads as if there were none: give --no-label '{name}' \
-             (data.no_label), and its rows count as unlabelled; or, if it is a class, --class '{name}' \
+             (data.no_label), and what has it counts as unlabelled; or, if it is a class, --class '{name}' \
              (data.class)",
             times(*count)
         );
@@ -26,7 +26,7 @@ fn is_one(name: &str, are: &[String]) -> bool {
 }
 
 /// An error if two classes have one name but for capital letters and spaces, or are one number.
-pub(super) fn refuse_alike(classes: &[(&str, u64)]) -> Result<()> {
+pub(crate) fn refuse_alike(classes: &[(&str, u64)]) -> Result<()> {
     let mut seen = HashMap::new();
     for (name, count) in classes {
         if let Some((other, others)) = seen.insert(plain_label(name), (name, count)) {
@@ -42,7 +42,7 @@ pub(super) fn refuse_alike(classes: &[(&str, u64)]) -> Result<()> {
 
 /// What should be known of labels that may or may not stand for none: `unknown`, and -1 beside
 /// numbers from 0 on.
-pub(super) fn doubtful(classes: &[(&str, u64)], are: &[String]) -> Vec<String> {
+pub(crate) fn doubtful(classes: &[(&str, u64)], are: &[String]) -> Vec<String> {
     let unknown = classes.iter().find(|(name, _)| name.eq_ignore_ascii_case("unknown"));
     let found = unknown.into_iter().chain(minus_one(classes));
     let told = |(name, count): &(&str, u64)| {
@@ -65,10 +65,10 @@ fn minus_one<'a, 'b>(classes: &'b [(&'a str, u64)]) -> Option<&'b (&'a str, u64)
 }
 
 /// What should be known of names that are said to be classes, and are not among them.
-pub(super) fn absent(classes: &[(&str, u64)], are: &[String]) -> Vec<String> {
+pub(crate) fn absent(classes: &[(&str, u64)], are: &[String]) -> Vec<String> {
     let is_absent = |name: &&String| classes.iter().all(|(class, _)| *class != name.trim());
     let told =
-        |name: &String| format!("no row has the label `{name}`, which is said to be a class");
+        |name: &String| format!("nothing has the label `{name}`, which is said to be a class");
     are.iter().filter(is_absent).map(told).collect()
 }
 
