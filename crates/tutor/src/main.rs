@@ -207,13 +207,13 @@ mod tests {
                 ],
             ),
             ("run uda/digits", &[("--labels", &["0", "-4"], count)]),
-            ("rate chat a", &[("--conversations", &["0"], count)]),
+            ("rate chat a", &[("--conversations", &["0", "99999999999"], "from 1 to ")]),
             (
                 "rate init a",
                 &[
-                    ("--votes", &["0", "-3"], count),
-                    ("--lease-minutes", &["0"], count),
-                    ("--items-per-rater", &["0"], count),
+                    ("--votes", &["0", "-3", "99999999999"], "from 1 to "),
+                    ("--lease-minutes", &["0"], "from 1 to "),
+                    ("--items-per-rater", &["0"], "from 1 to "),
                 ],
             ),
         ] {

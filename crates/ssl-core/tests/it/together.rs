@@ -168,7 +168,12 @@ fn train(case: &str, folder: &Path, group: Option<&Group>) {
         0 => StageDir::open(folder).expect("a stage"),
         _ => StageDir::beside(folder),
     };
-    let batches = |from| (from..).map(|step| Ok::<_, std::io::Error>(share(batch(step), place)));
+    let views = ssl.method().views().unlabeled.len();
+    let taken = |mut batch: Batch| {
+        batch.u.truncate(views);
+        share(batch, place)
+    };
+    let batches = |from| (from..).map(|step| Ok::<_, std::io::Error>(taken(batch(step))));
     let none = |_: &mut Ssl<Box<dyn Method>>, _| Ok(Vec::new());
     train::fit(&mut ssl, &mut optimizer, &options, &stage, batches, none, &mut ()).expect("well");
 }

@@ -50,11 +50,15 @@ fn a_network_of_no_numbers_labels_nothing() {
     assert!(!dir.path().join("labels.csv").exists());
 }
 
-/// Pictures of one colour a class, of these sizes.
+/// Pictures of these sizes, each of a colour of its own.
 fn pictures(folder: &std::path::Path, sizes: &[(u32, u32)]) {
     fs::create_dir_all(folder).expect("made");
+    let name = folder.file_name().unwrap_or_default().as_encoded_bytes();
+    let red = name.iter().fold(0_u8, |sum, byte| sum.wrapping_add(*byte));
     for (i, &(width, height)) in sizes.iter().enumerate() {
-        image::RgbImage::new(width, height).save(folder.join(format!("{i}.png"))).expect("written");
+        let colour = image::Rgb([red, i as u8, 128]);
+        let picture = image::RgbImage::from_pixel(width, height, colour);
+        picture.save(folder.join(format!("{i}.png"))).expect("written");
     }
 }
 

@@ -156,5 +156,5 @@ fn translations_are_scored() {
     assert!(said.starts_with("100.00\t100.00\tThe dog bit the man.\n"), "{said}");
     write("short", "The dog bit the man.\n");
     let said = refused(dir.path(), &["data", "bleu", "t", "a", "short"]);
-    assert!(said.contains("reference 2 has 1 lines for 3 translations"), "{said}");
+    assert!(said.contains("reference 2 has 1 line for 3 translations"), "{said}");
 }
