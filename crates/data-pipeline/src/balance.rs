@@ -8,6 +8,7 @@ mod histogram;
 
 pub use histogram::{Histogram, bucket};
 
+use crate::pseudo_labels::SLACK;
 use augment::rng::Rng;
 use serde::{Deserialize, Serialize};
 
@@ -72,17 +73,18 @@ impl Selection {
 }
 
 /// The order of confidences: larger for a larger one, the same for 0 and −0; none for what is no
-/// confidence: NaN, and what lies outside 0 to 1.
+/// confidence: NaN, and what lies outside 0 to 1 by more than rounding (0.001).
 ///
 /// ```
 /// use data_pipeline::balance::rank;
 /// assert!(rank(1.0) > rank(0.25) && rank(0.25) > rank(0.0));
 /// assert_eq!((rank(-0.0), rank(f32::NAN)), (rank(0.0), None));
-/// assert_eq!([-0.5, 1.000_000_1, f32::INFINITY].map(rank), [None; 3]);
+/// assert!(rank(1.000_000_1) > rank(1.0));
+/// assert_eq!([-0.5, 1.01, f32::INFINITY].map(rank), [None; 3]);
 /// ```
 pub fn rank(confidence: f32) -> Option<u32> {
     // The bits of positive numbers are ordered as they are. The sign of 0 goes: −0 + 0 is 0.
-    (0.0..=1.0).contains(&confidence).then(|| (confidence + 0.0).to_bits())
+    (0.0..=1.0 + SLACK).contains(&confidence).then(|| (confidence + 0.0).to_bits())
 }
 
 /// The part of a row that the selection needs.

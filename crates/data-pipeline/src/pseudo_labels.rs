@@ -26,7 +26,7 @@ pub struct PseudoLabel {
 }
 
 /// Probabilities of a softmax may exceed 1 by rounding, and their sum may miss it.
-const SLACK: f32 = 1e-3;
+pub(crate) const SLACK: f32 = 1e-3;
 
 impl PseudoLabel {
     /// What is wrong with this row, if anything.

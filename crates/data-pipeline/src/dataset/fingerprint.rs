@@ -5,7 +5,7 @@ use super::Samples;
 use crate::digest::Digest;
 use crate::error::DataError;
 use serde::{Deserialize, Serialize};
-use std::collections::{BTreeMap, HashMap, HashSet};
+use std::collections::{BTreeMap, HashMap};
 use std::fmt;
 
 /// What a part of an experiment consists of: ids, labels and contents.
@@ -206,7 +206,8 @@ pub struct Copies {
     pub left_out: Vec<usize>,
     /// How many of them have the content and the label of an earlier sample, which stays.
     pub same_label: usize,
-    /// How many of them have one content and several labels; none of these stays.
+    /// How many of them have a content of several labels, and not the one that most of its samples
+    /// have; where no label has most of them, none of these samples stays.
     pub several_labels: usize,
     /// The first pair with the same label: the one that stays, and a copy of it.
     pub example: Option<(usize, usize)>,
@@ -220,34 +221,45 @@ pub struct Copies {
 /// ```
 /// use data_pipeline::dataset::fingerprint::copies;
 /// use data_pipeline::digest::Digest;
-/// let samples = [(0, "a"), (1, "b"), (0, "a"), (1, "c"), (0, "c")]
+/// let samples = [(0, "a"), (1, "b"), (0, "a"), (1, "c"), (0, "c"), (0, "b"), (1, "b")]
 ///     .map(|(label, content)| (Some(label), Digest::of(content.as_bytes())));
 /// let found = copies(&samples);
-/// assert_eq!(found.left_out, [2, 3, 4]);
-/// assert_eq!((found.same_label, found.several_labels), (1, 2));
+/// // Of a and of b one stays; c may be either.
+/// assert_eq!(found.left_out, [2, 3, 4, 5, 6]);
+/// assert_eq!((found.same_label, found.several_labels), (2, 3));
 /// ```
 pub fn copies(samples: &[(Option<u32>, Digest)]) -> Copies {
-    let mut found = Copies::default();
-    let mut first: HashMap<Digest, usize> = HashMap::with_capacity(samples.len());
-    let mut contradictory: HashSet<Digest> = HashSet::new();
-    for (i, (label, content)) in samples.iter().enumerate() {
-        let before = *first.entry(*content).or_insert(i);
-        if samples[before].0 != *label {
-            contradictory.insert(*content);
-            found.contradiction.get_or_insert((before, i));
-        }
-    }
+    let mut of_content: HashMap<Digest, Vec<usize>> = HashMap::with_capacity(samples.len());
     for (i, (_, content)) in samples.iter().enumerate() {
-        let before = first[content];
-        if contradictory.contains(content) {
-            found.several_labels += 1;
-        } else if before != i {
-            found.same_label += 1;
-            found.example.get_or_insert((before, i));
-        } else {
-            continue;
-        }
-        found.left_out.push(i);
+        of_content.entry(*content).or_default().push(i);
     }
+    let mut found = Copies::default();
+    let mut several: Vec<Vec<usize>> = of_content.into_values().filter(|s| s.len() > 1).collect();
+    several.sort_unstable();
+    for same in several {
+        let label = |i: usize| samples[i].0;
+        let count = |of: Option<u32>| same.iter().filter(|&&i| label(i) == of).count();
+        // At most one label has more than half.
+        let most = same.iter().map(|&i| label(i)).find(|&of| 2 * count(of) > same.len());
+        if let Some(&other) = same.iter().find(|&&i| label(i) != label(same[0])) {
+            found.contradiction.get_or_insert((same[0], other));
+        }
+        let mut stays = None;
+        for &i in &same {
+            match (most == Some(label(i)), stays) {
+                (true, None) => {
+                    stays = Some(i);
+                    continue;
+                }
+                (true, Some(first)) => {
+                    found.same_label += 1;
+                    found.example.get_or_insert((first, i));
+                }
+                (false, _) => found.several_labels += 1,
+            }
+            found.left_out.push(i);
+        }
+    }
+    found.left_out.sort_unstable();
     found
 }

@@ -55,7 +55,8 @@ impl TaggedSet {
     /// Reads a file with a word a line, cells between tabs, in lines without any between spaces,
     /// and a line without words behind each sentence. Passed over are lines that begin with
     /// `-DOCSTART-`, and comments: lines that begin with `# ` and have other columns than the word
-    /// before them, or `=` for a third cell.
+    /// before them, or `=` for a third cell, or at the beginning of a sentence another tag than
+    /// the words before it.
     ///
     /// # Errors
     /// When the file cannot be read, and for lines with too few columns or other tags as asked. A
@@ -69,7 +70,7 @@ impl TaggedSet {
         let mut lines = Lines::open(path, on_bad, 1 << 20)?;
         let mut found: Vec<(Vec<String>, Vec<String>)> = vec![];
         let (mut words, mut tags, mut spoilt) = (vec![], vec![], false);
-        let mut width = None;
+        let (mut width, mut all_tags) = (None, BTreeSet::new());
         loop {
             let line = lines.next(&mut tally)?.map(str::to_owned);
             // A word may be a space of another kind.
@@ -87,7 +88,11 @@ impl TaggedSet {
             let between = if text.contains('\t') { '\t' } else { ' ' };
             let cells = text.split(between).map(|cell| cell.trim_matches(' '));
             let cells: Vec<&str> = cells.filter(|cell| !cell.is_empty()).collect();
-            let is_word = width == Some(cells.len()) && cells.get(2) != Some(&"=");
+            let seen = |cell: &&str| !words.is_empty() || all_tags.contains(*cell);
+            let is_word = width == Some(cells.len())
+                && cells.get(2) != Some(&"=")
+                && (columns.untagged
+                    || cells.get(columns.tag.unwrap_or(cells.len() - 1)).is_some_and(seen));
             if text.starts_with("# ") && !is_word {
                 continue;
             }
@@ -103,6 +108,9 @@ impl TaggedSet {
                 format!("no tag `{}` among the known ones", cells[tag])
             } else {
                 width = Some(cells.len());
+                if !columns.untagged && !all_tags.contains(cells[tag]) {
+                    all_tags.insert(cells[tag].to_owned());
+                }
                 words.push(cells[columns.word].to_owned());
                 tags.push(if columns.untagged { String::new() } else { cells[tag].to_owned() });
                 continue;

@@ -212,7 +212,7 @@ fn launcher(get: &impl Fn(&str) -> Option<String>) -> Result<Option<Launcher>, M
     Ok(Some(match () {
         () if has(TORCHRUN) => TORCHRUN,
         // What was started within a task of Slurm knows better which process it is.
-        () if has(OPEN_MPI) => OPEN_MPI,
+        () if several(OPEN_MPI) || (has(OPEN_MPI) && !slurm) => OPEN_MPI,
         () if several(PMI) && !(slurm && same) => PMI,
         () if slurm => SLURM,
         () if has(KUBERNETES) => KUBERNETES,

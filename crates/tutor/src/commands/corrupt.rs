@@ -118,7 +118,12 @@ const MADE: &str = "corrupted.json";
 
 /// Makes the folder, or finds it made by this very command. Copies of images that have changed
 /// since are removed.
-fn prepare(args: &Args, files: &[(PathBuf, String)], depth: Depth) -> Result<()> {
+fn prepare(
+    args: &Args,
+    files: &[(PathBuf, String)],
+    depth: Depth,
+    making: (&[Corruption], &[Severity]),
+) -> Result<()> {
     let images = fs::canonicalize(&args.images)
         .with_context(|| format!("{}: name a folder of images", args.images.display()))?;
     fs::create_dir_all(&args.out).with_context(|| format!("cannot make {}", args.out.display()))?;
@@ -148,19 +153,9 @@ fn prepare(args: &Args, files: &[(PathBuf, String)], depth: Depth) -> Result<()>
             );
             let is_changed =
                 |(id, content): &(&String, &Digest)| before.contents.get(*id) != Some(*content);
-            let changed = made.contents.iter().filter(is_changed);
-            let mut anew = 0;
-            for (id, _) in changed {
-                anew += usize::from(remove_copies(&args.out, id)?);
-            }
-            if anew > 0 {
-                let have = if anew == 1 { "has" } else { "have" };
-                note(&format!(
-                    "{} {have} changed since the copies were made, or an earlier version made them: \
-                     they are made anew",
-                    counted(anew, "image")
-                ));
-            }
+            let changed: Vec<&String> =
+                made.contents.iter().filter(is_changed).map(|(id, _)| id).collect();
+            make_anew(&args.out, &changed, making)?;
             if before.contents != made.contents {
                 files::keep(&file, &made)?;
             }
@@ -174,20 +169,45 @@ fn prepare(args: &Args, files: &[(PathBuf, String)], depth: Depth) -> Result<()>
     Ok(())
 }
 
-/// Removes all copies of an image; whether there were some.
-fn remove_copies(out: &Path, id: &str) -> Result<bool> {
-    let mut any = false;
-    for corruption in Corruption::ALL {
-        for severity in Severity::ALL {
+/// Removes the copies of images that have changed, which are then made anew. An error, and nothing
+/// is removed, if there are copies of them that this call would not make.
+fn make_anew(
+    out: &Path,
+    changed: &[&String],
+    (corruptions, severities): (&[Corruption], &[Severity]),
+) -> Result<()> {
+    let (mut stale, mut images) = (Vec::new(), 0);
+    for id in changed {
+        let before = stale.len();
+        for (corruption, severity) in
+            Corruption::ALL.into_iter().flat_map(|c| Severity::ALL.map(|severity| (c, severity)))
+        {
             let copy = copy(out, corruption, severity, id);
             if copy.exists() {
-                fs::remove_file(&copy)
-                    .with_context(|| format!("cannot remove {}", copy.display()))?;
-                any = true;
+                ensure!(
+                    corruptions.contains(&corruption) && severities.contains(&severity),
+                    "{} is a copy of an image that has changed since, or an earlier version made \
+                     it, and this call would not make it anew: name another folder, or remove {}",
+                    copy.display(),
+                    out.display()
+                );
+                stale.push(copy);
             }
         }
+        images += usize::from(stale.len() > before);
     }
-    Ok(any)
+    for copy in &stale {
+        fs::remove_file(copy).with_context(|| format!("cannot remove {}", copy.display()))?;
+    }
+    if images > 0 {
+        let have = if images == 1 { "has" } else { "have" };
+        note(&format!(
+            "{} {have} changed since the copies were made, or an earlier version made them: they \
+             are made anew",
+            counted(images, "image")
+        ));
+    }
+    Ok(())
 }
 
 /// Whether a copy is there to its end, the last chunk of a PNG file.
@@ -220,7 +240,7 @@ pub(crate) fn run(args: &Args) -> Result<()> {
             "pictures of more than 8 bits use {bits} of them, and the upper 8 of these are taken"
         ));
     }
-    prepare(args, &files, depth)?;
+    prepare(args, &files, depth, (&corruptions, severities))?;
     // The copies have no EXIF that would turn them.
     let decode = Decode { depth, orient: true, ..Decode::default() };
     for (corruption, severity) in

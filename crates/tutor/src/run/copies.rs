@@ -28,8 +28,8 @@ pub(crate) fn told(copies: &Copies, unit: &str, id: impl Fn(usize) -> String) ->
     }
     if copies.several_labels > 0 {
         told.push(format!(
-            "{} have the content of another and a different label{}: they are left out, as nothing \
-             tells which label is right",
+            "{} have the content of another and a different label{}: they are left out (where most \
+             copies have one label, one with that label stays)",
             counted(copies.several_labels, &noun),
             pair(copies.contradiction)
         ));

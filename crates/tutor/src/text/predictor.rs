@@ -285,7 +285,9 @@ impl Predictor for TextPredictor {
         let tokens = self.0.tokenizer.digest();
         let numbers = numbers_of(self.0.precision);
         let each = if self.is_exclusive() { "" } else { ", each class for itself" };
-        let told = format!("{} {kept} {tokens} {columns}{numbers}{each}", Digest::of(&weights));
+        let pairs = if self.0.whole_pairs { ", whole pairs" } else { "" };
+        let told =
+            format!("{} {kept} {tokens} {columns}{numbers}{each}{pairs}", Digest::of(&weights));
         Ok(Digest::of(told.as_bytes()).to_string())
     }
 

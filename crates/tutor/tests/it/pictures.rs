@@ -63,6 +63,11 @@ fn a_folder_is_corrupted_once_and_taken_up_again() {
     fs::write(&cut, &bytes[..bytes.len() / 2]).expect("written");
     let pixels = vec![90; 24 * 20 * 3];
     write_png(&dir.path().join("images/b/1.png"), &Image::new(24, 20, 3, pixels)).expect("written");
+    // But not by a call that would make some of them only, which removes nothing.
+    let one = ["corrupt", "images", "all15", "--severity", "1", "--corruption", "fog"];
+    let said = refused(dir.path(), &one);
+    assert!(said.contains("would not make it anew") && said.contains("name another"), "{said}");
+    assert_eq!(files(&dir.path().join("all15")).len(), whole.len());
     let again = call(dir.path(), &fifteen);
     assert!(again.out.contains("76 images written, 149 were there"), "{}", again.out);
     assert!(again.err.contains("1 image has changed since the copies were made"), "{}", again.err);

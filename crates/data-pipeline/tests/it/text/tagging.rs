@@ -51,6 +51,10 @@ fn a_number_sign_is_a_word_where_it_has_the_columns_of_one() {
     let conll_u =
         "# newdoc\n# sent_id = 1\na X O\n\n# text = b\nb X O\n# a remark of ours\nc X O\n";
     assert_eq!(words(conll_u), ["a", "b c"]);
+    // As many cells as words have, and no tag of theirs.
+    assert_eq!(words("a O\n\n# newdoc\nb O\n"), ["a", "b"]);
+    assert_eq!(words("a X O\n\n# sent_id 12\nb X O\n"), ["a", "b"]);
+    assert_eq!(words("a O\n\n# O\nb O\n"), ["a", "# b"]);
 }
 
 #[test]

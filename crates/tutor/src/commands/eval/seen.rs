@@ -15,9 +15,11 @@ use crate::run::note::note;
 /// Tells how many of the images a run has seen, where it is one that is scored, and how many have
 /// the content of another one with another label. Images are equal here if their files are.
 pub(super) fn tell(run: Option<&Path>, shown: &dyn Shown) -> Result<()> {
+    // Their files are read for it.
+    let Some(run) = run else { return Ok(()) };
     let Some(digests) = shown.digests() else { return Ok(()) };
     let (unit, count) = (shown.unit(), shown.len());
-    let kept = run.map(folder::kept).transpose()?.unwrap_or_default();
+    let kept = folder::kept(run)?;
     for (part, words) in [
         ("labelled", "which it learned from or chose by"),
         ("unlabelled", "which it learned from without their labels"),
