@@ -14,7 +14,7 @@ use tch::Tensor;
 /// assert_eq!(grad(&y, &[&x])[0], Tensor::from_slice(&[2f32, 4.0]));
 /// ```
 pub fn grad(y: &Tensor, xs: &[&Tensor]) -> Vec<Tensor> {
-    all(grads(y, xs, Graph::Freed))
+    all(grads(y, xs, GraphUse::Freed))
 }
 
 /// The same; the gradients have a graph, so that gradients of them can be taken. The graph of `y`
@@ -30,12 +30,12 @@ pub fn grad(y: &Tensor, xs: &[&Tensor]) -> Vec<Tensor> {
 /// assert_eq!(curvature, Tensor::from_slice(&[6f32, 12.0]));
 /// ```
 pub fn grad_with_graph(y: &Tensor, xs: &[&Tensor]) -> Vec<Tensor> {
-    all(grads(y, xs, Graph::Grown))
+    all(grads(y, xs, GraphUse::Grown))
 }
 
 /// What becomes of the graph of a scalar whose gradients are taken.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Graph {
+pub enum GraphUse {
     /// It is gone.
     Freed,
     /// It is kept, for when the scalar is minimised afterwards.
@@ -47,14 +47,14 @@ pub enum Graph {
 /// The gradients of the scalar `y` with respect to each of `xs`; none with respect to those that it
 /// does not depend on. Parameters' own `.grad` stay as they are. Panics if `y` is not a scalar or
 /// has no graph ([`no_grad`]).
-pub fn grads(y: &Tensor, xs: &[&Tensor], graph: Graph) -> Vec<Option<Tensor>> {
+pub fn grads(y: &Tensor, xs: &[&Tensor], graph: GraphUse) -> Vec<Option<Tensor>> {
     assert_eq!(y.numel(), 1, "a gradient is of a scalar, not of {:?}", y.size());
     assert!(
         y.requires_grad(),
         "a gradient of what has no graph: nothing that it was computed from requires one, or it \
          was computed under no_grad"
     );
-    let found = Tensor::run_backward(&[y], xs, graph != Graph::Freed, graph == Graph::Grown);
+    let found = Tensor::run_backward(&[y], xs, graph != GraphUse::Freed, graph == GraphUse::Grown);
     found.into_iter().map(|gradient| Some(gradient).filter(Tensor::defined)).collect()
 }
 

@@ -88,15 +88,14 @@ impl TaggedSet {
             let between = if text.contains('\t') { '\t' } else { ' ' };
             let cells = text.split(between).map(|cell| cell.trim_matches(' '));
             let cells: Vec<&str> = cells.filter(|cell| !cell.is_empty()).collect();
-            let seen = |cell: &&str| !words.is_empty() || all_tags.contains(*cell);
+            let tag = columns.tag.unwrap_or(cells.len() - 1);
+            let is_seen = || cells.get(tag).is_some_and(|tag| all_tags.contains(*tag));
             let is_word = width == Some(cells.len())
                 && cells.get(2) != Some(&"=")
-                && (columns.untagged
-                    || cells.get(columns.tag.unwrap_or(cells.len() - 1)).is_some_and(seen));
+                && (columns.untagged || !words.is_empty() || is_seen());
             if text.starts_with("# ") && !is_word {
                 continue;
             }
-            let tag = columns.tag.unwrap_or(cells.len() - 1);
             let has_tag = columns.untagged || (tag != columns.word && tag < cells.len());
             let known = |tag: &str| match &columns.tags {
                 Some(tags) => tags.iter().any(|known| known == tag),

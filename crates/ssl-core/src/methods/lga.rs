@@ -8,7 +8,7 @@
 //! statistics follow the labelled pass alone.
 
 use serde::{Deserialize, Serialize};
-use torch::grad::{Graph, grads, with_grad};
+use torch::grad::{GraphUse, grads, with_grad};
 use torch::{Kind, Mode, Tensor, loss, no_grad, rng};
 use train::{Loss, Progress, Schedule};
 
@@ -92,8 +92,8 @@ impl Lga {
         let weights: Vec<_> = weights.iter().filter(|w| w.requires_grad()).collect();
         let labels = labels.copy().set_requires_grad(true);
         let loss = loss::soft_cross_entropy(u, &labels).mean(Kind::Float);
-        let labeled = grads(x, &weights, Graph::Kept);
-        let imputed = grads(&loss, &weights, Graph::Grown);
+        let labeled = grads(x, &weights, GraphUse::Kept);
+        let imputed = grads(&loss, &weights, GraphUse::Grown);
         // A head that these losses do not use has no gradient.
         let distance = imputed
             .iter()
@@ -102,7 +102,7 @@ impl Lga {
             .map(|(imputed, labeled)| (imputed - labeled.detach()).square().sum(Kind::Float))
             .reduce(|a, b| a + b)
             .expect("a network with weights");
-        let slope = grads(&distance, &[&labels], Graph::Kept).swap_remove(0);
+        let slope = grads(&distance, &[&labels], GraphUse::Kept).swap_remove(0);
         let grad = slope.expect("a distance that depends on the labels");
         no_grad(|| {
             let length = grad.abs().amax([-1].as_slice(), true).clamp_min(1e-12);
